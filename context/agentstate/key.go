@@ -1,0 +1,74 @@
+package agentstate
+
+import (
+	"crypto/sha256"
+	"encoding/hex"
+	"iter"
+	"net/url"
+	"strings"
+)
+
+// maxPart is the length of an escaped key part above which its digest stands for its tail.
+const maxPart = 1024
+
+// Key makes a key: kind and parts, each %-escaped, joined by slashes. It is a pure function of
+// its arguments and different arguments give different keys; parts may hold any bytes. A part
+// of more than 1,024 escaped bytes becomes its first 64 bytes, "~" and its SHA-256.
+func Key(kind string, parts ...string) string {
+	var b strings.Builder
+	b.WriteString(kind)
+	for _, p := range parts {
+		b.WriteByte('/')
+		b.WriteString(escape(p))
+	}
+	return b.String()
+}
+
+func escape(p string) string {
+	e := strings.ReplaceAll(url.PathEscape(p), "~", "%7E")
+	if len(e) <= maxPart {
+		return e
+	}
+	sum := sha256.Sum256([]byte(p))
+	return e[:64] + "~" + hex.EncodeToString(sum[:])
+}
+
+// SplitKey takes a key apart again. A part that Key had cut comes back as it is in the key.
+func SplitKey(key string) (kind string, parts []string) {
+	kind, rest, ok := strings.Cut(key, "/")
+	if !ok {
+		return kind, nil
+	}
+	for p := range strings.SplitSeq(rest, "/") {
+		if u, err := url.PathUnescape(p); err == nil {
+			p = u
+		}
+		parts = append(parts, p)
+	}
+	return kind, parts
+}
+
+// KindOf is the kind of a record: the first part of its key.
+func KindOf(r Record) string { return KindOfKey(r.GetMeta().GetKey()) }
+
+// KindOfKey is the first part of key.
+func KindOfKey(key string) string {
+	k, _, _ := strings.Cut(key, "/")
+	return k
+}
+
+// Of narrows a stream to one type: for m, err := range agentstate.Of[*exitrampv1.Memory](seq).
+func Of[R Record](seq iter.Seq2[Record, error]) iter.Seq2[R, error] {
+	return func(yield func(R, error) bool) {
+		for r, err := range seq {
+			if err != nil {
+				var zero R
+				yield(zero, err)
+				return
+			}
+			if t, ok := r.(R); ok && !yield(t, nil) {
+				return
+			}
+		}
+	}
+}

@@ -1,0 +1,93 @@
+// Package replay writes a state into a runtime: plan, apply with a journal, read back, undo.
+// It is the only way into a runtime, so that nothing passes its guards: grants, policies,
+// triggers, credentials and tool servers arrive disarmed.
+package replay
+
+import (
+	"context"
+
+	"github.com/exitramp/exitramp/context/agentstate"
+	"github.com/exitramp/exitramp/context/fidelity"
+	pb "github.com/exitramp/exitramp/proto/exitramp/v1"
+)
+
+// A Target is a runtime that can be written to. It is not a Sink, so that Copy cannot reach a
+// runtime past the guards of this package.
+type Target interface {
+	// Begin starts a run, or the plan of one. It refuses a target that cannot take what comes
+	// (ErrTarget), before anything is written.
+	Begin(ctx context.Context, run *Run) (Writer, error)
+}
+
+// A Writer writes one run.
+type Writer interface {
+	// Write writes r, or in a DryRun answers what it would do. What the target already holds
+	// alike is Same; what it holds differently is Conflict and stays untouched; what it cannot
+	// hold is Refused or Skipped. None of these is an error. r belongs to the writer.
+	Write(ctx context.Context, r agentstate.Record) (Receipt, error)
+	// Commit makes the run count. A transactional target has nothing before it.
+	Commit(ctx context.Context) error
+	// Close releases the writer. Before Commit it abandons what can be abandoned.
+	Close() error
+}
+
+// Run is what a driver is told.
+type Run struct {
+	ID     string     // of the journal; stable over resumed attempts
+	DryRun bool       // answer as if, and write nothing
+	From   *pb.Origin // native bytes are of this product, flavor and schema
+	// Source finds what records cite: other records by key, and blobs.
+	Source agentstate.Resolver
+	// Target is the target's id of a record that this run wrote before.
+	Target func(key string) (id string, ok bool)
+}
+
+// Receipt says what one Write did, or would do.
+type Receipt struct {
+	Key    string
+	Target string // id in the runtime; empty: nothing written
+	Action Action
+	Why    string // for Conflict, Refused, Skipped: want and got; no content
+	Losses []fidelity.Loss
+}
+
+// Action is what happened to a record in the target.
+type Action int
+
+// The actions.
+const (
+	Created  Action = iota + 1
+	Same            // the target held it alike
+	Updated         // the target held less of it, and now holds all
+	Conflict        // the target holds something else under this id; left as it was
+	Refused         // the target will not take it
+	Skipped         // not for this target: a view, a kind it does not have
+	Held            // waits for a person's approval
+)
+
+// String is the action as people read it.
+func (a Action) String() string {
+	switch a {
+	case Created:
+		return "create"
+	case Same:
+		return "same"
+	case Updated:
+		return "update"
+	case Conflict:
+		return "conflict"
+	case Refused:
+		return "refuse"
+	case Skipped:
+		return "skip"
+	case Held:
+		return "hold"
+	}
+	return "unknown"
+}
+
+// An Undoer is a Target that can remove what one run created, and nothing else. Records that
+// were changed since stay, and their receipts come back.
+type Undoer interface {
+	Undo(ctx context.Context, run *Run, created []Receipt) (left []Receipt, err error)
+}
