@@ -1,0 +1,3 @@
+module github.com/exitramp/exitramp/interop
+
+go 1.26.0
