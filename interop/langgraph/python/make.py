@@ -1,0 +1,25 @@
+"""Makes LangGraph state with the real library, and writes down all that the library shows of it.
+
+  python make.py SHAPE URL FACTS      SHAPE is trip or odd
+  python make.py setup URL            only the empty tables, as the runtime itself makes them"""
+import importlib, json, logging, sys, warnings
+
+from backend import Backend
+from view import view
+
+logging.disable(logging.WARNING)
+warnings.simplefilter("ignore")
+
+if __name__ == "__main__":
+    name, url = sys.argv[1:3]
+    if name == "setup":
+        Backend(url, ["text"]).close()
+        raise SystemExit
+    shape = importlib.import_module(name)
+    b = Backend(url, shape.FIELDS)
+    notes = shape.make(b)
+    facts = {"pg": b.pg, "notes": notes, "same": view(b), "cross": view(b, cross=True)}
+    with open(sys.argv[3], "w") as f:
+        json.dump(facts, f, indent=1)
+    print(len(facts["same"]["checkpoints"]), "checkpoints", len(facts["same"]["items"]), "items", len(facts["same"]["vectors"]), "vectors")
+    b.close()
