@@ -1,0 +1,257 @@
+// Measure times one thing in one process and prints a line of JSON: what, wall seconds, CPU
+// seconds, bytes. Corpora are decoded before the clock starts. bench/run pairs the calls.
+//
+//	measure gen MIX N OUT           corpus file
+//	measure pack IN OUT [RECIPIENT] write an archive; encrypted with a recipient
+//	measure stream MIX N OUT [REC]  make records and write them, for memory at any size
+//	measure read IN [IDENTITYFILE]  read and decode every record of an archive
+//	measure ranged IN KEY [IDFILE]  requests that one record costs over ranged reads
+//	measure jsonzip IN OUT          the JSON peer, write
+//	measure readjson IN             the JSON peer, read
+//	measure key IN                  the key of the record in the middle of an archive
+package main
+
+import (
+	"context"
+	"encoding/json"
+	"fmt"
+	"os"
+	"strconv"
+	"syscall"
+	"time"
+
+	"filippo.io/age"
+
+	"github.com/exitramp/exitramp/bench/corpus"
+	"github.com/exitramp/exitramp/context/agentstate"
+	"github.com/exitramp/exitramp/format"
+)
+
+func main() {
+	if err := run(context.Background(), os.Args[1:]); err != nil {
+		fmt.Fprintln(os.Stderr, "measure:", err)
+		os.Exit(1)
+	}
+}
+
+func run(ctx context.Context, args []string) error {
+	arg := func(i int) string {
+		if i < len(args) {
+			return args[i]
+		}
+		return ""
+	}
+	switch arg(0) {
+	case "gen":
+		n, err := strconv.Atoi(arg(2))
+		if err != nil {
+			return err
+		}
+		return generate(arg(3), arg(1), n)
+	case "pack":
+		return pack(ctx, arg(1), arg(2), arg(3))
+	case "stream":
+		return stream(ctx, arg(1), arg(2), arg(3), arg(4))
+	case "read":
+		return read(ctx, arg(1), arg(2))
+	case "ranged":
+		return ranged(ctx, arg(1), arg(2), arg(3))
+	case "key":
+		return middleKey(ctx, arg(1), arg(2))
+	case "jsonzip":
+		recs, bytes, err := load(arg(1))
+		if err != nil {
+			return err
+		}
+		lines := make([]*line, len(recs))
+		for i, r := range recs {
+			lines[i] = toLine(r)
+		}
+		c := start()
+		if err := writeJSON(arg(2), lines); err != nil {
+			return err
+		}
+		return c.print("jsonzip", len(lines), bytes, arg(2))
+	case "readjson":
+		c := start()
+		n, keys, err := readJSON(arg(1))
+		if err != nil {
+			return err
+		}
+		return c.print("readjson", n, int64(keys), arg(1))
+	}
+	return fmt.Errorf("unknown call %q", args)
+}
+
+func options(recipient string) (*format.WriterOptions, error) {
+	o := &format.WriterOptions{}
+	if recipient != "" {
+		rs, err := format.ParseRecipients(recipient)
+		if err != nil {
+			return nil, err
+		}
+		o.Recipients = rs
+	}
+	return o, nil
+}
+
+func readerOptions(identityFile string) (*format.ReaderOptions, error) {
+	o := &format.ReaderOptions{Policy: format.IntegrityOnly()}
+	if identityFile != "" {
+		f, err := os.Open(identityFile)
+		if err != nil {
+			return nil, err
+		}
+		defer f.Close()
+		ids, err := age.ParseIdentities(f)
+		if err != nil {
+			return nil, err
+		}
+		o.Identities = ids
+	}
+	return o, nil
+}
+
+func pack(ctx context.Context, in, out, recipient string) error {
+	recs, bytes, err := load(in)
+	if err != nil {
+		return err
+	}
+	o, err := options(recipient)
+	if err != nil {
+		return err
+	}
+	f, err := os.Create(out)
+	if err != nil {
+		return err
+	}
+	c := start()
+	w, err := format.NewWriter(f, o)
+	if err != nil {
+		return err
+	}
+	for _, r := range recs {
+		if err := w.Put(ctx, r); err != nil {
+			return err
+		}
+	}
+	if err := w.Commit(ctx); err != nil {
+		return err
+	}
+	if err := f.Close(); err != nil {
+		return err
+	}
+	return c.print("pack", len(recs), bytes, out)
+}
+
+func stream(ctx context.Context, mix, count, out, recipient string) error {
+	m, err := mixOf(mix)
+	if err != nil {
+		return err
+	}
+	n, err := strconv.Atoi(count)
+	if err != nil {
+		return err
+	}
+	o, err := options(recipient)
+	if err != nil {
+		return err
+	}
+	f, err := os.Create(out)
+	if err != nil {
+		return err
+	}
+	c := start()
+	w, err := format.NewWriter(f, o)
+	if err != nil {
+		return err
+	}
+	for r := range corpus.Records(m, n, 1) {
+		if err := w.Put(ctx, r); err != nil {
+			return err
+		}
+	}
+	if err := w.Commit(ctx); err != nil {
+		return err
+	}
+	if err := f.Close(); err != nil {
+		return err
+	}
+	return c.print("stream", n, 0, out)
+}
+
+func read(ctx context.Context, in, identityFile string) error {
+	o, err := readerOptions(identityFile)
+	if err != nil {
+		return err
+	}
+	c := start()
+	r, err := format.Open(in, o)
+	if err != nil {
+		return err
+	}
+	defer r.Close()
+	n, keys := 0, 0
+	for rec, err := range r.Records(ctx, nil) {
+		if err != nil {
+			return err
+		}
+		n, keys = n+1, keys+len(rec.GetMeta().GetKey())
+	}
+	return c.print("read", n, int64(keys), in)
+}
+
+// middleKey prints the key of the memory in the middle of those of an archive.
+func middleKey(ctx context.Context, in, identityFile string) error {
+	o, err := readerOptions(identityFile)
+	if err != nil {
+		return err
+	}
+	r, err := format.Open(in, o)
+	if err != nil {
+		return err
+	}
+	defer r.Close()
+	n := 0
+	keys := []string{}
+	for rec, err := range r.Records(ctx, &agentstate.ReadOptions{Kinds: []string{"memory"}}) {
+		if err != nil {
+			return err
+		}
+		if n++; n%1000 == 0 {
+			keys = append(keys, rec.GetMeta().GetKey())
+		}
+	}
+	if len(keys) == 0 {
+		return fmt.Errorf("%s: fewer than 1,000 memories", in)
+	}
+	fmt.Println(keys[len(keys)/2])
+	return nil
+}
+
+type clock struct {
+	at  time.Time
+	cpu time.Duration
+}
+
+func start() clock { return clock{time.Now(), cpu()} }
+
+func cpu() time.Duration {
+	var u syscall.Rusage
+	if err := syscall.Getrusage(syscall.RUSAGE_SELF, &u); err != nil {
+		return 0
+	}
+	return time.Duration(u.Utime.Nano() + u.Stime.Nano())
+}
+
+func (c clock) print(what string, records int, bytes int64, file string) error {
+	wall, used := time.Since(c.at), cpu()-c.cpu
+	fi, err := os.Stat(file)
+	if err != nil {
+		return err
+	}
+	return json.NewEncoder(os.Stdout).Encode(map[string]any{
+		"what": what, "wall": wall.Seconds(), "cpu": used.Seconds(),
+		"records": records, "raw": bytes, "size": fi.Size(),
+	})
+}
