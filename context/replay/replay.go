@@ -38,17 +38,26 @@ type Run struct {
 	From   *pb.Origin // native bytes are of this product, flavor and schema
 	// Source finds what records cite: other records by key, and blobs.
 	Source agentstate.Resolver
-	// Target is the target's id of a record that this run wrote before.
+	// Target is the target's id of a record that this run wrote before, or in a DryRun would
+	// have written.
 	Target func(key string) (id string, ok bool)
+	// InDoubt tells whether an attempt of this run was broken off while key was written: it may
+	// be there already. The writer looks before it writes, and answers Created for what it finds.
+	InDoubt func(key string) bool
 }
 
 // Receipt says what one Write did, or would do.
 type Receipt struct {
-	Key    string
-	Target string // id in the runtime; empty: nothing written
+	Key string
+	// Target is the id in the runtime; empty: nothing written. Where the runtime makes its own
+	// ids, it is the key under which the target, read as a Source, yields the record.
+	Target string
 	Action Action
-	Why    string // for Conflict, Refused, Skipped: want and got; no content
+	Why    string // for Conflict, Refused, Skipped, Held: want and got; no content
 	Losses []fidelity.Loss
+	// Version is the driver's own mark of what it wrote: an etag, the digest of a row. The journal
+	// keeps it and hands it to Undo, which leaves what is of another version by then.
+	Version string
 }
 
 // Action is what happened to a record in the target.
@@ -86,8 +95,23 @@ func (a Action) String() string {
 	return "unknown"
 }
 
-// An Undoer is a Target that can remove what one run created, and nothing else. Records that
-// were changed since stay, and their receipts come back.
+// A Flusher is a Writer that can make what was written so far count before Commit. Apply calls it
+// between batches; a resumed run does not write again what was flushed. Without it, a resumed run
+// writes all records again, with Run.InDoubt true for those that may be there.
+type Flusher interface {
+	Flush(ctx context.Context) error
+}
+
+// An Exacter is a Writer that writes the native bytes of Run.From as they are. Where Exact is
+// true, views are left out: what they are readings of arrives whole.
+type Exacter interface {
+	Exact() bool
+}
+
+// An Undoer is a Target that can remove what one run created, and nothing else. It gets receipts
+// in reverse order of writing, in portions. A receipt without Target is in doubt: the run was
+// broken off while it was written, and the driver looks for it by run and key. What is not there
+// is not an error. Records that were changed since stay, and their receipts come back.
 type Undoer interface {
 	Undo(ctx context.Context, run *Run, created []Receipt) (left []Receipt, err error)
 }
