@@ -1,0 +1,123 @@
+package langgraph
+
+import (
+	"bufio"
+	"encoding/json"
+	"os/exec"
+	"path/filepath"
+	"strings"
+	"testing"
+)
+
+// TestExportWhileWriting exports a store into which an application writes about 50 steps a second.
+func TestExportWhileWriting(t *testing.T) {
+	for _, kind := range []string{"sqlite", "pg"} {
+		t.Run(kind, func(t *testing.T) {
+			f := python(t)
+			source, target := sqlite(t, "busy.sqlite"), sqlite(t, "target.sqlite")
+			if kind == "pg" {
+				source, target = postgres(t, ""), postgres(t, "")
+			}
+			archive := filepath.Join(t.TempDir(), "busy.ctxa")
+			stop := write(t, f, source.python)
+			for i := range 3 { // the last one is judged, the others add moments at which a reader could go wrong
+				if i > 0 {
+					archive = filepath.Join(t.TempDir(), "busy.ctxa")
+				}
+				exitramp(t, []int{0, 3}, "export", source.exitramp, archive)
+			}
+			said := stop()
+			exitramp(t, done, "verify", archive, "--integrity-only")
+			dangling(t, archive)
+			exitramp(t, done, "replay", archive, target.exitramp, "--accept-unsigned", "--journal", archive+".journal")
+			f.judge(t, "judge_busy", source.python, target.python)
+			t.Log(said)
+		})
+	}
+}
+
+// write starts the writer and returns once it writes; the function it returns stops the writer and gives its last words.
+func write(t *testing.T, f flavour, url string) (stop func() string) {
+	t.Helper()
+	cmd := exec.Command(f.interpreter, "write"+f.ext, url, "50", "60")
+	cmd.Dir = f.dir
+	in, err1 := cmd.StdinPipe()
+	out, err2 := cmd.StdoutPipe()
+	if err1 != nil || err2 != nil {
+		t.Fatal(err1, err2)
+	}
+	if err := cmd.Start(); err != nil {
+		t.Fatal(err)
+	}
+	ended := false
+	t.Cleanup(func() {
+		if !ended {
+			cmd.Process.Kill()
+			cmd.Wait()
+		}
+	})
+	lines := bufio.NewScanner(out)
+	if !lines.Scan() || lines.Text() != "writing" {
+		t.Fatalf("the writer says %q", lines.Text())
+	}
+	return func() string {
+		in.Close()
+		last := ""
+		for lines.Scan() {
+			last = lines.Text()
+		}
+		ended = true
+		if err := cmd.Wait(); err != nil {
+			t.Errorf("the writer: %v", err)
+		}
+		return last
+	}
+}
+
+// dangling checks that every checkpoint, value and write of an archive points at records that are in it.
+func dangling(t *testing.T, archive string) {
+	t.Helper()
+	keys, refs := map[string]bool{}, map[string]string{}
+	lines := bufio.NewScanner(strings.NewReader(exitramp(t, done, "cat", archive).out))
+	lines.Buffer(nil, 64<<20)
+	for lines.Scan() {
+		var rec any
+		if err := json.Unmarshal(lines.Bytes(), &rec); err != nil {
+			t.Fatalf("cat: %v: %.200s", err, lines.Text())
+		}
+		walk(rec, "", func(name, value string) {
+			switch low := strings.ToLower(name); {
+			case low == "meta.key":
+				keys[value] = true
+			case strings.HasSuffix(low, "key") || strings.HasSuffix(low, "keys"):
+				refs[value] = name
+			}
+		})
+	}
+	if len(keys) < 100 || len(refs) < 100 {
+		t.Fatalf("%d keys and %d references: this check does not see the records", len(keys), len(refs))
+	}
+	for ref, name := range refs {
+		kind, _, ok := strings.Cut(ref, "/")
+		if ok && !keys[ref] && (kind == "checkpoint" || kind == "channel_value" || kind == "conversation" || kind == "memory" || kind == "pending_write") {
+			t.Errorf("%s points at %s, which is not in the archive", name, ref)
+		}
+	}
+	t.Logf("%d records, %d references", len(keys), len(refs))
+}
+
+// walk calls f for every string of a JSON document with the last two names above it.
+func walk(v any, path string, f func(name, value string)) {
+	switch v := v.(type) {
+	case map[string]any:
+		for k, x := range v {
+			walk(x, strings.TrimPrefix(path[strings.LastIndexByte(path, '.')+1:]+"."+k, "."), f)
+		}
+	case []any:
+		for _, x := range v {
+			walk(x, path, f)
+		}
+	case string:
+		f(path, v)
+	}
+}

@@ -1,0 +1,54 @@
+"""Judges a copy that was taken while the application was writing.
+
+  python judge_busy.py SOURCE TARGET      SOURCE has been written to since, TARGET has not
+
+Every checkpoint of the copy must be the source's, whole, with an unbroken chain of parents; what was written before the copy must be in it; threads go on."""
+import logging, sys, warnings
+
+from backend import Backend, scratch_copy
+from judge import Judge
+from odd_graphs import FIELDS, count_graph
+from view import view
+
+logging.disable(logging.WARNING)
+warnings.simplefilter("ignore")
+
+
+def main(source, target):
+    j = Judge([])
+    a = Backend(source, FIELDS)
+    want = view(a)
+    a.close()
+    with scratch_copy(target) as url:
+        b = Backend(url, FIELDS)
+        got = view(b)
+        w, g = want["checkpoints"], got["checkpoints"]
+        j.same("checkpoints that the source does not have", sorted(g.keys() - w.keys()), [])
+        for k in g.keys() & w.keys():
+            thread, ns, _ = k.split("\0")
+            for part in ("parent", "metadata", "head", "values"):
+                j.same(f"{k!r} {part}", g[k][part], w[k][part])
+            j.same(f"{k!r} writes", [x for x in g[k]["writes"] if x not in w[k]["writes"]], [])
+            j.same(f"{k!r} parent is there", g[k]["parent"] is None or f"{thread}\0{ns}\0{g[k]['parent']}" in g, True)
+            if any(o["parent"] == k.split("\0")[2] for o in g.values()):     # a finished step: its writes cannot have grown since
+                j.same(f"{k!r} writes of a finished step", g[k]["writes"], w[k]["writes"])
+        first = [f"busy {n}" for n in range(4)]     # begun before the writer said that it writes
+        threads = {k.split("\0")[0] for k in g}
+        j.same("threads that were there before", [t for t in first if t not in threads], [])
+        j.same("items that the source does not have", sorted(x for x in got["items"].keys() - want["items"].keys()), [])
+        j.same("items", len(got["items"]) >= 20, True)
+        c = count_graph(b.saver)
+        for t in sorted(threads):
+            cfg = {"configurable": {"thread_id": t}}
+            if c.get_state(cfg).next:
+                c.invoke(None, cfg)
+            j.same(f"{t} goes on", c.invoke({"n": 1, "text": "after"}, cfg)["trail"][-2:], ["one 1", "two 2"])
+        b.close()
+    for line in j.bad[:50]:
+        print("DIFF", line)
+    print(f"FAIL {len(j.bad)} differences in {j.n} checks" if j.bad else f"PASS {j.n} checks")
+    sys.exit(bool(j.bad))
+
+
+if __name__ == "__main__":
+    main(*sys.argv[1:3])

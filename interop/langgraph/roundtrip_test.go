@@ -1,0 +1,124 @@
+package langgraph
+
+import (
+	"path/filepath"
+	"strings"
+	"testing"
+)
+
+// TestRoundTrip carries real state of two shapes from each store of each flavour into each other store of that flavour:
+// into tables that the runtime made, and into an empty place where exitramp makes them. The runtime then judges the copy.
+func TestRoundTrip(t *testing.T) {
+	for _, lang := range []string{"python", "js"} {
+		for _, from := range []string{"sqlite", "pg"} {
+			for _, shape := range []string{"trip", "odd"} {
+				t.Run(strings.Join([]string{lang, from, shape}, "/"), func(t *testing.T) {
+					f := python
+					if lang == "js" {
+						f = javascript
+					}
+					s := produce(t, f(t), shape, from)
+					for _, to := range []string{"sqlite", "pg"} {
+						for _, tables := range []string{"runtime's tables", "empty place"} {
+							t.Run(to+"/"+tables, func(t *testing.T) { s.carry(t, to, tables == "empty place") })
+						}
+					}
+				})
+			}
+		}
+	}
+}
+
+// sealed is a store of the runtime, what the runtime showed of it, and its archive.
+type sealed struct {
+	flavour
+	shape, kind    string
+	facts, archive string
+	place
+}
+
+// made makes a store with the real runtime.
+func made(t *testing.T, f flavour, shape, kind string) sealed {
+	t.Helper()
+	s := sealed{flavour: f, shape: shape, kind: kind, facts: filepath.Join(t.TempDir(), "facts.json")}
+	switch {
+	case kind == "sqlite":
+		s.place = sqlite(t, "source.sqlite")
+	case shape == "odd":
+		s.place = postgres(t, "agents_1")
+	default:
+		s.place = postgres(t, "")
+	}
+	t.Log(f.script(t, "make", shape, s.place.of(f), s.facts).out)
+	return s
+}
+
+// produce makes a store, exports and verifies it.
+func produce(t *testing.T, f flavour, shape, kind string) sealed {
+	t.Helper()
+	s := made(t, f, shape, kind)
+	s.archive = filepath.Join(t.TempDir(), "state.ctxa")
+	exitramp(t, done, "export", s.place.exitramp, s.archive)
+	exitramp(t, done, "verify", s.archive, "--integrity-only")
+	i := inspect(t, s.archive)
+	if i.Coverage != "RECONCILED" {
+		t.Errorf("coverage %s, want RECONCILED: the whole store was readable", i.Coverage)
+	}
+	t.Logf("sealed %v", i.Records)
+	return s
+}
+
+// crossing tells which threads the target cannot hold, so that replay must name them and end with exit code 3.
+func (s sealed) crossing(to string) (thread, word string) {
+	switch {
+	case s.kind == to:
+	case s.name == "python" && s.shape == "trip":
+		return "t-encrypted", "encrypt" // one sealed blob on SQLite, one a channel on PostgreSQL: needs the key
+	case s.name == "js" && s.shape == "odd" && s.kind == "sqlite":
+		return "fork", "fork" // two values of one (channel, version): PostgreSQL has room for one
+	}
+	return "", ""
+}
+
+// carry replays the archive into a new store, reads it back and lets the runtime judge.
+func (s sealed) carry(t *testing.T, to string, empty bool) {
+	target := sqlite(t, "target.sqlite")
+	if to == "pg" {
+		target = postgres(t, map[bool]string{true: "arrived", false: ""}[empty && s.shape == "odd"])
+	}
+	if !empty {
+		s.script(t, "make", "setup", target.of(s.flavour))
+	}
+	journal := filepath.Join(t.TempDir(), "replay.journal")
+	lost, word := s.crossing(to)
+	want := done
+	if lost != "" {
+		want = []int{3}
+	}
+	r := exitramp(t, want, "replay", s.archive, target.exitramp, "--accept-unsigned", "--journal", journal)
+	if !strings.Contains(strings.ToLower(r.all()), word) {
+		t.Errorf("replay does not say why %s cannot cross (no word %q)\n%s", lost, word, tail(r.all()))
+	}
+	exitramp(t, want, "readback", s.archive, target.exitramp, "--accept-unsigned", "--journal", journal)
+
+	args := []string{s.shape, target.of(s.flavour), s.facts}
+	if lost != "" {
+		args = append(args, "--skip", lost)
+	}
+	s.judge(t, "judge", args...)
+}
+
+// TestDemo carries the store of 'exitramp demo'.
+func TestDemo(t *testing.T) {
+	f := python(t)
+	f.dir = "demo"
+	demo, err := filepath.Abs("../../cmd/exitramp/demo/support.sqlite")
+	if err != nil {
+		t.Fatal(err)
+	}
+	f.judge(t, "judge_demo", demo)
+	archive, target := filepath.Join(t.TempDir(), "demo.ctxa"), sqlite(t, "target.sqlite")
+	exitramp(t, done, "export", "langgraph+sqlite:"+demo, archive)
+	exitramp(t, done, "replay", archive, target.exitramp, "--accept-unsigned", "--journal", archive+".journal")
+	f.judge(t, "judge_demo", target.file)
+}
