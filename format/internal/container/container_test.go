@@ -1,0 +1,258 @@
+package container
+
+import (
+	"archive/zip"
+	"bytes"
+	"errors"
+	"fmt"
+	"hash/crc32"
+	"io"
+	"math/rand/v2"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"testing"
+)
+
+var limits = Limits{Members: 100_000, Stored: 1 << 20}
+
+func write(t testing.TB, names ...string) []byte {
+	t.Helper()
+	var b bytes.Buffer
+	w := NewWriter(&b, 0, nil)
+	for i, n := range names {
+		body := bytes.Repeat([]byte{byte(i)}, i*7)
+		if _, err := w.Add(n, body, crc32.ChecksumIEEE(body)); err != nil {
+			t.Fatal(err)
+		}
+	}
+	if err := w.Close(); err != nil {
+		t.Fatal(err)
+	}
+	return b.Bytes()
+}
+
+func read(b []byte) ([]Entry, error) { return Read(bytes.NewReader(b), int64(len(b)), limits) }
+
+func TestRoundTrip(t *testing.T) {
+	b := write(t, "a/one", "a/two", "b", "c.d/e-f/g_h")
+	es, err := read(b)
+	if err != nil || len(es) != 4 {
+		t.Fatal(es, err)
+	}
+	for i, e := range es {
+		body, err := ReadMember(bytes.NewReader(b), e)
+		if err != nil || len(body) != i*7 || crc32.ChecksumIEEE(body) != e.CRC {
+			t.Errorf("%s: %v", e.Name, err)
+		}
+	}
+	z, err := zip.NewReader(bytes.NewReader(b), int64(len(b)))
+	if err != nil || len(z.File) != 4 {
+		t.Fatal(err)
+	}
+	for _, f := range z.File {
+		rc, err := f.Open()
+		if err != nil {
+			t.Fatal(err)
+		}
+		if _, err := io.Copy(io.Discard, rc); err != nil {
+			t.Errorf("%s: %v", f.Name, err)
+		}
+	}
+}
+
+// Every flipped bit of headers, directory and trailer is refused: by Read, by ReadMember, or
+// because the CRC or size no longer is the one of the member.
+func TestFlips(t *testing.T) {
+	b := write(t, "a/one", "a/two", "b")
+	for i := range b {
+		for _, bit := range []byte{1, 0x80} {
+			c := bytes.Clone(b)
+			c[i] ^= bit
+			if pass(c) {
+				t.Fatalf("byte %d of %d, bit %x: accepted", i, len(b), bit)
+			}
+		}
+	}
+	for i := range b {
+		if _, err := read(b[:i]); err == nil {
+			t.Fatalf("cut to %d bytes: accepted", i)
+		}
+	}
+	if _, err := read(append(bytes.Clone(b), 0)); err == nil {
+		t.Fatal("one more byte: accepted")
+	}
+}
+
+func pass(b []byte) bool {
+	es, err := read(b)
+	if err != nil {
+		return false
+	}
+	for _, e := range es {
+		body, err := ReadMember(bytes.NewReader(b), e)
+		if err != nil || crc32.ChecksumIEEE(body) != e.CRC {
+			return false
+		}
+	}
+	return true
+}
+
+func TestNames(t *testing.T) {
+	for _, n := range []string{"", "/a", "a/", "a//b", "../a", "a/../b", ".a", "a/.b", "-a", "A", "a b", "a\\b", "a\x00", "é", string(bytes.Repeat([]byte("a"), 101))} {
+		var e *Error
+		if err := CheckName(n); !errors.As(err, &e) || e.Class != "name" {
+			t.Errorf("%q: %v", n, err)
+		}
+	}
+	for _, names := range [][]string{{"a", "a"}, {"a", "a/b"}, {"a/b", "a"}, {"a/b/c", "a/b"}} {
+		if _, err := read(write(t, names...)); err == nil {
+			t.Errorf("%q: accepted", names)
+		}
+	}
+}
+
+func TestLimits(t *testing.T) {
+	b := write(t, "a", "b", "c")
+	for name, lim := range map[string]Limits{"members": {2, 1 << 20}, "stored": {10, 13}} {
+		var e *Error
+		if _, err := Read(bytes.NewReader(b), int64(len(b)), lim); !errors.As(err, &e) || e.Class != "limit" {
+			t.Errorf("%s: %v", name, err)
+		}
+	}
+}
+
+// Zips of other writers are refused: one spelling only.
+func TestForeign(t *testing.T) {
+	var b bytes.Buffer
+	z := zip.NewWriter(&b)
+	for _, n := range []string{"a", "b"} {
+		w, err := z.Create(n)
+		if err != nil {
+			t.Fatal(err)
+		}
+		fmt.Fprint(w, n)
+	}
+	z.Close()
+	if _, err := read(b.Bytes()); err == nil {
+		t.Error("accepted")
+	}
+}
+
+// A container beyond 4 GiB, written sparse, with 70,000 members before it, is one that the
+// strict reader and the tools of the machine read.
+func TestFar(t *testing.T) {
+	if testing.Short() {
+		t.Skip("writes a sparse file of 4.3 GiB")
+	}
+	path := filepath.Join(t.TempDir(), "far.zip")
+	f, err := os.Create(path)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer f.Close()
+	s := &sparse{f: f}
+	w := NewWriter(s, 0, nil)
+	for i := range 70_000 {
+		if _, err := w.Add(fmt.Sprintf("m/%06d", i), nil, 0); err != nil {
+			t.Fatal(err)
+		}
+	}
+	hole := make([]byte, 63<<20)
+	crc := crc32.ChecksumIEEE(hole)
+	for i := range 70 {
+		s.skip = true
+		if _, err := w.Add(fmt.Sprintf("h/%06d", i), hole, crc); err != nil {
+			t.Fatal(err)
+		}
+	}
+	s.skip = false
+	if _, err := w.Add("last", []byte("x"), crc32.ChecksumIEEE([]byte("x"))); err != nil {
+		t.Fatal(err)
+	}
+	if err := w.Close(); err != nil {
+		t.Fatal(err)
+	}
+	es, err := Read(f, w.Offset(), Limits{Members: 1_000_000, Stored: 64 << 20})
+	if err != nil || len(es) != 70_071 || es[70_070].Offset < 1<<32 {
+		t.Fatal(len(es), err)
+	}
+	if b, err := ReadMember(f, es[70_070]); err != nil || string(b) != "x" {
+		t.Fatal(b, err)
+	}
+	for _, c := range [][]string{{"unzip", "-p", path, "last"}, {"python3", "-c", "import sys,zipfile; sys.stdout.write(zipfile.ZipFile(sys.argv[1]).read('last').decode())", path}, {"bsdtar", "-xOf", path, "last"}, {"7z", "x", "-so", path, "last"}} {
+		bin, err := exec.LookPath(c[0])
+		if err != nil {
+			t.Logf("SKIPPED: no %s on this machine", c[0])
+			continue
+		}
+		out, err := exec.Command(bin, c[1:]...).Output()
+		if err != nil || string(out) != "x" {
+			t.Errorf("%s: %q, %v", c[0], out, err)
+		}
+	}
+}
+
+// sparse leaves holes for large writes of zeros.
+type sparse struct {
+	f    *os.File
+	skip bool
+}
+
+func (s *sparse) Write(b []byte) (int, error) {
+	if s.skip && len(b) > 1<<20 {
+		_, err := s.f.Seek(int64(len(b)), io.SeekCurrent)
+		return len(b), err
+	}
+	return s.f.Write(b)
+}
+
+func FuzzRead(f *testing.F) {
+	f.Add(write(f, "a/one", "a/two", "b"))
+	f.Add(write(f))
+	b := write(f, "x")
+	f.Add(b[:len(b)-1])
+	f.Fuzz(func(t *testing.T, b []byte) {
+		es, err := read(b)
+		if err != nil {
+			return
+		}
+		// What is accepted is what would have been written.
+		var out bytes.Buffer
+		w := NewWriter(&out, 0, nil)
+		for _, e := range es {
+			body, err := ReadMember(bytes.NewReader(b), e)
+			if err != nil {
+				return
+			}
+			if _, err := w.Add(e.Name, body, e.CRC); err != nil {
+				t.Fatal(err)
+			}
+		}
+		if err := w.Close(); err != nil {
+			t.Fatal(err)
+		}
+		if !bytes.Equal(out.Bytes(), b) {
+			t.Error("accepted other bytes than are written")
+		}
+	})
+}
+
+func BenchmarkRead(b *testing.B) {
+	var buf bytes.Buffer
+	w := NewWriter(&buf, 0, nil)
+	body := make([]byte, 100)
+	for i := range 1300 {
+		rand.Shuffle(len(body), func(i, j int) { body[i], body[j] = body[j], body[i] })
+		if _, err := w.Add(fmt.Sprintf("data/r/memory/%08d.pb.zst", i), body, 0); err != nil {
+			b.Fatal(err)
+		}
+	}
+	w.Close()
+	b.ReportAllocs()
+	for b.Loop() {
+		if _, err := read(buf.Bytes()); err != nil {
+			b.Fatal(err)
+		}
+	}
+}

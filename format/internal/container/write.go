@@ -1,0 +1,95 @@
+package container
+
+import (
+	"fmt"
+	"io"
+	"strings"
+)
+
+// CheckName refuses a name outside of the grammar: [a-z0-9._/-], at most 100 bytes, no empty
+// segment and none that starts with '.' or '-'.
+func CheckName(name string) error {
+	bad := func(want string) error {
+		return &Error{Class: "name", Member: name, Want: want, Got: fmt.Sprintf("%d bytes", len(name))}
+	}
+	if name == "" || len(name) > maxName {
+		return bad("1 to 100 bytes")
+	}
+	for i := range len(name) {
+		c := name[i]
+		if !(c >= 'a' && c <= 'z' || c >= '0' && c <= '9' || c == '.' || c == '_' || c == '-' || c == '/') {
+			return bad("[a-z0-9._/-]")
+		}
+	}
+	for s := range strings.SplitSeq(name, "/") {
+		if s == "" || s[0] == '.' || s[0] == '-' {
+			return bad("segments that start with a letter, a digit or '_'")
+		}
+	}
+	return nil
+}
+
+// A Writer writes members one after another. It never seeks.
+type Writer struct {
+	w       io.Writer
+	at      int64
+	entries []Entry
+	buf     []byte
+}
+
+// NewWriter writes to w, of which start bytes with the members prior are there already.
+func NewWriter(w io.Writer, start int64, prior []Entry) *Writer {
+	return &Writer{w: w, at: start, entries: prior}
+}
+
+// Offset is the number of bytes written so far.
+func (w *Writer) Offset() int64 { return w.at }
+
+// Entries are the members so far. The slice is the Writer's.
+func (w *Writer) Entries() []Entry { return w.entries }
+
+// Add writes a member. crc is the CRC-32 (IEEE) of body.
+func (w *Writer) Add(name string, body []byte, crc uint32) (Entry, error) {
+	if err := CheckName(name); err != nil {
+		return Entry{}, err
+	}
+	if int64(len(body)) >= max32 {
+		return Entry{}, &Error{Class: "limit", Member: name, Want: "below 4 GiB", Got: fmt.Sprint(len(body))}
+	}
+	e := Entry{Name: name, Size: int64(len(body)), CRC: crc, Offset: w.at}
+	w.buf = appendLocal(w.buf[:0], e)
+	for _, b := range [][]byte{w.buf, body} {
+		n, err := w.w.Write(b)
+		w.at += int64(n)
+		if err != nil {
+			return Entry{}, err
+		}
+	}
+	w.entries = append(w.entries, e)
+	return e, nil
+}
+
+// Close writes the directory and the trailer.
+func (w *Writer) Close() error {
+	dirAt := w.at
+	flush := func() error {
+		n, err := w.w.Write(w.buf)
+		w.at += int64(n)
+		w.buf = w.buf[:0]
+		return err
+	}
+	w.buf = w.buf[:0]
+	for _, e := range w.entries {
+		w.buf = appendCentral(w.buf, e)
+		if len(w.buf) > 1<<16 {
+			if err := flush(); err != nil {
+				return err
+			}
+		}
+	}
+	if err := flush(); err != nil {
+		return err
+	}
+	w.buf = appendTrailer(w.buf, len(w.entries), dirAt, w.at-dirAt)
+	return flush()
+}

@@ -1,0 +1,229 @@
+package frame
+
+import (
+	"bytes"
+	"encoding/binary"
+	"errors"
+	"math"
+	"math/rand/v2"
+	"os/exec"
+	"testing"
+
+	"github.com/klauspost/compress/zstd"
+)
+
+func sizes() []int { return []int{1, 2, 255, 256, 257, 65535, 65536, 65792, 1 << 20, 3<<20 + 7} }
+
+func words(n int) []byte {
+	r := rand.New(rand.NewPCG(1, uint64(n)))
+	b := make([]byte, n)
+	for i := range b {
+		b[i] = "aaabcde  \n"[r.IntN(10)]
+	}
+	return b
+}
+
+func TestRoundTrip(t *testing.T) {
+	for level := range 2 {
+		var enc Encoder
+		dec, err := NewDecoder(4 << 20)
+		if err != nil {
+			t.Fatal(err)
+		}
+		defer dec.Close()
+		for _, n := range sizes() {
+			raw := words(n)
+			f := enc.Compress(nil, raw, level)
+			if err := Check(f, int64(n)); err != nil {
+				t.Fatalf("%d: %v", n, err)
+			}
+			if Check(f, int64(n)+1) == nil {
+				t.Fatalf("%d: another size passes", n)
+			}
+			got, err := dec.Decode([]byte("x"), f, int64(n))
+			if err != nil || !bytes.Equal(got[1:], raw) {
+				t.Fatalf("%d: %v", n, err)
+			}
+		}
+	}
+}
+
+func TestCheckRefuses(t *testing.T) {
+	var enc Encoder
+	good := enc.Compress(nil, words(1000), 0)
+	plain, err := zstd.NewWriter(nil, zstd.WithEncoderCRC(false))
+	if err != nil {
+		t.Fatal(err)
+	}
+	var stream bytes.Buffer
+	sw, _ := zstd.NewWriter(&stream)
+	sw.Write(words(1000))
+	sw.Flush() // the header goes out before the size is known
+	sw.Write(words(1000))
+	sw.Close()
+	skippable := append([]byte{0x50, 0x2a, 0x4d, 0x18, 1, 0, 0, 0, 9}, good...)
+	dict := bytes.Clone(good)
+	dict[4] |= 1
+	for name, tc := range map[string]struct {
+		b     []byte
+		class string
+	}{
+		"empty":           {nil, "truncated"},
+		"no checksum":     {plain.EncodeAll(words(1000), nil), "checksum"},
+		"no content size": {stream.Bytes(), "content-size"},
+		"two frames":      {append(bytes.Clone(good), good...), "frames"},
+		"skippable":       {skippable, "frame"},
+		"dictionary":      {dict, "dictionary"},
+		"cut":             {good[:len(good)-1], "truncated"},
+		"one more byte":   {append(bytes.Clone(good), 0), "frames"},
+	} {
+		err := Check(tc.b, -1)
+		var fe *Error
+		if !errors.As(err, &fe) || fe.Class != tc.class {
+			t.Errorf("%s: %v, want class %s", name, err, tc.class)
+		}
+	}
+}
+
+// A frame that claims 3 GiB is refused before anything is allocated for it.
+func TestClaim(t *testing.T) {
+	var enc Encoder
+	f := enc.Compress(nil, words(70000), 0)
+	if f[4]>>6 != 2 {
+		t.Fatalf("content size is not of four bytes: %x", f[4])
+	}
+	binary.LittleEndian.PutUint32(f[5:], 3<<30)
+	dec, _ := NewDecoder(64 << 20)
+	defer dec.Close()
+	var fe *Error
+	if _, err := dec.Decode(nil, f, -1); !errors.As(err, &fe) || fe.Class != "limit" {
+		t.Error(err)
+	}
+}
+
+// vectors are of unit length with normal components, as embedding models give.
+func vectors(n int) []byte {
+	r := rand.New(rand.NewPCG(2, 2))
+	var b []byte
+	for range n {
+		b = binary.LittleEndian.AppendUint32(b, math.Float32bits(float32(r.NormFloat64()*0.025)))
+	}
+	return b
+}
+
+func TestPlanes(t *testing.T) {
+	dec, _ := NewDecoder(16 << 20)
+	defer dec.Close()
+	var e PlaneEncoder
+	for _, n := range []int{1, 3, 255, 256, 1024, 40000, 1536 * 256, 1 << 20} {
+		vec := vectors(n)
+		f, err := e.Encode(nil, vec)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if err := Check(f, int64(len(vec))); err != nil {
+			t.Fatalf("%d words: %v", n, err)
+		}
+		planes, err := dec.Decode(nil, f, int64(len(vec)))
+		if err != nil {
+			t.Fatalf("%d words: %v", n, err)
+		}
+		got, err := DecodePlanes(nil, planes)
+		if err != nil || !bytes.Equal(got, vec) {
+			t.Fatalf("%d words: other vectors, %v", n, err)
+		}
+	}
+}
+
+// The size is within half a percent of the entropy of the bytes taken one by one.
+func TestPlanesRatio(t *testing.T) {
+	vec := vectors(1536 * 256)
+	var e PlaneEncoder
+	f, err := e.Encode(nil, vec)
+	if err != nil {
+		t.Fatal(err)
+	}
+	p := split(nil, vec)
+	bound := 0.0
+	for i := range 4 {
+		plane := p[i*len(p)/4 : (i+1)*len(p)/4]
+		var count [256]float64
+		for _, c := range plane {
+			count[c]++
+		}
+		h := 0.0
+		for _, c := range count {
+			if c > 0 {
+				q := c / float64(len(plane))
+				h -= q * math.Log2(q)
+			}
+		}
+		bound += h / 8 * float64(len(plane))
+	}
+	if share := bound / float64(len(f)); share < 0.995 {
+		t.Errorf("%.4f of the order-0 bound", share)
+	} else {
+		t.Logf("%.4f of the order-0 bound, ratio %.4f", share, float64(len(vec))/float64(len(f)))
+	}
+}
+
+func TestPlanesWithZstd(t *testing.T) {
+	bin, err := exec.LookPath("zstd")
+	if err != nil {
+		t.Skip("no zstd command")
+	}
+	vec := vectors(100000)
+	var e PlaneEncoder
+	f, _ := e.Encode(nil, vec)
+	cmd := exec.Command(bin, "-dc")
+	cmd.Stdin = bytes.NewReader(f)
+	out, err := cmd.Output()
+	if err != nil || !bytes.Equal(out, split(nil, vec)) {
+		t.Fatalf("zstd -d: %v, %d bytes", err, len(out))
+	}
+}
+
+func FuzzCheck(f *testing.F) {
+	var enc Encoder
+	for _, n := range sizes()[:7] {
+		f.Add(enc.Compress(nil, words(n), 0))
+	}
+	var e PlaneEncoder
+	p, _ := e.Encode(nil, vectors(5000))
+	f.Add(p)
+	dec, _ := NewDecoder(1 << 20)
+	f.Fuzz(func(t *testing.T, b []byte) {
+		n, err := walk(b)
+		if (err == nil) != (Check(b, -1) == nil) {
+			t.Error("Check and walk differ")
+		}
+		if err != nil {
+			return
+		}
+		if out, err := dec.Decode(nil, b, int64(n)); err == nil && uint64(len(out)) != n {
+			t.Errorf("%d bytes, said %d", len(out), n)
+		}
+	})
+}
+
+func BenchmarkPlanes(b *testing.B) {
+	vec := vectors(1536 * 256)
+	var e PlaneEncoder
+	var out []byte
+	b.SetBytes(int64(len(vec)))
+	b.ReportAllocs()
+	for b.Loop() {
+		out, _ = e.Encode(out[:0], vec)
+	}
+}
+
+func BenchmarkCompress(b *testing.B) {
+	var enc Encoder
+	raw := words(1 << 20)
+	var out []byte
+	b.SetBytes(int64(len(raw)))
+	b.ReportAllocs()
+	for b.Loop() {
+		out = enc.Compress(out[:0], raw, 0)
+	}
+}
