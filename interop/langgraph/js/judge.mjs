@@ -12,7 +12,7 @@ const skip = rest.filter((_, i) => rest[i - 1] === "--skip");
 const shape = await import(`./${name}judge.mjs`);
 const bad = [];
 let n = 0;
-const show = (v) => util.inspect(v, { depth: 6, breakLength: Infinity }).slice(0, 400);
+const show = (v) => util.inspect(v, { depth: 6, breakLength: Infinity, compact: true }).slice(0, 400);
 
 function same(what, got, want) {
   n++;
