@@ -134,7 +134,7 @@ func TestSQLiteLocked(t *testing.T) {
 func TestSQLiteWithoutWAL(t *testing.T) {
 	f := python(t)
 	file, copied := filepath.Join(t.TempDir(), "live.sqlite"), filepath.Join(t.TempDir(), "copied.sqlite")
-	f.script(t, "make", "setup", "sqlite:"+file)
+	f.script(t, "make", "setup", "sqlite:"+file, "odd")
 	hold(t, "c.execute('pragma journal_mode=wal'); c.execute('pragma wal_autocheckpoint=0'); c.execute('select * from checkpoints').fetchall()", file)
 	f.script(t, "write", "sqlite:"+file, "200", "1") // the process above keeps the file open, so the WAL stays
 	if i, err := os.Stat(file + "-wal"); err != nil || i.Size() == 0 {

@@ -1,13 +1,13 @@
 // Makes LangGraph state with the real library, and writes down all that the library shows of it.
 //   node make.mjs SHAPE URL FACTS     SHAPE is trip or odd
-//   node make.mjs setup URL           only the empty tables, as the runtime itself makes them
+//   node make.mjs setup URL SHAPE     only the empty tables, as the runtime itself makes them
 import fs from "node:fs";
 import { open } from "./backend.mjs";
 import { view } from "./view.mjs";
 
 const [name, url, facts] = process.argv.slice(2);
 if (name === "setup") {
-  await (await open(url, ["text"])).close();
+  await (await open(url, (await import(`./${facts}.mjs`)).FIELDS)).close();
 } else {
   const shape = await import(`./${name}.mjs`);
   const b = await open(url, shape.FIELDS);

@@ -3,6 +3,7 @@ import contextlib, pathlib, shutil, sqlite3, tempfile, uuid
 from urllib.parse import urlsplit, urlunsplit
 
 from langgraph.checkpoint.serde.encrypted import EncryptedSerializer
+from langgraph.checkpoint.serde.jsonplus import JsonPlusSerializer
 
 AES_KEY = b"0123456789abcdef0123456789abcdef"   # a test key: what LANGGRAPH_AES_KEY would hold
 TTL = {"default_ttl": None, "refresh_on_read": False}
@@ -33,17 +34,18 @@ def loadable_sqlite():
 
 
 class Backend:
-    def __init__(self, url, fields):
+    def __init__(self, url, shape):
+        """shape is a module: FIELDS says what of an item is indexed; PG_INDEX, if there, how on PostgreSQL."""
         self.url, self.pg = url, url.startswith("postgres")
-        enc = EncryptedSerializer.from_pycryptodome_aes(key=AES_KEY)
+        enc, pickle = EncryptedSerializer.from_pycryptodome_aes(key=AES_KEY), JsonPlusSerializer(pickle_fallback=True)
         if self.pg:
             import psycopg
             from langgraph.checkpoint.postgres import PostgresSaver
             from langgraph.store.postgres import PostgresStore
             from psycopg.rows import dict_row
             self.conns = [psycopg.connect(url, autocommit=True, prepare_threshold=0, row_factory=dict_row)]
-            self.saver, self.enc_saver = PostgresSaver(self.conns[0]), PostgresSaver(self.conns[0], serde=enc)
-            self.store = PostgresStore(self.conns[0], index=index(fields), ttl=TTL)
+            self.saver, self.enc_saver, self.pickle_saver = (PostgresSaver(self.conns[0], serde=s) for s in (None, enc, pickle))
+            self.store = PostgresStore(self.conns[0], index={**index(shape.FIELDS), **getattr(shape, "PG_INDEX", {})}, ttl=TTL)
         else:
             from langgraph.checkpoint.sqlite import SqliteSaver
             from langgraph.store.sqlite import SqliteStore
@@ -51,8 +53,8 @@ class Backend:
             a = lib.connect(path, check_same_thread=False)
             b = lib.connect(path, check_same_thread=False, isolation_level=None)
             self.conns = [a, b]
-            self.saver, self.enc_saver = SqliteSaver(a), SqliteSaver(a, serde=enc)
-            self.store = SqliteStore(b, index=index(fields), ttl=TTL)
+            self.saver, self.enc_saver, self.pickle_saver = (SqliteSaver(a, serde=s) for s in (None, enc, pickle))
+            self.store = SqliteStore(b, index=index(shape.FIELDS), ttl=TTL)
         self.saver.setup()
         self.store.setup()
 
@@ -61,7 +63,7 @@ class Backend:
         return [tuple(r.values()) if isinstance(r, dict) else tuple(r) for r in out]
 
     def saver_of(self, thread):
-        return self.enc_saver if thread.startswith("t-encrypted") else self.saver
+        return {"t-encrypted": self.enc_saver, "pickled": self.pickle_saver}.get(thread, self.saver)
 
     def close(self):
         for c in self.conns:

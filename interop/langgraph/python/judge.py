@@ -38,7 +38,7 @@ def main():
         facts = json.load(f)
     shape, j = importlib.import_module(a.shape + "_judge"), Judge(a.skip)
     with scratch_copy(a.url) as url:
-        b = Backend(url, shape.FIELDS)
+        b = Backend(url, shape)
         cross = b.pg != facts["pg"]
         want = facts["cross" if cross else "same"]
         j.step("view", lambda: compare(want, view(b, cross), j.same, cross, a.skip))

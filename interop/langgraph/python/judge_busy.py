@@ -7,7 +7,7 @@ import logging, sys, warnings
 
 from backend import Backend, scratch_copy
 from judge import Judge
-from odd_graphs import FIELDS, count_graph
+import odd_graphs
 from view import view
 
 logging.disable(logging.WARNING)
@@ -16,11 +16,11 @@ warnings.simplefilter("ignore")
 
 def main(source, target):
     j = Judge([])
-    a = Backend(source, FIELDS)
+    a = Backend(source, odd_graphs)
     want = view(a)
     a.close()
     with scratch_copy(target) as url:
-        b = Backend(url, FIELDS)
+        b = Backend(url, odd_graphs)
         got = view(b)
         w, g = want["checkpoints"], got["checkpoints"]
         j.same("checkpoints that the source does not have", sorted(g.keys() - w.keys()), [])
@@ -37,7 +37,7 @@ def main(source, target):
         j.same("threads that were there before", [t for t in first if t not in threads], [])
         j.same("items that the source does not have", sorted(x for x in got["items"].keys() - want["items"].keys()), [])
         j.same("items", len(got["items"]) >= 20, True)
-        c = count_graph(b.saver)
+        c = odd_graphs.count_graph(b.saver)
         for t in sorted(threads):
             cfg = {"configurable": {"thread_id": t}}
             if c.get_state(cfg).next:

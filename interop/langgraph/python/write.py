@@ -4,15 +4,15 @@
 import logging, select, sys, time, warnings
 
 from backend import Backend
-from odd_graphs import FIELDS, count_graph
+import odd_graphs
 
 logging.disable(logging.WARNING)
 warnings.simplefilter("ignore")
 
 if __name__ == "__main__":
     url, rate, seconds = sys.argv[1], float(sys.argv[2]), float(sys.argv[3])
-    b = Backend(url, FIELDS)
-    g, n, begin = count_graph(b.saver), 0, time.monotonic()
+    b = Backend(url, odd_graphs)
+    g, n, begin = odd_graphs.count_graph(b.saver), 0, time.monotonic()
     while time.monotonic() < begin + seconds and not select.select([sys.stdin], [], [], 0)[0]:
         # every fourth step is a new thread, the others go on with one of the last ten: a thread changes while it is read
         thread = f"busy {n // 4 if n % 4 == 0 else n // 4 - n % 10}"
