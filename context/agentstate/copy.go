@@ -2,9 +2,9 @@ package agentstate
 
 import (
 	"context"
+	"errors"
+	"fmt"
 	"slices"
-
-	"google.golang.org/protobuf/proto"
 
 	pb "github.com/exitramp/exitramp/proto/exitramp/v1"
 )
@@ -13,7 +13,8 @@ import (
 type CopyOptions struct {
 	Kinds []string // nil: all. Control records always pass; the rest is stated as excluded
 	// Transform edits a record; a nil result leaves it out. Where it changed a mapped field
-	// and left native as it was, native is dropped.
+	// and left native as it was, native is dropped. Fields of a later release are dropped from
+	// every record that it changed: they may say what it took out.
 	Transform func(Record) (Record, error)
 	OnRecord  func(Record) // after each record that was put; for progress
 }
@@ -24,8 +25,8 @@ type Report struct {
 	Verdict Verdict
 }
 
-// Copy moves every record of src to dst and commits. On error nothing is committed, and the
-// report says how far it got. Where dst is a Marker that holds a broken run, Copy goes on
+// Copy moves every record of src to dst and commits. On error, also when ctx is cancelled,
+// nothing is committed, and the report says how far it got. Where dst is a Marker that holds a broken run, Copy goes on
 // after it.
 func Copy(ctx context.Context, dst Sink, src Source, opts *CopyOptions) (*Report, error) {
 	if opts == nil {
@@ -50,6 +51,9 @@ func Copy(ctx context.Context, dst Sink, src Source, opts *CopyOptions) (*Report
 			return c.rep, err
 		}
 	}
+	if err := ctx.Err(); err != nil { // a source that just stops must not look whole
+		return c.rep, &CopyError{FromSource, c.key, err}
+	}
 	c.rep.Verdict = Judge(&c.rep.Tally, nil)
 	if err := dst.Commit(ctx); err != nil {
 		return c.rep, &CopyError{ToSink, c.key, err}
@@ -65,9 +69,14 @@ type copier struct {
 	rep     *Report
 	key     string
 	resumed bool
+	n       uint64 // records that came from src
 }
 
 func (c *copier) one(ctx context.Context, r Record) error {
+	if r == nil || !r.ProtoReflect().IsValid() {
+		return &CopyError{FromSource, c.key, errors.New("a record that is nil")}
+	}
+	c.n++
 	switch r := r.(type) {
 	case *pb.Mark:
 		if c.mark == nil {
@@ -78,7 +87,7 @@ func (c *copier) one(ctx context.Context, r Record) error {
 		}
 		return nil
 	case *pb.Origin:
-		if c.resumed { // the broken run put it
+		if c.resumed && c.n == 1 { // every stream starts with it, and the broken run put it
 			return nil
 		}
 	case *pb.Completeness:
@@ -136,11 +145,11 @@ func (c *copier) blobs(ctx context.Context, r Record) error {
 func (c *copier) blob(ctx context.Context, b *pb.Blob) error {
 	bs, ok := As[BlobSource](c.src)
 	if !ok {
-		return &CopyError{FromSource, c.key, ErrUnsupported}
+		return &CopyError{FromSource, c.key, fmt.Errorf("%w: it names a blob and cannot open it", ErrUnsupported)}
 	}
 	bd, ok := As[BlobSink](c.dst)
 	if !ok {
-		return &CopyError{ToSink, c.key, ErrUnsupported}
+		return &CopyError{ToSink, c.key, fmt.Errorf("%w: it takes no blobs", ErrUnsupported)}
 	}
 	rc, err := bs.OpenBlob(ctx, b)
 	if err != nil {
@@ -151,26 +160,4 @@ func (c *copier) blob(ctx context.Context, b *pb.Blob) error {
 		return &CopyError{ToSink, c.key, err}
 	}
 	return nil
-}
-
-// transform applies f and keeps native and mapped fields in step.
-func transform(r Record, f func(Record) (Record, error)) (Record, error) {
-	before := bare(r)
-	out, err := f(r)
-	if err != nil || out == nil {
-		return nil, err
-	}
-	if len(out.GetMeta().GetNative()) > 0 && !proto.Equal(before, bare(out)) {
-		out.GetMeta().Native = nil
-		out.ProtoReflect().SetUnknown(nil) // what is not understood may say what was redacted
-	}
-	return out, nil
-}
-
-func bare(r Record) Record {
-	c := proto.Clone(r).(Record)
-	if m := c.GetMeta(); m != nil {
-		m.Native = nil
-	}
-	return c
 }

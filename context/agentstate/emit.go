@@ -5,6 +5,8 @@ import (
 	"encoding/json"
 	"fmt"
 	"maps"
+	"slices"
+	"strings"
 	"time"
 
 	pb "github.com/exitramp/exitramp/proto/exitramp/v1"
@@ -24,14 +26,15 @@ type Emitter struct {
 
 // NewEmitter yields o and starts the clock. Without a Meta, o gets the key origin/<product>.
 func NewEmitter(ctx context.Context, yield func(Record, error) bool, o *pb.Origin) *Emitter {
-	e := &Emitter{
-		ctx: ctx, yield: yield,
-		st:    &pb.Completeness{Meta: Meta("completeness", nil, o.GetProduct()), FromUnixNano: time.Now().UnixNano()},
-		kinds: map[string]*pb.KindCompleteness{},
-		seen:  map[string]uint64{},
-	}
 	if o.Meta == nil {
 		o.Meta = Meta("origin", nil, o.Product)
+	}
+	_, place, _ := strings.Cut(o.Meta.Key, "/") // two origins of one archive keep two statements
+	e := &Emitter{
+		ctx: ctx, yield: yield,
+		st:    &pb.Completeness{Meta: &pb.Meta{Key: "completeness/" + place}, FromUnixNano: time.Now().UnixNano()},
+		kinds: map[string]*pb.KindCompleteness{},
+		seen:  map[string]uint64{},
 	}
 	e.Put(o)
 	return e
@@ -64,7 +67,7 @@ func (e *Emitter) Gap(g *pb.Gap) bool {
 	if !e.Put(g) {
 		return false
 	}
-	e.seen[g.Kind] += g.Count
+	e.seen[g.Kind] = add(e.seen[g.Kind], g.Count)
 	return true
 }
 
@@ -114,6 +117,9 @@ type cursor struct {
 	Runs uint64
 }
 
+// maxCursor is the size of a cursor, in bytes.
+const maxCursor = 64 << 10
+
 // Mark yields a Mark. at is the source's own position; the counts so far travel with it.
 func (e *Emitter) Mark(at any) bool {
 	raw, err := json.Marshal(at)
@@ -122,6 +128,9 @@ func (e *Emitter) Mark(at any) bool {
 		return false
 	}
 	b, err := json.Marshal(cursor{raw, e.seen, e.st.FromUnixNano, e.st.Resumed})
+	if err == nil && len(b) > maxCursor {
+		err = fmt.Errorf("%d bytes, at most %d", len(b), maxCursor)
+	}
 	if err != nil {
 		e.Fail(fmt.Errorf("agentstate: cursor: %w", err))
 		return false
@@ -171,7 +180,13 @@ func (e *Emitter) End(err error, kinds ...string) {
 	for _, k := range kinds {
 		e.Kind(k)
 	}
-	for _, k := range Kinds() {
+	order := Kinds()
+	for _, k := range slices.Sorted(maps.Keys(e.kinds)) {
+		if !slices.Contains(order, k) { // of a later release
+			order = append(order, k)
+		}
+	}
+	for _, k := range order {
 		f, ok := e.kinds[k]
 		if !ok {
 			continue

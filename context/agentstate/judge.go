@@ -2,6 +2,7 @@ package agentstate
 
 import (
 	"fmt"
+	"slices"
 
 	pb "github.com/exitramp/exitramp/proto/exitramp/v1"
 )
@@ -41,35 +42,10 @@ func ParseCoverage(s string) Coverage {
 	return Unknown
 }
 
-// Tally is what passed through a copy: the facts that Judge needs. The zero value is empty.
-type Tally struct {
-	Records    map[string]uint64 // by kind
-	Views      map[string]uint64 // of those, readings of other records
-	Gaps       []*pb.Gap
-	Statements []*pb.Completeness
-}
-
-// Add counts r.
-func (t *Tally) Add(r Record) {
-	if t.Records == nil {
-		t.Records, t.Views = map[string]uint64{}, map[string]uint64{}
-	}
-	k := KindOf(r)
-	t.Records[k]++
-	if len(r.GetMeta().GetViewOfKeys()) > 0 {
-		t.Views[k]++
-	}
-	switch r := r.(type) {
-	case *pb.Gap:
-		t.Gaps = append(t.Gaps, r)
-	case *pb.Completeness:
-		t.Statements = append(t.Statements, r)
-	}
-}
-
 // Verdict is Judge's answer.
 type Verdict struct {
-	Coverage Coverage               // the worst of Kinds
+	Coverage Coverage               // the worst of Kinds; UNKNOWN also where Why says so
+	Why      string                 // what is wrong with the whole; empty: nothing, see Kinds
 	Kinds    map[string]KindVerdict // state kinds that the runtime has
 }
 
@@ -80,7 +56,8 @@ type KindVerdict struct {
 }
 
 // Judge computes the coverage of every kind. known are the state kinds that the writer of the
-// statements knew; nil: StateKinds. A source that lies alike on every route cannot be caught.
+// statements knew; nil: StateKinds. A kind that this release does not know is never covered. A
+// source that lies alike on every route cannot be caught.
 func Judge(t *Tally, known []string) Verdict {
 	if known == nil {
 		known = StateKinds()
@@ -88,6 +65,10 @@ func Judge(t *Tally, known []string) Verdict {
 	v := Verdict{Kinds: map[string]KindVerdict{}}
 	facts := merge(t.Statements)
 	all := map[string]bool{}
+	understood := map[string]bool{}
+	for _, k := range StateKinds() {
+		understood[k] = true
+	}
 	for _, k := range known {
 		all[k] = true
 	}
@@ -104,6 +85,10 @@ func Judge(t *Tally, known []string) Verdict {
 	var derived []string
 	for k := range all {
 		f := facts[k]
+		if !understood[k] {
+			v.Kinds[k] = KindVerdict{Unknown, "not understood by this release"}
+			continue
+		}
 		if f.GetClass() == pb.KindCompleteness_CLASS_DERIVED {
 			derived = append(derived, k)
 			continue
@@ -124,7 +109,16 @@ func Judge(t *Tally, known []string) Verdict {
 	for _, kv := range v.Kinds {
 		v.Coverage = max(v.Coverage, kv.Coverage)
 	}
-	if len(t.Statements) == 0 || v.Coverage == 0 {
+	origins, stated := t.Records["origin"], uint64(len(t.Statements))
+	switch {
+	case stated == 0:
+		v.Why = "no statement: the reading was cut short"
+	case stated < origins:
+		v.Why = fmt.Sprintf("%d origins and %d statements: a reading was cut short", origins, stated)
+	case v.Coverage == 0:
+		v.Why = "no kind is spoken of"
+	}
+	if v.Why != "" {
 		v.Coverage = Unknown
 	}
 	return v
@@ -137,7 +131,7 @@ func judgeKind(k string, f *pb.KindCompleteness, t *Tally) KindVerdict {
 	switch f.GetClass() {
 	case pb.KindCompleteness_CLASS_ENUMERATED:
 	case pb.KindCompleteness_CLASS_ABSENT:
-		if n == 0 && gaps == 0 {
+		if n == 0 && !slices.ContainsFunc(t.Gaps, func(g *pb.Gap) bool { return g.Kind == k }) {
 			return KindVerdict{}
 		}
 		return KindVerdict{Unknown, "said to be absent, and there are some"}
@@ -154,23 +148,47 @@ func judgeKind(k string, f *pb.KindCompleteness, t *Tally) KindVerdict {
 	default:
 		return KindVerdict{Unknown, "the source says nothing of this kind"}
 	}
+	if why := contradiction(f, n, missing, gaps, counted); why != "" {
+		return KindVerdict{Unknown, why}
+	}
+	rest := routes(f, n)
+	switch {
+	case gaps == 0:
+		return rest
+	case counted && rest.Coverage == Unknown:
+		// A gap says what is missing, not that the rest is whole.
+		return KindVerdict{Unknown, fmt.Sprintf("%d gaps named; beyond them: %s", gaps, rest.Why)}
+	}
+	return KindVerdict{Gaps, fmt.Sprintf("%d named", gaps)}
+}
+
+// contradiction says where the facts about a kind do not agree with each other or with the n
+// records that arrived; empty: they do.
+func contradiction(f *pb.KindCompleteness, n, missing uint64, gaps int, counted bool) string {
+	named := ""
+	if gaps > 0 {
+		named = fmt.Sprintf(" and %d are named as gaps", missing)
+	}
 	switch {
 	case n > f.Enumerated:
-		return KindVerdict{Unknown, fmt.Sprintf("%d records, but the source saw %d", n, f.Enumerated)}
+		return fmt.Sprintf("%d records, but the source saw %d", n, f.Enumerated)
 	case !f.Exhausted:
-		return KindVerdict{Unknown, "the listing did not end by itself"}
-	case counted && n+missing < f.Enumerated:
-		return KindVerdict{Unknown, fmt.Sprintf("the source saw %d, %d arrived and %d are named as gaps", f.Enumerated, n, missing)}
-	case gaps > 0 && f.Reference != nil && counted && n+missing < *f.Reference:
-		return KindVerdict{Unknown, fmt.Sprintf("%s says %d, %d arrived and %d are named as gaps", f.ReferenceRoute, *f.Reference, n, missing)}
-	case gaps > 0:
-		return KindVerdict{Gaps, fmt.Sprintf("%d named", gaps)}
-	case f.Reference != nil && *f.Reference != n:
-		return KindVerdict{Unknown, fmt.Sprintf("%s says %d, %d arrived", f.ReferenceRoute, *f.Reference, n)}
+		return "the listing did not end by itself"
+	case counted && add(n, missing) < f.Enumerated:
+		return fmt.Sprintf("the source saw %d, %d arrived%s", f.Enumerated, n, named)
+	case f.Reference != nil && (*f.Reference < n || counted && *f.Reference > add(n, missing)):
+		return fmt.Sprintf("%s says %d, %d arrived%s", f.ReferenceRoute, *f.Reference, n, named)
+	case f.Relisted != nil && (*f.Relisted < n || counted && *f.Relisted > add(n, missing)):
+		return fmt.Sprintf("%s found %d, %d arrived%s", f.RelistRoute, *f.Relisted, n, named)
+	}
+	return ""
+}
+
+// routes is the coverage that the second routes give a kind whose facts agree.
+func routes(f *pb.KindCompleteness, n uint64) KindVerdict {
+	switch {
 	case f.Reference != nil && f.AccessBasis != "":
 		return KindVerdict{Reconciled, fmt.Sprintf("%s agrees (%s)", f.ReferenceRoute, f.AccessBasis)}
-	case f.Relisted != nil && *f.Relisted != n:
-		return KindVerdict{Unknown, fmt.Sprintf("%s found %d, %d arrived", f.RelistRoute, *f.Relisted, n)}
 	case n == 0 && f.AccessBasis == "":
 		return KindVerdict{Unknown, "none seen, and the observer may be blind"}
 	case f.Relisted != nil:
@@ -192,7 +210,7 @@ func judgeDerived(k string, f *pb.KindCompleteness, t *Tally, facts map[string]*
 		return KindVerdict{Unknown, "read from kinds that are not named"}
 	}
 	missing, gaps, counted := gapsOf(k, t.Gaps)
-	if counted && t.Records[k]+missing < f.Enumerated {
+	if counted && add(t.Records[k], missing) < f.Enumerated {
 		return KindVerdict{Unknown, fmt.Sprintf("the source made %d, %d arrived and %d are named as gaps", f.Enumerated, t.Records[k], missing)}
 	}
 	worst := KindVerdict{Reconciled, "read from other kinds"}
@@ -209,63 +227,4 @@ func judgeDerived(k string, f *pb.KindCompleteness, t *Tally, facts map[string]*
 		}
 	}
 	return worst
-}
-
-// gapsOf sums the gaps of kind k. counted is false when one of them does not know its size.
-func gapsOf(k string, gaps []*pb.Gap) (missing uint64, n int, counted bool) {
-	counted = true
-	for _, g := range gaps {
-		if g.Kind != k && g.Kind != "" {
-			continue
-		}
-		n++
-		missing += g.Count
-		if g.Count == 0 {
-			counted = false
-		}
-	}
-	return missing, n, counted
-}
-
-// merge joins the statements of several origins: counts add up, and a fact holds for the whole
-// only where it holds for each origin that has the kind.
-func merge(sts []*pb.Completeness) map[string]*pb.KindCompleteness {
-	out := map[string]*pb.KindCompleteness{}
-	for _, st := range sts {
-		for _, k := range st.GetKinds() {
-			o, ok := out[k.GetKind()]
-			switch {
-			case !ok || o.Class == pb.KindCompleteness_CLASS_ABSENT:
-				out[k.GetKind()] = k
-			case k.Class == pb.KindCompleteness_CLASS_ABSENT:
-			default:
-				out[k.GetKind()] = join(o, k)
-			}
-		}
-	}
-	return out
-}
-
-func join(a, b *pb.KindCompleteness) *pb.KindCompleteness {
-	j := &pb.KindCompleteness{
-		Kind: a.Kind, Class: a.Class, Enumerated: a.Enumerated + b.Enumerated,
-		Exhausted: a.Exhausted && b.Exhausted, Opaque: a.Opaque + b.Opaque,
-		ReferenceRoute: a.ReferenceRoute, RelistRoute: a.RelistRoute,
-		DerivedFrom: append(append([]string(nil), a.DerivedFrom...), b.DerivedFrom...),
-	}
-	if a.Class != b.Class {
-		j.Class = pb.KindCompleteness_CLASS_UNSPECIFIED
-	}
-	if a.Reference != nil && b.Reference != nil {
-		n := *a.Reference + *b.Reference
-		j.Reference = &n
-	}
-	if a.Relisted != nil && b.Relisted != nil {
-		n := *a.Relisted + *b.Relisted
-		j.Relisted = &n
-	}
-	if a.AccessBasis != "" && b.AccessBasis != "" {
-		j.AccessBasis = a.AccessBasis
-	}
-	return j
 }

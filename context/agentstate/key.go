@@ -11,9 +11,9 @@ import (
 // maxPart is the length of an escaped key part above which its digest stands for its tail.
 const maxPart = 1024
 
-// Key makes a key: kind and parts, each %-escaped, joined by slashes. It is a pure function of
-// its arguments and different arguments give different keys; parts may hold any bytes. A part
-// of more than 1,024 escaped bytes becomes its first 64 bytes, "~" and its SHA-256.
+// Key makes a key: kind as it is, and parts, each %-escaped, joined by slashes. It is a pure
+// function of its arguments and different arguments give different keys; parts may hold any bytes.
+// A part of more than 1,024 escaped bytes becomes its first 64 bytes, "~" and its SHA-256.
 func Key(kind string, parts ...string) string {
 	var b strings.Builder
 	b.WriteString(kind)
@@ -40,7 +40,7 @@ func SplitKey(key string) (kind string, parts []string) {
 		return kind, nil
 	}
 	for p := range strings.SplitSeq(rest, "/") {
-		if u, err := url.PathUnescape(p); err == nil {
+		if u, err := url.PathUnescape(p); err == nil && !strings.Contains(p, "~") {
 			p = u
 		}
 		parts = append(parts, p)

@@ -50,6 +50,26 @@ func UnixNano(t time.Time) int64 {
 type Resolver struct {
 	Get      func(ctx context.Context, key string) (Record, error)
 	OpenBlob func(ctx context.Context, b *pb.Blob) (io.ReadCloser, error)
+	Limit    int64 // bytes of one value; 0: 1 GiB. A few citations can claim any size
+}
+
+// ResolverOf is the Resolver of a source: its Getter and its BlobSource, where it has them.
+func ResolverOf(src Source) Resolver {
+	var s Resolver
+	if g, ok := As[Getter](src); ok {
+		s.Get = g.Get
+	}
+	if b, ok := As[BlobSource](src); ok {
+		s.OpenBlob = b.OpenBlob
+	}
+	return s
+}
+
+func (s *Resolver) limit() int64 {
+	if s.Limit > 0 {
+		return s.Limit
+	}
+	return 1 << 30
 }
 
 // Column is the value of column c of r: nil, int64, float64, string for text, []byte for a
@@ -57,6 +77,9 @@ type Resolver struct {
 func (s *Resolver) Column(ctx context.Context, r Record, c *pb.Column) (any, error) {
 	switch v := c.Value.(type) {
 	case nil:
+		if len(c.ProtoReflect().GetUnknown()) > 0 { // not NULL: a value of a later release
+			break
+		}
 		return nil, nil
 	case *pb.Column_Integer:
 		return v.Integer, nil
@@ -88,6 +111,9 @@ func (s *Resolver) Data(ctx context.Context, d *pb.Data) ([]byte, error) {
 	if b := d.GetBlob(); b != nil {
 		return s.blob(ctx, b)
 	}
+	if d.GetBody() == nil && d != nil && len(d.ProtoReflect().GetUnknown()) > 0 {
+		return nil, fmt.Errorf("%w: data of a later release", ErrUnsupported)
+	}
 	return d.GetInline(), nil
 }
 
@@ -106,6 +132,11 @@ func (s *Resolver) splice(ctx context.Context, r Record, sp *pb.Splice) ([]byte,
 			if x, err = s.at(ctx, r, v.At); err == nil {
 				b, err = asBytes(x)
 			}
+		default:
+			err = fmt.Errorf("%w: a piece of a later release in %s", ErrUnsupported, r.GetMeta().GetKey())
+		}
+		if err == nil && int64(len(out))+int64(len(b)) > s.limit() {
+			err = s.tooLarge(r.GetMeta().GetKey())
 		}
 		if err != nil {
 			return nil, err
@@ -180,5 +211,13 @@ func (s *Resolver) blob(ctx context.Context, b *pb.Blob) ([]byte, error) {
 		return nil, err
 	}
 	defer rc.Close()
-	return io.ReadAll(rc)
+	out, err := io.ReadAll(io.LimitReader(rc, s.limit()+1))
+	if err == nil && int64(len(out)) > s.limit() {
+		err = s.tooLarge("blob " + b.GetId())
+	}
+	return out, err
+}
+
+func (s *Resolver) tooLarge(what string) error {
+	return fmt.Errorf("%w: %s: a value of more than %d bytes", ErrUnsupported, what, s.limit())
 }

@@ -14,35 +14,85 @@ import (
 func Refs(r Record, f func(field, key string)) { walk(r.ProtoReflect(), "", f, nil) }
 
 // Blobs calls f for every blob that r holds. What f changes stays changed.
-func Blobs(r Record, f func(*pb.Blob)) { walk(r.ProtoReflect(), "", nil, f) }
-
-func walk(m protoreflect.Message, path string, ref func(field, key string), blob func(*pb.Blob)) {
-	if b, ok := m.Interface().(*pb.Blob); ok {
-		if blob != nil {
-			blob(b)
+func Blobs(r Record, f func(*pb.Blob)) {
+	// Native rows are most of what a record is, and plain code walks them ten times faster.
+	for _, n := range r.GetMeta().GetNative() {
+		switch b := n.Body.(type) {
+		case *pb.Native_Data:
+			if x := b.Data.GetBlob(); x != nil {
+				f(x)
+			}
+		case *pb.Native_Row:
+			for _, c := range b.Row.GetColumns() {
+				columnBlobs(c, f)
+			}
 		}
-		return
+	}
+	walk(r.ProtoReflect(), "", nil, f)
+}
+
+func columnBlobs(c *pb.Column, f func(*pb.Blob)) {
+	switch v := c.Value.(type) {
+	case *pb.Column_BlobRef:
+		f(v.BlobRef)
+	case *pb.Column_TextRef:
+		f(v.TextRef)
+	case *pb.Column_Splice:
+		for _, p := range v.Splice.GetPieces() {
+			if x := p.GetBlob(); x != nil {
+				f(x)
+			}
+		}
+	}
+}
+
+// walk visits references, or blobs outside of Meta.
+func walk(m protoreflect.Message, path string, ref func(field, key string), blob func(*pb.Blob)) {
+	if blob != nil {
+		if b, ok := m.Interface().(*pb.Blob); ok {
+			blob(b)
+			return
+		}
 	}
 	m.Range(func(fd protoreflect.FieldDescriptor, v protoreflect.Value) bool {
-		name := path + string(fd.Name())
-		isRef := ref != nil && isReference(fd)
-		each := func(v protoreflect.Value) {
-			switch {
-			case fd.Message() != nil:
-				walk(v.Message(), name+".", ref, blob)
-			case isRef && v.String() != "":
-				ref(name, v.String())
+		switch {
+		case fd.Message() != nil:
+			if blob != nil && !holdsBlob(fd.Message()) {
+				return true
 			}
-		}
-		if fd.IsList() {
-			for i := range v.List().Len() {
-				each(v.List().Get(i))
+			sub := path
+			if ref != nil {
+				sub += string(fd.Name()) + "."
 			}
-		} else {
-			each(v)
+			each(fd, v, func(v protoreflect.Value) { walk(v.Message(), sub, ref, blob) })
+		case ref != nil && isReference(fd):
+			each(fd, v, func(v protoreflect.Value) {
+				if v.String() != "" {
+					ref(path+string(fd.Name()), v.String())
+				}
+			})
 		}
 		return true
 	})
+}
+
+func each(fd protoreflect.FieldDescriptor, v protoreflect.Value, f func(protoreflect.Value)) {
+	if !fd.IsList() {
+		f(v)
+		return
+	}
+	for i := range v.List().Len() {
+		f(v.List().Get(i))
+	}
+}
+
+// holdsBlob tells whether messages of type md may hold a blob outside of a Meta.
+func holdsBlob(md protoreflect.MessageDescriptor) bool {
+	switch md.Name() {
+	case "Meta", "Label", "ChannelRef", "Branch", "ToolCall", "Approval", "Citation", "Attachment", "KindCompleteness":
+		return false
+	}
+	return true // a type that is not named above is looked into
 }
 
 func isReference(fd protoreflect.FieldDescriptor) bool {

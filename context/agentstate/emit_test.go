@@ -1,0 +1,170 @@
+package agentstate_test
+
+import (
+	"context"
+	"errors"
+	"iter"
+	"slices"
+	"strings"
+	"testing"
+
+	"github.com/exitramp/exitramp/context/agentstate"
+	pb "github.com/exitramp/exitramp/proto/exitramp/v1"
+)
+
+// emitted is a source of n memories and one gap that is written with an Emitter.
+func emitted(ctx context.Context, n int, cursor []byte, end error) iter.Seq2[agentstate.Record, error] {
+	return func(yield func(agentstate.Record, error) bool) {
+		e := agentstate.NewEmitter(ctx, yield, &pb.Origin{Product: "x"})
+		at := 0
+		if err := e.Resume(cursor, &at); err != nil {
+			e.Fail(err)
+			return
+		}
+		for i := at; i < n && e.OK(); i++ {
+			if i == 1 {
+				e.Gap(&pb.Gap{Kind: "memory", Place: "/hr", Count: 3})
+			}
+			e.Put(memory(string(rune('a'+i)), "x"))
+			e.Mark(i + 1)
+		}
+		e.Reference("memory", uint64(n+3), "count(*)", "whole file")
+		e.Derived("message", "memory")
+		e.Kind("dream")
+		e.AbsentOthers()
+		e.Statement().Observer = "role exit-reader"
+		e.End(end, "tool")
+	}
+}
+
+func collect(t *testing.T, seq iter.Seq2[agentstate.Record, error]) (recs []agentstate.Record, marks [][]byte, err error) {
+	t.Helper()
+	for r, e := range seq {
+		if err != nil {
+			t.Fatal("goes on after an error")
+		}
+		if err = e; e != nil {
+			continue
+		}
+		if m, ok := r.(*pb.Mark); ok {
+			marks = append(marks, m.Cursor)
+		} else {
+			recs = append(recs, r)
+		}
+	}
+	return recs, marks, err
+}
+
+func TestEmitter(t *testing.T) {
+	recs, marks, err := collect(t, emitted(t.Context(), 3, nil, nil))
+	if err != nil {
+		t.Fatal(err)
+	}
+	if k := recs[0].GetMeta().Key; k != "origin/x" {
+		t.Error(k)
+	}
+	st, ok := recs[len(recs)-1].(*pb.Completeness)
+	if !ok {
+		t.Fatalf("the last is %T", recs[len(recs)-1])
+	}
+	if st.Meta.Key != "completeness/x" || st.Observer == "" || st.FromUnixNano == 0 || st.ToUnixNano < st.FromUnixNano {
+		t.Error(st)
+	}
+	facts := map[string]*pb.KindCompleteness{}
+	for _, k := range st.Kinds {
+		facts[k.Kind] = k
+	}
+	for _, k := range append(agentstate.StateKinds(), "dream") {
+		if facts[k] == nil {
+			t.Errorf("%s is not spoken of", k)
+		}
+	}
+	if f := facts["memory"]; f.Enumerated != 6 || !f.Exhausted || f.GetReference() != 6 || f.Class != pb.KindCompleteness_CLASS_ENUMERATED {
+		t.Error(f) // three that came and three that are missing
+	}
+	if f := facts["message"]; f.Class != pb.KindCompleteness_CLASS_DERIVED || f.Exhausted {
+		t.Error(f)
+	}
+	if f := facts["tool"]; f.Class != pb.KindCompleteness_CLASS_ABSENT { // said before End listed it
+		t.Error(f)
+	}
+	var ta agentstate.Tally
+	for _, r := range recs {
+		ta.Add(r)
+	}
+	if v := agentstate.Judge(&ta, nil); v.Kinds["memory"].Coverage != agentstate.Gaps {
+		t.Error(v)
+	}
+
+	// From each mark on, the same records and the same counts.
+	for i, m := range marks {
+		rest, _, err := collect(t, emitted(t.Context(), 3, m, nil))
+		if err != nil {
+			t.Fatal(err)
+		}
+		got := rest[len(rest)-1].(*pb.Completeness)
+		if got.Resumed != 1 || got.FromUnixNano != st.FromUnixNano {
+			t.Errorf("mark %d: resumed %d, from %d", i, got.Resumed, got.FromUnixNano)
+		}
+		for _, k := range got.Kinds {
+			if k.Enumerated != facts[k.Kind].Enumerated {
+				t.Errorf("mark %d: %s: %d, want %d", i, k.Kind, k.Enumerated, facts[k.Kind].Enumerated)
+			}
+		}
+	}
+}
+
+func TestEmitterStops(t *testing.T) {
+	for n := range 6 {
+		i := 0
+		for range emitted(t.Context(), 3, nil, nil) { // panics when it yields after the break
+			if i++; i > n {
+				break
+			}
+		}
+	}
+	ctx, cancel := context.WithCancel(t.Context())
+	defer cancel()
+	var last error
+	after := 0
+	for _, err := range emitted(ctx, 3, nil, nil) {
+		if last = err; err == nil {
+			after++
+		}
+		cancel()
+	}
+	if !errors.Is(last, context.Canceled) || after != 1 {
+		t.Errorf("%v after %d records", last, after)
+	}
+	recs, _, err := collect(t, emitted(t.Context(), 2, nil, errGone))
+	if !errors.Is(err, errGone) {
+		t.Error(err)
+	}
+	if _, ok := recs[len(recs)-1].(*pb.Completeness); ok {
+		t.Error("a statement although the reading failed")
+	}
+}
+
+func TestEmitterCursor(t *testing.T) {
+	for _, c := range []string{"x", "{}", `{"At":"text"}`, `{"At":7,"Seen":7}`} {
+		if _, _, err := collect(t, emitted(t.Context(), 3, []byte(c), nil)); !errors.Is(err, agentstate.ErrCursor) {
+			t.Errorf("%s: %v", c, err)
+		}
+	}
+	var keys []string
+	var last error
+	for r, err := range func(yield func(agentstate.Record, error) bool) {
+		e := agentstate.NewEmitter(t.Context(), yield, &pb.Origin{Meta: agentstate.Meta("origin", nil, "x", "db1")})
+		if e.Mark(strings.Repeat("x", 65<<10)) {
+			t.Error("a cursor of 65 KiB passed")
+		}
+		e.End(nil)
+	} {
+		if last = err; err == nil {
+			keys = append(keys, r.GetMeta().Key)
+		}
+	}
+	if last == nil || !slices.Equal(keys, []string{"origin/x/db1"}) {
+		t.Error(keys, last)
+	}
+}
