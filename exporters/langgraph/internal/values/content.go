@@ -1,0 +1,143 @@
+package values
+
+import (
+	"encoding/base64"
+	"strings"
+
+	pb "github.com/exitramp/exitramp/proto/exitramp/v1"
+)
+
+// content maps what a message says: a text, or a list of blocks of many providers' shapes.
+func content(v val) []*pb.Part {
+	switch v.kind() {
+	case kNil:
+		return nil
+	case kString:
+		if s, ok := v.text(); ok {
+			if s == "" {
+				return nil
+			}
+			return []*pb.Part{{Body: &pb.Part_Text{Text: s}}}
+		}
+		return []*pb.Part{data(v)}
+	case kArray:
+		var out []*pb.Part
+		for x := range v.items() {
+			if s, ok := x.text(); ok {
+				out = append(out, &pb.Part{Body: &pb.Part_Text{Text: s}})
+			} else if p := block(x); p != nil {
+				out = append(out, p)
+			}
+		}
+		return out
+	}
+	return []*pb.Part{data(v)}
+}
+
+func data(v val) *pb.Part {
+	return &pb.Part{Body: &pb.Part_Data{Data: inline("application/json", full(v))}}
+}
+
+// block maps one content block. Tool calls of the content stand in tool_calls too, and are left
+// out here.
+func block(v val) *pb.Part {
+	switch t := v.str("type"); t {
+	case "text", "output_text", "input_text", "text-plain":
+		if s, ok := v.field("text").text(); ok {
+			return &pb.Part{Body: &pb.Part_Text{Text: s}}
+		}
+	case "tool_use", "tool_call", "function_call", "tool_call_chunk":
+		return nil
+	case "thinking", "reasoning", "redacted_thinking":
+		return reasoning(v, t)
+	case "refusal":
+		if s, ok := v.field("refusal").text(); ok {
+			return &pb.Part{Body: &pb.Part_Refusal{Refusal: s}}
+		}
+	case "image", "image_url", "input_image", "audio", "input_audio", "video", "file", "input_file", "document", "media":
+		if p := media(v, t); p != nil {
+			return p
+		}
+	}
+	return data(v)
+}
+
+func reasoning(v val, t string) *pb.Part {
+	r := &pb.Reasoning{}
+	for _, k := range []string{"thinking", "reasoning", "text"} {
+		if s, ok := v.field(k).text(); ok && s != "" {
+			r.Text = s
+			break
+		}
+	}
+	var sum []string
+	for x := range v.field("summary").items() {
+		if s := x.str("text"); s != "" {
+			sum = append(sum, s)
+		}
+	}
+	if r.Text == "" {
+		r.Text = strings.Join(sum, "\n")
+	}
+	for k, bound := range map[string]string{"signature": "anthropic", "encrypted_content": "openai"} {
+		if s, ok := v.field(k).text(); ok && s != "" {
+			r.Opaque, r.BoundTo = inline("text/plain", []byte(s)), bound
+		}
+	}
+	if s, ok := v.field("data").text(); ok && t == "redacted_thinking" {
+		r.Opaque, r.BoundTo = inline("text/plain", []byte(s)), "anthropic"
+	}
+	return &pb.Part{Body: &pb.Part_Reasoning{Reasoning: r}}
+}
+
+// media maps images, sound and files: by URL, or bytes in base64.
+func media(v val, t string) *pb.Part {
+	m := &pb.Media{}
+	for _, k := range []string{"filename", "name", "title"} {
+		if s := v.str(k); s != "" {
+			m.Name = s
+			break
+		}
+	}
+	src := v
+	for _, k := range []string{"source", "image_url", "input_audio", "file"} {
+		if x := v.field(k); x.kind() == kMap {
+			src = x
+		} else if s, ok := x.text(); ok {
+			m.Url = s
+		}
+	}
+	typ := ""
+	for _, k := range []string{"media_type", "mime_type", "mimeType"} {
+		if s := src.str(k) + v.str(k); s != "" {
+			typ = s
+		}
+	}
+	for _, k := range []string{"url", "file_id", "fileId", "id"} {
+		if s := src.str(k); s != "" && m.Url == "" {
+			m.Url = s
+			if k != "url" {
+				m.Url = t + ":" + s
+			}
+		}
+	}
+	raw := ""
+	for _, k := range []string{"data", "base64", "file_data"} {
+		if s, ok := src.field(k).text(); ok && s != "" {
+			raw = s
+		}
+	}
+	if rest, ok := strings.CutPrefix(m.Url, "data:"); ok {
+		head, body, _ := strings.Cut(rest, ",")
+		m.Url, raw, typ = "", body, strings.TrimSuffix(head, ";base64")
+	}
+	if raw != "" {
+		if b, err := base64.StdEncoding.DecodeString(raw); err == nil {
+			m.Data = inline(typ, b)
+		}
+	}
+	if m.Data == nil && m.Url == "" {
+		return nil
+	}
+	return &pb.Part{Body: &pb.Part_Media{Media: m}}
+}

@@ -1,0 +1,82 @@
+package values
+
+// Interrupt is one question of a paused task.
+type Interrupt struct {
+	ID      string   // what a resume names; empty in old shapes
+	Value   []byte   // the question as JSON, for people
+	Options []string // what it lists under "options"; empty: free
+}
+
+// Interrupts reads the value of an __interrupt__ write: a list, or one.
+func Interrupts(serializer string, b []byte) ([]Interrupt, error) {
+	v, err := parse(serializer, b)
+	if err != nil {
+		return nil, err
+	}
+	if v.kind() != kArray {
+		return []Interrupt{interrupt(v)}, nil
+	}
+	var out []Interrupt
+	for x := range v.items() {
+		out = append(out, interrupt(x))
+	}
+	return out, nil
+}
+
+func interrupt(v val) Interrupt {
+	kw := v
+	if o, ok := v.object(); ok {
+		kw = o.args
+		if kw.kind() == kArray { // positional: value, id
+			var parts []val
+			for x := range kw.items() {
+				parts = append(parts, x)
+			}
+			i := Interrupt{}
+			if len(parts) > 0 {
+				i.Value, i.Options = question(parts[0])
+			}
+			if len(parts) > 1 {
+				i.ID, _ = parts[1].text()
+			}
+			return i
+		}
+	}
+	q, ok := kw.get("value")
+	if !ok {
+		i := Interrupt{}
+		i.Value, i.Options = question(kw)
+		return i
+	}
+	i := Interrupt{ID: kw.str("id")}
+	if i.ID == "" {
+		i.ID = kw.str("interrupt_id")
+	}
+	i.Value, i.Options = question(q)
+	return i
+}
+
+func question(v val) ([]byte, []string) {
+	var opts []string
+	for x := range v.field("options").items() {
+		if s, ok := x.text(); ok {
+			opts = append(opts, s)
+		}
+	}
+	return render(v, 64<<10), opts
+}
+
+// Error is the message of an __error__ write, for people.
+func Error(serializer string, b []byte) string {
+	v, err := parse(serializer, b)
+	if err != nil {
+		return ""
+	}
+	if s, ok := v.text(); ok {
+		return s
+	}
+	if s := v.str("message"); s != "" {
+		return s
+	}
+	return string(render(v, 500))
+}

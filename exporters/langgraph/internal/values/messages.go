@@ -1,0 +1,175 @@
+package values
+
+import (
+	"bytes"
+	"strings"
+
+	pb "github.com/exitramp/exitramp/proto/exitramp/v1"
+)
+
+// Messages reads a value that is a list of chat messages, or one. ok is false when it is
+// something else: then it is no conversation. The messages have no Meta.
+func Messages(serializer string, b []byte) (ms []*pb.Message, ok bool, err error) {
+	v, err := parse(serializer, b)
+	if err != nil {
+		return nil, false, err
+	}
+	if o, isObj := v.object(); isObj && (o.class() == "DeltaSnapshot" || o.class() == "delta_snapshot" || o.class() == "Overwrite") {
+		v = o.args
+		if x, ok := v.get("value"); ok {
+			v = x
+		}
+	}
+	if m := message(v); m != nil {
+		return []*pb.Message{m}, true, nil
+	}
+	if v.kind() != kArray {
+		return nil, false, nil
+	}
+	for x := range v.items() {
+		m := message(x)
+		if m == nil {
+			return nil, false, nil
+		}
+		ms = append(ms, m)
+	}
+	return ms, len(ms) > 0, nil
+}
+
+// message maps one message; nil when v is none.
+func message(v val) *pb.Message {
+	role, kw := "", v
+	if o, ok := v.object(); ok {
+		c := o.class()
+		if c == "LogStreamCallbackHandler" || o.args.kind() != kMap || !isMessageClass(c) {
+			return nil
+		}
+		role, kw = strings.ToLower(strings.TrimSuffix(strings.TrimSuffix(c, "Chunk"), "Message")), o.args
+		if role == "chat" {
+			role = kw.str("role")
+		}
+	} else {
+		if v.kind() != kMap {
+			return nil
+		}
+		if role = v.str("role"); role == "" {
+			role = v.str("type")
+		}
+		if d, ok := v.get("data"); ok && d.kind() == kMap { // messages_to_dict
+			kw = d
+		}
+		if _, ok := kw.get("content"); !ok || roleOf(role) == pb.Role_ROLE_UNSPECIFIED {
+			return nil
+		}
+	}
+	m := &pb.Message{Role: roleOf(role), NativeId: kw.str("id")}
+	if m.Role == pb.Role_ROLE_UNSPECIFIED || role == "developer" || role == "function" {
+		m.NativeRole = role
+	}
+	if n := kw.str("name"); n != "" {
+		m.AuthorPath = []string{n}
+	}
+	if md := kw.field("response_metadata"); md.kind() == kMap {
+		for _, k := range []string{"model_name", "model", "model_id", "modelName"} {
+			if s := md.str(k); s != "" {
+				m.Model = s
+				break
+			}
+		}
+	}
+	if m.Role == pb.Role_ROLE_TOOL {
+		m.Parts = []*pb.Part{toolResult(kw)}
+		return m
+	}
+	m.Parts = append(content(kw.field("content")), extras(kw, m.Role)...)
+	return m
+}
+
+func isMessageClass(c string) bool {
+	c = strings.TrimSuffix(c, "Chunk")
+	switch c {
+	case "HumanMessage", "AIMessage", "SystemMessage", "ToolMessage", "FunctionMessage", "ChatMessage", "RemoveMessage", "DeveloperMessage":
+		return true
+	}
+	return false
+}
+
+func roleOf(s string) pb.Role {
+	switch s {
+	case "human", "user":
+		return pb.Role_ROLE_USER
+	case "ai", "assistant", "AIMessageChunk":
+		return pb.Role_ROLE_ASSISTANT
+	case "system", "developer":
+		return pb.Role_ROLE_SYSTEM
+	case "tool", "function":
+		return pb.Role_ROLE_TOOL
+	}
+	return pb.Role_ROLE_UNSPECIFIED
+}
+
+func toolResult(kw val) *pb.Part {
+	r := &pb.ToolResult{Id: kw.str("tool_call_id"), Name: kw.str("name"), IsError: kw.str("status") == "error"}
+	if s, ok := kw.field("content").text(); ok {
+		r.Output = inline("text/plain", []byte(s))
+	} else {
+		r.Output = inline("application/json", full(kw.field("content")))
+	}
+	return &pb.Part{Body: &pb.Part_ToolResult{ToolResult: r}}
+}
+
+// extras are the parts that stand beside the content.
+func extras(kw val, role pb.Role) []*pb.Part {
+	var out []*pb.Part
+	seen := map[string]bool{}
+	for c := range kw.field("tool_calls").items() {
+		p := toolCall(c, "args")
+		seen[p.GetToolCall().Id] = true
+		out = append(out, p)
+	}
+	for c := range kw.field("invalid_tool_calls").items() {
+		p := toolCall(c, "args")
+		p.GetToolCall().Invalid = true
+		seen[p.GetToolCall().Id] = true
+		out = append(out, p)
+	}
+	more := kw.field("additional_kwargs")
+	if s := more.str("reasoning_content"); s != "" {
+		out = append(out, &pb.Part{Body: &pb.Part_Reasoning{Reasoning: &pb.Reasoning{Text: s}}})
+	}
+	if s := more.str("refusal"); s != "" {
+		out = append(out, &pb.Part{Body: &pb.Part_Refusal{Refusal: s}})
+	}
+	for c := range more.field("tool_calls").items() { // as OpenAI has them; doubles of tool_calls are left out
+		if f := c.field("function"); role == pb.Role_ROLE_ASSISTANT && f.kind() == kMap && !seen[c.str("id")] {
+			p := toolCall(f, "arguments")
+			p.GetToolCall().Id = c.str("id")
+			out = append(out, p)
+		}
+	}
+	return out
+}
+
+func toolCall(c val, args string) *pb.Part {
+	t := &pb.ToolCall{Id: c.str("id"), Name: c.str("name")}
+	if a, ok := c.get(args); ok {
+		if s, isText := a.text(); isText {
+			t.ArgumentsJson = []byte(s)
+		} else {
+			t.ArgumentsJson = full(a)
+		}
+	}
+	return &pb.Part{Body: &pb.Part_ToolCall{ToolCall: t}}
+}
+
+// full is v as JSON: verbatim where it is JSON, rendered whole where it is msgpack.
+func full(v val) []byte {
+	if !v.pack {
+		return bytes.Clone(v.b)
+	}
+	return render(v, 4*len(v.b)+1024)
+}
+
+func inline(mediaType string, b []byte) *pb.Data {
+	return &pb.Data{MediaType: mediaType, Body: &pb.Data_Inline{Inline: b}}
+}

@@ -1,0 +1,401 @@
+package values
+
+import (
+	"bytes"
+	"encoding/binary"
+	"encoding/json"
+	"fmt"
+	"math"
+	"strconv"
+	"strings"
+	"unicode/utf8"
+)
+
+// A TypedValue is a channel's value as a blob row has it.
+type TypedValue struct {
+	Channel string
+	Type    string // "msgpack", "json", "bytes", "bytearray", "null", "empty"
+	Value   []byte
+}
+
+// JoinCheckpoint makes the one document that SQLite holds from a checkpoint of PostgreSQL and
+// the values of its channels. A value wins over one inside the checkpoint, as in the runtime.
+// js tells the flavour: JSON text, else msgpack.
+func JoinCheckpoint(js bool, checkpoint []byte, vs []TypedValue) (doc []byte, losses []string, err error) {
+	c, err := parse("json", checkpoint)
+	if err != nil {
+		return nil, nil, err
+	}
+	j := &joiner{js: js}
+	byName := map[string]bool{}
+	for _, v := range vs {
+		byName[v.Channel] = true
+	}
+	inline := c.field("channel_values")
+	for f := range inline.fields() {
+		name, ok := f.key.text()
+		if !ok {
+			return nil, nil, fmt.Errorf("%w: a channel's name is not text", ErrValue)
+		}
+		if byName[name] {
+			continue
+		}
+		if js {
+			j.add(name, f.value.b)
+		} else {
+			j.add(name, packJSON(nil, f.value))
+		}
+	}
+	for _, v := range vs {
+		if err := j.value(v); err != nil {
+			return nil, nil, err
+		}
+	}
+	return j.document(c), j.losses, nil
+}
+
+type joiner struct {
+	js     bool
+	names  []string
+	parts  [][]byte
+	losses []string
+}
+
+func (j *joiner) add(name string, b []byte) {
+	j.names, j.parts = append(j.names, name), append(j.parts, b)
+}
+
+func (j *joiner) value(v TypedValue) error {
+	switch v.Type {
+	case "empty":
+		return nil
+	case "json":
+		if j.js {
+			j.add(v.Channel, v.Value)
+			return nil
+		}
+		x, err := parse("json", v.Value)
+		if err != nil {
+			return err
+		}
+		j.add(v.Channel, packJSON(nil, x))
+		return nil
+	case "msgpack":
+		if !j.js {
+			j.add(v.Channel, v.Value)
+			return nil
+		}
+	case "null":
+		if j.js {
+			j.add(v.Channel, []byte("null"))
+		} else {
+			j.add(v.Channel, []byte{0xc0})
+		}
+		return nil
+	case "bytes", "bytearray":
+		if j.js {
+			j.add(v.Channel, uint8Array(v.Value))
+			return nil
+		}
+		if v.Type == "bytearray" {
+			j.losses = append(j.losses, "channel "+v.Channel+": a bytearray reads back as bytes")
+		}
+		j.add(v.Channel, packBin(nil, v.Value))
+		return nil
+	}
+	return fmt.Errorf("%w: a value of type %q cannot stand in a checkpoint document", ErrValue, v.Type)
+}
+
+// document writes the fields of c in their order, channel_values before channel_versions.
+func (j *joiner) document(c val) []byte {
+	var fs []field
+	for f := range c.fields() {
+		if n, _ := f.key.text(); n != "channel_values" {
+			fs = append(fs, f)
+		}
+	}
+	if j.js {
+		var b bytes.Buffer
+		b.WriteByte('{')
+		for _, f := range fs {
+			b.Write(f.key.b)
+			b.WriteByte(':')
+			b.Write(compact(f.value.b))
+			b.WriteByte(',')
+		}
+		b.WriteString(`"channel_values":{`)
+		for i, n := range j.names {
+			if i > 0 {
+				b.WriteByte(',')
+			}
+			b.Write(jsonString(n))
+			b.WriteByte(':')
+			b.Write(j.parts[i])
+		}
+		b.WriteString("}}")
+		return b.Bytes()
+	}
+	b := packMapHead(nil, len(fs)+1)
+	for _, f := range fs {
+		b = packJSON(b, f.key)
+		b = packJSON(b, f.value)
+	}
+	b = packString(b, "channel_values")
+	b = packMapHead(b, len(j.names))
+	for i, n := range j.names {
+		b = append(packString(b, n), j.parts[i]...)
+	}
+	return b
+}
+
+// SplitCheckpoint takes SQLite's one document apart: the checkpoint as PostgreSQL holds it, and
+// every channel value as a blob, which loses nothing that JSONB would.
+func SplitCheckpoint(js bool, doc []byte) (checkpoint []byte, vs []TypedValue, losses []string, err error) {
+	tag := "msgpack"
+	if js {
+		tag = "json"
+	}
+	c, err := parse(tag, doc)
+	if err != nil {
+		return nil, nil, nil, err
+	}
+	var out bytes.Buffer
+	out.WriteByte('{')
+	for f := range c.fields() {
+		name, ok := f.key.text()
+		if !ok {
+			return nil, nil, nil, fmt.Errorf("%w: a key is not text", ErrValue)
+		}
+		if name == "channel_values" {
+			for x := range f.value.fields() {
+				n, ok := x.key.text()
+				if !ok {
+					return nil, nil, nil, fmt.Errorf("%w: a channel's name is not text", ErrValue)
+				}
+				vs = append(vs, typed(js, n, x.value))
+			}
+			continue
+		}
+		if out.Len() > 1 {
+			out.WriteByte(',')
+		}
+		out.Write(jsonString(name))
+		out.WriteByte(':')
+		b := full(f.value)
+		if !js {
+			if err := plainJSON(f.value); err != nil {
+				return nil, nil, nil, fmt.Errorf("%s: %w", name, err)
+			}
+		}
+		out.Write(b)
+	}
+	out.WriteByte('}')
+	return out.Bytes(), vs, losses, nil
+}
+
+// typed gives a value of a document the tag that a blob row has.
+func typed(js bool, name string, v val) TypedValue {
+	if js {
+		if b, ok := fromUint8Array(v); ok {
+			return TypedValue{name, "bytes", b}
+		}
+		return TypedValue{name, "json", bytes.Clone(v.b)}
+	}
+	switch v.kind() {
+	case kNil:
+		return TypedValue{name, "null", []byte{}}
+	case kBytes:
+		return TypedValue{name, "bytes", bytes.Clone(packBody(v.b))}
+	}
+	return TypedValue{name, "msgpack", bytes.Clone(v.b)}
+}
+
+// plainJSON refuses what JSON cannot hold: bytes, extensions, text that is not UTF-8 or holds NUL.
+func plainJSON(v val) error {
+	switch v.kind() {
+	case kBytes, kExt:
+		return fmt.Errorf("%w: holds bytes or objects, which JSONB cannot", ErrValue)
+	case kString:
+		if s, ok := v.text(); !ok || strings.ContainsRune(s, 0) {
+			return fmt.Errorf("%w: holds text that JSONB cannot", ErrValue)
+		}
+	case kNumber:
+		if n := v.number(); strings.HasPrefix(n, `"`) {
+			return fmt.Errorf("%w: holds %s, which JSONB cannot", ErrValue, n)
+		}
+	case kArray:
+		for x := range v.items() {
+			if err := plainJSON(x); err != nil {
+				return err
+			}
+		}
+	case kMap:
+		for f := range v.fields() {
+			if f.key.kind() != kString {
+				return fmt.Errorf("%w: holds a key that is not text", ErrValue)
+			}
+			if err := plainJSON(f.key); err != nil {
+				return err
+			}
+			if err := plainJSON(f.value); err != nil {
+				return err
+			}
+		}
+	}
+	return nil
+}
+
+const uint8ArrayHead = `{"lc":2,"type":"constructor","id":["Uint8Array"],"method":"from","args":[[`
+
+func uint8Array(b []byte) []byte {
+	out := []byte(uint8ArrayHead)
+	for i, c := range b {
+		if i > 0 {
+			out = append(out, ',')
+		}
+		out = strconv.AppendUint(out, uint64(c), 10)
+	}
+	return append(out, `]],"kwargs":{}}`...)
+}
+
+// fromUint8Array is the bytes of a Uint8Array in exactly the spelling that the runtime writes.
+func fromUint8Array(v val) ([]byte, bool) {
+	if !bytes.HasPrefix(v.b, []byte(uint8ArrayHead)) {
+		return nil, false
+	}
+	b := []byte{}
+	for list := range v.field("args").items() {
+		for x := range list.items() {
+			n, err := strconv.ParseUint(x.number(), 10, 8)
+			if err != nil {
+				return nil, false
+			}
+			b = append(b, byte(n))
+		}
+	}
+	return b, bytes.Equal(uint8Array(b), v.b)
+}
+
+func compact(b []byte) []byte {
+	var out bytes.Buffer
+	if json.Compact(&out, b) != nil {
+		return b
+	}
+	return out.Bytes()
+}
+
+func jsonString(s string) []byte {
+	var b bytes.Buffer
+	e := json.NewEncoder(&b)
+	e.SetEscapeHTML(false)
+	if e.Encode(s) != nil {
+		return []byte(`""`)
+	}
+	return bytes.TrimRight(b.Bytes(), "\n")
+}
+
+// packJSON appends a JSON value as msgpack. Integers beyond 64 bits become floats, as msgpack
+// has no others.
+func packJSON(dst []byte, v val) []byte {
+	switch v.kind() {
+	case kNil:
+		return append(dst, 0xc0)
+	case kBool:
+		if v.b[0] == 't' {
+			return append(dst, 0xc3)
+		}
+		return append(dst, 0xc2)
+	case kNumber:
+		return packNum(dst, string(v.b))
+	case kString:
+		s, ok := v.text()
+		if !ok {
+			s = strings.ToValidUTF8(s, "?")
+		}
+		return packString(dst, s)
+	case kArray:
+		var parts []byte
+		n := 0
+		for x := range v.items() {
+			parts = packJSON(parts, x)
+			n++
+		}
+		return append(packHeadOf(dst, n, 0x90, 0xdc), parts...)
+	}
+	var parts []byte
+	n := 0
+	for f := range v.fields() {
+		parts = packJSON(packJSON(parts, f.key), f.value)
+		n++
+	}
+	return append(packMapHead(dst, n), parts...)
+}
+
+func packMapHead(dst []byte, n int) []byte { return packHeadOf(dst, n, 0x80, 0xde) }
+
+// packHeadOf is the shortest head of an array or map of n, as the runtime's encoder writes it.
+func packHeadOf(dst []byte, n int, fix, wide byte) []byte {
+	switch {
+	case n < 16:
+		return append(dst, fix|byte(n))
+	case n < 1<<16:
+		return binary.BigEndian.AppendUint16(append(dst, wide), uint16(n))
+	}
+	return binary.BigEndian.AppendUint32(append(dst, wide+1), uint32(n))
+}
+
+func packString(dst []byte, s string) []byte {
+	if !utf8.ValidString(s) {
+		s = strings.ToValidUTF8(s, "?")
+	}
+	if len(s) < 32 {
+		return append(append(dst, 0xa0|byte(len(s))), s...)
+	}
+	return append(packLen(dst, len(s), 0xd9), s...)
+}
+
+func packBin(dst, b []byte) []byte { return append(packLen(dst, len(b), 0xc4), b...) }
+
+func packLen(dst []byte, n int, first byte) []byte {
+	switch {
+	case n < 1<<8:
+		return append(dst, first, byte(n))
+	case n < 1<<16:
+		return binary.BigEndian.AppendUint16(append(dst, first+1), uint16(n))
+	}
+	return binary.BigEndian.AppendUint32(append(dst, first+2), uint32(n))
+}
+
+func packNum(dst []byte, s string) []byte {
+	if u, err := strconv.ParseUint(s, 10, 64); err == nil {
+		switch {
+		case u < 0x80:
+			return append(dst, byte(u))
+		case u < 1<<8:
+			return append(dst, 0xcc, byte(u))
+		case u < 1<<16:
+			return binary.BigEndian.AppendUint16(append(dst, 0xcd), uint16(u))
+		case u < 1<<32:
+			return binary.BigEndian.AppendUint32(append(dst, 0xce), uint32(u))
+		}
+		return binary.BigEndian.AppendUint64(append(dst, 0xcf), u)
+	}
+	if i, err := strconv.ParseInt(s, 10, 64); err == nil {
+		switch {
+		case i >= -32:
+			return append(dst, byte(i))
+		case i >= math.MinInt8:
+			return append(dst, 0xd0, byte(i))
+		case i >= math.MinInt16:
+			return binary.BigEndian.AppendUint16(append(dst, 0xd1), uint16(i))
+		case i >= math.MinInt32:
+			return binary.BigEndian.AppendUint32(append(dst, 0xd2), uint32(i))
+		}
+		return binary.BigEndian.AppendUint64(append(dst, 0xd3), uint64(i))
+	}
+	f, err := strconv.ParseFloat(s, 64)
+	if err != nil && !math.IsInf(f, 0) {
+		return append(dst, 0xc0)
+	}
+	return binary.BigEndian.AppendUint64(append(dst, 0xcb), math.Float64bits(f))
+}
