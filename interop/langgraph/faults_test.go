@@ -136,7 +136,7 @@ func TestSQLiteWithoutWAL(t *testing.T) {
 	file, copied := filepath.Join(t.TempDir(), "live.sqlite"), filepath.Join(t.TempDir(), "copied.sqlite")
 	f.script(t, "make", "setup", "sqlite:"+file, "odd")
 	hold(t, "c.execute('pragma journal_mode=wal'); c.execute('pragma wal_autocheckpoint=0'); c.execute('select * from checkpoints').fetchall()", file)
-	f.script(t, "write", "sqlite:"+file, "200", "1") // the process above keeps the file open, so the WAL stays
+	write(t, f, "sqlite:"+file)() // the process above keeps the file open, so the WAL stays
 	if i, err := os.Stat(file + "-wal"); err != nil || i.Size() == 0 {
 		t.Fatalf("no WAL to leave behind: %v", err)
 	}
