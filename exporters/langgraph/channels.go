@@ -1,0 +1,269 @@
+package langgraph
+
+import (
+	"context"
+	"crypto/sha256"
+	"encoding/hex"
+	"encoding/json"
+	"slices"
+	"strings"
+
+	"github.com/exitramp/exitramp/context/agentstate"
+	"github.com/exitramp/exitramp/exporters/langgraph/internal/values"
+	pb "github.com/exitramp/exitramp/proto/exitramp/v1"
+)
+
+// channels emits the values inside doc that no earlier checkpoint had, fills in cp's channels, and
+// returns doc in pieces: literal bytes, and citations of values. nil: doc cites nothing.
+func (t *thread) channels(ctx context.Context, c *table, row []cell, cp *pb.Checkpoint, parsed *values.Checkpoint, ser string, doc []byte) ([]*pb.Piece, error) {
+	ns := row[c.col("checkpoint_ns")].String()
+	versions := map[string]string{}
+	for _, ch := range parsed.Channels {
+		versions[ch.Name] = ch.Version
+	}
+	held := map[string]string{} // channel → key of its value
+	var pieces []*pb.Piece
+	at := 0
+	for _, s := range parsed.Inline {
+		ver, ok := versions[s.Name]
+		if _, row := t.rows[hashOf(ns, s.Name, ver)]; row {
+			continue // a row wins over what stands here: the runtime's mark of a snapshot
+		}
+		key, fresh := t.valueKey(ns, s.Name, ver, ok, doc[s.Start:s.End])
+		held[s.Name] = key
+		if fresh {
+			if err := t.inline(c, row, key, ser, s, ver, doc); err != nil {
+				return nil, err
+			}
+		}
+		pieces = append(pieces, t.literal(c, row, doc, at, s.Start)...)
+		pieces = append(pieces, &pb.Piece{Body: &pb.Piece_At{At: key + "#value"}})
+		at = s.End
+	}
+	if pieces != nil {
+		pieces = append(pieces, t.literal(c, row, doc, at, len(doc))...)
+	}
+	for _, ch := range parsed.Channels {
+		ref := &pb.ChannelRef{Channel: valid(ch.Name), Version: valid(ch.Version), ValueKey: held[ch.Name]}
+		has, row := t.rows[hashOf(ns, ch.Name, ch.Version)]
+		if row {
+			ref.ValueKey = t.key("channelvalue", ns, ch.Name, ch.Version)
+		}
+		if node, ok := strings.CutPrefix(ch.Name, "branch:to:"); ok && (has || held[ch.Name] != "") {
+			cp.NextNodes = append(cp.NextNodes, valid(node))
+		}
+		cp.Channels = append(cp.Channels, ref)
+	}
+	return pieces, ctx.Err()
+}
+
+// valueKey is the key of a value inside a document, and whether it is new. The same version with
+// other bytes happens: JavaScript numbers versions anew on a fork. What comes second has its
+// digest in its key.
+func (t *thread) valueKey(ns, channel, version string, versioned bool, b []byte) (string, bool) {
+	sum := sha256.Sum256(b)
+	digest := hash(sum[:16])
+	slot := hashOf(ns, channel, version)
+	if versioned {
+		first, ok := t.values[slot]
+		if !ok {
+			t.values[slot] = digest
+			t.valued[hashOf(ns, channel)] = true
+		}
+		if !ok || first == digest {
+			return t.key("channelvalue", ns, channel, version), !ok
+		}
+	}
+	other := hashOf(ns, channel, version, string(digest[:]))
+	fresh := !t.others[other]
+	t.others[other] = true
+	return t.key("channelvalue", ns, channel, version, hex.EncodeToString(digest[:])), fresh
+}
+
+// inline emits a value that stands inside a checkpoint's document.
+func (t *thread) inline(c *table, row []cell, key, ser string, s values.Span, version string, doc []byte) error {
+	v := &pb.ChannelValue{
+		Meta:    &pb.Meta{Key: key},
+		Channel: valid(s.Name), Version: valid(version), Serializer: ser,
+		Namespace: valid(row[c.col("checkpoint_ns")].String()), ConversationKey: t.key("conversation"),
+	}
+	if n := s.End - s.Start; n > agentstate.SpillSize {
+		v.Value = &pb.Data{MediaType: media(ser), Body: &pb.Data_Blob{Blob: t.r.blob(c, row, "checkpoint", int64(s.Start), int64(n))}}
+	} else {
+		v.Value = agentstate.Inline(media(ser), slices.Clone(doc[s.Start:s.End]))
+	}
+	return t.r.put(v)
+}
+
+// literal is doc[from:to] as a piece; none when it is empty.
+func (t *thread) literal(c *table, row []cell, doc []byte, from, to int) []*pb.Piece {
+	switch n := to - from; {
+	case n == 0:
+		return nil
+	case n > agentstate.SpillSize:
+		return []*pb.Piece{{Body: &pb.Piece_Blob{Blob: t.r.blob(c, row, "checkpoint", int64(from), int64(n))}}}
+	}
+	return []*pb.Piece{{Body: &pb.Piece_Literal{Literal: slices.Clone(doc[from:to])}}}
+}
+
+// lost states the values that the runtime would miss without an error: versions that cp names and
+// nothing holds. Only PostgreSQL can lose them; in SQLite a document holds its own.
+//
+// JavaScript writes a row for every version it makes, of type empty where there is no value.
+// Python writes none for a channel that was consumed (branch:to:x), that is not saved, or whose
+// state is rebuilt from writes (delta channels); it does write one for a channel that the step
+// updated.
+func (t *thread) lost(ctx context.Context, cp *pb.Checkpoint, parsed *values.Checkpoint, doc, metadata []byte, ns string, parent cell) error {
+	if t.r.lay.engine != "postgres" || !t.r.lay.t["checkpoint_blobs"].readable() || t.r.lay.t["checkpoint_blobs"].partial != "" {
+		return nil
+	}
+	var steps struct {
+		Delta map[string]json.RawMessage `json:"counters_since_delta_snapshot"`
+	}
+	json.Unmarshal(metadata, &steps)
+	for ch := range steps.Delta {
+		t.delta[hashOf(ns, ch)] = true
+	}
+	marks := map[string]bool{} // what may be the runtime's mark of a snapshot that is in a row
+	for _, s := range parsed.Inline {
+		marks[s.Name] = string(doc[s.Start:s.End]) == "true"
+	}
+	orphan := !parent.isNull() && !t.present[hashOf(ns, parent.String())] // earlier checkpoints were pruned
+	for i, ch := range parsed.Channels {
+		slot := hashOf(ns, ch.Name, ch.Version)
+		first := !t.intro[slot]
+		t.intro[slot] = true
+		_, row := t.rows[slot]
+		snapshot := !row && marks[ch.Name] && t.delta[hashOf(ns, ch.Name)]
+		if cp.Channels[i].ValueKey != "" && !snapshot || !first {
+			continue
+		}
+		if ch.Name == "__pregel_tasks" && parsed.V < 4 {
+			continue // sends are in the parent's writes
+		}
+		if t.r.lay.lang == python && !snapshot {
+			_, delta := steps.Delta[ch.Name]
+			if delta || ephemeral(ch.Name) {
+				continue
+			}
+			updated := slices.Contains(parsed.Updated, ch.Name)
+			switch {
+			case updated, orphan: // had a value, or nobody can tell
+			case parsed.Updated != nil:
+				continue
+			default: // before updated_channels existed, the parent's writes tell
+				wrote, err := t.wrote(ctx, ns, ch.Name, &parent)
+				if err != nil {
+					return err
+				}
+				if !wrote {
+					continue
+				}
+			}
+			known := t.valued[hashOf(ns, ch.Name)]
+			if !known && !orphan {
+				var err error
+				if known, err = t.wrote(ctx, ns, ch.Name, nil); err != nil {
+					return err
+				}
+			}
+			if !known {
+				continue // never saved
+			}
+		}
+		key := t.key("channelvalue", ns, ch.Name, ch.Version)
+		g := &pb.Gap{
+			Meta: agentstate.Meta("gap", nil, "channelvalue", key), Kind: "channelvalue", Place: key,
+			Reason: pb.Gap_REASON_GONE, Count: 1,
+			Detail: "a checkpoint names this version and no row holds it: the runtime would go on without the channel",
+		}
+		if orphan {
+			g.Detail = "a checkpoint names this version and no row holds it; the checkpoint that made it is gone, so it may have been consumed"
+		}
+		if !t.r.e.Gap(g) {
+			return errStop
+		}
+	}
+	return nil
+}
+
+// ephemeral tells whether the runtime empties the channel after one step, by its name.
+func ephemeral(channel string) bool {
+	return channel == "__start__" || strings.HasPrefix(channel, "branch:") || strings.HasPrefix(channel, "start:") || strings.HasPrefix(channel, "__pregel_")
+}
+
+// wrote tells whether a task wrote to channel, at the checkpoint id or (nil) at any.
+func (t *thread) wrote(ctx context.Context, ns, channel string, id *cell) (bool, error) {
+	w := t.r.lay.writes()
+	if !w.readable() {
+		return false, nil
+	}
+	q, args := "SELECT 1 FROM "+w.ident+" WHERE thread_id = ? AND checkpoint_ns = ? AND channel = ?", []any{t.id.arg(), ns, channel}
+	if id != nil {
+		q += " AND checkpoint_id = ?"
+		args = append(args, id.String())
+	}
+	rows, err := t.r.eng.query(ctx, q+" LIMIT 1", args...)
+	return len(rows) > 0, err
+}
+
+// inlineRoute says how the values were counted a second time.
+func (r *reading) inlineRoute() string {
+	if r.lay.engine == "postgres" {
+		return "count(*) of rows, jsonb_each of values in checkpoints"
+	}
+	return "second reading, backwards"
+}
+
+// countInline counts the values inside checkpoint documents again: on PostgreSQL by the server's
+// own functions, on SQLite by reading the table once more, in the opposite order.
+func (r *reading) countInline(ctx context.Context) (uint64, error) {
+	c := r.lay.t["checkpoints"]
+	if r.lay.engine == "postgres" {
+		q := "SELECT count(*) FROM (SELECT DISTINCT c.thread_id, c.checkpoint_ns, v.key, c.checkpoint -> 'channel_versions' ->> v.key, " +
+			"v.value::text FROM " + c.ident +
+			" c, jsonb_each(CASE jsonb_typeof(c.checkpoint -> 'channel_values') WHEN 'object' THEN c.checkpoint -> 'channel_values' ELSE '{}' END) v"
+		if b := r.lay.t["checkpoint_blobs"]; b.readable() {
+			q += " WHERE NOT EXISTS (SELECT 1 FROM " + b.ident + " b WHERE b.thread_id = c.thread_id AND b.checkpoint_ns = c.checkpoint_ns" +
+				" AND b.channel = v.key AND b.version = c.checkpoint -> 'channel_versions' ->> v.key)"
+		}
+		rows, err := r.eng.query(ctx, q+") x")
+		if err != nil {
+			return 0, err
+		}
+		return uint64(rows[0][0].i), nil
+	}
+	d := r.eng.(*sqliteDB)
+	var n uint64
+	var last string
+	seen := map[hash]bool{}
+	err := d.rows(ctx, "SELECT +thread_id, +checkpoint_ns, coalesce(type, 'json'), CAST(checkpoint AS BLOB) FROM "+c.ident+
+		" ORDER BY thread_id DESC, checkpoint_ns DESC, checkpoint_id DESC", nil, func(v []any) (bool, error) {
+		id, _ := cellOf(v[0])
+		ns, _ := cellOf(v[1])
+		ser, _ := cellOf(v[2])
+		doc, _ := v[3].([]byte)
+		if s := id.String(); s != last || len(seen) == 0 {
+			last, seen = s, map[hash]bool{}
+		}
+		cp, err := values.ParseCheckpoint(ser.String(), doc)
+		if opaque(ser.String()) || int64(len(doc)) > maxDoc || err != nil || !tiles(cp, len(doc)) {
+			return false, nil
+		}
+		versions := map[string]string{}
+		for _, ch := range cp.Channels {
+			versions[ch.Name] = ch.Version
+		}
+		for _, s := range cp.Inline {
+			ver, ok := versions[s.Name]
+			sum := sha256.Sum256(doc[s.Start:s.End])
+			h := hashOf(ns.String(), s.Name, ver, string(sum[:]), map[bool]string{true: "v"}[ok])
+			if !seen[h] {
+				seen[h] = true
+				n++
+			}
+		}
+		return false, nil
+	})
+	return n, err
+}

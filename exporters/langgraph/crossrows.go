@@ -1,0 +1,318 @@
+package langgraph
+
+import (
+	"bytes"
+	"context"
+	"encoding/binary"
+	"encoding/json"
+	"math"
+	"slices"
+	"strings"
+	"time"
+
+	"github.com/exitramp/exitramp/context/agentstate"
+	"github.com/exitramp/exitramp/context/fidelity"
+	"github.com/exitramp/exitramp/context/replay"
+	"github.com/exitramp/exitramp/exporters/langgraph/internal/values"
+	pb "github.com/exitramp/exitramp/proto/exitramp/v1"
+)
+
+// crossWrite writes a pending write into the other database.
+func (w *writer) crossWrite(ctx context.Context, p *pb.PendingWrite) (replay.Receipt, error) {
+	if values.IsEncrypted(p.Serializer) {
+		return replay.Receipt{}, refuse(needsKey)
+	}
+	row, err := w.rowOf(ctx, p)
+	if err != nil {
+		return replay.Receipt{}, err
+	}
+	var losses []fidelity.Loss
+	if w.lay.engine == "postgres" {
+		v := row["value"]
+		if v.isNull() {
+			return replay.Receipt{}, refuse("the write has no value, and PostgreSQL wants one")
+		}
+		delete(row, "value")
+		row["blob"] = cell{kind: blob, b: v.b}
+		return w.putFitting(ctx, "checkpoint_writes", row, nil)
+	}
+	v := row["blob"]
+	delete(row, "blob")
+	if w.lay.lang == javascript && row["type"].String() == "bytes" {
+		if v.b, err = inJSON(v.b); err != nil {
+			return replay.Receipt{}, err
+		}
+		row["type"] = textCell("json")
+		losses = append(losses, loss("serializer", fidelity.Equivalent, "the library's SQLite saver reads plain bytes as text and breaks them; as JSON they stay whole"))
+	}
+	row["value"] = v
+	if path := row["task_path"]; len(path.b) > 0 {
+		losses = append(losses, loss("task_path", fidelity.Dropped, "SQLite has no column for it; it orders the sends of old checkpoints only"))
+	}
+	delete(row, "task_path")
+	return w.putFitting(ctx, "writes", row, losses)
+}
+
+// inJSON are bytes as the JavaScript library writes them inside JSON.
+func inJSON(b []byte) ([]byte, error) {
+	doc, _, err := values.JoinCheckpoint(true, []byte("{}"), []values.TypedValue{{Channel: "x", Type: "bytes", Value: b}})
+	if err != nil {
+		return nil, err
+	}
+	cp, err := values.ParseCheckpoint("json", doc)
+	if err != nil || len(cp.Inline) != 1 {
+		return nil, refuse("bytes have no form in JSON")
+	}
+	return doc[cp.Inline[0].Start:cp.Inline[0].End], nil
+}
+
+// crossMemory writes an item of Python's long-term store into the other database.
+func (w *writer) crossMemory(ctx context.Context, m *pb.Memory) (replay.Receipt, error) {
+	row, err := w.rowOf(ctx, m)
+	if err != nil {
+		return replay.Receipt{}, err
+	}
+	var losses []fidelity.Loss
+	v := row["value"].b
+	if w.lay.engine == "postgres" {
+		row["value"] = cell{kind: text, b: v}
+		losses = append(losses, loss("data", fidelity.Equivalent, "jsonb keeps values, not the order of keys or the form of numbers"))
+		if t := row["ttl_minutes"]; t.kind == real {
+			n := math.RoundToEven(t.f)
+			if math.Abs(n) > math.MaxInt32 {
+				return replay.Receipt{}, refuse("column ttl_minutes: PostgreSQL has 32 bits for it")
+			}
+			if n != t.f {
+				losses = append(losses, loss("ttl_minutes", fidelity.Transformed, "PostgreSQL keeps whole minutes; expires_at stays exact"))
+			}
+			row["ttl_minutes"] = cell{kind: integer, i: int64(n)}
+		}
+		return w.putItem(ctx, row, losses)
+	}
+	var compact bytes.Buffer
+	if err := json.Compact(&compact, v); err != nil {
+		return replay.Receipt{}, refuse("its value is not JSON")
+	}
+	row["value"] = cell{kind: blob, b: compact.Bytes()}
+	losses = append(losses, loss("data", fidelity.Equivalent, "the same JSON without white space"))
+	if err := sqliteTimes(row); err != nil {
+		return replay.Receipt{}, err
+	}
+	if t := row["ttl_minutes"]; t.kind == integer {
+		row["ttl_minutes"] = cell{kind: real, f: float64(t.i)}
+	}
+	return w.putItem(ctx, row, losses)
+}
+
+// putItem writes a store item, and remembers it while planning.
+func (w *writer) putItem(ctx context.Context, row map[string]cell, losses []fidelity.Loss) (replay.Receipt, error) {
+	rc, err := w.putFitting(ctx, "store", row, losses)
+	w.remember(rc, row)
+	return rc, err
+}
+
+func (w *writer) remember(rc replay.Receipt, row map[string]cell) {
+	if w.run.DryRun && w.lay.engine == "postgres" && rc.Action == replay.Created {
+		k := keyColumns("store", w.lay.js())
+		w.items[hashOf(row[k[0]].String(), row[k[1]].String())] = true
+	}
+}
+
+// sqliteTimes gives the times of a row of PostgreSQL the form that Python writes to SQLite.
+func sqliteTimes(row map[string]cell) error {
+	for _, n := range []string{"created_at", "updated_at", "expires_at"} {
+		c, ok := row[n]
+		if !ok || c.isNull() {
+			continue
+		}
+		t, err := time.Parse("2006-01-02 15:04:05.999999999-07", c.String())
+		if err != nil {
+			return refuse("column %s is a time that SQLite's store has no form for", n)
+		}
+		row[n] = textCell(t.UTC().Format("2006-01-02 15:04:05.999999-07:00"))
+	}
+	return nil
+}
+
+// orphan answers for a vector whose item is neither in the target nor comes with the run: done
+// tells whether rc is the answer. SQLite never enforces the reference, PostgreSQL does.
+func (w *writer) orphan(ctx context.Context, e *pb.Embedding, t *table, row map[string]cell) (rc replay.Receipt, err error, done bool) {
+	if w.lay.engine != "postgres" {
+		return rc, nil, false
+	}
+	if want, have := t.cols[t.col("embedding")], row["embedding"]; !have.isNull() && e.Element != pb.Embedding_ELEMENT_UNSPECIFIED {
+		if n := columnDims(want.full); n > 0 && n != e.Dimensions {
+			return rc, refuse("the target's vectors have %d dimensions, this one has %d: another embedding model", n, e.Dimensions), true
+		}
+	}
+	k := keyColumns("store", w.lay.js())
+	if w.items[hashOf(row[k[0]].String(), row[k[1]].String())] {
+		return rc, nil, false
+	}
+	if s := w.lay.t["store"]; s != nil && !s.planned {
+		rows, err := w.d.query(ctx, "SELECT 1 FROM "+s.ident+" WHERE "+quote(k[0])+" = ? AND key = ?", row[k[0]].arg(), row[k[1]].arg())
+		if err != nil || len(rows) > 0 {
+			return rc, err, err != nil
+		}
+	}
+	rc = skip("its item was deleted: SQLite keeps such vectors, PostgreSQL refuses them, nothing reads them")
+	rc.Losses = []fidelity.Loss{loss("vector", fidelity.Dropped, "vector of a deleted item")}
+	return rc, nil, true
+}
+
+// columnDims are the dimensions in a column's type: 4 of "vector(4)"; 0: any.
+func columnDims(typ string) uint32 {
+	_, s, ok := strings.Cut(typ, "(")
+	if !ok {
+		return 0
+	}
+	var n uint32
+	for _, c := range strings.TrimSuffix(s, ")") {
+		if c < '0' || c > '9' || n > 1<<20 {
+			return 0
+		}
+		n = n*10 + uint32(c-'0')
+	}
+	return n
+}
+
+// crossEmbedding writes a vector of Python's store into the other database.
+func (w *writer) crossEmbedding(ctx context.Context, e *pb.Embedding) (replay.Receipt, error) {
+	row, err := w.rowOf(ctx, e)
+	if err != nil {
+		return replay.Receipt{}, err
+	}
+	if e.Element == pb.Embedding_ELEMENT_UNSPECIFIED && !row["embedding"].isNull() {
+		return replay.Receipt{}, refuse("the vector is in a form that is not understood")
+	}
+	t := w.lay.t["store_vectors"]
+	if w.lay.engine == "postgres" {
+		if !row["embedding"].isNull() {
+			for _, f := range floats(e) {
+				if math.IsNaN(float64(f)) || math.IsInf(float64(f), 0) {
+					return replay.Receipt{}, refuse("the vector holds NaN or infinity, which pgvector does not take")
+				}
+			}
+			row["embedding"] = textCell(formatVector(e.Vector, e.Element))
+		}
+		if rc, err, done := w.orphan(ctx, e, t, row); done {
+			return rc, err
+		}
+		return w.putFitting(ctx, "store_vectors", row, nil)
+	}
+	if !row["embedding"].isNull() {
+		b := []byte{}
+		for _, f := range floats(e) {
+			b = binary.LittleEndian.AppendUint32(b, math.Float32bits(f))
+		}
+		row["embedding"] = cell{kind: blob, b: b}
+	}
+	if err := sqliteTimes(row); err != nil {
+		return replay.Receipt{}, err
+	}
+	return w.putFitting(ctx, "store_vectors", row, nil)
+}
+
+func floats(e *pb.Embedding) []float32 {
+	var out []float32
+	if e.Element == pb.Embedding_ELEMENT_FLOAT16 {
+		for i := 0; i+2 <= len(e.Vector); i += 2 {
+			out = append(out, halfTo(binary.LittleEndian.Uint16(e.Vector[i:])))
+		}
+		return out
+	}
+	for i := 0; i+4 <= len(e.Vector); i += 4 {
+		out = append(out, math.Float32frombits(binary.LittleEndian.Uint32(e.Vector[i:])))
+	}
+	return out
+}
+
+// foreignMemory writes a memory of another runtime, or of the other language, as a store item.
+func (w *writer) foreignMemory(ctx context.Context, m *pb.Memory) (replay.Receipt, error) {
+	if w.lay.flavor() == "js+sqlite" {
+		return replay.Receipt{}, refuse("the JavaScript library has no long-term store in SQLite")
+	}
+	rec, err := w.resolver().Get(ctx, m.SpaceKey)
+	space, ok := rec.(*pb.MemorySpace)
+	if err != nil || !ok {
+		return replay.Receipt{}, refuse("its space did not come with it")
+	}
+	js := w.lay.js()
+	sep := separator(js)
+	if len(space.Path) == 0 || m.Name == "" {
+		return replay.Receipt{}, refuse("it has no name or its space no path; the store needs both")
+	}
+	for i, l := range space.Path {
+		if l == "" || strings.ContainsAny(l, "."+sep) || js && strings.ContainsAny(l, `%_\`) || i == 0 && l == "langgraph" {
+			return replay.Receipt{}, refuse("the store does not take a namespace label that is empty, holds %q, or begins with langgraph", "."+sep)
+		}
+	}
+	var v []byte
+	var losses []fidelity.Loss
+	switch c := m.Content.(type) {
+	case *pb.Memory_Text:
+		if v, err = json.Marshal(map[string]string{"text": c.Text}); err != nil {
+			return replay.Receipt{}, err
+		}
+		losses = append(losses, loss("text", fidelity.Transformed, `becomes {"text": …}: the store holds objects`))
+	case *pb.Memory_Data:
+		if v, err = w.resolver().Data(ctx, c.Data); err != nil {
+			return replay.Receipt{}, err
+		}
+	}
+	var compact bytes.Buffer
+	if err := json.Compact(&compact, v); err != nil || !bytes.HasPrefix(compact.Bytes(), []byte("{")) {
+		return replay.Receipt{}, refuse("its content is not a JSON object, which the store holds")
+	}
+	if err := w.ensure(ctx, storeTables, w.run.From); err != nil {
+		return replay.Receipt{}, err
+	}
+	t := w.lay.t["store"]
+	key := keyColumns("store", js)
+	row := map[string]cell{key[0]: textCell(strings.Join(space.Path, sep)), key[1]: textCell(m.Name), "value": {kind: blob, b: compact.Bytes()}}
+	layout := "2006-01-02 15:04:05.999999-07:00"
+	if w.lay.engine == "postgres" {
+		row["value"] = cell{kind: text, b: compact.Bytes()}
+	}
+	for col, ns := range map[string]int64{"created_at": m.Meta.CreatedUnixNano, "updated_at": m.Meta.UpdatedUnixNano, "expires_at": m.ExpiresUnixNano} {
+		if ns != 0 && t.col(col) >= 0 {
+			row[col] = textCell(time.Unix(0, ns).UTC().Format(layout))
+		}
+	}
+	losses = append(losses, w.unmapped(m)...)
+	if m.TtlMinutes != 0 {
+		if i := t.col("ttl_minutes"); i < 0 {
+			losses = append(losses, loss("ttl_minutes", fidelity.Dropped, "the target has no column for it; expires_at stays"))
+		} else if w.lay.engine == "postgres" {
+			row["ttl_minutes"] = cell{kind: integer, i: int64(math.RoundToEven(m.TtlMinutes))}
+		} else {
+			row["ttl_minutes"] = cell{kind: real, f: m.TtlMinutes}
+		}
+	}
+	return w.putItem(ctx, row, losses)
+}
+
+// unmapped are the fields of a memory that a store item has no place for.
+func (w *writer) unmapped(m *pb.Memory) []fidelity.Loss {
+	var out []fidelity.Loss
+	taken := []string{"meta", "space_key", "name", "text", "data", "expires_unix_nano", "ttl_minutes"}
+	agentstateFields(m, func(name string) {
+		if !slices.Contains(taken, name) {
+			out = append(out, loss(name, fidelity.Dropped, "a store item has no place for it"))
+		}
+	})
+	if len(m.Meta.GetSubjectKeys()) > 0 {
+		out = append(out, loss("meta.subject_keys", fidelity.Dropped, "a store item has no place for it"))
+	}
+	return out
+}
+
+// agentstateFields calls f with the name of every field of r that is set.
+func agentstateFields(r agentstate.Record, f func(name string)) {
+	m := r.ProtoReflect()
+	for i := range m.Descriptor().Fields().Len() {
+		if fd := m.Descriptor().Fields().Get(i); m.Has(fd) {
+			f(string(fd.Name()))
+		}
+	}
+}

@@ -1,0 +1,118 @@
+package langgraph
+
+import (
+	"context"
+	"fmt"
+	"slices"
+	"strings"
+)
+
+// An engine is one database, read in one consistent snapshot. SQL is the same for both
+// databases as far as it can be; what differs is behind these methods.
+type engine interface {
+	// tables finds the runtime's tables, by name, with what the observer may do with them.
+	tables(ctx context.Context) (map[string]*table, error)
+	// scan reads the rows of t whose first key columns equal prefix and whose remaining ones
+	// come after after (nil: from the start), in key order. fn may read other tables; it ends
+	// the scan with stop.
+	scan(ctx context.Context, t *table, prefix, after []cell, fn func(row []cell) (stop bool, err error)) error
+	// query reads a small result.
+	query(ctx context.Context, sql string, args ...any) ([][]cell, error)
+	// value reads n bytes at off of one column of the row with the key pk; n < 0: to the end.
+	value(ctx context.Context, t *table, pk []cell, col string, off, n int64) ([]byte, error)
+	// fingerprint identifies the state of the store: equal means unchanged.
+	fingerprint(ctx context.Context, ts map[string]*table) (string, error)
+	// check fails when the snapshot did not hold.
+	check() error
+	facts() facts
+	close() error
+}
+
+// facts are what a reading knows of its database besides the rows.
+type facts struct {
+	engine   string   // "sqlite", "postgres"
+	location string   // for people; no credentials
+	observer string   // who reads
+	basis    string   // how that is known
+	account  string   // file or database
+	access   string   // why the observer sees all rows; empty: it may not
+	notes    []string // what a person should know
+	labels   [][2]string
+}
+
+// A table is one of the runtime's tables.
+type table struct {
+	name  string   // as the runtime calls it
+	ident string   // quoted, for SQL
+	cols  []column // in the order of the table, generated ones left out
+	key   []string // primary key
+	// denied is the permission that reading needs and the observer lacks; partial is the one
+	// that would show all rows where it sees some.
+	denied, partial string
+	planned         bool // in a plan: the run would make it
+}
+
+// A column is a column of a table.
+type column struct {
+	name string
+	typ  string // PostgreSQL's type name; for SQLite the declared type
+	full string // with its parameters: "vector(4)"
+}
+
+// col is the position of the column name; -1: there is none.
+func (t *table) col(name string) int {
+	return slices.IndexFunc(t.cols, func(c column) bool { return c.name == name })
+}
+
+// has tells whether t has all of names.
+func (t *table) missing(names ...string) string {
+	for _, n := range names {
+		if t.col(n) < 0 {
+			return n
+		}
+	}
+	return ""
+}
+
+// keyOf takes the primary key out of row.
+func (t *table) keyOf(row []cell) []cell {
+	k := make([]cell, len(t.key))
+	for i, n := range t.key {
+		k[i] = row[t.col(n)]
+	}
+	return k
+}
+
+// readable tells whether t is there and its rows may be read.
+func (t *table) readable() bool { return t != nil && t.denied == "" }
+
+// quote makes an SQL identifier.
+func quote(s string) string { return `"` + strings.ReplaceAll(s, `"`, `""`) + `"` }
+
+// keyColumns are the primary keys of the runtime's tables, by the columns of either flavor.
+func keyColumns(name string, js bool) []string {
+	ns, field := "prefix", "field_name"
+	if js {
+		ns, field = "namespace_path", "field_path"
+	}
+	switch name {
+	case "checkpoints":
+		return []string{"thread_id", "checkpoint_ns", "checkpoint_id"}
+	case "checkpoint_blobs":
+		return []string{"thread_id", "checkpoint_ns", "channel", "version"}
+	case "writes", "checkpoint_writes":
+		return []string{"thread_id", "checkpoint_ns", "checkpoint_id", "task_id", "idx"}
+	case "store":
+		return []string{ns, "key"}
+	case "store_vectors":
+		return []string{ns, "key", field}
+	case "checkpoint_migrations", "store_migrations", "vector_migrations":
+		return []string{"v"}
+	}
+	return nil
+}
+
+// errSchema is a refusal of a store whose tables this driver does not know.
+func errSchema(format string, args ...any) error {
+	return fmt.Errorf("%w: %s", ErrSchema, fmt.Sprintf(format, args...))
+}

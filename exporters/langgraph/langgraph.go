@@ -1,0 +1,188 @@
+// Package langgraph reads the state of LangGraph out of its checkpointers and stores, and writes
+// it into others: SQLite and PostgreSQL, as the Python and the JavaScript library lay them out.
+//
+// A reading is one read-only snapshot. It carries every row of every table of the runtime, each
+// byte once: a channel value is one record however many checkpoints share it, and rows cite it.
+// Delta channels, finished siblings and tasks live in the pending writes of old checkpoints, so
+// all of them are carried. The runtime loses a value without an error when a checkpoint names a
+// (channel, version) that is not there; here that is a Gap.
+//
+// The same rows go back exactly into a store of the same flavor. Between SQLite and PostgreSQL
+// they are rewritten, within a language: a checkpoint is one document there and one row a
+// channel here. Python and JavaScript do not read each other's checkpoints.
+//
+// Serialized values are walked as data, never constructed; see internal/values.
+package langgraph
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"net/url"
+	"strings"
+	"sync"
+
+	"github.com/exitramp/exitramp/context/agentstate"
+	"github.com/exitramp/exitramp/context/replay"
+	"github.com/exitramp/exitramp/exporters"
+	pb "github.com/exitramp/exitramp/proto/exitramp/v1"
+)
+
+// Errors that callers act on.
+var (
+	ErrSchema      = errors.New("langgraph: not a schema that this release knows")
+	ErrDamaged     = errors.New("langgraph: database cannot be read")
+	ErrLocked      = errors.New("langgraph: database is locked")
+	ErrChanged     = errors.New("langgraph: database changed while it was read; run again")
+	ErrLogin       = errors.New("langgraph: login refused")
+	ErrUnreachable = errors.New("langgraph: no connection to the server")
+	ErrForbidden   = errors.New("langgraph: permission missing")
+)
+
+// Drivers are the drivers for exporters.Registry, one a URL scheme.
+func Drivers() []exporters.Driver {
+	kinds := []string{
+		"memoryspace", "memory", "conversation", "message", "channelvalue", "checkpoint",
+		"pendingwrite", "interrupt", "embedding", "opaque",
+	}
+	return []exporters.Driver{
+		{
+			Scheme: "langgraph+sqlite", URL: "langgraph+sqlite:state.db", Kinds: kinds,
+			Open: func(_ context.Context, u *url.URL) (exporters.Runtime, error) {
+				p, err := sqlitePath(u)
+				if err != nil {
+					return nil, err
+				}
+				return SQLite(p), nil
+			},
+		},
+		{
+			Scheme: "langgraph+postgres", URL: "langgraph+postgres://user@host/database?search_path=schema", Kinds: kinds,
+			Open: func(_ context.Context, u *url.URL) (exporters.Runtime, error) {
+				v := *u
+				v.Scheme = "postgres"
+				return Postgres(v.String())
+			},
+		},
+	}
+}
+
+// sqlitePath is the file that u names: langgraph+sqlite:FILE or langgraph+sqlite:///abs/FILE.
+func sqlitePath(u *url.URL) (string, error) {
+	if u.Host != "" || u.User != nil {
+		return "", errors.New("langgraph: a SQLite URL has no host: write langgraph+sqlite:FILE, or langgraph+sqlite:///abs/FILE")
+	}
+	if u.RawQuery != "" || u.Fragment != "" {
+		return "", errors.New("langgraph: a SQLite URL has no options; write ? as %3F and # as %23")
+	}
+	p := u.Path
+	if u.Opaque != "" {
+		var err error
+		if p, err = url.PathUnescape(u.Opaque); err != nil {
+			return "", errors.New("langgraph: malformed % in the file name; write % as %25")
+		}
+	}
+	if p == "" {
+		return "", errors.New("langgraph: no file in the URL: write langgraph+sqlite:FILE")
+	}
+	return p, nil
+}
+
+// A Store is one LangGraph store: an agentstate.Source with blobs and preflight, and a
+// replay.Target that can undo. It opens its database when it is read or written.
+type Store struct {
+	path   string    // SQLite
+	server *pgServer // PostgreSQL; nil: SQLite
+
+	mu      sync.Mutex
+	reading *reading // the stream under way; nil: none
+}
+
+var (
+	_ exporters.Runtime      = (*Store)(nil)
+	_ agentstate.BlobSource  = (*Store)(nil)
+	_ agentstate.Preflighter = (*Store)(nil)
+	_ replay.Target          = (*Store)(nil)
+	_ replay.Undoer          = (*Store)(nil)
+)
+
+// SQLite is the store in the file path. The file need not exist before a replay.
+func SQLite(path string) *Store { return &Store{path: path} }
+
+// Postgres is the store behind a postgres:// URL. ?search_path= names the schemas in which its
+// tables are, the runtime's own store may lie in another one than its checkpoints. As in every
+// client of PostgreSQL, PGPASSWORD and ~/.pgpass count where the URL has no password.
+func Postgres(rawURL string) (*Store, error) {
+	u, err := url.Parse(rawURL)
+	if err != nil || u.Host == "" && u.Query().Get("host") == "" {
+		return nil, errors.New("langgraph: malformed PostgreSQL URL; want postgres://user@host:port/database?search_path=schema")
+	}
+	q := u.Query()
+	path := splitPath(q.Get("search_path"))
+	q.Del("search_path")
+	u.RawQuery = q.Encode()
+	s, err := parsePostgres(u.String(), path)
+	if err != nil {
+		return nil, err
+	}
+	return &Store{server: s}, nil
+}
+
+// splitPath takes a search_path apart at its commas. Quoted names stay as they are.
+func splitPath(s string) []string {
+	var out []string
+	var cur strings.Builder
+	quoted := false
+	flush := func() {
+		if v := strings.TrimSpace(cur.String()); v != "" {
+			out = append(out, v)
+		}
+		cur.Reset()
+	}
+	for i := 0; i < len(s); i++ {
+		switch {
+		case s[i] == '"' && quoted && i+1 < len(s) && s[i+1] == '"':
+			cur.WriteByte('"')
+			i++
+		case s[i] == '"':
+			quoted = !quoted
+		case s[i] == ',' && !quoted:
+			flush()
+		default:
+			cur.WriteByte(s[i])
+		}
+	}
+	flush()
+	return out
+}
+
+// open opens the database for reading.
+func (s *Store) open(ctx context.Context) (engine, error) {
+	if s.server != nil {
+		d, err := openPostgres(ctx, s.server)
+		if err != nil {
+			return nil, err
+		}
+		return d, nil
+	}
+	d, err := openSQLite(ctx, s.path)
+	if err != nil {
+		return nil, err
+	}
+	return d, nil
+}
+
+// Close does nothing: a Store holds its database open only while it is read or written.
+func (s *Store) Close() error { return nil }
+
+// OpenBlob opens bytes that a record of the stream under way points at.
+func (s *Store) OpenBlob(ctx context.Context, b *pb.Blob) (io.ReadCloser, error) {
+	s.mu.Lock()
+	r := s.reading
+	s.mu.Unlock()
+	if r == nil {
+		return nil, fmt.Errorf("%w: blob %s: its stream has ended", agentstate.ErrNotFound, b.GetId())
+	}
+	return r.open(ctx, b.GetId())
+}

@@ -1,0 +1,460 @@
+package langgraph
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"net"
+	"slices"
+	"strings"
+
+	"github.com/jackc/pgx/v5"
+	"github.com/jackc/pgx/v5/pgconn"
+
+	"github.com/exitramp/exitramp/context/agentstate"
+)
+
+// page is the number of rows that one statement fetches: between pages the connection is free
+// for the consumer's blobs, and memory stays bounded.
+const page = 64
+
+// postgresDB reads one PostgreSQL schema in one REPEATABLE READ, READ ONLY transaction.
+type postgresDB struct {
+	conn *pgx.Conn
+	cfg  *pgServer
+	path []string // schemas, in the order in which tables are looked up
+	f    facts
+}
+
+// A pgServer is where a PostgreSQL store is.
+type pgServer struct {
+	conn   *pgx.ConnConfig
+	schema []string // of ?search_path=; nil: the server's default
+}
+
+// parsePostgres takes a postgres:// URL apart. Its errors never hold the URL.
+func parsePostgres(rawURL string, path []string) (*pgServer, error) {
+	cfg, err := pgx.ParseConfig(rawURL)
+	if err != nil {
+		return nil, errors.New("langgraph: malformed PostgreSQL URL; want postgres://user@host:port/database?search_path=schema")
+	}
+	if cfg.DefaultQueryExecMode == pgx.QueryExecModeCacheStatement {
+		cfg.DefaultQueryExecMode = pgx.QueryExecModeExec // no prepared statements: poolers lose them
+	}
+	return &pgServer{conn: cfg, schema: path}, nil
+}
+
+// String is host, port and database, without user and password.
+func (s *pgServer) String() string {
+	return fmt.Sprintf("%s:%d/%s", s.conn.Host, s.conn.Port, s.conn.Database)
+}
+
+// connect opens a connection. Its errors name server, user and database, never a secret.
+func (s *pgServer) connect(ctx context.Context) (*pgx.Conn, error) {
+	conn, err := pgx.ConnectConfig(ctx, s.conn)
+	if err == nil {
+		return conn, nil
+	}
+	if ctx.Err() != nil {
+		return nil, ctx.Err()
+	}
+	var pe *pgconn.PgError
+	if errors.As(err, &pe) {
+		switch pe.Code {
+		case "28P01", "28000":
+			return nil, fmt.Errorf("%w: %s refuses user %q: %s; check the password in the URL, PGPASSWORD or ~/.pgpass", ErrLogin, s, s.conn.User, pe.Message)
+		case "3D000":
+			return nil, fmt.Errorf("%w: %s: no such database", ErrLogin, s)
+		case "53300":
+			return nil, fmt.Errorf("%w: %s: too many connections; try again later", ErrUnreachable, s)
+		}
+		return nil, fmt.Errorf("%w: %s: %s (SQLSTATE %s)", ErrLogin, s, pe.Message, pe.Code)
+	}
+	why := "no answer"
+	var op *net.OpError
+	var dns *net.DNSError
+	switch {
+	case errors.As(err, &dns):
+		why = "no host of this name"
+	case errors.As(err, &op):
+		why = op.Err.Error()
+	case strings.Contains(err.Error(), "tls") || strings.Contains(err.Error(), "TLS"):
+		why = "TLS: " + "the server and sslmode of the URL do not agree"
+	case strings.Contains(err.Error(), "password"):
+		return nil, fmt.Errorf("%w: %s refuses user %q; check the password in the URL, PGPASSWORD or ~/.pgpass", ErrLogin, s, s.conn.User)
+	}
+	return nil, fmt.Errorf("%w: %s: %s; is the server running, and may this machine reach it?", ErrUnreachable, s, why)
+}
+
+// settings make text forms of values independent of server and role.
+const settings = `SET LOCAL client_encoding = 'UTF8'; SET LOCAL TimeZone = 'UTC'; SET LOCAL DateStyle = 'ISO, MDY';
+SET LOCAL extra_float_digits = 3; SET LOCAL bytea_output = 'hex'; SET LOCAL standard_conforming_strings = on;
+SET LOCAL statement_timeout = 0; SET LOCAL idle_in_transaction_session_timeout = 0`
+
+func openPostgres(ctx context.Context, s *pgServer) (_ *postgresDB, err error) {
+	conn, err := s.connect(ctx)
+	if err != nil {
+		return nil, err
+	}
+	d := &postgresDB{conn: conn, cfg: s}
+	defer func() {
+		if err != nil {
+			d.close()
+		}
+	}()
+	for _, q := range []string{"BEGIN ISOLATION LEVEL REPEATABLE READ, READ ONLY", settings, "SET LOCAL row_security = off"} {
+		if err := d.exec(ctx, q); err != nil {
+			return nil, err
+		}
+	}
+	if d.path, err = schemas(ctx, d.query, s.schema); err != nil {
+		return nil, err
+	}
+	who, err := d.query(ctx, "SELECT current_user::text, session_user::text, current_database()::text")
+	if err != nil {
+		return nil, err
+	}
+	d.f = facts{
+		engine: "postgres", location: s.String() + " schema " + strings.Join(d.path, ","),
+		observer: who[0][0].String() + "@" + who[0][2].String(), basis: "current_user",
+		account: s.String(), access: "row_security off accepted",
+	}
+	return d, nil
+}
+
+// schemas are the schemas in which the runtime's tables are looked up, by their exact names. An
+// unquoted name is taken as it is if there is such a schema, else folded as PostgreSQL does.
+func schemas(ctx context.Context, query queryFunc, want []string) ([]string, error) {
+	if len(want) == 0 {
+		rows, err := query(ctx, "SELECT unnest(current_schemas(false))::text")
+		if err != nil {
+			return nil, err
+		}
+		var out []string
+		for _, r := range rows {
+			out = append(out, r[0].String())
+		}
+		if len(out) == 0 {
+			out = []string{"public"}
+		}
+		return out, nil
+	}
+	out := slices.Clone(want)
+	for i, w := range out {
+		rows, err := query(ctx, "SELECT nspname::text FROM pg_namespace WHERE nspname = ?", w)
+		if err != nil {
+			return nil, err
+		}
+		if len(rows) == 0 && strings.ToLower(w) != w {
+			if rows, err = query(ctx, "SELECT nspname::text FROM pg_namespace WHERE nspname = ?", strings.ToLower(w)); err != nil {
+				return nil, err
+			}
+			if len(rows) > 0 {
+				out[i] = strings.ToLower(w)
+			}
+		}
+	}
+	return out, nil
+}
+
+// queryFunc reads a small result; ? stands for a parameter.
+type queryFunc = func(ctx context.Context, q string, args ...any) ([][]cell, error)
+
+func (d *postgresDB) facts() facts { return d.f }
+
+func (d *postgresDB) check() error { return nil }
+
+func (d *postgresDB) close() error {
+	ctx := context.Background()
+	d.conn.Exec(ctx, "ROLLBACK")
+	return d.conn.Close(ctx)
+}
+
+func (d *postgresDB) exec(ctx context.Context, q string) error {
+	_, err := d.conn.Exec(ctx, q, pgx.QueryExecModeSimpleProtocol)
+	return pgError(d.cfg.String(), err)
+}
+
+// pgError says what an error of the server means, without values.
+func pgError(server string, err error) error {
+	var pe *pgconn.PgError
+	if !errors.As(err, &pe) {
+		if err != nil && !errors.Is(err, context.Canceled) && !errors.Is(err, context.DeadlineExceeded) {
+			return fmt.Errorf("langgraph: %s: %w", server, err)
+		}
+		return err
+	}
+	switch pe.Code {
+	case "42501":
+		return fmt.Errorf("%w: %s: %s", ErrForbidden, server, pe.Message)
+	case "57P01", "57P02", "57P03":
+		return fmt.Errorf("%w: %s: the server is shutting down", ErrUnreachable, server)
+	case "55P03", "40P01", "40001":
+		return fmt.Errorf("%w: %s: %s; run again", ErrLocked, server, pe.Message)
+	}
+	// Detail and Where may quote values.
+	return fmt.Errorf("langgraph: %s: %s (SQLSTATE %s)", server, pe.Message, pe.Code)
+}
+
+func (d *postgresDB) query(ctx context.Context, q string, args ...any) ([][]cell, error) {
+	out, err := pgQuery(ctx, d.conn, q, args...)
+	return out, pgError(d.cfg.String(), err)
+}
+
+type pgQuerier interface {
+	Query(ctx context.Context, sql string, args ...any) (pgx.Rows, error)
+}
+
+func pgQuery(ctx context.Context, c pgQuerier, q string, args ...any) ([][]cell, error) {
+	rows, err := c.Query(ctx, rebind(q), args...)
+	if err != nil {
+		return nil, err
+	}
+	defer rows.Close()
+	var out [][]cell
+	for rows.Next() {
+		v := rows.RawValues()
+		row := make([]cell, len(v))
+		fds := rows.FieldDescriptions()
+		for i := range v {
+			if row[i], err = pgCell(fds[i], v[i]); err != nil {
+				return nil, err
+			}
+		}
+		out = append(out, row)
+	}
+	return out, rows.Err()
+}
+
+// rebind turns ? into $1, $2, …; the statements here have no other question marks.
+func rebind(q string) string {
+	var b strings.Builder
+	n := 0
+	for _, c := range q {
+		if c != '?' {
+			b.WriteRune(c)
+			continue
+		}
+		n++
+		fmt.Fprintf(&b, "$%d", n)
+	}
+	return b.String()
+}
+
+func (d *postgresDB) tables(ctx context.Context) (map[string]*table, error) {
+	ts, err := pgTables(ctx, d.query, d.path)
+	if err != nil {
+		return nil, err
+	}
+	for _, t := range ts {
+		if t.partial != "" {
+			// What the policy shows is still worth having; the gap says that it is not all.
+			return ts, d.exec(ctx, "SET LOCAL row_security = on")
+		}
+	}
+	return ts, nil
+}
+
+func pgNames() []string {
+	return []string{
+		"checkpoints", "checkpoint_blobs", "checkpoint_writes", "checkpoint_migrations",
+		"store", "store_vectors", "store_migrations", "vector_migrations",
+	}
+}
+
+// pgTables finds each table in the first schema of path that has it.
+func pgTables(ctx context.Context, query queryFunc, path []string) (map[string]*table, error) {
+	ts, home := map[string]*table{}, map[string]int{}
+	names := "'" + strings.Join(pgNames(), "','") + "'"
+	for i, schema := range path {
+		rows, err := query(ctx, `SELECT c.oid::int8, c.relname::text, c.relkind::text,
+			has_schema_privilege(n.oid, 'USAGE')::int4, has_table_privilege(c.oid, 'SELECT')::int4, row_security_active(c.oid)::int4
+			FROM pg_class c JOIN pg_namespace n ON n.oid = c.relnamespace
+			WHERE n.nspname = ? AND c.relkind IN ('r','p','v','m','f') AND c.relname IN (`+names+`) ORDER BY c.relname`, schema)
+		if err != nil {
+			return nil, err
+		}
+		for _, r := range rows {
+			name := r[1].String()
+			if _, dup := home[name]; dup {
+				continue
+			}
+			home[name] = i
+			if k := r[2].String(); k != "r" && k != "p" {
+				return nil, errSchema("%s.%s is not a table", schema, name)
+			}
+			t := &table{name: name, ident: quote(schema) + "." + quote(name)}
+			switch {
+			case r[3].i == 0:
+				t.denied = "USAGE on schema " + schema
+			case r[4].i == 0:
+				t.denied = "SELECT on " + schema + "." + name
+			case r[5].i != 0:
+				t.partial = "BYPASSRLS"
+			}
+			if err := pgColumns(ctx, query, t, r[0].i); err != nil {
+				return nil, err
+			}
+			ts[name] = t
+		}
+	}
+	return ts, nil
+}
+
+func pgColumns(ctx context.Context, query queryFunc, t *table, oid int64) error {
+	rows, err := query(ctx, `SELECT a.attname::text, y.typname::text, format_type(a.atttypid, a.atttypmod)
+		FROM pg_attribute a JOIN pg_type y ON y.oid = a.atttypid
+		WHERE a.attrelid = (?::int8)::oid AND a.attnum > 0 AND NOT a.attisdropped AND a.attgenerated = '' ORDER BY a.attnum`, oid)
+	if err != nil {
+		return err
+	}
+	for _, r := range rows {
+		t.cols = append(t.cols, column{name: r[0].String(), typ: r[1].String(), full: r[2].String()})
+	}
+	rows, err = query(ctx, `SELECT a.attname::text FROM pg_index i, unnest(i.indkey) WITH ORDINALITY AS k(n, o), pg_attribute a
+		WHERE i.indrelid = (?::int8)::oid AND i.indisprimary AND a.attrelid = i.indrelid AND a.attnum = k.n ORDER BY k.o`, oid)
+	if err != nil {
+		return err
+	}
+	for _, r := range rows {
+		t.key = append(t.key, r[0].String())
+	}
+	return nil
+}
+
+func (d *postgresDB) scan(ctx context.Context, t *table, prefix, after []cell, fn func([]cell) (bool, error)) error {
+	for {
+		rows, err := d.page(ctx, t, prefix, after)
+		if err != nil {
+			return err
+		}
+		for _, row := range rows {
+			if stop, err := fn(row); stop || err != nil {
+				return err
+			}
+		}
+		if len(rows) < page {
+			return nil
+		}
+		after = t.keyOf(rows[len(rows)-1])[len(prefix):]
+	}
+}
+
+func (d *postgresDB) page(ctx context.Context, t *table, prefix, after []cell) ([][]cell, error) {
+	var inner, outer, where, order, marks []string
+	var args []any
+	for i, c := range t.cols {
+		x := fmt.Sprintf("x%d", i)
+		inner = append(inner, pgExpr(c)+" AS "+x)
+		switch c.typ {
+		case "int2", "int4", "int8":
+			outer = append(outer, x, "NULL")
+			continue
+		}
+		n := "octet_length(" + x + ")"
+		size := n
+		if c.typ != "bytea" {
+			size = "octet_length(convert_to(" + x + ", 'UTF8'))"
+		}
+		if slices.Contains(t.key, c.name) {
+			outer = append(outer, x, "NULL")
+		} else {
+			outer = append(outer, fmt.Sprintf("CASE WHEN %s > %d THEN NULL ELSE %s END", n, agentstate.SpillSize, x),
+				fmt.Sprintf("CASE WHEN %s > %d THEN %s END", n, agentstate.SpillSize, size))
+		}
+	}
+	for i, n := range t.key {
+		order = append(order, quote(n))
+		if i < len(prefix) {
+			where = append(where, quote(n)+" = ?")
+			args = append(args, prefix[i].arg())
+		}
+	}
+	if len(after) > 0 {
+		for _, a := range after {
+			marks = append(marks, "?")
+			args = append(args, a.arg())
+		}
+		where = append(where, fmt.Sprintf("(%s) > (%s)", strings.Join(order[len(prefix):], ", "), strings.Join(marks, ", ")))
+	}
+	q := "SELECT " + strings.Join(inner, ", ") + " FROM " + t.ident
+	if len(where) > 0 {
+		q += " WHERE " + strings.Join(where, " AND ")
+	}
+	// The LIMIT also keeps the planner from computing a text form twice.
+	q += fmt.Sprintf(" ORDER BY %s LIMIT %d", strings.Join(order, ", "), page)
+	got, err := d.query(ctx, "SELECT "+strings.Join(outer, ", ")+" FROM ("+q+") s", args...)
+	if err != nil {
+		return nil, err
+	}
+	rows := make([][]cell, len(got))
+	for i, g := range got {
+		rows[i] = make([]cell, len(t.cols))
+		for j, c := range t.cols {
+			rows[i][j] = g[2*j]
+			if n := g[2*j+1]; !n.isNull() {
+				rows[i][j] = cell{kind: text, big: true, size: n.i}
+				if c.typ == "bytea" {
+					rows[i][j].kind = blob
+				}
+			}
+		}
+	}
+	return rows, nil
+}
+
+// pgExpr is the expression that gives a column in its form for records: integers and bytes as
+// they are, everything else as the text that the server prints.
+func pgExpr(c column) string {
+	switch c.typ {
+	case "bytea":
+		return quote(c.name)
+	case "int2", "int4", "int8":
+		return quote(c.name) + "::int8"
+	}
+	return quote(c.name) + "::text"
+}
+
+func (d *postgresDB) value(ctx context.Context, t *table, pk []cell, col string, off, n int64) ([]byte, error) {
+	var where []string
+	var args []any
+	expr := quote(col)
+	if c := t.cols[t.col(col)]; c.typ != "bytea" {
+		expr = "convert_to((" + expr + ")::text, 'UTF8')"
+	}
+	if n >= 0 {
+		expr = fmt.Sprintf("substring(%s from %d for %d)", expr, off+1, n)
+	} else if off > 0 {
+		expr = fmt.Sprintf("substring(%s from %d)", expr, off+1)
+	}
+	for i, k := range t.key {
+		where = append(where, quote(k)+" = ?")
+		args = append(args, pk[i].arg())
+	}
+	rows, err := d.query(ctx, "SELECT "+expr+" FROM "+t.ident+" WHERE "+strings.Join(where, " AND "), args...)
+	if err != nil {
+		return nil, err
+	}
+	if len(rows) != 1 {
+		return nil, fmt.Errorf("%w: row of %s", agentstate.ErrNotFound, t.name)
+	}
+	return rows[0][0].b, nil
+}
+
+// fingerprint is made of the place and the writing transaction of every row: any insert, update
+// or delete changes it, and other databases of the server do not.
+func (d *postgresDB) fingerprint(ctx context.Context, ts map[string]*table) (string, error) {
+	out := d.f.location
+	for _, name := range pgNames() {
+		t := ts[name]
+		if !t.readable() {
+			continue
+		}
+		rows, err := d.query(ctx, "SELECT count(*)::text || ':' || coalesce(sum(hashtextextended(tableoid::text || ctid::text || xmin::text, 0)::numeric), 0)::text FROM "+t.ident)
+		if err != nil {
+			return "", err
+		}
+		out += " " + name + "=" + rows[0][0].String()
+	}
+	return out, nil
+}

@@ -1,0 +1,145 @@
+package langgraph
+
+import (
+	"context"
+	"fmt"
+	"net/url"
+	"os"
+	"strings"
+	"sync/atomic"
+	"testing"
+
+	"github.com/google/go-cmp/cmp"
+	"github.com/jackc/pgx/v5"
+
+	"github.com/exitramp/exitramp/context/agentstate"
+)
+
+var databases atomic.Int64
+
+// database makes a fresh database on the server of EXITRAMP_TEST_POSTGRES, whose user may do
+// everything, and returns its URL. Without the variable the test is skipped.
+func database(t testing.TB) string {
+	t.Helper()
+	raw := os.Getenv("EXITRAMP_TEST_POSTGRES")
+	if raw == "" {
+		t.Skip("EXITRAMP_TEST_POSTGRES is not set: want postgres://superuser@host:port/postgres")
+	}
+	name := fmt.Sprintf("exitramp_test_%d_%d", os.Getpid(), databases.Add(1))
+	admin(t, raw, `CREATE DATABASE "`+name+`"`)
+	t.Cleanup(func() { admin(t, raw, `DROP DATABASE "`+name+`" WITH (FORCE)`) })
+	u, err := url.Parse(raw)
+	if err != nil {
+		t.Fatal("EXITRAMP_TEST_POSTGRES is no URL")
+	}
+	u.Path = "/" + name
+	return u.String()
+}
+
+func connect(t testing.TB, rawURL string) *pgx.Conn {
+	t.Helper()
+	conn, err := pgx.Connect(context.Background(), rawURL)
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { conn.Close(context.Background()) })
+	return conn
+}
+
+func admin(t testing.TB, rawURL string, statements ...string) {
+	t.Helper()
+	conn, err := pgx.Connect(context.Background(), rawURL)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer conn.Close(context.Background())
+	for _, q := range statements {
+		if _, err := conn.Exec(context.Background(), q, pgx.QueryExecModeSimpleProtocol); err != nil {
+			t.Fatalf("%.200s: %v", q, err)
+		}
+	}
+}
+
+// load puts a pg_dump of testdata into the database.
+func load(t testing.TB, rawURL, name string) {
+	t.Helper()
+	b, err := os.ReadFile("testdata/" + name)
+	if err != nil {
+		t.Fatal(err)
+	}
+	conn := connect(t, rawURL)
+	var extensions int
+	if strings.Contains(string(b), "CREATE EXTENSION") {
+		conn.QueryRow(t.Context(), "SELECT count(*) FROM pg_available_extensions WHERE name = 'vector'").Scan(&extensions)
+		if extensions == 0 {
+			t.Skip("the server has no extension vector")
+		}
+	}
+	var q strings.Builder
+	lines := strings.SplitAfter(string(b), "\n")
+	run := func() {
+		if _, err := conn.Exec(t.Context(), q.String(), pgx.QueryExecModeSimpleProtocol); err != nil {
+			t.Fatalf("%s: %v", name, err)
+		}
+		q.Reset()
+	}
+	for i := 0; i < len(lines); i++ {
+		switch l := lines[i]; {
+		case strings.HasPrefix(l, `\`), strings.HasPrefix(l, "--"):
+		case strings.HasPrefix(l, "COPY "):
+			run()
+			var data strings.Builder
+			for i++; lines[i] != "\\.\n"; i++ {
+				data.WriteString(lines[i])
+			}
+			if _, err := conn.PgConn().CopyFrom(t.Context(), strings.NewReader(data.String()), l); err != nil {
+				t.Fatalf("%s: %s: %v", name, l, err)
+			}
+		default:
+			q.WriteString(l)
+		}
+	}
+	run()
+}
+
+func postgres(t testing.TB, rawURL string) *Store {
+	t.Helper()
+	s, err := Postgres(rawURL)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return s
+}
+
+// TestRowsPostgres is TestRows for dumps of the real PostgreSQL stores.
+func TestRowsPostgres(t *testing.T) {
+	for _, name := range []string{"js.pg.sql", "python.pg.sql", "python.pgvector.sql"} {
+		t.Run(name, func(t *testing.T) {
+			u := database(t)
+			load(t, u, name)
+			s := postgres(t, u)
+			want := tableRows(t, s)
+			mem, rep := export(t, s)
+			n := 0
+			for table, rows := range want {
+				n += len(rows)
+				if len(rows) == 0 {
+					delete(want, table)
+				}
+			}
+			if n < 200 {
+				t.Fatalf("only %d rows", n)
+			}
+			if d := cmp.Diff(want, recordRows(t, mem)); d != "" {
+				t.Errorf("rows differ (-store +records):\n%.2000s", d)
+			}
+			if rep.Verdict.Coverage != agentstate.Reconciled {
+				t.Errorf("coverage %v: %v", rep.Verdict.Coverage, rep.Verdict.Kinds)
+			}
+			if len(rep.Gaps) > 0 {
+				t.Errorf("gaps in a healthy store: %v", rep.Gaps)
+			}
+			t.Log(n, "rows;", rep.Records)
+		})
+	}
+}

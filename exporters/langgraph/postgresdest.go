@@ -1,0 +1,175 @@
+package langgraph
+
+import (
+	"context"
+	"fmt"
+	"strings"
+
+	"github.com/jackc/pgx/v5"
+)
+
+// postgresDest writes one PostgreSQL schema in one transaction.
+type postgresDest struct {
+	postgresDB
+	dry bool
+}
+
+func openPostgresDest(ctx context.Context, s *pgServer, dry bool) (_ *postgresDest, err error) {
+	conn, err := s.connect(ctx)
+	if err != nil {
+		return nil, err
+	}
+	d := &postgresDest{postgresDB: postgresDB{conn: conn, cfg: s}, dry: dry}
+	d.f = facts{engine: "postgres", location: s.String()}
+	defer func() {
+		if err != nil {
+			d.close()
+		}
+	}()
+	begin := "BEGIN ISOLATION LEVEL READ COMMITTED"
+	if dry {
+		begin = "BEGIN ISOLATION LEVEL REPEATABLE READ, READ ONLY"
+	}
+	for _, q := range []string{begin, settings, "SET LOCAL row_security = off"} {
+		if err := d.exec(ctx, q); err != nil {
+			return nil, err
+		}
+	}
+	if d.path, err = schemas(ctx, d.query, s.schema); err != nil {
+		return nil, err
+	}
+	if dry {
+		return d, d.mayCreate(ctx)
+	}
+	if len(s.schema) > 0 { // as the JavaScript library does; Python expects it to be there
+		rows, err := d.query(ctx, "SELECT count(*) FROM pg_namespace WHERE nspname = ?", d.path[0])
+		if err != nil {
+			return nil, err
+		}
+		if rows[0][0].i == 0 {
+			if err := d.exec(ctx, "CREATE SCHEMA "+quote(d.path[0])); err != nil {
+				return nil, err
+			}
+		}
+	}
+	var path []string
+	for _, p := range d.path {
+		path = append(path, quote(p))
+	}
+	if len(s.schema) > 0 {
+		path = append(path, `"public"`) // where extensions usually are
+	}
+	return d, d.exec(ctx, "SET LOCAL search_path = "+strings.Join(path, ", "))
+}
+
+// mayCreate refuses a plan for a schema in which the run could not write.
+func (d *postgresDest) mayCreate(ctx context.Context) error {
+	rows, err := d.query(ctx, `SELECT (SELECT count(*) FROM pg_namespace WHERE nspname = ?),
+		has_database_privilege(current_database(), 'CREATE')::int4`, d.path[0])
+	if err != nil {
+		return err
+	}
+	if rows[0][0].i == 0 && rows[0][1].i == 0 {
+		return fmt.Errorf("%w: no schema %s, and CREATE on the database is missing", ErrForbidden, d.path[0])
+	}
+	return nil
+}
+
+func (d *postgresDest) tables(ctx context.Context) (map[string]*table, error) {
+	ts, err := pgTables(ctx, d.query, d.path)
+	if err != nil {
+		return nil, err
+	}
+	for _, t := range ts {
+		rows, err := d.query(ctx, "SELECT has_table_privilege((?::text)::regclass, 'INSERT')::int4", t.ident)
+		if err != nil {
+			return nil, err
+		}
+		if rows[0][0].i == 0 && t.denied == "" {
+			t.denied = "INSERT on " + t.ident
+		}
+	}
+	return ts, nil
+}
+
+// param is the placeholder for a column, cast from what is sent to its type.
+func param(c column) string {
+	switch c.typ {
+	case "bytea", "text":
+		return "?::" + c.typ
+	case "int2", "int4", "int8":
+		return "?::int8"
+	}
+	return "(?::text)::" + c.full
+}
+
+func (d *postgresDest) insert(ctx context.Context, t *table, row map[string]cell) (bool, string, error) {
+	var cols, marks []string
+	var args []any
+	for _, c := range t.cols {
+		if v, ok := row[c.name]; ok {
+			cols, marks, args = append(cols, quote(c.name)), append(marks, param(c)), append(args, v.arg())
+		}
+	}
+	rows, err := d.query(ctx, "INSERT INTO "+t.ident+" AS t ("+strings.Join(cols, ", ")+") VALUES ("+strings.Join(marks, ", ")+
+		") ON CONFLICT DO NOTHING RETURNING md5(t::text)", args...)
+	if err != nil || len(rows) == 0 {
+		return false, "", err
+	}
+	return true, rows[0][0].String(), nil
+}
+
+func (d *postgresDest) where(t *table, pk []cell) (string, []any) {
+	var out []string
+	var args []any
+	for i, k := range t.key {
+		out, args = append(out, "t."+quote(k)+" = "+param(t.cols[t.col(k)])), append(args, pk[i].arg())
+	}
+	return strings.Join(out, " AND "), args
+}
+
+// differs lets the server compare: what it would store against what it has, as it prints both.
+func (d *postgresDest) differs(ctx context.Context, t *table, row map[string]cell) (bool, []string, error) {
+	var cmp, names []string
+	var args []any
+	for _, c := range t.cols {
+		v, ok := row[c.name]
+		if !ok {
+			continue
+		}
+		have, want := "t."+quote(c.name), param(c)
+		switch c.typ {
+		case "bytea", "text", "int2", "int4", "int8":
+		default:
+			have, want = have+"::text", "("+want+")::text"
+		}
+		cmp, names, args = append(cmp, "("+have+" IS NOT DISTINCT FROM "+want+")::int4"), append(names, c.name), append(args, v.arg())
+	}
+	var pk []cell
+	for _, k := range t.key {
+		pk = append(pk, row[k])
+	}
+	where, more := d.where(t, pk)
+	rows, err := d.query(ctx, "SELECT "+strings.Join(cmp, ", ")+" FROM "+t.ident+" t WHERE "+where, append(args, more...)...)
+	if err != nil || len(rows) == 0 {
+		return false, nil, err
+	}
+	var cols []string
+	for i, c := range rows[0] {
+		if c.i == 0 {
+			cols = append(cols, names[i])
+		}
+	}
+	return true, cols, nil
+}
+
+func (d *postgresDest) remove(ctx context.Context, t *table, pk []cell, digest string) (bool, error) {
+	where, args := d.where(t, pk)
+	rows, err := d.query(ctx, "DELETE FROM "+t.ident+" t WHERE "+where+" AND md5(t::text) = ? RETURNING 1", append(args, digest)...)
+	return len(rows) > 0, err
+}
+
+func (d *postgresDest) commit(ctx context.Context) error {
+	_, err := d.conn.Exec(ctx, "COMMIT", pgx.QueryExecModeSimpleProtocol)
+	return pgError(d.cfg.String(), err)
+}

@@ -1,0 +1,493 @@
+package langgraph
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+	"iter"
+	"slices"
+	"strings"
+
+	"github.com/exitramp/exitramp/context/agentstate"
+	pb "github.com/exitramp/exitramp/proto/exitramp/v1"
+)
+
+// A reading is one stream of records under way.
+type reading struct {
+	eng engine
+	lay *layout
+	e   *agentstate.Emitter
+	fp  string // of the store; empty: no resuming
+	pos position
+}
+
+// position is the place in the stream that a cursor holds.
+type position struct {
+	Store  string            // fingerprint of the store that is read
+	Stage  string            // of stages
+	After  []place           // key of the last row or thread of that stage; nil: its start
+	Opaque map[string]uint64 // values that were not understood, by kind
+	Newest int64             // newest time seen
+}
+
+// place is a cell of a key in a cursor.
+type place struct {
+	K kind
+	I int64   `json:",omitempty"`
+	F float64 `json:",omitempty"`
+	B []byte  `json:",omitempty"`
+}
+
+func places(cs []cell) []place {
+	var out []place
+	for _, c := range cs {
+		out = append(out, place{c.kind, c.i, c.f, c.b})
+	}
+	return out
+}
+
+func cells(ps []place) []cell {
+	var out []cell
+	for _, p := range ps {
+		out = append(out, cell{kind: p.K, i: p.I, f: p.F, b: p.B})
+	}
+	return out
+}
+
+// markEvery is the number of rows of the long-term store between two marks.
+const markEvery = 1000
+
+// Records reads the whole store in one snapshot: thread by thread, then the long-term store, its
+// vectors and the migrations. One stream at a time.
+func (s *Store) Records(ctx context.Context, opts *agentstate.ReadOptions) iter.Seq2[agentstate.Record, error] {
+	if opts == nil {
+		opts = &agentstate.ReadOptions{}
+	}
+	return func(yield func(agentstate.Record, error) bool) {
+		r, err := s.begin(ctx)
+		if err != nil {
+			yield(nil, err)
+			return
+		}
+		defer s.end(r)
+		r.stream(ctx, opts, yield)
+	}
+}
+
+func (s *Store) begin(ctx context.Context) (*reading, error) {
+	s.mu.Lock()
+	busy := s.reading != nil
+	s.mu.Unlock()
+	if busy {
+		return nil, errors.New("langgraph: a reading of this store is under way; open it a second time")
+	}
+	eng, err := s.open(ctx)
+	if err != nil {
+		return nil, err
+	}
+	lay, err := detect(ctx, eng)
+	if err != nil {
+		eng.close()
+		return nil, err
+	}
+	r := &reading{eng: eng, lay: lay, pos: position{Opaque: map[string]uint64{}}}
+	s.mu.Lock()
+	s.reading = r
+	s.mu.Unlock()
+	return r, nil
+}
+
+func (s *Store) end(r *reading) {
+	s.mu.Lock()
+	s.reading = nil
+	s.mu.Unlock()
+	r.eng.close()
+}
+
+// origin says what is read. Its labels hold what a target needs to set up an empty store alike.
+func (r *reading) origin() *pb.Origin {
+	f := r.eng.facts()
+	o := &pb.Origin{
+		Meta:    agentstate.Meta("origin", nil, "langgraph"),
+		Product: "langgraph", Flavor: r.lay.flavor(), Schema: r.lay.schema(), Location: f.location,
+	}
+	label := func(name, value string) {
+		o.Meta.Labels = append(o.Meta.Labels, &pb.Label{Name: name, Value: value})
+	}
+	label("flavor_basis", r.lay.basis)
+	for _, l := range f.labels {
+		label(l[0], l[1])
+	}
+	if v := r.lay.t["store_vectors"]; v != nil {
+		if i := v.col("embedding"); i >= 0 {
+			label(labelVectorType, v.cols[i].full)
+		}
+	}
+	return o
+}
+
+// Labels of an Origin.
+const (
+	labelVectorType  = "store_vectors.embedding" // "vector(4)"
+	labelVectorIndex = "store_vectors.index"     // "hnsw vector_cosine_ops m=16"
+)
+
+func (r *reading) stream(ctx context.Context, opts *agentstate.ReadOptions, yield func(agentstate.Record, error) bool) {
+	o := r.origin()
+	if err := r.vectorIndex(ctx, o); err != nil {
+		yield(nil, err)
+		return
+	}
+	var err error
+	if r.fp, err = r.eng.fingerprint(ctx, r.lay.t); err != nil {
+		yield(nil, err)
+		return
+	}
+	r.e = agentstate.NewEmitter(ctx, yield, o)
+	if err := r.e.Resume(opts.Cursor, &r.pos); err != nil {
+		r.e.Fail(err)
+		return
+	}
+	if opts.Cursor != nil && (r.fp == "" || r.pos.Store != r.fp) {
+		r.e.Fail(fmt.Errorf("%w: the store has changed since", agentstate.ErrCursor))
+		return
+	}
+	r.pos.Store = r.fp
+	if r.pos.Opaque == nil {
+		r.pos.Opaque = map[string]uint64{}
+	}
+	err = r.stages(ctx, opts.Kinds)
+	if err == nil && r.e.OK() {
+		err = r.statement(ctx)
+	}
+	if err == nil {
+		err = r.eng.check()
+	}
+	r.e.End(err)
+}
+
+// errStop ends a reading whose consumer has stopped.
+var errStop = errors.New("langgraph: stopped")
+
+// stages reads the parts of the store in order, from where the cursor left off.
+func (r *reading) stages(ctx context.Context, kinds []string) error {
+	all := []struct {
+		name, table string
+		kinds       []string
+		read        func(context.Context, []cell) error
+	}{
+		{"gaps", "", nil, func(context.Context, []cell) error { return r.denials() }},
+		{"threads", "checkpoints", []string{"conversation", "message", "channelvalue", "checkpoint", "pendingwrite", "interrupt"}, r.threads},
+		{"memory", "store", []string{"memoryspace", "memory"}, r.memories},
+		{"embedding", "store_vectors", []string{"embedding"}, r.embeddings},
+		{"opaque", "store_migrations", []string{"opaque"}, func(ctx context.Context, _ []cell) error { return r.migrations(ctx) }},
+	}
+	skip := r.pos.Stage != ""
+	for _, s := range all {
+		if skip && s.name != r.pos.Stage {
+			continue
+		}
+		var after []cell
+		if skip {
+			after, skip = cells(r.pos.After), false
+		}
+		r.pos.Stage, r.pos.After = s.name, nil
+		wanted := kinds == nil || s.kinds == nil || slices.ContainsFunc(s.kinds, func(k string) bool { return slices.Contains(kinds, k) })
+		if !wanted {
+			if r.lay.t[s.table] != nil {
+				for _, k := range s.kinds {
+					r.e.Kind(k).Class = pb.KindCompleteness_CLASS_EXCLUDED
+				}
+			}
+			continue
+		}
+		if err := s.read(ctx, after); err != nil {
+			return err
+		}
+		if !r.e.OK() {
+			return nil
+		}
+	}
+	if skip {
+		return fmt.Errorf("%w: unknown stage", agentstate.ErrCursor)
+	}
+	return nil
+}
+
+// put yields a record; errStop when the consumer has stopped.
+func (r *reading) put(rec agentstate.Record) error {
+	if t := rec.GetMeta().GetUpdatedUnixNano(); t > r.pos.Newest {
+		r.pos.Newest = t
+	}
+	if t := rec.GetMeta().GetCreatedUnixNano(); t > r.pos.Newest {
+		r.pos.Newest = t
+	}
+	if !r.e.Put(rec) {
+		return errStop
+	}
+	return nil
+}
+
+// mark yields a Mark after the row or thread key.
+func (r *reading) mark(key []cell) error {
+	if r.fp == "" {
+		return nil
+	}
+	r.pos.After = places(key)
+	if err := r.eng.check(); err != nil { // what is marked must have been read right
+		return err
+	}
+	if !r.e.Mark(r.pos) {
+		return errStop
+	}
+	return nil
+}
+
+// denials states what the observer may not read.
+func (r *reading) denials() error {
+	for _, d := range denials(r.lay) {
+		if !r.e.Gap(d) {
+			return errStop
+		}
+	}
+	return nil
+}
+
+// denials are the gaps of tables that cannot be read, or not in full.
+func denials(l *layout) []*pb.Gap {
+	var out []*pb.Gap
+	for _, name := range pgNames() {
+		t := l.t[name]
+		if t == nil || t.denied == "" && t.partial == "" {
+			continue
+		}
+		g := &pb.Gap{Kind: kindOfTable(name), Place: name, Reason: pb.Gap_REASON_FORBIDDEN, Permission: t.denied}
+		g.Detail = "the observer may not read the table"
+		if t.partial != "" {
+			g.Permission = t.partial
+			g.Detail = "row-level security shows the observer some rows; how many it hides cannot be seen"
+		}
+		g.Meta = agentstate.Meta("gap", nil, g.Kind, g.Place)
+		out = append(out, g)
+	}
+	return out
+}
+
+// kindOfTable is the kind of the records that a table's rows become.
+func kindOfTable(name string) string {
+	switch name {
+	case "checkpoints":
+		return "checkpoint"
+	case "checkpoint_blobs":
+		return "channelvalue"
+	case "writes", "checkpoint_writes":
+		return "pendingwrite"
+	case "store":
+		return "memory"
+	case "store_vectors":
+		return "embedding"
+	}
+	return "opaque"
+}
+
+// statement states the facts of this reading.
+func (r *reading) statement(ctx context.Context) error {
+	f, st := r.eng.facts(), r.e.Statement()
+	st.Consistent = true
+	st.Observer, st.ObserverBasis, st.Account, st.NewestUnixNano = f.observer, f.basis, f.account, r.pos.Newest
+	for k, n := range r.pos.Opaque {
+		r.e.Kind(k).Opaque = n
+	}
+	counts := map[string]uint64{}
+	access := map[string]string{}
+	for name, t := range r.lay.t {
+		k := kindOfTable(name)
+		if r.e.Kind(k).Class == pb.KindCompleteness_CLASS_EXCLUDED {
+			continue
+		}
+		if _, ok := access[k]; !ok {
+			access[k] = f.access
+		}
+		if t.partial != "" || t.denied != "" {
+			access[k] = ""
+		}
+		if t.denied != "" {
+			continue
+		}
+		n, err := r.count(ctx, t)
+		if err != nil {
+			return err
+		}
+		counts[k] += n
+	}
+	if c := r.lay.t["checkpoints"]; c.readable() && r.e.Kind("channelvalue").Class != pb.KindCompleteness_CLASS_EXCLUDED {
+		n, err := r.countInline(ctx)
+		if err != nil {
+			return err
+		}
+		counts["channelvalue"] += n
+		if _, ok := access["channelvalue"]; !ok || c.partial != "" {
+			access["channelvalue"] = access["checkpoint"]
+		}
+	}
+	for k, n := range counts {
+		route := "count(*)"
+		if k == "channelvalue" {
+			route = r.inlineRoute()
+		}
+		r.e.Reference(k, n, route, access[k])
+	}
+	r.derived("conversation", "checkpoint", "pendingwrite")
+	r.derived("message", "channelvalue", "pendingwrite")
+	r.derived("interrupt", "pendingwrite")
+	r.derived("memoryspace", "memory")
+	r.e.AbsentOthers()
+	return nil
+}
+
+// derived states that kind is read from those of from that the runtime has here.
+func (r *reading) derived(kind string, from ...string) {
+	if r.e.Kind(kind).Class == pb.KindCompleteness_CLASS_EXCLUDED {
+		return
+	}
+	t := map[string]string{"conversation": "checkpoints", "message": "checkpoints", "interrupt": "checkpoints", "memoryspace": "store"}[kind]
+	if r.lay.t[t] == nil {
+		r.e.Kind(kind).Class = pb.KindCompleteness_CLASS_ABSENT
+		return
+	}
+	r.e.Derived(kind, from...)
+}
+
+func (r *reading) count(ctx context.Context, t *table) (uint64, error) {
+	rows, err := r.eng.query(ctx, "SELECT count(*) FROM "+t.ident)
+	if err != nil {
+		return 0, err
+	}
+	return uint64(rows[0][0].i), nil
+}
+
+// native is a row of t as it is held. over replaces the values of some columns: with citations of
+// bytes that are held once elsewhere.
+func (r *reading) native(t *table, row []cell, over map[string]*pb.Column) *pb.Native {
+	n := &pb.Row{}
+	for i, c := range t.cols {
+		typ := ""
+		if r.lay.engine == "postgres" {
+			typ = rowType(c.typ)
+		}
+		if o, ok := over[c.name]; ok && !row[i].isNull() {
+			o.Name, o.Type = c.name, typ
+			n.Columns = append(n.Columns, o)
+			continue
+		}
+		col := row[i].column(c.name, typ)
+		if row[i].big {
+			ref := r.blob(t, row, c.name, 0, row[i].size)
+			if row[i].kind == text {
+				col.Value = &pb.Column_TextRef{TextRef: ref}
+			} else {
+				col.Value = &pb.Column_BlobRef{BlobRef: ref}
+			}
+		}
+		n.Columns = append(n.Columns, col)
+	}
+	return &pb.Native{Type: t.name, Body: &pb.Native_Row{Row: n}}
+}
+
+// rowType is the type that a row states for a column of PostgreSQL: none where the storage class
+// says it.
+func rowType(typ string) string {
+	switch typ {
+	case "text", "bytea", "int2", "int4", "int8":
+		return ""
+	}
+	return typ
+}
+
+// cite is a column whose bytes are the field at of a record, in the storage class of c. A
+// resolver gives bytes of Data as a blob, so text is a splice of one piece.
+func cite(c cell, at string) *pb.Column {
+	if c.kind == text {
+		return &pb.Column{Value: &pb.Column_Splice{Splice: &pb.Splice{
+			Text: true, Pieces: []*pb.Piece{{Body: &pb.Piece_At{At: at}}},
+		}}}
+	}
+	return &pb.Column{Value: &pb.Column_At{At: at}}
+}
+
+// locator is what the id of a blob says: n bytes at off of a column of a row.
+type locator struct {
+	Table, Column string
+	Key           []place
+	Off, N        int64
+}
+
+func (r *reading) blob(t *table, row []cell, col string, off, n int64) *pb.Blob {
+	id, _ := json.Marshal(locator{t.name, col, places(t.keyOf(row)), off, n})
+	return &pb.Blob{Id: string(id), Size: uint64(n)}
+}
+
+// data is the value of column col of row, as Data: nil for NULL.
+func (r *reading) data(t *table, row []cell, col, media string) *pb.Data {
+	c := row[t.col(col)]
+	switch {
+	case c.isNull():
+		return nil
+	case c.big:
+		return &pb.Data{MediaType: media, Body: &pb.Data_Blob{Blob: r.blob(t, row, col, 0, c.size)}}
+	}
+	return agentstate.Inline(media, c.b)
+}
+
+// bytes is the whole value of a column, also a big one; nil above limit (0: none).
+func (r *reading) bytes(ctx context.Context, t *table, row []cell, col string, limit int64) ([]byte, error) {
+	c := row[t.col(col)]
+	if !c.big || limit > 0 && c.size > limit {
+		return c.b, nil
+	}
+	return r.eng.value(ctx, t, t.keyOf(row), col, 0, -1)
+}
+
+// chunk is how much of a blob is read at a time.
+const chunk = 4 << 20
+
+// blobReader reads a column piece by piece.
+type blobReader struct {
+	ctx context.Context
+	r   *reading
+	t   *table
+	loc locator
+	buf []byte
+}
+
+func (b *blobReader) Read(p []byte) (int, error) {
+	if len(b.buf) == 0 {
+		n := min(b.loc.N, chunk)
+		if n == 0 {
+			return 0, io.EOF
+		}
+		v, err := b.r.eng.value(b.ctx, b.t, cells(b.loc.Key), b.loc.Column, b.loc.Off, n)
+		if err != nil {
+			return 0, err
+		}
+		if int64(len(v)) != n {
+			return 0, fmt.Errorf("langgraph: %s of %s: %d bytes where %d were announced", b.loc.Column, b.t.name, len(v), n)
+		}
+		b.buf, b.loc.Off, b.loc.N = v, b.loc.Off+n, b.loc.N-n
+	}
+	n := copy(p, b.buf)
+	b.buf = b.buf[n:]
+	return n, nil
+}
+
+func (b *blobReader) Close() error { return nil }
+
+func (r *reading) open(ctx context.Context, id string) (io.ReadCloser, error) {
+	var l locator
+	if err := json.Unmarshal([]byte(id), &l); err != nil || r.lay.t[l.Table] == nil || r.lay.t[l.Table].col(l.Column) < 0 {
+		return nil, fmt.Errorf("%w: blob %q is not of this store", agentstate.ErrNotFound, strings.ToValidUTF8(id, "?"))
+	}
+	return &blobReader{ctx: ctx, r: r, t: r.lay.t[l.Table], loc: l}, nil
+}

@@ -1,0 +1,149 @@
+package langgraph
+
+import (
+	"bytes"
+	"crypto/sha256"
+	"encoding/binary"
+	"encoding/hex"
+	"errors"
+	"fmt"
+	"io"
+	"io/fs"
+	"os"
+	"path/filepath"
+	"strings"
+)
+
+// A sqliteFile is what can be said of a database file from outside, before SQLite opens it.
+type sqliteFile struct {
+	path     string
+	size     int64
+	header   [100]byte
+	walMode  bool  // the header says write-ahead log
+	wal, shm int64 // sizes of the files beside it; -1: not there
+	journal  bool  // a rollback journal lies beside it
+}
+
+// statSQLite looks at path and refuses what SQLite must not be let near: with an empty main file
+// it would delete the -wal that holds everything.
+func statSQLite(path string) (*sqliteFile, error) {
+	f := &sqliteFile{path: path, wal: sizeOf(path + "-wal"), shm: sizeOf(path + "-shm"), journal: sizeOf(path+"-journal") > 0}
+	st, err := os.Stat(path)
+	switch {
+	case errors.Is(err, fs.ErrNotExist):
+		if strings.HasPrefix(path, "~") {
+			return nil, fmt.Errorf("langgraph: no file %s: ~ stands for the home folder only at the start of a word of the shell; write the path in full", path)
+		}
+		return nil, fmt.Errorf("langgraph: no file %s: %w", path, fs.ErrNotExist)
+	case err != nil:
+		return nil, fmt.Errorf("langgraph: %w", err)
+	case st.IsDir():
+		return nil, fmt.Errorf("langgraph: %s is a folder, not a SQLite file", path)
+	}
+	f.size = st.Size()
+	if f.size == 0 {
+		if f.wal > 0 {
+			return nil, fmt.Errorf("%w: %s is empty, but its -wal holds %d bytes: the main file was cut or replaced; bring the right one back beside it", ErrDamaged, path, f.wal)
+		}
+		return f, nil
+	}
+	h, err := os.Open(path)
+	if err != nil {
+		return nil, fmt.Errorf("langgraph: %w", err)
+	}
+	defer h.Close()
+	n, err := io.ReadFull(h, f.header[:])
+	if n >= 16 && string(f.header[:16]) != "SQLite format 3\x00" || n < 16 {
+		return nil, fmt.Errorf("%w: %s is not a SQLite database, or is encrypted as a whole", ErrDamaged, path)
+	}
+	if err != nil {
+		return nil, fmt.Errorf("%w: %s ends inside its header, after %d bytes", ErrDamaged, path, n)
+	}
+	f.walMode = f.header[18] == 2 || f.header[19] == 2
+	return f, f.whole()
+}
+
+// whole compares the file's length with the number of pages in its header. With a -wal beside it
+// the header may be ahead of the file.
+func (f *sqliteFile) whole() error {
+	page := int64(binary.BigEndian.Uint16(f.header[16:]))
+	if page == 1 {
+		page = 65536
+	}
+	pages := int64(binary.BigEndian.Uint32(f.header[28:]))
+	current := bytes.Equal(f.header[24:28], f.header[92:96]) // else the page count is not kept
+	if f.wal <= 0 && current && page >= 512 && f.size < page*pages {
+		return fmt.Errorf("%w: %s is cut short: its header says %d pages of %d bytes, it holds %d bytes; copy it again while the application is stopped", ErrDamaged, f.path, pages, page, f.size)
+	}
+	return nil
+}
+
+// noWAL tells whether the header says write-ahead log and no log is there. Then nobody has the
+// file open, and what a log may have held is not known.
+func (f *sqliteFile) noWAL() bool { return f.walMode && f.wal <= 0 && f.shm < 0 }
+
+// identity changes with every change of the database: the header has a counter of transactions,
+// and so has the wal-index.
+func (f *sqliteFile) identity() string {
+	h := sha256.New()
+	for _, s := range []struct {
+		suffix string
+		n      int64
+		times  bool
+	}{{"", 100, true}, {"-wal", 32, true}, {"-shm", 48, false}} { // readers touch the rest of -shm
+		st, err := os.Stat(f.path + s.suffix)
+		if err != nil {
+			fmt.Fprintf(h, "%s none\n", s.suffix)
+			continue
+		}
+		if s.times {
+			fmt.Fprintf(h, "%s %d %d\n", s.suffix, st.Size(), st.ModTime().UnixNano())
+		}
+		if r, err := os.Open(f.path + s.suffix); err == nil {
+			io.CopyN(h, r, s.n)
+			r.Close()
+		}
+	}
+	return hex.EncodeToString(h.Sum(nil)[:16])
+}
+
+// copyTo copies the main file and its log into dir: the last resort on media that cannot hold
+// the wal-index beside them.
+func (f *sqliteFile) copyTo(dir string) (string, error) {
+	before := f.identity()
+	dst := filepath.Join(dir, "copy.sqlite")
+	for _, s := range []string{"", "-wal"} {
+		if err := copyFile(dst+s, f.path+s); err != nil {
+			return "", fmt.Errorf("langgraph: copy of %s: %w", f.path, err)
+		}
+	}
+	if f.identity() != before {
+		return "", fmt.Errorf("%w: %s", ErrChanged, f.path)
+	}
+	return dst, nil
+}
+
+func copyFile(dst, src string) error {
+	r, err := os.Open(src)
+	if err != nil {
+		return err
+	}
+	defer r.Close()
+	w, err := os.OpenFile(dst, os.O_WRONLY|os.O_CREATE|os.O_EXCL, 0o600)
+	if err != nil {
+		return err
+	}
+	if _, err := io.Copy(w, r); err != nil {
+		w.Close()
+		return err
+	}
+	return w.Close()
+}
+
+func sizeOf(path string) int64 {
+	st, err := os.Stat(path)
+	if err != nil {
+		return -1
+	}
+	return st.Size()
+}

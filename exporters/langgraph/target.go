@@ -1,0 +1,511 @@
+package langgraph
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"strings"
+
+	"github.com/exitramp/exitramp/context/agentstate"
+	"github.com/exitramp/exitramp/context/fidelity"
+	"github.com/exitramp/exitramp/context/replay"
+	pb "github.com/exitramp/exitramp/proto/exitramp/v1"
+)
+
+// A dest is a database that a run writes to, in one transaction.
+type dest interface {
+	engine
+	// exec runs one or more statements of the runtime's setup.
+	exec(ctx context.Context, q string) error
+	// insert adds row to t unless the key is there. digest identifies the row as the database
+	// now holds it.
+	insert(ctx context.Context, t *table, row map[string]cell) (created bool, digest string, err error)
+	// differs compares row with what the database holds under its key: found is false when
+	// there is nothing, else cols are the columns that differ.
+	differs(ctx context.Context, t *table, row map[string]cell) (found bool, cols []string, err error)
+	// remove deletes the row with the key pk if it still has the digest.
+	remove(ctx context.Context, t *table, pk []cell, digest string) (removed bool, err error)
+	commit(ctx context.Context) error
+}
+
+// A writer writes one run, or plans one.
+type writer struct {
+	run    *replay.Run
+	d      dest    // nil: the plan of a store that is not there yet
+	lay    *layout // of the target, as it is or as it will be
+	source flavorParts
+	vec    *vectorShape // how vectors are stored where the run makes their table; nil: not known yet
+	cache  *cache
+	items  map[hash]bool // in a plan: store items that the run would create
+	novec  string        // why the target takes no vectors; empty: it does
+}
+
+// flavorParts are the language and the database of an Origin's flavor.
+type flavorParts struct {
+	lang   language
+	engine string
+}
+
+func splitFlavor(o *pb.Origin) (flavorParts, bool) {
+	lang, engine, ok := strings.Cut(o.GetFlavor(), "+")
+	if o.GetProduct() != "langgraph" || !ok {
+		return flavorParts{}, false
+	}
+	return flavorParts{language(lang), engine}, true
+}
+
+// Begin opens the target, and refuses one whose schema it does not know or that is older than
+// what comes. What is missing in it is made as the runtime's own setup makes it.
+func (s *Store) Begin(ctx context.Context, run *replay.Run) (_ replay.Writer, err error) {
+	w := &writer{run: run, vec: shapeOf(run.From), cache: newCache(64 << 20), items: map[hash]bool{}}
+	defer func() {
+		if err != nil {
+			w.Close()
+			if !errors.Is(err, context.Canceled) {
+				err = fmt.Errorf("%w: %w", replay.ErrTarget, err)
+			}
+		}
+	}()
+	src, ours := splitFlavor(run.From)
+	w.source = src
+	if w.d, err = s.openDest(ctx, run.DryRun); err != nil {
+		return nil, err
+	}
+	if err := w.layout(ctx, s); err != nil {
+		return nil, err
+	}
+	if !w.lay.tell && ours {
+		w.lay.lang = src.lang
+	}
+	if newest(w.lay.flavor()) == nil && w.lay.flavor() != "js+sqlite" {
+		return nil, fmt.Errorf("langgraph: nothing is known of the flavor %q", w.lay.flavor())
+	}
+	if ours && src == (flavorParts{w.lay.lang, w.lay.engine}) {
+		if err := w.oldEnough(run.From); err != nil {
+			return nil, err
+		}
+	}
+	if ours && src.lang == w.lay.lang {
+		if err := w.ensure(ctx, checkpointTables, run.From); err != nil {
+			return nil, err
+		}
+	}
+	return w, nil
+}
+
+// layout introspects the target. Without any table of the runtime it is an empty one.
+func (w *writer) layout(ctx context.Context, s *Store) error {
+	empty := &layout{engine: "sqlite", lang: python, t: map[string]*table{}, v: map[string]int64{}}
+	if s.server != nil {
+		empty.engine = "postgres"
+	}
+	if w.d == nil {
+		w.lay = empty
+		return nil
+	}
+	ts, err := w.d.tables(ctx)
+	if err != nil {
+		return err
+	}
+	if len(ts) == 0 {
+		w.lay = empty
+		return nil
+	}
+	if w.lay, err = detect(ctx, w.d); err != nil {
+		return err
+	}
+	for _, t := range w.lay.t {
+		if t.denied != "" || t.partial != "" {
+			return fmt.Errorf("%w: %s%s", ErrForbidden, t.denied, t.partial)
+		}
+	}
+	return nil
+}
+
+// oldEnough compares the schema versions of a target of the same flavor with those of what comes.
+func (w *writer) oldEnough(from *pb.Origin) error {
+	for name, want := range versionsOf(from) {
+		have, ok := w.lay.v[name]
+		if w.lay.lang == javascript && name == "store_migrations" {
+			want = min(want, 3) // further ones are vectors, which are made when they come
+		}
+		if ok && have >= 0 && have < want {
+			return errSchema("%s of the target is at version %d, the archive's was at %d: run setup() of the newer library on it first", name, have, want)
+		}
+	}
+	return nil
+}
+
+// versionsOf takes Origin.schema apart: "checkpoints=9 store=3".
+func versionsOf(o *pb.Origin) map[string]int64 {
+	out := map[string]int64{}
+	for f := range strings.FieldsSeq(o.GetSchema()) {
+		k, v, _ := strings.Cut(f, "=")
+		var n int64
+		if _, err := fmt.Sscan(v, &n); err == nil {
+			out[strings.TrimSuffix(k, "s")+"_migrations"] = n
+		}
+	}
+	return out
+}
+
+// ensure makes the tables of g where they are missing, at the version that the state comes from,
+// or at the newest where it comes from another database.
+func (w *writer) ensure(ctx context.Context, g tableGroup, from *pb.Origin) error {
+	if w.lay.t[mainTable(g)] != nil {
+		return nil
+	}
+	if g == vectorTables {
+		if err := w.ensure(ctx, storeTables, from); err != nil {
+			return err
+		}
+	}
+	counterName := map[tableGroup]string{checkpointTables: "checkpoint_migrations", storeTables: "store_migrations", vectorTables: "vector_migrations"}[g]
+	v := int64(1 << 30)
+	if w.source == (flavorParts{w.lay.lang, w.lay.engine}) {
+		if n, ok := versionsOf(from)[counterName]; ok {
+			v = n
+		}
+	}
+	s, err := setupOf(w.lay.flavor(), g, v, w.vec)
+	if err != nil {
+		return err
+	}
+	if !w.run.DryRun {
+		for _, q := range s.statements() {
+			if err := w.d.exec(ctx, q); err != nil {
+				return err
+			}
+		}
+		ts, err := w.d.tables(ctx)
+		if err != nil {
+			return err
+		}
+		for n, t := range ts {
+			if groupOf(n) == g {
+				w.lay.t[n] = t
+			}
+		}
+	} else {
+		for n, t := range tablesOf(w.lay.flavor(), g, w.vec) {
+			t.planned = true
+			w.lay.t[n] = t
+		}
+	}
+	if s.counter != "" {
+		w.lay.v[s.counter] = s.first + int64(len(s.steps)) - 1
+	}
+	return nil
+}
+
+func mainTable(g tableGroup) string {
+	if g == vectorTables {
+		return "store_vectors"
+	}
+	return string(g)
+}
+
+// Write writes r, or says what it would do.
+func (w *writer) Write(ctx context.Context, r agentstate.Record) (replay.Receipt, error) {
+	rc, err := w.write(ctx, r)
+	rc.Key = r.GetMeta().GetKey()
+	for i := range rc.Losses {
+		rc.Losses[i].Key = rc.Key
+	}
+	var no refusal
+	if errors.As(err, &no) {
+		return replay.Receipt{Key: rc.Key, Action: replay.Refused, Why: string(no)}, nil
+	}
+	if err != nil {
+		return rc, fmt.Errorf("%s: %w", rc.Key, err)
+	}
+	return rc, nil
+}
+
+// A refusal says why the target will not take a record. It never holds content.
+type refusal string
+
+func (r refusal) Error() string { return string(r) }
+
+func refuse(format string, args ...any) error { return refusal(fmt.Sprintf(format, args...)) }
+
+func skip(why string) replay.Receipt { return replay.Receipt{Action: replay.Skipped, Why: why} }
+
+func (w *writer) write(ctx context.Context, r agentstate.Record) (replay.Receipt, error) {
+	m := r.GetMeta()
+	if v, ok := r.(*pb.ChannelValue); ok {
+		w.cache.add(m.GetKey(), v)
+	}
+	if !agentstate.IsState(agentstate.KindOf(r)) {
+		return skip("not state"), nil
+	}
+	if len(m.GetViewOfKeys()) > 0 {
+		return skip("a reading of other records; the runtime makes it anew"), nil
+	}
+	same := w.source == flavorParts{w.lay.lang, w.lay.engine}
+	switch r := r.(type) {
+	case *pb.ChannelValue, *pb.Checkpoint, *pb.PendingWrite:
+		if w.source.lang == "" {
+			return skip("checkpoints of another runtime do not resume here"), nil
+		}
+		if w.source.lang != w.lay.lang {
+			return replay.Receipt{}, refuse("Python and JavaScript do not read each other's checkpoints; the target is %s", w.lay.lang)
+		}
+	case *pb.Memory:
+		if !same && len(m.Native) == 0 || w.source.lang != w.lay.lang {
+			return w.foreignMemory(ctx, r)
+		}
+	case *pb.Embedding:
+		if w.source.lang != w.lay.lang {
+			return skip("vectors of another runtime: the store makes them anew from the text"), nil
+		}
+	case *pb.Opaque:
+		if !same {
+			return skip("bookkeeping of the other database; the target has its own"), nil
+		}
+	default:
+		return skip("LangGraph has no such thing"), nil
+	}
+	if same {
+		return w.exact(ctx, r)
+	}
+	return w.cross(ctx, r)
+}
+
+// exact writes the rows of a record as they were.
+func (w *writer) exact(ctx context.Context, r agentstate.Record) (replay.Receipt, error) {
+	if len(r.GetMeta().GetNative()) == 0 {
+		if _, ok := r.(*pb.ChannelValue); ok {
+			return skip("stands inside the checkpoints that name it"), nil
+		}
+		return skip("has no native row; only its mapped fields came"), nil
+	}
+	if len(r.GetMeta().GetNative()) != 1 || r.GetMeta().Native[0].GetRow() == nil {
+		return replay.Receipt{}, refuse("native form is not one row")
+	}
+	n := r.GetMeta().Native[0]
+	if !w.belongs(r, n.Type) {
+		return replay.Receipt{}, refuse("a %s cannot be a row of %q", agentstate.KindOf(r), n.Type)
+	}
+	if err := w.ensureFor(ctx, groupOf(n.Type), r); err != nil {
+		return replay.Receipt{}, err
+	}
+	t := w.lay.t[n.Type]
+	if t == nil {
+		return replay.Receipt{}, refuse("the target has no table %q", n.Type)
+	}
+	row, err := w.cells(ctx, r, n.GetRow(), t)
+	if err != nil {
+		return replay.Receipt{}, err
+	}
+	if e, ok := r.(*pb.Embedding); ok {
+		if rc, err, done := w.orphan(ctx, e, t, row); done {
+			return rc, err
+		}
+	}
+	rc, err := w.put(ctx, outRow{t, row})
+	if n.Type == "store" {
+		w.remember(rc, row)
+	}
+	return rc, err
+}
+
+// belongs tells whether rows of table become records of r's kind. A hostile archive must not
+// bring, say, a migration as a memory.
+func (w *writer) belongs(r agentstate.Record, name string) bool {
+	known := pgNames()
+	if w.lay.engine == "sqlite" {
+		known = sqliteNames()
+	}
+	for _, k := range known {
+		if k == name {
+			return kindOfTable(name) == agentstate.KindOf(r)
+		}
+	}
+	return false
+}
+
+// ensureFor is ensure, with what the record says about vectors.
+func (w *writer) ensureFor(ctx context.Context, g tableGroup, r agentstate.Record) error {
+	e, ok := r.(*pb.Embedding)
+	if !ok {
+		return w.ensure(ctx, g, w.run.From)
+	}
+	if w.novec != "" {
+		return refusal(w.novec)
+	}
+	if w.vec == nil {
+		w.vec = defaultShape(w.lay.lang, e.Dimensions)
+		if e.Element == pb.Embedding_ELEMENT_FLOAT16 {
+			w.vec.typ, w.vec.indexes[0].class = "halfvec", "halfvec_cosine_ops"
+		}
+		if e.Dimensions > 2000 {
+			w.vec.indexes = nil // more than an index takes
+		}
+	}
+	if w.lay.engine == "postgres" && w.lay.t["store_vectors"] == nil {
+		rows, err := w.extension(ctx)
+		if err != nil {
+			return err
+		}
+		if !rows {
+			w.novec = "the server has no extension vector (pgvector): install it, then replay again"
+			return refusal(w.novec)
+		}
+	}
+	return w.ensure(ctx, g, w.run.From)
+}
+
+// extension tells whether vectors can be stored: the extension is there, or can be made.
+func (w *writer) extension(ctx context.Context) (bool, error) {
+	rows, err := w.d.query(ctx, "SELECT count(*) FROM pg_available_extensions WHERE name = 'vector'")
+	if err != nil {
+		return false, err
+	}
+	return rows[0][0].i > 0, nil
+}
+
+// cells are the values of a native row, by column, as the table takes them.
+func (w *writer) cells(ctx context.Context, r agentstate.Record, n *pb.Row, t *table) (map[string]cell, error) {
+	out := map[string]cell{}
+	for _, c := range n.Columns {
+		x, err := w.column(ctx, r, c)
+		if err != nil {
+			return nil, err
+		}
+		i := t.col(c.Name)
+		if i < 0 {
+			if x.isNull() {
+				continue
+			}
+			return nil, refuse("the target's table %s has no column %s", t.name, c.Name)
+		}
+		if why := fits(x, t.cols[i], w.lay.engine); why != "" {
+			return nil, refuse("column %s: %s", c.Name, why)
+		}
+		out[c.Name] = x
+	}
+	for _, k := range t.key {
+		if out[k].isNull() {
+			return nil, refuse("the row has no %s", k)
+		}
+	}
+	return out, nil
+}
+
+// column is the value of one column, with all that it cites.
+func (w *writer) column(ctx context.Context, r agentstate.Record, c *pb.Column) (cell, error) {
+	v, err := w.resolver().Column(ctx, r, c)
+	if errors.Is(err, agentstate.ErrNotFound) {
+		return cell{}, refuse("column %s cites a record that did not come with it", c.Name)
+	}
+	if err != nil {
+		return cell{}, err
+	}
+	x, ok := cellOf(v)
+	if !ok {
+		return cell{}, refuse("column %s is of a class that no database has", c.Name)
+	}
+	if e, ok := r.(*pb.Embedding); ok && x.kind == blob && (c.Type == "vector" || c.Type == "halfvec") {
+		x = textCell(formatVector(e.Vector, e.Element))
+	}
+	return x, nil
+}
+
+// An outRow is a row on its way into a table.
+type outRow struct {
+	t   *table
+	row map[string]cell
+}
+
+// put writes main and says what became of it. extras are rows that the runtime writes beside it;
+// where one is there already it stays as it is.
+func (w *writer) put(ctx context.Context, main outRow, extras ...outRow) (replay.Receipt, error) {
+	rc := replay.Receipt{Action: replay.Created}
+	if w.run.DryRun {
+		if main.t.planned {
+			return rc, nil
+		}
+		found, cols, err := w.d.differs(ctx, main.t, main.row)
+		if len(cols) > 0 {
+			return conflict(main.t, cols), err
+		}
+		if found {
+			rc.Action = replay.Same
+		}
+		return rc, err
+	}
+	created, digest, err := w.d.insert(ctx, main.t, main.row)
+	if err != nil {
+		return rc, err
+	}
+	if !created {
+		found, cols, err := w.d.differs(ctx, main.t, main.row)
+		switch {
+		case err != nil:
+			return rc, err
+		case !found:
+			return rc, refuse("the target's table %s has a further unique constraint that forbids the row", main.t.name)
+		case len(cols) > 0:
+			return conflict(main.t, cols), nil
+		}
+		rc.Action = replay.Same
+		return rc, nil
+	}
+	ids := []string{rowID(main.t, main.row) + "#" + digest}
+	for _, o := range extras {
+		created, digest, err := w.d.insert(ctx, o.t, o.row)
+		if err != nil {
+			return rc, err
+		}
+		if created {
+			ids = append(ids, rowID(o.t, o.row)+"#"+digest)
+		}
+	}
+	rc.Target = strings.Join(ids, ",")
+	return rc, nil
+}
+
+func conflict(t *table, cols []string) replay.Receipt {
+	return replay.Receipt{Action: replay.Conflict, Why: fmt.Sprintf("table %s holds another row under this key: want and got differ in %s", t.name, strings.Join(cols, ", "))}
+}
+
+// resolver finds what records cite, channel values out of the cache where they are in it.
+func (w *writer) resolver() *agentstate.Resolver {
+	return &agentstate.Resolver{OpenBlob: w.run.Source.OpenBlob, Get: func(ctx context.Context, key string) (agentstate.Record, error) {
+		if r := w.cache.get(key); r != nil {
+			return r, nil
+		}
+		if w.run.Source.Get == nil {
+			return nil, fmt.Errorf("%w: %s: no access by key", agentstate.ErrUnsupported, key)
+		}
+		r, err := w.run.Source.Get(ctx, key)
+		if err != nil {
+			return nil, err
+		}
+		w.cache.add(key, r)
+		return r, nil
+	}}
+}
+
+func loss(path string, g fidelity.Grade, why string) fidelity.Loss {
+	return fidelity.Loss{Path: path, Grade: g, Why: why}
+}
+
+// Commit makes the run count: all of it, or nothing.
+func (w *writer) Commit(ctx context.Context) error {
+	if w.run.DryRun || w.d == nil {
+		return nil
+	}
+	return w.d.commit(ctx)
+}
+
+// Close releases the target. Before Commit nothing of the run stays.
+func (w *writer) Close() error {
+	if w.d == nil {
+		return nil
+	}
+	d := w.d
+	w.d = nil
+	return d.close()
+}

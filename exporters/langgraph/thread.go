@@ -1,0 +1,280 @@
+package langgraph
+
+import (
+	"context"
+	"crypto/sha256"
+	"fmt"
+	"strings"
+
+	"github.com/exitramp/exitramp/context/agentstate"
+	"github.com/exitramp/exitramp/exporters/langgraph/internal/values"
+	pb "github.com/exitramp/exitramp/proto/exitramp/v1"
+)
+
+// threads reads every thread after the given one, in the order of the database.
+func (r *reading) threads(ctx context.Context, after []cell) error {
+	if r.lay.t["checkpoints"] == nil {
+		return nil
+	}
+	for {
+		id, err := r.nextThread(ctx, after)
+		if err != nil || id == nil {
+			return err
+		}
+		if err := r.thread(ctx, *id); err != nil {
+			if err == errStop {
+				return nil
+			}
+			return fmt.Errorf("thread %q: %w", id.String(), err)
+		}
+		after = []cell{*id}
+		if err := r.mark(after); err != nil {
+			if err == errStop {
+				return nil
+			}
+			return err
+		}
+	}
+}
+
+// nextThread is the first thread id after after that any table has; nil: none. A thread may be
+// left in the writes alone.
+func (r *reading) nextThread(ctx context.Context, after []cell) (*cell, error) {
+	var parts []string
+	var args []any
+	for _, t := range []*table{r.lay.t["checkpoints"], r.lay.t["checkpoint_blobs"], r.lay.writes()} {
+		if !t.readable() {
+			continue
+		}
+		q := "SELECT min(thread_id) AS t FROM " + t.ident
+		if len(after) > 0 {
+			q += " WHERE thread_id > ?"
+			args = append(args, after[0].arg())
+		}
+		parts = append(parts, q)
+	}
+	if len(parts) == 0 {
+		return nil, nil
+	}
+	rows, err := r.eng.query(ctx, "SELECT min(t) FROM ("+strings.Join(parts, " UNION ALL ")+") x", args...)
+	if err != nil || rows[0][0].isNull() {
+		return nil, err
+	}
+	return &rows[0][0], nil
+}
+
+// hash is a short digest, for sets that hold one entry a channel version.
+type hash [16]byte
+
+func hashOf(parts ...string) hash {
+	h := sha256.New()
+	for _, p := range parts {
+		fmt.Fprintf(h, "%d:", len(p))
+		h.Write([]byte(p))
+	}
+	return hash(h.Sum(nil)[:16])
+}
+
+// A thread is what must be remembered while one thread is read: digests and names, no values.
+type thread struct {
+	r    *reading
+	id   cell
+	name string // id as it stands in keys
+
+	heads   map[string]string // newest checkpoint id by namespace
+	values  map[hash]hash     // (namespace, channel, version) → digest of the first bytes seen
+	others  map[hash]bool     // further bytes under a version that was seen
+	rows    map[hash]bool     // PostgreSQL: blob rows; true: with a value
+	valued  map[hash]bool     // (namespace, channel) that has a value somewhere
+	intro   map[hash]bool     // versions that a checkpoint has named
+	present map[hash]bool     // checkpoint ids that are there
+	next    map[hash]string   // checkpoint → the one node that runs next
+	asked   map[string]bool   // interrupt ids that have a record
+	delta   map[hash]bool     // (namespace, channel) that is rebuilt from writes
+
+	conv     *pb.Conversation
+	messages []*pb.Message
+}
+
+func (t *thread) key(kind string, parts ...string) string {
+	return agentstate.Key(kind, append([]string{t.name}, parts...)...)
+}
+
+// thread emits everything of one thread.
+func (r *reading) thread(ctx context.Context, id cell) error {
+	t := &thread{
+		r: r, id: id, name: id.String(), heads: map[string]string{},
+		values: map[hash]hash{}, others: map[hash]bool{}, rows: map[hash]bool{}, valued: map[hash]bool{},
+		intro: map[hash]bool{}, present: map[hash]bool{}, next: map[hash]string{}, asked: map[string]bool{}, delta: map[hash]bool{},
+	}
+	if err := t.conversation(ctx); err != nil {
+		return err
+	}
+	if b := r.lay.t["checkpoint_blobs"]; b.readable() {
+		if err := r.eng.scan(ctx, b, []cell{id}, nil, func(row []cell) (bool, error) { return false, t.blobRow(b, row) }); err != nil {
+			return err
+		}
+	}
+	if c := r.lay.t["checkpoints"]; c.readable() {
+		if err := r.eng.scan(ctx, c, []cell{id}, nil, func(row []cell) (bool, error) { return false, t.checkpoint(ctx, c, row) }); err != nil {
+			return err
+		}
+	}
+	if err := t.pendingWrites(ctx); err != nil {
+		return err
+	}
+	for _, m := range t.messages {
+		if err := r.put(m); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// media is the media type of a serializer's bytes; empty where they are not understood.
+func media(serializer string) string {
+	switch serializer {
+	case "json":
+		return "application/json"
+	case "msgpack":
+		return "application/vnd.msgpack"
+	case "bytes", "bytearray":
+		return "application/octet-stream"
+	}
+	return ""
+}
+
+// opaque tells whether a value with this tag is carried without being understood.
+func opaque(serializer string) bool {
+	switch serializer {
+	case "json", "msgpack", "null", "bytes", "bytearray", "empty":
+		return false
+	}
+	return true
+}
+
+// label is text for a Label or another string field: the runtime's text where it is valid.
+func valid(s string) string { return strings.ToValidUTF8(s, "\uFFFD") }
+
+// blobRow emits a row of checkpoint_blobs.
+func (t *thread) blobRow(b *table, row []cell) error {
+	ns, ch, ver := row[b.col("checkpoint_ns")].String(), row[b.col("channel")].String(), row[b.col("version")].String()
+	ser := row[b.col("type")].String()
+	v := &pb.ChannelValue{
+		Meta:    agentstate.Meta("channelvalue", nil, t.name, ns, ch, ver),
+		Channel: valid(ch), Version: valid(ver), Serializer: valid(ser), Namespace: valid(ns),
+		ConversationKey: t.key("conversation"),
+		Value:           t.r.data(b, row, "blob", media(ser)),
+	}
+	v.Meta.Native = []*pb.Native{t.r.native(b, row, map[string]*pb.Column{"blob": cite(row[b.col("blob")], "#value")})}
+	if opaque(ser) {
+		t.r.pos.Opaque["channelvalue"]++
+	}
+	has := ser != "empty"
+	t.rows[hashOf(ns, ch, ver)] = has
+	if has {
+		t.valued[hashOf(ns, ch)] = true
+	}
+	return t.r.put(v)
+}
+
+// checkpoint emits a row of checkpoints, and before it the channel values that it is the first to
+// hold.
+func (t *thread) checkpoint(ctx context.Context, c *table, row []cell) error {
+	ns, id := row[c.col("checkpoint_ns")].String(), row[c.col("checkpoint_id")].String()
+	t.present[hashOf(ns, id)] = true
+	cp := &pb.Checkpoint{
+		Meta:            agentstate.Meta("checkpoint", nil, t.name, ns, id),
+		ConversationKey: t.key("conversation"), Namespace: valid(ns), NativeId: valid(id),
+		ReplayClass: pb.ReplayClass_REPLAY_CLASS_SAME_RUNTIME,
+	}
+	parent := row[c.col("parent_checkpoint_id")]
+	if !parent.isNull() {
+		cp.ParentKey = t.key("checkpoint", ns, parent.String())
+	}
+	md := t.metadata(ctx, c, row, cp)
+
+	over := map[string]*pb.Column{}
+	doc, ser, err := t.doc(ctx, c, row)
+	if err != nil {
+		return err
+	}
+	if parsed, err := values.ParseCheckpoint(ser, doc); doc != nil && err == nil && tiles(parsed, len(doc)) {
+		cp.Meta.CreatedUnixNano = parseTime(parsed.TS)
+		pieces, err := t.channels(ctx, c, row, cp, parsed, ser, doc)
+		if err != nil {
+			return err
+		}
+		if pieces != nil {
+			over["checkpoint"] = &pb.Column{Value: &pb.Column_Splice{Splice: &pb.Splice{
+				Pieces: pieces, Text: row[c.col("checkpoint")].kind == text,
+			}}}
+		}
+		if err := t.lost(ctx, cp, parsed, doc, md, ns, parent); err != nil {
+			return err
+		}
+	} else {
+		t.r.pos.Opaque["checkpoint"]++
+	}
+	cp.Meta.Native = []*pb.Native{t.r.native(c, row, over)}
+	if len(cp.NextNodes) == 1 {
+		t.next[hashOf(ns, id)] = cp.NextNodes[0]
+	}
+	return t.r.put(cp)
+}
+
+// maxDoc is the size above which a checkpoint's document is carried whole and not looked into.
+const maxDoc = 512 << 20
+
+// doc is the checkpoint document of row and its serializer; nil when it is encrypted, NULL or too
+// big to be looked into.
+func (t *thread) doc(ctx context.Context, c *table, row []cell) ([]byte, string, error) {
+	ser := "json"
+	if typ := row[c.col("type")]; t.r.lay.engine == "sqlite" && !typ.isNull() {
+		ser = typ.String()
+	}
+	if opaque(ser) || row[c.col("checkpoint")].size > maxDoc {
+		return nil, ser, nil
+	}
+	b, err := t.r.bytes(ctx, c, row, "checkpoint", 0)
+	return b, ser, err
+}
+
+// metadata maps the metadata column.
+func (t *thread) metadata(ctx context.Context, c *table, row []cell, cp *pb.Checkpoint) []byte {
+	b, err := t.r.bytes(ctx, c, row, "metadata", agentstate.SpillSize)
+	if err != nil || b == nil {
+		return nil
+	}
+	md, err := values.ParseMetadata(b)
+	if err != nil {
+		return nil
+	}
+	cp.Source, cp.Step = valid(md.Source), md.Step
+	cp.Meta.Labels = labels(md)
+	return b
+}
+
+// tiles tells whether the spans lie one after the other inside n bytes.
+func tiles(cp *values.Checkpoint, n int) bool {
+	at := 0
+	for _, s := range cp.Inline {
+		if s.Start < at || s.End < s.Start || s.End > n {
+			return false
+		}
+		at = s.End
+	}
+	return true
+}
+
+// labels are the caller's own metadata of a checkpoint.
+func labels(md values.Metadata) []*pb.Label {
+	var out []*pb.Label
+	if md.RunID != "" {
+		out = append(out, &pb.Label{Name: "run_id", Value: valid(md.RunID)})
+	}
+	for _, l := range md.Extra {
+		out = append(out, &pb.Label{Name: valid(l.Name), Value: valid(l.Value)})
+	}
+	return out
+}

@@ -1,0 +1,188 @@
+package langgraph
+
+import (
+	"context"
+	"fmt"
+	"slices"
+	"strings"
+
+	"github.com/exitramp/exitramp/context/replay"
+)
+
+// Undo removes the rows that a run created, in one transaction. A row that was changed since
+// stays, and so does a whole thread that went on: its new checkpoints stand on the old ones. The
+// tables stay too, as the runtime's setup would have left them.
+func (s *Store) Undo(ctx context.Context, run *replay.Run, created []replay.Receipt) (left []replay.Receipt, err error) {
+	d, err := s.openDest(ctx, false)
+	if err != nil {
+		return nil, err
+	}
+	defer d.close()
+	lay, err := detect(ctx, d)
+	if err != nil {
+		return nil, err
+	}
+	u := &undo{d: d, lay: lay, threads: map[string]*undone{}}
+	for _, rc := range created {
+		u.note(rc)
+	}
+	// Vectors go before their items, which take what is left of them along.
+	order := slices.Clone(created)
+	slices.SortStableFunc(order, func(a, b replay.Receipt) int { return rank(a) - rank(b) })
+	for _, rc := range order {
+		why, err := u.remove(ctx, rc)
+		if err != nil {
+			return nil, err
+		}
+		if why != "" {
+			rc.Why = why
+			left = append(left, rc)
+		}
+	}
+	return left, d.commit(ctx)
+}
+
+func rank(rc replay.Receipt) int {
+	if strings.HasPrefix(rc.Target, "store_vectors/") {
+		return 0
+	}
+	return 1
+}
+
+// undo is an Undo under way.
+type undo struct {
+	d       dest
+	lay     *layout
+	threads map[string]*undone
+}
+
+// undone is what a run created of one thread.
+type undone struct {
+	id     cell
+	rows   map[string]bool // row ids
+	judged bool
+	stays  string // why it stays; empty: it goes
+}
+
+func threadTable(name string) bool {
+	return groupOf(name) == checkpointTables && !strings.HasSuffix(name, "_migrations")
+}
+
+// note gathers the rows of a thread.
+func (u *undo) note(rc replay.Receipt) {
+	for id := range strings.SplitSeq(rc.Target, ",") {
+		name, key, _, ok := parseRowID(id)
+		if !ok || !threadTable(name) {
+			continue
+		}
+		t := u.threads[key[0].String()]
+		if t == nil {
+			t = &undone{id: key[0], rows: map[string]bool{}}
+			u.threads[key[0].String()] = t
+		}
+		bare, _, _ := strings.Cut(id, "#")
+		t.rows[bare] = true
+	}
+}
+
+// remove removes what rc stands for; why says why it stays.
+func (u *undo) remove(ctx context.Context, rc replay.Receipt) (why string, err error) {
+	if rc.Target == "" {
+		return "", nil
+	}
+	for id := range strings.SplitSeq(rc.Target, ",") {
+		name, key, digest, ok := parseRowID(id)
+		t := u.lay.t[name]
+		if !ok || t == nil || len(key) != len(t.key) || strings.HasSuffix(name, "_migrations") {
+			why = "the journal names a row that this store cannot have"
+			continue
+		}
+		if threadTable(name) {
+			th := u.threads[key[0].String()]
+			if err := u.judge(ctx, th); err != nil {
+				return "", err
+			}
+			if th.stays != "" {
+				why = th.stays
+				continue
+			}
+		}
+		if name == "store" && u.lay.engine == "postgres" && u.lay.t["store_vectors"] != nil {
+			v := u.lay.t["store_vectors"]
+			rows, err := u.d.query(ctx, "SELECT 1 FROM "+v.ident+" WHERE "+quote(v.key[0])+" = ? AND "+quote(v.key[1])+" = ? LIMIT 1", key[0].arg(), key[1].arg())
+			if err != nil {
+				return "", err
+			}
+			if len(rows) > 0 {
+				why = "the item has vectors that this run did not write"
+				continue
+			}
+		}
+		gone, err := u.d.remove(ctx, t, key, digest)
+		if err != nil {
+			return "", err
+		}
+		if gone {
+			continue
+		}
+		there, err := u.exists(ctx, t, key)
+		if err != nil {
+			return "", err
+		}
+		if there {
+			why = "changed since the run"
+		}
+	}
+	return why, nil
+}
+
+func (u *undo) exists(ctx context.Context, t *table, key []cell) (bool, error) {
+	found := false
+	err := u.d.scan(ctx, t, key, nil, func([]cell) (bool, error) {
+		found = true
+		return true, nil
+	})
+	return found, err
+}
+
+// judge tells whether a thread went on after the run: somebody else's checkpoint follows one of
+// the run's, or somebody else's write belongs to one.
+func (u *undo) judge(ctx context.Context, th *undone) error {
+	if th.judged {
+		return nil
+	}
+	th.judged = true
+	c, w := u.lay.t["checkpoints"], u.lay.writes()
+	ours := func(ns, id cell) bool {
+		return th.rows[rowID(c, map[string]cell{"thread_id": th.id, "checkpoint_ns": ns, "checkpoint_id": id})]
+	}
+	rows, err := u.d.query(ctx, "SELECT checkpoint_ns, checkpoint_id, parent_checkpoint_id FROM "+c.ident+" WHERE thread_id = ?", th.id.arg())
+	if err != nil {
+		return err
+	}
+	for _, r := range rows {
+		if !ours(r[0], r[1]) && !r[2].isNull() && ours(r[0], r[2]) {
+			th.stays = fmt.Sprintf("the thread went on after the run: checkpoint %s follows one of its own", valid(r[1].String()))
+			return nil
+		}
+	}
+	cols := make([]string, len(w.key))
+	for i, k := range w.key {
+		cols[i] = quote(k)
+	}
+	rows, err = u.d.query(ctx, "SELECT "+strings.Join(cols, ", ")+" FROM "+w.ident+" WHERE thread_id = ?", th.id.arg())
+	if err != nil {
+		return err
+	}
+	for _, r := range rows {
+		row := map[string]cell{}
+		for i, k := range w.key {
+			row[k] = r[i]
+		}
+		if ours(row["checkpoint_ns"], row["checkpoint_id"]) && !th.rows[rowID(w, row)] {
+			th.stays = fmt.Sprintf("the thread went on after the run: a task wrote to checkpoint %s", valid(row["checkpoint_id"].String()))
+			return nil
+		}
+	}
+	return nil
+}

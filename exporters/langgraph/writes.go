@@ -1,0 +1,394 @@
+package langgraph
+
+import (
+	"context"
+	"fmt"
+	"strings"
+
+	"github.com/exitramp/exitramp/context/agentstate"
+	"github.com/exitramp/exitramp/exporters/langgraph/internal/values"
+	pb "github.com/exitramp/exitramp/proto/exitramp/v1"
+)
+
+// noTask is the task id of a resume that is meant for the whole graph.
+const noTask = "00000000-0000-0000-0000-000000000000"
+
+// A group is the writes of one checkpoint: what its tasks did, and what they asked.
+type group struct {
+	ns, id string
+	tasks  map[string]*task
+	asked  []*asking
+}
+
+type task struct {
+	wrote, failed, resumed bool
+	answer                 *pb.Data
+}
+
+// An asking is an __interrupt__ write.
+type asking struct {
+	task, key string // task id; key of the pending write
+	what      []values.Interrupt
+}
+
+func (g *group) task(id string) *task {
+	if g.tasks[id] == nil {
+		g.tasks[id] = &task{}
+	}
+	return g.tasks[id]
+}
+
+// pendingWrites emits every write of every checkpoint of the thread, also of checkpoints that are
+// gone, and after each checkpoint's writes the interrupts in them.
+func (t *thread) pendingWrites(ctx context.Context) error {
+	w := t.r.lay.writes()
+	if !w.readable() {
+		return nil
+	}
+	value := "value"
+	if t.r.lay.engine == "postgres" {
+		value = "blob"
+	}
+	var g *group
+	err := t.r.eng.scan(ctx, w, []cell{t.id}, nil, func(row []cell) (bool, error) {
+		ns, id := row[w.col("checkpoint_ns")].String(), row[w.col("checkpoint_id")].String()
+		if g != nil && (g.ns != ns || g.id != id) {
+			if err := t.interrupts(g); err != nil {
+				return true, err
+			}
+			g = nil
+		}
+		if g == nil {
+			g = &group{ns: ns, id: id, tasks: map[string]*task{}}
+		}
+		return false, t.write(ctx, g, w, row, value)
+	})
+	if err != nil || g == nil {
+		return err
+	}
+	return t.interrupts(g)
+}
+
+// write emits one row of writes.
+func (t *thread) write(ctx context.Context, g *group, w *table, row []cell, value string) error {
+	tid, idx, ch := row[w.col("task_id")].String(), row[w.col("idx")], row[w.col("channel")].String()
+	ser := row[w.col("type")].String()
+	if row[w.col("type")].isNull() {
+		ser = "json" // what the runtime assumes
+	}
+	p := &pb.PendingWrite{
+		Meta:          agentstate.Meta("pendingwrite", nil, t.name, g.ns, g.id, tid, idx.String()),
+		CheckpointKey: t.key("checkpoint", g.ns, g.id),
+		TaskId:        valid(tid), Index: idx.i, Channel: valid(ch), Serializer: valid(row[w.col("type")].String()),
+		Value: t.r.data(w, row, value, media(ser)),
+	}
+	if i := w.col("task_path"); i >= 0 {
+		p.TaskPath = valid(row[i].String())
+	}
+	p.Meta.Native = []*pb.Native{t.r.native(w, row, map[string]*pb.Column{value: cite(row[w.col(value)], "#value")})}
+	if opaque(ser) {
+		t.r.pos.Opaque["pendingwrite"]++
+	}
+	if err := t.note(ctx, g, w, row, value, p, ser); err != nil {
+		return err
+	}
+	return t.r.put(p)
+}
+
+// note keeps what the interrupts of a checkpoint depend on.
+func (t *thread) note(ctx context.Context, g *group, w *table, row []cell, value string, p *pb.PendingWrite, ser string) error {
+	k := g.task(p.TaskId)
+	switch p.Channel {
+	case "__error__":
+		k.failed = true
+	case "__scheduled__":
+	case "__resume__":
+		k.resumed = true
+		if b := row[w.col(value)]; !b.big && !opaque(ser) {
+			k.answer = agentstate.Inline("application/json", values.JSON(ser, b.b, agentstate.SpillSize))
+		}
+	case "__interrupt__":
+		if opaque(ser) {
+			g.asked = append(g.asked, &asking{task: p.TaskId, key: p.Meta.Key, what: []values.Interrupt{{}}})
+			return nil
+		}
+		b, err := t.r.bytes(ctx, w, row, value, maxView)
+		if err != nil {
+			return err
+		}
+		what, err := values.Interrupts(ser, b)
+		if err != nil || len(what) == 0 {
+			what = []values.Interrupt{{}} // something is asked; the write itself says what
+		}
+		g.asked = append(g.asked, &asking{task: p.TaskId, key: p.Meta.Key, what: what})
+	default:
+		if p.Index >= 0 {
+			k.wrote = true
+		}
+	}
+	return nil
+}
+
+// interrupts emits what the tasks of a checkpoint asked. What a subgraph asks stands in the writes
+// of each graph around it too, under one id: the outermost is emitted.
+func (t *thread) interrupts(g *group) error {
+	for _, a := range g.asked {
+		for n, w := range a.what {
+			if w.ID != "" && t.asked[w.ID] {
+				continue
+			}
+			t.asked[w.ID] = true
+			i := &pb.Interrupt{
+				Meta:            agentstate.Meta("interrupt", nil, t.name, g.ns, g.id, a.task, fmt.Sprint(n)),
+				ConversationKey: t.key("conversation"), CheckpointKey: t.key("checkpoint", g.ns, g.id),
+				NativeId: valid(w.ID), AskedBy: t.next[hashOf(g.ns, g.id)],
+			}
+			i.Meta.ViewOfKeys = []string{a.key}
+			if w.Value != nil {
+				i.Question = agentstate.Inline("application/json", w.Value)
+			}
+			for _, o := range w.Options {
+				i.Options = append(i.Options, valid(o))
+			}
+			t.status(g, a, i)
+			if err := t.r.put(i); err != nil {
+				return err
+			}
+		}
+	}
+	return nil
+}
+
+// status tells whether an interrupt still waits. It is over when the graph went on to another
+// checkpoint; an answer that the task has not finished with is not consumed.
+func (t *thread) status(g *group, a *asking, i *pb.Interrupt) {
+	k, all := g.task(a.task), g.tasks[noTask]
+	if k.answer != nil {
+		i.Answer = k.answer
+	} else if all != nil {
+		i.Answer = all.answer
+	}
+	answered := k.resumed || all != nil && all.resumed
+	switch {
+	case t.heads[g.ns] != g.id:
+		i.Status = pb.Interrupt_STATUS_CLOSED
+	case k.wrote, answered && k.failed:
+		i.Status = pb.Interrupt_STATUS_ANSWERED
+	default:
+		// Also when an earlier question of the same task was answered: the runtime shows the
+		// task as waiting.
+		i.Status = pb.Interrupt_STATUS_OPEN
+		i.Answer = nil
+	}
+}
+
+// conversation emits the view of the thread as a whole: it has no row of its own.
+func (t *thread) conversation(ctx context.Context) error {
+	c := t.r.lay.t["checkpoints"]
+	conv := &pb.Conversation{Meta: agentstate.Meta("conversation", nil, t.name)}
+	t.conv = conv
+	if c.readable() {
+		rows, err := t.r.eng.query(ctx, "SELECT checkpoint_ns, max(checkpoint_id), min(checkpoint_id) FROM "+c.ident+
+			" WHERE thread_id = ? GROUP BY checkpoint_ns ORDER BY checkpoint_ns DESC", t.id.arg())
+		if err != nil {
+			return err
+		}
+		var ns, head cell // the root graph's; the last row is the shortest namespace
+		for _, r := range rows {
+			t.heads[r[0].String()] = r[1].String()
+			ns, head = r[0], r[1]
+			conv.Meta.CreatedUnixNano = uuidTime(r[2].String())
+		}
+		if len(rows) > 0 {
+			conv.Meta.UpdatedUnixNano = uuidTime(head.String())
+			conv.Meta.ViewOfKeys = []string{t.key("checkpoint", ns.String(), head.String())}
+			err := t.r.eng.scan(ctx, c, []cell{t.id, ns, head}, nil, func(row []cell) (bool, error) {
+				return true, t.head(ctx, c, row)
+			})
+			if err != nil {
+				return err
+			}
+		}
+	}
+	if len(conv.Meta.ViewOfKeys) == 0 {
+		if err := t.remnant(ctx); err != nil {
+			return err
+		}
+	}
+	if n := len(t.messages); n > 0 {
+		conv.HeadKey = t.messages[n-1].Meta.Key
+	}
+	return t.r.put(conv)
+}
+
+// remnant finds what is left of a thread without checkpoints.
+func (t *thread) remnant(ctx context.Context) error {
+	take := func(kind string, tab *table) func([]cell) (bool, error) {
+		return func(row []cell) (bool, error) {
+			var parts []string
+			for _, k := range tab.keyOf(row)[1:] {
+				parts = append(parts, k.String())
+			}
+			t.conv.Meta.ViewOfKeys = []string{t.key(kind, parts...)}
+			return true, nil
+		}
+	}
+	for _, s := range []struct {
+		kind string
+		t    *table
+	}{{"pendingwrite", t.r.lay.writes()}, {"channelvalue", t.r.lay.t["checkpoint_blobs"]}} {
+		if !s.t.readable() || len(t.conv.Meta.ViewOfKeys) > 0 {
+			continue
+		}
+		if err := t.r.eng.scan(ctx, s.t, []cell{t.id}, nil, take(s.kind, s.t)); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// head reads the newest checkpoint of the root graph for the conversation: its state in a word,
+// and its messages.
+func (t *thread) head(ctx context.Context, c *table, row []cell) error {
+	w := t.r.lay.writes()
+	var waiting, failed bool
+	if w.readable() {
+		rows, err := t.r.eng.query(ctx, "SELECT DISTINCT channel FROM "+w.ident+" WHERE thread_id = ? AND checkpoint_ns = ? AND checkpoint_id = ? AND idx < 0",
+			t.id.arg(), row[c.col("checkpoint_ns")].arg(), row[c.col("checkpoint_id")].arg())
+		if err != nil {
+			return err
+		}
+		for _, r := range rows {
+			waiting = waiting || r[0].String() == "__interrupt__"
+			failed = failed || r[0].String() == "__error__"
+		}
+	}
+	next, understood, err := t.headValues(ctx, c, row)
+	if err != nil {
+		return err
+	}
+	switch {
+	case failed:
+		t.conv.Status = "failed"
+	case waiting:
+		t.conv.Status = "waiting"
+	case !understood:
+	case next:
+		t.conv.Status = "unfinished"
+	default:
+		t.conv.Status = "finished"
+	}
+	return nil
+}
+
+// maxView is the size of a value above which no view is made of it.
+const maxView = 64 << 20
+
+// headValues reads the messages of the head checkpoint, and whether a node is due to run.
+func (t *thread) headValues(ctx context.Context, c *table, row []cell) (next, understood bool, err error) {
+	doc, ser, err := t.doc(ctx, c, row)
+	if err != nil || doc == nil {
+		return false, false, err
+	}
+	cp, err := values.ParseCheckpoint(ser, doc)
+	if err != nil || !tiles(cp, len(doc)) {
+		return false, false, nil
+	}
+	t.conv.Meta.UpdatedUnixNano = parseTime(cp.TS)
+	ns := row[c.col("checkpoint_ns")]
+	type candidate struct{ channel, version string }
+	spans := map[string]values.Span{}
+	for _, s := range cp.Inline {
+		spans[s.Name] = s
+	}
+	var order []candidate
+	for _, ch := range cp.Channels {
+		if ch.Name == "messages" {
+			order = append([]candidate{{ch.Name, ch.Version}}, order...)
+		} else if !strings.HasPrefix(ch.Name, "__") && !strings.HasPrefix(ch.Name, "branch:") {
+			order = append(order, candidate{ch.Name, ch.Version})
+		}
+		if strings.HasPrefix(ch.Name, "branch:to:") || ch.Name == "__start__" {
+			has, err := t.has(ctx, ns, ch.Name, ch.Version, spans)
+			if err != nil {
+				return false, false, err
+			}
+			next = next || has
+		}
+	}
+	for _, o := range order {
+		ser, b, err := t.headValue(ctx, ns, o.channel, o.version, spans, ser, doc)
+		if err != nil {
+			return false, false, err
+		}
+		if b == nil {
+			continue
+		}
+		ms, ok, err := values.Messages(ser, b)
+		if err != nil || !ok || len(ms) == 0 {
+			continue
+		}
+		t.message(ms, t.key("channelvalue", ns.String(), o.channel, o.version), o.channel)
+		break
+	}
+	return next, true, nil
+}
+
+// has tells whether a version has a value.
+func (t *thread) has(ctx context.Context, ns cell, channel, version string, spans map[string]values.Span) (bool, error) {
+	if _, ok := spans[channel]; ok {
+		return true, nil
+	}
+	b := t.r.lay.t["checkpoint_blobs"]
+	if !b.readable() {
+		return false, nil
+	}
+	rows, err := t.r.eng.query(ctx, "SELECT 1 FROM "+b.ident+" WHERE thread_id = ? AND checkpoint_ns = ? AND channel = ? AND version = ? AND type <> 'empty'",
+		t.id.arg(), ns.arg(), channel, version)
+	return len(rows) > 0, err
+}
+
+// headValue is the value of a channel of the head checkpoint; nil when there is none, or none
+// that a view can be made of.
+func (t *thread) headValue(ctx context.Context, ns cell, channel, version string, spans map[string]values.Span, ser string, doc []byte) (string, []byte, error) {
+	if b := t.r.lay.t["checkpoint_blobs"]; b.readable() {
+		var v []byte
+		var tag string
+		err := t.r.eng.scan(ctx, b, []cell{t.id, ns, textCell(channel), textCell(version)}, nil, func(row []cell) (bool, error) {
+			tag = row[b.col("type")].String()
+			if opaque(tag) || tag == "empty" {
+				return true, nil
+			}
+			var err error
+			v, err = t.r.bytes(ctx, b, row, "blob", maxView)
+			return true, err
+		})
+		if err != nil || v != nil {
+			return tag, v, err
+		}
+	}
+	if s, ok := spans[channel]; ok && s.End-s.Start <= maxView {
+		return ser, doc[s.Start:s.End], nil
+	}
+	return "", nil, nil
+}
+
+// message keeps the messages of the value key as views, to be emitted at the end of the thread.
+func (t *thread) message(ms []*pb.Message, key, channel string) {
+	used := map[string]bool{}
+	parent := ""
+	for i, m := range ms {
+		id := t.key("message", m.NativeId)
+		if m.NativeId == "" || used[id] {
+			id = t.key("message", "position", fmt.Sprint(i+1))
+		}
+		used[id] = true
+		m.Meta = &pb.Meta{Key: id, ViewOfKeys: []string{key}}
+		if channel != "messages" {
+			m.Meta.Labels = append(m.Meta.Labels, &pb.Label{Name: "channel", Value: valid(channel)})
+		}
+		m.ConversationKey, m.ParentKey, m.Position = t.key("conversation"), parent, uint64(i+1)
+		parent = id
+	}
+	t.messages = ms
+}
