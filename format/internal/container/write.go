@@ -6,8 +6,8 @@ import (
 	"strings"
 )
 
-// CheckName refuses a name outside of the grammar: [a-z0-9._/-], at most 100 bytes, no empty
-// segment and none that starts with '.' or '-'.
+// CheckName refuses a name outside of the grammar: [a-z0-9._/-] and, as last segment, README.md;
+// at most 100 bytes, no empty segment and none that starts with '.' or '-'.
 func CheckName(name string) error {
 	bad := func(want string) error {
 		return &Error{Class: "name", Member: name, Want: want, Got: fmt.Sprintf("%d bytes", len(name))}
@@ -15,8 +15,9 @@ func CheckName(name string) error {
 	if name == "" || len(name) > maxName {
 		return bad("1 to 100 bytes")
 	}
-	for i := range len(name) {
-		c := name[i]
+	lower := strings.TrimSuffix(name, "/README.md")
+	for i := range len(lower) {
+		c := lower[i]
 		if !(c >= 'a' && c <= 'z' || c >= '0' && c <= '9' || c == '.' || c == '_' || c == '-' || c == '/') {
 			return bad("[a-z0-9._/-]")
 		}
