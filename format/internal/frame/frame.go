@@ -40,7 +40,19 @@ func (e *Encoder) Compress(dst, raw []byte, level int) []byte {
 		}
 		e.by[i] = enc
 	}
+	if len(raw) == 0 {
+		return appendEmpty(dst)
+	}
 	return e.by[i].EncodeAll(raw, dst)
+}
+
+// appendEmpty appends the frame of no content, which klauspost writes without a checksum, or
+// not at all.
+func appendEmpty(dst []byte) []byte {
+	dst = binary.LittleEndian.AppendUint32(dst, magic)
+	dst = append(dst, 0x20|4, 0, 1, 0, 0) // single segment, checksum; size 0; a last, raw block of 0 bytes
+	const sum = 0x51d8e999                // low half of the XXH64 of nothing
+	return binary.LittleEndian.AppendUint32(dst, sum)
 }
 
 // A Decoder opens frames. It is for one goroutine at a time.
