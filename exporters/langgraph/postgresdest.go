@@ -163,6 +163,19 @@ func (d *postgresDest) differs(ctx context.Context, t *table, row map[string]cel
 	return true, cols, nil
 }
 
+func (d *postgresDest) digest(ctx context.Context, t *table, row map[string]cell) (string, error) {
+	var pk []cell
+	for _, k := range t.key {
+		pk = append(pk, row[k])
+	}
+	where, args := d.where(t, pk)
+	rows, err := d.query(ctx, "SELECT md5(t::text) FROM "+t.ident+" t WHERE "+where, args...)
+	if err != nil || len(rows) == 0 {
+		return "", err
+	}
+	return rows[0][0].String(), nil
+}
+
 func (d *postgresDest) remove(ctx context.Context, t *table, pk []cell, digest string) (bool, error) {
 	where, args := d.where(t, pk)
 	rows, err := d.query(ctx, "DELETE FROM "+t.ident+" t WHERE "+where+" AND md5(t::text) = ? RETURNING 1", append(args, digest)...)

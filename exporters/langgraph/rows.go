@@ -18,8 +18,7 @@ import (
 	"github.com/exitramp/exitramp/context/agentstate"
 )
 
-// rowID names a row of the target: its table and key. With "#" and a digest after it, it also
-// says what the row held when it was written, so that undo leaves what was changed since.
+// rowID names a row of the target: its table and key.
 func rowID(t *table, row map[string]cell) string {
 	parts := []string{t.name}
 	for _, k := range t.key {
@@ -38,16 +37,12 @@ func rowID(t *table, row map[string]cell) string {
 	return strings.Join(parts, "/")
 }
 
-// parseRowID is the inverse of rowID with a digest.
-func parseRowID(s string) (name string, key []cell, digest string, ok bool) {
-	id, digest, ok := strings.Cut(s, "#")
-	if !ok {
-		return "", nil, "", false
-	}
+// parseRowID is the inverse of rowID.
+func parseRowID(id string) (name string, key []cell, ok bool) {
 	parts := strings.Split(id, "/")
 	for _, p := range parts[1:] {
 		if p == "" {
-			return "", nil, "", false
+			return "", nil, false
 		}
 		var c cell
 		var err error
@@ -63,17 +58,17 @@ func parseRowID(s string) (name string, key []cell, digest string, ok bool) {
 			c.kind = integer
 			c.i, err = strconv.ParseInt(p[1:], 10, 64)
 		default:
-			return "", nil, "", false
+			return "", nil, false
 		}
 		if err != nil {
-			return "", nil, "", false
+			return "", nil, false
 		}
 		key = append(key, c)
 	}
-	return parts[0], key, digest, len(key) > 0
+	return parts[0], key, len(key) > 0
 }
 
-// rowDigest is over all columns of a row of SQLite. A whole number counts the same as integer and
+// rowDigest is the version of a row in a receipt: undo leaves a row of another. It is over all columns of a row of SQLite. A whole number counts the same as integer and
 // as real: the column's affinity decides between them.
 func rowDigest(t *table, row map[string]cell) string {
 	h := sha256.New()

@@ -167,6 +167,15 @@ func (d *sqliteDest) differs(ctx context.Context, t *table, row map[string]cell)
 	return true, cols, nil
 }
 
+func (d *sqliteDest) digest(ctx context.Context, t *table, row map[string]cell) (string, error) {
+	var pk []cell
+	for _, k := range t.key {
+		pk = append(pk, row[k])
+	}
+	have, err := d.read(ctx, t, pk)
+	return rowDigest(t, have), err
+}
+
 func (d *sqliteDest) remove(ctx context.Context, t *table, pk []cell, digest string) (bool, error) {
 	have, err := d.read(ctx, t, pk)
 	if err != nil || have == nil || rowDigest(t, have) != digest {

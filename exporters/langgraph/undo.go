@@ -71,7 +71,7 @@ func threadTable(name string) bool {
 // note gathers the rows of a thread.
 func (u *undo) note(rc replay.Receipt) {
 	for id := range strings.SplitSeq(rc.Target, ",") {
-		name, key, _, ok := parseRowID(id)
+		name, key, ok := parseRowID(id)
 		if !ok || !threadTable(name) {
 			continue
 		}
@@ -80,8 +80,7 @@ func (u *undo) note(rc replay.Receipt) {
 			t = &undone{id: key[0], rows: map[string]bool{}}
 			u.threads[key[0].String()] = t
 		}
-		bare, _, _ := strings.Cut(id, "#")
-		t.rows[bare] = true
+		t.rows[id] = true
 	}
 }
 
@@ -90,10 +89,11 @@ func (u *undo) remove(ctx context.Context, rc replay.Receipt) (why string, err e
 	if rc.Target == "" {
 		return "", nil
 	}
-	for id := range strings.SplitSeq(rc.Target, ",") {
-		name, key, digest, ok := parseRowID(id)
+	ids, versions := strings.Split(rc.Target, ","), strings.Split(rc.Version, ",")
+	for i, id := range ids {
+		name, key, ok := parseRowID(id)
 		t := u.lay.t[name]
-		if !ok || t == nil || len(key) != len(t.key) || strings.HasSuffix(name, "_migrations") {
+		if !ok || i >= len(versions) || t == nil || len(key) != len(t.key) || strings.HasSuffix(name, "_migrations") {
 			why = "the journal names a row that this store cannot have"
 			continue
 		}
@@ -118,7 +118,7 @@ func (u *undo) remove(ctx context.Context, rc replay.Receipt) (why string, err e
 				continue
 			}
 		}
-		gone, err := u.d.remove(ctx, t, key, digest)
+		gone, err := u.d.remove(ctx, t, key, versions[i])
 		if err != nil {
 			return "", err
 		}
