@@ -99,7 +99,7 @@ func dangling(t *testing.T, archive string) {
 	}
 	for ref, name := range refs {
 		kind, _, ok := strings.Cut(ref, "/")
-		if ok && !keys[ref] && (kind == "checkpoint" || kind == "channel_value" || kind == "conversation" || kind == "memory" || kind == "pending_write") {
+		if ok && !keys[ref] && (kind == "checkpoint" || kind == "channelvalue" || kind == "conversation" || kind == "memory" || kind == "pendingwrite") {
 			t.Errorf("%s points at %s, which is not in the archive", name, ref)
 		}
 	}

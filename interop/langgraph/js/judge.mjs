@@ -29,7 +29,7 @@ await scratchCopy(url, async (copy) => {
   const b = await open(copy, shape.FIELDS);
   const cross = b.pg !== facts.pg;
   await step("view", async () => compare(facts[cross ? "cross" : "same"], await view(b, cross), same, cross, skip));
-  await shape.judge(b, { same, step }, facts, cross);
+  await shape.judge(b, { same, step, skip }, facts, cross);
   await b.close();
 }).catch((e) => bad.push(`${e.name}: ${e.message}`));
 for (const line of bad) console.log("DIFF", line);

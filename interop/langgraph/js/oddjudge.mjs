@@ -4,7 +4,7 @@ import { CALLS, FIELDS, MANY, NAMES, ODD_IDS, assemble, cfg, countGraph, deskGra
 
 export { FIELDS };
 
-export async function judge(b, { same, step }, facts) {
+export async function judge(b, { same, step, skip }, facts) {
   const g = deskGraph(b.saver), c = countGraph(b.saver), d = ledgerGraph(b.saver), f = assemble(b.saver), p = pollGraph(b.saver);
   const run = (thread, fn) => step(thread, async () => { CALLS.length = 0; await fn(); });
   const plain = (v) => JSON.parse(JSON.stringify(v));
@@ -47,12 +47,12 @@ export async function judge(b, { same, step }, facts) {
     same("big bytes", Buffer.compare(Buffer.from(v.raw), Buffer.from(noise(100_000, 2))), 0);
   });
   await run("ids", async () => {
-    for (const t of ODD_IDS) {
+    for (const t of ODD_IDS.filter((t) => !skip.includes(t))) {
       const v = (await c.getState(cfg(t))).values;
       same(`thread ${JSON.stringify(t).slice(0, 60)}`, [v.n, v.trail, v.text], [(t.length + 1) * 10, [`one ${t.length}`, `two ${t.length + 1}`], t]);
     }
     const rows = await b.rows("select distinct thread_id from checkpoints");
-    same("threads", rows.length, ODD_IDS.length + MANY + 8);
+    same("threads", rows.filter((r) => !skip.includes(r.thread_id)).length, ODD_IDS.length + MANY + 8 - skip.length);
     same("a new turn", (await c.invoke({ n: 0 }, cfg("many 0007"))).trail, ["one 7", "two 8", "one 0", "two 1"]);
   });
   await run("ledger", async () => {

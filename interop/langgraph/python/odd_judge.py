@@ -50,9 +50,9 @@ def judge(b, j, facts):
         j.same("big bytes", v["raw"] == noise(3_000_000, 2), True)
 
     def ids():
-        for t in ODD_IDS:
+        for t in [t for t in ODD_IDS if t not in j.skip]:
             j.same(f"thread {t!r:.60}", c.get_state(cfg(t)).values, {"n": (len(t) + 1) * 10, "trail": [f"one {len(t)}", f"two {len(t) + 1}"], "text": t})
-        j.same("threads", len({x[0] for x in b.rows("select distinct thread_id from checkpoints")}), len(ODD_IDS) + MANY + 8)
+        j.same("threads", len({x[0] for x in b.rows("select distinct thread_id from checkpoints")} - set(j.skip)), len(ODD_IDS) + MANY + 8 - len(j.skip))
         r = c.invoke({"n": 0}, cfg("many 0007"))
         j.same("a new turn", r["trail"], ["one 7", "two 8", "one 0", "two 1"])
 
