@@ -34,7 +34,7 @@ const (
 	date    = 0x0021 // 1980-01-01
 	mode    = 0o100644 << 16
 	max32   = 0xffffffff
-	maxName = 100
+	maxName = 132 // 100 behind the folder of an archive, whose name has 32
 )
 
 // DataOffset is where the bytes of the member start.

@@ -84,7 +84,7 @@ func (d *dir) one(br *reader, at int64) (Entry, error) {
 	e := Entry{CRC: le.Uint32(h[16:]), Size: int64(le.Uint32(h[24:])), Offset: at}
 	n := int(le.Uint16(h[28:]))
 	if n == 0 || n > maxName {
-		return Entry{}, &Error{Class: "name", Want: "1 to 100 bytes", Got: fmt.Sprint(n)}
+		return Entry{}, &Error{Class: "name", Want: "1 to 132 bytes", Got: fmt.Sprint(n)}
 	}
 	got := bytes.Clone(h)
 	name, err := br.next(n)

@@ -7,13 +7,13 @@ import (
 )
 
 // CheckName refuses a name outside of the grammar: [a-z0-9._/-] and, as last segment, README.md;
-// at most 100 bytes, no empty segment and none that starts with '.' or '-'.
+// at most 132 bytes, no empty segment and none that starts with '.' or '-'.
 func CheckName(name string) error {
 	bad := func(want string) error {
 		return &Error{Class: "name", Member: name, Want: want, Got: fmt.Sprintf("%d bytes", len(name))}
 	}
 	if name == "" || len(name) > maxName {
-		return bad("1 to 100 bytes")
+		return bad("1 to 132 bytes")
 	}
 	lower := strings.TrimSuffix(name, "/README.md")
 	for i := range len(lower) {
