@@ -122,6 +122,31 @@ func TestLimits(t *testing.T) {
 	}
 }
 
+// The tools that people have read what is written here, whole and without a warning.
+func TestTools(t *testing.T) {
+	path := filepath.Join(t.TempDir(), "a.zip")
+	b := write(t, "p/bagit.txt", "p/data/a.b", "p/data/c/d-e", "p/README.md")
+	if err := os.WriteFile(path, b, 0o600); err != nil {
+		t.Fatal(err)
+	}
+	const py = "import sys,zipfile; z=zipfile.ZipFile(sys.argv[1]); assert z.testzip() is None; assert len(z.namelist())==4"
+	for _, c := range [][]string{{"unzip", "-tqq", path}, {"python3", "-W", "error", "-c", py, path}, {"7z", "t", path}, {"bsdtar", "-tf", path}, {"bsdtar", "-xOf", "-"}} {
+		bin, err := exec.LookPath(c[0])
+		if err != nil {
+			t.Logf("SKIPPED: no %s on this machine", c[0])
+			continue
+		}
+		cmd := exec.Command(bin, c[1:]...)
+		cmd.Stdin = bytes.NewReader(b)
+		var stderr bytes.Buffer
+		cmd.Stderr = &stderr
+		out, err := cmd.Output()
+		if err != nil || stderr.Len() > 0 || bytes.Contains(out, []byte("Warning")) {
+			t.Errorf("%q: %v\n%s%s", c, err, stderr.Bytes(), out)
+		}
+	}
+}
+
 // Zips of other writers are refused: one spelling only.
 func TestForeign(t *testing.T) {
 	var b bytes.Buffer

@@ -99,8 +99,8 @@ func (k *Key) Open(dst, sealed []byte) ([]byte, error) {
 	if err != nil {
 		return nil, fmt.Errorf("seal: %v", err)
 	}
-	if free := cap(dst) - len(dst); free < len(sealed) {
-		dst = append(make([]byte, 0, len(dst)+len(sealed)), dst...)
+	if n := len(sealed) + bytes.MinRead; cap(dst)-len(dst) < n { // else the last Read, of nothing, moves it all
+		dst = append(make([]byte, 0, len(dst)+n), dst...)
 	}
 	w := bytes.NewBuffer(dst)
 	if _, err := io.Copy(w, r); err != nil {

@@ -108,3 +108,26 @@ func BenchmarkSeal(b *testing.B) {
 		})
 	}
 }
+
+func BenchmarkOpen(b *testing.B) {
+	for _, c := range []Class{PQ, Classic} {
+		b.Run(c.String(), func(b *testing.B) {
+			k, err := NewKey(c)
+			if err != nil {
+				b.Fatal(err)
+			}
+			sealed, err := k.Seal(nil, make([]byte, 512<<10))
+			if err != nil {
+				b.Fatal(err)
+			}
+			var out []byte
+			b.SetBytes(512 << 10)
+			b.ReportAllocs()
+			for b.Loop() {
+				if out, err = k.Open(out[:0], sealed); err != nil {
+					b.Fatal(err)
+				}
+			}
+		})
+	}
+}
