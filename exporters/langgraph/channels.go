@@ -29,10 +29,15 @@ func (t *thread) channels(ctx context.Context, c *table, row []cell, cp *pb.Chec
 		if _, row := t.rows[hashOf(ns, s.Name, ver)]; row {
 			continue // a row wins over what stands here: the runtime's mark of a snapshot
 		}
-		key, fresh := t.valueKey(ns, s.Name, ver, ok, doc[s.Start:s.End])
+		key, fresh, first := t.valueKey(ns, s.Name, ver, ok, doc[s.Start:s.End])
 		held[s.Name] = key
 		if fresh {
-			if err := t.inline(c, row, key, ser, s, ver, doc); err != nil {
+			slot := hashOf(ns, s.Name, ver)
+			self := hashOf(ns, row[c.col("checkpoint_id")].String())
+			if first {
+				t.holder[slot] = self
+			}
+			if err := t.inline(c, row, key, ser, s, ver, doc, !first && ok && t.descends(self, t.holder[slot])); err != nil {
 				return nil, err
 			}
 		}
@@ -57,35 +62,59 @@ func (t *thread) channels(ctx context.Context, c *table, row []cell, cp *pb.Chec
 	return pieces, ctx.Err()
 }
 
-// valueKey is the key of a value inside a document, and whether it is new. The same version with
-// other bytes happens: JavaScript numbers versions anew on a fork. What comes second has its
-// digest in its key.
-func (t *thread) valueKey(ns, channel, version string, versioned bool, b []byte) (string, bool) {
+// valueKey is the key of a value inside a document; whether it is new, and whether it is the first
+// under its version. Other bytes under the same version happen. A checkpoint that inherits a
+// value writes it again, and JavaScript leaves out members that were undefined, Python orders a
+// set anew. And JavaScript numbers versions by counting, so two branches of a fork give one number
+// to two values. What comes second has its digest in its key.
+func (t *thread) valueKey(ns, channel, version string, versioned bool, b []byte) (key string, fresh, first bool) {
 	sum := sha256.Sum256(b)
 	digest := hash(sum[:16])
 	slot := hashOf(ns, channel, version)
 	if versioned {
-		first, ok := t.values[slot]
+		seen, ok := t.values[slot]
 		if !ok {
 			t.values[slot] = digest
 			t.valued[hashOf(ns, channel)] = true
 		}
-		if !ok || first == digest {
-			return t.key("channelvalue", ns, channel, version), !ok
+		if !ok || seen == digest {
+			return t.key("channelvalue", ns, channel, version), !ok, !ok
 		}
 	}
 	other := hashOf(ns, channel, version, string(digest[:]))
-	fresh := !t.others[other]
+	fresh = !t.others[other]
 	t.others[other] = true
-	return t.key("channelvalue", ns, channel, version, hex.EncodeToString(digest[:])), fresh
+	return t.key("channelvalue", ns, channel, version, hex.EncodeToString(digest[:])), fresh, false
+}
+
+// labelInherited is on a value that a checkpoint inherited under its version and wrote again in
+// other bytes.
+const labelInherited = "inherited"
+
+// descends tells whether the checkpoint id has ancestor among its ancestors.
+func (t *thread) descends(id, ancestor hash) bool {
+	for n := 0; n <= len(t.parents); n++ { // a hostile store may have a cycle
+		parent, ok := t.parents[id]
+		if !ok {
+			return false
+		}
+		if parent == ancestor {
+			return true
+		}
+		id = parent
+	}
+	return false
 }
 
 // inline emits a value that stands inside a checkpoint's document.
-func (t *thread) inline(c *table, row []cell, key, ser string, s values.Span, version string, doc []byte) error {
+func (t *thread) inline(c *table, row []cell, key, ser string, s values.Span, version string, doc []byte, inherited bool) error {
 	v := &pb.ChannelValue{
 		Meta:    &pb.Meta{Key: key},
 		Channel: valid(s.Name), Version: valid(version), Serializer: ser,
 		Namespace: valid(row[c.col("checkpoint_ns")].String()), ConversationKey: t.key("conversation"),
+	}
+	if inherited {
+		v.Meta.Labels = []*pb.Label{{Name: labelInherited, Value: "true"}}
 	}
 	if n := s.End - s.Start; n > agentstate.SpillSize {
 		v.Value = &pb.Data{MediaType: media(ser), Body: &pb.Data_Blob{Blob: t.r.blob(c, row, "checkpoint", int64(s.Start), int64(n))}}

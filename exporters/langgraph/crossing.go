@@ -3,8 +3,11 @@ package langgraph
 import (
 	"bytes"
 	"context"
+	"encoding/json"
 	"errors"
+	"reflect"
 	"slices"
+	"strconv"
 	"strings"
 
 	"github.com/exitramp/exitramp/context/agentstate"
@@ -118,7 +121,7 @@ func (w *writer) valueToPostgres(ctx context.Context, v *pb.ChannelValue) (repla
 		return replay.Receipt{}, err
 	}
 	if len(parts) == 5 {
-		return replay.Receipt{}, refuse("PostgreSQL keeps one value for a channel and version, and another checkpoint has one already: a fork that numbered its versions anew")
+		return w.further(ctx, v, parts)
 	}
 	b, err := w.resolver().Data(ctx, v.Value)
 	if err != nil {
@@ -136,6 +139,74 @@ func (w *writer) valueToPostgres(ctx context.Context, v *pb.ChannelValue) (repla
 		"thread_id": textCell(parts[0]), "checkpoint_ns": textCell(parts[1]), "channel": textCell(parts[2]), "version": textCell(parts[3]),
 		"type": textCell(tag), "blob": {kind: blob, b: body},
 	}, losses)
+}
+
+// further answers for a value beside the first of its version: PostgreSQL keeps one.
+func (w *writer) further(ctx context.Context, v *pb.ChannelValue, parts []string) (replay.Receipt, error) {
+	switch {
+	case parts[3] == "":
+		rc := skip("a channel without a version holds its default, which the library makes anew")
+		rc.Losses = []fidelity.Loss{loss("value", fidelity.Defaulted, "no version: PostgreSQL keeps no value for it")}
+		return rc, nil
+	case !inherited(v):
+		return replay.Receipt{}, refuse("PostgreSQL keeps one value for a channel and version, and a branch of the thread has one already: a fork that counted its versions anew")
+	}
+	rc := skip("the same version is there already, as it was written first; PostgreSQL keeps one")
+	l := loss("value", fidelity.Transformed, "a later checkpoint wrote the version again with other content: a value that was changed in place")
+	first, err := w.resolver().Get(ctx, agentstate.Key("channelvalue", parts[:4]...))
+	if f, ok := first.(*pb.ChannelValue); err == nil && ok {
+		a, errA := w.resolver().Data(ctx, f.Value)
+		b, errB := w.resolver().Data(ctx, v.Value)
+		if errA == nil && errB == nil && alike(v.Serializer, a, b) {
+			l = loss("value", fidelity.Equivalent, "written again in other bytes, with the same content")
+		}
+	}
+	rc.Losses = []fidelity.Loss{l}
+	return rc, nil
+}
+
+// inherited tells whether v is a version that a checkpoint inherited and wrote again.
+func inherited(v *pb.ChannelValue) bool {
+	return slices.ContainsFunc(v.Meta.GetLabels(), func(l *pb.Label) bool { return l.Name == labelInherited })
+}
+
+// alike compares two JSON values without members that are undefined and without their order.
+// Other serializers are not compared: false.
+func alike(serializer string, a, b []byte) bool {
+	if serializer != "json" {
+		return false
+	}
+	var x, y any
+	for _, s := range []struct {
+		b []byte
+		v *any
+	}{{a, &x}, {b, &y}} {
+		d := json.NewDecoder(bytes.NewReader(s.b))
+		d.UseNumber()
+		if d.Decode(s.v) != nil {
+			return false
+		}
+	}
+	return reflect.DeepEqual(defined(x), defined(y))
+}
+
+// defined drops the members of objects that stand for undefined.
+func defined(x any) any {
+	switch x := x.(type) {
+	case []any:
+		for i := range x {
+			x[i] = defined(x[i])
+		}
+	case map[string]any:
+		for k, v := range x {
+			if m, ok := v.(map[string]any); ok && len(m) == 2 && m["type"] == "undefined" && m["lc"] != nil {
+				delete(x, k)
+				continue
+			}
+			x[k] = defined(v)
+		}
+	}
+	return x
 }
 
 // retag gives a value the tag that the runtime gives it in a row of its own: nil and plain bytes
@@ -270,8 +341,14 @@ func (w *writer) skeleton(ctx context.Context, c *pb.Checkpoint) (map[string]cel
 				key, _, _ := strings.Cut(p.At, "#")
 				if parts, err := keyParts(key, 4, 5); err != nil {
 					return nil, nil, err
-				} else if len(parts) == 5 {
-					return nil, nil, refuse("it is on a fork that numbered its versions anew: PostgreSQL keeps one value for a channel and version, and would show the other branch's")
+				} else if len(parts) == 5 && parts[3] != "" {
+					rec, err := w.resolver().Get(ctx, key)
+					if err != nil && !errors.Is(err, agentstate.ErrNotFound) {
+						return nil, nil, err
+					}
+					if v, ok := rec.(*pb.ChannelValue); !ok || !inherited(v) {
+						return nil, nil, refuse("it is on a fork that counted its versions anew: PostgreSQL keeps one value for a channel and version, and would show the other branch's")
+					}
 				}
 				doc = append(doc, none...)
 			}
@@ -311,11 +388,27 @@ func (w *writer) checkpointToSQLite(ctx context.Context, c *pb.Checkpoint) (repl
 	if js {
 		tag = "json"
 	}
+	for _, i := range parsed.Inline {
+		if n := row["checkpoint"].b[i.Start:i.End]; !js && tooLong(n) {
+			losses = append(losses, loss("channels.value_key", fidelity.Transformed, "channel "+valid(i.Name)+": a whole number of more than 64 bits becomes a float; msgpack has no others"))
+		}
+	}
 	return w.putFitting(ctx, "checkpoints", map[string]cell{
 		"thread_id": row["thread_id"], "checkpoint_ns": row["checkpoint_ns"], "checkpoint_id": row["checkpoint_id"],
 		"parent_checkpoint_id": row["parent_checkpoint_id"],
 		"type":                 textCell(tag), "checkpoint": {kind: blob, b: doc}, "metadata": {kind: blob, b: row["metadata"].b},
 	}, losses)
+}
+
+// tooLong tells whether b is a whole number in JSON that 64 bits do not hold.
+func tooLong(b []byte) bool {
+	s := string(b)
+	if s == "" || strings.Trim(s, "-0123456789") != "" {
+		return false
+	}
+	_, errI := strconv.ParseInt(s, 10, 64)
+	_, errU := strconv.ParseUint(s, 10, 64)
+	return errI != nil && errU != nil
 }
 
 // held gathers the values that stand in rows of their own, which win over what stands in the

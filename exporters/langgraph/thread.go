@@ -90,6 +90,8 @@ type thread struct {
 	present map[hash]bool     // checkpoint ids that are there
 	next    map[hash]string   // checkpoint → the one node that runs next
 	asked   map[string]bool   // interrupt ids that have a record
+	parents map[hash]hash     // checkpoint → its parent
+	holder  map[hash]hash     // (namespace, channel, version) → checkpoint that held it first
 	delta   map[hash]bool     // (namespace, channel) that is rebuilt from writes
 
 	conv     *pb.Conversation
@@ -106,6 +108,7 @@ func (r *reading) thread(ctx context.Context, id cell) error {
 		r: r, id: id, name: id.String(), heads: map[string]string{},
 		values: map[hash]hash{}, others: map[hash]bool{}, rows: map[hash]bool{}, valued: map[hash]bool{},
 		intro: map[hash]bool{}, present: map[hash]bool{}, next: map[hash]string{}, asked: map[string]bool{}, delta: map[hash]bool{},
+		parents: map[hash]hash{}, holder: map[hash]hash{},
 	}
 	if err := t.conversation(ctx); err != nil {
 		return err
@@ -191,6 +194,7 @@ func (t *thread) checkpoint(ctx context.Context, c *table, row []cell) error {
 	parent := row[c.col("parent_checkpoint_id")]
 	if !parent.isNull() {
 		cp.ParentKey = t.key("checkpoint", ns, parent.String())
+		t.parents[hashOf(ns, id)] = hashOf(ns, parent.String())
 	}
 	md := t.metadata(ctx, c, row, cp)
 

@@ -301,13 +301,9 @@ func (t *thread) headValues(ctx context.Context, c *table, row []cell) (next, un
 	for _, s := range cp.Inline {
 		spans[s.Name] = s
 	}
-	var order []candidate
+	var chat []*pb.Message
+	var from candidate
 	for _, ch := range cp.Channels {
-		if ch.Name == "messages" {
-			order = append([]candidate{{ch.Name, ch.Version}}, order...)
-		} else if !strings.HasPrefix(ch.Name, "__") && !strings.HasPrefix(ch.Name, "branch:") {
-			order = append(order, candidate{ch.Name, ch.Version})
-		}
 		if strings.HasPrefix(ch.Name, "branch:to:") || ch.Name == "__start__" {
 			has, err := t.has(ctx, ns, ch.Name, ch.Version, spans)
 			if err != nil {
@@ -315,23 +311,39 @@ func (t *thread) headValues(ctx context.Context, c *table, row []cell) (next, un
 			}
 			next = next || has
 		}
-	}
-	for _, o := range order {
-		ser, b, err := t.headValue(ctx, ns, o.channel, o.version, spans, ser, doc)
+		if strings.HasPrefix(ch.Name, "__") || strings.HasPrefix(ch.Name, "branch:") || from.channel == "messages" {
+			continue
+		}
+		ms, err := t.chat(ctx, ns, ch.Name, ch.Version, spans, ser, doc)
 		if err != nil {
 			return false, false, err
 		}
-		if b == nil {
-			continue
+		// The channel messages by custom; else the longest list, the first by name of two.
+		if len(ms) > 0 && (ch.Name == "messages" || len(ms) > len(chat) || len(ms) == len(chat) && ch.Name < from.channel) {
+			chat, from = ms, candidate{ch.Name, ch.Version}
 		}
-		ms, ok, err := values.Messages(ser, b)
-		if err != nil || !ok || len(ms) == 0 {
-			continue
-		}
-		t.message(ms, t.key("channelvalue", ns.String(), o.channel, o.version), o.channel)
-		break
+	}
+	if len(chat) > 0 {
+		t.message(chat, t.key("channelvalue", ns.String(), from.channel, from.version), from.channel)
 	}
 	return next, true, nil
+}
+
+// chat is the list of messages that a channel of the head checkpoint holds; nil: it holds
+// something else.
+func (t *thread) chat(ctx context.Context, ns cell, channel, version string, spans map[string]values.Span, ser string, doc []byte) ([]*pb.Message, error) {
+	ser, b, err := t.headValue(ctx, ns, channel, version, spans, ser, doc)
+	if err != nil || len(b) == 0 {
+		return nil, err
+	}
+	if list := b[0] == '[' || b[0]>>4 == 9 || b[0] == 0xdc || b[0] == 0xdd; !list {
+		return nil, nil // one message in a channel is no conversation
+	}
+	ms, ok, err := values.Messages(ser, b)
+	if err != nil || !ok {
+		return nil, nil
+	}
+	return ms, nil
 }
 
 // has tells whether a version has a value.

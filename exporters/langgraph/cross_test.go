@@ -1,0 +1,175 @@
+package langgraph
+
+import (
+	"bytes"
+	"encoding/json"
+	"fmt"
+	"strings"
+	"testing"
+
+	"github.com/google/go-cmp/cmp"
+
+	"github.com/exitramp/exitramp/context/agentstate"
+	"github.com/exitramp/exitramp/context/memstate"
+	"github.com/exitramp/exitramp/exporters/langgraph/internal/values"
+	pb "github.com/exitramp/exitramp/proto/exitramp/v1"
+)
+
+// meaning is what the runtime would load from a store, place by place, in words that do not
+// depend on the database: channel values as people read them, versions, writes, items.
+func meaning(t testing.TB, m *memstate.State) map[string]string {
+	t.Helper()
+	res := resolver(m)
+	js := strings.HasPrefix(originOf(t, m).Flavor, "js")
+	out := map[string]string{}
+	data := func(ser string, d *pb.Data) string {
+		b, err := res.Data(t.Context(), d)
+		if err != nil {
+			t.Fatal(err)
+		}
+		switch ser {
+		case "null":
+			return "null"
+		case "bytes", "bytearray": // as they stand inside a document
+			doc, _, err := values.JoinCheckpoint(js, []byte("{}"), []values.TypedValue{{Channel: "x", Type: "bytes", Value: b}})
+			if err != nil {
+				t.Fatal(err)
+			}
+			tag := map[bool]string{true: "json", false: "msgpack"}[js]
+			cp, _ := values.ParseCheckpoint(tag, doc)
+			return string(values.JSON(tag, doc[cp.Inline[0].Start:cp.Inline[0].End], 1<<20))
+		}
+		text := string(values.JSON(ser, b, 1<<20))
+		if tooLong(b) { // a float in msgpack; the receipt says so
+			text = "1e+22"
+		}
+		return text
+	}
+	vals, snapshots := map[string]*pb.ChannelValue{}, map[string]string{}
+	for _, r := range records(t, m) {
+		if v, ok := r.(*pb.ChannelValue); ok {
+			vals[v.Meta.Key] = v
+			if text := data(v.Serializer, v.Value); strings.Contains(text, "DeltaSnapshot") {
+				snapshots[v.Channel+" "+v.Version] = text
+			}
+		}
+	}
+	for _, r := range records(t, m) {
+		switch r := r.(type) {
+		case *pb.Checkpoint:
+			var labels []string
+			for _, l := range r.Meta.Labels {
+				labels = append(labels, l.Name+"="+l.Value)
+			}
+			out[r.Meta.Key] = fmt.Sprint(r.ParentKey, r.GetStep(), r.Source, len(labels), r.Meta.CreatedUnixNano, r.NextNodes)
+			for _, c := range r.Channels {
+				text := "none"
+				if v := vals[c.ValueKey]; v != nil && v.Serializer != "empty" {
+					if inherited(v) { // the same in other bytes; PostgreSQL has the first
+						_, parts := agentstate.SplitKey(v.Meta.Key)
+						v = vals[agentstate.Key("channelvalue", parts[:4]...)]
+					}
+					text = data(v.Serializer, v.Value)
+				}
+				// In SQLite a snapshot stands in the checkpoint that made it; in PostgreSQL every
+				// checkpoint with its version shows it, and the runtime reads both alike.
+				if s := snapshots[c.Channel+" "+c.Version]; s != "" {
+					text = s
+				}
+				out[r.Meta.Key+" "+c.Channel] = c.Version + " " + text
+			}
+		case *pb.PendingWrite:
+			out[r.Meta.Key] = r.Channel + " " + data(r.Serializer, r.Value)
+		case *pb.Memory:
+			b, err := res.Data(t.Context(), r.GetData())
+			if err != nil {
+				t.Fatal(err)
+			}
+			var x any
+			d := json.NewDecoder(bytes.NewReader(b))
+			d.UseNumber()
+			if err := d.Decode(&x); err != nil {
+				t.Fatal(err)
+			}
+			out[r.Meta.Key] = fmt.Sprint(x, r.ExpiresUnixNano, r.TtlMinutes, r.Meta.CreatedUnixNano, r.Meta.UpdatedUnixNano)
+		case *pb.Embedding:
+			out[r.Meta.Key] = fmt.Sprint(floats(r), r.Meta.CreatedUnixNano)
+		case *pb.Message, *pb.Interrupt, *pb.Conversation:
+			out[r.GetMeta().Key] = "view"
+		}
+	}
+	return out
+}
+
+// TestCross carries each store into the other database of its language and back again.
+func TestCross(t *testing.T) {
+	for _, c := range []struct {
+		from, to string // names of stores()
+		refused  int    // rows of the encrypted thread, which cannot cross
+	}{
+		{"python.sqlite", "python.pgvector.sql", 5 + 12}, {"python.pgvector.sql", "python.sqlite", 5 + 5 + 12},
+		{"python.pg.sql", "python.sqlite", 5 + 5 + 12}, {"js.sqlite", "js.pg.sql", 0}, {"js.pg.sql", "js.sqlite", 3},
+	} {
+		t.Run(c.from+" to "+c.to, func(t *testing.T) {
+			from, to := storeNamed(t, c.from), storeNamed(t, c.to)
+			m, _ := export(t, from.load(t))
+			there := to.void(t)
+			plan := apply(t, there, m, true)
+			done := apply(t, there, m, false)
+			if d := cmp.Diff(bare(plan), bare(done)); d != "" {
+				t.Errorf("plan and run differ:\n%.2000s", d)
+			}
+			n := actions(done)
+			t.Log(n)
+			if n["refuse"] != c.refused || n["conflict"] > 0 {
+				for _, rc := range done {
+					if rc.Action.String() == "refuse" {
+						t.Log(rc.Key, rc.Why)
+					}
+				}
+				t.Errorf("actions %v, want %d refused", n, c.refused)
+			}
+			back, rep := export(t, there)
+			if len(rep.Gaps) > 0 {
+				t.Errorf("gaps after crossing: %v", rep.Gaps)
+			}
+			want, got := meaning(t, m), meaning(t, back)
+			for k := range want {
+				if strings.Contains(k, "t-encrypted") || strings.HasPrefix(k, "memory/") && strings.HasPrefix(c.from, "js") {
+					delete(want, k)
+				}
+			}
+			if d := cmp.Diff(want, got); d != "" {
+				t.Errorf("meaning differs (-source +target):\n%.4000s", d)
+			}
+			again := apply(t, there, m, false)
+			if n := actions(again); n["create"]+n["conflict"] > 0 {
+				t.Errorf("second run: %v", n)
+			}
+			home := from.void(t)
+			apply(t, home, back, false)
+			if d := cmp.Diff(want, meaning(t, must(export(t, home)))); d != "" {
+				t.Errorf("meaning differs after the way back:\n%.4000s", d)
+			}
+			left, err := there.Undo(t.Context(), nil, created(done))
+			if err != nil || len(left) > 0 {
+				t.Errorf("undo left %v: %v", left, err)
+			}
+			for name, rows := range tableRows(t, there) {
+				if len(rows) > 0 && !strings.HasSuffix(name, "_migrations") {
+					t.Errorf("undo left %d rows of %s", len(rows), name)
+				}
+			}
+		})
+	}
+}
+
+func storeNamed(t testing.TB, name string) storeAt {
+	for _, s := range stores() {
+		if s.name == name {
+			return s
+		}
+	}
+	t.Fatal(name)
+	return storeAt{}
+}
