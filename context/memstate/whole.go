@@ -1,0 +1,69 @@
+package memstate
+
+import (
+	"slices"
+
+	"github.com/exitramp/exitramp/context/agentstate"
+	pb "github.com/exitramp/exitramp/proto/exitramp/v1"
+)
+
+// Whole is a State that holds recs in canonical order behind an Origin of product, and ends with a
+// true statement about them: kinds that are not there are absent, kinds of which all are views are
+// derived from the kinds that they are readings of, and all others are counted. Judge finds it
+// RECONCILED.
+func Whole(product string, recs ...agentstate.Record) *State {
+	recs = slices.Clone(recs)
+	order := agentstate.Kinds()
+	at := func(r agentstate.Record) int {
+		if i := slices.Index(order, agentstate.KindOf(r)); i >= 0 {
+			return i
+		}
+		return slices.Index(order, "opaque") // kinds of later releases
+	}
+	slices.SortStableFunc(recs, func(a, b agentstate.Record) int { return at(a) - at(b) })
+	out := []agentstate.Record{&pb.Origin{
+		Meta: agentstate.Meta("origin", nil, product), Product: product, Flavor: "memory", Location: "memory",
+	}}
+	out = append(out, recs...)
+	return New(append(out, Statement(product, recs))...)
+}
+
+// Statement is a true Completeness about recs, as Whole makes it.
+func Statement(product string, recs []agentstate.Record) *pb.Completeness {
+	count, views := map[string]uint64{}, map[string]uint64{}
+	from := map[string][]string{}
+	for _, r := range recs {
+		k := agentstate.KindOf(r)
+		if g, ok := r.(*pb.Gap); ok {
+			count[g.Kind] += g.Count
+		}
+		count[k]++
+		if of := r.GetMeta().GetViewOfKeys(); len(of) > 0 {
+			views[k]++
+			for _, o := range of {
+				if b := agentstate.KindOfKey(o); !slices.Contains(from[k], b) {
+					from[k] = append(from[k], b)
+				}
+			}
+		}
+	}
+	st := &pb.Completeness{
+		Meta: agentstate.Meta("completeness", nil, product), Consistent: true,
+		FromUnixNano: 1, ToUnixNano: 1, Observer: "owner", Account: "memory", ObserverBasis: "same process",
+	}
+	for _, k := range agentstate.StateKinds() {
+		f := &pb.KindCompleteness{Kind: k, Enumerated: count[k], Exhausted: true}
+		n := count[k]
+		switch {
+		case n == 0:
+			f.Class = pb.KindCompleteness_CLASS_ABSENT
+		case views[k] == n:
+			f.Class, f.DerivedFrom = pb.KindCompleteness_CLASS_DERIVED, from[k]
+		default:
+			f.Class = pb.KindCompleteness_CLASS_ENUMERATED
+			f.Reference, f.ReferenceRoute, f.AccessBasis = &n, "len", "all in memory"
+		}
+		st.Kinds = append(st.Kinds, f)
+	}
+	return st
+}

@@ -1,0 +1,512 @@
+package exportertest
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"iter"
+	"math/rand/v2"
+	"slices"
+	"strings"
+	"testing"
+
+	"github.com/google/go-cmp/cmp"
+
+	"github.com/exitramp/exitramp/context/agentstate"
+	"github.com/exitramp/exitramp/context/memstate"
+	pb "github.com/exitramp/exitramp/proto/exitramp/v1"
+)
+
+const canary = "hunter2-canary"
+
+// good is the harness that every bad driver below spoils in one way.
+func good() Harness {
+	return Harness{
+		Open: func(context.Context) (agentstate.Source, error) {
+			s := memstate.Sample(5)
+			s.MarkEvery = 7
+			return s, nil
+		},
+		Secrets: []string{canary},
+		Fault: func(_ context.Context, f memstate.Fault) (agentstate.Source, error) {
+			return &memstate.Client{Server: memstate.NewServer(memstate.Sample(30), 10, f)}, nil
+		},
+	}
+}
+
+// served is a harness whose state comes from the paged service too.
+func served() Harness {
+	h := good()
+	h.Open = func(context.Context) (agentstate.Source, error) {
+		return &memstate.Client{Server: memstate.NewServer(memstate.Sample(30), 10, "")}, nil
+	}
+	return h
+}
+
+type recs = []agentstate.Record
+
+// state is a State with the blobs of another.
+type state struct {
+	*memstate.State
+	base *memstate.State
+}
+
+func (s state) OpenBlob(ctx context.Context, b *pb.Blob) (io.ReadCloser, error) {
+	return s.base.OpenBlob(ctx, b)
+}
+
+// edited spoils the records. run counts the openings.
+func edited(edit func(rs recs, run int) recs) Harness {
+	h := served()
+	run := 0
+	h.Open = func(ctx context.Context) (agentstate.Source, error) {
+		run++
+		base := memstate.Sample(5)
+		r, err := read(ctx, base, nil)
+		if err != nil {
+			return nil, err
+		}
+		s := memstate.New(edit(r.recs, run)...)
+		s.MarkEvery = 7
+		return state{s, base}, nil
+	}
+	h.Fault = nil // it is another source
+	return h
+}
+
+// streamed spoils the stream.
+func streamed(f func(ctx context.Context, opts *agentstate.ReadOptions, base iter.Seq2[agentstate.Record, error], yield func(agentstate.Record, error) bool)) Harness {
+	h := edited(func(rs recs, _ int) recs { return rs })
+	openGood := h.Open
+	h.Open = func(ctx context.Context) (agentstate.Source, error) {
+		src, err := openGood(ctx)
+		return stream{src, f}, err
+	}
+	return h
+}
+
+type stream struct {
+	agentstate.Source
+	f func(ctx context.Context, opts *agentstate.ReadOptions, base iter.Seq2[agentstate.Record, error], yield func(agentstate.Record, error) bool)
+}
+
+func (s stream) Unwrap() agentstate.Source { return s.Source }
+
+func (s stream) Records(ctx context.Context, opts *agentstate.ReadOptions) iter.Seq2[agentstate.Record, error] {
+	return func(yield func(agentstate.Record, error) bool) {
+		s.f(ctx, opts, s.Source.Records(ctx, opts), yield)
+	}
+}
+
+// find is the first record of type R.
+func find[R agentstate.Record](rs recs) (R, int) {
+	for i, r := range rs {
+		if t, ok := r.(R); ok {
+			return t, i
+		}
+	}
+	panic("the sample has no such record")
+}
+
+// faulty serves a state, and misbehaves in another way than it is told to for one fault.
+func faulty(f memstate.Fault, instead func() agentstate.Source) Harness {
+	h := served()
+	honest := h.Fault
+	h.Fault = func(ctx context.Context, g memstate.Fault) (agentstate.Source, error) {
+		if f == g {
+			return instead(), nil
+		}
+		return honest(ctx, g)
+	}
+	return h
+}
+
+func clean() agentstate.Source {
+	return &memstate.Client{Server: memstate.NewServer(memstate.Sample(30), 10, "")}
+}
+
+// bad are drivers with one defect each, by the rule that must find it.
+func bad() map[string][]Harness {
+	out := map[string][]Harness{
+		"origin first": {
+			edited(func(rs recs, _ int) recs { return rs[1:] }),
+			edited(func(rs recs, _ int) recs { rs[0].(*pb.Origin).Product = ""; return rs }),
+		},
+		"statement last": {
+			edited(func(rs recs, _ int) recs { return rs[:len(rs)-1] }),
+		},
+		"every kind spoken of": {
+			edited(func(rs recs, _ int) recs {
+				st, _ := find[*pb.Completeness](rs)
+				st.Kinds = st.Kinds[1:]
+				return rs
+			}),
+		},
+		"counts are true": {
+			edited(func(rs recs, _ int) recs {
+				st, _ := find[*pb.Completeness](rs)
+				st.Kinds[0].Enumerated++
+				return rs
+			}),
+			edited(func(rs recs, _ int) recs {
+				st, _ := find[*pb.Completeness](rs)
+				st.Kinds[0].Class = pb.KindCompleteness_CLASS_ABSENT
+				return rs
+			}),
+		},
+		"hard references precede": {
+			edited(func(rs recs, _ int) recs {
+				_, i := find[*pb.Message](rs)
+				_, j := find[*pb.Conversation](rs)
+				rs[i], rs[j] = rs[j], rs[i]
+				return rs
+			}),
+			edited(func(rs recs, _ int) recs {
+				m, _ := find[*pb.Message](rs)
+				m.ConversationKey = "conversation/gone"
+				return rs
+			}),
+		},
+		"break": {
+			streamed(func(_ context.Context, _ *agentstate.ReadOptions, base iter.Seq2[agentstate.Record, error], yield func(agentstate.Record, error) bool) {
+				for r, err := range base {
+					yield(r, err) // whatever the answer is
+				}
+			}),
+		},
+		"nothing left behind": {
+			streamed(func(ctx context.Context, _ *agentstate.ReadOptions, base iter.Seq2[agentstate.Record, error], yield func(agentstate.Record, error) bool) {
+				type pair struct {
+					r   agentstate.Record
+					err error
+				}
+				c := make(chan pair)
+				go func() {
+					defer close(c)
+					for r, err := range base {
+						c <- pair{r, err}
+					}
+				}()
+				for p := range c {
+					if !yield(p.r, p.err) {
+						return
+					}
+				}
+			}),
+		},
+		"cancel": {
+			streamed(func(_ context.Context, opts *agentstate.ReadOptions, base iter.Seq2[agentstate.Record, error], yield func(agentstate.Record, error) bool) {
+				for r, err := range base { // stops, and says nothing
+					if errors.Is(err, context.Canceled) || !yield(r, err) {
+						return
+					}
+				}
+			}),
+		},
+		"records are the caller's: later": {
+			streamed(func(_ context.Context, _ *agentstate.ReadOptions, base iter.Seq2[agentstate.Record, error], yield func(agentstate.Record, error) bool) {
+				buf := make([]byte, 0, 64)
+				for r, err := range base {
+					if m, ok := r.(*pb.Message); ok && m.Role == pb.Role_ROLE_ASSISTANT { // a scanner's line
+						call := m.Parts[1].GetToolCall()
+						buf = append(buf[:0], call.ArgumentsJson...)
+						call.ArgumentsJson = buf
+					}
+					if p, ok := r.(*pb.PendingWrite); ok {
+						buf = append(buf[:0], "overwritten by a later line"...)
+						p.TaskId = "a"
+					}
+					if !yield(r, err) {
+						return
+					}
+				}
+			}),
+		},
+		"records are the caller's: change": {
+			func() Harness {
+				h := edited(func(rs recs, _ int) recs { return rs })
+				openGood := h.Open
+				h.Open = func(ctx context.Context) (agentstate.Source, error) {
+					src, err := openGood(ctx)
+					if err != nil {
+						return nil, err
+					}
+					r, err := read(ctx, src, nil)
+					return inner{r.recs, src.(agentstate.BlobSource)}, err
+				}
+				return h
+			}(),
+		},
+		"resume": {
+			streamed(func(_ context.Context, opts *agentstate.ReadOptions, base iter.Seq2[agentstate.Record, error], yield func(agentstate.Record, error) bool) {
+				resumed := opts != nil && opts.Cursor != nil
+				n := 0
+				for r, err := range base {
+					if n++; resumed && n == 2 { // forgets the first record after the cursor
+						continue
+					}
+					if !yield(r, err) {
+						return
+					}
+				}
+			}),
+			streamed(func(_ context.Context, opts *agentstate.ReadOptions, base iter.Seq2[agentstate.Record, error], yield func(agentstate.Record, error) bool) {
+				for r, err := range base { // counts anew after a break
+					if st, ok := r.(*pb.Completeness); ok && opts != nil && opts.Cursor != nil {
+						st.Kinds[0].Enumerated = 0
+					}
+					if !yield(r, err) {
+						return
+					}
+				}
+			}),
+		},
+		"kinds": {
+			streamed(func(_ context.Context, opts *agentstate.ReadOptions, base iter.Seq2[agentstate.Record, error], yield func(agentstate.Record, error) bool) {
+				for r, err := range base { // control records are of no kind that was asked for
+					if opts != nil && opts.Kinds != nil && r != nil && !slices.Contains(opts.Kinds, agentstate.KindOf(r)) {
+						continue
+					}
+					if !yield(r, err) {
+						return
+					}
+				}
+			}),
+			streamed(func(_ context.Context, opts *agentstate.ReadOptions, base iter.Seq2[agentstate.Record, error], yield func(agentstate.Record, error) bool) {
+				n := 0
+				for r, err := range base {
+					if _, ok := r.(*pb.Message); ok && opts != nil && opts.Kinds != nil {
+						if n++; n == 2 {
+							continue
+						}
+					}
+					if !yield(r, err) {
+						return
+					}
+				}
+			}),
+		},
+
+		"key form": {
+			edited(func(rs recs, _ int) recs { m, _ := find[*pb.Opaque](rs); m.Meta.Key = "opaque/a b"; return rs }),
+			edited(func(rs recs, _ int) recs { m, _ := find[*pb.Opaque](rs); m.Meta.Key = "opaque"; return rs }),
+		},
+		"keys are unique": {
+			edited(func(rs recs, _ int) recs {
+				_, i := find[*pb.Embedding](rs)
+				rs[i+1].GetMeta().Key = rs[i].GetMeta().Key
+				return rs
+			}),
+		},
+		"keys again": {
+			edited(func(rs recs, _ int) recs {
+				m, _ := find[*pb.Opaque](rs)
+				m.Meta.Key = agentstate.Key("opaque", fmt.Sprintf("%020d", rand.Uint64()))
+				return rs
+			}),
+		},
+		"order again": {
+			edited(func(rs recs, run int) recs {
+				_, i := find[*pb.Embedding](rs)
+				if run%2 == 0 {
+					rs[i], rs[i+1] = rs[i+1], rs[i]
+				}
+				return rs
+			}),
+		},
+		"content again": {
+			edited(func(rs recs, run int) recs {
+				m, _ := find[*pb.Opaque](rs)
+				m.Meta.UpdatedUnixNano = int64(run)
+				return rs
+			}),
+		},
+		"encodable": {
+			edited(func(rs recs, _ int) recs { m, _ := find[*pb.Memory](rs); m.Name = "\xff"; return rs }),
+		},
+		"size": {
+			edited(func(rs recs, _ int) recs {
+				m, _ := find[*pb.Memory](rs)
+				for range 17 {
+					m.Tags = append(m.Tags, strings.Repeat("x", 1<<20))
+				}
+				return rs
+			}),
+		},
+		"spill": {
+			edited(func(rs recs, _ int) recs {
+				m, _ := find[*pb.State](rs)
+				m.Value = agentstate.Inline("", make([]byte, agentstate.SpillSize+1))
+				return rs
+			}),
+			edited(func(rs recs, _ int) recs {
+				m, _ := find[*pb.Checkpoint](rs)
+				m.Meta.Native[0].GetRow().Columns[0].Value = &pb.Column_Text{Text: make([]byte, agentstate.SpillSize+1)}
+				return rs
+			}),
+		},
+		"native once": {
+			edited(func(rs recs, _ int) recs {
+				_, i := find[*pb.Memory](rs)
+				n := agentstate.Document("line", "", []byte(strings.Repeat("once ", 20)))
+				rs[i].GetMeta().Native, rs[i+2].GetMeta().Native = []*pb.Native{n}, []*pb.Native{n}
+				return rs
+			}),
+			edited(func(rs recs, _ int) recs {
+				m, _ := find[*pb.ChannelValue](rs)
+				v := []byte(strings.Repeat("once ", 20))
+				m.Value = agentstate.Inline("", v)
+				m.Meta.Native[0].GetRow().Columns[6].Value = &pb.Column_Blob{Blob: v}
+				return rs
+			}),
+		},
+		"views have no native": {
+			edited(func(rs recs, _ int) recs {
+				for _, r := range rs {
+					if len(r.GetMeta().ViewOfKeys) > 0 {
+						r.GetMeta().Native = []*pb.Native{agentstate.Document("line", "", []byte("x"))}
+					}
+				}
+				return rs
+			}),
+		},
+		"blobs": {
+			func() Harness { // a plain Source
+				h := good()
+				openGood := h.Open
+				h.Open = func(ctx context.Context) (agentstate.Source, error) {
+					src, err := openGood(ctx)
+					return struct{ agentstate.Source }{src}, err
+				}
+				h.Fault = nil
+				return h
+			}(),
+			edited(func(rs recs, _ int) recs { // a blob that is shorter than it says
+				m, _ := find[*pb.Artifact](rs)
+				m.Data.GetBlob().Size++
+				return rs
+			}),
+		},
+		"secrets": {
+			edited(func(rs recs, _ int) recs {
+				o, _ := find[*pb.Origin](rs)
+				o.Location = "postgres://u:" + canary + "@host"
+				return rs
+			}),
+		},
+	}
+	for _, f := range memstate.LosingFaults() {
+		out["fault: "+string(f)] = []Harness{faulty(f, clean)} // does not notice
+	}
+	for _, f := range memstate.PassingFaults() {
+		out["fault: "+string(f)] = []Harness{faulty(f, func() agentstate.Source {
+			return &memstate.Client{Server: memstate.NewServer(memstate.Sample(30), 10, f), Tries: 1}
+		})}
+	}
+	out["fault: "+string(memstate.Hanging)] = []Harness{faulty(memstate.Hanging, func() agentstate.Source {
+		return stream{clean(), func(_ context.Context, opts *agentstate.ReadOptions, _ iter.Seq2[agentstate.Record, error], yield func(agentstate.Record, error) bool) {
+			src := &memstate.Client{Server: memstate.NewServer(memstate.Sample(30), 10, memstate.Hanging)}
+			late, stop := context.WithTimeout(context.Background(), patience*2)
+			defer stop()
+			for r, err := range src.Records(late, opts) { // asks with a context of its own
+				if !yield(r, err) {
+					return
+				}
+			}
+		}}
+	})}
+	return out
+}
+
+// inner hands out the records that it holds.
+type inner struct {
+	recs recs
+	agentstate.BlobSource
+}
+
+func (s inner) Records(ctx context.Context, opts *agentstate.ReadOptions) iter.Seq2[agentstate.Record, error] {
+	return func(yield func(agentstate.Record, error) bool) {
+		for _, r := range s.recs {
+			if err := ctx.Err(); err != nil {
+				yield(nil, err)
+				return
+			}
+			if !yield(r, nil) {
+				return
+			}
+		}
+	}
+}
+
+// failing are the names of the rules that h breaks.
+func failing(t *testing.T, h Harness) []string {
+	t.Helper()
+	var out []string
+	for _, r := range Rules() {
+		if err := r.Check(t.Context(), h); err != nil && !errors.Is(err, errSkip) {
+			out = append(out, r.Name)
+			if testing.Verbose() {
+				t.Logf("%s: %v", r.Name, err)
+			}
+		}
+	}
+	return out
+}
+
+// TestRulesFind: each rule finds the driver that breaks it, and nothing else is found.
+func TestRulesFind(t *testing.T) {
+	all := bad()
+	for _, r := range Rules() {
+		if r.Why == "" {
+			t.Errorf("%s: does not say why", r.Name)
+		}
+		if len(all[r.Name]) == 0 {
+			t.Errorf("%s: no driver breaks it: a rule that cannot fail", r.Name)
+		}
+		for i, h := range all[r.Name] {
+			t.Run(fmt.Sprintf("%s/%d", r.Name, i), func(t *testing.T) {
+				t.Parallel()
+				if d := cmp.Diff([]string{r.Name}, failing(t, h)); d != "" {
+					t.Error(d)
+				}
+			})
+		}
+		delete(all, r.Name)
+	}
+	for name := range all {
+		t.Errorf("%s is no rule", name)
+	}
+}
+
+func TestGoodDrivers(t *testing.T) {
+	t.Run("memstate", func(t *testing.T) { Run(t, good1()) })
+	t.Run("client", func(t *testing.T) { Run(t, served()) })
+	if err := Check(t.Context(), served()); err != nil {
+		t.Error(err)
+	}
+}
+
+// good1 is good with faults that its own Open can be compared with.
+func good1() Harness {
+	h := good()
+	h.Fault = nil
+	return h
+}
+
+// TestCheckSaysWhy: what Check reports names rule, record and reason.
+func TestCheckSaysWhy(t *testing.T) {
+	h := edited(func(rs recs, _ int) recs { m, _ := find[*pb.Memory](rs); m.Name = "\xff"; return rs })
+	h.Fault = nil
+	err := Check(t.Context(), h)
+	for _, want := range []string{"encodable:", "memory/ada/0001", "why this rule: an archive must hold every record"} {
+		if err == nil || !strings.Contains(err.Error(), want) {
+			t.Errorf("%v does not say %q", err, want)
+		}
+	}
+	boom := errors.New("no such file")
+	err = Check(t.Context(), Harness{Open: func(context.Context) (agentstate.Source, error) { return nil, boom }})
+	if !errors.Is(err, boom) {
+		t.Error(err)
+	}
+}
