@@ -1,0 +1,163 @@
+package format
+
+import (
+	"bytes"
+	"encoding/hex"
+	"errors"
+	"fmt"
+
+	"google.golang.org/protobuf/proto"
+
+	"github.com/exitramp/exitramp/context/agentstate"
+	"github.com/exitramp/exitramp/format/internal/frame"
+	"github.com/exitramp/exitramp/format/internal/tree"
+	pb "github.com/exitramp/exitramp/proto/exitramp/v1"
+)
+
+// decoder opens members. It is for one goroutine at a time; its buffers are used again.
+type decoder struct {
+	c     *contents
+	zstd  *frame.Decoder
+	scan  *scanner
+	tree  tree.Tree
+	plain []byte
+	raw   []byte
+
+	vecName string // vector member in vec
+	vec     []byte
+	planes  []byte
+}
+
+func (c *contents) newDecoder() (*decoder, error) {
+	z, err := frame.NewDecoder(c.a.lim.Raw)
+	if err != nil {
+		return nil, fmt.Errorf("format: %v", err)
+	}
+	return &decoder{c: c, zstd: z, scan: newScanner(c.a.lim.Depth)}, nil
+}
+
+func (d *decoder) close() { d.zstd.Close() }
+
+// content appends to dst what member name of compartment comp holds: digest, CRC, age and frame
+// are checked on the way. raw is its declared size, -1 where nothing declares one.
+func (d *decoder) content(dst []byte, comp int, name string, raw int64) ([]byte, error) {
+	b, err := d.c.a.stored(name)
+	if err != nil {
+		return nil, err
+	}
+	if d.c.a.man.encrypted() {
+		key := d.c.keys[comp]
+		if key == nil {
+			return nil, noIdentity(comp)
+		}
+		if d.plain, err = key.Open(d.plain[:0], b); err != nil {
+			return nil, refuse(ErrKey, name, err.Error())
+		}
+		b = d.plain
+	}
+	out, err := d.zstd.Decode(dst, b, raw)
+	if err != nil {
+		return nil, frameError(err, name)
+	}
+	return out, nil
+}
+
+func frameError(err error, member string) error {
+	var fe *frame.Error
+	if !errors.As(err, &fe) {
+		return refuse(ErrPayload, member, err.Error())
+	}
+	s := ErrPayload
+	if fe.Class == "limit" {
+		s = ErrLimit
+	}
+	return &Error{Class: nameOf(s), Member: member, Want: fe.Want, Got: fe.Got, Err: errors.New(fe.Class)}
+}
+
+func noIdentity(comp int) error {
+	return refuse(ErrNoIdentity, "", fmt.Sprintf("compartment %d: give the identity of one of its recipients", comp))
+}
+
+// shard appends the content of s to dst and calls f for each record, when all of it has been
+// checked: frame, header, count and Merkle root. Then f may fail for reasons of its own.
+func (d *decoder) shard(dst []byte, comp int, s *pb.Shard, f func(i int, rec []byte) error) ([]byte, error) {
+	raw, err := d.content(dst, comp, s.Member, int64(s.RawSize))
+	if err != nil {
+		return nil, err
+	}
+	var h *tree.Hasher
+	d.tree.Reset()
+	err = walkShard(raw, func(b []byte) error {
+		hd := &pb.ShardHeader{}
+		if err := proto.Unmarshal(b, hd); err != nil {
+			return errors.New("header is no ShardHeader")
+		}
+		want := &pb.ShardHeader{ArchiveId: d.c.a.man.id[:], Kind: s.Kind, Ordinal: s.Ordinal, Compartment: uint32(comp), Salt: hd.Salt}
+		if !proto.Equal(hd, want) || len(hd.Salt) != 32 {
+			return errors.New("header of another shard")
+		}
+		h = tree.NewHasher(s.Kind, hd.Salt)
+		return nil
+	}, func(i int, rec []byte) error {
+		if int64(len(rec)) > d.c.a.lim.Record {
+			return refuse(ErrLimit, s.Member, fmt.Sprintf("record %d has %d bytes, at most %d", i, len(rec), d.c.a.lim.Record))
+		}
+		d.tree.Append(h.Record(uint64(i), rec))
+		return nil
+	})
+	if err != nil {
+		return nil, payload(err, s.Member)
+	}
+	if n := d.tree.Len(); n != s.Count {
+		return nil, mismatch(ErrPayload, s.Member, "records", fmt.Sprint(s.Count), fmt.Sprint(n))
+	}
+	if root := d.tree.Root(); !bytes.Equal(root[:], s.Root) {
+		return nil, mismatch(ErrPayload, s.Member, "Merkle root", hex.EncodeToString(s.Root), hex.EncodeToString(root[:]))
+	}
+	err = walkShard(raw, func([]byte) error { return nil }, func(i int, rec []byte) error {
+		if err := d.scan.record(s.Kind, rec); err != nil {
+			return refuse(ErrPayload, s.Member, fmt.Sprintf("record %d: %v", i, err))
+		}
+		for _, b := range d.scan.blobs {
+			if err := d.c.checkBlob(comp, b); err != nil {
+				return refuse(ErrPayload, s.Member, fmt.Sprintf("%s: %v", d.scan.key, err))
+			}
+		}
+		return f(i, rec)
+	})
+	if err != nil {
+		return nil, payload(err, s.Member)
+	}
+	return raw, nil
+}
+
+// payload makes a refusal of err unless it is one, or a caller's own error.
+func payload(err error, member string) error {
+	var e *Error
+	if errors.As(err, &e) || errors.Is(err, errStop) {
+		return err
+	}
+	return refuse(ErrPayload, member, err.Error())
+}
+
+// errStop ends a walk that needs to see no more.
+var errStop = errors.New("format: stop")
+
+// record makes a message of the bytes of one record, its vector filled in.
+func (d *decoder) record(comp int, s *pb.Shard, rec []byte) (agentstate.Record, error) {
+	r := agentstate.New(s.Kind)
+	if err := (proto.UnmarshalOptions{RecursionLimit: d.c.a.lim.Depth}).Unmarshal(rec, r); err != nil {
+		return nil, refuse(ErrPayload, s.Member, fmt.Sprintf("%s: %v", d.scan.key, err))
+	}
+	e, ok := r.(*pb.Embedding)
+	if !ok || e.VectorMember == 0 && len(e.VectorSha256) == 0 && e.VectorIndex == 0 {
+		return r, nil
+	}
+	v, err := d.vector(comp, e)
+	if err != nil {
+		return nil, err
+	}
+	e.Vector = bytes.Clone(v)
+	e.VectorMember, e.VectorIndex, e.VectorSha256 = 0, 0, nil
+	return r, nil
+}

@@ -1,0 +1,217 @@
+package format
+
+import (
+	"container/list"
+	"context"
+	"fmt"
+	"slices"
+	"sort"
+	"sync"
+
+	"google.golang.org/protobuf/proto"
+
+	"github.com/exitramp/exitramp/context/agentstate"
+	pb "github.com/exitramp/exitramp/proto/exitramp/v1"
+)
+
+// cacheSize is how many decoded members a Reader keeps for Get.
+const cacheSize = 8
+
+// Get finds a record by key: one page of the index a run, then one shard, and for an Embedding
+// one vector member. The members read last are kept.
+func (r *Reader) Get(ctx context.Context, key string) (agentstate.Record, error) {
+	fp := fingerprint(keySum(key))
+	for comp, root := range r.c.roots {
+		if root == nil {
+			continue
+		}
+		for _, run := range root.Index {
+			rec, err := r.find(ctx, comp, run, fp, key)
+			if rec != nil || err != nil {
+				return rec, err
+			}
+		}
+	}
+	if len(r.c.closed) > 0 {
+		return nil, fmt.Errorf("format: %s: %w; %d compartments are closed", key, agentstate.ErrNotFound, len(r.c.closed))
+	}
+	return nil, fmt.Errorf("format: %s: %w", key, agentstate.ErrNotFound)
+}
+
+// find looks for key in one run.
+func (r *Reader) find(ctx context.Context, comp int, run *pb.IndexRun, fp uint64, key string) (agentstate.Record, error) {
+	at := sort.Search(len(run.Pages), func(i int) bool { return run.Pages[i].Last >= fp })
+	for ; at < len(run.Pages) && run.Pages[at].First <= fp; at++ {
+		if err := ctx.Err(); err != nil {
+			return nil, err
+		}
+		p, err := r.page(comp, run.Pages[at])
+		if err != nil {
+			return nil, err
+		}
+		i, _ := slices.BinarySearch(p.fps, fp)
+		for ; i < len(p.fps) && p.fps[i] == fp; i++ {
+			rec, err := r.at(comp, p, i, key)
+			if rec != nil || err != nil {
+				return rec, err
+			}
+		}
+	}
+	return nil, nil
+}
+
+// at is the record at entry i of p if its key is key.
+func (r *Reader) at(comp int, p *page, i int, key string) (agentstate.Record, error) {
+	s := r.c.shards[p.shards[i]]
+	if s == nil || s.comp != comp {
+		return nil, refuse(ErrPayload, p.member, fmt.Sprintf("entry %d names shard %d, which is not in its compartment", i, p.shards[i]))
+	}
+	v, err := r.cache.get(s.Member, func() (any, error) { return r.loadRaw(s) })
+	if err != nil {
+		return nil, err
+	}
+	raw := v.(*rawShard)
+	if uint64(p.positions[i]) >= uint64(len(raw.ends)) {
+		return nil, refuse(ErrPayload, p.member, fmt.Sprintf("entry %d names record %d of %d", i, p.positions[i], len(raw.ends)))
+	}
+	d, err := r.decoder()
+	if err != nil {
+		return nil, err
+	}
+	defer r.put(d)
+	rec := raw.record(int(p.positions[i]))
+	if err := d.scan.record(s.Kind, rec); err != nil {
+		return nil, refuse(ErrPayload, s.Member, err.Error())
+	}
+	if string(d.scan.key) != key {
+		return nil, nil // another key with the same fingerprint
+	}
+	return d.record(comp, s.Shard, rec)
+}
+
+// rawShard is a checked shard as bytes.
+type rawShard struct {
+	raw          []byte
+	starts, ends []uint32
+}
+
+func (s *rawShard) record(i int) []byte { return s.raw[s.starts[i]:s.ends[i]] }
+
+func (r *Reader) loadRaw(s *shardTable) (*rawShard, error) {
+	d, err := r.decoder()
+	if err != nil {
+		return nil, err
+	}
+	defer r.put(d)
+	out := &rawShard{starts: make([]uint32, 0, s.Count), ends: make([]uint32, 0, s.Count)}
+	left := []int{}
+	out.raw, err = d.shard(nil, s.comp, s.Shard, func(_ int, rec []byte) error {
+		left = append(left, cap(rec)) // bytes from its start to the end of the buffer
+		out.ends = append(out.ends, uint32(len(rec)))
+		return nil
+	})
+	if err != nil {
+		return nil, err
+	}
+	for i, n := range left {
+		start := uint32(cap(out.raw) - n)
+		out.starts = append(out.starts, start)
+		out.ends[i] += start
+	}
+	return out, nil
+}
+
+// page is a decoded page of the index.
+type page struct {
+	member    string
+	fps       []uint64
+	shards    []uint64
+	positions []uint32
+}
+
+func (r *Reader) page(comp int, f *pb.IndexFence) (*page, error) {
+	v, err := r.cache.get(f.Member, func() (any, error) {
+		d, err := r.decoder()
+		if err != nil {
+			return nil, err
+		}
+		defer r.put(d)
+		return d.page(comp, f)
+	})
+	if err != nil {
+		return nil, err
+	}
+	return v.(*page), nil
+}
+
+// page reads and checks one page.
+func (d *decoder) page(comp int, f *pb.IndexFence) (*page, error) {
+	raw, err := d.content(nil, comp, f.Member, int64(f.RawSize))
+	if err != nil {
+		return nil, err
+	}
+	m := &pb.IndexPage{}
+	if err := (proto.UnmarshalOptions{RecursionLimit: d.c.a.lim.Depth}).Unmarshal(raw, m); err != nil {
+		return nil, refuse(ErrPayload, f.Member, "not an IndexPage: "+err.Error())
+	}
+	n := len(m.FingerprintDeltas)
+	if string(m.ArchiveId) != string(d.c.a.man.id[:]) || m.Compartment != uint32(comp) {
+		return nil, refuse(ErrPayload, f.Member, "page of another archive or compartment")
+	}
+	if p := parseName(f.Member); p.typ == typeIndex && p.n != m.Number {
+		return nil, mismatch(ErrPayload, f.Member, "page", fmt.Sprint(p.n), fmt.Sprint(m.Number))
+	}
+	if uint64(n) != f.Count || len(m.Shards) != n || len(m.Positions) != n {
+		return nil, mismatch(ErrPayload, f.Member, "entries", fmt.Sprint(f.Count), fmt.Sprintf("%d, %d, %d", n, len(m.Shards), len(m.Positions)))
+	}
+	p := &page{f.Member, m.FingerprintDeltas, m.Shards, m.Positions}
+	for i := 1; i < n; i++ {
+		if p.fps[i] += p.fps[i-1]; p.fps[i] < p.fps[i-1] {
+			return nil, refuse(ErrPayload, f.Member, "fingerprints do not ascend")
+		}
+	}
+	if p.fps[0] != f.First || p.fps[n-1] != f.Last {
+		return nil, refuse(ErrPayload, f.Member, "fingerprints are not those of the fence")
+	}
+	return p, nil
+}
+
+// cache keeps the n values used last. It is safe for several goroutines; a value that two of
+// them want at once may be made twice.
+type cache struct {
+	mu    sync.Mutex
+	n     int
+	by    map[string]*list.Element
+	order *list.List // front: used last
+}
+
+type cached struct {
+	key   string
+	value any
+}
+
+func newCache(n int) *cache { return &cache{n: n, by: map[string]*list.Element{}, order: list.New()} }
+
+func (c *cache) get(key string, load func() (any, error)) (any, error) {
+	c.mu.Lock()
+	if e, ok := c.by[key]; ok {
+		c.order.MoveToFront(e)
+		c.mu.Unlock()
+		return e.Value.(*cached).value, nil
+	}
+	c.mu.Unlock()
+	v, err := load()
+	if err != nil {
+		return nil, err
+	}
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	if _, ok := c.by[key]; !ok {
+		c.by[key] = c.order.PushFront(&cached{key, v})
+	}
+	for c.order.Len() > c.n {
+		last := c.order.Back()
+		delete(c.by, c.order.Remove(last).(*cached).key)
+	}
+	return v, nil
+}

@@ -1,0 +1,124 @@
+package format
+
+import (
+	"bytes"
+	"context"
+	"errors"
+	"os"
+	"path/filepath"
+	"testing"
+
+	"github.com/exitramp/exitramp/context/agentstate"
+)
+
+// Every kind with every field goes in and comes out as it was, in canonical order, also by key.
+func TestRoundTripEveryKind(t *testing.T) {
+	recs := everyKind(5, 1)
+	b := sealed(t, nil, recs...)
+	r := open(t, b, nil)
+	got := collect(t, r.Records(context.Background(), nil))
+	sameRecords(t, recs, got)
+	rank, last := map[string]int{}, -1
+	for i, k := range agentstate.Kinds() {
+		rank[k] = i
+	}
+	for _, g := range got {
+		if n := rank[agentstate.KindOf(g)]; n < last {
+			t.Fatalf("%s out of order", g.GetMeta().GetKey())
+		} else {
+			last = n
+		}
+	}
+	for _, w := range recs {
+		g, err := r.Get(context.Background(), w.GetMeta().GetKey())
+		if err != nil {
+			t.Fatal(err)
+		}
+		sameRecords(t, []agentstate.Record{w}, []agentstate.Record{g})
+	}
+}
+
+func verify(t testing.TB, b []byte, opts *VerifyOptions) *Verification {
+	t.Helper()
+	if opts == nil {
+		opts = &VerifyOptions{}
+	}
+	if opts.Policy == nil {
+		opts.Policy = IntegrityOnly()
+	}
+	v, err := Verify(context.Background(), bytes.NewReader(b), int64(len(b)), opts)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return v
+}
+
+func TestVerify(t *testing.T) {
+	b := sealed(t, nil, everyKind(5, 1)...)
+	if v := verify(t, b, nil); v.Level != LevelDeep || v.Records["memory"] != 5 || v.Coverage.Coverage != agentstate.Unknown {
+		t.Errorf("%+v", v)
+	}
+	b = sealed(t, nil, state(3000)...)
+	v := verify(t, b, nil)
+	if v.Coverage.Coverage != agentstate.Reconciled || v.Dangling != 0 || v.Integrity != "INTACT" {
+		t.Errorf("%+v", v)
+	}
+	if v := verify(t, b, &VerifyOptions{StoredOnly: true}); v.Level != LevelStored {
+		t.Errorf("%+v", v)
+	}
+	info, err := Inspect(bytes.NewReader(b), int64(len(b)), &ReaderOptions{Policy: IntegrityOnly()})
+	if err != nil {
+		t.Fatal(err)
+	}
+	if info.Coverage != "RECONCILED" || info.Records["memory"] != 3000 || len(info.Origins) != 1 || info.Statements[0].Observer != "observer-zq" {
+		t.Errorf("%+v", info)
+	}
+}
+
+func TestCreateAndExport(t *testing.T) {
+	path := filepath.Join(t.TempDir(), "x.ctxa")
+	w, err := Create(path, nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, r := range state(10) {
+		if err := w.Put(context.Background(), r); err != nil {
+			t.Fatal(err)
+		}
+	}
+	if _, err := Create(path, nil); !errors.Is(err, ErrLocked) {
+		t.Errorf("second writer: %v", err)
+	}
+	if err := w.Commit(context.Background()); err != nil {
+		t.Fatal(err)
+	}
+	if err := w.Close(); err != nil {
+		t.Fatal(err)
+	}
+	if _, err := Create(path, nil); !errors.Is(err, ErrExists) {
+		t.Errorf("over an archive: %v", err)
+	}
+	r, err := Open(path, &ReaderOptions{Policy: IntegrityOnly()})
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer r.Close()
+	path2 := filepath.Join(t.TempDir(), "y.ctxa")
+	rep, err := Export(context.Background(), path2, r, nil, nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if rep.Verdict.Coverage != agentstate.Reconciled {
+		t.Errorf("%+v", rep)
+	}
+	r2, err := Open(path2, &ReaderOptions{Policy: IntegrityOnly()})
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer r2.Close()
+	sameRecords(t, state(10), collect(t, r2.Records(context.Background(), nil)))
+	es, err := os.ReadDir(filepath.Dir(path2))
+	if err != nil || len(es) != 1 {
+		t.Errorf("left behind: %v %v", es, err)
+	}
+}

@@ -1,0 +1,249 @@
+package format
+
+import (
+	"errors"
+	"fmt"
+	"strings"
+	"unicode/utf8"
+
+	"google.golang.org/protobuf/encoding/protowire"
+	"google.golang.org/protobuf/reflect/protoreflect"
+
+	"github.com/exitramp/exitramp/context/agentstate"
+)
+
+// A scanner walks the bytes of one record without making a message of it. What it accepts,
+// proto.Unmarshal accepts: tags and lengths are whole, text is UTF-8, nothing nests too deep.
+// On the way it notes what the archive has to know of a record. It is for one goroutine.
+type scanner struct {
+	shapes   map[protoreflect.FullName]*shape
+	kinds    map[string]*shape
+	maxDepth int
+
+	key   []byte         // meta.key; aliases the record
+	view  bool           // meta.view_of_keys is not empty
+	blobs []blobRef      // in order
+	refs  func(b []byte) // nil: references are of no interest
+}
+
+// blobRef is a Blob as a record holds it. Its slices alias the record.
+type blobRef struct {
+	id, sum []byte
+	size    uint64
+}
+
+func newScanner(maxDepth int) *scanner {
+	return &scanner{shapes: map[protoreflect.FullName]*shape{}, kinds: map[string]*shape{}, maxDepth: maxDepth}
+}
+
+// shape is what the scanner has to know of a message type.
+type shape struct {
+	name   protoreflect.Name
+	fields []fieldShape // by number
+}
+
+type fieldShape struct {
+	role role
+	list bool
+	wire protowire.Type // of one element
+	sub  *shape         // of a message
+}
+
+type role uint8
+
+const (
+	roleUnknown role = iota
+	roleScalar
+	roleBytes
+	roleText
+	roleRef // text that names a record
+	roleMessage
+)
+
+// kindShape is the shape of the records of kind; that of Unknown for kinds of later releases.
+func (s *scanner) kindShape(kind string) *shape {
+	sh, ok := s.kinds[kind]
+	if !ok {
+		sh = s.shapeOf(agentstate.New(kind).ProtoReflect().Descriptor())
+		if len(s.kinds) < 256 {
+			s.kinds[kind] = sh
+		}
+	}
+	return sh
+}
+
+func (s *scanner) shapeOf(md protoreflect.MessageDescriptor) *shape {
+	if sh, ok := s.shapes[md.FullName()]; ok {
+		return sh
+	}
+	sh := &shape{name: md.Name()}
+	s.shapes[md.FullName()] = sh
+	fds := md.Fields()
+	for i := range fds.Len() {
+		fd := fds.Get(i)
+		for int(fd.Number()) >= len(sh.fields) {
+			sh.fields = append(sh.fields, fieldShape{})
+		}
+		sh.fields[fd.Number()] = s.fieldOf(fd)
+	}
+	return sh
+}
+
+func (s *scanner) fieldOf(fd protoreflect.FieldDescriptor) fieldShape {
+	f := fieldShape{role: roleScalar, list: fd.IsList(), wire: protowire.BytesType}
+	switch fd.Kind() {
+	case protoreflect.MessageKind:
+		f.role, f.sub = roleMessage, s.shapeOf(fd.Message())
+	case protoreflect.BytesKind:
+		f.role = roleBytes
+	case protoreflect.StringKind:
+		f.role = roleText
+		if n := string(fd.Name()); strings.HasSuffix(n, "_key") || strings.HasSuffix(n, "_keys") {
+			f.role = roleRef
+		}
+	case protoreflect.DoubleKind, protoreflect.Fixed64Kind, protoreflect.Sfixed64Kind:
+		f.wire = protowire.Fixed64Type
+	case protoreflect.FloatKind, protoreflect.Fixed32Kind, protoreflect.Sfixed32Kind:
+		f.wire = protowire.Fixed32Type
+	default:
+		f.wire = protowire.VarintType
+	}
+	return f
+}
+
+// record scans one record of kind.
+func (s *scanner) record(kind string, b []byte) error {
+	s.key, s.view, s.blobs = nil, false, s.blobs[:0]
+	if err := s.message(s.kindShape(kind), b, 1); err != nil {
+		return err
+	}
+	if len(s.key) == 0 {
+		return errors.New("no key")
+	}
+	if k := agentstate.KindOfKey(string(s.key)); k != kind {
+		return fmt.Errorf("key %q among records of kind %s", s.key, kind)
+	}
+	return nil
+}
+
+func (s *scanner) message(sh *shape, b []byte, depth int) error {
+	if depth > s.maxDepth {
+		return fmt.Errorf("nested more than %d deep", s.maxDepth)
+	}
+	blob := -1
+	if sh.name == "Blob" {
+		blob = len(s.blobs)
+		s.blobs = append(s.blobs, blobRef{})
+	}
+	for len(b) > 0 {
+		num, typ, n := protowire.ConsumeTag(b)
+		if n < 0 {
+			return errTag(n)
+		}
+		b = b[n:]
+		var f fieldShape
+		if int(num) < len(sh.fields) {
+			f = sh.fields[num]
+		}
+		if typ != protowire.BytesType {
+			if n = skip(num, typ, b, s.maxDepth-depth); n < 0 {
+				return errTag(n)
+			}
+			if blob >= 0 && num == 3 && typ == protowire.VarintType {
+				s.blobs[blob].size, _ = protowire.ConsumeVarint(b)
+			}
+			b = b[n:]
+			continue
+		}
+		v, n := protowire.ConsumeBytes(b)
+		if n < 0 {
+			return errTag(n)
+		}
+		b = b[n:]
+		if err := s.bytes(sh, f, num, v, depth); err != nil {
+			return err
+		}
+		if blob >= 0 {
+			switch num {
+			case 1:
+				s.blobs[blob].id = v
+			case 2:
+				s.blobs[blob].sum = v
+			}
+		}
+	}
+	return nil
+}
+
+// bytes looks at a length-delimited field.
+func (s *scanner) bytes(sh *shape, f fieldShape, num protowire.Number, v []byte, depth int) error {
+	switch f.role {
+	case roleMessage:
+		return s.message(f.sub, v, depth+1)
+	case roleText, roleRef:
+		if !utf8.Valid(v) {
+			return fmt.Errorf("%s: field %d is not valid UTF-8", sh.name, num)
+		}
+		if sh.name == "Meta" {
+			switch num {
+			case 1:
+				s.key = v
+			case 8:
+				s.view = true
+			}
+		}
+		if f.role == roleRef && s.refs != nil && len(v) > 0 {
+			s.refs(v)
+		}
+	case roleScalar:
+		if !f.list {
+			return nil // proto keeps it as an unknown field
+		}
+		for len(v) > 0 { // packed
+			n := protowire.ConsumeFieldValue(num, f.wire, v)
+			if n < 0 {
+				return errTag(n)
+			}
+			v = v[n:]
+		}
+	}
+	return nil
+}
+
+// skip is the length of a value that is not length-delimited; groups nest at most depth deep.
+func skip(num protowire.Number, typ protowire.Type, b []byte, depth int) int {
+	if typ != protowire.StartGroupType {
+		return protowire.ConsumeFieldValue(num, typ, b)
+	}
+	if depth <= 0 {
+		return tooDeep
+	}
+	total := 0
+	for {
+		n2, t2, n := protowire.ConsumeTag(b)
+		if n < 0 {
+			return n
+		}
+		b, total = b[n:], total+n
+		if t2 == protowire.EndGroupType {
+			if n2 != num {
+				return -1
+			}
+			return total
+		}
+		if n = skip(n2, t2, b, depth-1); n < 0 {
+			return n
+		}
+		b, total = b[n:], total+n
+	}
+}
+
+// tooDeep is outside the error codes of protowire.
+const tooDeep = -1000
+
+func errTag(n int) error {
+	if n == tooDeep {
+		return errors.New("groups nested too deep")
+	}
+	return fmt.Errorf("not a protobuf message: %v", protowire.ParseError(n))
+}

@@ -1,0 +1,457 @@
+package format
+
+import (
+	"context"
+	"crypto/hmac"
+	"crypto/rand"
+	"crypto/sha256"
+	"encoding/binary"
+	"errors"
+	"fmt"
+	"hash/crc32"
+	"io"
+	"sync"
+	"time"
+
+	"google.golang.org/protobuf/proto"
+
+	"github.com/exitramp/exitramp/context/agentstate"
+	"github.com/exitramp/exitramp/format/internal/container"
+	pb "github.com/exitramp/exitramp/proto/exitramp/v1"
+)
+
+// A Writer writes an archive. It is an [agentstate.Sink], [agentstate.BlobSink] and
+// [agentstate.Marker], for one goroutine. It holds a fixed number of shards and one run of the
+// index, whatever the size of the archive. After an error nothing can be put any more.
+//
+// A key can be put once. The second time is agentstate.ErrConflict: at once within a stretch of
+// 2^20 records (and between two commits of a file), by Verify beyond it, since an archive on
+// its way through an io.Writer cannot be read back.
+type Writer struct {
+	opts    WriterOptions
+	lim     Limits
+	id      archiveID
+	created time.Time
+
+	zip  *container.Writer
+	pipe *pipeline
+	file *partFile // nil: an io.Writer
+
+	comps   []*compartment
+	shards  map[shardKey]*openShard
+	vectors map[vectorKey]*openVectors
+	open    int // bytes in open shards and vector members
+	scratch []byte
+	run     run
+	tally   agentstate.Tally
+	next    counters
+
+	blobMu sync.RWMutex
+	blobs  []blobState // by number - 1
+
+	led    ledger // written by the pipeline's writing goroutine; read after a barrier
+	err    error  // of the caller's side
+	closed bool
+}
+
+var (
+	_ agentstate.Sink     = (*Writer)(nil)
+	_ agentstate.BlobSink = (*Writer)(nil)
+	_ agentstate.Marker   = (*Writer)(nil)
+	_ io.Closer           = (*Writer)(nil)
+)
+
+// counters are the numbers that were given out last.
+type counters struct {
+	Shard, Vector, Index, Opaque, Blob, Members uint64
+}
+
+// openBytes is how much raw data may be in open shards before the largest one is closed.
+const openBytes = 24 << 20
+
+// NewWriter writes an archive to w, which is never sought. It cannot be resumed: Mark does
+// nothing, and Close without Commit leaves w with the beginning of an archive that no reader
+// takes. NewWriter writes at once.
+func NewWriter(w io.Writer, opts *WriterOptions) (*Writer, error) {
+	nw, err := newWriter(opts)
+	if err != nil {
+		return nil, err
+	}
+	if err := nw.makeKeys(); err != nil {
+		return nil, err
+	}
+	nw.start(w, 0, nil)
+	if err := nw.begin(); err != nil {
+		return nil, errors.Join(err, nw.Close())
+	}
+	return nw, nil
+}
+
+func newWriter(opts *WriterOptions) (*Writer, error) {
+	if opts == nil {
+		opts = &WriterOptions{}
+	}
+	if err := opts.check(); err != nil {
+		return nil, err
+	}
+	w := &Writer{
+		opts: *opts, lim: opts.Limits.orDefault(), created: opts.Created.UTC(),
+		shards: map[shardKey]*openShard{}, vectors: map[vectorKey]*openVectors{},
+	}
+	if opts.Created.IsZero() {
+		w.created = time.Now().UTC().Truncate(time.Second)
+	}
+	if len(opts.Seed) > 0 {
+		m := hmac.New(sha256.New, opts.Seed)
+		m.Write(binary.BigEndian.AppendUint64([]byte("exitramp archive id\x00"), uint64(w.created.UnixNano())))
+		copy(w.id[:], m.Sum(nil))
+	} else {
+		rand.Read(w.id[:])
+	}
+	w.tally = agentstate.Tally{Records: map[string]uint64{}, Views: map[string]uint64{}}
+	return w, nil
+}
+
+// start opens the container on out, of which at bytes with the members prior are there.
+func (w *Writer) start(out io.Writer, at int64, prior []container.Entry) {
+	w.zip = container.NewWriter(out, at, prior)
+	packers := make([]*packer, w.opts.workers())
+	for i := range packers {
+		packers[i] = newPacker(w)
+	}
+	w.pipe = newPipeline(len(packers), func(i int, j *job) error { return packers[i].pack(j) }, w.write)
+}
+
+// begin writes what comes before the records.
+func (w *Writer) begin() error {
+	if err := w.add(nameBagit, []byte(bagit)); err != nil {
+		return err
+	}
+	set, digest, err := Schema()
+	if err != nil {
+		return err
+	}
+	w.next.Members++
+	return w.addData(schemaName(digest), set)
+}
+
+// add writes a member that is not data, from the caller's goroutine; nothing may be in the
+// pipeline.
+func (w *Writer) add(name string, body []byte) error {
+	if _, err := w.zip.Add(w.id.prefix()+name, body, crc32.ChecksumIEEE(body)); err != nil {
+		return fmt.Errorf("format: %w", err)
+	}
+	return nil
+}
+
+func (w *Writer) addData(name string, body []byte) error {
+	if err := w.add(name, body); err != nil {
+		return err
+	}
+	w.led.note(name, int64(len(body)), sha256.Sum256(body))
+	return nil
+}
+
+// write is the pipeline's last stage.
+func (w *Writer) write(j *job) error {
+	if _, err := w.zip.Add(w.id.prefix()+j.name, j.out, j.crc); err != nil {
+		return fmt.Errorf("format: %w", err)
+	}
+	w.led.note(j.name, int64(len(j.out)), j.sum)
+	return nil
+}
+
+// ready is the reason why nothing can be put, nil when something can.
+func (w *Writer) ready(ctx context.Context) error {
+	switch {
+	case w.closed:
+		return ErrClosed
+	case w.err != nil:
+		return w.err
+	case ctx.Err() != nil:
+		return ctx.Err()
+	}
+	return w.stopOn(w.pipe.failed())
+}
+
+// Put adds r, of which it keeps no reference.
+func (w *Writer) Put(ctx context.Context, r agentstate.Record) error {
+	if err := w.ready(ctx); err != nil {
+		return err
+	}
+	key := r.GetMeta().GetKey()
+	kind := agentstate.KindOfKey(key)
+	if err := checkKind(kind, key, r); err != nil {
+		return err
+	}
+	sum := keySum(key)
+	if w.run.has(sum) {
+		return fmt.Errorf("format: %s was put before: %w", key, agentstate.ErrConflict)
+	}
+	size := proto.Size(r)
+	comp := w.compartmentOf(r)
+	s, err := w.shardFor(shardKey{kind, comp}, size)
+	if err != nil {
+		return w.stop(err)
+	}
+	if err := w.append(s, r, size); err != nil {
+		w.release(s)
+		return fmt.Errorf("format: %s: %w", key, err)
+	}
+	w.run.add(sum, comp, s.ordinal, s.count-1)
+	w.count(r)
+	if s.count >= maxShardRecords || len(s.raw)+s.cut/8 >= w.target(s.ordinal) {
+		w.closeShard(s)
+	}
+	if w.run.full() {
+		w.flushIndex()
+	}
+	return w.trim()
+}
+
+// stop remembers an error of which nothing can recover.
+func (w *Writer) stop(err error) error {
+	if w.err == nil {
+		w.err = err
+	}
+	return err
+}
+
+func (w *Writer) stopOn(err error) error {
+	if err != nil {
+		return w.stop(err)
+	}
+	return nil
+}
+
+// checkKind refuses records that an archive cannot hold.
+func checkKind(kind, key string, r agentstate.Record) error {
+	switch {
+	case key == "":
+		return errors.New("format: a record without a key")
+	case !isKind(kind):
+		return fmt.Errorf("format: key %q: kind is not a word of lower-case letters and digits", key)
+	case kind == "mark":
+		return errors.New("format: a Mark is not archived: call Mark")
+	}
+	want := agentstate.New(kind).ProtoReflect().Descriptor()
+	if got := r.ProtoReflect().Descriptor(); got != want {
+		return fmt.Errorf("format: %s is a %s: want %s", key, got.Name(), want.Name())
+	}
+	return nil
+}
+
+// append puts r into s, its vector into a vector member.
+func (w *Writer) append(s *openShard, r agentstate.Record, size int) error {
+	if int64(size) > w.lim.Record {
+		return fmt.Errorf("%w: %d bytes, a record has at most %d: move big values into blobs", ErrLimit, size, w.lim.Record)
+	}
+	at := len(s.raw)
+	defer func() { w.open += len(s.raw) - at }()
+	e, ok := r.(*pb.Embedding)
+	if !ok {
+		return s.append(r, size)
+	}
+	if len(e.VectorSha256) > 0 || e.VectorMember != 0 || e.VectorIndex != 0 {
+		return errors.New("vector_sha256, vector_member and vector_index are set by the archive alone")
+	}
+	if n := len(e.Vector); e.Element != pb.Embedding_ELEMENT_FLOAT32 || n%4 != 0 || n < minVector || n > maxVector {
+		return s.append(r, size)
+	}
+	return w.appendEmbedding(s, e)
+}
+
+// count notes r in the tally, without what the gap or statement says of persons and places.
+func (w *Writer) count(r agentstate.Record) {
+	kind := agentstate.KindOf(r)
+	w.tally.Records[kind]++
+	if len(r.GetMeta().GetViewOfKeys()) > 0 {
+		w.tally.Views[kind]++
+	}
+	switch r := r.(type) {
+	case *pb.Gap:
+		w.tally.Gaps = append(w.tally.Gaps, &pb.Gap{Kind: r.Kind, Count: r.Count})
+	case *pb.Completeness:
+		w.tally.Statements = append(w.tally.Statements, factsOf(r))
+	}
+}
+
+// factsOf is the part of a statement that coverage is computed from.
+func factsOf(st *pb.Completeness) *pb.Completeness {
+	return proto.Clone(&pb.Completeness{Kinds: st.Kinds}).(*pb.Completeness)
+}
+
+// shardFor is the open shard that takes a record of size bytes.
+func (w *Writer) shardFor(k shardKey, size int) (*openShard, error) {
+	s, ok := w.shards[k]
+	if ok && !s.empty() && len(s.raw)+size > w.target(s.ordinal) {
+		w.closeShard(s)
+	}
+	if !ok {
+		s = &openShard{shardKey: k}
+		w.shards[k] = s
+	}
+	if s.ordinal != 0 {
+		return s, nil
+	}
+	w.next.Shard++
+	s.ordinal = w.next.Shard
+	s.salt = w.salt(s.ordinal)
+	s.count, s.cut = 0, 0
+	err := s.begin(w.id)
+	w.open += len(s.raw)
+	return s, err
+}
+
+// release gives the number of s back when it was opened for a record that did not fit in.
+func (w *Writer) release(s *openShard) {
+	if s.empty() && s.ordinal != 0 && s.ordinal == w.next.Shard {
+		w.next.Shard--
+		w.open -= len(s.raw)
+		s.ordinal, s.raw = 0, s.raw[:0]
+	}
+}
+
+// target is the raw size at which shard n is closed.
+func (w *Writer) target(n uint64) int {
+	size := w.opts.ShardSize
+	if size == 0 {
+		size = 1 << 20
+	}
+	for n > 16384 && size < 4<<20 {
+		size, n = 2*size, n-16384
+	}
+	return size
+}
+
+// closeShard sends s on its way and leaves it ready for the next one.
+func (w *Writer) closeShard(s *openShard) {
+	if s.empty() {
+		return
+	}
+	j := w.pipe.get(w.pipe.free)
+	w.open -= len(s.raw)
+	j.raw, s.raw = s.raw, j.raw[:0]
+	j.typ, j.comp, j.kind, j.ordinal, j.count, j.salt, j.first = jobRecords, s.comp, s.kind, s.ordinal, uint64(s.count), s.salt, s.first
+	j.name = w.dataName(recordsName(s.kind, s.ordinal))
+	j.written = w.led.shard
+	s.ordinal, s.count = 0, 0
+	w.submit(j)
+}
+
+// dataName is name, or the next opaque name in an encrypted archive.
+func (w *Writer) dataName(name string) string {
+	if !w.encrypted() {
+		return name
+	}
+	w.next.Opaque++
+	return opaqueName(w.next.Opaque)
+}
+
+func (w *Writer) encrypted() bool { return len(w.opts.Recipients) > 0 }
+
+func (w *Writer) submit(j *job) {
+	w.next.Members++
+	w.pipe.submit(j)
+}
+
+// tail is how many members come after the last one of the records: roots, keys and the rest.
+const tailMembers = 2048
+
+// trim keeps the open shards and the number of members within bounds.
+func (w *Writer) trim() error {
+	if w.next.Members+tailMembers > uint64(w.lim.Members) && w.next.Members > tailMembers {
+		return w.stop(fmt.Errorf("%w: %d members: write a further archive", ErrLimit, w.next.Members))
+	}
+	for w.open > openBytes {
+		w.closeLargest()
+	}
+	return nil
+}
+
+func (w *Writer) closeLargest() {
+	var s *openShard
+	for _, o := range w.shards {
+		if !o.empty() && (s == nil || len(o.raw) > len(s.raw) || len(o.raw) == len(s.raw) && o.ordinal < s.ordinal) {
+			s = o
+		}
+	}
+	var v *openVectors
+	for _, o := range w.vectors {
+		if o.count > 0 && (v == nil || len(o.raw) > len(v.raw) || len(o.raw) == len(v.raw) && o.ordinal < v.ordinal) {
+			v = o
+		}
+	}
+	if v != nil && (s == nil || len(v.raw) > len(s.raw)) {
+		w.closeVectors(v)
+	} else if s != nil {
+		w.closeShard(s)
+	} else {
+		w.open = 0
+	}
+}
+
+// Cursor is where a broken run left off, nil for a fresh start.
+func (w *Writer) Cursor() []byte {
+	if w.file == nil {
+		return nil
+	}
+	return w.file.resumed
+}
+
+// Tally counts the records that a broken run left; nil with a nil Cursor. Of gaps it knows kind
+// and size alone, of statements the facts about kinds.
+func (w *Writer) Tally() *agentstate.Tally {
+	if w.Cursor() == nil {
+		return nil
+	}
+	return w.file.tally
+}
+
+// Mark makes all records put so far durable, with cursor, when enough has come together since
+// the last time; see WriterOptions.CommitShards. Else it remembers nothing, and a resumed run
+// goes on from the Mark before.
+func (w *Writer) Mark(ctx context.Context, cursor []byte) error {
+	if err := w.ready(ctx); err != nil {
+		return err
+	}
+	if w.file == nil || len(cursor) == 0 || !w.file.due(w.next.Members) {
+		return nil
+	}
+	if len(cursor) > 64<<10 {
+		return fmt.Errorf("format: %w: cursor of %d bytes, at most 65,536", ErrLimit, len(cursor))
+	}
+	if err := w.flush(); err != nil {
+		return w.stop(err)
+	}
+	return w.stopOn(w.file.commit(w, cursor))
+}
+
+// flush sends everything that is open on its way and waits until it is written.
+func (w *Writer) flush() error {
+	for _, s := range sortedShards(w.shards) {
+		w.closeShard(s)
+	}
+	for _, v := range sortedVectors(w.vectors) {
+		w.closeVectors(v)
+	}
+	w.flushIndex()
+	return w.pipe.barrier()
+}
+
+// Close ends the writer. Without Commit before it, an archive at a path stays unfinished beside
+// it, for Create to resume; Abandon drops it.
+func (w *Writer) Close() error {
+	if w.closed {
+		return nil
+	}
+	w.closed = true
+	err := w.pipe.stop()
+	if err == w.err {
+		err = nil // the caller has it
+	}
+	if w.file != nil {
+		err = errors.Join(err, w.file.close())
+	}
+	return err
+}
