@@ -67,6 +67,12 @@ type BlobSink interface {
 	PutBlob(ctx context.Context, b *pb.Blob, r io.Reader) error
 }
 
+// A RecordBlobSink is a BlobSink that has to know which record a blob belongs to, because it keeps
+// records apart. Copy calls PutBlobOf in place of PutBlob.
+type RecordBlobSink interface {
+	PutBlobOf(ctx context.Context, of Record, b *pb.Blob, r io.Reader) error
+}
+
 // A Marker is a Sink that can be resumed. When Mark returns, all records put so far and the
 // cursor are on stable storage, or the sink has chosen to remember an earlier cursor.
 type Marker interface {

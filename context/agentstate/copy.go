@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"io"
 	"slices"
 
 	pb "github.com/exitramp/exitramp/proto/exitramp/v1"
@@ -136,13 +137,13 @@ func (c *copier) blobs(ctx context.Context, r Record) error {
 	var err error
 	Blobs(r, func(b *pb.Blob) {
 		if err == nil {
-			err = c.blob(ctx, b)
+			err = c.blob(ctx, r, b)
 		}
 	})
 	return err
 }
 
-func (c *copier) blob(ctx context.Context, b *pb.Blob) error {
+func (c *copier) blob(ctx context.Context, of Record, b *pb.Blob) error {
 	bs, ok := As[BlobSource](c.src)
 	if !ok {
 		return &CopyError{FromSource, c.key, fmt.Errorf("%w: it names a blob and cannot open it", ErrUnsupported)}
@@ -156,7 +157,11 @@ func (c *copier) blob(ctx context.Context, b *pb.Blob) error {
 		return &CopyError{FromSource, c.key, err}
 	}
 	defer rc.Close()
-	if err := bd.PutBlob(ctx, b, rc); err != nil {
+	put := bd.PutBlob
+	if rb, ok := As[RecordBlobSink](c.dst); ok {
+		put = func(ctx context.Context, b *pb.Blob, r io.Reader) error { return rb.PutBlobOf(ctx, of, b, r) }
+	}
+	if err := put(ctx, b, rc); err != nil {
 		return &CopyError{ToSink, c.key, err}
 	}
 	return nil
