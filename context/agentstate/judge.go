@@ -56,8 +56,8 @@ type KindVerdict struct {
 }
 
 // Judge computes the coverage of every kind. known are the state kinds that the writer of the
-// statements knew; nil: StateKinds. A kind that this release does not know is never covered. A
-// source that lies alike on every route cannot be caught.
+// statements knew; nil: StateKinds. A kind beyond them is never covered. A source that lies alike
+// on every route cannot be caught.
 func Judge(t *Tally, known []string) Verdict {
 	if known == nil {
 		known = StateKinds()
@@ -66,11 +66,8 @@ func Judge(t *Tally, known []string) Verdict {
 	facts := merge(t.Statements)
 	all := map[string]bool{}
 	understood := map[string]bool{}
-	for _, k := range StateKinds() {
-		understood[k] = true
-	}
 	for _, k := range known {
-		all[k] = true
+		all[k], understood[k] = true, true
 	}
 	for k := range t.Records {
 		if IsState(k) {
@@ -86,7 +83,7 @@ func Judge(t *Tally, known []string) Verdict {
 	for k := range all {
 		f := facts[k]
 		if !understood[k] {
-			v.Kinds[k] = KindVerdict{Unknown, "not understood by this release"}
+			v.Kinds[k] = KindVerdict{Unknown, "not understood"}
 			continue
 		}
 		if f.GetClass() == pb.KindCompleteness_CLASS_DERIVED {

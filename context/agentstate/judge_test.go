@@ -209,6 +209,9 @@ func TestJudge(t *testing.T) {
 		{name: "a kind of a later release", tally: agentstate.Tally{Records: map[string]uint64{"memory": 9, "dream": 2}},
 			sts:  []*pb.Completeness{stated(whole("memory", 9, reference(9, "whole file")), whole("dream", 2, reference(2, "whole file")))},
 			kind: "dream", want: unknown},
+		{name: "a kind of a later release, which the writer knew", tally: agentstate.Tally{Records: map[string]uint64{"memory": 9, "dream": 2}},
+			sts:   []*pb.Completeness{stated(whole("memory", 9, reference(9, "whole file")), whole("dream", 2, reference(2, "whole file")))},
+			known: []string{"memory", "dream"}, kind: "dream", want: reconciled},
 	} {
 		t.Run(c.name, func(t *testing.T) {
 			c.tally.Statements = c.sts
@@ -260,27 +263,5 @@ func TestCoverageWords(t *testing.T) {
 		if agentstate.ParseCoverage(s) != agentstate.Unknown {
 			t.Errorf("%q is not UNKNOWN", s)
 		}
-	}
-}
-
-func TestTallyBoundsGaps(t *testing.T) {
-	var ta agentstate.Tally
-	const n = 25_000
-	for i := range n {
-		g := &pb.Gap{Meta: &pb.Meta{Key: "gap/memory"}, Kind: "memory", Count: 1}
-		if i%5 == 0 {
-			g.Count = 0
-		}
-		ta.Add(g)
-	}
-	if len(ta.Gaps) > 10_002 {
-		t.Errorf("%d gaps are held", len(ta.Gaps))
-	}
-	var sum uint64
-	for _, g := range ta.Gaps {
-		sum += g.Count
-	}
-	if sum != n/5*4 || ta.Records["gap"] != n {
-		t.Errorf("%d missing of %d, %d gaps", sum, n/5*4, ta.Records["gap"])
 	}
 }

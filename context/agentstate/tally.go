@@ -22,29 +22,10 @@ func (t *Tally) Add(r Record) {
 	}
 	switch r := r.(type) {
 	case *pb.Gap:
-		t.addGap(r)
+		t.Gaps = append(t.Gaps, r)
 	case *pb.Completeness:
 		t.Statements = append(t.Statements, r)
 	}
-}
-
-// maxGaps is the number of gaps that a Tally keeps one by one.
-const maxGaps = 10_000
-
-// addGap bounds the memory that gaps take: those after maxGaps are summed up, one for each kind and
-// for each answer to "is its size known", which is all that Judge asks.
-func (t *Tally) addGap(g *pb.Gap) {
-	if len(t.Gaps) < maxGaps {
-		t.Gaps = append(t.Gaps, g)
-		return
-	}
-	for _, o := range t.Gaps[maxGaps:] {
-		if o.Kind == g.Kind && (o.Count == 0) == (g.Count == 0) {
-			o.Count = add(o.Count, g.Count)
-			return
-		}
-	}
-	t.Gaps = append(t.Gaps, &pb.Gap{Kind: g.Kind, Count: g.Count, Detail: "further gaps of this kind"})
 }
 
 // gapsOf sums the gaps of kind k. counted is false when one of them does not know its size.
