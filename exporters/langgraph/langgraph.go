@@ -22,6 +22,7 @@ import (
 	"net/url"
 	"strings"
 	"sync"
+	"time"
 
 	"github.com/exitramp/exitramp/context/agentstate"
 	"github.com/exitramp/exitramp/context/replay"
@@ -92,8 +93,9 @@ func sqlitePath(u *url.URL) (string, error) {
 // A Store is one LangGraph store: an agentstate.Source with blobs and preflight, and a
 // replay.Target that can undo. It opens its database when it is read or written.
 type Store struct {
-	path   string    // SQLite
-	server *pgServer // PostgreSQL; nil: SQLite
+	path   string        // SQLite
+	wait   time.Duration // for locks of SQLite
+	server *pgServer     // PostgreSQL; nil: SQLite
 
 	mu      sync.Mutex
 	reading *reading // the stream under way; nil: none
@@ -108,7 +110,7 @@ var (
 )
 
 // SQLite is the store in the file path. The file need not exist before a replay.
-func SQLite(path string) *Store { return &Store{path: path} }
+func SQLite(path string) *Store { return &Store{path: path, wait: 5 * time.Second} }
 
 // Postgres is the store behind a postgres:// URL. ?search_path= names the schemas in which its
 // tables are, the runtime's own store may lie in another one than its checkpoints. As in every
@@ -166,7 +168,7 @@ func (s *Store) open(ctx context.Context) (engine, error) {
 		}
 		return d, nil
 	}
-	d, err := openSQLite(ctx, s.path)
+	d, err := openSQLite(ctx, s.path, s.wait)
 	if err != nil {
 		return nil, err
 	}

@@ -11,6 +11,7 @@ import (
 	"slices"
 	"strconv"
 	"strings"
+	"time"
 
 	"modernc.org/sqlite"
 
@@ -26,12 +27,13 @@ type sqliteDB struct {
 	id   string // identity of the state that is read; empty: it changed too often to tell
 	// immutable: no lock protects the reading, so check compares the file afterwards.
 	immutable bool
-	tmp       string // private copy; empty: none
+	wait      time.Duration // for locks
+	tmp       string        // private copy; empty: none
 }
 
 // openSQLite opens path for reading. It never writes to it, never checkpoints its log, and
 // respects the log of an application that is writing.
-func openSQLite(ctx context.Context, path string) (_ *sqliteDB, err error) {
+func openSQLite(ctx context.Context, path string, wait time.Duration) (_ *sqliteDB, err error) {
 	file, err := statSQLite(path)
 	if err != nil {
 		return nil, err
@@ -39,7 +41,7 @@ func openSQLite(ctx context.Context, path string) (_ *sqliteDB, err error) {
 	if file.size == 0 {
 		return nil, fmt.Errorf("%w: %s is empty", ErrSchema, path)
 	}
-	d := &sqliteDB{file: file, f: facts{
+	d := &sqliteDB{file: file, wait: wait, f: facts{
 		engine: "sqlite", location: path, account: path, access: "whole database file",
 		observer: "uid " + strconv.Itoa(os.Getuid()), basis: "process",
 	}}
@@ -115,7 +117,7 @@ func (d *sqliteDB) open(ctx context.Context, path string) error {
 	if err != nil {
 		return err
 	}
-	dsn := "file:" + (&url.URL{Path: abs}).EscapedPath() + "?mode=ro&_pragma=busy_timeout(5000)&_pragma=query_only(1)&_pragma=trusted_schema(0)"
+	dsn := "file:" + (&url.URL{Path: abs}).EscapedPath() + fmt.Sprintf("?mode=ro&_pragma=busy_timeout(%d)&_pragma=query_only(1)&_pragma=trusted_schema(0)", d.wait.Milliseconds())
 	if d.immutable {
 		// A plain open would leave an empty -wal and -shm beside the source.
 		dsn += "&immutable=1"

@@ -10,6 +10,7 @@ import (
 	"os"
 	"path/filepath"
 	"strings"
+	"time"
 )
 
 // sqliteDest writes one SQLite file in one transaction. A file that is not there is made under
@@ -39,20 +40,20 @@ func (s *Store) openDest(ctx context.Context, dry bool) (dest, error) {
 		return nil, nil
 	}
 	if dry {
-		d, err := openSQLite(ctx, s.path)
+		d, err := openSQLite(ctx, s.path, s.wait)
 		if err != nil {
 			return nil, err
 		}
 		return &sqliteDest{sqliteDB: *d}, nil
 	}
-	d, err := openSQLiteDest(ctx, s.path, missing && err != nil)
+	d, err := openSQLiteDest(ctx, s.path, missing && err != nil, s.wait)
 	if err != nil {
 		return nil, err
 	}
 	return d, nil
 }
 
-func openSQLiteDest(ctx context.Context, path string, create bool) (_ *sqliteDest, err error) {
+func openSQLiteDest(ctx context.Context, path string, create bool, wait time.Duration) (_ *sqliteDest, err error) {
 	d := &sqliteDest{stmts: map[string]*sql.Stmt{}}
 	d.f = facts{engine: "sqlite", location: path}
 	open := path
@@ -81,7 +82,7 @@ func openSQLiteDest(ctx context.Context, path string, create bool) (_ *sqliteDes
 			d.close()
 		}
 	}()
-	dsn := "file:" + (&url.URL{Path: abs}).EscapedPath() + "?mode=rw&_pragma=busy_timeout(5000)&_pragma=trusted_schema(0)&_pragma=synchronous(full)"
+	dsn := "file:" + (&url.URL{Path: abs}).EscapedPath() + fmt.Sprintf("?mode=rw&_pragma=busy_timeout(%d)&_pragma=trusted_schema(0)&_pragma=synchronous(full)", wait.Milliseconds())
 	if d.db, err = sql.Open("sqlite", dsn); err != nil {
 		return nil, d.wrap(err)
 	}

@@ -8,6 +8,7 @@ import (
 	"slices"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/google/go-cmp/cmp"
 
@@ -219,7 +220,7 @@ func change(t testing.TB, s *Store, q string) {
 		admin(t, s.server.conn.ConnString(), q)
 		return
 	}
-	d, err := openSQLiteDest(context.Background(), s.path, false)
+	d, err := openSQLiteDest(context.Background(), s.path, false, time.Second)
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -1,0 +1,29 @@
+package langgraph
+
+import (
+	"context"
+	"path/filepath"
+	"testing"
+
+	"github.com/exitramp/exitramp/context/agentstate"
+	"github.com/exitramp/exitramp/context/replay"
+	"github.com/exitramp/exitramp/exporters/exportertest"
+)
+
+// TestConformance is what every driver has to pass.
+func TestConformance(t *testing.T) {
+	for _, at := range stores() {
+		t.Run(at.name, func(t *testing.T) {
+			s := at.load(t)
+			exportertest.Run(t, exportertest.Harness{
+				Open: func(context.Context) (agentstate.Source, error) { return s, nil },
+				Target: func(context.Context) (replay.Target, error) {
+					if s.server != nil {
+						return at.void(t), nil
+					}
+					return SQLite(filepath.Join(t.TempDir(), "target.sqlite")), nil
+				},
+			})
+		})
+	}
+}
