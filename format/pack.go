@@ -40,8 +40,9 @@ func (p *packer) pack(j *job) error {
 	if err != nil {
 		return err
 	}
-	j.out = dst
-	if key != nil {
+	if key == nil {
+		j.out = dst
+	} else {
 		p.tmp = dst
 		if j.out, err = key.Seal(j.out[:0], dst); err != nil {
 			return fmt.Errorf("format: %s: %v", j.name, err)
