@@ -1,0 +1,122 @@
+package diskmap
+
+import (
+	"bytes"
+	"fmt"
+	"math/rand/v2"
+	"os"
+	"testing"
+)
+
+// TestAgainstMap: whatever is done, it answers as a Go map does.
+func TestAgainstMap(t *testing.T) {
+	for _, mem := range []int{memSlots, 1 << 11} { // the second has its index in a file
+		m, err := New(t.TempDir())
+		if err != nil {
+			t.Fatal(err)
+		}
+		m.maxMem = mem
+		want := map[string][]byte{}
+		r := rand.New(rand.NewPCG(1, 2))
+		for range 20_000 {
+			k := fmt.Sprintf("memory/%d", r.IntN(6000))
+			if r.IntN(3) == 0 {
+				v, ok, err := m.Get(k)
+				w, in := want[k]
+				if err != nil || ok != in || !bytes.Equal(v, w) {
+					t.Fatalf("%s: %q %v %v, want %q %v", k, v, ok, err, w, in)
+				}
+				continue
+			}
+			n := r.IntN(200)
+			if r.IntN(500) == 0 {
+				n = bufSize + r.IntN(1000)
+			}
+			v := bytes.Repeat([]byte{byte(r.Uint32())}, n)
+			want[k] = v
+			if err := m.Put(k, v); err != nil {
+				t.Fatal(err)
+			}
+		}
+		if _, disk := m.index.(*onDisk); disk != (mem != memSlots) {
+			t.Errorf("the index is a %T", m.index)
+		}
+		if m.Len() != len(want) {
+			t.Errorf("%d keys, want %d", m.Len(), len(want))
+		}
+		for k, w := range want {
+			if v, ok, err := m.Get(k); err != nil || !ok || !bytes.Equal(v, w) {
+				t.Fatalf("%s: %v %v", k, ok, err)
+			}
+		}
+		for e, err := range m.All() {
+			if err != nil {
+				t.Fatal(err)
+			}
+			if w, ok := want[e.Key]; !ok || !bytes.Equal(e.Value, w) {
+				t.Fatalf("All yields %s with another value, or twice", e.Key)
+			}
+			delete(want, e.Key)
+		}
+		if len(want) > 0 {
+			t.Errorf("All leaves out %d keys", len(want))
+		}
+		if err := m.Close(); err != nil {
+			t.Error(err)
+		}
+	}
+}
+
+// TestNothingIsLeft: no name in the folder, and no word of what it holds in the file.
+func TestNothingIsLeft(t *testing.T) {
+	dir := t.TempDir()
+	m, err := New(dir)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer m.Close()
+	secret := bytes.Repeat([]byte("door code 4711 "), bufSize/10)
+	if err := m.Put("memory/ada", secret); err != nil {
+		t.Fatal(err)
+	}
+	if m.flushed == 0 {
+		t.Fatal("nothing was written")
+	}
+	if es, _ := os.ReadDir(dir); len(es) > 0 && !m.file.named {
+		t.Errorf("%v is left", es)
+	}
+	raw := make([]byte, m.flushed)
+	if _, err := m.file.ReadAt(raw, 0); err != nil {
+		t.Fatal(err)
+	}
+	if bytes.Contains(raw, []byte("door")) || bytes.Contains(raw, []byte("ada")) {
+		t.Error("the file holds its content in the clear")
+	}
+	if v, ok, err := m.Get("memory/ada"); err != nil || !ok || !bytes.Equal(v, secret) {
+		t.Error(ok, err)
+	}
+}
+
+func TestNoFolder(t *testing.T) {
+	if _, err := New(t.TempDir() + "/none"); err == nil {
+		t.Error("no error")
+	}
+}
+
+func BenchmarkPutGet(b *testing.B) {
+	m, err := New(b.TempDir())
+	if err != nil {
+		b.Fatal(err)
+	}
+	defer m.Close()
+	v := make([]byte, 150)
+	for i := 0; b.Loop(); i++ {
+		k := fmt.Sprintf("memory/%09d", i)
+		if err := m.Put(k, v); err != nil {
+			b.Fatal(err)
+		}
+		if _, _, err := m.Get(fmt.Sprintf("memory/%09d", i/2)); err != nil {
+			b.Fatal(err)
+		}
+	}
+}
