@@ -46,73 +46,19 @@ func (c *contents) coverage() error {
 		}
 	}
 	c.verdict = agentstate.Judge(t, c.summary.KnownKinds)
-	return c.compare(t, name)
-}
-
-// compare holds what the root and the manifest say against the verdict. A kind that this release
-// does not understand is UNKNOWN to it, whatever the writer knew; so is a kind derived from one.
-func (c *contents) compare(t *agentstate.Tally, root string) error {
-	want := summarize(t, &c.verdict)
-	said := map[string]string{}
-	for _, k := range c.summary.Kinds {
-		said[k.Kind] = k.Coverage
+	if got := c.verdict.Coverage.String(); got != c.a.man.Coverage {
+		return mismatch(ErrCoverage, nameManifest, "coverage from the facts", got, c.a.man.Coverage)
 	}
-	later := c.later()
-	worst := agentstate.Coverage(0)
-	for _, k := range want {
-		if w := said[k.Kind]; later[k.Kind] {
-			if w != "" && agentstate.ParseCoverage(w).String() != w {
-				return refuse(ErrCoverage, root, fmt.Sprintf("coverage of kind %s is %q", k.Kind, w))
-			}
-			k.Coverage = w
+	if want := summarize(t, &c.verdict); !proto.Equal(&pb.Summary{Kinds: want}, &pb.Summary{Kinds: c.summary.Kinds}) {
+		return refuse(ErrCoverage, name, "coverage by kind is not what follows from the facts")
+	}
+	for k := range c.verdict.Kinds { // the writer may have known more than this release
+		if !slices.Contains(agentstate.Kinds(), k) {
+			c.verdict.Kinds[k] = agentstate.KindVerdict{Coverage: agentstate.Unknown, Why: "not understood by this release"}
+			c.verdict.Coverage = agentstate.Unknown
 		}
-		if k.Coverage != "" {
-			worst = max(worst, agentstate.ParseCoverage(k.Coverage))
-		}
-	}
-	if worst == 0 || c.verdict.Why != "" {
-		worst = agentstate.Unknown
-	}
-	if worst.String() != c.a.man.Coverage {
-		return mismatch(ErrCoverage, nameManifest, "coverage from the facts", worst.String(), c.a.man.Coverage)
-	}
-	want = slices.DeleteFunc(want, func(k *pb.KindSummary) bool {
-		return k.Records == 0 && k.Gaps == 0 && k.Coverage == ""
-	})
-	if !proto.Equal(&pb.Summary{Kinds: want}, &pb.Summary{Kinds: c.summary.Kinds}) {
-		return refuse(ErrCoverage, root, "coverage by kind is not what follows from the facts")
 	}
 	return nil
-}
-
-// later are the kinds that this release cannot judge.
-func (c *contents) later() map[string]bool {
-	out := map[string]bool{}
-	own := agentstate.Kinds()
-	note := func(kind string) {
-		if agentstate.IsState(kind) && !slices.Contains(own, kind) {
-			out[kind] = true
-		}
-	}
-	for _, k := range c.summary.Kinds {
-		if k.Kind != "" {
-			note(k.Kind)
-		}
-	}
-	for _, k := range c.summary.KnownKinds {
-		note(k)
-	}
-	for _, st := range c.summary.Statements {
-		for _, k := range st.Kinds {
-			note(k.Kind)
-			for _, d := range k.DerivedFrom {
-				if out[d] || agentstate.IsState(d) && !slices.Contains(own, d) {
-					out[k.Kind] = true
-				}
-			}
-		}
-	}
-	return out
 }
 
 // facts is the tally that the root stands for.
