@@ -1,0 +1,155 @@
+package main
+
+import (
+	"context"
+	_ "embed"
+	"errors"
+	"fmt"
+	"os"
+	"path/filepath"
+	"strings"
+
+	"github.com/spf13/cobra"
+
+	"github.com/exitramp/exitramp/context/agentstate"
+	"github.com/exitramp/exitramp/format"
+	pb "github.com/exitramp/exitramp/proto/exitramp/v1"
+)
+
+// supportStore was written by the real LangGraph; interop/langgraph/demo holds the program.
+//
+//go:embed demo/support.sqlite
+var supportStore []byte
+
+func (a *app) demoCmd() *cobra.Command {
+	return &cobra.Command{
+		Use: "demo [FOLDER]", Short: "The whole trip on a store that a real LangGraph wrote; no account, no network",
+		Args: cobra.MaximumNArgs(1),
+		RunE: func(c *cobra.Command, args []string) error {
+			dir := "exitramp-demo"
+			if len(args) > 0 {
+				dir = args[0]
+			}
+			return a.demo(c.Context(), dir)
+		},
+	}
+}
+
+// demo types commands and runs them. Each is the verb that a user would type, by the same way.
+func (a *app) demo(ctx context.Context, dir string) error {
+	if _, err := os.Stat(dir); err == nil {
+		return withHint(fmt.Errorf("%s is there already", dir), "remove it, or name another folder: exitramp demo FOLDER")
+	}
+	if err := os.MkdirAll(dir, 0o755); err != nil {
+		return err
+	}
+	store := filepath.Join(dir, "support.sqlite")
+	if err := os.WriteFile(store, supportStore, 0o644); err != nil {
+		return err
+	}
+	d := &demo{app: a, ctx: ctx}
+	archive, copied, flipped := filepath.Join(dir, "demo.ctxa"), filepath.Join(dir, "copy.sqlite"), filepath.Join(dir, "flipped.ctxa")
+	fmt.Fprintf(a.stdout, "A support agent's store, as LangGraph wrote it: %s (%s)\n", store, bytesText(int64(len(supportStore))))
+	d.step("1 take it out", "export", "langgraph+sqlite:"+store, archive)
+	d.step("2 is it what was sealed?", "verify", archive, "--integrity-only")
+	d.step("3 what is in it?", "list", archive)
+	if key := d.waiting(archive); key != "" {
+		d.step("4 the one that waits for a person", "show", archive, key)
+	}
+	d.step("5 what would a replay into a fresh store do?", "plan", archive, "langgraph+sqlite:"+copied, "--accept-unsigned")
+	d.step("6 put it there", "replay", archive, "langgraph+sqlite:"+copied, "--accept-unsigned")
+	d.step("7 read it back and compare", "readback", archive, "langgraph+sqlite:"+copied, "--accept-unsigned")
+	at := d.flip(archive, flipped)
+	d.refused(fmt.Sprintf("8 byte %s of a copy is flipped", number(at)), "verify", flipped, "--integrity-only")
+	if d.err != nil {
+		return d.err
+	}
+	fmt.Fprintf(a.stdout, "\nThe files are in %s:\n", dir)
+	for _, f := range [][2]string{{store, "the store"}, {archive, "the archive; unzip, zstd and protoc read it, the README inside says how"},
+		{copied, "the copy, which LangGraph resumes"}, {archive + ".journal", "what undo takes out again"}, {flipped, "the archive with one byte flipped"}} {
+		fmt.Fprintf(a.stdout, "  %-34s %s\n", f[0], f[1])
+	}
+	fmt.Fprintln(a.stdout, "next: exitramp preflight SOURCE     (exitramp drivers lists the runtimes)")
+	return nil
+}
+
+type demo struct {
+	app *app
+	ctx context.Context
+	err error // the first; nothing runs after it
+}
+
+// step prints the command and runs it.
+func (d *demo) step(what string, args ...string) {
+	if d.err != nil {
+		return
+	}
+	d.run(what, args, 0)
+}
+
+// refused is a step that has to be refused.
+func (d *demo) refused(what string, args ...string) {
+	if d.err != nil {
+		return
+	}
+	d.run(what, args, exitRefused)
+}
+
+func (d *demo) run(what string, args []string, want int) {
+	typed := make([]string, len(args))
+	for i, s := range args {
+		if typed[i] = s; strings.ContainsAny(s, " '\"$&;|<>()*?") {
+			typed[i] = "'" + strings.ReplaceAll(s, "'", `'\''`) + "'"
+		}
+	}
+	fmt.Fprintf(d.app.stdout, "\n# %s\n$ exitramp %s\n", what, strings.Join(typed, " "))
+	sub := *d.app
+	sub.progress, sub.status = "none", ""
+	if want != 0 { // what a person would see of the refusal
+		sub.stderr = d.app.stdout
+	}
+	if code := sub.run(d.ctx, append(args, "--progress=none")); code != want {
+		d.err = fmt.Errorf("exitramp %s ended with exit code %d, want %d", args[0], code, want)
+	} else if want != 0 {
+		fmt.Fprintf(d.app.stdout, "exit %d\n", code)
+	}
+}
+
+// waiting is the conversation with an open interrupt.
+func (d *demo) waiting(archive string) string {
+	if d.err != nil {
+		return ""
+	}
+	r, err := format.Open(archive, &format.ReaderOptions{Policy: format.IntegrityOnly()})
+	if err != nil {
+		d.err = err
+		return ""
+	}
+	defer r.Close()
+	for i, err := range agentstate.Of[*pb.Interrupt](r.Records(d.ctx, &agentstate.ReadOptions{Kinds: []string{"interrupt"}})) {
+		if err != nil {
+			d.err = err
+			return ""
+		}
+		if i.Status == pb.Interrupt_STATUS_OPEN {
+			return i.ConversationKey
+		}
+	}
+	return ""
+}
+
+// flip copies the archive with its middle byte changed.
+func (d *demo) flip(from, to string) int {
+	if d.err != nil {
+		return 0
+	}
+	b, err := os.ReadFile(from)
+	if err != nil || len(b) == 0 {
+		d.err = errors.Join(err, errors.New("nothing to flip"))
+		return 0
+	}
+	at := len(b) / 2
+	b[at] ^= 1
+	d.err = os.WriteFile(to, b, 0o644)
+	return at
+}

@@ -1,0 +1,173 @@
+package main
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"os"
+	"path/filepath"
+	"strings"
+	"time"
+
+	"github.com/spf13/cobra"
+
+	"github.com/exitramp/exitramp/context/agentstate"
+	"github.com/exitramp/exitramp/exporters"
+	"github.com/exitramp/exitramp/format"
+)
+
+// Exit codes. New ones may be added; whatever is not known means failure.
+const (
+	exitDone    = 0
+	exitOther   = 1
+	exitUsage   = 2
+	exitPartial = 3
+	exitRefused = 5
+	exitResume  = 75
+)
+
+func exitCodesCmd() *cobra.Command {
+	return &cobra.Command{
+		Use: "exit-codes", Short: "The exit codes",
+		Run: func(c *cobra.Command, _ []string) {
+			fmt.Fprint(c.OutOrStdout(), `0   done
+1   anything else
+2   usage
+3   sealed with gaps, or replayed with refusals or conflicts, or not all read back
+4   drill or models check not passed
+5   refused: integrity, trust, limits
+75  resumable: run the same command again
+`)
+		},
+	}
+}
+
+// An exitError carries its exit code, and what a person does next.
+type exitError struct {
+	code int
+	err  error
+	hint string
+}
+
+func (e *exitError) Error() string { return e.err.Error() }
+func (e *exitError) Unwrap() error { return e.err }
+
+func usagef(f string, args ...any) error {
+	return &exitError{code: exitUsage, err: fmt.Errorf(f, args...)}
+}
+
+func withHint(err error, hint string) error {
+	if err == nil {
+		return nil
+	}
+	return &exitError{code: exitCode(err), err: err, hint: hint}
+}
+
+func exitCode(err error) int {
+	var e *exitError
+	switch {
+	case err == nil:
+		return exitDone
+	case errors.As(err, &e):
+		return e.code
+	case errors.Is(err, exporters.ErrScheme):
+		return exitUsage
+	case format.Class(err) != "":
+		return exitRefused
+	}
+	return exitOther
+}
+
+// report prints an error: what, then what to do.
+func (a *app) report(err error) {
+	var e *exitError
+	errors.As(err, &e)
+	msg := err.Error()
+	if msg != "" {
+		fmt.Fprintln(a.stderr, "exitramp:", msg)
+	}
+	hint := hintOf(err)
+	if e != nil && e.hint != "" {
+		hint = e.hint
+	}
+	if hint != "" {
+		fmt.Fprintln(a.stderr, "hint:", hint)
+	}
+}
+
+func hintOf(err error) string {
+	switch {
+	case errors.Is(err, format.ErrNoPolicy):
+		return "archives are not signed yet: pass --integrity-only to verify, or --accept-unsigned to replay"
+	case errors.Is(err, format.ErrNoIdentity):
+		return "give the key file with -i, or the passphrase with -p"
+	case errors.Is(err, format.ErrLocked):
+		return "wait for the other run, or stop it"
+	case errors.Is(err, exporters.ErrScheme):
+		return "exitramp drivers lists what can be opened"
+	case errors.Is(err, context.Canceled):
+		return "stopped; nothing is half-written"
+	case errors.Is(err, agentstate.ErrNotFound):
+		return "exitramp list ARCHIVE prints the keys"
+	}
+	return ""
+}
+
+// writeStatus leaves the outcome in a file, for scripts that lose exit codes.
+func (a *app) writeStatus(args []string, code int, err error) error {
+	if a.status == "" {
+		return nil
+	}
+	st := map[string]any{"command": redactArgs(args), "exit_code": code, "ended_at": a.now().UTC().Format(time.RFC3339)}
+	for k, v := range a.result {
+		st[k] = v
+	}
+	if err != nil {
+		st["error"] = err.Error()
+		if c := format.Class(err); c != "" {
+			st["class"] = c
+		}
+	}
+	b, jerr := json.MarshalIndent(st, "", "  ")
+	if jerr != nil {
+		return jerr
+	}
+	return writeFile(a.status, append(b, '\n'), 0o644)
+}
+
+func redactArgs(args []string) []string {
+	out := make([]string, len(args))
+	for i, s := range args {
+		if out[i] = s; strings.Contains(s, "://") {
+			out[i] = exporters.Redact(s)
+		}
+	}
+	return out
+}
+
+// writeFile writes beside path, syncs and renames.
+func writeFile(path string, b []byte, mode os.FileMode) error {
+	f, err := os.CreateTemp(filepath.Dir(path), "."+filepath.Base(path)+".*")
+	if err != nil {
+		return err
+	}
+	defer os.Remove(f.Name())
+	if _, err := f.Write(b); err != nil {
+		f.Close()
+		return err
+	}
+	if err := errors.Join(f.Chmod(mode), f.Sync(), f.Close()); err != nil {
+		return err
+	}
+	return os.Rename(f.Name(), path)
+}
+
+func (a *app) printJSON(v any) error {
+	b, err := json.MarshalIndent(v, "", "  ")
+	if err != nil {
+		return err
+	}
+	_, err = fmt.Fprintf(a.stdout, "%s\n", b)
+	return err
+}

@@ -1,0 +1,207 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"os"
+	"slices"
+	"strings"
+	"time"
+
+	"github.com/spf13/cobra"
+
+	"github.com/exitramp/exitramp/context/agentstate"
+	"github.com/exitramp/exitramp/exporters"
+	"github.com/exitramp/exitramp/format"
+	pb "github.com/exitramp/exitramp/proto/exitramp/v1"
+)
+
+type exportFlags struct {
+	recipients     []string
+	recipientFiles []string
+	passphrase     bool
+	kinds          []string
+	small          bool
+	lineage        string
+	json           bool
+	dryRun         bool
+	onlyGaps       string
+	keys           keyFlags
+}
+
+func (a *app) exportCmd() *cobra.Command {
+	f := &exportFlags{}
+	c := &cobra.Command{
+		Use: "export SOURCE ARCHIVE", Short: "Seal the state of a runtime in an archive",
+		Long: `Reads SOURCE (a URL: exitramp drivers) in one consistent snapshot where the runtime has them, and
+seals it in ARCHIVE. SOURCE is never written to. Killed, it goes on when the same command is run
+again; nothing is at ARCHIVE before all of it is. An existing ARCHIVE is not overwritten.
+
+Exit code 3: sealed, and what could not be read is named.`,
+		Args: cobra.ExactArgs(2),
+		RunE: func(c *cobra.Command, args []string) error { return a.export(c.Context(), args[0], args[1], f) },
+	}
+	c.Flags().StringArrayVarP(&f.recipients, "recipient", "r", nil, "encrypt to this public `KEY` (age1…); may be given again")
+	c.Flags().StringArrayVarP(&f.recipientFiles, "recipients-file", "R", nil, "encrypt to the public keys in `FILE`")
+	c.Flags().BoolVarP(&f.passphrase, "passphrase", "p", false, "encrypt with a passphrase: asked for, or EXITRAMP_PASSPHRASE")
+	c.Flags().StringSliceVar(&f.kinds, "kinds", nil, "only these kinds; the rest is stated as left out")
+	c.Flags().BoolVar(&f.small, "small", false, "compress harder: a tenth smaller, half as fast again")
+	c.Flags().StringVar(&f.lineage, "lineage", "", "name that exports of one runtime share")
+	c.Flags().StringVar(&f.onlyGaps, "only-gaps", "", "read again only the kinds that have gaps in the `ARCHIVE` of an earlier export, and take the rest from there")
+	c.Flags().BoolVar(&f.json, "json", false, "the outcome as JSON")
+	c.Flags().BoolVar(&f.dryRun, "dry-run", false, "read all of it and write nothing")
+	c.Flags().StringArrayVarP(&f.keys.identities, "identity", "i", nil, "key `FILE` that opens the archive of --only-gaps, or SOURCE where it is one")
+	return c
+}
+
+func (a *app) export(ctx context.Context, from, to string, f *exportFlags) error {
+	to = archivePath(to)
+	for _, k := range f.kinds {
+		if !slices.Contains(agentstate.StateKinds(), k) {
+			return usagef("no kind %q; kinds are %s", k, strings.Join(agentstate.StateKinds(), ", "))
+		}
+	}
+	if _, err := os.Stat(to); err == nil && !f.dryRun {
+		return withHint(fmt.Errorf("%s is there already", to), "give another name, or move it away: an archive is never overwritten")
+	}
+	o := &format.WriterOptions{Tool: "exitramp " + version(), Lineage: f.lineage}
+	if f.small {
+		o.Level = format.LevelDefault
+	}
+	if err := a.recipients(f, o); err != nil {
+		return err
+	}
+	src, err := a.source(ctx, from, &f.keys)
+	if err != nil {
+		return err
+	}
+	defer src.Close()
+	var read agentstate.Source = src
+	if f.onlyGaps != "" {
+		old, err := a.openArchive(f.onlyGaps, &f.keys)
+		if err != nil {
+			return err
+		}
+		defer old.Close()
+		if read, err = onlyGaps(ctx, old, src); err != nil {
+			return err
+		}
+	}
+	began := a.now()
+	p := a.newProgress("export", "records")
+	co := &agentstate.CopyOptions{Kinds: f.kinds, OnRecord: func(r agentstate.Record) {
+		p.add(agentstate.KindOf(r))
+		if g, ok := r.(*pb.Gap); ok {
+			p.note("gap  " + gapLine(g) + "  Going on.")
+		}
+	}}
+	var rep *agentstate.Report
+	if f.dryRun {
+		rep, err = agentstate.Copy(ctx, discard{}, read, co)
+	} else {
+		rep, err = format.Export(ctx, to, read, o, co)
+	}
+	p.done()
+	if err != nil {
+		return a.exportFailed(err, to, f.dryRun)
+	}
+	return a.exported(rep, to, a.now().Sub(began), f)
+}
+
+// exportFailed says how to go on.
+func (a *app) exportFailed(err error, to string, dry bool) error {
+	if dry {
+		return err
+	}
+	part := to + ".part"
+	if _, serr := os.Stat(part); serr != nil {
+		return err
+	}
+	if errors.Is(err, format.ErrLocked) || errors.Is(err, format.ErrResume) {
+		return err
+	}
+	stop := "stopped"
+	if !errors.Is(err, context.Canceled) {
+		stop = err.Error()
+	}
+	return &exitError{code: exitResume, err: fmt.Errorf("%s; what was read is safe in %s", stop, part), hint: "run the same command again to go on"}
+}
+
+func (a *app) recipients(f *exportFlags, o *format.WriterOptions) error {
+	add := func(text, where string) error {
+		rs, err := format.ParseRecipients(text)
+		if err != nil {
+			return usagef("%s: %v", where, err)
+		}
+		o.Recipients = append(o.Recipients, rs...)
+		return nil
+	}
+	for _, r := range f.recipients {
+		if err := add(r, "-r"); err != nil {
+			return err
+		}
+	}
+	for _, path := range f.recipientFiles {
+		b, err := os.ReadFile(path)
+		if err != nil {
+			return err
+		}
+		n := len(o.Recipients)
+		if err := add(string(b), path); err != nil {
+			return err
+		}
+		if len(o.Recipients) == n {
+			return usagef("%s holds no public key", path)
+		}
+	}
+	if f.passphrase {
+		p, err := a.passphrase(true)
+		if err != nil {
+			return err
+		}
+		r, err := format.PassphraseRecipient(p)
+		if err != nil {
+			return err
+		}
+		o.Recipients = append(o.Recipients, r)
+	}
+	return nil
+}
+
+func (a *app) exported(rep *agentstate.Report, to string, took time.Duration, f *exportFlags) error {
+	v := rep.Verdict
+	size := int64(0)
+	if fi, err := os.Stat(to); err == nil && !f.dryRun {
+		size = fi.Size()
+	}
+	a.result["coverage"], a.result["records"], a.result["archive"] = v.Coverage.String(), stateCounts(rep.Records), to
+	if f.json {
+		if err := a.printJSON(map[string]any{
+			"archive": to, "bytes": size, "seconds": took.Seconds(), "coverage": v.Coverage.String(),
+			"records": stateCounts(rep.Records), "kinds": kindVerdicts(rep), "gaps": gapList(rep.Gaps),
+		}); err != nil {
+			return err
+		}
+	} else {
+		fmt.Fprintln(a.stdout, coverageLine(rep))
+		what := "sealed " + to + " " + bytesText(size)
+		if f.dryRun {
+			what = "read, nothing written,"
+		}
+		fmt.Fprintf(a.stdout, "%s %s  %s\n", what, took.Round(10*time.Millisecond), v.Coverage)
+	}
+	if v.Coverage == agentstate.Gaps || len(rep.Gaps) > 0 {
+		return &exitError{code: exitPartial, err: errors.New("sealed with gaps"),
+			hint: fmt.Sprintf("open what is missing, then: exitramp export --only-gaps %s SOURCE NEW-ARCHIVE", to)}
+	}
+	return nil
+}
+
+// discard is a sink for dry runs.
+type discard struct{}
+
+func (discard) Put(context.Context, agentstate.Record) error { return nil }
+func (discard) Commit(context.Context) error                 { return nil }
+
+var _ exporters.Runtime = (*format.Reader)(nil)

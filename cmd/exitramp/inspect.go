@@ -1,0 +1,200 @@
+package main
+
+import (
+	"context"
+	"fmt"
+	"os"
+	"strings"
+	"time"
+
+	"github.com/spf13/cobra"
+
+	"github.com/exitramp/exitramp/context/agentstate"
+	"github.com/exitramp/exitramp/format"
+	pb "github.com/exitramp/exitramp/proto/exitramp/v1"
+)
+
+func (a *app) preflightCmd() *cobra.Command {
+	var asJSON bool
+	c := &cobra.Command{
+		Use: "preflight SOURCE", Short: "What an export would read, and what it could not; reads only", Args: cobra.ExactArgs(1),
+		RunE: func(c *cobra.Command, args []string) error { return a.preflight(c.Context(), args[0], asJSON) },
+	}
+	c.Flags().BoolVar(&asJSON, "json", false, "as JSON")
+	return c
+}
+
+func (a *app) preflight(ctx context.Context, from string, asJSON bool) error {
+	src, err := a.runtime(ctx, from)
+	if err != nil {
+		return err
+	}
+	defer src.Close()
+	pf, ok := agentstate.As[agentstate.Preflighter](src)
+	if !ok {
+		return fmt.Errorf("this driver cannot look ahead: %w", agentstate.ErrUnsupported)
+	}
+	p, err := pf.Preflight(ctx)
+	if err != nil {
+		return err
+	}
+	o := p.Origin
+	if asJSON {
+		return a.printJSON(map[string]any{
+			"product": o.GetProduct(), "flavor": o.GetFlavor(), "schema": o.GetSchema(), "location": o.GetLocation(),
+			"observer": p.Observer, "counts": p.Counts, "gaps": gapList(p.Gaps), "never": p.Never, "notes": p.Notes,
+		})
+	}
+	fmt.Fprintln(a.stdout, "what  ", join(o.GetProduct(), o.GetFlavor(), o.GetSchema()))
+	fmt.Fprintln(a.stdout, "where ", clean(o.GetLocation()))
+	fmt.Fprintln(a.stdout, "as    ", clean(p.Observer))
+	var counts []string
+	for _, k := range keys(p.Counts) {
+		switch n := p.Counts[k]; {
+		case n > 0:
+			counts = append(counts, fmt.Sprintf("%s %s", number(n), k))
+		case n < 0:
+			counts = append(counts, "some "+k)
+		}
+	}
+	if len(counts) == 0 {
+		counts = []string{"nothing: the store is empty"}
+	}
+	fmt.Fprintln(a.stdout, "holds ", strings.Join(counts, " · "))
+	for _, g := range p.Gaps {
+		fmt.Fprintln(a.stdout, "can't read ", clean(gapLine(g)))
+	}
+	for _, n := range p.Never {
+		fmt.Fprintln(a.stdout, "never ", clean(n))
+	}
+	for _, n := range p.Notes {
+		fmt.Fprintln(a.stdout, "note  ", clean(n))
+	}
+	if len(p.Gaps) > 0 {
+		return &exitError{code: exitPartial, err: fmt.Errorf("an export would have %d gaps", len(p.Gaps)), hint: "open what is missing first, or export with the gaps named"}
+	}
+	return nil
+}
+
+func (a *app) inspectCmd() *cobra.Command {
+	k := &keyFlags{}
+	var asJSON bool
+	c := &cobra.Command{
+		Use: "inspect ARCHIVE", Short: "What an archive is: where from, when, how much, how whole; the clear part needs no key",
+		Args: cobra.ExactArgs(1),
+		RunE: func(c *cobra.Command, args []string) error { return a.inspect(args[0], k, asJSON) },
+	}
+	k.add(c)
+	c.Flags().BoolVar(&asJSON, "json", false, "as JSON")
+	return c
+}
+
+func (a *app) inspect(path string, k *keyFlags, asJSON bool) error {
+	path = archivePath(path)
+	ro, err := a.readerOptions(k, format.IntegrityOnly())
+	if err != nil {
+		return err
+	}
+	f, err := os.Open(path)
+	if err != nil {
+		return err
+	}
+	defer f.Close()
+	fi, err := f.Stat()
+	if err != nil {
+		return err
+	}
+	in, err := format.Inspect(f, fi.Size(), ro)
+	if err != nil {
+		return a.refused(path, err, asJSON)
+	}
+	if asJSON {
+		return a.inspectJSON(path, in)
+	}
+	for _, o := range in.Origins {
+		fmt.Fprintln(a.stdout, join(o.Product, o.Flavor, o.Schema, o.Location))
+	}
+	for _, s := range in.Statements {
+		line := join(timeText(s.FromUnixNano)+" – "+timeText(s.ToUnixNano)+" UTC", "read by "+s.Observer)
+		if s.Consistent {
+			line += "  one snapshot"
+		}
+		if s.Resumed > 0 {
+			line += fmt.Sprintf("  resumed %dx", s.Resumed)
+		}
+		fmt.Fprintln(a.stdout, line)
+	}
+	var counts []string
+	for _, kind := range keys(stateCounts(in.Records)) {
+		counts = append(counts, fmt.Sprintf("%s %s", kind, number(in.Records[kind])))
+	}
+	if len(counts) > 0 {
+		fmt.Fprintln(a.stdout, strings.Join(counts, " · "))
+	}
+	fmt.Fprintf(a.stdout, "coverage %s · %s · %s members · sealed %s by %s\n",
+		in.Coverage, bytesText(in.Bytes), number(in.Members), in.Created.UTC().Format(time.RFC3339), clean(in.Tool))
+	fmt.Fprintln(a.stdout, encryptionText(in))
+	for _, g := range in.Gaps {
+		fmt.Fprintln(a.stdout, "gap  ", clean(gapLine(g)))
+	}
+	return nil
+}
+
+func encryptionText(in *format.Info) string {
+	if in.Encryption == "none" {
+		return "not encrypted: whoever has the file reads it"
+	}
+	s := fmt.Sprintf("encrypted: %s, %s · opens with age %s+", in.Weakest, count(len(in.Compartments), "compartments"), in.OpensWith)
+	if n := closed(in); n > 0 {
+		s += fmt.Sprintf(" · %d closed: give the key with -i, or the passphrase with -p", n)
+	}
+	return s
+}
+
+func closed(in *format.Info) (n int) {
+	for _, c := range in.Compartments {
+		if !c.Open {
+			n++
+		}
+	}
+	return n
+}
+
+func (a *app) inspectJSON(path string, in *format.Info) error {
+	var origins, readings []map[string]any
+	for _, o := range in.Origins {
+		origins = append(origins, map[string]any{"product": o.Product, "flavor": o.Flavor, "version": o.Version, "schema": o.Schema, "location": o.Location})
+	}
+	kinds := map[string]any{}
+	for _, s := range in.Statements {
+		readings = append(readings, map[string]any{
+			"from_unix_nano": s.FromUnixNano, "to_unix_nano": s.ToUnixNano, "consistent": s.Consistent, "observer": s.Observer,
+			"observer_basis": s.ObserverBasis, "account": s.Account, "resumed": s.Resumed, "changed": s.Changed,
+		})
+		for _, f := range s.Kinds {
+			if f.Class != pb.KindCompleteness_CLASS_ABSENT {
+				kinds[f.Kind] = map[string]any{"class": strings.ToLower(strings.TrimPrefix(f.Class.String(), "CLASS_")), "enumerated": f.Enumerated,
+					"reference": f.Reference, "reference_route": f.ReferenceRoute, "access_basis": f.AccessBasis, "opaque": f.Opaque}
+			}
+		}
+	}
+	compartments := []map[string]any{}
+	for _, c := range in.Compartments {
+		compartments = append(compartments, map[string]any{"n": c.N, "name": c.Name, "weakest": c.Weakest, "opens_with_age": c.OpensWith, "open": c.Open})
+	}
+	for k, v := range in.Verdict.Kinds {
+		m, ok := kinds[k].(map[string]any)
+		if !ok {
+			m = map[string]any{}
+			kinds[k] = m
+		}
+		m["coverage"], m["why"] = v.Coverage.String(), v.Why
+	}
+	return a.printJSON(map[string]any{
+		"archive": path, "format": "ctxa/1", "archive_id": in.ArchiveID, "lineage": in.Lineage, "sequence": in.Sequence,
+		"created_at": in.Created.UTC().Format(time.RFC3339), "tool": in.Tool, "coverage": in.Coverage, "records": stateCounts(in.Records),
+		"views": in.Views, "not_understood": in.Unknown, "kinds": kinds, "origins": origins, "readings": readings, "gaps": gapList(in.Gaps),
+		"encryption": in.Encryption, "compartments": compartments, "weakest": in.Weakest, "opens_with_age": in.OpensWith, "open": in.Open,
+		"members": in.Members, "bytes": in.Bytes, "manifest_sha256": in.ManifestHex(),
+	})
+}

@@ -1,0 +1,181 @@
+package main
+
+import (
+	"bufio"
+	"context"
+	"encoding/json"
+	"fmt"
+	"strings"
+	"text/tabwriter"
+
+	"github.com/spf13/cobra"
+
+	"github.com/exitramp/exitramp/context/agentstate"
+	pb "github.com/exitramp/exitramp/proto/exitramp/v1"
+)
+
+func (a *app) listCmd() *cobra.Command {
+	k := &keyFlags{}
+	var asJSON, every bool
+	c := &cobra.Command{
+		Use: "list ARCHIVE [KIND…]", Short: "What is in an archive: a line a record, its key first",
+		Long: `Without KIND, lists what a person looks for: agents, people, conversations, what waits for an
+answer, memories, grants; the rest as counts. With KIND, or --all, every record.`,
+		Args: cobra.MinimumNArgs(1),
+		RunE: func(c *cobra.Command, args []string) error {
+			return a.list(c.Context(), args[0], args[1:], k, asJSON, every)
+		},
+	}
+	k.add(c)
+	c.Flags().BoolVar(&asJSON, "json", false, "a JSON object a record, with key and kind")
+	c.Flags().BoolVar(&every, "all", false, "every record of every kind")
+	return c
+}
+
+// forPeople are the kinds that list shows when it is not told which.
+func forPeople() []string {
+	return []string{"principal", "credential", "policy", "toolserver", "tool", "toolgrant", "agent", "model", "skill", "trigger",
+		"memoryspace", "memory", "entity", "conversation", "interrupt", "artifact", "testsuite"}
+}
+
+func (a *app) list(ctx context.Context, path string, kinds []string, k *keyFlags, asJSON, every bool) error {
+	src, err := a.source(ctx, path, k)
+	if err != nil {
+		return err
+	}
+	defer src.Close()
+	want := kinds
+	if len(want) == 0 && !every && !asJSON {
+		want = forPeople()
+	}
+	counts, opaque := map[string]uint64{}, map[string]uint64{}
+	shown := map[string]bool{}
+	w := bufio.NewWriterSize(a.stdout, 1<<16)
+	tw := tabwriter.NewWriter(w, 0, 8, 2, ' ', 0)
+	last := ""
+	for r, err := range src.Records(ctx, nil) {
+		if err != nil {
+			w.Flush()
+			return err
+		}
+		kind := agentstate.KindOf(r)
+		if kind == "mark" {
+			continue
+		}
+		counts[kind]++
+		if o, ok := r.(*pb.Opaque); ok {
+			for _, n := range o.GetMeta().GetNative() {
+				opaque[n.Type]++
+			}
+		}
+		if want != nil && !contains(want, kind) || !agentstate.IsState(kind) && !contains(kinds, kind) && !every {
+			continue
+		}
+		shown[kind] = true
+		if asJSON {
+			b, err := json.Marshal(map[string]any{"key": r.GetMeta().GetKey(), "kind": kind, "title": title(r)})
+			if err != nil {
+				return err
+			}
+			if _, err := fmt.Fprintf(w, "%s\n", b); err != nil {
+				return err
+			}
+			continue
+		}
+		if kind != last {
+			tw.Flush()
+			last = kind
+		}
+		if _, err := fmt.Fprintf(tw, "%s\t%s\n", r.GetMeta().GetKey(), title(r)); err != nil {
+			return err
+		}
+	}
+	if err := tw.Flush(); err != nil {
+		return err
+	}
+	if err := checkKinds(kinds, counts); err != nil {
+		return err
+	}
+	if !asJSON && len(kinds) == 0 {
+		a.listRest(w, counts, opaque, shown)
+	}
+	return w.Flush()
+}
+
+// listRest counts what was not listed.
+func (a *app) listRest(w *bufio.Writer, counts, opaque map[string]uint64, shown map[string]bool) {
+	var rest []string
+	for _, kind := range keys(counts) {
+		if shown[kind] || !agentstate.IsState(kind) {
+			continue
+		}
+		s := fmt.Sprintf("%s %s", number(counts[kind]), kind)
+		if kind == "opaque" {
+			var by []string
+			for _, t := range keys(opaque) {
+				by = append(by, fmt.Sprintf("%s %s", number(opaque[t]), t))
+			}
+			s += " (" + strings.Join(by, ", ") + ")"
+		}
+		rest = append(rest, s)
+	}
+	if len(rest) > 0 {
+		fmt.Fprintf(w, "and %s\n", strings.Join(rest, " · "))
+	}
+	if n := counts["gap"]; n > 0 {
+		fmt.Fprintf(w, "%s gaps: exitramp list ARCHIVE gap\n", number(n))
+	}
+}
+
+// title is a record in a few words.
+func title(r agentstate.Record) string {
+	switch r := r.(type) {
+	case *pb.Origin:
+		return strings.TrimSpace(r.Product + " " + r.Flavor + " " + r.Schema)
+	case *pb.Conversation:
+		return join(r.Status, short(r.Title, 60), count(len(r.ContextKeys), "messages in view"), timeText(r.GetMeta().GetUpdatedUnixNano()))
+	case *pb.Message:
+		return join(roleText(r), short(partsText(r.Parts), 80))
+	case *pb.Interrupt:
+		return join(strings.ToLower(strings.TrimPrefix(r.Status.String(), "STATUS_")), r.AskedBy, short(dataText(r.Question), 80), strings.Join(r.Options, "/"))
+	case *pb.MemorySpace:
+		return strings.Join(r.Path, " / ")
+	case *pb.Memory:
+		return join(short(memoryText(r), 90), expires(r.ExpiresUnixNano))
+	case *pb.Checkpoint:
+		step := ""
+		if r.Step != nil {
+			step = fmt.Sprintf("step %d", *r.Step)
+		}
+		return join(step, r.Source, r.Namespace, count(len(r.Channels), "channels"))
+	case *pb.ChannelValue:
+		return join(r.Serializer, dataSize(r.Value))
+	case *pb.PendingWrite:
+		return join(r.Channel, r.Serializer, dataSize(r.Value))
+	case *pb.Embedding:
+		return join(r.Field, r.Model, fmt.Sprintf("%d dimensions", r.Dimensions))
+	case *pb.Principal:
+		return join(strings.ToLower(strings.TrimPrefix(r.Form.String(), "FORM_")), r.Name, r.Subject)
+	case *pb.Credential:
+		return join(r.Form, r.Provider, r.Name)
+	case *pb.Tool:
+		return join(r.Name, short(r.Description, 60))
+	case *pb.ToolGrant:
+		return join(strings.ToLower(strings.TrimPrefix(r.Effect.String(), "EFFECT_")), r.Pattern, r.ToolKey)
+	case *pb.Agent:
+		return join(r.Name, short(r.Description, 60))
+	case *pb.Gap:
+		return gapLine(r)
+	case *pb.Opaque:
+		for _, n := range r.GetMeta().GetNative() {
+			return n.Type
+		}
+	case *pb.Entity:
+		return join(r.Name, strings.Join(r.Types, ", "))
+	case *pb.Relation:
+		return join(r.Type, r.FromKey, r.ToKey)
+	case *pb.Artifact:
+		return join(r.Name, bytesText(int64(r.Size)))
+	}
+	return ""
+}

@@ -1,0 +1,137 @@
+// Exitramp takes the state of AI agents out of the runtime they live in, seals it in an archive,
+// checks it, and replays it into another runtime.
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"os"
+	"os/signal"
+	"syscall"
+	"time"
+
+	"github.com/spf13/cobra"
+	"golang.org/x/term"
+
+	"github.com/exitramp/exitramp/exporters"
+	"github.com/exitramp/exitramp/exporters/all"
+)
+
+func main() {
+	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
+	defer stop()
+	a := &app{
+		stdout: os.Stdout, stderr: os.Stderr, getenv: os.Getenv, now: time.Now, drivers: all.Registry(),
+		terminal: term.IsTerminal(int(os.Stderr.Fd())), readPassword: readPassword,
+	}
+	code := a.run(ctx, os.Args[1:])
+	stop()
+	os.Exit(code)
+}
+
+// app is what the verbs need of the world; tests supply their own.
+type app struct {
+	stdout, stderr io.Writer
+	getenv         func(string) string
+	now            func() time.Time
+	drivers        *exporters.Registry
+	terminal       bool // stderr is one
+	readPassword   func(prompt string) (string, error)
+
+	progress string // --progress
+	status   string // --status
+	result   map[string]any
+}
+
+// run runs one command line and returns its exit code.
+func (a *app) run(ctx context.Context, args []string) int {
+	a.result = map[string]any{}
+	root := a.root()
+	root.SetArgs(args)
+	root.SetOut(a.stdout)
+	root.SetErr(a.stderr)
+	err := root.ExecuteContext(ctx)
+	code := exitCode(err)
+	if err != nil {
+		a.report(err)
+	}
+	if serr := a.writeStatus(args, code, err); serr != nil {
+		fmt.Fprintln(a.stderr, "exitramp: status file:", serr)
+		if code == exitDone {
+			code = exitOther
+		}
+	}
+	return code
+}
+
+func (a *app) root() *cobra.Command {
+	root := &cobra.Command{
+		Use:   "exitramp",
+		Short: "Take your agents' state out of its runtime, and put it into another",
+		Long: `Take your agents' memory, conversations, permissions and half-finished work out of the
+runtime they live in; put them into another; hand your auditor the evidence.
+
+  exitramp preflight SOURCE          what an export would read; reads only
+  exitramp export SOURCE ARCHIVE     seal the state in an archive
+  exitramp verify ARCHIVE            is it what was sealed?
+  exitramp list ARCHIVE              what is in it
+  exitramp plan ARCHIVE TARGET       what a replay would do; writes nothing
+  exitramp replay ARCHIVE TARGET     write it into another runtime
+  exitramp readback ARCHIVE TARGET   is it all there?
+
+Data goes to standard output, all else to standard error. ` + "`exitramp help exit-codes`" + ` lists the
+exit codes, ` + "`exitramp drivers`" + ` the runtimes.`,
+		SilenceUsage: true, SilenceErrors: true,
+		Args: func(_ *cobra.Command, args []string) error {
+			if len(args) > 0 {
+				return usagef("unknown command %q; exitramp --help lists them", args[0])
+			}
+			return nil
+		},
+		RunE: func(c *cobra.Command, _ []string) error { return c.Help() },
+	}
+	root.PersistentFlags().StringVar(&a.progress, "progress", "auto", "progress on standard error: auto, plain, json, none")
+	root.PersistentFlags().StringVar(&a.status, "status", "", "write what became of the command, as JSON, to `FILE`")
+	root.SetFlagErrorFunc(func(_ *cobra.Command, err error) error { return usagef("%v", err) })
+	for _, c := range []*cobra.Command{
+		a.preflightCmd(), a.exportCmd(), a.verifyCmd(), a.inspectCmd(), a.listCmd(), a.showCmd(), a.catCmd(), a.diffCmd(),
+		a.planCmd(), a.replayCmd(), a.readbackCmd(), a.undoCmd(), a.keygenCmd(), a.demoCmd(), a.driversCmd(), a.schemaCmd(), exitCodesCmd(),
+	} {
+		if c.Args == nil {
+			c.Args = usageArgs(c.Use)
+		} else {
+			inner := c.Args
+			c.Args = func(c *cobra.Command, args []string) error {
+				if err := inner(c, args); err != nil {
+					return usagef("%s", c.UseLine())
+				}
+				return nil
+			}
+		}
+		root.AddCommand(c)
+	}
+	return root
+}
+
+func usageArgs(use string) cobra.PositionalArgs {
+	return func(c *cobra.Command, args []string) error {
+		if err := cobra.NoArgs(c, args); err != nil {
+			return usagef("exitramp %s", use)
+		}
+		return nil
+	}
+}
+
+func readPassword(prompt string) (string, error) {
+	tty, err := os.OpenFile("/dev/tty", os.O_RDWR, 0)
+	if err != nil {
+		return "", errors.New("no terminal to ask for the passphrase; scripts set EXITRAMP_PASSPHRASE")
+	}
+	defer tty.Close()
+	fmt.Fprint(tty, prompt)
+	b, err := term.ReadPassword(int(tty.Fd()))
+	fmt.Fprintln(tty)
+	return string(b), err
+}

@@ -1,0 +1,151 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"os"
+	"strings"
+
+	"filippo.io/age"
+	"github.com/spf13/cobra"
+
+	"github.com/exitramp/exitramp/context/agentstate"
+	"github.com/exitramp/exitramp/exporters"
+	"github.com/exitramp/exitramp/format"
+)
+
+// keyFlags are the flags of verbs that open archives.
+type keyFlags struct {
+	identities []string
+	passphrase bool
+	unsigned   bool
+	schema     bool
+	partial    bool
+}
+
+func (k *keyFlags) add(c *cobra.Command) {
+	c.Flags().StringArrayVarP(&k.identities, "identity", "i", nil, "key `FILE` that opens the archive; may be given again")
+	c.Flags().BoolVarP(&k.passphrase, "passphrase", "p", false, "open with a passphrase: asked for, or EXITRAMP_PASSPHRASE")
+	c.Flags().BoolVar(&k.partial, "partial", false, "where keys are missing, go on with the compartments that are open")
+	c.Flags().BoolVar(&k.schema, "accept-schema", false, "read an archive with a schema that no known release published")
+}
+
+// addUnsigned is for verbs that act on what an archive says.
+func (k *keyFlags) addUnsigned(c *cobra.Command) {
+	c.Flags().BoolVar(&k.unsigned, "accept-unsigned", false, "act on an archive that nobody signed: it is intact, by whomever")
+}
+
+func (a *app) passphrase(again bool) (string, error) {
+	if p := a.getenv("EXITRAMP_PASSPHRASE"); p != "" {
+		return p, nil
+	}
+	p, err := a.readPassword("Passphrase: ")
+	if err != nil {
+		return "", err
+	}
+	if again {
+		q, err := a.readPassword("Again: ")
+		if err != nil {
+			return "", err
+		}
+		if p != q {
+			return "", errors.New("the two passphrases differ")
+		}
+	}
+	if p == "" {
+		return "", errors.New("empty passphrase")
+	}
+	return p, nil
+}
+
+func (a *app) readerOptions(k *keyFlags, policy format.Policy) (*format.ReaderOptions, error) {
+	o := &format.ReaderOptions{Policy: policy, AcceptSchema: k.schema, Partial: k.partial}
+	for _, path := range k.identities {
+		ids, err := readIdentities(path)
+		if err != nil {
+			return nil, err
+		}
+		o.Identities = append(o.Identities, ids...)
+	}
+	if k.passphrase {
+		p, err := a.passphrase(false)
+		if err != nil {
+			return nil, err
+		}
+		id, err := format.PassphraseIdentity(p)
+		if err != nil {
+			return nil, err
+		}
+		o.Identities = append(o.Identities, id)
+	}
+	return o, nil
+}
+
+func readIdentities(path string) ([]age.Identity, error) {
+	f, err := os.Open(path)
+	if err != nil {
+		return nil, err
+	}
+	defer f.Close()
+	ids, err := format.ParseIdentities(f)
+	if err != nil {
+		return nil, fmt.Errorf("%s: %w", path, err)
+	}
+	return ids, nil
+}
+
+// openArchive opens an archive to look at: integrity is checked, signatures are not asked for.
+func (a *app) openArchive(path string, k *keyFlags) (*format.Reader, error) {
+	return a.open(path, k, format.IntegrityOnly())
+}
+
+// openTrusted opens an archive to act on.
+func (a *app) openTrusted(path string, k *keyFlags) (*format.Reader, error) {
+	var policy format.Policy
+	if k.unsigned {
+		policy = format.IntegrityOnly()
+	}
+	return a.open(path, k, policy)
+}
+
+func (a *app) open(path string, k *keyFlags, policy format.Policy) (*format.Reader, error) {
+	o, err := a.readerOptions(k, policy)
+	if err != nil {
+		return nil, err
+	}
+	r, err := format.Open(archivePath(path), o)
+	if err != nil {
+		return nil, fmt.Errorf("%s: %w", archivePath(path), err)
+	}
+	return r, nil
+}
+
+func archivePath(s string) string { return strings.TrimPrefix(s, "archive:") }
+
+// isArchive tells archives from runtimes: x.ctxa, or archive:x.
+func isArchive(s string) bool {
+	if strings.HasPrefix(s, "archive:") {
+		return true
+	}
+	scheme, _, ok := strings.Cut(s, ":")
+	return strings.HasSuffix(s, ".ctxa") && (!ok || strings.ContainsAny(scheme, "/."))
+}
+
+// runtime opens a runtime by URL.
+func (a *app) runtime(ctx context.Context, rawURL string) (exporters.Runtime, error) {
+	if !strings.Contains(rawURL, ":") {
+		return nil, withHint(usagef("%q is not a URL of a runtime", rawURL), "for example langgraph+sqlite:state.db; exitramp drivers lists the schemes")
+	}
+	return a.drivers.Open(ctx, rawURL)
+}
+
+// source opens a runtime or an archive to read from.
+func (a *app) source(ctx context.Context, s string, k *keyFlags) (exporters.Runtime, error) {
+	if isArchive(s) {
+		return a.openArchive(s, k)
+	}
+	return a.runtime(ctx, s)
+}
+
+var _ agentstate.Source = (*format.Reader)(nil)

@@ -1,0 +1,146 @@
+package main
+
+import (
+	"encoding/json"
+	"fmt"
+	"strings"
+	"time"
+
+	pb "github.com/exitramp/exitramp/proto/exitramp/v1"
+)
+
+func join(parts ...string) string {
+	var out []string
+	for _, p := range parts {
+		if p = strings.TrimSpace(p); p != "" {
+			out = append(out, clean(p))
+		}
+	}
+	return strings.Join(out, "  ")
+}
+
+func count(n int, what string) string {
+	if n == 0 {
+		return ""
+	}
+	return fmt.Sprintf("%s %s", number(n), what)
+}
+
+// short is s on one line, at most n runes.
+func short(s string, n int) string {
+	s = strings.Join(strings.Fields(s), " ")
+	if r := []rune(s); len(r) > n {
+		return string(r[:n-1]) + "…"
+	}
+	return s
+}
+
+func expires(ns int64) string {
+	if ns == 0 {
+		return ""
+	}
+	return "expires " + time.Unix(0, ns).UTC().Format("2006-01-02")
+}
+
+func dataSize(d *pb.Data) string {
+	switch {
+	case d == nil:
+		return "no value"
+	case d.GetBlob() != nil:
+		return bytesText(int64(d.GetBlob().GetSize()))
+	}
+	return bytesText(int64(len(d.GetInline())))
+}
+
+func dataText(d *pb.Data) string {
+	if d == nil {
+		return ""
+	}
+	if d.GetBlob() != nil {
+		return dataSize(d) + " in a blob"
+	}
+	if s, ok := printable(d.GetInline()); ok {
+		return compactJSON(s)
+	}
+	return dataSize(d) + " of data"
+}
+
+// memoryText is what a memory says: its text, or the text field of its document.
+func memoryText(m *pb.Memory) string {
+	if t := m.GetText(); t != "" {
+		return t
+	}
+	var doc map[string]any
+	if json.Unmarshal(m.GetData().GetInline(), &doc) == nil {
+		for _, f := range []string{"text", "data", "content", "memory", "value", "fact"} {
+			if s, ok := doc[f].(string); ok && s != "" {
+				return s
+			}
+		}
+	}
+	return dataText(m.GetData())
+}
+
+func roleText(m *pb.Message) string {
+	role := strings.ToLower(strings.TrimPrefix(m.Role.String(), "ROLE_"))
+	if m.NativeRole != "" {
+		role = m.NativeRole
+	}
+	return join(role, strings.Join(m.AuthorPath, "/"), m.Model)
+}
+
+func partsText(ps []*pb.Part) string {
+	var out []string
+	for _, p := range ps {
+		out = append(out, partText(p))
+	}
+	return strings.Join(out, " ")
+}
+
+func partText(p *pb.Part) string {
+	switch b := p.Body.(type) {
+	case *pb.Part_Text:
+		return b.Text
+	case *pb.Part_ToolCall:
+		s := "calls " + b.ToolCall.Name + " " + string(b.ToolCall.ArgumentsJson)
+		if b.ToolCall.Invalid {
+			s += " (arguments not valid)"
+		}
+		return s
+	case *pb.Part_ToolResult:
+		s := "result "
+		if b.ToolResult.IsError {
+			s = "error "
+		}
+		return s + strings.TrimSpace(b.ToolResult.Name+" "+dataText(b.ToolResult.Output))
+	case *pb.Part_Reasoning:
+		if b.Reasoning.Text == "" {
+			return "(hidden reasoning, bound to " + b.Reasoning.BoundTo + ")"
+		}
+		return "(thinks) " + b.Reasoning.Text
+	case *pb.Part_Media:
+		return join("media", b.Media.Name, b.Media.Url, dataSizeOrNone(b.Media.Data))
+	case *pb.Part_Data:
+		return dataText(b.Data)
+	case *pb.Part_Approval:
+		switch {
+		case b.Approval.Granted == nil:
+			return "asks for approval of " + b.Approval.ToolCallId
+		case *b.Approval.Granted:
+			return "approved " + b.Approval.ToolCallId
+		}
+		return "declined " + b.Approval.ToolCallId
+	case *pb.Part_Refusal:
+		return "refuses: " + b.Refusal
+	case *pb.Part_Citation:
+		return join("cites", b.Citation.Title, b.Citation.Url, b.Citation.Quoted)
+	}
+	return ""
+}
+
+func dataSizeOrNone(d *pb.Data) string {
+	if d == nil {
+		return ""
+	}
+	return dataSize(d)
+}

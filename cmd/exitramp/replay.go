@@ -1,0 +1,327 @@
+package main
+
+import (
+	"bufio"
+	"context"
+	"errors"
+	"fmt"
+	"os"
+	"strings"
+
+	"github.com/spf13/cobra"
+
+	"github.com/exitramp/exitramp/context/replay"
+	"github.com/exitramp/exitramp/exporters"
+	"github.com/exitramp/exitramp/format"
+)
+
+type replayFlags struct {
+	keys    keyFlags
+	kinds   []string
+	approve string
+	out     string
+	journal string
+	refused string
+	json    bool
+	dryRun  bool
+}
+
+func (f *replayFlags) add(c *cobra.Command) {
+	f.keys.add(c)
+	f.keys.addUnsigned(c)
+	c.Flags().BoolVar(&f.json, "json", false, "the outcome as JSON")
+}
+
+func (f *replayFlags) addWhat(c *cobra.Command) {
+	c.Flags().StringSliceVar(&f.kinds, "kinds", nil, "only these kinds")
+	c.Flags().StringVar(&f.approve, "approve", "", "`FILE` with the keys of grants and the like that a person lets through, one a line")
+}
+
+func (a *app) planCmd() *cobra.Command {
+	f := &replayFlags{}
+	c := &cobra.Command{
+		Use: "plan ARCHIVE TARGET", Short: "What a replay would do; writes nothing to the target", Args: cobra.ExactArgs(2),
+		RunE: func(c *cobra.Command, args []string) error { return a.plan(c.Context(), args[0], args[1], f) },
+	}
+	f.add(c)
+	f.addWhat(c)
+	c.Flags().StringVarP(&f.out, "output", "o", "", "write the plan to `FILE`: exitramp replay FILE carries it out, and refuses if archive or target changed")
+	return c
+}
+
+func (a *app) replayCmd() *cobra.Command {
+	f := &replayFlags{}
+	c := &cobra.Command{
+		Use: "replay ARCHIVE TARGET | replay PLAN --archive ARCHIVE --target TARGET", Short: "Write an archive's state into a runtime",
+		Long: `Writes into TARGET what plan announced. What is there alike stays; what is there otherwise is left as
+it is and named. Killed, it goes on when the same command is run again: the journal knows what was
+written. exitramp undo takes it out again.`,
+		Args: cobra.RangeArgs(1, 2),
+	}
+	var archive, target string
+	c.RunE = func(c *cobra.Command, args []string) error {
+		if len(args) == 2 {
+			return a.replay(c.Context(), args[0], args[1], "", f)
+		}
+		return a.replay(c.Context(), archive, target, args[0], f)
+	}
+	f.add(c)
+	f.addWhat(c)
+	c.Flags().StringVar(&f.journal, "journal", "", "journal `FILE` (default ARCHIVE.journal)")
+	c.Flags().StringVar(&f.refused, "refused", "", "`FILE` for what the target refuses (default JOURNAL.refused.ndjson)")
+	c.Flags().StringVar(&archive, "archive", "", "the archive of PLAN, where it is no longer where it was")
+	c.Flags().StringVar(&target, "target", "", "the target of PLAN with its password, which a plan does not hold")
+	c.Flags().BoolVar(&f.dryRun, "dry-run", false, "as plan")
+	return c
+}
+
+func (a *app) readbackCmd() *cobra.Command {
+	f := &replayFlags{}
+	c := &cobra.Command{
+		Use: "readback ARCHIVE TARGET", Short: "Read the target anew and compare it with the archive", Args: cobra.ExactArgs(2),
+		RunE: func(c *cobra.Command, args []string) error { return a.readback(c.Context(), args[0], args[1], f) },
+	}
+	f.add(c)
+	c.Flags().StringVar(&f.journal, "journal", "", "journal `FILE` of the replay (default ARCHIVE.journal, where it is there)")
+	return c
+}
+
+func (a *app) undoCmd() *cobra.Command {
+	var asJSON bool
+	c := &cobra.Command{
+		Use: "undo JOURNAL TARGET", Short: "Take out of a target what one replay wrote, and nothing else", Args: cobra.ExactArgs(2),
+		RunE: func(c *cobra.Command, args []string) error { return a.undo(c.Context(), args[0], args[1], asJSON) },
+	}
+	c.Flags().BoolVar(&asJSON, "json", false, "the outcome as JSON")
+	return c
+}
+
+// target opens a runtime to write to.
+func (a *app) target(ctx context.Context, rawURL string) (exporters.Runtime, replay.Target, error) {
+	rt, err := a.runtime(ctx, rawURL)
+	if err != nil {
+		return nil, nil, err
+	}
+	t, err := exporters.Replayable(rt)
+	if err != nil {
+		rt.Close()
+		return nil, nil, err
+	}
+	return rt, t, nil
+}
+
+func (a *app) replayOptions(r *format.Reader, target string, f *replayFlags) (*replay.Options, error) {
+	o := &replay.Options{Kinds: f.kinds, ArchiveSHA256: r.Info().ManifestSHA256, TargetURL: exporters.Redact(target)}
+	if f.approve == "" {
+		return o, nil
+	}
+	b, err := os.ReadFile(f.approve)
+	if err != nil {
+		return nil, err
+	}
+	for line := range strings.Lines(string(b)) {
+		if line = strings.TrimSpace(line); line != "" && line[0] != '#' {
+			o.Approved = append(o.Approved, line)
+		}
+	}
+	return o, nil
+}
+
+func (a *app) plan(ctx context.Context, archive, target string, f *replayFlags) error {
+	r, err := a.openTrusted(archive, &f.keys)
+	if err != nil {
+		return err
+	}
+	defer r.Close()
+	rt, dst, err := a.target(ctx, target)
+	if err != nil {
+		return err
+	}
+	defer rt.Close()
+	o, err := a.replayOptions(r, target, f)
+	if err != nil {
+		return err
+	}
+	p := a.newProgress("plan", "records")
+	o.OnReceipt = func(rc replay.Receipt) { p.add(rc.Action.String()) }
+	var rep *replay.Report
+	if f.out == "" {
+		rep, err = replay.Plan(ctx, dst, r, o)
+	} else {
+		rep, err = a.writePlan(ctx, f.out, dst, r, o)
+	}
+	p.done()
+	if err != nil {
+		return err
+	}
+	a.result["plan"] = actions(rep)
+	return a.printReplay("plan", rep, f.json)
+}
+
+func (a *app) writePlan(ctx context.Context, path string, dst replay.Target, r *format.Reader, o *replay.Options) (*replay.Report, error) {
+	f, err := os.Create(path + ".part")
+	if err != nil {
+		return nil, err
+	}
+	defer os.Remove(path + ".part")
+	w := bufio.NewWriter(f)
+	rep, err := replay.WritePlan(ctx, w, dst, r, o)
+	if err := errors.Join(err, w.Flush(), f.Sync(), f.Close()); err != nil {
+		return nil, err
+	}
+	return rep, os.Rename(path+".part", path)
+}
+
+func (a *app) replay(ctx context.Context, archive, target, planPath string, f *replayFlags) error {
+	if f.dryRun && planPath == "" {
+		return a.plan(ctx, archive, target, f)
+	}
+	if archive == "" || target == "" {
+		return usagef("replay PLAN needs --archive and --target: a plan holds no paths and no passwords")
+	}
+	r, err := a.openTrusted(archive, &f.keys)
+	if err != nil {
+		return err
+	}
+	defer r.Close()
+	rt, dst, err := a.target(ctx, target)
+	if err != nil {
+		return err
+	}
+	defer rt.Close()
+	o, err := a.replayOptions(r, target, f)
+	if err != nil {
+		return err
+	}
+	if planPath != "" {
+		pf, err := os.Open(planPath)
+		if err != nil {
+			return err
+		}
+		o.Reviewed, err = replay.ReadPlan(bufio.NewReader(pf), nil)
+		pf.Close()
+		if err != nil {
+			return err
+		}
+		o.Kinds, o.Approved, o.Tombstones = o.Reviewed.Kinds, o.Reviewed.Approved, o.Reviewed.Tombstones
+	}
+	journal := f.journal
+	if journal == "" {
+		journal = archivePath(archive) + ".journal"
+	}
+	j, err := replay.OpenJournal(journal)
+	if err != nil {
+		return err
+	}
+	defer j.Close()
+	o.Journal = j
+	refused := f.refused
+	if refused == "" {
+		refused = journal + ".refused.ndjson"
+	}
+	rf := &lazyFile{path: refused}
+	defer rf.Close()
+	o.Refused = rf
+	p := a.newProgress("replay", "records")
+	o.OnReceipt = func(rc replay.Receipt) { p.add(rc.Action.String()) }
+	rep, err := replay.Apply(ctx, dst, r, o)
+	p.done()
+	if err != nil {
+		if errors.Is(err, context.Canceled) {
+			return &exitError{code: exitResume, err: fmt.Errorf("stopped; the journal is %s", journal), hint: "run the same command again to go on"}
+		}
+		return err
+	}
+	if err := rf.Close(); err != nil {
+		return err
+	}
+	a.result["replay"], a.result["journal"] = actions(rep), journal
+	if err := a.printReplay("replay", rep, f.json); err != nil {
+		return err
+	}
+	if !f.json {
+		fmt.Fprintf(a.stdout, "undo: exitramp undo %s %s\n", journal, exporters.Redact(target))
+	}
+	if rep.Actions[replay.Refused]+rep.Actions[replay.Conflict] > 0 {
+		return &exitError{code: exitPartial, err: errors.New("not all was written"), hint: "each one is named in " + refused}
+	}
+	return nil
+}
+
+func (a *app) readback(ctx context.Context, archive, target string, f *replayFlags) error {
+	r, err := a.openTrusted(archive, &f.keys)
+	if err != nil {
+		return err
+	}
+	defer r.Close()
+	rt, err := a.runtime(ctx, target)
+	if err != nil {
+		return err
+	}
+	defer rt.Close()
+	path := f.journal
+	if path == "" {
+		path = archivePath(archive) + ".journal"
+	}
+	var j *replay.Journal
+	if _, err := os.Stat(path); err == nil {
+		if j, err = replay.OpenJournal(path); err != nil {
+			return err
+		}
+		defer j.Close()
+	} else if f.journal != "" {
+		return err
+	}
+	rep, err := replay.ReadBack(ctx, r, rt, j)
+	if err != nil {
+		return err
+	}
+	return a.printFidelity("read back", rep, f.json, false)
+}
+
+func (a *app) undo(ctx context.Context, journal, target string, asJSON bool) error {
+	if _, err := os.Stat(journal); err != nil {
+		return err
+	}
+	j, err := replay.OpenJournal(journal)
+	if err != nil {
+		return err
+	}
+	defer j.Close()
+	rt, dst, err := a.target(ctx, target)
+	if err != nil {
+		return err
+	}
+	defer rt.Close()
+	rep, err := replay.Undo(ctx, dst, j)
+	if err != nil {
+		return err
+	}
+	return a.printUndo(rep, asJSON)
+}
+
+// lazyFile comes into being with its first byte.
+type lazyFile struct {
+	path string
+	f    *os.File
+}
+
+func (l *lazyFile) Write(b []byte) (int, error) {
+	if l.f == nil {
+		f, err := os.OpenFile(l.path, os.O_WRONLY|os.O_CREATE|os.O_TRUNC, 0o600)
+		if err != nil {
+			return 0, err
+		}
+		l.f = f
+	}
+	return l.f.Write(b)
+}
+
+func (l *lazyFile) Close() error {
+	if l.f == nil {
+		return nil
+	}
+	err := errors.Join(l.f.Sync(), l.f.Close())
+	l.f = nil
+	return err
+}

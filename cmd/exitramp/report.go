@@ -1,0 +1,166 @@
+package main
+
+import (
+	"errors"
+	"fmt"
+	"slices"
+	"strings"
+
+	"github.com/exitramp/exitramp/context/fidelity"
+	"github.com/exitramp/exitramp/context/replay"
+)
+
+func actions(rep *replay.Report) map[string]uint64 {
+	out := map[string]uint64{}
+	for act, n := range rep.Actions {
+		out[act.String()] = n
+	}
+	return out
+}
+
+func byKind(rep *replay.Report) map[string]map[string]uint64 {
+	out := map[string]map[string]uint64{}
+	for k, as := range rep.Kinds {
+		out[k] = map[string]uint64{}
+		for act, n := range as {
+			out[k][act.String()] = n
+		}
+	}
+	return out
+}
+
+func receipts(rs []replay.Receipt) []map[string]string {
+	out := []map[string]string{}
+	for _, r := range rs {
+		out = append(out, map[string]string{"key": r.Key, "action": r.Action.String(), "why": r.Why})
+	}
+	return out
+}
+
+// few is how many examples a screen shows; --json has more.
+const few = 5
+
+func (a *app) printReplay(what string, rep *replay.Report, asJSON bool) error {
+	if asJSON {
+		return a.printJSON(map[string]any{
+			"what": what, "run": rep.Run, "records": rep.Records, "actions": actions(rep), "kinds": byKind(rep), "losses": rep.LossCount,
+			"held": rep.Held, "conflicts": receipts(rep.Conflicts), "refused": receipts(rep.Refused), "resumed": rep.Resumed,
+		})
+	}
+	var line []string
+	for _, act := range []replay.Action{replay.Created, replay.Same, replay.Updated, replay.Conflict, replay.Refused, replay.Held, replay.Skipped} {
+		if n := rep.Actions[act]; n > 0 || act == replay.Created || act == replay.Same || act == replay.Conflict {
+			line = append(line, fmt.Sprintf("%s %s", act, number(n)))
+		}
+	}
+	fmt.Fprintf(a.stdout, "%s of %s records\n", strings.Join(line, " · "), number(rep.Records))
+	var created []string
+	for _, k := range keys(rep.Kinds) {
+		if n := rep.Kinds[k][replay.Created]; n > 0 {
+			created = append(created, fmt.Sprintf("%s %s", k, number(n)))
+		}
+	}
+	if len(created) > 0 {
+		fmt.Fprintln(a.stdout, "create:", strings.Join(created, " · "))
+	}
+	var skipped []string
+	for _, k := range keys(rep.Kinds) {
+		if n := rep.Kinds[k][replay.Skipped]; n > 0 {
+			skipped = append(skipped, fmt.Sprintf("%s %s", k, number(n)))
+		}
+	}
+	if len(skipped) > 0 {
+		fmt.Fprintln(a.stdout, "skip:  ", strings.Join(skipped, " · "), "(readings of other records, or not for this target)")
+	}
+	a.printReceipts("conflict", rep.Conflicts, rep.Actions[replay.Conflict])
+	a.printReceipts("refused", rep.Refused, rep.Actions[replay.Refused])
+	if n := len(rep.Held); n > 0 {
+		fmt.Fprintf(a.stdout, "off until you approve: %s (--approve FILE with these keys)\n", number(rep.Actions[replay.Held]))
+		for _, k := range rep.Held[:min(n, few)] {
+			fmt.Fprintln(a.stdout, "  ", k)
+		}
+	}
+	a.printLosses(rep.LossCount, rep.Losses)
+	return nil
+}
+
+func (a *app) printReceipts(what string, rs []replay.Receipt, n uint64) {
+	for i, r := range rs {
+		if i == few {
+			fmt.Fprintf(a.stdout, "  and %s more\n", number(n-few))
+			break
+		}
+		fmt.Fprintf(a.stdout, "%s  %s  %s\n", what, r.Key, clean(r.Why))
+	}
+}
+
+func (a *app) printLosses(counts map[string]uint64, losses []fidelity.Loss) {
+	if len(counts) == 0 {
+		return
+	}
+	var parts []string
+	for k, n := range counts {
+		parts = append(parts, fmt.Sprintf("%s %s", number(n), k))
+	}
+	slices.Sort(parts)
+	fmt.Fprintln(a.stdout, "lose:  ", strings.Join(parts, " · "))
+	for _, l := range losses[:min(len(losses), few)] {
+		fmt.Fprintf(a.stdout, "   %s  %s  %s: %s\n", l.Key, l.Path, l.Grade, clean(l.Why))
+	}
+}
+
+// printFidelity says how two states compare. Not alike is exit code 3.
+func (a *app) printFidelity(what string, rep *fidelity.Report, asJSON bool, extraCounts bool) error {
+	alike := rep.Match() && (!extraCounts || rep.ExtraN == 0)
+	a.result[strings.ReplaceAll(what, " ", "_")] = map[string]any{"match": alike, "records": rep.Records, "same": rep.Same, "missing": rep.MissingN, "extra": rep.ExtraN}
+	if asJSON {
+		grades, losses := map[string]uint64{}, []map[string]string{}
+		for g, n := range rep.Grades {
+			grades[g.String()] = n
+		}
+		for _, l := range rep.Losses {
+			losses = append(losses, map[string]string{"key": l.Key, "path": l.Path, "grade": l.Grade.String(), "why": l.Why})
+		}
+		if err := a.printJSON(map[string]any{
+			"match": alike, "records": rep.Records, "same": rep.Same, "skipped": rep.Skipped, "missing": rep.MissingN, "missing_keys": rep.Missing,
+			"extra": rep.ExtraN, "extra_keys": rep.Extra, "fields": rep.Fields, "grades": grades, "losses": losses, "loss_count": rep.LossN,
+		}); err != nil {
+			return err
+		}
+	} else {
+		fmt.Fprintf(a.stdout, "%s of %s match, field by field · missing %s · extra %s\n", number(rep.Same), number(rep.Records+rep.MissingN), number(rep.MissingN), number(rep.ExtraN))
+		a.printKeys("missing", rep.Missing, rep.MissingN)
+		a.printKeys("extra", rep.Extra, rep.ExtraN)
+		a.printLosses(rep.LossN, rep.Losses)
+	}
+	if !alike {
+		return &exitError{code: exitPartial, err: errors.New(what + ": not alike")}
+	}
+	return nil
+}
+
+func (a *app) printKeys(what string, list []string, n uint64) {
+	for i, k := range list {
+		if i == few {
+			fmt.Fprintf(a.stdout, "  and %s more\n", number(n-few))
+			return
+		}
+		fmt.Fprintf(a.stdout, "%s  %s\n", what, clean(k))
+	}
+}
+
+func (a *app) printUndo(rep *replay.UndoReport, asJSON bool) error {
+	a.result["removed"], a.result["left"] = rep.Removed, rep.LeftN
+	if asJSON {
+		if err := a.printJSON(map[string]any{"removed": rep.Removed, "left": rep.LeftN, "left_records": receipts(rep.Left)}); err != nil {
+			return err
+		}
+	} else {
+		fmt.Fprintf(a.stdout, "removed %s · left %s\n", number(rep.Removed), number(rep.LeftN))
+		a.printReceipts("left", rep.Left, rep.LeftN)
+	}
+	if rep.LeftN > 0 {
+		return &exitError{code: exitPartial, err: errors.New("some records were changed since, and stay")}
+	}
+	return nil
+}

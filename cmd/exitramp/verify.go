@@ -1,0 +1,118 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"os"
+	"strings"
+
+	"github.com/spf13/cobra"
+
+	"github.com/exitramp/exitramp/context/agentstate"
+	"github.com/exitramp/exitramp/format"
+)
+
+func (a *app) verifyCmd() *cobra.Command {
+	k := &keyFlags{}
+	var integrity, stored, asJSON bool
+	c := &cobra.Command{
+		Use: "verify ARCHIVE", Short: "Is the archive what was sealed?",
+		Long: `Checks every byte of an archive and says three things, never one: INTEGRITY, AUTHENTICITY,
+FRESHNESS. With a key, records are checked too (deep); without, or with --stored, the stored bytes.
+Archives are not signed yet: --integrity-only says that you know it. Exit code 5 names what is wrong.`,
+		Args: cobra.ExactArgs(1),
+		RunE: func(c *cobra.Command, args []string) error {
+			if !integrity {
+				return &exitError{code: exitUsage, err: errors.New("whom do you trust? archives are not signed yet"),
+					hint: "exitramp verify ARCHIVE --integrity-only says whether the archive is intact, by whomever"}
+			}
+			return a.verify(c.Context(), args[0], k, stored, asJSON)
+		},
+	}
+	k.add(c)
+	c.Flags().BoolVar(&integrity, "integrity-only", false, "ask for no signature; the word is INTACT, never VERIFIED")
+	c.Flags().BoolVar(&stored, "stored", false, "the stored bytes alone; needs no key and a third of the time")
+	c.Flags().BoolVar(&asJSON, "json", false, "as JSON")
+	return c
+}
+
+func (a *app) verify(ctx context.Context, path string, k *keyFlags, stored, asJSON bool) error {
+	path = archivePath(path)
+	ro, err := a.readerOptions(k, format.IntegrityOnly())
+	if err != nil {
+		return err
+	}
+	f, err := os.Open(path)
+	if err != nil {
+		return err
+	}
+	defer f.Close()
+	fi, err := f.Stat()
+	if err != nil {
+		return err
+	}
+	v, err := format.Verify(ctx, f, fi.Size(), &format.VerifyOptions{ReaderOptions: *ro, StoredOnly: stored})
+	if err != nil {
+		return a.refused(path, err, asJSON)
+	}
+	a.result["integrity"], a.result["level"], a.result["coverage"] = v.Integrity, v.Level, v.Coverage.Coverage.String()
+	if asJSON {
+		return a.printJSON(map[string]any{
+			"archive": path, "integrity": v.Integrity, "level": v.Level, "authenticity": v.Authenticity, "freshness": v.Freshness,
+			"members": v.Members, "bytes": v.Bytes, "records": v.Records, "not_understood": v.Unknown, "dangling": v.Dangling,
+			"coverage": v.Coverage.Coverage.String(), "not_verified": v.NotVerified, "manifest_sha256": fmt.Sprintf("%x", v.ManifestSHA256),
+		})
+	}
+	records := uint64(0)
+	for kind, n := range v.Records {
+		if agentstate.IsState(kind) {
+			records += n
+		}
+	}
+	what := fmt.Sprintf("%s members, %s", number(v.Members), bytesText(v.Bytes))
+	if v.Level == "deep" {
+		what = fmt.Sprintf("%s members, %s records", number(v.Members), number(records))
+	} else {
+		what += "; records were not opened"
+	}
+	fmt.Fprintf(a.stdout, "INTEGRITY     %s (%s): %s\n", v.Integrity, v.Level, what)
+	for _, n := range v.NotVerified {
+		fmt.Fprintf(a.stdout, "              not verified: %s\n", n)
+	}
+	fmt.Fprintf(a.stdout, "AUTHENTICITY  %s\nFRESHNESS     %s\n", v.Authenticity, v.Freshness)
+	fmt.Fprintf(a.stdout, "COVERAGE      %s\n", coverageText(v))
+	if v.Unknown > 0 {
+		fmt.Fprintf(a.stdout, "              %s records are of kinds that this release does not know: carried, not understood\n", number(v.Unknown))
+	}
+	if v.Dangling > 0 {
+		fmt.Fprintf(a.stdout, "              %s references lead to records that are not here\n", number(v.Dangling))
+	}
+	return nil
+}
+
+func coverageText(v *format.Verification) string {
+	word := v.Coverage.Coverage.String()
+	var why []string
+	for _, k := range keys(v.Coverage.Kinds) {
+		if kv := v.Coverage.Kinds[k]; kv.Coverage > agentstate.Listed {
+			why = append(why, fmt.Sprintf("%s %s: %s", k, kv.Coverage, kv.Why))
+		}
+	}
+	if len(why) > 0 {
+		word += "  " + strings.Join(why, "; ")
+	}
+	return word
+}
+
+// refused prints what an archive was refused for.
+func (a *app) refused(path string, err error, asJSON bool) error {
+	var e *format.Error
+	if asJSON && errors.As(err, &e) {
+		out := map[string]any{"archive": path, "integrity": "REFUSED", "class": e.Class, "member": e.Member, "want": e.Want, "got": e.Got, "error": err.Error()}
+		if perr := a.printJSON(out); perr != nil {
+			return perr
+		}
+	}
+	return fmt.Errorf("%s: %w", path, err)
+}
