@@ -1,6 +1,7 @@
 package langgraph
 
 import (
+	"maps"
 	"path/filepath"
 	"strings"
 	"testing"
@@ -31,30 +32,33 @@ func TestJudgesNotice(t *testing.T) {
 		"a vector changed":       "update store_vectors set embedding = (select embedding from store_vectors where key = 'mem-3') where key = 'mem-2'",
 		"a namespace is renamed": "update store set prefix = 'users.u-3' where prefix = 'users.u-2'",
 	}
-	for _, f := range []flavour{python(t), javascript(t)} {
-		s := made(t, f, "trip", "sqlite")
-		s.judge(t, "judge", s.shape, s.place.of(f), s.facts)
-		try := func(name, sql string) {
-			t.Run(f.name+"/"+name, func(t *testing.T) {
-				file := filepath.Join(t.TempDir(), "damaged.sqlite")
-				copyFile(t, s.file, file)
-				r := run(t, "", env.python, "-c", "import sqlite3, sys\nc = sqlite3.connect(sys.argv[1])\nn = c.execute(sys.argv[2]).rowcount\nc.commit()\nsys.exit(n < 1)", file, sql)
-				if r.code != 0 {
-					t.Fatalf("no row was damaged\n%s", r.all())
-				}
-				v := f.script(t, "judge", s.shape, "sqlite:"+file, s.facts)
-				if v.code != 1 || !strings.Contains(v.out, "DIFF ") || !strings.Contains(v.out, "FAIL ") {
-					t.Errorf("the judge says nothing: exit code %d\n%s", v.code, tail(v.all()))
-				}
-			})
-		}
-		for name, sql := range damages {
-			try(name, sql)
-		}
-		if f.name == "python" {
-			for name, sql := range store {
-				try(name, sql)
+	for lang, get := range map[string]func(*testing.T) flavour{"python": python, "js": javascript} {
+		t.Run(lang, func(t *testing.T) {
+			f := get(t)
+			need(t, "LangGraph for Python", env.python) // which damages the files
+			s := made(t, f, "trip", "sqlite")
+			s.judge(t, "judge", s.shape, s.place.of(f), s.facts)
+			all := maps.Clone(damages)
+			if lang == "python" {
+				maps.Copy(all, store)
 			}
-		}
+			for name, sql := range all {
+				t.Run(name, func(t *testing.T) { s.damage(t, sql) })
+			}
+		})
+	}
+}
+
+// damage runs one statement on a copy; the judge must object to it.
+func (s sealed) damage(t *testing.T, sql string) {
+	file := filepath.Join(t.TempDir(), "damaged.sqlite")
+	copyFile(t, s.file, file)
+	r := run(t, "", env.python, "-c", "import sqlite3, sys\nc = sqlite3.connect(sys.argv[1])\nn = c.execute(sys.argv[2]).rowcount\nc.commit()\nsys.exit(n < 1)", file, sql)
+	if r.code != 0 {
+		t.Fatalf("no row was damaged\n%s", r.all())
+	}
+	v := s.script(t, "judge", s.shape, "sqlite:"+file, s.facts)
+	if v.code != 1 || !strings.Contains(v.out, "DIFF ") || !strings.Contains(v.out, "FAIL ") {
+		t.Errorf("the judge says nothing: exit code %d\n%s", v.code, tail(v.all()))
 	}
 }
