@@ -1,0 +1,413 @@
+package format
+
+import (
+	"bytes"
+	"context"
+	"crypto/sha256"
+	"encoding/hex"
+	"fmt"
+	"hash/crc32"
+	"slices"
+	"strings"
+	"testing"
+
+	"google.golang.org/protobuf/encoding/protowire"
+	"google.golang.org/protobuf/proto"
+
+	"github.com/exitramp/exitramp/format/internal/container"
+	"github.com/exitramp/exitramp/format/internal/frame"
+	"github.com/exitramp/exitramp/format/internal/tree"
+	pb "github.com/exitramp/exitramp/proto/exitramp/v1"
+)
+
+// forger makes archives that are not encrypted, whose digests are all right and whose content is
+// not: what a writer with bad intent could make.
+type forger struct {
+	names  []string          // in order, without the prefix
+	raw    map[string][]byte // content; of frames what is in them
+	root   *pb.Root
+	man    *manifest
+	prefix string
+	framed func(name string, raw []byte) []byte // nil: as the writer does it
+}
+
+func newForger(t testing.TB, b []byte) *forger {
+	t.Helper()
+	r := open(t, b, nil)
+	d, err := r.c.newDecoder()
+	if err != nil {
+		t.Fatal(err)
+	}
+	f := &forger{raw: map[string][]byte{}, man: r.c.a.man, root: r.c.roots[0], prefix: r.c.a.prefix}
+	for _, e := range r.c.a.entries {
+		name := strings.TrimPrefix(e.Name, f.prefix)
+		f.names = append(f.names, name)
+		if strings.HasSuffix(name, ".zst") {
+			f.raw[name], err = d.content(nil, 0, name, -1)
+		} else {
+			f.raw[name], err = r.c.a.stored(name)
+		}
+		if err != nil {
+			t.Fatal(err)
+		}
+	}
+	return f
+}
+
+// name is the first member with this prefix.
+func (f *forger) name(prefix string) string {
+	return f.names[slices.IndexFunc(f.names, func(n string) bool { return strings.HasPrefix(n, prefix) })]
+}
+
+// honest makes the tables of the root say what is in the members: sizes, counts and hashes, as
+// far as there is something to count.
+func (f *forger) honest(stored map[string][]byte) {
+	var all tree.Tree
+	for _, s := range f.root.Shards {
+		raw := f.raw[s.Member]
+		s.RawSize, s.StoredSize = uint64(len(raw)), uint64(len(stored[s.Member]))
+		var t tree.Tree
+		var h *tree.Hasher
+		walkShard(raw, func(b []byte) error {
+			hd := &pb.ShardHeader{}
+			err := proto.Unmarshal(b, hd)
+			h = tree.NewHasher(s.Kind, hd.Salt)
+			return err
+		}, func(i int, rec []byte) error {
+			t.Append(h.Record(uint64(i), rec))
+			return nil
+		})
+		root := t.Root()
+		s.Root = root[:]
+		all.Append(tree.ShardLeaf(s.Kind, s.Ordinal, s.Count, root))
+	}
+	for _, v := range f.root.Vectors {
+		v.RawSize, v.StoredSize = uint64(len(f.raw[v.Member])), uint64(len(stored[v.Member]))
+	}
+	for _, r := range f.root.Index {
+		for _, p := range r.Pages {
+			p.RawSize, p.StoredSize = uint64(len(f.raw[p.Member])), uint64(len(stored[p.Member]))
+		}
+	}
+	root := all.Root()
+	f.man.Records = manifestRecords{hex.EncodeToString(root[:]), all.Len()}
+}
+
+// archive seals it all again. edit changes the root when it is honest; nil: not at all.
+func (f *forger) archive(t testing.TB, edit func(*pb.Root)) []byte {
+	t.Helper()
+	stored := map[string][]byte{}
+	var enc frame.Encoder
+	pack := func(name string) {
+		switch raw := f.raw[name]; {
+		case !strings.HasSuffix(name, ".zst"):
+			stored[name] = raw
+		case f.framed != nil:
+			stored[name] = f.framed(name, raw)
+		default:
+			stored[name] = enc.Compress(nil, raw, 0)
+		}
+	}
+	for _, n := range f.names {
+		pack(n)
+	}
+	f.honest(stored)
+	if edit != nil {
+		edit(f.root)
+	}
+	var err error
+	if f.raw["data/root.pb.zst"], err = proto.Marshal(f.root); err != nil {
+		t.Fatal(err)
+	}
+	pack("data/root.pb.zst")
+	var data []string
+	f.man.Payload = manifestPayload{}
+	for _, n := range f.names {
+		if strings.HasPrefix(n, "data/") {
+			data = append(data, n)
+			f.man.Payload.Members++
+			f.man.Payload.Bytes += uint64(len(stored[n]))
+		}
+	}
+	slices.Sort(data)
+	var list []byte
+	for _, n := range data {
+		list = appendListLine(list, sha256.Sum256(stored[n]), n)
+	}
+	sum := sha256.Sum256(list)
+	f.man.Payload.ManifestSHA256 = hex.EncodeToString(sum[:])
+	stored[nameList], stored[nameReadme] = list, readme(f.man)
+	if stored[nameManifest], err = f.man.marshal(); err != nil {
+		t.Fatal(err)
+	}
+	var out bytes.Buffer
+	w := container.NewWriter(&out, 0, nil)
+	for _, n := range f.names {
+		if _, err := w.Add(f.prefix+n, stored[n], crc32.ChecksumIEEE(stored[n])); err != nil {
+			t.Fatal(err)
+		}
+	}
+	if err := w.Close(); err != nil {
+		t.Fatal(err)
+	}
+	return out.Bytes()
+}
+
+// records takes a shard apart and puts it together again, header first.
+func (f *forger) records(name string, edit func(header []byte, recs [][]byte) ([]byte, [][]byte)) {
+	var header []byte
+	var recs [][]byte
+	walkShard(f.raw[name], func(b []byte) error { header = b; return nil }, func(_ int, rec []byte) error {
+		recs = append(recs, rec)
+		return nil
+	})
+	header, recs = edit(bytes.Clone(header), recs)
+	out := protowire.AppendBytes(protowire.AppendTag(nil, shardHeader, protowire.BytesType), header)
+	for _, r := range recs {
+		out = protowire.AppendBytes(protowire.AppendTag(out, shardRecords, protowire.BytesType), r)
+	}
+	f.raw[name] = out
+}
+
+func TestForgedContent(t *testing.T) {
+	base := small(t, nil)
+	if err := tryVerify(newForger(t, base).archive(t, nil)); err != nil {
+		t.Fatalf("the forger's own archive: %v", err)
+	}
+	shard := func(f *forger, name string) *pb.Shard {
+		for _, s := range f.root.Shards {
+			if s.Member == name {
+				return s
+			}
+		}
+		return nil
+	}
+	first := func(f *forger, kind string) string { return f.name("data/r/" + kind + "/") }
+	for _, c := range []struct {
+		name  string
+		class string // empty: payload
+		f     func(f *forger) func(*pb.Root)
+	}{
+		{"header missing", "", func(f *forger) func(*pb.Root) {
+			n := first(f, "memory")
+			_, _, k := protowire.ConsumeField(f.raw[n])
+			f.raw[n] = f.raw[n][k:]
+			return nil
+		}},
+		{"header twice", "", func(f *forger) func(*pb.Root) {
+			n := first(f, "memory")
+			_, _, k := protowire.ConsumeField(f.raw[n])
+			f.raw[n] = append(bytes.Clone(f.raw[n][:k]), f.raw[n]...)
+			return nil
+		}},
+		{"header late", "", func(f *forger) func(*pb.Root) {
+			n := first(f, "memory")
+			_, _, k := protowire.ConsumeField(f.raw[n])
+			f.raw[n] = append(bytes.Clone(f.raw[n][k:]), f.raw[n][:k]...)
+			return nil
+		}},
+		{"header of a sibling", "", func(f *forger) func(*pb.Root) {
+			f.records(first(f, "memory"), func(h []byte, r [][]byte) ([]byte, [][]byte) { h[2] ^= 1; return h, r })
+			return nil
+		}},
+		{"overlong varint", "", func(f *forger) func(*pb.Root) {
+			n := first(f, "memory")
+			_, _, k := protowire.ConsumeField(f.raw[n])
+			rest := f.raw[n][k:]
+			size, m := protowire.ConsumeVarint(rest[1:])
+			out := append(bytes.Clone(f.raw[n][:k]), rest[0], byte(size)|0x80, byte(size>>7)|0x80, 0)
+			f.raw[n] = append(out, rest[1+m:]...)
+			return nil
+		}},
+		{"count off by one", "", func(f *forger) func(*pb.Root) {
+			s := shard(f, first(f, "memory"))
+			s.Count++
+			return nil
+		}},
+		{"record added", "", func(f *forger) func(*pb.Root) {
+			n := first(f, "memory")
+			f.records(n, func(h []byte, r [][]byte) ([]byte, [][]byte) {
+				m, _ := proto.Marshal(&pb.Memory{Meta: &pb.Meta{Key: "memory/added"}})
+				return h, append(r, m)
+			})
+			shard(f, n).Count++
+			return nil
+		}},
+		{"kind swapped", "", func(f *forger) func(*pb.Root) {
+			f.records(first(f, "memory"), func(h []byte, r [][]byte) ([]byte, [][]byte) {
+				r[0] = bytes.Replace(r[0], []byte("memory/s/0"), []byte("policy/s/0"), 1)
+				return h, r
+			})
+			return nil
+		}},
+		{"invalid UTF-8", "", func(f *forger) func(*pb.Root) {
+			f.records(first(f, "memory"), func(h []byte, r [][]byte) ([]byte, [][]byte) {
+				r[0] = protowire.AppendString(protowire.AppendTag(r[0], 3, protowire.BytesType), "\xff")
+				return h, r
+			})
+			return nil
+		}},
+		{"depth 65", "", func(f *forger) func(*pb.Root) {
+			f.records(first(f, "memory"), func(h []byte, r [][]byte) ([]byte, [][]byte) {
+				for range 64 {
+					r[0] = protowire.AppendTag(r[0], 99, protowire.StartGroupType)
+				}
+				for range 64 {
+					r[0] = protowire.AppendTag(r[0], 99, protowire.EndGroupType)
+				}
+				return h, r
+			})
+			return nil
+		}},
+		{"vector changed", "", func(f *forger) func(*pb.Root) {
+			f.raw[f.name("data/v/")][0] ^= 1
+			return nil
+		}},
+		{"blob changed", "", func(f *forger) func(*pb.Root) {
+			f.raw[f.name("data/b/")][0] ^= 1
+			return nil
+		}},
+		{"blob longer", "", func(f *forger) func(*pb.Root) {
+			n := f.name("data/b/")
+			f.raw[n] = append(f.raw[n], 'x')
+			return nil
+		}},
+		{"index to the wrong record", "", func(f *forger) func(*pb.Root) {
+			n := f.name("data/i/")
+			p := &pb.IndexPage{}
+			proto.Unmarshal(f.raw[n], p)
+			p.Shards[0], p.Shards[1] = p.Shards[1], p.Shards[0]
+			p.Positions[0], p.Positions[1] = p.Positions[1], p.Positions[0]
+			f.raw[n], _ = proto.Marshal(p)
+			return nil
+		}},
+		{"index short of an entry", "", func(f *forger) func(*pb.Root) {
+			n := f.name("data/i/")
+			p := &pb.IndexPage{}
+			proto.Unmarshal(f.raw[n], p)
+			last := len(p.Shards) - 1
+			p.FingerprintDeltas, p.Shards, p.Positions = p.FingerprintDeltas[:last], p.Shards[:last], p.Positions[:last]
+			f.raw[n], _ = proto.Marshal(p)
+			sum := uint64(0)
+			for _, d := range p.FingerprintDeltas {
+				sum += d
+			}
+			return func(r *pb.Root) { r.Index[0].Pages[0].Last, r.Index[0].Pages[0].Count = sum, uint64(last) }
+		}},
+		{"shard not in the root", "", func(f *forger) func(*pb.Root) {
+			return func(r *pb.Root) { r.Shards = r.Shards[1:] }
+		}},
+		{"shard twice in the root", "", func(f *forger) func(*pb.Root) {
+			return func(r *pb.Root) { r.Shards = append(r.Shards, r.Shards[0]) }
+		}},
+		{"records of another shard", "", func(f *forger) func(*pb.Root) {
+			return func(r *pb.Root) { r.Shards[0].Root, r.Shards[1].Root = r.Shards[1].Root, r.Shards[0].Root }
+		}},
+		{"coverage raised", "coverage", func(f *forger) func(*pb.Root) {
+			f.man.Coverage = "RECONCILED"
+			return nil
+		}},
+		{"coverage raised, also in the root", "coverage", func(f *forger) func(*pb.Root) {
+			f.man.Coverage = "RECONCILED"
+			return func(r *pb.Root) {
+				for _, k := range r.Summary.Kinds {
+					if k.Coverage != "" {
+						k.Coverage = "RECONCILED"
+					}
+				}
+			}
+		}},
+		{"a kind forgotten", "coverage", func(f *forger) func(*pb.Root) {
+			return func(r *pb.Root) { r.Summary.KnownKinds = r.Summary.KnownKinds[1:] }
+		}},
+		{"a statement forgotten", "coverage", func(f *forger) func(*pb.Root) {
+			return func(r *pb.Root) { r.Summary.Statements = nil }
+		}},
+		{"facts raised in the root alone", "coverage", func(f *forger) func(*pb.Root) {
+			return func(r *pb.Root) {
+				for _, k := range r.Summary.Statements[0].Kinds {
+					k.RelistRoute = "another"
+				}
+			}
+		}},
+		{"views forgotten", "", func(f *forger) func(*pb.Root) {
+			return func(r *pb.Root) { r.Summary.Kinds[0].Views = 1 << 60 }
+		}},
+		{"two frames", "", func(f *forger) func(*pb.Root) {
+			f.framed = func(name string, raw []byte) []byte {
+				var enc frame.Encoder
+				out := enc.Compress(nil, raw, 0)
+				if strings.HasPrefix(name, "data/r/memory/") {
+					out = enc.Compress(out, nil, 0)
+				}
+				return out
+			}
+			return nil
+		}},
+		{"not a frame", "", func(f *forger) func(*pb.Root) {
+			f.framed = func(name string, raw []byte) []byte {
+				var enc frame.Encoder
+				if strings.HasPrefix(name, "data/r/memory/") {
+					return raw
+				}
+				return enc.Compress(nil, raw, 0)
+			}
+			return nil
+		}},
+	} {
+		t.Run(c.name, func(t *testing.T) {
+			f := newForger(t, base)
+			err := tryVerify(f.archive(t, c.f(f)))
+			if want := c.class; Class(err) != want && (want != "" || Class(err) != "payload") {
+				t.Errorf("class %q: %v", Class(err), err)
+			}
+			t.Log(err)
+		})
+	}
+}
+
+// Content of any sort behind right digests: refused with a class, or read.
+func FuzzContent(f *testing.F) {
+	base := small(f, nil)
+	var names []string
+	for _, n := range newForger(f, base).names {
+		if strings.HasSuffix(n, ".zst") {
+			names = append(names, n)
+			f.Add(len(names)-1, newForger(f, base).raw[n])
+		}
+	}
+	if len(names) < 5 {
+		f.Fatal("no seeds")
+	}
+	f.Fuzz(func(t *testing.T, i int, raw []byte) {
+		if i < 0 || i >= len(names) {
+			return
+		}
+		fg := newForger(t, base)
+		fg.raw[names[i]] = raw
+		if names[i] == "data/root.pb.zst" {
+			if fg.root = new(pb.Root); proto.Unmarshal(raw, fg.root) != nil {
+				return
+			}
+		}
+		b := fg.archive(t, nil)
+		if err := tryVerify(b); err != nil && Class(err) == "" {
+			t.Fatalf("no class: %v", err)
+		}
+		r, err := NewReader(bytes.NewReader(b), int64(len(b)), &ReaderOptions{Policy: IntegrityOnly()})
+		if err != nil {
+			return
+		}
+		for rec, err := range r.Records(context.Background(), nil) {
+			if err != nil {
+				if Class(err) == "" {
+					t.Fatalf("no class: %v", err)
+				}
+				break
+			}
+			if _, err := r.Get(context.Background(), rec.GetMeta().GetKey()); err != nil && Class(err) == "" && !strings.Contains(fmt.Sprint(err), "not found") {
+				t.Fatalf("no class: %v", err)
+			}
+		}
+	})
+}
