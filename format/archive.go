@@ -95,7 +95,7 @@ func openArchive(ra io.ReaderAt, size int64, opts *ReaderOptions) (*archive, err
 // cut off, or one that goes on after its end.
 func (a *archive) notContainer(t *tailReader, err error) error {
 	var ce *container.Error
-	if !errors.As(err, &ce) || ce.Class != "truncated" {
+	if !errors.As(err, &ce) || ce.Class != "truncated" && ce.Class != "short-trailer" {
 		return containerError(err, "")
 	}
 	head := make([]byte, 35)

@@ -20,7 +20,8 @@ func (c *contents) coverage() error {
 	if n := len(c.summary.Compartments); n != len(c.roots) {
 		return mismatch(ErrPayload, name, "compartments", fmt.Sprint(len(c.roots)), fmt.Sprint(n))
 	}
-	for _, k := range agentstate.StateKinds() {
+	kinds := publishedKinds(c.a.man.SchemaSHA256)
+	for _, k := range kinds {
 		if !slices.Contains(c.summary.KnownKinds, k) {
 			return refuse(ErrCoverage, name, fmt.Sprintf("kind %s is not among those that the writer knew", k))
 		}
@@ -51,6 +52,9 @@ func (c *contents) coverage() error {
 	}
 	if want := summarize(t, &c.verdict); !proto.Equal(&pb.Summary{Kinds: want}, &pb.Summary{Kinds: c.summary.Kinds}) {
 		return refuse(ErrCoverage, name, "coverage by kind is not what follows from the facts")
+	}
+	if kinds == nil {
+		c.verdict.Coverage, c.verdict.Why = agentstate.Unknown, "no release published the schema: which kinds there are is not known"
 	}
 	for k := range c.verdict.Kinds { // the writer may have known more than this release
 		if !slices.Contains(agentstate.Kinds(), k) {

@@ -10,6 +10,7 @@ import (
 
 	"github.com/exitramp/exitramp/context/agentstate"
 	"github.com/exitramp/exitramp/format/internal/frame"
+	"github.com/exitramp/exitramp/format/internal/seal"
 	"github.com/exitramp/exitramp/format/internal/tree"
 	pb "github.com/exitramp/exitramp/proto/exitramp/v1"
 )
@@ -51,7 +52,7 @@ func (d *decoder) content(dst []byte, comp int, name string, raw int64) ([]byte,
 			return nil, noIdentity(comp)
 		}
 		if d.plain, err = key.Open(d.plain[:0], b); err != nil {
-			return nil, refuse(ErrKey, name, err.Error())
+			return nil, sealError(err, name)
 		}
 		b = d.plain
 	}
@@ -60,6 +61,14 @@ func (d *decoder) content(dst []byte, comp int, name string, raw int64) ([]byte,
 		return nil, frameError(err, name)
 	}
 	return out, nil
+}
+
+// sealError tells a member sealed to another key from one whose sealed content was changed.
+func sealError(err error, member string) error {
+	if errors.Is(err, seal.ErrKey) {
+		return refuse(ErrKey, member, err.Error())
+	}
+	return refuse(ErrPayload, member, err.Error())
 }
 
 func frameError(err error, member string) error {

@@ -11,6 +11,7 @@ type places struct {
 	fps    []uint64
 	shards []uint32
 	pos    []uint32
+	shared map[uint64]bool // fingerprints that several records have
 }
 
 func (p *places) len() int { return len(p.fps) }
@@ -29,6 +30,16 @@ func (p *places) fill(pages []*page) {
 			p.shards = append(p.shards, uint32(min(s, 1<<32-1)))
 		}
 	}
+	p.sort(n)
+	p.shared = map[uint64]bool{}
+	for i := 1; i < n; i++ {
+		if p.fps[i] == p.fps[i-1] {
+			p.shared[p.fps[i]] = true
+		}
+	}
+}
+
+func (p *places) sort(n int) {
 	if slices.IsSorted(p.fps) {
 		return
 	}
@@ -37,7 +48,7 @@ func (p *places) fill(pages []*page) {
 		order[i] = uint32(i)
 	}
 	slices.SortFunc(order, func(a, b uint32) int { return cmp.Compare(p.fps[a], p.fps[b]) })
-	q := places{make([]uint64, n), make([]uint32, n), make([]uint32, n)}
+	q := places{fps: make([]uint64, n), shards: make([]uint32, n), pos: make([]uint32, n)}
 	for i, o := range order {
 		q.fps[i], q.shards[i], q.pos[i] = p.fps[o], p.shards[o], p.pos[o]
 	}

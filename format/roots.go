@@ -176,6 +176,9 @@ func (c *contents) claim(name, plain string, stored uint64) error {
 	case m.used:
 		return fmt.Errorf("%s twice", name)
 	case uint64(m.entry.Size) != stored:
+		if _, err := c.a.stored(name); err != nil {
+			return err // it is the member that was changed, not the table
+		}
 		return fmt.Errorf("%s has %d bytes, not %d", name, m.entry.Size, stored)
 	case c.a.man.encrypted() && m.place.typ != typeOpaque, !c.a.man.encrypted() && name != plain:
 		return fmt.Errorf("%s is no name for %s", name, plain)

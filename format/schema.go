@@ -11,6 +11,7 @@ import (
 	"google.golang.org/protobuf/reflect/protoreflect"
 	"google.golang.org/protobuf/types/descriptorpb"
 
+	"github.com/exitramp/exitramp/context/agentstate"
 	pb "github.com/exitramp/exitramp/proto/exitramp/v1"
 )
 
@@ -58,4 +59,14 @@ func buildSchema() schema {
 func publishedSchema(digest string) bool {
 	_, own, err := Schema()
 	return err == nil && digest == own
+}
+
+// publishedKinds are the state kinds of the release that published the schema of this digest:
+// those a writer with this schema has to speak of, also when later releases have more. nil: no
+// release published it.
+func publishedKinds(digest string) []string {
+	if !publishedSchema(digest) {
+		return nil
+	}
+	return agentstate.StateKinds()
 }

@@ -103,6 +103,7 @@ type verifier struct {
 	places places
 	mu     sync.Mutex
 	tally  agentstate.Tally
+	keys   map[[32]byte]bool // digests of keys whose fingerprint another record has as well
 }
 
 // each calls f for 0 to n-1 on several goroutines.

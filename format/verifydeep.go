@@ -119,8 +119,12 @@ func (v *verifier) records(ctx context.Context) error {
 
 // record checks one record of a shard whose tree is right.
 func (v *verifier) record(d *decoder, s *shardTable, i int, rec []byte, t *agentstate.Tally) error {
-	if !v.places.find(fingerprint(sha256.Sum256(d.scan.key)), s.Ordinal, uint32(i)) {
+	sum := sha256.Sum256(d.scan.key)
+	if !v.places.find(fingerprint(sum), s.Ordinal, uint32(i)) {
 		return refuse(ErrPayload, s.Member, fmt.Sprintf("%s: not in the index at its place", d.scan.key))
+	}
+	if v.places.shared[fingerprint(sum)] && !v.first(sum) {
+		return refuse(ErrPayload, s.Member, fmt.Sprintf("%s is the key of another record as well", d.scan.key))
 	}
 	t.Records[s.Kind]++
 	if d.scan.view {
@@ -146,6 +150,20 @@ func (v *verifier) record(d *decoder, s *shardTable, i int, rec []byte, t *agent
 		t.Statements = append(t.Statements, factsOf(r))
 	}
 	return nil
+}
+
+// first tells whether no record had the key of this digest before.
+func (v *verifier) first(sum [32]byte) bool {
+	v.mu.Lock()
+	defer v.mu.Unlock()
+	if v.keys[sum] {
+		return false
+	}
+	if v.keys == nil {
+		v.keys = map[[32]byte]bool{}
+	}
+	v.keys[sum] = true
+	return true
 }
 
 func (v *verifier) merge(t *agentstate.Tally) {

@@ -21,6 +21,9 @@ func Read(ra io.ReaderAt, size int64, lim Limits) ([]Entry, error) {
 	}
 	le := binary.LittleEndian
 	members, dirSize, dirAt := le.Uint64(tr[32:]), le.Uint64(tr[40:]), le.Uint64(tr[48:])
+	if le.Uint32(tr) != 0x06064b50 && le.Uint32(tr[76:]) == 0x06054b50 {
+		return nil, &Error{Class: "short-trailer", Want: "a trailer with ZIP64 records", Got: "the short one of another writer"}
+	}
 	if le.Uint32(tr) != 0x06064b50 {
 		return nil, &Error{Class: "truncated", Want: "the trailer at the end of the file", Got: "other bytes"}
 	}
@@ -41,12 +44,11 @@ func Read(ra io.ReaderAt, size int64, lim Limits) ([]Entry, error) {
 }
 
 type dir struct {
-	ra    io.ReaderAt
-	r     *io.SectionReader
-	lim   Limits
-	end   int64 // of the members
-	local []byte
-	want  []byte
+	ra   io.ReaderAt
+	r    *io.SectionReader
+	lim  Limits
+	end  int64 // of the members
+	want []byte
 }
 
 func (d *dir) read(members int) ([]Entry, error) {

@@ -90,12 +90,17 @@ func (k *Key) RecipientSHA256() [32]byte { return sha256.Sum256([]byte(k.pub)) }
 // Seal appends to dst the age file of plain.
 func (k *Key) Seal(dst, plain []byte) ([]byte, error) { return encrypt(dst, plain, k.to) }
 
-// Open appends to dst the content of the age file sealed.
+// Open appends to dst the content of the age file sealed. ErrKey: it is sealed to another key;
+// any other error: its content is not what was sealed.
 func (k *Key) Open(dst, sealed []byte) ([]byte, error) {
 	if k.id == nil {
 		return nil, ErrSealOnly
 	}
 	r, err := age.Decrypt(bytes.NewReader(sealed), k.id)
+	var none *age.NoIdentityMatchError
+	if errors.As(err, &none) {
+		return nil, fmt.Errorf("%w: %v", ErrKey, err)
+	}
 	if err != nil {
 		return nil, fmt.Errorf("seal: %v", err)
 	}
