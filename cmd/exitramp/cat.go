@@ -39,12 +39,14 @@ func (a *app) cat(ctx context.Context, path string, kinds []string, k *keyFlags)
 	}
 	w := bufio.NewWriterSize(a.stdout, 1<<16)
 	var line []byte
+	seen := map[string]uint64{}
 	for r, err := range src.Records(ctx, ro) {
 		if err != nil {
 			w.Flush()
 			return err
 		}
 		kind := agentstate.KindOf(r)
+		seen[kind]++
 		if kind == "mark" || len(kinds) > 0 && !contains(kinds, kind) {
 			continue
 		}
@@ -53,7 +55,10 @@ func (a *app) cat(ctx context.Context, path string, kinds []string, k *keyFlags)
 			return err
 		}
 	}
-	return w.Flush()
+	if err := w.Flush(); err != nil {
+		return err
+	}
+	return checkKinds(kinds, seen)
 }
 
 func contains(list []string, s string) bool {

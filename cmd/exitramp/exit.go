@@ -146,8 +146,11 @@ func redactArgs(args []string) []string {
 	return out
 }
 
-// writeFile writes beside path, syncs and renames.
+// writeFile writes beside path, syncs and renames. A device or pipe is written to as it is.
 func writeFile(path string, b []byte, mode os.FileMode) error {
+	if fi, err := os.Stat(path); err == nil && !fi.Mode().IsRegular() {
+		return os.WriteFile(path, b, mode)
+	}
 	f, err := os.CreateTemp(filepath.Dir(path), "."+filepath.Base(path)+".*")
 	if err != nil {
 		return err

@@ -62,7 +62,7 @@ func (a *app) export(ctx context.Context, from, to string, f *exportFlags) error
 			return usagef("no kind %q; kinds are %s", k, strings.Join(agentstate.StateKinds(), ", "))
 		}
 	}
-	if _, err := os.Stat(to); err == nil && !f.dryRun {
+	if exists(to) && !f.dryRun {
 		return withHint(fmt.Errorf("%s is there already", to), "give another name, or move it away: an archive is never overwritten")
 	}
 	o := &format.WriterOptions{Tool: "exitramp " + version(), Lineage: f.lineage}
@@ -104,28 +104,35 @@ func (a *app) export(ctx context.Context, from, to string, f *exportFlags) error
 	}
 	p.done()
 	if err != nil {
-		return a.exportFailed(err, to, f.dryRun)
+		return a.exportFailed(err, rep, to, f.dryRun)
 	}
 	return a.exported(rep, to, a.now().Sub(began), f)
 }
 
-// exportFailed says how to go on.
-func (a *app) exportFailed(err error, to string, dry bool) error {
-	if dry {
+// exportFailed says how to go on, where there is something to go on from.
+func (a *app) exportFailed(err error, rep *agentstate.Report, to string, dry bool) error {
+	if dry || errors.Is(err, format.ErrLocked) || errors.Is(err, format.ErrResume) {
 		return err
 	}
-	part := to + ".part"
-	if _, serr := os.Stat(part); serr != nil {
-		return err
+	stopped := errors.Is(err, context.Canceled)
+	if rep == nil || len(stateCounts(rep.Records)) == 0 {
+		if derr := format.Discard(to); derr != nil || !stopped {
+			return errors.Join(err, derr)
+		}
 	}
-	if errors.Is(err, format.ErrLocked) || errors.Is(err, format.ErrResume) {
-		return err
+	what := "stopped"
+	if !stopped {
+		what = err.Error()
 	}
-	stop := "stopped"
-	if !errors.Is(err, context.Canceled) {
-		stop = err.Error()
+	if part := to + ".part"; exists(part) {
+		what += "; what was read is in " + part
 	}
-	return &exitError{code: exitResume, err: fmt.Errorf("%s; what was read is safe in %s", stop, part), hint: "run the same command again to go on"}
+	return &exitError{code: exitResume, err: errors.New(what), hint: "run the same command again to go on"}
+}
+
+func exists(path string) bool {
+	_, err := os.Stat(path)
+	return err == nil
 }
 
 func (a *app) recipients(f *exportFlags, o *format.WriterOptions) error {

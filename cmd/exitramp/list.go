@@ -68,7 +68,7 @@ func (a *app) list(ctx context.Context, path string, kinds []string, k *keyFlags
 				opaque[n.Type]++
 			}
 		}
-		if want != nil && !contains(want, kind) || !agentstate.IsState(kind) && !contains(kinds, kind) && !every {
+		if len(want) > 0 && !contains(want, kind) || !agentstate.IsState(kind) && !contains(kinds, kind) && !every {
 			continue
 		}
 		shown[kind] = true

@@ -68,7 +68,7 @@ func (a *app) run(ctx context.Context, args []string) int {
 
 func (a *app) root() *cobra.Command {
 	root := &cobra.Command{
-		Use:   "exitramp",
+		Use: "exitramp", Version: version(),
 		Short: "Take your agents' state out of its runtime, and put it into another",
 		Long: `Take your agents' memory, conversations, permissions and half-finished work out of the
 runtime they live in; put them into another; hand your auditor the evidence.

@@ -1,0 +1,168 @@
+package main
+
+import (
+	"bytes"
+	"context"
+	"errors"
+	"fmt"
+	"os"
+	"path/filepath"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/rogpeppe/go-internal/testscript"
+
+	"github.com/exitramp/exitramp/exporters/all"
+)
+
+func TestMain(m *testing.M) {
+	testscript.Main(m, map[string]func(){"exitramp": main})
+}
+
+// Each file in testdata/script is one behaviour: what is typed, what is seen, the exit code.
+func TestScripts(t *testing.T) {
+	testscript.Run(t, testscript.Params{
+		Dir: "testdata/script",
+		Setup: func(e *testscript.Env) error {
+			return os.WriteFile(filepath.Join(e.WorkDir, "support.sqlite"), supportStore, 0o644)
+		},
+		Cmds: map[string]func(*testscript.TestScript, bool, []string){"code": code, "flip": flip, "cut": cut, "lock": lock},
+	})
+}
+
+// code N COMMAND…: the command ends with exit code N.
+func code(ts *testscript.TestScript, neg bool, args []string) {
+	if neg || len(args) < 2 {
+		ts.Fatalf("usage: code N COMMAND [ARG…]")
+	}
+	err := ts.Exec(args[1], args[2:]...)
+	got := "0"
+	var ee interface{ ExitCode() int }
+	if errors.As(err, &ee) {
+		got = fmt.Sprint(ee.ExitCode())
+	} else if err != nil {
+		ts.Fatalf("%v", err)
+	}
+	if got != args[0] {
+		ts.Fatalf("exit code %s, want %s", got, args[0])
+	}
+}
+
+// flip FILE OFFSET: changes one byte; a negative offset counts from the end.
+func flip(ts *testscript.TestScript, neg bool, args []string) {
+	path := ts.MkAbs(args[0])
+	b, err := os.ReadFile(path)
+	ts.Check(err)
+	var at int
+	_, err = fmt.Sscan(args[1], &at)
+	ts.Check(err)
+	if at < 0 {
+		at += len(b)
+	}
+	b[at] ^= 1
+	ts.Check(os.WriteFile(path, b, 0o644))
+}
+
+// cut FILE N: leaves the first N bytes.
+func cut(ts *testscript.TestScript, neg bool, args []string) {
+	var n int64
+	_, err := fmt.Sscan(args[1], &n)
+	ts.Check(err)
+	ts.Check(os.Truncate(ts.MkAbs(args[0]), n))
+}
+
+// lock FILE: another program holds the SQLite database for itself until the script ends.
+func lock(ts *testscript.TestScript, neg bool, args []string) {
+	db, err := openExclusive(ts.MkAbs(args[0]))
+	ts.Check(err)
+	ts.Defer(func() { db.Close() })
+}
+
+func newApp(stdout, stderr *bytes.Buffer) *app {
+	return &app{
+		stdout: stdout, stderr: stderr, getenv: func(string) string { return "" }, now: time.Now, drivers: all.Registry(),
+		readPassword: func(string) (string, error) { return "", errors.New("no terminal") },
+	}
+}
+
+// The demo is the README's first screen: it ends well, is quick, and says where the files are.
+func TestDemo(t *testing.T) {
+	t.Chdir(t.TempDir())
+	var out, msgs bytes.Buffer
+	began := time.Now()
+	if code := newApp(&out, &msgs).run(context.Background(), []string{"demo"}); code != 0 {
+		t.Fatalf("exit code %d\n%s%s", code, &out, &msgs)
+	}
+	if took := time.Since(began); took > 10*time.Second {
+		t.Errorf("took %s, want at most 10 s", took)
+	}
+	for _, want := range []string{
+		"$ exitramp export langgraph+sqlite:exitramp-demo/support.sqlite exitramp-demo/demo.ctxa", "RECONCILED", "INTACT (deep)", "WAITS FOR A PERSON",
+		"conflict 0", "0 extra", "missing 0", "exit 5", "The files are in exitramp-demo",
+	} {
+		if !strings.Contains(strings.ReplaceAll(out.String(), "extra 0", "0 extra"), want) {
+			t.Errorf("the demo does not say %q:\n%s", want, &out)
+		}
+	}
+	for _, f := range []string{"demo.ctxa", "support.sqlite", "copy.sqlite", "demo.ctxa.journal", "flipped.ctxa"} {
+		if _, err := os.Stat(filepath.Join("exitramp-demo", f)); err != nil {
+			t.Error(err)
+		}
+	}
+	if code := newApp(&out, &msgs).run(context.Background(), []string{"demo"}); code != exitOther {
+		t.Errorf("a second demo into the same folder: exit code %d", code)
+	}
+}
+
+// A password in a URL shows nowhere: not in output, errors, progress or the status file.
+func TestNoPassword(t *testing.T) {
+	dir := t.TempDir()
+	const canary = "s3cr3t-canary"
+	for _, u := range []string{
+		"langgraph+postgres://me:" + canary + "@127.0.0.1:1/db", "langgraph+postgres://me:" + canary + "@127.0.0.1:1/db?search_path=%zz",
+		"langgraph+postgres://me:" + canary + "@[::1/db", "nosuch://me:" + canary + "@host/db", "langgraph+postgres://127.0.0.1:1/db?password=" + canary,
+	} {
+		for _, verb := range [][]string{{"export", u, filepath.Join(dir, "a.ctxa")}, {"preflight", u}, {"diff", u, u}, {"cat", u}} {
+			var out, msgs bytes.Buffer
+			status := filepath.Join(dir, "status.json")
+			args := append(verb, "--status", status)
+			if code := newApp(&out, &msgs).run(context.Background(), args); code == 0 {
+				t.Errorf("%s: exit code 0", verb[0])
+			}
+			b, err := os.ReadFile(status)
+			if err != nil {
+				t.Fatal(err)
+			}
+			if all := out.String() + msgs.String() + string(b); strings.Contains(all, canary) {
+				t.Errorf("%s shows the password: %s", verb[0], all)
+			}
+			if msgs.Len() == 0 {
+				t.Errorf("%s: no message", verb[0])
+			}
+		}
+	}
+}
+
+// A stopped export leaves no archive and says how to go on.
+func TestInterrupt(t *testing.T) {
+	dir := t.TempDir()
+	store := filepath.Join(dir, "support.sqlite")
+	if err := os.WriteFile(store, supportStore, 0o644); err != nil {
+		t.Fatal(err)
+	}
+	ctx, cancel := context.WithCancel(context.Background())
+	cancel()
+	var out, msgs bytes.Buffer
+	path := filepath.Join(dir, "x.ctxa")
+	code := newApp(&out, &msgs).run(ctx, []string{"export", "langgraph+sqlite:" + store, path})
+	if code == 0 {
+		t.Fatal("exit code 0")
+	}
+	if _, err := os.Stat(path); !os.IsNotExist(err) {
+		t.Errorf("there is an archive: %v", err)
+	}
+	if code = newApp(&out, &msgs).run(context.Background(), []string{"export", "langgraph+sqlite:" + store, path}); code != 0 {
+		t.Errorf("the same command again: exit code %d\n%s", code, &msgs)
+	}
+}
