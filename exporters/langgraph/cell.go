@@ -32,6 +32,8 @@ func textCell(s string) cell { return cell{kind: text, b: []byte(s)} }
 
 func (c cell) isNull() bool { return c.kind == null }
 
+func (c cell) isBytes() bool { return c.kind == text || c.kind == blob }
+
 // String is the text of c as it stands in keys: text as it is, numbers in decimal. A blob where
 // text is expected is marked, so that it never has the key of the text with the same bytes.
 func (c cell) String() string {

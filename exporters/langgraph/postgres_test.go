@@ -68,12 +68,8 @@ func load(t testing.TB, rawURL, name string) {
 		t.Fatal(err)
 	}
 	conn := connect(t, rawURL)
-	var extensions int
-	if strings.Contains(string(b), "CREATE EXTENSION") {
-		conn.QueryRow(t.Context(), "SELECT count(*) FROM pg_available_extensions WHERE name = 'vector'").Scan(&extensions)
-		if extensions == 0 {
-			t.Skip("the server has no extension vector")
-		}
+	if strings.Contains(string(b), "CREATE EXTENSION") && !hasVector(t, rawURL) {
+		t.Skip("the server has no extension vector")
 	}
 	var q strings.Builder
 	lines := strings.SplitAfter(string(b), "\n")
@@ -100,6 +96,22 @@ func load(t testing.TB, rawURL, name string) {
 		}
 	}
 	run()
+}
+
+func hasVector(t testing.TB, rawURL string) bool {
+	t.Helper()
+	rows, err := pgQuery(t.Context(), connect(t, rawURL), "SELECT count(*) FROM pg_available_extensions WHERE name = 'vector'")
+	if err != nil {
+		t.Fatal(err)
+	}
+	return rows[0][0].i > 0
+}
+
+func needVector(t testing.TB, s *Store) {
+	t.Helper()
+	if s.server != nil && !hasVector(t, s.server.conn.ConnString()) {
+		t.Skip("the server has no extension vector")
+	}
 }
 
 func postgres(t testing.TB, rawURL string) *Store {

@@ -377,7 +377,7 @@ func (r *reading) native(t *table, row []cell, over map[string]*pb.Column) *pb.N
 		if r.lay.engine == "postgres" {
 			typ = rowType(c.typ)
 		}
-		if o, ok := over[c.name]; ok && !row[i].isNull() {
+		if o, ok := over[c.name]; ok && row[i].isBytes() {
 			o.Name, o.Type = c.name, typ
 			n.Columns = append(n.Columns, o)
 			continue
@@ -429,11 +429,12 @@ func (r *reading) blob(t *table, row []cell, col string, off, n int64) *pb.Blob 
 	return &pb.Blob{Id: string(id), Size: uint64(n)}
 }
 
-// data is the value of column col of row, as Data: nil for NULL.
+// data is the value of column col of row, as Data: nil for NULL, and for a number, which stays in
+// the native row.
 func (r *reading) data(t *table, row []cell, col, media string) *pb.Data {
 	c := row[t.col(col)]
 	switch {
-	case c.isNull():
+	case !c.isBytes():
 		return nil
 	case c.big:
 		return &pb.Data{MediaType: media, Body: &pb.Data_Blob{Blob: r.blob(t, row, col, 0, c.size)}}

@@ -338,6 +338,9 @@ func (w *writer) ensureFor(ctx context.Context, g tableGroup, r agentstate.Recor
 	if w.novec != "" {
 		return refusal(w.novec)
 	}
+	if w.vec == nil && w.lay.t["store_vectors"] == nil && w.lay.engine == "postgres" && (e.Dimensions == 0 || e.Dimensions > 16000) {
+		return refuse("the table of vectors is to be made, and this one has %d dimensions; pgvector takes 1 to 16,000", e.Dimensions)
+	}
 	if w.vec == nil {
 		w.vec = defaultShape(w.lay.lang, e.Dimensions)
 		if e.Element == pb.Embedding_ELEMENT_FLOAT16 {

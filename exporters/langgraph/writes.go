@@ -27,8 +27,8 @@ type task struct {
 
 // An asking is an __interrupt__ write.
 type asking struct {
-	task, key string // task id; key of the pending write
-	what      []values.Interrupt
+	task, idx, key string // task id and index of the write; its key
+	what           []values.Interrupt
 }
 
 func (g *group) task(id string) *task {
@@ -109,7 +109,7 @@ func (t *thread) note(ctx context.Context, g *group, w *table, row []cell, value
 		}
 	case "__interrupt__":
 		if opaque(ser) {
-			g.asked = append(g.asked, &asking{task: p.TaskId, key: p.Meta.Key, what: []values.Interrupt{{}}})
+			g.asked = append(g.asked, &asking{task: p.TaskId, idx: row[w.col("idx")].String(), key: p.Meta.Key, what: []values.Interrupt{{}}})
 			return nil
 		}
 		b, err := t.r.bytes(ctx, w, row, value, maxView)
@@ -120,7 +120,7 @@ func (t *thread) note(ctx context.Context, g *group, w *table, row []cell, value
 		if err != nil || len(what) == 0 {
 			what = []values.Interrupt{{}} // something is asked; the write itself says what
 		}
-		g.asked = append(g.asked, &asking{task: p.TaskId, key: p.Meta.Key, what: what})
+		g.asked = append(g.asked, &asking{task: p.TaskId, idx: row[w.col("idx")].String(), key: p.Meta.Key, what: what})
 	default:
 		if p.Index >= 0 {
 			k.wrote = true
@@ -139,7 +139,7 @@ func (t *thread) interrupts(g *group) error {
 			}
 			t.asked[w.ID] = true
 			i := &pb.Interrupt{
-				Meta:            agentstate.Meta("interrupt", nil, t.name, g.ns, g.id, a.task, fmt.Sprint(n)),
+				Meta:            agentstate.Meta("interrupt", nil, t.name, g.ns, g.id, a.task, a.idx, fmt.Sprint(n)),
 				ConversationKey: t.key("conversation"), CheckpointKey: t.key("checkpoint", g.ns, g.id),
 				NativeId: valid(w.ID), AskedBy: t.next[hashOf(g.ns, g.id)],
 			}

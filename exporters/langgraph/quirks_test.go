@@ -1,0 +1,583 @@
+package langgraph
+
+import (
+	"bytes"
+	"encoding/binary"
+	"fmt"
+	"math"
+	"path/filepath"
+	"slices"
+	"strings"
+	"testing"
+
+	"github.com/google/go-cmp/cmp"
+
+	"github.com/exitramp/exitramp/context/agentstate"
+	"github.com/exitramp/exitramp/context/fidelity"
+	"github.com/exitramp/exitramp/context/memstate"
+	"github.com/exitramp/exitramp/context/replay"
+	pb "github.com/exitramp/exitramp/proto/exitramp/v1"
+)
+
+// get is the record under key.
+func get[R agentstate.Record](t testing.TB, m *memstate.State, key string) R {
+	t.Helper()
+	r, err := m.Get(t.Context(), key)
+	if err != nil {
+		t.Fatal(err)
+	}
+	out, ok := r.(R)
+	if !ok {
+		t.Fatalf("%s is %T", key, r)
+	}
+	return out
+}
+
+// copyExact replays m into an empty SQLite file and compares its rows with those of s.
+func copyExact(t *testing.T, s *Store, m *memstate.State) {
+	t.Helper()
+	dst := SQLite(filepath.Join(t.TempDir(), "copy.sqlite"))
+	if n := actions(apply(t, dst, m, false)); n["refuse"]+n["conflict"] > 0 {
+		t.Errorf("actions %v", n)
+	}
+	if d := cmp.Diff(tableRows(t, s), tableRows(t, dst)); d != "" {
+		t.Errorf("rows differ:\n%.1000s", d)
+	}
+}
+
+// TestFlavor: the tables have the same names in both languages; what is in them tells.
+func TestFlavor(t *testing.T) {
+	flavor := func(t *testing.T, s *Store) string {
+		p, err := s.Preflight(t.Context())
+		if err != nil {
+			t.Fatal(err)
+		}
+		return p.Origin.Flavor + " " + p.Origin.Schema
+	}
+	for _, at := range stores() {
+		t.Run(at.name, func(t *testing.T) {
+			want := map[string]string{
+				"js.sqlite": "js+sqlite ", "python.sqlite": "python+sqlite store=4 vectors=0", "js.pg.sql": "js+postgres checkpoints=4 store=3",
+				"python.pg.sql": "python+postgres checkpoints=9 store=3", "python.pgvector.sql": "python+postgres checkpoints=9 store=3 vectors=2",
+			}[at.name]
+			if got := flavor(t, at.load(t)); got != want {
+				t.Errorf("%q, want %q", got, want)
+			}
+		})
+	}
+	t.Run("values before versions", func(t *testing.T) { // an old Python library stopped at 4 too
+		u := database(t)
+		load(t, u, "python.pg.sql")
+		admin(t, u, "DELETE FROM checkpoint_migrations WHERE v > 4", "ALTER TABLE checkpoint_writes DROP COLUMN task_path", "DROP TABLE store")
+		if got := flavor(t, postgres(t, u)); got != "python+postgres checkpoints=4 store=3" {
+			t.Error(got)
+		}
+	})
+	t.Run("Python without rows", func(t *testing.T) {
+		u := database(t)
+		load(t, u, "python.pg.sql")
+		admin(t, u, "DROP TABLE store", "TRUNCATE checkpoints, checkpoint_blobs, checkpoint_writes")
+		if got := flavor(t, postgres(t, u)); got != "python+postgres checkpoints=9 store=3" {
+			t.Error(got)
+		}
+	})
+	t.Run("cannot be told", func(t *testing.T) {
+		p := sample(t, "js.sqlite")
+		run(t, p, false, "DELETE FROM checkpoints", "DELETE FROM writes")
+		pre, err := SQLite(p).Preflight(t.Context())
+		if err != nil {
+			t.Fatal(err)
+		}
+		if pre.Origin.Flavor != "python+sqlite" || !slices.ContainsFunc(pre.Notes, func(n string) bool { return strings.Contains(n, "taken as Python") }) {
+			t.Errorf("%s %q", pre.Origin.Flavor, pre.Notes)
+		}
+		// As a target it takes what comes.
+		m, _ := export(t, SQLite(sample(t, "js.sqlite")))
+		if n := actions(apply(t, SQLite(p), m, false)); n["create"] != 149 {
+			t.Errorf("%v", n)
+		}
+	})
+	t.Run("JavaScript does not read Python", func(t *testing.T) {
+		m, _ := export(t, SQLite(sample(t, "python.sqlite")))
+		for _, rc := range apply(t, SQLite(sample(t, "js.sqlite")), m, false) {
+			if rc.Action == replay.Created {
+				t.Errorf("%s was written: %s", rc.Key, rc.Why)
+			}
+		}
+	})
+}
+
+// TestLost: a missing value or a changed version raises no error in the runtime, the graph may just
+// end. Here each is a gap, and nothing else is.
+func TestLost(t *testing.T) {
+	for _, c := range []struct {
+		name, dump, damage, place string
+	}{
+		{"Python, value of the head", "python.pg.sql", "DELETE FROM checkpoint_blobs WHERE thread_id = 't-interrupt' AND channel = 'messages' AND version LIKE '00000000000000000000000000000005.%'", "/t-interrupt//messages/00000000000000000000000000000005"},
+		{"Python, every value of a channel", "python.pg.sql", "DELETE FROM checkpoint_blobs WHERE thread_id = 't-done' AND channel = 'results'", "/t-done//results/"},
+		{"Python, version changed", "python.pg.sql", "UPDATE checkpoint_blobs SET version = version || '1' WHERE thread_id = 't-interrupt' AND channel = 'messages' AND version LIKE '00000000000000000000000000000002.%'", "/t-interrupt//messages/00000000000000000000000000000002"},
+		{"Python, before updated_channels existed", "python.pg.sql", "UPDATE checkpoints SET checkpoint = checkpoint - 'updated_channels' WHERE thread_id = 't-interrupt'; DELETE FROM checkpoint_blobs WHERE thread_id = 't-interrupt' AND channel = 'messages' AND version LIKE '00000000000000000000000000000003.%'", "/t-interrupt//messages/00000000000000000000000000000003"},
+		{"Python, earlier checkpoints pruned", "python.pg.sql", "DELETE FROM checkpoints WHERE thread_id = 't-interrupt' AND (metadata ->> 'step')::int < 3; DELETE FROM checkpoint_blobs WHERE thread_id = 't-interrupt' AND channel = 'messages' AND version LIKE '00000000000000000000000000000005.%'", "/t-interrupt//messages/00000000000000000000000000000005"},
+		{"Python, snapshot of a delta channel", "python.pg.sql", "DELETE FROM checkpoint_blobs WHERE thread_id = 't-delta' AND channel = 'log2' AND version = (SELECT max(version) FROM checkpoint_blobs WHERE thread_id = 't-delta' AND channel = 'log2')", "/t-delta//log2/"},
+		{"JavaScript", "js.pg.sql", "DELETE FROM checkpoint_blobs WHERE thread_id = 'thread-interrupt' AND channel = 'messages' AND version = '5'", "/thread-interrupt//messages/5"},
+		{"JavaScript, an empty row", "js.pg.sql", "DELETE FROM checkpoint_blobs WHERE thread_id = 'thread-interrupt' AND channel = '__start__' AND version = '2'", "/thread-interrupt//__start__/2"},
+	} {
+		t.Run(c.name, func(t *testing.T) {
+			u := database(t)
+			load(t, u, c.dump)
+			admin(t, u, c.damage)
+			m, rep := export(t, postgres(t, u))
+			if len(rep.Gaps) != 1 {
+				t.Fatalf("%d gaps: %v", len(rep.Gaps), rep.Gaps)
+			}
+			g := rep.Gaps[0]
+			if g.Kind != "channelvalue" || g.Reason != pb.Gap_REASON_GONE || g.Count != 1 || !strings.Contains(g.Place, c.place) {
+				t.Errorf("gap %v", g)
+			}
+			if v := rep.Verdict.Kinds["channelvalue"]; v.Coverage != agentstate.Gaps || rep.Verdict.Coverage != agentstate.Gaps {
+				t.Errorf("%v", rep.Verdict)
+			}
+			for _, r := range records(t, m) {
+				if cp, ok := r.(*pb.Checkpoint); ok {
+					for _, ref := range cp.Channels {
+						if ref.ValueKey != "" && get[*pb.ChannelValue](t, m, ref.ValueKey) == nil {
+							t.Errorf("%s cites nothing", cp.Meta.Key)
+						}
+					}
+				}
+			}
+		})
+	}
+	t.Run("pruned and healthy", func(t *testing.T) {
+		u := database(t)
+		load(t, u, "python.pg.sql")
+		admin(t, u, "DELETE FROM checkpoints WHERE thread_id = 't-interrupt' AND (metadata ->> 'step')::int < 3")
+		if _, rep := export(t, postgres(t, u)); len(rep.Gaps) > 0 {
+			t.Errorf("%v", rep.Gaps)
+		}
+	})
+	t.Run("sends of version 3", func(t *testing.T) { // they are in the parent's writes
+		u := database(t)
+		load(t, u, "js.pg.sql")
+		admin(t, u, `UPDATE checkpoints SET checkpoint = jsonb_set(jsonb_set(checkpoint, '{v}', '3'), '{channel_versions,__pregel_tasks}', '99') WHERE thread_id = 'thread-interrupt'`)
+		if _, rep := export(t, postgres(t, u)); len(rep.Gaps) > 0 {
+			t.Errorf("%v", rep.Gaps)
+		}
+	})
+}
+
+// TestFork: JavaScript counts versions, so two branches give one number to two values. Both are
+// carried; PostgreSQL, which keeps one, refuses the second branch instead of showing it the
+// other's messages.
+func TestFork(t *testing.T) {
+	p := sample(t, "js.sqlite")
+	// a second child of the third checkpoint, with the version of the fourth and other messages
+	run(t, p, false, `INSERT INTO checkpoints SELECT thread_id, checkpoint_ns, '1f1e6e7c-ffff-6b30-8003-000000000000', '1f1e6e7c-8dd8-62b0-8001-9bac61eabb19', type,
+		CAST(replace(CAST(checkpoint AS TEXT), 'Sunny in', 'Foggy in') AS BLOB), metadata FROM checkpoints WHERE checkpoint_id = '1f1e6e7c-8deb-6b30-8002-93bdb05d456b'`)
+	s := SQLite(p)
+	m, rep := export(t, s)
+	if rep.Verdict.Coverage != agentstate.Reconciled {
+		t.Errorf("%v", rep.Verdict)
+	}
+	fork := get[*pb.Checkpoint](t, m, agentstate.Key("checkpoint", "thread-interrupt", "", "1f1e6e7c-ffff-6b30-8003-000000000000"))
+	i := slices.IndexFunc(fork.Channels, func(c *pb.ChannelRef) bool { return c.Channel == "messages" })
+	v := get[*pb.ChannelValue](t, m, fork.Channels[i].ValueKey)
+	if !bytes.Contains(v.Value.GetInline(), []byte("Foggy in")) || inherited(v) {
+		t.Errorf("the fork's messages: %s", v.Meta)
+	}
+	copyExact(t, s, m)
+	for _, rc := range apply(t, postgres(t, database(t)), m, false) {
+		want := replay.Created
+		if rc.Key == fork.Meta.Key || rc.Key == v.Meta.Key {
+			want = replay.Refused
+		}
+		if rc.Action != want && rc.Action != replay.Skipped {
+			t.Errorf("%s: %v %s", rc.Key, rc.Action, rc.Why)
+		}
+	}
+}
+
+// TestInherited: a checkpoint that JavaScript loaded and saved again drops what was undefined; it
+// is the same version and the same value.
+func TestInherited(t *testing.T) {
+	m, _ := export(t, SQLite(sample(t, "js.sqlite")))
+	n := 0
+	for _, rc := range apply(t, postgres(t, database(t)), m, false) {
+		if rc.Action == replay.Refused {
+			t.Errorf("%s: %s", rc.Key, rc.Why)
+		}
+		if rc.Action == replay.Skipped && len(rc.Losses) == 1 && rc.Losses[0].Grade == fidelity.Equivalent {
+			n++
+		}
+	}
+	if n != 3 { // one in each of the three threads that were resumed
+		t.Errorf("%d inherited values, want 3", n)
+	}
+}
+
+// TestJSONB: what jsonb cannot hold inline, a row of its own can.
+func TestJSONB(t *testing.T) {
+	p := sample(t, "python.sqlite")
+	pack := func(name string, v []byte) []byte {
+		return append(append([]byte{0xa0 | byte(len(name))}, name...), v...)
+	}
+	f64 := func(f float64) []byte { return binary.BigEndian.AppendUint64([]byte{0xcb}, math.Float64bits(f)) }
+	var doc, versions, vals []byte
+	want := map[string][]byte{
+		"big": f64(1e22), "minus": f64(math.Copysign(0, -1)), "nan": f64(math.NaN()), "inf": f64(math.Inf(1)), "huge": f64(1.8e307),
+		"nul": []byte("\xa3a\x00b"), "u64": {0xcf, 255, 255, 255, 255, 255, 255, 255, 255}, "none": {0xc0}, "yes": {0xc3}, "bin": {0xc4, 2, 0, 255},
+	}
+	for _, n := range []string{"big", "minus", "nan", "inf", "huge", "nul", "u64", "none", "yes", "bin"} {
+		versions = append(versions, pack(n, []byte("\xa3v.1"))...)
+		vals = append(vals, pack(n, want[n])...)
+	}
+	doc = append(doc, 0x86)
+	doc = append(doc, pack("v", []byte{4})...)
+	doc = append(doc, pack("ts", []byte("\xd9\x202026-11-23T15:54:29.009352+00:00"))...)
+	doc = append(doc, pack("id", []byte("\xa21f"))...)
+	doc = append(doc, pack("channel_values", append([]byte{0x8a}, vals...))...)
+	doc = append(doc, pack("channel_versions", append([]byte{0x8a}, versions...))...)
+	doc = append(doc, pack("versions_seen", []byte{0x80})...)
+	run(t, p, false, fmt.Sprintf(`INSERT INTO checkpoints VALUES ('t-odd', '', '1f', NULL, 'msgpack', x'%x', CAST('{"step": 1, "source": "loop", "note": "a\u0000b"}' AS BLOB))`, doc),
+		fmt.Sprintf(`INSERT INTO checkpoints VALUES ('t-odd', '', '2f', NULL, 'msgpack', x'%x', CAST('{"step": 2, "ratio": NaN}' AS BLOB))`, doc))
+	s := SQLite(p)
+	m, _ := export(t, s)
+	copyExact(t, s, m)
+	dst := postgres(t, database(t))
+	for _, rc := range apply(t, dst, m, false) {
+		switch rc.Key {
+		case "checkpoint/t-odd//1f":
+			if rc.Action != replay.Created || len(rc.Losses) != 1 || rc.Losses[0].Path != "native.metadata" {
+				t.Errorf("%+v", rc)
+			}
+		case "checkpoint/t-odd//2f":
+			if rc.Action != replay.Refused || !strings.Contains(rc.Why, "metadata") {
+				t.Errorf("%+v", rc)
+			}
+		}
+	}
+	back, rep := export(t, dst)
+	if len(rep.Gaps) > 0 {
+		t.Errorf("%v", rep.Gaps)
+	}
+	for n, w := range want {
+		v := get[*pb.ChannelValue](t, back, agentstate.Key("channelvalue", "t-odd", "", n, "v.1"))
+		tag, b := v.Serializer, v.Value.GetInline()
+		switch n {
+		case "none":
+			w = []byte{}
+		case "bin":
+			w = w[2:]
+		}
+		if !bytes.Equal(b, w) || tag != map[string]string{"none": "null", "bin": "bytes"}[n]+map[bool]string{true: "msgpack"}[n != "none" && n != "bin"] {
+			t.Errorf("%s: %s %x, want %x", n, tag, b, w)
+		}
+	}
+}
+
+// TestEncrypted: sealed values are carried whole and counted; PostgreSQL leaves some in clear.
+func TestEncrypted(t *testing.T) {
+	for _, at := range stores() {
+		if !strings.HasPrefix(at.name, "python") {
+			continue
+		}
+		t.Run(at.name, func(t *testing.T) {
+			m, rep := export(t, at.load(t))
+			want := map[string]uint64{"pendingwrite": 12, "checkpoint": 5}
+			if at.name != "python.sqlite" {
+				want = map[string]uint64{"pendingwrite": 12, "channelvalue": 5}
+			}
+			got := map[string]uint64{}
+			for _, st := range rep.Statements {
+				for _, k := range st.Kinds {
+					if k.Opaque > 0 {
+						got[k.Kind] = k.Opaque
+					}
+				}
+			}
+			if d := cmp.Diff(want, got); d != "" {
+				t.Errorf("opaque (-want +got):\n%s", d)
+			}
+			if c := get[*pb.Conversation](t, m, "conversation/t-encrypted"); c.Status != "waiting" {
+				t.Errorf("status %q", c.Status)
+			}
+		})
+	}
+}
+
+// TestOrphanVector: SQLite keeps the vectors of deleted items, PostgreSQL refuses them.
+func TestOrphanVector(t *testing.T) {
+	p := sample(t, "python.sqlite")
+	run(t, p, false, "DELETE FROM store WHERE key = 'mem-3'")
+	s := SQLite(p)
+	m, rep := export(t, s)
+	if rep.Records["embedding"] != 4 || rep.Records["memory"] != 4 {
+		t.Errorf("%v", rep.Records)
+	}
+	copyExact(t, s, m)
+	dst := postgres(t, database(t))
+	needVector(t, dst)
+	for _, dry := range []bool{true, false} {
+		for _, rc := range apply(t, dst, m, dry) {
+			if !strings.HasPrefix(rc.Key, "embedding/") {
+				continue
+			}
+			orphan := strings.Contains(rc.Key, "mem-3")
+			if orphan != (rc.Action == replay.Skipped) || orphan && (len(rc.Losses) != 1 || rc.Losses[0].Grade != fidelity.Dropped) {
+				t.Errorf("dry %v: %+v", dry, rc)
+			}
+		}
+	}
+}
+
+// TestTTL: PostgreSQL keeps whole minutes; that is said, and when the item expires stays exact.
+func TestTTL(t *testing.T) {
+	p := sample(t, "python.sqlite")
+	run(t, p, false, "UPDATE store SET ttl_minutes = 1.5, expires_at = '2020-01-01 00:00:00.5+00:00' WHERE key = 'mem-2'",
+		"UPDATE store SET ttl_minutes = 0.001 WHERE key = 'mem-3'", "UPDATE store SET ttl_minutes = 1e12 WHERE key = 'a:b/c'")
+	m, _ := export(t, SQLite(p))
+	if i := get[*pb.Memory](t, m, agentstate.Key("memory", "users.u-1.memories", "mem-2")); i.TtlMinutes != 1.5 || i.ExpiresUnixNano != 1577836800500000000 {
+		t.Errorf("%v", i) // an expired item stays until it is swept
+	}
+	dst := postgres(t, database(t))
+	for _, rc := range apply(t, dst, m, false) {
+		lost := slices.ContainsFunc(rc.Losses, func(l fidelity.Loss) bool { return l.Path == "ttl_minutes" })
+		switch {
+		case strings.HasSuffix(rc.Key, "/mem-2"), strings.HasSuffix(rc.Key, "/mem-3"):
+			if strings.HasPrefix(rc.Key, "memory/") && (!lost || rc.Action != replay.Created) {
+				t.Errorf("%+v", rc)
+			}
+		case strings.HasSuffix(rc.Key, "a:b%2Fc"):
+			if rc.Action != replay.Refused {
+				t.Errorf("%+v", rc)
+			}
+		}
+	}
+	back, _ := export(t, dst)
+	for k, want := range map[string]float64{"memory/users.u-1.memories/mem-2": 2, "memory/users.u-1.memories.deep/mem-3": 0} {
+		if i := get[*pb.Memory](t, back, k); i.TtlMinutes != want {
+			t.Errorf("%s: %v", k, i.TtlMinutes)
+		}
+	}
+	if i := get[*pb.Memory](t, back, "memory/users.u-1.memories/mem-2"); i.ExpiresUnixNano != 1577836800500000000 {
+		t.Errorf("expires %d", i.ExpiresUnixNano)
+	}
+}
+
+// TestNamespace: two namespaces can be joined to one path in JavaScript; the path is kept as it is.
+func TestNamespace(t *testing.T) {
+	u := database(t)
+	load(t, u, "js.pg.sql")
+	m, _ := export(t, postgres(t, u))
+	s := get[*pb.MemorySpace](t, m, "memoryspace/org:a:b")
+	if s.RawPath != "org:a:b" || !slices.Equal(s.Path, []string{"org", "a", "b"}) {
+		t.Errorf("%v", s)
+	}
+	py, _ := export(t, SQLite(sample(t, "python.sqlite")))
+	if s := get[*pb.MemorySpace](t, py, "memoryspace/users.u-1.memories"); !slices.Equal(s.Path, []string{"users", "u-1", "memories"}) {
+		t.Errorf("%v", s)
+	}
+}
+
+// TestErrors: a failed step gives its successful siblings an __error__ beside their real writes, so
+// it does not mean that there is no result.
+func TestErrors(t *testing.T) {
+	m, _ := export(t, SQLite(sample(t, "js.sqlite")))
+	if c := get[*pb.Conversation](t, m, "conversation/thread-pending"); c.Status != "failed" {
+		t.Errorf("status %q", c.Status)
+	}
+	wrote, failed := map[string]bool{}, map[string]bool{}
+	for _, r := range records(t, m) {
+		if w, ok := r.(*pb.PendingWrite); ok && strings.Contains(w.CheckpointKey, "1f1e6e7c-8ff6-6290-8005-64d0a789393c") {
+			if w.Channel == "__error__" {
+				failed[w.TaskId] = true
+			} else {
+				wrote[w.TaskId] = true
+			}
+		}
+	}
+	both := 0
+	for id := range wrote {
+		if failed[id] {
+			both++
+		}
+	}
+	if len(failed) != 3 || both != 2 {
+		t.Errorf("failed %v, wrote %v", failed, wrote)
+	}
+}
+
+// TestTasks: a finished @task of the functional API exists only as a write of the paused
+// checkpoint; the questions and the answers are readable.
+func TestTasks(t *testing.T) {
+	m, _ := export(t, SQLite(sample(t, "python.sqlite")))
+	returns, open, closed := 0, 0, 0
+	for _, r := range records(t, m) {
+		switch r := r.(type) {
+		case *pb.PendingWrite:
+			if r.Channel == "__return__" && strings.HasPrefix(r.Meta.Key, "pendingwrite/t-func/") {
+				returns++
+			}
+		case *pb.Interrupt:
+			switch r.Status {
+			case pb.Interrupt_STATUS_OPEN:
+				open++
+				if r.Answer != nil {
+					t.Errorf("%s is open and answered", r.Meta.Key)
+				}
+			case pb.Interrupt_STATUS_CLOSED:
+				closed++
+				if r.Answer == nil {
+					t.Errorf("%s has no answer", r.Meta.Key)
+				}
+			}
+		}
+	}
+	if returns != 4 || open != 5 || closed != 5 {
+		t.Errorf("returns %d, open %d, closed %d", returns, open, closed)
+	}
+	sub := get[*pb.Conversation](t, m, "conversation/t-subgraph")
+	if sub.Status != "waiting" || sub.HeadKey == "" {
+		t.Errorf("%v", sub)
+	}
+	if c := get[*pb.Conversation](t, m, "conversation/t-done"); c.Status != "finished" {
+		t.Errorf("%v", c)
+	}
+}
+
+// TestOddRows: whatever SQLite can hold comes back in its storage class.
+func TestOddRows(t *testing.T) {
+	p := sample(t, "python.sqlite")
+	big := strings.Repeat("x", agentstate.SpillSize)
+	run(t, p, false,
+		`INSERT INTO checkpoints SELECT 'a/b%2F~c d', checkpoint_ns, checkpoint_id, parent_checkpoint_id, type, checkpoint, metadata FROM checkpoints WHERE thread_id = 't-interrupt'`,
+		`INSERT INTO checkpoints SELECT '', checkpoint_ns, checkpoint_id, parent_checkpoint_id, type, checkpoint, metadata FROM checkpoints WHERE thread_id = 't-interrupt'`,
+		`INSERT INTO checkpoints SELECT 'nul' || char(0) || 'x', checkpoint_ns, checkpoint_id, parent_checkpoint_id, type, checkpoint, metadata FROM checkpoints WHERE thread_id = 't-interrupt'`,
+		`INSERT INTO checkpoints SELECT CAST(x'ff00fe' AS TEXT), checkpoint_ns, checkpoint_id, parent_checkpoint_id, type, checkpoint, metadata FROM checkpoints WHERE thread_id = 't-interrupt'`,
+		`INSERT INTO checkpoints SELECT x'612f62', checkpoint_ns, checkpoint_id, parent_checkpoint_id, type, checkpoint, metadata FROM checkpoints WHERE thread_id = 't-interrupt'`,
+		`INSERT INTO checkpoints VALUES ('odd', '', 'text', NULL, 'json', '{"v":4,"id":"text","channel_values":{"a":1},"channel_versions":{"a":1}}', '{"step":1}')`,
+		`INSERT INTO checkpoints VALUES ('odd', '', 'null', NULL, NULL, NULL, NULL)`,
+		`INSERT INTO checkpoints VALUES ('odd', '', 'empty', 'nowhere', 'msgpack', x'', x'')`,
+		`INSERT INTO checkpoints VALUES ('odd', '', 'broken', 'nowhere', 'msgpack', x'dfffffffff', x'7b')`,
+		`INSERT INTO checkpoints VALUES ('odd', '', 'pickled', NULL, 'pickle', x'80049500', '[]')`,
+		`INSERT INTO checkpoints VALUES ('odd', '', 'integer', NULL, 'msgpack', 7, 1.5)`,
+		`INSERT INTO writes VALUES ('odd', 'gone', 'gone', 'task', -9223372036854775808, 'c', NULL, NULL)`,
+		`INSERT INTO writes VALUES ('odd', 'gone', 'gone', 'task', 9223372036854775807, 'c', 'pickle', 'text')`,
+		`INSERT INTO writes VALUES ('odd', 'gone', 'gone', 'task', 0, '__interrupt__', 'msgpack', x'ff')`,
+		`INSERT INTO writes VALUES ('odd', 'gone', 'gone', 'task', 'not a number', '__interrupt__', 'json', 3.25)`,
+		`INSERT INTO writes VALUES ('only writes', '', 'gone', 'task', 0, 'c', 'null', x'')`,
+		`INSERT INTO writes VALUES ('big', '', 'gone', 'task', 0, 'c', 'json', '"`+big+`"')`,
+		`INSERT INTO writes VALUES ('big', '', 'gone', 'task', 1, 'c', 'bytes', zeroblob(9000001))`,
+		`INSERT INTO checkpoints VALUES ('big', '', 'b', NULL, 'json', CAST('{"v":4,"id":"b","pad":"`+big+`","channel_values":{"m":"`+big+`","s":"`+big[1:]+`","e":""},"channel_versions":{"m":1,"s":2}}' AS BLOB), CAST('{"note":"`+big+`"}' AS BLOB))`,
+		`INSERT INTO store (prefix, key, value, ttl_minutes) VALUES ('', '', 'text', 'no number')`,
+		`INSERT INTO store (prefix, key, value, created_at) VALUES ('a', 'big', CAST('{"text":"`+big+`"}' AS BLOB), 1764000000)`,
+		`INSERT INTO store_vectors (prefix, key, field_name, embedding) VALUES ('a', 'big', 'text', '[1,2]'), ('a', 'big', 'none', NULL), ('a', 'big', 'odd', x'010203')`,
+	)
+	s := SQLite(p)
+	m, rep := export(t, s)
+	if d := cmp.Diff(tableRows(t, s), recordRows(t, m)); d != "" {
+		t.Errorf("rows differ (-store +records):\n%.2000s", d)
+	}
+	if rep.Verdict.Coverage != agentstate.Reconciled {
+		t.Errorf("%v", rep.Verdict)
+	}
+	copyExact(t, s, m)
+	for _, r := range records(t, m) {
+		if b := get[agentstate.Record](t, m, r.GetMeta().GetKey()); b == nil {
+			t.Errorf("%s", r.GetMeta().GetKey())
+		}
+		agentstate.Blobs(r, func(b *pb.Blob) {
+			if b.Size <= agentstate.SpillSize {
+				t.Errorf("%s: a blob of %d bytes", r.GetMeta().GetKey(), b.Size)
+			}
+		})
+	}
+	// PostgreSQL takes what it can, and says what it cannot: the run goes through.
+	refused := map[string]string{}
+	for _, rc := range apply(t, postgres(t, database(t)), m, false) {
+		if rc.Action == replay.Refused && !strings.Contains(rc.Key, "t-encrypted") {
+			refused[rc.Key] = rc.Why
+		}
+	}
+	for _, k := range []string{"checkpoint/odd//pickled", "checkpoint/odd//broken", "checkpoint/odd//null", "pendingwrite/odd/gone/gone/task/-9223372036854775808", "embedding/a/big/odd"} {
+		if refused[k] == "" {
+			t.Errorf("%s was not refused", k)
+		}
+	}
+}
+
+// TestForeignColumns: a column that somebody added to a table of the runtime is carried; a table of
+// somebody's is not, and that is said.
+func TestForeignColumns(t *testing.T) {
+	p := sample(t, "python.sqlite")
+	run(t, p, false, "ALTER TABLE checkpoints ADD COLUMN tenant TEXT", "UPDATE checkpoints SET tenant = 'acme' WHERE thread_id = 't-done'",
+		"ALTER TABLE writes ADD COLUMN size INT GENERATED ALWAYS AS (length(value)) VIRTUAL", "CREATE TABLE invoices (id INTEGER PRIMARY KEY)")
+	s := SQLite(p)
+	m, _ := export(t, s)
+	if d := cmp.Diff(tableRows(t, s), recordRows(t, m)); d != "" {
+		t.Errorf("rows differ:\n%.2000s", d)
+	}
+	pre, err := s.Preflight(t.Context())
+	if err != nil || !slices.ContainsFunc(pre.Notes, func(n string) bool { return strings.Contains(n, "not carried: table invoices") }) {
+		t.Errorf("%v %v", pre, err)
+	}
+	n := map[string]int{}
+	for _, rc := range apply(t, SQLite(filepath.Join(t.TempDir(), "new.sqlite")), m, false) {
+		if rc.Action == replay.Refused {
+			n[rc.Why]++
+		}
+	}
+	if len(n) != 1 || n["the target's table checkpoints has no column tenant"] != 13 {
+		t.Errorf("%v", n)
+	}
+	if n := actions(apply(t, s, m, false)); n["same"] != 289 {
+		t.Errorf("into itself: %v", n)
+	}
+}
+
+// TestForeignMemory: what another runtime remembers becomes an item of the long-term store.
+func TestForeignMemory(t *testing.T) {
+	mem := func(name string, content any) *pb.Memory {
+		m := &pb.Memory{Meta: agentstate.Meta("memory", nil, "s", name), SpaceKey: "memoryspace/s", Name: name}
+		m.Meta.CreatedUnixNano = 1764000000123456000
+		switch c := content.(type) {
+		case string:
+			m.Content = &pb.Memory_Text{Text: c}
+		case []byte:
+			m.Content = &pb.Memory_Data{Data: agentstate.Inline("application/json", c)}
+		}
+		return m
+	}
+	tagged := mem("tags", `likes trains`)
+	tagged.Tags = []string{"travel"}
+	space := &pb.MemorySpace{Meta: agentstate.Meta("memoryspace", nil, "s"), Path: []string{"users", "ada"}}
+	dotted := &pb.MemorySpace{Meta: agentstate.Meta("memoryspace", nil, "d"), Path: []string{"a.b"}}
+	lost := mem("lost", "x")
+	lost.SpaceKey, lost.Meta.Key = "memoryspace/d", "memory/d/lost"
+	m := memstate.New(&pb.Origin{Meta: agentstate.Meta("origin", nil, "mem0"), Product: "mem0", Flavor: "python"},
+		space, dotted, mem("plain", "prefers °C"), mem("object", []byte(`{"a": [1, 2.50]}`)), mem("list", []byte(`[1]`)), tagged, lost)
+	for _, dst := range []*Store{SQLite(filepath.Join(t.TempDir(), "new.sqlite"))} {
+		want := map[string]replay.Action{
+			"memoryspace/s": replay.Skipped, "memoryspace/d": replay.Skipped, "memory/s/plain": replay.Created, "memory/s/object": replay.Created,
+			"memory/s/list": replay.Refused, "memory/s/tags": replay.Created, "memory/d/lost": replay.Refused,
+		}
+		for _, rc := range apply(t, dst, m, false) {
+			if rc.Action != want[rc.Key] {
+				t.Errorf("%s: %v %s", rc.Key, rc.Action, rc.Why)
+			}
+			if rc.Key == "memory/s/tags" && !slices.ContainsFunc(rc.Losses, func(l fidelity.Loss) bool { return l.Path == "tags" && l.Grade == fidelity.Dropped }) {
+				t.Errorf("%+v", rc)
+			}
+		}
+		back, _ := export(t, dst)
+		for k, v := range map[string]string{"plain": `{"text":"prefers °C"}`, "object": `{"a":[1,2.50]}`} {
+			i := get[*pb.Memory](t, back, agentstate.Key("memory", "users.ada", k))
+			if string(i.GetData().GetInline()) != v || i.Meta.CreatedUnixNano != 1764000000123456000 {
+				t.Errorf("%v", i)
+			}
+		}
+		if n := actions(apply(t, dst, m, false)); n["same"] != 3 {
+			t.Errorf("again: %v", n)
+		}
+	}
+}
