@@ -154,19 +154,31 @@ var errStop = errors.New("format: stop")
 
 // record makes a message of the bytes of one record, its vector filled in.
 func (d *decoder) record(comp int, s *pb.Shard, rec []byte) (agentstate.Record, error) {
+	r, err := d.message(s, rec)
+	if err != nil {
+		return nil, err
+	}
+	if e, ok := r.(*pb.Embedding); ok && cut(e) {
+		v, err := d.vector(comp, e)
+		if err != nil {
+			return nil, err
+		}
+		e.Vector = bytes.Clone(v)
+		e.VectorMember, e.VectorIndex, e.VectorSha256 = 0, 0, nil
+	}
+	return r, nil
+}
+
+// message is the record as it is stored.
+func (d *decoder) message(s *pb.Shard, rec []byte) (agentstate.Record, error) {
 	r := agentstate.New(s.Kind)
 	if err := (proto.UnmarshalOptions{RecursionLimit: d.c.a.lim.Depth}).Unmarshal(rec, r); err != nil {
 		return nil, refuse(ErrPayload, s.Member, fmt.Sprintf("%s: %v", d.scan.key, err))
 	}
-	e, ok := r.(*pb.Embedding)
-	if !ok || e.VectorMember == 0 && len(e.VectorSha256) == 0 && e.VectorIndex == 0 {
-		return r, nil
-	}
-	v, err := d.vector(comp, e)
-	if err != nil {
-		return nil, err
-	}
-	e.Vector = bytes.Clone(v)
-	e.VectorMember, e.VectorIndex, e.VectorSha256 = 0, 0, nil
 	return r, nil
+}
+
+// cut tells whether the vector of e is in a vector member.
+func cut(e *pb.Embedding) bool {
+	return e.VectorMember != 0 || len(e.VectorSha256) > 0 || e.VectorIndex != 0
 }

@@ -294,6 +294,45 @@ func TestForgedContent(t *testing.T) {
 			}
 			return func(r *pb.Root) { r.Index[0].Pages[0].Last, r.Index[0].Pages[0].Count = sum, uint64(last) }
 		}},
+		{"key twice", "", func(f *forger) func(*pb.Root) {
+			f.records(first(f, "memory"), func(h []byte, r [][]byte) ([]byte, [][]byte) {
+				r[1] = r[0]
+				return h, r
+			})
+			n := f.name("data/i/")
+			p := &pb.IndexPage{}
+			proto.Unmarshal(f.raw[n], p)
+			s := shard(f, first(f, "memory")).Ordinal
+			one, two := uint64(0), uint64(0)
+			sum := uint64(0)
+			for i, d := range p.FingerprintDeltas {
+				if sum += d; p.Shards[i] == s && p.Positions[i] == 0 {
+					one = sum
+				}
+			}
+			type e struct {
+				fp, shard uint64
+				pos       uint32
+			}
+			var es []e
+			sum = 0
+			for i, d := range p.FingerprintDeltas {
+				sum += d
+				two = sum
+				if p.Shards[i] == s && p.Positions[i] == 1 {
+					two = one
+				}
+				es = append(es, e{two, p.Shards[i], p.Positions[i]})
+			}
+			slices.SortFunc(es, func(a, b e) int { return int(int64(a.fp) - int64(b.fp)) })
+			before := uint64(0)
+			for i, x := range es {
+				p.FingerprintDeltas[i], p.Shards[i], p.Positions[i] = x.fp-before, x.shard, x.pos
+				before = x.fp
+			}
+			f.raw[n], _ = proto.Marshal(p)
+			return func(r *pb.Root) { r.Index[0].Pages[0].First, r.Index[0].Pages[0].Last = es[0].fp, before }
+		}},
 		{"shard not in the root", "", func(f *forger) func(*pb.Root) {
 			return func(r *pb.Root) { r.Shards = r.Shards[1:] }
 		}},

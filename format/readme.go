@@ -77,7 +77,7 @@ func readmePlain(b *strings.Builder, schema string) {
 
     S=%s
     zstd -dc data/root.pb.zst | protoc --descriptor_set_in=$S --decode=exitramp.v1.Root
-    zstd -dc data/r/memory/00000001.pb.zst | protoc --descriptor_set_in=$S --decode=exitramp.v1.MemoryShard
+    for f in data/r/memory/*.zst; do zstd -dc $f | protoc --descriptor_set_in=$S --decode=exitramp.v1.MemoryShard; done
 
 The root names every member, its kind and its number of records.
 `, schema)
@@ -102,10 +102,10 @@ the files opens with your identity, or with your passphrase if you leave -i out:
 
     S=%s
     age -d -i compartment-0.txt data/root.pb.zst.age | zstd -dc | protoc --descriptor_set_in=$S --decode=exitramp.v1.Root
-    age -d -i compartment-0.txt data/x/00000001.pb.zst.age | zstd -dc | protoc --descriptor_set_in=$S --decode=exitramp.v1.OriginShard
+    age -d -i compartment-0.txt data/x/NUMBER.pb.zst.age | zstd -dc | protoc --descriptor_set_in=$S --decode=exitramp.v1.KINDShard
 
-The root names every member of its compartment, its kind and its number of records: take the
-message from there. The roots of further compartments are data/root-1.pb.zst.age and so on.
+The root names every member of its compartment, its kind and its number of records: take NUMBER
+and KIND from there. The roots of further compartments are data/root-1.pb.zst.age and so on.
 Encryption keeps content secret. Who wrote the archive, only a signature tells.
 `, schema)
 }

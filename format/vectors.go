@@ -55,6 +55,9 @@ func (w *Writer) appendEmbedding(s *openShard, e *pb.Embedding) error {
 		v.ordinal = ordinal
 		w.vectors[k] = v
 	}
+	if cap(v.raw) == 0 {
+		v.raw = make([]byte, 0, vectorTarget)
+	}
 	v.raw = append(v.raw, e.Vector...)
 	v.count++
 	w.open += len(e.Vector)

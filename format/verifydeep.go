@@ -139,11 +139,15 @@ func (v *verifier) record(d *decoder, s *shardTable, i int, rec []byte, t *agent
 	default:
 		return nil
 	}
-	r, err := d.record(s.comp, s.Shard, rec)
+	r, err := d.message(s.Shard, rec)
 	if err != nil {
 		return err
 	}
 	switch r := r.(type) {
+	case *pb.Embedding:
+		if cut(r) {
+			_, err = d.vector(s.comp, r)
+		}
 	case *pb.Gap:
 		t.Gaps = append(t.Gaps, &pb.Gap{Kind: r.Kind, Count: r.Count})
 	case *pb.Completeness:
@@ -164,6 +168,18 @@ func (v *verifier) first(sum [32]byte) bool {
 	}
 	v.keys[sum] = true
 	return true
+}
+
+// twice tells whether key was seen before. Only keys that share a fingerprint come here.
+func (v *verifier) twice(key string) bool {
+	v.mu.Lock()
+	defer v.mu.Unlock()
+	if v.shared == nil {
+		v.shared = map[string]bool{}
+	}
+	before := v.shared[key]
+	v.shared[key] = true
+	return before
 }
 
 func (v *verifier) merge(t *agentstate.Tally) {

@@ -14,6 +14,7 @@ import (
 	"time"
 
 	"google.golang.org/protobuf/proto"
+	"google.golang.org/protobuf/reflect/protoreflect"
 
 	"github.com/exitramp/exitramp/context/agentstate"
 	"github.com/exitramp/exitramp/format/internal/container"
@@ -38,6 +39,7 @@ type Writer struct {
 	file *partFile // nil: an io.Writer
 
 	comps   []*compartment
+	types   map[string]protoreflect.MessageDescriptor // by kind, of those seen
 	shards  map[shardKey]*openShard
 	vectors map[vectorKey]*openVectors
 	open    int // bytes in open shards and vector members
@@ -96,7 +98,7 @@ func newWriter(opts *WriterOptions) (*Writer, error) {
 	}
 	w := &Writer{
 		opts: *opts, lim: opts.Limits.orDefault(), created: opts.Created.UTC(),
-		shards: map[shardKey]*openShard{}, vectors: map[vectorKey]*openVectors{},
+		types: map[string]protoreflect.MessageDescriptor{}, shards: map[shardKey]*openShard{}, vectors: map[vectorKey]*openVectors{},
 	}
 	if opts.Created.IsZero() {
 		w.created = time.Now().UTC().Truncate(time.Second)
@@ -181,7 +183,7 @@ func (w *Writer) Put(ctx context.Context, r agentstate.Record) error {
 	}
 	key := r.GetMeta().GetKey()
 	kind := agentstate.KindOfKey(key)
-	if err := checkKind(kind, key, r); err != nil {
+	if err := w.checkKind(kind, key, r); err != nil {
 		return err
 	}
 	sum := keySum(key)
@@ -225,7 +227,7 @@ func (w *Writer) stopOn(err error) error {
 }
 
 // checkKind refuses records that an archive cannot hold.
-func checkKind(kind, key string, r agentstate.Record) error {
+func (w *Writer) checkKind(kind, key string, r agentstate.Record) error {
 	switch {
 	case key == "":
 		return errors.New("format: a record without a key")
@@ -234,7 +236,13 @@ func checkKind(kind, key string, r agentstate.Record) error {
 	case kind == "mark":
 		return errors.New("format: a Mark is not archived: call Mark")
 	}
-	want := agentstate.New(kind).ProtoReflect().Descriptor()
+	want, ok := w.types[kind]
+	if !ok {
+		want = agentstate.New(kind).ProtoReflect().Descriptor()
+		if len(w.types) < 256 {
+			w.types[kind] = want
+		}
+	}
 	if got := r.ProtoReflect().Descriptor(); got != want {
 		return fmt.Errorf("format: %s is a %s: want %s", key, got.Name(), want.Name())
 	}
