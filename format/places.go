@@ -93,15 +93,14 @@ func (p *places) has(fp uint64) bool {
 	return i < len(p.fps) && p.fps[i] == fp
 }
 
-// find tells whether the index has the record of this fingerprint at this place, and whether
-// another record has the same fingerprint.
-func (p *places) find(fp, shard uint64, pos uint32) (found, shared bool) {
-	at := p.lower(fp)
-	shared = at+1 < len(p.fps) && p.fps[at+1] == fp
-	for i := at; i < len(p.fps) && p.fps[i] == fp && !found; i++ {
-		found = uint64(p.shards[i]) == shard && p.pos[i] == pos
+// find tells whether the index has the record of this fingerprint at this place.
+func (p *places) find(fp, shard uint64, pos uint32) bool {
+	for i := p.lower(fp); i < len(p.fps) && p.fps[i] == fp; i++ {
+		if uint64(p.shards[i]) == shard && p.pos[i] == pos {
+			return true
+		}
 	}
-	return found, shared
+	return false
 }
 
 // refCache remembers the fingerprints of references that come again and again.

@@ -120,11 +120,11 @@ func (v *verifier) records(ctx context.Context) error {
 // record checks one record of a shard whose tree is right.
 func (v *verifier) record(d *decoder, s *shardTable, i int, rec []byte, t *agentstate.Tally) error {
 	sum := sha256.Sum256(d.scan.key)
-	if !v.places.find(fingerprint(sum), s.Ordinal, uint32(i)) {
-		return refuse(ErrPayload, s.Member, fmt.Sprintf("%s: not in the index at its place", d.scan.key))
-	}
 	if v.places.shared[fingerprint(sum)] && !v.first(sum) {
 		return refuse(ErrPayload, s.Member, fmt.Sprintf("%s is the key of another record as well", d.scan.key))
+	}
+	if !v.places.find(fingerprint(sum), s.Ordinal, uint32(i)) {
+		return refuse(ErrPayload, s.Member, fmt.Sprintf("%s: not in the index at its place", d.scan.key))
 	}
 	t.Records[s.Kind]++
 	if d.scan.view {
@@ -153,7 +153,7 @@ func (v *verifier) record(d *decoder, s *shardTable, i int, rec []byte, t *agent
 	case *pb.Completeness:
 		t.Statements = append(t.Statements, factsOf(r))
 	}
-	return nil
+	return err
 }
 
 // first tells whether no record had the key of this digest before.
@@ -168,18 +168,6 @@ func (v *verifier) first(sum [32]byte) bool {
 	}
 	v.keys[sum] = true
 	return true
-}
-
-// twice tells whether key was seen before. Only keys that share a fingerprint come here.
-func (v *verifier) twice(key string) bool {
-	v.mu.Lock()
-	defer v.mu.Unlock()
-	if v.shared == nil {
-		v.shared = map[string]bool{}
-	}
-	before := v.shared[key]
-	v.shared[key] = true
-	return before
 }
 
 func (v *verifier) merge(t *agentstate.Tally) {
