@@ -2,45 +2,387 @@ package fidelity
 
 import (
 	"context"
+	"encoding/binary"
 	"errors"
+	"fmt"
+	"slices"
 
 	"github.com/exitramp/exitramp/context/agentstate"
+	"github.com/exitramp/exitramp/internal/diskmap"
+	pb "github.com/exitramp/exitramp/proto/exitramp/v1"
 )
 
-// Options are the options of Compare. A nil pointer compares everything.
+// Options are the options of Compare. A nil pointer compares everything but control records.
 type Options struct {
 	// Key is the key in got of what is key in want; nil: the same. References are mapped alike.
 	Key func(key string) string
 	// Skip leaves a record of want, and its counterpart, out; nil: none.
-	Skip func(key string) bool
+	Skip func(r agentstate.Record) bool
 	// Control compares origins, gaps, statements and tombstones too.
 	Control bool
+	// Announced is the grade and the reason that a field of a record was said to get, when it was
+	// written. key is that of want. nil: nothing was said.
+	Announced func(key, path string) (g Grade, why string, ok bool)
+	// Dir is where the temporary files are; empty: the system's folder. They are sealed.
+	Dir string
 }
 
 // Report is what Compare found. Lists hold the first 1,000; the counts are of all.
+//
+// A field is a path in the schema at which want, got or both hold something: all elements of a list
+// together are one, "parts.text", and so is each column of a native row, "native.checkpoint". Keys
+// are not fields, nor is origin_key, which says where a record was read and not what it is.
 type Report struct {
-	Records  uint64 // in both
-	Same     uint64 // of those, alike in every field
-	Skipped  uint64
-	Missing  []string // in want alone
-	MissingN uint64
-	Extra    []string // in got alone
-	ExtraN   uint64
-	Fields   uint64           // fields of the records in both; Grades add up to it
-	Grades   map[Grade]uint64 // how they fared
-	Kinds    map[string]*Kind
-	Losses   []Loss            // fields that are not Exact
-	LossN    map[string]uint64 // by kind and field: "message.native_id"
-	Raised   []string          // messages that speak with more authority in got
+	Records   uint64 // in both
+	Same      uint64 // of those, alike in every field
+	Announced uint64 // of those, differ only where it was announced
+	Skipped   uint64
+	Missing   []string // in want alone
+	MissingN  uint64
+	Extra     []string // in got alone
+	ExtraN    uint64
+	Fields    uint64           // fields of the records in both; Grades add up to it
+	Grades    map[Grade]uint64 // how they fared
+	Kinds     map[string]*Kind
+	Losses    []Loss            // fields that are not Exact
+	LossN     map[string]uint64 // by kind and field: "message.native_id"
+	Raised    []string          // records that speak with more authority in got; never good
+	// Native tells whether native forms were compared: only between stores of one product and
+	// flavor are they of one form.
+	Native bool
 }
 
 // Kind is the share of one kind.
 type Kind struct{ Records, Same, Missing, Extra, Skipped uint64 }
 
-// Match tells whether everything in want is in got, alike in every field. Extra is allowed.
-func (r *Report) Match() bool { return r.MissingN == 0 && r.Same == r.Records }
+// Match tells whether everything in want is in got, alike in every field, and nothing speaks with
+// more authority. Extra is allowed.
+func (r *Report) Match() bool {
+	return r.MissingN == 0 && r.Same == r.Records && len(r.Raised) == 0
+}
 
-// Compare compares two states by key, field by field.
+// most is the number of entries that lists hold.
+const most = 1000
+
+func (r *Report) kind(key string) *Kind {
+	k := agentstate.KindOfKey(key)
+	if r.Kinds[k] == nil {
+		r.Kinds[k] = &Kind{}
+	}
+	return r.Kinds[k]
+}
+
+// Compare compares two states by key, field by field. It reads want once and got once, and holds
+// digests of want in a sealed temporary file, some 300 bytes a record. Values that lie outside of
+// their records, in blobs, are compared by their bytes. Where a native form cites other records and
+// the two sides cite differently, the bytes that it stands for are compared: that takes access by
+// key, or a second reading of a side that has none.
 func Compare(ctx context.Context, want, got agentstate.Source, opts *Options) (*Report, error) {
-	return nil, errors.ErrUnsupported
+	if opts == nil {
+		opts = &Options{}
+	}
+	known, err := diskmap.New(opts.Dir)
+	if err != nil {
+		return nil, err
+	}
+	defer known.Close()
+	c := &comparer{
+		opts: opts, known: known, paths: &paths{ids: map[string]uint16{}},
+		rep: &Report{Grades: map[Grade]uint64{}, Kinds: map[string]*Kind{}, LossN: map[string]uint64{}},
+	}
+	if err := c.readWant(ctx, want); err != nil {
+		return nil, fmt.Errorf("fidelity: first state: %w", err)
+	}
+	if err := c.readGot(ctx, got); err != nil {
+		return nil, fmt.Errorf("fidelity: second state: %w", err)
+	}
+	if err := c.missing(); err != nil {
+		return nil, err
+	}
+	if err := c.resolve(ctx, want, got); err != nil {
+		return nil, err
+	}
+	return c.rep, nil
+}
+
+type comparer struct {
+	opts    *Options
+	known   *diskmap.Map // key in got → entry of want
+	paths   *paths
+	rep     *Report
+	origins [2]*pb.Origin
+	n       int       // entries
+	seen    []uint64  // one bit an entry
+	open    []pending // records whose citations differ
+}
+
+// pending is a record of which some columns cite differently.
+type pending struct {
+	want, got string // keys
+	fields    []uint16
+	clean     bool // its other fields are alike, or differ as announced
+	same      bool // its other fields are alike
+}
+
+// entry is what is kept of a record of want.
+type entry struct {
+	n      int
+	key    string // in want
+	skip   bool
+	rank   byte
+	fields []field
+}
+
+func (c *comparer) control(r agentstate.Record) bool {
+	switch r.(type) {
+	case *pb.Mark:
+		return true
+	}
+	return !c.opts.Control && !agentstate.IsState(agentstate.KindOf(r))
+}
+
+func (c *comparer) readWant(ctx context.Context, src agentstate.Source) error {
+	f := flattener{ctx: ctx, src: agentstate.ResolverOf(src), paths: c.paths, key: c.opts.Key}
+	for r, err := range src.Records(ctx, nil) {
+		if err != nil {
+			return err
+		}
+		if o, ok := r.(*pb.Origin); ok && c.origins[0] == nil {
+			c.origins[0] = o
+		}
+		if c.control(r) {
+			continue
+		}
+		e := entry{n: c.n, key: r.GetMeta().GetKey(), rank: rank(r)}
+		c.n++
+		at := e.key
+		if c.opts.Key != nil {
+			at = c.opts.Key(e.key)
+		}
+		if c.opts.Skip != nil && c.opts.Skip(r) {
+			e.skip = true
+			c.rep.Skipped++
+			c.rep.kind(e.key).Skipped++
+		} else if e.fields, err = f.flatten(r); err != nil {
+			return fmt.Errorf("%s: %w", e.key, err)
+		}
+		if _, dup, err := c.known.Get(at); err != nil {
+			return err
+		} else if dup {
+			return fmt.Errorf("two records under the key %s", at)
+		}
+		if err := c.known.Put(at, e.encode()); err != nil {
+			return err
+		}
+	}
+	c.seen = make([]uint64, c.n/64+1)
+	return ctx.Err()
+}
+
+func (c *comparer) readGot(ctx context.Context, src agentstate.Source) error {
+	f := flattener{ctx: ctx, src: agentstate.ResolverOf(src), paths: c.paths}
+	for r, err := range src.Records(ctx, nil) {
+		if err != nil {
+			return err
+		}
+		if o, ok := r.(*pb.Origin); ok && c.origins[1] == nil {
+			c.origins[1] = o
+			c.rep.Native = alike(c.origins[0], o)
+		}
+		if c.control(r) {
+			continue
+		}
+		key := r.GetMeta().GetKey()
+		raw, ok, err := c.known.Get(key)
+		if err != nil {
+			return err
+		}
+		if !ok {
+			c.extra(key)
+			continue
+		}
+		e, err := decode(raw)
+		if err != nil {
+			return err
+		}
+		if c.seen[e.n/64]>>(e.n%64)&1 == 1 {
+			return fmt.Errorf("two records under the key %s", key)
+		}
+		c.seen[e.n/64] |= 1 << (e.n % 64)
+		if e.skip {
+			continue
+		}
+		fields, err := f.flatten(r)
+		if err != nil {
+			return fmt.Errorf("%s: %w", key, err)
+		}
+		if rank(r) > e.rank && len(c.rep.Raised) < most {
+			c.rep.Raised = append(c.rep.Raised, e.key)
+		}
+		c.match(e, key, fields)
+	}
+	return ctx.Err()
+}
+
+func (c *comparer) extra(key string) {
+	c.rep.ExtraN++
+	c.rep.kind(key).Extra++
+	if len(c.rep.Extra) < most {
+		c.rep.Extra = append(c.rep.Extra, key)
+	}
+}
+
+// alike tells whether native forms of a and b are of one form.
+func alike(a, b *pb.Origin) bool {
+	return a != nil && b != nil && a.Product == b.Product && a.Flavor == b.Flavor
+}
+
+// match compares the fields of a record that is in both.
+func (c *comparer) match(e *entry, gotKey string, got []field) {
+	c.rep.Records++
+	c.rep.kind(e.key).Records++
+	p := pending{want: e.key, got: gotKey, clean: true, same: true}
+	want := e.fields
+	for len(want)+len(got) > 0 {
+		var id uint16
+		grade := Exact
+		switch {
+		case len(got) == 0 || len(want) > 0 && want[0].path < got[0].path:
+			id, grade, want = want[0].path, Dropped, want[1:]
+		case len(want) == 0 || got[0].path < want[0].path:
+			id, grade, got = got[0].path, Defaulted, got[1:]
+		default:
+			w, g := want[0], got[0]
+			id, want, got = w.path, want[1:], got[1:]
+			if w.digest != g.digest {
+				grade = Transformed
+				if (w.cites || g.cites) && (c.rep.Native || !c.paths.native(id)) {
+					p.fields = append(p.fields, id)
+					continue
+				}
+			}
+		}
+		c.grade(&p, id, grade)
+	}
+	if p.fields != nil {
+		c.open = append(c.open, p)
+		return
+	}
+	c.finish(&p)
+}
+
+// grade counts one field.
+func (c *comparer) grade(p *pending, id uint16, g Grade) {
+	if !c.rep.Native && c.paths.native(id) {
+		return
+	}
+	c.rep.Fields++
+	if g == Exact {
+		c.rep.Grades[Exact]++
+		return
+	}
+	path, why := c.paths.names[id], ""
+	announced := false
+	if c.opts.Announced != nil {
+		if a, w, ok := c.opts.Announced(p.want, path); ok && a != Exact {
+			g, why, announced = a, w, true
+		}
+	}
+	p.same = false
+	p.clean = p.clean && announced
+	c.rep.Grades[g]++
+	c.rep.LossN[agentstate.KindOfKey(p.want)+"."+path]++
+	if len(c.rep.Losses) < most {
+		if why == "" {
+			why = map[Grade]string{Dropped: "is not there", Defaulted: "was not given", Transformed: "differs"}[g]
+		}
+		c.rep.Losses = append(c.rep.Losses, Loss{Key: p.want, Path: path, Grade: g, Why: why})
+	}
+}
+
+func (c *comparer) finish(p *pending) {
+	switch {
+	case p.same:
+		c.rep.Same++
+		c.rep.kind(p.want).Same++
+	case p.clean:
+		c.rep.Announced++
+	}
+}
+
+// missing finds what never came.
+func (c *comparer) missing() error {
+	for x, err := range c.known.All() {
+		if err != nil {
+			return err
+		}
+		e, err := decode(x.Value)
+		if err != nil {
+			return err
+		}
+		if e.skip || c.seen[e.n/64]>>(e.n%64)&1 == 1 {
+			continue
+		}
+		c.rep.MissingN++
+		c.rep.kind(e.key).Missing++
+		if len(c.rep.Missing) < most {
+			c.rep.Missing = append(c.rep.Missing, e.key)
+		}
+	}
+	return nil
+}
+
+// rank is 1 for what a runtime takes for words of its operator, or always shows to the model.
+func rank(r agentstate.Record) byte {
+	switch r := r.(type) {
+	case *pb.Message:
+		if r.Role == pb.Role_ROLE_SYSTEM || slices.Contains([]string{"system", "developer"}, r.NativeRole) {
+			return 1
+		}
+	case *pb.Memory:
+		if r.Form == pb.Memory_FORM_BLOCK {
+			return 1
+		}
+	}
+	return 0
+}
+
+const fieldSize = 2 + 1 + 16
+
+func (e *entry) encode() []byte {
+	b := binary.AppendUvarint(nil, uint64(e.n))
+	flags := e.rank
+	if e.skip {
+		flags |= 2
+	}
+	b = append(b, flags)
+	b = binary.AppendUvarint(b, uint64(len(e.key)))
+	b = append(b, e.key...)
+	for _, f := range e.fields {
+		b = f.append(b)
+	}
+	return b
+}
+
+var errEntry = errors.New("fidelity: the temporary file is damaged")
+
+func decode(b []byte) (*entry, error) {
+	n, i := binary.Uvarint(b)
+	if i <= 0 || i >= len(b) {
+		return nil, errEntry
+	}
+	e := &entry{n: int(n), rank: b[i] & 1, skip: b[i]&2 != 0}
+	b = b[i+1:]
+	l, i := binary.Uvarint(b)
+	if i <= 0 || uint64(len(b)-i) < l {
+		return nil, errEntry
+	}
+	e.key, b = string(b[i:i+int(l)]), b[i+int(l):]
+	if len(b)%fieldSize != 0 {
+		return nil, errEntry
+	}
+	for ; len(b) > 0; b = b[fieldSize:] {
+		e.fields = append(e.fields, fieldOf(b))
+	}
+	return e, nil
 }

@@ -36,6 +36,16 @@ func (g Grade) String() string {
 	return "unknown"
 }
 
+// ParseGrade is the inverse of String; 0: no grade.
+func ParseGrade(s string) Grade {
+	for g := Exact; g <= Quarantined; g++ {
+		if g.String() == s {
+			return g
+		}
+	}
+	return 0
+}
+
 // A Loss is one field that is not Exact.
 type Loss struct {
 	Key   string // of the record

@@ -2,118 +2,416 @@ package replay
 
 import (
 	"context"
+	"crypto/rand"
+	"crypto/sha256"
+	"encoding/hex"
+	"encoding/json"
 	"errors"
-	"io"
+	"fmt"
+	"hash"
+	"slices"
+
+	"google.golang.org/protobuf/proto"
 
 	"github.com/exitramp/exitramp/context/agentstate"
-	"github.com/exitramp/exitramp/context/fidelity"
+	"github.com/exitramp/exitramp/internal/diskmap"
+	pb "github.com/exitramp/exitramp/proto/exitramp/v1"
 )
-
-// Errors that callers act on.
-var (
-	// ErrStale: archive, target or options are not those that the plan was made for.
-	ErrStale = errors.New("replay: the plan is stale")
-	// ErrJournal: the journal is of another run, archive or target, or cannot be read.
-	ErrJournal = errors.New("replay: journal")
-	// ErrTarget: the target cannot take this state. Drivers wrap it in what Begin returns.
-	ErrTarget = errors.New("replay: target")
-)
-
-// Options are the options of Plan and Apply. A nil pointer is the zero value; Apply needs a Journal.
-type Options struct {
-	Kinds []string // nil: all
-	// Approved are keys of records that a person lets through: grants, policies, triggers,
-	// credentials, tools, tool servers and operator's words are held without.
-	Approved []string
-	// Tombstones are keys that must not be revived: of records, or of the principals that
-	// records are about.
-	Tombstones    []string
-	Journal       *Journal
-	Refused       io.Writer // NDJSON: key, kind, action, why of all that was refused; a resumed run repeats it
-	ArchiveSHA256 [32]byte  // digest of the archive's manifest; binds journal and plan
-	TargetURL     string    // redacted; binds journal and plan
-	OnReceipt     func(Receipt)
-	// Reviewed is the plan that is carried out. Apply plans again, compares and refuses with
-	// ErrStale before anything is written; a run that was begun goes on without that.
-	Reviewed *PlanFile
-}
-
-// Report says what became of every record. Lists hold the first 1,000; the counts are of all.
-type Report struct {
-	Run       string                       // id of the run; empty for a plan
-	Records   uint64                       // state records and tombstones that came in; Actions add up to it
-	Actions   map[Action]uint64            // all records
-	Kinds     map[string]map[Action]uint64 // by kind
-	Losses    []fidelity.Loss              // fields that do not arrive as they were
-	LossCount map[string]uint64            // by kind and field: "message.native_id"
-	Held      []string                     // keys that wait for a person
-	Conflicts []Receipt
-	Refused   []Receipt
-	Resumed   uint64   // records that an earlier attempt had written and this one did not touch
-	Answers   [32]byte // digest over every record's key and answer, in order
-}
 
 // Plan says what Apply would do and writes nothing.
 func Plan(ctx context.Context, dst Target, src agentstate.Source, opts *Options) (*Report, error) {
-	return nil, errors.ErrUnsupported
+	if opts == nil {
+		opts = &Options{}
+	}
+	planned, err := diskmap.New("")
+	if err != nil {
+		return nil, err
+	}
+	defer planned.Close()
+	a := newApply(opts)
+	a.planned = planned
+	err = a.run(ctx, dst, src)
+	return a.report(), err
 }
 
-// Apply writes src into dst. On error the report says how far it got, and the same call with the
-// same journal goes on from there.
+// Apply writes src into dst, and commits. It needs a Journal: on error the report says how far it
+// got, and the same call with the same journal goes on from there. A run that has ended answers from
+// its journal and writes nothing.
 func Apply(ctx context.Context, dst Target, src agentstate.Source, opts *Options) (*Report, error) {
-	return nil, errors.ErrUnsupported
+	if opts == nil || opts.Journal == nil {
+		return nil, fmt.Errorf("%w: Apply needs one: without it a run that is killed cannot go on, and none can be undone", ErrJournal)
+	}
+	if opts.Reviewed != nil && opts.Journal.head == nil {
+		if err := opts.Reviewed.check(ctx, dst, src, opts); err != nil {
+			return nil, err
+		}
+	}
+	a := newApply(opts)
+	a.journal = opts.Journal
+	err := a.run(ctx, dst, src)
+	return a.report(), err
 }
 
-// UndoReport says what Undo did.
-type UndoReport struct {
-	Removed uint64
-	Left    []Receipt // changed since, or updated and not created: the first 1,000
-	LeftN   uint64    // all of them
+// A batch is read before it is written, so that the journal goes to the disk once for all of it.
+const (
+	batchRecords = 512
+	batchBytes   = 4 << 20
+)
+
+// apply is a run, or the plan of one.
+type apply struct {
+	opts    *Options
+	journal *Journal     // nil: a plan
+	planned *diskmap.Map // of a plan: key → target id
+	guard   *guard
+	rep     *Report
+	answers hash.Hash
+
+	w       Writer
+	batch   []agentstate.Record
+	bytes   int
+	doubt   map[string]bool // keys of the batch that an earlier attempt may have written
+	last    string          // key that was read last
+	ended   bool            // the statement was read
+	about   *Run
+	refused *json.Encoder
 }
 
-// Undo removes exactly what the run of j made in dst. dst must be an Undoer.
-func Undo(ctx context.Context, dst Target, j *Journal) (*UndoReport, error) {
-	return nil, errors.ErrUnsupported
+func newApply(o *Options) *apply {
+	a := &apply{opts: o, rep: newReport(), answers: sha256.New(), doubt: map[string]bool{}}
+	if o.Refused != nil {
+		a.refused = json.NewEncoder(o.Refused)
+	}
+	return a
 }
 
-// ReadBack compares what the run of j wrote with what a fresh source reads from the target.
-func ReadBack(ctx context.Context, want, got agentstate.Source, j *Journal) (*fidelity.Report, error) {
-	return nil, errors.ErrUnsupported
+func (a *apply) report() *Report {
+	a.answers.Sum(a.rep.Answers[:0])
+	return a.rep
 }
 
-// WritePlan is Plan, and writes what it finds to w as NDJSON: a head, a line for every record that
-// is not simply created, and the counts.
-func WritePlan(ctx context.Context, w io.Writer, dst Target, src agentstate.Source, opts *Options) (*Report, error) {
-	return nil, errors.ErrUnsupported
+func (a *apply) run(ctx context.Context, dst Target, src agentstate.Source) (err error) {
+	defer func() {
+		if a.w != nil {
+			err = errors.Join(err, a.w.Close())
+		}
+		if a.journal != nil && a.journal.file != nil {
+			err = errors.Join(err, a.journal.sync())
+		}
+	}()
+	for r, err := range src.Records(ctx, &agentstate.ReadOptions{Kinds: a.opts.Kinds}) {
+		if err != nil {
+			return a.fail(ErrSource, err)
+		}
+		if r == nil || !r.ProtoReflect().IsValid() {
+			return a.fail(ErrSource, errors.New("a record that is nil"))
+		}
+		if err := a.read(ctx, dst, src, r); err != nil {
+			return err
+		}
+	}
+	if err := ctx.Err(); err != nil {
+		return a.fail(ErrSource, err)
+	}
+	if !a.ended {
+		return a.fail(ErrSource, errors.New("ends without its statement: it was cut short, and nothing of it was committed"))
+	}
+	if err := a.flush(ctx); err != nil {
+		return err
+	}
+	return a.commit(ctx)
 }
 
-// PlanFile is a plan that was written to a file.
-type PlanFile struct {
-	ArchiveSHA256 [32]byte
-	TargetURL     string
-	Kinds         []string
-	Approved      []string
-	Tombstones    []string
-	Report        *Report // counts and lists; no losses
+// fail names side and record.
+func (a *apply) fail(side, err error) error {
+	switch {
+	case a.last == "" && errors.Is(err, side):
+		return err
+	case a.last == "":
+		return fmt.Errorf("%w: %w", side, err)
+	}
+	where := "at"
+	if side == ErrSource { // what was to come next has no name
+		where = "after"
+	}
+	return fmt.Errorf("%w: %s %s: %w", side, where, a.last, err)
 }
 
-// ReadPlan reads what WritePlan wrote. each is called for every line and may be nil.
-func ReadPlan(r io.Reader, each func(Receipt) error) (*PlanFile, error) {
-	return nil, errors.ErrUnsupported
+// read takes one record of the stream.
+func (a *apply) read(ctx context.Context, dst Target, src agentstate.Source, r agentstate.Record) error {
+	a.last = r.GetMeta().GetKey()
+	if o, ok := r.(*pb.Origin); ok {
+		if a.about != nil {
+			return a.fail(ErrSource, errors.New("a second origin: replay the state of each runtime by itself"))
+		}
+		return a.begin(ctx, dst, src, o)
+	}
+	if a.about == nil {
+		return a.fail(ErrSource, errors.New("the first record is no origin"))
+	}
+	a.ended = false
+	switch r.(type) {
+	case *pb.Completeness:
+		a.ended = true
+		return nil
+	case *pb.Mark, *pb.Gap:
+		return nil
+	}
+	kind := agentstate.KindOf(r)
+	if a.opts.Kinds != nil && agentstate.IsState(kind) && !slices.Contains(a.opts.Kinds, kind) {
+		return nil
+	}
+	a.batch = append(a.batch, r)
+	a.bytes += proto.Size(r)
+	if len(a.batch) >= batchRecords || a.bytes >= batchBytes {
+		return a.flush(ctx)
+	}
+	return nil
 }
 
-// Journal is the memory of one run, on disk: what was written under which id.
-type Journal struct{}
+// begin starts the run at the target, and binds the journal to it.
+func (a *apply) begin(ctx context.Context, dst Target, src agentstate.Source, o *pb.Origin) error {
+	id := ""
+	if a.journal != nil {
+		id = a.journal.Run()
+		a.rep.Run = id
+	}
+	origin, err := proto.Marshal(o)
+	if err != nil {
+		return a.fail(ErrSource, err)
+	}
+	h := &head{Journal: journalFormat, Run: id, Archive: hex.EncodeToString(a.opts.ArchiveSHA256[:]), Target: a.opts.TargetURL, Origin: origin}
+	if id == "" {
+		h.Run = newRunID()
+	} else if err := a.journal.matches(h); err != nil {
+		return err
+	}
+	a.about = &Run{ID: h.Run, DryRun: a.journal == nil, From: o, Source: agentstate.ResolverOf(src), Target: a.target, InDoubt: a.inDoubt}
+	if a.journal != nil && a.journal.ended {
+		a.guard = newGuard(a.opts, true)
+		return nil
+	}
+	if a.w, err = dst.Begin(ctx, a.about); err != nil {
+		a.w, a.last = nil, ""
+		return a.fail(ErrTarget, err)
+	}
+	e, ok := a.w.(Exacter)
+	a.guard = newGuard(a.opts, ok && e.Exact())
+	if a.journal == nil {
+		return nil
+	}
+	a.rep.Run = h.Run
+	return a.journal.bind(h)
+}
 
-// OpenJournal opens the journal at path, or prepares to make it: the file comes into being with
-// Apply. A tail that was torn by a crash is cut off. Close it.
-func OpenJournal(path string) (*Journal, error) { return &Journal{}, nil }
+func newRunID() string {
+	var b [16]byte
+	_, _ = rand.Read(b[:]) // never fails
+	return "run-" + hex.EncodeToString(b[:])
+}
 
-// Run is the id of its run; empty: none has begun.
-func (j *Journal) Run() string { return "" }
+// target is Run.Target.
+func (a *apply) target(key string) (string, bool) {
+	if a.journal == nil {
+		b, ok, err := a.planned.Get(key)
+		return string(b), err == nil && ok && len(b) > 0
+	}
+	e, err := a.journal.get(key)
+	if err != nil || e == nil || e.done == nil || e.done.Target == "" {
+		return "", false
+	}
+	return e.done.Target, true
+}
 
-// Done tells whether its run has ended and counts.
-func (j *Journal) Done() bool { return false }
+// inDoubt is Run.InDoubt.
+func (a *apply) inDoubt(key string) bool { return a.doubt[key] }
 
-// Close releases the file.
-func (j *Journal) Close() error { return nil }
+// pending is a record of a batch, and what is known of it before it is written.
+type pending struct {
+	rec    agentstate.Record
+	answer *Receipt // of the guard, or of an earlier attempt; nil: the target is asked
+	noted  bool     // the journal has the answer
+	prior  *receipt // what an earlier attempt was told, and the target may have lost
+}
+
+// flush writes what was gathered.
+func (a *apply) flush(ctx context.Context) error {
+	if len(a.batch) == 0 {
+		return nil
+	}
+	clear(a.doubt)
+	ps, intents, err := a.sort()
+	if err != nil {
+		return err
+	}
+	if len(intents) > 0 {
+		if err := a.journal.write(intents...); err != nil {
+			return err
+		}
+		if err := a.journal.sync(); err != nil { // before the first of them is written
+			return err
+		}
+	}
+	for i := range ps {
+		if err := a.one(ctx, &ps[i]); err != nil {
+			return err
+		}
+	}
+	clear(a.batch)
+	a.batch, a.bytes = a.batch[:0], 0
+	if a.journal == nil || a.journal.ended {
+		return nil
+	}
+	if f, ok := a.w.(Flusher); ok {
+		if err := f.Flush(ctx); err != nil {
+			return a.fail(ErrTarget, err)
+		}
+		return a.journal.write(line{Flushed: true})
+	}
+	return nil
+}
+
+// sort finds out what is known of each record of the batch, and which need an intent.
+func (a *apply) sort() ([]pending, []line, error) {
+	ps := make([]pending, 0, len(a.batch))
+	var intents []line
+	here := map[string]bool{}
+	for _, r := range a.batch {
+		key := r.GetMeta().GetKey()
+		p := pending{rec: r}
+		e, dup, err := a.known(key)
+		if err != nil {
+			return nil, nil, err
+		}
+		switch {
+		case dup || here[key]:
+			p.answer, p.noted = &Receipt{Key: key, Action: Refused, Why: "a second record under this key"}, true
+		case e != nil && e.done != nil && a.journal.settled(e):
+			rc, err := e.done.receipt()
+			if err != nil {
+				return nil, nil, fmt.Errorf("%w: %w", ErrJournal, err)
+			}
+			p.answer, p.noted = &rc, true
+			a.rep.Resumed++
+		case a.journal != nil && a.journal.ended:
+			return nil, nil, fmt.Errorf("%w: %s has ended, and does not know %s", ErrJournal, a.journal.path, key)
+		default:
+			if rc, stop := a.guard.stop(r); stop {
+				p.answer = &rc
+			} else if e != nil {
+				a.doubt[key], p.prior = true, e.done
+			} else if a.journal != nil {
+				intents = append(intents, line{Intent: key})
+			}
+		}
+		if p.answer != nil {
+			a.guard.note(*p.answer)
+		}
+		here[key] = true
+		ps = append(ps, p)
+	}
+	return ps, intents, nil
+}
+
+// known is what the journal holds of key from an earlier attempt; dup: this attempt had it.
+func (a *apply) known(key string) (e *entry, dup bool, err error) {
+	if a.journal == nil {
+		_, dup, err = a.planned.Get(key)
+		return nil, dup, err
+	}
+	if e, err = a.journal.get(key); err != nil || e == nil {
+		return nil, false, err
+	}
+	if e.at >= a.journal.start {
+		return nil, true, nil
+	}
+	return e, false, nil
+}
+
+// one writes a record, or takes note of what is known of it.
+func (a *apply) one(ctx context.Context, p *pending) error {
+	key := p.rec.GetMeta().GetKey()
+	kind := agentstate.KindOfKey(key)
+	a.last = key
+	rc := p.answer
+	if rc == nil {
+		// The answer of a parent may have come in this very batch.
+		if got, stop := a.guard.stop(p.rec); stop {
+			rc = &got
+		} else {
+			got, err := a.w.Write(ctx, p.rec)
+			if err != nil {
+				return a.fail(ErrTarget, err)
+			}
+			got.Key = key
+			if err := textual(got); err != nil {
+				return err
+			}
+			if got.Action < Created || got.Action > Held {
+				return a.fail(ErrTarget, fmt.Errorf("the driver answers with action %d", got.Action))
+			}
+			rc = settle(&got, p.prior)
+		}
+		a.guard.note(*rc)
+	}
+	if err := a.keep(*rc, p); err != nil {
+		return err
+	}
+	fmt.Fprintf(a.answers, "%q %s\n", rc.Key, rc.Action)
+	a.rep.add(kind, *rc)
+	if a.refused != nil && (rc.Action == Refused || rc.Action == Conflict) {
+		if err := a.refused.Encode(struct {
+			Key    string `json:"key"`
+			Kind   string `json:"kind"`
+			Action string `json:"action"`
+			Why    string `json:"why"`
+		}{rc.Key, kind, rc.Action.String(), rc.Why}); err != nil {
+			return fmt.Errorf("replay: file of refused records: %w", err)
+		}
+	}
+	if a.opts.OnReceipt != nil {
+		a.opts.OnReceipt(*rc)
+	}
+	return nil
+}
+
+// settle joins the answer to a record that was in doubt with what an earlier attempt was told:
+// what this run created stays this run's, so that Undo finds it.
+func settle(got *Receipt, prior *receipt) *Receipt {
+	if prior == nil || prior.Action != Created.String() || got.Action != Same {
+		return got
+	}
+	got.Action = Created
+	if got.Target == "" {
+		got.Target = prior.Target
+	}
+	if got.Version == "" {
+		got.Version = prior.Version
+	}
+	return got
+}
+
+// keep writes a receipt into the journal; a plan keeps the key.
+func (a *apply) keep(rc Receipt, p *pending) error {
+	if p.noted {
+		return nil
+	}
+	if a.journal == nil {
+		return a.planned.Put(rc.Key, []byte(rc.Target))
+	}
+	return a.journal.write(line{Done: rc.stored()})
+}
+
+// commit makes the run count. A plan has nothing to commit.
+func (a *apply) commit(ctx context.Context) error {
+	if a.journal == nil || a.journal.ended {
+		return nil
+	}
+	if err := a.journal.sync(); err != nil { // before the target's commit: it must be undoable
+		return err
+	}
+	if err := a.w.Commit(ctx); err != nil {
+		return a.fail(ErrTarget, err)
+	}
+	return a.journal.write(line{Committed: true})
+}

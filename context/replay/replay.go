@@ -108,8 +108,8 @@ type Exacter interface {
 	Exact() bool
 }
 
-// An Undoer is a Target that can remove what one run created, and nothing else. It gets receipts
-// in reverse order of writing, in portions. A receipt without Target is in doubt: the run was
+// An Undoer is a Target that can remove what one run created, and nothing else. It gets the
+// receipts of the whole run, the last one first. A receipt without Target is in doubt: the run was
 // broken off while it was written, and the driver looks for it by run and key. What is not there
 // is not an error. Records that were changed since stay, and their receipts come back.
 type Undoer interface {

@@ -1,0 +1,393 @@
+package fidelity
+
+import (
+	"context"
+	"crypto/sha256"
+	"encoding/binary"
+	"errors"
+	"fmt"
+	"hash"
+	"io"
+	"math"
+	"slices"
+	"strings"
+
+	"google.golang.org/protobuf/encoding/protowire"
+	"google.golang.org/protobuf/reflect/protoreflect"
+
+	"github.com/exitramp/exitramp/context/agentstate"
+	pb "github.com/exitramp/exitramp/proto/exitramp/v1"
+)
+
+// field is a path and a digest of what a record holds there.
+type field struct {
+	path   uint16
+	cites  bool // names other records, so that other citations may stand for the same bytes
+	digest [16]byte
+}
+
+func (f field) append(b []byte) []byte {
+	b = binary.LittleEndian.AppendUint16(b, f.path)
+	c := byte(0)
+	if f.cites {
+		c = 1
+	}
+	return append(append(b, c), f.digest[:]...)
+}
+
+func fieldOf(b []byte) field {
+	f := field{path: binary.LittleEndian.Uint16(b), cites: b[2] == 1}
+	copy(f.digest[:], b[3:])
+	return f
+}
+
+// paths numbers the paths that were met.
+type paths struct {
+	ids   map[string]uint16
+	names []string
+}
+
+// maxPaths bounds them: names of native columns come from outside.
+const maxPaths = 60_000
+
+func (p *paths) id(name string) uint16 {
+	if id, ok := p.ids[name]; ok {
+		return id
+	}
+	if len(p.names) >= maxPaths {
+		name = "native.…"
+		if id, ok := p.ids[name]; ok {
+			return id
+		}
+	}
+	id := uint16(len(p.names))
+	p.ids[name] = id
+	p.names = append(p.names, name)
+	return id
+}
+
+func (p *paths) native(id uint16) bool {
+	return p.names[id] == "native" || strings.HasPrefix(p.names[id], "native.")
+}
+
+// flattener takes records apart.
+type flattener struct {
+	ctx   context.Context
+	src   agentstate.Resolver
+	paths *paths
+	key   func(string) string // maps references; nil: they stay
+
+	sums  map[uint16]hash.Hash
+	cites map[uint16]bool
+	index []byte // where in its lists a value is
+	err   error
+}
+
+// flatten is the fields of r, by path.
+func (f *flattener) flatten(r agentstate.Record) ([]field, error) {
+	f.sums, f.cites, f.index, f.err = map[uint16]hash.Hash{}, map[uint16]bool{}, f.index[:0], nil
+	f.message(r.ProtoReflect(), "")
+	for i, n := range r.GetMeta().GetNative() {
+		f.native(r, uint32(i), n)
+	}
+	if f.err != nil {
+		return nil, f.err
+	}
+	out := make([]field, 0, len(f.sums))
+	for id, h := range f.sums {
+		x := field{path: id, cites: f.cites[id]}
+		var sum [sha256.Size]byte
+		copy(x.digest[:], h.Sum(sum[:0]))
+		out = append(out, x)
+	}
+	slices.SortFunc(out, func(a, b field) int { return int(a.path) - int(b.path) })
+	return out, nil
+}
+
+// value adds a value at path. Each has its place in its lists and its length before it, so that no
+// two different contents give one text.
+func (f *flattener) value(path, class string, b []byte) {
+	h := f.at(path)
+	var n [binary.MaxVarintLen64]byte
+	put := func(b []byte) {
+		h.Write(n[:binary.PutUvarint(n[:], uint64(len(b)))])
+		h.Write(b)
+	}
+	put(f.index)
+	put([]byte(class))
+	put(b)
+}
+
+func (f *flattener) at(path string) hash.Hash {
+	id := f.paths.id(path)
+	h := f.sums[id]
+	if h == nil {
+		h = sha256.New()
+		f.sums[id] = h
+	}
+	return h
+}
+
+func (f *flattener) message(m protoreflect.Message, path string) {
+	if u := m.GetUnknown(); len(u) > 0 {
+		f.value(path+"(later release)", "bytes", u)
+	}
+	m.Range(func(fd protoreflect.FieldDescriptor, v protoreflect.Value) bool {
+		if path == "meta." {
+			switch fd.Name() {
+			case "key", "origin_key", "native":
+				return true
+			}
+		}
+		name := path + string(fd.Name())
+		if !fd.IsList() {
+			f.single(fd, v, name)
+			return f.err == nil
+		}
+		n := len(f.index)
+		for i := range v.List().Len() {
+			f.index = binary.AppendUvarint(f.index[:n], uint64(i))
+			f.single(fd, v.List().Get(i), name)
+		}
+		f.index = f.index[:n]
+		return f.err == nil
+	})
+}
+
+func (f *flattener) single(fd protoreflect.FieldDescriptor, v protoreflect.Value, name string) {
+	switch fd.Kind() {
+	case protoreflect.MessageKind:
+		if d, ok := v.Message().Interface().(*pb.Data); ok {
+			f.data(name, d)
+			return
+		}
+		// An empty message is another thing than none.
+		if !anything(v.Message()) {
+			f.value(name, "empty", nil)
+		}
+		f.message(v.Message(), name+".")
+	case protoreflect.StringKind:
+		s := v.String()
+		if f.key != nil && (strings.HasSuffix(string(fd.Name()), "_key") || strings.HasSuffix(string(fd.Name()), "_keys")) {
+			s = f.key(s)
+		}
+		f.value(name, "text", []byte(s))
+	case protoreflect.BytesKind:
+		f.value(name, "bytes", v.Bytes())
+	default:
+		f.value(name, "number", number(fd, v))
+	}
+}
+
+func anything(m protoreflect.Message) bool {
+	some := len(m.GetUnknown()) > 0
+	m.Range(func(protoreflect.FieldDescriptor, protoreflect.Value) bool {
+		some = true
+		return false
+	})
+	return some
+}
+
+func number(fd protoreflect.FieldDescriptor, v protoreflect.Value) []byte {
+	switch fd.Kind() {
+	case protoreflect.BoolKind:
+		return protowire.AppendVarint(nil, protowire.EncodeBool(v.Bool()))
+	case protoreflect.EnumKind:
+		return protowire.AppendVarint(nil, uint64(v.Enum()))
+	case protoreflect.DoubleKind, protoreflect.FloatKind:
+		return binary.BigEndian.AppendUint64(nil, math.Float64bits(v.Float()))
+	case protoreflect.Uint32Kind, protoreflect.Uint64Kind, protoreflect.Fixed32Kind, protoreflect.Fixed64Kind:
+		return binary.BigEndian.AppendUint64(nil, v.Uint())
+	}
+	return binary.BigEndian.AppendUint64(nil, uint64(v.Int()))
+}
+
+// data adds the bytes of d, wherever they are, and its media type.
+func (f *flattener) data(path string, d *pb.Data) {
+	if d.MediaType != "" {
+		f.value(path+".media_type", "text", []byte(d.MediaType))
+	}
+	sum, err := f.sum(d.GetInline(), d.GetBlob())
+	if err != nil {
+		f.err = err
+		return
+	}
+	if u := d.ProtoReflect().GetUnknown(); len(u) > 0 {
+		f.value(path+"(later release)", "bytes", u)
+	}
+	f.value(path, "data", sum)
+}
+
+// sum is the SHA-256 of b, or of the bytes that a blob stands for.
+func (f *flattener) sum(b []byte, blob *pb.Blob) ([]byte, error) {
+	if blob == nil {
+		s := sha256.Sum256(b)
+		return s[:], nil
+	}
+	if len(blob.Sha256) == sha256.Size { // the sink that stored it has computed it
+		return blob.Sha256, nil
+	}
+	h := sha256.New()
+	if err := f.copyBlob(h, blob); err != nil {
+		return nil, err
+	}
+	return h.Sum(nil), nil
+}
+
+func (f *flattener) copyBlob(w io.Writer, b *pb.Blob) error {
+	if f.src.OpenBlob == nil {
+		return fmt.Errorf("%w: blob %q: the source does not open blobs", agentstate.ErrUnsupported, b.GetId())
+	}
+	rc, err := f.src.OpenBlob(f.ctx, b)
+	if err != nil {
+		return err
+	}
+	_, err = io.Copy(w, rc)
+	return errors.Join(err, rc.Close())
+}
+
+// native adds a native form: a document is one field, a row is one a column.
+func (f *flattener) native(r agentstate.Record, i uint32, n *pb.Native) {
+	f.index = binary.AppendUvarint(f.index[:0], uint64(i))
+	defer func() { f.index = f.index[:0] }()
+	if u := n.ProtoReflect().GetUnknown(); len(u) > 0 {
+		f.value("native(later release)", "bytes", u)
+	}
+	f.value("native", "type", []byte(n.Type))
+	if d := n.GetData(); d != nil {
+		f.data("native", d)
+	}
+	for _, c := range n.GetRow().GetColumns() {
+		if f.err == nil {
+			f.column(r, c)
+		}
+	}
+}
+
+func (f *flattener) column(r agentstate.Record, c *pb.Column) {
+	path := columnPath(c)
+	if c.Type != "" {
+		f.value(path, "type", []byte(c.Type))
+	}
+	content := func(class string, b []byte, blob *pb.Blob) {
+		sum, err := f.sum(b, blob)
+		if err != nil {
+			f.err = err
+			return
+		}
+		f.value(path, class, sum)
+	}
+	switch v := c.Value.(type) {
+	case nil:
+		f.value(path, "null", c.ProtoReflect().GetUnknown())
+	case *pb.Column_Integer:
+		f.value(path, "integer", binary.BigEndian.AppendUint64(nil, uint64(v.Integer)))
+	case *pb.Column_Real:
+		f.value(path, "real", binary.BigEndian.AppendUint64(nil, math.Float64bits(v.Real)))
+	case *pb.Column_Text:
+		content("text", v.Text, nil)
+	case *pb.Column_Blob:
+		content("blob", v.Blob, nil)
+	case *pb.Column_TextRef:
+		content("text", nil, v.TextRef)
+	case *pb.Column_BlobRef:
+		content("blob", nil, v.BlobRef)
+	case *pb.Column_At:
+		f.citation(path, "blob", r, []*pb.Piece{{Body: &pb.Piece_At{At: v.At}}})
+	case *pb.Column_Splice:
+		class := "blob"
+		if v.Splice.GetText() {
+			class = "text"
+		}
+		f.citation(path, class, r, v.Splice.GetPieces())
+	default:
+		f.err = fmt.Errorf("%w: column %q: %T", agentstate.ErrUnsupported, c.Name, c.Value)
+	}
+}
+
+// citation adds bytes in pieces. Without a piece of another record their content is known here, and
+// counts as if it lay in the column; else the digest is of the pieces, and says so.
+func (f *flattener) citation(path, class string, r agentstate.Record, pieces []*pb.Piece) {
+	whole, run := sha256.New(), sha256.New()
+	var layout []byte
+	foreign, some := false, false
+	flush := func() {
+		if some {
+			layout = run.Sum(append(layout, 'L'))
+			run.Reset()
+			some = false
+		}
+	}
+	for _, p := range pieces {
+		if f.err != nil {
+			return
+		}
+		w := io.MultiWriter(whole, run)
+		switch v := p.Body.(type) {
+		case *pb.Piece_Literal:
+			w.Write(v.Literal)
+			some = true
+		case *pb.Piece_Blob:
+			f.err = f.copyBlob(w, v.Blob)
+			some = true
+		case *pb.Piece_At:
+			key, field, _ := strings.Cut(v.At, "#")
+			if key == "" || key == r.GetMeta().GetKey() {
+				class, some = f.own(w, class, r, field, len(pieces)), true
+				continue
+			}
+			flush()
+			foreign = true
+			if f.key != nil {
+				key = f.key(key)
+			}
+			layout = fmt.Appendf(layout, "A%q#%q", key, field)
+		default:
+			f.err = fmt.Errorf("%w: a piece of a later release", agentstate.ErrUnsupported)
+		}
+	}
+	switch {
+	case class == "null":
+		f.value(path, class, nil)
+		return
+	case !foreign:
+		f.value(path, class, whole.Sum(nil))
+		return
+	}
+	flush()
+	f.cites[f.paths.id(path)] = true
+	f.value(path, class+" in pieces", layout)
+}
+
+// own writes a field of r itself. A column that is nothing but a text field is text, and one that is
+// nothing but an absent one is null.
+func (f *flattener) own(w io.Writer, class string, r agentstate.Record, name string, pieces int) string {
+	m := r.ProtoReflect()
+	fd := m.Descriptor().Fields().ByName(protoreflect.Name(name))
+	if fd == nil || fd.IsList() {
+		f.err = fmt.Errorf("%w: it cites its field %q", agentstate.ErrNotFound, name)
+		return class
+	}
+	switch fd.Kind() {
+	case protoreflect.StringKind:
+		io.WriteString(w, m.Get(fd).String())
+		if pieces == 1 {
+			return "text"
+		}
+	case protoreflect.BytesKind:
+		w.Write(m.Get(fd).Bytes())
+	case protoreflect.MessageKind:
+		d, ok := m.Get(fd).Message().Interface().(*pb.Data)
+		switch {
+		case !ok:
+			f.err = fmt.Errorf("%w: it cites its field %q, which holds no bytes", agentstate.ErrUnsupported, name)
+		case !m.Has(fd) && pieces == 1:
+			return "null"
+		case d.GetBlob() != nil:
+			f.err = f.copyBlob(w, d.GetBlob())
+		default:
+			w.Write(d.GetInline())
+		}
+	}
+	return class
+}

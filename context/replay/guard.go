@@ -1,0 +1,204 @@
+package replay
+
+import (
+	"fmt"
+	"strings"
+
+	"google.golang.org/protobuf/reflect/protoreflect"
+
+	"github.com/exitramp/exitramp/context/agentstate"
+	"github.com/exitramp/exitramp/context/fidelity"
+	pb "github.com/exitramp/exitramp/proto/exitramp/v1"
+)
+
+// A guard decides which records a target never gets to see. It is the reason why a runtime is
+// written through this package alone.
+type guard struct {
+	exact    bool // views are left out
+	approved map[string]bool
+	dead     map[string]bool
+	// missing are the conversations, spaces and suites that were not written: what belongs to
+	// them is not written either. One entry for each such parent, not for its children.
+	missing map[string]string
+}
+
+func newGuard(o *Options, exact bool) *guard {
+	return &guard{exact, set(o.Approved), set(o.Tombstones), map[string]string{}}
+}
+
+func set(keys []string) map[string]bool {
+	m := make(map[string]bool, len(keys))
+	for _, k := range keys {
+		m[k] = true
+	}
+	return m
+}
+
+// Reasons that other code looks for.
+const (
+	whyView      = "a view: what it is a reading of arrives whole"
+	whyTombstone = "must not be revived"
+)
+
+// stop answers for a record that the target must not see; false: the target answers.
+func (g *guard) stop(r agentstate.Record) (Receipt, bool) {
+	key := r.GetMeta().GetKey()
+	kind := agentstate.KindOfKey(key)
+	rc := Receipt{Key: key}
+	if _, ok := r.(*pb.Unknown); ok {
+		rc.Action, rc.Why = Skipped, "a kind of a later release"
+		return rc, true
+	}
+	if agentstate.New(kind).ProtoReflect().Descriptor() != r.ProtoReflect().Descriptor() {
+		rc.Action = Refused
+		rc.Why = fmt.Sprintf("its key says %s, and it is a %s", kind, r.ProtoReflect().Descriptor().Name())
+		return rc, true
+	}
+	if _, ok := r.(*pb.Tombstone); ok {
+		rc.Action, rc.Why = Skipped, "a deletion: there is nothing to write"
+		return rc, true
+	}
+	if why := g.tombstone(r); why != "" {
+		rc.Action, rc.Why = Skipped, why
+		return rc, true
+	}
+	if g.exact && len(r.GetMeta().GetViewOfKeys()) > 0 {
+		rc.Action, rc.Why = Skipped, whyView
+		return rc, true
+	}
+	if what := power(r); what != "" {
+		if why := alien(r); why != "" {
+			rc.Action, rc.Why = Held, "quarantined: "+why
+			rc.Losses = []fidelity.Loss{{Key: key, Grade: fidelity.Quarantined, Why: why}}
+			return rc, true
+		}
+		if !g.approved[key] {
+			rc.Action, rc.Why = Held, what+": waits for a person's approval"
+			rc.Losses = []fidelity.Loss{{Key: key, Grade: fidelity.Quarantined, Why: "not approved"}}
+			return rc, true
+		}
+	}
+	if why := g.orphan(r); why != "" {
+		rc.Action, rc.Why = Refused, why
+		return rc, true
+	}
+	return rc, false
+}
+
+// note remembers parents that were not written.
+func (g *guard) note(rc Receipt) {
+	switch agentstate.KindOfKey(rc.Key) {
+	case "conversation", "memoryspace", "testsuite":
+	default:
+		return
+	}
+	switch {
+	case rc.Action == Refused, rc.Action == Held:
+		g.missing[rc.Key] = "was not written"
+	case rc.Action == Skipped && rc.Why == whyTombstone:
+		g.missing[rc.Key] = whyTombstone
+	}
+}
+
+// tombstone says why r must stay dead. A record dies with its subject and with what it belongs to.
+func (g *guard) tombstone(r agentstate.Record) string {
+	m := r.GetMeta()
+	if g.dead[m.GetKey()] {
+		return whyTombstone
+	}
+	for _, s := range m.GetSubjectKeys() {
+		if g.dead[s] {
+			return whyTombstone
+		}
+	}
+	why := ""
+	agentstate.Refs(r, func(field, key string) {
+		if field == "of_key" && g.dead[key] { // the history and the vectors of what was erased
+			why = whyTombstone
+		}
+		if agentstate.IsHard(agentstate.KindOf(r), field) && (g.dead[key] || g.missing[key] == whyTombstone) {
+			why = whyTombstone
+		}
+	})
+	return why
+}
+
+func (g *guard) orphan(r agentstate.Record) string {
+	why := ""
+	agentstate.Refs(r, func(field, key string) {
+		if agentstate.IsHard(agentstate.KindOf(r), field) && g.missing[key] != "" {
+			why = fmt.Sprintf("%s, which it belongs to, %s", key, g.missing[key])
+		}
+	})
+	return why
+}
+
+// power says what gives r authority in a runtime; empty: nothing does.
+func power(r agentstate.Record) string {
+	if k := agentstate.KindOf(r); agentstate.IsAuthority(k) {
+		return "a " + k + " gives power"
+	}
+	switch r := r.(type) {
+	case *pb.Message:
+		if operator(r) {
+			return "words of the operator"
+		}
+	case *pb.Agent:
+		if r.Instructions != nil || r.Definition != nil {
+			return "instructions of an agent"
+		}
+	case *pb.Skill:
+		if r.Instructions != nil {
+			return "instructions of a skill"
+		}
+	}
+	return ""
+}
+
+// operator tells whether a runtime could take m for words of its operator: by role, by a role of a
+// later release, or by the runtime's own word.
+func operator(m *pb.Message) bool {
+	if m.Role == pb.Role_ROLE_SYSTEM || m.Role.Descriptor().Values().ByNumber(m.Role.Number()) == nil {
+		return true
+	}
+	switch strings.ToLower(strings.TrimSpace(m.NativeRole)) {
+	case "system", "developer", "root", "platform":
+		return true
+	}
+	return false
+}
+
+// alien says what in r is not understood; empty: all is.
+func alien(r agentstate.Record) string {
+	if g, ok := r.(*pb.ToolGrant); ok && g.Effect == pb.ToolGrant_EFFECT_UNSPECIFIED {
+		return "its effect is not understood"
+	}
+	return alienIn(r.ProtoReflect())
+}
+
+func alienIn(m protoreflect.Message) string {
+	if len(m.GetUnknown()) > 0 {
+		return fmt.Sprintf("%s has a field of a later release", m.Descriptor().Name())
+	}
+	why := ""
+	m.Range(func(fd protoreflect.FieldDescriptor, v protoreflect.Value) bool {
+		one := func(v protoreflect.Value) {
+			switch {
+			case why != "":
+			case fd.Message() != nil:
+				why = alienIn(v.Message())
+			case fd.Enum() != nil && fd.Enum().Values().ByNumber(v.Enum()) == nil:
+				why = fmt.Sprintf("%s has value %d, which a later release gave a meaning", fd.Name(), v.Enum())
+			}
+		}
+		if fd.IsList() {
+			for i := range v.List().Len() {
+				one(v.List().Get(i))
+			}
+		} else {
+			one(v)
+		}
+		return why == ""
+	})
+	return why
+}

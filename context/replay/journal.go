@@ -1,0 +1,374 @@
+package replay
+
+import (
+	"bufio"
+	"bytes"
+	"encoding/binary"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"hash/crc32"
+	"io"
+	"os"
+	"path/filepath"
+	"strconv"
+	"unicode/utf8"
+
+	"google.golang.org/protobuf/proto"
+
+	"github.com/exitramp/exitramp/internal/diskmap"
+	pb "github.com/exitramp/exitramp/proto/exitramp/v1"
+)
+
+// Journal is the memory of one run, on disk: a file that is only ever appended to, a line an event,
+// each with its checksum. Before a record is written the journal says that it will be, after it what
+// came of it; so a run that was killed knows what is in doubt. It holds keys, target ids and reasons,
+// no content. The file is for its owner alone.
+//
+// In memory it takes some 50 bytes for each record of the run, at most 48 MiB; the rest is in a sealed
+// temporary file.
+type Journal struct {
+	path  string
+	file  *os.File // nil: not made yet
+	size  int64
+	head  *head
+	index *diskmap.Map // key → entry
+	// flushed are the stretches of the file whose answers the target has made count: of each
+	// attempt what it wrote before its last flush.
+	flushed []span
+	start   int64 // where the entries of this attempt begin
+	ended   bool
+	undone  bool
+}
+
+// head binds a journal to its run.
+type head struct {
+	Journal string // format
+	Run     string
+	Archive string // SHA-256 of its manifest, hex
+	Target  string // URL, redacted
+	Origin  []byte // of the state
+}
+
+const journalFormat = "exitramp-journal/1"
+
+// line is one event. One of the fields is set.
+type line struct {
+	Head      *head    `json:"head,omitempty"`
+	Intent    string   `json:"intent,omitempty"`  // key: will be written
+	Done      *receipt `json:"done,omitempty"`    // was answered
+	Resumed   bool     `json:"resumed,omitempty"` // a new attempt begins
+	Flushed   bool     `json:"flushed,omitempty"` // what this attempt has written so far counts
+	Committed bool     `json:"committed,omitempty"`
+	Undone    bool     `json:"undone,omitempty"`
+}
+
+// entry is what the index holds for a key.
+type entry struct {
+	at   int64    // of the line in the file
+	done *receipt // nil: an intent
+}
+
+// OpenJournal opens the journal at path and locks it, or prepares to make it: the file comes into
+// being when Apply begins to write. A tail that was torn by a crash is cut off; any other damage is
+// ErrJournal. Close it.
+func OpenJournal(path string) (_ *Journal, err error) {
+	j := &Journal{path: path}
+	if j.index, err = diskmap.New(""); err != nil {
+		return nil, err
+	}
+	defer func() {
+		if err != nil {
+			j.Close()
+		}
+	}()
+	f, err := os.OpenFile(path, os.O_RDWR, 0)
+	if errors.Is(err, os.ErrNotExist) {
+		return j, nil
+	}
+	if err != nil {
+		return nil, fmt.Errorf("%w: %w", ErrJournal, err)
+	}
+	j.file = f
+	if err := lock(f); err != nil {
+		return nil, err
+	}
+	return j, j.load()
+}
+
+// load reads the whole file into the index.
+func (j *Journal) load() error {
+	r := bufio.NewReaderSize(j.file, 1<<20)
+	for {
+		raw, err := r.ReadBytes('\n')
+		if err != nil && !errors.Is(err, io.EOF) {
+			return fmt.Errorf("%w: %w", ErrJournal, err)
+		}
+		if len(raw) == 0 {
+			break
+		}
+		l, ok := parseLine(raw)
+		if !ok {
+			if err := onlyTail(r); err != nil {
+				return fmt.Errorf("%w: %s is damaged at byte %d", ErrJournal, j.path, j.size)
+			}
+			break
+		}
+		if err := j.take(l, int64(len(raw))); err != nil {
+			return err
+		}
+	}
+	j.start = j.size
+	if j.head == nil && !j.blank() {
+		return fmt.Errorf("%w: %s is no journal", ErrJournal, j.path)
+	}
+	if err := j.file.Truncate(j.size); err != nil {
+		return fmt.Errorf("%w: %w", ErrJournal, err)
+	}
+	_, err := j.file.Seek(j.size, io.SeekStart)
+	return err
+}
+
+// blank tells whether the file holds nothing: it was made, and then the power failed.
+func (j *Journal) blank() bool {
+	b := make([]byte, 4096)
+	n, _ := j.file.ReadAt(b, 0)
+	return n < len(b) && len(bytes.Trim(b[:n], "\x00")) == 0
+}
+
+// onlyTail is an error when a sound line follows: then a damaged one is not where a crash tore it.
+func onlyTail(r *bufio.Reader) error {
+	for {
+		raw, err := r.ReadBytes('\n')
+		if _, ok := parseLine(raw); ok {
+			return ErrJournal
+		}
+		if err != nil {
+			return nil
+		}
+	}
+}
+
+// take enters a line that is n bytes long.
+func (j *Journal) take(l line, n int64) error {
+	at := j.size
+	j.size += n
+	if l.Head == nil && j.head == nil {
+		return fmt.Errorf("%w: %s has no head", ErrJournal, j.path)
+	}
+	switch {
+	case l.Head != nil:
+		if j.head != nil || l.Head.Journal != journalFormat {
+			return fmt.Errorf("%w: %s: want format %s", ErrJournal, j.path, journalFormat)
+		}
+		j.head = l.Head
+		j.flushed = append(j.flushed, span{j.size, j.size})
+	case l.Intent != "":
+		return j.index.Put(l.Intent, encodeEntry(at, nil))
+	case l.Done != nil:
+		b, err := json.Marshal(l.Done)
+		if err != nil {
+			return err
+		}
+		return j.index.Put(l.Done.Key, encodeEntry(at, b))
+	case l.Resumed:
+		j.flushed = append(j.flushed, span{j.size, j.size})
+	case l.Flushed:
+		j.flushed[len(j.flushed)-1].to = at
+	case l.Committed:
+		j.ended = true
+	case l.Undone:
+		j.undone = true
+	}
+	return nil
+}
+
+// span is a stretch of the file, in bytes.
+type span struct{ from, to int64 }
+
+// settled tells whether the answer e counts at the target and need not be asked for again. What
+// waits for a person is asked for again: there may be an approval by now.
+func (j *Journal) settled(e *entry) bool {
+	if j.ended {
+		return true
+	}
+	if e.done.Action == Held.String() {
+		return false
+	}
+	for _, s := range j.flushed {
+		if s.from <= e.at && e.at < s.to {
+			return true
+		}
+	}
+	return false
+}
+
+func encodeEntry(at int64, done []byte) []byte {
+	return append(binary.BigEndian.AppendUint64(nil, uint64(at)), done...)
+}
+
+// get is the entry of key; nil: none.
+func (j *Journal) get(key string) (*entry, error) {
+	b, ok, err := j.index.Get(key)
+	if err != nil || !ok {
+		return nil, err
+	}
+	return decodeEntry(b)
+}
+
+func decodeEntry(b []byte) (*entry, error) {
+	if len(b) < 8 {
+		return nil, ErrJournal
+	}
+	e := &entry{at: int64(binary.BigEndian.Uint64(b))}
+	if b = b[8:]; len(b) > 0 {
+		e.done = &receipt{}
+		if err := json.Unmarshal(b, e.done); err != nil {
+			return nil, fmt.Errorf("%w: %w", ErrJournal, err)
+		}
+	}
+	return e, nil
+}
+
+var castagnoli = crc32.MakeTable(crc32.Castagnoli)
+
+// appendLine writes l as checksum, blank, JSON, newline.
+func appendLine(b []byte, l line) ([]byte, error) {
+	body, err := json.Marshal(l)
+	if err != nil {
+		return nil, err
+	}
+	b = fmt.Appendf(b, "%08x ", crc32.Checksum(body, castagnoli))
+	return append(append(b, body...), '\n'), nil
+}
+
+func parseLine(raw []byte) (line, bool) {
+	var l line
+	if len(raw) < 10 || raw[8] != ' ' || raw[len(raw)-1] != '\n' {
+		return l, false
+	}
+	body := raw[9 : len(raw)-1]
+	sum, err := strconv.ParseUint(string(raw[:8]), 16, 32)
+	if err != nil || uint32(sum) != crc32.Checksum(body, castagnoli) {
+		return l, false
+	}
+	d := json.NewDecoder(bytes.NewReader(body))
+	d.DisallowUnknownFields()
+	return l, d.Decode(&l) == nil
+}
+
+// write appends lines, without waiting for the disk: a killed process loses none of them.
+func (j *Journal) write(ls ...line) error {
+	var b []byte
+	for _, l := range ls {
+		n := len(b)
+		var err error
+		if b, err = appendLine(b, l); err != nil {
+			return fmt.Errorf("%w: %w", ErrJournal, err)
+		}
+		if err := j.take(l, int64(len(b)-n)); err != nil {
+			return err
+		}
+	}
+	if _, err := j.file.Write(b); err != nil {
+		return fmt.Errorf("%w: %w", ErrJournal, err)
+	}
+	return nil
+}
+
+func (j *Journal) sync() error {
+	if err := j.file.Sync(); err != nil {
+		return fmt.Errorf("%w: %w", ErrJournal, err)
+	}
+	return nil
+}
+
+// bind makes the file for a run, or checks that it is of this one.
+func (j *Journal) bind(h *head) error {
+	if j.head != nil {
+		if err := j.matches(h); err != nil || j.ended {
+			return err
+		}
+		return j.write(line{Resumed: true})
+	}
+	if j.file == nil {
+		f, err := os.OpenFile(j.path, os.O_RDWR|os.O_CREATE|os.O_EXCL, 0o600)
+		if err != nil {
+			return fmt.Errorf("%w: %w", ErrJournal, err)
+		}
+		j.file = f
+		if err := lock(f); err != nil {
+			return err
+		}
+	}
+	if err := j.write(line{Head: h}); err != nil {
+		return err
+	}
+	j.start = j.size
+	return errors.Join(j.sync(), syncDir(filepath.Dir(j.path)))
+}
+
+func (j *Journal) matches(h *head) error {
+	switch {
+	case j.undone:
+		return fmt.Errorf("%w: %s: its run was undone; give a new journal", ErrJournal, j.path)
+	case j.head.Archive != h.Archive:
+		return fmt.Errorf("%w: %s is of another archive: want %s, got %s", ErrJournal, j.path, h.Archive, j.head.Archive)
+	case j.head.Target != h.Target:
+		return fmt.Errorf("%w: %s is of another target: want %s, got %s", ErrJournal, j.path, h.Target, j.head.Target)
+	}
+	return nil
+}
+
+// Run is the id of its run; empty: none has begun.
+func (j *Journal) Run() string {
+	if j.head == nil {
+		return ""
+	}
+	return j.head.Run
+}
+
+// Done tells whether its run has ended and counts.
+func (j *Journal) Done() bool { return j.ended }
+
+// origin is where the state of the run came from.
+func (j *Journal) origin() (*pb.Origin, error) {
+	var o pb.Origin
+	if err := proto.Unmarshal(j.head.Origin, &o); err != nil {
+		return nil, fmt.Errorf("%w: %w", ErrJournal, err)
+	}
+	return &o, nil
+}
+
+// Close releases the file. The journal stays on disk.
+func (j *Journal) Close() error {
+	var err error
+	if j.file != nil {
+		err = j.file.Close()
+	}
+	return errors.Join(err, j.index.Close())
+}
+
+// receipt is a Receipt in journals, plans and files of refused records.
+type receipt struct {
+	Key     string `json:"key"`
+	Action  string `json:"action"`
+	Target  string `json:"target,omitempty"`
+	Version string `json:"version,omitempty"`
+	Why     string `json:"why,omitempty"`
+	Losses  []loss `json:"losses,omitempty"`
+}
+
+type loss struct {
+	Path  string `json:"path"`
+	Grade string `json:"grade"`
+	Why   string `json:"why,omitempty"`
+}
+
+// textual is an error where a driver's answer would not come back from JSON as it was.
+func textual(rc Receipt) error {
+	if !utf8.ValidString(rc.Target) || !utf8.ValidString(rc.Version) {
+		return fmt.Errorf("replay: %s: the driver's id or version is not text", rc.Key)
+	}
+	return nil
+}

@@ -1,0 +1,54 @@
+package replay
+
+import (
+	"errors"
+	"io"
+
+	"github.com/exitramp/exitramp/context/fidelity"
+)
+
+// Errors that callers act on.
+var (
+	// ErrStale: archive, target or options are not those that the plan was made for.
+	ErrStale = errors.New("replay: the plan is stale")
+	// ErrJournal: the journal is of another run, archive or target, is in use, or cannot be read.
+	ErrJournal = errors.New("replay: journal")
+	// ErrSource: the state is cut short, or is not one that can be replayed as a whole.
+	ErrSource = errors.New("replay: source")
+	// ErrTarget: the target cannot take this state. Drivers wrap it in what Begin returns.
+	ErrTarget = errors.New("replay: target")
+)
+
+// Options are the options of Plan and Apply. A nil pointer is the zero value; Apply needs a Journal.
+type Options struct {
+	Kinds []string // nil: all
+	// Approved are keys of records that a person lets through: grants, policies, triggers,
+	// credentials, tools, tool servers and operator's words are held without.
+	Approved []string
+	// Tombstones are keys that must not be revived: of records, or of the principals that
+	// records are about.
+	Tombstones    []string
+	Journal       *Journal
+	Refused       io.Writer // NDJSON: key, kind, action, why of all that was refused; a resumed run repeats it
+	ArchiveSHA256 [32]byte  // digest of the archive's manifest; binds journal and plan
+	TargetURL     string    // redacted; binds journal and plan
+	OnReceipt     func(Receipt)
+	// Reviewed is the plan that is carried out. Apply plans again, compares and refuses with
+	// ErrStale before anything is written; a run that was begun goes on without that.
+	Reviewed *PlanFile
+}
+
+// Report says what became of every record. Lists hold the first 1,000; the counts are of all.
+type Report struct {
+	Run       string                       // id of the run; empty for a plan
+	Records   uint64                       // state records and tombstones that came in; Actions add up to it
+	Actions   map[Action]uint64            // all records
+	Kinds     map[string]map[Action]uint64 // by kind
+	Losses    []fidelity.Loss              // fields that do not arrive as they were
+	LossCount map[string]uint64            // by kind and field: "message.native_id"
+	Held      []string                     // keys that wait for a person
+	Conflicts []Receipt
+	Refused   []Receipt
+	Resumed   uint64   // records that an earlier attempt had written and this one did not touch
+	Answers   [32]byte // digest over every record's key and answer, in order
+}

@@ -1,0 +1,259 @@
+package replay
+
+import (
+	"bufio"
+	"bytes"
+	"context"
+	"crypto/sha256"
+	"encoding/hex"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"hash"
+	"io"
+	"slices"
+
+	"github.com/exitramp/exitramp/context/agentstate"
+)
+
+// PlanFile is a plan that was written to a file.
+type PlanFile struct {
+	ArchiveSHA256 [32]byte
+	TargetURL     string
+	Kinds         []string
+	Approved      []string
+	Tombstones    []string
+	Report        *Report // counts and the first 1,000 of each list; the losses are in the lines
+}
+
+const planFormat = "exitramp-plan/1"
+
+// planHead is the first line.
+type planHead struct {
+	Plan       string   `json:"plan"`
+	Archive    string   `json:"archive"` // SHA-256 of its manifest, hex
+	Target     string   `json:"target"`  // URL, redacted
+	Kinds      []string `json:"kinds,omitempty"`
+	Approved   []string `json:"approved,omitempty"`
+	Tombstones []string `json:"tombstones,omitempty"`
+}
+
+// planEnd is the last line.
+type planEnd struct {
+	Records uint64                       `json:"records"`
+	Actions map[string]uint64            `json:"actions"`
+	Kinds   map[string]map[string]uint64 `json:"kinds"`
+	Losses  map[string]uint64            `json:"losses"`
+	Answers string                       `json:"answers"` // SHA-256 over the target's answers: its fingerprint
+	SHA256  string                       `json:"sha256"`  // of all lines before this one
+}
+
+// WritePlan is Plan, and writes what it finds to w as NDJSON for a person to review: a head, a line
+// for every record that is not simply created as it is, and the counts. It holds keys and reasons,
+// no content.
+func WritePlan(ctx context.Context, w io.Writer, dst Target, src agentstate.Source, opts *Options) (*Report, error) {
+	o := Options{}
+	if opts != nil {
+		o = *opts
+	}
+	pw := &planWriter{w: w, sum: sha256.New()}
+	pw.line(planHead{planFormat, hex.EncodeToString(o.ArchiveSHA256[:]), o.TargetURL, o.Kinds, o.Approved, o.Tombstones})
+	next := o.OnReceipt
+	o.OnReceipt = func(rc Receipt) {
+		if rc.Action != Created || len(rc.Losses) > 0 {
+			pw.line(rc.stored())
+		}
+		if next != nil {
+			next(rc)
+		}
+	}
+	rep, err := Plan(ctx, dst, src, &o)
+	if err != nil {
+		return rep, err
+	}
+	end := planEnd{Records: rep.Records, Actions: named(rep.Actions), Kinds: map[string]map[string]uint64{}, Losses: rep.LossCount, Answers: hex.EncodeToString(rep.Answers[:])}
+	for k, m := range rep.Kinds {
+		end.Kinds[k] = named(m)
+	}
+	end.SHA256 = hex.EncodeToString(pw.sum.Sum(nil))
+	pw.line(end)
+	return rep, pw.err
+}
+
+func named(m map[Action]uint64) map[string]uint64 {
+	out := map[string]uint64{}
+	for a, n := range m {
+		out[a.String()] = n
+	}
+	return out
+}
+
+type planWriter struct {
+	w   io.Writer
+	sum hash.Hash
+	err error
+}
+
+func (p *planWriter) line(v any) {
+	if p.err != nil {
+		return
+	}
+	b, err := json.Marshal(v)
+	if err == nil {
+		b = append(b, '\n')
+		p.sum.Write(b)
+		_, err = p.w.Write(b)
+	}
+	if err != nil {
+		p.err = fmt.Errorf("replay: plan: %w", err)
+	}
+}
+
+// maxPlanLine bounds one line of a plan, in bytes.
+const maxPlanLine = 4 << 20
+
+// ErrPlan: a file is no plan, is cut short or was edited.
+var ErrPlan = errors.New("replay: not a plan as it was written")
+
+// ReadPlan reads what WritePlan wrote, and refuses a file that is cut short or was edited. each is
+// called for every line, before the end of the file was checked, and may be nil.
+func ReadPlan(r io.Reader, each func(Receipt) error) (*PlanFile, error) {
+	br := bufio.NewReaderSize(r, 64<<10)
+	sum := sha256.New()
+	raw, err := planLine(br)
+	if err != nil {
+		return nil, err
+	}
+	var h planHead
+	if err := strict(raw, &h); err != nil || h.Plan != planFormat {
+		return nil, fmt.Errorf("%w: want a first line with %q", ErrPlan, planFormat)
+	}
+	p := &PlanFile{TargetURL: h.Target, Kinds: h.Kinds, Approved: h.Approved, Tombstones: h.Tombstones, Report: newReport()}
+	if err := digest(h.Archive, &p.ArchiveSHA256); err != nil {
+		return nil, err
+	}
+	for {
+		sum.Write(raw)
+		if raw, err = planLine(br); err != nil {
+			return nil, err
+		}
+		var rc receipt
+		if strict(raw, &rc) != nil {
+			break
+		}
+		got, err := rc.receipt()
+		if err != nil {
+			return nil, fmt.Errorf("%w: %w", ErrPlan, err)
+		}
+		p.Report.add(agentstate.KindOfKey(got.Key), got) // for the lists; the counts come last
+		if each != nil {
+			if err := each(got); err != nil {
+				return nil, err
+			}
+		}
+	}
+	var end planEnd
+	if err := strict(raw, &end); err != nil || end.SHA256 != hex.EncodeToString(sum.Sum(nil)) {
+		return nil, fmt.Errorf("%w: it was edited: change the options and plan again", ErrPlan)
+	}
+	if _, err := br.ReadByte(); !errors.Is(err, io.EOF) {
+		return nil, fmt.Errorf("%w: it goes on after its end", ErrPlan)
+	}
+	return p, p.finish(&end)
+}
+
+func (p *PlanFile) finish(end *planEnd) error {
+	r := p.Report
+	r.Records, r.LossCount, r.Losses = end.Records, end.Losses, nil
+	r.Kinds = map[string]map[Action]uint64{}
+	var err error
+	if r.Actions, err = actions(end.Actions); err != nil {
+		return err
+	}
+	for k, m := range end.Kinds {
+		if r.Kinds[k], err = actions(m); err != nil {
+			return err
+		}
+	}
+	return digest(end.Answers, &r.Answers)
+}
+
+func actions(m map[string]uint64) (map[Action]uint64, error) {
+	out := map[Action]uint64{}
+	for s, n := range m {
+		rc, err := (&receipt{Action: s}).receipt()
+		if err != nil {
+			return nil, fmt.Errorf("%w: %w", ErrPlan, err)
+		}
+		out[rc.Action] = n
+	}
+	return out, nil
+}
+
+func planLine(r *bufio.Reader) ([]byte, error) {
+	var out []byte
+	for {
+		b, err := r.ReadSlice('\n')
+		out = append(out, b...)
+		switch {
+		case len(out) > maxPlanLine:
+			return nil, fmt.Errorf("%w: a line of more than %d bytes", ErrPlan, maxPlanLine)
+		case err == nil:
+			return out, nil
+		case errors.Is(err, io.EOF):
+			return nil, fmt.Errorf("%w: it is cut short", ErrPlan)
+		case !errors.Is(err, bufio.ErrBufferFull):
+			return nil, fmt.Errorf("replay: plan: %w", err)
+		}
+	}
+}
+
+func strict(raw []byte, v any) error {
+	d := json.NewDecoder(bytes.NewReader(raw))
+	d.DisallowUnknownFields()
+	return d.Decode(v)
+}
+
+func digest(s string, out *[32]byte) error {
+	b, err := hex.DecodeString(s)
+	if err != nil || len(b) != len(out) {
+		return fmt.Errorf("%w: %q is no SHA-256", ErrPlan, s)
+	}
+	copy(out[:], b)
+	return nil
+}
+
+// check plans again and compares: nothing is written when archive, target or options are not those
+// that a person has seen.
+func (p *PlanFile) check(ctx context.Context, dst Target, src agentstate.Source, o *Options) error {
+	stale := func(what, want, got string) error {
+		return fmt.Errorf("%w: %s: want %s, got %s; plan again", ErrStale, what, want, got)
+	}
+	switch {
+	case p.ArchiveSHA256 != o.ArchiveSHA256:
+		return stale("archive", hex.EncodeToString(p.ArchiveSHA256[:]), hex.EncodeToString(o.ArchiveSHA256[:]))
+	case p.TargetURL != o.TargetURL:
+		return stale("target", p.TargetURL, o.TargetURL)
+	case !slices.Equal(p.Kinds, o.Kinds):
+		return stale("kinds", fmt.Sprint(p.Kinds), fmt.Sprint(o.Kinds))
+	case !slices.Equal(p.Approved, o.Approved):
+		return stale("approvals", fmt.Sprint(len(p.Approved)), fmt.Sprint(len(o.Approved)))
+	case !slices.Equal(p.Tombstones, o.Tombstones):
+		return stale("tombstones", fmt.Sprint(len(p.Tombstones)), fmt.Sprint(len(o.Tombstones)))
+	}
+	quiet := *o
+	quiet.OnReceipt, quiet.Refused, quiet.Reviewed = nil, nil, nil
+	now, err := Plan(ctx, dst, src, &quiet)
+	if err != nil {
+		return err
+	}
+	for a := Created; a <= Held; a++ {
+		if now.Actions[a] != p.Report.Actions[a] {
+			return stale("records to "+a.String(), fmt.Sprint(p.Report.Actions[a]), fmt.Sprint(now.Actions[a]))
+		}
+	}
+	if now.Answers != p.Report.Answers {
+		return stale("the target's answers", "those of the plan", "others")
+	}
+	return nil
+}

@@ -1,0 +1,86 @@
+package replay
+
+import (
+	"context"
+	"strings"
+
+	"github.com/exitramp/exitramp/context/agentstate"
+	"github.com/exitramp/exitramp/context/fidelity"
+)
+
+// ReadBack compares what the run of j wrote with what a fresh source reads from the target: best in
+// another process. What the run did not write is left out, views are not: they show whether the
+// target reads the same to a person. Where the replay had announced a loss, the difference is graded
+// as it said. A nil j compares everything, key by key.
+func ReadBack(ctx context.Context, want, got agentstate.Source, j *Journal) (*fidelity.Report, error) {
+	if j == nil || j.head == nil {
+		return fidelity.Compare(ctx, want, got, nil)
+	}
+	b := &readBack{j: j}
+	rep, err := fidelity.Compare(ctx, want, got, &fidelity.Options{Key: b.key, Skip: b.skip, Announced: b.announced})
+	if err == nil {
+		err = b.err
+	}
+	return rep, err
+}
+
+type readBack struct {
+	j   *Journal
+	err error
+}
+
+func (b *readBack) entry(key string) *receipt {
+	e, err := b.j.get(key)
+	if err != nil {
+		b.err = err
+	}
+	if err != nil || e == nil {
+		return nil
+	}
+	return e.done
+}
+
+// key is the key under which the target yields the record. A driver whose runtime keeps ids
+// answers with ids of another form, and the keys are the same.
+func (b *readBack) key(key string) string {
+	rc := b.entry(key)
+	if rc == nil {
+		return key
+	}
+	kind, rest, ok := strings.Cut(rc.Target, "/")
+	if ok && rest != "" && kind == agentstate.KindOfKey(key) {
+		return rc.Target
+	}
+	return key
+}
+
+// skip tells whether r was not meant to arrive.
+func (b *readBack) skip(r agentstate.Record) bool {
+	rc := b.entry(r.GetMeta().GetKey())
+	if rc == nil {
+		return false
+	}
+	switch rc.Action {
+	case Held.String(), Refused.String(), Conflict.String():
+		return true
+	case Skipped.String():
+		return len(r.GetMeta().GetViewOfKeys()) == 0 || rc.Why == whyTombstone
+	}
+	return false
+}
+
+// announced is the grade that the target gave the field at path of key when it was written.
+func (b *readBack) announced(key, path string) (fidelity.Grade, string, bool) {
+	rc := b.entry(key)
+	if rc == nil {
+		return 0, "", false
+	}
+	for _, l := range rc.Losses {
+		if l.Path == path || l.Path == "" || strings.HasPrefix(path, l.Path+".") {
+			if g := fidelity.ParseGrade(l.Grade); g != 0 {
+				return g, l.Why, true
+			}
+		}
+	}
+	return 0, "", false
+}

@@ -1,0 +1,70 @@
+package replay
+
+import (
+	"fmt"
+
+	"github.com/exitramp/exitramp/context/fidelity"
+)
+
+func (rc Receipt) stored() *receipt {
+	r := &receipt{Key: rc.Key, Action: rc.Action.String(), Target: rc.Target, Version: rc.Version, Why: rc.Why}
+	for _, l := range rc.Losses {
+		r.Losses = append(r.Losses, loss{l.Path, l.Grade.String(), l.Why})
+	}
+	return r
+}
+
+func (r *receipt) receipt() (Receipt, error) {
+	rc := Receipt{Key: r.Key, Target: r.Target, Version: r.Version, Why: r.Why}
+	for a := Created; a <= Held; a++ {
+		if a.String() == r.Action {
+			rc.Action = a
+		}
+	}
+	if rc.Action == 0 {
+		return rc, fmt.Errorf("replay: %s: action %q", r.Key, r.Action)
+	}
+	for _, l := range r.Losses {
+		g := fidelity.ParseGrade(l.Grade)
+		if g == 0 {
+			return rc, fmt.Errorf("replay: %s: grade %q", r.Key, l.Grade)
+		}
+		rc.Losses = append(rc.Losses, fidelity.Loss{Key: r.Key, Path: l.Path, Grade: g, Why: l.Why})
+	}
+	return rc, nil
+}
+
+// most is the number of entries that lists in reports hold; the counts are of all.
+const most = 1000
+
+func newReport() *Report {
+	return &Report{Actions: map[Action]uint64{}, Kinds: map[string]map[Action]uint64{}, LossCount: map[string]uint64{}}
+}
+
+func (r *Report) add(kind string, rc Receipt) {
+	r.Records++
+	r.Actions[rc.Action]++
+	if r.Kinds[kind] == nil {
+		r.Kinds[kind] = map[Action]uint64{}
+	}
+	r.Kinds[kind][rc.Action]++
+	for _, l := range rc.Losses {
+		l.Key = rc.Key
+		if len(r.Losses) < most {
+			r.Losses = append(r.Losses, l)
+		}
+		name := kind
+		if l.Path != "" {
+			name += "." + l.Path
+		}
+		r.LossCount[name]++
+	}
+	switch {
+	case rc.Action == Held && len(r.Held) < most:
+		r.Held = append(r.Held, rc.Key)
+	case rc.Action == Conflict && len(r.Conflicts) < most:
+		r.Conflicts = append(r.Conflicts, rc)
+	case rc.Action == Refused && len(r.Refused) < most:
+		r.Refused = append(r.Refused, rc)
+	}
+}

@@ -1,0 +1,109 @@
+package replay
+
+import (
+	"context"
+	"fmt"
+	"slices"
+)
+
+// UndoReport says what Undo did.
+type UndoReport struct {
+	Removed uint64
+	Left    []Receipt // changed since, or updated and not created: the first 1,000
+	LeftN   uint64    // all of them
+}
+
+func (r *UndoReport) leave(rc Receipt) {
+	r.LeftN++
+	if len(r.Left) < most {
+		r.Left = append(r.Left, rc)
+	}
+}
+
+// Undo removes exactly what the run of j made in dst, and names what it left: records that were
+// changed since, and records that were there before and got more. dst must be an Undoer. A run that
+// was broken off can be undone too. Undo takes some 300 bytes of memory for each record.
+func Undo(ctx context.Context, dst Target, j *Journal) (*UndoReport, error) {
+	u, ok := dst.(Undoer)
+	switch {
+	case j == nil || j.head == nil:
+		return nil, fmt.Errorf("%w: it holds no run", ErrJournal)
+	case j.undone:
+		return nil, fmt.Errorf("%w: %s: its run was undone before", ErrJournal, j.path)
+	case !ok:
+		return nil, fmt.Errorf("%w: it cannot undo", ErrTarget)
+	}
+	from, err := j.origin()
+	if err != nil {
+		return nil, err
+	}
+	rep := &UndoReport{}
+	created, err := j.created(rep)
+	if err != nil {
+		return nil, err
+	}
+	run := &Run{
+		ID: j.head.Run, From: from,
+		Target: func(key string) (string, bool) {
+			e, err := j.get(key)
+			if err != nil || e == nil || e.done == nil {
+				return "", false
+			}
+			return e.done.Target, e.done.Target != ""
+		},
+		InDoubt: func(key string) bool {
+			e, err := j.get(key)
+			return err == nil && e != nil && e.done == nil
+		},
+	}
+	left, err := u.Undo(ctx, run, created)
+	if err != nil {
+		return nil, fmt.Errorf("%w: undo: %w", ErrTarget, err)
+	}
+	for _, rc := range created {
+		if rc.Target != "" {
+			rep.Removed++
+		}
+	}
+	for _, rc := range left {
+		if rc.Target != "" && rep.Removed > 0 {
+			rep.Removed--
+		}
+		rep.leave(rc)
+	}
+	if err := j.write(line{Undone: true}); err != nil {
+		return rep, err
+	}
+	return rep, j.sync()
+}
+
+// created are the receipts of what the run made or may have made, the last one first.
+func (j *Journal) created(rep *UndoReport) ([]Receipt, error) {
+	var out []Receipt
+	for x, err := range j.index.All() {
+		if err != nil {
+			return nil, err
+		}
+		e, err := decodeEntry(x.Value)
+		if err != nil {
+			return nil, err
+		}
+		if e.done == nil { // the intent is all that is known
+			out = append(out, Receipt{Key: x.Key, Action: Created, Why: "in doubt: the run was broken off"})
+			continue
+		}
+		rc, err := e.done.receipt()
+		if err != nil {
+			return nil, fmt.Errorf("%w: %w", ErrJournal, err)
+		}
+		switch rc.Action {
+		case Created:
+			out = append(out, rc)
+		case Updated:
+			rc.Why = "was there before, and what it held then is not known"
+			rep.leave(rc)
+		}
+	}
+	slices.Reverse(out)
+	return out, nil
+}
