@@ -11,6 +11,7 @@ import (
 	"os/exec"
 	"path/filepath"
 	"regexp"
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -97,10 +98,8 @@ func run(t *testing.T, dir, name string, args ...string) result {
 func exitramp(t *testing.T, want []int, args ...string) result {
 	t.Helper()
 	r := run(t, "", env.exitramp, args...)
-	for _, w := range want {
-		if r.code == w {
-			return r
-		}
+	if slices.Contains(want, r.code) {
+		return r
 	}
 	t.Fatalf("exitramp %s: exit code %d, want %v\n%s", strings.Join(args, " "), r.code, want, tail(r.all()))
 	return r

@@ -84,7 +84,7 @@ func killed(t *testing.T, after time.Duration, args ...string) int {
 func records(t *testing.T, archive string) map[string]bool {
 	t.Helper()
 	out := map[string]bool{}
-	d := json.NewDecoder(strings.NewReader(exitramp(t, done, "list", archive, "--json").out))
+	d := json.NewDecoder(strings.NewReader(exitramp(t, done, "list", archive, "--all", "--json").out))
 	for d.More() {
 		var r struct{ Key, Kind string }
 		if err := d.Decode(&r); err != nil || r.Key == "" || r.Kind == "" {

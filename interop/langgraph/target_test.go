@@ -21,7 +21,7 @@ func TestTargetInUse(t *testing.T) {
 					own.judge(t, "judge", own.shape, own.place.of(own.flavour), own.facts)
 				}
 				journal := filepath.Join(t.TempDir(), "journal")
-				exitramp(t, done, "plan", s.archive, own.place.exitramp, "-o", journal+".plan")
+				exitramp(t, done, "plan", s.archive, own.place.exitramp, "--accept-unsigned", "-o", journal+".plan")
 				untouched("planned")
 				exitramp(t, done, "replay", s.archive, own.place.exitramp, "--accept-unsigned", "--journal", journal)
 				exitramp(t, done, "readback", s.archive, own.place.exitramp, "--accept-unsigned", "--journal", journal)
@@ -39,13 +39,13 @@ func TestTargetInUse(t *testing.T) {
 func TestPlanWritesNothing(t *testing.T) {
 	s := produce(t, python(t), "trip", "sqlite")
 	file, db := sqlite(t, "target.sqlite"), postgres(t, "")
-	exitramp(t, done, "plan", s.archive, file.exitramp, "-o", filepath.Join(t.TempDir(), "a.plan"))
+	exitramp(t, done, "plan", s.archive, file.exitramp, "--accept-unsigned", "-o", filepath.Join(t.TempDir(), "a.plan"))
 	for _, end := range []string{"", "-wal", "-shm", "-journal"} {
 		if exists(file.file + end) {
 			t.Errorf("plan has made target.sqlite%s", end)
 		}
 	}
-	exitramp(t, []int{0, 3}, "plan", s.archive, db.exitramp, "-o", filepath.Join(t.TempDir(), "b.plan")) // t-encrypted cannot cross
+	exitramp(t, []int{0, 3}, "plan", s.archive, db.exitramp, "--accept-unsigned", "-o", filepath.Join(t.TempDir(), "b.plan")) // t-encrypted cannot cross
 	if n := psql(t, db.db, "select count(*) from pg_class where relnamespace = 'public'::regnamespace"); n != "0" {
 		t.Errorf("plan has made %s tables and indexes", n)
 	}
