@@ -87,7 +87,7 @@ func Compare(ctx context.Context, want, got agentstate.Source, opts *Options) (*
 	}
 	defer known.Close()
 	c := &comparer{
-		opts: opts, known: known, paths: &paths{ids: map[string]uint16{}},
+		opts: opts, known: known, paths: newPaths(),
 		rep: &Report{Grades: map[Grade]uint64{}, Kinds: map[string]*Kind{}, LossN: map[string]uint64{}},
 	}
 	if err := c.readWant(ctx, want); err != nil {
@@ -142,7 +142,7 @@ func (c *comparer) control(r agentstate.Record) bool {
 }
 
 func (c *comparer) readWant(ctx context.Context, src agentstate.Source) error {
-	f := flattener{ctx: ctx, src: agentstate.ResolverOf(src), paths: c.paths, key: c.opts.Key}
+	f := newFlattener(ctx, src, c.paths, c.opts.Key)
 	for r, err := range src.Records(ctx, nil) {
 		if err != nil {
 			return err
@@ -180,7 +180,7 @@ func (c *comparer) readWant(ctx context.Context, src agentstate.Source) error {
 }
 
 func (c *comparer) readGot(ctx context.Context, src agentstate.Source) error {
-	f := flattener{ctx: ctx, src: agentstate.ResolverOf(src), paths: c.paths}
+	f := newFlattener(ctx, src, c.paths, nil)
 	for r, err := range src.Records(ctx, nil) {
 		if err != nil {
 			return err

@@ -6,7 +6,6 @@ import (
 	"encoding/binary"
 	"errors"
 	"fmt"
-	"hash"
 	"io"
 	"math"
 	"slices"
@@ -43,26 +42,42 @@ func fieldOf(b []byte) field {
 
 // paths numbers the paths that were met.
 type paths struct {
-	ids   map[string]uint16
+	ids   map[step]uint16
 	names []string
 }
+
+// step is a name below a path.
+type step struct {
+	parent uint16
+	name   string
+}
+
+// root is the path of a record.
+const root = 1<<16 - 1
 
 // maxPaths bounds them: names of native columns come from outside.
 const maxPaths = 60_000
 
-func (p *paths) id(name string) uint16 {
-	if id, ok := p.ids[name]; ok {
+func newPaths() *paths { return &paths{ids: map[step]uint16{}} }
+
+// id is the number of name below parent.
+func (p *paths) id(parent uint16, name string) uint16 {
+	if id, ok := p.ids[step{parent, name}]; ok {
 		return id
 	}
 	if len(p.names) >= maxPaths {
-		name = "native.…"
-		if id, ok := p.ids[name]; ok {
+		parent, name = root, "native.…"
+		if id, ok := p.ids[step{parent, name}]; ok {
 			return id
 		}
 	}
+	full := name
+	if parent != root {
+		full = p.names[parent] + "." + name
+	}
 	id := uint16(len(p.names))
-	p.ids[name] = id
-	p.names = append(p.names, name)
+	p.ids[step{parent, strings.Clone(name)}] = id
+	p.names = append(p.names, full)
 	return id
 }
 
@@ -77,105 +92,113 @@ type flattener struct {
 	paths *paths
 	key   func(string) string // maps references; nil: they stay
 
-	sums  map[uint16]hash.Hash
+	text  [][]byte // by path: what is there of the present record
+	used  []uint16 // paths with a text
 	cites map[uint16]bool
 	index []byte // where in its lists a value is
 	err   error
 }
 
+func newFlattener(ctx context.Context, src agentstate.Source, p *paths, key func(string) string) *flattener {
+	return &flattener{ctx: ctx, src: agentstate.ResolverOf(src), paths: p, key: key, cites: map[uint16]bool{}}
+}
+
 // flatten is the fields of r, by path.
 func (f *flattener) flatten(r agentstate.Record) ([]field, error) {
-	f.sums, f.cites, f.index, f.err = map[uint16]hash.Hash{}, map[uint16]bool{}, f.index[:0], nil
-	f.message(r.ProtoReflect(), "")
+	clear(f.cites)
+	f.used, f.index, f.err = f.used[:0], f.index[:0], nil
+	f.message(r.ProtoReflect(), root)
 	for i, n := range r.GetMeta().GetNative() {
 		f.native(r, uint32(i), n)
 	}
-	if f.err != nil {
-		return nil, f.err
-	}
-	out := make([]field, 0, len(f.sums))
-	for id, h := range f.sums {
+	out := make([]field, 0, len(f.used))
+	slices.Sort(f.used)
+	for _, id := range f.used {
+		sum := sha256.Sum256(f.text[id])
 		x := field{path: id, cites: f.cites[id]}
-		var sum [sha256.Size]byte
-		copy(x.digest[:], h.Sum(sum[:0]))
+		copy(x.digest[:], sum[:])
 		out = append(out, x)
+		if cap(f.text[id]) > 1<<20 {
+			f.text[id] = nil
+		}
+		f.text[id] = f.text[id][:0]
 	}
-	slices.SortFunc(out, func(a, b field) int { return int(a.path) - int(b.path) })
-	return out, nil
+	return out, f.err
 }
+
+// longValue is the length above which the digest of a value stands for it.
+const longValue = 256
 
 // value adds a value at path. Each has its place in its lists and its length before it, so that no
 // two different contents give one text.
-func (f *flattener) value(path, class string, b []byte) {
-	h := f.at(path)
-	var n [binary.MaxVarintLen64]byte
-	put := func(b []byte) {
-		h.Write(n[:binary.PutUvarint(n[:], uint64(len(b)))])
-		h.Write(b)
+func (f *flattener) value(path uint16, class string, b []byte) {
+	for len(f.text) <= int(path) {
+		f.text = append(f.text, nil)
 	}
-	put(f.index)
-	put([]byte(class))
-	put(b)
+	t := f.text[path]
+	if len(t) == 0 {
+		f.used = append(f.used, path)
+	}
+	t = append(binary.AppendUvarint(t, uint64(len(f.index))), f.index...)
+	t = append(binary.AppendUvarint(t, uint64(len(class))), class...)
+	t = binary.AppendUvarint(t, uint64(len(b)))
+	if len(b) > longValue {
+		sum := sha256.Sum256(b)
+		b = sum[:]
+	}
+	f.text[path] = append(t, b...)
 }
 
-func (f *flattener) at(path string) hash.Hash {
-	id := f.paths.id(path)
-	h := f.sums[id]
-	if h == nil {
-		h = sha256.New()
-		f.sums[id] = h
-	}
-	return h
-}
+// alien is the name of what a later release has put into a message.
+const alien = "(later release)"
 
-func (f *flattener) message(m protoreflect.Message, path string) {
+func (f *flattener) message(m protoreflect.Message, path uint16) {
 	if u := m.GetUnknown(); len(u) > 0 {
-		f.value(path+"(later release)", "bytes", u)
+		f.value(f.paths.id(path, alien), "bytes", u)
 	}
+	meta := path != root && f.paths.names[path] == "meta"
 	m.Range(func(fd protoreflect.FieldDescriptor, v protoreflect.Value) bool {
-		if path == "meta." {
-			switch fd.Name() {
-			case "key", "origin_key", "native":
-				return true
-			}
+		name := string(fd.Name())
+		if meta && (name == "key" || name == "origin_key" || name == "native") {
+			return true
 		}
-		name := path + string(fd.Name())
+		id := f.paths.id(path, name)
 		if !fd.IsList() {
-			f.single(fd, v, name)
+			f.single(fd, v, id)
 			return f.err == nil
 		}
 		n := len(f.index)
 		for i := range v.List().Len() {
 			f.index = binary.AppendUvarint(f.index[:n], uint64(i))
-			f.single(fd, v.List().Get(i), name)
+			f.single(fd, v.List().Get(i), id)
 		}
 		f.index = f.index[:n]
 		return f.err == nil
 	})
 }
 
-func (f *flattener) single(fd protoreflect.FieldDescriptor, v protoreflect.Value, name string) {
+func (f *flattener) single(fd protoreflect.FieldDescriptor, v protoreflect.Value, path uint16) {
 	switch fd.Kind() {
 	case protoreflect.MessageKind:
 		if d, ok := v.Message().Interface().(*pb.Data); ok {
-			f.data(name, d)
+			f.data(path, d)
 			return
 		}
 		// An empty message is another thing than none.
 		if !anything(v.Message()) {
-			f.value(name, "empty", nil)
+			f.value(path, "empty", nil)
 		}
-		f.message(v.Message(), name+".")
+		f.message(v.Message(), path)
 	case protoreflect.StringKind:
 		s := v.String()
-		if f.key != nil && (strings.HasSuffix(string(fd.Name()), "_key") || strings.HasSuffix(string(fd.Name()), "_keys")) {
+		if n := string(fd.Name()); f.key != nil && (strings.HasSuffix(n, "_key") || strings.HasSuffix(n, "_keys")) {
 			s = f.key(s)
 		}
-		f.value(name, "text", []byte(s))
+		f.value(path, "text", []byte(s))
 	case protoreflect.BytesKind:
-		f.value(name, "bytes", v.Bytes())
+		f.value(path, "bytes", v.Bytes())
 	default:
-		f.value(name, "number", number(fd, v))
+		f.value(path, "number", number(fd, v))
 	}
 }
 
@@ -203,9 +226,9 @@ func number(fd protoreflect.FieldDescriptor, v protoreflect.Value) []byte {
 }
 
 // data adds the bytes of d, wherever they are, and its media type.
-func (f *flattener) data(path string, d *pb.Data) {
+func (f *flattener) data(path uint16, d *pb.Data) {
 	if d.MediaType != "" {
-		f.value(path+".media_type", "text", []byte(d.MediaType))
+		f.value(f.paths.id(path, "media_type"), "text", []byte(d.MediaType))
 	}
 	sum, err := f.sum(d.GetInline(), d.GetBlob())
 	if err != nil {
@@ -213,7 +236,7 @@ func (f *flattener) data(path string, d *pb.Data) {
 		return
 	}
 	if u := d.ProtoReflect().GetUnknown(); len(u) > 0 {
-		f.value(path+"(later release)", "bytes", u)
+		f.value(f.paths.id(path, alien), "bytes", u)
 	}
 	f.value(path, "data", sum)
 }
@@ -250,12 +273,13 @@ func (f *flattener) copyBlob(w io.Writer, b *pb.Blob) error {
 func (f *flattener) native(r agentstate.Record, i uint32, n *pb.Native) {
 	f.index = binary.AppendUvarint(f.index[:0], uint64(i))
 	defer func() { f.index = f.index[:0] }()
+	path := f.paths.id(root, "native")
 	if u := n.ProtoReflect().GetUnknown(); len(u) > 0 {
-		f.value("native(later release)", "bytes", u)
+		f.value(f.paths.id(path, alien), "bytes", u)
 	}
-	f.value("native", "type", []byte(n.Type))
+	f.value(path, "type", []byte(n.Type))
 	if d := n.GetData(); d != nil {
-		f.data("native", d)
+		f.data(path, d)
 	}
 	for _, c := range n.GetRow().GetColumns() {
 		if f.err == nil {
@@ -265,7 +289,7 @@ func (f *flattener) native(r agentstate.Record, i uint32, n *pb.Native) {
 }
 
 func (f *flattener) column(r agentstate.Record, c *pb.Column) {
-	path := columnPath(c)
+	path := f.paths.id(f.paths.id(root, "native"), c.Name)
 	if c.Type != "" {
 		f.value(path, "type", []byte(c.Type))
 	}
@@ -307,7 +331,7 @@ func (f *flattener) column(r agentstate.Record, c *pb.Column) {
 
 // citation adds bytes in pieces. Without a piece of another record their content is known here, and
 // counts as if it lay in the column; else the digest is of the pieces, and says so.
-func (f *flattener) citation(path, class string, r agentstate.Record, pieces []*pb.Piece) {
+func (f *flattener) citation(path uint16, class string, r agentstate.Record, pieces []*pb.Piece) {
 	whole, run := sha256.New(), sha256.New()
 	var layout []byte
 	foreign, some := false, false
@@ -355,7 +379,7 @@ func (f *flattener) citation(path, class string, r agentstate.Record, pieces []*
 		return
 	}
 	flush()
-	f.cites[f.paths.id(path)] = true
+	f.cites[path] = true
 	f.value(path, class+" in pieces", layout)
 }
 

@@ -1,0 +1,118 @@
+package replay_test
+
+import (
+	"fmt"
+	"testing"
+
+	"github.com/exitramp/exitramp/context/agentstate"
+	"github.com/exitramp/exitramp/context/fidelity"
+	"github.com/exitramp/exitramp/context/memstate"
+	"github.com/exitramp/exitramp/context/replay"
+	pb "github.com/exitramp/exitramp/proto/exitramp/v1"
+)
+
+func readBack(t *testing.T, want, got agentstate.Source, path string) *fidelity.Report {
+	t.Helper()
+	j, err := replay.OpenJournal(path)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer j.Close()
+	rep, err := replay.ReadBack(t.Context(), want, got, j)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return rep
+}
+
+func TestReadBack(t *testing.T) {
+	for name, opts := range runtimes() {
+		t.Run(name, func(t *testing.T) {
+			src, path := memstate.Sample(5), journal(t)
+			dst := memstate.NewRuntime(&opts)
+			dst.Set(&pb.Memory{Meta: meta("memory", "before")}) // never counts as arrived
+			rep := mustRun(t, dst, src, path, replay.Options{})
+			got := readBack(t, src, dst, path)
+			want := rep.Actions[replay.Created]
+			if got.Records != want || got.Same != want || got.ExtraN != 1 {
+				t.Errorf("%d of %d the same, want %d; extra %v; %v", got.Same, got.Records, want, got.Extra, got.Losses)
+			}
+			// A view is not written by an exact target, and memstate makes none when it reads.
+			views := uint64(0)
+			if opts.Exact {
+				views = 1
+			}
+			if got.MissingN != views || got.Skipped != rep.Actions[replay.Held] {
+				t.Errorf("missing %v, skipped %d", got.Missing, got.Skipped)
+			}
+
+			// A record that somebody changed or removed is found.
+			var key string
+			for r, err := range dst.Records(t.Context(), nil) {
+				if m, ok := r.(*pb.Message); ok && err == nil && m.NativeId == "0004" {
+					key = m.Meta.Key
+					m.Role = pb.Role_ROLE_SYSTEM
+					dst.Set(m)
+					break
+				}
+			}
+			got = readBack(t, src, dst, path)
+			if got.Match() || got.Same != want-1 || len(got.Raised) != 1 || got.Losses[0].Key != "message/t1/0004" {
+				t.Errorf("%s was changed: %+v", key, got)
+			}
+		})
+	}
+}
+
+// TestReadBackAnnounced: what the replay had said is graded as it said, and nothing else is.
+func TestReadBackAnnounced(t *testing.T) {
+	dst := memstate.NewRuntime(&memstate.RuntimeOptions{Alter: func(r agentstate.Record) []fidelity.Loss {
+		m, ok := r.(*pb.Memory)
+		if !ok {
+			return nil
+		}
+		m.Tags = nil
+		if m.Name == "0002" {
+			m.Content = nil // and says nothing of it
+		}
+		return []fidelity.Loss{{Path: "tags", Grade: fidelity.Dropped, Why: "the target has no tags"}}
+	}})
+	src, path := memstate.Sample(4), journal(t)
+	mustRun(t, dst, src, path, replay.Options{})
+	got := readBack(t, src, dst, path)
+	if got.Announced != 3 || got.Records-got.Same != 4 || got.LossN["memory.tags"] != 4 || got.LossN["memory.text"] != 1 {
+		t.Errorf("%+v", got)
+	}
+	for _, l := range got.Losses {
+		if l.Grade != fidelity.Dropped || (l.Path == "tags") != (l.Why == "the target has no tags") {
+			t.Errorf("%+v", l)
+		}
+	}
+}
+
+// TestReadBackWithoutJournal compares everything, key by key.
+func TestReadBackWithoutJournal(t *testing.T) {
+	src := memstate.Sample(4)
+	rep, err := replay.ReadBack(t.Context(), src, memstate.Sample(4), nil)
+	if err != nil || !rep.Match() {
+		t.Error(err, rep)
+	}
+}
+
+// TestConflictsAreNotArrived: a record that was there with other content is left out, and is not
+// called missing or the same.
+func TestConflictsAreNotArrived(t *testing.T) {
+	src, path := memstate.Sample(4), journal(t)
+	dst := memstate.NewRuntime(&memstate.RuntimeOptions{Refuse: func(r agentstate.Record) string {
+		if r.GetMeta().Key == "memory/ada/0003" {
+			return "too long"
+		}
+		return ""
+	}})
+	dst.Set(&pb.Memory{Meta: meta("memory", "ada", "0001"), Name: "another"})
+	rep := mustRun(t, dst, src, path, replay.Options{})
+	got := readBack(t, src, dst, path)
+	if !got.Match() || got.Skipped != rep.Actions[replay.Held]+2 || got.Same != rep.Actions[replay.Created] || got.ExtraN != 0 {
+		t.Errorf("%s\n%+v", fmt.Sprint(rep.Actions), got)
+	}
+}
