@@ -2,6 +2,7 @@ package langgraph
 
 import (
 	"context"
+	"crypto/rand"
 	"errors"
 	"fmt"
 	"net"
@@ -24,6 +25,10 @@ type postgresDB struct {
 	cfg  *pgServer
 	path []string // schemas, in the order in which tables are looked up
 	f    facts
+
+	id   string            // of this connection, for names of prepared statements
+	used map[string]string // statement → its name; empty: run once so far
+	n    int               // names given
 }
 
 // A pgServer is where a PostgreSQL store is.
@@ -166,6 +171,11 @@ func (d *postgresDB) check() error { return nil }
 
 func (d *postgresDB) close() error {
 	ctx := context.Background()
+	for _, name := range d.used { // a pooler keeps the server's side of the connection
+		if name != "" {
+			d.conn.Deallocate(ctx, name)
+		}
+	}
 	d.conn.Exec(ctx, "ROLLBACK")
 	return d.conn.Close(ctx)
 }
@@ -196,17 +206,39 @@ func pgError(server string, err error) error {
 	return fmt.Errorf("langgraph: %s: %s (SQLSTATE %s)", server, pe.Message, pe.Code)
 }
 
+// query prepares what runs a second time. The names are this connection's own, since poolers hand
+// one connection of the server to many clients.
 func (d *postgresDB) query(ctx context.Context, q string, args ...any) ([][]cell, error) {
-	out, err := pgQuery(ctx, d.conn, q, args...)
+	name, again := d.used[q]
+	switch {
+	case !again:
+		if d.used == nil {
+			d.used = map[string]string{}
+		}
+		if len(d.used) < 200 {
+			d.used[q] = ""
+		}
+	case name == "":
+		if d.id == "" {
+			d.id = "exitramp_" + strings.ToLower(rand.Text())
+		}
+		d.n++
+		name = fmt.Sprintf("%s_%d", d.id, d.n)
+		if _, err := d.conn.Prepare(ctx, name, rebind(q)); err != nil {
+			return nil, pgError(d.cfg.String(), err)
+		}
+		d.used[q] = name
+	}
+	if name == "" {
+		name = rebind(q)
+	}
+	out, err := pgRows(ctx, d.conn, name, args...)
 	return out, pgError(d.cfg.String(), err)
 }
 
-type pgQuerier interface {
-	Query(ctx context.Context, sql string, args ...any) (pgx.Rows, error)
-}
-
-func pgQuery(ctx context.Context, c pgQuerier, q string, args ...any) ([][]cell, error) {
-	rows, err := c.Query(ctx, rebind(q), args...)
+// pgRows runs a statement, or one that was prepared under a name.
+func pgRows(ctx context.Context, c *pgx.Conn, q string, args ...any) ([][]cell, error) {
+	rows, err := c.Query(ctx, q, args...)
 	if err != nil {
 		return nil, err
 	}

@@ -100,7 +100,7 @@ func load(t testing.TB, rawURL, name string) {
 
 func hasVector(t testing.TB, rawURL string) bool {
 	t.Helper()
-	rows, err := pgQuery(t.Context(), connect(t, rawURL), "SELECT count(*) FROM pg_available_extensions WHERE name = 'vector'")
+	rows, err := pgRows(t.Context(), connect(t, rawURL), "SELECT count(*) FROM pg_available_extensions WHERE name = 'vector'")
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -27,8 +27,9 @@ type sqliteDB struct {
 	id   string // identity of the state that is read; empty: it changed too often to tell
 	// immutable: no lock protects the reading, so check compares the file afterwards.
 	immutable bool
-	wait      time.Duration // for locks
-	tmp       string        // private copy; empty: none
+	stmts     map[string]*sql.Stmt // prepared and not in use
+	wait      time.Duration        // for locks
+	tmp       string               // private copy; empty: none
 }
 
 // openSQLite opens path for reading. It never writes to it, never checkpoints its log, and
@@ -41,7 +42,7 @@ func openSQLite(ctx context.Context, path string, wait time.Duration) (_ *sqlite
 	if file.size == 0 {
 		return nil, fmt.Errorf("%w: %s is empty", ErrSchema, path)
 	}
-	d := &sqliteDB{file: file, wait: wait, f: facts{
+	d := &sqliteDB{file: file, wait: wait, stmts: map[string]*sql.Stmt{}, f: facts{
 		engine: "sqlite", location: path, account: path, access: "whole database file",
 		observer: "uid " + strconv.Itoa(os.Getuid()), basis: "process",
 	}}
@@ -139,6 +140,10 @@ func (d *sqliteDB) open(ctx context.Context, path string) error {
 func (d *sqliteDB) facts() facts { return d.f }
 
 func (d *sqliteDB) closeDB() {
+	for _, st := range d.stmts {
+		st.Close()
+	}
+	clear(d.stmts)
 	if d.conn != nil {
 		d.conn.ExecContext(context.Background(), "ROLLBACK")
 		d.conn.Close()
@@ -219,7 +224,22 @@ func (d *sqliteDB) query(ctx context.Context, q string, args ...any) ([][]cell, 
 }
 
 func (d *sqliteDB) rows(ctx context.Context, q string, args []any, fn func([]any) (bool, error)) error {
-	rows, err := d.conn.QueryContext(ctx, q, args...)
+	st := d.stmts[q]
+	delete(d.stmts, q) // one statement, one result at a time
+	if st == nil {
+		var err error
+		if st, err = d.conn.PrepareContext(ctx, q); err != nil {
+			return d.wrap(err)
+		}
+	}
+	defer func() {
+		if d.stmts == nil || d.stmts[q] != nil || len(d.stmts) > 100 {
+			st.Close()
+			return
+		}
+		d.stmts[q] = st
+	}()
+	rows, err := st.QueryContext(ctx, args...)
 	if err != nil {
 		return d.wrap(err)
 	}

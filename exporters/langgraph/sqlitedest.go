@@ -17,9 +17,8 @@ import (
 // another name and gets its own with the commit.
 type sqliteDest struct {
 	sqliteDB
-	part  string // name until the commit; empty: the file was there
-	stmts map[string]*sql.Stmt
-	done  bool
+	part    string // name until the commit; empty: the file was there
+	inserts map[string]*sql.Stmt
 }
 
 // openDest opens the store for a run. nil: a plan, and there is no store yet.
@@ -54,7 +53,8 @@ func (s *Store) openDest(ctx context.Context, dry bool) (dest, error) {
 }
 
 func openSQLiteDest(ctx context.Context, path string, create bool, wait time.Duration) (_ *sqliteDest, err error) {
-	d := &sqliteDest{stmts: map[string]*sql.Stmt{}}
+	d := &sqliteDest{inserts: map[string]*sql.Stmt{}}
+	d.stmts = map[string]*sql.Stmt{}
 	d.f = facts{engine: "sqlite", location: path}
 	open := path
 	if create {
@@ -110,13 +110,13 @@ func (d *sqliteDest) insert(ctx context.Context, t *table, row map[string]cell) 
 		}
 	}
 	q := "INSERT INTO " + t.ident + " (" + strings.Join(cols, ", ") + ") VALUES (" + strings.Join(marks, ", ") + ") ON CONFLICT DO NOTHING"
-	st := d.stmts[q]
+	st := d.inserts[q]
 	if st == nil {
 		var err error
 		if st, err = d.conn.PrepareContext(ctx, q); err != nil {
 			return false, "", d.wrap(err)
 		}
-		d.stmts[q] = st
+		d.inserts[q] = st
 	}
 	res, err := st.ExecContext(ctx, args...)
 	if err != nil {
@@ -192,14 +192,15 @@ func (d *sqliteDest) remove(ctx context.Context, t *table, pk []cell, digest str
 }
 
 func (d *sqliteDest) commit(ctx context.Context) error {
-	for _, st := range d.stmts {
-		st.Close()
+	for _, m := range []map[string]*sql.Stmt{d.inserts, d.stmts} {
+		for _, st := range m {
+			st.Close()
+		}
+		clear(m)
 	}
-	clear(d.stmts)
 	if _, err := d.conn.ExecContext(ctx, "COMMIT"); err != nil {
 		return d.wrap(err)
 	}
-	d.done = true
 	d.closeDB()
 	if d.part == "" {
 		return nil

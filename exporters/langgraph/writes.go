@@ -296,94 +296,114 @@ func (t *thread) headValues(ctx context.Context, c *table, row []cell) (next, un
 	}
 	t.conv.Meta.UpdatedUnixNano = parseTime(cp.TS)
 	ns := row[c.col("checkpoint_ns")]
-	type candidate struct{ channel, version string }
-	spans := map[string]values.Span{}
+	h := &heads{t: t, ns: ns, ser: ser, doc: doc, spans: map[string]values.Span{}}
 	for _, s := range cp.Inline {
-		spans[s.Name] = s
+		h.spans[s.Name] = s
+	}
+	if err := h.look(ctx); err != nil {
+		return false, false, err
 	}
 	var chat []*pb.Message
-	var from candidate
+	var from values.Channel
 	for _, ch := range cp.Channels {
 		if strings.HasPrefix(ch.Name, "branch:to:") || ch.Name == "__start__" {
-			has, err := t.has(ctx, ns, ch.Name, ch.Version, spans)
-			if err != nil {
-				return false, false, err
-			}
-			next = next || has
+			next = next || h.has(ch)
 		}
-		if strings.HasPrefix(ch.Name, "__") || strings.HasPrefix(ch.Name, "branch:") || from.channel == "messages" {
+		if strings.HasPrefix(ch.Name, "__") || strings.HasPrefix(ch.Name, "branch:") || from.Name == "messages" {
 			continue
 		}
-		ms, err := t.chat(ctx, ns, ch.Name, ch.Version, spans, ser, doc)
+		ms, err := h.chat(ctx, ch)
 		if err != nil {
 			return false, false, err
 		}
 		// The channel messages by custom; else the longest list, the first by name of two.
-		if len(ms) > 0 && (ch.Name == "messages" || len(ms) > len(chat) || len(ms) == len(chat) && ch.Name < from.channel) {
-			chat, from = ms, candidate{ch.Name, ch.Version}
+		if len(ms) > 0 && (ch.Name == "messages" || len(ms) > len(chat) || len(ms) == len(chat) && ch.Name < from.Name) {
+			chat, from = ms, ch
 		}
 	}
 	if len(chat) > 0 {
-		t.message(chat, t.key("channelvalue", ns.String(), from.channel, from.version), from.channel)
+		t.message(chat, t.key("channelvalue", ns.String(), from.Name, from.Version), from.Name)
 	}
 	return next, true, nil
 }
 
-// chat is the list of messages that a channel of the head checkpoint holds; nil: it holds
-// something else.
-func (t *thread) chat(ctx context.Context, ns cell, channel, version string, spans map[string]values.Span, ser string, doc []byte) ([]*pb.Message, error) {
-	ser, b, err := t.headValue(ctx, ns, channel, version, spans, ser, doc)
-	if err != nil || len(b) == 0 {
-		return nil, err
+// heads finds the values of the head checkpoint.
+type heads struct {
+	t     *thread
+	ns    cell
+	ser   string
+	doc   []byte
+	spans map[string]values.Span
+	rows  map[values.Channel]headRow
+}
+
+// A headRow is what is known of a blob row before its value is fetched.
+type headRow struct {
+	tag   string
+	size  int64
+	first byte
+}
+
+// look learns of all blob rows of the namespace at once what they are.
+func (h *heads) look(ctx context.Context) error {
+	b := h.t.r.lay.t["checkpoint_blobs"]
+	if !b.readable() {
+		return nil
 	}
-	if list := b[0] == '[' || b[0]>>4 == 9 || b[0] == 0xdc || b[0] == 0xdd; !list {
-		return nil, nil // one message in a channel is no conversation
+	rows, err := h.t.r.eng.query(ctx, "SELECT channel, version, type, coalesce(octet_length(blob), 0), substring(blob from 1 for 1) FROM "+b.ident+
+		" WHERE thread_id = ? AND checkpoint_ns = ?", h.t.id.arg(), h.ns.arg())
+	if err != nil {
+		return err
 	}
-	ms, ok, err := values.Messages(ser, b)
+	h.rows = make(map[values.Channel]headRow, len(rows))
+	for _, r := range rows {
+		x := headRow{tag: r[2].String(), size: r[3].i}
+		if len(r[4].b) > 0 {
+			x.first = r[4].b[0]
+		}
+		h.rows[values.Channel{Name: r[0].String(), Version: r[1].String()}] = x
+	}
+	return nil
+}
+
+// has tells whether a version has a value.
+func (h *heads) has(ch values.Channel) bool {
+	if x, ok := h.rows[ch]; ok {
+		return x.tag != "empty"
+	}
+	_, ok := h.spans[ch.Name]
+	return ok
+}
+
+// chat is the list of messages that a channel holds; nil: it holds something else.
+func (h *heads) chat(ctx context.Context, ch values.Channel) ([]*pb.Message, error) {
+	tag, v := h.ser, []byte(nil)
+	if x, ok := h.rows[ch]; ok {
+		if opaque(x.tag) || x.size > maxView || !isList(x.first) {
+			return nil, nil
+		}
+		var err error
+		b := h.t.r.lay.t["checkpoint_blobs"]
+		if v, err = h.t.r.eng.value(ctx, b, []cell{h.t.id, h.ns, textCell(ch.Name), textCell(ch.Version)}, "blob", 0, -1); err != nil {
+			return nil, err
+		}
+		tag = x.tag
+	} else if s, ok := h.spans[ch.Name]; ok && s.End-s.Start <= maxView && s.End > s.Start {
+		v = h.doc[s.Start:s.End]
+	}
+	if len(v) == 0 || !isList(v[0]) {
+		return nil, nil
+	}
+	ms, ok, err := values.Messages(tag, v)
 	if err != nil || !ok {
 		return nil, nil
 	}
 	return ms, nil
 }
 
-// has tells whether a version has a value.
-func (t *thread) has(ctx context.Context, ns cell, channel, version string, spans map[string]values.Span) (bool, error) {
-	if _, ok := spans[channel]; ok {
-		return true, nil
-	}
-	b := t.r.lay.t["checkpoint_blobs"]
-	if !b.readable() {
-		return false, nil
-	}
-	rows, err := t.r.eng.query(ctx, "SELECT 1 FROM "+b.ident+" WHERE thread_id = ? AND checkpoint_ns = ? AND channel = ? AND version = ? AND type <> 'empty'",
-		t.id.arg(), ns.arg(), channel, version)
-	return len(rows) > 0, err
-}
-
-// headValue is the value of a channel of the head checkpoint; nil when there is none, or none
-// that a view can be made of.
-func (t *thread) headValue(ctx context.Context, ns cell, channel, version string, spans map[string]values.Span, ser string, doc []byte) (string, []byte, error) {
-	if b := t.r.lay.t["checkpoint_blobs"]; b.readable() {
-		var v []byte
-		var tag string
-		err := t.r.eng.scan(ctx, b, []cell{t.id, ns, textCell(channel), textCell(version)}, nil, func(row []cell) (bool, error) {
-			tag = row[b.col("type")].String()
-			if opaque(tag) || tag == "empty" {
-				return true, nil
-			}
-			var err error
-			v, err = t.r.bytes(ctx, b, row, "blob", maxView)
-			return true, err
-		})
-		if err != nil || v != nil {
-			return tag, v, err
-		}
-	}
-	if s, ok := spans[channel]; ok && s.End-s.Start <= maxView {
-		return ser, doc[s.Start:s.End], nil
-	}
-	return "", nil, nil
-}
+// isList tells whether a value is an array, in JSON or in msgpack, by its first byte: one message
+// in a channel is no conversation.
+func isList(b byte) bool { return b == '[' || b>>4 == 9 || b == 0xdc || b == 0xdd }
 
 // message keeps the messages of the value key as views, to be emitted at the end of the thread.
 func (t *thread) message(ms []*pb.Message, key, channel string) {
