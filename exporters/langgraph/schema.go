@@ -291,7 +291,7 @@ CREATE TRIGGER update_store_updated_at BEFORE UPDATE ON store FOR EACH ROW EXECU
 
 func javascriptVectors(vec *vectorShape) []string {
 	out := []string{
-		"CREATE EXTENSION IF NOT EXISTS vector",
+		"CREATE EXTENSION IF NOT EXISTS vector SCHEMA public", // it names its tables in full, and operators by the default path
 		`CREATE TABLE IF NOT EXISTS store_vectors (
       namespace_path TEXT NOT NULL,
       key TEXT NOT NULL,

@@ -153,6 +153,7 @@ func (d *sqliteDB) closeDB() {
 		d.db.Close()
 		d.db = nil
 	}
+	d.file.release()
 }
 
 func (d *sqliteDB) close() error {

@@ -22,6 +22,8 @@ type sqliteFile struct {
 	walMode  bool  // the header says write-ahead log
 	wal, shm int64 // sizes of the files beside it; -1: not there
 	journal  bool  // a rollback journal lies beside it
+
+	held []*os.File // opened to look at; closed by release
 }
 
 // statSQLite looks at path and refuses what SQLite must not be let near: with an empty main file
@@ -83,7 +85,9 @@ func (f *sqliteFile) whole() error {
 func (f *sqliteFile) noWAL() bool { return f.walMode && f.wal <= 0 && f.shm < 0 }
 
 // identity changes with every change of the database: the header has a counter of transactions,
-// and so has the wal-index.
+// and so has the wal-index. The files stay open until release: closing any of them drops every
+// lock that this process has on it, SQLite's own too, and a writer would overwrite pages that
+// are being read.
 func (f *sqliteFile) identity() string {
 	h := sha256.New()
 	for _, s := range []struct {
@@ -101,10 +105,18 @@ func (f *sqliteFile) identity() string {
 		}
 		if r, err := os.Open(f.path + s.suffix); err == nil {
 			io.CopyN(h, r, s.n)
-			r.Close()
+			f.held = append(f.held, r)
 		}
 	}
 	return hex.EncodeToString(h.Sum(nil)[:16])
+}
+
+// release closes what identity opened. No database may be open on the file.
+func (f *sqliteFile) release() {
+	for _, r := range f.held {
+		r.Close()
+	}
+	f.held = nil
 }
 
 // copyTo copies the main file and its log into dir: the last resort on media that cannot hold
