@@ -46,6 +46,8 @@ func everyKind(n int, seed uint64) []agentstate.Record {
 	return out
 }
 
+func newRand() *rand.Rand { return rand.New(rand.NewPCG(7, 7)) }
+
 type filler struct{ *rand.Rand }
 
 func (g *filler) fill(m protoreflect.Message, depth int) {

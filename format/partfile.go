@@ -8,6 +8,7 @@ import (
 	"io/fs"
 	"os"
 	"path/filepath"
+	"runtime"
 	"time"
 
 	"google.golang.org/protobuf/proto"
@@ -292,6 +293,9 @@ func (p *partFile) seal() error {
 }
 
 func syncDir(dir string) error {
+	if runtime.GOOS == "windows" {
+		return nil // has no such thing
+	}
 	d, err := os.Open(dir)
 	if err != nil {
 		return err

@@ -1,0 +1,54 @@
+// Package lighttest keeps the library light to import.
+package lighttest
+
+import (
+	"os"
+	"os/exec"
+	"path/filepath"
+	"slices"
+	"strings"
+	"testing"
+)
+
+const (
+	mod        = "github.com/exitramp/exitramp"
+	maxModules = 15 // of others and this one
+)
+
+// A program that imports the archive and the vocabulary links few modules.
+func TestScratchModule(t *testing.T) {
+	root, err := filepath.Abs("../..")
+	if err != nil {
+		t.Fatal(err)
+	}
+	dir := t.TempDir()
+	sums, err := os.ReadFile(filepath.Join(root, "go.sum"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	for name, text := range map[string]string{
+		"go.mod":  "module scratch\n\ngo 1.26.0\n\nrequire " + mod + " v0.0.0\n\nreplace " + mod + " => " + root + "\n",
+		"go.sum":  string(sums),
+		"main.go": "package main\n\nimport (\n\t_ \"" + mod + "/context/agentstate\"\n\t_ \"" + mod + "/format\"\n)\n\nfunc main() {}\n",
+	} {
+		if err := os.WriteFile(filepath.Join(dir, name), []byte(text), 0o600); err != nil {
+			t.Fatal(err)
+		}
+	}
+	cmd := exec.Command("go", "list", "-mod=mod", "-deps", "-f", "{{with .Module}}{{.Path}}{{end}}", ".")
+	cmd.Dir = dir
+	cmd.Env = append(os.Environ(), "GOWORK=off", "GOFLAGS=", "GOPROXY=off")
+	var stderr strings.Builder
+	cmd.Stderr = &stderr
+	out, err := cmd.Output()
+	if err != nil {
+		t.Fatalf("%v: %s", err, stderr.String())
+	}
+	mods := strings.Fields(string(out))
+	slices.Sort(mods)
+	mods = slices.DeleteFunc(slices.Compact(mods), func(m string) bool { return m == "scratch" })
+	t.Logf("%d modules: %s", len(mods), strings.Join(mods, " "))
+	if len(mods) > maxModules || !slices.Contains(mods, mod) {
+		t.Errorf("%d modules, at most %d", len(mods), maxModules)
+	}
+}
