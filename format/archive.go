@@ -358,11 +358,17 @@ func (a *archive) keyFiles(*ReaderOptions) error {
 
 // stored reads a member as stored and checks its local header, its CRC and, for data, its digest.
 func (a *archive) stored(name string) ([]byte, error) {
+	var buf []byte
+	return a.storedIn(&buf, name)
+}
+
+// storedIn is stored with a buffer that is used again.
+func (a *archive) storedIn(buf *[]byte, name string) ([]byte, error) {
 	m := a.members[name]
 	if m == nil {
 		return nil, refuse(ErrContainer, name, "missing")
 	}
-	b, err := container.ReadMember(a.ra, m.entry)
+	b, err := container.ReadMemberIn(buf, a.ra, m.entry)
 	if err != nil {
 		return nil, containerError(err, name)
 	}

@@ -21,6 +21,7 @@ type decoder struct {
 	zstd  *frame.Decoder
 	scan  *scanner
 	tree  tree.Tree
+	disk  []byte
 	plain []byte
 	raw   []byte
 
@@ -42,7 +43,7 @@ func (d *decoder) close() { d.zstd.Close() }
 // content appends to dst what member name of compartment comp holds: digest, CRC, age and frame
 // are checked on the way. raw is its declared size, -1 where nothing declares one.
 func (d *decoder) content(dst []byte, comp int, name string, raw int64) ([]byte, error) {
-	b, err := d.c.a.stored(name)
+	b, err := d.c.a.storedIn(&d.disk, name)
 	if err != nil {
 		return nil, err
 	}

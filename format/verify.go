@@ -151,8 +151,11 @@ func (v *verifier) storedOnly(ctx context.Context) error {
 }
 
 func (v *verifier) storedMembers(ctx context.Context, es []container.Entry) error {
+	bufs := sync.Pool{New: func() any { return new([]byte) }}
 	return v.each(ctx, len(es), func(_ *decoder, i int) error {
-		_, err := v.a.stored(es[i].Name[len(v.a.prefix):])
+		buf := bufs.Get().(*[]byte)
+		defer bufs.Put(buf)
+		_, err := v.a.storedIn(buf, es[i].Name[len(v.a.prefix):])
 		return err
 	})
 }

@@ -153,10 +153,14 @@ func (f *forge) refresh() *forge {
 }
 
 func (f *forge) list() {
+	f.listWith(func(p part) [32]byte { return sha256.Sum256(p.body) })
+}
+
+func (f *forge) listWith(sum func(part) [32]byte) {
 	var lines []string
 	for _, p := range f.members {
 		if strings.HasPrefix(p.name, "data/") {
-			lines = append(lines, fmt.Sprintf("%x  %s\n", sha256.Sum256(p.body), p.name))
+			lines = append(lines, fmt.Sprintf("%x  %s\n", sum(p), p.name))
 		}
 	}
 	slices.SortFunc(lines, func(a, b string) int { return strings.Compare(a[64:], b[64:]) })

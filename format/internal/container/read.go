@@ -134,15 +134,27 @@ func CheckLocal(ra io.ReaderAt, e Entry) error {
 
 // ReadMember reads the bytes of e and compares its local header in the same read.
 func ReadMember(ra io.ReaderAt, e Entry) ([]byte, error) {
-	want := appendLocal(make([]byte, 0, localSize+len(e.Name)), e)
-	b := make([]byte, int64(len(want))+e.Size)
+	var buf []byte
+	return ReadMemberIn(&buf, ra, e)
+}
+
+// ReadMemberIn is ReadMember into the room of *buf, which it replaces where that is too small.
+// What it returns is valid until buf is used again.
+func ReadMemberIn(buf *[]byte, ra io.ReaderAt, e Entry) ([]byte, error) {
+	head := localSize + len(e.Name)
+	if n := int64(head) + e.Size; int64(cap(*buf)) < n {
+		*buf = make([]byte, n)
+	} else {
+		*buf = (*buf)[:n]
+	}
+	b := *buf
 	if err := readFull(ra, b, e.Offset); err != nil {
 		return nil, err
 	}
-	if !bytes.Equal(b[:len(want)], want) {
+	if want := appendLocal(make([]byte, 0, localSize+maxName), e); !bytes.Equal(b[:head], want) {
 		return nil, &Error{Class: "container", Member: e.Name, Want: "the one legal local header", Got: "another"}
 	}
-	return b[len(want):], nil
+	return b[head:], nil
 }
 
 // claim takes name, and refuses it where it is taken, or is a folder of another, or another is

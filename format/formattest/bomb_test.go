@@ -1,0 +1,171 @@
+package formattest_test
+
+import (
+	"bytes"
+	"context"
+	"fmt"
+	"runtime"
+	"runtime/debug"
+	"strings"
+	"sync"
+	"testing"
+	"time"
+
+	"google.golang.org/protobuf/proto"
+
+	"github.com/exitramp/exitramp/format"
+	pb "github.com/exitramp/exitramp/proto/exitramp/v1"
+)
+
+// peak runs f and returns by how much the heap grew at most, looked at each millisecond.
+func peak(f func()) uint64 {
+	defer debug.SetGCPercent(debug.SetGCPercent(20))
+	var m runtime.MemStats
+	runtime.GC()
+	runtime.ReadMemStats(&m)
+	start, most := m.HeapAlloc, m.HeapAlloc
+	stop := make(chan struct{})
+	var wg sync.WaitGroup
+	wg.Go(func() {
+		for {
+			select {
+			case <-stop:
+				return
+			case <-time.After(time.Millisecond):
+				runtime.ReadMemStats(&m)
+				most = max(most, m.HeapAlloc)
+			}
+		}
+	})
+	f()
+	close(stop)
+	wg.Wait()
+	return most - start
+}
+
+func verifyDeep(b []byte, o *format.VerifyOptions) error {
+	o.Policy = format.IntegrityOnly()
+	_, err := format.Verify(context.Background(), bytes.NewReader(b), int64(len(b)), o)
+	return err
+}
+
+// No vector, bombs and claims of gigabytes among them, takes more memory than a small archive
+// does, but the one whose blob has chunks of 8 MiB.
+func TestVectorsInMemory(t *testing.T) {
+	for name, b := range vectors(t) {
+		if !strings.HasPrefix(name, "payload-") && !strings.HasPrefix(name, "container-") {
+			continue
+		}
+		_, archive, _ := bytes.Cut(b, []byte("\n\n"))
+		if grown := peak(func() { verifyDeep(archive, &format.VerifyOptions{}) }); grown > 24<<20 {
+			t.Errorf("%s: %d MiB", name, grown>>20)
+		}
+	}
+}
+
+// A record of 63 MiB of zeros in a few kilobytes is refused, and takes no more than its shard.
+func TestBomb(t *testing.T) {
+	f := base(t).editRecord("memory", 1, func(rec []byte) []byte {
+		m := &pb.Memory{}
+		if err := proto.Unmarshal(rec, m); err != nil {
+			t.Fatal(err)
+		}
+		m.Meta.Native[0].Body = &pb.Native_Data{Data: &pb.Data{Body: &pb.Data_Inline{Inline: make([]byte, 63<<20)}}}
+		b, err := proto.Marshal(m)
+		if err != nil {
+			t.Fatal(err)
+		}
+		return b
+	})
+	b := f.bytes()
+	f = nil
+	var err error
+	grown := peak(func() { err = verifyDeep(b, &format.VerifyOptions{}) })
+	if format.Class(err) != "limit" || grown > 160<<20 {
+		t.Errorf("%d MiB, %v", grown>>20, err)
+	}
+}
+
+// Shards of 16 MiB of zeros, 320 MiB in a hundred kilobytes, are within the limits. Memory is
+// that of as many of them as there are workers, however many there are.
+func TestHonestBomb(t *testing.T) {
+	const shards = 20
+	opts := plain()
+	opts.ShardSize = 16 << 20
+	var out bytes.Buffer
+	w, err := format.NewWriter(&out, opts)
+	if err != nil {
+		t.Fatal(err)
+	}
+	for i := range shards {
+		m := &pb.Opaque{Meta: meta("opaque", fmt.Sprint(i))}
+		m.Meta.Native = []*pb.Native{{Type: "x", Body: &pb.Native_Data{Data: &pb.Data{Body: &pb.Data_Inline{Inline: make([]byte, 16<<20-200)}}}}}
+		if err := w.Put(context.Background(), m); err != nil {
+			t.Fatal(err)
+		}
+	}
+	if err := w.Commit(context.Background()); err != nil {
+		t.Fatal(err)
+	}
+	if out.Len() > 2<<20 {
+		t.Fatal(out.Len())
+	}
+	o := &format.VerifyOptions{}
+	o.Workers = 2
+	grown := peak(func() { err = verifyDeep(out.Bytes(), o) })
+	t.Logf("verify: %d MiB for %d MiB raw, %d bytes stored", grown>>20, shards*16, out.Len())
+	if err != nil || grown > 128<<20 {
+		t.Errorf("verify: %d MiB, %v", grown>>20, err)
+	}
+	n := 0
+	grown = peak(func() {
+		r, e := format.NewReader(bytes.NewReader(out.Bytes()), int64(out.Len()), &format.ReaderOptions{Policy: format.IntegrityOnly(), Workers: 2})
+		if e != nil {
+			t.Fatal(e)
+		}
+		for _, e := range r.Records(context.Background(), nil) {
+			if e != nil {
+				t.Fatal(e)
+			}
+			n++
+		}
+	})
+	t.Logf("read: %d MiB", grown>>20)
+	if n != shards || grown > 256<<20 {
+		t.Errorf("read: %d records, %d MiB", n, grown>>20)
+	}
+}
+
+// 70,000 members: each record in a shard of its own.
+func TestManyMembers(t *testing.T) {
+	if testing.Short() {
+		t.Skip("SKIPPED: 70,000 members")
+	}
+	const n = 70_000
+	opts := plain()
+	opts.ShardSize = 1
+	var out bytes.Buffer
+	w, err := format.NewWriter(&out, opts)
+	if err != nil {
+		t.Fatal(err)
+	}
+	for i := range n {
+		if err := w.Put(context.Background(), &pb.Opaque{Meta: meta("opaque", fmt.Sprint(i))}); err != nil {
+			t.Fatal(err)
+		}
+	}
+	if err := w.Commit(context.Background()); err != nil {
+		t.Fatal(err)
+	}
+	v, err := format.Verify(context.Background(), bytes.NewReader(out.Bytes()), int64(out.Len()), &format.VerifyOptions{ReaderOptions: format.ReaderOptions{Policy: format.IntegrityOnly()}})
+	if err != nil || v.Members <= n || v.Records["opaque"] != n {
+		t.Fatal(v, err)
+	}
+	r, err := format.NewReader(bytes.NewReader(out.Bytes()), int64(out.Len()), &format.ReaderOptions{Policy: format.IntegrityOnly()})
+	if err != nil {
+		t.Fatal(err)
+	}
+	if rec, err := r.Get(context.Background(), "opaque/69999"); err != nil || rec.GetMeta().GetKey() != "opaque/69999" {
+		t.Error(rec, err)
+	}
+}
