@@ -171,8 +171,13 @@ func TestKilledExport(t *testing.T) {
 		if err := cmd.Start(); err != nil {
 			t.Fatal(err)
 		}
-		if kills < 20 {
-			time.Sleep(time.Duration(g.IntN(120)) * time.Millisecond)
+		switch {
+		case kills < 5: // at the start, also before there is a file
+			time.Sleep(time.Duration(g.IntN(40)) * time.Millisecond)
+			cmd.Process.Kill()
+		case kills < 20: // anywhere
+			waitForSize(path+".part", sizeOf(path+".part")+g.Int64N(30_000))
+			time.Sleep(time.Duration(g.IntN(5_000)) * time.Microsecond)
 			cmd.Process.Kill()
 		}
 		err := cmd.Wait()
@@ -213,6 +218,23 @@ func TestKilledExport(t *testing.T) {
 	}
 	sameBesidesBlobs(t, source(childRecords).recs, collect(t, open(t, b, &ro).Records(context.Background(), nil)))
 	ephemeralOnce(t, b)
+}
+
+func sizeOf(path string) int64 {
+	fi, err := os.Stat(path)
+	if err != nil {
+		return 0
+	}
+	return fi.Size()
+}
+
+// waitForSize waits until the file has grown to n bytes, or is gone, or half a minute.
+func waitForSize(path string, n int64) {
+	for end := time.Now().Add(30 * time.Second); time.Now().Before(end); time.Sleep(time.Millisecond) {
+		if _, err := os.Stat(path); err != nil && n > 0 || sizeOf(path) >= n {
+			return
+		}
+	}
 }
 
 // sameBesidesBlobs compares records whose blobs the writer has named.
