@@ -13,19 +13,40 @@ import (
 // RECONCILED.
 func Whole(product string, recs ...agentstate.Record) *State {
 	recs = slices.Clone(recs)
-	order := agentstate.Kinds()
-	at := func(r agentstate.Record) int {
-		if i := slices.Index(order, agentstate.KindOf(r)); i >= 0 {
-			return i
-		}
-		return slices.Index(order, "opaque") // kinds of later releases
-	}
-	slices.SortStableFunc(recs, func(a, b agentstate.Record) int { return at(a) - at(b) })
+	sortKinds(recs, agentstate.Kinds())
 	out := []agentstate.Record{&pb.Origin{
 		Meta: agentstate.Meta("origin", nil, product), Product: product, Flavor: "memory", Location: "memory",
 	}}
 	out = append(out, recs...)
 	return New(append(out, Statement(product, recs))...)
+}
+
+// sortKinds puts recs in an order of kinds, and leaves the order within each. Kinds of later
+// releases come with opaque records.
+func sortKinds(recs []agentstate.Record, order []string) {
+	at := func(r agentstate.Record) int {
+		if i := slices.Index(order, agentstate.KindOf(r)); i >= 0 {
+			return i
+		}
+		return slices.Index(order, "opaque")
+	}
+	slices.SortStableFunc(recs, func(a, b agentstate.Record) int { return at(a) - at(b) })
+}
+
+// Sort puts the records of s in an order of kinds, which has all of agentstate.Kinds; nil: the
+// canonical one, in which archives are read.
+func (s *State) Sort(order []string) {
+	if order == nil {
+		order = agentstate.Kinds()
+	}
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	recs := s.recs
+	sortKinds(recs, order)
+	s.recs, s.keys = nil, nil
+	for _, r := range recs {
+		s.add(r)
+	}
 }
 
 // Statement is a true Completeness about recs, as Whole makes it.

@@ -18,19 +18,23 @@ import (
 	pb "github.com/exitramp/exitramp/proto/exitramp/v1"
 )
 
+// The samples are read by all tests, and changed by none.
+var (
+	small = func() *memstate.State { s := memstate.Sample(5); s.MarkEvery = 7; return s }()
+	large = memstate.Sample(30)
+)
+
 const canary = "hunter2-canary"
 
 // good is the harness that every bad driver below spoils in one way.
 func good() Harness {
 	return Harness{
 		Open: func(context.Context) (agentstate.Source, error) {
-			s := memstate.Sample(5)
-			s.MarkEvery = 7
-			return s, nil
+			return small, nil
 		},
 		Secrets: []string{canary},
 		Fault: func(_ context.Context, f memstate.Fault) (agentstate.Source, error) {
-			return &memstate.Client{Server: memstate.NewServer(memstate.Sample(30), 10, f)}, nil
+			return &memstate.Client{Server: memstate.NewServer(large, 10, f)}, nil
 		},
 	}
 }
@@ -39,7 +43,7 @@ func good() Harness {
 func served() Harness {
 	h := good()
 	h.Open = func(context.Context) (agentstate.Source, error) {
-		return &memstate.Client{Server: memstate.NewServer(memstate.Sample(30), 10, "")}, nil
+		return &memstate.Client{Server: memstate.NewServer(large, 10, "")}, nil
 	}
 	return h
 }
@@ -62,14 +66,13 @@ func edited(edit func(rs recs, run int) recs) Harness {
 	run := 0
 	h.Open = func(ctx context.Context) (agentstate.Source, error) {
 		run++
-		base := memstate.Sample(5)
-		r, err := read(ctx, base, nil)
+		r, err := read(ctx, small, nil)
 		if err != nil {
 			return nil, err
 		}
 		s := memstate.New(edit(r.recs, run)...)
 		s.MarkEvery = 7
-		return state{s, base}, nil
+		return state{s, small}, nil
 	}
 	h.Fault = nil // it is another source
 	return h
@@ -123,7 +126,7 @@ func faulty(f memstate.Fault, instead func() agentstate.Source) Harness {
 }
 
 func clean() agentstate.Source {
-	return &memstate.Client{Server: memstate.NewServer(memstate.Sample(30), 10, "")}
+	return &memstate.Client{Server: memstate.NewServer(large, 10, "")}
 }
 
 // bad are drivers with one defect each, by the rule that must find it.
@@ -396,17 +399,20 @@ func bad() map[string][]Harness {
 			}),
 		},
 	}
+	for name, h := range badTargets() {
+		out[name] = append(out[name], h...)
+	}
 	for _, f := range memstate.LosingFaults() {
 		out["fault: "+string(f)] = []Harness{faulty(f, clean)} // does not notice
 	}
 	for _, f := range memstate.PassingFaults() {
 		out["fault: "+string(f)] = []Harness{faulty(f, func() agentstate.Source {
-			return &memstate.Client{Server: memstate.NewServer(memstate.Sample(30), 10, f), Tries: 1}
+			return &memstate.Client{Server: memstate.NewServer(large, 10, f), Tries: 1}
 		})}
 	}
 	out["fault: "+string(memstate.Hanging)] = []Harness{faulty(memstate.Hanging, func() agentstate.Source {
 		return stream{clean(), func(_ context.Context, opts *agentstate.ReadOptions, _ iter.Seq2[agentstate.Record, error], yield func(agentstate.Record, error) bool) {
-			src := &memstate.Client{Server: memstate.NewServer(memstate.Sample(30), 10, memstate.Hanging)}
+			src := &memstate.Client{Server: memstate.NewServer(large, 10, memstate.Hanging)}
 			late, stop := context.WithTimeout(context.Background(), patience*2)
 			defer stop()
 			for r, err := range src.Records(late, opts) { // asks with a context of its own
@@ -482,6 +488,12 @@ func TestRulesFind(t *testing.T) {
 func TestGoodDrivers(t *testing.T) {
 	t.Run("memstate", func(t *testing.T) { Run(t, good1()) })
 	t.Run("client", func(t *testing.T) { Run(t, served()) })
+	for name, o := range map[string]memstate.RuntimeOptions{
+		"caller's ids": {}, "own ids": {OwnIDs: true}, "transactional": {Transactional: true}, "flushes": {Flushes: true},
+		"own ids, in batches": {OwnIDs: true, Flushes: true, Transactional: true},
+	} {
+		t.Run(name, func(t *testing.T) { Run(t, targeted(&o, nil)) })
+	}
 	if err := Check(t.Context(), served()); err != nil {
 		t.Error(err)
 	}

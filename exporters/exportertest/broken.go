@@ -1,0 +1,113 @@
+package exportertest
+
+import (
+	"context"
+	"errors"
+	"fmt"
+
+	"github.com/exitramp/exitramp/context/agentstate"
+	"github.com/exitramp/exitramp/context/replay"
+)
+
+// errBroken ends a run as a kill does.
+var errBroken = errors.New("exportertest: broken off")
+
+// brittle is a target whose runs break after a number of writes: the last is done, and its answer
+// is lost.
+type brittle struct {
+	replay.Target
+	writes int
+}
+
+func (b *brittle) Begin(ctx context.Context, run *replay.Run) (replay.Writer, error) {
+	w, err := b.Target.Begin(ctx, run)
+	if err != nil || run.DryRun {
+		return w, err
+	}
+	bw := &brittleWriter{w, b}
+	f, flushes := w.(replay.Flusher)
+	e, exact := w.(replay.Exacter)
+	switch {
+	case flushes && exact:
+		return struct {
+			*brittleWriter
+			replay.Flusher
+			replay.Exacter
+		}{bw, f, e}, nil
+	case flushes:
+		return struct {
+			*brittleWriter
+			replay.Flusher
+		}{bw, f}, nil
+	case exact:
+		return struct {
+			*brittleWriter
+			replay.Exacter
+		}{bw, e}, nil
+	}
+	return bw, nil
+}
+
+type brittleWriter struct {
+	replay.Writer
+	b *brittle
+}
+
+func (w *brittleWriter) Write(ctx context.Context, r agentstate.Record) (replay.Receipt, error) {
+	rc, err := w.Writer.Write(ctx, r)
+	if w.b.writes--; w.b.writes == 0 && err == nil {
+		err = errBroken
+	}
+	return rc, err
+}
+
+// Commit is done, and its answer is lost too, when the run was to break after more writes than it has.
+func (w *brittleWriter) Commit(ctx context.Context) error {
+	err := w.Writer.Commit(ctx)
+	if w.b.writes > 0 && err == nil {
+		w.b.writes = 0
+		err = errBroken
+	}
+	return err
+}
+
+func brokenAndResumed(ctx context.Context, h Harness) error {
+	return prepared(ctx, h, func(b *bench) error {
+		var want map[string]string
+		var n int
+		err := b.target(ctx, func(t replay.Target) error {
+			rep, err := b.apply(ctx, t, b.src, b.journal())
+			if err == nil {
+				n = int(rep.Records)
+			}
+			want = b.held(ctx, t)
+			return err
+		})
+		if err != nil {
+			return err
+		}
+		for _, at := range []int{1, 2, n / 3, n/2 + 1, 1 << 30} {
+			err := b.target(ctx, func(t replay.Target) error {
+				path := b.journal()
+				if _, err := b.apply(ctx, &brittle{t, at}, b.src, path); !errors.Is(err, errBroken) {
+					return err
+				}
+				if _, err := b.apply(ctx, t, b.src, path); err != nil {
+					return fmt.Errorf("resumed: %w", err)
+				}
+				got := b.held(ctx, t)
+				if len(got) != len(want) {
+					return fmt.Errorf("%d records, want %d", len(got), len(want))
+				}
+				if d := differ(want, got); d != "" && !b.h.OwnIDs {
+					return errors.New(d)
+				}
+				return nil
+			})
+			if err != nil {
+				return fmt.Errorf("broken after write %d: %w", at, err)
+			}
+		}
+		return nil
+	})
+}
