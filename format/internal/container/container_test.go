@@ -11,7 +11,10 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"strings"
 	"testing"
+
+	"github.com/exitramp/exitramp/format/formattest"
 )
 
 var limits = Limits{Members: 100_000, Stored: 1 << 20}
@@ -233,6 +236,15 @@ func (s *sparse) Write(b []byte) (int, error) {
 }
 
 func FuzzRead(f *testing.F) {
+	vs, err := formattest.All() // none is an error
+	if err != nil {
+		f.Fatal(err)
+	}
+	for _, v := range vs {
+		if strings.HasPrefix(v.Name, "container-") {
+			f.Add(v.Archive)
+		}
+	}
 	f.Add(write(f, "a/one", "a/two", "b"))
 	f.Add(write(f))
 	b := write(f, "x")

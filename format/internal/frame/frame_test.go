@@ -8,9 +8,13 @@ import (
 	"math/bits"
 	"math/rand/v2"
 	"os/exec"
+	"strings"
 	"testing"
 
 	"github.com/klauspost/compress/zstd"
+
+	"github.com/exitramp/exitramp/format/formattest"
+	"github.com/exitramp/exitramp/format/internal/container"
 )
 
 func sizes() []int {
@@ -228,10 +232,36 @@ func TestWithZstd(t *testing.T) {
 	}
 }
 
+// frames are the frames in the vectors, sound ones and others.
+func frames(f *testing.F) (out [][]byte) {
+	f.Helper()
+	vs, err := formattest.All()
+	if err != nil {
+		f.Fatal(err)
+	}
+	for _, v := range vs {
+		ra := bytes.NewReader(v.Archive)
+		es, err := container.Read(ra, ra.Size(), container.Limits{Members: 100, Stored: 1 << 20})
+		if err != nil || len(v.Identities) > 0 || !strings.HasPrefix(v.Name, "payload-frame") && v.Expect != formattest.Accept {
+			continue
+		}
+		for _, e := range es {
+			if b, err := container.ReadMember(ra, e); err == nil && strings.HasSuffix(e.Name, ".zst") {
+				out = append(out, b)
+			}
+		}
+	}
+	if len(out) == 0 {
+		f.Fatal("no frames in the vectors")
+	}
+	return out
+}
+
+// What Check passes is one frame of the size that it says, or does not decode; and what follows
+// it is refused.
 func FuzzCheck(f *testing.F) {
-	var enc Encoder
-	for _, n := range sizes()[:8] {
-		f.Add(enc.Compress(nil, words(n), 0))
+	for _, b := range frames(f) {
+		f.Add(b)
 	}
 	var e PlaneEncoder
 	p, _ := e.Encode(nil, vectors(5000))
@@ -239,14 +269,44 @@ func FuzzCheck(f *testing.F) {
 	dec, _ := NewDecoder(1 << 20)
 	f.Fuzz(func(t *testing.T, b []byte) {
 		n, err := walk(b)
-		if (err == nil) != (Check(b, -1) == nil) {
-			t.Error("Check and walk differ")
-		}
 		if err != nil {
 			return
 		}
+		if Check(b, int64(n)) != nil || Check(b, int64(n+1)) == nil && n < 1<<62 {
+			t.Error("Check and walk differ")
+		}
+		if Check(append(bytes.Clone(b), b...), -1) == nil || Check(b[:len(b)-1], -1) == nil {
+			t.Error("two of them pass, or less than one")
+		}
 		if out, err := dec.Decode(nil, b, int64(n)); err == nil && uint64(len(out)) != n {
 			t.Errorf("%d bytes, said %d", len(out), n)
+		}
+	})
+}
+
+// Planes are undone to the bit, whatever the words; and what is undone is split into the same.
+func FuzzPlanes(f *testing.F) {
+	for _, v := range shapes() {
+		f.Add(v[:min(len(v), 4096)])
+	}
+	dec, _ := NewDecoder(1 << 20)
+	var e PlaneEncoder
+	f.Fuzz(func(t *testing.T, b []byte) {
+		b = b[:min(len(b)&^3, 1<<20)]
+		stored, err := e.Encode(nil, b)
+		if err != nil {
+			t.Fatal(err)
+		}
+		planes, err := dec.Decode(nil, stored, int64(len(b)))
+		if err != nil {
+			t.Fatal(err)
+		}
+		if got, err := DecodePlanes(nil, planes); err != nil || !bytes.Equal(got, b) {
+			t.Errorf("other words: %v", err)
+		}
+		any, err := DecodePlanes(nil, b)
+		if err != nil || !bytes.Equal(split(nil, any), b) {
+			t.Errorf("planes are not those of their words: %v", err)
 		}
 	})
 }
