@@ -109,9 +109,13 @@ func (a *app) printLosses(counts map[string]uint64, losses []fidelity.Loss) {
 	}
 }
 
-// printFidelity says how two states compare. Not alike is exit code 3.
-func (a *app) printFidelity(what string, rep *fidelity.Report, asJSON bool, extraCounts bool) error {
-	alike := rep.Match() && (!extraCounts || rep.ExtraN == 0)
+// printFidelity says how two states compare. Not alike is exit code 3. For a read-back, what
+// the plan announced is as it should be, and what the target held before does not count.
+func (a *app) printFidelity(what string, rep *fidelity.Report, asJSON bool, strict bool) error {
+	alike := rep.Match() && rep.ExtraN == 0
+	if !strict {
+		alike = rep.MissingN == 0 && rep.Same+rep.Announced == rep.Records && len(rep.Raised) == 0
+	}
 	a.result[strings.ReplaceAll(what, " ", "_")] = map[string]any{"match": alike, "records": rep.Records, "same": rep.Same, "missing": rep.MissingN, "extra": rep.ExtraN}
 	if asJSON {
 		grades, losses := map[string]uint64{}, []map[string]string{}
@@ -122,13 +126,19 @@ func (a *app) printFidelity(what string, rep *fidelity.Report, asJSON bool, extr
 			losses = append(losses, map[string]string{"key": l.Key, "path": l.Path, "grade": l.Grade.String(), "why": l.Why})
 		}
 		if err := a.printJSON(map[string]any{
-			"match": alike, "records": rep.Records, "same": rep.Same, "skipped": rep.Skipped, "missing": rep.MissingN, "missing_keys": rep.Missing,
+			"match": alike, "records": rep.Records, "same": rep.Same, "announced": rep.Announced, "raised": rep.Raised, "skipped": rep.Skipped, "missing": rep.MissingN, "missing_keys": rep.Missing,
 			"extra": rep.ExtraN, "extra_keys": rep.Extra, "fields": rep.Fields, "grades": grades, "losses": losses, "loss_count": rep.LossN,
 		}); err != nil {
 			return err
 		}
 	} else {
-		fmt.Fprintf(a.stdout, "%s of %s match, field by field · missing %s · extra %s\n", number(rep.Same), number(rep.Records+rep.MissingN), number(rep.MissingN), number(rep.ExtraN))
+		announced := ""
+		if rep.Announced > 0 {
+			announced = fmt.Sprintf(" · %s differ as announced", number(rep.Announced))
+		}
+		fmt.Fprintf(a.stdout, "%s of %s match, field by field%s · missing %s · extra %s\n",
+			number(rep.Same), number(rep.Records+rep.MissingN), announced, number(rep.MissingN), number(rep.ExtraN))
+		a.printKeys("speaks with more authority", rep.Raised, uint64(len(rep.Raised)))
 		a.printKeys("missing", rep.Missing, rep.MissingN)
 		a.printKeys("extra", rep.Extra, rep.ExtraN)
 		a.printLosses(rep.LossN, rep.Losses)

@@ -157,14 +157,18 @@ func (t *thread) lost(ctx context.Context, cp *pb.Checkpoint, parsed *values.Che
 	for _, s := range parsed.Inline {
 		marks[s.Name] = string(doc[s.Start:s.End]) == "true"
 	}
+	refs := map[string]string{}
+	for _, r := range cp.Channels {
+		refs[r.Channel] = r.ValueKey
+	}
 	orphan := !parent.isNull() && !t.present[hashOf(ns, parent.String())] // earlier checkpoints were pruned
-	for i, ch := range parsed.Channels {
+	for _, ch := range parsed.Channels {
 		slot := hashOf(ns, ch.Name, ch.Version)
 		first := !t.intro[slot]
 		t.intro[slot] = true
 		_, row := t.rows[slot]
 		snapshot := !row && marks[ch.Name] && t.delta[hashOf(ns, ch.Name)]
-		if cp.Channels[i].ValueKey != "" && !snapshot || !first {
+		if refs[valid(ch.Name)] != "" && !snapshot || !first {
 			continue
 		}
 		if ch.Name == "__pregel_tasks" && parsed.V < 4 {

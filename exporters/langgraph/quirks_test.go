@@ -167,8 +167,8 @@ func TestLost(t *testing.T) {
 }
 
 // TestFork: JavaScript counts versions, so two branches give one number to two values. Both are
-// carried; PostgreSQL, which keeps one, refuses the second branch instead of showing it the
-// other's messages.
+// carried; in PostgreSQL, which keeps one for a version, the second branch has versions of its own
+// instead of the other's messages.
 func TestFork(t *testing.T) {
 	p := sample(t, "js.sqlite")
 	// a second child of the third checkpoint, with the version of the fourth and other messages
@@ -186,13 +186,22 @@ func TestFork(t *testing.T) {
 		t.Errorf("the fork's messages: %s", v.Meta)
 	}
 	copyExact(t, s, m)
-	for _, rc := range apply(t, postgres(t, database(t)), m, false) {
-		want := replay.Created
-		if rc.Key == fork.Meta.Key || rc.Key == v.Meta.Key {
-			want = replay.Refused
-		}
-		if rc.Action != want && rc.Action != replay.Skipped {
+	dst := postgres(t, database(t))
+	for _, rc := range apply(t, dst, m, false) {
+		if rc.Action != replay.Created && rc.Action != replay.Skipped {
 			t.Errorf("%s: %v %s", rc.Key, rc.Action, rc.Why)
+		}
+		moved := slices.ContainsFunc(rc.Losses, func(l fidelity.Loss) bool { return strings.HasSuffix(l.Path, "version") && l.Grade == fidelity.Transformed })
+		if moved != (rc.Key == fork.Meta.Key || rc.Key == v.Meta.Key) {
+			t.Errorf("%s: %+v", rc.Key, rc.Losses)
+		}
+	}
+	back, _ := export(t, dst)
+	for id, want := range map[string]string{"1f1e6e7c-ffff-6b30-8003-000000000000": "Foggy in", "1f1e6e7c-8deb-6b30-8002-93bdb05d456b": "Sunny in"} {
+		cp := get[*pb.Checkpoint](t, back, agentstate.Key("checkpoint", "thread-interrupt", "", id))
+		i := slices.IndexFunc(cp.Channels, func(c *pb.ChannelRef) bool { return c.Channel == "messages" })
+		if v := get[*pb.ChannelValue](t, back, cp.Channels[i].ValueKey); !bytes.Contains(v.Value.GetInline(), []byte(want)) {
+			t.Errorf("%s does not show %q: version %s", id, want, v.Version)
 		}
 	}
 }

@@ -202,7 +202,8 @@ func exponent(b []byte) []byte {
 	return b[:n]
 }
 
-// A cache keeps the records that were cited last: neighbouring checkpoints share most values.
+// A cache keeps the records that were cited last: neighbouring checkpoints share most values. A nil
+// record stands for one that is not there.
 type cache struct {
 	limit, size int
 	order       *list.List
@@ -219,17 +220,25 @@ func newCache(limit int) *cache {
 	return &cache{limit: limit, order: list.New(), at: map[string]*list.Element{}}
 }
 
-func (c *cache) get(key string) agentstate.Record {
+func (c *cache) get(key string) (r agentstate.Record, known bool) {
 	e := c.at[key]
 	if e == nil {
-		return nil
+		return nil, false
 	}
 	c.order.MoveToFront(e)
-	return e.Value.(*cached).rec
+	return e.Value.(*cached).rec, true
 }
 
 func (c *cache) add(key string, r agentstate.Record) {
-	n := proto.Size(r) + len(key) + 64
+	n := len(key) + 64
+	if r != nil {
+		n += proto.Size(r)
+	}
+	if e := c.at[key]; e != nil && e.Value.(*cached).rec == nil {
+		c.order.Remove(e) // it came after all
+		delete(c.at, key)
+		c.size -= e.Value.(*cached).size
+	}
 	if c.at[key] != nil || n > c.limit/4 {
 		return
 	}

@@ -492,18 +492,20 @@ func conflict(t *table, cols []string) replay.Receipt {
 // resolver finds what records cite, channel values out of the cache where they are in it.
 func (w *writer) resolver() *agentstate.Resolver {
 	return &agentstate.Resolver{OpenBlob: w.run.Source.OpenBlob, Get: func(ctx context.Context, key string) (agentstate.Record, error) {
-		if r := w.cache.get(key); r != nil {
+		if r, known := w.cache.get(key); known {
+			if r == nil {
+				return nil, fmt.Errorf("%w: %s", agentstate.ErrNotFound, key)
+			}
 			return r, nil
 		}
 		if w.run.Source.Get == nil {
 			return nil, fmt.Errorf("%w: %s: no access by key", agentstate.ErrUnsupported, key)
 		}
 		r, err := w.run.Source.Get(ctx, key)
-		if err != nil {
-			return nil, err
+		if err == nil || errors.Is(err, agentstate.ErrNotFound) {
+			w.cache.add(key, r)
 		}
-		w.cache.add(key, r)
-		return r, nil
+		return r, err
 	}}
 }
 

@@ -4,6 +4,7 @@ import (
 	"context"
 	"crypto/sha256"
 	"fmt"
+	"slices"
 	"strings"
 
 	"github.com/exitramp/exitramp/context/agentstate"
@@ -217,6 +218,9 @@ func (t *thread) checkpoint(ctx context.Context, c *table, row []cell) error {
 		if err := t.lost(ctx, cp, parsed, doc, md, ns, parent); err != nil {
 			return err
 		}
+		// By name: JSONB keeps no order, so the document's own is that of one database.
+		slices.SortStableFunc(cp.Channels, func(a, b *pb.ChannelRef) int { return strings.Compare(a.Channel, b.Channel) })
+		slices.Sort(cp.NextNodes)
 	} else {
 		t.r.pos.Opaque["checkpoint"]++
 	}

@@ -182,10 +182,16 @@ func (t *thread) status(g *group, a *asking, i *pb.Interrupt) {
 	}
 }
 
+// labelThread is on the view of a thread whose id is too long for a key.
+const labelThread = "thread_id"
+
 // conversation emits the view of the thread as a whole: it has no row of its own.
 func (t *thread) conversation(ctx context.Context) error {
 	c := t.r.lay.t["checkpoints"]
 	conv := &pb.Conversation{Meta: agentstate.Meta("conversation", nil, t.name)}
+	if strings.Contains(conv.Meta.Key, "~") { // the key has not all of it
+		conv.Meta.Labels = []*pb.Label{{Name: labelThread, Value: valid(t.name)}}
+	}
 	t.conv = conv
 	if c.readable() {
 		rows, err := t.r.eng.query(ctx, "SELECT checkpoint_ns, max(checkpoint_id), min(checkpoint_id) FROM "+c.ident+

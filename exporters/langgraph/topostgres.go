@@ -1,0 +1,429 @@
+package langgraph
+
+import (
+	"bytes"
+	"context"
+	"crypto/sha256"
+	"encoding/binary"
+	"encoding/json"
+	"errors"
+	"reflect"
+	"slices"
+	"strconv"
+	"strings"
+
+	"github.com/exitramp/exitramp/context/agentstate"
+	"github.com/exitramp/exitramp/context/fidelity"
+	"github.com/exitramp/exitramp/context/replay"
+	"github.com/exitramp/exitramp/exporters/langgraph/internal/values"
+	pb "github.com/exitramp/exitramp/proto/exitramp/v1"
+)
+
+// A slot is where a channel value belongs. PostgreSQL has one row for a slot.
+type slot struct {
+	thread, ns, channel, version string
+	digest                       string // of a value that is not the first of its version; empty: the first
+}
+
+// slotOf is the slot of a value that stood inside a document. Keys hold ids to the byte, but those
+// that are too long are cut; then the thread's view has the id.
+func (w *writer) slotOf(ctx context.Context, v *pb.ChannelValue) (slot, error) {
+	_, parts := agentstate.SplitKey(v.Meta.GetKey())
+	if len(parts) != 4 && len(parts) != 5 {
+		return slot{}, refuse("the key is not one that this driver makes")
+	}
+	s := slot{thread: parts[0], ns: parts[1], channel: parts[2], version: parts[3]}
+	if len(parts) == 5 {
+		s.digest = parts[4]
+	}
+	if strings.Contains(v.Meta.GetKey(), "~") { // always escaped: a part was cut
+		s.ns, s.channel, s.version = v.Namespace, v.Channel, v.Version
+		if strings.Contains(v.ConversationKey, "~") {
+			rec, err := w.resolver().Get(ctx, v.ConversationKey)
+			if err != nil && !errors.Is(err, agentstate.ErrNotFound) {
+				return slot{}, err
+			}
+			if s.thread = labelOf(rec, labelThread); s.thread == "" {
+				return slot{}, refuse("its thread's id is too long for a key, and the thread did not come with it")
+			}
+		}
+	}
+	for _, p := range []string{s.thread, s.ns, s.channel, s.version} {
+		if strings.HasPrefix(p, "\x00blob:") {
+			return slot{}, refuse("an id is bytes where the target wants text")
+		}
+	}
+	return s, nil
+}
+
+// labelOf is the value of a label of r; empty: it has none.
+func labelOf(r agentstate.Record, name string) string {
+	if r == nil {
+		return ""
+	}
+	for _, l := range r.GetMeta().GetLabels() {
+		if l.Name == name {
+			return l.Value
+		}
+	}
+	return ""
+}
+
+// row is the row of checkpoint_blobs for the slot.
+func (s slot) row(tag string, value cell) map[string]cell {
+	return map[string]cell{
+		"thread_id": textCell(s.thread), "checkpoint_ns": textCell(s.ns), "channel": textCell(s.channel), "version": textCell(s.version),
+		"type": textCell(tag), "blob": value,
+	}
+}
+
+// valueToPostgres writes a value out of a document as a row, tagged as the runtime would tag it.
+func (w *writer) valueToPostgres(ctx context.Context, v *pb.ChannelValue) (replay.Receipt, error) {
+	s, err := w.slotOf(ctx, v)
+	if err != nil {
+		return replay.Receipt{}, err
+	}
+	var losses []fidelity.Loss
+	switch {
+	case s.version == "":
+		rc := skip("a channel without a version holds its default, which the library makes anew")
+		rc.Losses = []fidelity.Loss{loss("value", fidelity.Defaulted, "no version: PostgreSQL keeps no value for it")}
+		return rc, nil
+	case s.digest != "" && inherited(v):
+		return w.again(ctx, v, s)
+	case s.digest != "":
+		to, ok := w.branchVersion(s.version, s.digest)
+		if !ok {
+			return replay.Receipt{}, refuse("another branch of the thread has a value under this version, and PostgreSQL keeps one")
+		}
+		s.version = to
+		losses = append(losses, loss("version", fidelity.Transformed, newVersion))
+	}
+	b, err := w.resolver().Data(ctx, v.Value)
+	if err != nil {
+		return replay.Receipt{}, err
+	}
+	tag, body, err := w.retag(v.Serializer, b)
+	if err != nil {
+		return replay.Receipt{}, err
+	}
+	if tag != v.Serializer {
+		losses = append(losses, loss("serializer", fidelity.Equivalent, "the same value, tagged as the runtime tags it in a row of its own"))
+		losses = append(losses, loss("value", fidelity.Equivalent, "the same value, in the form that its tag has"))
+	}
+	return w.putFitting(ctx, "checkpoint_blobs", s.row(tag, cell{kind: blob, b: body}), losses)
+}
+
+const newVersion = "another branch of the thread counted to the same version; PostgreSQL keeps one value for it, so this one has a version between it and the next"
+
+// branchVersion is a version of its own for a value that would collide with another branch's: a
+// number between version and the next, which the library compares and counts on like any other.
+// Only JavaScript counts versions.
+func (w *writer) branchVersion(version, salt string) (string, bool) {
+	n, err := strconv.ParseInt(version, 10, 32)
+	if err != nil || n < 0 || w.lay.lang != javascript {
+		return "", false
+	}
+	sum := sha256.Sum256([]byte(salt))
+	f := float64(n) + float64(1+binary.BigEndian.Uint16(sum[:])%0xfffe)/(1<<16)
+	return strconv.FormatFloat(f, 'f', -1, 64), true // the spelling of JavaScript, whatever it adds
+}
+
+// again answers for a version that a later checkpoint inherited and wrote again.
+func (w *writer) again(ctx context.Context, v *pb.ChannelValue, s slot) (replay.Receipt, error) {
+	rc := skip("the same version is there already, as it was written first; PostgreSQL keeps one")
+	l := loss("value", fidelity.Transformed, "a later checkpoint wrote the version again with other content: a value that was changed in place")
+	first, err := w.resolver().Get(ctx, agentstate.Key("channelvalue", s.thread, s.ns, s.channel, s.version))
+	if f, ok := first.(*pb.ChannelValue); err == nil && ok {
+		a, errA := w.resolver().Data(ctx, f.Value)
+		b, errB := w.resolver().Data(ctx, v.Value)
+		if errA == nil && errB == nil && alike(v.Serializer, a, b) {
+			l = loss("value", fidelity.Equivalent, "written again in other bytes, with the same content")
+		}
+	}
+	rc.Losses = []fidelity.Loss{l}
+	return rc, nil
+}
+
+// inherited tells whether v is a version that a checkpoint inherited and wrote again.
+func inherited(v *pb.ChannelValue) bool {
+	return labelOf(v, labelInherited) != ""
+}
+
+// alike compares two JSON values without members that are undefined and without their order.
+// Other serializers are not compared: false.
+func alike(serializer string, a, b []byte) bool {
+	if serializer != "json" {
+		return false
+	}
+	var x, y any
+	for _, s := range []struct {
+		b []byte
+		v *any
+	}{{a, &x}, {b, &y}} {
+		d := json.NewDecoder(bytes.NewReader(s.b))
+		d.UseNumber()
+		if d.Decode(s.v) != nil {
+			return false
+		}
+	}
+	return reflect.DeepEqual(defined(x), defined(y))
+}
+
+// defined drops the members of objects that stand for undefined.
+func defined(x any) any {
+	switch x := x.(type) {
+	case []any:
+		for i := range x {
+			x[i] = defined(x[i])
+		}
+	case map[string]any:
+		for k, v := range x {
+			if m, ok := v.(map[string]any); ok && len(m) == 2 && m["type"] == "undefined" && m["lc"] != nil {
+				delete(x, k)
+				continue
+			}
+			x[k] = defined(v)
+		}
+	}
+	return x
+}
+
+// retag gives a value the tag that the runtime gives it in a row of its own: nil and plain bytes
+// have their own.
+func (w *writer) retag(tag string, b []byte) (string, []byte, error) {
+	var doc []byte
+	switch {
+	case tag == "msgpack" && w.lay.lang == python:
+		doc = append([]byte("\x81\xaechannel_values\x81\xa1x"), b...)
+	case tag == "json" && w.lay.lang == javascript:
+		doc = slices.Concat([]byte(`{"channel_values":{"x":`), b, []byte("}}"))
+	default:
+		return tag, b, nil // Python's older JSON stays as it is
+	}
+	_, vs, _, err := values.SplitCheckpoint(w.lay.lang == javascript, doc)
+	if err != nil || len(vs) != 1 {
+		return "", nil, refuse("the value is not what its serializer says")
+	}
+	return vs[0].Type, vs[0].Value, nil
+}
+
+// checkpointToPostgres writes the document without its values.
+func (w *writer) checkpointToPostgres(ctx context.Context, c *pb.Checkpoint) (replay.Receipt, error) {
+	row, doc, moved, err := w.skeleton(ctx, c)
+	if err != nil {
+		return replay.Receipt{}, err
+	}
+	ser := row["type"].String()
+	switch {
+	case values.IsEncrypted(ser):
+		return replay.Receipt{}, refuse(needsKey)
+	case ser == "":
+		ser = "json" // what the runtime assumes
+	}
+	parsed, err := values.ParseCheckpoint(ser, doc)
+	if err != nil {
+		return replay.Receipt{}, refuse("its document is not what a checkpoint looks like")
+	}
+	out, _, _, err := values.SplitCheckpoint(ser == "json", doc)
+	if err != nil {
+		return replay.Receipt{}, refuse("its document holds more than PostgreSQL's JSON has a form for")
+	}
+	var extras []outRow
+	var losses []fidelity.Loss
+	if w.lay.lang == javascript {
+		if extras, err = w.emptyRows(ctx, row, parsed, moved); err != nil {
+			return replay.Receipt{}, err
+		}
+		if len(extras) > 0 {
+			losses = append(losses, loss("channels.value_key", fidelity.Equivalent, "a version without a value has a row of type empty, as the runtime writes it here"))
+		}
+	} else if len(out) > 2 {
+		out = slices.Concat([]byte(`{"channel_values":{},`), out[1:])
+	}
+	if len(moved) > 0 {
+		if out, err = renumber(out, moved); err != nil {
+			return replay.Receipt{}, refuse("its document is not what a checkpoint looks like")
+		}
+		losses = append(losses, loss("channels.version", fidelity.Transformed, newVersion))
+	}
+	if why := jsonbProblem(out); why != "" {
+		return replay.Receipt{}, refuse("checkpoint: %s", why)
+	}
+	meta := row["metadata"].b
+	if meta == nil {
+		meta = []byte("{}")
+	}
+	if clean := dropNUL(meta); len(clean) != len(meta) {
+		meta = clean
+		losses = append(losses, loss("native.metadata", fidelity.Transformed, "NUL is taken out of text, as the runtime does before it writes"))
+	}
+	return w.putFitting(ctx, "checkpoints", map[string]cell{
+		"thread_id": row["thread_id"], "checkpoint_ns": row["checkpoint_ns"], "checkpoint_id": row["checkpoint_id"],
+		"parent_checkpoint_id": row["parent_checkpoint_id"],
+		"checkpoint":           {kind: text, b: out}, "metadata": {kind: text, b: meta},
+	}, losses, extras...)
+}
+
+// A move gives a channel of one checkpoint another version.
+type move struct{ from, to string }
+
+// renumber gives channels their new versions, also where nodes have seen them.
+func renumber(doc []byte, moved map[string]move) ([]byte, error) {
+	var m, versions map[string]json.RawMessage
+	var seen map[string]map[string]json.RawMessage
+	if err := json.Unmarshal(doc, &m); err != nil {
+		return nil, err
+	}
+	if err := json.Unmarshal(m["channel_versions"], &versions); err != nil {
+		return nil, err
+	}
+	if len(m["versions_seen"]) > 0 {
+		if err := json.Unmarshal(m["versions_seen"], &seen); err != nil {
+			return nil, err
+		}
+	}
+	for ch, v := range moved {
+		versions[ch] = json.RawMessage(v.to)
+		for _, s := range seen {
+			if string(s[ch]) == v.from {
+				s[ch] = json.RawMessage(v.to)
+			}
+		}
+	}
+	var err error
+	if m["channel_versions"], err = json.Marshal(versions); err != nil {
+		return nil, err
+	}
+	if seen != nil {
+		if m["versions_seen"], err = json.Marshal(seen); err != nil {
+			return nil, err
+		}
+	}
+	return json.Marshal(m)
+}
+
+// emptyRows are the rows of type empty that the JavaScript library writes for versions without a
+// value. Where another branch has a value under such a version, it goes into moved.
+func (w *writer) emptyRows(ctx context.Context, row map[string]cell, cp *values.Checkpoint, moved map[string]move) ([]outRow, error) {
+	held := map[string]bool{}
+	for _, s := range cp.Inline {
+		held[s.Name] = true
+	}
+	var out []outRow
+	for _, ch := range cp.Channels {
+		if held[ch.Name] {
+			continue
+		}
+		s := slot{thread: row["thread_id"].String(), ns: row["checkpoint_ns"].String(), channel: ch.Name, version: ch.Version}
+		rec, err := w.resolver().Get(ctx, agentstate.Key("channelvalue", s.thread, s.ns, s.channel, s.version))
+		if err != nil && !errors.Is(err, agentstate.ErrNotFound) {
+			return nil, err
+		}
+		if v, ok := rec.(*pb.ChannelValue); ok {
+			if bytes.HasPrefix(v.Value.GetInline(), []byte(`{"lc":2,"type":"delta_snapshot"`)) {
+				continue // the runtime reads a snapshot from any checkpoint with its version
+			}
+			to, ok := w.branchVersion(s.version, "empty")
+			if !ok {
+				return nil, refuse("another branch of the thread has a value under a version that is empty here")
+			}
+			moved[ch.Name] = move{s.version, to}
+			s.version = to
+		}
+		out = append(out, outRow{w.lay.t["checkpoint_blobs"], s.row("empty", cell{})})
+	}
+	return out, nil
+}
+
+// skeleton is the native row of c, and its document with a nil in place of every value that is a
+// record of its own. moved are the channels whose version is another branch's in PostgreSQL.
+func (w *writer) skeleton(ctx context.Context, c *pb.Checkpoint) (row map[string]cell, doc []byte, moved map[string]move, err error) {
+	if len(c.Meta.GetNative()) != 1 || c.Meta.Native[0].GetRow() == nil {
+		return nil, nil, nil, refuse("native form is not one row")
+	}
+	row, moved = map[string]cell{}, map[string]move{}
+	var pieces []*pb.Piece
+	for _, col := range c.Meta.Native[0].GetRow().Columns {
+		if col.Name == "checkpoint" && col.GetSplice() != nil {
+			pieces = col.GetSplice().GetPieces()
+			continue
+		}
+		if row[col.Name], err = w.column(ctx, c, col); err != nil {
+			return nil, nil, nil, err
+		}
+	}
+	if pieces == nil {
+		return row, row["checkpoint"].b, moved, nil
+	}
+	none := "\xc0"
+	if row["type"].String() != "msgpack" {
+		none = "null"
+	}
+	for _, p := range pieces {
+		switch p := p.Body.(type) {
+		case *pb.Piece_Literal:
+			doc = append(doc, p.Literal...)
+		case *pb.Piece_Blob:
+			b, err := w.resolver().Data(ctx, &pb.Data{Body: &pb.Data_Blob{Blob: p.Blob}})
+			if err != nil {
+				return nil, nil, nil, err
+			}
+			doc = append(doc, b...)
+		case *pb.Piece_At:
+			key, _, _ := strings.Cut(p.At, "#")
+			if _, parts := agentstate.SplitKey(key); len(parts) == 5 && parts[3] != "" {
+				if err := w.branch(ctx, key, moved); err != nil {
+					return nil, nil, nil, err
+				}
+			}
+			doc = append(doc, none...)
+		}
+	}
+	return row, doc, moved, nil
+}
+
+// branch looks at a value that is not the first of its version: it was written again, or it is
+// another branch's, and then its channel is moved.
+func (w *writer) branch(ctx context.Context, key string, moved map[string]move) error {
+	rec, err := w.resolver().Get(ctx, key)
+	v, ok := rec.(*pb.ChannelValue)
+	switch {
+	case errors.Is(err, agentstate.ErrNotFound) || err == nil && !ok:
+		return refuse("it cites a channel value that did not come with it")
+	case err != nil:
+		return err
+	case inherited(v):
+		return nil
+	}
+	s, err := w.slotOf(ctx, v)
+	if err != nil {
+		return err
+	}
+	to, ok := w.branchVersion(s.version, s.digest)
+	if !ok {
+		return refuse("it is on a branch that has the versions of another: PostgreSQL keeps one value for a channel and version, and would show the other's")
+	}
+	moved[s.channel] = move{s.version, to}
+	return nil
+}
+
+// dropNUL takes \u0000 out of JSON text.
+func dropNUL(b []byte) []byte {
+	if !bytes.Contains(b, []byte(`\u0000`)) {
+		return b
+	}
+	var out []byte
+	for i := 0; i < len(b); i++ {
+		if b[i] == '\\' && bytes.HasPrefix(b[i:], []byte(`\u0000`)) {
+			i += 5
+			continue
+		}
+		out = append(out, b[i])
+		if b[i] == '\\' && i+1 < len(b) {
+			i++
+			out = append(out, b[i])
+		}
+	}
+	return out
+}

@@ -1,0 +1,107 @@
+package langgraph
+
+import (
+	"bytes"
+	"context"
+	"errors"
+	"strconv"
+	"strings"
+
+	"github.com/exitramp/exitramp/context/agentstate"
+	"github.com/exitramp/exitramp/context/fidelity"
+	"github.com/exitramp/exitramp/context/replay"
+	"github.com/exitramp/exitramp/exporters/langgraph/internal/values"
+	pb "github.com/exitramp/exitramp/proto/exitramp/v1"
+)
+
+// checkpointToSQLite writes the document with all its values inside.
+func (w *writer) checkpointToSQLite(ctx context.Context, c *pb.Checkpoint) (replay.Receipt, error) {
+	row, err := w.rowOf(ctx, c)
+	if err != nil {
+		return replay.Receipt{}, err
+	}
+	parsed, err := values.ParseCheckpoint("json", row["checkpoint"].b)
+	if err != nil {
+		return replay.Receipt{}, refuse("its document is not what a checkpoint looks like")
+	}
+	vs, err := w.held(ctx, c, row, parsed)
+	if err != nil {
+		return replay.Receipt{}, err
+	}
+	js := w.lay.lang == javascript
+	doc, notes, err := values.JoinCheckpoint(js, row["checkpoint"].b, vs)
+	if err != nil {
+		return replay.Receipt{}, refuse("a value of its has no form inside a document")
+	}
+	var losses []fidelity.Loss
+	for _, n := range notes {
+		losses = append(losses, loss("channels.value_key", fidelity.Transformed, valid(n)))
+	}
+	tag := "msgpack"
+	if js {
+		tag = "json"
+	}
+	for _, i := range parsed.Inline {
+		if n := row["checkpoint"].b[i.Start:i.End]; !js && tooLong(n) {
+			losses = append(losses, loss("channels.value_key", fidelity.Transformed, "channel "+valid(i.Name)+": a whole number of more than 64 bits becomes a float; msgpack has no others"))
+		}
+	}
+	return w.putFitting(ctx, "checkpoints", map[string]cell{
+		"thread_id": row["thread_id"], "checkpoint_ns": row["checkpoint_ns"], "checkpoint_id": row["checkpoint_id"],
+		"parent_checkpoint_id": row["parent_checkpoint_id"],
+		"type":                 textCell(tag), "checkpoint": {kind: blob, b: doc}, "metadata": {kind: blob, b: row["metadata"].b},
+	}, losses)
+}
+
+// tooLong tells whether b is a whole number in JSON that 64 bits do not hold.
+func tooLong(b []byte) bool {
+	s := string(b)
+	if s == "" || strings.Trim(s, "-0123456789") != "" {
+		return false
+	}
+	_, errI := strconv.ParseInt(s, 10, 64)
+	_, errU := strconv.ParseUint(s, 10, 64)
+	return errI != nil && errU != nil
+}
+
+// held gathers the values that stand in rows of their own, which win over what stands in the
+// document.
+func (w *writer) held(ctx context.Context, c *pb.Checkpoint, row map[string]cell, cp *values.Checkpoint) ([]values.TypedValue, error) {
+	refs := map[string]bool{}
+	for _, r := range c.Channels {
+		refs[r.ValueKey] = true
+	}
+	var out []values.TypedValue
+	for _, ch := range cp.Channels {
+		key := agentstate.Key("channelvalue", row["thread_id"].String(), row["checkpoint_ns"].String(), ch.Name, ch.Version)
+		if !refs[key] {
+			continue
+		}
+		rec, err := w.resolver().Get(ctx, key)
+		if errors.Is(err, agentstate.ErrNotFound) {
+			return nil, refuse("it names a channel value that did not come with it")
+		}
+		if err != nil {
+			return nil, err
+		}
+		v, ok := rec.(*pb.ChannelValue)
+		if !ok {
+			return nil, refuse("it names a channel value that is none")
+		}
+		if len(v.Meta.GetNative()) == 0 {
+			continue // stands inside the document
+		}
+		if values.IsEncrypted(v.Serializer) {
+			return nil, refuse(needsKey)
+		}
+		b, err := w.resolver().Data(ctx, v.Value)
+		if err != nil {
+			return nil, err
+		}
+		if v.Serializer == "json" && w.lay.lang == python && bytes.Contains(b, []byte(`"lc"`)) {
+			return nil, refuse("a value is an object in the JSON of an old release, which a document cannot hold")
+		}
+		out = append(out, values.TypedValue{Channel: ch.Name, Type: v.Serializer, Value: b})
+	}
+	return out, nil
+}
