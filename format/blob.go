@@ -70,9 +70,7 @@ func (w *Writer) putBlob(ctx context.Context, comp int, b *pb.Blob, r io.Reader)
 		}
 	}
 	h.Sum(st.sum[:0])
-	w.blobMu.Lock()
 	w.blobs = append(w.blobs, st)
-	w.blobMu.Unlock()
 	b.Id, b.Sha256, b.Size = blobID(n), append([]byte(nil), st.sum[:]...), st.size
 	return nil
 }

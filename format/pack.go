@@ -18,12 +18,11 @@ type packer struct {
 	w      *Writer
 	enc    frame.Encoder
 	planes frame.PlaneEncoder
-	scan   *scanner
 	tree   tree.Tree
 	tmp    []byte
 }
 
-func newPacker(w *Writer) *packer { return &packer{w: w, scan: newScanner(w.lim.Depth)} }
+func newPacker(w *Writer) *packer { return &packer{w: w} }
 
 func (p *packer) pack(j *job) error {
 	if j.typ == jobRecords {
@@ -62,19 +61,11 @@ func (p *packer) compress(dst []byte, j *job) ([]byte, error) {
 	return p.enc.Compress(dst, j.raw, int(p.w.opts.Level)), nil
 }
 
-// records hashes the records of a shard, and refuses what no reader would take.
+// records hashes the records of a shard.
 func (p *packer) records(j *job) error {
 	h := tree.NewHasher(j.kind, j.salt[:])
 	p.tree.Reset()
 	err := walkShard(j.raw, func([]byte) error { return nil }, func(i int, rec []byte) error {
-		if err := p.scan.record(j.kind, rec); err != nil {
-			return fmt.Errorf("format: %s: record %d: %w", j.name, i, err)
-		}
-		for _, b := range p.scan.blobs {
-			if err := p.w.checkBlob(j.comp, b); err != nil {
-				return fmt.Errorf("format: %s: %w", bytes.Clone(p.scan.key), err)
-			}
-		}
 		p.tree.Append(h.Record(uint64(i), rec))
 		return nil
 	})
@@ -89,8 +80,6 @@ func (p *packer) records(j *job) error {
 // checkBlob refuses a record's blob that is not stored in its compartment.
 func (w *Writer) checkBlob(comp int, b blobRef) error {
 	n, ok := blobNumber(string(b.id))
-	w.blobMu.RLock()
-	defer w.blobMu.RUnlock()
 	if !ok || n > uint64(len(w.blobs)) {
 		return fmt.Errorf("blob %q is not in the archive: PutBlob comes first", b.id)
 	}

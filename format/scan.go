@@ -1,6 +1,7 @@
 package format
 
 import (
+	"bytes"
 	"errors"
 	"fmt"
 	"strings"
@@ -120,7 +121,7 @@ func (s *scanner) record(kind string, b []byte) error {
 	if len(s.key) == 0 {
 		return errors.New("no key")
 	}
-	if k := agentstate.KindOfKey(string(s.key)); k != kind {
+	if k, _, _ := bytes.Cut(s.key, []byte{'/'}); string(k) != kind {
 		return fmt.Errorf("key %q among records of kind %s", s.key, kind)
 	}
 	return nil

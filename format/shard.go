@@ -61,8 +61,9 @@ func (s *openShard) begin(id archiveID) error {
 	return nil
 }
 
-// append marshals r behind the records. On error the shard is as it was.
-func (s *openShard) append(r proto.Message, size int) error {
+// append marshals r behind the records, if check finds no fault in its bytes. On error the shard
+// is as it was.
+func (s *openShard) append(r proto.Message, size int, check func(rec []byte) error) error {
 	at := len(s.raw)
 	s.raw = protowire.AppendTag(s.raw, shardRecords, protowire.BytesType)
 	s.raw = protowire.AppendVarint(s.raw, uint64(size))
@@ -71,6 +72,9 @@ func (s *openShard) append(r proto.Message, size int) error {
 	s.raw, err = proto.MarshalOptions{Deterministic: true, UseCachedSize: true}.MarshalAppend(s.raw, r)
 	if err == nil && len(s.raw)-body != size {
 		err = fmt.Errorf("size changed from %d to %d bytes while it was written", size, len(s.raw)-body)
+	}
+	if err == nil {
+		err = check(s.raw[body:])
 	}
 	if err != nil {
 		s.raw = s.raw[:at]

@@ -27,9 +27,12 @@ type openVectors struct {
 }
 
 // appendEmbedding puts e into s and its vector into a vector member.
-func (w *Writer) appendEmbedding(s *openShard, e *pb.Embedding) error {
+func (w *Writer) appendEmbedding(s *openShard, e *pb.Embedding, check func([]byte) error) error {
 	var err error
 	w.scratch, err = proto.MarshalOptions{Deterministic: true, UseCachedSize: true}.MarshalAppend(w.scratch[:0], e)
+	if err == nil {
+		err = check(w.scratch)
+	}
 	if err != nil {
 		return err
 	}

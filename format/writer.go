@@ -10,7 +10,6 @@ import (
 	"fmt"
 	"hash/crc32"
 	"io"
-	"sync"
 	"time"
 
 	"google.golang.org/protobuf/proto"
@@ -48,8 +47,8 @@ type Writer struct {
 	tally   agentstate.Tally
 	next    counters
 
-	blobMu sync.RWMutex
-	blobs  []blobState // by number - 1
+	blobs []blobState // by number - 1
+	scan  *scanner
 
 	led    ledger // written by the pipeline's writing goroutine; read after a barrier
 	err    error  // of the caller's side
@@ -111,6 +110,7 @@ func newWriter(opts *WriterOptions) (*Writer, error) {
 	} else {
 		rand.Read(w.id[:])
 	}
+	w.scan = newScanner(w.lim.Depth)
 	w.tally = agentstate.Tally{Records: map[string]uint64{}, Views: map[string]uint64{}}
 	return w, nil
 }
@@ -187,7 +187,8 @@ func (w *Writer) Put(ctx context.Context, r agentstate.Record) error {
 	if err := w.checkKind(kind, key, r); err != nil {
 		return err
 	}
-	sum := keySum(key)
+	w.scratch = append(w.scratch[:0], key...)
+	sum := sha256.Sum256(w.scratch)
 	if w.run.has(sum) {
 		return fmt.Errorf("format: %s was put before: %w", key, agentstate.ErrConflict)
 	}
@@ -257,17 +258,31 @@ func (w *Writer) append(s *openShard, r agentstate.Record, size int) error {
 	}
 	at := len(s.raw)
 	defer func() { w.open += len(s.raw) - at }()
+	check := func(rec []byte) error { return w.checkRecord(s, rec) }
 	e, ok := r.(*pb.Embedding)
 	if !ok {
-		return s.append(r, size)
+		return s.append(r, size, check)
 	}
 	if len(e.VectorSha256) > 0 || e.VectorMember != 0 || e.VectorIndex != 0 {
 		return errors.New("vector_sha256, vector_member and vector_index are set by the archive alone")
 	}
 	if n := len(e.Vector); e.Element != pb.Embedding_ELEMENT_FLOAT32 || n%4 != 0 || n < minVector || n > maxVector {
-		return s.append(r, size)
+		return s.append(r, size, check)
 	}
-	return w.appendEmbedding(s, e)
+	return w.appendEmbedding(s, e, check)
+}
+
+// checkRecord refuses what no reader would take.
+func (w *Writer) checkRecord(s *openShard, rec []byte) error {
+	if err := w.scan.record(s.kind, rec); err != nil {
+		return err
+	}
+	for _, b := range w.scan.blobs {
+		if err := w.checkBlob(s.comp, b); err != nil {
+			return err
+		}
+	}
+	return nil
 }
 
 // count notes r in the tally, without what the gap or statement says of persons and places.
