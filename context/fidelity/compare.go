@@ -16,8 +16,8 @@ import (
 type Options struct {
 	// Key is the key in got of what is key in want; nil: the same. References are mapped alike.
 	Key func(key string) string
-	// Skip leaves a record of want, and its counterpart, out; nil: none.
-	Skip func(r agentstate.Record) bool
+	// Expect says what is meant to have become of a record of want; nil: all are Required.
+	Expect func(r agentstate.Record) Expectation
 	// Control compares origins, gaps, statements and tombstones too.
 	Control bool
 	// Announced is the grade and the reason that a field of a record was said to get, when it was
@@ -27,19 +27,30 @@ type Options struct {
 	Dir string
 }
 
+// Expectation is what is meant to have become of a record of want.
+type Expectation byte
+
+// The expectations.
+const (
+	Required Expectation = iota // it is there
+	Optional                    // it may be there: then it is alike
+	Ignored                     // whatever is there is not looked at
+	Absent                      // it must not be there: then it is Extra
+)
+
 // Report is what Compare found. Lists hold the first 1,000; the counts are of all.
 //
 // A field is a path in the schema at which want, got or both hold something: all elements of a list
 // together are one, "parts.text", and so is each column of a native row, "native.checkpoint". Keys
 // are not fields, nor is origin_key, which says where a record was read and not what it is.
 type Report struct {
-	Records   uint64 // in both
-	Same      uint64 // of those, alike in every field
-	Announced uint64 // of those, differ only where it was announced
-	Skipped   uint64
+	Records   uint64   // in both
+	Same      uint64   // of those, alike in every field
+	Announced uint64   // of those, differ only where it was announced
+	Skipped   uint64   // ignored, optional and not there, or absent as they should be
 	Missing   []string // in want alone
 	MissingN  uint64
-	Extra     []string // in got alone
+	Extra     []string // in got alone, or there and must not be
 	ExtraN    uint64
 	Fields    uint64           // fields of the records in both; Grades add up to it
 	Grades    map[Grade]uint64 // how they fared
@@ -128,7 +139,7 @@ type pending struct {
 type entry struct {
 	n      int
 	key    string // in want
-	skip   bool
+	expect Expectation
 	rank   byte
 	fields []field
 }
@@ -159,12 +170,13 @@ func (c *comparer) readWant(ctx context.Context, src agentstate.Source) error {
 		if c.opts.Key != nil {
 			at = c.opts.Key(e.key)
 		}
-		if c.opts.Skip != nil && c.opts.Skip(r) {
-			e.skip = true
-			c.rep.Skipped++
-			c.rep.kind(e.key).Skipped++
-		} else if e.fields, err = f.flatten(r); err != nil {
-			return fmt.Errorf("%s: %w", e.key, err)
+		if c.opts.Expect != nil {
+			e.expect = c.opts.Expect(r)
+		}
+		if e.expect == Required || e.expect == Optional {
+			if e.fields, err = f.flatten(r); err != nil {
+				return fmt.Errorf("%s: %w", e.key, err)
+			}
 		}
 		if _, dup, err := c.known.Get(at); err != nil {
 			return err
@@ -209,7 +221,12 @@ func (c *comparer) readGot(ctx context.Context, src agentstate.Source) error {
 			return fmt.Errorf("two records under the key %s", key)
 		}
 		c.seen[e.n/64] |= 1 << (e.n % 64)
-		if e.skip {
+		switch e.expect {
+		case Ignored:
+			c.skip(e.key)
+			continue
+		case Absent:
+			c.extra(e.key)
 			continue
 		}
 		fields, err := f.flatten(r)
@@ -222,6 +239,11 @@ func (c *comparer) readGot(ctx context.Context, src agentstate.Source) error {
 		c.match(e, key, fields)
 	}
 	return ctx.Err()
+}
+
+func (c *comparer) skip(key string) {
+	c.rep.Skipped++
+	c.rep.kind(key).Skipped++
 }
 
 func (c *comparer) extra(key string) {
@@ -320,7 +342,11 @@ func (c *comparer) missing() error {
 		if err != nil {
 			return err
 		}
-		if e.skip || c.seen[e.n/64]>>(e.n%64)&1 == 1 {
+		if c.seen[e.n/64]>>(e.n%64)&1 == 1 {
+			continue
+		}
+		if e.expect != Required {
+			c.skip(e.key)
 			continue
 		}
 		c.rep.MissingN++
@@ -351,11 +377,7 @@ const fieldSize = 2 + 1 + 16
 
 func (e *entry) encode() []byte {
 	b := binary.AppendUvarint(nil, uint64(e.n))
-	flags := e.rank
-	if e.skip {
-		flags |= 2
-	}
-	b = append(b, flags)
+	b = append(b, e.rank|byte(e.expect)<<1)
 	b = binary.AppendUvarint(b, uint64(len(e.key)))
 	b = append(b, e.key...)
 	for _, f := range e.fields {
@@ -371,7 +393,7 @@ func decode(b []byte) (*entry, error) {
 	if i <= 0 || i >= len(b) {
 		return nil, errEntry
 	}
-	e := &entry{n: int(n), rank: b[i] & 1, skip: b[i]&2 != 0}
+	e := &entry{n: int(n), rank: b[i] & 1, expect: Expectation(b[i] >> 1)}
 	b = b[i+1:]
 	l, i := binary.Uvarint(b)
 	if i <= 0 || uint64(len(b)-i) < l {

@@ -403,8 +403,13 @@ func TestOptions(t *testing.T) {
 		return r
 	})
 	rep := compare(t, memstate.Sample(4), got, &fidelity.Options{
-		Key:  mapped,
-		Skip: func(r agentstate.Record) bool { return agentstate.KindOf(r) == "interrupt" },
+		Key: mapped,
+		Expect: func(r agentstate.Record) fidelity.Expectation {
+			if agentstate.KindOf(r) == "interrupt" {
+				return fidelity.Ignored
+			}
+			return fidelity.Required
+		},
 		Announced: func(key, path string) (fidelity.Grade, string, bool) {
 			return fidelity.Transformed, "by the map", key == "message/t1/0001" && path == "native_id"
 		},
@@ -427,6 +432,54 @@ func TestOptions(t *testing.T) {
 	}
 	if rep := compare(t, gap, memstate.Sample(4), &fidelity.Options{Control: true}); rep.Match() || rep.Missing[0] != "gap/x" {
 		t.Errorf("%+v", rep)
+	}
+}
+
+func TestExpect(t *testing.T) {
+	const key = "memory/ada/0002"
+	as := map[string]agentstate.Source{
+		"alike": memstate.Sample(4),
+		"other": with(t, func(r agentstate.Record) agentstate.Record {
+			if m, ok := r.(*pb.Memory); ok && m.Meta.Key == key {
+				m.Name = "x"
+			}
+			return r
+		}),
+		"gone": with(t, func(r agentstate.Record) agentstate.Record {
+			if r.GetMeta().Key == key {
+				return nil
+			}
+			return r
+		}),
+	}
+	for x, want := range map[fidelity.Expectation]map[string]string{
+		fidelity.Required: {"alike": "same", "other": "differs", "gone": "missing"},
+		fidelity.Optional: {"alike": "same", "other": "differs", "gone": "skipped"},
+		fidelity.Ignored:  {"alike": "skipped", "other": "skipped", "gone": "skipped"},
+		fidelity.Absent:   {"alike": "extra", "other": "extra", "gone": "skipped"},
+	} {
+		for name, said := range want {
+			rep := compare(t, memstate.Sample(4), as[name], &fidelity.Options{Expect: func(r agentstate.Record) fidelity.Expectation {
+				if r.GetMeta().Key == key {
+					return x
+				}
+				return fidelity.Required
+			}})
+			got := "same"
+			switch {
+			case rep.MissingN > 0:
+				got = "missing"
+			case rep.ExtraN > 0:
+				got = "extra"
+			case rep.Skipped > 0:
+				got = "skipped"
+			case rep.Same < rep.Records:
+				got = "differs"
+			}
+			if got != said || rep.MissingN+rep.ExtraN+rep.Skipped+rep.Records-rep.Same > 1 {
+				t.Errorf("expectation %d, %s: %s, want %s", x, name, got, said)
+			}
+		}
 	}
 }
 

@@ -81,6 +81,26 @@ func TestKilledHelper(t *testing.T) {
 	}
 }
 
+// killAfter kills cmd when n more lines are in the file.
+func killAfter(cmd *exec.Cmd, path string, n int, done <-chan struct{}) {
+	count := func() int {
+		ls, _ := fileTarget{path}.lines()
+		return len(ls)
+	}
+	for first := count(); ; {
+		select {
+		case <-done:
+			return
+		case <-time.After(time.Millisecond):
+		}
+		if count() >= first+n {
+			time.Sleep(time.Duration(rand.IntN(1000)) * time.Microsecond)
+			_ = cmd.Process.Signal(syscall.SIGKILL)
+			return
+		}
+	}
+}
+
 // TestKilled kills the process of a run with SIGKILL at random moments until one comes through, and
 // wants every record once.
 func TestKilled(t *testing.T) {
@@ -100,15 +120,15 @@ func TestKilled(t *testing.T) {
 		if err := cmd.Start(); err != nil {
 			t.Fatal(err)
 		}
-		timer := time.AfterFunc(time.Duration(60+rand.IntN(120))*time.Millisecond, func() {
-			_ = cmd.Process.Signal(syscall.SIGKILL)
-		})
+		// It is killed when it has written some records more, at any moment of the next one.
+		done := make(chan struct{})
+		go killAfter(cmd, filepath.Join(dir, "target"), 5+rand.IntN(40), done)
 		var said strings.Builder
 		for sc := bufio.NewScanner(out); sc.Scan(); {
 			fmt.Fprintln(&said, sc.Text())
 		}
 		err = cmd.Wait()
-		timer.Stop()
+		close(done)
 		if err == nil {
 			break
 		}

@@ -10,14 +10,16 @@ import (
 
 // ReadBack compares what the run of j wrote with what a fresh source reads from the target: best in
 // another process. What the run did not write is left out, views are not: they show whether the
-// target reads the same to a person. Where the replay had announced a loss, the difference is graded
-// as it said. A nil j compares everything, key by key.
+// target reads the same to a person. What was skipped is compared where it is there all the same: a
+// runtime may hold it inside of another record. What must not be revived is Extra where it is there.
+// Where the replay had announced a loss, the difference is graded as it said. A nil j compares
+// everything, key by key.
 func ReadBack(ctx context.Context, want, got agentstate.Source, j *Journal) (*fidelity.Report, error) {
 	if j == nil || j.head == nil {
 		return fidelity.Compare(ctx, want, got, nil)
 	}
 	b := &readBack{j: j}
-	rep, err := fidelity.Compare(ctx, want, got, &fidelity.Options{Key: b.key, Skip: b.skip, Announced: b.announced})
+	rep, err := fidelity.Compare(ctx, want, got, &fidelity.Options{Key: b.key, Expect: b.expect, Announced: b.announced})
 	if err == nil {
 		err = b.err
 	}
@@ -54,19 +56,22 @@ func (b *readBack) key(key string) string {
 	return key
 }
 
-// skip tells whether r was not meant to arrive.
-func (b *readBack) skip(r agentstate.Record) bool {
+// expect says what is meant to have become of r.
+func (b *readBack) expect(r agentstate.Record) fidelity.Expectation {
 	rc := b.entry(r.GetMeta().GetKey())
-	if rc == nil {
-		return false
+	switch {
+	case rc == nil:
+		return fidelity.Required
+	case rc.Action == Held.String(), rc.Action == Refused.String(), rc.Action == Conflict.String():
+		return fidelity.Ignored
+	case rc.Action != Skipped.String():
+		return fidelity.Required
+	case rc.Why == whyTombstone:
+		return fidelity.Absent
+	case rc.Why == whyView:
+		return fidelity.Required
 	}
-	switch rc.Action {
-	case Held.String(), Refused.String(), Conflict.String():
-		return true
-	case Skipped.String():
-		return len(r.GetMeta().GetViewOfKeys()) == 0 || rc.Why == whyTombstone
-	}
-	return false
+	return fidelity.Optional
 }
 
 // announced is the grade that the target gave the field at path of key when it was written.

@@ -116,3 +116,17 @@ func TestConflictsAreNotArrived(t *testing.T) {
 		t.Errorf("%s\n%+v", fmt.Sprint(rep.Actions), got)
 	}
 }
+
+// TestRevived: what must stay dead and is there all the same is called extra.
+func TestRevived(t *testing.T) {
+	src, path := memstate.Sample(4), journal(t)
+	dst := memstate.NewRuntime(nil)
+	mustRun(t, dst, src, path, replay.Options{Tombstones: []string{"memory/ada/0002"}})
+	if got := readBack(t, src, dst, path); !got.Match() || got.ExtraN != 0 {
+		t.Errorf("%+v", got)
+	}
+	dst.Set(&pb.Memory{Meta: meta("memory", "ada", "0002")})
+	if got := readBack(t, src, dst, path); got.ExtraN != 1 || got.Extra[0] != "memory/ada/0002" {
+		t.Errorf("%+v", got)
+	}
+}
