@@ -5,6 +5,8 @@ import (
 	"context"
 	"encoding/binary"
 	"encoding/json"
+	"errors"
+	"fmt"
 	"math"
 	"slices"
 	"strings"
@@ -134,30 +136,79 @@ func sqliteTimes(row map[string]cell) error {
 	return nil
 }
 
-// orphan answers for a vector whose item is neither in the target nor comes with the run: done
-// tells whether rc is the answer. SQLite never enforces the reference, PostgreSQL does.
-func (w *writer) orphan(ctx context.Context, e *pb.Embedding, t *table, row map[string]cell) (rc replay.Receipt, err error, done bool) {
+// vector writes a vector. PostgreSQL wants its item first, and may get it later; of a vector
+// without an item, which SQLite keeps when an item is deleted, it wants nothing.
+func (w *writer) vector(ctx context.Context, e *pb.Embedding, row map[string]cell) (replay.Receipt, error) {
 	if w.lay.engine != "postgres" {
-		return rc, nil, false
+		return w.putFitting(ctx, "store_vectors", row, nil)
 	}
+	t := w.lay.t["store_vectors"]
 	if want, have := t.cols[t.col("embedding")], row["embedding"]; !have.isNull() && e.Element != pb.Embedding_ELEMENT_UNSPECIFIED {
 		if n := columnDims(want.full); n > 0 && n != e.Dimensions {
-			return rc, refuse("the target's vectors have %d dimensions, this one has %d: another embedding model", n, e.Dimensions), true
+			return replay.Receipt{}, refuse("the target's vectors have %d dimensions, this one has %d: another embedding model", n, e.Dimensions)
 		}
 	}
+	there, err := w.hasItem(ctx, row)
+	if err != nil {
+		return replay.Receipt{}, err
+	}
+	if there {
+		return w.putFitting(ctx, "store_vectors", row, nil)
+	}
+	if w.noItem[e.OfKey] {
+		return replay.Receipt{}, refuse("its item was not written, and PostgreSQL keeps no vector without one")
+	}
+	_, err = w.resolver().Get(ctx, e.OfKey)
+	switch {
+	case errors.Is(err, agentstate.ErrNotFound):
+		rc := skip("its item was deleted: SQLite keeps such vectors, PostgreSQL refuses them, nothing reads them")
+		rc.Losses = []fidelity.Loss{loss("vector", fidelity.Dropped, "vector of a deleted item")}
+		return rc, nil
+	case err != nil:
+		return replay.Receipt{}, err
+	case w.run.DryRun:
+		return replay.Receipt{Action: replay.Created}, nil
+	}
+	version, err := w.d.version(ctx, t, row)
+	if err != nil {
+		return replay.Receipt{}, err
+	}
+	w.waiting[e.OfKey] = append(w.waiting[e.OfKey], e.Meta.Key)
+	return replay.Receipt{Action: replay.Created, Target: rowID(t, row), Version: version}, nil
+}
+
+// hasItem tells whether the item of a vector is in the target, or in a plan would be.
+func (w *writer) hasItem(ctx context.Context, row map[string]cell) (bool, error) {
 	k := keyColumns("store", w.lay.js())
 	if w.items[hashOf(row[k[0]].String(), row[k[1]].String())] {
-		return rc, nil, false
+		return true, nil
 	}
-	if s := w.lay.t["store"]; s != nil && !s.planned {
-		rows, err := w.d.query(ctx, "SELECT 1 FROM "+s.ident+" WHERE "+quote(k[0])+" = ? AND key = ?", row[k[0]].arg(), row[k[1]].arg())
-		if err != nil || len(rows) > 0 {
-			return rc, err, err != nil
+	s := w.lay.t["store"]
+	if s == nil || s.planned {
+		return false, nil
+	}
+	rows, err := w.d.query(ctx, "SELECT 1 FROM "+s.ident+" WHERE "+quote(k[0])+" = ? AND key = ?", row[k[0]].arg(), row[k[1]].arg())
+	return len(rows) > 0, err
+}
+
+// arrived writes the vectors that waited for the item key.
+func (w *writer) arrived(ctx context.Context, key string, rc replay.Receipt) error {
+	if rc.Action == replay.Refused || rc.Action == replay.Skipped || rc.Action == 0 {
+		w.noItem[key] = true
+		return nil
+	}
+	for _, k := range w.waiting[key] {
+		r, err := w.resolver().Get(ctx, k)
+		if err != nil {
+			return err
+		}
+		got, err := w.write(ctx, r)
+		if err != nil || got.Action != replay.Created {
+			return fmt.Errorf("langgraph: %s, which waited for its item, could not be written: %s %w", k, got.Why, err)
 		}
 	}
-	rc = skip("its item was deleted: SQLite keeps such vectors, PostgreSQL refuses them, nothing reads them")
-	rc.Losses = []fidelity.Loss{loss("vector", fidelity.Dropped, "vector of a deleted item")}
-	return rc, nil, true
+	delete(w.waiting, key)
+	return nil
 }
 
 // columnDims are the dimensions in a column's type: 4 of "vector(4)"; 0: any.
@@ -185,7 +236,6 @@ func (w *writer) crossEmbedding(ctx context.Context, e *pb.Embedding) (replay.Re
 	if e.Element == pb.Embedding_ELEMENT_UNSPECIFIED && !row["embedding"].isNull() {
 		return replay.Receipt{}, refuse("the vector is in a form that is not understood")
 	}
-	t := w.lay.t["store_vectors"]
 	if w.lay.engine == "postgres" {
 		if !row["embedding"].isNull() {
 			for _, f := range floats(e) {
@@ -195,10 +245,7 @@ func (w *writer) crossEmbedding(ctx context.Context, e *pb.Embedding) (replay.Re
 			}
 			row["embedding"] = textCell(formatVector(e.Vector, e.Element))
 		}
-		if rc, err, done := w.orphan(ctx, e, t, row); done {
-			return rc, err
-		}
-		return w.putFitting(ctx, "store_vectors", row, nil)
+		return w.vector(ctx, e, row)
 	}
 	if !row["embedding"].isNull() {
 		b := []byte{}

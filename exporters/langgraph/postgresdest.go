@@ -176,6 +176,20 @@ func (d *postgresDest) digest(ctx context.Context, t *table, row map[string]cell
 	return rows[0][0].String(), nil
 }
 
+// version prints the row as the table would: columns that row leaves out count as NULL.
+func (d *postgresDest) version(ctx context.Context, t *table, row map[string]cell) (string, error) {
+	var vals []string
+	var args []any
+	for _, c := range t.cols {
+		vals, args = append(vals, "("+param(c)+")::"+c.full), append(args, row[c.name].arg())
+	}
+	rows, err := d.query(ctx, "SELECT md5(ROW("+strings.Join(vals, ", ")+")::text)", args...)
+	if err != nil {
+		return "", err
+	}
+	return rows[0][0].String(), nil
+}
+
 func (d *postgresDest) remove(ctx context.Context, t *table, pk []cell, digest string) (bool, error) {
 	where, args := d.where(t, pk)
 	rows, err := d.query(ctx, "DELETE FROM "+t.ident+" t WHERE "+where+" AND md5(t::text) = ? RETURNING 1", append(args, digest)...)

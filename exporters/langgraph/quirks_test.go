@@ -191,7 +191,9 @@ func TestFork(t *testing.T) {
 		if rc.Action != replay.Created && rc.Action != replay.Skipped {
 			t.Errorf("%s: %v %s", rc.Key, rc.Action, rc.Why)
 		}
-		moved := slices.ContainsFunc(rc.Losses, func(l fidelity.Loss) bool { return strings.HasSuffix(l.Path, "version") && l.Grade == fidelity.Transformed })
+		moved := slices.ContainsFunc(rc.Losses, func(l fidelity.Loss) bool {
+			return strings.HasSuffix(l.Path, "version") && l.Grade == fidelity.Transformed
+		})
 		if moved != (rc.Key == fork.Meta.Key || rc.Key == v.Meta.Key) {
 			t.Errorf("%s: %+v", rc.Key, rc.Losses)
 		}

@@ -177,6 +177,10 @@ func (d *sqliteDest) digest(ctx context.Context, t *table, row map[string]cell) 
 	return rowDigest(t, have), err
 }
 
+func (d *sqliteDest) version(_ context.Context, t *table, row map[string]cell) (string, error) {
+	return rowDigest(t, row), nil
+}
+
 func (d *sqliteDest) remove(ctx context.Context, t *table, pk []cell, digest string) (bool, error) {
 	have, err := d.read(ctx, t, pk)
 	if err != nil || have == nil || rowDigest(t, have) != digest {

@@ -25,6 +25,8 @@ type dest interface {
 	differs(ctx context.Context, t *table, row map[string]cell) (found bool, cols []string, err error)
 	// digest is the mark that insert gave the row with row's key.
 	digest(ctx context.Context, t *table, row map[string]cell) (string, error)
+	// version is the digest that insert would give row.
+	version(ctx context.Context, t *table, row map[string]cell) (string, error)
 	// remove deletes the row with the key pk if it still has the digest.
 	remove(ctx context.Context, t *table, pk []cell, digest string) (removed bool, err error)
 	commit(ctx context.Context) error
@@ -40,7 +42,10 @@ type writer struct {
 	cache  *cache
 	items  map[hash]bool // in a plan: store items that the run would create
 	key    string        // of the record that is being written
-	novec  string        // why the target takes no vectors; empty: it does
+	// Vectors come after their items, or before them: then they wait.
+	waiting map[string][]string // key of the item → keys of its vectors
+	noItem  map[string]bool     // items that were not written
+	novec   string              // why the target takes no vectors; empty: it does
 }
 
 // flavorParts are the language and the database of an Origin's flavor.
@@ -60,7 +65,8 @@ func splitFlavor(o *pb.Origin) (flavorParts, bool) {
 // Begin opens the target, and refuses one whose schema it does not know or that is older than
 // what comes. What is missing in it is made as the runtime's own setup makes it.
 func (s *Store) Begin(ctx context.Context, run *replay.Run) (_ replay.Writer, err error) {
-	w := &writer{run: run, vec: shapeOf(run.From), cache: newCache(64 << 20), items: map[hash]bool{}}
+	w := &writer{run: run, vec: shapeOf(run.From), cache: newCache(64 << 20), items: map[hash]bool{},
+		waiting: map[string][]string{}, noItem: map[string]bool{}}
 	defer func() {
 		if err != nil {
 			w.Close()
@@ -218,7 +224,10 @@ func (w *writer) Write(ctx context.Context, r agentstate.Record) (replay.Receipt
 	}
 	var no refusal
 	if errors.As(err, &no) {
-		return replay.Receipt{Key: rc.Key, Action: replay.Refused, Why: string(no)}, nil
+		rc, err = replay.Receipt{Key: rc.Key, Action: replay.Refused, Why: string(no)}, nil
+	}
+	if _, ok := r.(*pb.Memory); ok && err == nil && w.lay.engine == "postgres" {
+		err = w.arrived(ctx, rc.Key, rc)
 	}
 	if err != nil {
 		return rc, fmt.Errorf("%s: %w", rc.Key, err)
@@ -303,9 +312,7 @@ func (w *writer) exact(ctx context.Context, r agentstate.Record) (replay.Receipt
 		return replay.Receipt{}, err
 	}
 	if e, ok := r.(*pb.Embedding); ok {
-		if rc, err, done := w.orphan(ctx, e, t, row); done {
-			return rc, err
-		}
+		return w.vector(ctx, e, row)
 	}
 	rc, err := w.put(ctx, outRow{t, row})
 	if n.Type == "store" {
@@ -517,6 +524,9 @@ func loss(path string, g fidelity.Grade, why string) fidelity.Loss {
 func (w *writer) Commit(ctx context.Context) error {
 	if w.run.DryRun || w.d == nil {
 		return nil
+	}
+	for _, keys := range w.waiting {
+		return fmt.Errorf("langgraph: %s came without its item, which PostgreSQL wants: replay the kind memory too; nothing was written", keys[0])
 	}
 	return w.d.commit(ctx)
 }
