@@ -176,7 +176,7 @@ func TestKilledExport(t *testing.T) {
 			time.Sleep(time.Duration(g.IntN(40)) * time.Millisecond)
 			cmd.Process.Kill()
 		case kills < 20: // anywhere
-			waitForSize(path+".part", sizeOf(path+".part")+g.Int64N(30_000))
+			waitForSize(path+".part", fileSize(path+".part")+g.Int64N(30_000))
 			time.Sleep(time.Duration(g.IntN(5_000)) * time.Microsecond)
 			cmd.Process.Kill()
 		}
@@ -220,7 +220,7 @@ func TestKilledExport(t *testing.T) {
 	ephemeralOnce(t, b)
 }
 
-func sizeOf(path string) int64 {
+func fileSize(path string) int64 {
 	fi, err := os.Stat(path)
 	if err != nil {
 		return 0
@@ -231,7 +231,7 @@ func sizeOf(path string) int64 {
 // waitForSize waits until the file has grown to n bytes, or is gone, or half a minute.
 func waitForSize(path string, n int64) {
 	for end := time.Now().Add(30 * time.Second); time.Now().Before(end); time.Sleep(time.Millisecond) {
-		if _, err := os.Stat(path); err != nil && n > 0 || sizeOf(path) >= n {
+		if _, err := os.Stat(path); err != nil && n > 0 || fileSize(path) >= n {
 			return
 		}
 	}

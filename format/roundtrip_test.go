@@ -8,7 +8,10 @@ import (
 	"path/filepath"
 	"testing"
 
+	"google.golang.org/protobuf/proto"
+
 	"github.com/exitramp/exitramp/context/agentstate"
+	pb "github.com/exitramp/exitramp/proto/exitramp/v1"
 )
 
 // Every kind with every field goes in and comes out as it was, in canonical order, also by key.
@@ -120,5 +123,30 @@ func TestCreateAndExport(t *testing.T) {
 	es, err := os.ReadDir(filepath.Dir(path2))
 	if err != nil || len(es) != 1 {
 		t.Errorf("left behind: %v %v", es, err)
+	}
+}
+
+// The fast marshalling and the standard one mean the same, whatever is set.
+func TestMarshalOracle(t *testing.T) {
+	for seed := range uint64(20) {
+		for _, r := range everyKind(1, seed) {
+			b, err := appendRecord([]byte("before"), r, sizeOf(r))
+			if err != nil || string(b[:6]) != "before" {
+				t.Fatalf("%s: %v", r.GetMeta().GetKey(), err)
+			}
+			got := agentstate.New(agentstate.KindOf(r))
+			if err := proto.Unmarshal(b[6:], got); err != nil {
+				t.Fatal(err)
+			}
+			sameRecords(t, []agentstate.Record{r}, []agentstate.Record{got})
+			if std, err := proto.Marshal(r); err != nil || len(std) != len(b)-6 {
+				t.Fatalf("%s: %d bytes, the standard has %d: %v", r.GetMeta().GetKey(), len(b)-6, len(std), err)
+			}
+		}
+	}
+	var none *pb.Memory_Text // no generated code makes it
+	odd := &pb.Memory{Meta: &pb.Meta{Key: "memory/1"}, Content: none}
+	if _, err := appendRecord(nil, odd, sizeOf(odd)); !errors.Is(err, errChanged) {
+		t.Errorf("a nil pointer in a oneof: %v", err)
 	}
 }

@@ -5,8 +5,6 @@ import (
 	"maps"
 	"slices"
 
-	"google.golang.org/protobuf/proto"
-
 	pb "github.com/exitramp/exitramp/proto/exitramp/v1"
 )
 
@@ -27,9 +25,9 @@ type openVectors struct {
 }
 
 // appendEmbedding puts e into s and its vector into a vector member.
-func (w *Writer) appendEmbedding(s *openShard, e *pb.Embedding, check func([]byte) error) error {
+func (w *Writer) appendEmbedding(s *openShard, e *pb.Embedding, size int, check func([]byte) error) error {
 	var err error
-	w.scratch, err = proto.MarshalOptions{Deterministic: true, UseCachedSize: true}.MarshalAppend(w.scratch[:0], e)
+	w.scratch, err = appendRecord(w.scratch[:0], e, size)
 	if err == nil {
 		err = check(w.scratch)
 	}

@@ -10,7 +10,9 @@ import (
 	"fmt"
 	"hash/crc32"
 	"io"
+	"strconv"
 	"time"
+	"unicode/utf8"
 
 	"google.golang.org/protobuf/proto"
 	"google.golang.org/protobuf/reflect/protoreflect"
@@ -192,15 +194,14 @@ func (w *Writer) Put(ctx context.Context, r agentstate.Record) error {
 	if w.run.has(sum) {
 		return fmt.Errorf("format: %s was put before: %w", key, agentstate.ErrConflict)
 	}
-	size := proto.Size(r)
-	comp := w.compartmentOf(r)
+	size, comp := sizeOf(r), w.compartmentOf(r)
 	s, err := w.shardFor(shardKey{kind, comp}, size)
 	if err != nil {
 		return w.stop(err)
 	}
 	if err := w.append(s, r, size); err != nil {
 		w.release(s)
-		return fmt.Errorf("format: %s: %w", key, err)
+		return fmt.Errorf("format: %s: %w", printable(key), err)
 	}
 	w.run.add(sum, comp, s.ordinal, s.count-1)
 	w.count(r)
@@ -211,6 +212,14 @@ func (w *Writer) Put(ctx context.Context, r agentstate.Record) error {
 		w.flushIndex()
 	}
 	return w.trim()
+}
+
+// printable is key, quoted where a terminal could not show it.
+func printable(key string) string {
+	if utf8.ValidString(key) {
+		return key
+	}
+	return strconv.Quote(key)
 }
 
 // stop remembers an error of which nothing can recover.
@@ -269,7 +278,7 @@ func (w *Writer) append(s *openShard, r agentstate.Record, size int) error {
 	if n := len(e.Vector); e.Element != pb.Embedding_ELEMENT_FLOAT32 || n%4 != 0 || n < minVector || n > maxVector {
 		return s.append(r, size, check)
 	}
-	return w.appendEmbedding(s, e, check)
+	return w.appendEmbedding(s, e, size, check)
 }
 
 // checkRecord refuses what no reader would take.
