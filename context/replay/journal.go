@@ -43,11 +43,11 @@ type Journal struct {
 
 // head binds a journal to its run.
 type head struct {
-	Journal string // format
-	Run     string
-	Archive string // SHA-256 of its manifest, hex
-	Target  string // URL, redacted
-	Origin  []byte // of the state
+	Journal string `json:"journal"` // format
+	Run     string `json:"run"`
+	Archive string `json:"archive"` // SHA-256 of its manifest, hex
+	Target  string `json:"target"`  // URL, redacted
+	Origin  []byte `json:"origin"`  // of the state
 }
 
 const journalFormat = "exitramp-journal/1"
