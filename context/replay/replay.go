@@ -102,8 +102,8 @@ type Flusher interface {
 	Flush(ctx context.Context) error
 }
 
-// An Exacter is a Writer that writes the native bytes of Run.From as they are. Where Exact is
-// true, views are left out: what they are readings of arrives whole.
+// An Exacter is a Writer of the runtime that the state comes from. Where Exact is true, views are left
+// out: what they are readings of arrives whole, and the runtime reads them out of it again.
 type Exacter interface {
 	Exact() bool
 }

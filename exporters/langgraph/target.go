@@ -171,7 +171,7 @@ func (w *writer) ensure(ctx context.Context, g tableGroup, from *pb.Origin) erro
 	}
 	counterName := map[tableGroup]string{checkpointTables: "checkpoint_migrations", storeTables: "store_migrations", vectorTables: "vector_migrations"}[g]
 	v := int64(1 << 30)
-	if w.Exact() {
+	if w.same() {
 		if n, ok := versionsOf(from)[counterName]; ok {
 			v = n
 		}
@@ -255,7 +255,7 @@ func (w *writer) write(ctx context.Context, r agentstate.Record) (replay.Receipt
 	if len(m.GetViewOfKeys()) > 0 {
 		return skip("a reading of other records; the runtime makes it anew"), nil
 	}
-	same := w.Exact()
+	same := w.same()
 	switch r := r.(type) {
 	case *pb.ChannelValue, *pb.Checkpoint, *pb.PendingWrite:
 		if w.source.lang == "" {
@@ -489,8 +489,12 @@ func (w *writer) put(ctx context.Context, main outRow, extras ...outRow) (replay
 	return rc, nil
 }
 
-// Exact tells whether rows arrive as they were.
-func (w *writer) Exact() bool { return w.source == flavorParts{w.lay.lang, w.lay.engine} }
+// same tells whether rows arrive as they were.
+func (w *writer) same() bool { return w.source == flavorParts{w.lay.lang, w.lay.engine} }
+
+// Exact tells whether what views are readings of arrives whole: as it was, or between two databases
+// of one language in the form of the other.
+func (w *writer) Exact() bool { return w.source.lang != "" && w.source.lang == w.lay.lang }
 
 func conflict(t *table, cols []string) replay.Receipt {
 	return replay.Receipt{Action: replay.Conflict, Why: fmt.Sprintf("table %s holds another row under this key: want and got differ in %s", t.name, strings.Join(cols, ", "))}
