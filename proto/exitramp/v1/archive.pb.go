@@ -153,8 +153,8 @@ func (x *ShardHeader) GetSalt() []byte {
 // as a whole is in the root of compartment 0 alone.
 type Root struct {
 	state         protoimpl.MessageState `protogen:"open.v1"`
-	ArchiveId     []byte                 `protobuf:"bytes,1,opt,name=archive_id,json=archiveId,proto3" json:"archive_id,omitempty"` // 16 bytes
-	Compartment   uint32                 `protobuf:"varint,2,opt,name=compartment,proto3" json:"compartment,omitempty"`
+	ArchiveId     []byte                 `protobuf:"bytes,1,opt,name=archive_id,json=archiveId,proto3" json:"archive_id,omitempty"`       // 16 bytes
+	Compartment   uint32                 `protobuf:"varint,2,opt,name=compartment,proto3" json:"compartment,omitempty"`                   // by number
 	Shards        []*Shard               `protobuf:"bytes,3,rep,name=shards,proto3" json:"shards,omitempty"`                              // of this compartment, by ordinal
 	Vectors       []*VectorMember        `protobuf:"bytes,4,rep,name=vectors,proto3" json:"vectors,omitempty"`                            // of this compartment, by ordinal
 	Blobs         []*BlobEntry           `protobuf:"bytes,5,rep,name=blobs,proto3" json:"blobs,omitempty"`                                // of this compartment, by number
@@ -254,14 +254,14 @@ func (x *Root) GetSummary() *Summary {
 // Shard is one member of records.
 type Shard struct {
 	state         protoimpl.MessageState `protogen:"open.v1"`
-	Member        string                 `protobuf:"bytes,1,opt,name=member,proto3" json:"member,omitempty"` // name without the archive's prefix: "data/r/memory/00000001.pb.zst"
-	Kind          string                 `protobuf:"bytes,2,opt,name=kind,proto3" json:"kind,omitempty"`
-	Ordinal       uint64                 `protobuf:"varint,3,opt,name=ordinal,proto3" json:"ordinal,omitempty"`                         // among all record shards of the archive, from 1
-	RawSize       uint64                 `protobuf:"varint,4,opt,name=raw_size,json=rawSize,proto3" json:"raw_size,omitempty"`          // of the protobuf message, bytes
-	StoredSize    uint64                 `protobuf:"varint,5,opt,name=stored_size,json=storedSize,proto3" json:"stored_size,omitempty"` // of the member, bytes
-	Count         uint64                 `protobuf:"varint,6,opt,name=count,proto3" json:"count,omitempty"`                             // records
-	Root          []byte                 `protobuf:"bytes,7,opt,name=root,proto3" json:"root,omitempty"`                                // 32 bytes: Merkle tree hash of the record leaves
-	Encoding      Encoding               `protobuf:"varint,8,opt,name=encoding,proto3,enum=exitramp.v1.Encoding" json:"encoding,omitempty"`
+	Member        string                 `protobuf:"bytes,1,opt,name=member,proto3" json:"member,omitempty"`                                // name without the archive's prefix: "data/r/memory/00000001.pb.zst"
+	Kind          string                 `protobuf:"bytes,2,opt,name=kind,proto3" json:"kind,omitempty"`                                    // of the records
+	Ordinal       uint64                 `protobuf:"varint,3,opt,name=ordinal,proto3" json:"ordinal,omitempty"`                             // among all record shards of the archive, from 1
+	RawSize       uint64                 `protobuf:"varint,4,opt,name=raw_size,json=rawSize,proto3" json:"raw_size,omitempty"`              // of the protobuf message, bytes
+	StoredSize    uint64                 `protobuf:"varint,5,opt,name=stored_size,json=storedSize,proto3" json:"stored_size,omitempty"`     // of the member, bytes
+	Count         uint64                 `protobuf:"varint,6,opt,name=count,proto3" json:"count,omitempty"`                                 // records
+	Root          []byte                 `protobuf:"bytes,7,opt,name=root,proto3" json:"root,omitempty"`                                    // 32 bytes: Merkle tree hash of the record leaves
+	Encoding      Encoding               `protobuf:"varint,8,opt,name=encoding,proto3,enum=exitramp.v1.Encoding" json:"encoding,omitempty"` // how the content is laid out
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -355,13 +355,13 @@ func (x *Shard) GetEncoding() Encoding {
 // VectorMember is one member of vectors, all of one length.
 type VectorMember struct {
 	state         protoimpl.MessageState `protogen:"open.v1"`
-	Member        string                 `protobuf:"bytes,1,opt,name=member,proto3" json:"member,omitempty"`                            // name without the archive's prefix: "data/v/00000001.zst"
-	Ordinal       uint64                 `protobuf:"varint,2,opt,name=ordinal,proto3" json:"ordinal,omitempty"`                         // among all vector members of the archive, from 1; Embedding.vector_member
-	RawSize       uint64                 `protobuf:"varint,3,opt,name=raw_size,json=rawSize,proto3" json:"raw_size,omitempty"`          // count × vector_size, bytes
-	StoredSize    uint64                 `protobuf:"varint,4,opt,name=stored_size,json=storedSize,proto3" json:"stored_size,omitempty"` // of the member, bytes
-	Count         uint64                 `protobuf:"varint,5,opt,name=count,proto3" json:"count,omitempty"`                             // vectors
-	VectorSize    uint64                 `protobuf:"varint,6,opt,name=vector_size,json=vectorSize,proto3" json:"vector_size,omitempty"` // bytes of one vector, a multiple of 4
-	Encoding      Encoding               `protobuf:"varint,7,opt,name=encoding,proto3,enum=exitramp.v1.Encoding" json:"encoding,omitempty"`
+	Member        string                 `protobuf:"bytes,1,opt,name=member,proto3" json:"member,omitempty"`                                // name without the archive's prefix: "data/v/00000001.zst"
+	Ordinal       uint64                 `protobuf:"varint,2,opt,name=ordinal,proto3" json:"ordinal,omitempty"`                             // among all vector members of the archive, from 1; Embedding.vector_member
+	RawSize       uint64                 `protobuf:"varint,3,opt,name=raw_size,json=rawSize,proto3" json:"raw_size,omitempty"`              // count × vector_size, bytes
+	StoredSize    uint64                 `protobuf:"varint,4,opt,name=stored_size,json=storedSize,proto3" json:"stored_size,omitempty"`     // of the member, bytes
+	Count         uint64                 `protobuf:"varint,5,opt,name=count,proto3" json:"count,omitempty"`                                 // vectors
+	VectorSize    uint64                 `protobuf:"varint,6,opt,name=vector_size,json=vectorSize,proto3" json:"vector_size,omitempty"`     // bytes of one vector, a multiple of 4
+	Encoding      Encoding               `protobuf:"varint,7,opt,name=encoding,proto3,enum=exitramp.v1.Encoding" json:"encoding,omitempty"` // how the content is laid out
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -648,8 +648,8 @@ func (x *IndexFence) GetStoredSize() uint64 {
 // of the SHA-256 of a record's key, as a big-endian number. Keys are compared after the shard was read.
 type IndexPage struct {
 	state             protoimpl.MessageState `protogen:"open.v1"`
-	ArchiveId         []byte                 `protobuf:"bytes,1,opt,name=archive_id,json=archiveId,proto3" json:"archive_id,omitempty"` // 16 bytes
-	Compartment       uint32                 `protobuf:"varint,2,opt,name=compartment,proto3" json:"compartment,omitempty"`
+	ArchiveId         []byte                 `protobuf:"bytes,1,opt,name=archive_id,json=archiveId,proto3" json:"archive_id,omitempty"`                                 // 16 bytes
+	Compartment       uint32                 `protobuf:"varint,2,opt,name=compartment,proto3" json:"compartment,omitempty"`                                             // by number
 	Number            uint64                 `protobuf:"varint,3,opt,name=number,proto3" json:"number,omitempty"`                                                       // of the page among all index pages of the archive, from 1
 	FingerprintDeltas []uint64               `protobuf:"varint,4,rep,packed,name=fingerprint_deltas,json=fingerprintDeltas,proto3" json:"fingerprint_deltas,omitempty"` // the first is the fence's first; each further one is added to the sum
 	Shards            []uint64               `protobuf:"varint,5,rep,packed,name=shards,proto3" json:"shards,omitempty"`                                                // ordinal of the record's shard
@@ -802,8 +802,8 @@ func (x *Summary) GetCompartments() []*Compartment {
 // KindSummary is the count of one kind.
 type KindSummary struct {
 	state         protoimpl.MessageState `protogen:"open.v1"`
-	Kind          string                 `protobuf:"bytes,1,opt,name=kind,proto3" json:"kind,omitempty"` // empty: gaps of no one kind
-	Records       uint64                 `protobuf:"varint,2,opt,name=records,proto3" json:"records,omitempty"`
+	Kind          string                 `protobuf:"bytes,1,opt,name=kind,proto3" json:"kind,omitempty"`            // empty: gaps of no one kind
+	Records       uint64                 `protobuf:"varint,2,opt,name=records,proto3" json:"records,omitempty"`     // of this kind
 	Views         uint64                 `protobuf:"varint,3,opt,name=views,proto3" json:"views,omitempty"`         // of records, those that are readings of others
 	Gaps          uint64                 `protobuf:"varint,4,opt,name=gaps,proto3" json:"gaps,omitempty"`           // gap records that name this kind
 	Missing       uint64                 `protobuf:"varint,5,opt,name=missing,proto3" json:"missing,omitempty"`     // sum of the gaps that know their size
@@ -895,7 +895,7 @@ func (x *KindSummary) GetCoverage() string {
 // Compartment is records under one key.
 type Compartment struct {
 	state         protoimpl.MessageState `protogen:"open.v1"`
-	N             uint32                 `protobuf:"varint,1,opt,name=n,proto3" json:"n,omitempty"`
+	N             uint32                 `protobuf:"varint,1,opt,name=n,proto3" json:"n,omitempty"`      // its number
 	Name          string                 `protobuf:"bytes,2,opt,name=name,proto3" json:"name,omitempty"` // the writer's own; empty: none was given
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache

@@ -77,16 +77,16 @@ func (ReplayClass) EnumDescriptor() ([]byte, []int) {
 // Checkpoint is a saved point of a run.
 type Checkpoint struct {
 	state           protoimpl.MessageState `protogen:"open.v1"`
-	Meta            *Meta                  `protobuf:"bytes,1,opt,name=meta,proto3" json:"meta,omitempty"`
-	ConversationKey string                 `protobuf:"bytes,2,opt,name=conversation_key,json=conversationKey,proto3" json:"conversation_key,omitempty"` // hard reference
-	Namespace       string                 `protobuf:"bytes,3,opt,name=namespace,proto3" json:"namespace,omitempty"`                                    // subgraph path; empty: the root
-	ParentKey       string                 `protobuf:"bytes,4,opt,name=parent_key,json=parentKey,proto3" json:"parent_key,omitempty"`                   // soft: runtimes prune
-	NativeId        string                 `protobuf:"bytes,5,opt,name=native_id,json=nativeId,proto3" json:"native_id,omitempty"`
-	Step            *int64                 `protobuf:"varint,6,opt,name=step,proto3,oneof" json:"step,omitempty"`  // the runtime's own count; absent: not said
-	Source          string                 `protobuf:"bytes,7,opt,name=source,proto3" json:"source,omitempty"`     // what made it: "input", "loop", "update", "fork"
-	Channels        []*ChannelRef          `protobuf:"bytes,8,rep,name=channels,proto3" json:"channels,omitempty"` // by channel name
-	ReplayClass     ReplayClass            `protobuf:"varint,9,opt,name=replay_class,json=replayClass,proto3,enum=exitramp.v1.ReplayClass" json:"replay_class,omitempty"`
-	NextNodes       []string               `protobuf:"bytes,10,rep,name=next_nodes,json=nextNodes,proto3" json:"next_nodes,omitempty"` // what runs when it is resumed; empty: nothing, or not known without the program
+	Meta            *Meta                  `protobuf:"bytes,1,opt,name=meta,proto3" json:"meta,omitempty"`                                                                // every record's own; see Meta
+	ConversationKey string                 `protobuf:"bytes,2,opt,name=conversation_key,json=conversationKey,proto3" json:"conversation_key,omitempty"`                   // hard reference
+	Namespace       string                 `protobuf:"bytes,3,opt,name=namespace,proto3" json:"namespace,omitempty"`                                                      // subgraph path; empty: the root
+	ParentKey       string                 `protobuf:"bytes,4,opt,name=parent_key,json=parentKey,proto3" json:"parent_key,omitempty"`                                     // soft: runtimes prune
+	NativeId        string                 `protobuf:"bytes,5,opt,name=native_id,json=nativeId,proto3" json:"native_id,omitempty"`                                        // the runtime's own id; empty: none
+	Step            *int64                 `protobuf:"varint,6,opt,name=step,proto3,oneof" json:"step,omitempty"`                                                         // the runtime's own count; absent: not said
+	Source          string                 `protobuf:"bytes,7,opt,name=source,proto3" json:"source,omitempty"`                                                            // what made it: "input", "loop", "update", "fork"
+	Channels        []*ChannelRef          `protobuf:"bytes,8,rep,name=channels,proto3" json:"channels,omitempty"`                                                        // by channel name
+	ReplayClass     ReplayClass            `protobuf:"varint,9,opt,name=replay_class,json=replayClass,proto3,enum=exitramp.v1.ReplayClass" json:"replay_class,omitempty"` // what a target may do with it
+	NextNodes       []string               `protobuf:"bytes,10,rep,name=next_nodes,json=nextNodes,proto3" json:"next_nodes,omitempty"`                                    // what runs when it is resumed; empty: nothing, or not known without the program
 	unknownFields   protoimpl.UnknownFields
 	sizeCache       protoimpl.SizeCache
 }
@@ -194,7 +194,7 @@ func (x *Checkpoint) GetNextNodes() []string {
 // ChannelRef names a channel's value; many checkpoints name the same one.
 type ChannelRef struct {
 	state         protoimpl.MessageState `protogen:"open.v1"`
-	Channel       string                 `protobuf:"bytes,1,opt,name=channel,proto3" json:"channel,omitempty"`
+	Channel       string                 `protobuf:"bytes,1,opt,name=channel,proto3" json:"channel,omitempty"`                   // the runtime's own name
 	Version       string                 `protobuf:"bytes,2,opt,name=version,proto3" json:"version,omitempty"`                   // the runtime's own
 	ValueKey      string                 `protobuf:"bytes,3,opt,name=value_key,json=valueKey,proto3" json:"value_key,omitempty"` // soft: empty when the runtime holds no value for this version
 	unknownFields protoimpl.UnknownFields
@@ -255,13 +255,13 @@ func (x *ChannelRef) GetValueKey() string {
 // ChannelValue is one version of one channel, stored once however many checkpoints share it.
 type ChannelValue struct {
 	state           protoimpl.MessageState `protogen:"open.v1"`
-	Meta            *Meta                  `protobuf:"bytes,1,opt,name=meta,proto3" json:"meta,omitempty"`
-	Channel         string                 `protobuf:"bytes,2,opt,name=channel,proto3" json:"channel,omitempty"`
-	Version         string                 `protobuf:"bytes,3,opt,name=version,proto3" json:"version,omitempty"`       // the runtime's own
-	Serializer      string                 `protobuf:"bytes,4,opt,name=serializer,proto3" json:"serializer,omitempty"` // the runtime's own tag: "json", "msgpack", "msgpack+aes"
-	Value           *Data                  `protobuf:"bytes,5,opt,name=value,proto3" json:"value,omitempty"`           // absent: the runtime holds the version without a value. The only copy: native columns say at "#value"
-	ConversationKey string                 `protobuf:"bytes,6,opt,name=conversation_key,json=conversationKey,proto3" json:"conversation_key,omitempty"`
-	Namespace       string                 `protobuf:"bytes,7,opt,name=namespace,proto3" json:"namespace,omitempty"` // as Checkpoint.namespace
+	Meta            *Meta                  `protobuf:"bytes,1,opt,name=meta,proto3" json:"meta,omitempty"`                                              // every record's own; see Meta
+	Channel         string                 `protobuf:"bytes,2,opt,name=channel,proto3" json:"channel,omitempty"`                                        // the runtime's own name
+	Version         string                 `protobuf:"bytes,3,opt,name=version,proto3" json:"version,omitempty"`                                        // the runtime's own
+	Serializer      string                 `protobuf:"bytes,4,opt,name=serializer,proto3" json:"serializer,omitempty"`                                  // the runtime's own tag: "json", "msgpack", "msgpack+aes"
+	Value           *Data                  `protobuf:"bytes,5,opt,name=value,proto3" json:"value,omitempty"`                                            // absent: the runtime holds the version without a value. The only copy: native columns say at "#value"
+	ConversationKey string                 `protobuf:"bytes,6,opt,name=conversation_key,json=conversationKey,proto3" json:"conversation_key,omitempty"` // soft; empty: of none
+	Namespace       string                 `protobuf:"bytes,7,opt,name=namespace,proto3" json:"namespace,omitempty"`                                    // as Checkpoint.namespace
 	unknownFields   protoimpl.UnknownFields
 	sizeCache       protoimpl.SizeCache
 }
@@ -349,14 +349,14 @@ func (x *ChannelValue) GetNamespace() string {
 // finished siblings, interrupts, errors and delta channels live nowhere else.
 type PendingWrite struct {
 	state         protoimpl.MessageState `protogen:"open.v1"`
-	Meta          *Meta                  `protobuf:"bytes,1,opt,name=meta,proto3" json:"meta,omitempty"`
+	Meta          *Meta                  `protobuf:"bytes,1,opt,name=meta,proto3" json:"meta,omitempty"`                                        // every record's own; see Meta
 	CheckpointKey string                 `protobuf:"bytes,2,opt,name=checkpoint_key,json=checkpointKey,proto3" json:"checkpoint_key,omitempty"` // soft
-	TaskId        string                 `protobuf:"bytes,3,opt,name=task_id,json=taskId,proto3" json:"task_id,omitempty"`
-	TaskPath      string                 `protobuf:"bytes,4,opt,name=task_path,json=taskPath,proto3" json:"task_path,omitempty"` // empty: the runtime's schema has none
-	Index         int64                  `protobuf:"zigzag64,5,opt,name=index,proto3" json:"index,omitempty"`                    // the runtime's own, negative ones are special
-	Channel       string                 `protobuf:"bytes,6,opt,name=channel,proto3" json:"channel,omitempty"`
-	Serializer    string                 `protobuf:"bytes,7,opt,name=serializer,proto3" json:"serializer,omitempty"` // as ChannelValue.serializer
-	Value         *Data                  `protobuf:"bytes,8,opt,name=value,proto3" json:"value,omitempty"`           // native columns say at "#value"
+	TaskId        string                 `protobuf:"bytes,3,opt,name=task_id,json=taskId,proto3" json:"task_id,omitempty"`                      // the runtime's own; results find their task by it
+	TaskPath      string                 `protobuf:"bytes,4,opt,name=task_path,json=taskPath,proto3" json:"task_path,omitempty"`                // empty: the runtime's schema has none
+	Index         int64                  `protobuf:"zigzag64,5,opt,name=index,proto3" json:"index,omitempty"`                                   // the runtime's own, negative ones are special
+	Channel       string                 `protobuf:"bytes,6,opt,name=channel,proto3" json:"channel,omitempty"`                                  // the runtime's own name
+	Serializer    string                 `protobuf:"bytes,7,opt,name=serializer,proto3" json:"serializer,omitempty"`                            // as ChannelValue.serializer
+	Value         *Data                  `protobuf:"bytes,8,opt,name=value,proto3" json:"value,omitempty"`                                      // native columns say at "#value"
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }

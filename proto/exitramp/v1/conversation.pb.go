@@ -133,15 +133,15 @@ func (Interrupt_Status) EnumDescriptor() ([]byte, []int) {
 // Conversation is a session or thread.
 type Conversation struct {
 	state           protoimpl.MessageState `protogen:"open.v1"`
-	Meta            *Meta                  `protobuf:"bytes,1,opt,name=meta,proto3" json:"meta,omitempty"`
-	Title           string                 `protobuf:"bytes,2,opt,name=title,proto3" json:"title,omitempty"`
-	AgentKey        string                 `protobuf:"bytes,3,opt,name=agent_key,json=agentKey,proto3" json:"agent_key,omitempty"`
-	ParticipantKeys []string               `protobuf:"bytes,4,rep,name=participant_keys,json=participantKeys,proto3" json:"participant_keys,omitempty"`
-	Branches        []*Branch              `protobuf:"bytes,5,rep,name=branches,proto3" json:"branches,omitempty"`                          // named heads; empty: head_key alone
-	HeadKey         string                 `protobuf:"bytes,6,opt,name=head_key,json=headKey,proto3" json:"head_key,omitempty"`             // the message that the next turn continues; empty: none
-	ContextKeys     []string               `protobuf:"bytes,7,rep,name=context_keys,json=contextKeys,proto3" json:"context_keys,omitempty"` // what the model sees now, in order; empty: the path to head
-	Status          string                 `protobuf:"bytes,8,opt,name=status,proto3" json:"status,omitempty"`                              // the runtime's own word; for a view: "finished", "waiting", "failed"
-	ParentKey       string                 `protobuf:"bytes,9,opt,name=parent_key,json=parentKey,proto3" json:"parent_key,omitempty"`       // conversation it was forked from or runs inside
+	Meta            *Meta                  `protobuf:"bytes,1,opt,name=meta,proto3" json:"meta,omitempty"`                                              // every record's own; see Meta
+	Title           string                 `protobuf:"bytes,2,opt,name=title,proto3" json:"title,omitempty"`                                            // for people; empty: none
+	AgentKey        string                 `protobuf:"bytes,3,opt,name=agent_key,json=agentKey,proto3" json:"agent_key,omitempty"`                      // soft; empty: none, or not said
+	ParticipantKeys []string               `protobuf:"bytes,4,rep,name=participant_keys,json=participantKeys,proto3" json:"participant_keys,omitempty"` // soft; people and agents that take part; empty: not said
+	Branches        []*Branch              `protobuf:"bytes,5,rep,name=branches,proto3" json:"branches,omitempty"`                                      // named heads; empty: head_key alone
+	HeadKey         string                 `protobuf:"bytes,6,opt,name=head_key,json=headKey,proto3" json:"head_key,omitempty"`                         // the message that the next turn continues; empty: none
+	ContextKeys     []string               `protobuf:"bytes,7,rep,name=context_keys,json=contextKeys,proto3" json:"context_keys,omitempty"`             // what the model sees now, in order; empty: the path to head
+	Status          string                 `protobuf:"bytes,8,opt,name=status,proto3" json:"status,omitempty"`                                          // the runtime's own word; for a view: "finished", "waiting", "failed"
+	ParentKey       string                 `protobuf:"bytes,9,opt,name=parent_key,json=parentKey,proto3" json:"parent_key,omitempty"`                   // conversation it was forked from or runs inside
 	unknownFields   protoimpl.UnknownFields
 	sizeCache       protoimpl.SizeCache
 }
@@ -242,8 +242,8 @@ func (x *Conversation) GetParentKey() string {
 // Branch names a head.
 type Branch struct {
 	state         protoimpl.MessageState `protogen:"open.v1"`
-	Name          string                 `protobuf:"bytes,1,opt,name=name,proto3" json:"name,omitempty"`
-	HeadKey       string                 `protobuf:"bytes,2,opt,name=head_key,json=headKey,proto3" json:"head_key,omitempty"`
+	Name          string                 `protobuf:"bytes,1,opt,name=name,proto3" json:"name,omitempty"`                      // the runtime's own, for people; empty: none
+	HeadKey       string                 `protobuf:"bytes,2,opt,name=head_key,json=headKey,proto3" json:"head_key,omitempty"` // the message it ends in; soft
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -295,17 +295,17 @@ func (x *Branch) GetHeadKey() string {
 // Message is one entry of a conversation.
 type Message struct {
 	state           protoimpl.MessageState `protogen:"open.v1"`
-	Meta            *Meta                  `protobuf:"bytes,1,opt,name=meta,proto3" json:"meta,omitempty"`
+	Meta            *Meta                  `protobuf:"bytes,1,opt,name=meta,proto3" json:"meta,omitempty"`                                              // every record's own; see Meta
 	ConversationKey string                 `protobuf:"bytes,2,opt,name=conversation_key,json=conversationKey,proto3" json:"conversation_key,omitempty"` // hard reference
 	ParentKey       string                 `protobuf:"bytes,3,opt,name=parent_key,json=parentKey,proto3" json:"parent_key,omitempty"`                   // soft: the message it follows; empty: the first
 	Position        uint64                 `protobuf:"varint,4,opt,name=position,proto3" json:"position,omitempty"`                                     // order of the runtime within the conversation, from 1; 0: not said
-	Role            Role                   `protobuf:"varint,5,opt,name=role,proto3,enum=exitramp.v1.Role" json:"role,omitempty"`
-	NativeRole      string                 `protobuf:"bytes,6,opt,name=native_role,json=nativeRole,proto3" json:"native_role,omitempty"` // the runtime's own word where role does not say it: "developer"
-	AuthorPath      []string               `protobuf:"bytes,7,rep,name=author_path,json=authorPath,proto3" json:"author_path,omitempty"` // agent or user name; sub-agents as a path
-	RunKey          string                 `protobuf:"bytes,8,opt,name=run_key,json=runKey,proto3" json:"run_key,omitempty"`
-	Model           string                 `protobuf:"bytes,9,opt,name=model,proto3" json:"model,omitempty"` // id that answered; empty: not a model, or not said
-	Parts           []*Part                `protobuf:"bytes,10,rep,name=parts,proto3" json:"parts,omitempty"`
-	NativeId        string                 `protobuf:"bytes,11,opt,name=native_id,json=nativeId,proto3" json:"native_id,omitempty"` // the runtime's own id; empty: none
+	Role            Role                   `protobuf:"varint,5,opt,name=role,proto3,enum=exitramp.v1.Role" json:"role,omitempty"`                       // who speaks; unspecified is treated as the least
+	NativeRole      string                 `protobuf:"bytes,6,opt,name=native_role,json=nativeRole,proto3" json:"native_role,omitempty"`                // the runtime's own word where role does not say it: "developer"
+	AuthorPath      []string               `protobuf:"bytes,7,rep,name=author_path,json=authorPath,proto3" json:"author_path,omitempty"`                // agent or user name; sub-agents as a path
+	RunKey          string                 `protobuf:"bytes,8,opt,name=run_key,json=runKey,proto3" json:"run_key,omitempty"`                            // the run it belongs to; soft; empty: not said
+	Model           string                 `protobuf:"bytes,9,opt,name=model,proto3" json:"model,omitempty"`                                            // id that answered; empty: not a model, or not said
+	Parts           []*Part                `protobuf:"bytes,10,rep,name=parts,proto3" json:"parts,omitempty"`                                           // in order; empty: says nothing
+	NativeId        string                 `protobuf:"bytes,11,opt,name=native_id,json=nativeId,proto3" json:"native_id,omitempty"`                     // the runtime's own id; empty: none
 	unknownFields   protoimpl.UnknownFields
 	sizeCache       protoimpl.SizeCache
 }
@@ -563,19 +563,19 @@ type Part_Text struct {
 }
 
 type Part_ToolCall struct {
-	ToolCall *ToolCall `protobuf:"bytes,2,opt,name=tool_call,json=toolCall,proto3,oneof"`
+	ToolCall *ToolCall `protobuf:"bytes,2,opt,name=tool_call,json=toolCall,proto3,oneof"` // asks for a tool
 }
 
 type Part_ToolResult struct {
-	ToolResult *ToolResult `protobuf:"bytes,3,opt,name=tool_result,json=toolResult,proto3,oneof"`
+	ToolResult *ToolResult `protobuf:"bytes,3,opt,name=tool_result,json=toolResult,proto3,oneof"` // answers a call
 }
 
 type Part_Reasoning struct {
-	Reasoning *Reasoning `protobuf:"bytes,4,opt,name=reasoning,proto3,oneof"`
+	Reasoning *Reasoning `protobuf:"bytes,4,opt,name=reasoning,proto3,oneof"` // thought
 }
 
 type Part_Media struct {
-	Media *Media `protobuf:"bytes,5,opt,name=media,proto3,oneof"`
+	Media *Media `protobuf:"bytes,5,opt,name=media,proto3,oneof"` // image, sound, video, file
 }
 
 type Part_Data struct {
@@ -583,15 +583,15 @@ type Part_Data struct {
 }
 
 type Part_Approval struct {
-	Approval *Approval `protobuf:"bytes,7,opt,name=approval,proto3,oneof"`
+	Approval *Approval `protobuf:"bytes,7,opt,name=approval,proto3,oneof"` // a person's decision, asked for or given
 }
 
 type Part_Refusal struct {
-	Refusal string `protobuf:"bytes,8,opt,name=refusal,proto3,oneof"`
+	Refusal string `protobuf:"bytes,8,opt,name=refusal,proto3,oneof"` // the model declines, in its words
 }
 
 type Part_Citation struct {
-	Citation *Citation `protobuf:"bytes,9,opt,name=citation,proto3,oneof"`
+	Citation *Citation `protobuf:"bytes,9,opt,name=citation,proto3,oneof"` // what the text rests on
 }
 
 func (*Part_Text) isPart_Body() {}
@@ -615,8 +615,8 @@ func (*Part_Citation) isPart_Body() {}
 // ToolCall asks for a tool.
 type ToolCall struct {
 	state         protoimpl.MessageState `protogen:"open.v1"`
-	Id            string                 `protobuf:"bytes,1,opt,name=id,proto3" json:"id,omitempty"` // never renumbered: results and approvals cite it
-	Name          string                 `protobuf:"bytes,2,opt,name=name,proto3" json:"name,omitempty"`
+	Id            string                 `protobuf:"bytes,1,opt,name=id,proto3" json:"id,omitempty"`                                            // never renumbered: results and approvals cite it
+	Name          string                 `protobuf:"bytes,2,opt,name=name,proto3" json:"name,omitempty"`                                        // the runtime's own, for people; empty: none
 	ArgumentsJson []byte                 `protobuf:"bytes,3,opt,name=arguments_json,json=argumentsJson,proto3" json:"arguments_json,omitempty"` // verbatim: models emit lone surrogates and 20-digit integers
 	Invalid       bool                   `protobuf:"varint,4,opt,name=invalid,proto3" json:"invalid,omitempty"`                                 // the runtime could not parse the arguments
 	unknownFields protoimpl.UnknownFields
@@ -684,10 +684,10 @@ func (x *ToolCall) GetInvalid() bool {
 // ToolResult answers a ToolCall.
 type ToolResult struct {
 	state         protoimpl.MessageState `protogen:"open.v1"`
-	Id            string                 `protobuf:"bytes,1,opt,name=id,proto3" json:"id,omitempty"` // of the call
-	Name          string                 `protobuf:"bytes,2,opt,name=name,proto3" json:"name,omitempty"`
-	Output        *Data                  `protobuf:"bytes,3,opt,name=output,proto3" json:"output,omitempty"`
-	IsError       bool                   `protobuf:"varint,4,opt,name=is_error,json=isError,proto3" json:"is_error,omitempty"`
+	Id            string                 `protobuf:"bytes,1,opt,name=id,proto3" json:"id,omitempty"`                           // of the call
+	Name          string                 `protobuf:"bytes,2,opt,name=name,proto3" json:"name,omitempty"`                       // the runtime's own, for people; empty: none
+	Output        *Data                  `protobuf:"bytes,3,opt,name=output,proto3" json:"output,omitempty"`                   // absent: none
+	IsError       bool                   `protobuf:"varint,4,opt,name=is_error,json=isError,proto3" json:"is_error,omitempty"` // the runtime says that it failed
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -814,10 +814,10 @@ func (x *Reasoning) GetBoundTo() string {
 // Media is an image, sound, video or file.
 type Media struct {
 	state         protoimpl.MessageState `protogen:"open.v1"`
-	Name          string                 `protobuf:"bytes,1,opt,name=name,proto3" json:"name,omitempty"`
-	Data          *Data                  `protobuf:"bytes,2,opt,name=data,proto3" json:"data,omitempty"` // absent: url says
-	Url           string                 `protobuf:"bytes,3,opt,name=url,proto3" json:"url,omitempty"`   // no credentials in it
-	ArtifactKey   string                 `protobuf:"bytes,4,opt,name=artifact_key,json=artifactKey,proto3" json:"artifact_key,omitempty"`
+	Name          string                 `protobuf:"bytes,1,opt,name=name,proto3" json:"name,omitempty"`                                  // the runtime's own, for people; empty: none
+	Data          *Data                  `protobuf:"bytes,2,opt,name=data,proto3" json:"data,omitempty"`                                  // absent: url says
+	Url           string                 `protobuf:"bytes,3,opt,name=url,proto3" json:"url,omitempty"`                                    // no credentials in it
+	ArtifactKey   string                 `protobuf:"bytes,4,opt,name=artifact_key,json=artifactKey,proto3" json:"artifact_key,omitempty"` // soft; the file, where it is a record; empty: it is not
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -883,10 +883,10 @@ func (x *Media) GetArtifactKey() string {
 // Approval is a request for a person's decision, or the decision.
 type Approval struct {
 	state         protoimpl.MessageState `protogen:"open.v1"`
-	Id            string                 `protobuf:"bytes,1,opt,name=id,proto3" json:"id,omitempty"`
-	ToolCallId    string                 `protobuf:"bytes,2,opt,name=tool_call_id,json=toolCallId,proto3" json:"tool_call_id,omitempty"`
-	Granted       *bool                  `protobuf:"varint,3,opt,name=granted,proto3,oneof" json:"granted,omitempty"`   // absent: still open
-	ByKey         string                 `protobuf:"bytes,4,opt,name=by_key,json=byKey,proto3" json:"by_key,omitempty"` // who decided
+	Id            string                 `protobuf:"bytes,1,opt,name=id,proto3" json:"id,omitempty"`                                     // the runtime's own
+	ToolCallId    string                 `protobuf:"bytes,2,opt,name=tool_call_id,json=toolCallId,proto3" json:"tool_call_id,omitempty"` // of the call it is about; empty: of none
+	Granted       *bool                  `protobuf:"varint,3,opt,name=granted,proto3,oneof" json:"granted,omitempty"`                    // absent: still open
+	ByKey         string                 `protobuf:"bytes,4,opt,name=by_key,json=byKey,proto3" json:"by_key,omitempty"`                  // who decided
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -952,10 +952,10 @@ func (x *Approval) GetByKey() string {
 // Citation points from text to what it rests on.
 type Citation struct {
 	state         protoimpl.MessageState `protogen:"open.v1"`
-	Title         string                 `protobuf:"bytes,1,opt,name=title,proto3" json:"title,omitempty"`
-	Url           string                 `protobuf:"bytes,2,opt,name=url,proto3" json:"url,omitempty"`
-	Quoted        string                 `protobuf:"bytes,3,opt,name=quoted,proto3" json:"quoted,omitempty"`
-	SourceKey     string                 `protobuf:"bytes,4,opt,name=source_key,json=sourceKey,proto3" json:"source_key,omitempty"`
+	Title         string                 `protobuf:"bytes,1,opt,name=title,proto3" json:"title,omitempty"`                          // for people; empty: none
+	Url           string                 `protobuf:"bytes,2,opt,name=url,proto3" json:"url,omitempty"`                              // no credentials in it; empty: none
+	Quoted        string                 `protobuf:"bytes,3,opt,name=quoted,proto3" json:"quoted,omitempty"`                        // words of the source; empty: none
+	SourceKey     string                 `protobuf:"bytes,4,opt,name=source_key,json=sourceKey,proto3" json:"source_key,omitempty"` // soft; empty: not a record
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -1021,19 +1021,19 @@ func (x *Citation) GetSourceKey() string {
 // Run is a run, a turn or a step, with its usage.
 type Run struct {
 	state           protoimpl.MessageState `protogen:"open.v1"`
-	Meta            *Meta                  `protobuf:"bytes,1,opt,name=meta,proto3" json:"meta,omitempty"`
-	ConversationKey string                 `protobuf:"bytes,2,opt,name=conversation_key,json=conversationKey,proto3" json:"conversation_key,omitempty"`
-	AgentKey        string                 `protobuf:"bytes,3,opt,name=agent_key,json=agentKey,proto3" json:"agent_key,omitempty"`
+	Meta            *Meta                  `protobuf:"bytes,1,opt,name=meta,proto3" json:"meta,omitempty"`                                                  // every record's own; see Meta
+	ConversationKey string                 `protobuf:"bytes,2,opt,name=conversation_key,json=conversationKey,proto3" json:"conversation_key,omitempty"`     // soft; empty: of none
+	AgentKey        string                 `protobuf:"bytes,3,opt,name=agent_key,json=agentKey,proto3" json:"agent_key,omitempty"`                          // soft; empty: none, or not said
 	ParentKey       string                 `protobuf:"bytes,4,opt,name=parent_key,json=parentKey,proto3" json:"parent_key,omitempty"`                       // run it is a step of
 	Status          string                 `protobuf:"bytes,5,opt,name=status,proto3" json:"status,omitempty"`                                              // the runtime's own word
 	StartedUnixNano int64                  `protobuf:"fixed64,6,opt,name=started_unix_nano,json=startedUnixNano,proto3" json:"started_unix_nano,omitempty"` // ns since 1970, UTC; 0: not said
 	EndedUnixNano   int64                  `protobuf:"fixed64,7,opt,name=ended_unix_nano,json=endedUnixNano,proto3" json:"ended_unix_nano,omitempty"`       // 0: still running, or not said
-	ModelKey        string                 `protobuf:"bytes,8,opt,name=model_key,json=modelKey,proto3" json:"model_key,omitempty"`
-	InputTokens     uint64                 `protobuf:"varint,9,opt,name=input_tokens,json=inputTokens,proto3" json:"input_tokens,omitempty"`     // 0: none, or not said
-	OutputTokens    uint64                 `protobuf:"varint,10,opt,name=output_tokens,json=outputTokens,proto3" json:"output_tokens,omitempty"` // 0: none, or not said
-	CachedTokens    uint64                 `protobuf:"varint,11,opt,name=cached_tokens,json=cachedTokens,proto3" json:"cached_tokens,omitempty"` // 0: none, or not said
-	Usage           *Data                  `protobuf:"bytes,12,opt,name=usage,proto3" json:"usage,omitempty"`                                    // the provider's own usage object, JSON
-	Error           *Data                  `protobuf:"bytes,13,opt,name=error,proto3" json:"error,omitempty"`                                    // absent: none
+	ModelKey        string                 `protobuf:"bytes,8,opt,name=model_key,json=modelKey,proto3" json:"model_key,omitempty"`                          // soft; empty: not said
+	InputTokens     uint64                 `protobuf:"varint,9,opt,name=input_tokens,json=inputTokens,proto3" json:"input_tokens,omitempty"`                // 0: none, or not said
+	OutputTokens    uint64                 `protobuf:"varint,10,opt,name=output_tokens,json=outputTokens,proto3" json:"output_tokens,omitempty"`            // 0: none, or not said
+	CachedTokens    uint64                 `protobuf:"varint,11,opt,name=cached_tokens,json=cachedTokens,proto3" json:"cached_tokens,omitempty"`            // 0: none, or not said
+	Usage           *Data                  `protobuf:"bytes,12,opt,name=usage,proto3" json:"usage,omitempty"`                                               // the provider's own usage object, JSON
+	Error           *Data                  `protobuf:"bytes,13,opt,name=error,proto3" json:"error,omitempty"`                                               // absent: none
 	unknownFields   protoimpl.UnknownFields
 	sizeCache       protoimpl.SizeCache
 }
@@ -1162,17 +1162,17 @@ func (x *Run) GetError() *Data {
 // Interrupt is work that waits for a person, in any runtime.
 type Interrupt struct {
 	state           protoimpl.MessageState `protogen:"open.v1"`
-	Meta            *Meta                  `protobuf:"bytes,1,opt,name=meta,proto3" json:"meta,omitempty"`
-	ConversationKey string                 `protobuf:"bytes,2,opt,name=conversation_key,json=conversationKey,proto3" json:"conversation_key,omitempty"`
-	CheckpointKey   string                 `protobuf:"bytes,3,opt,name=checkpoint_key,json=checkpointKey,proto3" json:"checkpoint_key,omitempty"` // soft
-	RunKey          string                 `protobuf:"bytes,4,opt,name=run_key,json=runKey,proto3" json:"run_key,omitempty"`
-	NativeId        string                 `protobuf:"bytes,5,opt,name=native_id,json=nativeId,proto3" json:"native_id,omitempty"`         // the id that a resume names
-	ToolCallId      string                 `protobuf:"bytes,6,opt,name=tool_call_id,json=toolCallId,proto3" json:"tool_call_id,omitempty"` // empty: not about a tool
-	Question        *Data                  `protobuf:"bytes,7,opt,name=question,proto3" json:"question,omitempty"`                         // what is asked
-	Options         []string               `protobuf:"bytes,8,rep,name=options,proto3" json:"options,omitempty"`                           // empty: free
-	Status          Interrupt_Status       `protobuf:"varint,9,opt,name=status,proto3,enum=exitramp.v1.Interrupt_Status" json:"status,omitempty"`
-	Answer          *Data                  `protobuf:"bytes,10,opt,name=answer,proto3" json:"answer,omitempty"`                  // absent: none yet
-	AskedBy         string                 `protobuf:"bytes,11,opt,name=asked_by,json=askedBy,proto3" json:"asked_by,omitempty"` // node, agent
+	Meta            *Meta                  `protobuf:"bytes,1,opt,name=meta,proto3" json:"meta,omitempty"`                                              // every record's own; see Meta
+	ConversationKey string                 `protobuf:"bytes,2,opt,name=conversation_key,json=conversationKey,proto3" json:"conversation_key,omitempty"` // soft; empty: of none
+	CheckpointKey   string                 `protobuf:"bytes,3,opt,name=checkpoint_key,json=checkpointKey,proto3" json:"checkpoint_key,omitempty"`       // soft
+	RunKey          string                 `protobuf:"bytes,4,opt,name=run_key,json=runKey,proto3" json:"run_key,omitempty"`                            // the run it belongs to; soft; empty: not said
+	NativeId        string                 `protobuf:"bytes,5,opt,name=native_id,json=nativeId,proto3" json:"native_id,omitempty"`                      // the id that a resume names
+	ToolCallId      string                 `protobuf:"bytes,6,opt,name=tool_call_id,json=toolCallId,proto3" json:"tool_call_id,omitempty"`              // empty: not about a tool
+	Question        *Data                  `protobuf:"bytes,7,opt,name=question,proto3" json:"question,omitempty"`                                      // what is asked
+	Options         []string               `protobuf:"bytes,8,rep,name=options,proto3" json:"options,omitempty"`                                        // empty: free
+	Status          Interrupt_Status       `protobuf:"varint,9,opt,name=status,proto3,enum=exitramp.v1.Interrupt_Status" json:"status,omitempty"`       // whether it still waits
+	Answer          *Data                  `protobuf:"bytes,10,opt,name=answer,proto3" json:"answer,omitempty"`                                         // absent: none yet
+	AskedBy         string                 `protobuf:"bytes,11,opt,name=asked_by,json=askedBy,proto3" json:"asked_by,omitempty"`                        // node, agent
 	unknownFields   protoimpl.UnknownFields
 	sizeCache       protoimpl.SizeCache
 }
@@ -1287,10 +1287,10 @@ func (x *Interrupt) GetAskedBy() string {
 // State is a JSON document that belongs to a scope: app, user, conversation.
 type State struct {
 	state         protoimpl.MessageState `protogen:"open.v1"`
-	Meta          *Meta                  `protobuf:"bytes,1,opt,name=meta,proto3" json:"meta,omitempty"`
+	Meta          *Meta                  `protobuf:"bytes,1,opt,name=meta,proto3" json:"meta,omitempty"`                         // every record's own; see Meta
 	ScopeKey      string                 `protobuf:"bytes,2,opt,name=scope_key,json=scopeKey,proto3" json:"scope_key,omitempty"` // record it belongs to; empty: the whole runtime
 	Scope         string                 `protobuf:"bytes,3,opt,name=scope,proto3" json:"scope,omitempty"`                       // "app", "user", "session", "thread"; empty: scope_key says
-	Value         *Data                  `protobuf:"bytes,4,opt,name=value,proto3" json:"value,omitempty"`
+	Value         *Data                  `protobuf:"bytes,4,opt,name=value,proto3" json:"value,omitempty"`                       // absent: none
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }

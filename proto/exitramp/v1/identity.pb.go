@@ -192,7 +192,7 @@ func (ToolGrant_ApprovalMode) EnumDescriptor() ([]byte, []int) {
 // Principal is someone or something that acts: a user, an agent's workload identity, a group.
 type Principal struct {
 	state         protoimpl.MessageState `protogen:"open.v1"`
-	Meta          *Meta                  `protobuf:"bytes,1,opt,name=meta,proto3" json:"meta,omitempty"`
+	Meta          *Meta                  `protobuf:"bytes,1,opt,name=meta,proto3" json:"meta,omitempty"`                                       // every record's own; see Meta
 	Form          Principal_Form         `protobuf:"varint,2,opt,name=form,proto3,enum=exitramp.v1.Principal_Form" json:"form,omitempty"`      // what sort; unspecified: not known
 	Issuer        string                 `protobuf:"bytes,3,opt,name=issuer,proto3" json:"issuer,omitempty"`                                   // who vouches for subject: OIDC issuer, account, directory; empty: the runtime itself
 	Subject       string                 `protobuf:"bytes,4,opt,name=subject,proto3" json:"subject,omitempty"`                                 // id at the issuer
@@ -285,7 +285,7 @@ func (x *Principal) GetOwnerKeys() []string {
 // Credential is a reference to a secret, never a secret.
 type Credential struct {
 	state           protoimpl.MessageState `protogen:"open.v1"`
-	Meta            *Meta                  `protobuf:"bytes,1,opt,name=meta,proto3" json:"meta,omitempty"`
+	Meta            *Meta                  `protobuf:"bytes,1,opt,name=meta,proto3" json:"meta,omitempty"`                                                  // every record's own; see Meta
 	Name            string                 `protobuf:"bytes,2,opt,name=name,proto3" json:"name,omitempty"`                                                  // the runtime's own name for it
 	Form            string                 `protobuf:"bytes,3,opt,name=form,proto3" json:"form,omitempty"`                                                  // "oauth2", "api_key", "basic", "mtls", "env"
 	Provider        string                 `protobuf:"bytes,4,opt,name=provider,proto3" json:"provider,omitempty"`                                          // who issued it: URL or vendor name
@@ -394,12 +394,12 @@ func (x *Credential) GetExpiresUnixNano() int64 {
 // ToolServer is where tools come from: an MCP server, an OpenAPI service, a gateway target.
 type ToolServer struct {
 	state          protoimpl.MessageState `protogen:"open.v1"`
-	Meta           *Meta                  `protobuf:"bytes,1,opt,name=meta,proto3" json:"meta,omitempty"`
-	Name           string                 `protobuf:"bytes,2,opt,name=name,proto3" json:"name,omitempty"`
-	Protocol       string                 `protobuf:"bytes,3,opt,name=protocol,proto3" json:"protocol,omitempty"` // "mcp+stdio", "mcp+http", "openapi", "lambda"
-	Location       string                 `protobuf:"bytes,4,opt,name=location,proto3" json:"location,omitempty"` // URL or command line, secrets taken out
-	CredentialKeys []string               `protobuf:"bytes,5,rep,name=credential_keys,json=credentialKeys,proto3" json:"credential_keys,omitempty"`
-	Definition     *Data                  `protobuf:"bytes,6,opt,name=definition,proto3" json:"definition,omitempty"` // OpenAPI document, Smithy model, server card
+	Meta           *Meta                  `protobuf:"bytes,1,opt,name=meta,proto3" json:"meta,omitempty"`                                           // every record's own; see Meta
+	Name           string                 `protobuf:"bytes,2,opt,name=name,proto3" json:"name,omitempty"`                                           // the runtime's own, for people; empty: none
+	Protocol       string                 `protobuf:"bytes,3,opt,name=protocol,proto3" json:"protocol,omitempty"`                                   // "mcp+stdio", "mcp+http", "openapi", "lambda"
+	Location       string                 `protobuf:"bytes,4,opt,name=location,proto3" json:"location,omitempty"`                                   // URL or command line, secrets taken out
+	CredentialKeys []string               `protobuf:"bytes,5,rep,name=credential_keys,json=credentialKeys,proto3" json:"credential_keys,omitempty"` // soft; empty: none is needed, or not said
+	Definition     *Data                  `protobuf:"bytes,6,opt,name=definition,proto3" json:"definition,omitempty"`                               // OpenAPI document, Smithy model, server card
 	unknownFields  protoimpl.UnknownFields
 	sizeCache      protoimpl.SizeCache
 }
@@ -479,9 +479,9 @@ func (x *ToolServer) GetDefinition() *Data {
 // Tool is something that an agent may call.
 type Tool struct {
 	state         protoimpl.MessageState `protogen:"open.v1"`
-	Meta          *Meta                  `protobuf:"bytes,1,opt,name=meta,proto3" json:"meta,omitempty"`
-	Name          string                 `protobuf:"bytes,2,opt,name=name,proto3" json:"name,omitempty"` // as models see it
-	Description   string                 `protobuf:"bytes,3,opt,name=description,proto3" json:"description,omitempty"`
+	Meta          *Meta                  `protobuf:"bytes,1,opt,name=meta,proto3" json:"meta,omitempty"`                                     // every record's own; see Meta
+	Name          string                 `protobuf:"bytes,2,opt,name=name,proto3" json:"name,omitempty"`                                     // as models see it
+	Description   string                 `protobuf:"bytes,3,opt,name=description,proto3" json:"description,omitempty"`                       // as models or people see it; empty: none
 	InputSchema   *Data                  `protobuf:"bytes,4,opt,name=input_schema,json=inputSchema,proto3" json:"input_schema,omitempty"`    // JSON Schema
 	OutputSchema  *Data                  `protobuf:"bytes,5,opt,name=output_schema,json=outputSchema,proto3" json:"output_schema,omitempty"` // JSON Schema; absent: none
 	ServerKey     string                 `protobuf:"bytes,6,opt,name=server_key,json=serverKey,proto3" json:"server_key,omitempty"`          // empty: part of the program
@@ -580,7 +580,7 @@ func (x *Tool) GetAnnotations() *Data {
 // ToolGrant lets, denies or asks: principal × tool × scopes × constraints. Replay always switches it off.
 type ToolGrant struct {
 	state           protoimpl.MessageState `protogen:"open.v1"`
-	Meta            *Meta                  `protobuf:"bytes,1,opt,name=meta,proto3" json:"meta,omitempty"`
+	Meta            *Meta                  `protobuf:"bytes,1,opt,name=meta,proto3" json:"meta,omitempty"`                                                                              // every record's own; see Meta
 	PrincipalKey    string                 `protobuf:"bytes,2,opt,name=principal_key,json=principalKey,proto3" json:"principal_key,omitempty"`                                          // empty: everyone of the runtime or scope
 	ToolKey         string                 `protobuf:"bytes,3,opt,name=tool_key,json=toolKey,proto3" json:"tool_key,omitempty"`                                                         // empty: pattern says
 	Pattern         string                 `protobuf:"bytes,4,opt,name=pattern,proto3" json:"pattern,omitempty"`                                                                        // the runtime's own expression: "Bash(git log:*)"
@@ -745,8 +745,8 @@ func (x *ToolGrant) GetScopeKey() string {
 // Policy is text that decides: Cedar, IAM, an approval policy, a guardrail. Held once, verbatim.
 type Policy struct {
 	state         protoimpl.MessageState `protogen:"open.v1"`
-	Meta          *Meta                  `protobuf:"bytes,1,opt,name=meta,proto3" json:"meta,omitempty"`
-	Name          string                 `protobuf:"bytes,2,opt,name=name,proto3" json:"name,omitempty"`
+	Meta          *Meta                  `protobuf:"bytes,1,opt,name=meta,proto3" json:"meta,omitempty"`                                          // every record's own; see Meta
+	Name          string                 `protobuf:"bytes,2,opt,name=name,proto3" json:"name,omitempty"`                                          // the runtime's own, for people; empty: none
 	Language      string                 `protobuf:"bytes,3,opt,name=language,proto3" json:"language,omitempty"`                                  // "cedar", "iam", "guardrail", the runtime's own name
 	Text          *Data                  `protobuf:"bytes,4,opt,name=text,proto3" json:"text,omitempty"`                                          // verbatim
 	Enforced      bool                   `protobuf:"varint,5,opt,name=enforced,proto3" json:"enforced,omitempty"`                                 // in the source; false: log only or off

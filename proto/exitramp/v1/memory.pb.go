@@ -151,10 +151,10 @@ func (Embedding_Element) EnumDescriptor() ([]byte, []int) {
 // MemorySpace is a namespace, store, folder or vector collection.
 type MemorySpace struct {
 	state               protoimpl.MessageState `protogen:"open.v1"`
-	Meta                *Meta                  `protobuf:"bytes,1,opt,name=meta,proto3" json:"meta,omitempty"`
-	Path                []string               `protobuf:"bytes,2,rep,name=path,proto3" json:"path,omitempty"`                      // labels, not joined: runtimes disagree on the separator
-	RawPath             string                 `protobuf:"bytes,3,opt,name=raw_path,json=rawPath,proto3" json:"raw_path,omitempty"` // as the runtime joined it, where joining cannot be undone; empty: path says it all
-	OwnerKey            string                 `protobuf:"bytes,4,opt,name=owner_key,json=ownerKey,proto3" json:"owner_key,omitempty"`
+	Meta                *Meta                  `protobuf:"bytes,1,opt,name=meta,proto3" json:"meta,omitempty"`                                                           // every record's own; see Meta
+	Path                []string               `protobuf:"bytes,2,rep,name=path,proto3" json:"path,omitempty"`                                                           // labels, not joined: runtimes disagree on the separator
+	RawPath             string                 `protobuf:"bytes,3,opt,name=raw_path,json=rawPath,proto3" json:"raw_path,omitempty"`                                      // as the runtime joined it, where joining cannot be undone; empty: path says it all
+	OwnerKey            string                 `protobuf:"bytes,4,opt,name=owner_key,json=ownerKey,proto3" json:"owner_key,omitempty"`                                   // soft; empty: nobody in particular
 	Strategy            string                 `protobuf:"bytes,5,opt,name=strategy,proto3" json:"strategy,omitempty"`                                                   // the runtime's own word for how memories are made: "semantic", "summary"
 	EmbeddingModel      string                 `protobuf:"bytes,6,opt,name=embedding_model,json=embeddingModel,proto3" json:"embedding_model,omitempty"`                 // empty: none, or not said
 	EmbeddingDimensions uint32                 `protobuf:"varint,7,opt,name=embedding_dimensions,json=embeddingDimensions,proto3" json:"embedding_dimensions,omitempty"` // 0: none, or not said
@@ -260,7 +260,7 @@ func (x *MemorySpace) GetSettings() *Data {
 // Memory is one thing that an agent remembers.
 type Memory struct {
 	state    protoimpl.MessageState `protogen:"open.v1"`
-	Meta     *Meta                  `protobuf:"bytes,1,opt,name=meta,proto3" json:"meta,omitempty"`
+	Meta     *Meta                  `protobuf:"bytes,1,opt,name=meta,proto3" json:"meta,omitempty"`                               // every record's own; see Meta
 	SpaceKey string                 `protobuf:"bytes,2,opt,name=space_key,json=spaceKey,proto3" json:"space_key,omitempty"`       // hard reference
 	Name     string                 `protobuf:"bytes,3,opt,name=name,proto3" json:"name,omitempty"`                               // the runtime's own key, label or title
 	Form     Memory_Form            `protobuf:"varint,4,opt,name=form,proto3,enum=exitramp.v1.Memory_Form" json:"form,omitempty"` // unspecified: the runtime does not say
@@ -277,7 +277,7 @@ type Memory struct {
 	Importance        *float64         `protobuf:"fixed64,12,opt,name=importance,proto3,oneof" json:"importance,omitempty"`                                     // the runtime's own scale; absent: none
 	Limit             uint64           `protobuf:"varint,13,opt,name=limit,proto3" json:"limit,omitempty"`                                                      // characters that a block may grow to; 0: none
 	ReadOnly          bool             `protobuf:"varint,14,opt,name=read_only,json=readOnly,proto3" json:"read_only,omitempty"`                                // to the agent
-	Tags              []string         `protobuf:"bytes,15,rep,name=tags,proto3" json:"tags,omitempty"`
+	Tags              []string         `protobuf:"bytes,15,rep,name=tags,proto3" json:"tags,omitempty"`                                                         // the runtime's own; empty: none
 	unknownFields     protoimpl.UnknownFields
 	sizeCache         protoimpl.SizeCache
 }
@@ -447,7 +447,7 @@ func (*Memory_Data) isMemory_Content() {}
 // Revision is an earlier state of a record that may itself be gone.
 type Revision struct {
 	state         protoimpl.MessageState `protogen:"open.v1"`
-	Meta          *Meta                  `protobuf:"bytes,1,opt,name=meta,proto3" json:"meta,omitempty"`
+	Meta          *Meta                  `protobuf:"bytes,1,opt,name=meta,proto3" json:"meta,omitempty"`                // every record's own; see Meta
 	OfKey         string                 `protobuf:"bytes,2,opt,name=of_key,json=ofKey,proto3" json:"of_key,omitempty"` // soft: the record may be deleted
 	Operation     string                 `protobuf:"bytes,3,opt,name=operation,proto3" json:"operation,omitempty"`      // the runtime's own word: "ADD", "UPDATE", "DELETE"
 	ByKey         string                 `protobuf:"bytes,4,opt,name=by_key,json=byKey,proto3" json:"by_key,omitempty"` // who
@@ -540,16 +540,16 @@ func (x *Revision) GetNumber() uint64 {
 // Embedding is one vector of one field of one record. It is a cache of the text: tagged with its model, never mixed.
 type Embedding struct {
 	state         protoimpl.MessageState `protogen:"open.v1"`
-	Meta          *Meta                  `protobuf:"bytes,1,opt,name=meta,proto3" json:"meta,omitempty"`
-	OfKey         string                 `protobuf:"bytes,2,opt,name=of_key,json=ofKey,proto3" json:"of_key,omitempty"` // soft: runtimes keep vectors of deleted memories
-	Field         string                 `protobuf:"bytes,3,opt,name=field,proto3" json:"field,omitempty"`              // the runtime's path inside the record: "text", "tags[*].0"
-	Model         string                 `protobuf:"bytes,4,opt,name=model,proto3" json:"model,omitempty"`              // empty: the store does not say
-	Dimensions    uint32                 `protobuf:"varint,5,opt,name=dimensions,proto3" json:"dimensions,omitempty"`
-	Element       Embedding_Element      `protobuf:"varint,6,opt,name=element,proto3,enum=exitramp.v1.Embedding_Element" json:"element,omitempty"`
-	Vector        []byte                 `protobuf:"bytes,7,opt,name=vector,proto3" json:"vector,omitempty"`                                  // little-endian, dimensions × element size
-	VectorSha256  []byte                 `protobuf:"bytes,8,opt,name=vector_sha256,json=vectorSha256,proto3" json:"vector_sha256,omitempty"`  // inside an archive only: digest of vector, which is in vector_member
-	VectorMember  uint32                 `protobuf:"varint,9,opt,name=vector_member,json=vectorMember,proto3" json:"vector_member,omitempty"` // inside an archive only: ordinal of the vector member, from 1
-	VectorIndex   uint32                 `protobuf:"varint,10,opt,name=vector_index,json=vectorIndex,proto3" json:"vector_index,omitempty"`   // inside an archive only: position in that member, from 0
+	Meta          *Meta                  `protobuf:"bytes,1,opt,name=meta,proto3" json:"meta,omitempty"`                                           // every record's own; see Meta
+	OfKey         string                 `protobuf:"bytes,2,opt,name=of_key,json=ofKey,proto3" json:"of_key,omitempty"`                            // soft: runtimes keep vectors of deleted memories
+	Field         string                 `protobuf:"bytes,3,opt,name=field,proto3" json:"field,omitempty"`                                         // the runtime's path inside the record: "text", "tags[*].0"
+	Model         string                 `protobuf:"bytes,4,opt,name=model,proto3" json:"model,omitempty"`                                         // empty: the store does not say
+	Dimensions    uint32                 `protobuf:"varint,5,opt,name=dimensions,proto3" json:"dimensions,omitempty"`                              // numbers in the vector
+	Element       Embedding_Element      `protobuf:"varint,6,opt,name=element,proto3,enum=exitramp.v1.Embedding_Element" json:"element,omitempty"` // number format of the vector
+	Vector        []byte                 `protobuf:"bytes,7,opt,name=vector,proto3" json:"vector,omitempty"`                                       // little-endian, dimensions × element size
+	VectorSha256  []byte                 `protobuf:"bytes,8,opt,name=vector_sha256,json=vectorSha256,proto3" json:"vector_sha256,omitempty"`       // inside an archive only: digest of vector, which is in vector_member
+	VectorMember  uint32                 `protobuf:"varint,9,opt,name=vector_member,json=vectorMember,proto3" json:"vector_member,omitempty"`      // inside an archive only: ordinal of the vector member, from 1
+	VectorIndex   uint32                 `protobuf:"varint,10,opt,name=vector_index,json=vectorIndex,proto3" json:"vector_index,omitempty"`        // inside an archive only: position in that member, from 0
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -657,11 +657,11 @@ func (x *Embedding) GetVectorIndex() uint32 {
 // Entity is a node of a knowledge graph.
 type Entity struct {
 	state         protoimpl.MessageState `protogen:"open.v1"`
-	Meta          *Meta                  `protobuf:"bytes,1,opt,name=meta,proto3" json:"meta,omitempty"`
-	Name          string                 `protobuf:"bytes,2,opt,name=name,proto3" json:"name,omitempty"`
-	Types         []string               `protobuf:"bytes,3,rep,name=types,proto3" json:"types,omitempty"` // labels
-	Observations  []string               `protobuf:"bytes,4,rep,name=observations,proto3" json:"observations,omitempty"`
-	Summary       string                 `protobuf:"bytes,5,opt,name=summary,proto3" json:"summary,omitempty"`
+	Meta          *Meta                  `protobuf:"bytes,1,opt,name=meta,proto3" json:"meta,omitempty"`                         // every record's own; see Meta
+	Name          string                 `protobuf:"bytes,2,opt,name=name,proto3" json:"name,omitempty"`                         // the runtime's own, for people; empty: none
+	Types         []string               `protobuf:"bytes,3,rep,name=types,proto3" json:"types,omitempty"`                       // labels
+	Observations  []string               `protobuf:"bytes,4,rep,name=observations,proto3" json:"observations,omitempty"`         // in order; empty: none
+	Summary       string                 `protobuf:"bytes,5,opt,name=summary,proto3" json:"summary,omitempty"`                   // empty: none
 	Attributes    *Data                  `protobuf:"bytes,6,opt,name=attributes,proto3" json:"attributes,omitempty"`             // JSON
 	SpaceKey      string                 `protobuf:"bytes,7,opt,name=space_key,json=spaceKey,proto3" json:"space_key,omitempty"` // graph or group; empty: the only one
 	unknownFields protoimpl.UnknownFields
@@ -750,10 +750,10 @@ func (x *Entity) GetSpaceKey() string {
 // Relation is an edge. Its ends may dangle, as in the runtimes.
 type Relation struct {
 	state             protoimpl.MessageState `protogen:"open.v1"`
-	Meta              *Meta                  `protobuf:"bytes,1,opt,name=meta,proto3" json:"meta,omitempty"`
-	FromKey           string                 `protobuf:"bytes,2,opt,name=from_key,json=fromKey,proto3" json:"from_key,omitempty"` // soft
-	ToKey             string                 `protobuf:"bytes,3,opt,name=to_key,json=toKey,proto3" json:"to_key,omitempty"`       // soft
-	Type              string                 `protobuf:"bytes,4,opt,name=type,proto3" json:"type,omitempty"`
+	Meta              *Meta                  `protobuf:"bytes,1,opt,name=meta,proto3" json:"meta,omitempty"`                                                          // every record's own; see Meta
+	FromKey           string                 `protobuf:"bytes,2,opt,name=from_key,json=fromKey,proto3" json:"from_key,omitempty"`                                     // soft
+	ToKey             string                 `protobuf:"bytes,3,opt,name=to_key,json=toKey,proto3" json:"to_key,omitempty"`                                           // soft
+	Type              string                 `protobuf:"bytes,4,opt,name=type,proto3" json:"type,omitempty"`                                                          // the runtime's own word
 	Fact              string                 `protobuf:"bytes,5,opt,name=fact,proto3" json:"fact,omitempty"`                                                          // the sentence it stands for
 	ValidFromUnixNano int64                  `protobuf:"fixed64,6,opt,name=valid_from_unix_nano,json=validFromUnixNano,proto3" json:"valid_from_unix_nano,omitempty"` // in the world; 0: not said
 	ValidToUnixNano   int64                  `protobuf:"fixed64,7,opt,name=valid_to_unix_nano,json=validToUnixNano,proto3" json:"valid_to_unix_nano,omitempty"`       // in the world; 0: still, or not said
