@@ -68,6 +68,9 @@ func TestBrokenAtEveryStep(t *testing.T) {
 			case "caller's ids", "own ids", "transactional", "own ids, batches":
 				stride = 1
 			}
+			if testing.Short() {
+				stride = 13
+			}
 			for at := 1; at <= steps; at += stride {
 				broken := opts
 				n := 0
@@ -119,7 +122,7 @@ func TestBrokenAgainAndAgain(t *testing.T) {
 		}
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
-			src := memstate.Sample(600) // more than two batches
+			src := memstate.Sample(400) // more than two batches
 			want := memstate.NewRuntime(&opts)
 			whole := mustRun(t, want, src, journal(t), replay.Options{})
 			n, patience := 0, 0
@@ -132,7 +135,7 @@ func TestBrokenAgainAndAgain(t *testing.T) {
 			dst, path := memstate.NewRuntime(&opts), journal(t)
 			resumed := uint64(0)
 			for attempt := 1; ; attempt++ {
-				n, patience = 0, attempt*701
+				n, patience = 0, attempt*601
 				rep, err := run(t, dst, src, path, replay.Options{})
 				if err == nil {
 					if attempt < 3 {

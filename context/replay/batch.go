@@ -1,0 +1,190 @@
+package replay
+
+import (
+	"context"
+	"fmt"
+
+	"github.com/exitramp/exitramp/context/agentstate"
+)
+
+// A batch is read before it is written, so that the journal goes to the disk once for all of it.
+const (
+	batchRecords = 512
+	batchBytes   = 4 << 20
+)
+
+// pending is a record of a batch, and what is known of it before it is written.
+type pending struct {
+	rec    agentstate.Record
+	answer *Receipt // of the guard, or of an earlier attempt; nil: the target is asked
+	noted  bool     // the journal has the answer
+	prior  *receipt // what an earlier attempt was told, and the target may have lost
+}
+
+// flush writes what was gathered.
+func (a *apply) flush(ctx context.Context) error {
+	if len(a.batch) == 0 {
+		return nil
+	}
+	clear(a.doubt)
+	ps, intents, err := a.sort()
+	if err != nil {
+		return err
+	}
+	if len(intents) > 0 {
+		if err := a.journal.write(intents...); err != nil {
+			return err
+		}
+		if err := a.journal.sync(); err != nil { // before the first of them is written
+			return err
+		}
+	}
+	for i := range ps {
+		if err := a.one(ctx, &ps[i]); err != nil {
+			return err
+		}
+	}
+	clear(a.batch)
+	a.batch, a.bytes = a.batch[:0], 0
+	if a.journal == nil || a.journal.ended {
+		return nil
+	}
+	if f, ok := a.w.(Flusher); ok {
+		if err := f.Flush(ctx); err != nil {
+			return a.fail(ErrTarget, err)
+		}
+		return a.journal.write(line{Flushed: true})
+	}
+	return nil
+}
+
+// sort finds out what is known of each record of the batch, and which need an intent.
+func (a *apply) sort() ([]pending, []line, error) {
+	ps := make([]pending, 0, len(a.batch))
+	var intents []line
+	here := map[string]bool{}
+	for _, r := range a.batch {
+		key := r.GetMeta().GetKey()
+		p := pending{rec: r}
+		e, dup, err := a.known(key)
+		if err != nil {
+			return nil, nil, err
+		}
+		switch {
+		case dup || here[key]:
+			p.answer, p.noted = &Receipt{Key: key, Action: Refused, Why: "a second record under this key"}, true
+		case e != nil && e.done != nil && a.journal.settled(e):
+			rc, err := e.done.receipt()
+			if err != nil {
+				return nil, nil, fmt.Errorf("%w: %w", ErrJournal, err)
+			}
+			p.answer, p.noted = &rc, true
+			a.rep.Resumed++
+		case a.journal != nil && a.journal.ended:
+			return nil, nil, fmt.Errorf("%w: %s has ended, and does not know %s", ErrJournal, a.journal.path, key)
+		default:
+			if rc, stop := a.guard.stop(r); stop {
+				p.answer = &rc
+			} else if e != nil {
+				a.doubt[key], p.prior = true, e.done
+			} else if a.journal != nil {
+				intents = append(intents, line{Intent: key})
+			}
+		}
+		if p.answer != nil {
+			a.guard.note(*p.answer)
+		}
+		here[key] = true
+		ps = append(ps, p)
+	}
+	return ps, intents, nil
+}
+
+// known is what the journal holds of key from an earlier attempt; dup: this attempt had it.
+func (a *apply) known(key string) (e *entry, dup bool, err error) {
+	if a.journal == nil {
+		_, dup, err = a.planned.Get(key)
+		return nil, dup, err
+	}
+	if e, err = a.journal.get(key); err != nil || e == nil {
+		return nil, false, err
+	}
+	if e.at >= a.journal.start {
+		return nil, true, nil
+	}
+	return e, false, nil
+}
+
+// one writes a record, or takes note of what is known of it.
+func (a *apply) one(ctx context.Context, p *pending) error {
+	key := p.rec.GetMeta().GetKey()
+	kind := agentstate.KindOfKey(key)
+	a.last = key
+	rc := p.answer
+	if rc == nil {
+		// The answer of a parent may have come in this very batch.
+		if got, stop := a.guard.stop(p.rec); stop {
+			rc = &got
+		} else {
+			got, err := a.w.Write(ctx, p.rec)
+			if err != nil {
+				return a.fail(ErrTarget, err)
+			}
+			got.Key = key
+			if err := textual(got); err != nil {
+				return err
+			}
+			if got.Action < Created || got.Action > Held {
+				return a.fail(ErrTarget, fmt.Errorf("the driver answers with action %d", got.Action))
+			}
+			rc = settle(&got, p.prior)
+		}
+		a.guard.note(*rc)
+	}
+	if err := a.keep(*rc, p); err != nil {
+		return err
+	}
+	fmt.Fprintf(a.answers, "%q %s\n", rc.Key, rc.Action)
+	a.rep.add(kind, *rc)
+	if a.refused != nil && (rc.Action == Refused || rc.Action == Conflict) {
+		if err := a.refused.Encode(struct {
+			Key    string `json:"key"`
+			Kind   string `json:"kind"`
+			Action string `json:"action"`
+			Why    string `json:"why"`
+		}{rc.Key, kind, rc.Action.String(), rc.Why}); err != nil {
+			return fmt.Errorf("replay: file of refused records: %w", err)
+		}
+	}
+	if a.opts.OnReceipt != nil {
+		a.opts.OnReceipt(*rc)
+	}
+	return nil
+}
+
+// settle joins the answer to a record that was in doubt with what an earlier attempt was told:
+// what this run created stays this run's, so that Undo finds it.
+func settle(got *Receipt, prior *receipt) *Receipt {
+	if prior == nil || prior.Action != Created.String() || got.Action != Same {
+		return got
+	}
+	got.Action = Created
+	if got.Target == "" {
+		got.Target = prior.Target
+	}
+	if got.Version == "" {
+		got.Version = prior.Version
+	}
+	return got
+}
+
+// keep writes a receipt into the journal; a plan keeps the key.
+func (a *apply) keep(rc Receipt, p *pending) error {
+	if p.noted {
+		return nil
+	}
+	if a.journal == nil {
+		return a.planned.Put(rc.Key, []byte(rc.Target))
+	}
+	return a.journal.write(line{Done: rc.stored()})
+}
