@@ -58,15 +58,15 @@ func setupOf(flavor string, g tableGroup, v int64, vec *vectorShape) (*setup, er
 	case "python+sqlite checkpoints", "js+sqlite checkpoints":
 		return &setup{before: sqliteCheckpoints(flavor)}, nil
 	case "python+sqlite store":
-		s = &setup{before: []string{counter("store_migrations")}, counter: "store_migrations", steps: pythonSQLiteStore()}
+		s = &setup{before: []string{counter("store_migrations", 16)}, counter: "store_migrations", steps: pythonSQLiteStore()}
 	case "python+sqlite vectors":
-		s = &setup{before: []string{counter("vector_migrations")}, counter: "vector_migrations", steps: []string{pythonSQLiteVectors}}
+		s = &setup{before: []string{counter("vector_migrations", 20)}, counter: "vector_migrations", steps: []string{pythonSQLiteVectors}}
 	case "python+postgres checkpoints":
 		s = &setup{counter: "checkpoint_migrations", steps: pythonCheckpoints()}
 	case "python+postgres store":
-		s = &setup{before: []string{counter("store_migrations")}, counter: "store_migrations", steps: pythonStore()}
+		s = &setup{before: []string{counter("store_migrations", 0)}, counter: "store_migrations", steps: pythonStore()}
 	case "python+postgres vectors":
-		s = &setup{before: []string{counter("vector_migrations")}, counter: "vector_migrations", steps: pythonVectors(vec)}
+		s = &setup{before: []string{counter("vector_migrations", 0)}, counter: "vector_migrations", steps: pythonVectors(vec)}
 	case "js+postgres checkpoints":
 		s = &setup{counter: "checkpoint_migrations", steps: javascriptCheckpoints()}
 	case "js+postgres store":
@@ -94,8 +94,11 @@ func (s *setup) statements() []string {
 	return out
 }
 
-func counter(name string) string {
-	return "CREATE TABLE IF NOT EXISTS " + name + " (\n    v INTEGER PRIMARY KEY\n)"
+// counter makes a migrations table. SQLite keeps the white space of the statement, so it is the
+// runtime's: indent is that of the closing bracket.
+func counter(name string, indent int) string {
+	in := strings.Repeat(" ", indent)
+	return "CREATE TABLE IF NOT EXISTS " + name + " (\n" + in + "    v INTEGER PRIMARY KEY\n" + in + ")"
 }
 
 // sqliteCheckpoints is the same for both languages but for the white space, which SQLite keeps.

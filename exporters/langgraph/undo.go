@@ -93,7 +93,7 @@ func (u *undo) remove(ctx context.Context, rc replay.Receipt) (why string, err e
 	for i, id := range ids {
 		name, key, ok := parseRowID(id)
 		t := u.lay.t[name]
-		if !ok || i >= len(versions) || t == nil || len(key) != len(t.key) || strings.HasSuffix(name, "_migrations") {
+		if !ok || i >= len(versions) || t == nil || len(key) != len(t.key) {
 			why = "the journal names a row that this store cannot have"
 			continue
 		}
