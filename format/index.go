@@ -4,6 +4,8 @@ import (
 	"cmp"
 	"crypto/sha256"
 	"encoding/binary"
+	"hash/maphash"
+	"math/bits"
 	"slices"
 )
 
@@ -15,63 +17,92 @@ func fingerprint(sum [32]byte) uint64 {
 	return binary.BigEndian.Uint64(sum[:]) >> (64 - fingerprintBits)
 }
 
-// entry is one record in a run of the index. hi and lo are half of the key's SHA-256, so that
-// equal entries are equal keys.
+// entry is one record in a run of the index.
 type entry struct {
-	hi, lo uint64
-	shard  uint32
-	pos    uint16
-	comp   uint8
+	hi    uint64 // fingerprint, then 24 bits of a keyed hash of the key
+	shard uint32
+	pos   uint16
+	comp  uint8
+}
+
+func (e *entry) fingerprint() uint64 { return e.hi >> (64 - fingerprintBits) }
+
+// mark is what a run knows a key by: 40 bits that the archive holds, and 35 bits of a hash whose
+// key is this process's. Equal marks are equal keys, also where someone picks keys with equal
+// fingerprints.
+type mark struct {
+	hi  uint64
+	tag uint32 // 11 bits
 }
 
 // run is the stretch of the index in memory: at most runEntries, and a table that finds a key
-// that comes twice.
+// that comes twice. Its size is most of what a writer holds, so it is packed: 24 bytes a record.
 type run struct {
+	seed    maphash.Seed
 	entries []entry
-	table   []uint32 // open addressing over lo; index into entries + 1
+	table   []uint32 // open addressing: 11 bits of tag, 21 bits of index into entries + 1
+}
+
+const indexBits = 21
+
+func newRun() run { return run{seed: maphash.MakeSeed()} }
+
+func (r *run) mark(key []byte) mark {
+	sum := sha256.Sum256(key)
+	own := maphash.Bytes(r.seed, key)
+	return mark{
+		hi:  fingerprint(sum)<<(64-fingerprintBits) | own&(1<<(64-fingerprintBits)-1),
+		tag: uint32(own>>(64-(32-indexBits))) << indexBits,
+	}
 }
 
 func (r *run) full() bool { return len(r.entries) >= runEntries }
 
-// has tells whether the key of this digest is in the run.
-func (r *run) has(sum [32]byte) bool {
+// slot is where the search for hi begins.
+func (r *run) slot(hi uint64) uint64 {
+	return hi * 0x9e3779b97f4a7c15 >> (64 - uint(bits.TrailingZeros(uint(len(r.table)))))
+}
+
+// has tells whether the key of this mark is in the run.
+func (r *run) has(m mark) bool {
 	if len(r.table) == 0 {
 		return false
 	}
-	hi, lo := halves(sum)
 	mask := uint64(len(r.table) - 1)
-	for at := lo & mask; r.table[at] != 0; at = (at + 1) & mask {
-		if e := &r.entries[r.table[at]-1]; e.hi == hi && e.lo == lo {
+	for at := r.slot(m.hi); r.table[at] != 0; at = (at + 1) & mask {
+		v := r.table[at]
+		if v&^(1<<indexBits-1) == m.tag && r.entries[v&(1<<indexBits-1)-1].hi == m.hi {
 			return true
 		}
 	}
 	return false
 }
 
-func (r *run) add(sum [32]byte, comp int, shard uint64, pos int) {
+func (r *run) add(m mark, comp int, shard uint64, pos int) {
 	if 2*len(r.entries) >= len(r.table) {
 		r.grow()
 	}
-	hi, lo := halves(sum)
-	r.entries = append(r.entries, entry{hi, lo, uint32(shard), uint16(pos), uint8(comp)})
-	r.insert(lo, uint32(len(r.entries)))
+	r.entries = append(r.entries, entry{m.hi, uint32(shard), uint16(pos), uint8(comp)})
+	r.insert(m.hi, m.tag|uint32(len(r.entries)))
 }
 
-func (r *run) insert(lo uint64, n uint32) {
+func (r *run) insert(hi uint64, v uint32) {
 	mask := uint64(len(r.table) - 1)
-	at := lo & mask
+	at := r.slot(hi)
 	for r.table[at] != 0 {
 		at = (at + 1) & mask
 	}
-	r.table[at] = n
+	r.table[at] = v
 }
 
 func (r *run) grow() {
-	n := max(1024, 2*len(r.table))
-	r.table = make([]uint32, n)
-	r.entries = slices.Grow(r.entries, n/2-len(r.entries))
-	for i, e := range r.entries {
-		r.insert(e.lo, uint32(i+1))
+	old := r.table
+	r.table = make([]uint32, max(1024, 2*len(old)))
+	r.entries = append(make([]entry, 0, len(r.table)/2), r.entries...)
+	for _, v := range old {
+		if v != 0 {
+			r.insert(r.entries[v&(1<<indexBits-1)-1].hi, v)
+		}
 	}
 }
 
@@ -83,18 +114,17 @@ func (r *run) take() []entry {
 		if a.comp != b.comp {
 			return cmp.Compare(a.comp, b.comp)
 		}
-		if a.hi != b.hi {
-			return cmp.Compare(a.hi, b.hi)
+		if a, b := a.fingerprint(), b.fingerprint(); a != b {
+			return cmp.Compare(a, b)
 		}
-		return cmp.Compare(a.lo, b.lo)
+		if a.shard != b.shard { // not by the keyed bits: the same records are to give the same bytes
+			return cmp.Compare(a.shard, b.shard)
+		}
+		return cmp.Compare(a.pos, b.pos)
 	})
 	r.entries = r.entries[:0]
 	clear(r.table)
 	return es
-}
-
-func halves(sum [32]byte) (hi, lo uint64) {
-	return binary.BigEndian.Uint64(sum[:]), binary.BigEndian.Uint64(sum[8:])
 }
 
 func keySum(key string) [32]byte { return sha256.Sum256([]byte(key)) }

@@ -39,12 +39,12 @@ func (w *Writer) writePage(comp int, run *pb.IndexRun, es []entry, last bool) {
 	}
 	before := uint64(0)
 	for i, e := range es {
-		fp := e.hi >> (64 - fingerprintBits)
+		fp := e.fingerprint()
 		p.FingerprintDeltas[i], p.Shards[i], p.Positions[i] = fp-before, uint64(e.shard), uint32(e.pos)
 		before = fp
 	}
 	fence := &pb.IndexFence{
-		First: es[0].hi >> (64 - fingerprintBits), Last: before, Count: uint64(len(es)),
+		First: es[0].fingerprint(), Last: before, Count: uint64(len(es)),
 		Member: w.dataName(indexName(w.next.Index)),
 	}
 	j := w.pipe.get(w.pipe.free)

@@ -56,7 +56,7 @@ type pipeline struct {
 
 // newPipeline starts n workers. pack is called by worker i and by no other.
 func newPipeline(n int, pack func(i int, j *job) error, write func(*job) error) *pipeline {
-	jobs, blobs := 2*n+2, min(n, 2)
+	jobs, blobs := n+3, min(n, 2)
 	p := &pipeline{
 		work: make(chan *job, jobs+blobs+1), order: make(chan *job, jobs+blobs+1),
 		free: make(chan *job, jobs), freeBlob: make(chan *job, blobs), write: write,

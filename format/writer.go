@@ -112,7 +112,7 @@ func newWriter(opts *WriterOptions) (*Writer, error) {
 	} else {
 		rand.Read(w.id[:])
 	}
-	w.scan = newScanner(w.lim.Depth)
+	w.scan, w.run = newScanner(w.lim.Depth), newRun()
 	w.tally = agentstate.Tally{Records: map[string]uint64{}, Views: map[string]uint64{}}
 	return w, nil
 }
@@ -190,8 +190,8 @@ func (w *Writer) Put(ctx context.Context, r agentstate.Record) error {
 		return err
 	}
 	w.scratch = append(w.scratch[:0], key...)
-	sum := sha256.Sum256(w.scratch)
-	if w.run.has(sum) {
+	m := w.run.mark(w.scratch)
+	if w.run.has(m) {
 		return fmt.Errorf("format: %s was put before: %w", key, agentstate.ErrConflict)
 	}
 	size, comp := sizeOf(r), w.compartmentOf(r)
@@ -203,7 +203,7 @@ func (w *Writer) Put(ctx context.Context, r agentstate.Record) error {
 		w.release(s)
 		return fmt.Errorf("format: %s: %w", printable(key), err)
 	}
-	w.run.add(sum, comp, s.ordinal, s.count-1)
+	w.run.add(m, comp, s.ordinal, s.count-1)
 	w.count(r)
 	if s.count >= maxShardRecords || len(s.raw)+s.cut/8 >= w.target(s.ordinal) {
 		w.closeShard(s)

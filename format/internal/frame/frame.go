@@ -34,7 +34,8 @@ func (e *Encoder) Compress(dst, raw []byte, level int) []byte {
 	}
 	if e.by[i] == nil {
 		enc, err := zstd.NewWriter(nil, zstd.WithEncoderConcurrency(1), zstd.WithEncoderLevel(speed),
-			zstd.WithEncoderCRC(true), zstd.WithSingleSegment(true), zstd.WithLowerEncoderMem(true))
+			zstd.WithEncoderCRC(true), zstd.WithSingleSegment(true), zstd.WithLowerEncoderMem(true),
+			zstd.WithWindowSize(1<<20)) // a shard's size: more would cost memory alone
 		if err != nil {
 			panic("frame: constant options refused: " + err.Error())
 		}
