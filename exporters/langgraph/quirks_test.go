@@ -456,6 +456,48 @@ func TestTasks(t *testing.T) {
 	}
 }
 
+// TestDeltaChat: a delta channel has no value at the head; its messages are what the tasks of the
+// ancestors wrote, and people read them all the same.
+func TestDeltaChat(t *testing.T) {
+	chat := func(m *memstate.State) (out []string, of map[string]bool) {
+		of = map[string]bool{}
+		for _, r := range records(t, m) {
+			if x, ok := r.(*pb.Message); ok {
+				out = append(out, fmt.Sprint(x.Meta.Key, x.Role, x.Position, x.ParentKey, x.Parts))
+				of[agentstate.KindOfKey(x.Meta.ViewOfKeys[0])] = true
+			}
+		}
+		return out, of
+	}
+	for _, at := range stores()[:3] {
+		if strings.HasPrefix(at.name, "python") {
+			continue // its documents cannot be edited with SQL
+		}
+		t.Run(at.name, func(t *testing.T) {
+			s := at.load(t)
+			want, _ := chat(must(export(t, s)))
+			if s.server != nil {
+				change(t, s, "DELETE FROM checkpoint_blobs WHERE channel = 'messages'")
+			} else {
+				change(t, s, "UPDATE checkpoints SET checkpoint = CAST(json_remove(CAST(checkpoint AS TEXT), '$.channel_values.messages') AS BLOB)")
+			}
+			got, of := chat(must(export(t, s)))
+			// the tool's answers got their ids when they were taken in: they are read without
+			strip := func(ss []string) (out []string) {
+				for _, s := range ss {
+					if !strings.Contains(s, "ROLE_TOOL") && !strings.Contains(s, "tool_result") {
+						out = append(out, s[:strings.Index(s, " ")])
+					}
+				}
+				return out
+			}
+			if d := cmp.Diff(strip(want), strip(got)); d != "" || len(got) != len(want) || !of["pendingwrite"] || of["channelvalue"] {
+				t.Errorf("%d messages of %v, want %d:\n%s", len(got), of, len(want), d)
+			}
+		})
+	}
+}
+
 // TestOddRows: whatever SQLite can hold comes back in its storage class.
 func TestOddRows(t *testing.T) {
 	p := sample(t, "python.sqlite")

@@ -1,0 +1,371 @@
+package langgraph
+
+import (
+	"bytes"
+	"context"
+	"fmt"
+	"strconv"
+	"strings"
+
+	"github.com/exitramp/exitramp/context/agentstate"
+	"github.com/exitramp/exitramp/exporters/langgraph/internal/values"
+	pb "github.com/exitramp/exitramp/proto/exitramp/v1"
+)
+
+// labelThread is on the view of a thread whose id is too long for a key.
+const labelThread = "thread_id"
+
+// conversation emits the view of the thread as a whole: it has no row of its own.
+func (t *thread) conversation(ctx context.Context) error {
+	c := t.r.lay.t["checkpoints"]
+	conv := &pb.Conversation{Meta: agentstate.Meta("conversation", nil, t.name)}
+	if strings.Contains(conv.Meta.Key, "~") { // the key has not all of it
+		conv.Meta.Labels = []*pb.Label{{Name: labelThread, Value: valid(t.name)}}
+	}
+	t.conv = conv
+	if c.readable() {
+		rows, err := t.r.eng.query(ctx, "SELECT checkpoint_ns, max(checkpoint_id), min(checkpoint_id) FROM "+c.ident+
+			" WHERE thread_id = ? GROUP BY checkpoint_ns ORDER BY checkpoint_ns DESC", t.id.arg())
+		if err != nil {
+			return err
+		}
+		var ns, head cell // the root graph's; the last row is the shortest namespace
+		for _, r := range rows {
+			t.heads[r[0].String()] = r[1].String()
+			ns, head = r[0], r[1]
+			conv.Meta.CreatedUnixNano = uuidTime(r[2].String())
+		}
+		if len(rows) > 0 {
+			conv.Meta.UpdatedUnixNano = uuidTime(head.String())
+			conv.Meta.ViewOfKeys = []string{t.key("checkpoint", ns.String(), head.String())}
+			err := t.r.eng.scan(ctx, c, []cell{t.id, ns, head}, nil, func(row []cell) (bool, error) {
+				return true, t.head(ctx, c, row)
+			})
+			if err != nil {
+				return err
+			}
+		}
+	}
+	if len(conv.Meta.ViewOfKeys) == 0 {
+		if err := t.remnant(ctx); err != nil {
+			return err
+		}
+	}
+	if n := len(t.messages); n > 0 {
+		conv.HeadKey = t.messages[n-1].Meta.Key
+	}
+	return t.r.put(conv)
+}
+
+// remnant finds what is left of a thread without checkpoints.
+func (t *thread) remnant(ctx context.Context) error {
+	take := func(kind string, tab *table) func([]cell) (bool, error) {
+		return func(row []cell) (bool, error) {
+			var parts []string
+			for _, k := range tab.keyOf(row)[1:] {
+				parts = append(parts, k.String())
+			}
+			t.conv.Meta.ViewOfKeys = []string{t.key(kind, parts...)}
+			return true, nil
+		}
+	}
+	for _, s := range []struct {
+		kind string
+		t    *table
+	}{{"pendingwrite", t.r.lay.writes()}, {"channelvalue", t.r.lay.t["checkpoint_blobs"]}} {
+		if !s.t.readable() || len(t.conv.Meta.ViewOfKeys) > 0 {
+			continue
+		}
+		if err := t.r.eng.scan(ctx, s.t, []cell{t.id}, nil, take(s.kind, s.t)); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// head reads the newest checkpoint of the root graph for the conversation: its state in a word,
+// and its messages.
+func (t *thread) head(ctx context.Context, c *table, row []cell) error {
+	w := t.r.lay.writes()
+	var waiting, failed bool
+	if w.readable() {
+		rows, err := t.r.eng.query(ctx, "SELECT DISTINCT channel FROM "+w.ident+" WHERE thread_id = ? AND checkpoint_ns = ? AND checkpoint_id = ? AND idx < 0",
+			t.id.arg(), row[c.col("checkpoint_ns")].arg(), row[c.col("checkpoint_id")].arg())
+		if err != nil {
+			return err
+		}
+		for _, r := range rows {
+			waiting = waiting || r[0].String() == "__interrupt__"
+			failed = failed || r[0].String() == "__error__"
+		}
+	}
+	next, understood, err := t.headValues(ctx, c, row)
+	if err != nil {
+		return err
+	}
+	switch {
+	case failed:
+		t.conv.Status = "failed"
+	case waiting:
+		t.conv.Status = "waiting"
+	case !understood:
+	case next:
+		t.conv.Status = "unfinished"
+	default:
+		t.conv.Status = "finished"
+	}
+	return nil
+}
+
+// maxView is the size of a value above which no view is made of it.
+const maxView = 64 << 20
+
+// headValues reads the messages of the head checkpoint, and whether a node is due to run.
+func (t *thread) headValues(ctx context.Context, c *table, row []cell) (next, understood bool, err error) {
+	doc, ser, err := t.doc(ctx, c, row)
+	if err != nil || doc == nil {
+		return false, false, err
+	}
+	cp, err := values.ParseCheckpoint(ser, doc)
+	if err != nil || !tiles(cp, len(doc)) {
+		return false, false, nil
+	}
+	t.conv.Meta.UpdatedUnixNano = parseTime(cp.TS)
+	ns := row[c.col("checkpoint_ns")]
+	h := &heads{t: t, ns: ns, ser: ser, doc: doc, spans: map[string]values.Span{}}
+	for _, s := range cp.Inline {
+		h.spans[s.Name] = s
+	}
+	if err := h.look(ctx); err != nil {
+		return false, false, err
+	}
+	var chat []*pb.Message
+	var from values.Channel
+	for _, ch := range cp.Channels {
+		if strings.HasPrefix(ch.Name, "branch:to:") || ch.Name == "__start__" {
+			next = next || h.has(ch)
+		}
+		if strings.HasPrefix(ch.Name, "__") || strings.HasPrefix(ch.Name, "branch:") || from.Name == "messages" {
+			continue
+		}
+		ms, err := h.chat(ctx, ch)
+		if err != nil {
+			return false, false, err
+		}
+		// The channel messages by custom; else the longest list, the first by name of two.
+		if len(ms) > 0 && (ch.Name == "messages" || len(ms) > len(chat) || len(ms) == len(chat) && ch.Name < from.Name) {
+			chat, from = ms, ch
+		}
+	}
+	if len(chat) > 0 {
+		t.keep(chat, from.Name, t.key("channelvalue", ns.String(), from.Name, from.Version))
+		return next, true, nil
+	}
+	for _, ch := range cp.Channels {
+		if h.has(ch) || ephemeral(ch.Name) || len(t.messages) > 0 {
+			continue
+		}
+		if err := t.replay(ctx, ns, row[c.col("checkpoint_id")].String(), ch.Name); err != nil {
+			return false, false, err
+		}
+	}
+	return next, true, nil
+}
+
+// heads finds the values of the head checkpoint.
+type heads struct {
+	t     *thread
+	ns    cell
+	ser   string
+	doc   []byte
+	spans map[string]values.Span
+	rows  map[values.Channel]headRow
+}
+
+// A headRow is what is known of a blob row before its value is fetched.
+type headRow struct {
+	tag   string
+	size  int64
+	start []byte
+}
+
+// look learns of all blob rows of the namespace at once what they are.
+func (h *heads) look(ctx context.Context) error {
+	b := h.t.r.lay.t["checkpoint_blobs"]
+	if !b.readable() {
+		return nil
+	}
+	rows, err := h.t.r.eng.query(ctx, "SELECT channel, version, type, coalesce(octet_length(blob), 0), substring(blob from 1 for 40) FROM "+b.ident+
+		" WHERE thread_id = ? AND checkpoint_ns = ?", h.t.id.arg(), h.ns.arg())
+	if err != nil {
+		return err
+	}
+	h.rows = make(map[values.Channel]headRow, len(rows))
+	for _, r := range rows {
+		x := headRow{tag: r[2].String(), size: r[3].i, start: r[4].b}
+		h.rows[values.Channel{Name: r[0].String(), Version: r[1].String()}] = x
+	}
+	return nil
+}
+
+// has tells whether a version has a value.
+func (h *heads) has(ch values.Channel) bool {
+	if x, ok := h.rows[ch]; ok {
+		return x.tag != "empty"
+	}
+	_, ok := h.spans[ch.Name]
+	return ok
+}
+
+// chat is the list of messages that a channel holds; nil: it holds something else.
+func (h *heads) chat(ctx context.Context, ch values.Channel) ([]*pb.Message, error) {
+	tag, v := h.ser, []byte(nil)
+	if x, ok := h.rows[ch]; ok {
+		if opaque(x.tag) || x.size > maxView || !isList(x.start) {
+			return nil, nil
+		}
+		var err error
+		b := h.t.r.lay.t["checkpoint_blobs"]
+		if v, err = h.t.r.eng.value(ctx, b, []cell{h.t.id, h.ns, textCell(ch.Name), textCell(ch.Version)}, "blob", 0, -1); err != nil {
+			return nil, err
+		}
+		tag = x.tag
+	} else if s, ok := h.spans[ch.Name]; ok && s.End-s.Start <= maxView && s.End > s.Start {
+		v = h.doc[s.Start:s.End]
+	}
+	if !isList(v) {
+		return nil, nil
+	}
+	ms, ok, err := values.Messages(tag, v)
+	if err != nil || !ok {
+		return nil, nil
+	}
+	return ms, nil
+}
+
+// isList tells by its first bytes whether a value is an array or a snapshot, in JSON or in msgpack:
+// one message in a channel is no conversation.
+func isList(b []byte) bool {
+	if len(b) == 0 {
+		return false
+	}
+	switch b[0] {
+	case '[', 0xdc, 0xdd:
+		return true
+	case '{':
+		return bytes.HasPrefix(b, []byte(`{"lc":2,"type":"delta_snapshot"`))
+	case 0xc7, 0xc8, 0xc9: // extension 7, behind its length
+		at := map[byte]int{0xc7: 2, 0xc8: 3, 0xc9: 5}[b[0]]
+		return len(b) > at && b[at] == 7
+	}
+	return b[0]>>4 == 9
+}
+
+// replay reads the messages of a channel that has no value: its state is what the tasks of the
+// head's ancestors wrote, in order. A message with an id replaces the one that had it.
+func (t *thread) replay(ctx context.Context, ns cell, head, channel string) error {
+	w := t.r.lay.writes()
+	if !w.readable() {
+		return nil
+	}
+	where := " FROM " + w.ident + " WHERE thread_id = ? AND checkpoint_ns = ? AND channel = ?"
+	args := []any{t.id.arg(), ns.arg(), channel}
+	value, order := "value", ""
+	if t.r.lay.engine == "postgres" {
+		value = "blob"
+	}
+	if w.col("task_path") >= 0 {
+		order = "task_path, "
+	}
+	rows, err := t.r.eng.query(ctx, "SELECT CAST(coalesce(sum(octet_length("+value+")), 0) AS TEXT)"+where, args...)
+	if err != nil {
+		return err
+	}
+	if n, err := strconv.ParseInt(rows[0][0].String(), 10, 64); err != nil || n == 0 || n > maxView {
+		return nil
+	}
+	line, err := t.ancestors(ctx, ns, head)
+	if err != nil {
+		return err
+	}
+	rows, err = t.r.eng.query(ctx, "SELECT checkpoint_id, task_id, idx, coalesce(type, 'json'), "+value+where+" ORDER BY checkpoint_id, "+order+"task_id, idx", args...)
+	if err != nil {
+		return err
+	}
+	var ms []*pb.Message
+	var keys []string
+	at := map[string]int{}
+	for _, r := range rows {
+		if !line[r[0].String()] || opaque(r[3].String()) {
+			continue
+		}
+		got, ok, err := values.Messages(r[3].String(), r[4].b)
+		if err != nil || !ok {
+			return nil // not a chat
+		}
+		key := t.key("pendingwrite", ns.String(), r[0].String(), r[1].String(), r[2].String())
+		for _, m := range got {
+			i, known := at[m.NativeId]
+			known = known && m.NativeId != ""
+			switch {
+			case m.NativeRole == "remove" && known:
+				ms[i] = nil
+				delete(at, m.NativeId)
+			case m.NativeRole == "remove":
+			case known:
+				ms[i], keys[i] = m, key
+			default:
+				at[m.NativeId] = len(ms)
+				ms, keys = append(ms, m), append(keys, key)
+			}
+		}
+	}
+	n := 0
+	for i, m := range ms {
+		if m != nil {
+			ms[n], keys[n] = m, keys[i]
+			n++
+		}
+	}
+	t.keep(ms[:n], channel, keys[:n]...)
+	return nil
+}
+
+// ancestors are the ids of the checkpoints before head.
+func (t *thread) ancestors(ctx context.Context, ns cell, head string) (map[string]bool, error) {
+	rows, err := t.r.eng.query(ctx, "SELECT checkpoint_id, parent_checkpoint_id FROM "+t.r.lay.t["checkpoints"].ident+
+		" WHERE thread_id = ? AND checkpoint_ns = ? AND parent_checkpoint_id IS NOT NULL", t.id.arg(), ns.arg())
+	if err != nil {
+		return nil, err
+	}
+	parent := map[string]string{}
+	for _, r := range rows {
+		parent[r[0].String()] = r[1].String()
+	}
+	out := map[string]bool{}
+	for id, ok := parent[head]; ok && !out[id]; id, ok = parent[id] {
+		out[id] = true
+	}
+	return out, nil
+}
+
+// keep keeps the messages of a channel as views, to be emitted at the end of the thread. They are
+// readings of one record, or each of its own.
+func (t *thread) keep(ms []*pb.Message, channel string, of ...string) {
+	used := map[string]bool{}
+	parent := ""
+	for i, m := range ms {
+		id := t.key("message", m.NativeId)
+		if m.NativeId == "" || used[id] {
+			id = t.key("message", "position", fmt.Sprint(i+1))
+		}
+		used[id] = true
+		m.Meta = &pb.Meta{Key: id, ViewOfKeys: []string{of[min(i, len(of)-1)]}}
+		if channel != "messages" {
+			m.Meta.Labels = append(m.Meta.Labels, &pb.Label{Name: "channel", Value: valid(channel)})
+		}
+		m.ConversationKey, m.ParentKey, m.Position = t.key("conversation"), parent, uint64(i+1)
+		parent = id
+	}
+	t.messages = ms
+}
