@@ -63,7 +63,7 @@ func (w *Writer) putBlob(ctx context.Context, comp int, b *pb.Blob, r io.Reader)
 		h.Write(j.raw)
 		st.size += uint64(got)
 		st.chunks++
-		j.typ, j.comp, j.name = jobBlob, comp, chunkName(n, st.chunks, w.encrypted())
+		j.typ, j.comp, j.name, j.last = jobBlob, comp, chunkName(n, st.chunks, w.encrypted()), last
 		w.submit(j)
 		if err := w.trim(); err != nil {
 			return err

@@ -22,6 +22,9 @@ type packer struct {
 	tmp    []byte
 }
 
+// maxKept is the size above which a packer does not keep its buffer for the next member.
+const maxKept = 4 << 20
+
 func newPacker(w *Writer) *packer { return &packer{w: w} }
 
 func (p *packer) pack(j *job) error {
@@ -42,7 +45,9 @@ func (p *packer) pack(j *job) error {
 	if key == nil {
 		j.out = dst
 	} else {
-		p.tmp = dst
+		if p.tmp = dst; cap(dst) > maxKept {
+			p.tmp = nil
+		}
 		if j.out, err = key.Seal(j.out[:0], dst); err != nil {
 			return fmt.Errorf("format: %s: %v", j.name, err)
 		}

@@ -35,6 +35,7 @@ type job struct {
 	crc  uint32
 	err  error
 
+	last    bool       // of a blob: its buffers are not needed any more
 	written func(*job) // called by the writing goroutine; nil: nothing to note
 	done    chan struct{}
 	home    chan *job // where it goes when it is written
@@ -94,6 +95,9 @@ func (p *pipeline) writeAll() {
 		}
 		if err != nil {
 			p.fail(err)
+		}
+		if j.last {
+			j.raw, j.out = nil, nil
 		}
 		j.home <- j
 	}

@@ -39,9 +39,20 @@ func newScanner(maxDepth int) *scanner {
 
 // shape is what the scanner has to know of a message type.
 type shape struct {
-	name   protoreflect.Name
-	fields []fieldShape // by number
+	name    protoreflect.Name
+	special special
+	fields  []fieldShape // by number
+	none    fieldShape   // of every other number
 }
+
+// special marks the messages that the scanner looks into.
+type special uint8
+
+const (
+	specialNone special = iota
+	specialMeta
+	specialBlob
+)
 
 type fieldShape struct {
 	role role
@@ -78,6 +89,12 @@ func (s *scanner) shapeOf(md protoreflect.MessageDescriptor) *shape {
 		return sh
 	}
 	sh := &shape{name: md.Name()}
+	switch md.Name() {
+	case "Meta":
+		sh.special = specialMeta
+	case "Blob":
+		sh.special = specialBlob
+	}
 	s.shapes[md.FullName()] = sh
 	fds := md.Fields()
 	for i := range fds.Len() {
@@ -132,19 +149,19 @@ func (s *scanner) message(sh *shape, b []byte, depth int) error {
 		return fmt.Errorf("nested more than %d deep", s.maxDepth)
 	}
 	blob := -1
-	if sh.name == "Blob" {
+	if sh.special == specialBlob {
 		blob = len(s.blobs)
 		s.blobs = append(s.blobs, blobRef{})
 	}
 	for len(b) > 0 {
-		num, typ, n := protowire.ConsumeTag(b)
+		num, typ, n := consumeTag(b)
 		if n < 0 {
 			return errTag(n)
 		}
 		b = b[n:]
-		var f fieldShape
-		if int(num) < len(sh.fields) {
-			f = sh.fields[num]
+		f := &sh.none
+		if uint(num) < uint(len(sh.fields)) {
+			f = &sh.fields[num]
 		}
 		if typ != protowire.BytesType {
 			if n = skip(num, typ, b, s.maxDepth-depth); n < 0 {
@@ -156,13 +173,21 @@ func (s *scanner) message(sh *shape, b []byte, depth int) error {
 			b = b[n:]
 			continue
 		}
-		v, n := protowire.ConsumeBytes(b)
+		v, n := consumeBytes(b)
 		if n < 0 {
 			return errTag(n)
 		}
 		b = b[n:]
-		if err := s.bytes(sh, f, num, v, depth); err != nil {
-			return err
+		switch f.role {
+		case roleUnknown, roleBytes:
+		case roleMessage:
+			if err := s.message(f.sub, v, depth+1); err != nil {
+				return err
+			}
+		default:
+			if err := s.value(sh, f, num, v); err != nil {
+				return err
+			}
 		}
 		if blob >= 0 {
 			switch num {
@@ -176,16 +201,31 @@ func (s *scanner) message(sh *shape, b []byte, depth int) error {
 	return nil
 }
 
-// bytes looks at a length-delimited field.
-func (s *scanner) bytes(sh *shape, f fieldShape, num protowire.Number, v []byte, depth int) error {
+// consumeTag is protowire.ConsumeTag, quick for tags of one byte.
+func consumeTag(b []byte) (protowire.Number, protowire.Type, int) {
+	if c := b[0]; c < 0x80 && c >= 1<<3 {
+		return protowire.Number(c >> 3), protowire.Type(c & 7), 1
+	}
+	return protowire.ConsumeTag(b)
+}
+
+// consumeBytes is protowire.ConsumeBytes, quick for lengths of one byte.
+func consumeBytes(b []byte) ([]byte, int) {
+	if len(b) > 0 && b[0] < 0x80 && int(b[0]) < len(b) {
+		n := 1 + int(b[0])
+		return b[1:n], n
+	}
+	return protowire.ConsumeBytes(b)
+}
+
+// value looks at text, or at packed numbers.
+func (s *scanner) value(sh *shape, f *fieldShape, num protowire.Number, v []byte) error {
 	switch f.role {
-	case roleMessage:
-		return s.message(f.sub, v, depth+1)
 	case roleText, roleRef:
 		if !utf8.Valid(v) {
 			return fmt.Errorf("%s: field %d is not valid UTF-8", sh.name, num)
 		}
-		if sh.name == "Meta" {
+		if sh.special == specialMeta {
 			switch num {
 			case 1:
 				s.key = v
