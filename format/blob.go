@@ -53,6 +53,7 @@ func (w *Writer) putBlob(ctx context.Context, comp int, b *pb.Blob, r io.Reader)
 			err = errors.Join(ctx.Err(), w.pipe.failed())
 		}
 		if err != nil || got == 0 && st.chunks > 0 {
+			j.raw, j.out = nil, nil
 			j.home <- j
 			if err != nil {
 				return w.stop(fmt.Errorf("format: blob broken off after %d bytes: the archive cannot be sealed any more: %w", st.size, err))
