@@ -21,11 +21,15 @@ func sizes() []int {
 	return []int{0, 1, 2, 255, 256, 257, 65535, 65536, 65792, 1 << 20, 3<<20 + 7, 64 << 20}
 }
 
+// words is n bytes that compress; beyond 1 MiB they repeat.
 func words(n int) []byte {
 	r := rand.New(rand.NewPCG(1, uint64(n)))
-	b := make([]byte, n)
+	b := make([]byte, min(n, 1<<20))
 	for i := range b {
 		b[i] = "aaabcde  \n"[r.IntN(10)]
+	}
+	if len(b) < n {
+		b = bytes.Repeat(b, n/len(b)+1)[:n]
 	}
 	return b
 }
@@ -52,6 +56,26 @@ func TestRoundTrip(t *testing.T) {
 				t.Fatalf("%d: %v", n, err)
 			}
 		}
+	}
+}
+
+// The largest content that there is.
+func TestLarge(t *testing.T) {
+	if testing.Short() {
+		t.Skip("SKIPPED: 64 MiB")
+	}
+	var enc Encoder
+	dec, err := NewDecoder(64 << 20)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer dec.Close()
+	raw := words(64 << 20)
+	if got, err := dec.Decode(nil, enc.Compress(nil, raw, 0), 64<<20); err != nil || !bytes.Equal(got, raw) {
+		t.Error(len(got), err)
+	}
+	if _, err := dec.Decode(nil, enc.Compress(nil, append(raw, 0), 0), -1); err == nil {
+		t.Error("a byte more: decoded")
 	}
 }
 
