@@ -344,7 +344,7 @@ func TestTornJournal(t *testing.T) {
 		t.Fatal(err)
 	}
 	g := rand.New(rand.NewPCG(1, 1))
-	for i := range 40 {
+	for i := range 20 {
 		j, p := bytes.Clone(journal), part
 		switch i % 4 {
 		case 0:

@@ -6,8 +6,11 @@ import (
 	"errors"
 	"os"
 	"path/filepath"
+	"runtime"
+	"sync"
 	"testing"
 
+	"filippo.io/age"
 	"google.golang.org/protobuf/proto"
 
 	"github.com/exitramp/exitramp/context/agentstate"
@@ -148,5 +151,79 @@ func TestMarshalOracle(t *testing.T) {
 	odd := &pb.Memory{Meta: &pb.Meta{Key: "memory/1"}, Content: none}
 	if _, err := appendRecord(nil, odd, sizeOf(odd)); !errors.Is(err, errChanged) {
 		t.Errorf("a nil pointer in a oneof: %v", err)
+	}
+}
+
+// A Reader is used by several goroutines at once.
+func TestConcurrentReader(t *testing.T) {
+	id, rec := keyPair(t, true)
+	recs := everyKind(20, 4)
+	b := sealed(t, &WriterOptions{Recipients: []age.Recipient{rec}, ShardSize: 3000}, recs...)
+	r := open(t, b, &ReaderOptions{Identities: []age.Identity{id}})
+	var wg sync.WaitGroup
+	for g := range 6 {
+		wg.Go(func() {
+			if g%3 == 0 {
+				n := 0
+				for _, err := range r.Records(context.Background(), nil) {
+					if err != nil {
+						t.Error(err)
+					}
+					n++
+				}
+				if n != len(recs) {
+					t.Errorf("%d of %d", n, len(recs))
+				}
+				return
+			}
+			for i := g; i < len(recs); i += 5 {
+				got, err := r.Get(context.Background(), recs[i].GetMeta().GetKey())
+				if err != nil || !proto.Equal(got, recs[i]) {
+					t.Errorf("%s: %v", recs[i].GetMeta().GetKey(), err)
+				}
+			}
+		})
+	}
+	wg.Wait()
+}
+
+// Reading holds a few shards, however long the archive is.
+func TestReaderMemory(t *testing.T) {
+	if testing.Short() {
+		t.Skip("takes seconds")
+	}
+	g := &filler{newRand()}
+	var out bytes.Buffer
+	w, err := NewWriter(&out, nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	for i := range 200_000 {
+		if err := w.Put(context.Background(), memory(g, i)); err != nil {
+			t.Fatal(err)
+		}
+	}
+	if err := w.Commit(context.Background()); err != nil {
+		t.Fatal(err)
+	}
+	w = nil
+	heap := func() uint64 {
+		var m runtime.MemStats
+		runtime.GC()
+		runtime.ReadMemStats(&m)
+		return m.HeapAlloc
+	}
+	r, before, most, n := open(t, out.Bytes(), nil), heap(), uint64(0), 0
+	for _, err := range r.Records(context.Background(), nil) {
+		if err != nil {
+			t.Fatal(err)
+		}
+		if n++; n%20_000 == 0 {
+			most = max(most, heap())
+		}
+	}
+	t.Logf("%d MiB of archive read with %d MiB", out.Len()>>20, int64(most-before)>>20)
+	if most > before+(64<<20) {
+		t.Errorf("%d bytes more than before", most-before)
 	}
 }
