@@ -6,8 +6,10 @@ import (
 	"errors"
 	"fmt"
 	"net"
+	"net/url"
 	"slices"
 	"strings"
+	"time"
 
 	"github.com/jackc/pgx/v5"
 	"github.com/jackc/pgx/v5/pgconn"
@@ -45,6 +47,9 @@ func parsePostgres(rawURL string, path []string) (*pgServer, error) {
 	}
 	if cfg.DefaultQueryExecMode == pgx.QueryExecModeCacheStatement {
 		cfg.DefaultQueryExecMode = pgx.QueryExecModeExec // no prepared statements: poolers lose them
+	}
+	if u, err := url.Parse(rawURL); err == nil && !u.Query().Has("connect_timeout") {
+		cfg.ConnectTimeout = 15 * time.Second // not the two minutes of a silent firewall
 	}
 	return &pgServer{conn: cfg, schema: path}, nil
 }

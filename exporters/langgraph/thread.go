@@ -275,7 +275,7 @@ func tiles(cp *values.Checkpoint, n int) bool {
 	return true
 }
 
-// labels are the caller's own metadata of a checkpoint.
+// labels are the caller's own metadata of a checkpoint, by name: JSONB keeps no order.
 func labels(md values.Metadata) []*pb.Label {
 	var out []*pb.Label
 	if md.RunID != "" {
@@ -284,5 +284,6 @@ func labels(md values.Metadata) []*pb.Label {
 	for _, l := range md.Extra {
 		out = append(out, &pb.Label{Name: valid(l.Name), Value: valid(l.Value)})
 	}
+	slices.SortStableFunc(out, func(a, b *pb.Label) int { return strings.Compare(a.Name, b.Name) })
 	return out
 }

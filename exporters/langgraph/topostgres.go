@@ -77,7 +77,7 @@ func (s slot) row(tag string, value cell) map[string]cell {
 	}
 }
 
-// valueToPostgres writes a value out of a document as a row, tagged as the runtime would tag it.
+// valueToPostgres writes a value out of a document as a row.
 func (w *writer) valueToPostgres(ctx context.Context, v *pb.ChannelValue) (replay.Receipt, error) {
 	s, err := w.slotOf(ctx, v)
 	if err != nil {
@@ -103,15 +103,9 @@ func (w *writer) valueToPostgres(ctx context.Context, v *pb.ChannelValue) (repla
 	if err != nil {
 		return replay.Receipt{}, err
 	}
-	tag, body, err := w.retag(v.Serializer, b)
-	if err != nil {
-		return replay.Receipt{}, err
-	}
-	if tag != v.Serializer {
-		losses = append(losses, loss("serializer", fidelity.Equivalent, "the same value, tagged as the runtime tags it in a row of its own"))
-		losses = append(losses, loss("value", fidelity.Equivalent, "the same value, in the form that its tag has"))
-	}
-	return w.putFitting(ctx, "checkpoint_blobs", s.row(tag, cell{kind: blob, b: body}), losses)
+	// Nil and plain bytes have tags of their own in rows that the runtime writes. It reads them
+	// alike, and so the value stays as it is.
+	return w.putFitting(ctx, "checkpoint_blobs", s.row(v.Serializer, cell{kind: blob, b: b}), losses)
 }
 
 const newVersion = "another branch of the thread counted to the same version; PostgreSQL keeps one value for it, so this one has a version between it and the next"
@@ -187,25 +181,6 @@ func defined(x any) any {
 		}
 	}
 	return x
-}
-
-// retag gives a value the tag that the runtime gives it in a row of its own: nil and plain bytes
-// have their own.
-func (w *writer) retag(tag string, b []byte) (string, []byte, error) {
-	var doc []byte
-	switch {
-	case tag == "msgpack" && w.lay.lang == python:
-		doc = append([]byte("\x81\xaechannel_values\x81\xa1x"), b...)
-	case tag == "json" && w.lay.lang == javascript:
-		doc = slices.Concat([]byte(`{"channel_values":{"x":`), b, []byte("}}"))
-	default:
-		return tag, b, nil // Python's older JSON stays as it is
-	}
-	_, vs, _, err := values.SplitCheckpoint(w.lay.lang == javascript, doc)
-	if err != nil || len(vs) != 1 {
-		return "", nil, refuse("the value is not what its serializer says")
-	}
-	return vs[0].Type, vs[0].Value, nil
 }
 
 // checkpointToPostgres writes the document without its values.
