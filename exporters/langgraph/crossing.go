@@ -31,7 +31,7 @@ func (w *writer) cross(ctx context.Context, r agentstate.Record) (replay.Receipt
 			return replay.Receipt{}, refuse(needsKey)
 		}
 		if toSQLite {
-			return skip("in SQLite a value stands inside the checkpoints that name it"), nil
+			return w.valueToSQLite(r), nil
 		}
 		return w.valueToPostgres(ctx, r)
 	case *pb.Checkpoint:

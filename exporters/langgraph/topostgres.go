@@ -204,17 +204,19 @@ func (w *writer) checkpointToPostgres(ctx context.Context, c *pb.Checkpoint) (re
 	if err != nil {
 		return replay.Receipt{}, refuse("its document holds more than PostgreSQL's JSON has a form for")
 	}
-	var extras []outRow
 	var losses []fidelity.Loss
-	if w.lay.lang == javascript {
-		if extras, err = w.emptyRows(ctx, row, parsed, moved); err != nil {
-			return replay.Receipt{}, err
+	extras, shown, err := w.emptyRows(ctx, row, parsed, moved)
+	if err != nil {
+		return replay.Receipt{}, err
+	}
+	if shown {
+		losses = append(losses, loss("channels.value_key", fidelity.Equivalent, "in PostgreSQL a snapshot of a delta channel shows at every checkpoint with its version; the runtime reads both alike"))
+	}
+	if w.lay.lang == python {
+		extras = nil // it writes no such rows
+		if len(out) > 2 {
+			out = slices.Concat([]byte(`{"channel_values":{},`), out[1:])
 		}
-		if len(extras) > 0 {
-			losses = append(losses, loss("channels.value_key", fidelity.Equivalent, "a version without a value has a row of type empty, as the runtime writes it here"))
-		}
-	} else if len(out) > 2 {
-		out = slices.Concat([]byte(`{"channel_values":{},`), out[1:])
 	}
 	if len(moved) > 0 {
 		if out, err = renumber(out, moved); err != nil {
@@ -279,13 +281,13 @@ func renumber(doc []byte, moved map[string]move) ([]byte, error) {
 }
 
 // emptyRows are the rows of type empty that the JavaScript library writes for versions without a
-// value. Where another branch has a value under such a version, it goes into moved.
-func (w *writer) emptyRows(ctx context.Context, row map[string]cell, cp *values.Checkpoint, moved map[string]move) ([]outRow, error) {
+// value. Where another branch has a value under such a version, it goes into moved. shown is true
+// when the value is a snapshot, which this checkpoint will show too.
+func (w *writer) emptyRows(ctx context.Context, row map[string]cell, cp *values.Checkpoint, moved map[string]move) (out []outRow, shown bool, err error) {
 	held := map[string]bool{}
 	for _, s := range cp.Inline {
 		held[s.Name] = true
 	}
-	var out []outRow
 	for _, ch := range cp.Channels {
 		if held[ch.Name] {
 			continue
@@ -293,23 +295,27 @@ func (w *writer) emptyRows(ctx context.Context, row map[string]cell, cp *values.
 		s := slot{thread: row["thread_id"].String(), ns: row["checkpoint_ns"].String(), channel: ch.Name, version: ch.Version}
 		rec, err := w.resolver().Get(ctx, agentstate.Key("channelvalue", s.thread, s.ns, s.channel, s.version))
 		if err != nil && !errors.Is(err, agentstate.ErrNotFound) {
-			return nil, err
+			return nil, false, err
 		}
 		if v, ok := rec.(*pb.ChannelValue); ok {
-			if bytes.HasPrefix(v.Value.GetInline(), []byte(`{"lc":2,"type":"delta_snapshot"`)) {
-				continue // the runtime reads a snapshot from any checkpoint with its version
+			if w.lay.lang == python || bytes.HasPrefix(v.Value.GetInline(), []byte(snapshotJSON)) {
+				shown = true
+				continue
 			}
 			to, ok := w.branchVersion(s.version, "empty")
 			if !ok {
-				return nil, refuse("another branch of the thread has a value under a version that is empty here")
+				return nil, false, refuse("another branch of the thread has a value under a version that is empty here")
 			}
 			moved[ch.Name] = move{s.version, to}
 			s.version = to
 		}
 		out = append(out, outRow{w.lay.t["checkpoint_blobs"], s.row("empty", cell{})})
 	}
-	return out, nil
+	return out, shown, nil
 }
+
+// snapshotJSON is how the JavaScript library begins a snapshot of a delta channel.
+const snapshotJSON = `{"lc":2,"type":"delta_snapshot"`
 
 // skeleton is the native row of c, and its document with a nil in place of every value that is a
 // record of its own. moved are the channels whose version is another branch's in PostgreSQL.

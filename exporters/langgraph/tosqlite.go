@@ -14,6 +14,20 @@ import (
 	pb "github.com/exitramp/exitramp/proto/exitramp/v1"
 )
 
+// valueToSQLite says what becomes of a value inside the documents of the checkpoints that name it.
+func (w *writer) valueToSQLite(v *pb.ChannelValue) replay.Receipt {
+	rc := skip("in SQLite a value stands inside the checkpoints that name it")
+	doc := "msgpack"
+	if w.lay.lang == javascript {
+		doc = "json"
+	}
+	if v.Serializer != doc && v.Serializer != "empty" {
+		const why = "the same value, in the serializer of the document"
+		rc.Losses = append(rc.Losses, loss("serializer", fidelity.Equivalent, why), loss("value", fidelity.Equivalent, why))
+	}
+	return rc
+}
+
 // checkpointToSQLite writes the document with all its values inside.
 func (w *writer) checkpointToSQLite(ctx context.Context, c *pb.Checkpoint) (replay.Receipt, error) {
 	row, err := w.rowOf(ctx, c)

@@ -253,7 +253,7 @@ func isList(b []byte) bool {
 	case '[', 0xdc, 0xdd:
 		return true
 	case '{':
-		return bytes.HasPrefix(b, []byte(`{"lc":2,"type":"delta_snapshot"`))
+		return bytes.HasPrefix(b, []byte(snapshotJSON))
 	case 0xc7, 0xc8, 0xc9: // extension 7, behind its length
 		at := map[byte]int{0xc7: 2, 0xc8: 3, 0xc9: 5}[b[0]]
 		return len(b) > at && b[at] == 7
