@@ -39,10 +39,12 @@ func (a *apply) flush(ctx context.Context) error {
 			return err
 		}
 	}
-	for i := range ps {
-		if err := a.one(ctx, &ps[i]); err != nil {
+	for i := 0; i < len(ps); {
+		n, err := a.some(ctx, ps[i:])
+		if err != nil {
 			return err
 		}
+		i += n
 	}
 	clear(a.batch)
 	a.batch, a.bytes = a.batch[:0], 0
@@ -115,8 +117,53 @@ func (a *apply) known(key string) (e *entry, dup bool, err error) {
 	return e, false, nil
 }
 
-// one writes a record, or takes note of what is known of it.
-func (a *apply) one(ctx context.Context, p *pending) error {
+// some writes the first records of ps, at least one: for a Batcher all that are of one kind, since
+// what refers to another by a hard reference is of another kind than it.
+func (a *apply) some(ctx context.Context, ps []pending) (int, error) {
+	b, ok := a.w.(Batcher)
+	if !ok {
+		return 1, a.one(ctx, &ps[0], nil)
+	}
+	kind, n := agentstate.KindOf(ps[0].rec), 0
+	var rs []agentstate.Record
+	var at []int
+	for ; n < len(ps) && agentstate.KindOf(ps[n].rec) == kind; n++ {
+		if ps[n].answer == nil {
+			if _, stop := a.guard.stop(ps[n].rec); !stop {
+				rs, at = append(rs, ps[n].rec), append(at, n)
+			}
+		}
+	}
+	answers := make([]*Receipt, n)
+	var broken error
+	if len(rs) > 0 {
+		var got []Receipt
+		got, broken = b.WriteBatch(ctx, rs)
+		if broken == nil && len(got) != len(rs) {
+			broken = fmt.Errorf("the driver answers %d of %d records", len(got), len(rs))
+		}
+		for i := range min(len(got), len(rs)) {
+			if got[i].Action != 0 {
+				answers[at[i]] = &got[i]
+			}
+		}
+	}
+	for i := range n {
+		if broken != nil && answers[i] == nil {
+			continue // what was written before it broke is in the journal; the rest is in doubt
+		}
+		if err := a.one(ctx, &ps[i], answers[i]); err != nil {
+			return n, err
+		}
+	}
+	if broken != nil {
+		return n, a.fail(ErrTarget, broken)
+	}
+	return n, nil
+}
+
+// one writes a record, or takes note of what is known of it: wrote is what a Batcher answered.
+func (a *apply) one(ctx context.Context, p *pending, wrote *Receipt) error {
 	key := p.rec.GetMeta().GetKey()
 	kind := agentstate.KindOfKey(key)
 	a.last = key
@@ -126,10 +173,14 @@ func (a *apply) one(ctx context.Context, p *pending) error {
 		if got, stop := a.guard.stop(p.rec); stop {
 			rc = &got
 		} else {
-			got, err := a.w.Write(ctx, p.rec)
-			if err != nil {
-				return a.fail(ErrTarget, err)
+			if wrote == nil {
+				got, err := a.w.Write(ctx, p.rec)
+				if err != nil {
+					return a.fail(ErrTarget, err)
+				}
+				wrote = &got
 			}
+			got := *wrote
 			got.Key = key
 			if err := textual(got); err != nil {
 				return err

@@ -68,10 +68,22 @@ func (b *readBack) expect(r agentstate.Record) fidelity.Expectation {
 		return fidelity.Required
 	case rc.Why == whyTombstone:
 		return fidelity.Absent
-	case rc.Why == whyView:
+	case rc.Why == whyView && b.arrived(r.GetMeta().GetViewOfKeys()):
 		return fidelity.Required
+	case rc.Why == whyView: // what it is a reading of did not arrive, and was said
+		return fidelity.Ignored
 	}
 	return fidelity.Optional
+}
+
+// arrived tells whether all records under keys are in the target.
+func (b *readBack) arrived(keys []string) bool {
+	for _, k := range keys {
+		if rc := b.entry(k); rc != nil && rc.Action != Created.String() && rc.Action != Same.String() && rc.Action != Updated.String() && rc.Action != Skipped.String() {
+			return false
+		}
+	}
+	return true
 }
 
 // announced is the grade that the target gave the field at path of key when it was written.

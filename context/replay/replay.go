@@ -95,6 +95,14 @@ func (a Action) String() string {
 	return "unknown"
 }
 
+// A Batcher is a Writer that is faster with many records at once: a service that takes them in
+// batches, or several requests at a time. Apply and Plan call WriteBatch in place of Write, with
+// records of one kind in their order. There is a receipt for each record, at its place. With an
+// error, receipts without Action are of records that may or may not be there.
+type Batcher interface {
+	WriteBatch(ctx context.Context, rs []agentstate.Record) ([]Receipt, error)
+}
+
 // A Flusher is a Writer that can make what was written so far count before Commit. Apply calls it
 // between batches; a resumed run does not write again what was flushed. Without it, a resumed run
 // writes all records again, with Run.InDoubt true for those that may be there.
