@@ -8,7 +8,6 @@ import (
 	"errors"
 	"fmt"
 	"math"
-	"slices"
 	"strings"
 	"time"
 
@@ -272,94 +271,4 @@ func floats(e *pb.Embedding) []float32 {
 		out = append(out, math.Float32frombits(binary.LittleEndian.Uint32(e.Vector[i:])))
 	}
 	return out
-}
-
-// foreignMemory writes a memory of another runtime, or of the other language, as a store item.
-func (w *writer) foreignMemory(ctx context.Context, m *pb.Memory) (replay.Receipt, error) {
-	if w.lay.flavor() == "js+sqlite" {
-		return replay.Receipt{}, refuse("the JavaScript library has no long-term store in SQLite")
-	}
-	rec, err := w.resolver().Get(ctx, m.SpaceKey)
-	space, ok := rec.(*pb.MemorySpace)
-	if err != nil || !ok {
-		return replay.Receipt{}, refuse("its space did not come with it")
-	}
-	js := w.lay.js()
-	sep := separator(js)
-	if len(space.Path) == 0 || m.Name == "" {
-		return replay.Receipt{}, refuse("it has no name or its space no path; the store needs both")
-	}
-	for i, l := range space.Path {
-		if l == "" || strings.ContainsAny(l, "."+sep) || js && strings.ContainsAny(l, `%_\`) || i == 0 && l == "langgraph" {
-			return replay.Receipt{}, refuse("the store does not take a namespace label that is empty, holds %q, or begins with langgraph", "."+sep)
-		}
-	}
-	var v []byte
-	var losses []fidelity.Loss
-	switch c := m.Content.(type) {
-	case *pb.Memory_Text:
-		if v, err = json.Marshal(map[string]string{"text": c.Text}); err != nil {
-			return replay.Receipt{}, err
-		}
-		losses = append(losses, loss("text", fidelity.Transformed, `becomes {"text": …}: the store holds objects`))
-	case *pb.Memory_Data:
-		if v, err = w.resolver().Data(ctx, c.Data); err != nil {
-			return replay.Receipt{}, err
-		}
-	}
-	var compact bytes.Buffer
-	if err := json.Compact(&compact, v); err != nil || !bytes.HasPrefix(compact.Bytes(), []byte("{")) {
-		return replay.Receipt{}, refuse("its content is not a JSON object, which the store holds")
-	}
-	if err := w.ensure(ctx, storeTables, w.run.From); err != nil {
-		return replay.Receipt{}, err
-	}
-	t := w.lay.t["store"]
-	key := keyColumns("store", js)
-	row := map[string]cell{key[0]: textCell(strings.Join(space.Path, sep)), key[1]: textCell(m.Name), "value": {kind: blob, b: compact.Bytes()}}
-	layout := "2006-01-02 15:04:05.999999-07:00"
-	if w.lay.engine == "postgres" {
-		row["value"] = cell{kind: text, b: compact.Bytes()}
-	}
-	for col, ns := range map[string]int64{"created_at": m.Meta.CreatedUnixNano, "updated_at": m.Meta.UpdatedUnixNano, "expires_at": m.ExpiresUnixNano} {
-		if ns != 0 && t.col(col) >= 0 {
-			row[col] = textCell(time.Unix(0, ns).UTC().Format(layout))
-		}
-	}
-	losses = append(losses, w.unmapped(m)...)
-	if m.TtlMinutes != 0 {
-		if i := t.col("ttl_minutes"); i < 0 {
-			losses = append(losses, loss("ttl_minutes", fidelity.Dropped, "the target has no column for it; expires_at stays"))
-		} else if w.lay.engine == "postgres" {
-			row["ttl_minutes"] = cell{kind: integer, i: int64(math.RoundToEven(m.TtlMinutes))}
-		} else {
-			row["ttl_minutes"] = cell{kind: real, f: m.TtlMinutes}
-		}
-	}
-	return w.putItem(ctx, row, losses)
-}
-
-// unmapped are the fields of a memory that a store item has no place for.
-func (w *writer) unmapped(m *pb.Memory) []fidelity.Loss {
-	var out []fidelity.Loss
-	taken := []string{"meta", "space_key", "name", "text", "data", "expires_unix_nano", "ttl_minutes"}
-	agentstateFields(m, func(name string) {
-		if !slices.Contains(taken, name) {
-			out = append(out, loss(name, fidelity.Dropped, "a store item has no place for it"))
-		}
-	})
-	if len(m.Meta.GetSubjectKeys()) > 0 {
-		out = append(out, loss("meta.subject_keys", fidelity.Dropped, "a store item has no place for it"))
-	}
-	return out
-}
-
-// agentstateFields calls f with the name of every field of r that is set.
-func agentstateFields(r agentstate.Record, f func(name string)) {
-	m := r.ProtoReflect()
-	for i := range m.Descriptor().Fields().Len() {
-		if fd := m.Descriptor().Fields().Get(i); m.Has(fd) {
-			f(string(fd.Name()))
-		}
-	}
 }

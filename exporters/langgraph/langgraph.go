@@ -20,25 +20,26 @@ import (
 	"fmt"
 	"io"
 	"net/url"
-	"strings"
 	"sync"
 	"time"
 
 	"github.com/exitramp/exitramp/context/agentstate"
 	"github.com/exitramp/exitramp/context/replay"
 	"github.com/exitramp/exitramp/exporters"
+	"github.com/exitramp/exitramp/exporters/internal/pgsnapshot"
+	"github.com/exitramp/exitramp/exporters/internal/sqlitefile"
 	pb "github.com/exitramp/exitramp/proto/exitramp/v1"
 )
 
 // Errors that callers act on.
 var (
 	ErrSchema      = errors.New("langgraph: not a schema that this release knows")
-	ErrDamaged     = errors.New("langgraph: database cannot be read")
-	ErrLocked      = errors.New("langgraph: database is locked")
-	ErrChanged     = errors.New("langgraph: database changed while it was read; run again")
-	ErrLogin       = errors.New("langgraph: login refused")
-	ErrUnreachable = errors.New("langgraph: no connection to the server")
-	ErrForbidden   = errors.New("langgraph: permission missing")
+	ErrDamaged     = sqlitefile.ErrDamaged
+	ErrLocked      = sqlitefile.ErrLocked
+	ErrChanged     = sqlitefile.ErrChanged
+	ErrLogin       = pgsnapshot.ErrLogin
+	ErrUnreachable = pgsnapshot.ErrUnreachable
+	ErrForbidden   = pgsnapshot.ErrForbidden
 )
 
 // Drivers are the drivers for exporters.Registry, one a URL scheme.
@@ -93,9 +94,9 @@ func sqlitePath(u *url.URL) (string, error) {
 // A Store is one LangGraph store: an agentstate.Source with blobs and preflight, and a
 // replay.Target that can undo. It opens its database when it is read or written.
 type Store struct {
-	path   string        // SQLite
-	wait   time.Duration // for locks of SQLite
-	server *pgServer     // PostgreSQL; nil: SQLite
+	path   string             // SQLite
+	wait   time.Duration      // for locks of SQLite
+	server *pgsnapshot.Server // PostgreSQL; nil: SQLite
 
 	mu      sync.Mutex
 	reading *reading // the stream under way; nil: none
@@ -116,47 +117,11 @@ func SQLite(path string) *Store { return &Store{path: path, wait: 5 * time.Secon
 // tables are, the runtime's own store may lie in another one than its checkpoints. As in every
 // client of PostgreSQL, PGPASSWORD and ~/.pgpass count where the URL has no password.
 func Postgres(rawURL string) (*Store, error) {
-	u, err := url.Parse(rawURL)
-	if err != nil || u.Host == "" && u.Query().Get("host") == "" {
-		return nil, errors.New("langgraph: malformed PostgreSQL URL; want postgres://user@host:port/database?search_path=schema")
-	}
-	q := u.Query()
-	path := splitPath(q.Get("search_path"))
-	q.Del("search_path")
-	u.RawQuery = q.Encode()
-	s, err := parsePostgres(u.String(), path)
+	s, err := pgsnapshot.Parse(rawURL)
 	if err != nil {
-		return nil, err
+		return nil, own(err)
 	}
 	return &Store{server: s}, nil
-}
-
-// splitPath takes a search_path apart at its commas. Quoted names stay as they are.
-func splitPath(s string) []string {
-	var out []string
-	var cur strings.Builder
-	quoted := false
-	flush := func() {
-		if v := strings.TrimSpace(cur.String()); v != "" {
-			out = append(out, v)
-		}
-		cur.Reset()
-	}
-	for i := 0; i < len(s); i++ {
-		switch {
-		case s[i] == '"' && quoted && i+1 < len(s) && s[i+1] == '"':
-			cur.WriteByte('"')
-			i++
-		case s[i] == '"':
-			quoted = !quoted
-		case s[i] == ',' && !quoted:
-			flush()
-		default:
-			cur.WriteByte(s[i])
-		}
-	}
-	flush()
-	return out
 }
 
 // open opens the database for reading.

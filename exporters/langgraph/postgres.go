@@ -3,18 +3,14 @@ package langgraph
 import (
 	"context"
 	"crypto/rand"
-	"errors"
 	"fmt"
-	"net"
-	"net/url"
 	"slices"
 	"strings"
-	"time"
 
 	"github.com/jackc/pgx/v5"
-	"github.com/jackc/pgx/v5/pgconn"
 
 	"github.com/exitramp/exitramp/context/agentstate"
+	"github.com/exitramp/exitramp/exporters/internal/pgsnapshot"
 )
 
 // page is the number of rows that one statement fetches: between pages the connection is free
@@ -24,7 +20,7 @@ const page = 64
 // postgresDB reads one PostgreSQL schema in one REPEATABLE READ, READ ONLY transaction.
 type postgresDB struct {
 	conn *pgx.Conn
-	cfg  *pgServer
+	cfg  *pgsnapshot.Server
 	path []string // schemas, in the order in which tables are looked up
 	f    facts
 
@@ -33,78 +29,10 @@ type postgresDB struct {
 	n    int               // names given
 }
 
-// A pgServer is where a PostgreSQL store is.
-type pgServer struct {
-	conn   *pgx.ConnConfig
-	schema []string // of ?search_path=; nil: the server's default
-}
-
-// parsePostgres takes a postgres:// URL apart. Its errors never hold the URL.
-func parsePostgres(rawURL string, path []string) (*pgServer, error) {
-	cfg, err := pgx.ParseConfig(rawURL)
+func openPostgres(ctx context.Context, s *pgsnapshot.Server) (_ *postgresDB, err error) {
+	conn, err := s.Open(ctx)
 	if err != nil {
-		return nil, errors.New("langgraph: malformed PostgreSQL URL; want postgres://user@host:port/database?search_path=schema")
-	}
-	if cfg.DefaultQueryExecMode == pgx.QueryExecModeCacheStatement {
-		cfg.DefaultQueryExecMode = pgx.QueryExecModeExec // no prepared statements: poolers lose them
-	}
-	if u, err := url.Parse(rawURL); err == nil && !u.Query().Has("connect_timeout") {
-		cfg.ConnectTimeout = 15 * time.Second // not the two minutes of a silent firewall
-	}
-	return &pgServer{conn: cfg, schema: path}, nil
-}
-
-// String is host, port and database, without user and password.
-func (s *pgServer) String() string {
-	return fmt.Sprintf("%s:%d/%s", s.conn.Host, s.conn.Port, s.conn.Database)
-}
-
-// connect opens a connection. Its errors name server, user and database, never a secret.
-func (s *pgServer) connect(ctx context.Context) (*pgx.Conn, error) {
-	conn, err := pgx.ConnectConfig(ctx, s.conn)
-	if err == nil {
-		return conn, nil
-	}
-	if ctx.Err() != nil {
-		return nil, ctx.Err()
-	}
-	var pe *pgconn.PgError
-	if errors.As(err, &pe) {
-		switch pe.Code {
-		case "28P01", "28000":
-			return nil, fmt.Errorf("%w: %s refuses user %q: %s; check the password in the URL, PGPASSWORD or ~/.pgpass", ErrLogin, s, s.conn.User, pe.Message)
-		case "3D000":
-			return nil, fmt.Errorf("%w: %s: no such database", ErrLogin, s)
-		case "53300":
-			return nil, fmt.Errorf("%w: %s: too many connections; try again later", ErrUnreachable, s)
-		}
-		return nil, fmt.Errorf("%w: %s: %s (SQLSTATE %s)", ErrLogin, s, pe.Message, pe.Code)
-	}
-	why := "no answer"
-	var op *net.OpError
-	var dns *net.DNSError
-	switch {
-	case errors.As(err, &dns):
-		why = "no host of this name"
-	case errors.As(err, &op):
-		why = op.Err.Error()
-	case strings.Contains(err.Error(), "tls") || strings.Contains(err.Error(), "TLS"):
-		why = "TLS: " + "the server and sslmode of the URL do not agree"
-	case strings.Contains(err.Error(), "password"):
-		return nil, fmt.Errorf("%w: %s refuses user %q; check the password in the URL, PGPASSWORD or ~/.pgpass", ErrLogin, s, s.conn.User)
-	}
-	return nil, fmt.Errorf("%w: %s: %s; is the server running, and may this machine reach it?", ErrUnreachable, s, why)
-}
-
-// settings make text forms of values independent of server and role.
-const settings = `SET LOCAL client_encoding = 'UTF8'; SET LOCAL TimeZone = 'UTC'; SET LOCAL DateStyle = 'ISO, MDY';
-SET LOCAL extra_float_digits = 3; SET LOCAL bytea_output = 'hex'; SET LOCAL standard_conforming_strings = on;
-SET LOCAL statement_timeout = 0; SET LOCAL idle_in_transaction_session_timeout = 0`
-
-func openPostgres(ctx context.Context, s *pgServer) (_ *postgresDB, err error) {
-	conn, err := s.connect(ctx)
-	if err != nil {
-		return nil, err
+		return nil, own(err)
 	}
 	d := &postgresDB{conn: conn, cfg: s}
 	defer func() {
@@ -112,13 +40,8 @@ func openPostgres(ctx context.Context, s *pgServer) (_ *postgresDB, err error) {
 			d.close()
 		}
 	}()
-	for _, q := range []string{"BEGIN ISOLATION LEVEL REPEATABLE READ, READ ONLY", settings, "SET LOCAL row_security = off"} {
-		if err := d.exec(ctx, q); err != nil {
-			return nil, err
-		}
-	}
-	if d.path, err = schemas(ctx, d.query, s.schema); err != nil {
-		return nil, err
+	if d.path, err = s.Schemas(ctx, conn); err != nil {
+		return nil, own(err)
 	}
 	who, err := d.query(ctx, "SELECT current_user::text, session_user::text, current_database()::text")
 	if err != nil {
@@ -130,41 +53,6 @@ func openPostgres(ctx context.Context, s *pgServer) (_ *postgresDB, err error) {
 		account: s.String(), access: "row_security off accepted",
 	}
 	return d, nil
-}
-
-// schemas are the schemas in which the runtime's tables are looked up, by their exact names. An
-// unquoted name is taken as it is if there is such a schema, else folded as PostgreSQL does.
-func schemas(ctx context.Context, query queryFunc, want []string) ([]string, error) {
-	if len(want) == 0 {
-		rows, err := query(ctx, "SELECT unnest(current_schemas(false))::text")
-		if err != nil {
-			return nil, err
-		}
-		var out []string
-		for _, r := range rows {
-			out = append(out, r[0].String())
-		}
-		if len(out) == 0 {
-			out = []string{"public"}
-		}
-		return out, nil
-	}
-	out := slices.Clone(want)
-	for i, w := range out {
-		rows, err := query(ctx, "SELECT nspname::text FROM pg_namespace WHERE nspname = ?", w)
-		if err != nil {
-			return nil, err
-		}
-		if len(rows) == 0 && strings.ToLower(w) != w {
-			if rows, err = query(ctx, "SELECT nspname::text FROM pg_namespace WHERE nspname = ?", strings.ToLower(w)); err != nil {
-				return nil, err
-			}
-			if len(rows) > 0 {
-				out[i] = strings.ToLower(w)
-			}
-		}
-	}
-	return out, nil
 }
 
 // queryFunc reads a small result; ? stands for a parameter.
@@ -187,28 +75,7 @@ func (d *postgresDB) close() error {
 
 func (d *postgresDB) exec(ctx context.Context, q string) error {
 	_, err := d.conn.Exec(ctx, q, pgx.QueryExecModeSimpleProtocol)
-	return pgError(d.cfg.String(), err)
-}
-
-// pgError says what an error of the server means, without values.
-func pgError(server string, err error) error {
-	var pe *pgconn.PgError
-	if !errors.As(err, &pe) {
-		if err != nil && !errors.Is(err, context.Canceled) && !errors.Is(err, context.DeadlineExceeded) {
-			return fmt.Errorf("langgraph: %s: %w", server, err)
-		}
-		return err
-	}
-	switch pe.Code {
-	case "42501":
-		return fmt.Errorf("%w: %s: %s", ErrForbidden, server, pe.Message)
-	case "57P01", "57P02", "57P03":
-		return fmt.Errorf("%w: %s: the server is shutting down", ErrUnreachable, server)
-	case "55P03", "40P01", "40001":
-		return fmt.Errorf("%w: %s: %s; run again", ErrLocked, server, pe.Message)
-	}
-	// Detail and Where may quote values.
-	return fmt.Errorf("langgraph: %s: %s (SQLSTATE %s)", server, pe.Message, pe.Code)
+	return own(d.cfg.Wrap(err))
 }
 
 // query prepares what runs a second time. The names are this connection's own, since poolers hand
@@ -230,7 +97,7 @@ func (d *postgresDB) query(ctx context.Context, q string, args ...any) ([][]cell
 		d.n++
 		name = fmt.Sprintf("%s_%d", d.id, d.n)
 		if _, err := d.conn.Prepare(ctx, name, rebind(q)); err != nil {
-			return nil, pgError(d.cfg.String(), err)
+			return nil, own(d.cfg.Wrap(err))
 		}
 		d.used[q] = name
 	}
@@ -238,7 +105,7 @@ func (d *postgresDB) query(ctx context.Context, q string, args ...any) ([][]cell
 		name = rebind(q)
 	}
 	out, err := pgRows(ctx, d.conn, name, args...)
-	return out, pgError(d.cfg.String(), err)
+	return out, own(d.cfg.Wrap(err))
 }
 
 // pgRows runs a statement, or one that was prepared under a name.

@@ -100,7 +100,12 @@ func load(t testing.TB, rawURL, name string) {
 
 func hasVector(t testing.TB, rawURL string) bool {
 	t.Helper()
-	rows, err := pgRows(t.Context(), connect(t, rawURL), "SELECT count(*) FROM pg_available_extensions WHERE name = 'vector'")
+	return vectorIn(t, connect(t, rawURL))
+}
+
+func vectorIn(t testing.TB, conn *pgx.Conn) bool {
+	t.Helper()
+	rows, err := pgRows(t.Context(), conn, "SELECT count(*) FROM pg_available_extensions WHERE name = 'vector'")
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -109,7 +114,15 @@ func hasVector(t testing.TB, rawURL string) bool {
 
 func needVector(t testing.TB, s *Store) {
 	t.Helper()
-	if s.server != nil && !hasVector(t, s.server.conn.ConnString()) {
+	if s.server == nil {
+		return
+	}
+	conn, err := s.server.Connect(t.Context())
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer conn.Close(t.Context())
+	if !vectorIn(t, conn) {
 		t.Skip("the server has no extension vector")
 	}
 }

@@ -6,6 +6,8 @@ import (
 	"strings"
 
 	"github.com/jackc/pgx/v5"
+
+	"github.com/exitramp/exitramp/exporters/internal/pgsnapshot"
 )
 
 // postgresDest writes one PostgreSQL schema in one transaction.
@@ -14,10 +16,14 @@ type postgresDest struct {
 	dry bool
 }
 
-func openPostgresDest(ctx context.Context, s *pgServer, dry bool) (_ *postgresDest, err error) {
-	conn, err := s.connect(ctx)
+func openPostgresDest(ctx context.Context, s *pgsnapshot.Server, dry bool) (_ *postgresDest, err error) {
+	begin := "BEGIN ISOLATION LEVEL READ COMMITTED"
+	if dry {
+		begin = "BEGIN ISOLATION LEVEL REPEATABLE READ, READ ONLY"
+	}
+	conn, err := s.Begin(ctx, begin)
 	if err != nil {
-		return nil, err
+		return nil, own(err)
 	}
 	d := &postgresDest{postgresDB: postgresDB{conn: conn, cfg: s}, dry: dry}
 	d.f = facts{engine: "postgres", location: s.String()}
@@ -26,22 +32,13 @@ func openPostgresDest(ctx context.Context, s *pgServer, dry bool) (_ *postgresDe
 			d.close()
 		}
 	}()
-	begin := "BEGIN ISOLATION LEVEL READ COMMITTED"
-	if dry {
-		begin = "BEGIN ISOLATION LEVEL REPEATABLE READ, READ ONLY"
-	}
-	for _, q := range []string{begin, settings, "SET LOCAL row_security = off"} {
-		if err := d.exec(ctx, q); err != nil {
-			return nil, err
-		}
-	}
-	if d.path, err = schemas(ctx, d.query, s.schema); err != nil {
-		return nil, err
+	if d.path, err = s.Schemas(ctx, conn); err != nil {
+		return nil, own(err)
 	}
 	if dry {
 		return d, d.mayCreate(ctx)
 	}
-	if len(s.schema) > 0 { // as the JavaScript library does; Python expects it to be there
+	if len(s.Schema) > 0 { // as the JavaScript library does; Python expects it to be there
 		rows, err := d.query(ctx, "SELECT count(*) FROM pg_namespace WHERE nspname = ?", d.path[0])
 		if err != nil {
 			return nil, err
@@ -56,7 +53,7 @@ func openPostgresDest(ctx context.Context, s *pgServer, dry bool) (_ *postgresDe
 	for _, p := range d.path {
 		path = append(path, quote(p))
 	}
-	if len(s.schema) > 0 {
+	if len(s.Schema) > 0 {
 		path = append(path, `"public"`) // where extensions usually are
 	}
 	return d, d.exec(ctx, "SET LOCAL search_path = "+strings.Join(path, ", "))
@@ -70,7 +67,7 @@ func (d *postgresDest) mayCreate(ctx context.Context) error {
 		return err
 	}
 	if rows[0][0].i == 0 && rows[0][1].i == 0 {
-		return fmt.Errorf("%w: no schema %s, and CREATE on the database is missing", ErrForbidden, d.path[0])
+		return fmt.Errorf("langgraph: %w: no schema %s, and CREATE on the database is missing", ErrForbidden, d.path[0])
 	}
 	return nil
 }
@@ -198,5 +195,5 @@ func (d *postgresDest) remove(ctx context.Context, t *table, pk []cell, digest s
 
 func (d *postgresDest) commit(ctx context.Context) error {
 	_, err := d.conn.Exec(ctx, "COMMIT", pgx.QueryExecModeSimpleProtocol)
-	return pgError(d.cfg.String(), err)
+	return own(d.cfg.Wrap(err))
 }

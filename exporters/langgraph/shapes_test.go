@@ -167,12 +167,15 @@ func TestForeignMemory(t *testing.T) {
 	dotted := &pb.MemorySpace{Meta: agentstate.Meta("memoryspace", nil, "d"), Path: []string{"a.b"}}
 	lost := mem("lost", "x")
 	lost.SpaceKey, lost.Meta.Key = "memoryspace/d", "memory/d/lost"
+	view := &pb.Memory{Meta: agentstate.Meta("memory", nil, "Ada", "likes tea"), Name: "Ada", Content: &pb.Memory_Text{Text: "likes tea"}}
+	view.Meta.ViewOfKeys = []string{"entity/Ada"}
 	m := memstate.New(&pb.Origin{Meta: agentstate.Meta("origin", nil, "mem0"), Product: "mem0", Flavor: "python"},
-		space, dotted, mem("plain", "prefers °C"), mem("object", []byte(`{"a": [1, 2.50]}`)), mem("list", []byte(`[1]`)), tagged, lost)
+		space, dotted, mem("plain", "prefers °C"), mem("object", []byte(`{"a": [1, 2.50]}`)), mem("list", []byte(`[1]`)), tagged, lost, view)
 	for _, dst := range []*Store{SQLite(filepath.Join(t.TempDir(), "new.sqlite"))} {
 		want := map[string]replay.Action{
 			"memoryspace/s": replay.Skipped, "memoryspace/d": replay.Skipped, "memory/s/plain": replay.Created, "memory/s/object": replay.Created,
-			"memory/s/list": replay.Refused, "memory/s/tags": replay.Created, "memory/d/lost": replay.Refused,
+			"memory/s/list": replay.Created, "memory/s/tags": replay.Created, "memory/d/lost": replay.Created,
+			"memory/Ada/likes%20tea": replay.Created,
 		}
 		for _, rc := range apply(t, dst, m, false) {
 			if rc.Action != want[rc.Key] {
@@ -189,7 +192,13 @@ func TestForeignMemory(t *testing.T) {
 				t.Errorf("%v", i)
 			}
 		}
-		if n := actions(apply(t, dst, m, false)); n["same"] != 3 {
+		for at, v := range map[[2]string]string{{"users.ada", "list"}: `{"value":[1]}`, {"a~2Eb", "lost"}: `{"text":"x"}`, {"mem0", "Ada/likes tea"}: `{"text":"likes tea"}`} {
+			key := agentstate.Key("memory", at[0], at[1])
+			if i := get[*pb.Memory](t, back, key); string(i.GetData().GetInline()) != v {
+				t.Errorf("%s: %v", key, i)
+			}
+		}
+		if n := actions(apply(t, dst, m, false)); n["same"] != 6 {
 			t.Errorf("again: %v", n)
 		}
 	}

@@ -5,210 +5,85 @@ import (
 	"database/sql"
 	"errors"
 	"fmt"
-	"net/url"
 	"os"
-	"path/filepath"
 	"slices"
 	"strconv"
 	"strings"
 	"time"
 
-	"modernc.org/sqlite"
-
 	"github.com/exitramp/exitramp/context/agentstate"
+	"github.com/exitramp/exitramp/exporters/internal/pgsnapshot"
+	"github.com/exitramp/exitramp/exporters/internal/sqlitefile"
 )
 
 // sqliteDB reads one SQLite file in one transaction.
 type sqliteDB struct {
-	file *sqliteFile
-	db   *sql.DB
-	conn *sql.Conn
-	f    facts
-	id   string // identity of the state that is read; empty: it changed too often to tell
-	// immutable: no lock protects the reading, so check compares the file afterwards.
-	immutable bool
-	stmts     map[string]*sql.Stmt // prepared and not in use
-	wait      time.Duration        // for locks
-	tmp       string               // private copy; empty: none
+	*sqlitefile.DB
+	f     facts
+	stmts map[string]*sql.Stmt // prepared and not in use
 }
 
-// openSQLite opens path for reading. It never writes to it, never checkpoints its log, and
-// respects the log of an application that is writing.
-func openSQLite(ctx context.Context, path string, wait time.Duration) (_ *sqliteDB, err error) {
-	file, err := statSQLite(path)
-	if err != nil {
-		return nil, err
-	}
-	if file.size == 0 {
+func openSQLite(ctx context.Context, path string, wait time.Duration) (*sqliteDB, error) {
+	db, err := sqlitefile.Open(ctx, path, wait)
+	if errors.Is(err, sqlitefile.ErrEmpty) {
 		return nil, fmt.Errorf("%w: %s is empty", ErrSchema, path)
 	}
-	d := &sqliteDB{file: file, wait: wait, stmts: map[string]*sql.Stmt{}, f: facts{
+	if err != nil {
+		return nil, own(err)
+	}
+	d := &sqliteDB{DB: db, stmts: map[string]*sql.Stmt{}, f: facts{
 		engine: "sqlite", location: path, account: path, access: "whole database file",
-		observer: "uid " + strconv.Itoa(os.Getuid()), basis: "process",
+		observer: "uid " + strconv.Itoa(os.Getuid()), basis: "process", notes: db.Notes, labels: db.Labels,
 	}}
-	defer func() {
-		if err != nil {
-			d.close()
-		}
-	}()
-	d.notes()
-	for range 5 {
-		before := file.identity()
-		if err := d.begin(ctx); err != nil {
-			return nil, err
-		}
-		if file.identity() == before {
-			d.id = before
-			break
-		}
-		d.closeDB() // a writer was faster
-	}
-	if d.conn == nil {
-		if err := d.begin(ctx); err != nil {
-			return nil, err
-		}
-	}
 	var enc string
-	if err := d.conn.QueryRowContext(ctx, "PRAGMA encoding").Scan(&enc); err != nil {
-		return nil, d.wrap(err)
+	err = d.wrap(d.Conn.QueryRowContext(ctx, "PRAGMA encoding").Scan(&enc))
+	if err == nil && enc != "UTF-8" {
+		err = errSchema("text encoding %s of %s; the runtime writes UTF-8", enc, path)
 	}
-	if enc != "UTF-8" {
-		return nil, errSchema("text encoding %s of %s; the runtime writes UTF-8", enc, path)
+	if err != nil {
+		d.close()
+		return nil, err
 	}
 	return d, nil
 }
 
-func (d *sqliteDB) notes() {
-	switch {
-	case d.file.noWAL():
-		const n = "the file's header says write-ahead log and no -wal lies beside it: normal after a clean stop; if this is a copy, writes that were still in a -wal are missing, and nothing here can show it"
-		d.f.notes = append(d.f.notes, n)
-		d.f.labels = append(d.f.labels, [2]string{"wal", "absent: the header says write-ahead log; newer writes in a -wal that was not copied cannot be excluded"})
-	case d.file.wal > 0:
-		d.f.notes = append(d.f.notes, fmt.Sprintf("a -wal of %d bytes is read with the file", d.file.wal))
-		d.f.labels = append(d.f.labels, [2]string{"wal", "read"})
-	case !d.file.walMode:
-		d.f.notes = append(d.f.notes, "the file has no write-ahead log: while it is read, an application's writes wait")
-	}
-}
-
-// begin opens the file and starts the transaction that everything is read in.
-func (d *sqliteDB) begin(ctx context.Context) error {
-	d.immutable = d.file.noWAL()
-	err := d.open(ctx, d.file.path)
-	var se *sqlite.Error
-	if d.file.wal > 0 && errors.As(err, &se) && (se.Code()&0xff == 14 || se.Code()&0xff == 8) {
-		// The log needs an index beside it, and the place cannot hold one.
-		d.closeDB()
-		if d.tmp, err = os.MkdirTemp("", "exitramp-"); err != nil {
-			return fmt.Errorf("langgraph: %w", err)
-		}
-		p, err := d.file.copyTo(d.tmp)
-		if err != nil {
-			return err
-		}
-		d.f.notes = append(d.f.notes, "the folder cannot be written to: file and -wal are read from a private copy")
-		return d.wrap(d.open(ctx, p))
-	}
-	return d.wrap(err)
-}
-
-func (d *sqliteDB) open(ctx context.Context, path string) error {
-	abs, err := filepath.Abs(path)
-	if err != nil {
-		return err
-	}
-	dsn := "file:" + (&url.URL{Path: abs}).EscapedPath() + fmt.Sprintf("?mode=ro&_pragma=busy_timeout(%d)&_pragma=query_only(1)&_pragma=trusted_schema(0)", d.wait.Milliseconds())
-	if d.immutable {
-		// A plain open would leave an empty -wal and -shm beside the source.
-		dsn += "&immutable=1"
-	}
-	if d.db, err = sql.Open("sqlite", dsn); err != nil {
-		return err
-	}
-	d.db.SetMaxOpenConns(1)
-	if d.conn, err = d.db.Conn(ctx); err != nil {
-		return err
-	}
-	if _, err = d.conn.ExecContext(ctx, "BEGIN"); err != nil {
-		return err
-	}
-	var n int64 // the snapshot starts with the first read
-	return d.conn.QueryRowContext(ctx, "SELECT count(*) FROM sqlite_master").Scan(&n)
-}
-
 func (d *sqliteDB) facts() facts { return d.f }
 
-func (d *sqliteDB) closeDB() {
+func (d *sqliteDB) closeStatements() {
 	for _, st := range d.stmts {
 		st.Close()
 	}
 	clear(d.stmts)
-	if d.conn != nil {
-		d.conn.ExecContext(context.Background(), "ROLLBACK")
-		d.conn.Close()
-		d.conn = nil
-	}
-	if d.db != nil {
-		d.db.Close()
-		d.db = nil
-	}
-	d.file.release()
 }
 
 func (d *sqliteDB) close() error {
-	d.closeDB()
-	if d.tmp != "" {
-		return os.RemoveAll(d.tmp)
-	}
-	return nil
+	d.closeStatements()
+	return own(d.Close())
 }
 
-func (d *sqliteDB) check() error {
-	if !d.immutable || d.id == "" {
-		return nil
-	}
-	now, err := statSQLite(d.file.path)
-	if err != nil {
-		return err
-	}
-	// A log that appeared meanwhile does no harm: what was read is older than it.
-	if now.size != d.file.size || now.header != d.file.header {
-		return fmt.Errorf("%w: %s", ErrChanged, d.file.path)
-	}
-	return nil
-}
+func (d *sqliteDB) check() error { return own(d.Check()) }
 
-func (d *sqliteDB) fingerprint(context.Context, map[string]*table) (string, error) { return d.id, nil }
+func (d *sqliteDB) fingerprint(context.Context, map[string]*table) (string, error) {
+	return d.Fingerprint, nil
+}
 
 // wrap says what an error of SQLite means and what to do.
 func (d *sqliteDB) wrap(err error) error {
-	return sqliteError(d.file.path, d.file.journal, err)
+	if said := d.Wrap(err); said != err {
+		return own(said)
+	}
+	return err
 }
 
-func sqliteError(path string, journal bool, err error) error {
-	var se *sqlite.Error
-	if !errors.As(err, &se) {
+// own puts the package's name before an error of a package that has none.
+func own(err error) error {
+	if err == nil || errors.Is(err, context.Canceled) || errors.Is(err, context.DeadlineExceeded) {
 		return err
 	}
-	switch se.Code() & 0xff {
-	case 5, 6:
-		return fmt.Errorf("%w: %s is locked by another process; wait until it is done, or stop the application, and run again", ErrLocked, path)
-	case 11:
-		return fmt.Errorf("%w: %s: its pages contradict each other; copy it again with its -wal, or use sqlite3's .backup", ErrDamaged, path)
-	case 26:
-		return fmt.Errorf("%w: %s is not a SQLite database, or is encrypted as a whole", ErrDamaged, path)
-	case 14, 8:
-		if journal {
-			return fmt.Errorf("%w: %s: a write was broken off (-journal lies beside it); open it once with the application or sqlite3, which rolls it back", ErrDamaged, path)
-		}
-		return fmt.Errorf("langgraph: %s cannot be opened: permission, or a missing folder", path)
-	case 10:
-		return fmt.Errorf("%w: %s: the disk does not give its pages: cut short, or a faulty medium", ErrDamaged, path)
-	case 13:
-		return fmt.Errorf("langgraph: %s: no space left", path)
+	if errors.Is(err, pgsnapshot.ErrBusy) {
+		return fmt.Errorf("langgraph: %w: %w", ErrLocked, err)
 	}
-	return fmt.Errorf("langgraph: %s: SQLite: %w", path, err)
+	return fmt.Errorf("langgraph: %w", err)
 }
 
 func (d *sqliteDB) query(ctx context.Context, q string, args ...any) ([][]cell, error) {
@@ -229,7 +104,7 @@ func (d *sqliteDB) rows(ctx context.Context, q string, args []any, fn func([]any
 	delete(d.stmts, q) // one statement, one result at a time
 	if st == nil {
 		var err error
-		if st, err = d.conn.PrepareContext(ctx, q); err != nil {
+		if st, err = d.Conn.PrepareContext(ctx, q); err != nil {
 			return d.wrap(err)
 		}
 	}

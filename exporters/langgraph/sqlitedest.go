@@ -3,21 +3,17 @@ package langgraph
 import (
 	"context"
 	"database/sql"
-	"errors"
 	"fmt"
-	"io/fs"
-	"net/url"
 	"os"
 	"path/filepath"
 	"strings"
-	"time"
+
+	"github.com/exitramp/exitramp/exporters/internal/sqlitefile"
 )
 
-// sqliteDest writes one SQLite file in one transaction. A file that is not there is made under
-// another name and gets its own with the commit.
+// sqliteDest writes one SQLite file in one transaction.
 type sqliteDest struct {
 	sqliteDB
-	part    string // name until the commit; empty: the file was there
 	inserts map[string]*sql.Stmt
 }
 
@@ -30,9 +26,7 @@ func (s *Store) openDest(ctx context.Context, dry bool) (dest, error) {
 		}
 		return d, nil
 	}
-	st, err := os.Stat(s.path)
-	missing := errors.Is(err, fs.ErrNotExist) || err == nil && st.Mode().IsRegular() && st.Size() == 0 && sizeOf(s.path+"-wal") <= 0
-	if dry && missing {
+	if dry && sqlitefile.Missing(s.path) {
 		if _, err := os.Stat(filepath.Dir(s.path)); err != nil {
 			return nil, fmt.Errorf("langgraph: no folder %s", filepath.Dir(s.path))
 		}
@@ -45,59 +39,18 @@ func (s *Store) openDest(ctx context.Context, dry bool) (dest, error) {
 		}
 		return &sqliteDest{sqliteDB: *d}, nil
 	}
-	d, err := openSQLiteDest(ctx, s.path, missing && err != nil, s.wait)
+	db, err := sqlitefile.OpenWrite(ctx, s.path, s.wait)
 	if err != nil {
-		return nil, err
+		return nil, own(err)
 	}
-	return d, nil
-}
-
-func openSQLiteDest(ctx context.Context, path string, create bool, wait time.Duration) (_ *sqliteDest, err error) {
-	d := &sqliteDest{inserts: map[string]*sql.Stmt{}}
-	d.stmts = map[string]*sql.Stmt{}
-	d.f = facts{engine: "sqlite", location: path}
-	open := path
-	if create {
-		d.part = path + ".exitramp-part"
-		if err := os.Remove(d.part); err != nil && !errors.Is(err, fs.ErrNotExist) {
-			return nil, fmt.Errorf("langgraph: %w", err)
-		}
-		os.Remove(d.part + "-journal")
-		f, err := os.OpenFile(d.part, os.O_RDWR|os.O_CREATE|os.O_EXCL, 0o600) // conversations are nobody else's business
-		if err != nil {
-			return nil, fmt.Errorf("langgraph: %w", err)
-		}
-		f.Close()
-		open = d.part
-		d.file = &sqliteFile{path: path}
-	} else if d.file, err = statSQLite(path); err != nil {
-		return nil, err
-	}
-	abs, err := filepath.Abs(open)
-	if err != nil {
-		return nil, fmt.Errorf("langgraph: %w", err)
-	}
-	defer func() {
-		if err != nil {
-			d.close()
-		}
-	}()
-	dsn := "file:" + (&url.URL{Path: abs}).EscapedPath() + fmt.Sprintf("?mode=rw&_pragma=busy_timeout(%d)&_pragma=trusted_schema(0)&_pragma=synchronous(full)", wait.Milliseconds())
-	if d.db, err = sql.Open("sqlite", dsn); err != nil {
-		return nil, d.wrap(err)
-	}
-	d.db.SetMaxOpenConns(1)
-	if d.conn, err = d.db.Conn(ctx); err != nil {
-		return nil, d.wrap(err)
-	}
-	if _, err = d.conn.ExecContext(ctx, "BEGIN IMMEDIATE"); err != nil {
-		return nil, d.wrap(err)
-	}
-	return d, nil
+	return &sqliteDest{
+		sqliteDB: sqliteDB{DB: db, stmts: map[string]*sql.Stmt{}, f: facts{engine: "sqlite", location: s.path}},
+		inserts:  map[string]*sql.Stmt{},
+	}, nil
 }
 
 func (d *sqliteDest) exec(ctx context.Context, q string) error {
-	_, err := d.conn.ExecContext(ctx, q)
+	_, err := d.Conn.ExecContext(ctx, q)
 	return d.wrap(err)
 }
 
@@ -113,7 +66,7 @@ func (d *sqliteDest) insert(ctx context.Context, t *table, row map[string]cell) 
 	st := d.inserts[q]
 	if st == nil {
 		var err error
-		if st, err = d.conn.PrepareContext(ctx, q); err != nil {
+		if st, err = d.Conn.PrepareContext(ctx, q); err != nil {
 			return false, "", d.wrap(err)
 		}
 		d.inserts[q] = st
@@ -125,6 +78,10 @@ func (d *sqliteDest) insert(ctx context.Context, t *table, row map[string]cell) 
 	n, err := res.RowsAffected()
 	if err != nil || n == 0 {
 		return false, "", d.wrap(err)
+	}
+	if len(cols) < len(t.cols) { // the table has defaults for the rest
+		digest, err := d.digest(ctx, t, row)
+		return true, digest, err
 	}
 	return true, rowDigest(t, row), nil
 }
@@ -191,47 +148,15 @@ func (d *sqliteDest) remove(ctx context.Context, t *table, pk []cell, digest str
 	for i, k := range t.key {
 		where, args = append(where, quote(k)+" = ?"), append(args, pk[i].arg())
 	}
-	_, err = d.conn.ExecContext(ctx, "DELETE FROM "+t.ident+" WHERE "+strings.Join(where, " AND "), args...)
+	_, err = d.Conn.ExecContext(ctx, "DELETE FROM "+t.ident+" WHERE "+strings.Join(where, " AND "), args...)
 	return err == nil, d.wrap(err)
 }
 
 func (d *sqliteDest) commit(ctx context.Context) error {
-	for _, m := range []map[string]*sql.Stmt{d.inserts, d.stmts} {
-		for _, st := range m {
-			st.Close()
-		}
-		clear(m)
+	for _, st := range d.inserts {
+		st.Close()
 	}
-	if _, err := d.conn.ExecContext(ctx, "COMMIT"); err != nil {
-		return d.wrap(err)
-	}
-	d.closeDB()
-	if d.part == "" {
-		return nil
-	}
-	// A link fails where a rename would replace a file that appeared meanwhile.
-	if err := os.Link(d.part, d.file.path); err != nil {
-		if errors.Is(err, fs.ErrExist) {
-			return fmt.Errorf("langgraph: %s appeared while it was being made; nothing was written", d.file.path)
-		}
-		if err := os.Rename(d.part, d.file.path); err != nil {
-			return fmt.Errorf("langgraph: %w", err)
-		}
-	}
-	os.Remove(d.part)
-	d.part = ""
-	if dir, err := os.Open(filepath.Dir(d.file.path)); err == nil {
-		dir.Sync()
-		dir.Close()
-	}
-	return nil
-}
-
-func (d *sqliteDest) close() error {
-	err := d.sqliteDB.close()
-	if d.part != "" {
-		os.Remove(d.part)
-		os.Remove(d.part + "-journal")
-	}
-	return err
+	clear(d.inserts)
+	d.closeStatements()
+	return own(d.Commit(ctx))
 }

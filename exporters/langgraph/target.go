@@ -125,7 +125,7 @@ func (w *writer) layout(ctx context.Context, s *Store) error {
 	}
 	for _, t := range w.lay.t {
 		if t.denied != "" || t.partial != "" {
-			return fmt.Errorf("%w: %s%s", ErrForbidden, t.denied, t.partial)
+			return fmt.Errorf("langgraph: %w: %s%s", ErrForbidden, t.denied, t.partial)
 		}
 	}
 	return nil
@@ -252,7 +252,7 @@ func (w *writer) write(ctx context.Context, r agentstate.Record) (replay.Receipt
 	if !agentstate.IsState(agentstate.KindOf(r)) {
 		return skip("not state"), nil
 	}
-	if len(m.GetViewOfKeys()) > 0 {
+	if len(m.GetViewOfKeys()) > 0 && w.source.lang != "" {
 		return skip("a reading of other records; the runtime makes it anew"), nil
 	}
 	same := w.same()

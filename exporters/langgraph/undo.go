@@ -6,6 +6,7 @@ import (
 	"slices"
 	"strings"
 
+	"github.com/exitramp/exitramp/context/agentstate"
 	"github.com/exitramp/exitramp/context/replay"
 )
 
@@ -88,6 +89,10 @@ func (u *undo) note(rc replay.Receipt) {
 func (u *undo) remove(ctx context.Context, rc replay.Receipt) (why string, err error) {
 	if rc.Target == "" {
 		return "", nil
+	}
+	if kind, parts := agentstate.SplitKey(rc.Target); kind == "memory" && len(parts) == 2 && u.lay.t["store"] != nil {
+		k := keyColumns("store", u.lay.js())
+		rc.Target = rowID(u.lay.t["store"], map[string]cell{k[0]: textCell(parts[0]), k[1]: textCell(parts[1])})
 	}
 	ids, versions := strings.Split(rc.Target, ","), strings.Split(rc.Version, ",")
 	for i, id := range ids {

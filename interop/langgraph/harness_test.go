@@ -19,8 +19,17 @@ import (
 
 // env is what interop/run has installed and started.
 var env = struct{ exitramp, python, modules, pg, pgbin string }{
-	os.Getenv("EXITRAMP_BIN"), os.Getenv("EXITRAMP_INTEROP_PYTHON"), os.Getenv("EXITRAMP_INTEROP_NODE_MODULES"),
+	os.Getenv("EXITRAMP_BIN"), installed("python/bin/python"), installed("node_modules"),
 	os.Getenv("EXITRAMP_INTEROP_PG"), os.Getenv("EXITRAMP_INTEROP_PGBIN"),
+}
+
+// installed is a path in the folder that the script install has filled; empty: there is none.
+func installed(path string) string {
+	dir := os.Getenv("EXITRAMP_INTEROP_LANGGRAPH")
+	if dir == "" {
+		return ""
+	}
+	return filepath.Join(dir, path)
 }
 
 // js is a copy of the JavaScript scripts beside the installed modules: Node looks for modules next to the script.

@@ -1,4 +1,4 @@
-package langgraph
+package sqlitefile
 
 import (
 	"bytes"
@@ -14,8 +14,8 @@ import (
 	"strings"
 )
 
-// A sqliteFile is what can be said of a database file from outside, before SQLite opens it.
-type sqliteFile struct {
+// A file is what can be said of a database file from outside, before SQLite opens it.
+type file struct {
 	path     string
 	size     int64
 	header   [100]byte
@@ -26,21 +26,21 @@ type sqliteFile struct {
 	held []*os.File // opened to look at; closed by release
 }
 
-// statSQLite looks at path and refuses what SQLite must not be let near: with an empty main file
+// stat looks at path and refuses what SQLite must not be let near: with an empty main file
 // it would delete the -wal that holds everything.
-func statSQLite(path string) (*sqliteFile, error) {
-	f := &sqliteFile{path: path, wal: sizeOf(path + "-wal"), shm: sizeOf(path + "-shm"), journal: sizeOf(path+"-journal") > 0}
+func stat(path string) (*file, error) {
+	f := &file{path: path, wal: sizeOf(path + "-wal"), shm: sizeOf(path + "-shm"), journal: sizeOf(path+"-journal") > 0}
 	st, err := os.Stat(path)
 	switch {
 	case errors.Is(err, fs.ErrNotExist):
 		if strings.HasPrefix(path, "~") {
-			return nil, fmt.Errorf("langgraph: no file %s: ~ stands for the home folder only at the start of a word of the shell; write the path in full", path)
+			return nil, fmt.Errorf("no file %s: ~ stands for the home folder only at the start of a word of the shell; write the path in full", path)
 		}
-		return nil, fmt.Errorf("langgraph: no file %s: %w", path, fs.ErrNotExist)
+		return nil, fmt.Errorf("no file %s: %w", path, fs.ErrNotExist)
 	case err != nil:
-		return nil, fmt.Errorf("langgraph: %w", err)
+		return nil, fmt.Errorf("%w", err)
 	case st.IsDir():
-		return nil, fmt.Errorf("langgraph: %s is a folder, not a SQLite file", path)
+		return nil, fmt.Errorf("%s is a folder, not a SQLite file", path)
 	}
 	f.size = st.Size()
 	if f.size == 0 {
@@ -51,7 +51,7 @@ func statSQLite(path string) (*sqliteFile, error) {
 	}
 	h, err := os.Open(path)
 	if err != nil {
-		return nil, fmt.Errorf("langgraph: %w", err)
+		return nil, fmt.Errorf("%w", err)
 	}
 	defer h.Close()
 	n, err := io.ReadFull(h, f.header[:])
@@ -67,7 +67,7 @@ func statSQLite(path string) (*sqliteFile, error) {
 
 // whole compares the file's length with the number of pages in its header. With a -wal beside it
 // the header may be ahead of the file.
-func (f *sqliteFile) whole() error {
+func (f *file) whole() error {
 	page := int64(binary.BigEndian.Uint16(f.header[16:]))
 	if page == 1 {
 		page = 65536
@@ -82,13 +82,13 @@ func (f *sqliteFile) whole() error {
 
 // noWAL tells whether the header says write-ahead log and no log is there. Then nobody has the
 // file open, and what a log may have held is not known.
-func (f *sqliteFile) noWAL() bool { return f.walMode && f.wal <= 0 && f.shm < 0 }
+func (f *file) noWAL() bool { return f.walMode && f.wal <= 0 && f.shm < 0 }
 
 // identity changes with every change of the database: the header has a counter of transactions,
 // and so has the wal-index. The files stay open until release: closing any of them drops every
 // lock that this process has on it, SQLite's own too, and a writer would overwrite pages that
 // are being read.
-func (f *sqliteFile) identity() string {
+func (f *file) identity() string {
 	h := sha256.New()
 	for _, s := range []struct {
 		suffix string
@@ -112,7 +112,7 @@ func (f *sqliteFile) identity() string {
 }
 
 // release closes what identity opened. No database may be open on the file.
-func (f *sqliteFile) release() {
+func (f *file) release() {
 	for _, r := range f.held {
 		r.Close()
 	}
@@ -121,12 +121,12 @@ func (f *sqliteFile) release() {
 
 // copyTo copies the main file and its log into dir: the last resort on media that cannot hold
 // the wal-index beside them.
-func (f *sqliteFile) copyTo(dir string) (string, error) {
+func (f *file) copyTo(dir string) (string, error) {
 	before := f.identity()
 	dst := filepath.Join(dir, "copy.sqlite")
 	for _, s := range []string{"", "-wal"} {
 		if err := copyFile(dst+s, f.path+s); err != nil {
-			return "", fmt.Errorf("langgraph: copy of %s: %w", f.path, err)
+			return "", fmt.Errorf("copy of %s: %w", f.path, err)
 		}
 	}
 	if f.identity() != before {

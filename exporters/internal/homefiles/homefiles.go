@@ -1,0 +1,264 @@
+// Package homefiles writes the files of runtimes that keep their state in a home folder: each under
+// another name until all are there, none through a symbolic link, none over another file. It reads
+// their JSON lines in bounded memory.
+//
+// Its errors have no package prefix: the driver that uses it adds its own.
+package homefiles
+
+import (
+	"bufio"
+	"bytes"
+	"context"
+	"crypto/sha256"
+	"encoding/hex"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"hash"
+	"io"
+	"io/fs"
+	"os"
+	"path/filepath"
+	"strings"
+	"time"
+
+	"github.com/exitramp/exitramp/context/replay"
+	pb "github.com/exitramp/exitramp/proto/exitramp/v1"
+)
+
+// ErrChanged: a file is another one than a moment ago.
+var ErrChanged = errors.New("file changed while it was used; run again")
+
+// A Writer writes the files of one run below Root.
+type Writer struct {
+	Root string
+	Run  *replay.Run
+
+	files []file
+	last  string // the file that lines are put behind; empty: none
+	open  *os.File
+	out   *bufio.Writer
+}
+
+// A file is one on its way.
+type file struct{ tmp, path string }
+
+// Local tells whether rel, with slashes, stays below a root.
+func Local(rel string) bool {
+	return filepath.IsLocal(filepath.FromSlash(rel)) && !strings.ContainsAny(rel, "\x00\\") && filepath.ToSlash(filepath.Clean(rel)) == rel
+}
+
+// Inside is the path of rel below root. A symbolic link on the way is an error.
+func Inside(root, rel string) (string, error) {
+	if !Local(rel) {
+		return "", fmt.Errorf("%.100q leads out of the folder", rel)
+	}
+	root = filepath.Clean(root)
+	p := filepath.Join(root, filepath.FromSlash(rel))
+	for at := p; len(at) > len(root); at = filepath.Dir(at) {
+		if st, err := os.Lstat(at); err == nil && st.Mode()&fs.ModeSymlink != 0 {
+			return "", fmt.Errorf("%s is a symbolic link; exitramp does not write through it", at)
+		}
+	}
+	return p, nil
+}
+
+// Put writes the bytes of d to rel, with mode and time (zero: now). What is there alike is Same,
+// what is there otherwise is Conflict.
+func (w *Writer) Put(ctx context.Context, key, rel string, d *pb.Data, mode fs.FileMode, at time.Time) (replay.Receipt, error) {
+	path, err := Inside(w.Root, rel)
+	if err != nil {
+		return replay.Receipt{Action: replay.Refused, Why: err.Error()}, nil
+	}
+	body := io.NopCloser(bytes.NewReader(d.GetInline()))
+	if b := d.GetBlob(); b != nil {
+		if body, err = w.Run.Source.OpenBlob(ctx, b); err != nil {
+			return replay.Receipt{}, err
+		}
+	}
+	defer body.Close()
+	rc := replay.Receipt{Action: replay.Created, Target: key}
+	if _, err := os.Lstat(path); err == nil {
+		if rc.Version, err = digest(body); err != nil {
+			return replay.Receipt{}, err
+		}
+		have, err := Digest(path)
+		switch {
+		case err != nil:
+			return replay.Receipt{}, err
+		case have != rc.Version:
+			return replay.Receipt{Action: replay.Conflict, Why: "the home holds another file of this name"}, nil
+		case w.Run.InDoubt == nil || !w.Run.InDoubt(key):
+			rc.Action = replay.Same
+		}
+		return rc, nil
+	}
+	if w.Run.DryRun {
+		rc.Version, err = digest(body)
+		return rc, err
+	}
+	tmp, err := w.Temp(path)
+	if err != nil {
+		return replay.Receipt{}, err
+	}
+	h := sha256.New()
+	_, err = io.Copy(io.MultiWriter(tmp, h), body)
+	rc.Version = sum(h)
+	err = errors.Join(err, tmp.Chmod(mode), tmp.Sync(), tmp.Close())
+	if err == nil && !at.IsZero() {
+		err = os.Chtimes(tmp.Name(), at, at)
+	}
+	return rc, err
+}
+
+// Temp makes the file that becomes path with Commit.
+func (w *Writer) Temp(path string) (*os.File, error) {
+	if err := os.MkdirAll(filepath.Dir(path), 0o700); err != nil {
+		return nil, err
+	}
+	tmp, err := os.CreateTemp(filepath.Dir(path), ".exitramp-*")
+	if err == nil {
+		w.files = append(w.files, file{tmp.Name(), path})
+	}
+	return tmp, err
+}
+
+// Line puts v as a JSON line behind the file that Temp made and somebody closed. One file is open at
+// a time.
+func (w *Writer) Line(tmp string, v any) error {
+	if w.last != tmp {
+		if err := w.end(); err != nil {
+			return err
+		}
+		f, err := os.OpenFile(tmp, os.O_APPEND|os.O_WRONLY, 0)
+		if err != nil {
+			return err
+		}
+		w.last, w.open, w.out = tmp, f, bufio.NewWriter(f)
+	}
+	e := json.NewEncoder(w.out)
+	e.SetEscapeHTML(false)
+	return e.Encode(v)
+}
+
+func (w *Writer) end() error {
+	if w.open == nil {
+		return nil
+	}
+	f := w.open
+	w.open, w.last = nil, ""
+	return errors.Join(w.out.Flush(), f.Sync(), f.Close())
+}
+
+// Commit gives each file its name. A run that is broken off in between goes on with the same journal.
+func (w *Writer) Commit(context.Context) error {
+	if err := w.end(); err != nil {
+		return err
+	}
+	for len(w.files) > 0 {
+		x := w.files[0]
+		// A link fails where a rename would replace a file that appeared meanwhile.
+		if err := os.Link(x.tmp, x.path); errors.Is(err, fs.ErrExist) {
+			return fmt.Errorf("%w: %s appeared", ErrChanged, x.path)
+		} else if err != nil {
+			if err := os.Rename(x.tmp, x.path); err != nil {
+				return err
+			}
+		}
+		os.Remove(x.tmp)
+		if dir, err := os.Open(filepath.Dir(x.path)); err == nil {
+			dir.Sync()
+			dir.Close()
+		}
+		w.files = w.files[1:]
+	}
+	return nil
+}
+
+// Close gives up what was not committed.
+func (w *Writer) Close() error {
+	w.end()
+	for _, x := range w.files {
+		os.Remove(x.tmp)
+	}
+	w.files = nil
+	return nil
+}
+
+// Remove removes path, and the folders below root that are empty then.
+func Remove(root, path string) error {
+	if err := os.Remove(path); err != nil {
+		return err
+	}
+	for dir := filepath.Dir(path); len(dir) > len(filepath.Clean(root)); dir = filepath.Dir(dir) {
+		if os.Remove(dir) != nil { // holds more
+			break
+		}
+	}
+	return nil
+}
+
+// Digest marks the bytes of a file.
+func Digest(path string) (string, error) {
+	f, err := os.Open(path)
+	if err != nil {
+		return "", err
+	}
+	defer f.Close()
+	return digest(f)
+}
+
+func digest(r io.Reader) (string, error) {
+	h := sha256.New()
+	_, err := io.Copy(h, r)
+	return sum(h), err
+}
+
+func sum(h hash.Hash) string { return hex.EncodeToString(h.Sum(nil)[:16]) }
+
+// EachLine calls fn for every line of the first size bytes of a file, newline included. A line of
+// more than limit bytes comes as nil. The line is valid during the call.
+func EachLine(path string, size int64, limit int, fn func(no int, line []byte) error) error {
+	f, err := os.Open(path)
+	if err != nil {
+		return err
+	}
+	defer f.Close()
+	in := bufio.NewReaderSize(io.LimitReader(f, size), 1<<16)
+	var line []byte
+	for no := 1; ; no++ {
+		line = line[:0]
+		long := false
+		for {
+			part, err := in.ReadSlice('\n')
+			if long = long || len(line)+len(part) > limit; !long {
+				line = append(line, part...)
+			}
+			if errors.Is(err, bufio.ErrBufferFull) {
+				continue
+			}
+			if err != nil && !errors.Is(err, io.EOF) {
+				return err
+			}
+			if err != nil && len(line) == 0 && !long {
+				return nil
+			}
+			break
+		}
+		give := line
+		if long {
+			give = nil
+		}
+		if err := fn(no, give); err != nil {
+			return err
+		}
+	}
+}
+
+// UUID makes an id in the form of a UUID out of name: the same for the same name.
+func UUID(name string) string {
+	h := sha256.Sum256([]byte(name))
+	h[6], h[8] = h[6]&0x0f|0x80, h[8]&0x3f|0x80 // version 8: made of a digest
+	s := hex.EncodeToString(h[:16])
+	return s[:8] + "-" + s[8:12] + "-" + s[12:16] + "-" + s[16:20] + "-" + s[20:]
+}

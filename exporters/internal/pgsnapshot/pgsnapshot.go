@@ -1,0 +1,218 @@
+// Package pgsnapshot reaches the PostgreSQL databases of runtimes: it takes URLs apart, connects,
+// sets a transaction up in which values have one text form whatever the server and the role say,
+// and says of an error what it means.
+//
+// Its errors have no package prefix, and never hold a URL, a password or a value: the driver that
+// uses it adds its own prefix.
+package pgsnapshot
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"net"
+	"net/url"
+	"slices"
+	"strings"
+	"time"
+
+	"github.com/jackc/pgx/v5"
+	"github.com/jackc/pgx/v5/pgconn"
+)
+
+// Errors that callers act on.
+var (
+	ErrLogin       = errors.New("login refused")
+	ErrUnreachable = errors.New("no connection to the server")
+	ErrForbidden   = errors.New("permission missing")
+	ErrBusy        = errors.New("another transaction was in the way")
+)
+
+// A Server is where a PostgreSQL store is.
+type Server struct {
+	// Schema is what ?search_path= of the URL names; nil: the server's default.
+	Schema []string
+
+	conn *pgx.ConnConfig
+}
+
+const malformed = "malformed PostgreSQL URL; want postgres://user@host:port/database?search_path=schema"
+
+// Parse takes a postgres:// URL apart. ?search_path= names schemas, split at commas, with quoted
+// names as they are. As in every client of PostgreSQL, PGPASSWORD and ~/.pgpass count where the
+// URL has no password.
+func Parse(rawURL string) (*Server, error) {
+	u, err := url.Parse(rawURL)
+	if err != nil || u.Host == "" && u.Query().Get("host") == "" {
+		return nil, errors.New(malformed)
+	}
+	q := u.Query()
+	path := splitPath(q.Get("search_path"))
+	q.Del("search_path")
+	u.RawQuery = q.Encode()
+	cfg, err := pgx.ParseConfig(u.String())
+	if err != nil {
+		return nil, errors.New(malformed)
+	}
+	if cfg.DefaultQueryExecMode == pgx.QueryExecModeCacheStatement {
+		cfg.DefaultQueryExecMode = pgx.QueryExecModeExec // no prepared statements: poolers lose them
+	}
+	if !q.Has("connect_timeout") {
+		cfg.ConnectTimeout = 15 * time.Second // not the two minutes of a silent firewall
+	}
+	return &Server{conn: cfg, Schema: path}, nil
+}
+
+// String is host, port and database, without user and password.
+func (s *Server) String() string {
+	return fmt.Sprintf("%s:%d/%s", s.conn.Host, s.conn.Port, s.conn.Database)
+}
+
+// Connect opens a connection. Its errors name server, user and database, never a secret.
+func (s *Server) Connect(ctx context.Context) (*pgx.Conn, error) {
+	conn, err := pgx.ConnectConfig(ctx, s.conn)
+	if err == nil {
+		return conn, nil
+	}
+	if ctx.Err() != nil {
+		return nil, ctx.Err()
+	}
+	var pe *pgconn.PgError
+	if errors.As(err, &pe) {
+		switch pe.Code {
+		case "28P01", "28000":
+			return nil, fmt.Errorf("%w: %s refuses user %q: %s; check the password in the URL, PGPASSWORD or ~/.pgpass", ErrLogin, s, s.conn.User, pe.Message)
+		case "3D000":
+			return nil, fmt.Errorf("%w: %s: no such database", ErrLogin, s)
+		case "53300":
+			return nil, fmt.Errorf("%w: %s: too many connections; try again later", ErrUnreachable, s)
+		}
+		return nil, fmt.Errorf("%w: %s: %s (SQLSTATE %s)", ErrLogin, s, pe.Message, pe.Code)
+	}
+	why := "no answer"
+	var op *net.OpError
+	var dns *net.DNSError
+	switch {
+	case errors.As(err, &dns):
+		why = "no host of this name"
+	case errors.As(err, &op):
+		why = op.Err.Error()
+	case strings.Contains(err.Error(), "tls") || strings.Contains(err.Error(), "TLS"):
+		why = "TLS: " + "the server and sslmode of the URL do not agree"
+	case strings.Contains(err.Error(), "password"):
+		return nil, fmt.Errorf("%w: %s refuses user %q; check the password in the URL, PGPASSWORD or ~/.pgpass", ErrLogin, s, s.conn.User)
+	}
+	return nil, fmt.Errorf("%w: %s: %s; is the server running, and may this machine reach it?", ErrUnreachable, s, why)
+}
+
+// Settings, run first in a transaction, make text forms of values independent of server and role.
+const Settings = `SET LOCAL client_encoding = 'UTF8'; SET LOCAL TimeZone = 'UTC'; SET LOCAL DateStyle = 'ISO, MDY';
+SET LOCAL extra_float_digits = 3; SET LOCAL bytea_output = 'hex'; SET LOCAL standard_conforming_strings = on;
+SET LOCAL statement_timeout = 0; SET LOCAL idle_in_transaction_session_timeout = 0`
+
+// Open connects and starts a transaction that reads one snapshot. Row-level security is off in
+// it: a table of which the role sees a part is refused, not cut.
+func (s *Server) Open(ctx context.Context) (*pgx.Conn, error) {
+	return s.Begin(ctx, "BEGIN ISOLATION LEVEL REPEATABLE READ, READ ONLY")
+}
+
+// Begin connects and starts a transaction with the statement begin. Close the connection to end
+// it without effect.
+func (s *Server) Begin(ctx context.Context, begin string) (*pgx.Conn, error) {
+	conn, err := s.Connect(ctx)
+	if err != nil {
+		return nil, err
+	}
+	for _, q := range []string{begin, Settings, "SET LOCAL row_security = off"} {
+		if _, err := conn.Exec(ctx, q, pgx.QueryExecModeSimpleProtocol); err != nil {
+			conn.Close(ctx)
+			return nil, s.Wrap(err)
+		}
+	}
+	return conn, nil
+}
+
+// Schemas are the schemas in which tables are looked up, by their exact names. An unquoted name is
+// taken as it is if there is such a schema, else folded as PostgreSQL does.
+func (s *Server) Schemas(ctx context.Context, conn *pgx.Conn) ([]string, error) {
+	names := func(q string, args ...any) ([]string, error) {
+		rows, err := conn.Query(ctx, q, args...)
+		if err != nil {
+			return nil, s.Wrap(err)
+		}
+		out, err := pgx.CollectRows(rows, pgx.RowTo[string])
+		return out, s.Wrap(err)
+	}
+	if len(s.Schema) == 0 {
+		out, err := names("SELECT unnest(current_schemas(false))::text")
+		if err == nil && len(out) == 0 {
+			out = []string{"public"}
+		}
+		return out, err
+	}
+	const find = "SELECT nspname::text FROM pg_namespace WHERE nspname = $1"
+	out := slices.Clone(s.Schema)
+	for i, w := range out {
+		got, err := names(find, w)
+		if err != nil {
+			return nil, err
+		}
+		if folded := strings.ToLower(w); len(got) == 0 && folded != w {
+			if got, err = names(find, folded); err != nil {
+				return nil, err
+			}
+			if len(got) > 0 {
+				out[i] = folded
+			}
+		}
+	}
+	return out, nil
+}
+
+// Wrap says what an error of the server means, without values: Detail and Where may quote them.
+func (s *Server) Wrap(err error) error {
+	var pe *pgconn.PgError
+	if !errors.As(err, &pe) {
+		if err != nil && !errors.Is(err, context.Canceled) && !errors.Is(err, context.DeadlineExceeded) {
+			return fmt.Errorf("%s: %w", s, err)
+		}
+		return err
+	}
+	switch pe.Code {
+	case "42501":
+		return fmt.Errorf("%w: %s: %s", ErrForbidden, s, pe.Message)
+	case "57P01", "57P02", "57P03":
+		return fmt.Errorf("%w: %s: the server is shutting down", ErrUnreachable, s)
+	case "55P03", "40P01", "40001":
+		return fmt.Errorf("%w: %s: %s; run again", ErrBusy, s, pe.Message)
+	}
+	return fmt.Errorf("%s: %s (SQLSTATE %s)", s, pe.Message, pe.Code)
+}
+
+// splitPath takes a search_path apart at its commas. Quoted names stay as they are.
+func splitPath(s string) []string {
+	var out []string
+	var cur strings.Builder
+	quoted := false
+	flush := func() {
+		if v := strings.TrimSpace(cur.String()); v != "" {
+			out = append(out, v)
+		}
+		cur.Reset()
+	}
+	for i := 0; i < len(s); i++ {
+		switch {
+		case s[i] == '"' && quoted && i+1 < len(s) && s[i+1] == '"':
+			cur.WriteByte('"')
+			i++
+		case s[i] == '"':
+			quoted = !quoted
+		case s[i] == ',' && !quoted:
+			flush()
+		default:
+			cur.WriteByte(s[i])
+		}
+	}
+	flush()
+	return out
+}

@@ -1,0 +1,45 @@
+package pgsnapshot
+
+import (
+	"strings"
+	"testing"
+
+	"github.com/google/go-cmp/cmp"
+)
+
+func TestSearchPath(t *testing.T) {
+	for _, c := range []struct {
+		path string
+		want []string
+	}{
+		{"", nil},
+		{"a", []string{"a"}},
+		{"a, B ,", []string{"a", "B"}},
+		{`"a,b","c""d"`, []string{"a,b", `c"d`}},
+	} {
+		if d := cmp.Diff(c.want, splitPath(c.path)); d != "" {
+			t.Errorf("%q: %s", c.path, d)
+		}
+	}
+}
+
+// Whatever is wrong with a URL, its password is not told.
+func TestParse(t *testing.T) {
+	const canary = "s3cret-zq"
+	for _, u := range []string{"", "postgres://", "postgres://u:" + canary + "@host:notaport/db", "postgres://u:" + canary + "@host/db?sslmode=" + canary} {
+		_, err := Parse(u)
+		if err == nil || !strings.Contains(err.Error(), "want postgres://") || strings.Contains(err.Error(), canary) {
+			t.Errorf("%v", err)
+		}
+	}
+	s, err := Parse("postgres://u:" + canary + "@example.org:5433/db?search_path=a,b")
+	if err != nil {
+		t.Fatal(err)
+	}
+	if got := s.String(); got != "example.org:5433/db" {
+		t.Error(got)
+	}
+	if d := cmp.Diff([]string{"a", "b"}, s.Schema); d != "" {
+		t.Error(d)
+	}
+}

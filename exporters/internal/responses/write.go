@@ -1,0 +1,135 @@
+package responses
+
+import (
+	"bytes"
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"slices"
+	"strings"
+	"unicode/utf8"
+
+	"github.com/exitramp/exitramp/context/agentstate"
+	"github.com/exitramp/exitramp/context/fidelity"
+	pb "github.com/exitramp/exitramp/proto/exitramp/v1"
+)
+
+const noPlace = "an item has no place for it"
+
+// Items are the items that m becomes, and what they lose. src finds what m cites.
+func Items(ctx context.Context, src agentstate.Resolver, m *pb.Message) ([][]byte, []fidelity.Loss, error) {
+	losses := fidelity.Lost(m, noPlace, "conversation_key", "role", "native_role", "parts", "meta.created_unix_nano")
+	lose := func(path string, g fidelity.Grade, why string) {
+		losses = append(losses, fidelity.Loss{Path: path, Grade: g, Why: why})
+	}
+	role := map[pb.Role]string{pb.Role_ROLE_USER: "user", pb.Role_ROLE_ASSISTANT: "assistant", pb.Role_ROLE_SYSTEM: "system"}[m.Role]
+	if role == "system" && m.NativeRole == "developer" {
+		role = "developer"
+	} else if m.NativeRole != "" {
+		lose("native_role", fidelity.Dropped, noPlace)
+	}
+	if role == "" && m.Role != pb.Role_ROLE_TOOL {
+		role = "user" // the least
+		lose("role", fidelity.Transformed, "not understood: treated as a user's")
+	}
+	var items [][]byte
+	var said []map[string]any
+	add := func(v any) error {
+		b, err := encode(v)
+		items = append(items, b)
+		return err
+	}
+	flush := func() error {
+		if len(said) == 0 {
+			return nil
+		}
+		text := said
+		said = nil
+		r := role
+		if r == "" {
+			r = "user"
+		}
+		if len(text) == 1 && text[0]["text"] != nil && text[0]["type"] != "refusal" {
+			return add(map[string]any{"role": r, "content": text[0]["text"]})
+		}
+		return add(map[string]any{"role": r, "content": text})
+	}
+	kind := "input_text"
+	if role == "assistant" {
+		kind = "output_text"
+	}
+	for _, p := range m.Parts {
+		var err error
+		switch b := p.Body.(type) {
+		case *pb.Part_Text:
+			said = append(said, map[string]any{"type": kind, "text": b.Text})
+		case *pb.Part_Refusal:
+			said = append(said, map[string]any{"type": "refusal", "refusal": b.Refusal})
+		case *pb.Part_Media:
+			if b.Media.Url == "" || role == "assistant" {
+				lose("parts.media", fidelity.Dropped, "only media at an address, of a user, can be carried")
+				continue
+			}
+			said = append(said, map[string]any{"type": "input_image", "image_url": b.Media.Url, "detail": "auto"})
+			lose("parts.media", fidelity.Transformed, "an image at its address")
+		case *pb.Part_ToolCall:
+			if err = flush(); err == nil {
+				args := string(b.ToolCall.ArgumentsJson)
+				if !utf8.ValidString(args) {
+					args = strings.ToValidUTF8(args, "\ufffd")
+					lose("parts.tool_call.arguments_json", fidelity.Transformed, "bytes that are no text")
+				}
+				err = add(map[string]any{"type": "function_call", "call_id": b.ToolCall.Id, "name": b.ToolCall.Name, "arguments": args})
+			}
+		case *pb.Part_ToolResult:
+			if err = flush(); err == nil {
+				var out []byte
+				if out, err = src.Data(ctx, b.ToolResult.Output); err != nil && !errors.Is(err, agentstate.ErrUnsupported) {
+					return nil, nil, err
+				}
+				if mt := b.ToolResult.Output.GetMediaType(); mt != "text/plain" {
+					lose("parts.tool_result.output", fidelity.Transformed, "the result as text")
+				}
+				if b.ToolResult.Name != "" {
+					lose("parts.tool_result.name", fidelity.Dropped, noPlace)
+				}
+				if b.ToolResult.IsError {
+					lose("parts.tool_result.is_error", fidelity.Dropped, noPlace)
+				}
+				err = add(map[string]any{"type": "function_call_output", "call_id": b.ToolResult.Id, "output": strings.ToValidUTF8(string(out), "\ufffd")})
+			}
+		case *pb.Part_Reasoning:
+			lose("parts.reasoning", fidelity.Dropped, "thoughts belong to the provider that made them")
+		case *pb.Part_Data:
+			lose("parts.data", fidelity.Dropped, noPlace)
+		case *pb.Part_Citation:
+			lose("parts.citation", fidelity.Dropped, noPlace)
+		case *pb.Part_Approval:
+			lose("parts.approval", fidelity.Dropped, noPlace)
+		}
+		if err != nil {
+			return nil, nil, err
+		}
+	}
+	if err := flush(); err != nil {
+		return nil, nil, err
+	}
+	dropped := slices.ContainsFunc(losses, func(l fidelity.Loss) bool { return strings.HasPrefix(l.Path, "parts.") && l.Grade == fidelity.Dropped })
+	if len(items) == 1 && len(m.Parts) > 1 && dropped {
+		lose("parts", fidelity.Transformed, "what follows a part that is dropped moves up")
+	}
+	if len(items) > 1 {
+		lose("parts", fidelity.Transformed, fmt.Sprintf("becomes %d items", len(items)))
+	}
+	return items, losses, nil
+}
+
+// encode is v as the SDK writes it: without escapes of <, > and &.
+func encode(v any) ([]byte, error) {
+	var b bytes.Buffer
+	e := json.NewEncoder(&b)
+	e.SetEscapeHTML(false)
+	err := e.Encode(v)
+	return bytes.TrimRight(b.Bytes(), "\n"), err
+}

@@ -1,0 +1,125 @@
+package sqlitefile
+
+import (
+	"errors"
+	"os"
+	"path/filepath"
+	"testing"
+	"time"
+)
+
+func create(t *testing.T, path string, statements ...string) {
+	t.Helper()
+	d, err := OpenWrite(t.Context(), path, time.Second)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer d.Close()
+	for _, q := range statements {
+		if _, err := d.Conn.ExecContext(t.Context(), q); err != nil {
+			t.Fatal(err)
+		}
+	}
+	if err := d.Commit(t.Context()); err != nil {
+		t.Fatal(err)
+	}
+}
+
+// What is not committed leaves nothing; what is committed is read back; reading leaves no file.
+func TestWriteAndRead(t *testing.T) {
+	dir := t.TempDir()
+	path := filepath.Join(dir, "a b%?#.db")
+	if !Missing(path) {
+		t.Error("there is no file")
+	}
+	d, err := OpenWrite(t.Context(), path, time.Second)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if _, err := d.Conn.ExecContext(t.Context(), "CREATE TABLE t (v)"); err != nil {
+		t.Fatal(err)
+	}
+	d.Close()
+	if es, _ := os.ReadDir(dir); len(es) != 0 {
+		t.Fatalf("left behind: %v", es)
+	}
+	create(t, path, "CREATE TABLE t (v)", "INSERT INTO t VALUES (7)")
+	first, err := Open(t.Context(), path, time.Second)
+	if err != nil {
+		t.Fatal(err)
+	}
+	var v int
+	if err := first.Conn.QueryRowContext(t.Context(), "SELECT v FROM t").Scan(&v); err != nil || v != 7 {
+		t.Error(v, err)
+	}
+	if _, err := first.Conn.ExecContext(t.Context(), "INSERT INTO t VALUES (8)"); err == nil {
+		t.Error("a reading wrote")
+	}
+	if err := first.Check(); err != nil {
+		t.Error(err)
+	}
+	if err := first.Close(); err != nil {
+		t.Error(err)
+	}
+	if es, _ := os.ReadDir(dir); len(es) != 1 {
+		t.Errorf("left behind: %v", es)
+	}
+	create(t, path, "INSERT INTO t VALUES (9)")
+	second, err := Open(t.Context(), path, time.Second)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer second.Close()
+	if second.Fingerprint == "" || second.Fingerprint == first.Fingerprint {
+		t.Errorf("fingerprint %q after %q", second.Fingerprint, first.Fingerprint)
+	}
+}
+
+func TestRefused(t *testing.T) {
+	dir := t.TempDir()
+	good := filepath.Join(dir, "good")
+	create(t, good, "CREATE TABLE t (v)", "INSERT INTO t VALUES (zeroblob(20000))")
+	b, err := os.ReadFile(good)
+	if err != nil {
+		t.Fatal(err)
+	}
+	write := func(name string, b []byte) string {
+		p := filepath.Join(dir, name)
+		if err := os.WriteFile(p, b, 0o600); err != nil {
+			t.Fatal(err)
+		}
+		return p
+	}
+	beside := write("beside", nil)
+	write("beside-wal", []byte("log"))
+	for _, c := range []struct {
+		path string
+		want error
+	}{
+		{filepath.Join(dir, "none"), os.ErrNotExist},
+		{write("empty", nil), ErrEmpty},
+		{beside, ErrDamaged},
+		{write("text", []byte("this is no database at all")), ErrDamaged},
+		{write("header", b[:60]), ErrDamaged},
+		{write("cut", b[:len(b)-4096]), ErrDamaged},
+	} {
+		d, err := Open(t.Context(), c.path, time.Second)
+		if !errors.Is(err, c.want) {
+			t.Errorf("%s: %v", filepath.Base(c.path), err)
+		}
+		if err == nil {
+			d.Close()
+		}
+	}
+	w, err := OpenWrite(t.Context(), good, time.Second)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer w.Close()
+	if d, err := OpenWrite(t.Context(), good, time.Millisecond); !errors.Is(err, ErrLocked) {
+		t.Errorf("second writer: %v", err)
+		if err == nil {
+			d.Close()
+		}
+	}
+}
