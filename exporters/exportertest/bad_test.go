@@ -192,6 +192,10 @@ func bad() map[string][]Harness {
 					}
 				}()
 				for p := range c {
+					if ctx.Err() != nil { // what the goroutine has in hand is not one record more
+						yield(nil, ctx.Err())
+						return
+					}
 					if !yield(p.r, p.err) {
 						return
 					}
