@@ -1,0 +1,145 @@
+package mcpmemory
+
+import (
+	"bytes"
+	"crypto/sha256"
+	"encoding/json"
+	"errors"
+	"unicode/utf8"
+
+	"github.com/exitramp/exitramp/context/agentstate"
+)
+
+// An object is what one line says. Members that the server does not know stay in the line alone.
+type object struct {
+	kind         string // "entity", "relation", "opaque"
+	name, typ    string // of an entity; typ of a relation too
+	from, to     string
+	observations []string
+	plain        bool // nothing is in the line that is not in these fields
+}
+
+var errJSON = errors.New("not a JSON object")
+
+// parse takes a line apart. Names of members count by their exact case, and the last of two equal
+// ones wins, as in JavaScript.
+func parse(line []byte) (*object, error) {
+	if !utf8.Valid(line) {
+		// The server reads it with replacement characters, and so does json.
+		line = bytes.ToValidUTF8(line, []byte("\ufffd"))
+	}
+	var m map[string]json.RawMessage
+	if err := json.Unmarshal(line, &m); err != nil || m == nil {
+		if err == nil && string(bytes.TrimSpace(line)) != "null" || json.Valid(line) {
+			return &object{kind: "opaque"}, nil // a number, a list: the server passes over it
+		}
+		return nil, errJSON
+	}
+	text := func(k string) (string, bool) {
+		var s string
+		ok := len(m[k]) > 0 && m[k][0] == '"' && json.Unmarshal(m[k], &s) == nil
+		return s, ok
+	}
+	typ, _ := text("type")
+	o := &object{kind: "opaque"}
+	var ok [4]bool
+	switch typ {
+	case "entity":
+		o.kind = "entity"
+		o.name, ok[0] = text("name")
+		o.typ, ok[1] = text("entityType")
+		ok[2] = json.Unmarshal(m["observations"], &o.observations) == nil && o.observations != nil
+		ok[3] = len(m) == 4
+	case "relation":
+		o.kind = "relation"
+		o.from, ok[0] = text("from")
+		o.to, ok[1] = text("to")
+		o.typ, ok[2] = text("relationType")
+		ok[3] = len(m) == 4
+	}
+	o.plain = ok == [4]bool{true, true, true, true} && !bytes.Contains(line, []byte(`\ud`)) && !bytes.Contains(line, []byte(`\uD`)) && !bytes.ContainsRune(line, utf8.RuneError)
+	return o, nil
+}
+
+// parseLong reads the names out of the start of a line that is too long to be taken apart.
+func parseLong(head []byte) *object {
+	o := &object{kind: "opaque"}
+	d := json.NewDecoder(bytes.NewReader(head))
+	if t, err := d.Token(); err != nil || t != json.Delim('{') {
+		return o
+	}
+	fields := map[string]string{}
+	for d.More() {
+		k, err := d.Token()
+		if err != nil {
+			break
+		}
+		var v json.RawMessage
+		if d.Decode(&v) != nil {
+			break // the long member
+		}
+		var s string
+		if json.Unmarshal(v, &s) == nil {
+			fields[k.(string)] = s
+		}
+	}
+	switch fields["type"] {
+	case "entity":
+		o.kind, o.name, o.typ = "entity", fields["name"], fields["entityType"]
+	case "relation":
+		o.kind, o.from, o.to, o.typ = "relation", fields["from"], fields["to"], fields["relationType"]
+	}
+	return o
+}
+
+// key is the key of the record that the n-th line with this identity becomes, from 1. The server
+// makes no second one, people do.
+func (o *object) key(n string, line [32]byte) string {
+	var parts []string
+	switch o.kind {
+	case "entity":
+		parts = []string{o.name}
+	case "relation":
+		parts = []string{o.from, o.typ, o.to}
+	default:
+		parts = []string{"line", hexOf(line)}
+	}
+	if n != "" {
+		parts = append(parts, n)
+	}
+	return agentstate.Key(o.kind, parts...)
+}
+
+// encode is the line as the server writes it.
+func (o *object) encode() []byte {
+	var b bytes.Buffer
+	e := json.NewEncoder(&b)
+	e.SetEscapeHTML(false)
+	if o.kind == "entity" {
+		if o.observations == nil {
+			o.observations = []string{}
+		}
+		e.Encode(struct {
+			Type         string   `json:"type"`
+			Name         string   `json:"name"`
+			EntityType   string   `json:"entityType"`
+			Observations []string `json:"observations"`
+		}{"entity", o.name, o.typ, o.observations})
+	} else {
+		e.Encode(struct {
+			Type         string `json:"type"`
+			From         string `json:"from"`
+			To           string `json:"to"`
+			RelationType string `json:"relationType"`
+		}{"relation", o.from, o.to, o.typ})
+	}
+	return bytes.TrimRight(b.Bytes(), "\n")
+}
+
+// digest is equal for lines that say the same to the server.
+func (o *object) digest(line []byte) [32]byte {
+	if o.plain {
+		return sha256.Sum256(o.encode())
+	}
+	return sha256.Sum256(line)
+}

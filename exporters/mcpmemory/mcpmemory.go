@@ -1,0 +1,173 @@
+// Package mcpmemory reads and writes the knowledge graph of the MCP reference memory server
+// (@modelcontextprotocol/server-memory): a file with one JSON object a line, entities and relations.
+//
+// An entity has no id but its name and no times; a relation is its two names and its type, and its
+// ends may dangle. Each observation of an entity is a Memory too, a view, so that runtimes without
+// graphs take it. The server rewrites the whole file on every change by renaming a new one over it:
+// a file that is open is a snapshot.
+//
+// A line goes back byte for byte. Whatever order and blank lines the file has beyond what the
+// server itself writes is kept in a record of its own.
+package mcpmemory
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"io/fs"
+	"net/url"
+	"os"
+	"path/filepath"
+	"strings"
+	"sync"
+	"time"
+
+	"github.com/exitramp/exitramp/context/agentstate"
+	"github.com/exitramp/exitramp/context/replay"
+	"github.com/exitramp/exitramp/exporters"
+	pb "github.com/exitramp/exitramp/proto/exitramp/v1"
+)
+
+// Errors that callers act on.
+var (
+	ErrSchema  = errors.New("mcpmemory: not a file of the memory server")
+	ErrChanged = errors.New("mcpmemory: file changed while it was used; run again")
+)
+
+const product = "mcp-memory"
+
+// maxLine is how long a line may be to be taken apart whole; of longer ones only the names are read,
+// and the bytes travel beside the record.
+const maxLine = 4 << 20
+
+// Drivers are the drivers for exporters.Registry.
+func Drivers() []exporters.Driver {
+	return []exporters.Driver{{
+		Scheme: "mcpmemory", URL: "mcpmemory:memory.jsonl", Kinds: []string{"memory", "entity", "relation", "opaque"},
+		Open: func(_ context.Context, u *url.URL) (exporters.Runtime, error) {
+			p := u.Path
+			if u.Opaque != "" {
+				var err error
+				if p, err = url.PathUnescape(u.Opaque); err != nil {
+					return nil, errors.New("mcpmemory: malformed % in the file name; write % as %25")
+				}
+			}
+			if u.Host != "" || u.User != nil || u.RawQuery != "" || p == "" {
+				return nil, errors.New("mcpmemory: want mcpmemory:FILE or mcpmemory:///abs/FILE, with ? written as %3F")
+			}
+			return Open(p), nil
+		},
+	}}
+}
+
+// A Graph is one file of the server: an agentstate.Source with blobs and preflight, and a
+// replay.Target that can undo. It opens the file when it is read or written.
+type Graph struct {
+	path string
+
+	mu      sync.Mutex
+	reading *os.File // of the stream under way; nil: none
+}
+
+var (
+	_ exporters.Runtime      = (*Graph)(nil)
+	_ agentstate.BlobSource  = (*Graph)(nil)
+	_ agentstate.Preflighter = (*Graph)(nil)
+	_ replay.Target          = (*Graph)(nil)
+	_ replay.Undoer          = (*Graph)(nil)
+)
+
+// Open is the graph in the file path: what MEMORY_FILE_PATH of the server names. It need not exist
+// before a replay.
+func Open(path string) *Graph { return &Graph{path: path} }
+
+// Close does nothing: a Graph holds its file open only while it is read or written.
+func (g *Graph) Close() error { return nil }
+
+// A file is an open file of the server, and what it was when it was opened.
+type file struct {
+	*os.File
+	path  string // where it is, links followed
+	size  int64
+	mtime time.Time
+	mode  fs.FileMode
+}
+
+func (g *Graph) open() (*file, error) {
+	path, err := filepath.EvalSymlinks(g.path)
+	if errors.Is(err, fs.ErrNotExist) {
+		return nil, fmt.Errorf("mcpmemory: no file %s; MEMORY_FILE_PATH of the server names it: %w", g.path, fs.ErrNotExist)
+	}
+	if err != nil {
+		return nil, fmt.Errorf("mcpmemory: %w", err)
+	}
+	// A named pipe would block in Open for ever.
+	if st, err := os.Stat(path); err != nil {
+		return nil, fmt.Errorf("mcpmemory: %w", err)
+	} else if !st.Mode().IsRegular() {
+		return nil, fmt.Errorf("%w: %s is no regular file (%s); want the JSON Lines file itself", ErrSchema, g.path, st.Mode().Type())
+	}
+	f, err := os.Open(path)
+	if err != nil {
+		return nil, fmt.Errorf("mcpmemory: %w", err)
+	}
+	st, err := f.Stat()
+	if err != nil {
+		f.Close()
+		return nil, fmt.Errorf("mcpmemory: %w", err)
+	}
+	return &file{f, path, st.Size(), st.ModTime(), st.Mode().Perm()}, nil
+}
+
+// check fails when somebody wrote into the open file: the server does not, it renames.
+func (f *file) check() error {
+	st, err := f.Stat()
+	if err != nil {
+		return fmt.Errorf("mcpmemory: %w", err)
+	}
+	if st.Size() != f.size || !st.ModTime().Equal(f.mtime) {
+		return fmt.Errorf("%w: %s", ErrChanged, f.path)
+	}
+	return nil
+}
+
+// OpenBlob opens the bytes of a long line of the stream under way.
+func (g *Graph) OpenBlob(_ context.Context, b *pb.Blob) (io.ReadCloser, error) {
+	g.mu.Lock()
+	f := g.reading
+	g.mu.Unlock()
+	var off, n int64
+	if _, err := fmt.Sscanf(b.GetId(), "%d+%d", &off, &n); err != nil || f == nil {
+		return nil, fmt.Errorf("%w: blob %s: its stream has ended", agentstate.ErrNotFound, b.GetId())
+	}
+	return io.NopCloser(io.NewSectionReader(f, off, n)), nil
+}
+
+// Preflight counts what is in the file and stores nothing.
+func (g *Graph) Preflight(ctx context.Context) (*agentstate.Preflight, error) {
+	f, err := g.open()
+	if err != nil {
+		return nil, err
+	}
+	defer f.Close()
+	n, err := count(ctx, f)
+	if err != nil {
+		return nil, fmt.Errorf("mcpmemory: %s: %w", g.path, err)
+	}
+	p := &agentstate.Preflight{Origin: g.origin(), Observer: fmt.Sprintf("uid %d", os.Getuid()),
+		Counts: map[string]int64{"entity": int64(n.entities), "relation": int64(n.relations), "opaque": int64(n.others)}}
+	if n.entities > 0 {
+		p.Counts["memory"] = -1 // one an observation, as a reading of its entity
+	}
+	return p, f.check()
+}
+
+func (g *Graph) origin() *pb.Origin {
+	return &pb.Origin{Product: product, Flavor: "jsonl", Location: strings.ToValidUTF8(g.path, "\ufffd")}
+}
+
+// blank tells what the server takes for an empty line: JavaScript's trim takes a byte order mark too.
+func blank(line []byte) bool {
+	return strings.Trim(strings.TrimSpace(string(line)), "\ufeff \t\r") == ""
+}
