@@ -1,0 +1,258 @@
+package claudecode
+
+import (
+	"bytes"
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io/fs"
+	"os"
+	"path/filepath"
+	"regexp"
+	"strings"
+	"time"
+
+	"github.com/exitramp/exitramp/context/agentstate"
+	"github.com/exitramp/exitramp/context/fidelity"
+	"github.com/exitramp/exitramp/context/replay"
+	"github.com/exitramp/exitramp/exporters/internal/homefiles"
+	pb "github.com/exitramp/exitramp/proto/exitramp/v1"
+)
+
+const noPlace = "a transcript has no place for it"
+
+// version is what written transcripts say they are of: the release whose form they have.
+const version = "2.1.330"
+
+// A session is a transcript that is being made of a conversation of another runtime.
+type session struct {
+	project, id, cwd string
+	context          map[string]bool // what the model sees; nil: all
+	parent           string          // uuid of the last line
+	tmp              string          // the transcript until Commit; empty: a plan, or it is there already
+}
+
+// foreign writes a record of another runtime from its mapped fields.
+func (w *writer) foreign(ctx context.Context, r agentstate.Record) (replay.Receipt, error) {
+	switch r := r.(type) {
+	case *pb.Conversation:
+		return w.conversation(r)
+	case *pb.Message:
+		return w.message(ctx, r)
+	}
+	return replay.Receipt{Action: replay.Skipped, Why: "only conversations of other runtimes are taken; no " + agentstate.KindOf(r)}, nil
+}
+
+var notPlain = regexp.MustCompile(`[^A-Za-z0-9]`)
+
+// projectOf is the folder of a working folder's sessions.
+func projectOf(cwd string) string { return notPlain.ReplaceAllString(cwd, "-") }
+
+var isUUID = regexp.MustCompile(`^[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}$`)
+
+// uuidOf is the id of a session or line: that of the record where it is one, else made of its key.
+func uuidOf(key string) string {
+	_, parts := agentstate.SplitKey(key)
+	if id := strings.ToLower(parts[len(parts)-1]); isUUID.MatchString(id) {
+		return id
+	}
+	return homefiles.UUID(key)
+}
+
+func (w *writer) conversation(c *pb.Conversation) (replay.Receipt, error) {
+	cwd, err := filepath.Abs(w.h.root) // the working folder in which claude --resume finds it
+	if err != nil {
+		return replay.Receipt{}, err
+	}
+	s := &session{project: projectOf(cwd), id: uuidOf(c.Meta.Key), cwd: cwd}
+	if len(c.ContextKeys) > 0 {
+		s.context = map[string]bool{}
+		for _, k := range c.ContextKeys {
+			s.context[k] = true
+		}
+	}
+	rel := ".claude/projects/" + s.project + "/" + s.id + ".jsonl"
+	path, err := homefiles.Inside(w.h.root, rel)
+	if err != nil {
+		return refused("%v", err)
+	}
+	losses := fidelity.Lost(c, noPlace, "title", "head_key", "context_keys", "meta.created_unix_nano", "meta.updated_unix_nano", "meta.labels")
+	for _, p := range []string{"meta.created_unix_nano", "meta.updated_unix_nano", "head_key", "context_keys", "meta.labels"} {
+		losses = append(losses, fidelity.Loss{Path: p, Grade: fidelity.Defaulted, Why: "read out of the transcript"})
+	}
+	rc := replay.Receipt{Action: replay.Created, Target: agentstate.Key("conversation", s.project, s.id), Losses: losses}
+	if _, err := os.Lstat(path); err == nil {
+		if w.run.InDoubt == nil || !w.run.InDoubt(c.Meta.Key) {
+			return replay.Receipt{Action: replay.Conflict, Why: "the home holds a session of this id"}, nil
+		}
+		w.open[c.Meta.Key] = s // written by an attempt that was broken off
+		return rc, nil
+	} else if !errors.Is(err, fs.ErrNotExist) {
+		return replay.Receipt{}, err
+	}
+	w.open[c.Meta.Key] = s
+	if w.run.DryRun {
+		return rc, nil
+	}
+	f, err := w.Temp(path)
+	if err != nil {
+		return replay.Receipt{}, err
+	}
+	s.tmp = f.Name()
+	if err := f.Close(); err != nil || c.Title == "" {
+		return rc, err
+	}
+	return rc, w.Line(s.tmp, map[string]any{"type": "custom-title", "customTitle": c.Title, "sessionId": s.id})
+}
+
+// line puts a line behind the transcript. In a plan there is none.
+func (s *session) line(w *writer, v any) error {
+	if s.tmp == "" {
+		return nil
+	}
+	return w.Line(s.tmp, v)
+}
+
+func (w *writer) message(ctx context.Context, m *pb.Message) (replay.Receipt, error) {
+	s := w.open[m.ConversationKey]
+	switch {
+	case s == nil:
+		return refused("its conversation was not written")
+	case s.context != nil && !s.context[m.Meta.Key]:
+		return replay.Receipt{Action: replay.Skipped, Why: "the model does not see it: another branch, or cut from the context"}, nil
+	case m.Role == pb.Role_ROLE_SYSTEM:
+		return replay.Receipt{Action: replay.Skipped, Why: "a transcript holds no operator's words; they belong into CLAUDE.md"}, nil
+	}
+	blocks, losses, err := w.blocks(ctx, m)
+	if err != nil {
+		return replay.Receipt{}, err
+	}
+	if len(blocks) == 0 {
+		return replay.Receipt{Action: replay.Skipped, Why: "says nothing that a transcript can hold", Losses: losses}, nil
+	}
+	at := time.Now()
+	if m.Meta.CreatedUnixNano != 0 {
+		at = time.Unix(0, m.Meta.CreatedUnixNano)
+		if m.Meta.CreatedUnixNano%int64(time.Millisecond) != 0 {
+			losses = append(losses, fidelity.Loss{Path: "meta.created_unix_nano", Grade: fidelity.Transformed, Why: "kept to the millisecond"})
+		}
+	} else {
+		losses = append(losses, fidelity.Loss{Path: "meta.created_unix_nano", Grade: fidelity.Defaulted, Why: "not said: it is the time of the replay"})
+	}
+	id := uuidOf(m.Meta.Key)
+	if id != m.NativeId {
+		losses = append(losses, fidelity.Loss{Path: "native_id", Grade: fidelity.Transformed, Why: "a line has a UUID, which is made of the record's key"})
+	}
+	for _, p := range []string{"position", "parent_key", "meta.view_of_keys"} {
+		losses = append(losses, fidelity.Loss{Path: p, Grade: fidelity.Transformed, Why: "a line follows the one before it"})
+	}
+	first := id
+	assistant := m.Role == pb.Role_ROLE_ASSISTANT
+	lines := [][]any{blocks}
+	if assistant { // each block of an answer is a line, as the program writes them
+		lines = nil
+		for _, b := range blocks {
+			lines = append(lines, []any{b})
+		}
+	}
+	for i, content := range lines {
+		if i > 0 {
+			id = uuidOf(fmt.Sprintf("%s#%d", m.Meta.Key, i))
+		}
+		body := map[string]any{"role": "user", "content": content}
+		typ := "user"
+		if assistant {
+			typ = "assistant"
+			model := m.Model
+			if model == "" {
+				model = "unknown"
+				losses = append(losses, fidelity.Loss{Path: "model", Grade: fidelity.Defaulted, Why: "not said"})
+			}
+			body = map[string]any{"id": "msg_" + strings.ReplaceAll(first, "-", ""), "type": "message", "role": "assistant", "model": model, "content": content,
+				"stop_reason": nil, "stop_sequence": nil, "usage": map[string]any{"input_tokens": 0, "output_tokens": 0}}
+		}
+		var parent any
+		if s.parent != "" {
+			parent = s.parent
+		}
+		if err := s.line(w, map[string]any{"parentUuid": parent, "isSidechain": false, "userType": "external", "cwd": s.cwd, "sessionId": s.id, "version": version,
+			"gitBranch": "", "type": typ, "message": body, "uuid": id, "timestamp": at.UTC().Format("2006-01-02T15:04:05.000Z")}); err != nil {
+			return replay.Receipt{}, err
+		}
+		s.parent = id
+	}
+	return replay.Receipt{Action: replay.Created, Target: agentstate.Key("message", s.project, s.id, first), Losses: losses}, nil
+}
+
+// blocks are the content blocks that m becomes, and what they lose.
+func (w *writer) blocks(ctx context.Context, m *pb.Message) ([]any, []fidelity.Loss, error) {
+	losses := fidelity.Lost(m, noPlace, "conversation_key", "role", "parts", "native_id", "position", "parent_key", "meta.created_unix_nano", "meta.view_of_keys", "model")
+	lose := func(path string, g fidelity.Grade, why string) {
+		losses = append(losses, fidelity.Loss{Path: path, Grade: g, Why: why})
+	}
+	if m.Model != "" && m.Role != pb.Role_ROLE_ASSISTANT {
+		lose("model", fidelity.Dropped, noPlace)
+	}
+	if m.Role == pb.Role_ROLE_UNSPECIFIED {
+		lose("role", fidelity.Transformed, "not understood: treated as a user's")
+	}
+	var out []any
+	text := func(s string) {
+		if s != "" { // the API refuses empty text
+			out = append(out, map[string]any{"type": "text", "text": s})
+		} else {
+			lose("parts.text", fidelity.Dropped, "empty text")
+		}
+	}
+	for _, p := range m.Parts {
+		switch b := p.Body.(type) {
+		case *pb.Part_Text:
+			text(b.Text)
+		case *pb.Part_Refusal:
+			text(b.Refusal)
+			lose("parts.refusal", fidelity.Transformed, "as text")
+			lose("parts.text", fidelity.Transformed, "a refusal as text")
+		case *pb.Part_ToolCall:
+			input := json.RawMessage(b.ToolCall.ArgumentsJson)
+			var o map[string]json.RawMessage
+			if json.Unmarshal(input, &o) != nil || o == nil {
+				input, _ = json.Marshal(map[string]string{"arguments": valid(string(b.ToolCall.ArgumentsJson))})
+				lose("parts.tool_call", fidelity.Transformed, "arguments that are no JSON object stand as text in one")
+			} else if bytes.ContainsAny(input, " \n\t") {
+				lose("parts.tool_call.arguments_json", fidelity.Equivalent, "the same JSON without spaces")
+			}
+			out = append(out, map[string]any{"type": "tool_use", "id": b.ToolCall.Id, "name": b.ToolCall.Name, "input": input})
+		case *pb.Part_ToolResult:
+			d, err := w.run.Source.Data(ctx, b.ToolResult.Output)
+			if err != nil && !errors.Is(err, agentstate.ErrUnsupported) {
+				return nil, nil, err
+			}
+			if mt := b.ToolResult.Output.GetMediaType(); mt != "text/plain" {
+				lose("parts.tool_result.output", fidelity.Transformed, "the result as text")
+			}
+			if b.ToolResult.Name != "" {
+				lose("parts.tool_result.name", fidelity.Dropped, noPlace)
+			}
+			out = append(out, map[string]any{"type": "tool_result", "tool_use_id": b.ToolResult.Id, "content": valid(string(d)), "is_error": b.ToolResult.IsError})
+		case *pb.Part_Media:
+			if b.Media.Url == "" || m.Role == pb.Role_ROLE_ASSISTANT {
+				lose("parts.media", fidelity.Dropped, "only media at an address, of a user, can be carried")
+				continue
+			}
+			out = append(out, map[string]any{"type": "image", "source": map[string]any{"type": "url", "url": b.Media.Url}})
+		case *pb.Part_Reasoning:
+			lose("parts.reasoning", fidelity.Dropped, "thoughts belong to the provider that made them")
+		case *pb.Part_Data:
+			lose("parts.data", fidelity.Dropped, noPlace)
+		case *pb.Part_Citation:
+			lose("parts.citation", fidelity.Dropped, noPlace)
+		case *pb.Part_Approval:
+			lose("parts.approval", fidelity.Dropped, noPlace)
+		}
+	}
+	if len(out) > 0 && len(out) < len(m.Parts) {
+		lose("parts", fidelity.Transformed, "what follows a part that is dropped moves up")
+	}
+	return out, losses, nil
+}

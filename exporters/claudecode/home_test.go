@@ -1,0 +1,407 @@
+package claudecode
+
+import (
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io/fs"
+	"os"
+	"path/filepath"
+	"slices"
+	"strings"
+	"testing"
+
+	"github.com/google/go-cmp/cmp"
+
+	"github.com/exitramp/exitramp/context/agentstate"
+	"github.com/exitramp/exitramp/context/memstate"
+	"github.com/exitramp/exitramp/context/replay"
+	pb "github.com/exitramp/exitramp/proto/exitramp/v1"
+)
+
+func export(t testing.TB, src agentstate.Source) (*memstate.State, *agentstate.Report) {
+	t.Helper()
+	mem := &memstate.State{}
+	rep, err := agentstate.Copy(t.Context(), mem, src, nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return mem, rep
+}
+
+func apply(t testing.TB, dst replay.Target, src agentstate.Source, approved ...string) (*replay.Report, *replay.Journal) {
+	t.Helper()
+	j, err := replay.OpenJournal(filepath.Join(t.TempDir(), "journal"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { j.Close() })
+	rep, err := replay.Apply(t.Context(), dst, src, &replay.Options{Journal: j, Approved: approved})
+	if err != nil {
+		t.Fatal(err)
+	}
+	return rep, j
+}
+
+// files are all files below root that are carried, with their bytes and modes.
+func files(t testing.TB, root string) map[string]string {
+	t.Helper()
+	out := map[string]string{}
+	err := filepath.WalkDir(root, func(p string, d fs.DirEntry, err error) error {
+		if err != nil || !d.Type().IsRegular() {
+			return err
+		}
+		rel, _ := filepath.Rel(root, p)
+		b, err := os.ReadFile(p)
+		st, _ := d.Info()
+		if kindOf(filepath.ToSlash(rel)) != "" {
+			out[rel] = st.Mode().String()[3:4] + string(b)
+		}
+		return err
+	})
+	if err != nil && !errors.Is(err, fs.ErrNotExist) {
+		t.Fatal(err)
+	}
+	return out
+}
+
+// Every file that is carried goes back to the byte, but for the secrets in settings.
+func TestExact(t *testing.T) {
+	mem, rep := export(t, Open("testdata/home"))
+	if rep.Verdict.Coverage != agentstate.Reconciled {
+		t.Errorf("%v %v", rep.Verdict, rep.Gaps)
+	}
+	dst := Open(filepath.Join(t.TempDir(), "home"))
+	if _, err := replay.Plan(t.Context(), dst, mem, nil); err != nil {
+		t.Fatal(err)
+	}
+	if _, err := os.Stat(dst.root); err == nil {
+		t.Error("the plan wrote")
+	}
+	held, _ := apply(t, dst, mem)
+	power := []string{"policy/settings.json", "agent/agents%2Freviewer.md", "skill/skills%2Frelease%2FSKILL.md", "skill/commands%2Fplan.md"}
+	for _, k := range power {
+		if !slices.Contains(held.Held, k) {
+			t.Errorf("%s arrives without approval", k)
+		}
+	}
+	want, got := files(t, "testdata/home"), files(t, dst.root)
+	for _, p := range []string{"settings.json", "agents/reviewer.md", "skills/release/SKILL.md", "commands/plan.md"} {
+		delete(want, ".claude/"+p)
+	}
+	if d := cmp.Diff(want, got); d != "" {
+		t.Error(d)
+	}
+	dst = Open(filepath.Join(t.TempDir(), "home"))
+	rep2, j := apply(t, dst, mem, power...)
+	settings := files(t, dst.root)[".claude/settings.json"]
+	if d := cmp.Diff(strings.Replace(files(t, "testdata/home")[".claude/settings.json"], "canary-zq-1", "", 1), settings); d != "" {
+		t.Error(d)
+	}
+	if got := files(t, dst.root); len(got) != len(files(t, "testdata/home")) {
+		t.Errorf("%d files", len(got))
+	}
+	if len(rep2.Refused)+len(rep2.Conflicts) > 0 || len(rep2.Held) != 6 {
+		t.Errorf("%+v", rep2)
+	}
+	back, err := replay.ReadBack(t.Context(), mem, dst, j)
+	if err != nil || back.MissingN != 0 || back.Same != back.Records {
+		t.Errorf("%+v %v", back, err)
+	}
+	again, _ := apply(t, dst, mem, power...)
+	if again.Actions[replay.Created] != 0 {
+		t.Errorf("again: %v", again.Actions)
+	}
+	p := filepath.Join(dst.root, ".claude/projects/-home-dev-shop/0b5c7a52-6d0e-4d7e-9b57-0a4b8f0f1c11.jsonl")
+	f, err := os.OpenFile(p, os.O_APPEND|os.O_WRONLY, 0)
+	if err != nil {
+		t.Fatal(err)
+	}
+	f.WriteString("{}\n")
+	f.Close()
+	u, err := replay.Undo(t.Context(), dst, j)
+	if err != nil || u.LeftN != 1 || !strings.Contains(u.Left[0].Key, "0b5c7a52") {
+		t.Errorf("%+v %v", u, err)
+	}
+	if n := len(files(t, dst.root)); n != 1 {
+		t.Errorf("%d files are left", n)
+	}
+}
+
+// What the records say, to a person.
+func TestRead(t *testing.T) {
+	mem, _ := export(t, Open("testdata/home"))
+	get := func(key string) agentstate.Record {
+		t.Helper()
+		r, err := mem.Get(t.Context(), key)
+		if err != nil {
+			t.Fatal(err)
+		}
+		return r
+	}
+	const sid = "-home-dev-shop/0b5c7a52-6d0e-4d7e-9b57-0a4b8f0f1c11"
+	id := func(n string) string { return "message/" + sid + "/00000000-0000-4000-8000-0000000000" + n }
+	c := get("conversation/" + sid).(*pb.Conversation)
+	if c.Title != "Shop prices" || c.HeadKey != id("10") {
+		t.Error(c.Title, c.HeadKey)
+	}
+	if d := cmp.Diff([]string{id("09"), id("10")}, c.ContextKeys); d != "" {
+		t.Error(d)
+	}
+	answer := get(id("02")).(*pb.Message)
+	if len(answer.Parts) != 2 || answer.Parts[0].GetReasoning().GetText() != "hm" || answer.Parts[1].GetText() != "An answer." || answer.ParentKey != id("01") {
+		t.Error(answer)
+	}
+	if m := get(id("04")).(*pb.Message); m.ParentKey != id("01") || m.Parts[1].GetData() == nil {
+		t.Error(m)
+	}
+	if m := get(id("07")).(*pb.Message); !slices.Equal(m.AuthorPath, []string{"sidechain", "a1"}) {
+		t.Error(m)
+	}
+	if m := get(id("08")).(*pb.Message); m.Role != pb.Role_ROLE_TOOL || string(m.Parts[0].GetToolResult().Output.GetInline()) != "seen" {
+		t.Error(m)
+	}
+	if s := get("conversation/" + sid + "/subagents/agent-a1").(*pb.Conversation); s.ParentKey != c.Meta.Key {
+		t.Error(s)
+	}
+	if g := get(agentstate.Key("toolgrant", ".claude/settings.json", "deny", "Bash(rm:*)")).(*pb.ToolGrant); g.Effect != pb.ToolGrant_EFFECT_DENY || g.PolicyKey == "" {
+		t.Error(g)
+	}
+	if s := get(agentstate.Key("toolserver", "", "tickets")).(*pb.ToolServer); len(s.CredentialKeys) != 2 || s.Protocol != "mcp+http" {
+		t.Error(s)
+	}
+	if m := get(agentstate.Key("memory", "projects/-home-dev-shop/memory/units.md")).(*pb.Memory); m.Name != "units" {
+		t.Error(m)
+	}
+	// Nothing of the program's bookkeeping counts as a message.
+	n := 0
+	for r := range mem.Records(t.Context(), nil) {
+		if m, ok := r.(*pb.Message); ok && strings.Contains(m.Meta.Key, "5893ad56") {
+			n++
+		}
+	}
+	if n != 6 { // prompt, text with call, result, answer, prompt, answer
+		t.Errorf("%d messages", n)
+	}
+}
+
+func TestRedact(t *testing.T) {
+	for _, c := range []struct{ in, want, paths string }{
+		{`{"env": {"A": "x", "B": ""}, "n": [1, 2.50]}`, `{"env": {"A": "", "B": ""}, "n": [1, 2.50]}`, "env.A"},
+		{`{"a":{"headers":{"X":["p","q"]}},"apiKey":"k","max_token_count":5}`, `{"a":{"headers":{"X":["",""]}},"apiKey":"","max_token_count":5}`, "a.headers.X a.headers.X apiKey"},
+		{`{"url":"https://u:p@h/x","plain":"https://h/a@b"}`, `{"url":"","plain":"https://h/a@b"}`, "url"},
+		{`{"env":{"deep":{"x":"y"}},"é":"\u0041"}`, `{"env":{"deep":{"x":""}},"é":"\u0041"}`, "env.deep.x"},
+	} {
+		out, secrets, err := redact([]byte(c.in))
+		var paths []string
+		for _, s := range secrets {
+			paths = append(paths, s.path)
+		}
+		if err != nil || string(out) != c.want || strings.Join(paths, " ") != c.paths {
+			t.Errorf("%s: %s %v %v", c.in, out, paths, err)
+		}
+	}
+	for _, bad := range []string{"", "{", `{"a":}`, "x"} {
+		if _, _, err := redact([]byte(bad)); err == nil {
+			t.Errorf("%q passes", bad)
+		}
+	}
+}
+
+func home(t testing.TB, put map[string]string) *Home {
+	t.Helper()
+	root := t.TempDir()
+	for rel, text := range put {
+		p := filepath.Join(root, ".claude", rel)
+		if err := os.MkdirAll(filepath.Dir(p), 0o700); err != nil {
+			t.Fatal(err)
+		}
+		if err := os.WriteFile(p, []byte(text), 0o600); err != nil {
+			t.Fatal(err)
+		}
+	}
+	return Open(root)
+}
+
+// Bad input gives an error that says what it is, or a gap; the files go back whole all the same.
+func TestBadInput(t *testing.T) {
+	const user = `{"type":"user","uuid":"u1","parentUuid":null,"message":{"role":"user","content":"hi"}}` + "\n"
+	for name, c := range map[string]struct {
+		put  map[string]string
+		gaps []string
+	}{
+		"half a last line":  {map[string]string{"projects/p/a.jsonl": user + `{"type":"assi`}, []string{"message .claude/projects/p/a.jsonl line 2"}},
+		"text":              {map[string]string{"projects/p/a.jsonl": "hello\n" + user}, []string{"message .claude/projects/p/a.jsonl line 1"}},
+		"empty":             {map[string]string{"projects/p/a.jsonl": ""}, nil},
+		"blank lines":       {map[string]string{"projects/p/a.jsonl": "\n\n" + user + "\r\n"}, nil},
+		"odd JSON":          {map[string]string{"projects/p/a.jsonl": "[]\n7\nnull\n{\"type\":5}\n{\"type\":\"user\",\"uuid\":\"x\",\"message\":7}\n" + user}, nil},
+		"surrogates, NUL":   {map[string]string{"projects/p/a.jsonl": `{"type":"user","uuid":"\ud800","message":{"role":"user","content":"\ud83d \u0000"}}` + "\n\xff\n"}, []string{"message .claude/projects/p/a.jsonl line 2"}},
+		"parents in a ring": {map[string]string{"projects/p/a.jsonl": `{"type":"user","uuid":"a","parentUuid":"b","message":{"content":"x"}}` + "\n" + `{"type":"user","uuid":"b","parentUuid":"a","message":{"content":"x"}}` + "\n" + strings.ReplaceAll(user, "u1", "c") + strings.ReplaceAll(user, "u1", "c")}, nil},
+		"broken settings":   {map[string]string{"settings.json": "{", "CLAUDE.md": "x"}, []string{"policy .claude/settings.json"}},
+	} {
+		t.Run(name, func(t *testing.T) {
+			src := home(t, c.put)
+			mem, rep := export(t, src)
+			var gaps []string
+			for _, g := range rep.Gaps {
+				gaps = append(gaps, g.Kind+" "+g.Place)
+			}
+			if d := cmp.Diff(c.gaps, gaps); d != "" {
+				t.Error(d)
+			}
+			dst := Open(filepath.Join(t.TempDir(), "home"))
+			apply(t, dst, mem)
+			want := files(t, src.root)
+			delete(want, ".claude/settings.json")
+			if d := cmp.Diff(want, files(t, dst.root)); d != "" {
+				t.Error(d)
+			}
+		})
+	}
+	for name, root := range map[string]string{"no folder": filepath.Join(t.TempDir(), "none"), "no .claude": t.TempDir()} {
+		if _, err := agentstate.Copy(t.Context(), &memstate.State{}, Open(root), nil); !errors.Is(err, ErrSchema) || !strings.Contains(err.Error(), "name the home") {
+			t.Errorf("%s: %v", name, err)
+		}
+	}
+	src := home(t, map[string]string{"CLAUDE.md": "x"})
+	if err := os.Symlink("/etc", filepath.Join(src.root, ".claude", "projects")); err != nil {
+		t.Fatal(err)
+	}
+	if mem, _ := export(t, src); len(files(t, src.root)) != 1 || mem == nil {
+		t.Error("a link was followed")
+	}
+}
+
+// What may be state and is not carried is named; what is of the machine is not.
+func TestNotCarried(t *testing.T) {
+	src := home(t, map[string]string{"CLAUDE.md": "x", "projects/p/a.jsonl": "", "hooks/check.sh": "true", "novel/state.json": "{}", "novel/more.json": "{}",
+		"statsig/cache.json": "{}", "plugins/store/x.json": "{}", ".credentials.json": "secret", "sessions/1.key": "secret"})
+	outside := filepath.Join(t.TempDir(), "agent.md")
+	if err := os.WriteFile(outside, []byte("x"), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	for _, l := range []string{"agents/linked.md", "statsig/link"} {
+		p := filepath.Join(src.root, ".claude", l)
+		if err := os.MkdirAll(filepath.Dir(p), 0o700); err != nil {
+			t.Fatal(err)
+		}
+		if err := os.Symlink(outside, p); err != nil {
+			t.Fatal(err)
+		}
+	}
+	_, rep := export(t, src)
+	var got []string
+	for _, g := range rep.Gaps {
+		got = append(got, fmt.Sprintf("%s %s %d", g.Kind, g.Place, g.Count))
+	}
+	if d := cmp.Diff([]string{"agent .claude/agents/linked.md 1", "artifact .claude/novel 2"}, got); d != "" {
+		t.Error(d)
+	}
+	if rep.Records["artifact"] != 1 || rep.Records["memory"] != 1 || rep.Records["conversation"] != 1 {
+		t.Errorf("%v", rep.Records)
+	}
+	for _, kind := range []string{"agent", "artifact"} {
+		if v := rep.Verdict.Kinds[kind]; v.Coverage != agentstate.Gaps {
+			t.Errorf("%s: %v", kind, v)
+		}
+	}
+	if v := rep.Verdict.Kinds["memory"]; v.Coverage != agentstate.Reconciled {
+		t.Errorf("memory: %v", v)
+	}
+}
+
+func TestLongLine(t *testing.T) {
+	if testing.Short() {
+		t.Skip("100 MB")
+	}
+	src := home(t, map[string]string{"projects/p/a.jsonl": `{"type":"user","uuid":"u1","message":{"role":"user","content":"` + strings.Repeat("0123456789abcdef", 100<<16) + `"}}` + "\n" +
+		`{"type":"user","uuid":"u2","message":{"role":"user","content":"behind it"}}` + "\n"})
+	_, rep := export(t, src)
+	if rep.Records["message"] != 1 || len(rep.Gaps) != 1 || rep.Records["conversation"] != 1 {
+		t.Errorf("%v %v", rep.Records, rep.Gaps)
+	}
+}
+
+// A hostile archive writes only files of Claude Code, and none outside of the home.
+func TestHostile(t *testing.T) {
+	artifact := func(rel string) *pb.Artifact {
+		a := &pb.Artifact{Meta: agentstate.Meta("artifact", nil, rel), Data: agentstate.Inline("", []byte("x"))}
+		a.Meta.Labels = []*pb.Label{{Name: labelPath, Value: rel}}
+		return a
+	}
+	dst := Open(filepath.Join(t.TempDir(), "home"))
+	rep, _ := apply(t, dst, memstate.Whole(product, artifact("../x"), artifact(".claude/projects/../../../x"), artifact(".bashrc"), artifact(".claude/settings.json"),
+		artifact(".claude/.credentials.json"), artifact("/etc/x"), artifact(".claude/plans/../settings.json"), artifact(".claude/plans/ok.md")))
+	if rep.Actions[replay.Refused] != 7 || len(files(t, dst.root)) != 1 {
+		t.Errorf("%v %v", rep.Actions, files(t, dst.root))
+	}
+}
+
+// Conversations of other runtimes become transcripts, and what is lost is said to the field.
+func TestForeign(t *testing.T) {
+	c := &pb.Conversation{Meta: agentstate.Meta("conversation", nil, "chat-1"), Title: "A chat", Status: "finished"}
+	msg := func(id string, role pb.Role, parts ...*pb.Part) *pb.Message {
+		m := &pb.Message{Meta: agentstate.Meta("message", nil, "chat-1", id), ConversationKey: c.Meta.Key, Role: role, Parts: parts}
+		m.Meta.CreatedUnixNano = 1764000000123000000
+		return m
+	}
+	txt := func(s string) *pb.Part { return &pb.Part{Body: &pb.Part_Text{Text: s}} }
+	src := memstate.Whole("other", c, msg("1", pb.Role_ROLE_USER, txt("Hi <b>")),
+		msg("2", pb.Role_ROLE_ASSISTANT, &pb.Part{Body: &pb.Part_Reasoning{Reasoning: &pb.Reasoning{Text: "hm"}}}, txt("Let me look."),
+			&pb.Part{Body: &pb.Part_ToolCall{ToolCall: &pb.ToolCall{Id: "c1", Name: "weather", ArgumentsJson: []byte(`{"q":1}`)}}}),
+		msg("3", pb.Role_ROLE_TOOL, &pb.Part{Body: &pb.Part_ToolResult{ToolResult: &pb.ToolResult{Id: "c1", Output: agentstate.Inline("text/plain", []byte("sunny"))}}}))
+	dst := Open(filepath.Join(t.TempDir(), "home"))
+	rep, j := apply(t, dst, src)
+	lost := map[string][]string{}
+	for _, l := range rep.Losses {
+		if l.Grade.String() == "dropped" {
+			lost[l.Key] = append(lost[l.Key], l.Path)
+		}
+	}
+	if d := cmp.Diff(map[string][]string{"conversation/chat-1": {"status"}, "message/chat-1/2": {"parts.reasoning"}}, lost); d != "" {
+		t.Error(d)
+	}
+	back, err := replay.ReadBack(t.Context(), src, dst, j)
+	if err != nil || back.MissingN+back.ExtraN != 0 || back.Same+back.Announced != back.Records || back.Records != 4 {
+		b, _ := json.Marshal(back)
+		t.Errorf("%s %v", b, err)
+	}
+	for _, text := range files(t, dst.root) {
+		var types []string
+		for l := range strings.SplitSeq(strings.TrimSpace(text[1:]), "\n") {
+			var r record
+			if err := json.Unmarshal([]byte(l), &r); err != nil {
+				t.Fatal(err)
+			}
+			types = append(types, r.Type)
+		}
+		if d := cmp.Diff([]string{"custom-title", "user", "assistant", "assistant", "user"}, types); d != "" {
+			t.Error(d)
+		}
+	}
+	u, err := replay.Undo(t.Context(), dst, j)
+	if err != nil || u.LeftN != 0 || len(files(t, dst.root)) != 0 {
+		t.Errorf("%+v %v", u, err)
+	}
+}
+
+// FuzzTranscript: whatever a transcript holds, it is carried whole and read without a panic.
+func FuzzTranscript(f *testing.F) {
+	b, err := os.ReadFile("testdata/home/.claude/projects/-home-dev-shop/0b5c7a52-6d0e-4d7e-9b57-0a4b8f0f1c11.jsonl")
+	if err != nil {
+		f.Fatal(err)
+	}
+	f.Add(b)
+	for l := range strings.SplitSeq(string(b), "\n") {
+		f.Add([]byte(l))
+	}
+	f.Fuzz(func(t *testing.T, b []byte) {
+		src := home(t, map[string]string{"projects/p/a.jsonl": string(b)})
+		mem, _ := export(t, src)
+		dst := Open(filepath.Join(t.TempDir(), "home"))
+		apply(t, dst, mem)
+		if d := cmp.Diff(files(t, src.root), files(t, dst.root)); d != "" {
+			t.Fatal(d)
+		}
+	})
+}

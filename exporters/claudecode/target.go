@@ -1,0 +1,183 @@
+package claudecode
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io/fs"
+	"os"
+	"strings"
+	"time"
+
+	"github.com/exitramp/exitramp/context/agentstate"
+	"github.com/exitramp/exitramp/context/replay"
+	"github.com/exitramp/exitramp/exporters/internal/homefiles"
+	pb "github.com/exitramp/exitramp/proto/exitramp/v1"
+)
+
+// A writer writes one run.
+type writer struct {
+	*homefiles.Writer
+	run   *replay.Run
+	h     *Home
+	exact bool
+	open  map[string]*session // foreign: transcripts under way, by key of the conversation
+}
+
+// Begin looks at the home. It need not be there.
+func (h *Home) Begin(_ context.Context, run *replay.Run) (replay.Writer, error) {
+	if st, err := os.Stat(h.root); err == nil && !st.IsDir() {
+		return nil, fmt.Errorf("%w: claudecode: %s is a file; want the home folder", replay.ErrTarget, h.root)
+	} else if err != nil && !errors.Is(err, fs.ErrNotExist) {
+		return nil, fmt.Errorf("%w: claudecode: %w", replay.ErrTarget, err)
+	}
+	return &writer{Writer: &homefiles.Writer{Root: h.root, Run: run}, run: run, h: h, exact: run.From.GetProduct() == product, open: map[string]*session{}}, nil
+}
+
+// Exact tells whether the state is of this runtime: then messages and grants arrive in their files.
+func (w *writer) Exact() bool { return w.exact }
+
+func refused(format string, args ...any) (replay.Receipt, error) {
+	return replay.Receipt{Action: replay.Refused, Why: fmt.Sprintf(format, args...)}, nil
+}
+
+// Write takes one record.
+func (w *writer) Write(ctx context.Context, r agentstate.Record) (replay.Receipt, error) {
+	var rc replay.Receipt
+	var err error
+	if w.exact {
+		rc, err = w.write(ctx, r)
+	} else {
+		rc, err = w.foreign(ctx, r)
+	}
+	if err != nil && ctx.Err() == nil && !strings.HasPrefix(err.Error(), "claudecode: ") {
+		err = fmt.Errorf("claudecode: %w", err)
+	}
+	return rc, err
+}
+
+func (w *writer) write(ctx context.Context, r agentstate.Record) (replay.Receipt, error) {
+	kind := agentstate.KindOf(r)
+	var d *pb.Data
+	switch r := r.(type) {
+	case *pb.Conversation:
+		if n := r.Meta.Native; len(n) == 1 {
+			d = n[0].GetData()
+		}
+	case *pb.Memory:
+		d = r.GetData()
+	case *pb.Agent:
+		d = r.Instructions
+	case *pb.Skill:
+		d = r.Instructions
+	case *pb.Artifact:
+		d = r.Data
+	case *pb.Policy:
+		d = r.Text
+	case *pb.Credential:
+		return replay.Receipt{Action: replay.Skipped, Why: "a secret stays where it is: " + r.Rebind}, nil
+	case *pb.ToolServer:
+		return replay.Receipt{Action: replay.Skipped, Why: "servers stand in .claude.json beside what is of the machine: add it with claude mcp add-json"}, nil
+	default:
+		return replay.Receipt{Action: replay.Skipped, Why: "Claude Code has no file for a " + kind}, nil
+	}
+	rel, mode := "", fs.FileMode(0o600)
+	for _, l := range r.GetMeta().GetLabels() {
+		switch l.Name {
+		case labelPath:
+			rel = l.Value
+		case labelMode:
+			mode = 0o700
+		}
+	}
+	if d == nil || rel == "" {
+		return replay.Receipt{Action: replay.Skipped, Why: "has no file of its own"}, nil
+	}
+	if kindOf(rel) != kind || !homefiles.Local(rel) {
+		return refused("a %s cannot be the file %.100q", kind, rel)
+	}
+	var at time.Time // a transcript's times are in its lines
+	if ns := r.GetMeta().GetUpdatedUnixNano(); ns != 0 && kind != "conversation" {
+		at = time.Unix(0, ns)
+	}
+	return w.Put(ctx, r.GetMeta().GetKey(), rel, d, mode, at)
+}
+
+// Commit gives each file its name.
+func (w *writer) Commit(ctx context.Context) error {
+	if err := w.Writer.Commit(ctx); err != nil {
+		return fmt.Errorf("claudecode: %w", err)
+	}
+	return nil
+}
+
+// Undo removes the files that a run made. A session that went on since stays, and so does every
+// file that is another one by now.
+func (h *Home) Undo(_ context.Context, _ *replay.Run, created []replay.Receipt) (left []replay.Receipt, err error) {
+	lines := map[string]bool{} // written by the run into transcripts of its own
+	for _, rc := range created {
+		if kind, parts := agentstate.SplitKey(rc.Target); kind == "message" {
+			lines[parts[len(parts)-1]] = true
+		}
+	}
+	for _, rc := range created {
+		kind, parts := agentstate.SplitKey(rc.Target)
+		rel := ""
+		switch {
+		case rc.Target == "" || kind == "message": // gone with its transcript
+			continue
+		case kind == "conversation":
+			rel = ".claude/projects/" + strings.Join(parts, "/") + ".jsonl"
+		case len(parts) == 1:
+			rel = ".claude/" + parts[0]
+		}
+		if kindOf(rel) != kind || !homefiles.Local(rel) {
+			rc.Why = "the journal names a place that is none of Claude Code's"
+			left = append(left, rc)
+			continue
+		}
+		path, err := homefiles.Inside(h.root, rel)
+		if err != nil {
+			rc.Why = err.Error()
+			left = append(left, rc)
+			continue
+		}
+		sum, err := homefiles.Digest(path)
+		switch {
+		case errors.Is(err, fs.ErrNotExist):
+		case err != nil:
+			return nil, fmt.Errorf("claudecode: %w", err)
+		case rc.Version != "" && sum != rc.Version:
+			rc.Why = "changed since the run"
+			left = append(left, rc)
+		case rc.Version == "" && !onlyLines(path, lines):
+			rc.Why = "the session went on after the run"
+			left = append(left, rc)
+		default:
+			if err := homefiles.Remove(h.root, path); err != nil {
+				return nil, fmt.Errorf("claudecode: %w", err)
+			}
+		}
+	}
+	return left, nil
+}
+
+// onlyLines tells whether a transcript that was made of mapped fields still holds only what the run
+// wrote: a further block of an answer shares its message id.
+func onlyLines(path string, lines map[string]bool) bool {
+	st, err := os.Stat(path)
+	if err != nil {
+		return false
+	}
+	ok := true
+	err = eachRecord(found{path: path, size: st.Size()}, func(_ int, r *record, bad string) error {
+		var b body
+		json.Unmarshal(r.Message, &b)
+		id := strings.TrimPrefix(b.ID, "msg_")
+		ours := bad == "" && (r.UUID == "" && r.Type == "custom-title" || lines[r.UUID] || len(id) == 32 && lines[id[:8]+"-"+id[8:12]+"-"+id[12:16]+"-"+id[16:20]+"-"+id[20:]])
+		ok = ok && ours
+		return nil
+	})
+	return err == nil && ok
+}
