@@ -1,0 +1,509 @@
+package codex
+
+import (
+	"context"
+	"database/sql"
+	"errors"
+	"fmt"
+	"os"
+	"path/filepath"
+	"slices"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/google/go-cmp/cmp"
+
+	"github.com/exitramp/exitramp/context/agentstate"
+	"github.com/exitramp/exitramp/context/memstate"
+	"github.com/exitramp/exitramp/context/replay"
+	"github.com/exitramp/exitramp/exporters/internal/sqlitefile"
+	pb "github.com/exitramp/exitramp/proto/exitramp/v1"
+)
+
+const thread = "01a20b77-5dee-7571-aa95-0ca123ad9621" // of testdata
+
+// odd are rows for every table, with values that a careless copy changes.
+func odd() map[string][]string {
+	return map[string][]string{
+		"state_5.sqlite": {
+			`INSERT INTO threads (id, rollout_path, created_at, updated_at, source, model_provider, cwd, title, sandbox_policy, approval_mode, name, daybreak_enabled)
+				VALUES ('` + thread + `', '/home/u/.codex/sessions/2026/11/24/rollout-2026-11-24T02-51-41-` + thread + `.jsonl', 5, 6, 'cli', 'p', '/w', 'first words', '{}', 'never', 'A name é 🙂', 1)`,
+			`INSERT INTO threads (id, rollout_path, created_at, updated_at, source, model_provider, cwd, title, sandbox_policy, approval_mode, preview, git_sha, created_at_ms)
+				VALUES ('~/a ' || char(0) || 'b', '/elsewhere/x.jsonl', 9223372036854775807, -1, '', '', CAST(x'ff00fe' AS TEXT), '', '', '', CAST(zeroblob(300000) AS TEXT), x'', NULL)`,
+			`INSERT INTO thread_dynamic_tools (thread_id, position, name, description, input_schema) VALUES ('t', 0, 'n', 'd', '{"a":1e22}')`,
+			`INSERT INTO thread_spawn_edges VALUES ('t', 'u', 'open')`,
+			`INSERT INTO remote_control_enrollments VALUES ('wss://x', 'acc', 'cli', 'canary-zq-6', 'canary-zq-7', 's', 1, 1)`,
+			`INSERT INTO external_agent_config_imports VALUES ('i', 1, '[]', '[]', NULL)`,
+			`INSERT INTO rollout_migration_state VALUES ('m', 1, 't', 2)`,
+			`INSERT INTO rollout_migration_skipped_rollouts VALUES ('m', '/a/sessions/rollout-x.jsonl', 1, 2, 'r', 3)`,
+			`INSERT INTO projects VALUES ('p', 'n', '{}', 0, 1, 2)`,
+			`INSERT INTO project_roots VALUES ('p', 0, '/w')`,
+			`INSERT INTO project_idempotency_keys VALUES ('k', 'p', 1)`,
+			`INSERT INTO thread_attachments VALUES ('a', 't', 'x', 'y', '{}', 1)`,
+			`INSERT INTO guardian_review_feedback VALUES ('g', 't', zeroblob(300000))`,
+			`INSERT INTO thread_read_receipts VALUES ('t', NULL, 'r', NULL)`,
+			`INSERT INTO backfill_state VALUES (1, 'complete', 'sessions/x', 1, 2)`,
+			`INSERT INTO thread_sections VALUES ('s', 'Pinned', NULL)`,
+		},
+		"goals_1.sqlite": {
+			`INSERT INTO thread_goals VALUES ('` + thread + `', 'g', 'bake bread', 'paused', 1000, 1, 2, 3, 4)`,
+			`INSERT INTO thread_goals VALUES ('big', 'g', CAST(zeroblob(300000) AS TEXT), 'complete', NULL, 1, 2, 3, 4)`,
+			`INSERT INTO thread_goal_continuation_deferrals VALUES ('` + thread + `')`,
+		},
+		"memories_1.sqlite": {
+			`INSERT INTO stage1_outputs VALUES ('` + thread + `', 1, 'likes rye', 'sum', 'slug', 5, NULL, NULL, 0, NULL)`,
+			`INSERT INTO stage1_outputs VALUES ('bytes', 1, CAST(x'61ff62' AS TEXT), 'sum', NULL, 5, NULL, NULL, 0, NULL)`,
+			`INSERT INTO stage1_outputs VALUES ('blob', 1, x'6100', '', NULL, 5, NULL, NULL, 0, NULL)`,
+			`INSERT INTO jobs VALUES ('k', 'j/1', 's', NULL, NULL, NULL, NULL, NULL, NULL, 3, NULL, NULL, NULL)`,
+			`INSERT INTO consolidation_progress VALUES (1, 7)`,
+		},
+		"memories_v2_1.sqlite": {`INSERT INTO stage1_outputs VALUES ('` + thread + `', 1, '', '', NULL, 5, 1, 2, 1, 2)`, `INSERT INTO jobs VALUES ('k', 'j', 's', NULL, NULL, NULL, NULL, NULL, NULL, 3, NULL, NULL, NULL)`,
+			`INSERT INTO consolidation_progress VALUES (1, 0)`},
+		"thread_history_1.sqlite": {
+			`INSERT INTO thread_turns (thread_id, turn_id, rollout_ordinal, status) VALUES ('t', 'u', 1, 'completed')`,
+			`INSERT INTO thread_items (thread_id, turn_id, item_id, rollout_ordinal, created_at_ms, item_json) VALUES ('t', 'u', 'i', 1, 2, '{"a":"\ud83d"}')`,
+			`INSERT INTO thread_history_projection_state VALUES ('t', 1, 2)`,
+			`INSERT INTO thread_realtime_items VALUES ('t', 'i', 1, 2, 'x', '{}')`,
+		},
+		"queue_1.sqlite": {
+			`INSERT INTO queued_items VALUES ('q', '` + thread + `', '{"input":[]}', 1, 2, 3)`,
+			`UPDATE queued_thread_revisions SET revision = 40`,
+			`UPDATE sqlite_sequence SET seq = 90`,
+		},
+	}
+}
+
+// makeDB makes a database of the supported schema.
+func makeDB(t testing.TB, root, rel string, statements ...string) {
+	t.Helper()
+	s, err := schemaOf(t.Context(), rel)
+	if err != nil || s == nil {
+		t.Fatal(rel, err)
+	}
+	d, err := sqlitefile.OpenWrite(t.Context(), filepath.Join(root, rel), time.Second)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer d.Close()
+	if err := s.create(t.Context(), d.Conn); err != nil {
+		t.Fatal(err)
+	}
+	for _, q := range statements {
+		if _, err := d.Conn.ExecContext(t.Context(), q); err != nil {
+			t.Fatal(q, err)
+		}
+	}
+	if err := d.Commit(t.Context()); err != nil {
+		t.Fatal(err)
+	}
+}
+
+// change runs a statement as another program would.
+func change(t testing.TB, root, rel string, statements ...string) {
+	t.Helper()
+	db, err := sql.Open("sqlite", filepath.Join(root, rel))
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer db.Close()
+	for _, q := range statements {
+		if _, err := db.Exec(q); err != nil {
+			t.Fatal(q, err)
+		}
+	}
+}
+
+// fullHome is the home of testdata with every database.
+func fullHome(t testing.TB) *Home {
+	t.Helper()
+	root := t.TempDir()
+	if err := os.CopyFS(root, os.DirFS("testdata/home")); err != nil {
+		t.Fatal(err)
+	}
+	for rel, rows := range odd() {
+		makeDB(t, root, rel, rows...)
+	}
+	return Open(root)
+}
+
+// dump is every value of a database, with its storage class, and what it is made of.
+func dump(t testing.TB, root, rel string) map[string][]string {
+	t.Helper()
+	d, err := sqlitefile.Open(t.Context(), filepath.Join(root, rel), time.Second)
+	if err != nil {
+		t.Fatal(rel, err)
+	}
+	defer d.Close()
+	out := map[string][]string{}
+	read := func(name, q string) {
+		rows, err := query(t.Context(), d.Conn, q)
+		if err != nil {
+			t.Fatal(err)
+		}
+		for _, r := range rows {
+			line := ""
+			for _, v := range r {
+				s := fmt.Sprintf("%T %.80q|", v, v)
+				if b, ok := v.([]byte); ok {
+					s = fmt.Sprintf("[]byte %.80q|", b)
+				}
+				line += fmt.Sprintf("%d:%s", len(fmt.Sprint(v)), s)
+			}
+			out[name] = append(out[name], line)
+		}
+	}
+	ts, err := tables(t.Context(), d.Conn)
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, x := range ts {
+		read(x.name, "SELECT "+selects(x.cols)+" FROM "+quote(x.name)+" ORDER BY rowid")
+	}
+	read(" schema", "SELECT +type, +name, +sql FROM sqlite_master ORDER BY type, name")
+	read(" migrations", "SELECT +version, +description, +success, +checksum FROM "+bookkeeping+" ORDER BY version")
+	read(" check", "PRAGMA integrity_check")
+	return out
+}
+
+// relocate is what is expected of a dump in the home root.
+func relocate(m map[string][]string, root string) map[string][]string {
+	for i, l := range m["threads"] {
+		old := "/home/u/.codex/sessions/2026/11/24/rollout-2026-11-24T02-51-41-" + thread + ".jsonl"
+		now := root + strings.TrimPrefix(old, "/home/u/.codex")
+		m["threads"][i] = strings.Replace(l, fmt.Sprintf("%d:string %.80q", len(old), old), fmt.Sprintf("%d:string %.80q", len(now), now), 1)
+	}
+	return m
+}
+
+// Every row of every table goes back, with its storage class, in tables that are made anew.
+func TestDatabasesExact(t *testing.T) {
+	src := fullHome(t)
+	for rel := range odd() {
+		for name, rows := range dump(t, src.root, rel) {
+			if len(rows) == 0 {
+				t.Errorf("no row of %s in %s is tested", name, rel)
+			}
+		}
+	}
+	mem, rep := export(t, src)
+	if rep.Verdict.Coverage != agentstate.Reconciled {
+		t.Errorf("%v %v", rep.Verdict, rep.Gaps)
+	}
+	dst := Open(filepath.Join(t.TempDir(), "home"))
+	plan, err := replay.Plan(t.Context(), dst, mem, nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	first, j := apply(t, dst, mem)
+	if d := cmp.Diff(plan.Actions, first.Actions); d != "" {
+		t.Errorf("the plan says otherwise: %s", d)
+	}
+	if len(first.Refused)+len(first.Conflicts) > 0 {
+		t.Errorf("%v %v", first.Refused, first.Conflicts)
+	}
+	for rel := range odd() {
+		if d := cmp.Diff(relocate(dump(t, src.root, rel), dst.root), dump(t, dst.root, rel)); d != "" {
+			t.Errorf("%s: %s", rel, d)
+		}
+	}
+	back, err := replay.ReadBack(t.Context(), mem, dst, j)
+	if err != nil || back.MissingN != 0 || back.ExtraN != 0 || back.Same+back.Announced != back.Records || back.Announced != 1 {
+		t.Errorf("%+v %v", back, err)
+	}
+	if again, _ := apply(t, dst, mem); again.Actions[replay.Created] != 0 || len(again.Conflicts) > 0 {
+		t.Errorf("again: %v %v", again.Actions, again.Conflicts)
+	}
+	if u, err := replay.Undo(t.Context(), dst, j); err != nil || u.LeftN != 0 {
+		t.Errorf("%+v %v", u, err)
+	}
+	if es, _ := os.ReadDir(dst.root); len(es) > 0 {
+		t.Errorf("left behind: %v", es)
+	}
+}
+
+// What rows mean, to a person. What enrols the machine is not in any record.
+func TestDatabasesRead(t *testing.T) {
+	mem, _ := export(t, fullHome(t))
+	conversation := ""
+	seen := map[string]bool{}
+	for r := range mem.Records(t.Context(), nil) {
+		if strings.Contains(fmt.Sprint(r), "canary-zq-6") || strings.Contains(fmt.Sprint(r), "canary-zq-7") {
+			t.Errorf("%s holds an enrolment", r.GetMeta().GetKey())
+		}
+		switch r := r.(type) {
+		case *pb.Conversation:
+			if strings.HasSuffix(r.Meta.Key, thread) {
+				conversation = r.Meta.Key
+				if r.Title != "A name é 🙂" {
+					t.Errorf("title %q", r.Title)
+				}
+			}
+		case *pb.State:
+			if r.ScopeKey == conversation && string(r.Value.GetInline()) == "bake bread" && r.Meta.Labels[0].Value == "paused" {
+				seen["goal"] = true
+			}
+			if r.ScopeKey == conversation && string(r.Value.GetInline()) == `{"input":[]}` {
+				seen["queued"] = true
+			}
+		case *pb.Memory:
+			if r.GetText() == "likes rye" && r.SourceKeys[0] == conversation {
+				seen["memory"] = true
+			}
+		case *pb.Credential:
+			if strings.Contains(r.Location, enrolments) {
+				seen["enrolment"] = true
+			}
+		case *pb.Opaque:
+			if strings.Contains(r.Meta.Key, "/threads/"+thread) && r.AboutKeys[0] == conversation {
+				seen["thread"] = true
+			}
+		}
+	}
+	if d := cmp.Diff([]string{"enrolment", "goal", "memory", "queued", "thread"}, sortedKeys(seen)); d != "" {
+		t.Error(d)
+	}
+}
+
+// A program that is writing: what stands in its log is read, and nothing of it is touched.
+func TestDatabaseWAL(t *testing.T) {
+	src := fullHome(t)
+	db, err := sql.Open("sqlite", filepath.Join(src.root, "goals_1.sqlite"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer db.Close()
+	for _, q := range []string{"PRAGMA journal_mode=wal", "PRAGMA wal_autocheckpoint=0", "UPDATE thread_goals SET objective = 'bake rye bread' WHERE thread_id = '" + thread + "'"} {
+		if _, err := db.Exec(q); err != nil {
+			t.Fatal(err)
+		}
+	}
+	mem, rep := export(t, src)
+	if rep.Verdict.Coverage != agentstate.Reconciled {
+		t.Errorf("%v %v", rep.Verdict, rep.Gaps)
+	}
+	found := false
+	for r := range mem.Records(t.Context(), nil) {
+		if o, ok := r.(*pb.Origin); ok && !slices.ContainsFunc(o.Meta.Labels, func(l *pb.Label) bool { return l.Name == "goals_1.sqlite wal" && l.Value == "read" }) {
+			t.Error("the origin does not say that a log was read")
+		}
+		s, ok := r.(*pb.State)
+		found = found || ok && string(s.Value.GetInline()) == "bake rye bread"
+	}
+	if !found {
+		t.Error("what stands in the log was not read")
+	}
+}
+
+// In a home that Codex set up: the same is the same, another row is a conflict and stays, and undo
+// leaves what others wrote.
+func TestDatabaseInto(t *testing.T) {
+	mem, _ := export(t, fullHome(t))
+	root := t.TempDir()
+	makeDB(t, root, "goals_1.sqlite", `INSERT INTO thread_goals VALUES ('`+thread+`', 'g', 'another', 'active', 1000, 1, 2, 3, 4)`)
+	makeDB(t, root, "memories_1.sqlite", `INSERT INTO consolidation_progress VALUES (1, 7)`, `INSERT INTO stage1_outputs VALUES ('mine', 1, 'x', 'y', NULL, 5, NULL, NULL, 0, NULL)`)
+	dst := Open(root)
+	goals, memories := dump(t, root, "goals_1.sqlite")["thread_goals"], dump(t, root, "memories_1.sqlite")["stage1_outputs"]
+	rep, j := apply(t, dst, mem)
+	if n := len(rep.Conflicts); n != 1 {
+		t.Errorf("%d conflicts: %v", n, rep.Conflicts)
+	}
+	if got := dump(t, root, "goals_1.sqlite")["thread_goals"]; len(got) != 2 || got[0] != goals[0] {
+		t.Error(got)
+	}
+	change(t, root, "thread_history_1.sqlite", "UPDATE thread_turns SET status = 'failed'")
+	u, err := replay.Undo(t.Context(), dst, j)
+	if err != nil || u.LeftN != 2 { // the turn, and its database
+		t.Errorf("%+v %v", u, err)
+	}
+	if d := cmp.Diff(goals, dump(t, root, "goals_1.sqlite")["thread_goals"]); d != "" {
+		t.Error(d)
+	}
+	if d := cmp.Diff(memories, dump(t, root, "memories_1.sqlite")["stage1_outputs"]); d != "" {
+		t.Error(d)
+	}
+	if _, err := os.Stat(filepath.Join(root, "state_5.sqlite")); err == nil {
+		t.Error("a database that the run made is still there")
+	}
+}
+
+// A database that cannot be read is a gap that says why; all else goes on.
+func TestDatabaseBad(t *testing.T) {
+	at := func(root string) string { return filepath.Join(root, "state_5.sqlite") }
+	for name, c := range map[string]struct {
+		spoil func(t *testing.T, root string)
+		says  string
+	}{
+		"newer": {func(t *testing.T, root string) {
+			change(t, root, "state_5.sqlite", "INSERT INTO _sqlx_migrations VALUES (63, 'next', '2027', 1, x'00', 0)")
+		}, `found 63 migrations up to 63, "next", checksum 00; supported: 62 migrations up to 62`},
+		"older": {func(t *testing.T, root string) {
+			change(t, root, "state_5.sqlite", "DELETE FROM _sqlx_migrations WHERE version = 62")
+		}, "found 61 migrations up to 61"},
+		"broken off": {func(t *testing.T, root string) {
+			change(t, root, "state_5.sqlite", "UPDATE _sqlx_migrations SET success = 0 WHERE version = 62")
+		}, "found migration 62 broken off"},
+		"a column more": {func(t *testing.T, root string) {
+			change(t, root, "state_5.sqlite", "ALTER TABLE threads ADD COLUMN x")
+		}, "found another table threads"},
+		"a table more": {func(t *testing.T, root string) {
+			change(t, root, "state_5.sqlite", "CREATE TABLE mine (a)")
+		}, `found a "table mine" that is not supported`},
+		"foreign": {func(t *testing.T, root string) {
+			os.Remove(at(root))
+			change(t, root, "state_5.sqlite", "CREATE TABLE mine (a)")
+		}, "found tables without migrations"},
+		"a name of another release": {func(t *testing.T, root string) {
+			if err := os.Rename(at(root), filepath.Join(root, "state_6.sqlite")); err != nil {
+				t.Fatal(err)
+			}
+		}, "found the database state_6.sqlite; supported: state_5.sqlite"},
+		"text":  {func(t *testing.T, root string) { os.WriteFile(at(root), []byte("this is no database"), 0o600) }, "not a SQLite database"},
+		"empty": {func(t *testing.T, root string) { os.WriteFile(at(root), nil, 0o600) }, "file is empty"},
+		"cut":   {func(t *testing.T, root string) { os.Truncate(at(root), 8192) }, "cut short"},
+		"without its log": {func(t *testing.T, root string) {
+			dir := t.TempDir()
+			db, err := sql.Open("sqlite", filepath.Join(dir, "x"))
+			if err != nil {
+				t.Fatal(err)
+			}
+			defer db.Close()
+			db.SetMaxOpenConns(1)
+			s, _ := schemaOf(t.Context(), "state_5.sqlite")
+			for _, q := range append([]string{"PRAGMA journal_mode=wal", "PRAGMA wal_autocheckpoint=0"}, s.statements...) {
+				if _, err := db.Exec(q); err != nil {
+					t.Fatal(err)
+				}
+			}
+			b, err := os.ReadFile(filepath.Join(dir, "x"))
+			if err != nil {
+				t.Fatal(err)
+			}
+			os.WriteFile(at(root), b, 0o600)
+		}, "no -wal lies beside it"},
+		"locked": {func(t *testing.T, root string) {
+			db, err := sql.Open("sqlite", at(root))
+			if err != nil {
+				t.Fatal(err)
+			}
+			db.SetMaxOpenConns(1)
+			t.Cleanup(func() { db.Close() })
+			if _, err := db.Exec("BEGIN EXCLUSIVE"); err != nil {
+				t.Fatal(err)
+			}
+		}, "locked by another process"},
+		"a key of NULL": {func(t *testing.T, root string) {
+			change(t, root, "state_5.sqlite", `INSERT INTO projects VALUES (NULL, 'n', '{}', 0, 1, 2)`)
+		}, "its key is NULL"},
+	} {
+		t.Run(name, func(t *testing.T) {
+			src := fullHome(t)
+			src.wait = 100 * time.Millisecond
+			c.spoil(t, src.root)
+			mem, rep := export(t, src)
+			if len(rep.Gaps) != 1 || rep.Gaps[0].Kind != "opaque" || !strings.Contains(rep.Gaps[0].Detail, c.says) || rep.Verdict.Coverage != agentstate.Gaps {
+				t.Errorf("%v %v", rep.Verdict, rep.Gaps)
+			}
+			dst := Open(filepath.Join(t.TempDir(), "home"))
+			apply(t, dst, mem, "policy/config.toml", "skill/skills%2Fshop%2FSKILL.md", "skill/prompts%2Fplan.md")
+			if d := cmp.Diff(sortedKeys(files(t, src.root)), sortedKeys(files(t, dst.root))); d != "" {
+				t.Error(d)
+			}
+			if d := cmp.Diff(dump(t, src.root, "goals_1.sqlite"), dump(t, dst.root, "goals_1.sqlite")); d != "" {
+				t.Error(d)
+			}
+		})
+	}
+}
+
+// A home whose database is another one than the archive's takes no row, and stays as it is.
+func TestDatabaseOther(t *testing.T) {
+	mem, _ := export(t, fullHome(t))
+	root := t.TempDir()
+	change(t, root, "goals_1.sqlite", "CREATE TABLE mine (a)")
+	before, _ := os.ReadFile(filepath.Join(root, "goals_1.sqlite"))
+	rep, _ := apply(t, Open(root), mem)
+	after, _ := os.ReadFile(filepath.Join(root, "goals_1.sqlite"))
+	if rep.Actions[replay.Refused] != 3 || rep.Actions[replay.Conflict] != 1 || string(before) != string(after) {
+		t.Errorf("%v", rep.Actions)
+	}
+	if _, err := replay.Plan(t.Context(), Open(root), mem, nil); err != nil {
+		t.Error(err)
+	}
+}
+
+// An archive brings rows, and nothing that SQLite would run.
+func TestDatabaseHostile(t *testing.T) {
+	text := func(name, v string) *pb.Column {
+		return &pb.Column{Name: name, Value: &pb.Column_Text{Text: []byte(v)}}
+	}
+	rec := func(typ string, cols []*pb.Column, parts ...string) agentstate.Record {
+		return &pb.Opaque{Meta: agentstate.Meta("opaque", &pb.Native{Type: typ, Body: &pb.Native_Row{Row: &pb.Row{Columns: cols}}}, parts...)}
+	}
+	edge := []*pb.Column{text("parent_thread_id", "a"), text("child_thread_id", "b"), text("status", "c")}
+	good := rec("thread_spawn_edges", edge, "state_5.sqlite", "thread_spawn_edges", "b")
+	recs := []agentstate.Record{
+		rec("database", []*pb.Column{text("file", "goals_1.sqlite"), text("migrations", "y"), text("checksum", "CREATE TABLE x (a)")}, "goals_1.sqlite"),
+		rec("database", edge, "queue_1.sqlite"),
+		rec("thread_spawn_edges", edge, "state_5.sqlite", "thread_spawn_edges", "other"),
+		rec("thread_spawn_edges", edge, "state_5.sqlite", "threads", "b"),
+		rec("thread_spawn_edges", edge[:2], "state_5.sqlite", "thread_spawn_edges", "b", "x"),
+		rec(`x"; DROP TABLE threads; --`, edge, "state_5.sqlite", `x"; DROP TABLE threads; --`, "b"),
+		rec("_sqlx_migrations", edge, "state_5.sqlite", "_sqlx_migrations", "1"),
+		rec("remote_control_enrollments", edge, "state_5.sqlite", "remote_control_enrollments", "1"),
+		rec("sqlite_master", edge, "state_5.sqlite", "sqlite_master", "1"),
+		rec("sqlite_sequence", []*pb.Column{text("name", "threads"), {Name: "seq", Value: &pb.Column_Integer{Integer: 1}}}, "queue_1.sqlite", "sqlite_sequence", "threads"),
+		rec("threads", edge, "../state_5.sqlite", "threads", "b"),
+		rec("thread_goal_continuation_deferrals", []*pb.Column{{Name: "thread_id"}}, "goals_1.sqlite", "thread_goal_continuation_deferrals", "\x00<nil> %!x(<nil>)"),
+		good,
+	}
+	dst := Open(filepath.Join(t.TempDir(), "home"))
+	rep, j := apply(t, dst, memstate.Whole(product, recs...))
+	if rep.Actions[replay.Refused] != uint64(len(recs)-1) || rep.Actions[replay.Created] != 1 {
+		t.Errorf("%v %v", rep.Actions, rep.Refused)
+	}
+	if got := dump(t, dst.root, "state_5.sqlite"); len(got["thread_spawn_edges"]) != 1 || len(got[" migrations"]) != 62 {
+		t.Error(got)
+	}
+	if _, err := replay.Undo(t.Context(), dst, j); err != nil {
+		t.Error(err)
+	}
+	link := t.TempDir()
+	outside := filepath.Join(t.TempDir(), "outside.sqlite")
+	if err := os.Symlink(outside, filepath.Join(link, "state_5.sqlite")); err != nil {
+		t.Fatal(err)
+	}
+	if rep, _ := apply(t, Open(link), memstate.Whole(product, good)); rep.Actions[replay.Refused] != 1 {
+		t.Errorf("%v", rep.Actions)
+	}
+	if _, err := os.Stat(outside); !errors.Is(err, os.ErrNotExist) {
+		t.Error("written through a link")
+	}
+}
+
+// A lock is waited for, and then said.
+func TestDatabaseLocked(t *testing.T) {
+	mem, _ := export(t, fullHome(t))
+	root := t.TempDir()
+	makeDB(t, root, "goals_1.sqlite")
+	db, err := sqlitefile.OpenWrite(t.Context(), filepath.Join(root, "goals_1.sqlite"), time.Second)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer db.Close()
+	j, err := replay.OpenJournal(filepath.Join(t.TempDir(), "journal"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer j.Close()
+	ctx, cancel := context.WithTimeout(t.Context(), time.Minute)
+	defer cancel()
+	dst := Open(root)
+	dst.wait = 100 * time.Millisecond
+	if _, err := replay.Apply(ctx, dst, mem, &replay.Options{Journal: j}); !errors.Is(err, sqlitefile.ErrLocked) {
+		t.Errorf("%v", err)
+	}
+	if es, _ := os.ReadDir(root); len(es) > 2 { // the database, and perhaps its journal
+		t.Errorf("left behind: %v", es)
+	}
+}

@@ -1,0 +1,276 @@
+package codex
+
+import (
+	"encoding/json"
+	"errors"
+	"io/fs"
+	"os"
+	"path/filepath"
+	"slices"
+	"strings"
+	"testing"
+
+	"github.com/google/go-cmp/cmp"
+
+	"github.com/exitramp/exitramp/context/agentstate"
+	"github.com/exitramp/exitramp/context/memstate"
+	"github.com/exitramp/exitramp/context/replay"
+	pb "github.com/exitramp/exitramp/proto/exitramp/v1"
+)
+
+func export(t testing.TB, src agentstate.Source) (*memstate.State, *agentstate.Report) {
+	t.Helper()
+	mem := &memstate.State{}
+	rep, err := agentstate.Copy(t.Context(), mem, src, nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return mem, rep
+}
+
+func apply(t testing.TB, dst replay.Target, src agentstate.Source, approved ...string) (*replay.Report, *replay.Journal) {
+	t.Helper()
+	j, err := replay.OpenJournal(filepath.Join(t.TempDir(), "journal"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { j.Close() })
+	rep, err := replay.Apply(t.Context(), dst, src, &replay.Options{Journal: j, Approved: approved})
+	if err != nil {
+		t.Fatal(err)
+	}
+	return rep, j
+}
+
+// files are all files below root that are carried.
+func files(t testing.TB, root string) map[string]string {
+	t.Helper()
+	out := map[string]string{}
+	err := filepath.WalkDir(root, func(p string, d fs.DirEntry, err error) error {
+		if err != nil || !d.Type().IsRegular() {
+			return err
+		}
+		rel, _ := filepath.Rel(root, p)
+		b, err := os.ReadFile(p)
+		if k := kindOf(filepath.ToSlash(rel)); k != "" && k != "database" {
+			out[filepath.ToSlash(rel)] = string(b)
+		}
+		return err
+	})
+	if err != nil && !errors.Is(err, fs.ErrNotExist) {
+		t.Fatal(err)
+	}
+	return out
+}
+
+func home(t testing.TB, put map[string]string) *Home {
+	t.Helper()
+	root := t.TempDir()
+	for rel, text := range put {
+		p := filepath.Join(root, rel)
+		if err := os.MkdirAll(filepath.Dir(p), 0o700); err != nil {
+			t.Fatal(err)
+		}
+		if err := os.WriteFile(p, []byte(text), 0o600); err != nil {
+			t.Fatal(err)
+		}
+	}
+	return Open(root)
+}
+
+// Every file that is carried goes back to the byte, but for the secrets in settings.
+func TestExact(t *testing.T) {
+	mem, rep := export(t, Open("testdata/home"))
+	if rep.Verdict.Coverage != agentstate.Reconciled {
+		t.Errorf("%v %v", rep.Verdict, rep.Gaps)
+	}
+	power := []string{"policy/config.toml", "skill/skills%2Fshop%2FSKILL.md", "skill/prompts%2Fplan.md"}
+	dst := Open(filepath.Join(t.TempDir(), "home"))
+	held, _ := apply(t, dst, mem)
+	for _, k := range power {
+		if !slices.Contains(held.Held, k) {
+			t.Errorf("%s arrives without approval", k)
+		}
+	}
+	dst = Open(filepath.Join(t.TempDir(), "home"))
+	first, j := apply(t, dst, mem, power...)
+	want, got := files(t, "testdata/home"), files(t, dst.root)
+	for _, secret := range []string{"https://u:canary-zq-2@example.org/v1", "canary-zq-3", "canary-zq-4", "canary-zq-5"} {
+		want["config.toml"] = strings.Replace(want["config.toml"], secret, "", 1)
+	}
+	if d := cmp.Diff(want, got); d != "" {
+		t.Error(d)
+	}
+	if len(first.Refused)+len(first.Conflicts) > 0 {
+		t.Errorf("%+v", first)
+	}
+	back, err := replay.ReadBack(t.Context(), mem, dst, j)
+	if err != nil || back.MissingN != 0 || back.Same != back.Records {
+		t.Errorf("%+v %v", back, err)
+	}
+	if again, _ := apply(t, dst, mem, power...); again.Actions[replay.Created] != 0 {
+		t.Errorf("again: %v", again.Actions)
+	}
+	if u, err := replay.Undo(t.Context(), dst, j); err != nil || u.LeftN != 0 || len(files(t, dst.root)) != 0 {
+		t.Errorf("%+v %v", u, err)
+	}
+}
+
+// What the records say, to a person.
+func TestRead(t *testing.T) {
+	mem, _ := export(t, Open("testdata/home"))
+	var fork, parent *pb.Conversation
+	var roles []string
+	grants := 0
+	for r := range mem.Records(t.Context(), nil) {
+		switch r := r.(type) {
+		case *pb.Conversation:
+			if r.ParentKey != "" {
+				fork = r
+			} else {
+				parent = r
+			}
+		case *pb.Message:
+			if parent != nil && r.ConversationKey == parent.Meta.Key {
+				roles = append(roles, strings.ToLower(strings.TrimPrefix(r.Role.String(), "ROLE_")))
+			}
+		case *pb.ToolGrant:
+			grants++
+			if r.ApprovalMode != pb.ToolGrant_APPROVAL_MODE_NEVER {
+				t.Error(r)
+			}
+		}
+	}
+	if fork == nil || parent == nil || fork.ParentKey != parent.Meta.Key {
+		t.Fatal("the fork does not find its parent")
+	}
+	if d := cmp.Diff([]string{"system", "user", "user", "assistant", "assistant", "tool", "assistant", "assistant", "user", "assistant", "assistant"}, roles); d != "" {
+		t.Error(d)
+	}
+	if grants != 1 {
+		t.Errorf("%d grants", grants)
+	}
+}
+
+func TestRedact(t *testing.T) {
+	for _, c := range []struct{ in, want, names string }{
+		{"a = \"b\"\n# api_key = \"x\"\napi_key = \"x\" # why\n", "a = \"b\"\n# api_key = \"x\"\napi_key = \"\" # why\n", "api_key"},
+		{"model_max_output_tokens = 5\nenv_key = \"K\"\nbearer_token_env_var = \"V\"\n", "model_max_output_tokens = 5\nenv_key = \"K\"\nbearer_token_env_var = \"V\"\n", ""},
+		{"[m.env]\nA = 'x'\n[n]\nA = 'x'\n", "[m.env]\nA = ''\n[n]\nA = 'x'\n", "m.env.A"},
+		{"access_token = \"\"\"\nl1\nl2\"\"\"\nb = 1\n", "access_token = \"\"\nb = 1\n", "access_token"},
+		{"u = \"https://a:b@h/\"", "u = \"\"", "u"},
+		{"[x]\nenv_http_headers = { A = \"VAR\" }\nhttp_headers = { A = \"v\" }\n", "[x]\nenv_http_headers = { A = \"VAR\" }\nhttp_headers = { A = \"\" }\n", "x.http_headers"},
+	} {
+		out, names := redact(c.in)
+		if out != c.want || strings.Join(names, " ") != c.names {
+			t.Errorf("%q: %q %v", c.in, out, names)
+		}
+	}
+}
+
+// Bad input gives an error that says what it is, or a gap; the files go back whole all the same.
+func TestBadInput(t *testing.T) {
+	const at, meta = "sessions/2026/11/24/rollout-2026-11-24T00-00-00-01a20b77-0000-7000-8000-000000000009.jsonl", `{"timestamp":"2026-11-24T00:00:00Z","type":"session_meta","payload":{"id":"01a20b77-0000-7000-8000-000000000009"}}` + "\n"
+	for name, c := range map[string]struct {
+		put  map[string]string
+		gaps []string
+	}{
+		"half a last line": {map[string]string{at: meta + `{"type":"resp`}, []string{"message " + at + " line 2"}},
+		"empty":            {map[string]string{at: ""}, nil},
+		"odd JSON":         {map[string]string{at: meta + "[]\n7\n{\"type\":\"response_item\",\"payload\":7}\n{\"type\":\"response_item\"}\n"}, nil},
+		"surrogates, NUL":  {map[string]string{at: meta + `{"type":"response_item","payload":{"type":"message","role":"user","content":"\ud83d \u0000"}}` + "\n"}, nil},
+		"no parent":        {map[string]string{at: strings.Replace(meta, `{"id"`, `{"forked_from_id":"01a20b77-0000-7000-8000-00000000000f","id"`, 1)}, []string{"conversation " + at + " forked_from_id 01a20b77-0000-7000-8000-00000000000f"}},
+		"ids twice":        {map[string]string{at: meta + strings.Repeat(`{"type":"response_item","payload":{"type":"message","id":"m","role":"user","content":[]}}`+"\n", 3)}, nil},
+		"a database":       {map[string]string{at: meta, "state_5.sqlite": "x"}, []string{"opaque state_5.sqlite"}},
+	} {
+		t.Run(name, func(t *testing.T) {
+			src := home(t, c.put)
+			mem, rep := export(t, src)
+			var gaps []string
+			for _, g := range rep.Gaps {
+				gaps = append(gaps, g.Kind+" "+g.Place)
+			}
+			if d := cmp.Diff(c.gaps, gaps); d != "" {
+				t.Error(d)
+			}
+			if len(gaps) > 0 && rep.Verdict.Coverage != agentstate.Gaps {
+				t.Errorf("%v", rep.Verdict)
+			}
+			dst := Open(filepath.Join(t.TempDir(), "home"))
+			apply(t, dst, mem)
+			if d := cmp.Diff(files(t, src.root), files(t, dst.root)); d != "" {
+				t.Error(d)
+			}
+		})
+	}
+	for name, root := range map[string]string{"no folder": filepath.Join(t.TempDir(), "none"), "another folder": t.TempDir()} {
+		if _, err := agentstate.Copy(t.Context(), &memstate.State{}, Open(root), nil); !errors.Is(err, ErrSchema) {
+			t.Errorf("%s: %v", name, err)
+		}
+	}
+}
+
+// A hostile archive writes only files of Codex, and none outside of the home.
+func TestHostile(t *testing.T) {
+	var recs []agentstate.Record
+	for _, rel := range []string{"../x", "auth.json", "rules/../config.toml", "/etc/x", "config.toml", "skills/.system/x", "rules/ok.rules"} {
+		recs = append(recs, &pb.Artifact{Meta: agentstate.Meta("artifact", nil, rel), Data: agentstate.Inline("", []byte("x"))})
+	}
+	dst := Open(filepath.Join(t.TempDir(), "home"))
+	rep, _ := apply(t, dst, memstate.Whole(product, recs...))
+	if rep.Actions[replay.Refused] != 6 || len(files(t, dst.root)) != 1 {
+		t.Errorf("%v %v", rep.Actions, files(t, dst.root))
+	}
+}
+
+// Conversations of other runtimes become rollouts; what is lost is said to the field.
+func TestForeign(t *testing.T) {
+	c := &pb.Conversation{Meta: agentstate.Meta("conversation", nil, "chat-1"), Status: "finished"}
+	c.Meta.CreatedUnixNano = 1764000000123000000
+	msg := func(id string, role pb.Role, parts ...*pb.Part) *pb.Message {
+		m := &pb.Message{Meta: agentstate.Meta("message", nil, "chat-1", id), ConversationKey: c.Meta.Key, Role: role, Parts: parts}
+		m.Meta.CreatedUnixNano = 1764000000123000000
+		return m
+	}
+	txt := func(s string) *pb.Part { return &pb.Part{Body: &pb.Part_Text{Text: s}} }
+	src := memstate.Whole("other", c, msg("1", pb.Role_ROLE_USER, txt("Hi")), msg("2", pb.Role_ROLE_ASSISTANT, txt("Let me look."),
+		&pb.Part{Body: &pb.Part_ToolCall{ToolCall: &pb.ToolCall{Id: "c1", Name: "weather", ArgumentsJson: []byte(`{"q":1}`)}}}),
+		msg("3", pb.Role_ROLE_TOOL, &pb.Part{Body: &pb.Part_ToolResult{ToolResult: &pb.ToolResult{Id: "c1", Output: agentstate.Inline("text/plain", []byte("sunny"))}}}))
+	dst := Open(filepath.Join(t.TempDir(), "home"))
+	rep, j := apply(t, dst, src)
+	var dropped []string
+	for _, l := range rep.Losses {
+		if l.Grade.String() == "dropped" {
+			dropped = append(dropped, l.Key+" "+l.Path)
+		}
+	}
+	if d := cmp.Diff([]string{"conversation/chat-1 status"}, dropped); d != "" {
+		t.Error(d)
+	}
+	back, err := replay.ReadBack(t.Context(), src, dst, j)
+	if err != nil || back.MissingN != 0 || back.Same+back.Announced != back.Records || back.Records != 4 {
+		b, _ := json.Marshal(back)
+		t.Errorf("%s %v", b, err)
+	}
+	if u, err := replay.Undo(t.Context(), dst, j); err != nil || u.LeftN != 0 || len(files(t, dst.root)) != 0 {
+		t.Errorf("%+v %v", u, err)
+	}
+}
+
+// FuzzRollout: whatever a rollout holds, it is carried whole and read without a panic.
+func FuzzRollout(f *testing.F) {
+	for rel, text := range files(f, "testdata/home") {
+		if kindOf(rel) == "conversation" {
+			f.Add([]byte(text))
+		}
+	}
+	f.Fuzz(func(t *testing.T, b []byte) {
+		src := home(t, map[string]string{"sessions/2026/rollout-a.jsonl": string(b)})
+		mem, _ := export(t, src)
+		dst := Open(filepath.Join(t.TempDir(), "home"))
+		apply(t, dst, mem)
+		if d := cmp.Diff(files(t, src.root), files(t, dst.root)); d != "" {
+			t.Fatal(d)
+		}
+	})
+}

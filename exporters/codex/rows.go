@@ -1,0 +1,454 @@
+package codex
+
+import (
+	"context"
+	"crypto/sha256"
+	"encoding/hex"
+	"errors"
+	"fmt"
+	"io/fs"
+	"os"
+	"path/filepath"
+	"slices"
+	"strings"
+
+	"github.com/exitramp/exitramp/context/agentstate"
+	"github.com/exitramp/exitramp/context/fidelity"
+	"github.com/exitramp/exitramp/context/replay"
+	"github.com/exitramp/exitramp/exporters/internal/homefiles"
+	"github.com/exitramp/exitramp/exporters/internal/sqlitefile"
+	pb "github.com/exitramp/exitramp/proto/exitramp/v1"
+)
+
+// isRow tells whether a record has a row of a database, or is a database, rather than a file.
+func isRow(r agentstate.Record) bool {
+	n := r.GetMeta().GetNative()
+	return len(n) == 1 && n[0].GetRow() != nil && n[0].Type != "file"
+}
+
+// row writes a row back, or makes the database that the record says.
+func (w *writer) row(ctx context.Context, r agentstate.Record) (replay.Receipt, error) {
+	n, key := r.GetMeta().Native[0], r.GetMeta().GetKey()
+	kind, parts := agentstate.SplitKey(key)
+	if len(parts) == 0 || !slices.Contains(databases(), parts[0]) {
+		return refused("its key names no database of %s", supported)
+	}
+	s, err := w.schema(ctx, parts[0])
+	if err != nil {
+		return replay.Receipt{}, err
+	}
+	if len(parts) == 1 {
+		return w.database(ctx, r, s, kind, parts[0])
+	}
+	t := s.table(parts[1])
+	switch {
+	case t == nil || n.Type != t.name:
+		return refused("%s has no table %.60q", parts[0], n.Type)
+	case kindOfRow(t.name) != kind:
+		return refused("a %s cannot be a row of %s", kind, t.name)
+	case !slices.EqualFunc(n.GetRow().Columns, t.cols, func(c *pb.Column, name string) bool { return c.Name == name }):
+		return refused("%s of %s: want the columns %s", t.name, supported, strings.Join(t.cols, ", "))
+	}
+	vals := make([]any, len(t.cols))
+	for i, c := range n.GetRow().Columns {
+		if vals[i], err = w.run.Source.Column(ctx, r, c); err != nil {
+			return replay.Receipt{}, err
+		}
+	}
+	own := parts[:2:2]
+	for _, k := range t.key {
+		own = append(own, asText(vals[t.column(k)]))
+	}
+	if agentstate.Key(kind, own...) != key {
+		return refused("its key is not that of its row")
+	}
+	rc := replay.Receipt{Action: replay.Created, Target: key}
+	if t.name == "threads" {
+		i := t.column("rollout_path")
+		if p, ok := w.relocated(vals[i]); ok {
+			vals[i] = p
+			rc.Losses = []fidelity.Loss{{Path: "native.rollout_path", Grade: fidelity.Transformed, Why: "the path of the copy's rollout: Codex opens the thread there"}}
+		}
+	}
+	rc.Version = digest(vals)
+	d, err := w.openDB(ctx, parts[0], s)
+	if errors.Is(err, ErrSchema) {
+		return refused("the home's database is another one: %v", err)
+	}
+	if err != nil || d == nil {
+		return rc, err
+	}
+	return w.insert(ctx, d, t, rc, vals)
+}
+
+// schema is the schema of a database, read once a run.
+func (w *writer) schema(ctx context.Context, rel string) (*schema, error) {
+	if s := w.schemas[rel]; s != nil {
+		return s, nil
+	}
+	s, err := schemaOf(ctx, rel)
+	w.schemas[rel] = s
+	return s, err
+}
+
+// database makes the database of a record that says what it was made of.
+func (w *writer) database(ctx context.Context, r agentstate.Record, s *schema, kind, rel string) (replay.Receipt, error) {
+	cols := r.GetMeta().Native[0].GetRow().Columns
+	if kind != "opaque" || len(cols) != 3 || cols[2].Name != "checksum" || string(cols[2].GetText()) != s.mark() {
+		return refused("%s: found another schema than supported: %s", rel, supported)
+	}
+	path, err := homefiles.Inside(w.Root, rel)
+	if err != nil {
+		return refused("%v", err)
+	}
+	key := r.GetMeta().GetKey()
+	rc := replay.Receipt{Action: replay.Same, Target: key, Version: s.mark()}
+	if sqlitefile.Missing(path) || w.run.InDoubt != nil && w.run.InDoubt(key) {
+		rc.Action = replay.Created
+	}
+	_, err = w.openDB(ctx, rel, s)
+	if errors.Is(err, ErrSchema) {
+		return replay.Receipt{Action: replay.Conflict, Why: err.Error()}, nil
+	}
+	return rc, err
+}
+
+// relocated is the path of a rollout in this home; false: it is there already, or is no rollout of
+// a home.
+func (w *writer) relocated(v any) (string, bool) {
+	p, ok := v.(string)
+	if !ok {
+		return "", false
+	}
+	for _, top := range []string{"sessions", "archived_sessions"} {
+		i := strings.LastIndex(p, "/"+top+"/")
+		if i < 0 || kindOf(p[i+1:]) != "conversation" || !homefiles.Local(p[i+1:]) {
+			continue
+		}
+		to := filepath.Join(w.home, filepath.FromSlash(p[i+1:]))
+		return to, to != p
+	}
+	return "", false
+}
+
+// realHome is the home as Codex names it: absolute, links resolved as far as it is there.
+func realHome(root string) (string, error) {
+	abs, err := filepath.Abs(root)
+	if err != nil {
+		return "", err
+	}
+	rest := ""
+	for at := abs; ; at = filepath.Dir(at) {
+		if p, err := filepath.EvalSymlinks(at); err == nil {
+			return filepath.Join(p, rest), nil
+		} else if !errors.Is(err, fs.ErrNotExist) || at == filepath.Dir(at) {
+			return "", err
+		}
+		rest = filepath.Join(filepath.Base(at), rest)
+	}
+}
+
+// openDB opens a database of the home in one writing transaction, and makes one that is not there.
+// nil: a plan, and it is not there.
+func (w *writer) openDB(ctx context.Context, rel string, s *schema) (*database, error) {
+	if d, ok := w.dbs[rel]; ok {
+		return d, nil
+	}
+	path, err := homefiles.Inside(w.Root, rel)
+	if err != nil {
+		return nil, fmt.Errorf("%w: %w", ErrSchema, err)
+	}
+	missing := sqlitefile.Missing(path)
+	if w.run.DryRun && missing {
+		w.dbs[rel] = nil
+		return nil, nil
+	}
+	var file *sqlitefile.DB
+	if w.run.DryRun {
+		file, err = sqlitefile.Open(ctx, path, w.wait)
+	} else if err = os.MkdirAll(w.Root, 0o700); err == nil {
+		file, err = sqlitefile.OpenWrite(ctx, path, w.wait)
+	}
+	if err != nil {
+		return nil, err
+	}
+	d := &database{DB: file, rel: rel, schema: s, ids: map[string]int64{}}
+	if missing {
+		err = s.create(ctx, file.Conn)
+		for _, t := range s.tables { // what the migrations put in comes out of the archive
+			if err == nil && t.name != counters {
+				_, err = file.Conn.ExecContext(ctx, "DELETE FROM "+quote(t.name))
+			}
+		}
+	} else {
+		if err = s.check(ctx, file.Conn, rel); err == nil && s.table(counters) != nil {
+			err = each(ctx, file.Conn, "SELECT CAST(name AS TEXT), CAST(seq AS INTEGER) FROM "+counters, nil, func(v []any) error {
+				d.ids[asText(v[0])], _ = v[1].(int64)
+				return nil
+			})
+		}
+	}
+	if err == nil && !w.run.DryRun {
+		err = d.triggers(ctx, "DROP TRIGGER ")
+	}
+	if err != nil {
+		file.Close()
+		return nil, d.Wrap(err)
+	}
+	w.dbs[rel] = d
+	return d, nil
+}
+
+// triggers drops the triggers, or with an empty verb makes them again: they would add to the rows
+// that are written. All of it is in the one transaction.
+func (d *database) triggers(ctx context.Context, verb string) error {
+	for _, o := range sortedKeys(d.schema.objects) {
+		name, ok := strings.CutPrefix(o, "trigger ")
+		if !ok {
+			continue
+		}
+		q := verb + quote(name)
+		if verb == "" {
+			q = d.schema.objects[o]
+		}
+		if _, err := d.Conn.ExecContext(ctx, q); err != nil {
+			return d.Wrap(err)
+		}
+	}
+	return nil
+}
+
+// insert puts a row, unless one with its key is there.
+func (w *writer) insert(ctx context.Context, d *database, t *table, rc replay.Receipt, vals []any) (replay.Receipt, error) {
+	have, err := d.find(ctx, t, rc.Target, t.cols)
+	if err != nil {
+		return replay.Receipt{}, err
+	}
+	if have != nil {
+		have = have[1:]
+	}
+	switch {
+	case t.name == counters:
+		return d.counter(ctx, rc, have, vals, w.run)
+	case have != nil && digest(have) == rc.Version:
+		if w.run.InDoubt == nil || !w.run.InDoubt(rc.Target) {
+			rc.Action = replay.Same
+		}
+		return rc, nil
+	case have != nil:
+		var differ []string
+		for i, c := range t.cols {
+			if digest(have[i:i+1]) != digest(vals[i:i+1]) {
+				differ = append(differ, c)
+			}
+		}
+		return replay.Receipt{Action: replay.Conflict, Why: fmt.Sprintf("table %s of %s holds another row under this key: want and got differ in %s", t.name, d.rel, strings.Join(differ, ", "))}, nil
+	case w.run.DryRun:
+		return rc, nil
+	}
+	q := "INSERT INTO " + quote(t.name) + " VALUES (" + strings.TrimSuffix(strings.Repeat("?, ", len(vals)), ", ") + ")"
+	if _, err := d.Conn.ExecContext(ctx, q, vals...); err != nil {
+		if strings.Contains(err.Error(), "constraint") {
+			return refused("table %s of %s forbids the row: a constraint", t.name, d.rel)
+		}
+		return replay.Receipt{}, d.Wrap(err)
+	}
+	return rc, nil
+}
+
+// counter raises SQLite's counter of ids. It never lowers one. Rows of this run raise it too: what it
+// was before them tells whether there is something to do.
+func (d *database) counter(ctx context.Context, rc replay.Receipt, have, vals []any, run *replay.Run) (replay.Receipt, error) {
+	want, ok := vals[1].(int64)
+	name, _ := vals[0].(string)
+	if !ok || d.schema.table(name) == nil {
+		return refused("no counter of %s", d.rel)
+	}
+	rc.Version = ""
+	if n, ok := d.ids[name]; ok && n >= want && (run.InDoubt == nil || !run.InDoubt(rc.Target)) {
+		rc.Action = replay.Same
+	}
+	now := int64(-1)
+	q := "INSERT INTO sqlite_sequence (seq, name) VALUES (?, ?)"
+	if have != nil {
+		now, _ = have[1].(int64)
+		q = "UPDATE sqlite_sequence SET seq = ? WHERE name = ?"
+	}
+	if now >= want || run.DryRun {
+		return rc, nil
+	}
+	_, err := d.Conn.ExecContext(ctx, q, want, name)
+	return rc, d.Wrap(err)
+}
+
+// commitRows ends the transactions: files are there already.
+func (w *writer) commitRows(ctx context.Context) error {
+	for _, rel := range sortedKeys(w.dbs) {
+		d := w.dbs[rel]
+		if d == nil || w.run.DryRun {
+			continue
+		}
+		if err := d.triggers(ctx, ""); err != nil {
+			return err
+		}
+		if err := d.Commit(ctx); err != nil {
+			return err
+		}
+		delete(w.dbs, rel)
+	}
+	return nil
+}
+
+// Close gives up what was not committed.
+func (w *writer) Close() error {
+	for _, d := range w.dbs {
+		if d != nil {
+			d.DB.Close()
+		}
+	}
+	w.dbs = map[string]*database{}
+	return w.Writer.Close()
+}
+
+// digest is the mark of a row, with the storage class of each value.
+func digest(vals []any) string {
+	h := sha256.New()
+	for _, v := range vals {
+		s := fmt.Sprint(v)
+		if b, ok := v.([]byte); ok {
+			s = string(b)
+		}
+		fmt.Fprintf(h, "%T %d:%s", v, len(s), s)
+	}
+	return hex.EncodeToString(h.Sum(nil)[:16])
+}
+
+// undoRows removes the rows that a run made, and then the databases that it made and nobody filled
+// since.
+func (h *Home) undoRows(ctx context.Context, run *replay.Run, created []replay.Receipt) (left []replay.Receipt, err error) {
+	var w *writer
+	var made []replay.Receipt
+	leave := func(rc replay.Receipt, why string) {
+		rc.Why = why
+		left = append(left, rc)
+	}
+	for _, rc := range created {
+		rel, table, ok := rowOf(rc.Target)
+		if !ok {
+			continue
+		}
+		if w == nil {
+			w = h.writer(&replay.Run{ID: run.ID, From: run.From})
+			defer w.Close()
+		}
+		path, perr := homefiles.Inside(h.root, rel)
+		switch {
+		case perr != nil:
+			leave(rc, perr.Error())
+			continue
+		case sqlitefile.Missing(path) || table == counters: // a counter never goes back
+			continue
+		case table == "":
+			made = append(made, rc)
+			continue
+		}
+		s, err := w.schema(ctx, rel)
+		if err != nil {
+			return nil, err
+		}
+		d, err := w.openDB(ctx, rel, s)
+		if errors.Is(err, ErrSchema) {
+			leave(rc, "Codex has changed the schema since the run")
+			continue
+		}
+		if err != nil {
+			return nil, err
+		}
+		why, err := d.remove(ctx, s.table(table), rc)
+		if err != nil {
+			return nil, err
+		}
+		if why != "" {
+			leave(rc, why)
+		}
+	}
+	if w == nil {
+		return nil, nil
+	}
+	if err := w.commitRows(ctx); err != nil {
+		return nil, err
+	}
+	for _, rc := range made {
+		rel, _, _ := rowOf(rc.Target)
+		why, err := h.removeDB(ctx, rel)
+		if err != nil {
+			return nil, err
+		}
+		if why != "" {
+			leave(rc, why)
+		}
+	}
+	return left, nil
+}
+
+// rowOf are the database and the table of a receipt; no table: the database itself.
+func rowOf(target string) (rel, table string, ok bool) {
+	_, parts := agentstate.SplitKey(target)
+	if len(parts) == 0 || !slices.Contains(databases(), parts[0]) {
+		return "", "", false
+	}
+	if len(parts) > 1 {
+		table = parts[1]
+	}
+	return parts[0], table, true
+}
+
+func (d *database) remove(ctx context.Context, t *table, rc replay.Receipt) (why string, err error) {
+	if t == nil {
+		return "the journal names a table that is none of Codex's", nil
+	}
+	r, err := d.find(ctx, t, rc.Target, t.cols)
+	if err != nil || r == nil {
+		return "", err
+	}
+	if digest(r[1:]) != rc.Version {
+		return "changed since the run", nil
+	}
+	_, err = d.Conn.ExecContext(ctx, "DELETE FROM "+quote(t.name)+" WHERE rowid = ?", r[0])
+	return "", d.Wrap(err)
+}
+
+// removeDB removes a database that holds no row.
+func (h *Home) removeDB(ctx context.Context, rel string) (why string, err error) {
+	path := filepath.Join(h.root, rel)
+	info, err := os.Lstat(path)
+	if err != nil {
+		return "", err
+	}
+	d, err := h.openDB(ctx, found{rel: rel, path: path, info: info})
+	if errors.Is(err, ErrSchema) {
+		return "Codex has changed the schema since the run", nil
+	}
+	if err != nil {
+		return "", err
+	}
+	defer d.Close()
+	for _, t := range d.schema.tables {
+		n, err := d.count(ctx, t.name)
+		if err != nil {
+			return "", err
+		}
+		if n > 0 && t.name != counters {
+			return "holds rows that this run did not write", nil
+		}
+	}
+	for _, suffix := range []string{"-wal", "-shm"} {
+		if _, err := os.Lstat(path + suffix); err == nil {
+			return "Codex has it open; stop it and undo again", nil
+		}
+	}
+	if err := d.Close(); err != nil {
+		return "", err
+	}
+	return "", homefiles.Remove(h.root, path)
+}

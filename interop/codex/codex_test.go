@@ -1,0 +1,251 @@
+package codex
+
+import (
+	"bytes"
+	"context"
+	"encoding/json"
+	"fmt"
+	"io"
+	"net/http"
+	"net/http/httptest"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"regexp"
+	"strings"
+	"sync"
+	"testing"
+	"time"
+)
+
+// A model is a loopback server that speaks the Responses API: it calls a tool when it is asked to
+// list files, and says something else otherwise.
+type model struct {
+	*httptest.Server
+	mu    sync.Mutex
+	input []json.RawMessage // of the last request
+	n     int
+}
+
+func newModel(t *testing.T) *model {
+	m := &model{}
+	m.Server = httptest.NewServer(http.HandlerFunc(m.serve))
+	t.Cleanup(m.Close)
+	return m
+}
+
+func (m *model) last() string {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	b, _ := json.Marshal(m.input)
+	return string(b)
+}
+
+func (m *model) serve(w http.ResponseWriter, r *http.Request) {
+	if !strings.HasSuffix(r.URL.Path, "/responses") {
+		json.NewEncoder(w).Encode(object{"object": "list", "data": []any{}, "models": []any{}})
+		return
+	}
+	body, _ := io.ReadAll(r.Body)
+	var q struct {
+		Input []json.RawMessage `json:"input"`
+		Tools []struct{ Name, Type string }
+	}
+	json.Unmarshal(body, &q)
+	m.mu.Lock()
+	m.input = q.Input
+	m.n++
+	n := m.n
+	m.mu.Unlock()
+	last := ""
+	if len(q.Input) > 0 {
+		last = string(q.Input[len(q.Input)-1])
+	}
+	item := object{"type": "message", "id": fmt.Sprintf("msg_%d", n), "role": "assistant", "status": "completed",
+		"content": []any{object{"type": "output_text", "text": fmt.Sprintf("answer %d 🌤", n), "annotations": []any{}}}}
+	if strings.Contains(last, "list files") {
+		for _, t := range q.Tools {
+			args := map[string]string{"exec_command": `{"cmd":"echo hello-from-tool"}`, "shell_command": `{"command":"echo hello-from-tool"}`, "shell": `{"command":["echo","hello-from-tool"]}`}[t.Name]
+			if args != "" {
+				item = object{"type": "function_call", "id": fmt.Sprintf("fc_%d", n), "call_id": fmt.Sprintf("call_%d", n), "name": t.Name, "arguments": args, "status": "completed"}
+				break
+			}
+		}
+	}
+	w.Header().Set("Content-Type", "text/event-stream")
+	event := func(o object) {
+		b, _ := json.Marshal(o)
+		fmt.Fprintf(w, "event: %s\ndata: %s\n\n", o["type"], b)
+	}
+	id := fmt.Sprintf("resp_%d", n)
+	event(object{"type": "response.created", "response": object{"id": id}})
+	event(object{"type": "response.output_item.done", "output_index": 0, "item": item})
+	event(object{"type": "response.completed", "response": object{"id": id, "output": []any{item}, "usage": object{"input_tokens": 10, "input_tokens_details": object{"cached_tokens": 0},
+		"output_tokens": 5, "output_tokens_details": object{"reasoning_tokens": 0}, "total_tokens": 15}}})
+}
+
+func binary(t *testing.T) string {
+	t.Helper()
+	dir := os.Getenv("EXITRAMP_INTEROP_CODEX")
+	if dir == "" {
+		t.Skip("SKIPPED: Codex is not installed; start this with interop/run")
+	}
+	return filepath.Join(dir, "node_modules", ".bin", "codex")
+}
+
+// codex runs the real CLI on home in the working folder cwd.
+func codex(t *testing.T, home, cwd string, args ...string) {
+	t.Helper()
+	ctx, cancel := context.WithTimeout(t.Context(), time.Minute)
+	defer cancel()
+	cmd := exec.CommandContext(ctx, binary(t), append([]string{"exec", "--skip-git-repo-check"}, args...)...)
+	cmd.Dir = cwd
+	cmd.Env = append(os.Environ(), "CODEX_HOME="+home, "TEST_KEY=x", "HOME="+filepath.Join(home, "..", "user"))
+	var out bytes.Buffer
+	cmd.Stdout, cmd.Stderr = &out, &out
+	if err := cmd.Run(); err != nil {
+		t.Fatalf("codex %s: %v\n%s", strings.Join(args, " "), err, out.String())
+	}
+}
+
+func exitramp(t *testing.T, want int, args ...string) string {
+	t.Helper()
+	cmd := exec.CommandContext(t.Context(), os.Getenv("EXITRAMP_BIN"), args...)
+	out, err := cmd.CombinedOutput()
+	if cmd.ProcessState == nil || cmd.ProcessState.ExitCode() != want {
+		t.Fatalf("exitramp %s: %v\n%s", strings.Join(args, " "), err, out)
+	}
+	return string(out)
+}
+
+func config(t *testing.T, m *model, home string) {
+	t.Helper()
+	put(t, filepath.Join(home, "config.toml"), `model = "test-1"
+model_provider = "test"
+approval_policy = "never"
+sandbox_mode = "danger-full-access"
+[model_providers.test]
+name = "test"
+base_url = "`+m.URL+`/v1"
+wire_api = "responses"
+env_key = "TEST_KEY"
+http_headers = { "X-Shop" = "canary-secret" }
+`)
+}
+
+func put(t *testing.T, path, text string) {
+	t.Helper()
+	if err := os.MkdirAll(filepath.Dir(path), 0o700); err != nil {
+		t.Fatal(err)
+	}
+	if err := os.WriteFile(path, []byte(text), 0o600); err != nil {
+		t.Fatal(err)
+	}
+}
+
+var uuid = regexp.MustCompile(`[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}`)
+
+func rollouts(t *testing.T, home string) []string {
+	t.Helper()
+	files, err := filepath.Glob(filepath.Join(home, "sessions", "*", "*", "*", "rollout-*.jsonl"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	return files
+}
+
+func says(t *testing.T, sent string, what ...string) {
+	t.Helper()
+	at := 0
+	for _, w := range what {
+		i := strings.Index(sent[at:], w)
+		if i < 0 {
+			t.Errorf("the model was not sent %q in its place", w)
+			continue
+		}
+		at += i
+	}
+}
+
+// TestRoundTrip: the real CLI makes a session with a tool and a second turn; in the copy it resumes
+// it and sends what was said before.
+func TestRoundTrip(t *testing.T) {
+	m := newModel(t)
+	dir := t.TempDir()
+	home, work, copied, archive := filepath.Join(dir, "home"), filepath.Join(dir, "work"), filepath.Join(dir, "copy"), filepath.Join(dir, "a.ctxa")
+	if err := os.MkdirAll(work, 0o700); err != nil {
+		t.Fatal(err)
+	}
+	config(t, m, home)
+	put(t, filepath.Join(home, "AGENTS.md"), "Say canary-memory.\n")
+	codex(t, home, work, "please list files")
+	files := rollouts(t, home)
+	if len(files) != 1 {
+		t.Fatal(files)
+	}
+	id := uuid.FindString(filepath.Base(files[0]))
+	codex(t, home, work, "resume", id, "and again é 🙂")
+
+	if out := exitramp(t, 0, "export", "codex:"+home, archive); !strings.Contains(out, "conversation 1 RECONCILED") || strings.Contains(out, "GAPS") {
+		t.Errorf("export: %s", out)
+	}
+	exitramp(t, 0, "verify", archive, "--integrity-only")
+	if out := exitramp(t, 0, "cat", archive, "policy"); strings.Contains(out, "canary-secret") {
+		t.Error("the archive holds a secret")
+	}
+	exitramp(t, 0, "plan", archive, "codex:"+copied, "--accept-unsigned")
+	exitramp(t, 0, "replay", archive, "codex:"+copied, "--accept-unsigned")
+	if out := exitramp(t, 0, "readback", archive, "codex:"+copied, "--accept-unsigned"); !strings.Contains(out, "missing 0 · extra 0") {
+		t.Errorf("readback: %s", out)
+	}
+	if _, err := os.Stat(filepath.Join(copied, "config.toml")); err == nil {
+		t.Error("settings arrived without a person's approval")
+	}
+	config(t, m, copied)
+	codex(t, copied, work, "resume", id, "go on")
+	says(t, m.last(), "canary-memory", "please list files", "function_call", "hello-from-tool", "and again é 🙂", "answer", "go on")
+}
+
+// TestFromLangGraph: a conversation that the real LangGraph wrote is resumed by the real CLI.
+func TestFromLangGraph(t *testing.T) {
+	m := newModel(t)
+	dir := t.TempDir()
+	archive, home := filepath.Join(dir, "a.ctxa"), filepath.Join(dir, "home")
+	exitramp(t, 0, "export", "langgraph+sqlite:../../cmd/exitramp/demo/support.sqlite", archive)
+	exitramp(t, 0, "replay", archive, "codex:"+home, "--accept-unsigned")
+	if out := exitramp(t, 0, "readback", archive, "codex:"+home, "--accept-unsigned"); !strings.Contains(out, "missing 0") {
+		t.Errorf("readback: %s", out)
+	}
+	config(t, m, home)
+	for _, f := range rollouts(t, home) {
+		b, err := os.ReadFile(f)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if !bytes.Contains(b, []byte("function_call_output")) {
+			continue
+		}
+		codex(t, home, home, "resume", uuid.FindString(filepath.Base(f)), "thank you")
+		says(t, m.last(), "function_call", "function_call_output", "thank you")
+		return
+	}
+	t.Error("no conversation with a tool")
+}
+
+// TestJudgeNotices: when the rollout changes, the model is sent the change.
+func TestJudgeNotices(t *testing.T) {
+	m := newModel(t)
+	home := filepath.Join(t.TempDir(), "home")
+	config(t, m, home)
+	codex(t, home, home, "the first thing")
+	f := rollouts(t, home)[0]
+	b, err := os.ReadFile(f)
+	if err != nil {
+		t.Fatal(err)
+	}
+	put(t, f, strings.ReplaceAll(string(b), "the first thing", "another thing"))
+	codex(t, home, home, "resume", uuid.FindString(filepath.Base(f)), "go on")
+	if sent := m.last(); strings.Contains(sent, "the first thing") || !strings.Contains(sent, "another thing") {
+		t.Error("the judge looks at something else than the rollout")
+	}
+}
