@@ -1,0 +1,261 @@
+package openaiagents
+
+import (
+	"context"
+	"database/sql"
+	"encoding/json"
+	"fmt"
+	"slices"
+	"strings"
+	"time"
+
+	"github.com/exitramp/exitramp/context/agentstate"
+	"github.com/exitramp/exitramp/exporters/internal/sqlitefile"
+	pb "github.com/exitramp/exitramp/proto/exitramp/v1"
+)
+
+// A db is one open session database.
+type db struct {
+	*sqlitefile.DB
+	rel    string
+	layout layout
+}
+
+// A layout is what the tables of a database are: it travels in a label of the Origin, and a target
+// makes them again.
+type layout struct {
+	File    string   `json:"file"`
+	Dialect dialect  `json:"dialect"`
+	Pairs   []pair   `json:"pairs"`
+	Extra   []string `json:"extra,omitempty"` // of extraTables, those that are there
+}
+
+// A pair is a table of sessions and its table of messages: their names are the program's choice.
+type pair struct {
+	Sessions string `json:"sessions"`
+	Messages string `json:"messages"`
+}
+
+// dialect is who made the tables.
+type dialect string
+
+const (
+	plainSQLite dialect = "sqlite"     // SQLiteSession, AdvancedSQLiteSession
+	sqlAlchemy  dialect = "sqlalchemy" // SQLAlchemySession
+)
+
+// columnsOf are the columns of the runtime's tables. Others are a schema that is not known.
+func columnsOf(table string, p *pair) []string {
+	switch {
+	case p != nil && table == p.Sessions:
+		return []string{"session_id", "created_at", "updated_at"}
+	case p != nil && table == p.Messages:
+		return []string{"id", "session_id", "message_data", "created_at"}
+	}
+	return extraTables()[table]
+}
+
+// extraTables are those of AdvancedSQLiteSession, and SQLite's counters.
+func extraTables() map[string][]string {
+	return map[string][]string{
+		"message_structure": {"id", "session_id", "message_id", "branch_id", "message_type", "sequence_number", "user_turn_number", "branch_turn_number", "tool_name", "created_at"},
+		"turn_usage": {"id", "session_id", "branch_id", "user_turn_number", "requests", "input_tokens", "output_tokens", "total_tokens",
+			"input_tokens_details", "output_tokens_details", "created_at"},
+		"branch_reservations":       {"session_id", "branch_id"},
+		"session_clear_generations": {"session_id", "generation"},
+		"sqlite_sequence":           {"name", "seq"},
+	}
+}
+
+// keyOf are the columns that identify a row.
+func keyOf(table string, p *pair) []string {
+	switch {
+	case p != nil && table == p.Sessions, table == "session_clear_generations":
+		return []string{"session_id"}
+	case table == "branch_reservations":
+		return []string{"session_id", "branch_id"}
+	case table == "sqlite_sequence":
+		return []string{"name"}
+	}
+	return []string{"id"}
+}
+
+func quote(s string) string { return `"` + strings.ReplaceAll(s, `"`, `""`) + `"` }
+
+// openDB opens a database that holds sessions; nil: it holds none.
+func openDB(ctx context.Context, f found, wait time.Duration) (_ *db, err error) {
+	s, err := sqlitefile.Open(ctx, f.path, wait)
+	if err != nil {
+		return nil, err
+	}
+	d := &db{DB: s, rel: f.rel}
+	defer func() {
+		if err != nil || d.layout.Pairs == nil {
+			s.Close()
+		}
+	}()
+	if d.layout, err = readLayout(ctx, d.Conn, f.rel); err != nil {
+		return nil, d.Wrap(err)
+	}
+	if d.layout.Pairs == nil {
+		return nil, nil
+	}
+	return d, nil
+}
+
+// readLayout finds the pairs of tables by their columns, since their names may be any.
+func readLayout(ctx context.Context, c *sql.Conn, rel string) (layout, error) {
+	l := layout{File: rel, Dialect: plainSQLite}
+	rows, err := query(ctx, c, `SELECT +m.name, +x.name, +x.type FROM sqlite_master m JOIN pragma_table_info(m.name) x WHERE m.type = 'table' ORDER BY m.name, x.cid`)
+	if err != nil {
+		return l, err
+	}
+	cols := map[string][]string{}
+	var names []string
+	varchar := map[string]bool{}
+	for _, r := range rows {
+		t := r[0].(string)
+		if cols[t] == nil {
+			names = append(names, t)
+		}
+		cols[t] = append(cols[t], r[1].(string))
+		varchar[t] = varchar[t] || r[2] == "VARCHAR"
+	}
+	for _, t := range names {
+		if !slices.Contains(cols[t], "message_data") || !slices.Contains(cols[t], "session_id") {
+			continue
+		}
+		if !slices.Equal(cols[t], columnsOf(t, &pair{Messages: t})) {
+			return l, fmt.Errorf("%w: %s: table %s has the columns %s; supported: id, session_id, message_data, created_at (openai-agents 0.22.0)", ErrSchema, rel, t, strings.Join(cols[t], ", "))
+		}
+		fk, err := query(ctx, c, `SELECT +"table" FROM pragma_foreign_key_list(?) WHERE "from" = 'session_id'`, t)
+		if err != nil {
+			return l, err
+		}
+		if len(fk) != 1 {
+			continue // not one of the SDK's
+		}
+		p := pair{Sessions: fk[0][0].(string), Messages: t}
+		if !slices.Equal(cols[p.Sessions], columnsOf(p.Sessions, &p)) {
+			return l, fmt.Errorf("%w: %s: table %s has the columns %s; supported: session_id, created_at, updated_at (openai-agents 0.22.0)", ErrSchema, rel, p.Sessions, strings.Join(cols[p.Sessions], ", "))
+		}
+		l.Pairs = append(l.Pairs, p)
+		if varchar[t] {
+			l.Dialect = sqlAlchemy
+		}
+	}
+	if l.Pairs == nil {
+		return l, nil
+	}
+	for _, t := range names {
+		want, ok := extraTables()[t]
+		if ok && !slices.Equal(cols[t], want) {
+			return l, fmt.Errorf("%w: %s: table %s has the columns %s; supported: %s (openai-agents 0.22.0)", ErrSchema, rel, t, strings.Join(cols[t], ", "), strings.Join(want, ", "))
+		}
+		if ok {
+			l.Extra = append(l.Extra, t)
+		}
+	}
+	return l, nil
+}
+
+// query reads a small result.
+func query(ctx context.Context, c *sql.Conn, q string, args ...any) ([][]any, error) {
+	var out [][]any
+	err := each(ctx, c, q, args, func(row []any) error {
+		out = append(out, slices.Clone(row))
+		return nil
+	})
+	return out, err
+}
+
+// each calls fn for every row; the row is valid during the call.
+func each(ctx context.Context, c *sql.Conn, q string, args []any, fn func([]any) error) error {
+	rows, err := c.QueryContext(ctx, q, args...)
+	if err != nil {
+		return err
+	}
+	defer rows.Close()
+	names, err := rows.Columns()
+	if err != nil {
+		return err
+	}
+	v, p := make([]any, len(names)), make([]any, len(names))
+	for i := range v {
+		p[i] = &v[i]
+	}
+	for rows.Next() {
+		clear(v)
+		if err := rows.Scan(p...); err != nil {
+			return err
+		}
+		if err := fn(v); err != nil {
+			return err
+		}
+	}
+	return rows.Err()
+}
+
+// selects is the list of columns as expressions, which keeps the driver from making times of text.
+func selects(cols []string) string {
+	out := make([]string, len(cols))
+	for i, c := range cols {
+		out[i] = "+" + quote(c)
+	}
+	return strings.Join(out, ", ")
+}
+
+// row is the native form of a row. Values above the limit lie beside it.
+func (d *db) row(table string, cols []string, v []any, p *pair) *pb.Native {
+	r := &pb.Row{}
+	for i, c := range cols {
+		x := &pb.Column{Name: c}
+		switch v := v[i].(type) {
+		case int64:
+			x.Value = &pb.Column_Integer{Integer: v}
+		case float64:
+			x.Value = &pb.Column_Real{Real: v}
+		case string:
+			x.Value = &pb.Column_Text{Text: []byte(v)}
+			if len(v) > agentstate.SpillSize {
+				x.Value = &pb.Column_TextRef{TextRef: &pb.Blob{Id: d.blobID(table, c, cols, keyOf(table, p), r)}}
+			}
+		case []byte:
+			x.Value = &pb.Column_Blob{Blob: slices.Clone(v)}
+			if len(v) > agentstate.SpillSize {
+				x.Value = &pb.Column_BlobRef{BlobRef: &pb.Blob{Id: d.blobID(table, c, cols, keyOf(table, p), r)}}
+			}
+		}
+		r.Columns = append(r.Columns, x)
+	}
+	return &pb.Native{Type: role(table, p), Body: &pb.Native_Row{Row: r}}
+}
+
+// role is the table under the name that the SDK gives it.
+func role(table string, p *pair) string {
+	switch {
+	case p != nil && table == p.Sessions:
+		return "agent_sessions"
+	case p != nil && table == p.Messages:
+		return "agent_messages"
+	}
+	return table
+}
+
+// blobID names one value: the file, the table, the column, and the row by its key, which stands
+// before the value in every table that has long ones.
+func (d *db) blobID(table, col string, cols, key []string, r *pb.Row) string {
+	id := []any{d.rel, table, col}
+	for _, k := range key {
+		if i := slices.Index(cols, k); i < len(r.Columns) {
+			switch v := r.Columns[i].Value.(type) {
+			case *pb.Column_Integer:
+				id = append(id, k, v.Integer)
+			case *pb.Column_Text:
+				id = append(id, k, string(v.Text))
+			}
+		}
+	}
+	b, _ := json.Marshal(id)
+	return "row:" + string(b)
+}

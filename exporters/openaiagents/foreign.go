@@ -1,0 +1,184 @@
+package openaiagents
+
+import (
+	"context"
+	"fmt"
+	"strings"
+	"time"
+
+	"github.com/exitramp/exitramp/context/agentstate"
+	"github.com/exitramp/exitramp/context/fidelity"
+	"github.com/exitramp/exitramp/context/replay"
+	pb "github.com/exitramp/exitramp/proto/exitramp/v1"
+)
+
+// foreignFile is where conversations of other runtimes go: a database of SQLiteSession.
+const foreignFile = "sessions.sqlite"
+
+// foreign writes a record of another runtime from its mapped fields: a conversation is a session,
+// and a message one item, or several.
+func (w *writer) foreign(ctx context.Context, r agentstate.Record) (replay.Receipt, error) {
+	switch r := r.(type) {
+	case *pb.Conversation:
+		return w.foreignSession(ctx, r)
+	case *pb.Message:
+		return w.foreignMessage(ctx, r)
+	}
+	return replay.Receipt{Action: replay.Skipped, Why: "the SDK's sessions hold no " + agentstate.KindOf(r)}, nil
+}
+
+// foreignDB is the database that conversations go to, and the tables of the one under key. What
+// comes from SQLAlchemySession in PostgreSQL keeps the names of its tables.
+func (w *writer) foreignDB(ctx context.Context, key string) (*db, pair, error) {
+	l, ok := w.layouts[foreignFile]
+	if !ok {
+		l = layout{File: foreignFile, Dialect: plainSQLite, Pairs: []pair{ownNames()}}
+	}
+	p := l.Pairs[0]
+	if _, parts := agentstate.SplitKey(key); ok && len(parts) == 2 {
+		if x := l.pair(parts[0]); x != nil {
+			p = *x
+		}
+	}
+	d, err := w.open(ctx, foreignFile, l)
+	return d, p, err
+}
+
+// placeIn names a pair of tables of a file in keys.
+func placeIn(rel string, p pair) string { return (&db{rel: rel}).place(&p) }
+
+// sessionID is the id of the session that a conversation becomes.
+func sessionID(key string) string {
+	_, parts := agentstate.SplitKey(key)
+	return strings.ToValidUTF8(strings.ReplaceAll(strings.Join(parts, "/"), "\x00", ""), "\ufffd")
+}
+
+const (
+	stampForm   = "2006-01-02 15:04:05"        // SQLite's
+	alchemyForm = "2006-01-02 15:04:05.000000" // SQLAlchemy's in SQLite
+)
+
+// stamp is a time as the maker of the tables writes it, and what it loses.
+func (w *writer) stamp(ns int64, path string) (string, []fidelity.Loss) {
+	if w.layouts[foreignFile].Dialect == sqlAlchemy && ns != 0 && ns%int64(time.Microsecond) == 0 {
+		return time.Unix(0, ns).UTC().Format(alchemyForm), nil
+	}
+	if ns == 0 {
+		return time.Now().UTC().Format(stampForm), []fidelity.Loss{{Path: path, Grade: fidelity.Defaulted, Why: "not said: it is the time of the replay"}}
+	}
+	s := time.Unix(0, ns).UTC().Format(stampForm)
+	if ns%int64(time.Second) != 0 {
+		return s, []fidelity.Loss{{Path: path, Grade: fidelity.Transformed, Why: "kept to the second"}}
+	}
+	return s, nil
+}
+
+func (w *writer) foreignSession(ctx context.Context, c *pb.Conversation) (replay.Receipt, error) {
+	d, p, err := w.foreignDB(ctx, c.Meta.Key)
+	if err != nil {
+		return replay.Receipt{}, err
+	}
+	id, err := sessionOf(ctx, w.run.From, w.run.Source, c)
+	if err != nil {
+		return replay.Receipt{}, err
+	}
+	losses := fidelity.Lost(c, "a session has an id and times", "title", "meta.created_unix_nano", "meta.updated_unix_nano")
+	if c.Title != id {
+		losses = append(losses, fidelity.Loss{Path: "title", Grade: fidelity.Transformed, Why: "a session is shown by its id"})
+	}
+	if len(c.ContextKeys) > 0 {
+		seen := map[string]bool{}
+		for _, k := range c.ContextKeys {
+			seen[k] = true
+		}
+		w.ctx[c.Meta.Key] = seen
+	}
+	created, l1 := w.stamp(c.Meta.CreatedUnixNano, "meta.created_unix_nano")
+	updated, l2 := w.stamp(c.Meta.UpdatedUnixNano, "meta.updated_unix_nano")
+	losses = append(append(losses, l1...), l2...)
+	key := agentstate.Key("conversation", placeIn(foreignFile, p), id)
+	cols := columnsOf(p.Sessions, &p)
+	if d != nil {
+		have, err := d.find(ctx, p.Sessions, cols, []string{"session_id"}, []any{id, nil, nil})
+		if err != nil && !strings.Contains(err.Error(), "no such table") {
+			return replay.Receipt{}, d.Wrap(err)
+		}
+		if have != nil { // times of a session that goes on move
+			return replay.Receipt{Action: replay.Same, Target: key, Losses: losses}, nil
+		}
+	}
+	rc, err := w.insert(ctx, d, key, p.Sessions, cols, []string{"session_id"}, []any{id, created, updated})
+	rc.Losses = losses
+	return rc, err
+}
+
+func (w *writer) foreignMessage(ctx context.Context, m *pb.Message) (replay.Receipt, error) {
+	if seen := w.ctx[m.ConversationKey]; seen != nil && !seen[m.Meta.Key] {
+		return replay.Receipt{Action: replay.Skipped, Why: "the model does not see it: another branch, or cut from the context"}, nil
+	}
+	items, losses, err := itemsOf(ctx, w.run.From, w.run.Source, m)
+	if err != nil {
+		return replay.Receipt{}, err
+	}
+	if len(items) == 0 {
+		return replay.Receipt{Action: replay.Skipped, Why: "says nothing that an item can hold", Losses: losses}, nil
+	}
+	d, p, err := w.foreignDB(ctx, m.Meta.Key)
+	if err != nil {
+		return replay.Receipt{}, err
+	}
+	place := placeIn(foreignFile, p)
+	created, l := w.stamp(m.Meta.CreatedUnixNano, "meta.created_unix_nano")
+	losses = append(losses, l...)
+	sid, err := sessionOf(ctx, w.run.From, w.run.Source, m)
+	if err != nil {
+		return replay.Receipt{}, err
+	}
+	rc := replay.Receipt{Action: replay.Created, Losses: losses}
+	if d == nil || w.run.DryRun {
+		w.next++
+		rc.Target = agentstate.Key("message", place, fmt.Sprintf("new-%d", w.next))
+		return rc, nil
+	}
+	var versions []string
+	for i, item := range items {
+		if w.run.InDoubt != nil && w.run.InDoubt(m.Meta.Key) {
+			id, at, err := d.written(ctx, p, sid, string(item), w.next)
+			if err != nil {
+				return replay.Receipt{}, err
+			}
+			if w.next = max(w.next, id); id > 0 {
+				if i == 0 {
+					rc.Target = agentstate.Key("message", place, fmt.Sprint(id))
+				}
+				versions = append(versions, digest([]any{id, sid, string(item), at}))
+				continue
+			}
+		}
+		res, err := d.Conn.ExecContext(ctx, "INSERT INTO "+quote(p.Messages)+" (session_id, message_data, created_at) VALUES (?, ?, ?)", sid, string(item), created)
+		if err != nil {
+			return replay.Receipt{}, d.Wrap(err)
+		}
+		id, err := res.LastInsertId()
+		if err != nil {
+			return replay.Receipt{}, d.Wrap(err)
+		}
+		if i == 0 {
+			rc.Target = agentstate.Key("message", place, fmt.Sprint(id))
+		}
+		versions = append(versions, digest([]any{id, sid, string(item), created}))
+	}
+	rc.Version = strings.Join(versions, ",")
+	return rc, nil
+}
+
+// written looks for an item that an attempt of this run wrote before it was broken off: the first
+// behind after. 0: there is none.
+func (d *db) written(ctx context.Context, p pair, session, item string, after int64) (id int64, created string, err error) {
+	rows, err := query(ctx, d.Conn, "SELECT id, +created_at FROM "+quote(p.Messages)+" WHERE session_id = ? AND message_data = ? AND id > ? ORDER BY id LIMIT 1", session, item, after)
+	if err != nil || len(rows) == 0 {
+		return 0, "", d.Wrap(err)
+	}
+	id, _ = rows[0][0].(int64)
+	return id, asText(rows[0][1]), nil
+}

@@ -1,0 +1,243 @@
+package openaiagents
+
+import (
+	"bytes"
+	"encoding/json"
+	"fmt"
+	"io"
+	"regexp"
+	"strconv"
+	"strings"
+
+	"github.com/exitramp/exitramp/context/agentstate"
+	"github.com/exitramp/exitramp/exporters/internal/responses"
+	pb "github.com/exitramp/exitramp/proto/exitramp/v1"
+)
+
+// maxJSON is the size up to which a JSON file is taken apart; a longer one is none of the SDK's.
+const maxJSON = 256 << 20
+
+// jsonForm looks for what only a run state and a list of items have. It reads no further than the
+// first members of the document.
+func jsonForm(r io.Reader) form {
+	d := json.NewDecoder(io.LimitReader(r, 1<<20))
+	t, err := d.Token()
+	switch {
+	case err != nil:
+		return notOurs
+	case t == json.Delim('['):
+		var o responses.Object
+		if d.More() && d.Decode(&o) == nil && isItem(o) {
+			return itemList
+		}
+	case t == json.Delim('{'):
+		for d.More() {
+			k, err := d.Token()
+			if err != nil {
+				return notOurs
+			}
+			if k == "$schemaVersion" {
+				return runState
+			}
+			var skip json.RawMessage
+			if d.Decode(&skip) != nil {
+				return notOurs
+			}
+		}
+	}
+	return notOurs
+}
+
+func isItem(o responses.Object) bool {
+	switch responses.Plain(o["type"]) {
+	case "message", "":
+		role := responses.Plain(o["role"])
+		return (role == "user" || role == "assistant" || role == "system" || role == "developer") && len(o["content"]) > 0
+	case "function_call", "function_call_result", "function_call_output":
+		return responses.Plain(responses.First(o, "callId", "call_id")) != ""
+	case "reasoning":
+		return len(o["id"]) > 0
+	}
+	return false
+}
+
+// A runDoc is what is read of a RunState, in the names of both languages.
+type runDoc struct {
+	version, agent string
+	waiting        []approval
+}
+
+// An approval is a call that waits for a person.
+type approval struct {
+	call, tool, agent string
+	raw               json.RawMessage // the call
+}
+
+func readRunState(b []byte) (*runDoc, error) {
+	var o responses.Object
+	if err := json.Unmarshal(b, &o); err != nil {
+		return nil, fmt.Errorf("not JSON at byte %d", offset(err))
+	}
+	d := &runDoc{version: responses.Plain(o["$schemaVersion"])}
+	var agent, step, data responses.Object
+	json.Unmarshal(responses.First(o, "current_agent", "currentAgent"), &agent)
+	d.agent = responses.Plain(agent["name"])
+	json.Unmarshal(responses.First(o, "current_step", "currentStep"), &step)
+	json.Unmarshal(step["data"], &data)
+	var list []responses.Object
+	json.Unmarshal(data["interruptions"], &list)
+	for _, i := range list {
+		var raw, agent responses.Object
+		json.Unmarshal(responses.First(i, "raw_item", "rawItem"), &raw)
+		json.Unmarshal(i["agent"], &agent)
+		d.waiting = append(d.waiting, approval{
+			call: responses.Plain(responses.First(raw, "call_id", "callId", "id")), tool: responses.Plain(responses.First(i, "tool_name", "toolName")),
+			agent: responses.Plain(agent["name"]), raw: responses.First(i, "raw_item", "rawItem"),
+		})
+	}
+	return d, nil
+}
+
+func offset(err error) int64 {
+	if se, ok := err.(*json.SyntaxError); ok {
+		return se.Offset
+	}
+	return 0
+}
+
+// state are the records of a run state: the document, and what waits in it.
+func (r *reading) runState(f found, b []byte) error {
+	d, err := readRunState(b)
+	if err != nil {
+		return r.gap("state", f.rel, err.Error())
+	}
+	b, secrets := withoutKeys(b)
+	key := agentstate.Key("state", f.rel)
+	// The bytes are in the record once: its native form cites them.
+	n := &pb.Native{Type: "runstate", Body: &pb.Native_Row{Row: &pb.Row{Columns: []*pb.Column{{Name: "file", Value: &pb.Column_At{At: "#value"}}}}}}
+	s := &pb.State{Meta: agentstate.Meta("state", n, f.rel), Scope: "run", Value: r.document("", f, b).GetData()}
+	s.Meta.Labels = append(s.Meta.Labels, &pb.Label{Name: "$schemaVersion", Value: d.version})
+	if d.agent != "" {
+		s.Meta.Labels = append(s.Meta.Labels, &pb.Label{Name: "agent", Value: d.agent})
+	}
+	if secrets > 0 {
+		c := &pb.Credential{Meta: agentstate.Meta("credential", nil, f.rel, "trace.tracing_api_key"), Name: "tracing_api_key", Form: "api_key", Provider: "openai",
+			Location: strings.ToValidUTF8(f.rel, "\ufffd") + " trace.tracing_api_key", Rebind: "give the key to the program that resumes the run; the run state stands without it"}
+		r.n["credential"]++
+		if err := r.put(c); err != nil {
+			return err
+		}
+	}
+	r.n["state"]++
+	if err := r.put(s); err != nil {
+		return err
+	}
+	if want := supported(b, d.version); want != "" {
+		if !r.out.Gap(&pb.Gap{Kind: "interrupt", Place: f.rel, Reason: pb.Gap_REASON_CORRUPT, Count: 1,
+			Detail: fmt.Sprintf("$schemaVersion: found %.20q, supported %s: the file is carried as it is, what waits in it is not read", d.version, want)}) {
+			return errStop
+		}
+		return nil
+	}
+	for i, a := range d.waiting {
+		id := a.call
+		if id == "" {
+			id = "#" + strconv.Itoa(i)
+		}
+		t := &pb.Interrupt{Meta: agentstate.Meta("interrupt", nil, f.rel, id), NativeId: a.call, ToolCallId: a.call, AskedBy: a.agent,
+			Question: agentstate.Inline("application/json", bytes.Clone(a.raw)), Options: []string{"approve", "reject"}, Status: pb.Interrupt_STATUS_OPEN}
+		t.Meta.ViewOfKeys = []string{key}
+		if err := r.put(t); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// items are the records of a list of items: the file is the conversation, each item a reading of it.
+func (r *reading) items(f found, b []byte) error {
+	var list []json.RawMessage
+	if err := json.Unmarshal(b, &list); err != nil {
+		return r.gap("conversation", f.rel, fmt.Sprintf("not JSON at byte %d", offset(err)))
+	}
+	c := &pb.Conversation{Meta: agentstate.Meta("conversation", r.document("items", f, b), f.rel)}
+	key := c.Meta.Key
+	r.n["conversation"]++
+	r.n["message"] += countElements(b)
+	if err := r.put(c); err != nil {
+		return err
+	}
+	for i, raw := range list {
+		m := &pb.Message{Meta: agentstate.Meta("message", nil, f.rel, strconv.Itoa(i)), ConversationKey: key, Position: uint64(i + 1)}
+		m.Meta.ViewOfKeys = []string{key}
+		responses.Read(m, raw)
+		if err := r.put(m); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// document is the native form of a whole file; above the limit its bytes lie beside the record.
+func (r *reading) document(typ string, f found, b []byte) *pb.Native {
+	if len(b) <= agentstate.SpillSize {
+		return agentstate.Document(typ, "application/json", b)
+	}
+	blob := &pb.Blob{Id: "file:" + f.rel}
+	return &pb.Native{Type: typ, Body: &pb.Native_Data{Data: &pb.Data{MediaType: "application/json", Body: &pb.Data_Blob{Blob: blob}}}}
+}
+
+// countElements counts the elements of a list by another route: it walks over the tokens.
+func countElements(b []byte) (n uint64) {
+	d := json.NewDecoder(bytes.NewReader(b))
+	for depth := 0; ; {
+		t, err := d.Token()
+		if err != nil {
+			return n
+		}
+		delim, ok := t.(json.Delim)
+		if depth == 1 && delim != ']' {
+			n++
+		}
+		switch {
+		case ok && (delim == '{' || delim == '['):
+			depth++
+		case ok:
+			depth--
+		}
+	}
+}
+
+// tracingKey is the API key that a program may ask the SDK to write into a run state: the same name
+// in both languages, at any depth, since a run of an agent as a tool lies inside that of its caller.
+var tracingKey = regexp.MustCompile(`("tracing_api_key"\s*:\s*)"(?:[^"\\]|\\.)*"`)
+
+// withoutKeys takes such keys out of a run state. What binds calls to their arguments is untouched.
+func withoutKeys(b []byte) (_ []byte, n int) {
+	if n = len(tracingKey.FindAllIndex(b, -1)); n == 0 {
+		return b, 0
+	}
+	return tracingKey.ReplaceAll(b, []byte("${1}null")), n
+}
+
+// The newest schema that each SDK writes, both from 1.0 on: Python 0.22.0 and JavaScript 0.20.0.
+const (
+	newestPython     = 16
+	newestJavaScript = 22
+)
+
+// supported tells which versions this release reads, if v is none of them; empty: it is one.
+func supported(b []byte, v string) string {
+	name, newest := "Python", newestPython
+	var o struct {
+		Camel json.RawMessage `json:"currentAgent"`
+	}
+	if json.Unmarshal(b, &o) == nil && o.Camel != nil {
+		name, newest = "JavaScript", newestJavaScript
+	}
+	minor, ok := strings.CutPrefix(v, "1.")
+	if n, err := strconv.Atoi(minor); ok && err == nil && n >= 0 && n <= newest && strconv.Itoa(n) == minor {
+		return ""
+	}
+	return fmt.Sprintf("1.0 to 1.%d (%s)", newest, name)
+}

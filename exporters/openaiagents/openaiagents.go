@@ -1,0 +1,199 @@
+// Package openaiagents reads and writes what programs on the OpenAI Agents SDK keep in a folder:
+// session databases of the Python SDK (SQLiteSession, AdvancedSQLiteSession, SQLAlchemySession on
+// SQLite; also encrypted ones), run states that wait for an approval, and items that a JavaScript
+// program wrote out of its session. It also reads and writes SQLAlchemySession on PostgreSQL.
+//
+// An item is a JSON text, and stays that text to the byte: models write lone surrogates and numbers
+// that no re-encoding keeps. A run state binds the arguments of its calls by a fingerprint and never
+// changes. Session ids are never renamed: they are the salt of encrypted sessions, which read as
+// empty, without an error, under another id.
+package openaiagents
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"io/fs"
+	"net/url"
+	"os"
+	"path"
+	"path/filepath"
+	"sync"
+	"time"
+
+	"github.com/exitramp/exitramp/context/agentstate"
+	"github.com/exitramp/exitramp/context/replay"
+	"github.com/exitramp/exitramp/exporters"
+	"github.com/exitramp/exitramp/exporters/internal/sqlitefile"
+	pb "github.com/exitramp/exitramp/proto/exitramp/v1"
+)
+
+// Errors that callers act on.
+var (
+	ErrSchema  = errors.New("openaiagents: not a layout that this release knows")
+	ErrDamaged = sqlitefile.ErrDamaged
+	ErrLocked  = sqlitefile.ErrLocked
+	ErrChanged = sqlitefile.ErrChanged
+)
+
+const product = "openai-agents"
+
+// Drivers are the drivers for exporters.Registry.
+func Drivers() []exporters.Driver {
+	return []exporters.Driver{{
+		Scheme: "openaiagents", URL: "openaiagents:folder",
+		Kinds: []string{"conversation", "message", "run", "interrupt", "state", "opaque", "credential"},
+		Open: func(_ context.Context, u *url.URL) (exporters.Runtime, error) {
+			p := u.Path
+			if u.Opaque != "" {
+				var err error
+				if p, err = url.PathUnescape(u.Opaque); err != nil {
+					return nil, errors.New("openaiagents: malformed % in the name; write % as %25")
+				}
+			}
+			if u.Host != "" || u.User != nil || u.RawQuery != "" || p == "" {
+				return nil, errors.New("openaiagents: want openaiagents:FOLDER or openaiagents:///abs/FOLDER, with ? written as %3F")
+			}
+			return Open(p), nil
+		},
+	}, postgresDriver()}
+}
+
+// A Folder is a folder of session databases and run states: an agentstate.Source with blobs and
+// preflight, and a replay.Target that can undo. It opens its files when it is read or written.
+type Folder struct {
+	root string
+	wait time.Duration // for locks
+
+	mu      sync.Mutex
+	reading *reading // the stream under way; nil: none
+}
+
+var (
+	_ exporters.Runtime      = (*Folder)(nil)
+	_ agentstate.BlobSource  = (*Folder)(nil)
+	_ agentstate.Preflighter = (*Folder)(nil)
+	_ replay.Target          = (*Folder)(nil)
+	_ replay.Undoer          = (*Folder)(nil)
+)
+
+// Open is the folder root, with all folders below it. It need not exist before a replay.
+func Open(root string) *Folder { return &Folder{root: root, wait: 5 * time.Second} }
+
+// Close does nothing: a Folder holds its files open only while it is read or written.
+func (f *Folder) Close() error { return nil }
+
+// A found file is one that holds state.
+type found struct {
+	rel  string // slash-separated, below the root
+	path string
+	form form
+}
+
+// form is what a file is.
+type form int
+
+const (
+	notOurs form = iota
+	database
+	runState // a RunState of either language
+	itemList // the items of a session, as JavaScript's getItems gives them
+)
+
+// maxFiles bounds the walk: a folder with more is not one of sessions.
+const maxFiles = 200_000
+
+// find walks the folder. Links are not followed, neither out of it nor within.
+func (f *Folder) find(ctx context.Context) (ours []found, notes []string, err error) {
+	st, err := os.Stat(f.root)
+	switch {
+	case errors.Is(err, fs.ErrNotExist):
+		return nil, nil, fmt.Errorf("openaiagents: no folder %s: %w", f.root, fs.ErrNotExist)
+	case err != nil:
+		return nil, nil, fmt.Errorf("openaiagents: %w", err)
+	case !st.IsDir():
+		return nil, nil, fmt.Errorf("%w: %s is a file; name the folder that holds it", ErrSchema, f.root)
+	}
+	links, n := 0, 0
+	err = filepath.WalkDir(f.root, func(p string, d fs.DirEntry, err error) error {
+		if err != nil {
+			return err
+		}
+		if n++; n > maxFiles {
+			return fmt.Errorf("%w: more than %d files; name the folder of the sessions alone", ErrSchema, maxFiles)
+		}
+		switch {
+		case ctx.Err() != nil:
+			return ctx.Err()
+		case d.Type()&fs.ModeSymlink != 0:
+			links++
+			return nil
+		case d.IsDir() && (d.Name() == "node_modules" || d.Name() == ".git" || d.Name() == ".venv"):
+			return fs.SkipDir
+		case !d.Type().IsRegular():
+			return nil
+		}
+		rel, err := filepath.Rel(f.root, p)
+		if err != nil {
+			return err
+		}
+		form, err := formOf(p)
+		if err != nil {
+			return fmt.Errorf("%s: %w", rel, err)
+		}
+		if form != notOurs {
+			ours = append(ours, found{filepath.ToSlash(rel), p, form})
+		}
+		return nil
+	})
+	if err != nil && !errors.Is(err, ErrSchema) && ctx.Err() == nil {
+		err = fmt.Errorf("openaiagents: %w", err)
+	}
+	if links > 0 {
+		notes = append(notes, fmt.Sprintf("%d symbolic links are not followed", links))
+	}
+	return ours, notes, err
+}
+
+// formOf looks at the start of a file.
+func formOf(p string) (form, error) {
+	r, err := os.Open(p)
+	if err != nil {
+		return notOurs, err
+	}
+	defer r.Close()
+	head := make([]byte, 16)
+	n, err := io.ReadFull(r, head)
+	if err != nil && !errors.Is(err, io.EOF) && !errors.Is(err, io.ErrUnexpectedEOF) {
+		return notOurs, err
+	}
+	if string(head[:n]) == "SQLite format 3\x00" {
+		return database, nil
+	}
+	if path.Ext(p) != ".json" {
+		return notOurs, nil
+	}
+	if _, err := r.Seek(0, io.SeekStart); err != nil {
+		return notOurs, err
+	}
+	return jsonForm(r), nil
+}
+
+// OpenBlob opens bytes that a record of the stream under way points at.
+func (f *Folder) OpenBlob(ctx context.Context, b *pb.Blob) (io.ReadCloser, error) {
+	f.mu.Lock()
+	r := f.reading
+	f.mu.Unlock()
+	if r == nil {
+		return nil, fmt.Errorf("%w: blob %s: its stream has ended", agentstate.ErrNotFound, b.GetId())
+	}
+	return r.openBlob(ctx, b.GetId())
+}
+
+func own(err error) error {
+	if err == nil || errors.Is(err, context.Canceled) || errors.Is(err, context.DeadlineExceeded) || errors.Is(err, ErrSchema) {
+		return err
+	}
+	return fmt.Errorf("openaiagents: %w", err)
+}

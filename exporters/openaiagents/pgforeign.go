@@ -1,0 +1,175 @@
+package openaiagents
+
+import (
+	"context"
+	"fmt"
+	"strings"
+	"time"
+
+	"github.com/exitramp/exitramp/context/agentstate"
+	"github.com/exitramp/exitramp/context/fidelity"
+	"github.com/exitramp/exitramp/context/replay"
+	pb "github.com/exitramp/exitramp/proto/exitramp/v1"
+)
+
+// foreign writes a record of another runtime, or of a folder of this one: a conversation is a
+// session, and a message one item, or several. Ids come from the sequence.
+func (w *pgWriter) foreign(ctx context.Context, r agentstate.Record) (replay.Receipt, error) {
+	switch r := r.(type) {
+	case *pb.Conversation:
+		return w.foreignSession(ctx, r)
+	case *pb.Message:
+		return w.foreignMessage(ctx, r)
+	}
+	return replay.Receipt{Action: replay.Skipped, Why: "the SDK's sessions in PostgreSQL hold no " + agentstate.KindOf(r)}, nil
+}
+
+func ownNames() pair { return pair{"agent_sessions", "agent_messages"} }
+
+// pgTime is a time as PostgreSQL keeps it, and what it loses.
+func (w *pgWriter) pgTime(ns int64, path string) (time.Time, []fidelity.Loss) {
+	if ns == 0 {
+		return w.now, []fidelity.Loss{{Path: path, Grade: fidelity.Defaulted, Why: "not said: it is the time of the replay"}}
+	}
+	t := time.Unix(0, ns).UTC().Truncate(time.Microsecond)
+	if ns%int64(time.Microsecond) != 0 {
+		return t, []fidelity.Loss{{Path: path, Grade: fidelity.Transformed, Why: "kept to the microsecond"}}
+	}
+	return t, nil
+}
+
+func (w *pgWriter) foreignSession(ctx context.Context, c *pb.Conversation) (replay.Receipt, error) {
+	id, err := sessionOf(ctx, w.run.From, w.run.Source, c)
+	if err != nil {
+		return replay.Receipt{}, err
+	}
+	if why := unfit(id, true); why != "" {
+		return refused("session id: %s", why)
+	}
+	if o, ok := w.owner[id]; ok && o != c.Meta.Key {
+		return refused("another session of the archive has the same id, and a database has one of each")
+	}
+	w.owner[id] = c.Meta.Key
+	losses := fidelity.Lost(c, "a session has an id and times", "title", "meta.created_unix_nano", "meta.updated_unix_nano")
+	if c.Title != id {
+		losses = append(losses, fidelity.Loss{Path: "title", Grade: fidelity.Transformed, Why: "a session is shown by its id"})
+	}
+	if len(c.ContextKeys) > 0 {
+		seen := map[string]bool{}
+		for _, k := range c.ContextKeys {
+			seen[k] = true
+		}
+		w.ctx[c.Meta.Key] = seen
+	}
+	p, made, err := w.table(ctx, ownNames())
+	if err != nil {
+		return replay.Receipt{}, err
+	}
+	created, l1 := w.pgTime(c.Meta.CreatedUnixNano, "meta.created_unix_nano")
+	updated, l2 := w.pgTime(c.Meta.UpdatedUnixNano, "meta.updated_unix_nano")
+	losses = append(append(losses, l1...), l2...)
+	key := agentstate.Key("conversation", p.Messages, id)
+	cols := []string{"session_id", "created_at", "updated_at"}
+	if made {
+		have, err := w.stored(ctx, p.sessions.ident, cols, id)
+		if err != nil {
+			return replay.Receipt{}, err
+		}
+		if have != nil { // times of a session that goes on move
+			w.there[[2]string{p.Messages, id}] = true
+			rc := replay.Receipt{Action: replay.Same, Target: key, Losses: losses}
+			return rc, w.end(ctx, p, id)
+		}
+	}
+	rc, err := w.insert(ctx, p, made, p.sessions.ident, key, cols, []any{id, created.Format(pgStamp), updated.Format(pgStamp)})
+	w.there[[2]string{p.Messages, id}] = err == nil
+	rc.Losses = losses
+	return rc, err
+}
+
+// end notes the time of the last item of a session that is there: the SDK reads items in the order
+// of their times.
+func (w *pgWriter) end(ctx context.Context, p *pgPair, id string) error {
+	if w.run.InDoubt != nil && w.run.InDoubt(w.owner[id]) {
+		return nil
+	}
+	last := ""
+	if _, err := w.one(ctx, "SELECT coalesce(max(created_at)::text, '') FROM "+p.messages.ident+" WHERE session_id = $1::text", []any{id}, &last); err != nil {
+		return err
+	}
+	if t, err := time.Parse(pgStamp, last); err == nil {
+		w.ends[id] = t
+	}
+	return nil
+}
+
+func (w *pgWriter) foreignMessage(ctx context.Context, m *pb.Message) (replay.Receipt, error) {
+	if seen := w.ctx[m.ConversationKey]; seen != nil && !seen[m.Meta.Key] {
+		return replay.Receipt{Action: replay.Skipped, Why: "the model does not see it: another branch, or cut from the context"}, nil
+	}
+	sid, err := sessionOf(ctx, w.run.From, w.run.Source, m)
+	if err != nil {
+		return replay.Receipt{}, err
+	}
+	if o := w.owner[sid]; o != m.ConversationKey {
+		return refused("its session was not taken")
+	}
+	items, losses, err := itemsOf(ctx, w.run.From, w.run.Source, m)
+	if err != nil {
+		return replay.Receipt{}, err
+	}
+	if len(items) == 0 {
+		return replay.Receipt{Action: replay.Skipped, Why: "says nothing that an item can hold", Losses: losses}, nil
+	}
+	for _, item := range items {
+		if why := unfit(string(item), true); why != "" {
+			return refused("item: %s", why)
+		}
+	}
+	p, made, err := w.table(ctx, ownNames())
+	if err != nil {
+		return replay.Receipt{}, err
+	}
+	created, l := w.pgTime(m.Meta.CreatedUnixNano, "meta.created_unix_nano")
+	if last := w.ends[sid]; created.Before(last) {
+		created = last
+		l = []fidelity.Loss{{Path: "meta.created_unix_nano", Grade: fidelity.Transformed, Why: "not before the item that it follows: the SDK reads items in the order of their times"}}
+	}
+	w.ends[sid] = created
+	rc := replay.Receipt{Action: replay.Created, Losses: append(losses, l...)}
+	if !made || w.run.DryRun {
+		w.next++
+		rc.Target = agentstate.Key("message", p.Messages, fmt.Sprintf("new-%d", w.next))
+		return rc, nil
+	}
+	doubt := w.run.InDoubt != nil && w.run.InDoubt(m.Meta.Key)
+	var versions []string
+	for i, item := range items {
+		id, at, err := w.put(ctx, p, sid, string(item), created.Format(pgStamp), doubt)
+		if err != nil {
+			return replay.Receipt{}, err
+		}
+		if i == 0 {
+			rc.Target = agentstate.Key("message", p.Messages, fmt.Sprint(id))
+		}
+		versions = append(versions, digest([]any{id, sid, string(item), at}))
+	}
+	rc.Version = strings.Join(versions, ",")
+	return rc, nil
+}
+
+// put writes an item. In doubt it looks first whether an attempt of this run wrote it before it was
+// broken off: the first behind the last one that was found.
+func (w *pgWriter) put(ctx context.Context, p *pgPair, sid, item, created string, doubt bool) (id int64, at string, err error) {
+	if doubt {
+		ok, err := w.one(ctx, "SELECT id::int8, created_at::text FROM "+p.messages.ident+" WHERE session_id = $1::text AND message_data = $2::text AND id > $3::int8 ORDER BY id LIMIT 1",
+			[]any{sid, item, w.next}, &id, &at)
+		if ok || err != nil {
+			w.next = max(w.next, id)
+			return id, at, err
+		}
+	}
+	_, err = w.one(ctx, "INSERT INTO "+p.messages.ident+" (session_id, message_data, created_at) VALUES ($1::text, $2::text, $3::text::timestamp) RETURNING id::int8, created_at::text",
+		[]any{sid, item, created}, &id, &at)
+	return id, at, err
+}

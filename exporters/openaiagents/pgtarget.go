@@ -1,0 +1,398 @@
+package openaiagents
+
+import (
+	"context"
+	"encoding/json"
+	"fmt"
+	"slices"
+	"strings"
+	"time"
+	"unicode/utf8"
+
+	"github.com/exitramp/exitramp/context/agentstate"
+	"github.com/exitramp/exitramp/context/replay"
+)
+
+// A pgWriter writes one run, in one transaction.
+type pgWriter struct {
+	*pg
+	run   *replay.Run
+	exact bool
+	names []pair                     // exact: of the source
+	top   map[string]int64           // by table of messages: the highest id that the run gave, or would
+	there map[[2]string]bool         // table of messages and session: has a row, or would
+	owner map[string]string          // foreign: the conversation that a session is
+	ctx   map[string]map[string]bool // foreign: what the model sees, by conversation
+	ends  map[string]time.Time       // foreign: of a session, the time of its last item
+	now   time.Time
+	next  int64 // foreign: the last id that was given or found
+}
+
+// Begin connects, and refuses tables that are not the SDK's.
+func (s *Store) Begin(ctx context.Context, run *replay.Run) (replay.Writer, error) {
+	w := &pgWriter{run: run, exact: run.From.GetProduct() == product && run.From.GetFlavor() == flavorPostgres, top: map[string]int64{}, there: map[[2]string]bool{},
+		owner: map[string]string{}, ctx: map[string]map[string]bool{}, ends: map[string]time.Time{}, now: time.Now().UTC().Truncate(time.Microsecond)}
+	for _, l := range run.From.GetMeta().GetLabels() {
+		var x layout
+		if !w.exact || l.Name != labelDatabase {
+			continue
+		}
+		if err := json.Unmarshal([]byte(l.Value), &x); err != nil || !validNames(x.Pairs) {
+			return nil, fmt.Errorf("%w: %w: the archive names tables that the SDK does not make", replay.ErrTarget, ErrSchema)
+		}
+		w.names = x.Pairs
+	}
+	if err := w.connect(ctx, s); err != nil {
+		if w.pg != nil {
+			w.close()
+		}
+		return nil, fmt.Errorf("%w: %w", replay.ErrTarget, own(err))
+	}
+	return w, nil
+}
+
+func (w *pgWriter) connect(ctx context.Context, s *Store) (err error) {
+	begin := "BEGIN ISOLATION LEVEL READ COMMITTED"
+	if w.run.DryRun {
+		begin = readOnly
+	}
+	if w.pg, err = s.open(ctx, begin); err != nil {
+		return err
+	}
+	for _, p := range w.pairs {
+		for _, t := range []pgTable{p.sessions, p.messages} {
+			switch {
+			case !t.whole():
+				why := t.denied
+				if t.partial {
+					why = "BYPASSRLS"
+				}
+				return fmt.Errorf("%w: %s: %s", ErrForbidden, w.server, why)
+			case !t.insert:
+				return fmt.Errorf("%w: %s: INSERT on %s", ErrForbidden, w.server, t.name)
+			}
+		}
+		if p.sequence != "" && !(p.writeSeq && p.readSeq) {
+			return fmt.Errorf("%w: %s: SELECT and UPDATE on sequence %s, which the next id of the runtime comes from", ErrForbidden, w.server, p.sequence)
+		}
+	}
+	schema, may := int64(0), false
+	if _, err := w.one(ctx, `SELECT (SELECT count(*) FROM pg_namespace WHERE nspname = $1), has_database_privilege(current_database(), 'CREATE')`, []any{w.path[0]}, &schema, &may); err != nil {
+		return err
+	}
+	switch {
+	case schema > 0:
+		return nil
+	case !may:
+		return fmt.Errorf("%w: %s: no schema %s, and CREATE on the database is missing", ErrForbidden, w.server, w.path[0])
+	case w.run.DryRun:
+		return nil
+	}
+	return w.exec(ctx, "CREATE SCHEMA "+quote(w.path[0]))
+}
+
+func validNames(pairs []pair) bool {
+	for _, p := range pairs {
+		for _, n := range []string{p.Sessions, p.Messages} {
+			if !identifier.MatchString(n) || len(n) > 63 {
+				return false
+			}
+		}
+		if p.Sessions == p.Messages {
+			return false
+		}
+	}
+	return len(pairs) > 0
+}
+
+// Exact tells whether the rows go back as they are.
+func (w *pgWriter) Exact() bool { return w.exact }
+
+// table is the pair of tables that the run writes: if need be, it is made as SQLAlchemySession
+// makes it. made is false in a plan for tables that are not there.
+func (w *pgWriter) table(ctx context.Context, p pair) (_ *pgPair, made bool, err error) {
+	if x := w.pair(p.Messages); x != nil {
+		if x.Sessions != p.Sessions {
+			return nil, false, fmt.Errorf("%w: table %s belongs to sessions of table %s; want %s", ErrSchema, x.messages.name, x.Sessions, p.Sessions)
+		}
+		return x, !x.planned, nil
+	}
+	x := newPGPair(w.path[0], p)
+	if w.run.DryRun {
+		x.planned = true
+		w.pairs = append(w.pairs, x)
+		return x, false, nil
+	}
+	for _, q := range createPostgres(x) {
+		if err := w.exec(ctx, q); err != nil {
+			return nil, false, err
+		}
+	}
+	if _, err := w.one(ctx, "SELECT pg_get_serial_sequence($1::text, 'id')", []any{x.messages.ident}, &x.sequence); err != nil {
+		return nil, false, err
+	}
+	w.pairs = append(w.pairs, x)
+	return x, true, nil
+}
+
+// Write takes one record.
+func (w *pgWriter) Write(ctx context.Context, r agentstate.Record) (replay.Receipt, error) {
+	f := w.foreign
+	if w.exact {
+		f = w.row
+	}
+	rc, err := f(ctx, r)
+	return rc, own(err)
+}
+
+// row writes a record of this runtime as the row that it was.
+func (w *pgWriter) row(ctx context.Context, r agentstate.Record) (replay.Receipt, error) {
+	ns := r.GetMeta().GetNative()
+	if len(ns) != 1 || ns[0].GetRow() == nil {
+		return replay.Receipt{Action: replay.Skipped, Why: "has no row of its own"}, nil
+	}
+	kind, parts := agentstate.SplitKey(r.GetMeta().GetKey())
+	i := slices.IndexFunc(w.names, func(p pair) bool { return len(parts) == 2 && p.Messages == parts[0] })
+	if i < 0 {
+		return refused("its key does not say which table it belongs to")
+	}
+	cols := map[string][]string{
+		"conversation agent_sessions": {"session_id", "created_at", "updated_at"},
+		"message agent_messages":      {"id", "session_id", "message_data", "created_at"},
+		"opaque sequence":             {"last_id"},
+	}[kind+" "+ns[0].Type]
+	if cols == nil {
+		return refused("a %s cannot be a row of %.40q", kind, ns[0].Type)
+	}
+	vals, err := (&writer{run: w.run}).values(ctx, r, ns[0].GetRow(), cols)
+	if err != nil {
+		return replay.Receipt{}, err
+	}
+	if vals == nil {
+		return refused("want the columns %s", strings.Join(cols, ", "))
+	}
+	for i, c := range cols {
+		if why := fits(c, &vals[i]); why != "" {
+			return refused("column %s: %s", c, why)
+		}
+	}
+	p, made, err := w.table(ctx, w.names[i])
+	if err != nil {
+		return replay.Receipt{}, err
+	}
+	key := r.GetMeta().GetKey()
+	switch kind {
+	case "opaque":
+		return w.counter(ctx, p, made, key, vals[0].(int64))
+	case "message":
+		id, sid := vals[0].(int64), vals[1].(string)
+		if id > p.maxID || id < 0 {
+			return refused("id %d is out of the range of table %s", id, p.messages.name)
+		}
+		ok, err := w.hasSession(ctx, p, made, sid)
+		if err != nil {
+			return replay.Receipt{}, err
+		}
+		if !ok {
+			return refused("its session has no row in table %s", p.sessions.name)
+		}
+		rc, err := w.insert(ctx, p, made, p.messages.ident, key, cols, vals)
+		if rc.Action == replay.Created {
+			w.top[p.Messages] = max(w.top[p.Messages], id)
+		}
+		return rc, err
+	}
+	rc, err := w.insert(ctx, p, made, p.sessions.ident, key, cols, vals)
+	if err == nil {
+		w.there[[2]string{p.Messages, vals[0].(string)}] = true
+	}
+	return rc, err
+}
+
+// fits checks a value before the server does: an error there would end the transaction.
+func fits(column string, v *any) (why string) {
+	switch column {
+	case "id", "last_id":
+		if _, ok := (*v).(int64); !ok {
+			return "no integer"
+		}
+		return ""
+	case "created_at", "updated_at":
+		s, ok := (*v).(string)
+		if ok && (s == "infinity" || s == "-infinity") {
+			return ""
+		}
+		t, err := time.Parse(pgStamp, s)
+		if !ok || err != nil || t.Year() < 1 {
+			return "no timestamp"
+		}
+		*v = t.Format(pgStamp)
+		return ""
+	}
+	s, ok := (*v).(string)
+	return unfit(s, ok)
+}
+
+// unfit says why PostgreSQL cannot hold a text.
+func unfit(s string, text bool) string {
+	switch {
+	case !text:
+		return "no text"
+	case strings.Contains(s, "\x00"):
+		return "PostgreSQL cannot hold NUL in a text"
+	case !utf8.ValidString(s):
+		return "no valid UTF-8"
+	}
+	return ""
+}
+
+// pgStamp is the form in which PostgreSQL prints a timestamp.
+const pgStamp = "2006-01-02 15:04:05.999999"
+
+func pgMark(column string, n int) string {
+	switch column {
+	case "id":
+		return fmt.Sprintf("$%d::int8", n)
+	case "created_at", "updated_at":
+		return fmt.Sprintf("$%d::text::timestamp", n)
+	}
+	return fmt.Sprintf("$%d::text", n)
+}
+
+// printed are columns as texts, and ids as numbers.
+func printed(cols []string) string {
+	out := make([]string, len(cols))
+	for i, c := range cols {
+		out[i] = quote(c) + "::text"
+		if c == "id" {
+			out[i] = quote(c) + "::int8"
+		}
+	}
+	return strings.Join(out, ", ")
+}
+
+// stored is the row under the key, which is the first column; nil: there is none.
+func (d *pg) stored(ctx context.Context, ident string, cols []string, key any) ([]any, error) {
+	rows, err := d.Query(ctx, "SELECT "+printed(cols)+" FROM "+ident+" WHERE "+quote(cols[0])+" = "+pgMark(cols[0], 1), key)
+	if err != nil {
+		return nil, d.server.Wrap(err)
+	}
+	defer rows.Close()
+	var out []any
+	for rows.Next() {
+		if out, err = rows.Values(); err != nil {
+			return nil, d.server.Wrap(err)
+		}
+	}
+	return out, d.server.Wrap(rows.Err())
+}
+
+// insert puts a row, unless one with its key is there.
+func (w *pgWriter) insert(ctx context.Context, p *pgPair, made bool, ident, key string, cols []string, vals []any) (replay.Receipt, error) {
+	rc := replay.Receipt{Key: key, Action: replay.Created, Target: key, Version: digest(vals)}
+	if !made {
+		return rc, nil
+	}
+	if !w.run.DryRun {
+		marks := make([]string, len(cols))
+		for i, c := range cols {
+			marks[i] = pgMark(c, i+1)
+		}
+		tag, err := w.Conn.Exec(ctx, "INSERT INTO "+ident+" ("+quoted(cols)+") OVERRIDING SYSTEM VALUE VALUES ("+strings.Join(marks, ", ")+") ON CONFLICT DO NOTHING", vals...)
+		if err != nil {
+			return replay.Receipt{}, w.server.Wrap(err)
+		}
+		if tag.RowsAffected() > 0 {
+			return rc, nil
+		}
+	}
+	have, err := w.stored(ctx, ident, cols, vals[0])
+	switch {
+	case err != nil:
+		return replay.Receipt{}, err
+	case have == nil && w.run.DryRun:
+		return rc, nil
+	case have == nil:
+		return refused("a constraint of table %s forbids the row", ident)
+	case digest(have) == rc.Version:
+		if w.run.InDoubt == nil || !w.run.InDoubt(key) {
+			rc.Action = replay.Same
+		}
+		return rc, nil
+	}
+	var differ []string
+	for i, c := range cols {
+		if digest(have[i:i+1]) != digest(vals[i:i+1]) {
+			differ = append(differ, c)
+		}
+	}
+	return replay.Receipt{Action: replay.Conflict, Why: fmt.Sprintf("table %s holds another row under this key: want and got differ in %s", ident, strings.Join(differ, ", "))}, nil
+}
+
+// hasSession tells whether a message may come: its session has a row.
+func (w *pgWriter) hasSession(ctx context.Context, p *pgPair, made bool, sid string) (bool, error) {
+	k := [2]string{p.Messages, sid}
+	if ok, known := w.there[k]; known || !made {
+		return ok, nil
+	}
+	n, err := w.count(ctx, "SELECT count(*) FROM "+p.sessions.ident+" WHERE session_id = $1::text", sid)
+	if err == nil {
+		w.there[k] = n > 0
+	}
+	return n > 0, err
+}
+
+// counter raises the sequence that ids come from. It never lowers it.
+func (w *pgWriter) counter(ctx context.Context, p *pgPair, made bool, key string, want int64) (replay.Receipt, error) {
+	rc := replay.Receipt{Key: key, Action: replay.Same, Target: key}
+	have := w.top[p.Messages]
+	if made && p.sequence != "" {
+		last, err := w.pg.last(ctx, p)
+		if err != nil {
+			return rc, err
+		}
+		have = max(have, last)
+	}
+	switch {
+	case want <= have:
+		return rc, nil
+	case want > p.maxID:
+		return refused("last id %d is out of the range of table %s", want, p.messages.name)
+	case made && p.sequence == "":
+		return refused("table %s has no sequence", p.messages.name)
+	}
+	rc.Action = replay.Created
+	w.top[p.Messages] = want
+	return rc, nil
+}
+
+// Commit raises the sequences, so that the runtime's next id is a free one, and commits.
+func (w *pgWriter) Commit(ctx context.Context) error {
+	if w.run.DryRun {
+		return nil
+	}
+	for _, messages := range sorted(w.top) {
+		p := w.pair(messages)
+		if p == nil || p.sequence == "" {
+			continue
+		}
+		// Nobody takes an id between the look and the step.
+		if err := w.exec(ctx, "SET LOCAL lock_timeout = '10s'; LOCK TABLE "+p.messages.ident+" IN SHARE ROW EXCLUSIVE MODE"); err != nil {
+			return own(err)
+		}
+		last, err := w.pg.last(ctx, p)
+		if err == nil && last < w.top[messages] {
+			_, err = w.one(ctx, "SELECT setval($1::text::regclass, $2::int8)", []any{p.sequence, w.top[messages]}, new(int64))
+		}
+		if err != nil {
+			return own(err)
+		}
+	}
+	return own(w.exec(ctx, "COMMIT"))
+}
+
+// Close gives up what was not committed.
+func (w *pgWriter) Close() error {
+	w.pg.close()
+	return nil
+}

@@ -1,0 +1,125 @@
+package openaiagents
+
+import (
+	"context"
+	"fmt"
+	"strconv"
+	"strings"
+
+	"github.com/jackc/pgx/v5"
+
+	"github.com/exitramp/exitramp/context/agentstate"
+	"github.com/exitramp/exitramp/context/replay"
+)
+
+// Undo removes the rows that a run made, in one transaction. What says something else by now stays,
+// and so does a session that has got further items. Tables and sequences stay as they are.
+func (s *Store) Undo(ctx context.Context, _ *replay.Run, created []replay.Receipt) (left []replay.Receipt, err error) {
+	d, err := s.open(ctx, "BEGIN ISOLATION LEVEL READ COMMITTED")
+	if err != nil {
+		return nil, own(err)
+	}
+	defer d.close()
+	for _, late := range []bool{false, true} { // sessions last
+		for _, rc := range created {
+			if rc.Target == "" || (agentstate.KindOfKey(rc.Target) == "conversation") != late {
+				continue
+			}
+			why, err := d.undo(ctx, rc)
+			if err != nil {
+				return nil, own(err)
+			}
+			if why != "" {
+				rc.Why = why
+				left = append(left, rc)
+			}
+		}
+	}
+	return left, own(d.exec(ctx, "COMMIT"))
+}
+
+func (d *pg) undo(ctx context.Context, rc replay.Receipt) (why string, err error) {
+	const changed = "changed since the run"
+	kind, parts := agentstate.SplitKey(rc.Target)
+	if len(parts) != 2 {
+		return "the journal names no row", nil
+	}
+	p := d.pair(parts[0])
+	switch {
+	case kind == "opaque", p == nil: // a counter never goes back; a table that is gone has no rows
+		return "", nil
+	case kind == "message":
+		return d.undoItems(ctx, p, parts[1], strings.Split(rc.Version, ","))
+	case kind != "conversation":
+		return changed, nil
+	}
+	sid, ok, err := d.sessionOfKey(ctx, p, rc.Target, parts[1])
+	if err != nil || !ok {
+		return "", err
+	}
+	have, err := d.stored(ctx, p.sessions.ident, []string{"session_id", "created_at", "updated_at"}, sid)
+	if err != nil || have == nil {
+		return "", err
+	}
+	if digest(have) != rc.Version {
+		return changed, nil
+	}
+	n, err := d.count(ctx, "SELECT count(*) FROM "+p.messages.ident+" WHERE session_id = $1::text", sid)
+	if err != nil {
+		return "", err
+	}
+	if n > 0 {
+		return "the session has items that this run did not write", nil
+	}
+	_, err = d.Conn.Exec(ctx, "DELETE FROM "+p.sessions.ident+" WHERE session_id = $1::text", sid)
+	return "", d.server.Wrap(err)
+}
+
+// undoItems deletes the items of a receipt: the first by its id, the others behind it.
+func (d *pg) undoItems(ctx context.Context, p *pgPair, key string, versions []string) (why string, err error) {
+	id, err := strconv.ParseInt(key, 10, 64)
+	if err != nil {
+		return "the journal names no row", nil
+	}
+	rows, err := d.Query(ctx, fmt.Sprintf("SELECT id::int8, session_id::text, message_data::text, created_at::text FROM %[1]s WHERE id >= $1::int8 AND session_id = (SELECT session_id FROM %[1]s WHERE id = $1::int8) ORDER BY id LIMIT $2::int8", p.messages.ident), id, len(versions))
+	if err != nil {
+		return "", d.server.Wrap(err)
+	}
+	got, err := pgx.CollectRows(rows, func(c pgx.CollectableRow) ([]any, error) { return c.Values() })
+	if err != nil {
+		return "", d.server.Wrap(err)
+	}
+	for i, v := range got {
+		if digest(v) != versions[i] {
+			return "changed since the run", nil
+		}
+	}
+	for _, v := range got {
+		if _, err := d.Conn.Exec(ctx, "DELETE FROM "+p.messages.ident+" WHERE id = $1::int8", v[0]); err != nil {
+			return "", d.server.Wrap(err)
+		}
+	}
+	return "", nil
+}
+
+// sessionOfKey is the session id behind a key, in which a long one is cut.
+func (d *pg) sessionOfKey(ctx context.Context, p *pgPair, key, part string) (string, bool, error) {
+	if agentstate.Key("conversation", p.Messages, part) == key && !strings.Contains(part, "~") {
+		return part, true, nil
+	}
+	rows, err := d.Query(ctx, "SELECT session_id::text FROM "+p.sessions.ident)
+	if err != nil {
+		return "", false, d.server.Wrap(err)
+	}
+	defer rows.Close()
+	for rows.Next() {
+		var sid string
+		if err := rows.Scan(&sid); err != nil {
+			return "", false, d.server.Wrap(err)
+		}
+		if agentstate.Key("conversation", p.Messages, sid) == key {
+			return sid, true, nil
+		}
+	}
+	return "", false, d.server.Wrap(rows.Err())
+}

@@ -1,0 +1,501 @@
+package openaiagents
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"net/url"
+	"os"
+	"path/filepath"
+	"slices"
+	"strings"
+	"sync/atomic"
+	"testing"
+	"time"
+
+	"github.com/google/go-cmp/cmp"
+	"github.com/jackc/pgx/v5"
+
+	"github.com/exitramp/exitramp/context/agentstate"
+	"github.com/exitramp/exitramp/context/memstate"
+	"github.com/exitramp/exitramp/context/replay"
+	"github.com/exitramp/exitramp/exporters/exportertest"
+	pb "github.com/exitramp/exitramp/proto/exitramp/v1"
+)
+
+var databases atomic.Int64
+
+// newDatabase makes a fresh database on the server of EXITRAMP_TEST_POSTGRES, whose user may do
+// everything, fills it, and returns its URL. Without the variable the test is skipped.
+func newDatabase(t testing.TB, statements ...string) string {
+	t.Helper()
+	raw := os.Getenv("EXITRAMP_TEST_POSTGRES")
+	if raw == "" {
+		t.Skip("EXITRAMP_TEST_POSTGRES is not set: want postgres://superuser@host:port/postgres")
+	}
+	name := fmt.Sprintf("exitramp_oai_%d_%d", os.Getpid(), databases.Add(1))
+	admin(t, raw, `CREATE DATABASE "`+name+`"`)
+	t.Cleanup(func() { admin(t, raw, `DROP DATABASE "`+name+`" WITH (FORCE)`) })
+	u, err := url.Parse(raw)
+	if err != nil {
+		t.Fatal("EXITRAMP_TEST_POSTGRES is no URL")
+	}
+	u.Path = "/" + name
+	admin(t, u.String(), statements...)
+	return u.String()
+}
+
+func admin(t testing.TB, rawURL string, statements ...string) {
+	t.Helper()
+	conn, err := pgx.Connect(context.Background(), rawURL)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer conn.Close(context.Background())
+	for _, q := range statements {
+		if _, err := conn.Exec(context.Background(), q, pgx.QueryExecModeSimpleProtocol); err != nil {
+			t.Fatalf("%.200s: %v", q, err)
+		}
+	}
+}
+
+// real is a pg_dump of what the real library made.
+func real(t testing.TB) string {
+	t.Helper()
+	b, err := os.ReadFile("testdata/alchemy.pg.sql")
+	if err != nil {
+		t.Fatal(err)
+	}
+	return string(b)
+}
+
+func postgres(t testing.TB, rawURL string) *Store {
+	t.Helper()
+	s, err := Postgres(rawURL)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return s
+}
+
+// tables are what createPostgres makes, for tests that fill them.
+func tables(p pair) string {
+	return strings.Join(createPostgres(newPGPair("public", p)), "; ")
+}
+
+// dumpPG is every row of every table of a schema, each sequence, and how all of them are defined.
+func dumpPG(t testing.TB, rawURL string) map[string]string {
+	t.Helper()
+	conn, err := pgx.Connect(t.Context(), rawURL)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer conn.Close(context.Background())
+	out := map[string]string{}
+	collect := func(key, q string) {
+		rows, err := conn.Query(t.Context(), q)
+		if err != nil {
+			t.Fatal(err)
+		}
+		lines, err := pgx.CollectRows(rows, pgx.RowTo[string])
+		if err != nil {
+			t.Fatal(err)
+		}
+		out[key] = strings.Join(lines, "\n")
+	}
+	collect("columns", `SELECT concat_ws(' ', table_name, column_name, data_type, is_nullable, column_default) FROM information_schema.columns WHERE table_schema = 'public' ORDER BY table_name, ordinal_position`)
+	collect("indexes", `SELECT indexdef FROM pg_indexes WHERE schemaname = 'public' ORDER BY 1`)
+	collect("constraints", `SELECT conrelid::regclass::text || ' ' || conname || ' ' || pg_get_constraintdef(oid) FROM pg_constraint WHERE connamespace = 'public'::regnamespace ORDER BY 1`)
+	collect("sequences", `SELECT concat_ws(' ', sequencename, data_type, last_value) FROM pg_sequences WHERE schemaname = 'public' ORDER BY 1`)
+	collect("names", `SELECT table_name FROM information_schema.tables WHERE table_schema = 'public' ORDER BY 1`)
+	for n := range strings.SplitSeq(out["names"], "\n") {
+		if n != "" {
+			collect("rows "+n, `SELECT x::text FROM "`+n+`" x ORDER BY 1`)
+		}
+	}
+	return out
+}
+
+func TestConformancePostgres(t *testing.T) {
+	u := newDatabase(t, real(t), `SET search_path = public; SELECT setval('agent_messages_id_seq', 10)`)
+	target := ""
+	exportertest.Run(t, exportertest.Harness{
+		Open: func(context.Context) (agentstate.Source, error) { return postgres(t, u), nil },
+		Target: func(context.Context) (replay.Target, error) {
+			target = newDatabase(t)
+			return postgres(t, target), nil
+		},
+		Change: func(_ context.Context, _ replay.Target, key string) error {
+			kind, parts := agentstate.SplitKey(key)
+			switch kind {
+			case "message":
+				admin(t, target, `UPDATE agent_messages SET message_data = '{"role":"user","content":"other"}' WHERE id = `+parts[1])
+			case "conversation":
+				admin(t, target, `UPDATE agent_sessions SET updated_at = now()`)
+			default:
+				return errors.ErrUnsupported
+			}
+			return nil
+		},
+	})
+}
+
+// TestExactPostgres: every row, each sequence and the definitions of the tables go back as the real
+// library made them, and its next insert finds a free id.
+func TestExactPostgres(t *testing.T) {
+	p := ownNames()
+	sess := `INSERT INTO agent_sessions VALUES ('s', '2026-11-23 16:21:40.5', '2026-11-23 16:21:41')`
+	for name, fill := range map[string][]string{
+		"real": {real(t)},
+		"odd texts": {tables(p), sess, `INSERT INTO agent_messages VALUES (7, 's', '{"role":"user","content":"\ud83d alone, 1e+22, -0.0, 20000000000000000001"}', '2026-01-01')`,
+			`INSERT INTO agent_messages VALUES (9, 's', 'no JSON', 'infinity'), (10, 's', '', '2026-01-01 00:00:00.000001'), (11, 's', '[1,2]', '2025-01-01')`,
+			`INSERT INTO agent_messages VALUES (12, 's', '{"type":"function_call_output","call_id":"c","output":"' || repeat('é', 200000) || '"}', '2026-01-01')`, `SELECT setval('agent_messages_id_seq', 12)`},
+		"odd ids":     {tables(p), `INSERT INTO agent_sessions VALUES ('', 'infinity', '-infinity'), ('a/b#c%~', now(), now()), (repeat('x', 2000), now(), now()), ('é' || chr(10), now(), now())`, `INSERT INTO agent_messages (session_id, message_data) VALUES ('a/b#c%~', '{}'), (repeat('x', 2000), '{}')`},
+		"deleted ids": {tables(p), sess, `INSERT INTO agent_messages (session_id, message_data) VALUES ('s', '{}'), ('s', '{}')`, `DELETE FROM agent_messages WHERE id = 2`},
+		"all deleted": {tables(p), sess, `INSERT INTO agent_messages (session_id, message_data) VALUES ('s', '{}'), ('s', '{}')`, `DELETE FROM agent_messages`},
+		"other names": {tables(p), sess, tables(pair{"Team_sessions", "Team_messages"}), `INSERT INTO "Team_sessions" VALUES ('s', now(), now())`, `INSERT INTO "Team_messages" (session_id, message_data) VALUES ('s', '{"role":"user","content":"other"}')`},
+		"many": {tables(p), `INSERT INTO agent_sessions SELECT 's' || i, now(), now() FROM generate_series(1, 450) i`,
+			`INSERT INTO agent_messages (session_id, message_data) SELECT 's' || (i % 450 + 1), '{"role":"user","content":"' || i || '"}' FROM generate_series(1, 900) i`},
+	} {
+		t.Run(name, func(t *testing.T) {
+			from, to := newDatabase(t, fill...), newDatabase(t)
+			mem, rep := export(t, postgres(t, from))
+			if rep.Verdict.Coverage != agentstate.Reconciled || len(rep.Gaps) > 0 {
+				t.Errorf("%v %v", rep.Verdict, rep.Gaps)
+			}
+			dst := postgres(t, to)
+			plan, err := replay.Plan(t.Context(), dst, mem, &replay.Options{Approved: approveAll(t, mem)})
+			if err != nil {
+				t.Fatal(err)
+			}
+			if d := dumpPG(t, to); d["names"] != "" {
+				t.Errorf("the plan made %s", d["names"])
+			}
+			got, j, path := apply(t, dst, mem)
+			if d := cmp.Diff(plan.Actions, got.Actions); d != "" {
+				t.Errorf("plan and run: %s", d)
+			}
+			if len(got.Refused)+len(got.Conflicts)+len(got.Losses) > 0 {
+				t.Errorf("%v %v %v", got.Refused, got.Conflicts, got.Losses)
+			}
+			if d := cmp.Diff(dumpPG(t, from), dumpPG(t, to)); d != "" {
+				t.Error(d)
+			}
+			back, err := replay.ReadBack(t.Context(), mem, dst, j)
+			if err != nil || back.MissingN+back.ExtraN != 0 || back.Same != back.Records {
+				t.Errorf("%+v %v", back, err)
+			}
+			again, _, _ := apply(t, dst, mem)
+			if again.Actions[replay.Created] != 0 || len(again.Conflicts) != 0 {
+				t.Errorf("again: %v %v", again.Actions, again.Conflicts)
+			}
+			j.Close()
+			if j, err = replay.OpenJournal(path); err != nil {
+				t.Fatal(err)
+			}
+			defer j.Close()
+			u, err := replay.Undo(t.Context(), dst, j)
+			if err != nil || u.LeftN != 0 {
+				t.Errorf("undo: %+v %v", u, err)
+			}
+			for k, v := range dumpPG(t, to) {
+				if strings.HasPrefix(k, "rows ") && v != "" {
+					t.Errorf("after undo %s: %.200q", k, v)
+				}
+			}
+		})
+	}
+}
+
+// A run into tables in use leaves what is there, raises the sequence, and undoes only its own.
+func TestPostgresInUse(t *testing.T) {
+	src := postgres(t, newDatabase(t, real(t)))
+	mem, _ := export(t, src)
+	to := newDatabase(t, tables(ownNames()), `INSERT INTO agent_sessions VALUES ('mine', now(), now())`,
+		`INSERT INTO agent_messages (session_id, message_data) VALUES ('mine', '{"role":"user","content":"first"}')`)
+	dst := postgres(t, to)
+	rep, j, path := apply(t, dst, mem)
+	if len(rep.Conflicts) != 1 || rep.Conflicts[0].Key != "message/agent_messages/1" || rep.Actions[replay.Created] != 10 {
+		t.Errorf("%v %v", rep.Actions, rep.Conflicts)
+	}
+	admin(t, to, `INSERT INTO agent_messages (session_id, message_data) VALUES ('s-alchemy', '{"role":"user","content":"goes on"}')`,
+		`UPDATE agent_messages SET message_data = '{}' WHERE id = 5`)
+	j.Close()
+	j, err := replay.OpenJournal(path)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer j.Close()
+	u, err := replay.Undo(t.Context(), dst, j)
+	if err != nil || u.LeftN != 2 {
+		t.Errorf("%+v %v", u, err)
+	}
+	if rows := dumpPG(t, to)["rows agent_messages"]; strings.Count(rows, "\n") != 2 || !strings.Contains(rows, "(11,s-alchemy") || !strings.Contains(rows, "(5,") || !strings.Contains(rows, "(1,mine") {
+		t.Errorf("%s", rows)
+	}
+}
+
+const canary = "c4nary-0f-the-passw0rd"
+
+// readerOf makes a role that may read the tables, but for those that revoked names.
+func readerOf(t testing.TB, rawURL string, revoked ...string) string {
+	t.Helper()
+	name := fmt.Sprintf("oai_reader_%d_%d", os.Getpid(), databases.Add(1))
+	q := []string{`CREATE ROLE "` + name + `" LOGIN PASSWORD '` + canary + `'`, `GRANT SELECT ON ALL TABLES IN SCHEMA public TO "` + name + `"`,
+		`GRANT SELECT ON ALL SEQUENCES IN SCHEMA public TO "` + name + `"`}
+	for _, r := range revoked {
+		q = append(q, `REVOKE SELECT ON `+r+` FROM "`+name+`"`)
+	}
+	admin(t, rawURL, q...)
+	t.Cleanup(func() { admin(t, rawURL, `DROP OWNED BY "`+name+`"`, `DROP ROLE "`+name+`"`) })
+	u, err := url.Parse(rawURL)
+	if err != nil {
+		t.Fatal(err)
+	}
+	u.User = url.UserPassword(name, canary)
+	return u.String()
+}
+
+// What the role may not see is a named gap, never whole; the rest is carried.
+func TestPostgresAccess(t *testing.T) {
+	for name, c := range map[string]struct {
+		revoke     []string
+		sql        []string
+		kind       string
+		permission string
+		messages   uint64
+	}{
+		"policy on messages": {nil, []string{"ALTER TABLE agent_messages ENABLE ROW LEVEL SECURITY", "CREATE POLICY half ON agent_messages FOR SELECT USING (id < 4)"}, "message", "BYPASSRLS", 3},
+		"policy on sessions": {nil, []string{"ALTER TABLE agent_sessions ENABLE ROW LEVEL SECURITY"}, "conversation", "BYPASSRLS", 10},
+		"no messages":        {[]string{"agent_messages"}, nil, "message", "SELECT on public.agent_messages", 0},
+		"no sessions":        {[]string{"agent_sessions"}, nil, "conversation", "SELECT on public.agent_sessions", 10},
+		"no sequence":        {[]string{"agent_messages_id_seq"}, nil, "opaque", "SELECT on sequence public.agent_messages_id_seq", 10},
+		"no schema":          {nil, []string{"REVOKE USAGE ON SCHEMA public FROM PUBLIC"}, "conversation", "USAGE on schema public", 0},
+	} {
+		t.Run(name, func(t *testing.T) {
+			u := newDatabase(t, real(t))
+			s := postgres(t, readerOf(t, u, c.revoke...)+"?search_path=public")
+			admin(t, u, append([]string{"SET search_path = public"}, c.sql...)...)
+			m, rep := export(t, s)
+			i := slices.IndexFunc(rep.Gaps, func(g *pb.Gap) bool { return g.Kind == c.kind })
+			if i < 0 || rep.Gaps[i].Permission != c.permission || rep.Gaps[i].Reason != pb.Gap_REASON_FORBIDDEN {
+				t.Errorf("gaps %v", rep.Gaps)
+			}
+			if rep.Verdict.Kinds[c.kind].Coverage == agentstate.Reconciled || rep.Records["message"] != c.messages {
+				t.Errorf("%v %v", rep.Verdict, rep.Records)
+			}
+			pre, err := s.Preflight(t.Context())
+			if err != nil || len(pre.Gaps) != len(rep.Gaps) || !strings.HasPrefix(pre.Observer, "oai_reader_") {
+				t.Errorf("%+v %v", pre, err)
+			}
+			if _, err := replay.Plan(t.Context(), s, m, nil); !errors.Is(err, replay.ErrTarget) || !errors.Is(err, ErrForbidden) {
+				t.Errorf("replay by the reader: %v", err)
+			}
+			if pre != nil && strings.Contains(fmt.Sprint(pre, rep, err), canary) {
+				t.Error("the password comes out")
+			}
+		})
+	}
+}
+
+// Bad tables and URLs give an error that says what they are.
+func TestPostgresBadInput(t *testing.T) {
+	for name, c := range map[string]struct {
+		sql  string
+		text string
+	}{
+		"no tables":      {"CREATE TABLE t (x int)", "no tables of SQLAlchemySession"},
+		"further column": {tables(ownNames()) + "; ALTER TABLE agent_messages ADD COLUMN turn int", "turn int4"},
+		"sessions too":   {tables(ownNames()) + "; ALTER TABLE agent_sessions ADD COLUMN tenant text", "tenant text"},
+		"jsonb":          {tables(ownNames()) + "; ALTER TABLE agent_messages ALTER message_data TYPE jsonb USING message_data::jsonb", "message_data jsonb"},
+		"no id":          {tables(ownNames()) + "; ALTER TABLE agent_messages DROP COLUMN id", "supported: id"},
+		"a view":         {"CREATE VIEW agent_messages AS SELECT 1 AS id, 's' AS session_id, '{}' AS message_data, now() AS created_at", "no tables"},
+		"no key":         {"CREATE TABLE agent_messages (id int, session_id text, message_data text, created_at timestamp)", "no tables"},
+	} {
+		t.Run(name, func(t *testing.T) {
+			_, err := agentstate.Copy(t.Context(), &memstate.State{}, postgres(t, newDatabase(t, c.sql)), nil)
+			if !errors.Is(err, ErrSchema) || !strings.Contains(err.Error(), c.text) {
+				t.Errorf("%v", err)
+			}
+		})
+	}
+	u := newDatabase(t, real(t))
+	for raw, want := range map[string]error{strings.Replace(u, "exitramp_oai", "nowhere", 1): ErrLogin, "postgres://x@127.0.0.1:1/x": ErrUnreachable, u + "?search_path=nowhere": ErrSchema} {
+		if _, err := agentstate.Copy(t.Context(), &memstate.State{}, postgres(t, raw), nil); !errors.Is(err, want) || !strings.Contains(err.Error(), ": openaiagents: ") {
+			t.Errorf("%v", err)
+		}
+	}
+	// An archive cannot name other tables, nor make the transaction fail with a row.
+	o := &pb.Origin{Meta: agentstate.Meta("origin", nil, product), Product: product, Flavor: flavorPostgres}
+	o.Meta.Labels = []*pb.Label{{Name: labelDatabase, Value: `{"pairs":[{"sessions":"a; DROP TABLE x","messages":"b"}]}`}}
+	if _, err := postgres(t, u).Begin(t.Context(), &replay.Run{From: o}); !errors.Is(err, replay.ErrTarget) || !errors.Is(err, ErrSchema) {
+		t.Error(err)
+	}
+	mem, _ := export(t, postgres(t, u))
+	edited, n := &memstate.State{}, 0
+	for r, err := range mem.Records(t.Context(), nil) {
+		if err != nil {
+			t.Fatal(err)
+		}
+		if m, ok := r.(*pb.Message); ok {
+			cols := m.Meta.Native[0].GetRow().Columns
+			n++
+			for i, v := range []*pb.Column{nil, nil,
+				{Name: "id", Value: &pb.Column_Integer{Integer: 1 << 40}}, {Name: "id", Value: &pb.Column_Text{Text: []byte("x")}},
+				{Name: "created_at", Value: &pb.Column_Text{Text: []byte("2026-13-01 00:00:00")}}, {Name: "message_data", Value: &pb.Column_Text{Text: []byte("a\x00b")}},
+				{Name: "message_data", Value: &pb.Column_Text{Text: []byte("\xff")}}, {Name: "session_id", Value: &pb.Column_Text{Text: []byte("nobody")}}, {Name: "message_data"}} {
+				if j := slices.IndexFunc(cols, func(c *pb.Column) bool { return v != nil && c.Name == v.Name }); i == n && j >= 0 {
+					cols[j] = v
+				}
+			}
+		}
+		if err := edited.Put(t.Context(), r); err != nil {
+			t.Fatal(err)
+		}
+	}
+	if err := edited.Commit(t.Context()); err != nil {
+		t.Fatal(err)
+	}
+	rep, _, _ := apply(t, postgres(t, newDatabase(t)), edited)
+	if rep.Actions[replay.Refused] != 7 || rep.Actions[replay.Created] != 4 {
+		t.Errorf("%v %v", rep.Actions, rep.Refused)
+	}
+}
+
+// From a folder into PostgreSQL and back, items stay the same texts and sessions keep their ids.
+func TestFolderAndPostgres(t *testing.T) {
+	texts := func(src agentstate.Source) map[string][]string {
+		out, ids := map[string][]string{}, map[string]string{}
+		mem, _ := export(t, src)
+		for r := range mem.Records(t.Context(), nil) {
+			switch r := r.(type) {
+			case *pb.Conversation:
+				ids[r.Meta.Key] = r.Title
+			case *pb.Message:
+				if row := r.Meta.Native; len(row) == 1 {
+					out[ids[r.ConversationKey]] = append(out[ids[r.ConversationKey]], string(row[0].GetRow().Columns[2].GetText()))
+				}
+			}
+		}
+		return out
+	}
+	src := Open("testdata/sdk")
+	mid := postgres(t, newDatabase(t))
+	rep, j, _ := apply(t, mid, src)
+	if len(rep.Refused)+len(rep.Conflicts) > 0 {
+		t.Errorf("%v %v", rep.Refused, rep.Conflicts)
+	}
+	want, got := texts(src), texts(mid)
+	for id, w := range want {
+		if d := cmp.Diff(w, got[id]); d != "" {
+			t.Errorf("%s: %s", id, d)
+		}
+	}
+	if back, err := replay.ReadBack(t.Context(), src, mid, j); err != nil || back.MissingN != 0 || back.Same+back.Announced != back.Records {
+		t.Errorf("%+v %v", back, err)
+	}
+	end := Open(filepath.Join(t.TempDir(), "back"))
+	rep, j, _ = apply(t, end, mid)
+	if len(rep.Refused)+len(rep.Conflicts)+len(rep.Losses) > 0 {
+		t.Errorf("%v %v %v", rep.Refused, rep.Conflicts, rep.Losses)
+	}
+	if d := cmp.Diff(got, texts(end)); d != "" {
+		t.Error(d)
+	}
+	if back, err := replay.ReadBack(t.Context(), mid, end, j); err != nil || back.MissingN != 0 || back.Same != back.Records {
+		t.Errorf("%+v %v", back, err)
+	}
+}
+
+// Conversations of other runtimes become sessions that the SDK reads in their order.
+func TestForeignPostgres(t *testing.T) {
+	c := &pb.Conversation{Meta: agentstate.Meta("conversation", nil, "chat-1"), Title: "chat-1"}
+	rs := []agentstate.Record{c}
+	for i, at := range []int64{1764000000_000001000, 0, 1764000002_000000001, 1764000001_000000000} {
+		m := &pb.Message{Meta: agentstate.Meta("message", nil, fmt.Sprint(i)), ConversationKey: c.Meta.Key, Role: pb.Role_ROLE_USER, Parts: []*pb.Part{{Body: &pb.Part_Text{Text: fmt.Sprint("text ", i)}}}}
+		m.Meta.CreatedUnixNano = at
+		rs = append(rs, m)
+	}
+	src := memstate.Whole("other", rs...)
+	u := newDatabase(t)
+	dst := postgres(t, u)
+	rep, j, path := apply(t, dst, src)
+	lost := map[string]string{}
+	for _, l := range rep.Losses {
+		lost[l.Key] += l.Path + " " + l.Grade.String() + ";"
+	}
+	at := "meta.created_unix_nano "
+	if d := cmp.Diff(map[string]string{"conversation/chat-1": at + "defaulted;meta.updated_unix_nano defaulted;", "message/1": at + "defaulted;",
+		"message/2": at + "transformed;", "message/3": at + "transformed;"}, lost); d != "" {
+		t.Error(d)
+	}
+	conn, err := pgx.Connect(t.Context(), u)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer conn.Close(context.Background())
+	rows, err := conn.Query(t.Context(), "SELECT message_data FROM agent_messages WHERE session_id = 'chat-1' ORDER BY created_at, id")
+	if err != nil {
+		t.Fatal(err)
+	}
+	got, err := pgx.CollectRows(rows, pgx.RowTo[string])
+	if err != nil || len(got) != 4 || !slices.IsSorted(got) {
+		t.Errorf("%v %v", got, err)
+	}
+	if back, err := replay.ReadBack(t.Context(), src, dst, j); err != nil || back.MissingN != 0 || back.Same+back.Announced != back.Records {
+		t.Errorf("%+v %v", back, err)
+	}
+	j.Close()
+	if j, err = replay.OpenJournal(path); err != nil {
+		t.Fatal(err)
+	}
+	defer j.Close()
+	if u, err := replay.Undo(t.Context(), dst, j); err != nil || u.LeftN != 0 {
+		t.Errorf("%+v %v", u, err)
+	}
+	if n := count(t, dst, "message") + count(t, dst, "conversation"); n != 0 {
+		t.Errorf("%d records are left", n)
+	}
+}
+
+// One reading is one snapshot: what is written meanwhile is not in it.
+func TestPostgresSnapshot(t *testing.T) {
+	u := newDatabase(t, real(t))
+	n, first := 0, true
+	for r, err := range postgres(t, u).Records(t.Context(), nil) {
+		if err != nil {
+			t.Fatal(err)
+		}
+		if first {
+			admin(t, u, `INSERT INTO public.agent_messages (session_id, message_data) VALUES ('s-alchemy', '{}')`, `DELETE FROM public.agent_messages WHERE id = 3`)
+			first = false
+		}
+		if agentstate.KindOf(r) == "message" {
+			n++
+		}
+	}
+	if n != 10 {
+		t.Errorf("%d messages", n)
+	}
+}
+
+// A cancelled reading ends soon.
+func TestPostgresStops(t *testing.T) {
+	u := newDatabase(t, tables(ownNames()), `INSERT INTO agent_sessions SELECT 's', now(), now()`,
+		`INSERT INTO agent_messages (session_id, message_data) SELECT 's', '{"role":"user","content":"x"}' FROM generate_series(1, 2000)`)
+	ctx, cancel := context.WithTimeout(t.Context(), 30*time.Second)
+	defer cancel()
+	n := 0
+	for _, err := range postgres(t, u).Records(ctx, nil) {
+		if n++; n == 300 {
+			cancel()
+		}
+		if err != nil {
+			if !errors.Is(err, context.Canceled) || n > 700 {
+				t.Errorf("%d: %v", n, err)
+			}
+			return
+		}
+	}
+	t.Errorf("%d records after the cancel", n)
+}

@@ -1,0 +1,174 @@
+package openaiagents
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io/fs"
+	"os"
+	"slices"
+	"strings"
+
+	"github.com/exitramp/exitramp/context/agentstate"
+	"github.com/exitramp/exitramp/context/replay"
+)
+
+// Undo removes the rows and files that a run made. What says something else by now stays, and so
+// does a session that has got further items.
+func (f *Folder) Undo(ctx context.Context, run *replay.Run, created []replay.Receipt) (left []replay.Receipt, err error) {
+	w := &writer{run: &replay.Run{ID: run.ID, From: run.From}, f: f, dbs: map[string]*db{}}
+	defer w.Close()
+	for _, late := range []bool{false, true} { // sessions last
+		for _, rc := range created {
+			if rc.Target == "" || (agentstate.KindOfKey(rc.Target) == "conversation") != late {
+				continue
+			}
+			why, err := w.undo(ctx, rc)
+			if err != nil {
+				return nil, own(err)
+			}
+			if why != "" {
+				rc.Why = why
+				left = append(left, rc)
+			}
+		}
+	}
+	return left, w.Commit(ctx)
+}
+
+func (w *writer) undo(ctx context.Context, rc replay.Receipt) (why string, err error) {
+	const changed = "changed since the run"
+	kind, parts := agentstate.SplitKey(rc.Target)
+	if len(parts) == 0 || !localFile(strings.SplitN(parts[0], "#", 2)[0]) {
+		return "the journal names a place outside of the folder", nil
+	}
+	rel, table, _ := strings.Cut(parts[0], "#")
+	path, err := w.inside(rel)
+	if err != nil {
+		return err.Error(), nil
+	}
+	if len(parts) == 1 {
+		return undoFile(path, rc.Version)
+	}
+	if _, err := os.Stat(path); errors.Is(err, fs.ErrNotExist) {
+		return "", nil
+	}
+	d := w.dbs[rel]
+	if d == nil {
+		if d, err = w.reopen(ctx, rel); err != nil {
+			return "", err
+		}
+	}
+	p := d.layout.pair(table)
+	name := ""
+	switch {
+	case p == nil:
+		return changed, nil
+	case kind == "conversation":
+		name = p.Sessions
+	case kind == "message":
+		name = p.Messages
+	case parts[1] == "sqlite_sequence":
+		return "", nil // a counter never goes back
+	default:
+		name, p, parts = parts[1], nil, parts[1:]
+		if extraTables()[name] == nil {
+			return changed, nil
+		}
+	}
+	return d.remove(ctx, name, p, rc.Target, parts[1:], rc.Version)
+}
+
+// reopen opens a database that a run wrote.
+func (w *writer) reopen(ctx context.Context, rel string) (*db, error) {
+	d, err := w.open(ctx, rel, layout{File: rel})
+	if err != nil {
+		return nil, err
+	}
+	have, err := readLayout(ctx, d.Conn, rel)
+	d.layout = have
+	if err == nil && len(have.Pairs) == 0 {
+		err = fmt.Errorf("%w: %s holds no sessions", ErrSchema, rel)
+	}
+	return d, d.Wrap(err)
+}
+
+// remove deletes the rows of a receipt: the first by its key, the others behind it.
+func (d *db) remove(ctx context.Context, table string, p *pair, target string, id []string, version string) (why string, err error) {
+	const changed = "changed since the run"
+	if len(id) != len(keyOf(table, p)) {
+		return changed, nil
+	}
+	versions := strings.Split(version, ",")
+	rows, err := d.rowsOf(ctx, table, p, target, id, len(versions))
+	if err != nil {
+		return "", d.Wrap(err)
+	}
+	for i, r := range rows {
+		if digest(r[1:]) != versions[i] {
+			return changed, nil
+		}
+	}
+	for _, r := range rows {
+		if p != nil && table == p.Sessions {
+			n, err := query(ctx, d.Conn, "SELECT count(*) FROM "+quote(p.Messages)+" WHERE session_id = ?", r[1])
+			if err != nil {
+				return "", d.Wrap(err)
+			}
+			if n[0][0].(int64) > 0 {
+				return "the session has items that this run did not write", nil
+			}
+		}
+		if _, err := d.Conn.ExecContext(ctx, "DELETE FROM "+quote(table)+" WHERE rowid = ?", r[0]); err != nil {
+			return "", d.Wrap(err)
+		}
+	}
+	return "", nil
+}
+
+// rowsOf are the n rows of a receipt, with their rowids; fewer where they are gone.
+func (d *db) rowsOf(ctx context.Context, table string, p *pair, target string, id []string, n int) ([][]any, error) {
+	cols, pk := columnsOf(table, p), keyOf(table, p)
+	q := "SELECT rowid, " + selects(cols) + " FROM " + quote(table)
+	if n > 1 {
+		return query(ctx, d.Conn, q+" WHERE id >= CAST(? AS INTEGER) ORDER BY id LIMIT ?", id[0], n)
+	}
+	var out [][]any
+	var where []string
+	var args []any
+	for i, k := range pk {
+		if strings.Contains(id[i], "~") || strings.HasPrefix(id[i], "\x00") { // cut in the key, or no text
+			continue
+		}
+		where, args = append(where, "CAST("+quote(k)+" AS TEXT) = ?"), append(args, id[i])
+	}
+	if len(where) > 0 {
+		q += " WHERE " + strings.Join(where, " AND ")
+	}
+	kind, parts := agentstate.SplitKey(target)
+	err := each(ctx, d.Conn, q, args, func(r []any) error {
+		full := slices.Clone(parts[:len(parts)-len(pk)])
+		for _, k := range pk {
+			full = append(full, asText(r[1+slices.Index(cols, k)]))
+		}
+		if agentstate.Key(kind, full...) == target && len(out) == 0 {
+			out = append(out, slices.Clone(r))
+		}
+		return nil
+	})
+	return out, err
+}
+
+func undoFile(path, version string) (why string, err error) {
+	b, err := os.ReadFile(path)
+	if errors.Is(err, fs.ErrNotExist) {
+		return "", nil
+	}
+	if err != nil {
+		return "", err
+	}
+	if sum := fileDigest(b); sum != version {
+		return "changed since the run", nil
+	}
+	return "", os.Remove(path)
+}
