@@ -1,0 +1,217 @@
+package mem0
+
+import (
+	"encoding/base64"
+	"encoding/binary"
+	"encoding/json"
+	"fmt"
+	"math"
+	"math/big"
+	"strconv"
+	"unicode/utf16"
+	"unicode/utf8"
+)
+
+// pickleText is a string, in the form of protocol 4.
+func pickleText(b []byte, s string) []byte {
+	if len(s) < 256 {
+		return append(append(b, 0x8c, byte(len(s))), s...)
+	}
+	return append(binary.LittleEndian.AppendUint32(append(b, 'X'), uint32(len(s))), s...)
+}
+
+// pickleJSON is a JSON value.
+func pickleJSON(b, raw []byte) ([]byte, error) {
+	switch raw[0] {
+	case 'n':
+		return append(b, 'N'), nil
+	case 't':
+		return append(b, 0x88), nil
+	case 'f':
+		return append(b, 0x89), nil
+	case '"':
+		return pickleText(b, textOf(raw)), nil
+	case '{':
+		b = append(b, '}', '(')
+		for _, m := range members(raw) {
+			var err error
+			if b, err = pickleJSON(pickleText(b, m.name), m.raw); err != nil {
+				return nil, err
+			}
+		}
+		return append(b, 'u'), nil
+	case '[':
+		var items []json.RawMessage
+		if err := json.Unmarshal(raw, &items); err != nil {
+			return nil, err
+		}
+		b = append(b, ']', '(')
+		for _, x := range items {
+			var err error
+			if b, err = pickleJSON(b, x); err != nil {
+				return nil, err
+			}
+		}
+		return append(b, 'e'), nil
+	}
+	if n, err := strconv.ParseInt(string(raw), 10, 32); err == nil {
+		return binary.LittleEndian.AppendUint32(append(b, 'J'), uint32(n)), nil
+	}
+	if n, err := strconv.ParseInt(string(raw), 10, 64); err == nil {
+		return binary.LittleEndian.AppendUint64(append(b, 0x8a, 8), uint64(n)), nil
+	}
+	f, err := strconv.ParseFloat(string(raw), 64)
+	if err != nil {
+		return nil, fmt.Errorf("a number that Python cannot hold")
+	}
+	return binary.BigEndian.AppendUint64(append(b, 'G'), math.Float64bits(f)), nil
+}
+
+// pickleModel is an instance of a class of qdrant-client, with fields that are pickled already.
+func pickleModel(b []byte, class string, names []string, vals [][]byte) []byte {
+	b = append(pickleText(pickleText(b, models), class), 0x93, ')', 0x81, '}', '(')
+	b = append(pickleText(b, "__dict__"), '}', '(')
+	for i, n := range names {
+		b = append(pickleText(b, n), vals[i]...)
+	}
+	b = append(pickleText(append(b, 'u'), "__pydantic_extra__"), 'N')
+	b = append(pickleText(b, "__pydantic_fields_set__"), 0x8f, '(')
+	for _, n := range names {
+		b = pickleText(b, n)
+	}
+	b = append(pickleText(append(b, 0x90), "__pydantic_private__"), 'N', 'u', 'b')
+	return b
+}
+
+// picklePoint is a row's point: payload is a JSON object, vector nil for none.
+func picklePoint(id string, vector []float64, payload []byte) ([]byte, error) {
+	v := []byte{'}'}
+	if vector != nil {
+		v = append(pickleText(append(v, '('), ""), ']', '(')
+		for _, f := range vector {
+			v = binary.BigEndian.AppendUint64(append(v, 'G'), math.Float64bits(f))
+		}
+		v = append(v, 'e', 'u')
+	}
+	p, err := pickleJSON(nil, payload)
+	if err != nil {
+		return nil, err
+	}
+	b := pickleModel([]byte{0x80, 4}, "PointStruct", []string{"id", "vector", "payload"}, [][]byte{pickleText(nil, id), v, p})
+	return append(b, '.'), nil
+}
+
+// rowKey is the key of a point's row. It is what qdrant-client makes of the id, or its updates and
+// deletes would miss the row.
+func rowKey(id any) string {
+	b := []byte{0x80, 4}
+	switch id := id.(type) {
+	case string:
+		body := append(pickleText(nil, id), 0x94, '.')
+		b = append(binary.LittleEndian.AppendUint64(append(b, 0x95), uint64(len(body))), body...)
+	case int64:
+		switch {
+		case id >= 0 && id < 256:
+			b = append(b, 'K', byte(id))
+		case id >= 0 && id < 65536:
+			b = append(b, 'M', byte(id), byte(id>>8))
+		case id >= math.MinInt32 && id <= math.MaxInt32:
+			b = binary.LittleEndian.AppendUint32(append(b, 'J'), uint32(id))
+		default:
+			b = binary.LittleEndian.AppendUint64(append(b, 0x8a, 8), uint64(id))
+		}
+		b = append(b, '.')
+	}
+	return base64.StdEncoding.EncodeToString(b)
+}
+
+// A printer writes values of a pickle as JSON. What a pickle says often by recalling it once is
+// written out as often, so the text is bounded.
+type printer struct {
+	b     []byte
+	limit int
+}
+
+func (p *printer) value(v any, depth int) error {
+	if len(p.b) > p.limit || depth > 1000 {
+		return bad("its payload is far larger than itself, or too deep")
+	}
+	switch v := v.(type) {
+	case nil:
+		p.b = append(p.b, "null"...)
+	case bool:
+		p.b = strconv.AppendBool(p.b, v)
+	case int64:
+		p.b = strconv.AppendInt(p.b, v, 10)
+	case *big.Int:
+		p.b = v.Append(p.b, 10)
+	case float64:
+		if math.IsNaN(v) || math.IsInf(v, 0) {
+			p.b = append(p.b, "null"...) // the native form keeps it
+			return nil
+		}
+		b, _ := json.Marshal(v)
+		p.b = append(p.b, b...)
+	case string:
+		p.text(v)
+	case []any:
+		p.b = append(p.b, "[]"...)
+	case *list:
+		p.b = append(p.b, '[')
+		for i, x := range v.items {
+			if i > 0 {
+				p.b = append(p.b, ',')
+			}
+			if err := p.value(x, depth+1); err != nil {
+				return err
+			}
+		}
+		p.b = append(p.b, ']')
+	case *dict:
+		p.b = append(p.b, '{')
+		for i, k := range v.keys {
+			if i > 0 {
+				p.b = append(p.b, ',')
+			}
+			s, ok := k.(string)
+			if !ok {
+				s = fmt.Sprint(k)
+			}
+			p.text(s)
+			p.b = append(p.b, ':')
+			if err := p.value(v.vals[i], depth+1); err != nil {
+				return err
+			}
+		}
+		p.b = append(p.b, '}')
+	default:
+		return bad("its payload holds a %T", v)
+	}
+	return nil
+}
+
+// text writes a string; half characters become escapes, which JSON has for them.
+func (p *printer) text(s string) {
+	p.b = append(p.b, '"')
+	for i := 0; i < len(s); {
+		c, n := utf8.DecodeRuneInString(s[i:])
+		switch {
+		case c == utf8.RuneError && n == 1 && i+3 <= len(s) && s[i] == 0xed:
+			if half := rune(s[i]&0xf)<<12 | rune(s[i+1]&0x3f)<<6 | rune(s[i+2]&0x3f); utf16.IsSurrogate(half) {
+				p.b, n = fmt.Appendf(p.b, `\u%04x`, half), 3
+				break
+			}
+			p.b = append(p.b, `\ufffd`...)
+		case c == utf8.RuneError && n == 1:
+			p.b = append(p.b, `\ufffd`...)
+		case c == '"' || c == '\\':
+			p.b = append(p.b, '\\', byte(c))
+		case c < 0x20:
+			p.b = fmt.Appendf(p.b, `\u%04x`, c)
+		default:
+			p.b = append(p.b, s[i:i+n]...)
+		}
+		i += n
+	}
+	p.b = append(p.b, '"')
+}

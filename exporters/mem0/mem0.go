@@ -1,0 +1,140 @@
+// Package mem0 reads and writes the stores of mem0 (open source): the SQLite files of its
+// JavaScript package, the Qdrant folder of its Python package, pgvector tables of both, and the
+// history of either, which alone knows of deleted memories.
+//
+// A row stays as it is: ids, payloads, vectors, times. Nothing is extracted or embedded anew. A
+// row of a collection is a memory and its vector, which are two records that hold half of the row
+// each. A point of Qdrant is one pickle, and stays that pickle: it is walked as data, never run.
+package mem0
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"net/url"
+	"sync"
+	"time"
+
+	"github.com/exitramp/exitramp/context/agentstate"
+	"github.com/exitramp/exitramp/context/replay"
+	"github.com/exitramp/exitramp/exporters"
+	"github.com/exitramp/exitramp/exporters/internal/pgsnapshot"
+	"github.com/exitramp/exitramp/exporters/internal/sqlitefile"
+	pb "github.com/exitramp/exitramp/proto/exitramp/v1"
+)
+
+// Errors that callers act on.
+var (
+	ErrSchema  = errors.New("mem0: not a layout that this release knows")
+	ErrDamaged = sqlitefile.ErrDamaged
+	ErrLocked  = sqlitefile.ErrLocked
+	ErrChanged = sqlitefile.ErrChanged
+)
+
+const (
+	product   = "mem0"
+	supported = "mem0ai 3.3.1 (JavaScript), 2.0.18 (Python)"
+)
+
+func kinds() []string {
+	return []string{"principal", "memoryspace", "memory", "revision", "entity", "relation", "conversation", "message", "embedding", "opaque"}
+}
+
+// Drivers are the drivers for exporters.Registry.
+func Drivers() []exporters.Driver {
+	return []exporters.Driver{{
+		Scheme: "mem0", URL: "mem0:folder", Kinds: kinds(),
+		Open: func(_ context.Context, u *url.URL) (exporters.Runtime, error) {
+			p := u.Path
+			if u.Opaque != "" {
+				var err error
+				if p, err = url.PathUnescape(u.Opaque); err != nil {
+					return nil, errors.New("mem0: malformed % in the name; write % as %25")
+				}
+			}
+			q := u.Query()
+			flavor := q.Get("flavor")
+			q.Del("flavor")
+			if u.Host != "" || u.User != nil || len(q) > 0 || p == "" || flavor != "" && flavor != "js" && flavor != "python" {
+				return nil, errors.New("mem0: want mem0:FOLDER or mem0:///abs/FOLDER, with ? written as %3F; ?flavor=js or ?flavor=python says what an empty folder becomes")
+			}
+			s := Open(p)
+			s.python = flavor == "python"
+			return s, nil
+		},
+	}, {
+		Scheme: "mem0+postgres", URL: "mem0+postgres://user@host/database?search_path=schema&history=history.db", Kinds: kinds(),
+		Open: func(_ context.Context, u *url.URL) (exporters.Runtime, error) {
+			v := *u
+			v.Scheme = "postgres"
+			q := v.Query()
+			history, flavor := q.Get("history"), q.Get("flavor")
+			q.Del("history")
+			q.Del("flavor")
+			v.RawQuery = q.Encode()
+			s, err := Postgres(v.String(), history)
+			if err != nil {
+				return nil, err
+			}
+			s.python = flavor == "python"
+			return s, nil
+		},
+	}}
+}
+
+// A Store is one store of mem0: an agentstate.Source with blobs and preflight, and a replay.Target
+// that can undo. It opens its files when it is read or written.
+type Store struct {
+	root   string             // files
+	server *pgsnapshot.Server // PostgreSQL; nil: files
+	beside string             // PostgreSQL: the history's file; empty: none is named
+	python bool               // an empty folder becomes one of the Python package, where nothing says which
+	wait   time.Duration      // for locks
+
+	mu      sync.Mutex
+	reading *reading // the stream under way; nil: none
+}
+
+var (
+	_ exporters.Runtime      = (*Store)(nil)
+	_ agentstate.BlobSource  = (*Store)(nil)
+	_ agentstate.Preflighter = (*Store)(nil)
+	_ replay.Target          = (*Store)(nil)
+	_ replay.Undoer          = (*Store)(nil)
+)
+
+// Open is the store in the folder root: it holds the JavaScript package's *.db files, or the Python
+// package's Qdrant folder and history.db. It need not exist before a replay.
+func Open(root string) *Store { return &Store{root: root, wait: 5 * time.Second} }
+
+// Postgres is the store of collections in pgvector behind a postgres:// URL; ?search_path= names their
+// schema. history is the SQLite file that mem0 keeps the history in; empty: the history is a gap.
+func Postgres(rawURL, history string) (*Store, error) {
+	s, err := pgsnapshot.Parse(rawURL)
+	if err != nil {
+		return nil, own(err)
+	}
+	return &Store{server: s, beside: history, wait: 5 * time.Second}, nil
+}
+
+// Close does nothing: a Store holds its files open only while it is read or written.
+func (s *Store) Close() error { return nil }
+
+// OpenBlob opens bytes that a record of the stream under way points at.
+func (s *Store) OpenBlob(ctx context.Context, b *pb.Blob) (io.ReadCloser, error) {
+	s.mu.Lock()
+	r := s.reading
+	s.mu.Unlock()
+	if r == nil {
+		return nil, fmt.Errorf("%w: blob %s: its stream has ended", agentstate.ErrNotFound, b.GetId())
+	}
+	return r.openBlob(ctx, b.GetId())
+}
+
+func own(err error) error {
+	if err == nil || errors.Is(err, context.Canceled) || errors.Is(err, context.DeadlineExceeded) || errors.Is(err, ErrSchema) || errors.Is(err, errStop) {
+		return err
+	}
+	return fmt.Errorf("mem0: %w", err)
+}

@@ -1,0 +1,206 @@
+package mem0
+
+import (
+	"bytes"
+	"encoding/json"
+	"strings"
+	"time"
+	"unicode/utf8"
+
+	"github.com/exitramp/exitramp/context/agentstate"
+	pb "github.com/exitramp/exitramp/proto/exitramp/v1"
+)
+
+// A member is one of a payload, in its order.
+type member struct {
+	name string
+	raw  []byte
+}
+
+// members are those of the object raw; nil: it is no JSON object.
+func members(raw []byte) []member {
+	i := space(raw, 0)
+	if i >= len(raw) || raw[i] != '{' || !json.Valid(raw) {
+		return nil
+	}
+	out := make([]member, 0, 12)
+	for i = space(raw, i+1); i < len(raw) && raw[i] != '}'; i = space(raw, i) {
+		if raw[i] == ',' {
+			i++
+			continue
+		}
+		end := text(raw, i)
+		name := textOf(raw[i:end])
+		i = space(raw, space(raw, end)+1)
+		end = value(raw, i)
+		out = append(out, member{name, raw[i:end:end]})
+		i = end
+	}
+	return out
+}
+
+func space(b []byte, i int) int {
+	for i < len(b) && (b[i] == ' ' || b[i] == '\t' || b[i] == '\n' || b[i] == '\r') {
+		i++
+	}
+	return i
+}
+
+// text is the place behind the string that begins at i.
+func text(b []byte, i int) int {
+	for i++; i < len(b); i++ {
+		switch b[i] {
+		case '\\':
+			i++
+		case '"':
+			return i + 1
+		}
+	}
+	return len(b)
+}
+
+// value is the place behind the value that begins at i.
+func value(b []byte, i int) int {
+	for depth := 0; i < len(b); i++ {
+		switch b[i] {
+		case '"':
+			if i = text(b, i) - 1; depth == 0 {
+				return i + 1
+			}
+		case '{', '[':
+			depth++
+		case '}', ']':
+			if depth == 0 {
+				return i
+			}
+			if depth--; depth == 0 {
+				return i + 1
+			}
+		case ',', ' ', '\t', '\n', '\r':
+			if depth == 0 {
+				return i
+			}
+		}
+	}
+	return len(b)
+}
+
+// textOf is the text of a JSON string. Half characters become U+FFFD: the native form keeps them.
+func textOf(raw []byte) string {
+	if len(raw) < 2 || raw[0] != '"' {
+		return ""
+	}
+	in := raw[1 : len(raw)-1]
+	if bytes.IndexByte(in, '\\') < 0 && utf8.Valid(in) {
+		return string(in)
+	}
+	var s string
+	json.Unmarshal(raw, &s)
+	return s
+}
+
+// A payload is what mem0 says of a memory or of an entity, in the names of either language.
+type payload struct {
+	ok               bool
+	data             string
+	halves           bool // data holds half characters, or is no text
+	user, agent, run string
+	created, updated int64
+	expires          int64
+	form             pb.Memory_Form
+	inferred         bool
+	types            []string
+	linked           []string
+	labels           []*pb.Label
+}
+
+// maxLabel is the length above which a value of a payload is in the native form alone.
+const maxLabel = 4 << 10
+
+func readPayload(raw []byte) payload {
+	p := payload{}
+	for _, m := range members(raw) {
+		p.ok = true
+		s := textOf(m.raw)
+		switch m.name {
+		case "data":
+			p.data = s
+			p.halves = m.raw[0] != '"' || bytes.Contains(m.raw, []byte(`\u`)) && strings.Contains(s, "\ufffd")
+			continue
+		case "textLemmatized", "text_lemmatized":
+			continue // made of data
+		case "user_id", "userId":
+			p.user = s
+			continue
+		case "agent_id", "agentId":
+			p.agent = s
+			continue
+		case "run_id", "runId":
+			p.run = s
+			continue
+		case "createdAt", "created_at":
+			p.created = timeOf(s)
+			continue
+		case "updatedAt", "updated_at":
+			p.updated = timeOf(s)
+			continue
+		case "linkedMemoryIds", "linked_memory_ids":
+			if json.Unmarshal(m.raw, &p.linked) == nil {
+				continue
+			}
+		case "entityType", "entity_type":
+			p.types = []string{s}
+			continue
+		case "expiration_date", "expirationDate":
+			// The day itself still counts: hidden is what lies before today, in UTC.
+			if t, err := time.Parse("2006-01-02", s); err == nil {
+				p.expires = agentstate.UnixNano(t.AddDate(0, 0, 1))
+				continue
+			}
+		case "attributedTo", "attributed_to":
+			p.inferred = true
+		case "memory_type", "memoryType":
+			if s == "procedural_memory" {
+				p.form = pb.Memory_FORM_PROCEDURAL
+			}
+		}
+		if m.raw[0] != '"' {
+			s = strings.ToValidUTF8(string(m.raw), "\ufffd")
+		}
+		if len(s) <= maxLabel {
+			p.labels = append(p.labels, &pb.Label{Name: m.name, Value: s})
+		}
+	}
+	return p
+}
+
+// scope is the part of a key, and the path of a space, that user, agent and run make.
+func (p *payload) scope() []string {
+	var out []string
+	for _, x := range [][2]string{{"user_id", p.user}, {"agent_id", p.agent}, {"run_id", p.run}} {
+		if x[1] != "" {
+			out = append(out, x[0], x[1])
+		}
+	}
+	return out
+}
+
+func (p *payload) meta(m *pb.Meta) {
+	m.CreatedUnixNano, m.UpdatedUnixNano, m.Labels = p.created, p.updated, p.labels
+	if p.inferred {
+		m.Derivation = pb.Derivation_DERIVATION_INFERRED
+	}
+	if p.user != "" {
+		m.SubjectKeys = []string{agentstate.Key("principal", "user", p.user)}
+	}
+}
+
+// timeOf reads the times that mem0 writes; 0: none.
+func timeOf(s string) int64 {
+	for _, f := range []string{time.RFC3339Nano, "2006-01-02T15:04:05.999999", "2006-01-02 15:04:05.999999"} {
+		if t, err := time.Parse(f, s); err == nil {
+			return agentstate.UnixNano(t)
+		}
+	}
+	return 0
+}

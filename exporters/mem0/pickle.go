@@ -1,0 +1,414 @@
+package mem0
+
+import (
+	"encoding/base64"
+	"encoding/binary"
+	"errors"
+	"fmt"
+	"math"
+	"math/big"
+)
+
+// Values of a pickle: nil, bool, int64, *big.Int, float64, string, []byte, *list, *dict, *instance.
+// Strings are UTF-8, in which half characters stand by themselves as Python writes them.
+type (
+	list     struct{ items []any }
+	dict     struct{ keys, vals []any }
+	instance struct {
+		class string
+		state any
+	}
+	global string // a class that is named; only those of classOf
+	mark   struct{}
+)
+
+// models is the module of what qdrant-client writes.
+const models = "qdrant_client.http.models.models"
+
+// errPickle: it holds what qdrant-client does not write. Loading it may run any program.
+var errPickle = errors.New("not a point as qdrant-client writes it")
+
+func bad(format string, args ...any) error {
+	return fmt.Errorf("%w: %s", errPickle, fmt.Sprintf(format, args...))
+}
+
+// maxValues bounds the values of one pickle: an opcode makes one, so that a pickle of 1 GiB has less
+// than this many but for one that is made to harm.
+const maxValues = 16 << 20
+
+// A machine walks the opcodes of a pickle. It makes data and calls nothing: the only classes that
+// it takes are PointStruct and SparseVector, and they become instances here.
+type machine struct {
+	in    []byte
+	at    int
+	stack []any
+	memo  []any
+	n     int
+}
+
+// unpickle reads a pickle of protocol 2 to 5.
+func unpickle(b []byte) (any, error) {
+	m := &machine{in: b}
+	for {
+		op, err := m.take(1)
+		if err != nil {
+			return nil, err
+		}
+		if op[0] == '.' {
+			if len(m.stack) != 1 || m.at != len(b) {
+				return nil, bad("%d values and %d bytes are left at its end", len(m.stack), len(b)-m.at)
+			}
+			return m.stack[0], nil
+		}
+		if m.n++; m.n > maxValues {
+			return nil, bad("more than %d opcodes", maxValues)
+		}
+		if err := m.step(op[0]); err != nil {
+			return nil, err
+		}
+	}
+}
+
+func (m *machine) take(n uint64) ([]byte, error) {
+	if n > uint64(len(m.in)-m.at) {
+		return nil, bad("cut short at byte %d", m.at)
+	}
+	b := m.in[m.at : m.at+int(n)]
+	m.at += int(n)
+	return b, nil
+}
+
+// number is a little-endian number of n bytes.
+func (m *machine) number(n uint64) (uint64, error) {
+	b, err := m.take(n)
+	if err != nil {
+		return 0, err
+	}
+	var w [8]byte
+	copy(w[:], b)
+	return binary.LittleEndian.Uint64(w[:]), nil
+}
+
+func (m *machine) push(v any) error {
+	m.stack = append(m.stack, v)
+	return nil
+}
+
+func (m *machine) pop() (any, error) {
+	if len(m.stack) == 0 {
+		return nil, bad("its stack is empty")
+	}
+	v := m.stack[len(m.stack)-1]
+	if _, ok := v.(mark); ok {
+		return nil, bad("a mark where a value belongs")
+	}
+	m.stack = m.stack[:len(m.stack)-1]
+	return v, nil
+}
+
+// items are the values down to the mark.
+func (m *machine) items() ([]any, error) {
+	for i := len(m.stack) - 1; i >= 0; i-- {
+		if _, ok := m.stack[i].(mark); ok {
+			out := m.stack[i+1:]
+			m.stack = m.stack[:i]
+			return out, nil
+		}
+	}
+	return nil, bad("no mark")
+}
+
+func (m *machine) top() any {
+	if len(m.stack) == 0 {
+		return nil
+	}
+	return m.stack[len(m.stack)-1]
+}
+
+func (m *machine) step(op byte) error {
+	switch op {
+	case 0x80: // PROTO
+		v, err := m.number(1)
+		if err == nil && (m.at != 2 || v < 2 || v > 5) {
+			err = bad("protocol %d", v)
+		}
+		return err
+	case 0x95: // FRAME
+		n, err := m.number(8)
+		if err == nil && n > uint64(len(m.in)-m.at) {
+			err = bad("cut short at byte %d", m.at)
+		}
+		return err
+	case '(':
+		return m.push(mark{})
+	case 'N':
+		return m.push(nil)
+	case 0x88:
+		return m.push(true)
+	case 0x89:
+		return m.push(false)
+	case 'K', 'M', 'J': // BININT1, BININT2, BININT
+		n, err := m.number(map[byte]uint64{'K': 1, 'M': 2, 'J': 4}[op])
+		if err != nil {
+			return err
+		}
+		if op == 'J' {
+			return m.push(int64(int32(n)))
+		}
+		return m.push(int64(n))
+	case 0x8a, 0x8b: // LONG1, LONG4
+		n, err := m.number(map[byte]uint64{0x8a: 1, 0x8b: 4}[op])
+		if err != nil {
+			return err
+		}
+		b, err := m.take(n)
+		if err != nil {
+			return err
+		}
+		return m.push(long(b))
+	case 'G':
+		b, err := m.take(8)
+		if err != nil {
+			return err
+		}
+		return m.push(math.Float64frombits(binary.BigEndian.Uint64(b)))
+	case 0x8c, 'X', 0x8d: // strings
+		n, err := m.number(map[byte]uint64{0x8c: 1, 'X': 4, 0x8d: 8}[op])
+		if err != nil {
+			return err
+		}
+		b, err := m.take(n)
+		if err != nil {
+			return err
+		}
+		return m.push(string(b))
+	case 0x94: // MEMOIZE
+		if len(m.stack) == 0 {
+			return bad("nothing to remember")
+		}
+		m.memo = append(m.memo, m.top())
+		return nil
+	case 'q', 'r': // BINPUT, LONG_BINPUT: as Python writes them, one after the other
+		n, err := m.number(map[byte]uint64{'q': 1, 'r': 4}[op])
+		if err == nil && (n != uint64(len(m.memo)) || len(m.stack) == 0) {
+			err = bad("its memory has gaps")
+		}
+		m.memo = append(m.memo, m.top())
+		return err
+	case 'h', 'j': // BINGET, LONG_BINGET
+		n, err := m.number(map[byte]uint64{'h': 1, 'j': 4}[op])
+		if err == nil && n >= uint64(len(m.memo)) {
+			err = bad("it recalls what it has not remembered")
+		}
+		if err != nil {
+			return err
+		}
+		return m.push(m.memo[n])
+	}
+	return m.build(op)
+}
+
+// build runs the opcodes that put values together.
+func (m *machine) build(op byte) error {
+	switch op {
+	case ']', 0x8f: // EMPTY_LIST, EMPTY_SET
+		return m.push(&list{})
+	case '}':
+		return m.push(&dict{})
+	case ')':
+		return m.push([]any(nil))
+	case 'a': // APPEND
+		v, err := m.pop()
+		if err != nil {
+			return err
+		}
+		return m.extend([]any{v})
+	case 'e', 0x90: // APPENDS, ADDITEMS
+		vs, err := m.items()
+		if err != nil {
+			return err
+		}
+		return m.extend(vs)
+	case 's', 'u': // SETITEM, SETITEMS
+		var vs []any
+		var err error
+		if op == 'u' {
+			vs, err = m.items()
+		} else if len(m.stack) > 2 {
+			vs = m.stack[len(m.stack)-2:]
+			m.stack = m.stack[:len(m.stack)-2]
+		}
+		d, ok := m.top().(*dict)
+		if err != nil || !ok || len(vs)%2 != 0 {
+			return bad("members without an object")
+		}
+		for i := 0; i < len(vs); i += 2 {
+			d.set(vs[i], vs[i+1])
+		}
+		return nil
+	case 0x93: // STACK_GLOBAL
+		name, err := m.pop()
+		if err != nil {
+			return err
+		}
+		module, err := m.pop()
+		if err != nil {
+			return err
+		}
+		if n, ok := name.(string); ok && module == models && (n == "PointStruct" || n == "SparseVector") {
+			return m.push(global(n))
+		}
+		return bad("it names %.40q of %.60q", fmt.Sprint(name), fmt.Sprint(module))
+	case 0x81: // NEWOBJ
+		args, err := m.pop()
+		if err != nil {
+			return err
+		}
+		class, err := m.pop()
+		if err != nil {
+			return err
+		}
+		g, ok := class.(global)
+		if a, is := args.([]any); !ok || !is || len(a) != 0 {
+			return bad("it makes what is no point")
+		}
+		return m.push(&instance{class: string(g)})
+	case 'b': // BUILD
+		state, err := m.pop()
+		if err != nil {
+			return err
+		}
+		o, ok := m.top().(*instance)
+		if !ok || o.state != nil {
+			return bad("it builds what is no point")
+		}
+		o.state = state
+		return nil
+	}
+	return bad("opcode 0x%02x", op)
+}
+
+func (m *machine) extend(vs []any) error {
+	l, ok := m.top().(*list)
+	if !ok {
+		return bad("elements without a list")
+	}
+	l.items = append(l.items, vs...)
+	return nil
+}
+
+func (d *dict) set(k, v any) {
+	if s, ok := k.(string); ok && len(d.keys) < 64 { // Python keeps the place of the first
+		for i, x := range d.keys {
+			if x == s {
+				d.vals[i] = v
+				return
+			}
+		}
+	}
+	d.keys, d.vals = append(d.keys, k), append(d.vals, v)
+}
+
+func (d *dict) get(name string) any {
+	for i := len(d.keys) - 1; i >= 0; i-- {
+		if d.keys[i] == name {
+			return d.vals[i]
+		}
+	}
+	return nil
+}
+
+// long is Python's form of whole numbers: little-endian, two's complement.
+func long(b []byte) any {
+	be := make([]byte, len(b))
+	for i, c := range b {
+		be[len(b)-1-i] = c
+	}
+	n := new(big.Int).SetBytes(be)
+	if len(b) > 0 && b[len(b)-1]&0x80 != 0 {
+		n.Sub(n, new(big.Int).Lsh(big.NewInt(1), uint(8*len(b))))
+	}
+	if n.IsInt64() {
+		return n.Int64()
+	}
+	return n
+}
+
+// A point is what a row of Qdrant says.
+type point struct {
+	id      any // string or int64
+	vector  any // *list, or *dict of named ones
+	payload *dict
+}
+
+// readPoint reads the pickle of a point.
+func readPoint(b []byte) (*point, error) {
+	v, err := unpickle(b)
+	if err != nil {
+		return nil, err
+	}
+	o, ok := v.(*instance)
+	if !ok || o.class != "PointStruct" {
+		return nil, bad("it is no PointStruct")
+	}
+	f, ok := fields(o)
+	if !ok {
+		return nil, bad("its PointStruct has no fields")
+	}
+	p := &point{id: f.get("id"), vector: f.get("vector")}
+	p.payload, _ = f.get("payload").(*dict)
+	switch p.id.(type) {
+	case string, int64:
+		return p, nil
+	}
+	return nil, bad("its id is neither text nor a number")
+}
+
+func fields(o *instance) (*dict, bool) {
+	st, ok := o.state.(*dict)
+	if !ok {
+		return nil, false
+	}
+	d, ok := st.get("__dict__").(*dict)
+	return d, ok
+}
+
+// dense are the numbers of the vector without a name; nil: there is none.
+func (p *point) dense() []float64 {
+	l, ok := p.vector.(*list)
+	if d, is := p.vector.(*dict); is {
+		l, ok = d.get("").(*list)
+	}
+	if !ok {
+		return nil
+	}
+	out := make([]float64, 0, len(l.items))
+	for _, x := range l.items {
+		switch x := x.(type) {
+		case float64:
+			out = append(out, x)
+		case int64:
+			out = append(out, float64(x))
+		default:
+			return nil
+		}
+	}
+	return out
+}
+
+// keyID is the id of a point out of its row's key: base64 of a pickle.
+func keyID(key string) (any, error) {
+	b, err := base64.StdEncoding.DecodeString(key)
+	if err != nil {
+		return nil, bad("its key is not base64")
+	}
+	v, err := unpickle(b)
+	if err != nil {
+		return nil, err
+	}
+	switch v.(type) {
+	case string, int64:
+		return v, nil
+	}
+	return nil, bad("its key is neither text nor a number")
+}

@@ -1,0 +1,109 @@
+package mem0
+
+import (
+	"context"
+	"encoding/binary"
+	"fmt"
+	"math"
+
+	"github.com/exitramp/exitramp/context/agentstate"
+	pb "github.com/exitramp/exitramp/proto/exitramp/v1"
+)
+
+// canonical are the keys of points as protocol 4 writes those of UUIDs.
+const canonical = "gASVKAAAAAAAAACMJ%"
+
+// points reads a collection of Qdrant's local folder.
+func (r *reading) points(ctx context.Context, d *db) error {
+	n, err := d.one(ctx, "SELECT count(*) FROM points")
+	if err != nil {
+		return err
+	}
+	last, err := r.latest(ctx, d)
+	if err != nil {
+		return err
+	}
+	r.n[d.subject()] += uint64(n)
+	return d.each(ctx, "SELECT rowid, "+d.selects("points", columnsOf("points"))+" FROM points ORDER BY rowid", nil, func(v []any) error {
+		id := asText(v[1])
+		native := &pb.Native{Type: "points", Body: &pb.Native_Row{Row: &pb.Row{Columns: []*pb.Column{d.cell("id", id, v[1]), d.cell("point", id, v[2])}}}}
+		blob, _ := v[2].([]byte)
+		p, err := readPoint(blob)
+		var payload []byte
+		if err == nil && p.payload != nil {
+			w := &printer{limit: 8*len(blob) + 1024}
+			err = w.value(p.payload, 0)
+			payload = w.b
+		}
+		if err != nil {
+			return r.strange(d, id, native, err.Error())
+		}
+		pid := fmt.Sprint(p.id)
+		if rowid, ok := last[pid]; ok && rowid != v[0].(int64) {
+			// An earlier row of the same id, which qdrant-client passes over and removes.
+			r.n[d.subject()]--
+			r.n["opaque"]++
+			return r.put(&pb.Opaque{Meta: agentstate.Meta("opaque", native, d.layout.Place, id), AboutKeys: []string{agentstate.Key(d.subject(), d.layout.Place, pid)}})
+		}
+		key := agentstate.Key(d.subject(), d.layout.Place, pid)
+		if err := r.subject(d, key, pid, readPayload(payload), native); err != nil {
+			return err
+		}
+		return r.embedding(d, key, pid, p)
+	})
+}
+
+// strange carries a row whose pickle is not walked: its bytes are kept, nothing is read out of them.
+func (r *reading) strange(d *db, id string, native *pb.Native, why string) error {
+	r.n["opaque"]++
+	m := agentstate.Meta("opaque", native, d.layout.Place, id)
+	m.Labels = []*pb.Label{{Name: "point", Value: why}}
+	if err := r.put(&pb.Opaque{Meta: m}); err != nil {
+		return err
+	}
+	r.n[d.subject()]--
+	return r.gap(d.subject(), d.layout.Place+"/"+id, pb.Gap_REASON_CORRUPT, 1, why)
+}
+
+// embedding yields the vector of a point as a reading of it.
+func (r *reading) embedding(d *db, key, id string, p *point) error {
+	nums := p.dense()
+	if len(nums) == 0 {
+		return nil
+	}
+	e := &pb.Embedding{Meta: agentstate.Meta("embedding", nil, d.layout.Place, id), OfKey: key, Field: "text", Dimensions: uint32(len(nums)), Element: pb.Embedding_ELEMENT_FLOAT32}
+	if d.layout.Entities {
+		e.Field = "name"
+	}
+	e.Meta.ViewOfKeys = []string{key}
+	for _, f := range nums { // Python's floats are wider than what an embedder gives
+		if float64(float32(f)) != f && !math.IsNaN(f) {
+			e.Element = pb.Embedding_ELEMENT_FLOAT64
+		}
+	}
+	for _, f := range nums {
+		if e.Element == pb.Embedding_ELEMENT_FLOAT64 {
+			e.Vector = binary.LittleEndian.AppendUint64(e.Vector, math.Float64bits(f))
+		} else {
+			e.Vector = binary.LittleEndian.AppendUint32(e.Vector, math.Float32bits(float32(f)))
+		}
+	}
+	return r.put(e)
+}
+
+// latest is the row that counts of each id that may have several: older releases wrote a row for
+// each spelling of an id. nil: all keys are of one spelling.
+func (r *reading) latest(ctx context.Context, d *db) (map[string]int64, error) {
+	odd, err := d.one(ctx, "SELECT count(*) FROM points WHERE id NOT LIKE '"+canonical+"'")
+	if err != nil || odd == 0 {
+		return nil, err
+	}
+	out := map[string]int64{}
+	err = d.each(ctx, "SELECT rowid, "+d.column("points", "id")+" FROM points ORDER BY rowid", nil, func(v []any) error {
+		if id, err := keyID(asText(v[1])); err == nil {
+			out[fmt.Sprint(id)] = v[0].(int64)
+		}
+		return nil
+	})
+	return out, err
+}

@@ -1,0 +1,406 @@
+package mem0
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"regexp"
+	"slices"
+	"strconv"
+	"strings"
+
+	"github.com/jackc/pgx/v5"
+
+	"github.com/exitramp/exitramp/context/agentstate"
+	"github.com/exitramp/exitramp/exporters/internal/pgsnapshot"
+	"github.com/exitramp/exitramp/exporters/internal/sqlitefile"
+)
+
+// page is the number of rows that one statement fetches: between pages the connection is free for
+// the consumer's blobs, and memory stays bounded.
+const page = 128
+
+// historyFile names the history of a store in PostgreSQL, in keys and layouts: where it lies is the
+// caller's choice.
+const historyFile = "history.db"
+
+// pg is one schema of PostgreSQL in one transaction. All collections of a store share it.
+type pg struct {
+	conn               *pgx.Conn
+	server             *pgsnapshot.Server
+	schema             string
+	location, observer string
+	flavor             string
+	migrations         bool // there is a table memory_migrations
+	ended              bool
+}
+
+// openPG connects; begin is the statement that starts the transaction, empty for reading.
+func (s *Store) openPG(ctx context.Context, begin string) (_ *pg, err error) {
+	if begin == "" {
+		begin = "BEGIN ISOLATION LEVEL REPEATABLE READ, READ ONLY"
+	}
+	conn, err := s.server.Begin(ctx, begin)
+	if err != nil {
+		return nil, err
+	}
+	p := &pg{conn: conn, server: s.server}
+	defer func() {
+		if err != nil {
+			p.close()
+		}
+	}()
+	path, err := s.server.Schemas(ctx, conn)
+	if err != nil {
+		return nil, err
+	}
+	p.schema, p.location = path[0], s.server.String()+" schema "+path[0]
+	if err := p.exec(ctx, "SET LOCAL search_path = "+quote(p.schema)+`, "public"`); err != nil { // where extensions usually are
+		return nil, p.wrap(err)
+	}
+	err = p.each(ctx, "SELECT current_user::text || '@' || current_database()::text", nil, func(v []any) error {
+		p.observer, _ = v[0].(string)
+		return nil
+	})
+	return p, p.wrap(err)
+}
+
+// each reads the whole result before it calls fn, so that the connection is free.
+func (p *pg) each(ctx context.Context, q string, args []any, fn func([]any) error) error {
+	rows, err := p.conn.Query(ctx, rebind(q), args...)
+	if err != nil {
+		return err
+	}
+	var all [][]any
+	for rows.Next() {
+		v, err := rows.Values()
+		if err != nil {
+			rows.Close()
+			return err
+		}
+		all = append(all, v)
+	}
+	rows.Close()
+	if err := rows.Err(); err != nil {
+		return err
+	}
+	for _, v := range all {
+		if err := fn(v); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+func (p *pg) exec(ctx context.Context, q string, args ...any) error {
+	_, err := p.conn.Exec(ctx, rebind(q), args...)
+	return err
+}
+
+// rebind turns ? into $1, $2, …; the statements here have no other question marks.
+func rebind(q string) string {
+	var b strings.Builder
+	n := 0
+	for _, c := range q {
+		if c != '?' {
+			b.WriteRune(c)
+			continue
+		}
+		n++
+		fmt.Fprintf(&b, "$%d", n)
+	}
+	return b.String()
+}
+
+// column is a column as text, in which values have one form whatever the server says.
+func (p *pg) column(table, name string) string {
+	if table == "memory_migrations" && name == "id" {
+		return "id::int8"
+	}
+	return quote(name) + "::text"
+}
+
+func (p *pg) param(table, name string) string {
+	switch {
+	case table == "memory_migrations" && name == "id":
+		return "?::int8"
+	case table == "memory_migrations":
+		return "?::text"
+	}
+	return "(?::text)::" + map[string]string{"id": "uuid", "vector": "vector", "payload": "jsonb"}[name]
+}
+
+func (p *pg) commit(ctx context.Context) error {
+	if p.ended {
+		return nil
+	}
+	p.ended = true
+	_, err := p.conn.Exec(ctx, "COMMIT", pgx.QueryExecModeSimpleProtocol)
+	return errors.Join(p.wrap(err), p.conn.Close(ctx))
+}
+
+func (p *pg) check() error { return nil }
+
+func (p *pg) close() {
+	if !p.ended {
+		p.ended = true
+		p.conn.Exec(context.Background(), "ROLLBACK")
+		p.conn.Close(context.Background())
+	}
+}
+
+// wrap says what an error of the server means; others, and those that it has seen, stay.
+func (p *pg) wrap(err error) error {
+	if err == nil || errors.Is(err, errStop) || errors.Is(err, ErrSchema) {
+		return err
+	}
+	return p.server.Wrap(err)
+}
+
+// collections are the tables of the schema that mem0 made, by their columns. Others are named in
+// notes.
+func (p *pg) collections(ctx context.Context) (dbs []*db, notes []string, err error) {
+	cols, types := map[string][]string{}, map[string][]string{}
+	var names []string
+	err = p.each(ctx, `SELECT c.relname::text, a.attname::text, format_type(a.atttypid, a.atttypmod)::text
+		FROM pg_class c JOIN pg_namespace n ON n.oid = c.relnamespace JOIN pg_attribute a ON a.attrelid = c.oid
+		WHERE n.nspname = ? AND c.relkind IN ('r', 'p') AND a.attnum > 0 AND NOT a.attisdropped ORDER BY c.relname, a.attnum`, []any{p.schema}, func(v []any) error {
+		t := v[0].(string)
+		if cols[t] == nil {
+			names = append(names, t)
+		}
+		typ := v[2].(string)
+		cols[t], types[t] = append(cols[t], v[1].(string)), append(types[t], typ[strings.LastIndexByte(typ, '.')+1:])
+		return nil
+	})
+	if err != nil {
+		return nil, nil, p.wrap(err)
+	}
+	for _, t := range names {
+		switch {
+		case t == "memory_migrations" && slices.Equal(cols[t], columnsOf(t)):
+			p.migrations = true
+			continue
+		case !slices.Contains(cols[t], "vector") || !slices.Contains(cols[t], "payload"):
+			notes = append(notes, fmt.Sprintf("table %s is not mem0's: not carried", t))
+			continue
+		}
+		got := strings.Join(cols[t], ", ") + " of " + strings.Join(types[t], ", ")
+		if !slices.Equal(cols[t], columnsOf("pgvector")) || types[t][0] != "uuid" || !strings.HasPrefix(types[t][1], "vector") || types[t][2] != "jsonb" {
+			return nil, nil, fmt.Errorf("%w: %s: table %s has the columns %s; supported: id, vector, payload of uuid, vector(N), jsonb (%s)", ErrSchema, p.location, t, got, supported)
+		}
+		l := layout{File: t, Place: t, Form: pgForm}
+		l.Dims, _ = strconv.Atoi(strings.TrimSuffix(strings.TrimPrefix(types[t][1], "vector("), ")"))
+		err := p.each(ctx, "SELECT indexdef::text FROM pg_indexes WHERE schemaname = ? AND tablename = ? ORDER BY indexname", []any{p.schema, t}, func(v []any) error {
+			for _, kind := range []string{"hnsw", "diskann", "gin"} {
+				if strings.Contains(v[0].(string), " USING "+kind+" ") {
+					l.Indexes = append(l.Indexes, kind)
+				}
+			}
+			return nil
+		})
+		if err != nil {
+			return nil, nil, p.wrap(err)
+		}
+		dbs = append(dbs, &db{engine: p, layout: l})
+	}
+	classify(dbs)
+	return dbs, notes, p.language(ctx, dbs)
+}
+
+// language finds out which package made the collections: Python's has an index of the lemmatised
+// text, JavaScript's a table of migrations; else the names in the payloads tell.
+func (p *pg) language(ctx context.Context, dbs []*db) error {
+	var first string
+	for _, d := range dbs {
+		lang := ""
+		switch {
+		case slices.Contains(d.layout.Indexes, "gin"):
+			lang = "python+pgvector"
+		case p.migrations:
+			lang = "js+pgvector"
+		default:
+			n, err := d.one(ctx, "SELECT count(*) FROM (SELECT 1 FROM "+quote(d.layout.File)+" WHERE jsonb_exists_any(payload, ARRAY['created_at', 'text_lemmatized', 'linked_memory_ids']) LIMIT 1) x")
+			if err != nil {
+				return p.wrap(err)
+			}
+			if lang = "js+pgvector"; n > 0 {
+				lang = "python+pgvector"
+			}
+		}
+		if p.flavor == "" {
+			p.flavor, first = lang, d.layout.Place
+		}
+		if p.flavor != lang {
+			return fmt.Errorf("%w: %s: table %s is of %s, table %s of %s; put them into schemas of their own", ErrSchema, p.location, first, p.flavor, d.layout.Place, lang)
+		}
+	}
+	if p.migrations {
+		for _, d := range dbs {
+			if !d.layout.Entities {
+				d.layout.Tables = []string{"memory_migrations"}
+				break
+			}
+		}
+	}
+	return nil
+}
+
+// openAllPG opens the schema, and the file of the history.
+func (s *Store) openAllPG(ctx context.Context) (dbs []*db, notes []string, err error) {
+	p, err := s.openPG(ctx, "")
+	if err != nil {
+		return nil, nil, own(err)
+	}
+	dbs, notes, err = p.collections(ctx)
+	if err == nil && len(dbs) == 0 {
+		err = fmt.Errorf("%w: %s has no collection; ?search_path= names the schema of one; supported: %s", ErrSchema, p.location, supported)
+	}
+	if err == nil && s.beside != "" {
+		var d *db
+		d, err = s.openRead(ctx, historyFile)
+		if err == nil && (d == nil || !d.layout.Form.history()) {
+			err = fmt.Errorf("%w: %s is no history of mem0; supported: %s", ErrSchema, s.beside, supported)
+		}
+		if d != nil {
+			dbs = append(dbs, d)
+		}
+	}
+	if err != nil {
+		p.close()
+		closeAll(dbs)
+		return nil, nil, own(err)
+	}
+	return dbs, notes, nil
+}
+
+// rows reads the rows of a collection: id, vector, payload.
+func (d *db) rows(ctx context.Context, fn func([]any) error) error {
+	q := "SELECT " + d.selects(d.main(), columnsOf("vectors")) + " FROM " + quote(d.main())
+	if d.layout.Form != pgForm {
+		return d.each(ctx, q+" ORDER BY rowid", nil, fn)
+	}
+	after := ""
+	for {
+		n := 0
+		where, args := "", []any(nil)
+		if after != "" {
+			where, args = " WHERE id > (?::text)::uuid", []any{after}
+		}
+		err := d.each(ctx, q+where+fmt.Sprintf(" ORDER BY %s LIMIT %d", quote(d.main())+".id", page), args, func(v []any) error {
+			n++
+			after = asText(v[0])
+			return fn(v)
+		})
+		if err != nil || n < page {
+			return err
+		}
+	}
+}
+
+func (s *Store) presentPG(ctx context.Context) (presence, error) {
+	out := presence{layouts: map[string]layout{}}
+	p, err := s.openPG(ctx, "")
+	if err != nil {
+		return out, err
+	}
+	defer p.close()
+	dbs, _, err := p.collections(ctx)
+	if err != nil {
+		return out, err
+	}
+	for _, d := range dbs {
+		out.layouts[d.layout.Place], out.flavor = d.layout, p.flavor
+	}
+	if s.beside == "" || sqlitefile.Missing(s.beside) {
+		return out, nil
+	}
+	d, err := s.openRead(ctx, historyFile)
+	if err != nil {
+		return out, err
+	}
+	if d == nil || !d.layout.Form.history() {
+		return out, fmt.Errorf("%w: %s is no history of mem0", ErrSchema, s.beside)
+	}
+	out.layouts[d.layout.Place] = d.layout
+	d.close()
+	return out, nil
+}
+
+// openPG opens a collection for writing; all share one transaction. It makes what is missing.
+func (w *writer) openPG(ctx context.Context, l layout) (*db, error) {
+	if w.pg == nil {
+		begin := "BEGIN ISOLATION LEVEL READ COMMITTED"
+		if w.run.DryRun {
+			begin = ""
+		}
+		p, err := w.s.openPG(ctx, begin)
+		if err != nil {
+			return nil, err
+		}
+		w.pg = p
+		if len(w.s.server.Schema) > 0 && !w.run.DryRun {
+			if err := p.exec(ctx, "CREATE SCHEMA IF NOT EXISTS "+quote(p.schema)); err != nil {
+				return nil, p.wrap(err)
+			}
+		}
+	}
+	d := &db{engine: w.pg, layout: l}
+	there, err := d.one(ctx, "SELECT count(*) FROM pg_class c JOIN pg_namespace n ON n.oid = c.relnamespace WHERE n.nspname = ? AND c.relname = ?", w.pg.schema, l.File)
+	if err != nil {
+		return nil, w.pg.wrap(err)
+	}
+	if there == 0 && w.run.DryRun {
+		w.dbs[l.Place] = nil
+		return nil, nil
+	}
+	n, err := d.one(ctx, "SELECT count(*) FROM pg_class c JOIN pg_namespace n ON n.oid = c.relnamespace WHERE n.nspname = ? AND c.relname = 'memory_migrations'", w.pg.schema)
+	if err != nil {
+		return nil, w.pg.wrap(err)
+	}
+	w.pg.migrations = n > 0
+	if !w.run.DryRun {
+		for _, q := range createPG(l, there > 0) {
+			if err := d.exec(ctx, q); err != nil {
+				return nil, w.pg.wrap(err)
+			}
+		}
+	}
+	w.dbs[l.Place] = d
+	return d, nil
+}
+
+// createPG are the statements that make a collection, as mem0 writes them.
+func createPG(l layout, there bool) (out []string) {
+	t := quote(l.File)
+	if !there {
+		dims := ""
+		if l.Dims > 0 {
+			dims = fmt.Sprintf("(%d)", l.Dims)
+		}
+		out = append(out, "CREATE EXTENSION IF NOT EXISTS vector WITH SCHEMA public", "CREATE TABLE "+t+" (id UUID PRIMARY KEY, vector vector"+dims+", payload JSONB)")
+		for _, x := range l.Indexes {
+			switch x {
+			case "hnsw":
+				out = append(out, "CREATE INDEX "+quote(l.File+"_hnsw_idx")+" ON "+t+" USING hnsw (vector vector_cosine_ops)")
+			case "gin":
+				out = append(out, "CREATE INDEX "+quote(l.File+"_text_lemmatized_idx")+" ON "+t+" USING gin(to_tsvector('simple', payload->>'text_lemmatized'))")
+			}
+		}
+	}
+	if slices.Contains(l.Tables, "memory_migrations") {
+		out = append(out, "CREATE TABLE IF NOT EXISTS memory_migrations (id SERIAL PRIMARY KEY, user_id TEXT NOT NULL UNIQUE)")
+	}
+	return out
+}
+
+var uuidForm = regexp.MustCompile(`^[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}$`)
+
+// placeOfKey is the place in a key.
+func placeOfKey(key string) string {
+	_, parts := agentstate.SplitKey(key)
+	if len(parts) == 0 {
+		return ""
+	}
+	return parts[0]
+}

@@ -1,0 +1,207 @@
+package mem0
+
+import (
+	"context"
+	"fmt"
+	"net/url"
+	"os"
+	"path/filepath"
+	"sync/atomic"
+	"testing"
+
+	"github.com/google/go-cmp/cmp"
+	"github.com/jackc/pgx/v5"
+
+	"github.com/exitramp/exitramp/context/agentstate"
+	"github.com/exitramp/exitramp/context/replay"
+	"github.com/exitramp/exitramp/exporters/exportertest"
+)
+
+var databases atomic.Int64
+
+// database makes a fresh database on the server of EXITRAMP_TEST_POSTGRES, whose user may do
+// everything, and returns its URL. Without the variable the test is skipped.
+func database(t testing.TB, file string) string {
+	t.Helper()
+	raw := os.Getenv("EXITRAMP_TEST_POSTGRES")
+	if raw == "" {
+		t.Skip("EXITRAMP_TEST_POSTGRES is not set: want postgres://superuser@host:port/postgres")
+	}
+	name := fmt.Sprintf("exitramp_mem0_%d_%d", os.Getpid(), databases.Add(1))
+	statement(t, raw, `CREATE DATABASE "`+name+`"`)
+	t.Cleanup(func() { statement(t, raw, `DROP DATABASE "`+name+`" WITH (FORCE)`) })
+	u, err := url.Parse(raw)
+	if err != nil {
+		t.Fatal("EXITRAMP_TEST_POSTGRES is no URL")
+	}
+	u.Path = "/" + name
+	if n := pgRows(t, u.String(), "SELECT name FROM pg_available_extensions WHERE name = 'vector'"); len(n) == 0 {
+		t.Skip("the server has no extension vector")
+	}
+	if file != "" {
+		b, err := os.ReadFile("testdata/" + file)
+		if err != nil {
+			t.Fatal(err)
+		}
+		statement(t, u.String(), string(b))
+	}
+	return u.String()
+}
+
+func connect(t testing.TB, rawURL string) *pgx.Conn {
+	t.Helper()
+	conn, err := pgx.Connect(context.Background(), rawURL)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return conn
+}
+
+func statement(t testing.TB, rawURL, q string) {
+	t.Helper()
+	conn := connect(t, rawURL)
+	defer conn.Close(context.Background())
+	if _, err := conn.Exec(context.Background(), q, pgx.QueryExecModeSimpleProtocol); err != nil {
+		t.Fatalf("%.200s: %v", q, err)
+	}
+}
+
+func pgRows(t testing.TB, rawURL, q string) []string {
+	t.Helper()
+	conn := connect(t, rawURL)
+	defer conn.Close(context.Background())
+	rows, err := conn.Query(context.Background(), q)
+	if err != nil {
+		t.Fatal(err)
+	}
+	out, err := pgx.CollectRows(rows, pgx.RowTo[string])
+	if err != nil {
+		t.Fatal(err)
+	}
+	return out
+}
+
+// pgDump is every row, column and index of the schema public.
+func pgDump(t testing.TB, rawURL string) []string {
+	t.Helper()
+	out := pgRows(t, rawURL, `SELECT table_name || ' ' || column_name || ' ' || udt_name || ' ' || is_nullable || ' ' || coalesce(column_default, '') FROM information_schema.columns WHERE table_schema = 'public'
+		UNION ALL SELECT indexdef FROM pg_indexes WHERE schemaname = 'public'
+		UNION ALL SELECT relname || ' ' || format_type(atttypid, atttypmod) FROM pg_attribute JOIN pg_class c ON c.oid = attrelid WHERE attname = 'vector' AND relkind = 'r' ORDER BY 1`)
+	for _, n := range pgRows(t, rawURL, "SELECT relname::text FROM pg_class WHERE relnamespace = 'public'::regnamespace AND relkind = 'r' ORDER BY 1") {
+		out = append(out, pgRows(t, rawURL, "SELECT '"+n+" ' || t::text FROM "+quote(n)+" t ORDER BY 1")...)
+	}
+	return out
+}
+
+func store(t testing.TB, rawURL, history string) *Store {
+	t.Helper()
+	s, err := Postgres(rawURL, history)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return s
+}
+
+// TestPostgres: every row arrives in an empty database as it was, in tables and with indexes as mem0
+// makes them, and undo removes them.
+func TestPostgres(t *testing.T) {
+	for _, at := range []struct{ file, history, flavor string }{
+		{"pgvector-js.sql", "testdata/pgvector-js.db", "js+pgvector"}, {"pgvector-python.sql", "testdata/python/history.db", "python+pgvector"},
+	} {
+		t.Run(at.flavor, func(t *testing.T) {
+			from, to := database(t, at.file), database(t, "")
+			src := store(t, from, at.history)
+			mem, rep := export(t, src)
+			if rep.Verdict.Coverage != agentstate.Reconciled {
+				t.Errorf("coverage %v %s %v", rep.Verdict.Coverage, rep.Verdict.Why, rep.Verdict.Kinds)
+			}
+			if o := recordOrigin(t, mem); o != at.flavor {
+				t.Errorf("flavor %s", o)
+			}
+			dst := store(t, to, filepath.Join(t.TempDir(), "history.db"))
+			first, journal := apply(t, dst, mem)
+			if n := len(first.Refused) + len(first.Conflicts) + len(first.Losses); n != 0 {
+				t.Errorf("%+v", first)
+			}
+			if d := cmp.Diff(pgDump(t, from), pgDump(t, to)); d != "" {
+				t.Fatal(d)
+			}
+			if u := undo(t, dst, journal); u.LeftN != 0 {
+				t.Errorf("undo: %+v", u)
+			}
+			for _, n := range pgRows(t, to, "SELECT relname::text FROM pg_class WHERE relnamespace = 'public'::regnamespace AND relkind = 'r'") {
+				if n := pgRows(t, to, "SELECT count(*)::text FROM "+quote(n))[0]; n != "0" {
+					t.Errorf("after undo there are %s rows", n)
+				}
+			}
+		})
+	}
+}
+
+func recordOrigin(t testing.TB, src agentstate.Source) string {
+	t.Helper()
+	for r, err := range src.Records(t.Context(), nil) {
+		if err != nil {
+			t.Fatal(err)
+		}
+		if o, ok := r.(interface{ GetFlavor() string }); ok {
+			return o.GetFlavor()
+		}
+	}
+	return ""
+}
+
+// TestPostgresConformance is what every driver has to pass.
+func TestPostgresConformance(t *testing.T) {
+	for _, at := range []struct{ file, history string }{{"pgvector-js.sql", "testdata/pgvector-js.db"}, {"pgvector-python.sql", "testdata/python/history.db"}} {
+		t.Run(at.file, func(t *testing.T) {
+			from := database(t, at.file)
+			urls := map[replay.Target]string{}
+			exportertest.Run(t, exportertest.Harness{
+				Open: func(context.Context) (agentstate.Source, error) { return store(t, from, at.history), nil },
+				Target: func(context.Context) (replay.Target, error) {
+					u := database(t, "")
+					s := store(t, u, filepath.Join(t.TempDir(), "history.db"))
+					urls[s] = u
+					return s, nil
+				},
+				Change: func(_ context.Context, target replay.Target, key string) error {
+					kind, parts := agentstate.SplitKey(key)
+					if kind != "memory" {
+						return errUnsupported
+					}
+					statement(t, urls[target], "UPDATE "+quote(parts[0])+` SET payload = payload || '{"more": 1}' WHERE id = '`+parts[1]+"'")
+					return nil
+				},
+			})
+		})
+	}
+}
+
+// TestPostgresAlone: without the history's file its kinds are gaps, and nothing else is lost.
+func TestPostgresAlone(t *testing.T) {
+	src := store(t, database(t, "pgvector-js.sql"), "")
+	_, rep := export(t, src)
+	for k, want := range map[string]agentstate.Coverage{"revision": agentstate.Gaps, "message": agentstate.Gaps, "memory": agentstate.Reconciled, "entity": agentstate.Reconciled} {
+		if got := rep.Verdict.Kinds[k].Coverage; got != want {
+			t.Errorf("%s: %v, want %v", k, got, want)
+		}
+	}
+	p, err := src.Preflight(t.Context())
+	if err != nil || len(p.Gaps) != 1 || p.Counts["memory"] != 4 {
+		t.Errorf("%v %+v", err, p)
+	}
+}
+
+// TestPostgresForeign: tables that look like mem0's and are not are refused, others are left alone.
+func TestPostgresForeign(t *testing.T) {
+	u := database(t, "pgvector-js.sql")
+	statement(t, u, "CREATE TABLE orders (id int); INSERT INTO orders VALUES (1)")
+	export(t, store(t, u, ""))
+	statement(t, u, "CREATE TABLE other (id text, vector vector(3), payload jsonb)")
+	for _, err := range store(t, u, "").Records(t.Context(), nil) {
+		if err == nil || !isSchema(err) {
+			t.Fatalf("%v", err)
+		}
+	}
+}

@@ -1,0 +1,192 @@
+package mem0
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io/fs"
+	"os"
+	"strings"
+
+	"github.com/exitramp/exitramp/context/agentstate"
+	"github.com/exitramp/exitramp/context/replay"
+)
+
+const changed = "changed since the run"
+
+// Undo removes the rows that a run made. What says something else by now stays; a memory and its
+// vector are one row, and stay together.
+func (s *Store) Undo(ctx context.Context, run *replay.Run, created []replay.Receipt) (left []replay.Receipt, err error) {
+	have, err := s.present(ctx)
+	if err != nil {
+		return nil, own(err)
+	}
+	w := &writer{run: &replay.Run{ID: run.ID, From: run.From}, s: s, layouts: have.layouts, dbs: map[string]*db{}}
+	defer w.Close()
+	if err := w.lock(); err != nil {
+		return nil, own(err)
+	}
+	return w.undo(ctx, created)
+}
+
+func (w *writer) undo(ctx context.Context, created []replay.Receipt) (left []replay.Receipt, err error) {
+	leave := func(why string, rcs ...replay.Receipt) {
+		for _, rc := range rcs {
+			rc.Why = why
+			left = append(left, rc)
+		}
+	}
+	rows := map[string][]replay.Receipt{} // by place and id, of collections
+	var order []string
+	for _, rc := range created {
+		kind, parts := agentstate.SplitKey(rc.Target)
+		switch {
+		case rc.Target == "":
+			continue
+		case rc.Target == agentstate.Key("opaque", "meta.json"):
+			why, err := w.undoMeta(rc.Version)
+			if err != nil {
+				return nil, own(err)
+			}
+			if why != "" {
+				leave(why, rc)
+			}
+			continue
+		case len(parts) < 2:
+			leave(changed, rc)
+			continue
+		}
+		l, ok := w.layouts[parts[0]]
+		if !ok {
+			continue // its file is gone
+		}
+		if l.Form == vectorsForm || l.Form == pgForm {
+			if kind != "opaque" {
+				at := parts[0] + "\x00" + parts[1]
+				if rows[at] == nil {
+					order = append(order, at)
+				}
+				rows[at] = append(rows[at], rc)
+				continue
+			}
+		}
+		d, err := w.open(ctx, parts[0])
+		if err != nil {
+			return nil, own(err)
+		}
+		why, err := d.undoRow(ctx, kind, rc.Target, parts[1:], rc.Version)
+		if err != nil {
+			return nil, own(d.wrap(err))
+		}
+		if why != "" {
+			leave(why, rc)
+		}
+	}
+	for _, at := range order {
+		place, id, _ := strings.Cut(at, "\x00")
+		d, err := w.open(ctx, place)
+		if err != nil {
+			return nil, own(err)
+		}
+		ok, err := d.undoHalves(ctx, id, rows[at])
+		if err != nil {
+			return nil, own(d.wrap(err))
+		}
+		if !ok {
+			leave(changed, rows[at]...)
+		}
+	}
+	return left, w.Commit(ctx)
+}
+
+// undoHalves removes a row of a collection, if each half is as the run wrote it or was never written.
+func (d *db) undoHalves(ctx context.Context, id string, rcs []replay.Receipt) (bool, error) {
+	have, err := d.halves(ctx, id)
+	if err != nil || have == nil {
+		return err == nil, err
+	}
+	made := map[string]bool{}
+	for _, rc := range rcs {
+		cols := []string{"payload"}
+		switch {
+		case agentstate.KindOfKey(rc.Target) == "embedding":
+			cols = []string{"vector"}
+		case digest(have["payload"]) != rc.Version: // without a vector of its own the row is one record
+			cols = []string{"vector", "payload"}
+		}
+		var vals []any
+		for _, c := range cols {
+			vals = append(vals, have[c])
+			made[c] = true
+		}
+		if digest(vals...) != rc.Version {
+			return false, nil
+		}
+	}
+	for _, c := range []string{"vector", "payload"} {
+		if !made[c] && !empty(have[c]) {
+			return false, nil
+		}
+	}
+	return true, d.exec(ctx, "DELETE FROM "+quote(d.main())+" WHERE id = "+d.param(d.main(), "id"), id)
+}
+
+// undoRow removes a whole row.
+func (d *db) undoRow(ctx context.Context, kind, target string, id []string, version string) (why string, err error) {
+	table, key := d.main(), any(id[0])
+	switch {
+	case kind == "message":
+		table = "messages"
+	case kind == "opaque" && len(id) == 2:
+		if table, key = id[0], id[1]; table == "sqlite_sequence" {
+			return "", nil // a counter never goes back
+		}
+		if table != "memory_migrations" {
+			return changed, nil
+		}
+	case d.layout.Form == pointsForm && kind != "opaque":
+		key = rowKey(id[0])
+	}
+	have, err := d.row(ctx, table, key)
+	if err == nil && have == nil {
+		have, err = d.row(ctx, table, number(key))
+	}
+	switch {
+	case err != nil:
+		return "", err
+	case have == nil && strings.Contains(target, "~"):
+		return "its id is cut in the journal", nil
+	case have == nil:
+		return "", nil
+	case digest(have...) != version:
+		return changed, nil
+	}
+	return "", d.exec(ctx, "DELETE FROM "+table+" WHERE "+quote(keyOf(table))+" = "+d.param(table, keyOf(table)), have[0])
+}
+
+// number is a key as a whole number, where it is one.
+func number(key any) any {
+	var n int64
+	if _, err := fmt.Sscan(fmt.Sprint(key), &n); err == nil {
+		return n
+	}
+	return key
+}
+
+func (w *writer) undoMeta(version string) (why string, err error) {
+	p, err := w.s.path("qdrant/meta.json")
+	if err != nil {
+		return err.Error(), nil
+	}
+	b, err := os.ReadFile(p)
+	if errors.Is(err, fs.ErrNotExist) {
+		return "", nil
+	}
+	if err != nil {
+		return "", err
+	}
+	if digest(b) != version {
+		return changed, nil
+	}
+	return "", os.Remove(p)
+}

@@ -1,0 +1,59 @@
+package mem0
+
+import (
+	"encoding/binary"
+	"math"
+	"strconv"
+	"strings"
+)
+
+// parseVector turns pgvector's text, "[1,2.5]", into little-endian numbers; nil: it is none.
+func parseVector(s string) []byte {
+	body, ok := strings.CutPrefix(s, "[")
+	if ok {
+		body, ok = strings.CutSuffix(body, "]")
+	}
+	if !ok {
+		return nil
+	}
+	var out []byte
+	for f := range strings.SplitSeq(body, ",") {
+		v, err := strconv.ParseFloat(f, 32)
+		if err != nil {
+			return nil
+		}
+		out = binary.LittleEndian.AppendUint32(out, math.Float32bits(float32(v)))
+	}
+	return out
+}
+
+// formatVector prints little-endian numbers as pgvector does: each the shortest text that reads
+// back as the same float32.
+func formatVector(v []byte) string {
+	b := []byte{'['}
+	for i := 0; i+4 <= len(v); i += 4 {
+		if i > 0 {
+			b = append(b, ',')
+		}
+		b = strconv.AppendFloat(b, float64(math.Float32frombits(binary.LittleEndian.Uint32(v[i:]))), 'g', -1, 32)
+	}
+	return string(append(b, ']'))
+}
+
+// pgName tells whether s can be the name of a collection in PostgreSQL.
+func pgName(s string) bool { return s != "" && len(s) <= 63 && !strings.ContainsAny(s, "\x00") }
+
+// numbers is a vector in one form, whatever its text looks like.
+func numbers(v any) any {
+	if s, ok := v.(string); ok {
+		return parseVector(s)
+	}
+	return v
+}
+
+func (d *db) numbers(v any) any {
+	if d.layout.Form == pgForm {
+		return numbers(v)
+	}
+	return v
+}
