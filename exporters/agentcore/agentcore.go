@@ -1,0 +1,169 @@
+// Package agentcore reads the state of Amazon Bedrock AgentCore through its API, and writes it into
+// another region, account or memory.
+//
+// The service makes the ids of memories, strategies, events and records; actors, sessions and
+// branch names are the caller's. So a copy is never the same to the byte: what an id was there and
+// is here is in the journal. Event times and the source times of records are kept. Events are
+// written with their extraction skipped: nothing is remembered twice, and no model runs.
+//
+// The driver has never run against the real service. It is tested against package agentcorefake,
+// which says of each thing that it does how that is known.
+package agentcore
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"net/url"
+	"regexp"
+	"strconv"
+	"strings"
+	"sync"
+	"time"
+
+	"github.com/aws/aws-sdk-go-v2/aws"
+	"github.com/exitramp/exitramp/context/agentstate"
+	"github.com/exitramp/exitramp/context/replay"
+	"github.com/exitramp/exitramp/exporters"
+	pb "github.com/exitramp/exitramp/proto/exitramp/v1"
+)
+
+// Errors that callers act on.
+var (
+	ErrLogin     = errors.New("agentcore: the login is missing or has ended: log in and run the same command again")
+	ErrForbidden = errors.New("agentcore: not allowed")
+	ErrBusy      = errors.New("agentcore: the service keeps refusing: run the same command again later")
+	ErrSchema    = errors.New("agentcore: not an answer that this release knows")
+)
+
+// Drivers are the drivers for exporters.Registry.
+func Drivers() []exporters.Driver {
+	return []exporters.Driver{{
+		Scheme: "agentcore", URL: "agentcore://REGION[/MEMORY-ID]",
+		Kinds: []string{"principal", "credential", "policy", "toolserver", "tool", "toolgrant", "model", "agent", "memoryspace", "memory", "conversation", "message"},
+		Open: func(_ context.Context, u *url.URL) (exporters.Runtime, error) {
+			o, err := parse(u)
+			if err != nil {
+				return nil, err
+			}
+			return New(o), nil
+		},
+	}}
+}
+
+// Options say what is read or written. The zero value takes the region from the usual AWS chain.
+type Options struct {
+	Region string
+	Memory string // id of one memory; empty: all that the account has in the region
+	// Rate is the number of requests a second, of each operation, that is tried; 0: 20 at first,
+	// and more as long as the service takes it. Where the service refuses the driver slows down.
+	Rate     float64
+	Parallel int           // sessions that are read or written at once; 0: 16
+	Settle   time.Duration // how long a record may take until it is listed; 0: 30 s
+	Config   *aws.Config   // nil: the usual AWS chain: environment, profile, role of the machine
+
+	start float64
+}
+
+// These are compiled once and never change.
+var (
+	regionShape = regexp.MustCompile(`^[a-z]{2}(-[a-z]+)+-[0-9]$`)
+	memoryShape = regexp.MustCompile(`^[a-zA-Z][a-zA-Z0-9-_]{0,99}-[a-zA-Z0-9]{10}$`)
+)
+
+func parse(u *url.URL) (Options, error) {
+	var o Options
+	if u.Opaque != "" || u.Host == "" || u.User != nil || u.Port() != "" {
+		return o, errors.New("agentcore: write agentcore://REGION or agentcore://REGION/MEMORY-ID")
+	}
+	o.Region, o.Memory = u.Hostname(), strings.Trim(u.Path, "/")
+	if !regionShape.MatchString(o.Region) {
+		return o, fmt.Errorf("agentcore: %q is not a region: want one like eu-central-1", o.Region)
+	}
+	if o.Memory != "" && !memoryShape.MatchString(o.Memory) {
+		return o, errors.New("agentcore: not the id of a memory: want its name, a dash and ten letters or digits, as ListMemories prints it")
+	}
+	for k, v := range u.Query() {
+		n, err := strconv.ParseFloat(v[0], 64)
+		switch {
+		case err != nil || n <= 0 || n > 1e6:
+			return o, fmt.Errorf("agentcore: option %s: want a number above 0", k)
+		case k == "rate":
+			o.Rate = n
+		case k == "parallel":
+			o.Parallel = int(min(n, 256))
+		default:
+			return o, fmt.Errorf("agentcore: no option %q: there are rate and parallel", k)
+		}
+	}
+	if u.Fragment != "" {
+		return o, errors.New("agentcore: a URL has no fragment")
+	}
+	return o, nil
+}
+
+// A Service is AgentCore in one region: an agentstate.Source with preflight, and a replay.Target
+// that can undo. It logs in when it is read or written.
+type Service struct {
+	o Options
+
+	mu    sync.Mutex
+	c     *client
+	blobs map[string][]byte // of the record that was yielded last
+}
+
+var (
+	_ exporters.Runtime      = (*Service)(nil)
+	_ agentstate.BlobSource  = (*Service)(nil)
+	_ agentstate.Preflighter = (*Service)(nil)
+	_ replay.Target          = (*Service)(nil)
+	_ replay.Undoer          = (*Service)(nil)
+)
+
+// New is the service as o says.
+func New(o Options) *Service {
+	if o.start = o.Rate; o.Rate == 0 {
+		o.Rate, o.start = 1000, 20
+	}
+	if o.Parallel == 0 {
+		o.Parallel = 16
+	}
+	if o.Settle == 0 {
+		o.Settle = 30 * time.Second
+	}
+	return &Service{o: o}
+}
+
+// Close closes the connections.
+func (s *Service) Close() error {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if s.c != nil {
+		s.c.idle()
+	}
+	return nil
+}
+
+// OpenBlob opens bytes that the record that was yielded last points at.
+func (s *Service) OpenBlob(_ context.Context, b *pb.Blob) (io.ReadCloser, error) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if v, ok := s.blobs[b.GetId()]; ok {
+		return io.NopCloser(strings.NewReader(string(v))), nil
+	}
+	return nil, fmt.Errorf("%w: blob %s: its record has passed", agentstate.ErrNotFound, b.GetId())
+}
+
+func (s *Service) connect(ctx context.Context) (*client, error) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if s.c == nil {
+		c, err := newClient(ctx, s.o)
+		if err != nil {
+			return nil, err
+		}
+		s.c = c
+	}
+	return s.c, nil
+}

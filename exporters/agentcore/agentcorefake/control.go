@@ -1,0 +1,127 @@
+package agentcorefake
+
+import (
+	"fmt"
+	"maps"
+	"slices"
+	"strings"
+)
+
+// shelf holds the definitions of one sort, by id, as they are answered.
+type shelf struct{ docs []map[string]any }
+
+// sorts says where the definitions of an operation's name are kept and what their id is called.
+var sorts = map[string]struct{ list, id, label string }{
+	"WorkloadIdentity":         {"workloadIdentities", "name", "name"},
+	"Oauth2CredentialProvider": {"credentialProviders", "name", "name"},
+	"ApiKeyCredentialProvider": {"credentialProviders", "name", "name"},
+	"Gateway":                  {"items", "gatewayId", "gatewayIdentifier"},
+	"GatewayTarget":            {"items", "targetId", "targetId"},
+	"PolicyEngine":             {"policyEngines", "policyEngineId", "policyEngineId"},
+	"Policy":                   {"policies", "policyId", "policyId"},
+	"Harness":                  {"harnesses", "harnessId", "harnessId"},
+	"AgentRuntime":             {"agentRuntimes", "agentRuntimeId", "agentRuntimeId"},
+}
+
+// Put puts a definition there as another program would have made it. sort is as in the names of
+// operations: "Gateway", "Policy"; parent is the gateway or the policy engine, or empty.
+func (s *Server) Put(sort, parent string, doc map[string]any) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.shelf(sort, parent).docs = append(s.shelf(sort, parent).docs, doc)
+}
+
+func (s *Server) shelf(sort, parent string) *shelf {
+	k := sort + "|" + parent
+	if s.things[k] == nil {
+		s.things[k] = &shelf{}
+	}
+	return s.things[k]
+}
+
+// control answers for definitions: they are lists and documents, and nothing runs.
+func (s *Server) control(r *request) (any, error) {
+	plural := map[string]string{"Policies": "Policy", "WorkloadIdentities": "WorkloadIdentity", "Harnesses": "Harness"}
+	if name, ok := strings.CutPrefix(r.op, "List"); ok {
+		sort := strings.TrimSuffix(name, "s")
+		if p, ok := plural[name]; ok {
+			sort = p
+		}
+		at := sorts[sort]
+		docs, next, err := page(s, r, s.shelf(sort, s.parent(sort, r)).docs, func(d map[string]any) string { return d[at.id].(string) }, 20, 1000)
+		out := []any{}
+		for _, d := range docs {
+			out = append(out, s.cut(at.list, r.op, d))
+		}
+		return listed(map[string]any{at.list: out}, next), err
+	}
+	switch r.op {
+	case "CreateWorkloadIdentity", "DeleteWorkloadIdentity":
+		return s.workloadIdentity(r)
+	}
+	name, get := strings.CutPrefix(r.op, "Get")
+	if !get {
+		return nil, &apiError{status: 404, typ: "UnknownOperationException", msg: r.op}
+	}
+	at := sorts[name]
+	docs := s.shelf(name, s.parent(name, r)).docs
+	i := slices.IndexFunc(docs, func(d map[string]any) bool { return d[at.id] == r.str(at.label) })
+	if i < 0 {
+		return nil, notFound("%s not found", name)
+	}
+	if name == "Harness" {
+		return map[string]any{"harness": docs[i]}, nil
+	}
+	return docs[i], nil
+}
+
+func (s *Server) workloadIdentity(r *request) (any, error) {
+	sh := s.shelf("WorkloadIdentity", "")
+	i := slices.IndexFunc(sh.docs, func(d map[string]any) bool { return d["name"] == r.str("name") })
+	switch {
+	case r.op == "DeleteWorkloadIdentity" && i < 0:
+		return nil, notFound("WorkloadIdentity not found")
+	case r.op == "DeleteWorkloadIdentity":
+		sh.docs = slices.Delete(sh.docs, i, i+1)
+		return map[string]any{}, nil
+	case i >= 0:
+		return nil, invalid("WorkloadIdentity already exists")
+	}
+	now := stamp(s.o.Now())
+	d := map[string]any{"name": r.str("name"), "createdTime": now, "lastUpdatedTime": now,
+		"workloadIdentityArn": fmt.Sprintf("arn:aws:bedrock-agentcore:%s:%s:workload-identity-directory/default/workload-identity/%s", s.o.Region, s.o.Account, r.str("name"))}
+	if v, ok := r.body["allowedResourceOauth2ReturnUrls"]; ok {
+		d["allowedResourceOauth2ReturnUrls"] = v
+	}
+	sh.docs = append(sh.docs, d)
+	out := maps.Clone(d)
+	delete(out, "createdTime")
+	delete(out, "lastUpdatedTime")
+	return out, nil
+}
+
+func (s *Server) parent(sort string, r *request) string {
+	switch sort {
+	case "GatewayTarget":
+		return r.labels["gatewayIdentifier"]
+	case "Policy":
+		return r.labels["policyEngineId"]
+	}
+	return ""
+}
+
+// cut leaves of d what the model says that a listing has.
+func (s *Server) cut(list, op string, d map[string]any) map[string]any {
+	out := maps.Clone(d)
+	e := s.model.Shapes["c."+op+"Output"].Members[list]
+	item := s.model.Shapes[s.model.Shapes[e.Target].Members["member"].Target]
+	for k := range out {
+		if _, ok := item.Members[k]; !ok {
+			delete(out, k)
+		}
+	}
+	return out
+}
+
+// String names the service for people.
+func (s *Server) String() string { return fmt.Sprintf("agentcore fake %s/%s", s.o.Account, s.o.Region) }

@@ -1,0 +1,67 @@
+package agentcorefake
+
+// Source is where a fact about the service comes from.
+type Source string
+
+// The sources.
+const (
+	Model    Source = "model"         // the provider's public Smithy model
+	Snapshot Source = "snapshot"      // request and response snapshots in the provider's own Go SDK
+	Docs     Source = "documentation" // the provider's pages and SDK comments
+	Measured Source = "measured"      // against the real service, by others, published
+	Guess    Source = "guess"         // nobody has looked
+)
+
+// A Fact is something that the fake does because the service is said to.
+type Fact struct {
+	What   string
+	Source Source
+}
+
+// Facts are all that the fake embodies beyond shapes and limits, which are the model's.
+func Facts() []Fact {
+	return []Fact{
+		{"paths, members, lengths, ranges, patterns, status codes", Model},
+		{"recordExpirySpecification, timestamp, expiresAt, namespaceKeys, JSON payloads, namespace of a record that is read or deleted", Snapshot},
+		{"restJson1: times are seconds since 1970 with a fraction; an error's type is in X-Amzn-ErrorType", Snapshot},
+		{"maxResults is 1 to 100; 101 is a ValidationException", Measured},
+		{"ListEvents answers newest first", Measured},
+		{"an event id is the time in milliseconds, 19 digits, # and eight hex digits", Measured},
+		{"includePayloads=false leaves the key payload out, though the model requires it", Measured},
+		{"a memory id that cannot be is a ValidationException, one that is not there a 404", Measured},
+		{"an actor or session that is not there has no events, and is no error", Measured},
+		{"CreateEvent without a session makes one", Measured},
+		{"CreateEvent without a branch is on main", Measured},
+		{"an event that is not there is a 404", Measured},
+		{"the ids of memories, strategies, events and records are made by the service", Docs},
+		{"a batch is at most 100 records, and can fail for some of them", Docs},
+		{"a client token that was seen is not carried out again", Docs},
+		{"expiry of records is at least 31 days", Docs},
+		{"6 strategies a memory", Docs},
+		{"a 429 carries Retry-After in whole seconds", Guess},
+		{"the allowed rate holds for each operation by itself, with a burst of a quarter second", Guess},
+		{"a client token that was seen gets the first answer again", Guess},
+		{"records are listed in the order in which they were made, some time after it", Guess},
+		{"ListMemoryRecords with namespacePath / lists all", Guess},
+		{"a record that was made without a strategy says none", Guess},
+		{"the list without a branch filter has the events of all branches", Guess},
+		{"a new branch needs an event of the session as its root, later events on it do not", Guess},
+		{"actors are listed by name, sessions in the order in which they were made", Guess},
+		{"an actor without sessions is not listed, nor a session without events", Guess},
+		{"a memory is ACTIVE at once; two of one name are a ValidationException", Guess},
+		{"a blob comes back with its bytes as they were sent", Guess},
+		{"the default namespace is /strategies/{memoryStrategyId}/actors/{actorId}", Guess},
+		{"old event times are taken, whatever the expiry", Guess},
+	}
+}
+
+// Guesses are the facts that nobody has looked at.
+func Guesses() []string {
+	var out []string
+	for _, f := range Facts() {
+		if f.Source == Guess {
+			out = append(out, f.What)
+		}
+	}
+	return out
+}

@@ -1,0 +1,296 @@
+package agentcore
+
+import (
+	"bytes"
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"net/http"
+	"strconv"
+	"strings"
+	"sync"
+	"time"
+
+	"github.com/aws/aws-sdk-go-v2/aws"
+	"github.com/aws/aws-sdk-go-v2/config"
+	dp "github.com/aws/aws-sdk-go-v2/service/bedrockagentcore"
+	cp "github.com/aws/aws-sdk-go-v2/service/bedrockagentcorecontrol"
+	"github.com/aws/aws-sdk-go-v2/service/sts"
+	"github.com/aws/smithy-go"
+	"github.com/aws/smithy-go/middleware"
+	smithyhttp "github.com/aws/smithy-go/transport/http"
+)
+
+// maxAnswer is the most bytes of one answer: a page is read with fewer items where it is above.
+const maxAnswer = 64 << 20
+
+// client makes requests: at the pace that the service allows, again where a failure passes, and
+// with the raw answer kept.
+type client struct {
+	dp         *dp.Client
+	cp         *cp.Client
+	sts        *sts.Client
+	max, start float64
+	idle       func() // closes connections that nobody uses
+
+	mu   sync.Mutex
+	pace map[string]*pace
+}
+
+func newClient(ctx context.Context, o Options) (*client, error) {
+	var cfg aws.Config
+	if o.Config != nil {
+		cfg = o.Config.Copy()
+	} else {
+		var err error
+		if cfg, err = config.LoadDefaultConfig(ctx, config.WithRegion(o.Region)); err != nil {
+			return nil, fmt.Errorf("agentcore: AWS settings: %w", err)
+		}
+	}
+	if o.Region != "" {
+		cfg.Region = o.Region
+	}
+	inner, idle := cfg.HTTPClient, func() {}
+	if inner == nil {
+		own := &http.Client{Timeout: 2 * time.Minute, Transport: &http.Transport{Proxy: http.ProxyFromEnvironment, MaxIdleConnsPerHost: o.Parallel * 2, IdleConnTimeout: time.Minute}}
+		inner, idle = own, own.CloseIdleConnections
+	}
+	cfg.HTTPClient = &keeper{inner}
+	cfg.Retryer = func() aws.Retryer { return aws.NopRetryer{} }
+	return &client{dp: dp.NewFromConfig(cfg), cp: cp.NewFromConfig(cfg), sts: sts.NewFromConfig(cfg), max: o.Rate, start: o.start, idle: idle, pace: map[string]*pace{}}, nil
+}
+
+// answer is what came over the wire.
+type answer struct {
+	body       []byte
+	status     int
+	retryAfter time.Duration
+	large      bool
+}
+
+type answerKey struct{}
+
+// keeper is an HTTP client that keeps each answer for the request that carries an *answer.
+type keeper struct{ inner aws.HTTPClient }
+
+func (k *keeper) Do(r *http.Request) (*http.Response, error) {
+	res, err := k.inner.Do(r)
+	a, _ := r.Context().Value(answerKey{}).(*answer)
+	if err != nil || a == nil {
+		return res, err
+	}
+	b, err := io.ReadAll(io.LimitReader(res.Body, maxAnswer+1))
+	res.Body.Close()
+	if err != nil {
+		return nil, err
+	}
+	if len(b) > maxAnswer {
+		a.large = true
+		return nil, errors.New("agentcore: an answer above 64 MiB")
+	}
+	a.body, a.status = b, res.StatusCode
+	if n, err := strconv.Atoi(res.Header.Get("Retry-After")); err == nil && n >= 0 {
+		a.retryAfter = min(time.Duration(n)*time.Second, 5*time.Minute)
+	}
+	res.Body = io.NopCloser(bytes.NewReader(b))
+	return res, nil
+}
+
+// call makes one request of operation op until it has an answer that stays. f makes it once.
+func (c *client) call(ctx context.Context, op string, f func(ctx context.Context) error) ([]byte, error) {
+	p := c.paceOf(op)
+	wait := 100 * time.Millisecond
+	last := time.Now()
+	for tries := 1; ; tries++ {
+		if err := p.wait(ctx); err != nil {
+			return nil, err
+		}
+		a := &answer{}
+		err := f(context.WithValue(ctx, answerKey{}, a))
+		if err == nil {
+			p.ok()
+			return a.body, nil
+		}
+		if ctx.Err() != nil {
+			return nil, ctx.Err()
+		}
+		code := ""
+		var api smithy.APIError
+		if errors.As(err, &api) {
+			code = api.ErrorCode()
+		}
+		switch {
+		case a.large:
+			return nil, errLarge
+		case a.status == 429 || code == "ThrottledException" || code == "ThrottlingException" || code == "TooManyRequestsException":
+			p.slow(a.retryAfter)
+			if time.Since(last) > 10*time.Minute {
+				return nil, fmt.Errorf("%w: %s: 429 for ten minutes", ErrBusy, op)
+			}
+			continue // waiting is not a failed try
+		case isLogin(code), strings.Contains(err.Error(), "get credentials"):
+			return nil, fmt.Errorf("%w: %s: %s", ErrLogin, op, code)
+		case a.status == 403 || code == "AccessDeniedException":
+			return nil, &denied{op: op}
+		case a.status >= 500 || a.status == 0 || code == "RetryableConflictException":
+			if a.status == 0 && code == "" && !isNet(err) {
+				return nil, fmt.Errorf("agentcore: %s: %w", op, err)
+			}
+			if tries < 7 {
+				t := max(wait, a.retryAfter)
+				wait *= 2
+				if err := sleep(ctx, t); err != nil {
+					return nil, err
+				}
+				continue
+			}
+			if a.status == 0 {
+				return nil, fmt.Errorf("%w: %s: no connection", ErrBusy, op)
+			}
+		}
+		return nil, &refused{op: op, status: a.status, code: code}
+	}
+}
+
+// isLogin tells whether an error code says that nobody is logged in, or no longer.
+func isLogin(code string) bool {
+	switch code {
+	case "ExpiredTokenException", "ExpiredToken", "UnrecognizedClientException", "InvalidClientTokenId", "InvalidSignatureException", "MissingAuthenticationTokenException":
+		return true
+	}
+	return false
+}
+
+// isNet tells whether no answer came because of the network, and not because the SDK refused.
+func isNet(err error) bool {
+	var send *smithyhttp.RequestSendError
+	return errors.As(err, &send)
+}
+
+func sleep(ctx context.Context, d time.Duration) error {
+	t := time.NewTimer(d)
+	defer t.Stop()
+	select {
+	case <-ctx.Done():
+		return ctx.Err()
+	case <-t.C:
+		return nil
+	}
+}
+
+var errLarge = errors.New("agentcore: an answer above 64 MiB")
+
+// denied is a 403.
+type denied struct{ op string }
+
+func (d *denied) Error() string        { return "agentcore: needs " + d.permission() }
+func (d *denied) Is(target error) bool { return target == ErrForbidden }
+func (d *denied) permission() string   { return "bedrock-agentcore:" + d.op }
+
+// refused is any other answer that is an error. The service's text is left out: it may hold content.
+type refused struct {
+	op, code string
+	status   int
+}
+
+func (r *refused) Error() string {
+	return fmt.Sprintf("agentcore: %s: answered with %d %s", r.op, r.status, r.code)
+}
+
+// raw replaces the body of a request: what the SDK would make of a document is not what was there.
+func raw(body []byte) func(*middleware.Stack) error {
+	return func(s *middleware.Stack) error {
+		return s.Build.Add(middleware.BuildMiddlewareFunc("exitramp:raw", func(ctx context.Context, in middleware.BuildInput, next middleware.BuildHandler) (middleware.BuildOutput, middleware.Metadata, error) {
+			req, ok := in.Request.(*smithyhttp.Request)
+			if !ok {
+				return middleware.BuildOutput{}, middleware.Metadata{}, fmt.Errorf("agentcore: request is a %T", in.Request)
+			}
+			req, err := req.SetStream(bytes.NewReader(body))
+			if err != nil {
+				return middleware.BuildOutput{}, middleware.Metadata{}, err
+			}
+			req.Header.Set("Content-Type", "application/json")
+			req.ContentLength = int64(len(body))
+			in.Request = req
+			return next.HandleBuild(ctx, in)
+		}), middleware.Before)
+	}
+}
+
+func rawData(body []byte) func(*dp.Options) {
+	return func(o *dp.Options) { o.APIOptions = append(o.APIOptions, raw(body)) }
+}
+
+func rawControl(body []byte) func(*cp.Options) {
+	return func(o *cp.Options) { o.APIOptions = append(o.APIOptions, raw(body)) }
+}
+
+func (c *client) paceOf(op string) *pace {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	p := c.pace[op]
+	if p == nil {
+		p = &pace{max: c.max, rate: min(c.max, c.start)}
+		c.pace[op] = p
+	}
+	return p
+}
+
+// pace spaces the requests of one operation. It rises until the service refuses, stays a little
+// below that, and comes near to it again slowly.
+type pace struct {
+	mu        sync.Mutex
+	max, rate float64
+	ceiling   float64   // the rate at which the service refused last; 0: it never did
+	next      time.Time // of the next request
+	slowed    time.Time // when the rate was lowered last
+	raised    time.Time
+}
+
+func (p *pace) wait(ctx context.Context) error {
+	p.mu.Lock()
+	now := time.Now()
+	at := p.next
+	if at.Before(now) {
+		at = now
+	}
+	p.next = at.Add(time.Duration(float64(time.Second) / p.rate))
+	p.mu.Unlock()
+	if d := time.Until(at); d > 0 {
+		return sleep(ctx, d)
+	}
+	return ctx.Err()
+}
+
+func (p *pace) ok() {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	now := time.Now()
+	switch {
+	case p.ceiling == 0 && now.Sub(p.raised) > 250*time.Millisecond:
+		p.rate, p.raised = min(p.max, p.rate*1.25), now
+	case p.ceiling == 0 || now.Sub(p.slowed) < 3*time.Second || now.Sub(p.raised) < 2*time.Second:
+	case p.rate < 0.95*p.ceiling:
+		p.rate, p.raised = min(p.max, p.rate*1.02, 0.95*p.ceiling), now
+	case now.Sub(p.slowed) > 30*time.Second:
+		p.rate, p.raised, p.ceiling = min(p.max, p.rate*1.02), now, p.ceiling*1.02
+	}
+}
+
+func (p *pace) slow(after time.Duration) {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	now := time.Now()
+	if now.Sub(p.slowed) > time.Second+after { // those that were under way are one refusal
+		f := 0.93
+		if p.ceiling == 0 { // it rose fast, and a service forgives a burst: the truth is lower
+			f = 0.83
+		}
+		p.ceiling = p.rate
+		p.rate, p.slowed = max(0.2, p.rate*f), now
+	}
+	if t := now.Add(max(after, 50*time.Millisecond)); p.next.Before(t) {
+		p.next = t
+	}
+}

@@ -1,0 +1,265 @@
+package agentcore
+
+import (
+	"context"
+	"encoding/json"
+	"fmt"
+	"slices"
+	"strings"
+	"time"
+
+	cp "github.com/aws/aws-sdk-go-v2/service/bedrockagentcorecontrol"
+
+	"github.com/exitramp/exitramp/context/agentstate"
+	pb "github.com/exitramp/exitramp/proto/exitramp/v1"
+)
+
+// A sort is one sort of definition: how it is listed, and how one is read whole.
+type sort struct {
+	name, op, list, id string
+	kind               string // of its records
+	size               int32  // greatest page
+	page               func(ctx context.Context, parent string, size int32, token *string) (*string, error)
+	get                func(ctx context.Context, parent, id string) error
+	put                func(r *reading, parent, id string, doc json.RawMessage) error
+	below              string // sort that is inside of it
+	wrapped            string // member of the answer that holds the definition
+}
+
+// control reads the definitions of the account: identities, credential providers, gateways with
+// their targets, policy engines with their policies, harnesses and agent runtimes. Nothing is in
+// them that is a secret; what could be one is taken out and becomes a reference.
+func (r *reading) control(ctx context.Context) error {
+	sorts := r.sorts()
+	for _, s := range sorts {
+		if s.name == "GatewayTarget" || s.name == "Policy" {
+			continue
+		}
+		if err := r.definitions(ctx, sorts, s, ""); err != nil || !r.e.OK() {
+			return err
+		}
+	}
+	return nil
+}
+
+func (r *reading) definitions(ctx context.Context, sorts []sort, s sort, parent string) error {
+	_, again, odd, err := twiceOf(s, func(size int32, each func(json.RawMessage) error) error {
+		return pages(size, s.op, s.list, each, func(n int32, t *string) (_ []byte, next *string, err error) {
+			b, err := r.c.call(ctx, s.op, func(ctx context.Context) (err error) {
+				next, err = s.page(ctx, parent, n, t)
+				return err
+			})
+			return b, next, err
+		})
+	}, func(id string) error {
+		doc, err := r.c.call(ctx, "Get"+s.name, func(ctx context.Context) error { return s.get(ctx, parent, id) })
+		if err != nil {
+			return r.gap(s.kind, s.name+"/"+id, err)
+		}
+		if s.wrapped != "" {
+			var w map[string]json.RawMessage
+			if err := json.Unmarshal(doc, &w); err != nil || w[s.wrapped] == nil {
+				return fmt.Errorf("%w: Get%s", ErrSchema, s.name)
+			}
+			doc = w[s.wrapped]
+		}
+		if err := s.put(r, parent, id, doc); err != nil {
+			return err
+		}
+		if i := slices.IndexFunc(sorts, func(x sort) bool { return x.name == s.below }); i >= 0 {
+			return r.definitions(ctx, sorts, sorts[i], id)
+		}
+		return nil
+	})
+	if odd != "" {
+		r.pos.Odd[s.kind] = s.op + ": " + odd
+	}
+	r.pos.Relisted[s.kind] += uint64(again)
+	if err != nil {
+		return r.gap(s.kind, strings.Trim(s.op+"/"+parent, "/"), err)
+	}
+	return nil
+}
+
+// twiceOf lists in pages of two sizes, and reads each entry after the first listing.
+func twiceOf(s sort, list func(size int32, each func(json.RawMessage) error) error, one func(id string) error) (ids []string, again int, odd string, err error) {
+	docs := map[string]bool{}
+	for i, size := range []int32{s.size, max(1, s.size/3)} {
+		n := 0
+		err := list(size, func(doc json.RawMessage) error {
+			id, err := field(doc, s.id)
+			if i == 0 && docs[id] || i == 1 && !docs[id] {
+				odd = "two listings differ"
+			}
+			docs[id] = true
+			n++
+			return err
+		})
+		if err != nil {
+			return nil, 0, odd, err
+		}
+		again = n
+	}
+	ids = sortedKeys(docs)
+	if again != len(ids) {
+		odd = "two listings differ"
+	}
+	for _, id := range ids {
+		if err := one(id); err != nil {
+			return ids, again, odd, err
+		}
+	}
+	return ids, again, odd, nil
+}
+
+// when is a time of the control plane: a number, or text.
+func when(doc json.RawMessage) int64 {
+	var n json.Number
+	var s string
+	if json.Unmarshal(doc, &s) == nil {
+		t, err := time.Parse(time.RFC3339Nano, s)
+		if err != nil {
+			return 0
+		}
+		return agentstate.UnixNano(t)
+	}
+	_ = json.Unmarshal(doc, &n)
+	return nanos(n)
+}
+
+func (r *reading) sorts() []sort {
+	c := r.c.cp
+	p := func(s string) *string { return &s }
+	return []sort{
+		{name: "WorkloadIdentity", op: "ListWorkloadIdentities", list: "workloadIdentities", id: "name", kind: "principal", size: 20, put: (*reading).identity,
+			page: func(ctx context.Context, _ string, n int32, t *string) (*string, error) {
+				o, err := c.ListWorkloadIdentities(ctx, &cp.ListWorkloadIdentitiesInput{MaxResults: &n, NextToken: t})
+				if err != nil {
+					return nil, err
+				}
+				return o.NextToken, nil
+			},
+			get: func(ctx context.Context, _, id string) error {
+				_, err := c.GetWorkloadIdentity(ctx, &cp.GetWorkloadIdentityInput{Name: p(id)})
+				return err
+			}},
+		{name: "Oauth2CredentialProvider", op: "ListOauth2CredentialProviders", list: "credentialProviders", id: "name", kind: "credential", size: 20, put: (*reading).oauth2,
+			page: func(ctx context.Context, _ string, n int32, t *string) (*string, error) {
+				o, err := c.ListOauth2CredentialProviders(ctx, &cp.ListOauth2CredentialProvidersInput{MaxResults: &n, NextToken: t})
+				if err != nil {
+					return nil, err
+				}
+				return o.NextToken, nil
+			},
+			get: func(ctx context.Context, _, id string) error {
+				_, err := c.GetOauth2CredentialProvider(ctx, &cp.GetOauth2CredentialProviderInput{Name: p(id)})
+				return err
+			}},
+		{name: "ApiKeyCredentialProvider", op: "ListApiKeyCredentialProviders", list: "credentialProviders", id: "name", kind: "credential", size: 100, put: (*reading).apiKey,
+			page: func(ctx context.Context, _ string, n int32, t *string) (*string, error) {
+				o, err := c.ListApiKeyCredentialProviders(ctx, &cp.ListApiKeyCredentialProvidersInput{MaxResults: &n, NextToken: t})
+				if err != nil {
+					return nil, err
+				}
+				return o.NextToken, nil
+			},
+			get: func(ctx context.Context, _, id string) error {
+				_, err := c.GetApiKeyCredentialProvider(ctx, &cp.GetApiKeyCredentialProviderInput{Name: p(id)})
+				return err
+			}},
+		{name: "Gateway", op: "ListGateways", list: "items", id: "gatewayId", kind: "toolserver", size: 100, put: (*reading).gateway, below: "GatewayTarget",
+			page: func(ctx context.Context, _ string, n int32, t *string) (*string, error) {
+				o, err := c.ListGateways(ctx, &cp.ListGatewaysInput{MaxResults: &n, NextToken: t})
+				if err != nil {
+					return nil, err
+				}
+				return o.NextToken, nil
+			},
+			get: func(ctx context.Context, _, id string) error {
+				_, err := c.GetGateway(ctx, &cp.GetGatewayInput{GatewayIdentifier: p(id)})
+				return err
+			}},
+		{name: "GatewayTarget", op: "ListGatewayTargets", list: "items", id: "targetId", kind: "toolserver", size: 100, put: (*reading).target,
+			page: func(ctx context.Context, parent string, n int32, t *string) (*string, error) {
+				o, err := c.ListGatewayTargets(ctx, &cp.ListGatewayTargetsInput{GatewayIdentifier: p(parent), MaxResults: &n, NextToken: t})
+				if err != nil {
+					return nil, err
+				}
+				return o.NextToken, nil
+			},
+			get: func(ctx context.Context, parent, id string) error {
+				_, err := c.GetGatewayTarget(ctx, &cp.GetGatewayTargetInput{GatewayIdentifier: p(parent), TargetId: p(id)})
+				return err
+			}},
+		{name: "PolicyEngine", op: "ListPolicyEngines", list: "policyEngines", id: "policyEngineId", kind: "opaque", size: 100, put: (*reading).policyEngine, below: "Policy",
+			page: func(ctx context.Context, _ string, n int32, t *string) (*string, error) {
+				o, err := c.ListPolicyEngines(ctx, &cp.ListPolicyEnginesInput{MaxResults: &n, NextToken: t})
+				if err != nil {
+					return nil, err
+				}
+				return o.NextToken, nil
+			},
+			get: func(ctx context.Context, _, id string) error {
+				_, err := c.GetPolicyEngine(ctx, &cp.GetPolicyEngineInput{PolicyEngineId: p(id)})
+				return err
+			}},
+		{name: "Policy", op: "ListPolicies", list: "policies", id: "policyId", kind: "policy", size: 100, put: (*reading).policy,
+			page: func(ctx context.Context, parent string, n int32, t *string) (*string, error) {
+				o, err := c.ListPolicies(ctx, &cp.ListPoliciesInput{PolicyEngineId: p(parent), MaxResults: &n, NextToken: t})
+				if err != nil {
+					return nil, err
+				}
+				return o.NextToken, nil
+			},
+			get: func(ctx context.Context, parent, id string) error {
+				_, err := c.GetPolicy(ctx, &cp.GetPolicyInput{PolicyEngineId: p(parent), PolicyId: p(id)})
+				return err
+			}},
+		{name: "Harness", op: "ListHarnesses", list: "harnesses", id: "harnessId", kind: "agent", size: 100, put: (*reading).harness, wrapped: "harness",
+			page: func(ctx context.Context, _ string, n int32, t *string) (*string, error) {
+				o, err := c.ListHarnesses(ctx, &cp.ListHarnessesInput{MaxResults: &n, NextToken: t})
+				if err != nil {
+					return nil, err
+				}
+				return o.NextToken, nil
+			},
+			get: func(ctx context.Context, _, id string) error {
+				_, err := c.GetHarness(ctx, &cp.GetHarnessInput{HarnessId: p(id)})
+				return err
+			}},
+		{name: "AgentRuntime", op: "ListAgentRuntimes", list: "agentRuntimes", id: "agentRuntimeId", kind: "agent", size: 100, put: (*reading).agentRuntime,
+			page: func(ctx context.Context, _ string, n int32, t *string) (*string, error) {
+				o, err := c.ListAgentRuntimes(ctx, &cp.ListAgentRuntimesInput{MaxResults: &n, NextToken: t})
+				if err != nil {
+					return nil, err
+				}
+				return o.NextToken, nil
+			},
+			get: func(ctx context.Context, _, id string) error {
+				_, err := c.GetAgentRuntime(ctx, &cp.GetAgentRuntimeInput{AgentRuntimeId: p(id)})
+				return err
+			}},
+	}
+}
+
+// definitionKinds are the kinds of the account's definitions; derived ones are readings of another.
+var definitionKinds = [...]string{"credential", "toolserver", "policy", "opaque", "agent"}
+
+// definitionFacts states what is known about the definitions. A List that is refused is an error,
+// never an empty list: so none is none.
+func (r *reading) definitionFacts() {
+	for _, k := range definitionKinds {
+		f := r.e.Kind(k)
+		f.Class = pb.KindCompleteness_CLASS_ENUMERATED
+		if odd := r.pos.Odd[k]; odd != "" {
+			f.RelistRoute = odd
+			continue
+		}
+		n := r.pos.Relisted[k]
+		f.Exhausted, f.Relisted, f.RelistRoute = true, &n, "a second listing with pages of another size"
+		f.AccessBasis = "IAM answers a refused List with an error"
+	}
+	r.e.Derived("tool", "toolserver")
+	r.e.Derived("toolgrant", "policy")
+	r.e.Derived("model", "agent")
+}

@@ -1,0 +1,109 @@
+package agentcore
+
+import (
+	"context"
+	"strings"
+	"testing"
+
+	"google.golang.org/protobuf/encoding/protojson"
+
+	"github.com/exitramp/exitramp/context/agentstate"
+	"github.com/exitramp/exitramp/exporters/agentcore/agentcorefake"
+	"github.com/exitramp/exitramp/exporters/exportertest"
+	pb "github.com/exitramp/exitramp/proto/exitramp/v1"
+)
+
+const (
+	acc       = "123456789012"
+	arn       = "arn:aws:bedrock-agentcore:eu-central-1:" + acc + ":"
+	vault     = "arn:aws:acps:eu-central-1:" + acc + ":"
+	canary    = "canary-sk-live-51"
+	statement = `permit(principal, action == AgentCore::Action::"refunds___refund", resource == AgentCore::Gateway::"` + arn + `gateway/shop-gw-abcdefghij") when { context.input.amount < 100 };`
+)
+
+// firm is a shop with an account's definitions around it.
+func firm(t testing.TB) *world {
+	w := shop(t, agentcorefake.Options{})
+	type m = map[string]any
+	at, day := 1_700_000_000, "2026-01-02T03:04:05Z"
+	w.fake.Put("WorkloadIdentity", "", m{"name": "shop-agent", "workloadIdentityArn": arn + "workload-identity-directory/default/workload-identity/shop-agent", "createdTime": at, "lastUpdatedTime": at, "allowedResourceOauth2ReturnUrls": []any{"https://shop.example/cb"}})
+	w.fake.Put("Oauth2CredentialProvider", "", m{"name": "crm", "credentialProviderVendor": "SalesforceOauth2", "credentialProviderArn": vault + "token-vault/default/oauth2credentialprovider/crm", "clientSecretArn": m{"secretArn": "arn:aws:secretsmanager:eu-central-1:" + acc + ":secret:crm"},
+		"oauth2ProviderConfigOutput": m{"salesforceOauth2ProviderConfig": m{"oauthDiscovery": m{"discoveryUrl": "https://login.example/.well-known/openid-configuration"}}}, "createdTime": at, "lastUpdatedTime": at})
+	w.fake.Put("ApiKeyCredentialProvider", "", m{"name": "maps", "credentialProviderArn": vault + "token-vault/default/apikeycredentialprovider/maps", "apiKeySecretArn": m{"secretArn": "arn:aws:secretsmanager:eu-central-1:" + acc + ":secret:maps"}, "createdTime": at, "lastUpdatedTime": at})
+	w.fake.Put("Gateway", "", m{"gatewayId": "shop-gw-abcdefghij", "gatewayArn": arn + "gateway/shop-gw-abcdefghij", "name": "shop-gw", "gatewayUrl": "https://shop-gw-abcdefghij.gateway.example/mcp", "status": "READY", "authorizerType": "AWS_IAM", "protocolType": "MCP",
+		"roleArn": "arn:aws:iam::" + acc + ":role/gw", "createdAt": day, "updatedAt": day})
+	w.fake.Put("GatewayTarget", "shop-gw-abcdefghij", m{"targetId": "ABCDEFGHIJ", "name": "refunds", "gatewayArn": arn + "gateway/shop-gw-abcdefghij", "status": "READY", "createdAt": day, "updatedAt": day,
+		"credentialProviderConfigurations": []any{m{"credentialProviderType": "OAUTH", "credentialProvider": m{"oauthCredentialProvider": m{"providerArn": vault + "token-vault/default/oauth2credentialprovider/crm", "scopes": []any{"api"}, "customParameters": m{"audience": canary}}}}},
+		"targetConfiguration": m{"mcp": m{"lambda": m{"lambdaArn": "arn:aws:lambda:eu-central-1:" + acc + ":function:refund", "toolSchema": m{"inlinePayload": []any{
+			m{"name": "refund", "description": "Pay back", "inputSchema": m{"type": "object", "properties": m{"amount": m{"type": "number"}}}}}}}}}})
+	w.fake.Put("PolicyEngine", "", m{"policyEngineId": "rules-abcdefghij", "policyEngineArn": arn + "policy-engine/rules-abcdefghij", "name": "rules", "status": "ACTIVE", "statusReasons": []any{}, "createdAt": day, "updatedAt": day})
+	for id, text := range map[string]string{"small-abcdefghij": statement, "odd-abcdefghij": `permit(principal in Team::"a", action, resource) unless { principal.banned };`} {
+		w.fake.Put("Policy", "rules-abcdefghij", m{"policyId": id, "policyArn": arn + "policy-engine/rules-abcdefghij/policy/" + id, "policyEngineId": "rules-abcdefghij", "name": strings.TrimSuffix(id, "-abcdefghij"), "status": "ACTIVE", "statusReasons": []any{},
+			"definition": m{"cedar": m{"statement": text}}, "createdAt": day, "updatedAt": day})
+	}
+	w.fake.Put("Harness", "", m{"harnessId": "clerk-abcdefghij", "harnessName": "clerk", "arn": arn + "harness/clerk-abcdefghij", "status": "READY", "executionRoleArn": "arn:aws:iam::" + acc + ":role/clerk", "createdAt": day, "updatedAt": day,
+		"systemPrompt": []any{m{"text": "You are a clerk."}}, "model": m{"bedrockModelConfig": m{"modelId": "eu.anthropic.claude-sonnet-4-5-20250929-v1:0", "temperature": 0.2}}, "allowedTools": []any{"*"}, "skills": []any{},
+		"tools":                []any{m{"type": "remote_mcp", "name": "crm", "config": m{"remoteMcp": m{"url": "https://crm.example/mcp?key=" + canary, "headers": m{"Authorization": "Bearer " + canary}}}}},
+		"environmentVariables": m{"STRIPE_KEY": canary}, "truncation": m{"strategy": "none"}, "environment": m{"agentCoreRuntimeEnvironment": m{"agentRuntimeArn": arn + "runtime/clerk-abcdefghij", "agentRuntimeName": "clerk", "agentRuntimeId": "clerk-abcdefghij", "lifecycleConfiguration": m{}, "networkConfiguration": m{"networkMode": "PUBLIC"}}}})
+	// The model has no partition in this ARN.
+	w.fake.Put("AgentRuntime", "", m{"agentRuntimeId": "bot-abcdefghij", "agentRuntimeName": "bot", "agentRuntimeArn": "arn::bedrock-agentcore:eu-central-1:" + acc + ":agent/01234567-89ab-cdef-0123-456789abcdef:1", "agentRuntimeVersion": "1", "status": "READY", "roleArn": "arn:aws:iam::" + acc + ":role/bot",
+		"createdAt": day, "lastUpdatedAt": day, "description": "d", "networkConfiguration": m{"networkMode": "PUBLIC"}, "lifecycleConfiguration": m{}, "environmentVariables": m{"TOKEN": canary}})
+	return w
+}
+
+func TestDefinitions(t *testing.T) {
+	w := firm(t)
+	st, rep := read(t, w.service(""))
+	for k, n := range map[string]uint64{"credential": 7, "toolserver": 2, "tool": 1, "policy": 2, "toolgrant": 1, "opaque": 1, "agent": 2, "model": 1, "principal": 3} {
+		if rep.Records[k] != n {
+			t.Errorf("%s: %d records, want %d", k, rep.Records[k], n)
+		}
+		if c := rep.Verdict.Kinds[k]; c.Coverage > agentstate.Listed {
+			t.Errorf("%s: %s, %s", k, c.Coverage, c.Why)
+		}
+	}
+	if rep.Verdict.Coverage != agentstate.Listed {
+		t.Errorf("%s %v", rep.Verdict.Coverage, rep.Verdict.Kinds)
+	}
+	for r, err := range st.Records(context.Background(), nil) {
+		if err != nil {
+			t.Fatal(err)
+		}
+		b, err := protojson.Marshal(r)
+		if err != nil {
+			t.Fatal(err)
+		}
+		all := string(b)
+		for _, n := range r.GetMeta().GetNative() {
+			all += string(n.GetData().GetInline())
+		}
+		if strings.Contains(all, canary) {
+			t.Errorf("%s holds a secret", r.GetMeta().GetKey())
+		}
+		switch r := r.(type) {
+		case *pb.Policy:
+			if r.Name == "small" && string(r.Text.GetInline()) != statement {
+				t.Errorf("Cedar is not verbatim: %s", r.Text.GetInline())
+			}
+		case *pb.ToolGrant:
+			if r.Effect != pb.ToolGrant_EFFECT_ALLOW || r.Scopes[0] != "refunds___refund" || r.ScopeKey != "toolserver/shop-gw-abcdefghij" || string(r.Constraints.GetInline()) != "context.input.amount < 100" {
+				t.Errorf("grant %v", r)
+			}
+		case *pb.Agent:
+			if r.Name == "bot" {
+				continue
+			}
+			if string(r.Instructions.GetInline()) != "You are a clerk." || !strings.HasPrefix(r.ModelKey, "model/") {
+				t.Errorf("agent %v", r)
+			}
+		}
+	}
+}
+
+func TestConformanceOfAnAccount(t *testing.T) {
+	w := firm(t)
+	exportertest.Run(t, exportertest.Harness{
+		Open:    func(context.Context) (agentstate.Source, error) { return w.service(""), nil },
+		Secrets: []string{secretKey, canary},
+	})
+}

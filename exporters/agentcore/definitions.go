@@ -1,0 +1,387 @@
+package agentcore
+
+import (
+	"crypto/sha256"
+	"encoding/hex"
+	"encoding/json"
+	"fmt"
+	"regexp"
+	"slices"
+	"strings"
+
+	"github.com/exitramp/exitramp/context/agentstate"
+	pb "github.com/exitramp/exitramp/proto/exitramp/v1"
+)
+
+func native(typ string, doc json.RawMessage) *pb.Native {
+	return agentstate.Document(typ, "application/json", doc)
+}
+
+// yield puts records; false answers become errStop.
+func (r *reading) yield(recs ...agentstate.Record) error {
+	for _, rec := range recs {
+		if !r.put(rec) {
+			return errStop
+		}
+	}
+	return nil
+}
+
+func object(op string, doc json.RawMessage, v any) error {
+	if err := json.Unmarshal(doc, v); err != nil {
+		return fmt.Errorf("%w: %s", ErrSchema, op)
+	}
+	return nil
+}
+
+func (r *reading) identity(_, id string, doc json.RawMessage) error {
+	var d struct{ CreatedTime, LastUpdatedTime json.RawMessage }
+	if err := object("GetWorkloadIdentity", doc, &d); err != nil {
+		return err
+	}
+	p := &pb.Principal{Meta: agentstate.Meta("principal", native("WorkloadIdentity", doc), "workload-identity", id, "name"), Form: pb.Principal_FORM_AGENT, Subject: id, Name: id}
+	p.Meta.CreatedUnixNano, p.Meta.UpdatedUnixNano = when(d.CreatedTime), when(d.LastUpdatedTime)
+	return r.yield(p)
+}
+
+func (r *reading) oauth2(_, id string, doc json.RawMessage) error {
+	var d struct {
+		ClientSecretArn                       struct{ SecretArn string }
+		CredentialProviderVendor, CallbackURL string
+		ClientSecretSource                    string
+		CreatedTime, LastUpdatedTime          json.RawMessage
+	}
+	if err := object("GetOauth2CredentialProvider", doc, &d); err != nil {
+		return err
+	}
+	c := &pb.Credential{Meta: agentstate.Meta("credential", native("Oauth2CredentialProvider", doc), "oauth2", id), Name: id, Form: "oauth2", Provider: d.CredentialProviderVendor, Location: d.ClientSecretArn.SecretArn,
+		Rebind: "make a client at the identity provider, give its id and secret to CreateOauth2CredentialProvider, and register the new callback URL; users consent again"}
+	c.Meta.CreatedUnixNano, c.Meta.UpdatedUnixNano = when(d.CreatedTime), when(d.LastUpdatedTime)
+	return r.yield(c)
+}
+
+func (r *reading) apiKey(_, id string, doc json.RawMessage) error {
+	var d struct {
+		APIKeySecretArn              struct{ SecretArn string }
+		CreatedTime, LastUpdatedTime json.RawMessage
+	}
+	if err := object("GetApiKeyCredentialProvider", doc, &d); err != nil {
+		return err
+	}
+	c := &pb.Credential{Meta: agentstate.Meta("credential", native("ApiKeyCredentialProvider", doc), "api-key", id), Name: id, Form: "api_key", Location: d.APIKeySecretArn.SecretArn,
+		Rebind: "give the key to CreateApiKeyCredentialProvider"}
+	c.Meta.CreatedUnixNano, c.Meta.UpdatedUnixNano = when(d.CreatedTime), when(d.LastUpdatedTime)
+	return r.yield(c)
+}
+
+func gatewayKey(id string) string { return agentstate.Key("toolserver", id) }
+
+func (r *reading) gateway(_, id string, doc json.RawMessage) error {
+	var d struct {
+		Name, GatewayURL, ProtocolType string
+		CreatedAt, UpdatedAt           json.RawMessage
+	}
+	if err := object("GetGateway", doc, &d); err != nil {
+		return err
+	}
+	t := &pb.ToolServer{Meta: agentstate.Meta("toolserver", native("Gateway", doc), id), Name: d.Name, Protocol: "mcp+http", Location: d.GatewayURL}
+	t.Meta.CreatedUnixNano, t.Meta.UpdatedUnixNano = when(d.CreatedAt), when(d.UpdatedAt)
+	return r.yield(t)
+}
+
+func (r *reading) target(gateway, id string, raw json.RawMessage) error {
+	doc, found := disarm(raw)
+	type schema struct {
+		InlinePayload json.RawMessage
+		S3            struct{ URI string }
+	}
+	var d struct {
+		Name, Description    string
+		CreatedAt, UpdatedAt json.RawMessage
+		TargetConfiguration  struct {
+			MCP struct {
+				Lambda *struct {
+					LambdaArn  string
+					ToolSchema schema
+				}
+				OpenAPISchema, SmithyModel *schema
+				MCPServer                  *struct{ Endpoint string }
+			}
+		}
+		CredentialProviderConfigurations []struct {
+			CredentialProvider struct {
+				OauthCredentialProvider, APIKeyCredentialProvider *struct{ ProviderArn string }
+			}
+		}
+	}
+	if err := object("GetGatewayTarget", doc, &d); err != nil {
+		return err
+	}
+	t := &pb.ToolServer{Meta: agentstate.Meta("toolserver", native("GatewayTarget", doc), gateway, id), Name: d.Name}
+	t.Meta.CreatedUnixNano, t.Meta.UpdatedUnixNano = when(d.CreatedAt), when(d.UpdatedAt)
+	for _, c := range d.CredentialProviderConfigurations {
+		if p := c.CredentialProvider.OauthCredentialProvider; p != nil {
+			t.CredentialKeys = append(t.CredentialKeys, agentstate.Key("credential", "oauth2", lastOf(p.ProviderArn)))
+		}
+		if p := c.CredentialProvider.APIKeyCredentialProvider; p != nil {
+			t.CredentialKeys = append(t.CredentialKeys, agentstate.Key("credential", "api-key", lastOf(p.ProviderArn)))
+		}
+	}
+	var tools json.RawMessage
+	switch m := d.TargetConfiguration.MCP; {
+	case m.Lambda != nil:
+		t.Protocol, t.Location, tools = "lambda", m.Lambda.LambdaArn, m.Lambda.ToolSchema.InlinePayload
+	case m.OpenAPISchema != nil:
+		t.Protocol, t.Location = "openapi", m.OpenAPISchema.S3.URI
+	case m.SmithyModel != nil:
+		t.Protocol, t.Location = "smithy", m.SmithyModel.S3.URI
+	case m.MCPServer != nil:
+		t.Protocol, t.Location = "mcp+http", m.MCPServer.Endpoint
+	}
+	key := t.Meta.Key
+	if err := r.taken(key, found); err != nil {
+		return err
+	}
+	if err := r.yield(t); err != nil { // from here on t is the reader's
+		return err
+	}
+	var list []struct {
+		Name, Description         string
+		InputSchema, OutputSchema json.RawMessage
+	}
+	if tools != nil && json.Unmarshal(tools, &list) != nil {
+		return fmt.Errorf("%w: GetGatewayTarget: its tools", ErrSchema)
+	}
+	for _, x := range list {
+		tool := &pb.Tool{Meta: agentstate.Meta("tool", nil, gateway, id, x.Name), Name: d.Name + "___" + x.Name, Description: x.Description, ServerKey: key}
+		tool.Meta.ViewOfKeys = []string{key}
+		if x.InputSchema != nil {
+			tool.InputSchema = agentstate.Inline("application/json", x.InputSchema)
+		}
+		if x.OutputSchema != nil {
+			tool.OutputSchema = agentstate.Inline("application/json", x.OutputSchema)
+		}
+		if err := r.yield(tool); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// lastOf is the name at the end of an ARN.
+func lastOf(arn string) string { return arn[strings.LastIndexAny(arn, "/:")+1:] }
+
+func (r *reading) policyEngine(_, id string, doc json.RawMessage) error {
+	return r.yield(&pb.Opaque{Meta: agentstate.Meta("opaque", native("PolicyEngine", doc), "policy-engine", id)})
+}
+
+func (r *reading) policy(engine, id string, doc json.RawMessage) error {
+	var d struct {
+		Name, EnforcementMode, Status string
+		CreatedAt, UpdatedAt          json.RawMessage
+		Definition                    struct{ Cedar, Policy *struct{ Statement string } }
+	}
+	if err := object("GetPolicy", doc, &d); err != nil {
+		return err
+	}
+	p := &pb.Policy{Meta: agentstate.Meta("policy", native("Policy", doc), engine, id), Name: d.Name, Language: "cedar", Enforced: d.EnforcementMode != "LOG_ONLY" && d.Status == "ACTIVE"}
+	p.Meta.CreatedUnixNano, p.Meta.UpdatedUnixNano = when(d.CreatedAt), when(d.UpdatedAt)
+	text := ""
+	switch {
+	case d.Definition.Cedar != nil:
+		text = d.Definition.Cedar.Statement
+	case d.Definition.Policy != nil:
+		text = d.Definition.Policy.Statement
+	}
+	if text != "" {
+		p.Text = agentstate.Inline("text/plain", []byte(text))
+	}
+	if g := grant(p, text); g != nil {
+		return r.yield(p, g)
+	}
+	return r.yield(p)
+}
+
+// simple is a Cedar policy that one grant says as well. Anything else stays text. Compiled once.
+var simple = regexp.MustCompile(`(?s)^\s*(permit|forbid)\s*\(\s*principal(?:\s*(?:==|is)\s*([^,"]+(?:"[^"]*")?))?\s*,\s*action(?:\s*==\s*[\w:]*Action::"([^"]+)")?\s*,\s*resource(?:\s*==\s*[\w:]*::"([^"]+)")?\s*\)\s*(?:when\s*\{(.*)\})?\s*;\s*$`)
+
+func grant(p *pb.Policy, text string) *pb.ToolGrant {
+	m := simple.FindStringSubmatch(text)
+	if m == nil {
+		return nil
+	}
+	_, parts := agentstate.SplitKey(p.Meta.Key)
+	g := &pb.ToolGrant{Meta: agentstate.Meta("toolgrant", nil, parts...), PolicyKey: p.Meta.Key, PatternDialect: "cedar", Pattern: strings.TrimSpace(text), Enabled: p.Enforced,
+		Effect: pb.ToolGrant_EFFECT_ALLOW, ApprovalMode: pb.ToolGrant_APPROVAL_MODE_NEVER}
+	g.Meta.ViewOfKeys = []string{p.Meta.Key}
+	if m[1] == "forbid" {
+		g.Effect = pb.ToolGrant_EFFECT_DENY
+	}
+	if m[3] != "" {
+		g.Scopes = []string{m[3]}
+	}
+	if m[4] != "" {
+		g.ScopeKey = gatewayKey(lastOf(m[4]))
+	}
+	if c := strings.TrimSpace(m[5]); c != "" {
+		g.Constraints = agentstate.Inline("text/plain", []byte(c))
+	}
+	return g
+}
+
+// secretive are members whose values may be secrets, wherever they stand in a definition.
+func secretive(name string) bool {
+	switch strings.ToLower(name) {
+	case "environmentvariables", "headers", "queryparameters", "customparameters":
+		return true
+	}
+	return false
+}
+
+// isAddress tells whether a member is a URL.
+func isAddress(name string) bool {
+	switch strings.ToLower(name) {
+	case "url", "endpoint", "apibase":
+		return true
+	}
+	return false
+}
+
+// disarm empties the values of what may be secret in doc, and tells where they stood. Without any,
+// doc is as it was.
+func disarm(doc json.RawMessage) (json.RawMessage, []string) {
+	var v any
+	d := json.NewDecoder(strings.NewReader(string(doc)))
+	d.UseNumber()
+	if d.Decode(&v) != nil {
+		return json.RawMessage(`{}`), nil
+	}
+	var found []string
+	var walk func(path string, v any)
+	walk = func(path string, v any) {
+		switch v := v.(type) {
+		case map[string]any:
+			for _, k := range sortedKeys(v) {
+				at := strings.TrimPrefix(path+"."+k, ".")
+				if secretive(k) {
+					if m, ok := v[k].(map[string]any); ok {
+						for _, n := range sortedKeys(m) {
+							m[n] = ""
+							found = append(found, at+"."+n)
+						}
+						continue
+					}
+					if v[k] != nil {
+						v[k] = nil
+						found = append(found, at)
+					}
+					continue
+				}
+				if u, ok := v[k].(string); ok && isAddress(k) {
+					if i := strings.IndexAny(u, "?@"); i >= 0 { // a token in the query, a password before the host
+						v[k] = u[:strings.IndexAny(u, "/?@")+1]
+						if j := strings.IndexByte(u, '?'); j >= 0 && !strings.Contains(u[:j], "@") {
+							v[k] = u[:j]
+						}
+						found = append(found, at)
+					}
+					continue
+				}
+				walk(at, v[k])
+			}
+		case []any:
+			for i, x := range v {
+				walk(fmt.Sprintf("%s[%d]", path, i), x)
+			}
+		}
+	}
+	walk("", v)
+	if len(found) == 0 {
+		return doc, nil
+	}
+	b, err := marshal(v)
+	if err != nil {
+		return json.RawMessage(`{}`), found
+	}
+	return b, found
+}
+
+// agent yields a definition of an agent, its model, and references to what was taken out.
+func (r *reading) agent(a *pb.Agent, model *pb.Model, found []string) error {
+	if model != nil {
+		model.Meta.ViewOfKeys = []string{a.Meta.Key}
+		a.ModelKey = model.Meta.Key
+	}
+	if err := r.taken(a.Meta.Key, found); err != nil {
+		return err
+	}
+	if err := r.yield(a); err != nil || model == nil {
+		return err
+	}
+	return r.yield(model)
+}
+
+// taken yields references to what was taken out of the definition under the key of.
+func (r *reading) taken(of string, found []string) error {
+	_, parts := agentstate.SplitKey(of)
+	for _, at := range found {
+		form := "header"
+		if strings.HasPrefix(strings.ToLower(at), "environment") {
+			form = "env"
+		}
+		c := &pb.Credential{Meta: agentstate.Meta("credential", nil, append(slices.Clone(parts), at)...), Name: at[strings.LastIndex(at, ".")+1:], Form: form, Location: at, Rebind: "set its value in the target"}
+		c.Meta.ViewOfKeys = []string{of}
+		r.pos.Relisted["credential"]++
+		if err := r.yield(c); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+func (r *reading) harness(_, id string, raw json.RawMessage) error {
+	doc, found := disarm(raw)
+	var d struct {
+		HarnessName, HarnessVersion string
+		CreatedAt, UpdatedAt        json.RawMessage
+		SystemPrompt                []struct{ Text string }
+		Model                       map[string]json.RawMessage
+	}
+	if err := object("GetHarness", doc, &d); err != nil {
+		return err
+	}
+	a := &pb.Agent{Meta: agentstate.Meta("agent", native("Harness", doc), "harness", id), Name: d.HarnessName, Version: d.HarnessVersion}
+	a.Meta.CreatedUnixNano, a.Meta.UpdatedUnixNano = when(d.CreatedAt), when(d.UpdatedAt)
+	var prompt []string
+	for _, p := range d.SystemPrompt {
+		prompt = append(prompt, p.Text)
+	}
+	if text := strings.Join(prompt, "\n"); text != "" {
+		a.Instructions = agentstate.Inline("text/plain", []byte(text))
+		h := sha256.Sum256([]byte(text))
+		a.PromptSha256 = hex.EncodeToString(h[:])
+	}
+	var model *pb.Model
+	for _, k := range sortedKeys(d.Model) {
+		var m struct{ ModelID string }
+		if json.Unmarshal(d.Model[k], &m) == nil && m.ModelID != "" {
+			model = &pb.Model{Meta: agentstate.Meta("model", nil, "harness", id), Provider: strings.TrimSuffix(k, "ModelConfig"), RequestedId: m.ModelID,
+				Parameters: agentstate.Inline("application/json", d.Model[k]), Region: r.s.o.Region}
+		}
+	}
+	return r.agent(a, model, found)
+}
+
+func (r *reading) agentRuntime(_, id string, raw json.RawMessage) error {
+	doc, found := disarm(raw)
+	var d struct {
+		AgentRuntimeName, AgentRuntimeVersion, Description string
+		CreatedAt, LastUpdatedAt                           json.RawMessage
+	}
+	if err := object("GetAgentRuntime", doc, &d); err != nil {
+		return err
+	}
+	a := &pb.Agent{Meta: agentstate.Meta("agent", native("AgentRuntime", doc), "runtime", id), Name: d.AgentRuntimeName, Version: d.AgentRuntimeVersion, Description: d.Description}
+	a.Meta.CreatedUnixNano, a.Meta.UpdatedUnixNano = when(d.CreatedAt), when(d.LastUpdatedAt)
+	return r.agent(a, nil, found)
+}

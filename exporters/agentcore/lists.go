@@ -1,0 +1,155 @@
+package agentcore
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"hash/maphash"
+
+	"github.com/aws/aws-sdk-go-v2/aws"
+	dp "github.com/aws/aws-sdk-go-v2/service/bedrockagentcore"
+	cp "github.com/aws/aws-sdk-go-v2/service/bedrockagentcorecontrol"
+)
+
+// items takes a raw answer apart: the elements of the list under name.
+func items(op string, body []byte, name string) ([]json.RawMessage, error) {
+	var doc map[string]json.RawMessage
+	var out []json.RawMessage
+	if err := json.Unmarshal(body, &doc); err != nil {
+		return nil, fmt.Errorf("%w: %s: not a JSON object", ErrSchema, op)
+	}
+	if doc[name] == nil {
+		return nil, fmt.Errorf("%w: %s: no list %q", ErrSchema, op, name)
+	}
+	if err := json.Unmarshal(doc[name], &out); err != nil {
+		return nil, fmt.Errorf("%w: %s: %q is no list", ErrSchema, op, name)
+	}
+	return out, nil
+}
+
+// pages calls each for every element of a listing. one asks for one page.
+func pages(size int32, op, name string, each func(json.RawMessage) error, one func(size int32, token *string) ([]byte, *string, error)) error {
+	var token *string
+	seen := map[uint64]bool{}
+	seed := maphash.MakeSeed()
+	for {
+		body, next, err := one(size, token)
+		if errors.Is(err, errLarge) && size > 1 {
+			size = max(1, size/4)
+			continue
+		}
+		if err != nil {
+			return err
+		}
+		xs, err := items(op, body, name)
+		if err != nil {
+			return err
+		}
+		for _, x := range xs {
+			if err := each(x); err != nil {
+				return err
+			}
+		}
+		if next == nil || *next == "" {
+			return nil
+		}
+		h := maphash.String(seed, *next)
+		if seen[h] {
+			return errCircle
+		}
+		seen[h] = true
+		token = next
+	}
+}
+
+var errCircle = errors.New("agentcore: a listing goes in a circle")
+
+func (c *client) listMemories(ctx context.Context, size int32, each func(json.RawMessage) error) error {
+	return pages(size, "ListMemories", "memories", each, func(n int32, t *string) (_ []byte, next *string, err error) {
+		b, err := c.call(ctx, "ListMemories", func(ctx context.Context) error {
+			o, err := c.cp.ListMemories(ctx, &cp.ListMemoriesInput{MaxResults: &n, NextToken: t})
+			if err == nil {
+				next = o.NextToken
+			}
+			return err
+		})
+		return b, next, err
+	})
+}
+
+func (c *client) getMemory(ctx context.Context, id string) (json.RawMessage, error) {
+	b, err := c.call(ctx, "GetMemory", func(ctx context.Context) error {
+		_, err := c.cp.GetMemory(ctx, &cp.GetMemoryInput{MemoryId: &id})
+		return err
+	})
+	if err != nil {
+		return nil, err
+	}
+	var doc struct{ Memory json.RawMessage }
+	if err := json.Unmarshal(b, &doc); err != nil || doc.Memory == nil {
+		return nil, fmt.Errorf("%w: GetMemory: no memory", ErrSchema)
+	}
+	return doc.Memory, nil
+}
+
+func (c *client) listActors(ctx context.Context, mem string, size int32, each func(json.RawMessage) error) error {
+	return pages(size, "ListActors", "actorSummaries", each, func(n int32, t *string) (_ []byte, next *string, err error) {
+		b, err := c.call(ctx, "ListActors", func(ctx context.Context) error {
+			o, err := c.dp.ListActors(ctx, &dp.ListActorsInput{MemoryId: &mem, MaxResults: &n, NextToken: t})
+			if err == nil {
+				next = o.NextToken
+			}
+			return err
+		})
+		return b, next, err
+	})
+}
+
+func (c *client) listSessions(ctx context.Context, mem, actor string, size int32, each func(json.RawMessage) error) error {
+	return pages(size, "ListSessions", "sessionSummaries", each, func(n int32, t *string) (_ []byte, next *string, err error) {
+		b, err := c.call(ctx, "ListSessions", func(ctx context.Context) error {
+			o, err := c.dp.ListSessions(ctx, &dp.ListSessionsInput{MemoryId: &mem, ActorId: &actor, MaxResults: &n, NextToken: t})
+			if err == nil {
+				next = o.NextToken
+			}
+			return err
+		})
+		return b, next, err
+	})
+}
+
+func (c *client) listEvents(ctx context.Context, mem, actor, session string, payloads bool, size int32, each func(json.RawMessage) error) error {
+	return pages(size, "ListEvents", "events", each, func(n int32, t *string) (_ []byte, next *string, err error) {
+		b, err := c.call(ctx, "ListEvents", func(ctx context.Context) error {
+			o, err := c.dp.ListEvents(ctx, &dp.ListEventsInput{MemoryId: &mem, ActorId: &actor, SessionId: &session, IncludePayloads: &payloads, MaxResults: &n, NextToken: t})
+			if err == nil {
+				next = o.NextToken
+			}
+			return err
+		})
+		return b, next, err
+	})
+}
+
+// A scope is a part of the records of a memory.
+type scope struct{ exact, path, strategy string }
+
+func (c *client) listRecords(ctx context.Context, mem string, at scope, size int32, each func(json.RawMessage) error) error {
+	opt := func(v string) *string {
+		if v == "" {
+			return nil
+		}
+		return aws.String(v)
+	}
+	return pages(size, "ListMemoryRecords", "memoryRecordSummaries", each, func(n int32, t *string) (_ []byte, next *string, err error) {
+		b, err := c.call(ctx, "ListMemoryRecords", func(ctx context.Context) error {
+			o, err := c.dp.ListMemoryRecords(ctx, &dp.ListMemoryRecordsInput{MemoryId: &mem, Namespace: opt(at.exact), NamespacePath: opt(at.path), MemoryStrategyId: opt(at.strategy), MaxResults: &n, NextToken: t})
+			if err == nil {
+				next = o.NextToken
+			}
+			return err
+		})
+		return b, next, err
+	})
+}

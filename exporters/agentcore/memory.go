@@ -1,0 +1,323 @@
+package agentcore
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"regexp"
+	"strings"
+
+	"github.com/cespare/xxhash/v2"
+
+	"github.com/exitramp/exitramp/context/agentstate"
+	pb "github.com/exitramp/exitramp/proto/exitramp/v1"
+)
+
+// memoryDoc is the part of a Memory that is read.
+type memoryDoc struct {
+	ID                  string          `json:"id"`
+	Name                string          `json:"name"`
+	Description         string          `json:"description"`
+	EventExpiryDuration uint64          `json:"eventExpiryDuration"`
+	CreatedAt           json.Number     `json:"createdAt"`
+	UpdatedAt           json.Number     `json:"updatedAt"`
+	Strategies          []strategyDoc   `json:"strategies"`
+	IndexedKeys         json.RawMessage `json:"indexedKeys"`
+	NamespaceKeys       json.RawMessage `json:"namespaceKeys"`
+	Status              string          `json:"status"`
+	EncryptionKeyArn    string          `json:"encryptionKeyArn"`
+	ExecutionRoleArn    string          `json:"memoryExecutionRoleArn"`
+	Streams             json.RawMessage `json:"streamDeliveryResources"`
+}
+
+type strategyDoc struct {
+	StrategyID         string          `json:"strategyId"`
+	Name               string          `json:"name"`
+	Type               string          `json:"type"`
+	Description        string          `json:"description"`
+	Namespaces         []string        `json:"namespaces"`
+	NamespaceTemplates []string        `json:"namespaceTemplates"`
+	Configuration      json.RawMessage `json:"configuration"`
+	MemoryRecordSchema json.RawMessage `json:"memoryRecordSchema"`
+	RecordExpiryDays   uint64          `json:"recordExpiryDurationDays"`
+	CreatedAt          json.Number     `json:"createdAt"`
+}
+
+func (s *strategyDoc) templates() []string {
+	if len(s.NamespaceTemplates) > 0 {
+		return s.NamespaceTemplates
+	}
+	return s.Namespaces
+}
+
+func memoryKey(mem string) string { return agentstate.Key("memoryspace", mem) }
+func strategyKey(mem, strategy string) string {
+	return agentstate.Key("memoryspace", mem, "strategy", strategy)
+}
+func namespaceKey(mem, strategy, ns string) string {
+	return agentstate.Key("memoryspace", mem, "namespace", strategy, ns)
+}
+func recordKey(mem, id string) string { return agentstate.Key("memory", mem, id) }
+
+// form is the project's word for a memory, by the type of its strategy.
+func form(strategyType string) pb.Memory_Form {
+	switch strategyType {
+	case "SEMANTIC":
+		return pb.Memory_FORM_SEMANTIC
+	case "SUMMARIZATION":
+		return pb.Memory_FORM_SUMMARY
+	case "USER_PREFERENCE":
+		return pb.Memory_FORM_PREFERENCE
+	case "EPISODIC":
+		return pb.Memory_FORM_EPISODIC
+	}
+	return pb.Memory_FORM_UNSPECIFIED
+}
+
+// spaces reads one memory: its definition, its strategies, and its records.
+func (r *reading) spaces(ctx context.Context, id string) error {
+	doc, err := r.c.getMemory(ctx, id)
+	if err != nil {
+		return r.gap("memoryspace", id, err)
+	}
+	var m memoryDoc
+	if err := json.Unmarshal(doc, &m); err != nil {
+		return fmt.Errorf("%w: GetMemory: %s", ErrSchema, id)
+	}
+	for _, s := range memorySpaces(id, doc, &m) {
+		if !r.put(s) {
+			return nil
+		}
+		r.pos.Relisted["memoryspace"]++
+	}
+	return r.records(ctx, id, &m)
+}
+
+// memorySpaces are the records of a Memory and, as readings of it, of its strategies.
+func memorySpaces(id string, doc json.RawMessage, m *memoryDoc) []*pb.MemorySpace {
+	top := &pb.MemorySpace{Meta: agentstate.Meta("memoryspace", agentstate.Document("Memory", "application/json", doc), id),
+		Path: []string{m.Name}, TtlSeconds: m.EventExpiryDuration * 86400}
+	top.Meta.CreatedUnixNano, top.Meta.UpdatedUnixNano = nanos(m.CreatedAt), nanos(m.UpdatedAt)
+	out := []*pb.MemorySpace{top}
+	for _, s := range m.Strategies {
+		sp := &pb.MemorySpace{Meta: agentstate.Meta("memoryspace", nil, id, "strategy", s.StrategyID), Path: []string{m.Name, s.Name},
+			Strategy: strings.ToLower(s.Type), TtlSeconds: s.RecordExpiryDays * 86400}
+		if t := s.templates(); len(t) > 0 {
+			sp.RawPath = t[0]
+		}
+		sp.Meta.CreatedUnixNano = nanos(s.CreatedAt)
+		sp.Meta.ViewOfKeys = []string{top.Meta.Key}
+		out = append(out, sp)
+	}
+	return out
+}
+
+// recordDoc is the part of a memory record that is read.
+type recordDoc struct {
+	ID         string                     `json:"memoryRecordId"`
+	Content    struct{ Text *string }     `json:"content"`
+	StrategyID string                     `json:"memoryStrategyId"`
+	Namespaces []string                   `json:"namespaces"`
+	CreatedAt  json.Number                `json:"createdAt"`
+	Timestamp  json.Number                `json:"timestamp"`
+	ExpiresAt  json.Number                `json:"expiresAt"`
+	Metadata   map[string]json.RawMessage `json:"metadata"`
+}
+
+func (d *recordDoc) namespace() string {
+	if len(d.Namespaces) == 0 {
+		return ""
+	}
+	return d.Namespaces[0]
+}
+
+// recordsOf is the walk over the records of one memory.
+type recordsOf struct {
+	*reading
+	mem    string
+	m      *memoryDoc
+	types  map[string]string // strategy → type
+	tmpl   map[string][]*regexp.Regexp
+	spaces map[uint64]bool
+	seen   map[uint64]bool // digests of ids: the first listing
+	again  map[uint64]bool // the second
+}
+
+// records lists all records by the path /, and again strategy by strategy and namespace by
+// namespace: nobody has measured that / is all.
+func (r *reading) records(ctx context.Context, id string, m *memoryDoc) error {
+	w := &recordsOf{r, id, m, map[string]string{}, map[string][]*regexp.Regexp{}, map[uint64]bool{}, map[uint64]bool{}, map[uint64]bool{}}
+	for _, s := range m.Strategies {
+		w.types[s.StrategyID] = s.Type
+		for _, t := range s.templates() {
+			w.tmpl[s.StrategyID] = append(w.tmpl[s.StrategyID], template(t, s.StrategyID))
+		}
+	}
+	whole := r.c.listRecords(ctx, id, scope{path: "/"}, 100, w.put)
+	if err := w.stop(whole); err != nil {
+		return err
+	}
+	rest := map[string]bool{} // namespaces of records of no known strategy
+	first := func(doc json.RawMessage) error {
+		var d recordDoc
+		if err := json.Unmarshal(doc, &d); err == nil && w.types[d.StrategyID] == "" {
+			rest[d.namespace()] = true
+		}
+		return nil
+	}
+	second := func(doc json.RawMessage) error {
+		var d recordDoc
+		if err := json.Unmarshal(doc, &d); err != nil {
+			return fmt.Errorf("%w: ListMemoryRecords", ErrSchema)
+		}
+		if h := xxhash.Sum64String(d.ID); !w.again[h] {
+			w.again[h] = true
+			return w.put(doc)
+		}
+		return nil
+	}
+	for _, s := range m.Strategies {
+		path := "/"
+		if t := s.templates(); len(t) > 0 {
+			if path, _, _ = strings.Cut(strings.ReplaceAll(t[0], "{memoryStrategyId}", s.StrategyID), "{"); path == "" {
+				path = "/"
+			}
+		}
+		for _, p := range []string{path, "/"}[:2-b2i(path == "/")] {
+			if err := w.stop(r.c.listRecords(ctx, id, scope{path: p, strategy: s.StrategyID}, 73, second)); err != nil {
+				return err
+			}
+		}
+	}
+	if whole == nil {
+		if err := w.stop(r.c.listRecords(ctx, id, scope{path: "/"}, 91, first)); err != nil {
+			return err
+		}
+		for _, ns := range sortedKeys(rest) {
+			if ns == "" {
+				continue
+			}
+			if err := w.stop(r.c.listRecords(ctx, id, scope{exact: ns}, 73, second)); err != nil {
+				return err
+			}
+		}
+	}
+	for h := range w.seen {
+		if !w.again[h] {
+			r.pos.Odd["memory"] = "the listings of a memory's records differ"
+		}
+	}
+	r.pos.Relisted["memory"] += uint64(len(w.again))
+	return nil
+}
+
+func b2i(b bool) int {
+	if b {
+		return 1
+	}
+	return 0
+}
+
+// stop turns what a listing failed with into a gap; what ends the reading comes back.
+func (w *recordsOf) stop(err error) error {
+	if err == nil || errors.Is(err, errStop) {
+		return err
+	}
+	return w.gap("memory", w.mem+"/*", err)
+}
+
+var errStop = errors.New("agentcore: the reader has stopped")
+
+// put yields one record, and before it the namespace that it is in.
+func (w *recordsOf) put(doc json.RawMessage) error {
+	var d recordDoc
+	if err := json.Unmarshal(doc, &d); err != nil || d.ID == "" {
+		return fmt.Errorf("%w: ListMemoryRecords: a record that is not one", ErrSchema)
+	}
+	h := xxhash.Sum64String(d.ID)
+	if w.seen[h] {
+		return nil
+	}
+	w.seen[h] = true
+	ns := d.namespace()
+	if nh := xxhash.Sum64String(d.StrategyID + "\x00" + ns); !w.spaces[nh] {
+		w.spaces[nh] = true
+		sp := &pb.MemorySpace{Meta: agentstate.Meta("memoryspace", nil, w.mem, "namespace", d.StrategyID, ns), RawPath: ns, Strategy: strings.ToLower(w.types[d.StrategyID])}
+		sp.Meta.ViewOfKeys = []string{recordKey(w.mem, d.ID)}
+		for l := range strings.SplitSeq(strings.Trim(ns, "/"), "/") {
+			sp.Path = append(sp.Path, l)
+		}
+		sp.OwnerKey = w.subject(d.StrategyID, ns)
+		if !w.e.Put(sp) {
+			return errStop
+		}
+		w.pos.Relisted["memoryspace"]++
+	}
+	m := &pb.Memory{Meta: agentstate.Meta("memory", agentstate.Document("MemoryRecordSummary", "application/json", doc), w.mem, d.ID),
+		SpaceKey: namespaceKey(w.mem, d.StrategyID, ns), Form: form(w.types[d.StrategyID]),
+		ValidFromUnixNano: nanos(d.Timestamp), ExpiresUnixNano: nanos(d.ExpiresAt)}
+	m.Meta.CreatedUnixNano = nanos(d.CreatedAt)
+	m.Meta.Labels = labels(d.Metadata)
+	m.Meta.Derivation = pb.Derivation_DERIVATION_INFERRED
+	if w.types[d.StrategyID] == "" {
+		m.Meta.Derivation = pb.Derivation_DERIVATION_UNSPECIFIED
+	}
+	if s := w.subject(d.StrategyID, ns); s != "" {
+		m.Meta.SubjectKeys = []string{s}
+	}
+	switch {
+	case d.Content.Text != nil && sound(doc, *d.Content.Text):
+		m.Content = &pb.Memory_Text{Text: *d.Content.Text}
+	default:
+		var c struct{ Content json.RawMessage }
+		_ = json.Unmarshal(doc, &c)
+		m.Content = &pb.Memory_Data{Data: agentstate.Inline("application/json", c.Content)}
+	}
+	if !w.reading.put(m) {
+		return errStop
+	}
+	return nil
+}
+
+// template is a regular expression that finds the actor in a namespace.
+func template(t, strategy string) *regexp.Regexp {
+	t = strings.ReplaceAll(t, "{memoryStrategyId}", strategy)
+	var b strings.Builder
+	b.WriteString("^")
+	done := false
+	for t != "" {
+		lit, rest, found := strings.Cut(t, "{")
+		b.WriteString(regexp.QuoteMeta(lit))
+		if !found {
+			break
+		}
+		name, after, _ := strings.Cut(rest, "}")
+		if name == "actorId" && !done {
+			b.WriteString("(?P<actor>.+?)")
+			done = true
+		} else {
+			b.WriteString("[^/]+")
+		}
+		t = after
+	}
+	b.WriteString("/?$")
+	r, err := regexp.Compile(b.String())
+	if err != nil || !done {
+		return nil
+	}
+	return r
+}
+
+// subject is the actor that a namespace is about; empty: it does not say.
+func (w *recordsOf) subject(strategy, ns string) string {
+	for _, t := range w.tmpl[strategy] {
+		if t == nil {
+			continue
+		}
+		if m := t.FindStringSubmatch(ns); m != nil {
+			return agentstate.Key("principal", w.mem, m[1])
+		}
+	}
+	return ""
+}

@@ -1,0 +1,52 @@
+package agentcore
+
+import (
+	"encoding/json"
+	"fmt"
+)
+
+// actions are the operations that each verb calls; their IAM actions have the same names. A test
+// compares them with what is called.
+func actions(verb string) [][]string {
+	read := []string{"GetMemory", "ListActors", "ListEvents", "ListMemories", "ListMemoryRecords"}
+	switch verb {
+	case "export":
+		return [][]string{append(read, "ListSessions"), {
+			"GetAgentRuntime", "GetApiKeyCredentialProvider", "GetGateway", "GetGatewayTarget", "GetHarness", "GetOauth2CredentialProvider", "GetPolicy", "GetPolicyEngine", "GetWorkloadIdentity",
+			"ListAgentRuntimes", "ListApiKeyCredentialProviders", "ListGatewayTargets", "ListGateways", "ListHarnesses", "ListOauth2CredentialProviders", "ListPolicies", "ListPolicyEngines", "ListWorkloadIdentities",
+		}}
+	case "replay":
+		return [][]string{append(read, "BatchCreateMemoryRecords", "CreateEvent", "CreateMemory"), {"CreateWorkloadIdentity", "GetWorkloadIdentity"}}
+	case "undo":
+		return [][]string{{"BatchDeleteMemoryRecords", "DeleteEvent", "DeleteMemory", "GetMemoryRecord", "ListActors", "ListMemoryRecords"}, {"DeleteWorkloadIdentity"}}
+	}
+	return nil
+}
+
+// Policy is the least IAM policy for a verb: "export", "replay" or "undo". The first statement is
+// about memories; the second, about the definitions of the account, is not needed where the URL
+// names one memory. To ask who one is, sts:GetCallerIdentity, needs no permission.
+func Policy(verb string) (string, error) {
+	as := actions(verb)
+	if as == nil {
+		return "", fmt.Errorf("agentcore: no permissions are known for %q: there are export, replay and undo", verb)
+	}
+	type statement struct {
+		Sid, Effect string
+		Action      []string
+		Resource    string
+	}
+	doc := struct {
+		Version   string
+		Statement []statement
+	}{Version: "2012-10-17"}
+	for i, a := range as {
+		s := statement{Sid: [...]string{"Memories", "Definitions"}[i], Effect: "Allow", Resource: "*"}
+		for _, x := range a {
+			s.Action = append(s.Action, "bedrock-agentcore:"+x)
+		}
+		doc.Statement = append(doc.Statement, s)
+	}
+	b, err := json.MarshalIndent(doc, "", "  ")
+	return string(b) + "\n", err
+}

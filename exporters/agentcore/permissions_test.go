@@ -1,0 +1,51 @@
+package agentcore
+
+import (
+	"slices"
+	"testing"
+
+	"github.com/exitramp/exitramp/context/replay"
+	"github.com/exitramp/exitramp/exporters/agentcore/agentcorefake"
+)
+
+// Exactly what the policies name is called, and nothing else.
+func TestPermissionsAreTheLeast(t *testing.T) {
+	src := firm(t)
+	seeded := len(src.fake.Calls())
+	st, _ := read(t, src.service(""))
+	called(t, "export", src, seeded)
+
+	dst := newWorld(t, agentcorefake.Options{Account: "999999999999"})
+	_, j := apply(t, dst.service(""), st)
+	// A second run finds what the first wrote, and so does one that goes on.
+	again, _ := apply(t, dst.service(""), st)
+	if again.Actions[replay.Created] > 0 {
+		t.Errorf("created again: %v", again.Kinds)
+	}
+	called(t, "replay", dst, 0)
+
+	from := len(dst.fake.Calls())
+	rep, err := replay.Undo(t.Context(), dst.service(""), j)
+	if err != nil || rep.LeftN > 0 {
+		t.Fatalf("undo: %v %v", rep, err)
+	}
+	called(t, "undo", dst, from)
+}
+
+func called(t *testing.T, verb string, w *world, from int) {
+	t.Helper()
+	var want, got []string
+	for _, a := range actions(verb) {
+		want = append(want, a...)
+	}
+	for _, c := range w.fake.Calls()[from:] {
+		if c.Op != "GetCallerIdentity" && !slices.Contains(got, c.Op) {
+			got = append(got, c.Op)
+		}
+	}
+	slices.Sort(want)
+	slices.Sort(got)
+	if !slices.Equal(want, got) {
+		t.Errorf("%s calls\n%v\nand the policy names\n%v", verb, got, want)
+	}
+}

@@ -1,0 +1,109 @@
+package agentcore
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+
+	"github.com/exitramp/exitramp/context/agentstate"
+	pb "github.com/exitramp/exitramp/proto/exitramp/v1"
+)
+
+var errEnough = errors.New("agentcore: enough")
+
+// Preflight says who reads, what memories and actors there are, and what is closed: it asks for one
+// page of each listing, and for no content.
+func (s *Service) Preflight(ctx context.Context) (*agentstate.Preflight, error) {
+	c, err := s.connect(ctx)
+	if err != nil {
+		return nil, err
+	}
+	who, account, err := c.whoAmI(ctx)
+	if errors.Is(err, ErrLogin) || ctx.Err() != nil {
+		return nil, err
+	}
+	p := &agentstate.Preflight{Origin: s.origin(account), Observer: who, Counts: map[string]int64{"memory": -1, "conversation": -1, "message": -1},
+		Never: []string{"embeddings", "client secrets, API keys, users' tokens", "when a single record expires: no listing says it", "which events a record was made from"}}
+	probe := func(kind, place string, err error) (bool, error) {
+		if err == nil || errors.Is(err, errEnough) {
+			return true, nil
+		}
+		var d *denied
+		var no *refused
+		g := &pb.Gap{Kind: kind, Place: place, Detail: err.Error()}
+		switch {
+		case errors.As(err, &d):
+			g.Reason, g.Permission = pb.Gap_REASON_FORBIDDEN, d.permission()
+		case errors.As(err, &no) && no.status == 404:
+			g.Reason = pb.Gap_REASON_GONE
+		case errors.As(err, &no):
+			g.Reason = pb.Gap_REASON_REFUSED
+		default:
+			return false, err
+		}
+		p.Gaps = append(p.Gaps, g)
+		return false, nil
+	}
+	ids := []string{s.o.Memory}
+	if s.o.Memory == "" {
+		ids = nil
+		if _, err := probe("memoryspace", "ListMemories", c.listMemories(ctx, 100, func(doc json.RawMessage) error {
+			id, err := field(doc, "id")
+			ids = append(ids, id)
+			return err
+		})); err != nil {
+			return nil, err
+		}
+	}
+	first := func(doc json.RawMessage) error { return errEnough }
+	for _, id := range ids {
+		doc, err := c.getMemory(ctx, id)
+		if ok, err := probe("memoryspace", id, err); err != nil {
+			return nil, err
+		} else if ok {
+			var m memoryDoc
+			if err := json.Unmarshal(doc, &m); err != nil {
+				return nil, fmt.Errorf("%w: GetMemory: %s", ErrSchema, id)
+			}
+			p.Counts["memoryspace"] += int64(1 + len(m.Strategies))
+			if m.Status != "ACTIVE" {
+				p.Notes = append(p.Notes, fmt.Sprintf("memory %s is %s", id, m.Status))
+			}
+			if len(m.Strategies) > 0 {
+				p.Notes = append(p.Notes, fmt.Sprintf("memory %s extracts records from new events: stop writers before the export, or what they say last may not be remembered in it", id))
+			}
+		}
+		if _, err := probe("memory", id+"/*", c.listRecords(ctx, id, scope{path: "/"}, 1, first)); err != nil {
+			return nil, err
+		}
+		actor := ""
+		ok, err := probe("principal", id+"/actors", c.listActors(ctx, id, 100, func(doc json.RawMessage) (err error) {
+			p.Counts["principal"]++
+			actor, err = field(doc, "actorId")
+			return err
+		}))
+		if err != nil {
+			return nil, err
+		}
+		if !ok || actor == "" {
+			continue
+		}
+		session := ""
+		if _, err := probe("conversation", id+"/*", c.listSessions(ctx, id, actor, 1, func(doc json.RawMessage) (err error) {
+			if session, err = field(doc, "sessionId"); err == nil {
+				err = errEnough
+			}
+			return err
+		})); err != nil {
+			return nil, err
+		}
+		if session != "" {
+			if _, err := probe("message", id+"/*", c.listEvents(ctx, id, actor, session, false, 1, first)); err != nil {
+				return nil, err
+			}
+		}
+	}
+	p.Notes = append(p.Notes, "this driver has never run against the real service: it is tested against a fake that says how each of its facts is known")
+	return p, nil
+}

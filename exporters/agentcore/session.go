@@ -1,0 +1,140 @@
+package agentcore
+
+import (
+	"cmp"
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"maps"
+	"slices"
+	"strconv"
+
+	"github.com/exitramp/exitramp/internal/diskmap"
+)
+
+func sortedKeys[V any](m map[string]V) []string { return slices.Sorted(maps.Keys(m)) }
+
+// holdSize is the most bytes of events of one session that are held in memory; beyond, they wait in
+// a sealed temporary file. The service lists the newest first, and readers want the oldest first.
+const holdSize = 4 << 20
+
+// thread is one session, read whole.
+type thread struct {
+	actor, id string
+	summary   json.RawMessage
+	at        []stub // oldest first
+	held      map[int]json.RawMessage
+	disk      *diskmap.Map
+	relisted  int
+	changed   int
+	odd       string // why its listing is not sound
+	err       error
+}
+
+// stub is what is kept in memory of each event.
+type stub struct {
+	id, branch, root string
+	nanos            int64
+	n                int // place in the listing
+}
+
+func (t *thread) close() {
+	if t.disk != nil {
+		t.disk.Close()
+	}
+}
+
+func (t *thread) doc(n int) (json.RawMessage, error) {
+	if b, ok := t.held[n]; ok {
+		return b, nil
+	}
+	b, ok, err := t.disk.Get(strconv.Itoa(n))
+	if err == nil && !ok {
+		err = errors.New("agentcore: a temporary file lost an event")
+	}
+	return b, err
+}
+
+// read lists the events twice: whole, and without payloads in pages of another size. Where the two
+// differ the session has changed, and is read again.
+func (c *client) read(ctx context.Context, mem, actor, id string) *thread {
+	t := &thread{actor: actor, id: id}
+	for try := 0; ; try++ {
+		t.close()
+		t.at, t.held, t.disk, t.odd = nil, map[int]json.RawMessage{}, nil, ""
+		if t.err = c.readOnce(ctx, mem, t); t.err != nil || t.odd == "" || try == 3 {
+			return t
+		}
+		t.changed++
+	}
+}
+
+func (c *client) readOnce(ctx context.Context, mem string, t *thread) error {
+	seen, size := map[string]bool{}, 0
+	err := c.listEvents(ctx, mem, t.actor, t.id, true, 100, func(doc json.RawMessage) error {
+		var e event
+		if err := json.Unmarshal(doc, &e); err != nil || e.EventID == "" {
+			return fmt.Errorf("%w: ListEvents: an event that is not one, in %s", ErrSchema, t.id)
+		}
+		if seen[e.EventID] {
+			t.odd = "an event came twice"
+			return nil
+		}
+		seen[e.EventID] = true
+		s := stub{id: e.EventID, branch: e.Branch.name(), nanos: nanos(e.EventTimestamp), n: len(t.at)}
+		if e.Branch != nil {
+			s.root = e.Branch.RootEventID
+		}
+		t.at = append(t.at, s)
+		return t.keep(s.n, doc, &size)
+	})
+	if errors.Is(err, errCircle) {
+		t.odd = "its listing goes in a circle"
+		return nil
+	}
+	if err != nil {
+		return err
+	}
+	// Newest first: the later in the list, the earlier it was.
+	slices.SortFunc(t.at, func(a, b stub) int { return cmp.Or(cmp.Compare(a.nanos, b.nanos), b.n-a.n) })
+	again := 0
+	err = c.listEvents(ctx, mem, t.actor, t.id, false, 97, func(doc json.RawMessage) error {
+		var e event
+		if err := json.Unmarshal(doc, &e); err != nil {
+			return fmt.Errorf("%w: ListEvents", ErrSchema)
+		}
+		if !seen[e.EventID] {
+			t.odd = "its two listings differ"
+			return nil
+		}
+		again++
+		return nil
+	})
+	if errors.Is(err, errCircle) {
+		t.odd = "its listing goes in a circle"
+		return nil
+	}
+	if again != len(t.at) && t.odd == "" {
+		t.odd = "its two listings differ"
+	}
+	if len(t.at) == 0 && t.odd == "" {
+		t.odd = "it is listed and has no events"
+	}
+	t.relisted = again
+	return err
+}
+
+func (t *thread) keep(n int, doc json.RawMessage, size *int) error {
+	if *size += len(doc); *size <= holdSize {
+		t.held[n] = doc
+		return nil
+	}
+	if t.disk == nil {
+		var err error
+		if t.disk, err = diskmap.New(""); err != nil {
+			return err
+		}
+	}
+	return t.disk.Put(strconv.Itoa(n), doc)
+}

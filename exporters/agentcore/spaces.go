@@ -1,0 +1,80 @@
+package agentcore
+
+import (
+	"context"
+	"crypto/sha256"
+	"encoding/hex"
+	"fmt"
+	"slices"
+
+	"github.com/exitramp/exitramp/context/fidelity"
+	"github.com/exitramp/exitramp/context/replay"
+)
+
+// differs names what two memories do not have in common.
+func differs(a, b *memoryDoc) []string {
+	var out []string
+	if a.Name != b.Name {
+		out = append(out, "name")
+	}
+	if a.EventExpiryDuration != b.EventExpiryDuration {
+		out = append(out, "eventExpiryDuration")
+	}
+	if a.Description != b.Description {
+		out = append(out, "description")
+	}
+	set := func(m *memoryDoc) []string {
+		var out []string
+		for _, s := range m.Strategies {
+			out = append(out, fmt.Sprintf("%s %s %v %s", s.Name, s.Type, s.templates(), s.Description))
+		}
+		slices.Sort(out)
+		return out
+	}
+	if !slices.Equal(set(a), set(b)) {
+		out = append(out, "strategies")
+	}
+	return out
+}
+
+// view answers for a strategy or a namespace: it comes with the memory, or with its first record.
+func (w *writer) view(ctx context.Context, parts []string) (replay.Receipt, error) {
+	p, err := w.at(ctx, parts[0])
+	if err != nil {
+		return replay.Receipt{}, err
+	}
+	if p.why != "" || len(parts) < 3 {
+		return skip(p.why), nil
+	}
+	rc := skip("a reading of its memory and of its records: it comes with them")
+	st, ok := p.strategies[parts[2]]
+	if !ok && parts[2] != "none" {
+		return rc, nil
+	}
+	switch {
+	case p.id == "":
+	case parts[1] == "strategy":
+		rc.Target = strategyKey(p.id, st)
+		rc.Losses = []fidelity.Loss{loss("meta.created_unix_nano", fidelity.Defaulted, "the date of the copy")}
+	case len(parts) == 4:
+		if !ok {
+			st = parts[2]
+		}
+		ns := p.namespace(parts[3])
+		rc.Target = namespaceKey(p.id, st, ns)
+		if ns != parts[3] {
+			why := "it holds the id of a strategy, which the service makes"
+			rc.Losses = []fidelity.Loss{loss("path", fidelity.Transformed, why), loss("raw_path", fidelity.Transformed, why)}
+		}
+	}
+	return rc, nil
+}
+
+// token is an idempotency token: the same for each attempt of a run.
+func token(parts ...string) string {
+	h := sha256.New()
+	for _, p := range parts {
+		fmt.Fprintf(h, "%d:%s", len(p), p)
+	}
+	return hex.EncodeToString(h.Sum(nil))
+}

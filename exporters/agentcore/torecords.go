@@ -1,0 +1,278 @@
+package agentcore
+
+import (
+	"context"
+	"crypto/sha256"
+	"encoding/hex"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"slices"
+	"strings"
+	"time"
+
+	dp "github.com/aws/aws-sdk-go-v2/service/bedrockagentcore"
+	"github.com/aws/aws-sdk-go-v2/service/bedrockagentcore/types"
+
+	"github.com/exitramp/exitramp/context/agentstate"
+	"github.com/exitramp/exitramp/context/fidelity"
+	"github.com/exitramp/exitramp/context/replay"
+	pb "github.com/exitramp/exitramp/proto/exitramp/v1"
+)
+
+// batchMax is the most records of one BatchCreateMemoryRecords.
+const batchMax = 100
+
+// namespace is ns with the ids of the source's strategies replaced by those here.
+func (p *place) namespace(ns string) string {
+	for from, to := range p.strategies {
+		ns = strings.ReplaceAll(ns, from, to)
+	}
+	return ns
+}
+
+// outRecord is a memory record on its way, in the form of the request.
+type outRecord struct {
+	i      int
+	key    string
+	p      *place
+	losses []fidelity.Loss
+
+	ID         string                     `json:"requestIdentifier"`
+	Namespaces []string                   `json:"namespaces"`
+	Content    json.RawMessage            `json:"content"`
+	Timestamp  json.Number                `json:"timestamp"`
+	StrategyID string                     `json:"memoryStrategyId,omitempty"`
+	Metadata   map[string]json.RawMessage `json:"metadata,omitempty"`
+}
+
+func (o *outRecord) digest() string {
+	return recordDigest(o.Namespaces, o.Content, o.Timestamp, o.StrategyID, o.Metadata)
+}
+
+func recordDigest(ns []string, content json.RawMessage, at json.Number, strategy string, md map[string]json.RawMessage) string {
+	h := sha256.New()
+	if strategy == "none" {
+		strategy = ""
+	}
+	fmt.Fprintf(h, "%q %s %d %q\n", ns, canonical(content), nanos(at), strategy)
+	for _, k := range sortedKeys(md) {
+		fmt.Fprintf(h, "%q %s\n", k, canonical(md[k]))
+	}
+	return hex.EncodeToString(h.Sum(nil))
+}
+
+// memories writes records, up to a hundred at once. Each that the service refuses is refused by
+// itself, with its code.
+func (w *writer) memories(ctx context.Context, rs []agentstate.Record, out []replay.Receipt) error {
+	var todo []*outRecord
+	waited := false
+	for i, r := range rs {
+		m := r.(*pb.Memory)
+		o, rc, err := w.prepareRecord(ctx, m)
+		if err != nil {
+			return err
+		}
+		if o == nil {
+			out[i] = rc
+			continue
+		}
+		o.i, o.key = i, m.Meta.Key
+		doubt := w.run.InDoubt != nil && w.run.InDoubt(o.key)
+		if doubt && !waited { // it may be there, and not listed yet
+			waited = true
+			if err := sleep(ctx, w.s.o.Settle); err != nil {
+				return err
+			}
+		}
+		id, err := w.findRecord(ctx, o, doubt)
+		if err != nil {
+			return err
+		}
+		if id != "" {
+			out[i] = replay.Receipt{Action: replay.Same, Target: recordKey(o.p.id, id), Losses: o.losses, Version: o.digest()}
+			if doubt {
+				out[i].Action = replay.Created
+			}
+			continue
+		}
+		if w.run.DryRun {
+			out[i] = replay.Receipt{Action: replay.Created, Losses: o.losses}
+			continue
+		}
+		todo = append(todo, o)
+	}
+	for len(todo) > 0 {
+		n := 1
+		for n < min(len(todo), batchMax) && todo[n].p == todo[0].p {
+			n++
+		}
+		if err := w.batch(ctx, todo[:n], out); err != nil {
+			return err
+		}
+		todo = todo[n:]
+	}
+	return nil
+}
+
+func (w *writer) prepareRecord(ctx context.Context, m *pb.Memory) (*outRecord, replay.Receipt, error) {
+	if !w.own {
+		return w.prepareForeignRecord(ctx, m)
+	}
+	doc, err := w.native(ctx, m, "MemoryRecordSummary")
+	if err != nil {
+		return nil, replay.Receipt{}, err
+	}
+	_, parts := agentstate.SplitKey(m.Meta.Key)
+	var d recordDoc
+	var c struct{ Content json.RawMessage }
+	if doc == nil || json.Unmarshal(doc, &d) != nil || json.Unmarshal(doc, &c) != nil || len(parts) != 2 {
+		return nil, refuse("it has no native memory record"), nil
+	}
+	p, err := w.at(ctx, parts[0])
+	if err != nil {
+		return nil, replay.Receipt{}, err
+	}
+	if p.why != "" {
+		return nil, refuse(p.why), nil
+	}
+	o := &outRecord{p: p, ID: token(m.Meta.Key), Content: c.Content, Timestamp: d.Timestamp, Metadata: d.Metadata}
+	for _, ns := range d.Namespaces {
+		o.Namespaces = append(o.Namespaces, p.namespace(ns))
+	}
+	o.losses = []fidelity.Loss{
+		loss("native", fidelity.Transformed, "the service makes ids and dates of its own"),
+		loss("meta.created_unix_nano", fidelity.Defaulted, "the date of the copy"),
+	}
+	if d.Timestamp == "" {
+		o.Timestamp = d.CreatedAt
+		o.losses = append(o.losses, loss("valid_from_unix_nano", fidelity.Transformed, "the service wants a time: the date on which it was made"))
+	}
+	if d.StrategyID != "" && d.StrategyID != "none" {
+		if id, ok := p.strategies[d.StrategyID]; ok {
+			o.StrategyID = id
+		} else {
+			o.losses = append(o.losses, loss("form", fidelity.Dropped, "the target has no strategy of this name and type"), loss("meta.derivation", fidelity.Dropped, "the target has no strategy of this name and type"),
+				loss("space_key", fidelity.Transformed, "the target has no strategy of this name and type"))
+		}
+	}
+	if m.ExpiresUnixNano != 0 {
+		o.losses = append(o.losses, loss("expires_unix_nano", fidelity.Dropped, "the service counts from the copy, 31 days at least: it is kept for longer than it was meant to"))
+	}
+	return o, replay.Receipt{}, nil
+}
+
+// findRecord looks for an equal record in the namespace; empty: there is none.
+func (w *writer) findRecord(ctx context.Context, o *outRecord, doubt bool) (string, error) {
+	if o.p.id == "" || len(o.Namespaces) == 0 || o.p.fresh && !doubt {
+		return "", nil
+	}
+	ns := o.Namespaces[0]
+	here := o.p.records[ns]
+	if here == nil {
+		here = map[string][]string{}
+		err := w.c.listRecords(ctx, o.p.id, scope{exact: ns}, 100, func(doc json.RawMessage) error {
+			var d recordDoc
+			var c struct{ Content json.RawMessage }
+			if json.Unmarshal(doc, &d) != nil || json.Unmarshal(doc, &c) != nil {
+				return fmt.Errorf("%w: ListMemoryRecords", ErrSchema)
+			}
+			k := recordDigest(d.Namespaces, c.Content, d.Timestamp, d.StrategyID, d.Metadata)
+			here[k] = append(here[k], d.ID)
+			return nil
+		})
+		if err != nil {
+			return "", err
+		}
+		o.p.records[ns] = here
+	}
+	k := o.digest()
+	if ids := here[k]; len(ids) > 0 {
+		here[k] = ids[1:]
+		return ids[0], nil
+	}
+	return "", nil
+}
+
+// batch makes one request, and reads what became of each record.
+func (w *writer) batch(ctx context.Context, os []*outRecord, out []replay.Receipt) error {
+	keys := []string{w.run.ID}
+	for _, o := range os {
+		keys = append(keys, o.key)
+	}
+	tok, mem := token(keys...), os[0].p.id
+	body, err := marshal(struct {
+		Records []*outRecord `json:"records"`
+		Token   string       `json:"clientToken"`
+	}{os, tok})
+	if err != nil {
+		return err
+	}
+	b, err := w.c.call(ctx, "BatchCreateMemoryRecords", func(ctx context.Context) error {
+		_, err := w.c.dp.BatchCreateMemoryRecords(ctx, &dp.BatchCreateMemoryRecordsInput{MemoryId: &mem, Records: []types.MemoryRecordCreateInput{}, ClientToken: &tok}, rawData(body))
+		return err
+	})
+	var no *refused
+	if errors.As(err, &no) && no.status < 500 {
+		if len(os) == 1 {
+			out[os[0].i] = refuse(no.Error())
+			return nil
+		}
+		// One that is not valid spoils the request of all: halves find it.
+		if err := w.batch(ctx, os[:len(os)/2], out); err != nil {
+			return err
+		}
+		return w.batch(ctx, os[len(os)/2:], out)
+	}
+	if err != nil {
+		return err
+	}
+	type result struct {
+		ID        string `json:"memoryRecordId"`
+		Request   string `json:"requestIdentifier"`
+		ErrorCode int    `json:"errorCode"`
+	}
+	var res struct {
+		SuccessfulRecords, FailedRecords []result
+	}
+	if err := json.Unmarshal(b, &res); err != nil {
+		return fmt.Errorf("%w: BatchCreateMemoryRecords", ErrSchema)
+	}
+	for _, o := range os {
+		same := func(r result) bool { return r.Request == o.ID }
+		if i := slices.IndexFunc(res.SuccessfulRecords, same); i >= 0 {
+			id := res.SuccessfulRecords[i].ID
+			out[o.i] = replay.Receipt{Action: replay.Created, Target: recordKey(mem, id), Losses: o.losses, Version: o.digest()}
+			if len(o.Namespaces) > 0 {
+				w.last = &lately{mem, o.Namespaces[0], id}
+			}
+		} else if i := slices.IndexFunc(res.FailedRecords, same); i >= 0 {
+			out[o.i] = refuse(fmt.Sprintf("the service refuses it with code %d", res.FailedRecords[i].ErrorCode))
+		} else {
+			return fmt.Errorf("%w: BatchCreateMemoryRecords says nothing of one of %d records", ErrSchema, len(os))
+		}
+	}
+	return nil
+}
+
+// settled waits until a record is listed.
+func (w *writer) settled(ctx context.Context, l lately) error {
+	end := time.Now().Add(w.s.o.Settle)
+	for wait := 50 * time.Millisecond; ; wait = min(2*wait, 5*time.Second) {
+		found := false
+		err := w.c.listRecords(ctx, l.mem, scope{exact: l.namespace}, 100, func(doc json.RawMessage) error {
+			id, err := field(doc, "memoryRecordId")
+			found = found || id == l.id
+			return err
+		})
+		if err != nil || found {
+			return err
+		}
+		if time.Now().After(end) {
+			return nil // read-back will say what is missing
+		}
+		if err := sleep(ctx, wait); err != nil {
+			return err
+		}
+	}
+}

@@ -1,0 +1,146 @@
+package agentcore
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+
+	dp "github.com/aws/aws-sdk-go-v2/service/bedrockagentcore"
+	"github.com/aws/aws-sdk-go-v2/service/bedrockagentcore/types"
+	cp "github.com/aws/aws-sdk-go-v2/service/bedrockagentcorecontrol"
+
+	"github.com/exitramp/exitramp/context/agentstate"
+	"github.com/exitramp/exitramp/context/replay"
+)
+
+// Undo removes the events and records that a run made, and a memory that it made once nothing else
+// is in it. Actors and sessions go with their last event. A record that was changed since stays.
+func (s *Service) Undo(ctx context.Context, run *replay.Run, created []replay.Receipt) ([]replay.Receipt, error) {
+	c, err := s.connect(ctx)
+	if err != nil {
+		return nil, err
+	}
+	var left []replay.Receipt
+	leave := func(rc replay.Receipt, why string) {
+		rc.Why = why
+		left = append(left, rc)
+	}
+	var memories []replay.Receipt
+	for _, rc := range created {
+		kind, parts := agentstate.SplitKey(rc.Target)
+		switch {
+		case rc.Target == "" && (agentstate.KindOfKey(rc.Key) == "principal" || agentstate.KindOfKey(rc.Key) == "conversation"):
+		case rc.Target == "":
+			leave(rc, "the run broke off while it was written: it may be there")
+		case kind == "message" && len(parts) == 4:
+			err = c.deleteEvent(ctx, parts[0], parts[1], parts[2], parts[3])
+		case kind == "principal" && len(parts) == 3:
+			_, err = c.call(ctx, "DeleteWorkloadIdentity", func(ctx context.Context) error {
+				_, err := c.cp.DeleteWorkloadIdentity(ctx, &cp.DeleteWorkloadIdentityInput{Name: &parts[1]})
+				return err
+			})
+			if gone(err) {
+				err = nil
+			}
+		case kind == "memory" && len(parts) == 2:
+			var why string
+			if why, err = c.deleteRecord(ctx, parts[0], parts[1], rc.Version); why != "" {
+				leave(rc, why)
+			}
+		case kind == "memoryspace" && len(parts) == 1:
+			memories = append(memories, rc)
+		}
+		if err != nil {
+			return nil, err
+		}
+	}
+	for _, rc := range memories {
+		_, parts := agentstate.SplitKey(rc.Target)
+		why, err := c.deleteMemory(ctx, parts[0])
+		if err != nil {
+			return nil, err
+		}
+		if why != "" {
+			leave(rc, why)
+		}
+	}
+	return left, nil
+}
+
+func gone(err error) bool {
+	var no *refused
+	return errors.As(err, &no) && no.status == 404
+}
+
+func (c *client) deleteEvent(ctx context.Context, mem, actor, session, id string) error {
+	_, err := c.call(ctx, "DeleteEvent", func(ctx context.Context) error {
+		_, err := c.dp.DeleteEvent(ctx, &dp.DeleteEventInput{MemoryId: &mem, ActorId: &actor, SessionId: &session, EventId: &id})
+		return err
+	})
+	if gone(err) {
+		return nil
+	}
+	return err
+}
+
+func (c *client) getRecord(ctx context.Context, mem, id string) (json.RawMessage, error) {
+	b, err := c.call(ctx, "GetMemoryRecord", func(ctx context.Context) error {
+		_, err := c.dp.GetMemoryRecord(ctx, &dp.GetMemoryRecordInput{MemoryId: &mem, MemoryRecordId: &id})
+		return err
+	})
+	if err != nil {
+		return nil, err
+	}
+	var doc struct{ MemoryRecord json.RawMessage }
+	if err := json.Unmarshal(b, &doc); err != nil || doc.MemoryRecord == nil {
+		return nil, fmt.Errorf("%w: GetMemoryRecord", ErrSchema)
+	}
+	return doc.MemoryRecord, nil
+}
+
+func (c *client) deleteRecord(ctx context.Context, mem, id, version string) (why string, err error) {
+	doc, err := c.getRecord(ctx, mem, id)
+	if gone(err) {
+		return "", nil
+	}
+	if err != nil {
+		return "", err
+	}
+	var d recordDoc
+	var content struct{ Content json.RawMessage }
+	if json.Unmarshal(doc, &d) != nil || json.Unmarshal(doc, &content) != nil {
+		return "", fmt.Errorf("%w: GetMemoryRecord", ErrSchema)
+	}
+	if recordDigest(d.Namespaces, content.Content, d.Timestamp, d.StrategyID, d.Metadata) != version {
+		return "changed since the run", nil
+	}
+	_, err = c.call(ctx, "BatchDeleteMemoryRecords", func(ctx context.Context) error {
+		_, err := c.dp.BatchDeleteMemoryRecords(ctx, &dp.BatchDeleteMemoryRecordsInput{MemoryId: &mem, Records: []types.MemoryRecordDeleteInput{{MemoryRecordId: &id}}})
+		return err
+	})
+	return "", err
+}
+
+var errOccupied = errors.New("agentcore: not empty")
+
+// deleteMemory removes a memory in which nothing is left.
+func (c *client) deleteMemory(ctx context.Context, id string) (why string, err error) {
+	ok, err := c.empty(ctx, id)
+	switch {
+	case gone(err):
+		return "", nil
+	case err != nil:
+		return "", err
+	case !ok:
+		return "it holds what the run did not write", nil
+	}
+	_, err = c.call(ctx, "DeleteMemory", func(ctx context.Context) error {
+		_, err := c.cp.DeleteMemory(ctx, &cp.DeleteMemoryInput{MemoryId: &id})
+		return err
+	})
+	if gone(err) {
+		err = nil
+	}
+	return "", err
+}

@@ -1,0 +1,243 @@
+// Package agentcore lets real software judge the driver for AgentCore: boto3 fills a service and
+// reads back, and a LangGraph graph on its own AgentCore saver goes on in the copy. The service is
+// a fake that shares no code with the driver; the paid one was never asked.
+package agentcore
+
+import (
+	"bufio"
+	"bytes"
+	"encoding/json"
+	"fmt"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"strings"
+	"testing"
+
+	"github.com/google/go-cmp/cmp"
+)
+
+// env is what interop/run has installed.
+var env = struct{ exitramp, python string }{os.Getenv("EXITRAMP_BIN"), installed("python/bin/python")}
+
+func installed(path string) string {
+	dir := os.Getenv("EXITRAMP_INTEROP_AGENTCORE")
+	if dir == "" {
+		return ""
+	}
+	return filepath.Join(dir, path)
+}
+
+func TestMain(m *testing.M) {
+	if env.exitramp == "" {
+		fmt.Fprintln(os.Stderr, "these tests need the real software: start them with interop/run")
+		os.Exit(1)
+	}
+	os.Exit(m.Run())
+}
+
+func need(t *testing.T) {
+	t.Helper()
+	if env.python != "" {
+		return
+	}
+	if os.Getenv("EXITRAMP_INTEROP_ALLOW_SKIP") == "1" {
+		t.Skip("SKIPPED: boto3 and LangGraph for AWS are not installed")
+	}
+	t.Fatal("boto3 and LangGraph for AWS are not installed")
+}
+
+// service is a fake that runs.
+type service struct {
+	t   *testing.T
+	dir string
+	env []string
+}
+
+// fake builds and starts the fake.
+func fake(t *testing.T, args ...string) *service {
+	t.Helper()
+	bin := filepath.Join(t.TempDir(), "serve")
+	build := exec.Command("go", "build", "-o", bin, "./exporters/agentcore/agentcorefake/serve")
+	build.Dir = filepath.Join("..", "..")
+	if out, err := build.CombinedOutput(); err != nil {
+		t.Fatalf("the fake does not build: %v\n%s", err, out)
+	}
+	c := exec.Command(bin, args...)
+	in, err := c.StdinPipe()
+	if err != nil {
+		t.Fatal(err)
+	}
+	out, err := c.StdoutPipe()
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := c.Start(); err != nil {
+		t.Fatal(err)
+	}
+	lines := bufio.NewScanner(out)
+	if !lines.Scan() {
+		t.Fatal("the fake does not say where it is")
+	}
+	url := lines.Text()
+	t.Cleanup(func() {
+		in.Close()
+		for lines.Scan() {
+			if s, ok := strings.CutPrefix(lines.Text(), "broken: "); ok {
+				t.Errorf("the fake answered what the provider's model forbids: %s", s)
+			}
+		}
+		_ = c.Wait()
+	})
+	return at(t, url)
+}
+
+func at(t *testing.T, url string) *service {
+	dir := t.TempDir()
+	return &service{t, dir, append(os.Environ(), "AWS_ENDPOINT_URL="+url, "AWS_ACCESS_KEY_ID=AKIDEXAMPLE", "AWS_SECRET_ACCESS_KEY=canary-secret", "AWS_REGION=eu-central-1",
+		"AWS_DEFAULT_REGION=eu-central-1", "AWS_EC2_METADATA_DISABLED=true", "AWS_CONFIG_FILE="+filepath.Join(dir, "none"), "AWS_SHARED_CREDENTIALS_FILE="+filepath.Join(dir, "none"), "HOME="+dir)}
+}
+
+// run runs a command, and wants it to end with code.
+func (s *service) run(code int, name string, args ...string) []byte {
+	s.t.Helper()
+	c := exec.Command(name, args...)
+	c.Env = s.env
+	var out, errs bytes.Buffer
+	c.Stdout, c.Stderr = &out, &errs
+	_ = c.Run()
+	if got := c.ProcessState.ExitCode(); got != code {
+		s.t.Fatalf("%s %s: exit %d, want %d\n%s\n%s", filepath.Base(name), strings.Join(args, " "), got, code, out.String(), errs.String())
+	}
+	return out.Bytes()
+}
+
+func (s *service) py(script string, args ...string) map[string]any {
+	s.t.Helper()
+	out := s.run(0, env.python, append([]string{filepath.Join("python", script)}, args...)...)
+	var v map[string]any
+	if err := json.Unmarshal(out, &v); err != nil {
+		s.t.Fatalf("%s says %s", script, out)
+	}
+	return v
+}
+
+func (s *service) exitramp(code int, args ...string) string {
+	s.t.Helper()
+	return string(s.run(code, env.exitramp, append(args, "--progress", "none")...))
+}
+
+// trip exports src's memory and replays it into dst. It gives the memory that came into being, and
+// the journal.
+func trip(t *testing.T, src, dst *service, from, to string) (archive, journal string) {
+	t.Helper()
+	archive, journal = filepath.Join(t.TempDir(), "a.ctxa"), filepath.Join(t.TempDir(), "a.jnl")
+	if out := src.exitramp(0, "export", from, archive); !strings.Contains(out, "LISTED") {
+		t.Errorf("export: %s", out)
+	}
+	src.exitramp(0, "verify", "--integrity-only", archive)
+	dst.exitramp(0, "plan", archive, to, "--accept-unsigned")
+	dst.exitramp(0, "replay", archive, to, "--accept-unsigned", "--journal", journal)
+	if out := dst.exitramp(0, "readback", archive, to, "--accept-unsigned", "--journal", journal); !strings.Contains(out, "missing 0 · extra 0") {
+		t.Errorf("readback: %s", out)
+	}
+	return archive, journal
+}
+
+// only is the id of the only memory of a service.
+func (s *service) only() string {
+	s.t.Helper()
+	out := s.run(0, env.python, "-c", "import boto3\nfor m in boto3.client('bedrock-agentcore-control').list_memories()['memories']: print(m['id'])")
+	ids := strings.Fields(string(out))
+	if len(ids) != 1 {
+		s.t.Fatalf("memories %v, want one", ids)
+	}
+	return ids[0]
+}
+
+const region = "agentcore://eu-central-1"
+
+func TestBoto3ReadsTheSame(t *testing.T) {
+	need(t)
+	src, dst := fake(t), fake(t, "-account", "999999999999", "-late", "300ms")
+	mem := src.py("seed.py", "shop")["memory"].(string)
+	archive, journal := trip(t, src, dst, region+"/"+mem, region)
+	want, got := src.py("dump.py", mem), dst.py("dump.py", dst.only())
+	times := 0
+	ignoreTies(want, got, &times)
+	if d := cmp.Diff(want, got); d != "" {
+		t.Errorf("boto3 reads something else:\n%s", d)
+	}
+	if times != 3 {
+		t.Errorf("%d events have another time, want the 3 that shared a millisecond", times)
+	}
+	t.Run("again", func(t *testing.T) {
+		out := dst.exitramp(0, "plan", archive, region, "--accept-unsigned")
+		if !strings.Contains(out, "create 0 ") {
+			t.Errorf("a second replay would make something: %s", out)
+		}
+	})
+	t.Run("the judge objects", func(t *testing.T) {
+		bad := dst.py("dump.py", dst.only())
+		sessions := bad["sessions"].(map[string]any)
+		sessions["ada s1"] = sessions["ada s1"].([]any)[1:]
+		if cmp.Diff(want, bad) == "" {
+			t.Error("an event is gone, and nobody says so")
+		}
+	})
+	t.Run("undo", func(t *testing.T) {
+		dst.exitramp(0, "undo", journal, region)
+		if out := dst.run(0, env.python, "-c", "import boto3\nprint(len(boto3.client('bedrock-agentcore-control').list_memories()['memories']))"); strings.TrimSpace(string(out)) != "0" {
+			t.Errorf("%s memories are left", out)
+		}
+	})
+}
+
+// ignoreTies takes out the times of events that differ by some milliseconds, and counts them.
+func ignoreTies(want, got map[string]any, n *int) {
+	for id, x := range want["sessions"].(map[string]any) {
+		a, ok1 := x.([]any)
+		b, ok2 := got["sessions"].(map[string]any)[id].([]any)
+		if !ok1 || !ok2 || len(a) != len(b) {
+			continue
+		}
+		for i := range a {
+			ea, eb := a[i].([]any), b[i].([]any)
+			ta, tb := ea[4].(float64), eb[4].(float64)
+			if d := tb - ta; d > 0 && d < 0.1 {
+				ea[4], eb[4] = nil, nil
+				*n++
+			}
+		}
+	}
+}
+
+// A graph of LangGraph waits for a person on AgentCore. In the copy it waits for the same, and goes
+// on: what ran once is not run again.
+func TestLangGraphGoesOn(t *testing.T) {
+	need(t)
+	for _, format := range []string{"legacy", "snapshot"} {
+		t.Run(format, func(t *testing.T) {
+			src, dst := fake(t), fake(t, "-account", "999999999999")
+			mem := src.py("seed.py", "shop")["memory"].(string)
+			paused := src.py("graph.py", "pause", mem, format)
+			if len(paused["interrupts"].([]any)) != 1 {
+				t.Fatalf("the graph does not wait: %v", paused)
+			}
+			trip(t, src, dst, region+"/"+mem, region)
+			if d := cmp.Diff(paused, dst.py("graph.py", "state", dst.only(), format)); d != "" {
+				t.Errorf("the copy waits for something else:\n%s", d)
+			}
+			want, got := src.py("graph.py", "resume", mem, format), dst.py("graph.py", "resume", dst.only(), format)
+			if d := cmp.Diff(want, got); d != "" {
+				t.Errorf("the copy ends in another way:\n%s", d)
+			}
+			if n := strings.Count(fmt.Sprint(got["messages"]), "refund: yes"); n != 1 {
+				t.Errorf("the answer came %d times: %v", n, got)
+			}
+			if len(got["asked"].([]any)) != 1 {
+				t.Errorf("the subgraph does not ask: %v", got)
+			}
+		})
+	}
+}
