@@ -20,8 +20,8 @@ type archive struct {
 	size   int64
 	lim    Limits
 	man    *manifest
-	manSum [32]byte // SHA-256 of manifest.json
-	keyIDs []string // of the signatures that the policy found good
+	manSum [32]byte     // SHA-256 of manifest.json
+	signed []TrustedKey // the keys whose signatures the policy found good
 
 	entries []container.Entry // in the order of the file
 	members map[string]*member
@@ -200,8 +200,8 @@ func (a *archive) manifest(opts *ReaderOptions) error {
 	if err != nil {
 		return err
 	}
-	if a.keyIDs, err = opts.Policy.Check(bytes.Clone(raw), bundles); err != nil {
-		return &Error{Class: "untrusted", Member: nameManifest, Err: err}
+	if a.signed, err = opts.Policy.Check(bytes.Clone(raw), bundles); err != nil {
+		return untrusted(err)
 	}
 	a.bundles = len(bundles)
 	a.manSum = sha256.Sum256(raw)
@@ -214,6 +214,16 @@ func (a *archive) manifest(opts *ReaderOptions) error {
 	return nil
 }
 
+// untrusted is the refusal that a policy asked for.
+func untrusted(err error) error {
+	var e *Error
+	if errors.As(err, &e) || errors.Is(err, ErrOptions) {
+		return err
+	}
+	return &Error{Class: "untrusted", Member: nameManifest, Err: err}
+}
+
+// attestations reads the signature bundles.
 func (a *archive) attestations() ([][]byte, error) {
 	var out [][]byte
 	for _, e := range a.entries {

@@ -17,8 +17,10 @@
 // not know is carried, reported and never applied; what it must not ignore is in the manifest's
 // requires, and it refuses.
 //
-// Trust: a reader without a [Policy] is refused. [IntegrityOnly] finds every change since sealing
-// and says nothing of who sealed. Encryption keeps content secret and says nothing of it either.
+// Trust: a reader without a [Policy] is refused. [Trust] asks for signatures by known keys, which
+// [Sign] makes; cosign and openssl check them as well. [IntegrityOnly] finds every change since
+// sealing and says nothing of who sealed. Encryption keeps content secret and says nothing of it
+// either.
 //
 // Bytes: what is read is hostile until it is checked, and bounded by [Limits]. Every refusal is
 // an [*Error] whose [Class] is one of [Classes].

@@ -15,7 +15,11 @@ var (
 	ErrManifest   = errors.New("format: manifest is not valid")                    // manifest
 	ErrDigest     = errors.New("format: bytes are not those that were sealed")     // digest
 	ErrNoPolicy   = errors.New("format: no policy: say what to trust")             // no-policy
+	ErrUnsigned   = errors.New("format: nobody signed it")                         // unsigned
+	ErrBundle     = errors.New("format: signature bundle is not valid")            // bundle
 	ErrUntrusted  = errors.New("format: not signed as the policy asks")            // untrusted
+	ErrStatement  = errors.New("format: what is signed is not this archive")       // statement
+	ErrThreshold  = errors.New("format: signed by too few trusted keys")           // threshold
 	ErrKey        = errors.New("format: key is not that of the archive")           // key
 	ErrNoIdentity = errors.New("format: no identity opens this")                   // no-identity
 	ErrPayload    = errors.New("format: content is not as the rules want it")      // payload
@@ -25,13 +29,14 @@ var (
 	ErrStale      = errors.New("format: not the archive that the options ask for") // stale
 )
 
-// What a writer is refused for.
+// What a writer, or Sign, is refused for.
 var (
 	ErrLocked  = errors.New("format: another run writes this archive")
 	ErrExists  = errors.New("format: there is an archive already")
 	ErrOptions = errors.New("format: options do not go together")
 	ErrResume  = errors.New("format: broken run was begun with other options")
 	ErrClosed  = errors.New("format: writer is closed")
+	ErrSigned  = errors.New("format: signed by this key already")
 )
 
 // Error is the refusal of an archive: which rule, where, and what was there instead.
@@ -100,7 +105,8 @@ func classes() []class {
 	return []class{
 		{"not-archive", ErrNotArchive}, {"truncated", ErrTruncated}, {"container", ErrContainer},
 		{"version", ErrVersion}, {"manifest", ErrManifest}, {"digest", ErrDigest},
-		{"no-policy", ErrNoPolicy}, {"untrusted", ErrUntrusted}, {"key", ErrKey},
+		{"no-policy", ErrNoPolicy}, {"unsigned", ErrUnsigned}, {"bundle", ErrBundle},
+		{"untrusted", ErrUntrusted}, {"statement", ErrStatement}, {"threshold", ErrThreshold}, {"key", ErrKey},
 		{"no-identity", ErrNoIdentity}, {"payload", ErrPayload}, {"coverage", ErrCoverage},
 		{"schema", ErrSchema}, {"limit", ErrLimit}, {"stale", ErrStale},
 	}

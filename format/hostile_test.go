@@ -5,6 +5,7 @@ import (
 	"context"
 	"errors"
 	"hash/crc32"
+	"math"
 	"math/rand/v2"
 	"slices"
 	"strings"
@@ -238,13 +239,13 @@ func TestPolicy(t *testing.T) {
 		t.Error(err)
 	}
 	untrusted := errors.New("no bundle")
-	p := policyFunc(func([]byte, [][]byte) ([]string, error) { return nil, untrusted })
+	p := policyFunc(func([]byte, [][]byte) ([]TrustedKey, error) { return nil, untrusted })
 	if _, err := NewReader(bytes.NewReader(b), int64(len(b)), &ReaderOptions{Policy: p}); !errors.Is(err, ErrUntrusted) || !errors.Is(err, untrusted) {
 		t.Error(err)
 	}
-	p = func([]byte, [][]byte) ([]string, error) { return []string{"9f3a"}, nil }
+	p = func([]byte, [][]byte) ([]TrustedKey, error) { return []TrustedKey{{ID: "9f3a"}}, nil }
 	v := verify(t, b, &VerifyOptions{ReaderOptions: ReaderOptions{Policy: p, MinSequence: 1}})
-	if v.Authenticity != "AUTHENTIC: 9f3a" || !strings.HasPrefix(v.Freshness, "checked") {
+	if v.Authenticity != "AUTHENTIC: signed by 9f3a" || !strings.HasPrefix(v.Freshness, "checked") {
 		t.Errorf("%+v", v)
 	}
 	for _, o := range []*ReaderOptions{{MinSequence: 2}, {Lineage: "other"}} {
@@ -255,9 +256,9 @@ func TestPolicy(t *testing.T) {
 	}
 }
 
-type policyFunc func([]byte, [][]byte) ([]string, error)
+type policyFunc func([]byte, [][]byte) ([]TrustedKey, error)
 
-func (f policyFunc) Check(m []byte, b [][]byte) ([]string, error) { return f(m, b) }
+func (f policyFunc) Check(m []byte, b [][]byte) ([]TrustedKey, error) { return f(m, b) }
 
 func TestReaderLimits(t *testing.T) {
 	b := small(t, nil)
@@ -331,6 +332,16 @@ func FuzzScanner(f *testing.F) {
 		deep = protowire.AppendTag(deep, 77, protowire.StartGroupType)
 	}
 	f.Add(3, deep)
+	for _, num := range []protowire.Number{protowire.MaxValidNumber, protowire.MaxValidNumber + 1, math.MaxInt32} {
+		for _, typ := range []protowire.Type{protowire.VarintType, protowire.BytesType} {
+			b, err := proto.Marshal(agentstate.New("memory"))
+			if err != nil {
+				f.Fatal(err)
+			}
+			b = protowire.AppendString(protowire.AppendTag(b, 1, protowire.BytesType), "\x0a\x08memory/1")
+			f.Add(slices.Index(kinds, "memory"), protowire.AppendVarint(protowire.AppendTag(b, num, typ), 0))
+		}
+	}
 	f.Fuzz(func(t *testing.T, k int, b []byte) {
 		if k < 0 || k >= len(kinds) {
 			return

@@ -34,7 +34,8 @@ type Info struct {
 	SchemaSHA256   string
 	KnownSchema    bool // a known release published it
 	ManifestSHA256 [32]byte
-	Attestations   int
+	Attestations   int          // signatures in the archive, whoever made them
+	SignedBy       []TrustedKey // the keys whose signatures the policy found good
 
 	// Open: compartment 0 could be read. Else what follows is empty.
 	Open       bool
@@ -110,7 +111,7 @@ func (a *archive) info() *Info {
 		Encryption: m.Encryption, Members: len(a.entries), Bytes: a.size,
 		PayloadMembers: m.Payload.Members, PayloadBytes: m.Payload.Bytes, Coverage: m.Coverage,
 		SchemaSHA256: m.SchemaSHA256, KnownSchema: publishedSchema(m.SchemaSHA256),
-		ManifestSHA256: a.manSum, Attestations: a.bundles,
+		ManifestSHA256: a.manSum, Attestations: a.bundles, SignedBy: a.signed,
 	}
 	if m.Base != nil {
 		i.Base = *m.Base

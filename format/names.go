@@ -48,6 +48,7 @@ func indexName(n uint64) string                { return fmt.Sprintf("data/i/%08d
 func opaqueName(n uint64) string               { return fmt.Sprintf("data/x/%08d.pb.zst.age", n) }
 func schemaName(digest string) string          { return "data/schema/" + digest + ".binpb" }
 func blobID(n uint64) string                   { return fmt.Sprintf("data/b/%08d", n) }
+func attestationName(n int) string             { return fmt.Sprintf("attestations/%d.sigstore.json", n) }
 func keyName(comp int, n int) string           { return fmt.Sprintf("keys/%d/%d.age", comp, n) }
 
 func chunkName(n, chunk uint64, sealed bool) string {
@@ -153,7 +154,7 @@ func (p place) String() string {
 	case typeKey:
 		return keyName(int(p.n), int(p.sub))
 	case typeAttestation:
-		return fmt.Sprintf("attestations/%d.sigstore.json", p.n)
+		return attestationName(int(p.n))
 	}
 	return ""
 }

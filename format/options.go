@@ -59,12 +59,13 @@ type Compartment struct {
 	Match      func(agentstate.Record) bool // the first compartment that matches takes the record; called once a record
 }
 
-// Policy decides whom to trust. Its error refuses the archive.
+// Policy decides whom to trust: [Trust], [IntegrityOnly], or one of your own. Its error refuses
+// the archive.
 type Policy interface {
 	// Check gets manifest.json as it is in the archive and the signature bundles beside it,
-	// before either is parsed. It returns the ids of the keys that it found good, at least one
+	// before either is parsed. It returns the keys whose signatures it found good, at least one
 	// unless it asks for no signature.
-	Check(manifest []byte, bundles [][]byte) (keyIDs []string, err error)
+	Check(manifest []byte, bundles [][]byte) ([]TrustedKey, error)
 }
 
 // IntegrityOnly is the policy that asks for no signature: an archive that passes is as it was
@@ -73,7 +74,7 @@ func IntegrityOnly() Policy { return integrityOnly{} }
 
 type integrityOnly struct{}
 
-func (integrityOnly) Check([]byte, [][]byte) ([]string, error) { return nil, nil }
+func (integrityOnly) Check([]byte, [][]byte) ([]TrustedKey, error) { return nil, nil }
 
 // ReaderOptions are the options of Open and NewReader.
 type ReaderOptions struct {

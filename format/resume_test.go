@@ -171,16 +171,18 @@ func TestKilledExport(t *testing.T) {
 		if err := cmd.Start(); err != nil {
 			t.Fatal(err)
 		}
+		ended := make(chan error, 1)
+		go func() { ended <- cmd.Wait() }()
 		switch {
 		case kills < 5: // at the start, also before there is a file
 			time.Sleep(time.Duration(g.IntN(40)) * time.Millisecond)
 			cmd.Process.Kill()
-		case kills < 20: // anywhere
-			waitForSize(path+".part", fileSize(path+".part")+g.Int64N(30_000))
+		case kills < 20: // anywhere, however slowly the process starts
+			waitForSize(path+".part", fileSize(path+".part")+g.Int64N(30_000)+1, ended)
 			time.Sleep(time.Duration(g.IntN(5_000)) * time.Microsecond)
 			cmd.Process.Kill()
 		}
-		err := cmd.Wait()
+		err := <-ended
 		if stderr.Len() > 0 {
 			t.Fatalf("run %d: %s", try, stderr.String())
 		}
@@ -228,10 +230,10 @@ func fileSize(path string) int64 {
 	return fi.Size()
 }
 
-// waitForSize waits until the file has grown to n bytes, or is gone, or half a minute.
-func waitForSize(path string, n int64) {
-	for end := time.Now().Add(30 * time.Second); time.Now().Before(end); time.Sleep(time.Millisecond) {
-		if _, err := os.Stat(path); err != nil && n > 0 || fileSize(path) >= n {
+// waitForSize waits until the file has n bytes or the process that writes it has ended.
+func waitForSize(path string, n int64, ended chan error) {
+	for end := time.Now().Add(30 * time.Second); time.Now().Before(end) && len(ended) == 0; time.Sleep(time.Millisecond) {
+		if fileSize(path) >= n {
 			return
 		}
 	}

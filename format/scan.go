@@ -201,12 +201,17 @@ func (s *scanner) message(sh *shape, b []byte, depth int) error {
 	return nil
 }
 
-// consumeTag is protowire.ConsumeTag, quick for tags of one byte.
+// consumeTag is protowire.ConsumeTag, quick for tags of one byte, and strict: ConsumeTag lets
+// numbers of 30 and 31 bits pass, for message sets, which no message of this schema is.
 func consumeTag(b []byte) (protowire.Number, protowire.Type, int) {
-	if c := b[0]; c < 0x80 && c >= 1<<3 {
-		return protowire.Number(c >> 3), protowire.Type(c & 7), 1
+	if len(b) > 0 && b[0] < 0x80 && b[0] >= 1<<3 {
+		return protowire.Number(b[0] >> 3), protowire.Type(b[0] & 7), 1
 	}
-	return protowire.ConsumeTag(b)
+	num, typ, n := protowire.ConsumeTag(b)
+	if n > 0 && num > protowire.MaxValidNumber {
+		return 0, 0, badNumber
+	}
+	return num, typ, n
 }
 
 // consumeBytes is protowire.ConsumeBytes, quick for lengths of one byte.
@@ -261,7 +266,7 @@ func skip(num protowire.Number, typ protowire.Type, b []byte, depth int) int {
 	}
 	total := 0
 	for {
-		n2, t2, n := protowire.ConsumeTag(b)
+		n2, t2, n := consumeTag(b)
 		if n < 0 {
 			return n
 		}
@@ -279,12 +284,18 @@ func skip(num protowire.Number, typ protowire.Type, b []byte, depth int) int {
 	}
 }
 
-// tooDeep is outside the error codes of protowire.
-const tooDeep = -1000
+// Outside the error codes of protowire.
+const (
+	tooDeep   = -1000
+	badNumber = -1001
+)
 
 func errTag(n int) error {
-	if n == tooDeep {
+	switch n {
+	case tooDeep:
 		return errors.New("groups nested too deep")
+	case badNumber:
+		return fmt.Errorf("not a protobuf message: a field number above %d", protowire.MaxValidNumber)
 	}
 	return fmt.Errorf("not a protobuf message: %v", protowire.ParseError(n))
 }

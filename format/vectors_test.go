@@ -3,6 +3,7 @@ package format_test
 import (
 	"bytes"
 	"context"
+	"encoding/pem"
 	"errors"
 	"io"
 	"slices"
@@ -34,6 +35,17 @@ func readerOptions(t testing.TB, v *formattest.Vector) *format.ReaderOptions {
 	}
 	if !v.NoPolicy {
 		o.Policy = format.IntegrityOnly()
+	}
+	if len(v.Trust) > 0 {
+		p := &format.Trust{Threshold: v.Threshold, Bundles: v.Bundles}
+		for _, der := range v.Trust {
+			ks, err := format.ParseTrust(bytes.NewReader(pem.EncodeToMemory(&pem.Block{Type: "PUBLIC KEY", Bytes: der})))
+			if err != nil {
+				t.Fatal(err)
+			}
+			p.Keys = append(p.Keys, ks...)
+		}
+		o.Policy = p
 	}
 	if len(v.Identities) > 0 {
 		ids, err := format.ParseIdentities(strings.NewReader(strings.Join(v.Identities, "\n")))
@@ -132,6 +144,9 @@ func accept(t *testing.T, v *formattest.Vector, ver *format.Verification, err er
 	if ver.Level != v.Level {
 		t.Errorf("level %s, want %s", ver.Level, v.Level)
 	}
+	if got := len(ver.SignedBy); got != min(len(v.Trust), 1)*max(v.Threshold, 1) {
+		t.Errorf("signed by %d keys: %s", got, ver.Authenticity)
+	}
 	if (ver.Level == format.LevelDeep) == (len(ver.NotVerified) > 0) {
 		t.Errorf("level %s, not verified: %q", ver.Level, ver.NotVerified)
 	}
@@ -178,15 +193,15 @@ func refused(t *testing.T, v *formattest.Vector, err error) {
 	}
 }
 
-// Every class of refusal but those that need signatures has a vector, so that a class cannot be
-// forgotten.
+// Every class of refusal has a vector, so that a class cannot be forgotten; but no-identity, which
+// is one of keys that are not at hand.
 func TestEveryClassHasAVector(t *testing.T) {
 	have := map[string]bool{}
 	for _, v := range allVectors(t) {
 		have[v.Expect] = true
 	}
 	for _, c := range format.Classes() {
-		if later := c == "untrusted" || c == "no-identity"; !have[c] && !later {
+		if !have[c] && c != "no-identity" {
 			t.Errorf("no vector of class %s", c)
 		}
 	}

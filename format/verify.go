@@ -28,10 +28,11 @@ const (
 // Verification is what Verify found: three facts, never one tick. It exists only for an archive
 // that passed.
 type Verification struct {
-	Level        string // LevelStored or LevelDeep
-	Integrity    string // "INTACT"
-	Authenticity string // "AUTHENTIC: <key ids>", or "not checked: …"
-	Freshness    string // "checked: …", or "not checked"
+	Level        string       // LevelStored or LevelDeep
+	Integrity    string       // "INTACT"
+	Authenticity string       // "AUTHENTIC: signed by <names and key ids>", or "not checked: …"
+	Freshness    string       // "checked: …", or "not checked"
+	SignedBy     []TrustedKey // the keys whose signatures the policy found good
 
 	Members        int
 	Bytes          int64             // of the file
@@ -55,7 +56,7 @@ func Verify(ctx context.Context, ra io.ReaderAt, size int64, opts *VerifyOptions
 		return nil, err
 	}
 	v := &verifier{a: a, opts: opts, out: &Verification{
-		Level: LevelStored, Integrity: "INTACT", Authenticity: a.authenticity(), Freshness: a.fresh(&opts.ReaderOptions),
+		Level: LevelStored, Integrity: "INTACT", Authenticity: a.authenticity(), Freshness: a.fresh(&opts.ReaderOptions), SignedBy: a.signed,
 		Members: len(a.entries), Bytes: size, Records: map[string]uint64{}, ManifestSHA256: a.manSum,
 	}}
 	if b, err := a.stored(nameBagit); err != nil {
@@ -78,8 +79,8 @@ func Verify(ctx context.Context, ra io.ReaderAt, size int64, opts *VerifyOptions
 
 func (a *archive) authenticity() string {
 	switch {
-	case len(a.keyIDs) > 0:
-		return "AUTHENTIC: " + strings.Join(a.keyIDs, ", ")
+	case len(a.signed) > 0:
+		return "AUTHENTIC: signed by " + join(a.signed)
 	case a.man.encrypted():
 		return "not checked: integrity only; encryption does not tell who wrote it"
 	}
@@ -87,10 +88,17 @@ func (a *archive) authenticity() string {
 }
 
 func (a *archive) fresh(opts *ReaderOptions) string {
-	if opts.Lineage == "" && opts.MinSequence == 0 {
+	var facts []string
+	if opts.Lineage != "" {
+		facts = append(facts, fmt.Sprintf("of lineage %q", a.man.Lineage))
+	}
+	if opts.MinSequence > 0 {
+		facts = append(facts, fmt.Sprintf("sequence %d, at least %d", a.man.Sequence, opts.MinSequence))
+	}
+	if facts == nil {
 		return "not checked"
 	}
-	return fmt.Sprintf("checked: sequence %d of lineage %s", a.man.Sequence, a.man.Lineage)
+	return "checked: " + strings.Join(facts, "; ")
 }
 
 // verifier holds the state of one Verify.

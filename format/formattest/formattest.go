@@ -12,6 +12,10 @@
 //	identity: AGE-SECRET-…    to open it with; may come several times
 //	passphrase: …             to open it with
 //	policy: none              the reader is given no policy
+//	trust: …                  a public key (SubjectPublicKeyInfo) in base64; may come several times.
+//	                          Without one the reader asks for integrity alone
+//	threshold: 2              by how many of them it has to be signed; left out: one
+//	bundle: …                 a signature beside the archive, in base64; may come several times
 //	min-sequence: 7           the reader asks for this or a later one
 //	lineage: …                the reader asks for this line of archives
 //	accept-schema: yes        the reader takes a schema that no release published
@@ -25,6 +29,7 @@ import (
 	"archive/tar"
 	"bytes"
 	_ "embed"
+	"encoding/base64"
 	"errors"
 	"fmt"
 	"io"
@@ -59,6 +64,9 @@ type Vector struct {
 	Identities   []string // AGE-SECRET-KEY-…
 	Passphrase   string
 	NoPolicy     bool
+	Trust        [][]byte // public keys, SubjectPublicKeyInfo; none: integrity alone is asked for
+	Threshold    int      // of them; 0: one
+	Bundles      [][]byte // signatures beside the archive
 	MinSequence  uint64
 	Lineage      string
 	AcceptSchema bool
@@ -169,6 +177,12 @@ func (v *Vector) set(name, value string) (err error) {
 		v.Passphrase = value
 	case "policy":
 		v.NoPolicy = value == "none"
+	case "trust":
+		v.Trust, err = appendBase64(v.Trust, value)
+	case "threshold":
+		v.Threshold, err = strconv.Atoi(value)
+	case "bundle":
+		v.Bundles, err = appendBase64(v.Bundles, value)
 	case "min-sequence":
 		v.MinSequence, err = strconv.ParseUint(value, 10, 64)
 	case "lineage":
@@ -177,6 +191,11 @@ func (v *Vector) set(name, value string) (err error) {
 		v.AcceptSchema = value == "yes"
 	}
 	return err
+}
+
+func appendBase64(list [][]byte, value string) ([][]byte, error) {
+	b, err := base64.StdEncoding.DecodeString(value)
+	return append(list, b), err
 }
 
 // Marshal is the file of v.
@@ -201,6 +220,13 @@ func (v *Vector) Marshal() []byte {
 	line("passphrase", v.Passphrase)
 	if v.NoPolicy {
 		line("policy", "none")
+	}
+	for _, k := range v.Trust {
+		line("trust", base64.StdEncoding.EncodeToString(k))
+	}
+	line("threshold", strconv.Itoa(v.Threshold))
+	for _, b := range v.Bundles {
+		line("bundle", base64.StdEncoding.EncodeToString(b))
 	}
 	line("min-sequence", strconv.FormatUint(v.MinSequence, 10))
 	line("lineage", v.Lineage)

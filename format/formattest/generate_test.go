@@ -42,7 +42,7 @@ func vectors(t *testing.T) map[string][]byte {
 	out := map[string][]byte{}
 	for prefix, fs := range map[string][]fault{
 		"container": containerFaults(), "manifest": manifestFaults(), "payload": slices.Concat(frameFaults(), shardFaults(), rootFaults(), indexFaults()),
-		"coverage": coverageFaults(), "crypto": cryptoFaults(), "accept": accepted(),
+		"coverage": coverageFaults(), "crypto": cryptoFaults(), "accept": slices.Concat(accepted(), signedAccepted()), "trust": trustFaults(),
 	} {
 		for _, f := range fs {
 			name := prefix + "-" + f.name
@@ -117,14 +117,14 @@ var update = flag.Bool("update", false, "write testdata anew")
 func TestParse(t *testing.T) {
 	v := &formattest.Vector{
 		Expect: "digest", Comment: "c: d", Member: "m", Released: 3, Records: 4, Identities: []string{"a", "b"}, Passphrase: "p q",
-		NoPolicy: true, MinSequence: 7, Lineage: "l", AcceptSchema: true, Level: "stored", Archive: []byte("\n\nx\n\n"),
+		NoPolicy: true, Trust: [][]byte{{1}, {2}}, Threshold: 2, Bundles: [][]byte{{3}}, MinSequence: 7, Lineage: "l", AcceptSchema: true, Level: "stored", Archive: []byte("\n\nx\n\n"),
 	}
 	b := v.Marshal()
 	got, err := formattest.Parse(append([]byte("later-name: passed over\n"), b...))
 	if err != nil || !bytes.Equal(got.Marshal(), b) {
 		t.Errorf("%v\n%q\n%q", err, got.Marshal(), b)
 	}
-	for _, s := range []string{"", "expect: digest", "comment: x\n\nbody", "expect digest\n\n", "expect: digest\nreleased: many\n\n"} {
+	for _, s := range []string{"", "expect: digest", "comment: x\n\nbody", "expect digest\n\n", "expect: digest\nreleased: many\n\n", "expect: accept\ntrust: ?\n\n"} {
 		if v, err := formattest.Parse([]byte(s)); err == nil {
 			t.Errorf("%q: %+v", s, v)
 		}
