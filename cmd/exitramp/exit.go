@@ -99,7 +99,9 @@ func (a *app) report(err error) {
 func hintOf(err error) string {
 	switch {
 	case errors.Is(err, format.ErrNoPolicy):
-		return "archives are not signed yet: pass --integrity-only to verify, or --accept-unsigned to replay"
+		return "--trust FILE has the keys that you trust; --accept-unsigned goes on with an archive by whomever"
+	case errors.Is(err, format.ErrUnsigned):
+		return "a signature that lies beside the archive is given with --bundle; exitramp sign ARCHIVE --key FILE makes one"
 	case errors.Is(err, format.ErrNoIdentity):
 		return "give the key file with -i, or the passphrase with -p"
 	case errors.Is(err, format.ErrLocked):

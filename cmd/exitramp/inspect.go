@@ -85,13 +85,21 @@ func (a *app) inspectCmd() *cobra.Command {
 		RunE: func(c *cobra.Command, args []string) error { return a.inspect(args[0], k, asJSON) },
 	}
 	k.add(c)
+	k.trust.add(c)
 	c.Flags().BoolVar(&asJSON, "json", false, "as JSON")
 	return c
 }
 
 func (a *app) inspect(path string, k *keyFlags, asJSON bool) error {
 	path = archivePath(path)
-	ro, err := a.readerOptions(k, format.IntegrityOnly())
+	policy, err := k.trust.policy("", false)
+	if err != nil {
+		return err
+	}
+	if policy == nil {
+		policy = format.IntegrityOnly()
+	}
+	ro, err := a.readerOptions(k, policy)
 	if err != nil {
 		return err
 	}
@@ -134,6 +142,7 @@ func (a *app) inspect(path string, k *keyFlags, asJSON bool) error {
 	fmt.Fprintf(a.stdout, "coverage %s · %s · %s members · sealed %s by %s\n",
 		in.Coverage, bytesText(in.Bytes), number(in.Members), in.Created.UTC().Format(time.RFC3339), clean(in.Tool))
 	fmt.Fprintln(a.stdout, encryptionText(in))
+	fmt.Fprintln(a.stdout, signatureText(in))
 	for _, g := range in.Gaps {
 		fmt.Fprintln(a.stdout, "gap  ", clean(gapLine(g)))
 	}
@@ -149,6 +158,16 @@ func encryptionText(in *format.Info) string {
 		s += fmt.Sprintf(" · %d closed: give the key with -i, or the passphrase with -p", n)
 	}
 	return s
+}
+
+func signatureText(in *format.Info) string {
+	switch {
+	case len(in.SignedBy) > 0:
+		return signedBy(in.SignedBy)
+	case in.Attestations == 0:
+		return "no signature inside"
+	}
+	return fmt.Sprintf("signatures inside: %d, not checked: give --trust FILE", in.Attestations)
 }
 
 func closed(in *format.Info) (n int) {
@@ -195,6 +214,6 @@ func (a *app) inspectJSON(path string, in *format.Info) error {
 		"created_at": in.Created.UTC().Format(time.RFC3339), "tool": in.Tool, "coverage": in.Coverage, "records": stateCounts(in.Records),
 		"views": in.Views, "not_understood": in.Unknown, "kinds": kinds, "origins": origins, "readings": readings, "gaps": gapList(in.Gaps),
 		"encryption": in.Encryption, "compartments": compartments, "weakest": in.Weakest, "opens_with_age": in.OpensWith, "open": in.Open,
-		"members": in.Members, "bytes": in.Bytes, "manifest_sha256": in.ManifestHex(),
+		"members": in.Members, "bytes": in.Bytes, "manifest_sha256": in.ManifestHex(), "signatures": in.Attestations, "signed_by": signedByJSON(in.SignedBy),
 	})
 }

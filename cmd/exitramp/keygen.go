@@ -1,6 +1,7 @@
 package main
 
 import (
+	"errors"
 	"fmt"
 	"os"
 	"time"
@@ -12,13 +13,24 @@ import (
 
 func (a *app) keygenCmd() *cobra.Command {
 	var out string
-	var classic bool
+	var classic, sign, ed bool
 	c := &cobra.Command{
-		Use: "keygen [-o FILE]", Short: "Make a key that opens archives",
+		Use: "keygen [--sign] [-o FILE]", Short: "Make a key that opens archives, or one that signs them",
 		Long: `Makes an age identity. Its public key goes to export -r, the file to -i. Keys are post-quantum
-hybrid and need age 1.3 or later elsewhere; --classic makes X25519 keys, which older age opens too.`,
+hybrid and need age 1.3 or later elsewhere; --classic makes X25519 keys, which older age opens too.
+
+With --sign it makes a signing key, ECDSA on P-256: FILE for sign --key, and FILE.pub, which
+others give to verify --trust. Both are PEM, as openssl and cosign read them.`,
 		Args: cobra.NoArgs,
 		RunE: func(*cobra.Command, []string) error {
+			switch {
+			case sign && classic:
+				return usagef("--classic is for keys that open archives, --sign makes one that signs them")
+			case ed && !sign:
+				return usagef("--ed25519 is for --sign")
+			case sign:
+				return a.signingKey(out, ed)
+			}
 			id, public, err := format.GenerateIdentity(classic)
 			if err != nil {
 				return err
@@ -29,22 +41,7 @@ hybrid and need age 1.3 or later elsewhere; --classic makes X25519 keys, which o
 				_, err := fmt.Fprint(a.stdout, text)
 				return err
 			}
-			f, err := os.OpenFile(out, os.O_WRONLY|os.O_CREATE|os.O_EXCL, 0o600)
-			if os.IsExist(err) {
-				return withHint(fmt.Errorf("%s is there already", out), "give another name: a key that is written over is a lost archive")
-			}
-			if err != nil {
-				return err
-			}
-			_, err = f.WriteString(text)
-			if serr := f.Sync(); err == nil {
-				err = serr
-			}
-			if cerr := f.Close(); err == nil {
-				err = cerr
-			}
-			if err != nil {
-				os.Remove(out)
+			if err := newFile(out, text, 0o600); err != nil {
 				return err
 			}
 			fmt.Fprintf(a.stderr, "Public key: %s\n", public)
@@ -53,7 +50,25 @@ hybrid and need age 1.3 or later elsewhere; --classic makes X25519 keys, which o
 	}
 	c.Flags().StringVarP(&out, "output", "o", "", "write the key to `FILE`, readable by you alone")
 	c.Flags().BoolVar(&classic, "classic", false, "X25519, which age before 1.3 opens too")
+	c.Flags().BoolVar(&sign, "sign", false, "a key that signs archives")
+	c.Flags().BoolVar(&ed, "ed25519", false, "with --sign: Ed25519 in place of ECDSA on P-256")
 	return c
+}
+
+// newFile writes a file of a key, which must not be there yet.
+func newFile(path, text string, mode os.FileMode) error {
+	f, err := os.OpenFile(path, os.O_WRONLY|os.O_CREATE|os.O_EXCL, mode)
+	if os.IsExist(err) {
+		return withHint(fmt.Errorf("%s is there already", path), "give another name: a key that is written over is a lost archive")
+	}
+	if err != nil {
+		return err
+	}
+	_, err = f.WriteString(text)
+	if err := errors.Join(err, f.Sync(), f.Close()); err != nil {
+		return errors.Join(err, os.Remove(path))
+	}
+	return nil
 }
 
 func (a *app) driversCmd() *cobra.Command {

@@ -43,6 +43,8 @@ type app struct {
 	progress string // --progress
 	status   string // --status
 	result   map[string]any
+
+	authenticity string // of the archive that a verb acts on
 }
 
 // run runs one command line and returns its exit code.
@@ -75,7 +77,8 @@ runtime they live in; put them into another; hand your auditor the evidence.
 
   exitramp preflight SOURCE          what an export would read; reads only
   exitramp export SOURCE ARCHIVE     seal the state in an archive
-  exitramp verify ARCHIVE            is it what was sealed?
+  exitramp sign ARCHIVE              say who sealed it
+  exitramp verify ARCHIVE            is it what was sealed, and by whom?
   exitramp list ARCHIVE              what is in it
   exitramp plan ARCHIVE TARGET       what a replay would do; writes nothing
   exitramp replay ARCHIVE TARGET     write it into another runtime
@@ -97,7 +100,7 @@ exit codes, ` + "`exitramp drivers`" + ` the runtimes.`,
 	root.SetFlagErrorFunc(func(_ *cobra.Command, err error) error { return usagef("%v", err) })
 	for _, c := range []*cobra.Command{
 		a.preflightCmd(), a.exportCmd(), a.verifyCmd(), a.inspectCmd(), a.listCmd(), a.showCmd(), a.catCmd(), a.diffCmd(),
-		a.planCmd(), a.replayCmd(), a.readbackCmd(), a.undoCmd(), a.keygenCmd(), a.demoCmd(), a.driversCmd(), a.schemaCmd(), exitCodesCmd(),
+		a.planCmd(), a.replayCmd(), a.readbackCmd(), a.undoCmd(), a.keygenCmd(), a.signCmd(), a.demoCmd(), a.driversCmd(), a.permissionsCmd(), a.schemaCmd(), exitCodesCmd(),
 	} {
 		if c.Args == nil {
 			c.Args = usageArgs(c.Use)

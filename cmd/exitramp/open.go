@@ -17,6 +17,7 @@ import (
 
 // keyFlags are the flags of verbs that open archives.
 type keyFlags struct {
+	trust      trustFlags
 	identities []string
 	passphrase bool
 	unsigned   bool
@@ -31,8 +32,9 @@ func (k *keyFlags) add(c *cobra.Command) {
 	c.Flags().BoolVar(&k.schema, "accept-schema", false, "read an archive with a schema that no known release published")
 }
 
-// addUnsigned is for verbs that act on what an archive says.
-func (k *keyFlags) addUnsigned(c *cobra.Command) {
+// addTrust is for verbs that act on what an archive says.
+func (k *keyFlags) addTrust(c *cobra.Command) {
+	k.trust.add(c)
 	c.Flags().BoolVar(&k.unsigned, "accept-unsigned", false, "act on an archive that nobody signed: it is intact, by whomever")
 }
 
@@ -60,7 +62,9 @@ func (a *app) passphrase(again bool) (string, error) {
 }
 
 func (a *app) readerOptions(k *keyFlags, policy format.Policy) (*format.ReaderOptions, error) {
-	o := &format.ReaderOptions{Policy: policy, AcceptSchema: k.schema, Partial: k.partial}
+	o := &format.ReaderOptions{
+		Policy: policy, AcceptSchema: k.schema, Partial: k.partial, Lineage: k.trust.lineage, MinSequence: k.trust.minSequence,
+	}
 	for _, path := range k.identities {
 		ids, err := readIdentities(path)
 		if err != nil {
@@ -102,11 +106,21 @@ func (a *app) openArchive(path string, k *keyFlags) (*format.Reader, error) {
 
 // openTrusted opens an archive to act on.
 func (a *app) openTrusted(path string, k *keyFlags) (*format.Reader, error) {
-	var policy format.Policy
-	if k.unsigned {
-		policy = format.IntegrityOnly()
+	policy, err := k.trust.policy("accept-unsigned", k.unsigned)
+	if err != nil {
+		return nil, err
 	}
-	return a.open(path, k, policy)
+	r, err := a.open(path, k, policy)
+	if err != nil {
+		return nil, err
+	}
+	// What the archive was trusted for is part of the outcome.
+	a.authenticity = "not checked: unsigned was accepted"
+	if by := r.Info().SignedBy; len(by) > 0 {
+		a.authenticity = "AUTHENTIC: " + signedBy(by)
+	}
+	a.result["authenticity"] = a.authenticity
+	return r, nil
 }
 
 func (a *app) open(path string, k *keyFlags, policy format.Policy) (*format.Reader, error) {

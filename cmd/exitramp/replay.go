@@ -28,7 +28,7 @@ type replayFlags struct {
 
 func (f *replayFlags) add(c *cobra.Command) {
 	f.keys.add(c)
-	f.keys.addUnsigned(c)
+	f.keys.addTrust(c)
 	c.Flags().BoolVar(&f.json, "json", false, "the outcome as JSON")
 }
 

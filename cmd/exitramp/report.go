@@ -45,6 +45,7 @@ func (a *app) printReplay(what string, rep *replay.Report, asJSON bool) error {
 		return a.printJSON(map[string]any{
 			"what": what, "run": rep.Run, "records": rep.Records, "actions": actions(rep), "kinds": byKind(rep), "losses": rep.LossCount,
 			"held": rep.Held, "conflicts": receipts(rep.Conflicts), "refused": receipts(rep.Refused), "resumed": rep.Resumed,
+			"authenticity": a.authenticity,
 		})
 	}
 	var line []string
@@ -54,6 +55,9 @@ func (a *app) printReplay(what string, rep *replay.Report, asJSON bool) error {
 		}
 	}
 	fmt.Fprintf(a.stdout, "%s of %s records\n", strings.Join(line, " · "), number(rep.Records))
+	if by, ok := strings.CutPrefix(a.authenticity, "AUTHENTIC: "); ok {
+		fmt.Fprintln(a.stdout, "archive", by)
+	}
 	var created []string
 	for _, k := range keys(rep.Kinds) {
 		if n := rep.Kinds[k][replay.Created]; n > 0 {
@@ -125,10 +129,14 @@ func (a *app) printFidelity(what string, rep *fidelity.Report, asJSON bool, stri
 		for _, l := range rep.Losses {
 			losses = append(losses, map[string]string{"key": l.Key, "path": l.Path, "grade": l.Grade.String(), "why": l.Why})
 		}
-		if err := a.printJSON(map[string]any{
+		out := map[string]any{
 			"match": alike, "records": rep.Records, "same": rep.Same, "announced": rep.Announced, "raised": rep.Raised, "skipped": rep.Skipped, "missing": rep.MissingN, "missing_keys": rep.Missing,
 			"extra": rep.ExtraN, "extra_keys": rep.Extra, "fields": rep.Fields, "grades": grades, "losses": losses, "loss_count": rep.LossN,
-		}); err != nil {
+		}
+		if a.authenticity != "" { // of a read-back; two states that are compared have none
+			out["authenticity"] = a.authenticity
+		}
+		if err := a.printJSON(out); err != nil {
 			return err
 		}
 	} else {

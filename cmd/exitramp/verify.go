@@ -20,26 +20,32 @@ func (a *app) verifyCmd() *cobra.Command {
 		Use: "verify ARCHIVE", Short: "Is the archive what was sealed?",
 		Long: `Checks every byte of an archive and says three things, never one: INTEGRITY, AUTHENTICITY,
 FRESHNESS. With a key, records are checked too (deep); without, or with --stored, the stored bytes.
-Archives are not signed yet: --integrity-only says that you know it. Exit code 5 names what is wrong.`,
+--trust names the keys whose signature you ask for; --integrity-only asks for none. Exit code 5
+names what is wrong.`,
 		Args: cobra.ExactArgs(1),
 		RunE: func(c *cobra.Command, args []string) error {
-			if !integrity {
-				return &exitError{code: exitUsage, err: errors.New("whom do you trust? archives are not signed yet"),
+			policy, err := k.trust.policy("integrity-only", integrity)
+			if err != nil {
+				return err
+			}
+			if policy == nil {
+				return &exitError{code: exitUsage, err: errors.New("whom do you trust? give --trust FILE with their public keys"),
 					hint: "exitramp verify ARCHIVE --integrity-only says whether the archive is intact, by whomever"}
 			}
-			return a.verify(c.Context(), args[0], k, stored, asJSON)
+			return a.verify(c.Context(), args[0], k, policy, stored, asJSON)
 		},
 	}
 	k.add(c)
+	k.trust.add(c)
 	c.Flags().BoolVar(&integrity, "integrity-only", false, "ask for no signature; the word is INTACT, never VERIFIED")
 	c.Flags().BoolVar(&stored, "stored", false, "the stored bytes alone; needs no key and a third of the time")
 	c.Flags().BoolVar(&asJSON, "json", false, "as JSON")
 	return c
 }
 
-func (a *app) verify(ctx context.Context, path string, k *keyFlags, stored, asJSON bool) error {
+func (a *app) verify(ctx context.Context, path string, k *keyFlags, policy format.Policy, stored, asJSON bool) error {
 	path = archivePath(path)
-	ro, err := a.readerOptions(k, format.IntegrityOnly())
+	ro, err := a.readerOptions(k, policy)
 	if err != nil {
 		return err
 	}
@@ -57,9 +63,10 @@ func (a *app) verify(ctx context.Context, path string, k *keyFlags, stored, asJS
 		return a.refused(path, err, asJSON)
 	}
 	a.result["integrity"], a.result["level"], a.result["coverage"] = v.Integrity, v.Level, v.Coverage.Coverage.String()
+	a.result["authenticity"], a.result["freshness"] = v.Authenticity, v.Freshness
 	if asJSON {
 		return a.printJSON(map[string]any{
-			"archive": path, "integrity": v.Integrity, "level": v.Level, "authenticity": v.Authenticity, "freshness": v.Freshness,
+			"archive": path, "integrity": v.Integrity, "level": v.Level, "authenticity": v.Authenticity, "freshness": v.Freshness, "signed_by": signedByJSON(v.SignedBy),
 			"members": v.Members, "bytes": v.Bytes, "records": v.Records, "not_understood": v.Unknown, "dangling": v.Dangling,
 			"coverage": v.Coverage.Coverage.String(), "not_verified": v.NotVerified, "manifest_sha256": fmt.Sprintf("%x", v.ManifestSHA256),
 		})

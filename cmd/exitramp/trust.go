@@ -1,0 +1,90 @@
+package main
+
+import (
+	"fmt"
+	"os"
+	"strings"
+
+	"github.com/spf13/cobra"
+
+	"github.com/exitramp/exitramp/format"
+)
+
+// maxBundle is more than a signature bundle may have; a reader refuses it by the exact limit.
+const maxBundle = 1 << 20
+
+// trustFlags say whose signature an archive needs, and how new it has to be.
+type trustFlags struct {
+	file        string
+	threshold   int
+	bundles     []string
+	lineage     string
+	minSequence uint64
+}
+
+func (f *trustFlags) add(c *cobra.Command) {
+	c.Flags().StringVar(&f.file, "trust", "", "`FILE` with public keys in PEM, of which one has to have signed the archive")
+	c.Flags().IntVar(&f.threshold, "threshold", 1, "by how many different keys of the trust file it has to be signed")
+	c.Flags().StringArrayVar(&f.bundles, "bundle", nil, "signature `FILE` that lies beside the archive; may be given again")
+	c.Flags().StringVar(&f.lineage, "lineage", "", "refuse an archive of another line than `LINEAGE`")
+	c.Flags().Uint64Var(&f.minSequence, "min-sequence", 0, "refuse an archive that is older than `N` in its line")
+}
+
+// policy is what the flags ask for: nil where they say nothing. unsigned is the flag, by its
+// name, that asks for no signature.
+func (f *trustFlags) policy(name string, unsigned bool) (format.Policy, error) {
+	switch {
+	case f.file == "" && (f.threshold != 1 || len(f.bundles) > 0):
+		return nil, usagef("--threshold and --bundle need --trust FILE")
+	case f.file != "" && unsigned:
+		return nil, usagef("--trust asks for a signature and --%s for none: give one of them", name)
+	case unsigned:
+		return format.IntegrityOnly(), nil
+	case f.file == "":
+		return nil, nil
+	}
+	p := &format.Trust{Threshold: f.threshold}
+	tf, err := os.Open(f.file)
+	if err != nil {
+		return nil, err
+	}
+	defer tf.Close()
+	if p.Keys, err = format.ParseTrust(tf); err != nil {
+		return nil, fmt.Errorf("%s: %w", f.file, err)
+	}
+	if f.threshold < 1 || f.threshold > len(p.Keys) {
+		return nil, usagef("--threshold %d: %s has %s", f.threshold, f.file, count(len(p.Keys), "keys"))
+	}
+	for _, path := range f.bundles {
+		fi, err := os.Stat(path)
+		if err != nil {
+			return nil, err
+		}
+		if fi.Size() > maxBundle {
+			return nil, fmt.Errorf("%s: %s are no signature bundle", path, bytesText(fi.Size()))
+		}
+		b, err := os.ReadFile(path)
+		if err != nil {
+			return nil, err
+		}
+		p.Bundles = append(p.Bundles, b)
+	}
+	return p, nil
+}
+
+// signedBy says who signed, in a line.
+func signedBy(ks []format.TrustedKey) string {
+	var out []string
+	for _, k := range ks {
+		out = append(out, k.String())
+	}
+	return "signed by " + strings.Join(out, ", ")
+}
+
+func signedByJSON(ks []format.TrustedKey) []map[string]string {
+	out := []map[string]string{}
+	for _, k := range ks {
+		out = append(out, map[string]string{"key_id": k.ID, "name": k.Name})
+	}
+	return out
+}
