@@ -2,9 +2,25 @@
 package all
 
 import (
+	"slices"
+
 	"github.com/exitramp/exitramp/exporters"
+	"github.com/exitramp/exitramp/exporters/agentcore"
+	"github.com/exitramp/exitramp/exporters/claudecode"
+	"github.com/exitramp/exitramp/exporters/codex"
 	"github.com/exitramp/exitramp/exporters/langgraph"
+	"github.com/exitramp/exitramp/exporters/mcpmemory"
+	"github.com/exitramp/exitramp/exporters/openaiagents"
 )
 
 // Registry returns a new registry of all drivers.
-func Registry() *exporters.Registry { return exporters.NewRegistry(langgraph.Drivers()...) }
+func Registry() *exporters.Registry {
+	return exporters.NewRegistry(slices.Concat(
+		agentcore.Drivers(),
+		claudecode.Drivers(),
+		codex.Drivers(),
+		langgraph.Drivers(),
+		mcpmemory.Drivers(),
+		openaiagents.Drivers(),
+	)...)
+}
