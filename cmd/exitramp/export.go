@@ -90,6 +90,7 @@ func (a *app) export(ctx context.Context, from, to string, f *exportFlags) error
 	}
 	began := a.now()
 	p := a.newProgress("export", "records")
+	stop := a.expectSource(ctx, p, from, &f.keys)
 	co := &agentstate.CopyOptions{Kinds: f.kinds, OnRecord: func(r agentstate.Record) {
 		p.add(agentstate.KindOf(r))
 		if g, ok := r.(*pb.Gap); ok {
@@ -102,6 +103,7 @@ func (a *app) export(ctx context.Context, from, to string, f *exportFlags) error
 	} else {
 		rep, err = format.Export(ctx, to, read, o, co)
 	}
+	stop()
 	p.done()
 	if err != nil {
 		return a.exportFailed(err, rep, to, f.dryRun)

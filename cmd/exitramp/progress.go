@@ -1,26 +1,37 @@
 package main
 
 import (
+	"context"
 	"encoding/json"
 	"fmt"
 	"io"
+	"iter"
+	"sync"
+	"sync/atomic"
 	"time"
+
+	"github.com/schollz/progressbar/v3"
+
+	"github.com/exitramp/exitramp/context/agentstate"
+	"github.com/exitramp/exitramp/format"
 )
 
-// progress tells on standard error how far a command is: one line that is written over on a
+// progress tells on standard error how far a command is, with rate and time left: a bar on a
 // terminal, a line every five seconds elsewhere, JSON lines for machines.
 type progress struct {
-	w       io.Writer
-	mode    string
-	what    string
-	unit    string
-	began   time.Time
-	last    time.Time
-	n       uint64
-	total   uint64 // 0: not known
-	kind    string
-	now     func() time.Time
-	painted bool
+	w          io.Writer
+	mode       string
+	what, unit string
+	now        func() time.Time
+	began      time.Time
+	last       time.Time
+	bar        *progressbar.ProgressBar // of mode line
+	full       bool                     // the bar knows where it ends
+
+	n    uint64
+	kind string
+	seen map[string]uint64                // by kind
+	goal atomic.Pointer[map[string]int64] // records to come by kind; nil: not known, or not yet
 }
 
 func (a *app) newProgress(what, unit string) *progress {
@@ -31,15 +42,76 @@ func (a *app) newProgress(what, unit string) *progress {
 		}
 	}
 	now := a.now()
-	return &progress{w: a.stderr, mode: mode, what: what, unit: unit, began: now, last: now, now: a.now}
+	p := &progress{w: a.stderr, mode: mode, what: what, unit: unit, now: a.now, began: now, last: now, seen: map[string]uint64{}}
+	if mode == "line" {
+		p.bar = p.newBar(-1)
+	}
+	return p
 }
 
+// newBar is a bar of max, or with -1 a mere sign of life.
+func (p *progress) newBar(max int64) *progressbar.ProgressBar {
+	o := []progressbar.Option{
+		progressbar.OptionSetWriter(p.w), progressbar.OptionUseANSICodes(true), progressbar.OptionShowCount(), progressbar.OptionSetWidth(20),
+		progressbar.OptionClearOnFinish(), progressbar.OptionSetSpinnerChangeInterval(0),
+	}
+	if p.unit == "bytes" {
+		o = append(o, progressbar.OptionShowBytes(true))
+	} else {
+		o = append(o, progressbar.OptionShowIts(), progressbar.OptionSetItsString(p.unit))
+	}
+	return progressbar.NewOptions64(max, o...)
+}
+
+// expect says what is to come.
+func (p *progress) expect(counts map[string]int64) { p.goal.Store(&counts) }
+
+// expectSource finds out beside an export what is to come, where somebody watches. It opens the
+// source anew, so that what reads it is not disturbed; that it cannot count is no failure.
+func (a *app) expectSource(ctx context.Context, p *progress, source string, k *keyFlags) (stop func()) {
+	if p.mode != "line" && p.mode != "json" {
+		return func() {}
+	}
+	ctx, cancel := context.WithCancel(ctx)
+	ended := make(chan struct{})
+	go func() {
+		defer close(ended)
+		src, err := a.source(ctx, source, k)
+		if err != nil {
+			return
+		}
+		defer src.Close()
+		switch s := src.(type) {
+		case *format.Reader:
+			p.expect(archiveCounts(s))
+		case agentstate.Preflighter:
+			if pre, err := s.Preflight(ctx); err == nil {
+				p.expect(pre.Counts)
+			}
+		}
+	}()
+	return func() { cancel(); <-ended }
+}
+
+func archiveCounts(r *format.Reader) map[string]int64 {
+	counts := map[string]int64{}
+	for kind, n := range stateCounts(r.Info().Records) {
+		counts[kind] = int64(n)
+	}
+	return counts
+}
+
+// add counts a record. The clock is not asked for each.
 func (p *progress) add(kind string) {
 	p.n++
 	p.kind = kind
-	if p.n%256 != 0 {
-		return
+	p.seen[kind]++
+	if p.n%256 == 0 {
+		p.tick()
 	}
+}
+
+func (p *progress) tick() {
 	every := 5 * time.Second
 	if p.mode == "line" {
 		every = 200 * time.Millisecond
@@ -50,24 +122,54 @@ func (p *progress) add(kind string) {
 	}
 }
 
+// of tells how many of the expected records were seen. Kinds that nobody counted do not count.
+func (p *progress) of() (done, total uint64) {
+	goal := p.goal.Load()
+	if goal == nil {
+		return 0, 0
+	}
+	for kind, n := range *goal {
+		if n > 0 {
+			total += uint64(n)
+			done += min(p.seen[kind], uint64(n))
+		}
+	}
+	return done, total
+}
+
 func (p *progress) paint(end bool) {
 	took := p.now().Sub(p.began)
 	rate := float64(p.n) / max(took.Seconds(), 0.001)
-	eta := ""
-	if p.total > p.n && rate > 0 {
-		eta = "  ETA " + time.Duration(float64(p.total-p.n)/rate*float64(time.Second)).Round(time.Second).String()
+	done, total := p.of()
+	var left time.Duration
+	if done > 0 {
+		left = time.Duration(float64(took) * float64(total-done) / float64(done)).Round(time.Second)
 	}
-	line := fmt.Sprintf("%s  %s  %s %s  %s/s%s", p.what, p.kind, number(p.n), p.unit, number(uint64(rate)), eta)
 	switch p.mode {
 	case "line":
-		fmt.Fprintf(p.w, "\r\x1b[K%s", line)
-		p.painted = true
-	case "plain":
-		if !end {
-			fmt.Fprintln(p.w, line)
+		if done == 0 {
+			done = p.n
+		} else if !p.full {
+			_ = p.bar.Clear()
+			p.full = true
+			p.bar = p.newBar(int64(total + 1)) // a full bar would end it, and kinds that nobody counted may follow
 		}
+		p.bar.Describe(p.what + " " + p.kind)
+		_ = p.bar.Set64(int64(done))
+	case "plain":
+		if end {
+			return
+		}
+		eta := ""
+		if done > 0 {
+			eta = fmt.Sprintf("  %d%%  ETA %s", 100*done/total, left)
+		}
+		fmt.Fprintf(p.w, "%s  %s  %s %s  %s/s%s\n", p.what, p.kind, number(p.n), p.unit, number(uint64(rate)), eta)
 	case "json":
-		b, err := json.Marshal(map[string]any{"what": p.what, "kind": p.kind, "done": p.n, "total": p.total, "unit": p.unit, "per_second": rate, "seconds": took.Seconds(), "end": end})
+		b, err := json.Marshal(map[string]any{
+			"what": p.what, "kind": p.kind, "done": p.n, "unit": p.unit, "per_second": rate, "seconds": took.Seconds(),
+			"expected": total, "expected_done": done, "eta_seconds": left.Seconds(), "end": end,
+		})
 		if err == nil {
 			fmt.Fprintf(p.w, "%s\n", b)
 		}
@@ -84,18 +186,62 @@ func (p *progress) note(s string) {
 			fmt.Fprintf(p.w, "%s\n", b)
 		}
 		return
-	}
-	if p.painted {
-		fmt.Fprint(p.w, "\r\x1b[K")
+	case "line":
+		_ = p.bar.Clear()
 	}
 	fmt.Fprintln(p.w, "!", s)
 }
 
 func (p *progress) done() {
-	if p.mode == "json" {
+	switch p.mode {
+	case "json":
 		p.paint(true)
+	case "line":
+		_ = p.bar.Clear()
 	}
-	if p.painted {
-		fmt.Fprint(p.w, "\r\x1b[K")
+}
+
+// watched is a source whose records show as progress while they are read.
+type watched struct {
+	agentstate.Source
+	a      *app
+	what   string
+	counts map[string]int64
+}
+
+// Unwrap is the source itself.
+func (w watched) Unwrap() agentstate.Source { return w.Source }
+
+// Records are those of the source.
+func (w watched) Records(ctx context.Context, o *agentstate.ReadOptions) iter.Seq2[agentstate.Record, error] {
+	return func(yield func(agentstate.Record, error) bool) {
+		p := w.a.newProgress(w.what, "records")
+		p.expect(w.counts)
+		defer p.done()
+		for r, err := range w.Source.Records(ctx, o) {
+			if err == nil {
+				p.add(agentstate.KindOf(r))
+			}
+			if !yield(r, err) {
+				return
+			}
+		}
 	}
+}
+
+// watchedFile is a file whose bytes show as progress while they are read, by many at once.
+type watchedFile struct {
+	io.ReaderAt
+	mu *sync.Mutex
+	p  *progress
+}
+
+func (w watchedFile) ReadAt(b []byte, off int64) (int, error) {
+	n, err := w.ReaderAt.ReadAt(b, off)
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	w.p.n += uint64(n)
+	w.p.seen[""] += uint64(n)
+	w.p.tick()
+	return n, err
 }

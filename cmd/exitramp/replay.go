@@ -10,6 +10,7 @@ import (
 
 	"github.com/spf13/cobra"
 
+	"github.com/exitramp/exitramp/context/agentstate"
 	"github.com/exitramp/exitramp/context/replay"
 	"github.com/exitramp/exitramp/exporters"
 	"github.com/exitramp/exitramp/format"
@@ -143,7 +144,8 @@ func (a *app) plan(ctx context.Context, archive, target string, f *replayFlags) 
 		return err
 	}
 	p := a.newProgress("plan", "records")
-	o.OnReceipt = func(rc replay.Receipt) { p.add(rc.Action.String()) }
+	p.expect(archiveCounts(r))
+	o.OnReceipt = func(rc replay.Receipt) { p.add(agentstate.KindOfKey(rc.Key)) }
 	var rep *replay.Report
 	if f.out == "" {
 		rep, err = replay.Plan(ctx, dst, r, o)
@@ -223,7 +225,8 @@ func (a *app) replay(ctx context.Context, archive, target, planPath string, f *r
 	defer rf.Close()
 	o.Refused = rf
 	p := a.newProgress("replay", "records")
-	o.OnReceipt = func(rc replay.Receipt) { p.add(rc.Action.String()) }
+	p.expect(archiveCounts(r))
+	o.OnReceipt = func(rc replay.Receipt) { p.add(agentstate.KindOfKey(rc.Key)) }
 	rep, err := replay.Apply(ctx, dst, r, o)
 	p.done()
 	if err != nil {
@@ -272,7 +275,8 @@ func (a *app) readback(ctx context.Context, archive, target string, f *replayFla
 	} else if f.journal != "" {
 		return err
 	}
-	rep, err := replay.ReadBack(ctx, r, rt, j)
+	counts := archiveCounts(r)
+	rep, err := replay.ReadBack(ctx, watched{r, a, "read the archive", counts}, watched{rt, a, "read back", counts}, j)
 	if err != nil {
 		return err
 	}

@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"os"
 	"strings"
+	"sync"
 
 	"github.com/spf13/cobra"
 
@@ -58,7 +59,10 @@ func (a *app) verify(ctx context.Context, path string, k *keyFlags, policy forma
 	if err != nil {
 		return err
 	}
-	v, err := format.Verify(ctx, f, fi.Size(), &format.VerifyOptions{ReaderOptions: *ro, StoredOnly: stored})
+	p := a.newProgress("verify", "bytes")
+	p.expect(map[string]int64{"": fi.Size()})
+	v, err := format.Verify(ctx, watchedFile{f, &sync.Mutex{}, p}, fi.Size(), &format.VerifyOptions{ReaderOptions: *ro, StoredOnly: stored})
+	p.done()
 	if err != nil {
 		return a.refused(path, err, asJSON)
 	}

@@ -1,0 +1,58 @@
+package main
+
+import (
+	"bytes"
+	"encoding/json"
+	"strings"
+	"testing"
+	"time"
+)
+
+// Half of what is to come, done in ten seconds, leaves ten: on a terminal, in a log, for machines.
+func TestProgress(t *testing.T) {
+	paint := func(mode string, expect map[string]int64) string {
+		var out, msgs bytes.Buffer
+		a := newApp(&out, &msgs)
+		clock := time.Unix(0, 0)
+		a.now, a.progress = func() time.Time { return clock }, mode
+		p := a.newProgress("export", "records")
+		if expect != nil {
+			p.expect(expect)
+		}
+		for range 255 {
+			p.add("memory")
+		}
+		clock = clock.Add(10 * time.Second)
+		p.add("memory")
+		p.note("gap")
+		p.done()
+		return msgs.String()
+	}
+	half := map[string]int64{"memory": 512, "message": -1} // messages are not counted beforehand
+	for _, tc := range []struct{ mode, want string }{
+		{"line", "49% |"},
+		{"line", "export memory"},
+		{"line", "\n! gap\n"},
+		{"plain", "export  memory  256 records  25/s  50%  ETA 10s\n! gap\n"},
+		{"json", `"eta_seconds":10`},
+	} {
+		got := paint(tc.mode, half)
+		if tc.want == "\n! gap\n" {
+			got = strings.ReplaceAll(got, "\x1b[2K\r", "\n")
+		}
+		if !strings.Contains(got, tc.want) {
+			t.Errorf("%s: %q does not say %q", tc.mode, got, tc.want)
+		}
+	}
+	if got := paint("none", half); got != "" {
+		t.Errorf("none prints %q", got)
+	}
+	if got := paint("plain", nil); strings.Contains(got, "ETA") {
+		t.Errorf("nothing is known of what is to come, and there is an ETA: %q", got)
+	}
+	for line := range strings.Lines(paint("json", half)) {
+		if !json.Valid([]byte(line)) {
+			t.Errorf("not JSON: %s", line)
+		}
+	}
+}
