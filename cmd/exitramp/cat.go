@@ -8,6 +8,7 @@ import (
 	"github.com/spf13/cobra"
 
 	"github.com/exitramp/exitramp/context/agentstate"
+	"github.com/exitramp/exitramp/context/recordjson"
 )
 
 func (a *app) catCmd() *cobra.Command {
@@ -50,7 +51,7 @@ func (a *app) cat(ctx context.Context, path string, kinds []string, k *keyFlags)
 		if kind == "mark" || len(kinds) > 0 && !contains(kinds, kind) {
 			continue
 		}
-		line = recordJSON(line[:0], kind, r)
+		line = recordjson.Append(line[:0], r)
 		if _, err := w.Write(append(line, '\n')); err != nil {
 			return err
 		}

@@ -11,6 +11,7 @@ import (
 	"google.golang.org/protobuf/reflect/protoreflect"
 
 	"github.com/exitramp/exitramp/context/agentstate"
+	"github.com/exitramp/exitramp/context/recordjson"
 	"github.com/exitramp/exitramp/format"
 	pb "github.com/exitramp/exitramp/proto/exitramp/v1"
 )
@@ -32,7 +33,7 @@ func (a *app) showCmd() *cobra.Command {
 				return err
 			}
 			if asJSON {
-				_, err := fmt.Fprintf(a.stdout, "%s\n", recordJSON(nil, agentstate.KindOf(rec), rec))
+				_, err := fmt.Fprintf(a.stdout, "%s\n", recordjson.Append(nil, rec))
 				return err
 			}
 			if conv, ok := rec.(*pb.Conversation); ok {

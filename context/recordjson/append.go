@@ -1,4 +1,8 @@
-package main
+// Package recordjson writes records as JSON and reads them back: one object a line, "kind" first,
+// then the fields under their names in the schema. Nothing is lost on the way: bytes are base64,
+// 64-bit integers are JSON numbers, what a later release added stays in "unknown_fields". Where
+// bytes are text, the text stands beside them under the same name with "_text".
+package recordjson
 
 import (
 	"encoding/base64"
@@ -14,13 +18,27 @@ import (
 	pb "github.com/exitramp/exitramp/proto/exitramp/v1"
 )
 
-// recordJSON appends r as one JSON object: "kind", then the fields in the order of their
-// numbers, absent ones left out. protojson is not used: its output is unstable by intent, and
-// it writes 64-bit integers as strings.
-func recordJSON(dst []byte, kind string, r agentstate.Record) []byte {
-	dst = appendString(append(dst, `{"kind":`...), kind)
+// Append appends r to dst as one JSON object without a line break: fields in the order of their
+// numbers, absent ones left out. protojson is not used: its output is unstable by intent, and it
+// writes 64-bit integers as strings.
+func Append(dst []byte, r agentstate.Record) []byte {
+	dst = appendString(append(dst, `{"kind":`...), agentstate.KindOf(r))
 	dst = messageFields(dst, r.ProtoReflect(), false)
 	return append(dst, '}')
+}
+
+// fieldName is the name of a field in JSON. A Gap has a field "kind", which is not the kind of the
+// record: there it is "of_kind".
+func fieldName(fd protoreflect.FieldDescriptor) string {
+	if fd.Name() == "kind" && fd.ContainingMessage().Fields().ByName("meta") != nil {
+		return "of_kind"
+	}
+	return string(fd.Name())
+}
+
+// AppendMessage appends m, a record or a part of one, as Append does, without "kind".
+func AppendMessage(dst []byte, m protoreflect.Message) []byte {
+	return append(messageFields(append(dst, '{'), m, true), '}')
 }
 
 // messageFields appends the fields of m; first tells that none stands before them.
@@ -40,7 +58,7 @@ func messageFields(dst []byte, m protoreflect.Message, first bool) []byte {
 	}
 	for _, fd := range fds {
 		v := m.Get(fd)
-		name(string(fd.Name()))
+		name(fieldName(fd))
 		if fd.IsList() {
 			dst = append(dst, '[')
 			for i := range v.List().Len() {
@@ -55,17 +73,22 @@ func messageFields(dst []byte, m protoreflect.Message, first bool) []byte {
 		dst = appendValue(dst, fd, v)
 		if fd.Kind() == protoreflect.BytesKind && readable(m, fd) {
 			if b := v.Bytes(); utf8.Valid(b) {
-				name(string(fd.Name()) + "_text")
+				name(string(fd.Name()) + textSuffix)
 				dst = appendString(dst, string(b))
 			}
 		}
 	}
 	if u := m.GetUnknown(); len(u) > 0 {
-		name("unknown_fields")
+		name(unknownField)
 		dst = appendBytes(dst, u)
 	}
 	return dst
 }
+
+const (
+	textSuffix   = "_text"
+	unknownField = "unknown_fields"
+)
 
 // readable tells bytes that are text more often than not from digests and vectors.
 func readable(m protoreflect.Message, fd protoreflect.FieldDescriptor) bool {
@@ -79,9 +102,7 @@ func readable(m protoreflect.Message, fd protoreflect.FieldDescriptor) bool {
 func appendValue(dst []byte, fd protoreflect.FieldDescriptor, v protoreflect.Value) []byte {
 	switch fd.Kind() {
 	case protoreflect.MessageKind, protoreflect.GroupKind:
-		dst = append(dst, '{')
-		dst = messageFields(dst, v.Message(), true)
-		return append(dst, '}')
+		return AppendMessage(dst, v.Message())
 	case protoreflect.StringKind:
 		return appendString(dst, v.String())
 	case protoreflect.BytesKind:
