@@ -11,6 +11,7 @@ import (
 	"github.com/spf13/cobra"
 
 	"github.com/exitramp/exitramp/context/agentstate"
+	"github.com/exitramp/exitramp/context/unpack"
 	"github.com/exitramp/exitramp/exporters"
 	"github.com/exitramp/exitramp/format"
 )
@@ -158,6 +159,9 @@ func (a *app) runtime(ctx context.Context, rawURL string) (exporters.Runtime, er
 func (a *app) source(ctx context.Context, s string, k *keyFlags) (exporters.Runtime, error) {
 	if isArchive(s) {
 		return a.openArchive(s, k)
+	}
+	if folder, ok := unpacked(s); ok {
+		return unpack.Open(folder)
 	}
 	return a.runtime(ctx, s)
 }
