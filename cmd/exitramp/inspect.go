@@ -141,6 +141,9 @@ func (a *app) inspect(path string, k *keyFlags, asJSON bool) error {
 	}
 	fmt.Fprintf(a.stdout, "coverage %s · %s · %s members · sealed %s by %s\n",
 		in.Coverage, bytesText(in.Bytes), number(in.Members), in.Created.UTC().Format(time.RFC3339), clean(in.Tool))
+	if in.Base != "" {
+		fmt.Fprintf(a.stdout, "number %d of lineage %s; made from the archive whose manifest is %s\n", in.Sequence, clean(in.Lineage), in.Base)
+	}
 	fmt.Fprintln(a.stdout, encryptionText(in))
 	fmt.Fprintln(a.stdout, signatureText(in))
 	for _, g := range in.Gaps {
@@ -210,7 +213,7 @@ func (a *app) inspectJSON(path string, in *format.Info) error {
 		m["coverage"], m["why"] = v.Coverage.String(), v.Why
 	}
 	return a.printJSON(map[string]any{
-		"archive": path, "format": "ctxa/1", "archive_id": in.ArchiveID, "lineage": in.Lineage, "sequence": in.Sequence,
+		"archive": path, "format": "ctxa/1", "archive_id": in.ArchiveID, "lineage": in.Lineage, "sequence": in.Sequence, "base": in.Base,
 		"created_at": in.Created.UTC().Format(time.RFC3339), "tool": in.Tool, "coverage": in.Coverage, "records": stateCounts(in.Records),
 		"views": in.Views, "not_understood": in.Unknown, "kinds": kinds, "origins": origins, "readings": readings, "gaps": gapList(in.Gaps),
 		"encryption": in.Encryption, "compartments": compartments, "weakest": in.Weakest, "opens_with_age": in.OpensWith, "open": in.Open,

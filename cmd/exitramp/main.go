@@ -99,7 +99,7 @@ exit codes, ` + "`exitramp drivers`" + ` the runtimes.`,
 	root.PersistentFlags().StringVar(&a.status, "status", "", "write what became of the command, as JSON, to `FILE`")
 	root.SetFlagErrorFunc(func(_ *cobra.Command, err error) error { return usagef("%v", err) })
 	for _, c := range []*cobra.Command{
-		a.preflightCmd(), a.exportCmd(), a.verifyCmd(), a.inspectCmd(), a.listCmd(), a.showCmd(), a.catCmd(), a.diffCmd(), a.unpackCmd(), a.packCmd(),
+		a.preflightCmd(), a.exportCmd(), a.verifyCmd(), a.inspectCmd(), a.listCmd(), a.showCmd(), a.catCmd(), a.diffCmd(), a.deriveCmd(), a.unpackCmd(), a.packCmd(),
 		a.planCmd(), a.replayCmd(), a.readbackCmd(), a.undoCmd(), a.keygenCmd(), a.signCmd(), a.demoCmd(), a.driversCmd(), a.permissionsCmd(), a.schemaCmd(), exitCodesCmd(),
 	} {
 		if c.Args == nil {

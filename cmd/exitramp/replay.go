@@ -6,7 +6,6 @@ import (
 	"errors"
 	"fmt"
 	"os"
-	"strings"
 
 	"github.com/spf13/cobra"
 
@@ -20,6 +19,7 @@ type replayFlags struct {
 	keys    keyFlags
 	kinds   []string
 	approve string
+	graves  []string // --tombstones
 	out     string
 	journal string
 	refused string
@@ -35,6 +35,7 @@ func (f *replayFlags) add(c *cobra.Command) {
 
 func (f *replayFlags) addWhat(c *cobra.Command) {
 	c.Flags().StringSliceVar(&f.kinds, "kinds", nil, "only these kinds")
+	c.Flags().StringArrayVar(&f.graves, "tombstones", nil, "what must not come back: an `ARCHIVE` with tombstones, or a file of keys, one a line; may be given again")
 	c.Flags().StringVar(&f.approve, "approve", "", "`FILE` with the keys of grants and the like that a person lets through, one a line")
 }
 
@@ -111,21 +112,14 @@ func (a *app) target(ctx context.Context, rawURL string) (exporters.Runtime, rep
 	return rt, t, nil
 }
 
-func (a *app) replayOptions(r *format.Reader, target string, f *replayFlags) (*replay.Options, error) {
+func (a *app) replayOptions(ctx context.Context, r *format.Reader, target string, f *replayFlags) (*replay.Options, error) {
 	o := &replay.Options{Kinds: f.kinds, ArchiveSHA256: r.Info().ManifestSHA256, TargetURL: exporters.Redact(target)}
-	if f.approve == "" {
-		return o, nil
+	var err error
+	if o.Tombstones, err = a.tombstones(ctx, f.graves, &f.keys); err != nil || f.approve == "" {
+		return o, err
 	}
-	b, err := os.ReadFile(f.approve)
-	if err != nil {
-		return nil, err
-	}
-	for line := range strings.Lines(string(b)) {
-		if line = strings.TrimSpace(line); line != "" && line[0] != '#' {
-			o.Approved = append(o.Approved, line)
-		}
-	}
-	return o, nil
+	o.Approved, err = readKeys(f.approve)
+	return o, err
 }
 
 func (a *app) plan(ctx context.Context, archive, target string, f *replayFlags) error {
@@ -139,7 +133,7 @@ func (a *app) plan(ctx context.Context, archive, target string, f *replayFlags) 
 		return err
 	}
 	defer rt.Close()
-	o, err := a.replayOptions(r, target, f)
+	o, err := a.replayOptions(ctx, r, target, f)
 	if err != nil {
 		return err
 	}
@@ -191,7 +185,7 @@ func (a *app) replay(ctx context.Context, archive, target, planPath string, f *r
 		return err
 	}
 	defer rt.Close()
-	o, err := a.replayOptions(r, target, f)
+	o, err := a.replayOptions(ctx, r, target, f)
 	if err != nil {
 		return err
 	}

@@ -1,0 +1,412 @@
+// Package derive makes a part of some state: what is left when a person's data is taken out
+// (erasure), what is of one person alone (access and portability), or what a filter keeps.
+//
+// A record goes with what it belongs to: messages with their conversation, vectors and history with
+// their memory, views and documents with the records that they are made of. What is taken out
+// leaves tombstones, so that no replay revives it.
+package derive
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"iter"
+	"slices"
+	"strings"
+	"time"
+
+	"github.com/exitramp/exitramp/context/agentstate"
+	"github.com/exitramp/exitramp/internal/diskmap"
+	pb "github.com/exitramp/exitramp/proto/exitramp/v1"
+)
+
+// ErrNothing: nothing is of a subject that was named, or nothing is kept at all.
+var ErrNothing = errors.New("derive: nothing to derive")
+
+// Options say what is kept. A zero field keeps all; together they narrow each other.
+type Options struct {
+	// Exclude are keys of principals, whose data is left out, or of records.
+	Exclude []string
+	// Tombstones are keys like those of Exclude of which nothing need be there.
+	Tombstones []string
+	// Only are keys of principals: what is not theirs is left out, and leaves no tombstones, which
+	// would name other people.
+	Only []string
+	// Keep decides on each record that Only and Exclude leave; what a kept record belongs to stays.
+	Keep func(agentstate.Record) (bool, error)
+	// Now is the time of the tombstones; zero: the current one.
+	Now time.Time
+	// Dir is where temporary files are; empty: the system's folder. They are sealed.
+	Dir string
+}
+
+// Part is the Source of what is kept. Close it.
+type Part struct {
+	src  agentstate.Source
+	opts Options
+	out  *diskmap.Map // left out for Exclude
+	in   *diskmap.Map // of Only; nil: all
+	need *diskmap.Map // conversations, spaces and suites of what is kept
+
+	// After Records has ended:
+	Kept map[string]uint64 // records by kind
+	Left map[string]uint64 // those left out
+	// Mentions are kept records that name one that was left out. They stay as the runtime wrote them:
+	// their own bytes may say more of it.
+	Mentions uint64
+}
+
+// New reads src as often as it takes to find all that goes together, twice in most cases.
+func New(ctx context.Context, src agentstate.Source, opts Options) (_ *Part, err error) {
+	p := &Part{src: src, opts: opts}
+	defer func() {
+		if err != nil {
+			p.Close()
+		}
+	}()
+	if p.opts.Now.IsZero() {
+		p.opts.Now = time.Now()
+	}
+	if p.out, err = diskmap.New(opts.Dir); err != nil {
+		return nil, err
+	}
+	if gone := slices.Concat(opts.Exclude, opts.Tombstones); len(gone) > 0 {
+		if err := p.gather(ctx, p.out, gone, opts.Exclude, false); err != nil {
+			return nil, err
+		}
+	}
+	if len(opts.Only) > 0 {
+		if p.in, err = diskmap.New(opts.Dir); err != nil {
+			return nil, err
+		}
+		if err := p.gather(ctx, p.in, opts.Only, opts.Only, true); err != nil {
+			return nil, err
+		}
+	}
+	if p.need, err = diskmap.New(opts.Dir); err != nil {
+		return nil, err
+	}
+	return p, p.parents(ctx)
+}
+
+// Close removes the temporary files.
+func (p *Part) Close() error {
+	var errs []error
+	for _, m := range []*diskmap.Map{p.out, p.in, p.need} {
+		if m != nil {
+			errs = append(errs, m.Close())
+		}
+	}
+	return errors.Join(errs...)
+}
+
+// OpenBlob opens a blob of the source.
+func (p *Part) OpenBlob(ctx context.Context, b *pb.Blob) (io.ReadCloser, error) {
+	src, ok := agentstate.As[agentstate.BlobSource](p.src)
+	if !ok {
+		return nil, fmt.Errorf("derive: blob %q: %w", b.GetId(), agentstate.ErrUnsupported)
+	}
+	return src.OpenBlob(ctx, b)
+}
+
+func (p *Part) each(ctx context.Context, f func(agentstate.Record) error) error {
+	for r, err := range p.src.Records(ctx, nil) {
+		if err != nil {
+			return err
+		}
+		if agentstate.IsState(agentstate.KindOf(r)) {
+			if err := f(r); err != nil {
+				return err
+			}
+		}
+	}
+	return ctx.Err()
+}
+
+// gather puts into set what is of the subjects, and all that belongs to it. Of those in must there is
+// something.
+func (p *Part) gather(ctx context.Context, set *diskmap.Map, keys, must []string, shared bool) error {
+	subjects, found := map[string]bool{}, map[string]bool{}
+	for _, k := range keys {
+		subjects[k] = true
+	}
+	for grew := true; grew; {
+		grew = false
+		err := p.each(ctx, func(r agentstate.Record) error {
+			key := r.GetMeta().GetKey()
+			if _, ok, err := set.Get(key); ok || err != nil {
+				return err
+			}
+			who := of(r, subjects, shared)
+			for _, s := range who {
+				found[s] = true
+			}
+			take := len(who) > 0
+			if !take {
+				var err error
+				if take, err = belongs(r, set); err != nil {
+					return err
+				}
+			}
+			if take {
+				grew = true
+				return set.Put(key, nil)
+			}
+			return nil
+		})
+		if err != nil {
+			return err
+		}
+	}
+	for _, s := range must {
+		if !found[s] {
+			return fmt.Errorf("%w: no record is of %s", ErrNothing, s)
+		}
+	}
+	return nil
+}
+
+// of are the subjects that r is of by itself. Of a conversation that several people share, each is
+// one with shared; without, it is of people who are all among the subjects.
+func of(r agentstate.Record, subjects map[string]bool, shared bool) []string {
+	var out []string
+	add := func(key string) {
+		if subjects[key] && !slices.Contains(out, key) {
+			out = append(out, key)
+		}
+	}
+	add(r.GetMeta().GetKey())
+	for _, s := range r.GetMeta().GetSubjectKeys() {
+		add(s)
+	}
+	switch r := r.(type) {
+	case *pb.Conversation:
+		others := false
+		for _, k := range r.ParticipantKeys {
+			others = others || agentstate.KindOfKey(k) == "principal" && !subjects[k]
+		}
+		if shared || !others {
+			for _, k := range r.ParticipantKeys {
+				add(k)
+			}
+		}
+	case *pb.MemorySpace:
+		add(r.OwnerKey)
+	case *pb.Artifact:
+		add(r.OwnerKey)
+	case *pb.ToolGrant:
+		add(r.PrincipalKey)
+	case *pb.Credential:
+		add(r.PrincipalKey)
+	}
+	return out
+}
+
+// belongs tells whether r goes with something in set.
+func belongs(r agentstate.Record, set *diskmap.Map) (take bool, err error) {
+	look := func(key string) {
+		if key == "" || take || err != nil {
+			return
+		}
+		_, take, err = set.Get(key)
+	}
+	kind := agentstate.KindOf(r)
+	agentstate.Refs(r, func(field, key string) {
+		if ties(kind, field) {
+			look(key)
+		}
+	})
+	cites(r, look)
+	return take, err
+}
+
+// ties tells whether a record is part of what it names in field.
+func ties(kind, field string) bool {
+	if agentstate.IsHard(kind, field) {
+		return true
+	}
+	switch field {
+	case "of_key", "meta.view_of_keys", "about_keys", "conversation_key", "checkpoint_key", "space_key", "suite_key", "case_key":
+		return true
+	case "from_key", "to_key":
+		return kind == "relation"
+	}
+	return false
+}
+
+// cites calls f for every record that bytes of r are held in.
+func cites(r agentstate.Record, f func(key string)) {
+	at := func(s string) {
+		if key, _, ok := strings.Cut(s, "#"); ok {
+			f(key)
+		}
+	}
+	for _, n := range r.GetMeta().GetNative() {
+		for _, c := range n.GetRow().GetColumns() {
+			at(c.GetAt())
+			for _, piece := range c.GetSplice().GetPieces() {
+				at(piece.GetAt())
+			}
+		}
+	}
+}
+
+// parents notes what kept records belong to by a hard reference: it is kept with them.
+func (p *Part) parents(ctx context.Context) error {
+	if p.in == nil && p.opts.Keep == nil {
+		return nil
+	}
+	kept := false
+	err := p.each(ctx, func(r agentstate.Record) error {
+		ok, err := p.chosen(r)
+		if err != nil || !ok {
+			return err
+		}
+		kept = true
+		kind := agentstate.KindOf(r)
+		agentstate.Refs(r, func(field, key string) {
+			if err == nil && agentstate.IsHard(kind, field) {
+				err = p.need.Put(key, nil)
+			}
+		})
+		cites(r, func(key string) {
+			if err == nil && key != "" {
+				err = p.need.Put(key, nil)
+			}
+		})
+		return err
+	})
+	if err == nil && !kept {
+		return fmt.Errorf("%w: no record is kept", ErrNothing)
+	}
+	return err
+}
+
+func (p *Part) chosen(r agentstate.Record) (bool, error) {
+	key := r.GetMeta().GetKey()
+	if _, dead, err := p.out.Get(key); dead || err != nil {
+		return false, err
+	}
+	if p.in != nil {
+		if _, ok, err := p.in.Get(key); !ok || err != nil {
+			return false, err
+		}
+	}
+	if p.opts.Keep == nil {
+		return true, nil
+	}
+	return p.opts.Keep(r)
+}
+
+// Records are what is kept, then tombstones, then the statements of the source, in which a kind of
+// which something is left out is EXCLUDED: its coverage cannot be RECONCILED or LISTED any more.
+func (p *Part) Records(ctx context.Context, opts *agentstate.ReadOptions) iter.Seq2[agentstate.Record, error] {
+	return func(yield func(agentstate.Record, error) bool) {
+		p.Kept, p.Left, p.Mentions = map[string]uint64{}, map[string]uint64{}, 0
+		graves, err := diskmap.New(p.opts.Dir)
+		if err != nil {
+			yield(nil, err)
+			return
+		}
+		defer graves.Close()
+		buried := false
+		for r, err := range p.src.Records(ctx, opts) {
+			if err != nil {
+				yield(nil, err)
+				return
+			}
+			switch r := r.(type) {
+			case *pb.Mark: // a cursor of the source is none of the part
+				continue
+			case *pb.Completeness:
+				if !buried {
+					buried = true
+					if more, err := p.bury(graves, yield); err != nil || !more {
+						if err != nil {
+							yield(nil, err)
+						}
+						return
+					}
+				}
+				p.exclude(r)
+			default:
+				keep, err := p.keeps(r, graves)
+				if err != nil {
+					yield(nil, err)
+					return
+				}
+				if !keep {
+					continue
+				}
+			}
+			if !yield(r, nil) {
+				return
+			}
+		}
+	}
+}
+
+func (p *Part) keeps(r agentstate.Record, graves *diskmap.Map) (bool, error) {
+	kind := agentstate.KindOf(r)
+	if !agentstate.IsState(kind) {
+		return true, nil
+	}
+	key := r.GetMeta().GetKey()
+	keep, err := p.chosen(r)
+	if err != nil {
+		return false, err
+	}
+	if _, dead, err := p.out.Get(key); err != nil {
+		return false, err
+	} else if !keep && !dead {
+		if _, keep, err = p.need.Get(key); err != nil {
+			return false, err
+		}
+	}
+	if keep {
+		p.Kept[kind]++
+		mentions := false
+		agentstate.Refs(r, func(_, to string) {
+			if _, dead, _ := p.out.Get(to); dead {
+				mentions = true
+			}
+		})
+		if mentions {
+			p.Mentions++
+		}
+		return true, nil
+	}
+	p.Left[kind]++
+	if p.in != nil {
+		return false, nil
+	}
+	return false, graves.Put(key, nil)
+}
+
+func (p *Part) bury(graves *diskmap.Map, yield func(agentstate.Record, error) bool) (bool, error) {
+	for e, err := range graves.All() {
+		if err != nil {
+			return false, err
+		}
+		reason := "derived"
+		if _, dead, err := p.out.Get(e.Key); err != nil {
+			return false, err
+		} else if dead {
+			reason = "erasure"
+		}
+		t := &pb.Tombstone{Meta: &pb.Meta{Key: agentstate.Key("tombstone", e.Key)}, OfKey: e.Key, DeletedUnixNano: agentstate.UnixNano(p.opts.Now), Reason: reason}
+		if !yield(t, nil) {
+			return false, nil
+		}
+	}
+	return true, nil
+}
+
+func (p *Part) exclude(st *pb.Completeness) {
+	for _, k := range st.Kinds {
+		if p.Left[k.Kind] > 0 {
+			k.Class = pb.KindCompleteness_CLASS_EXCLUDED
+		}
+	}
+}

@@ -1,0 +1,74 @@
+package derive
+
+import (
+	"encoding/json"
+	"fmt"
+	"strings"
+	"time"
+
+	"github.com/expr-lang/expr"
+
+	"github.com/exitramp/exitramp/context/agentstate"
+	"github.com/exitramp/exitramp/context/recordjson"
+	pb "github.com/exitramp/exitramp/proto/exitramp/v1"
+)
+
+// A row is what an expression of Where sees of a record.
+type row struct {
+	Kind       string            `expr:"kind"`
+	Key        string            `expr:"key"`
+	Created    time.Time         `expr:"created"` // year 1: not said
+	Updated    time.Time         `expr:"updated"`
+	Derivation string            `expr:"derivation"` // "provided", "observed", "inferred", "system"; empty: not known
+	Subjects   []string          `expr:"subjects"`
+	Labels     map[string]string `expr:"labels"`
+	Record     map[string]any    `expr:"record"` // all fields, as recordjson writes them
+}
+
+// Where is a Keep for an expression in the language of expr (github.com/expr-lang/expr), which sees
+// kind, key, created, updated, derivation, subjects, labels and record:
+//
+//	kind == "memory" && created >= date("2026-01-01")
+//	record.conversation_key == "conversation/chat-1001"
+func Where(expression string) (func(agentstate.Record) (bool, error), error) {
+	prog, err := expr.Compile(expression, expr.Env(row{}), expr.AsBool())
+	if err != nil {
+		return nil, fmt.Errorf("derive: expression: %w", err)
+	}
+	deep := strings.Contains(expression, "record")
+	return func(r agentstate.Record) (bool, error) {
+		m := r.GetMeta()
+		e := row{
+			Kind: agentstate.KindOf(r), Key: m.GetKey(), Created: at(m.GetCreatedUnixNano()), Updated: at(m.GetUpdatedUnixNano()),
+			Derivation: Derivation(m.GetDerivation()), Subjects: m.GetSubjectKeys(), Labels: map[string]string{},
+		}
+		for _, l := range m.GetLabels() {
+			e.Labels[l.Name] = l.Value
+		}
+		if deep {
+			if err := json.Unmarshal(recordjson.Append(nil, r), &e.Record); err != nil {
+				return false, err
+			}
+		}
+		v, err := expr.Run(prog, e)
+		if err != nil {
+			return false, fmt.Errorf("derive: %s: the expression cannot be evaluated; a field that not every record has is written record?.name", m.GetKey())
+		}
+		return v.(bool), nil // AsBool
+	}, nil
+}
+
+// Derivation is the word for d: "provided", "observed", "inferred", "system"; empty: not known.
+func Derivation(d pb.Derivation) string {
+	if d == pb.Derivation_DERIVATION_UNSPECIFIED {
+		return ""
+	}
+	return strings.ToLower(strings.TrimPrefix(d.String(), "DERIVATION_"))
+}
+
+func at(ns int64) time.Time {
+	if ns == 0 {
+		return time.Time{}
+	}
+	return time.Unix(0, ns).UTC()
+}
