@@ -4,10 +4,12 @@ import (
 	"bytes"
 	"context"
 	"errors"
+	"fmt"
 	"io"
 	"os"
 	"os/exec"
 	"path/filepath"
+	"strconv"
 	"strings"
 	"testing"
 	"time"
@@ -17,48 +19,72 @@ import (
 	"github.com/exitramp/exitramp/context/agentstate"
 )
 
-// A disk that is full in mid-write: a clear error, no archive, and what was marked is there for
-// the next run.
+// A disk that is full, wherever it ends: a clear error, no archive, and what was marked is there for
+// the next run, which ends with all of it.
 func TestDiskFull(t *testing.T) {
 	if testing.Short() {
-		t.Skip("starts a process")
+		t.Skip("starts processes")
 	}
 	self, err := os.Executable()
 	if err != nil {
 		t.Fatal(err)
 	}
-	_, rec, err := GenerateIdentity(true)
+	id, rec, err := GenerateIdentity(true)
 	if err != nil {
 		t.Fatal(err)
 	}
-	dir := t.TempDir()
-	if err := os.WriteFile(filepath.Join(dir, "recipient"), []byte(rec), 0o600); err != nil {
-		t.Fatal(err)
-	}
-	// ulimit -f counts blocks of 512 bytes in POSIX, of 1,024 in bash: both end well before the archive.
-	cmd := exec.Command("/bin/sh", "-c", `ulimit -f 200 && exec "$0" -test.run='^$'`, self)
-	cmd.Env = append(os.Environ(), "FORMAT_TEST_CHILD="+dir, "FORMAT_TEST_IGNORE_XFSZ=1")
-	out, err := cmd.CombinedOutput()
-	if err == nil || !strings.Contains(string(out), "file too large") || !strings.Contains(string(out), "x.ctxa.part") {
-		t.Fatalf("%v: %s", err, out)
-	}
-	path := filepath.Join(dir, "x.ctxa")
-	if _, err := os.Stat(path); !errors.Is(err, os.ErrNotExist) {
-		t.Errorf("an archive: %v", err)
-	}
-	rs, err := ParseRecipients(rec)
+	ids, err := ParseIdentities(strings.NewReader(id))
 	if err != nil {
 		t.Fatal(err)
 	}
-	w, err := Create(path, childOptions(rs))
-	if err != nil {
-		t.Fatal(err)
+	run := func(dir, limit string) ([]byte, error) {
+		// ulimit -f counts blocks of 512 bytes in POSIX, of 1,024 in bash: either ends before the archive.
+		cmd := exec.Command("/bin/sh", "-c", limit+` exec "$0" -test.run='^$'`, self)
+		cmd.Env = append(os.Environ(), "FORMAT_TEST_CHILD="+dir, "FORMAT_TEST_IGNORE_XFSZ=1", "FORMAT_TEST_RECORDS="+strconv.Itoa(childRecords))
+		return cmd.CombinedOutput()
 	}
-	if w.Cursor() == nil {
-		t.Error("nothing was kept")
+	limits := []int{1, 200}
+	if load() {
+		limits = nil
+		for i := range 50 {
+			limits = append(limits, i*i/10)
+		}
 	}
-	if err := w.Close(); err != nil {
-		t.Error(err)
+	kept := 0
+	for _, blocks := range limits {
+		dir := t.TempDir()
+		path := filepath.Join(dir, "x.ctxa")
+		if err := os.WriteFile(filepath.Join(dir, "recipient"), []byte(rec), 0o600); err != nil {
+			t.Fatal(err)
+		}
+		out, err := run(dir, fmt.Sprintf("ulimit -f %d &&", blocks))
+		if err == nil || !strings.Contains(string(out), "file too large") || !strings.Contains(string(out), "x.ctxa.part") {
+			t.Fatalf("%d blocks: %v: %s", blocks, err, out)
+		}
+		if _, err := os.Stat(path); !errors.Is(err, os.ErrNotExist) {
+			t.Fatalf("%d blocks: an archive: %v", blocks, err)
+		}
+		noPlaintext(t, path+".part", path+".part.journal")
+		if b, err := os.Open(path + ".part.journal"); err == nil {
+			if readJournal(b) != nil {
+				kept++
+			}
+			b.Close()
+		}
+		if out, err := run(dir, ""); err != nil {
+			t.Fatalf("%d blocks, then enough: %v: %s", blocks, err, out)
+		}
+		b, err := os.ReadFile(path)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if err := tryVerify(b, ids...); err != nil {
+			t.Fatalf("%d blocks, then enough: %v", blocks, err)
+		}
+	}
+	t.Logf("full at %d points, %d of them gone on from", len(limits), kept)
+	if kept == 0 {
+		t.Error("nothing was ever kept")
 	}
 }
 

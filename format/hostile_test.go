@@ -88,6 +88,46 @@ func TestEveryByteFlip(t *testing.T) {
 	}
 }
 
+// Bits flipped at random in a large archive are noticed as those of a small one are. The stored bytes
+// alone are read: no flip gets past them, so none needs a key to be found.
+func TestRandomFlips(t *testing.T) {
+	flips, records := 300, 2_000
+	if load() {
+		flips, records = 10_000, 20_000
+	}
+	_, rec := keyPair(t, true)
+	g := &filler{newRand()}
+	var recs []agentstate.Record
+	for i := range records {
+		recs = append(recs, memory(g, i))
+	}
+	b := sealed(t, &WriterOptions{Recipients: []age.Recipient{rec}}, recs...)
+	o := &VerifyOptions{ReaderOptions: ReaderOptions{Policy: IntegrityOnly()}, StoredOnly: true}
+	try := func() error {
+		_, err := Verify(context.Background(), bytes.NewReader(b), int64(len(b)), o)
+		return err
+	}
+	if err := try(); err != nil {
+		t.Fatal(err)
+	}
+	named := map[string]int{}
+	for range flips {
+		at, bit := g.IntN(len(b)), byte(1)<<g.IntN(8)
+		b[at] ^= bit
+		err := try()
+		if err == nil || Class(err) == "" {
+			t.Fatalf("byte %d, bit %#x: %v", at, bit, err)
+		}
+		var e *Error
+		if errors.As(err, &e) && e.Member != "" {
+			named["with its member"]++
+		}
+		named[Class(err)]++
+		b[at] ^= bit
+	}
+	t.Logf("%d flips in %d bytes: all noticed, %v", flips, len(b), named)
+}
+
 func TestTruncated(t *testing.T) {
 	b := small(t, nil)
 	cuts := []int{0, 1, 4, 30, 97, 98, len(b) - 1}

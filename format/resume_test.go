@@ -122,6 +122,9 @@ func TestMain(m *testing.M) {
 
 const childRecords = 2000
 
+// load tells whether to try as much as EXITRAMP_LOAD=1 asks for: minutes instead of seconds.
+func load() bool { return os.Getenv("EXITRAMP_LOAD") != "" }
+
 // child exports into dir, as fast as it may be killed.
 func child(dir string) error {
 	b, err := os.ReadFile(filepath.Join(dir, "recipient"))
@@ -132,7 +135,11 @@ func child(dir string) error {
 	if err != nil {
 		return err
 	}
-	s := source(childRecords)
+	n, err := strconv.Atoi(os.Getenv("FORMAT_TEST_RECORDS"))
+	if err != nil {
+		return err
+	}
+	s := source(n)
 	s.pause = 50 * time.Microsecond
 	_, err = Export(context.Background(), filepath.Join(dir, "x.ctxa"), s, childOptions(rs), nil)
 	return err
@@ -163,9 +170,13 @@ func TestKilledExport(t *testing.T) {
 	g := rand.New(rand.NewPCG(uint64(time.Now().UnixNano()), 1))
 	path := filepath.Join(dir, "x.ctxa")
 	kills, resumed := 0, 0
+	early, most, records := 5, 20, childRecords
+	if load() {
+		early, most, records = 20, 200, 12*childRecords // enough to be killed so often
+	}
 	for try := 0; ; try++ {
 		cmd := exec.Command(self, "-test.run=^$")
-		cmd.Env = append(os.Environ(), "FORMAT_TEST_CHILD="+dir)
+		cmd.Env = append(os.Environ(), "FORMAT_TEST_CHILD="+dir, "FORMAT_TEST_RECORDS="+strconv.Itoa(records))
 		var stderr bytes.Buffer
 		cmd.Stderr = &stderr
 		if err := cmd.Start(); err != nil {
@@ -174,10 +185,10 @@ func TestKilledExport(t *testing.T) {
 		ended := make(chan error, 1)
 		go func() { ended <- cmd.Wait() }()
 		switch {
-		case kills < 5: // at the start, also before there is a file
+		case kills < early: // at the start, also before there is a file
 			time.Sleep(time.Duration(g.IntN(40)) * time.Millisecond)
 			cmd.Process.Kill()
-		case kills < 20: // anywhere, however slowly the process starts
+		case kills < most: // anywhere, however slowly the process starts
 			waitForSize(path+".part", fileSize(path+".part")+g.Int64N(30_000)+1, ended)
 			time.Sleep(time.Duration(g.IntN(5_000)) * time.Microsecond)
 			cmd.Process.Kill()
@@ -202,6 +213,9 @@ func TestKilledExport(t *testing.T) {
 		}
 	}
 	t.Logf("%d kills, %d of them resumed", kills, resumed)
+	if load() && kills < most {
+		t.Errorf("%d kills, want %d", kills, most)
+	}
 	if resumed == 0 {
 		t.Error("no run got as far as a commit: nothing was tested")
 	}
@@ -218,7 +232,7 @@ func TestKilledExport(t *testing.T) {
 	if v.Level != LevelDeep || v.Coverage.Coverage != agentstate.Gaps {
 		t.Errorf("%+v", v)
 	}
-	sameBesidesBlobs(t, source(childRecords).recs, collect(t, open(t, b, &ro).Records(context.Background(), nil)))
+	sameBesidesBlobs(t, source(records).recs, collect(t, open(t, b, &ro).Records(context.Background(), nil)))
 	ephemeralOnce(t, b)
 }
 
