@@ -11,9 +11,11 @@ judge.py vectors README ROOT        the members of vectors
 judge.py vectorlines README         the three lines of Python in README.md
 judge.py embeddings ROOT TEXT RAW   digests of the vectors that records point to
 judge.py vector FILE ARCHIVE KEY    takes a vector of the format apart
+judge.py tamper WHAT IN OUT [FILE]  a bundle with another signature, or with a statement about FILE
 judge.py typed PASSPHRASE COMMAND…  runs a command on a terminal of its own and types
 """
 
+import base64
 import hashlib
 import hmac
 import json
@@ -223,6 +225,22 @@ def vector(path, archive, key):
         f.write(body)
     with open(key, "wb") as f:
         f.write(b"".join(i + b"\n" for i in ids))
+
+
+def tamper(what, bundle, out, manifest=None):
+    b = json.loads(read(bundle))
+    env = b["dsseEnvelope"]
+    if what == "signature":
+        raw = bytearray(base64.b64decode(env["signatures"][0]["sig"]))
+        raw[-1] ^= 1
+        env["signatures"][0]["sig"] = base64.b64encode(raw).decode()
+    else:
+        statement = json.loads(base64.b64decode(env["payload"]))
+        with open(manifest, "rb") as f:
+            statement["subject"][0]["digest"]["sha256"] = hashlib.sha256(f.read()).hexdigest()
+        env["payload"] = base64.b64encode(json.dumps(statement, separators=(",", ":")).encode()).decode()
+    with open(out, "w", encoding="utf-8") as f:
+        f.write(json.dumps(b, separators=(",", ":")) + "\n")
 
 
 def typed(passphrase, *command):
