@@ -22,6 +22,7 @@ type archive struct {
 	man    *manifest
 	manSum [32]byte     // SHA-256 of manifest.json
 	signed []TrustedKey // the keys whose signatures the policy found good
+	facts  []string     // about freshness, that were checked
 
 	entries []container.Entry // in the order of the file
 	members map[string]*member
@@ -245,16 +246,6 @@ func (a *archive) attestations() ([][]byte, error) {
 		out = append(out, b)
 	}
 	return out, nil
-}
-
-func (a *archive) freshness(opts *ReaderOptions) error {
-	if opts.Lineage != "" && a.man.Lineage != opts.Lineage {
-		return mismatch(ErrStale, nameManifest, "lineage", fmt.Sprintf("%q", opts.Lineage), fmt.Sprintf("%q", a.man.Lineage))
-	}
-	if a.man.Sequence < opts.MinSequence {
-		return mismatch(ErrStale, nameManifest, "sequence", fmt.Sprintf("at least %d", opts.MinSequence), fmt.Sprint(a.man.Sequence))
-	}
-	return nil
 }
 
 // derived makes bagit.txt and README.md again. bagit.txt lies at the other end of the file: here

@@ -85,9 +85,10 @@ type ReaderOptions struct {
 	// Partial yields the records of the compartments that the identities open. Without it,
 	// Records ends with ErrNoIdentity where a compartment stays closed.
 	Partial     bool
-	Lineage     string // not empty: the archive must be of this line
-	MinSequence uint64 // not 0: and not be older than this
-	Workers     int    // goroutines that decode ahead; 0: GOMAXPROCS
+	Lineage     string  // not empty: the archive must be of this line
+	MinSequence uint64  // not 0: and not be older than this
+	Ledger      *Ledger // not nil: nor older than, or beside, what it has of the line; Ledger.Add notes a new one
+	Workers     int     // goroutines that decode ahead; 0: GOMAXPROCS
 }
 
 func (o *WriterOptions) check() error {

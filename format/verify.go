@@ -2,9 +2,7 @@ package format
 
 import (
 	"context"
-	"fmt"
 	"io"
-	"strings"
 	"sync"
 
 	"golang.org/x/sync/errgroup"
@@ -33,6 +31,8 @@ type Verification struct {
 	Authenticity string       // "AUTHENTIC: signed by <names and key ids>", or "not checked: …"
 	Freshness    string       // "checked: …", or "not checked"
 	SignedBy     []TrustedKey // the keys whose signatures the policy found good
+	Lineage      string       // the line of archives that it is of
+	Sequence     uint64       // its place in the line
 
 	Members        int
 	Bytes          int64             // of the file
@@ -56,8 +56,8 @@ func Verify(ctx context.Context, ra io.ReaderAt, size int64, opts *VerifyOptions
 		return nil, err
 	}
 	v := &verifier{a: a, opts: opts, out: &Verification{
-		Level: LevelStored, Integrity: "INTACT", Authenticity: a.authenticity(), Freshness: a.fresh(&opts.ReaderOptions), SignedBy: a.signed,
-		Members: len(a.entries), Bytes: size, Records: map[string]uint64{}, ManifestSHA256: a.manSum,
+		Level: LevelStored, Integrity: "INTACT", Authenticity: a.authenticity(), Freshness: a.fresh(), SignedBy: a.signed,
+		Lineage: a.man.Lineage, Sequence: a.man.Sequence, Members: len(a.entries), Bytes: size, Records: map[string]uint64{}, ManifestSHA256: a.manSum,
 	}}
 	if b, err := a.stored(nameBagit); err != nil {
 		return nil, err
@@ -85,20 +85,6 @@ func (a *archive) authenticity() string {
 		return "not checked: integrity only; encryption does not tell who wrote it"
 	}
 	return "not checked: integrity only"
-}
-
-func (a *archive) fresh(opts *ReaderOptions) string {
-	var facts []string
-	if opts.Lineage != "" {
-		facts = append(facts, fmt.Sprintf("of lineage %q", a.man.Lineage))
-	}
-	if opts.MinSequence > 0 {
-		facts = append(facts, fmt.Sprintf("sequence %d, at least %d", a.man.Sequence, opts.MinSequence))
-	}
-	if facts == nil {
-		return "not checked"
-	}
-	return "checked: " + strings.Join(facts, "; ")
 }
 
 // verifier holds the state of one Verify.

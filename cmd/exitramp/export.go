@@ -2,6 +2,7 @@ package main
 
 import (
 	"context"
+	"encoding/hex"
 	"errors"
 	"fmt"
 	"os"
@@ -24,6 +25,7 @@ type exportFlags struct {
 	kinds          []string
 	small          bool
 	lineage        string
+	follows        string
 	json           bool
 	dryRun         bool
 	onlyGaps       string
@@ -48,6 +50,7 @@ Exit code 3: sealed, and what could not be read is named.`,
 	c.Flags().StringSliceVar(&f.kinds, "kinds", nil, "only these kinds; the rest is stated as left out")
 	c.Flags().BoolVar(&f.small, "small", false, "compress harder: a tenth smaller, half as fast again")
 	c.Flags().StringVar(&f.lineage, "lineage", "", "name that exports of one runtime share")
+	c.Flags().StringVar(&f.follows, "follows", "", "the `ARCHIVE` before it in its line: lineage, sequence and base come from there")
 	c.Flags().StringVar(&f.onlyGaps, "only-gaps", "", "read again only the kinds that have gaps in the `ARCHIVE` of an earlier export, and take the rest from there")
 	c.Flags().BoolVar(&f.json, "json", false, "the outcome as JSON")
 	c.Flags().BoolVar(&f.dryRun, "dry-run", false, "read all of it and write nothing")
@@ -66,6 +69,9 @@ func (a *app) export(ctx context.Context, from, to string, f *exportFlags) error
 		return withHint(fmt.Errorf("%s is there already", to), "give another name, or move it away: an archive is never overwritten")
 	}
 	o := &format.WriterOptions{Tool: "exitramp " + version(), Lineage: f.lineage}
+	if err := f.line(o); err != nil {
+		return err
+	}
 	if f.small {
 		o.Level = format.LevelDefault
 	}
@@ -109,6 +115,31 @@ func (a *app) export(ctx context.Context, from, to string, f *exportFlags) error
 		return a.exportFailed(err, rep, to, f.dryRun)
 	}
 	return a.exported(rep, to, a.now().Sub(began), f)
+}
+
+// line gives the archive its place behind the one that it follows.
+func (f *exportFlags) line(o *format.WriterOptions) error {
+	if f.follows == "" {
+		return nil
+	}
+	af, err := os.Open(archivePath(f.follows))
+	if err != nil {
+		return err
+	}
+	defer af.Close()
+	fi, err := af.Stat()
+	if err != nil {
+		return err
+	}
+	in, err := format.Inspect(af, fi.Size(), &format.ReaderOptions{Policy: format.IntegrityOnly()})
+	if err != nil {
+		return fmt.Errorf("%s: %w", f.follows, err)
+	}
+	if f.lineage != "" && f.lineage != in.Lineage {
+		return usagef("--lineage %s: %s is of lineage %s", f.lineage, f.follows, in.Lineage)
+	}
+	o.Lineage, o.Sequence, o.Base = in.Lineage, in.Sequence+1, hex.EncodeToString(in.ManifestSHA256[:])
+	return nil
 }
 
 // exportFailed says how to go on, where there is something to go on from.

@@ -45,6 +45,7 @@ type app struct {
 	result   map[string]any
 
 	authenticity string // of the archive that a verb acts on
+	told         bool   // a refusal was printed as JSON
 }
 
 // run runs one command line and returns its exit code.
@@ -54,7 +55,10 @@ func (a *app) run(ctx context.Context, args []string) int {
 	root.SetArgs(args)
 	root.SetOut(a.stdout)
 	root.SetErr(a.stderr)
-	err := root.ExecuteContext(ctx)
+	c, err := root.ExecuteContextC(ctx)
+	if f := c.Flags().Lookup("json"); f != nil && f.Value.String() == "true" && !a.told {
+		a.refusedJSON(nil, err)
+	}
 	code := exitCode(err)
 	if err != nil {
 		a.report(err)

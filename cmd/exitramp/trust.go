@@ -1,7 +1,10 @@
 package main
 
 import (
+	"bytes"
+	"errors"
 	"fmt"
+	"io/fs"
 	"os"
 	"strings"
 
@@ -20,6 +23,7 @@ type trustFlags struct {
 	bundles     []string
 	lineage     string
 	minSequence uint64
+	ledger      string
 }
 
 func (f *trustFlags) add(c *cobra.Command) {
@@ -28,6 +32,22 @@ func (f *trustFlags) add(c *cobra.Command) {
 	c.Flags().StringArrayVar(&f.bundles, "bundle", nil, "signature `FILE` that lies beside the archive; may be given again")
 	c.Flags().StringVar(&f.lineage, "lineage", "", "refuse an archive of another line than `LINEAGE`")
 	c.Flags().Uint64Var(&f.minSequence, "min-sequence", 0, "refuse an archive that is older than `N` in its line")
+}
+
+// readLedger reads the ledger; one that is not there yet is empty.
+func (f *trustFlags) readLedger() (*format.Ledger, error) {
+	b, err := os.ReadFile(f.ledger)
+	if errors.Is(err, fs.ErrNotExist) {
+		return &format.Ledger{}, nil
+	}
+	if err != nil {
+		return nil, err
+	}
+	l, err := format.ParseLedger(bytes.NewReader(b))
+	if err != nil {
+		return nil, fmt.Errorf("%s: %w", f.ledger, err)
+	}
+	return l, nil
 }
 
 // policy is what the flags ask for: nil where they say nothing. unsigned is the flag, by its

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"maps"
 	"os"
 	"strings"
 	"sync"
@@ -20,7 +21,7 @@ func (a *app) verifyCmd() *cobra.Command {
 	c := &cobra.Command{
 		Use: "verify ARCHIVE", Short: "Is the archive what was sealed?",
 		Long: `Checks every byte of an archive and says three things, never one: INTEGRITY, AUTHENTICITY,
-FRESHNESS. With a key, records are checked too (deep); without, or with --stored, the stored bytes.
+FRESHNESS (--lineage, --min-sequence, --ledger). With a key, records are checked too (deep); without, or with --stored, the stored bytes.
 --trust names the keys whose signature you ask for; --integrity-only asks for none. Exit code 5
 names what is wrong.`,
 		Args: cobra.ExactArgs(1),
@@ -33,11 +34,15 @@ names what is wrong.`,
 				return &exitError{code: exitUsage, err: errors.New("whom do you trust? give --trust FILE with their public keys"),
 					hint: "exitramp verify ARCHIVE --integrity-only says whether the archive is intact, by whomever"}
 			}
+			if k.trust.ledger != "" && integrity {
+				return usagef("--ledger needs --trust FILE: how old an archive is, only a signature tells")
+			}
 			return a.verify(c.Context(), args[0], k, policy, stored, asJSON)
 		},
 	}
 	k.add(c)
 	k.trust.add(c)
+	c.Flags().StringVar(&k.trust.ledger, "ledger", "", "`FILE` with the newest archive of each line that was verified; this one is held against it and noted")
 	c.Flags().BoolVar(&integrity, "integrity-only", false, "ask for no signature; the word is INTACT, never VERIFIED")
 	c.Flags().BoolVar(&stored, "stored", false, "the stored bytes alone; needs no key and a third of the time")
 	c.Flags().BoolVar(&asJSON, "json", false, "as JSON")
@@ -49,6 +54,11 @@ func (a *app) verify(ctx context.Context, path string, k *keyFlags, policy forma
 	ro, err := a.readerOptions(k, policy)
 	if err != nil {
 		return err
+	}
+	if k.trust.ledger != "" {
+		if ro.Ledger, err = k.trust.readLedger(); err != nil {
+			return err
+		}
 	}
 	f, err := os.Open(path)
 	if err != nil {
@@ -66,11 +76,18 @@ func (a *app) verify(ctx context.Context, path string, k *keyFlags, policy forma
 	if err != nil {
 		return a.refused(path, err, asJSON)
 	}
+	if ro.Ledger != nil {
+		ro.Ledger.Add(v)
+		if err := writeFile(k.trust.ledger, []byte(ro.Ledger.String()), 0o644); err != nil {
+			return err
+		}
+	}
 	a.result["integrity"], a.result["level"], a.result["coverage"] = v.Integrity, v.Level, v.Coverage.Coverage.String()
 	a.result["authenticity"], a.result["freshness"] = v.Authenticity, v.Freshness
 	if asJSON {
 		return a.printJSON(map[string]any{
 			"archive": path, "integrity": v.Integrity, "level": v.Level, "authenticity": v.Authenticity, "freshness": v.Freshness, "signed_by": signedByJSON(v.SignedBy),
+			"lineage": v.Lineage, "sequence": v.Sequence,
 			"members": v.Members, "bytes": v.Bytes, "records": v.Records, "not_understood": v.Unknown, "dangling": v.Dangling,
 			"coverage": v.Coverage.Coverage.String(), "not_verified": v.NotVerified, "manifest_sha256": fmt.Sprintf("%x", v.ManifestSHA256),
 		})
@@ -116,14 +133,25 @@ func coverageText(v *format.Verification) string {
 	return word
 }
 
-// refused prints what an archive was refused for.
+// refused names the archive that was refused; with asJSON it prints for what.
 func (a *app) refused(path string, err error, asJSON bool) error {
-	var e *format.Error
-	if asJSON && errors.As(err, &e) {
-		out := map[string]any{"archive": path, "integrity": "REFUSED", "class": e.Class, "member": e.Member, "want": e.Want, "got": e.Got, "error": err.Error()}
-		if perr := a.printJSON(out); perr != nil {
-			return perr
-		}
+	if asJSON {
+		a.refusedJSON(map[string]any{"archive": path}, err)
 	}
 	return fmt.Errorf("%s: %w", path, err)
+}
+
+// refusedJSON prints what an archive was refused for, with more facts; nothing where err is
+// something else.
+func (a *app) refusedJSON(facts map[string]any, err error) {
+	var e *format.Error
+	if !errors.As(err, &e) {
+		return
+	}
+	out := map[string]any{"integrity": "REFUSED", "class": e.Class, "member": e.Member, "want": e.Want, "got": e.Got, "error": err.Error()}
+	maps.Copy(out, facts)
+	a.told = true
+	if perr := a.printJSON(out); perr != nil {
+		fmt.Fprintln(a.stderr, "exitramp:", perr)
+	}
 }
