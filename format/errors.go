@@ -26,6 +26,7 @@ var (
 	ErrCoverage   = errors.New("format: coverage does not follow from the facts")  // coverage
 	ErrSchema     = errors.New("format: schema that no known release published")   // schema
 	ErrLimit      = errors.New("format: above a limit")                            // limit
+	ErrProof      = errors.New("format: proof does not hold")                      // proof
 	ErrStale      = errors.New("format: not the archive that the options ask for") // stale
 )
 
@@ -108,7 +109,7 @@ func classes() []class {
 		{"no-policy", ErrNoPolicy}, {"unsigned", ErrUnsigned}, {"bundle", ErrBundle},
 		{"untrusted", ErrUntrusted}, {"statement", ErrStatement}, {"threshold", ErrThreshold}, {"key", ErrKey},
 		{"no-identity", ErrNoIdentity}, {"payload", ErrPayload}, {"coverage", ErrCoverage},
-		{"schema", ErrSchema}, {"limit", ErrLimit}, {"stale", ErrStale},
+		{"schema", ErrSchema}, {"limit", ErrLimit}, {"stale", ErrStale}, {"proof", ErrProof},
 	}
 }
 

@@ -20,73 +20,87 @@ const cacheSize = 8
 // Get finds a record by key: one page of the index a run, then one shard, and for an Embedding
 // one vector member. The members read last are kept.
 func (r *Reader) Get(ctx context.Context, key string) (agentstate.Record, error) {
+	var out agentstate.Record
+	err := r.locate(ctx, key, func(d *decoder, s *shardTable, raw *rawShard, i int) (err error) {
+		out, err = d.record(s.comp, s.Shard, raw.record(i))
+		return err
+	})
+	if err != nil {
+		return nil, err
+	}
+	return out, nil
+}
+
+// taker takes the record that was looked for: the i-th of a checked shard.
+type taker func(d *decoder, s *shardTable, raw *rawShard, i int) error
+
+// locate finds the record of a key and hands it to take.
+func (r *Reader) locate(ctx context.Context, key string, take taker) error {
 	fp := fingerprint(keySum(key))
 	for comp, root := range r.c.roots {
 		if root == nil {
 			continue
 		}
 		for _, run := range root.Index {
-			rec, err := r.find(ctx, comp, run, fp, key)
-			if rec != nil || err != nil {
-				return rec, err
+			if done, err := r.find(ctx, comp, run, fp, key, take); done || err != nil {
+				return err
 			}
 		}
 	}
 	if len(r.c.closed) > 0 {
-		return nil, fmt.Errorf("format: %s: %w; %d compartments are closed", key, agentstate.ErrNotFound, len(r.c.closed))
+		return fmt.Errorf("format: %s: %w; %d compartments are closed", key, agentstate.ErrNotFound, len(r.c.closed))
 	}
-	return nil, fmt.Errorf("format: %s: %w", key, agentstate.ErrNotFound)
+	return fmt.Errorf("format: %s: %w", key, agentstate.ErrNotFound)
 }
 
 // find looks for key in one run.
-func (r *Reader) find(ctx context.Context, comp int, run *pb.IndexRun, fp uint64, key string) (agentstate.Record, error) {
+func (r *Reader) find(ctx context.Context, comp int, run *pb.IndexRun, fp uint64, key string, take taker) (bool, error) {
 	at := sort.Search(len(run.Pages), func(i int) bool { return run.Pages[i].Last >= fp })
 	for ; at < len(run.Pages) && run.Pages[at].First <= fp; at++ {
 		if err := ctx.Err(); err != nil {
-			return nil, err
+			return false, err
 		}
 		p, err := r.page(comp, run.Pages[at])
 		if err != nil {
-			return nil, err
+			return false, err
 		}
 		i, _ := slices.BinarySearch(p.fps, fp)
 		for ; i < len(p.fps) && p.fps[i] == fp; i++ {
-			rec, err := r.at(comp, p, i, key)
-			if rec != nil || err != nil {
-				return rec, err
+			if done, err := r.at(comp, p, i, key, take); done || err != nil {
+				return done, err
 			}
 		}
 	}
-	return nil, nil
+	return false, nil
 }
 
-// at is the record at entry i of p if its key is key.
-func (r *Reader) at(comp int, p *page, i int, key string) (agentstate.Record, error) {
+// at hands over the record at entry i of p if its key is key.
+func (r *Reader) at(comp int, p *page, i int, key string, take taker) (bool, error) {
 	s := r.c.shards[p.shards[i]]
 	if s == nil || s.comp != comp {
-		return nil, refuse(ErrPayload, p.member, fmt.Sprintf("entry %d names shard %d, which is not in its compartment", i, p.shards[i]))
+		return false, refuse(ErrPayload, p.member, fmt.Sprintf("entry %d names shard %d, which is not in its compartment", i, p.shards[i]))
 	}
 	v, err := r.cache.get(s.Member, func() (any, error) { return r.loadRaw(s) })
 	if err != nil {
-		return nil, err
+		return false, err
 	}
 	raw := v.(*rawShard)
 	if uint64(p.positions[i]) >= uint64(len(raw.ends)) {
-		return nil, refuse(ErrPayload, p.member, fmt.Sprintf("entry %d names record %d of %d", i, p.positions[i], len(raw.ends)))
+		return false, refuse(ErrPayload, p.member, fmt.Sprintf("entry %d names record %d of %d", i, p.positions[i], len(raw.ends)))
 	}
 	d, err := r.decoder()
 	if err != nil {
-		return nil, err
+		return false, err
 	}
 	defer r.put(d)
 	rec := raw.record(int(p.positions[i]))
 	if err := d.scan.record(s.Kind, rec); err != nil {
-		return nil, refuse(ErrPayload, s.Member, err.Error())
+		return false, refuse(ErrPayload, s.Member, err.Error())
 	}
 	if string(d.scan.key) != key {
-		return nil, nil // another key with the same fingerprint
+		return false, nil // another key with the same fingerprint
 	}
-	return d.record(comp, s.Shard, rec)
+	return true, take(d, s, raw, int(p.positions[i]))
 }
 
 // rawShard is a checked shard as bytes.

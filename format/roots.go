@@ -284,18 +284,9 @@ func (c *contents) leaves() error {
 	}
 	var t tree.Tree
 	for i := range n {
-		var leaf [32]byte
-		if len(given) > 0 {
-			copy(leaf[:], given[32*i:])
-		}
-		if s := c.shards[i+1]; s != nil {
-			own := tree.ShardLeaf(s.Kind, s.Ordinal, s.Count, [sha256.Size]byte(s.Root))
-			if len(given) > 0 && own != leaf {
-				return refuse(ErrPayload, s.Member, "shard leaf differs from the root's")
-			}
-			leaf = own
-		} else if len(given) == 0 {
-			return refuse(ErrPayload, nameManifest, fmt.Sprintf("shard %d is missing", i+1))
+		leaf, err := c.leaf(i, given)
+		if err != nil {
+			return err
 		}
 		t.Append(leaf)
 	}
@@ -303,6 +294,23 @@ func (c *contents) leaves() error {
 		return mismatch(ErrPayload, nameManifest, "records.root", c.a.man.Records.Root, hex.EncodeToString(got[:]))
 	}
 	return nil
+}
+
+// leaf is the leaf of the i-th shard, from 0; given has those of all, where the roots have them.
+func (c *contents) leaf(i uint64, given []byte) (leaf tree.Hash, err error) {
+	if len(given) > 0 {
+		copy(leaf[:], given[32*i:])
+	}
+	if s := c.shards[i+1]; s != nil {
+		own := tree.ShardLeaf(s.Kind, s.Ordinal, s.Count, [sha256.Size]byte(s.Root))
+		if len(given) > 0 && own != leaf {
+			return leaf, refuse(ErrPayload, s.Member, "shard leaf differs from the root's")
+		}
+		leaf = own
+	} else if len(given) == 0 {
+		return leaf, refuse(ErrPayload, nameManifest, fmt.Sprintf("shard %d is missing", i+1))
+	}
+	return leaf, nil
 }
 
 // checkBlob refuses a record's blob that its compartment does not have.

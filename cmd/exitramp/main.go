@@ -50,7 +50,7 @@ type app struct {
 
 // run runs one command line and returns its exit code.
 func (a *app) run(ctx context.Context, args []string) int {
-	a.result = map[string]any{}
+	a.result, a.told = map[string]any{}, false
 	root := a.root()
 	root.SetArgs(args)
 	root.SetOut(a.stdout)
@@ -103,8 +103,10 @@ exit codes, ` + "`exitramp drivers`" + ` the runtimes.`,
 	root.PersistentFlags().StringVar(&a.status, "status", "", "write what became of the command, as JSON, to `FILE`")
 	root.SetFlagErrorFunc(func(_ *cobra.Command, err error) error { return usagef("%v", err) })
 	for _, c := range []*cobra.Command{
-		a.preflightCmd(), a.exportCmd(), a.verifyCmd(), a.inspectCmd(), a.listCmd(), a.showCmd(), a.catCmd(), a.diffCmd(), a.deriveCmd(), a.unpackCmd(), a.packCmd(),
-		a.planCmd(), a.replayCmd(), a.readbackCmd(), a.undoCmd(), a.keygenCmd(), a.signCmd(), a.demoCmd(), a.driversCmd(), a.permissionsCmd(), a.schemaCmd(), exitCodesCmd(),
+		a.preflightCmd(), a.exportCmd(), a.verifyCmd(), a.inspectCmd(), a.listCmd(), a.showCmd(), a.catCmd(), a.diffCmd(),
+		a.deriveCmd(), a.unpackCmd(), a.packCmd(), a.planCmd(), a.replayCmd(), a.readbackCmd(), a.undoCmd(), a.keygenCmd(),
+		a.signCmd(), a.proveCmd(), a.checkProofCmd(), a.demoCmd(), a.driversCmd(), a.permissionsCmd(), a.schemaCmd(),
+		exitCodesCmd(),
 	} {
 		if c.Args == nil {
 			c.Args = usageArgs(c.Use)

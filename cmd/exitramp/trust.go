@@ -75,7 +75,15 @@ func (f *trustFlags) policy(name string, unsigned bool) (format.Policy, error) {
 	if f.threshold < 1 || f.threshold > len(p.Keys) {
 		return nil, usagef("--threshold %d: %s has %s", f.threshold, f.file, count(len(p.Keys), "keys"))
 	}
-	for _, path := range f.bundles {
+	if p.Bundles, err = readBundles(f.bundles); err != nil {
+		return nil, err
+	}
+	return p, nil
+}
+
+func readBundles(paths []string) ([][]byte, error) {
+	var out [][]byte
+	for _, path := range paths {
 		fi, err := os.Stat(path)
 		if err != nil {
 			return nil, err
@@ -87,9 +95,9 @@ func (f *trustFlags) policy(name string, unsigned bool) (format.Policy, error) {
 		if err != nil {
 			return nil, err
 		}
-		p.Bundles = append(p.Bundles, b)
+		out = append(out, b)
 	}
-	return p, nil
+	return out, nil
 }
 
 // signedBy says who signed, in a line.

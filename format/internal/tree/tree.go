@@ -135,14 +135,22 @@ var ErrProof = errors.New("tree: the proof does not lead to the root")
 
 // Check verifies that leaf is the i-th of n under root.
 func Check(root, leaf Hash, i, n uint64, proof []Hash) error {
-	if i >= n {
-		return ErrProof
-	}
-	r, rest, ok := climb(leaf, i, n, proof)
-	if !ok || len(rest) != 0 || r != root {
+	if r, err := Climb(leaf, i, n, proof); err != nil || r != root {
 		return ErrProof
 	}
 	return nil
+}
+
+// Climb is the root that the proof of leaf, the i-th of n, leads to.
+func Climb(leaf Hash, i, n uint64, proof []Hash) (Hash, error) {
+	if i >= n || n > 1<<62 {
+		return Hash{}, ErrProof
+	}
+	r, rest, ok := climb(leaf, i, n, proof)
+	if !ok || len(rest) != 0 {
+		return Hash{}, ErrProof
+	}
+	return r, nil
 }
 
 func climb(leaf Hash, i, n uint64, proof []Hash) (Hash, []Hash, bool) {
