@@ -87,6 +87,9 @@ func TestSpecTables(t *testing.T) {
 	if list := strings.Join(Classes(), ", "); !strings.Contains(strings.ReplaceAll(s, "\n", " "), "Classes of refusals: "+list+".") {
 		t.Errorf("SPEC.md §16 should have %s", list)
 	}
+	if _, digest, err := Schema(); err != nil || !strings.Contains(s, "    "+digest+"  ctxa/1 schema\n") {
+		t.Errorf("SPEC.md §11 should have the schema %s: %v", digest, err)
+	}
 	l := (*Limits)(nil).orDefault()
 	for _, want := range []string{
 		"| members | 1,000,000 | compartments | 64 |", "| 64 MiB | key files a compartment | 16 |", "| 64 MiB | attestations | 16 of 256 KiB |",
