@@ -1,7 +1,6 @@
 package format
 
 import (
-	"bufio"
 	"context"
 	"crypto"
 	"crypto/ecdsa"
@@ -55,15 +54,15 @@ func Sign(ctx context.Context, path string, signer crypto.Signer, opts *SignOpti
 	if opts.Detached {
 		return s.run(ctx, io.Discard)
 	}
-	tmp, unlock, err := lockFile(path + ".signing")
+	var out *Signature
+	err = replaceFile(path, func(w io.Writer) (os.FileMode, error) {
+		out, err = s.run(ctx, w)
+		return s.mode, err
+	})
 	if err != nil {
 		return nil, err
 	}
-	out, err := s.replace(ctx, tmp)
-	if err != nil {
-		err = errors.Join(err, os.Remove(path+".signing"))
-	}
-	return out, errors.Join(err, unlock())
+	return out, nil
 }
 
 // signing holds the state of one Sign.
@@ -73,31 +72,6 @@ type signing struct {
 	signer crypto.Signer
 	opts   *SignOptions
 	mode   os.FileMode
-}
-
-// replace writes the signed archive to tmp and puts it in the place of the unsigned one.
-func (s *signing) replace(ctx context.Context, tmp *os.File) (*Signature, error) {
-	if err := reset(tmp, 0); err != nil {
-		return nil, fmt.Errorf("format: %w", err)
-	}
-	w := bufio.NewWriterSize(tmp, 1<<20)
-	out, err := s.run(ctx, w)
-	if err != nil {
-		return nil, err
-	}
-	if err := w.Flush(); err != nil {
-		return nil, fmt.Errorf("format: %w", err)
-	}
-	if err := errors.Join(tmp.Chmod(s.mode), tmp.Sync()); err != nil {
-		return nil, fmt.Errorf("format: %w", err)
-	}
-	if err := os.Rename(tmp.Name(), s.path); err != nil {
-		return nil, fmt.Errorf("format: %w", err)
-	}
-	if err := syncDir(filepath.Dir(s.path)); err != nil {
-		return nil, fmt.Errorf("format: %w", err)
-	}
-	return out, nil
 }
 
 // run checks the archive, signs it and writes it to w, with the signature.
@@ -126,18 +100,8 @@ func (s *signing) run(ctx context.Context, w io.Writer) (*Signature, error) {
 	zip := container.NewWriter(w, 0, nil)
 	var buf []byte
 	for _, e := range a.entries {
-		if err := ctx.Err(); err != nil {
+		if err := a.copyMember(ctx, zip, &buf, e); err != nil {
 			return nil, err
-		}
-		b, err := a.storedIn(&buf, e.Name[len(a.prefix):])
-		if err != nil {
-			return nil, err
-		}
-		if e.Name[len(a.prefix):] == nameBagit && string(b) != bagit {
-			return nil, refuse(ErrManifest, nameBagit, "not the constant that it has to be")
-		}
-		if _, err := zip.Add(e.Name, b, e.CRC); err != nil {
-			return nil, fmt.Errorf("format: %w", err)
 		}
 	}
 	out := &Signature{Key: s.key, ManifestSHA256: sha256.Sum256(manifest)}

@@ -2,19 +2,26 @@ package format
 
 import (
 	"context"
+	"fmt"
 	"io"
 	"sync"
 
+	"filippo.io/age"
 	"golang.org/x/sync/errgroup"
 
 	"github.com/exitramp/exitramp/context/agentstate"
 	"github.com/exitramp/exitramp/format/internal/container"
+	"github.com/exitramp/exitramp/format/internal/seal"
 )
 
 // VerifyOptions are the options of Verify.
 type VerifyOptions struct {
 	ReaderOptions
 	StoredOnly bool // read and compare stored bytes alone: no key, nothing decoded
+
+	// Require are identities of which each has to open every compartment, such as that of an
+	// escrow: age does not say who its recipients are, so it takes the identity to tell.
+	Require []age.Identity
 }
 
 // The levels of a Verification.
@@ -64,6 +71,9 @@ func Verify(ctx context.Context, ra io.ReaderAt, size int64, opts *VerifyOptions
 	} else if string(b) != bagit {
 		return nil, refuse(ErrManifest, nameBagit, "not the constant that it has to be")
 	}
+	if err := a.require(opts.Require); err != nil {
+		return nil, err
+	}
 	v.out.Coverage = agentstate.Verdict{Coverage: agentstate.ParseCoverage(a.man.Coverage)}
 	if opts.StoredOnly {
 		return v.out, v.storedOnly(ctx)
@@ -85,6 +95,22 @@ func (a *archive) authenticity() string {
 		return "not checked: integrity only; encryption does not tell who wrote it"
 	}
 	return "not checked: integrity only"
+}
+
+// require checks that each of ids opens every compartment.
+func (a *archive) require(ids []age.Identity) error {
+	for i, id := range ids {
+		c := &contents{a: a, keys: make([]*seal.Key, len(a.man.Compartments))}
+		for n := range a.man.Compartments {
+			if err := c.unlock(n, &ReaderOptions{Identities: []age.Identity{id}}); err != nil {
+				return err
+			}
+			if c.keys[n] == nil {
+				return refuse(ErrNoIdentity, fmt.Sprintf("keys/%d", n), fmt.Sprintf("identity %d of the %d that have to open it does not", i+1, len(ids)))
+			}
+		}
+	}
+	return nil
 }
 
 // verifier holds the state of one Verify.

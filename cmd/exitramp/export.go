@@ -44,9 +44,7 @@ Exit code 3: sealed, and what could not be read is named.`,
 		Args: cobra.ExactArgs(2),
 		RunE: func(c *cobra.Command, args []string) error { return a.export(c.Context(), args[0], args[1], f) },
 	}
-	c.Flags().StringArrayVarP(&f.recipients, "recipient", "r", nil, "encrypt to this public `KEY` (age1…); may be given again")
-	c.Flags().StringArrayVarP(&f.recipientFiles, "recipients-file", "R", nil, "encrypt to the public keys in `FILE`")
-	c.Flags().BoolVarP(&f.passphrase, "passphrase", "p", false, "encrypt with a passphrase: asked for, or EXITRAMP_PASSPHRASE")
+	f.addRecipients(c)
 	c.Flags().StringSliceVar(&f.kinds, "kinds", nil, "only these kinds; the rest is stated as left out")
 	c.Flags().BoolVar(&f.small, "small", false, "compress harder: a tenth smaller, half as fast again")
 	c.Flags().StringVar(&f.lineage, "lineage", "", "name that exports of one runtime share")
@@ -56,6 +54,13 @@ Exit code 3: sealed, and what could not be read is named.`,
 	c.Flags().BoolVar(&f.dryRun, "dry-run", false, "read all of it and write nothing")
 	c.Flags().StringArrayVarP(&f.keys.identities, "identity", "i", nil, "key `FILE` that opens the archive of --only-gaps, or SOURCE where it is one")
 	return c
+}
+
+// addRecipients are the flags that say who opens an archive.
+func (f *exportFlags) addRecipients(c *cobra.Command) {
+	c.Flags().StringArrayVarP(&f.recipients, "recipient", "r", nil, "encrypt to this public `KEY` (age1…); may be given again")
+	c.Flags().StringArrayVarP(&f.recipientFiles, "recipients-file", "R", nil, "encrypt to the public keys in `FILE`")
+	c.Flags().BoolVarP(&f.passphrase, "passphrase", "p", false, "encrypt with a passphrase: asked for, or EXITRAMP_PASSPHRASE")
 }
 
 func (a *app) export(ctx context.Context, from, to string, f *exportFlags) error {

@@ -10,6 +10,7 @@ import (
 
 	"github.com/spf13/cobra"
 
+	"github.com/exitramp/exitramp/context/recordjson"
 	"github.com/exitramp/exitramp/format"
 )
 
@@ -108,7 +109,7 @@ func (a *app) checkProof(_ context.Context, path string, k *keyFlags, policy for
 		return a.printJSON(map[string]any{
 			"proof": path, "key": p.Key, "kind": p.Kind, "archive_id": p.ArchiveID, "lineage": p.Lineage, "sequence": p.Sequence, "created_at": p.Created.Format(time.RFC3339Nano),
 			"authenticity": p.Authenticity, "freshness": p.Freshness, "signed_by": signedByJSON(p.SignedBy), "manifest_sha256": hex.EncodeToString(p.ManifestSHA256[:]),
-			"record": json.RawMessage(recordJSON(nil, p.Kind, p.Record)),
+			"record": json.RawMessage(recordjson.Append(nil, p.Record)),
 		})
 	}
 	fmt.Fprintf(a.stdout, "RECORD        %s was in archive %s, sealed %s\n", clean(p.Key), p.ArchiveID, p.Created.Format(time.RFC3339))

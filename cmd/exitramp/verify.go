@@ -17,7 +17,8 @@ import (
 
 func (a *app) verifyCmd() *cobra.Command {
 	k := &keyFlags{}
-	var integrity, stored, asJSON bool
+	f := &verifyFlags{}
+	var integrity bool
 	c := &cobra.Command{
 		Use: "verify ARCHIVE", Short: "Is the archive what was sealed?",
 		Long: `Checks every byte of an archive and says three things, never one: INTEGRITY, AUTHENTICITY,
@@ -37,19 +38,26 @@ names what is wrong.`,
 			if k.trust.ledger != "" && integrity {
 				return usagef("--ledger needs --trust FILE: how old an archive is, only a signature tells")
 			}
-			return a.verify(c.Context(), args[0], k, policy, stored, asJSON)
+			return a.verify(c.Context(), args[0], k, policy, f)
 		},
 	}
 	k.add(c)
 	k.trust.add(c)
 	c.Flags().StringVar(&k.trust.ledger, "ledger", "", "`FILE` with the newest archive of each line that was verified; this one is held against it and noted")
 	c.Flags().BoolVar(&integrity, "integrity-only", false, "ask for no signature; the word is INTACT, never VERIFIED")
-	c.Flags().BoolVar(&stored, "stored", false, "the stored bytes alone; needs no key and a third of the time")
-	c.Flags().BoolVar(&asJSON, "json", false, "as JSON")
+	c.Flags().BoolVar(&f.stored, "stored", false, "the stored bytes alone; needs no key and a third of the time")
+	c.Flags().StringArrayVar(&f.require, "require-recipient", nil, "key `FILE` of somebody, such as an escrow, who has to be able to open all of it; may be given again")
+	c.Flags().BoolVar(&f.json, "json", false, "as JSON")
 	return c
 }
 
-func (a *app) verify(ctx context.Context, path string, k *keyFlags, policy format.Policy, stored, asJSON bool) error {
+// verifyFlags are the flags of verify alone.
+type verifyFlags struct {
+	stored, json bool
+	require      []string
+}
+
+func (a *app) verify(ctx context.Context, path string, k *keyFlags, policy format.Policy, f *verifyFlags) error {
 	path = archivePath(path)
 	ro, err := a.readerOptions(k, policy)
 	if err != nil {
@@ -60,21 +68,29 @@ func (a *app) verify(ctx context.Context, path string, k *keyFlags, policy forma
 			return err
 		}
 	}
-	f, err := os.Open(path)
+	vo := &format.VerifyOptions{ReaderOptions: *ro, StoredOnly: f.stored}
+	for _, file := range f.require {
+		ids, err := readIdentities(file)
+		if err != nil {
+			return err
+		}
+		vo.Require = append(vo.Require, ids...)
+	}
+	af, err := os.Open(path)
 	if err != nil {
 		return err
 	}
-	defer f.Close()
-	fi, err := f.Stat()
+	defer af.Close()
+	fi, err := af.Stat()
 	if err != nil {
 		return err
 	}
 	p := a.newProgress("verify", "bytes")
 	p.expect(map[string]int64{"": fi.Size()})
-	v, err := format.Verify(ctx, watchedFile{f, &sync.Mutex{}, p}, fi.Size(), &format.VerifyOptions{ReaderOptions: *ro, StoredOnly: stored})
+	v, err := format.Verify(ctx, watchedFile{af, &sync.Mutex{}, p}, fi.Size(), vo)
 	p.done()
 	if err != nil {
-		return a.refused(path, err, asJSON)
+		return a.refused(path, err, f.json)
 	}
 	if ro.Ledger != nil {
 		ro.Ledger.Add(v)
@@ -84,10 +100,10 @@ func (a *app) verify(ctx context.Context, path string, k *keyFlags, policy forma
 	}
 	a.result["integrity"], a.result["level"], a.result["coverage"] = v.Integrity, v.Level, v.Coverage.Coverage.String()
 	a.result["authenticity"], a.result["freshness"] = v.Authenticity, v.Freshness
-	if asJSON {
+	if f.json {
 		return a.printJSON(map[string]any{
 			"archive": path, "integrity": v.Integrity, "level": v.Level, "authenticity": v.Authenticity, "freshness": v.Freshness, "signed_by": signedByJSON(v.SignedBy),
-			"lineage": v.Lineage, "sequence": v.Sequence,
+			"lineage": v.Lineage, "sequence": v.Sequence, "required_recipients": len(vo.Require),
 			"members": v.Members, "bytes": v.Bytes, "records": v.Records, "not_understood": v.Unknown, "dangling": v.Dangling,
 			"coverage": v.Coverage.Coverage.String(), "not_verified": v.NotVerified, "manifest_sha256": fmt.Sprintf("%x", v.ManifestSHA256),
 		})
@@ -109,6 +125,9 @@ func (a *app) verify(ctx context.Context, path string, k *keyFlags, policy forma
 		fmt.Fprintf(a.stdout, "              not verified: %s\n", n)
 	}
 	fmt.Fprintf(a.stdout, "AUTHENTICITY  %s\nFRESHNESS     %s\n", v.Authenticity, v.Freshness)
+	if n := len(vo.Require); n > 0 {
+		fmt.Fprintf(a.stdout, "RECIPIENTS    each of the %s asked for opens all of it\n", count(n, "keys"))
+	}
 	fmt.Fprintf(a.stdout, "COVERAGE      %s\n", coverageText(v))
 	if v.Unknown > 0 {
 		fmt.Fprintf(a.stdout, "              %s records are of kinds that this release does not know: carried, not understood\n", number(v.Unknown))
