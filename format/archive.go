@@ -331,7 +331,7 @@ func (a *archive) listed(list string) error {
 }
 
 // keyFiles reads the wrapped keys.
-func (a *archive) keyFiles(*ReaderOptions) error {
+func (a *archive) keyFiles(opts *ReaderOptions) error {
 	a.wraps = make([][][]byte, len(a.man.Compartments))
 	for _, e := range a.entries {
 		_, name, _ := strings.Cut(e.Name, "/")
@@ -354,7 +354,7 @@ func (a *archive) keyFiles(*ReaderOptions) error {
 		}
 		a.wraps[p.n] = append(a.wraps[p.n], b)
 	}
-	return nil
+	return a.keysFrom(opts.Keys)
 }
 
 // stored reads a member as stored and checks its local header, its CRC and, for data, its digest.

@@ -5,6 +5,7 @@ import (
 	"context"
 	"crypto/sha256"
 	"encoding/hex"
+	"errors"
 	"fmt"
 	"maps"
 	"slices"
@@ -26,6 +27,11 @@ func (w *Writer) Commit(ctx context.Context) error {
 		return w.stop(err)
 	}
 	w.closed = true
+	if w.file != nil && w.opts.KeysBeside {
+		if err := w.sealKeys(); err != nil {
+			return errors.Join(err, w.file.close())
+		}
+	}
 	if w.file != nil {
 		return w.file.seal()
 	}
@@ -47,6 +53,9 @@ func (w *Writer) commit() error {
 		return err
 	}
 	for i, c := range w.comps {
+		if w.opts.KeysBeside {
+			break
+		}
 		for n, f := range c.wraps {
 			if err := w.add(keyName(i, n+1), f); err != nil {
 				return err
@@ -156,6 +165,9 @@ func (w *Writer) manifest(list []byte, cov agentstate.Coverage) *manifest {
 	}
 	if w.opts.Base != "" {
 		m.Base = &w.opts.Base
+	}
+	if w.opts.KeysBeside {
+		m.Ext[extShreddable] = true
 	}
 	if w.encrypted() {
 		m.Encryption = encryptionAge

@@ -34,6 +34,7 @@ type Info struct {
 	SchemaSHA256   string
 	KnownSchema    bool // a known release published it
 	ManifestSHA256 [32]byte
+	Shreddable     bool         // the key files lie beside the archive: who destroys them, destroys every copy
 	Attestations   int          // signatures in the archive, whoever made them
 	SignedBy       []TrustedKey // the keys whose signatures the policy found good
 
@@ -111,7 +112,7 @@ func (a *archive) info() *Info {
 		Encryption: m.Encryption, Members: len(a.entries), Bytes: a.size,
 		PayloadMembers: m.Payload.Members, PayloadBytes: m.Payload.Bytes, Coverage: m.Coverage,
 		SchemaSHA256: m.SchemaSHA256, KnownSchema: publishedSchema(m.SchemaSHA256),
-		ManifestSHA256: a.manSum, Attestations: a.bundles, SignedBy: a.signed,
+		ManifestSHA256: a.manSum, Shreddable: m.shreddable(), Attestations: a.bundles, SignedBy: a.signed,
 	}
 	if m.Base != nil {
 		i.Base = *m.Base

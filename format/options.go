@@ -3,6 +3,7 @@ package format
 import (
 	"errors"
 	"fmt"
+	"io/fs"
 	"runtime"
 	"time"
 
@@ -28,6 +29,11 @@ type WriterOptions struct {
 	// them: post-quantum only where all of them are.
 	Recipients   []age.Recipient
 	Compartments []Compartment // further ones; they need Recipients
+
+	// KeysBeside leaves the key files out of the archive: Create writes them into the folder
+	// <path>.keys, any other Writer has them in KeyFiles. Who destroys that folder, and every copy
+	// of it, destroys every copy of the archive: its manifest says shreddable.
+	KeysBeside bool
 
 	Level     Level
 	ShardSize int // raw bytes at which a shard is closed; 0: 1 MiB, doubling every 16,384 shards up to 4 MiB
@@ -80,6 +86,7 @@ func (integrityOnly) Check([]byte, [][]byte) ([]TrustedKey, error) { return nil,
 type ReaderOptions struct {
 	Identities   []age.Identity // that open compartments; none are needed where nothing is encrypted
 	Policy       Policy         // required: nil is ErrNoPolicy
+	Keys         fs.FS          // key files that lie beside the archive, see KeysBeside; Open finds them itself
 	Limits       *Limits        // nil: the defaults
 	AcceptSchema bool           // take a schema that no known release published
 	// Partial yields the records of the compartments that the identities open. Without it,
@@ -95,6 +102,8 @@ func (o *WriterOptions) check() error {
 	switch {
 	case len(o.Compartments) > 0 && len(o.Recipients) == 0:
 		return fmt.Errorf("%w: Compartments need Recipients, who open the rest of the archive", ErrOptions)
+	case o.KeysBeside && len(o.Recipients) == 0:
+		return fmt.Errorf("%w: KeysBeside without Recipients: there are no keys", ErrOptions)
 	case len(o.Seed) > 0 && o.Created.IsZero():
 		return fmt.Errorf("%w: Seed without Created makes nothing reproducible", ErrOptions)
 	case len(o.Seed) > 0 && len(o.Recipients) > 0:

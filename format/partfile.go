@@ -136,6 +136,9 @@ func (w *Writer) startFile() error {
 	if run != nil {
 		return w.resume(run)
 	}
+	if w.opts.KeysBeside && KeysBeside(p.path) != nil {
+		return errors.Join(fmt.Errorf("%w: %s%s has the keys of another one: move it away", ErrExists, p.path, keysSuffix), p.remove())
+	}
 	if err := w.makeKeys(); err != nil {
 		return err
 	}

@@ -46,6 +46,11 @@ func Open(path string, opts *ReaderOptions) (*Reader, error) {
 	if err != nil {
 		return nil, errors.Join(err, f.Close())
 	}
+	if opts != nil && opts.Keys == nil {
+		o := *opts
+		o.Keys = KeysBeside(path)
+		opts = &o
+	}
 	r, err := NewReader(f, fi.Size(), opts)
 	if err != nil {
 		return nil, errors.Join(err, f.Close())

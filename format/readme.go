@@ -93,6 +93,9 @@ the files opens with your identity, or with your passphrase if you leave -i out:
     age -d -i YOUR-IDENTITY keys/0/1.age > compartment-0.txt
 
 `)
+	if m.shreddable() {
+		b.WriteString("They are not in this archive but in a folder beside it, which has its name and .keys: copy that to keys.\n\n")
+	}
 	for _, c := range m.Compartments {
 		fmt.Fprintf(b, "- compartment %d: weakest recipient is %s; opens with age %s or later\n",
 			c.N, c.Weakest, seal.ParseClass(c.Weakest).OldestAge())

@@ -177,7 +177,7 @@ func (w *Writer) optionDigests(id archiveID) map[string]string {
 	values := map[string]string{
 		"Recipients": recipientTexts(o.Recipients), "Level": fmt.Sprint(o.Level), "ShardSize": fmt.Sprint(o.ShardSize),
 		"Created": created, "Seed": fmt.Sprint(len(o.Seed) > 0), "Tool": o.Tool, "Lineage": o.Lineage,
-		"Sequence": fmt.Sprint(o.Sequence), "Base": o.Base, "Compartments": fmt.Sprint(len(o.Compartments)),
+		"Sequence": fmt.Sprint(o.Sequence), "Base": o.Base, "Compartments": fmt.Sprint(len(o.Compartments)), "KeysBeside": fmt.Sprint(o.KeysBeside),
 	}
 	for i, c := range o.Compartments {
 		values[fmt.Sprintf("Compartments[%d]", i)] = fmt.Sprintf("%q %s", c.Name, recipientTexts(c.Recipients))

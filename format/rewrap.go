@@ -2,6 +2,7 @@ package format
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"hash/crc32"
 	"io"
@@ -25,6 +26,9 @@ type RewrapOptions struct {
 	Limits       *Limits // nil: the defaults
 }
 
+// errKeysDone ends a rewrap that needs no new archive.
+var errKeysDone = errors.New("format: keys are replaced")
+
 // Rewrap replaces the key files of an encrypted archive: others can open it then. Nothing else
 // changes, signatures stay good. It is no rotation: the compartment's own identity is the same,
 // and whoever has a copy of the archive as it was, or of that identity, opens it still. No
@@ -37,7 +41,7 @@ func Rewrap(ctx context.Context, path string, opts *RewrapOptions) error {
 	if err != nil {
 		return fmt.Errorf("format: %w", err)
 	}
-	return replaceFile(path, func(w io.Writer) (os.FileMode, error) {
+	err = replaceFile(path, func(w io.Writer) (os.FileMode, error) {
 		f, err := os.Open(path)
 		if err != nil {
 			return 0, fmt.Errorf("format: %w", err)
@@ -47,7 +51,7 @@ func Rewrap(ctx context.Context, path string, opts *RewrapOptions) error {
 		if err != nil {
 			return 0, fmt.Errorf("format: %w", err)
 		}
-		ro := &ReaderOptions{Policy: IntegrityOnly(), Limits: opts.Limits, AcceptSchema: opts.AcceptSchema, Identities: opts.Identities}
+		ro := &ReaderOptions{Policy: IntegrityOnly(), Limits: opts.Limits, AcceptSchema: opts.AcceptSchema, Identities: opts.Identities, Keys: KeysBeside(path)}
 		a, err := openArchive(f, fi.Size(), ro)
 		if err != nil {
 			return 0, err
@@ -55,8 +59,18 @@ func Rewrap(ctx context.Context, path string, opts *RewrapOptions) error {
 		if err := a.rewrap(opts, ro); err != nil {
 			return 0, err
 		}
+		if a.man.shreddable() {
+			if err := writeKeys(path+keysSuffix, a.wraps); err != nil {
+				return 0, err
+			}
+			return 0, errKeysDone
+		}
 		return fi.Mode().Perm(), a.copyWithKeys(ctx, w)
 	})
+	if err == nil || errors.Is(err, errKeysDone) {
+		return nil
+	}
+	return err
 }
 
 // rewrap makes the new key files, in place of those in a.wraps.

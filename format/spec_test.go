@@ -42,14 +42,16 @@ func TestSpecReadme(t *testing.T) {
 	}
 	sealed := *m
 	sealed.Encryption, sealed.Compartments = encryptionAge, []manifestCompartment{{0, "", "classic"}, {1, "", "pq"}}
-	for name, m := range map[string]*manifest{"plain": m, "age": &sealed} {
+	beside := sealed
+	beside.Ext = map[string]any{extShreddable: true}
+	for name, m := range map[string]*manifest{"plain": m, "age": &sealed, "keys beside": &beside} {
 		var want strings.Builder
 		for line := range strings.Lines(annex) {
 			mark, rest := line[0], strings.TrimPrefix(line[1:], " ")
 			switch {
-			case mark != '?' && mark != '!' && mark != '*':
+			case mark != '?' && mark != '!' && mark != '%' && mark != '*':
 				want.WriteString(line)
-			case mark == '?' && !m.encrypted() || mark == '!' && m.encrypted():
+			case mark == '?' && !m.encrypted() || mark == '!' && m.encrypted() || mark == '%' && m.shreddable():
 				want.WriteString(rest)
 			case mark == '*':
 				for _, c := range m.Compartments {

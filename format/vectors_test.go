@@ -9,6 +9,7 @@ import (
 	"slices"
 	"strings"
 	"testing"
+	"testing/fstest"
 
 	"google.golang.org/protobuf/proto"
 
@@ -53,6 +54,13 @@ func readerOptions(t testing.TB, v *formattest.Vector) *format.ReaderOptions {
 			t.Fatal(err)
 		}
 		o.Identities = ids
+	}
+	if len(v.Keys) > 0 {
+		files := fstest.MapFS{}
+		for name, b := range v.Keys {
+			files[name] = &fstest.MapFile{Data: b}
+		}
+		o.Keys = files
 	}
 	if v.Passphrase != "" {
 		id, err := format.PassphraseIdentity(v.Passphrase)

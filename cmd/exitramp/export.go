@@ -24,6 +24,7 @@ type exportFlags struct {
 	passphrase     bool
 	kinds          []string
 	small          bool
+	beside         bool
 	lineage        string
 	follows        string
 	json           bool
@@ -47,6 +48,7 @@ Exit code 3: sealed, and what could not be read is named.`,
 	f.addRecipients(c)
 	c.Flags().StringSliceVar(&f.kinds, "kinds", nil, "only these kinds; the rest is stated as left out")
 	c.Flags().BoolVar(&f.small, "small", false, "compress harder: a tenth smaller, half as fast again")
+	c.Flags().BoolVar(&f.beside, "keys-beside", false, "put the key files into the folder ARCHIVE.keys: who destroys that folder destroys every copy of the archive")
 	c.Flags().StringVar(&f.lineage, "lineage", "", "name that exports of one runtime share")
 	c.Flags().StringVar(&f.follows, "follows", "", "the `ARCHIVE` before it in its line: lineage, sequence and base come from there")
 	c.Flags().StringVar(&f.onlyGaps, "only-gaps", "", "read again only the kinds that have gaps in the `ARCHIVE` of an earlier export, and take the rest from there")
@@ -74,6 +76,9 @@ func (a *app) export(ctx context.Context, from, to string, f *exportFlags) error
 		return withHint(fmt.Errorf("%s is there already", to), "give another name, or move it away: an archive is never overwritten")
 	}
 	o := &format.WriterOptions{Tool: "exitramp " + version(), Lineage: f.lineage}
+	if o.KeysBeside = f.beside; f.beside && len(f.recipients)+len(f.recipientFiles) == 0 && !f.passphrase {
+		return usagef("--keys-beside is for encrypted archives: give -r KEY, -R FILE or -p")
+	}
 	if err := f.line(o); err != nil {
 		return err
 	}
@@ -233,6 +238,9 @@ func (a *app) exported(rep *agentstate.Report, to string, took time.Duration, f 
 		what := "sealed " + to + " " + bytesText(size)
 		if f.dryRun {
 			what = "read, nothing written,"
+		}
+		if f.beside && !f.dryRun {
+			fmt.Fprintf(a.stdout, "its keys are in %s.keys: without that folder nobody opens it, or any copy of it\n", to)
 		}
 		fmt.Fprintf(a.stdout, "%s %s  %s\n", what, took.Round(10*time.Millisecond), v.Coverage)
 	}

@@ -112,6 +112,7 @@ func (a *app) inspect(path string, k *keyFlags, asJSON bool) error {
 	if err != nil {
 		return err
 	}
+	ro.Keys = format.KeysBeside(path)
 	in, err := format.Inspect(f, fi.Size(), ro)
 	if err != nil {
 		return a.refused(path, err, asJSON)
@@ -157,6 +158,9 @@ func encryptionText(in *format.Info) string {
 		return "not encrypted: whoever has the file reads it"
 	}
 	s := fmt.Sprintf("encrypted: %s, %s · opens with age %s+", in.Weakest, count(len(in.Compartments), "compartments"), in.OpensWith)
+	if in.Shreddable {
+		s += " · keys beside it: ends with them"
+	}
 	if n := closed(in); n > 0 {
 		s += fmt.Sprintf(" · %d closed: give the key with -i, or the passphrase with -p", n)
 	}
@@ -216,7 +220,7 @@ func (a *app) inspectJSON(path string, in *format.Info) error {
 		"archive": path, "format": "ctxa/1", "archive_id": in.ArchiveID, "lineage": in.Lineage, "sequence": in.Sequence, "base": in.Base,
 		"created_at": in.Created.UTC().Format(time.RFC3339), "tool": in.Tool, "coverage": in.Coverage, "records": stateCounts(in.Records),
 		"views": in.Views, "not_understood": in.Unknown, "kinds": kinds, "origins": origins, "readings": readings, "gaps": gapList(in.Gaps),
-		"encryption": in.Encryption, "compartments": compartments, "weakest": in.Weakest, "opens_with_age": in.OpensWith, "open": in.Open,
+		"encryption": in.Encryption, "compartments": compartments, "weakest": in.Weakest, "opens_with_age": in.OpensWith, "shreddable": in.Shreddable, "open": in.Open,
 		"members": in.Members, "bytes": in.Bytes, "manifest_sha256": in.ManifestHex(), "signatures": in.Attestations, "signed_by": signedByJSON(in.SignedBy),
 	})
 }

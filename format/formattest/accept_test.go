@@ -1,9 +1,11 @@
 package formattest_test
 
 import (
+	"bytes"
 	"fmt"
 	"testing"
 
+	"filippo.io/age"
 	"google.golang.org/protobuf/encoding/protowire"
 	"google.golang.org/protobuf/reflect/protoreflect"
 
@@ -48,6 +50,7 @@ func accepted() []fault {
 	}
 	phrase := func(t *testing.T) []person { return []person{newPerson(t, false), spoken(t)} }
 	return []fault{
+		keysBeside(),
 		clear("empty", "no records at all", 0, func() []agentstate.Record { return nil }),
 		clear("minimal", "one record", 1, func() []agentstate.Record {
 			return []agentstate.Record{&pb.Memory{Meta: meta("memory", "a"), Content: &pb.Memory_Text{Text: "hello"}}}
@@ -137,4 +140,37 @@ func compartments(name, comment string, records int, open ...int) fault {
 		f.level = format.LevelStored
 	}
 	return f
+}
+
+// besides is an archive whose key files lie beside it, and those.
+func besides(t *testing.T, p person) ([]byte, map[string][]byte) {
+	t.Helper()
+	var b bytes.Buffer
+	w, err := format.NewWriter(&b, &format.WriterOptions{Recipients: []age.Recipient{p.to}, KeysBeside: true, Created: instant(), Workers: 1})
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, r := range blobless() {
+		if err := w.Put(t.Context(), r); err != nil {
+			t.Fatal(err)
+		}
+	}
+	if err := w.Commit(t.Context()); err != nil {
+		t.Fatal(err)
+	}
+	return b.Bytes(), w.KeyFiles()
+}
+
+func keysBeside() fault {
+	var p person
+	var keys map[string][]byte
+	return fault{
+		name: "keys-beside", expect: formattest.Accept, comment: "the key file lies beside the archive", records: bloblessRecords,
+		archive: func(t *testing.T) (b []byte) {
+			p = newPerson(t, true)
+			b, keys = besides(t, p)
+			return b
+		},
+		more: func(v *formattest.Vector) { v.Identities, v.Keys = []string{p.text}, keys },
+	}
 }

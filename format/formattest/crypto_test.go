@@ -141,6 +141,11 @@ func cryptoFaults() []fault {
 				return f.bytes()
 			}, more: func(v *formattest.Vector) { v.Passphrase = passphrase },
 		},
+		of("beside-and-inside", "manifest", "a key file inside, and the manifest says that they lie beside it", manifestJSON, true, func(t *testing.T, f *forge, p person) {
+			b, keys := besides(t, p)
+			*f = *newForge(t, b)
+			f.addAfter("data/root.pb.zst.age", key, keys["0/1.age"])
+		}),
 		of("key-hole", "container", "key files 1 and 3", "keys/0/3.age", true, func(t *testing.T, f *forge, _ person) {
 			f.addAfter(key, "keys/0/3.age", wrap(t, f.keys[0], newPerson(t, true).to))
 		}),

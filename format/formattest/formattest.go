@@ -11,6 +11,7 @@
 //	level: stored             of an accepted archive, when it is not deep
 //	identity: AGE-SECRET-…    to open it with; may come several times
 //	passphrase: …             to open it with
+//	key: 0/1.age …            a key file beside the archive, in base64; may come several times
 //	policy: none              the reader is given no policy
 //	trust: …                  a public key (SubjectPublicKeyInfo) in base64; may come several times.
 //	                          Without one the reader asks for integrity alone
@@ -34,6 +35,8 @@ import (
 	"fmt"
 	"io"
 	"io/fs"
+	"maps"
+	"slices"
 	"strconv"
 	"strings"
 	"testing/fstest"
@@ -63,6 +66,7 @@ type Vector struct {
 
 	Identities   []string // AGE-SECRET-KEY-…
 	Passphrase   string
+	Keys         map[string][]byte // key files beside the archive, by name: "0/1.age"
 	NoPolicy     bool
 	Trust        [][]byte // public keys, SubjectPublicKeyInfo; none: integrity alone is asked for
 	Threshold    int      // of them; 0: one
@@ -175,6 +179,12 @@ func (v *Vector) set(name, value string) (err error) {
 		v.Identities = append(v.Identities, value)
 	case "passphrase":
 		v.Passphrase = value
+	case "key":
+		name, body, _ := strings.Cut(value, " ")
+		if v.Keys == nil {
+			v.Keys = map[string][]byte{}
+		}
+		v.Keys[name], err = base64.StdEncoding.DecodeString(body)
 	case "policy":
 		v.NoPolicy = value == "none"
 	case "trust":
@@ -218,6 +228,9 @@ func (v *Vector) Marshal() []byte {
 		line("identity", id)
 	}
 	line("passphrase", v.Passphrase)
+	for _, name := range slices.Sorted(maps.Keys(v.Keys)) {
+		line("key", name+" "+base64.StdEncoding.EncodeToString(v.Keys[name]))
+	}
 	if v.NoPolicy {
 		line("policy", "none")
 	}

@@ -116,7 +116,7 @@ var update = flag.Bool("update", false, "write testdata anew")
 // What is written is read again.
 func TestParse(t *testing.T) {
 	v := &formattest.Vector{
-		Expect: "digest", Comment: "c: d", Member: "m", Released: 3, Records: 4, Identities: []string{"a", "b"}, Passphrase: "p q",
+		Expect: "digest", Comment: "c: d", Member: "m", Released: 3, Records: 4, Identities: []string{"a", "b"}, Passphrase: "p q", Keys: map[string][]byte{"0/1.age": {4}, "1/1.age": {5}},
 		NoPolicy: true, Trust: [][]byte{{1}, {2}}, Threshold: 2, Bundles: [][]byte{{3}}, MinSequence: 7, Lineage: "l", AcceptSchema: true, Level: "stored", Archive: []byte("\n\nx\n\n"),
 	}
 	b := v.Marshal()

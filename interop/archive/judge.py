@@ -223,6 +223,12 @@ def vector(path, archive, key):
     ids = [line[10:] for line in head.split(b"\n") if line.startswith(b"identity: ")]
     with open(archive, "wb") as f:
         f.write(body)
+    for line in head.split(b"\n"):
+        if line.startswith(b"key: "):  # lies beside the archive
+            name, value = line[5:].decode().split(" ")
+            os.makedirs(os.path.dirname(f"{archive}.keys/{name}"), exist_ok=True)
+            with open(f"{archive}.keys/{name}", "wb") as f:
+                f.write(base64.b64decode(value))
     with open(key, "wb") as f:
         f.write(b"".join(i + b"\n" for i in ids))
 

@@ -128,9 +128,9 @@ def readme(m):
     out = []
     for line in annex.splitlines(keepends=True):
         mark, rest = line[0], line[1:].removeprefix(" ")
-        if mark not in "?!*":
+        if mark not in "?!%*":
             out.append(line)
-        elif mark == ("?" if m["encryption"] == "none" else "!"):
+        elif mark == ("?" if m["encryption"] == "none" else "!") or mark == "%" and m["ext"].get("shreddable") is True:
             out.append(rest)
         elif mark == "*":
             for c in m["compartments"]:

@@ -47,6 +47,7 @@ class Options:
     bundles = ()
     identities = ()
     passphrase = None
+    key_files = {}  # beside the archive, by name: 0/1.age
     lineage = None
     min_sequence = 0
     accept_schema = False
@@ -126,6 +127,19 @@ class Archive:
             if len(names) > WRAPS:
                 raise Refused("limit", names[WRAPS], "key files")
             self.box.numbered(names)
+        if self.man["ext"].get("shreddable") is True and any(self.wraps):
+            raise Refused("manifest", "manifest.json", "shreddable, and keys are inside")
+
+    def wraps_of(self, c):
+        """The key files of a compartment: those inside, or else those beside the archive."""
+        if self.wraps[c]:
+            return [(n, self.bytes[n]) for n in self.wraps[c]]
+        out = []
+        while (name := f"{c}/{len(out) + 1}.age") in self.options.key_files:
+            if len(out) == WRAPS:
+                raise Refused("limit", "keys/" + name, "key files")
+            out.append(("keys/" + name, self.options.key_files[name]))
+        return out
 
     def stored(self, name):
         b = self.box.stored(name)
@@ -141,9 +155,8 @@ class Contents:
         self.a = a
         self.schema = pb.Schema(a.bytes[f"data/schema/{a.man['schema_sha256']}.binpb"])
         self.keys = []
-        for c, names in zip(a.man["compartments"], a.wraps):
-            files = [(n, a.bytes[n]) for n in names]
-            self.keys.append(sealed.unwrap(files, a.options.identities, a.options.passphrase, c["weakest"], c["recipient_sha256"]))
+        for i, c in enumerate(a.man["compartments"]):
+            self.keys.append(sealed.unwrap(a.wraps_of(i), a.options.identities, a.options.passphrase, c["weakest"], c["recipient_sha256"]))
         self.n = max(1, len(self.keys))
         self.used, self.shards, self.vectors, self.blobs, self.pages, self.roots = set(), {}, {}, {}, [], {}
         for c in range(self.n):

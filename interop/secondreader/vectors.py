@@ -18,13 +18,15 @@ from trust import Key
 def parse(raw):
     head, body = raw.split(b"\n\n", 1)
     o, h = reader.Options(), {}
-    o.keys, o.bundles, o.identities = [], [], []
+    o.keys, o.bundles, o.identities, o.key_files = [], [], [], {}
     for line in head.decode().split("\n"):
         name, _, value = line.partition(": ")
         if name == "trust":
             o.keys.append(Key(base64.b64decode(value)))
         elif name == "bundle":
             o.bundles.append(base64.b64decode(value))
+        elif name == "key":
+            o.key_files[value.split(" ")[0]] = base64.b64decode(value.split(" ")[1])
         elif name == "identity":
             o.identities.append(value)
         else:
