@@ -9,6 +9,9 @@
 //	measure jsonzip IN OUT          the JSON peer, write
 //	measure readjson IN             the JSON peer, read
 //	measure key IN                  the key of the record in the middle of an archive
+//	measure verify IN LEVEL [IDFILE]
+//
+// With CPUPROFILE=FILE it writes a CPU profile of what the clock measures.
 package main
 
 import (
@@ -16,6 +19,8 @@ import (
 	"encoding/json"
 	"fmt"
 	"os"
+	"runtime"
+	"runtime/pprof"
 	"strconv"
 	"syscall"
 	"time"
@@ -54,6 +59,8 @@ func run(ctx context.Context, args []string) error {
 		return stream(ctx, arg(1), arg(2), arg(3), arg(4))
 	case "read":
 		return read(ctx, arg(1), arg(2))
+	case "verify":
+		return verify(ctx, arg(1), arg(2), arg(3))
 	case "ranged":
 		return ranged(ctx, arg(1), arg(2), arg(3))
 	case "key":
@@ -201,6 +208,31 @@ func read(ctx context.Context, in, identityFile string) error {
 	return c.print("read", n, int64(keys), in)
 }
 
+func verify(ctx context.Context, in, level, identityFile string) error {
+	o, err := readerOptions(identityFile)
+	if err != nil {
+		return err
+	}
+	f, err := os.Open(in)
+	if err != nil {
+		return err
+	}
+	defer f.Close()
+	fi, err := f.Stat()
+	if err != nil {
+		return err
+	}
+	c := start()
+	v, err := format.Verify(ctx, f, fi.Size(), &format.VerifyOptions{ReaderOptions: *o, StoredOnly: level == format.LevelStored})
+	if err != nil {
+		return err
+	}
+	if v.Level != level {
+		return fmt.Errorf("%s: level %s, want %q", in, v.Level, level)
+	}
+	return c.print("verify "+level, v.Members, v.Bytes, in)
+}
+
 // middleKey prints the key of the memory in the middle of those of an archive.
 func middleKey(ctx context.Context, in, identityFile string) error {
 	o, err := readerOptions(identityFile)
@@ -230,11 +262,27 @@ func middleKey(ctx context.Context, in, identityFile string) error {
 }
 
 type clock struct {
-	at  time.Time
-	cpu time.Duration
+	at      time.Time
+	cpu     time.Duration
+	profile *os.File
 }
 
-func start() clock { return clock{time.Now(), cpu()} }
+// start collects the garbage of making the corpus first: it is not part of what is measured.
+func start() clock {
+	runtime.GC()
+	c := clock{}
+	if path := os.Getenv("CPUPROFILE"); path != "" {
+		var err error
+		if c.profile, err = os.Create(path); err == nil {
+			err = pprof.StartCPUProfile(c.profile)
+		}
+		if err != nil {
+			fmt.Fprintln(os.Stderr, "measure: no profile:", err)
+		}
+	}
+	c.at, c.cpu = time.Now(), cpu()
+	return c
+}
 
 func cpu() time.Duration {
 	var u syscall.Rusage
@@ -246,6 +294,12 @@ func cpu() time.Duration {
 
 func (c clock) print(what string, records int, bytes int64, file string) error {
 	wall, used := time.Since(c.at), cpu()-c.cpu
+	if c.profile != nil {
+		pprof.StopCPUProfile()
+		if err := c.profile.Close(); err != nil {
+			return err
+		}
+	}
 	fi, err := os.Stat(file)
 	if err != nil {
 		return err
