@@ -5,11 +5,13 @@ import (
 	"encoding/hex"
 	"errors"
 	"fmt"
+	"strings"
 
 	"google.golang.org/protobuf/proto"
 
 	"github.com/exitramp/exitramp/context/agentstate"
 	"github.com/exitramp/exitramp/format/internal/frame"
+	"github.com/exitramp/exitramp/format/internal/record"
 	"github.com/exitramp/exitramp/format/internal/seal"
 	"github.com/exitramp/exitramp/format/internal/tree"
 	pb "github.com/exitramp/exitramp/proto/exitramp/v1"
@@ -20,6 +22,7 @@ type decoder struct {
 	c     *contents
 	zstd  *frame.Decoder
 	scan  *scanner
+	fast  record.Decoder
 	tree  tree.Tree
 	disk  []byte
 	plain []byte
@@ -88,9 +91,28 @@ func noIdentity(comp int) error {
 	return refuse(ErrNoIdentity, "", fmt.Sprintf("compartment %d: give the identity of one of its recipients", comp))
 }
 
-// shard appends the content of s to dst and calls f for each record, when all of it has been
-// checked: frame, header, count and Merkle root. Then f may fail for reasons of its own.
+// shard appends the content of s to dst and calls f for each record, scanned, when all of it has
+// been checked: frame, header, count and Merkle root. Then f may fail for reasons of its own.
 func (d *decoder) shard(dst []byte, comp int, s *pb.Shard, f func(i int, rec []byte) error) ([]byte, error) {
+	raw, err := d.rooted(dst, comp, s)
+	if err != nil {
+		return nil, err
+	}
+	err = walkShard(raw, func([]byte) error { return nil }, func(i int, rec []byte) error {
+		if err := d.scanned(comp, s, i, rec); err != nil {
+			return err
+		}
+		return f(i, rec)
+	})
+	if err != nil {
+		return nil, payload(err, s.Member)
+	}
+	return raw, nil
+}
+
+// rooted appends the content of s to dst: its frame, header, count and Merkle root are right, and
+// what its records hold is not looked at yet.
+func (d *decoder) rooted(dst []byte, comp int, s *pb.Shard) ([]byte, error) {
 	raw, err := d.content(dst, comp, s.Member, int64(s.RawSize))
 	if err != nil {
 		return nil, err
@@ -124,21 +146,20 @@ func (d *decoder) shard(dst []byte, comp int, s *pb.Shard, f func(i int, rec []b
 	if root := d.tree.Root(); !bytes.Equal(root[:], s.Root) {
 		return nil, mismatch(ErrPayload, s.Member, "Merkle root", hex.EncodeToString(s.Root), hex.EncodeToString(root[:]))
 	}
-	err = walkShard(raw, func([]byte) error { return nil }, func(i int, rec []byte) error {
-		if err := d.scan.record(s.Kind, rec); err != nil {
-			return refuse(ErrPayload, s.Member, fmt.Sprintf("record %d: %v", i, err))
-		}
-		for _, b := range d.scan.blobs {
-			if err := d.c.checkBlob(comp, b); err != nil {
-				return refuse(ErrPayload, s.Member, fmt.Sprintf("%s: %v", d.scan.key, err))
-			}
-		}
-		return f(i, rec)
-	})
-	if err != nil {
-		return nil, payload(err, s.Member)
-	}
 	return raw, nil
+}
+
+// scanned scans record i of s and checks its blobs.
+func (d *decoder) scanned(comp int, s *pb.Shard, i int, rec []byte) error {
+	if err := d.scan.record(s.Kind, rec); err != nil {
+		return refuse(ErrPayload, s.Member, fmt.Sprintf("record %d: %v", i, err))
+	}
+	for _, b := range d.scan.blobs {
+		if err := d.c.checkBlob(comp, b); err != nil {
+			return refuse(ErrPayload, s.Member, fmt.Sprintf("%s: %v", d.scan.key, err))
+		}
+	}
+	return nil
 }
 
 // payload makes a refusal of err unless it is one, or a caller's own error.
@@ -153,25 +174,87 @@ func payload(err error, member string) error {
 // errStop ends a walk that needs to see no more.
 var errStop = errors.New("format: stop")
 
-// record makes a message of the bytes of one record, its vector filled in.
+// records makes messages of the records of s, whose vectors are filled in. Bytes as a writer
+// makes them are decoded in one go; the scanner and package proto take all others.
+func (d *decoder) records(comp int, s *pb.Shard) ([]agentstate.Record, error) {
+	var err error
+	if d.raw, err = d.rooted(d.raw[:0], comp, s); err != nil {
+		return nil, err
+	}
+	out := make([]agentstate.Record, 0, s.Count)
+	err = walkShard(d.raw, func([]byte) error { return nil }, func(i int, rec []byte) error {
+		r, ok := d.canonical(s.Kind, rec)
+		if ok {
+			for _, b := range d.fast.Blobs {
+				if err := d.c.checkBlob(comp, blobRef{[]byte(b.Id), b.Sha256, b.Size}); err != nil {
+					return refuse(ErrPayload, s.Member, fmt.Sprintf("%s: %v", r.GetMeta().GetKey(), err))
+				}
+			}
+		} else {
+			if err := d.scanned(comp, s, i, rec); err != nil {
+				return err
+			}
+			var err error
+			if r, err = d.message(s, rec); err != nil {
+				return err
+			}
+		}
+		out = append(out, r)
+		return d.fill(comp, r)
+	})
+	if err != nil {
+		return nil, payload(err, s.Member)
+	}
+	return out, nil
+}
+
+// canonical makes a record of canonical bytes of known fields, if rec is that and its key is of
+// kind. What it accepts, the scanner accepts. The record has a copy of rec, which its text and
+// bytes share; only its key, which people keep, is in memory of its own.
+func (d *decoder) canonical(kind string, rec []byte) (agentstate.Record, bool) {
+	if d.c.a.lim.Depth < record.Depth {
+		return nil, false
+	}
+	own := make([]byte, len(rec))
+	copy(own, rec)
+	r, ok := d.fast.Decode(kind, own)
+	if !ok || agentstate.KindOfKey(r.GetMeta().GetKey()) != kind {
+		return nil, false
+	}
+	m := r.GetMeta()
+	m.Key = strings.Clone(m.Key)
+	return r, true
+}
+
+// record makes a message of the bytes of one scanned record, its vector filled in.
 func (d *decoder) record(comp int, s *pb.Shard, rec []byte) (agentstate.Record, error) {
 	r, err := d.message(s, rec)
 	if err != nil {
 		return nil, err
 	}
-	if e, ok := r.(*pb.Embedding); ok && cut(e) {
-		v, err := d.vector(comp, e)
-		if err != nil {
-			return nil, err
-		}
-		e.Vector = bytes.Clone(v)
-		e.VectorMember, e.VectorIndex, e.VectorSha256 = 0, 0, nil
-	}
-	return r, nil
+	return r, d.fill(comp, r)
 }
 
-// message is the record as it is stored.
+// fill puts the vector of r, if r is an Embedding whose vector was cut out, back into it.
+func (d *decoder) fill(comp int, r agentstate.Record) error {
+	e, ok := r.(*pb.Embedding)
+	if !ok || !cut(e) {
+		return nil
+	}
+	v, err := d.vector(comp, e)
+	if err != nil {
+		return err
+	}
+	e.Vector = bytes.Clone(v)
+	e.VectorMember, e.VectorIndex, e.VectorSha256 = 0, 0, nil
+	return nil
+}
+
+// message is a scanned record as it is stored.
 func (d *decoder) message(s *pb.Shard, rec []byte) (agentstate.Record, error) {
+	if r, ok := d.canonical(s.Kind, rec); ok {
+		return r, nil
+	}
 	r := agentstate.New(s.Kind)
 	if err := (proto.UnmarshalOptions{RecursionLimit: d.c.a.lim.Depth}).Unmarshal(rec, r); err != nil {
 		return nil, refuse(ErrPayload, s.Member, fmt.Sprintf("%s: %v", d.scan.key, err))

@@ -357,7 +357,8 @@ func TestReaderBreakAndCancel(t *testing.T) {
 	}
 }
 
-// What the scanner accepts, Unmarshal accepts, and they agree about the key.
+// What the scanner accepts, Unmarshal accepts, and they agree about the key. What the quick
+// decoder takes, the scanner accepts, and they agree about key and blobs.
 func FuzzScanner(f *testing.F) {
 	kinds := append(agentstate.Kinds(), "hologram")
 	for _, r := range everyKind(2, 1) {
@@ -388,7 +389,19 @@ func FuzzScanner(f *testing.F) {
 		}
 		s := newScanner(64)
 		s.refs = func([]byte) {}
-		if err := s.record(kinds[k], b); err != nil {
+		err := s.record(kinds[k], b)
+		d := &decoder{c: &contents{a: &archive{lim: Limits{Depth: 64}}}}
+		if r, ok := d.canonical(kinds[k], b); ok {
+			if err != nil || r.GetMeta().GetKey() != string(s.key) || len(d.fast.Blobs) != len(s.blobs) {
+				t.Fatalf("decoded: %q with %d blobs; scanned: %q with %d, %v", r.GetMeta().GetKey(), len(d.fast.Blobs), s.key, len(s.blobs), err)
+			}
+			for i, b := range d.fast.Blobs {
+				if c := s.blobs[i]; b.Id != string(c.id) || !bytes.Equal(b.Sha256, c.sum) || b.Size != c.size {
+					t.Fatalf("blob %d: decoded %v, scanned %q %x %d", i, b, c.id, c.sum, c.size)
+				}
+			}
+		}
+		if err != nil {
 			return
 		}
 		r := agentstate.New(kinds[k])

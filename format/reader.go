@@ -96,7 +96,8 @@ func (r *Reader) put(d *decoder) { r.decoders.Put(d) }
 
 // Records yields the records in the canonical order of kinds, those of later releases behind
 // them, each kind in the order in which it was put. Shards are decoded ahead by several
-// goroutines; a few of them are in memory at a time.
+// goroutines; a few of them are in memory at a time. Text and bytes of a record share memory, all
+// but its key: whoever keeps one field of it for long keeps a clone.
 //
 // Where a compartment stays closed, the last pair is ErrNoIdentity, unless the options say
 // Partial. A cursor is agentstate.ErrCursor: an archive is read from the start.
@@ -239,14 +240,5 @@ func (r *Reader) load(s *shardTable) ([]agentstate.Record, error) {
 		return nil, err
 	}
 	defer r.put(d)
-	out := make([]agentstate.Record, 0, s.Count)
-	d.raw, err = d.shard(d.raw[:0], s.comp, s.Shard, func(_ int, rec []byte) error {
-		m, err := d.record(s.comp, s.Shard, rec) // copies
-		out = append(out, m)
-		return err
-	})
-	if err != nil {
-		return nil, err
-	}
-	return out, nil
+	return d.records(s.comp, s.Shard)
 }
