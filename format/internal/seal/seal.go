@@ -88,7 +88,7 @@ func NewKey(weakest Class) (*Key, error) {
 func (k *Key) RecipientSHA256() [32]byte { return sha256.Sum256([]byte(k.pub)) }
 
 // Seal appends to dst the age file of plain.
-func (k *Key) Seal(dst, plain []byte) ([]byte, error) { return encrypt(dst, plain, k.to) }
+func (k *Key) Seal(dst, plain []byte) ([]byte, error) { return sealMember(dst, plain, k.to) }
 
 // Open appends to dst the content of the age file sealed. ErrKey: it is sealed to another key;
 // any other error: its content is not what was sealed.
@@ -96,7 +96,7 @@ func (k *Key) Open(dst, sealed []byte) ([]byte, error) {
 	if k.id == nil {
 		return nil, ErrSealOnly
 	}
-	r, err := age.Decrypt(bytes.NewReader(sealed), k.id)
+	out, err := openMember(dst, sealed, k.id)
 	var none *age.NoIdentityMatchError
 	if errors.As(err, &none) {
 		return nil, fmt.Errorf("%w: %v", ErrKey, err)
@@ -104,14 +104,7 @@ func (k *Key) Open(dst, sealed []byte) ([]byte, error) {
 	if err != nil {
 		return nil, fmt.Errorf("seal: %v", err)
 	}
-	if n := len(sealed) + bytes.MinRead; cap(dst)-len(dst) < n { // else the last Read, of nothing, moves it all
-		dst = append(make([]byte, 0, len(dst)+n), dst...)
-	}
-	w := bytes.NewBuffer(dst)
-	if _, err := io.Copy(w, r); err != nil {
-		return nil, fmt.Errorf("seal: %v", err)
-	}
-	return w.Bytes(), nil
+	return out, nil
 }
 
 // classOf is the class of one recipient. Recipients of plugins and SSH keys count as classic.
@@ -154,7 +147,7 @@ func WrapFiles(k *Key, rs []age.Recipient) ([][]byte, error) {
 	}
 	var out [][]byte
 	add := func(rs ...age.Recipient) error {
-		b, err := encrypt(nil, []byte(k.text+"\n"), rs...)
+		b, err := encrypt([]byte(k.text+"\n"), rs...)
 		if err != nil {
 			return fmt.Errorf("%w: %v", ErrRecipient, err)
 		}
@@ -211,12 +204,9 @@ func parse(text string) (*Key, error) {
 	return &Key{text, x, x.Recipient(), x.Recipient().String()}, nil
 }
 
-func encrypt(dst, plain []byte, rs ...age.Recipient) ([]byte, error) {
-	if free := cap(dst) - len(dst); free < len(plain)+4096 {
-		dst = append(make([]byte, 0, len(dst)+len(plain)+len(plain)/2048+4096), dst...)
-	}
-	buf := bytes.NewBuffer(dst)
-	w, err := age.Encrypt(buf, rs...)
+func encrypt(plain []byte, rs ...age.Recipient) ([]byte, error) {
+	var buf bytes.Buffer
+	w, err := age.Encrypt(&buf, rs...)
 	if err != nil {
 		return nil, err
 	}
