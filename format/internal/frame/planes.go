@@ -65,7 +65,7 @@ func (e *PlaneEncoder) block(dst, b []byte, last bool) []byte {
 	if last {
 		flag = 1
 	}
-	if len(b) >= minHuff {
+	if len(b) >= minHuff && !even(b) {
 		e.huff.Reuse = huff0.ReusePolicyNone
 		out, _, err := huff0.Compress4X(b, &e.huff)
 		if errors.Is(err, huff0.ErrUseRLE) {
@@ -83,6 +83,28 @@ func (e *PlaneEncoder) block(dst, b []byte, last bool) []byte {
 	}
 	dst = append3(dst, uint32(len(b))<<3|blockRaw|flag)
 	return append(dst, b...)
+}
+
+// even tells whether b is too evenly spread for Huffman coding, as the low bytes of mantissas are,
+// from a part of it: huff0 gives up as well where no byte has more than a 128th of all, but counts
+// them all first.
+func even(b []byte) bool {
+	const part = 16 << 10
+	if len(b) < 4*part {
+		return false
+	}
+	var count [256]uint16
+	for i := range part / 8 { // eight neighbours, a stretch away from the next
+		for _, c := range b[i*(len(b)/part*8):][:8] {
+			count[c]++
+		}
+	}
+	for _, n := range count {
+		if n >= part/128-part/1024 { // well below the 128th, since a part shows less than all
+			return false
+		}
+	}
+	return true
 }
 
 func append3(dst []byte, x uint32) []byte { return append(dst, byte(x), byte(x>>8), byte(x>>16)) }
