@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"context"
 	"errors"
+	"io"
 	"os"
 	"path/filepath"
 	"runtime"
@@ -11,6 +12,7 @@ import (
 	"testing"
 
 	"filippo.io/age"
+	"google.golang.org/protobuf/encoding/protowire"
 	"google.golang.org/protobuf/proto"
 
 	"github.com/exitramp/exitramp/context/agentstate"
@@ -151,6 +153,50 @@ func TestMarshalOracle(t *testing.T) {
 	odd := &pb.Memory{Meta: &pb.Meta{Key: "memory/1"}, Content: none}
 	if _, err := appendRecord(nil, odd, sizeOf(odd)); !errors.Is(err, errChanged) {
 		t.Errorf("a nil pointer in a oneof: %v", err)
+	}
+}
+
+// Unknown fields of any message in a record are carried, and looked at before they are.
+func TestUnknownFields(t *testing.T) {
+	extra := protowire.AppendVarint(protowire.AppendTag(nil, 1000, protowire.VarintType), 7)
+	memory := func() *pb.Memory {
+		m := &pb.Memory{Meta: agentstate.Meta("memory", nil, "a"), Content: &pb.Memory_Data{Data: agentstate.Inline("text/plain", []byte("b"))}}
+		m.Meta.Labels = []*pb.Label{{Name: "n", Value: "v"}}
+		return m
+	}
+	for name, at := range map[string]func(m *pb.Memory) proto.Message{
+		"record": func(m *pb.Memory) proto.Message { return m },
+		"meta":   func(m *pb.Memory) proto.Message { return m.Meta },
+		"list":   func(m *pb.Memory) proto.Message { return m.Meta.Labels[0] },
+		"oneof":  func(m *pb.Memory) proto.Message { return m.GetData() },
+	} {
+		m := memory()
+		at(m).ProtoReflect().SetUnknown(extra)
+		e := &pb.Embedding{Meta: agentstate.Meta("embedding", nil, "a"), Element: pb.Embedding_ELEMENT_FLOAT32, Vector: make([]byte, 400)}
+		e.ProtoReflect().SetUnknown(extra)
+		a := sealed(t, nil, m, e)
+		r := open(t, a, &ReaderOptions{Policy: IntegrityOnly()})
+		sameRecords(t, []agentstate.Record{m, e}, collect(t, r.Records(context.Background(), nil)))
+		if got, err := r.Get(context.Background(), "memory/a"); err != nil || !proto.Equal(got, m) {
+			t.Errorf("%s: %v, %v", name, got, err)
+		}
+		verify(t, a, &VerifyOptions{ReaderOptions: ReaderOptions{Policy: IntegrityOnly()}})
+
+		bad := memory()
+		at(bad).ProtoReflect().SetUnknown([]byte{0xff})
+		w, err := NewWriter(io.Discard, nil)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if err := w.Put(context.Background(), bad); err == nil {
+			t.Errorf("%s: unknown fields that are none are taken", name)
+		}
+		if err := w.Put(context.Background(), m); err != nil {
+			t.Errorf("%s: after a refusal: %v", name, err)
+		}
+		if err := w.Close(); err != nil {
+			t.Error(err)
+		}
 	}
 }
 

@@ -19,6 +19,7 @@ import (
 
 	"github.com/exitramp/exitramp/context/agentstate"
 	"github.com/exitramp/exitramp/format/internal/container"
+	"github.com/exitramp/exitramp/format/internal/record"
 	pb "github.com/exitramp/exitramp/proto/exitramp/v1"
 )
 
@@ -49,8 +50,9 @@ type Writer struct {
 	tally   agentstate.Tally
 	next    counters
 
-	blobs []blobState // by number - 1
-	scan  *scanner
+	blobs   []blobState // by number - 1
+	measure record.Measure
+	scan    *scanner
 
 	led    ledger // written by the pipeline's writing goroutine; read after a barrier
 	err    error  // of the caller's side
@@ -194,14 +196,10 @@ func (w *Writer) Put(ctx context.Context, r agentstate.Record) error {
 	if w.run.has(m) {
 		return fmt.Errorf("format: %s was put before: %w", key, agentstate.ErrConflict)
 	}
-	size, comp := sizeOf(r), w.compartmentOf(r)
-	s, err := w.shardFor(shardKey{kind, comp}, size)
+	comp := w.compartmentOf(r)
+	s, err := w.place(shardKey{kind, comp}, r)
 	if err != nil {
-		return w.stop(err)
-	}
-	if err := w.append(s, r, size); err != nil {
-		w.release(s)
-		return fmt.Errorf("format: %s: %w", printable(key), err)
+		return err
 	}
 	w.run.add(m, comp, s.ordinal, s.count-1)
 	w.count(r)
@@ -212,6 +210,33 @@ func (w *Writer) Put(ctx context.Context, r agentstate.Record) error {
 		w.flushIndex()
 	}
 	return w.trim()
+}
+
+// place puts r into the open shard that takes it. Most records are measured and checked in one go;
+// where text is not as it should be, or unknown fields come out as more bytes than were measured,
+// the scanner looks at the bytes.
+func (w *Writer) place(k shardKey, r agentstate.Record) (*openShard, error) {
+	size, quick := w.measure.Size(r)
+	defer func() { clear(w.measure.Blobs) }() // no reference is kept
+	if quick && w.lim.Depth >= record.Depth {
+		s, err := w.placeSized(k, r, size, true)
+		if !errors.Is(err, errChanged) {
+			return s, err
+		}
+	}
+	return w.placeSized(k, r, sizeOf(r), false)
+}
+
+func (w *Writer) placeSized(k shardKey, r agentstate.Record, size int, quick bool) (*openShard, error) {
+	s, err := w.shardFor(k, size)
+	if err != nil {
+		return nil, w.stop(err)
+	}
+	if err := w.append(s, r, size, quick); err != nil {
+		w.release(s)
+		return nil, fmt.Errorf("format: %s: %w", printable(r.GetMeta().GetKey()), err)
+	}
+	return s, nil
 }
 
 // printable is key, quoted where a terminal could not show it.
@@ -260,14 +285,20 @@ func (w *Writer) checkKind(kind, key string, r agentstate.Record) error {
 	return nil
 }
 
-// append puts r into s, its vector into a vector member.
-func (w *Writer) append(s *openShard, r agentstate.Record, size int) error {
+// append puts r into s, its vector into a vector member. quick: only its blobs are still to be
+// checked, since measure saw the rest.
+func (w *Writer) append(s *openShard, r agentstate.Record, size int, quick bool) error {
 	if int64(size) > w.lim.Record {
 		return fmt.Errorf("%w: %d bytes, a record has at most %d: move big values into blobs", ErrLimit, size, w.lim.Record)
 	}
 	at := len(s.raw)
 	defer func() { w.open += len(s.raw) - at }()
-	check := func(rec []byte) error { return w.checkRecord(s, rec) }
+	check := func(rec []byte) error {
+		if quick {
+			return w.checkBlobs(s)
+		}
+		return w.checkRecord(s, rec)
+	}
 	e, ok := r.(*pb.Embedding)
 	if !ok {
 		return s.append(r, size, check)
@@ -279,6 +310,16 @@ func (w *Writer) append(s *openShard, r agentstate.Record, size int) error {
 		return s.append(r, size, check)
 	}
 	return w.appendEmbedding(s, e, size, check)
+}
+
+// checkBlobs refuses a record that was measured if its blobs are not stored.
+func (w *Writer) checkBlobs(s *openShard) error {
+	for _, b := range w.measure.Blobs {
+		if err := w.checkBlob(s.comp, blobRef{[]byte(b.Id), b.Sha256, b.Size}); err != nil {
+			return err
+		}
+	}
+	return nil
 }
 
 // checkRecord refuses what no reader would take.

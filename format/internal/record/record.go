@@ -1,13 +1,15 @@
-// Package record makes records of their bytes, several times as fast as package proto: it knows
-// the fields, makes neighbours in one piece, and lets text and bytes share one buffer. It takes
-// only what a canonical encoder writes; all else it leaves to package proto, which is the oracle
-// of its tests.
+// Package record makes records of their bytes, and measures records, several times as fast as
+// package proto: it knows the fields, makes neighbours in one piece, and lets text and bytes
+// share one buffer. It takes only what a canonical encoder writes, and text that is UTF-8; all
+// else it leaves to package proto, which is the oracle of its tests.
 package record
 
 import (
 	"encoding/binary"
 	"unicode/utf8"
 	"unsafe"
+
+	"google.golang.org/protobuf/encoding/protowire"
 
 	pb "github.com/exitramp/exitramp/proto/exitramp/v1"
 )
@@ -18,6 +20,16 @@ import (
 type Decoder struct {
 	Blobs []*pb.Blob // those of the last record, in order
 }
+
+// A Measure measures one record after another before they are marshalled, and checks their text
+// on the way. It does not see unknown fields: where there are some, more bytes come out than it
+// says. It is for one goroutine. The zero value is ready.
+type Measure struct {
+	Blobs []*pb.Blob // those of the last record, in order
+}
+
+// delimited is the size of n bytes and of their length before them.
+func delimited(n int) int { return protowire.SizeVarint(uint64(n)) + n }
 
 // chunk is the length-delimited value at the start of b and what follows it; nil where there is
 // none.

@@ -3,6 +3,7 @@ package record
 import (
 	"bytes"
 	"os"
+	"slices"
 	"testing"
 
 	"google.golang.org/protobuf/encoding/protowire"
@@ -14,18 +15,16 @@ import (
 	pb "github.com/exitramp/exitramp/proto/exitramp/v1"
 )
 
-// decode.go is what recordgen makes of the descriptors of today.
+// The generated files are what recordgen makes of the descriptors of today.
 func TestGenerated(t *testing.T) {
-	want, err := recordgen.Source()
+	files, err := recordgen.Files()
 	if err != nil {
 		t.Fatal(err)
 	}
-	got, err := os.ReadFile("decode.go")
-	if err != nil {
-		t.Fatal(err)
-	}
-	if !bytes.Equal(got, want) {
-		t.Error("decode.go is stale: run go generate ./format/internal/record")
+	for name, want := range files {
+		if got, err := os.ReadFile(name); err != nil || !bytes.Equal(got, want) {
+			t.Errorf("%s is stale: run go generate ./format/internal/record (%v)", name, err)
+		}
 	}
 }
 
@@ -192,6 +191,40 @@ func TestOtherBytes(t *testing.T) {
 	}
 	if _, ok := d.Decode("later", nil); ok {
 		t.Error("a kind of later releases is taken")
+	}
+}
+
+// Every record measures as long as package proto makes it, and what no reader takes, or nobody
+// can marshal, is not measured.
+func TestSize(t *testing.T) {
+	var m Measure
+	samples(t, 40, func(kind string, b []byte) {
+		r := agentstate.New(kind)
+		if err := proto.Unmarshal(b, r); err != nil {
+			t.Fatal(err)
+		}
+		n, ok := m.Size(r)
+		if !ok || n != len(b) {
+			t.Fatalf("%s: size %d, %v, want %d", kind, n, ok, len(b))
+		}
+		var d Decoder
+		if _, ok := d.Decode(kind, b); !ok || !slices.EqualFunc(d.Blobs, m.Blobs, func(x, y *pb.Blob) bool { return proto.Equal(x, y) }) {
+			t.Fatalf("%s: blobs %v, decoded %v", kind, m.Blobs, d.Blobs)
+		}
+	})
+	meta := &pb.Meta{Key: "memory/1"}
+	for name, r := range map[string]agentstate.Record{
+		"text":          &pb.Memory{Meta: meta, Name: "a\xff"},
+		"text in lists": &pb.Memory{Meta: meta, Tags: []string{"a", "\xc3"}},
+		"text below":    &pb.Memory{Meta: &pb.Meta{Key: "\xff"}},
+		"nil in a list": &pb.Memory{Meta: &pb.Meta{Labels: []*pb.Label{nil}}},
+		"nil in oneof":  &pb.Memory{Meta: meta, Content: (*pb.Memory_Data)(nil)},
+		"nil message":   &pb.Memory{Meta: meta, Content: &pb.Memory_Data{}},
+		"unknown kind":  &pb.Unknown{Meta: meta},
+	} {
+		if n, ok := m.Size(r); ok {
+			t.Errorf("%s: measured, %d", name, n)
+		}
 	}
 }
 

@@ -1,4 +1,4 @@
-// Command gen writes decode.go beside package record.
+// Command gen writes the generated files of package record into the working directory.
 package main
 
 import (
@@ -9,9 +9,11 @@ import (
 )
 
 func main() {
-	src, err := recordgen.Source()
-	if err == nil {
-		err = os.WriteFile("decode.go", src, 0o644)
+	files, err := recordgen.Files()
+	for name, b := range files {
+		if err == nil {
+			err = os.WriteFile(name, b, 0o644)
+		}
 	}
 	if err != nil {
 		fmt.Fprintln(os.Stderr, "gen:", err)
