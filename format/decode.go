@@ -22,6 +22,7 @@ type decoder struct {
 	c     *contents
 	zstd  *frame.Decoder
 	scan  *scanner
+	refs  *refCache // of a deep verification
 	fast  record.Decoder
 	tree  tree.Tree
 	disk  []byte

@@ -1,122 +1,111 @@
 package format
 
 import (
-	"cmp"
 	"crypto/sha256"
+	"fmt"
+	"math/bits"
 	"slices"
 )
 
-// places is the whole index in memory: fingerprints in ascending order, and what they stand for.
+// places is the whole index in memory, both ways: which fingerprints there are, and which one each
+// place in a shard has.
 type places struct {
-	fps    []uint64
-	shards []uint32
-	pos    []uint32
+	fps    []uint64 // ascending
+	start  []uint32 // where in fps each stretch of fingerprints begins that share their first bits
+	shift  int      // by which a fingerprint becomes the number of its stretch
+	at     []uint64 // by place, shard after shard
+	of     map[uint64][]uint64
 	shared map[uint64]bool // fingerprints that several records have
+	uneven error           // there are more or fewer of them than records; nothing else is known then
 }
 
-func (p *places) len() int { return len(p.fps) }
+// unset is no fingerprint.
+const unset = 1 << 63
 
-// fill joins pages. Pages of one run ascend; those of several are sorted together.
-func (p *places) fill(pages []*page) {
-	n := 0
+// fill joins pages, of which the i-th is of compartment comps[i]. They have to name all places that
+// shards have, each of them in its own compartment.
+func (p *places) fill(pages []*page, comps []int, shards map[uint64]*shardTable) error {
+	n, want := 0, uint64(0)
 	for _, g := range pages {
 		n += len(g.fps)
 	}
-	p.fps, p.shards, p.pos = make([]uint64, 0, n), make([]uint32, 0, n), make([]uint32, 0, n)
-	for _, g := range pages {
-		p.fps = append(p.fps, g.fps...)
-		p.pos = append(p.pos, g.positions...)
-		for _, s := range g.shards {
-			p.shards = append(p.shards, uint32(min(s, 1<<32-1)))
+	for _, s := range shards {
+		if want += s.Count; want > uint64(n) {
+			break // do not trust it further
 		}
 	}
-	p.sort(n)
+	if want != uint64(n) {
+		p.uneven = mismatch(ErrPayload, "", "entries of the index", fmt.Sprintf("one for each record, %d at least", want), fmt.Sprint(n))
+		p.stretches()
+		return nil
+	}
+	p.at, p.of = slices.Repeat([]uint64{unset}, n), make(map[uint64][]uint64, len(shards))
+	rest := p.at
+	for ordinal, s := range shards {
+		p.of[ordinal], rest = rest[:s.Count], rest[s.Count:]
+	}
+	p.fps = make([]uint64, 0, n)
+	for i, g := range pages {
+		p.fps = append(p.fps, g.fps...)
+		for k, fp := range g.fps {
+			at := p.of[g.shards[k]]
+			if s := shards[g.shards[k]]; s == nil || s.comp != comps[i] || uint64(g.positions[k]) >= s.Count || at[g.positions[k]] != unset {
+				return refuse(ErrPayload, g.member, fmt.Sprintf("entry %d names record %d of shard %d, which is not there, in another compartment or taken", k, g.positions[k], g.shards[k]))
+			}
+			at[g.positions[k]] = fp
+		}
+	}
+	if !slices.IsSorted(p.fps) { // pages of one run ascend
+		slices.Sort(p.fps)
+	}
 	p.shared = map[uint64]bool{}
 	for i := 1; i < n; i++ {
 		if p.fps[i] == p.fps[i-1] {
 			p.shared[p.fps[i]] = true
 		}
 	}
+	p.stretches()
+	return nil
 }
 
-func (p *places) sort(n int) {
-	if slices.IsSorted(p.fps) {
-		return
-	}
-	order := make([]uint32, n)
-	for i := range order {
-		order[i] = uint32(i)
-	}
-	slices.SortFunc(order, func(a, b uint32) int { return cmp.Compare(p.fps[a], p.fps[b]) })
-	q := places{fps: make([]uint64, n), shards: make([]uint32, n), pos: make([]uint32, n)}
-	for i, o := range order {
-		q.fps[i], q.shards[i], q.pos[i] = p.fps[o], p.shards[o], p.pos[o]
-	}
-	*p = q
-}
-
-// lower is the first place whose fingerprint is not below fp. Fingerprints are spread evenly, so
-// that a guess is near: doubling steps away from it bracket the place, and halving finds it.
-func (p *places) lower(fp uint64) int {
-	n := len(p.fps)
-	if n == 0 || p.fps[n-1] < fp {
-		return n
-	}
-	guess := min(n-1, int(float64(fp)/(1<<fingerprintBits)*float64(n)))
-	lo, hi := 0, n // fps[lo-1] < fp <= fps[hi-1]
-	if p.fps[guess] < fp {
-		lo = guess + 1
-		for step := 1; lo+step < n; step *= 2 {
-			if p.fps[lo+step] >= fp {
-				hi = lo + step + 1
-				break
-			}
-			lo += step
+// stretches notes where they begin; some eight fingerprints are in one.
+func (p *places) stretches() {
+	p.shift = fingerprintBits - max(0, bits.Len(uint(len(p.fps)))-3)
+	p.start = make([]uint32, 1<<(fingerprintBits-p.shift)+1)
+	i := 0
+	for k := range p.start {
+		for i < len(p.fps) && p.fps[i]>>p.shift < uint64(k) {
+			i++
 		}
-	} else {
-		hi = guess + 1
-		for step := 1; hi-1-step >= 0; step *= 2 {
-			if p.fps[hi-1-step] < fp {
-				lo = hi - step
-				break
-			}
-			hi -= step
-		}
+		p.start[k] = uint32(i)
 	}
-	at, _ := slices.BinarySearch(p.fps[lo:hi], fp)
-	return lo + at
 }
 
 // has tells whether some record has this fingerprint.
 func (p *places) has(fp uint64) bool {
-	i := p.lower(fp)
-	return i < len(p.fps) && p.fps[i] == fp
+	k := fp >> p.shift
+	_, ok := slices.BinarySearch(p.fps[p.start[k]:p.start[k+1]], fp)
+	return ok
 }
 
-// find tells whether the index has the record of this fingerprint at this place.
-func (p *places) find(fp, shard uint64, pos uint32) bool {
-	for i := p.lower(fp); i < len(p.fps) && p.fps[i] == fp; i++ {
-		if uint64(p.shards[i]) == shard && p.pos[i] == pos {
-			return true
-		}
-	}
-	return false
-}
-
-// refCache remembers the fingerprints of references that come again and again.
+// refCache remembers references that come again and again, and whether they dangle.
 type refCache struct {
-	keys [64]string
-	fps  [64]uint64
+	keys     [512]string
+	dangling [512]bool
 }
 
-func (c *refCache) fingerprint(key []byte) uint64 {
+// dangles tells whether no record has key, as far as p knows.
+func (c *refCache) dangles(p *places, key []byte) bool {
+	if len(key) > 256 {
+		return !p.has(fingerprint(sha256.Sum256(key)))
+	}
 	h := uint32(len(key))
-	for _, b := range key[max(0, len(key)-12):] {
+	for _, b := range key[max(0, len(key)-16):] {
 		h = h*31 + uint32(b)
 	}
-	at := h % uint32(len(c.keys))
+	at := (h ^ h>>9) % uint32(len(c.keys))
 	if c.keys[at] != string(key) {
-		c.keys[at], c.fps[at] = string(key), fingerprint(sha256.Sum256(key))
+		c.keys[at], c.dangling[at] = string(key), !p.has(fingerprint(sha256.Sum256(key)))
 	}
-	return c.fps[at]
+	return c.dangling[at]
 }

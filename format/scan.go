@@ -179,14 +179,30 @@ func (s *scanner) message(sh *shape, b []byte, depth int) error {
 		}
 		b = b[n:]
 		switch f.role {
-		case roleUnknown, roleBytes:
+		case roleText:
+			if !utf8.Valid(v) {
+				return notText(sh, num)
+			}
+			if num == 1 && sh.special == specialMeta {
+				s.key = v
+			}
+		case roleRef:
+			if !utf8.Valid(v) {
+				return notText(sh, num)
+			}
+			if num == 8 && sh.special == specialMeta {
+				s.view = true
+			}
+			if s.refs != nil && len(v) > 0 {
+				s.refs(v)
+			}
 		case roleMessage:
 			if err := s.message(f.sub, v, depth+1); err != nil {
 				return err
 			}
-		default:
-			if err := s.value(sh, f, num, v); err != nil {
-				return err
+		case roleScalar:
+			if n = packed(f, num, v); n < 0 {
+				return errTag(n)
 			}
 		}
 		if blob >= 0 {
@@ -199,6 +215,26 @@ func (s *scanner) message(sh *shape, b []byte, depth int) error {
 		}
 	}
 	return nil
+}
+
+func notText(sh *shape, num protowire.Number) error {
+	return fmt.Errorf("%s: field %d is not valid UTF-8", sh.name, num)
+}
+
+// packed walks the numbers of a list in v; below zero: v is none. Of a field that is no list, proto
+// keeps v as an unknown field.
+func packed(f *fieldShape, num protowire.Number, v []byte) int {
+	if !f.list {
+		return 0
+	}
+	for len(v) > 0 {
+		n := protowire.ConsumeFieldValue(num, f.wire, v)
+		if n < 0 {
+			return n
+		}
+		v = v[n:]
+	}
+	return 0
 }
 
 // consumeTag is protowire.ConsumeTag, quick for tags of one byte, and strict: ConsumeTag lets
@@ -223,41 +259,11 @@ func consumeBytes(b []byte) ([]byte, int) {
 	return protowire.ConsumeBytes(b)
 }
 
-// value looks at text, or at packed numbers.
-func (s *scanner) value(sh *shape, f *fieldShape, num protowire.Number, v []byte) error {
-	switch f.role {
-	case roleText, roleRef:
-		if !utf8.Valid(v) {
-			return fmt.Errorf("%s: field %d is not valid UTF-8", sh.name, num)
-		}
-		if sh.special == specialMeta {
-			switch num {
-			case 1:
-				s.key = v
-			case 8:
-				s.view = true
-			}
-		}
-		if f.role == roleRef && s.refs != nil && len(v) > 0 {
-			s.refs(v)
-		}
-	case roleScalar:
-		if !f.list {
-			return nil // proto keeps it as an unknown field
-		}
-		for len(v) > 0 { // packed
-			n := protowire.ConsumeFieldValue(num, f.wire, v)
-			if n < 0 {
-				return errTag(n)
-			}
-			v = v[n:]
-		}
-	}
-	return nil
-}
-
 // skip is the length of a value that is not length-delimited; groups nest at most depth deep.
 func skip(num protowire.Number, typ protowire.Type, b []byte, depth int) int {
+	if typ == protowire.VarintType && len(b) > 0 && b[0] < 0x80 {
+		return 1
+	}
 	if typ != protowire.StartGroupType {
 		return protowire.ConsumeFieldValue(num, typ, b)
 	}
