@@ -3,7 +3,6 @@ package openaiagents
 import (
 	"context"
 	"database/sql"
-	"encoding/json"
 	"fmt"
 	"slices"
 	"strings"
@@ -205,30 +204,87 @@ func selects(cols []string) string {
 	return strings.Join(out, ", ")
 }
 
+// A nativeRow is what the native form of a row of up to four columns consists of, made at once:
+// there is one for each message.
+type nativeRow struct {
+	pb.Native
+	body  pb.Native_Row
+	row   pb.Row
+	cols  [4]pb.Column
+	list  [4]*pb.Column
+	id    pb.Column_Integer
+	texts [3]pb.Column_Text
+}
+
+// A table is one whose rows are read.
+type table struct {
+	name, role string // role is the name that the SDK gives it
+	cols, key  []string
+}
+
+func tableOf(name string, p *pair) *table {
+	return &table{name, role(name, p), columnsOf(name, p), keyOf(name, p)}
+}
+
 // row is the native form of a row. Values above the limit lie beside it.
-func (d *db) row(table string, cols []string, v []any, p *pair) *pb.Native {
-	r := &pb.Row{}
-	for i, c := range cols {
-		x := &pb.Column{Name: c}
-		switch v := v[i].(type) {
+func (d *db) row(t *table, v []any) *pb.Native { return d.fill(&nativeRow{}, t, v) }
+
+func (d *db) fill(n *nativeRow, t *table, v []any) *pb.Native {
+	n.Type, n.Body, n.body.Row = t.role, &n.body, &n.row
+	n.row.Columns = n.list[:0]
+	texts, size := 0, 0
+	long := func(i, n int) bool { return n > agentstate.SpillSize && !slices.Contains(t.key, t.cols[i]) }
+	for i := range v {
+		if s, ok := v[i].(string); ok && !long(i, len(s)) {
+			size += len(s)
+		}
+	}
+	buf := make([]byte, 0, size)
+	for i, c := range t.cols {
+		var x *pb.Column
+		if i < len(n.cols) {
+			x = &n.cols[i]
+		} else {
+			x = &pb.Column{}
+		}
+		x.Name = c
+		switch val := v[i].(type) {
 		case int64:
-			x.Value = &pb.Column_Integer{Integer: v}
+			if i > 0 {
+				x.Value = &pb.Column_Integer{Integer: val}
+			} else {
+				n.id.Integer, x.Value = val, &n.id
+			}
 		case float64:
-			x.Value = &pb.Column_Real{Real: v}
+			x.Value = &pb.Column_Real{Real: val}
 		case string:
-			x.Value = &pb.Column_Text{Text: []byte(v)}
-			if len(v) > agentstate.SpillSize {
-				x.Value = &pb.Column_TextRef{TextRef: &pb.Blob{Id: d.blobID(table, c, cols, keyOf(table, p), r)}}
+			if long(i, len(val)) {
+				x.Value = &pb.Column_TextRef{TextRef: d.blob(t, c, v)}
+				break
+			}
+			at := len(buf)
+			buf = append(buf, val...)
+			if b := buf[at:len(buf):len(buf)]; texts < len(n.texts) {
+				n.texts[texts].Text, x.Value = b, &n.texts[texts]
+				texts++
+			} else {
+				x.Value = &pb.Column_Text{Text: b}
 			}
 		case []byte:
-			x.Value = &pb.Column_Blob{Blob: slices.Clone(v)}
-			if len(v) > agentstate.SpillSize {
-				x.Value = &pb.Column_BlobRef{BlobRef: &pb.Blob{Id: d.blobID(table, c, cols, keyOf(table, p), r)}}
+			if long(i, len(val)) {
+				x.Value = &pb.Column_BlobRef{BlobRef: d.blob(t, c, v)}
+			} else {
+				x.Value = &pb.Column_Blob{Blob: slices.Clone(val)}
+			}
+		case beside:
+			x.Value = &pb.Column_TextRef{TextRef: d.blob(t, c, v)}
+			if val.blob {
+				x.Value = &pb.Column_BlobRef{BlobRef: d.blob(t, c, v)}
 			}
 		}
-		r.Columns = append(r.Columns, x)
+		n.row.Columns = append(n.row.Columns, x)
 	}
-	return &pb.Native{Type: role(table, p), Body: &pb.Native_Row{Row: r}}
+	return &n.Native
 }
 
 // role is the table under the name that the SDK gives it.
@@ -240,22 +296,4 @@ func role(table string, p *pair) string {
 		return "agent_messages"
 	}
 	return table
-}
-
-// blobID names one value: the file, the table, the column, and the row by its key, which stands
-// before the value in every table that has long ones.
-func (d *db) blobID(table, col string, cols, key []string, r *pb.Row) string {
-	id := []any{d.rel, table, col}
-	for _, k := range key {
-		if i := slices.Index(cols, k); i < len(r.Columns) {
-			switch v := r.Columns[i].Value.(type) {
-			case *pb.Column_Integer:
-				id = append(id, k, v.Integer)
-			case *pb.Column_Text:
-				id = append(id, k, string(v.Text))
-			}
-		}
-	}
-	b, _ := json.Marshal(id)
-	return "row:" + string(b)
 }

@@ -14,9 +14,6 @@ import (
 	pb "github.com/exitramp/exitramp/proto/exitramp/v1"
 )
 
-// maxJSON is the size up to which a JSON file is taken apart; a longer one is none of the SDK's.
-const maxJSON = 256 << 20
-
 // jsonForm looks for what only a run state and a list of items have. It reads no further than the
 // first members of the document.
 func jsonForm(r io.Reader) form {
@@ -106,16 +103,18 @@ func offset(err error) int64 {
 }
 
 // state are the records of a run state: the document, and what waits in it.
-func (r *reading) runState(f found, b []byte) error {
-	d, err := readRunState(b)
+func (r *reading) runState(f *document, b []byte) error {
+	short := responses.Shorten(b)
+	d, err := readRunState(short)
 	if err != nil {
-		return r.gap("state", f.rel, err.Error())
+		return r.gaps(gap("state", f.rel, 1, err))
 	}
 	b, secrets := withoutKeys(b)
+	f.secrets = secrets > 0
 	key := agentstate.Key("state", f.rel)
 	// The bytes are in the record once: its native form cites them.
 	n := &pb.Native{Type: "runstate", Body: &pb.Native_Row{Row: &pb.Row{Columns: []*pb.Column{{Name: "file", Value: &pb.Column_At{At: "#value"}}}}}}
-	s := &pb.State{Meta: agentstate.Meta("state", n, f.rel), Scope: "run", Value: r.document("", f, b).GetData()}
+	s := &pb.State{Meta: agentstate.Meta("state", n, f.rel), Scope: "run", Value: f.native("", b).GetData()}
 	s.Meta.Labels = append(s.Meta.Labels, &pb.Label{Name: "$schemaVersion", Value: d.version})
 	if d.agent != "" {
 		s.Meta.Labels = append(s.Meta.Labels, &pb.Label{Name: "agent", Value: d.agent})
@@ -132,7 +131,7 @@ func (r *reading) runState(f found, b []byte) error {
 	if err := r.put(s); err != nil {
 		return err
 	}
-	if want := supported(b, d.version); want != "" {
+	if want := supported(short, d.version); want != "" {
 		if !r.out.Gap(&pb.Gap{Kind: "interrupt", Place: f.rel, Reason: pb.Gap_REASON_CORRUPT, Count: 1,
 			Detail: fmt.Sprintf("$schemaVersion: found %.20q, supported %s: the file is carried as it is, what waits in it is not read", d.version, want)}) {
 			return errStop
@@ -145,7 +144,7 @@ func (r *reading) runState(f found, b []byte) error {
 			id = "#" + strconv.Itoa(i)
 		}
 		t := &pb.Interrupt{Meta: agentstate.Meta("interrupt", nil, f.rel, id), NativeId: a.call, ToolCallId: a.call, AskedBy: a.agent,
-			Question: agentstate.Inline("application/json", bytes.Clone(a.raw)), Options: []string{"approve", "reject"}, Status: pb.Interrupt_STATUS_OPEN}
+			Question: question(a.raw), Options: []string{"approve", "reject"}, Status: pb.Interrupt_STATUS_OPEN}
 		t.Meta.ViewOfKeys = []string{key}
 		if err := r.put(t); err != nil {
 			return err
@@ -154,16 +153,26 @@ func (r *reading) runState(f found, b []byte) error {
 	return nil
 }
 
-// items are the records of a list of items: the file is the conversation, each item a reading of it.
-func (r *reading) items(f found, b []byte) error {
-	var list []json.RawMessage
-	if err := json.Unmarshal(b, &list); err != nil {
-		return r.gap("conversation", f.rel, fmt.Sprintf("not JSON at byte %d", offset(err)))
+// question is the call that waits, where it fits in a record; it stands in the run state anyway.
+func question(raw json.RawMessage) *pb.Data {
+	if len(raw) > agentstate.SpillSize {
+		return &pb.Data{MediaType: "application/json"}
 	}
-	c := &pb.Conversation{Meta: agentstate.Meta("conversation", r.document("items", f, b), f.rel)}
+	return agentstate.Inline("application/json", bytes.Clone(raw))
+}
+
+// items are the records of a list of items: the file is the conversation, each item a reading of it.
+func (r *reading) items(f *document, b []byte) error {
+	short := responses.Shorten(b)
+	var list []json.RawMessage
+	if err := json.Unmarshal(short, &list); err != nil {
+		err = fmt.Errorf("not JSON at byte %d", offset(err))
+		return r.gaps(gap("conversation", f.rel, 1, err), gap("message", f.rel, 0, err))
+	}
+	c := &pb.Conversation{Meta: agentstate.Meta("conversation", f.native("items", b), f.rel)}
 	key := c.Meta.Key
 	r.n["conversation"]++
-	r.n["message"] += countElements(b)
+	r.n["message"] += countElements(short)
 	if err := r.put(c); err != nil {
 		return err
 	}
@@ -176,15 +185,6 @@ func (r *reading) items(f found, b []byte) error {
 		}
 	}
 	return nil
-}
-
-// document is the native form of a whole file; above the limit its bytes lie beside the record.
-func (r *reading) document(typ string, f found, b []byte) *pb.Native {
-	if len(b) <= agentstate.SpillSize {
-		return agentstate.Document(typ, "application/json", b)
-	}
-	blob := &pb.Blob{Id: "file:" + f.rel}
-	return &pb.Native{Type: typ, Body: &pb.Native_Data{Data: &pb.Data{MediaType: "application/json", Body: &pb.Data_Blob{Blob: blob}}}}
 }
 
 // countElements counts the elements of a list by another route: it walks over the tokens.

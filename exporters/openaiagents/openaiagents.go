@@ -10,6 +10,7 @@
 package openaiagents
 
 import (
+	"bytes"
 	"context"
 	"errors"
 	"fmt"
@@ -19,6 +20,7 @@ import (
 	"os"
 	"path"
 	"path/filepath"
+	"strings"
 	"sync"
 	"time"
 
@@ -104,46 +106,69 @@ const (
 // maxFiles bounds the walk: a folder with more is not one of sessions.
 const maxFiles = 200_000
 
+// partSuffix ends the name of a database that a replay has not finished.
+const partSuffix = ".exitramp-part"
+
+// An unread is a file or folder that holds state, or may, and cannot be read.
+type unread struct {
+	rel string
+	err error
+}
+
+// A listing is what a folder holds.
+type listing struct {
+	ours  []found
+	bad   []unread
+	notes []string
+}
+
 // find walks the folder. Links are not followed, neither out of it nor within.
-func (f *Folder) find(ctx context.Context) (ours []found, notes []string, err error) {
-	st, err := os.Stat(f.root)
+func (f *Folder) find(ctx context.Context) (l listing, err error) {
+	root, err := filepath.EvalSymlinks(f.root) // the folder itself may be named by a link
+	if errors.Is(err, fs.ErrNotExist) {
+		return l, fmt.Errorf("openaiagents: no folder %s: %w", f.root, fs.ErrNotExist)
+	}
+	var st fs.FileInfo
+	if err == nil {
+		st, err = os.Stat(root)
+	}
 	switch {
-	case errors.Is(err, fs.ErrNotExist):
-		return nil, nil, fmt.Errorf("openaiagents: no folder %s: %w", f.root, fs.ErrNotExist)
 	case err != nil:
-		return nil, nil, fmt.Errorf("openaiagents: %w", err)
+		return l, fmt.Errorf("openaiagents: %w", err)
 	case !st.IsDir():
-		return nil, nil, fmt.Errorf("%w: %s is a file; name the folder that holds it", ErrSchema, f.root)
+		return l, fmt.Errorf("%w: %s is a file; name the folder that holds it", ErrSchema, f.root)
 	}
 	links, n := 0, 0
-	err = filepath.WalkDir(f.root, func(p string, d fs.DirEntry, err error) error {
-		if err != nil {
-			return err
+	err = filepath.WalkDir(root, func(p string, d fs.DirEntry, err error) error {
+		rel, rerr := filepath.Rel(root, p)
+		if rerr != nil {
+			return rerr
 		}
+		rel = filepath.ToSlash(rel)
 		if n++; n > maxFiles {
 			return fmt.Errorf("%w: more than %d files; name the folder of the sessions alone", ErrSchema, maxFiles)
 		}
 		switch {
 		case ctx.Err() != nil:
 			return ctx.Err()
+		case err != nil && p != root:
+			l.bad = append(l.bad, unread{rel, err})
+			return nil
+		case err != nil:
+			return err
 		case d.Type()&fs.ModeSymlink != 0:
 			links++
 			return nil
 		case d.IsDir() && (d.Name() == "node_modules" || d.Name() == ".git" || d.Name() == ".venv"):
 			return fs.SkipDir
-		case !d.Type().IsRegular():
+		case !d.Type().IsRegular() || strings.HasSuffix(p, partSuffix):
 			return nil
-		}
-		rel, err := filepath.Rel(f.root, p)
-		if err != nil {
-			return err
 		}
 		form, err := formOf(p)
 		if err != nil {
-			return fmt.Errorf("%s: %w", rel, err)
-		}
-		if form != notOurs {
-			ours = append(ours, found{filepath.ToSlash(rel), p, form})
+			l.bad = append(l.bad, unread{rel, err})
+		} else if form != notOurs {
+			l.ours = append(l.ours, found{rel, p, form})
 		}
 		return nil
 	})
@@ -151,12 +176,13 @@ func (f *Folder) find(ctx context.Context) (ours []found, notes []string, err er
 		err = fmt.Errorf("openaiagents: %w", err)
 	}
 	if links > 0 {
-		notes = append(notes, fmt.Sprintf("%d symbolic links are not followed", links))
+		l.notes = append(l.notes, fmt.Sprintf("%d symbolic links are not followed", links))
 	}
-	return ours, notes, err
+	return l, err
 }
 
-// formOf looks at the start of a file.
+// formOf looks at the start of a file. One that has the name of a database and is none, or that a
+// log stands beside, counts as one: what is wrong with it is said where it is opened.
 func formOf(p string) (form, error) {
 	r, err := os.Open(p)
 	if err != nil {
@@ -171,7 +197,13 @@ func formOf(p string) (form, error) {
 	if string(head[:n]) == "SQLite format 3\x00" {
 		return database, nil
 	}
-	if path.Ext(p) != ".json" {
+	main, log := strings.CutSuffix(p, "-wal")
+	switch ext := path.Ext(p); {
+	case log && n == len(head) && bytes.HasPrefix(head, []byte{0x37, 0x7f, 0x06}) && sqlitefile.Missing(main):
+		return notOurs, fmt.Errorf("%w: a write-ahead log without its database; copy both, or open the database once and close it", ErrDamaged)
+	case n == 0 && !sqlitefile.Missing(p), n > 0 && (ext == ".db" || ext == ".sqlite" || ext == ".sqlite3"):
+		return database, nil
+	case ext != ".json":
 		return notOurs, nil
 	}
 	if _, err := r.Seek(0, io.SeekStart); err != nil {

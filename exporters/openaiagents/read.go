@@ -1,21 +1,20 @@
 package openaiagents
 
 import (
-	"bytes"
 	"context"
 	"encoding/json"
 	"errors"
 	"fmt"
 	"io"
+	"io/fs"
 	"iter"
 	"os"
+	"path"
 	"slices"
 	"strconv"
 	"strings"
-	"time"
 
 	"github.com/exitramp/exitramp/context/agentstate"
-	"github.com/exitramp/exitramp/exporters/internal/responses"
 	pb "github.com/exitramp/exitramp/proto/exitramp/v1"
 )
 
@@ -26,7 +25,8 @@ const labelDatabase = "database"
 type reading struct {
 	out  *agentstate.Emitter
 	dbs  map[string]*db
-	docs map[string]found
+	docs map[string]*document
+	bad  []unread
 	n    map[string]uint64 // by kind, as other routes count
 }
 
@@ -39,37 +39,72 @@ func (r *reading) put(rec agentstate.Record) error {
 	return nil
 }
 
-func (r *reading) gap(kind, place, detail string) error {
-	if !r.out.Gap(&pb.Gap{Kind: kind, Place: place, Reason: pb.Gap_REASON_CORRUPT, Detail: detail, Count: 1}) {
-		return errStop
+// gap names a file of which n records of kind are missing; 0: nobody knows how many.
+func gap(kind, place string, n uint64, err error) *pb.Gap {
+	g := &pb.Gap{Meta: agentstate.Meta("gap", nil, kind, place), Kind: kind, Place: valid(place), Reason: pb.Gap_REASON_CORRUPT, Detail: valid(err.Error()), Count: n}
+	switch {
+	case errors.Is(err, fs.ErrPermission):
+		g.Reason, g.Permission = pb.Gap_REASON_FORBIDDEN, "to read "+g.Place
+	case errors.Is(err, fs.ErrNotExist), errors.Is(err, ErrChanged):
+		g.Reason = pb.Gap_REASON_CHANGED
 	}
-	r.n[kind]++
+	return g
+}
+
+// gaps name what a file that cannot be read may hold.
+func (u unread) gaps() (out []*pb.Gap) {
+	kinds := []string{"conversation", "message", "run", "opaque"}
+	if path.Ext(u.rel) == ".json" {
+		kinds = []string{"conversation", "message", "state"}
+	}
+	for _, k := range kinds {
+		out = append(out, gap(k, u.rel, 0, u.err))
+	}
+	return out
+}
+
+func (r *reading) gaps(gs ...*pb.Gap) error {
+	for _, g := range gs {
+		if !r.out.Gap(g) {
+			return errStop
+		}
+		r.n[g.Kind] += g.Count
+	}
 	return nil
 }
 
-// begin opens everything, so that all databases are read at nearly one instant.
+func valid(s string) string { return strings.ToValidUTF8(s, "\ufffd") }
+
+// begin opens everything, so that all databases are read at nearly one instant. A file that cannot
+// be read is a gap of the others; alone it is an error.
 func (f *Folder) begin(ctx context.Context) (r *reading, o *pb.Origin, notes []string, err error) {
-	ours, notes, err := f.find(ctx)
+	l, err := f.find(ctx)
 	if err != nil {
 		return nil, nil, nil, err
 	}
-	r = &reading{dbs: map[string]*db{}, docs: map[string]found{}, n: map[string]uint64{}}
+	notes = l.notes
+	r = &reading{dbs: map[string]*db{}, docs: map[string]*document{}, n: map[string]uint64{}, bad: l.bad}
 	defer func(opened *reading) {
 		if err != nil {
 			opened.close()
 		}
 	}(r)
-	o = &pb.Origin{Meta: agentstate.Meta("origin", nil, product), Product: product, Flavor: "files", Location: strings.ToValidUTF8(f.root, "\ufffd")}
-	for _, x := range ours {
+	o = &pb.Origin{Meta: agentstate.Meta("origin", nil, product), Product: product, Flavor: "files", Location: valid(f.root)}
+	for _, x := range l.ours {
 		if x.form != database {
-			r.docs[x.rel] = x
+			r.docs[x.rel] = &document{found: x}
 			continue
 		}
 		d, err := openDB(ctx, x, f.wait)
-		if err != nil {
+		switch {
+		case errors.Is(err, ErrDamaged), errors.Is(err, fs.ErrPermission):
+			r.bad = append(r.bad, unread{x.rel, err})
+			continue
+		case errors.Is(err, fs.ErrNotExist):
+			return nil, nil, nil, own(fmt.Errorf("%w: %s is gone", ErrChanged, x.rel))
+		case err != nil:
 			return nil, nil, nil, own(err)
-		}
-		if d == nil {
+		case d == nil:
 			notes = append(notes, x.rel+" is a database without sessions: not carried")
 			continue
 		}
@@ -78,10 +113,20 @@ func (f *Folder) begin(ctx context.Context) (r *reading, o *pb.Origin, notes []s
 		if err != nil {
 			return nil, nil, nil, own(err)
 		}
-		o.Meta.Labels = append(o.Meta.Labels, &pb.Label{Name: labelDatabase, Value: strings.ToValidUTF8(string(b), "\ufffd")})
+		o.Meta.Labels = append(o.Meta.Labels, &pb.Label{Name: labelDatabase, Value: valid(string(b))})
+		for _, w := range d.Labels {
+			o.Meta.Labels = append(o.Meta.Labels, &pb.Label{Name: valid(x.rel) + " " + w[0], Value: w[1]})
+		}
 		for _, n := range d.Notes {
 			notes = append(notes, x.rel+": "+n)
 		}
+	}
+	switch {
+	case len(r.dbs)+len(r.docs) > 0:
+	case len(r.bad) > 0:
+		return nil, nil, nil, own(fmt.Errorf("%s: %w", r.bad[0].rel, r.bad[0].err))
+	default:
+		notes = append(notes, "no session database and no run state is in the folder")
 	}
 	return r, o, notes, nil
 }
@@ -126,15 +171,19 @@ func (f *Folder) Records(ctx context.Context, opts *agentstate.ReadOptions) iter
 }
 
 func (r *reading) run(ctx context.Context) error {
+	for _, x := range r.bad {
+		if err := r.gaps(x.gaps()...); err != nil {
+			return err
+		}
+	}
 	for _, rel := range sorted(r.dbs) {
 		d := r.dbs[rel]
-		for i := range d.layout.Pairs {
-			if err := r.pair(ctx, d, &d.layout.Pairs[i]); err != nil {
-				return r.wrap(d, err)
-			}
+		err := r.wrap(d, r.database(ctx, d))
+		if errors.Is(err, ErrDamaged) { // in its middle: what was read stays
+			err = r.gaps(unread{rel, err}.gaps()...)
 		}
-		if err := r.extras(ctx, d); err != nil {
-			return r.wrap(d, err)
+		if err != nil {
+			return err
 		}
 		if err := d.Check(); err != nil {
 			return own(err)
@@ -146,6 +195,16 @@ func (r *reading) run(ctx context.Context) error {
 		}
 	}
 	return nil
+}
+
+// database reads the sessions of one, then what else is in it.
+func (r *reading) database(ctx context.Context, d *db) error {
+	for i := range d.layout.Pairs {
+		if err := r.pair(ctx, d, &d.layout.Pairs[i]); err != nil {
+			return err
+		}
+	}
+	return r.extras(ctx, d)
 }
 
 func (r *reading) wrap(d *db, err error) error {
@@ -172,97 +231,6 @@ func (d *db) place(p *pair) string {
 	return d.rel + "#" + p.Messages
 }
 
-// pair reads the sessions of two tables, the messages of each behind it.
-func (r *reading) pair(ctx context.Context, d *db, p *pair) error {
-	counts, err := query(ctx, d.Conn, "SELECT (SELECT count(*) FROM "+quote(p.Sessions)+"), (SELECT count(*) FROM "+quote(p.Messages)+")")
-	if err != nil {
-		return err
-	}
-	r.n["conversation"] += uint64(counts[0][0].(int64))
-	r.n["message"] += uint64(counts[0][1].(int64))
-	cols := columnsOf(p.Sessions, p)
-	after := any("")
-	for first := true; ; first = false {
-		// Pages: while one is worked through, the connection reads messages.
-		q := "SELECT " + selects(cols) + " FROM " + quote(p.Sessions)
-		var args []any
-		if !first {
-			q, args = q+" WHERE session_id > ?", []any{after}
-		}
-		page, err := query(ctx, d.Conn, q+" ORDER BY session_id LIMIT 200", args...)
-		if err != nil {
-			return err
-		}
-		for _, v := range page {
-			if err := r.session(ctx, d, p, v[0], d.row(p.Sessions, cols, v, p), v); err != nil {
-				return err
-			}
-			after = v[0]
-		}
-		if len(page) < 200 {
-			break
-		}
-	}
-	return r.orphans(ctx, d, p)
-}
-
-// orphans are messages whose session has no row: somebody deleted it with foreign keys off.
-func (r *reading) orphans(ctx context.Context, d *db, p *pair) error {
-	ids, err := query(ctx, d.Conn, "SELECT DISTINCT +session_id FROM "+quote(p.Messages)+" WHERE session_id NOT IN (SELECT session_id FROM "+quote(p.Sessions)+")")
-	if err != nil {
-		return err
-	}
-	for _, v := range ids {
-		r.n["conversation"]++
-		if err := r.session(ctx, d, p, v[0], nil, nil); err != nil {
-			return err
-		}
-	}
-	return nil
-}
-
-// asText is a value as text: ids are text, unless somebody wrote a number.
-func asText(v any) string {
-	switch v := v.(type) {
-	case string:
-		return v
-	case []byte:
-		return "\x00blob:" + string(v)
-	case nil:
-		return "\x00null"
-	}
-	return fmt.Sprint(v)
-}
-
-func (r *reading) session(ctx context.Context, d *db, p *pair, id any, native *pb.Native, v []any) error {
-	place, sid := d.place(p), asText(id)
-	c := &pb.Conversation{Meta: agentstate.Meta("conversation", native, place, sid), Title: strings.ToValidUTF8(sid, "\ufffd")}
-	if v != nil {
-		c.Meta.CreatedUnixNano, c.Meta.UpdatedUnixNano = timeOf(v[1]), timeOf(v[2])
-	} else {
-		c.Meta.Labels = append(c.Meta.Labels, &pb.Label{Name: "session", Value: "has no row of its own; its messages have"})
-	}
-	key := c.Meta.Key
-	if err := r.branches(ctx, d, p, c, id); err != nil {
-		return err
-	}
-	if err := r.put(c); err != nil {
-		return err
-	}
-	cols := columnsOf(p.Messages, p)
-	return each(ctx, d.Conn, "SELECT "+selects(cols)+" FROM "+quote(p.Messages)+" WHERE session_id IS ? ORDER BY id", []any{id}, func(v []any) error {
-		m := &pb.Message{Meta: agentstate.Meta("message", d.row(p.Messages, cols, v, p), place, asText(v[0])), ConversationKey: key}
-		m.Meta.CreatedUnixNano = timeOf(v[3])
-		switch data := v[2].(type) {
-		case string:
-			responses.Read(m, []byte(data))
-		case []byte:
-			responses.Read(m, data)
-		}
-		return r.put(m)
-	})
-}
-
 // branches names the heads of a session of AdvancedSQLiteSession.
 func (r *reading) branches(ctx context.Context, d *db, p *pair, c *pb.Conversation, id any) error {
 	if !slices.Contains(d.layout.Extra, "message_structure") || p != &d.layout.Pairs[0] {
@@ -270,7 +238,7 @@ func (r *reading) branches(ctx context.Context, d *db, p *pair, c *pb.Conversati
 	}
 	heads, err := query(ctx, d.Conn, `SELECT +branch_id, +message_id, max(sequence_number) FROM message_structure WHERE session_id IS ? GROUP BY branch_id ORDER BY branch_id`, id)
 	for _, h := range heads {
-		c.Branches = append(c.Branches, &pb.Branch{Name: strings.ToValidUTF8(asText(h[0]), "\ufffd"), HeadKey: agentstate.Key("message", d.place(p), asText(h[1]))})
+		c.Branches = append(c.Branches, &pb.Branch{Name: valid(asText(h[0])), HeadKey: agentstate.Key("message", d.place(p), asText(h[1]))})
 	}
 	return err
 }
@@ -278,7 +246,8 @@ func (r *reading) branches(ctx context.Context, d *db, p *pair, c *pb.Conversati
 // extras reads the structure of branches, usage and counters, row by row.
 func (r *reading) extras(ctx context.Context, d *db) error {
 	for _, t := range d.layout.Extra {
-		cols, key := extraTables()[t], keyOf(t, nil)
+		x := tableOf(t, nil)
+		cols, key := x.cols, x.key
 		kind := "opaque"
 		if t == "turn_usage" {
 			kind = "run"
@@ -293,7 +262,7 @@ func (r *reading) extras(ctx context.Context, d *db) error {
 			for _, k := range key {
 				parts = append(parts, asText(v[slices.Index(cols, k)]))
 			}
-			native := d.row(t, cols, v, nil)
+			native := d.row(x, v)
 			if kind == "run" {
 				return r.put(d.usage(native, parts, v))
 			}
@@ -327,29 +296,6 @@ func (d *db) usage(native *pb.Native, parts []string, v []any) *pb.Run {
 	return u
 }
 
-// doc reads a JSON file.
-func (r *reading) doc(ctx context.Context, f found) error {
-	kind := map[form]string{runState: "state", itemList: "conversation"}[f.form]
-	st, err := os.Stat(f.path)
-	if err != nil {
-		return own(err)
-	}
-	if st.Size() > maxJSON {
-		return r.gap(kind, f.rel, fmt.Sprintf("%d bytes; a document of the SDK is taken apart up to %d", st.Size(), maxJSON))
-	}
-	b, err := os.ReadFile(f.path)
-	if err != nil {
-		return own(err)
-	}
-	if ctx.Err() != nil {
-		return ctx.Err()
-	}
-	if f.form == runState {
-		return r.runState(f, b)
-	}
-	return r.items(f, b)
-}
-
 // finish states what was counted by other routes.
 func (r *reading) finish(f *Folder) error {
 	for _, k := range []string{"conversation", "message", "run", "state", "opaque", "credential"} {
@@ -361,7 +307,7 @@ func (r *reading) finish(f *Folder) error {
 	r.out.Derived("interrupt", "state")
 	r.out.AbsentOthers()
 	s := r.out.Statement()
-	s.Observer, s.ObserverBasis, s.Account = "uid "+strconv.Itoa(os.Getuid()), "process", strings.ToValidUTF8(f.root, "\ufffd")
+	s.Observer, s.ObserverBasis, s.Account = "uid "+strconv.Itoa(os.Getuid()), "process", valid(f.root)
 	s.Consistent = len(r.dbs)+len(r.docs) == 1
 	return nil
 }
@@ -369,57 +315,12 @@ func (r *reading) finish(f *Folder) error {
 // openBlob opens a whole file, or one value of a row.
 func (r *reading) openBlob(ctx context.Context, id string) (io.ReadCloser, error) {
 	if rel, ok := strings.CutPrefix(id, "file:"); ok {
-		f, ok := r.docs[rel]
-		if !ok {
-			return nil, fmt.Errorf("%w: blob %s", agentstate.ErrNotFound, id)
+		if d := r.docs[rel]; d != nil {
+			return d.open()
 		}
-		if f.form != runState {
-			return os.Open(f.path)
-		}
-		b, err := os.ReadFile(f.path)
-		b, _ = withoutKeys(b)
-		return io.NopCloser(bytes.NewReader(b)), err
-	}
-	body, ok := strings.CutPrefix(id, "row:")
-	var parts []any
-	dec := json.NewDecoder(strings.NewReader(body))
-	dec.UseNumber()
-	if !ok || dec.Decode(&parts) != nil || len(parts) < 5 || len(parts)%2 == 0 {
 		return nil, fmt.Errorf("%w: blob %s", agentstate.ErrNotFound, id)
 	}
-	rel, _ := parts[0].(string)
-	d := r.dbs[rel]
-	if d == nil {
-		return nil, fmt.Errorf("%w: blob %s", agentstate.ErrNotFound, id)
-	}
-	var where []string
-	var args []any
-	for i := 3; i < len(parts); i += 2 {
-		where = append(where, quote(fmt.Sprint(parts[i]))+" = ?")
-		if n, ok := parts[i+1].(json.Number); ok {
-			v, _ := n.Int64()
-			args = append(args, v)
-		} else {
-			args = append(args, parts[i+1])
-		}
-	}
-	rows, err := query(ctx, d.Conn, "SELECT CAST("+quote(fmt.Sprint(parts[2]))+" AS BLOB) FROM "+quote(fmt.Sprint(parts[1]))+" WHERE "+strings.Join(where, " AND "), args...)
-	if err != nil || len(rows) != 1 {
-		return nil, errors.Join(own(d.Wrap(err)), fmt.Errorf("%w: blob %s", agentstate.ErrNotFound, id))
-	}
-	b, _ := rows[0][0].([]byte)
-	return io.NopCloser(bytes.NewReader(b)), nil
-}
-
-// timeOf reads the times that the SDK and SQLite write, UTC; 0: none.
-func timeOf(v any) int64 {
-	s, _ := v.(string)
-	for _, f := range []string{"2006-01-02 15:04:05.999999", time.RFC3339Nano} {
-		if t, err := time.Parse(f, s); err == nil {
-			return agentstate.UnixNano(t)
-		}
-	}
-	return 0
+	return r.openRow(ctx, id)
 }
 
 // Preflight counts what the folder holds; it reads only.
@@ -431,17 +332,17 @@ func (f *Folder) Preflight(ctx context.Context) (*agentstate.Preflight, error) {
 	defer r.close()
 	p := &agentstate.Preflight{Origin: o, Observer: "uid " + strconv.Itoa(os.Getuid()), Counts: map[string]int64{}, Notes: notes,
 		Never: []string{"the agents' code and tools; keys of encrypted sessions", "tracing_api_key in run states: taken out"}}
+	for _, x := range r.bad {
+		p.Gaps = append(p.Gaps, x.gaps()...)
+	}
 	sealed := int64(0)
-	for _, d := range r.dbs {
-		for i := range d.layout.Pairs {
-			pr := &d.layout.Pairs[i]
-			n, err := query(ctx, d.Conn, "SELECT (SELECT count(*) FROM "+quote(pr.Sessions)+"), (SELECT count(*) FROM "+quote(pr.Messages)+"), (SELECT count(*) FROM "+quote(pr.Messages)+` WHERE message_data LIKE '{"__enc__"%')`)
-			if err != nil {
-				return nil, own(d.Wrap(err))
-			}
-			p.Counts["conversation"] += n[0][0].(int64)
-			p.Counts["message"] += n[0][1].(int64)
-			sealed += n[0][2].(int64)
+	for _, rel := range sorted(r.dbs) {
+		n, err := r.dbs[rel].preflight(ctx, p.Counts)
+		sealed += n
+		if err = r.wrap(r.dbs[rel], err); errors.Is(err, ErrDamaged) {
+			p.Gaps = append(p.Gaps, unread{rel, err}.gaps()...)
+		} else if err != nil {
+			return nil, err
 		}
 	}
 	for _, x := range r.docs {
@@ -449,7 +350,7 @@ func (f *Folder) Preflight(ctx context.Context) (*agentstate.Preflight, error) {
 			p.Counts["state"]++
 		} else {
 			p.Counts["conversation"]++
-			if b, err := os.ReadFile(x.path); err == nil && len(b) <= maxJSON {
+			if b, err := x.read(); err == nil {
 				p.Counts["message"] += int64(countElements(b))
 			}
 		}
@@ -458,6 +359,21 @@ func (f *Folder) Preflight(ctx context.Context) (*agentstate.Preflight, error) {
 		p.Notes = append(p.Notes, sealedNote(sealed))
 	}
 	return p, nil
+}
+
+// preflight counts what is in a database, and gives the number of encrypted items.
+func (d *db) preflight(ctx context.Context, counts map[string]int64) (sealed int64, err error) {
+	for _, p := range d.layout.Pairs {
+		s, m := quote(p.Sessions), quote(p.Messages)
+		n, err := query(ctx, d.Conn, "SELECT (SELECT count(*) FROM "+s+"), (SELECT count(*) FROM "+m+"), (SELECT count(*) FROM "+m+` WHERE message_data LIKE '{"__enc__"%')`)
+		if err != nil {
+			return sealed, err
+		}
+		counts["conversation"] += n[0][0].(int64)
+		counts["message"] += n[0][1].(int64)
+		sealed += n[0][2].(int64)
+	}
+	return sealed, nil
 }
 
 func sealedNote(n int64) string {

@@ -2,10 +2,7 @@ package openaiagents
 
 import (
 	"bytes"
-	"context"
-	"database/sql"
 	"fmt"
-	"io"
 	"os"
 	"path/filepath"
 	"strings"
@@ -13,7 +10,6 @@ import (
 
 	"github.com/exitramp/exitramp/context/agentstate"
 	"github.com/exitramp/exitramp/context/replay"
-	pb "github.com/exitramp/exitramp/proto/exitramp/v1"
 )
 
 // A tracing key stays behind, in short run states and in those that lie beside their record; all
@@ -82,86 +78,4 @@ func TestRunStateVersions(t *testing.T) {
 			}
 		}
 	}
-}
-
-// An item of 100 MB goes through beside its record.
-func TestLongItem(t *testing.T) {
-	if testing.Short() {
-		t.Skip("100 MB")
-	}
-	src := made(t, `INSERT INTO agent_messages VALUES (1, 's', '{"role":"user","content":"' || replace(hex(zeroblob(50000000)), '00', 'ab') || '"}', NULL)`)
-	n := 0
-	for r, err := range src.Records(t.Context(), nil) {
-		if err != nil {
-			t.Fatal(err)
-		}
-		m, ok := r.(*pb.Message)
-		if !ok {
-			continue
-		}
-		ref := m.Meta.Native[0].GetRow().Columns[2].GetTextRef()
-		if m.SizeVT() > agentstate.SpillSize*2 || ref == nil {
-			t.Fatalf("a record of %d bytes", m.SizeVT())
-		}
-		b, err := src.OpenBlob(t.Context(), ref)
-		if err != nil {
-			t.Fatal(err)
-		}
-		size, err := io.Copy(io.Discard, b)
-		if err != nil {
-			t.Fatal(err)
-		}
-		n = int(size)
-	}
-	if n != 100_000_028 {
-		t.Errorf("%d bytes", n)
-	}
-}
-
-const benchItems = 100_000
-
-func benchFolder(b *testing.B) *Folder {
-	return made(b, `WITH RECURSIVE n(i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n WHERE i < `+fmt.Sprint(benchItems)+`)
-		INSERT INTO agent_messages SELECT i, 's', '{"role": "user", "content": "' || substr(hex(zeroblob(200)), 1, 300) || i || '"}', '2026-11-23 16:21:40' FROM n`)
-}
-
-// The export of 100 000 items, against a SELECT of the same rows.
-func BenchmarkExport(b *testing.B) {
-	f := benchFolder(b)
-	for b.Loop() {
-		n := 0
-		for r, err := range f.Records(b.Context(), nil) {
-			if err != nil {
-				b.Fatal(err)
-			}
-			if agentstate.KindOf(r) == "message" {
-				n++
-			}
-		}
-		if n != benchItems {
-			b.Fatal(n)
-		}
-	}
-	b.ReportMetric(benchItems*float64(b.N)/b.Elapsed().Seconds(), "messages/s")
-}
-
-func BenchmarkSelect(b *testing.B) {
-	f := benchFolder(b)
-	c, err := sql.Open("sqlite", "file:"+filepath.Join(f.root, "s.db")+"?mode=ro")
-	if err != nil {
-		b.Fatal(err)
-	}
-	defer c.Close()
-	conn, err := c.Conn(context.Background())
-	if err != nil {
-		b.Fatal(err)
-	}
-	defer conn.Close()
-	for b.Loop() {
-		n := 0
-		if err := each(b.Context(), conn, "SELECT "+selects([]string{"id", "session_id", "message_data", "created_at"})+" FROM agent_messages ORDER BY id", nil, func([]any) error { n++; return nil }); err != nil || n != benchItems {
-			b.Fatal(n, err)
-		}
-	}
-	b.ReportMetric(benchItems*float64(b.N)/b.Elapsed().Seconds(), "messages/s")
 }

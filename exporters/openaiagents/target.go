@@ -86,7 +86,7 @@ func (l *layout) valid() bool {
 
 // localFile refuses names that lead out of the folder.
 func localFile(rel string) bool {
-	return filepath.IsLocal(filepath.FromSlash(rel)) && rel != "." && !strings.ContainsAny(rel, "\x00\\") && !strings.HasSuffix(rel, ".exitramp-part")
+	return filepath.IsLocal(filepath.FromSlash(rel)) && rel != "." && !strings.ContainsAny(rel, "\x00\\") && !strings.HasSuffix(rel, partSuffix)
 }
 
 func refused(format string, args ...any) (replay.Receipt, error) {

@@ -33,8 +33,34 @@ func Text(raw json.RawMessage) (string, bool) {
 
 // Plain is the string in raw, whatever it holds; empty: none.
 func Plain(raw json.RawMessage) string {
+	if w, ok := word(raw); ok {
+		return w
+	}
 	s, _ := Text(raw)
 	return strings.ToValidUTF8(s, "\ufffd")
+}
+
+// word is raw where it is one of the strings that nearly every item has: they need no memory.
+func word(raw json.RawMessage) (string, bool) {
+	switch string(raw) {
+	case "":
+		return "", true
+	case `"user"`:
+		return "user", true
+	case `"assistant"`:
+		return "assistant", true
+	case `"message"`:
+		return "message", true
+	case `"function_call"`:
+		return "function_call", true
+	case `"function_call_output"`:
+		return "function_call_output", true
+	case `"input_text"`:
+		return "input_text", true
+	case `"output_text"`:
+		return "output_text", true
+	}
+	return "", false
 }
 
 // First is the first of the members names of o that is there: Python writes call_id, JavaScript callId.
@@ -53,25 +79,25 @@ func jsonPart(raw json.RawMessage) *pb.Part {
 
 // Read fills m with what the item raw says. Items that are not understood are one part of JSON.
 func Read(m *pb.Message, raw []byte) {
-	valid := json.Valid(raw)
-	var o Object
-	if valid {
-		o = members(raw)
+	var few [12]member
+	o, ok := object(few[:0]).parse(raw)
+	if !ok {
+		return
 	}
 	if o == nil {
-		if valid && utf8.Valid(raw) {
+		if utf8.Valid(raw) {
 			m.Parts = []*pb.Part{jsonPart(raw)}
 		}
 		return
 	}
-	if _, ok := o["__enc__"]; ok {
-		m.Meta.Labels = append(m.Meta.Labels, &pb.Label{Name: "encrypted", Value: Plain(o["kid"])})
+	if len(o.get("__enc__")) > 0 {
+		m.Meta.Labels = append(m.Meta.Labels, &pb.Label{Name: "encrypted", Value: Plain(o.get("kid"))})
 		return
 	}
-	m.NativeId = Plain(o["id"])
-	switch typ := Plain(o["type"]); typ {
+	m.NativeId = Plain(o.get("id"))
+	switch typ := Plain(o.get("type")); typ {
 	case "", "message":
-		role := Plain(o["role"])
+		role := Plain(o.get("role"))
 		switch role {
 		case "user":
 			m.Role = pb.Role_ROLE_USER
@@ -83,11 +109,11 @@ func Read(m *pb.Message, raw []byte) {
 		if role == "developer" || m.Role == 0 {
 			m.NativeRole = role
 		}
-		m.Parts = content(o["content"])
+		m.Parts = content(o.get("content"))
 	case "function_call":
 		m.Role = pb.Role_ROLE_ASSISTANT
-		args, ok := Text(o["arguments"])
-		c := &pb.ToolCall{Id: Plain(First(o, "call_id", "callId")), Name: Plain(o["name"]), ArgumentsJson: []byte(args)}
+		args, ok := Text(o.get("arguments"))
+		c := &pb.ToolCall{Id: Plain(o.get("call_id", "callId")), Name: Plain(o.get("name")), ArgumentsJson: []byte(args)}
 		c.Invalid = !ok || !json.Valid([]byte(args))
 		if len(args) > agentstate.SpillSize {
 			c.ArgumentsJson, c.Invalid = nil, true
@@ -95,15 +121,15 @@ func Read(m *pb.Message, raw []byte) {
 		m.Parts = []*pb.Part{{Body: &pb.Part_ToolCall{ToolCall: c}}}
 	case "function_call_output", "function_call_result":
 		m.Role = pb.Role_ROLE_TOOL
-		r := &pb.ToolResult{Id: Plain(First(o, "call_id", "callId")), Name: Plain(o["name"])}
-		if out := o["output"]; len(out) > 0 {
+		r := &pb.ToolResult{Id: Plain(o.get("call_id", "callId")), Name: Plain(o.get("name"))}
+		if out := o.get("output"); len(out) > 0 {
 			r.Output = output(out)
 		}
 		m.Parts = []*pb.Part{{Body: &pb.Part_ToolResult{ToolResult: r}}}
 	case "reasoning":
 		m.Role = pb.Role_ROLE_ASSISTANT
-		r := &pb.Reasoning{Text: strings.Join(append(texts(o["summary"]), texts(o["content"])...), "\n")}
-		if enc := First(o, "encrypted_content", "encryptedContent"); len(enc) > 0 && string(enc) != "null" {
+		r := &pb.Reasoning{Text: strings.Join(append(texts(o.get("summary")), texts(o.get("content"))...), "\n")}
+		if enc := o.get("encrypted_content", "encryptedContent"); len(enc) > 0 && string(enc) != "null" {
 			r.Opaque, r.BoundTo = inline("application/json", bytes.Clone(enc)), "openai"
 		}
 		if len(r.Text) > agentstate.SpillSize {
@@ -122,7 +148,7 @@ func content(raw json.RawMessage) []*pb.Part {
 		return nil
 	}
 	if s, ok := Text(raw); ok {
-		return []*pb.Part{textPart(s)}
+		return oneText(s)
 	}
 	var list []json.RawMessage
 	if json.Unmarshal(raw, &list) != nil {
@@ -130,17 +156,17 @@ func content(raw json.RawMessage) []*pb.Part {
 	}
 	var out []*pb.Part
 	for _, p := range list {
-		var o Object
-		json.Unmarshal(p, &o)
-		typ := Plain(o["type"])
-		s, ok := Text(o["text"])
+		var few [8]member
+		o, _ := object(few[:0]).parse(p)
+		typ := Plain(o.get("type"))
+		s, ok := Text(o.get("text"))
 		switch {
 		case ok && (typ == "input_text" || typ == "output_text" || typ == "text"):
 			out = append(out, textPart(s))
 		case typ == "refusal":
-			out = append(out, &pb.Part{Body: &pb.Part_Refusal{Refusal: Plain(o["refusal"])}})
+			out = append(out, &pb.Part{Body: &pb.Part_Refusal{Refusal: Plain(o.get("refusal"))}})
 		default:
-			if url, ok := Text(First(o, "image_url", "image")); ok && typ == "input_image" && strings.HasPrefix(url, "http") {
+			if url, ok := Text(o.get("image_url", "image")); ok && typ == "input_image" && strings.HasPrefix(url, "http") {
 				out = append(out, &pb.Part{Body: &pb.Part_Media{Media: &pb.Media{Url: url}}})
 				continue
 			}
@@ -179,11 +205,21 @@ func output(raw json.RawMessage) *pb.Data {
 
 // textPart is a text; one that is too long for a record stands there without its bytes, which are in
 // the native form.
-func textPart(s string) *pb.Part {
+func textPart(s string) *pb.Part { return oneText(s)[0] }
+
+// oneText is a list of one textPart, made at once: it is what most messages have.
+func oneText(s string) []*pb.Part {
 	if len(s) > agentstate.SpillSize {
-		return &pb.Part{Body: &pb.Part_Data{Data: &pb.Data{MediaType: "text/plain"}}}
+		return []*pb.Part{{Body: &pb.Part_Data{Data: &pb.Data{MediaType: "text/plain"}}}}
 	}
-	return &pb.Part{Body: &pb.Part_Text{Text: s}}
+	p := &struct {
+		pb.Part
+		text pb.Part_Text
+		list [1]*pb.Part
+	}{}
+	p.text.Text = s
+	p.Body, p.list[0] = &p.text, &p.Part
+	return p.list[:]
 }
 
 // inline is b in a reading of other bytes: what is too long for a record stands there alone.

@@ -2,43 +2,63 @@ package responses
 
 import (
 	"bytes"
+	"encoding/binary"
 	"encoding/json"
+	"strings"
+	"unicode/utf8"
 )
 
-// members are the members of the object raw, which must be valid JSON; nil: it is no object. It is
-// json.Unmarshal into a map, which looks at each byte several times.
-func members(raw []byte) Object {
-	i := skipSpace(raw, 0)
-	if i >= len(raw) || raw[i] != '{' {
-		return nil
-	}
-	o := make(Object, 4)
-	for i = skipSpace(raw, i+1); i < len(raw) && raw[i] != '}'; i = skipSpace(raw, i) {
-		if raw[i] == ',' {
-			i++
-			continue
-		}
-		end := skipString(raw, i)
-		key := raw[i+1 : end-1]
-		name := string(key)
-		if bytes.IndexByte(key, '\\') >= 0 || !ascii(key) {
-			json.Unmarshal(raw[i:end], &name)
-		}
-		i = skipSpace(raw, skipSpace(raw, end)+1)
-		end = skipValue(raw, i)
-		o[name] = raw[i:end:end]
-		i = end
-	}
-	return o
+// A member is one of an object: its name and its value, both as they stand in the text.
+type member struct {
+	name string
+	raw  json.RawMessage
 }
 
-func ascii(b []byte) bool {
-	for _, c := range b {
-		if c >= 0x80 {
-			return false
+// An object is the members of a JSON object, in their order. It is json.Unmarshal into a map, which
+// looks at each byte several times and makes a map.
+type object []member
+
+// get is the first of the members names that is there. Of two equal ones the last counts, as in a map.
+func (o object) get(names ...string) json.RawMessage {
+	for _, n := range names {
+		for i := len(o) - 1; i >= 0; i-- {
+			if o[i].name == n {
+				return o[i].raw
+			}
 		}
 	}
-	return true
+	return nil
+}
+
+// parse are the members of the object raw, put behind those of o; nil: it is no object. ok is false
+// where raw is not JSON.
+func (o object) parse(raw []byte) (_ object, ok bool) {
+	i := skipSpace(raw, 0)
+	if i == len(raw) || raw[i] != '{' {
+		end, ok := value(raw, i, 0)
+		return nil, ok && skipSpace(raw, end) == len(raw)
+	}
+	end, ok := container(raw, i, 1, func(name, val []byte) {
+		n, ok := known(name)
+		if !ok {
+			n = string(name[1 : len(name)-1])
+		}
+		if strings.IndexByte(n, '\\') >= 0 || !utf8.ValidString(n) {
+			json.Unmarshal(name, &n)
+		}
+		o = append(o, member{n, val})
+	})
+	return o, ok && skipSpace(raw, end) == len(raw)
+}
+
+// known are names that need no memory.
+func known(quoted []byte) (string, bool) {
+	for _, n := range [...]string{"type", "role", "content", "id", "text", "call_id", "name", "arguments", "output", "status"} {
+		if string(quoted[1:len(quoted)-1]) == n {
+			return n, true
+		}
+	}
+	return "", false
 }
 
 func skipSpace(b []byte, i int) int {
@@ -48,46 +68,150 @@ func skipSpace(b []byte, i int) int {
 	return i
 }
 
-// skipString is the place behind the string that begins at i.
-func skipString(b []byte, i int) int {
-	for i++; i < len(b); i++ {
-		n := bytes.IndexByte(b[i:], '"')
-		if n < 0 {
-			return len(b)
-		}
-		e := bytes.IndexByte(b[i:i+n], '\\')
-		if e < 0 {
-			return i + n + 1
-		}
-		i += e + 1
+// maxDepth is how deep json goes.
+const maxDepth = 10_000
+
+// value is the place behind the value at i; false: it is not JSON.
+func value(b []byte, i, depth int) (int, bool) {
+	if i >= len(b) {
+		return i, false
 	}
-	return len(b)
+	switch c := b[i]; {
+	case c == '"':
+		return quoted(b, i)
+	case c == '{' || c == '[':
+		return container(b, i, depth+1, nil)
+	case c == '-' || c >= '0' && c <= '9':
+		return number(b, i)
+	}
+	for _, w := range [...]string{"true", "false", "null"} {
+		if len(b)-i >= len(w) && string(b[i:i+len(w)]) == w {
+			return i + len(w), true
+		}
+	}
+	return i, false
 }
 
-// skipValue is the place behind the value that begins at i.
-func skipValue(b []byte, i int) int {
-	for depth := 0; i < len(b); {
-		switch b[i] {
-		case '"':
-			i = skipString(b, i)
-		case '{', '[':
-			depth++
-			i++
-			continue
-		case '}', ']':
-			depth--
-			i++
-		case ',', ':', ' ', '\t', '\n', '\r':
-			i++
-			continue
-		default:
-			for i < len(b) && !bytes.ContainsRune([]byte(",:]} \t\n\r"), rune(b[i])) {
-				i++
+// container is the place behind the object or list at i. fn, if any, is given its members.
+func container(b []byte, i, depth int, fn func(name, val []byte)) (int, bool) {
+	if depth > maxDepth {
+		return i, false
+	}
+	end := b[i] + 2 // } and ] stand two behind { and [
+	isObject := b[i] == '{'
+	i = skipSpace(b, i+1)
+	if i < len(b) && b[i] == end {
+		return i + 1, true
+	}
+	for ok := true; ; i = skipSpace(b, i+1) {
+		var name []byte
+		if isObject {
+			at := i
+			if i >= len(b) || b[i] != '"' {
+				return i, false
 			}
+			if i, ok = quoted(b, i); !ok {
+				return i, false
+			}
+			name = b[at:i]
+			if i = skipSpace(b, i); i >= len(b) || b[i] != ':' {
+				return i, false
+			}
+			i = skipSpace(b, i+1)
 		}
-		if depth == 0 {
-			return i
+		at := i
+		if i, ok = value(b, i, depth); !ok {
+			return i, false
+		}
+		if fn != nil {
+			fn(name, b[at:i:i])
+		}
+		if i = skipSpace(b, i); i >= len(b) {
+			return i, false
+		}
+		if b[i] == end {
+			return i + 1, true
+		}
+		if b[i] != ',' {
+			return i, false
 		}
 	}
-	return len(b)
+}
+
+// quoted is the place behind the string at i.
+func quoted(b []byte, i int) (int, bool) {
+	for i++; i < len(b); i++ {
+		for ; i+8 <= len(b) && plain(binary.LittleEndian.Uint64(b[i:])); i += 8 {
+		}
+		if i == len(b) {
+			break
+		}
+		switch c := b[i]; {
+		case c == '"':
+			return i + 1, true
+		case c < ' ':
+			return i, false
+		case c != '\\':
+		case i+1 >= len(b):
+			return i, false
+		case b[i+1] == 'u':
+			if i+6 > len(b) || !hexDigits(b[i+2:i+6]) {
+				return i, false
+			}
+			i += 5
+		case bytes.IndexByte([]byte(`"\/bfnrt`), b[i+1]) < 0:
+			return i, false
+		default:
+			i++
+		}
+	}
+	return i, false
+}
+
+// plain tells whether none of the eight bytes is a quote, a backslash or below a space.
+func plain(x uint64) bool {
+	const ones, high = 0x0101010101010101, 0x8080808080808080
+	quote, slash := x^('"'*ones), x^('\\'*ones)
+	return ((x-' '*ones)&^x|(quote-ones)&^quote|(slash-ones)&^slash)&high == 0
+}
+
+func hexDigits(b []byte) bool {
+	for _, c := range b {
+		if (c < '0' || c > '9') && (c|0x20 < 'a' || c|0x20 > 'f') {
+			return false
+		}
+	}
+	return true
+}
+
+// number is the place behind the number at i.
+func number(b []byte, i int) (int, bool) {
+	digits := func() bool {
+		at := i
+		for i < len(b) && b[i] >= '0' && b[i] <= '9' {
+			i++
+		}
+		return i > at
+	}
+	if b[i] == '-' {
+		i++
+	}
+	at := i
+	if !digits() || b[at] == '0' && i > at+1 {
+		return i, false
+	}
+	if i < len(b) && b[i] == '.' {
+		if i++; !digits() {
+			return i, false
+		}
+	}
+	if i < len(b) && b[i]|0x20 == 'e' {
+		if i++; i < len(b) && (b[i] == '+' || b[i] == '-') {
+			i++
+		}
+		if !digits() {
+			return i, false
+		}
+	}
+	return i, true
 }

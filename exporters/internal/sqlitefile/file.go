@@ -12,12 +12,14 @@ import (
 	"os"
 	"path/filepath"
 	"strings"
+	"time"
 )
 
 // A file is what can be said of a database file from outside, before SQLite opens it.
 type file struct {
 	path     string
 	size     int64
+	mtime    time.Time
 	header   [100]byte
 	walMode  bool  // the header says write-ahead log
 	wal, shm int64 // sizes of the files beside it; -1: not there
@@ -42,7 +44,7 @@ func stat(path string) (*file, error) {
 	case st.IsDir():
 		return nil, fmt.Errorf("%s is a folder, not a SQLite file", path)
 	}
-	f.size = st.Size()
+	f.size, f.mtime = st.Size(), st.ModTime()
 	if f.size == 0 {
 		if f.wal > 0 {
 			return nil, fmt.Errorf("%w: %s is empty, but its -wal holds %d bytes: the main file was cut or replaced; bring the right one back beside it", ErrDamaged, path, f.wal)

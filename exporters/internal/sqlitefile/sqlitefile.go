@@ -183,8 +183,9 @@ func (d *DB) Check() error {
 	if err != nil {
 		return err
 	}
-	// A log that appeared meanwhile does no harm: what was read is older than it.
-	if now.size != d.file.size || now.header != d.file.header {
+	// A log that appeared meanwhile does no harm: what was read is older than it. Where one was
+	// moved into the file, the header may be as it was.
+	if now.size != d.file.size || now.header != d.file.header || !now.mtime.Equal(d.file.mtime) {
 		return fmt.Errorf("%w: %s", ErrChanged, d.file.path)
 	}
 	return nil

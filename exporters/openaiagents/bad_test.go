@@ -1,0 +1,549 @@
+package openaiagents
+
+import (
+	"bytes"
+	"context"
+	"database/sql"
+	"errors"
+	"io"
+	"io/fs"
+	"os"
+	"path/filepath"
+	"runtime"
+	"slices"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/google/go-cmp/cmp"
+
+	"github.com/exitramp/exitramp/context/agentstate"
+	"github.com/exitramp/exitramp/context/memstate"
+	"github.com/exitramp/exitramp/context/replay"
+	"github.com/exitramp/exitramp/exporters/internal/responses"
+	pb "github.com/exitramp/exitramp/proto/exitramp/v1"
+)
+
+func sample(t testing.TB, name string) []byte {
+	t.Helper()
+	b, err := os.ReadFile(filepath.Join("testdata/sdk", name))
+	if err != nil {
+		t.Fatal(err)
+	}
+	return b
+}
+
+func put(t testing.TB, dir, name string, b []byte) {
+	t.Helper()
+	p := filepath.Join(dir, name)
+	if err := errors.Join(os.MkdirAll(filepath.Dir(p), 0o700), os.WriteFile(p, b, 0o600)); err != nil {
+		t.Fatal(err)
+	}
+}
+
+// A folder that cannot be read at all gives an error that says what it is and what to do.
+func TestRefused(t *testing.T) {
+	db := sample(t, "sessions.sqlite")
+	altered := func(q string) func(string) {
+		return func(d string) {
+			put(t, d, "a.db", db)
+			change(t, filepath.Join(d, "a.db"), q)
+		}
+	}
+	for name, c := range map[string]struct {
+		make func(dir string)
+		want error
+		text string
+	}{
+		"cut database":               {func(d string) { put(t, d, "a.db", db[:len(db)-5000]) }, ErrDamaged, "a.db: database cannot be read: "},
+		"cut in its header":          {func(d string) { put(t, d, "a.db", db[:60]) }, ErrDamaged, "ends inside its header"},
+		"not a database":             {func(d string) { put(t, d, "a.db", []byte("these are notes of somebody")) }, ErrDamaged, "is not a SQLite database"},
+		"encrypted as a whole":       {func(d string) { put(t, d, "a.sqlite3", bytes.Repeat([]byte{0xa7, 0x11}, 4096)) }, ErrDamaged, "or is encrypted as a whole"},
+		"empty beside its log":       {func(d string) { put(t, d, "a.db", nil); put(t, d, "a.db-wal", []byte("all is in here")) }, ErrDamaged, "bring the right one back beside it"},
+		"a log alone":                {func(d string) { put(t, d, "a.db-wal", append([]byte{0x37, 0x7f, 0x06, 0x82}, make([]byte, 100)...)) }, ErrDamaged, "a write-ahead log without its database"},
+		"further column":             {altered("ALTER TABLE agent_messages ADD COLUMN turn"), ErrSchema, "supported: id, session_id"},
+		"further column of sessions": {altered("ALTER TABLE agent_sessions ADD COLUMN tenant"), ErrSchema, "tenant"},
+		"other structure":            {altered("CREATE TABLE turn_usage (id)"), ErrSchema, "turn_usage has the columns id; supported: id, session_id, branch_id"},
+	} {
+		t.Run(name, func(t *testing.T) {
+			dir := t.TempDir()
+			c.make(dir)
+			_, err := agentstate.Copy(t.Context(), &memstate.State{}, Open(dir), nil)
+			_, perr := Open(dir).Preflight(t.Context())
+			for _, err := range []error{err, perr} {
+				if !errors.Is(err, c.want) || !strings.Contains(err.Error(), c.text) || !strings.Contains(err.Error(), "openaiagents: ") {
+					t.Errorf("%v", err)
+				}
+			}
+		})
+	}
+	dir := t.TempDir()
+	if err := os.Symlink("b", filepath.Join(dir, "a")); err != nil {
+		t.Fatal(err)
+	}
+	if err := os.Symlink("a", filepath.Join(dir, "b")); err != nil {
+		t.Fatal(err)
+	}
+	for name, c := range map[string]struct {
+		root, text string
+		want       error
+	}{
+		"no folder":       {filepath.Join(dir, "none"), "no folder", fs.ErrNotExist},
+		"a file":          {"testdata/sdk/sessions.sqlite", "name the folder that holds it", ErrSchema},
+		"a loop of links": {filepath.Join(dir, "a"), "too many links", nil},
+	} {
+		if _, err := agentstate.Copy(t.Context(), &memstate.State{}, Open(c.root), nil); err == nil || c.want != nil && !errors.Is(err, c.want) || !strings.Contains(err.Error(), c.text) {
+			t.Errorf("%s: %v", name, err)
+		}
+	}
+}
+
+// A file that cannot be read beside others is named, each kind that may be missing with it, and
+// everything else is carried.
+func TestGaps(t *testing.T) {
+	db := sample(t, "sessions.sqlite")
+	torn := slices.Clone(db)
+	clear(torn[4096*2 : len(torn)-4096*2])
+	for name, c := range map[string]struct {
+		make func(dir string)
+		want string // gaps: kind and place
+		text string
+	}{
+		"cut database":    {func(d string) { put(t, d, "bad.db", db[:len(db)-5000]) }, "conversation bad.db, message bad.db, run bad.db, opaque bad.db", "copy it again"},
+		"pages zeroed":    {func(d string) { put(t, d, "bad.db", torn) }, "conversation bad.db, message bad.db, run bad.db, opaque bad.db", "contradict"},
+		"not a database":  {func(d string) { put(t, d, "bad.db", []byte("notes of somebody")) }, "conversation bad.db, message bad.db, run bad.db, opaque bad.db", "not a SQLite database"},
+		"empty, with log": {func(d string) { put(t, d, "bad.db", nil); put(t, d, "bad.db-wal", []byte("all is in here")) }, "conversation bad.db, message bad.db, run bad.db, opaque bad.db", "bring the right one back"},
+		"cut run state":   {func(d string) { put(t, d, "half.json", []byte(`{"$schemaVersion":"1.16","current_`)) }, "state half.json", "not JSON at byte"},
+		"cut list":        {func(d string) { put(t, d, "half.json", []byte(`[{"role":"user","content":"hi"},{"role":`)) }, "conversation half.json, message half.json", "not JSON at byte"},
+		"newer run state": {func(d string) {
+			put(t, d, "new.json", bytes.Replace(sample(t, "runstate.paused.json"), []byte(`"1.16"`), []byte(`"1.17"`), 1))
+		}, "interrupt new.json", `found "1.17", supported 1.0 to 1.16 (Python)`},
+		"nothing wrong": {func(d string) {
+			put(t, d, "package.json", []byte(`{"name":"app"}`))
+			put(t, d, "notes.txt", []byte("SQLite"))
+			put(t, d, "empty.db", nil)
+			put(t, d, "empty.json", nil)
+			put(t, d, "x.db.exitramp-part", db)
+			change(t, filepath.Join(d, "other.db"), "CREATE TABLE t (x)")
+		}, "", ""},
+		"links": {func(d string) {
+			outside := t.TempDir()
+			put(t, outside, "outside.db", db)
+			for _, l := range [][2]string{{filepath.Join(outside, "outside.db"), "link.db"}, {outside, "folder"}, {d, "loop"}, {"self", "self"}} {
+				if err := os.Symlink(l[0], filepath.Join(d, l[1])); err != nil {
+					t.Fatal(err)
+				}
+			}
+		}, "", ""},
+	} {
+		t.Run(name, func(t *testing.T) {
+			dir := t.TempDir()
+			put(t, dir, "good.db", db)
+			put(t, dir, "good.json", sample(t, "runstate.paused.json"))
+			whole, _ := export(t, Open(dir))
+			c.make(dir)
+			mem, rep := export(t, Open(dir))
+			var gaps []string
+			for _, g := range rep.Gaps {
+				gaps = append(gaps, g.Kind+" "+g.Place)
+				if !strings.Contains(g.Detail, c.text) || g.Reason != pb.Gap_REASON_CORRUPT {
+					t.Error(g)
+				}
+			}
+			if got := strings.Join(gaps, ", "); got != c.want {
+				t.Errorf("gaps %s, want %s", got, c.want)
+			}
+			if want := agentstate.Gaps; c.want != "" && rep.Verdict.Coverage != want || c.want == "" && rep.Verdict.Coverage != agentstate.Reconciled {
+				t.Errorf("%v", rep.Verdict)
+			}
+			for r, err := range whole.Records(t.Context(), nil) {
+				if err != nil {
+					t.Fatal(err)
+				}
+				if !agentstate.IsState(agentstate.KindOf(r)) {
+					continue
+				}
+				if _, err := mem.Get(t.Context(), r.GetMeta().GetKey()); err != nil {
+					t.Errorf("lost: %v", err)
+				}
+			}
+			p, err := Open(dir).Preflight(t.Context())
+			if err != nil || strings.Contains(c.want, "bad.db") && len(p.Gaps) != len(gaps) {
+				t.Errorf("%+v %v", p, err)
+			}
+		})
+	}
+}
+
+// The folder may be named by a link, and an empty one says so before anybody trusts in it.
+func TestOddFolders(t *testing.T) {
+	dir := t.TempDir()
+	put(t, dir, "real/a.db", sample(t, "sessions.sqlite"))
+	if err := os.Symlink("real", filepath.Join(dir, "link")); err != nil {
+		t.Fatal(err)
+	}
+	if _, rep := export(t, Open(filepath.Join(dir, "link"))); rep.Records["message"] == 0 {
+		t.Errorf("%v", rep.Records)
+	}
+	p, err := Open(t.TempDir()).Preflight(t.Context())
+	if err != nil || len(p.Notes) != 1 || !strings.Contains(p.Notes[0], "no session database and no run state") {
+		t.Errorf("%+v %v", p, err)
+	}
+}
+
+// A database that was copied without its log is recognised, in the plan and in the archive.
+func TestWithoutLog(t *testing.T) {
+	dir := t.TempDir()
+	put(t, dir, "a.db", sample(t, "sessions.sqlite"))
+	change(t, filepath.Join(dir, "a.db"), "PRAGMA journal_mode=WAL")
+	p, err := Open(dir).Preflight(t.Context())
+	if err != nil || !slices.ContainsFunc(p.Notes, func(n string) bool { return strings.Contains(n, "no -wal lies beside it") }) {
+		t.Errorf("%+v %v", p, err)
+	}
+	mem, _ := export(t, Open(dir))
+	o, err := mem.Get(t.Context(), "origin/"+product)
+	if err != nil || !slices.ContainsFunc(o.GetMeta().GetLabels(), func(l *pb.Label) bool {
+		return l.Name == "a.db wal" && strings.HasPrefix(l.Value, "absent")
+	}) {
+		t.Errorf("%v %v", o, err)
+	}
+	c, err := sql.Open("sqlite", "file:"+filepath.Join(dir, "a.db"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer c.Close()
+	if _, err := c.Exec(`INSERT INTO agent_messages (session_id, message_data) VALUES ('s-new', '{"role":"user","content":"in the log"}')`); err != nil {
+		t.Fatal(err)
+	}
+	if got, _ := export(t, Open(dir)); count(t, got, "message") != count(t, mem, "message")+1 {
+		t.Error("what stands in the log is not read")
+	}
+}
+
+// What changes while it is read is an error or a gap, and never a mixture.
+func TestChangedMeanwhile(t *testing.T) {
+	dir := t.TempDir()
+	path := filepath.Join(dir, "a.db")
+	put(t, dir, "a.db", sample(t, "sessions.sqlite"))
+	change(t, path, "PRAGMA journal_mode=WAL")
+	put(t, dir, "big.json", []byte(`{"$schemaVersion":"1.16","note":"`+strings.Repeat("x", agentstate.SpillSize)+`"}`))
+	put(t, dir, "gone.json", sample(t, "runstate.paused.json"))
+	f := Open(dir)
+	first, gone := true, false
+	var last error
+	for r, err := range f.Records(t.Context(), nil) {
+		if last = err; err != nil {
+			break
+		}
+		if first { // without a log nothing locks the file
+			first = false
+			put(t, dir, "big.json", []byte(`{"$schemaVersion":"1.16"}`))
+			if err := os.Remove(filepath.Join(dir, "gone.json")); err != nil {
+				t.Fatal(err)
+			}
+		}
+		if g, ok := r.(*pb.Gap); ok && g.Place == "gone.json" && g.Reason == pb.Gap_REASON_CHANGED {
+			gone = true
+		}
+	}
+	if last != nil || !gone {
+		t.Errorf("%v, the gap is named: %t", last, gone)
+	}
+	put(t, dir, "big.json", []byte(`{"$schemaVersion":"1.16","note":"`+strings.Repeat("x", agentstate.SpillSize)+`"}`))
+	for r, err := range f.Records(t.Context(), nil) {
+		if err != nil {
+			t.Fatal(err)
+		}
+		if s, ok := r.(*pb.State); ok && s.Value.GetBlob() != nil {
+			put(t, dir, "big.json", []byte(`{"$schemaVersion":"1.16","note":"`+strings.Repeat("y", agentstate.SpillSize+1)+`"}`))
+			if _, err := f.OpenBlob(t.Context(), s.Value.GetBlob()); !errors.Is(err, ErrChanged) {
+				t.Errorf("other bytes than those of the record: %v", err)
+			}
+		}
+	}
+	first = true
+	for _, err := range f.Records(t.Context(), nil) {
+		if last = err; first {
+			first = false
+			change(t, path, "DELETE FROM agent_messages", "PRAGMA wal_checkpoint(TRUNCATE)")
+		}
+	}
+	if !errors.Is(last, ErrChanged) || !strings.Contains(last.Error(), "run again") {
+		t.Errorf("%v", last)
+	}
+}
+
+// Two projects share a folder: databases with the same sessions and ids, run states of one name.
+func TestTwoProjects(t *testing.T) {
+	dir := t.TempDir()
+	for _, p := range []string{"a", "b"} {
+		put(t, dir, p+".db", sample(t, "sessions.sqlite"))
+		put(t, dir, p+"/run.json", sample(t, "runstate.paused.json"))
+		put(t, dir, p+"/sessions.sqlite", sample(t, "alchemy.sqlite"))
+	}
+	change(t, filepath.Join(dir, "b.db"), "UPDATE agent_messages SET message_data = replace(message_data, 'hello', 'b says hello')")
+	mem, rep := export(t, Open(dir))
+	if rep.Verdict.Coverage != agentstate.Reconciled {
+		t.Errorf("%v", rep.Verdict)
+	}
+	dst := Open(filepath.Join(t.TempDir(), "copy"))
+	got, _, _ := apply(t, dst, mem)
+	if d := cmp.Diff(dump(t, dir), dump(t, dst.root)); d != "" || len(got.Conflicts)+len(got.Refused) > 0 {
+		t.Errorf("%v %v %s", got.Conflicts, got.Refused, d)
+	}
+}
+
+// A replay says which record lacks its bytes, and leaves nothing.
+func TestMissingBlob(t *testing.T) {
+	n := &pb.Native{Type: "items", Body: &pb.Native_Data{Data: &pb.Data{MediaType: "application/json", Body: &pb.Data_Blob{Blob: &pb.Blob{Id: "nowhere"}}}}}
+	src := memstate.Whole(product, &pb.Conversation{Meta: agentstate.Meta("conversation", n, "items.json")})
+	j, err := replay.OpenJournal(filepath.Join(t.TempDir(), "j"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer j.Close()
+	dst := Open(filepath.Join(t.TempDir(), "copy"))
+	if _, err := replay.Apply(t.Context(), dst, src, &replay.Options{Journal: j}); !errors.Is(err, agentstate.ErrNotFound) || !strings.Contains(err.Error(), "conversation/items.json") {
+		t.Errorf("%v", err)
+	}
+	if es, _ := os.ReadDir(dst.root); len(es) != 0 {
+		t.Errorf("left behind: %v", es)
+	}
+}
+
+func TestUnreadable(t *testing.T) {
+	if os.Getuid() == 0 {
+		asNobody(t, "^TestUnreadable$")
+		return
+	}
+	dir := t.TempDir()
+	put(t, dir, "good.db", mustRead(t, made(t).root+"/s.db"))
+	put(t, dir, "shut.db", []byte("SQLite format 3\x00"))
+	put(t, dir, "shut.json", []byte("{}"))
+	put(t, dir, "folder/x.db", nil)
+	for _, n := range []string{"shut.db", "shut.json", "folder"} {
+		p := filepath.Join(dir, n)
+		if err := os.Chmod(p, 0); err != nil {
+			t.Fatal(err)
+		}
+		t.Cleanup(func() { os.Chmod(p, 0o700) })
+	}
+	_, rep := export(t, Open(dir))
+	places := map[string]bool{}
+	for _, g := range rep.Gaps {
+		places[g.Place] = true
+		if g.Reason != pb.Gap_REASON_FORBIDDEN || g.Permission != "to read "+g.Place {
+			t.Error(g)
+		}
+	}
+	if len(places) != 3 || rep.Records["conversation"] != 1 {
+		t.Errorf("%v %v", rep.Gaps, rep.Records)
+	}
+	if err := os.Remove(filepath.Join(dir, "good.db")); err != nil {
+		t.Fatal(err)
+	}
+	if _, err := agentstate.Copy(t.Context(), &memstate.State{}, Open(dir), nil); !errors.Is(err, fs.ErrPermission) {
+		t.Errorf("nothing can be read: %v", err)
+	}
+}
+
+func mustRead(t testing.TB, path string) []byte {
+	t.Helper()
+	b, err := os.ReadFile(path)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return b
+}
+
+// peak is how much the heap grows over what it was while f runs, at its highest.
+func peak(f func()) uint64 {
+	runtime.GC()
+	var m runtime.MemStats
+	runtime.ReadMemStats(&m)
+	before, high, done := m.HeapInuse, uint64(0), make(chan bool)
+	go func() {
+		defer close(done)
+		for {
+			runtime.ReadMemStats(&m)
+			high = max(high, m.HeapInuse)
+			select {
+			case done <- true:
+				return
+			case <-time.After(time.Millisecond):
+			}
+		}
+	}()
+	f()
+	<-done
+	return high - min(high, before)
+}
+
+// An item and a run state of 100 MB go through beside their records, in little memory: of the run
+// state one copy, its keys are looked for in all of it.
+func TestHundredMegabytes(t *testing.T) {
+	if testing.Short() {
+		t.Skip("100 MB")
+	}
+	src := made(t, `INSERT INTO agent_messages VALUES (1, 's', '{"role":"user","content":"' || replace(hex(zeroblob(50000000)), '00', 'ab') || '"}', NULL)`,
+		`INSERT INTO agent_messages VALUES (2, 's', '{"role":"user","content":"short"}', NULL)`)
+	read := func(src *Folder, want map[string]int64, limit uint64) {
+		t.Helper()
+		got := map[string]int64{}
+		n := peak(func() {
+			for r, err := range src.Records(t.Context(), nil) {
+				if err != nil {
+					t.Fatal(err)
+				}
+				if r.(interface{ SizeVT() int }).SizeVT() > 2*agentstate.SpillSize {
+					t.Errorf("%s: %d bytes", r.GetMeta().GetKey(), r.(interface{ SizeVT() int }).SizeVT())
+				}
+				var ref *pb.Blob
+				switch r := r.(type) {
+				case *pb.Message:
+					if r.Meta.Key == "message/s.db/1" && r.Role != pb.Role_ROLE_USER {
+						t.Errorf("role %v", r.Role)
+					}
+					ref = r.Meta.Native[0].GetRow().Columns[2].GetTextRef()
+				case *pb.State:
+					ref = r.Value.GetBlob()
+				}
+				if ref == nil {
+					continue
+				}
+				b, err := src.OpenBlob(t.Context(), ref)
+				if err != nil {
+					t.Fatal(err)
+				}
+				if got[r.GetMeta().GetKey()], err = io.Copy(io.Discard, b); err != nil {
+					t.Fatal(err)
+				}
+				b.Close()
+			}
+		})
+		if d := cmp.Diff(want, got); d != "" {
+			t.Error(d)
+		}
+		if t.Logf("%d MiB more of heap at most", n>>20); n > limit {
+			t.Errorf("%d MiB more of heap", n>>20)
+		}
+	}
+	read(src, map[string]int64{"message/s.db/1": 100_000_028}, 48<<20)
+
+	doc := slices.Concat([]byte(`{"$schemaVersion":"1.16","note":"`), bytes.Repeat([]byte("ab"), 50_000_000), []byte(`"}`))
+	dir := t.TempDir()
+	put(t, dir, "big.json", doc)
+	size := int64(len(doc))
+	doc = nil
+	read(Open(dir), map[string]int64{"state/big.json": size}, 150<<20)
+}
+
+func TestLocked(t *testing.T) {
+	dir := t.TempDir()
+	sample, _ := os.ReadFile("testdata/sdk/sessions.sqlite")
+	p := filepath.Join(dir, "a.db")
+	if err := os.WriteFile(p, sample, 0o600); err != nil {
+		t.Fatal(err)
+	}
+	change(t, p, "PRAGMA journal_mode=DELETE")
+	c, err := sql.Open("sqlite", "file:"+p)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer c.Close()
+	conn, err := c.Conn(t.Context())
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer conn.Close()
+	if _, err := conn.ExecContext(t.Context(), "BEGIN EXCLUSIVE"); err != nil {
+		t.Fatal(err)
+	}
+	f := Open(dir)
+	f.wait = 10 * time.Millisecond
+	if _, err := agentstate.Copy(t.Context(), &memstate.State{}, f, nil); !errors.Is(err, ErrLocked) || !strings.Contains(err.Error(), "stop the application") {
+		t.Error(err)
+	}
+}
+
+// A hostile archive writes nothing outside of the folder and no table that is not the SDK's.
+func TestHostile(t *testing.T) {
+	for _, l := range []string{
+		`{"file":"../x.db","dialect":"sqlite","pairs":[{"sessions":"a","messages":"b"}]}`,
+		`{"file":"/tmp/x.db","dialect":"sqlite","pairs":[{"sessions":"a","messages":"b"}]}`,
+		`{"file":"x.db","dialect":"sqlite","pairs":[{"sessions":"a; DROP TABLE x","messages":"b"}]}`,
+		`{"file":"x.db","dialect":"sqlite","pairs":[{"sessions":"a","messages":"sqlite_master"}]}`,
+		`{"file":"x.db","dialect":"sqlite","pairs":[{"sessions":"a","messages":"b"}],"extra":["evil"]}`,
+		`{"file":"x.db","dialect":"oracle","pairs":[{"sessions":"a","messages":"b"}]}`, `{`,
+	} {
+		o := &pb.Origin{Meta: agentstate.Meta("origin", nil, product), Product: product, Flavor: "files"}
+		o.Meta.Labels = []*pb.Label{{Name: labelDatabase, Value: l}}
+		if _, err := Open(t.TempDir()).Begin(t.Context(), &replay.Run{From: o}); !errors.Is(err, replay.ErrTarget) || !errors.Is(err, ErrSchema) {
+			t.Errorf("%s: %v", l, err)
+		}
+	}
+	dir := t.TempDir()
+	root := filepath.Join(dir, "root")
+	out := filepath.Join(dir, "out")
+	if err := os.MkdirAll(out, 0o700); err != nil {
+		t.Fatal(err)
+	}
+	if err := os.MkdirAll(root, 0o700); err != nil {
+		t.Fatal(err)
+	}
+	if err := os.Symlink(out, filepath.Join(root, "link")); err != nil {
+		t.Fatal(err)
+	}
+	doc := []byte(`[{"role":"user","content":"hi"}]`)
+	c := func(rel string, b []byte) *pb.Conversation {
+		return &pb.Conversation{Meta: agentstate.Meta("conversation", agentstate.Document("items", "application/json", b), rel)}
+	}
+	rep, _, _ := apply(t, Open(root), memstate.Whole(product, c("../up.json", doc), c("link/x.json", doc), c("run.sh", []byte("#!/bin/sh")), c("good.json", doc)))
+	if rep.Actions[replay.Refused] != 3 || rep.Actions[replay.Created] != 1 {
+		t.Errorf("%v %v", rep.Actions, rep.Refused)
+	}
+	if es, _ := os.ReadDir(out); len(es) != 0 {
+		t.Error("written through a link")
+	}
+}
+
+// FuzzItem: whatever an item holds, reading it ends without a panic, in valid text.
+func FuzzItem(f *testing.F) {
+	for r := range Open("testdata/sdk").Records(context.Background(), nil) {
+		if m, ok := r.(*pb.Message); ok && len(m.Meta.Native) == 1 {
+			f.Add(m.Meta.Native[0].GetRow().Columns[2].GetText())
+		}
+	}
+	f.Add([]byte(`{"type":"message","role":"user","content":[{"type":"input_text","text":"\ud800"}]}`))
+	f.Fuzz(func(t *testing.T, b []byte) {
+		m := &pb.Message{Meta: agentstate.Meta("message", nil, "x")}
+		responses.Read(m, b)
+		if _, err := agentstate.Copy(t.Context(), &memstate.State{}, memstate.Whole("x", &pb.Conversation{Meta: agentstate.Meta("conversation", nil, "c")}, m), nil); err != nil {
+			t.Fatal(err)
+		}
+	})
+}
+
+// FuzzDocument: whatever a JSON file holds, it is carried whole or named.
+func FuzzDocument(f *testing.F) {
+	for _, p := range []string{"runstate.paused.json", "js/js.runstate.json", "js/js.session.sess-1.items.json"} {
+		b, err := os.ReadFile(filepath.Join("testdata/sdk", p))
+		if err != nil {
+			f.Fatal(err)
+		}
+		f.Add(b)
+	}
+	f.Fuzz(func(t *testing.T, b []byte) {
+		dir := t.TempDir()
+		if err := os.WriteFile(filepath.Join(dir, "x.json"), b, 0o600); err != nil {
+			t.Fatal(err)
+		}
+		mem, rep := export(t, Open(dir))
+		dst := Open(filepath.Join(t.TempDir(), "copy"))
+		apply(t, dst, mem)
+		got, err := os.ReadFile(filepath.Join(dst.root, "x.json"))
+		if rep.Records["state"]+rep.Records["conversation"] == 1 && (err != nil || string(got) != string(b)) {
+			t.Fatalf("%q became %q: %v", b, got, err)
+		}
+	})
+}

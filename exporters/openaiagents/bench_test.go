@@ -1,0 +1,90 @@
+//go:build unix
+
+package openaiagents
+
+import (
+	"context"
+	"database/sql"
+	"fmt"
+	"path/filepath"
+	"syscall"
+	"testing"
+	"time"
+
+	"github.com/exitramp/exitramp/context/agentstate"
+)
+
+const benchItems = 100_000
+
+// benchFolder is a folder with sessions sessions of benchItems items in all, each of about 330 bytes.
+func benchFolder(b *testing.B, sessions int) *Folder {
+	n := fmt.Sprint(sessions)
+	return made(b, `WITH RECURSIVE n(i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n WHERE i < `+n+`) INSERT INTO agent_sessions SELECT 's' || i, '2026-11-23 16:21:40', '2026-11-23 16:21:41' FROM n`,
+		`WITH RECURSIVE n(i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n WHERE i < `+fmt.Sprint(benchItems)+`)
+		INSERT INTO agent_messages SELECT i, 's' || (i % `+n+` + 1), '{"role": "user", "content": "' || substr(hex(zeroblob(200)), 1, 300) || i || '"}', '2026-11-23 16:21:40' FROM n`)
+}
+
+// BenchmarkRead reads 100,000 items after a plain SELECT of the same rows, in turn. ratio is the
+// speed of the export in that of the SELECT.
+func BenchmarkRead(b *testing.B) {
+	for _, sessions := range []int{1, 20_000} {
+		b.Run(fmt.Sprintf("sessions=%d", sessions), func(b *testing.B) {
+			f := benchFolder(b, sessions)
+			c, err := sql.Open("sqlite", "file:"+filepath.Join(f.root, "s.db")+"?mode=ro")
+			if err != nil {
+				b.Fatal(err)
+			}
+			defer c.Close()
+			conn, err := c.Conn(context.Background())
+			if err != nil {
+				b.Fatal(err)
+			}
+			defer conn.Close()
+			var plain, export cost
+			for b.Loop() {
+				n := 0
+				start := now()
+				if err := each(b.Context(), conn, "SELECT "+selects([]string{"id", "session_id", "message_data", "created_at"})+" FROM agent_messages ORDER BY session_id, id", nil, func([]any) error { n++; return nil }); err != nil || n != benchItems {
+					b.Fatal(n, err)
+				}
+				plain.add(start)
+				n, start = 0, now()
+				for r, err := range f.Records(b.Context(), nil) {
+					if err != nil {
+						b.Fatal(err)
+					}
+					if agentstate.KindOf(r) == "message" {
+						n++
+					}
+				}
+				if n != benchItems {
+					b.Fatal(n)
+				}
+				export.add(start)
+			}
+			report(b, plain, export)
+		})
+	}
+}
+
+// A cost is time on the clock, and of the processors.
+type cost struct{ wall, cpu time.Duration }
+
+func now() cost {
+	var u syscall.Rusage
+	syscall.Getrusage(syscall.RUSAGE_SELF, &u)
+	return cost{time.Duration(time.Now().UnixNano()), time.Duration(u.Utime.Nano() + u.Stime.Nano())}
+}
+
+func (c *cost) add(since cost) {
+	n := now()
+	c.wall, c.cpu = c.wall+n.wall-since.wall, c.cpu+n.cpu-since.cpu
+}
+
+func report(b *testing.B, plain, export cost) {
+	b.ReportMetric(benchItems*float64(b.N)/export.wall.Seconds(), "messages/s")
+	b.ReportMetric(benchItems*float64(b.N)/plain.wall.Seconds(), "plain/s")
+	b.ReportMetric(plain.wall.Seconds()/export.wall.Seconds(), "ratio")
+	b.ReportMetric(plain.cpu.Seconds()/export.cpu.Seconds(), "cpu-ratio")
+	b.ReportMetric(0, "ns/op")
+}

@@ -1,0 +1,101 @@
+package openaiagents
+
+import (
+	"bytes"
+	"context"
+	"fmt"
+	"io"
+	"io/fs"
+	"os"
+	"time"
+
+	"github.com/exitramp/exitramp/context/agentstate"
+	pb "github.com/exitramp/exitramp/proto/exitramp/v1"
+)
+
+// maxJSON is the size up to which a JSON file is taken apart; a longer one is none of the SDK's.
+const maxJSON = 256 << 20
+
+// A document is a JSON file of the stream under way.
+type document struct {
+	found
+	size    int64
+	mtime   time.Time // as it was read
+	secrets bool      // keys are taken out of it
+}
+
+// read reads the file whole. One that is written meanwhile is ErrChanged.
+func (d *document) read() ([]byte, error) {
+	f, err := os.Open(d.path)
+	if err != nil {
+		return nil, err
+	}
+	defer f.Close()
+	st, err := f.Stat()
+	if err != nil {
+		return nil, err
+	}
+	if st.Size() > maxJSON {
+		return nil, fmt.Errorf("%d bytes; a document of the SDK is taken apart up to %d", st.Size(), maxJSON)
+	}
+	d.size, d.mtime = st.Size(), st.ModTime()
+	b := make([]byte, d.size)
+	if _, err := io.ReadFull(f, b); err != nil {
+		return nil, fmt.Errorf("%w: %s", ErrChanged, d.rel)
+	}
+	return b, d.unchanged(f)
+}
+
+func (d *document) unchanged(f fs.File) error {
+	st, err := f.Stat()
+	if err == nil && (st.Size() != d.size || !st.ModTime().Equal(d.mtime)) {
+		err = fmt.Errorf("%w: %s", ErrChanged, d.rel)
+	}
+	return err
+}
+
+// open opens the bytes that lie beside the record, which are still those that were read.
+func (d *document) open() (io.ReadCloser, error) {
+	f, err := os.Open(d.path)
+	if err != nil {
+		return nil, own(fmt.Errorf("%w: %w", ErrChanged, err))
+	}
+	err = d.unchanged(f)
+	if err == nil && !d.secrets {
+		return f, nil
+	}
+	defer f.Close()
+	if err != nil {
+		return nil, own(err)
+	}
+	b, err := io.ReadAll(f)
+	b, _ = withoutKeys(b)
+	return io.NopCloser(bytes.NewReader(b)), own(err)
+}
+
+// native is the native form of the whole file; above the limit its bytes lie beside the record.
+func (d *document) native(typ string, b []byte) *pb.Native {
+	if len(b) <= agentstate.SpillSize {
+		return agentstate.Document(typ, "application/json", b)
+	}
+	blob := &pb.Blob{Id: "file:" + d.rel}
+	return &pb.Native{Type: typ, Body: &pb.Native_Data{Data: &pb.Data{MediaType: "application/json", Body: &pb.Data_Blob{Blob: blob}}}}
+}
+
+// doc reads a JSON file.
+func (r *reading) doc(ctx context.Context, d *document) error {
+	b, err := d.read()
+	if err != nil {
+		if d.form == runState {
+			return r.gaps(gap("state", d.rel, 1, err))
+		}
+		return r.gaps(gap("conversation", d.rel, 1, err), gap("message", d.rel, 0, err))
+	}
+	if ctx.Err() != nil {
+		return ctx.Err()
+	}
+	if d.form == runState {
+		return r.runState(d, b)
+	}
+	return r.items(d, b)
+}

@@ -1,0 +1,191 @@
+package openaiagents
+
+import (
+	"bytes"
+	"cmp"
+	"context"
+	"fmt"
+	"net/url"
+	"strconv"
+	"strings"
+
+	"github.com/exitramp/exitramp/context/agentstate"
+	"github.com/exitramp/exitramp/exporters/internal/responses"
+	pb "github.com/exitramp/exitramp/proto/exitramp/v1"
+)
+
+// pair reads two tables side by side, in the order of session ids: each session, its messages
+// behind it.
+func (r *reading) pair(ctx context.Context, d *db, p *pair) error {
+	if err := r.tally(ctx, d, p); err != nil {
+		return err
+	}
+	own, items := tableOf(p.Sessions, p), &itemTable{tableOf(p.Messages, p), p, agentstate.Key("message", d.place(p)) + "/"}
+	sessions := newAhead(ctx, d.Conn, "SELECT "+selects(own.cols)+" FROM "+quote(p.Sessions)+" ORDER BY session_id")
+	defer sessions.close()
+	messages := newAhead(ctx, d.Conn, "SELECT +id, +session_id, "+shortItem+", +created_at FROM "+quote(p.Messages)+" ORDER BY session_id, id")
+	defer messages.close()
+	for {
+		s, err := sessions.peek()
+		if err != nil {
+			return err
+		}
+		m, err := messages.peek()
+		if err != nil || s == nil && m == nil {
+			return err
+		}
+		var id any
+		var c *pb.Conversation
+		if s != nil && (m == nil || compare(s[0], m[1]) <= 0) {
+			id, c = s[0], d.session(p, s[0])
+			c.Meta.Native = []*pb.Native{d.row(own, s)}
+			c.Meta.CreatedUnixNano, c.Meta.UpdatedUnixNano = timeOf(s[1]), timeOf(s[2])
+			sessions.next()
+		} else { // somebody deleted its row with foreign keys off
+			id, c = m[1], d.session(p, m[1])
+			c.Meta.Labels = []*pb.Label{{Name: "session", Value: "has no row of its own; its messages have"}}
+		}
+		if err := r.session(ctx, d, items, c, id, messages); err != nil {
+			return err
+		}
+	}
+}
+
+// tally counts by other routes.
+func (r *reading) tally(ctx context.Context, d *db, p *pair) error {
+	s, m := quote(p.Sessions), quote(p.Messages)
+	rows, err := query(ctx, d.Conn, "SELECT (SELECT count(*) FROM "+s+"), (SELECT count(*) FROM "+m+"), (SELECT count(*) FROM (SELECT session_id FROM "+m+" EXCEPT SELECT session_id FROM "+s+"))")
+	if err != nil {
+		return err
+	}
+	r.n["conversation"] += uint64(rows[0][0].(int64)) + uint64(rows[0][2].(int64))
+	r.n["message"] += uint64(rows[0][1].(int64))
+	return nil
+}
+
+// compare orders ids as SQLite does: no value, numbers, text, bytes.
+func compare(a, b any) int {
+	rank := func(v any) int {
+		switch v.(type) {
+		case nil:
+			return 0
+		case string:
+			return 2
+		case []byte:
+			return 3
+		}
+		return 1
+	}
+	if n := cmp.Compare(rank(a), rank(b)); n != 0 {
+		return n
+	}
+	switch a := a.(type) {
+	case nil:
+		return 0
+	case string:
+		return strings.Compare(a, b.(string))
+	case []byte:
+		return bytes.Compare(a, b.([]byte))
+	}
+	number := func(v any) float64 {
+		if n, ok := v.(int64); ok {
+			return float64(n)
+		}
+		f, _ := v.(float64)
+		return f
+	}
+	return cmp.Compare(number(a), number(b))
+}
+
+// asText is a value as text: ids are text, unless somebody wrote a number.
+func asText(v any) string {
+	switch v := v.(type) {
+	case string:
+		return v
+	case []byte:
+		return "\x00blob:" + string(v)
+	case nil:
+		return "\x00null"
+	}
+	return fmt.Sprint(v)
+}
+
+func (d *db) session(p *pair, id any) *pb.Conversation {
+	sid := asText(id)
+	return &pb.Conversation{Meta: agentstate.Meta("conversation", nil, d.place(p), sid), Title: valid(sid)}
+}
+
+// An itemTable is a table of messages, and how the keys of its records begin.
+type itemTable struct {
+	*table
+	pair   *pair
+	prefix string
+}
+
+// session puts a conversation and the messages that have its id, which are next.
+func (r *reading) session(ctx context.Context, d *db, t *itemTable, c *pb.Conversation, id any, messages *ahead) error {
+	key := c.Meta.Key
+	if err := r.branches(ctx, d, t.pair, c, id); err != nil {
+		return err
+	}
+	if err := r.put(c); err != nil {
+		return err
+	}
+	for {
+		v, err := messages.peek()
+		if err != nil || v == nil || compare(v[1], id) != 0 {
+			return err
+		}
+		m, err := d.message(ctx, t, v)
+		if err != nil {
+			return err
+		}
+		m.ConversationKey = key
+		messages.next()
+		if err := r.put(m); err != nil {
+			return err
+		}
+	}
+}
+
+// A message is a record with its parts, made at once: there is one for each row.
+type message struct {
+	pb.Message
+	meta    pb.Meta
+	native  nativeRow
+	natives [1]*pb.Native
+}
+
+// message reads a row, which has no value for an item that is too long.
+func (d *db) message(ctx context.Context, t *itemTable, v []any) (*pb.Message, error) {
+	if v[2] == nil {
+		var err error
+		if v[2], err = d.longItem(ctx, t.name, v[0]); err != nil {
+			return nil, err
+		}
+	}
+	m := &message{}
+	m.Meta, m.meta.Native = &m.meta, m.natives[:]
+	m.natives[0] = d.fill(&m.native, t.table, v)
+	if id, ok := v[0].(int64); ok {
+		m.meta.Key = t.prefix + strconv.FormatInt(id, 10)
+	} else {
+		m.meta.Key = t.prefix + url.PathEscape(asText(v[0]))
+	}
+	m.meta.CreatedUnixNano = timeOf(v[3])
+	switch data := v[2].(type) {
+	case string:
+		b := m.native.row.Columns[2].GetText()
+		if b == nil {
+			b = []byte(data) // it lies beside
+		}
+		responses.Read(&m.Message, b)
+	case []byte:
+		responses.Read(&m.Message, data)
+	case beside:
+		if err := d.readLong(ctx, &m.Message, t.pair, v[0]); err != nil {
+			return nil, err
+		}
+	}
+	return &m.Message, nil
+}
