@@ -16,21 +16,55 @@ const maxPart = 1024
 // A part of more than 1,024 escaped bytes becomes its first 64 bytes, "~" and its SHA-256.
 func Key(kind string, parts ...string) string {
 	var b strings.Builder
+	n := len(kind)
+	for _, p := range parts {
+		n += 1 + escapedLen(p)
+	}
+	b.Grow(n)
 	b.WriteString(kind)
 	for _, p := range parts {
 		b.WriteByte('/')
-		b.WriteString(escape(p))
+		if n := escapedLen(p); n > maxPart {
+			var cut strings.Builder
+			escape(&cut, p)
+			sum := sha256.Sum256([]byte(p))
+			b.WriteString(cut.String()[:64] + "~" + hex.EncodeToString(sum[:]))
+		} else {
+			escape(&b, p)
+		}
 	}
 	return b.String()
 }
 
-func escape(p string) string {
-	e := strings.ReplaceAll(url.PathEscape(p), "~", "%7E")
-	if len(e) <= maxPart {
-		return e
+// plain tells whether c stands in a key as it is: it is url.PathEscape, and ~ too, which marks a cut
+// part.
+func plain(c byte) bool {
+	return c >= 'a' && c <= 'z' || c >= 'A' && c <= 'Z' || c >= '0' && c <= '9' || strings.IndexByte("-_.$&+:=@", c) >= 0
+}
+
+func escapedLen(p string) int {
+	n := len(p)
+	for i := range len(p) {
+		if !plain(p[i]) {
+			n += 2
+		}
 	}
-	sum := sha256.Sum256([]byte(p))
-	return e[:64] + "~" + hex.EncodeToString(sum[:])
+	return n
+}
+
+func escape(b *strings.Builder, p string) {
+	const hexDigits = "0123456789ABCDEF"
+	from := 0
+	for i := range len(p) {
+		if c := p[i]; !plain(c) {
+			b.WriteString(p[from:i])
+			b.WriteByte('%')
+			b.WriteByte(hexDigits[c>>4])
+			b.WriteByte(hexDigits[c&15])
+			from = i + 1
+		}
+	}
+	b.WriteString(p[from:])
 }
 
 // SplitKey takes a key apart again. A part that Key had cut comes back as it is in the key.

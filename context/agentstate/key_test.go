@@ -1,6 +1,7 @@
 package agentstate_test
 
 import (
+	"net/url"
 	"slices"
 	"strings"
 	"testing"
@@ -81,4 +82,19 @@ func FuzzKey(f *testing.F) {
 			}
 		}
 	})
+}
+
+// What is escaped is what url.PathEscape escapes, and ~.
+func TestKeyEscapes(t *testing.T) {
+	for c := range 256 {
+		p := "a" + string([]byte{byte(c)}) + "é"
+		want := "k/" + strings.ReplaceAll(url.PathEscape(p), "~", "%7E")
+		if got := agentstate.Key("k", p); got != want {
+			t.Errorf("%q becomes %s, want %s", p, got, want)
+		}
+		_, parts := agentstate.SplitKey(want)
+		if len(parts) != 1 || parts[0] != p {
+			t.Errorf("%s gives %q", want, parts)
+		}
+	}
 }

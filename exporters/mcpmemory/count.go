@@ -1,27 +1,67 @@
 package mcpmemory
 
 import (
-	"bufio"
 	"context"
 	"errors"
+	"fmt"
 	"io"
 )
 
 // counts are the top-level objects of a file by their "type".
 type counts struct{ entities, relations, others uint64 }
 
+// graph refuses a file that is none of the server's: it has lines, and no entity or relation among
+// them.
+func (n counts) graph(path string) error {
+	if n.entities+n.relations == 0 && n.others > 0 {
+		return fmt.Errorf("%w: %s: none of its %d lines is an entity or a relation", ErrSchema, path, n.others)
+	}
+	return nil
+}
+
+// A recounting counts beside the reading of the lines.
+type recounting struct {
+	cancel context.CancelFunc
+	done   chan struct{}
+	n      counts
+	err    error
+}
+
+func recount(ctx context.Context, f *file) *recounting {
+	ctx, cancel := context.WithCancel(ctx)
+	c := &recounting{cancel: cancel, done: make(chan struct{})}
+	go func() {
+		defer close(c.done)
+		c.n, c.err = count(ctx, io.NewSectionReader(f, 0, f.size))
+	}()
+	return c
+}
+
+func (c *recounting) wait() (counts, error) {
+	<-c.done
+	return c.n, c.err
+}
+
+// stop ends it: the file may be closed then.
+func (c *recounting) stop() {
+	c.cancel()
+	<-c.done
+}
+
 // count counts objects by another route than the lines: it walks the bytes, follows braces and
 // strings, and looks at the member "type" of each outermost object. Memory is constant.
 func count(ctx context.Context, r io.Reader) (counts, error) {
 	var (
 		n      counts
-		in     = bufio.NewReaderSize(r, 1<<16)
+		piece  = make([]byte, 1<<16)
+		buf    []byte // of piece, what was read
+		i      int    // in buf
 		depth  int
 		quoted bool
 		escape bool
-		word   []byte // the string under way at depth 1, cut at 16 bytes
-		key    bool   // the next string at depth 1 is a member's name
-		typed  bool   // the member under way is "type"
+		word   = make([]byte, 0, 16) // the string under way at depth 1, cut there
+		key    bool                  // the next string at depth 1 is a member's name
+		typed  bool                  // the member under way is "type"
 		typ    string
 		loose  bool // the line has something outside of objects and lists
 		opened bool // the line has an object or a list
@@ -32,23 +72,41 @@ func count(ctx context.Context, r io.Reader) (counts, error) {
 		}
 		depth, loose, opened = 0, false, false // no JSON of the server goes over the end of a line
 	}
-	for i := 0; ; i++ {
-		if i&0xffff == 0 && ctx.Err() != nil {
-			return n, ctx.Err()
+	for {
+		if i == len(buf) {
+			k, err := r.Read(piece)
+			switch {
+			case k > 0:
+				buf, i = piece[:k], 0
+				if ctx.Err() != nil {
+					return n, ctx.Err()
+				}
+			case errors.Is(err, io.EOF):
+				end()
+				return n, nil
+			case err != nil:
+				return n, err
+			default:
+				continue
+			}
 		}
-		c, err := in.ReadByte()
-		if errors.Is(err, io.EOF) {
-			end()
-			return n, nil
+		if quoted && !escape && (depth != 1 || len(word) == cap(word)) {
+			for i < len(buf) && buf[i] != '"' && buf[i] != '\\' && buf[i] != '\n' {
+				i++ // most of the file
+			}
+			if i == len(buf) {
+				continue
+			}
 		}
-		if err != nil {
-			return n, err
-		}
+		c := buf[i]
+		i++
 		if quoted {
 			switch {
 			case escape && c != '\n':
 				escape = false
-				word = append(word, '\\') // no escape is in the words that are looked for
+				if len(word) < cap(word) {
+					word = append(word, '\\') // no escape is in the words that are looked for
+				}
 			case c == '\n': // no string goes over the end of a line
 				quoted = false
 				end()
@@ -61,11 +119,8 @@ func count(ctx context.Context, r io.Reader) (counts, error) {
 				} else if depth == 1 && typed {
 					typ = string(word)
 				}
-			case depth == 1 && len(word) < 16:
+			case depth == 1 && len(word) < cap(word):
 				word = append(word, c)
-			}
-			if len(word) > 16 {
-				word = word[:16]
 			}
 			continue
 		}

@@ -8,6 +8,7 @@ import (
 	"unicode/utf8"
 
 	"github.com/exitramp/exitramp/context/agentstate"
+	"github.com/exitramp/exitramp/exporters/internal/jsonscan"
 )
 
 // An object is what one line says. Members that the server does not know stay in the line alone.
@@ -28,37 +29,46 @@ func parse(line []byte) (*object, error) {
 		// The server reads it with replacement characters, and so does json.
 		line = bytes.ToValidUTF8(line, []byte("\ufffd"))
 	}
-	var m map[string]json.RawMessage
-	if err := json.Unmarshal(line, &m); err != nil || m == nil {
-		if err == nil && string(bytes.TrimSpace(line)) != "null" || json.Valid(line) {
-			return &object{kind: "opaque"}, nil // a number, a list: the server passes over it
-		}
+	var few [8]jsonscan.Member
+	m, ok := jsonscan.Parse(few[:0], line)
+	switch {
+	case !ok:
 		return nil, errJSON
+	case m == nil:
+		return &object{kind: "opaque"}, nil // a number, a list: the server passes over it
 	}
-	text := func(k string) (string, bool) {
-		var s string
-		ok := len(m[k]) > 0 && m[k][0] == '"' && json.Unmarshal(m[k], &s) == nil
-		return s, ok
-	}
-	typ, _ := text("type")
+	typ, _ := jsonscan.Text(m.Get("type"))
 	o := &object{kind: "opaque"}
-	var ok [4]bool
+	var is [3]bool
 	switch typ {
 	case "entity":
 		o.kind = "entity"
-		o.name, ok[0] = text("name")
-		o.typ, ok[1] = text("entityType")
-		ok[2] = json.Unmarshal(m["observations"], &o.observations) == nil && o.observations != nil
-		ok[3] = len(m) == 4
+		o.name, is[0] = jsonscan.Text(m.Get("name"))
+		o.typ, is[1] = jsonscan.Text(m.Get("entityType"))
+		is[2] = o.observe(m.Get("observations"))
 	case "relation":
 		o.kind = "relation"
-		o.from, ok[0] = text("from")
-		o.to, ok[1] = text("to")
-		o.typ, ok[2] = text("relationType")
-		ok[3] = len(m) == 4
+		o.from, is[0] = jsonscan.Text(m.Get("from"))
+		o.to, is[1] = jsonscan.Text(m.Get("to"))
+		o.typ, is[2] = jsonscan.Text(m.Get("relationType"))
 	}
-	o.plain = ok == [4]bool{true, true, true, true} && !bytes.Contains(line, []byte(`\ud`)) && !bytes.Contains(line, []byte(`\uD`)) && !bytes.ContainsRune(line, utf8.RuneError)
+	o.plain = is == [3]bool{true, true, true} && len(m) == 4 && !bytes.Contains(line, []byte(`\ud`)) && !bytes.Contains(line, []byte(`\uD`)) && !bytes.Contains(line, []byte("\ufffd"))
 	return o, nil
+}
+
+// observe reads a list of texts. It is false where something else is among them, which stands in
+// the line alone.
+func (o *object) observe(list []byte) bool {
+	texts := true
+	ok := jsonscan.List(list, func(v json.RawMessage) {
+		s, ok := jsonscan.Text(v)
+		texts = texts && ok
+		o.observations = append(o.observations, s)
+	})
+	if ok && o.observations == nil {
+		o.observations = []string{}
+	}
+	return ok && texts
 }
 
 // parseLong reads the names out of the start of a line that is too long to be taken apart.

@@ -155,6 +155,9 @@ func (g *Graph) Preflight(ctx context.Context) (*agentstate.Preflight, error) {
 	if err != nil {
 		return nil, fmt.Errorf("mcpmemory: %s: %w", g.path, err)
 	}
+	if err := n.graph(g.path); err != nil {
+		return nil, err
+	}
 	p := &agentstate.Preflight{Origin: g.origin(), Observer: fmt.Sprintf("uid %d", os.Getuid()),
 		Counts: map[string]int64{"entity": int64(n.entities), "relation": int64(n.relations), "opaque": int64(n.others)}}
 	if n.entities > 0 {

@@ -14,6 +14,7 @@ import (
 	"iter"
 	"os"
 	"strconv"
+	"strings"
 
 	"github.com/exitramp/exitramp/context/agentstate"
 	"github.com/exitramp/exitramp/internal/diskmap"
@@ -24,7 +25,15 @@ import (
 type line struct {
 	no, off, size int64
 	text          []byte   // whole, up to maxLine bytes; else its start
-	sum           [32]byte // of the whole
+	long256       [32]byte // of a long line: its SHA-256
+}
+
+// sum is the SHA-256 of the whole line.
+func (l *line) sum() [32]byte {
+	if l.long() {
+		return l.long256
+	}
+	return sha256.Sum256(l.text)
 }
 
 func (l *line) long() bool { return l.size > int64(len(l.text)) }
@@ -36,6 +45,7 @@ func hexOf(sum [32]byte) string { return hex.EncodeToString(sum[:16]) }
 func eachLine(ctx context.Context, r io.Reader, fn func(*line) error) error {
 	in := bufio.NewReaderSize(r, 1<<16)
 	l := &line{no: 1}
+	var own []byte  // of a line that is longer than the buffer
 	var h hash.Hash // of a long line
 	for {
 		part, err := in.ReadSlice('\n')
@@ -43,12 +53,17 @@ func eachLine(ctx context.Context, r io.Reader, fn func(*line) error) error {
 		if end {
 			part = part[:len(part)-1]
 		}
-		if h == nil && l.size+int64(len(part)) > maxLine {
+		switch {
+		case h == nil && l.size == 0 && !errors.Is(err, bufio.ErrBufferFull):
+			l.text = part // it need not be copied
+		case h == nil && l.size+int64(len(part)) > maxLine:
 			h = sha256.New()
-			h.Write(l.text)
-			l.text = append(l.text, part[:min(len(part), max(0, 1<<16-len(l.text)))]...)
-		} else if h == nil {
-			l.text = append(l.text, part...)
+			h.Write(own)
+			own = append(own, part[:min(len(part), max(0, 1<<16-len(own)))]...)
+			l.text = own
+		case h == nil:
+			own = append(own, part...)
+			l.text = own
 		}
 		if h != nil {
 			h.Write(part)
@@ -61,10 +76,8 @@ func eachLine(ctx context.Context, r io.Reader, fn func(*line) error) error {
 			return err
 		}
 		if h != nil {
-			h.Sum(l.sum[:0])
+			h.Sum(l.long256[:0])
 			h = nil
-		} else {
-			l.sum = sha256.Sum256(l.text)
 		}
 		if err := fn(l); err != nil || !end {
 			return err
@@ -73,7 +86,8 @@ func eachLine(ctx context.Context, r io.Reader, fn func(*line) error) error {
 			return ctx.Err()
 		}
 		l.off += l.size + 1
-		l.no, l.size, l.text = l.no+1, 0, l.text[:0]
+		own = own[:0]
+		l.no, l.size, l.text = l.no+1, 0, nil
 	}
 }
 
@@ -105,10 +119,12 @@ func (g *Graph) Records(ctx context.Context, opts *agentstate.ReadOptions) iter.
 			return
 		}
 		defer seen.Close()
-		r := &reader{out: out, keys: keys{seen}, account: g.origin().Location}
+		r := &reader{out: out, keys: keys{seen}, account: g.origin().Location, path: g.path}
+		counted := recount(ctx, f)
+		defer counted.stop()
 		err = eachLine(ctx, f, r.line)
 		if err == nil {
-			err = r.finish(ctx, f)
+			err = r.finish(f, counted)
 		}
 		if errors.Is(err, errStop) {
 			return
@@ -123,7 +139,11 @@ var errStop = errors.New("the consumer stopped")
 type keys struct{ seen *diskmap.Map }
 
 // of is the key of o's record.
-func (k keys) of(o *object, sum [32]byte) (string, error) {
+func (k keys) of(o *object, l *line) (string, error) {
+	var sum [32]byte
+	if o.kind == "opaque" {
+		sum = l.sum()
+	}
 	first := o.key("", sum)
 	v, ok, err := k.seen.Get(first)
 	if err != nil {
@@ -147,7 +167,7 @@ type reader struct {
 	lay   layout
 	views bool
 
-	account string
+	account, path string
 }
 
 func (r *reader) line(l *line) error {
@@ -167,62 +187,99 @@ func (r *reader) line(l *line) error {
 			return r.damaged(l)
 		}
 	}
-	key, err := r.keys.of(o, l.sum)
+	key, err := r.keys.of(o, l)
 	if err != nil {
 		return err
 	}
 	r.lay.add(o.kind)
-	m := &pb.Meta{Key: key, Native: []*pb.Native{l.native("line")}}
 	switch o.kind {
 	case "entity":
+		e := &entity{}
+		e.Meta, e.Name, e.Observations = e.meta.of(key, l), o.name, o.observations
 		if l.long() {
-			m.Labels = []*pb.Label{{Name: "observations", Value: "in the native line alone: it is longer than 4 MiB"}}
+			e.Meta.Labels = []*pb.Label{{Name: "observations", Value: "in the native line alone: it is longer than 4 MiB"}}
 		}
-		e := &pb.Entity{Meta: m, Name: o.name, Observations: o.observations}
 		if o.typ != "" {
-			e.Types = []string{o.typ}
+			e.types[0], e.Types = o.typ, e.types[:]
 		}
-		if r.out.Put(e) { // which is the consumer's now
+		if r.out.Put(&e.Entity) { // which is the consumer's now
 			r.observations(key, o)
 		}
 	case "relation":
-		r.out.Put(&pb.Relation{Meta: m, Type: o.typ, FromKey: agentstate.Key("entity", o.from), ToKey: agentstate.Key("entity", o.to)})
+		m := &meta{}
+		r.out.Put(&pb.Relation{Meta: m.of(key, l), Type: o.typ, FromKey: agentstate.Key("entity", o.from), ToKey: agentstate.Key("entity", o.to)})
 	default:
-		r.out.Put(&pb.Opaque{Meta: m})
+		m := &meta{}
+		r.out.Put(&pb.Opaque{Meta: m.of(key, l)})
 	}
 	return nil
 }
 
-// observations yields what is known of the entity under key, one Memory an observation.
+// An entity is a record with its parts, made at once: there is one for each line. A meta is the
+// part that every line has.
+type entity struct {
+	pb.Entity
+	meta  meta
+	types [1]string
+}
+
+type meta struct {
+	pb.Meta
+	native pb.Native
+	body   pb.Native_Data
+	data   pb.Data
+	inline pb.Data_Inline
+	list   [1]*pb.Native
+}
+
+// of is the Meta of the record of l.
+func (m *meta) of(key string, l *line) *pb.Meta {
+	m.data.MediaType, m.data.Body = "application/json", &m.inline
+	if l.size <= agentstate.SpillSize {
+		m.inline.Inline = bytes.Clone(l.text)
+	} else {
+		m.data.Body = &pb.Data_Blob{Blob: &pb.Blob{Id: fmt.Sprintf("%d+%d", l.off, l.size)}}
+	}
+	m.body.Data, m.native.Type, m.native.Body = &m.data, "line", &m.body
+	m.list[0], m.Key, m.Native = &m.native, key, m.list[:]
+	return &m.Meta
+}
+
+// A memory is a record with its parts, made at once.
+type memory struct {
+	pb.Memory
+	meta  pb.Meta
+	text  pb.Memory_Text
+	tags  [1]string
+	views [1]string
+}
+
+// observations yields what is known of the entity under key, one Memory an observation. Its key is
+// that of the entity and the text.
 func (r *reader) observations(key string, o *object) {
-	had := map[string]int{}
-	_, parts := agentstate.SplitKey(key)
+	var had map[string]int
+	if len(o.observations) > 1 {
+		had = make(map[string]int, len(o.observations))
+	}
+	prefix := "memory" + strings.TrimPrefix(key, "entity")
 	for _, text := range o.observations {
-		had[text]++
-		p := append(append([]string{}, parts...), text)
-		if had[text] > 1 {
-			p = append(p, strconv.Itoa(had[text]))
+		m := &memory{}
+		m.meta.Key = prefix + agentstate.Key("", text)
+		if had != nil {
+			if had[text]++; had[text] > 1 {
+				m.meta.Key += "/" + strconv.Itoa(had[text])
+			}
 		}
-		m := &pb.Memory{Meta: agentstate.Meta("memory", nil, p...), Name: o.name, Content: &pb.Memory_Text{Text: text}}
+		m.Meta, m.Name, m.Content, m.text.Text = &m.meta, o.name, &m.text, text
 		if o.typ != "" {
-			m.Tags = []string{o.typ}
+			m.tags[0], m.Tags = o.typ, m.tags[:]
 		}
-		m.Meta.ViewOfKeys = []string{key}
+		m.views[0], m.meta.ViewOfKeys = key, m.views[:]
 		r.views = true
-		if !r.out.Put(m) {
+		if !r.out.Put(&m.Memory) {
 			return
 		}
 	}
-}
-
-// native is the line as it stands.
-func (l *line) native(typ string) *pb.Native {
-	const media = "application/json"
-	if l.size <= agentstate.SpillSize {
-		return agentstate.Document(typ, media, l.text)
-	}
-	b := &pb.Blob{Id: fmt.Sprintf("%d+%d", l.off, l.size)}
-	return &pb.Native{Type: typ, Body: &pb.Native_Data{Data: &pb.Data{MediaType: media, Body: &pb.Data_Blob{Blob: b}}}}
 }
 
 // damaged names a line that is no JSON: with it the server refuses the whole file. Its bytes are kept
@@ -242,7 +299,7 @@ func (r *reader) damaged(l *line) error {
 }
 
 // finish yields the layout and counts again by another route.
-func (r *reader) finish(ctx context.Context, f *file) error {
+func (r *reader) finish(f *file, counted *recounting) error {
 	if !r.out.OK() {
 		return errStop
 	}
@@ -252,11 +309,11 @@ func (r *reader) finish(ctx context.Context, f *file) error {
 		r.out.Put(&pb.Opaque{Meta: agentstate.Meta("opaque", n, "layout")})
 		extra = 1
 	}
-	if _, err := f.Seek(0, io.SeekStart); err != nil {
+	n, err := counted.wait()
+	if err != nil {
 		return err
 	}
-	n, err := count(ctx, f)
-	if err != nil {
+	if err := n.graph(r.path); err != nil {
 		return err
 	}
 	const route, access = "walk over the bytes", "whole file"

@@ -80,9 +80,9 @@ func (w *writer) maps() (err error) {
 // blank.
 func (w *writer) identity(l *line) (string, [32]byte, error) {
 	if blank(l.text) && !l.long() {
-		return "", l.sum, nil
+		return "", l.sum(), nil
 	}
-	o, sum := parseLong(l.text), l.sum
+	o, sum := parseLong(l.text), l.long256
 	if !l.long() {
 		var err error
 		if o, err = parse(l.text); err != nil {
@@ -90,7 +90,7 @@ func (w *writer) identity(l *line) (string, [32]byte, error) {
 		}
 		sum = o.digest(l.text)
 	}
-	key, err := w.keys.of(o, l.sum)
+	key, err := w.keys.of(o, l)
 	return key, sum, err
 }
 
@@ -169,7 +169,7 @@ func (w *writer) long(ctx context.Context, key string, d *pb.Data) (replay.Recei
 	} else if err != nil {
 		return replay.Receipt{}, fmt.Errorf("mcpmemory: %s: %w", key, err)
 	}
-	o, sum := parseLong(one.text), one.sum
+	o, sum := parseLong(one.text), one.long256
 	if !one.long() {
 		if o, err = parse(one.text); err != nil {
 			return replay.Receipt{Action: replay.Refused, Why: "the native line is not JSON; the server would refuse the whole file"}, nil

@@ -9,6 +9,7 @@ import (
 	"unicode/utf8"
 
 	"github.com/exitramp/exitramp/context/agentstate"
+	"github.com/exitramp/exitramp/exporters/internal/jsonscan"
 	pb "github.com/exitramp/exitramp/proto/exitramp/v1"
 )
 
@@ -79,8 +80,8 @@ func jsonPart(raw json.RawMessage) *pb.Part {
 
 // Read fills m with what the item raw says. Items that are not understood are one part of JSON.
 func Read(m *pb.Message, raw []byte) {
-	var few [12]member
-	o, ok := object(few[:0]).parse(raw)
+	var few [12]jsonscan.Member
+	o, ok := jsonscan.Parse(few[:0], raw)
 	if !ok {
 		return
 	}
@@ -90,14 +91,14 @@ func Read(m *pb.Message, raw []byte) {
 		}
 		return
 	}
-	if len(o.get("__enc__")) > 0 {
-		m.Meta.Labels = append(m.Meta.Labels, &pb.Label{Name: "encrypted", Value: Plain(o.get("kid"))})
+	if len(o.Get("__enc__")) > 0 {
+		m.Meta.Labels = append(m.Meta.Labels, &pb.Label{Name: "encrypted", Value: Plain(o.Get("kid"))})
 		return
 	}
-	m.NativeId = Plain(o.get("id"))
-	switch typ := Plain(o.get("type")); typ {
+	m.NativeId = Plain(o.Get("id"))
+	switch typ := Plain(o.Get("type")); typ {
 	case "", "message":
-		role := Plain(o.get("role"))
+		role := Plain(o.Get("role"))
 		switch role {
 		case "user":
 			m.Role = pb.Role_ROLE_USER
@@ -109,11 +110,11 @@ func Read(m *pb.Message, raw []byte) {
 		if role == "developer" || m.Role == 0 {
 			m.NativeRole = role
 		}
-		m.Parts = content(o.get("content"))
+		m.Parts = content(o.Get("content"))
 	case "function_call":
 		m.Role = pb.Role_ROLE_ASSISTANT
-		args, ok := Text(o.get("arguments"))
-		c := &pb.ToolCall{Id: Plain(o.get("call_id", "callId")), Name: Plain(o.get("name")), ArgumentsJson: []byte(args)}
+		args, ok := Text(o.Get("arguments"))
+		c := &pb.ToolCall{Id: Plain(o.Get("call_id", "callId")), Name: Plain(o.Get("name")), ArgumentsJson: []byte(args)}
 		c.Invalid = !ok || !json.Valid([]byte(args))
 		if len(args) > agentstate.SpillSize {
 			c.ArgumentsJson, c.Invalid = nil, true
@@ -121,15 +122,15 @@ func Read(m *pb.Message, raw []byte) {
 		m.Parts = []*pb.Part{{Body: &pb.Part_ToolCall{ToolCall: c}}}
 	case "function_call_output", "function_call_result":
 		m.Role = pb.Role_ROLE_TOOL
-		r := &pb.ToolResult{Id: Plain(o.get("call_id", "callId")), Name: Plain(o.get("name"))}
-		if out := o.get("output"); len(out) > 0 {
+		r := &pb.ToolResult{Id: Plain(o.Get("call_id", "callId")), Name: Plain(o.Get("name"))}
+		if out := o.Get("output"); len(out) > 0 {
 			r.Output = output(out)
 		}
 		m.Parts = []*pb.Part{{Body: &pb.Part_ToolResult{ToolResult: r}}}
 	case "reasoning":
 		m.Role = pb.Role_ROLE_ASSISTANT
-		r := &pb.Reasoning{Text: strings.Join(append(texts(o.get("summary")), texts(o.get("content"))...), "\n")}
-		if enc := o.get("encrypted_content", "encryptedContent"); len(enc) > 0 && string(enc) != "null" {
+		r := &pb.Reasoning{Text: strings.Join(append(texts(o.Get("summary")), texts(o.Get("content"))...), "\n")}
+		if enc := o.Get("encrypted_content", "encryptedContent"); len(enc) > 0 && string(enc) != "null" {
 			r.Opaque, r.BoundTo = inline("application/json", bytes.Clone(enc)), "openai"
 		}
 		if len(r.Text) > agentstate.SpillSize {
@@ -156,17 +157,17 @@ func content(raw json.RawMessage) []*pb.Part {
 	}
 	var out []*pb.Part
 	for _, p := range list {
-		var few [8]member
-		o, _ := object(few[:0]).parse(p)
-		typ := Plain(o.get("type"))
-		s, ok := Text(o.get("text"))
+		var few [8]jsonscan.Member
+		o, _ := jsonscan.Parse(few[:0], p)
+		typ := Plain(o.Get("type"))
+		s, ok := Text(o.Get("text"))
 		switch {
 		case ok && (typ == "input_text" || typ == "output_text" || typ == "text"):
 			out = append(out, textPart(s))
 		case typ == "refusal":
-			out = append(out, &pb.Part{Body: &pb.Part_Refusal{Refusal: Plain(o.get("refusal"))}})
+			out = append(out, &pb.Part{Body: &pb.Part_Refusal{Refusal: Plain(o.Get("refusal"))}})
 		default:
-			if url, ok := Text(o.get("image_url", "image")); ok && typ == "input_image" && strings.HasPrefix(url, "http") {
+			if url, ok := Text(o.Get("image_url", "image")); ok && typ == "input_image" && strings.HasPrefix(url, "http") {
 				out = append(out, &pb.Part{Body: &pb.Part_Media{Media: &pb.Media{Url: url}}})
 				continue
 			}

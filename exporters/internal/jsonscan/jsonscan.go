@@ -1,4 +1,6 @@
-package responses
+// Package jsonscan takes JSON objects and lists apart in one pass. It is what json.Unmarshal into a
+// map of RawMessage does, which looks at each byte several times and makes a map.
+package jsonscan
 
 import (
 	"bytes"
@@ -8,35 +10,37 @@ import (
 	"unicode/utf8"
 )
 
-// A member is one of an object: its name and its value, both as they stand in the text.
-type member struct {
-	name string
-	raw  json.RawMessage
+// A Member is one of an object: its name, and its value as it stands in the text.
+type Member struct {
+	Name string
+	Raw  json.RawMessage
 }
 
-// An object is the members of a JSON object, in their order. It is json.Unmarshal into a map, which
-// looks at each byte several times and makes a map.
-type object []member
+// An Object is the members of a JSON object, in their order.
+type Object []Member
 
-// get is the first of the members names that is there. Of two equal ones the last counts, as in a map.
-func (o object) get(names ...string) json.RawMessage {
+// Get is the first of the members names that is there. Of two equal ones the last counts, as in a map.
+func (o Object) Get(names ...string) json.RawMessage {
 	for _, n := range names {
 		for i := len(o) - 1; i >= 0; i-- {
-			if o[i].name == n {
-				return o[i].raw
+			if o[i].Name == n {
+				return o[i].Raw
 			}
 		}
 	}
 	return nil
 }
 
-// parse are the members of the object raw, put behind those of o; nil: it is no object. ok is false
-// where raw is not JSON.
-func (o object) parse(raw []byte) (_ object, ok bool) {
+// Parse puts the members of the object raw behind those of into; nil: it is no object. ok is false
+// where raw is not JSON. Values alias raw.
+func Parse(into Object, raw []byte) (_ Object, ok bool) {
 	i := skipSpace(raw, 0)
 	if i == len(raw) || raw[i] != '{' {
 		end, ok := value(raw, i, 0)
 		return nil, ok && skipSpace(raw, end) == len(raw)
+	}
+	if into == nil {
+		into = Object{}
 	}
 	end, ok := container(raw, i, 1, func(name, val []byte) {
 		n, ok := known(name)
@@ -46,14 +50,37 @@ func (o object) parse(raw []byte) (_ object, ok bool) {
 		if strings.IndexByte(n, '\\') >= 0 || !utf8.ValidString(n) {
 			json.Unmarshal(name, &n)
 		}
-		o = append(o, member{n, val})
+		into = append(into, Member{n, val})
 	})
-	return o, ok && skipSpace(raw, end) == len(raw)
+	return into, ok && skipSpace(raw, end) == len(raw)
+}
+
+// List calls fn for each value of the list raw, which aliases raw. It is false where raw is no list.
+func List(raw []byte, fn func(val json.RawMessage)) bool {
+	i := skipSpace(raw, 0)
+	if i == len(raw) || raw[i] != '[' {
+		return false
+	}
+	end, ok := container(raw, i, 1, func(_, val []byte) { fn(val) })
+	return ok && skipSpace(raw, end) == len(raw)
+}
+
+// Text is the string raw, with what no text can hold replaced, as json does.
+func Text(raw []byte) (s string, ok bool) {
+	n := len(raw) - 1
+	if n < 1 || raw[0] != '"' || raw[n] != '"' {
+		return "", false
+	}
+	if bytes.IndexByte(raw, '\\') < 0 && utf8.Valid(raw) {
+		return string(raw[1:n]), true
+	}
+	return s, json.Unmarshal(raw, &s) == nil
 }
 
 // known are names that need no memory.
 func known(quoted []byte) (string, bool) {
-	for _, n := range [...]string{"type", "role", "content", "id", "text", "call_id", "name", "arguments", "output", "status"} {
+	for _, n := range [...]string{"type", "role", "content", "id", "text", "call_id", "name", "arguments", "output", "status",
+		"entityType", "observations", "from", "to", "relationType"} {
 		if string(quoted[1:len(quoted)-1]) == n {
 			return n, true
 		}
