@@ -1,15 +1,12 @@
 package mcpmemory
 
 import (
-	"bytes"
 	"context"
 	"encoding/json"
 	"errors"
-	"fmt"
 	"io/fs"
 	"os"
 	"path/filepath"
-	"runtime"
 	"slices"
 	"strings"
 	"testing"
@@ -137,89 +134,6 @@ func TestExact(t *testing.T) {
 	}
 }
 
-// A line that is no JSON is named; everything else is carried, and it does not come back to life.
-func TestDamaged(t *testing.T) {
-	for name, c := range map[string]struct{ text, want, place string }{
-		"half a line":   {ada + "\n" + rel + "\n" + acme[:40], ada + "\n" + rel, "line 3"},
-		"text":          {"hello\n" + ada, ada, "line 1"},
-		"byte order":    {"\ufeff" + ada + "\n" + rel, rel, "line 1"},
-		"closed wrong":  {ada + "\n" + `{"type":"entity", bad}` + "\n" + rel, ada + "\n" + rel, "line 2"},
-		"string opened": {`{"type":"entity","name":"x` + "\n" + ada, ada, "line 1"},
-	} {
-		t.Run(name, func(t *testing.T) {
-			mem, rep := export(t, write(t, c.text))
-			if rep.Verdict.Coverage != agentstate.Gaps || len(rep.Gaps) != 1 || rep.Gaps[0].Place != c.place || rep.Gaps[0].Reason != pb.Gap_REASON_CORRUPT {
-				t.Errorf("%v %v", rep.Verdict, rep.Gaps)
-			}
-			dst := Open(filepath.Join(t.TempDir(), "new.jsonl"))
-			apply(t, dst, mem)
-			if d := cmp.Diff(c.want, content(t, dst)); d != "" {
-				t.Error(d)
-			}
-			if _, err := replay.Plan(t.Context(), write(t, c.text), mem, nil); !errors.Is(err, replay.ErrTarget) || !errors.Is(err, ErrSchema) {
-				t.Errorf("a plan for the damaged file: %v", err)
-			}
-		})
-	}
-}
-
-func TestRefused(t *testing.T) {
-	dir := t.TempDir()
-	for name, c := range map[string]struct {
-		path string
-		want error
-	}{
-		"no file": {filepath.Join(dir, "none"), fs.ErrNotExist},
-		"folder":  {dir, ErrSchema},
-	} {
-		_, err := agentstate.Copy(t.Context(), &memstate.State{}, Open(c.path), nil)
-		if !errors.Is(err, c.want) || !strings.Contains(err.Error(), "mcpmemory: ") {
-			t.Errorf("%s: %v", name, err)
-		}
-	}
-	mem, _ := export(t, Open("testdata/memory.jsonl"))
-	if _, err := replay.Plan(t.Context(), Open(filepath.Join(dir, "no", "folder")), mem, nil); !errors.Is(err, replay.ErrTarget) || !strings.Contains(err.Error(), "make it first") {
-		t.Error(err)
-	}
-	empty, rep := export(t, write(t, ""))
-	if rep.Verdict.Coverage != agentstate.Reconciled || empty == nil {
-		t.Errorf("an empty graph: %v", rep.Verdict)
-	}
-}
-
-// Two projects that share a file: what is there stays, what is new comes behind it.
-func TestIntoGraph(t *testing.T) {
-	for name, newline := range map[string]string{"without": "", "with": "\n"} {
-		t.Run(name, func(t *testing.T) {
-			other := `{"type":"entity","name":"Acme","entityType":"club","observations":["x"]}`
-			dst := write(t, rel+"\n"+other+newline)
-			mem, _ := export(t, write(t, ada+"\n"+acme+"\n"+rel))
-			before := content(t, dst)
-			plan, err := replay.Plan(t.Context(), dst, mem, nil)
-			if err != nil || content(t, dst) != before {
-				t.Fatal(err)
-			}
-			rep, journal := apply(t, dst, mem)
-			if d := cmp.Diff(plan.Actions, rep.Actions); d != "" {
-				t.Error(d)
-			}
-			if rep.Actions[replay.Conflict] != 1 || rep.Actions[replay.Same] != 1 || rep.Conflicts[0].Key != "entity/Acme" {
-				t.Errorf("%v %v", rep.Actions, rep.Conflicts)
-			}
-			if d := cmp.Diff(rel+"\n"+other+"\n"+ada+newline, content(t, dst)); d != "" {
-				t.Error(d)
-			}
-			if st, _ := os.Stat(dst.path); st.Mode().Perm() != 0o640 {
-				t.Errorf("mode %v", st.Mode())
-			}
-			undo(t, dst, journal)
-			if d := cmp.Diff(before, content(t, dst)); newline == "" && d != "" {
-				t.Error(d)
-			}
-		})
-	}
-}
-
 // An entity that learnt more since the run stays.
 func TestUndoLeaves(t *testing.T) {
 	dst := Open(filepath.Join(t.TempDir(), "new.jsonl"))
@@ -232,109 +146,6 @@ func TestUndoLeaves(t *testing.T) {
 	u := undo(t, dst, journal)
 	if u.LeftN != 1 || u.Left[0].Key != "entity/Acme" || content(t, dst) != more {
 		t.Errorf("%+v, file %q", u, content(t, dst))
-	}
-}
-
-// Somebody writes while the run is under way.
-func TestChanged(t *testing.T) {
-	dst := write(t, ada)
-	w, err := dst.Begin(t.Context(), &replay.Run{From: dst.origin()})
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer w.Close()
-	e := &pb.Entity{Meta: agentstate.Meta("entity", agentstate.Document("line", "application/json", []byte(acme)), "Acme")}
-	if rc, err := w.Write(t.Context(), e); err != nil || rc.Action != replay.Created {
-		t.Fatal(rc, err)
-	}
-	if err := os.WriteFile(dst.path, []byte(ada+"\n"+rel), 0o600); err != nil {
-		t.Fatal(err)
-	}
-	if err := w.Commit(t.Context()); !errors.Is(err, ErrChanged) {
-		t.Error(err)
-	}
-	if got := content(t, dst); got != ada+"\n"+rel {
-		t.Errorf("file %q", got)
-	}
-	if es, _ := os.ReadDir(filepath.Dir(dst.path)); len(es) != 1 {
-		t.Errorf("left behind: %v", es)
-	}
-}
-
-// A hostile archive cannot put a second line, or a line of another kind, into the graph.
-func TestHostileNative(t *testing.T) {
-	dst := Open(filepath.Join(t.TempDir(), "new.jsonl"))
-	mem := memstate.Whole(product,
-		&pb.Entity{Meta: agentstate.Meta("entity", agentstate.Document("line", "", []byte(ada+"\n"+rel)), "a")},
-		&pb.Entity{Meta: agentstate.Meta("entity", agentstate.Document("line", "", []byte(rel)), "b")},
-		&pb.Entity{Meta: agentstate.Meta("entity", agentstate.Document("line", "", []byte("{")), "c")},
-		&pb.Entity{Meta: agentstate.Meta("entity", agentstate.Document("other", "", []byte(ada)), "d")},
-		&pb.Opaque{Meta: agentstate.Meta("opaque", agentstate.Document("layout", "", []byte(`[{"kind":"zebra","n":9},{"n":-1}]`)), "layout")},
-	)
-	rep, _ := apply(t, dst, mem)
-	if rep.Actions[replay.Refused] != 4 {
-		t.Errorf("%v %v", rep.Actions, rep.Refused)
-	}
-	if b, err := os.ReadFile(dst.path); err == nil && len(b) > 0 {
-		t.Errorf("file %q", b)
-	}
-}
-
-// A line of 100 MB costs no more memory than others, and its names are read.
-func TestLongLine(t *testing.T) {
-	if testing.Short() {
-		t.Skip("100 MB")
-	}
-	p := filepath.Join(t.TempDir(), "memory.jsonl")
-	f, err := os.Create(p)
-	if err != nil {
-		t.Fatal(err)
-	}
-	fmt.Fprint(f, `{"type":"entity","name":"Long","entityType":"x","observations":["`)
-	chunk := bytes.Repeat([]byte("0123456789abcdef"), 1<<16)
-	for range 100 {
-		f.Write(chunk)
-	}
-	fmt.Fprint(f, `"]}`+"\n"+rel)
-	if err := f.Close(); err != nil {
-		t.Fatal(err)
-	}
-	g := Open(p)
-	var before, after runtime.MemStats
-	runtime.GC()
-	runtime.ReadMemStats(&before)
-	names := []string{}
-	for r, err := range g.Records(t.Context(), nil) {
-		if err != nil {
-			t.Fatal(err)
-		}
-		switch r := r.(type) {
-		case *pb.Entity:
-			names = append(names, r.Name)
-			if n := r.Meta.Native[0].GetData().GetBlob(); n == nil {
-				t.Error("the line is in the record")
-			}
-		case *pb.Relation:
-			names = append(names, r.Type)
-		}
-	}
-	runtime.ReadMemStats(&after)
-	if d := cmp.Diff([]string{"Long", "knows"}, names); d != "" {
-		t.Error(d)
-	}
-	if n := after.TotalAlloc - before.TotalAlloc; n > 64<<20 {
-		t.Errorf("%d MiB allocated", n>>20)
-	}
-	mem, rep := export(t, g)
-	if rep.Verdict.Coverage != agentstate.Reconciled {
-		t.Error(rep.Verdict)
-	}
-	dst := Open(filepath.Join(t.TempDir(), "new.jsonl"))
-	apply(t, dst, mem)
-	a, _ := os.ReadFile(p)
-	b, _ := os.ReadFile(dst.path)
-	if !bytes.Equal(a, b) {
-		t.Error("the copy differs")
 	}
 }
 
@@ -416,31 +227,4 @@ func TestForeign(t *testing.T) {
 	if u := undo(t, dst, path); u.LeftN != 0 {
 		t.Errorf("%+v", u)
 	}
-}
-
-// FuzzRead: whatever the file holds, the reading ends without a panic, and what it carries goes back.
-func FuzzRead(f *testing.F) {
-	b, err := os.ReadFile("testdata/memory.jsonl")
-	if err != nil {
-		f.Fatal(err)
-	}
-	f.Add(b)
-	f.Add([]byte(ada + "\n\n" + acme + "\r\n" + rel + "\n{\"type\":\"x\"}\n[1]\n"))
-	f.Add([]byte("\ufeff" + `{"type":"entity","name":"\ud800"` + "\x00\xff}"))
-	f.Fuzz(func(t *testing.T, b []byte) {
-		src := write(t, string(b))
-		mem, rep := export(t, src)
-		if rep.Verdict.Coverage > agentstate.Gaps && len(rep.Gaps) == 0 {
-			t.Fatalf("%v", rep.Verdict)
-		}
-		if len(rep.Gaps) > 0 {
-			return
-		}
-		dst := Open(filepath.Join(t.TempDir(), "new.jsonl"))
-		apply(t, dst, mem)
-		got, err := os.ReadFile(dst.path)
-		if err != nil && !errors.Is(err, fs.ErrNotExist) || !bytes.Equal(b, got) {
-			t.Fatalf("%q became %q", b, got)
-		}
-	})
 }

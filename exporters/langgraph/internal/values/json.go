@@ -1,6 +1,8 @@
 package values
 
 import (
+	"bytes"
+	"encoding/binary"
 	"fmt"
 	"strings"
 	"unicode/utf16"
@@ -21,7 +23,8 @@ const maxNesting = 1 << 16
 // of its own. Lone surrogate escapes pass: runtimes write them.
 func skipJSON(b []byte, at int) (int, error) {
 	bad := func(what string) (int, error) { return 0, fmt.Errorf("%w: JSON: %s at byte %d", ErrValue, what, at) }
-	var open []byte
+	var few [64]byte
+	open := few[:0]
 	wantKey := false // an object's key comes next
 	for {
 		at = space(b, at)
@@ -96,6 +99,12 @@ func skipJSON(b []byte, at int) (int, error) {
 
 func skipString(b []byte, at int) (int, bool) {
 	for i := at + 1; i < len(b); i++ {
+		for i+8 <= len(b) && plainText(binary.LittleEndian.Uint64(b[i:])) {
+			i += 8
+		}
+		if i == len(b) {
+			break
+		}
 		switch c := b[i]; {
 		case c == '"':
 			return i + 1, true
@@ -115,6 +124,41 @@ func skipString(b []byte, at int) (int, bool) {
 		}
 	}
 	return 0, false
+}
+
+// plainText tells whether none of the eight bytes is a quote, a backslash or below a space.
+func plainText(x uint64) bool {
+	const ones, high = 0x0101010101010101, 0x8080808080808080
+	quote, slash := x^('"'*ones), x^('\\'*ones)
+	return ((x-' '*ones)&^x|(quote-ones)&^quote|(slash-ones)&^slash)&high == 0
+}
+
+// pastJSON is skipJSON for a value that skipJSON has passed before: it looks at brackets and strings
+// alone.
+func pastJSON(b []byte, at int) int {
+	switch b[at] {
+	case '"':
+		end, _ := skipString(b, at)
+		return end
+	case '{', '[':
+	default:
+		return skipScalar(b, at)
+	}
+	depth := 0
+	for {
+		switch b[at] {
+		case '"':
+			at, _ = skipString(b, at)
+			continue
+		case '{', '[':
+			depth++
+		case '}', ']':
+			if depth--; depth == 0 {
+				return at + 1
+			}
+		}
+		at++
+	}
 }
 
 func hex4(b []byte, at int) (rune, bool) {
@@ -178,7 +222,7 @@ func skipScalar(b []byte, at int) int {
 // as with a lone surrogate.
 func jsonText(b []byte) (string, bool) {
 	b = b[1 : len(b)-1]
-	if strings.IndexByte(string(b), '\\') < 0 {
+	if bytes.IndexByte(b, '\\') < 0 {
 		return string(b), utf8.Valid(b)
 	}
 	out := make([]byte, 0, len(b))

@@ -62,14 +62,16 @@ func message(v val) *pb.Message {
 			return nil
 		}
 	}
-	m := &pb.Message{Role: roleOf(role), NativeId: kw.str("id")}
+	var few [16]field
+	fs := kw.table(few[:])
+	m := &pb.Message{Role: roleOf(role), NativeId: fs.str("id")}
 	if m.Role == pb.Role_ROLE_UNSPECIFIED || role == "developer" || role == "function" {
 		m.NativeRole = role
 	}
-	if n := kw.str("name"); n != "" {
+	if n := fs.str("name"); n != "" {
 		m.AuthorPath = []string{n}
 	}
-	if md := kw.field("response_metadata"); md.kind() == kMap {
+	if md := fs.field("response_metadata"); md.kind() == kMap && len(md.b) > 2 {
 		for _, k := range []string{"model_name", "model", "model_id", "modelName"} {
 			if s := md.str(k); s != "" {
 				m.Model = s
@@ -78,10 +80,10 @@ func message(v val) *pb.Message {
 		}
 	}
 	if m.Role == pb.Role_ROLE_TOOL {
-		m.Parts = []*pb.Part{toolResult(kw)}
+		m.Parts = []*pb.Part{toolResult(fs)}
 		return m
 	}
-	m.Parts = append(content(kw.field("content")), extras(kw, m.Role)...)
+	m.Parts = append(content(fs.field("content")), extras(fs, m.Role)...)
 	return m
 }
 
@@ -108,7 +110,7 @@ func roleOf(s string) pb.Role {
 	return pb.Role_ROLE_UNSPECIFIED
 }
 
-func toolResult(kw val) *pb.Part {
+func toolResult(kw table) *pb.Part {
 	r := &pb.ToolResult{Id: kw.str("tool_call_id"), Name: kw.str("name"), IsError: kw.str("status") == "error"}
 	if s, ok := kw.field("content").text(); ok {
 		r.Output = inline("text/plain", []byte(s))
@@ -119,21 +121,30 @@ func toolResult(kw val) *pb.Part {
 }
 
 // extras are the parts that stand beside the content.
-func extras(kw val, role pb.Role) []*pb.Part {
+func extras(kw table, role pb.Role) []*pb.Part {
 	var out []*pb.Part
-	seen := map[string]bool{}
+	var seen map[string]bool
+	saw := func(id string) {
+		if seen == nil {
+			seen = map[string]bool{}
+		}
+		seen[id] = true
+	}
 	for c := range kw.field("tool_calls").items() {
 		p := toolCall(c, "args")
-		seen[p.GetToolCall().Id] = true
+		saw(p.GetToolCall().Id)
 		out = append(out, p)
 	}
 	for c := range kw.field("invalid_tool_calls").items() {
 		p := toolCall(c, "args")
 		p.GetToolCall().Invalid = true
-		seen[p.GetToolCall().Id] = true
+		saw(p.GetToolCall().Id)
 		out = append(out, p)
 	}
 	more := kw.field("additional_kwargs")
+	if len(more.b) <= 2 { // null in msgpack, {}
+		return out
+	}
 	if s := more.str("reasoning_content"); s != "" {
 		out = append(out, &pb.Part{Body: &pb.Part_Reasoning{Reasoning: &pb.Reasoning{Text: s}}})
 	}

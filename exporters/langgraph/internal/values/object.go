@@ -27,24 +27,26 @@ func (v val) object() (object, bool) {
 	if v.pack || v.kind() != kMap {
 		return object{}, false
 	}
-	if t := v.str("type"); v.field("lc").number() == "" || t != "constructor" && t != "undefined" && t != "delta_snapshot" && t != "not_implemented" {
+	var few [8]field
+	fs := v.table(few[:])
+	if t := fs.str("type"); fs.field("lc").number() == "" || t != "constructor" && t != "undefined" && t != "delta_snapshot" && t != "not_implemented" {
 		return object{}, false
 	} else if t != "constructor" {
 		o := object{path: []string{t}, args: val{b: []byte("null")}}
-		if x, ok := v.get("value"); ok {
+		if x, ok := fs.get("value"); ok {
 			o.args = x
 		}
 		return o, true
 	}
 	o := object{args: val{b: []byte("null")}}
-	for x := range v.field("id").items() {
+	for x := range fs.field("id").items() {
 		s, _ := x.text()
 		o.path = append(o.path, s)
 	}
-	if k, ok := v.get("kwargs"); ok {
+	if k, ok := fs.get("kwargs"); ok {
 		o.args = k
 	}
-	if a, ok := v.get("args"); ok && a.kind() == kArray && len(a.b) > 2 {
+	if a, ok := fs.get("args"); ok && a.kind() == kArray && len(a.b) > 2 {
 		o.args = a
 	}
 	return o, true
@@ -55,6 +57,11 @@ func (v val) field(name string) val {
 	if f, ok := v.get(name); ok {
 		return f
 	}
+	return v.null()
+}
+
+// null is null of v's serializer.
+func (v val) null() val {
 	if v.pack {
 		return val{[]byte{0xc0}, true}
 	}

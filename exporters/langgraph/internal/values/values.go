@@ -5,6 +5,7 @@
 package values
 
 import (
+	"bytes"
 	"errors"
 	"fmt"
 	"iter"
@@ -102,8 +103,8 @@ func (v val) items() iter.Seq[val] {
 			return
 		}
 		for at := space(v.b, 1); v.b[at] != ']'; {
-			end, err := skipJSON(v.b, at)
-			if err != nil || !yield(val{v.b[at:end], false}) {
+			end := pastJSON(v.b, at)
+			if !yield(val{v.b[at:end], false}) {
 				return
 			}
 			if at = space(v.b, end); v.b[at] == ',' {
@@ -141,13 +142,10 @@ func (v val) fields() iter.Seq[field] {
 			return
 		}
 		for at := space(v.b, 1); v.b[at] != '}'; {
-			mid, err := skipJSON(v.b, at)
-			if err != nil {
-				return
-			}
+			mid := pastJSON(v.b, at)
 			start := space(v.b, space(v.b, mid)+1) // past the colon
-			end, err := skipJSON(v.b, start)
-			if err != nil || !yield(field{val{v.b[at:mid], false}, val{v.b[start:end], false}, start}) {
+			end := pastJSON(v.b, start)
+			if !yield(field{val{v.b[at:mid], false}, val{v.b[start:end], false}, start}) {
 				return
 			}
 			if at = space(v.b, end); v.b[at] == ',' {
@@ -157,12 +155,21 @@ func (v val) fields() iter.Seq[field] {
 	}
 }
 
+// is tells whether the key is the text name, which needs no escapes.
+func (f field) is(name string) bool {
+	if !f.key.pack && f.key.kind() == kString && bytes.IndexByte(f.key.b, '\\') < 0 {
+		return string(f.key.b[1:len(f.key.b)-1]) == name
+	}
+	k, ok := f.key.text()
+	return ok && k == name
+}
+
 // get is the last value under a text key, as decoders keep it.
 func (v val) get(name string) (val, bool) {
 	var out val
 	ok := false
 	for f := range v.fields() {
-		if k, isText := f.key.text(); isText && k == name {
+		if f.is(name) {
 			out, ok = f.value, true
 		}
 	}
@@ -177,6 +184,46 @@ func (v val) str(name string) string {
 	}
 	s, _ := f.text()
 	return s
+}
+
+// A table is the entries of a map, for more than one look.
+type table struct {
+	of     val
+	fields []field
+}
+
+// table puts the entries of v into the memory of few.
+func (v val) table(few []field) table {
+	t := table{v, few[:0]}
+	for f := range v.fields() {
+		t.fields = append(t.fields, f)
+	}
+	return t
+}
+
+func (t table) get(name string) (val, bool) {
+	for i := len(t.fields) - 1; i >= 0; i-- {
+		if t.fields[i].is(name) {
+			return t.fields[i].value, true
+		}
+	}
+	return val{}, false
+}
+
+func (t table) str(name string) string {
+	f, ok := t.get(name)
+	if !ok {
+		return ""
+	}
+	s, _ := f.text()
+	return s
+}
+
+func (t table) field(name string) val {
+	if f, ok := t.get(name); ok {
+		return f
+	}
+	return t.of.null()
 }
 
 // text is a string that is valid UTF-8.

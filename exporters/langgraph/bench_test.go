@@ -1,0 +1,244 @@
+//go:build unix
+
+package langgraph
+
+import (
+	"context"
+	"database/sql"
+	"encoding/json"
+	"fmt"
+	"strings"
+	"syscall"
+	"testing"
+	"time"
+
+	"github.com/jackc/pgx/v5"
+
+	"github.com/exitramp/exitramp/context/agentstate"
+)
+
+const benchRecords = 100_000
+
+// benchDoc is a checkpoint document of JavaScript with n messages, as SQLite holds it; with none
+// inside, as PostgreSQL does.
+func benchDoc(thread, step, n int, inline bool) (doc, messages string) {
+	var ms []string
+	for i := range n {
+		ms = append(ms, fmt.Sprintf(`{"lc":1,"type":"constructor","id":["langchain_core","messages","%s"],"kwargs":{"id":"m-%d-%d","content":"message %d, %s","additional_kwargs":{},"response_metadata":{}}}`,
+			[]string{"HumanMessage", "AIMessage"}[i%2], thread, i, i, strings.Repeat("some words ", 12)))
+	}
+	messages = "[" + strings.Join(ms, ",") + "]"
+	values := ""
+	if inline {
+		values = `,"channel_values":{"messages":` + messages + `}`
+	}
+	return fmt.Sprintf(`{"v":4,"id":"%s","ts":"2026-11-23T02:44:20.670Z"%s,"channel_versions":{"messages":%d},"versions_seen":{}}`, benchID(step), values, step+1), messages
+}
+
+func benchID(step int) string { return fmt.Sprintf("1f1e6e7c-8d91-65e0-8%03x-a13a1e480b3f", step) }
+
+const benchMetadata = `{"source":"loop","step":1,"parents":{}}`
+
+// A shape is a store, and how plain statements and an export count what is in it.
+type shape struct {
+	name  string
+	kind  string
+	plain []string
+	lite  func(b *testing.B, db *sql.DB)
+	pg    func(b *testing.B, conn *pgx.Conn)
+}
+
+func shapes() []shape {
+	const threads, each, steps = 1000, 100, 3
+	must := func(b *testing.B, err error) {
+		if err != nil {
+			b.Fatal(err)
+		}
+	}
+	value := func(i int) string {
+		v, _ := json.Marshal(map[string]any{"text": fmt.Sprintf("memory %d: %s", i, strings.Repeat("some words ", 15)), "n": i})
+		return string(v)
+	}
+	return []shape{
+		{"messages", "message", []string{"SELECT * FROM checkpoint_blobs ORDER BY 1, 2, 3, 4", "SELECT * FROM checkpoints ORDER BY 1, 2, 3", "SELECT * FROM writes ORDER BY 1, 2, 3, 4, 5"}, func(b *testing.B, db *sql.DB) {
+			for t := range threads {
+				for s := range steps {
+					doc, _ := benchDoc(t, s, each*(s+1)/steps, true)
+					_, err := db.Exec("INSERT INTO checkpoints VALUES (?, '', ?, ?, 'json', ?, ?)", fmt.Sprint("t", t), benchID(s), benchID(s-1), []byte(doc), []byte(benchMetadata))
+					must(b, err)
+				}
+			}
+		}, func(b *testing.B, conn *pgx.Conn) {
+			for t := range threads {
+				for s := range steps {
+					doc, ms := benchDoc(t, s, each*(s+1)/steps, false)
+					_, err := conn.Exec(b.Context(), "INSERT INTO checkpoints (thread_id, checkpoint_id, parent_checkpoint_id, checkpoint, metadata) VALUES ($1, $2, $3, $4, $5)", fmt.Sprint("t", t), benchID(s), benchID(s-1), doc, benchMetadata)
+					must(b, err)
+					_, err = conn.Exec(b.Context(), "INSERT INTO checkpoint_blobs (thread_id, channel, version, type, blob) VALUES ($1, 'messages', $2, 'json', $3)", fmt.Sprint("t", t), fmt.Sprint(s+1), []byte(ms))
+					must(b, err)
+				}
+			}
+		}},
+		{"items", "memory", []string{"SELECT * FROM store ORDER BY 1, 2"}, func(b *testing.B, db *sql.DB) {
+			for i := range benchRecords {
+				_, err := db.Exec("INSERT INTO store (prefix, key, value) VALUES (?, ?, ?)", fmt.Sprintf("users.u-%d.memories", i/50), fmt.Sprint("mem-", i), []byte(value(i)))
+				must(b, err)
+			}
+		}, func(b *testing.B, conn *pgx.Conn) {
+			n := 0
+			_, err := conn.CopyFrom(b.Context(), pgx.Identifier{"store"}, []string{"namespace_path", "key", "value"}, pgx.CopyFromFunc(func() ([]any, error) {
+				if n++; n > benchRecords {
+					return nil, nil
+				}
+				return []any{fmt.Sprintf("users:u-%d:memories", n/50), fmt.Sprint("mem-", n), value(n)}, nil
+			}))
+			must(b, err)
+		}},
+	}
+}
+
+// BenchmarkReadSQLite reads 100,000 messages of 1,000 threads, and as many items of the store, after
+// plain SELECTs of the same tables, in turn. ratio is the speed of the export in that of the SELECTs;
+// cpu-ratio the same of processor time.
+func BenchmarkReadSQLite(b *testing.B) {
+	for _, s := range shapes() {
+		b.Run(s.name, func(b *testing.B) {
+			// Real tables, emptied. Of JavaScript's the checkpoints, of Python's the store.
+			name := map[string]string{"message": "js.sqlite", "memory": "python.sqlite"}[s.kind]
+			path := sample(b, name)
+			db := run(b, path, true, "DELETE FROM checkpoints", "DELETE FROM writes", "BEGIN")
+			s.lite(b, db)
+			if _, err := db.Exec("COMMIT"); err != nil {
+				b.Fatal(err)
+			}
+			if err := db.Close(); err != nil {
+				b.Fatal(err)
+			}
+			c, err := sql.Open("sqlite", "file:"+path+"?mode=ro")
+			if err != nil {
+				b.Fatal(err)
+			}
+			defer c.Close()
+			compare(b, s, SQLite(path), func() error {
+				for _, q := range s.plain {
+					if strings.Contains(q, "blobs") {
+						continue
+					}
+					if err := drain(c, q); err != nil {
+						return err
+					}
+				}
+				return nil
+			})
+		})
+	}
+}
+
+func drain(c *sql.DB, q string) error {
+	rows, err := c.Query(q)
+	if err != nil {
+		return err
+	}
+	defer rows.Close()
+	names, err := rows.Columns()
+	if err != nil {
+		return err
+	}
+	v, p := make([]any, len(names)), make([]any, len(names))
+	for i := range v {
+		p[i] = &v[i]
+	}
+	for rows.Next() {
+		if err := rows.Scan(p...); err != nil {
+			return err
+		}
+	}
+	return rows.Err()
+}
+
+// BenchmarkReadPostgres is the same for PostgreSQL.
+func BenchmarkReadPostgres(b *testing.B) {
+	for _, s := range shapes() {
+		b.Run(s.name, func(b *testing.B) {
+			u := database(b)
+			load(b, u, "js.pg.sql")
+			conn := connect(b, u)
+			for _, q := range []string{"TRUNCATE checkpoints, checkpoint_blobs, checkpoint_writes, store", "BEGIN"} {
+				if _, err := conn.Exec(b.Context(), q); err != nil {
+					b.Fatal(err)
+				}
+			}
+			s.pg(b, conn)
+			for _, q := range []string{"COMMIT", "ANALYZE"} {
+				if _, err := conn.Exec(b.Context(), q); err != nil {
+					b.Fatal(err)
+				}
+			}
+			store, err := Postgres(u)
+			if err != nil {
+				b.Fatal(err)
+			}
+			compare(b, s, store, func() error {
+				for _, q := range s.plain {
+					rows, err := conn.Query(b.Context(), strings.Replace(q, "FROM writes", "FROM checkpoint_writes", 1))
+					if err != nil {
+						return err
+					}
+					for rows.Next() {
+						if _, err := rows.Values(); err != nil {
+							return err
+						}
+					}
+					if rows.Err() != nil {
+						return rows.Err()
+					}
+				}
+				return nil
+			})
+		})
+	}
+}
+
+func compare(b *testing.B, s shape, src agentstate.Source, read func() error) {
+	var plain, export cost
+	for b.Loop() {
+		start := now()
+		if err := read(); err != nil {
+			b.Fatal(err)
+		}
+		plain.add(start)
+		start = now()
+		n := 0
+		for r, err := range src.Records(context.Background(), nil) {
+			if err != nil {
+				b.Fatal(err)
+			}
+			if agentstate.KindOf(r) == s.kind {
+				n++
+			}
+		}
+		if n < benchRecords {
+			b.Fatal(n)
+		}
+		export.add(start)
+	}
+	b.ReportMetric(benchRecords*float64(b.N)/export.wall.Seconds(), "records/s")
+	b.ReportMetric(benchRecords*float64(b.N)/plain.wall.Seconds(), "plain/s")
+	b.ReportMetric(plain.wall.Seconds()/export.wall.Seconds(), "ratio")
+	b.ReportMetric(plain.cpu.Seconds()/export.cpu.Seconds(), "cpu-ratio")
+	b.ReportMetric(0, "ns/op")
+}
+
+// A cost is time on the clock, and of the processors.
+type cost struct{ wall, cpu time.Duration }
+
+func now() cost {
+	var u syscall.Rusage
+	syscall.Getrusage(syscall.RUSAGE_SELF, &u)
+	return cost{time.Duration(time.Now().UnixNano()), time.Duration(u.Utime.Nano() + u.Stime.Nano())}
+}
+
+func (c *cost) add(since cost) {
+	n := now()
+	c.wall, c.cpu = c.wall+n.wall-since.wall, c.cpu+n.cpu-since.cpu
+}

@@ -1,0 +1,403 @@
+//go:build unix
+
+package mcpmemory
+
+import (
+	"bytes"
+	"errors"
+	"fmt"
+	"io/fs"
+	"os"
+	"path/filepath"
+	"runtime"
+	"strings"
+	"syscall"
+	"testing"
+	"time"
+
+	"github.com/google/go-cmp/cmp"
+
+	"github.com/exitramp/exitramp/context/agentstate"
+	"github.com/exitramp/exitramp/context/memstate"
+	"github.com/exitramp/exitramp/context/replay"
+	pb "github.com/exitramp/exitramp/proto/exitramp/v1"
+)
+
+// A file that cannot be read gives an error that says what it is.
+func TestRefused(t *testing.T) {
+	dir := t.TempDir()
+	file := func(text string) string { return write(t, text).path }
+	loop := filepath.Join(dir, "a")
+	for _, l := range [][2]string{{"b", "a"}, {"a", "b"}, {"nowhere", "dangling"}} {
+		if err := os.Symlink(l[0], filepath.Join(dir, l[1])); err != nil {
+			t.Fatal(err)
+		}
+	}
+	pipe := filepath.Join(dir, "pipe")
+	if err := syscall.Mkfifo(pipe, 0o600); err != nil {
+		t.Fatal(err)
+	}
+	for name, c := range map[string]struct {
+		path string
+		want error
+		text string
+	}{
+		"no file":          {filepath.Join(dir, "none"), fs.ErrNotExist, "MEMORY_FILE_PATH of the server names it"},
+		"folder":           {dir, ErrSchema, "want the JSON Lines file itself"},
+		"named pipe":       {pipe, ErrSchema, "no regular file"},
+		"loop of links":    {loop, nil, "too many links"},
+		"link to nothing":  {filepath.Join(dir, "dangling"), fs.ErrNotExist, "no file"},
+		"a database":       {file("SQLite format 3\x00" + strings.Repeat("\x00\x01\n", 300)), ErrSchema, "none of its"},
+		"other JSON":       {file("{\n  \"name\": \"app\",\n  \"private\": true\n}\n"), ErrSchema, "is an entity or a relation"},
+		"other JSON Lines": {file(`{"type":"user","message":"hi"}` + "\n" + `{"type":"assistant","message":"ho"}`), ErrSchema, "none of its 2 lines"},
+	} {
+		_, err := agentstate.Copy(t.Context(), &memstate.State{}, Open(c.path), nil)
+		_, perr := Open(c.path).Preflight(t.Context())
+		for _, err := range []error{err, perr} {
+			if err == nil || c.want != nil && !errors.Is(err, c.want) || !strings.Contains(err.Error(), "mcpmemory: ") || !strings.Contains(err.Error(), c.text) {
+				t.Errorf("%s: %v", name, err)
+			}
+		}
+	}
+	mem, _ := export(t, Open("testdata/memory.jsonl"))
+	if _, err := replay.Plan(t.Context(), Open(filepath.Join(dir, "no", "folder")), mem, nil); !errors.Is(err, replay.ErrTarget) || !strings.Contains(err.Error(), "make it first") {
+		t.Error(err)
+	}
+	empty, rep := export(t, write(t, ""))
+	if rep.Verdict.Coverage != agentstate.Reconciled || empty == nil {
+		t.Errorf("an empty graph: %v", rep.Verdict)
+	}
+}
+
+// A line that is no JSON is named; everything else is carried, and it does not come back to life.
+func TestDamaged(t *testing.T) {
+	for name, c := range map[string]struct{ text, want, place string }{
+		"half a line":   {ada + "\n" + rel + "\n" + acme[:40], ada + "\n" + rel, "line 3"},
+		"text":          {"hello\n" + ada, ada, "line 1"},
+		"byte order":    {"\ufeff" + ada + "\n" + rel, rel, "line 1"},
+		"closed wrong":  {ada + "\n" + `{"type":"entity", bad}` + "\n" + rel, ada + "\n" + rel, "line 2"},
+		"string opened": {`{"type":"entity","name":"x` + "\n" + ada, ada, "line 1"},
+	} {
+		t.Run(name, func(t *testing.T) {
+			mem, rep := export(t, write(t, c.text))
+			if rep.Verdict.Coverage != agentstate.Gaps || len(rep.Gaps) != 1 || rep.Gaps[0].Place != c.place || rep.Gaps[0].Reason != pb.Gap_REASON_CORRUPT {
+				t.Errorf("%v %v", rep.Verdict, rep.Gaps)
+			}
+			dst := Open(filepath.Join(t.TempDir(), "new.jsonl"))
+			apply(t, dst, mem)
+			if d := cmp.Diff(c.want, content(t, dst)); d != "" {
+				t.Error(d)
+			}
+			if _, err := replay.Plan(t.Context(), write(t, c.text), mem, nil); !errors.Is(err, replay.ErrTarget) || !errors.Is(err, ErrSchema) {
+				t.Errorf("a plan for the damaged file: %v", err)
+			}
+		})
+	}
+}
+
+// Two projects that share a file: what is there stays, what is new comes behind it.
+func TestIntoGraph(t *testing.T) {
+	for name, newline := range map[string]string{"without": "", "with": "\n"} {
+		t.Run(name, func(t *testing.T) {
+			other := `{"type":"entity","name":"Acme","entityType":"club","observations":["x"]}`
+			dst := write(t, rel+"\n"+other+newline)
+			mem, _ := export(t, write(t, ada+"\n"+acme+"\n"+rel))
+			before := content(t, dst)
+			plan, err := replay.Plan(t.Context(), dst, mem, nil)
+			if err != nil || content(t, dst) != before {
+				t.Fatal(err)
+			}
+			rep, journal := apply(t, dst, mem)
+			if d := cmp.Diff(plan.Actions, rep.Actions); d != "" {
+				t.Error(d)
+			}
+			if rep.Actions[replay.Conflict] != 1 || rep.Actions[replay.Same] != 1 || rep.Conflicts[0].Key != "entity/Acme" {
+				t.Errorf("%v %v", rep.Actions, rep.Conflicts)
+			}
+			if d := cmp.Diff(rel+"\n"+other+"\n"+ada+newline, content(t, dst)); d != "" {
+				t.Error(d)
+			}
+			if st, _ := os.Stat(dst.path); st.Mode().Perm() != 0o640 {
+				t.Errorf("mode %v", st.Mode())
+			}
+			undo(t, dst, journal)
+			if d := cmp.Diff(before, content(t, dst)); newline == "" && d != "" {
+				t.Error(d)
+			}
+		})
+	}
+}
+
+// A graph that is reached by a link is read and written where it lies: the link stays one.
+func TestLink(t *testing.T) {
+	src := write(t, ada)
+	link := filepath.Join(t.TempDir(), "link.jsonl")
+	if err := os.Symlink(src.path, link); err != nil {
+		t.Fatal(err)
+	}
+	mem, rep := export(t, Open(link))
+	if rep.Records["entity"] != 1 {
+		t.Errorf("%v", rep.Records)
+	}
+	more, _ := export(t, write(t, acme))
+	apply(t, Open(link), more)
+	if st, err := os.Lstat(link); err != nil || st.Mode()&fs.ModeSymlink == 0 || content(t, src) != ada+"\n"+acme {
+		t.Errorf("%v %v, file %q", st, err, content(t, src))
+	}
+	_ = mem
+}
+
+// A file that is written in its place while it is read is an error; one that the server replaces is
+// read as it was.
+func TestChangedMeanwhile(t *testing.T) {
+	for name, replace := range map[string]bool{"written into": false, "replaced": true} {
+		src := write(t, ada+"\n"+rel)
+		first, n := true, 0
+		var last error
+		for r, err := range src.Records(t.Context(), nil) {
+			if last = err; err != nil {
+				break
+			}
+			if agentstate.KindOf(r) == "relation" {
+				n++
+			}
+			if !first || agentstate.KindOf(r) != "entity" {
+				continue
+			}
+			first = false
+			if replace {
+				os.Rename(write(t, acme).path, src.path)
+			} else {
+				os.WriteFile(src.path, []byte(acme), 0o600)
+			}
+		}
+		if replace && (last != nil || n != 1) || !replace && !errors.Is(last, ErrChanged) {
+			t.Errorf("%s: %v, %d relations", name, last, n)
+		}
+	}
+}
+
+// A replay says which record lacks its bytes, and leaves nothing.
+func TestMissingBlob(t *testing.T) {
+	n := &pb.Native{Type: "line", Body: &pb.Native_Data{Data: &pb.Data{MediaType: "application/json", Body: &pb.Data_Blob{Blob: &pb.Blob{Id: "nowhere"}}}}}
+	src := memstate.Whole(product, &pb.Entity{Meta: agentstate.Meta("entity", n, "Ada"), Name: "Ada"})
+	j, err := replay.OpenJournal(filepath.Join(t.TempDir(), "j"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer j.Close()
+	dst := Open(filepath.Join(t.TempDir(), "new.jsonl"))
+	if _, err := replay.Apply(t.Context(), dst, src, &replay.Options{Journal: j}); !errors.Is(err, agentstate.ErrNotFound) || !strings.Contains(err.Error(), "entity/Ada") {
+		t.Errorf("%v", err)
+	}
+	if es, _ := os.ReadDir(filepath.Dir(dst.path)); len(es) != 0 {
+		t.Errorf("left behind: %v", es)
+	}
+}
+
+func TestUnreadable(t *testing.T) {
+	if os.Getuid() == 0 {
+		asNobody(t, "^TestUnreadable$")
+		return
+	}
+	src := write(t, ada)
+	if err := os.Chmod(src.path, 0); err != nil {
+		t.Fatal(err)
+	}
+	if _, err := agentstate.Copy(t.Context(), &memstate.State{}, src, nil); !errors.Is(err, fs.ErrPermission) || !strings.HasPrefix(err.Error(), "agentstate: ") && !strings.Contains(err.Error(), "mcpmemory: ") {
+		t.Errorf("%v", err)
+	}
+}
+
+// Memory does not grow with the number of lines: what is remembered of them lies in a file.
+func TestFlat(t *testing.T) {
+	if testing.Short() {
+		t.Skip("40 MB")
+	}
+	heap := func(lines int) uint64 {
+		var b strings.Builder
+		for i := range lines {
+			fmt.Fprintf(&b, "{\"type\":\"entity\",\"name\":\"thing %d\",\"entityType\":\"thing\",\"observations\":[\"%s\"]}\n", i, strings.Repeat("word ", 60))
+		}
+		src := write(t, b.String())
+		b.Reset()
+		n := 0
+		high := peak(func() {
+			for _, err := range src.Records(t.Context(), nil) {
+				if err != nil {
+					t.Fatal(err)
+				}
+				n++
+			}
+		})
+		if n != 2*lines+3 {
+			t.Fatal(n)
+		}
+		return high
+	}
+	few, many := heap(10_000), heap(100_000)
+	t.Logf("heap: %d KiB with 10,000 lines, %d KiB with 100,000", few>>10, many>>10)
+	if many > few+16<<20 {
+		t.Errorf("it grew by %d MiB", (many-few)>>20)
+	}
+}
+
+// peak is how much the heap grows over what it was while f runs, at its highest.
+func peak(f func()) uint64 {
+	runtime.GC()
+	var m runtime.MemStats
+	runtime.ReadMemStats(&m)
+	before, high, done := m.HeapInuse, uint64(0), make(chan bool)
+	go func() {
+		defer close(done)
+		for {
+			runtime.ReadMemStats(&m)
+			high = max(high, m.HeapInuse)
+			select {
+			case done <- true:
+				return
+			case <-time.After(time.Millisecond):
+			}
+		}
+	}()
+	f()
+	<-done
+	return high - min(high, before)
+}
+
+// Somebody writes while the run is under way.
+func TestChanged(t *testing.T) {
+	dst := write(t, ada)
+	w, err := dst.Begin(t.Context(), &replay.Run{From: dst.origin()})
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer w.Close()
+	e := &pb.Entity{Meta: agentstate.Meta("entity", agentstate.Document("line", "application/json", []byte(acme)), "Acme")}
+	if rc, err := w.Write(t.Context(), e); err != nil || rc.Action != replay.Created {
+		t.Fatal(rc, err)
+	}
+	if err := os.WriteFile(dst.path, []byte(ada+"\n"+rel), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	if err := w.Commit(t.Context()); !errors.Is(err, ErrChanged) {
+		t.Error(err)
+	}
+	if got := content(t, dst); got != ada+"\n"+rel {
+		t.Errorf("file %q", got)
+	}
+	if es, _ := os.ReadDir(filepath.Dir(dst.path)); len(es) != 1 {
+		t.Errorf("left behind: %v", es)
+	}
+}
+
+// A hostile archive cannot put a second line, or a line of another kind, into the graph.
+func TestHostileNative(t *testing.T) {
+	dst := Open(filepath.Join(t.TempDir(), "new.jsonl"))
+	mem := memstate.Whole(product,
+		&pb.Entity{Meta: agentstate.Meta("entity", agentstate.Document("line", "", []byte(ada+"\n"+rel)), "a")},
+		&pb.Entity{Meta: agentstate.Meta("entity", agentstate.Document("line", "", []byte(rel)), "b")},
+		&pb.Entity{Meta: agentstate.Meta("entity", agentstate.Document("line", "", []byte("{")), "c")},
+		&pb.Entity{Meta: agentstate.Meta("entity", agentstate.Document("other", "", []byte(ada)), "d")},
+		&pb.Opaque{Meta: agentstate.Meta("opaque", agentstate.Document("layout", "", []byte(`[{"kind":"zebra","n":9},{"n":-1}]`)), "layout")},
+	)
+	rep, _ := apply(t, dst, mem)
+	if rep.Actions[replay.Refused] != 4 {
+		t.Errorf("%v %v", rep.Actions, rep.Refused)
+	}
+	if b, err := os.ReadFile(dst.path); err == nil && len(b) > 0 {
+		t.Errorf("file %q", b)
+	}
+}
+
+// A line of 100 MB costs no more memory than others, and its names are read.
+func TestLongLine(t *testing.T) {
+	if testing.Short() {
+		t.Skip("100 MB")
+	}
+	p := filepath.Join(t.TempDir(), "memory.jsonl")
+	f, err := os.Create(p)
+	if err != nil {
+		t.Fatal(err)
+	}
+	fmt.Fprint(f, `{"type":"entity","name":"Long","entityType":"x","observations":["`)
+	chunk := bytes.Repeat([]byte("0123456789abcdef"), 1<<16)
+	for range 100 {
+		f.Write(chunk)
+	}
+	fmt.Fprint(f, `"]}`+"\n"+rel)
+	if err := f.Close(); err != nil {
+		t.Fatal(err)
+	}
+	g := Open(p)
+	var before, after runtime.MemStats
+	runtime.GC()
+	runtime.ReadMemStats(&before)
+	names := []string{}
+	for r, err := range g.Records(t.Context(), nil) {
+		if err != nil {
+			t.Fatal(err)
+		}
+		switch r := r.(type) {
+		case *pb.Entity:
+			names = append(names, r.Name)
+			if n := r.Meta.Native[0].GetData().GetBlob(); n == nil {
+				t.Error("the line is in the record")
+			}
+		case *pb.Relation:
+			names = append(names, r.Type)
+		}
+	}
+	runtime.ReadMemStats(&after)
+	if d := cmp.Diff([]string{"Long", "knows"}, names); d != "" {
+		t.Error(d)
+	}
+	if n := after.TotalAlloc - before.TotalAlloc; n > 64<<20 {
+		t.Errorf("%d MiB allocated", n>>20)
+	}
+	mem, rep := export(t, g)
+	if rep.Verdict.Coverage != agentstate.Reconciled {
+		t.Error(rep.Verdict)
+	}
+	dst := Open(filepath.Join(t.TempDir(), "new.jsonl"))
+	apply(t, dst, mem)
+	a, _ := os.ReadFile(p)
+	b, _ := os.ReadFile(dst.path)
+	if !bytes.Equal(a, b) {
+		t.Error("the copy differs")
+	}
+}
+
+// FuzzRead: whatever the file holds, the reading ends without a panic, and what it carries goes back.
+func FuzzRead(f *testing.F) {
+	b, err := os.ReadFile("testdata/memory.jsonl")
+	if err != nil {
+		f.Fatal(err)
+	}
+	f.Add(b)
+	f.Add([]byte(ada + "\n\n" + acme + "\r\n" + rel + "\n{\"type\":\"x\"}\n[1]\n"))
+	f.Add([]byte("\ufeff" + `{"type":"entity","name":"\ud800"` + "\x00\xff}"))
+	f.Fuzz(func(t *testing.T, b []byte) {
+		src := write(t, string(b))
+		mem := &memstate.State{}
+		rep, err := agentstate.Copy(t.Context(), mem, src, nil)
+		if errors.Is(err, ErrSchema) {
+			return
+		}
+		if err != nil {
+			t.Fatal(err)
+		}
+		if rep.Verdict.Coverage > agentstate.Gaps && len(rep.Gaps) == 0 {
+			t.Fatalf("%v", rep.Verdict)
+		}
+		if len(rep.Gaps) > 0 {
+			return
+		}
+		dst := Open(filepath.Join(t.TempDir(), "new.jsonl"))
+		apply(t, dst, mem)
+		got, err := os.ReadFile(dst.path)
+		if err != nil && !errors.Is(err, fs.ErrNotExist) || !bytes.Equal(b, got) {
+			t.Fatalf("%q became %q", b, got)
+		}
+	})
+}
