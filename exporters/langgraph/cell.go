@@ -68,9 +68,9 @@ func (c cell) arg() any {
 	return nil
 }
 
-// column is c as a column of a native row.
-func (c cell) column(name, typ string) *pb.Column {
-	col := &pb.Column{Name: name, Type: typ}
+// column makes col c as a column of a native row.
+func (c cell) column(col *pb.Column, name, typ string) {
+	col.Name, col.Type = name, typ
 	switch c.kind {
 	case integer:
 		col.Value = &pb.Column_Integer{Integer: c.i}
@@ -81,7 +81,6 @@ func (c cell) column(name, typ string) *pb.Column {
 	case blob:
 		col.Value = &pb.Column_Blob{Blob: c.b}
 	}
-	return col
 }
 
 // cellOf is the inverse of arg, for what drivers and agentstate.Resolver return.

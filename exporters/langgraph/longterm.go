@@ -9,6 +9,7 @@ import (
 	"time"
 
 	"github.com/exitramp/exitramp/context/agentstate"
+	"github.com/exitramp/exitramp/exporters/internal/plaintime"
 	pb "github.com/exitramp/exitramp/proto/exitramp/v1"
 )
 
@@ -214,6 +215,9 @@ func timeOf(c cell) int64 {
 
 // parseTime reads the times that the runtimes and databases write; those without a zone are UTC.
 func parseTime(s string) int64 {
+	if t, ok := plaintime.Parse(s); ok {
+		return agentstate.UnixNano(t)
+	}
 	for _, f := range []string{
 		time.RFC3339Nano, "2006-01-02 15:04:05.999999999-07:00", "2006-01-02 15:04:05.999999999-07",
 		"2006-01-02 15:04:05.999999999", "2006-01-02T15:04:05.999999999",

@@ -14,7 +14,13 @@ import (
 // native is a row of t as it is held. over replaces the values of some columns: with citations of
 // bytes that are held once elsewhere.
 func (r *reading) native(t *table, row []cell, over map[string]*pb.Column) *pb.Native {
-	n := &pb.Row{}
+	made := &struct {
+		pb.Native
+		body pb.Native_Row
+		row  pb.Row
+	}{}
+	n, cols := &made.row, make([]pb.Column, len(t.cols))
+	n.Columns = make([]*pb.Column, 0, len(cols))
 	for i, c := range t.cols {
 		typ := ""
 		if r.lay.engine == "postgres" {
@@ -25,7 +31,8 @@ func (r *reading) native(t *table, row []cell, over map[string]*pb.Column) *pb.N
 			n.Columns = append(n.Columns, o)
 			continue
 		}
-		col := row[i].column(c.name, typ)
+		col := &cols[i]
+		row[i].column(col, c.name, typ)
 		if row[i].big {
 			ref := r.blob(t, row, c.name, 0, row[i].size)
 			if row[i].kind == text {
@@ -36,7 +43,8 @@ func (r *reading) native(t *table, row []cell, over map[string]*pb.Column) *pb.N
 		}
 		n.Columns = append(n.Columns, col)
 	}
-	return &pb.Native{Type: t.name, Body: &pb.Native_Row{Row: n}}
+	made.Type, made.Body, made.body.Row = t.name, &made.body, n
+	return &made.Native
 }
 
 // rowType is the type that a row states for a column of PostgreSQL: none where the storage class

@@ -190,18 +190,26 @@ func sqliteNames() []string {
 }
 
 func (d *sqliteDB) scan(ctx context.Context, t *table, prefix, after []cell, fn func([]cell) (bool, error)) error {
-	var cols, where, order, marks []string
+	var cols, bigs, classes, where, order, marks []string
 	var args []any
 	for _, c := range t.cols {
 		q := quote(c.name)
 		if slices.Contains(t.key, c.name) {
-			cols = append(cols, "+"+q, "NULL")
+			cols = append(cols, "+"+q)
+			classes = append(classes, "''")
 			continue
 		}
 		// The expressions keep the driver from turning TIMESTAMP text into times.
 		big := fmt.Sprintf("octet_length(%s) > %d", q, agentstate.SpillSize)
-		cols = append(cols, fmt.Sprintf("CASE WHEN %s THEN NULL ELSE %s END, CASE WHEN %s THEN typeof(%s) || octet_length(%s) END", big, q, big, q, q))
+		cols = append(cols, fmt.Sprintf("CASE WHEN %s THEN NULL ELSE %s END", big, q))
+		bigs = append(bigs, big)
+		classes = append(classes, fmt.Sprintf("coalesce(CASE WHEN %s THEN typeof(%s) || octet_length(%s) END, '')", big, q, q))
 	}
+	// One more column says what was left out, where something was.
+	if len(bigs) == 0 {
+		bigs = []string{"0"}
+	}
+	cols = append(cols, "CASE WHEN "+strings.Join(bigs, " OR ")+" THEN "+strings.Join(classes, " || ',' || ")+" END")
 	for i, n := range t.key {
 		order = append(order, quote(n))
 		if i < len(prefix) {
@@ -225,14 +233,17 @@ func (d *sqliteDB) scan(ctx context.Context, t *table, prefix, after []cell, fn 
 	return d.rows(ctx, q, args, func(v []any) (bool, error) {
 		row := make([]cell, len(t.cols))
 		for i := range row {
-			row[i], _ = cellOf(v[2*i])
-			s, _ := v[2*i+1].(string)
-			if n, ok := strings.CutPrefix(s, "blob"); ok {
-				row[i] = cell{kind: blob, big: true}
-				row[i].size, _ = strconv.ParseInt(n, 10, 64)
-			} else if n, ok := strings.CutPrefix(s, "text"); ok {
-				row[i] = cell{kind: text, big: true}
-				row[i].size, _ = strconv.ParseInt(n, 10, 64)
+			row[i], _ = cellOf(v[i])
+		}
+		if s, ok := v[len(row)].(string); ok {
+			for i, s := range strings.Split(s, ",") {
+				if n, ok := strings.CutPrefix(s, "blob"); ok {
+					row[i] = cell{kind: blob, big: true}
+					row[i].size, _ = strconv.ParseInt(n, 10, 64)
+				} else if n, ok := strings.CutPrefix(s, "text"); ok {
+					row[i] = cell{kind: text, big: true}
+					row[i].size, _ = strconv.ParseInt(n, 10, 64)
+				}
 			}
 		}
 		return fn(row)
