@@ -13,14 +13,16 @@ import (
 	"strings"
 
 	"github.com/exitramp/exitramp/context/agentstate"
+	"github.com/exitramp/exitramp/exporters/internal/homefiles"
 	pb "github.com/exitramp/exitramp/proto/exitramp/v1"
 )
 
 // A reading is one stream under way.
 type reading struct {
-	out   *agentstate.Emitter
-	n     map[string]uint64 // by kind, as counted by the walk
-	creds map[string]bool
+	out      *agentstate.Emitter
+	n        map[string]uint64 // by kind: what was found beside the walk
+	creds    map[string]bool
+	sessions map[string]bool // keys of all conversations
 }
 
 var errStop = errors.New("the consumer stopped")
@@ -32,11 +34,10 @@ func (r *reading) put(rec agentstate.Record) error {
 	return nil
 }
 
-func (r *reading) gap(kind, place, detail string) error {
-	if !r.out.Gap(&pb.Gap{Kind: kind, Place: place, Reason: pb.Gap_REASON_CORRUPT, Detail: detail, Count: 1}) {
+func (r *reading) gap(g *pb.Gap) error {
+	if !r.out.Gap(g) {
 		return errStop
 	}
-	r.n[kind]++
 	return nil
 }
 
@@ -56,9 +57,13 @@ func (h *Home) Records(ctx context.Context, opts *agentstate.ReadOptions) iter.S
 			yield(nil, err)
 			return
 		}
-		byPath := map[string]found{}
-		for _, f := range w.ours {
-			byPath[f.rel] = f
+		r := &reading{n: map[string]uint64{}, creds: map[string]bool{}, sessions: map[string]bool{}}
+		byPath := map[string]*homefiles.File{}
+		for _, f := range w.Files {
+			byPath[f.Rel] = f
+			if f.Kind == "conversation" {
+				r.sessions[agentstate.Key(f.Kind, keyParts(f)...)] = true
+			}
 		}
 		h.mu.Lock()
 		h.reading = byPath
@@ -68,43 +73,46 @@ func (h *Home) Records(ctx context.Context, opts *agentstate.ReadOptions) iter.S
 			h.reading = nil
 			h.mu.Unlock()
 		}()
-		r := &reading{out: agentstate.NewEmitter(ctx, yield, h.origin()), n: map[string]uint64{}, creds: map[string]bool{}}
+		r.out = agentstate.NewEmitter(ctx, yield, h.origin())
 		err = r.run(h, w)
 		if errors.Is(err, errStop) {
 			return
 		}
 		if err == nil {
 			r.finish(h, w)
+		} else {
+			err = fmt.Errorf("claudecode: %w", err)
 		}
 		r.out.End(err)
 	}
 }
 
-func (r *reading) run(h *Home, w *walk) error {
-	for _, g := range w.missing() {
-		if !r.out.Gap(g) {
-			return errStop
+func (r *reading) run(h *Home, w *homefiles.Walk) error {
+	for _, g := range w.Gaps {
+		if err := r.gap(g); err != nil {
+			return err
 		}
 	}
-	if err := r.servers(filepath.Join(h.root, ".claude.json")); err != nil {
+	servers := ".claude/.config.json" // the older place; where it is there, the other one does not count
+	if _, err := os.Stat(filepath.Join(h.root, servers)); err != nil {
+		servers = ".claude.json"
+	}
+	if err := r.servers(filepath.Join(h.root, servers), servers); err != nil {
 		return err
 	}
 	for _, kind := range []string{"policy", "artifact", "skill", "agent", "memory", "conversation"} {
-		for _, f := range w.ours {
-			if f.kind != kind {
+		for _, f := range w.Files {
+			if f.Kind != kind {
 				continue
 			}
 			var err error
-			switch kind {
-			case "policy":
+			switch {
+			case kind == "policy" && path.Ext(f.Rel) == ".json" && path.Dir(f.Rel) == ".claude":
 				err = r.settings(f)
-			case "conversation":
+			case kind == "conversation":
 				err = r.conversation(f)
 			default:
 				err = r.file(f)
-			}
-			if err == nil && kind != "conversation" {
-				err = f.unchanged()
 			}
 			if err != nil {
 				return err
@@ -115,42 +123,41 @@ func (r *reading) run(h *Home, w *walk) error {
 }
 
 // file is the record of a memory, a definition or any other file.
-func (r *reading) file(f found) error {
+func (r *reading) file(f *homefiles.File) error {
 	media := "application/octet-stream"
-	if path.Ext(f.rel) == ".md" {
+	if path.Ext(f.Rel) == ".md" {
 		media = "text/markdown"
 	}
-	d, b, err := f.data(media)
+	d, err := f.Data(media)
 	if err != nil {
-		return err
+		return r.gap(homefiles.GapOf(f, err))
 	}
-	front := frontmatter(b)
-	m := f.meta()
-	m.UpdatedUnixNano = agentstate.UnixNano(f.info.ModTime())
+	front := frontmatter(d.GetInline())
+	m := metaOf(f)
+	m.UpdatedUnixNano = agentstate.UnixNano(f.Info.ModTime())
 	name := front["name"]
 	if name == "" {
-		name = strings.TrimSuffix(path.Base(f.rel), path.Ext(f.rel))
+		name = strings.TrimSuffix(path.Base(f.Rel), path.Ext(f.Rel))
 	}
-	var rec agentstate.Record
-	switch f.kind {
+	switch f.Kind {
 	case "memory":
 		m.Native = []*pb.Native{cite("#data")}
-		rec = &pb.Memory{Meta: m, Name: valid(name), Form: pb.Memory_FORM_FILE, Content: &pb.Memory_Data{Data: d}}
+		return r.put(&pb.Memory{Meta: m, Name: valid(name), Form: pb.Memory_FORM_FILE, Content: &pb.Memory_Data{Data: d}})
 	case "agent":
 		m.Native = []*pb.Native{cite("#instructions")}
-		rec = &pb.Agent{Meta: m, Name: valid(name), Description: valid(front["description"]), Instructions: d}
+		return r.put(&pb.Agent{Meta: m, Name: valid(name), Description: valid(front["description"]), Instructions: d})
 	case "skill":
 		m.Native = []*pb.Native{cite("#instructions")}
-		if path.Base(f.rel) == "SKILL.md" && front["name"] == "" {
-			name = path.Base(path.Dir(f.rel))
+		if path.Base(f.Rel) == "SKILL.md" && front["name"] == "" {
+			name = path.Base(path.Dir(f.Rel))
 		}
-		rec = &pb.Skill{Meta: m, Name: valid(name), Description: valid(front["description"]), Instructions: d}
-	default:
-		m.Native = []*pb.Native{cite("#data")}
-		rec = &pb.Artifact{Meta: m, Name: f.rel, Data: d, Size: uint64(f.size)}
+		return r.put(&pb.Skill{Meta: m, Name: valid(name), Description: valid(front["description"]), Instructions: d})
+	case "policy": // a program that settings may name
+		m.Native = []*pb.Native{cite("#text")}
+		return r.put(&pb.Policy{Meta: m, Name: f.Rel, Language: "hook", Text: d})
 	}
-	r.n[f.kind]++
-	return r.put(rec)
+	m.Native = []*pb.Native{cite("#data")}
+	return r.put(&pb.Artifact{Meta: m, Name: f.Rel, Data: d, Size: uint64(f.Size())})
 }
 
 // frontmatter reads the simple lines name: value between --- and --- at the start of a file.
@@ -174,56 +181,42 @@ func frontmatter(b []byte) map[string]string {
 }
 
 // conversation is a transcript: its file, and the messages that are read out of it.
-func (r *reading) conversation(f found) error {
-	o, err := scan(f)
+func (r *reading) conversation(f *homefiles.File) error {
+	d, err := f.Data("application/jsonl")
+	var t *transcript
+	if err == nil {
+		t, err = outline(f, d)
+	}
 	if err != nil {
-		return err
+		return r.gap(homefiles.GapOf(f, err))
 	}
-	d, _, err := f.data("application/jsonl")
-	if err != nil {
-		return err
+	c := &pb.Conversation{Meta: metaOf(f), Title: t.title, HeadKey: t.key(t.head), ContextKeys: t.context()}
+	c.Meta.Native = []*pb.Native{{Type: "file", Body: &pb.Native_Data{Data: homefiles.Clone(d)}}} // the record is the caller's
+	c.Meta.CreatedUnixNano, c.Meta.UpdatedUnixNano = t.from, t.to
+	if t.cwd != "" { // folders that differ in . and - share one folder of sessions
+		c.Meta.Labels = append(c.Meta.Labels, &pb.Label{Name: "cwd", Value: t.cwd})
 	}
-	if b := d.GetInline(); int64(len(b)) > f.size { // a session that goes on appends
-		d = agentstate.Inline(d.MediaType, b[:f.size])
-	} else if d.GetBlob() == nil && int64(len(b)) < f.size {
-		return fmt.Errorf("claudecode: %w: %s", ErrChanged, f.rel)
+	if p := keyParts(f); len(p) > 2 { // what a sub-agent did, below its session
+		if c.ParentKey = agentstate.Key("conversation", p[0], p[1]); !r.sessions[c.ParentKey] {
+			c.ParentKey = ""
+			r.n["conversation"]++
+			if err := r.gap(&pb.Gap{Kind: "conversation", Place: ".claude/projects/" + p[0] + "/" + p[1] + ".jsonl of " + path.Base(f.Rel), Reason: pb.Gap_REASON_GONE, Count: 1,
+				Detail: "the session whose sub-agent wrote " + f.Rel + " is not there"}); err != nil {
+				return err
+			}
+		}
 	}
-	c := &pb.Conversation{Meta: f.meta(), Title: valid(o.title), HeadKey: o.head, ContextKeys: o.context()}
-	c.Meta.Native = []*pb.Native{{Type: "file", Body: &pb.Native_Data{Data: d}}}
-	c.Meta.CreatedUnixNano, c.Meta.UpdatedUnixNano = o.from, o.to
-	if o.cwd != "" {
-		c.Meta.Labels = append(c.Meta.Labels, &pb.Label{Name: "cwd", Value: valid(o.cwd)})
-	}
-	if p := f.keyParts(); len(p) > 2 { // what a sub-agent did, below its session
-		c.ParentKey = agentstate.Key("conversation", p[0], p[1])
-	}
-	key := c.Meta.Key
-	r.n["conversation"]++
 	if err := r.put(c); err != nil {
 		return err
 	}
-	if err := messages(f, o, key, func(m *pb.Message) error { return r.put(m) }); err != nil {
-		return err
-	}
-	for _, bad := range o.bad {
-		if !r.out.Gap(&pb.Gap{Kind: "message", Place: f.rel + " " + bad[:strings.IndexByte(bad, ':')], Reason: pb.Gap_REASON_CORRUPT, Detail: bad + "; the file itself is carried whole", Count: 1}) {
-			return errStop
-		}
-	}
-	return nil
+	return t.messages(f, d, r)
 }
 
 // finish states what the walk found, kind by kind.
-func (r *reading) finish(h *Home, w *walk) {
-	walked := map[string]uint64{"toolserver": r.n["toolserver"]}
-	for _, f := range w.ours {
-		walked[f.kind]++
-	}
-	for _, g := range w.missing() {
-		walked[g.Kind] += g.Count
-	}
+func (r *reading) finish(h *Home, w *homefiles.Walk) {
+	walked := w.Count()
 	for _, k := range []string{"policy", "artifact", "skill", "agent", "memory", "conversation", "toolserver"} {
-		r.out.Reference(k, walked[k], "files of the folder", "whole home")
+		r.out.Reference(k, walked[k]+r.n[k], "files of the folder", "whole home")
 	}
 	r.out.Derived("message", "conversation")
 	if walked["policy"] > 0 {
@@ -243,10 +236,10 @@ func (h *Home) Preflight(ctx context.Context) (*agentstate.Preflight, error) {
 	if err != nil {
 		return nil, err
 	}
-	p := &agentstate.Preflight{Origin: h.origin(), Observer: "uid " + strconv.Itoa(os.Getuid()), Counts: map[string]int64{}, Notes: w.notes(),
+	p := &agentstate.Preflight{Origin: h.origin(), Observer: "uid " + strconv.Itoa(os.Getuid()), Counts: map[string]int64{}, Notes: w.Notes(), Gaps: w.Gaps,
 		Never: []string{".claude/.credentials.json, *.key: not opened", "values of env, headers and tokens in settings: a person binds them again"}}
-	for _, f := range w.ours {
-		p.Counts[f.kind]++
+	for _, f := range w.Files {
+		p.Counts[f.Kind]++
 	}
 	if p.Counts["conversation"] > 0 {
 		p.Counts["message"] = -1

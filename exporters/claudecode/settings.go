@@ -1,133 +1,43 @@
 package claudecode
 
 import (
-	"bytes"
 	"encoding/json"
+	"errors"
 	"fmt"
+	"io/fs"
 	"os"
-	"regexp"
 	"slices"
-	"strings"
+	"unicode/utf8"
 
 	"github.com/exitramp/exitramp/context/agentstate"
+	"github.com/exitramp/exitramp/exporters/internal/homefiles"
 	pb "github.com/exitramp/exitramp/proto/exitramp/v1"
 )
 
-// A secret is one value that was taken out of a document.
-type secret struct{ path, name string }
-
-// taken stands where a value was.
-const taken = `""`
-
-var secretName = regexp.MustCompile(`(?i)(token|secret|passw|api_?key|authorization|credential|private_?key)`)
-
-// redact takes secrets out of a JSON document and leaves every other byte as it is: values below
-// "env" and "headers", values with the name of a secret, and what stands between // and @ in a URL.
-func redact(doc []byte) (out []byte, secrets []secret, err error) {
-	d := json.NewDecoder(bytes.NewReader(doc))
-	d.UseNumber()
-	type frame struct {
-		object, key, secret bool
-		name                string
-	}
-	var stack []frame
-	last := 0
-	path := func() (string, string) {
-		var names []string
-		for _, f := range stack {
-			if f.object {
-				names = append(names, f.name)
-			}
-		}
-		if len(names) == 0 {
-			return "", ""
-		}
-		return strings.Join(names, "."), names[len(names)-1]
-	}
-	for {
-		before := d.InputOffset()
-		t, err := d.Token()
-		if err != nil {
-			if len(stack) == 0 && before > 0 {
-				return append(out, doc[last:]...), secrets, nil
-			}
-			return nil, nil, fmt.Errorf("not JSON at byte %d", before)
-		}
-		top := len(stack) - 1
-		switch v := t.(type) {
-		case json.Delim:
-			if v == '{' || v == '[' {
-				inherited := top >= 0 && stack[top].secret
-				if top >= 0 && stack[top].object {
-					inherited = inherited || stack[top].name == "env" || stack[top].name == "headers"
-					stack[top].key = true
-				}
-				stack = append(stack, frame{object: v == '{', key: v == '{', secret: inherited})
-				continue
-			}
-			stack = stack[:top]
-			continue
-		case string:
-			if top >= 0 && stack[top].object && stack[top].key {
-				stack[top].name, stack[top].key = v, false
-				continue
-			}
-		}
-		if top >= 0 && stack[top].object {
-			stack[top].key = true
-		}
-		s, isText := t.(string)
-		where, name := path()
-		hide := isText && s != "" && top >= 0 && (stack[top].secret || stack[top].object && secretName.MatchString(stack[top].name) || hasUserinfo(s))
-		if !hide {
-			continue
-		}
-		start := int(before) + bytes.IndexByte(doc[before:], '"')
-		out = append(append(out, doc[last:start]...), taken...)
-		last = int(d.InputOffset())
-		secrets = append(secrets, secret{where, name})
-	}
-}
-
-// hasUserinfo tells whether s is a URL with a password in it.
-func hasUserinfo(s string) bool {
-	_, rest, ok := strings.Cut(s, "://")
-	if !ok {
-		return false
-	}
-	host, _, _ := strings.Cut(rest, "/")
-	user, _, at := strings.Cut(host, "@")
-	return at && strings.Contains(user, ":")
-}
-
 // settings are the records of a settings file: the document without its secrets, each permission,
 // and a reference for each secret.
-func (r *reading) settings(f found) error {
-	if f.size > maxLine {
-		return r.gap("policy", f.rel, "larger than any settings file")
+func (r *reading) settings(f *homefiles.File) error {
+	if f.Size() > agentstate.SpillSize {
+		return r.gap(&pb.Gap{Kind: "policy", Place: f.Rel, Reason: pb.Gap_REASON_LIMIT, Count: 1, Detail: "larger than any settings file"})
 	}
-	b, err := os.ReadFile(f.path)
+	b, err := f.Bytes()
 	if err != nil {
-		return fmt.Errorf("claudecode: %w", err)
+		return r.gap(homefiles.GapOf(f, err))
 	}
-	clean, secrets, err := redact(b)
-	if err != nil {
-		return r.gap("policy", f.rel, err.Error())
+	clean, secrets, err := homefiles.RedactJSON(b)
+	if err != nil || len(clean) > agentstate.SpillSize || !utf8.Valid(clean) {
+		return r.gap(&pb.Gap{Kind: "policy", Place: f.Rel, Reason: pb.Gap_REASON_CORRUPT, Count: 1, Detail: fmt.Sprintf("its secrets cannot be told from the rest: %v", err)})
 	}
-	if err := r.credentials(f.rel, secrets); err != nil {
+	if err := r.credentials(f.Rel, secrets); err != nil {
 		return err
 	}
 	var doc struct {
 		Permissions map[string]json.RawMessage `json:"permissions"`
 	}
 	json.Unmarshal(clean, &doc)
-	p := &pb.Policy{Meta: f.meta(), Name: f.rel, Language: product, Text: agentstate.Inline("application/json", clean), Enforced: true}
-	if len(clean) > agentstate.SpillSize {
-		return r.gap("policy", f.rel, "larger than any settings file")
-	}
+	p := &pb.Policy{Meta: metaOf(f), Name: f.Rel, Language: product, Text: agentstate.Inline("application/json", clean), Enforced: true}
 	p.Meta.Native = []*pb.Native{cite("#text")}
 	key := p.Meta.Key
-	r.n["policy"]++
 	if err := r.put(p); err != nil {
 		return err
 	}
@@ -140,7 +50,7 @@ func (r *reading) settings(f found) error {
 		json.Unmarshal(doc.Permissions[e.name], &patterns)
 		slices.Sort(patterns)
 		for _, pattern := range slices.Compact(patterns) {
-			g := &pb.ToolGrant{Meta: agentstate.Meta("toolgrant", nil, f.rel, e.name, pattern), Pattern: valid(pattern), PatternDialect: product,
+			g := &pb.ToolGrant{Meta: agentstate.Meta("toolgrant", nil, f.Rel, e.name, pattern), Pattern: valid(pattern), PatternDialect: product,
 				Effect: e.effect, ApprovalMode: e.mode, Enabled: true, PolicyKey: key}
 			g.Meta.ViewOfKeys = []string{key}
 			if err := r.put(g); err != nil {
@@ -151,10 +61,10 @@ func (r *reading) settings(f found) error {
 	return nil
 }
 
-func (r *reading) credentials(rel string, secrets []secret) error {
+func (r *reading) credentials(rel string, secrets []homefiles.Secret) error {
 	for _, s := range secrets {
-		c := &pb.Credential{Meta: agentstate.Meta("credential", nil, rel, s.path), Name: valid(s.name), Form: "env", Location: valid(rel + " " + s.path),
-			Rebind: "put the value back at " + valid(s.path) + " of " + rel}
+		c := &pb.Credential{Meta: agentstate.Meta("credential", nil, rel, s.Path), Name: valid(s.Name), Form: "env", Location: valid(rel + " " + s.Path),
+			Rebind: "put the value back at " + valid(s.Path) + " of " + rel}
 		if r.creds[c.Meta.Key] {
 			continue
 		}
@@ -166,16 +76,23 @@ func (r *reading) credentials(rel string, secrets []secret) error {
 	return nil
 }
 
-// servers are the MCP servers that ~/.claude.json names. The rest of that file is of the machine,
-// and stays there.
-func (r *reading) servers(path string) error {
-	st, err := os.Stat(path)
-	if err != nil || st.Size() > maxLine {
+// servers are the MCP servers that the file rel names. The rest of it is of the machine, and stays
+// there.
+func (r *reading) servers(path, rel string) error {
+	broken := func(reason pb.Gap_Reason, why string) error {
+		r.n["toolserver"]++
+		return r.gap(&pb.Gap{Kind: "toolserver", Place: rel, Reason: reason, Count: 1, Detail: why})
+	}
+	st, err := os.Stat(path) // a link is followed: of the file, servers alone are read
+	if errors.Is(err, fs.ErrNotExist) {
 		return nil
+	}
+	if err == nil && (!st.Mode().IsRegular() || st.Size() > maxLine) {
+		return broken(pb.Gap_REASON_LIMIT, "larger than any such file, or no file")
 	}
 	b, err := os.ReadFile(path)
 	if err != nil {
-		return nil
+		return broken(homefiles.GapOf(&homefiles.File{}, err).Reason, err.Error())
 	}
 	var doc struct {
 		Servers  map[string]json.RawMessage `json:"mcpServers"`
@@ -184,7 +101,7 @@ func (r *reading) servers(path string) error {
 		} `json:"projects"`
 	}
 	if err := json.Unmarshal(b, &doc); err != nil {
-		return r.gap("toolserver", ".claude.json", "not JSON")
+		return broken(pb.Gap_REASON_CORRUPT, "not JSON, or servers that are no objects")
 	}
 	scopes := map[string]map[string]json.RawMessage{"": doc.Servers}
 	for p, x := range doc.Projects {
@@ -192,7 +109,7 @@ func (r *reading) servers(path string) error {
 	}
 	for _, scope := range sortedKeys(scopes) {
 		for _, name := range sortedKeys(scopes[scope]) {
-			if err := r.server(scope, name, scopes[scope][name]); err != nil {
+			if err := r.server(rel, scope, name, scopes[scope][name]); err != nil {
 				return err
 			}
 		}
@@ -200,10 +117,11 @@ func (r *reading) servers(path string) error {
 	return nil
 }
 
-func (r *reading) server(scope, name string, raw json.RawMessage) error {
-	clean, secrets, err := redact(raw)
-	if err != nil {
-		return r.gap("toolserver", ".claude.json "+valid(name), err.Error())
+func (r *reading) server(rel, scope, name string, raw json.RawMessage) error {
+	r.n["toolserver"]++
+	clean, secrets, err := homefiles.RedactJSON(raw)
+	if err != nil || len(clean) > agentstate.SpillSize {
+		return r.gap(&pb.Gap{Kind: "toolserver", Place: rel + " " + valid(name), Reason: pb.Gap_REASON_CORRUPT, Count: 1, Detail: "larger than any server's settings"})
 	}
 	var d struct {
 		Type, Command, URL string
@@ -214,16 +132,15 @@ func (r *reading) server(scope, name string, raw json.RawMessage) error {
 	if d.URL != "" || d.Type == "http" || d.Type == "sse" {
 		s.Protocol, s.Location = "mcp+http", valid(d.URL)
 	}
-	place := ".claude.json mcpServers " + valid(name)
+	place := rel + " mcpServers " + valid(name)
 	if scope != "" {
-		place = ".claude.json projects " + valid(scope) + " mcpServers " + valid(name)
+		place = rel + " projects " + valid(scope) + " mcpServers " + valid(name)
 	}
 	for _, x := range secrets {
-		s.CredentialKeys = append(s.CredentialKeys, agentstate.Key("credential", place, x.path))
+		s.CredentialKeys = append(s.CredentialKeys, agentstate.Key("credential", place, x.Path))
 	}
 	if err := r.credentials(place, secrets); err != nil {
 		return err
 	}
-	r.n["toolserver"]++
 	return r.put(s)
 }

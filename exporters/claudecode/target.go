@@ -2,7 +2,6 @@ package claudecode
 
 import (
 	"context"
-	"encoding/json"
 	"errors"
 	"fmt"
 	"io/fs"
@@ -13,6 +12,7 @@ import (
 	"github.com/exitramp/exitramp/context/agentstate"
 	"github.com/exitramp/exitramp/context/replay"
 	"github.com/exitramp/exitramp/exporters/internal/homefiles"
+	"github.com/exitramp/exitramp/exporters/internal/jsonvalue"
 	pb "github.com/exitramp/exitramp/proto/exitramp/v1"
 )
 
@@ -166,16 +166,18 @@ func (h *Home) Undo(_ context.Context, _ *replay.Run, created []replay.Receipt) 
 // onlyLines tells whether a transcript that was made of mapped fields still holds only what the run
 // wrote: a further block of an answer shares its message id.
 func onlyLines(path string, lines map[string]bool) bool {
-	st, err := os.Stat(path)
+	r, err := os.Open(path)
 	if err != nil {
 		return false
 	}
+	defer r.Close()
 	ok := true
-	err = eachRecord(found{path: path, size: st.Size()}, func(_ int, r *record, bad string) error {
-		var b body
-		json.Unmarshal(r.Message, &b)
-		id := strings.TrimPrefix(b.ID, "msg_")
-		ours := bad == "" && (r.UUID == "" && r.Type == "custom-title" || lines[r.UUID] || len(id) == 32 && lines[id[:8]+"-"+id[8:12]+"-"+id[12:16]+"-"+id[16:20]+"-"+id[20:]])
+	var l line
+	err = homefiles.EachLine(r, maxLine, func(_ int, b []byte) error {
+		v, valid := jsonvalue.Parse(b)
+		l.read(v)
+		id := strings.TrimPrefix(l.message.Get("id").Text(), "msg_")
+		ours := valid && (len(l.uuid) == 0 && is(l.typ, "custom-title") || lines[l.uuid.Text()] || len(id) == 32 && lines[id[:8]+"-"+id[8:12]+"-"+id[12:16]+"-"+id[16:20]+"-"+id[20:]])
 		ok = ok && ours
 		return nil
 	})

@@ -1,103 +1,55 @@
 package codex
 
 import (
-	"os"
-	"regexp"
+	"fmt"
+	"path"
 	"strings"
+	"unicode/utf8"
 
 	"github.com/exitramp/exitramp/context/agentstate"
+	"github.com/exitramp/exitramp/exporters/internal/homefiles"
 	pb "github.com/exitramp/exitramp/proto/exitramp/v1"
 )
 
-var (
-	secretName = regexp.MustCompile(`(?i)(token|secret|passw|api_?key|authorization|credential|private_?key)`)
-	// Names of variables that hold a secret are none themselves.
-	variable = regexp.MustCompile(`(?i)(^|_)env(_|$)|_var$`)
-	quoted   = regexp.MustCompile(`"(?:[^"\\]|\\.)*"|'[^']*'`)
-	userinfo = regexp.MustCompile(`://[^/\s"'@]*:[^/\s"'@]*@`)
-)
-
-// redact takes the values of secrets out of a config.toml, line by line, and leaves the rest as it
-// is: tables called env or headers, keys with the name of a secret, passwords in URLs. It takes out
-// too much rather than too little: multi-line strings of such keys go as a whole.
-func redact(doc string) (out string, names []string) {
-	table, open := "", ""
-	var b strings.Builder
-	for l := range strings.SplitAfterSeq(doc, "\n") {
-		trimmed := strings.TrimSpace(l)
-		if open != "" { // inside a multi-line string that goes
-			if strings.Contains(l, open) {
-				open = ""
-			}
-			continue
-		}
-		if strings.HasPrefix(trimmed, "[") {
-			table = strings.Trim(trimmed, "[] \t")
-			b.WriteString(l)
-			continue
-		}
-		name, value, ok := strings.Cut(l, "=")
-		key := strings.Trim(strings.TrimSpace(name), `"'`)
-		last := table[strings.LastIndexByte(table, '.')+1:]
-		inTable := last == "env" || strings.HasSuffix(last, "headers") && last != "env_http_headers" || key == "env" || strings.HasSuffix(key, "headers") && key != "env_http_headers"
-		secret := ok && !strings.HasPrefix(trimmed, "#") && (inTable || secretName.MatchString(key) && !variable.MatchString(key) && strings.ContainsAny(value, `"'`) || userinfo.MatchString(value))
-		if !secret {
-			b.WriteString(l)
-			continue
-		}
-		names = append(names, strings.Trim(table+"."+key, "."))
-		for _, q := range []string{`"""`, "'''"} {
-			if strings.Count(value, q) == 1 {
-				open = q
-			}
-		}
-		if open != "" {
-			b.WriteString(name + "= \"\"\n")
-			continue
-		}
-		b.WriteString(name + "=" + emptied(value))
+// config is a file of settings without its secrets, and a reference for each of them.
+func (r *reading) config(f *homefiles.File) error {
+	if f.Size() > agentstate.SpillSize {
+		return r.gap(&pb.Gap{Kind: f.Kind, Place: f.Rel, Reason: pb.Gap_REASON_LIMIT, Detail: "larger than any settings file", Count: 1})
 	}
-	return b.String(), names
-}
-
-// emptied is value without what stands in its quotes; names inside of a table stay.
-func emptied(value string) string {
-	var b strings.Builder
-	at := 0
-	for _, q := range quoted.FindAllStringIndex(value, -1) {
-		if strings.HasPrefix(strings.TrimLeft(value[q[1]:], " \t"), "=") {
-			continue
-		}
-		b.WriteString(value[at:q[0]+1] + value[q[1]-1:q[1]])
-		at = q[1]
-	}
-	return b.String() + value[at:]
-}
-
-// config is config.toml without its secrets, and a reference for each of them.
-func (r *reading) config(f found) error {
-	if f.size() > agentstate.SpillSize {
-		r.n["policy"]++
-		return r.gap(&pb.Gap{Kind: "policy", Place: f.rel, Reason: pb.Gap_REASON_CORRUPT, Detail: "larger than any settings file", Count: 1})
-	}
-	b, err := os.ReadFile(f.path)
+	b, err := f.Bytes()
 	if err != nil {
-		return err
+		return r.gap(homefiles.GapOf(f, err))
 	}
-	clean, names := redact(string(b))
+	media := "application/toml"
+	var clean string
+	var secrets []homefiles.Secret
+	if path.Ext(f.Rel) == ".json" {
+		media = "application/json"
+		b, secrets, err = homefiles.RedactJSON(b)
+		clean = string(b)
+	} else {
+		clean, secrets, err = homefiles.RedactTOML(string(b))
+	}
+	if err != nil || !utf8.ValidString(clean) || len(clean) > agentstate.SpillSize {
+		return r.gap(&pb.Gap{Kind: f.Kind, Place: f.Rel, Reason: pb.Gap_REASON_CORRUPT, Detail: fmt.Sprintf("its secrets cannot be told from the rest: %v", err), Count: 1})
+	}
 	seen := map[string]bool{}
-	for _, n := range names {
-		if seen[n] {
+	for _, s := range secrets {
+		if seen[s.Path] {
 			continue
 		}
-		seen[n] = true
+		seen[s.Path] = true
 		r.n["credential"]++
-		if err := r.put(&pb.Credential{Meta: agentstate.Meta("credential", nil, f.rel, n), Name: valid(n), Form: "env", Location: valid(f.rel + " " + n),
-			Rebind: "put the value back at " + valid(n) + " of " + f.rel}); err != nil {
+		if err := r.put(&pb.Credential{Meta: agentstate.Meta("credential", nil, f.Rel, s.Path), Name: valid(s.Path), Form: "env", Location: valid(f.Rel + " " + s.Path),
+			Rebind: "put the value back at " + valid(s.Path) + " of " + f.Rel}); err != nil {
 			return err
 		}
 	}
-	p := &pb.Policy{Meta: f.meta(), Name: f.rel, Language: product, Text: agentstate.Inline("application/toml", []byte(clean)), Enforced: true}
-	p.Meta.Native = []*pb.Native{cite("#text")}
-	return r.put(p)
+	m := metaOf(f)
+	if f.Kind == "agent" {
+		m.Native = []*pb.Native{cite("#instructions")}
+		return r.put(&pb.Agent{Meta: m, Name: strings.TrimSuffix(path.Base(f.Rel), ".toml"), Instructions: agentstate.Inline(media, []byte(clean))})
+	}
+	m.Native = []*pb.Native{cite("#text")}
+	return r.put(&pb.Policy{Meta: m, Name: f.Rel, Language: product, Text: agentstate.Inline(media, []byte(clean)), Enforced: true})
 }

@@ -16,6 +16,7 @@ import (
 	"unicode/utf8"
 
 	"github.com/exitramp/exitramp/context/agentstate"
+	"github.com/exitramp/exitramp/exporters/internal/homefiles"
 	"github.com/exitramp/exitramp/exporters/internal/sqlitefile"
 	pb "github.com/exitramp/exitramp/proto/exitramp/v1"
 )
@@ -35,20 +36,20 @@ type database struct {
 }
 
 // openDB opens a database to read. One that is not known is ErrSchema.
-func (h *Home) openDB(ctx context.Context, f found) (*database, error) {
-	s, err := schemaOf(ctx, f.rel)
+func (h *Home) openDB(ctx context.Context, f *homefiles.File) (*database, error) {
+	s, err := schemaOf(ctx, f.Rel)
 	if err != nil {
 		return nil, err
 	}
 	if s == nil {
-		return nil, fmt.Errorf("%w: found the database %s; supported: %s (%s)", ErrSchema, f.rel, strings.Join(databases(), ", "), supported)
+		return nil, fmt.Errorf("%w: found the database %s; supported: %s (%s)", ErrSchema, f.Rel, strings.Join(databases(), ", "), supported)
 	}
-	file, err := sqlitefile.Open(ctx, f.path, h.wait)
+	file, err := sqlitefile.Open(ctx, f.Path, h.wait)
 	if err != nil {
 		return nil, err
 	}
-	d := &database{DB: file, rel: f.rel, schema: s}
-	if err := s.check(ctx, file.Conn, f.rel); err != nil {
+	d := &database{DB: file, rel: f.Rel, schema: s}
+	if err := s.check(ctx, file.Conn, f.Rel); err != nil {
 		for _, n := range file.Notes { // the likely reason: it was copied without its log
 			err = fmt.Errorf("%w; %s", err, n)
 		}

@@ -152,22 +152,6 @@ func TestRead(t *testing.T) {
 	}
 }
 
-func TestRedact(t *testing.T) {
-	for _, c := range []struct{ in, want, names string }{
-		{"a = \"b\"\n# api_key = \"x\"\napi_key = \"x\" # why\n", "a = \"b\"\n# api_key = \"x\"\napi_key = \"\" # why\n", "api_key"},
-		{"model_max_output_tokens = 5\nenv_key = \"K\"\nbearer_token_env_var = \"V\"\n", "model_max_output_tokens = 5\nenv_key = \"K\"\nbearer_token_env_var = \"V\"\n", ""},
-		{"[m.env]\nA = 'x'\n[n]\nA = 'x'\n", "[m.env]\nA = ''\n[n]\nA = 'x'\n", "m.env.A"},
-		{"access_token = \"\"\"\nl1\nl2\"\"\"\nb = 1\n", "access_token = \"\"\nb = 1\n", "access_token"},
-		{"u = \"https://a:b@h/\"", "u = \"\"", "u"},
-		{"[x]\nenv_http_headers = { A = \"VAR\" }\nhttp_headers = { A = \"v\" }\n", "[x]\nenv_http_headers = { A = \"VAR\" }\nhttp_headers = { A = \"\" }\n", "x.http_headers"},
-	} {
-		out, names := redact(c.in)
-		if out != c.want || strings.Join(names, " ") != c.names {
-			t.Errorf("%q: %q %v", c.in, out, names)
-		}
-	}
-}
-
 // Bad input gives an error that says what it is, or a gap; the files go back whole all the same.
 func TestBadInput(t *testing.T) {
 	const at, meta = "sessions/2026/11/24/rollout-2026-11-24T00-00-00-01a20b77-0000-7000-8000-000000000009.jsonl", `{"timestamp":"2026-11-24T00:00:00Z","type":"session_meta","payload":{"id":"01a20b77-0000-7000-8000-000000000009"}}` + "\n"
@@ -213,12 +197,12 @@ func TestBadInput(t *testing.T) {
 // A hostile archive writes only files of Codex, and none outside of the home.
 func TestHostile(t *testing.T) {
 	var recs []agentstate.Record
-	for _, rel := range []string{"../x", "auth.json", "rules/../config.toml", "/etc/x", "config.toml", "skills/.system/x", "rules/ok.rules"} {
+	for _, rel := range []string{"../x", "auth.json", "rules/../config.toml", "/etc/x", "config.toml", "skills/.system/x", "rules/x.rules", "themes/ok.tmTheme"} {
 		recs = append(recs, &pb.Artifact{Meta: agentstate.Meta("artifact", nil, rel), Data: agentstate.Inline("", []byte("x"))})
 	}
 	dst := Open(filepath.Join(t.TempDir(), "home"))
 	rep, _ := apply(t, dst, memstate.Whole(product, recs...))
-	if rep.Actions[replay.Refused] != 6 || len(files(t, dst.root)) != 1 {
+	if rep.Actions[replay.Refused] != 7 || len(files(t, dst.root)) != 1 {
 		t.Errorf("%v %v", rep.Actions, files(t, dst.root))
 	}
 }

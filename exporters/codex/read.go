@@ -1,11 +1,7 @@
 package codex
 
 import (
-	"bytes"
 	"context"
-	"crypto/sha256"
-	"encoding/hex"
-	"encoding/json"
 	"errors"
 	"fmt"
 	"iter"
@@ -14,16 +10,11 @@ import (
 	"regexp"
 	"strconv"
 	"strings"
-	"time"
 
 	"github.com/exitramp/exitramp/context/agentstate"
 	"github.com/exitramp/exitramp/exporters/internal/homefiles"
-	"github.com/exitramp/exitramp/exporters/internal/responses"
 	pb "github.com/exitramp/exitramp/proto/exitramp/v1"
 )
-
-// maxLine is how long a line may be to be taken apart; longer ones are in the file alone.
-const maxLine = 32 << 20
 
 // A reading is one stream under way.
 type reading struct {
@@ -63,24 +54,24 @@ func (h *Home) Records(ctx context.Context, opts *agentstate.ReadOptions) iter.S
 			yield(nil, fmt.Errorf("codex: %w", agentstate.ErrCursor)) // files: read anew
 			return
 		}
-		ours, _, err := h.find(ctx)
+		w, err := h.find(ctx)
 		if err != nil {
 			yield(nil, err)
 			return
 		}
 		r := &reading{n: map[string]uint64{}, threads: map[string]string{}, dbs: map[string]*database{}, unread: map[string]error{}}
 		defer r.close()
-		origin, err := r.open(ctx, h, ours)
+		origin, err := r.open(ctx, h, w)
 		if err != nil {
 			yield(nil, fmt.Errorf("codex: %w", err))
 			return
 		}
 		r.out = agentstate.NewEmitter(ctx, yield, origin)
-		byPath := map[string]found{}
-		for _, f := range ours {
-			byPath[f.rel] = f
-			if id := uuid.FindString(path.Base(f.rel)); f.kind == "conversation" && r.threads[id] == "" {
-				r.threads[id] = keyOf(f.rel)
+		byPath := map[string]*homefiles.File{}
+		for _, f := range w.Files {
+			byPath[f.Rel] = f
+			if id := uuid.FindString(path.Base(f.Rel)); f.Kind == "conversation" && r.threads[id] == "" {
+				r.threads[id] = keyOf(f.Rel)
 			}
 		}
 		h.mu.Lock()
@@ -91,22 +82,24 @@ func (h *Home) Records(ctx context.Context, opts *agentstate.ReadOptions) iter.S
 			h.reading, h.dbs = nil, nil
 			h.mu.Unlock()
 		}()
-		err = r.run(ctx, ours)
+		err = r.run(ctx, w)
 		if errors.Is(err, errStop) {
 			return
 		}
 		if err == nil {
-			r.finish(h, ours)
+			r.finish(h, w)
+		} else if ctx.Err() == nil {
+			err = fmt.Errorf("codex: %w", err)
 		}
 		r.out.End(err)
 	}
 }
 
 // open opens the databases: each is read in a snapshot of its own, taken here.
-func (r *reading) open(ctx context.Context, h *Home, ours []found) (*pb.Origin, error) {
+func (r *reading) open(ctx context.Context, h *Home, w *homefiles.Walk) (*pb.Origin, error) {
 	o := h.origin()
-	for _, f := range ours {
-		if f.kind != "database" {
+	for _, f := range w.Files {
+		if f.Kind != "database" {
 			continue
 		}
 		d, err := h.openDB(ctx, f)
@@ -115,19 +108,19 @@ func (r *reading) open(ctx context.Context, h *Home, ours []found) (*pb.Origin, 
 		}
 		var n map[string]uint64
 		if err == nil {
-			r.dbs[f.rel] = d
+			r.dbs[f.Rel] = d
 			n, err = d.counts(ctx)
 		}
 		if err != nil {
 			if d != nil {
 				d.Close()
 			}
-			delete(r.dbs, f.rel)
-			r.unread[f.rel] = err
+			delete(r.dbs, f.Rel)
+			r.unread[f.Rel] = err
 			continue
 		}
 		for _, l := range d.Labels {
-			o.Meta.Labels = append(o.Meta.Labels, &pb.Label{Name: f.rel + " " + l[0], Value: l[1]})
+			o.Meta.Labels = append(o.Meta.Labels, &pb.Label{Name: f.Rel + " " + l[0], Value: l[1]})
 		}
 		for k, n := range n {
 			r.n["row "+k] += n
@@ -142,25 +135,28 @@ func (r *reading) close() {
 	}
 }
 
-func (r *reading) run(ctx context.Context, ours []found) error {
-	for _, kind := range []string{"policy", "artifact", "skill", "memory", "conversation", "database"} {
-		for _, f := range ours {
-			if f.kind != kind {
+func (r *reading) run(ctx context.Context, w *homefiles.Walk) error {
+	for _, g := range w.Gaps {
+		if err := r.gap(g); err != nil {
+			return err
+		}
+	}
+	for _, kind := range []string{"policy", "artifact", "skill", "agent", "memory", "conversation", "database"} {
+		for _, f := range w.Files {
+			if f.Kind != kind {
 				continue
 			}
 			var err error
-			switch kind {
-			case "policy":
+			switch {
+			case kind == "policy" && !strings.Contains(f.Rel, "/"), kind == "agent":
 				err = r.config(f)
-			case "conversation":
+			case kind == "conversation":
 				err = r.rollout(ctx, f)
-			case "database":
-				if d := r.dbs[f.rel]; d != nil {
-					err = r.rows(ctx, d)
-					break
-				}
-				r.out.Kind(kindOfDatabase(f.rel))
-				err = r.gap(gapOf(f.rel, r.unread[f.rel]))
+			case kind == "database" && r.dbs[f.Rel] != nil:
+				err = r.rows(ctx, r.dbs[f.Rel])
+			case kind == "database":
+				r.out.Kind(kindOfDatabase(f.Rel))
+				err = r.gap(gapOf(f.Rel, r.unread[f.Rel]))
 			default:
 				err = r.file(f)
 			}
@@ -177,195 +173,45 @@ func cite(at string) *pb.Native {
 }
 
 // file is the record of instructions, a skill or any other file.
-func (r *reading) file(f found) error {
+func (r *reading) file(f *homefiles.File) error {
 	media := "application/octet-stream"
-	if path.Ext(f.rel) == ".md" {
+	if path.Ext(f.Rel) == ".md" {
 		media = "text/markdown"
 	}
-	d, err := f.data(media)
+	d, err := f.Data(media)
 	if err != nil {
-		return err
+		return r.gap(homefiles.GapOf(f, err))
 	}
-	m := f.meta()
-	m.UpdatedUnixNano = agentstate.UnixNano(f.info.ModTime())
-	name := strings.TrimSuffix(path.Base(f.rel), path.Ext(f.rel))
+	m := metaOf(f)
+	m.UpdatedUnixNano = agentstate.UnixNano(f.Info.ModTime())
+	name := strings.TrimSuffix(path.Base(f.Rel), path.Ext(f.Rel))
 	var rec agentstate.Record
-	switch f.kind {
+	switch f.Kind {
 	case "memory":
 		m.Native = []*pb.Native{cite("#data")}
 		rec = &pb.Memory{Meta: m, Name: name, Form: pb.Memory_FORM_FILE, Content: &pb.Memory_Data{Data: d}}
 	case "skill":
 		m.Native = []*pb.Native{cite("#instructions")}
 		if name == "SKILL" {
-			name = path.Base(path.Dir(f.rel))
+			name = path.Base(path.Dir(f.Rel))
 		}
 		rec = &pb.Skill{Meta: m, Name: name, Instructions: d}
+	case "policy":
+		m.Native = []*pb.Native{cite("#text")}
+		top, _, _ := strings.Cut(f.Rel, "/")
+		rec = &pb.Policy{Meta: m, Name: f.Rel, Language: top, Text: d, Enforced: top == "rules"}
 	default:
 		m.Native = []*pb.Native{cite("#data")}
-		rec = &pb.Artifact{Meta: m, Name: f.rel, Data: d, Size: uint64(f.size())}
+		rec = &pb.Artifact{Meta: m, Name: f.Rel, Data: d, Size: uint64(f.Size())}
 	}
 	return r.put(rec)
 }
 
-// A line is one line of a rollout, as far as it is read here.
-type line struct {
-	Timestamp string          `json:"timestamp"`
-	Type      string          `json:"type"`
-	Payload   json.RawMessage `json:"payload"`
-}
-
-// A head is what the first line says of a rollout.
-type head struct {
-	ID         string `json:"id"`
-	Timestamp  string `json:"timestamp"`
-	Cwd        string `json:"cwd"`
-	Version    string `json:"cli_version"`
-	Provider   string `json:"model_provider"`
-	ForkedFrom string `json:"forked_from_id"`
-}
-
-func eachLine(f found, fn func(no int, l *line, bad string) error) error {
-	err := homefiles.EachLine(f.path, f.size(), maxLine, func(no int, b []byte) error {
-		l := &line{}
-		bad := ""
-		switch {
-		case b == nil:
-			bad = fmt.Sprintf("longer than %d MiB; it is in the file alone", maxLine>>20)
-		case len(bytes.TrimSpace(b)) == 0:
-			return nil
-		case json.Unmarshal(b, l) != nil && !json.Valid(b):
-			bad = fmt.Sprintf("%d bytes that are not JSON; the file itself is carried whole", len(b))
-		}
-		return fn(no, l, bad)
-	})
-	if err != nil && !errors.Is(err, errStop) {
-		return fmt.Errorf("codex: %w", err)
-	}
-	return err
-}
-
-// rollout is a conversation: its file, and what is read out of it.
-func (r *reading) rollout(ctx context.Context, f found) error {
-	d, err := f.data("application/jsonl")
-	if err != nil {
-		return err
-	}
-	c := &pb.Conversation{Meta: f.meta()}
-	c.Meta.Native = []*pb.Native{{Type: "file", Body: &pb.Native_Data{Data: d}}}
-	key := c.Meta.Key
-	var h head
-	if err := eachLine(f, func(_ int, l *line, bad string) error {
-		if l.Type == "session_meta" && h.ID == "" {
-			json.Unmarshal(l.Payload, &h)
-		}
-		if t := timeOf(l.Timestamp); t != 0 {
-			c.Meta.UpdatedUnixNano = max(c.Meta.UpdatedUnixNano, t)
-		}
-		return nil
-	}); err != nil {
-		return err
-	}
-	c.Meta.CreatedUnixNano = timeOf(h.Timestamp)
-	for _, x := range [][2]string{{"cwd", h.Cwd}, {"cli_version", h.Version}, {"model_provider", h.Provider}} {
-		if x[1] != "" {
-			c.Meta.Labels = append(c.Meta.Labels, &pb.Label{Name: x[0], Value: valid(x[1])})
-		}
-	}
-	if d := r.dbs["state_5.sqlite"]; d != nil {
-		if c.Title, err = d.title(ctx, uuid.FindString(path.Base(f.rel))); err != nil {
-			return err
-		}
-	}
-	if h.ForkedFrom != "" {
-		if c.ParentKey = r.threads[h.ForkedFrom]; c.ParentKey == "" {
-			if err := r.gap(&pb.Gap{Kind: "conversation", Place: f.rel + " forked_from_id " + valid(h.ForkedFrom), Reason: pb.Gap_REASON_GONE, Count: 1,
-				Detail: "the rollout that this one was forked from is not there: the fork holds only its own turns"}); err != nil {
-				return err
-			}
-			r.n["conversation"]++
-		}
-	}
-	if err := r.put(c); err != nil {
-		return err
-	}
-	return r.lines(f, key)
-}
-
-func (r *reading) lines(f found, conversation string) error {
-	seen := map[string]bool{}
-	rel := strings.TrimSuffix(f.rel, ".jsonl")
-	position := uint64(0)
-	last := ""
-	return eachLine(f, func(no int, l *line, bad string) error {
-		switch {
-		case bad != "":
-			return r.gap(&pb.Gap{Kind: "message", Place: f.rel + " line " + strconv.Itoa(no), Reason: pb.Gap_REASON_CORRUPT, Detail: bad, Count: 1})
-		case l.Type == "turn_context":
-			return r.grant(f, conversation, l.Payload, seen)
-		case l.Type != "response_item":
-			return nil
-		}
-		m := &pb.Message{Meta: &pb.Meta{CreatedUnixNano: timeOf(l.Timestamp)}, ConversationKey: conversation, ParentKey: last}
-		responses.Read(m, l.Payload)
-		id := m.NativeId
-		if id == "" || seen["m"+id] {
-			id = "line " + strconv.Itoa(no)
-		}
-		seen["m"+id] = true
-		position++
-		m.Meta.Key, m.Position = agentstate.Key("message", rel, id), position
-		m.Meta.ViewOfKeys = []string{conversation}
-		last = m.Meta.Key
-		return r.put(m)
-	})
-}
-
-// grant is what a turn was allowed to do, once for each rollout.
-func (r *reading) grant(f found, conversation string, payload json.RawMessage, seen map[string]bool) error {
-	var t struct {
-		Approval json.RawMessage `json:"approval_policy"`
-		Sandbox  json.RawMessage `json:"sandbox_policy"`
-		Profile  json.RawMessage `json:"permission_profile"`
-		Cwd      string          `json:"cwd"`
-	}
-	json.Unmarshal(payload, &t)
-	doc, err := json.Marshal(t)
-	if err != nil || len(t.Approval) == 0 || len(doc) > agentstate.SpillSize {
-		return nil
-	}
-	sum := sha256.Sum256(doc)
-	id := hex.EncodeToString(sum[:8])
-	if seen["g"+id] {
-		return nil
-	}
-	seen["g"+id] = true
-	var word string
-	json.Unmarshal(t.Approval, &word)
-	g := &pb.ToolGrant{Meta: agentstate.Meta("toolgrant", nil, strings.TrimSuffix(f.rel, ".jsonl"), id), Pattern: "*", PatternDialect: product,
-		Effect: pb.ToolGrant_EFFECT_ALLOW, Enabled: true, ScopeKey: conversation, Constraints: agentstate.Inline("application/json", doc),
-		ApprovalMode: map[string]pb.ToolGrant_ApprovalMode{"never": pb.ToolGrant_APPROVAL_MODE_NEVER, "untrusted": pb.ToolGrant_APPROVAL_MODE_ALWAYS,
-			"on-request": pb.ToolGrant_APPROVAL_MODE_ON_RISK, "on-failure": pb.ToolGrant_APPROVAL_MODE_ON_RISK}[word]}
-	g.Meta.ViewOfKeys = []string{conversation}
-	return r.put(g)
-}
-
-func timeOf(s string) int64 {
-	t, err := time.Parse(time.RFC3339Nano, s)
-	if err != nil {
-		return 0
-	}
-	return agentstate.UnixNano(t)
-}
-
 // finish states what the walk found, kind by kind.
-func (r *reading) finish(h *Home, ours []found) {
-	walked := map[string]uint64{"conversation": r.n["conversation"]}
-	for _, f := range ours {
-		if f.kind != "database" {
-			walked[f.kind]++
-		}
-	}
-	for _, k := range []string{"policy", "artifact", "skill", "conversation"} {
+func (r *reading) finish(h *Home, w *homefiles.Walk) {
+	walked := w.Count()
+	walked["conversation"] += r.n["conversation"]
+	for _, k := range []string{"policy", "artifact", "skill", "agent", "conversation"} {
 		r.out.Reference(k, walked[k], "files of the folder", "whole home")
 	}
 	r.out.Reference("memory", walked["memory"]+r.n["row memory"], "files of the folder, count(*) of each table", "whole home")
@@ -386,15 +232,15 @@ func (r *reading) finish(h *Home, ours []found) {
 
 // Preflight counts files and rows.
 func (h *Home) Preflight(ctx context.Context) (*agentstate.Preflight, error) {
-	ours, notes, err := h.find(ctx)
+	w, err := h.find(ctx)
 	if err != nil {
 		return nil, err
 	}
-	p := &agentstate.Preflight{Origin: h.origin(), Observer: "uid " + strconv.Itoa(os.Getuid()), Counts: map[string]int64{}, Notes: notes,
-		Never: []string{"auth.json, installation_id, .env: not opened", "values of secrets in config.toml: a person binds them again",
+	p := &agentstate.Preflight{Origin: h.origin(), Observer: "uid " + strconv.Itoa(os.Getuid()), Counts: map[string]int64{}, Notes: w.Notes(), Gaps: w.Gaps,
+		Never: []string{"auth.json, installation_id, .env: not opened", "values of secrets in settings: a person binds them again",
 			"enrolments of the machine at remote control: a person enrols again"}}
-	for _, f := range ours {
-		if f.kind == "database" {
+	for _, f := range w.Files {
+		if f.Kind == "database" {
 			d, err := h.openDB(ctx, f)
 			if ctx.Err() != nil {
 				return nil, ctx.Err()
@@ -403,12 +249,12 @@ func (h *Home) Preflight(ctx context.Context) (*agentstate.Preflight, error) {
 			if err == nil {
 				n, err = d.counts(ctx)
 				for _, x := range d.Notes {
-					p.Notes = append(p.Notes, f.rel+": "+x)
+					p.Notes = append(p.Notes, f.Rel+": "+x)
 				}
 				d.Close()
 			}
 			if err != nil {
-				p.Gaps = append(p.Gaps, gapOf(f.rel, err))
+				p.Gaps = append(p.Gaps, gapOf(f.Rel, err))
 				continue
 			}
 			for k, n := range n {
@@ -418,7 +264,7 @@ func (h *Home) Preflight(ctx context.Context) (*agentstate.Preflight, error) {
 			}
 			continue
 		}
-		p.Counts[f.kind]++
+		p.Counts[f.Kind]++
 	}
 	if p.Counts["conversation"] > 0 {
 		p.Counts["message"] = -1

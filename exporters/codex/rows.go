@@ -425,7 +425,7 @@ func (h *Home) removeDB(ctx context.Context, rel string) (why string, err error)
 	if err != nil {
 		return "", err
 	}
-	d, err := h.openDB(ctx, found{rel: rel, path: path, info: info})
+	d, err := h.openDB(ctx, &homefiles.File{Rel: rel, Path: path, Info: info})
 	if errors.Is(err, ErrSchema) {
 		return "Codex has changed the schema since the run", nil
 	}

@@ -17,6 +17,7 @@ import (
 	"github.com/exitramp/exitramp/context/fidelity"
 	"github.com/exitramp/exitramp/context/replay"
 	"github.com/exitramp/exitramp/exporters/internal/homefiles"
+	"github.com/exitramp/exitramp/exporters/internal/jsonvalue"
 	"github.com/exitramp/exitramp/exporters/internal/responses"
 	pb "github.com/exitramp/exitramp/proto/exitramp/v1"
 )
@@ -107,6 +108,8 @@ func (w *writer) file(ctx context.Context, r agentstate.Record) (replay.Receipt,
 	case *pb.Memory:
 		d = r.GetData()
 	case *pb.Skill:
+		d = r.Instructions
+	case *pb.Agent:
 		d = r.Instructions
 	case *pb.Artifact:
 		d = r.Data
@@ -340,22 +343,21 @@ func (h *Home) Undo(ctx context.Context, run *replay.Run, created []replay.Recei
 
 // onlyItems tells whether a rollout that was made of mapped fields still holds only what the run wrote.
 func onlyItems(path string, ours map[string]bool) bool {
-	st, err := os.Stat(path)
+	r, err := os.Open(path)
 	if err != nil {
 		return false
 	}
+	defer r.Close()
 	ok := true
-	err = eachLine(found{path: path, info: st}, func(_ int, l *line, bad string) error {
-		var p struct {
-			ID         string `json:"id"`
-			Originator string `json:"originator"`
-		}
-		json.Unmarshal(l.Payload, &p)
-		id := p.ID
+	var l line
+	err = homefiles.EachLine(r, maxLine, func(_ int, b []byte) error {
+		v, valid := jsonvalue.Parse(b)
+		l.read(v)
+		id := l.payload.Get("id").Text()
 		if strings.Count(id, "_") == 2 { // a further item of one message
 			id = id[:strings.LastIndexByte(id, '_')]
 		}
-		ok = ok && bad == "" && (ours[id] || l.Type == "session_meta" && p.Originator == "exitramp")
+		ok = ok && valid && (ours[id] || is(l.typ, "session_meta") && is(l.payload.Get("originator"), "exitramp"))
 		return nil
 	})
 	return err == nil && ok

@@ -216,40 +216,34 @@ func digest(r io.Reader) (string, error) {
 
 func sum(h hash.Hash) string { return hex.EncodeToString(h.Sum(nil)[:16]) }
 
-// EachLine calls fn for every line of the first size bytes of a file, newline included. A line of
-// more than limit bytes comes as nil. The line is valid during the call.
-func EachLine(path string, size int64, limit int, fn func(no int, line []byte) error) error {
-	f, err := os.Open(path)
-	if err != nil {
-		return err
-	}
-	defer f.Close()
-	in := bufio.NewReaderSize(io.LimitReader(f, size), 1<<16)
-	var line []byte
+// EachLine calls fn for every line of r, newline included. A line of more than limit bytes comes as
+// nil. The line is valid during the call.
+func EachLine(r io.Reader, limit int, fn func(no int, line []byte) error) error {
+	in := bufio.NewReaderSize(r, 64<<10)
+	var long []byte // a line that is longer than the buffer
 	for no := 1; ; no++ {
-		line = line[:0]
-		long := false
-		for {
-			part, err := in.ReadSlice('\n')
-			if long = long || len(line)+len(part) > limit; !long {
-				line = append(line, part...)
+		line, err := in.ReadSlice('\n')
+		if errors.Is(err, bufio.ErrBufferFull) {
+			long = append(long[:0], line...)
+			n := len(line)
+			for errors.Is(err, bufio.ErrBufferFull) {
+				line, err = in.ReadSlice('\n')
+				if n += len(line); n <= limit {
+					long = append(long, line...)
+				}
 			}
-			if errors.Is(err, bufio.ErrBufferFull) {
-				continue
+			if line = long; n > limit {
+				line, long = nil, nil
 			}
-			if err != nil && !errors.Is(err, io.EOF) {
-				return err
-			}
-			if err != nil && len(line) == 0 && !long {
-				return nil
-			}
-			break
 		}
-		give := line
-		if long {
-			give = nil
+		if err != nil && !errors.Is(err, io.EOF) {
+			return err
 		}
-		if err := fn(no, give); err != nil {
+		end := err != nil
+		if end && line != nil && len(line) == 0 {
+			return nil
+		}
+		if err := fn(no, line); err != nil || end {
 			return err
 		}
 	}

@@ -1,0 +1,103 @@
+package claudecode
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io/fs"
+	"maps"
+	"os"
+	"path"
+	"path/filepath"
+	"slices"
+	"strings"
+
+	"github.com/exitramp/exitramp/exporters/internal/homefiles"
+)
+
+// kindOf is the kind of record that the file rel becomes; empty: it is not carried.
+func kindOf(rel string) string {
+	in, ok := strings.CutPrefix(rel, ".claude/")
+	if !ok || left(rel) != "" {
+		return ""
+	}
+	base, ext := path.Base(in), path.Ext(in)
+	top, _, deep := strings.Cut(in, "/")
+	switch {
+	case in == "settings.json", in == "settings.local.json", deep && top == "hooks":
+		return "policy"
+	case in == "CLAUDE.md":
+		return "memory"
+	case in == "loop.md":
+		return "skill"
+	case in == "history.jsonl", in == "keybindings.json":
+		return "artifact"
+	case !deep:
+		return ""
+	case top == "projects" && ext == ".jsonl":
+		return "conversation"
+	case ext == ".md" && (top == "projects" && strings.Contains(in, "/memory/") || slices.Contains([]string{"rules", "memory", "agent-memory"}, top)):
+		return "memory"
+	case ext == ".md" && top == "agents":
+		return "agent"
+	case base == "SKILL.md" && top == "skills", ext == ".md" && (top == "commands" || top == "output-styles"), top == "workflows":
+		return "skill"
+	case slices.Contains([]string{"projects", "rules", "memory", "agent-memory", "agents", "skills", "commands", "output-styles", "themes", "plans", "todos", "tasks", "teams", "file-history", "uploads"}, top):
+		return "artifact"
+	}
+	return ""
+}
+
+// ofTheMachine are the entries of .claude that are none of the state, with the reason.
+func ofTheMachine(top string) string {
+	switch top {
+	case "cache", "image-cache", "paste-cache", "mcp-discovery-cache", "mcp-skill-archives", "stats-cache.json", "mcp-needs-auth-cache.json", "gh-pr-status-cache.json", "downloads":
+		return "a cache"
+	case "debug", "logs", "daemon.log", "telemetry", "statsig", "traces", "startup-perf", "usage-data", "feedback", "feedback-bundles", "dump-prompts", "api-dumps", ".last-cleanup", ".last-update-result.json":
+		return "logs and measurements"
+	case "ide", "chrome", "local", "daemon", "daemon.json", "daemon.status.json", "daemon.scheduled.status.json", "session-env", "shell-snapshots", "sessions", "state", "systemd", "remote-control", "seed-admin",
+		"scratch", ".update.lock", "computer-use.lock", "server.lock", "server-sessions.json", "active-time.json", "bridge-spawn", ".deep-link-register-failed", "policy-limits.json", "remote-settings.json", "remote-settings-consent.json":
+		return "of this machine"
+	case "backups":
+		return "copies of .claude.json, which holds secrets"
+	}
+	return ""
+}
+
+// left says why a file or folder is none of the state; empty: it may be. Secrets are not opened.
+func left(rel string) string {
+	in := strings.TrimPrefix(rel, ".claude/")
+	base := path.Base(in)
+	top, _, _ := strings.Cut(in, "/")
+	switch {
+	case base == ".credentials.json", base == ".session_ingress_token", base == "hfi-auth.json", path.Ext(base) == ".key", base == ".env":
+		return "a secret: not opened"
+	case in == ".config.json":
+		return "of this machine, but for the servers that it names"
+	case path.Ext(base) == ".tmp", path.Ext(base) == ".lock", base == ".DS_Store", strings.HasPrefix(base, ".exitramp-"):
+		return "unfinished"
+	case slices.Contains(strings.Split(in, "/"), ".git"):
+		return "a repository's own: git runs what its settings say"
+	case top == "plugins" && in != "plugins" && in != "plugins/data" && !strings.HasPrefix(in, "plugins/data/"):
+		return "programs: settings name the plugins that are installed again"
+	}
+	return ofTheMachine(top)
+}
+
+// find walks the home.
+func (h *Home) find(ctx context.Context) (*homefiles.Walk, error) {
+	dir := filepath.Join(h.root, ".claude")
+	if st, err := os.Stat(dir); err != nil || !st.IsDir() {
+		if err == nil || errors.Is(err, fs.ErrNotExist) {
+			return nil, fmt.Errorf("%w: %s has no folder .claude; name the home itself: %w", ErrSchema, h.root, fs.ErrNotExist)
+		}
+		return nil, fmt.Errorf("claudecode: %w", err)
+	}
+	w, err := homefiles.Rules{Kind: kindOf, Left: left}.Walk(ctx, h.root, ".claude")
+	if err != nil {
+		return nil, fmt.Errorf("claudecode: %w", err)
+	}
+	return w, nil
+}
+
+func sortedKeys[T any](m map[string]T) []string { return slices.Sorted(maps.Keys(m)) }

@@ -1,0 +1,113 @@
+package claudecode
+
+import (
+	"encoding/hex"
+	"time"
+
+	"github.com/exitramp/exitramp/context/agentstate"
+	"github.com/exitramp/exitramp/exporters/internal/jsonvalue"
+)
+
+// A line is one line of a transcript, as far as it is read here.
+type line struct {
+	typ, subtype, uuid, parent, logical, agent, timestamp jsonvalue.Value
+	cwd, message, content, summary, title, leaf           jsonvalue.Value
+	sidechain                                             bool
+}
+
+func (l *line) read(v jsonvalue.Value) {
+	*l = line{}
+	v.Members(func(name []byte, v jsonvalue.Value) {
+		switch string(name) {
+		case "type":
+			l.typ = v
+		case "subtype":
+			l.subtype = v
+		case "uuid":
+			l.uuid = v
+		case "parentUuid":
+			l.parent = v
+		case "logicalParentUuid":
+			l.logical = v
+		case "agentId":
+			l.agent = v
+		case "timestamp":
+			l.timestamp = v
+		case "cwd":
+			l.cwd = v
+		case "message":
+			l.message = v
+		case "content":
+			l.content = v
+		case "summary":
+			l.summary = v
+		case "customTitle":
+			l.title = v
+		case "leafUuid":
+			l.leaf = v
+		case "isSidechain":
+			l.sidechain = string(v) == "true"
+		}
+	})
+}
+
+// is tells whether v is the text s, which needs no escapes.
+func is(v jsonvalue.Value, s string) bool { return len(v) == len(s)+2 && string(v[1:len(v)-1]) == s }
+
+// isMessage tells whether a line is part of the conversation. The rest is bookkeeping, also where
+// it holds copies of messages, as api-request-blob does.
+func (l *line) isMessage() bool {
+	if newID(l.uuid) == (id{}) {
+		return false
+	}
+	return (is(l.typ, "user") || is(l.typ, "assistant")) && !l.message.IsNull() || is(l.typ, "system") && len(l.subtype) > 2 && l.subtype.IsText()
+}
+
+// An id is a uuid of a line, packed where it is one: a long session has many.
+type id struct {
+	uuid [16]byte
+	text string // where it is none
+}
+
+// newID is the id in v; zero: there is none.
+func newID(v jsonvalue.Value) (out id) {
+	if len(v) == 38 && v[9] == '-' && v[14] == '-' && v[19] == '-' && v[24] == '-' {
+		var in [32]byte
+		n := 0
+		for _, part := range [...][2]int{{1, 9}, {10, 14}, {15, 19}, {20, 24}, {25, 37}} {
+			n += copy(in[n:], v[part[0]:part[1]])
+		}
+		lower := true
+		for _, c := range in {
+			lower = lower && (c < 'A' || c > 'F')
+		}
+		if _, err := hex.Decode(out.uuid[:], in[:]); err == nil && lower && out.uuid != [16]byte{} {
+			return out
+		}
+	}
+	return id{text: v.Text()}
+}
+
+func (i id) String() string {
+	if i.text != "" {
+		return i.text
+	}
+	var b [36]byte
+	hex.Encode(b[:], i.uuid[:4])
+	for _, part := range [...][3]int{{8, 4, 6}, {13, 6, 8}, {18, 8, 10}, {23, 10, 16}} {
+		b[part[0]] = '-'
+		hex.Encode(b[part[0]+1:], i.uuid[part[1]:part[2]])
+	}
+	return string(b[:])
+}
+
+func timeOf(v jsonvalue.Value) int64 {
+	if !v.IsText() {
+		return 0
+	}
+	t, err := time.Parse(time.RFC3339Nano, v.Text())
+	if err != nil {
+		return 0
+	}
+	return agentstate.UnixNano(t)
+}

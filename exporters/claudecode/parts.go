@@ -1,0 +1,134 @@
+package claudecode
+
+import (
+	"bytes"
+	"strings"
+
+	"github.com/exitramp/exitramp/context/agentstate"
+	"github.com/exitramp/exitramp/exporters/internal/jsonvalue"
+	pb "github.com/exitramp/exitramp/proto/exitramp/v1"
+)
+
+// body is the message of a user's or an assistant's line.
+type body struct{ role, model, content jsonvalue.Value }
+
+func readBody(v jsonvalue.Value) (b body) {
+	v.Members(func(name []byte, v jsonvalue.Value) {
+		switch string(name) {
+		case "role":
+			b.role = v
+		case "model":
+			b.model = v
+		case "content":
+			b.content = v
+		}
+	})
+	return b
+}
+
+// parts are the content of a message: text, or blocks.
+func parts(v jsonvalue.Value) []*pb.Part {
+	if v.IsText() {
+		if s := v.Text(); s != "" {
+			return []*pb.Part{textPart(s)}
+		}
+		return nil
+	}
+	var out []*pb.Part
+	v.Elements(func(v jsonvalue.Value) { out = append(out, part(v)) })
+	return out
+}
+
+// textPart is a text; one that is too long for a record stands there without its bytes.
+func textPart(s string) *pb.Part {
+	if len(s) > agentstate.SpillSize {
+		return &pb.Part{Body: &pb.Part_Data{Data: &pb.Data{MediaType: "text/plain"}}}
+	}
+	return &pb.Part{Body: &pb.Part_Text{Text: s}}
+}
+
+// A block is one of the parts of a message as the program writes it.
+type block struct{ typ, text, id, name, input, toolUse, content, isError, thinking, signature, data, source jsonvalue.Value }
+
+func part(raw jsonvalue.Value) *pb.Part {
+	var b block
+	raw.Members(func(name []byte, v jsonvalue.Value) {
+		switch string(name) {
+		case "type":
+			b.typ = v
+		case "text":
+			b.text = v
+		case "id":
+			b.id = v
+		case "name":
+			b.name = v
+		case "input":
+			b.input = v
+		case "tool_use_id":
+			b.toolUse = v
+		case "content":
+			b.content = v
+		case "is_error":
+			b.isError = v
+		case "thinking":
+			b.thinking = v
+		case "signature":
+			b.signature = v
+		case "data":
+			b.data = v
+		case "source":
+			b.source = v
+		}
+	})
+	switch {
+	case is(b.typ, "text"):
+		return textPart(b.text.Text())
+	case is(b.typ, "tool_use"):
+		c := &pb.ToolCall{Id: b.id.Text(), Name: b.name.Text()}
+		if c.Invalid = len(b.input) > agentstate.SpillSize; !c.Invalid {
+			c.ArgumentsJson = bytes.Clone(b.input)
+		}
+		return &pb.Part{Body: &pb.Part_ToolCall{ToolCall: c}}
+	case is(b.typ, "tool_result"):
+		r := &pb.ToolResult{Id: b.toolUse.Text(), IsError: string(b.isError) == "true"}
+		if b.content.IsText() {
+			r.Output = inline("text/plain", []byte(b.content.Text()))
+		} else if text, ok := onlyText(b.content); ok {
+			r.Output = inline("text/plain", []byte(text))
+		} else if len(b.content) > 0 {
+			r.Output = inline("application/json", b.content)
+		}
+		return &pb.Part{Body: &pb.Part_ToolResult{ToolResult: r}}
+	case is(b.typ, "thinking"), is(b.typ, "redacted_thinking"):
+		r := &pb.Reasoning{Text: b.thinking.Text()}
+		if len(r.Text) > agentstate.SpillSize {
+			r.Text = ""
+		}
+		if sealed := append(bytes.Clone(b.signature), b.data...); len(sealed) > 0 {
+			r.Opaque, r.BoundTo = inline("application/json", sealed), "anthropic"
+		}
+		return &pb.Part{Body: &pb.Part_Reasoning{Reasoning: r}}
+	case is(b.typ, "image") && is(b.source.Get("type"), "url"):
+		return &pb.Part{Body: &pb.Part_Media{Media: &pb.Media{Url: b.source.Get("url").Text()}}}
+	}
+	return &pb.Part{Body: &pb.Part_Data{Data: inline("application/json", raw)}}
+}
+
+// onlyText joins blocks that are all text.
+func onlyText(v jsonvalue.Value) (string, bool) {
+	var out []string
+	ok := true
+	v.Elements(func(v jsonvalue.Value) {
+		ok = ok && is(v.Get("type"), "text")
+		out = append(out, v.Get("text").Text())
+	})
+	return strings.Join(out, "\n"), ok && len(out) > 0
+}
+
+// inline is a copy of b in a reading of other bytes: what is too long for a record stands there alone.
+func inline(media string, b []byte) *pb.Data {
+	if len(b) > agentstate.SpillSize {
+		return &pb.Data{MediaType: media}
+	}
+	return agentstate.Inline(media, bytes.Clone(b))
+}

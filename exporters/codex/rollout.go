@@ -1,0 +1,208 @@
+package codex
+
+import (
+	"bytes"
+	"context"
+	"crypto/sha256"
+	"encoding/hex"
+	"encoding/json"
+	"fmt"
+	"path"
+	"strconv"
+	"strings"
+	"time"
+
+	"github.com/exitramp/exitramp/context/agentstate"
+	"github.com/exitramp/exitramp/exporters/internal/homefiles"
+	"github.com/exitramp/exitramp/exporters/internal/jsonvalue"
+	"github.com/exitramp/exitramp/exporters/internal/responses"
+	pb "github.com/exitramp/exitramp/proto/exitramp/v1"
+)
+
+// maxLine is how long a line may be to be taken apart; longer ones are in the file alone.
+const maxLine = 32 << 20
+
+// A line is one line of a rollout, as far as it is read here.
+type line struct{ timestamp, typ, payload jsonvalue.Value }
+
+func (l *line) read(v jsonvalue.Value) {
+	*l = line{}
+	v.Members(func(name []byte, v jsonvalue.Value) {
+		switch string(name) {
+		case "timestamp":
+			l.timestamp = v
+		case "type":
+			l.typ = v
+		case "payload":
+			l.payload = v
+		}
+	})
+}
+
+// is tells whether v is the text s, which needs no escapes.
+func is(v jsonvalue.Value, s string) bool { return len(v) == len(s)+2 && string(v[1:len(v)-1]) == s }
+
+// eachLine calls fn for every line that holds JSON, and bad for every other.
+func eachLine(f *homefiles.File, d *pb.Data, bad func(no int, r pb.Gap_Reason, why string) error, fn func(no int, l *line) error) error {
+	l := &line{}
+	return f.Lines(d, maxLine, func(no int, b []byte) error {
+		if b == nil {
+			return bad(no, pb.Gap_REASON_LIMIT, fmt.Sprintf("longer than %d MiB", maxLine>>20))
+		}
+		v, ok := jsonvalue.Parse(b)
+		if ok {
+			l.read(v)
+			return fn(no, l)
+		}
+		if len(bytes.TrimSpace(b)) == 0 {
+			return nil
+		}
+		return bad(no, pb.Gap_REASON_CORRUPT, fmt.Sprintf("%d bytes that are not JSON", len(b)))
+	})
+}
+
+// A head is what a rollout says of itself.
+type head struct {
+	Timestamp  string `json:"timestamp"`
+	Cwd        string `json:"cwd"`
+	Version    string `json:"cli_version"`
+	Provider   string `json:"model_provider"`
+	ForkedFrom string `json:"forked_from_id"`
+	from, to   int64
+}
+
+// headOf reads what the rollout f, of which d is the data, says of itself: its first line that is
+// a session_meta, and the times of all.
+func headOf(f *homefiles.File, d *pb.Data) (*head, error) {
+	h := &head{}
+	found := false
+	err := eachLine(f, d, func(int, pb.Gap_Reason, string) error { return nil }, func(_ int, l *line) error {
+		if !found && is(l.typ, "session_meta") {
+			found = true
+			json.Unmarshal(l.payload, h)
+		}
+		h.to = max(h.to, timeOf(l.timestamp))
+		return nil
+	})
+	t, terr := time.Parse(time.RFC3339Nano, h.Timestamp)
+	if terr == nil {
+		h.from = agentstate.UnixNano(t)
+	}
+	return h, err
+}
+
+// rollout is a conversation: its file, and what is read out of it.
+func (r *reading) rollout(ctx context.Context, f *homefiles.File) error {
+	d, err := f.Data("application/jsonl")
+	var h *head
+	if err == nil {
+		h, err = headOf(f, d)
+	}
+	if err != nil {
+		return r.gap(homefiles.GapOf(f, err))
+	}
+	c := &pb.Conversation{Meta: metaOf(f)}
+	c.Meta.Native = []*pb.Native{{Type: "file", Body: &pb.Native_Data{Data: homefiles.Clone(d)}}} // the record is the caller's
+	c.Meta.CreatedUnixNano, c.Meta.UpdatedUnixNano = h.from, h.to
+	for _, x := range [][2]string{{"cwd", h.Cwd}, {"cli_version", h.Version}, {"model_provider", h.Provider}} {
+		if x[1] != "" {
+			c.Meta.Labels = append(c.Meta.Labels, &pb.Label{Name: x[0], Value: valid(x[1])})
+		}
+	}
+	if d := r.dbs["state_5.sqlite"]; d != nil {
+		if c.Title, err = d.title(ctx, uuid.FindString(path.Base(f.Rel))); err != nil {
+			return err
+		}
+	}
+	if h.ForkedFrom != "" {
+		if c.ParentKey = r.threads[h.ForkedFrom]; c.ParentKey == "" {
+			r.n["conversation"]++
+			if err := r.gap(&pb.Gap{Kind: "conversation", Place: f.Rel + " forked_from_id " + valid(h.ForkedFrom), Reason: pb.Gap_REASON_GONE, Count: 1,
+				Detail: "the rollout that this one was forked from is not there: the fork holds only its own turns"}); err != nil {
+				return err
+			}
+		}
+	}
+	key := c.Meta.Key
+	if err := r.put(c); err != nil {
+		return err
+	}
+	return r.lines(f, d, key)
+}
+
+func (r *reading) lines(f *homefiles.File, d *pb.Data, conversation string) error {
+	seen := map[string]bool{}
+	rel := strings.TrimSuffix(f.Rel, ".jsonl")
+	position := uint64(0)
+	last := ""
+	bad := func(no int, reason pb.Gap_Reason, why string) error {
+		return r.gap(&pb.Gap{Kind: "message", Place: f.Rel + " line " + strconv.Itoa(no), Reason: reason, Detail: why + "; the file itself is carried whole", Count: 1})
+	}
+	return eachLine(f, d, bad, func(no int, l *line) error {
+		if is(l.typ, "turn_context") {
+			return r.grant(f, conversation, l.payload, seen)
+		}
+		if !is(l.typ, "response_item") {
+			return nil
+		}
+		m := &pb.Message{Meta: &pb.Meta{CreatedUnixNano: timeOf(l.timestamp)}, ConversationKey: conversation, ParentKey: last}
+		responses.Read(m, l.payload)
+		if len(l.payload) > maxParts { // too much for a record
+			m.Parts = []*pb.Part{{Body: &pb.Part_Data{Data: &pb.Data{MediaType: "application/json"}}}}
+		}
+		id := m.NativeId
+		if id == "" || seen["m"+id] {
+			id = "line " + strconv.Itoa(no)
+		}
+		seen["m"+id] = true
+		position++
+		m.Meta.Key, m.Position = agentstate.Key("message", rel, id), position
+		m.Meta.ViewOfKeys = []string{conversation}
+		last = m.Meta.Key
+		return r.put(m)
+	})
+}
+
+// maxParts is how many bytes of JSON a message is read from. What is longer stands there without its
+// parts: they are in the file alone.
+const maxParts = 4 << 20
+
+// grant is what a turn was allowed to do, once for each rollout.
+func (r *reading) grant(f *homefiles.File, conversation string, payload jsonvalue.Value, seen map[string]bool) error {
+	var t struct {
+		Approval json.RawMessage `json:"approval_policy"`
+		Sandbox  json.RawMessage `json:"sandbox_policy"`
+		Profile  json.RawMessage `json:"permission_profile"`
+		Cwd      string          `json:"cwd"`
+	}
+	json.Unmarshal(payload, &t)
+	doc, err := json.Marshal(t)
+	if err != nil || len(t.Approval) == 0 || len(doc) > agentstate.SpillSize {
+		return nil
+	}
+	sum := sha256.Sum256(doc)
+	id := hex.EncodeToString(sum[:8])
+	if seen["g"+id] {
+		return nil
+	}
+	seen["g"+id] = true
+	var word string
+	json.Unmarshal(t.Approval, &word)
+	g := &pb.ToolGrant{Meta: agentstate.Meta("toolgrant", nil, strings.TrimSuffix(f.Rel, ".jsonl"), id), Pattern: "*", PatternDialect: product,
+		Effect: pb.ToolGrant_EFFECT_ALLOW, Enabled: true, ScopeKey: conversation, Constraints: agentstate.Inline("application/json", doc),
+		ApprovalMode: map[string]pb.ToolGrant_ApprovalMode{"never": pb.ToolGrant_APPROVAL_MODE_NEVER, "untrusted": pb.ToolGrant_APPROVAL_MODE_ALWAYS,
+			"on-request": pb.ToolGrant_APPROVAL_MODE_ON_RISK, "on-failure": pb.ToolGrant_APPROVAL_MODE_ON_RISK}[word]}
+	g.Meta.ViewOfKeys = []string{conversation}
+	return r.put(g)
+}
+
+func timeOf(v jsonvalue.Value) int64 {
+	if !v.IsText() {
+		return 0
+	}
+	t, err := time.Parse(time.RFC3339Nano, v.Text())
+	if err != nil {
+		return 0
+	}
+	return agentstate.UnixNano(t)
+}

@@ -1,0 +1,158 @@
+package homefiles
+
+import (
+	"bytes"
+	"errors"
+	"fmt"
+	"io"
+	"io/fs"
+	"os"
+	"path"
+
+	"github.com/exitramp/exitramp/context/agentstate"
+	pb "github.com/exitramp/exitramp/proto/exitramp/v1"
+)
+
+// A File is a file of a home that is carried, as it was when it was found.
+type File struct {
+	Rel  string // slash-separated, below the home
+	Path string
+	Kind string // of the record that it becomes
+	Info fs.FileInfo
+}
+
+// Size is how many bytes of the file are carried.
+func (f *File) Size() int64 { return f.Info.Size() }
+
+// grows tells whether a program only ever puts lines behind the file: what was there when it was
+// found is whole.
+func (f *File) grows() bool { return path.Ext(f.Rel) == ".jsonl" }
+
+// as tells whether st is the file that was found, and holds what it held.
+func (f *File) as(st fs.FileInfo) bool {
+	if f.grows() {
+		return os.SameFile(f.Info, st) && st.Size() >= f.Size()
+	}
+	return os.SameFile(f.Info, st) && st.Size() == f.Size() && st.ModTime().Equal(f.Info.ModTime())
+}
+
+// open opens the file that was found, and no other of its name.
+func (f *File) open() (*os.File, error) {
+	r, err := os.Open(f.Path)
+	if err != nil {
+		return nil, err
+	}
+	if st, err := r.Stat(); err != nil || !f.as(st) {
+		r.Close()
+		return nil, errors.Join(err, fmt.Errorf("%w: %s", ErrChanged, valid(f.Rel)))
+	}
+	return r, nil
+}
+
+// Open opens the bytes that are carried. Reading ends with ErrChanged when the file became another
+// one meanwhile.
+func (f *File) Open() (io.ReadCloser, error) {
+	r, err := f.open()
+	if err != nil {
+		return nil, err
+	}
+	return &body{file: f, in: io.LimitedReader{R: r, N: f.Size()}, r: r}, nil
+}
+
+type body struct {
+	file *File
+	in   io.LimitedReader
+	r    *os.File
+}
+
+// Read reads, and at the end compares.
+func (b *body) Read(p []byte) (int, error) {
+	n, err := b.in.Read(p)
+	if err == io.EOF {
+		if st, serr := b.r.Stat(); serr != nil || b.in.N > 0 || !b.file.as(st) {
+			return n, fmt.Errorf("%w: %s", ErrChanged, valid(b.file.Rel))
+		}
+	}
+	return n, err
+}
+
+// Close closes the file.
+func (b *body) Close() error { return b.r.Close() }
+
+// Bytes is the file read whole. A file that was replaced since it was found is read as it is now.
+func (f *File) Bytes() ([]byte, error) {
+	var b []byte
+	var err error
+	for range 3 {
+		var r io.ReadCloser
+		if r, err = f.Open(); err == nil {
+			b, err = io.ReadAll(r)
+			r.Close()
+		}
+		if !errors.Is(err, ErrChanged) {
+			break
+		}
+		st, lerr := os.Lstat(f.Path)
+		if lerr != nil {
+			return nil, lerr
+		}
+		if !st.Mode().IsRegular() {
+			break
+		}
+		f.Info = st
+	}
+	return b, err
+}
+
+// Data is the file's bytes: inline when they are few, else a blob with the id Rel, for Open.
+func (f *File) Data(media string) (*pb.Data, error) {
+	if f.Size() <= agentstate.SpillSize {
+		b, err := f.Bytes()
+		if err != nil {
+			return nil, err
+		}
+		if len(b) <= agentstate.SpillSize {
+			return agentstate.Inline(media, b), nil
+		}
+	}
+	r, err := f.Open()
+	if err != nil {
+		return nil, err
+	}
+	return &pb.Data{MediaType: media, Body: &pb.Data_Blob{Blob: &pb.Blob{Id: f.Rel}}}, r.Close()
+}
+
+// Clone is a copy of d that shares no bytes with it.
+func Clone(d *pb.Data) *pb.Data {
+	if b := d.GetBlob(); b != nil {
+		return &pb.Data{MediaType: d.MediaType, Body: &pb.Data_Blob{Blob: &pb.Blob{Id: b.Id}}}
+	}
+	return agentstate.Inline(d.GetMediaType(), bytes.Clone(d.GetInline()))
+}
+
+// Lines calls fn for every line of the file, of which d is the data; see EachLine.
+func (f *File) Lines(d *pb.Data, limit int, fn func(no int, line []byte) error) error {
+	if d.GetBlob() == nil {
+		return EachLine(bytes.NewReader(d.GetInline()), limit, fn)
+	}
+	r, err := f.Open()
+	if err != nil {
+		return err
+	}
+	defer r.Close()
+	return EachLine(r, limit, fn)
+}
+
+// GapOf is the gap that a file is which cannot be read.
+func GapOf(f *File, err error) *pb.Gap {
+	g := &pb.Gap{Kind: f.Kind, Place: valid(f.Rel), Count: 1, Reason: pb.Gap_REASON_REFUSED, Detail: valid(err.Error())}
+	switch {
+	case errors.Is(err, fs.ErrPermission):
+		g.Reason, g.Permission = pb.Gap_REASON_FORBIDDEN, "to read "+valid(f.Rel)
+	case errors.Is(err, fs.ErrNotExist):
+		g.Reason = pb.Gap_REASON_GONE
+	case errors.Is(err, ErrChanged):
+		g.Reason = pb.Gap_REASON_CHANGED
+	}
+	return g
+}

@@ -1,0 +1,118 @@
+package homefiles
+
+import (
+	"bytes"
+	"encoding/json"
+	"fmt"
+	"regexp"
+	"strings"
+)
+
+// A Secret is one value that was taken out of a document of settings.
+type Secret struct{ Path, Name string }
+
+// patterns of secrets. It takes out too much rather than too little.
+var (
+	secretName = regexp.MustCompile(`(?i)(token|secret|passw|pwd$|api_?-?key|authorization|credential|private_?-?key|cookie)`)
+	secretText = regexp.MustCompile(`(?i)://[^/\s"'@]*:[^/\s"'@]*@` + // a URL with a password
+		`|[?&][^=&\s]*(token|secret|passw|key|sig|auth)[^=&\s]*=[^&\s]` +
+		`|\b(bearer|basic)\s+[a-z0-9._~+/=-]{6,}` +
+		`|(^|\s)--?[a-z0-9_-]*(token|secret|passw|api-?key|auth)[a-z0-9_-]*[=\s]\s*\S` +
+		`|\b[a-z0-9_]*(token|secret|password|api_?key)[a-z0-9_]*=\S` +
+		`|\b(sk-[a-z0-9_-]{16,}|gh[pousr]_[a-z0-9]{20,}|xox[a-z]-[a-z0-9-]{10,}|akia[a-z0-9]{16})\b|-----begin [a-z ]*private key`)
+	secretFlag = regexp.MustCompile(`(?i)^--?[a-z0-9_-]*(token|secret|passw|api-?key|auth|header)[a-z0-9_-]*$`)
+	// Names of variables that hold a secret are none themselves.
+	variable = regexp.MustCompile(`(?i)(^|_)env(_|$)|_var$`)
+)
+
+// hides tells whether the text at a path of names is a secret. before is the element that stands
+// before it in a list.
+func hides(names []string, text, before string) bool {
+	if text == "" {
+		return false
+	}
+	for i, n := range names {
+		headers := strings.HasSuffix(strings.ToLower(n), "headers") && !variable.MatchString(n)
+		if n == "env" || headers || n == "set" && i > 0 && names[i-1] == "shell_environment_policy" {
+			return true
+		}
+	}
+	last := ""
+	if len(names) > 0 {
+		last = names[len(names)-1]
+	}
+	return secretName.MatchString(last) && !variable.MatchString(last) || secretText.MatchString(text) || secretFlag.MatchString(before)
+}
+
+// RedactJSON takes secrets out of a JSON document and leaves every other byte as it is: values below
+// "env" and "headers", values with the name of a secret or the look of one.
+func RedactJSON(doc []byte) (out []byte, secrets []Secret, err error) {
+	d := json.NewDecoder(bytes.NewReader(doc))
+	d.UseNumber()
+	type frame struct {
+		object, key  bool
+		name, before string
+	}
+	var stack []frame
+	last := 0
+	path := func() (names []string) {
+		for _, f := range stack {
+			if f.object {
+				names = append(names, f.name)
+			}
+		}
+		return names
+	}
+	for {
+		before := d.InputOffset()
+		t, err := d.Token()
+		if err != nil {
+			if len(stack) == 0 && before > 0 {
+				return append(out, doc[last:]...), secrets, nil
+			}
+			return nil, nil, fmt.Errorf("not JSON at byte %d", before)
+		}
+		top := len(stack) - 1
+		switch v := t.(type) {
+		case json.Delim:
+			if v == '{' || v == '[' {
+				if top >= 0 {
+					stack[top].key = true
+				}
+				stack = append(stack, frame{object: v == '{', key: v == '{'})
+			} else {
+				stack = stack[:top]
+			}
+			continue
+		case string:
+			if top >= 0 && stack[top].object && stack[top].key {
+				stack[top].name, stack[top].key = v, false
+				continue
+			}
+		}
+		if top < 0 {
+			continue
+		}
+		s, _ := t.(string)
+		names := path()
+		hide := hides(names, s, stack[top].before)
+		stack[top].key, stack[top].before = true, s
+		if stack[top].object {
+			stack[top].before = ""
+		}
+		if !hide {
+			continue
+		}
+		start := int(before) + bytes.IndexByte(doc[before:], '"')
+		out = append(append(out, doc[last:start]...), `""`...)
+		last = int(d.InputOffset())
+		secrets = append(secrets, secretAt(names))
+	}
+}
+
+func secretAt(names []string) Secret {
+	if len(names) == 0 {
+		return Secret{}
+	}
+	return Secret{strings.Join(names, "."), names[len(names)-1]}
+}

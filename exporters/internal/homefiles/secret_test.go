@@ -1,0 +1,82 @@
+package homefiles
+
+import (
+	"strings"
+	"testing"
+)
+
+func paths(secrets []Secret) string {
+	var out []string
+	for _, s := range secrets {
+		out = append(out, s.Path)
+	}
+	return strings.Join(out, " ")
+}
+
+func TestRedactJSON(t *testing.T) {
+	for _, c := range []struct{ in, want, paths string }{
+		{`{"env": {"A": "x", "B": ""}, "n": [1, 2.50]}`, `{"env": {"A": "", "B": ""}, "n": [1, 2.50]}`, "env.A"},
+		{`{"a":{"headers":{"X":["p","q"]}},"apiKey":"k","max_token_count":5}`, `{"a":{"headers":{"X":["",""]}},"apiKey":"","max_token_count":5}`, "a.headers.X a.headers.X apiKey"},
+		{`{"url":"https://u:p@h/x","plain":"https://h/a@b"}`, `{"url":"","plain":"https://h/a@b"}`, "url"},
+		{`{"env":{"deep":{"x":"y"}},"é":"\u0041"}`, `{"env":{"deep":{"x":""}},"é":"\u0041"}`, "env.deep.x"},
+		{`{"args":["-y","--api-key","k","--port","1","--token=t"]}`, `{"args":["-y","--api-key","","--port","1",""]}`, "args args"},
+		{`{"url":"https://h/sse?api_key=k","command":"curl -H 'Authorization: Bearer abcdef' x","c":"FOO_TOKEN=x run"}`, `{"url":"","command":"","c":""}`, "url command c"},
+		{`{"permissions":{"allow":["Bash(git log:*)","Read(/a/b)","WebFetch(domain:example.org)"]}}`, `{"permissions":{"allow":["Bash(git log:*)","Read(/a/b)","WebFetch(domain:example.org)"]}}`, ""},
+		{`{"x":"sk-ant-0123456789abcdef"}`, `{"x":""}`, "x"},
+	} {
+		out, secrets, err := RedactJSON([]byte(c.in))
+		if err != nil || string(out) != c.want || paths(secrets) != c.paths {
+			t.Errorf("%s: %s %v %v", c.in, out, paths(secrets), err)
+		}
+	}
+	for _, bad := range []string{"", "{", `{"a":}`, "x"} {
+		if _, _, err := RedactJSON([]byte(bad)); err == nil {
+			t.Errorf("%q passes", bad)
+		}
+	}
+}
+
+func TestRedactTOML(t *testing.T) {
+	for _, c := range []struct{ in, want, paths string }{
+		{"a = \"b\"\n# api_key = \"x\"\napi_key = \"x\" # why\n", "a = \"b\"\n#\napi_key = \"\" # why\n", "api_key"},
+		{"model_max_output_tokens = 5\nenv_key = \"K\"\nbearer_token_env_var = \"V\"\n", "model_max_output_tokens = 5\nenv_key = \"K\"\nbearer_token_env_var = \"V\"\n", ""},
+		{"[m.env]\nA = 'x'\n[n]\nA = 'x'\n", "[m.env]\nA = \"\"\n[n]\nA = 'x'\n", "m.env.A"},
+		{"access_token = \"\"\"\nl1\nl2\"\"\"\nb = 1\n", "access_token = \"\"\nb = 1\n", "access_token"},
+		{"u = \"https://a:b@h/\"", "u = \"\"", "u"},
+		{"[x]\nenv_http_headers = { A = \"VAR\" }\nhttp_headers = { A = \"v\", \"B.c\" = 'w' }\n", "[x]\nenv_http_headers = { A = \"VAR\" }\nhttp_headers = { A = \"\", \"B.c\" = \"\" }\n", "x.http_headers.A x.http_headers.B.c"},
+		{"m.db.env.FOO = 'x'\r\n[shell_environment_policy]\nset = { A = \"v\" }\ninclude_only = [\"PATH\"]", "m.db.env.FOO = \"\"\r\n[shell_environment_policy]\nset = { A = \"\" }\ninclude_only = [\"PATH\"]", "m.db.env.FOO shell_environment_policy.set.A"},
+		{"[otel]\nexporter = { otlp-http = { endpoint = \"https://h\", headers = { x = \"v\" } } }\n", "[otel]\nexporter = { otlp-http = { endpoint = \"https://h\", headers = { x = \"\" } } }\n", "otel.exporter.otlp-http.headers.x"},
+		{"[[a.\"b c\"]]\nargs = [\n  \"--token\", # t\n  \"v\",\n  1.5e3, 2026-01-01, true,\n]\n", "[[a.\"b c\"]]\nargs = [\n  \"--token\", # t\n  \"\",\n  1.5e3, 2026-01-01, true,\n]\n", "a.b c.args"},
+		{"t = '''a'b''''\nn = \"\"\"x\\\"\"\"\"\"\"\n\n  \t# end", "t = '''a'b''''\nn = \"\"\"x\\\"\"\"\"\"\"\n\n  \t# end", ""},
+		{"", "", ""},
+	} {
+		out, secrets, err := RedactTOML(c.in)
+		if err != nil || out != c.want || paths(secrets) != c.paths {
+			t.Errorf("%q: %q %v %v", c.in, out, paths(secrets), err)
+		}
+	}
+	for _, bad := range []string{"a", "a = ", "[a", "[[a]", "a = \"x", "a = 'x\n'", "a = [1", "a = {b}", "= 1", "a = \"x\" \"y\"", "\xff\n=", "a = \"\\"} {
+		if out, _, err := RedactTOML(bad); err == nil {
+			t.Errorf("%q passes as %q", bad, out)
+		}
+	}
+}
+
+// FuzzRedact: no document makes it panic, and one that is redacted has nothing more to take out.
+func FuzzRedact(f *testing.F) {
+	for _, s := range []string{`{"env":{"A":"x"},"u":"https://a:b@h"}`, "a = \"b\" # api_key = \"x\"\n[m.env]\nA = '''x'''\nb = [{ token = \"\\\"\" }]", "\\", "a = \"\\", `{"a":["--token","x"]}`} {
+		f.Add(s)
+	}
+	f.Fuzz(func(t *testing.T, s string) {
+		if out, _, err := RedactJSON([]byte(s)); err == nil {
+			if again, secrets, err := RedactJSON(out); err != nil || len(secrets) > 0 || string(again) != string(out) {
+				t.Errorf("%s: %v %v", out, secrets, err)
+			}
+		}
+		if out, _, err := RedactTOML(s); err == nil {
+			if again, secrets, err := RedactTOML(out); err != nil || len(secrets) > 0 || again != out {
+				t.Errorf("%s: %v %v", out, secrets, err)
+			}
+		}
+	})
+}
