@@ -200,55 +200,6 @@ func home(t testing.TB, put map[string]string) *Home {
 	return Open(root)
 }
 
-// Bad input gives an error that says what it is, or a gap; the files go back whole all the same.
-func TestBadInput(t *testing.T) {
-	const user = `{"type":"user","uuid":"u1","parentUuid":null,"message":{"role":"user","content":"hi"}}` + "\n"
-	for name, c := range map[string]struct {
-		put  map[string]string
-		gaps []string
-	}{
-		"half a last line":  {map[string]string{"projects/p/a.jsonl": user + `{"type":"assi`}, []string{"message .claude/projects/p/a.jsonl line 2"}},
-		"text":              {map[string]string{"projects/p/a.jsonl": "hello\n" + user}, []string{"message .claude/projects/p/a.jsonl line 1"}},
-		"empty":             {map[string]string{"projects/p/a.jsonl": ""}, nil},
-		"blank lines":       {map[string]string{"projects/p/a.jsonl": "\n\n" + user + "\r\n"}, nil},
-		"odd JSON":          {map[string]string{"projects/p/a.jsonl": "[]\n7\nnull\n{\"type\":5}\n{\"type\":\"user\",\"uuid\":\"x\",\"message\":7}\n" + user}, nil},
-		"surrogates, NUL":   {map[string]string{"projects/p/a.jsonl": `{"type":"user","uuid":"\ud800","message":{"role":"user","content":"\ud83d \u0000"}}` + "\n\xff\n"}, []string{"message .claude/projects/p/a.jsonl line 2"}},
-		"parents in a ring": {map[string]string{"projects/p/a.jsonl": `{"type":"user","uuid":"a","parentUuid":"b","message":{"content":"x"}}` + "\n" + `{"type":"user","uuid":"b","parentUuid":"a","message":{"content":"x"}}` + "\n" + strings.ReplaceAll(user, "u1", "c") + strings.ReplaceAll(user, "u1", "c")}, nil},
-		"broken settings":   {map[string]string{"settings.json": "{", "CLAUDE.md": "x"}, []string{"policy .claude/settings.json"}},
-	} {
-		t.Run(name, func(t *testing.T) {
-			src := home(t, c.put)
-			mem, rep := export(t, src)
-			var gaps []string
-			for _, g := range rep.Gaps {
-				gaps = append(gaps, g.Kind+" "+g.Place)
-			}
-			if d := cmp.Diff(c.gaps, gaps); d != "" {
-				t.Error(d)
-			}
-			dst := Open(filepath.Join(t.TempDir(), "home"))
-			apply(t, dst, mem)
-			want := files(t, src.root)
-			delete(want, ".claude/settings.json")
-			if d := cmp.Diff(want, files(t, dst.root)); d != "" {
-				t.Error(d)
-			}
-		})
-	}
-	for name, root := range map[string]string{"no folder": filepath.Join(t.TempDir(), "none"), "no .claude": t.TempDir()} {
-		if _, err := agentstate.Copy(t.Context(), &memstate.State{}, Open(root), nil); !errors.Is(err, ErrSchema) || !strings.Contains(err.Error(), "name the home") {
-			t.Errorf("%s: %v", name, err)
-		}
-	}
-	src := home(t, map[string]string{"CLAUDE.md": "x"})
-	if err := os.Symlink("/etc", filepath.Join(src.root, ".claude", "projects")); err != nil {
-		t.Fatal(err)
-	}
-	if mem, _ := export(t, src); len(files(t, src.root)) != 1 || mem == nil {
-		t.Error("a link was followed")
-	}
-}
-
 // What may be state and is not carried is named; what is of the machine is not.
 func TestNotCarried(t *testing.T) {
 	src := home(t, map[string]string{"CLAUDE.md": "x", "projects/p/a.jsonl": "", "hooks/check.sh": "true", "novel/state.json": "{}", "novel/more.json": "{}",
@@ -284,18 +235,6 @@ func TestNotCarried(t *testing.T) {
 	}
 	if v := rep.Verdict.Kinds["memory"]; v.Coverage != agentstate.Reconciled {
 		t.Errorf("memory: %v", v)
-	}
-}
-
-func TestLongLine(t *testing.T) {
-	if testing.Short() {
-		t.Skip("100 MB")
-	}
-	src := home(t, map[string]string{"projects/p/a.jsonl": `{"type":"user","uuid":"u1","message":{"role":"user","content":"` + strings.Repeat("0123456789abcdef", 100<<16) + `"}}` + "\n" +
-		`{"type":"user","uuid":"u2","message":{"role":"user","content":"behind it"}}` + "\n"})
-	_, rep := export(t, src)
-	if rep.Records["message"] != 1 || len(rep.Gaps) != 1 || rep.Records["conversation"] != 1 {
-		t.Errorf("%v %v", rep.Records, rep.Gaps)
 	}
 }
 

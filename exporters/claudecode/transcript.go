@@ -13,7 +13,7 @@ import (
 )
 
 // maxLine is how long a line may be to be taken apart; longer ones are in the file alone.
-const maxLine = 32 << 20
+const maxLine = 16 << 20
 
 // A transcript is what its file says as a whole: its tree and its names.
 type transcript struct {

@@ -9,6 +9,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"io/fs"
 	"slices"
 	"strconv"
 	"strings"
@@ -90,6 +91,8 @@ func kindOfDatabase(rel string) string {
 func gapOf(rel string, err error) *pb.Gap {
 	g := &pb.Gap{Kind: kindOfDatabase(rel), Place: rel, Detail: valid(err.Error())}
 	switch {
+	case errors.Is(err, fs.ErrPermission):
+		g.Reason, g.Permission = pb.Gap_REASON_FORBIDDEN, "to read "+rel
 	case errors.Is(err, sqlitefile.ErrLocked):
 		g.Reason = pb.Gap_REASON_REFUSED
 	case errors.Is(err, sqlitefile.ErrDamaged), errors.Is(err, sqlitefile.ErrEmpty):

@@ -152,48 +152,6 @@ func TestRead(t *testing.T) {
 	}
 }
 
-// Bad input gives an error that says what it is, or a gap; the files go back whole all the same.
-func TestBadInput(t *testing.T) {
-	const at, meta = "sessions/2026/11/24/rollout-2026-11-24T00-00-00-01a20b77-0000-7000-8000-000000000009.jsonl", `{"timestamp":"2026-11-24T00:00:00Z","type":"session_meta","payload":{"id":"01a20b77-0000-7000-8000-000000000009"}}` + "\n"
-	for name, c := range map[string]struct {
-		put  map[string]string
-		gaps []string
-	}{
-		"half a last line": {map[string]string{at: meta + `{"type":"resp`}, []string{"message " + at + " line 2"}},
-		"empty":            {map[string]string{at: ""}, nil},
-		"odd JSON":         {map[string]string{at: meta + "[]\n7\n{\"type\":\"response_item\",\"payload\":7}\n{\"type\":\"response_item\"}\n"}, nil},
-		"surrogates, NUL":  {map[string]string{at: meta + `{"type":"response_item","payload":{"type":"message","role":"user","content":"\ud83d \u0000"}}` + "\n"}, nil},
-		"no parent":        {map[string]string{at: strings.Replace(meta, `{"id"`, `{"forked_from_id":"01a20b77-0000-7000-8000-00000000000f","id"`, 1)}, []string{"conversation " + at + " forked_from_id 01a20b77-0000-7000-8000-00000000000f"}},
-		"ids twice":        {map[string]string{at: meta + strings.Repeat(`{"type":"response_item","payload":{"type":"message","id":"m","role":"user","content":[]}}`+"\n", 3)}, nil},
-		"a database":       {map[string]string{at: meta, "state_5.sqlite": "x"}, []string{"opaque state_5.sqlite"}},
-	} {
-		t.Run(name, func(t *testing.T) {
-			src := home(t, c.put)
-			mem, rep := export(t, src)
-			var gaps []string
-			for _, g := range rep.Gaps {
-				gaps = append(gaps, g.Kind+" "+g.Place)
-			}
-			if d := cmp.Diff(c.gaps, gaps); d != "" {
-				t.Error(d)
-			}
-			if len(gaps) > 0 && rep.Verdict.Coverage != agentstate.Gaps {
-				t.Errorf("%v", rep.Verdict)
-			}
-			dst := Open(filepath.Join(t.TempDir(), "home"))
-			apply(t, dst, mem)
-			if d := cmp.Diff(files(t, src.root), files(t, dst.root)); d != "" {
-				t.Error(d)
-			}
-		})
-	}
-	for name, root := range map[string]string{"no folder": filepath.Join(t.TempDir(), "none"), "another folder": t.TempDir()} {
-		if _, err := agentstate.Copy(t.Context(), &memstate.State{}, Open(root), nil); !errors.Is(err, ErrSchema) {
-			t.Errorf("%s: %v", name, err)
-		}
-	}
-}
-
 // A hostile archive writes only files of Codex, and none outside of the home.
 func TestHostile(t *testing.T) {
 	var recs []agentstate.Record

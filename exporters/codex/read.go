@@ -23,6 +23,7 @@ type reading struct {
 	threads map[string]string // id of a thread → key of its conversation
 	dbs     map[string]*database
 	unread  map[string]error // databases that cannot be read, by name
+	short   map[string]bool  // kinds with a gap
 }
 
 var errStop = errors.New("the consumer stopped")
@@ -35,6 +36,7 @@ func (r *reading) put(rec agentstate.Record) error {
 }
 
 func (r *reading) gap(g *pb.Gap) error {
+	r.short[g.Kind] = true
 	if !r.out.Gap(g) {
 		return errStop
 	}
@@ -59,7 +61,7 @@ func (h *Home) Records(ctx context.Context, opts *agentstate.ReadOptions) iter.S
 			yield(nil, err)
 			return
 		}
-		r := &reading{n: map[string]uint64{}, threads: map[string]string{}, dbs: map[string]*database{}, unread: map[string]error{}}
+		r := &reading{n: map[string]uint64{}, threads: map[string]string{}, dbs: map[string]*database{}, unread: map[string]error{}, short: map[string]bool{}}
 		defer r.close()
 		origin, err := r.open(ctx, h, w)
 		if err != nil {
@@ -155,7 +157,6 @@ func (r *reading) run(ctx context.Context, w *homefiles.Walk) error {
 			case kind == "database" && r.dbs[f.Rel] != nil:
 				err = r.rows(ctx, r.dbs[f.Rel])
 			case kind == "database":
-				r.out.Kind(kindOfDatabase(f.Rel))
 				err = r.gap(gapOf(f.Rel, r.unread[f.Rel]))
 			default:
 				err = r.file(f)
@@ -218,7 +219,7 @@ func (r *reading) finish(h *Home, w *homefiles.Walk) {
 	r.out.Derived("message", "conversation")
 	r.out.Derived("toolgrant", "conversation")
 	for _, k := range []string{"state", "opaque"} {
-		if n := r.n["row "+k]; n > 0 {
+		if n := r.n["row "+k]; n > 0 || r.short[k] {
 			r.out.Reference(k, n, "count(*) of each table", "whole home")
 		}
 	}

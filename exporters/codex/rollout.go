@@ -20,7 +20,7 @@ import (
 )
 
 // maxLine is how long a line may be to be taken apart; longer ones are in the file alone.
-const maxLine = 32 << 20
+const maxLine = 16 << 20
 
 // A line is one line of a rollout, as far as it is read here.
 type line struct{ timestamp, typ, payload jsonvalue.Value }

@@ -228,12 +228,16 @@ func EachLine(r io.Reader, limit int, fn func(no int, line []byte) error) error 
 			n := len(line)
 			for errors.Is(err, bufio.ErrBufferFull) {
 				line, err = in.ReadSlice('\n')
-				if n += len(line); n <= limit {
-					long = append(long, line...)
+				if n += len(line); n > limit {
+					continue
 				}
+				if cap(long) < n { // append alone would grow it in smaller steps, and leave more behind
+					long = append(make([]byte, 0, min(2*n, limit)), long...)
+				}
+				long = append(long, line...)
 			}
 			if line = long; n > limit {
-				line, long = nil, nil
+				line = nil
 			}
 		}
 		if err != nil && !errors.Is(err, io.EOF) {

@@ -1,0 +1,351 @@
+//go:build unix
+
+package codex
+
+import (
+	"context"
+	"errors"
+	"io/fs"
+	"os"
+	"path/filepath"
+	"runtime"
+	"slices"
+	"strings"
+	"syscall"
+	"testing"
+	"time"
+
+	"github.com/google/go-cmp/cmp"
+
+	"github.com/exitramp/exitramp/context/agentstate"
+	"github.com/exitramp/exitramp/context/memstate"
+	pb "github.com/exitramp/exitramp/proto/exitramp/v1"
+)
+
+const (
+	own   = "01a20b77-0000-7000-8000-000000000009"
+	at    = "sessions/2026/11/24/rollout-2026-11-24T00-00-00-" + own + ".jsonl"
+	meta  = `{"timestamp":"2026-11-24T00:00:00Z","type":"session_meta","payload":{"id":"` + own + `"}}` + "\n"
+	item  = `{"type":"response_item","payload":{"type":"message","role":"user","content":"hi"}}` + "\n"
+	inner = "sessions/2026/11/24/rollout-2026-11-24T02-51-41-" + thread + ".jsonl" // of testdata
+)
+
+// gapsOf are the gaps of a report: kind, place and reason.
+func gapsOf(rep *agentstate.Report) []string {
+	var out []string
+	for _, g := range rep.Gaps {
+		out = append(out, strings.TrimSuffix(g.Kind+" "+g.Place+" "+strings.ToLower(strings.TrimPrefix(g.Reason.String(), "REASON_")), " unspecified"))
+	}
+	slices.Sort(out)
+	return out
+}
+
+// TestBad spoils a home in one way each. What is missing is named, and nothing else is lost: every
+// other file arrives, to the byte.
+func TestBad(t *testing.T) {
+	put := func(rel, text string) func(*testing.T, string) {
+		return func(t *testing.T, root string) {
+			p := filepath.Join(root, rel)
+			if err := errors.Join(os.MkdirAll(filepath.Dir(p), 0o700), os.WriteFile(p, []byte(text), 0o600)); err != nil {
+				t.Fatal(err)
+			}
+		}
+	}
+	link := func(to, rel string) func(*testing.T, string) {
+		return func(t *testing.T, root string) {
+			p := filepath.Join(root, rel)
+			if err := errors.Join(os.MkdirAll(filepath.Dir(p), 0o700), os.Symlink(to, p)); err != nil {
+				t.Fatal(err)
+			}
+		}
+	}
+	text, err := os.ReadFile(filepath.Join("testdata/home", inner))
+	if err != nil {
+		t.Fatal(err)
+	}
+	outside := t.TempDir()
+	if err := os.WriteFile(filepath.Join(outside, "SKILL.md"), []byte("outside"), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	for name, c := range map[string]struct {
+		spoil    func(t *testing.T, root string)
+		gaps     []string
+		messages int // of the spoiled transcript; -1: does not matter
+	}{
+		"truncated":                {put(inner, string(text[:len(text)-50])), []string{"message " + inner + " line 35 corrupt"}, -1},
+		"head cut off":             {put(inner, string(text[strings.IndexByte(string(text), '\n')+1:])), nil, -1},
+		"half a last line":         {put(at, meta+`{"type":"resp`), []string{"message " + at + " line 2 corrupt"}, 0},
+		"wrong JSON in the middle": {put(at, meta+item+`{"type":"response_item",}`+"\n"+item), []string{"message " + at + " line 3 corrupt"}, 2},
+		"text":                     {put(at, "hello\n"), []string{"message " + at + " line 1 corrupt"}, 0},
+		"bytes":                    {put(at, "\x00\xff\n"+item), []string{"message " + at + " line 1 corrupt"}, 1},
+		"empty":                    {put(at, ""), nil, 0},
+		"blank lines":              {put(at, "\n\r\n"+item+"\n"), nil, 1},
+		"odd JSON":                 {put(at, meta+"[]\n7\n{\"type\":\"response_item\",\"payload\":7}\n{\"type\":\"response_item\"}\n{\"type\":[]}\n{\"type\":\"session_meta\",\"payload\":[]}\n"), nil, 2},
+		"foreign lines":            {put(at, `{"role":"user","content":"of another program"}`+"\n"), nil, 0},
+		"surrogates, NUL":          {put(at, meta+`{"type":"response_item","payload":{"type":"message","id":"\udc00\u0000","role":"user","content":"\ud83d \u0000"}}`+"\n"), nil, 1},
+		"bytes that are no text":   {put(at, meta+`{"type":"response_item","payload":{"type":"message","role":"user","content":"`+"\xff\xfe"+`"}}`+"\n"), nil, 1},
+		"deep JSON":                {put(at, item+strings.Repeat("[", 1<<20)+"\n"), []string{"message " + at + " line 2 corrupt"}, 1},
+		"ids twice":                {put(at, meta+strings.Repeat(`{"type":"response_item","payload":{"type":"message","id":"m","role":"user","content":[]}}`+"\n", 3)), nil, 3},
+		"no parent":                {put(at, strings.Replace(meta, `{"id"`, `{"forked_from_id":"01a20b77-0000-7000-8000-00000000000f","id"`, 1)), []string{"conversation " + at + " forked_from_id 01a20b77-0000-7000-8000-00000000000f gone"}, 0},
+		"its own parent":           {put(at, strings.Replace(meta, `{"id"`, `{"forked_from_id":"`+own+`","id"`, 1)), nil, 0},
+		"another name":             {put("sessions/2026/notes.txt", "x"), []string{"artifact sessions"}, -1},
+		"broken settings":          {put("config.toml", "a = \"canary"), []string{"policy config.toml corrupt"}, -1},
+		"large settings":           {put("config.toml", "a = \""+strings.Repeat("x", 1<<20)+"\""), []string{"policy config.toml limit"}, -1},
+		"broken hooks":             {put("hooks.json", "{"), []string{"policy hooks.json corrupt"}, -1},
+		"a profile":                {put("x.config.toml", "\x00"), []string{"policy x.config.toml corrupt"}, -1},
+		"link out of it":           {link(filepath.Join(outside, "SKILL.md"), "skills/x/SKILL.md"), []string{"skill skills/x/SKILL.md"}, -1},
+		"link to a folder":         {link(outside, "skills/x"), []string{"skill skills/x"}, -1},
+		"link to sessions":         {link(outside, "sessions/2025"), []string{"conversation sessions/2025"}, -1},
+		"link to a database":       {link(filepath.Join(outside, "SKILL.md"), "goals_1.sqlite"), []string{"state goals_1.sqlite"}, -1},
+		"loop":                     {link("..", "sessions/2026/loop"), []string{"conversation sessions/2026/loop"}, -1},
+		"link to itself":           {link("x.md", "prompts/x.md"), []string{"skill prompts/x.md"}, -1},
+		"link of the machine":      {link(outside, "log"), nil, -1},
+		"a name of no text":        {put("sessions/2026/rollout-\xff.jsonl", meta), []string{"conversation sessions/2026/rollout-\ufffd.jsonl"}, -1},
+		"not known":                {put("novel/state.json", "{}"), []string{"artifact novel"}, -1},
+		"a pipe": {func(t *testing.T, root string) {
+			if err := syscall.Mkfifo(filepath.Join(root, "prompts/x.md"), 0o600); err != nil {
+				t.Fatal(err)
+			}
+		}, nil, -1},
+		"a folder of a database's name": {put("goals_1.sqlite/x", "y"), []string{"artifact goals_1.sqlite"}, -1},
+	} {
+		t.Run(name, func(t *testing.T) {
+			root := t.TempDir()
+			if err := os.CopyFS(root, os.DirFS("testdata/home")); err != nil {
+				t.Fatal(err)
+			}
+			c.spoil(t, root)
+			src := Open(root)
+			mem, rep := export(t, src)
+			if d := cmp.Diff(c.gaps, gapsOf(rep)); d != "" {
+				t.Error(d)
+			}
+			if want := map[bool]agentstate.Coverage{true: agentstate.Gaps, false: agentstate.Reconciled}[len(c.gaps) > 0]; rep.Verdict.Coverage != want {
+				t.Errorf("%v, want %v", rep.Verdict, want)
+			}
+			n := 0
+			for r := range mem.Records(t.Context(), nil) {
+				if m, ok := r.(*pb.Message); ok && strings.HasSuffix(m.ConversationKey, own) {
+					n++
+				}
+				if strings.Contains(r.GetMeta().GetKey(), "outside") {
+					t.Errorf("%s came from outside", r.GetMeta().GetKey())
+				}
+			}
+			if c.messages >= 0 && n != c.messages {
+				t.Errorf("%d messages, want %d", n, c.messages)
+			}
+			dst := Open(filepath.Join(t.TempDir(), "home"))
+			apply(t, dst, mem, "policy/config.toml", "skill/skills%2Fshop%2FSKILL.md", "skill/prompts%2Fplan.md")
+			want, got := files(t, src.root), files(t, dst.root)
+			for _, rel := range []string{"config.toml", "hooks.json", "x.config.toml"} { // without their secrets, TestExact; or a gap
+				delete(want, rel)
+				delete(got, rel)
+			}
+			delete(want, "sessions/2026/rollout-\xff.jsonl")
+			if d := cmp.Diff(want, got); d != "" {
+				t.Error(d)
+			}
+		})
+	}
+}
+
+func readAll(ctx context.Context, h *Home) (rep *agentstate.Report, err error) {
+	return agentstate.Copy(ctx, &memstate.State{}, h, nil)
+}
+
+// TestNoHome: what is no home is an error that says what is wanted.
+func TestNoHome(t *testing.T) {
+	file := filepath.Join(t.TempDir(), "file")
+	if err := os.WriteFile(file, nil, 0o600); err != nil {
+		t.Fatal(err)
+	}
+	for name, root := range map[string]string{"no folder": filepath.Join(t.TempDir(), "none"), "an empty folder": t.TempDir(), "a file": file, "another folder": "schema", "its secrets": home(t, map[string]string{"auth.json": "{}"}).root} {
+		_, err := readAll(t.Context(), Open(root))
+		if !errors.Is(err, ErrSchema) || strings.Contains(err.Error(), "codex: codex: ") {
+			t.Errorf("%s: %v", name, err)
+		}
+		if _, err := Open(root).Preflight(t.Context()); !errors.Is(err, ErrSchema) {
+			t.Errorf("%s: preflight: %v", name, err)
+		}
+	}
+	abs, err := filepath.Abs("testdata/home") // a home that is kept elsewhere
+	root := filepath.Join(t.TempDir(), "link")
+	if err := errors.Join(err, os.Symlink(abs, root)); err != nil {
+		t.Fatal(err)
+	}
+	if rep, err := readAll(t.Context(), Open(root)); err != nil || rep.Records["conversation"] != 2 || len(rep.Gaps) > 0 {
+		t.Errorf("a linked home: %v %v %v", rep.Records, rep.Gaps, err)
+	}
+}
+
+// TestUnreadable: what the observer may not read is a gap that says which permission is missing.
+func TestUnreadable(t *testing.T) {
+	if asNobody(t) {
+		return
+	}
+	src := home(t, map[string]string{"AGENTS.md": "x", "config.toml": "", "prompts/a.md": "x", at: meta, "sessions/2026/rollout-b.jsonl": meta, "sessions/2025/rollout-c.jsonl": meta, "goals_1.sqlite": "x"})
+	for _, rel := range []string{"config.toml", "prompts/a.md", "sessions/2026/rollout-b.jsonl", "sessions/2025", "goals_1.sqlite"} {
+		if err := os.Chmod(filepath.Join(src.root, rel), 0); err != nil {
+			t.Fatal(err)
+		}
+	}
+	t.Cleanup(func() { os.Chmod(filepath.Join(src.root, "sessions/2025"), 0o700) })
+	_, rep := export(t, src)
+	if d := cmp.Diff([]string{"conversation sessions/2025 forbidden", "conversation sessions/2026/rollout-b.jsonl forbidden", "policy config.toml forbidden", "skill prompts/a.md forbidden", "state goals_1.sqlite forbidden"}, gapsOf(rep)); d != "" {
+		t.Error(d)
+	}
+	if rep.Verdict.Coverage != agentstate.Gaps || rep.Records["memory"] != 1 || rep.Records["conversation"] != 1 || rep.Gaps[0].Permission == "" {
+		t.Errorf("%v %v %v", rep.Verdict, rep.Records, rep.Gaps)
+	}
+}
+
+// TestChanging: a session that goes on is carried as it was; a file that is replaced is read as it is
+// now, or the reading ends and says so.
+func TestChanging(t *testing.T) {
+	big := strings.Repeat(item, agentstate.SpillSize/len(item)+1)
+	for name, c := range map[string]struct {
+		change func(p string) error
+		is     error
+		size   int
+	}{
+		"goes on": {func(p string) error {
+			f, err := os.OpenFile(p, os.O_APPEND|os.O_WRONLY, 0)
+			if err != nil {
+				return err
+			}
+			_, err = f.WriteString(item)
+			return errors.Join(err, f.Close())
+		}, nil, len(big)},
+		"cut": {func(p string) error { return os.Truncate(p, 100) }, ErrChanged, 0},
+		"replaced": {func(p string) error {
+			return errors.Join(os.WriteFile(p+".x", []byte(big), 0o600), os.Rename(p+".x", p))
+		}, ErrChanged, 0},
+		"gone": {os.Remove, fs.ErrNotExist, 0},
+	} {
+		src := home(t, map[string]string{"AGENTS.md": "x", at: big})
+		var last error
+		for r, err := range src.Records(t.Context(), nil) {
+			if last = err; err != nil {
+				break
+			}
+			if conv, ok := r.(*pb.Conversation); ok {
+				if err := c.change(filepath.Join(src.root, at)); err != nil {
+					t.Fatal(err)
+				}
+				body, err := src.OpenBlob(t.Context(), conv.Meta.Native[0].GetData().GetBlob())
+				if err == nil {
+					var n int64
+					n, err = discard(body)
+					if c.is == nil && n != int64(c.size) {
+						t.Errorf("%s: %d bytes, want %d", name, n, c.size)
+					}
+				}
+				if !errors.Is(err, c.is) {
+					t.Errorf("%s: the blob: %v", name, err)
+				}
+			}
+		}
+		if !errors.Is(last, c.is) || last != nil && !strings.HasPrefix(last.Error(), "codex: ") {
+			t.Errorf("%s: %v", name, last)
+		}
+	}
+	// Settings that an editor replaces between the walk and the reading.
+	src := home(t, map[string]string{"config.toml": "a = 1", "AGENTS.md": "x"})
+	for r, err := range src.Records(t.Context(), nil) {
+		if err != nil {
+			t.Fatal(err)
+		}
+		switch r := r.(type) {
+		case *pb.Origin:
+			p := filepath.Join(src.root, "config.toml")
+			if err := errors.Join(os.WriteFile(p+"x", []byte("a = 'another'"), 0o600), os.Rename(p+"x", p), os.Remove(filepath.Join(src.root, "AGENTS.md"))); err != nil {
+				t.Fatal(err)
+			}
+		case *pb.Policy:
+			if string(r.Text.GetInline()) != "a = 'another'" {
+				t.Errorf("%s", r.Text.GetInline())
+			}
+		case *pb.Gap:
+			if r.Reason != pb.Gap_REASON_GONE || r.Kind != "memory" {
+				t.Error(r)
+			}
+		case *pb.Memory:
+			t.Error("a file that is gone was read")
+		}
+	}
+}
+
+func discard(r interface {
+	Read([]byte) (int, error)
+	Close() error
+}) (n int64, err error) {
+	defer r.Close()
+	b := make([]byte, 64<<10)
+	for {
+		k, err := r.Read(b)
+		n += int64(k)
+		if err != nil {
+			if err.Error() == "EOF" {
+				err = nil
+			}
+			return n, err
+		}
+	}
+}
+
+// TestLongLine: a line of 100 MB costs no memory of its size, and what stands around it is read.
+func TestLongLine(t *testing.T) {
+	if testing.Short() {
+		t.Skip("100 MB")
+	}
+	src := home(t, nil)
+	p := filepath.Join(src.root, at)
+	if err := os.MkdirAll(filepath.Dir(p), 0o700); err != nil {
+		t.Fatal(err)
+	}
+	f, err := os.Create(p)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer f.Close()
+	f.WriteString(item + `{"type":"response_item","payload":{"type":"message","role":"user","content":"`)
+	for range 100 {
+		f.WriteString(strings.Repeat("0123456789abcdef", 1<<16))
+	}
+	f.WriteString(`"}}` + "\n" + item)
+	var before, now runtime.MemStats
+	runtime.GC()
+	runtime.ReadMemStats(&before)
+	top := make(chan uint64)
+	done := make(chan struct{})
+	go func() {
+		var most uint64
+		for {
+			select {
+			case <-done:
+				top <- most
+				return
+			case <-time.After(time.Millisecond):
+				runtime.ReadMemStats(&now)
+				most = max(most, now.HeapInuse-min(now.HeapInuse, before.HeapInuse))
+			}
+		}
+	}()
+	var ta agentstate.Tally // a State would hold the file
+	for r, err := range Open(src.root).Records(t.Context(), nil) {
+		if err != nil {
+			t.Fatal(err)
+		}
+		ta.Add(r)
+	}
+	close(done)
+	most := <-top
+	t.Logf("%d MiB of heap", most>>20)
+	if most > 100<<20 {
+		t.Errorf("%d MiB of heap", most>>20)
+	}
+	if rep := (&agentstate.Report{Tally: ta}); rep.Records["message"] != 2 || !slices.Equal(gapsOf(rep), []string{"message " + at + " line 2 limit"}) || rep.Records["conversation"] != 1 {
+		t.Errorf("%v %v", rep.Records, rep.Gaps)
+	}
+}
