@@ -1,7 +1,6 @@
 package mem0
 
 import (
-	"encoding/base64"
 	"encoding/binary"
 	"errors"
 	"fmt"
@@ -332,83 +331,4 @@ func long(b []byte) any {
 		return n.Int64()
 	}
 	return n
-}
-
-// A point is what a row of Qdrant says.
-type point struct {
-	id      any // string or int64
-	vector  any // *list, or *dict of named ones
-	payload *dict
-}
-
-// readPoint reads the pickle of a point.
-func readPoint(b []byte) (*point, error) {
-	v, err := unpickle(b)
-	if err != nil {
-		return nil, err
-	}
-	o, ok := v.(*instance)
-	if !ok || o.class != "PointStruct" {
-		return nil, bad("it is no PointStruct")
-	}
-	f, ok := fields(o)
-	if !ok {
-		return nil, bad("its PointStruct has no fields")
-	}
-	p := &point{id: f.get("id"), vector: f.get("vector")}
-	p.payload, _ = f.get("payload").(*dict)
-	switch p.id.(type) {
-	case string, int64:
-		return p, nil
-	}
-	return nil, bad("its id is neither text nor a number")
-}
-
-func fields(o *instance) (*dict, bool) {
-	st, ok := o.state.(*dict)
-	if !ok {
-		return nil, false
-	}
-	d, ok := st.get("__dict__").(*dict)
-	return d, ok
-}
-
-// dense are the numbers of the vector without a name; nil: there is none.
-func (p *point) dense() []float64 {
-	l, ok := p.vector.(*list)
-	if d, is := p.vector.(*dict); is {
-		l, ok = d.get("").(*list)
-	}
-	if !ok {
-		return nil
-	}
-	out := make([]float64, 0, len(l.items))
-	for _, x := range l.items {
-		switch x := x.(type) {
-		case float64:
-			out = append(out, x)
-		case int64:
-			out = append(out, float64(x))
-		default:
-			return nil
-		}
-	}
-	return out
-}
-
-// keyID is the id of a point out of its row's key: base64 of a pickle.
-func keyID(key string) (any, error) {
-	b, err := base64.StdEncoding.DecodeString(key)
-	if err != nil {
-		return nil, bad("its key is not base64")
-	}
-	v, err := unpickle(b)
-	if err != nil {
-		return nil, err
-	}
-	switch v.(type) {
-	case string, int64:
-		return v, nil
-	}
-	return nil, bad("its key is neither text nor a number")
 }

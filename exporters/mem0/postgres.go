@@ -4,16 +4,13 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"regexp"
 	"slices"
 	"strconv"
 	"strings"
 
 	"github.com/jackc/pgx/v5"
 
-	"github.com/exitramp/exitramp/context/agentstate"
 	"github.com/exitramp/exitramp/exporters/internal/pgsnapshot"
-	"github.com/exitramp/exitramp/exporters/internal/sqlitefile"
 )
 
 // page is the number of rows that one statement fetches: between pages the connection is free for
@@ -296,111 +293,4 @@ func (d *db) rows(ctx context.Context, fn func([]any) error) error {
 			return err
 		}
 	}
-}
-
-func (s *Store) presentPG(ctx context.Context) (presence, error) {
-	out := presence{layouts: map[string]layout{}}
-	p, err := s.openPG(ctx, "")
-	if err != nil {
-		return out, err
-	}
-	defer p.close()
-	dbs, _, err := p.collections(ctx)
-	if err != nil {
-		return out, err
-	}
-	for _, d := range dbs {
-		out.layouts[d.layout.Place], out.flavor = d.layout, p.flavor
-	}
-	if s.beside == "" || sqlitefile.Missing(s.beside) {
-		return out, nil
-	}
-	d, err := s.openRead(ctx, historyFile)
-	if err != nil {
-		return out, err
-	}
-	if d == nil || !d.layout.Form.history() {
-		return out, fmt.Errorf("%w: %s is no history of mem0", ErrSchema, s.beside)
-	}
-	out.layouts[d.layout.Place] = d.layout
-	d.close()
-	return out, nil
-}
-
-// openPG opens a collection for writing; all share one transaction. It makes what is missing.
-func (w *writer) openPG(ctx context.Context, l layout) (*db, error) {
-	if w.pg == nil {
-		begin := "BEGIN ISOLATION LEVEL READ COMMITTED"
-		if w.run.DryRun {
-			begin = ""
-		}
-		p, err := w.s.openPG(ctx, begin)
-		if err != nil {
-			return nil, err
-		}
-		w.pg = p
-		if len(w.s.server.Schema) > 0 && !w.run.DryRun {
-			if err := p.exec(ctx, "CREATE SCHEMA IF NOT EXISTS "+quote(p.schema)); err != nil {
-				return nil, p.wrap(err)
-			}
-		}
-	}
-	d := &db{engine: w.pg, layout: l}
-	there, err := d.one(ctx, "SELECT count(*) FROM pg_class c JOIN pg_namespace n ON n.oid = c.relnamespace WHERE n.nspname = ? AND c.relname = ?", w.pg.schema, l.File)
-	if err != nil {
-		return nil, w.pg.wrap(err)
-	}
-	if there == 0 && w.run.DryRun {
-		w.dbs[l.Place] = nil
-		return nil, nil
-	}
-	n, err := d.one(ctx, "SELECT count(*) FROM pg_class c JOIN pg_namespace n ON n.oid = c.relnamespace WHERE n.nspname = ? AND c.relname = 'memory_migrations'", w.pg.schema)
-	if err != nil {
-		return nil, w.pg.wrap(err)
-	}
-	w.pg.migrations = n > 0
-	if !w.run.DryRun {
-		for _, q := range createPG(l, there > 0) {
-			if err := d.exec(ctx, q); err != nil {
-				return nil, w.pg.wrap(err)
-			}
-		}
-	}
-	w.dbs[l.Place] = d
-	return d, nil
-}
-
-// createPG are the statements that make a collection, as mem0 writes them.
-func createPG(l layout, there bool) (out []string) {
-	t := quote(l.File)
-	if !there {
-		dims := ""
-		if l.Dims > 0 {
-			dims = fmt.Sprintf("(%d)", l.Dims)
-		}
-		out = append(out, "CREATE EXTENSION IF NOT EXISTS vector WITH SCHEMA public", "CREATE TABLE "+t+" (id UUID PRIMARY KEY, vector vector"+dims+", payload JSONB)")
-		for _, x := range l.Indexes {
-			switch x {
-			case "hnsw":
-				out = append(out, "CREATE INDEX "+quote(l.File+"_hnsw_idx")+" ON "+t+" USING hnsw (vector vector_cosine_ops)")
-			case "gin":
-				out = append(out, "CREATE INDEX "+quote(l.File+"_text_lemmatized_idx")+" ON "+t+" USING gin(to_tsvector('simple', payload->>'text_lemmatized'))")
-			}
-		}
-	}
-	if slices.Contains(l.Tables, "memory_migrations") {
-		out = append(out, "CREATE TABLE IF NOT EXISTS memory_migrations (id SERIAL PRIMARY KEY, user_id TEXT NOT NULL UNIQUE)")
-	}
-	return out
-}
-
-var uuidForm = regexp.MustCompile(`^[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}$`)
-
-// placeOfKey is the place in a key.
-func placeOfKey(key string) string {
-	_, parts := agentstate.SplitKey(key)
-	if len(parts) == 0 {
-		return ""
-	}
-	return parts[0]
 }

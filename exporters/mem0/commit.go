@@ -1,0 +1,116 @@
+package mem0
+
+import (
+	"bytes"
+	"context"
+	"errors"
+	"fmt"
+	"io/fs"
+	"os"
+	"path/filepath"
+	"slices"
+
+	"github.com/exitramp/exitramp/context/replay"
+)
+
+// writeMeta writes Qdrant's list of collections with Commit. One that is there stays as it is.
+func (w *writer) writeMeta(key string, b []byte) (replay.Receipt, error) {
+	if _, err := parseMeta(b); err != nil {
+		return refused("%v", err)
+	}
+	rc := replay.Receipt{Action: replay.Created, Target: key, Version: digest(b)}
+	have, err := w.s.readMeta()
+	switch {
+	case err != nil:
+		return replay.Receipt{}, err
+	case have == nil:
+		if !w.run.DryRun {
+			w.meta = bytes.Clone(b)
+		}
+		return rc, nil
+	case bytes.Equal(have, b):
+		if w.run.InDoubt == nil || !w.run.InDoubt(key) {
+			rc.Action = replay.Same
+		}
+		return rc, nil
+	}
+	return replay.Receipt{Action: replay.Conflict, Why: "the folder's meta.json names other collections; replay into an empty folder"}, nil
+}
+
+// Commit commits each database, and names the collections last.
+func (w *writer) Commit(ctx context.Context) error {
+	if w.run.DryRun {
+		return nil
+	}
+	var places []string
+	for p := range w.dbs {
+		places = append(places, p)
+	}
+	slices.Sort(places)
+	for p := range w.layouts { // a file without rows is part of the store too
+		if w.exact && !slices.Contains(places, p) && !(w.layouts[p].Form.history() && w.s.server != nil && w.s.beside == "") {
+			if _, err := w.open(ctx, p); err != nil {
+				return own(err)
+			}
+			places = append(places, p)
+		}
+	}
+	for _, p := range places {
+		if err := w.dbs[p].commit(ctx); err != nil {
+			return own(err)
+		}
+		delete(w.dbs, p)
+	}
+	if w.meta != nil {
+		p, err := w.s.path("qdrant/meta.json")
+		if err == nil {
+			err = writeFile(p, w.meta)
+		}
+		if err != nil {
+			return own(err)
+		}
+		w.meta = nil
+	}
+	return nil
+}
+
+// writeFile makes a file that must not be there.
+func writeFile(path string, b []byte) error {
+	if err := os.MkdirAll(filepath.Dir(path), 0o700); err != nil {
+		return err
+	}
+	tmp, err := os.CreateTemp(filepath.Dir(path), ".exitramp-*.part")
+	if err != nil {
+		return err
+	}
+	defer os.Remove(tmp.Name())
+	_, err = tmp.Write(b)
+	if err := errors.Join(err, tmp.Sync(), tmp.Close()); err != nil {
+		return err
+	}
+	// A link fails where a rename would replace a file that appeared meanwhile.
+	if err := os.Link(tmp.Name(), path); errors.Is(err, fs.ErrExist) {
+		return fmt.Errorf("%w: %s appeared", ErrChanged, path)
+	} else if err != nil {
+		return os.Rename(tmp.Name(), path)
+	}
+	return nil
+}
+
+// Close gives up what was not committed.
+func (w *writer) Close() error {
+	for _, d := range w.dbs {
+		if d != nil {
+			d.close()
+		}
+	}
+	w.dbs = nil
+	if w.pg != nil {
+		w.pg.close()
+	}
+	if w.unlock != nil {
+		w.unlock()
+		w.unlock = nil
+	}
+	return nil
+}

@@ -1,0 +1,232 @@
+package mem0
+
+import (
+	"bytes"
+	"context"
+	"crypto/sha256"
+	"encoding/hex"
+	"fmt"
+	"slices"
+	"strings"
+
+	"github.com/exitramp/exitramp/context/replay"
+)
+
+// digest is the mark of values, with the storage class of each.
+func digest(vals ...any) string {
+	h := sha256.New()
+	for _, v := range vals {
+		s := fmt.Sprint(v)
+		if b, ok := v.([]byte); ok {
+			s = string(b)
+		}
+		fmt.Fprintf(h, "%T %d:%s", v, len(s), s)
+	}
+	return hex.EncodeToString(h.Sum(nil)[:16])
+}
+
+// empty tells whether half of a row has not been written: a payload is never empty, and a vector
+// without numbers is none.
+func empty(v any) bool {
+	switch v := v.(type) {
+	case nil:
+		return true
+	case string:
+		return v == ""
+	case []byte:
+		return len(v) == 0
+	}
+	return false
+}
+
+// hole is what stands for half of a row that is not written.
+func (d *db) hole(col string) any {
+	switch {
+	case d.layout.Form == pgForm:
+		return nil
+	case col == "vector":
+		return []byte{}
+	}
+	return ""
+}
+
+// halves reads a row of a collection; nil: there is none.
+func (d *db) halves(ctx context.Context, id any) (map[string]any, error) {
+	var out map[string]any
+	err := d.each(ctx, "SELECT "+d.selects(d.main(), []string{"vector", "payload"})+" FROM "+quote(d.main())+" WHERE id = "+d.param(d.main(), "id"), []any{id}, func(v []any) error {
+		out = map[string]any{"vector": d.numbers(keep(v[0])), "payload": keep(v[1])}
+		return nil
+	})
+	return out, err
+}
+
+func keep(v any) any {
+	if b, ok := v.([]byte); ok {
+		return bytes.Clone(b)
+	}
+	return v
+}
+
+// part writes half of a row of a collection, or all of it: a memory and its vector are two records,
+// in either order.
+func (w *writer) part(ctx context.Context, d *db, key string, vals map[string]any) (replay.Receipt, error) {
+	id := vals["id"]
+	delete(vals, "id")
+	var cols []string
+	var args []any
+	for _, c := range []string{"vector", "payload"} {
+		if v, ok := vals[c]; ok {
+			cols, args = append(cols, c), append(args, v)
+		}
+	}
+	marks := slices.Clone(args)
+	if len(cols) > 0 && cols[0] == "vector" && w.layouts[placeOfKey(key)].Form == pgForm {
+		marks[0] = numbers(args[0])
+	}
+	rc := replay.Receipt{Action: replay.Created, Target: key, Version: digest(marks...)}
+	if d == nil {
+		return rc, nil
+	}
+	have, err := d.halves(ctx, id)
+	if err != nil {
+		return replay.Receipt{}, d.wrap(err)
+	}
+	if have == nil {
+		if w.run.DryRun {
+			return rc, nil
+		}
+		for _, c := range []string{"vector", "payload"} {
+			if _, ok := vals[c]; !ok {
+				cols, args = append(cols, c), append(args, d.hole(c))
+			}
+		}
+		return rc, d.put(ctx, d.main(), append([]string{"id"}, cols...), append([]any{id}, args...))
+	}
+	same, free := true, true
+	var differ []string
+	for i, c := range cols {
+		if digest(have[c]) != digest(marks[i]) {
+			same, differ = false, append(differ, c)
+		}
+		free = free && empty(have[c])
+	}
+	switch {
+	case same && !(free && len(cols) == 1 && !empty(args[0])):
+		if w.run.InDoubt == nil || !w.run.InDoubt(key) {
+			rc.Action = replay.Same
+		}
+		return rc, nil
+	case !free:
+		return replay.Receipt{Action: replay.Conflict, Why: fmt.Sprintf("%s holds another row under this id: want and got differ in %s", d.layout.Place, strings.Join(differ, ", "))}, nil
+	case w.run.DryRun:
+		return rc, nil
+	}
+	for i, c := range cols {
+		if err := d.exec(ctx, "UPDATE "+quote(d.main())+" SET "+c+" = "+d.param(d.main(), c)+" WHERE id = "+d.param(d.main(), "id"), args[i], id); err != nil {
+			return replay.Receipt{}, d.wrap(err)
+		}
+	}
+	return rc, nil
+}
+
+// put inserts a row.
+func (d *db) put(ctx context.Context, table string, cols []string, args []any) error {
+	var names, marks []string
+	for _, c := range cols {
+		names, marks = append(names, quote(c)), append(marks, d.param(table, c))
+	}
+	return d.wrap(d.exec(ctx, "INSERT INTO "+quote(table)+" ("+strings.Join(names, ", ")+") VALUES ("+strings.Join(marks, ", ")+")", args...))
+}
+
+// row reads a row by its key; nil: there is none.
+func (d *db) row(ctx context.Context, table string, id any) ([]any, error) {
+	var out []any
+	err := d.each(ctx, "SELECT "+d.selects(table, columnsOf(table))+" FROM "+table+" WHERE "+quote(keyOf(table))+" = "+d.param(table, keyOf(table)), []any{id}, func(v []any) error {
+		for _, x := range v {
+			out = append(out, keep(x))
+		}
+		return nil
+	})
+	return out, err
+}
+
+// insert puts a whole row, unless one with its key is there.
+func (w *writer) insert(ctx context.Context, d *db, l layout, key, table string, cols []string, vals map[string]any) (replay.Receipt, error) {
+	var args []any
+	for _, c := range cols {
+		args = append(args, vals[c])
+	}
+	rc := replay.Receipt{Action: replay.Created, Target: key, Version: digest(args...)}
+	if d == nil {
+		return w.plan(l, rc, table, args)
+	}
+	if p, ok := d.engine.(*pg); ok && w.run.DryRun && !p.migrations { // a query that fails ends the transaction
+		return w.plan(l, rc, table, args)
+	}
+	have, err := d.row(ctx, table, args[0])
+	switch {
+	case err != nil && w.run.DryRun && strings.Contains(err.Error(), "no such table"):
+		return w.plan(l, rc, table, args)
+	case err != nil:
+		return replay.Receipt{}, d.wrap(err)
+	case table == "sqlite_sequence":
+		return w.counter(ctx, d, rc, have, args)
+	case have != nil && digest(have...) == rc.Version:
+		if w.run.InDoubt == nil || !w.run.InDoubt(key) {
+			rc.Action = replay.Same
+		}
+		return rc, nil
+	case have != nil:
+		var differ []string
+		for i, c := range cols {
+			if digest(have[i]) != digest(args[i]) {
+				differ = append(differ, c)
+			}
+		}
+		return replay.Receipt{Action: replay.Conflict, Why: fmt.Sprintf("table %s holds another row under this key: want and got differ in %s", table, strings.Join(differ, ", "))}, nil
+	case w.run.DryRun:
+		return w.plan(l, rc, table, args)
+	}
+	if err := d.put(ctx, table, cols, args); err != nil {
+		if strings.Contains(err.Error(), "constraint") {
+			return refused("table %s forbids the row: a constraint", table)
+		}
+		return replay.Receipt{}, err
+	}
+	if w.pg != nil && d.engine == engine(w.pg) { // numbers that were given are not given again
+		err = d.wrap(d.exec(ctx, "SELECT setval(pg_get_serial_sequence('memory_migrations', 'id'), (SELECT max(id) FROM memory_migrations))"))
+	}
+	return rc, err
+}
+
+// plan answers for a row that the run would make. Rows with numbers raise SQLite's counter.
+func (w *writer) plan(l layout, rc replay.Receipt, table string, args []any) (replay.Receipt, error) {
+	if n, ok := args[0].(int64); ok && table != "sqlite_sequence" {
+		w.planned[l.Place+"\x00"+table] = max(w.planned[l.Place+"\x00"+table], n)
+	}
+	if seq, _ := args[1].(int64); table == "sqlite_sequence" && w.planned[l.Place+"\x00"+asText(args[0])] >= seq {
+		rc.Action = replay.Same
+	}
+	return rc, nil
+}
+
+// counter raises SQLite's counter of ids, so that those of deleted rows are not given again. It
+// never lowers one.
+func (w *writer) counter(ctx context.Context, d *db, rc replay.Receipt, have, args []any) (replay.Receipt, error) {
+	want, ok := args[1].(int64)
+	if _, name := args[0].(string); !ok || !name {
+		return refused("no counter")
+	}
+	q := "INSERT INTO sqlite_sequence (seq, name) VALUES (?, ?)"
+	if have != nil {
+		q = "UPDATE sqlite_sequence SET seq = ? WHERE name = ?"
+		if n, _ := have[1].(int64); n >= want {
+			rc.Action = replay.Same
+			return rc, nil
+		}
+	}
+	if w.run.DryRun {
+		return w.plan(d.layout, rc, "sqlite_sequence", args)
+	}
+	return rc, d.wrap(d.exec(ctx, q, want, args[0]))
+}
