@@ -10,6 +10,7 @@ import (
 	"github.com/exitramp/exitramp/exporters/codex"
 	"github.com/exitramp/exitramp/exporters/langgraph"
 	"github.com/exitramp/exitramp/exporters/mcpmemory"
+	"github.com/exitramp/exitramp/exporters/mem0"
 	"github.com/exitramp/exitramp/exporters/openaiagents"
 )
 
@@ -21,6 +22,7 @@ func Registry() *exporters.Registry {
 		codex.Drivers(),
 		langgraph.Drivers(),
 		mcpmemory.Drivers(),
+		mem0.Drivers(),
 		openaiagents.Drivers(),
 	)...)
 }

@@ -29,6 +29,8 @@ func TestPairs(t *testing.T) {
 		{"codex", "codex:../codex/testdata/home"},
 		{"openaiagents", "openaiagents:../openaiagents/testdata/sdk"},
 		{"mcpmemory", "mcpmemory:../mcpmemory/testdata/memory.jsonl"},
+		{"mem0 js", "mem0:../mem0/testdata/js"},
+		{"mem0 python", "mem0:../mem0/testdata/python"},
 	}
 	var out strings.Builder
 	for _, s := range sources {
@@ -40,13 +42,18 @@ func TestPairs(t *testing.T) {
 		if _, err := agentstate.Copy(t.Context(), mem, src, nil); err != nil {
 			t.Fatal(err)
 		}
-		for _, target := range []string{"langgraph+sqlite", "claudecode", "codex", "openaiagents", "mcpmemory"} {
+		for _, target := range []string{"langgraph+sqlite", "claudecode", "codex", "openaiagents", "mcpmemory", "mem0 js", "mem0 python"} {
 			if strings.HasPrefix(target, s.name) {
 				continue
 			}
 			t.Run(s.name+" to "+target, func(t *testing.T) {
 				fmt.Fprintf(&out, "%s → %s\n", s.name, strings.TrimSuffix(target, "+sqlite"))
-				pair(t, &out, mem, target+":"+filepath.Join(t.TempDir(), "target"))
+				scheme, flavor, _ := strings.Cut(target, " ")
+				url := scheme + ":" + filepath.Join(t.TempDir(), "target")
+				if flavor != "" {
+					url += "?flavor=" + flavor
+				}
+				pair(t, &out, mem, url)
 			})
 		}
 	}

@@ -23,9 +23,9 @@ func (r *reading) count(ctx context.Context, d *db) error {
 	if err == nil {
 		r.n[d.subject()] += uint64(n)
 		if d.layout.Form == vectorsForm {
-			n, err = d.one(ctx, "SELECT count(*) FROM vectors WHERE typeof(vector) = 'blob' AND length(vector) > 0")
+			n, err = d.one(ctx, "SELECT count(*) FROM vectors WHERE typeof(vector) = 'blob' AND vector <> zeroblob(length(vector))")
 		} else {
-			n, err = d.one(ctx, "SELECT count(vector) FROM "+quote(d.main()))
+			n, err = d.one(ctx, "SELECT count(*) FROM "+quote(d.main())+" WHERE vector_norm(vector) > 0")
 		}
 		r.n["embedding"] += uint64(n)
 	}
@@ -85,7 +85,7 @@ func (d *db) vector(v any) *pb.Embedding {
 		}
 		e.Vector = parseVector(v)
 	}
-	if len(e.Vector) == 0 {
+	if empty(e.Vector) {
 		return nil
 	}
 	if len(e.Vector)%4 != 0 {
@@ -98,11 +98,30 @@ func (d *db) vector(v any) *pb.Embedding {
 
 // subject yields a memory or an entity, with the views that it makes.
 func (r *reading) subject(d *db, key, id string, p payload, native *pb.Native) error {
-	space, err := r.scope(d, key, &p)
-	if err != nil {
+	if err := r.scope(d, key, &p); err != nil {
 		return err
 	}
-	m := &pb.Meta{Key: key, Native: []*pb.Native{native}}
+	rec := d.layout.record(key, &p)
+	rec.GetMeta().Native = []*pb.Native{native}
+	if err := r.put(rec); err != nil || !d.layout.Entities {
+		return err
+	}
+	had := map[string]bool{}
+	for _, to := range p.linked {
+		if had[to] {
+			continue
+		}
+		had[to] = true
+		if err := r.put(d.layout.relation(key, id, to)); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// record is the memory or the entity that a payload says.
+func (l *layout) record(key string, p *payload) agentstate.Record {
+	m := &pb.Meta{Key: key}
 	p.meta(m)
 	if !p.ok {
 		m.Labels = append(m.Labels, &pb.Label{Name: "payload", Value: "no JSON object"})
@@ -114,42 +133,42 @@ func (r *reading) subject(d *db, key, id string, p payload, native *pb.Native) e
 		p.data = ""
 		m.Labels = append(m.Labels, &pb.Label{Name: "data", Value: "in the native form alone: it is longer than 4 MiB"})
 	}
-	if !d.layout.Entities {
-		return r.put(&pb.Memory{Meta: m, SpaceKey: space, Content: &pb.Memory_Text{Text: p.data}, Form: p.form, ExpiresUnixNano: p.expires})
+	if l.Entities {
+		return &pb.Entity{Meta: m, Name: p.data, Types: p.types, SpaceKey: l.space(p)}
 	}
-	if err := r.put(&pb.Entity{Meta: m, Name: p.data, Types: p.types, SpaceKey: space}); err != nil {
-		return err
+	return &pb.Memory{Meta: m, SpaceKey: l.space(p), Content: &pb.Memory_Text{Text: p.data}, Form: p.form, ExpiresUnixNano: p.expires}
+}
+
+// relation is the link of an entity to a memory.
+func (l *layout) relation(entity, id, to string) *pb.Relation {
+	r := &pb.Relation{Meta: agentstate.Meta("relation", nil, l.Place, id, to), FromKey: entity, ToKey: agentstate.Key("memory", l.memories(), to), Type: "linked"}
+	r.Meta.ViewOfKeys = []string{entity}
+	return r
+}
+
+// memories is the collection of memories that a collection belongs to.
+func (l *layout) memories() string {
+	if l.Entities {
+		return strings.TrimSuffix(l.Place, "_entities")
 	}
-	main := strings.TrimSuffix(d.layout.Place, "_entities")
-	had := map[string]bool{}
-	for _, to := range p.linked {
-		if had[to] {
-			continue
-		}
-		had[to] = true
-		l := &pb.Relation{Meta: agentstate.Meta("relation", nil, d.layout.Place, id, to), FromKey: key, ToKey: agentstate.Key("memory", main, to), Type: "linked"}
-		l.Meta.ViewOfKeys = []string{key}
-		if err := r.put(l); err != nil {
-			return err
-		}
-	}
-	return nil
+	return l.Place
+}
+
+// space is the key of the scope that a payload names.
+func (l *layout) space(p *payload) string {
+	return agentstate.Key("memoryspace", append([]string{l.memories()}, p.scope()...)...)
 }
 
 // scope yields the people and the space of a row where they are new, as readings of it.
-func (r *reading) scope(d *db, key string, p *payload) (string, error) {
-	place := d.layout.Place
-	if d.layout.Entities {
-		place = strings.TrimSuffix(place, "_entities")
-	}
-	parts := p.scope()
-	space := agentstate.Key("memoryspace", append([]string{place}, parts...)...)
+func (r *reading) scope(d *db, key string, p *payload) error {
+	place, parts := d.layout.memories(), p.scope()
+	space := d.layout.space(p)
 	if space == r.last {
-		return space, nil
+		return nil
 	}
 	r.last = space
 	if _, ok, err := r.seen.Get(space); ok || err != nil {
-		return space, err
+		return err
 	}
 	s := &pb.MemorySpace{Meta: &pb.Meta{Key: space, ViewOfKeys: []string{key}}, Path: parts}
 	if len(parts) == 0 {
@@ -167,19 +186,19 @@ func (r *reading) scope(d *db, key string, p *payload) (string, error) {
 			s.OwnerKey = who
 		}
 		if _, ok, err := r.seen.Get(who); err != nil {
-			return space, err
+			return err
 		} else if ok {
 			continue
 		}
 		if err := r.seen.Put(who, nil); err != nil {
-			return space, err
+			return err
 		}
 		if err := r.put(&pb.Principal{Meta: &pb.Meta{Key: who, ViewOfKeys: []string{key}}, Form: x.form, Subject: x.id}); err != nil {
-			return space, err
+			return err
 		}
 	}
 	if err := r.seen.Put(space, nil); err != nil {
-		return space, err
+		return err
 	}
-	return space, r.put(s)
+	return r.put(s)
 }

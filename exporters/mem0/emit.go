@@ -1,12 +1,14 @@
 package mem0
 
 import (
+	"bytes"
 	"encoding/base64"
 	"encoding/binary"
 	"encoding/json"
 	"fmt"
 	"math"
 	"math/big"
+	"slices"
 	"strconv"
 	"unicode/utf16"
 	"unicode/utf8"
@@ -30,7 +32,7 @@ func pickleJSON(b, raw []byte) ([]byte, error) {
 	case 'f':
 		return append(b, 0x89), nil
 	case '"':
-		return pickleText(b, textOf(raw)), nil
+		return pickleText(b, exactText(raw)), nil
 	case '{':
 		b = append(b, '}', '(')
 		for _, m := range members(raw) {
@@ -60,11 +62,67 @@ func pickleJSON(b, raw []byte) ([]byte, error) {
 	if n, err := strconv.ParseInt(string(raw), 10, 64); err == nil {
 		return binary.LittleEndian.AppendUint64(append(b, 0x8a, 8), uint64(n)), nil
 	}
+	if whole, ok := new(big.Int).SetString(string(raw), 10); ok && len(raw) < 1000 {
+		return pickleLong(b, whole), nil
+	}
 	f, err := strconv.ParseFloat(string(raw), 64)
 	if err != nil {
 		return nil, fmt.Errorf("a number that Python cannot hold")
 	}
 	return binary.BigEndian.AppendUint64(append(b, 'G'), math.Float64bits(f)), nil
+}
+
+// pickleLong is a whole number of any size: little-endian, two's complement.
+func pickleLong(b []byte, n *big.Int) []byte {
+	size := n.BitLen()/8 + 1
+	x := new(big.Int).Set(n)
+	if n.Sign() < 0 {
+		x.Add(x, new(big.Int).Lsh(big.NewInt(1), uint(8*size)))
+	}
+	be := x.FillBytes(make([]byte, size))
+	slices.Reverse(be)
+	return append(append(b, 0x8b, byte(size), byte(size>>8), byte(size>>16), byte(size>>24)), be...)
+}
+
+// exactText is the text of a JSON string in which half characters stand by themselves, as Python
+// keeps them.
+func exactText(raw []byte) string {
+	if !surrogate.Match(raw) {
+		return textOf(raw)
+	}
+	var out []byte
+	for in := raw[1 : len(raw)-1]; len(in) > 0; {
+		at := surrogate.FindIndex(in)
+		for at != nil && escaped(in, at[0]) { // \\ud800 is a backslash and text
+			next := surrogate.FindIndex(in[at[0]+1:])
+			if next != nil {
+				next = []int{next[0] + at[0] + 1, next[1] + at[0] + 1}
+			}
+			at = next
+		}
+		if at == nil {
+			return string(append(out, textOf(quoted(in))...))
+		}
+		out = append(out, textOf(quoted(in[:at[0]]))...)
+		half, _ := strconv.ParseUint(string(in[at[0]+2:at[1]]), 16, 16)
+		if s := textOf(quoted(in[at[0]:min(at[1]+6, len(in))])); at[1]+6 <= len(in) && utf8.RuneCountInString(s) == 1 && s != "\ufffd" {
+			out, in = append(out, s...), in[at[1]+6:] // a whole one
+			continue
+		}
+		out, in = append(out, 0xe0|byte(half>>12), 0x80|byte(half>>6&0x3f), 0x80|byte(half&0x3f)), in[at[1]:]
+	}
+	return string(out)
+}
+
+func quoted(b []byte) []byte { return append(append([]byte{'"'}, b...), '"') }
+
+// escaped tells whether the backslash at i is itself escaped.
+func escaped(b []byte, i int) bool {
+	n := 0
+	for i > 0 && b[i-1] == '\\' {
+		i, n = i-1, n+1
+	}
+	return n%2 == 1
 }
 
 // pickleModel is an instance of a class of qdrant-client, with fields that are pickled already.
@@ -150,8 +208,11 @@ func (p *printer) value(v any, depth int) error {
 			p.b = append(p.b, "null"...) // the native form keeps it
 			return nil
 		}
+		at := len(p.b)
 		b, _ := json.Marshal(v)
-		p.b = append(p.b, b...)
+		if p.b = append(p.b, b...); !bytes.ContainsAny(p.b[at:], ".e") {
+			p.b = append(p.b, ".0"...) // as Python writes it: not the whole number
+		}
 	case string:
 		p.text(v)
 	case []any:

@@ -13,6 +13,7 @@ import (
 	"fmt"
 	"io"
 	"net/url"
+	"strconv"
 	"sync"
 	"time"
 
@@ -43,54 +44,85 @@ func kinds() []string {
 
 // Drivers are the drivers for exporters.Registry.
 func Drivers() []exporters.Driver {
-	return []exporters.Driver{{
-		Scheme: "mem0", URL: "mem0:folder", Kinds: kinds(),
-		Open: func(_ context.Context, u *url.URL) (exporters.Runtime, error) {
-			p := u.Path
-			if u.Opaque != "" {
-				var err error
-				if p, err = url.PathUnescape(u.Opaque); err != nil {
-					return nil, errors.New("mem0: malformed % in the name; write % as %25")
-				}
-			}
-			q := u.Query()
-			flavor := q.Get("flavor")
-			q.Del("flavor")
-			if u.Host != "" || u.User != nil || len(q) > 0 || p == "" || flavor != "" && flavor != "js" && flavor != "python" {
-				return nil, errors.New("mem0: want mem0:FOLDER or mem0:///abs/FOLDER, with ? written as %3F; ?flavor=js or ?flavor=python says what an empty folder becomes")
-			}
-			s := Open(p)
-			s.python = flavor == "python"
-			return s, nil
-		},
-	}, {
-		Scheme: "mem0+postgres", URL: "mem0+postgres://user@host/database?search_path=schema&history=history.db", Kinds: kinds(),
-		Open: func(_ context.Context, u *url.URL) (exporters.Runtime, error) {
-			v := *u
-			v.Scheme = "postgres"
-			q := v.Query()
-			history, flavor := q.Get("history"), q.Get("flavor")
-			q.Del("history")
-			q.Del("flavor")
-			v.RawQuery = q.Encode()
-			s, err := Postgres(v.String(), history)
-			if err != nil {
-				return nil, err
-			}
-			s.python = flavor == "python"
-			return s, nil
-		},
-	}}
+	return []exporters.Driver{
+		{Scheme: "mem0", URL: "mem0:folder", Kinds: kinds(), Open: openFolder},
+		{Scheme: "mem0+postgres", URL: "mem0+postgres://user@host/database?search_path=schema&history=history.db", Kinds: kinds(), Open: openServer},
+	}
+}
+
+func openFolder(_ context.Context, u *url.URL) (exporters.Runtime, error) {
+	p := u.Path
+	if u.Opaque != "" {
+		var err error
+		if p, err = url.PathUnescape(u.Opaque); err != nil {
+			return nil, errors.New("mem0: malformed % in the name; write % as %25")
+		}
+	}
+	s := Open(p)
+	q := u.Query()
+	if err := s.options(q); err != nil {
+		return nil, err
+	}
+	if u.Host != "" || u.User != nil || len(q) > 0 || p == "" {
+		return nil, errors.New("mem0: want mem0:FOLDER or mem0:///abs/FOLDER, with ? written as %3F; options of a target: ?flavor=python or js, ?collection=NAME, ?dims=N")
+	}
+	return s, nil
+}
+
+func openServer(_ context.Context, u *url.URL) (exporters.Runtime, error) {
+	v := *u
+	v.Scheme = "postgres"
+	q := v.Query()
+	history := q.Get("history")
+	q.Del("history")
+	o := &Store{}
+	if err := o.options(q); err != nil {
+		return nil, err
+	}
+	v.RawQuery = q.Encode()
+	s, err := Postgres(v.String(), history)
+	if err != nil {
+		return nil, err
+	}
+	s.flavor, s.collection, s.dims = o.flavor, o.collection, o.dims
+	return s, nil
+}
+
+// options takes a target's options out of q.
+func (s *Store) options(q url.Values) (err error) {
+	s.flavor, s.collection = q.Get("flavor"), q.Get("collection")
+	if n := q.Get("dims"); n != "" {
+		if s.dims, err = strconv.Atoi(n); err != nil || s.dims < 1 || s.dims > 16000 {
+			return fmt.Errorf("mem0: ?dims=%.20q: want how many numbers a vector has, 1 to 16000", n)
+		}
+	}
+	if s.flavor != "" && s.flavor != "js" && s.flavor != "python" {
+		return fmt.Errorf("mem0: ?flavor=%.20q: want js or python, the package that is to read the store", s.flavor)
+	}
+	for _, n := range []string{"flavor", "collection", "dims"} {
+		q.Del(n)
+	}
+	return nil
+}
+
+// String names the store, without a password.
+func (s *Store) String() string {
+	if s.server != nil {
+		return s.server.String()
+	}
+	return s.root
 }
 
 // A Store is one store of mem0: an agentstate.Source with blobs and preflight, and a replay.Target
 // that can undo. It opens its files when it is read or written.
 type Store struct {
-	root   string             // files
-	server *pgsnapshot.Server // PostgreSQL; nil: files
-	beside string             // PostgreSQL: the history's file; empty: none is named
-	python bool               // an empty folder becomes one of the Python package, where nothing says which
-	wait   time.Duration      // for locks
+	root       string             // files
+	server     *pgsnapshot.Server // PostgreSQL; nil: files
+	beside     string             // PostgreSQL: the history's file; empty: none is named
+	flavor     string             // what an empty place becomes: "js", "python"; empty: as the state says
+	collection string             // which takes memories of other runtimes; empty: the only one
+	dims       int                // how many numbers the vectors of mem0's embedder have; 0: not said
+	wait       time.Duration      // for locks
 
 	mu      sync.Mutex
 	reading *reading // the stream under way; nil: none

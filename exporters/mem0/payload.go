@@ -127,7 +127,7 @@ func readPayload(raw []byte) payload {
 			p.data = s
 			p.halves = m.raw[0] != '"' || bytes.Contains(m.raw, []byte(`\u`)) && strings.Contains(s, "\ufffd")
 			continue
-		case "textLemmatized", "text_lemmatized":
+		case "textLemmatized", "text_lemmatized", "hash":
 			continue // made of data
 		case "user_id", "userId":
 			p.user = s

@@ -3,9 +3,7 @@ package mem0
 import (
 	"context"
 	"encoding/base64"
-	"encoding/binary"
 	"fmt"
-	"math"
 
 	"github.com/exitramp/exitramp/context/agentstate"
 	pb "github.com/exitramp/exitramp/proto/exitramp/v1"
@@ -72,23 +70,9 @@ func (r *reading) embedding(d *db, key, id string, p *point) error {
 	if len(nums) == 0 {
 		return nil
 	}
-	e := &pb.Embedding{Meta: agentstate.Meta("embedding", nil, d.layout.Place, id), OfKey: key, Field: "text", Dimensions: uint32(len(nums)), Element: pb.Embedding_ELEMENT_FLOAT32}
-	if d.layout.Entities {
-		e.Field = "name"
-	}
+	e := d.layout.vectorOf(nums)
+	e.Meta, e.OfKey = agentstate.Meta("embedding", nil, d.layout.Place, id), key
 	e.Meta.ViewOfKeys = []string{key}
-	for _, f := range nums { // Python's floats are wider than what an embedder gives
-		if float64(float32(f)) != f && !math.IsNaN(f) {
-			e.Element = pb.Embedding_ELEMENT_FLOAT64
-		}
-	}
-	for _, f := range nums {
-		if e.Element == pb.Embedding_ELEMENT_FLOAT64 {
-			e.Vector = binary.LittleEndian.AppendUint64(e.Vector, math.Float64bits(f))
-		} else {
-			e.Vector = binary.LittleEndian.AppendUint32(e.Vector, math.Float32bits(float32(f)))
-		}
-	}
 	return r.put(e)
 }
 

@@ -26,7 +26,7 @@ func digest(vals ...any) string {
 }
 
 // empty tells whether half of a row has not been written: a payload is never empty, and a vector
-// without numbers is none.
+// without numbers, or of zeros alone, is none.
 func empty(v any) bool {
 	switch v := v.(type) {
 	case nil:
@@ -34,14 +34,17 @@ func empty(v any) bool {
 	case string:
 		return v == ""
 	case []byte:
-		return len(v) == 0
+		return len(bytes.Trim(v, "\x00")) == 0
 	}
 	return false
 }
 
 // hole is what stands for half of a row that is not written.
-func (d *db) hole(col string) any {
+func (w *writer) hole(d *db, col string) any {
 	switch {
+	case d.layout.Form == pgForm && w.foreign != nil && col == "vector":
+		// NULL is what the packages take for the best match, or fail at: zeros are found last.
+		return "[" + strings.TrimSuffix(strings.Repeat("0,", d.layout.Dims), ",") + "]"
 	case d.layout.Form == pgForm:
 		return nil
 	case col == "vector":
@@ -53,6 +56,14 @@ func (d *db) hole(col string) any {
 // halves reads a row of a collection; nil: there is none.
 func (d *db) halves(ctx context.Context, id any) (map[string]any, error) {
 	var out map[string]any
+	if d.layout.Form == pointsForm {
+		err := d.each(ctx, "SELECT "+d.column("points", "point")+" FROM points WHERE id = ?", []any{rowKey(id)}, func(v []any) (err error) {
+			b, _ := v[0].([]byte)
+			out, _, err = pointHalves(b)
+			return err
+		})
+		return out, err
+	}
 	err := d.each(ctx, "SELECT "+d.selects(d.main(), []string{"vector", "payload"})+" FROM "+quote(d.main())+" WHERE id = "+d.param(d.main(), "id"), []any{id}, func(v []any) error {
 		out = map[string]any{"vector": d.numbers(keep(v[0])), "payload": keep(v[1])}
 		return nil
@@ -69,7 +80,7 @@ func keep(v any) any {
 
 // part writes half of a row of a collection, or all of it: a memory and its vector are two records,
 // in either order.
-func (w *writer) part(ctx context.Context, d *db, key string, vals map[string]any) (replay.Receipt, error) {
+func (w *writer) part(ctx context.Context, d *db, l layout, from, key string, vals map[string]any) (replay.Receipt, error) {
 	id := vals["id"]
 	delete(vals, "id")
 	var cols []string
@@ -80,7 +91,7 @@ func (w *writer) part(ctx context.Context, d *db, key string, vals map[string]an
 		}
 	}
 	marks := slices.Clone(args)
-	if len(cols) > 0 && cols[0] == "vector" && w.layouts[placeOfKey(key)].Form == pgForm {
+	if len(cols) > 0 && cols[0] == "vector" && l.Form == pgForm {
 		marks[0] = numbers(args[0])
 	}
 	rc := replay.Receipt{Action: replay.Created, Target: key, Version: digest(marks...)}
@@ -97,7 +108,7 @@ func (w *writer) part(ctx context.Context, d *db, key string, vals map[string]an
 		}
 		for _, c := range []string{"vector", "payload"} {
 			if _, ok := vals[c]; !ok {
-				cols, args = append(cols, c), append(args, d.hole(c))
+				cols, args = append(cols, c), append(args, w.hole(d, c))
 			}
 		}
 		return rc, d.put(ctx, d.main(), append([]string{"id"}, cols...), append([]any{id}, args...))
@@ -112,7 +123,7 @@ func (w *writer) part(ctx context.Context, d *db, key string, vals map[string]an
 	}
 	switch {
 	case same && !(free && len(cols) == 1 && !empty(args[0])):
-		if w.run.InDoubt == nil || !w.run.InDoubt(key) {
+		if w.run.InDoubt == nil || !w.run.InDoubt(from) {
 			rc.Action = replay.Same
 		}
 		return rc, nil
@@ -151,7 +162,7 @@ func (d *db) row(ctx context.Context, table string, id any) ([]any, error) {
 }
 
 // insert puts a whole row, unless one with its key is there.
-func (w *writer) insert(ctx context.Context, d *db, l layout, key, table string, cols []string, vals map[string]any) (replay.Receipt, error) {
+func (w *writer) insert(ctx context.Context, d *db, l layout, from, key, table string, cols []string, vals map[string]any) (replay.Receipt, error) {
 	var args []any
 	for _, c := range cols {
 		args = append(args, vals[c])
@@ -172,7 +183,7 @@ func (w *writer) insert(ctx context.Context, d *db, l layout, key, table string,
 	case table == "sqlite_sequence":
 		return w.counter(ctx, d, rc, have, args)
 	case have != nil && digest(have...) == rc.Version:
-		if w.run.InDoubt == nil || !w.run.InDoubt(key) {
+		if w.run.InDoubt == nil || !w.run.InDoubt(from) {
 			rc.Action = replay.Same
 		}
 		return rc, nil

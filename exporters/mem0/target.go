@@ -79,10 +79,8 @@ func (s *Store) Begin(ctx context.Context, run *replay.Run) (_ replay.Writer, er
 
 // takes tells whether an empty place becomes a store of this flavor.
 func (s *Store) takes(flavor string) bool {
-	if s.server != nil {
-		return strings.HasSuffix(flavor, "+pgvector")
-	}
-	return flavor == "js+sqlite" && !s.python || flavor == "python+qdrant"
+	lang, engine, _ := strings.Cut(flavor, "+")
+	return (s.flavor == "" || s.flavor == lang) && (engine == "pgvector") == (s.server != nil)
 }
 
 // A presence is what a target holds before a run.

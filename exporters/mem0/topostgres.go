@@ -6,7 +6,6 @@ import (
 	"regexp"
 	"slices"
 
-	"github.com/exitramp/exitramp/context/agentstate"
 	"github.com/exitramp/exitramp/exporters/internal/sqlitefile"
 )
 
@@ -107,12 +106,3 @@ func createPG(l layout, there bool) (out []string) {
 }
 
 var uuidForm = regexp.MustCompile(`^[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}$`)
-
-// placeOfKey is the place in a key.
-func placeOfKey(key string) string {
-	_, parts := agentstate.SplitKey(key)
-	if len(parts) == 0 {
-		return ""
-	}
-	return parts[0]
-}

@@ -60,7 +60,7 @@ func (w *writer) undo(ctx context.Context, created []replay.Receipt) (left []rep
 		if !ok {
 			continue // its file is gone
 		}
-		if l.Form == vectorsForm || l.Form == pgForm {
+		if l.Form == vectorsForm || l.Form == pgForm || l.Form == pointsForm && w.mapping() {
 			if kind != "opaque" {
 				at := parts[0] + "\x00" + parts[1]
 				if rows[at] == nil {
@@ -128,7 +128,11 @@ func (d *db) undoHalves(ctx context.Context, id string, rcs []replay.Receipt) (b
 			return false, nil
 		}
 	}
-	return true, d.exec(ctx, "DELETE FROM "+quote(d.main())+" WHERE id = "+d.param(d.main(), "id"), id)
+	key := any(id)
+	if d.layout.Form == pointsForm {
+		key = rowKey(id)
+	}
+	return true, d.exec(ctx, "DELETE FROM "+quote(d.main())+" WHERE id = "+d.param(d.main(), "id"), key)
 }
 
 // undoRow removes a whole row.
@@ -171,6 +175,11 @@ func number(key any) any {
 		return n
 	}
 	return key
+}
+
+// mapping tells whether the run wrote from mapped fields. Then a point too is two records.
+func (w *writer) mapping() bool {
+	return w.run.From.GetProduct() != product || !strings.HasPrefix(w.run.From.GetFlavor(), "python+qdrant")
 }
 
 func (w *writer) undoMeta(version string) (why string, err error) {

@@ -96,9 +96,9 @@ func (w *writer) native(ctx context.Context, r agentstate.Record) (replay.Receip
 		table = l.File
 	}
 	if half {
-		return w.part(ctx, d, r.GetMeta().GetKey(), vals)
+		return w.part(ctx, d, l, r.GetMeta().GetKey(), r.GetMeta().GetKey(), vals)
 	}
-	return w.insert(ctx, d, l, r.GetMeta().GetKey(), table, cols, vals)
+	return w.insert(ctx, d, l, r.GetMeta().GetKey(), r.GetMeta().GetKey(), table, cols, vals)
 }
 
 // open opens the database of a place, and makes what is missing in it. nil in a plan: it is not

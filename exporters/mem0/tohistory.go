@@ -1,0 +1,210 @@
+package mem0
+
+import (
+	"context"
+	"encoding/binary"
+	"strings"
+
+	"github.com/exitramp/exitramp/context/agentstate"
+	"github.com/exitramp/exitramp/context/fidelity"
+	"github.com/exitramp/exitramp/context/replay"
+	pb "github.com/exitramp/exitramp/proto/exitramp/v1"
+)
+
+// foreignHistory is the layout of the target's history; why: it cannot be written.
+func (w *writer) foreignHistory() (l layout, why string) {
+	if w.s.server != nil && w.s.beside == "" {
+		return l, "the history is in a SQLite file of its own: name it with ?history=FILE"
+	}
+	for _, l := range w.layouts {
+		if l.Form.history() {
+			return l, ""
+		}
+	}
+	l = layout{File: historyFile, Place: placeOf(historyFile), Form: jsHistory}
+	if w.foreign.python {
+		l.Form = pythonHistory
+	}
+	l.Tables = []string{string(l.Form), "messages"}
+	w.layouts[l.Place] = l
+	return l, ""
+}
+
+// mappedRelation answers for the link of an entity, which is in the entity's row.
+func (w *writer) mappedRelation(r *pb.Relation) (replay.Receipt, error) {
+	rc := skipped("it comes with its entity")
+	_, parts := agentstate.SplitKey(w.keyThere(r.FromKey))
+	_, of := agentstate.SplitKey(r.Meta.Key)
+	if len(parts) != 2 || len(of) != 3 {
+		return rc, nil
+	}
+	l := w.layouts[parts[0]]
+	got := l.relation(w.keyThere(r.FromKey), parts[1], of[2])
+	rc.Target = got.Meta.Key
+	rc.Losses = w.differences(r, got, noField, map[string]reason{"to_key": {0, "the memory is gone, its collection is named otherwise"}})
+	return rc, nil
+}
+
+// mappedConversation answers for a scope's messages.
+func (w *writer) mappedConversation(c *pb.Conversation) (replay.Receipt, error) {
+	rc := skipped("a conversation is a name in mem0's messages: it comes with them")
+	l, why := w.foreignHistory()
+	_, parts := agentstate.SplitKey(c.Meta.Key)
+	if why == "" && len(parts) == 2 {
+		rc.Target = agentstate.Key("conversation", l.Place, parts[1])
+		rc.Losses = []fidelity.Loss{{Path: "meta.view_of_keys", Grade: fidelity.Equivalent, Why: "read out of its messages"}}
+	}
+	return rc, nil
+}
+
+// values are the columns of a record's native row by name.
+func (w *writer) values(ctx context.Context, r agentstate.Record) (map[string]any, error) {
+	out := map[string]any{}
+	for _, n := range r.GetMeta().GetNative() {
+		for _, c := range n.GetRow().GetColumns() {
+			v, err := w.run.Source.Column(ctx, r, c)
+			if err != nil {
+				return nil, err
+			}
+			if b, ok := v.([]byte); ok && c.GetAt() != "" {
+				v = string(b) // a text that is held in a field
+			}
+			out[c.Name] = v
+		}
+	}
+	return out, nil
+}
+
+// mappedMessage writes one of the last messages of a scope: their table is the same in both packages.
+func (w *writer) mappedMessage(ctx context.Context, m *pb.Message) (replay.Receipt, error) {
+	l, why := w.foreignHistory()
+	vals, err := w.values(ctx, m)
+	if err != nil || why != "" || vals["id"] == nil {
+		return replay.Receipt{Action: replay.Skipped, Why: why}, err
+	}
+	d, err := w.open(ctx, l.Place)
+	if err != nil {
+		return replay.Receipt{}, err
+	}
+	key := agentstate.Key("message", l.Place, asText(vals["id"]))
+	return w.insert(ctx, d, l, m.Meta.Key, key, "messages", columnsOf("messages"), vals)
+}
+
+// mappedRevision writes a row of the history in the columns of the other package.
+func (w *writer) mappedRevision(ctx context.Context, r *pb.Revision) (replay.Receipt, error) {
+	l, why := w.foreignHistory()
+	vals, err := w.values(ctx, r)
+	if err != nil || why != "" {
+		return replay.Receipt{Action: replay.Skipped, Why: why}, err
+	}
+	for _, x := range [][2]string{{"previous_value", "old_memory"}, {"new_value", "new_memory"}, {"action", "event"}} {
+		to, from := x[0], x[1]
+		if l.Form == pythonHistory {
+			to, from = from, to
+		}
+		if v, ok := vals[from]; ok {
+			vals[to] = v
+		}
+	}
+	d, err := w.open(ctx, l.Place)
+	if err != nil {
+		return replay.Receipt{}, err
+	}
+	switch id := vals["id"].(type) {
+	case int64:
+		if l.Form == pythonHistory {
+			vals["id"] = madeID(r.Meta.Key)
+		}
+	case string:
+		if l.Form == jsHistory {
+			if vals["id"], err = w.number(ctx, d, vals); err != nil {
+				return replay.Receipt{}, err
+			}
+		}
+	default:
+		return refused("its id is a %T", id)
+	}
+	key := agentstate.Key("revision", l.Place, asText(vals["id"]))
+	rc, err := w.insert(ctx, d, l, r.Meta.Key, key, string(l.Form), columnsOf(string(l.Form)), vals)
+	if rc.Action == replay.Created || rc.Action == replay.Same {
+		got := &pb.Revision{Meta: &pb.Meta{Key: key, CreatedUnixNano: r.Meta.CreatedUnixNano, UpdatedUnixNano: r.Meta.UpdatedUnixNano}, OfKey: w.keyThere(r.OfKey), Operation: r.Operation, Before: r.Before, After: r.After}
+		if n, ok := vals["id"].(int64); ok && n > 0 {
+			got.Number = uint64(n)
+		}
+		if _, parts := agentstate.SplitKey(r.OfKey); len(parts) == 2 {
+			got.OfKey = agentstate.Key("memory", w.firstPlace(), parts[1])
+		}
+		if l.Form == pythonHistory {
+			got.ByKey = r.ByKey
+		}
+		rc.Losses = w.differences(r, got, "the other package's history has no such column", map[string]reason{
+			"number": {0, "rows of the history are numbered in one package and not in the other"}, "of_key": {0, "the memory is gone, its collection is named otherwise"}})
+	}
+	return rc, err
+}
+
+// firstPlace is the collection that a reading of the target takes the history to be of.
+func (w *writer) firstPlace() string {
+	first := ""
+	for place, l := range w.layouts {
+		if !l.Form.history() && !l.Entities && (first == "" || strings.Compare(l.File, w.layouts[first].File) < 0) {
+			first = place
+		}
+	}
+	return first
+}
+
+// number is the id of a row of JavaScript's history: that of a row of the target which says the same,
+// else the next.
+func (w *writer) number(ctx context.Context, d *db, vals map[string]any) (int64, error) {
+	f := w.foreign
+	if f.next == 0 {
+		if err := w.numbers(ctx, d); err != nil {
+			return 0, err
+		}
+	}
+	cols := columnsOf("memory_history")[1:]
+	args := make([]any, len(cols))
+	for i, c := range cols {
+		args[i] = vals[c]
+	}
+	same := "history " + digest(args...)
+	if b, ok, err := f.rows.Get(same); err != nil {
+		return 0, err
+	} else if ok && len(b) >= 8 { // each row of the target is one row of the state at most
+		return int64(binary.BigEndian.Uint64(b)), f.rows.Put(same, b[8:])
+	}
+	f.next++
+	return f.next - 1, nil
+}
+
+// numbers remembers the rows that the target has.
+func (w *writer) numbers(ctx context.Context, d *db) error {
+	w.foreign.next = 1
+	if d == nil {
+		return nil
+	}
+	cols := columnsOf("memory_history")
+	err := d.each(ctx, "SELECT "+d.selects("memory_history", cols)+" FROM memory_history ORDER BY id", nil, func(v []any) error {
+		n, ok := v[0].(int64)
+		if !ok {
+			return nil
+		}
+		w.foreign.next = max(w.foreign.next, n+1)
+		same := "history " + digest(v[1:]...)
+		b, _, err := w.foreign.rows.Get(same)
+		if err != nil {
+			return err
+		}
+		return w.foreign.rows.Put(same, binary.BigEndian.AppendUint64(b, uint64(n)))
+	})
+	if err != nil && w.run.DryRun && strings.Contains(err.Error(), "no such table") {
+		return nil
+	}
+	if err == nil {
+		var seq int64
+		seq, err = d.one(ctx, "SELECT coalesce(max(seq), 0) FROM sqlite_sequence WHERE name = 'memory_history'")
+		w.foreign.next = max(w.foreign.next, seq+1)
+	}
+	return d.wrap(err)
+}
