@@ -220,6 +220,11 @@ func (w *writer) prepareForeignRecord(ctx context.Context, m *pb.Memory) (*outRe
 			o.Metadata[l.Name] = json.RawMessage(fmt.Sprintf(`{"stringValue":%q}`, l.Value))
 		}
 		kept = append(kept, "meta.labels")
+		if !slices.IsSortedFunc(m.Meta.Labels, func(a, b *pb.Label) int { return strings.Compare(a.Name, b.Name) }) {
+			for _, p := range []string{"meta.labels.name", "meta.labels.value"} {
+				losses = append(losses, loss(p, fidelity.Equivalent, "metadata has no order"))
+			}
+		}
 	}
 	losses = append(losses, loss("space_key", fidelity.Equivalent, "a namespace: "+ns))
 	o.losses = added(append(fidelity.Lost(m, "a record has no such field", append(kept, "space_key")...), losses...), m, "the service's own", "meta.created_unix_nano")

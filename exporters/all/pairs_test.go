@@ -15,9 +15,10 @@ import (
 	"github.com/exitramp/exitramp/context/agentstate"
 	"github.com/exitramp/exitramp/context/memstate"
 	"github.com/exitramp/exitramp/context/replay"
+	"github.com/exitramp/exitramp/exporters"
 )
 
-var update = flag.Bool("update", false, "write testdata/pairs.golden")
+var update = flag.Bool("update", false, "write the lists of losses in testdata")
 
 // TestPairs carries real state of each runtime into every other one: what is not carried is in the
 // plan to the field, and reading back finds nothing else. The list is kept in a file, so that a
@@ -53,30 +54,35 @@ func TestPairs(t *testing.T) {
 				if flavor != "" {
 					url += "?flavor=" + flavor
 				}
-				pair(t, &out, mem, url)
+				dst, err := Registry().Open(t.Context(), url)
+				if err != nil {
+					t.Fatal(err)
+				}
+				pair(t, &out, mem, dst)
 			})
 		}
 	}
-	const golden = "testdata/pairs.golden"
+	golden(t, "testdata/pairs.golden", out.String())
+}
+
+// golden compares a list of losses with the file that keeps it.
+func golden(t *testing.T, file, got string) {
+	t.Helper()
 	if *update {
-		if err := os.WriteFile(golden, []byte(out.String()), 0o644); err != nil {
+		if err := os.WriteFile(file, []byte(got), 0o644); err != nil {
 			t.Fatal(err)
 		}
 	}
-	want, err := os.ReadFile(golden)
+	want, err := os.ReadFile(file)
 	if err != nil {
 		t.Fatal(err)
 	}
-	if d := cmp.Diff(string(want), out.String()); d != "" {
+	if d := cmp.Diff(string(want), got); d != "" {
 		t.Errorf("what is lost between runtimes changed; go test ./exporters/all -update writes it anew\n%s", d)
 	}
 }
 
-func pair(t *testing.T, out *strings.Builder, mem *memstate.State, url string) {
-	dst, err := Registry().Open(t.Context(), url)
-	if err != nil {
-		t.Fatal(err)
-	}
+func pair(t *testing.T, out *strings.Builder, mem *memstate.State, dst exporters.Runtime) {
 	target := dst.(replay.Target)
 	j, err := replay.OpenJournal(filepath.Join(t.TempDir(), "journal"))
 	if err != nil {

@@ -46,7 +46,7 @@ func (w *writer) differences(want, got agentstate.Record, dropped string, reason
 		case a[p] == "":
 			l.Grade, l.Why = fidelity.Defaulted, "read out of the row"
 		}
-		if r, ok := reasons[p]; ok {
+		if r, ok := reasons[p]; ok && (l.Grade != fidelity.Dropped || r.grade != 0) {
 			if l.Why = r.why; r.grade != 0 {
 				l.Grade = r.grade
 			}

@@ -21,8 +21,8 @@ import (
 // reserved tells whether mem0 gives a name in a payload a meaning: no metadata may have it.
 func reserved(name string) bool {
 	switch name {
-	case "data", "hash", "user_id", "agent_id", "run_id", "userId", "agentId", "runId", "actor_id", "role", "expiration_date", "memory_type",
-		"createdAt", "created_at", "updatedAt", "updated_at", "attributedTo", "attributed_to", "textLemmatized", "text_lemmatized":
+	case "data", "hash", "user_id", "agent_id", "run_id", "userId", "agentId", "runId", "expiration_date", "expirationDate", "memory_type", "memoryType",
+		"createdAt", "created_at", "updatedAt", "updated_at", "textLemmatized", "text_lemmatized":
 		return true
 	}
 	return false
@@ -92,7 +92,7 @@ func (w *writer) payloadOf(ctx context.Context, m *pb.Memory, scope []ident) (st
 	meta := func(name string, v any) bool { return !reserved(name) && p.put(name, v) }
 	text := strings.ToValidUTF8(m.GetText(), "\ufffd")
 	for _, l := range m.Meta.Labels {
-		meta(l.Name, l.Value)
+		meta(w.foreign.spell(l.Name), l.Value)
 	}
 	if d := m.GetData(); d != nil {
 		b, err := w.run.Source.Data(ctx, d)
@@ -118,7 +118,7 @@ func (w *writer) payloadOf(ctx context.Context, m *pb.Memory, scope []ident) (st
 	}
 	for name, v := range map[string]any{"name": m.Name, "tags": m.Tags} {
 		if s, _ := v.(string); s != "" || name == "tags" && len(m.Tags) > 0 {
-			if said[name] = (reason{0, "there is metadata of that name already"}); meta(name, v) {
+			if said[name] = (reason{fidelity.Dropped, "there is metadata of that name already"}); meta(name, v) {
 				said[name] = reason{fidelity.Transformed, "becomes metadata"}
 			}
 		}

@@ -143,7 +143,12 @@ func (f flavour) answers(t *testing.T, url string, places ...place) [][]any {
 // made is a place with the state, and the ids of all memories that ever were there, by name.
 func (f flavour) made(t *testing.T, url string) (place, map[string]string) {
 	t.Helper()
-	p, calls, ids := f.newPlace(t, "source"), state(f), map[string]string{}
+	return f.madeOf(t, url, state(f))
+}
+
+func (f flavour) madeOf(t *testing.T, url string, calls []call) (place, map[string]string) {
+	t.Helper()
+	p, ids := f.newPlace(t, "source"), map[string]string{}
 	for i, a := range f.answers(t, url, p.with(calls...))[0] {
 		if as, ok := calls[i]["as"].(string); ok {
 			for n, id := range a.([]any) {

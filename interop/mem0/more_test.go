@@ -1,10 +1,8 @@
 package mem0
 
 import (
-	"os"
 	"path/filepath"
 	"reflect"
-	"strings"
 	"testing"
 )
 
@@ -75,69 +73,5 @@ func TestTargetInUse(t *testing.T) {
 				t.Error(d)
 			}
 		})
-	}
-}
-
-// TestForeign: memories of other runtimes become memories that mem0 lists. Their vectors are of
-// another embedder or none, so nobody can search them, which the plan says.
-func TestForeign(t *testing.T) {
-	graph := filepath.Join(t.TempDir(), "memory.jsonl")
-	lines := `{"type":"entity","name":"Ada Müller","entityType":"person","observations":["prefers °C","lives in Zürich 🙂"]}
-{"type":"entity","name":"Acme","entityType":"company","observations":["founded 1947"]}
-{"type":"relation","from":"Ada Müller","to":"Acme","relationType":"works_at"}
-`
-	if err := os.WriteFile(graph, []byte(lines), 0o600); err != nil {
-		t.Fatal(err)
-	}
-	for from, c := range map[string]struct {
-		url  string
-		want []string
-	}{
-		"MCP memory": {"mcpmemory:" + graph, []string{"prefers °C", "lives in Zürich 🙂", "founded 1947"}},
-		"LangGraph":  {"langgraph+sqlite:../../cmd/exitramp/demo/support.sqlite", make([]string, 12)},
-	} {
-		for _, f := range flavours[:2] {
-			t.Run(from+" to "+f.String(), func(t *testing.T) {
-				target, archive := f.newPlace(t, "target"), filepath.Join(t.TempDir(), "a.ctxa")
-				to := target.url() + "?flavor=" + f.name
-				exitramp(t, "export", c.url, archive)
-				plan := exitramp(t, "plan", archive, to, "--accept-unsigned")
-				t.Log(plan)
-				exitramp(t, "replay", archive, to, "--accept-unsigned")
-				url := model(t)
-				stored := f.answers(t, url, target.with(call{"do": "rows"}))[0][0].([]any)
-				if len(stored) != len(c.want) {
-					t.Fatalf("%d memories of %d", len(stored), len(c.want))
-				}
-				var ids []string
-				filters, seen := []any{}, map[string]bool{}
-				for _, r := range stored {
-					ids = append(ids, r.([]any)[0].(string))
-					for _, k := range []string{"user_id", "agent_id", "run_id"} {
-						if v, ok := r.([]any)[1].(object)[k].(string); ok && !seen[k+v] {
-							seen[k+v], filters = true, append(filters, object{k: v})
-						}
-					}
-				}
-				d := f.answers(t, url, target.with(call{"do": "show", "ids": ids, "filters": filters, "queries": []any{}}))[0][0].(object)
-				listed, texts := map[string]bool{}, ""
-				for _, l := range d["all"].(object) {
-					for _, m := range l.([]any) {
-						listed[m.(object)["id"].(string)] = true
-						texts += m.(object)["memory"].(string) + "\n"
-					}
-				}
-				if len(listed) != len(ids) {
-					t.Errorf("mem0 lists %d of %d", len(listed), len(ids))
-				}
-				for _, w := range c.want {
-					if !strings.Contains(texts, w) {
-						t.Errorf("%q is not among %q", w, texts)
-					}
-				}
-				// One of them gets a vector when mem0 changes it, and can then be found.
-				f.answers(t, url, target.with(call{"do": "update", "of": ids[0], "text": "Prefers Kelvin"}))
-			})
-		}
 	}
 }
