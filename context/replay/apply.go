@@ -147,7 +147,7 @@ func (a *apply) read(ctx context.Context, dst Target, src agentstate.Source, r a
 	switch r.(type) {
 	case *pb.Completeness:
 		a.ended = true
-		return nil
+		return a.flush(ctx) // while the source can still open what the last records point at
 	case *pb.Mark, *pb.Gap:
 		return nil
 	}

@@ -22,11 +22,7 @@ func (r *reading) count(ctx context.Context, d *db) error {
 	n, err := d.one(ctx, "SELECT count(*) FROM "+quote(d.main()))
 	if err == nil {
 		r.n[d.subject()] += uint64(n)
-		if d.layout.Form == vectorsForm {
-			n, err = d.one(ctx, "SELECT count(*) FROM vectors WHERE typeof(vector) = 'blob' AND vector <> zeroblob(length(vector))")
-		} else {
-			n, err = d.one(ctx, "SELECT count(*) FROM "+quote(d.main())+" WHERE vector_norm(vector) > 0")
-		}
+		n, err = d.one(ctx, "SELECT count(*) FROM "+quote(d.main())+" WHERE "+d.withVector())
 		r.n["embedding"] += uint64(n)
 	}
 	return err

@@ -108,6 +108,10 @@ func (w *writer) Close() error {
 	if w.pg != nil {
 		w.pg.close()
 	}
+	if w.past != nil {
+		w.past.rows.Close()
+		w.past = nil
+	}
 	if w.foreign != nil {
 		w.foreign.rows.Close()
 		w.foreign = nil

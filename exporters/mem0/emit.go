@@ -234,11 +234,14 @@ func (p *printer) value(v any, depth int) error {
 			if i > 0 {
 				p.b = append(p.b, ',')
 			}
-			s, ok := k.(string)
-			if !ok {
-				s = fmt.Sprint(k)
+			switch k := k.(type) {
+			case string:
+				p.text(k)
+			case int64, float64, bool, nil:
+				p.text(fmt.Sprint(k))
+			default:
+				return bad("its payload has a name of %T", k)
 			}
-			p.text(s)
 			p.b = append(p.b, ':')
 			if err := p.value(v.vals[i], depth+1); err != nil {
 				return err
@@ -262,9 +265,9 @@ func (p *printer) text(s string) {
 				p.b, n = fmt.Appendf(p.b, `\u%04x`, half), 3
 				break
 			}
-			p.b = append(p.b, `\ufffd`...)
+			p.b = append(p.b, "\ufffd"...)
 		case c == utf8.RuneError && n == 1:
-			p.b = append(p.b, `\ufffd`...)
+			p.b = append(p.b, "\ufffd"...)
 		case c == '"' || c == '\\':
 			p.b = append(p.b, '\\', byte(c))
 		case c < 0x20:

@@ -106,6 +106,12 @@ func (s *Store) find() (rels, notes []string, err error) {
 			rels = append(rels, "history.db")
 		}
 	}
+	for _, dir := range []string{s.qdrant(), filepath.Join(s.qdrant(), "collection")} {
+		if st, lerr := os.Lstat(dir); lerr == nil && st.Mode()&fs.ModeSymlink != 0 && dir != s.root {
+			notes = append(notes, dir+" is a symbolic link: it is not followed")
+			return rels, notes, err
+		}
+	}
 	if err == nil {
 		err = list(filepath.Join(s.qdrant(), "collection"), func(e fs.DirEntry) {
 			if e.IsDir() && regular(filepath.Join(s.qdrant(), "collection", e.Name(), "storage.sqlite")) {
@@ -161,7 +167,9 @@ func (s *Store) openAll(ctx context.Context) (dbs []*db, notes []string, err err
 		return strings.Compare(a.layout.File, b.layout.File)
 	})
 	classify(dbs)
-	_, err = flavorOf(dbs, s.root)
+	if _, err = flavorOf(dbs, s.root); err != nil && len(notes) > 0 {
+		err = fmt.Errorf("%w (%s)", err, strings.Join(notes, "; "))
+	}
 	return dbs, notes, err
 }
 

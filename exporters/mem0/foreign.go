@@ -22,7 +22,6 @@ type foreignTarget struct {
 	dims   map[string]int    // by collection: how many numbers its vectors have
 	scopes map[string]string // key of a scope → key of the space that became it
 	rows   *diskmap.Map      // key of what this run writes → key of the record that became it
-	next   int64             // id of the next row of JavaScript's history; 0: not looked at yet
 }
 
 // foreignTarget chooses the collection, and what an empty place becomes.

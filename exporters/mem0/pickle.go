@@ -31,9 +31,13 @@ func bad(format string, args ...any) error {
 	return fmt.Errorf("%w: %s", errPickle, fmt.Sprintf(format, args...))
 }
 
-// maxValues bounds the values of one pickle: an opcode makes one, so that a pickle of 1 GiB has less
-// than this many but for one that is made to harm.
-const maxValues = 16 << 20
+// maxValues bounds the values of one pickle, each of which takes some 64 bytes here: an opcode makes
+// one, and a vector of the longest embedder has some thousands. maxLong bounds the bytes of a number:
+// its decimal form takes more than linear time.
+const (
+	maxValues = 4 << 20
+	maxLong   = 1 << 10
+)
 
 // A machine walks the opcodes of a pickle. It makes data and calls nothing: the only classes that
 // it takes are PointStruct and SparseVector, and they become instances here.
@@ -147,7 +151,7 @@ func (m *machine) step(op byte) error {
 	case 0x89:
 		return m.push(false)
 	case 'K', 'M', 'J': // BININT1, BININT2, BININT
-		n, err := m.number(map[byte]uint64{'K': 1, 'M': 2, 'J': 4}[op])
+		n, err := m.number(width(op))
 		if err != nil {
 			return err
 		}
@@ -156,7 +160,10 @@ func (m *machine) step(op byte) error {
 		}
 		return m.push(int64(n))
 	case 0x8a, 0x8b: // LONG1, LONG4
-		n, err := m.number(map[byte]uint64{0x8a: 1, 0x8b: 4}[op])
+		n, err := m.number(width(op))
+		if err == nil && n > maxLong {
+			err = bad("a number of %d bytes", n)
+		}
 		if err != nil {
 			return err
 		}
@@ -172,7 +179,7 @@ func (m *machine) step(op byte) error {
 		}
 		return m.push(math.Float64frombits(binary.BigEndian.Uint64(b)))
 	case 0x8c, 'X', 0x8d: // strings
-		n, err := m.number(map[byte]uint64{0x8c: 1, 'X': 4, 0x8d: 8}[op])
+		n, err := m.number(width(op))
 		if err != nil {
 			return err
 		}
@@ -188,14 +195,14 @@ func (m *machine) step(op byte) error {
 		m.memo = append(m.memo, m.top())
 		return nil
 	case 'q', 'r': // BINPUT, LONG_BINPUT: as Python writes them, one after the other
-		n, err := m.number(map[byte]uint64{'q': 1, 'r': 4}[op])
+		n, err := m.number(width(op))
 		if err == nil && (n != uint64(len(m.memo)) || len(m.stack) == 0) {
 			err = bad("its memory has gaps")
 		}
 		m.memo = append(m.memo, m.top())
 		return err
 	case 'h', 'j': // BINGET, LONG_BINGET
-		n, err := m.number(map[byte]uint64{'h': 1, 'j': 4}[op])
+		n, err := m.number(width(op))
 		if err == nil && n >= uint64(len(m.memo)) {
 			err = bad("it recalls what it has not remembered")
 		}
@@ -205,6 +212,19 @@ func (m *machine) step(op byte) error {
 		return m.push(m.memo[n])
 	}
 	return m.build(op)
+}
+
+// width is how many bytes the number after an opcode has.
+func width(op byte) uint64 {
+	switch op {
+	case 'M':
+		return 2
+	case 'J', 'X', 'r', 'j', 0x8b:
+		return 4
+	case 0x8d:
+		return 8
+	}
+	return 1
 }
 
 // build runs the opcodes that put values together.
@@ -254,10 +274,12 @@ func (m *machine) build(op byte) error {
 		if err != nil {
 			return err
 		}
-		if n, ok := name.(string); ok && module == models && (n == "PointStruct" || n == "SparseVector") {
+		n, _ := name.(string)
+		of, _ := module.(string)
+		if of == models && (n == "PointStruct" || n == "SparseVector") {
 			return m.push(global(n))
 		}
-		return bad("it names %.40q of %.60q", fmt.Sprint(name), fmt.Sprint(module))
+		return bad("it names %.40q of %.60q", n, of)
 	case 0x81: // NEWOBJ
 		args, err := m.pop()
 		if err != nil {

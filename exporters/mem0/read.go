@@ -69,6 +69,13 @@ func (s *Store) begin(ctx context.Context) (r *reading, o *pb.Origin, notes []st
 func (r *reading) origin(flavor, location string) *pb.Origin {
 	o := &pb.Origin{Meta: agentstate.Meta("origin", nil, product), Product: product, Flavor: flavor, Location: location}
 	for _, d := range r.dbs {
+		if f, ok := d.engine.(lite); ok {
+			for _, l := range f.Labels {
+				if l[0] == "wal" && l[1] != "read" {
+					o.Meta.Labels = append(o.Meta.Labels, &pb.Label{Name: "wal", Value: strings.ToValidUTF8(d.layout.File+": "+l[1], "\ufffd")})
+				}
+			}
+		}
 		b, _ := json.Marshal(d.layout)
 		o.Meta.Labels = append(o.Meta.Labels, &pb.Label{Name: labelDatabase, Value: strings.ToValidUTF8(string(b), "\ufffd")})
 	}

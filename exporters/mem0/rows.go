@@ -4,8 +4,10 @@ import (
 	"bytes"
 	"context"
 	"crypto/sha256"
+	"encoding/binary"
 	"encoding/hex"
 	"fmt"
+	"math"
 	"slices"
 	"strings"
 
@@ -26,7 +28,7 @@ func digest(vals ...any) string {
 }
 
 // empty tells whether half of a row has not been written: a payload is never empty, and a vector
-// without numbers, or of zeros alone, is none.
+// without numbers, of zeros or of filler is none.
 func empty(v any) bool {
 	switch v := v.(type) {
 	case nil:
@@ -34,24 +36,65 @@ func empty(v any) bool {
 	case string:
 		return v == ""
 	case []byte:
-		return len(bytes.Trim(v, "\x00")) == 0
+		return none(v)
 	}
 	return false
+}
+
+// none tells whether a vector has no direction, or stands for one that is not there.
+func none(v []byte) bool {
+	if len(v) == 0 || v[0] != 0 {
+		return len(v) == 0
+	}
+	for i := 4; i < len(v); i++ {
+		if v[i] != v[i-4] {
+			return false
+		}
+	}
+	head := binary.LittleEndian.AppendUint32(nil, math.Float32bits(-1))
+	return len(bytes.Trim(v[:min(4, len(v))], "\x00")) == 0 || len(v) >= 8 && len(v)%4 == 0 && bytes.Equal(v[:4], head)
+}
+
+// filler stands for a vector that a memory of another runtime does not have: -1 in each place. With
+// NULL, an empty one or zeros the packages fail, take the memory for the best match of every search,
+// or put the others out of order; this they find last. It becomes a real one when mem0 changes the
+// memory.
+func filler(dims int) []byte {
+	return bytes.Repeat(binary.LittleEndian.AppendUint32(nil, math.Float32bits(-1)), dims)
+}
+
+// withVector are the rows that have a vector, in SQL.
+func (d *db) withVector() string {
+	if d.layout.Form == pgForm {
+		return "vector_norm(vector) > 0 AND (vector_dims(vector) < 2 OR vector <> array_fill((-1)::real, ARRAY[vector_dims(vector)])::vector)"
+	}
+	return "typeof(vector) = 'blob' AND length(vector) > 0 AND (substr(vector, 1, 4) <> x'00000000' OR vector <> zeroblob(length(vector)))" +
+		" AND (substr(vector, 1, 8) <> x'000080bf000080bf' OR length(vector) % 4 <> 0 OR replace(hex(vector), '000080BF', '') <> '')"
 }
 
 // hole is what stands for half of a row that is not written.
 func (w *writer) hole(d *db, col string) any {
 	switch {
-	case d.layout.Form == pgForm && w.foreign != nil && col == "vector":
-		// NULL is what the packages take for the best match, or fail at: zeros are found last.
-		return "[" + strings.TrimSuffix(strings.Repeat("0,", d.layout.Dims), ",") + "]"
-	case d.layout.Form == pgForm:
+	case col != "vector" && d.layout.Form == pgForm:
 		return nil
-	case col == "vector":
+	case col != "vector":
+		return ""
+	case w.foreign == nil && d.layout.Form == pgForm:
+		return nil
+	case w.foreign == nil:
 		return []byte{}
+	case d.layout.Form == pgForm:
+		return formatVector(filler(d.layout.Dims))
 	}
-	return ""
+	dims := w.foreign.dims[d.layout.Place]
+	if dims == 0 {
+		dims = usualDims
+	}
+	return filler(dims)
 }
+
+// usualDims is how many numbers the vectors of mem0's own choice of embedder have.
+const usualDims = 1536
 
 // halves reads a row of a collection; nil: there is none.
 func (d *db) halves(ctx context.Context, id any) (map[string]any, error) {
@@ -187,6 +230,8 @@ func (w *writer) insert(ctx context.Context, d *db, l layout, from, key, table s
 			rc.Action = replay.Same
 		}
 		return rc, nil
+	case have != nil && table == "memory_history" && digest(have[1]) != digest(args[1]): // the number of another memory's
+		return w.renumber(ctx, d, l, from, vals)
 	case have != nil:
 		var differ []string
 		for i, c := range cols {

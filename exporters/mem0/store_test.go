@@ -30,6 +30,16 @@ func export(t testing.TB, src agentstate.Source) (*memstate.State, *agentstate.R
 // apply replays src into dst and gives the report and the journal's path.
 func apply(t testing.TB, dst replay.Target, src agentstate.Source) (*replay.Report, string) {
 	t.Helper()
+	rep, path, err := tried(t, dst, src)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return rep, path
+}
+
+// tried is apply that may fail.
+func tried(t testing.TB, dst replay.Target, src agentstate.Source) (*replay.Report, string, error) {
+	t.Helper()
 	path := filepath.Join(t.TempDir(), "journal")
 	j, err := replay.OpenJournal(path)
 	if err != nil {
@@ -37,10 +47,7 @@ func apply(t testing.TB, dst replay.Target, src agentstate.Source) (*replay.Repo
 	}
 	defer j.Close()
 	rep, err := replay.Apply(t.Context(), dst, src, &replay.Options{Journal: j})
-	if err != nil {
-		t.Fatal(err)
-	}
-	return rep, path
+	return rep, path, err
 }
 
 func undo(t testing.TB, dst replay.Target, journal string) *replay.UndoReport {

@@ -29,6 +29,7 @@ type writer struct {
 	unlock  func()
 	pg      *pg // the transaction of PostgreSQL; nil: none yet
 	foreign *foreignTarget
+	past    *past // of JavaScript's history; nil: not looked at
 }
 
 // Begin looks at the folder, and refuses an Origin whose tables are not mem0's.

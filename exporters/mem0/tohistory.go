@@ -3,11 +3,13 @@ package mem0
 import (
 	"context"
 	"encoding/binary"
+	"strconv"
 	"strings"
 
 	"github.com/exitramp/exitramp/context/agentstate"
 	"github.com/exitramp/exitramp/context/fidelity"
 	"github.com/exitramp/exitramp/context/replay"
+	"github.com/exitramp/exitramp/internal/diskmap"
 	pb "github.com/exitramp/exitramp/proto/exitramp/v1"
 )
 
@@ -154,15 +156,37 @@ func (w *writer) firstPlace() string {
 	return first
 }
 
+// A past is what is known of JavaScript's history in the target, whose rows are numbered.
+type past struct {
+	rows *diskmap.Map // digest of a row → the numbers of rows that say so
+	next int64
+}
+
+// renumber writes a row of the history whose number another row has: nothing refers to the numbers.
+func (w *writer) renumber(ctx context.Context, d *db, l layout, from string, vals map[string]any) (replay.Receipt, error) {
+	n, err := w.number(ctx, d, vals)
+	if err != nil {
+		return replay.Receipt{}, err
+	}
+	vals["id"] = n
+	rc, err := w.insert(ctx, d, l, from, agentstate.Key("revision", l.Place, strconv.FormatInt(n, 10)), "memory_history", columnsOf("memory_history"), vals)
+	if rc.Action == replay.Created || rc.Action == replay.Same {
+		for _, p := range []string{"number", "native.id"} {
+			rc.Losses = append(rc.Losses, fidelity.Loss{Path: p, Grade: fidelity.Transformed, Why: "another row of the history has this number: it gets the next"})
+		}
+	}
+	return rc, err
+}
+
 // number is the id of a row of JavaScript's history: that of a row of the target which says the same,
 // else the next.
 func (w *writer) number(ctx context.Context, d *db, vals map[string]any) (int64, error) {
-	f := w.foreign
-	if f.next == 0 {
+	if w.past == nil {
 		if err := w.numbers(ctx, d); err != nil {
 			return 0, err
 		}
 	}
+	f := w.past
 	cols := columnsOf("memory_history")[1:]
 	args := make([]any, len(cols))
 	for i, c := range cols {
@@ -180,23 +204,27 @@ func (w *writer) number(ctx context.Context, d *db, vals map[string]any) (int64,
 
 // numbers remembers the rows that the target has.
 func (w *writer) numbers(ctx context.Context, d *db) error {
-	w.foreign.next = 1
+	rows, err := diskmap.New("")
+	if err != nil {
+		return err
+	}
+	w.past = &past{rows: rows, next: 1}
 	if d == nil {
 		return nil
 	}
 	cols := columnsOf("memory_history")
-	err := d.each(ctx, "SELECT "+d.selects("memory_history", cols)+" FROM memory_history ORDER BY id", nil, func(v []any) error {
+	err = d.each(ctx, "SELECT "+d.selects("memory_history", cols)+" FROM memory_history ORDER BY id", nil, func(v []any) error {
 		n, ok := v[0].(int64)
 		if !ok {
 			return nil
 		}
-		w.foreign.next = max(w.foreign.next, n+1)
+		w.past.next = max(w.past.next, n+1)
 		same := "history " + digest(v[1:]...)
-		b, _, err := w.foreign.rows.Get(same)
+		b, _, err := w.past.rows.Get(same)
 		if err != nil {
 			return err
 		}
-		return w.foreign.rows.Put(same, binary.BigEndian.AppendUint64(b, uint64(n)))
+		return w.past.rows.Put(same, binary.BigEndian.AppendUint64(b, uint64(n)))
 	})
 	if err != nil && w.run.DryRun && strings.Contains(err.Error(), "no such table") {
 		return nil
@@ -204,7 +232,7 @@ func (w *writer) numbers(ctx context.Context, d *db) error {
 	if err == nil {
 		var seq int64
 		seq, err = d.one(ctx, "SELECT coalesce(max(seq), 0) FROM sqlite_sequence WHERE name = 'memory_history'")
-		w.foreign.next = max(w.foreign.next, seq+1)
+		w.past.next = max(w.past.next, seq+1)
 	}
 	return d.wrap(err)
 }

@@ -19,7 +19,7 @@ func (w *writer) dimensions(ctx context.Context, d *db, l layout) (int, error) {
 	n = l.Dims
 	switch {
 	case l.Form == vectorsForm && d != nil:
-		x, err := d.one(ctx, "SELECT length(vector)/4 FROM vectors WHERE typeof(vector) = 'blob' AND length(vector) > 0 LIMIT 1")
+		x, err := d.one(ctx, "SELECT length(vector)/4 FROM vectors WHERE "+d.withVector()+" LIMIT 1")
 		if err != nil {
 			return 0, d.wrap(err)
 		}

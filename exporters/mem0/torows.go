@@ -67,6 +67,9 @@ func (w *writer) row(ctx context.Context, l layout, r agentstate.Record, raw str
 	if err != nil {
 		return replay.Receipt{}, err
 	}
+	if _, err := w.dimensions(ctx, d, l); err != nil {
+		return replay.Receipt{}, err
+	}
 	raw, why, err := w.held(ctx, l, raw)
 	if err != nil || why != "" {
 		return replay.Receipt{Action: replay.Refused, Why: why}, err

@@ -98,7 +98,7 @@ func (p place) url() string {
 	if p.PG == "" {
 		return "mem0:" + p.Dir
 	}
-	return "mem0+" + p.PG + "?sslmode=disable&history=" + p.Dir + "/history.db"
+	return "mem0+" + strings.Replace(p.PG, "postgresql://", "postgres://", 1) + "?sslmode=disable&history=" + p.Dir + "/history.db"
 }
 
 func (p place) with(calls ...call) place {

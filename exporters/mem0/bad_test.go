@@ -1,0 +1,404 @@
+package mem0
+
+import (
+	"bytes"
+	"context"
+	"database/sql"
+	"errors"
+	"fmt"
+	"io/fs"
+	"os"
+	"path/filepath"
+	"runtime"
+	"slices"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/google/go-cmp/cmp"
+
+	"github.com/exitramp/exitramp/context/agentstate"
+	"github.com/exitramp/exitramp/context/memstate"
+	pb "github.com/exitramp/exitramp/proto/exitramp/v1"
+)
+
+// copied is a copy of a sample that may be damaged.
+func copied(t testing.TB, sample string) string {
+	t.Helper()
+	dir := filepath.Join(t.TempDir(), "store")
+	if err := os.CopyFS(dir, os.DirFS("testdata/"+sample)); err != nil {
+		t.Fatal(err)
+	}
+	return dir
+}
+
+func edit(t testing.TB, path string, change func([]byte) []byte) {
+	t.Helper()
+	b, err := os.ReadFile(path)
+	if err == nil {
+		err = os.WriteFile(path, change(b), 0o600)
+	}
+	if err != nil {
+		t.Fatal(err)
+	}
+}
+
+func half(b []byte) []byte { return b[:len(b)/2] }
+
+func pointsOf(dir string) string { return dir + "/qdrant/collection/mem0/storage.sqlite" }
+
+// TestRefused: what cannot be read as a whole ends with an error that names the file, and says what it
+// is and what to do.
+func TestRefused(t *testing.T) {
+	for name, c := range map[string]struct {
+		sample string
+		damage func(t *testing.T, dir string)
+		want   error
+		say    string
+	}{
+		"a collection is cut short": {"js", func(t *testing.T, dir string) { edit(t, dir+"/vector_store.db", half) }, ErrDamaged, "vector_store.db is cut short"},
+		"a history is cut short":    {"python", func(t *testing.T, dir string) { edit(t, dir+"/history.db", half) }, ErrDamaged, "history.db is cut short"},
+		"points are cut short":      {"python", func(t *testing.T, dir string) { edit(t, pointsOf(dir), half) }, ErrDamaged, "storage.sqlite is cut short"},
+		"cut inside the header": {"js", func(t *testing.T, dir string) {
+			edit(t, dir+"/vector_store.db", func(b []byte) []byte { return b[:60] })
+		}, ErrDamaged, "ends inside its header"},
+		"pages are overwritten": {"js", func(t *testing.T, dir string) {
+			edit(t, dir+"/vector_store.db", func(b []byte) []byte { return append(b[:4096], bytes.Repeat([]byte{0xff}, len(b)-4096)...) })
+		}, ErrDamaged, "vector_store.db"},
+		"no database": {"js", func(t *testing.T, dir string) {
+			edit(t, dir+"/vector_store.db", func([]byte) []byte { return []byte(`{"not": "SQLite"}   `) })
+		}, ErrDamaged, "not a SQLite database"},
+		"empty, its log is not": {"js", func(t *testing.T, dir string) {
+			edit(t, dir+"/vector_store.db", func([]byte) []byte { return nil })
+			if err := os.WriteFile(dir+"/vector_store.db-wal", []byte("writes"), 0o600); err != nil {
+				t.Fatal(err)
+			}
+		}, ErrDamaged, "bring the right one back"},
+		"another column": {"js", func(t *testing.T, dir string) {
+			sqlOf(t, dir+"/vector_store.db", "ALTER TABLE vectors ADD COLUMN score REAL")
+		}, ErrSchema, "supported: id, vector, payload"},
+		"a column less": {"python", func(t *testing.T, dir string) { sqlOf(t, dir+"/history.db", "ALTER TABLE history DROP COLUMN role") }, ErrSchema, "supported: id, memory_id"},
+		"another table": {"js", func(t *testing.T, dir string) { sqlOf(t, dir+"/history.db", "CREATE TABLE feedback (id TEXT)") }, ErrSchema, `table "feedback"`},
+		"two in one file": {"js", func(t *testing.T, dir string) {
+			sqlOf(t, dir+"/vector_store.db", "CREATE TABLE memory_history (id INTEGER)")
+		}, ErrSchema, "both tables vectors and memory_history"},
+		"stores of two packages": {"js", func(t *testing.T, dir string) {
+			if err := os.CopyFS(dir, os.DirFS("testdata/python/qdrant")); err != nil {
+				t.Fatal(err)
+			}
+		}, ErrSchema, "both the JavaScript and the Python package"},
+		"meta.json is cut short": {"python", func(t *testing.T, dir string) { edit(t, dir+"/qdrant/meta.json", half) }, ErrSchema, "meta.json"},
+		"meta.json is of another": {"python", func(t *testing.T, dir string) {
+			edit(t, dir+"/qdrant/meta.json", func([]byte) []byte { return []byte(`[]`) })
+		}, ErrSchema, "want an object with collections"},
+		"nothing in the folder": {"js", func(t *testing.T, dir string) {
+			if err := errors.Join(os.RemoveAll(dir), os.Mkdir(dir, 0o700)); err != nil {
+				t.Fatal(err)
+			}
+		}, ErrSchema, "has no collection: want vector_store.db"},
+		"no folder": {"js", func(t *testing.T, dir string) {
+			if err := os.RemoveAll(dir); err != nil {
+				t.Fatal(err)
+			}
+		}, fs.ErrNotExist, "no folder"},
+		"a file, no folder": {"js", func(t *testing.T, dir string) {
+			if err := errors.Join(os.RemoveAll(dir), os.WriteFile(dir, nil, 0o600)); err != nil {
+				t.Fatal(err)
+			}
+		}, ErrSchema, "is a file; name the folder"},
+		"only a history": {"js", func(t *testing.T, dir string) {
+			if err := errors.Join(os.Remove(dir+"/vector_store.db"), os.Remove(dir+"/vector_store_entities.db")); err != nil {
+				t.Fatal(err)
+			}
+		}, ErrSchema, "has no collection"},
+		"all files are empty": {"js", func(t *testing.T, dir string) {
+			for _, f := range []string{"vector_store.db", "vector_store_entities.db", "history.db"} {
+				edit(t, dir+"/"+f, func([]byte) []byte { return nil })
+			}
+		}, ErrSchema, "has no collection"},
+		"the folder is a link": {"python", func(t *testing.T, dir string) {
+			away := filepath.Join(t.TempDir(), "away")
+			if err := errors.Join(os.Rename(dir+"/qdrant", away), os.Symlink(away, dir+"/qdrant")); err != nil {
+				t.Fatal(err)
+			}
+		}, ErrSchema, "has no collection"},
+	} {
+		t.Run(name, func(t *testing.T) {
+			dir := copied(t, c.sample)
+			c.damage(t, dir)
+			_, err := agentstate.Copy(t.Context(), memstate.New(), Open(dir), nil)
+			if !errors.Is(err, c.want) || !strings.Contains(err.Error(), c.say) || strings.Contains(err.Error(), "Ada") {
+				t.Errorf("%v, want %q", err, c.say)
+			}
+			if strings.Contains(fmt.Sprint(err), "mem0: mem0: not") || strings.Count(strings.TrimPrefix(fmt.Sprint(err), "agentstate: source: at origin/mem0: "), "mem0: ") != 1 {
+				t.Errorf("not one prefix: %v", err)
+			}
+			if _, perr := Open(dir).Preflight(t.Context()); !errors.Is(perr, c.want) && name != "pages are overwritten" {
+				t.Errorf("preflight: %v", perr)
+			}
+		})
+	}
+}
+
+// TestLocked: a file that another process is writing is waited for, and then said to be locked.
+func TestLocked(t *testing.T) {
+	dir := copied(t, "js")
+	db, err := sql.Open("sqlite", dir+"/vector_store.db")
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer db.Close()
+	conn, err := db.Conn(t.Context())
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer conn.Close()
+	if _, err := conn.ExecContext(t.Context(), "BEGIN EXCLUSIVE"); err != nil {
+		t.Fatal(err)
+	}
+	s := Open(dir)
+	s.wait = 50 * time.Millisecond
+	if _, err := agentstate.Copy(t.Context(), memstate.New(), s, nil); !errors.Is(err, ErrLocked) || !strings.Contains(err.Error(), "stop the application") {
+		t.Errorf("%v", err)
+	}
+	if _, err := conn.ExecContext(context.Background(), "ROLLBACK"); err != nil {
+		t.Fatal(err)
+	}
+	if _, rep := export(t, s); rep.Verdict.Coverage != agentstate.Reconciled {
+		t.Errorf("%v", rep.Verdict)
+	}
+}
+
+// TestWithoutLog: a file that was copied without its -wal is read as it is, and that is said.
+func TestWithoutLog(t *testing.T) {
+	dir := copied(t, "js")
+	live := filepath.Join(t.TempDir(), "live.db")
+	edit(t, dir+"/vector_store.db", func(b []byte) []byte {
+		if err := os.WriteFile(live, b, 0o600); err != nil {
+			t.Fatal(err)
+		}
+		return b
+	})
+	db, err := sql.Open("sqlite", live)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer db.Close()
+	db.SetMaxOpenConns(1)
+	for _, q := range []string{"PRAGMA journal_mode = wal", "PRAGMA wal_autocheckpoint = 0", "PRAGMA wal_checkpoint(TRUNCATE)",
+		`INSERT INTO vectors VALUES ('late', x'0000803f', '{"data": "late"}')`} {
+		if _, err := db.Exec(q); err != nil {
+			t.Fatal(err)
+		}
+	}
+	take := func(suffix string) {
+		t.Helper()
+		b, err := os.ReadFile(live + suffix)
+		if err == nil {
+			err = os.WriteFile(dir+"/vector_store.db"+suffix, b, 0o600)
+		}
+		if err != nil {
+			t.Fatal(err)
+		}
+	}
+	take("")
+	p, err := Open(dir).Preflight(t.Context())
+	if err != nil || !slices.ContainsFunc(p.Notes, func(n string) bool {
+		return strings.Contains(n, "vector_store.db: ") && strings.Contains(n, "no -wal lies beside it")
+	}) {
+		t.Errorf("%v %v", p, err)
+	}
+	said := false
+	for o, err := range agentstate.Of[*pb.Origin](Open(dir).Records(t.Context(), nil)) {
+		if err != nil {
+			t.Fatal(err)
+		}
+		said = slices.ContainsFunc(o.Meta.Labels, func(l *pb.Label) bool { return l.Name == "wal" && strings.Contains(l.Value, "vector_store.db: absent") })
+	}
+	if !said {
+		t.Error("the archive would not say it")
+	}
+	if ms := recordsOf[*pb.Memory](t, Open(dir)); len(ms) != 4 {
+		t.Errorf("%d memories", len(ms))
+	}
+	take("-wal")
+	if ms := recordsOf[*pb.Memory](t, Open(dir)); len(ms) != 5 || ms["memory/vector_store/late"].GetText() != "late" {
+		t.Errorf("%d memories with the log", len(ms))
+	}
+}
+
+// TestGaps: what cannot be understood of a store costs itself alone, is named, and is carried byte for
+// byte where it can be.
+func TestGaps(t *testing.T) {
+	put := func(dir, q string, args ...any) func(t *testing.T) {
+		return func(t *testing.T) {
+			t.Helper()
+			db, err := sql.Open("sqlite", dir)
+			if err != nil {
+				t.Fatal(err)
+			}
+			defer db.Close()
+			if _, err := db.Exec(q, args...); err != nil {
+				t.Fatal(err)
+			}
+		}
+	}
+	evil := harmful()["runs a program"]
+	big := strings.Repeat("a long value ", 40_000)
+	for name, c := range map[string]struct {
+		sample   string
+		file     string
+		sql      string
+		args     []any
+		memories int  // that are read
+		gap      bool // one is named
+		exact    bool // a copy holds the very rows
+	}{
+		"a payload is no JSON":        {"js", "vector_store.db", `INSERT INTO vectors VALUES ('x', x'0000803f', '{"data": "cut sh')`, nil, 5, false, true},
+		"a payload is a list":         {"js", "vector_store.db", `INSERT INTO vectors VALUES ('x', x'0000803f', '[1]')`, nil, 5, false, true},
+		"a payload is bytes":          {"js", "vector_store.db", `INSERT INTO vectors VALUES ('x', x'0000803f', x'7b7d')`, nil, 5, false, true},
+		"a vector is text":            {"js", "vector_store.db", `INSERT INTO vectors VALUES ('x', '[1,2]', '{}')`, nil, 5, false, true},
+		"a vector is empty":           {"js", "vector_store.db", `INSERT INTO vectors VALUES ('x', x'', '{}')`, nil, 5, false, true},
+		"a vector is of zeros":        {"js", "vector_store.db", `INSERT INTO vectors VALUES ('x', x'0000000000000000', '{}')`, nil, 5, false, true},
+		"a vector is cut":             {"js", "vector_store.db", `INSERT INTO vectors VALUES ('x', x'0000803f00', '{}')`, nil, 5, false, true},
+		"an id is NUL and halves":     {"js", "vector_store.db", `INSERT INTO vectors VALUES (?, x'0000803f', ?)`, []any{"a\x00b\xed\xa0\x80", `{"data":"a\u0000b\ud83d","user_id":"\ud83d\u0000","half\ud83d":1}`}, 5, false, true},
+		"two ids differ in NUL":       {"js", "vector_store.db", `INSERT INTO vectors VALUES (?, x'0000803f', '{}'), (?, x'0000803f', '{}')`, []any{"n\x00", "n"}, 6, false, true},
+		"a long payload":              {"js", "vector_store.db", `INSERT INTO vectors VALUES ('long', ?, ?)`, []any{bytes.Repeat([]byte{1, 2, 3, 4}, 80_000), `{"data":"` + big + `"}`}, 5, false, true},
+		"an odd history":              {"js", "history.db", `INSERT INTO memory_history VALUES (-9, 'gone' || char(0), x'ff00', ?, 'ADD', 17, 'yesterday', 'maybe')`, []any{"a\x00\xff" + big}, 4, false, true},
+		"an odd message":              {"python", "history.db", `INSERT INTO messages VALUES ('m' || char(0), NULL, 'king', ?, 1.5, 'never')`, []any{"\xed\xa0\xbd" + big}, 10, false, true},
+		"numbers that were given":     {"js", "history.db", `UPDATE sqlite_sequence SET seq = 4000`, nil, 4, false, true},
+		"a pickle runs a program":     {"python", "qdrant/collection/mem0/storage.sqlite", `INSERT INTO points VALUES ('evil', ?)`, []any{evil}, 10, true, false},
+		"a pickle is cut short":       {"python", "qdrant/collection/mem0/storage.sqlite", `UPDATE points SET point = substr(point, 1, 200) WHERE rowid = 1`, nil, 9, true, false},
+		"a point is text":             {"python", "qdrant/collection/mem0/storage.sqlite", `INSERT INTO points VALUES ('text', 'no pickle')`, nil, 10, true, false},
+		"a point is NULL":             {"python", "qdrant/collection/mem0/storage.sqlite", `INSERT INTO points VALUES ('null', NULL)`, nil, 10, true, false},
+		"a row's key is of another":   {"python", "qdrant/collection/mem0/storage.sqlite", `UPDATE points SET id = 'gASVKAAAAAAAAACMJDAw' WHERE rowid = 1`, nil, 10, false, false},
+		"a point twice":               {"python", "qdrant/collection/mem0/storage.sqlite", `INSERT INTO points SELECT '?' || id, point FROM points WHERE rowid = 1`, nil, 10, false, false},
+		"a long point":                {"python", "qdrant/collection/mem0/storage.sqlite", `INSERT INTO points VALUES (?, ?)`, []any{rowKey("long"), pickled(t, "long", `{"data":"`+big+`"}`)}, 11, false, true},
+		"halves and NUL in a point":   {"python", "qdrant/collection/mem0/storage.sqlite", `INSERT INTO points VALUES (?, ?)`, []any{rowKey("odd"), pickled(t, "odd", `{"data":"a\u0000\ud83d","user_id":"\udc00","half\ud83d":"\ud83d\ude42"}`)}, 11, false, true},
+		"a database of somebody else": {"js", "notes.db", `CREATE TABLE notes (id TEXT)`, nil, 4, false, false},
+	} {
+		t.Run(name, func(t *testing.T) {
+			dir := copied(t, c.sample)
+			put(filepath.Join(dir, c.file), c.sql, c.args...)(t)
+			mem, rep := export(t, Open(dir))
+			if n := len(recordsOf[*pb.Memory](t, mem)); n != c.memories {
+				t.Errorf("%d memories, want %d", n, c.memories)
+			}
+			gaps := 0
+			for g, err := range agentstate.Of[*pb.Gap](mem.Records(t.Context(), nil)) {
+				if err != nil {
+					t.Fatal(err)
+				}
+				if gaps++; g.Place == "" || g.Detail == "" {
+					t.Errorf("%v", g)
+				}
+			}
+			if (gaps > 0) != c.gap || c.gap != (rep.Verdict.Coverage == agentstate.Gaps) || !c.gap && rep.Verdict.Coverage != agentstate.Reconciled {
+				t.Errorf("%d gaps, %s %v", gaps, rep.Verdict.Coverage, rep.Verdict.Why)
+			}
+			dst := Open(filepath.Join(t.TempDir(), "new"))
+			got, journal := apply(t, dst, mem)
+			if c.exact {
+				if len(got.Refused)+len(got.Conflicts)+len(got.Losses) > 0 {
+					t.Errorf("%v %v %v", got.Refused, got.Conflicts, got.Losses)
+				}
+				if d := cmp.Diff(dump(t, dir), dump(t, dst.root)); d != "" {
+					t.Error(d[:min(len(d), 2000)])
+				}
+			}
+			for _, l := range dump(t, dst.root) {
+				if strings.Contains(l, "posix") {
+					t.Error("a pickle that runs a program was written")
+				}
+			}
+			if u := undo(t, dst, journal); u.LeftN != 0 {
+				t.Errorf("undo leaves %v", u.Left)
+			}
+		})
+	}
+}
+
+func pickled(t *testing.T, id, payload string) []byte {
+	t.Helper()
+	b, err := picklePoint(id, []float64{1, 0.1}, []byte(payload))
+	if err != nil {
+		t.Fatal(err)
+	}
+	return b
+}
+
+// TestLinks: nothing outside of the folder is read or written through a link.
+func TestLinks(t *testing.T) {
+	dir, away := copied(t, "js"), copied(t, "js")
+	if err := errors.Join(os.Remove(dir+"/vector_store.db"), os.Symlink(away+"/vector_store.db", dir+"/vector_store.db"), os.Symlink(away+"/vector_store.db", dir+"/more.db")); err != nil {
+		t.Fatal(err)
+	}
+	if _, err := agentstate.Copy(t.Context(), memstate.New(), Open(dir), nil); err == nil {
+		if n := len(recordsOf[*pb.Memory](t, Open(dir))); n != 0 {
+			t.Errorf("%d memories through a link", n)
+		}
+	}
+	sqlOf(t, away+"/vector_store.db", "DELETE FROM vectors")
+	before := dump(t, away)
+	mem, _ := export(t, Open("testdata/js"))
+	if _, _, err := tried(t, Open(dir), mem); err == nil || !strings.Contains(err.Error(), "symbolic link") {
+		t.Errorf("%v", err)
+	}
+	if d := cmp.Diff(before, dump(t, away)); d != "" {
+		t.Errorf("written through a link: %s", d)
+	}
+	p, err := Open(dir).Preflight(t.Context())
+	if err == nil && !slices.ContainsFunc(p.Notes, func(n string) bool { return strings.Contains(n, "symbolic links are not followed") }) {
+		t.Errorf("%v", p.Notes)
+	}
+}
+
+// TestLarge: a value of 100 MB is carried beside its record, and comes back.
+func TestLarge(t *testing.T) {
+	if testing.Short() {
+		t.Skip("takes 100 MB several times")
+	}
+	for sample, file := range map[string]string{"js": "vector_store.db", "python": "qdrant/collection/mem0/storage.sqlite"} {
+		t.Run(sample, func(t *testing.T) {
+			dir := copied(t, sample)
+			doc := `{"user_id":"u-1","data":"` + strings.Repeat("x", 100<<20) + `"}`
+			db, err := sql.Open("sqlite", filepath.Join(dir, file))
+			if err != nil {
+				t.Fatal(err)
+			}
+			q, args := "INSERT INTO vectors VALUES ('large', x'0000803f', ?)", []any{doc}
+			if sample == "python" {
+				q, args = "INSERT INTO points VALUES (?, ?)", []any{rowKey("large"), pickled(t, "large", doc)}
+			}
+			_, err = db.Exec(q, args...)
+			if err := errors.Join(err, db.Close()); err != nil {
+				t.Fatal(err)
+			}
+			s, n := Open(dir), 0
+			for r, err := range s.Records(t.Context(), nil) {
+				if err != nil {
+					t.Fatal(err)
+				}
+				if m, ok := r.(*pb.Memory); ok {
+					if n++; len(m.GetText()) > 4<<20 {
+						t.Errorf("%d bytes inside of a record", len(m.GetText()))
+					}
+				}
+			}
+			var now runtime.MemStats
+			runtime.GC()
+			runtime.ReadMemStats(&now)
+			if now.HeapAlloc > 256<<20 {
+				t.Errorf("%d bytes are held after the reading", now.HeapAlloc)
+			}
+			dst := Open(filepath.Join(t.TempDir(), "new"))
+			rep, _ := apply(t, dst, s)
+			if len(rep.Refused)+len(rep.Conflicts) > 0 || n < 5 {
+				t.Errorf("%d memories, %v %v", n, rep.Refused, rep.Conflicts)
+			}
+			if back, err := os.Stat(filepath.Join(dst.root, file)); err != nil || back.Size() < 100<<20 {
+				t.Errorf("%v %v", back, err)
+			}
+		})
+	}
+}
