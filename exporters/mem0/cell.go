@@ -28,7 +28,7 @@ func (d *db) cell(name, id string, v any) *pb.Column {
 			c.Value = &pb.Column_TextRef{TextRef: &pb.Blob{Id: d.blobID(name, id)}}
 		}
 	case []byte:
-		c.Value = &pb.Column_Blob{Blob: bytes.Clone(v)}
+		c.Value = &pb.Column_Blob{Blob: v}
 		if len(v) > agentstate.SpillSize {
 			c.Value = &pb.Column_BlobRef{BlobRef: &pb.Blob{Id: d.blobID(name, id)}}
 		}

@@ -1,7 +1,6 @@
 package mem0
 
 import (
-	"bytes"
 	"context"
 	"strings"
 
@@ -17,23 +16,17 @@ func (d *db) subject() string {
 	return "memory"
 }
 
-// count adds what another route says of a collection: all rows, and those with a vector.
-func (r *reading) count(ctx context.Context, d *db) error {
-	n, err := d.one(ctx, "SELECT count(*) FROM "+quote(d.main()))
-	if err == nil {
-		r.n[d.subject()] += uint64(n)
-		n, err = d.one(ctx, "SELECT count(*) FROM "+quote(d.main())+" WHERE "+d.withVector())
-		r.n["embedding"] += uint64(n)
-	}
-	return err
-}
-
 // collection reads rows of id, vector and payload: each is a memory or an entity, and a vector.
 func (r *reading) collection(ctx context.Context, d *db) error {
-	if err := r.count(ctx, d); err != nil {
+	n, err := d.one(ctx, "SELECT count(*) FROM "+quote(d.main()))
+	if err != nil {
 		return err
 	}
+	r.n[d.subject()] += uint64(n)
 	return d.rows(ctx, func(v []any) error {
+		if v[3] == any(int64(1)) { // what the database says of the row's vector
+			r.n["embedding"]++
+		}
 		id := asText(v[0])
 		half := func(at int) *pb.Row {
 			return &pb.Row{Columns: []*pb.Column{d.cell("id", id, v[0]), d.cell(columnsOf("vectors")[at], id, v[at])}}
@@ -74,19 +67,15 @@ func (d *db) vector(v any) *pb.Embedding {
 		if len(v) == 0 || d.layout.Form != vectorsForm {
 			return nil
 		}
-		e.Vector = bytes.Clone(v)
+		e.Vector = v
 	case string:
 		if d.layout.Form != pgForm {
 			return nil
 		}
 		e.Vector = parseVector(v)
 	}
-	if empty(e.Vector) {
+	if len(e.Vector) == 0 || len(e.Vector)%4 != 0 || d.layout.Form == pgForm && none(e.Vector) {
 		return nil
-	}
-	if len(e.Vector)%4 != 0 {
-		e.Element = pb.Embedding_ELEMENT_UNSPECIFIED
-		return e
 	}
 	e.Dimensions = uint32(len(e.Vector) / 4)
 	return e
@@ -159,10 +148,13 @@ func (l *layout) space(p *payload) string {
 func (r *reading) scope(d *db, key string, p *payload) error {
 	place, parts := d.layout.memories(), p.scope()
 	space := d.layout.space(p)
-	if space == r.last {
+	if r.near[space] {
 		return nil
 	}
-	r.last = space
+	if len(r.near) >= 10_000 {
+		clear(r.near)
+	}
+	r.near[space] = true
 	if _, ok, err := r.seen.Get(space); ok || err != nil {
 		return err
 	}

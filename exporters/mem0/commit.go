@@ -46,6 +46,14 @@ func (w *writer) Commit(ctx context.Context) error {
 	for p := range w.dbs {
 		places = append(places, p)
 	}
+	if w.foreign != nil && w.s.server != nil && w.s.beside != "" { // mem0 would make it too
+		if l, why := w.foreignHistory(); why == "" && w.dbs[l.Place] == nil {
+			if _, err := w.open(ctx, l.Place); err != nil {
+				return own(err)
+			}
+			places = append(places, l.Place)
+		}
+	}
 	slices.Sort(places)
 	for p := range w.layouts { // a file without rows is part of the store too
 		if w.exact && !slices.Contains(places, p) && !(w.layouts[p].Form.history() && w.s.server != nil && w.s.beside == "") {

@@ -219,7 +219,7 @@ func (p *printer) value(v any, depth int) error {
 		p.b = append(p.b, "[]"...)
 	case *list:
 		p.b = append(p.b, '[')
-		for i, x := range v.items {
+		for i, x := range v.values() {
 			if i > 0 {
 				p.b = append(p.b, ',')
 			}

@@ -82,7 +82,7 @@ func TestHarmful(t *testing.T) {
 				}
 			}
 			runtime.ReadMemStats(&after)
-			if n := after.TotalAlloc - before.TotalAlloc; n > 128*uint64(len(b))+(2<<20) {
+			if n := after.TotalAlloc - before.TotalAlloc; n > 256*uint64(len(b))+(2<<20) {
 				t.Errorf("%d bytes take %d of memory", len(b), n)
 			}
 		})

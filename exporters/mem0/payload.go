@@ -11,80 +11,6 @@ import (
 	pb "github.com/exitramp/exitramp/proto/exitramp/v1"
 )
 
-// A member is one of a payload, in its order.
-type member struct {
-	name string
-	raw  []byte
-}
-
-// members are those of the object raw; nil: it is no JSON object.
-func members(raw []byte) []member {
-	i := space(raw, 0)
-	if i >= len(raw) || raw[i] != '{' || !json.Valid(raw) {
-		return nil
-	}
-	out := make([]member, 0, 12)
-	for i = space(raw, i+1); i < len(raw) && raw[i] != '}'; i = space(raw, i) {
-		if raw[i] == ',' {
-			i++
-			continue
-		}
-		end := text(raw, i)
-		name := textOf(raw[i:end])
-		i = space(raw, space(raw, end)+1)
-		end = value(raw, i)
-		out = append(out, member{name, raw[i:end:end]})
-		i = end
-	}
-	return out
-}
-
-func space(b []byte, i int) int {
-	for i < len(b) && (b[i] == ' ' || b[i] == '\t' || b[i] == '\n' || b[i] == '\r') {
-		i++
-	}
-	return i
-}
-
-// text is the place behind the string that begins at i.
-func text(b []byte, i int) int {
-	for i++; i < len(b); i++ {
-		switch b[i] {
-		case '\\':
-			i++
-		case '"':
-			return i + 1
-		}
-	}
-	return len(b)
-}
-
-// value is the place behind the value that begins at i.
-func value(b []byte, i int) int {
-	for depth := 0; i < len(b); i++ {
-		switch b[i] {
-		case '"':
-			if i = text(b, i) - 1; depth == 0 {
-				return i + 1
-			}
-		case '{', '[':
-			depth++
-		case '}', ']':
-			if depth == 0 {
-				return i
-			}
-			if depth--; depth == 0 {
-				return i + 1
-			}
-		case ',', ' ', '\t', '\n', '\r':
-			if depth == 0 {
-				return i
-			}
-		}
-	}
-	return len(b)
-}
-
 // textOf is the text of a JSON string. Half characters become U+FFFD: the native form keeps them.
 func textOf(raw []byte) string {
 	if len(raw) < 2 || raw[0] != '"' {
@@ -121,14 +47,16 @@ func readPayload(raw []byte) payload {
 	p := payload{}
 	for _, m := range members(raw) {
 		p.ok = true
+		switch m.name {
+		case "textLemmatized", "text_lemmatized", "hash":
+			continue // made of data
+		}
 		s := textOf(m.raw)
 		switch m.name {
 		case "data":
 			p.data = s
 			p.halves = m.raw[0] != '"' || bytes.Contains(m.raw, []byte(`\u`)) && strings.Contains(s, "\ufffd")
 			continue
-		case "textLemmatized", "text_lemmatized", "hash":
-			continue // made of data
 		case "user_id", "userId":
 			p.user = s
 			continue

@@ -6,12 +6,16 @@ import (
 	"fmt"
 	"math"
 	"math/big"
+	"slices"
 )
 
 // Values of a pickle: nil, bool, int64, *big.Int, float64, string, []byte, *list, *dict, *instance.
 // Strings are UTF-8, in which half characters stand by themselves as Python writes them.
 type (
-	list     struct{ items []any }
+	list struct {
+		items []any
+		nums  []float64 // in place of items: numbers alone, as vectors are
+	}
 	dict     struct{ keys, vals []any }
 	instance struct {
 		class string
@@ -143,6 +147,9 @@ func (m *machine) step(op byte) error {
 		}
 		return err
 	case '(':
+		if m.numbers() {
+			return nil
+		}
 		return m.push(mark{})
 	case 'N':
 		return m.push(nil)
@@ -212,6 +219,37 @@ func (m *machine) step(op byte) error {
 		return m.push(m.memo[n])
 	}
 	return m.build(op)
+}
+
+// numbers takes a run of numbers up to the opcode that appends them to a list which holds nothing else,
+// as the bulk of a point is; false: it is none.
+func (m *machine) numbers() bool {
+	l, ok := m.top().(*list)
+	if !ok || l.items != nil {
+		return false
+	}
+	end := m.at
+	for end+9 <= len(m.in) && m.in[end] == 'G' {
+		end += 9
+	}
+	if end == m.at || end >= len(m.in) || m.in[end] != 'e' {
+		return false
+	}
+	l.nums = slices.Grow(l.nums, (end-m.at)/9)
+	for ; m.at < end; m.at += 9 {
+		l.nums = append(l.nums, math.Float64frombits(binary.BigEndian.Uint64(m.in[m.at+1:])))
+	}
+	m.at++
+	return true
+}
+
+// values are what a list holds.
+func (l *list) values() []any {
+	for _, f := range l.nums {
+		l.items = append(l.items, f)
+	}
+	l.nums = nil
+	return l.items
 }
 
 // width is how many bytes the number after an opcode has.
@@ -314,7 +352,7 @@ func (m *machine) extend(vs []any) error {
 	if !ok {
 		return bad("elements without a list")
 	}
-	l.items = append(l.items, vs...)
+	l.items = append(l.values(), vs...)
 	return nil
 }
 

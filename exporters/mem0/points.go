@@ -23,7 +23,7 @@ func (r *reading) points(ctx context.Context, d *db) error {
 		return err
 	}
 	r.n[d.subject()] += uint64(n)
-	return d.each(ctx, "SELECT rowid, "+d.selects("points", columnsOf("points"))+" FROM points ORDER BY rowid", nil, func(v []any) error {
+	return d.ahead(ctx, "SELECT rowid, "+d.selects("points", columnsOf("points"))+" FROM points ORDER BY rowid", func(v []any) error {
 		id := asText(v[1])
 		native := &pb.Native{Type: "points", Body: &pb.Native_Row{Row: &pb.Row{Columns: []*pb.Column{d.cell("id", id, v[1]), d.cell("point", id, v[2])}}}}
 		blob, _ := v[2].([]byte)
@@ -140,6 +140,9 @@ func (p *point) dense() []float64 {
 	}
 	if !ok {
 		return nil
+	}
+	if l.items == nil {
+		return l.nums
 	}
 	out := make([]float64, 0, len(l.items))
 	for _, x := range l.items {

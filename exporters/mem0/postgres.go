@@ -271,26 +271,35 @@ func (s *Store) openAllPG(ctx context.Context) (dbs []*db, notes []string, err e
 	return dbs, notes, nil
 }
 
-// rows reads the rows of a collection: id, vector, payload.
+// rows reads the rows of a collection: id, vector, payload, and 1 where the database says that there is
+// a vector, in the order in which mem0 lists them:
+// it asks for none, and gets that of the table.
 func (d *db) rows(ctx context.Context, fn func([]any) error) error {
-	q := "SELECT " + d.selects(d.main(), columnsOf("vectors")) + " FROM " + quote(d.main())
-	if d.layout.Form != pgForm {
-		return d.each(ctx, q+" ORDER BY rowid", nil, fn)
+	one := "1"
+	if d.layout.Form == pgForm {
+		one = "1::int8"
 	}
-	after := ""
+	q := "SELECT " + d.selects(d.main(), columnsOf("vectors")) + ", CASE WHEN " + d.withVector() + " THEN " + one + " END FROM " + quote(d.main())
+	if d.layout.Form != pgForm {
+		return d.ahead(ctx, q+" ORDER BY rowid", fn)
+	}
+	if err := d.exec(ctx, "SET LOCAL synchronize_seqscans = off"); err != nil {
+		return err
+	}
+	if err := d.exec(ctx, "DECLARE mem0_rows NO SCROLL CURSOR FOR "+q); err != nil {
+		return err
+	}
 	for {
 		n := 0
-		where, args := "", []any(nil)
-		if after != "" {
-			where, args = " WHERE id > (?::text)::uuid", []any{after}
-		}
-		err := d.each(ctx, q+where+fmt.Sprintf(" ORDER BY %s LIMIT %d", quote(d.main())+".id", page), args, func(v []any) error {
+		err := d.each(ctx, fmt.Sprintf("FETCH %d FROM mem0_rows", page), nil, func(v []any) error {
 			n++
-			after = asText(v[0])
 			return fn(v)
 		})
-		if err != nil || n < page {
+		if err != nil {
 			return err
+		}
+		if n < page {
+			return d.exec(ctx, "CLOSE mem0_rows")
 		}
 	}
 }

@@ -35,7 +35,15 @@ func (s *Store) Preflight(ctx context.Context) (*agentstate.Preflight, error) {
 				kind = "revision"
 			case i == 0:
 				kind = d.subject()
-				p.Counts["embedding"] = -1 // one a row that has a vector
+				if p.Counts["embedding"] >= 0 && d.layout.Form != pointsForm {
+					n, err := d.one(ctx, "SELECT count(*) FROM "+quote(d.main())+" WHERE "+d.withVector())
+					if err != nil {
+						return nil, own(d.wrap(err))
+					}
+					p.Counts["embedding"] += n
+				} else {
+					p.Counts["embedding"] = -1 // one a point that has a vector
+				}
 			}
 			n, err := d.one(ctx, "SELECT count(*) FROM "+quote(t))
 			if err != nil {

@@ -26,7 +26,7 @@ type reading struct {
 	meta []byte            // of Qdrant; nil: none
 	n    map[string]uint64 // by kind, as other routes count
 	seen *diskmap.Map      // views that were yielded
-	last string            // the scope of the row before
+	near map[string]bool   // some of them: those of the rows before
 }
 
 var errStop = errors.New("the consumer stopped")
@@ -48,7 +48,7 @@ func (r *reading) gap(kind, place string, reason pb.Gap_Reason, n uint64, detail
 
 // begin opens everything.
 func (s *Store) begin(ctx context.Context) (r *reading, o *pb.Origin, notes []string, err error) {
-	r = &reading{n: map[string]uint64{}}
+	r = &reading{n: map[string]uint64{}, near: map[string]bool{}}
 	if r.dbs, notes, err = s.openAll(ctx); err != nil {
 		return nil, nil, nil, err
 	}

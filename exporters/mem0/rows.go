@@ -7,7 +7,6 @@ import (
 	"encoding/binary"
 	"encoding/hex"
 	"fmt"
-	"math"
 	"slices"
 	"strings"
 
@@ -28,7 +27,7 @@ func digest(vals ...any) string {
 }
 
 // empty tells whether half of a row has not been written: a payload is never empty, and a vector
-// without numbers, of zeros or of filler is none.
+// without numbers, or of filler, is none.
 func empty(v any) bool {
 	switch v := v.(type) {
 	case nil:
@@ -41,35 +40,36 @@ func empty(v any) bool {
 	return false
 }
 
-// none tells whether a vector has no direction, or stands for one that is not there.
+// none tells whether a vector is none, or stands for one that is not there.
 func none(v []byte) bool {
-	if len(v) == 0 || v[0] != 0 {
-		return len(v) == 0
+	if len(v)%4 != 0 || len(v) == 0 {
+		return true
 	}
-	for i := 4; i < len(v); i++ {
-		if v[i] != v[i-4] {
+	for i := 0; i < len(v); i += 4 {
+		if binary.LittleEndian.Uint32(v[i:]) != minusOne {
 			return false
 		}
 	}
-	head := binary.LittleEndian.AppendUint32(nil, math.Float32bits(-1))
-	return len(bytes.Trim(v[:min(4, len(v))], "\x00")) == 0 || len(v) >= 8 && len(v)%4 == 0 && bytes.Equal(v[:4], head)
+	return len(v) >= 8
 }
+
+// minusOne is -1 as a float32.
+const minusOne = 0xbf800000
 
 // filler stands for a vector that a memory of another runtime does not have: -1 in each place. With
 // NULL, an empty one or zeros the packages fail, take the memory for the best match of every search,
 // or put the others out of order; this they find last. It becomes a real one when mem0 changes the
 // memory.
 func filler(dims int) []byte {
-	return bytes.Repeat(binary.LittleEndian.AppendUint32(nil, math.Float32bits(-1)), dims)
+	return bytes.Repeat(binary.LittleEndian.AppendUint32(nil, minusOne), dims)
 }
 
 // withVector are the rows that have a vector, in SQL.
 func (d *db) withVector() string {
 	if d.layout.Form == pgForm {
-		return "vector_norm(vector) > 0 AND (vector_dims(vector) < 2 OR vector <> array_fill((-1)::real, ARRAY[vector_dims(vector)])::vector)"
+		return "vector IS NOT NULL AND (vector_dims(vector) < 2 OR vector <> array_fill((-1)::real, ARRAY[vector_dims(vector)])::vector)"
 	}
-	return "typeof(vector) = 'blob' AND length(vector) > 0 AND (substr(vector, 1, 4) <> x'00000000' OR vector <> zeroblob(length(vector)))" +
-		" AND (substr(vector, 1, 8) <> x'000080bf000080bf' OR length(vector) % 4 <> 0 OR replace(hex(vector), '000080BF', '') <> '')"
+	return "typeof(vector) = 'blob' AND length(vector) > 0 AND length(vector) % 4 = 0" // without a look at the bytes
 }
 
 // hole is what stands for half of a row that is not written.
@@ -90,7 +90,7 @@ func (w *writer) hole(d *db, col string) any {
 	if dims == 0 {
 		dims = usualDims
 	}
-	return filler(dims)
+	return append(filler(dims), 0) // JavaScript reads over what is no whole number
 }
 
 // usualDims is how many numbers the vectors of mem0's own choice of embedder have.

@@ -180,30 +180,22 @@ func (w *writer) held(ctx context.Context, l layout, raw string) (out, why strin
 	return raw, "", nil
 }
 
-// floats are the numbers of a vector, and whether 32 bits hold each; nil: their form is not known,
-// or all are 0, which has no direction.
-func floats(e *pb.Embedding) (out []float64, narrow bool) {
-	narrow = true
-	some := false
-	add := func(f float64) {
-		out = append(out, f)
-		some = some || f != 0
-		narrow = narrow && (float64(float32(f)) == f || math.IsNaN(f))
-	}
+// floats are the numbers of a vector; nil: their form is not known.
+func floats(e *pb.Embedding) (out []float64) {
 	switch e.Element {
 	case pb.Embedding_ELEMENT_FLOAT32:
 		for v := e.Vector; len(v) >= 4; v = v[4:] {
-			add(float64(math.Float32frombits(binary.LittleEndian.Uint32(v))))
+			out = append(out, float64(math.Float32frombits(binary.LittleEndian.Uint32(v))))
 		}
 	case pb.Embedding_ELEMENT_FLOAT64:
 		for v := e.Vector; len(v) >= 8; v = v[8:] {
-			add(math.Float64frombits(binary.LittleEndian.Uint64(v)))
+			out = append(out, math.Float64frombits(binary.LittleEndian.Uint64(v)))
 		}
 	}
-	if !some || uint64(len(out)) != uint64(e.Dimensions) {
-		return nil, false
+	if len(out) == 0 || uint64(len(out)) != uint64(e.Dimensions) {
+		return nil
 	}
-	return out, narrow
+	return out
 }
 
 // mappedEmbedding gives a memory that was written its vector, if it is as long as the others there.
@@ -215,7 +207,7 @@ func (w *writer) mappedEmbedding(ctx context.Context, e *pb.Embedding) (replay.R
 	}
 	l := w.layouts[parts[0]]
 	key := agentstate.Key("embedding", parts...)
-	nums, _ := floats(e)
+	nums := floats(e)
 	if nums == nil {
 		return skipped("its numbers are of a form that mem0 does not have"), nil
 	}
@@ -273,6 +265,7 @@ func (l *layout) vectorOf(nums []float64) *pb.Embedding {
 			}
 		}
 	}
+	e.Vector = make([]byte, 0, 8*len(nums))
 	for _, f := range nums {
 		if e.Element == pb.Embedding_ELEMENT_FLOAT64 {
 			e.Vector = binary.LittleEndian.AppendUint64(e.Vector, math.Float64bits(f))

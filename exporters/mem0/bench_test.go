@@ -1,0 +1,168 @@
+//go:build unix
+
+package mem0
+
+import (
+	"context"
+	"database/sql"
+	"encoding/binary"
+	"fmt"
+	"math"
+	"os"
+	"path/filepath"
+	"runtime"
+	"syscall"
+	"testing"
+
+	"github.com/exitramp/exitramp/context/agentstate"
+)
+
+// benchMemories is how many memories the benchmarks read, benchDims how many numbers each vector has:
+// as a small embedder gives.
+const (
+	benchMemories = 100_000
+	benchDims     = 384
+)
+
+// benchStore makes a store of one collection.
+func benchStore(b *testing.B, python bool) (dir, file, table string) {
+	b.Helper()
+	dir, file, table = b.TempDir(), "vector_store.db", "vectors"
+	if python {
+		file, table = "qdrant/collection/mem0/storage.sqlite", "points"
+		if err := os.MkdirAll(filepath.Dir(filepath.Join(dir, file)), 0o700); err != nil {
+			b.Fatal(err)
+		}
+	}
+	db, err := sql.Open("sqlite", filepath.Join(dir, file)+"?_pragma=synchronous(0)&_pragma=journal_mode(off)")
+	if err != nil {
+		b.Fatal(err)
+	}
+	defer db.Close()
+	db.SetMaxOpenConns(1)
+	for _, q := range []string{create(form(table), table), "BEGIN"} {
+		if _, err := db.Exec(q); err != nil {
+			b.Fatal(err)
+		}
+	}
+	marks := "(?, ?, ?)"
+	if python {
+		marks = "(?, ?)"
+	}
+	st, err := db.Prepare("INSERT INTO " + table + " VALUES " + marks)
+	if err != nil {
+		b.Fatal(err)
+	}
+	nums := make([]float64, benchDims)
+	for i := range benchMemories {
+		id := madeID(fmt.Sprint(i))
+		text := fmt.Sprintf("Customer %d prefers short answers, and asked for an invoice in April about order O-%d.", i%997, i)
+		payload := fmt.Sprintf(`{"category":"profile","score":%d,"user_id":"user-%d","data":%q,"hash":"410d35dfbdb8e08e01c7ad06aa996284","textLemmatized":%q,"createdAt":"2026-11-23T02:55:19.463Z","updatedAt":"2026-11-23T02:55:19.498Z"}`, i%10, i%997, text, text)
+		var vec []byte
+		for j := range nums {
+			nums[j] = math.Sin(float64(i*benchDims + j))
+			vec = binary.LittleEndian.AppendUint32(vec, math.Float32bits(float32(nums[j])))
+		}
+		args := []any{id, vec, payload}
+		if python {
+			p, err := picklePoint(id, nums, []byte(payload))
+			if err != nil {
+				b.Fatal(err)
+			}
+			args = []any{rowKey(id), p}
+		}
+		if _, err := st.Exec(args...); err != nil {
+			b.Fatal(err)
+		}
+	}
+	if _, err := db.Exec("COMMIT"); err != nil {
+		b.Fatal(err)
+	}
+	return dir, file, table
+}
+
+// BenchmarkRead reads a store, by the driver and by a plain SELECT of its rows in turn, and prints their
+// ratio and the memory that is held at the end.
+func BenchmarkRead(b *testing.B) {
+	for _, at := range []string{"js", "python"} {
+		b.Run(at, func(b *testing.B) {
+			dir, file, table := benchStore(b, at == "python")
+			var driver, plain, driverCPU, plainCPU float64
+			var most uint64
+			for b.Loop() {
+				start, used := now(b), cpu()
+				n := 0
+				for r, err := range Open(dir).Records(b.Context(), nil) {
+					if err != nil {
+						b.Fatal(err)
+					}
+					if agentstate.KindOf(r) == "memory" {
+						if n++; n%20_000 == 0 {
+							most = max(most, held(b))
+						}
+					}
+				}
+				driver, driverCPU = driver+now(b)-start, driverCPU+cpu()-used
+				start, used = now(b), cpu()
+				if m := selectAll(b, filepath.Join(dir, file), table); n != benchMemories || m != n {
+					b.Fatal(n, m)
+				}
+				plain, plainCPU = plain+now(b)-start, plainCPU+cpu()-used
+			}
+			b.ReportMetric(plain/driver, "of-SELECT")
+			b.ReportMetric(plainCPU/driverCPU, "of-SELECT-CPU")
+			b.ReportMetric(benchMemories*float64(b.N)/driver, "memories/s")
+			b.ReportMetric(float64(most)/(1<<20), "MiB-held")
+		})
+	}
+}
+
+func now(b *testing.B) float64 { return b.Elapsed().Seconds() }
+
+// cpu is the time that this process has worked, which a busy machine does not change much.
+func cpu() float64 {
+	var r syscall.Rusage
+	if err := syscall.Getrusage(syscall.RUSAGE_SELF, &r); err != nil {
+		return 0
+	}
+	return float64(r.Utime.Nano()+r.Stime.Nano()) / 1e9
+}
+
+func held(b *testing.B) uint64 {
+	b.StopTimer()
+	defer b.StartTimer()
+	var m runtime.MemStats
+	runtime.GC()
+	runtime.ReadMemStats(&m)
+	return m.HeapAlloc
+}
+
+// selectAll reads every column of every row.
+func selectAll(b *testing.B, path, table string) (n int) {
+	b.Helper()
+	db, err := sql.Open("sqlite", "file:"+path+"?mode=ro")
+	if err != nil {
+		b.Fatal(err)
+	}
+	defer db.Close()
+	rows, err := db.QueryContext(context.Background(), "SELECT * FROM "+table+" ORDER BY rowid")
+	if err != nil {
+		b.Fatal(err)
+	}
+	defer rows.Close()
+	cols, _ := rows.Columns()
+	v, p := make([]any, len(cols)), make([]any, len(cols))
+	for i := range v {
+		p[i] = &v[i]
+	}
+	for rows.Next() {
+		if err := rows.Scan(p...); err != nil {
+			b.Fatal(err)
+		}
+		n++
+	}
+	if err := rows.Err(); err != nil {
+		b.Fatal(err)
+	}
+	return n
+}
