@@ -17,6 +17,7 @@ import (
 // A sort is one sort of definition: how it is listed, and how one is read whole.
 type sort struct {
 	name, op, list, id string
+	label              string // member that holds its name; empty: "name"
 	kind               string // of its records
 	size               int32  // greatest page
 	page               func(ctx context.Context, parent string, size int32, token *string) (*string, error)
@@ -30,7 +31,7 @@ type sort struct {
 // their targets, policy engines with their policies, harnesses and agent runtimes. Nothing is in
 // them that is a secret; what could be one is taken out and becomes a reference.
 func (r *reading) control(ctx context.Context) error {
-	sorts := r.sorts()
+	sorts := r.c.sorts()
 	for _, s := range sorts {
 		if s.name == "GatewayTarget" || s.name == "Policy" {
 			continue
@@ -44,24 +45,11 @@ func (r *reading) control(ctx context.Context) error {
 
 func (r *reading) definitions(ctx context.Context, sorts []sort, s sort, parent string) error {
 	_, again, odd, err := twiceOf(s, func(size int32, each func(json.RawMessage) error) error {
-		return pages(size, s.op, s.list, each, func(n int32, t *string) (_ []byte, next *string, err error) {
-			b, err := r.c.call(ctx, s.op, func(ctx context.Context) (err error) {
-				next, err = s.page(ctx, parent, n, t)
-				return err
-			})
-			return b, next, err
-		})
+		return r.c.list(ctx, s, parent, size, each)
 	}, func(id string) error {
-		doc, err := r.c.call(ctx, "Get"+s.name, func(ctx context.Context) error { return s.get(ctx, parent, id) })
+		doc, err := r.c.get(ctx, s, parent, id)
 		if err != nil {
 			return r.gap(s.kind, s.name+"/"+id, err)
-		}
-		if s.wrapped != "" {
-			var w map[string]json.RawMessage
-			if err := json.Unmarshal(doc, &w); err != nil || w[s.wrapped] == nil {
-				return fmt.Errorf("%w: Get%s", ErrSchema, s.name)
-			}
-			doc = w[s.wrapped]
 		}
 		if err := s.put(r, parent, id, doc); err != nil {
 			return err
@@ -79,6 +67,30 @@ func (r *reading) definitions(ctx context.Context, sorts []sort, s sort, parent 
 		return r.gap(s.kind, strings.Trim(s.op+"/"+parent, "/"), err)
 	}
 	return nil
+}
+
+// list calls each for every definition of a sort.
+func (c *client) list(ctx context.Context, s sort, parent string, size int32, each func(json.RawMessage) error) error {
+	return pages(size, s.op, s.list, each, func(n int32, t *string) (_ []byte, next *string, err error) {
+		b, err := c.call(ctx, s.op, func(ctx context.Context) (err error) {
+			next, err = s.page(ctx, parent, n, t)
+			return err
+		})
+		return b, next, err
+	})
+}
+
+// get is one definition, whole.
+func (c *client) get(ctx context.Context, s sort, parent, id string) (json.RawMessage, error) {
+	doc, err := c.call(ctx, "Get"+s.name, func(ctx context.Context) error { return s.get(ctx, parent, id) })
+	if err != nil || s.wrapped == "" {
+		return doc, err
+	}
+	var w map[string]json.RawMessage
+	if err := json.Unmarshal(doc, &w); err != nil || w[s.wrapped] == nil {
+		return nil, fmt.Errorf("%w: Get%s", ErrSchema, s.name)
+	}
+	return w[s.wrapped], nil
 }
 
 // twiceOf lists in pages of two sizes, and reads each entry after the first listing.
@@ -127,8 +139,8 @@ func when(doc json.RawMessage) int64 {
 	return nanos(n)
 }
 
-func (r *reading) sorts() []sort {
-	c := r.c.cp
+func (cl *client) sorts() []sort {
+	c := cl.cp
 	p := func(s string) *string { return &s }
 	return []sort{
 		{name: "WorkloadIdentity", op: "ListWorkloadIdentities", list: "workloadIdentities", id: "name", kind: "principal", size: 20, put: (*reading).identity,
@@ -215,7 +227,7 @@ func (r *reading) sorts() []sort {
 				_, err := c.GetPolicy(ctx, &cp.GetPolicyInput{PolicyEngineId: p(parent), PolicyId: p(id)})
 				return err
 			}},
-		{name: "Harness", op: "ListHarnesses", list: "harnesses", id: "harnessId", kind: "agent", size: 100, put: (*reading).harness, wrapped: "harness",
+		{name: "Harness", op: "ListHarnesses", list: "harnesses", id: "harnessId", label: "harnessName", kind: "agent", size: 100, put: (*reading).harness, wrapped: "harness",
 			page: func(ctx context.Context, _ string, n int32, t *string) (*string, error) {
 				o, err := c.ListHarnesses(ctx, &cp.ListHarnessesInput{MaxResults: &n, NextToken: t})
 				if err != nil {
@@ -227,7 +239,7 @@ func (r *reading) sorts() []sort {
 				_, err := c.GetHarness(ctx, &cp.GetHarnessInput{HarnessId: p(id)})
 				return err
 			}},
-		{name: "AgentRuntime", op: "ListAgentRuntimes", list: "agentRuntimes", id: "agentRuntimeId", kind: "agent", size: 100, put: (*reading).agentRuntime,
+		{name: "AgentRuntime", op: "ListAgentRuntimes", list: "agentRuntimes", id: "agentRuntimeId", label: "agentRuntimeName", kind: "agent", size: 100, put: (*reading).agentRuntime,
 			page: func(ctx context.Context, _ string, n int32, t *string) (*string, error) {
 				o, err := c.ListAgentRuntimes(ctx, &cp.ListAgentRuntimesInput{MaxResults: &n, NextToken: t})
 				if err != nil {

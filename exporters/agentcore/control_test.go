@@ -16,7 +16,6 @@ import (
 const (
 	acc       = "123456789012"
 	arn       = "arn:aws:bedrock-agentcore:eu-central-1:" + acc + ":"
-	vault     = "arn:aws:acps:eu-central-1:" + acc + ":"
 	canary    = "canary-sk-live-51"
 	statement = `permit(principal, action == AgentCore::Action::"refunds___refund", resource == AgentCore::Gateway::"` + arn + `gateway/shop-gw-abcdefghij") when { context.input.amount < 100 };`
 )
@@ -24,31 +23,46 @@ const (
 // firm is a shop with an account's definitions around it.
 func firm(t testing.TB) *world {
 	w := shop(t, agentcorefake.Options{})
+	w.define(acc, "abcdefghij", canary)
+	type m = map[string]any
+	day := "2026-01-02T03:04:05Z"
+	w.fake.Put("WorkloadIdentity", "", m{"name": "shop-agent", "workloadIdentityArn": arn + "workload-identity-directory/default/workload-identity/shop-agent", "createdTime": 1_700_000_000, "lastUpdatedTime": 1_700_000_000, "allowedResourceOauth2ReturnUrls": []any{"https://shop.example/cb"}})
+	w.fake.Put("PolicyEngine", "", m{"policyEngineId": "rules-abcdefghij", "policyEngineArn": arn + "policy-engine/rules-abcdefghij", "name": "rules", "status": "ACTIVE", "statusReasons": []any{}, "createdAt": day, "updatedAt": day})
+	for id, text := range map[string]string{"small-abcdefghij": statement, "odd-abcdefghij": `permit(principal in Team::"a", action, resource) unless { principal.banned };`} {
+		w.policy(id, text)
+	}
+	return w
+}
+
+// policy puts a policy that decides into the engine of the firm.
+func (w *world) policy(id, text string) {
+	w.fake.Put("Policy", "rules-abcdefghij", map[string]any{"policyId": id, "policyArn": arn + "policy-engine/rules-abcdefghij/policy/" + id, "policyEngineId": "rules-abcdefghij", "name": strings.TrimSuffix(id, "-abcdefghij"), "status": "ACTIVE", "statusReasons": []any{},
+		"definition": map[string]any{"cedar": map[string]any{"statement": text}}, "createdAt": "2026-01-02T03:04:05Z", "updatedAt": "2026-01-02T03:04:05Z"})
+}
+
+// define puts what a person makes in an account: providers, a gateway with a target, a harness and an
+// agent runtime. The ids end in end.
+func (w *world) define(acc, end, secret string) {
+	arn, vault := "arn:aws:bedrock-agentcore:eu-central-1:"+acc+":", "arn:aws:acps:eu-central-1:"+acc+":"
 	type m = map[string]any
 	at, day := 1_700_000_000, "2026-01-02T03:04:05Z"
-	w.fake.Put("WorkloadIdentity", "", m{"name": "shop-agent", "workloadIdentityArn": arn + "workload-identity-directory/default/workload-identity/shop-agent", "createdTime": at, "lastUpdatedTime": at, "allowedResourceOauth2ReturnUrls": []any{"https://shop.example/cb"}})
+	gw := "shop-gw-" + end
 	w.fake.Put("Oauth2CredentialProvider", "", m{"name": "crm", "credentialProviderVendor": "SalesforceOauth2", "credentialProviderArn": vault + "token-vault/default/oauth2credentialprovider/crm", "clientSecretArn": m{"secretArn": "arn:aws:secretsmanager:eu-central-1:" + acc + ":secret:crm"},
 		"oauth2ProviderConfigOutput": m{"salesforceOauth2ProviderConfig": m{"oauthDiscovery": m{"discoveryUrl": "https://login.example/.well-known/openid-configuration"}}}, "createdTime": at, "lastUpdatedTime": at})
 	w.fake.Put("ApiKeyCredentialProvider", "", m{"name": "maps", "credentialProviderArn": vault + "token-vault/default/apikeycredentialprovider/maps", "apiKeySecretArn": m{"secretArn": "arn:aws:secretsmanager:eu-central-1:" + acc + ":secret:maps"}, "createdTime": at, "lastUpdatedTime": at})
-	w.fake.Put("Gateway", "", m{"gatewayId": "shop-gw-abcdefghij", "gatewayArn": arn + "gateway/shop-gw-abcdefghij", "name": "shop-gw", "gatewayUrl": "https://shop-gw-abcdefghij.gateway.example/mcp", "status": "READY", "authorizerType": "AWS_IAM", "protocolType": "MCP",
+	w.fake.Put("Gateway", "", m{"gatewayId": gw, "gatewayArn": arn + "gateway/" + gw, "name": "shop-gw", "gatewayUrl": "https://" + gw + ".gateway.example/mcp", "status": "READY", "authorizerType": "AWS_IAM", "protocolType": "MCP",
 		"roleArn": "arn:aws:iam::" + acc + ":role/gw", "createdAt": day, "updatedAt": day})
-	w.fake.Put("GatewayTarget", "shop-gw-abcdefghij", m{"targetId": "ABCDEFGHIJ", "name": "refunds", "gatewayArn": arn + "gateway/shop-gw-abcdefghij", "status": "READY", "createdAt": day, "updatedAt": day,
-		"credentialProviderConfigurations": []any{m{"credentialProviderType": "OAUTH", "credentialProvider": m{"oauthCredentialProvider": m{"providerArn": vault + "token-vault/default/oauth2credentialprovider/crm", "scopes": []any{"api"}, "customParameters": m{"audience": canary}}}}},
+	w.fake.Put("GatewayTarget", gw, m{"targetId": strings.ToUpper(end), "name": "refunds", "gatewayArn": arn + "gateway/" + gw, "status": "READY", "createdAt": day, "updatedAt": day,
+		"credentialProviderConfigurations": []any{m{"credentialProviderType": "OAUTH", "credentialProvider": m{"oauthCredentialProvider": m{"providerArn": vault + "token-vault/default/oauth2credentialprovider/crm", "scopes": []any{"api"}, "customParameters": m{"audience": secret}}}}},
 		"targetConfiguration": m{"mcp": m{"lambda": m{"lambdaArn": "arn:aws:lambda:eu-central-1:" + acc + ":function:refund", "toolSchema": m{"inlinePayload": []any{
 			m{"name": "refund", "description": "Pay back", "inputSchema": m{"type": "object", "properties": m{"amount": m{"type": "number"}}}}}}}}}})
-	w.fake.Put("PolicyEngine", "", m{"policyEngineId": "rules-abcdefghij", "policyEngineArn": arn + "policy-engine/rules-abcdefghij", "name": "rules", "status": "ACTIVE", "statusReasons": []any{}, "createdAt": day, "updatedAt": day})
-	for id, text := range map[string]string{"small-abcdefghij": statement, "odd-abcdefghij": `permit(principal in Team::"a", action, resource) unless { principal.banned };`} {
-		w.fake.Put("Policy", "rules-abcdefghij", m{"policyId": id, "policyArn": arn + "policy-engine/rules-abcdefghij/policy/" + id, "policyEngineId": "rules-abcdefghij", "name": strings.TrimSuffix(id, "-abcdefghij"), "status": "ACTIVE", "statusReasons": []any{},
-			"definition": m{"cedar": m{"statement": text}}, "createdAt": day, "updatedAt": day})
-	}
-	w.fake.Put("Harness", "", m{"harnessId": "clerk-abcdefghij", "harnessName": "clerk", "arn": arn + "harness/clerk-abcdefghij", "status": "READY", "executionRoleArn": "arn:aws:iam::" + acc + ":role/clerk", "createdAt": day, "updatedAt": day,
+	w.fake.Put("Harness", "", m{"harnessId": "clerk-" + end, "harnessName": "clerk", "arn": arn + "harness/clerk-" + end, "status": "READY", "executionRoleArn": "arn:aws:iam::" + acc + ":role/clerk", "createdAt": day, "updatedAt": day,
 		"systemPrompt": []any{m{"text": "You are a clerk."}}, "model": m{"bedrockModelConfig": m{"modelId": "eu.anthropic.claude-sonnet-4-5-20250929-v1:0", "temperature": 0.2}}, "allowedTools": []any{"*"}, "skills": []any{},
-		"tools":                []any{m{"type": "remote_mcp", "name": "crm", "config": m{"remoteMcp": m{"url": "https://crm.example/mcp?key=" + canary, "headers": m{"Authorization": "Bearer " + canary}}}}},
-		"environmentVariables": m{"STRIPE_KEY": canary}, "truncation": m{"strategy": "none"}, "environment": m{"agentCoreRuntimeEnvironment": m{"agentRuntimeArn": arn + "runtime/clerk-abcdefghij", "agentRuntimeName": "clerk", "agentRuntimeId": "clerk-abcdefghij", "lifecycleConfiguration": m{}, "networkConfiguration": m{"networkMode": "PUBLIC"}}}})
+		"tools":                []any{m{"type": "remote_mcp", "name": "crm", "config": m{"remoteMcp": m{"url": "https://crm.example/mcp?key=" + secret, "headers": m{"Authorization": "Bearer " + secret}}}}},
+		"environmentVariables": m{"STRIPE_KEY": secret}, "truncation": m{"strategy": "none"}, "environment": m{"agentCoreRuntimeEnvironment": m{"agentRuntimeArn": arn + "runtime/clerk-" + end, "agentRuntimeName": "clerk", "agentRuntimeId": "clerk-" + end, "lifecycleConfiguration": m{}, "networkConfiguration": m{"networkMode": "PUBLIC"}}}})
 	// The model has no partition in this ARN.
-	w.fake.Put("AgentRuntime", "", m{"agentRuntimeId": "bot-abcdefghij", "agentRuntimeName": "bot", "agentRuntimeArn": "arn::bedrock-agentcore:eu-central-1:" + acc + ":agent/01234567-89ab-cdef-0123-456789abcdef:1", "agentRuntimeVersion": "1", "status": "READY", "roleArn": "arn:aws:iam::" + acc + ":role/bot",
-		"createdAt": day, "lastUpdatedAt": day, "description": "d", "networkConfiguration": m{"networkMode": "PUBLIC"}, "lifecycleConfiguration": m{}, "environmentVariables": m{"TOKEN": canary}})
-	return w
+	w.fake.Put("AgentRuntime", "", m{"agentRuntimeId": "bot-" + end, "agentRuntimeName": "bot", "agentRuntimeArn": "arn::bedrock-agentcore:eu-central-1:" + acc + ":agent/01234567-89ab-cdef-0123-456789abcdef:1", "agentRuntimeVersion": "1", "status": "READY", "roleArn": "arn:aws:iam::" + acc + ":role/bot",
+		"createdAt": day, "lastUpdatedAt": day, "description": "d", "networkConfiguration": m{"networkMode": "PUBLIC"}, "lifecycleConfiguration": m{}, "environmentVariables": m{"TOKEN": secret}})
 }
 
 func TestDefinitions(t *testing.T) {

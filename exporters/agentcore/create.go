@@ -77,7 +77,7 @@ func createMemory(doc json.RawMessage, m *memoryDoc, clientToken string) (body [
 			st["memoryRecordSchema"] = s.MemoryRecordSchema
 		}
 		if s.RecordExpiryDays > 0 {
-			st["recordExpiryDurationDays"] = s.RecordExpiryDays
+			st["recordExpirySpecification"] = map[string]any{"recordExpiryDurationDays": s.RecordExpiryDays}
 		}
 		if s.Configuration != nil {
 			c, what := configuration(s.Type, s.Configuration)

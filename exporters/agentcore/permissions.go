@@ -9,27 +9,46 @@ import (
 // compares them with what is called.
 func actions(verb string) [][]string {
 	read := []string{"GetMemory", "ListActors", "ListEvents", "ListMemories", "ListMemoryRecords"}
+	define := []string{
+		"GetAgentRuntime", "GetApiKeyCredentialProvider", "GetGateway", "GetGatewayTarget", "GetHarness", "GetOauth2CredentialProvider", "GetPolicy", "GetPolicyEngine", "GetWorkloadIdentity",
+		"ListAgentRuntimes", "ListApiKeyCredentialProviders", "ListGatewayTargets", "ListGateways", "ListHarnesses", "ListOauth2CredentialProviders", "ListPolicies", "ListPolicyEngines",
+	}
 	switch verb {
 	case "export":
-		return [][]string{append(read, "ListSessions"), {
-			"GetAgentRuntime", "GetApiKeyCredentialProvider", "GetGateway", "GetGatewayTarget", "GetHarness", "GetOauth2CredentialProvider", "GetPolicy", "GetPolicyEngine", "GetWorkloadIdentity",
-			"ListAgentRuntimes", "ListApiKeyCredentialProviders", "ListGatewayTargets", "ListGateways", "ListHarnesses", "ListOauth2CredentialProviders", "ListPolicies", "ListPolicyEngines", "ListWorkloadIdentities",
-		}}
+		return [][]string{append(read, "ListSessions"), append(define, "ListWorkloadIdentities")}
 	case "replay":
-		return [][]string{append(read, "BatchCreateMemoryRecords", "CreateEvent", "CreateMemory"), {"CreateWorkloadIdentity", "GetWorkloadIdentity"}}
+		return [][]string{append(read, "BatchCreateMemoryRecords", "CreateEvent", "CreateMemory"), append(define, "CreatePolicy", "CreatePolicyEngine", "CreateWorkloadIdentity", "DeletePolicy")}
 	case "undo":
-		return [][]string{{"BatchDeleteMemoryRecords", "DeleteEvent", "DeleteMemory", "GetMemoryRecord", "ListActors", "ListMemoryRecords"}, {"DeleteWorkloadIdentity"}}
+		return [][]string{{"BatchDeleteMemoryRecords", "DeleteEvent", "DeleteMemory", "GetMemoryRecord", "ListActors", "ListMemoryRecords"},
+			{"DeletePolicy", "DeletePolicyEngine", "DeleteWorkloadIdentity", "GetPolicy", "GetPolicyEngine", "ListPolicies"}}
+	}
+	return nil
+}
+
+// implied are actions that the service asks for and that are no operations: of who makes a policy it
+// wants that he may make one for this gateway, or for all, and that he may call the gateway, since it
+// looks there whether the tools of the policy exist.
+func implied(verb string) []string {
+	switch verb {
+	case "replay":
+		return []string{"InvokeGateway", "ManageAdminPolicy", "ManageResourceScopedPolicy"}
+	case "undo":
+		return []string{"ManageAdminPolicy", "ManageResourceScopedPolicy"}
 	}
 	return nil
 }
 
 // Policy is the least IAM policy for a verb: "export", "replay" or "undo". The first statement is
-// about memories; the second, about the definitions of the account, is not needed where the URL
-// names one memory. To ask who one is, sts:GetCallerIdentity, needs no permission.
+// about memories. The second, about the definitions of the account, is not needed where the URL
+// names one memory; nor is the third, without which no Cedar policy can be made or removed. To ask
+// who one is, sts:GetCallerIdentity, needs no permission.
 func Policy(verb string) (string, error) {
 	as := actions(verb)
 	if as == nil {
 		return "", fmt.Errorf("agentcore: no permissions are known for %q: there are export, replay and undo", verb)
+	}
+	if x := implied(verb); x != nil {
+		as = append(as, x)
 	}
 	type statement struct {
 		Sid, Effect string
@@ -41,7 +60,7 @@ func Policy(verb string) (string, error) {
 		Statement []statement
 	}{Version: "2012-10-17"}
 	for i, a := range as {
-		s := statement{Sid: [...]string{"Memories", "Definitions"}[i], Effect: "Allow", Resource: "*"}
+		s := statement{Sid: [...]string{"Memories", "Definitions", "CedarPolicies"}[i], Effect: "Allow", Resource: "*"}
 		for _, x := range a {
 			s.Action = append(s.Action, "bedrock-agentcore:"+x)
 		}

@@ -11,18 +11,24 @@ import (
 // Exactly what the policies name is called, and nothing else.
 func TestPermissionsAreTheLeast(t *testing.T) {
 	src := firm(t)
+	src.policy("lost-abcdefghij", lost)
 	seeded := len(src.fake.Calls())
 	st, _ := read(t, src.service(""))
 	called(t, "export", src, seeded)
 
-	dst := newWorld(t, agentcorefake.Options{Account: "999999999999"})
-	_, j := apply(t, dst.service(""), st)
+	dst := target(t, agentcorefake.Options{}, true)
+	_, j := approved(t, dst.service(""), st)
 	// A second run finds what the first wrote, and so does one that goes on.
-	again, _ := apply(t, dst.service(""), st)
-	if again.Actions[replay.Created] > 0 {
-		t.Errorf("created again: %v", again.Kinds)
+	again, _ := approved(t, dst.service(""), st)
+	for k, rc := range again {
+		if rc.Action == replay.Created {
+			t.Errorf("created again: %s", k)
+		}
 	}
 	called(t, "replay", dst, 0)
+	if n := len(implied("replay")); n != 3 {
+		t.Errorf("%d permissions that are no operations", n)
+	}
 
 	from := len(dst.fake.Calls())
 	rep, err := replay.Undo(t.Context(), dst.service(""), j)

@@ -23,6 +23,10 @@ type writer struct {
 	mu   sync.Mutex
 	mems map[string]*place // by the id of the source's memory; "": where foreign state goes
 	last *lately           // the record that was written last
+
+	engines   map[string]*engine           // by the id of the source's policy engine
+	names     map[string]map[string]string // of definitions of the target, by sort and parent: name → id
+	rewritten map[string][]fidelity.Loss   // what it costs a grant that its policy names another gateway
 }
 
 // lately is a record that the service may not list yet.
@@ -45,7 +49,8 @@ type place struct {
 
 // Begin logs in. State of another runtime needs a memory to go into.
 func (s *Service) Begin(ctx context.Context, run *replay.Run) (replay.Writer, error) {
-	w := &writer{s: s, run: run, own: run.From.GetProduct() == "agentcore", mems: map[string]*place{}}
+	w := &writer{s: s, run: run, own: run.From.GetProduct() == "agentcore", mems: map[string]*place{},
+		engines: map[string]*engine{}, names: map[string]map[string]string{}, rewritten: map[string][]fidelity.Loss{}}
 	var err error
 	if w.c, err = s.connect(ctx); err != nil {
 		return nil, fmt.Errorf("%w: %w", replay.ErrTarget, err)

@@ -1,10 +1,14 @@
 package agentcore
 
 import (
+	"bytes"
 	"context"
 	"encoding/json"
 	"errors"
+	"fmt"
+	"regexp"
 	"slices"
+	"strings"
 
 	cp "github.com/aws/aws-sdk-go-v2/service/bedrockagentcorecontrol"
 
@@ -14,24 +18,246 @@ import (
 	pb "github.com/exitramp/exitramp/proto/exitramp/v1"
 )
 
-// definition answers for what belongs to the account, and for what there is no place for. A workload
-// identity is a name and can be made. The rest names roles, secrets, functions and gateways of the
-// source's account: a person makes it, from what the archive says.
+// definition answers for what belongs to the account. A workload identity is a name, a policy engine
+// decides nothing before a person attaches it to a gateway, and a policy can be made so that it only
+// logs: these are created. All else works from the moment on that it is made, with a role, a secret
+// or an image of its account: a person makes it, and the next run finds it by its name.
 func (w *writer) definition(ctx context.Context, r agentstate.Record) (replay.Receipt, error) {
 	if !w.own {
 		return skip("AgentCore has no such thing"), nil
 	}
-	switch r := r.(type) {
-	case *pb.Principal:
-		return w.identity(ctx, r)
-	case *pb.Credential:
-		return refuse("a reference to a secret that no archive holds: " + r.Rebind), nil
-	case *pb.Tool, *pb.ToolGrant, *pb.Model:
-		return skip("a reading of its definition"), nil
-	case *pb.Policy, *pb.ToolServer, *pb.Agent, *pb.Opaque:
-		return refuse("it names roles and resources of the source's account: this release does not write it; exitramp show prints it"), nil
+	if w.s.o.Memory != "" {
+		return skip("it belongs to the account, and the URL names one memory"), nil
 	}
-	return skip("AgentCore has no such thing"), nil
+	n := r.GetMeta().GetNative()
+	if len(n) == 0 && len(r.GetMeta().GetViewOfKeys()) == 0 {
+		return skip("AgentCore has no such thing"), nil
+	}
+	var rc replay.Receipt
+	var err error
+	switch x := r.(type) {
+	case *pb.Principal:
+		rc, err = w.identity(ctx, x)
+	case *pb.Opaque:
+		rc, err = w.engineOf(ctx, x)
+	case *pb.Policy:
+		rc, err = w.policy(ctx, x)
+	default:
+		if len(n) == 0 {
+			rc, err = w.viewOfDefinition(ctx, r)
+		} else {
+			rc, err = w.byName(ctx, r, n[0].GetType())
+		}
+	}
+	var d *denied
+	if errors.As(err, &d) {
+		return refuse(d.Error()), nil
+	}
+	return rc, err
+}
+
+// anew are the losses of a definition that is made, or found, in another account.
+func anew(fields ...string) []fidelity.Loss {
+	out := []fidelity.Loss{
+		loss("native", fidelity.Transformed, "ids, ARNs and dates are the target's"),
+		loss("meta.created_unix_nano", fidelity.Defaulted, "the date of the copy"),
+		loss("meta.updated_unix_nano", fidelity.Defaulted, "the date of the copy"),
+	}
+	for _, f := range fields {
+		out = append(out, loss(f, fidelity.Transformed, "the target's own"))
+	}
+	return out
+}
+
+// viewOfDefinition answers for a reading of a definition: it is where its definition is.
+func (w *writer) viewOfDefinition(ctx context.Context, r agentstate.Record) (replay.Receipt, error) {
+	rc := skip("a reading of its definition: it comes with it")
+	of := r.GetMeta().GetViewOfKeys()[0]
+	target, err := w.targetOf(ctx, of)
+	kind, parts := agentstate.SplitKey(r.GetMeta().GetKey())
+	_, from := agentstate.SplitKey(of)
+	if err != nil || target == "" || len(parts) < len(from) {
+		return rc, err
+	}
+	_, to := agentstate.SplitKey(target)
+	rc.Target = agentstate.Key(kind, append(slices.Clone(to), parts[len(from):]...)...)
+	switch r.(type) {
+	case *pb.ToolGrant:
+		rc.Losses = append([]fidelity.Loss{logs("enabled")}, w.rewritten[of]...)
+	case *pb.Model:
+		rc.Losses = []fidelity.Loss{loss("region", fidelity.Transformed, "the target's own")}
+	}
+	return rc, nil
+}
+
+// targetOf is the target's key of a definition; empty: it is not there. A reading of a definition may
+// come before it.
+func (w *writer) targetOf(ctx context.Context, key string) (string, error) {
+	t, ok := w.run.Target(key)
+	if kind := agentstate.KindOfKey(key); ok || w.run.Source.Get == nil || kind != "toolserver" && kind != "agent" {
+		return t, nil
+	}
+	r, err := w.run.Source.Get(ctx, key)
+	if errors.Is(err, agentstate.ErrNotFound) {
+		return "", nil
+	}
+	if err != nil || len(r.GetMeta().GetNative()) == 0 {
+		return "", err
+	}
+	rc, err := w.byName(ctx, r, r.GetMeta().GetNative()[0].GetType())
+	return rc.Target, err
+}
+
+// sort is how a sort of definition is listed and read.
+func (w *writer) sort(name string) sort {
+	all := w.c.sorts()
+	if i := slices.IndexFunc(all, func(s sort) bool { return s.name == name }); i >= 0 {
+		return all[i]
+	}
+	return sort{}
+}
+
+// named is the id of the definition of a sort that has a name; empty: there is none.
+func (w *writer) named(ctx context.Context, s sort, parent, name string) (string, error) {
+	at := s.name + "|" + parent
+	if w.names[at] == nil {
+		label := s.label
+		if label == "" {
+			label = "name"
+		}
+		ids := map[string]string{}
+		err := w.c.list(ctx, s, parent, s.size, func(doc json.RawMessage) error {
+			n, err := field(doc, label)
+			if err != nil {
+				return err
+			}
+			ids[n], err = field(doc, s.id)
+			return err
+		})
+		if err != nil {
+			return "", err
+		}
+		w.names[at] = ids
+	}
+	return w.names[at][name], nil
+}
+
+// byName finds the definition that a person has made for r.
+func (w *writer) byName(ctx context.Context, r agentstate.Record, typ string) (replay.Receipt, error) {
+	s := w.sort(typ)
+	doc, err := w.native(ctx, r, typ)
+	if err != nil || s.name == "" || doc == nil {
+		return refuse("it has no native definition that this release knows"), err
+	}
+	name := ""
+	switch r := r.(type) {
+	case *pb.Credential:
+		name = r.Name
+	case *pb.ToolServer:
+		name = r.Name
+	case *pb.Agent:
+		name = r.Name
+	}
+	kind, parts := agentstate.SplitKey(r.GetMeta().GetKey())
+	parent := ""
+	if typ == "GatewayTarget" {
+		t, err := w.targetOf(ctx, gatewayKey(parts[0]))
+		if err != nil {
+			return replay.Receipt{}, err
+		}
+		if t == "" {
+			return refuse("needs a person: its gateway is not in the target; " + byHand(r, typ, doc)), nil
+		}
+		_, to := agentstate.SplitKey(t)
+		parent = to[0]
+	}
+	id, err := w.named(ctx, s, parent, name)
+	if err != nil {
+		return replay.Receipt{}, err
+	}
+	if id == "" {
+		return refuse("needs a person: " + byHand(r, typ, doc)), nil
+	}
+	have, err := w.c.get(ctx, s, parent, id)
+	if err != nil {
+		return replay.Receipt{}, err
+	}
+	clean, _ := disarm(have)
+	if diff := unlike(typ, doc, clean); len(diff) > 0 {
+		return replay.Receipt{Action: replay.Conflict, Why: fmt.Sprintf("one of this name is there, and differs in %v", diff)}, nil
+	}
+	to := append(slices.Clone(parts[:len(parts)-1]), id)
+	if parent != "" {
+		to[0] = parent
+	}
+	rc := replay.Receipt{Action: replay.Same, Target: agentstate.Key(kind, to...)}
+	switch r.(type) {
+	case *pb.Agent:
+		rc.Losses = anew("version", "attachments", "tool_keys")
+	case *pb.ToolServer:
+		rc.Losses = anew("location", "credential_keys", "definition")
+	default:
+		rc.Losses = anew("location")
+	}
+	return rc, nil
+}
+
+// byHand says what a person has to do, and with what of the target's account.
+func byHand(r agentstate.Record, typ string, doc json.RawMessage) string {
+	var d struct {
+		RoleArn, ExecutionRoleArn string
+		AgentRuntimeArtifact      struct{ ContainerConfiguration struct{ ContainerURI string } }
+	}
+	_ = json.Unmarshal(doc, &d)
+	role := "a role of the target's account"
+	if arn := d.RoleArn + d.ExecutionRoleArn; arn != "" {
+		role += " in place of " + arn
+	}
+	then := "; make one of this name, and replay again"
+	switch typ {
+	case "Gateway":
+		return "a gateway answers from the moment on that it is made, and wants " + role + then
+	case "GatewayTarget":
+		return "a target can be called from the moment on that it is made, and names functions, endpoints and credential providers of its account" + then
+	case "Harness":
+		return "a harness can be called from the moment on that it is made, and wants " + role + then
+	case "AgentRuntime":
+		image := d.AgentRuntimeArtifact.ContainerConfiguration.ContainerURI
+		if image == "" {
+			image = "its code"
+		}
+		return "an agent runtime can be called from the moment on that it is made, and wants " + role + " and a copy of " + image + then
+	}
+	if c, ok := r.(*pb.Credential); ok {
+		return "no archive holds the secret: " + c.Rebind
+	}
+	return "this release does not make it"
+}
+
+// What differs between accounts by nature; compiled once.
+var anARN = regexp.MustCompile(`arn:[^"\s]*|\b[0-9]{12}\.dkr\.ecr\.[a-z0-9.-]+`)
+
+// unlike names the members in which two definitions of a sort differ, ARNs aside.
+func unlike(typ string, a, b json.RawMessage) []string {
+	members := map[string][]string{
+		"Oauth2CredentialProvider": {"credentialProviderVendor"},
+		"Gateway":                  {"description", "protocolType", "protocolConfiguration", "authorizerType", "authorizerConfiguration", "exceptionLevel"},
+		"GatewayTarget":            {"description", "protocolType", "targetConfiguration", "metadataConfiguration"},
+		"Harness":                  {"systemPrompt", "model", "tools", "allowedTools", "skills", "truncation", "maxIterations", "maxTokens", "timeoutSeconds"},
+		"AgentRuntime":             {"description", "protocolConfiguration", "agentRuntimeArtifact", "networkConfiguration"},
+	}
+	var x, y map[string]json.RawMessage
+	if json.Unmarshal(a, &x) != nil || json.Unmarshal(b, &y) != nil {
+		return []string{"form"}
+	}
+	var out []string
+	for _, m := range members[typ] {
+		mask := func(doc json.RawMessage) []byte { return anARN.ReplaceAll(canonical(doc), []byte("arn")) }
+		if !bytes.Equal(mask(x[m]), mask(y[m])) {
+			out = append(out, m)
+		}
+	}
+	return out
 }
 
 type identityDoc struct {
@@ -46,14 +272,7 @@ func (w *writer) identity(ctx context.Context, r *pb.Principal) (replay.Receipt,
 	if err != nil || json.Unmarshal(doc, &d) != nil || d.Name == "" {
 		return refuse("it has no native workload identity"), err
 	}
-	if w.s.o.Memory != "" {
-		return skip("it belongs to the account, and the URL names one memory"), nil
-	}
-	rc := replay.Receipt{Action: replay.Created, Target: r.Meta.Key, Losses: []fidelity.Loss{
-		loss("native", fidelity.Transformed, "ARN and dates are the service's"),
-		loss("meta.created_unix_nano", fidelity.Defaulted, "the date of the copy"),
-		loss("meta.updated_unix_nano", fidelity.Defaulted, "the date of the copy"),
-	}}
+	rc := replay.Receipt{Action: replay.Created, Target: r.Meta.Key, Losses: anew()}
 	b, err := w.c.call(ctx, "GetWorkloadIdentity", func(ctx context.Context) error {
 		_, err := w.c.cp.GetWorkloadIdentity(ctx, &cp.GetWorkloadIdentityInput{Name: &d.Name})
 		return err
@@ -70,7 +289,7 @@ func (w *writer) identity(ctx context.Context, r *pb.Principal) (replay.Receipt,
 		if !slices.Equal(have.URLs, d.URLs) {
 			return replay.Receipt{Action: replay.Conflict, Why: "a workload identity of this name is there, and differs in allowedResourceOauth2ReturnUrls"}, nil
 		}
-		if rc.Action = replay.Same; w.run.InDoubt != nil && w.run.InDoubt(r.Meta.Key) {
+		if rc.Action = replay.Same; w.doubt(r) {
 			rc.Action = replay.Created
 		}
 		return rc, nil
@@ -87,4 +306,48 @@ func (w *writer) identity(ctx context.Context, r *pb.Principal) (replay.Receipt,
 		return refuse(no.Error()), nil
 	}
 	return rc, err
+}
+
+// doubt tells whether an earlier attempt of this run may have written r.
+func (w *writer) doubt(r agentstate.Record) bool {
+	return w.run.InDoubt != nil && w.run.InDoubt(r.GetMeta().GetKey())
+}
+
+// gatewayNames are the ids of the gateways that a text names by their ARNs.
+func gatewayNames(text string) map[string]string {
+	out := map[string]string{}
+	for _, m := range gatewayARN.FindAllStringSubmatch(text, -1) {
+		out[m[0]] = m[1]
+	}
+	return out
+}
+
+// gatewayARN finds gateways in the text of a policy; compiled once.
+var gatewayARN = regexp.MustCompile(`arn:aws[a-z-]*:bedrock-agentcore:[a-z0-9-]+:[0-9]{12}:gateway/([0-9a-z-]+)`)
+
+// gateway is the ARN of the target's gateway that has the name of the source's; empty: there is none.
+func (w *writer) gateway(ctx context.Context, id string) (arn string, err error) {
+	name := ""
+	if w.run.Source.Get != nil {
+		r, err := w.run.Source.Get(ctx, gatewayKey(id))
+		if err != nil && !errors.Is(err, agentstate.ErrNotFound) {
+			return "", err
+		}
+		if t, ok := r.(*pb.ToolServer); ok {
+			name = t.Name
+		}
+	}
+	if i := strings.LastIndexByte(id, '-'); name == "" && i > 0 { // an id is the name and ten characters
+		name = id[:i]
+	}
+	s := w.sort("Gateway")
+	to, err := w.named(ctx, s, "", name)
+	if err != nil || to == "" {
+		return "", err
+	}
+	doc, err := w.c.get(ctx, s, "", to)
+	if err != nil {
+		return "", err
+	}
+	return field(doc, "gatewayArn")
 }

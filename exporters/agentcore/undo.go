@@ -14,8 +14,9 @@ import (
 	"github.com/exitramp/exitramp/context/replay"
 )
 
-// Undo removes the events and records that a run made, and a memory that it made once nothing else
-// is in it. Actors and sessions go with their last event. A record that was changed since stays.
+// Undo removes the events, records and policies that a run made, and a memory or policy engine that
+// it made once nothing else is in it. Actors and sessions go with their last event. A record that was
+// changed since stays, and so does a policy that somebody has set to decide.
 func (s *Service) Undo(ctx context.Context, run *replay.Run, created []replay.Receipt) ([]replay.Receipt, error) {
 	c, err := s.connect(ctx)
 	if err != nil {
@@ -26,7 +27,7 @@ func (s *Service) Undo(ctx context.Context, run *replay.Run, created []replay.Re
 		rc.Why = why
 		left = append(left, rc)
 	}
-	var memories []replay.Receipt
+	var memories, engines []replay.Receipt
 	for _, rc := range created {
 		kind, parts := agentstate.SplitKey(rc.Target)
 		switch {
@@ -50,6 +51,13 @@ func (s *Service) Undo(ctx context.Context, run *replay.Run, created []replay.Re
 			}
 		case kind == "memoryspace" && len(parts) == 1:
 			memories = append(memories, rc)
+		case kind == "policy" && len(parts) == 2:
+			var why string
+			if why, err = c.undoPolicy(ctx, parts[0], parts[1], rc.Version); why != "" {
+				leave(rc, why)
+			}
+		case kind == "opaque" && len(parts) == 2:
+			engines = append(engines, rc)
 		}
 		if err != nil {
 			return nil, err
@@ -58,6 +66,16 @@ func (s *Service) Undo(ctx context.Context, run *replay.Run, created []replay.Re
 	for _, rc := range memories {
 		_, parts := agentstate.SplitKey(rc.Target)
 		why, err := c.deleteMemory(ctx, parts[0])
+		if err != nil {
+			return nil, err
+		}
+		if why != "" {
+			leave(rc, why)
+		}
+	}
+	for _, rc := range engines {
+		_, parts := agentstate.SplitKey(rc.Target)
+		why, err := c.undoEngine(ctx, parts[1], rc.Version, s.o.Settle)
 		if err != nil {
 			return nil, err
 		}

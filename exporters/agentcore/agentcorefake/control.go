@@ -48,22 +48,26 @@ func (s *Server) control(r *request) (any, error) {
 			sort = p
 		}
 		at := sorts[sort]
+		s.sweep(s.shelf(sort, s.parent(sort, r)))
 		docs, next, err := page(s, r, s.shelf(sort, s.parent(sort, r)).docs, func(d map[string]any) string { return d[at.id].(string) }, 20, 1000)
 		out := []any{}
 		for _, d := range docs {
-			out = append(out, s.cut(at.list, r.op, d))
+			out = append(out, s.cut(at.list, r.op, s.shownAs(d)))
 		}
 		return listed(map[string]any{at.list: out}, next), err
 	}
 	switch r.op {
 	case "CreateWorkloadIdentity", "DeleteWorkloadIdentity":
 		return s.workloadIdentity(r)
+	case "CreatePolicyEngine", "CreatePolicy", "UpdatePolicy", "DeletePolicy", "DeletePolicyEngine":
+		return s.policyOp(r)
 	}
 	name, get := strings.CutPrefix(r.op, "Get")
 	if !get {
 		return nil, &apiError{status: 404, typ: "UnknownOperationException", msg: r.op}
 	}
 	at := sorts[name]
+	s.sweep(s.shelf(name, s.parent(name, r)))
 	docs := s.shelf(name, s.parent(name, r)).docs
 	i := slices.IndexFunc(docs, func(d map[string]any) bool { return d[at.id] == r.str(at.label) })
 	if i < 0 {
@@ -72,7 +76,7 @@ func (s *Server) control(r *request) (any, error) {
 	if name == "Harness" {
 		return map[string]any{"harness": docs[i]}, nil
 	}
-	return docs[i], nil
+	return s.shownAs(docs[i]), nil
 }
 
 func (s *Server) workloadIdentity(r *request) (any, error) {

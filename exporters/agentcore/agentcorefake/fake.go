@@ -28,6 +28,7 @@ type Options struct {
 	Rate            float64          // requests a second that are allowed, of each operation; 0: all
 	RetryAfter      time.Duration    // what a 429 asks for; 0: one second
 	VisibleAfter    time.Duration    // records are listed so long after they were created
+	Working         time.Duration    // policies and memories are being made, or unmade, for so long
 	PageCap         int              // pages hold no more, whatever is asked for; 0: as asked
 	// Fault is asked before each request; n counts the requests of the operation from 1. A nil
 	// answer lets the request through.

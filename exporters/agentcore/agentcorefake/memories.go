@@ -5,6 +5,7 @@ import (
 	"encoding/hex"
 	"encoding/json"
 	"fmt"
+	"maps"
 	"slices"
 	"strings"
 	"time"
@@ -54,7 +55,11 @@ func (s *Server) do(r *request) (any, error) {
 	}
 	switch r.op {
 	case "GetMemory":
-		return map[string]any{"memory": m.doc}, nil
+		doc := maps.Clone(m.doc)
+		if s.o.Now().Before(m.made.Add(s.o.Working)) {
+			doc["status"] = "CREATING"
+		}
+		return map[string]any{"memory": doc}, nil
 	case "DeleteMemory":
 		delete(s.memories, id)
 		s.order = slices.DeleteFunc(s.order, func(x string) bool { return x == id })
@@ -146,10 +151,13 @@ func (s *Server) createMemory(r *request) (any, error) {
 
 func (s *Server) strategy(kind string, in map[string]any, now time.Time) map[string]any {
 	st := map[string]any{"strategyId": in["name"].(string) + "-" + s.suffix(), "type": strategyTypes[kind], "status": "ACTIVE", "createdAt": stamp(now), "updatedAt": stamp(now)}
-	for _, k := range []string{"name", "description", "memoryRecordSchema", "recordExpiryDurationDays"} {
+	for _, k := range []string{"name", "description", "memoryRecordSchema"} {
 		if v, ok := in[k]; ok {
 			st[k] = v
 		}
+	}
+	if spec, ok := in["recordExpirySpecification"].(map[string]any); ok {
+		st["recordExpiryDurationDays"] = spec["recordExpiryDurationDays"]
 	}
 	ns := in["namespaceTemplates"]
 	if ns == nil {
@@ -161,6 +169,9 @@ func (s *Server) strategy(kind string, in map[string]any, now time.Time) map[str
 	st["namespaces"], st["namespaceTemplates"] = ns, ns
 	if c, ok := in["configuration"].(map[string]any); ok {
 		st["configuration"] = overrides(c)
+	}
+	if c, ok := in["reflectionConfiguration"].(map[string]any); ok {
+		st["configuration"] = map[string]any{"reflection": map[string]any{"episodicReflectionConfiguration": c}}
 	}
 	return st
 }
