@@ -227,6 +227,9 @@ func (a *app) replay(ctx context.Context, archive, target, planPath string, f *r
 		if errors.Is(err, context.Canceled) {
 			return &exitError{code: exitResume, err: fmt.Errorf("stopped; the journal is %s", journal), hint: "run the same command again to go on"}
 		}
+		if rep != nil && len(rep.Actions) > 0 { // the login ended, a quota was reached, a disk is full
+			return &exitError{code: exitResume, err: fmt.Errorf("%w; what was written is in the journal %s", err, journal), hint: "run the same command again to go on"}
+		}
 		return err
 	}
 	if err := rf.Close(); err != nil {

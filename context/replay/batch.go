@@ -87,7 +87,7 @@ func (a *apply) sort() ([]pending, []line, error) {
 		default:
 			if rc, stop := a.guard.stop(r); stop {
 				p.answer = &rc
-			} else if e != nil {
+			} else if e != nil && (e.done == nil || e.done.Action != Held.String()) {
 				a.doubt[key], p.prior = true, e.done
 			} else if a.journal != nil {
 				intents = append(intents, line{Intent: key})

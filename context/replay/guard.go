@@ -38,6 +38,7 @@ func set(keys []string) map[string]bool {
 const (
 	whyView      = "a view: what it is a reading of arrives whole"
 	whyTombstone = "must not be revived"
+	whyWaits     = "waits"
 )
 
 // stop answers for a record that the target must not see; false: the target answers.
@@ -78,8 +79,10 @@ func (g *guard) stop(r agentstate.Record) (Receipt, bool) {
 			return rc, true
 		}
 	}
-	if why := g.orphan(r); why != "" {
-		rc.Action, rc.Why = Refused, why
+	if why, held := g.orphan(r); why != "" {
+		if rc.Action, rc.Why = Refused, why; held {
+			rc.Action = Held // the next attempt asks for both
+		}
 		return rc, true
 	}
 	return rc, false
@@ -93,8 +96,10 @@ func (g *guard) note(rc Receipt) {
 		return
 	}
 	switch {
-	case rc.Action == Refused, rc.Action == Held:
+	case rc.Action == Refused:
 		g.missing[rc.Key] = "was not written"
+	case rc.Action == Held:
+		g.missing[rc.Key] = whyWaits
 	case rc.Action == Skipped && rc.Why == whyTombstone:
 		g.missing[rc.Key] = whyTombstone
 	}
@@ -123,14 +128,13 @@ func (g *guard) tombstone(r agentstate.Record) string {
 	return why
 }
 
-func (g *guard) orphan(r agentstate.Record) string {
-	why := ""
+func (g *guard) orphan(r agentstate.Record) (why string, held bool) {
 	agentstate.Refs(r, func(field, key string) {
 		if agentstate.IsHard(agentstate.KindOf(r), field) && g.missing[key] != "" {
-			why = fmt.Sprintf("%s, which it belongs to, %s", key, g.missing[key])
+			why, held = fmt.Sprintf("%s, which it belongs to, %s", key, g.missing[key]), g.missing[key] == whyWaits
 		}
 	})
-	return why
+	return why, held
 }
 
 // power says what gives r authority in a runtime; empty: nothing does.

@@ -1,6 +1,7 @@
 package replay_test
 
 import (
+	"context"
 	"slices"
 	"strings"
 	"testing"
@@ -176,5 +177,56 @@ func TestApprovalOnResume(t *testing.T) {
 	rep := mustRun(t, dst, src, path, replay.Options{Approved: []string{"toolgrant/ada/refund"}})
 	if _, err := dst.Get(t.Context(), "toolgrant/ada/refund"); err != nil || rep.Resumed == 0 {
 		t.Error(err, rep.Resumed)
+	}
+}
+
+// waiting holds the memories' spaces until it is open.
+type waiting struct {
+	replay.Target
+	open  *bool
+	doubt *int // records of which the target is told that they may be there
+}
+
+func (w waiting) Begin(ctx context.Context, run *replay.Run) (replay.Writer, error) {
+	inner, err := w.Target.Begin(ctx, run)
+	return waitingWriter{inner, w, run}, err
+}
+
+type waitingWriter struct {
+	replay.Writer
+	waiting
+	run *replay.Run
+}
+
+func (w waitingWriter) Write(ctx context.Context, r agentstate.Record) (replay.Receipt, error) {
+	if w.run.InDoubt(r.GetMeta().GetKey()) {
+		*w.doubt++
+	}
+	if agentstate.KindOf(r) == "memoryspace" && !*w.open {
+		return replay.Receipt{Action: replay.Held, Why: "no room"}, nil
+	}
+	return w.Writer.Write(ctx, r)
+}
+
+func (w waitingWriter) Commit(ctx context.Context) error {
+	if !*w.open {
+		return errGone
+	}
+	return w.Writer.Commit(ctx)
+}
+
+// TestChildrenWait: what belongs to a record that waits waits too, and comes with it. Nothing of it
+// was written before: the target need not look, and does not take another's for its own.
+func TestChildrenWait(t *testing.T) {
+	open, doubt := false, 0
+	dst := waiting{memstate.NewRuntime(nil), &open, &doubt}
+	src, path := memstate.Sample(3), journal(t)
+	rep, err := run(t, dst, src, path, replay.Options{Kinds: []string{"memoryspace", "memory"}})
+	if err == nil || rep.Actions[replay.Refused] > 0 || rep.Kinds["memory"][replay.Held] == 0 {
+		t.Fatalf("%v %v", err, rep.Kinds)
+	}
+	open = true
+	if rep := mustRun(t, dst, src, path, replay.Options{Kinds: []string{"memoryspace", "memory"}}); rep.Actions[replay.Held]+rep.Actions[replay.Refused] > 0 || doubt > 0 {
+		t.Errorf("%v, %d in doubt", rep.Kinds, doubt)
 	}
 }

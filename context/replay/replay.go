@@ -71,7 +71,7 @@ const (
 	Conflict        // the target holds something else under this id; left as it was
 	Refused         // the target will not take it
 	Skipped         // not for this target: a view, a kind it does not have
-	Held            // waits for a person's approval
+	Held            // waits for a person's approval, or for room in the target; the next attempt asks again
 )
 
 // String is the action as people read it.
