@@ -3,7 +3,6 @@ package agentcore
 import (
 	"context"
 	"encoding/json"
-	"errors"
 	"fmt"
 	"iter"
 
@@ -66,10 +65,7 @@ func (r *reading) actors(ctx context.Context, mem string) error {
 		r.pos.Odd["principal"] = odd
 	}
 	if err != nil {
-		for _, k := range []string{"conversation", "message"} {
-			r.pos.Odd[k] = "the actors of a memory could not be listed"
-		}
-		return r.gap("principal", mem+"/actors", err)
+		return r.gap("principal", mem+"/actors", err, "conversation", "message")
 	}
 	if r.pos.Actor == "" {
 		r.pos.Relisted["principal"] += uint64(again)
@@ -185,7 +181,7 @@ func ahead(ctx context.Context, n int, jobs iter.Seq[job]) iter.Seq[*thread] {
 
 // thread yields an actor, or a session with its events, and marks the place.
 func (r *reading) thread(mem string, t *thread) (ok bool, err error) {
-	if errors.Is(t.err, context.Canceled) || errors.Is(t.err, context.DeadlineExceeded) {
+	if t.err != nil && !passes(t.err) { // nothing of it is yielded by half
 		return false, t.err
 	}
 	who := agentstate.Key("principal", mem, t.actor)
@@ -200,8 +196,7 @@ func (r *reading) thread(mem string, t *thread) (ok bool, err error) {
 			return false, nil
 		}
 		if t.err != nil {
-			r.pos.Odd["message"] = "the sessions of an actor could not be listed"
-			if err := r.gap("conversation", mem+"/"+t.actor, t.err); err != nil {
+			if err := r.gap("conversation", mem+"/"+t.actor, t.err, "message"); err != nil {
 				return false, err
 			}
 		}
@@ -222,7 +217,7 @@ func (r *reading) thread(mem string, t *thread) (ok bool, err error) {
 		return false, nil
 	}
 	if t.err != nil {
-		if err := r.gap("message", mem+"/"+t.actor+"/"+t.id, t.err); err != nil {
+		if err := r.gap("message", mem+"/"+t.actor+"/"+t.id, t.err, "conversation"); err != nil {
 			return false, err
 		}
 	} else if ok, err := r.events(mem, t, parents); err != nil || !ok {

@@ -34,8 +34,30 @@ type client struct {
 	max, start float64
 	idle       func() // closes connections that nobody uses
 
-	mu   sync.Mutex
-	pace map[string]*pace
+	mu    sync.Mutex
+	pace  map[string]*pace
+	clock clock
+}
+
+// clock is how far the service's clock is from this machine's, by the answer that came fastest.
+type clock struct {
+	known  bool
+	took   time.Duration // of that request
+	offset time.Duration
+}
+
+// tick takes note of the Date of an answer. It has whole seconds, so that less than two is none.
+func (c *clock) tick(date string, sent time.Time) {
+	at, err := http.ParseTime(date)
+	took := time.Since(sent)
+	if err != nil || c.known && took >= c.took {
+		return
+	}
+	d := at.Add(time.Second / 2).Sub(sent.Add(took / 2)).Round(time.Second)
+	if d.Abs() < 2*time.Second {
+		d = 0
+	}
+	*c = clock{true, took, d}
 }
 
 func newClient(ctx context.Context, o Options) (*client, error) {
@@ -56,9 +78,11 @@ func newClient(ctx context.Context, o Options) (*client, error) {
 		own := &http.Client{Timeout: 2 * time.Minute, Transport: &http.Transport{Proxy: http.ProxyFromEnvironment, MaxIdleConnsPerHost: o.Parallel * 2, IdleConnTimeout: time.Minute}}
 		inner, idle = own, own.CloseIdleConnections
 	}
-	cfg.HTTPClient = &keeper{inner}
+	c := &client{max: o.Rate, start: o.start, idle: idle, pace: map[string]*pace{}}
+	cfg.HTTPClient = &keeper{inner, c}
 	cfg.Retryer = func() aws.Retryer { return aws.NopRetryer{} }
-	return &client{dp: dp.NewFromConfig(cfg), cp: cp.NewFromConfig(cfg), sts: sts.NewFromConfig(cfg), max: o.Rate, start: o.start, idle: idle, pace: map[string]*pace{}}, nil
+	c.dp, c.cp, c.sts = dp.NewFromConfig(cfg), cp.NewFromConfig(cfg), sts.NewFromConfig(cfg)
+	return c, nil
 }
 
 // answer is what came over the wire.
@@ -72,10 +96,19 @@ type answer struct {
 type answerKey struct{}
 
 // keeper is an HTTP client that keeps each answer for the request that carries an *answer.
-type keeper struct{ inner aws.HTTPClient }
+type keeper struct {
+	inner aws.HTTPClient
+	c     *client
+}
 
 func (k *keeper) Do(r *http.Request) (*http.Response, error) {
+	sent := time.Now()
 	res, err := k.inner.Do(r)
+	if err == nil {
+		k.c.mu.Lock()
+		k.c.clock.tick(res.Header.Get("Date"), sent)
+		k.c.mu.Unlock()
+	}
 	a, _ := r.Context().Value(answerKey{}).(*answer)
 	if err != nil || a == nil {
 		return res, err
@@ -198,6 +231,11 @@ func (r *refused) Error() string {
 	return fmt.Sprintf("agentcore: %s: answered with %d %s", r.op, r.status, r.code)
 }
 
+// quota tells whether the account has no more room for what was asked for.
+func (r *refused) quota() bool {
+	return r.code == "ServiceQuotaExceededException" || r.status == http.StatusPaymentRequired
+}
+
 // raw replaces the body of a request: what the SDK would make of a document is not what was there.
 func raw(body []byte) func(*middleware.Stack) error {
 	return func(s *middleware.Stack) error {
@@ -246,6 +284,8 @@ type pace struct {
 	next      time.Time // of the next request
 	slowed    time.Time // when the rate was lowered last
 	raised    time.Time
+	since     time.Time // when oks were counted from
+	oks       int
 }
 
 func (p *pace) wait(ctx context.Context) error {
@@ -267,6 +307,9 @@ func (p *pace) ok() {
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	now := time.Now()
+	if p.oks++; p.since.IsZero() {
+		p.since = now
+	}
 	switch {
 	case p.ceiling == 0 && now.Sub(p.raised) > 250*time.Millisecond:
 		p.rate, p.raised = min(p.max, p.rate*1.25), now
@@ -288,7 +331,11 @@ func (p *pace) slow(after time.Duration) {
 			f = 0.83
 		}
 		p.ceiling = p.rate
-		p.rate, p.slowed = max(0.2, p.rate*f), now
+		to := p.rate * f
+		if s := now.Sub(p.since).Seconds(); s > 0.5 && !p.since.IsZero() { // what went through says more
+			to = max(p.rate/2, min(to, float64(p.oks)/s))
+		}
+		p.rate, p.slowed, p.oks, p.since = max(0.2, to), now, 0, time.Time{}
 	}
 	if t := now.Add(max(after, 50*time.Millisecond)); p.next.Before(t) {
 		p.next = t

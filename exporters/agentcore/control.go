@@ -17,9 +17,10 @@ import (
 // A sort is one sort of definition: how it is listed, and how one is read whole.
 type sort struct {
 	name, op, list, id string
-	label              string // member that holds its name; empty: "name"
-	kind               string // of its records
-	size               int32  // greatest page
+	label              string   // member that holds its name; empty: "name"
+	kind               string   // of its records
+	also               []string // kinds that are read by way of it
+	size               int32    // greatest page
 	page               func(ctx context.Context, parent string, size int32, token *string) (*string, error)
 	get                func(ctx context.Context, parent, id string) error
 	put                func(r *reading, parent, id string, doc json.RawMessage) error
@@ -49,7 +50,7 @@ func (r *reading) definitions(ctx context.Context, sorts []sort, s sort, parent 
 	}, func(id string) error {
 		doc, err := r.c.get(ctx, s, parent, id)
 		if err != nil {
-			return r.gap(s.kind, s.name+"/"+id, err)
+			return r.gap(s.kind, s.name+"/"+id, err, s.also...)
 		}
 		if err := s.put(r, parent, id, doc); err != nil {
 			return err
@@ -64,7 +65,7 @@ func (r *reading) definitions(ctx context.Context, sorts []sort, s sort, parent 
 	}
 	r.pos.Relisted[s.kind] += uint64(again)
 	if err != nil {
-		return r.gap(s.kind, strings.Trim(s.op+"/"+parent, "/"), err)
+		return r.gap(s.kind, strings.Trim(s.op+"/"+parent, "/"), err, s.also...)
 	}
 	return nil
 }
@@ -179,7 +180,7 @@ func (cl *client) sorts() []sort {
 				_, err := c.GetApiKeyCredentialProvider(ctx, &cp.GetApiKeyCredentialProviderInput{Name: p(id)})
 				return err
 			}},
-		{name: "Gateway", op: "ListGateways", list: "items", id: "gatewayId", kind: "toolserver", size: 100, put: (*reading).gateway, below: "GatewayTarget",
+		{name: "Gateway", op: "ListGateways", list: "items", id: "gatewayId", kind: "toolserver", size: 100, put: (*reading).gateway, also: []string{"credential"}, below: "GatewayTarget",
 			page: func(ctx context.Context, _ string, n int32, t *string) (*string, error) {
 				o, err := c.ListGateways(ctx, &cp.ListGatewaysInput{MaxResults: &n, NextToken: t})
 				if err != nil {
@@ -191,7 +192,7 @@ func (cl *client) sorts() []sort {
 				_, err := c.GetGateway(ctx, &cp.GetGatewayInput{GatewayIdentifier: p(id)})
 				return err
 			}},
-		{name: "GatewayTarget", op: "ListGatewayTargets", list: "items", id: "targetId", kind: "toolserver", size: 100, put: (*reading).target,
+		{name: "GatewayTarget", op: "ListGatewayTargets", list: "items", id: "targetId", kind: "toolserver", size: 100, put: (*reading).target, also: []string{"credential"},
 			page: func(ctx context.Context, parent string, n int32, t *string) (*string, error) {
 				o, err := c.ListGatewayTargets(ctx, &cp.ListGatewayTargetsInput{GatewayIdentifier: p(parent), MaxResults: &n, NextToken: t})
 				if err != nil {
@@ -203,7 +204,7 @@ func (cl *client) sorts() []sort {
 				_, err := c.GetGatewayTarget(ctx, &cp.GetGatewayTargetInput{GatewayIdentifier: p(parent), TargetId: p(id)})
 				return err
 			}},
-		{name: "PolicyEngine", op: "ListPolicyEngines", list: "policyEngines", id: "policyEngineId", kind: "opaque", size: 100, put: (*reading).policyEngine, below: "Policy",
+		{name: "PolicyEngine", op: "ListPolicyEngines", list: "policyEngines", id: "policyEngineId", kind: "opaque", size: 100, put: (*reading).policyEngine, also: []string{"policy"}, below: "Policy",
 			page: func(ctx context.Context, _ string, n int32, t *string) (*string, error) {
 				o, err := c.ListPolicyEngines(ctx, &cp.ListPolicyEnginesInput{MaxResults: &n, NextToken: t})
 				if err != nil {
@@ -227,7 +228,7 @@ func (cl *client) sorts() []sort {
 				_, err := c.GetPolicy(ctx, &cp.GetPolicyInput{PolicyEngineId: p(parent), PolicyId: p(id)})
 				return err
 			}},
-		{name: "Harness", op: "ListHarnesses", list: "harnesses", id: "harnessId", label: "harnessName", kind: "agent", size: 100, put: (*reading).harness, wrapped: "harness",
+		{name: "Harness", op: "ListHarnesses", list: "harnesses", id: "harnessId", label: "harnessName", kind: "agent", size: 100, put: (*reading).harness, also: []string{"credential"}, wrapped: "harness",
 			page: func(ctx context.Context, _ string, n int32, t *string) (*string, error) {
 				o, err := c.ListHarnesses(ctx, &cp.ListHarnessesInput{MaxResults: &n, NextToken: t})
 				if err != nil {
@@ -239,7 +240,7 @@ func (cl *client) sorts() []sort {
 				_, err := c.GetHarness(ctx, &cp.GetHarnessInput{HarnessId: p(id)})
 				return err
 			}},
-		{name: "AgentRuntime", op: "ListAgentRuntimes", list: "agentRuntimes", id: "agentRuntimeId", label: "agentRuntimeName", kind: "agent", size: 100, put: (*reading).agentRuntime,
+		{name: "AgentRuntime", op: "ListAgentRuntimes", list: "agentRuntimes", id: "agentRuntimeId", label: "agentRuntimeName", kind: "agent", size: 100, put: (*reading).agentRuntime, also: []string{"credential"},
 			page: func(ctx context.Context, _ string, n int32, t *string) (*string, error) {
 				o, err := c.ListAgentRuntimes(ctx, &cp.ListAgentRuntimesInput{MaxResults: &n, NextToken: t})
 				if err != nil {

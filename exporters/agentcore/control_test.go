@@ -21,8 +21,10 @@ const (
 )
 
 // firm is a shop with an account's definitions around it.
-func firm(t testing.TB) *world {
-	w := shop(t, agentcorefake.Options{})
+func firm(t testing.TB) *world { return firmOf(t, agentcorefake.Options{}) }
+
+func firmOf(t testing.TB, o agentcorefake.Options) *world {
+	w := shop(t, o)
 	w.define(acc, "abcdefghij", canary)
 	type m = map[string]any
 	day := "2026-01-02T03:04:05Z"

@@ -44,9 +44,12 @@ func actorID(keys []string) string {
 			continue
 		}
 		_, parts := agentstate.SplitKey(k)
-		if id := strings.Trim(notSession.ReplaceAllString(parts[len(parts)-1], "-"), "-_"); id != "" {
-			return id[:min(len(id), 200)]
+		had := parts[len(parts)-1]
+		id := strings.Trim(notSession.ReplaceAllString(had, "-"), "-_")
+		if id != "" && id == had && len(id) <= 200 {
+			return id
 		}
+		return strings.TrimPrefix(id[:min(len(id), 200)]+"-"+token(k)[:16], "-") // no two people become one
 	}
 	return "exitramp"
 }

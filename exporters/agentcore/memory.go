@@ -5,6 +5,7 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"maps"
 	"regexp"
 	"strings"
 
@@ -79,7 +80,7 @@ func form(strategyType string) pb.Memory_Form {
 func (r *reading) spaces(ctx context.Context, id string) error {
 	doc, err := r.c.getMemory(ctx, id)
 	if err != nil {
-		return r.gap("memoryspace", id, err)
+		return r.gap("memoryspace", id, err, "memory")
 	}
 	var m memoryDoc
 	if err := json.Unmarshal(doc, &m); err != nil {
@@ -142,12 +143,13 @@ type recordsOf struct {
 	spaces map[uint64]bool
 	seen   map[uint64]bool // digests of ids: the first listing
 	again  map[uint64]bool // the second
+	extra  map[uint64]bool // those that the first had not
 }
 
 // records lists all records by the path /, and again strategy by strategy and namespace by
 // namespace: nobody has measured that / is all.
 func (r *reading) records(ctx context.Context, id string, m *memoryDoc) error {
-	w := &recordsOf{r, id, m, map[string]string{}, map[string][]*regexp.Regexp{}, map[uint64]bool{}, map[uint64]bool{}, map[uint64]bool{}}
+	w := &recordsOf{r, id, m, map[string]string{}, map[string][]*regexp.Regexp{}, map[uint64]bool{}, map[uint64]bool{}, map[uint64]bool{}, map[uint64]bool{}}
 	for _, s := range m.Strategies {
 		w.types[s.StrategyID] = s.Type
 		for _, t := range s.templates() {
@@ -173,6 +175,7 @@ func (r *reading) records(ctx context.Context, id string, m *memoryDoc) error {
 		}
 		if h := xxhash.Sum64String(d.ID); !w.again[h] {
 			w.again[h] = true
+			w.extra[h] = !w.seen[h]
 			return w.put(doc)
 		}
 		return nil
@@ -203,12 +206,43 @@ func (r *reading) records(ctx context.Context, id string, m *memoryDoc) error {
 			}
 		}
 	}
+	maps.DeleteFunc(w.extra, func(_ uint64, is bool) bool { return !is })
+	if whole == nil && len(w.extra) > 0 {
+		if err := w.stop(w.lookAgain(ctx)); err != nil {
+			return err
+		}
+	}
 	for h := range w.seen {
 		if !w.again[h] {
 			r.pos.Odd["memory"] = "the listings of a memory's records differ"
 		}
 	}
 	r.pos.Relisted["memory"] += uint64(len(w.again))
+	return nil
+}
+
+// lookAgain lists all once more where the second listing had records that the first had not: if it has
+// them now, they came while it was read; if not, it leaves some out.
+func (w *recordsOf) lookAgain(ctx context.Context) error {
+	for range 3 {
+		missing := maps.Clone(w.extra)
+		err := w.c.listRecords(ctx, w.mem, scope{path: "/"}, 100, func(doc json.RawMessage) error {
+			var d recordDoc
+			if err := json.Unmarshal(doc, &d); err != nil {
+				return fmt.Errorf("%w: ListMemoryRecords", ErrSchema)
+			}
+			delete(missing, xxhash.Sum64String(d.ID))
+			return nil
+		})
+		if err != nil {
+			return err
+		}
+		if len(missing) == 0 {
+			w.pos.Changed += uint64(len(w.extra))
+			return nil
+		}
+	}
+	w.pos.Odd["memory"] = "the listings of a memory's records differ"
 	return nil
 }
 

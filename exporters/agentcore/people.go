@@ -32,7 +32,7 @@ func (w *writer) principal(ctx context.Context, r *pb.Principal) (replay.Receipt
 		return replay.Receipt{}, err
 	}
 	if p.why != "" {
-		return refuse(p.why), nil
+		return closed(p.why), nil
 	}
 	rc := replay.Receipt{Action: replay.Created}
 	if p.id != "" {
@@ -81,7 +81,7 @@ func (w *writer) conversation(ctx context.Context, r *pb.Conversation) (replay.R
 		return replay.Receipt{}, err
 	}
 	if p.why != "" {
-		return refuse(p.why), nil
+		return closed(p.why), nil
 	}
 	if r.HeadKey == "" {
 		return skip("a session without events cannot be made"), nil

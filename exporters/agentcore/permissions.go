@@ -15,7 +15,7 @@ func actions(verb string) [][]string {
 	}
 	switch verb {
 	case "export":
-		return [][]string{append(read, "ListSessions"), append(define, "ListWorkloadIdentities")}
+		return [][]string{append(read, "GetEvent", "ListSessions"), append(define, "ListWorkloadIdentities")}
 	case "replay":
 		return [][]string{append(read, "BatchCreateMemoryRecords", "CreateEvent", "CreateMemory"), append(define, "CreatePolicy", "CreatePolicyEngine", "CreateWorkloadIdentity", "DeletePolicy")}
 	case "undo":

@@ -4,6 +4,9 @@ import (
 	"slices"
 	"testing"
 
+	"github.com/aws/aws-sdk-go-v2/aws"
+	dp "github.com/aws/aws-sdk-go-v2/service/bedrockagentcore"
+
 	"github.com/exitramp/exitramp/context/replay"
 	"github.com/exitramp/exitramp/exporters/agentcore/agentcorefake"
 )
@@ -12,6 +15,7 @@ import (
 func TestPermissionsAreTheLeast(t *testing.T) {
 	src := firm(t)
 	src.policy("lost-abcdefghij", lost)
+	must(src.dp.DeleteEvent(t.Context(), &dp.DeleteEventInput{MemoryId: &src.mem, ActorId: aws.String("ada"), SessionId: aws.String("s1"), EventId: &src.root}))(t)
 	seeded := len(src.fake.Calls())
 	st, _ := read(t, src.service(""))
 	called(t, "export", src, seeded)

@@ -5,6 +5,7 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"slices"
 
 	"github.com/exitramp/exitramp/context/agentstate"
 	pb "github.com/exitramp/exitramp/proto/exitramp/v1"
@@ -13,7 +14,7 @@ import (
 var errEnough = errors.New("agentcore: enough")
 
 // Preflight says who reads, what memories and actors there are, and what is closed: it asks for one
-// page of each listing, and for no content.
+// page of each listing, of each sort of definition for the first one, and for no content of a memory.
 func (s *Service) Preflight(ctx context.Context) (*agentstate.Preflight, error) {
 	c, err := s.connect(ctx)
 	if err != nil {
@@ -104,6 +105,46 @@ func (s *Service) Preflight(ctx context.Context) (*agentstate.Preflight, error) 
 			}
 		}
 	}
+	if s.o.Memory == "" {
+		if err := c.probeDefinitions(ctx, probe); err != nil {
+			return nil, err
+		}
+	}
 	p.Notes = append(p.Notes, "this driver has never run against the real service: it is tested against a fake that says how each of its facts is known")
 	return p, nil
+}
+
+// probeDefinitions asks for the first definition of each sort, and of what is inside of it.
+func (c *client) probeDefinitions(ctx context.Context, probe func(kind, place string, err error) (bool, error)) error {
+	sorts := c.sorts()
+	first := func(s sort, parent string) (string, error) {
+		id := ""
+		ok, err := probe(s.kind, s.op, c.list(ctx, s, parent, 1, func(doc json.RawMessage) (err error) {
+			if id, err = field(doc, s.id); err == nil {
+				err = errEnough
+			}
+			return err
+		}))
+		if !ok || id == "" {
+			return "", err
+		}
+		_, err = c.get(ctx, s, parent, id)
+		_, err = probe(s.kind, "Get"+s.name, err)
+		return id, err
+	}
+	for _, s := range sorts {
+		if s.name == "GatewayTarget" || s.name == "Policy" {
+			continue
+		}
+		id, err := first(s, "")
+		if err != nil {
+			return err
+		}
+		if i := slices.IndexFunc(sorts, func(x sort) bool { return x.name == s.below }); i >= 0 && id != "" {
+			if _, err := first(sorts[i], id); err != nil {
+				return err
+			}
+		}
+	}
+	return nil
 }

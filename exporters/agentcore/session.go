@@ -7,8 +7,11 @@ import (
 	"errors"
 	"fmt"
 	"maps"
+	"math"
 	"slices"
 	"strconv"
+
+	dp "github.com/aws/aws-sdk-go-v2/service/bedrockagentcore"
 
 	"github.com/exitramp/exitramp/internal/diskmap"
 )
@@ -63,11 +66,53 @@ func (c *client) read(ctx context.Context, mem, actor, id string) *thread {
 	for try := 0; ; try++ {
 		t.close()
 		t.at, t.held, t.disk, t.odd = nil, map[int]json.RawMessage{}, nil, ""
-		if t.err = c.readOnce(ctx, mem, t); t.err != nil || t.odd == "" || try == 3 {
-			return t
+		if t.err = c.readOnce(ctx, mem, t); t.err != nil || t.odd == "" {
+			break
+		}
+		if try == 3 {
+			if t.odd == oddNewer { // it is whole up to the newest event of its first listing
+				t.odd = ""
+				t.changed++
+			}
+			break
 		}
 		t.changed++
 	}
+	if t.err == nil && t.odd == "" {
+		t.odd, t.err = c.hidden(ctx, mem, t)
+	}
+	return t
+}
+
+const (
+	oddNewer  = "events were written while it was read"
+	oddHidden = "an event is there, and is not listed"
+)
+
+// hidden looks for events at which branches start and that were not listed: they were deleted, or the
+// listing leaves events out.
+func (c *client) hidden(ctx context.Context, mem string, t *thread) (odd string, err error) {
+	have := map[string]bool{"": true}
+	for _, s := range t.at {
+		have[s.id] = true
+	}
+	for _, s := range t.at {
+		if have[s.root] {
+			continue
+		}
+		have[s.root] = true
+		_, err := c.call(ctx, "GetEvent", func(ctx context.Context) error {
+			_, err := c.dp.GetEvent(ctx, &dp.GetEventInput{MemoryId: &mem, ActorId: &t.actor, SessionId: &t.id, EventId: &s.root})
+			return err
+		})
+		switch {
+		case err == nil:
+			return oddHidden, nil
+		case !gone(err):
+			return "", err
+		}
+	}
+	return "", nil
 }
 
 func (c *client) readOnce(ctx context.Context, mem string, t *thread) error {
@@ -98,14 +143,21 @@ func (c *client) readOnce(ctx context.Context, mem string, t *thread) error {
 	}
 	// Newest first: the later in the list, the earlier it was.
 	slices.SortFunc(t.at, func(a, b stub) int { return cmp.Or(cmp.Compare(a.nanos, b.nanos), b.n-a.n) })
-	again := 0
+	again, newest := 0, int64(math.MinInt64)
+	if n := len(t.at); n > 0 {
+		newest = t.at[n-1].nanos
+	}
 	err = c.listEvents(ctx, mem, t.actor, t.id, false, 97, func(doc json.RawMessage) error {
 		var e event
 		if err := json.Unmarshal(doc, &e); err != nil {
 			return fmt.Errorf("%w: ListEvents", ErrSchema)
 		}
 		if !seen[e.EventID] {
-			t.odd = "its two listings differ"
+			if nanos(e.EventTimestamp) <= newest || newest == math.MinInt64 {
+				t.odd = "its two listings differ"
+			} else if t.odd == "" {
+				t.odd = oddNewer
+			}
 			return nil
 		}
 		again++
@@ -115,7 +167,7 @@ func (c *client) readOnce(ctx context.Context, mem string, t *thread) error {
 		t.odd = "its listing goes in a circle"
 		return nil
 	}
-	if again != len(t.at) && t.odd == "" {
+	if again != len(t.at) && (t.odd == "" || t.odd == oddNewer) {
 		t.odd = "its two listings differ"
 	}
 	if len(t.at) == 0 && t.odd == "" {

@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"iter"
 	"slices"
+	"strconv"
 
 	"github.com/aws/aws-sdk-go-v2/service/sts"
 
@@ -73,6 +74,11 @@ func (s *Service) Records(ctx context.Context, opts *agentstate.ReadOptions) ite
 			err = nil
 		}
 		st.Changed = r.pos.Changed
+		c.mu.Lock()
+		if c.clock.known {
+			st.Meta.Labels = []*pb.Label{{Name: "clock_offset_seconds", Value: strconv.Itoa(int(c.clock.offset.Seconds()))}}
+		}
+		c.mu.Unlock()
 		r.facts()
 		r.e.End(err)
 	}
@@ -113,8 +119,16 @@ func (r *reading) put(rec agentstate.Record) bool {
 	return r.e.Put(rec)
 }
 
-// gap names what a 403 or a refusal keeps away. Any other error comes back.
-func (r *reading) gap(kind, place string, err error) error {
+// passes tells whether the reading goes on after err, with a gap.
+func passes(err error) bool {
+	var d *denied
+	var no *refused
+	return errors.As(err, &d) || errors.As(err, &no) || errors.Is(err, errLarge) || errors.Is(err, errCircle)
+}
+
+// gap names what a 403 or a refusal keeps away: of kind, and of those that are read by way of it. Any
+// other error comes back.
+func (r *reading) gap(kind, place string, err error, also ...string) error {
 	g := &pb.Gap{Kind: kind, Place: place, Detail: err.Error()}
 	var d *denied
 	var no *refused
@@ -133,7 +147,9 @@ func (r *reading) gap(kind, place string, err error) error {
 	default:
 		return err
 	}
-	r.e.Gap(g)
+	for _, k := range append([]string{kind}, also...) {
+		r.e.Gap(&pb.Gap{Kind: k, Place: place, Detail: g.Detail, Reason: g.Reason, Permission: g.Permission})
+	}
 	return nil
 }
 
@@ -201,10 +217,7 @@ func (r *reading) memories(ctx context.Context) ([]string, error) {
 		}
 	}
 	if err != nil {
-		for _, k := range dataKinds[1:] {
-			r.pos.Odd[k] = "the memories could not be listed"
-		}
-		return nil, r.gap("memoryspace", "ListMemories", err)
+		return nil, r.gap("memoryspace", "ListMemories", err, dataKinds[1:]...)
 	}
 	return ids, nil
 }

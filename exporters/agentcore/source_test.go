@@ -148,22 +148,6 @@ func TestForbiddenScopeIsAGap(t *testing.T) {
 	}
 }
 
-// A denial that looks like emptiness is never above UNKNOWN.
-func TestEmptyDenial(t *testing.T) {
-	for _, op := range []string{"ListMemoryRecords", "ListActors", "ListSessions", "ListEvents"} {
-		w := faulty(t, func(o string, _ int, _ map[string]string, _ map[string]any) *agentcorefake.Fault {
-			if o == op {
-				return &agentcorefake.Fault{Empty: true}
-			}
-			return nil
-		})
-		_, rep := read(t, w.service(w.mem))
-		if rep.Verdict.Coverage != agentstate.Unknown {
-			t.Errorf("%s: %s %v", op, rep.Verdict.Coverage, rep.Verdict.Kinds)
-		}
-	}
-}
-
 // A login that ends is one error that says what to do; what was read before a mark is not read again.
 func TestLoginEndsAfterEveryRequest(t *testing.T) {
 	left := 0

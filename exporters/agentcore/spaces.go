@@ -43,6 +43,9 @@ func (w *writer) view(ctx context.Context, parts []string) (replay.Receipt, erro
 	if err != nil {
 		return replay.Receipt{}, err
 	}
+	if p.why == whyQuota {
+		return closed(p.why), nil
+	}
 	if p.why != "" || len(parts) < 3 {
 		return skip(p.why), nil
 	}

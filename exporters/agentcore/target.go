@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"sync"
+	"sync/atomic"
 
 	"github.com/exitramp/exitramp/context/agentstate"
 	"github.com/exitramp/exitramp/context/fidelity"
@@ -23,6 +24,7 @@ type writer struct {
 	mu   sync.Mutex
 	mems map[string]*place // by the id of the source's memory; "": where foreign state goes
 	last *lately           // the record that was written last
+	full bool              // a quota was reached: what it stopped waits
 
 	engines   map[string]*engine           // by the id of the source's policy engine
 	names     map[string]map[string]string // of definitions of the target, by sort and parent: name → id
@@ -40,6 +42,7 @@ type place struct {
 	fresh      bool              // made by this attempt, or by a plan: it holds nothing else
 	why        string            // why nothing can go there; empty: it can
 	answer     replay.Receipt    // to the record of the memory
+	full       atomic.Bool       // a quota was reached while it was written
 
 	mu       sync.Mutex
 	sessions map[string]*known // by actor and session
@@ -73,7 +76,11 @@ func (w *writer) Flush(context.Context) error { return nil }
 func (w *writer) Close() error { return nil }
 
 // Commit waits until the service lists what was written last: who reads back at once finds it all.
+// A run that a quota has stopped in part does not count yet: the same command goes on with it.
 func (w *writer) Commit(ctx context.Context) error {
+	if w.full && !w.run.DryRun {
+		return ErrQuota
+	}
 	if w.last == nil || w.run.DryRun {
 		return nil
 	}
@@ -91,6 +98,28 @@ func (w *writer) Write(ctx context.Context, r agentstate.Record) (replay.Receipt
 
 func skip(why string) replay.Receipt   { return replay.Receipt{Action: replay.Skipped, Why: why} }
 func refuse(why string) replay.Receipt { return replay.Receipt{Action: replay.Refused, Why: why} }
+
+// no is the answer to a record that the service does not take. Where it has no more room the record
+// waits, and the next attempt asks for it again.
+func (w *writer) no(err *refused) replay.Receipt {
+	if err.quota() {
+		w.mu.Lock()
+		w.full = true
+		w.mu.Unlock()
+		return replay.Receipt{Action: replay.Held, Why: whyQuota}
+	}
+	return refuse(err.Error())
+}
+
+const whyQuota = "a quota of the account is reached: have it raised, and run the same command again"
+
+// closed is the answer to what belongs into a place that nothing can go into.
+func closed(why string) replay.Receipt {
+	if why == whyQuota {
+		return replay.Receipt{Action: replay.Held, Why: why}
+	}
+	return refuse(why)
+}
 
 func loss(path string, g fidelity.Grade, why string) fidelity.Loss {
 	return fidelity.Loss{Path: path, Grade: g, Why: why}
@@ -291,7 +320,7 @@ func (w *writer) ensure(ctx context.Context, mem string, s *pb.MemorySpace) (*pl
 func (w *writer) place(ctx context.Context, mem string, doc json.RawMessage, m *memoryDoc, s *pb.MemorySpace) (*place, replay.Receipt, error) {
 	body, losses, no := createMemory(doc, m, token(w.run.ID, s.Meta.Key))
 	rc := replay.Receipt{Action: replay.Created, Losses: append(losses, made(s)...)}
-	why := error(nil)
+	var why *refused
 	if w.s.o.Memory == "" && no == "" && !w.run.DryRun {
 		have, err := w.c.createMemory(ctx, body)
 		if err == nil {
@@ -301,11 +330,9 @@ func (w *writer) place(ctx context.Context, mem string, doc json.RawMessage, m *
 			p.fresh, err = w.c.empty(ctx, have.ID)
 			return p, rc, err
 		}
-		var no *refused
-		if !errors.As(err, &no) || no.status >= 500 {
+		if !errors.As(err, &why) || why.status >= 500 {
 			return nil, rc, err
 		}
-		why = err
 	}
 	id, err := w.twin(ctx, m)
 	if err != nil {
@@ -319,6 +346,10 @@ func (w *writer) place(ctx context.Context, mem string, doc json.RawMessage, m *
 	case no != "":
 		p.why = no
 		return p, refuse(no), nil
+	case why != nil && why.quota():
+		p.why = whyQuota
+		w.full = true // the lock is held
+		return p, closed(whyQuota), nil
 	case why != nil:
 		p.why = why.Error()
 		return p, refuse(p.why), nil

@@ -303,7 +303,7 @@ func (w *writer) identity(ctx context.Context, r *pb.Principal) (replay.Receipt,
 	})
 	var no *refused
 	if errors.As(err, &no) && no.status < 500 {
-		return refuse(no.Error()), nil
+		return w.no(no), nil
 	}
 	return rc, err
 }

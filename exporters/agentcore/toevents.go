@@ -27,7 +27,7 @@ type known struct {
 	mu     sync.Mutex
 	loaded bool
 	events map[[32]byte][]string // digest of what an event says → ids
-	times  map[int64]bool        // milliseconds that are taken: two events of one have no order
+	times  map[int64]string      // milliseconds that are taken: two events of one have no order → id
 	count  int
 }
 
@@ -39,7 +39,7 @@ func (p *place) session(actor, id string) *known {
 		if len(p.sessions) > 4096 { // it is read again where it is needed again
 			clear(p.sessions)
 		}
-		k = &known{events: map[[32]byte][]string{}, times: map[int64]bool{}, loaded: p.fresh}
+		k = &known{events: map[[32]byte][]string{}, times: map[int64]string{}, loaded: p.fresh}
 		p.sessions[actor+"\x00"+id] = k
 	}
 	return k
@@ -57,7 +57,7 @@ func (k *known) load(ctx context.Context, c *client, mem, actor, id string) erro
 		}
 		d := digest(&e)
 		k.events[d] = append(k.events[d], e.EventID)
-		k.times[nanos(e.EventTimestamp)/1e6] = true
+		k.times[nanos(e.EventTimestamp)/1e6] = e.EventID
 		k.count++
 		return nil
 	})
@@ -195,7 +195,7 @@ func (w *writer) prepare(ctx context.Context, m *pb.Message) (*outEvent, replay.
 		return nil, replay.Receipt{}, err
 	}
 	if o.p.why != "" {
-		return nil, refuse(o.p.why), nil
+		return nil, closed(o.p.why), nil
 	}
 	o.mem = o.p.id
 	if o.ev.Branch != nil && o.ev.Branch.RootEventID != "" {
@@ -235,7 +235,7 @@ func (w *writer) event(ctx context.Context, o *outEvent, here map[string]string)
 		return rc, nil
 	}
 	at := ms
-	for ; k.times[at]; at++ { // it, or an equal one, may have been moved here before
+	for ; has(k.times, at); at++ { // it, or an equal one, may have been moved here before
 		if at == ms {
 			continue
 		}
@@ -255,9 +255,12 @@ func (w *writer) event(ctx context.Context, o *outEvent, here map[string]string)
 		o.ev.EventTimestamp = stamp(at)
 		rc.Losses = append(rc.Losses, tied(at-ms))
 	}
-	k.times[at] = true
 	if w.run.DryRun {
+		k.times[at] = ""
 		return rc, nil
+	}
+	if o.p.full.Load() {
+		return closed(whyQuota), nil
 	}
 	if o.root != "" {
 		id, ok := here[o.root]
@@ -267,22 +270,43 @@ func (w *writer) event(ctx context.Context, o *outEvent, here map[string]string)
 				id, ok = parts[3], true
 			}
 		}
-		if !ok {
-			return refuse("the event that its branch starts at was not written"), nil
+		if !ok { // it was deleted in the source, or is in no archive
+			if id = k.before(at); id == "" {
+				return refuse("the event that its branch starts at was not written, and none is before it"), nil
+			}
+			rc.Losses = append(rc.Losses, loss("parent_key", fidelity.Transformed, "the event that its branch started at is not there: it starts at the one before"))
 		}
 		o.ev.Branch = &branch{Name: o.ev.Branch.name(), RootEventID: id}
 	}
 	id, err := w.c.createEvent(ctx, o, token(w.run.ID, key))
 	var no *refused
 	if errors.As(err, &no) && no.status < 500 {
-		return refuse(no.Error()), nil
+		if no.quota() {
+			o.p.full.Store(true)
+		}
+		return w.no(no), nil
 	}
 	if err != nil {
 		return rc, err
 	}
 	k.count++
+	k.times[at] = id
 	rc.Target, here[key] = target(id), id
 	return rc, nil
+}
+
+func has[K comparable, V any](m map[K]V, k K) bool { _, ok := m[k]; return ok }
+
+// before is the last event of the session before a millisecond; empty: there is none.
+func (k *known) before(ms int64) string {
+	var last int64
+	id := ""
+	for at, x := range k.times {
+		if at < ms && x != "" && (id == "" || at > last) {
+			last, id = at, x
+		}
+	}
+	return id
 }
 
 func tied(ms int64) fidelity.Loss {
@@ -344,6 +368,9 @@ func (w *writer) viewOf(m *pb.Message, rs []agentstate.Record, out []replay.Rece
 	target, ok := w.run.Target(of)
 	for i, r := range rs {
 		if r.GetMeta().GetKey() == of {
+			if out[i].Action == replay.Held {
+				return closed(out[i].Why)
+			}
 			target, ok = out[i].Target, out[i].Target != ""
 			for _, l := range out[i].Losses {
 				if l.Path != "native" {
@@ -353,6 +380,12 @@ func (w *writer) viewOf(m *pb.Message, rs []agentstate.Record, out []replay.Rece
 		}
 	}
 	if !ok {
+		w.mu.Lock()
+		p := w.mems[parts[0]]
+		w.mu.Unlock()
+		if p != nil && p.full.Load() { // its event waits
+			return closed(whyQuota)
+		}
 		return rc
 	}
 	if len(rc.Losses) == 0 {

@@ -144,7 +144,11 @@ func (w *writer) placeEngine(ctx context.Context, e *engine, r *pb.Opaque, d *en
 		case !errors.As(err, &no) || no.status >= 500:
 			return err
 		case no.status != 409:
-			e.why, e.answer = "its policy engine was not made", refuse(no.Error())
+			if e.answer = w.no(no); e.answer.Action == replay.Held {
+				e.why = whyQuota
+			} else {
+				e.why = "its policy engine was not made"
+			}
 			return nil
 		}
 	}
@@ -212,7 +216,7 @@ func (w *writer) policy(ctx context.Context, r *pb.Policy) (replay.Receipt, erro
 		return replay.Receipt{}, err
 	}
 	if e.why != "" {
-		return refuse(e.why), nil
+		return closed(e.why), nil
 	}
 	rc := replay.Receipt{Action: replay.Created, Losses: anew()}
 	if r.Enforced {
@@ -316,7 +320,7 @@ func (w *writer) makePolicy(ctx context.Context, e *engine, r *pb.Policy, d *pol
 	case errors.As(err, &no) && no.status == 409:
 		return replay.Receipt{Action: replay.Conflict, Why: "a policy of this name is in another engine of the target"}, nil
 	case errors.As(err, &no) && no.status < 500:
-		return refuse(no.Error()), nil
+		return w.no(no), nil
 	case err != nil:
 		return rc, err
 	}

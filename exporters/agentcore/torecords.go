@@ -103,6 +103,11 @@ func (w *writer) memories(ctx context.Context, rs []agentstate.Record, out []rep
 		todo = append(todo, o)
 	}
 	for len(todo) > 0 {
+		if todo[0].p.full.Load() {
+			out[todo[0].i] = closed(whyQuota)
+			todo = todo[1:]
+			continue
+		}
 		n := 1
 		for n < min(len(todo), batchMax) && todo[n].p == todo[0].p {
 			n++
@@ -134,7 +139,7 @@ func (w *writer) prepareRecord(ctx context.Context, m *pb.Memory) (*outRecord, r
 		return nil, replay.Receipt{}, err
 	}
 	if p.why != "" {
-		return nil, refuse(p.why), nil
+		return nil, closed(p.why), nil
 	}
 	o := &outRecord{p: p, ID: token(m.Meta.Key), Content: c.Content, Timestamp: d.Timestamp, Metadata: d.Metadata}
 	for _, ns := range d.Namespaces {
@@ -214,8 +219,15 @@ func (w *writer) batch(ctx context.Context, os []*outRecord, out []replay.Receip
 	})
 	var no *refused
 	if errors.As(err, &no) && no.status < 500 {
+		if no.quota() {
+			os[0].p.full.Store(true)
+			for _, o := range os {
+				out[o.i] = w.no(no)
+			}
+			return nil
+		}
 		if len(os) == 1 {
-			out[os[0].i] = refuse(no.Error())
+			out[os[0].i] = w.no(no)
 			return nil
 		}
 		// One that is not valid spoils the request of all: halves find it.

@@ -27,6 +27,7 @@ type world struct {
 	cp   *cp.Client
 	url  string
 	mem  string
+	root string // of the branch of the shop
 }
 
 const secretKey = "canary-secret-access-key"
@@ -98,10 +99,10 @@ func (w *world) fillShop(t testing.TB) {
 	w.mem = w.memory(t, "shop")
 	at := int64(1_700_000_000_123)
 	w.event(t, w.mem, "ada", "s1", at, nil, say(types.RoleUser, "Where is my order <7>?"), say(types.RoleAssistant, "On its way. 🚚"))
-	root := w.event(t, w.mem, "ada", "s1", at+1000, nil, say(types.RoleUser, "And the invoice?"))
+	w.root = w.event(t, w.mem, "ada", "s1", at+1000, nil, say(types.RoleUser, "And the invoice?"))
 	w.event(t, w.mem, "ada", "s1", at+2000, nil, say(types.RoleAssistant, "Attached."), say(types.RoleTool, `{"invoice":7}`))
 	w.event(t, w.mem, "ada", "s1", at+2000, nil, say(types.RoleUser, "In the same millisecond"))
-	alt := &types.Branch{Name: aws.String("retry"), RootEventId: &root}
+	alt := &types.Branch{Name: aws.String("retry"), RootEventId: &w.root}
 	w.event(t, w.mem, "ada", "s1", at+3000, alt, say(types.RoleAssistant, "I cannot find it."))
 	w.event(t, w.mem, "ada", "s1", at+4000, &types.Branch{Name: aws.String("retry")}, say(types.RoleOther, "handed over"))
 	w.event(t, w.mem, "ada", "s2", at, nil, &types.PayloadTypeMemberBlob{Value: document.NewLazyDocument(map[string]any{"checkpoint": "aGVsbG8=", "step": 3})})

@@ -30,6 +30,8 @@ type Options struct {
 	VisibleAfter    time.Duration    // records are listed so long after they were created
 	Working         time.Duration    // policies and memories are being made, or unmade, for so long
 	PageCap         int              // pages hold no more, whatever is asked for; 0: as asked
+	ItemCap         int              // a listing ends after so many items, and does not say so
+	PageLimit       int              // a listing ends after so many pages, and does not say so
 	// Fault is asked before each request; n counts the requests of the operation from 1. A nil
 	// answer lets the request through.
 	Fault func(op string, n int, labels map[string]string, body map[string]any) *Fault
@@ -176,6 +178,7 @@ func (s *Server) ServeHTTP(w http.ResponseWriter, hr *http.Request) {
 		s.identity(w, hr)
 		return
 	}
+	w.Header().Set("Date", s.o.Now().UTC().Format(http.TimeFormat))
 	req, err := s.decode(hr)
 	var out any
 	status := 200
@@ -370,6 +373,10 @@ func page[T any](s *Server, r *request, items []T, id func(T) string, def, most 
 	if s.o.PageCap > 0 {
 		n = min(n, s.o.PageCap)
 	}
+	if s.o.ItemCap > 0 {
+		items = items[:min(len(items), s.o.ItemCap)]
+	}
+	all := len(items)
 	if t := r.str("nextToken"); t != "" {
 		op, last, ok := strings.Cut(t, "|")
 		i := slices.IndexFunc(items, func(x T) bool { return id(x) == last })
@@ -380,6 +387,9 @@ func page[T any](s *Server, r *request, items []T, id func(T) string, def, most 
 	}
 	if len(items) <= n {
 		return items, "", nil
+	}
+	if s.o.PageLimit > 0 && (all-len(items))/n+1 >= s.o.PageLimit {
+		return items[:n], "", nil
 	}
 	return items[:n], r.op + "|" + id(items[n-1]), nil
 }
@@ -408,6 +418,13 @@ func (s *Server) identity(w http.ResponseWriter, hr *http.Request) {
 	s.mu.Unlock()
 	w.Header().Set("Content-Type", "text/xml")
 	fmt.Fprintf(w, `<GetCallerIdentityResponse xmlns="https://sts.amazonaws.com/doc/2011-06-15/"><GetCallerIdentityResult><Arn>arn:aws:sts::%s:assumed-role/exit-reader/session</Arn><UserId>AROA:session</UserId><Account>%s</Account></GetCallerIdentityResult><ResponseMetadata><RequestId>1</RequestId></ResponseMetadata></GetCallerIdentityResponse>`, s.o.Account, s.o.Account)
+}
+
+// Cap makes listings end after so many items or pages from now on; 0: they end where they end.
+func (s *Server) Cap(items, pages int) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.o.ItemCap, s.o.PageLimit = items, pages
 }
 
 // Slow sets how long an answer takes and how many requests a second are allowed from now on.
