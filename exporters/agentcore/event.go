@@ -101,7 +101,8 @@ func payload(p json.RawMessage) (pb.Role, string, *pb.Part) {
 			Role    string
 			Content struct{ Text *string }
 		}
-		Blob, JSON json.RawMessage
+		Blob json.RawMessage
+		JSON *struct{ Content json.RawMessage }
 	}
 	if err := json.Unmarshal(p, &u); err == nil {
 		switch {
@@ -110,6 +111,8 @@ func payload(p json.RawMessage) (pb.Role, string, *pb.Part) {
 			return roles[u.Conversational.Role], u.Conversational.Role, &pb.Part{Body: &pb.Part_Text{Text: *u.Conversational.Content.Text}}
 		case u.Blob != nil:
 			return 0, "", &pb.Part{Body: &pb.Part_Data{Data: agentstate.Inline("application/json", u.Blob)}}
+		case u.JSON != nil && u.JSON.Content != nil:
+			return 0, "", &pb.Part{Body: &pb.Part_Data{Data: agentstate.Inline("application/json", u.JSON.Content)}}
 		}
 	}
 	return 0, "", &pb.Part{Body: &pb.Part_Data{Data: agentstate.Inline("application/json", p)}}

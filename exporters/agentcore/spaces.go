@@ -9,6 +9,7 @@ import (
 
 	"github.com/exitramp/exitramp/context/fidelity"
 	"github.com/exitramp/exitramp/context/replay"
+	pb "github.com/exitramp/exitramp/proto/exitramp/v1"
 )
 
 // differs names what two memories do not have in common.
@@ -38,7 +39,7 @@ func differs(a, b *memoryDoc) []string {
 }
 
 // view answers for a strategy or a namespace: it comes with the memory, or with its first record.
-func (w *writer) view(ctx context.Context, parts []string) (replay.Receipt, error) {
+func (w *writer) view(ctx context.Context, s *pb.MemorySpace, parts []string) (replay.Receipt, error) {
 	p, err := w.at(ctx, parts[0])
 	if err != nil {
 		return replay.Receipt{}, err
@@ -69,8 +70,20 @@ func (w *writer) view(ctx context.Context, parts []string) (replay.Receipt, erro
 			why := "it holds the id of a strategy, which the service makes"
 			rc.Losses = []fidelity.Loss{loss("path", fidelity.Transformed, why), loss("raw_path", fidelity.Transformed, why)}
 		}
+		rc.Losses = append(rc.Losses, w.absent("owner_key", s.OwnerKey)...)
 	}
 	return rc, nil
+}
+
+// absent announces that a record names actors that have no events, and so are no records: their
+// names are in the target's memory.
+func (w *writer) absent(path string, keys ...string) []fidelity.Loss {
+	for _, k := range keys {
+		if _, ok := w.run.Target(k); !ok && k != "" {
+			return []fidelity.Loss{loss(path, fidelity.Transformed, "an actor without events: of the target's memory")}
+		}
+	}
+	return nil
 }
 
 // token is an idempotency token: the same for each attempt of a run.

@@ -39,6 +39,7 @@ type place struct {
 	id         string            // empty: a plan that would make it
 	strategies map[string]string // id in the source → id here
 	types      map[string]string // name of a strategy here → id
+	days       map[string]uint64 // id of a strategy here → days until a record of the source's expires
 	fresh      bool              // made by this attempt, or by a plan: it holds nothing else
 	why        string            // why nothing can go there; empty: it can
 	answer     replay.Receipt    // to the record of the memory
@@ -190,7 +191,7 @@ func (w *writer) existing(ctx context.Context, id string) (*memoryDoc, error) {
 }
 
 func placeOf(m *memoryDoc) *place {
-	p := &place{id: m.ID, strategies: map[string]string{}, types: map[string]string{}, sessions: map[string]*known{}, records: map[string]map[string][]string{}}
+	p := &place{id: m.ID, strategies: map[string]string{}, types: map[string]string{}, days: map[string]uint64{}, sessions: map[string]*known{}, records: map[string]map[string][]string{}}
 	for _, s := range m.Strategies {
 		p.types[s.Name+"\x00"+s.Type] = s.StrategyID
 	}
@@ -255,7 +256,7 @@ func (w *writer) pair(ctx context.Context, p *place, mem string) error {
 func (p *place) match(from *memoryDoc) {
 	for _, s := range from.Strategies {
 		if id, ok := p.types[s.Name+"\x00"+s.Type]; ok {
-			p.strategies[s.StrategyID] = id
+			p.strategies[s.StrategyID], p.days[id] = id, s.RecordExpiryDays
 		}
 	}
 }
@@ -267,7 +268,7 @@ func (w *writer) space(ctx context.Context, s *pb.MemorySpace) (replay.Receipt, 
 		return skip("namespaces come into being with their records"), nil
 	}
 	if len(parts) > 1 {
-		return w.view(ctx, parts)
+		return w.view(ctx, s, parts)
 	}
 	w.mu.Lock()
 	defer w.mu.Unlock()

@@ -36,6 +36,7 @@ type outRecord struct {
 	i      int
 	key    string
 	p      *place
+	days   uint64 // until it expires; 0: never
 	losses []fidelity.Loss
 
 	ID         string                     `json:"requestIdentifier"`
@@ -109,7 +110,7 @@ func (w *writer) memories(ctx context.Context, rs []agentstate.Record, out []rep
 			continue
 		}
 		n := 1
-		for n < min(len(todo), batchMax) && todo[n].p == todo[0].p {
+		for n < min(len(todo), batchMax) && todo[n].p == todo[0].p && todo[n].days == todo[0].days {
 			n++
 		}
 		if err := w.batch(ctx, todo[:n], out); err != nil {
@@ -149,13 +150,17 @@ func (w *writer) prepareRecord(ctx context.Context, m *pb.Memory) (*outRecord, r
 		loss("native", fidelity.Transformed, "the service makes ids and dates of its own"),
 		loss("meta.created_unix_nano", fidelity.Defaulted, "the date of the copy"),
 	}
+	o.losses = append(o.losses, w.absent("meta.subject_keys", m.Meta.SubjectKeys...)...)
 	if d.Timestamp == "" {
 		o.Timestamp = d.CreatedAt
 		o.losses = append(o.losses, loss("valid_from_unix_nano", fidelity.Transformed, "the service wants a time: the date on which it was made"))
 	}
 	if d.StrategyID != "" && d.StrategyID != "none" {
 		if id, ok := p.strategies[d.StrategyID]; ok {
-			o.StrategyID = id
+			if o.StrategyID, o.days = id, p.days[id]; o.days > 0 {
+				o.days = max(o.days, 31)
+				o.losses = append(o.losses, loss("expires_unix_nano", fidelity.Defaulted, fmt.Sprintf("the %d days of its strategy, counted from the copy", o.days)))
+			}
 		} else {
 			o.losses = append(o.losses, loss("form", fidelity.Dropped, "the target has no strategy of this name and type"), loss("meta.derivation", fidelity.Dropped, "the target has no strategy of this name and type"),
 				loss("space_key", fidelity.Transformed, "the target has no strategy of this name and type"))
@@ -206,10 +211,18 @@ func (w *writer) batch(ctx context.Context, os []*outRecord, out []replay.Receip
 		keys = append(keys, o.key)
 	}
 	tok, mem := token(keys...), os[0].p.id
-	body, err := marshal(struct {
+	type expiry struct {
+		Days uint64 `json:"recordExpiryDurationDays"`
+	}
+	in := struct {
 		Records []*outRecord `json:"records"`
 		Token   string       `json:"clientToken"`
-	}{os, tok})
+		Expiry  *expiry      `json:"recordExpirySpecification,omitempty"`
+	}{Records: os, Token: tok}
+	if os[0].days > 0 {
+		in.Expiry = &expiry{os[0].days}
+	}
+	body, err := marshal(in)
 	if err != nil {
 		return err
 	}

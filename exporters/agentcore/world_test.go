@@ -81,6 +81,9 @@ func say(role types.Role, text string) types.PayloadType {
 
 func (w *world) event(t testing.TB, mem, actor, session string, ms int64, b *types.Branch, ps ...types.PayloadType) string {
 	t.Helper()
+	if ps == nil {
+		ps = []types.PayloadType{}
+	}
 	o := must(w.dp.CreateEvent(context.Background(), &dp.CreateEventInput{MemoryId: &mem, ActorId: &actor, SessionId: &session, EventTimestamp: aws.Time(time.UnixMilli(ms)), Payload: ps, Branch: b,
 		Metadata: map[string]types.MetadataValue{"channel": &types.MetadataValueMemberStringValue{Value: "web"}}}))(t)
 	return *o.Event.EventId

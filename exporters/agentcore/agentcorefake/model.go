@@ -196,6 +196,9 @@ func (l limits) check(path string, v any) string {
 	return ""
 }
 
+// longCount is a repetition of more than 999; compiled once.
+var longCount = regexp.MustCompile(`\{(\d+),\d{4,}\}`)
+
 // pattern compiles p once. What it keeps is a cache of pure results.
 var pattern = func() func(string) *regexp.Regexp {
 	var m sync.Map
@@ -203,7 +206,7 @@ var pattern = func() func(string) *regexp.Regexp {
 		if r, ok := m.Load(p); ok {
 			return r.(*regexp.Regexp)
 		}
-		r := regexp.MustCompile(p)
+		r := regexp.MustCompile(longCount.ReplaceAllString(p, "{$1,}")) // Go counts to 1,000
 		m.Store(p, r)
 		return r
 	}

@@ -1,0 +1,516 @@
+package agentcore
+
+import (
+	"context"
+	"encoding/json"
+	"fmt"
+	"maps"
+	"slices"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/aws/aws-sdk-go-v2/aws"
+	dp "github.com/aws/aws-sdk-go-v2/service/bedrockagentcore"
+	"github.com/aws/aws-sdk-go-v2/service/bedrockagentcore/document"
+	"github.com/aws/aws-sdk-go-v2/service/bedrockagentcore/types"
+	cp "github.com/aws/aws-sdk-go-v2/service/bedrockagentcorecontrol"
+	ctypes "github.com/aws/aws-sdk-go-v2/service/bedrockagentcorecontrol/types"
+
+	"github.com/exitramp/exitramp/context/agentstate"
+	"github.com/exitramp/exitramp/context/replay"
+	"github.com/exitramp/exitramp/exporters/agentcore/agentcorefake"
+	pb "github.com/exitramp/exitramp/proto/exitramp/v1"
+)
+
+const at0 = int64(1_700_000_000_123)
+
+func blob(v any) types.PayloadType {
+	return &types.PayloadTypeMemberBlob{Value: document.NewLazyDocument(v)}
+}
+
+func jsonData(v any) types.PayloadType {
+	return &types.PayloadTypeMemberJson{Value: types.MemoryJsonData{Content: document.NewLazyDocument(v)}}
+}
+
+// plain is a memory without strategies.
+func (w *world) plain(t testing.TB, name string) string {
+	t.Helper()
+	return *must(w.cp.CreateMemory(context.Background(), &cp.CreateMemoryInput{Name: &name, EventExpiryDuration: aws.Int32(30)}))(t).Memory.Id
+}
+
+// records writes memory records through the SDK.
+func (w *world) records(t testing.TB, mem string, in ...types.MemoryRecordCreateInput) {
+	t.Helper()
+	for i := range in {
+		in[i].RequestIdentifier = aws.String(fmt.Sprint("r", i))
+		if in[i].Timestamp == nil {
+			in[i].Timestamp = aws.Time(time.UnixMilli(at0))
+		}
+	}
+	o := must(w.dp.BatchCreateMemoryRecords(t.Context(), &dp.BatchCreateMemoryRecordsInput{MemoryId: &mem, Records: in}))(t)
+	if len(o.FailedRecords) > 0 {
+		t.Fatalf("not written: %v", jsonOf(o.FailedRecords))
+	}
+}
+
+func record(strategy, ns, text string) types.MemoryRecordCreateInput {
+	r := types.MemoryRecordCreateInput{Namespaces: []string{ns}, Content: &types.MemoryContentMemberText{Value: text}}
+	if strategy != "" {
+		r.MemoryStrategyId = &strategy
+	}
+	return r
+}
+
+// all is what the SDK reads of a memory, without what the service makes: ids, and dates of the copy.
+// The ids of strategies are their names, and a branch starts at the place of its event.
+func (w *world) all(t testing.TB, mem string) string {
+	t.Helper()
+	var out strings.Builder
+	m := must(w.cp.GetMemory(t.Context(), &cp.GetMemoryInput{MemoryId: &mem}))(t).Memory
+	var ids []string
+	slices.SortFunc(m.Strategies, func(a, b ctypes.MemoryStrategy) int { return strings.Compare(*a.Name, *b.Name) })
+	for _, s := range m.Strategies {
+		ids = append(ids, *s.StrategyId, "{"+*s.Name+"}")
+		fmt.Fprintf(&out, "strategy %s %s %s %s %s %v %s %s\n", *s.Name, s.Type, aws.ToString(s.Description), s.Namespaces, s.NamespaceTemplates, aws.ToInt32(s.RecordExpiryDurationDays), jsonOf(s.Configuration), jsonOf(s.MemoryRecordSchema))
+	}
+	fmt.Fprintf(&out, "memory %s %s %d %s %s\n", *m.Name, aws.ToString(m.Description), *m.EventExpiryDuration, jsonOf(m.IndexedKeys), jsonOf(m.NamespaceKeys))
+	named := strings.NewReplacer(ids...)
+	actors := dp.NewListActorsPaginator(w.dp, &dp.ListActorsInput{MemoryId: &mem})
+	for actors.HasMorePages() {
+		for _, a := range must(actors.NextPage(t.Context()))(t).ActorSummaries {
+			sessions := dp.NewListSessionsPaginator(w.dp, &dp.ListSessionsInput{MemoryId: &mem, ActorId: a.ActorId})
+			for sessions.HasMorePages() {
+				for _, s := range must(sessions.NextPage(t.Context()))(t).SessionSummaries {
+					fmt.Fprintf(&out, "session %s %s\n", *a.ActorId, *s.SessionId)
+					w.session(t, &out, mem, *a.ActorId, *s.SessionId)
+				}
+			}
+		}
+	}
+	var recs []string
+	list := dp.NewListMemoryRecordsPaginator(w.dp, &dp.ListMemoryRecordsInput{MemoryId: &mem, NamespacePath: aws.String("/")})
+	for list.HasMorePages() {
+		for _, r := range must(list.NextPage(t.Context()))(t).MemoryRecordSummaries {
+			recs = append(recs, named.Replace(fmt.Sprintf("record %s %s %s %s %s", jsonOf(r.Content), r.Namespaces, *r.MemoryStrategyId, r.Timestamp.UTC(), jsonOf(r.Metadata))))
+		}
+	}
+	slices.Sort(recs)
+	return out.String() + strings.Join(recs, "\n")
+}
+
+func (w *world) session(t testing.TB, out *strings.Builder, mem, actor, id string) {
+	var es []types.Event
+	pages := dp.NewListEventsPaginator(w.dp, &dp.ListEventsInput{MemoryId: &mem, ActorId: &actor, SessionId: &id})
+	for pages.HasMorePages() {
+		es = append(es, must(pages.NextPage(t.Context()))(t).Events...)
+	}
+	slices.Reverse(es)
+	place := map[string]int{}
+	for i, e := range es {
+		place[*e.EventId] = i
+		root := -1
+		if e.Branch.RootEventId != nil {
+			root = place[*e.Branch.RootEventId]
+		}
+		var ps []string
+		for _, p := range e.Payload {
+			switch p := p.(type) {
+			case *types.PayloadTypeMemberConversational:
+				ps = append(ps, string(p.Value.Role)+" "+p.Value.Content.(*types.ContentMemberText).Value)
+			case *types.PayloadTypeMemberBlob:
+				ps = append(ps, "blob "+text(t, p.Value))
+			case *types.PayloadTypeMemberJson:
+				ps = append(ps, "json "+text(t, p.Value.Content))
+			}
+		}
+		fmt.Fprintf(out, "  %s %s %d %q %s\n", e.EventTimestamp.UTC(), *e.Branch.Name, root, ps, jsonOf(e.Metadata))
+	}
+}
+
+func text(t testing.TB, d document.Interface) string {
+	if d == nil {
+		return "null"
+	}
+	return string(must(d.MarshalSmithyDocument())(t))
+}
+
+// Shapes of real memories, one by one: exported, replayed into an empty account, read back, and what
+// the official SDK reads of the copy is what it reads of the source.
+func TestShapes(t *testing.T) {
+	for name, fill := range map[string]func(t *testing.T, w *world) string{
+		"every strategy": everyStrategy,
+		"branches of branches": func(t *testing.T, w *world) string {
+			mem := w.plain(t, "tree")
+			from := func(id string, name string) *types.Branch { return &types.Branch{Name: &name, RootEventId: &id} }
+			one := w.event(t, mem, "ada", "s", at0, nil, say(types.RoleUser, "1"))
+			two := w.event(t, mem, "ada", "s", at0+10, nil, say(types.RoleAssistant, "2"))
+			a := w.event(t, mem, "ada", "s", at0+20, from(one, "a"), say(types.RoleAssistant, "a2"))
+			aa := w.event(t, mem, "ada", "s", at0+30, from(a, "a-a"), say(types.RoleUser, "a-a3"))
+			w.event(t, mem, "ada", "s", at0+40, from(aa, "a-a-a"), say(types.RoleUser, "a-a-a4"))
+			w.event(t, mem, "ada", "s", at0+50, &types.Branch{Name: aws.String("a")}, say(types.RoleUser, "a3"))
+			w.event(t, mem, "ada", "s", at0+60, from(two, "b"), say(types.RoleUser, "b3"))
+			w.event(t, mem, "ada", "s", at0+70, nil, say(types.RoleUser, "3"))
+			w.event(t, mem, "ada", "s", at0+80, from(one, "c"), say(types.RoleUser, "c2"))
+			return mem
+		},
+		"blobs of every type": func(t *testing.T, w *world) string {
+			mem := w.plain(t, "blobs")
+			for i, v := range []any{"text", "", 7, -1.5, 1e21, 9007199254740993, true, false, []any{}, []any{1, nil, "x", []any{map[string]any{}}}, map[string]any{}, map[string]any{"a": map[string]any{"b": []any{nil}}, "ключ": "値 🚚 <&>\u2028"}, nil} {
+				w.event(t, mem, "ada", "blob", at0+int64(i), nil, blob(v))
+				w.event(t, mem, "ada", "json", at0+int64(i), nil, jsonData(v))
+			}
+			return mem
+		},
+		"payloads mixed": func(t *testing.T, w *world) string {
+			mem := w.plain(t, "mixed")
+			w.event(t, mem, "ada", "s", at0, nil, blob("before"), say(types.RoleUser, "a"), say(types.RoleUser, "b"), blob(map[string]any{"step": 1}), say(types.RoleAssistant, "c"), jsonData([]any{1}), say(types.RoleTool, "d"), say(types.RoleOther, "e"), say(types.RoleAssistant, "f"))
+			w.event(t, mem, "ada", "s", at0+1, nil, say(types.RoleAssistant, " \n"), say(types.RoleAssistant, "\x00 nul \u202e"))
+			w.event(t, mem, "ada", "s", at0+2, nil)
+			var hundred []types.PayloadType
+			for i := range 100 {
+				hundred = append(hundred, say([]types.Role{types.RoleUser, types.RoleAssistant}[i%2], fmt.Sprint(i)))
+			}
+			w.event(t, mem, "ada", "s", at0+3, nil, hundred...)
+			return mem
+		},
+		"more than a page": func(t *testing.T, w *world) string {
+			mem := w.plain(t, "pages")
+			var in []types.MemoryRecordCreateInput
+			for i := range 250 {
+				w.event(t, mem, "ada", "long", at0+int64(i), nil, say(types.RoleUser, fmt.Sprint(i)))
+			}
+			for i := range 120 {
+				w.event(t, mem, fmt.Sprintf("a%03d", i), "s", at0, nil, say(types.RoleUser, "hello"))
+				w.event(t, mem, "ada", fmt.Sprintf("s%03d", i), at0, nil, say(types.RoleUser, "hello"))
+			}
+			for i := range 100 {
+				in = append(in, record("", "/n/"+fmt.Sprint(i%3), fmt.Sprint("fact ", i)))
+			}
+			w.records(t, mem, in...)
+			w.records(t, mem, in...) // the same again: two records of one content are two
+			return mem
+		},
+		"metadata": func(t *testing.T, w *world) string {
+			mem := w.plain(t, "meta")
+			md := map[string]types.MetadataValue{}
+			for i := range 15 {
+				md[fmt.Sprint("k ", i, " ._:/=+@-")] = &types.MetadataValueMemberStringValue{Value: strings.Repeat("v", i*17)}
+			}
+			must(w.dp.CreateEvent(t.Context(), &dp.CreateEventInput{MemoryId: &mem, ActorId: aws.String("ada"), SessionId: aws.String("s"), EventTimestamp: aws.Time(time.UnixMilli(at0)), Payload: []types.PayloadType{say(types.RoleUser, "x")}, Metadata: md}))(t)
+			must(w.dp.CreateEvent(t.Context(), &dp.CreateEventInput{MemoryId: &mem, ActorId: aws.String("ada"), SessionId: aws.String("s"), EventTimestamp: aws.Time(time.UnixMilli(at0 + 1)), Payload: []types.PayloadType{say(types.RoleUser, "none")}}))(t)
+			r := record("", "/m", "x")
+			r.Metadata = map[string]types.MemoryRecordMetadataValue{
+				"text": &types.MemoryRecordMetadataValueMemberStringValue{Value: "chat"}, "list": &types.MemoryRecordMetadataValueMemberStringListValue{Value: []string{"a", "b", "a"}},
+				"number": &types.MemoryRecordMetadataValueMemberNumberValue{Value: -0.1}, "big": &types.MemoryRecordMetadataValueMemberNumberValue{Value: 1e300},
+				"date": &types.MemoryRecordMetadataValueMemberDateTimeValue{Value: time.UnixMilli(at0)},
+			}
+			w.records(t, mem, r, record("", "/m", "none"))
+			return mem
+		},
+		"namespaces": func(t *testing.T, w *world) string {
+			mem := w.memory(t, "spaces")
+			m := must(w.cp.GetMemory(t.Context(), &cp.GetMemoryInput{MemoryId: &mem}))(t).Memory
+			facts, digest, mine := *m.Strategies[0].StrategyId, *m.Strategies[1].StrategyId, *m.Strategies[2].StrategyId
+			var in []types.MemoryRecordCreateInput
+			for _, actor := range []string{"ada", "team/b:eu", "a", "x-_9"} {
+				w.event(t, mem, actor, "s", at0, nil, say(types.RoleUser, "hi"))
+				in = append(in, record(facts, "/facts/"+actor+"/", "f "+actor), record(digest, "/strategies/"+digest+"/actors/"+actor+"/sessions/s/", "d "+actor), record(mine, "/mine/"+actor, "m "+actor))
+			}
+			in = append(in, record(facts, "/elsewhere", "under another path than its template"), record("", "no/slash/first", "x"), record("", "/", "root"))
+			w.records(t, mem, in...)
+			return mem
+		},
+		"huge": func(t *testing.T, w *world) string {
+			mem := w.plain(t, "huge")
+			var ps []types.PayloadType
+			for range 60 {
+				ps = append(ps, say(types.RoleUser, strings.Repeat("é", 100_000)))
+			}
+			w.event(t, mem, "ada", "s", at0, nil, ps...)
+			for i := range 6 {
+				w.event(t, mem, "ada", "s", at0+1+int64(i), nil, blob(strings.Repeat("x", 1<<20)))
+			}
+			w.records(t, mem, record("", "/h", strings.Repeat("字", 16000)))
+			return mem
+		},
+		"odd times": func(t *testing.T, w *world) string {
+			mem := w.plain(t, "times")
+			for i, ms := range []int64{1, 999, 1_000, 951_782_400_000, 4_102_444_800_000, 1_700_000_000_001} {
+				w.event(t, mem, "ada", fmt.Sprint("s", i), ms, nil, say(types.RoleUser, "x"))
+				r := record("", "/t", fmt.Sprint(ms))
+				r.Timestamp = aws.Time(time.UnixMilli(ms))
+				w.records(t, mem, r)
+			}
+			return mem
+		},
+		"an empty memory": func(t *testing.T, w *world) string { return w.memory(t, "empty") },
+		"a key and a role": func(t *testing.T, w *world) string {
+			return *must(w.cp.CreateMemory(t.Context(), &cp.CreateMemoryInput{Name: aws.String("sealed"), EventExpiryDuration: aws.Int32(365), EncryptionKeyArn: aws.String("arn:aws:kms:eu-central-1:123456789012:key/01234567-89ab-cdef-0123-456789abcdef"),
+				MemoryExecutionRoleArn: aws.String("arn:aws:iam::123456789012:role/mem")}))(t).Memory.Id
+		},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			src, dst := newWorld(t, agentcorefake.Options{}), newWorld(t, agentcorefake.Options{Account: "999999999999"})
+			mem := fill(t, src)
+			st, rep := read(t, src.service(""))
+			if rep.Verdict.Coverage != agentstate.Listed && !strings.HasPrefix(rep.Verdict.Kinds["memory"].Why, "none seen") {
+				t.Errorf("%s %v", rep.Verdict.Coverage, rep.Verdict.Kinds)
+			}
+			out, j := apply(t, dst.service(""), st)
+			if n := out.Actions[replay.Refused] + out.Actions[replay.Conflict] + out.Actions[replay.Held]; n > 0 {
+				t.Fatalf("%d not written: %v %v", n, out.Refused, out.Conflicts)
+			}
+			back, err := replay.ReadBack(t.Context(), st, dst.service(""), j)
+			if err != nil {
+				t.Fatal(err)
+			}
+			if back.MissingN+back.ExtraN > 0 || back.Same+back.Announced != back.Records {
+				t.Errorf("read back: %d of %d, missing %v, extra %v, losses %.2000v", back.Same+back.Announced, back.Records, back.Missing, back.Extra, back.Losses)
+			}
+			copied := dst.only(t, mem[:strings.LastIndexByte(mem, '-')])
+			if a, b := src.all(t, mem), dst.all(t, copied); a != b {
+				t.Errorf("%.6000s\nbecomes\n%.6000s", a, b)
+			}
+			again, _ := apply(t, dst.service(""), st)
+			if again.Actions[replay.Created] > 0 {
+				t.Errorf("again: %v", again.Kinds)
+			}
+			if left, err := replay.Undo(t.Context(), dst.service(""), j); err != nil || left.LeftN > 0 {
+				t.Errorf("undo: %v %v", err, left)
+			}
+		})
+	}
+}
+
+// everyStrategy is a memory of six strategies: the four of the service, a custom one, and one that its
+// owner runs himself; with schemas, keys and expiry.
+func everyStrategy(t *testing.T, w *world) string {
+	days := func(n int32) ctypes.RecordExpirySpecification {
+		return &ctypes.RecordExpirySpecificationMemberRecordExpiryDurationDays{Value: n}
+	}
+	schema := &ctypes.MemoryRecordSchema{MetadataSchema: []ctypes.MetadataSchemaEntry{{Key: aws.String("topic"), Type: ctypes.MetadataValueTypeString}}}
+	model := aws.String("eu.amazon.nova-lite-v1:0")
+	o := must(w.cp.CreateMemory(t.Context(), &cp.CreateMemoryInput{Name: aws.String("all"), EventExpiryDuration: aws.Int32(3), Description: aws.String("Ü <&>"),
+		IndexedKeys: []ctypes.IndexedKey{{Key: aws.String("topic"), Type: ctypes.MetadataValueTypeString}}, NamespaceKeys: []ctypes.NamespaceKeyEntry{{Key: aws.String("tenant")}},
+		MemoryStrategies: []ctypes.MemoryStrategyInput{
+			&ctypes.MemoryStrategyInputMemberSemanticMemoryStrategy{Value: ctypes.SemanticMemoryStrategyInput{Name: aws.String("facts"), RecordExpirySpecification: days(31), MemoryRecordSchema: schema}},
+			&ctypes.MemoryStrategyInputMemberSummaryMemoryStrategy{Value: ctypes.SummaryMemoryStrategyInput{Name: aws.String("digest"), Namespaces: []string{"/old/{actorId}/{sessionId}"}}},
+			&ctypes.MemoryStrategyInputMemberUserPreferenceMemoryStrategy{Value: ctypes.UserPreferenceMemoryStrategyInput{Name: aws.String("likes"), Description: aws.String("what they like"), NamespaceTemplates: []string{"/likes/{actorId}"}}},
+			&ctypes.MemoryStrategyInputMemberEpisodicMemoryStrategy{Value: ctypes.EpisodicMemoryStrategyInput{Name: aws.String("episodes"), NamespaceTemplates: []string{"/ep/{actorId}/{sessionId}"}, RecordExpirySpecification: days(400),
+				ReflectionConfiguration: &ctypes.EpisodicReflectionConfigurationInput{NamespaceTemplates: []string{"/ep/{actorId}"}, MemoryRecordSchema: schema}}},
+			&ctypes.MemoryStrategyInputMemberCustomMemoryStrategy{Value: ctypes.CustomMemoryStrategyInput{Name: aws.String("mine"), NamespaceTemplates: []string{"/mine/{actorId}"}, Configuration: &ctypes.CustomConfigurationInputMemberEpisodicOverride{
+				Value: ctypes.EpisodicOverrideConfigurationInput{Extraction: &ctypes.EpisodicOverrideExtractionConfigurationInput{AppendToPrompt: aws.String("Only \"allergies\" <b>."), ModelId: model},
+					Consolidation: &ctypes.EpisodicOverrideConsolidationConfigurationInput{AppendToPrompt: aws.String("Keep all."), ModelId: model},
+					Reflection:    &ctypes.EpisodicOverrideReflectionConfigurationInput{AppendToPrompt: aws.String("Reflect."), ModelId: model, NamespaceTemplates: []string{"/mine"}}}}}},
+			&ctypes.MemoryStrategyInputMemberCustomMemoryStrategy{Value: ctypes.CustomMemoryStrategyInput{Name: aws.String("likings"), NamespaceTemplates: []string{"/likings/{actorId}"}, Configuration: &ctypes.CustomConfigurationInputMemberUserPreferenceOverride{
+				Value: ctypes.UserPreferenceOverrideConfigurationInput{Extraction: &ctypes.UserPreferenceOverrideExtractionConfigurationInput{AppendToPrompt: aws.String("a"), ModelId: model}}}}},
+		}}))(t)
+	mem := *o.Memory.Id
+	w.event(t, mem, "ada", "s", at0, nil, say(types.RoleUser, "hi"))
+	var in []types.MemoryRecordCreateInput
+	for i, s := range o.Memory.Strategies {
+		r := record(*s.StrategyId, "/x/"+fmt.Sprint(i), "of "+*s.Name)
+		r.Metadata = map[string]types.MemoryRecordMetadataValue{"topic": &types.MemoryRecordMetadataValueMemberStringValue{Value: "tea"}}
+		in = append(in, r)
+	}
+	w.records(t, mem, in...)
+	return mem
+}
+
+// The records of a strategy that lets them expire expire in the copy too; those of others do not.
+func TestRecordsExpire(t *testing.T) {
+	src, dst := newWorld(t, agentcorefake.Options{}), newWorld(t, agentcorefake.Options{Account: "999999999999"})
+	everyStrategy(t, src)
+	st, _ := read(t, src.service(""))
+	apply(t, dst.service(""), st)
+	mem := dst.only(t, "all")
+	got := map[string]int{}
+	for _, r := range must(dst.dp.ListMemoryRecords(t.Context(), &dp.ListMemoryRecordsInput{MemoryId: &mem, NamespacePath: aws.String("/")}))(t).MemoryRecordSummaries {
+		m := must(dst.dp.GetMemoryRecord(t.Context(), &dp.GetMemoryRecordInput{MemoryId: &mem, MemoryRecordId: r.MemoryRecordId}))(t).MemoryRecord
+		if m.ExpiresAt != nil {
+			got[m.Content.(*types.MemoryContentMemberText).Value] = int(m.ExpiresAt.Sub(*m.CreatedAt).Hours() / 24)
+		}
+	}
+	if want := map[string]int{"of facts": 31, "of episodes": 400}; !maps.Equal(got, want) {
+		t.Errorf("days until records expire: %v, want %v", got, want)
+	}
+}
+
+// A strategy that its owner runs himself has a topic and a bucket of his account: it is made without
+// them, and that is said.
+func TestSelfManagedStrategy(t *testing.T) {
+	src, dst := newWorld(t, agentcorefake.Options{}), newWorld(t, agentcorefake.Options{Account: "999999999999"})
+	o := must(src.cp.CreateMemory(t.Context(), &cp.CreateMemoryInput{Name: aws.String("own"), EventExpiryDuration: aws.Int32(30), MemoryStrategies: []ctypes.MemoryStrategyInput{
+		&ctypes.MemoryStrategyInputMemberCustomMemoryStrategy{Value: ctypes.CustomMemoryStrategyInput{Name: aws.String("self"), NamespaceTemplates: []string{"/self/{actorId}"}, Configuration: &ctypes.CustomConfigurationInputMemberSelfManagedConfiguration{
+			Value: ctypes.SelfManagedConfigurationInput{HistoricalContextWindowSize: aws.Int32(4), TriggerConditions: []ctypes.TriggerConditionInput{&ctypes.TriggerConditionInputMemberMessageBasedTrigger{Value: ctypes.MessageBasedTriggerInput{MessageCount: aws.Int32(6)}}},
+				InvocationConfiguration: &ctypes.InvocationConfigurationInput{PayloadDeliveryBucketName: aws.String("their-bucket"), TopicArn: aws.String("arn:aws:sns:eu-central-1:123456789012:theirs")}}}}},
+	}}))(t)
+	src.records(t, *o.Memory.Id, record(*o.Memory.Strategies[0].StrategyId, "/self/ada", "made by his own code"))
+	st, _ := read(t, src.service(""))
+	got, j := approved(t, dst.service(""), st)
+	said := false
+	for _, l := range got[memoryKey(*o.Memory.Id)].Losses {
+		said = said || strings.Contains(l.Why, "selfManagedConfiguration of strategy self")
+	}
+	if !said {
+		t.Error("nobody says that topic and bucket were left out")
+	}
+	m := must(dst.cp.GetMemory(t.Context(), &cp.GetMemoryInput{MemoryId: aws.String(dst.only(t, "own"))}))(t).Memory
+	if len(m.Strategies) != 1 || m.Strategies[0].Configuration != nil || strings.Contains(jsonOf(m), "their") {
+		t.Errorf("strategies %s", jsonOf(m.Strategies))
+	}
+	if back, err := replay.ReadBack(t.Context(), st, dst.service(""), j); err != nil || back.MissingN+back.ExtraN > 0 || back.Same+back.Announced != back.Records {
+		t.Errorf("%v: missing %v, extra %v, losses %v", err, back.Missing, back.Extra, back.Losses)
+	}
+}
+
+// A region without memories and definitions is read whole: nothing is in it.
+func TestEmptyRegion(t *testing.T) {
+	w := newWorld(t, agentcorefake.Options{})
+	st, rep := read(t, w.service(""))
+	for k, c := range rep.Verdict.Kinds {
+		if c.Coverage == agentstate.Gaps || rep.Records[k] > 0 {
+			t.Errorf("%s: %v, %d records", k, c, rep.Records[k])
+		}
+	}
+	dst := newWorld(t, agentcorefake.Options{Account: "999999999999"})
+	out, _ := apply(t, dst.service(""), st)
+	if len(out.Actions) > 0 {
+		t.Errorf("%v", out.Actions)
+	}
+	if p, err := w.service("").Preflight(t.Context()); err != nil || len(p.Gaps) > 0 {
+		t.Errorf("%v %v", p, err)
+	}
+}
+
+// An event at which a branch starts was deleted: the branch is not lost, and starts at the one before.
+func TestDeletedRoot(t *testing.T) {
+	src := shop(t, agentcorefake.Options{})
+	must(src.dp.DeleteEvent(t.Context(), &dp.DeleteEventInput{MemoryId: &src.mem, ActorId: aws.String("ada"), SessionId: aws.String("s1"), EventId: &src.root}))(t)
+	st, rep := read(t, src.service(src.mem))
+	if rep.Verdict.Coverage != agentstate.Listed {
+		t.Errorf("%s %v", rep.Verdict.Coverage, rep.Verdict.Kinds)
+	}
+	dst := newWorld(t, agentcorefake.Options{Account: "999999999999"})
+	out, j := apply(t, dst.service(""), st)
+	if out.Actions[replay.Refused] > 0 {
+		t.Fatalf("%v", out.Refused)
+	}
+	if got := dst.transcript(t, dst.only(t, "shop"), "ada", "s1"); !strings.Contains(got, "I cannot find it.") || !strings.Contains(got, "handed over") {
+		t.Errorf("the branch is lost: %s", got)
+	}
+	if back, err := replay.ReadBack(t.Context(), st, dst.service(""), j); err != nil || back.MissingN+back.ExtraN > 0 || back.Same+back.Announced != back.Records {
+		t.Errorf("%v: missing %v, extra %v, losses %v", err, back.Missing, back.Extra, back.Losses)
+	}
+}
+
+// Events, sessions, records and whole memories are deleted while they are read: what is left is read,
+// and a memory that is gone is a gap.
+func TestDeletedWhileReading(t *testing.T) {
+	for name, on := range map[string]struct {
+		op  string
+		del func(t *testing.T, w *world, body map[string]any) bool
+	}{
+		"an event": {"ListEvents", func(t *testing.T, w *world, b map[string]any) bool {
+			if b["includePayloads"] != false {
+				return false
+			}
+			es := must(w.dp.ListEvents(t.Context(), &dp.ListEventsInput{MemoryId: &w.mem, ActorId: aws.String("ada"), SessionId: aws.String("s1")}))(t).Events
+			must(w.dp.DeleteEvent(t.Context(), &dp.DeleteEventInput{MemoryId: &w.mem, ActorId: aws.String("ada"), SessionId: aws.String("s1"), EventId: es[0].EventId}))(t)
+			return true
+		}},
+		"a session": {"ListEvents", func(t *testing.T, w *world, _ map[string]any) bool {
+			es := must(w.dp.ListEvents(t.Context(), &dp.ListEventsInput{MemoryId: &w.mem, ActorId: aws.String("ada"), SessionId: aws.String("s2")}))(t).Events
+			must(w.dp.DeleteEvent(t.Context(), &dp.DeleteEventInput{MemoryId: &w.mem, ActorId: aws.String("ada"), SessionId: aws.String("s2"), EventId: es[0].EventId}))(t)
+			return true
+		}},
+		"a record": {"ListMemoryRecords", func(t *testing.T, w *world, _ map[string]any) bool {
+			rs := must(w.dp.ListMemoryRecords(t.Context(), &dp.ListMemoryRecordsInput{MemoryId: &w.mem, NamespacePath: aws.String("/")}))(t).MemoryRecordSummaries
+			must(w.dp.BatchDeleteMemoryRecords(t.Context(), &dp.BatchDeleteMemoryRecordsInput{MemoryId: &w.mem, Records: []types.MemoryRecordDeleteInput{{MemoryRecordId: rs[0].MemoryRecordId}}}))(t)
+			return true
+		}},
+		"the memory": {"ListActors", func(t *testing.T, w *world, _ map[string]any) bool {
+			must(w.cp.DeleteMemory(t.Context(), &cp.DeleteMemoryInput{MemoryId: &w.mem}))(t)
+			return true
+		}},
+	} {
+		t.Run(name, func(t *testing.T) {
+			var w *world
+			busy, done := false, false
+			w, _ = firmWith(t, func(op string, _ int, l map[string]string, b map[string]any) *agentcorefake.Fault {
+				if op == on.op && !busy && !done {
+					busy = true // the requests of the deletion go on their way
+					done = on.del(t, w, b)
+					busy = false
+				}
+				return nil
+			})
+			s := w.service(w.mem)
+			s.o.Parallel = 1
+			st, rep := read(t, s)
+			if broken := dangling(t, st); broken != "" {
+				t.Errorf("%s names a parent that is not there", broken)
+			}
+			switch gone := slices.ContainsFunc(rep.Gaps, func(g *pb.Gap) bool { return g.Reason == pb.Gap_REASON_GONE }); {
+			case name == "the memory" && !gone:
+				t.Errorf("no gap says that it is gone: %v", rep.Gaps)
+			case name != "the memory" && len(rep.Gaps) > 0:
+				t.Errorf("gaps %v", rep.Gaps)
+			}
+			dst := newWorld(t, agentcorefake.Options{Account: "999999999999"})
+			out, _ := apply(t, dst.service(""), st)
+			if out.Actions[replay.Refused] > 0 {
+				t.Errorf("%v", out.Refused)
+			}
+		})
+	}
+}
+
+// The service takes no names beyond ASCII; people of other runtimes keep apart all the same.
+func TestNamesOfPeople(t *testing.T) {
+	w := newWorld(t, agentcorefake.Options{})
+	mem := w.plain(t, "people")
+	_, err := w.dp.CreateEvent(t.Context(), &dp.CreateEventInput{MemoryId: &mem, ActorId: aws.String("żółw"), SessionId: aws.String("s"), EventTimestamp: aws.Time(time.UnixMilli(at0)), Payload: []types.PayloadType{say(types.RoleUser, "x")}})
+	if err == nil || !strings.Contains(err.Error(), "ValidationException") {
+		t.Errorf("%v", err)
+	}
+	seen := map[string]string{}
+	for _, who := range []string{"ada", "李雷", "韩梅梅", "żółw", "żołw", "a b", "a.b", "-a-b", "", strings.Repeat("x", 300), strings.Repeat("x", 301)} {
+		id := actorID([]string{agentstate.Key("principal", who)})
+		if other, ok := seen[id]; ok {
+			t.Errorf("%q and %q become %s", who, other, id)
+		}
+		seen[id] = who
+		if _, err := w.dp.CreateEvent(t.Context(), &dp.CreateEventInput{MemoryId: &mem, ActorId: &id, SessionId: aws.String("s"), EventTimestamp: aws.Time(time.UnixMilli(at0)), Payload: []types.PayloadType{say(types.RoleUser, "x")}}); err != nil {
+			t.Errorf("%q becomes %s: %v", who, id, err)
+		}
+	}
+	if seen["ada"] != "ada" {
+		t.Errorf("%v", seen)
+	}
+}
+
+// The native form of an event is the answer to the byte.
+func TestNativeIsVerbatim(t *testing.T) {
+	w := newWorld(t, agentcorefake.Options{})
+	mem := w.plain(t, "raw")
+	w.event(t, mem, "ada", "s", at0, nil, blob(map[string]any{"z": 1.50, "a": "<&>\u2028é", "n": json.Number("12345678901234567890.10")}))
+	c := w.c(t)
+	var want []string
+	if err := c.listEvents(t.Context(), mem, "ada", "s", true, 100, func(doc json.RawMessage) error {
+		want = append(want, string(doc))
+		return nil
+	}); err != nil {
+		t.Fatal(err)
+	}
+	for m, err := range agentstate.Of[*pb.Message](w.service(mem).Records(t.Context(), nil)) {
+		if err != nil {
+			t.Fatal(err)
+		}
+		if got := string(m.Meta.Native[0].GetData().GetInline()); len(want) != 1 || got != want[0] {
+			t.Errorf("native %s, and the answer %s", got, want)
+		}
+	}
+}
