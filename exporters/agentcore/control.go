@@ -228,7 +228,7 @@ func (cl *client) sorts() []sort {
 				_, err := c.GetPolicy(ctx, &cp.GetPolicyInput{PolicyEngineId: p(parent), PolicyId: p(id)})
 				return err
 			}},
-		{name: "Harness", op: "ListHarnesses", list: "harnesses", id: "harnessId", label: "harnessName", kind: "agent", size: 100, put: (*reading).harness, also: []string{"credential"}, wrapped: "harness",
+		{name: "Harness", op: "ListHarnesses", list: "harnesses", id: "harnessId", label: "harnessName", kind: "agent", size: 100, put: (*reading).harness, also: []string{"credential", "toolserver"}, wrapped: "harness",
 			page: func(ctx context.Context, _ string, n int32, t *string) (*string, error) {
 				o, err := c.ListHarnesses(ctx, &cp.ListHarnessesInput{MaxResults: &n, NextToken: t})
 				if err != nil {
@@ -272,7 +272,7 @@ func (r *reading) definitionFacts() {
 		f.Exhausted, f.Relisted, f.RelistRoute = true, &n, "a second listing with pages of another size"
 		f.AccessBasis = "IAM answers a refused List with an error"
 	}
-	r.e.Derived("tool", "toolserver")
-	r.e.Derived("toolgrant", "policy")
+	r.e.Derived("tool", "toolserver", "agent")
+	r.e.Derived("toolgrant", "policy", "agent", "toolserver") // which names its tool
 	r.e.Derived("model", "agent")
 }

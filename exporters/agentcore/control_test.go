@@ -2,6 +2,7 @@ package agentcore
 
 import (
 	"context"
+	"slices"
 	"strings"
 	"testing"
 
@@ -60,17 +61,21 @@ func (w *world) define(acc, end, secret string) {
 			m{"name": "refund", "description": "Pay back", "inputSchema": m{"type": "object", "properties": m{"amount": m{"type": "number"}}}}}}}}}})
 	w.fake.Put("Harness", "", m{"harnessId": "clerk-" + end, "harnessName": "clerk", "arn": arn + "harness/clerk-" + end, "status": "READY", "executionRoleArn": "arn:aws:iam::" + acc + ":role/clerk", "createdAt": day, "updatedAt": day,
 		"systemPrompt": []any{m{"text": "You are a clerk."}}, "model": m{"bedrockModelConfig": m{"modelId": "eu.anthropic.claude-sonnet-4-5-20250929-v1:0", "temperature": 0.2}}, "allowedTools": []any{"*"}, "skills": []any{},
-		"tools":                []any{m{"type": "remote_mcp", "name": "crm", "config": m{"remoteMcp": m{"url": "https://crm.example/mcp?key=" + secret, "headers": m{"Authorization": "Bearer " + secret}}}}},
+		"tools": []any{m{"type": "remote_mcp", "name": "crm", "config": m{"remoteMcp": m{"url": "https://crm.example/mcp?key=" + secret, "headers": m{"Authorization": "Bearer " + secret}}}},
+			m{"type": "agentcore_gateway", "name": "gw", "config": m{"agentCoreGateway": m{"gatewayArn": arn + "gateway/" + gw}}},
+			m{"type": "inline_function", "name": "ask", "config": m{"inlineFunction": m{"description": "Ask a person", "inputSchema": m{"type": "object"}}}}, m{"type": "agentcore_browser"}},
+		"memory":               m{"agentCoreMemoryConfiguration": m{"arn": arn + "memory/shop-" + end}},
 		"environmentVariables": m{"STRIPE_KEY": secret}, "truncation": m{"strategy": "none"}, "environment": m{"agentCoreRuntimeEnvironment": m{"agentRuntimeArn": arn + "runtime/clerk-" + end, "agentRuntimeName": "clerk", "agentRuntimeId": "clerk-" + end, "lifecycleConfiguration": m{}, "networkConfiguration": m{"networkMode": "PUBLIC"}}}})
 	// The model has no partition in this ARN.
 	w.fake.Put("AgentRuntime", "", m{"agentRuntimeId": "bot-" + end, "agentRuntimeName": "bot", "agentRuntimeArn": "arn::bedrock-agentcore:eu-central-1:" + acc + ":agent/01234567-89ab-cdef-0123-456789abcdef:1", "agentRuntimeVersion": "1", "status": "READY", "roleArn": "arn:aws:iam::" + acc + ":role/bot",
-		"createdAt": day, "lastUpdatedAt": day, "description": "d", "networkConfiguration": m{"networkMode": "PUBLIC"}, "lifecycleConfiguration": m{}, "environmentVariables": m{"TOKEN": secret}})
+		"createdAt": day, "lastUpdatedAt": day, "description": "d", "networkConfiguration": m{"networkMode": "PUBLIC"}, "lifecycleConfiguration": m{}, "environmentVariables": m{"TOKEN": secret},
+		"workloadIdentityDetails": m{"workloadIdentityArn": arn + "workload-identity-directory/default/workload-identity/shop-agent"}})
 }
 
 func TestDefinitions(t *testing.T) {
 	w := firm(t)
 	st, rep := read(t, w.service(""))
-	for k, n := range map[string]uint64{"credential": 7, "toolserver": 2, "tool": 1, "policy": 2, "toolgrant": 1, "opaque": 1, "agent": 2, "model": 1, "principal": 3} {
+	for k, n := range map[string]uint64{"credential": 7, "toolserver": 3, "tool": 3, "policy": 2, "toolgrant": 2, "opaque": 1, "agent": 2, "model": 1, "principal": 3} {
 		if rep.Records[k] != n {
 			t.Errorf("%s: %d records, want %d", k, rep.Records[k], n)
 		}
@@ -102,12 +107,30 @@ func TestDefinitions(t *testing.T) {
 				t.Errorf("Cedar is not verbatim: %s", r.Text.GetInline())
 			}
 		case *pb.ToolGrant:
-			if r.Effect != pb.ToolGrant_EFFECT_ALLOW || r.Scopes[0] != "refunds___refund" || r.ScopeKey != "toolserver/shop-gw-abcdefghij" || string(r.Constraints.GetInline()) != "context.input.amount < 100" {
+			if r.ScopeKey == "agent/harness/clerk-abcdefghij" {
+				if r.Pattern != "*" || r.PatternDialect != "agentcore-harness" {
+					t.Errorf("grant %v", r)
+				}
+				continue
+			}
+			if r.Effect != pb.ToolGrant_EFFECT_ALLOW || r.Scopes[0] != "refunds___refund" || r.ScopeKey != "toolserver/shop-gw-abcdefghij" || r.ToolKey != "tool/shop-gw-abcdefghij/ABCDEFGHIJ/refund" || string(r.Constraints.GetInline()) != "context.input.amount < 100" {
 				t.Errorf("grant %v", r)
 			}
 		case *pb.Agent:
 			if r.Name == "bot" {
+				if r.PrincipalKey != "principal/workload-identity/shop-agent/name" {
+					t.Errorf("agent %v", r)
+				}
 				continue
+			}
+			if want := []string{"toolserver/harness/clerk-abcdefghij/crm", "toolserver/shop-gw-abcdefghij"}; !slices.Equal(r.ToolServerKeys, want) {
+				t.Errorf("servers %v, want %v", r.ToolServerKeys, want)
+			}
+			if want := []string{"tool/harness/clerk-abcdefghij/ask", "tool/harness/clerk-abcdefghij/agentcore_browser"}; !slices.Equal(r.ToolKeys, want) {
+				t.Errorf("tools %v, want %v", r.ToolKeys, want)
+			}
+			if len(r.Attachments) != 1 || r.Attachments[0].TargetKey != "memoryspace/shop-abcdefghij" {
+				t.Errorf("attachments %v", r.Attachments)
 			}
 			if string(r.Instructions.GetInline()) != "You are a clerk." || !strings.HasPrefix(r.ModelKey, "model/") {
 				t.Errorf("agent %v", r)
@@ -122,4 +145,36 @@ func TestConformanceOfAnAccount(t *testing.T) {
 		Open:    func(context.Context) (agentstate.Source, error) { return w.service(""), nil },
 		Secrets: []string{secretKey, canary},
 	})
+}
+
+// Each form of a target says what it is, where it is, and what it is defined by, if that is in it.
+func TestTargets(t *testing.T) {
+	type m = map[string]any
+	api, model := `{"openapi":"3.0.0","paths":{}}`, "$version: \"2\"\nnamespace shop"
+	for name, x := range map[string]struct {
+		configuration                  m
+		protocol, location, definition string
+	}{
+		"openapi":   {m{"mcp": m{"openApiSchema": m{"inlinePayload": api}}}, "openapi", "", api},
+		"s3":        {m{"mcp": m{"openApiSchema": m{"s3": m{"uri": "s3://bucket/api.json"}}}}, "openapi", "s3://bucket/api.json", ""},
+		"smithy":    {m{"mcp": m{"smithyModel": m{"inlinePayload": model}}}, "smithy", "", model},
+		"mcp":       {m{"mcp": m{"mcpServer": m{"endpoint": "https://mcp.example/mcp", "mcpToolSchema": m{"inlinePayload": `[{"name":"a"}]`}}}}, "mcp+http", "https://mcp.example/mcp", `[{"name":"a"}]`},
+		"rest":      {m{"mcp": m{"apiGateway": m{"restApiId": "abc", "stage": "prod", "apiGatewayToolConfiguration": m{"toolFilters": []any{}}}}}, "apigateway", "abc/prod", ""},
+		"connector": {m{"mcp": m{"connector": m{"source": m{"connectorId": "jira"}}}}, "connector", "jira", ""},
+		"runtime":   {m{"http": m{"agentcoreRuntime": m{"arn": arn + "runtime/bot-abcdefghij", "schema": m{"source": m{"inlinePayload": api}}}}}, "agentcore-runtime", arn + "runtime/bot-abcdefghij", api},
+		"pass":      {m{"http": m{"passthrough": m{"endpoint": "https://a.example/x", "protocolType": "A2A"}}}, "http", "https://a.example/x", ""},
+		"provider":  {m{"inference": m{"provider": m{"endpoint": "https://llm.example/v1"}}}, "inference", "https://llm.example/v1", ""},
+	} {
+		t.Run(name, func(t *testing.T) {
+			w := newWorld(t, agentcorefake.Options{})
+			w.define(acc, "abcdefghij", canary)
+			w.fake.Put("GatewayTarget", "shop-gw-abcdefghij", m{"targetId": "0123456789", "name": name, "gatewayArn": arn + "gateway/shop-gw-abcdefghij", "status": "READY", "createdAt": "2026-01-02T03:04:05Z", "updatedAt": "2026-01-02T03:04:05Z",
+				"credentialProviderConfigurations": []any{m{"credentialProviderType": "GATEWAY_IAM_ROLE"}}, "targetConfiguration": x.configuration})
+			st, _ := read(t, w.service(""))
+			r := must(st.Get(t.Context(), "toolserver/shop-gw-abcdefghij/0123456789"))(t).(*pb.ToolServer)
+			if r.Protocol != x.protocol || r.Location != x.location || string(r.Definition.GetInline()) != x.definition {
+				t.Errorf("%s %s %s", r.Protocol, r.Location, r.Definition.GetInline())
+			}
+		})
+	}
 }

@@ -1,8 +1,6 @@
 package agentcore
 
 import (
-	"crypto/sha256"
-	"encoding/hex"
 	"encoding/json"
 	"fmt"
 	"regexp"
@@ -44,7 +42,8 @@ func (r *reading) identity(_, id string, doc json.RawMessage) error {
 	return r.yield(p)
 }
 
-func (r *reading) oauth2(_, id string, doc json.RawMessage) error {
+func (r *reading) oauth2(_, id string, raw json.RawMessage) error {
+	doc, found := disarm(raw)
 	var d struct {
 		ClientSecretArn                       struct{ SecretArn string }
 		CredentialProviderVendor, CallbackURL string
@@ -57,6 +56,9 @@ func (r *reading) oauth2(_, id string, doc json.RawMessage) error {
 	c := &pb.Credential{Meta: agentstate.Meta("credential", native("Oauth2CredentialProvider", doc), "oauth2", id), Name: id, Form: "oauth2", Provider: d.CredentialProviderVendor, Location: d.ClientSecretArn.SecretArn,
 		Rebind: "make a client at the identity provider, give its id and secret to CreateOauth2CredentialProvider, and register the new callback URL; users consent again"}
 	c.Meta.CreatedUnixNano, c.Meta.UpdatedUnixNano = when(d.CreatedTime), when(d.LastUpdatedTime)
+	if err := r.taken(c.Meta.Key, found); err != nil {
+		return err
+	}
 	return r.yield(c)
 }
 
@@ -91,23 +93,10 @@ func (r *reading) gateway(_, id string, doc json.RawMessage) error {
 
 func (r *reading) target(gateway, id string, raw json.RawMessage) error {
 	doc, found := disarm(raw)
-	type schema struct {
-		InlinePayload json.RawMessage
-		S3            struct{ URI string }
-	}
 	var d struct {
-		Name, Description    string
-		CreatedAt, UpdatedAt json.RawMessage
-		TargetConfiguration  struct {
-			MCP struct {
-				Lambda *struct {
-					LambdaArn  string
-					ToolSchema schema
-				}
-				OpenAPISchema, SmithyModel *schema
-				MCPServer                  *struct{ Endpoint string }
-			}
-		}
+		Name, Description                string
+		CreatedAt, UpdatedAt             json.RawMessage
+		TargetConfiguration              targetConfiguration
 		CredentialProviderConfigurations []struct {
 			CredentialProvider struct {
 				OauthCredentialProvider, APIKeyCredentialProvider *struct{ ProviderArn string }
@@ -127,17 +116,7 @@ func (r *reading) target(gateway, id string, raw json.RawMessage) error {
 			t.CredentialKeys = append(t.CredentialKeys, agentstate.Key("credential", "api-key", lastOf(p.ProviderArn)))
 		}
 	}
-	var tools json.RawMessage
-	switch m := d.TargetConfiguration.MCP; {
-	case m.Lambda != nil:
-		t.Protocol, t.Location, tools = "lambda", m.Lambda.LambdaArn, m.Lambda.ToolSchema.InlinePayload
-	case m.OpenAPISchema != nil:
-		t.Protocol, t.Location = "openapi", m.OpenAPISchema.S3.URI
-	case m.SmithyModel != nil:
-		t.Protocol, t.Location = "smithy", m.SmithyModel.S3.URI
-	case m.MCPServer != nil:
-		t.Protocol, t.Location = "mcp+http", m.MCPServer.Endpoint
-	}
+	tools := d.TargetConfiguration.read(t)
 	key := t.Meta.Key
 	if err := r.taken(key, found); err != nil {
 		return err
@@ -161,6 +140,7 @@ func (r *reading) target(gateway, id string, raw json.RawMessage) error {
 		if x.OutputSchema != nil {
 			tool.OutputSchema = agentstate.Inline("application/json", x.OutputSchema)
 		}
+		r.tools[gateway+"/"+tool.Name] = tool.Meta.Key
 		if err := r.yield(tool); err != nil {
 			return err
 		}
@@ -197,6 +177,10 @@ func (r *reading) policy(engine, id string, doc json.RawMessage) error {
 		p.Text = agentstate.Inline("text/plain", []byte(text))
 	}
 	if g := grant(p, text); g != nil {
+		if len(g.Scopes) == 1 && g.ScopeKey != "" {
+			_, parts := agentstate.SplitKey(g.ScopeKey)
+			g.ToolKey = r.tools[parts[0]+"/"+g.Scopes[0]]
+		}
 		return r.yield(p, g)
 	}
 	return r.yield(p)
@@ -232,7 +216,7 @@ func grant(p *pb.Policy, text string) *pb.ToolGrant {
 // secretive are members whose values may be secrets, wherever they stand in a definition.
 func secretive(name string) bool {
 	switch strings.ToLower(name) {
-	case "environmentvariables", "headers", "queryparameters", "customparameters":
+	case "environmentvariables", "headers", "queryparameters", "customparameters", "additionalheaderclaims", "additionalpayloadclaims", "additionalparams":
 		return true
 	}
 	return false
@@ -306,21 +290,6 @@ func disarm(doc json.RawMessage) (json.RawMessage, []string) {
 	return b, found
 }
 
-// agent yields a definition of an agent, its model, and references to what was taken out.
-func (r *reading) agent(a *pb.Agent, model *pb.Model, found []string) error {
-	if model != nil {
-		model.Meta.ViewOfKeys = []string{a.Meta.Key}
-		a.ModelKey = model.Meta.Key
-	}
-	if err := r.taken(a.Meta.Key, found); err != nil {
-		return err
-	}
-	if err := r.yield(a); err != nil || model == nil {
-		return err
-	}
-	return r.yield(model)
-}
-
 // taken yields references to what was taken out of the definition under the key of.
 func (r *reading) taken(of string, found []string) error {
 	_, parts := agentstate.SplitKey(of)
@@ -337,51 +306,4 @@ func (r *reading) taken(of string, found []string) error {
 		}
 	}
 	return nil
-}
-
-func (r *reading) harness(_, id string, raw json.RawMessage) error {
-	doc, found := disarm(raw)
-	var d struct {
-		HarnessName, HarnessVersion string
-		CreatedAt, UpdatedAt        json.RawMessage
-		SystemPrompt                []struct{ Text string }
-		Model                       map[string]json.RawMessage
-	}
-	if err := object("GetHarness", doc, &d); err != nil {
-		return err
-	}
-	a := &pb.Agent{Meta: agentstate.Meta("agent", native("Harness", doc), "harness", id), Name: d.HarnessName, Version: d.HarnessVersion}
-	a.Meta.CreatedUnixNano, a.Meta.UpdatedUnixNano = when(d.CreatedAt), when(d.UpdatedAt)
-	var prompt []string
-	for _, p := range d.SystemPrompt {
-		prompt = append(prompt, p.Text)
-	}
-	if text := strings.Join(prompt, "\n"); text != "" {
-		a.Instructions = agentstate.Inline("text/plain", []byte(text))
-		h := sha256.Sum256([]byte(text))
-		a.PromptSha256 = hex.EncodeToString(h[:])
-	}
-	var model *pb.Model
-	for _, k := range sortedKeys(d.Model) {
-		var m struct{ ModelID string }
-		if json.Unmarshal(d.Model[k], &m) == nil && m.ModelID != "" {
-			model = &pb.Model{Meta: agentstate.Meta("model", nil, "harness", id), Provider: strings.TrimSuffix(k, "ModelConfig"), RequestedId: m.ModelID,
-				Parameters: agentstate.Inline("application/json", d.Model[k]), Region: r.s.o.Region}
-		}
-	}
-	return r.agent(a, model, found)
-}
-
-func (r *reading) agentRuntime(_, id string, raw json.RawMessage) error {
-	doc, found := disarm(raw)
-	var d struct {
-		AgentRuntimeName, AgentRuntimeVersion, Description string
-		CreatedAt, LastUpdatedAt                           json.RawMessage
-	}
-	if err := object("GetAgentRuntime", doc, &d); err != nil {
-		return err
-	}
-	a := &pb.Agent{Meta: agentstate.Meta("agent", native("AgentRuntime", doc), "runtime", id), Name: d.AgentRuntimeName, Version: d.AgentRuntimeVersion, Description: d.Description}
-	a.Meta.CreatedUnixNano, a.Meta.UpdatedUnixNano = when(d.CreatedAt), when(d.LastUpdatedAt)
-	return r.agent(a, nil, found)
 }

@@ -159,5 +159,12 @@ func spill(r agentstate.Record, blobs map[string][]byte) {
 		}
 	case *pb.MemorySpace:
 		move(r.Settings)
+	case *pb.ToolServer:
+		move(r.Definition)
+	case *pb.Tool:
+		move(r.InputSchema)
+		move(r.OutputSchema)
+	case *pb.Agent:
+		move(r.Instructions)
 	}
 }

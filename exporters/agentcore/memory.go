@@ -100,6 +100,7 @@ func memorySpaces(id string, doc json.RawMessage, m *memoryDoc) []*pb.MemorySpac
 	top := &pb.MemorySpace{Meta: agentstate.Meta("memoryspace", agentstate.Document("Memory", "application/json", doc), id),
 		Path: []string{m.Name}, TtlSeconds: m.EventExpiryDuration * 86400}
 	top.Meta.CreatedUnixNano, top.Meta.UpdatedUnixNano = nanos(m.CreatedAt), nanos(m.UpdatedAt)
+	top.Settings = settings(map[string]any{"description": m.Description, "indexedKeys": m.IndexedKeys, "namespaceKeys": m.NamespaceKeys})
 	out := []*pb.MemorySpace{top}
 	for _, s := range m.Strategies {
 		sp := &pb.MemorySpace{Meta: agentstate.Meta("memoryspace", nil, id, "strategy", s.StrategyID), Path: []string{m.Name, s.Name},
@@ -108,10 +109,26 @@ func memorySpaces(id string, doc json.RawMessage, m *memoryDoc) []*pb.MemorySpac
 			sp.RawPath = t[0]
 		}
 		sp.Meta.CreatedUnixNano = nanos(s.CreatedAt)
+		sp.Settings = settings(map[string]any{"description": s.Description, "configuration": s.Configuration, "memoryRecordSchema": s.MemoryRecordSchema})
 		sp.Meta.ViewOfKeys = []string{top.Meta.Key}
 		out = append(out, sp)
 	}
 	return out
+}
+
+// settings are what else a memory or a strategy is told, as JSON; absent: nothing. What is of the
+// account, as roles and keys, is in the native form alone.
+func settings(in map[string]any) *pb.Data {
+	for k, v := range in {
+		if doc, ok := v.(json.RawMessage); v == "" || ok && len(doc) == 0 {
+			delete(in, k)
+		}
+	}
+	doc, err := marshal(in)
+	if err != nil || len(in) == 0 {
+		return nil
+	}
+	return agentstate.Inline("application/json", doc)
 }
 
 // recordDoc is the part of a memory record that is read.

@@ -34,6 +34,8 @@ type reading struct {
 	c   *client
 	e   *agentstate.Emitter
 	pos at
+
+	tools map[string]string // of gateways, by gateway and name as policies say it → key
 }
 
 // dataKinds are read out of memories, and counted by a second listing.
@@ -56,7 +58,7 @@ func (s *Service) Records(ctx context.Context, opts *agentstate.ReadOptions) ite
 			yield(nil, err)
 			return
 		}
-		r := &reading{s: s, c: c}
+		r := &reading{s: s, c: c, tools: map[string]string{}}
 		r.e = agentstate.NewEmitter(ctx, yield, s.origin(account))
 		if err := r.e.Resume(opts.Cursor, &r.pos); err != nil {
 			r.e.Fail(err)

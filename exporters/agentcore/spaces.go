@@ -4,8 +4,10 @@ import (
 	"context"
 	"crypto/sha256"
 	"encoding/hex"
+	"encoding/json"
 	"fmt"
 	"slices"
+	"strings"
 
 	"github.com/exitramp/exitramp/context/fidelity"
 	"github.com/exitramp/exitramp/context/replay"
@@ -60,6 +62,16 @@ func (w *writer) view(ctx context.Context, s *pb.MemorySpace, parts []string) (r
 	case parts[1] == "strategy":
 		rc.Target = strategyKey(p.id, st)
 		rc.Losses = []fidelity.Loss{loss("meta.created_unix_nano", fidelity.Defaulted, "the date of the copy")}
+		var c struct{ Configuration json.RawMessage }
+		_ = json.Unmarshal(s.Settings.GetInline(), &c)
+		if _, what := configuration(strings.ToUpper(s.Strategy), c.Configuration); c.Configuration != nil && what != "" {
+			rc.Losses = append(rc.Losses, loss("settings", fidelity.Dropped, what+" is of the source's account: set it in the target by hand"))
+		}
+		if w.s.o.Memory != "" {
+			for _, f := range []string{"settings", "ttl_seconds", "raw_path"} {
+				rc.Losses = append(rc.Losses, loss(f, fidelity.Defaulted, "the memory of the URL keeps its own settings"))
+			}
+		}
 	case len(parts) == 4:
 		if !ok {
 			st = parts[2]

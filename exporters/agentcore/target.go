@@ -410,7 +410,7 @@ func (w *writer) found(ctx context.Context, mem, id string, s *pb.MemorySpace, m
 		return p, replay.Receipt{Action: replay.Conflict, Why: fmt.Sprintf("a memory of this name is there, and differs in %v: rename one of them, or write the id of a memory in the URL", diff)}, nil
 	}
 	if len(diff) > 0 {
-		for _, f := range []string{"path", "ttl_seconds"} {
+		for _, f := range []string{"path", "ttl_seconds", "settings"} {
 			rc.Losses = append(rc.Losses, loss(f, fidelity.Defaulted, "the memory of the URL keeps its own settings"))
 		}
 	}

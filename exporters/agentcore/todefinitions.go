@@ -81,9 +81,16 @@ func (w *writer) viewOfDefinition(ctx context.Context, r agentstate.Record) (rep
 	}
 	_, to := agentstate.SplitKey(target)
 	rc.Target = agentstate.Key(kind, append(slices.Clone(to), parts[len(from):]...)...)
-	switch r.(type) {
+	switch x := r.(type) {
 	case *pb.ToolGrant:
-		rc.Losses = append([]fidelity.Loss{logs("enabled")}, w.rewritten[of]...)
+		if agentstate.KindOfKey(of) == "policy" {
+			rc.Losses = append([]fidelity.Loss{logs("enabled")}, w.rewritten[of]...)
+		}
+		if _, ok := w.run.Target(x.ToolKey); !ok && x.ToolKey != "" {
+			rc.Losses = append(rc.Losses, loss("tool_key", fidelity.Dropped, "the target has no such tool"))
+		}
+	case *pb.ToolServer:
+		rc.Losses = []fidelity.Loss{loss("location", fidelity.Transformed, "the target's own")}
 	case *pb.Model:
 		rc.Losses = []fidelity.Loss{loss("region", fidelity.Transformed, "the target's own")}
 	}
