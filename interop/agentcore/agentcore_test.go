@@ -212,6 +212,51 @@ func ignoreTies(want, got map[string]any, n *int) {
 	}
 }
 
+// Policies that decide arrive so that they only log, once a person has approved them, and boto3 reads
+// their texts as they were. What somebody has set ACTIVE since stays after an undo.
+func TestPoliciesOnlyLog(t *testing.T) {
+	need(t)
+	src, dst := fake(t), fake(t, "-account", "999999999999", "-working", "300ms")
+	want := src.py("policies.py", "make")
+	archive, journal := filepath.Join(t.TempDir(), "a.ctxa"), filepath.Join(t.TempDir(), "a.jnl")
+	src.exitramp(0, "export", region, archive)
+	keys := filepath.Join(t.TempDir(), "approved")
+	var b strings.Builder
+	for _, kind := range []string{"policy", "toolgrant"} { // a policy, and what is read out of it
+		for _, l := range strings.Fields(src.exitramp(0, "list", archive, kind)) {
+			if strings.HasPrefix(l, kind+"/") {
+				fmt.Fprintln(&b, l)
+			}
+		}
+	}
+	if err := os.WriteFile(keys, []byte(b.String()), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	dst.exitramp(0, "replay", archive, region, "--accept-unsigned", "--journal", filepath.Join(t.TempDir(), "none.jnl"))
+	if got := fmt.Sprint(dst.py("policies.py", "show")); strings.Contains(got, "clerks") {
+		t.Errorf("without approval there is %s", got)
+	}
+	dst.exitramp(0, "replay", archive, region, "--accept-unsigned", "--journal", journal, "--approve", keys)
+	for _, p := range want["rules"].(map[string]any)["policies"].(map[string]any) {
+		if p := p.([]any); p[0] != "ACTIVE" {
+			t.Fatalf("the source's policy is %v", p)
+		} else {
+			p[0] = "LOG_ONLY"
+		}
+	}
+	if d := cmp.Diff(want, dst.py("policies.py", "show")); d != "" {
+		t.Errorf("boto3 reads something else:\n%s", d)
+	}
+	if out := dst.exitramp(0, "readback", archive, region, "--accept-unsigned", "--journal", journal); !strings.Contains(out, "missing 0 · extra 0") {
+		t.Errorf("readback: %s", out)
+	}
+	dst.py("policies.py", "arm")
+	dst.exitramp(3, "undo", journal, region)
+	if got := fmt.Sprint(dst.py("policies.py", "show")); strings.Count(got, "ACTIVE") != 2 {
+		t.Errorf("after the undo there is %s", got)
+	}
+}
+
 // A graph of LangGraph waits for a person on AgentCore. In the copy it waits for the same, and goes
 // on: what ran once is not run again.
 func TestLangGraphGoesOn(t *testing.T) {

@@ -23,8 +23,8 @@ def main(mem):
             text = text.replace(i, "{" + n + "}")
         return text
 
-    out = {"memory": {k: m.get(k) for k in ("name", "description", "eventExpiryDuration")}, "sessions": {}, "records": []}
-    out["strategies"] = sorted(([s["name"], s["type"], s["namespaceTemplates"], s.get("description"), s.get("configuration")] for s in m["strategies"]), key=str)
+    out = {"memory": {k: m.get(k) for k in ("name", "description", "eventExpiryDuration", "indexedKeys")}, "sessions": {}, "records": []}
+    out["strategies"] = sorted(([s["name"], s["type"], s["namespaceTemplates"], s.get("description"), s.get("configuration"), s.get("memoryRecordSchema"), s.get("recordExpiryDurationDays")] for s in m["strategies"]), key=str)
     for a in pages(data.list_actors, "actorSummaries", memoryId=mem):
         for s in pages(data.list_sessions, "sessionSummaries", memoryId=mem, actorId=a["actorId"]):
             es = list(pages(data.list_events, "events", memoryId=mem, actorId=a["actorId"], sessionId=s["sessionId"], maxResults=100))[::-1]

@@ -1,4 +1,4 @@
-"""Fill a service through boto3: a memory with four strategies, two actors, branches, blobs, records."""
+"""Fill a service through boto3: a memory with six strategies, two actors, branches, blobs, records."""
 import datetime, json, sys
 import boto3
 
@@ -21,13 +21,18 @@ def main(name):
     m = ctl.create_memory(
         name=name, description="of the shop", eventExpiryDuration=120,
         memoryStrategies=[
-            {"semanticMemoryStrategy": {"name": "facts", "namespaceTemplates": ["/facts/{actorId}/"]}},
+            {"semanticMemoryStrategy": {"name": "facts", "namespaceTemplates": ["/facts/{actorId}/"], "recordExpirySpecification": {"recordExpiryDurationDays": 90}}},
             {"summaryMemoryStrategy": {"name": "digest", "namespaceTemplates": ["/strategies/{memoryStrategyId}/actors/{actorId}/sessions/{sessionId}/"]}},
             {"userPreferenceMemoryStrategy": {"name": "likes", "description": "what they like", "namespaceTemplates": ["/likes/{actorId}"]}},
             {"customMemoryStrategy": {"name": "mine", "namespaceTemplates": ["/mine/{actorId}"], "configuration": {"semanticOverride": {
                 "extraction": {"appendToPrompt": "Only allergies.", "modelId": "eu.amazon.nova-lite-v1:0"},
                 "consolidation": {"appendToPrompt": "Keep all.", "modelId": "eu.amazon.nova-lite-v1:0"}}}}},
+            {"episodicMemoryStrategy": {"name": "episodes", "namespaceTemplates": ["/ep/{actorId}/{sessionId}"], "reflectionConfiguration": {"namespaceTemplates": ["/ep/{actorId}"]},
+                                        "memoryRecordSchema": {"metadataSchema": [{"key": "topic", "type": "STRING"}]}}},
+            {"customMemoryStrategy": {"name": "own", "namespaceTemplates": ["/own/{actorId}"], "configuration": {"userPreferenceOverride": {
+                "extraction": {"appendToPrompt": "Only <tea> & \"coffee\".", "modelId": "eu.amazon.nova-lite-v1:0"}}}}},
         ],
+        indexedKeys=[{"key": "topic", "type": "STRING"}],
     )["memory"]
     mem, t = m["id"], 1_760_000_000_123
     event(mem, "ada", "s1", t, [say("USER", "Where is my order <7> & co?"), say("ASSISTANT", "On its way. \U0001f69a")])
@@ -39,6 +44,7 @@ def main(name):
     sub = event(mem, "ada", "s1", t + 4000, [say("OTHER", "handed over")], branch={"name": "retry"})
     event(mem, "ada", "s1", t + 5000, [say("USER", "thanks")], branch={"name": "retry-2", "rootEventId": sub})
     event(mem, "team/b:eu", "long", t, [{"blob": {"big": "x" * 300_000, "n": 12345678901234567890, "f": 1.5, "list": [1, None, True, "ü"]}}])
+    event(mem, "team/b:eu", "long", t + 1, [say("USER", "look"), {"json": {"content": {"a": [1, {"b": None}]}}}, say("ASSISTANT", "I see"), {"blob": "text"}, {"blob": 1.5}, {"blob": [True]}])
     for i in range(250):
         event(mem, "team/b:eu", "many", t + i, [say("USER" if i % 2 == 0 else "ASSISTANT", f"turn {i}")])
     records, strategies = [], {s["name"]: s["strategyId"] for s in m["strategies"]}

@@ -21,6 +21,7 @@ func main() {
 	latency := flag.Duration("latency", 0, "of every answer")
 	rate := flag.Float64("rate", 0, "allowed requests a second, of each operation; 0: all")
 	late := flag.Duration("late", 0, "records are listed so long after they were made")
+	working := flag.Duration("working", 0, "policies and memories are being made for so long")
 	facts := flag.Bool("facts", false, "print what the fake does, and how each thing is known")
 	flag.Parse()
 	if *facts {
@@ -33,7 +34,7 @@ func main() {
 		}
 		return
 	}
-	f, err := agentcorefake.New(agentcorefake.Options{Account: *account, Region: *region, Latency: *latency, Rate: *rate, VisibleAfter: *late})
+	f, err := agentcorefake.New(agentcorefake.Options{Account: *account, Region: *region, Latency: *latency, Rate: *rate, VisibleAfter: *late, Working: *working})
 	if err != nil {
 		log.Fatal(err)
 	}
