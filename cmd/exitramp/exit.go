@@ -23,6 +23,7 @@ const (
 	exitOther   = 1
 	exitUsage   = 2
 	exitPartial = 3
+	exitCheck   = 4
 	exitRefused = 5
 	exitResume  = 75
 )

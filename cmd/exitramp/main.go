@@ -104,7 +104,7 @@ exit codes, ` + "`exitramp drivers`" + ` the runtimes.`,
 	root.SetFlagErrorFunc(func(_ *cobra.Command, err error) error { return usagef("%v", err) })
 	for _, c := range []*cobra.Command{
 		a.preflightCmd(), a.exportCmd(), a.verifyCmd(), a.inspectCmd(), a.listCmd(), a.showCmd(), a.catCmd(), a.diffCmd(),
-		a.deriveCmd(), a.unpackCmd(), a.packCmd(), a.planCmd(), a.replayCmd(), a.readbackCmd(), a.undoCmd(), a.keygenCmd(),
+		a.modelsCmd(), a.deriveCmd(), a.unpackCmd(), a.packCmd(), a.planCmd(), a.replayCmd(), a.readbackCmd(), a.undoCmd(), a.keygenCmd(),
 		a.signCmd(), a.proveCmd(), a.checkProofCmd(), a.rewrapCmd(), a.reencryptCmd(), a.demoCmd(), a.driversCmd(), a.permissionsCmd(),
 		a.schemaCmd(), exitCodesCmd(),
 	} {

@@ -1,0 +1,82 @@
+package models
+
+import (
+	"bytes"
+	_ "embed"
+	"encoding/json"
+	"fmt"
+	"io"
+	"time"
+)
+
+// Dates are days on which providers stop serving models, as somebody read them.
+type Dates struct {
+	AsOf time.Time // when they were read
+	by   map[string]date
+}
+
+type date struct {
+	provider, source string
+	retires          time.Time
+}
+
+//go:embed dates.json
+var known []byte
+
+// Known are the dates that this release was built with. They were read by hand and are as old as
+// AsOf says; what a runtime says of its models goes before them.
+func Known() (*Dates, error) { return ReadDates(bytes.NewReader(known)) }
+
+// ReadDates reads a file of dates: {"as_of": "2026-10-28", "models": [{"provider": "openai",
+// "retires": "2027-01-14", "ids": ["gpt-4o"], "source": "https://…"}]}.
+func ReadDates(r io.Reader) (*Dates, error) {
+	var file struct {
+		AsOf   string `json:"as_of"`
+		Note   string `json:"note"`
+		Models []struct {
+			Provider string   `json:"provider"`
+			Retires  string   `json:"retires"`
+			IDs      []string `json:"ids"`
+			Source   string   `json:"source"`
+		} `json:"models"`
+	}
+	dec := json.NewDecoder(r)
+	dec.DisallowUnknownFields()
+	if err := dec.Decode(&file); err != nil {
+		return nil, fmt.Errorf("models: dates: %w", err)
+	}
+	d := &Dates{by: map[string]date{}}
+	var err error
+	if d.AsOf, err = time.Parse(time.DateOnly, file.AsOf); err != nil {
+		return nil, fmt.Errorf("models: dates: as_of is %q, want a day like 2026-10-28", file.AsOf)
+	}
+	for _, m := range file.Models {
+		on, err := time.Parse(time.DateOnly, m.Retires)
+		if err != nil || m.Source == "" || len(m.IDs) == 0 {
+			return nil, fmt.Errorf("models: dates: %v: want retires (a day), ids and source", m.IDs)
+		}
+		for _, id := range m.IDs {
+			d.by[id] = date{m.Provider, m.Source, on}
+		}
+	}
+	return d, nil
+}
+
+// Add adds the dates of other, which go before those of d.
+func (d *Dates) Add(other *Dates) {
+	for id, on := range other.by {
+		d.by[id] = on
+	}
+	if other.AsOf.After(d.AsOf) {
+		d.AsOf = other.AsOf
+	}
+}
+
+// of is the date of a model; provider may be empty.
+func (d *Dates) of(provider, id string) (date, bool) {
+	on, ok := d.by[id]
+	if !ok || provider != "" && on.provider != "" && provider != on.provider {
+		return date{}, false
+	}
+	return on, true
+}

@@ -1,0 +1,190 @@
+// Package models lists the models that some state depends on: which agents name them, which answered,
+// which embedded the memories, whether they are pinned, and when their provider stops serving them.
+package models
+
+import (
+	"context"
+	"regexp"
+	"slices"
+	"strings"
+	"time"
+
+	"github.com/exitramp/exitramp/context/agentstate"
+	pb "github.com/exitramp/exitramp/proto/exitramp/v1"
+)
+
+// Use is one model, and what the state says of it.
+type Use struct {
+	Provider string   `json:"provider,omitempty"` // empty: not said
+	ID       string   `json:"id"`                 // as agents and runtimes name it
+	Served   []string `json:"served,omitempty"`   // other ids that answered for it
+	Region   string   `json:"region,omitempty"`
+	Pinned   bool     `json:"pinned"` // names one version; else an alias that may become another model
+	// Agents are keys of agents that name it. Messages, Runs and Embeddings are counts of what it made.
+	Agents     []string  `json:"agents,omitempty"`
+	Messages   uint64    `json:"messages"`
+	Runs       uint64    `json:"runs"`
+	Embeddings uint64    `json:"embeddings"`
+	Spaces     uint64    `json:"spaces"`    // memory spaces that are embedded with it
+	LastUsed   time.Time `json:"last_used"` // newest message or run; zero: none, or not said
+	// Live: an agent names it, memories are embedded with it, or it answered in the last 90 days that
+	// the state knows of.
+	Live         bool      `json:"live"`
+	Retires      time.Time `json:"retires"`                 // zero: nobody says
+	RetiresBasis string    `json:"retires_basis,omitempty"` // the runtime's word, or a source and the day it was read
+}
+
+const recent = 90 * 24 * time.Hour
+
+// snapshot is how ids end that name one version.
+var snapshot = regexp.MustCompile(`[-@](\d{4}-\d{2}-\d{2}|\d{8}|\d{4})(-v\d+(:\d+)?)?$`)
+
+// List reads src and lists its models, live ones first, those that end soonest first among them.
+func List(ctx context.Context, src agentstate.Source, dates *Dates) ([]Use, error) {
+	c := &collector{by: map[string]*Use{}, keys: map[string]string{}, runs: map[string]*Use{}}
+	for r, err := range src.Records(ctx, nil) {
+		if err != nil {
+			return nil, err
+		}
+		c.record(r)
+	}
+	var out []Use
+	for key, u := range c.runs { // runs name a record that may come later, or not at all
+		id := c.keys[key]
+		if id == "" {
+			_, parts := agentstate.SplitKey(key)
+			id = strings.Join(parts, "/")
+		}
+		m := c.use(id)
+		m.Runs += u.Runs
+		m.LastUsed = later(m.LastUsed, u.LastUsed)
+	}
+	for _, u := range c.by {
+		if !u.Pinned {
+			u.Pinned = snapshot.MatchString(u.ID)
+		}
+		u.Live = u.Live || len(u.Agents) > 0 || u.Embeddings > 0 || u.Spaces > 0 || !u.LastUsed.IsZero() && c.newest.Sub(u.LastUsed) <= recent
+		if u.Retires.IsZero() && dates != nil {
+			if on, ok := dates.of(u.Provider, u.ID); ok {
+				u.Retires, u.RetiresBasis = on.retires, on.source+", read "+dates.AsOf.Format(time.DateOnly)
+			}
+		}
+		slices.Sort(u.Agents)
+		slices.Sort(u.Served)
+		u.Agents, u.Served = slices.Compact(u.Agents), slices.Compact(u.Served)
+		out = append(out, *u)
+	}
+	slices.SortFunc(out, func(a, b Use) int {
+		switch {
+		case a.Live != b.Live:
+			if a.Live {
+				return -1
+			}
+			return 1
+		case a.Retires.IsZero() != b.Retires.IsZero():
+			if b.Retires.IsZero() {
+				return -1
+			}
+			return 1
+		case !a.Retires.Equal(b.Retires):
+			return a.Retires.Compare(b.Retires)
+		}
+		return strings.Compare(a.ID, b.ID)
+	})
+	return out, nil
+}
+
+type collector struct {
+	by     map[string]*Use
+	keys   map[string]string // key of a Model record to its id
+	runs   map[string]*Use   // by the key of the model
+	newest time.Time
+}
+
+func (c *collector) use(id string) *Use {
+	u, ok := c.by[id]
+	if !ok {
+		u = &Use{ID: id}
+		c.by[id] = u
+	}
+	return u
+}
+
+func (c *collector) record(r agentstate.Record) {
+	at := stamp(max(r.GetMeta().GetCreatedUnixNano(), r.GetMeta().GetUpdatedUnixNano()))
+	if agentstate.IsState(agentstate.KindOf(r)) {
+		c.newest = later(c.newest, at)
+	}
+	switch r := r.(type) {
+	case *pb.Model:
+		c.model(r)
+	case *pb.Agent:
+		if id := c.keys[r.ModelKey]; id != "" {
+			u := c.use(id)
+			u.Agents = append(u.Agents, r.Meta.GetKey())
+		}
+	case *pb.Message:
+		if r.Model != "" {
+			u := c.use(r.Model)
+			u.Messages++
+			u.LastUsed = later(u.LastUsed, at)
+		}
+	case *pb.Run:
+		if r.ModelKey != "" {
+			u, ok := c.runs[r.ModelKey]
+			if !ok {
+				u = &Use{}
+				c.runs[r.ModelKey] = u
+			}
+			u.Runs++
+			u.LastUsed = later(u.LastUsed, later(at, stamp(r.StartedUnixNano)))
+		}
+	case *pb.MemorySpace:
+		if r.EmbeddingModel != "" {
+			c.use(r.EmbeddingModel).Spaces++
+		}
+	case *pb.Embedding:
+		if r.Model != "" {
+			c.use(r.Model).Embeddings++
+		}
+	}
+}
+
+func (c *collector) model(m *pb.Model) {
+	id := m.RequestedId
+	if id == "" {
+		id = m.ServedId
+	}
+	if id == "" {
+		return
+	}
+	c.keys[m.Meta.GetKey()] = id
+	u := c.use(id)
+	u.Pinned = u.Pinned || m.Pinned
+	if m.Provider != "" {
+		u.Provider = m.Provider
+	}
+	if m.Region != "" {
+		u.Region = m.Region
+	}
+	if m.ServedId != "" && m.ServedId != id {
+		u.Served = append(u.Served, m.ServedId)
+	}
+	if m.RetiresUnixNano != 0 {
+		u.Retires, u.RetiresBasis = stamp(m.RetiresUnixNano), m.RetiresBasis
+	}
+}
+
+func stamp(ns int64) time.Time {
+	if ns == 0 {
+		return time.Time{}
+	}
+	return time.Unix(0, ns).UTC()
+}
+
+func later(a, b time.Time) time.Time {
+	if b.After(a) {
+		return b
+	}
+	return a
+}

@@ -1,0 +1,95 @@
+package models_test
+
+import (
+	"context"
+	"iter"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/google/go-cmp/cmp"
+
+	"github.com/exitramp/exitramp/context/agentstate"
+	"github.com/exitramp/exitramp/context/models"
+	pb "github.com/exitramp/exitramp/proto/exitramp/v1"
+)
+
+type list []agentstate.Record
+
+func (l list) Records(context.Context, *agentstate.ReadOptions) iter.Seq2[agentstate.Record, error] {
+	return func(yield func(agentstate.Record, error) bool) {
+		for _, r := range l {
+			if !yield(r, nil) {
+				return
+			}
+		}
+	}
+}
+
+func day(s string) time.Time {
+	t, err := time.Parse(time.DateOnly, s)
+	if err != nil {
+		panic(err)
+	}
+	return t
+}
+
+func TestList(t *testing.T) {
+	meta := func(key, on string) *pb.Meta {
+		m := &pb.Meta{Key: key}
+		if on != "" {
+			m.CreatedUnixNano = day(on).UnixNano()
+		}
+		return m
+	}
+	dates, err := models.ReadDates(strings.NewReader(`{"as_of": "2026-10-01", "models": [
+		{"provider": "openai", "retires": "2027-01-14", "ids": ["gpt-4o", "gpt-old"], "source": "https://example.com/list"},
+		{"provider": "anthropic", "retires": "2026-12-31", "ids": ["claude-x"], "source": "https://example.com/list"}]}`))
+	if err != nil {
+		t.Fatal(err)
+	}
+	got, err := models.List(t.Context(), list{
+		&pb.Model{Meta: meta("model/1", ""), Provider: "openai", RequestedId: "gpt-4o", ServedId: "gpt-4o-2024-08-06", Region: "eu"},
+		&pb.Model{Meta: meta("model/2", ""), Provider: "bedrock", RequestedId: "claude-x"}, // a cloud that sets dates of its own
+		&pb.Model{Meta: meta("model/3", ""), RequestedId: "own-1", RetiresUnixNano: day("2026-11-30").UnixNano(), RetiresBasis: "the API's shutdown_date"},
+		&pb.Agent{Meta: meta("agent/a", ""), ModelKey: "model/1"},
+		&pb.Agent{Meta: meta("agent/b", ""), ModelKey: "model/3"},
+		&pb.MemorySpace{Meta: meta("memoryspace/1", ""), EmbeddingModel: "text-embedding-3-small"},
+		&pb.Message{Meta: meta("message/1", "2026-01-05"), Model: "gpt-old"},
+		&pb.Message{Meta: meta("message/2", "2026-09-05"), Model: "gpt-4o-2024-08-06"},
+		&pb.Run{Meta: meta("run/1", "2026-09-06"), ModelKey: "model/2"},
+		&pb.Embedding{Meta: meta("embedding/1", ""), Model: "text-embedding-3-small"},
+	}, dates)
+	if err != nil {
+		t.Fatal(err)
+	}
+	read := "https://example.com/list, read 2026-10-01"
+	want := []models.Use{
+		{ID: "own-1", Agents: []string{"agent/b"}, Live: true, Retires: day("2026-11-30"), RetiresBasis: "the API's shutdown_date"},
+		{Provider: "openai", ID: "gpt-4o", Served: []string{"gpt-4o-2024-08-06"}, Region: "eu", Agents: []string{"agent/a"}, Live: true, Retires: day("2027-01-14"), RetiresBasis: read},
+		{Provider: "bedrock", ID: "claude-x", Runs: 1, LastUsed: day("2026-09-06"), Live: true},
+		{ID: "gpt-4o-2024-08-06", Pinned: true, Messages: 1, LastUsed: day("2026-09-05"), Live: true},
+		{ID: "text-embedding-3-small", Spaces: 1, Embeddings: 1, Live: true},
+		{ID: "gpt-old", Messages: 1, LastUsed: day("2026-01-05"), Retires: day("2027-01-14"), RetiresBasis: read},
+	}
+	if d := cmp.Diff(want, got); d != "" {
+		t.Errorf("(-want +got)\n%s", d)
+	}
+}
+
+// The dates that a release carries parse, say when they were read, and each has a source.
+func TestKnown(t *testing.T) {
+	d, err := models.Known()
+	if err != nil {
+		t.Fatal(err)
+	}
+	if d.AsOf.IsZero() {
+		t.Error("no day")
+	}
+	for _, bad := range []string{``, `{}`, `{"as_of":"soon"}`, `{"as_of":"2026-01-01","models":[{"retires":"2026-02-30","ids":["x"],"source":"y"}]}`,
+		`{"as_of":"2026-01-01","models":[{"retires":"2026-02-01","ids":["x"]}]}`, `{"as_of":"2026-01-01","model":[]}`} {
+		if _, err := models.ReadDates(strings.NewReader(bad)); err == nil {
+			t.Errorf("%s is no list of dates", bad)
+		}
+	}
+}
