@@ -15,107 +15,239 @@ const Depth = 8
 // Decode makes a record of kind of b, which is the record's from then on, if canonical bytes of
 // known fields are all that b holds.
 func (d *Decoder) Decode(kind string, b []byte) (agentstate.Record, bool) {
-	d.Blobs = d.Blobs[:0]
+	d.Blobs, d.texts = d.Blobs[:0], nil
 	switch kind {
 	case "origin":
-		m := new(pb.Origin)
-		return m, d.origin(b, m)
+		o := new(struct {
+			pb.Origin
+			meta pb.Meta
+		})
+		d.next = &o.meta
+		return &o.Origin, d.origin(b, &o.Origin)
 	case "principal":
-		m := new(pb.Principal)
-		return m, d.principal(b, m)
+		o := new(struct {
+			pb.Principal
+			meta pb.Meta
+		})
+		d.next = &o.meta
+		return &o.Principal, d.principal(b, &o.Principal)
 	case "credential":
-		m := new(pb.Credential)
-		return m, d.credential(b, m)
+		o := new(struct {
+			pb.Credential
+			meta pb.Meta
+		})
+		d.next = &o.meta
+		return &o.Credential, d.credential(b, &o.Credential)
 	case "policy":
-		m := new(pb.Policy)
-		return m, d.policy(b, m)
+		o := new(struct {
+			pb.Policy
+			meta pb.Meta
+		})
+		d.next = &o.meta
+		return &o.Policy, d.policy(b, &o.Policy)
 	case "artifact":
-		m := new(pb.Artifact)
-		return m, d.artifact(b, m)
+		o := new(struct {
+			pb.Artifact
+			meta pb.Meta
+		})
+		d.next = &o.meta
+		return &o.Artifact, d.artifact(b, &o.Artifact)
 	case "toolserver":
-		m := new(pb.ToolServer)
-		return m, d.toolServer(b, m)
+		o := new(struct {
+			pb.ToolServer
+			meta pb.Meta
+		})
+		d.next = &o.meta
+		return &o.ToolServer, d.toolServer(b, &o.ToolServer)
 	case "tool":
-		m := new(pb.Tool)
-		return m, d.tool(b, m)
+		o := new(struct {
+			pb.Tool
+			meta pb.Meta
+		})
+		d.next = &o.meta
+		return &o.Tool, d.tool(b, &o.Tool)
 	case "toolgrant":
-		m := new(pb.ToolGrant)
-		return m, d.toolGrant(b, m)
+		o := new(struct {
+			pb.ToolGrant
+			meta pb.Meta
+		})
+		d.next = &o.meta
+		return &o.ToolGrant, d.toolGrant(b, &o.ToolGrant)
 	case "model":
-		m := new(pb.Model)
-		return m, d.model(b, m)
+		o := new(struct {
+			pb.Model
+			meta pb.Meta
+		})
+		d.next = &o.meta
+		return &o.Model, d.model(b, &o.Model)
 	case "skill":
-		m := new(pb.Skill)
-		return m, d.skill(b, m)
+		o := new(struct {
+			pb.Skill
+			meta pb.Meta
+		})
+		d.next = &o.meta
+		return &o.Skill, d.skill(b, &o.Skill)
 	case "agent":
-		m := new(pb.Agent)
-		return m, d.agent(b, m)
+		o := new(struct {
+			pb.Agent
+			meta pb.Meta
+		})
+		d.next = &o.meta
+		return &o.Agent, d.agent(b, &o.Agent)
 	case "trigger":
-		m := new(pb.Trigger)
-		return m, d.trigger(b, m)
+		o := new(struct {
+			pb.Trigger
+			meta pb.Meta
+		})
+		d.next = &o.meta
+		return &o.Trigger, d.trigger(b, &o.Trigger)
 	case "memoryspace":
-		m := new(pb.MemorySpace)
-		return m, d.memorySpace(b, m)
+		o := new(struct {
+			pb.MemorySpace
+			meta pb.Meta
+		})
+		d.next = &o.meta
+		return &o.MemorySpace, d.memorySpace(b, &o.MemorySpace)
 	case "memory":
-		m := new(pb.Memory)
-		return m, d.memory(b, m)
+		o := new(struct {
+			pb.Memory
+			meta pb.Meta
+		})
+		d.next = &o.meta
+		return &o.Memory, d.memory(b, &o.Memory)
 	case "revision":
-		m := new(pb.Revision)
-		return m, d.revision(b, m)
+		o := new(struct {
+			pb.Revision
+			meta pb.Meta
+		})
+		d.next = &o.meta
+		return &o.Revision, d.revision(b, &o.Revision)
 	case "entity":
-		m := new(pb.Entity)
-		return m, d.entity(b, m)
+		o := new(struct {
+			pb.Entity
+			meta pb.Meta
+		})
+		d.next = &o.meta
+		return &o.Entity, d.entity(b, &o.Entity)
 	case "relation":
-		m := new(pb.Relation)
-		return m, d.relation(b, m)
+		o := new(struct {
+			pb.Relation
+			meta pb.Meta
+		})
+		d.next = &o.meta
+		return &o.Relation, d.relation(b, &o.Relation)
 	case "conversation":
-		m := new(pb.Conversation)
-		return m, d.conversation(b, m)
+		o := new(struct {
+			pb.Conversation
+			meta pb.Meta
+		})
+		d.next = &o.meta
+		return &o.Conversation, d.conversation(b, &o.Conversation)
 	case "run":
-		m := new(pb.Run)
-		return m, d.run(b, m)
+		o := new(struct {
+			pb.Run
+			meta pb.Meta
+		})
+		d.next = &o.meta
+		return &o.Run, d.run(b, &o.Run)
 	case "message":
-		m := new(pb.Message)
-		return m, d.message(b, m)
+		o := new(struct {
+			pb.Message
+			meta pb.Meta
+		})
+		d.next = &o.meta
+		return &o.Message, d.message(b, &o.Message)
 	case "state":
-		m := new(pb.State)
-		return m, d.state(b, m)
+		o := new(struct {
+			pb.State
+			meta pb.Meta
+		})
+		d.next = &o.meta
+		return &o.State, d.state(b, &o.State)
 	case "channelvalue":
-		m := new(pb.ChannelValue)
-		return m, d.channelValue(b, m)
+		o := new(struct {
+			pb.ChannelValue
+			meta pb.Meta
+		})
+		d.next = &o.meta
+		return &o.ChannelValue, d.channelValue(b, &o.ChannelValue)
 	case "checkpoint":
-		m := new(pb.Checkpoint)
-		return m, d.checkpoint(b, m)
+		o := new(struct {
+			pb.Checkpoint
+			meta pb.Meta
+		})
+		d.next = &o.meta
+		return &o.Checkpoint, d.checkpoint(b, &o.Checkpoint)
 	case "pendingwrite":
-		m := new(pb.PendingWrite)
-		return m, d.pendingWrite(b, m)
+		o := new(struct {
+			pb.PendingWrite
+			meta pb.Meta
+		})
+		d.next = &o.meta
+		return &o.PendingWrite, d.pendingWrite(b, &o.PendingWrite)
 	case "interrupt":
-		m := new(pb.Interrupt)
-		return m, d.interrupt(b, m)
+		o := new(struct {
+			pb.Interrupt
+			meta pb.Meta
+		})
+		d.next = &o.meta
+		return &o.Interrupt, d.interrupt(b, &o.Interrupt)
 	case "embedding":
-		m := new(pb.Embedding)
-		return m, d.embedding(b, m)
+		o := new(struct {
+			pb.Embedding
+			meta pb.Meta
+		})
+		d.next = &o.meta
+		return &o.Embedding, d.embedding(b, &o.Embedding)
 	case "testsuite":
-		m := new(pb.TestSuite)
-		return m, d.testSuite(b, m)
+		o := new(struct {
+			pb.TestSuite
+			meta pb.Meta
+		})
+		d.next = &o.meta
+		return &o.TestSuite, d.testSuite(b, &o.TestSuite)
 	case "testcase":
-		m := new(pb.TestCase)
-		return m, d.testCase(b, m)
+		o := new(struct {
+			pb.TestCase
+			meta pb.Meta
+		})
+		d.next = &o.meta
+		return &o.TestCase, d.testCase(b, &o.TestCase)
 	case "testrun":
-		m := new(pb.TestRun)
-		return m, d.testRun(b, m)
+		o := new(struct {
+			pb.TestRun
+			meta pb.Meta
+		})
+		d.next = &o.meta
+		return &o.TestRun, d.testRun(b, &o.TestRun)
 	case "opaque":
-		m := new(pb.Opaque)
-		return m, d.opaque(b, m)
+		o := new(struct {
+			pb.Opaque
+			meta pb.Meta
+		})
+		d.next = &o.meta
+		return &o.Opaque, d.opaque(b, &o.Opaque)
 	case "tombstone":
-		m := new(pb.Tombstone)
-		return m, d.tombstone(b, m)
+		o := new(struct {
+			pb.Tombstone
+			meta pb.Meta
+		})
+		d.next = &o.meta
+		return &o.Tombstone, d.tombstone(b, &o.Tombstone)
 	case "gap":
-		m := new(pb.Gap)
-		return m, d.gap(b, m)
+		o := new(struct {
+			pb.Gap
+			meta pb.Meta
+		})
+		d.next = &o.meta
+		return &o.Gap, d.gap(b, &o.Gap)
 	case "completeness":
-		m := new(pb.Completeness)
-		return m, d.completeness(b, m)
+		o := new(struct {
+			pb.Completeness
+			meta pb.Meta
+		})
+		d.next = &o.meta
+		return &o.Completeness, d.completeness(b, &o.Completeness)
 	}
 	return nil, false
 }
@@ -132,7 +264,7 @@ func (d *Decoder) origin(b []byte, m *pb.Origin) bool {
 			if v, b = chunk(b); v == nil || m.Meta != nil {
 				return false
 			}
-			m.Meta = new(pb.Meta)
+			m.Meta = d.next
 			if !d.meta(v, m.Meta) {
 				return false
 			}
@@ -476,7 +608,7 @@ func (d *Decoder) column(b []byte, m *pb.Column) bool {
 			if v, b = chunk(b); v == nil || m.Value != nil {
 				return false
 			}
-			m.Value = &pb.Column_Text{Text: v}
+			m.Value = d.text(v)
 		case 6<<3 | 2: // blob
 			if v, b = chunk(b); v == nil || m.Value != nil {
 				return false
@@ -621,7 +753,7 @@ func (d *Decoder) principal(b []byte, m *pb.Principal) bool {
 			if v, b = chunk(b); v == nil || m.Meta != nil {
 				return false
 			}
-			m.Meta = new(pb.Meta)
+			m.Meta = d.next
 			if !d.meta(v, m.Meta) {
 				return false
 			}
@@ -695,7 +827,7 @@ func (d *Decoder) credential(b []byte, m *pb.Credential) bool {
 			if v, b = chunk(b); v == nil || m.Meta != nil {
 				return false
 			}
-			m.Meta = new(pb.Meta)
+			m.Meta = d.next
 			if !d.meta(v, m.Meta) {
 				return false
 			}
@@ -769,7 +901,7 @@ func (d *Decoder) policy(b []byte, m *pb.Policy) bool {
 			if v, b = chunk(b); v == nil || m.Meta != nil {
 				return false
 			}
-			m.Meta = new(pb.Meta)
+			m.Meta = d.next
 			if !d.meta(v, m.Meta) {
 				return false
 			}
@@ -831,7 +963,7 @@ func (d *Decoder) artifact(b []byte, m *pb.Artifact) bool {
 			if v, b = chunk(b); v == nil || m.Meta != nil {
 				return false
 			}
-			m.Meta = new(pb.Meta)
+			m.Meta = d.next
 			if !d.meta(v, m.Meta) {
 				return false
 			}
@@ -892,7 +1024,7 @@ func (d *Decoder) toolServer(b []byte, m *pb.ToolServer) bool {
 			if v, b = chunk(b); v == nil || m.Meta != nil {
 				return false
 			}
-			m.Meta = new(pb.Meta)
+			m.Meta = d.next
 			if !d.meta(v, m.Meta) {
 				return false
 			}
@@ -953,7 +1085,7 @@ func (d *Decoder) tool(b []byte, m *pb.Tool) bool {
 			if v, b = chunk(b); v == nil || m.Meta != nil {
 				return false
 			}
-			m.Meta = new(pb.Meta)
+			m.Meta = d.next
 			if !d.meta(v, m.Meta) {
 				return false
 			}
@@ -1021,7 +1153,7 @@ func (d *Decoder) toolGrant(b []byte, m *pb.ToolGrant) bool {
 			if v, b = chunk(b); v == nil || m.Meta != nil {
 				return false
 			}
-			m.Meta = new(pb.Meta)
+			m.Meta = d.next
 			if !d.meta(v, m.Meta) {
 				return false
 			}
@@ -1133,7 +1265,7 @@ func (d *Decoder) model(b []byte, m *pb.Model) bool {
 			if v, b = chunk(b); v == nil || m.Meta != nil {
 				return false
 			}
-			m.Meta = new(pb.Meta)
+			m.Meta = d.next
 			if !d.meta(v, m.Meta) {
 				return false
 			}
@@ -1224,7 +1356,7 @@ func (d *Decoder) skill(b []byte, m *pb.Skill) bool {
 			if v, b = chunk(b); v == nil || m.Meta != nil {
 				return false
 			}
-			m.Meta = new(pb.Meta)
+			m.Meta = d.next
 			if !d.meta(v, m.Meta) {
 				return false
 			}
@@ -1280,7 +1412,7 @@ func (d *Decoder) agent(b []byte, m *pb.Agent) bool {
 			if v, b = chunk(b); v == nil || m.Meta != nil {
 				return false
 			}
-			m.Meta = new(pb.Meta)
+			m.Meta = d.next
 			if !d.meta(v, m.Meta) {
 				return false
 			}
@@ -1462,7 +1594,7 @@ func (d *Decoder) trigger(b []byte, m *pb.Trigger) bool {
 			if v, b = chunk(b); v == nil || m.Meta != nil {
 				return false
 			}
-			m.Meta = new(pb.Meta)
+			m.Meta = d.next
 			if !d.meta(v, m.Meta) {
 				return false
 			}
@@ -1529,7 +1661,7 @@ func (d *Decoder) memorySpace(b []byte, m *pb.MemorySpace) bool {
 			if v, b = chunk(b); v == nil || m.Meta != nil {
 				return false
 			}
-			m.Meta = new(pb.Meta)
+			m.Meta = d.next
 			if !d.meta(v, m.Meta) {
 				return false
 			}
@@ -1606,7 +1738,7 @@ func (d *Decoder) memory(b []byte, m *pb.Memory) bool {
 			if v, b = chunk(b); v == nil || m.Meta != nil {
 				return false
 			}
-			m.Meta = new(pb.Meta)
+			m.Meta = d.next
 			if !d.meta(v, m.Meta) {
 				return false
 			}
@@ -1729,7 +1861,7 @@ func (d *Decoder) revision(b []byte, m *pb.Revision) bool {
 			if v, b = chunk(b); v == nil || m.Meta != nil {
 				return false
 			}
-			m.Meta = new(pb.Meta)
+			m.Meta = d.next
 			if !d.meta(v, m.Meta) {
 				return false
 			}
@@ -1788,7 +1920,7 @@ func (d *Decoder) entity(b []byte, m *pb.Entity) bool {
 			if v, b = chunk(b); v == nil || m.Meta != nil {
 				return false
 			}
-			m.Meta = new(pb.Meta)
+			m.Meta = d.next
 			if !d.meta(v, m.Meta) {
 				return false
 			}
@@ -1865,7 +1997,7 @@ func (d *Decoder) relation(b []byte, m *pb.Relation) bool {
 			if v, b = chunk(b); v == nil || m.Meta != nil {
 				return false
 			}
-			m.Meta = new(pb.Meta)
+			m.Meta = d.next
 			if !d.meta(v, m.Meta) {
 				return false
 			}
@@ -1956,7 +2088,7 @@ func (d *Decoder) conversation(b []byte, m *pb.Conversation) bool {
 			if v, b = chunk(b); v == nil || m.Meta != nil {
 				return false
 			}
-			m.Meta = new(pb.Meta)
+			m.Meta = d.next
 			if !d.meta(v, m.Meta) {
 				return false
 			}
@@ -2076,7 +2208,7 @@ func (d *Decoder) run(b []byte, m *pb.Run) bool {
 			if v, b = chunk(b); v == nil || m.Meta != nil {
 				return false
 			}
-			m.Meta = new(pb.Meta)
+			m.Meta = d.next
 			if !d.meta(v, m.Meta) {
 				return false
 			}
@@ -2166,7 +2298,7 @@ func (d *Decoder) message(b []byte, m *pb.Message) bool {
 			if v, b = chunk(b); v == nil || m.Meta != nil {
 				return false
 			}
-			m.Meta = new(pb.Meta)
+			m.Meta = d.next
 			if !d.meta(v, m.Meta) {
 				return false
 			}
@@ -2594,7 +2726,7 @@ func (d *Decoder) state(b []byte, m *pb.State) bool {
 			if v, b = chunk(b); v == nil || m.Meta != nil {
 				return false
 			}
-			m.Meta = new(pb.Meta)
+			m.Meta = d.next
 			if !d.meta(v, m.Meta) {
 				return false
 			}
@@ -2635,7 +2767,7 @@ func (d *Decoder) channelValue(b []byte, m *pb.ChannelValue) bool {
 			if v, b = chunk(b); v == nil || m.Meta != nil {
 				return false
 			}
-			m.Meta = new(pb.Meta)
+			m.Meta = d.next
 			if !d.meta(v, m.Meta) {
 				return false
 			}
@@ -2692,7 +2824,7 @@ func (d *Decoder) checkpoint(b []byte, m *pb.Checkpoint) bool {
 			if v, b = chunk(b); v == nil || m.Meta != nil {
 				return false
 			}
-			m.Meta = new(pb.Meta)
+			m.Meta = d.next
 			if !d.meta(v, m.Meta) {
 				return false
 			}
@@ -2813,7 +2945,7 @@ func (d *Decoder) pendingWrite(b []byte, m *pb.PendingWrite) bool {
 			if v, b = chunk(b); v == nil || m.Meta != nil {
 				return false
 			}
-			m.Meta = new(pb.Meta)
+			m.Meta = d.next
 			if !d.meta(v, m.Meta) {
 				return false
 			}
@@ -2875,7 +3007,7 @@ func (d *Decoder) interrupt(b []byte, m *pb.Interrupt) bool {
 			if v, b = chunk(b); v == nil || m.Meta != nil {
 				return false
 			}
-			m.Meta = new(pb.Meta)
+			m.Meta = d.next
 			if !d.meta(v, m.Meta) {
 				return false
 			}
@@ -2965,7 +3097,7 @@ func (d *Decoder) embedding(b []byte, m *pb.Embedding) bool {
 			if v, b = chunk(b); v == nil || m.Meta != nil {
 				return false
 			}
-			m.Meta = new(pb.Meta)
+			m.Meta = d.next
 			if !d.meta(v, m.Meta) {
 				return false
 			}
@@ -3033,7 +3165,7 @@ func (d *Decoder) testSuite(b []byte, m *pb.TestSuite) bool {
 			if v, b = chunk(b); v == nil || m.Meta != nil {
 				return false
 			}
-			m.Meta = new(pb.Meta)
+			m.Meta = d.next
 			if !d.meta(v, m.Meta) {
 				return false
 			}
@@ -3089,7 +3221,7 @@ func (d *Decoder) testCase(b []byte, m *pb.TestCase) bool {
 			if v, b = chunk(b); v == nil || m.Meta != nil {
 				return false
 			}
-			m.Meta = new(pb.Meta)
+			m.Meta = d.next
 			if !d.meta(v, m.Meta) {
 				return false
 			}
@@ -3175,7 +3307,7 @@ func (d *Decoder) testRun(b []byte, m *pb.TestRun) bool {
 			if v, b = chunk(b); v == nil || m.Meta != nil {
 				return false
 			}
-			m.Meta = new(pb.Meta)
+			m.Meta = d.next
 			if !d.meta(v, m.Meta) {
 				return false
 			}
@@ -3258,7 +3390,7 @@ func (d *Decoder) opaque(b []byte, m *pb.Opaque) bool {
 			if v, b = chunk(b); v == nil || m.Meta != nil {
 				return false
 			}
-			m.Meta = new(pb.Meta)
+			m.Meta = d.next
 			if !d.meta(v, m.Meta) {
 				return false
 			}
@@ -3297,7 +3429,7 @@ func (d *Decoder) tombstone(b []byte, m *pb.Tombstone) bool {
 			if v, b = chunk(b); v == nil || m.Meta != nil {
 				return false
 			}
-			m.Meta = new(pb.Meta)
+			m.Meta = d.next
 			if !d.meta(v, m.Meta) {
 				return false
 			}
@@ -3336,7 +3468,7 @@ func (d *Decoder) gap(b []byte, m *pb.Gap) bool {
 			if v, b = chunk(b); v == nil || m.Meta != nil {
 				return false
 			}
-			m.Meta = new(pb.Meta)
+			m.Meta = d.next
 			if !d.meta(v, m.Meta) {
 				return false
 			}
@@ -3390,7 +3522,7 @@ func (d *Decoder) completeness(b []byte, m *pb.Completeness) bool {
 			if v, b = chunk(b); v == nil || m.Meta != nil {
 				return false
 			}
-			m.Meta = new(pb.Meta)
+			m.Meta = d.next
 			if !d.meta(v, m.Meta) {
 				return false
 			}

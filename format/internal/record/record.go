@@ -19,6 +19,19 @@ import (
 // A Decoder decodes one record after another. It is for one goroutine. The zero value is ready.
 type Decoder struct {
 	Blobs []*pb.Blob // those of the last record, in order
+
+	next  *pb.Meta         // of the record that is being made, which it is one piece with
+	texts []pb.Column_Text // of the same record, to be used
+}
+
+// text is a column's value.
+func (d *Decoder) text(v []byte) *pb.Column_Text {
+	if len(d.texts) == 0 {
+		d.texts = make([]pb.Column_Text, 6)
+	}
+	t := &d.texts[0]
+	d.texts, t.Text = d.texts[1:], v
+	return t
 }
 
 // A Measure measures one record after another before they are marshalled, and checks their text
