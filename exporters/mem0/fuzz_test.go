@@ -116,7 +116,7 @@ func FuzzPickle(f *testing.F) {
 		}
 		readPayload(x.b)
 		if id, ok := p.id.(string); ok {
-			again, err := picklePoint(id, p.dense(), x.b)
+			again, err := picklePoint(id, p.dense(nil), x.b)
 			if err != nil {
 				t.Fatalf("%.200q: %v", x.b, err)
 			}

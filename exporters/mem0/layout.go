@@ -280,66 +280,6 @@ func (l lite) each(ctx context.Context, q string, args []any, fn func([]any) err
 	return rows.Err()
 }
 
-// batch is how much of a result lies ready before it is used: rows, and bytes of them.
-const (
-	batchRows  = 64
-	batchBytes = 1 << 20
-)
-
-// ahead is each, with the next rows read while fn works on these. fn may keep what is in them.
-func (d *db) ahead(ctx context.Context, q string, fn func([]any) error) error {
-	ctx, stop := context.WithCancel(ctx)
-	batches, done := make(chan [][]any, 2), make(chan error, 1)
-	go func() {
-		var rows [][]any
-		size := 0
-		send := func() error {
-			select {
-			case batches <- rows:
-				rows, size = make([][]any, 0, batchRows), 0
-				return nil
-			case <-ctx.Done():
-				return ctx.Err()
-			}
-		}
-		err := d.each(ctx, q, nil, func(v []any) error {
-			rows = append(rows, slices.Clone(v))
-			for _, x := range v {
-				switch x := x.(type) {
-				case []byte:
-					size += len(x)
-				case string:
-					size += len(x)
-				}
-			}
-			if len(rows) < batchRows && size < batchBytes {
-				return nil
-			}
-			return send()
-		})
-		if err == nil && len(rows) > 0 {
-			err = send()
-		}
-		close(batches)
-		done <- err
-	}()
-	var err error
-	for rows := range batches {
-		for _, v := range rows {
-			if err == nil {
-				if err = fn(v); err != nil {
-					stop()
-				}
-			}
-		}
-	}
-	stop()
-	if rerr := <-done; err == nil {
-		err = rerr
-	}
-	return err
-}
-
 func (l lite) exec(ctx context.Context, q string, args ...any) error {
 	_, err := l.Conn.ExecContext(ctx, q, args...)
 	return err

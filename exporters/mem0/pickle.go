@@ -14,7 +14,7 @@ import (
 type (
 	list struct {
 		items []any
-		nums  []float64 // in place of items: numbers alone, as vectors are
+		runs  [][]byte // in place of items: numbers alone, as vectors are, each after its opcode
 	}
 	dict     struct{ keys, vals []any }
 	instance struct {
@@ -55,7 +55,18 @@ type machine struct {
 
 // unpickle reads a pickle of protocol 2 to 5.
 func unpickle(b []byte) (any, error) {
-	m := &machine{in: b}
+	m := &machine{}
+	return m.run(b)
+}
+
+// run is unpickle with what an earlier run has left of room.
+func (m *machine) run(b []byte) (any, error) {
+	clear(m.stack[:cap(m.stack)])
+	clear(m.memo[:cap(m.memo)])
+	if cap(m.stack)+cap(m.memo) > 1<<12 {
+		m.stack, m.memo = nil, nil
+	}
+	m.in, m.at, m.n, m.stack, m.memo = b, 0, 0, m.stack[:0], m.memo[:0]
 	for {
 		op, err := m.take(1)
 		if err != nil {
@@ -235,21 +246,33 @@ func (m *machine) numbers() bool {
 	if end == m.at || end >= len(m.in) || m.in[end] != 'e' {
 		return false
 	}
-	l.nums = slices.Grow(l.nums, (end-m.at)/9)
-	for ; m.at < end; m.at += 9 {
-		l.nums = append(l.nums, math.Float64frombits(binary.BigEndian.Uint64(m.in[m.at+1:])))
-	}
-	m.at++
+	l.runs = append(l.runs, m.in[m.at:end])
+	m.at = end + 1
 	return true
 }
 
 // values are what a list holds.
 func (l *list) values() []any {
-	for _, f := range l.nums {
+	for _, f := range l.numbers(nil) {
 		l.items = append(l.items, f)
 	}
-	l.nums = nil
+	l.runs = nil
 	return l.items
+}
+
+// numbers appends the numbers of a list's runs.
+func (l *list) numbers(out []float64) []float64 {
+	n := 0
+	for _, r := range l.runs {
+		n += len(r) / 9
+	}
+	out = slices.Grow(out, n)
+	for _, r := range l.runs {
+		for ; len(r) > 0; r = r[9:] {
+			out = append(out, math.Float64frombits(binary.BigEndian.Uint64(r[1:])))
+		}
+	}
+	return out
 }
 
 // width is how many bytes the number after an opcode has.

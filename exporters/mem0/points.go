@@ -4,6 +4,7 @@ import (
 	"context"
 	"encoding/base64"
 	"fmt"
+	"slices"
 
 	"github.com/exitramp/exitramp/context/agentstate"
 	pb "github.com/exitramp/exitramp/proto/exitramp/v1"
@@ -23,16 +24,15 @@ func (r *reading) points(ctx context.Context, d *db) error {
 		return err
 	}
 	r.n[d.subject()] += uint64(n)
+	m, w, nums := &machine{}, &printer{}, []float64(nil) // their room is used again
 	return d.ahead(ctx, "SELECT rowid, "+d.selects("points", columnsOf("points"))+" FROM points ORDER BY rowid", func(v []any) error {
 		id := asText(v[1])
 		native := &pb.Native{Type: "points", Body: &pb.Native_Row{Row: &pb.Row{Columns: []*pb.Column{d.cell("id", id, v[1]), d.cell("point", id, v[2])}}}}
 		blob, _ := v[2].([]byte)
-		p, err := readPoint(blob)
-		var payload []byte
+		p, err := m.point(blob)
+		w.b, w.limit = w.b[:0], 8*len(blob)+1024
 		if err == nil && p.payload != nil {
-			w := &printer{limit: 8*len(blob) + 1024}
 			err = w.value(p.payload, 0)
-			payload = w.b
 		}
 		if err != nil {
 			return r.strange(d, id, native, err.Error())
@@ -45,10 +45,11 @@ func (r *reading) points(ctx context.Context, d *db) error {
 			return r.put(&pb.Opaque{Meta: agentstate.Meta("opaque", native, d.layout.Place, id), AboutKeys: []string{agentstate.Key(d.subject(), d.layout.Place, pid)}})
 		}
 		key := agentstate.Key(d.subject(), d.layout.Place, pid)
-		if err := r.subject(d, key, pid, readPayload(payload), native); err != nil {
+		nums = p.dense(nums[:0]) // before the row is the consumer's
+		if err := r.subject(d, key, pid, readPayload(w.b), native); err != nil {
 			return err
 		}
-		return r.embedding(d, key, pid, p)
+		return r.embedding(d, key, pid, nums)
 	})
 }
 
@@ -65,8 +66,7 @@ func (r *reading) strange(d *db, id string, native *pb.Native, why string) error
 }
 
 // embedding yields the vector of a point as a reading of it.
-func (r *reading) embedding(d *db, key, id string, p *point) error {
-	nums := p.dense()
+func (r *reading) embedding(d *db, key, id string, nums []float64) error {
 	if len(nums) == 0 {
 		return nil
 	}
@@ -101,8 +101,10 @@ type point struct {
 }
 
 // readPoint reads the pickle of a point.
-func readPoint(b []byte) (*point, error) {
-	v, err := unpickle(b)
+func readPoint(b []byte) (*point, error) { return new(machine).point(b) }
+
+func (m *machine) point(b []byte) (*point, error) {
+	v, err := m.run(b)
 	if err != nil {
 		return nil, err
 	}
@@ -132,8 +134,8 @@ func fields(o *instance) (*dict, bool) {
 	return d, ok
 }
 
-// dense are the numbers of the vector without a name; nil: there is none.
-func (p *point) dense() []float64 {
+// dense are the numbers of the vector without a name, behind those of into; nil: there is none.
+func (p *point) dense(into []float64) []float64 {
 	l, ok := p.vector.(*list)
 	if d, is := p.vector.(*dict); is {
 		l, ok = d.get("").(*list)
@@ -142,9 +144,9 @@ func (p *point) dense() []float64 {
 		return nil
 	}
 	if l.items == nil {
-		return l.nums
+		return l.numbers(into)
 	}
-	out := make([]float64, 0, len(l.items))
+	out := slices.Grow(into, len(l.items))
 	for _, x := range l.items {
 		switch x := x.(type) {
 		case float64:

@@ -37,7 +37,7 @@ func (w *writer) dimensions(ctx context.Context, d *db, l layout) (int, error) {
 			err := d.each(ctx, "SELECT "+d.column("points", "point")+" FROM points LIMIT 100", nil, func(v []any) error {
 				b, _ := v[0].([]byte)
 				if p, err := readPoint(b); err == nil && n == 0 {
-					n = len(p.dense())
+					n = len(p.dense(nil))
 				}
 				return nil
 			})
@@ -60,7 +60,7 @@ func pointHalves(b []byte) (map[string]any, *point, error) {
 		return nil, nil, err
 	}
 	out := map[string]any{"vector": nil, "payload": nil}
-	if nums := p.dense(); len(nums) > 0 {
+	if nums := p.dense(nil); len(nums) > 0 {
 		out["vector"] = markOf(nums)
 	}
 	if p.payload != nil {

@@ -262,16 +262,20 @@ func (l *layout) vectorOf(nums []float64) *pb.Embedding {
 		for _, f := range nums {
 			if float64(float32(f)) != f && !math.IsNaN(f) {
 				e.Element = pb.Embedding_ELEMENT_FLOAT64
+				break
 			}
 		}
 	}
-	e.Vector = make([]byte, 0, 8*len(nums))
-	for _, f := range nums {
-		if e.Element == pb.Embedding_ELEMENT_FLOAT64 {
-			e.Vector = binary.LittleEndian.AppendUint64(e.Vector, math.Float64bits(f))
-		} else {
-			e.Vector = binary.LittleEndian.AppendUint32(e.Vector, math.Float32bits(float32(f)))
+	if e.Element == pb.Embedding_ELEMENT_FLOAT64 {
+		e.Vector = make([]byte, 8*len(nums))
+		for i, f := range nums {
+			binary.LittleEndian.PutUint64(e.Vector[8*i:], math.Float64bits(f))
 		}
+		return e
+	}
+	e.Vector = make([]byte, 4*len(nums))
+	for i, f := range nums {
+		binary.LittleEndian.PutUint32(e.Vector[4*i:], math.Float32bits(float32(f)))
 	}
 	return e
 }
