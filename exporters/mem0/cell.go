@@ -14,9 +14,35 @@ import (
 	pb "github.com/exitramp/exitramp/proto/exitramp/v1"
 )
 
+// A nativeRow is the native form of a row, in one piece of memory: a store has as many as rows.
+type nativeRow struct {
+	native pb.Native
+	body   pb.Native_Row
+	row    pb.Row
+	cols   [3]pb.Column
+	list   [3]*pb.Column
+}
+
+// newRow is the native form of a row of n columns, which are to be filled in.
+func newRow(typ string, n int) *nativeRow {
+	r := &nativeRow{}
+	for i := range n {
+		r.list[i] = &r.cols[i]
+	}
+	r.row.Columns, r.body.Row = r.list[:n:n], &r.row
+	r.native.Type, r.native.Body = typ, &r.body
+	return r
+}
+
 // cell is a value as a column of a native row. Values above the limit lie beside it.
 func (d *db) cell(name, id string, v any) *pb.Column {
-	c := &pb.Column{Name: name, Type: d.columnType(name)}
+	c := &pb.Column{}
+	d.fill(c, name, id, v)
+	return c
+}
+
+func (d *db) fill(c *pb.Column, name, id string, v any) {
+	c.Name, c.Type = name, d.columnType(name)
 	switch v := v.(type) {
 	case int64:
 		c.Value = &pb.Column_Integer{Integer: v}
@@ -33,7 +59,6 @@ func (d *db) cell(name, id string, v any) *pb.Column {
 			c.Value = &pb.Column_BlobRef{BlobRef: &pb.Blob{Id: d.blobID(name, id)}}
 		}
 	}
-	return c
 }
 
 func (d *db) columnType(name string) string {

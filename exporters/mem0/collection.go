@@ -28,16 +28,15 @@ func (r *reading) collection(ctx context.Context, d *db) error {
 			r.n["embedding"]++
 		}
 		id := asText(v[0])
-		half := func(at int) *pb.Row {
-			return &pb.Row{Columns: []*pb.Column{d.cell("id", id, v[0]), d.cell(columnsOf("vectors")[at], id, v[at])}}
+		e := d.vector(v[1])
+		n := newRow(string(d.layout.Form), 2)
+		d.fill(&n.cols[0], "id", id, v[0])
+		if e == nil { // no vector: the row has one record
+			n = newRow(string(d.layout.Form), 3)
+			d.fill(&n.cols[0], "id", id, v[0])
+			d.fill(&n.cols[1], "vector", id, v[1])
 		}
-		var e *pb.Embedding
-		row := half(2)
-		if vec := d.vector(v[1]); vec != nil {
-			e = vec
-		} else { // no vector: the row has one record
-			row.Columns = []*pb.Column{row.Columns[0], d.cell("vector", id, v[1]), row.Columns[1]}
-		}
+		d.fill(n.list[len(n.row.Columns)-1], "payload", id, v[2])
 		var raw []byte
 		switch x := v[2].(type) {
 		case string:
@@ -46,12 +45,13 @@ func (r *reading) collection(ctx context.Context, d *db) error {
 			raw = x
 		}
 		key := agentstate.Key(d.subject(), d.layout.Place, id)
-		if err := r.subject(d, key, id, readPayload(raw), &pb.Native{Type: string(d.layout.Form), Body: &pb.Native_Row{Row: row}}); err != nil || e == nil {
+		if err := r.subject(d, key, id, readPayload(raw), &n.native); err != nil || e == nil {
 			return err
 		}
-		e.Meta = agentstate.Meta("embedding", &pb.Native{Type: string(d.layout.Form), Body: &pb.Native_Row{Row: &pb.Row{Columns: []*pb.Column{
-			d.cell("id", id, v[0]), {Name: "vector", Type: d.columnType("vector"), Value: &pb.Column_At{At: "#vector"}}}}}}, d.layout.Place, id)
-		e.OfKey = key
+		n = newRow(string(d.layout.Form), 2)
+		d.fill(&n.cols[0], "id", id, v[0])
+		n.cols[1].Name, n.cols[1].Type, n.cols[1].Value = "vector", d.columnType("vector"), &pb.Column_At{At: "#vector"}
+		e.Meta, e.OfKey = agentstate.Meta("embedding", &n.native, d.layout.Place, id), key
 		return r.put(e)
 	})
 }
@@ -106,7 +106,13 @@ func (r *reading) subject(d *db, key, id string, p payload, native *pb.Native) e
 
 // record is the memory or the entity that a payload says.
 func (l *layout) record(key string, p *payload) agentstate.Record {
-	m := &pb.Meta{Key: key}
+	parts := &struct { // one piece of memory: a store has as many as rows
+		meta   pb.Meta
+		memory pb.Memory
+		text   pb.Memory_Text
+	}{}
+	m := &parts.meta
+	m.Key = key
 	p.meta(m)
 	if !p.ok {
 		m.Labels = append(m.Labels, &pb.Label{Name: "payload", Value: "no JSON object"})
@@ -121,7 +127,10 @@ func (l *layout) record(key string, p *payload) agentstate.Record {
 	if l.Entities {
 		return &pb.Entity{Meta: m, Name: p.data, Types: p.types, SpaceKey: l.space(p)}
 	}
-	return &pb.Memory{Meta: m, SpaceKey: l.space(p), Content: &pb.Memory_Text{Text: p.data}, Form: p.form, ExpiresUnixNano: p.expires}
+	parts.text.Text = p.data
+	x := &parts.memory
+	x.Meta, x.SpaceKey, x.Content, x.Form, x.ExpiresUnixNano = m, l.space(p), &parts.text, p.form, p.expires
+	return x
 }
 
 // relation is the link of an entity to a memory.

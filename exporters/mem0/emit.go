@@ -258,6 +258,13 @@ func (p *printer) value(v any, depth int) error {
 func (p *printer) text(s string) {
 	p.b = append(p.b, '"')
 	for i := 0; i < len(s); {
+		plain := i
+		for i < len(s) && s[i] >= 0x20 && s[i] < utf8.RuneSelf && s[i] != '"' && s[i] != '\\' {
+			i++
+		}
+		if p.b = append(p.b, s[plain:i]...); i == len(s) {
+			break
+		}
 		c, n := utf8.DecodeRuneInString(s[i:])
 		switch {
 		case c == utf8.RuneError && n == 1 && i+3 <= len(s) && s[i] == 0xed:

@@ -294,7 +294,7 @@ func (m *machine) build(op byte) error {
 	case ']', 0x8f: // EMPTY_LIST, EMPTY_SET
 		return m.push(&list{})
 	case '}':
-		return m.push(&dict{})
+		return m.push(&dict{keys: make([]any, 0, 12), vals: make([]any, 0, 12)})
 	case ')':
 		return m.push([]any(nil))
 	case 'a': // APPEND

@@ -27,7 +27,10 @@ func (r *reading) points(ctx context.Context, d *db) error {
 	m, w, nums := &machine{}, &printer{}, []float64(nil) // their room is used again
 	return d.ahead(ctx, "SELECT rowid, "+d.selects("points", columnsOf("points"))+" FROM points ORDER BY rowid", func(v []any) error {
 		id := asText(v[1])
-		native := &pb.Native{Type: "points", Body: &pb.Native_Row{Row: &pb.Row{Columns: []*pb.Column{d.cell("id", id, v[1]), d.cell("point", id, v[2])}}}}
+		row := newRow("points", 2)
+		d.fill(&row.cols[0], "id", id, v[1])
+		d.fill(&row.cols[1], "point", id, v[2])
+		native := &row.native
 		blob, _ := v[2].([]byte)
 		p, err := m.point(blob)
 		w.b, w.limit = w.b[:0], 8*len(blob)+1024

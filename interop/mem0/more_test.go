@@ -64,8 +64,12 @@ func TestTargetInUse(t *testing.T) {
 				}
 			}
 			for id, h := range before[0][0].(object)["history"].(object) {
-				if !reflect.DeepEqual(h, after["history"].(object)[id]) {
-					t.Errorf("the history of %s is another", id)
+				got := after["history"].(object)[id]
+				if f.name == "js" { // its rows are numbered, and the target has rows of its own
+					h, got = numberless(h), numberless(got)
+				}
+				if !reflect.DeepEqual(h, got) {
+					t.Errorf("the history of %s is %v, want %v", id, got, h)
 				}
 			}
 			exitramp(t, "undo", journal, target.url())
@@ -74,4 +78,19 @@ func TestTargetInUse(t *testing.T) {
 			}
 		})
 	}
+}
+
+// numberless is a history without the numbers of its rows.
+func numberless(h any) any {
+	var out []any
+	for _, e := range h.([]any) {
+		m := object{}
+		for k, v := range e.(object) {
+			if k != "id" {
+				m[k] = v
+			}
+		}
+		out = append(out, m)
+	}
+	return out
 }
