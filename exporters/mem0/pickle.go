@@ -51,6 +51,7 @@ type machine struct {
 	stack []any
 	memo  []any
 	n     int
+	names map[string]any
 }
 
 // unpickle reads a pickle of protocol 2 to 5.
@@ -205,7 +206,7 @@ func (m *machine) step(op byte) error {
 		if err != nil {
 			return err
 		}
-		return m.push(string(b))
+		return m.push(m.text(b))
 	case 0x94: // MEMOIZE
 		if len(m.stack) == 0 {
 			return bad("nothing to remember")
@@ -230,6 +231,24 @@ func (m *machine) step(op byte) error {
 		return m.push(m.memo[n])
 	}
 	return m.build(op)
+}
+
+// text is a string. Short ones, which are mostly the names of fields, are kept for the next pickles.
+func (m *machine) text(b []byte) any {
+	if len(b) > 32 {
+		return string(b)
+	}
+	if s, ok := m.names[string(b)]; ok {
+		return s
+	}
+	var s any = string(b)
+	if m.names == nil {
+		m.names = map[string]any{}
+	}
+	if len(m.names) < 256 {
+		m.names[string(b)] = s
+	}
+	return s
 }
 
 // numbers takes a run of numbers up to the opcode that appends them to a list which holds nothing else,

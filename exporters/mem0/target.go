@@ -102,6 +102,7 @@ func (s *Store) present(ctx context.Context) (presence, error) {
 	if err != nil {
 		return p, err
 	}
+	var dbs []*db
 	for _, rel := range rels {
 		d, err := s.openRead(ctx, rel)
 		if errors.Is(err, sqlitefile.ErrEmpty) || err == nil && d == nil {
@@ -110,12 +111,16 @@ func (s *Store) present(ctx context.Context) (presence, error) {
 		if err != nil {
 			return p, err
 		}
-		p.layouts[d.layout.Place] = d.layout
+		dbs = append(dbs, d)
 		p.flavor = "js+sqlite"
 		if d.layout.Form == pointsForm || d.layout.Form == pythonHistory {
 			p.flavor = "python+qdrant"
 		}
 		d.close()
+	}
+	classify(dbs)
+	for _, d := range dbs {
+		p.layouts[d.layout.Place] = d.layout
 	}
 	return p, nil
 }
