@@ -402,3 +402,52 @@ func TestLarge(t *testing.T) {
 		})
 	}
 }
+
+// TestElsewhere: by default the history of either package is in another folder than the vectors, and the
+// home folder of mem0 may hold files of both.
+func TestElsewhere(t *testing.T) {
+	dir, home := copied(t, "python"), copied(t, "js")
+	if err := errors.Join(os.Rename(dir+"/history.db", home+"/python.db"), os.Rename(home+"/history.db", home+"/memory.db")); err != nil {
+		t.Fatal(err)
+	}
+	for _, c := range []struct {
+		url       string
+		revisions int
+		gap       bool
+	}{
+		{"mem0:" + dir + "/qdrant", 0, true},
+		{"mem0:" + dir + "/qdrant?history=" + home + "/python.db", 14, false},
+		{"mem0:" + dir + "?flavor=python&history=" + home + "/python.db", 14, false},
+		{"mem0:" + home + "?flavor=js", 7, false},
+		{"mem0:" + home + "?flavor=js&history=" + home + "/memory.db", 7, false},
+	} {
+		src := opened(t, c.url)
+		mem, rep := export(t, src)
+		if n := len(recordsOf[*pb.Revision](t, mem)); n != c.revisions || c.gap != (rep.Verdict.Coverage == agentstate.Gaps) || !c.gap && rep.Verdict.Coverage != agentstate.Reconciled {
+			t.Errorf("%s: %d revisions, %s", c.url, n, rep.Verdict.Coverage)
+		}
+		to := t.TempDir()
+		dst := opened(t, "mem0:"+to+"/new?history="+to+"/elsewhere.db")
+		got, journal := apply(t, dst, mem)
+		if len(got.Refused)+len(got.Conflicts) > 0 {
+			t.Errorf("%s: %v %v", c.url, got.Refused, got.Conflicts)
+		}
+		if _, err := os.Stat(to + "/elsewhere.db"); (err == nil) == c.gap {
+			t.Errorf("%s: %v", c.url, err)
+		}
+		if !c.gap {
+			if n := len(recordsOf[*pb.Revision](t, dst)); n != c.revisions {
+				t.Errorf("%s: %d revisions in the copy", c.url, n)
+			}
+			if u := undo(t, dst, journal); u.LeftN != 0 {
+				t.Errorf("%s: undo leaves %v", c.url, u.Left)
+			}
+		}
+	}
+	if _, err := agentstate.Copy(t.Context(), memstate.New(), opened(t, "mem0:"+home), nil); !errors.Is(err, ErrSchema) || !strings.Contains(err.Error(), "add ?flavor=js") {
+		t.Errorf("%v", err)
+	}
+	if _, err := agentstate.Copy(t.Context(), memstate.New(), opened(t, "mem0:"+dir+"?history="+home+"/none.db"), nil); !errors.Is(err, fs.ErrNotExist) {
+		t.Errorf("%v", err)
+	}
+}

@@ -31,8 +31,8 @@ func (s *Store) qdrant() string {
 // path is where the file rel is. Names below "qdrant/" are those of Qdrant's folder, wherever it is.
 // No link on the way may lead out of the folder.
 func (s *Store) path(rel string) (string, error) {
-	if s.server != nil {
-		return s.beside, nil // the only file
+	if s.server != nil || s.beside != "" && rel == historyFile {
+		return s.beside, nil // in PostgreSQL the only file
 	}
 	if !filepath.IsLocal(filepath.FromSlash(rel)) || rel == "." || strings.ContainsAny(rel, "\x00\\") || strings.HasSuffix(rel, ".exitramp-part") {
 		return "", fmt.Errorf("%.80q leads out of the folder", rel)
@@ -119,6 +119,9 @@ func (s *Store) find() (rels, notes []string, err error) {
 			}
 		})
 	}
+	if s.beside != "" {
+		rels = append(slices.DeleteFunc(rels, func(rel string) bool { return rel == historyFile }), historyFile)
+	}
 	if links > 0 {
 		notes = append(notes, fmt.Sprintf("%d symbolic links are not followed", links))
 	}
@@ -152,6 +155,11 @@ func (s *Store) openAll(ctx context.Context) (dbs []*db, notes []string, err err
 			notes = append(notes, rel+" is a database that is not mem0's: not carried")
 			continue
 		}
+		if why := s.passes(d); why != "" {
+			notes = append(notes, rel+" "+why)
+			d.close()
+			continue
+		}
 		dbs = append(dbs, d)
 		for _, n := range d.notes {
 			notes = append(notes, rel+": "+n)
@@ -171,6 +179,25 @@ func (s *Store) openAll(ctx context.Context) (dbs []*db, notes []string, err err
 		err = fmt.Errorf("%w (%s)", err, strings.Join(notes, "; "))
 	}
 	return dbs, notes, err
+}
+
+// passes says why a file of mem0's is not of the store that was asked for; empty: it is.
+func (s *Store) passes(d *db) string {
+	switch {
+	case s.beside != "" && d.layout.Form.history() && d.layout.File != historyFile:
+		return "is not carried: another history is named"
+	case s.flavor != "" && d.language() != s.flavor:
+		return "is of the other package: not carried"
+	}
+	return ""
+}
+
+// language is the package that a SQLite file is of.
+func (d *db) language() string {
+	if d.layout.Form == pointsForm || d.layout.Form == pythonHistory {
+		return "python"
+	}
+	return "js"
 }
 
 func closeAll(dbs []*db) {
@@ -233,11 +260,11 @@ func flavorOf(dbs []*db, root string) (string, error) {
 	f := ""
 	for _, d := range dbs {
 		lang := "js+sqlite"
-		if d.layout.Form == pointsForm || d.layout.Form == pythonHistory {
+		if d.language() == "python" {
 			lang = "python+qdrant"
 		}
 		if f != "" && f != lang {
-			return "", fmt.Errorf("%w: %s holds files of both the JavaScript and the Python package; name a folder of one of them", ErrSchema, root)
+			return "", fmt.Errorf("%w: %s holds files of both the JavaScript and the Python package; add ?flavor=js or ?flavor=python, or name a folder of one of them", ErrSchema, root)
 		}
 		f = lang
 	}

@@ -45,7 +45,7 @@ func kinds() []string {
 // Drivers are the drivers for exporters.Registry.
 func Drivers() []exporters.Driver {
 	return []exporters.Driver{
-		{Scheme: "mem0", URL: "mem0:folder", Kinds: kinds(), Open: openFolder},
+		{Scheme: "mem0", URL: "mem0:folder?history=history.db", Kinds: kinds(), Open: openFolder},
 		{Scheme: "mem0+postgres", URL: "mem0+postgres://user@host/database?search_path=schema&history=history.db", Kinds: kinds(), Open: openServer},
 	}
 }
@@ -60,11 +60,13 @@ func openFolder(_ context.Context, u *url.URL) (exporters.Runtime, error) {
 	}
 	s := Open(p)
 	q := u.Query()
+	s.beside = q.Get("history")
+	q.Del("history")
 	if err := s.options(q); err != nil {
 		return nil, err
 	}
 	if u.Host != "" || u.User != nil || len(q) > 0 || p == "" {
-		return nil, errors.New("mem0: want mem0:FOLDER or mem0:///abs/FOLDER, with ? written as %3F; options of a target: ?flavor=python or js, ?collection=NAME, ?dims=N")
+		return nil, errors.New("mem0: want mem0:FOLDER or mem0:///abs/FOLDER, with ? written as %3F; options: ?history=FILE where the history is elsewhere, ?flavor=python or js; of a target also ?collection=NAME, ?dims=N")
 	}
 	return s, nil
 }
@@ -118,7 +120,7 @@ func (s *Store) String() string {
 type Store struct {
 	root       string             // files
 	server     *pgsnapshot.Server // PostgreSQL; nil: files
-	beside     string             // PostgreSQL: the history's file; empty: none is named
+	beside     string             // the history's file, where it is not in the folder; empty: none is named
 	flavor     string             // what an empty place becomes: "js", "python"; empty: as the state says
 	collection string             // which takes memories of other runtimes; empty: the only one
 	dims       int                // how many numbers the vectors of mem0's embedder have; 0: not said

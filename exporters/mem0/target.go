@@ -105,18 +105,21 @@ func (s *Store) present(ctx context.Context) (presence, error) {
 	var dbs []*db
 	for _, rel := range rels {
 		d, err := s.openRead(ctx, rel)
-		if errors.Is(err, sqlitefile.ErrEmpty) || err == nil && d == nil {
+		if errors.Is(err, sqlitefile.ErrEmpty) || err == nil && d == nil || rel == historyFile && s.beside != "" && sqlitefile.Missing(s.beside) {
 			continue
 		}
 		if err != nil {
 			return p, err
 		}
+		d.close()
+		if s.passes(d) != "" {
+			continue
+		}
 		dbs = append(dbs, d)
 		p.flavor = "js+sqlite"
-		if d.layout.Form == pointsForm || d.layout.Form == pythonHistory {
+		if d.language() == "python" {
 			p.flavor = "python+qdrant"
 		}
-		d.close()
 	}
 	classify(dbs)
 	for _, d := range dbs {

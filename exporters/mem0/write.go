@@ -112,6 +112,9 @@ func (w *writer) open(ctx context.Context, place string) (*db, error) {
 		return w.openPG(ctx, l)
 	}
 	path, err := w.s.path(l.File)
+	if l.Form.history() && w.s.beside != "" {
+		path, err = w.s.beside, nil
+	}
 	if err != nil {
 		return nil, err
 	}
