@@ -66,6 +66,8 @@ type place struct {
 	Dir        string `json:"dir"`
 	PG         string `json:"pg,omitempty"`
 	Collection string `json:"collection"`
+	Dims       int    `json:"dims,omitempty"`    // of vectors; 0: 8
+	History    string `json:"history,omitempty"` // its file; empty: in Dir
 	Calls      []call `json:"calls"`
 }
 
@@ -95,10 +97,17 @@ func psql(t *testing.T, url, sql string) string {
 
 // url names the place for exitramp.
 func (p place) url() string {
-	if p.PG == "" {
-		return "mem0:" + p.Dir
+	history := p.History
+	if history == "" {
+		history = p.Dir + "/history.db"
 	}
-	return "mem0+" + strings.Replace(p.PG, "postgresql://", "postgres://", 1) + "?sslmode=disable&history=" + p.Dir + "/history.db"
+	switch {
+	case p.PG != "":
+		return "mem0+" + strings.Replace(p.PG, "postgresql://", "postgres://", 1) + "?sslmode=disable&history=" + history
+	case p.History != "":
+		return "mem0:" + p.Dir + "?history=" + history
+	}
+	return "mem0:" + p.Dir
 }
 
 func (p place) with(calls ...call) place {

@@ -4,13 +4,14 @@ process.env.MEM0_TELEMETRY = "false"; // is read at import
 const { Memory } = await import("mem0ai/oss");
 
 function opened(s, model) {
+  const n = s.dims || 8;
   const vectorStore = s.pg
-    ? { provider: "pgvector", config: { collectionName: s.collection, embeddingModelDims: 8, dimension: 8, connectionString: s.pg, hnsw: true } }
-    : { provider: "memory", config: { collectionName: s.collection, dimension: 8, dbPath: `${s.dir}/${s.collection === "mem0" ? "vector_store" : s.collection}.db` } };
+    ? { provider: "pgvector", config: { collectionName: s.collection, embeddingModelDims: n, dimension: n, connectionString: s.pg, hnsw: true } }
+    : { provider: "memory", config: { collectionName: s.collection, dimension: n, dbPath: `${s.dir}/${s.collection === "mem0" ? "vector_store" : s.collection}.db` } };
   const config = { apiKey: "none", baseURL: model };
   return new Memory({
-    version: "v1.1", vectorStore, historyStore: { provider: "sqlite", config: { historyDbPath: `${s.dir}/history.db` } },
-    embedder: { provider: "openai", config: { ...config, model: "text-embedding-3-small", embeddingDims: 8 } },
+    version: "v1.1", vectorStore, historyStore: { provider: "sqlite", config: { historyDbPath: s.history || `${s.dir}/history.db` } },
+    embedder: { provider: "openai", config: { ...config, model: "text-embedding-3-small", embeddingDims: n } },
     llm: { provider: "openai", config: { ...config, model: "none" } },
   });
 }

@@ -10,14 +10,15 @@ from mem0 import Memory  # noqa: E402
 
 def opened(store, model):
     key = {"api_key": "none", "openai_base_url": model}
-    dims = {"collection_name": store["collection"], "embedding_model_dims": 8}
+    n = store.get("dims") or 8
+    dims = {"collection_name": store["collection"], "embedding_model_dims": n}
     if store.get("pg"):
         vectors = {"provider": "pgvector", "config": {**dims, "connection_string": store["pg"]}}
     else:
         vectors = {"provider": "qdrant", "config": {**dims, "path": store["dir"] + "/qdrant", "on_disk": True}}
     return Memory.from_config({
-        "vector_store": vectors, "history_db_path": store["dir"] + "/history.db", "llm": {"provider": "openai", "config": key},
-        "embedder": {"provider": "openai", "config": {**key, "model": "text-embedding-3-small", "embedding_dims": 8}}})
+        "vector_store": vectors, "history_db_path": store.get("history") or store["dir"] + "/history.db", "llm": {"provider": "openai", "config": key},
+        "embedder": {"provider": "openai", "config": {**key, "model": "text-embedding-3-small", "embedding_dims": n}}})
 
 
 def add(m, c, ids):
