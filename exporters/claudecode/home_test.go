@@ -1,6 +1,7 @@
 package claudecode
 
 import (
+	"bytes"
 	"encoding/json"
 	"errors"
 	"fmt"
@@ -12,6 +13,7 @@ import (
 	"testing"
 
 	"github.com/google/go-cmp/cmp"
+	"google.golang.org/protobuf/proto"
 
 	"github.com/exitramp/exitramp/context/agentstate"
 	"github.com/exitramp/exitramp/context/memstate"
@@ -301,23 +303,43 @@ func TestForeign(t *testing.T) {
 	}
 }
 
-// FuzzTranscript: whatever a transcript holds, it is carried whole and read without a panic.
+// FuzzTranscript: whatever a transcript holds, it is carried whole and read without a panic, and every
+// record can be written.
 func FuzzTranscript(f *testing.F) {
-	b, err := os.ReadFile("testdata/home/.claude/projects/-home-dev-shop/0b5c7a52-6d0e-4d7e-9b57-0a4b8f0f1c11.jsonl")
-	if err != nil {
-		f.Fatal(err)
+	n := 0
+	for rel, text := range files(f, "testdata/home") {
+		if kindOf(rel) != "conversation" {
+			continue
+		}
+		f.Add([]byte(text[1:]))
+		for l := range strings.SplitAfterSeq(text[1:], "\n") {
+			f.Add([]byte(l))
+			n++
+		}
 	}
-	f.Add(b)
-	for l := range strings.SplitSeq(string(b), "\n") {
-		f.Add([]byte(l))
+	if n == 0 {
+		f.Fatal("no seeds")
 	}
 	f.Fuzz(func(t *testing.T, b []byte) {
 		src := home(t, map[string]string{"projects/p/a.jsonl": string(b)})
-		mem, _ := export(t, src)
-		dst := Open(filepath.Join(t.TempDir(), "home"))
-		apply(t, dst, mem)
-		if d := cmp.Diff(files(t, src.root), files(t, dst.root)); d != "" {
-			t.Fatal(d)
+		keys := map[string]bool{}
+		for r, err := range src.Records(t.Context(), nil) {
+			if err != nil {
+				t.Fatal(err)
+			}
+			if _, err := proto.Marshal(r); err != nil {
+				t.Fatal(err)
+			}
+			if k := r.GetMeta().GetKey(); keys[k] {
+				t.Fatalf("%s twice", k)
+			}
+			keys[r.GetMeta().GetKey()] = true
+			if c, ok := r.(*pb.Conversation); ok {
+				d := c.Meta.Native[0].GetData()
+				if d.GetBlob() == nil && !bytes.Equal(d.GetInline(), b) {
+					t.Fatalf("%q was carried as %q", b, d.GetInline())
+				}
+			}
 		}
 	})
 }

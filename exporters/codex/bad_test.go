@@ -87,6 +87,8 @@ func TestBad(t *testing.T) {
 		"deep JSON":                {put(at, item+strings.Repeat("[", 1<<20)+"\n"), []string{"message " + at + " line 2 corrupt"}, 1},
 		"ids twice":                {put(at, meta+strings.Repeat(`{"type":"response_item","payload":{"type":"message","id":"m","role":"user","content":[]}}`+"\n", 3)), nil, 3},
 		"no parent":                {put(at, strings.Replace(meta, `{"id"`, `{"forked_from_id":"01a20b77-0000-7000-8000-00000000000f","id"`, 1)), []string{"conversation " + at + " forked_from_id 01a20b77-0000-7000-8000-00000000000f gone"}, 0},
+		"no base":                  {put(at, strings.Replace(meta, `{"id"`, `{"history_base":{"thread_id":"01a20b77-0000-7000-8000-00000000000f","end_byte_offset":7},"id"`, 1)), []string{"conversation " + at + " history_base 01a20b77-0000-7000-8000-00000000000f gone"}, 0},
+		"a base cut short":         {put(at, strings.Replace(meta, `{"id"`, `{"forked_from_id":"`+thread+`","history_base":{"thread_id":"`+thread+`","end_byte_offset":1000000},"id"`, 1)), []string{"conversation " + at + " history_base " + thread + " corrupt"}, 0},
 		"its own parent":           {put(at, strings.Replace(meta, `{"id"`, `{"forked_from_id":"`+own+`","id"`, 1)), nil, 0},
 		"another name":             {put("sessions/2026/notes.txt", "x"), []string{"artifact sessions"}, -1},
 		"broken settings":          {put("config.toml", "a = \"canary"), []string{"policy config.toml corrupt"}, -1},

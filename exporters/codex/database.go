@@ -214,7 +214,10 @@ func (r *reading) row(d *database, t *table, v []any) (agentstate.Record, error)
 	if t.name == "threads" {
 		thread, _ = get("id").(string)
 	}
-	conversation := r.threads[thread]
+	conversation := ""
+	if f := r.threads[thread]; f != nil {
+		conversation = keyOf(f.Rel)
+	}
 	// document takes a column out of the row: it is held once, as the field at.
 	document := func(col, media, at string) *pb.Data {
 		s, ok := get(col).(string)

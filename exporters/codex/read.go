@@ -20,7 +20,7 @@ import (
 type reading struct {
 	out     *agentstate.Emitter
 	n       map[string]uint64
-	threads map[string]string // id of a thread → key of its conversation
+	threads map[string]*homefiles.File // rollouts, by the id of the thread, or of what a revert made of it
 	dbs     map[string]*database
 	unread  map[string]error // databases that cannot be read, by name
 	short   map[string]bool  // kinds with a gap
@@ -61,7 +61,7 @@ func (h *Home) Records(ctx context.Context, opts *agentstate.ReadOptions) iter.S
 			yield(nil, err)
 			return
 		}
-		r := &reading{n: map[string]uint64{}, threads: map[string]string{}, dbs: map[string]*database{}, unread: map[string]error{}, short: map[string]bool{}}
+		r := &reading{n: map[string]uint64{}, threads: map[string]*homefiles.File{}, dbs: map[string]*database{}, unread: map[string]error{}, short: map[string]bool{}}
 		defer r.close()
 		origin, err := r.open(ctx, h, w)
 		if err != nil {
@@ -72,8 +72,8 @@ func (h *Home) Records(ctx context.Context, opts *agentstate.ReadOptions) iter.S
 		byPath := map[string]*homefiles.File{}
 		for _, f := range w.Files {
 			byPath[f.Rel] = f
-			if id := uuid.FindString(path.Base(f.Rel)); f.Kind == "conversation" && r.threads[id] == "" {
-				r.threads[id] = keyOf(f.Rel)
+			if ids := uuid.FindAllString(path.Base(f.Rel), -1); f.Kind == "conversation" && len(ids) > 0 {
+				r.threads[ids[len(ids)-1]] = f
 			}
 		}
 		h.mu.Lock()

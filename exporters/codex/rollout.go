@@ -68,7 +68,14 @@ type head struct {
 	Version    string `json:"cli_version"`
 	Provider   string `json:"model_provider"`
 	ForkedFrom string `json:"forked_from_id"`
+	Base       *base  `json:"history_base"`
 	from, to   int64
+}
+
+// A base is the rollout in which the turns before a fork or a revert stand: so many bytes of it.
+type base struct {
+	Thread string `json:"thread_id"`
+	End    int64  `json:"end_byte_offset"`
 }
 
 // headOf reads what the rollout f, of which d is the data, says of itself: its first line that is
@@ -114,20 +121,50 @@ func (r *reading) rollout(ctx context.Context, f *homefiles.File) error {
 			return err
 		}
 	}
-	if h.ForkedFrom != "" {
-		if c.ParentKey = r.threads[h.ForkedFrom]; c.ParentKey == "" {
-			r.n["conversation"]++
-			if err := r.gap(&pb.Gap{Kind: "conversation", Place: f.Rel + " forked_from_id " + valid(h.ForkedFrom), Reason: pb.Gap_REASON_GONE, Count: 1,
-				Detail: "the rollout that this one was forked from is not there: the fork holds only its own turns"}); err != nil {
-				return err
-			}
-		}
+	if c.ParentKey, err = r.parent(f, h); err != nil {
+		return err
 	}
 	key := c.Meta.Key
 	if err := r.put(c); err != nil {
 		return err
 	}
 	return r.lines(f, d, key)
+}
+
+// parent is the conversation in which the turns before a fork or a revert stand. A rollout whose parent
+// is not there, or not whole, holds only its own turns.
+func (r *reading) parent(f *homefiles.File, h *head) (key string, err error) {
+	gone := func(what, id string, reason pb.Gap_Reason, why string) error {
+		r.n["conversation"]++
+		return r.gap(&pb.Gap{Kind: "conversation", Place: f.Rel + " " + what + " " + valid(id), Reason: reason, Count: 1, Detail: why + ": this rollout holds only its own turns"})
+	}
+	if h.ForkedFrom != "" && r.threads[h.ForkedFrom] != f {
+		if p := r.threads[h.ForkedFrom]; p != nil {
+			key = keyOf(p.Rel)
+		} else {
+			if err := gone("forked_from_id", h.ForkedFrom, pb.Gap_REASON_GONE, "the rollout that this one was forked from is not there"); err != nil {
+				return "", err
+			}
+		}
+	}
+	if h.Base == nil {
+		return key, nil
+	}
+	b := r.threads[h.Base.Thread]
+	switch {
+	case b == nil && h.Base.Thread == h.ForkedFrom: // said
+		return "", nil
+	case b == nil:
+		return "", gone("history_base", h.Base.Thread, pb.Gap_REASON_GONE, "the rollout in which its earlier turns stand is not there")
+	case b.Size() < h.Base.End:
+		if err := gone("history_base", h.Base.Thread, pb.Gap_REASON_CORRUPT, fmt.Sprintf("of the rollout in which its earlier turns stand, %d bytes are there, and want %d", b.Size(), h.Base.End)); err != nil {
+			return "", err
+		}
+	}
+	if b == f {
+		return key, nil
+	}
+	return keyOf(b.Rel), nil
 }
 
 func (r *reading) lines(f *homefiles.File, d *pb.Data, conversation string) error {
@@ -169,6 +206,17 @@ const maxParts = 4 << 20
 
 // grant is what a turn was allowed to do, once for each rollout.
 func (r *reading) grant(f *homefiles.File, conversation string, payload jsonvalue.Value, seen map[string]bool) error {
+	said := "t"
+	payload.Members(func(name []byte, v jsonvalue.Value) {
+		switch string(name) {
+		case "approval_policy", "sandbox_policy", "permission_profile", "cwd":
+			said += string(name) + string(v)
+		}
+	})
+	if seen[said] || len(said) > agentstate.SpillSize {
+		return nil
+	}
+	seen[said] = true
 	var t struct {
 		Approval json.RawMessage `json:"approval_policy"`
 		Sandbox  json.RawMessage `json:"sandbox_policy"`

@@ -25,6 +25,8 @@ type model struct {
 	mu    sync.Mutex
 	input []json.RawMessage // of the last request
 	n     int
+	// script has items that are given when the last item of the request holds the word.
+	script map[string][]object
 }
 
 func newModel(t *testing.T) *model {
@@ -72,6 +74,12 @@ func (m *model) serve(w http.ResponseWriter, r *http.Request) {
 			}
 		}
 	}
+	items := []object{item}
+	for word, out := range m.script {
+		if strings.Contains(last, word) && !strings.Contains(last, "_output") {
+			items = out
+		}
+	}
 	w.Header().Set("Content-Type", "text/event-stream")
 	event := func(o object) {
 		b, _ := json.Marshal(o)
@@ -79,8 +87,10 @@ func (m *model) serve(w http.ResponseWriter, r *http.Request) {
 	}
 	id := fmt.Sprintf("resp_%d", n)
 	event(object{"type": "response.created", "response": object{"id": id}})
-	event(object{"type": "response.output_item.done", "output_index": 0, "item": item})
-	event(object{"type": "response.completed", "response": object{"id": id, "output": []any{item}, "usage": object{"input_tokens": 10, "input_tokens_details": object{"cached_tokens": 0},
+	for i, item := range items {
+		event(object{"type": "response.output_item.done", "output_index": i, "item": item})
+	}
+	event(object{"type": "response.completed", "response": object{"id": id, "output": items, "usage": object{"input_tokens": 10, "input_tokens_details": object{"cached_tokens": 0},
 		"output_tokens": 5, "output_tokens_details": object{"reasoning_tokens": 0}, "total_tokens": 15}}})
 }
 
