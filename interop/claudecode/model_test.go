@@ -4,6 +4,7 @@ import (
 	"encoding/json"
 	"fmt"
 	"io"
+	"maps"
 	"net/http"
 	"net/http/httptest"
 	"strings"
@@ -17,7 +18,11 @@ type model struct {
 	*httptest.Server
 	mu       sync.Mutex
 	requests []request
+	// script has blocks that are given when the last message of a request with tools holds the word.
+	script map[string][]object
 }
+
+type object = map[string]any
 
 type request struct {
 	Messages []message         `json:"messages"`
@@ -69,13 +74,26 @@ func (m *model) serve(w http.ResponseWriter, r *http.Request) {
 		}
 	}
 	said := string(last.Content)
-	type object = map[string]any
 	block, stop := object{"type": "text", "text": fmt.Sprintf("answer %d 🌤", n)}, "end_turn"
 	if len(q.Tools) > 0 && strings.Contains(said, "list files") && !strings.Contains(said, "tool_result") {
 		block, stop = object{"type": "tool_use", "id": fmt.Sprintf("toolu_%d", n), "name": "Bash", "input": object{"command": "echo hello-from-tool", "description": "say hello"}}, "tool_use"
 	}
+	blocks := []object{block}
+	for word, out := range m.script {
+		if len(q.Tools) == 0 || !strings.Contains(said, word) || strings.Contains(said, "tool_result") {
+			continue
+		}
+		blocks = nil
+		for i, b := range out {
+			b = maps.Clone(b)
+			if b["type"] == "tool_use" {
+				b["id"], stop = fmt.Sprintf("toolu_%d_%d", n, i), "tool_use"
+			}
+			blocks = append(blocks, b)
+		}
+	}
 	usage := object{"input_tokens": 10, "output_tokens": 5, "cache_creation_input_tokens": 0, "cache_read_input_tokens": 0}
-	answer := object{"id": fmt.Sprintf("msg_%d", n), "type": "message", "role": "assistant", "model": "test", "content": []any{block}, "stop_reason": stop, "stop_sequence": nil, "usage": usage}
+	answer := object{"id": fmt.Sprintf("msg_%d", n), "type": "message", "role": "assistant", "model": "test", "content": blocks, "stop_reason": stop, "stop_sequence": nil, "usage": usage}
 	if !q.Stream {
 		json.NewEncoder(w).Encode(answer)
 		return
@@ -88,16 +106,27 @@ func (m *model) serve(w http.ResponseWriter, r *http.Request) {
 	}
 	answer["content"], answer["stop_reason"] = []any{}, nil
 	event("message_start", object{"message": answer})
-	delta := object{"type": "text_delta", "text": block["text"]}
-	start := object{"type": "text", "text": ""}
-	if stop == "tool_use" {
-		in, _ := json.Marshal(block["input"])
-		delta = object{"type": "input_json_delta", "partial_json": string(in)}
-		start = object{"type": "tool_use", "id": block["id"], "name": "Bash", "input": object{}}
+	for i, b := range blocks {
+		start := maps.Clone(b)
+		var deltas []object
+		switch b["type"] {
+		case "text":
+			start["text"] = ""
+			deltas = append(deltas, object{"type": "text_delta", "text": b["text"]})
+		case "tool_use":
+			in, _ := json.Marshal(b["input"])
+			start["input"] = object{}
+			deltas = append(deltas, object{"type": "input_json_delta", "partial_json": string(in)})
+		case "thinking":
+			start["thinking"], start["signature"] = "", ""
+			deltas = append(deltas, object{"type": "thinking_delta", "thinking": b["thinking"]}, object{"type": "signature_delta", "signature": b["signature"]})
+		}
+		event("content_block_start", object{"index": i, "content_block": start})
+		for _, d := range deltas {
+			event("content_block_delta", object{"index": i, "delta": d})
+		}
+		event("content_block_stop", object{"index": i})
 	}
-	event("content_block_start", object{"index": 0, "content_block": start})
-	event("content_block_delta", object{"index": 0, "delta": delta})
-	event("content_block_stop", object{"index": 0})
 	event("message_delta", object{"delta": object{"stop_reason": stop, "stop_sequence": nil}, "usage": object{"output_tokens": 5}})
 	event("message_stop", object{})
 }

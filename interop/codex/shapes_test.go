@@ -45,11 +45,11 @@ func TestShapes(t *testing.T) {
 	}
 	message := object{"type": "message", "id": "msg_s", "role": "assistant", "status": "completed", "content": []any{object{"type": "output_text", "text": "found", "annotations": []any{}}}}
 	m.script = map[string][]object{
-		"a lot of output": {shell("lot", "seq 1 60000")},
-		"fail":            {shell("fail", "exit 3")},
-		"think":           {object{"type": "reasoning", "id": "rs_1", "summary": []any{object{"type": "summary_text", "text": "I weigh it."}}, "encrypted_content": "c2VhbGVk"}, message},
-		"search":          {object{"type": "web_search_call", "id": "ws_1", "status": "completed", "action": object{"type": "search", "query": "rye"}}, message},
-		"make a plan":     {object{"type": "function_call", "id": "fc_plan", "call_id": "call_plan", "name": "update_plan", "arguments": `{"plan":[{"step":"knead","status":"in_progress"},{"step":"bake","status":"pending"}]}`, "status": "completed"}},
+		"do: a lot of output": {shell("lot", "seq 1 60000")},
+		"do: fail":            {shell("fail", "exit 3")},
+		"do: think":           {object{"type": "reasoning", "id": "rs_1", "summary": []any{object{"type": "summary_text", "text": "I weigh it."}}, "encrypted_content": "c2VhbGVk"}, message},
+		"do: search":          {object{"type": "web_search_call", "id": "ws_1", "status": "completed", "action": object{"type": "search", "query": "rye"}}, message},
+		"do: make a plan":     {object{"type": "function_call", "id": "fc_plan", "call_id": "call_plan", "name": "update_plan", "arguments": `{"plan":[{"step":"knead","status":"in_progress"},{"step":"bake","status":"pending"}]}`, "status": "completed"}},
 	}
 	dir := t.TempDir()
 	home, work, copied, archive := filepath.Join(dir, "home"), filepath.Join(dir, "work"), filepath.Join(dir, "copy"), filepath.Join(dir, "a.ctxa")
@@ -95,12 +95,12 @@ set = { ANY = "canary-secret-7" }
 	put(t, filepath.Join(work, "p.png"), picture.String())
 
 	codex(t, home, work, "-i", filepath.Join(work, "p.png"), "--", "what is in the picture?")
-	codex(t, home, work, "a lot of output")
-	codex(t, home, work, "-m", "test-2", "think")
-	codex(t, home, work, "-s", "read-only", "this will fail")
+	codex(t, home, work, "do: a lot of output")
+	codex(t, home, work, "-m", "test-2", "do: think")
+	codex(t, home, work, "-s", "read-only", "do: fail")
 	a := startApp(t, home, work)
 	first := id(a.call("thread/start", object{"cwd": work}))
-	for _, s := range []string{"search the web", "make a plan", "please list files"} {
+	for _, s := range []string{"do: search", "do: make a plan", "please list files"} {
 		a.turn(first, s)
 	}
 	fork := id(a.call("thread/fork", object{"threadId": first}))
@@ -165,7 +165,7 @@ set = { ANY = "canary-secret-7" }
 	codex(t, copied, work, "resume", forkOfFork, "go on there")
 	says(t, m.last(), "canary-memory", "after the compaction", "go on there")
 	codex(t, copied, work, "resume", fork, "go on in the fork")
-	says(t, m.last(), "search the web", "make a plan", "list files", "hello-from-tool", "said in the fork", "go on in the fork")
+	says(t, m.last(), "do: search", "do: make a plan", "list files", "hello-from-tool", "said in the fork", "go on in the fork")
 }
 
 // powers are the keys of an archive that wait for a person.
