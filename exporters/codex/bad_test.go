@@ -16,6 +16,7 @@ import (
 	"time"
 
 	"github.com/google/go-cmp/cmp"
+	"github.com/klauspost/compress/zstd"
 
 	"github.com/exitramp/exitramp/context/agentstate"
 	"github.com/exitramp/exitramp/context/memstate"
@@ -89,6 +90,9 @@ func TestBad(t *testing.T) {
 		"no parent":                {put(at, strings.Replace(meta, `{"id"`, `{"forked_from_id":"01a20b77-0000-7000-8000-00000000000f","id"`, 1)), []string{"conversation " + at + " forked_from_id 01a20b77-0000-7000-8000-00000000000f gone"}, 0},
 		"no base":                  {put(at, strings.Replace(meta, `{"id"`, `{"history_base":{"thread_id":"01a20b77-0000-7000-8000-00000000000f","end_byte_offset":7},"id"`, 1)), []string{"conversation " + at + " history_base 01a20b77-0000-7000-8000-00000000000f gone"}, 0},
 		"a base cut short":         {put(at, strings.Replace(meta, `{"id"`, `{"forked_from_id":"`+thread+`","history_base":{"thread_id":"`+thread+`","end_byte_offset":1000000},"id"`, 1)), []string{"conversation " + at + " history_base " + thread + " corrupt"}, 0},
+		"packed":                   {put(at+".zst", pack(meta+item+item)), nil, 2},
+		"packed, cut short":        {put(at+".zst", pack(meta + strings.Repeat(item, 1000))[:40]), []string{"message " + at + ".zst line 1 corrupt"}, 0},
+		"packed, not at all":       {put(at+".zst", meta+item), []string{"message " + at + ".zst line 1 corrupt"}, 0},
 		"its own parent":           {put(at, strings.Replace(meta, `{"id"`, `{"forked_from_id":"`+own+`","id"`, 1)), nil, 0},
 		"another name":             {put("sessions/2026/notes.txt", "x"), []string{"artifact sessions"}, -1},
 		"broken settings":          {put("config.toml", "a = \"canary"), []string{"policy config.toml corrupt"}, -1},
@@ -127,7 +131,7 @@ func TestBad(t *testing.T) {
 			}
 			n := 0
 			for r := range mem.Records(t.Context(), nil) {
-				if m, ok := r.(*pb.Message); ok && strings.HasSuffix(m.ConversationKey, own) {
+				if m, ok := r.(*pb.Message); ok && strings.Contains(m.ConversationKey, own) {
 					n++
 				}
 				if strings.Contains(r.GetMeta().GetKey(), "outside") {
@@ -150,6 +154,15 @@ func TestBad(t *testing.T) {
 			}
 		})
 	}
+}
+
+// pack is a rollout as Codex packs old ones.
+func pack(text string) string {
+	w, err := zstd.NewWriter(nil)
+	if err != nil {
+		panic(err)
+	}
+	return string(w.EncodeAll([]byte(text), nil))
 }
 
 func readAll(ctx context.Context, h *Home) (rep *agentstate.Report, err error) {

@@ -38,7 +38,7 @@ func kindOf(rel string) string {
 	}
 	switch top {
 	case "sessions", "archived_sessions":
-		if ext == ".jsonl" && strings.HasPrefix(base, "rollout-") {
+		if (ext == ".jsonl" || strings.HasSuffix(base, ".jsonl.zst")) && strings.HasPrefix(base, "rollout-") {
 			return "conversation"
 		}
 		return ""
@@ -131,4 +131,12 @@ func keyOf(rel string) string {
 		rel = strings.TrimSuffix(rel, ".jsonl")
 	}
 	return agentstate.Key(kind, rel)
+}
+
+// fileOf is the file whose record has a key of this kind and part.
+func fileOf(kind, part string) string {
+	if kind == "conversation" && !strings.HasSuffix(part, ".jsonl.zst") {
+		part += ".jsonl"
+	}
+	return part
 }

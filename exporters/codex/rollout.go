@@ -6,11 +6,15 @@ import (
 	"crypto/sha256"
 	"encoding/hex"
 	"encoding/json"
+	"errors"
 	"fmt"
+	"io"
 	"path"
 	"strconv"
 	"strings"
 	"time"
+
+	"github.com/klauspost/compress/zstd"
 
 	"github.com/exitramp/exitramp/context/agentstate"
 	"github.com/exitramp/exitramp/exporters/internal/homefiles"
@@ -44,8 +48,23 @@ func is(v jsonvalue.Value, s string) bool { return len(v) == len(s)+2 && string(
 
 // eachLine calls fn for every line that holds JSON, and bad for every other.
 func eachLine(f *homefiles.File, d *pb.Data, bad func(no int, r pb.Gap_Reason, why string) error, fn func(no int, l *line) error) error {
-	l := &line{}
-	return f.Lines(d, maxLine, func(no int, b []byte) error {
+	body, err := f.Body(d)
+	if err != nil {
+		return err
+	}
+	defer body.Close()
+	in := &unpacked{Reader: body}
+	if path.Ext(f.Rel) == ".zst" {
+		z, err := zstd.NewReader(body, zstd.WithDecoderConcurrency(1), zstd.WithDecoderMaxWindow(64<<20))
+		if err != nil {
+			return err
+		}
+		defer z.Close()
+		in.Reader = z
+	}
+	l, last := &line{}, 0
+	err = homefiles.EachLine(in, maxLine, func(no int, b []byte) error {
+		last = no
 		if b == nil {
 			return bad(no, pb.Gap_REASON_LIMIT, fmt.Sprintf("longer than %d MiB", maxLine>>20))
 		}
@@ -59,6 +78,25 @@ func eachLine(f *homefiles.File, d *pb.Data, bad func(no int, r pb.Gap_Reason, w
 		}
 		return bad(no, pb.Gap_REASON_CORRUPT, fmt.Sprintf("%d bytes that are not JSON", len(b)))
 	})
+	if in.err != nil && path.Ext(f.Rel) == ".zst" && !errors.Is(in.err, ErrChanged) {
+		return bad(last+1, pb.Gap_REASON_CORRUPT, "from here on it cannot be unpacked: "+in.err.Error())
+	}
+	return err
+}
+
+// unpacked remembers what broke the reading.
+type unpacked struct {
+	io.Reader
+	err error
+}
+
+// Read reads.
+func (u *unpacked) Read(b []byte) (int, error) {
+	n, err := u.Reader.Read(b)
+	if err != nil && err != io.EOF {
+		u.err = err
+	}
+	return n, err
 }
 
 // A head is what a rollout says of itself.
@@ -100,7 +138,11 @@ func headOf(f *homefiles.File, d *pb.Data) (*head, error) {
 
 // rollout is a conversation: its file, and what is read out of it.
 func (r *reading) rollout(ctx context.Context, f *homefiles.File) error {
-	d, err := f.Data("application/jsonl")
+	media := "application/jsonl"
+	if path.Ext(f.Rel) == ".zst" { // an old one, packed by Codex
+		media = "application/zstd"
+	}
+	d, err := f.Data(media)
 	var h *head
 	if err == nil {
 		h, err = headOf(f, d)

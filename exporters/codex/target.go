@@ -121,10 +121,7 @@ func (w *writer) file(ctx context.Context, r agentstate.Record) (replay.Receipt,
 	if d == nil || len(parts) != 1 {
 		return replay.Receipt{Action: replay.Skipped, Why: "has no file of its own"}, nil
 	}
-	rel := parts[0]
-	if kind == "conversation" {
-		rel += ".jsonl"
-	}
+	rel := fileOf(kind, parts[0])
 	if kindOf(rel) != kind || !homefiles.Local(rel) {
 		return refused("a %s cannot be the file %.100q", kind, rel)
 	}
@@ -311,10 +308,7 @@ func (h *Home) Undo(ctx context.Context, run *replay.Run, created []replay.Recei
 		if _, _, row := rowOf(rc.Target); row || rc.Target == "" || kind == "message" || len(parts) != 1 {
 			continue
 		}
-		rel := parts[0]
-		if kind == "conversation" {
-			rel += ".jsonl"
-		}
+		rel := fileOf(kind, parts[0])
 		path, perr := homefiles.Inside(h.root, rel)
 		if perr != nil || kindOf(rel) != kind {
 			rc.Why = "the journal names a place that is none of Codex's"

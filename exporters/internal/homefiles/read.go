@@ -130,12 +130,17 @@ func Clone(d *pb.Data) *pb.Data {
 	return agentstate.Inline(d.GetMediaType(), bytes.Clone(d.GetInline()))
 }
 
+// Body is what d, the data of the file, holds.
+func (f *File) Body(d *pb.Data) (io.ReadCloser, error) {
+	if d.GetBlob() == nil {
+		return io.NopCloser(bytes.NewReader(d.GetInline())), nil
+	}
+	return f.Open()
+}
+
 // Lines calls fn for every line of the file, of which d is the data; see EachLine.
 func (f *File) Lines(d *pb.Data, limit int, fn func(no int, line []byte) error) error {
-	if d.GetBlob() == nil {
-		return EachLine(bytes.NewReader(d.GetInline()), limit, fn)
-	}
-	r, err := f.Open()
+	r, err := f.Body(d)
 	if err != nil {
 		return err
 	}
