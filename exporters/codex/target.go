@@ -17,7 +17,6 @@ import (
 	"github.com/exitramp/exitramp/context/fidelity"
 	"github.com/exitramp/exitramp/context/replay"
 	"github.com/exitramp/exitramp/exporters/internal/homefiles"
-	"github.com/exitramp/exitramp/exporters/internal/jsonvalue"
 	"github.com/exitramp/exitramp/exporters/internal/responses"
 	pb "github.com/exitramp/exitramp/proto/exitramp/v1"
 )
@@ -289,70 +288,4 @@ func listed(content json.RawMessage, role pb.Role) (json.RawMessage, error) {
 		typ = "output_text"
 	}
 	return json.Marshal([]map[string]string{{"type": typ, "text": s}})
-}
-
-// Undo removes the rows and files that a run made. A session that went on since stays, and so does every file
-// that is another one by now.
-func (h *Home) Undo(ctx context.Context, run *replay.Run, created []replay.Receipt) (left []replay.Receipt, err error) {
-	if left, err = h.undoRows(ctx, run, created); err != nil {
-		return nil, fmt.Errorf("codex: %w", err)
-	}
-	ours := map[string]bool{} // ids of items in rollouts that the run made
-	for _, rc := range created {
-		if kind, parts := agentstate.SplitKey(rc.Target); kind == "message" && len(parts) == 2 {
-			ours[parts[1]] = true
-		}
-	}
-	for _, rc := range created {
-		kind, parts := agentstate.SplitKey(rc.Target)
-		if _, _, row := rowOf(rc.Target); row || rc.Target == "" || kind == "message" || len(parts) != 1 {
-			continue
-		}
-		rel := fileOf(kind, parts[0])
-		path, perr := homefiles.Inside(h.root, rel)
-		if perr != nil || kindOf(rel) != kind {
-			rc.Why = "the journal names a place that is none of Codex's"
-			left = append(left, rc)
-			continue
-		}
-		sum, err := homefiles.Digest(path)
-		switch {
-		case errors.Is(err, fs.ErrNotExist):
-		case err != nil:
-			return nil, fmt.Errorf("codex: %w", err)
-		case rc.Version != "" && sum != rc.Version:
-			rc.Why = "changed since the run"
-			left = append(left, rc)
-		case rc.Version == "" && !onlyItems(path, ours):
-			rc.Why = "the session went on after the run"
-			left = append(left, rc)
-		default:
-			if err := homefiles.Remove(h.root, path); err != nil {
-				return nil, fmt.Errorf("codex: %w", err)
-			}
-		}
-	}
-	return left, nil
-}
-
-// onlyItems tells whether a rollout that was made of mapped fields still holds only what the run wrote.
-func onlyItems(path string, ours map[string]bool) bool {
-	r, err := os.Open(path)
-	if err != nil {
-		return false
-	}
-	defer r.Close()
-	ok := true
-	var l line
-	err = homefiles.EachLine(r, maxLine, func(_ int, b []byte) error {
-		v, valid := jsonvalue.Parse(b)
-		l.read(v)
-		id := l.payload.Get("id").Text()
-		if strings.Count(id, "_") == 2 { // a further item of one message
-			id = id[:strings.LastIndexByte(id, '_')]
-		}
-		ok = ok && valid && (ours[id] || is(l.typ, "session_meta") && is(l.payload.Get("originator"), "exitramp"))
-		return nil
-	})
-	return err == nil && ok
 }

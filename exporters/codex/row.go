@@ -1,0 +1,167 @@
+package codex
+
+import (
+	"context"
+	"errors"
+	"slices"
+	"strconv"
+	"time"
+	"unicode/utf8"
+
+	"github.com/exitramp/exitramp/context/agentstate"
+	"github.com/exitramp/exitramp/exporters/internal/sqlitefile"
+	pb "github.com/exitramp/exitramp/proto/exitramp/v1"
+)
+
+// row is the record of a row; nil: its key is NULL.
+func (r *reading) row(d *database, t *table, v []any) (agentstate.Record, error) {
+	kind := kindOfRow(t.name)
+	parts := []string{d.rel, t.name}
+	for _, k := range t.key {
+		x := v[t.column(k)]
+		if x == nil {
+			return nil, nil
+		}
+		parts = append(parts, asText(x))
+	}
+	row := &pb.Row{}
+	id := func(col string) string { return "row:" + col + " " + agentstate.Key(kind, parts...) }
+	for i, c := range t.cols {
+		x := &pb.Column{Name: c}
+		switch v := v[i].(type) {
+		case int64:
+			x.Value = &pb.Column_Integer{Integer: v}
+		case float64:
+			x.Value = &pb.Column_Real{Real: v}
+		case string:
+			x.Value = &pb.Column_Text{Text: []byte(v)}
+			if len(v) > agentstate.SpillSize {
+				x.Value = &pb.Column_TextRef{TextRef: &pb.Blob{Id: id(c)}}
+			}
+		case []byte:
+			x.Value = &pb.Column_Blob{Blob: slices.Clone(v)}
+			if len(v) > agentstate.SpillSize {
+				x.Value = &pb.Column_BlobRef{BlobRef: &pb.Blob{Id: id(c)}}
+			}
+		}
+		row.Columns = append(row.Columns, x)
+	}
+	m := agentstate.Meta(kind, &pb.Native{Type: t.name, Body: &pb.Native_Row{Row: row}}, parts...)
+	get := func(name string) any {
+		if i := t.column(name); i >= 0 {
+			return v[i]
+		}
+		return nil
+	}
+	thread, _ := get("thread_id").(string)
+	if t.name == "threads" {
+		thread, _ = get("id").(string)
+	}
+	conversation := ""
+	if f := r.threads[thread]; f != nil {
+		conversation = keyOf(f.Rel)
+	}
+	// document takes a column out of the row: it is held once, as the field at.
+	document := func(col, media, at string) *pb.Data {
+		s, ok := get(col).(string)
+		if !ok {
+			return nil
+		}
+		row.Columns[t.column(col)].Value = &pb.Column_Splice{Splice: &pb.Splice{Text: true, Pieces: []*pb.Piece{{Body: &pb.Piece_At{At: at}}}}}
+		if len(s) > agentstate.SpillSize {
+			return &pb.Data{MediaType: media, Body: &pb.Data_Blob{Blob: &pb.Blob{Id: id(col)}}}
+		}
+		return agentstate.Inline(media, []byte(s))
+	}
+	at := func(col string, unit time.Duration) int64 {
+		n, _ := get(col).(int64)
+		if n <= 0 || n > int64(1<<62)/int64(unit) {
+			return 0
+		}
+		return n * int64(unit)
+	}
+	switch t.name {
+	case "thread_goals", "queued_items":
+		m.CreatedUnixNano, m.UpdatedUnixNano = at("created_at_ms", time.Millisecond), at("updated_at_ms", time.Millisecond)
+		s := &pb.State{Meta: m, Scope: "thread", ScopeKey: conversation}
+		if t.name == "thread_goals" {
+			s.Value = document("objective", "text/plain", "#value")
+			if st, ok := get("status").(string); ok {
+				m.Labels = []*pb.Label{{Name: "status", Value: valid(st)}}
+			}
+		} else {
+			s.Value = document("payload_json", "application/json", "#value")
+		}
+		return s, nil
+	case "stage1_outputs":
+		m.UpdatedUnixNano = at("generated_at", time.Second)
+		mem := &pb.Memory{Meta: m, Form: pb.Memory_FORM_EPISODIC}
+		if s, ok := get("rollout_slug").(string); ok && len(s) <= agentstate.SpillSize {
+			mem.Name = valid(s)
+		}
+		if s, ok := get("raw_memory").(string); ok && utf8.ValidString(s) && len(s) <= agentstate.SpillSize {
+			document("raw_memory", "", "#text")
+			mem.Content = &pb.Memory_Text{Text: s}
+		} else if d := document("raw_memory", "text/markdown", "#data"); d != nil {
+			mem.Content = &pb.Memory_Data{Data: d}
+		}
+		if conversation != "" {
+			mem.SourceKeys = []string{conversation}
+		}
+		return mem, nil
+	}
+	o := &pb.Opaque{Meta: m}
+	if conversation != "" {
+		o.AboutKeys = []string{conversation}
+	}
+	return o, nil
+}
+
+// rows are all rows of a database.
+func (r *reading) rows(ctx context.Context, d *database) error {
+	if err := r.put(d.record()); err != nil {
+		return err
+	}
+	for i := range d.schema.tables {
+		t := &d.schema.tables[i]
+		n := 0
+		err := each(ctx, d.Conn, "SELECT "+selects(t.cols)+" FROM "+quote(t.name)+" ORDER BY rowid", nil, func(v []any) error {
+			n++
+			rec, err := r.row(d, t, v)
+			if err != nil {
+				return err
+			}
+			if rec == nil {
+				return r.gap(&pb.Gap{Kind: kindOfRow(t.name), Place: d.rel + " " + t.name + " row " + strconv.Itoa(n), Reason: pb.Gap_REASON_CORRUPT, Detail: "its key is NULL", Count: 1})
+			}
+			return r.put(rec)
+		})
+		if err != nil && !errors.Is(err, errStop) {
+			return r.broken(d, d.Wrap(err))
+		}
+		if err != nil {
+			return err
+		}
+	}
+	if d.schema.objects["table "+enrolments] != "" {
+		err := each(ctx, d.Conn, "SELECT CAST(websocket_url AS TEXT), CAST(account_id AS TEXT), CAST(app_server_client_name AS TEXT) FROM "+enrolments, nil, func(v []any) error {
+			return r.put(&pb.Credential{Meta: agentstate.Meta("credential", nil, d.rel, enrolments, asText(v[0]), asText(v[1]), asText(v[2])), Name: "remote control", Form: "enrolment",
+				Location: d.rel + " " + enrolments, Rebind: "enrol the machine again: codex remote-control"})
+		})
+		if err != nil {
+			return err
+		}
+	}
+	if err := d.Check(); err != nil {
+		return r.broken(d, err)
+	}
+	return nil
+}
+
+// broken is a database that ends in the middle: what was read of it stays.
+func (r *reading) broken(d *database, err error) error {
+	if r.out.OK() && (errors.Is(err, sqlitefile.ErrDamaged) || errors.Is(err, sqlitefile.ErrChanged)) {
+		return r.gap(gapOf(d.rel, err))
+	}
+	return err
+}

@@ -1,0 +1,214 @@
+package codex
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io/fs"
+	"os"
+	"path/filepath"
+	"slices"
+	"strings"
+
+	"github.com/exitramp/exitramp/context/agentstate"
+	"github.com/exitramp/exitramp/context/replay"
+	"github.com/exitramp/exitramp/exporters/internal/homefiles"
+	"github.com/exitramp/exitramp/exporters/internal/jsonvalue"
+	"github.com/exitramp/exitramp/exporters/internal/sqlitefile"
+)
+
+// Undo removes the rows and files that a run made. A session that went on since stays, and so does every file
+// that is another one by now.
+func (h *Home) Undo(ctx context.Context, run *replay.Run, created []replay.Receipt) (left []replay.Receipt, err error) {
+	if left, err = h.undoRows(ctx, run, created); err != nil {
+		return nil, fmt.Errorf("codex: %w", err)
+	}
+	ours := map[string]bool{} // ids of items in rollouts that the run made
+	for _, rc := range created {
+		if kind, parts := agentstate.SplitKey(rc.Target); kind == "message" && len(parts) == 2 {
+			ours[parts[1]] = true
+		}
+	}
+	for _, rc := range created {
+		kind, parts := agentstate.SplitKey(rc.Target)
+		if _, _, row := rowOf(rc.Target); row || rc.Target == "" || kind == "message" || len(parts) != 1 {
+			continue
+		}
+		rel := fileOf(kind, parts[0])
+		path, perr := homefiles.Inside(h.root, rel)
+		if perr != nil || kindOf(rel) != kind {
+			rc.Why = "the journal names a place that is none of Codex's"
+			left = append(left, rc)
+			continue
+		}
+		sum, err := homefiles.Digest(path)
+		switch {
+		case errors.Is(err, fs.ErrNotExist):
+		case err != nil:
+			return nil, fmt.Errorf("codex: %w", err)
+		case rc.Version != "" && sum != rc.Version:
+			rc.Why = "changed since the run"
+			left = append(left, rc)
+		case rc.Version == "" && !onlyItems(path, ours):
+			rc.Why = "the session went on after the run"
+			left = append(left, rc)
+		default:
+			if err := homefiles.Remove(h.root, path); err != nil {
+				return nil, fmt.Errorf("codex: %w", err)
+			}
+		}
+	}
+	return left, nil
+}
+
+// onlyItems tells whether a rollout that was made of mapped fields still holds only what the run wrote.
+func onlyItems(path string, ours map[string]bool) bool {
+	r, err := os.Open(path)
+	if err != nil {
+		return false
+	}
+	defer r.Close()
+	ok := true
+	var l line
+	err = homefiles.EachLine(r, maxLine, func(_ int, b []byte) error {
+		v, valid := jsonvalue.Parse(b)
+		l.read(v)
+		id := l.payload.Get("id").Text()
+		if strings.Count(id, "_") == 2 { // a further item of one message
+			id = id[:strings.LastIndexByte(id, '_')]
+		}
+		ok = ok && valid && (ours[id] || is(l.typ, "session_meta") && is(l.payload.Get("originator"), "exitramp"))
+		return nil
+	})
+	return err == nil && ok
+}
+
+// undoRows removes the rows that a run made, and then the databases that it made and nobody filled
+// since.
+func (h *Home) undoRows(ctx context.Context, run *replay.Run, created []replay.Receipt) (left []replay.Receipt, err error) {
+	var w *writer
+	var made []replay.Receipt
+	leave := func(rc replay.Receipt, why string) {
+		rc.Why = why
+		left = append(left, rc)
+	}
+	for _, rc := range created {
+		rel, table, ok := rowOf(rc.Target)
+		if !ok {
+			continue
+		}
+		if w == nil {
+			w = h.writer(&replay.Run{ID: run.ID, From: run.From})
+			defer w.Close()
+		}
+		path, perr := homefiles.Inside(h.root, rel)
+		switch {
+		case perr != nil:
+			leave(rc, perr.Error())
+			continue
+		case sqlitefile.Missing(path) || table == counters: // a counter never goes back
+			continue
+		case table == "":
+			made = append(made, rc)
+			continue
+		}
+		s, err := w.schema(ctx, rel)
+		if err != nil {
+			return nil, err
+		}
+		d, err := w.openDB(ctx, rel, s)
+		if errors.Is(err, ErrSchema) {
+			leave(rc, "Codex has changed the schema since the run")
+			continue
+		}
+		if err != nil {
+			return nil, err
+		}
+		why, err := d.remove(ctx, s.table(table), rc)
+		if err != nil {
+			return nil, err
+		}
+		if why != "" {
+			leave(rc, why)
+		}
+	}
+	if w == nil {
+		return nil, nil
+	}
+	if err := w.commitRows(ctx); err != nil {
+		return nil, err
+	}
+	for _, rc := range made {
+		rel, _, _ := rowOf(rc.Target)
+		why, err := h.removeDB(ctx, rel)
+		if err != nil {
+			return nil, err
+		}
+		if why != "" {
+			leave(rc, why)
+		}
+	}
+	return left, nil
+}
+
+// rowOf are the database and the table of a receipt; no table: the database itself.
+func rowOf(target string) (rel, table string, ok bool) {
+	_, parts := agentstate.SplitKey(target)
+	if len(parts) == 0 || !slices.Contains(databases(), parts[0]) {
+		return "", "", false
+	}
+	if len(parts) > 1 {
+		table = parts[1]
+	}
+	return parts[0], table, true
+}
+
+func (d *database) remove(ctx context.Context, t *table, rc replay.Receipt) (why string, err error) {
+	if t == nil {
+		return "the journal names a table that is none of Codex's", nil
+	}
+	r, err := d.find(ctx, t, rc.Target, t.cols)
+	if err != nil || r == nil {
+		return "", err
+	}
+	if digest(r[1:]) != rc.Version {
+		return "changed since the run", nil
+	}
+	_, err = d.Conn.ExecContext(ctx, "DELETE FROM "+quote(t.name)+" WHERE rowid = ?", r[0])
+	return "", d.Wrap(err)
+}
+
+// removeDB removes a database that holds no row.
+func (h *Home) removeDB(ctx context.Context, rel string) (why string, err error) {
+	path := filepath.Join(h.root, rel)
+	info, err := os.Lstat(path)
+	if err != nil {
+		return "", err
+	}
+	d, err := h.openDB(ctx, &homefiles.File{Rel: rel, Path: path, Info: info})
+	if errors.Is(err, ErrSchema) {
+		return "Codex has changed the schema since the run", nil
+	}
+	if err != nil {
+		return "", err
+	}
+	defer d.Close()
+	for _, t := range d.schema.tables {
+		n, err := d.count(ctx, t.name)
+		if err != nil {
+			return "", err
+		}
+		if n > 0 && t.name != counters {
+			return "holds rows that this run did not write", nil
+		}
+	}
+	for _, suffix := range []string{"-wal", "-shm"} {
+		if _, err := os.Lstat(path + suffix); err == nil {
+			return "Codex has it open; stop it and undo again", nil
+		}
+	}
+	if err := d.Close(); err != nil {
+		return "", err
+	}
+	return "", homefiles.Remove(h.root, path)
+}
