@@ -24,7 +24,8 @@ type transcript struct {
 	prefix   string // of the keys of messages
 	keyParts []string
 	lines    map[id]place
-	nodes    []node // the first one is nothing: what the roots follow
+	nodes    []node            // the first one is nothing: what the roots follow
+	read     homefiles.LineSet // lines that are read a second time
 	branched bool
 }
 
@@ -50,10 +51,13 @@ func (t *transcript) key(n int32) string {
 	}
 }
 
-// each calls fn for every line that holds JSON, and bad for every other.
-func each(f *homefiles.File, d *pb.Data, bad func(no int, r pb.Gap_Reason, why string) error, fn func(no int, l *line) error) error {
+// each calls fn for every line of only that holds JSON, and bad for every other one of it.
+func each(f *homefiles.File, d *pb.Data, only *homefiles.LineSet, bad func(no int, r pb.Gap_Reason, why string) error, fn func(no int, l *line) error) error {
 	l := &line{}
 	return f.Lines(d, maxLine, func(no int, b []byte) error {
+		if !only.Has(no) {
+			return nil
+		}
 		if b == nil {
 			return bad(no, pb.Gap_REASON_LIMIT, fmt.Sprintf("longer than %d MiB", maxLine>>20))
 		}
@@ -77,7 +81,11 @@ func outline(f *homefiles.File, d *pb.Data) (*transcript, error) {
 	var last int32
 	var custom, leaf jsonvalue.Value
 	keep := func(v jsonvalue.Value) jsonvalue.Value { return bytes.Clone(v) }
-	err := each(f, d, func(int, pb.Gap_Reason, string) error { return nil }, func(no int, l *line) error {
+	bad := func(no int, _ pb.Gap_Reason, _ string) error {
+		t.read.Add(no)
+		return nil
+	}
+	err := each(f, d, nil, bad, func(no int, l *line) error {
 		if t.cwd == "" {
 			t.cwd = l.cwd.Text()
 		}
@@ -101,6 +109,7 @@ func outline(f *homefiles.File, d *pb.Data) (*transcript, error) {
 			t.lines[x] = place{int32(no), parent} // an attachment stands for what it follows
 			return nil
 		}
+		t.read.Add(no)
 		assistant := is(l.typ, "assistant")
 		answer := ""
 		if assistant {
@@ -174,7 +183,7 @@ func (t *transcript) messages(f *homefiles.File, d *pb.Data, r *reading) error {
 	bad := func(no int, reason pb.Gap_Reason, why string) error {
 		return errors.Join(flush(), gap(no, reason, why+"; the file itself is carried whole"))
 	}
-	err := each(f, d, bad, func(no int, l *line) error {
+	err := each(f, d, &t.read, bad, func(no int, l *line) error {
 		p := t.lines[newID(l.uuid)]
 		if p.line != int32(no) || !l.isMessage() {
 			return nil

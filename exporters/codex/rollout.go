@@ -46,8 +46,8 @@ func (l *line) read(v jsonvalue.Value) {
 // is tells whether v is the text s, which needs no escapes.
 func is(v jsonvalue.Value, s string) bool { return len(v) == len(s)+2 && string(v[1:len(v)-1]) == s }
 
-// eachLine calls fn for every line that holds JSON, and bad for every other.
-func eachLine(f *homefiles.File, d *pb.Data, bad func(no int, r pb.Gap_Reason, why string) error, fn func(no int, l *line) error) error {
+// eachLine calls fn for every line of only that holds JSON, and bad for every other one of it.
+func eachLine(f *homefiles.File, d *pb.Data, only *homefiles.LineSet, bad func(no int, r pb.Gap_Reason, why string) error, fn func(no int, l *line) error) error {
 	body, err := f.Body(d)
 	if err != nil {
 		return err
@@ -64,7 +64,9 @@ func eachLine(f *homefiles.File, d *pb.Data, bad func(no int, r pb.Gap_Reason, w
 	}
 	l, last := &line{}, 0
 	err = homefiles.EachLine(in, maxLine, func(no int, b []byte) error {
-		last = no
+		if last = no; !only.Has(no) {
+			return nil
+		}
 		if b == nil {
 			return bad(no, pb.Gap_REASON_LIMIT, fmt.Sprintf("longer than %d MiB", maxLine>>20))
 		}
@@ -108,6 +110,7 @@ type head struct {
 	ForkedFrom string `json:"forked_from_id"`
 	Base       *base  `json:"history_base"`
 	from, to   int64
+	lines      homefiles.LineSet // that are read a second time
 }
 
 // A base is the rollout in which the turns before a fork or a revert stand: so many bytes of it.
@@ -121,8 +124,15 @@ type base struct {
 func headOf(f *homefiles.File, d *pb.Data) (*head, error) {
 	h := &head{}
 	found := false
-	err := eachLine(f, d, func(int, pb.Gap_Reason, string) error { return nil }, func(_ int, l *line) error {
-		if !found && is(l.typ, "session_meta") {
+	bad := func(no int, _ pb.Gap_Reason, _ string) error {
+		h.lines.Add(no)
+		return nil
+	}
+	err := eachLine(f, d, nil, bad, func(no int, l *line) error {
+		switch {
+		case is(l.typ, "response_item"), is(l.typ, "turn_context"):
+			h.lines.Add(no)
+		case !found && is(l.typ, "session_meta"):
 			found = true
 			json.Unmarshal(l.payload, h)
 		}
@@ -170,7 +180,7 @@ func (r *reading) rollout(ctx context.Context, f *homefiles.File) error {
 	if err := r.put(c); err != nil {
 		return err
 	}
-	return r.lines(f, d, key)
+	return r.lines(f, d, &h.lines, key)
 }
 
 // parent is the conversation in which the turns before a fork or a revert stand. A rollout whose parent
@@ -209,7 +219,7 @@ func (r *reading) parent(f *homefiles.File, h *head) (key string, err error) {
 	return keyOf(b.Rel), nil
 }
 
-func (r *reading) lines(f *homefiles.File, d *pb.Data, conversation string) error {
+func (r *reading) lines(f *homefiles.File, d *pb.Data, only *homefiles.LineSet, conversation string) error {
 	seen := map[string]bool{}
 	rel := strings.TrimSuffix(f.Rel, ".jsonl")
 	position := uint64(0)
@@ -217,7 +227,7 @@ func (r *reading) lines(f *homefiles.File, d *pb.Data, conversation string) erro
 	bad := func(no int, reason pb.Gap_Reason, why string) error {
 		return r.gap(&pb.Gap{Kind: "message", Place: f.Rel + " line " + strconv.Itoa(no), Reason: reason, Detail: why + "; the file itself is carried whole", Count: 1})
 	}
-	return eachLine(f, d, bad, func(no int, l *line) error {
+	return eachLine(f, d, only, bad, func(no int, l *line) error {
 		if is(l.typ, "turn_context") {
 			return r.grant(f, conversation, l.payload, seen)
 		}
@@ -225,7 +235,7 @@ func (r *reading) lines(f *homefiles.File, d *pb.Data, conversation string) erro
 			return nil
 		}
 		m := &pb.Message{Meta: &pb.Meta{CreatedUnixNano: timeOf(l.timestamp)}, ConversationKey: conversation, ParentKey: last}
-		responses.Read(m, l.payload)
+		responses.ReadValue(m, l.payload)
 		if len(l.payload) > maxParts { // too much for a record
 			m.Parts = []*pb.Part{{Body: &pb.Part_Data{Data: &pb.Data{MediaType: "application/json"}}}}
 		}

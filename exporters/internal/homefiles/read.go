@@ -161,3 +161,19 @@ func GapOf(f *File, err error) *pb.Gap {
 	}
 	return g
 }
+
+// LineSet are numbers of lines, a bit each.
+type LineSet struct{ bits []uint64 }
+
+// Add puts a line in.
+func (s *LineSet) Add(no int) {
+	for len(s.bits) <= no/64 {
+		s.bits = append(s.bits, 0)
+	}
+	s.bits[no/64] |= 1 << (no % 64)
+}
+
+// Has tells whether a line is in it. In no set, a nil one, all are.
+func (s *LineSet) Has(no int) bool {
+	return s == nil || no/64 < len(s.bits) && s.bits[no/64]&(1<<(no%64)) != 0
+}

@@ -86,7 +86,7 @@ func (v Value) Text() string {
 	}
 	in := v[1 : len(v)-1]
 	if bytes.IndexByte(in, '\\') < 0 {
-		return strings.ToValidUTF8(string(in), string(utf8.RuneError))
+		return text(string(in))
 	}
 	var out strings.Builder
 	out.Grow(len(in))
@@ -100,7 +100,15 @@ func (v Value) Text() string {
 			in = escape(&out, in)
 		}
 	}
-	return strings.ToValidUTF8(out.String(), string(utf8.RuneError))
+	return text(out.String())
+}
+
+// text is s with U+FFFD for each byte that is none of a character, as encoding/json has it.
+func text(s string) string {
+	if utf8.ValidString(s) {
+		return s
+	}
+	return string([]rune(s))
 }
 
 // escape writes what the escape at the start of in stands for, and gives what follows it.
