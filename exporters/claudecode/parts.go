@@ -5,6 +5,7 @@ import (
 	"strings"
 
 	"github.com/exitramp/exitramp/context/agentstate"
+	"github.com/exitramp/exitramp/exporters/internal/homefiles"
 	"github.com/exitramp/exitramp/exporters/internal/jsonvalue"
 	pb "github.com/exitramp/exitramp/proto/exitramp/v1"
 )
@@ -30,27 +31,34 @@ func readBody(v jsonvalue.Value) (b body) {
 func parts(v jsonvalue.Value) []*pb.Part {
 	if v.IsText() {
 		if s := v.Text(); s != "" {
-			return []*pb.Part{textPart(s)}
+			return textPart(s)
 		}
 		return nil
 	}
 	var out []*pb.Part
-	v.Elements(func(v jsonvalue.Value) { out = append(out, part(v)) })
+	v.Elements(func(v jsonvalue.Value) {
+		if p := part(v); out == nil {
+			out = p
+		} else {
+			out = append(out, p...)
+		}
+	})
 	return out
 }
 
 // textPart is a text; one that is too long for a record stands there without its bytes.
-func textPart(s string) *pb.Part {
+func textPart(s string) []*pb.Part {
 	if len(s) > agentstate.SpillSize {
-		return &pb.Part{Body: &pb.Part_Data{Data: &pb.Data{MediaType: "text/plain"}}}
+		return []*pb.Part{{Body: &pb.Part_Data{Data: &pb.Data{MediaType: "text/plain"}}}}
 	}
-	return &pb.Part{Body: &pb.Part_Text{Text: s}}
+	return homefiles.TextPart(s)
 }
 
 // A block is one of the parts of a message as the program writes it.
 type block struct{ typ, text, id, name, input, toolUse, content, isError, thinking, signature, data, source jsonvalue.Value }
 
-func part(raw jsonvalue.Value) *pb.Part {
+// part is the part that a block is, in a list of its own.
+func part(raw jsonvalue.Value) []*pb.Part {
 	var b block
 	raw.Members(func(name []byte, v jsonvalue.Value) {
 		switch string(name) {
@@ -88,7 +96,7 @@ func part(raw jsonvalue.Value) *pb.Part {
 		if c.Invalid = len(b.input) > agentstate.SpillSize; !c.Invalid {
 			c.ArgumentsJson = bytes.Clone(b.input)
 		}
-		return &pb.Part{Body: &pb.Part_ToolCall{ToolCall: c}}
+		return []*pb.Part{{Body: &pb.Part_ToolCall{ToolCall: c}}}
 	case is(b.typ, "tool_result"):
 		r := &pb.ToolResult{Id: b.toolUse.Text(), IsError: string(b.isError) == "true"}
 		if b.content.IsText() {
@@ -98,7 +106,7 @@ func part(raw jsonvalue.Value) *pb.Part {
 		} else if len(b.content) > 0 {
 			r.Output = inline("application/json", b.content)
 		}
-		return &pb.Part{Body: &pb.Part_ToolResult{ToolResult: r}}
+		return []*pb.Part{{Body: &pb.Part_ToolResult{ToolResult: r}}}
 	case is(b.typ, "thinking"), is(b.typ, "redacted_thinking"):
 		r := &pb.Reasoning{Text: b.thinking.Text()}
 		if len(r.Text) > agentstate.SpillSize {
@@ -107,11 +115,11 @@ func part(raw jsonvalue.Value) *pb.Part {
 		if sealed := append(bytes.Clone(b.signature), b.data...); len(sealed) > 0 {
 			r.Opaque, r.BoundTo = inline("application/json", sealed), "anthropic"
 		}
-		return &pb.Part{Body: &pb.Part_Reasoning{Reasoning: r}}
+		return []*pb.Part{{Body: &pb.Part_Reasoning{Reasoning: r}}}
 	case is(b.typ, "image") && is(b.source.Get("type"), "url"):
-		return &pb.Part{Body: &pb.Part_Media{Media: &pb.Media{Url: b.source.Get("url").Text()}}}
+		return []*pb.Part{{Body: &pb.Part_Media{Media: &pb.Media{Url: b.source.Get("url").Text()}}}}
 	}
-	return &pb.Part{Body: &pb.Part_Data{Data: inline("application/json", raw)}}
+	return []*pb.Part{{Body: &pb.Part_Data{Data: inline("application/json", raw)}}}
 }
 
 // onlyText joins blocks that are all text.

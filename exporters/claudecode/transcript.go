@@ -166,7 +166,8 @@ func (t *transcript) context() []string {
 func (t *transcript) messages(f *homefiles.File, d *pb.Data, r *reading) error {
 	conversation := agentstate.Key("conversation", t.keyParts...)
 	var cur *pb.Message
-	var at int32 // its node
+	var at int32    // its node
+	var last string // and key
 	size := 0
 	position := uint64(0)
 	flush := func() error {
@@ -201,7 +202,12 @@ func (t *transcript) messages(f *homefiles.File, d *pb.Data, r *reading) error {
 				}
 			}
 			position++
-			cur, at, size = t.message(l, body, p.node, conversation, position), p.node, 0
+			parent := last
+			if t.nodes[p.node].parent != at || at == 0 {
+				parent = t.key(t.nodes[p.node].parent)
+			}
+			cur, at, size = t.message(l, body, p.node, conversation, parent, position), p.node, 0
+			last = cur.Meta.Key
 		}
 		if size += len(l.message) + len(l.content); size > maxParts { // too much for a record
 			cur.Parts = []*pb.Part{{Body: &pb.Part_Data{Data: &pb.Data{MediaType: "application/json"}}}}
@@ -215,9 +221,13 @@ func (t *transcript) messages(f *homefiles.File, d *pb.Data, r *reading) error {
 // parts: they are in the file alone.
 const maxParts = 4 << 20
 
-func (t *transcript) message(l *line, b body, n int32, conversation string, position uint64) *pb.Message {
-	m := &pb.Message{Meta: &pb.Meta{Key: t.key(n), ViewOfKeys: []string{conversation}, CreatedUnixNano: timeOf(l.timestamp)}, ConversationKey: conversation,
-		ParentKey: t.key(t.nodes[n].parent), Position: position, NativeId: t.nodes[n].id.String(), Model: b.model.Text()}
+func (t *transcript) message(l *line, b body, n int32, conversation, parent string, position uint64) *pb.Message {
+	m := homefiles.NewMessage(conversation)
+	m.Meta.Key, m.Meta.CreatedUnixNano = t.key(n), timeOf(l.timestamp)
+	m.ConversationKey, m.ParentKey, m.Position, m.Model = conversation, parent, position, b.model.Text()
+	if m.NativeId = t.nodes[n].id.text; m.NativeId == "" {
+		m.NativeId = m.Meta.Key[len(t.prefix):]
+	}
 	switch {
 	case is(l.typ, "system"):
 		// A note of the program, not the operator's words: the model does not see most of them.

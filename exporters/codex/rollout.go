@@ -234,7 +234,8 @@ func (r *reading) lines(f *homefiles.File, d *pb.Data, only *homefiles.LineSet, 
 		if !is(l.typ, "response_item") {
 			return nil
 		}
-		m := &pb.Message{Meta: &pb.Meta{CreatedUnixNano: timeOf(l.timestamp)}, ConversationKey: conversation, ParentKey: last}
+		m := homefiles.NewMessage(conversation)
+		m.Meta.CreatedUnixNano, m.ConversationKey, m.ParentKey = timeOf(l.timestamp), conversation, last
 		responses.ReadValue(m, l.payload)
 		if len(l.payload) > maxParts { // too much for a record
 			m.Parts = []*pb.Part{{Body: &pb.Part_Data{Data: &pb.Data{MediaType: "application/json"}}}}
@@ -246,7 +247,6 @@ func (r *reading) lines(f *homefiles.File, d *pb.Data, only *homefiles.LineSet, 
 		seen["m"+id] = true
 		position++
 		m.Meta.Key, m.Position = agentstate.Key("message", rel, id), position
-		m.Meta.ViewOfKeys = []string{conversation}
 		last = m.Meta.Key
 		return r.put(m)
 	})

@@ -177,3 +177,29 @@ func (s *LineSet) Add(no int) {
 func (s *LineSet) Has(no int) bool {
 	return s == nil || no/64 < len(s.bits) && s.bits[no/64]&(1<<(no%64)) != 0
 }
+
+// NewMessage is an empty message with a Meta that is a view of one record: made at once, since a long
+// session has many.
+func NewMessage(of string) *pb.Message {
+	m := &struct {
+		message pb.Message
+		meta    pb.Meta
+		view    [1]string
+	}{}
+	m.view[0] = of
+	m.meta.ViewOfKeys = m.view[:]
+	m.message.Meta = &m.meta
+	return &m.message
+}
+
+// TextPart is a list of one text, made at once.
+func TextPart(s string) []*pb.Part {
+	p := &struct {
+		part pb.Part
+		text pb.Part_Text
+		list [1]*pb.Part
+	}{}
+	p.text.Text = s
+	p.part.Body, p.list[0] = &p.text, &p.part
+	return p.list[:]
+}
