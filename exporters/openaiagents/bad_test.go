@@ -379,6 +379,41 @@ func peak(f func()) uint64 {
 	return high - min(high, before)
 }
 
+// readPostgres reads an item of 100 MB out of PostgreSQL.
+func readPostgres(t *testing.T) {
+	src := postgres(t, newDatabase(t, tables(ownNames()), `INSERT INTO agent_sessions VALUES ('s', now(), now())`,
+		`INSERT INTO agent_messages (session_id, message_data) VALUES ('s', '{"role":"assistant","content":"' || repeat('ab', 50000000) || '"}'), ('s', '{"role":"user","content":"short"}')`))
+	var size int64
+	n := peak(func() {
+		for r, err := range src.Records(t.Context(), nil) {
+			if err != nil {
+				t.Fatal(err)
+			}
+			m, ok := r.(*pb.Message)
+			if !ok {
+				continue
+			}
+			ref := m.Meta.Native[0].GetRow().Columns[2].GetTextRef()
+			if ref == nil {
+				continue
+			}
+			if m.Role != pb.Role_ROLE_ASSISTANT {
+				t.Errorf("role %v", m.Role)
+			}
+			b, err := src.OpenBlob(t.Context(), ref)
+			if err != nil {
+				t.Fatal(err)
+			}
+			if size, err = io.Copy(io.Discard, b); err != nil {
+				t.Fatal(err)
+			}
+		}
+	})
+	if t.Logf("PostgreSQL: %d MiB more of heap at most", n>>20); size != 100_000_033 || n > 300<<20 {
+		t.Errorf("%d bytes, %d MiB more of heap", size, n>>20)
+	}
+}
+
 // An item and a run state of 100 MB go through beside their records, in little memory: of the run
 // state one copy, its keys are looked for in all of it.
 func TestHundredMegabytes(t *testing.T) {
@@ -430,6 +465,9 @@ func TestHundredMegabytes(t *testing.T) {
 	}
 	read(src, map[string]int64{"message/s.db/1": 100_000_028}, 48<<20)
 
+	if os.Getenv("EXITRAMP_TEST_POSTGRES") != "" {
+		readPostgres(t)
+	}
 	doc := slices.Concat([]byte(`{"$schemaVersion":"1.16","note":"`), bytes.Repeat([]byte("ab"), 50_000_000), []byte(`"}`))
 	dir := t.TempDir()
 	put(t, dir, "big.json", doc)

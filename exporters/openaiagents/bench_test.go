@@ -11,6 +11,8 @@ import (
 	"testing"
 	"time"
 
+	"github.com/jackc/pgx/v5"
+
 	"github.com/exitramp/exitramp/context/agentstate"
 )
 
@@ -25,7 +27,7 @@ func benchFolder(b *testing.B, sessions int) *Folder {
 }
 
 // BenchmarkRead reads 100,000 items after a plain SELECT of the same rows, in turn. ratio is the
-// speed of the export in that of the SELECT.
+// speed of the export in that of the SELECT; cpu-ratio the same of processor time.
 func BenchmarkRead(b *testing.B) {
 	for _, sessions := range []int{1, 20_000} {
 		b.Run(fmt.Sprintf("sessions=%d", sessions), func(b *testing.B) {
@@ -40,31 +42,70 @@ func BenchmarkRead(b *testing.B) {
 				b.Fatal(err)
 			}
 			defer conn.Close()
-			var plain, export cost
-			for b.Loop() {
-				n := 0
-				start := now()
-				if err := each(b.Context(), conn, "SELECT "+selects([]string{"id", "session_id", "message_data", "created_at"})+" FROM agent_messages ORDER BY session_id, id", nil, func([]any) error { n++; return nil }); err != nil || n != benchItems {
-					b.Fatal(n, err)
-				}
-				plain.add(start)
-				n, start = 0, now()
-				for r, err := range f.Records(b.Context(), nil) {
-					if err != nil {
-						b.Fatal(err)
-					}
-					if agentstate.KindOf(r) == "message" {
-						n++
-					}
-				}
-				if n != benchItems {
-					b.Fatal(n)
-				}
-				export.add(start)
-			}
-			report(b, plain, export)
+			inTurn(b, f, func() (n int, err error) {
+				err = each(b.Context(), conn, "SELECT "+selects([]string{"id", "session_id", "message_data", "created_at"})+" FROM agent_messages ORDER BY session_id, id", nil, func([]any) error { n++; return nil })
+				return n, err
+			})
 		})
 	}
+}
+
+// BenchmarkReadPostgres is the same for PostgreSQL.
+func BenchmarkReadPostgres(b *testing.B) {
+	for _, sessions := range []int{1, 20_000} {
+		b.Run(fmt.Sprintf("sessions=%d", sessions), func(b *testing.B) {
+			u := newDatabase(b, tables(ownNames()), fmt.Sprintf(`INSERT INTO agent_sessions SELECT 's' || i, now(), now() FROM generate_series(1, %d) i`, sessions),
+				fmt.Sprintf(`INSERT INTO agent_messages (session_id, message_data) SELECT 's' || (i %% %d + 1), '{"role": "user", "content": "' || repeat('0', 300) || i || '"}' FROM generate_series(1, %d) i`, sessions, benchItems), "ANALYZE")
+			conn, err := pgx.Connect(b.Context(), u)
+			if err != nil {
+				b.Fatal(err)
+			}
+			defer conn.Close(context.Background())
+			inTurn(b, postgres(b, u), func() (n int, err error) {
+				rows, err := conn.Query(b.Context(), `SELECT * FROM agent_messages ORDER BY session_id COLLATE "C", id`)
+				if err != nil {
+					return 0, err
+				}
+				for rows.Next() {
+					if _, err := rows.Values(); err != nil {
+						return n, err
+					}
+					n++
+				}
+				return n, rows.Err()
+			})
+		})
+	}
+}
+
+func inTurn(b *testing.B, src agentstate.Source, read func() (int, error)) {
+	var plain, export cost
+	for b.Loop() {
+		start := now()
+		if n, err := read(); err != nil || n != benchItems {
+			b.Fatal(n, err)
+		}
+		plain.add(start)
+		start = now()
+		n := 0
+		for r, err := range src.Records(b.Context(), nil) {
+			if err != nil {
+				b.Fatal(err)
+			}
+			if agentstate.KindOf(r) == "message" {
+				n++
+			}
+		}
+		if n != benchItems {
+			b.Fatal(n)
+		}
+		export.add(start)
+	}
+	b.ReportMetric(benchItems*float64(b.N)/export.wall.Seconds(), "messages/s")
+	b.ReportMetric(benchItems*float64(b.N)/plain.wall.Seconds(), "plain/s")
+	b.ReportMetric(plain.wall.Seconds()/export.wall.Seconds(), "ratio")
+	b.ReportMetric(plain.cpu.Seconds()/export.cpu.Seconds(), "cpu-ratio")
+	b.ReportMetric(0, "ns/op")
 }
 
 // A cost is time on the clock, and of the processors.
@@ -79,12 +120,4 @@ func now() cost {
 func (c *cost) add(since cost) {
 	n := now()
 	c.wall, c.cpu = c.wall+n.wall-since.wall, c.cpu+n.cpu-since.cpu
-}
-
-func report(b *testing.B, plain, export cost) {
-	b.ReportMetric(benchItems*float64(b.N)/export.wall.Seconds(), "messages/s")
-	b.ReportMetric(benchItems*float64(b.N)/plain.wall.Seconds(), "plain/s")
-	b.ReportMetric(plain.wall.Seconds()/export.wall.Seconds(), "ratio")
-	b.ReportMetric(plain.cpu.Seconds()/export.cpu.Seconds(), "cpu-ratio")
-	b.ReportMetric(0, "ns/op")
 }

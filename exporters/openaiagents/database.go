@@ -227,9 +227,12 @@ func tableOf(name string, p *pair) *table {
 }
 
 // row is the native form of a row. Values above the limit lie beside it.
-func (d *db) row(t *table, v []any) *pb.Native { return d.fill(&nativeRow{}, t, v) }
+func (d *db) row(t *table, v []any) *pb.Native {
+	return new(nativeRow).fill(t, v, func(col string) *pb.Blob { return d.blob(t, col, v) })
+}
 
-func (d *db) fill(n *nativeRow, t *table, v []any) *pb.Native {
+// fill makes n the row v of t. ref names a value that lies beside it.
+func (n *nativeRow) fill(t *table, v []any, ref func(col string) *pb.Blob) *pb.Native {
 	n.Type, n.Body, n.body.Row = t.role, &n.body, &n.row
 	n.row.Columns = n.list[:0]
 	texts, size := 0, 0
@@ -259,7 +262,7 @@ func (d *db) fill(n *nativeRow, t *table, v []any) *pb.Native {
 			x.Value = &pb.Column_Real{Real: val}
 		case string:
 			if long(i, len(val)) {
-				x.Value = &pb.Column_TextRef{TextRef: d.blob(t, c, v)}
+				x.Value = &pb.Column_TextRef{TextRef: ref(c)}
 				break
 			}
 			at := len(buf)
@@ -272,14 +275,14 @@ func (d *db) fill(n *nativeRow, t *table, v []any) *pb.Native {
 			}
 		case []byte:
 			if long(i, len(val)) {
-				x.Value = &pb.Column_BlobRef{BlobRef: d.blob(t, c, v)}
+				x.Value = &pb.Column_BlobRef{BlobRef: ref(c)}
 			} else {
 				x.Value = &pb.Column_Blob{Blob: slices.Clone(val)}
 			}
 		case beside:
-			x.Value = &pb.Column_TextRef{TextRef: d.blob(t, c, v)}
+			x.Value = &pb.Column_TextRef{TextRef: ref(c)}
 			if val.blob {
-				x.Value = &pb.Column_BlobRef{BlobRef: d.blob(t, c, v)}
+				x.Value = &pb.Column_BlobRef{BlobRef: ref(c)}
 			}
 		}
 		n.row.Columns = append(n.row.Columns, x)

@@ -1,13 +1,13 @@
 package openaiagents
 
 import (
-	"bytes"
 	"context"
 	"encoding/json"
 	"errors"
 	"fmt"
 	"io"
 	"iter"
+	"strconv"
 	"strings"
 
 	"github.com/jackc/pgx/v5"
@@ -209,6 +209,7 @@ func (r *pgReading) walk(ctx context.Context, p *pgPair) (err error) {
 		return err
 	}
 	m, err := messages()
+	key := "" // of the conversation
 	for err == nil && (s != nil || m != nil) {
 		sid := ""
 		if s != nil && (m == nil || s.session <= m.session) {
@@ -221,8 +222,9 @@ func (r *pgReading) walk(ctx context.Context, p *pgPair) (err error) {
 			sid = m.session
 			err = r.conversation(p, sid, nil)
 		}
+		key = agentstate.Key("conversation", p.Messages, sid)
 		for err == nil && m != nil && m.session == sid {
-			if err = r.message(ctx, p, m); err == nil {
+			if err = r.message(ctx, p, key, m); err == nil {
 				m, err = messages()
 			}
 		}
@@ -257,40 +259,83 @@ func (r *pgReading) conversation(p *pgPair, sid string, row *pgRow) error {
 	return r.put(c)
 }
 
-func (r *pgReading) message(ctx context.Context, p *pgPair, row *pgRow) error {
-	data := textColumn("message_data", row.data)
-	if row.data == nil {
-		id, err := json.Marshal([]any{p.Messages, row.id})
-		if err != nil {
-			return err
-		}
-		data.Value = &pb.Column_TextRef{TextRef: &pb.Blob{Id: "row:" + string(id)}}
-	}
-	m := &pb.Message{Meta: agentstate.Meta("message", nil, p.Messages, fmt.Sprint(row.id)), ConversationKey: agentstate.Key("conversation", p.Messages, row.session)}
-	m.Meta.Native = []*pb.Native{{Type: "agent_messages", Body: &pb.Native_Row{Row: &pb.Row{Columns: []*pb.Column{
-		{Name: "id", Value: &pb.Column_Integer{Integer: row.id}}, textColumn("session_id", &row.session), data, textColumn("created_at", row.created)}}}}}
-	m.Meta.CreatedUnixNano = timeIn(row.created)
+func (r *pgReading) message(ctx context.Context, p *pgPair, conversation string, row *pgRow) error {
+	v := [4]any{row.id, row.session, beside{}, nil}
 	if row.data != nil {
-		responses.Read(m, []byte(*row.data))
-	} else {
-		b, err := r.value(ctx, p, row.id)
+		v[2] = *row.data
+	}
+	if row.created != nil {
+		v[3] = *row.created
+	}
+	m := &message{}
+	m.Meta, m.meta.Native, m.ConversationKey = &m.meta, m.natives[:], conversation
+	m.meta.Key = p.prefix + strconv.FormatInt(row.id, 10)
+	m.natives[0] = m.native.fill(p.table, v[:], func(string) *pb.Blob {
+		id, _ := json.Marshal([]any{p.Messages, row.id}) // names are valid text
+		return &pb.Blob{Id: "row:" + string(id)}
+	})
+	m.meta.CreatedUnixNano = timeIn(row.created)
+	switch {
+	case row.data != nil:
+		responses.Read(&m.Message, m.native.row.Columns[2].GetText())
+	case row.size <= maxItem:
+		b, err := r.value(ctx, p, row.id, 0, maxItem)
 		if err != nil {
 			return err
 		}
-		responses.Read(m, b)
+		responses.Read(&m.Message, b)
+	default:
+		if err := readLong(&m.Message, &pgValue{ctx: ctx, r: r, p: p, id: row.id}); err != nil {
+			return err
+		}
 	}
-	return r.put(m)
+	return r.put(&m.Message)
 }
 
-// value is the text of a message.
-func (r *pgReading) value(ctx context.Context, p *pgPair, id int64) ([]byte, error) {
+// value is n bytes of the text of a message, from off on.
+func (r *pgReading) value(ctx context.Context, p *pgPair, id, off, n int64) ([]byte, error) {
 	var b []byte
-	ok, err := r.one(ctx, "SELECT convert_to(message_data, 'UTF8') FROM "+p.messages.ident+" WHERE id = $1::int8", []any{id}, &b)
+	ok, err := r.one(ctx, "SELECT substring(convert_to(message_data, 'UTF8') FROM $2::int4 FOR $3::int4) FROM "+p.messages.ident+" WHERE id = $1::int8", []any{id, off + 1, n}, &b)
 	if err == nil && !ok {
 		err = fmt.Errorf("%w: message %d", agentstate.ErrNotFound, id)
 	}
 	return b, err
 }
+
+// pgPiece is the size of a piece. The server unpacks the whole text for each.
+const pgPiece = 8 << 20
+
+// A pgValue reads the text of a message piece by piece.
+type pgValue struct {
+	ctx     context.Context
+	r       *pgReading
+	p       *pgPair
+	id, off int64
+	buf     []byte
+	last    bool
+}
+
+func (v *pgValue) Read(p []byte) (int, error) {
+	if len(v.buf) == 0 {
+		if v.last {
+			return 0, io.EOF
+		}
+		b, err := v.r.value(v.ctx, v.p, v.id, v.off, pgPiece)
+		if err != nil {
+			return 0, own(err)
+		}
+		v.buf, v.last = b, len(b) < pgPiece
+		v.off += int64(len(b))
+		if len(b) == 0 {
+			return 0, io.EOF
+		}
+	}
+	n := copy(p, v.buf)
+	v.buf = v.buf[n:]
+	return n, nil
+}
+
+func (v *pgValue) Close() error { return nil }
 
 func (r *pgReading) openBlob(ctx context.Context, id string) (io.ReadCloser, error) {
 	var parts []any
@@ -300,8 +345,7 @@ func (r *pgReading) openBlob(ctx context.Context, id string) (io.ReadCloser, err
 		table, _ := parts[0].(string)
 		n, _ := parts[1].(json.Number)
 		if row, err := n.Int64(); err == nil && r.pg.pair(table) != nil {
-			b, err := r.value(ctx, r.pg.pair(table), row)
-			return io.NopCloser(bytes.NewReader(b)), own(err)
+			return &pgValue{ctx: ctx, r: r, p: r.pg.pair(table), id: row}, nil
 		}
 	}
 	return nil, fmt.Errorf("%w: blob %s", agentstate.ErrNotFound, id)

@@ -99,6 +99,8 @@ type pgPair struct {
 	sequence           string // gives the ids; empty: none
 	readSeq, writeSeq  bool   // what the role may do with it
 	planned            bool   // a run would make it
+	table              *table // of messages
+	prefix             string // of the keys of messages
 }
 
 // A pgTable is a table, and what the role may do with it.
@@ -113,10 +115,10 @@ type pgTable struct {
 func (t pgTable) whole() bool { return t.denied == "" && !t.partial }
 
 func newPGPair(schema string, p pair) *pgPair {
-	table := func(name string) pgTable {
+	ident := func(name string) pgTable {
 		return pgTable{ident: quote(schema) + "." + quote(name), name: schema + "." + name, insert: true}
 	}
-	return &pgPair{pair: p, sessions: table(p.Sessions), messages: table(p.Messages), maxID: 1<<31 - 1, readSeq: true, writeSeq: true}
+	return &pgPair{pair: p, table: tableOf(p.Messages, &p), prefix: agentstate.Key("message", p.Messages) + "/", sessions: ident(p.Sessions), messages: ident(p.Messages), maxID: 1<<31 - 1, readSeq: true, writeSeq: true}
 }
 
 // open begins a transaction and looks at the tables.

@@ -166,7 +166,7 @@ func (d *db) message(ctx context.Context, t *itemTable, v []any) (*pb.Message, e
 	}
 	m := &message{}
 	m.Meta, m.meta.Native = &m.meta, m.natives[:]
-	m.natives[0] = d.fill(&m.native, t.table, v)
+	m.natives[0] = m.native.fill(t.table, v, func(col string) *pb.Blob { return d.blob(t.table, col, v) })
 	if id, ok := v[0].(int64); ok {
 		m.meta.Key = t.prefix + strconv.FormatInt(id, 10)
 	} else {
