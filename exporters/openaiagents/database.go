@@ -27,6 +27,16 @@ type layout struct {
 	Dialect dialect  `json:"dialect"`
 	Pairs   []pair   `json:"pairs"`
 	Extra   []string `json:"extra,omitempty"` // of extraTables, those that are there
+	// Alchemy are the tables of messages that SQLAlchemySession made in a file of another dialect.
+	Alchemy []string `json:"alchemy,omitempty"`
+}
+
+// dialectOf is who made the tables of p.
+func (l *layout) dialectOf(p pair) dialect {
+	if slices.Contains(l.Alchemy, p.Messages) {
+		return sqlAlchemy
+	}
+	return l.Dialect
 }
 
 // A pair is a table of sessions and its table of messages: their names are the program's choice.
@@ -140,8 +150,11 @@ func readLayout(ctx context.Context, c *sql.Conn, rel string) (layout, error) {
 		}
 		l.Pairs = append(l.Pairs, p)
 		if varchar[t] {
-			l.Dialect = sqlAlchemy
+			l.Alchemy = append(l.Alchemy, t)
 		}
+	}
+	if len(l.Alchemy) == len(l.Pairs) && l.Pairs != nil {
+		l.Dialect, l.Alchemy = sqlAlchemy, nil
 	}
 	if l.Pairs == nil {
 		return l, nil

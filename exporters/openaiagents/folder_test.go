@@ -153,6 +153,8 @@ func TestExact(t *testing.T) {
 		"other names": made(t, append(createPair(plainSQLite, pair{"my_sessions", "my_messages"}), `INSERT INTO my_sessions VALUES ('s', 'a', 'b')`,
 			`INSERT INTO my_messages (session_id, message_data) VALUES ('s', '{"role":"user","content":"other"}')`, `INSERT INTO agent_messages (session_id, message_data) VALUES ('s', '{"role":"user","content":"own"}')`)...),
 		"two databases": made(t),
+		"both libraries in one file": made(t, append(createPair(sqlAlchemy, pair{"al_sessions", "al_messages"}), `INSERT INTO al_sessions VALUES ('s', 'a', 'b')`,
+			`INSERT INTO al_messages (session_id, message_data, created_at) VALUES ('s', '{"role":"user","content":"other"}', 'c')`)...),
 	}
 	other := filepath.Join(folders["two databases"].root, "deep", "down")
 	if err := os.MkdirAll(other, 0o700); err != nil {

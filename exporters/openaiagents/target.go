@@ -243,7 +243,7 @@ func (w *writer) setup(ctx context.Context, d *db, have layout) error {
 		if w.run.DryRun {
 			continue
 		}
-		for _, q := range createPair(d.layout.Dialect, p) {
+		for _, q := range createPair(d.layout.dialectOf(p), p) {
 			if _, err := d.Conn.ExecContext(ctx, q); err != nil {
 				return err
 			}
