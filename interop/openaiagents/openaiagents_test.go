@@ -83,12 +83,33 @@ func carry(t *testing.T, source string) string {
 		t.Errorf("export: %s", out)
 	}
 	exitramp(t, "verify", archive, "--integrity-only")
-	exitramp(t, "plan", archive, "openaiagents:"+copied, "--accept-unsigned")
-	exitramp(t, "replay", archive, "openaiagents:"+copied, "--accept-unsigned")
+	plan := exitramp(t, "plan", archive, "openaiagents:"+copied, "--accept-unsigned")
+	if _, err := os.Stat(copied); err == nil {
+		t.Error("the plan wrote")
+	}
+	exitramp(t, "replay", archive, "openaiagents:"+copied, "--accept-unsigned", "--approve", approval(t, plan))
 	if out := exitramp(t, "readback", archive, "openaiagents:"+copied, "--accept-unsigned"); !strings.Contains(out, "missing 0 · extra 0") {
 		t.Errorf("readback: %s", out)
 	}
 	return copied
+}
+
+// approval is a file with what a plan says that a person has to let through: operator's words.
+func approval(t *testing.T, plan string) string {
+	t.Helper()
+	file := filepath.Join(t.TempDir(), "approved")
+	_, list, _ := strings.Cut(plan, "off until you approve")
+	var keys []string
+	for _, l := range strings.Split(list, "\n")[1:] {
+		if !strings.HasPrefix(l, "   ") {
+			break
+		}
+		keys = append(keys, strings.Fields(l)[0])
+	}
+	if err := os.WriteFile(file, []byte(strings.Join(keys, "\n")), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	return file
 }
 
 func read(t *testing.T, dir string) map[string]any {
@@ -125,6 +146,47 @@ func TestPython(t *testing.T) {
 	}
 	out := must(t, "python", python(t), "judge.py", copied)
 	t.Log(strings.TrimSpace(out))
+}
+
+// TestShapes: every kind of item, odd and long sessions, run states at other stages.
+func TestShapes(t *testing.T) {
+	dir := filepath.Join(t.TempDir(), "state")
+	must(t, "python", python(t), "shapes.py", "make", dir)
+	copied := carry(t, dir)
+	if text(read(t, dir)) != text(read(t, copied)) {
+		t.Error("the library shows other sessions")
+	}
+	out := must(t, "python", python(t), "shapes.py", "judge", copied)
+	t.Log(strings.TrimSpace(out))
+}
+
+// TestPostgres: a run waits, its session is in PostgreSQL; both are carried, and what was approved
+// runs, and nothing else.
+func TestPostgres(t *testing.T) {
+	server := os.Getenv("EXITRAMP_INTEROP_PG")
+	if server == "" {
+		t.Skip("SKIPPED: no PostgreSQL; start this with interop/run")
+	}
+	const create = "import asyncio, asyncpg, sys\nasync def main():\n  c = await asyncpg.connect(sys.argv[1])\n  [await c.execute(f'CREATE DATABASE {n}') for n in sys.argv[2:]]\nasyncio.run(main())"
+	from, to := server+"/openaiagents_from", server+"/openaiagents_to"
+	must(t, "", python(t), "-c", create, server+"/postgres", "openaiagents_from", "openaiagents_to")
+	dir := filepath.Join(t.TempDir(), "state")
+	must(t, "python", python(t), "shapes.py", "pg-make", dir, from)
+	copied, archive := carry(t, dir), filepath.Join(t.TempDir(), "pg.ctxa")
+	driver := func(u string) string { return "openaiagents+" + strings.Replace(u, "postgresql", "postgres", 1) }
+	if out := exitramp(t, "export", driver(from), archive); !strings.Contains(out, "RECONCILED") {
+		t.Errorf("export: %s", out)
+	}
+	exitramp(t, "replay", archive, driver(to), "--accept-unsigned")
+	if out := exitramp(t, "readback", archive, driver(to), "--accept-unsigned"); !strings.Contains(out, "missing 0 · extra 0") {
+		t.Errorf("readback: %s", out)
+	}
+	out := must(t, "python", python(t), "shapes.py", "pg-judge", copied, to)
+	t.Log(strings.TrimSpace(out))
+	// A judge that lets a lost session pass is no judge.
+	if out, code := run(t, "python", python(t), "shapes.py", "pg-judge", dir, to); code == 0 || !strings.Contains(out, "DIFF") {
+		t.Errorf("the run was finished before, and the judge says %s", out)
+	}
 }
 
 // TestJavaScript: the same for what a JavaScript program keeps.
