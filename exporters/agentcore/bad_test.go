@@ -6,8 +6,10 @@ import (
 	"net/http"
 	"net/http/httptest"
 	"net/url"
+	"slices"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/aws/aws-sdk-go-v2/aws"
 	"github.com/aws/aws-sdk-go-v2/credentials"
@@ -15,6 +17,7 @@ import (
 
 	"github.com/exitramp/exitramp/context/agentstate"
 	"github.com/exitramp/exitramp/context/memstate"
+	"github.com/exitramp/exitramp/context/replay"
 	"github.com/exitramp/exitramp/exporters/agentcore/agentcorefake"
 	pb "github.com/exitramp/exitramp/proto/exitramp/v1"
 )
@@ -68,6 +71,101 @@ func TestBadAnswers(t *testing.T) {
 				t.Error(err)
 			}
 		})
+	}
+}
+
+// An answer that is cut on its way is asked for again; one that stays cut ends the reading, and what
+// was read before a mark is not lost.
+func TestCutInTransit(t *testing.T) {
+	for _, forever := range []bool{false, true} {
+		w := shop(t, agentcorefake.Options{})
+		n := 0
+		srv := httptest.NewServer(http.HandlerFunc(func(rw http.ResponseWriter, r *http.Request) {
+			if strings.HasSuffix(r.URL.Path, "/sessions/s2") {
+				if n++; forever || n <= 2 {
+					rw.Header().Set("Content-Length", "1000")
+					_, _ = rw.Write([]byte(`{"events":[`))
+					return
+				}
+			}
+			w.fake.ServeHTTP(rw, r)
+		}))
+		defer srv.Close()
+		cfg := w.cfg
+		cfg.BaseEndpoint = aws.String(srv.URL)
+		st := memstate.New()
+		rep, err := agentstate.Copy(t.Context(), st, New(Options{Region: "eu-central-1", Memory: w.mem, Config: &cfg, Rate: 5000}), nil)
+		if forever {
+			if !errors.Is(err, ErrBusy) || st.Cursor() == nil {
+				t.Errorf("%v", err)
+			}
+			continue
+		}
+		if err != nil || rep.Verdict.Coverage != agentstate.Listed {
+			t.Errorf("%v %v", err, rep.Verdict)
+		}
+	}
+}
+
+// An answer beyond all bounds is asked for in smaller pages, and is a gap if one item alone is that
+// large. Nothing else is lost, and memory does not grow with it.
+func TestAnswerOf100MB(t *testing.T) {
+	w := shop(t, agentcorefake.Options{})
+	srv := httptest.NewServer(http.HandlerFunc(func(rw http.ResponseWriter, r *http.Request) {
+		if strings.HasSuffix(r.URL.Path, "/sessions/s2") {
+			_, _ = rw.Write([]byte(`{"events":[{"payload":[{"blob":"`))
+			chunk := []byte(strings.Repeat("x", 1<<20))
+			for range 100 {
+				if _, err := rw.Write(chunk); err != nil {
+					return
+				}
+			}
+			_, _ = rw.Write([]byte(`"}]}]}`))
+			return
+		}
+		w.fake.ServeHTTP(rw, r)
+	}))
+	defer srv.Close()
+	cfg := w.cfg
+	cfg.BaseEndpoint = aws.String(srv.URL)
+	_, rep := read(t, New(Options{Region: "eu-central-1", Memory: w.mem, Config: &cfg, Rate: 5000}))
+	if len(rep.Gaps) != 2 || rep.Gaps[0].Reason != pb.Gap_REASON_LIMIT || !strings.HasSuffix(rep.Gaps[0].Place, "/ada/s2") || rep.Records["message"] != 9 {
+		t.Errorf("%v %v", rep.Gaps, rep.Records)
+	}
+}
+
+// Half of a character and NUL come through as they are, in both directions.
+func TestLoneSurrogatesAndNUL(t *testing.T) {
+	src, dst := newWorld(t, agentcorefake.Options{}), newWorld(t, agentcorefake.Options{Account: "999999999999"})
+	mem := src.plain(t, "odd")
+	payloads := []string{`{"conversational":{"role":"USER","content":{"text":"a\ud800b\u0000c\ufffd"}}}`, `{"blob":{"k\udfff":"\ud83d"}}`, `{"conversational":{"role":"ASSISTANT","content":{"text":"\ud83d\ude9a \u2028"}}}`}
+	for i, p := range payloads {
+		o := &outEvent{p: &place{id: mem}, actor: "ada", id: "s", ev: event{EventTimestamp: stamp(at0 + int64(i)), Payload: []json.RawMessage{json.RawMessage(p)}}}
+		must(src.c(t).createEvent(t.Context(), o, token("odd", p)))(t)
+	}
+	st, _ := read(t, src.service(""))
+	_, j := apply(t, dst.service(""), st)
+	var got []string
+	if err := dst.c(t).listEvents(t.Context(), dst.only(t, "odd"), "ada", "s", true, 100, func(doc json.RawMessage) error {
+		var e event
+		err := json.Unmarshal(doc, &e)
+		got = append([]string{string(e.Payload[0])}, got...)
+		return err
+	}); err != nil || !slices.Equal(got, payloads) {
+		t.Errorf("%v: came through as %q", err, got)
+	}
+	if back, err := replay.ReadBack(t.Context(), st, dst.service(""), j); err != nil || back.MissingN+back.ExtraN > 0 || back.Same+back.Announced != back.Records {
+		t.Errorf("%v: missing %v, extra %v, losses %v", err, back.Missing, back.Extra, back.Losses)
+	}
+}
+
+// Retry-After comes as seconds, or as a date by the service's own clock.
+func TestRetryAfter(t *testing.T) {
+	for v, want := range map[string]time.Duration{"": 0, "3": 3 * time.Second, "0.5": time.Second / 2, "-4": 0, "soon": 0, "Fri, 01 Jan 2100 00:00:07 GMT": 7 * time.Second, "99999": 5 * time.Minute, "NaN": 0} {
+		h := http.Header{"Date": {"Fri, 01 Jan 2100 00:00:00 GMT"}, "Retry-After": {v}}
+		if got := retryAfter(h); got != want {
+			t.Errorf("%q: %s, want %s", v, got, want)
+		}
 	}
 }
 

@@ -123,11 +123,25 @@ func (k *keeper) Do(r *http.Request) (*http.Response, error) {
 		return nil, errors.New("agentcore: an answer above 64 MiB")
 	}
 	a.body, a.status = b, res.StatusCode
-	if n, err := strconv.Atoi(res.Header.Get("Retry-After")); err == nil && n >= 0 {
-		a.retryAfter = min(time.Duration(n)*time.Second, 5*time.Minute)
-	}
+	a.retryAfter = retryAfter(res.Header)
 	res.Body = io.NopCloser(bytes.NewReader(b))
 	return res, nil
+}
+
+// retryAfter is how long the service wants to be left alone: seconds, or a date by its own clock.
+func retryAfter(h http.Header) time.Duration {
+	v := h.Get("Retry-After")
+	d := time.Duration(0)
+	if n, err := strconv.ParseFloat(v, 64); err == nil && n > 0 && n < 1e6 {
+		d = time.Duration(n * float64(time.Second))
+	} else if at, err := http.ParseTime(v); err == nil {
+		now, err := http.ParseTime(h.Get("Date"))
+		if err != nil {
+			now = time.Now()
+		}
+		d = at.Sub(now)
+	}
+	return min(max(d, 0), 5*time.Minute)
 }
 
 // call makes one request of operation op until it has an answer that stays. f makes it once.

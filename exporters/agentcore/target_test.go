@@ -3,6 +3,7 @@ package agentcore
 import (
 	"context"
 	"errors"
+	"fmt"
 	"path/filepath"
 	"slices"
 	"strings"
@@ -11,6 +12,7 @@ import (
 
 	"github.com/aws/aws-sdk-go-v2/aws"
 	dp "github.com/aws/aws-sdk-go-v2/service/bedrockagentcore"
+	"github.com/aws/aws-sdk-go-v2/service/bedrockagentcore/types"
 
 	"github.com/exitramp/exitramp/context/agentstate"
 	"github.com/exitramp/exitramp/context/memstate"
@@ -119,6 +121,39 @@ func TestPartOfABatchFails(t *testing.T) {
 	again, _ := apply(t, dst.service(mem), st)
 	if n := again.Actions[replay.Created]; n > 0 {
 		t.Errorf("the second time %d are created: %v", n, again.Kinds)
+	}
+}
+
+// Of a batch that is carried out in part, what fails for now is written later, and what fails for good
+// is refused by itself, with its code and without its content.
+func TestRecordsOfABatchFail(t *testing.T) {
+	src := newWorld(t, agentcorefake.Options{})
+	mem := src.plain(t, "facts")
+	var in []types.MemoryRecordCreateInput
+	for i := range 100 {
+		in = append(in, record("", "/f", fmt.Sprintf("fact %02d", i)))
+	}
+	src.records(t, mem, in...)
+	st, _ := read(t, src.service(mem))
+	busy := map[string]int{}
+	dst := newWorld(t, agentcorefake.Options{Account: "999999999999", FailRecord: func(r map[string]any) int {
+		text := r["content"].(map[string]any)["text"].(string)
+		switch {
+		case text == "fact 07":
+			return 400
+		case strings.HasSuffix(text, "3") && busy[text] < 2:
+			busy[text]++
+			return []int{429, 500}[busy[text]-1]
+		}
+		return 0
+	}})
+	rep, j := apply(t, dst.service(""), st)
+	if len(rep.Refused) != 1 || !strings.Contains(rep.Refused[0].Why, "code 400") || strings.Contains(rep.Refused[0].Why, "fact") || len(busy) != 10 {
+		t.Errorf("refused %v, busy %v", rep.Refused, busy)
+	}
+	back, err := replay.ReadBack(t.Context(), st, dst.service(""), j)
+	if err != nil || back.MissingN+back.ExtraN > 0 {
+		t.Errorf("%v: missing %v, extra %v", err, back.Missing, back.Extra)
 	}
 }
 

@@ -8,6 +8,7 @@ import (
 	"errors"
 	"fmt"
 	"slices"
+	"strconv"
 	"strings"
 	"time"
 
@@ -204,9 +205,35 @@ func (w *writer) findRecord(ctx context.Context, o *outRecord, doubt bool) (stri
 	return "", nil
 }
 
-// batch makes one request, and reads what became of each record.
+// batch makes one request, and again for those whose failure passes.
 func (w *writer) batch(ctx context.Context, os []*outRecord, out []replay.Receipt) error {
+	for try := 0; len(os) > 0; try++ {
+		if try > 0 {
+			if err := sleep(ctx, 100*time.Millisecond<<try); err != nil {
+				return err
+			}
+		}
+		var err error
+		if os, err = w.batchOnce(ctx, os, out, try); err != nil {
+			return err
+		}
+		if try == 5 {
+			for _, o := range os {
+				out[o.i] = refuse("the service could not write it, six times")
+			}
+			return nil
+		}
+	}
+	return nil
+}
+
+// batchOnce makes one request, and reads what became of each record. Those come back that the service
+// could not write for now.
+func (w *writer) batchOnce(ctx context.Context, os []*outRecord, out []replay.Receipt, try int) (again []*outRecord, err error) {
 	keys := []string{w.run.ID}
+	if try > 0 {
+		keys = append(keys, strconv.Itoa(try))
+	}
 	for _, o := range os {
 		keys = append(keys, o.key)
 	}
@@ -224,7 +251,7 @@ func (w *writer) batch(ctx context.Context, os []*outRecord, out []replay.Receip
 	}
 	body, err := marshal(in)
 	if err != nil {
-		return err
+		return nil, err
 	}
 	b, err := w.c.call(ctx, "BatchCreateMemoryRecords", func(ctx context.Context) error {
 		_, err := w.c.dp.BatchCreateMemoryRecords(ctx, &dp.BatchCreateMemoryRecordsInput{MemoryId: &mem, Records: []types.MemoryRecordCreateInput{}, ClientToken: &tok}, rawData(body))
@@ -237,20 +264,20 @@ func (w *writer) batch(ctx context.Context, os []*outRecord, out []replay.Receip
 			for _, o := range os {
 				out[o.i] = w.no(no)
 			}
-			return nil
+			return nil, nil
 		}
 		if len(os) == 1 {
 			out[os[0].i] = w.no(no)
-			return nil
+			return nil, nil
 		}
 		// One that is not valid spoils the request of all: halves find it.
 		if err := w.batch(ctx, os[:len(os)/2], out); err != nil {
-			return err
+			return nil, err
 		}
-		return w.batch(ctx, os[len(os)/2:], out)
+		return nil, w.batch(ctx, os[len(os)/2:], out)
 	}
 	if err != nil {
-		return err
+		return nil, err
 	}
 	type result struct {
 		ID        string `json:"memoryRecordId"`
@@ -261,7 +288,7 @@ func (w *writer) batch(ctx context.Context, os []*outRecord, out []replay.Receip
 		SuccessfulRecords, FailedRecords []result
 	}
 	if err := json.Unmarshal(b, &res); err != nil {
-		return fmt.Errorf("%w: BatchCreateMemoryRecords", ErrSchema)
+		return nil, fmt.Errorf("%w: BatchCreateMemoryRecords", ErrSchema)
 	}
 	for _, o := range os {
 		same := func(r result) bool { return r.Request == o.ID }
@@ -272,12 +299,16 @@ func (w *writer) batch(ctx context.Context, os []*outRecord, out []replay.Receip
 				w.last = &lately{mem, o.Namespaces[0], id}
 			}
 		} else if i := slices.IndexFunc(res.FailedRecords, same); i >= 0 {
-			out[o.i] = refuse(fmt.Sprintf("the service refuses it with code %d", res.FailedRecords[i].ErrorCode))
+			if code := res.FailedRecords[i].ErrorCode; code == 429 || code >= 500 {
+				again = append(again, o)
+			} else {
+				out[o.i] = refuse(fmt.Sprintf("the service refuses it with code %d", code))
+			}
 		} else {
-			return fmt.Errorf("%w: BatchCreateMemoryRecords says nothing of one of %d records", ErrSchema, len(os))
+			return nil, fmt.Errorf("%w: BatchCreateMemoryRecords says nothing of one of %d records", ErrSchema, len(os))
 		}
 	}
-	return nil
+	return again, nil
 }
 
 // settled waits until a record is listed.

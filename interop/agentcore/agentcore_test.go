@@ -54,8 +54,8 @@ type service struct {
 	env []string
 }
 
-// fake builds and starts the fake.
-func fake(t *testing.T, args ...string) *service {
+// serve builds the fake.
+func serve(t *testing.T) string {
 	t.Helper()
 	bin := filepath.Join(t.TempDir(), "serve")
 	build := exec.Command("go", "build", "-o", bin, "./exporters/agentcore/agentcorefake/serve")
@@ -63,7 +63,13 @@ func fake(t *testing.T, args ...string) *service {
 	if out, err := build.CombinedOutput(); err != nil {
 		t.Fatalf("the fake does not build: %v\n%s", err, out)
 	}
-	c := exec.Command(bin, args...)
+	return bin
+}
+
+// fake builds and starts the fake.
+func fake(t *testing.T, args ...string) *service {
+	t.Helper()
+	c := exec.Command(serve(t), args...)
 	in, err := c.StdinPipe()
 	if err != nil {
 		t.Fatal(err)
@@ -153,6 +159,31 @@ func (s *service) only() string {
 		s.t.Fatalf("memories %v, want one", ids)
 	}
 	return ids[0]
+}
+
+// What the fake does beyond the provider's model says how it is known. What nobody has looked at is
+// printed with every run.
+func TestGuessesOfTheFake(t *testing.T) {
+	out, err := exec.Command(serve(t), "-facts").Output()
+	if err != nil {
+		t.Fatal(err)
+	}
+	n := map[string]int{}
+	for l := range strings.Lines(string(out)) {
+		source, what, _ := strings.Cut(l, " ")
+		if n[source]++; source == "guess" {
+			t.Logf("guess: %s", strings.TrimSpace(what))
+		}
+	}
+	for _, s := range []string{"model", "snapshot", "documentation", "measured", "guess"} {
+		if n[s] == 0 {
+			t.Errorf("nothing is said to be known by %s: %v", s, n)
+		}
+		delete(n, s)
+	}
+	if len(n) > 0 {
+		t.Errorf("known in ways that are none: %v", n)
+	}
 }
 
 const region = "agentcore://eu-central-1"

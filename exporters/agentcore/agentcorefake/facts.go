@@ -23,6 +23,7 @@ func Facts() []Fact {
 	return []Fact{
 		{"paths, members, lengths, ranges, patterns, status codes", Model},
 		{"recordExpirySpecification, timestamp, expiresAt, namespaceKeys, JSON payloads, namespace of a record that is read or deleted", Snapshot},
+		{"a strategy is given recordExpirySpecification, and answers recordExpiryDurationDays", Snapshot},
 		{"restJson1: times are seconds since 1970 with a fraction; an error's type is in X-Amzn-ErrorType", Snapshot},
 		{"maxResults is 1 to 100; 101 is a ValidationException", Measured},
 		{"ListEvents answers newest first", Measured},
@@ -38,6 +39,7 @@ func Facts() []Fact {
 		{"a client token that was seen is not carried out again", Docs},
 		{"expiry of records is at least 31 days", Docs},
 		{"6 strategies a memory", Docs},
+		{"a record expires with its batch's recordExpirySpecification, or never; listings do not say when", Docs},
 		{"a policy that names a gateway that is not in the account ends CREATE_FAILED; ManageResourceScopedPolicy, ManageAdminPolicy and InvokeGateway are wanted of who makes one", Docs},
 		{"a policy engine that has policies is not deleted; policies and engines are made and deleted after the answer", Docs},
 		{"the name of a policy is unique in the account; enforcementMode is ACTIVE unless it is said", Docs},
@@ -51,6 +53,7 @@ func Facts() []Fact {
 		{"a new branch needs an event of the session as its root, later events on it do not", Guess},
 		{"actors are listed by name, sessions in the order in which they were made", Guess},
 		{"an actor without sessions is not listed, nor a session without events", Guess},
+		{"a custom strategy can be made without its configuration", Guess},
 		{"two policy engines of one name are a ConflictException", Guess},
 		{"episodic strategies answer their reflection in configuration", Guess},
 		{"a memory is ACTIVE as soon as a policy is; two of one name are a ValidationException", Guess},

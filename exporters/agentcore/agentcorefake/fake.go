@@ -32,6 +32,9 @@ type Options struct {
 	PageCap         int              // pages hold no more, whatever is asked for; 0: as asked
 	ItemCap         int              // a listing ends after so many items, and does not say so
 	PageLimit       int              // a listing ends after so many pages, and does not say so
+	// FailRecord is asked for each record of a batch; above 0: the record fails with this code, and the
+	// rest of the batch is carried out.
+	FailRecord func(record map[string]any) int
 	// Fault is asked before each request; n counts the requests of the operation from 1. A nil
 	// answer lets the request through.
 	Fault func(op string, n int, labels map[string]string, body map[string]any) *Fault

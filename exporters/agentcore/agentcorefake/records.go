@@ -33,6 +33,13 @@ func (s *Server) createRecords(m *memory, r *request) (any, error) {
 			bad = append(bad, out)
 			continue
 		}
+		if s.o.FailRecord != nil {
+			if code := s.o.FailRecord(in); code > 0 {
+				out["status"], out["errorCode"], out["errorMessage"] = "FAILED", code, "not now"
+				bad = append(bad, out)
+				continue
+			}
+		}
 		doc := map[string]any{"memoryRecordId": id, "createdAt": stamp(now), "memoryStrategyId": "none"}
 		for _, k := range []string{"content", "namespaces", "memoryStrategyId", "metadata", "timestamp"} {
 			if v, there := in[k]; there {
