@@ -8,6 +8,7 @@ import (
 	"net/url"
 	"slices"
 	"strings"
+	"sync/atomic"
 	"testing"
 	"time"
 
@@ -79,10 +80,10 @@ func TestBadAnswers(t *testing.T) {
 func TestCutInTransit(t *testing.T) {
 	for _, forever := range []bool{false, true} {
 		w := shop(t, agentcorefake.Options{})
-		n := 0
+		var n atomic.Int64
 		srv := httptest.NewServer(http.HandlerFunc(func(rw http.ResponseWriter, r *http.Request) {
 			if strings.HasSuffix(r.URL.Path, "/sessions/s2") {
-				if n++; forever || n <= 2 {
+				if forever || n.Add(1) <= 2 {
 					rw.Header().Set("Content-Length", "1000")
 					_, _ = rw.Write([]byte(`{"events":[`))
 					return
@@ -226,10 +227,9 @@ func FuzzEvent(f *testing.F) {
 // An event that is written while its session is read: the session is read again, and counted.
 func TestChangeWhileReading(t *testing.T) {
 	var w *world
-	busy := false
+	var busy atomic.Bool
 	w = faulty(t, func(op string, _ int, labels map[string]string, body map[string]any) *agentcorefake.Fault {
-		if op == "ListEvents" && labels["sessionId"] == "s2" && body["includePayloads"] == false && !busy {
-			busy = true
+		if op == "ListEvents" && labels["sessionId"] == "s2" && body["includePayloads"] == false && busy.CompareAndSwap(false, true) {
 			w.event(t, w.mem, "ada", "s2", 1_700_000_099_000, nil, say(types.RoleUser, "while you were reading"))
 		}
 		return nil

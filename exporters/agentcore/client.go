@@ -296,25 +296,37 @@ type pace struct {
 	max, rate float64
 	ceiling   float64   // the rate at which the service refused last; 0: it never did
 	next      time.Time // of the next request
+	hold      time.Time // until when there is none
 	slowed    time.Time // when the rate was lowered last
 	raised    time.Time
 	since     time.Time // when oks were counted from
 	oks       int
 }
 
+// wait takes the next place in the row, and comes back when its time has come. Where the service
+// refused one meanwhile, those that wait line up again behind what it asked for.
 func (p *pace) wait(ctx context.Context) error {
-	p.mu.Lock()
-	now := time.Now()
-	at := p.next
-	if at.Before(now) {
-		at = now
+	for {
+		p.mu.Lock()
+		now := time.Now()
+		at := p.next
+		if at.Before(now) {
+			at = now
+		}
+		p.next = at.Add(time.Duration(float64(time.Second) / p.rate))
+		p.mu.Unlock()
+		if d := time.Until(at); d > 0 {
+			if err := sleep(ctx, d); err != nil {
+				return err
+			}
+		}
+		p.mu.Lock()
+		held := p.hold.After(time.Now())
+		p.mu.Unlock()
+		if !held {
+			return ctx.Err()
+		}
 	}
-	p.next = at.Add(time.Duration(float64(time.Second) / p.rate))
-	p.mu.Unlock()
-	if d := time.Until(at); d > 0 {
-		return sleep(ctx, d)
-	}
-	return ctx.Err()
 }
 
 func (p *pace) ok() {
@@ -351,7 +363,11 @@ func (p *pace) slow(after time.Duration) {
 		}
 		p.rate, p.slowed, p.oks, p.since = max(0.2, to), now, 0, time.Time{}
 	}
-	if t := now.Add(max(after, 50*time.Millisecond)); p.next.Before(t) {
+	t := now.Add(max(after, 50*time.Millisecond))
+	if p.next.Before(t) {
 		p.next = t
+	}
+	if p.hold.Before(t) {
+		p.hold = t
 	}
 }

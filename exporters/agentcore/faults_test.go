@@ -127,10 +127,9 @@ func TestFaults(t *testing.T) {
 		t.Logf("%d requests, %d of them refused", all, all-ok)
 	})
 	t.Run("1 Retry-After is obeyed", func(t *testing.T) {
-		refused := false
+		var refused atomic.Bool
 		w, _ := firmWith(t, func(op string, _ int, _ map[string]string, _ map[string]any) *agentcorefake.Fault {
-			if op == "ListMemoryRecords" && !refused {
-				refused = true
+			if op == "ListMemoryRecords" && refused.CompareAndSwap(false, true) {
 				return &agentcorefake.Fault{Status: 429, Type: "ThrottledException", Message: "Rate exceeded", RetryAfter: "1"}
 			}
 			return nil
@@ -147,9 +146,9 @@ func TestFaults(t *testing.T) {
 		}
 	})
 	t.Run("2 a login that ends after every page", func(t *testing.T) {
-		left := 0
+		var left atomic.Int64
 		w, s := firmWith(t, func(string, int, map[string]string, map[string]any) *agentcorefake.Fault {
-			if left--; left < 0 {
+			if left.Add(-1) < 0 {
 				return &agentcorefake.Fault{Status: 403, Type: "ExpiredTokenException", Message: "The security token included in the request is expired"}
 			}
 			return nil
@@ -159,7 +158,8 @@ func TestFaults(t *testing.T) {
 		s.on.Store(true)
 		got := memstate.New()
 		attempts := 0
-		for left = 1; ; left = 1 + attempts { // until what comes before the first mark fits, and on
+		for { // until what comes before the first mark fits, and on
+			left.Store(int64(1 + attempts))
 			_, err := agentstate.Copy(t.Context(), got, w.service(""), nil)
 			if err == nil {
 				break
@@ -303,21 +303,21 @@ func TestFaults(t *testing.T) {
 		t.Logf("%d events were written", <-wrote)
 	})
 	t.Run("6 what changed is counted as it was written", func(t *testing.T) {
-		log := 0
+		var log atomic.Int64
 		var w *world
 		w, _ = firmWith(t, func(op string, _ int, l map[string]string, b map[string]any) *agentcorefake.Fault {
 			// Into s1 twice, into s2 without end.
-			if op == "ListEvents" && b["includePayloads"] == false && (l["sessionId"] == "s2" || l["actorId"] == "ada" && log < 2) {
-				log++
-				w.event(t, w.mem, l["actorId"], l["sessionId"], 1_800_000_000_000+int64(log), nil, say(types.RoleUser, "while you were reading"))
+			if op == "ListEvents" && b["includePayloads"] == false && (l["sessionId"] == "s2" || l["actorId"] == "ada" && log.Load() < 2) {
+				n := log.Add(1)
+				w.event(t, w.mem, l["actorId"], l["sessionId"], 1_800_000_000_000+n, nil, say(types.RoleUser, "while you were reading"))
 			}
 			return nil
 		})
 		s := w.service(w.mem)
 		s.o.Parallel = 1
 		st, rep := read(t, s)
-		if rep.Statements[0].Changed != uint64(log) || rep.Verdict.Coverage != agentstate.Listed {
-			t.Errorf("%d changes counted, %d written; %s %v", rep.Statements[0].Changed, log, rep.Verdict.Coverage, rep.Verdict.Kinds["message"])
+		if rep.Statements[0].Changed != uint64(log.Load()) || rep.Verdict.Coverage != agentstate.Listed {
+			t.Errorf("%d changes counted, %d written; %s %v", rep.Statements[0].Changed, log.Load(), rep.Verdict.Coverage, rep.Verdict.Kinds["message"])
 		}
 		if broken := dangling(t, st); broken != "" {
 			t.Errorf("%s names a parent that is not there", broken)
@@ -329,10 +329,11 @@ func TestFaults(t *testing.T) {
 		src.event(t, second, "ada", "s1", 1_700_000_000_000, nil, say(types.RoleUser, "elsewhere"))
 		st, _ := read(t, src.service(""))
 		for _, op := range []string{"CreateEvent", "BatchCreateMemoryRecords", "CreateMemory"} {
-			full := true
+			var full atomic.Bool
+			full.Store(true)
 			var stopped atomic.Int64
 			dst := newWorld(t, agentcorefake.Options{Account: "999999999999", Fault: func(o string, _ int, l map[string]string, b map[string]any) *agentcorefake.Fault {
-				if full && o == op && (strings.HasPrefix(l["memoryId"], "shop-") || b["name"] == "shop") {
+				if full.Load() && o == op && (strings.HasPrefix(l["memoryId"], "shop-") || b["name"] == "shop") {
 					stopped.Add(1)
 					return &agentcorefake.Fault{Status: 402, Type: "ServiceQuotaExceededException", Message: "full"}
 				}
@@ -355,7 +356,7 @@ func TestFaults(t *testing.T) {
 			if got := dst.transcript(t, dst.only(t, "second"), "ada", "s1"); !strings.Contains(got, "elsewhere") {
 				t.Errorf("%s: the other memory has %q", op, got)
 			}
-			full = false
+			full.Store(false)
 			j.Close()
 			j = open()
 			rep, err = replay.Apply(t.Context(), dst.service(""), st, &replay.Options{Journal: j})
@@ -374,10 +375,8 @@ func TestFaults(t *testing.T) {
 	t.Run("12 written and refused are the plan", func(t *testing.T) {
 		src := shop(t, agentcorefake.Options{})
 		st, _ := read(t, src.service(src.mem))
-		n := 0
 		dst := newWorld(t, agentcorefake.Options{Account: "999999999999", Fault: func(op string, _ int, _ map[string]string, b map[string]any) *agentcorefake.Fault {
 			if op == "BatchCreateMemoryRecords" && strings.Contains(fmt.Sprint(b["records"]), "Ada's fact 3") || op == "CreateEvent" && strings.Contains(fmt.Sprint(b["payload"]), "invoice?") {
-				n++
 				return &agentcorefake.Fault{Status: 400, Type: "ValidationException", Message: "not this one"}
 			}
 			return nil

@@ -7,6 +7,7 @@ import (
 	"maps"
 	"slices"
 	"strings"
+	"sync/atomic"
 	"testing"
 	"time"
 
@@ -438,12 +439,11 @@ func TestDeletedWhileReading(t *testing.T) {
 	} {
 		t.Run(name, func(t *testing.T) {
 			var w *world
-			busy, done := false, false
+			var busy, done atomic.Bool
 			w, _ = firmWith(t, func(op string, _ int, l map[string]string, b map[string]any) *agentcorefake.Fault {
-				if op == on.op && !busy && !done {
-					busy = true // the requests of the deletion go on their way
-					done = on.del(t, w, b)
-					busy = false
+				if op == on.op && !done.Load() && busy.CompareAndSwap(false, true) { // the requests of the deletion go on their way
+					done.Store(on.del(t, w, b))
+					busy.Store(false)
 				}
 				return nil
 			})

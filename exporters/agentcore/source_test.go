@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"strings"
+	"sync/atomic"
 	"testing"
 	"time"
 
@@ -119,14 +120,9 @@ func TestExport(t *testing.T) {
 
 // faulty is a world in which op is answered with f from the nth request on.
 func faulty(t *testing.T, f func(op string, n int, labels map[string]string, body map[string]any) *agentcorefake.Fault) *world {
-	on := false
-	w := shop(t, agentcorefake.Options{Fault: func(op string, n int, l map[string]string, b map[string]any) *agentcorefake.Fault {
-		if !on {
-			return nil
-		}
-		return f(op, n, l, b)
-	}})
-	on = true
+	s := &toggle{fault: f}
+	w := shop(t, agentcorefake.Options{Fault: s.ask})
+	s.on.Store(true)
 	return w
 }
 
@@ -150,14 +146,14 @@ func TestForbiddenScopeIsAGap(t *testing.T) {
 
 // A login that ends is one error that says what to do; what was read before a mark is not read again.
 func TestLoginEndsAfterEveryRequest(t *testing.T) {
-	left := 0
+	var left atomic.Int64
 	w := faulty(t, func(op string, _ int, _ map[string]string, _ map[string]any) *agentcorefake.Fault {
-		if left--; left < 0 {
+		if left.Add(-1) < 0 {
 			return &agentcorefake.Fault{Status: 403, Type: "ExpiredTokenException", Message: "The security token included in the request is expired"}
 		}
 		return nil
 	})
-	left = 1 << 30
+	left.Store(1 << 30)
 	want, _ := read(t, w.service(w.mem))
 	var cursor []byte
 	have := map[string]bool{}
@@ -165,7 +161,7 @@ func TestLoginEndsAfterEveryRequest(t *testing.T) {
 		if attempt > 200 {
 			t.Fatal("does not come to an end")
 		}
-		left = 14 + attempt
+		left.Store(int64(14 + attempt))
 		var err error
 		done := false
 		var since []string
@@ -210,9 +206,9 @@ func TestLoginEndsAfterEveryRequest(t *testing.T) {
 
 // Half of all requests are refused for a while: nothing is lost.
 func TestThrottled(t *testing.T) {
-	n := 0
+	var n atomic.Int64
 	w := faulty(t, func(string, int, map[string]string, map[string]any) *agentcorefake.Fault {
-		if n++; n%2 == 0 {
+		if n.Add(1)%2 == 0 {
 			return &agentcorefake.Fault{Status: 429, Type: "ThrottledException", Message: "Rate exceeded", RetryAfter: "0"}
 		}
 		return nil

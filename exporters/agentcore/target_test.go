@@ -7,6 +7,7 @@ import (
 	"path/filepath"
 	"slices"
 	"strings"
+	"sync/atomic"
 	"testing"
 	"time"
 
@@ -161,10 +162,10 @@ func TestRecordsOfABatchFail(t *testing.T) {
 func TestLostAnswers(t *testing.T) {
 	for _, op := range []string{"CreateMemory", "CreateEvent", "BatchCreateMemoryRecords"} {
 		src := shop(t, agentcorefake.Options{})
-		lost := 0
+		var lost atomic.Int64
 		dst := newWorld(t, agentcorefake.Options{Account: "999999999999", Fault: func(o string, n int, _ map[string]string, _ map[string]any) *agentcorefake.Fault {
 			if o == op && n%2 == 1 {
-				lost++
+				lost.Add(1)
 				return &agentcorefake.Fault{Status: 500, Type: "ServiceException", After: true}
 			}
 			return nil
@@ -175,8 +176,8 @@ func TestLostAnswers(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		if lost == 0 || back.MissingN+back.ExtraN > 0 {
-			t.Errorf("%s: %d answers lost, missing %v, extra %v", op, lost, back.Missing, back.Extra)
+		if lost.Load() == 0 || back.MissingN+back.ExtraN > 0 {
+			t.Errorf("%s: %d answers lost, missing %v, extra %v", op, lost.Load(), back.Missing, back.Extra)
 		}
 	}
 }
@@ -184,10 +185,10 @@ func TestLostAnswers(t *testing.T) {
 // Nothing is extracted from events that are written.
 func TestExtractionIsSkipped(t *testing.T) {
 	src := shop(t, agentcorefake.Options{})
-	n := 0
+	var n atomic.Int64
 	dst := newWorld(t, agentcorefake.Options{Account: "999999999999", Fault: func(o string, _ int, _ map[string]string, body map[string]any) *agentcorefake.Fault {
 		if o == "CreateEvent" {
-			n++
+			n.Add(1)
 			if body["extractionMode"] != "SKIP" || body["clientToken"] == nil {
 				t.Errorf("CreateEvent with %v %v", body["extractionMode"], body["clientToken"])
 			}
@@ -196,7 +197,7 @@ func TestExtractionIsSkipped(t *testing.T) {
 	}})
 	st, _ := read(t, src.service(src.mem))
 	apply(t, dst.service(""), st)
-	if n != 8 {
-		t.Errorf("%d events, want 8", n)
+	if n.Load() != 8 {
+		t.Errorf("%d events, want 8", n.Load())
 	}
 }
