@@ -34,7 +34,11 @@ sha256sum, zstd, protoc`, m.ArchiveID, m.CreatedAt, m.Payload.Members, m.Payload
 The second digest has to be %s,
 as manifest.json says under payload.manifest_sha256. Whoever has the digest of manifest.json
 from a source that they trust has thereby checked everything.
-`, m.Payload.ManifestSHA256)
+
+Or whoever has the public key of who sealed it. Signatures lie in attestations/ or beside the archive:
+
+    cosign verify-blob-attestation --key KEY --bundle attestations/1.sigstore.json --insecure-ignore-tlog --type %s manifest.json
+`, m.Payload.ManifestSHA256, PredicateType)
 	if m.encrypted() {
 		readmeAge(&b, m, schema)
 	} else {

@@ -56,7 +56,8 @@ func (a *app) run(ctx context.Context, args []string) int {
 	root.SetOut(a.stdout)
 	root.SetErr(a.stderr)
 	c, err := root.ExecuteContextC(ctx)
-	if f := c.Flags().Lookup("json"); f != nil && f.Value.String() == "true" && !a.told {
+	// But list has a line a record: what reads them looks at the exit code.
+	if f := c.Flags().Lookup("json"); f != nil && c.Name() != "list" && f.Value.String() == "true" && !a.told {
 		a.refusedJSON(nil, err)
 	}
 	code := exitCode(err)

@@ -1,4 +1,5 @@
-# Signatures as openssl and cosign judge them, by the commands of format/SPEC.md. Sourced by check.
+# Signatures as openssl and cosign judge them, by the commands of format/SPEC.md and of README.md
+# in the archive. Sourced by check.
 
 COSIGN=v3.1.3 # github.com/sigstore/cosign/v3
 
@@ -27,10 +28,11 @@ KEY=$1
 $(judge step "$spec" "$verify" | sed 's/KEY/$KEY/') 2>&1"
 }
 
-# by_cosign KEY: what cosign says of the same files, without the network.
+# by_cosign KEY: what cosign says by the command of the archive's README.md, without the network.
 by_cosign() {
-	env -u SIGSTORE_ROOT_FILE TUF_ROOT="$work/tuf" HTTPS_PROXY=http://127.0.0.1:1 "$cosign" verify-blob-attestation --key "$1" \
-		--bundle attestations/1.sigstore.json --insecure-ignore-tlog --type "$predicate" manifest.json 2>&1
+	local cmd
+	cmd=$(judge step README.md 'cosign verify-blob-attestation')
+	PATH=$(dirname "$cosign"):$PATH KEY=$1 TUF_ROOT=$work/tuf HTTPS_PROXY=http://127.0.0.1:1 bash -c "${cmd/--key KEY/--key \"\$KEY\"}" 2>&1
 }
 
 # judged NAME KEY WANT: WANT is good or bad; each judge says so, in its own words.
@@ -87,7 +89,6 @@ signed() {
 }
 
 signatures() {
-	predicate=$(sed -n 's/.*"predicateType":"\([^"]*\)".*/\1/p' "$root/format/SPEC.md" | head -n 1)
 	cosign=
 	cosign_tool || missing "cosign $COSIGN cannot be built: signatures are judged by openssl alone"
 	openssl version
