@@ -24,14 +24,19 @@ type bundle struct {
 	keyID   string // hexadecimal SHA-256 of the public key: which one of the trusted to try
 	payload []byte // a statement
 	sig     []byte
+	stamp   []byte // RFC 3161 time stamp over sig, a TimeStampResp in DER; empty: none
 }
 
 // marshal is the only spelling of b.
 func (b *bundle) marshal() []byte {
 	e := base64.StdEncoding
-	return fmt.Appendf(nil, `{"mediaType":%q,"verificationMaterial":{"publicKey":{"hint":%q}},`+
+	stamp := ""
+	if len(b.stamp) > 0 {
+		stamp = fmt.Sprintf(`,"timestampVerificationData":{"rfc3161Timestamps":[{"signedTimestamp":%q}]}`, e.EncodeToString(b.stamp))
+	}
+	return fmt.Appendf(nil, `{"mediaType":%q,"verificationMaterial":{"publicKey":{"hint":%q}%s},`+
 		`"dsseEnvelope":{"payload":%q,"payloadType":%q,"signatures":[{"sig":%q}]}}`+"\n",
-		bundleType, b.keyID, e.EncodeToString(b.payload), payloadType, e.EncodeToString(b.sig))
+		bundleType, b.keyID, stamp, e.EncodeToString(b.payload), payloadType, e.EncodeToString(b.sig))
 }
 
 // signed is what the signature is over: DSSE's pre-authentication encoding.
@@ -50,6 +55,13 @@ func parseBundle(raw []byte) (*bundle, error) {
 	k := m.object("publicKey")
 	b := &bundle{keyID: k.hex("hint", 64)}
 	k.end()
+	if _, ok := m.m["timestampVerificationData"]; ok {
+		d := m.object("timestampVerificationData")
+		s := d.single("rfc3161Timestamps")
+		b.stamp = s.bytes("signedTimestamp", maxTimestamp)
+		s.end()
+		d.end()
+	}
 	m.end()
 	env := o.object("dsseEnvelope")
 	b.payload = env.base64("payload")

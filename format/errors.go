@@ -20,6 +20,7 @@ var (
 	ErrUntrusted  = errors.New("format: not signed as the policy asks")            // untrusted
 	ErrStatement  = errors.New("format: what is signed is not this archive")       // statement
 	ErrThreshold  = errors.New("format: signed by too few trusted keys")           // threshold
+	ErrTimestamp  = errors.New("format: signed at a time that nobody vouches for") // timestamp
 	ErrKey        = errors.New("format: key is not that of the archive")           // key
 	ErrNoIdentity = errors.New("format: no identity opens this")                   // no-identity
 	ErrPayload    = errors.New("format: content is not as the rules want it")      // payload
@@ -107,7 +108,7 @@ func classes() []class {
 		{"not-archive", ErrNotArchive}, {"truncated", ErrTruncated}, {"container", ErrContainer},
 		{"version", ErrVersion}, {"manifest", ErrManifest}, {"digest", ErrDigest},
 		{"no-policy", ErrNoPolicy}, {"unsigned", ErrUnsigned}, {"bundle", ErrBundle},
-		{"untrusted", ErrUntrusted}, {"statement", ErrStatement}, {"threshold", ErrThreshold}, {"key", ErrKey},
+		{"untrusted", ErrUntrusted}, {"statement", ErrStatement}, {"threshold", ErrThreshold}, {"timestamp", ErrTimestamp}, {"key", ErrKey},
 		{"no-identity", ErrNoIdentity}, {"payload", ErrPayload}, {"coverage", ErrCoverage},
 		{"schema", ErrSchema}, {"limit", ErrLimit}, {"stale", ErrStale}, {"proof", ErrProof},
 	}

@@ -6,6 +6,7 @@ import (
 	"crypto/ecdsa"
 	"crypto/rand"
 	"crypto/sha256"
+	"crypto/x509"
 	"errors"
 	"fmt"
 	"hash/crc32"
@@ -21,6 +22,12 @@ type SignOptions struct {
 	Detached     bool    // leave the archive as it is; the bundle goes to Trust.Bundles
 	AcceptSchema bool    // sign an archive with a schema that no known release published
 	Limits       *Limits // nil: the defaults
+
+	// Timestamp, if not nil, gets a request of RFC 3161 (a TimeStampReq in DER) over the signature
+	// and returns the answer of a time stamp authority (a TimeStampResp in DER). TSA are its
+	// certificates; none: what it says of itself is believed.
+	Timestamp func(ctx context.Context, request []byte) ([]byte, error)
+	TSA       []*x509.Certificate
 }
 
 // Signature is what Sign made.
@@ -105,7 +112,7 @@ func (s *signing) run(ctx context.Context, w io.Writer) (*Signature, error) {
 		}
 	}
 	out := &Signature{Key: s.key, ManifestSHA256: sha256.Sum256(manifest)}
-	if out.Bundle, err = s.sign(newClaim(manifest, a.man.ArchiveID)); err != nil {
+	if out.Bundle, err = s.sign(ctx, newClaim(manifest, a.man.ArchiveID)); err != nil {
 		return nil, err
 	}
 	if s.opts.Detached {
@@ -154,7 +161,7 @@ func (s *signing) signedBefore(a *archive, manifest []byte) error {
 }
 
 // sign makes the bundle, and checks it as a reader would.
-func (s *signing) sign(c claim) ([]byte, error) {
+func (s *signing) sign(ctx context.Context, c claim) ([]byte, error) {
 	b := &bundle{keyID: s.key.ID, payload: c.marshal()}
 	message, hash := b.signed(), crypto.Hash(0)
 	if _, ok := s.key.public.(*ecdsa.PublicKey); ok {
@@ -173,5 +180,36 @@ func (s *signing) sign(c claim) ([]byte, error) {
 	if !s.key.verify(b.signed(), b.sig) {
 		return nil, errors.New("format: signer: its public key does not verify what it signed")
 	}
+	if s.opts.Timestamp != nil {
+		if err := s.stamp(ctx, b); err != nil {
+			return nil, fmt.Errorf("format: time stamp: %w", err)
+		}
+	}
 	return b.marshal(), nil
+}
+
+// stamp has the signature stamped, and checks the stamp as a reader would.
+func (s *signing) stamp(ctx context.Context, b *bundle) error {
+	req, nonce, err := timestampRequest(b.sig)
+	if err != nil {
+		return err
+	}
+	if b.stamp, err = s.opts.Timestamp(ctx, req); err != nil {
+		return err
+	}
+	if len(b.stamp) > maxTimestamp {
+		return fmt.Errorf("%d bytes, at most %d", len(b.stamp), maxTimestamp)
+	}
+	t, err := parseTimestamp(b.stamp)
+	if err != nil {
+		return err
+	}
+	if t.info.Nonce == nil || t.info.Nonce.Cmp(nonce) != 0 {
+		return errors.New("the answer is to another request")
+	}
+	roots := s.opts.TSA
+	if len(roots) == 0 {
+		roots = t.certs
+	}
+	return t.check(b.sig, roots)
 }

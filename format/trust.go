@@ -15,12 +15,17 @@ import (
 	"math/big"
 	"slices"
 	"strings"
+	"time"
 )
 
 // TrustedKey is a public key that signatures are checked with: ECDSA on P-256, or Ed25519.
 type TrustedKey struct {
 	ID   string // SHA-256 of the key in DER (SubjectPublicKeyInfo), hexadecimal
 	Name string // what whoever trusts it calls it; may be empty
+
+	// Time is when it signed, of a key that signed an archive, where the policy asks for time
+	// stamps; else zero.
+	Time time.Time
 
 	public crypto.PublicKey
 }
@@ -41,7 +46,7 @@ func NewTrustedKey(public crypto.PublicKey, name string) (TrustedKey, error) {
 		return TrustedKey{}, errors.New("format: public key is not valid")
 	}
 	sum := sha256.Sum256(der)
-	return TrustedKey{hex.EncodeToString(sum[:]), name, public}, nil
+	return TrustedKey{ID: hex.EncodeToString(sum[:]), Name: name, public: public}, nil
 }
 
 // String is the name and the first digits of the id: acme-exit-2026 (9f3a5c01d2e4b678).
@@ -89,6 +94,10 @@ type Trust struct {
 	Keys      []TrustedKey // at least one; ParseTrust reads them
 	Threshold int          // by how many different keys an archive has to be signed; 0: by one
 	Bundles   [][]byte     // signatures that lie beside the archive, each a bundle as Sign makes it
+
+	// TSA are certificates of time stamp authorities, or of who certifies them; ParseTSA reads
+	// them. With one or more, a signature by a trusted key needs an RFC 3161 time stamp by one.
+	TSA []*x509.Certificate
 }
 
 // Check finds the keys that signed manifest. Bundles by keys that are not trusted are passed
@@ -130,6 +139,11 @@ func (t *Trust) Check(manifest []byte, bundles [][]byte) ([]TrustedKey, error) {
 		if err := about(b.payload, manifest); err != nil {
 			return nil, at(err)
 		}
+		if len(t.TSA) > 0 {
+			if k.Time, err = stamped(b, t.TSA); err != nil {
+				return nil, at(refuse(ErrTimestamp, "", err.Error()))
+			}
+		}
 		if !slices.ContainsFunc(good, func(g TrustedKey) bool { return g.ID == k.ID }) {
 			good = append(good, k)
 		}
@@ -141,6 +155,18 @@ func (t *Trust) Check(manifest []byte, bundles [][]byte) ([]TrustedKey, error) {
 		return nil, mismatch(ErrThreshold, nameManifest, "signatures by trusted keys", fmt.Sprint(need), fmt.Sprintf("%d: %s", len(good), join(good)))
 	}
 	return good, nil
+}
+
+// stamped is the time that an authority says a bundle's signature was there.
+func stamped(b *bundle, roots []*x509.Certificate) (time.Time, error) {
+	if len(b.stamp) == 0 {
+		return time.Time{}, errors.New("no time stamp, and the policy asks for one")
+	}
+	t, err := parseTimestamp(b.stamp)
+	if err != nil {
+		return time.Time{}, err
+	}
+	return t.at, t.check(b.sig, roots)
 }
 
 // about tells whether a payload, whose signature is good, is the statement about this manifest.
@@ -165,7 +191,11 @@ func about(payload, manifest []byte) *Error {
 func join(ks []TrustedKey) string {
 	var out []string
 	for _, k := range ks {
-		out = append(out, k.String())
+		s := k.String()
+		if !k.Time.IsZero() {
+			s += " at " + k.Time.Format(time.RFC3339)
+		}
+		out = append(out, s)
 	}
 	return strings.Join(out, ", ")
 }

@@ -19,6 +19,8 @@ type signFlags struct {
 	detached bool
 	out      string
 	schema   bool
+	tsa      string
+	tsaCert  []string
 	json     bool
 }
 
@@ -35,6 +37,8 @@ people may sign. It is a Sigstore bundle: exitramp verify --trust checks it, and
 	c.Flags().StringVar(&f.key, "key", "", "private key `FILE`, as keygen --sign makes it")
 	c.Flags().BoolVar(&f.detached, "detached", false, "leave the archive as it is, and write the signature beside it")
 	c.Flags().StringVarP(&f.out, "output", "o", "", "`FILE` for a detached signature (default ARCHIVE.sigstore.json)")
+	c.Flags().StringVar(&f.tsa, "tsa", "", "`URL` of a time stamp authority (RFC 3161): its stamp goes with the signature")
+	c.Flags().StringArrayVar(&f.tsaCert, "tsa-cert", nil, "certificate `FILE` of the authority, to check its stamp with; may be given again")
 	c.Flags().BoolVar(&f.schema, "accept-schema", false, "sign an archive with a schema that no known release published")
 	c.Flags().BoolVar(&f.json, "json", false, "as JSON")
 	return c
@@ -62,7 +66,18 @@ func (a *app) sign(ctx context.Context, path string, f *signFlags) error {
 	if err != nil {
 		return fmt.Errorf("%s: %w", f.key, err)
 	}
-	sig, err := format.Sign(ctx, path, signer, &format.SignOptions{Detached: f.detached, AcceptSchema: f.schema})
+	o := &format.SignOptions{Detached: f.detached, AcceptSchema: f.schema}
+	if f.tsa != "" {
+		if o.Timestamp, err = timestamper(f.tsa); err != nil {
+			return err
+		}
+	} else if len(f.tsaCert) > 0 {
+		return usagef("--tsa-cert is for --tsa URL")
+	}
+	if o.TSA, err = readTSA(f.tsaCert); err != nil {
+		return err
+	}
+	sig, err := format.Sign(ctx, path, signer, o)
 	if errors.Is(err, format.ErrSigned) { // the same command again does nothing
 		fmt.Fprintf(a.stderr, "%s is signed by this key already\n", path)
 		return nil

@@ -7,6 +7,7 @@ import (
 	"io/fs"
 	"os"
 	"strings"
+	"time"
 
 	"github.com/spf13/cobra"
 
@@ -21,6 +22,7 @@ type trustFlags struct {
 	file        string
 	threshold   int
 	bundles     []string
+	tsa         []string
 	lineage     string
 	minSequence uint64
 	ledger      string
@@ -30,6 +32,7 @@ func (f *trustFlags) add(c *cobra.Command) {
 	c.Flags().StringVar(&f.file, "trust", "", "`FILE` with public keys in PEM, of which one has to have signed the archive")
 	c.Flags().IntVar(&f.threshold, "threshold", 1, "by how many different keys of the trust file it has to be signed")
 	c.Flags().StringArrayVar(&f.bundles, "bundle", nil, "signature `FILE` that lies beside the archive; may be given again")
+	c.Flags().StringArrayVar(&f.tsa, "tsa-cert", nil, "certificate `FILE` of a time stamp authority: signatures need a time stamp by it (RFC 3161); may be given again")
 	c.Flags().StringVar(&f.lineage, "lineage", "", "refuse an archive of another line than `LINEAGE`")
 	c.Flags().Uint64Var(&f.minSequence, "min-sequence", 0, "refuse an archive that is older than `N` in its line")
 }
@@ -54,8 +57,8 @@ func (f *trustFlags) readLedger() (*format.Ledger, error) {
 // name, that asks for no signature.
 func (f *trustFlags) policy(name string, unsigned bool) (format.Policy, error) {
 	switch {
-	case f.file == "" && (f.threshold != 1 || len(f.bundles) > 0):
-		return nil, usagef("--threshold and --bundle need --trust FILE")
+	case f.file == "" && (f.threshold != 1 || len(f.bundles)+len(f.tsa) > 0):
+		return nil, usagef("--threshold, --bundle and --tsa-cert need --trust FILE")
 	case f.file != "" && unsigned:
 		return nil, usagef("--trust asks for a signature and --%s for none: give one of them", name)
 	case unsigned:
@@ -74,6 +77,9 @@ func (f *trustFlags) policy(name string, unsigned bool) (format.Policy, error) {
 	}
 	if f.threshold < 1 || f.threshold > len(p.Keys) {
 		return nil, usagef("--threshold %d: %s has %s", f.threshold, f.file, count(len(p.Keys), "keys"))
+	}
+	if p.TSA, err = readTSA(f.tsa); err != nil {
+		return nil, err
 	}
 	if p.Bundles, err = readBundles(f.bundles); err != nil {
 		return nil, err
@@ -112,7 +118,11 @@ func signedBy(ks []format.TrustedKey) string {
 func signedByJSON(ks []format.TrustedKey) []map[string]string {
 	out := []map[string]string{}
 	for _, k := range ks {
-		out = append(out, map[string]string{"key_id": k.ID, "name": k.Name})
+		row := map[string]string{"key_id": k.ID, "name": k.Name}
+		if !k.Time.IsZero() {
+			row["signed_at"] = k.Time.Format(time.RFC3339Nano)
+		}
+		out = append(out, row)
 	}
 	return out
 }

@@ -107,6 +107,17 @@ func bundle(hint, payload string, sig []byte) string {
 		`"dsseEnvelope":{"payload":"` + b64([]byte(payload)) + `","payloadType":"` + payloadType + `","signatures":[{"sig":"` + b64(sig) + `"}]}}` + "\n"
 }
 
+// stamped is a time stamp as a bundle has it; stamp puts one into a bundle.
+func stamped(b64 string) string {
+	return `"timestampVerificationData":{"rfc3161Timestamps":[{"signedTimestamp":"` + b64 + `"}]}`
+}
+
+func stamp(b64 string) func(bundle string) string {
+	return func(bundle string) string {
+		return strings.Replace(bundle, `}},"dsseEnvelope"`, `},`+stamped(b64)+`},"dsseEnvelope"`, 1)
+	}
+}
+
 func (h hand) bundle(payload string) string { return bundle(h.id(), payload, h.sign(payload)) }
 
 // statement is what is signed of the archive as it is now.
@@ -162,6 +173,11 @@ func signedAccepted() []fault {
 		signed("stranger", "signed by a stranger, and by one who is trusted", 0, func(t *testing.T) (a, b []hand) {
 			return []hand{ecHand(t, "stranger"), ecHand(t, "a")}, []hand{ecHand(t, "a")}
 		}),
+		{name: "signed-stamped", expect: formattest.Accept, comment: "a time stamp with the signature, which nobody asked for", records: smallRecords, archive: func(t *testing.T) []byte {
+			f, h := base(t), ecHand(t, "a")
+			detached = formattest.Vector{Trust: [][]byte{h.der()}}
+			return f.attest(stamp("c3RhbXA=")(h.bundle(f.statement()))).bytes()
+		}, more: func(v *formattest.Vector) { v.Trust = detached.Trust }},
 		{name: "signed-detached", expect: formattest.Accept, comment: "the signature lies beside the archive", records: smallRecords, archive: func(t *testing.T) []byte {
 			f, h := base(t), ecHand(t, "a")
 			detached = formattest.Vector{Trust: [][]byte{h.der()}, Bundles: [][]byte{[]byte(h.bundle(f.statement()))}}
@@ -212,6 +228,15 @@ func trustFaults() []fault {
 		}
 	}
 	fs := []fault{
+		spelled("stamp-empty", "a time stamp of no bytes", stamp("")),
+		spelled("stamp-no-base64", "a time stamp that is not base64", stamp("c3RhbXA")),
+		spelled("stamp-long", "a time stamp of more than 32 KiB", stamp(strings.Repeat("AAAA", 10923))),
+		spelled("stamp-two", "two time stamps", func(s string) string {
+			return strings.Replace(stamp("c3RhbXA=")(s), `"c3RhbXA="}`, `"c3RhbXA="},{"signedTimestamp":"c3RhbXA="}`, 1)
+		}),
+		spelled("stamp-first", "the time stamp in front of the key", func(s string) string {
+			return strings.Replace(s, `"publicKey"`, stamped("c3RhbXA=")+`,"publicKey"`, 1)
+		}),
 		with("unsigned", "unsigned", "nobody signed it", manifestJSON, func(*forge, hand) []string { return nil }),
 		with("unpinned-key", "untrusted", "signed by a stranger", manifestJSON, func(f *forge, a hand) []string {
 			return []string{ecHand(f.t, "stranger").bundle(f.statement())}

@@ -12,16 +12,20 @@ judge.py vectorlines README         the three lines of Python in README.md
 judge.py embeddings ROOT TEXT RAW   digests of the vectors that records point to
 judge.py vector FILE ARCHIVE KEY    takes a vector of the format apart
 judge.py tamper WHAT IN OUT [FILE]  a bundle with another signature, or with a statement about FILE
+judge.py tsa FOLDER                 a time stamp authority, by openssl ts, on a port that it prints
+judge.py stamp BUNDLE OUT           the time stamp of a bundle
 judge.py typed PASSPHRASE COMMAND…  runs a command on a terminal of its own and types
 """
 
 import base64
 import hashlib
 import hmac
+import http.server
 import json
 import os
 import pty
 import re
+import subprocess
 import sys
 
 
@@ -247,6 +251,34 @@ def tamper(what, bundle, out, manifest=None):
         env["payload"] = base64.b64encode(json.dumps(statement, separators=(",", ":")).encode()).decode()
     with open(out, "w", encoding="utf-8") as f:
         f.write(json.dumps(b, separators=(",", ":")) + "\n")
+
+
+def tsa(folder):
+    class Handler(http.server.BaseHTTPRequestHandler):
+        def do_POST(self):
+            with open(f"{folder}/req", "wb") as f:
+                f.write(self.rfile.read(int(self.headers["Content-Length"])))
+            cmd = ["openssl", "ts", "-reply", "-config", "conf", "-queryfile", "req", "-signer", "tsa.pem", "-inkey", "tsa.key", "-out", "resp"]
+            subprocess.run(cmd, cwd=folder, check=True, capture_output=True)
+            with open(f"{folder}/resp", "rb") as f:
+                body = f.read()
+            self.send_response(200)
+            self.send_header("Content-Type", "application/timestamp-reply")
+            self.end_headers()
+            self.wfile.write(body)
+
+        def log_message(self, *args):
+            pass
+
+    server = http.server.HTTPServer(("127.0.0.1", 0), Handler)
+    print(server.server_port, flush=True)
+    server.serve_forever()
+
+
+def stamp(bundle, out):
+    stamps = json.loads(read(bundle))["verificationMaterial"]["timestampVerificationData"]["rfc3161Timestamps"]
+    with open(out, "wb") as f:
+        f.write(base64.b64decode(stamps[0]["signedTimestamp"]))
 
 
 def typed(passphrase, *command):

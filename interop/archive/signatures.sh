@@ -88,6 +88,80 @@ signed() {
 	cd "$here"
 }
 
+# authority FOLDER: certificates of a time stamp authority and of who certifies it.
+authority() {
+	mkdir -p "$1"
+	cat >"$1/conf" <<-'CONF'
+		[req]
+		distinguished_name = dn
+		prompt = no
+		[dn]
+		CN = interop
+		[ca]
+		basicConstraints = critical,CA:TRUE
+		keyUsage = critical,keyCertSign
+		[stamp]
+		basicConstraints = CA:FALSE
+		keyUsage = critical,digitalSignature
+		extendedKeyUsage = critical,timeStamping
+		[tsa]
+		default_tsa = one
+		[one]
+		serial = serial
+		crypto_device = builtin
+		signer_digest = sha256
+		default_policy = 1.2.3.4
+		digests = sha256
+		ess_cert_id_alg = sha256
+	CONF
+	(
+		cd "$1"
+		echo 01 >serial
+		openssl req -x509 -newkey rsa:2048 -nodes -keyout ca.key -out ca.pem -config conf -extensions ca -days 30
+		openssl req -newkey rsa:2048 -nodes -keyout tsa.key -out tsa.csr -config conf -subj /CN=stamps
+		openssl x509 -req -in tsa.csr -CA ca.pem -CAkey ca.key -CAcreateserial -out tsa.pem -days 30 -extfile conf -extensions stamp
+	) >"$work/log" 2>&1 || { cat "$work/log" >&2; fail "openssl makes no authority"; }
+}
+
+# timestamps: a signature is stamped by openssl's authority, asked over HTTP, and judged by
+# openssl, cosign and exitramp; the certificate of another authority does not do.
+timestamps() {
+	local dir=$work/stamped port pid rc bag
+	authority "$work/tsa"
+	authority "$work/tsa2"
+	mkdir "$dir"
+	python3 "$here/judge.py" tsa "$work/tsa" >"$dir/port" &
+	pid=$!
+	for _ in $(seq 100); do
+		[ ! -s "$dir/port" ] || break
+		sleep 0.1
+	done
+	port=$(cat "$dir/port")
+	cp "$work/plain.ctxa" "$dir/a.ctxa"
+	cp "$work/plain.ctxa" "$dir/b.ctxa"
+	rc=0
+	"$EXITRAMP_BIN" sign "$dir/a.ctxa" --key "$work/p256.key" --tsa "http://127.0.0.1:$port" --tsa-cert "$work/tsa/ca.pem" >"$work/log" 2>&1 || rc=$?
+	"$EXITRAMP_BIN" sign "$dir/b.ctxa" --key "$work/p256.key" --tsa "http://127.0.0.1:$port" --tsa-cert "$work/tsa2/ca.pem" >"$dir/log" 2>&1 && rc=99
+	kill "$pid"
+	wait "$pid" 2>/dev/null || true
+	[ "$rc" = 0 ] || { cat "$work/log" "$dir/log" >&2; fail "sign --tsa: $rc"; }
+	"$EXITRAMP_BIN" verify "$dir/a.ctxa" --trust "$work/p256.key.pub" --tsa-cert "$work/tsa/ca.pem" | grep '^AUTHENTICITY .* at 20' || fail "verify --tsa-cert"
+	rc=0
+	"$EXITRAMP_BIN" verify "$dir/a.ctxa" --trust "$work/p256.key.pub" --tsa-cert "$work/tsa2/ca.pem" --json >"$work/log" 2>&1 || rc=$?
+	[ "$rc" = 5 ] && grep -q '"class": "timestamp"' "$work/log" || fail "another authority: exit code $rc, $(cat "$work/log")"
+	unzip -q "$dir/a.ctxa" -d "$dir/bag"
+	bag=$(echo "$dir"/bag/ctxa-*)
+	cd "$bag"
+	judged "P-256, time stamp" "$work/p256.key.pub" good
+	judge stamp attestations/1.sigstore.json stamp
+	openssl ts -verify -data signature -in stamp -CAfile "$work/tsa/ca.pem" -untrusted "$work/tsa/tsa.pem" >"$work/log" 2>&1 || { cat "$work/log" >&2; fail "openssl refuses the time stamp"; }
+	printf '%-34s %-8s accepts: %s\n' "P-256, time stamp itself" openssl "$(tail -n 1 "$work/log")"
+	flipped signature 20
+	! openssl ts -verify -data signature -in stamp -CAfile "$work/tsa/ca.pem" -untrusted "$work/tsa/tsa.pem" >"$work/log" 2>&1 || fail "openssl takes the stamp of another signature"
+	printf '%-34s %-8s refuses: %s\n' "P-256, stamp of another signature" openssl "$(grep -m1 -i 'verification' "$work/log")"
+	cd "$here"
+}
+
 signatures() {
 	cosign=
 	cosign_tool || missing "cosign $COSIGN cannot be built: signatures are judged by openssl alone"
@@ -102,4 +176,5 @@ signatures() {
 	signed P-256 "$work/p256.key" "$work/p256.key.pub"
 	signed Ed25519 "$work/ed25519.key" "$work/ed25519.key.pub"
 	signed "P-256 of openssl" "$work/openssl.key" "$work/openssl.key.pub"
+	timestamps
 }

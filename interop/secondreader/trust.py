@@ -52,6 +52,13 @@ def statement(manifest_sha256, archive_id):
 def parse_bundle(raw):
     """Key id, statement, signature. ValueError: not in the one spelling."""
     material, env, media = keys(strict_json(raw), "verificationMaterial", "dsseEnvelope", "mediaType")
+    stamp = None
+    if "timestampVerificationData" in material:
+        (stamps,) = keys(material.pop("timestampVerificationData"), "rfc3161Timestamps")
+        (stamp,) = keys(stamps[0], "signedTimestamp")
+        stamp = unb64(stamp)
+        if not 0 < len(stamp) <= 32 << 10:
+            raise ValueError("time stamp")
     (public,) = keys(material, "publicKey")
     (hint,) = keys(public, "hint")
     payload, kind, sigs = keys(env, "payload", "payloadType", "signatures")
@@ -59,8 +66,9 @@ def parse_bundle(raw):
     if not is_hex(hint):
         raise ValueError("hint")
     s, signature = unb64(text(payload)), unb64(text(sig))
+    stamp = "" if stamp is None else f',"timestampVerificationData":{{"rfc3161Timestamps":[{{"signedTimestamp":"{b64(stamp)}"}}]}}'
     again = (
-        f'{{"mediaType":"{BUNDLE}","verificationMaterial":{{"publicKey":{{"hint":"{hint}"}}}},'
+        f'{{"mediaType":"{BUNDLE}","verificationMaterial":{{"publicKey":{{"hint":"{hint}"}}{stamp}}},'
         f'"dsseEnvelope":{{"payload":"{b64(s)}","payloadType":"{PAYLOAD}","signatures":[{{"sig":"{b64(signature)}"}}]}}}}\n'
     )
     if again.encode() != raw:
