@@ -2,7 +2,9 @@
 // (erasure), what is of one person alone (access and portability), or what a filter keeps.
 //
 // A record goes with what it belongs to: messages with their conversation, vectors and history with
-// their memory, views and documents with the records that they are made of. What is taken out
+// their memory, views and documents with the records that they are made of. What is left out as a view
+// is left out at its source too, and with that all that was read from it: of a runtime that keeps a
+// conversation as one value, the whole conversation goes. What is taken out
 // leaves tombstones, so that no replay revives it.
 package derive
 
@@ -125,7 +127,8 @@ func (p *Part) each(ctx context.Context, f func(agentstate.Record) error) error 
 }
 
 // gather puts into set what is of the subjects, and all that belongs to it. Of those in must there is
-// something.
+// something. With shared it gathers to keep, without to leave out: then what a view was read from goes
+// with the view, and so do all other readings of it.
 func (p *Part) gather(ctx context.Context, set *diskmap.Map, keys, must []string, shared bool) error {
 	subjects, found := map[string]bool{}, map[string]bool{}
 	for _, k := range keys {
@@ -149,11 +152,18 @@ func (p *Part) gather(ctx context.Context, set *diskmap.Map, keys, must []string
 					return err
 				}
 			}
-			if take {
-				grew = true
-				return set.Put(key, nil)
+			if !take {
+				return nil
 			}
-			return nil
+			grew = true
+			if !shared { // what a view is a reading of holds the same words
+				for _, base := range r.GetMeta().GetViewOfKeys() {
+					if err := set.Put(base, nil); err != nil {
+						return err
+					}
+				}
+			}
+			return set.Put(key, nil)
 		})
 		if err != nil {
 			return err

@@ -46,6 +46,9 @@ func state() []agentstate.Record {
 		&pb.Message{Meta: &pb.Meta{Key: "message/a/1", ViewOfKeys: []string{"channelvalue/a"}}, ConversationKey: "conversation/a"},
 		&pb.Message{Meta: m("message", told, ann, "both", "1"), ConversationKey: "conversation/both"},
 		&pb.Message{Meta: m("message", told, bob, "both", "2"), ConversationKey: "conversation/both"},
+		&pb.Message{Meta: &pb.Meta{Key: "message/both/3", SubjectKeys: ann, ViewOfKeys: []string{"channelvalue/shared"}}, ConversationKey: "conversation/both"},
+		&pb.Message{Meta: &pb.Meta{Key: "message/both/4", ViewOfKeys: []string{"channelvalue/shared"}}, ConversationKey: "conversation/both"},
+		&pb.ChannelValue{Meta: &pb.Meta{Key: "channelvalue/shared"}},
 		&pb.ChannelValue{Meta: &pb.Meta{Key: "channelvalue/a"}, ConversationKey: "conversation/a"},
 		&pb.ChannelValue{Meta: &pb.Meta{Key: "channelvalue/loose"}},
 		&pb.Checkpoint{Meta: &pb.Meta{Key: "checkpoint/both/1", Native: at("channelvalue/a")}, ConversationKey: "conversation/both"},
@@ -121,8 +124,8 @@ func take(t *testing.T, o derive.Options) part {
 func TestExclude(t *testing.T) {
 	p := take(t, derive.Options{Exclude: []string{"principal/ann"}})
 	dead := []string{
-		"channelvalue/a", "checkpoint/both/1", "conversation/a", "embedding/ann/1", "memory/ann/1", "memory/team/1", "memoryspace/ann", "message/a/1",
-		"message/both/1", "opaque/1", "pendingwrite/1", "principal/ann", "revision/1", "toolgrant/ann/pay",
+		"channelvalue/a", "channelvalue/shared", "checkpoint/both/1", "conversation/a", "embedding/ann/1", "memory/ann/1", "memory/team/1", "memoryspace/ann", "message/a/1",
+		"message/both/1", "message/both/3", "message/both/4", "opaque/1", "pendingwrite/1", "principal/ann", "revision/1", "toolgrant/ann/pay",
 	}
 	if d := cmp.Diff(dead, p.dead); d != "" {
 		t.Errorf("tombstones (-want +got)\n%s", d)
@@ -149,7 +152,7 @@ func TestOnly(t *testing.T) {
 	p := take(t, derive.Options{Only: []string{"principal/bob"}})
 	want := []string{ // a conversation that two people share is of each of them, whole
 		"channelvalue/a", "channelvalue/loose", "checkpoint/both/1", "checkpoint/both/2", "conversation/both", "memory/team/2", "memoryspace/team",
-		"message/both/1", "message/both/2", "opaque/1", "pendingwrite/1", "principal/bob",
+		"message/both/1", "message/both/2", "message/both/3", "message/both/4", "opaque/1", "pendingwrite/1", "principal/bob",
 	}
 	if d := cmp.Diff(want, p.kept); d != "" {
 		t.Errorf("kept (-want +got)\n%s", d)
