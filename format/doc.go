@@ -20,7 +20,8 @@
 // Trust: a reader without a [Policy] is refused. [Trust] asks for signatures by known keys, which
 // [Sign] makes; cosign and openssl check them as well. [IntegrityOnly] finds every change since
 // sealing and says nothing of who sealed. Encryption keeps content secret and says nothing of it
-// either.
+// either. [Reader.Prove] shows one record of a signed archive to somebody who may not see the
+// rest, [CheckProof] checks that; a [Ledger] tells an old archive from the newest.
 //
 // Bytes: what is read is hostile until it is checked, and bounded by [Limits]. Every refusal is
 // an [*Error] whose [Class] is one of [Classes].
