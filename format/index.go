@@ -36,7 +36,7 @@ type mark struct {
 }
 
 // run is the stretch of the index in memory: at most runEntries, and a table that finds a key
-// that comes twice. Its size is most of what a writer holds, so it is packed: 24 bytes a record.
+// that comes twice. Its size is most of what a writer holds, so it is packed: 22 bytes a record.
 type run struct {
 	seed    maphash.Seed
 	entries []entry
@@ -59,8 +59,17 @@ func (r *run) mark(key []byte) mark {
 func (r *run) full() bool { return len(r.entries) >= runEntries }
 
 // slot is where the search for hi begins.
-func (r *run) slot(hi uint64) uint64 {
-	return hi * 0x9e3779b97f4a7c15 >> (64 - uint(bits.TrailingZeros(uint(len(r.table)))))
+func (r *run) slot(hi uint64) int {
+	at, _ := bits.Mul64(hi*0x9e3779b97f4a7c15, uint64(len(r.table)))
+	return int(at)
+}
+
+// after is the slot behind at.
+func (r *run) after(at int) int {
+	if at++; at < len(r.table) {
+		return at
+	}
+	return 0
 }
 
 // has tells whether the key of this mark is in the run.
@@ -68,8 +77,7 @@ func (r *run) has(m mark) bool {
 	if len(r.table) == 0 {
 		return false
 	}
-	mask := uint64(len(r.table) - 1)
-	for at := r.slot(m.hi); r.table[at] != 0; at = (at + 1) & mask {
+	for at := r.slot(m.hi); r.table[at] != 0; at = r.after(at) {
 		v := r.table[at]
 		if v&^(1<<indexBits-1) == m.tag && r.entries[v&(1<<indexBits-1)-1].hi == m.hi {
 			return true
@@ -79,7 +87,7 @@ func (r *run) has(m mark) bool {
 }
 
 func (r *run) add(m mark, comp int, shard uint64, pos int) {
-	if 2*len(r.entries) >= len(r.table) {
+	if len(r.entries) == cap(r.entries) {
 		r.grow()
 	}
 	r.entries = append(r.entries, entry{m.hi, uint32(shard), uint16(pos), uint8(comp)})
@@ -87,18 +95,23 @@ func (r *run) add(m mark, comp int, shard uint64, pos int) {
 }
 
 func (r *run) insert(hi uint64, v uint32) {
-	mask := uint64(len(r.table) - 1)
 	at := r.slot(hi)
 	for r.table[at] != 0 {
-		at = (at + 1) & mask
+		at = r.after(at)
 	}
 	r.table[at] = v
 }
 
+// grow makes room for four times as many entries, and from 65,536 on for a whole run: what is not
+// used of it yet takes no memory, where copying a big run would take twice as much for a while.
 func (r *run) grow() {
+	n := max(1024, 4*cap(r.entries))
+	if n > 1<<16 {
+		n = max(runEntries, cap(r.entries)+1)
+	}
+	r.entries = append(make([]entry, 0, n), r.entries...)
 	old := r.table
-	r.table = make([]uint32, max(1024, 2*len(old)))
-	r.entries = append(make([]entry, 0, len(r.table)/2), r.entries...)
+	r.table = make([]uint32, n/3*4+4)
 	for _, v := range old {
 		if v != 0 {
 			r.insert(r.entries[v&(1<<indexBits-1)-1].hi, v)

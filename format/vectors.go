@@ -56,10 +56,7 @@ func (w *Writer) appendEmbedding(s *openShard, e *pb.Embedding, size int, check 
 		v.ordinal = ordinal
 		w.vectors[k] = v
 	}
-	if cap(v.raw) == 0 {
-		v.raw = make([]byte, 0, vectorTarget)
-	}
-	v.raw = append(v.raw, e.Vector...)
+	v.raw = append(grow(v.raw, len(e.Vector)), e.Vector...)
 	v.count++
 	w.open += len(e.Vector)
 	if len(v.raw)+k.size > vectorTarget {
