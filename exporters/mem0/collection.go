@@ -38,14 +38,18 @@ func (r *reading) collection(ctx context.Context, d *db) error {
 		}
 		d.fill(n.list[len(n.row.Columns)-1], "payload", id, v[2])
 		var raw []byte
-		switch x := v[2].(type) {
-		case string:
-			raw = []byte(x)
-		case []byte:
-			raw = x
+		switch x := n.list[len(n.row.Columns)-1].Value.(type) { // not copied once more
+		case *pb.Column_Text:
+			raw = x.Text
+		case *pb.Column_Blob:
+			raw = x.Blob
+		case *pb.Column_TextRef:
+			raw = []byte(v[2].(string))
+		case *pb.Column_BlobRef:
+			raw = v[2].([]byte)
 		}
 		key := agentstate.Key(d.subject(), d.layout.Place, id)
-		if err := r.subject(d, key, id, readPayload(raw), &n.native); err != nil || e == nil {
+		if err := r.subject(d, key, id, r.scan.payload(raw), &n.native); err != nil || e == nil {
 			return err
 		}
 		n = newRow(string(d.layout.Form), 2)
@@ -83,10 +87,11 @@ func (d *db) vector(v any) *pb.Embedding {
 
 // subject yields a memory or an entity, with the views that it makes.
 func (r *reading) subject(d *db, key, id string, p payload, native *pb.Native) error {
-	if err := r.scope(d, key, &p); err != nil {
+	space, err := r.scope(d, key, &p)
+	if err != nil {
 		return err
 	}
-	rec := d.layout.record(key, &p)
+	rec := d.layout.record(key, space, &p)
 	rec.GetMeta().Native = []*pb.Native{native}
 	if err := r.put(rec); err != nil || !d.layout.Entities {
 		return err
@@ -105,7 +110,7 @@ func (r *reading) subject(d *db, key, id string, p payload, native *pb.Native) e
 }
 
 // record is the memory or the entity that a payload says.
-func (l *layout) record(key string, p *payload) agentstate.Record {
+func (l *layout) record(key, space string, p *payload) agentstate.Record {
 	parts := &struct { // one piece of memory: a store has as many as rows
 		meta   pb.Meta
 		memory pb.Memory
@@ -125,11 +130,11 @@ func (l *layout) record(key string, p *payload) agentstate.Record {
 		m.Labels = append(m.Labels, &pb.Label{Name: "data", Value: "in the native form alone: it is longer than 4 MiB"})
 	}
 	if l.Entities {
-		return &pb.Entity{Meta: m, Name: p.data, Types: p.types, SpaceKey: l.space(p)}
+		return &pb.Entity{Meta: m, Name: p.data, Types: p.types, SpaceKey: space}
 	}
 	parts.text.Text = p.data
 	x := &parts.memory
-	x.Meta, x.SpaceKey, x.Content, x.Form, x.ExpiresUnixNano = m, l.space(p), &parts.text, p.form, p.expires
+	x.Meta, x.SpaceKey, x.Content, x.Form, x.ExpiresUnixNano = m, space, &parts.text, p.form, p.expires
 	return x
 }
 
@@ -154,18 +159,22 @@ func (l *layout) space(p *payload) string {
 }
 
 // scope yields the people and the space of a row where they are new, as readings of it.
-func (r *reading) scope(d *db, key string, p *payload) error {
-	place, parts := d.layout.memories(), p.scope()
-	space := d.layout.space(p)
+func (r *reading) scope(d *db, key string, p *payload) (string, error) {
+	place := d.layout.memories()
+	if last := &r.last; last.space != "" && last.place == place && last.user == p.user && last.agent == p.agent && last.run == p.run {
+		return last.space, nil
+	}
+	parts, space := p.scope(), d.layout.space(p)
+	r.last.place, r.last.space, r.last.user, r.last.agent, r.last.run = place, space, p.user, p.agent, p.run
 	if r.near[space] {
-		return nil
+		return space, nil
 	}
 	if len(r.near) >= 10_000 {
 		clear(r.near)
 	}
 	r.near[space] = true
 	if _, ok, err := r.seen.Get(space); ok || err != nil {
-		return err
+		return space, err
 	}
 	s := &pb.MemorySpace{Meta: &pb.Meta{Key: space, ViewOfKeys: []string{key}}, Path: parts}
 	if len(parts) == 0 {
@@ -183,19 +192,19 @@ func (r *reading) scope(d *db, key string, p *payload) error {
 			s.OwnerKey = who
 		}
 		if _, ok, err := r.seen.Get(who); err != nil {
-			return err
+			return space, err
 		} else if ok {
 			continue
 		}
 		if err := r.seen.Put(who, nil); err != nil {
-			return err
+			return space, err
 		}
 		if err := r.put(&pb.Principal{Meta: &pb.Meta{Key: who, ViewOfKeys: []string{key}}, Form: x.form, Subject: x.id}); err != nil {
-			return err
+			return space, err
 		}
 	}
 	if err := r.seen.Put(space, nil); err != nil {
-		return err
+		return space, err
 	}
-	return r.put(s)
+	return space, r.put(s)
 }

@@ -6,14 +6,41 @@ type member struct {
 	raw  []byte
 }
 
-// members are those of the object raw; nil: it is no JSON object. One pass finds them and sees that
-// the whole is JSON: a store has one payload a row.
-func members(raw []byte) []member {
+// members are those of the object raw; nil: it is no JSON object.
+func members(raw []byte) []member { return new(scanner).members(raw) }
+
+// A scanner takes payloads apart, one a row: room and names of the one before are used again.
+type scanner struct {
+	out   []member
+	names map[string]string
+}
+
+// name is the text of a member's name.
+func (s *scanner) name(raw []byte) string {
+	if n, ok := s.names[string(raw)]; ok {
+		return n
+	}
+	n := textOf(raw)
+	if s.names == nil {
+		s.names = map[string]string{}
+	}
+	if len(s.names) < 256 && len(raw) < 64 {
+		s.names[string(raw)] = n
+	}
+	return n
+}
+
+// members are valid until the next call. One pass finds them and sees that the whole is JSON.
+func (s *scanner) members(raw []byte) []member {
 	i := space(raw, 0)
 	if i >= len(raw) || raw[i] != '{' {
 		return nil
 	}
-	out := make([]member, 0, 12)
+	if s.out == nil {
+		s.out = make([]member, 0, 12)
+	}
+	out := s.out[:0]
+	defer func() { s.out = out[:0] }()
 	if i = space(raw, i+1); i < len(raw) && raw[i] == '}' {
 		if space(raw, i+1) == len(raw) {
 			return out
@@ -31,7 +58,7 @@ func members(raw []byte) []member {
 		if stop < 0 {
 			return nil
 		}
-		out = append(out, member{textOf(raw[i:end]), raw[at:stop:stop]})
+		out = append(out, member{s.name(raw[i:end]), raw[at:stop:stop]})
 		switch i = space(raw, stop); {
 		case i >= len(raw):
 			return nil

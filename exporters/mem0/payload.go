@@ -43,9 +43,11 @@ type payload struct {
 // maxLabel is the length above which a value of a payload is in the native form alone.
 const maxLabel = 4 << 10
 
-func readPayload(raw []byte) payload {
+func readPayload(raw []byte) payload { return new(scanner).payload(raw) }
+
+func (x *scanner) payload(raw []byte) payload {
 	p := payload{}
-	for _, m := range members(raw) {
+	for _, m := range x.members(raw) {
 		p.ok = true
 		switch m.name {
 		case "textLemmatized", "text_lemmatized", "hash":

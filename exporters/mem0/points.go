@@ -49,7 +49,7 @@ func (r *reading) points(ctx context.Context, d *db) error {
 		}
 		key := agentstate.Key(d.subject(), d.layout.Place, pid)
 		nums = p.dense(nums[:0]) // before the row is the consumer's
-		if err := r.subject(d, key, pid, readPayload(w.b), native); err != nil {
+		if err := r.subject(d, key, pid, r.scan.payload(w.b), native); err != nil {
 			return err
 		}
 		return r.embedding(d, key, pid, nums)

@@ -27,6 +27,8 @@ type reading struct {
 	n    map[string]uint64 // by kind, as other routes count
 	seen *diskmap.Map      // views that were yielded
 	near map[string]bool   // some of them: those of the rows before
+	scan scanner
+	last struct{ place, space, user, agent, run string } // of the row before
 }
 
 var errStop = errors.New("the consumer stopped")

@@ -84,7 +84,7 @@ func (w *writer) row(ctx context.Context, l layout, r agentstate.Record, raw str
 		key = agentstate.Key(kind, l.Place, id)
 	}
 	p := readPayload([]byte(raw))
-	got := l.record(key, &p)
+	got := l.record(key, l.space(&p), &p)
 	labels, space := "what has no field of its own becomes metadata", "the scope of another space too"
 	if w.run.From.GetProduct() == product {
 		labels = "the packages spell a name in a payload differently"
