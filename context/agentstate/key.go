@@ -20,7 +20,7 @@ func Key(kind string, parts ...string) string {
 	for _, p := range parts {
 		n += 1 + escapedLen(p)
 	}
-	b.Grow(n)
+	b.Grow(min(n, 2*maxPart))
 	b.WriteString(kind)
 	for _, p := range parts {
 		b.WriteByte('/')
