@@ -34,6 +34,9 @@ func (r *reading) collection(ctx context.Context, d *db) error {
 		if e == nil { // no vector: the row has one record
 			n = newRow(string(d.layout.Form), 3)
 			d.fill(&n.cols[0], "id", id, v[0])
+			if b, ok := v[1].([]byte); ok && d.layout.Form == pgForm {
+				v[1] = formatVector(received(b))
+			}
 			d.fill(&n.cols[1], "vector", id, v[1])
 		}
 		d.fill(n.list[len(n.row.Columns)-1], "payload", id, v[2])
@@ -68,15 +71,9 @@ func (d *db) vector(v any) *pb.Embedding {
 	}
 	switch v := v.(type) {
 	case []byte:
-		if len(v) == 0 || d.layout.Form != vectorsForm {
-			return nil
+		if e.Vector = v; d.layout.Form == pgForm {
+			e.Vector = received(v)
 		}
-		e.Vector = v
-	case string:
-		if d.layout.Form != pgForm {
-			return nil
-		}
-		e.Vector = parseVector(v)
 	}
 	if len(e.Vector) == 0 || len(e.Vector)%4 != 0 || d.layout.Form == pgForm && none(e.Vector) {
 		return nil

@@ -279,7 +279,11 @@ func (d *db) rows(ctx context.Context, fn func([]any) error) error {
 	if d.layout.Form == pgForm {
 		one = "1::int8"
 	}
-	q := "SELECT " + d.selects(d.main(), columnsOf("vectors")) + ", CASE WHEN " + d.withVector() + " THEN " + one + " END FROM " + quote(d.main())
+	cols := d.selects(d.main(), columnsOf("vectors"))
+	if d.layout.Form == pgForm { // the numbers themselves, which are shorter than their text
+		cols = `"id"::text, vector_send("vector"), "payload"::text`
+	}
+	q := "SELECT " + cols + ", CASE WHEN " + d.withVector() + " THEN " + one + " END FROM " + quote(d.main())
 	if d.layout.Form != pgForm {
 		return d.ahead(ctx, q+" ORDER BY rowid", fn)
 	}

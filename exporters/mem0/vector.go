@@ -27,6 +27,19 @@ func parseVector(s string) []byte {
 	return out
 }
 
+// received are the numbers in what PostgreSQL sends of a vector: two short numbers, the first of which
+// says how many follow, and big-endian float32s.
+func received(b []byte) []byte {
+	if len(b) < 4 || (len(b)-4)%4 != 0 {
+		return nil
+	}
+	out := make([]byte, len(b)-4)
+	for i := range len(out) / 4 {
+		binary.LittleEndian.PutUint32(out[4*i:], binary.BigEndian.Uint32(b[4+4*i:]))
+	}
+	return out
+}
+
 // formatVector prints little-endian numbers as pgvector does: each the shortest text that reads
 // back as the same float32.
 func formatVector(v []byte) string {
