@@ -24,7 +24,7 @@ func kindOf(rel string) string {
 	base, ext := path.Base(in), path.Ext(in)
 	top, _, deep := strings.Cut(in, "/")
 	switch {
-	case in == "settings.json", in == "settings.local.json", deep && top == "hooks":
+	case in == "settings.json", in == "settings.local.json", deep && top == "hooks", !deep && strings.HasPrefix(in, "statusline"):
 		return "policy"
 	case in == "CLAUDE.md":
 		return "memory"
@@ -68,14 +68,15 @@ func ofTheMachine(top string) string {
 func left(rel string) string {
 	in := strings.TrimPrefix(rel, ".claude/")
 	base := path.Base(in)
-	top, _, _ := strings.Cut(in, "/")
+	top, _, deep := strings.Cut(in, "/")
 	switch {
 	case base == ".credentials.json", base == ".session_ingress_token", base == "hfi-auth.json", path.Ext(base) == ".key", base == ".env":
 		return "a secret: not opened"
 	case in == ".config.json":
 		return "of this machine, but for the servers that it names"
-	case path.Ext(base) == ".tmp", path.Ext(base) == ".lock", base == ".DS_Store", strings.HasPrefix(base, ".exitramp-"):
-		return "unfinished"
+	case base == ".DS_Store", strings.HasPrefix(base, ".exitramp-"),
+		(path.Ext(base) == ".tmp" || path.Ext(base) == ".lock") && (!deep || slices.Contains([]string{"projects", "todos", "tasks", "teams", "file-history"}, top)):
+		return "unfinished, or a lock"
 	case slices.Contains(strings.Split(in, "/"), ".git"):
 		return "a repository's own: git runs what its settings say"
 	case top == "plugins" && in != "plugins" && in != "plugins/data" && !strings.HasPrefix(in, "plugins/data/"):

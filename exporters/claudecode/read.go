@@ -107,7 +107,7 @@ func (r *reading) run(h *Home, w *homefiles.Walk) error {
 			}
 			var err error
 			switch {
-			case kind == "policy" && path.Ext(f.Rel) == ".json" && path.Dir(f.Rel) == ".claude":
+			case f.Rel == ".claude/settings.json", f.Rel == ".claude/settings.local.json":
 				err = r.settings(f)
 			case kind == "conversation":
 				err = r.conversation(f)

@@ -20,10 +20,16 @@ import (
 type reading struct {
 	out     *agentstate.Emitter
 	n       map[string]uint64
-	threads map[string]*homefiles.File // rollouts, by the id of the thread, or of what a revert made of it
+	threads map[string]*rolledOut // rollouts, by the id of the thread, or of what a revert made of it
 	dbs     map[string]*database
 	unread  map[string]error // databases that cannot be read, by name
 	short   map[string]bool  // kinds with a gap
+}
+
+// A rolledOut is a rollout, and the key of its conversation.
+type rolledOut struct {
+	*homefiles.File
+	key string
 }
 
 var errStop = errors.New("the consumer stopped")
@@ -61,7 +67,7 @@ func (h *Home) Records(ctx context.Context, opts *agentstate.ReadOptions) iter.S
 			yield(nil, err)
 			return
 		}
-		r := &reading{n: map[string]uint64{}, threads: map[string]*homefiles.File{}, dbs: map[string]*database{}, unread: map[string]error{}, short: map[string]bool{}}
+		r := &reading{n: map[string]uint64{}, threads: map[string]*rolledOut{}, dbs: map[string]*database{}, unread: map[string]error{}, short: map[string]bool{}}
 		defer r.close()
 		origin, err := r.open(ctx, h, w)
 		if err != nil {
@@ -73,7 +79,7 @@ func (h *Home) Records(ctx context.Context, opts *agentstate.ReadOptions) iter.S
 		for _, f := range w.Files {
 			byPath[f.Rel] = f
 			if ids := uuid.FindAllString(path.Base(f.Rel), -1); f.Kind == "conversation" && len(ids) > 0 {
-				r.threads[ids[len(ids)-1]] = f
+				r.threads[ids[len(ids)-1]] = &rolledOut{f, keyOf(f.Rel)}
 			}
 		}
 		h.mu.Lock()

@@ -190,13 +190,14 @@ func (r *reading) parent(f *homefiles.File, h *head) (key string, err error) {
 		r.n["conversation"]++
 		return r.gap(&pb.Gap{Kind: "conversation", Place: f.Rel + " " + what + " " + valid(id), Reason: reason, Count: 1, Detail: why + ": this rollout holds only its own turns"})
 	}
-	if h.ForkedFrom != "" && r.threads[h.ForkedFrom] != f {
-		if p := r.threads[h.ForkedFrom]; p != nil {
-			key = keyOf(p.Rel)
-		} else {
-			if err := gone("forked_from_id", h.ForkedFrom, pb.Gap_REASON_GONE, "the rollout that this one was forked from is not there"); err != nil {
-				return "", err
-			}
+	p := r.threads[h.ForkedFrom]
+	switch {
+	case h.ForkedFrom == "" || p != nil && p.File == f:
+	case p != nil:
+		key = p.key
+	default:
+		if err := gone("forked_from_id", h.ForkedFrom, pb.Gap_REASON_GONE, "the rollout that this one was forked from is not there"); err != nil {
+			return "", err
 		}
 	}
 	if h.Base == nil {
@@ -208,15 +209,15 @@ func (r *reading) parent(f *homefiles.File, h *head) (key string, err error) {
 		return "", nil
 	case b == nil:
 		return "", gone("history_base", h.Base.Thread, pb.Gap_REASON_GONE, "the rollout in which its earlier turns stand is not there")
-	case b.Size() < h.Base.End:
+	case b.Size() < h.Base.End && path.Ext(b.Rel) != ".zst":
 		if err := gone("history_base", h.Base.Thread, pb.Gap_REASON_CORRUPT, fmt.Sprintf("of the rollout in which its earlier turns stand, %d bytes are there, and want %d", b.Size(), h.Base.End)); err != nil {
 			return "", err
 		}
 	}
-	if b == f {
+	if b.File == f {
 		return key, nil
 	}
-	return keyOf(b.Rel), nil
+	return b.key, nil
 }
 
 func (r *reading) lines(f *homefiles.File, d *pb.Data, only *homefiles.LineSet, conversation string) error {

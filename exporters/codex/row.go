@@ -3,7 +3,6 @@ package codex
 import (
 	"context"
 	"errors"
-	"slices"
 	"strconv"
 	"time"
 	"unicode/utf8"
@@ -13,10 +12,17 @@ import (
 	pb "github.com/exitramp/exitramp/proto/exitramp/v1"
 )
 
-// row is the record of a row; nil: its key is NULL.
+// A cell is a column with the values that most have, made at once.
+type cell struct {
+	column  pb.Column
+	integer pb.Column_Integer
+	text    pb.Column_Text
+}
+
+// row is the record of a row, whose values are its own from here on; nil: its key is NULL.
 func (r *reading) row(d *database, t *table, v []any) (agentstate.Record, error) {
 	kind := kindOfRow(t.name)
-	parts := []string{d.rel, t.name}
+	parts := append(make([]string, 0, 2+len(t.key)), d.rel, t.name)
 	for _, k := range t.key {
 		x := v[t.column(k)]
 		if x == nil {
@@ -24,27 +30,32 @@ func (r *reading) row(d *database, t *table, v []any) (agentstate.Record, error)
 		}
 		parts = append(parts, asText(x))
 	}
-	row := &pb.Row{}
 	id := func(col string) string { return "row:" + col + " " + agentstate.Key(kind, parts...) }
+	row := &pb.Row{Columns: make([]*pb.Column, len(t.cols))}
+	cells := make([]cell, len(t.cols))
 	for i, c := range t.cols {
-		x := &pb.Column{Name: c}
+		x := &cells[i]
+		x.column.Name = c
+		row.Columns[i] = &x.column
 		switch v := v[i].(type) {
 		case int64:
-			x.Value = &pb.Column_Integer{Integer: v}
+			x.integer.Integer = v
+			x.column.Value = &x.integer
 		case float64:
-			x.Value = &pb.Column_Real{Real: v}
+			x.column.Value = &pb.Column_Real{Real: v}
 		case string:
-			x.Value = &pb.Column_Text{Text: []byte(v)}
 			if len(v) > agentstate.SpillSize {
-				x.Value = &pb.Column_TextRef{TextRef: &pb.Blob{Id: id(c)}}
+				x.column.Value = &pb.Column_TextRef{TextRef: &pb.Blob{Id: id(c)}}
+				continue
 			}
+			x.text.Text = []byte(v)
+			x.column.Value = &x.text
 		case []byte:
-			x.Value = &pb.Column_Blob{Blob: slices.Clone(v)}
+			x.column.Value = &pb.Column_Blob{Blob: v}
 			if len(v) > agentstate.SpillSize {
-				x.Value = &pb.Column_BlobRef{BlobRef: &pb.Blob{Id: id(c)}}
+				x.column.Value = &pb.Column_BlobRef{BlobRef: &pb.Blob{Id: id(c)}}
 			}
 		}
-		row.Columns = append(row.Columns, x)
 	}
 	m := agentstate.Meta(kind, &pb.Native{Type: t.name, Body: &pb.Native_Row{Row: row}}, parts...)
 	get := func(name string) any {
@@ -59,7 +70,7 @@ func (r *reading) row(d *database, t *table, v []any) (agentstate.Record, error)
 	}
 	conversation := ""
 	if f := r.threads[thread]; f != nil {
-		conversation = keyOf(f.Rel)
+		conversation = f.key
 	}
 	// document takes a column out of the row: it is held once, as the field at.
 	document := func(col, media, at string) *pb.Data {

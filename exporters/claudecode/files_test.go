@@ -1,0 +1,29 @@
+package claudecode
+
+import "testing"
+
+// What every file of a home is: a record of a kind, left out by a rule, or not known, which is a gap.
+func TestFiles(t *testing.T) {
+	for rel, want := range map[string]string{
+		"projects/p/a.jsonl": "conversation", "projects/p/a/subagents/agent-b.jsonl": "conversation", "projects/p/a/subagents/agent-b.meta.json": "artifact", "projects/p/a/tool-results/x.txt": "artifact",
+		"CLAUDE.md": "memory", "rules/units.md": "memory", "projects/p/memory/MEMORY.md": "memory", "agent-memory/a/MEMORY.md": "memory", "memory/personal/a.md": "memory",
+		"settings.json": "policy", "settings.local.json": "policy", "hooks/check.sh": "policy", "statusline.sh": "policy",
+		"agents/a.md": "agent", "agents/a/notes.txt": "artifact", "skills/a/SKILL.md": "skill", "commands/a/b.md": "skill", "output-styles/a.md": "skill", "workflows/a.js": "skill", "loop.md": "skill",
+		"skills/a/uv.lock": "artifact", "history.jsonl": "artifact", "keybindings.json": "artifact", "plans/a.md": "artifact", "todos/a.json": "artifact", "tasks/a/1.json": "artifact", "teams/a/config.json": "artifact",
+		"file-history/s/x@v1": "artifact", "uploads/a.png": "artifact", "themes/a.json": "artifact",
+		".credentials.json": "left", "sessions/1.key": "left", "hfi-auth.json": "left", ".session_ingress_token": "left", "skills/a/.env": "left", "backups/.claude.json.backup": "left", ".config.json": "left",
+		"cache/x": "left", "debug/x.txt": "left", "shell-snapshots/a.sh": "left", "session-env/a": "left", "statsig/x": "left", "plugins/installed_plugins.json": "left", "plugins/cache/x": "left", "tasks/a/.lock": "left",
+		"novel.json": "", "jobs/a/state.json": "", "plugins/data/x": "", "scheduled_tasks.json": "", "notes.sh": "",
+	} {
+		got := kindOf(".claude/" + rel)
+		if left(".claude/"+rel) != "" {
+			got += "left"
+		}
+		if got != want {
+			t.Errorf("%s is %q, want %q", rel, got, want)
+		}
+	}
+	if kindOf(".bashrc") != "" || kindOf("projects/p/a.jsonl") != "" {
+		t.Error("what is not in .claude is carried")
+	}
+}
