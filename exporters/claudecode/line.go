@@ -15,9 +15,10 @@ type line struct {
 	sidechain                                             bool
 }
 
-func (l *line) read(v jsonvalue.Value) {
+// read is false for what is no JSON.
+func (l *line) read(b []byte) bool {
 	*l = line{}
-	v.Members(func(name []byte, v jsonvalue.Value) {
+	return jsonvalue.Object(b, func(name []byte, v jsonvalue.Value) {
 		switch string(name) {
 		case "type":
 			l.typ = v

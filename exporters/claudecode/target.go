@@ -12,7 +12,6 @@ import (
 	"github.com/exitramp/exitramp/context/agentstate"
 	"github.com/exitramp/exitramp/context/replay"
 	"github.com/exitramp/exitramp/exporters/internal/homefiles"
-	"github.com/exitramp/exitramp/exporters/internal/jsonvalue"
 	pb "github.com/exitramp/exitramp/proto/exitramp/v1"
 )
 
@@ -174,8 +173,7 @@ func onlyLines(path string, lines map[string]bool) bool {
 	ok := true
 	var l line
 	err = homefiles.EachLine(r, maxLine, func(_ int, b []byte) error {
-		v, valid := jsonvalue.Parse(b)
-		l.read(v)
+		valid := l.read(b)
 		id := strings.TrimPrefix(l.message.Get("id").Text(), "msg_")
 		ours := valid && (len(l.uuid) == 0 && is(l.typ, "custom-title") || lines[l.uuid.Text()] || len(id) == 32 && lines[id[:8]+"-"+id[8:12]+"-"+id[12:16]+"-"+id[16:20]+"-"+id[20:]])
 		ok = ok && ours

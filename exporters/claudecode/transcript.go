@@ -61,9 +61,7 @@ func each(f *homefiles.File, d *pb.Data, only *homefiles.LineSet, bad func(no in
 		if b == nil {
 			return bad(no, pb.Gap_REASON_LIMIT, fmt.Sprintf("longer than %d MiB", maxLine>>20))
 		}
-		v, ok := jsonvalue.Parse(b)
-		if ok {
-			l.read(v)
+		if l.read(b) {
 			return fn(no, l)
 		}
 		if len(bytes.TrimSpace(b)) == 0 {

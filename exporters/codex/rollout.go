@@ -29,9 +29,10 @@ const maxLine = 16 << 20
 // A line is one line of a rollout, as far as it is read here.
 type line struct{ timestamp, typ, payload jsonvalue.Value }
 
-func (l *line) read(v jsonvalue.Value) {
+// read is false for what is no JSON.
+func (l *line) read(b []byte) bool {
 	*l = line{}
-	v.Members(func(name []byte, v jsonvalue.Value) {
+	return jsonvalue.Object(b, func(name []byte, v jsonvalue.Value) {
 		switch string(name) {
 		case "timestamp":
 			l.timestamp = v
@@ -70,9 +71,7 @@ func eachLine(f *homefiles.File, d *pb.Data, only *homefiles.LineSet, bad func(n
 		if b == nil {
 			return bad(no, pb.Gap_REASON_LIMIT, fmt.Sprintf("longer than %d MiB", maxLine>>20))
 		}
-		v, ok := jsonvalue.Parse(b)
-		if ok {
-			l.read(v)
+		if l.read(b) {
 			return fn(no, l)
 		}
 		if len(bytes.TrimSpace(b)) == 0 {

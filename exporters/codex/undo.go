@@ -13,7 +13,6 @@ import (
 	"github.com/exitramp/exitramp/context/agentstate"
 	"github.com/exitramp/exitramp/context/replay"
 	"github.com/exitramp/exitramp/exporters/internal/homefiles"
-	"github.com/exitramp/exitramp/exporters/internal/jsonvalue"
 	"github.com/exitramp/exitramp/exporters/internal/sqlitefile"
 )
 
@@ -71,8 +70,7 @@ func onlyItems(path string, ours map[string]bool) bool {
 	ok := true
 	var l line
 	err = homefiles.EachLine(r, maxLine, func(_ int, b []byte) error {
-		v, valid := jsonvalue.Parse(b)
-		l.read(v)
+		valid := l.read(b)
 		id := l.payload.Get("id").Text()
 		if strings.Count(id, "_") == 2 { // a further item of one message
 			id = id[:strings.LastIndexByte(id, '_')]

@@ -15,7 +15,7 @@ func check(b []byte, i, depth int) int {
 		if depth == maxDepth {
 			return -1
 		}
-		return checkMany(b, i, depth+1, c+2)
+		return checkMany(b, i, depth+1, c+2, nil)
 	case 't':
 		return word(b, i, "true")
 	case 'f':
@@ -26,26 +26,34 @@ func check(b []byte, i, depth int) int {
 	return checkNumber(b, i)
 }
 
-// checkMany is the place behind the object or list at i, which ends with the byte end.
-func checkMany(b []byte, i, depth int, end byte) int {
+// checkMany is the place behind the object or list at i, which ends with the byte end. fn, if there is
+// one, is given the members of an object.
+func checkMany(b []byte, i, depth int, end byte, fn func(name []byte, v Value)) int {
 	if i = space(b, i+1); i < len(b) && b[i] == end {
 		return i + 1
 	}
 	for {
+		var name []byte
 		if end == '}' {
 			if i >= len(b) || b[i] != '"' {
 				return -1
 			}
+			at := i
 			if i = checkString(b, i); i < 0 {
 				return -1
 			}
+			name = b[at:i]
 			if i = space(b, i); i >= len(b) || b[i] != ':' {
 				return -1
 			}
 			i = space(b, i+1)
 		}
+		at := i
 		if i = check(b, i, depth); i < 0 {
 			return -1
+		}
+		if fn != nil {
+			fn(nameOf(name), b[at:i:i])
 		}
 		if i = space(b, i); i >= len(b) {
 			return -1

@@ -26,6 +26,27 @@ func Parse(b []byte) (Value, bool) {
 	return Value(b[from:end:end]), true
 }
 
+// Object is Parse and Members in one. Where it is false, fn may have been called for what stands before
+// the error.
+func Object(b []byte, fn func(name []byte, v Value)) bool {
+	from := space(b, 0)
+	if from == len(b) || b[from] != '{' {
+		_, ok := Parse(b)
+		return ok
+	}
+	end := checkMany(b, from, 1, '}', fn)
+	return end >= 0 && space(b, end) == len(b)
+}
+
+// nameOf is what stands in the quotes of a name.
+func nameOf(quoted []byte) []byte {
+	name := quoted[1 : len(quoted)-1]
+	if bytes.IndexByte(name, '\\') >= 0 {
+		name = []byte(Value(quoted).Text())
+	}
+	return name
+}
+
 // Members calls fn for each member of an object, in order, and for none of what is no object. Of a
 // name that stands there twice, encoding/json takes the last.
 func (v Value) Members(fn func(name []byte, v Value)) {
@@ -34,10 +55,7 @@ func (v Value) Members(fn func(name []byte, v Value)) {
 	}
 	for i := space(v, 1); i < len(v) && v[i] == '"'; {
 		end := skipString(v, i)
-		name := v[i+1 : max(i+1, end-1)]
-		if bytes.IndexByte(name, '\\') >= 0 {
-			name = []byte(v[i:end].Text())
-		}
+		name := nameOf(v[i:end])
 		i = space(v, space(v, end)+1)
 		end = skip(v, i)
 		fn(name, v[i:end:end])

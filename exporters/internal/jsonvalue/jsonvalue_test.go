@@ -71,7 +71,15 @@ func FuzzParse(f *testing.F) {
 		if ok != json.Valid(b) {
 			t.Fatalf("%v, encoding/json says %v", ok, !ok)
 		}
+		var one, two []string
+		v.Members(func(name []byte, x Value) { one = append(one, string(name), string(x)) })
+		if Object(b, func(name []byte, x Value) { two = append(two, string(name), string(x)) }) != ok {
+			t.Fatalf("Object says %v", !ok)
+		}
 		if ok {
+			if d := cmp.Diff(one, two); d != "" {
+				t.Error(d)
+			}
 			compare(t, v)
 		}
 	})
