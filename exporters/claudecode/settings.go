@@ -137,7 +137,9 @@ func (r *reading) server(rel, scope, name string, raw json.RawMessage) error {
 		place = rel + " projects " + valid(scope) + " mcpServers " + valid(name)
 	}
 	for _, x := range secrets {
-		s.CredentialKeys = append(s.CredentialKeys, agentstate.Key("credential", place, x.Path))
+		if k := agentstate.Key("credential", place, x.Path); !slices.Contains(s.CredentialKeys, k) {
+			s.CredentialKeys = append(s.CredentialKeys, k)
+		}
 	}
 	if err := r.credentials(place, secrets); err != nil {
 		return err

@@ -17,10 +17,10 @@ var (
 	secretText = regexp.MustCompile(`(?i)://[^/\s"'@]*:[^/\s"'@]*@` + // a URL with a password
 		`|[?&][^=&\s]*(token|secret|passw|key|sig|auth)[^=&\s]*=[^&\s]` +
 		`|\b(bearer|basic)\s+[a-z0-9._~+/=-]{6,}` +
-		`|(^|\s)--?[a-z0-9_-]*(token|secret|passw|api-?key|auth)[a-z0-9_-]*[=\s]\s*\S` +
+		`|(^|\s)--?([a-z0-9]+[_-])*(token|secret|password|passwd|passphrase|api-?key|private-?key|auth|authorization)([_-][a-z0-9]+)*[=\s]\s*\S` +
 		`|\b[a-z0-9_]*(token|secret|password|api_?key)[a-z0-9_]*=\S` +
 		`|\b(sk-[a-z0-9_-]{16,}|gh[pousr]_[a-z0-9]{20,}|xox[a-z]-[a-z0-9-]{10,}|akia[a-z0-9]{16})\b|-----begin [a-z ]*private key`)
-	secretFlag = regexp.MustCompile(`(?i)^--?[a-z0-9_-]*(token|secret|passw|api-?key|auth|header)[a-z0-9_-]*$`)
+	secretFlag = regexp.MustCompile(`(?i)^(-h|--?([a-z0-9]+[_-])*(token|secret|password|passwd|passphrase|api-?key|private-?key|auth|authorization|headers?)([_-][a-z0-9]+)*)$`)
 	// Names of variables that hold a secret are none themselves.
 	variable = regexp.MustCompile(`(?i)(^|_)env(_|$)|_var$`)
 )

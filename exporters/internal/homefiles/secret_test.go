@@ -22,6 +22,7 @@ func TestRedactJSON(t *testing.T) {
 		{`{"args":["-y","--api-key","k","--port","1","--token=t"]}`, `{"args":["-y","--api-key","","--port","1",""]}`, "args args"},
 		{`{"url":"https://h/sse?api_key=k","command":"curl -H 'Authorization: Bearer abcdef' x","c":"FOO_TOKEN=x run"}`, `{"url":"","command":"","c":""}`, "url command c"},
 		{`{"permissions":{"allow":["Bash(git log:*)","Read(/a/b)","WebFetch(domain:example.org)"]}}`, `{"permissions":{"allow":["Bash(git log:*)","Read(/a/b)","WebFetch(domain:example.org)"]}}`, ""},
+		{`{"a":["Bash(git commit --author me:*)","-H","x: y","--no-auth","z"],"b":"run --author me"}`, `{"a":["Bash(git commit --author me:*)","-H","","--no-auth",""],"b":"run --author me"}`, "a a"},
 		{`{"x":"sk-ant-0123456789abcdef"}`, `{"x":""}`, "x"},
 	} {
 		out, secrets, err := RedactJSON([]byte(c.in))
