@@ -370,11 +370,13 @@ func TestLongLine(t *testing.T) {
 
 // FuzzRead: whatever the file holds, the reading ends without a panic, and what it carries goes back.
 func FuzzRead(f *testing.F) {
-	b, err := os.ReadFile("testdata/memory.jsonl")
-	if err != nil {
-		f.Fatal(err)
+	for _, name := range []string{"memory.jsonl", "memory.0.6.2.jsonl"} {
+		b, err := os.ReadFile(filepath.Join("testdata", name))
+		if err != nil {
+			f.Fatal(err)
+		}
+		f.Add(b)
 	}
-	f.Add(b)
 	f.Add([]byte(ada + "\n\n" + acme + "\r\n" + rel + "\n{\"type\":\"x\"}\n[1]\n"))
 	f.Add([]byte("\ufeff" + `{"type":"entity","name":"\ud800"` + "\x00\xff}"))
 	f.Fuzz(func(t *testing.T, b []byte) {

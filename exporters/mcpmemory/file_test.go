@@ -88,6 +88,7 @@ func TestExact(t *testing.T) {
 	long := `{"type":"entity","name":"Long","entityType":"x","observations":["` + strings.Repeat("é", 200_000) + `"]}`
 	for name, text := range map[string]string{
 		"sample":             content(t, Open("testdata/memory.jsonl")),
+		"an older server":    content(t, Open("testdata/memory.0.6.2.jsonl")), // it keeps members that it does not know
 		"one line":           ada,
 		"last newline":       ada + "\n" + rel + "\n",
 		"mixed order":        rel + "\n" + ada + "\n" + rel[:len(rel)-1] + `,"x":1}` + "\n" + acme,

@@ -197,6 +197,25 @@ func TestJavaScript(t *testing.T) {
 	must(t, scripts, "node", "judge.mjs", copied)
 }
 
+// TestJavaScriptShapes: run states at other stages, of an agent as a tool and after a handoff, and
+// items of many kinds.
+func TestJavaScriptShapes(t *testing.T) {
+	scripts, dir := js(t), t.TempDir()
+	must(t, scripts, "node", "shapes.mjs", "make", dir)
+	copied := carry(t, dir)
+	must(t, scripts, "node", "shapes.mjs", "judge", copied)
+	b, err := os.ReadFile(filepath.Join(copied, "nested.runstate.json"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := os.WriteFile(filepath.Join(copied, "nested.runstate.json"), bytes.ReplaceAll(b, []byte("/a "), []byte("/b ")), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	if out, code := run(t, scripts, "node", "shapes.mjs", "judge", copied); code == 0 || !strings.Contains(out, "DIFF") {
+		t.Errorf("other arguments, and the judge says %s", out)
+	}
+}
+
 // TestJudgesNotice: judges that let a damaged copy pass are no judges.
 func TestJudgesNotice(t *testing.T) {
 	dir := filepath.Join(t.TempDir(), "state")
