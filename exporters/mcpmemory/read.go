@@ -257,18 +257,27 @@ type memory struct {
 // observations yields what is known of the entity under key, one Memory an observation. Its key is
 // that of the entity and the text.
 func (r *reader) observations(key string, o *object) {
-	var had map[string]int
-	if len(o.observations) > 1 {
+	var had map[string]int // of a long list
+	if len(o.observations) > 16 {
 		had = make(map[string]int, len(o.observations))
 	}
 	prefix := "memory" + strings.TrimPrefix(key, "entity")
-	for _, text := range o.observations {
+	for i, text := range o.observations {
 		m := &memory{}
 		m.meta.Key = prefix + agentstate.Key("", text)
+		n := 1
 		if had != nil {
-			if had[text]++; had[text] > 1 {
-				m.meta.Key += "/" + strconv.Itoa(had[text])
+			had[text]++
+			n = had[text]
+		} else {
+			for _, before := range o.observations[:i] {
+				if before == text {
+					n++
+				}
 			}
+		}
+		if n > 1 {
+			m.meta.Key += "/" + strconv.Itoa(n)
 		}
 		m.Meta, m.Name, m.Content, m.text.Text = &m.meta, o.name, &m.text, text
 		if o.typ != "" {

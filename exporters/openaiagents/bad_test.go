@@ -5,6 +5,7 @@ import (
 	"context"
 	"database/sql"
 	"errors"
+	"fmt"
 	"io"
 	"io/fs"
 	"os"
@@ -411,6 +412,36 @@ func readPostgres(t *testing.T) {
 	})
 	if t.Logf("PostgreSQL: %d MiB more of heap at most", n>>20); size != 100_000_033 || n > 300<<20 {
 		t.Errorf("%d bytes, %d MiB more of heap", size, n>>20)
+	}
+}
+
+// Memory does not grow with the number of items, in one session or many.
+func TestFlat(t *testing.T) {
+	if testing.Short() {
+		t.Skip("40 MB")
+	}
+	heap := func(items, sessions int) uint64 {
+		src := made(t, fmt.Sprintf(`WITH RECURSIVE n(i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n WHERE i < %d) INSERT INTO agent_messages SELECT i, 's' || (i %% %d), '{"role": "user", "content": "' || hex(zeroblob(150)) || '"}', NULL FROM n`, items, sessions))
+		n := 0
+		high := peak(func() {
+			for r, err := range src.Records(t.Context(), nil) {
+				if err != nil {
+					t.Fatal(err)
+				}
+				if agentstate.KindOf(r) == "message" {
+					n++
+				}
+			}
+		})
+		if n != items {
+			t.Fatal(n)
+		}
+		return high
+	}
+	few, many, sessions := heap(10_000, 1), heap(100_000, 1), heap(100_000, 50_000)
+	t.Logf("heap: %d KiB with 10,000 items, %d KiB with 100,000, %d KiB with 100,000 of 50,000 sessions", few>>10, many>>10, sessions>>10)
+	if max(many, sessions) > few+16<<20 {
+		t.Error("it grew")
 	}
 }
 
