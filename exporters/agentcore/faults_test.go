@@ -173,6 +173,50 @@ func TestFaults(t *testing.T) {
 			t.Errorf("after %d attempts these differ: %v", attempts, d)
 		}
 	})
+	t.Run("2 a login that ends while replaying", func(t *testing.T) {
+		st, _ := read(t, firm(t).service(""))
+		o := &replay.Options{}
+		for r := range st.Records(t.Context(), nil) {
+			o.Approved = append(o.Approved, r.GetMeta().GetKey())
+		}
+		var left atomic.Int64
+		s := &toggle{fault: func(string, int, map[string]string, map[string]any) *agentcorefake.Fault {
+			if left.Add(-1) < 0 {
+				return &agentcorefake.Fault{Status: 403, Type: "ExpiredTokenException", Message: "The security token included in the request is expired"}
+			}
+			return nil
+		}}
+		dst := target(t, agentcorefake.Options{Fault: s.ask}, true)
+		s.on.Store(true)
+		path := filepath.Join(t.TempDir(), "run.jnl")
+		attempts := 0
+		for {
+			j := must(replay.OpenJournal(path))(t)
+			left.Store(int64(3 + 2*attempts))
+			o.Journal = j
+			_, err := replay.Apply(t.Context(), dst.service(""), st, o)
+			j.Close()
+			if err == nil {
+				break
+			}
+			if attempts++; !errors.Is(err, ErrLogin) || attempts > 100 {
+				t.Fatalf("attempt %d: %v", attempts, err)
+			}
+		}
+		s.on.Store(false)
+		j := must(replay.OpenJournal(path))(t)
+		defer j.Close()
+		back, err := replay.ReadBack(t.Context(), st, dst.service(""), j)
+		if err != nil || back.MissingN+back.ExtraN > 0 || back.Same+back.Announced != back.Records || attempts < 5 {
+			t.Errorf("after %d attempts: %v, missing %v, extra %v", attempts, err, back.Missing, back.Extra)
+		}
+		if rep, err := replay.Undo(t.Context(), dst.service(""), j); err != nil || rep.LeftN > 0 {
+			t.Errorf("undo: %v %v", err, rep)
+		}
+		if n := len(dst.policies(t)); n > 0 {
+			t.Errorf("%d policies are left", n)
+		}
+	})
 	t.Run("3 a closed scope is a gap, and opened the rest is the same", func(t *testing.T) {
 		for _, op := range actions("export") {
 			for _, op := range op {
