@@ -68,12 +68,16 @@ type Options struct {
 	Memory string // id of one memory; empty: all that the account has in the region
 	// Rate is the number of requests a second, of each operation, that is tried; 0: 20 at first,
 	// and more as long as the service takes it. Where the service refuses the driver slows down.
-	Rate     float64
-	Parallel int           // sessions that are read or written at once; 0: 16
+	Rate float64
+	// Sessions is how many times as fast as the service's fixed quotas for one session, 5 events a
+	// second, events are written, listed and deleted there; 0: once.
+	Sessions float64
+	Parallel int           // sessions that are read at once; 0: 16. Four times as many are written
 	Settle   time.Duration // how long a record may take until it is listed; 0: 30 s
 	Config   *aws.Config   // nil: the usual AWS chain: environment, profile, role of the machine
 
 	start float64
+	auto  bool
 }
 
 // These are compiled once and never change.
@@ -103,8 +107,10 @@ func parse(u *url.URL) (Options, error) {
 			o.Rate = n
 		case k == "parallel":
 			o.Parallel = int(min(n, 256))
+		case k == "sessions":
+			o.Sessions = n
 		default:
-			return o, fmt.Errorf("agentcore: no option %q: there are rate and parallel", k)
+			return o, fmt.Errorf("agentcore: no option %q: there are rate, parallel and sessions", k)
 		}
 	}
 	if u.Fragment != "" {
@@ -134,10 +140,13 @@ var (
 // New is the service as o says.
 func New(o Options) *Service {
 	if o.start = o.Rate; o.Rate == 0 {
-		o.Rate, o.start = 1000, 20
+		o.Rate, o.start, o.auto = 1000, 20, true
 	}
 	if o.Parallel == 0 {
 		o.Parallel = 16
+	}
+	if o.Sessions == 0 {
+		o.Sessions = 1
 	}
 	if o.Settle == 0 {
 		o.Settle = 30 * time.Second

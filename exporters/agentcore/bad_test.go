@@ -28,6 +28,7 @@ func TestURLs(t *testing.T) {
 		"agentcore://eu-central-1":                 "",
 		"agentcore://eu-central-1/shop-0123456789": "",
 		"agentcore://us-gov-west-1?rate=5":         "",
+		"agentcore://us-gov-west-1?sessions=2":     "",
 		"agentcore:eu-central-1":                   "write agentcore://REGION",
 		"agentcore://me:secret@eu-central-1":       "write agentcore://REGION",
 		"agentcore://evil.example":                 "not a region",

@@ -32,10 +32,13 @@ type client struct {
 	cp         *cp.Client
 	sts        *sts.Client
 	max, start float64
-	idle       func() // closes connections that nobody uses
+	auto       bool    // nobody gave a rate
+	session    float64 // of the fixed rates of one session
+	idle       func()  // closes connections that nobody uses
 
 	mu    sync.Mutex
 	pace  map[string]*pace
+	turns map[string]*session // by operation and session
 	clock clock
 }
 
@@ -78,7 +81,7 @@ func newClient(ctx context.Context, o Options) (*client, error) {
 		own := &http.Client{Timeout: 2 * time.Minute, Transport: &http.Transport{Proxy: http.ProxyFromEnvironment, MaxIdleConnsPerHost: o.Parallel * 2, IdleConnTimeout: time.Minute}}
 		inner, idle = own, own.CloseIdleConnections
 	}
-	c := &client{max: o.Rate, start: o.start, idle: idle, pace: map[string]*pace{}}
+	c := &client{max: o.Rate, start: o.start, auto: o.auto, session: o.Sessions, idle: idle, pace: map[string]*pace{}, turns: map[string]*session{}}
 	cfg.HTTPClient = &keeper{inner, c}
 	cfg.Retryer = func() aws.Retryer { return aws.NopRetryer{} }
 	c.dp, c.cp, c.sts = dp.NewFromConfig(cfg), cp.NewFromConfig(cfg), sts.NewFromConfig(cfg)
@@ -276,98 +279,4 @@ func rawData(body []byte) func(*dp.Options) {
 
 func rawControl(body []byte) func(*cp.Options) {
 	return func(o *cp.Options) { o.APIOptions = append(o.APIOptions, raw(body)) }
-}
-
-func (c *client) paceOf(op string) *pace {
-	c.mu.Lock()
-	defer c.mu.Unlock()
-	p := c.pace[op]
-	if p == nil {
-		p = &pace{max: c.max, rate: min(c.max, c.start)}
-		c.pace[op] = p
-	}
-	return p
-}
-
-// pace spaces the requests of one operation. It rises until the service refuses, stays a little
-// below that, and comes near to it again slowly.
-type pace struct {
-	mu        sync.Mutex
-	max, rate float64
-	ceiling   float64   // the rate at which the service refused last; 0: it never did
-	next      time.Time // of the next request
-	hold      time.Time // until when there is none
-	slowed    time.Time // when the rate was lowered last
-	raised    time.Time
-	since     time.Time // when oks were counted from
-	oks       int
-}
-
-// wait takes the next place in the row, and comes back when its time has come. Where the service
-// refused one meanwhile, those that wait line up again behind what it asked for.
-func (p *pace) wait(ctx context.Context) error {
-	for {
-		p.mu.Lock()
-		now := time.Now()
-		at := p.next
-		if at.Before(now) {
-			at = now
-		}
-		p.next = at.Add(time.Duration(float64(time.Second) / p.rate))
-		p.mu.Unlock()
-		if d := time.Until(at); d > 0 {
-			if err := sleep(ctx, d); err != nil {
-				return err
-			}
-		}
-		p.mu.Lock()
-		held := p.hold.After(time.Now())
-		p.mu.Unlock()
-		if !held {
-			return ctx.Err()
-		}
-	}
-}
-
-func (p *pace) ok() {
-	p.mu.Lock()
-	defer p.mu.Unlock()
-	now := time.Now()
-	if p.oks++; p.since.IsZero() {
-		p.since = now
-	}
-	switch {
-	case p.ceiling == 0 && now.Sub(p.raised) > 250*time.Millisecond:
-		p.rate, p.raised = min(p.max, p.rate*1.25), now
-	case p.ceiling == 0 || now.Sub(p.slowed) < 3*time.Second || now.Sub(p.raised) < 2*time.Second:
-	case p.rate < 0.95*p.ceiling:
-		p.rate, p.raised = min(p.max, p.rate*1.02, 0.95*p.ceiling), now
-	case now.Sub(p.slowed) > 30*time.Second:
-		p.rate, p.raised, p.ceiling = min(p.max, p.rate*1.02), now, p.ceiling*1.02
-	}
-}
-
-func (p *pace) slow(after time.Duration) {
-	p.mu.Lock()
-	defer p.mu.Unlock()
-	now := time.Now()
-	if now.Sub(p.slowed) > time.Second+after { // those that were under way are one refusal
-		f := 0.93
-		if p.ceiling == 0 { // it rose fast, and a service forgives a burst: the truth is lower
-			f = 0.83
-		}
-		p.ceiling = p.rate
-		to := p.rate * f
-		if s := now.Sub(p.since).Seconds(); s > 0.5 && !p.since.IsZero() { // what went through says more
-			to = max(p.rate/2, min(to, float64(p.oks)/s))
-		}
-		p.rate, p.slowed, p.oks, p.since = max(0.2, to), now, 0, time.Time{}
-	}
-	t := now.Add(max(after, 50*time.Millisecond))
-	if p.next.Before(t) {
-		p.next = t
-	}
-	if p.hold.Before(t) {
-		p.hold = t
-	}
 }

@@ -126,6 +126,31 @@ func TestFaults(t *testing.T) {
 		}
 		t.Logf("%d requests, %d of them refused", all, all-ok)
 	})
+	t.Run("1 the fixed rate of one session", func(t *testing.T) {
+		src := newWorld(t, agentcorefake.Options{})
+		mem := src.plain(t, "talk")
+		for i := range 15 {
+			src.event(t, mem, "ada", "long", int64(1000+i), nil, say(types.RoleUser, fmt.Sprint(i)))
+			src.event(t, mem, "bob", "blobs", int64(1000+i), nil, blob(i))
+			src.event(t, mem, "cy", fmt.Sprint("s", i), int64(1000+i), nil, say(types.RoleUser, "hello"))
+		}
+		st, _ := read(t, src.service(mem))
+		dst := newWorld(t, agentcorefake.Options{Account: "999999999999", SessionLimits: true})
+		s := New(Options{Region: "eu-central-1", Config: &dst.cfg})
+		_, j := apply(t, s, st)
+		if rep, err := replay.Undo(t.Context(), s, j); err != nil || rep.LeftN > 0 {
+			t.Errorf("undo: %v %v", err, rep)
+		}
+		refused := map[string]int{}
+		for _, c := range dst.fake.Calls() {
+			if c.Status == 429 {
+				refused[c.Op]++
+			}
+		}
+		if len(refused) > 0 {
+			t.Errorf("refused %v", refused)
+		}
+	})
 	t.Run("1 Retry-After is obeyed", func(t *testing.T) {
 		var refused atomic.Bool
 		w, _ := firmWith(t, func(op string, _ int, _ map[string]string, _ map[string]any) *agentcorefake.Fault {

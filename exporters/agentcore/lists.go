@@ -122,6 +122,9 @@ func (c *client) listSessions(ctx context.Context, mem, actor string, size int32
 func (c *client) listEvents(ctx context.Context, mem, actor, session string, payloads bool, size int32, each func(json.RawMessage) error) error {
 	return pages(size, "ListEvents", "events", each, func(n int32, t *string) (_ []byte, next *string, err error) {
 		b, err := c.call(ctx, "ListEvents", func(ctx context.Context) error {
+			if err := c.turn(ctx, "ListEvents|"+mem+"|"+actor+"|"+session, listOne); err != nil {
+				return err
+			}
 			o, err := c.dp.ListEvents(ctx, &dp.ListEventsInput{MemoryId: &mem, ActorId: &actor, SessionId: &session, IncludePayloads: &payloads, MaxResults: &n, NextToken: t})
 			if err == nil {
 				next = o.NextToken

@@ -1,6 +1,7 @@
 package agentcore
 
 import (
+	"bytes"
 	"context"
 	"crypto/sha256"
 	"encoding/json"
@@ -128,7 +129,7 @@ func (w *writer) messages(ctx context.Context, rs []agentstate.Record, out []rep
 	}
 	ctx, cancel := context.WithCancel(ctx)
 	defer cancel()
-	slots := make(chan struct{}, w.s.o.Parallel)
+	slots := make(chan struct{}, 4*w.s.o.Parallel) // each is slow by itself
 	var wg sync.WaitGroup
 	var mu sync.Mutex
 	var broken error
@@ -342,7 +343,14 @@ func (c *client) createEvent(ctx context.Context, o *outEvent, clientToken strin
 		payload.Write(p)
 	}
 	body = []byte(strings.Replace(string(body), `"payload":null`, `"payload":[`+payload.String()+`]`, 1))
+	rate := float64(createBlobs)
+	if bytes.Contains(body, []byte(`"conversational"`)) {
+		rate = createSpoken
+	}
 	b, err := c.call(ctx, "CreateEvent", func(ctx context.Context) error {
+		if err := c.turn(ctx, "CreateEvent|"+o.p.id+"|"+o.actor+"|"+o.id, rate); err != nil {
+			return err
+		}
 		_, err := c.dp.CreateEvent(ctx, &dp.CreateEventInput{MemoryId: &o.p.id, ActorId: &o.actor, SessionId: &o.id, EventTimestamp: aws.Time(time.Unix(0, 0)), ClientToken: &clientToken,
 			Payload: []types.PayloadType{}}, rawData(body))
 		return err

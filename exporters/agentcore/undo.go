@@ -93,6 +93,9 @@ func gone(err error) bool {
 
 func (c *client) deleteEvent(ctx context.Context, mem, actor, session, id string) error {
 	_, err := c.call(ctx, "DeleteEvent", func(ctx context.Context) error {
+		if err := c.turn(ctx, "DeleteEvent|"+mem+"|"+actor+"|"+session, deleteOne); err != nil {
+			return err
+		}
 		_, err := c.dp.DeleteEvent(ctx, &dp.DeleteEventInput{MemoryId: &mem, ActorId: &actor, SessionId: &session, EventId: &id})
 		return err
 	})

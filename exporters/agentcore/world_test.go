@@ -51,7 +51,7 @@ func newWorld(t testing.TB, o agentcorefake.Options) *world {
 
 // service is the driver on the world.
 func (w *world) service(mem string) *Service {
-	return New(Options{Region: "eu-central-1", Memory: mem, Config: &w.cfg, Rate: 5000, Settle: 200 * time.Millisecond})
+	return New(Options{Region: "eu-central-1", Memory: mem, Config: &w.cfg, Rate: 5000, Sessions: 1000, Settle: 200 * time.Millisecond})
 }
 
 func must[T any](v T, err error) func(t testing.TB) T {

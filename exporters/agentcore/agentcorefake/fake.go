@@ -26,6 +26,7 @@ type Options struct {
 	Now             func() time.Time // nil: time.Now
 	Latency         time.Duration    // of every answer
 	Rate            float64          // requests a second that are allowed, of each operation; 0: all
+	SessionLimits   bool             // the fixed rates of one session hold too
 	RetryAfter      time.Duration    // what a 429 asks for; 0: one second
 	VisibleAfter    time.Duration    // records are listed so long after they were created
 	Working         time.Duration    // policies and memories are being made, or unmade, for so long
@@ -300,7 +301,7 @@ func (s *Server) serve(hr *http.Request, r *request) (any, error) {
 	s.mu.Lock()
 	s.count[r.op]++
 	n := s.count[r.op]
-	wait := s.throttle(r.op)
+	wait := max(s.throttle(r.op, s.o.Rate, s.o.Rate/4), s.throttleSession(r))
 	s.mu.Unlock()
 	if wait > 0 {
 		return nil, &apiError{status: 429, typ: "ThrottledException", msg: "Rate exceeded", retryAfter: strconv.Itoa(int((wait + time.Second - 1) / time.Second))}
@@ -345,17 +346,17 @@ type bucket struct {
 }
 
 // throttle takes one request off the allowance; above zero: the request is refused.
-func (s *Server) throttle(op string) time.Duration {
-	if s.o.Rate <= 0 {
+func (s *Server) throttle(op string, rate, burst float64) time.Duration {
+	if rate <= 0 {
 		return 0
 	}
 	now := time.Now()
 	b := s.bucket[op]
 	if b == nil {
-		b = &bucket{left: max(1, s.o.Rate/4), at: now}
+		b = &bucket{left: max(1, burst), at: now}
 		s.bucket[op] = b
 	}
-	b.left = min(max(1, s.o.Rate/4), b.left+now.Sub(b.at).Seconds()*s.o.Rate)
+	b.left = min(max(1, burst), b.left+now.Sub(b.at).Seconds()*rate)
 	b.at = now
 	if b.left >= 1 {
 		b.left--
@@ -365,6 +366,19 @@ func (s *Server) throttle(op string) time.Duration {
 		return s.o.RetryAfter
 	}
 	return time.Second
+}
+
+// throttleSession is what the fixed rates of one session say.
+func (s *Server) throttleSession(r *request) time.Duration {
+	rates := map[string]float64{"ListEvents": 20, "DeleteEvent": 5, "CreateEvent": 10}
+	rate := rates[r.op]
+	if !s.o.SessionLimits || rate == 0 {
+		return 0
+	}
+	if r.op == "CreateEvent" && bytes.Contains(r.raw["payload"], []byte(`"conversational"`)) {
+		rate = 5
+	}
+	return s.throttle(r.op+"|"+r.labels["memoryId"]+"|"+r.str("actorId")+"|"+r.str("sessionId"), rate, rate)
 }
 
 // page cuts a listing. A token is the id of the last item that was given.
