@@ -168,15 +168,13 @@ func agree(t *testing.T, d *Decoder, kind string, b []byte) (taken bool) {
 func TestOtherBytes(t *testing.T) {
 	var d Decoder
 	taken, all := 0, 0
-	samples(t, 3, func(kind string, b []byte) {
-		for i := range b {
-			for _, x := range []byte{0x01, 0x80, 0xff} {
-				c := bytes.Clone(b)
-				c[i] ^= x
-				all++
-				if agree(t, &d, kind, c) {
-					taken++
-				}
+	samples(t, 2, func(kind string, b []byte) {
+		for i := 0; i < len(b); i += 1 + len(b)/400 {
+			c := bytes.Clone(b)
+			c[i] ^= []byte{0x01, 0x80, 0xff}[all%3]
+			all++
+			if agree(t, &d, kind, c) {
+				taken++
 			}
 			agree(t, &d, kind, b[:i])
 			agree(t, &d, kind, append(bytes.Clone(b), b[:i]...))
