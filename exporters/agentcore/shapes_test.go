@@ -73,6 +73,7 @@ func (w *world) all(t testing.TB, mem string) string {
 	slices.SortFunc(m.Strategies, func(a, b ctypes.MemoryStrategy) int { return strings.Compare(*a.Name, *b.Name) })
 	for _, s := range m.Strategies {
 		ids = append(ids, *s.StrategyId, "{"+*s.Name+"}")
+		//lint:ignore SA1019 memories of before have it, and the service answers with it
 		fmt.Fprintf(&out, "strategy %s %s %s %s %s %v %s %s\n", *s.Name, s.Type, aws.ToString(s.Description), s.Namespaces, s.NamespaceTemplates, aws.ToInt32(s.RecordExpiryDurationDays), jsonOf(s.Configuration), jsonOf(s.MemoryRecordSchema))
 	}
 	fmt.Fprintf(&out, "memory %s %s %d %s %s\n", *m.Name, aws.ToString(m.Description), *m.EventExpiryDuration, jsonOf(m.IndexedKeys), jsonOf(m.NamespaceKeys))
@@ -297,6 +298,7 @@ func everyStrategy(t *testing.T, w *world) string {
 		IndexedKeys: []ctypes.IndexedKey{{Key: aws.String("topic"), Type: ctypes.MetadataValueTypeString}}, NamespaceKeys: []ctypes.NamespaceKeyEntry{{Key: aws.String("tenant")}},
 		MemoryStrategies: []ctypes.MemoryStrategyInput{
 			&ctypes.MemoryStrategyInputMemberSemanticMemoryStrategy{Value: ctypes.SemanticMemoryStrategyInput{Name: aws.String("facts"), RecordExpirySpecification: days(31), MemoryRecordSchema: schema}},
+			//lint:ignore SA1019 memories of before have it, and the service answers with it
 			&ctypes.MemoryStrategyInputMemberSummaryMemoryStrategy{Value: ctypes.SummaryMemoryStrategyInput{Name: aws.String("digest"), Namespaces: []string{"/old/{actorId}/{sessionId}"}}},
 			&ctypes.MemoryStrategyInputMemberUserPreferenceMemoryStrategy{Value: ctypes.UserPreferenceMemoryStrategyInput{Name: aws.String("likes"), Description: aws.String("what they like"), NamespaceTemplates: []string{"/likes/{actorId}"}}},
 			&ctypes.MemoryStrategyInputMemberEpisodicMemoryStrategy{Value: ctypes.EpisodicMemoryStrategyInput{Name: aws.String("episodes"), NamespaceTemplates: []string{"/ep/{actorId}/{sessionId}"}, RecordExpirySpecification: days(400),

@@ -196,8 +196,8 @@ func findQuery() string {
 // find finds the pairs of tables by their columns, each name in the first schema that has it.
 func (d *pg) find(ctx context.Context) error {
 	type row struct {
-		name, fschema, fname, cols, fcols, seq                                  string
-		usage, sel, insert, rls, fusage, fsel, finsert, frls, readSeq, writeSeq bool
+		name, fschema, fname, cols, fcols, seq               string
+		usage, sel, insert, rls, fusage, fsel, finsert, frls bool
 	}
 	for _, schema := range d.path {
 		rows, err := d.Query(ctx, findQuery(), schema)

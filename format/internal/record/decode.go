@@ -260,7 +260,7 @@ func (d *Decoder) origin(b []byte, m *pb.Origin) bool {
 			return false
 		}
 		switch tag {
-		case 1<<3 | 2: // meta
+		case 10: // meta, field 1 of wire type 2
 			if v, b = chunk(b); v == nil || m.Meta != nil {
 				return false
 			}
@@ -268,27 +268,27 @@ func (d *Decoder) origin(b []byte, m *pb.Origin) bool {
 			if !d.meta(v, m.Meta) {
 				return false
 			}
-		case 2<<3 | 2: // product
+		case 18: // product, field 2 of wire type 2
 			if v, b = chunk(b); !valid(v) {
 				return false
 			}
 			m.Product = text(v)
-		case 3<<3 | 2: // flavor
+		case 26: // flavor, field 3 of wire type 2
 			if v, b = chunk(b); !valid(v) {
 				return false
 			}
 			m.Flavor = text(v)
-		case 4<<3 | 2: // version
+		case 34: // version, field 4 of wire type 2
 			if v, b = chunk(b); !valid(v) {
 				return false
 			}
 			m.Version = text(v)
-		case 5<<3 | 2: // schema
+		case 42: // schema, field 5 of wire type 2
 			if v, b = chunk(b); !valid(v) {
 				return false
 			}
 			m.Schema = text(v)
-		case 6<<3 | 2: // location
+		case 50: // location, field 6 of wire type 2
 			if v, b = chunk(b); !valid(v) {
 				return false
 			}
@@ -309,32 +309,32 @@ func (d *Decoder) meta(b []byte, m *pb.Meta) bool {
 			return false
 		}
 		switch tag {
-		case 1<<3 | 2: // key
+		case 10: // key, field 1 of wire type 2
 			if v, b = chunk(b); !valid(v) {
 				return false
 			}
 			m.Key = text(v)
-		case 2<<3 | 2: // origin_key
+		case 18: // origin_key, field 2 of wire type 2
 			if v, b = chunk(b); !valid(v) {
 				return false
 			}
 			m.OriginKey = text(v)
-		case 3<<3 | 1: // created_unix_nano
+		case 25: // created_unix_nano, field 3 of wire type 1
 			if x, b = fixed64(b); b == nil {
 				return false
 			}
 			m.CreatedUnixNano = int64(x)
-		case 4<<3 | 1: // updated_unix_nano
+		case 33: // updated_unix_nano, field 4 of wire type 1
 			if x, b = fixed64(b); b == nil {
 				return false
 			}
 			m.UpdatedUnixNano = int64(x)
-		case 5<<3 | 0: // derivation
+		case 40: // derivation, field 5 of wire type 0
 			if x, b = varint(b); b == nil {
 				return false
 			}
 			m.Derivation = pb.Derivation(x)
-		case 6<<3 | 2: // subject_keys
+		case 50: // subject_keys, field 6 of wire type 2
 			n := count(b, 0x32)
 			if n == 0 || m.SubjectKeys != nil {
 				return false
@@ -349,7 +349,7 @@ func (d *Decoder) meta(b []byte, m *pb.Meta) bool {
 				}
 				m.SubjectKeys[i] = text(v)
 			}
-		case 7<<3 | 2: // labels
+		case 58: // labels, field 7 of wire type 2
 			n := count(b, 0x3a)
 			if n == 0 || m.Labels != nil {
 				return false
@@ -365,7 +365,7 @@ func (d *Decoder) meta(b []byte, m *pb.Meta) bool {
 				}
 				m.Labels[i] = &all[i]
 			}
-		case 8<<3 | 2: // view_of_keys
+		case 66: // view_of_keys, field 8 of wire type 2
 			n := count(b, 0x42)
 			if n == 0 || m.ViewOfKeys != nil {
 				return false
@@ -380,7 +380,7 @@ func (d *Decoder) meta(b []byte, m *pb.Meta) bool {
 				}
 				m.ViewOfKeys[i] = text(v)
 			}
-		case 9<<3 | 2: // native
+		case 74: // native, field 9 of wire type 2
 			n := count(b, 0x4a)
 			if n == 0 || m.Native != nil {
 				return false
@@ -411,12 +411,12 @@ func (d *Decoder) label(b []byte, m *pb.Label) bool {
 			return false
 		}
 		switch tag {
-		case 1<<3 | 2: // name
+		case 10: // name, field 1 of wire type 2
 			if v, b = chunk(b); !valid(v) {
 				return false
 			}
 			m.Name = text(v)
-		case 2<<3 | 2: // value
+		case 18: // value, field 2 of wire type 2
 			if v, b = chunk(b); !valid(v) {
 				return false
 			}
@@ -436,12 +436,12 @@ func (d *Decoder) native(b []byte, m *pb.Native) bool {
 			return false
 		}
 		switch tag {
-		case 1<<3 | 2: // type
+		case 10: // type, field 1 of wire type 2
 			if v, b = chunk(b); !valid(v) {
 				return false
 			}
 			m.Type = text(v)
-		case 2<<3 | 2: // data
+		case 18: // data, field 2 of wire type 2
 			if v, b = chunk(b); v == nil || m.Body != nil {
 				return false
 			}
@@ -454,7 +454,7 @@ func (d *Decoder) native(b []byte, m *pb.Native) bool {
 			}
 			o.Data = &o.m
 			m.Body = &o.Native_Data
-		case 3<<3 | 2: // row
+		case 26: // row, field 3 of wire type 2
 			if v, b = chunk(b); v == nil || m.Body != nil {
 				return false
 			}
@@ -482,17 +482,17 @@ func (d *Decoder) data(b []byte, m *pb.Data) bool {
 			return false
 		}
 		switch tag {
-		case 1<<3 | 2: // media_type
+		case 10: // media_type, field 1 of wire type 2
 			if v, b = chunk(b); !valid(v) {
 				return false
 			}
 			m.MediaType = text(v)
-		case 2<<3 | 2: // inline
+		case 18: // inline, field 2 of wire type 2
 			if v, b = chunk(b); v == nil || m.Body != nil {
 				return false
 			}
 			m.Body = &pb.Data_Inline{Inline: v}
-		case 3<<3 | 2: // blob
+		case 26: // blob, field 3 of wire type 2
 			if v, b = chunk(b); v == nil || m.Body != nil {
 				return false
 			}
@@ -521,17 +521,17 @@ func (d *Decoder) blob(b []byte, m *pb.Blob) bool {
 			return false
 		}
 		switch tag {
-		case 1<<3 | 2: // id
+		case 10: // id, field 1 of wire type 2
 			if v, b = chunk(b); !valid(v) {
 				return false
 			}
 			m.Id = text(v)
-		case 2<<3 | 2: // sha256
+		case 18: // sha256, field 2 of wire type 2
 			if v, b = chunk(b); v == nil {
 				return false
 			}
 			m.Sha256 = v
-		case 3<<3 | 0: // size
+		case 24: // size, field 3 of wire type 0
 			if x, b = varint(b); b == nil {
 				return false
 			}
@@ -552,7 +552,7 @@ func (d *Decoder) row(b []byte, m *pb.Row) bool {
 			return false
 		}
 		switch tag {
-		case 1<<3 | 2: // columns
+		case 10: // columns, field 1 of wire type 2
 			n := count(b, 0xa)
 			if n == 0 || m.Columns != nil {
 				return false
@@ -584,42 +584,42 @@ func (d *Decoder) column(b []byte, m *pb.Column) bool {
 			return false
 		}
 		switch tag {
-		case 1<<3 | 2: // name
+		case 10: // name, field 1 of wire type 2
 			if v, b = chunk(b); !valid(v) {
 				return false
 			}
 			m.Name = text(v)
-		case 2<<3 | 2: // type
+		case 18: // type, field 2 of wire type 2
 			if v, b = chunk(b); !valid(v) {
 				return false
 			}
 			m.Type = text(v)
-		case 3<<3 | 0: // integer
+		case 24: // integer, field 3 of wire type 0
 			if x, b = varint(b); b == nil || m.Value != nil {
 				return false
 			}
 			m.Value = &pb.Column_Integer{Integer: zigzag(x)}
-		case 4<<3 | 1: // real
+		case 33: // real, field 4 of wire type 1
 			if x, b = fixed64(b); b == nil || m.Value != nil {
 				return false
 			}
 			m.Value = &pb.Column_Real{Real: math.Float64frombits(x)}
-		case 5<<3 | 2: // text
+		case 42: // text, field 5 of wire type 2
 			if v, b = chunk(b); v == nil || m.Value != nil {
 				return false
 			}
 			m.Value = d.text(v)
-		case 6<<3 | 2: // blob
+		case 50: // blob, field 6 of wire type 2
 			if v, b = chunk(b); v == nil || m.Value != nil {
 				return false
 			}
 			m.Value = &pb.Column_Blob{Blob: v}
-		case 7<<3 | 2: // at
+		case 58: // at, field 7 of wire type 2
 			if v, b = chunk(b); !valid(v) || m.Value != nil {
 				return false
 			}
 			m.Value = &pb.Column_At{At: text(v)}
-		case 8<<3 | 2: // splice
+		case 66: // splice, field 8 of wire type 2
 			if v, b = chunk(b); v == nil || m.Value != nil {
 				return false
 			}
@@ -632,7 +632,7 @@ func (d *Decoder) column(b []byte, m *pb.Column) bool {
 			}
 			o.Splice = &o.m
 			m.Value = &o.Column_Splice
-		case 9<<3 | 2: // blob_ref
+		case 74: // blob_ref, field 9 of wire type 2
 			if v, b = chunk(b); v == nil || m.Value != nil {
 				return false
 			}
@@ -645,7 +645,7 @@ func (d *Decoder) column(b []byte, m *pb.Column) bool {
 			}
 			o.BlobRef = &o.m
 			m.Value = &o.Column_BlobRef
-		case 10<<3 | 2: // text_ref
+		case 82: // text_ref, field 10 of wire type 2
 			if v, b = chunk(b); v == nil || m.Value != nil {
 				return false
 			}
@@ -674,7 +674,7 @@ func (d *Decoder) splice(b []byte, m *pb.Splice) bool {
 			return false
 		}
 		switch tag {
-		case 1<<3 | 2: // pieces
+		case 10: // pieces, field 1 of wire type 2
 			n := count(b, 0xa)
 			if n == 0 || m.Pieces != nil {
 				return false
@@ -690,7 +690,7 @@ func (d *Decoder) splice(b []byte, m *pb.Splice) bool {
 				}
 				m.Pieces[i] = &all[i]
 			}
-		case 2<<3 | 0: // text
+		case 16: // text, field 2 of wire type 0
 			if x, b = varint(b); b == nil {
 				return false
 			}
@@ -710,17 +710,17 @@ func (d *Decoder) piece(b []byte, m *pb.Piece) bool {
 			return false
 		}
 		switch tag {
-		case 1<<3 | 2: // literal
+		case 10: // literal, field 1 of wire type 2
 			if v, b = chunk(b); v == nil || m.Body != nil {
 				return false
 			}
 			m.Body = &pb.Piece_Literal{Literal: v}
-		case 2<<3 | 2: // at
+		case 18: // at, field 2 of wire type 2
 			if v, b = chunk(b); !valid(v) || m.Body != nil {
 				return false
 			}
 			m.Body = &pb.Piece_At{At: text(v)}
-		case 3<<3 | 2: // blob
+		case 26: // blob, field 3 of wire type 2
 			if v, b = chunk(b); v == nil || m.Body != nil {
 				return false
 			}
@@ -749,7 +749,7 @@ func (d *Decoder) principal(b []byte, m *pb.Principal) bool {
 			return false
 		}
 		switch tag {
-		case 1<<3 | 2: // meta
+		case 10: // meta, field 1 of wire type 2
 			if v, b = chunk(b); v == nil || m.Meta != nil {
 				return false
 			}
@@ -757,27 +757,27 @@ func (d *Decoder) principal(b []byte, m *pb.Principal) bool {
 			if !d.meta(v, m.Meta) {
 				return false
 			}
-		case 2<<3 | 0: // form
+		case 16: // form, field 2 of wire type 0
 			if x, b = varint(b); b == nil {
 				return false
 			}
 			m.Form = pb.Principal_Form(x)
-		case 3<<3 | 2: // issuer
+		case 26: // issuer, field 3 of wire type 2
 			if v, b = chunk(b); !valid(v) {
 				return false
 			}
 			m.Issuer = text(v)
-		case 4<<3 | 2: // subject
+		case 34: // subject, field 4 of wire type 2
 			if v, b = chunk(b); !valid(v) {
 				return false
 			}
 			m.Subject = text(v)
-		case 5<<3 | 2: // name
+		case 42: // name, field 5 of wire type 2
 			if v, b = chunk(b); !valid(v) {
 				return false
 			}
 			m.Name = text(v)
-		case 6<<3 | 2: // member_of_keys
+		case 50: // member_of_keys, field 6 of wire type 2
 			n := count(b, 0x32)
 			if n == 0 || m.MemberOfKeys != nil {
 				return false
@@ -792,7 +792,7 @@ func (d *Decoder) principal(b []byte, m *pb.Principal) bool {
 				}
 				m.MemberOfKeys[i] = text(v)
 			}
-		case 7<<3 | 2: // owner_keys
+		case 58: // owner_keys, field 7 of wire type 2
 			n := count(b, 0x3a)
 			if n == 0 || m.OwnerKeys != nil {
 				return false
@@ -823,7 +823,7 @@ func (d *Decoder) credential(b []byte, m *pb.Credential) bool {
 			return false
 		}
 		switch tag {
-		case 1<<3 | 2: // meta
+		case 10: // meta, field 1 of wire type 2
 			if v, b = chunk(b); v == nil || m.Meta != nil {
 				return false
 			}
@@ -831,22 +831,22 @@ func (d *Decoder) credential(b []byte, m *pb.Credential) bool {
 			if !d.meta(v, m.Meta) {
 				return false
 			}
-		case 2<<3 | 2: // name
+		case 18: // name, field 2 of wire type 2
 			if v, b = chunk(b); !valid(v) {
 				return false
 			}
 			m.Name = text(v)
-		case 3<<3 | 2: // form
+		case 26: // form, field 3 of wire type 2
 			if v, b = chunk(b); !valid(v) {
 				return false
 			}
 			m.Form = text(v)
-		case 4<<3 | 2: // provider
+		case 34: // provider, field 4 of wire type 2
 			if v, b = chunk(b); !valid(v) {
 				return false
 			}
 			m.Provider = text(v)
-		case 5<<3 | 2: // scopes
+		case 42: // scopes, field 5 of wire type 2
 			n := count(b, 0x2a)
 			if n == 0 || m.Scopes != nil {
 				return false
@@ -861,22 +861,22 @@ func (d *Decoder) credential(b []byte, m *pb.Credential) bool {
 				}
 				m.Scopes[i] = text(v)
 			}
-		case 6<<3 | 2: // location
+		case 50: // location, field 6 of wire type 2
 			if v, b = chunk(b); !valid(v) {
 				return false
 			}
 			m.Location = text(v)
-		case 7<<3 | 2: // principal_key
+		case 58: // principal_key, field 7 of wire type 2
 			if v, b = chunk(b); !valid(v) {
 				return false
 			}
 			m.PrincipalKey = text(v)
-		case 8<<3 | 2: // rebind
+		case 66: // rebind, field 8 of wire type 2
 			if v, b = chunk(b); !valid(v) {
 				return false
 			}
 			m.Rebind = text(v)
-		case 9<<3 | 1: // expires_unix_nano
+		case 73: // expires_unix_nano, field 9 of wire type 1
 			if x, b = fixed64(b); b == nil {
 				return false
 			}
@@ -897,7 +897,7 @@ func (d *Decoder) policy(b []byte, m *pb.Policy) bool {
 			return false
 		}
 		switch tag {
-		case 1<<3 | 2: // meta
+		case 10: // meta, field 1 of wire type 2
 			if v, b = chunk(b); v == nil || m.Meta != nil {
 				return false
 			}
@@ -905,17 +905,17 @@ func (d *Decoder) policy(b []byte, m *pb.Policy) bool {
 			if !d.meta(v, m.Meta) {
 				return false
 			}
-		case 2<<3 | 2: // name
+		case 18: // name, field 2 of wire type 2
 			if v, b = chunk(b); !valid(v) {
 				return false
 			}
 			m.Name = text(v)
-		case 3<<3 | 2: // language
+		case 26: // language, field 3 of wire type 2
 			if v, b = chunk(b); !valid(v) {
 				return false
 			}
 			m.Language = text(v)
-		case 4<<3 | 2: // text
+		case 34: // text, field 4 of wire type 2
 			if v, b = chunk(b); v == nil || m.Text != nil {
 				return false
 			}
@@ -923,12 +923,12 @@ func (d *Decoder) policy(b []byte, m *pb.Policy) bool {
 			if !d.data(v, m.Text) {
 				return false
 			}
-		case 5<<3 | 0: // enforced
+		case 40: // enforced, field 5 of wire type 0
 			if x, b = varint(b); b == nil {
 				return false
 			}
 			m.Enforced = x != 0
-		case 6<<3 | 2: // applies_to_keys
+		case 50: // applies_to_keys, field 6 of wire type 2
 			n := count(b, 0x32)
 			if n == 0 || m.AppliesToKeys != nil {
 				return false
@@ -959,7 +959,7 @@ func (d *Decoder) artifact(b []byte, m *pb.Artifact) bool {
 			return false
 		}
 		switch tag {
-		case 1<<3 | 2: // meta
+		case 10: // meta, field 1 of wire type 2
 			if v, b = chunk(b); v == nil || m.Meta != nil {
 				return false
 			}
@@ -967,17 +967,17 @@ func (d *Decoder) artifact(b []byte, m *pb.Artifact) bool {
 			if !d.meta(v, m.Meta) {
 				return false
 			}
-		case 2<<3 | 2: // name
+		case 18: // name, field 2 of wire type 2
 			if v, b = chunk(b); !valid(v) {
 				return false
 			}
 			m.Name = text(v)
-		case 3<<3 | 2: // version
+		case 26: // version, field 3 of wire type 2
 			if v, b = chunk(b); !valid(v) {
 				return false
 			}
 			m.Version = text(v)
-		case 4<<3 | 2: // data
+		case 34: // data, field 4 of wire type 2
 			if v, b = chunk(b); v == nil || m.Data != nil {
 				return false
 			}
@@ -985,22 +985,22 @@ func (d *Decoder) artifact(b []byte, m *pb.Artifact) bool {
 			if !d.data(v, m.Data) {
 				return false
 			}
-		case 5<<3 | 2: // location
+		case 42: // location, field 5 of wire type 2
 			if v, b = chunk(b); !valid(v) {
 				return false
 			}
 			m.Location = text(v)
-		case 6<<3 | 2: // sha256
+		case 50: // sha256, field 6 of wire type 2
 			if v, b = chunk(b); v == nil {
 				return false
 			}
 			m.Sha256 = v
-		case 7<<3 | 0: // size
+		case 56: // size, field 7 of wire type 0
 			if x, b = varint(b); b == nil {
 				return false
 			}
 			m.Size = uint64(x)
-		case 8<<3 | 2: // owner_key
+		case 66: // owner_key, field 8 of wire type 2
 			if v, b = chunk(b); !valid(v) {
 				return false
 			}
@@ -1020,7 +1020,7 @@ func (d *Decoder) toolServer(b []byte, m *pb.ToolServer) bool {
 			return false
 		}
 		switch tag {
-		case 1<<3 | 2: // meta
+		case 10: // meta, field 1 of wire type 2
 			if v, b = chunk(b); v == nil || m.Meta != nil {
 				return false
 			}
@@ -1028,22 +1028,22 @@ func (d *Decoder) toolServer(b []byte, m *pb.ToolServer) bool {
 			if !d.meta(v, m.Meta) {
 				return false
 			}
-		case 2<<3 | 2: // name
+		case 18: // name, field 2 of wire type 2
 			if v, b = chunk(b); !valid(v) {
 				return false
 			}
 			m.Name = text(v)
-		case 3<<3 | 2: // protocol
+		case 26: // protocol, field 3 of wire type 2
 			if v, b = chunk(b); !valid(v) {
 				return false
 			}
 			m.Protocol = text(v)
-		case 4<<3 | 2: // location
+		case 34: // location, field 4 of wire type 2
 			if v, b = chunk(b); !valid(v) {
 				return false
 			}
 			m.Location = text(v)
-		case 5<<3 | 2: // credential_keys
+		case 42: // credential_keys, field 5 of wire type 2
 			n := count(b, 0x2a)
 			if n == 0 || m.CredentialKeys != nil {
 				return false
@@ -1058,7 +1058,7 @@ func (d *Decoder) toolServer(b []byte, m *pb.ToolServer) bool {
 				}
 				m.CredentialKeys[i] = text(v)
 			}
-		case 6<<3 | 2: // definition
+		case 50: // definition, field 6 of wire type 2
 			if v, b = chunk(b); v == nil || m.Definition != nil {
 				return false
 			}
@@ -1081,7 +1081,7 @@ func (d *Decoder) tool(b []byte, m *pb.Tool) bool {
 			return false
 		}
 		switch tag {
-		case 1<<3 | 2: // meta
+		case 10: // meta, field 1 of wire type 2
 			if v, b = chunk(b); v == nil || m.Meta != nil {
 				return false
 			}
@@ -1089,17 +1089,17 @@ func (d *Decoder) tool(b []byte, m *pb.Tool) bool {
 			if !d.meta(v, m.Meta) {
 				return false
 			}
-		case 2<<3 | 2: // name
+		case 18: // name, field 2 of wire type 2
 			if v, b = chunk(b); !valid(v) {
 				return false
 			}
 			m.Name = text(v)
-		case 3<<3 | 2: // description
+		case 26: // description, field 3 of wire type 2
 			if v, b = chunk(b); !valid(v) {
 				return false
 			}
 			m.Description = text(v)
-		case 4<<3 | 2: // input_schema
+		case 34: // input_schema, field 4 of wire type 2
 			if v, b = chunk(b); v == nil || m.InputSchema != nil {
 				return false
 			}
@@ -1107,7 +1107,7 @@ func (d *Decoder) tool(b []byte, m *pb.Tool) bool {
 			if !d.data(v, m.InputSchema) {
 				return false
 			}
-		case 5<<3 | 2: // output_schema
+		case 42: // output_schema, field 5 of wire type 2
 			if v, b = chunk(b); v == nil || m.OutputSchema != nil {
 				return false
 			}
@@ -1115,17 +1115,17 @@ func (d *Decoder) tool(b []byte, m *pb.Tool) bool {
 			if !d.data(v, m.OutputSchema) {
 				return false
 			}
-		case 6<<3 | 2: // server_key
+		case 50: // server_key, field 6 of wire type 2
 			if v, b = chunk(b); !valid(v) {
 				return false
 			}
 			m.ServerKey = text(v)
-		case 7<<3 | 2: // source_key
+		case 58: // source_key, field 7 of wire type 2
 			if v, b = chunk(b); !valid(v) {
 				return false
 			}
 			m.SourceKey = text(v)
-		case 8<<3 | 2: // annotations
+		case 66: // annotations, field 8 of wire type 2
 			if v, b = chunk(b); v == nil || m.Annotations != nil {
 				return false
 			}
@@ -1149,7 +1149,7 @@ func (d *Decoder) toolGrant(b []byte, m *pb.ToolGrant) bool {
 			return false
 		}
 		switch tag {
-		case 1<<3 | 2: // meta
+		case 10: // meta, field 1 of wire type 2
 			if v, b = chunk(b); v == nil || m.Meta != nil {
 				return false
 			}
@@ -1157,27 +1157,27 @@ func (d *Decoder) toolGrant(b []byte, m *pb.ToolGrant) bool {
 			if !d.meta(v, m.Meta) {
 				return false
 			}
-		case 2<<3 | 2: // principal_key
+		case 18: // principal_key, field 2 of wire type 2
 			if v, b = chunk(b); !valid(v) {
 				return false
 			}
 			m.PrincipalKey = text(v)
-		case 3<<3 | 2: // tool_key
+		case 26: // tool_key, field 3 of wire type 2
 			if v, b = chunk(b); !valid(v) {
 				return false
 			}
 			m.ToolKey = text(v)
-		case 4<<3 | 2: // pattern
+		case 34: // pattern, field 4 of wire type 2
 			if v, b = chunk(b); !valid(v) {
 				return false
 			}
 			m.Pattern = text(v)
-		case 5<<3 | 2: // pattern_dialect
+		case 42: // pattern_dialect, field 5 of wire type 2
 			if v, b = chunk(b); !valid(v) {
 				return false
 			}
 			m.PatternDialect = text(v)
-		case 6<<3 | 2: // scopes
+		case 50: // scopes, field 6 of wire type 2
 			n := count(b, 0x32)
 			if n == 0 || m.Scopes != nil {
 				return false
@@ -1192,7 +1192,7 @@ func (d *Decoder) toolGrant(b []byte, m *pb.ToolGrant) bool {
 				}
 				m.Scopes[i] = text(v)
 			}
-		case 7<<3 | 2: // constraints
+		case 58: // constraints, field 7 of wire type 2
 			if v, b = chunk(b); v == nil || m.Constraints != nil {
 				return false
 			}
@@ -1200,47 +1200,47 @@ func (d *Decoder) toolGrant(b []byte, m *pb.ToolGrant) bool {
 			if !d.data(v, m.Constraints) {
 				return false
 			}
-		case 8<<3 | 0: // effect
+		case 64: // effect, field 8 of wire type 0
 			if x, b = varint(b); b == nil {
 				return false
 			}
 			m.Effect = pb.ToolGrant_Effect(x)
-		case 9<<3 | 0: // approval_mode
+		case 72: // approval_mode, field 9 of wire type 0
 			if x, b = varint(b); b == nil {
 				return false
 			}
 			m.ApprovalMode = pb.ToolGrant_ApprovalMode(x)
-		case 10<<3 | 0: // enabled
+		case 80: // enabled, field 10 of wire type 0
 			if x, b = varint(b); b == nil {
 				return false
 			}
 			m.Enabled = x != 0
-		case 11<<3 | 2: // granted_by_key
+		case 90: // granted_by_key, field 11 of wire type 2
 			if v, b = chunk(b); !valid(v) {
 				return false
 			}
 			m.GrantedByKey = text(v)
-		case 12<<3 | 1: // granted_unix_nano
+		case 97: // granted_unix_nano, field 12 of wire type 1
 			if x, b = fixed64(b); b == nil {
 				return false
 			}
 			m.GrantedUnixNano = int64(x)
-		case 13<<3 | 1: // expires_unix_nano
+		case 105: // expires_unix_nano, field 13 of wire type 1
 			if x, b = fixed64(b); b == nil {
 				return false
 			}
 			m.ExpiresUnixNano = int64(x)
-		case 14<<3 | 2: // credential_key
+		case 114: // credential_key, field 14 of wire type 2
 			if v, b = chunk(b); !valid(v) {
 				return false
 			}
 			m.CredentialKey = text(v)
-		case 15<<3 | 2: // policy_key
+		case 122: // policy_key, field 15 of wire type 2
 			if v, b = chunk(b); !valid(v) {
 				return false
 			}
 			m.PolicyKey = text(v)
-		case 16<<3 | 2: // scope_key
+		case 130: // scope_key, field 16 of wire type 2
 			if v, b = chunk(b); !valid(v) {
 				return false
 			}
@@ -1261,7 +1261,7 @@ func (d *Decoder) model(b []byte, m *pb.Model) bool {
 			return false
 		}
 		switch tag {
-		case 1<<3 | 2: // meta
+		case 10: // meta, field 1 of wire type 2
 			if v, b = chunk(b); v == nil || m.Meta != nil {
 				return false
 			}
@@ -1269,27 +1269,27 @@ func (d *Decoder) model(b []byte, m *pb.Model) bool {
 			if !d.meta(v, m.Meta) {
 				return false
 			}
-		case 2<<3 | 2: // provider
+		case 18: // provider, field 2 of wire type 2
 			if v, b = chunk(b); !valid(v) {
 				return false
 			}
 			m.Provider = text(v)
-		case 3<<3 | 2: // requested_id
+		case 26: // requested_id, field 3 of wire type 2
 			if v, b = chunk(b); !valid(v) {
 				return false
 			}
 			m.RequestedId = text(v)
-		case 4<<3 | 2: // served_id
+		case 34: // served_id, field 4 of wire type 2
 			if v, b = chunk(b); !valid(v) {
 				return false
 			}
 			m.ServedId = text(v)
-		case 5<<3 | 0: // pinned
+		case 40: // pinned, field 5 of wire type 0
 			if x, b = varint(b); b == nil {
 				return false
 			}
 			m.Pinned = x != 0
-		case 6<<3 | 2: // parameters
+		case 50: // parameters, field 6 of wire type 2
 			if v, b = chunk(b); v == nil || m.Parameters != nil {
 				return false
 			}
@@ -1297,22 +1297,22 @@ func (d *Decoder) model(b []byte, m *pb.Model) bool {
 			if !d.data(v, m.Parameters) {
 				return false
 			}
-		case 7<<3 | 2: // region
+		case 58: // region, field 7 of wire type 2
 			if v, b = chunk(b); !valid(v) {
 				return false
 			}
 			m.Region = text(v)
-		case 8<<3 | 2: // digest
+		case 66: // digest, field 8 of wire type 2
 			if v, b = chunk(b); v == nil {
 				return false
 			}
 			m.Digest = v
-		case 9<<3 | 2: // digest_algorithm
+		case 74: // digest_algorithm, field 9 of wire type 2
 			if v, b = chunk(b); !valid(v) {
 				return false
 			}
 			m.DigestAlgorithm = text(v)
-		case 10<<3 | 2: // adapter_keys
+		case 82: // adapter_keys, field 10 of wire type 2
 			n := count(b, 0x52)
 			if n == 0 || m.AdapterKeys != nil {
 				return false
@@ -1327,12 +1327,12 @@ func (d *Decoder) model(b []byte, m *pb.Model) bool {
 				}
 				m.AdapterKeys[i] = text(v)
 			}
-		case 11<<3 | 1: // retires_unix_nano
+		case 89: // retires_unix_nano, field 11 of wire type 1
 			if x, b = fixed64(b); b == nil {
 				return false
 			}
 			m.RetiresUnixNano = int64(x)
-		case 12<<3 | 2: // retires_basis
+		case 98: // retires_basis, field 12 of wire type 2
 			if v, b = chunk(b); !valid(v) {
 				return false
 			}
@@ -1352,7 +1352,7 @@ func (d *Decoder) skill(b []byte, m *pb.Skill) bool {
 			return false
 		}
 		switch tag {
-		case 1<<3 | 2: // meta
+		case 10: // meta, field 1 of wire type 2
 			if v, b = chunk(b); v == nil || m.Meta != nil {
 				return false
 			}
@@ -1360,17 +1360,17 @@ func (d *Decoder) skill(b []byte, m *pb.Skill) bool {
 			if !d.meta(v, m.Meta) {
 				return false
 			}
-		case 2<<3 | 2: // name
+		case 18: // name, field 2 of wire type 2
 			if v, b = chunk(b); !valid(v) {
 				return false
 			}
 			m.Name = text(v)
-		case 3<<3 | 2: // description
+		case 26: // description, field 3 of wire type 2
 			if v, b = chunk(b); !valid(v) {
 				return false
 			}
 			m.Description = text(v)
-		case 4<<3 | 2: // instructions
+		case 34: // instructions, field 4 of wire type 2
 			if v, b = chunk(b); v == nil || m.Instructions != nil {
 				return false
 			}
@@ -1378,7 +1378,7 @@ func (d *Decoder) skill(b []byte, m *pb.Skill) bool {
 			if !d.data(v, m.Instructions) {
 				return false
 			}
-		case 5<<3 | 2: // artifact_keys
+		case 42: // artifact_keys, field 5 of wire type 2
 			n := count(b, 0x2a)
 			if n == 0 || m.ArtifactKeys != nil {
 				return false
@@ -1408,7 +1408,7 @@ func (d *Decoder) agent(b []byte, m *pb.Agent) bool {
 			return false
 		}
 		switch tag {
-		case 1<<3 | 2: // meta
+		case 10: // meta, field 1 of wire type 2
 			if v, b = chunk(b); v == nil || m.Meta != nil {
 				return false
 			}
@@ -1416,17 +1416,17 @@ func (d *Decoder) agent(b []byte, m *pb.Agent) bool {
 			if !d.meta(v, m.Meta) {
 				return false
 			}
-		case 2<<3 | 2: // name
+		case 18: // name, field 2 of wire type 2
 			if v, b = chunk(b); !valid(v) {
 				return false
 			}
 			m.Name = text(v)
-		case 3<<3 | 2: // description
+		case 26: // description, field 3 of wire type 2
 			if v, b = chunk(b); !valid(v) {
 				return false
 			}
 			m.Description = text(v)
-		case 4<<3 | 2: // instructions
+		case 34: // instructions, field 4 of wire type 2
 			if v, b = chunk(b); v == nil || m.Instructions != nil {
 				return false
 			}
@@ -1434,12 +1434,12 @@ func (d *Decoder) agent(b []byte, m *pb.Agent) bool {
 			if !d.data(v, m.Instructions) {
 				return false
 			}
-		case 5<<3 | 2: // model_key
+		case 42: // model_key, field 5 of wire type 2
 			if v, b = chunk(b); !valid(v) {
 				return false
 			}
 			m.ModelKey = text(v)
-		case 6<<3 | 2: // tool_keys
+		case 50: // tool_keys, field 6 of wire type 2
 			n := count(b, 0x32)
 			if n == 0 || m.ToolKeys != nil {
 				return false
@@ -1454,7 +1454,7 @@ func (d *Decoder) agent(b []byte, m *pb.Agent) bool {
 				}
 				m.ToolKeys[i] = text(v)
 			}
-		case 7<<3 | 2: // tool_server_keys
+		case 58: // tool_server_keys, field 7 of wire type 2
 			n := count(b, 0x3a)
 			if n == 0 || m.ToolServerKeys != nil {
 				return false
@@ -1469,7 +1469,7 @@ func (d *Decoder) agent(b []byte, m *pb.Agent) bool {
 				}
 				m.ToolServerKeys[i] = text(v)
 			}
-		case 8<<3 | 2: // skill_keys
+		case 66: // skill_keys, field 8 of wire type 2
 			n := count(b, 0x42)
 			if n == 0 || m.SkillKeys != nil {
 				return false
@@ -1484,7 +1484,7 @@ func (d *Decoder) agent(b []byte, m *pb.Agent) bool {
 				}
 				m.SkillKeys[i] = text(v)
 			}
-		case 9<<3 | 2: // sub_agent_keys
+		case 74: // sub_agent_keys, field 9 of wire type 2
 			n := count(b, 0x4a)
 			if n == 0 || m.SubAgentKeys != nil {
 				return false
@@ -1499,7 +1499,7 @@ func (d *Decoder) agent(b []byte, m *pb.Agent) bool {
 				}
 				m.SubAgentKeys[i] = text(v)
 			}
-		case 10<<3 | 2: // attachments
+		case 82: // attachments, field 10 of wire type 2
 			n := count(b, 0x52)
 			if n == 0 || m.Attachments != nil {
 				return false
@@ -1515,12 +1515,12 @@ func (d *Decoder) agent(b []byte, m *pb.Agent) bool {
 				}
 				m.Attachments[i] = &all[i]
 			}
-		case 11<<3 | 2: // principal_key
+		case 90: // principal_key, field 11 of wire type 2
 			if v, b = chunk(b); !valid(v) {
 				return false
 			}
 			m.PrincipalKey = text(v)
-		case 12<<3 | 2: // definition
+		case 98: // definition, field 12 of wire type 2
 			if v, b = chunk(b); v == nil || m.Definition != nil {
 				return false
 			}
@@ -1528,12 +1528,12 @@ func (d *Decoder) agent(b []byte, m *pb.Agent) bool {
 			if !d.data(v, m.Definition) {
 				return false
 			}
-		case 13<<3 | 2: // version
+		case 106: // version, field 13 of wire type 2
 			if v, b = chunk(b); !valid(v) {
 				return false
 			}
 			m.Version = text(v)
-		case 14<<3 | 2: // prompt_sha256
+		case 114: // prompt_sha256, field 14 of wire type 2
 			if v, b = chunk(b); !valid(v) {
 				return false
 			}
@@ -1554,22 +1554,22 @@ func (d *Decoder) attachment(b []byte, m *pb.Attachment) bool {
 			return false
 		}
 		switch tag {
-		case 1<<3 | 2: // target_key
+		case 10: // target_key, field 1 of wire type 2
 			if v, b = chunk(b); !valid(v) {
 				return false
 			}
 			m.TargetKey = text(v)
-		case 2<<3 | 2: // label
+		case 18: // label, field 2 of wire type 2
 			if v, b = chunk(b); !valid(v) {
 				return false
 			}
 			m.Label = text(v)
-		case 3<<3 | 2: // owner_key
+		case 26: // owner_key, field 3 of wire type 2
 			if v, b = chunk(b); !valid(v) {
 				return false
 			}
 			m.OwnerKey = text(v)
-		case 4<<3 | 0: // read_only
+		case 32: // read_only, field 4 of wire type 0
 			if x, b = varint(b); b == nil {
 				return false
 			}
@@ -1590,7 +1590,7 @@ func (d *Decoder) trigger(b []byte, m *pb.Trigger) bool {
 			return false
 		}
 		switch tag {
-		case 1<<3 | 2: // meta
+		case 10: // meta, field 1 of wire type 2
 			if v, b = chunk(b); v == nil || m.Meta != nil {
 				return false
 			}
@@ -1598,32 +1598,32 @@ func (d *Decoder) trigger(b []byte, m *pb.Trigger) bool {
 			if !d.meta(v, m.Meta) {
 				return false
 			}
-		case 2<<3 | 2: // name
+		case 18: // name, field 2 of wire type 2
 			if v, b = chunk(b); !valid(v) {
 				return false
 			}
 			m.Name = text(v)
-		case 3<<3 | 2: // form
+		case 26: // form, field 3 of wire type 2
 			if v, b = chunk(b); !valid(v) {
 				return false
 			}
 			m.Form = text(v)
-		case 4<<3 | 2: // expression
+		case 34: // expression, field 4 of wire type 2
 			if v, b = chunk(b); !valid(v) {
 				return false
 			}
 			m.Expression = text(v)
-		case 5<<3 | 2: // time_zone
+		case 42: // time_zone, field 5 of wire type 2
 			if v, b = chunk(b); !valid(v) {
 				return false
 			}
 			m.TimeZone = text(v)
-		case 6<<3 | 2: // agent_key
+		case 50: // agent_key, field 6 of wire type 2
 			if v, b = chunk(b); !valid(v) {
 				return false
 			}
 			m.AgentKey = text(v)
-		case 7<<3 | 2: // input
+		case 58: // input, field 7 of wire type 2
 			if v, b = chunk(b); v == nil || m.Input != nil {
 				return false
 			}
@@ -1631,12 +1631,12 @@ func (d *Decoder) trigger(b []byte, m *pb.Trigger) bool {
 			if !d.data(v, m.Input) {
 				return false
 			}
-		case 8<<3 | 0: // enabled
+		case 64: // enabled, field 8 of wire type 0
 			if x, b = varint(b); b == nil {
 				return false
 			}
 			m.Enabled = x != 0
-		case 9<<3 | 2: // credential_key
+		case 74: // credential_key, field 9 of wire type 2
 			if v, b = chunk(b); !valid(v) {
 				return false
 			}
@@ -1657,7 +1657,7 @@ func (d *Decoder) memorySpace(b []byte, m *pb.MemorySpace) bool {
 			return false
 		}
 		switch tag {
-		case 1<<3 | 2: // meta
+		case 10: // meta, field 1 of wire type 2
 			if v, b = chunk(b); v == nil || m.Meta != nil {
 				return false
 			}
@@ -1665,7 +1665,7 @@ func (d *Decoder) memorySpace(b []byte, m *pb.MemorySpace) bool {
 			if !d.meta(v, m.Meta) {
 				return false
 			}
-		case 2<<3 | 2: // path
+		case 18: // path, field 2 of wire type 2
 			n := count(b, 0x12)
 			if n == 0 || m.Path != nil {
 				return false
@@ -1680,37 +1680,37 @@ func (d *Decoder) memorySpace(b []byte, m *pb.MemorySpace) bool {
 				}
 				m.Path[i] = text(v)
 			}
-		case 3<<3 | 2: // raw_path
+		case 26: // raw_path, field 3 of wire type 2
 			if v, b = chunk(b); !valid(v) {
 				return false
 			}
 			m.RawPath = text(v)
-		case 4<<3 | 2: // owner_key
+		case 34: // owner_key, field 4 of wire type 2
 			if v, b = chunk(b); !valid(v) {
 				return false
 			}
 			m.OwnerKey = text(v)
-		case 5<<3 | 2: // strategy
+		case 42: // strategy, field 5 of wire type 2
 			if v, b = chunk(b); !valid(v) {
 				return false
 			}
 			m.Strategy = text(v)
-		case 6<<3 | 2: // embedding_model
+		case 50: // embedding_model, field 6 of wire type 2
 			if v, b = chunk(b); !valid(v) {
 				return false
 			}
 			m.EmbeddingModel = text(v)
-		case 7<<3 | 0: // embedding_dimensions
+		case 56: // embedding_dimensions, field 7 of wire type 0
 			if x, b = varint(b); b == nil {
 				return false
 			}
 			m.EmbeddingDimensions = uint32(x)
-		case 8<<3 | 0: // ttl_seconds
+		case 64: // ttl_seconds, field 8 of wire type 0
 			if x, b = varint(b); b == nil {
 				return false
 			}
 			m.TtlSeconds = uint64(x)
-		case 9<<3 | 2: // settings
+		case 74: // settings, field 9 of wire type 2
 			if v, b = chunk(b); v == nil || m.Settings != nil {
 				return false
 			}
@@ -1734,7 +1734,7 @@ func (d *Decoder) memory(b []byte, m *pb.Memory) bool {
 			return false
 		}
 		switch tag {
-		case 1<<3 | 2: // meta
+		case 10: // meta, field 1 of wire type 2
 			if v, b = chunk(b); v == nil || m.Meta != nil {
 				return false
 			}
@@ -1742,27 +1742,27 @@ func (d *Decoder) memory(b []byte, m *pb.Memory) bool {
 			if !d.meta(v, m.Meta) {
 				return false
 			}
-		case 2<<3 | 2: // space_key
+		case 18: // space_key, field 2 of wire type 2
 			if v, b = chunk(b); !valid(v) {
 				return false
 			}
 			m.SpaceKey = text(v)
-		case 3<<3 | 2: // name
+		case 26: // name, field 3 of wire type 2
 			if v, b = chunk(b); !valid(v) {
 				return false
 			}
 			m.Name = text(v)
-		case 4<<3 | 0: // form
+		case 32: // form, field 4 of wire type 0
 			if x, b = varint(b); b == nil {
 				return false
 			}
 			m.Form = pb.Memory_Form(x)
-		case 5<<3 | 2: // text
+		case 42: // text, field 5 of wire type 2
 			if v, b = chunk(b); !valid(v) || m.Content != nil {
 				return false
 			}
 			m.Content = &pb.Memory_Text{Text: text(v)}
-		case 6<<3 | 2: // data
+		case 50: // data, field 6 of wire type 2
 			if v, b = chunk(b); v == nil || m.Content != nil {
 				return false
 			}
@@ -1775,7 +1775,7 @@ func (d *Decoder) memory(b []byte, m *pb.Memory) bool {
 			}
 			o.Data = &o.m
 			m.Content = &o.Memory_Data
-		case 7<<3 | 2: // source_keys
+		case 58: // source_keys, field 7 of wire type 2
 			n := count(b, 0x3a)
 			if n == 0 || m.SourceKeys != nil {
 				return false
@@ -1790,43 +1790,43 @@ func (d *Decoder) memory(b []byte, m *pb.Memory) bool {
 				}
 				m.SourceKeys[i] = text(v)
 			}
-		case 8<<3 | 1: // valid_from_unix_nano
+		case 65: // valid_from_unix_nano, field 8 of wire type 1
 			if x, b = fixed64(b); b == nil {
 				return false
 			}
 			m.ValidFromUnixNano = int64(x)
-		case 9<<3 | 1: // valid_to_unix_nano
+		case 73: // valid_to_unix_nano, field 9 of wire type 1
 			if x, b = fixed64(b); b == nil {
 				return false
 			}
 			m.ValidToUnixNano = int64(x)
-		case 10<<3 | 1: // expires_unix_nano
+		case 81: // expires_unix_nano, field 10 of wire type 1
 			if x, b = fixed64(b); b == nil {
 				return false
 			}
 			m.ExpiresUnixNano = int64(x)
-		case 11<<3 | 1: // ttl_minutes
+		case 89: // ttl_minutes, field 11 of wire type 1
 			if x, b = fixed64(b); b == nil {
 				return false
 			}
 			m.TtlMinutes = math.Float64frombits(x)
-		case 12<<3 | 1: // importance
+		case 97: // importance, field 12 of wire type 1
 			if x, b = fixed64(b); b == nil {
 				return false
 			}
 			y := math.Float64frombits(x)
 			m.Importance = &y
-		case 13<<3 | 0: // limit
+		case 104: // limit, field 13 of wire type 0
 			if x, b = varint(b); b == nil {
 				return false
 			}
 			m.Limit = uint64(x)
-		case 14<<3 | 0: // read_only
+		case 112: // read_only, field 14 of wire type 0
 			if x, b = varint(b); b == nil {
 				return false
 			}
 			m.ReadOnly = x != 0
-		case 15<<3 | 2: // tags
+		case 122: // tags, field 15 of wire type 2
 			n := count(b, 0x7a)
 			if n == 0 || m.Tags != nil {
 				return false
@@ -1857,7 +1857,7 @@ func (d *Decoder) revision(b []byte, m *pb.Revision) bool {
 			return false
 		}
 		switch tag {
-		case 1<<3 | 2: // meta
+		case 10: // meta, field 1 of wire type 2
 			if v, b = chunk(b); v == nil || m.Meta != nil {
 				return false
 			}
@@ -1865,22 +1865,22 @@ func (d *Decoder) revision(b []byte, m *pb.Revision) bool {
 			if !d.meta(v, m.Meta) {
 				return false
 			}
-		case 2<<3 | 2: // of_key
+		case 18: // of_key, field 2 of wire type 2
 			if v, b = chunk(b); !valid(v) {
 				return false
 			}
 			m.OfKey = text(v)
-		case 3<<3 | 2: // operation
+		case 26: // operation, field 3 of wire type 2
 			if v, b = chunk(b); !valid(v) {
 				return false
 			}
 			m.Operation = text(v)
-		case 4<<3 | 2: // by_key
+		case 34: // by_key, field 4 of wire type 2
 			if v, b = chunk(b); !valid(v) {
 				return false
 			}
 			m.ByKey = text(v)
-		case 5<<3 | 2: // before
+		case 42: // before, field 5 of wire type 2
 			if v, b = chunk(b); v == nil || m.Before != nil {
 				return false
 			}
@@ -1888,7 +1888,7 @@ func (d *Decoder) revision(b []byte, m *pb.Revision) bool {
 			if !d.data(v, m.Before) {
 				return false
 			}
-		case 6<<3 | 2: // after
+		case 50: // after, field 6 of wire type 2
 			if v, b = chunk(b); v == nil || m.After != nil {
 				return false
 			}
@@ -1896,7 +1896,7 @@ func (d *Decoder) revision(b []byte, m *pb.Revision) bool {
 			if !d.data(v, m.After) {
 				return false
 			}
-		case 7<<3 | 0: // number
+		case 56: // number, field 7 of wire type 0
 			if x, b = varint(b); b == nil {
 				return false
 			}
@@ -1916,7 +1916,7 @@ func (d *Decoder) entity(b []byte, m *pb.Entity) bool {
 			return false
 		}
 		switch tag {
-		case 1<<3 | 2: // meta
+		case 10: // meta, field 1 of wire type 2
 			if v, b = chunk(b); v == nil || m.Meta != nil {
 				return false
 			}
@@ -1924,12 +1924,12 @@ func (d *Decoder) entity(b []byte, m *pb.Entity) bool {
 			if !d.meta(v, m.Meta) {
 				return false
 			}
-		case 2<<3 | 2: // name
+		case 18: // name, field 2 of wire type 2
 			if v, b = chunk(b); !valid(v) {
 				return false
 			}
 			m.Name = text(v)
-		case 3<<3 | 2: // types
+		case 26: // types, field 3 of wire type 2
 			n := count(b, 0x1a)
 			if n == 0 || m.Types != nil {
 				return false
@@ -1944,7 +1944,7 @@ func (d *Decoder) entity(b []byte, m *pb.Entity) bool {
 				}
 				m.Types[i] = text(v)
 			}
-		case 4<<3 | 2: // observations
+		case 34: // observations, field 4 of wire type 2
 			n := count(b, 0x22)
 			if n == 0 || m.Observations != nil {
 				return false
@@ -1959,12 +1959,12 @@ func (d *Decoder) entity(b []byte, m *pb.Entity) bool {
 				}
 				m.Observations[i] = text(v)
 			}
-		case 5<<3 | 2: // summary
+		case 42: // summary, field 5 of wire type 2
 			if v, b = chunk(b); !valid(v) {
 				return false
 			}
 			m.Summary = text(v)
-		case 6<<3 | 2: // attributes
+		case 50: // attributes, field 6 of wire type 2
 			if v, b = chunk(b); v == nil || m.Attributes != nil {
 				return false
 			}
@@ -1972,7 +1972,7 @@ func (d *Decoder) entity(b []byte, m *pb.Entity) bool {
 			if !d.data(v, m.Attributes) {
 				return false
 			}
-		case 7<<3 | 2: // space_key
+		case 58: // space_key, field 7 of wire type 2
 			if v, b = chunk(b); !valid(v) {
 				return false
 			}
@@ -1993,7 +1993,7 @@ func (d *Decoder) relation(b []byte, m *pb.Relation) bool {
 			return false
 		}
 		switch tag {
-		case 1<<3 | 2: // meta
+		case 10: // meta, field 1 of wire type 2
 			if v, b = chunk(b); v == nil || m.Meta != nil {
 				return false
 			}
@@ -2001,47 +2001,47 @@ func (d *Decoder) relation(b []byte, m *pb.Relation) bool {
 			if !d.meta(v, m.Meta) {
 				return false
 			}
-		case 2<<3 | 2: // from_key
+		case 18: // from_key, field 2 of wire type 2
 			if v, b = chunk(b); !valid(v) {
 				return false
 			}
 			m.FromKey = text(v)
-		case 3<<3 | 2: // to_key
+		case 26: // to_key, field 3 of wire type 2
 			if v, b = chunk(b); !valid(v) {
 				return false
 			}
 			m.ToKey = text(v)
-		case 4<<3 | 2: // type
+		case 34: // type, field 4 of wire type 2
 			if v, b = chunk(b); !valid(v) {
 				return false
 			}
 			m.Type = text(v)
-		case 5<<3 | 2: // fact
+		case 42: // fact, field 5 of wire type 2
 			if v, b = chunk(b); !valid(v) {
 				return false
 			}
 			m.Fact = text(v)
-		case 6<<3 | 1: // valid_from_unix_nano
+		case 49: // valid_from_unix_nano, field 6 of wire type 1
 			if x, b = fixed64(b); b == nil {
 				return false
 			}
 			m.ValidFromUnixNano = int64(x)
-		case 7<<3 | 1: // valid_to_unix_nano
+		case 57: // valid_to_unix_nano, field 7 of wire type 1
 			if x, b = fixed64(b); b == nil {
 				return false
 			}
 			m.ValidToUnixNano = int64(x)
-		case 8<<3 | 1: // recorded_unix_nano
+		case 65: // recorded_unix_nano, field 8 of wire type 1
 			if x, b = fixed64(b); b == nil {
 				return false
 			}
 			m.RecordedUnixNano = int64(x)
-		case 9<<3 | 1: // retracted_unix_nano
+		case 73: // retracted_unix_nano, field 9 of wire type 1
 			if x, b = fixed64(b); b == nil {
 				return false
 			}
 			m.RetractedUnixNano = int64(x)
-		case 10<<3 | 2: // source_keys
+		case 82: // source_keys, field 10 of wire type 2
 			n := count(b, 0x52)
 			if n == 0 || m.SourceKeys != nil {
 				return false
@@ -2056,7 +2056,7 @@ func (d *Decoder) relation(b []byte, m *pb.Relation) bool {
 				}
 				m.SourceKeys[i] = text(v)
 			}
-		case 11<<3 | 2: // attributes
+		case 90: // attributes, field 11 of wire type 2
 			if v, b = chunk(b); v == nil || m.Attributes != nil {
 				return false
 			}
@@ -2064,7 +2064,7 @@ func (d *Decoder) relation(b []byte, m *pb.Relation) bool {
 			if !d.data(v, m.Attributes) {
 				return false
 			}
-		case 12<<3 | 2: // space_key
+		case 98: // space_key, field 12 of wire type 2
 			if v, b = chunk(b); !valid(v) {
 				return false
 			}
@@ -2084,7 +2084,7 @@ func (d *Decoder) conversation(b []byte, m *pb.Conversation) bool {
 			return false
 		}
 		switch tag {
-		case 1<<3 | 2: // meta
+		case 10: // meta, field 1 of wire type 2
 			if v, b = chunk(b); v == nil || m.Meta != nil {
 				return false
 			}
@@ -2092,17 +2092,17 @@ func (d *Decoder) conversation(b []byte, m *pb.Conversation) bool {
 			if !d.meta(v, m.Meta) {
 				return false
 			}
-		case 2<<3 | 2: // title
+		case 18: // title, field 2 of wire type 2
 			if v, b = chunk(b); !valid(v) {
 				return false
 			}
 			m.Title = text(v)
-		case 3<<3 | 2: // agent_key
+		case 26: // agent_key, field 3 of wire type 2
 			if v, b = chunk(b); !valid(v) {
 				return false
 			}
 			m.AgentKey = text(v)
-		case 4<<3 | 2: // participant_keys
+		case 34: // participant_keys, field 4 of wire type 2
 			n := count(b, 0x22)
 			if n == 0 || m.ParticipantKeys != nil {
 				return false
@@ -2117,7 +2117,7 @@ func (d *Decoder) conversation(b []byte, m *pb.Conversation) bool {
 				}
 				m.ParticipantKeys[i] = text(v)
 			}
-		case 5<<3 | 2: // branches
+		case 42: // branches, field 5 of wire type 2
 			n := count(b, 0x2a)
 			if n == 0 || m.Branches != nil {
 				return false
@@ -2133,12 +2133,12 @@ func (d *Decoder) conversation(b []byte, m *pb.Conversation) bool {
 				}
 				m.Branches[i] = &all[i]
 			}
-		case 6<<3 | 2: // head_key
+		case 50: // head_key, field 6 of wire type 2
 			if v, b = chunk(b); !valid(v) {
 				return false
 			}
 			m.HeadKey = text(v)
-		case 7<<3 | 2: // context_keys
+		case 58: // context_keys, field 7 of wire type 2
 			n := count(b, 0x3a)
 			if n == 0 || m.ContextKeys != nil {
 				return false
@@ -2153,12 +2153,12 @@ func (d *Decoder) conversation(b []byte, m *pb.Conversation) bool {
 				}
 				m.ContextKeys[i] = text(v)
 			}
-		case 8<<3 | 2: // status
+		case 66: // status, field 8 of wire type 2
 			if v, b = chunk(b); !valid(v) {
 				return false
 			}
 			m.Status = text(v)
-		case 9<<3 | 2: // parent_key
+		case 74: // parent_key, field 9 of wire type 2
 			if v, b = chunk(b); !valid(v) {
 				return false
 			}
@@ -2178,12 +2178,12 @@ func (d *Decoder) branch(b []byte, m *pb.Branch) bool {
 			return false
 		}
 		switch tag {
-		case 1<<3 | 2: // name
+		case 10: // name, field 1 of wire type 2
 			if v, b = chunk(b); !valid(v) {
 				return false
 			}
 			m.Name = text(v)
-		case 2<<3 | 2: // head_key
+		case 18: // head_key, field 2 of wire type 2
 			if v, b = chunk(b); !valid(v) {
 				return false
 			}
@@ -2204,7 +2204,7 @@ func (d *Decoder) run(b []byte, m *pb.Run) bool {
 			return false
 		}
 		switch tag {
-		case 1<<3 | 2: // meta
+		case 10: // meta, field 1 of wire type 2
 			if v, b = chunk(b); v == nil || m.Meta != nil {
 				return false
 			}
@@ -2212,57 +2212,57 @@ func (d *Decoder) run(b []byte, m *pb.Run) bool {
 			if !d.meta(v, m.Meta) {
 				return false
 			}
-		case 2<<3 | 2: // conversation_key
+		case 18: // conversation_key, field 2 of wire type 2
 			if v, b = chunk(b); !valid(v) {
 				return false
 			}
 			m.ConversationKey = text(v)
-		case 3<<3 | 2: // agent_key
+		case 26: // agent_key, field 3 of wire type 2
 			if v, b = chunk(b); !valid(v) {
 				return false
 			}
 			m.AgentKey = text(v)
-		case 4<<3 | 2: // parent_key
+		case 34: // parent_key, field 4 of wire type 2
 			if v, b = chunk(b); !valid(v) {
 				return false
 			}
 			m.ParentKey = text(v)
-		case 5<<3 | 2: // status
+		case 42: // status, field 5 of wire type 2
 			if v, b = chunk(b); !valid(v) {
 				return false
 			}
 			m.Status = text(v)
-		case 6<<3 | 1: // started_unix_nano
+		case 49: // started_unix_nano, field 6 of wire type 1
 			if x, b = fixed64(b); b == nil {
 				return false
 			}
 			m.StartedUnixNano = int64(x)
-		case 7<<3 | 1: // ended_unix_nano
+		case 57: // ended_unix_nano, field 7 of wire type 1
 			if x, b = fixed64(b); b == nil {
 				return false
 			}
 			m.EndedUnixNano = int64(x)
-		case 8<<3 | 2: // model_key
+		case 66: // model_key, field 8 of wire type 2
 			if v, b = chunk(b); !valid(v) {
 				return false
 			}
 			m.ModelKey = text(v)
-		case 9<<3 | 0: // input_tokens
+		case 72: // input_tokens, field 9 of wire type 0
 			if x, b = varint(b); b == nil {
 				return false
 			}
 			m.InputTokens = uint64(x)
-		case 10<<3 | 0: // output_tokens
+		case 80: // output_tokens, field 10 of wire type 0
 			if x, b = varint(b); b == nil {
 				return false
 			}
 			m.OutputTokens = uint64(x)
-		case 11<<3 | 0: // cached_tokens
+		case 88: // cached_tokens, field 11 of wire type 0
 			if x, b = varint(b); b == nil {
 				return false
 			}
 			m.CachedTokens = uint64(x)
-		case 12<<3 | 2: // usage
+		case 98: // usage, field 12 of wire type 2
 			if v, b = chunk(b); v == nil || m.Usage != nil {
 				return false
 			}
@@ -2270,7 +2270,7 @@ func (d *Decoder) run(b []byte, m *pb.Run) bool {
 			if !d.data(v, m.Usage) {
 				return false
 			}
-		case 13<<3 | 2: // error
+		case 106: // error, field 13 of wire type 2
 			if v, b = chunk(b); v == nil || m.Error != nil {
 				return false
 			}
@@ -2294,7 +2294,7 @@ func (d *Decoder) message(b []byte, m *pb.Message) bool {
 			return false
 		}
 		switch tag {
-		case 1<<3 | 2: // meta
+		case 10: // meta, field 1 of wire type 2
 			if v, b = chunk(b); v == nil || m.Meta != nil {
 				return false
 			}
@@ -2302,32 +2302,32 @@ func (d *Decoder) message(b []byte, m *pb.Message) bool {
 			if !d.meta(v, m.Meta) {
 				return false
 			}
-		case 2<<3 | 2: // conversation_key
+		case 18: // conversation_key, field 2 of wire type 2
 			if v, b = chunk(b); !valid(v) {
 				return false
 			}
 			m.ConversationKey = text(v)
-		case 3<<3 | 2: // parent_key
+		case 26: // parent_key, field 3 of wire type 2
 			if v, b = chunk(b); !valid(v) {
 				return false
 			}
 			m.ParentKey = text(v)
-		case 4<<3 | 0: // position
+		case 32: // position, field 4 of wire type 0
 			if x, b = varint(b); b == nil {
 				return false
 			}
 			m.Position = uint64(x)
-		case 5<<3 | 0: // role
+		case 40: // role, field 5 of wire type 0
 			if x, b = varint(b); b == nil {
 				return false
 			}
 			m.Role = pb.Role(x)
-		case 6<<3 | 2: // native_role
+		case 50: // native_role, field 6 of wire type 2
 			if v, b = chunk(b); !valid(v) {
 				return false
 			}
 			m.NativeRole = text(v)
-		case 7<<3 | 2: // author_path
+		case 58: // author_path, field 7 of wire type 2
 			n := count(b, 0x3a)
 			if n == 0 || m.AuthorPath != nil {
 				return false
@@ -2342,17 +2342,17 @@ func (d *Decoder) message(b []byte, m *pb.Message) bool {
 				}
 				m.AuthorPath[i] = text(v)
 			}
-		case 8<<3 | 2: // run_key
+		case 66: // run_key, field 8 of wire type 2
 			if v, b = chunk(b); !valid(v) {
 				return false
 			}
 			m.RunKey = text(v)
-		case 9<<3 | 2: // model
+		case 74: // model, field 9 of wire type 2
 			if v, b = chunk(b); !valid(v) {
 				return false
 			}
 			m.Model = text(v)
-		case 10<<3 | 2: // parts
+		case 82: // parts, field 10 of wire type 2
 			n := count(b, 0x52)
 			if n == 0 || m.Parts != nil {
 				return false
@@ -2368,7 +2368,7 @@ func (d *Decoder) message(b []byte, m *pb.Message) bool {
 				}
 				m.Parts[i] = &all[i]
 			}
-		case 11<<3 | 2: // native_id
+		case 90: // native_id, field 11 of wire type 2
 			if v, b = chunk(b); !valid(v) {
 				return false
 			}
@@ -2388,12 +2388,12 @@ func (d *Decoder) part(b []byte, m *pb.Part) bool {
 			return false
 		}
 		switch tag {
-		case 1<<3 | 2: // text
+		case 10: // text, field 1 of wire type 2
 			if v, b = chunk(b); !valid(v) || m.Body != nil {
 				return false
 			}
 			m.Body = &pb.Part_Text{Text: text(v)}
-		case 2<<3 | 2: // tool_call
+		case 18: // tool_call, field 2 of wire type 2
 			if v, b = chunk(b); v == nil || m.Body != nil {
 				return false
 			}
@@ -2406,7 +2406,7 @@ func (d *Decoder) part(b []byte, m *pb.Part) bool {
 			}
 			o.ToolCall = &o.m
 			m.Body = &o.Part_ToolCall
-		case 3<<3 | 2: // tool_result
+		case 26: // tool_result, field 3 of wire type 2
 			if v, b = chunk(b); v == nil || m.Body != nil {
 				return false
 			}
@@ -2419,7 +2419,7 @@ func (d *Decoder) part(b []byte, m *pb.Part) bool {
 			}
 			o.ToolResult = &o.m
 			m.Body = &o.Part_ToolResult
-		case 4<<3 | 2: // reasoning
+		case 34: // reasoning, field 4 of wire type 2
 			if v, b = chunk(b); v == nil || m.Body != nil {
 				return false
 			}
@@ -2432,7 +2432,7 @@ func (d *Decoder) part(b []byte, m *pb.Part) bool {
 			}
 			o.Reasoning = &o.m
 			m.Body = &o.Part_Reasoning
-		case 5<<3 | 2: // media
+		case 42: // media, field 5 of wire type 2
 			if v, b = chunk(b); v == nil || m.Body != nil {
 				return false
 			}
@@ -2445,7 +2445,7 @@ func (d *Decoder) part(b []byte, m *pb.Part) bool {
 			}
 			o.Media = &o.m
 			m.Body = &o.Part_Media
-		case 6<<3 | 2: // data
+		case 50: // data, field 6 of wire type 2
 			if v, b = chunk(b); v == nil || m.Body != nil {
 				return false
 			}
@@ -2458,7 +2458,7 @@ func (d *Decoder) part(b []byte, m *pb.Part) bool {
 			}
 			o.Data = &o.m
 			m.Body = &o.Part_Data
-		case 7<<3 | 2: // approval
+		case 58: // approval, field 7 of wire type 2
 			if v, b = chunk(b); v == nil || m.Body != nil {
 				return false
 			}
@@ -2471,12 +2471,12 @@ func (d *Decoder) part(b []byte, m *pb.Part) bool {
 			}
 			o.Approval = &o.m
 			m.Body = &o.Part_Approval
-		case 8<<3 | 2: // refusal
+		case 66: // refusal, field 8 of wire type 2
 			if v, b = chunk(b); !valid(v) || m.Body != nil {
 				return false
 			}
 			m.Body = &pb.Part_Refusal{Refusal: text(v)}
-		case 9<<3 | 2: // citation
+		case 74: // citation, field 9 of wire type 2
 			if v, b = chunk(b); v == nil || m.Body != nil {
 				return false
 			}
@@ -2505,22 +2505,22 @@ func (d *Decoder) toolCall(b []byte, m *pb.ToolCall) bool {
 			return false
 		}
 		switch tag {
-		case 1<<3 | 2: // id
+		case 10: // id, field 1 of wire type 2
 			if v, b = chunk(b); !valid(v) {
 				return false
 			}
 			m.Id = text(v)
-		case 2<<3 | 2: // name
+		case 18: // name, field 2 of wire type 2
 			if v, b = chunk(b); !valid(v) {
 				return false
 			}
 			m.Name = text(v)
-		case 3<<3 | 2: // arguments_json
+		case 26: // arguments_json, field 3 of wire type 2
 			if v, b = chunk(b); v == nil {
 				return false
 			}
 			m.ArgumentsJson = v
-		case 4<<3 | 0: // invalid
+		case 32: // invalid, field 4 of wire type 0
 			if x, b = varint(b); b == nil {
 				return false
 			}
@@ -2541,17 +2541,17 @@ func (d *Decoder) toolResult(b []byte, m *pb.ToolResult) bool {
 			return false
 		}
 		switch tag {
-		case 1<<3 | 2: // id
+		case 10: // id, field 1 of wire type 2
 			if v, b = chunk(b); !valid(v) {
 				return false
 			}
 			m.Id = text(v)
-		case 2<<3 | 2: // name
+		case 18: // name, field 2 of wire type 2
 			if v, b = chunk(b); !valid(v) {
 				return false
 			}
 			m.Name = text(v)
-		case 3<<3 | 2: // output
+		case 26: // output, field 3 of wire type 2
 			if v, b = chunk(b); v == nil || m.Output != nil {
 				return false
 			}
@@ -2559,7 +2559,7 @@ func (d *Decoder) toolResult(b []byte, m *pb.ToolResult) bool {
 			if !d.data(v, m.Output) {
 				return false
 			}
-		case 4<<3 | 0: // is_error
+		case 32: // is_error, field 4 of wire type 0
 			if x, b = varint(b); b == nil {
 				return false
 			}
@@ -2579,12 +2579,12 @@ func (d *Decoder) reasoning(b []byte, m *pb.Reasoning) bool {
 			return false
 		}
 		switch tag {
-		case 1<<3 | 2: // text
+		case 10: // text, field 1 of wire type 2
 			if v, b = chunk(b); !valid(v) {
 				return false
 			}
 			m.Text = text(v)
-		case 2<<3 | 2: // opaque
+		case 18: // opaque, field 2 of wire type 2
 			if v, b = chunk(b); v == nil || m.Opaque != nil {
 				return false
 			}
@@ -2592,7 +2592,7 @@ func (d *Decoder) reasoning(b []byte, m *pb.Reasoning) bool {
 			if !d.data(v, m.Opaque) {
 				return false
 			}
-		case 3<<3 | 2: // bound_to
+		case 26: // bound_to, field 3 of wire type 2
 			if v, b = chunk(b); !valid(v) {
 				return false
 			}
@@ -2612,12 +2612,12 @@ func (d *Decoder) media(b []byte, m *pb.Media) bool {
 			return false
 		}
 		switch tag {
-		case 1<<3 | 2: // name
+		case 10: // name, field 1 of wire type 2
 			if v, b = chunk(b); !valid(v) {
 				return false
 			}
 			m.Name = text(v)
-		case 2<<3 | 2: // data
+		case 18: // data, field 2 of wire type 2
 			if v, b = chunk(b); v == nil || m.Data != nil {
 				return false
 			}
@@ -2625,12 +2625,12 @@ func (d *Decoder) media(b []byte, m *pb.Media) bool {
 			if !d.data(v, m.Data) {
 				return false
 			}
-		case 3<<3 | 2: // url
+		case 26: // url, field 3 of wire type 2
 			if v, b = chunk(b); !valid(v) {
 				return false
 			}
 			m.Url = text(v)
-		case 4<<3 | 2: // artifact_key
+		case 34: // artifact_key, field 4 of wire type 2
 			if v, b = chunk(b); !valid(v) {
 				return false
 			}
@@ -2651,23 +2651,23 @@ func (d *Decoder) approval(b []byte, m *pb.Approval) bool {
 			return false
 		}
 		switch tag {
-		case 1<<3 | 2: // id
+		case 10: // id, field 1 of wire type 2
 			if v, b = chunk(b); !valid(v) {
 				return false
 			}
 			m.Id = text(v)
-		case 2<<3 | 2: // tool_call_id
+		case 18: // tool_call_id, field 2 of wire type 2
 			if v, b = chunk(b); !valid(v) {
 				return false
 			}
 			m.ToolCallId = text(v)
-		case 3<<3 | 0: // granted
+		case 24: // granted, field 3 of wire type 0
 			if x, b = varint(b); b == nil {
 				return false
 			}
 			y := x != 0
 			m.Granted = &y
-		case 4<<3 | 2: // by_key
+		case 34: // by_key, field 4 of wire type 2
 			if v, b = chunk(b); !valid(v) {
 				return false
 			}
@@ -2687,22 +2687,22 @@ func (d *Decoder) citation(b []byte, m *pb.Citation) bool {
 			return false
 		}
 		switch tag {
-		case 1<<3 | 2: // title
+		case 10: // title, field 1 of wire type 2
 			if v, b = chunk(b); !valid(v) {
 				return false
 			}
 			m.Title = text(v)
-		case 2<<3 | 2: // url
+		case 18: // url, field 2 of wire type 2
 			if v, b = chunk(b); !valid(v) {
 				return false
 			}
 			m.Url = text(v)
-		case 3<<3 | 2: // quoted
+		case 26: // quoted, field 3 of wire type 2
 			if v, b = chunk(b); !valid(v) {
 				return false
 			}
 			m.Quoted = text(v)
-		case 4<<3 | 2: // source_key
+		case 34: // source_key, field 4 of wire type 2
 			if v, b = chunk(b); !valid(v) {
 				return false
 			}
@@ -2722,7 +2722,7 @@ func (d *Decoder) state(b []byte, m *pb.State) bool {
 			return false
 		}
 		switch tag {
-		case 1<<3 | 2: // meta
+		case 10: // meta, field 1 of wire type 2
 			if v, b = chunk(b); v == nil || m.Meta != nil {
 				return false
 			}
@@ -2730,17 +2730,17 @@ func (d *Decoder) state(b []byte, m *pb.State) bool {
 			if !d.meta(v, m.Meta) {
 				return false
 			}
-		case 2<<3 | 2: // scope_key
+		case 18: // scope_key, field 2 of wire type 2
 			if v, b = chunk(b); !valid(v) {
 				return false
 			}
 			m.ScopeKey = text(v)
-		case 3<<3 | 2: // scope
+		case 26: // scope, field 3 of wire type 2
 			if v, b = chunk(b); !valid(v) {
 				return false
 			}
 			m.Scope = text(v)
-		case 4<<3 | 2: // value
+		case 34: // value, field 4 of wire type 2
 			if v, b = chunk(b); v == nil || m.Value != nil {
 				return false
 			}
@@ -2763,7 +2763,7 @@ func (d *Decoder) channelValue(b []byte, m *pb.ChannelValue) bool {
 			return false
 		}
 		switch tag {
-		case 1<<3 | 2: // meta
+		case 10: // meta, field 1 of wire type 2
 			if v, b = chunk(b); v == nil || m.Meta != nil {
 				return false
 			}
@@ -2771,22 +2771,22 @@ func (d *Decoder) channelValue(b []byte, m *pb.ChannelValue) bool {
 			if !d.meta(v, m.Meta) {
 				return false
 			}
-		case 2<<3 | 2: // channel
+		case 18: // channel, field 2 of wire type 2
 			if v, b = chunk(b); !valid(v) {
 				return false
 			}
 			m.Channel = text(v)
-		case 3<<3 | 2: // version
+		case 26: // version, field 3 of wire type 2
 			if v, b = chunk(b); !valid(v) {
 				return false
 			}
 			m.Version = text(v)
-		case 4<<3 | 2: // serializer
+		case 34: // serializer, field 4 of wire type 2
 			if v, b = chunk(b); !valid(v) {
 				return false
 			}
 			m.Serializer = text(v)
-		case 5<<3 | 2: // value
+		case 42: // value, field 5 of wire type 2
 			if v, b = chunk(b); v == nil || m.Value != nil {
 				return false
 			}
@@ -2794,12 +2794,12 @@ func (d *Decoder) channelValue(b []byte, m *pb.ChannelValue) bool {
 			if !d.data(v, m.Value) {
 				return false
 			}
-		case 6<<3 | 2: // conversation_key
+		case 50: // conversation_key, field 6 of wire type 2
 			if v, b = chunk(b); !valid(v) {
 				return false
 			}
 			m.ConversationKey = text(v)
-		case 7<<3 | 2: // namespace
+		case 58: // namespace, field 7 of wire type 2
 			if v, b = chunk(b); !valid(v) {
 				return false
 			}
@@ -2820,7 +2820,7 @@ func (d *Decoder) checkpoint(b []byte, m *pb.Checkpoint) bool {
 			return false
 		}
 		switch tag {
-		case 1<<3 | 2: // meta
+		case 10: // meta, field 1 of wire type 2
 			if v, b = chunk(b); v == nil || m.Meta != nil {
 				return false
 			}
@@ -2828,38 +2828,38 @@ func (d *Decoder) checkpoint(b []byte, m *pb.Checkpoint) bool {
 			if !d.meta(v, m.Meta) {
 				return false
 			}
-		case 2<<3 | 2: // conversation_key
+		case 18: // conversation_key, field 2 of wire type 2
 			if v, b = chunk(b); !valid(v) {
 				return false
 			}
 			m.ConversationKey = text(v)
-		case 3<<3 | 2: // namespace
+		case 26: // namespace, field 3 of wire type 2
 			if v, b = chunk(b); !valid(v) {
 				return false
 			}
 			m.Namespace = text(v)
-		case 4<<3 | 2: // parent_key
+		case 34: // parent_key, field 4 of wire type 2
 			if v, b = chunk(b); !valid(v) {
 				return false
 			}
 			m.ParentKey = text(v)
-		case 5<<3 | 2: // native_id
+		case 42: // native_id, field 5 of wire type 2
 			if v, b = chunk(b); !valid(v) {
 				return false
 			}
 			m.NativeId = text(v)
-		case 6<<3 | 0: // step
+		case 48: // step, field 6 of wire type 0
 			if x, b = varint(b); b == nil {
 				return false
 			}
 			y := int64(x)
 			m.Step = &y
-		case 7<<3 | 2: // source
+		case 58: // source, field 7 of wire type 2
 			if v, b = chunk(b); !valid(v) {
 				return false
 			}
 			m.Source = text(v)
-		case 8<<3 | 2: // channels
+		case 66: // channels, field 8 of wire type 2
 			n := count(b, 0x42)
 			if n == 0 || m.Channels != nil {
 				return false
@@ -2875,12 +2875,12 @@ func (d *Decoder) checkpoint(b []byte, m *pb.Checkpoint) bool {
 				}
 				m.Channels[i] = &all[i]
 			}
-		case 9<<3 | 0: // replay_class
+		case 72: // replay_class, field 9 of wire type 0
 			if x, b = varint(b); b == nil {
 				return false
 			}
 			m.ReplayClass = pb.ReplayClass(x)
-		case 10<<3 | 2: // next_nodes
+		case 82: // next_nodes, field 10 of wire type 2
 			n := count(b, 0x52)
 			if n == 0 || m.NextNodes != nil {
 				return false
@@ -2910,17 +2910,17 @@ func (d *Decoder) channelRef(b []byte, m *pb.ChannelRef) bool {
 			return false
 		}
 		switch tag {
-		case 1<<3 | 2: // channel
+		case 10: // channel, field 1 of wire type 2
 			if v, b = chunk(b); !valid(v) {
 				return false
 			}
 			m.Channel = text(v)
-		case 2<<3 | 2: // version
+		case 18: // version, field 2 of wire type 2
 			if v, b = chunk(b); !valid(v) {
 				return false
 			}
 			m.Version = text(v)
-		case 3<<3 | 2: // value_key
+		case 26: // value_key, field 3 of wire type 2
 			if v, b = chunk(b); !valid(v) {
 				return false
 			}
@@ -2941,7 +2941,7 @@ func (d *Decoder) pendingWrite(b []byte, m *pb.PendingWrite) bool {
 			return false
 		}
 		switch tag {
-		case 1<<3 | 2: // meta
+		case 10: // meta, field 1 of wire type 2
 			if v, b = chunk(b); v == nil || m.Meta != nil {
 				return false
 			}
@@ -2949,37 +2949,37 @@ func (d *Decoder) pendingWrite(b []byte, m *pb.PendingWrite) bool {
 			if !d.meta(v, m.Meta) {
 				return false
 			}
-		case 2<<3 | 2: // checkpoint_key
+		case 18: // checkpoint_key, field 2 of wire type 2
 			if v, b = chunk(b); !valid(v) {
 				return false
 			}
 			m.CheckpointKey = text(v)
-		case 3<<3 | 2: // task_id
+		case 26: // task_id, field 3 of wire type 2
 			if v, b = chunk(b); !valid(v) {
 				return false
 			}
 			m.TaskId = text(v)
-		case 4<<3 | 2: // task_path
+		case 34: // task_path, field 4 of wire type 2
 			if v, b = chunk(b); !valid(v) {
 				return false
 			}
 			m.TaskPath = text(v)
-		case 5<<3 | 0: // index
+		case 40: // index, field 5 of wire type 0
 			if x, b = varint(b); b == nil {
 				return false
 			}
 			m.Index = zigzag(x)
-		case 6<<3 | 2: // channel
+		case 50: // channel, field 6 of wire type 2
 			if v, b = chunk(b); !valid(v) {
 				return false
 			}
 			m.Channel = text(v)
-		case 7<<3 | 2: // serializer
+		case 58: // serializer, field 7 of wire type 2
 			if v, b = chunk(b); !valid(v) {
 				return false
 			}
 			m.Serializer = text(v)
-		case 8<<3 | 2: // value
+		case 66: // value, field 8 of wire type 2
 			if v, b = chunk(b); v == nil || m.Value != nil {
 				return false
 			}
@@ -3003,7 +3003,7 @@ func (d *Decoder) interrupt(b []byte, m *pb.Interrupt) bool {
 			return false
 		}
 		switch tag {
-		case 1<<3 | 2: // meta
+		case 10: // meta, field 1 of wire type 2
 			if v, b = chunk(b); v == nil || m.Meta != nil {
 				return false
 			}
@@ -3011,32 +3011,32 @@ func (d *Decoder) interrupt(b []byte, m *pb.Interrupt) bool {
 			if !d.meta(v, m.Meta) {
 				return false
 			}
-		case 2<<3 | 2: // conversation_key
+		case 18: // conversation_key, field 2 of wire type 2
 			if v, b = chunk(b); !valid(v) {
 				return false
 			}
 			m.ConversationKey = text(v)
-		case 3<<3 | 2: // checkpoint_key
+		case 26: // checkpoint_key, field 3 of wire type 2
 			if v, b = chunk(b); !valid(v) {
 				return false
 			}
 			m.CheckpointKey = text(v)
-		case 4<<3 | 2: // run_key
+		case 34: // run_key, field 4 of wire type 2
 			if v, b = chunk(b); !valid(v) {
 				return false
 			}
 			m.RunKey = text(v)
-		case 5<<3 | 2: // native_id
+		case 42: // native_id, field 5 of wire type 2
 			if v, b = chunk(b); !valid(v) {
 				return false
 			}
 			m.NativeId = text(v)
-		case 6<<3 | 2: // tool_call_id
+		case 50: // tool_call_id, field 6 of wire type 2
 			if v, b = chunk(b); !valid(v) {
 				return false
 			}
 			m.ToolCallId = text(v)
-		case 7<<3 | 2: // question
+		case 58: // question, field 7 of wire type 2
 			if v, b = chunk(b); v == nil || m.Question != nil {
 				return false
 			}
@@ -3044,7 +3044,7 @@ func (d *Decoder) interrupt(b []byte, m *pb.Interrupt) bool {
 			if !d.data(v, m.Question) {
 				return false
 			}
-		case 8<<3 | 2: // options
+		case 66: // options, field 8 of wire type 2
 			n := count(b, 0x42)
 			if n == 0 || m.Options != nil {
 				return false
@@ -3059,12 +3059,12 @@ func (d *Decoder) interrupt(b []byte, m *pb.Interrupt) bool {
 				}
 				m.Options[i] = text(v)
 			}
-		case 9<<3 | 0: // status
+		case 72: // status, field 9 of wire type 0
 			if x, b = varint(b); b == nil {
 				return false
 			}
 			m.Status = pb.Interrupt_Status(x)
-		case 10<<3 | 2: // answer
+		case 82: // answer, field 10 of wire type 2
 			if v, b = chunk(b); v == nil || m.Answer != nil {
 				return false
 			}
@@ -3072,7 +3072,7 @@ func (d *Decoder) interrupt(b []byte, m *pb.Interrupt) bool {
 			if !d.data(v, m.Answer) {
 				return false
 			}
-		case 11<<3 | 2: // asked_by
+		case 90: // asked_by, field 11 of wire type 2
 			if v, b = chunk(b); !valid(v) {
 				return false
 			}
@@ -3093,7 +3093,7 @@ func (d *Decoder) embedding(b []byte, m *pb.Embedding) bool {
 			return false
 		}
 		switch tag {
-		case 1<<3 | 2: // meta
+		case 10: // meta, field 1 of wire type 2
 			if v, b = chunk(b); v == nil || m.Meta != nil {
 				return false
 			}
@@ -3101,47 +3101,47 @@ func (d *Decoder) embedding(b []byte, m *pb.Embedding) bool {
 			if !d.meta(v, m.Meta) {
 				return false
 			}
-		case 2<<3 | 2: // of_key
+		case 18: // of_key, field 2 of wire type 2
 			if v, b = chunk(b); !valid(v) {
 				return false
 			}
 			m.OfKey = text(v)
-		case 3<<3 | 2: // field
+		case 26: // field, field 3 of wire type 2
 			if v, b = chunk(b); !valid(v) {
 				return false
 			}
 			m.Field = text(v)
-		case 4<<3 | 2: // model
+		case 34: // model, field 4 of wire type 2
 			if v, b = chunk(b); !valid(v) {
 				return false
 			}
 			m.Model = text(v)
-		case 5<<3 | 0: // dimensions
+		case 40: // dimensions, field 5 of wire type 0
 			if x, b = varint(b); b == nil {
 				return false
 			}
 			m.Dimensions = uint32(x)
-		case 6<<3 | 0: // element
+		case 48: // element, field 6 of wire type 0
 			if x, b = varint(b); b == nil {
 				return false
 			}
 			m.Element = pb.Embedding_Element(x)
-		case 7<<3 | 2: // vector
+		case 58: // vector, field 7 of wire type 2
 			if v, b = chunk(b); v == nil {
 				return false
 			}
 			m.Vector = v
-		case 8<<3 | 2: // vector_sha256
+		case 66: // vector_sha256, field 8 of wire type 2
 			if v, b = chunk(b); v == nil {
 				return false
 			}
 			m.VectorSha256 = v
-		case 9<<3 | 0: // vector_member
+		case 72: // vector_member, field 9 of wire type 0
 			if x, b = varint(b); b == nil {
 				return false
 			}
 			m.VectorMember = uint32(x)
-		case 10<<3 | 0: // vector_index
+		case 80: // vector_index, field 10 of wire type 0
 			if x, b = varint(b); b == nil {
 				return false
 			}
@@ -3161,7 +3161,7 @@ func (d *Decoder) testSuite(b []byte, m *pb.TestSuite) bool {
 			return false
 		}
 		switch tag {
-		case 1<<3 | 2: // meta
+		case 10: // meta, field 1 of wire type 2
 			if v, b = chunk(b); v == nil || m.Meta != nil {
 				return false
 			}
@@ -3169,17 +3169,17 @@ func (d *Decoder) testSuite(b []byte, m *pb.TestSuite) bool {
 			if !d.meta(v, m.Meta) {
 				return false
 			}
-		case 2<<3 | 2: // name
+		case 18: // name, field 2 of wire type 2
 			if v, b = chunk(b); !valid(v) {
 				return false
 			}
 			m.Name = text(v)
-		case 3<<3 | 2: // description
+		case 26: // description, field 3 of wire type 2
 			if v, b = chunk(b); !valid(v) {
 				return false
 			}
 			m.Description = text(v)
-		case 4<<3 | 2: // definition
+		case 34: // definition, field 4 of wire type 2
 			if v, b = chunk(b); v == nil || m.Definition != nil {
 				return false
 			}
@@ -3187,7 +3187,7 @@ func (d *Decoder) testSuite(b []byte, m *pb.TestSuite) bool {
 			if !d.data(v, m.Definition) {
 				return false
 			}
-		case 5<<3 | 2: // agent_keys
+		case 42: // agent_keys, field 5 of wire type 2
 			n := count(b, 0x2a)
 			if n == 0 || m.AgentKeys != nil {
 				return false
@@ -3217,7 +3217,7 @@ func (d *Decoder) testCase(b []byte, m *pb.TestCase) bool {
 			return false
 		}
 		switch tag {
-		case 1<<3 | 2: // meta
+		case 10: // meta, field 1 of wire type 2
 			if v, b = chunk(b); v == nil || m.Meta != nil {
 				return false
 			}
@@ -3225,17 +3225,17 @@ func (d *Decoder) testCase(b []byte, m *pb.TestCase) bool {
 			if !d.meta(v, m.Meta) {
 				return false
 			}
-		case 2<<3 | 2: // suite_key
+		case 18: // suite_key, field 2 of wire type 2
 			if v, b = chunk(b); !valid(v) {
 				return false
 			}
 			m.SuiteKey = text(v)
-		case 3<<3 | 2: // name
+		case 26: // name, field 3 of wire type 2
 			if v, b = chunk(b); !valid(v) {
 				return false
 			}
 			m.Name = text(v)
-		case 4<<3 | 2: // input
+		case 34: // input, field 4 of wire type 2
 			if v, b = chunk(b); v == nil || m.Input != nil {
 				return false
 			}
@@ -3243,7 +3243,7 @@ func (d *Decoder) testCase(b []byte, m *pb.TestCase) bool {
 			if !d.data(v, m.Input) {
 				return false
 			}
-		case 5<<3 | 2: // expectations
+		case 42: // expectations, field 5 of wire type 2
 			n := count(b, 0x2a)
 			if n == 0 || m.Expectations != nil {
 				return false
@@ -3274,12 +3274,12 @@ func (d *Decoder) expectation(b []byte, m *pb.Expectation) bool {
 			return false
 		}
 		switch tag {
-		case 1<<3 | 2: // form
+		case 10: // form, field 1 of wire type 2
 			if v, b = chunk(b); !valid(v) {
 				return false
 			}
 			m.Form = text(v)
-		case 2<<3 | 2: // value
+		case 18: // value, field 2 of wire type 2
 			if v, b = chunk(b); v == nil || m.Value != nil {
 				return false
 			}
@@ -3303,7 +3303,7 @@ func (d *Decoder) testRun(b []byte, m *pb.TestRun) bool {
 			return false
 		}
 		switch tag {
-		case 1<<3 | 2: // meta
+		case 10: // meta, field 1 of wire type 2
 			if v, b = chunk(b); v == nil || m.Meta != nil {
 				return false
 			}
@@ -3311,22 +3311,22 @@ func (d *Decoder) testRun(b []byte, m *pb.TestRun) bool {
 			if !d.meta(v, m.Meta) {
 				return false
 			}
-		case 2<<3 | 2: // case_key
+		case 18: // case_key, field 2 of wire type 2
 			if v, b = chunk(b); !valid(v) {
 				return false
 			}
 			m.CaseKey = text(v)
-		case 3<<3 | 2: // agent_key
+		case 26: // agent_key, field 3 of wire type 2
 			if v, b = chunk(b); !valid(v) {
 				return false
 			}
 			m.AgentKey = text(v)
-		case 4<<3 | 2: // model_key
+		case 34: // model_key, field 4 of wire type 2
 			if v, b = chunk(b); !valid(v) {
 				return false
 			}
 			m.ModelKey = text(v)
-		case 5<<3 | 2: // output
+		case 42: // output, field 5 of wire type 2
 			if v, b = chunk(b); v == nil || m.Output != nil {
 				return false
 			}
@@ -3334,7 +3334,7 @@ func (d *Decoder) testRun(b []byte, m *pb.TestRun) bool {
 			if !d.data(v, m.Output) {
 				return false
 			}
-		case 6<<3 | 2: // message_keys
+		case 50: // message_keys, field 6 of wire type 2
 			n := count(b, 0x32)
 			if n == 0 || m.MessageKeys != nil {
 				return false
@@ -3349,24 +3349,24 @@ func (d *Decoder) testRun(b []byte, m *pb.TestRun) bool {
 				}
 				m.MessageKeys[i] = text(v)
 			}
-		case 7<<3 | 1: // score
+		case 57: // score, field 7 of wire type 1
 			if x, b = fixed64(b); b == nil {
 				return false
 			}
 			y := math.Float64frombits(x)
 			m.Score = &y
-		case 8<<3 | 0: // passed
+		case 64: // passed, field 8 of wire type 0
 			if x, b = varint(b); b == nil {
 				return false
 			}
 			y := x != 0
 			m.Passed = &y
-		case 9<<3 | 1: // started_unix_nano
+		case 73: // started_unix_nano, field 9 of wire type 1
 			if x, b = fixed64(b); b == nil {
 				return false
 			}
 			m.StartedUnixNano = int64(x)
-		case 10<<3 | 1: // ended_unix_nano
+		case 81: // ended_unix_nano, field 10 of wire type 1
 			if x, b = fixed64(b); b == nil {
 				return false
 			}
@@ -3386,7 +3386,7 @@ func (d *Decoder) opaque(b []byte, m *pb.Opaque) bool {
 			return false
 		}
 		switch tag {
-		case 1<<3 | 2: // meta
+		case 10: // meta, field 1 of wire type 2
 			if v, b = chunk(b); v == nil || m.Meta != nil {
 				return false
 			}
@@ -3394,7 +3394,7 @@ func (d *Decoder) opaque(b []byte, m *pb.Opaque) bool {
 			if !d.meta(v, m.Meta) {
 				return false
 			}
-		case 2<<3 | 2: // about_keys
+		case 18: // about_keys, field 2 of wire type 2
 			n := count(b, 0x12)
 			if n == 0 || m.AboutKeys != nil {
 				return false
@@ -3425,7 +3425,7 @@ func (d *Decoder) tombstone(b []byte, m *pb.Tombstone) bool {
 			return false
 		}
 		switch tag {
-		case 1<<3 | 2: // meta
+		case 10: // meta, field 1 of wire type 2
 			if v, b = chunk(b); v == nil || m.Meta != nil {
 				return false
 			}
@@ -3433,17 +3433,17 @@ func (d *Decoder) tombstone(b []byte, m *pb.Tombstone) bool {
 			if !d.meta(v, m.Meta) {
 				return false
 			}
-		case 2<<3 | 2: // of_key
+		case 18: // of_key, field 2 of wire type 2
 			if v, b = chunk(b); !valid(v) {
 				return false
 			}
 			m.OfKey = text(v)
-		case 3<<3 | 1: // deleted_unix_nano
+		case 25: // deleted_unix_nano, field 3 of wire type 1
 			if x, b = fixed64(b); b == nil {
 				return false
 			}
 			m.DeletedUnixNano = int64(x)
-		case 4<<3 | 2: // reason
+		case 34: // reason, field 4 of wire type 2
 			if v, b = chunk(b); !valid(v) {
 				return false
 			}
@@ -3464,7 +3464,7 @@ func (d *Decoder) gap(b []byte, m *pb.Gap) bool {
 			return false
 		}
 		switch tag {
-		case 1<<3 | 2: // meta
+		case 10: // meta, field 1 of wire type 2
 			if v, b = chunk(b); v == nil || m.Meta != nil {
 				return false
 			}
@@ -3472,32 +3472,32 @@ func (d *Decoder) gap(b []byte, m *pb.Gap) bool {
 			if !d.meta(v, m.Meta) {
 				return false
 			}
-		case 2<<3 | 2: // kind
+		case 18: // kind, field 2 of wire type 2
 			if v, b = chunk(b); !valid(v) {
 				return false
 			}
 			m.Kind = text(v)
-		case 3<<3 | 2: // place
+		case 26: // place, field 3 of wire type 2
 			if v, b = chunk(b); !valid(v) {
 				return false
 			}
 			m.Place = text(v)
-		case 4<<3 | 0: // reason
+		case 32: // reason, field 4 of wire type 0
 			if x, b = varint(b); b == nil {
 				return false
 			}
 			m.Reason = pb.Gap_Reason(x)
-		case 5<<3 | 2: // detail
+		case 42: // detail, field 5 of wire type 2
 			if v, b = chunk(b); !valid(v) {
 				return false
 			}
 			m.Detail = text(v)
-		case 6<<3 | 0: // count
+		case 48: // count, field 6 of wire type 0
 			if x, b = varint(b); b == nil {
 				return false
 			}
 			m.Count = uint64(x)
-		case 7<<3 | 2: // permission
+		case 58: // permission, field 7 of wire type 2
 			if v, b = chunk(b); !valid(v) {
 				return false
 			}
@@ -3518,7 +3518,7 @@ func (d *Decoder) completeness(b []byte, m *pb.Completeness) bool {
 			return false
 		}
 		switch tag {
-		case 1<<3 | 2: // meta
+		case 10: // meta, field 1 of wire type 2
 			if v, b = chunk(b); v == nil || m.Meta != nil {
 				return false
 			}
@@ -3526,22 +3526,22 @@ func (d *Decoder) completeness(b []byte, m *pb.Completeness) bool {
 			if !d.meta(v, m.Meta) {
 				return false
 			}
-		case 2<<3 | 1: // from_unix_nano
+		case 17: // from_unix_nano, field 2 of wire type 1
 			if x, b = fixed64(b); b == nil {
 				return false
 			}
 			m.FromUnixNano = int64(x)
-		case 3<<3 | 1: // to_unix_nano
+		case 25: // to_unix_nano, field 3 of wire type 1
 			if x, b = fixed64(b); b == nil {
 				return false
 			}
 			m.ToUnixNano = int64(x)
-		case 4<<3 | 0: // consistent
+		case 32: // consistent, field 4 of wire type 0
 			if x, b = varint(b); b == nil {
 				return false
 			}
 			m.Consistent = x != 0
-		case 5<<3 | 2: // kinds
+		case 42: // kinds, field 5 of wire type 2
 			n := count(b, 0x2a)
 			if n == 0 || m.Kinds != nil {
 				return false
@@ -3557,32 +3557,32 @@ func (d *Decoder) completeness(b []byte, m *pb.Completeness) bool {
 				}
 				m.Kinds[i] = &all[i]
 			}
-		case 6<<3 | 2: // observer
+		case 50: // observer, field 6 of wire type 2
 			if v, b = chunk(b); !valid(v) {
 				return false
 			}
 			m.Observer = text(v)
-		case 7<<3 | 2: // account
+		case 58: // account, field 7 of wire type 2
 			if v, b = chunk(b); !valid(v) {
 				return false
 			}
 			m.Account = text(v)
-		case 8<<3 | 2: // observer_basis
+		case 66: // observer_basis, field 8 of wire type 2
 			if v, b = chunk(b); !valid(v) {
 				return false
 			}
 			m.ObserverBasis = text(v)
-		case 9<<3 | 1: // newest_unix_nano
+		case 73: // newest_unix_nano, field 9 of wire type 1
 			if x, b = fixed64(b); b == nil {
 				return false
 			}
 			m.NewestUnixNano = int64(x)
-		case 10<<3 | 0: // changed
+		case 80: // changed, field 10 of wire type 0
 			if x, b = varint(b); b == nil {
 				return false
 			}
 			m.Changed = uint64(x)
-		case 11<<3 | 0: // resumed
+		case 88: // resumed, field 11 of wire type 0
 			if x, b = varint(b); b == nil {
 				return false
 			}
@@ -3603,54 +3603,54 @@ func (d *Decoder) kindCompleteness(b []byte, m *pb.KindCompleteness) bool {
 			return false
 		}
 		switch tag {
-		case 1<<3 | 2: // kind
+		case 10: // kind, field 1 of wire type 2
 			if v, b = chunk(b); !valid(v) {
 				return false
 			}
 			m.Kind = text(v)
-		case 2<<3 | 0: // class
+		case 16: // class, field 2 of wire type 0
 			if x, b = varint(b); b == nil {
 				return false
 			}
 			m.Class = pb.KindCompleteness_Class(x)
-		case 3<<3 | 0: // enumerated
+		case 24: // enumerated, field 3 of wire type 0
 			if x, b = varint(b); b == nil {
 				return false
 			}
 			m.Enumerated = uint64(x)
-		case 4<<3 | 0: // exhausted
+		case 32: // exhausted, field 4 of wire type 0
 			if x, b = varint(b); b == nil {
 				return false
 			}
 			m.Exhausted = x != 0
-		case 5<<3 | 0: // reference
+		case 40: // reference, field 5 of wire type 0
 			if x, b = varint(b); b == nil {
 				return false
 			}
 			y := uint64(x)
 			m.Reference = &y
-		case 6<<3 | 2: // reference_route
+		case 50: // reference_route, field 6 of wire type 2
 			if v, b = chunk(b); !valid(v) {
 				return false
 			}
 			m.ReferenceRoute = text(v)
-		case 7<<3 | 2: // access_basis
+		case 58: // access_basis, field 7 of wire type 2
 			if v, b = chunk(b); !valid(v) {
 				return false
 			}
 			m.AccessBasis = text(v)
-		case 8<<3 | 0: // relisted
+		case 64: // relisted, field 8 of wire type 0
 			if x, b = varint(b); b == nil {
 				return false
 			}
 			y := uint64(x)
 			m.Relisted = &y
-		case 9<<3 | 2: // relist_route
+		case 74: // relist_route, field 9 of wire type 2
 			if v, b = chunk(b); !valid(v) {
 				return false
 			}
 			m.RelistRoute = text(v)
-		case 10<<3 | 2: // derived_from
+		case 82: // derived_from, field 10 of wire type 2
 			n := count(b, 0x52)
 			if n == 0 || m.DerivedFrom != nil {
 				return false
@@ -3665,7 +3665,7 @@ func (d *Decoder) kindCompleteness(b []byte, m *pb.KindCompleteness) bool {
 				}
 				m.DerivedFrom[i] = text(v)
 			}
-		case 11<<3 | 0: // opaque
+		case 88: // opaque, field 11 of wire type 0
 			if x, b = varint(b); b == nil {
 				return false
 			}

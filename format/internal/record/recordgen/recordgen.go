@@ -108,7 +108,7 @@ func field(w *bytes.Buffer, md protoreflect.MessageDescriptor, fd protoreflect.F
 	name := camel(fd.Name())
 	wire, read, value := shape(fd)
 	tag := uint64(fd.Number())<<3 | uint64(wire)
-	fmt.Fprintf(w, "case %d<<3 | %d: // %s\n", fd.Number(), wire, fd.Name())
+	fmt.Fprintf(w, "case %d: // %s, field %d of wire type %d\n", tag, fd.Name(), fd.Number(), wire)
 	once, oneof := "", fd.ContainingOneof()
 	switch {
 	case oneof != nil && !oneof.IsSynthetic(): // twice in a oneof is merged by rules of its own
