@@ -29,6 +29,8 @@ type layout struct {
 	Extra   []string `json:"extra,omitempty"` // of extraTables, those that are there
 	// Alchemy are the tables of messages that SQLAlchemySession made in a file of another dialect.
 	Alchemy []string `json:"alchemy,omitempty"`
+	// ByTime are the tables of messages that older releases of the library index by time, not by id.
+	ByTime []string `json:"by_time,omitempty"`
 }
 
 // dialectOf is who made the tables of p.
@@ -151,6 +153,13 @@ func readLayout(ctx context.Context, c *sql.Conn, rel string) (layout, error) {
 		l.Pairs = append(l.Pairs, p)
 		if varchar[t] {
 			l.Alchemy = append(l.Alchemy, t)
+		}
+		index, err := query(ctx, c, `SELECT 1 FROM pragma_index_info(?) WHERE name = 'created_at'`, "idx_"+t+"_session_id")
+		if err != nil {
+			return l, err
+		}
+		if len(index) > 0 {
+			l.ByTime = append(l.ByTime, t)
 		}
 	}
 	if len(l.Alchemy) == len(l.Pairs) && l.Pairs != nil {

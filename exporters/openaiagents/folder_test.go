@@ -153,6 +153,8 @@ func TestExact(t *testing.T) {
 		"other names": made(t, append(createPair(plainSQLite, pair{"my_sessions", "my_messages"}), `INSERT INTO my_sessions VALUES ('s', 'a', 'b')`,
 			`INSERT INTO my_messages (session_id, message_data) VALUES ('s', '{"role":"user","content":"other"}')`, `INSERT INTO agent_messages (session_id, message_data) VALUES ('s', '{"role":"user","content":"own"}')`)...),
 		"two databases": made(t),
+		"an older library": made(t, "DROP INDEX idx_agent_messages_session_id", strings.Replace(createPair(plainSQLite, pair{"agent_sessions", "agent_messages"})[2], "(session_id, id)", "(session_id, created_at)", 1),
+			`INSERT INTO agent_messages VALUES (2, 's', '{"role":"user","content":"second"}', '2026-01-01'), (1, 's', '{"role":"user","content":"first"}', '2026-01-02')`),
 		"both libraries in one file": made(t, append(createPair(sqlAlchemy, pair{"al_sessions", "al_messages"}), `INSERT INTO al_sessions VALUES ('s', 'a', 'b')`,
 			`INSERT INTO al_messages (session_id, message_data, created_at) VALUES ('s', '{"role":"user","content":"other"}', 'c')`)...),
 	}

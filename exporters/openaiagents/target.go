@@ -244,6 +244,9 @@ func (w *writer) setup(ctx context.Context, d *db, have layout) error {
 			continue
 		}
 		for _, q := range createPair(d.layout.dialectOf(p), p) {
+			if slices.Contains(d.layout.ByTime, p.Messages) {
+				q = strings.Replace(q, "(session_id, id)", "(session_id, created_at)", 1)
+			}
 			if _, err := d.Conn.ExecContext(ctx, q); err != nil {
 				return err
 			}
