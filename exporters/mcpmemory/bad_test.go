@@ -3,17 +3,13 @@
 package mcpmemory
 
 import (
-	"bytes"
 	"errors"
-	"fmt"
 	"io/fs"
 	"os"
 	"path/filepath"
-	"runtime"
 	"strings"
 	"syscall"
 	"testing"
-	"time"
 
 	"github.com/google/go-cmp/cmp"
 
@@ -209,65 +205,6 @@ func TestUnreadable(t *testing.T) {
 	}
 }
 
-// Memory does not grow with the number of lines: what is remembered of them lies in a file.
-func TestFlat(t *testing.T) {
-	if testing.Short() {
-		t.Skip("40 MB")
-	}
-	heap := func(lines int) uint64 {
-		var b strings.Builder
-		for i := range lines {
-			fmt.Fprintf(&b, "{\"type\":\"entity\",\"name\":\"thing %d\",\"entityType\":\"thing\",\"observations\":[\"%s\"]}\n", i, strings.Repeat("word ", 60))
-		}
-		src := write(t, b.String())
-		b.Reset()
-		n := 0
-		high := peak(func() {
-			for _, err := range src.Records(t.Context(), nil) {
-				if err != nil {
-					t.Fatal(err)
-				}
-				n++
-			}
-		})
-		if n != 2*lines+3 {
-			t.Fatal(n)
-		}
-		return high
-	}
-	few, many := heap(10_000), heap(100_000)
-	t.Logf("heap: %d KiB with 10,000 lines, %d KiB with 100,000", few>>10, many>>10)
-	if many > few+16<<20 {
-		t.Errorf("it grew by %d MiB", (many-few)>>20)
-	}
-}
-
-// peak is how much more is on the heap while f runs, at its highest: of what is in use, so that a
-// collector that is late on a busy machine does not count.
-func peak(f func()) uint64 {
-	live := func() uint64 {
-		runtime.GC()
-		var m runtime.MemStats
-		runtime.ReadMemStats(&m)
-		return m.HeapAlloc
-	}
-	before, high, done := live(), uint64(0), make(chan bool)
-	go func() {
-		defer close(done)
-		for {
-			high = max(high, live())
-			select {
-			case done <- true:
-				return
-			case <-time.After(5 * time.Millisecond):
-			}
-		}
-	}()
-	f()
-	<-done
-	return high - min(high, before)
-}
-
 // Somebody writes while the run is under way.
 func TestChanged(t *testing.T) {
 	dst := write(t, ada)
@@ -311,98 +248,4 @@ func TestHostileNative(t *testing.T) {
 	if b, err := os.ReadFile(dst.path); err == nil && len(b) > 0 {
 		t.Errorf("file %q", b)
 	}
-}
-
-// A line of 100 MB costs no more memory than others, and its names are read.
-func TestLongLine(t *testing.T) {
-	if testing.Short() {
-		t.Skip("100 MB")
-	}
-	p := filepath.Join(t.TempDir(), "memory.jsonl")
-	f, err := os.Create(p)
-	if err != nil {
-		t.Fatal(err)
-	}
-	fmt.Fprint(f, `{"type":"entity","name":"Long","entityType":"x","observations":["`)
-	chunk := bytes.Repeat([]byte("0123456789abcdef"), 1<<16)
-	for range 100 {
-		f.Write(chunk)
-	}
-	fmt.Fprint(f, `"]}`+"\n"+rel)
-	if err := f.Close(); err != nil {
-		t.Fatal(err)
-	}
-	g := Open(p)
-	var before, after runtime.MemStats
-	runtime.GC()
-	runtime.ReadMemStats(&before)
-	names := []string{}
-	for r, err := range g.Records(t.Context(), nil) {
-		if err != nil {
-			t.Fatal(err)
-		}
-		switch r := r.(type) {
-		case *pb.Entity:
-			names = append(names, r.Name)
-			if n := r.Meta.Native[0].GetData().GetBlob(); n == nil {
-				t.Error("the line is in the record")
-			}
-		case *pb.Relation:
-			names = append(names, r.Type)
-		}
-	}
-	runtime.ReadMemStats(&after)
-	if d := cmp.Diff([]string{"Long", "knows"}, names); d != "" {
-		t.Error(d)
-	}
-	if n := after.TotalAlloc - before.TotalAlloc; n > 64<<20 {
-		t.Errorf("%d MiB allocated", n>>20)
-	}
-	mem, rep := export(t, g)
-	if rep.Verdict.Coverage != agentstate.Reconciled {
-		t.Error(rep.Verdict)
-	}
-	dst := Open(filepath.Join(t.TempDir(), "new.jsonl"))
-	apply(t, dst, mem)
-	a, _ := os.ReadFile(p)
-	b, _ := os.ReadFile(dst.path)
-	if !bytes.Equal(a, b) {
-		t.Error("the copy differs")
-	}
-}
-
-// FuzzRead: whatever the file holds, the reading ends without a panic, and what it carries goes back.
-func FuzzRead(f *testing.F) {
-	for _, name := range []string{"memory.jsonl", "memory.0.6.2.jsonl"} {
-		b, err := os.ReadFile(filepath.Join("testdata", name))
-		if err != nil {
-			f.Fatal(err)
-		}
-		f.Add(b)
-	}
-	f.Add([]byte(ada + "\n\n" + acme + "\r\n" + rel + "\n{\"type\":\"x\"}\n[1]\n"))
-	f.Add([]byte("\ufeff" + `{"type":"entity","name":"\ud800"` + "\x00\xff}"))
-	f.Fuzz(func(t *testing.T, b []byte) {
-		src := write(t, string(b))
-		mem := &memstate.State{}
-		rep, err := agentstate.Copy(t.Context(), mem, src, nil)
-		if errors.Is(err, ErrSchema) {
-			return
-		}
-		if err != nil {
-			t.Fatal(err)
-		}
-		if rep.Verdict.Coverage > agentstate.Gaps && len(rep.Gaps) == 0 {
-			t.Fatalf("%v", rep.Verdict)
-		}
-		if len(rep.Gaps) > 0 {
-			return
-		}
-		dst := Open(filepath.Join(t.TempDir(), "new.jsonl"))
-		apply(t, dst, mem)
-		got, err := os.ReadFile(dst.path)
-		if err != nil && !errors.Is(err, fs.ErrNotExist) || !bytes.Equal(b, got) {
-			t.Fatalf("%q became %q", b, got)
-		}
-	})
 }

@@ -4,15 +4,11 @@ package openaiagents
 
 import (
 	"bytes"
-	"context"
 	"database/sql"
 	"errors"
-	"fmt"
-	"io"
 	"io/fs"
 	"os"
 	"path/filepath"
-	"runtime"
 	"slices"
 	"strings"
 	"testing"
@@ -23,7 +19,6 @@ import (
 	"github.com/exitramp/exitramp/context/agentstate"
 	"github.com/exitramp/exitramp/context/memstate"
 	"github.com/exitramp/exitramp/context/replay"
-	"github.com/exitramp/exitramp/exporters/internal/responses"
 	pb "github.com/exitramp/exitramp/proto/exitramp/v1"
 )
 
@@ -359,159 +354,6 @@ func mustRead(t testing.TB, path string) []byte {
 	return b
 }
 
-// peak is how much more is on the heap while f runs, at its highest: of what is in use, so that a
-// collector that is late on a busy machine does not count.
-func peak(f func()) uint64 {
-	live := func() uint64 {
-		runtime.GC()
-		var m runtime.MemStats
-		runtime.ReadMemStats(&m)
-		return m.HeapAlloc
-	}
-	before, high, done := live(), uint64(0), make(chan bool)
-	go func() {
-		defer close(done)
-		for {
-			high = max(high, live())
-			select {
-			case done <- true:
-				return
-			case <-time.After(5 * time.Millisecond):
-			}
-		}
-	}()
-	f()
-	<-done
-	return high - min(high, before)
-}
-
-// readPostgres reads an item of 100 MB out of PostgreSQL.
-func readPostgres(t *testing.T) {
-	src := postgres(t, newDatabase(t, tables(ownNames()), `INSERT INTO agent_sessions VALUES ('s', now(), now())`,
-		`INSERT INTO agent_messages (session_id, message_data) VALUES ('s', '{"role":"assistant","content":"' || repeat('ab', 50000000) || '"}'), ('s', '{"role":"user","content":"short"}')`))
-	var size int64
-	n := peak(func() {
-		for r, err := range src.Records(t.Context(), nil) {
-			if err != nil {
-				t.Fatal(err)
-			}
-			m, ok := r.(*pb.Message)
-			if !ok {
-				continue
-			}
-			ref := m.Meta.Native[0].GetRow().Columns[2].GetTextRef()
-			if ref == nil {
-				continue
-			}
-			if m.Role != pb.Role_ROLE_ASSISTANT {
-				t.Errorf("role %v", m.Role)
-			}
-			b, err := src.OpenBlob(t.Context(), ref)
-			if err != nil {
-				t.Fatal(err)
-			}
-			if size, err = io.Copy(io.Discard, b); err != nil {
-				t.Fatal(err)
-			}
-		}
-	})
-	if t.Logf("PostgreSQL: %d MiB more of heap at most", n>>20); size != 100_000_033 || n > 300<<20 {
-		t.Errorf("%d bytes, %d MiB more of heap", size, n>>20)
-	}
-}
-
-// Memory does not grow with the number of items, in one session or many.
-func TestFlat(t *testing.T) {
-	if testing.Short() {
-		t.Skip("40 MB")
-	}
-	heap := func(items, sessions int) uint64 {
-		src := made(t, fmt.Sprintf(`WITH RECURSIVE n(i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n WHERE i < %d) INSERT INTO agent_messages SELECT i, 's' || (i %% %d), '{"role": "user", "content": "' || hex(zeroblob(150)) || '"}', NULL FROM n`, items, sessions))
-		n := 0
-		high := peak(func() {
-			for r, err := range src.Records(t.Context(), nil) {
-				if err != nil {
-					t.Fatal(err)
-				}
-				if agentstate.KindOf(r) == "message" {
-					n++
-				}
-			}
-		})
-		if n != items {
-			t.Fatal(n)
-		}
-		return high
-	}
-	few, many, sessions := heap(10_000, 1), heap(100_000, 1), heap(100_000, 50_000)
-	t.Logf("heap: %d KiB with 10,000 items, %d KiB with 100,000, %d KiB with 100,000 of 50,000 sessions", few>>10, many>>10, sessions>>10)
-	if max(many, sessions) > few+16<<20 {
-		t.Error("it grew")
-	}
-}
-
-// An item and a run state of 100 MB go through beside their records, in little memory: of the run
-// state one copy, its keys are looked for in all of it.
-func TestHundredMegabytes(t *testing.T) {
-	if testing.Short() {
-		t.Skip("100 MB")
-	}
-	src := made(t, `INSERT INTO agent_messages VALUES (1, 's', '{"role":"user","content":"' || replace(hex(zeroblob(50000000)), '00', 'ab') || '"}', NULL)`,
-		`INSERT INTO agent_messages VALUES (2, 's', '{"role":"user","content":"short"}', NULL)`)
-	read := func(src *Folder, want map[string]int64, limit uint64) {
-		t.Helper()
-		got := map[string]int64{}
-		n := peak(func() {
-			for r, err := range src.Records(t.Context(), nil) {
-				if err != nil {
-					t.Fatal(err)
-				}
-				if r.(interface{ SizeVT() int }).SizeVT() > 2*agentstate.SpillSize {
-					t.Errorf("%s: %d bytes", r.GetMeta().GetKey(), r.(interface{ SizeVT() int }).SizeVT())
-				}
-				var ref *pb.Blob
-				switch r := r.(type) {
-				case *pb.Message:
-					if r.Meta.Key == "message/s.db/1" && r.Role != pb.Role_ROLE_USER {
-						t.Errorf("role %v", r.Role)
-					}
-					ref = r.Meta.Native[0].GetRow().Columns[2].GetTextRef()
-				case *pb.State:
-					ref = r.Value.GetBlob()
-				}
-				if ref == nil {
-					continue
-				}
-				b, err := src.OpenBlob(t.Context(), ref)
-				if err != nil {
-					t.Fatal(err)
-				}
-				if got[r.GetMeta().GetKey()], err = io.Copy(io.Discard, b); err != nil {
-					t.Fatal(err)
-				}
-				b.Close()
-			}
-		})
-		if d := cmp.Diff(want, got); d != "" {
-			t.Error(d)
-		}
-		if t.Logf("%d MiB more of heap at most", n>>20); n > limit {
-			t.Errorf("%d MiB more of heap", n>>20)
-		}
-	}
-	read(src, map[string]int64{"message/s.db/1": 100_000_028}, 48<<20)
-
-	if os.Getenv("EXITRAMP_TEST_POSTGRES") != "" {
-		readPostgres(t)
-	}
-	doc := slices.Concat([]byte(`{"$schemaVersion":"1.16","note":"`), bytes.Repeat([]byte("ab"), 50_000_000), []byte(`"}`))
-	dir := t.TempDir()
-	put(t, dir, "big.json", doc)
-	size := int64(len(doc))
-	doc = nil
-	read(Open(dir), map[string]int64{"state/big.json": size}, 150<<20)
-}
-
 func TestLocked(t *testing.T) {
 	dir := t.TempDir()
 	sample, _ := os.ReadFile("testdata/sdk/sessions.sqlite")
@@ -579,45 +421,4 @@ func TestHostile(t *testing.T) {
 	if es, _ := os.ReadDir(out); len(es) != 0 {
 		t.Error("written through a link")
 	}
-}
-
-// FuzzItem: whatever an item holds, reading it ends without a panic, in valid text.
-func FuzzItem(f *testing.F) {
-	for r := range Open("testdata/sdk").Records(context.Background(), nil) {
-		if m, ok := r.(*pb.Message); ok && len(m.Meta.Native) == 1 {
-			f.Add(m.Meta.Native[0].GetRow().Columns[2].GetText())
-		}
-	}
-	f.Add([]byte(`{"type":"message","role":"user","content":[{"type":"input_text","text":"\ud800"}]}`))
-	f.Fuzz(func(t *testing.T, b []byte) {
-		m := &pb.Message{Meta: agentstate.Meta("message", nil, "x")}
-		responses.Read(m, b)
-		if _, err := agentstate.Copy(t.Context(), &memstate.State{}, memstate.Whole("x", &pb.Conversation{Meta: agentstate.Meta("conversation", nil, "c")}, m), nil); err != nil {
-			t.Fatal(err)
-		}
-	})
-}
-
-// FuzzDocument: whatever a JSON file holds, it is carried whole or named.
-func FuzzDocument(f *testing.F) {
-	for _, p := range []string{"runstate.paused.json", "js/js.runstate.json", "js/js.session.sess-1.items.json"} {
-		b, err := os.ReadFile(filepath.Join("testdata/sdk", p))
-		if err != nil {
-			f.Fatal(err)
-		}
-		f.Add(b)
-	}
-	f.Fuzz(func(t *testing.T, b []byte) {
-		dir := t.TempDir()
-		if err := os.WriteFile(filepath.Join(dir, "x.json"), b, 0o600); err != nil {
-			t.Fatal(err)
-		}
-		mem, rep := export(t, Open(dir))
-		dst := Open(filepath.Join(t.TempDir(), "copy"))
-		apply(t, dst, mem)
-		got, err := os.ReadFile(filepath.Join(dst.root, "x.json"))
-		if rep.Records["state"]+rep.Records["conversation"] == 1 && (err != nil || string(got) != string(b)) {
-			t.Fatalf("%q became %q: %v", b, got, err)
-		}
-	})
 }
