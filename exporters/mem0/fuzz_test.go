@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"database/sql"
 	"encoding/json"
+	"fmt"
 	"runtime"
 	"strings"
 	"testing"
@@ -114,7 +115,20 @@ func FuzzPickle(f *testing.F) {
 		if x.value(p.payload, 0) != nil {
 			return
 		}
-		readPayload(x.b)
+		want := readPayload(x.b)
+		if got, err := new(scanner).dict(p.payload, &printer{limit: x.limit}); err == nil {
+			said := func(p payload) string {
+				all := ""
+				for _, l := range p.labels {
+					all += fmt.Sprintf(" %q=%q", l.Name, l.Value)
+				}
+				p.labels, p.halves = nil, false
+				return fmt.Sprintf("%+v", p) + all
+			}
+			if said(got) != said(want) {
+				t.Errorf("%q: %s, want %s", x.b, said(got), said(want))
+			}
+		}
 		if id, ok := p.id.(string); ok {
 			again, err := picklePoint(id, p.dense(nil), x.b)
 			if err != nil {

@@ -48,60 +48,102 @@ func readPayload(raw []byte) payload { return new(scanner).payload(raw) }
 func (x *scanner) payload(raw []byte) payload {
 	p := payload{}
 	for _, m := range x.members(raw) {
-		p.ok = true
-		switch m.name {
-		case "textLemmatized", "text_lemmatized", "hash":
-			continue // made of data
+		if p.ok = true; derived(m.name) {
+			continue
 		}
-		s := textOf(m.raw)
-		switch m.name {
-		case "data":
-			p.data = s
-			p.halves = m.raw[0] != '"' || bytes.Contains(m.raw, []byte(`\u`)) && strings.Contains(s, "\ufffd")
-			continue
-		case "user_id", "userId":
-			p.user = s
-			continue
-		case "agent_id", "agentId":
-			p.agent = s
-			continue
-		case "run_id", "runId":
-			p.run = s
-			continue
-		case "createdAt", "created_at":
-			p.created = timeOf(s)
-			continue
-		case "updatedAt", "updated_at":
-			p.updated = timeOf(s)
-			continue
-		case "linkedMemoryIds", "linked_memory_ids":
-			if json.Unmarshal(m.raw, &p.linked) == nil {
-				continue
-			}
-		case "entityType", "entity_type":
-			p.types = []string{s}
-			continue
-		case "expiration_date", "expirationDate":
-			// The day itself still counts: hidden is what lies before today, in UTC.
-			if t, err := time.Parse("2006-01-02", s); err == nil {
-				p.expires = agentstate.UnixNano(t.AddDate(0, 0, 1))
-				continue
-			}
-		case "attributedTo", "attributed_to":
-			p.inferred = true
-		case "memory_type", "memoryType":
-			if s == "procedural_memory" {
-				p.form = pb.Memory_FORM_PROCEDURAL
-			}
+		s, isText := textOf(m.raw), m.raw[0] == '"'
+		if m.name == "data" {
+			p.halves = !isText || bytes.Contains(m.raw, []byte(`\u`)) && strings.Contains(s, "\ufffd")
 		}
-		if m.raw[0] != '"' {
-			s = strings.ToValidUTF8(string(m.raw), "\ufffd")
-		}
-		if len(s) <= maxLabel {
-			p.labels = append(p.labels, &pb.Label{Name: m.name, Value: s})
-		}
+		p.member(m.name, s, isText, m.raw)
 	}
 	return p
+}
+
+// dict is payload for what a point holds, which is printed as JSON where it is no plain text.
+func (x *scanner) dict(d *dict, w *printer) (payload, error) {
+	p := payload{}
+	if d == nil {
+		return p, nil
+	}
+	for i, k := range d.keys {
+		name, isName := k.(string)
+		if p.ok = true; derived(name) {
+			continue
+		}
+		s, isText := d.vals[i].(string)
+		if isName && isText && utf8.ValidString(name) && utf8.ValidString(s) {
+			p.member(name, s, true, nil)
+			continue
+		}
+		w.b = w.b[:0]
+		if err := w.value(&dict{keys: d.keys[i : i+1], vals: d.vals[i : i+1]}, 0); err != nil {
+			return p, err
+		}
+		one := x.payload(w.b)
+		if name == "data" {
+			p.data, p.halves = one.data, one.halves
+			continue
+		}
+		for _, m := range x.members(w.b) {
+			p.member(m.name, textOf(m.raw), isText, m.raw)
+		}
+	}
+	return p, nil
+}
+
+// derived tells whether a member is made of data.
+func derived(name string) bool {
+	return name == "textLemmatized" || name == "text_lemmatized" || name == "hash"
+}
+
+// member takes one of a payload: its text, and where it is none its JSON.
+func (p *payload) member(name, s string, isText bool, raw []byte) {
+	switch name {
+	case "data":
+		p.data = s
+		return
+	case "user_id", "userId":
+		p.user = s
+		return
+	case "agent_id", "agentId":
+		p.agent = s
+		return
+	case "run_id", "runId":
+		p.run = s
+		return
+	case "createdAt", "created_at":
+		p.created = timeOf(s)
+		return
+	case "updatedAt", "updated_at":
+		p.updated = timeOf(s)
+		return
+	case "linkedMemoryIds", "linked_memory_ids":
+		if json.Unmarshal(raw, &p.linked) == nil {
+			return
+		}
+	case "entityType", "entity_type":
+		p.types = []string{s}
+		return
+	case "expiration_date", "expirationDate":
+		// The day itself still counts: hidden is what lies before today, in UTC.
+		if t, err := time.Parse("2006-01-02", s); err == nil {
+			p.expires = agentstate.UnixNano(t.AddDate(0, 0, 1))
+			return
+		}
+	case "attributedTo", "attributed_to":
+		p.inferred = true
+	case "memory_type", "memoryType":
+		if s == "procedural_memory" {
+			p.form = pb.Memory_FORM_PROCEDURAL
+		}
+	}
+	if !isText {
+		s = strings.ToValidUTF8(string(raw), "\ufffd")
+	}
+	if len(s) <= maxLabel {
+		p.labels = append(p.labels, &pb.Label{Name: name, Value: s})
+	}
 }
 
 // scope is the part of a key, and the path of a space, that user, agent and run make.

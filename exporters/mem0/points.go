@@ -33,9 +33,10 @@ func (r *reading) points(ctx context.Context, d *db) error {
 		native := &row.native
 		blob, _ := v[2].([]byte)
 		p, err := m.point(blob)
-		w.b, w.limit = w.b[:0], 8*len(blob)+1024
-		if err == nil && p.payload != nil {
-			err = w.value(p.payload, 0)
+		w.limit = 8*len(blob) + 1024
+		var said payload
+		if err == nil {
+			said, err = r.scan.dict(p.payload, w)
 		}
 		if err != nil {
 			return r.strange(d, id, native, err.Error())
@@ -49,7 +50,7 @@ func (r *reading) points(ctx context.Context, d *db) error {
 		}
 		key := agentstate.Key(d.subject(), d.layout.Place, pid)
 		nums = p.dense(nums[:0]) // before the row is the consumer's
-		if err := r.subject(d, key, pid, r.scan.payload(w.b), native); err != nil {
+		if err := r.subject(d, key, pid, said, native); err != nil {
 			return err
 		}
 		return r.embedding(d, key, pid, nums)
