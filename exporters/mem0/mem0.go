@@ -5,6 +5,11 @@
 // A row stays as it is: ids, payloads, vectors, times. Nothing is extracted or embedded anew. A
 // row of a collection is a memory and its vector, which are two records that hold half of the row
 // each. A point of Qdrant is one pickle, and stays that pickle: it is walked as data, never run.
+//
+// Memories of other runtimes, of the other package and of the other kind of store arrive from what is
+// read out of them. Their space becomes a scope, since mem0 lists nothing without one. A vector comes
+// along if it is as long as those of the collection; where there is none, a filler keeps the memory
+// out of searches until mem0 changes it.
 package mem0
 
 import (
