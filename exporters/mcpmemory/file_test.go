@@ -150,6 +150,24 @@ func TestUndoLeaves(t *testing.T) {
 	}
 }
 
+// Names that keys cut are taken out like others, their observations too.
+func TestUndoLongNames(t *testing.T) {
+	dst := Open(filepath.Join(t.TempDir(), "new.jsonl"))
+	long := strings.Repeat("ü", 900)
+	mem := memstate.Whole("other",
+		&pb.Memory{Meta: agentstate.Meta("memory", nil, long, "1"), Name: long, Content: &pb.Memory_Text{Text: "likes tea"}})
+	_, journal := apply(t, dst, mem)
+	if content(t, dst) == "" {
+		t.Fatal("nothing was written")
+	}
+	if u := undo(t, dst, journal); u.LeftN != 0 {
+		t.Errorf("%+v", u)
+	}
+	if _, err := os.Stat(dst.path); !errors.Is(err, os.ErrNotExist) {
+		t.Errorf("left behind: %s", content(t, dst))
+	}
+}
+
 func TestPreflight(t *testing.T) {
 	p, err := Open("testdata/memory.jsonl").Preflight(t.Context())
 	if err != nil {

@@ -96,8 +96,8 @@ func lineKey(target string) string {
 	if agentstate.KindOfKey(target) != "memory" {
 		return target
 	}
-	_, parts := agentstate.SplitKey(target)
-	return agentstate.Key("entity", parts[:max(0, len(parts)-1)]...)
+	_, entity, _ := strings.Cut(target, "/") // as it is: a long name is cut in keys, and cannot be made into a key again
+	return "entity/" + entity[:max(0, strings.LastIndexByte(entity, '/'))]
 }
 
 func own(err error) error {
