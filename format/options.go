@@ -49,6 +49,10 @@ type WriterOptions struct {
 	Sequence uint64 // place in the line; 0: 1
 	Base     string // SHA-256 of the manifest.json that it follows, hexadecimal; empty: none
 
+	// Source says what is read, in words of the caller: where, and how much of it. It is not in the
+	// archive. A broken run of another Source is not gone on from: ErrResume.
+	Source string
+
 	Limits *Limits // nil: the defaults
 
 	// A file is made durable, at a Mark, once this much has been written or this time has

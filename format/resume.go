@@ -25,7 +25,7 @@ import (
 func (w *Writer) resume(run *brokenRun) error {
 	p := w.file
 	if len(run.begin.ArchiveID) != len(w.id) {
-		return fmt.Errorf("%w: %s.part.journal is not readable; Discard drops the part", ErrResume, p.path)
+		return fmt.Errorf("%w: %s.part.journal is not readable; delete it and the .part beside it to begin anew", ErrResume, p.path)
 	}
 	own := w.id
 	copy(w.id[:], run.begin.ArchiveID)
@@ -33,7 +33,7 @@ func (w *Writer) resume(run *brokenRun) error {
 		if bad == "" {
 			bad = "Seed"
 		}
-		return fmt.Errorf("%w: %s differs for %s.part: give the same, or discard the part and begin anew", ErrResume, bad, p.path)
+		return fmt.Errorf("%w: %s is another than that of %s.part: give the same, or delete %[3]s.part and %[3]s.part.journal to begin anew", ErrResume, bad, p.path)
 	}
 	w.created = time.Unix(0, run.begin.Created).UTC()
 	if err := w.takeKeys(run.begin.Compartments); err != nil {
@@ -43,7 +43,7 @@ func (w *Writer) resume(run *brokenRun) error {
 	for i := range run.commits {
 		var err error
 		if prior, err = w.take(&run.commits[i], prior); err != nil {
-			return fmt.Errorf("%w: %s.part.journal: %v; Discard drops the part", ErrResume, p.path, err)
+			return fmt.Errorf("%w: %s.part.journal: %v; delete it and the .part beside it to begin anew", ErrResume, p.path, err)
 		}
 	}
 	last := run.last()
@@ -177,7 +177,7 @@ func (w *Writer) optionDigests(id archiveID) map[string]string {
 	values := map[string]string{
 		"Recipients": recipientTexts(o.Recipients), "Level": fmt.Sprint(o.Level), "ShardSize": fmt.Sprint(o.ShardSize),
 		"Created": created, "Seed": fmt.Sprint(len(o.Seed) > 0), "Tool": o.Tool, "Lineage": o.Lineage,
-		"Sequence": fmt.Sprint(o.Sequence), "Base": o.Base, "Compartments": fmt.Sprint(len(o.Compartments)), "KeysBeside": fmt.Sprint(o.KeysBeside),
+		"Sequence": fmt.Sprint(o.Sequence), "Base": o.Base, "Source": o.Source, "Compartments": fmt.Sprint(len(o.Compartments)), "KeysBeside": fmt.Sprint(o.KeysBeside),
 	}
 	for i, c := range o.Compartments {
 		values[fmt.Sprintf("Compartments[%d]", i)] = fmt.Sprintf("%q %s", c.Name, recipientTexts(c.Recipients))

@@ -81,6 +81,9 @@ func Verify(ctx context.Context, ra io.ReaderAt, size int64, opts *VerifyOptions
 	if v.c, err = a.openContents(&opts.ReaderOptions); err != nil {
 		return nil, err
 	}
+	if n := len(a.man.Compartments); n > 0 && len(opts.Identities) > 0 && len(v.c.closed) == n {
+		return nil, refuse(ErrNoIdentity, "", "none of those that are given opens a compartment; without any, the stored bytes are checked")
+	}
 	if err := v.deep(ctx); err != nil {
 		return nil, err
 	}

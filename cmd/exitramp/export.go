@@ -47,7 +47,7 @@ Exit code 3: sealed, and what could not be read is named.`,
 	}
 	f.addRecipients(c)
 	c.Flags().StringSliceVar(&f.kinds, "kinds", nil, "only these kinds; the rest is stated as left out")
-	c.Flags().BoolVar(&f.small, "small", false, "compress harder: a tenth smaller, half as fast again")
+	c.Flags().BoolVar(&f.small, "small", false, "compress harder: a tenth smaller, and half again as slow")
 	c.Flags().BoolVar(&f.beside, "keys-beside", false, "put the key files into the folder ARCHIVE.keys: who destroys that folder destroys every copy of the archive")
 	c.Flags().StringVar(&f.lineage, "lineage", "", "name that exports of one runtime share")
 	c.Flags().StringVar(&f.follows, "follows", "", "the `ARCHIVE` before it in its line: lineage, sequence and base come from there")
@@ -79,6 +79,7 @@ func (a *app) export(ctx context.Context, from, to string, f *exportFlags) error
 	if o.KeysBeside = f.beside; f.beside && len(f.recipients)+len(f.recipientFiles) == 0 && !f.passphrase {
 		return usagef("--keys-beside is for encrypted archives: give -r KEY, -R FILE or -p")
 	}
+	o.Source = fmt.Sprintf("%s kinds %q gaps of %q", exporters.Redact(from), f.kinds, f.onlyGaps)
 	if err := f.line(o); err != nil {
 		return err
 	}

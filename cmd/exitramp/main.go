@@ -9,6 +9,7 @@ import (
 	"io"
 	"os"
 	"os/signal"
+	"slices"
 	"syscall"
 	"time"
 
@@ -92,6 +93,12 @@ runtime they live in; put them into another; hand your auditor the evidence.
 Data goes to standard output, all else to standard error. ` + "`exitramp help exit-codes`" + ` lists the
 exit codes, ` + "`exitramp drivers`" + ` the runtimes.`,
 		SilenceUsage: true, SilenceErrors: true,
+		PersistentPreRunE: func(*cobra.Command, []string) error {
+			if !slices.Contains([]string{"auto", "plain", "json", "none"}, a.progress) {
+				return usagef("--progress %s: want auto, plain, json or none", a.progress)
+			}
+			return nil
+		},
 		Args: func(_ *cobra.Command, args []string) error {
 			if len(args) > 0 {
 				return usagef("unknown command %q; exitramp --help lists them", args[0])

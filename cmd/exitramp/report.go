@@ -118,7 +118,7 @@ func (a *app) printLosses(counts map[string]uint64, losses []fidelity.Loss) {
 func (a *app) printFidelity(what string, rep *fidelity.Report, asJSON bool, strict bool) error {
 	alike := rep.Match() && rep.ExtraN == 0
 	if !strict {
-		alike = rep.MissingN == 0 && rep.Same+rep.Announced == rep.Records && len(rep.Raised) == 0
+		alike = rep.NotWritten["conflict"] == 0 && rep.MissingN == 0 && rep.Same+rep.Announced == rep.Records && len(rep.Raised) == 0
 	}
 	a.result[strings.ReplaceAll(what, " ", "_")] = map[string]any{"match": alike, "records": rep.Records, "same": rep.Same, "missing": rep.MissingN, "extra": rep.ExtraN}
 	if asJSON {
@@ -130,7 +130,7 @@ func (a *app) printFidelity(what string, rep *fidelity.Report, asJSON bool, stri
 			losses = append(losses, map[string]string{"key": l.Key, "path": l.Path, "grade": l.Grade.String(), "why": l.Why})
 		}
 		out := map[string]any{
-			"match": alike, "records": rep.Records, "same": rep.Same, "announced": rep.Announced, "raised": rep.Raised, "skipped": rep.Skipped, "missing": rep.MissingN, "missing_keys": rep.Missing,
+			"match": alike, "records": rep.Records, "same": rep.Same, "announced": rep.Announced, "raised": rep.Raised, "skipped": rep.Skipped, "not_written": rep.NotWritten, "missing": rep.MissingN, "missing_keys": rep.Missing,
 			"extra": rep.ExtraN, "extra_keys": rep.Extra, "fields": rep.Fields, "grades": grades, "losses": losses, "loss_count": rep.LossN,
 		}
 		if a.authenticity != "" { // of a read-back; two states that are compared have none
@@ -146,6 +146,13 @@ func (a *app) printFidelity(what string, rep *fidelity.Report, asJSON bool, stri
 		}
 		fmt.Fprintf(a.stdout, "%s of %s match, field by field%s · missing %s · extra %s\n",
 			number(rep.Same), number(rep.Records+rep.MissingN), announced, number(rep.MissingN), number(rep.ExtraN))
+		var not []string
+		for _, action := range keys(rep.NotWritten) {
+			not = append(not, fmt.Sprintf("%s %s", action, number(rep.NotWritten[action])))
+		}
+		if len(not) > 0 {
+			fmt.Fprintf(a.stdout, "not written, as the replay said: %s\n", strings.Join(not, " · "))
+		}
 		a.printKeys("speaks with more authority", rep.Raised, uint64(len(rep.Raised)))
 		a.printKeys("missing", rep.Missing, rep.MissingN)
 		a.printKeys("extra", rep.Extra, rep.ExtraN)

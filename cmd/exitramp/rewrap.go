@@ -73,7 +73,7 @@ old one stays as it is: end it, and its copies, yourself. Records of all compart
 	f.keys.addTrust(c)
 	c.Flags().StringArrayVarP(&f.keys.identities, "identity", "i", nil, "key `FILE` that opens ARCHIVE; may be given again")
 	c.Flags().BoolVar(&f.keys.schema, "accept-schema", false, "also where no known release published the schema")
-	c.Flags().BoolVar(&f.small, "small", false, "compress harder: a tenth smaller, half as fast again")
+	c.Flags().BoolVar(&f.small, "small", false, "compress harder: a tenth smaller, and half again as slow")
 	c.Flags().BoolVar(&f.json, "json", false, "the outcome as JSON")
 	return c
 }

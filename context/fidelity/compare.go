@@ -45,6 +45,9 @@ type Report struct {
 	Same      uint64   // of those, alike in every field
 	Announced uint64   // of those, differ only where it was announced
 	Skipped   uint64   // ignored, optional and not there, or absent as they should be
+	// NotWritten are records of want that the replay did not write, as its journal says: by
+	// "conflict", "refuse", "hold". Set by replay.ReadBack; they are among Skipped.
+	NotWritten map[string]uint64
 	Missing   []string // in want alone
 	MissingN  uint64
 	Extra     []string // in got alone, or there and must not be

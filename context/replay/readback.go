@@ -18,17 +18,21 @@ func ReadBack(ctx context.Context, want, got agentstate.Source, j *Journal) (*fi
 	if j == nil || j.head == nil {
 		return fidelity.Compare(ctx, want, got, nil)
 	}
-	b := &readBack{j: j}
+	b := &readBack{j: j, notWritten: map[string]uint64{}}
 	rep, err := fidelity.Compare(ctx, want, got, &fidelity.Options{Key: b.key, Expect: b.expect, Announced: b.announced})
 	if err == nil {
 		err = b.err
+	}
+	if rep != nil {
+		rep.NotWritten = b.notWritten
 	}
 	return rep, err
 }
 
 type readBack struct {
-	j   *Journal
-	err error
+	j          *Journal
+	err        error
+	notWritten map[string]uint64
 }
 
 func (b *readBack) entry(key string) *receipt {
@@ -63,6 +67,7 @@ func (b *readBack) expect(r agentstate.Record) fidelity.Expectation {
 	case rc == nil:
 		return fidelity.Required
 	case rc.Action == Held.String(), rc.Action == Refused.String(), rc.Action == Conflict.String():
+		b.notWritten[rc.Action]++
 		return fidelity.Ignored
 	case rc.Action != Skipped.String():
 		return fidelity.Required

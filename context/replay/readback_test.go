@@ -112,7 +112,7 @@ func TestConflictsAreNotArrived(t *testing.T) {
 	dst.Set(&pb.Memory{Meta: meta("memory", "ada", "0001"), Name: "another"})
 	rep := mustRun(t, dst, src, path, replay.Options{})
 	got := readBack(t, src, dst, path)
-	if !got.Match() || got.Skipped != rep.Actions[replay.Held]+2 || got.Same != rep.Actions[replay.Created] || got.ExtraN != 0 {
+	if !got.Match() || got.Skipped != rep.Actions[replay.Held]+2 || got.Same != rep.Actions[replay.Created] || got.ExtraN != 0 || got.NotWritten["conflict"] != 1 || got.NotWritten["refuse"] != 1 || got.NotWritten["hold"] != rep.Actions[replay.Held] {
 		t.Errorf("%s\n%+v", fmt.Sprint(rep.Actions), got)
 	}
 }

@@ -26,7 +26,7 @@ const magic = 0xFD2FB528
 type Encoder struct{ by [2]*zstd.Encoder }
 
 // Compress appends the frame of raw to dst. Level 0 is fast; any other is zstd's default, some
-// tenth smaller and half as fast again.
+// tenth smaller and half again as slow.
 func (e *Encoder) Compress(dst, raw []byte, level int) []byte {
 	i, speed := 0, zstd.SpeedFastest
 	if level != 0 {
