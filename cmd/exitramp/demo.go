@@ -1,6 +1,8 @@
 package main
 
 import (
+	"archive/zip"
+	"bytes"
 	"context"
 	_ "embed"
 	"errors"
@@ -138,18 +140,37 @@ func (d *demo) waiting(archive string) string {
 	return ""
 }
 
-// flip copies the archive with its middle byte changed.
+// flip copies the archive with one byte of its messages changed.
 func (d *demo) flip(from, to string) int {
 	if d.err != nil {
 		return 0
 	}
 	b, err := os.ReadFile(from)
-	if err != nil || len(b) == 0 {
-		d.err = errors.Join(err, errors.New("nothing to flip"))
+	if err != nil {
+		d.err = err
 		return 0
 	}
-	at := len(b) / 2
+	at, err := middleOf(b, "/data/r/message/")
+	if err != nil {
+		d.err = err
+		return 0
+	}
 	b[at] ^= 1
 	d.err = os.WriteFile(to, b, 0o644)
 	return at
+}
+
+// middleOf is the offset of the middle byte of the first member whose name has part in it.
+func middleOf(archive []byte, part string) (int, error) {
+	z, err := zip.NewReader(bytes.NewReader(archive), int64(len(archive)))
+	if err != nil {
+		return 0, err
+	}
+	for _, f := range z.File {
+		if strings.Contains(f.Name, part) {
+			off, err := f.DataOffset()
+			return int(off) + int(f.CompressedSize64/2), err
+		}
+	}
+	return 0, errors.New("nothing to flip")
 }

@@ -110,8 +110,13 @@ func (a *app) export(ctx context.Context, from, to string, f *exportFlags) error
 	stop := a.expectSource(ctx, p, from, &f.keys)
 	co := &agentstate.CopyOptions{Kinds: f.kinds, OnRecord: func(r agentstate.Record) {
 		p.add(agentstate.KindOf(r))
-		if g, ok := r.(*pb.Gap); ok {
-			p.note("gap  " + gapLine(g) + "  Going on.")
+		switch r := r.(type) {
+		case *pb.Gap:
+			p.note("gap  " + gapLine(r) + "  Going on.")
+		case *pb.Origin:
+			for _, n := range originNotes(r) {
+				p.note(n)
+			}
 		}
 	}}
 	var rep *agentstate.Report
@@ -169,7 +174,7 @@ func (a *app) exportFailed(err error, rep *agentstate.Report, to string, dry boo
 		what = err.Error()
 	}
 	if part := to + ".part"; exists(part) {
-		what += "; what was read is in " + part
+		what += "; what was sealed by then is in " + part
 	}
 	return &exitError{code: exitResume, err: errors.New(what), hint: "run the same command again to go on"}
 }

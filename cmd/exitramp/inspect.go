@@ -122,6 +122,9 @@ func (a *app) inspect(path string, k *keyFlags, asJSON bool) error {
 	}
 	for _, o := range in.Origins {
 		fmt.Fprintln(a.stdout, join(o.Product, o.Flavor, o.Schema, o.Location))
+		for _, n := range originNotes(o) {
+			fmt.Fprintln(a.stdout, "note ", n)
+		}
 	}
 	for _, s := range in.Statements {
 		line := join(timeText(s.FromUnixNano)+" – "+timeText(s.ToUnixNano)+" UTC", "read by "+s.Observer)
@@ -223,4 +226,16 @@ func (a *app) inspectJSON(path string, in *format.Info) error {
 		"encryption": in.Encryption, "compartments": compartments, "weakest": in.Weakest, "opens_with_age": in.OpensWith, "shreddable": in.Shreddable, "open": in.Open,
 		"members": in.Members, "bytes": in.Bytes, "manifest_sha256": in.ManifestHex(), "signatures": in.Attestations, "signed_by": signedByJSON(in.SignedBy),
 	})
+}
+
+// originNotes are what a person should know of how a place was read: a database whose write-ahead
+// log was not beside it.
+func originNotes(o *pb.Origin) []string {
+	var out []string
+	for _, l := range o.GetMeta().GetLabels() {
+		if (l.Name == "wal" || strings.HasSuffix(l.Name, " wal")) && strings.Contains(l.Value, "absent") {
+			out = append(out, clean(l.Name+" "+l.Value))
+		}
+	}
+	return out
 }
