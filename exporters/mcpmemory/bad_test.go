@@ -47,8 +47,11 @@ func TestRefused(t *testing.T) {
 		"other JSON":       {file("{\n  \"name\": \"app\",\n  \"private\": true\n}\n"), ErrSchema, "is an entity or a relation"},
 		"other JSON Lines": {file(`{"type":"user","message":"hi"}` + "\n" + `{"type":"assistant","message":"ho"}`), ErrSchema, "none of its 2 lines"},
 	} {
-		_, err := agentstate.Copy(t.Context(), &memstate.State{}, Open(c.path), nil)
+		rep, err := agentstate.Copy(t.Context(), &memstate.State{}, Open(c.path), nil)
 		_, perr := Open(c.path).Preflight(t.Context())
+		if rep != nil && (rep.Records["opaque"] > 0 || rep.Records["gap"] > 0) { // an export would offer to go on from them
+			t.Errorf("%s: records before the refusal: %v", name, rep.Records)
+		}
 		for _, err := range []error{err, perr} {
 			if err == nil || c.want != nil && !errors.Is(err, c.want) || !strings.Contains(err.Error(), "mcpmemory: ") || !strings.Contains(err.Error(), c.text) {
 				t.Errorf("%s: %v", name, err)

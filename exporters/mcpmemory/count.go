@@ -32,7 +32,7 @@ func recount(ctx context.Context, f *file) *recounting {
 	c := &recounting{cancel: cancel, done: make(chan struct{})}
 	go func() {
 		defer close(c.done)
-		c.n, c.err = count(ctx, io.NewSectionReader(f, 0, f.size))
+		c.n, c.err = count(ctx, io.NewSectionReader(f, 0, f.size), false)
 	}()
 	return c
 }
@@ -49,8 +49,8 @@ func (c *recounting) stop() {
 }
 
 // count counts objects by another route than the lines: it walks the bytes, follows braces and
-// strings, and looks at the member "type" of each outermost object. Memory is constant.
-func count(ctx context.Context, r io.Reader) (counts, error) {
+// strings, and looks at the member "type" of each outermost object. Memory is constant. With first it ends at the first entity or relation.
+func count(ctx context.Context, r io.Reader, first bool) (counts, error) {
 	var (
 		n      counts
 		piece  = make([]byte, 1<<16)
@@ -149,6 +149,9 @@ func count(ctx context.Context, r io.Reader) (counts, error) {
 					n.relations++
 				default:
 					n.others++
+				}
+				if first && n.entities+n.relations > 0 {
+					return n, nil
 				}
 			}
 		case ':':

@@ -151,7 +151,7 @@ func (g *Graph) Preflight(ctx context.Context) (*agentstate.Preflight, error) {
 		return nil, err
 	}
 	defer f.Close()
-	n, err := count(ctx, f)
+	n, err := count(ctx, f, false)
 	if err != nil {
 		return nil, fmt.Errorf("mcpmemory: %s: %w", g.path, err)
 	}

@@ -105,6 +105,10 @@ func (g *Graph) Records(ctx context.Context, opts *agentstate.ReadOptions) iter.
 			return
 		}
 		defer f.Close()
+		if err := g.known(ctx, f); err != nil {
+			out.Fail(err)
+			return
+		}
 		g.mu.Lock()
 		g.reading = f.File
 		g.mu.Unlock()
@@ -134,6 +138,16 @@ func (g *Graph) Records(ctx context.Context, opts *agentstate.ReadOptions) iter.
 }
 
 var errStop = errors.New("the consumer stopped")
+
+// known refuses a file that is none of the server's before the first record of it is out. In the
+// server's own files it reads one line.
+func (g *Graph) known(ctx context.Context, f *file) error {
+	n, err := count(ctx, io.NewSectionReader(f, 0, f.size), true)
+	if err != nil {
+		return fmt.Errorf("mcpmemory: %s: %w", g.path, err)
+	}
+	return n.graph(g.path)
+}
 
 // keys numbers lines that have one identity.
 type keys struct{ seen *diskmap.Map }
