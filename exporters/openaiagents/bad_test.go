@@ -61,7 +61,17 @@ func TestRefused(t *testing.T) {
 		"a log alone":                {func(d string) { put(t, d, "a.db-wal", append([]byte{0x37, 0x7f, 0x06, 0x82}, make([]byte, 100)...)) }, ErrDamaged, "a write-ahead log without its database"},
 		"further column":             {altered("ALTER TABLE agent_messages ADD COLUMN turn"), ErrSchema, "supported: id, session_id"},
 		"further column of sessions": {altered("ALTER TABLE agent_sessions ADD COLUMN tenant"), ErrSchema, "tenant"},
-		"other structure":            {altered("CREATE TABLE turn_usage (id)"), ErrSchema, "turn_usage has the columns id; supported: id, session_id, branch_id"},
+		"no sessions":                {altered("PRAGMA foreign_keys=OFF; DROP TABLE agent_sessions"), ErrSchema, "table agent_sessions is not there"},
+		"no messages":                {altered("DROP TABLE agent_messages"), ErrSchema, "no table holds the messages"},
+		"an empty folder":            {func(string) {}, ErrSchema, "no sessions and no run states (it is empty)"},
+		"a text":                     {func(d string) { put(t, d, "a.txt", []byte("hello")) }, ErrSchema, "1 files of something else, such as a.txt"},
+		"another home": {func(d string) {
+			put(t, d, ".claude/todos/a.json", []byte("[]"))
+			put(t, d, ".claude/settings.json", []byte("{}"))
+		}, ErrSchema, "2 files of something else"},
+		"another database": {func(d string) { change(t, filepath.Join(d, "other.db"), "CREATE TABLE t (x)") }, ErrSchema, "such as other.db"},
+		"a link":           {func(d string) { os.Symlink("/nowhere", filepath.Join(d, "a.db")) }, ErrSchema, "a.db: a symbolic link"},
+		"other structure":  {altered("CREATE TABLE turn_usage (id)"), ErrSchema, "turn_usage has the columns id; supported: id, session_id, branch_id"},
 	} {
 		t.Run(name, func(t *testing.T) {
 			dir := t.TempDir()
@@ -127,12 +137,14 @@ func TestGaps(t *testing.T) {
 		"links": {func(d string) {
 			outside := t.TempDir()
 			put(t, outside, "outside.db", db)
-			for _, l := range [][2]string{{filepath.Join(outside, "outside.db"), "link.db"}, {outside, "folder"}, {d, "loop"}, {"self", "self"}} {
+			put(t, outside, "state.json", sample(t, "runstate.paused.json"))
+			for _, l := range [][2]string{{filepath.Join(outside, "outside.db"), "link.db"}, {outside, "folder"}, {"self", "self"}, {filepath.Join(outside, "state.json"), "state.json"}} {
 				if err := os.Symlink(l[0], filepath.Join(d, l[1])); err != nil {
 					t.Fatal(err)
 				}
 			}
-		}, "", ""},
+		}, "conversation folder, message folder, run folder, opaque folder, conversation link.db, message link.db, run link.db, opaque link.db, " +
+			"conversation self, message self, run self, opaque self, conversation state.json, message state.json, state state.json", "a symbolic link, which is not followed"},
 	} {
 		t.Run(name, func(t *testing.T) {
 			dir := t.TempDir()
@@ -144,7 +156,11 @@ func TestGaps(t *testing.T) {
 			var gaps []string
 			for _, g := range rep.Gaps {
 				gaps = append(gaps, g.Kind+" "+g.Place)
-				if !strings.Contains(g.Detail, c.text) || g.Reason != pb.Gap_REASON_CORRUPT {
+				want := pb.Gap_REASON_CORRUPT
+				if name == "links" {
+					want = pb.Gap_REASON_FORBIDDEN
+				}
+				if !strings.Contains(g.Detail, c.text) || g.Reason != want {
 					t.Error(g)
 				}
 			}
@@ -173,7 +189,7 @@ func TestGaps(t *testing.T) {
 	}
 }
 
-// The folder may be named by a link, and an empty one says so before anybody trusts in it.
+// The folder may be named by a link. What nobody has written in yet is a whole state.
 func TestOddFolders(t *testing.T) {
 	dir := t.TempDir()
 	put(t, dir, "real/a.db", sample(t, "sessions.sqlite"))
@@ -183,9 +199,31 @@ func TestOddFolders(t *testing.T) {
 	if _, rep := export(t, Open(filepath.Join(dir, "link"))); rep.Records["message"] == 0 {
 		t.Errorf("%v", rep.Records)
 	}
-	p, err := Open(t.TempDir()).Preflight(t.Context())
-	if err != nil || len(p.Notes) != 1 || !strings.Contains(p.Notes[0], "no session database and no run state") {
-		t.Errorf("%+v %v", p, err)
+	for name, make := range map[string]func(d string){
+		"a list of nothing": func(d string) { put(t, d, "session.json", []byte(" [ ]\n")) },
+		"beside others": func(d string) {
+			put(t, d, "js/a.json", []byte("[]"))
+			put(t, d, "js/b.json", sample(t, "runstate.paused.json"))
+		},
+		"tables of nothing": func(d string) {
+			put(t, d, "a.db", sample(t, "sessions.sqlite"))
+			change(t, filepath.Join(d, "a.db"), "DELETE FROM agent_messages; DELETE FROM agent_sessions; DELETE FROM sqlite_sequence")
+		},
+	} {
+		dir := t.TempDir()
+		make(dir)
+		mem, rep := export(t, Open(dir))
+		if rep.Verdict.Coverage != agentstate.Reconciled || rep.Records["message"] != 0 {
+			t.Errorf("%s: %v %v", name, rep.Verdict, rep.Records)
+		}
+		if rep.Records["conversation"] == 0 {
+			continue
+		}
+		dst := Open(t.TempDir()) // an empty folder is a target
+		apply(t, dst, mem)
+		if _, rep := export(t, dst); rep.Verdict.Coverage != agentstate.Reconciled || rep.Records["conversation"] != 1 {
+			t.Errorf("%s, replayed: %v %v", name, rep.Verdict, rep.Records)
+		}
 	}
 }
 

@@ -132,6 +132,7 @@ func readLayout(ctx context.Context, c *sql.Conn, rel string) (layout, error) {
 		cols[t] = append(cols[t], r[1].(string))
 		varchar[t] = varchar[t] || r[2] == "VARCHAR"
 	}
+	isSessions := map[string]bool{}
 	for _, t := range names {
 		if !slices.Contains(cols[t], "message_data") || !slices.Contains(cols[t], "session_id") {
 			continue
@@ -144,9 +145,15 @@ func readLayout(ctx context.Context, c *sql.Conn, rel string) (layout, error) {
 			return l, err
 		}
 		if len(fk) != 1 {
+			if t == "agent_messages" {
+				return l, fmt.Errorf("%w: %s: table %s refers to no table of sessions; supported: session_id of agent_sessions (openai-agents 0.22.0)", ErrSchema, rel, t)
+			}
 			continue // not one of the SDK's
 		}
 		p := pair{Sessions: fk[0][0].(string), Messages: t}
+		if isSessions[p.Sessions] = true; cols[p.Sessions] == nil {
+			return l, fmt.Errorf("%w: %s: table %s is not there, whose sessions the messages in %s are of; supported: both (openai-agents 0.22.0)", ErrSchema, rel, p.Sessions, t)
+		}
 		if !slices.Equal(cols[p.Sessions], columnsOf(p.Sessions, &p)) {
 			return l, fmt.Errorf("%w: %s: table %s has the columns %s; supported: session_id, created_at, updated_at (openai-agents 0.22.0)", ErrSchema, rel, p.Sessions, strings.Join(cols[p.Sessions], ", "))
 		}
@@ -160,6 +167,11 @@ func readLayout(ctx context.Context, c *sql.Conn, rel string) (layout, error) {
 		}
 		if len(index) > 0 {
 			l.ByTime = append(l.ByTime, t)
+		}
+	}
+	for _, t := range names { // the SDK makes both at once
+		if slices.Equal(cols[t], columnsOf(t, &pair{Sessions: t})) && !isSessions[t] && (t == "agent_sessions" || l.Pairs == nil) {
+			return l, fmt.Errorf("%w: %s: no table holds the messages of the sessions in %s; supported: both (openai-agents 0.22.0)", ErrSchema, rel, t)
 		}
 	}
 	if len(l.Alchemy) == len(l.Pairs) && l.Pairs != nil {

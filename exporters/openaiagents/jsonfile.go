@@ -24,7 +24,13 @@ func jsonForm(r io.Reader) form {
 		return notOurs
 	case t == json.Delim('['):
 		var o responses.Object
-		if d.More() && d.Decode(&o) == nil && isItem(o) {
+		if !d.More() {
+			if t, err := d.Token(); err == nil && t == json.Delim(']') {
+				return emptyList
+			}
+			return notOurs
+		}
+		if d.Decode(&o) == nil && isItem(o) {
 			return itemList
 		}
 	case t == json.Delim('{'):

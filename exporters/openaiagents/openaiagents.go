@@ -39,7 +39,10 @@ var (
 	ErrChanged = sqlitefile.ErrChanged
 )
 
-const product = "openai-agents"
+const (
+	product = "openai-agents"
+	layouts = "SQLite files of SQLiteSession, AdvancedSQLiteSession and SQLAlchemySession (openai-agents 0.22.0), run states and items in .json files"
+)
 
 // Drivers are the drivers for exporters.Registry.
 func Drivers() []exporters.Driver {
@@ -101,6 +104,7 @@ const (
 	database
 	runState // a RunState of either language
 	itemList // the items of a session, as JavaScript's getItems gives them
+	emptyList
 )
 
 // maxFiles bounds the walk: a folder with more is not one of sessions.
@@ -119,10 +123,14 @@ type unread struct {
 type listing struct {
 	ours  []found
 	bad   []unread
-	notes []string
+	other []string // files of other programs
 }
 
-// find walks the folder. Links are not followed, neither out of it nor within.
+// errLink stands for what a symbolic link points at.
+var errLink = errors.New("a symbolic link, which is not followed: put what it points at there itself")
+
+// find walks the folder. Links are not followed, neither out of it nor within: each may stand for
+// state that is missing.
 func (f *Folder) find(ctx context.Context) (l listing, err error) {
 	root, err := filepath.EvalSymlinks(f.root) // the folder itself may be named by a link
 	if errors.Is(err, fs.ErrNotExist) {
@@ -138,7 +146,8 @@ func (f *Folder) find(ctx context.Context) (l listing, err error) {
 	case !st.IsDir():
 		return l, fmt.Errorf("%w: %s is a file; name the folder that holds it", ErrSchema, f.root)
 	}
-	links, n := 0, 0
+	n := 0
+	var empty []found // lists of nothing, which do not say who wrote them
 	err = filepath.WalkDir(root, func(p string, d fs.DirEntry, err error) error {
 		rel, rerr := filepath.Rel(root, p)
 		if rerr != nil {
@@ -157,28 +166,58 @@ func (f *Folder) find(ctx context.Context) (l listing, err error) {
 		case err != nil:
 			return err
 		case d.Type()&fs.ModeSymlink != 0:
-			links++
+			l.bad = append(l.bad, unread{rel, errLink})
 			return nil
 		case d.IsDir() && (d.Name() == "node_modules" || d.Name() == ".git" || d.Name() == ".venv"):
 			return fs.SkipDir
 		case !d.Type().IsRegular() || strings.HasSuffix(p, partSuffix):
 			return nil
 		}
-		form, err := formOf(p)
-		if err != nil {
+		switch form, err := formOf(p); {
+		case err != nil:
 			l.bad = append(l.bad, unread{rel, err})
-		} else if form != notOurs {
+		case form == emptyList:
+			empty = append(empty, found{rel, p, itemList})
+		case form == notOurs:
+			l.other = append(l.other, rel)
+		default:
 			l.ours = append(l.ours, found{rel, p, form})
 		}
 		return nil
 	})
+	l.claim(empty)
 	if err != nil && !errors.Is(err, ErrSchema) && ctx.Err() == nil {
 		err = fmt.Errorf("openaiagents: %w", err)
 	}
-	if links > 0 {
-		l.notes = append(l.notes, fmt.Sprintf("%d symbolic links are not followed", links))
-	}
 	return l, err
+}
+
+// claim takes lists of nothing for sessions where a program keeps its own: directly in the folder, or
+// beside other state. Other programs write them too.
+func (l *listing) claim(empty []found) {
+	dirs := map[string]bool{".": true}
+	for _, x := range l.ours {
+		dirs[path.Dir(x.rel)] = true
+	}
+	for _, x := range empty {
+		if dirs[path.Dir(x.rel)] {
+			l.ours = append(l.ours, x)
+		} else {
+			l.other = append(l.other, x.rel)
+		}
+	}
+}
+
+// nothing refuses a folder without state, and says what is in it.
+func (l *listing) nothing(root string) error {
+	what := "it is empty"
+	if n := len(l.other); n > 0 {
+		what = fmt.Sprintf("%d files of something else, such as %s", n, strings.Join(l.other[:min(n, 3)], ", "))
+	}
+	if len(l.bad) > 0 {
+		what = fmt.Sprintf("%s: %v", l.bad[0].rel, l.bad[0].err)
+	}
+	return fmt.Errorf("%w: %s holds no sessions and no run states (%s); supported: %s", ErrSchema, root, valid(what), layouts)
 }
 
 // formOf looks at the start of a file. One that has the name of a database and is none, or that a

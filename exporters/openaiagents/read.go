@@ -43,6 +43,8 @@ func (r *reading) put(rec agentstate.Record) error {
 func gap(kind, place string, n uint64, err error) *pb.Gap {
 	g := &pb.Gap{Meta: agentstate.Meta("gap", nil, kind, place), Kind: kind, Place: valid(place), Reason: pb.Gap_REASON_CORRUPT, Detail: valid(err.Error()), Count: n}
 	switch {
+	case errors.Is(err, errLink):
+		g.Reason = pb.Gap_REASON_FORBIDDEN
 	case errors.Is(err, fs.ErrPermission):
 		g.Reason, g.Permission = pb.Gap_REASON_FORBIDDEN, "to read "+g.Place
 	case errors.Is(err, fs.ErrNotExist), errors.Is(err, ErrChanged):
@@ -82,7 +84,6 @@ func (f *Folder) begin(ctx context.Context) (r *reading, o *pb.Origin, notes []s
 	if err != nil {
 		return nil, nil, nil, err
 	}
-	notes = l.notes
 	r = &reading{dbs: map[string]*db{}, docs: map[string]*document{}, n: map[string]uint64{}, bad: l.bad}
 	defer func(opened *reading) {
 		if err != nil {
@@ -106,6 +107,7 @@ func (f *Folder) begin(ctx context.Context) (r *reading, o *pb.Origin, notes []s
 			return nil, nil, nil, own(err)
 		case d == nil:
 			notes = append(notes, x.rel+" is a database without sessions: not carried")
+			l.other = append(l.other, x.rel)
 			continue
 		}
 		r.dbs[x.rel] = d
@@ -123,10 +125,10 @@ func (f *Folder) begin(ctx context.Context) (r *reading, o *pb.Origin, notes []s
 	}
 	switch {
 	case len(r.dbs)+len(r.docs) > 0:
-	case len(r.bad) > 0:
+	case len(r.bad) > 0 && !errors.Is(r.bad[0].err, errLink):
 		return nil, nil, nil, own(fmt.Errorf("%s: %w", r.bad[0].rel, r.bad[0].err))
 	default:
-		notes = append(notes, "no session database and no run state is in the folder")
+		return nil, nil, nil, l.nothing(f.root)
 	}
 	return r, o, notes, nil
 }

@@ -391,7 +391,11 @@ func (w *writer) document(ctx context.Context, r agentstate.Record, kind, rel st
 	if err != nil {
 		return replay.Receipt{}, err
 	}
-	if f := jsonForm(bytes.NewReader(b)); f != map[string]form{"runstate": runState, "items": itemList}[n.Type] {
+	f := jsonForm(bytes.NewReader(b))
+	if f == emptyList {
+		f = itemList
+	}
+	if f != map[string]form{"runstate": runState, "items": itemList}[n.Type] {
 		return refused("its file is no %s of the SDK", n.Type)
 	}
 	path, err := w.inside(rel)
