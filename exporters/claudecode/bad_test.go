@@ -93,13 +93,13 @@ func TestBad(t *testing.T) {
 		"large settings":        {put(".claude/settings.local.json", `{"a":"`+strings.Repeat("x", 1<<20)+`"}`), []string{"policy .claude/settings.local.json limit"}, -1},
 		"broken servers":        {put(".claude.json", "{"), []string{"toolserver .claude.json corrupt"}, -1},
 		"servers that are none": {put(".claude.json", `{"mcpServers":{"a":7,"b":"x","c":[]},"projects":[]}`), []string{"toolserver .claude.json corrupt"}, -1},
-		"link out of it":        {link(filepath.Join(outside, "SKILL.md"), ".claude/skills/x/SKILL.md"), []string{"skill .claude/skills/x/SKILL.md"}, -1},
-		"link to a folder":      {link(outside, ".claude/skills/x"), []string{"skill .claude/skills/x"}, -1},
-		"link to sessions":      {link(outside, ".claude/projects/p"), []string{"conversation .claude/projects/p"}, -1},
-		"loop":                  {link("..", ".claude/projects/p/loop"), []string{"conversation .claude/projects/p/loop"}, -1},
-		"link to itself":        {link("x.md", ".claude/agents/x.md"), []string{"agent .claude/agents/x.md"}, -1},
+		"link out of it":        {link(filepath.Join(outside, "SKILL.md"), ".claude/skills/x/SKILL.md"), []string{"skill .claude/skills/x/SKILL.md forbidden"}, -1},
+		"link to a folder":      {link(outside, ".claude/skills/x"), []string{"skill .claude/skills/x forbidden"}, -1},
+		"link to sessions":      {link(outside, ".claude/projects/p"), []string{"conversation .claude/projects/p forbidden"}, -1},
+		"loop":                  {link("..", ".claude/projects/p/loop"), []string{"conversation .claude/projects/p/loop forbidden"}, -1},
+		"link to itself":        {link("x.md", ".claude/agents/x.md"), []string{"agent .claude/agents/x.md forbidden"}, -1},
 		"link of the machine":   {link(outside, ".claude/shell-snapshots"), nil, -1},
-		"a name of no text":     {put(".claude/projects/p/\xff.jsonl", user), []string{"conversation .claude/projects/p/\ufffd.jsonl"}, -1},
+		"a name of no text":     {put(".claude/projects/p/\xff.jsonl", user), []string{"conversation .claude/projects/p/\ufffd.jsonl limit"}, -1},
 		"a pipe": {func(t *testing.T, root string) {
 			if err := syscall.Mkfifo(filepath.Join(root, ".claude/agents/x.md"), 0o600); err != nil {
 				t.Fatal(err)

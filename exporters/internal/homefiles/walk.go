@@ -89,12 +89,12 @@ func (r Rules) Walk(ctx context.Context, root, under string) (*Walk, error) {
 			w.missing(r, rel, 0, werr)
 			return fs.SkipDir
 		case d.Type()&fs.ModeSymlink != 0:
-			w.Gaps = append(w.Gaps, &pb.Gap{Kind: r.folder(rel), Place: valid(rel), Count: linked(p), Detail: "a symbolic link, which is not followed: put what it points at there itself"})
+			w.Gaps = append(w.Gaps, &pb.Gap{Kind: r.folder(rel), Place: valid(rel), Reason: pb.Gap_REASON_FORBIDDEN, Count: linked(p), Detail: "a symbolic link, which is not followed: put what it points at there itself"})
 			return nil
 		case !d.Type().IsRegular(): // a folder; a socket or a pipe holds nothing
 			return nil
 		case !utf8.ValidString(rel):
-			w.Gaps = append(w.Gaps, &pb.Gap{Kind: r.folder(rel), Place: valid(rel), Count: 1, Detail: fmt.Sprintf("a name that is not UTF-8, %q: rename it", rel)})
+			w.Gaps = append(w.Gaps, &pb.Gap{Kind: r.folder(rel), Place: valid(rel), Reason: pb.Gap_REASON_LIMIT, Count: 1, Detail: fmt.Sprintf("a name that is not UTF-8, %q: rename it", rel)})
 			return nil
 		case r.Kind(rel) == "":
 			unknown[entry(rel, under)]++
