@@ -333,23 +333,46 @@ func TestLinks(t *testing.T) {
 	if err := errors.Join(os.Remove(dir+"/vector_store.db"), os.Symlink(away+"/vector_store.db", dir+"/vector_store.db"), os.Symlink(away+"/vector_store.db", dir+"/more.db")); err != nil {
 		t.Fatal(err)
 	}
-	if _, err := agentstate.Copy(t.Context(), memstate.New(), Open(dir), nil); err == nil {
-		if n := len(recordsOf[*pb.Memory](t, Open(dir))); n != 0 {
-			t.Errorf("%d memories through a link", n)
-		}
+	mem := memstate.New()
+	rep, err := agentstate.Copy(t.Context(), mem, Open(dir), nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if rep.Records["memory"] != 0 || rep.Verdict.Coverage != agentstate.Gaps || len(rep.Gaps) != 8 {
+		t.Errorf("%v %v %v", rep.Records, rep.Verdict, rep.Gaps)
 	}
 	sqlOf(t, away+"/vector_store.db", "DELETE FROM vectors")
 	before := dump(t, away)
-	mem, _ := export(t, Open("testdata/js"))
+	mem, _ = export(t, Open("testdata/js"))
 	if _, _, err := tried(t, Open(dir), mem); err == nil || !strings.Contains(err.Error(), "symbolic link") {
 		t.Errorf("%v", err)
 	}
 	if d := cmp.Diff(before, dump(t, away)); d != "" {
 		t.Errorf("written through a link: %s", d)
 	}
-	p, err := Open(dir).Preflight(t.Context())
-	if err == nil && !slices.ContainsFunc(p.Notes, func(n string) bool { return strings.Contains(n, "symbolic links are not followed") }) {
-		t.Errorf("%v", p.Notes)
+	for name, c := range map[string]struct{ sample, link, kind string }{
+		"history":      {"js", "history.db", "revision"},
+		"storage":      {"python", "qdrant/collection/second/storage.sqlite", "memory"},
+		"collection":   {"python", "qdrant/collection/second", "memory"},
+		"JavaScript's": {"js", "second.db", "memory"},
+	} {
+		dir := copied(t, c.sample)
+		p := filepath.Join(dir, c.link)
+		os.Remove(p)
+		if err := errors.Join(os.MkdirAll(filepath.Dir(p), 0o700), os.Symlink(away, p)); err != nil {
+			t.Fatal(err)
+		}
+		_, rep := export(t, Open(dir))
+		if rep.Verdict.Coverage != agentstate.Gaps || rep.Verdict.Kinds[c.kind].Coverage != agentstate.Gaps ||
+			!slices.ContainsFunc(rep.Gaps, func(g *pb.Gap) bool {
+				return g.Kind == c.kind && g.Place == c.link && g.Reason == pb.Gap_REASON_FORBIDDEN
+			}) {
+			t.Errorf("%s: %v %v", name, rep.Verdict, rep.Gaps)
+		}
+		pre, err := Open(dir).Preflight(t.Context())
+		if err != nil || len(pre.Gaps) != len(rep.Gaps) {
+			t.Errorf("%s: %v %v", name, pre, err)
+		}
 	}
 }
 

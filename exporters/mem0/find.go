@@ -11,7 +11,9 @@ import (
 	"slices"
 	"strings"
 
+	"github.com/exitramp/exitramp/context/agentstate"
 	"github.com/exitramp/exitramp/exporters/internal/sqlitefile"
+	pb "github.com/exitramp/exitramp/proto/exitramp/v1"
 )
 
 // maxFiles bounds the listing: a folder with more is not one of mem0.
@@ -63,8 +65,8 @@ func regular(p string) bool {
 	return err == nil && st.Mode().IsRegular()
 }
 
-// find lists the files that may be mem0's.
-func (s *Store) find() (rels, notes []string, err error) {
+// find lists the files that may be mem0's, and the links that may stand for some. None is followed.
+func (s *Store) find() (rels []string, links []link, err error) {
 	st, err := os.Stat(s.root)
 	switch {
 	case errors.Is(err, fs.ErrNotExist):
@@ -74,7 +76,7 @@ func (s *Store) find() (rels, notes []string, err error) {
 	case !st.IsDir():
 		return nil, nil, fmt.Errorf("%w: %s is a file; name the folder that holds it", ErrSchema, s.root)
 	}
-	links := 0
+	db := func(name string) bool { return slices.Contains([]string{".db", ".sqlite", ".sqlite3"}, path.Ext(name)) }
 	list := func(dir string, fn func(fs.DirEntry)) error {
 		es, err := os.ReadDir(dir)
 		if errors.Is(err, fs.ErrNotExist) {
@@ -87,16 +89,16 @@ func (s *Store) find() (rels, notes []string, err error) {
 			return fmt.Errorf("%w: more than %d files in %s; name the folder of the store alone", ErrSchema, maxFiles, dir)
 		}
 		for _, e := range es {
-			if e.Type()&fs.ModeSymlink != 0 {
-				links++
-				continue
-			}
 			fn(e)
 		}
 		return nil
 	}
 	err = list(s.root, func(e fs.DirEntry) {
-		if e.Type().IsRegular() && slices.Contains([]string{".db", ".sqlite", ".sqlite3"}, path.Ext(e.Name())) {
+		switch {
+		case isLink(e.Type()) && e.Name() == historyFile && s.beside != "": // another one is named
+		case isLink(e.Type()) && (db(e.Name()) || e.Name() == "qdrant" && s.qdrant() != s.root || e.Name() == "collection"):
+			links = append(links, link{e.Name(), e.Name() == historyFile})
+		case e.Type().IsRegular() && db(e.Name()):
 			rels = append(rels, e.Name())
 		}
 	})
@@ -105,36 +107,70 @@ func (s *Store) find() (rels, notes []string, err error) {
 			rels = append(rels, "history.db")
 		}
 	}
-	for _, dir := range []string{s.qdrant(), filepath.Join(s.qdrant(), "collection")} {
-		if st, lerr := os.Lstat(dir); lerr == nil && st.Mode()&fs.ModeSymlink != 0 && dir != s.root {
-			notes = append(notes, dir+" is a symbolic link: it is not followed")
-			return rels, notes, err
+	collections := filepath.Join(s.qdrant(), "collection")
+	closed := false // behind a link
+	for _, dir := range []string{s.qdrant(), collections} {
+		if st, lerr := os.Lstat(dir); lerr == nil && isLink(st.Mode()) && dir != s.root && !closed {
+			if closed = true; filepath.Dir(dir) != filepath.Clean(s.root) { // else it is listed
+				links = append(links, link{"qdrant/collection", false})
+			}
 		}
 	}
-	if err == nil {
-		err = list(filepath.Join(s.qdrant(), "collection"), func(e fs.DirEntry) {
-			if e.IsDir() && regular(filepath.Join(s.qdrant(), "collection", e.Name(), "storage.sqlite")) {
-				rels = append(rels, "qdrant/collection/"+e.Name()+"/storage.sqlite")
+	if err == nil && !closed {
+		err = list(collections, func(e fs.DirEntry) {
+			rel := "qdrant/collection/" + e.Name()
+			st, lerr := os.Lstat(filepath.Join(collections, e.Name(), "storage.sqlite"))
+			switch {
+			case isLink(e.Type()):
+				links = append(links, link{rel, false})
+			case lerr == nil && e.IsDir() && isLink(st.Mode()):
+				links = append(links, link{rel + "/storage.sqlite", false})
+			case lerr == nil && e.IsDir() && st.Mode().IsRegular():
+				rels = append(rels, rel+"/storage.sqlite")
 			}
 		})
 	}
 	if s.beside != "" {
 		rels = append(slices.DeleteFunc(rels, func(rel string) bool { return rel == historyFile }), historyFile)
 	}
-	if links > 0 {
-		notes = append(notes, fmt.Sprintf("%d symbolic links are not followed", links))
+	return rels, links, err
+}
+
+// A link is a symbolic link in the place of a database, or of a folder of them.
+type link struct {
+	rel     string
+	history bool
+}
+
+func isLink(m fs.FileMode) bool { return m&fs.ModeSymlink != 0 }
+
+const linked = "a symbolic link, which is not followed: put what it points at there itself"
+
+// gaps name what the link may stand for.
+func (l link) gaps() (out []*pb.Gap) {
+	kinds := []string{"memory", "embedding", "entity", "opaque"}
+	if l.history {
+		kinds = []string{"revision", "message", "opaque"}
 	}
-	return rels, notes, err
+	for _, k := range kinds {
+		place := strings.ToValidUTF8(l.rel, "\ufffd")
+		out = append(out, &pb.Gap{Meta: agentstate.Meta("gap", nil, k, place), Kind: k, Place: place, Reason: pb.Gap_REASON_FORBIDDEN, Detail: linked})
+	}
+	return out
 }
 
 // openAll opens every database of the folder at nearly one instant, collections before histories.
-func (s *Store) openAll(ctx context.Context) (dbs []*db, notes []string, err error) {
+func (s *Store) openAll(ctx context.Context) (dbs []*db, links []link, notes []string, err error) {
 	if s.server != nil {
-		return s.openAllPG(ctx)
+		dbs, notes, err = s.openAllPG(ctx)
+		return dbs, nil, notes, err
 	}
-	rels, notes, err := s.find()
+	rels, links, err := s.find()
 	if err != nil {
-		return nil, nil, err
+		return nil, nil, nil, err
+	}
+	for _, l := range links {
+		notes = append(notes, l.rel+" is "+linked)
 	}
 	defer func() {
 		if err != nil {
@@ -148,7 +184,7 @@ func (s *Store) openAll(ctx context.Context) (dbs []*db, notes []string, err err
 			continue
 		}
 		if err != nil {
-			return dbs, nil, own(err)
+			return dbs, nil, nil, own(err)
 		}
 		if d == nil {
 			notes = append(notes, rel+" is a database that is not mem0's: not carried")
@@ -177,7 +213,7 @@ func (s *Store) openAll(ctx context.Context) (dbs []*db, notes []string, err err
 	if _, err = flavorOf(dbs, s.root); err != nil && len(notes) > 0 {
 		err = fmt.Errorf("%w (%s)", err, strings.Join(notes, "; "))
 	}
-	return dbs, notes, err
+	return dbs, links, notes, err
 }
 
 func closeAll(dbs []*db) {

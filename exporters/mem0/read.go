@@ -23,6 +23,7 @@ const labelDatabase = "database"
 type reading struct {
 	out  *agentstate.Emitter
 	dbs  []*db
+	gaps []*pb.Gap         // of links
 	meta []byte            // of Qdrant; nil: none
 	n    map[string]uint64 // by kind, as other routes count
 	seen *diskmap.Map      // views that were yielded
@@ -51,8 +52,13 @@ func (r *reading) gap(kind, place string, reason pb.Gap_Reason, n uint64, detail
 // begin opens everything.
 func (s *Store) begin(ctx context.Context) (r *reading, o *pb.Origin, notes []string, err error) {
 	r = &reading{n: map[string]uint64{}, near: map[string]bool{}}
-	if r.dbs, notes, err = s.openAll(ctx); err != nil {
+	dbs, links, notes, err := s.openAll(ctx)
+	if err != nil {
 		return nil, nil, nil, err
+	}
+	r.dbs = dbs
+	for _, l := range links {
+		r.gaps = append(r.gaps, l.gaps()...)
 	}
 	flavor, _ := flavorOf(r.dbs, s.root)
 	if flavor == "python+qdrant" {
@@ -130,6 +136,11 @@ func (s *Store) Records(ctx context.Context, opts *agentstate.ReadOptions) iter.
 }
 
 func (r *reading) run(ctx context.Context) error {
+	for _, g := range r.gaps {
+		if !r.out.Gap(g) {
+			return errStop
+		}
+	}
 	if r.meta != nil {
 		r.n["opaque"]++
 		if err := r.put(&pb.Opaque{Meta: agentstate.Meta("opaque", agentstate.Document("meta.json", "application/json", r.meta), "meta.json")}); err != nil {
@@ -163,7 +174,8 @@ func (r *reading) run(ctx context.Context) error {
 
 // finish states what was counted by other routes.
 func (r *reading) finish(ctx context.Context, o *pb.Origin) error {
-	history := slices.ContainsFunc(r.dbs, func(d *db) bool { return d.layout.Form.history() })
+	history := slices.ContainsFunc(r.dbs, func(d *db) bool { return d.layout.Form.history() }) ||
+		slices.ContainsFunc(r.gaps, func(g *pb.Gap) bool { return g.Kind == "revision" }) // a link, and named
 	if !history {
 		for _, k := range []string{"revision", "message"} {
 			if err := r.gap(k, "history.db", pb.Gap_REASON_GONE, 0, "the history is in a SQLite file of its own, which is not here: earlier texts and deleted memories are missing; name it"); err != nil {
