@@ -30,6 +30,7 @@ type session struct {
 	project, id, cwd string
 	context          map[string]bool // what the model sees; nil: all
 	parent           string          // uuid of the last line
+	begun            bool            // it has a line
 	tmp              string          // the transcript until Commit; empty: a plan, or it is there already
 }
 
@@ -103,7 +104,24 @@ func (w *writer) conversation(c *pb.Conversation) (replay.Receipt, error) {
 	if err := f.Close(); err != nil || c.Title == "" {
 		return rc, err
 	}
-	return rc, w.Line(s.tmp, map[string]any{"type": "custom-title", "customTitle": c.Title, "sessionId": s.id})
+	return rc, s.title(w, c.Title)
+}
+
+func (s *session) title(w *writer, t string) error {
+	return s.line(w, map[string]any{"type": "custom-title", "customTitle": t, "sessionId": s.id})
+}
+
+// noneEmpty puts a line into transcripts of conversations without a title and without messages: one
+// of 0 bytes is a damaged one.
+func (w *writer) noneEmpty() error {
+	for _, s := range w.open {
+		if s.tmp != "" && !s.begun {
+			if err := s.title(w, ""); err != nil {
+				return err
+			}
+		}
+	}
+	return nil
 }
 
 // line puts a line behind the transcript. In a plan there is none.
@@ -111,6 +129,7 @@ func (s *session) line(w *writer, v any) error {
 	if s.tmp == "" {
 		return nil
 	}
+	s.begun = true
 	return w.Line(s.tmp, v)
 }
 

@@ -204,7 +204,7 @@ func home(t testing.TB, put map[string]string) *Home {
 
 // What may be state and is not carried is named; what is of the machine is not.
 func TestNotCarried(t *testing.T) {
-	src := home(t, map[string]string{"CLAUDE.md": "x", "projects/p/a.jsonl": "", "hooks/check.sh": "true", "novel/state.json": "{}", "novel/more.json": "{}",
+	src := home(t, map[string]string{"CLAUDE.md": "x", "projects/p/a.jsonl": "{}\n", "hooks/check.sh": "true", "novel/state.json": "{}", "novel/more.json": "{}",
 		"statsig/cache.json": "{}", "plugins/store/x.json": "{}", ".credentials.json": "secret", "sessions/1.key": "secret"})
 	outside := filepath.Join(t.TempDir(), "agent.md")
 	if err := os.WriteFile(outside, []byte("x"), 0o600); err != nil {

@@ -61,7 +61,7 @@ func (h *Home) Records(ctx context.Context, opts *agentstate.ReadOptions) iter.S
 		byPath := map[string]*homefiles.File{}
 		for _, f := range w.Files {
 			byPath[f.Rel] = f
-			if f.Kind == "conversation" {
+			if f.Kind == "conversation" && f.Size() > 0 {
 				r.sessions[agentstate.Key(f.Kind, keyParts(f)...)] = true
 			}
 		}
@@ -182,6 +182,9 @@ func frontmatter(b []byte) map[string]string {
 
 // conversation is a transcript: its file, and the messages that are read out of it.
 func (r *reading) conversation(f *homefiles.File) error {
+	if f.Size() == 0 { // a session has its first line at once
+		return r.gap(&pb.Gap{Kind: f.Kind, Place: f.Rel, Reason: pb.Gap_REASON_CORRUPT, Count: 1, Detail: "a transcript of 0 bytes: what was in it is lost; bring it back, or remove the file"})
+	}
 	d, err := f.Data("application/jsonl")
 	var t *transcript
 	if err == nil {

@@ -105,6 +105,9 @@ func (w *writer) write(ctx context.Context, r agentstate.Record) (replay.Receipt
 
 // Commit gives each file its name.
 func (w *writer) Commit(ctx context.Context) error {
+	if err := w.noneEmpty(); err != nil {
+		return fmt.Errorf("claudecode: %w", err)
+	}
 	if err := w.Writer.Commit(ctx); err != nil {
 		return fmt.Errorf("claudecode: %w", err)
 	}

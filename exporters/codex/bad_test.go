@@ -6,6 +6,7 @@ import (
 	"context"
 	"errors"
 	"io/fs"
+	"maps"
 	"os"
 	"path/filepath"
 	"runtime"
@@ -74,18 +75,19 @@ func TestBad(t *testing.T) {
 		messages int // of the spoiled transcript; -1: does not matter
 	}{
 		"truncated":                {put(inner, string(text[:len(text)-50])), []string{"message " + inner + " line 35 corrupt"}, -1},
-		"head cut off":             {put(inner, string(text[strings.IndexByte(string(text), '\n')+1:])), nil, -1},
+		"head cut off":             {put(inner, string(text[strings.IndexByte(string(text), '\n')+1:])), []string{"conversation " + inner + " session_meta corrupt"}, -1},
 		"half a last line":         {put(at, meta+`{"type":"resp`), []string{"message " + at + " line 2 corrupt"}, 0},
 		"wrong JSON in the middle": {put(at, meta+item+`{"type":"response_item",}`+"\n"+item), []string{"message " + at + " line 3 corrupt"}, 2},
 		"text":                     {put(at, "hello\n"), []string{"message " + at + " line 1 corrupt"}, 0},
 		"bytes":                    {put(at, "\x00\xff\n"+item), []string{"message " + at + " line 1 corrupt"}, 1},
-		"empty":                    {put(at, ""), nil, 0},
-		"blank lines":              {put(at, "\n\r\n"+item+"\n"), nil, 1},
+		"empty":                    {put(at, ""), []string{"conversation " + at + " corrupt"}, 0},
+		"blank lines":              {put(at, "\n\r\n"+meta+item+"\n"), nil, 1},
+		"nothing but blank lines":  {put(at, "\n\n"), []string{"conversation " + at + " session_meta corrupt"}, 0},
 		"odd JSON":                 {put(at, meta+"[]\n7\n{\"type\":\"response_item\",\"payload\":7}\n{\"type\":\"response_item\"}\n{\"type\":[]}\n{\"type\":\"session_meta\",\"payload\":[]}\n"), nil, 2},
-		"foreign lines":            {put(at, `{"role":"user","content":"of another program"}`+"\n"), nil, 0},
+		"foreign lines":            {put(at, `{"role":"user","content":"of another program"}`+"\n"), []string{"conversation " + at + " session_meta corrupt"}, 0},
 		"surrogates, NUL":          {put(at, meta+`{"type":"response_item","payload":{"type":"message","id":"\udc00\u0000","role":"user","content":"\ud83d \u0000"}}`+"\n"), nil, 1},
 		"bytes that are no text":   {put(at, meta+`{"type":"response_item","payload":{"type":"message","role":"user","content":"`+"\xff\xfe"+`"}}`+"\n"), nil, 1},
-		"deep JSON":                {put(at, item+strings.Repeat("[", 1<<20)+"\n"), []string{"message " + at + " line 2 corrupt"}, 1},
+		"deep JSON":                {put(at, meta+item+strings.Repeat("[", 1<<20)+"\n"), []string{"message " + at + " line 3 corrupt"}, 1},
 		"ids twice":                {put(at, meta+strings.Repeat(`{"type":"response_item","payload":{"type":"message","id":"m","role":"user","content":[]}}`+"\n", 3)), nil, 3},
 		"no parent":                {put(at, strings.Replace(meta, `{"id"`, `{"forked_from_id":"01a20b77-0000-7000-8000-00000000000f","id"`, 1)), []string{"conversation " + at + " forked_from_id 01a20b77-0000-7000-8000-00000000000f gone"}, 0},
 		"no base":                  {put(at, strings.Replace(meta, `{"id"`, `{"history_base":{"thread_id":"01a20b77-0000-7000-8000-00000000000f","end_byte_offset":7},"id"`, 1)), []string{"conversation " + at + " history_base 01a20b77-0000-7000-8000-00000000000f gone"}, 0},
@@ -149,6 +151,7 @@ func TestBad(t *testing.T) {
 				delete(got, rel)
 			}
 			delete(want, "sessions/2026/rollout-\xff.jsonl")
+			maps.DeleteFunc(want, func(_, text string) bool { return len(text) <= 1 && name == "empty" })
 			if d := cmp.Diff(want, got); d != "" {
 				t.Error(d)
 			}
@@ -324,7 +327,7 @@ func TestLongLine(t *testing.T) {
 		t.Fatal(err)
 	}
 	defer f.Close()
-	f.WriteString(item + `{"type":"response_item","payload":{"type":"message","role":"user","content":"`)
+	f.WriteString(meta + item + `{"type":"response_item","payload":{"type":"message","role":"user","content":"`)
 	for range 100 {
 		f.WriteString(strings.Repeat("0123456789abcdef", 1<<16))
 	}
@@ -360,7 +363,7 @@ func TestLongLine(t *testing.T) {
 	if most > 100<<20 {
 		t.Errorf("%d MiB of heap", most>>20)
 	}
-	if rep := (&agentstate.Report{Tally: ta}); rep.Records["message"] != 2 || !slices.Equal(gapsOf(rep), []string{"message " + at + " line 2 limit"}) || rep.Records["conversation"] != 1 {
+	if rep := (&agentstate.Report{Tally: ta}); rep.Records["message"] != 2 || !slices.Equal(gapsOf(rep), []string{"message " + at + " line 3 limit"}) || rep.Records["conversation"] != 1 {
 		t.Errorf("%v %v", rep.Records, rep.Gaps)
 	}
 }

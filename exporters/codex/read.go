@@ -78,7 +78,7 @@ func (h *Home) Records(ctx context.Context, opts *agentstate.ReadOptions) iter.S
 		byPath := map[string]*homefiles.File{}
 		for _, f := range w.Files {
 			byPath[f.Rel] = f
-			if ids := uuid.FindAllString(path.Base(f.Rel), -1); f.Kind == "conversation" && len(ids) > 0 {
+			if ids := uuid.FindAllString(path.Base(f.Rel), -1); f.Kind == "conversation" && len(ids) > 0 && f.Size() > 0 {
 				r.threads[ids[len(ids)-1]] = &rolledOut{f, keyOf(f.Rel)}
 			}
 		}

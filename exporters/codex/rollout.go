@@ -110,6 +110,7 @@ type head struct {
 	Base       *base  `json:"history_base"`
 	from, to   int64
 	lines      homefiles.LineSet // that are read a second time
+	cut        bool              // its first line is missing
 }
 
 // A base is the rollout in which the turns before a fork or a revert stand: so many bytes of it.
@@ -122,12 +123,16 @@ type base struct {
 // a session_meta, and the times of all.
 func headOf(f *homefiles.File, d *pb.Data) (*head, error) {
 	h := &head{}
-	found := false
+	found, begun := false, false
 	bad := func(no int, _ pb.Gap_Reason, _ string) error {
+		begun = true // and named as a gap
 		h.lines.Add(no)
 		return nil
 	}
 	err := eachLine(f, d, nil, bad, func(no int, l *line) error {
+		if !begun {
+			begun, h.cut = true, !is(l.typ, "session_meta")
+		}
 		switch {
 		case is(l.typ, "response_item"), is(l.typ, "turn_context"):
 			h.lines.Add(no)
@@ -138,6 +143,7 @@ func headOf(f *homefiles.File, d *pb.Data) (*head, error) {
 		h.to = max(h.to, timeOf(l.timestamp))
 		return nil
 	})
+	h.cut = h.cut || !begun
 	t, terr := time.Parse(time.RFC3339Nano, h.Timestamp)
 	if terr == nil {
 		h.from = agentstate.UnixNano(t)
@@ -158,6 +164,16 @@ func (r *reading) rollout(ctx context.Context, f *homefiles.File) error {
 	}
 	if err != nil {
 		return r.gap(homefiles.GapOf(f, err))
+	}
+	if f.Size() == 0 {
+		return r.gap(&pb.Gap{Kind: f.Kind, Place: f.Rel, Reason: pb.Gap_REASON_CORRUPT, Count: 1, Detail: "a rollout of 0 bytes: what was in it is lost; bring it back, or remove the file"})
+	}
+	if h.cut {
+		r.n["conversation"]++
+		if err := r.gap(&pb.Gap{Kind: f.Kind, Place: f.Rel + " session_meta", Reason: pb.Gap_REASON_CORRUPT, Count: 1,
+			Detail: "it does not begin with session_meta: its start is missing, or another release wrote it; the file itself is carried whole"}); err != nil {
+			return err
+		}
 	}
 	c := &pb.Conversation{Meta: metaOf(f)}
 	c.Meta.Native = []*pb.Native{{Type: "file", Body: &pb.Native_Data{Data: homefiles.Clone(d)}}} // the record is the caller's
