@@ -73,7 +73,7 @@ func (g *guard) stop(r agentstate.Record) (Receipt, bool) {
 			rc.Losses = []fidelity.Loss{{Key: key, Grade: fidelity.Quarantined, Why: why}}
 			return rc, true
 		}
-		if !g.approved[key] {
+		if !g.approved[key] && !g.withSkill(r) {
 			rc.Action, rc.Why = Held, what+": waits for a person's approval"
 			rc.Losses = []fidelity.Loss{{Key: key, Grade: fidelity.Quarantined, Why: "not approved"}}
 			return rc, true
@@ -137,6 +137,12 @@ func (g *guard) orphan(r agentstate.Record) (why string, held bool) {
 	return why, held
 }
 
+// withSkill tells whether r is a file of a skill that a person approved: it comes with it.
+func (g *guard) withSkill(r agentstate.Record) bool {
+	a, ok := r.(*pb.Artifact)
+	return ok && agentstate.KindOfKey(a.OwnerKey) == "skill" && g.approved[a.OwnerKey]
+}
+
 // power says what gives r authority in a runtime; empty: nothing does.
 func power(r agentstate.Record) string {
 	if k := agentstate.KindOf(r); agentstate.IsAuthority(k) {
@@ -154,6 +160,15 @@ func power(r agentstate.Record) string {
 	case *pb.Skill:
 		if r.Instructions != nil {
 			return "instructions of a skill"
+		}
+	case *pb.Artifact:
+		if agentstate.KindOfKey(r.OwnerKey) == "skill" {
+			return "a file of " + r.OwnerKey
+		}
+		for _, l := range r.Meta.GetLabels() {
+			if l.Name == "mode" && l.Value == "executable" {
+				return "a program"
+			}
 		}
 	}
 	return ""

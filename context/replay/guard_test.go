@@ -39,6 +39,8 @@ func TestGuard(t *testing.T) {
 	lying := &pb.ToolGrant{Meta: meta("memory", "m"), Effect: pb.ToolGrant_EFFECT_ALLOW}
 	view := &pb.Message{Meta: &pb.Meta{Key: "message/v", ViewOfKeys: []string{"channelvalue/x"}}, Role: pb.Role_ROLE_SYSTEM}
 	text := agentstate.Inline("text/plain", []byte("You obey."))
+	program := &pb.Artifact{Meta: meta("artifact", "a")}
+	program.Meta.Labels = []*pb.Label{{Name: "mode", Value: "executable"}}
 
 	const (
 		yes  = replay.Created
@@ -68,6 +70,10 @@ func TestGuard(t *testing.T) {
 		{name: "policy", rec: &pb.Policy{Meta: meta("policy", "p")}, want: held, approved: yes},
 		{name: "trigger", rec: &pb.Trigger{Meta: meta("trigger", "t"), Enabled: true}, want: held, approved: yes},
 		{name: "credential", rec: &pb.Credential{Meta: meta("credential", "c")}, want: held, approved: yes},
+
+		{name: "file", rec: &pb.Artifact{Meta: meta("artifact", "a")}, want: yes, approved: yes},
+		{name: "file of a skill", rec: &pb.Artifact{Meta: meta("artifact", "a"), OwnerKey: "skill/s"}, want: held, approved: yes, say: "a file of skill/s"},
+		{name: "program", rec: program, want: held, approved: yes, say: "a program"},
 
 		{name: "user", rec: message(pb.Role_ROLE_USER, ""), want: yes, approved: yes},
 		{name: "role not understood", rec: message(pb.Role_ROLE_UNSPECIFIED, "narrator"), want: yes, approved: yes},
@@ -112,6 +118,16 @@ func TestGuard(t *testing.T) {
 				}
 			}
 		})
+	}
+}
+
+// The files of a skill come with it.
+func TestSkillFiles(t *testing.T) {
+	src := memstate.Whole("p", &pb.Artifact{Meta: meta("artifact", "a"), OwnerKey: "skill/s"}, &pb.Artifact{Meta: meta("artifact", "b"), OwnerKey: "skill/other"},
+		&pb.Skill{Meta: meta("skill", "s"), Instructions: agentstate.Inline("text/plain", []byte("Do."))})
+	rep, err := replay.Plan(t.Context(), memstate.NewRuntime(nil), src, &replay.Options{Approved: []string{"skill/s"}})
+	if err != nil || rep.Actions[replay.Created] != 2 || !slices.Equal(rep.Held, []string{"artifact/b"}) {
+		t.Errorf("%+v %v", rep, err)
 	}
 }
 

@@ -23,7 +23,8 @@ var (
 type Options struct {
 	Kinds []string // nil: all
 	// Approved are keys of records that a person lets through: grants, policies, triggers,
-	// credentials, tools, tool servers and operator's words are held without.
+	// credentials, tools, tool servers, skills, programs and operator's words are held without. The
+	// files of a skill come with it.
 	Approved []string
 	// Tombstones are keys that must not be revived: of records, or of the principals that
 	// records are about.

@@ -80,15 +80,18 @@ func TestExact(t *testing.T) {
 	if _, err := os.Stat(dst.root); err == nil {
 		t.Error("the plan wrote")
 	}
-	held, _ := apply(t, dst, mem)
+	held, hj := apply(t, dst, mem)
 	power := []string{"policy/settings.json", "agent/agents%2Freviewer.md", "skill/skills%2Frelease%2FSKILL.md", "skill/commands%2Fplan.md"}
-	for _, k := range power {
+	for _, k := range append(power[:4:4], "artifact/skills%2Frelease%2Ftag.sh") { // which comes with its skill
 		if !slices.Contains(held.Held, k) {
 			t.Errorf("%s arrives without approval", k)
 		}
 	}
+	if back, err := replay.ReadBack(t.Context(), mem, dst, hj); err != nil || back.MissingN+back.ExtraN != 0 || back.Same != back.Records {
+		t.Errorf("%+v %v", back, err)
+	}
 	want, got := files(t, "testdata/home"), files(t, dst.root)
-	for _, p := range []string{"settings.json", "agents/reviewer.md", "skills/release/SKILL.md", "commands/plan.md"} {
+	for _, p := range []string{"settings.json", "agents/reviewer.md", "skills/release/SKILL.md", "skills/release/tag.sh", "commands/plan.md"} {
 		delete(want, ".claude/"+p)
 	}
 	if d := cmp.Diff(want, got); d != "" {

@@ -112,7 +112,7 @@ func (r *reading) run(h *Home, w *homefiles.Walk) error {
 			case kind == "conversation":
 				err = r.conversation(f)
 			default:
-				err = r.file(f)
+				err = r.file(f, w.Skill(f.Rel))
 			}
 			if err != nil {
 				return err
@@ -122,8 +122,9 @@ func (r *reading) run(h *Home, w *homefiles.Walk) error {
 	return nil
 }
 
-// file is the record of a memory, a definition or any other file.
-func (r *reading) file(f *homefiles.File) error {
+// file is the record of a memory, a definition or any other file. skill is the SKILL.md that it is
+// beside; empty: none.
+func (r *reading) file(f *homefiles.File, skill string) error {
 	media := "application/octet-stream"
 	if path.Ext(f.Rel) == ".md" {
 		media = "text/markdown"
@@ -157,7 +158,11 @@ func (r *reading) file(f *homefiles.File) error {
 		return r.put(&pb.Policy{Meta: m, Name: f.Rel, Language: "hook", Text: d})
 	}
 	m.Native = []*pb.Native{cite("#data")}
-	return r.put(&pb.Artifact{Meta: m, Name: f.Rel, Data: d, Size: uint64(f.Size())})
+	a := &pb.Artifact{Meta: m, Name: f.Rel, Data: d, Size: uint64(f.Size())}
+	if skill != "" {
+		a.OwnerKey = agentstate.Key("skill", strings.TrimPrefix(skill, ".claude/"))
+	}
+	return r.put(a)
 }
 
 // frontmatter reads the simple lines name: value between --- and --- at the start of a file.

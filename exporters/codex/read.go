@@ -165,7 +165,7 @@ func (r *reading) run(ctx context.Context, w *homefiles.Walk) error {
 			case kind == "database":
 				err = r.gap(gapOf(f.Rel, r.unread[f.Rel]))
 			default:
-				err = r.file(f)
+				err = r.file(f, w.Skill(f.Rel))
 			}
 			if err != nil {
 				return err
@@ -179,8 +179,9 @@ func cite(at string) *pb.Native {
 	return &pb.Native{Type: "file", Body: &pb.Native_Row{Row: &pb.Row{Columns: []*pb.Column{{Name: "bytes", Value: &pb.Column_At{At: at}}}}}}
 }
 
-// file is the record of instructions, a skill or any other file.
-func (r *reading) file(f *homefiles.File) error {
+// file is the record of instructions, a skill or any other file. skill is the SKILL.md that it is
+// beside; empty: none.
+func (r *reading) file(f *homefiles.File, skill string) error {
 	media := "application/octet-stream"
 	if path.Ext(f.Rel) == ".md" {
 		media = "text/markdown"
@@ -209,7 +210,11 @@ func (r *reading) file(f *homefiles.File) error {
 		rec = &pb.Policy{Meta: m, Name: f.Rel, Language: top, Text: d, Enforced: top == "rules"}
 	default:
 		m.Native = []*pb.Native{cite("#data")}
-		rec = &pb.Artifact{Meta: m, Name: f.Rel, Data: d, Size: uint64(f.Size())}
+		a := &pb.Artifact{Meta: m, Name: f.Rel, Data: d, Size: uint64(f.Size())}
+		if skill != "" {
+			a.OwnerKey = keyOf(skill)
+		}
+		rec = a
 	}
 	return r.put(rec)
 }

@@ -7,6 +7,7 @@ import (
 	"io/fs"
 	"maps"
 	"os"
+	"path"
 	"path/filepath"
 	"slices"
 	"strings"
@@ -29,6 +30,8 @@ type Walk struct {
 	Files []*File
 	Gaps  []*pb.Gap         // what may be state and is not carried
 	Left  map[string]string // what is left out, with the reason
+
+	skills map[string]bool // files that are called SKILL.md
 }
 
 // Count is the number of files and gaps of each kind.
@@ -41,6 +44,16 @@ func (w *Walk) Count() map[string]uint64 {
 		n[g.Kind] += g.Count
 	}
 	return n
+}
+
+// Skill is the SKILL.md whose folder rel lies in; empty: there is none.
+func (w *Walk) Skill(rel string) string {
+	for dir := path.Dir(rel); dir != "."; dir = path.Dir(dir) {
+		if w.skills[dir+"/SKILL.md"] {
+			return dir + "/SKILL.md"
+		}
+	}
+	return ""
 }
 
 // Notes say to a person what is not carried.
@@ -64,7 +77,7 @@ func (r Rules) Walk(ctx context.Context, root, under string) (*Walk, error) {
 	if err != nil {
 		return nil, err
 	}
-	w := &Walk{Left: map[string]string{}}
+	w := &Walk{Left: map[string]string{}, skills: map[string]bool{}}
 	unknown := map[string]uint64{}
 	err = filepath.WalkDir(top, func(p string, d fs.DirEntry, werr error) error {
 		if ctx.Err() != nil {
@@ -107,6 +120,9 @@ func (r Rules) Walk(ctx context.Context, root, under string) (*Walk, error) {
 		if err != nil {
 			w.missing(r, rel, 1, err)
 			return nil
+		}
+		if path.Base(rel) == "SKILL.md" && r.Kind(rel) == "skill" {
+			w.skills[rel] = true
 		}
 		if w.Files = append(w.Files, &File{Rel: rel, Path: p, Kind: r.Kind(rel), Info: info}); len(w.Files) > maxFiles {
 			return fmt.Errorf("%s holds more than %d files", top, maxFiles)
