@@ -41,23 +41,23 @@ const (
 // together are one, "parts.text", and so is each column of a native row, "native.checkpoint". Keys
 // are not fields, nor is origin_key, which says where a record was read and not what it is.
 type Report struct {
-	Records   uint64   // in both
-	Same      uint64   // of those, alike in every field
-	Announced uint64   // of those, differ only where it was announced
-	Skipped   uint64   // ignored, optional and not there, or absent as they should be
+	Records   uint64 // in both
+	Same      uint64 // of those, alike in every field
+	Announced uint64 // of those, differ only where it was announced
+	Skipped   uint64 // ignored, optional and not there, or absent as they should be
 	// NotWritten are records of want that the replay did not write, as its journal says: by
 	// "conflict", "refuse", "hold". Set by replay.ReadBack; they are among Skipped.
 	NotWritten map[string]uint64
-	Missing   []string // in want alone
-	MissingN  uint64
-	Extra     []string // in got alone, or there and must not be
-	ExtraN    uint64
-	Fields    uint64           // fields of the records in both; Grades add up to it
-	Grades    map[Grade]uint64 // how they fared
-	Kinds     map[string]*Kind
-	Losses    []Loss            // fields that are not Exact
-	LossN     map[string]uint64 // by kind and field: "message.native_id"
-	Raised    []string          // records that speak with more authority in got; never good
+	Missing    []string // in want alone
+	MissingN   uint64
+	Extra      []string // in got alone, or there and must not be
+	ExtraN     uint64
+	Fields     uint64           // fields of the records in both; Grades add up to it
+	Grades     map[Grade]uint64 // how they fared
+	Kinds      map[string]*Kind
+	Losses     []Loss            // fields that are not Exact
+	LossN      map[string]uint64 // by kind and field: "message.native_id"
+	Raised     []string          // records that speak with more authority in got; never good
 	// Native tells whether native forms were compared: only between stores of one product and
 	// flavor are they of one form.
 	Native bool

@@ -495,6 +495,11 @@ func TestRaised(t *testing.T) {
 				m.NativeRole = "developer"
 			}
 		},
+		func(r agentstate.Record) { // what a tool said is no person's word
+			if m, ok := r.(*pb.Message); ok && m.NativeId == "0003" {
+				m.Role = pb.Role_ROLE_USER
+			}
+		},
 		func(r agentstate.Record) {
 			if m, ok := r.(*pb.Memory); ok && m.Name == "0001" {
 				m.Form = pb.Memory_FORM_BLOCK

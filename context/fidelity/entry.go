@@ -18,16 +18,20 @@ type entry struct {
 	fields []field
 }
 
-// rank is 1 for what a runtime takes for words of its operator, or always shows to the model.
+// rank is 2 for what a runtime takes for words of its operator, or always shows to the model, 1 for
+// words of a person, and 0 for the rest: what a model or a tool said commands nobody.
 func rank(r agentstate.Record) byte {
 	switch r := r.(type) {
 	case *pb.Message:
 		if r.Role == pb.Role_ROLE_SYSTEM || slices.Contains([]string{"system", "developer"}, r.NativeRole) {
+			return 2
+		}
+		if r.Role == pb.Role_ROLE_USER {
 			return 1
 		}
 	case *pb.Memory:
 		if r.Form == pb.Memory_FORM_BLOCK {
-			return 1
+			return 2
 		}
 	}
 	return 0
@@ -37,7 +41,7 @@ const fieldSize = 2 + 1 + 16
 
 func (e *entry) encode() []byte {
 	b := binary.AppendUvarint(nil, uint64(e.n))
-	b = append(b, e.rank|byte(e.expect)<<1)
+	b = append(b, e.rank|byte(e.expect)<<2)
 	b = binary.AppendUvarint(b, uint64(len(e.key)))
 	b = append(b, e.key...)
 	for _, f := range e.fields {
@@ -53,7 +57,7 @@ func decode(b []byte) (*entry, error) {
 	if i <= 0 || i >= len(b) {
 		return nil, errEntry
 	}
-	e := &entry{n: int(n), rank: b[i] & 1, expect: Expectation(b[i] >> 1)}
+	e := &entry{n: int(n), rank: b[i] & 3, expect: Expectation(b[i] >> 2)}
 	b = b[i+1:]
 	l, i := binary.Uvarint(b)
 	if i <= 0 || uint64(len(b)-i) < l {

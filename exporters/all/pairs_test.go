@@ -24,7 +24,8 @@ var update = flag.Bool("update", false, "write the lists of losses in testdata")
 // plan to the field, and reading back finds nothing else. The list is kept in a file, so that a
 // change in what is lost shows.
 func TestPairs(t *testing.T) {
-	sources := []struct{ name, url string }{
+	type source struct{ name, url string } // no url: the service
+	sources := []source{
 		{"langgraph", "langgraph+sqlite:../../cmd/exitramp/demo/support.sqlite"},
 		{"claudecode", "claudecode:../claudecode/testdata/home"},
 		{"codex", "codex:../codex/testdata/home"},
@@ -34,15 +35,15 @@ func TestPairs(t *testing.T) {
 		{"mem0 python", "mem0:../mem0/testdata/python"},
 	}
 	var out strings.Builder
-	for _, s := range sources {
-		src, err := Registry().Open(t.Context(), s.url)
-		if err != nil {
-			t.Fatal(err)
+	for _, s := range append(sources, source{name: "agentcore"}) {
+		var src agentstate.Source = talked(t)
+		if s.url != "" {
+			var err error
+			if src, err = Registry().Open(t.Context(), s.url); err != nil {
+				t.Fatal(err)
+			}
 		}
-		mem := &memstate.State{}
-		if _, err := agentstate.Copy(t.Context(), mem, src, nil); err != nil {
-			t.Fatal(err)
-		}
+		mem := read(t, src)
 		for _, target := range []string{"langgraph+sqlite", "claudecode", "codex", "openaiagents", "mcpmemory", "mem0 js", "mem0 python"} {
 			if strings.HasPrefix(target, s.name) {
 				continue
@@ -135,6 +136,9 @@ func pair(t *testing.T, out *strings.Builder, mem *memstate.State, dst exporters
 	back, err := replay.ReadBack(context.Background(), mem, dst, j)
 	if err != nil {
 		t.Fatal(err)
+	}
+	if len(back.Raised) > 0 {
+		t.Errorf("speaks with more authority: %v", back.Raised)
 	}
 	if back.MissingN != 0 || back.Same+back.Announced != back.Records {
 		t.Errorf("read back: %d missing, %d of %d alike or as announced", back.MissingN, back.Same+back.Announced, back.Records)

@@ -9,6 +9,9 @@ import (
 
 	"github.com/aws/aws-sdk-go-v2/aws"
 	"github.com/aws/aws-sdk-go-v2/credentials"
+	"github.com/aws/aws-sdk-go-v2/service/bedrockagentcore"
+	"github.com/aws/aws-sdk-go-v2/service/bedrockagentcore/document"
+	"github.com/aws/aws-sdk-go-v2/service/bedrockagentcore/types"
 	"github.com/aws/aws-sdk-go-v2/service/bedrockagentcorecontrol"
 
 	"github.com/exitramp/exitramp/context/agentstate"
@@ -19,6 +22,52 @@ import (
 )
 
 func service(t *testing.T) *agentcore.Service {
+	t.Helper()
+	s, _, _ := memory(t)
+	return s
+}
+
+// talked is the service with conversations: each role, two speakers in one event, blobs, a branch.
+func talked(t *testing.T) *agentcore.Service {
+	t.Helper()
+	s, cfg, id := memory(t)
+	c := bedrockagentcore.NewFromConfig(cfg)
+	at := int64(1_700_000_000_123)
+	event := func(session, branch, root string, ps ...types.PayloadType) string {
+		t.Helper()
+		in := &bedrockagentcore.CreateEventInput{MemoryId: &id, ActorId: aws.String("ada"), SessionId: &session, EventTimestamp: aws.Time(time.UnixMilli(at)), Payload: ps}
+		if at += 1000; branch != "" {
+			in.Branch = &types.Branch{Name: &branch}
+			if root != "" {
+				in.Branch.RootEventId = &root
+			}
+		}
+		made, err := c.CreateEvent(t.Context(), in)
+		if err != nil {
+			t.Fatal(err)
+		}
+		return *made.Event.EventId
+	}
+	say := func(role types.Role, text string) types.PayloadType {
+		return &types.PayloadTypeMemberConversational{Value: types.Conversational{Role: role, Content: &types.ContentMemberText{Value: text}}}
+	}
+	blob := func(v any) types.PayloadType {
+		return &types.PayloadTypeMemberBlob{Value: document.NewLazyDocument(v)}
+	}
+	event("s1", "", "", say(types.RoleUser, "Where is my order <7>?"), say(types.RoleAssistant, "On its way."))
+	root := event("s1", "", "", say(types.RoleUser, "And the invoice?"))
+	event("s1", "", "", say(types.RoleTool, `{"invoice":7}`))
+	event("s1", "", "", say(types.RoleAssistant, "Attached."), say(types.RoleTool, "sent"))
+	event("s1", "retry", root, say(types.RoleAssistant, "I cannot find it."))
+	event("s1", "retry", "", say(types.RoleOther, "handed over"))
+	event("s2", "", "", blob(map[string]any{"step": 3}))
+	event("s2", "", "", say(types.RoleOther, "a note"), blob("state"))
+	event("s2", "", "", say(types.RoleTool, "a result"), blob("state"))
+	return s
+}
+
+// memory is a service with a memory that holds nothing yet.
+func memory(t *testing.T) (*agentcore.Service, aws.Config, string) {
 	t.Helper()
 	fake, err := agentcorefake.New(agentcorefake.Options{})
 	if err != nil {
@@ -31,7 +80,7 @@ func service(t *testing.T) *agentcore.Service {
 	if err != nil {
 		t.Fatal(err)
 	}
-	return agentcore.New(agentcore.Options{Region: "eu-central-1", Memory: *made.Memory.Id, Config: &cfg, Rate: 5000, Settle: 100 * time.Millisecond})
+	return agentcore.New(agentcore.Options{Region: "eu-central-1", Memory: *made.Memory.Id, Config: &cfg, Rate: 5000, Settle: 100 * time.Millisecond}), cfg, *made.Memory.Id
 }
 
 // TestMemoriesThroughTheService: memories go from a store into AgentCore, and from there into mem0.

@@ -10,6 +10,7 @@ import (
 	"os"
 	"path/filepath"
 	"regexp"
+	"slices"
 	"strings"
 	"time"
 
@@ -167,28 +168,28 @@ func (w *writer) message(ctx context.Context, m *pb.Message) (replay.Receipt, er
 		losses = append(losses, fidelity.Loss{Path: p, Grade: fidelity.Transformed, Why: "a line follows the one before it"})
 	}
 	first := id
-	assistant := m.Role == pb.Role_ROLE_ASSISTANT
-	lines := [][]any{blocks}
-	if assistant { // each block of an answer is a line, as the program writes them
-		lines = nil
-		for _, b := range blocks {
-			lines = append(lines, []any{b})
-		}
+	lines := linesOf(m, blocks)
+	if m.Model != "" && !lines[0].assistant {
+		losses = append(losses, fidelity.Loss{Path: "model", Grade: fidelity.Dropped, Why: noPlace})
 	}
-	for i, content := range lines {
+	if slices.ContainsFunc(lines, func(l said) bool { return l.assistant != lines[0].assistant }) {
+		losses = append(losses, fidelity.Loss{Path: "parts", Grade: fidelity.Transformed, Why: "becomes messages of several speakers"})
+	}
+	for i, l := range lines {
 		if i > 0 {
 			id = uuidOf(fmt.Sprintf("%s#%d", m.Meta.Key, i))
 		}
-		body := map[string]any{"role": "user", "content": content}
+		body := map[string]any{"role": "user", "content": l.content}
 		typ := "user"
-		if assistant {
+		if l.assistant {
 			typ = "assistant"
 			model := m.Model
 			if model == "" {
-				model = "unknown"
-				losses = append(losses, fidelity.Loss{Path: "model", Grade: fidelity.Defaulted, Why: "not said"})
+				if model = "unknown"; i == 0 {
+					losses = append(losses, fidelity.Loss{Path: "model", Grade: fidelity.Defaulted, Why: "not said"})
+				}
 			}
-			body = map[string]any{"id": "msg_" + strings.ReplaceAll(first, "-", ""), "type": "message", "role": "assistant", "model": model, "content": content,
+			body = map[string]any{"id": "msg_" + strings.ReplaceAll(first, "-", ""), "type": "message", "role": "assistant", "model": model, "content": l.content,
 				"stop_reason": nil, "stop_sequence": nil, "usage": map[string]any{"input_tokens": 0, "output_tokens": 0}}
 		}
 		var parent any
@@ -204,21 +205,54 @@ func (w *writer) message(ctx context.Context, m *pb.Message) (replay.Receipt, er
 	return replay.Receipt{Action: replay.Created, Target: agentstate.Key("message", s.project, s.id, first), Losses: losses}, nil
 }
 
+// said is the content of one line.
+type said struct {
+	assistant bool
+	content   []any
+}
+
+// linesOf are the lines that hold blocks. A user's blocks are one line, and each block of an answer
+// is one, as the program writes them. The words of a tool, or of somebody who is not understood, are
+// the assistant's: as a user's they would have more authority.
+func linesOf(m *pb.Message, blocks []any) []said {
+	var out []said
+	for _, b := range blocks {
+		typ := b.(map[string]any)["type"]
+		assistant := typ == "tool_use" || m.Role != pb.Role_ROLE_USER && typ != "tool_result"
+		if n := len(out); n > 0 && !assistant && !out[n-1].assistant {
+			out[n-1].content = append(out[n-1].content, b)
+			continue
+		}
+		out = append(out, said{assistant, []any{b}})
+	}
+	return out
+}
+
 // blocks are the content blocks that m becomes, and what they lose.
 func (w *writer) blocks(ctx context.Context, m *pb.Message) ([]any, []fidelity.Loss, error) {
 	losses := fidelity.Lost(m, noPlace, "conversation_key", "role", "parts", "native_id", "position", "parent_key", "meta.created_unix_nano", "meta.view_of_keys", "model")
 	lose := func(path string, g fidelity.Grade, why string) {
 		losses = append(losses, fidelity.Loss{Path: path, Grade: g, Why: why})
 	}
-	if m.Model != "" && m.Role != pb.Role_ROLE_ASSISTANT {
-		lose("model", fidelity.Dropped, noPlace)
+	as := func(r pb.Role, why string) {
+		known := func(l fidelity.Loss) bool { return l.Path == "role" }
+		if m.Role != r && !slices.ContainsFunc(losses, known) {
+			lose("role", fidelity.Transformed, why)
+		}
 	}
-	if m.Role == pb.Role_ROLE_UNSPECIFIED {
-		lose("role", fidelity.Transformed, "not understood: treated as a user's")
+	words := func() {
+		switch m.Role {
+		case pb.Role_ROLE_USER:
+		case pb.Role_ROLE_TOOL:
+			as(pb.Role_ROLE_ASSISTANT, "a tool's words that are no result stand as the assistant's: a user's would have more authority")
+		default:
+			as(pb.Role_ROLE_ASSISTANT, "not understood: stands as the assistant's, who has the least authority of those that speak")
+		}
 	}
 	var out []any
 	text := func(s string) {
 		if s != "" { // the API refuses empty text
+			words()
 			out = append(out, map[string]any{"type": "text", "text": s})
 		} else {
 			lose("parts.text", fidelity.Dropped, "empty text")
@@ -241,6 +275,7 @@ func (w *writer) blocks(ctx context.Context, m *pb.Message) ([]any, []fidelity.L
 			} else if bytes.ContainsAny(input, " \n\t") {
 				lose("parts.tool_call.arguments_json", fidelity.Equivalent, "the same JSON without spaces")
 			}
+			as(pb.Role_ROLE_ASSISTANT, "a call is the assistant's")
 			out = append(out, map[string]any{"type": "tool_use", "id": b.ToolCall.Id, "name": b.ToolCall.Name, "input": input})
 		case *pb.Part_ToolResult:
 			d, err := w.run.Source.Data(ctx, b.ToolResult.Output)
@@ -253,9 +288,10 @@ func (w *writer) blocks(ctx context.Context, m *pb.Message) ([]any, []fidelity.L
 			if b.ToolResult.Name != "" {
 				lose("parts.tool_result.name", fidelity.Dropped, noPlace)
 			}
+			as(pb.Role_ROLE_TOOL, "a result is a tool's")
 			out = append(out, map[string]any{"type": "tool_result", "tool_use_id": b.ToolResult.Id, "content": valid(string(d)), "is_error": b.ToolResult.IsError})
 		case *pb.Part_Media:
-			if b.Media.Url == "" || m.Role == pb.Role_ROLE_ASSISTANT {
+			if b.Media.Url == "" || m.Role != pb.Role_ROLE_USER {
 				lose("parts.media", fidelity.Dropped, "only media at an address, of a user, can be carried")
 				continue
 			}

@@ -255,7 +255,7 @@ func (w *writer) message(ctx context.Context, m *pb.Message) (replay.Receipt, er
 		if _, ok := o["type"]; !ok {
 			o["type"] = json.RawMessage(`"message"`)
 		}
-		o["content"], err = listed(o["content"], m.Role)
+		o["content"], err = listed(o["content"], string(o["role"]) == `"assistant"`)
 		if o["content"] == nil {
 			delete(o, "content")
 		}
@@ -278,13 +278,13 @@ func (w *writer) message(ctx context.Context, m *pb.Message) (replay.Receipt, er
 }
 
 // listed is a content as a list of parts: Codex reads no other.
-func listed(content json.RawMessage, role pb.Role) (json.RawMessage, error) {
+func listed(content json.RawMessage, assistant bool) (json.RawMessage, error) {
 	s, ok := responses.Text(content)
 	if !ok {
 		return content, nil
 	}
 	typ := "input_text"
-	if role == pb.Role_ROLE_ASSISTANT {
+	if assistant {
 		typ = "output_text"
 	}
 	return json.Marshal([]map[string]string{{"type": typ, "text": s}})

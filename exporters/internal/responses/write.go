@@ -29,9 +29,14 @@ func Items(ctx context.Context, src agentstate.Resolver, m *pb.Message) ([][]byt
 	} else if m.NativeRole != "" {
 		lose("native_role", fidelity.Dropped, noPlace)
 	}
-	if role == "" && m.Role != pb.Role_ROLE_TOOL {
-		role = "user" // the least
-		lose("role", fidelity.Transformed, "not understood: treated as a user's")
+	if role == "" { // a user has more authority than a tool: that would be a rise
+		role = "assistant"
+	}
+	as := func(r pb.Role, why string) {
+		said := func(l fidelity.Loss) bool { return l.Path == "role" }
+		if m.Role != r && !slices.ContainsFunc(losses, said) {
+			lose("role", fidelity.Transformed, why)
+		}
 	}
 	var items [][]byte
 	var said []map[string]any
@@ -46,14 +51,17 @@ func Items(ctx context.Context, src agentstate.Resolver, m *pb.Message) ([][]byt
 		}
 		text := said
 		said = nil
-		r := role
-		if r == "" {
-			r = "user"
+		switch m.Role {
+		case pb.Role_ROLE_USER, pb.Role_ROLE_SYSTEM:
+		case pb.Role_ROLE_TOOL:
+			as(pb.Role_ROLE_ASSISTANT, "a tool's words that are no result stand as the assistant's: a user's would have more authority")
+		default:
+			as(pb.Role_ROLE_ASSISTANT, "not understood: stands as the assistant's, who has the least authority of those that speak")
 		}
 		if len(text) == 1 && text[0]["text"] != nil && text[0]["type"] != "refusal" {
-			return add(map[string]any{"role": r, "content": text[0]["text"]})
+			return add(map[string]any{"role": role, "content": text[0]["text"]})
 		}
-		return add(map[string]any{"role": r, "content": text})
+		return add(map[string]any{"role": role, "content": text})
 	}
 	kind := "input_text"
 	if role == "assistant" {
@@ -75,6 +83,7 @@ func Items(ctx context.Context, src agentstate.Resolver, m *pb.Message) ([][]byt
 			lose("parts.media", fidelity.Transformed, "an image at its address")
 		case *pb.Part_ToolCall:
 			if err = flush(); err == nil {
+				as(pb.Role_ROLE_ASSISTANT, "a call is the assistant's")
 				args := string(b.ToolCall.ArgumentsJson)
 				if !utf8.ValidString(args) {
 					args = strings.ToValidUTF8(args, "\ufffd")
@@ -84,6 +93,7 @@ func Items(ctx context.Context, src agentstate.Resolver, m *pb.Message) ([][]byt
 			}
 		case *pb.Part_ToolResult:
 			if err = flush(); err == nil {
+				as(pb.Role_ROLE_TOOL, "a result is a tool's")
 				var out []byte
 				if out, err = src.Data(ctx, b.ToolResult.Output); err != nil && !errors.Is(err, agentstate.ErrUnsupported) {
 					return nil, nil, err
