@@ -102,6 +102,10 @@ func TestRedact(t *testing.T) {
 		"pg://user:secret@host:5432/db?search_path=a": "pg://user:xxxxx@host:5432/db?search_path=a",
 		"pg://user@host/db?password=secret":           "pg://user@host/db?password=xxxxx",
 		"pg://user@host/db?x=1;secret":                "pg://user@host/db?options=xxxxx",
+		"mem0:store?flavor=js":                        "mem0:store?flavor=js",
+		"mem0:store?history=h%2Fx.db&key=secret":      "mem0:store?history=h%2Fx.db&key=xxxxx",
+		"agentcore://eu-central-1/id?rate=5":          "agentcore://eu-central-1/id?rate=5",
+		"pg://user@/db?host=h&port=1&sslmode=require&sslpassword=secret&options=secret&passfile=secret&Host=secret": "pg://user@/db?Host=xxxxx&host=h&options=xxxxx&passfile=xxxxx&port=1&sslmode=require&sslpassword=xxxxx",
 		"pg://host/db#secret":                         "pg://host/db",
 		"pg:user:secret@host":                         "pg:…",
 		"pg://user:%zzsecret@host":                    "pg:…",
@@ -173,6 +177,10 @@ func FuzzRedact(f *testing.F) {
 		u := url.URL{Scheme: "pg", User: url.UserPassword("u", secret+"hunter2"), Host: "h"}
 		if strings.Contains(exporters.Redact(u.String()), "hunter2") {
 			t.Fatal(u.String())
+		}
+		u = url.URL{Scheme: "pg", User: url.User("u"), Host: "h", RawQuery: "flavor=js&password=" + url.QueryEscape(secret+"hunter2")}
+		if got := exporters.Redact(u.String()); strings.Contains(got, "hunter2") || !strings.Contains(got, "flavor=js") {
+			t.Fatal(u.String(), got)
 		}
 	})
 }

@@ -240,7 +240,7 @@ func (a *app) replay(ctx context.Context, archive, target, planPath string, f *r
 		return err
 	}
 	if !f.json {
-		fmt.Fprintf(a.stdout, "undo: exitramp undo %s %s\n", journal, exporters.Redact(target))
+		fmt.Fprintf(a.stdout, "undo: exitramp undo %s %s\n", shellWord(journal), shellWord(exporters.Redact(target)))
 	}
 	if rep.Actions[replay.Refused]+rep.Actions[replay.Conflict] > 0 {
 		return &exitError{code: exitPartial, err: errors.New("not all was written"), hint: "each one is named in " + refused + "; when that is mended, replay again with another --journal"}

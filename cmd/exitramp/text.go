@@ -139,3 +139,14 @@ func gapList(gs []*pb.Gap) []map[string]any {
 	}
 	return out
 }
+
+// shellWord is s as one word of a shell: a URL with options holds what shells have a use for.
+func shellWord(s string) string {
+	plain := func(r rune) bool {
+		return 'a' <= r && r <= 'z' || 'A' <= r && r <= 'Z' || '0' <= r && r <= '9' || strings.ContainsRune("_-./:@%+=,~", r)
+	}
+	if s != "" && s[0] != '~' && strings.IndexFunc(s, func(r rune) bool { return !plain(r) }) < 0 {
+		return s
+	}
+	return "'" + strings.ReplaceAll(s, "'", `'\''`) + "'"
+}
