@@ -102,16 +102,17 @@ func TestRedact(t *testing.T) {
 		"pg://user:secret@host:5432/db?search_path=a": "pg://user:xxxxx@host:5432/db?search_path=a",
 		"pg://user@host/db?password=secret":           "pg://user@host/db?password=xxxxx",
 		"pg://user@host/db?x=1;secret":                "pg://user@host/db?options=xxxxx",
+		"mem0:store?flavor=secret&dims=secret":        "mem0:store?dims=xxxxx&flavor=xxxxx",
 		"mem0:store?flavor=js":                        "mem0:store?flavor=js",
 		"mem0:store?history=h%2Fx.db&key=secret":      "mem0:store?history=h%2Fx.db&key=xxxxx",
 		"agentcore://eu-central-1/id?rate=5":          "agentcore://eu-central-1/id?rate=5",
 		"pg://user@/db?host=h&port=1&sslmode=require&sslpassword=secret&options=secret&passfile=secret&Host=secret": "pg://user@/db?Host=xxxxx&host=h&options=xxxxx&passfile=xxxxx&port=1&sslmode=require&sslpassword=xxxxx",
-		"pg://host/db#secret":                         "pg://host/db",
-		"pg:user:secret@host":                         "pg:…",
-		"pg://user:%zzsecret@host":                    "pg:…",
-		"%zzsecret":                                   "…",
-		"agentcore://eu-central-1/memory-id":          "agentcore://eu-central-1/memory-id",
-		"codex:~/.codex":                              "codex:~/.codex",
+		"pg://host/db#secret":                "pg://host/db",
+		"pg:user:secret@host":                "pg:…",
+		"pg://user:%zzsecret@host":           "pg:…",
+		"%zzsecret":                          "…",
+		"agentcore://eu-central-1/memory-id": "agentcore://eu-central-1/memory-id",
+		"codex:~/.codex":                     "codex:~/.codex",
 	} {
 		if got := exporters.Redact(in); got != want {
 			t.Errorf("Redact(%q) = %q, want %q", in, got, want)
