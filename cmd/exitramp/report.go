@@ -3,6 +3,7 @@ package main
 import (
 	"errors"
 	"fmt"
+	"maps"
 	"slices"
 	"strings"
 
@@ -37,13 +38,21 @@ func receipts(rs []replay.Receipt) []map[string]string {
 	return out
 }
 
+func lossList(ls []fidelity.Loss) []map[string]string {
+	out := []map[string]string{}
+	for _, l := range ls {
+		out = append(out, map[string]string{"key": l.Key, "path": l.Path, "grade": l.Grade.String(), "why": l.Why})
+	}
+	return out
+}
+
 // few is how many examples a screen shows; --json has more.
 const few = 5
 
 func (a *app) printReplay(what string, rep *replay.Report, asJSON bool) error {
 	if asJSON {
 		return a.printJSON(map[string]any{
-			"what": what, "run": rep.Run, "records": rep.Records, "actions": actions(rep), "kinds": byKind(rep), "losses": rep.LossCount,
+			"what": what, "run": rep.Run, "records": rep.Records, "actions": actions(rep), "kinds": byKind(rep), "losses": rep.LossCount, "no_place": rep.NoPlace,
 			"held": rep.Held, "conflicts": receipts(rep.Conflicts), "refused": receipts(rep.Refused), "resumed": rep.Resumed,
 			"authenticity": a.authenticity,
 		})
@@ -69,23 +78,59 @@ func (a *app) printReplay(what string, rep *replay.Report, asJSON bool) error {
 	}
 	var skipped []string
 	for _, k := range keys(rep.Kinds) {
-		if n := rep.Kinds[k][replay.Skipped]; n > 0 {
+		n := rep.Kinds[k][replay.Skipped]
+		for _, lost := range rep.NoPlace[k] {
+			n -= lost
+		}
+		if n > 0 {
 			skipped = append(skipped, fmt.Sprintf("%s %s", k, number(n)))
 		}
 	}
 	if len(skipped) > 0 {
-		fmt.Fprintln(a.stdout, "skip:  ", strings.Join(skipped, " · "), "(readings of other records, or not for this target)")
+		fmt.Fprintln(a.stdout, "skip:  ", strings.Join(skipped, " · "), "(nothing is lost: they come with other records, or must stay away)")
 	}
 	a.printReceipts("conflict", rep.Conflicts, rep.Actions[replay.Conflict])
 	a.printReceipts("refused", rep.Refused, rep.Actions[replay.Refused])
-	if n := len(rep.Held); n > 0 {
-		fmt.Fprintf(a.stdout, "off until you approve: %s (--approve FILE with these keys)\n", number(rep.Actions[replay.Held]))
-		for _, k := range rep.Held[:min(n, few)] {
-			fmt.Fprintln(a.stdout, "  ", k)
+	if n := rep.Actions[replay.Held]; n > 0 {
+		fmt.Fprintf(a.stdout, "off until you approve: %s (--approve FILE with these keys)\n", number(n))
+		a.printHeld(rep, n)
+	}
+	for _, kind := range keys(rep.NoPlace) {
+		for _, why := range keys(rep.NoPlace[kind]) {
+			fmt.Fprintf(a.stdout, "lose:   %s %s: %s\n", kind, number(rep.NoPlace[kind][why]), clean(why))
 		}
 	}
-	a.printLosses(rep.LossCount, rep.Losses)
+	counts := maps.Clone(rep.LossCount)
+	for k := range rep.Kinds { // what waits for a person was said above
+		if counts[k] -= min(counts[k], rep.Kinds[k][replay.Held]); counts[k] == 0 {
+			delete(counts, k)
+		}
+	}
+	a.printLosses(counts, slices.DeleteFunc(slices.Clone(rep.Losses), quarantined))
 	return nil
+}
+
+// quarantined is of a whole record that waits for a person.
+func quarantined(l fidelity.Loss) bool { return l.Path == "" && l.Grade == fidelity.Quarantined }
+
+// printHeld lists keys that wait, and why where an approval does not help.
+func (a *app) printHeld(rep *replay.Report, n uint64) {
+	why := map[string]string{}
+	for _, l := range rep.Losses {
+		if quarantined(l) && l.Why != "not approved" {
+			why[l.Key] = "  " + clean(l.Why)
+		}
+	}
+	for _, k := range rep.Held[:min(len(rep.Held), few)] {
+		fmt.Fprintf(a.stdout, "   %s%s\n", clean(k), why[k])
+	}
+	if n > few {
+		all := "all"
+		if have := uint64(len(rep.Held)); have < n {
+			all = "the first " + number(have)
+		}
+		fmt.Fprintf(a.stdout, "  and %s more (--json lists %s)\n", number(n-few), all)
+	}
 }
 
 func (a *app) printReceipts(what string, rs []replay.Receipt, n uint64) {
@@ -122,16 +167,14 @@ func (a *app) printFidelity(what string, rep *fidelity.Report, asJSON bool, stri
 	}
 	a.result[strings.ReplaceAll(what, " ", "_")] = map[string]any{"match": alike, "records": rep.Records, "same": rep.Same, "missing": rep.MissingN, "extra": rep.ExtraN}
 	if asJSON {
-		grades, losses := map[string]uint64{}, []map[string]string{}
+		grades := map[string]uint64{}
 		for g, n := range rep.Grades {
 			grades[g.String()] = n
 		}
-		for _, l := range rep.Losses {
-			losses = append(losses, map[string]string{"key": l.Key, "path": l.Path, "grade": l.Grade.String(), "why": l.Why})
-		}
 		out := map[string]any{
 			"match": alike, "records": rep.Records, "same": rep.Same, "announced": rep.Announced, "raised": rep.Raised, "skipped": rep.Skipped, "not_written": rep.NotWritten, "missing": rep.MissingN, "missing_keys": rep.Missing,
-			"extra": rep.ExtraN, "extra_keys": rep.Extra, "fields": rep.Fields, "grades": grades, "losses": losses, "loss_count": rep.LossN,
+			"extra": rep.ExtraN, "extra_keys": rep.Extra, "fields": rep.Fields, "grades": grades, "losses": lossList(rep.Losses), "loss_count": rep.LossN,
+			"unannounced": lossList(rep.Unannounced), "unannounced_count": rep.UnannouncedN,
 		}
 		if a.authenticity != "" { // of a read-back; two states that are compared have none
 			out["authenticity"] = a.authenticity
@@ -156,7 +199,13 @@ func (a *app) printFidelity(what string, rep *fidelity.Report, asJSON bool, stri
 		a.printKeys("speaks with more authority", rep.Raised, uint64(len(rep.Raised)))
 		a.printKeys("missing", rep.Missing, rep.MissingN)
 		a.printKeys("extra", rep.Extra, rep.ExtraN)
-		a.printLosses(rep.LossN, rep.Losses)
+		for _, l := range rep.Unannounced[:min(len(rep.Unannounced), few)] {
+			fmt.Fprintf(a.stdout, "not announced  %s  %s  %s: %s\n", clean(l.Key), l.Path, l.Grade, clean(l.Why))
+		}
+		if rep.UnannouncedN > few {
+			fmt.Fprintf(a.stdout, "  and %s more\n", number(rep.UnannouncedN-few))
+		}
+		a.printLosses(rep.LossN, slices.DeleteFunc(slices.Clone(rep.Losses), func(l fidelity.Loss) bool { return slices.Contains(rep.Unannounced, l) }))
 	}
 	if !alike {
 		return &exitError{code: exitPartial, err: errors.New(what + ": not alike")}

@@ -57,7 +57,10 @@ type Report struct {
 	Kinds      map[string]*Kind
 	Losses     []Loss            // fields that are not Exact
 	LossN      map[string]uint64 // by kind and field: "message.native_id"
-	Raised     []string          // records that speak with more authority in got; never good
+	// Unannounced are those Losses that were not announced, where Options.Announced says what was.
+	Unannounced  []Loss
+	UnannouncedN uint64
+	Raised       []string // records that speak with more authority in got; never good
 	// Native tells whether native forms were compared: only between stores of one product and
 	// flavor are they of one form.
 	Native bool
@@ -305,11 +308,18 @@ func (c *comparer) grade(p *pending, id uint16, g Grade) {
 	p.clean = p.clean && announced
 	c.rep.Grades[g]++
 	c.rep.LossN[agentstate.KindOfKey(p.want)+"."+path]++
+	if why == "" {
+		why = map[Grade]string{Dropped: "is not there", Defaulted: "was not given", Transformed: "differs"}[g]
+	}
+	l := Loss{Key: p.want, Path: path, Grade: g, Why: why}
 	if len(c.rep.Losses) < most {
-		if why == "" {
-			why = map[Grade]string{Dropped: "is not there", Defaulted: "was not given", Transformed: "differs"}[g]
-		}
-		c.rep.Losses = append(c.rep.Losses, Loss{Key: p.want, Path: path, Grade: g, Why: why})
+		c.rep.Losses = append(c.rep.Losses, l)
+	}
+	if c.opts.Announced == nil || announced {
+		return
+	}
+	if c.rep.UnannouncedN++; len(c.rep.Unannounced) < most {
+		c.rep.Unannounced = append(c.rep.Unannounced, l)
 	}
 }
 

@@ -56,15 +56,15 @@ func (g *guard) stop(r agentstate.Record) (Receipt, bool) {
 		return rc, true
 	}
 	if _, ok := r.(*pb.Tombstone); ok {
-		rc.Action, rc.Why = Skipped, "a deletion: there is nothing to write"
+		rc.Action, rc.Why, rc.NoLoss = Skipped, "a deletion: there is nothing to write", true
 		return rc, true
 	}
 	if why := g.tombstone(r); why != "" {
-		rc.Action, rc.Why = Skipped, why
+		rc.Action, rc.Why, rc.NoLoss = Skipped, why, true
 		return rc, true
 	}
 	if g.exact && len(r.GetMeta().GetViewOfKeys()) > 0 {
-		rc.Action, rc.Why = Skipped, whyView
+		rc.Action, rc.Why, rc.NoLoss = Skipped, whyView, true
 		return rc, true
 	}
 	if what := power(r); what != "" {

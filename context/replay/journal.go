@@ -356,6 +356,7 @@ type receipt struct {
 	Target  string `json:"target,omitempty"`
 	Version string `json:"version,omitempty"`
 	Why     string `json:"why,omitempty"`
+	NoLoss  bool   `json:"noloss,omitempty"`
 	Losses  []loss `json:"losses,omitempty"`
 }
 

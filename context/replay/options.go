@@ -47,7 +47,10 @@ type Report struct {
 	Kinds     map[string]map[Action]uint64 // by kind
 	Losses    []fidelity.Loss              // fields that do not arrive as they were
 	LossCount map[string]uint64            // by kind and field: "message.native_id"
-	Held      []string                     // keys that wait for a person
+	// NoPlace counts the records that are skipped and lost, by kind and reason: the first reasons of
+	// a kind by their words, all others together.
+	NoPlace   map[string]map[string]uint64
+	Held      []string // keys that wait for a person
 	Conflicts []Receipt
 	Refused   []Receipt
 	Resumed   uint64   // records that an earlier attempt had written and this one did not touch

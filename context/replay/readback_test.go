@@ -1,8 +1,11 @@
 package replay_test
 
 import (
+	"context"
 	"fmt"
 	"testing"
+
+	"github.com/google/go-cmp/cmp"
 
 	"github.com/exitramp/exitramp/context/agentstate"
 	"github.com/exitramp/exitramp/context/fidelity"
@@ -83,6 +86,10 @@ func TestReadBackAnnounced(t *testing.T) {
 	if got.Announced != 3 || got.Records-got.Same != 4 || got.LossN["memory.tags"] != 4 || got.LossN["memory.text"] != 1 {
 		t.Errorf("%+v", got)
 	}
+	want := []fidelity.Loss{{Key: "memory/ada/0002", Path: "text", Grade: fidelity.Dropped, Why: "is not there"}}
+	if d := cmp.Diff(want, got.Unannounced); d != "" || got.UnannouncedN != 1 {
+		t.Error(d, got.UnannouncedN)
+	}
 	for _, l := range got.Losses {
 		if l.Grade != fidelity.Dropped || (l.Path == "tags") != (l.Why == "the target has no tags") {
 			t.Errorf("%+v", l)
@@ -128,5 +135,53 @@ func TestRevived(t *testing.T) {
 	dst.Set(&pb.Memory{Meta: meta("memory", "ada", "0002")})
 	if got := readBack(t, src, dst, path); got.ExtraN != 1 || got.Extra[0] != "memory/ada/0002" {
 		t.Errorf("%+v", got)
+	}
+}
+
+// elsewhere skips memories as lost and messages as what comes with others.
+type elsewhere struct{ *memstate.Runtime }
+
+type elsewhereWriter struct{ replay.Writer }
+
+func (e elsewhere) Begin(ctx context.Context, run *replay.Run) (replay.Writer, error) {
+	w, err := e.Runtime.Begin(ctx, run)
+	return elsewhereWriter{w}, err
+}
+
+func (w elsewhereWriter) Write(ctx context.Context, r agentstate.Record) (replay.Receipt, error) {
+	switch r := r.(type) {
+	case *pb.Memory:
+		return replay.Receipt{Action: replay.Skipped, Why: "no place for " + r.Name}, nil
+	case *pb.Message:
+		return replay.Receipt{Action: replay.Skipped, Why: "comes along", NoLoss: true}, nil
+	}
+	return w.Writer.Write(ctx, r)
+}
+
+// TestNoPlace: what a target has no place for is counted by kind and reason, in plan, run and the
+// answers of a run that has ended. What must stay away, and what comes with others, is not lost.
+func TestNoPlace(t *testing.T) {
+	src, path := memstate.Sample(30), journal(t)
+	dst := elsewhere{memstate.NewRuntime(nil)}
+	o := replay.Options{Tombstones: []string{"memory/ada/0002"}}
+	plan, err := replay.Plan(t.Context(), dst, src, &o)
+	if err != nil {
+		t.Fatal(err)
+	}
+	sum := uint64(0)
+	for _, n := range plan.NoPlace["memory"] {
+		sum += n
+	}
+	if len(plan.NoPlace) != 1 || sum != plan.Kinds["memory"][replay.Skipped]-1 || plan.NoPlace["memory"]["no place for 0001"] != 1 || plan.NoPlace["memory"]["no place for 0002"] != 0 {
+		t.Errorf("%v of %v", plan.NoPlace, plan.Kinds)
+	}
+	if n := len(plan.NoPlace["memory"]); n != 21 || plan.NoPlace["memory"]["other reasons"] != sum-20 {
+		t.Errorf("%d reasons: %v", n, plan.NoPlace)
+	}
+	for range 2 {
+		rep := mustRun(t, dst, src, path, o)
+		if d := cmp.Diff(plan.NoPlace, rep.NoPlace); d != "" {
+			t.Error(d)
+		}
 	}
 }

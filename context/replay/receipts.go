@@ -7,7 +7,7 @@ import (
 )
 
 func (rc Receipt) stored() *receipt {
-	r := &receipt{Key: rc.Key, Action: rc.Action.String(), Target: rc.Target, Version: rc.Version, Why: rc.Why}
+	r := &receipt{Key: rc.Key, Action: rc.Action.String(), Target: rc.Target, Version: rc.Version, Why: rc.Why, NoLoss: rc.NoLoss}
 	for _, l := range rc.Losses {
 		r.Losses = append(r.Losses, loss{l.Path, l.Grade.String(), l.Why})
 	}
@@ -15,7 +15,7 @@ func (rc Receipt) stored() *receipt {
 }
 
 func (r *receipt) receipt() (Receipt, error) {
-	rc := Receipt{Key: r.Key, Target: r.Target, Version: r.Version, Why: r.Why}
+	rc := Receipt{Key: r.Key, Target: r.Target, Version: r.Version, Why: r.Why, NoLoss: r.NoLoss}
 	for a := Created; a <= Held; a++ {
 		if a.String() == r.Action {
 			rc.Action = a
@@ -34,11 +34,26 @@ func (r *receipt) receipt() (Receipt, error) {
 	return rc, nil
 }
 
+// mostReasons is the number of reasons that a report tells apart for one kind: some name a record.
+const mostReasons = 20
+
+func (r *Report) noPlace(kind, why string) {
+	whys := r.NoPlace[kind]
+	if whys == nil {
+		whys = map[string]uint64{}
+		r.NoPlace[kind] = whys
+	}
+	if _, known := whys[why]; !known && len(whys) >= mostReasons {
+		why = "other reasons"
+	}
+	whys[why]++
+}
+
 // most is the number of entries that lists in reports hold; the counts are of all.
 const most = 1000
 
 func newReport() *Report {
-	return &Report{Actions: map[Action]uint64{}, Kinds: map[string]map[Action]uint64{}, LossCount: map[string]uint64{}}
+	return &Report{Actions: map[Action]uint64{}, Kinds: map[string]map[Action]uint64{}, LossCount: map[string]uint64{}, NoPlace: map[string]map[string]uint64{}}
 }
 
 func (r *Report) add(kind string, rc Receipt) {
@@ -60,6 +75,8 @@ func (r *Report) add(kind string, rc Receipt) {
 		r.LossCount[name]++
 	}
 	switch {
+	case rc.Action == Skipped && !rc.NoLoss:
+		r.noPlace(kind, rc.Why)
 	case rc.Action == Held && len(r.Held) < most:
 		r.Held = append(r.Held, rc.Key)
 	case rc.Action == Conflict && len(r.Conflicts) < most:

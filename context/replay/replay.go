@@ -54,6 +54,9 @@ type Receipt struct {
 	Target string
 	Action Action
 	Why    string // for Conflict, Refused, Skipped, Held: want and got; no content
+	// NoLoss is of what is Skipped and not lost: it arrives inside of other records, the target
+	// makes it anew, or it is meant to stay away.
+	NoLoss bool
 	Losses []fidelity.Loss
 	// Version is the driver's own mark of what it wrote: an etag, the digest of a row. The journal
 	// keeps it and hands it to Undo, which leaves what is of another version by then.

@@ -59,7 +59,7 @@ func (w *writer) foreignConversation(ctx context.Context, r *pb.Conversation) (r
 	if err != nil {
 		return replay.Receipt{}, err
 	}
-	rc := replay.Receipt{Action: replay.Skipped, Why: "a session comes into being with its first event", Target: agentstate.Key("conversation", p.id, actorID(r.ParticipantKeys), sessionID(r.Meta.Key)),
+	rc := replay.Receipt{Action: replay.Skipped, Why: "a session comes into being with its first event", NoLoss: true, Target: agentstate.Key("conversation", p.id, actorID(r.ParticipantKeys), sessionID(r.Meta.Key)),
 		Losses: fidelity.Lost(r, "a session is an actor, an id and events, and nothing else", "head_key")}
 	rc.Losses = added(rc.Losses, r, "the service's own, or the actor's", "meta.created_unix_nano", "meta.subject_keys", "participant_keys", "head_key")
 	return rc, nil

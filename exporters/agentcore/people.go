@@ -62,7 +62,7 @@ func (w *writer) definitionOf(ctx context.Context, r agentstate.Record, err erro
 		return replay.Receipt{}, err
 	}
 	if !w.own {
-		return skip("actors come into being with their events"), nil
+		return comes("actors come into being with their events"), nil
 	}
 	return w.definition(ctx, r)
 }

@@ -52,7 +52,7 @@ func (w *writer) view(ctx context.Context, s *pb.MemorySpace, parts []string) (r
 	if p.why != "" || len(parts) < 3 {
 		return skip(p.why), nil
 	}
-	rc := skip("a reading of its memory and of its records: it comes with them")
+	rc := comes("a reading of its memory and of its records: it comes with them")
 	st, ok := p.strategies[parts[2]]
 	if !ok && parts[2] != "none" {
 		return rc, nil

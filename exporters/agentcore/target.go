@@ -100,6 +100,11 @@ func (w *writer) Write(ctx context.Context, r agentstate.Record) (replay.Receipt
 func skip(why string) replay.Receipt   { return replay.Receipt{Action: replay.Skipped, Why: why} }
 func refuse(why string) replay.Receipt { return replay.Receipt{Action: replay.Refused, Why: why} }
 
+// comes answers for what is not written by itself, and is not lost.
+func comes(why string) replay.Receipt {
+	return replay.Receipt{Action: replay.Skipped, Why: why, NoLoss: true}
+}
+
 // no is the answer to a record that the service does not take. Where it has no more room the record
 // waits, and the next attempt asks for it again.
 func (w *writer) no(err *refused) replay.Receipt {
@@ -265,7 +270,7 @@ func (p *place) match(from *memoryDoc) {
 func (w *writer) space(ctx context.Context, s *pb.MemorySpace) (replay.Receipt, error) {
 	_, parts := agentstate.SplitKey(s.Meta.Key)
 	if !w.own {
-		return skip("namespaces come into being with their records"), nil
+		return comes("namespaces come into being with their records"), nil
 	}
 	if len(parts) > 1 {
 		return w.view(ctx, s, parts)

@@ -71,7 +71,7 @@ func anew(fields ...string) []fidelity.Loss {
 
 // viewOfDefinition answers for a reading of a definition: it is where its definition is.
 func (w *writer) viewOfDefinition(ctx context.Context, r agentstate.Record) (replay.Receipt, error) {
-	rc := skip("a reading of its definition: it comes with it")
+	rc := comes("a reading of its definition: it comes with it")
 	of := r.GetMeta().GetViewOfKeys()[0]
 	target, err := w.targetOf(ctx, of)
 	kind, parts := agentstate.SplitKey(r.GetMeta().GetKey())

@@ -367,7 +367,7 @@ func (c *client) createEvent(ctx context.Context, o *outEvent, clientToken strin
 
 // viewOf answers for a further speaker of an event.
 func (w *writer) viewOf(m *pb.Message, rs []agentstate.Record, out []replay.Receipt) replay.Receipt {
-	rc := skip("a reading of its event: it comes with it")
+	rc := comes("a reading of its event: it comes with it")
 	_, parts := agentstate.SplitKey(m.Meta.Key)
 	if len(parts) != 5 {
 		return rc

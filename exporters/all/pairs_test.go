@@ -98,6 +98,9 @@ func pair(t *testing.T, out *strings.Builder, mem *memstate.State, dst exporters
 	if err != nil {
 		t.Fatal(err)
 	}
+	if d := cmp.Diff(plan.NoPlace, rep.NoPlace); d != "" {
+		t.Errorf("the plan says other records without a place than the run: %s", d)
+	}
 	if d := cmp.Diff(plan.LossCount, rep.LossCount); d != "" {
 		t.Errorf("the plan says other losses than the run: %s", d)
 	}
@@ -118,6 +121,11 @@ func pair(t *testing.T, out *strings.Builder, mem *memstate.State, dst exporters
 	}
 	fmt.Fprintf(out, "  not carried:%s\n", counts(replay.Skipped))
 	lost := map[string]bool{}
+	for kind, whys := range rep.NoPlace {
+		for why, n := range whys {
+			lost[fmt.Sprintf("  lost: %s %d: %s", kind, n, why)] = true
+		}
+	}
 	for _, l := range rep.Losses {
 		if g := l.Grade.String(); g != "equivalent" && g != "quarantined" {
 			lost[fmt.Sprintf("  %s: %s.%s: %s", g, agentstate.KindOfKey(l.Key), l.Path, l.Why)] = true

@@ -220,7 +220,7 @@ func (w *writer) message(ctx context.Context, m *pb.Message) (replay.Receipt, er
 	r := w.rollouts[m.ConversationKey]
 	switch {
 	case w.exact:
-		return replay.Receipt{Action: replay.Skipped, Why: "stands in its rollout"}, nil
+		return replay.Receipt{Action: replay.Skipped, Why: "stands in its rollout", NoLoss: true}, nil
 	case r == nil:
 		return refused("its conversation was not written")
 	case r.context != nil && !r.context[m.Meta.Key]:

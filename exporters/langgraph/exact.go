@@ -13,7 +13,7 @@ import (
 func (w *writer) exact(ctx context.Context, r agentstate.Record) (replay.Receipt, error) {
 	if len(r.GetMeta().GetNative()) == 0 {
 		if _, ok := r.(*pb.ChannelValue); ok {
-			return skip("stands inside the checkpoints that name it"), nil
+			return comes("stands inside the checkpoints that name it"), nil
 		}
 		return skip("has no native row; only its mapped fields came"), nil
 	}

@@ -244,16 +244,21 @@ func refuse(format string, args ...any) error { return refusal(fmt.Sprintf(forma
 
 func skip(why string) replay.Receipt { return replay.Receipt{Action: replay.Skipped, Why: why} }
 
+// comes answers for what is not written by itself, and is not lost.
+func comes(why string) replay.Receipt {
+	return replay.Receipt{Action: replay.Skipped, Why: why, NoLoss: true}
+}
+
 func (w *writer) write(ctx context.Context, r agentstate.Record) (replay.Receipt, error) {
 	m := r.GetMeta()
 	if v, ok := r.(*pb.ChannelValue); ok {
 		w.cache.add(m.GetKey(), v)
 	}
 	if !agentstate.IsState(agentstate.KindOf(r)) {
-		return skip("not state"), nil
+		return comes("not state"), nil
 	}
 	if len(m.GetViewOfKeys()) > 0 && w.source.lang != "" {
-		return skip("a reading of other records; the runtime makes it anew"), nil
+		return comes("a reading of other records; the runtime makes it anew"), nil
 	}
 	same := w.same()
 	switch r := r.(type) {
@@ -274,7 +279,7 @@ func (w *writer) write(ctx context.Context, r agentstate.Record) (replay.Receipt
 		}
 	case *pb.Opaque:
 		if !same {
-			return skip("bookkeeping of the other database; the target has its own"), nil
+			return comes("bookkeeping of the other database; the target has its own"), nil
 		}
 	default:
 		return skip("LangGraph has no such thing"), nil

@@ -86,7 +86,7 @@ func (w *writer) valueToPostgres(ctx context.Context, v *pb.ChannelValue) (repla
 	var losses []fidelity.Loss
 	switch {
 	case s.version == "":
-		rc := skip("a channel without a version holds its default, which the library makes anew")
+		rc := comes("a channel without a version holds its default, which the library makes anew")
 		rc.Losses = []fidelity.Loss{loss("value", fidelity.Defaulted, "no version: PostgreSQL keeps no value for it")}
 		return rc, nil
 	case s.digest != "" && inherited(v):
@@ -125,7 +125,7 @@ func (w *writer) branchVersion(version, salt string) (string, bool) {
 
 // again answers for a version that a later checkpoint inherited and wrote again.
 func (w *writer) again(ctx context.Context, v *pb.ChannelValue, s slot) (replay.Receipt, error) {
-	rc := skip("the same version is there already, as it was written first; PostgreSQL keeps one")
+	rc := comes("the same version is there already, as it was written first; PostgreSQL keeps one")
 	l := loss("value", fidelity.Transformed, "a later checkpoint wrote the version again with other content: a value that was changed in place")
 	first, err := w.resolver().Get(ctx, agentstate.Key("channelvalue", s.thread, s.ns, s.channel, s.version))
 	if f, ok := first.(*pb.ChannelValue); err == nil && ok {

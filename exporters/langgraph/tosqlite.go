@@ -16,7 +16,7 @@ import (
 
 // valueToSQLite says what becomes of a value inside the documents of the checkpoints that name it.
 func (w *writer) valueToSQLite(v *pb.ChannelValue) replay.Receipt {
-	rc := skip("in SQLite a value stands inside the checkpoints that name it")
+	rc := comes("in SQLite a value stands inside the checkpoints that name it")
 	doc := "msgpack"
 	if w.lay.lang == javascript {
 		doc = "json"

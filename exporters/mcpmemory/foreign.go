@@ -35,7 +35,7 @@ func (w *writer) foreign(ctx context.Context, r agentstate.Record) (replay.Recei
 // memory becomes an entity with one observation: reading it back gives that observation.
 func (w *writer) memory(ctx context.Context, m *pb.Memory) (replay.Receipt, error) {
 	if len(m.Meta.ViewOfKeys) > 0 && agentstate.KindOfKey(m.Meta.ViewOfKeys[0]) == "entity" {
-		return replay.Receipt{Action: replay.Skipped, Why: "stands in its entity"}, nil
+		return replay.Receipt{Action: replay.Skipped, Why: "stands in its entity", NoLoss: true}, nil
 	}
 	text := m.GetText()
 	losses := fidelity.Lost(m, noField, "text", "data", "name", "tags")

@@ -126,7 +126,7 @@ func (w *writer) Write(ctx context.Context, r agentstate.Record) (replay.Receipt
 		}
 		if w.old != nil {
 			w.lay = nil
-			return replay.Receipt{Action: replay.Skipped, Why: "the order of the lines is that of the file that is there"}, nil
+			return replay.Receipt{Action: replay.Skipped, Why: "the order of the lines is that of the file that is there", NoLoss: true}, nil
 		}
 		return replay.Receipt{Action: replay.Created, Target: key}, nil
 	default:

@@ -160,7 +160,7 @@ func (w *writer) mapped(ctx context.Context, r agentstate.Record) (replay.Receip
 		}
 		return skipped("mem0 keeps what it concluded from conversations, not the conversations"), nil
 	case *pb.Principal:
-		rc := skipped("people and agents are ids in mem0's memories")
+		rc := comes("people and agents are ids in mem0's memories")
 		rc.Losses = []fidelity.Loss{{Path: "meta.view_of_keys", Grade: fidelity.Equivalent, Why: "read out of the memories"}}
 		return rc, nil
 	}
@@ -169,9 +169,14 @@ func (w *writer) mapped(ctx context.Context, r agentstate.Record) (replay.Receip
 
 func skipped(why string) replay.Receipt { return replay.Receipt{Action: replay.Skipped, Why: why} }
 
+// comes answers for what is not written by itself, and is not lost.
+func comes(why string) replay.Receipt {
+	return replay.Receipt{Action: replay.Skipped, Why: why, NoLoss: true}
+}
+
 // mappedSpace answers for a space: a scope is there when a memory is in it.
 func (w *writer) mappedSpace(ctx context.Context, s *pb.MemorySpace) (replay.Receipt, error) {
-	rc := skipped("a scope of mem0 is ids in its memories: it comes with them")
+	rc := comes("a scope of mem0 is ids in its memories: it comes with them")
 	_, parts := agentstate.SplitKey(s.Meta.Key)
 	l, err := w.placeFor(parts[0], false)
 	if err != nil {

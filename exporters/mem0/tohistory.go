@@ -34,7 +34,7 @@ func (w *writer) foreignHistory() (l layout, why string) {
 
 // mappedRelation answers for the link of an entity, which is in the entity's row.
 func (w *writer) mappedRelation(r *pb.Relation) (replay.Receipt, error) {
-	rc := skipped("it comes with its entity")
+	rc := comes("it comes with its entity")
 	_, parts := agentstate.SplitKey(w.keyThere(r.FromKey))
 	_, of := agentstate.SplitKey(r.Meta.Key)
 	if len(parts) != 2 || len(of) != 3 {
@@ -49,7 +49,7 @@ func (w *writer) mappedRelation(r *pb.Relation) (replay.Receipt, error) {
 
 // mappedConversation answers for a scope's messages.
 func (w *writer) mappedConversation(c *pb.Conversation) (replay.Receipt, error) {
-	rc := skipped("a conversation is a name in mem0's messages: it comes with them")
+	rc := comes("a conversation is a name in mem0's messages: it comes with them")
 	l, why := w.foreignHistory()
 	_, parts := agentstate.SplitKey(c.Meta.Key)
 	if why == "" && len(parts) == 2 {
