@@ -440,6 +440,9 @@ func (w *writer) Commit(ctx context.Context) error {
 	if w.run.DryRun {
 		return nil
 	}
+	if err := w.empty(ctx); err != nil {
+		return own(err)
+	}
 	for _, rel := range sorted(w.dbs) {
 		d := w.dbs[rel]
 		if err := d.Commit(ctx); err != nil {
@@ -463,6 +466,20 @@ func (w *writer) Commit(ctx context.Context) error {
 			dir.Close()
 		}
 		w.files = w.files[1:]
+	}
+	return nil
+}
+
+// empty makes the databases in which the source has tables and no row.
+func (w *writer) empty(ctx context.Context) error {
+	for _, rel := range sorted(w.layouts) {
+		path, err := w.inside(rel)
+		if w.dbs[rel] != nil || err != nil || !w.exact || !sqlitefile.Missing(path) {
+			continue
+		}
+		if _, err := w.open(ctx, rel, w.layouts[rel]); err != nil {
+			return err
+		}
 	}
 	return nil
 }
