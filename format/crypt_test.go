@@ -86,9 +86,13 @@ func TestEncrypted(t *testing.T) {
 			if _, err := NewReader(bytes.NewReader(b), int64(len(b)), o); !errors.Is(err, ErrNoIdentity) || Class(err) != "no-identity" {
 				t.Errorf("stranger: %v", err)
 			}
+			if _, err := Verify(context.Background(), bytes.NewReader(b), int64(len(b)), &VerifyOptions{ReaderOptions: *o}); !errors.Is(err, ErrNoIdentity) {
+				t.Errorf("stranger: %v", err) // who gave a key asked for the records
+			}
+			o.Identities = nil
 			v := verify(t, b, &VerifyOptions{ReaderOptions: *o})
 			if v.Level != LevelStored || len(v.NotVerified) != 1 || v.NotVerified[0] != "compartment 0" {
-				t.Errorf("stranger: %+v", v)
+				t.Errorf("nobody: %+v", v)
 			}
 		})
 	}

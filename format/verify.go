@@ -52,7 +52,8 @@ type Verification struct {
 }
 
 // Verify checks a whole archive. A compartment whose key is not at hand is checked as stored and
-// named under NotVerified; the level is deep only where there is none. Deep verification keeps
+// named under NotVerified; the level is deep only where there is none. Identities of which none opens
+// anything are ErrNoIdentity: who gave one asked for the records. Deep verification keeps
 // some 17 bytes a record in memory.
 func Verify(ctx context.Context, ra io.ReaderAt, size int64, opts *VerifyOptions) (*Verification, error) {
 	if opts == nil {
