@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"os"
+	"strings"
 
 	"github.com/spf13/cobra"
 
@@ -54,7 +55,7 @@ func (a *app) planCmd() *cobra.Command {
 func (a *app) replayCmd() *cobra.Command {
 	f := &replayFlags{}
 	c := &cobra.Command{
-		Use: "replay ARCHIVE TARGET | replay PLAN --archive ARCHIVE --target TARGET", Short: "Write an archive's state into a runtime",
+		Use: "replay ARCHIVE TARGET | replay PLAN", Short: "Write an archive's state into a runtime",
 		Long: `Writes into TARGET what plan announced. What is there alike stays; what is there otherwise is left as
 it is and named. Killed, it goes on when the same command is run again: the journal knows what was
 written. exitramp undo takes it out again.`,
@@ -72,7 +73,7 @@ written. exitramp undo takes it out again.`,
 	c.Flags().StringVar(&f.journal, "journal", "", "journal `FILE` (default ARCHIVE.journal)")
 	c.Flags().StringVar(&f.refused, "refused", "", "`FILE` for what the target refuses (default JOURNAL.refused.ndjson)")
 	c.Flags().StringVar(&archive, "archive", "", "the archive of PLAN, where it is no longer where it was")
-	c.Flags().StringVar(&target, "target", "", "the target of PLAN with its password, which a plan does not hold")
+	c.Flags().StringVar(&target, "target", "", "the target of PLAN, where it has a password: a plan does not hold it")
 	c.Flags().BoolVar(&f.dryRun, "dry-run", false, "as plan")
 	return c
 }
@@ -112,8 +113,8 @@ func (a *app) target(ctx context.Context, rawURL string) (exporters.Runtime, rep
 	return rt, t, nil
 }
 
-func (a *app) replayOptions(ctx context.Context, r *format.Reader, target string, f *replayFlags) (*replay.Options, error) {
-	o := &replay.Options{Kinds: f.kinds, ArchiveSHA256: r.Info().ManifestSHA256, TargetURL: exporters.Redact(target)}
+func (a *app) replayOptions(ctx context.Context, r *format.Reader, archive, target string, f *replayFlags) (*replay.Options, error) {
+	o := &replay.Options{Kinds: f.kinds, ArchiveSHA256: r.Info().ManifestSHA256, TargetURL: exporters.Redact(target), ArchivePath: archive}
 	var err error
 	if o.Tombstones, err = a.tombstones(ctx, f.graves, &f.keys); err != nil || f.approve == "" {
 		return o, err
@@ -133,7 +134,7 @@ func (a *app) plan(ctx context.Context, archive, target string, f *replayFlags) 
 		return err
 	}
 	defer rt.Close()
-	o, err := a.replayOptions(ctx, r, target, f)
+	o, err := a.replayOptions(ctx, r, archive, target, f)
 	if err != nil {
 		return err
 	}
@@ -168,12 +169,34 @@ func (a *app) writePlan(ctx context.Context, path string, dst replay.Target, r *
 	return rep, os.Rename(path+".part", path)
 }
 
+func readPlan(path string) (*replay.PlanFile, error) {
+	f, err := os.Open(path)
+	if err != nil {
+		return nil, err
+	}
+	defer f.Close()
+	return replay.ReadPlan(bufio.NewReader(f), nil)
+}
+
 func (a *app) replay(ctx context.Context, archive, target, planPath string, f *replayFlags) error {
 	if f.dryRun && planPath == "" {
 		return a.plan(ctx, archive, target, f)
 	}
-	if archive == "" || target == "" {
-		return usagef("replay PLAN needs --archive and --target: a plan holds no paths and no passwords")
+	var reviewed *replay.PlanFile
+	if planPath != "" {
+		var err error
+		if reviewed, err = readPlan(planPath); err != nil {
+			return err
+		}
+		if archive == "" {
+			archive = reviewed.ArchivePath
+		}
+		if target == "" && !strings.Contains(reviewed.TargetURL, "xxxxx") {
+			target = reviewed.TargetURL
+		}
+		if archive == "" || target == "" {
+			return usagef("the target of this plan has a password or an option that a plan does not hold: give it with --target (it was %s)", reviewed.TargetURL)
+		}
 	}
 	r, err := a.openTrusted(archive, &f.keys)
 	if err != nil {
@@ -185,20 +208,12 @@ func (a *app) replay(ctx context.Context, archive, target, planPath string, f *r
 		return err
 	}
 	defer rt.Close()
-	o, err := a.replayOptions(ctx, r, target, f)
+	o, err := a.replayOptions(ctx, r, archive, target, f)
 	if err != nil {
 		return err
 	}
-	if planPath != "" {
-		pf, err := os.Open(planPath)
-		if err != nil {
-			return err
-		}
-		o.Reviewed, err = replay.ReadPlan(bufio.NewReader(pf), nil)
-		pf.Close()
-		if err != nil {
-			return err
-		}
+	if reviewed != nil {
+		o.Reviewed = reviewed
 		o.Kinds, o.Approved, o.Tombstones = o.Reviewed.Kinds, o.Reviewed.Approved, o.Reviewed.Tombstones
 	}
 	journal := f.journal

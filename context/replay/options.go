@@ -33,6 +33,7 @@ type Options struct {
 	Refused       io.Writer // NDJSON: key, kind, action, why of all that was refused; a resumed run repeats it
 	ArchiveSHA256 [32]byte  // digest of the archive's manifest; binds journal and plan
 	TargetURL     string    // redacted; binds journal and plan
+	ArchivePath   string    // where the archive is: kept in a plan for whoever carries it out, and not compared
 	OnReceipt     func(Receipt)
 	// Reviewed is the plan that is carried out. Apply plans again, compares and refuses with
 	// ErrStale before anything is written; a run that was begun goes on without that.

@@ -19,7 +19,8 @@ import (
 // PlanFile is a plan that was written to a file.
 type PlanFile struct {
 	ArchiveSHA256 [32]byte
-	TargetURL     string
+	ArchivePath   string // as it was when the plan was made; empty: not said
+	TargetURL     string // redacted
 	Kinds         []string
 	Approved      []string
 	Tombstones    []string
@@ -32,7 +33,8 @@ const planFormat = "exitramp-plan/1"
 type planHead struct {
 	Plan       string   `json:"plan"`
 	Archive    string   `json:"archive"` // SHA-256 of its manifest, hex
-	Target     string   `json:"target"`  // URL, redacted
+	Path       string   `json:"archive_path,omitempty"`
+	Target     string   `json:"target"` // URL, redacted
 	Kinds      []string `json:"kinds,omitempty"`
 	Approved   []string `json:"approved,omitempty"`
 	Tombstones []string `json:"tombstones,omitempty"`
@@ -57,7 +59,7 @@ func WritePlan(ctx context.Context, w io.Writer, dst Target, src agentstate.Sour
 		o = *opts
 	}
 	pw := &planWriter{w: w, sum: sha256.New()}
-	pw.line(planHead{planFormat, hex.EncodeToString(o.ArchiveSHA256[:]), o.TargetURL, o.Kinds, o.Approved, o.Tombstones})
+	pw.line(planHead{planFormat, hex.EncodeToString(o.ArchiveSHA256[:]), o.ArchivePath, o.TargetURL, o.Kinds, o.Approved, o.Tombstones})
 	next := o.OnReceipt
 	o.OnReceipt = func(rc Receipt) {
 		if rc.Action != Created || len(rc.Losses) > 0 {
@@ -128,7 +130,7 @@ func ReadPlan(r io.Reader, each func(Receipt) error) (*PlanFile, error) {
 	if err := strict(raw, &h); err != nil || h.Plan != planFormat {
 		return nil, fmt.Errorf("%w: want a first line with %q", ErrPlan, planFormat)
 	}
-	p := &PlanFile{TargetURL: h.Target, Kinds: h.Kinds, Approved: h.Approved, Tombstones: h.Tombstones, Report: newReport()}
+	p := &PlanFile{ArchivePath: h.Path, TargetURL: h.Target, Kinds: h.Kinds, Approved: h.Approved, Tombstones: h.Tombstones, Report: newReport()}
 	if err := digest(h.Archive, &p.ArchiveSHA256); err != nil {
 		return nil, err
 	}
