@@ -102,6 +102,9 @@ func (u *undo) remove(ctx context.Context, rc replay.Receipt) (why string, err e
 			why = "the journal names a row that this store cannot have"
 			continue
 		}
+		if strings.HasSuffix(name, "_migrations") {
+			continue // they belong to the tables, which stay: without them the runtime would make the tables again
+		}
 		if threadTable(name) {
 			th := u.threads[key[0].String()]
 			if err := u.judge(ctx, th); err != nil {
