@@ -4,6 +4,7 @@ import (
 	"bufio"
 	"context"
 	"fmt"
+	"slices"
 
 	"github.com/spf13/cobra"
 
@@ -48,7 +49,7 @@ func (a *app) cat(ctx context.Context, path string, kinds []string, k *keyFlags)
 		}
 		kind := agentstate.KindOf(r)
 		seen[kind]++
-		if kind == "mark" || len(kinds) > 0 && !contains(kinds, kind) {
+		if kind == "mark" || len(kinds) > 0 && !slices.Contains(kinds, kind) {
 			continue
 		}
 		line = recordjson.Append(line[:0], r)
@@ -62,19 +63,10 @@ func (a *app) cat(ctx context.Context, path string, kinds []string, k *keyFlags)
 	return checkKinds(kinds, seen)
 }
 
-func contains(list []string, s string) bool {
-	for _, x := range list {
-		if x == s {
-			return true
-		}
-	}
-	return false
-}
-
 // checkKinds refuses words that are no kinds of this release and none of the archive.
 func checkKinds(kinds []string, have map[string]uint64) error {
 	for _, k := range kinds {
-		if _, ok := have[k]; !ok && !contains(agentstate.Kinds(), k) {
+		if _, ok := have[k]; !ok && !slices.Contains(agentstate.Kinds(), k) {
 			return usagef("no kind %q; this archive has %s", k, fmt.Sprint(keys(have)))
 		}
 	}

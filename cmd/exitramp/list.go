@@ -5,6 +5,7 @@ import (
 	"context"
 	"encoding/json"
 	"fmt"
+	"slices"
 	"strings"
 	"text/tabwriter"
 
@@ -68,7 +69,7 @@ func (a *app) list(ctx context.Context, path string, kinds []string, k *keyFlags
 				opaque[n.Type]++
 			}
 		}
-		if len(want) > 0 && !contains(want, kind) || !agentstate.IsState(kind) && !contains(kinds, kind) && !every {
+		if len(want) > 0 && !slices.Contains(want, kind) || !agentstate.IsState(kind) && !slices.Contains(kinds, kind) && !every {
 			continue
 		}
 		shown[kind] = true

@@ -191,7 +191,7 @@ func (a *app) replay(ctx context.Context, archive, target, planPath string, f *r
 		if archive == "" {
 			archive = reviewed.ArchivePath
 		}
-		if target == "" && !strings.Contains(reviewed.TargetURL, "xxxxx") {
+		if target == "" && !strings.Contains(reviewed.TargetURL, exporters.Hidden) {
 			target = reviewed.TargetURL
 		}
 		if archive == "" || target == "" {

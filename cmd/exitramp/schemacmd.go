@@ -3,6 +3,7 @@ package main
 import (
 	"os"
 	"path/filepath"
+	"slices"
 
 	"github.com/spf13/cobra"
 
@@ -18,7 +19,7 @@ func (a *app) schemaCmd() *cobra.Command {
 		RunE: func(_ *cobra.Command, args []string) error {
 			kinds := agentstate.Kinds()
 			if len(args) > 0 {
-				if !contains(kinds, args[0]) {
+				if !slices.Contains(kinds, args[0]) {
 					return usagef("no kind %q", args[0])
 				}
 				kinds = args

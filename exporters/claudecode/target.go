@@ -145,21 +145,13 @@ func (h *Home) Undo(_ context.Context, _ *replay.Run, created []replay.Receipt) 
 			left = append(left, rc)
 			continue
 		}
-		sum, err := homefiles.Digest(path)
-		switch {
-		case errors.Is(err, fs.ErrNotExist):
-		case err != nil:
+		why, err := homefiles.Undo(h.root, path, rc.Version, func() bool { return onlyLines(path, lines) })
+		if err != nil {
 			return nil, fmt.Errorf("claudecode: %w", err)
-		case rc.Version != "" && sum != rc.Version:
-			rc.Why = "changed since the run"
+		}
+		if why != "" {
+			rc.Why = why
 			left = append(left, rc)
-		case rc.Version == "" && !onlyLines(path, lines):
-			rc.Why = "the session went on after the run"
-			left = append(left, rc)
-		default:
-			if err := homefiles.Remove(h.root, path); err != nil {
-				return nil, fmt.Errorf("claudecode: %w", err)
-			}
 		}
 	}
 	return left, nil

@@ -4,7 +4,6 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"io/fs"
 	"os"
 	"path/filepath"
 	"slices"
@@ -40,21 +39,13 @@ func (h *Home) Undo(ctx context.Context, run *replay.Run, created []replay.Recei
 			left = append(left, rc)
 			continue
 		}
-		sum, err := homefiles.Digest(path)
-		switch {
-		case errors.Is(err, fs.ErrNotExist):
-		case err != nil:
+		why, err := homefiles.Undo(h.root, path, rc.Version, func() bool { return onlyItems(path, ours) })
+		if err != nil {
 			return nil, fmt.Errorf("codex: %w", err)
-		case rc.Version != "" && sum != rc.Version:
-			rc.Why = "changed since the run"
+		}
+		if why != "" {
+			rc.Why = why
 			left = append(left, rc)
-		case rc.Version == "" && !onlyItems(path, ours):
-			rc.Why = "the session went on after the run"
-			left = append(left, rc)
-		default:
-			if err := homefiles.Remove(h.root, path); err != nil {
-				return nil, fmt.Errorf("codex: %w", err)
-			}
 		}
 	}
 	return left, nil
