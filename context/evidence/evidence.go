@@ -1,0 +1,437 @@
+// Package evidence is what an exit drill leaves behind: a predicate of what was done, measured,
+// declared and not tested, in a statement that others sign and check.
+//
+// A [Predicate] holds facts. Its verdict is not one of them: [Predicate.Judge] computes it from
+// the checks, and whoever reads a statement computes it again; a stored verdict that says
+// otherwise is an error. What was not tested is printed and never hidden. Counts are integers
+// with their denominators beside them; what is not known is absent, with a reason in NotTested.
+//
+// A predicate holds no text of a record, and no key of one: ids of people and records go through
+// [Salt].
+package evidence
+
+import "time"
+
+// PredicateType names the predicate in a statement.
+const PredicateType = "https://github.com/exitramp/exitramp/exit-drill/v1"
+
+// Statement is an in-toto Statement v1 about a drill. Its subjects are the archive, by the digest
+// of its manifest.json, and the files of the evidence pack.
+type Statement struct {
+	Type          string     `json:"_type"`
+	Subject       []Subject  `json:"subject"`
+	PredicateType string     `json:"predicateType"`
+	Predicate     *Predicate `json:"predicate"`
+}
+
+// Subject is one thing that a statement is about.
+type Subject struct {
+	Name   string `json:"name"`
+	Digest Digest `json:"digest"`
+}
+
+// Digest is a SHA-256, in hex.
+type Digest struct {
+	SHA256 string `json:"sha256,omitempty"`
+}
+
+// Predicate is one drill. Times are UTC, durations in seconds.
+type Predicate struct {
+	Drill            Drill             `json:"drill"`
+	Parties          Parties           `json:"parties"`
+	Arrangement      Arrangement       `json:"arrangement"`
+	Targets          Targets           `json:"targets"`
+	Source           Runtime           `json:"source"`
+	Target           Runtime           `json:"target"` // zero: the drill ended before one was written to
+	Archive          Archive           `json:"archive"`
+	Kinds            []Kind            `json:"kinds"` // in the order of agentstate.Kinds
+	Recall           *Recall           `json:"recall,omitempty"`
+	Continuity       *Continuity       `json:"continuity,omitempty"`
+	Authority        Authority         `json:"authority"`
+	Safety           Safety            `json:"safety"`
+	Timing           Timing            `json:"timing"`
+	Models           []ModelEnd        `json:"models,omitempty"`
+	Costs            []Cost            `json:"costs,omitempty"` // declared
+	Obstacles        []Obstacle        `json:"obstacles,omitempty"`
+	Custody          []Handover        `json:"custody,omitempty"`
+	NegativeControls []NegativeControl `json:"negativeControls"`
+	Losses           []Loss            `json:"losses"`
+	Findings         []Finding         `json:"findings,omitempty"`
+	Checks           []Check           `json:"checks"` // one for each of Statements, in their order
+	NotTested        []string          `json:"notTested"`
+	Limits           []string          `json:"limits"`
+	Tool             Tool              `json:"tool"`
+	Artifacts        []Subject         `json:"artifacts,omitempty"` // files of the pack
+	Verdict          Verdict           `json:"verdict"`             // as computed when it was written
+}
+
+// Drill says which exercise it was.
+type Drill struct {
+	ID              string    `json:"id"`
+	LedgerIndex     uint64    `json:"ledgerIndex"` // from 0
+	PrevDigest      Digest    `json:"prevDigest"`  // of the entry before, in the ledger; empty: the first
+	Exercise        bool      `json:"exercise"`    // no notice was given, nothing was switched or erased
+	Mode            Mode      `json:"mode"`
+	Level           Level     `json:"level"`
+	Scenario        string    `json:"scenario,omitempty"`
+	Hypothesis      string    `json:"hypothesis,omitempty"`
+	StopConditions  []string  `json:"stopConditions,omitempty"`
+	Assumptions     []Assumed `json:"assumptions,omitempty"`
+	PlanDigest      Digest    `json:"planDigest"` // of the plan file, read before the first phase
+	StartedAt       time.Time `json:"startedAt"`
+	EndedAt         time.Time `json:"endedAt"`
+	ProviderBlocked Block     `json:"providerBlocked"`
+	NextReview      string    `json:"nextReview,omitempty"` // a date, declared
+}
+
+// Assumed is something that the plan takes for granted.
+type Assumed struct {
+	Text string `json:"text"`
+	Held *bool  `json:"held,omitempty"` // absent: nobody said
+}
+
+// Mode is planned, with the provider's help, or stressed, without it.
+type Mode string
+
+// The modes.
+const (
+	Planned  Mode = "planned"
+	Stressed Mode = "stressed"
+)
+
+// Level is how far a drill goes, L1 to L5.
+type Level string
+
+// The levels.
+const (
+	L1 Level = "L1" // export
+	L2 Level = "L2" // and verify, and load into a neutral store
+	L3 Level = "L3" // and import into a live target
+	L4 Level = "L4" // and the users' tasks
+	L5 Level = "L5" // a full stressed exit, the provider blocked outside of the process
+)
+
+// Block says how the provider was kept out of a stressed drill.
+type Block struct {
+	Method   string `json:"method"`   // "empty network namespace", "no source driver opened"; empty: it was not
+	Enforced bool   `json:"enforced"` // outside of the process that ran the drill
+	Probe    string `json:"probe,omitempty"`
+}
+
+// Parties are declared in the plan; their keys are compared.
+type Parties struct {
+	Operator  Party `json:"operator"`
+	Observer  Party `json:"observer"`
+	Approver  Party `json:"approver"`
+	Custodian Party `json:"custodian"`
+}
+
+// Party is somebody with a role.
+type Party struct {
+	Name string `json:"name,omitempty"`
+	Key  string `json:"key,omitempty"` // fingerprint of the key that this party signs with
+}
+
+// Arrangement is the contract that the drill rehearses to leave. All of it is declared.
+type Arrangement struct {
+	RegisterID       string      `json:"registerId,omitempty"`
+	ContractDigest   Digest      `json:"contractDigest"`
+	Service          string      `json:"service,omitempty"`
+	TenantClass      string      `json:"tenantClass,omitempty"` // "production", "test"
+	Region           string      `json:"region,omitempty"`
+	Jurisdiction     string      `json:"jurisdiction,omitempty"`
+	BusinessFunction string      `json:"businessFunction,omitempty"`
+	Critical         *bool       `json:"critical,omitempty"`
+	DataBasis        string      `json:"dataBasis,omitempty"`     // why the drill's copy may be held, and where
+	CopyDeletedBy    string      `json:"copyDeletedBy,omitempty"` // a date
+	PromisedKinds    []string    `json:"promisedKinds,omitempty"` // of the contract's list of categories
+	Exclusions       []Exclusion `json:"exclusions,omitempty"`
+	NoticeGiven      bool        `json:"noticeGiven"`
+}
+
+// Exclusion is a kind that is left out on purpose.
+type Exclusion struct {
+	Kind   string `json:"kind"`
+	Ground string `json:"ground"` // "DA-25(2)(f)", "30(6)", "legal hold"
+	Why    string `json:"why"`
+}
+
+// Targets were set before the drill began.
+type Targets struct {
+	RTOSeconds      uint64            `json:"rtoSeconds,omitempty"`
+	RPOSeconds      map[string]uint64 `json:"rpoSeconds,omitempty"` // by kind; "*": any other
+	ImpactTolerance string            `json:"impactTolerance,omitempty"`
+	Survival        float64           `json:"survival,omitempty"` // least share of records that must match, of those that were to arrive
+}
+
+// Runtime is one side.
+type Runtime struct {
+	Product  string    `json:"product,omitempty"`
+	Flavor   string    `json:"flavor,omitempty"`
+	Schema   string    `json:"schema,omitempty"`
+	Driver   string    `json:"driver,omitempty"`   // scheme of its URL
+	Observer string    `json:"observer,omitempty"` // how the account is known, not who
+	From     time.Time `json:"from,omitzero"`      // window of reading
+	To       time.Time `json:"to,omitzero"`
+}
+
+// Archive is the sealed file.
+type Archive struct {
+	ID             string      `json:"id"`
+	Format         string      `json:"format"` // version
+	Bytes          int64       `json:"bytes"`
+	Records        uint64      `json:"records"`
+	ManifestSHA256 string      `json:"manifestSha256"`
+	Encrypted      bool        `json:"encrypted"`
+	Recipients     []Recipient `json:"recipients,omitempty"`
+	SignedBy       []string    `json:"signedBy,omitempty"` // fingerprints
+	Coverage       string      `json:"coverage"`
+	NewestEvent    time.Time   `json:"newestEvent,omitzero"`
+	Sealed         time.Time   `json:"sealed,omitzero"`
+}
+
+// Recipient is a key that opens the archive.
+type Recipient struct {
+	Type          string `json:"type"`
+	Fingerprint   string `json:"fingerprint,omitempty"`
+	Role          string `json:"role,omitempty"`
+	OpenedInDrill bool   `json:"openedInDrill"`
+}
+
+// Kind is what became of one kind of record. Archived = Imported + Quarantined + Refused +
+// Conflicts + Skipped; Imported = Matched + Announced + Differ + Missing.
+type Kind struct {
+	Kind        string   `json:"kind"`
+	Class       string   `json:"class"`               // enumerated, caller_ids, sampled …
+	Coverage    string   `json:"coverage"`            // RECONCILED, LISTED, GAPS, UNKNOWN
+	Reference   *uint64  `json:"reference,omitempty"` // a count by another route
+	Source      uint64   `json:"source"`
+	Archived    uint64   `json:"archived"`
+	Gaps        uint64   `json:"gaps"`
+	Imported    uint64   `json:"imported"`
+	Matched     uint64   `json:"matched"`   // alike in every field
+	Announced   uint64   `json:"announced"` // differ where the plan said so
+	Differ      uint64   `json:"differ"`    // differ where it did not
+	Missing     uint64   `json:"missing"`
+	Extra       uint64   `json:"extra"`
+	Quarantined uint64   `json:"quarantined"` // held until a person decides
+	Refused     uint64   `json:"refused"`
+	Conflicts   uint64   `json:"conflicts"`
+	Skipped     uint64   `json:"skipped"` // has no place in the target, or arrives inside of others
+	Fields      []Field  `json:"fields,omitempty"`
+	Canaries    Canaries `json:"canaries"`
+	Links       *Links   `json:"links,omitempty"`
+	Times       *Times   `json:"times,omitempty"`
+}
+
+// Field is how one field of a kind fared; the grades add up to Present.
+type Field struct {
+	Path        string `json:"path"`
+	Present     uint64 `json:"present"`
+	Exact       uint64 `json:"exact"`
+	Equivalent  uint64 `json:"equivalent"`
+	Transformed uint64 `json:"transformed"`
+	Defaulted   uint64 `json:"defaulted"`
+	Dropped     uint64 `json:"dropped"`
+	Redacted    uint64 `json:"redacted"`
+	Quarantined uint64 `json:"quarantined"`
+}
+
+// Canaries are known answers: records that were planted, or named before the drill.
+type Canaries struct {
+	Planted   uint64 `json:"planted"`
+	Recovered uint64 `json:"recovered"`
+}
+
+// Links are references from one record to another.
+type Links struct {
+	Total    uint64 `json:"total"`
+	Resolved uint64 `json:"resolved"`
+	Orphans  uint64 `json:"orphans"` // tool calls without result, and results without call
+}
+
+// Times are the records' own times.
+type Times struct {
+	Total      uint64 `json:"total"`    // records with a time
+	Original   uint64 `json:"original"` // that kept it
+	Inversions uint64 `json:"inversions"`
+	MaxSkewMS  int64  `json:"maxSkewMs"`
+}
+
+// Recall is what searches by vector found, before and after.
+type Recall struct {
+	Queries        uint64     `json:"queries"`
+	QuerySetDigest Digest     `json:"querySetDigest"`
+	K              uint64     `json:"k"`
+	Before         float64    `json:"before"`
+	After          float64    `json:"after"`
+	Overlap        float64    `json:"overlap"`
+	CI95           [2]float64 `json:"ci95"`
+	EmptyBefore    uint64     `json:"emptyBefore"`
+	EmptyAfter     uint64     `json:"emptyAfter"`
+	ModelBefore    string     `json:"modelBefore"`
+	ModelAfter     string     `json:"modelAfter"`
+}
+
+// Continuity is what the state was worth to the users' tasks. All runs are counted: a task that
+// was run five times counts five.
+type Continuity struct {
+	Tasks  uint64 `json:"tasks"`
+	Runs   uint64 `json:"runs"`   // of each side
+	Source uint64 `json:"source"` // passed, at the source
+	Target uint64 `json:"target"` // passed, at the target with the state
+	Cold   uint64 `json:"cold"`   // passed, at the target without it
+	Judge  string `json:"judge"`
+}
+
+// Authority is what the replayed agents may do.
+type Authority struct {
+	Grants     uint64   `json:"grants"`
+	Reproduced uint64   `json:"reproduced"`
+	Reduced    uint64   `json:"reduced"`
+	Widened    uint64   `json:"widened"`             // must be 0
+	Raised     uint64   `json:"raised"`              // records that speak with more authority; must be 0
+	Reconsent  []string `json:"reconsent,omitempty"` // salted keys that wait for a person
+}
+
+// Safety is what was looked for.
+type Safety struct {
+	SecretClasses      []string          `json:"secretClasses,omitempty"`  // that were scanned for; empty: not scanned
+	SecretFindings     map[string]uint64 `json:"secretFindings,omitempty"` // by class
+	InjectionCanaries  uint64            `json:"injectionCanaries"`
+	InjectionEffective uint64            `json:"injectionEffective"`
+	Tombstones         uint64            `json:"tombstones"` // erasures that were applied again
+	Revived            uint64            `json:"revived"`    // must be 0
+}
+
+// Timing is how long each phase took.
+type Timing struct {
+	Phases     []Phase           `json:"phases"`
+	RTOSeconds float64           `json:"rtoSeconds"`           // from the start of verify to the end of read-back; stressed and planned alike
+	RPOSeconds map[string]uint64 `json:"rpoSeconds,omitempty"` // by kind: start of the drill minus newest event
+	Projection *Projection       `json:"projection,omitempty"`
+}
+
+// Phase is one step of the drill.
+type Phase struct {
+	Name    string    `json:"name"`
+	Start   time.Time `json:"start"`
+	Seconds float64   `json:"seconds"` // by a monotonic clock
+	Records uint64    `json:"records"`
+	Bytes   int64     `json:"bytes,omitempty"`
+}
+
+// Projection is how long the full volume would take.
+type Projection struct {
+	Records uint64  `json:"records"`
+	Seconds float64 `json:"seconds"`
+	Formula string  `json:"formula"`
+	Limit   uint64  `json:"limitSeconds"` // 30 days
+}
+
+// ModelEnd is a model that the agents need, and the day that it ends.
+type ModelEnd struct {
+	Model  string `json:"model"`
+	Agents uint64 `json:"agents"`
+	Ends   string `json:"ends,omitempty"` // a date; empty: none is known
+	Source string `json:"source,omitempty"`
+	Pinned bool   `json:"pinned"`
+}
+
+// Cost is one declared cost.
+type Cost struct {
+	Item     string `json:"item"`
+	Amount   string `json:"amount"`
+	Currency string `json:"currency"`
+	Class    string `json:"class"` // "switching", "parallel use"
+}
+
+// Obstacle is what stood in the way.
+type Obstacle struct {
+	At       time.Time `json:"at,omitzero"`
+	What     string    `json:"what"` // the gap's reason, the rate that was met
+	Kind     string    `json:"kind,omitempty"`
+	Count    uint64    `json:"count,omitempty"`
+	Promised string    `json:"promised,omitempty"`
+}
+
+// Handover is one step of the chain of custody.
+type Handover struct {
+	At        time.Time `json:"at"`
+	From      string    `json:"from"`
+	To        string    `json:"to"`
+	DigestIn  Digest    `json:"digestIn"`
+	DigestOut Digest    `json:"digestOut"`
+}
+
+// NegativeControl is something that must be refused.
+type NegativeControl struct {
+	What     string `json:"what"`     // "flipped byte", "wrong key", "no signature"
+	Expected string `json:"expected"` // class of the refusal
+	Observed string `json:"observed"` // empty: it was accepted
+}
+
+// Refused tells whether the control did what it must.
+func (n *NegativeControl) Refused() bool { return n.Observed != "" && n.Observed == n.Expected }
+
+// Loss is a field, or a kind, that does not arrive as it was.
+type Loss struct {
+	Kind       string `json:"kind"`
+	Path       string `json:"path,omitempty"` // empty: the record as a whole
+	Count      uint64 `json:"count"`
+	Of         uint64 `json:"of"`
+	Grade      string `json:"grade"`
+	Why        string `json:"why"`
+	AcceptedBy string `json:"acceptedBy,omitempty"`
+	Until      string `json:"until,omitempty"`
+}
+
+// Finding is something to mend.
+type Finding struct {
+	ID       string `json:"id"`
+	Text     string `json:"text"`
+	Severity string `json:"severity"`
+	Owner    string `json:"owner,omitempty"`
+	Due      string `json:"due,omitempty"`
+	Retest   string `json:"retest,omitempty"`
+	State    string `json:"state,omitempty"` // "open", "closed", of an earlier drill
+}
+
+// Check is one of the 46 statements of a drill, answered.
+type Check struct {
+	ID     string `json:"id"` // "AC-8"
+	Result Result `json:"result"`
+	Basis  Basis  `json:"basis,omitempty"` // empty where nothing was tested
+	By     string `json:"by,omitempty"`    // who declared it
+	Why    string `json:"why"`             // what was seen, with its numbers
+}
+
+// Result is the answer to a check.
+type Result string
+
+// The results.
+const (
+	Pass   Result = "pass"
+	Fail   Result = "fail"
+	Warn   Result = "warn" // true, with a loss that somebody accepted or must look at
+	Untold Result = "not_tested"
+)
+
+// Basis is where an answer comes from.
+type Basis string
+
+// The bases.
+const (
+	Measured Basis = "measured"
+	Declared Basis = "declared"
+	Derived  Basis = "derived" // from other checks
+)
+
+// Tool is what ran the drill.
+type Tool struct {
+	Name    string   `json:"name"`
+	Version string   `json:"version"`
+	VCS     string   `json:"vcs,omitempty"`
+	Modules Digest   `json:"modules"`           // of the list of modules and their sums
+	Command []string `json:"command,omitempty"` // redacted
+}

@@ -1,0 +1,188 @@
+package evidence
+
+import (
+	_ "embed"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"slices"
+)
+
+// Verdict is the word that a drill ends with.
+type Verdict string
+
+// The verdicts.
+const (
+	VerdictPass         Verdict = "PASS"
+	VerdictPassWithLoss Verdict = "PASS_WITH_LOSS" // every gate held, and something is known to be lost
+	VerdictPartial      Verdict = "PARTIAL"        // no gate failed, and one was not tested
+	VerdictFail         Verdict = "FAIL"
+	VerdictInvalid      Verdict = "INVALID" // the drill itself was broken: it says nothing
+)
+
+// ErrVerdict: the verdict of a statement is not what its checks say.
+var ErrVerdict = errors.New("evidence: the stored verdict is not what the checks say")
+
+//go:embed gates.json
+var gatesJSON []byte
+
+// Gates are the checks that must hold at each level: a level's own and those of all below it.
+type Gates struct {
+	Version string `json:"version"`
+	Date    string `json:"date"`
+	Levels  []struct {
+		Level Level    `json:"level"`
+		Gates []string `json:"gates"`
+	} `json:"levels"`
+}
+
+// DefaultGates are those of this release.
+func DefaultGates() *Gates {
+	g := &Gates{}
+	if err := json.Unmarshal(gatesJSON, g); err != nil {
+		panic("evidence: gates.json: " + err.Error()) // a test reads it
+	}
+	return g
+}
+
+// At lists the gates of a level. An unknown level has none.
+func (g *Gates) At(l Level) []string {
+	var out []string
+	for _, at := range g.Levels {
+		out = append(out, at.Gates...)
+		if at.Level == l {
+			return out
+		}
+	}
+	return nil
+}
+
+// blockGate is the gate of L5 that is no statement: the provider was kept out from outside.
+const blockGate = "BLOCK"
+
+// Judgement is a verdict with its reasons.
+type Judgement struct {
+	Verdict Verdict
+	Held    int      // gates that passed
+	Gates   int      // gates at this level
+	Reasons []string // why it is no better; empty for PASS
+}
+
+func (j *Judgement) word(l Level) string {
+	if j.Verdict == VerdictPass {
+		return fmt.Sprintf("PASS at %s, %d gates", l, j.Gates)
+	}
+	return fmt.Sprintf("%s at %s: %d of %d gates", j.Verdict, l, j.Held, j.Gates)
+}
+
+// Word is the verdict as people read it: "PASS at L3, 18 gates".
+func (p *Predicate) Word(g *Gates) string { return p.Judge(g).word(p.Drill.Level) }
+
+// Judge computes the verdict. What is missing counts against it: a check that is not there was
+// not tested, and a drill without negative controls is INVALID.
+func (p *Predicate) Judge(g *Gates) *Judgement {
+	j := &Judgement{Verdict: VerdictPass}
+	gates := g.At(p.Drill.Level)
+	j.Gates = len(gates)
+	if why := p.broken(); len(gates) == 0 || len(why) > 0 {
+		if len(gates) == 0 {
+			why = append(why, fmt.Sprintf("level %q is none of L1 to L5", p.Drill.Level))
+		}
+		j.Verdict, j.Reasons = VerdictInvalid, why
+		return j
+	}
+	worse := func(v Verdict, why string) {
+		order := []Verdict{VerdictPass, VerdictPassWithLoss, VerdictPartial, VerdictFail}
+		if slices.Index(order, v) > slices.Index(order, j.Verdict) {
+			j.Verdict = v
+		}
+		j.Reasons = append(j.Reasons, why)
+	}
+	for _, id := range gates {
+		c := p.check(id)
+		switch c.Result {
+		case Pass:
+			j.Held++
+		case Warn:
+			j.Held++
+			worse(VerdictPassWithLoss, id+": "+c.Why)
+		case Fail:
+			worse(VerdictFail, id+": "+c.Why)
+		default:
+			worse(VerdictPartial, id+": not tested: "+c.Why)
+		}
+	}
+	for i := range p.NegativeControls {
+		if n := &p.NegativeControls[i]; !n.Refused() {
+			worse(VerdictFail, fmt.Sprintf("control %s: want refused as %s, got %q", n.What, n.Expected, n.Observed))
+		}
+	}
+	if n := p.Authority.Widened + p.Authority.Raised + p.Safety.Revived + p.Safety.InjectionEffective; n > 0 {
+		worse(VerdictFail, "authority was widened, a role raised, an erasure revived or a planted instruction took effect")
+	}
+	for i := range p.Kinds {
+		if k := &p.Kinds[i]; k.Coverage == "UNKNOWN" && k.Archived > 0 || k.Class == "caller_ids" {
+			worse(VerdictPassWithLoss, fmt.Sprintf("%s: coverage %s, class %s: nobody can say that these are all", k.Kind, k.Coverage, k.Class))
+		}
+	}
+	return j
+}
+
+// check answers a gate; what is not there was not tested.
+func (p *Predicate) check(id string) Check {
+	if id == blockGate {
+		c := Check{ID: id, Result: Fail, Why: "the provider was not kept out from outside of the process"}
+		if p.Drill.Mode == Stressed && p.Drill.ProviderBlocked.Enforced {
+			c.Result, c.Why = Pass, p.Drill.ProviderBlocked.Method
+		}
+		return c
+	}
+	for _, c := range p.Checks {
+		if c.ID == id {
+			return c
+		}
+	}
+	return Check{ID: id, Result: Untold, Why: "no such check in the statement"}
+}
+
+// broken says why the drill proves nothing.
+func (p *Predicate) broken() []string {
+	var why []string
+	if !p.Drill.Exercise {
+		why = append(why, "it does not say that it was an exercise")
+	}
+	if p.Drill.Mode != Planned && p.Drill.Mode != Stressed {
+		why = append(why, fmt.Sprintf("mode %q is neither planned nor stressed", p.Drill.Mode))
+	}
+	if len(p.Archive.ManifestSHA256) != 64 {
+		why = append(why, "no digest of an archive")
+	}
+	if len(p.NegativeControls) == 0 {
+		why = append(why, "no negative control was run")
+	}
+	if len(p.Kinds) == 0 {
+		why = append(why, "no kind of record is named")
+	}
+	seen := map[string]bool{}
+	for _, c := range p.Checks {
+		if seen[c.ID] {
+			why = append(why, c.ID+" is answered twice")
+		}
+		seen[c.ID] = true
+	}
+	for i := range p.Kinds {
+		k := &p.Kinds[i]
+		if written := k.Imported + k.Quarantined + k.Refused + k.Conflicts + k.Skipped; p.Target.Product != "" && written != k.Archived {
+			why = append(why, fmt.Sprintf("%s: %d archived, and %d accounted for", k.Kind, k.Archived, written))
+		}
+		if back := k.Matched + k.Announced + k.Differ + k.Missing; back != k.Imported {
+			why = append(why, fmt.Sprintf("%s: %d imported, and %d read back or missing", k.Kind, k.Imported, back))
+		}
+		for _, f := range k.Fields {
+			if sum := f.Exact + f.Equivalent + f.Transformed + f.Defaulted + f.Dropped + f.Redacted + f.Quarantined; sum != f.Present {
+				why = append(why, fmt.Sprintf("%s.%s: %d present, and %d graded", k.Kind, f.Path, f.Present, sum))
+			}
+		}
+	}
+	return why
+}
