@@ -46,6 +46,7 @@ type Predicate struct {
 	Archive          Archive           `json:"archive"`
 	Kinds            []Kind            `json:"kinds"` // in the order of agentstate.Kinds
 	Recall           *Recall           `json:"recall,omitempty"`
+	Replay           []Replayed        `json:"replay,omitempty"` // empty: not measured
 	Continuity       *Continuity       `json:"continuity,omitempty"`
 	Authority        Authority         `json:"authority"`
 	Safety           Safety            `json:"safety"`
@@ -60,6 +61,7 @@ type Predicate struct {
 	Checks           []Check           `json:"checks"` // one for each of Statements, in their order
 	NotTested        []string          `json:"notTested"`
 	Limits           []string          `json:"limits"`
+	Trend            []Past            `json:"trend,omitempty"` // earlier drills of the ledger, the newest last
 	Tool             Tool              `json:"tool"`
 	Artifacts        []Subject         `json:"artifacts,omitempty"` // files of the pack
 	Verdict          Verdict           `json:"verdict"`             // as computed when it was written
@@ -224,6 +226,13 @@ type Kind struct {
 	Times       *Times   `json:"times,omitempty"`
 }
 
+// Survival is how many records arrived, alike or as the plan announced, of those that were due:
+// all that were archived, without those that a person has to decide on and those that have no
+// place or come inside of others, which stand in Quarantined and Skipped.
+func (k *Kind) Survival() (arrived, due uint64) {
+	return sum(k.Matched, k.Announced), sum(k.Imported, k.Refused, k.Conflicts)
+}
+
 // Field is how one field of a kind fared; the grades add up to Present.
 type Field struct {
 	Path        string `json:"path"`
@@ -271,6 +280,30 @@ type Recall struct {
 	EmptyAfter     uint64     `json:"emptyAfter"`
 	ModelBefore    string     `json:"modelBefore"`
 	ModelAfter     string     `json:"modelAfter"`
+}
+
+// Replayed is how alike one shared feature behaves at the target. Levels: R0 parsed, R1 fits its
+// schema, R2 taken by the target, R3 equal state, R4 the same tool calls and arguments with
+// recorded model and tools, R5 a comparable outcome with a live model.
+type Replayed struct {
+	Feature string `json:"feature"`
+	Level   string `json:"level"` // the highest that was reached
+	Runs    uint64 `json:"runs"`
+	Passed  uint64 `json:"passed"` // at that level
+	Judge   string `json:"judge,omitempty"`
+}
+
+// Past is an earlier drill, as its entry in the ledger has it.
+type Past struct {
+	LedgerIndex uint64    `json:"ledgerIndex"`
+	EndedAt     time.Time `json:"endedAt"`
+	Level       Level     `json:"level"`
+	Mode        Mode      `json:"mode"`
+	Verdict     Verdict   `json:"verdict"`
+	RTOSeconds  float64   `json:"rtoSeconds"`
+	Arrived     uint64    `json:"arrived"` // records, of Due: see Kind.Survival
+	Due         uint64    `json:"due"`
+	Recall      *float64  `json:"recall,omitempty"` // after; absent: not measured
 }
 
 // Continuity is what the state was worth to the users' tasks. All runs are counted: a task that

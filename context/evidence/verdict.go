@@ -5,6 +5,8 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"math"
+	"math/bits"
 	"slices"
 )
 
@@ -117,7 +119,7 @@ func (p *Predicate) Judge(g *Gates) *Judgement {
 			worse(VerdictFail, fmt.Sprintf("control %s: want refused as %s, got %q", n.What, n.Expected, n.Observed))
 		}
 	}
-	if n := p.Authority.Widened + p.Authority.Raised + p.Safety.Revived + p.Safety.InjectionEffective; n > 0 {
+	if sum(p.Authority.Widened, p.Authority.Raised, p.Safety.Revived, p.Safety.InjectionEffective) > 0 {
 		worse(VerdictFail, "authority was widened, a role raised, an erasure revived or a planted instruction took effect")
 	}
 	for i := range p.Kinds {
@@ -138,9 +140,13 @@ func (p *Predicate) check(id string) Check {
 		return c
 	}
 	for _, c := range p.Checks {
-		if c.ID == id {
-			return c
+		if c.ID != id {
+			continue
 		}
+		if known := c.Basis == Measured || c.Basis == Declared || c.Basis == Derived; !known && (c.Result == Pass || c.Result == Warn) {
+			c.Result, c.Why = Untold, fmt.Sprintf("it says %s on no basis: %s", c.Result, c.Why)
+		}
+		return c
 	}
 	return Check{ID: id, Result: Untold, Why: "no such check in the statement"}
 }
@@ -170,19 +176,36 @@ func (p *Predicate) broken() []string {
 		}
 		seen[c.ID] = true
 	}
+	kinds := map[string]bool{}
 	for i := range p.Kinds {
 		k := &p.Kinds[i]
-		if written := k.Imported + k.Quarantined + k.Refused + k.Conflicts + k.Skipped; p.Target.Product != "" && written != k.Archived {
+		if kinds[k.Kind] {
+			why = append(why, k.Kind+" is counted twice")
+		}
+		kinds[k.Kind] = true
+		if written := sum(k.Imported, k.Quarantined, k.Refused, k.Conflicts, k.Skipped); p.Target.Product != "" && written != k.Archived {
 			why = append(why, fmt.Sprintf("%s: %d archived, and %d accounted for", k.Kind, k.Archived, written))
 		}
-		if back := k.Matched + k.Announced + k.Differ + k.Missing; back != k.Imported {
+		if back := sum(k.Matched, k.Announced, k.Differ, k.Missing); back != k.Imported {
 			why = append(why, fmt.Sprintf("%s: %d imported, and %d read back or missing", k.Kind, k.Imported, back))
 		}
 		for _, f := range k.Fields {
-			if sum := f.Exact + f.Equivalent + f.Transformed + f.Defaulted + f.Dropped + f.Redacted + f.Quarantined; sum != f.Present {
-				why = append(why, fmt.Sprintf("%s.%s: %d present, and %d graded", k.Kind, f.Path, f.Present, sum))
+			if graded := sum(f.Exact, f.Equivalent, f.Transformed, f.Defaulted, f.Dropped, f.Redacted, f.Quarantined); graded != f.Present {
+				why = append(why, fmt.Sprintf("%s.%s: %d present, and %d graded", k.Kind, f.Path, f.Present, graded))
 			}
 		}
 	}
 	return why
+}
+
+// sum adds up and stops at the largest number, so that no count can be made to fit by an overflow.
+func sum(ns ...uint64) uint64 {
+	var t uint64
+	for _, n := range ns {
+		var carry uint64
+		if t, carry = bits.Add64(t, n, 0); carry > 0 {
+			return math.MaxUint64
+		}
+	}
+	return t
 }

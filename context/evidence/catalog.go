@@ -1,0 +1,66 @@
+package evidence
+
+import (
+	_ "embed"
+	"encoding/json"
+)
+
+//go:embed statements.json
+var statementsJSON []byte
+
+//go:embed controls.json
+var controlsJSON []byte
+
+// Asked is one of the statements that each drill answers with a [Check].
+type Asked struct {
+	ID      string   `json:"id"` // "AC-8"
+	Section string   `json:"section"`
+	Text    string   `json:"text"`
+	InputTo []string `json:"inputTo"` // ids of Controls
+}
+
+// Control is an article of law, or a control of a standard, that answers are input to. Whether it
+// is met is for whoever judges it.
+type Control struct {
+	ID        string `json:"id"` // "DA-25(2)(a)", "ISO27001-A.5.30"
+	Framework string `json:"framework"`
+	Ref       string `json:"ref"`   // as people cite it
+	Title     string `json:"title"` // in our words
+	Read      string `json:"read"`  // what the title was written from: "primary" text, "secondary" source, "not checked"
+}
+
+// Catalog is what a drill is asked, and what its answers are input to. Law changes: it is data,
+// with a date.
+type Catalog struct {
+	Version    string
+	Date       string // of both files
+	Note       string
+	Statements []Asked // AC-1 to AC-46, in order
+	Controls   []Control
+}
+
+// DefaultCatalog is that of this release.
+func DefaultCatalog() *Catalog {
+	var s struct {
+		Version    string  `json:"version"`
+		Date       string  `json:"date"`
+		Statements []Asked `json:"statements"`
+	}
+	var c struct {
+		Note     string    `json:"note"`
+		Date     string    `json:"date"`
+		Controls []Control `json:"controls"`
+	}
+	for name, f := range map[string]struct {
+		raw []byte
+		v   any
+	}{"statements.json": {statementsJSON, &s}, "controls.json": {controlsJSON, &c}} {
+		if err := json.Unmarshal(f.raw, f.v); err != nil {
+			panic("evidence: " + name + ": " + err.Error()) // a test reads it
+		}
+	}
+	return &Catalog{Version: s.Version, Date: min(s.Date, c.Date), Note: c.Note, Statements: s.Statements, Controls: c.Controls}
+}
+
+// Statements are the statements of this release, AC-1 to AC-46, in order.
+func Statements() []Asked { return DefaultCatalog().Statements }

@@ -1,0 +1,325 @@
+package evidence
+
+import (
+	"bytes"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"math"
+	"os"
+	"path/filepath"
+	"slices"
+	"strings"
+	"testing"
+
+	"github.com/google/go-cmp/cmp"
+	"github.com/google/go-cmp/cmp/cmpopts"
+)
+
+// good is a drill of level L3 at which nothing is wrong.
+func good() *Predicate {
+	p := &Predicate{
+		Drill:            Drill{ID: "q4", Exercise: true, Mode: Stressed, Level: L3, ProviderBlocked: Block{Method: "empty network namespace", Enforced: true}},
+		Source:           Runtime{Product: "langgraph"},
+		Target:           Runtime{Product: "memstate"},
+		Archive:          Archive{ManifestSHA256: strings.Repeat("ab", 32), Coverage: "RECONCILED"},
+		NegativeControls: []NegativeControl{{What: "flipped byte", Expected: "digest", Observed: "digest"}},
+		Kinds: []Kind{{
+			Kind: "memory", Class: "enumerated", Coverage: "RECONCILED", Source: 10, Archived: 10, Imported: 7, Matched: 6, Announced: 1,
+			Quarantined: 1, Refused: 1, Skipped: 1, Fields: []Field{{Path: "text", Present: 7, Exact: 6, Dropped: 1}},
+		}},
+		Losses: []Loss{}, NotTested: []string{}, Limits: []string{},
+	}
+	for _, s := range Statements() {
+		p.Checks = append(p.Checks, Check{ID: s.ID, Result: Pass, Basis: Measured, Why: "seen"})
+	}
+	return p
+}
+
+func (p *Predicate) answer(id string, r Result) *Check {
+	i := slices.IndexFunc(p.Checks, func(c Check) bool { return c.ID == id })
+	p.Checks[i].Result = r
+	return &p.Checks[i]
+}
+
+func TestJudge(t *testing.T) {
+	for _, tc := range []struct {
+		name string
+		do   func(*Predicate)
+		want Verdict
+		why  string // part of a reason; empty: no reason
+	}{
+		{"nothing wrong", func(p *Predicate) {}, VerdictPass, ""},
+		{"a gate of a higher level failed", func(p *Predicate) { p.answer("AC-40", Fail) }, VerdictPass, ""},
+		{"no gate failed", func(p *Predicate) { p.answer("AC-30", Fail) }, VerdictPass, ""},
+		{"warn", func(p *Predicate) { p.answer("AC-34", Warn) }, VerdictPassWithLoss, "AC-34"},
+		{"coverage unknown", func(p *Predicate) { p.Kinds[0].Coverage = "UNKNOWN" }, VerdictPassWithLoss, "memory"},
+		{"coverage unknown, of nothing", func(p *Predicate) {
+			p.Kinds = append(p.Kinds, Kind{Kind: "skill", Coverage: "UNKNOWN"})
+		}, VerdictPass, ""},
+		{"ids that somebody gave", func(p *Predicate) { p.Kinds[0].Class = "caller_ids" }, VerdictPassWithLoss, "caller_ids"},
+		{"not tested", func(p *Predicate) { p.answer("AC-33", Untold) }, VerdictPartial, "AC-33: not tested"},
+		{"warn and not tested", func(p *Predicate) { p.answer("AC-34", Warn); p.answer("AC-33", Untold) }, VerdictPartial, "AC-33"},
+		{"a word that is no result", func(p *Predicate) { p.answer("AC-33", "passed") }, VerdictPartial, "AC-33"},
+		{"a pass on no basis", func(p *Predicate) { p.answer("AC-33", Pass).Basis = "" }, VerdictPartial, "on no basis"},
+		{"a warning on a basis that is none", func(p *Predicate) { p.answer("AC-33", Warn).Basis = "hope" }, VerdictPartial, "on no basis"},
+		{"a check is missing", func(p *Predicate) {
+			p.Checks = slices.DeleteFunc(p.Checks, func(c Check) bool { return c.ID == "AC-33" })
+		}, VerdictPartial, "no such check"},
+		{"no checks", func(p *Predicate) { p.Checks = nil }, VerdictPartial, "no such check"},
+		{"failed", func(p *Predicate) { p.answer("AC-33", Fail) }, VerdictFail, "AC-33"},
+		{"failed, and not tested after", func(p *Predicate) { p.answer("AC-33", Fail); p.answer("AC-38", Untold) }, VerdictFail, "AC-33"},
+		{"a control accepted", func(p *Predicate) { p.NegativeControls[0].Observed = "" }, VerdictFail, "flipped byte"},
+		{"a control refused as another", func(p *Predicate) { p.NegativeControls[0].Observed = "limit" }, VerdictFail, "flipped byte"},
+		{"a control that expects nothing", func(p *Predicate) { p.NegativeControls[0] = NegativeControl{What: "x"} }, VerdictFail, "control x"},
+		{"widened", func(p *Predicate) { p.Authority.Widened = 1 }, VerdictFail, "widened"},
+		{"raised", func(p *Predicate) { p.Authority.Raised = 1 }, VerdictFail, "raised"},
+		{"revived", func(p *Predicate) { p.Safety.Revived = 1 }, VerdictFail, "revived"},
+		{"injected", func(p *Predicate) { p.Safety.InjectionEffective = 1 }, VerdictFail, "planted"},
+		{"two that add up to none", func(p *Predicate) { p.Safety.Revived, p.Authority.Widened = 1<<63, 1<<63 }, VerdictFail, "revived"},
+		{"L5, blocked", func(p *Predicate) { p.Drill.Level = L5 }, VerdictPass, ""},
+		{"L5, not blocked from outside", func(p *Predicate) { p.Drill.Level = L5; p.Drill.ProviderBlocked.Enforced = false }, VerdictFail, "BLOCK"},
+		{"L5, planned", func(p *Predicate) { p.Drill.Level = L5; p.Drill.Mode = Planned }, VerdictFail, "BLOCK"},
+
+		{"no exercise", func(p *Predicate) { p.Drill.Exercise = false }, VerdictInvalid, "exercise"},
+		{"no mode", func(p *Predicate) { p.Drill.Mode = "" }, VerdictInvalid, "mode"},
+		{"no level", func(p *Predicate) { p.Drill.Level = "L0" }, VerdictInvalid, "L0"},
+		{"no digest", func(p *Predicate) { p.Archive.ManifestSHA256 = "" }, VerdictInvalid, "digest"},
+		{"no negative control", func(p *Predicate) { p.NegativeControls = nil }, VerdictInvalid, "negative control"},
+		{"no kind", func(p *Predicate) { p.Kinds = nil }, VerdictInvalid, "kind"},
+		{"a kind twice", func(p *Predicate) { p.Kinds = append(p.Kinds, p.Kinds[0]) }, VerdictInvalid, "memory is counted twice"},
+		{"a gate answered twice", func(p *Predicate) { p.Checks = append(p.Checks, Check{ID: "AC-33", Result: Pass}) }, VerdictInvalid, "AC-33 is answered twice"},
+		{"archived is not accounted for", func(p *Predicate) { p.Kinds[0].Archived++ }, VerdictInvalid, "11 archived, and 10"},
+		{"no target, so nothing to account for", func(p *Predicate) {
+			p.Drill.Level, p.Target, p.Kinds[0] = L2, Runtime{}, Kind{Kind: "memory", Coverage: "LISTED", Archived: 9}
+		}, VerdictPass, ""},
+		{"imported is not accounted for", func(p *Predicate) { p.Kinds[0].Matched-- }, VerdictInvalid, "7 imported, and 6"},
+		{"fields are not accounted for", func(p *Predicate) { p.Kinds[0].Fields[0].Dropped = 0 }, VerdictInvalid, "memory.text: 7 present, and 6"},
+		{"an overflow that would fit", func(p *Predicate) {
+			p.Kinds[0].Fields[0] = Field{Path: "text", Present: 6, Exact: math.MaxUint64, Dropped: 7}
+		}, VerdictInvalid, "memory.text"},
+		{"broken and failed", func(p *Predicate) { p.answer("AC-33", Fail); p.Drill.Exercise = false }, VerdictInvalid, "exercise"},
+	} {
+		t.Run(tc.name, func(t *testing.T) {
+			p := good()
+			tc.do(p)
+			j := p.Judge(DefaultGates())
+			if j.Verdict != tc.want {
+				t.Errorf("verdict %s, want %s: %q", j.Verdict, tc.want, j.Reasons)
+			}
+			if all := strings.Join(j.Reasons, "\n"); tc.why == "" && all != "" || !strings.Contains(all, tc.why) {
+				t.Errorf("reasons %q, want %q", j.Reasons, tc.why)
+			}
+			if (j.Verdict == VerdictPass) != (j.Held == j.Gates && len(j.Reasons) == 0) {
+				t.Errorf("%s, and %d of %d gates held: %q", j.Verdict, j.Held, j.Gates, j.Reasons)
+			}
+		})
+	}
+}
+
+func TestWord(t *testing.T) {
+	p := good()
+	if got, want := p.Word(DefaultGates()), "PASS at L3, 18 gates"; got != want {
+		t.Errorf("got %q, want %q", got, want)
+	}
+	p.answer("AC-33", Fail)
+	if got, want := p.Word(DefaultGates()), "FAIL at L3: 17 of 18 gates"; got != want {
+		t.Errorf("got %q, want %q", got, want)
+	}
+}
+
+// Each level has the gates of those below it, and each gate is a statement.
+func TestGates(t *testing.T) {
+	g, known := DefaultGates(), map[string]bool{blockGate: true}
+	for _, s := range Statements() {
+		known[s.ID] = true
+	}
+	n := 0
+	for _, l := range []Level{L1, L2, L3, L4, L5} {
+		at := g.At(l)
+		if len(at) <= n {
+			t.Errorf("%s: %d gates, and %d below it", l, len(at), n)
+		}
+		n = len(at)
+		for _, id := range at {
+			if !known[id] {
+				t.Errorf("%s: gate %s is no statement", l, id)
+			}
+		}
+	}
+	if g.At("L0") != nil || g.At("") != nil {
+		t.Error("an unknown level has gates")
+	}
+}
+
+func TestCatalog(t *testing.T) {
+	c := DefaultCatalog()
+	if len(c.Statements) != 46 || c.Date == "" || c.Note == "" {
+		t.Errorf("%d statements, date %q, note %q", len(c.Statements), c.Date, c.Note)
+	}
+	used, known := map[string]bool{}, map[string]bool{}
+	for _, k := range c.Controls {
+		if known[k.ID] || k.Framework == "" || k.Ref == "" || k.Title == "" || !slices.Contains([]string{"primary", "secondary", "not checked"}, k.Read) {
+			t.Errorf("control %+v", k)
+		}
+		known[k.ID] = true
+	}
+	for i, s := range c.Statements {
+		if s.ID != fmt.Sprintf("AC-%d", i+1) || s.Text == "" || s.Section == "" || len(s.InputTo) == 0 {
+			t.Errorf("statement %d: %+v", i+1, s)
+		}
+		for _, id := range s.InputTo {
+			if used[id] = true; !known[id] {
+				t.Errorf("%s is input to %s, which is no control", s.ID, id)
+			}
+		}
+	}
+	for id := range known {
+		if !used[id] {
+			t.Errorf("no statement is input to %s", id)
+		}
+	}
+	for _, raw := range [][]byte{statementsJSON, controlsJSON} {
+		for _, word := range []string{"satisf", "comply", "complian", "guarantee", "certif", "identical", "lossless"} {
+			if bytes.Contains(bytes.ToLower(raw), []byte(word)) {
+				t.Errorf("data says %q", word)
+			}
+		}
+	}
+}
+
+func TestSurvival(t *testing.T) {
+	k := good().Kinds[0]
+	if a, d := k.Survival(); a != 7 || d != 8 {
+		t.Errorf("%d of %d, want 7 of 8", a, d)
+	}
+}
+
+func statement(t testing.TB, p *Predicate) []byte {
+	t.Helper()
+	p.Verdict = p.Judge(DefaultGates()).Verdict
+	b, err := json.Marshal(&Statement{
+		Type: StatementType, PredicateType: PredicateType, Predicate: p,
+		Subject: []Subject{{Name: "manifest.json", Digest: Digest{SHA256: p.Archive.ManifestSHA256}}},
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	return b
+}
+
+func TestParseStatement(t *testing.T) {
+	p := good()
+	raw := statement(t, p)
+	st, err := ParseStatement(bytes.NewReader(raw), nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if d := cmp.Diff(p, st.Predicate); d != "" {
+		t.Error(d)
+	}
+	edit := func(old, new string) func() []byte {
+		return func() []byte {
+			if !bytes.Contains(raw, []byte(old)) {
+				t.Fatalf("no %s in the statement", old)
+			}
+			return bytes.Replace(raw, []byte(old), []byte(new), 1)
+		}
+	}
+	for _, tc := range []struct {
+		name string
+		raw  func() []byte
+		want error
+		why  string
+	}{
+		{"unknown fields", edit(`"predicate":{`, `"more":{"a":[1,{"b":null}]},"predicate":{"later":{"verdict":"FAIL"},`), nil, ""},
+		{"unknown field of a kind", edit(`"kind":"memory"`, `"kind":"memory","shards":[3]`), nil, ""},
+		{"spaces", func() []byte { return []byte(" " + string(raw) + "\n") }, nil, ""},
+		{"empty", func() []byte { return nil }, ErrStatement, "not JSON"},
+		{"a list", func() []byte { return []byte("[]") }, ErrStatement, "missing"},
+		{"a number", func() []byte { return []byte("1") }, ErrStatement, "missing"},
+		{"null", func() []byte { return []byte("null") }, ErrStatement, "missing"},
+		{"cut", func() []byte { return raw[:len(raw)-1] }, ErrStatement, ""},
+		{"more after it", func() []byte { return append(slices.Clone(raw), raw...) }, ErrStatement, "after the end"},
+		{"not UTF-8", edit(`"q4"`, "\"q\xff\""), ErrStatement, "UTF-8"},
+		{"too large", func() []byte { return append(slices.Clone(raw), bytes.Repeat([]byte(" "), MaxStatement)...) }, ErrStatement, "more than"},
+		{"too deep", edit(`"predicate":{`, `"predicate":{"x":`+strings.Repeat("[", 99)+strings.Repeat("]", 99)+`,`), ErrStatement, "deep"},
+		{"key twice", edit(`"verdict":`, `"verdict":"FAIL","verdict":`), ErrStatement, `"verdict" twice`},
+		{"unknown key twice", edit(`"predicate":{`, `"predicate":{"x":{"y":1,"y":2},`), ErrStatement, `"y" twice`},
+		{"key in another case", edit(`"verdict":`, `"Verdict":`), ErrStatement, `want "verdict"`},
+		{"both cases", edit(`"verdict":`, `"VERDICT":"FAIL","verdict":`), ErrStatement, `want "verdict"`},
+		{"letters that fold", edit(`"subject":`, `"ſubject":[],"subject":`), ErrStatement, `want "subject"`},
+		{"no verdict", edit(`,"verdict":"PASS"`, ``), ErrStatement, "predicate.verdict is missing"},
+		{"verdict elsewhere", edit(`,"verdict":"PASS"`, `,"x":{"verdict":"PASS"}`), ErrStatement, "predicate.verdict is missing"},
+		{"a key that looks like a path", edit(`,"verdict":"PASS"}`, `},"predicate.verdict":"PASS"`), ErrStatement, "predicate.verdict is missing"},
+		{"no list of what was not tested", edit(`"notTested":[],`, ``), ErrStatement, "predicate.notTested is missing"},
+		{"it is null", edit(`"notTested":[]`, `"notTested":null`), ErrStatement, "notTested is null"},
+		{"no checks", edit(`"checks":[`, `"tests":[`), ErrStatement, "predicate.checks is missing"},
+		{"no kinds", edit(`"kinds":[`, `"sorts":[`), ErrStatement, "predicate.kinds is missing"},
+		{"predicate null", func() []byte { return edit(`"predicate":{`, `"predicate":null,"p":{`)() }, ErrStatement, ""},
+		{"another type", edit(StatementType, "https://in-toto.io/Statement/v0.1"), ErrStatement, "_type"},
+		{"another predicate", edit(PredicateType, "https://example.org/x"), ErrStatement, "predicateType"},
+		{"no subject", edit(`"subject":[{`, `"subject":[],"s":[{`), ErrStatement, "no subject"},
+		{"about another archive", edit(`"sha256":"ab`, `"sha256":"ac`), ErrStatement, "none of the subjects"},
+		{"a count below zero", edit(`"archived":10`, `"archived":-10`), ErrStatement, "not as the predicate is"},
+		{"a count that is text", edit(`"archived":10`, `"archived":"10"`), ErrStatement, "not as the predicate is"},
+		{"a kinder verdict", edit(`"verdict":"PASS"`, `"verdict":"PASS_WITH_LOSS"`), ErrVerdict, "want PASS, got"},
+		{"a gate that failed", edit(`"id":"AC-33","result":"pass"`, `"id":"AC-33","result":"fail"`), ErrVerdict, "want FAIL"},
+		{"kinds null", func() []byte {
+			return slices.Concat(raw[:bytes.Index(raw, []byte(`"kinds":`))], []byte(`"kinds":null,`), raw[bytes.Index(raw, []byte(`"authority":`)):])
+		}, ErrVerdict, "want INVALID"},
+	} {
+		t.Run(tc.name, func(t *testing.T) {
+			st, err := ParseStatement(bytes.NewReader(tc.raw()), nil)
+			if !errors.Is(err, tc.want) || tc.want == nil && err != nil {
+				t.Fatalf("error %v, want %v", err, tc.want)
+			}
+			if err != nil && !strings.Contains(err.Error(), tc.why) {
+				t.Errorf("error %v, want %q", err, tc.why)
+			}
+			if (st != nil) != (err == nil || errors.Is(err, ErrVerdict)) {
+				t.Errorf("statement %v beside error %v", st != nil, err)
+			}
+		})
+	}
+}
+
+// FuzzParseStatement: whatever is read has the verdict that its checks bear, and is read again from
+// what it marshals to.
+func FuzzParseStatement(f *testing.F) {
+	for _, p := range []*Predicate{good(), {}, func() *Predicate { p := good(); p.answer("AC-33", Fail); return p }()} {
+		p.Archive.ManifestSHA256 = strings.Repeat("ab", 32)
+		f.Add(statement(f, p))
+	}
+	seeds, err := filepath.Glob("report/testdata/*.json")
+	if err != nil {
+		f.Fatal(err)
+	}
+	for _, path := range seeds {
+		b, err := os.ReadFile(path)
+		if err != nil {
+			f.Fatal(err)
+		}
+		f.Add(b)
+	}
+	f.Fuzz(func(t *testing.T, raw []byte) {
+		st, err := ParseStatement(bytes.NewReader(raw), nil)
+		if err != nil {
+			return
+		}
+		if j := st.Predicate.Judge(DefaultGates()); j.Verdict != st.Predicate.Verdict {
+			t.Errorf("verdict %s, and the checks say %s", st.Predicate.Verdict, j.Verdict)
+		}
+		b, err := json.Marshal(st)
+		if err != nil {
+			t.Fatal(err)
+		}
+		again, err := ParseStatement(bytes.NewReader(b), nil)
+		if err != nil {
+			t.Fatalf("its own spelling is refused: %v", err)
+		}
+		if d := cmp.Diff(st, again, cmpopts.EquateEmpty()); d != "" {
+			t.Error(d)
+		}
+	})
+}
