@@ -57,6 +57,9 @@ type Report struct {
 	Kinds      map[string]*Kind
 	Losses     []Loss            // fields that are not Exact
 	LossN      map[string]uint64 // by kind and field: "message.native_id"
+	// FieldN is how each field fared, exact ones counted too, by kind and path. Its counts add up to
+	// Grades.
+	FieldN map[string]map[string]map[Grade]uint64
 	// Unannounced are those Losses that were not announced, where Options.Announced says what was.
 	Unannounced  []Loss
 	UnannouncedN uint64
@@ -67,7 +70,12 @@ type Report struct {
 }
 
 // Kind is the share of one kind.
-type Kind struct{ Records, Same, Missing, Extra, Skipped uint64 }
+type Kind struct {
+	Records, Same, Missing, Extra, Skipped uint64
+
+	Announced uint64 // of Records, differ only where it was announced
+	Forbidden uint64 // of Extra, must not be there: what was erased came back
+}
 
 // Match tells whether everything in want is in got, alike in every field, and nothing speaks with
 // more authority. Extra is allowed.
@@ -101,8 +109,8 @@ func Compare(ctx context.Context, want, got agentstate.Source, opts *Options) (*
 	}
 	defer known.Close()
 	c := &comparer{
-		opts: opts, known: known, paths: newPaths(),
-		rep: &Report{Grades: map[Grade]uint64{}, Kinds: map[string]*Kind{}, LossN: map[string]uint64{}},
+		opts: opts, known: known, paths: newPaths(), fields: map[string]*[]graded{},
+		rep: &Report{Grades: map[Grade]uint64{}, Kinds: map[string]*Kind{}, LossN: map[string]uint64{}, FieldN: map[string]map[string]map[Grade]uint64{}},
 	}
 	if err := c.readWant(ctx, want); err != nil {
 		return nil, fmt.Errorf("fidelity: first state: %w", err)
@@ -116,6 +124,7 @@ func Compare(ctx context.Context, want, got agentstate.Source, opts *Options) (*
 	if err := c.resolve(ctx, want, got); err != nil {
 		return nil, err
 	}
+	c.fieldN()
 	return c.rep, nil
 }
 
@@ -125,14 +134,19 @@ type comparer struct {
 	paths   *paths
 	rep     *Report
 	origins [2]*pb.Origin
-	n       int       // entries
-	seen    []uint64  // one bit an entry
-	open    []pending // records whose citations differ
+	n       int                  // entries
+	seen    []uint64             // one bit an entry
+	open    []pending            // records whose citations differ
+	fields  map[string]*[]graded // by kind; at the number of its path
 }
+
+// graded is how one field of one kind fared.
+type graded [Quarantined + 1]uint64
 
 // pending is a record of which some columns cite differently.
 type pending struct {
 	want, got string // keys
+	counts    *[]graded
 	fields    []uint16
 	clean     bool // its other fields are alike, or differ as announced
 	same      bool // its other fields are alike
@@ -221,6 +235,7 @@ func (c *comparer) readGot(ctx context.Context, src agentstate.Source) error {
 			continue
 		case Absent:
 			c.extra(e.key)
+			c.rep.kind(e.key).Forbidden++
 			continue
 		}
 		fields, err := f.flatten(r)
@@ -257,7 +272,7 @@ func alike(a, b *pb.Origin) bool {
 func (c *comparer) match(e *entry, gotKey string, got []field) {
 	c.rep.Records++
 	c.rep.kind(e.key).Records++
-	p := pending{want: e.key, got: gotKey, clean: true, same: true}
+	p := pending{want: e.key, got: gotKey, counts: c.countsOf(e.key), clean: true, same: true}
 	want := e.fields
 	for len(want)+len(got) > 0 {
 		var id uint16
@@ -295,6 +310,7 @@ func (c *comparer) grade(p *pending, id uint16, g Grade) {
 	c.rep.Fields++
 	if g == Exact {
 		c.rep.Grades[Exact]++
+		p.count(id, g)
 		return
 	}
 	path, why := c.paths.names[id], ""
@@ -307,6 +323,7 @@ func (c *comparer) grade(p *pending, id uint16, g Grade) {
 	p.same = false
 	p.clean = p.clean && announced
 	c.rep.Grades[g]++
+	p.count(id, g)
 	c.rep.LossN[agentstate.KindOfKey(p.want)+"."+path]++
 	if why == "" {
 		why = map[Grade]string{Dropped: "is not there", Defaulted: "was not given", Transformed: "differs"}[g]
@@ -330,6 +347,45 @@ func (c *comparer) finish(p *pending) {
 		c.rep.kind(p.want).Same++
 	case p.clean:
 		c.rep.Announced++
+		c.rep.kind(p.want).Announced++
+	}
+}
+
+func (c *comparer) countsOf(key string) *[]graded {
+	k := agentstate.KindOfKey(key)
+	if c.fields[k] == nil {
+		c.fields[k] = &[]graded{}
+	}
+	return c.fields[k]
+}
+
+// count notes the grade of one field. Records have few paths, and this is called for each field.
+func (p *pending) count(id uint16, g Grade) {
+	if n := int(id) + 1 - len(*p.counts); n > 0 {
+		*p.counts = append(*p.counts, make([]graded, n)...)
+	}
+	(*p.counts)[id][g]++
+}
+
+// fieldN puts the counts into the report.
+func (c *comparer) fieldN() {
+	for kind, counts := range c.fields {
+		paths := map[string]map[Grade]uint64{}
+		for id, byGrade := range *counts {
+			for g, n := range byGrade {
+				if n == 0 {
+					continue
+				}
+				name := c.paths.names[id]
+				if paths[name] == nil {
+					paths[name] = map[Grade]uint64{}
+				}
+				paths[name][Grade(g)] = n
+			}
+		}
+		if len(paths) > 0 {
+			c.rep.FieldN[kind] = paths
+		}
 	}
 }
 

@@ -36,6 +36,26 @@ func compare(t testing.TB, want, got agentstate.Source, o *fidelity.Options) *fi
 	if sum != rep.Fields {
 		t.Errorf("%d fields, and the grades add up to %d: %v", rep.Fields, sum, rep.Grades)
 	}
+	byField, announced := map[fidelity.Grade]uint64{}, uint64(0)
+	for kind, paths := range rep.FieldN {
+		for path, grades := range paths {
+			lost := uint64(0)
+			for g, n := range grades {
+				if byField[g] += n; g != fidelity.Exact {
+					lost += n
+				}
+			}
+			if lost != rep.LossN[kind+"."+path] {
+				t.Errorf("%s.%s: %v, and LossN says %d", kind, path, grades, rep.LossN[kind+"."+path])
+			}
+		}
+	}
+	for _, k := range rep.Kinds {
+		announced += k.Announced
+	}
+	if d := cmp.Diff(rep.Grades, byField); d != "" && rep.Fields > 0 || announced != rep.Announced {
+		t.Error("the kinds do not add up:", d, announced, rep.Announced)
+	}
 	return rep
 }
 
