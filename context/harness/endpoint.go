@@ -1,0 +1,153 @@
+package harness
+
+import (
+	"bytes"
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+	"net/http"
+	"strings"
+	"time"
+)
+
+// An Endpoint is a model behind an OpenAI-compatible Chat Completions endpoint, as a runner. It
+// asks once a task: tool calls are reported and not carried out. The State of a request goes ahead
+// of the conversation as a system message.
+type Endpoint struct {
+	URL     string // base, "https://host/v1"
+	Model   string
+	Key     string        // bearer token; empty: none
+	Client  *http.Client  // nil: http.DefaultClient
+	Timeout time.Duration // of one task; 0: two minutes
+}
+
+type chatMessage struct {
+	Role    string `json:"role"`
+	Content string `json:"content"`
+}
+
+// Run asks the model.
+func (e *Endpoint) Run(ctx context.Context, r *Request) (*Answer, error) {
+	a, err := e.run(ctx, r)
+	if err != nil {
+		return nil, fmt.Errorf("harness: %s: %w", r.Task, err)
+	}
+	return a, nil
+}
+
+func (e *Endpoint) run(ctx context.Context, r *Request) (*Answer, error) {
+	body, err := e.body(r)
+	if err != nil {
+		return nil, err
+	}
+	limit := e.Timeout
+	if limit <= 0 {
+		limit = 2 * time.Minute
+	}
+	ctx, cancel := context.WithTimeout(ctx, limit)
+	defer cancel()
+	req, err := http.NewRequestWithContext(ctx, http.MethodPost, strings.TrimSuffix(e.URL, "/")+"/chat/completions", bytes.NewReader(body))
+	if err != nil {
+		return nil, fmt.Errorf("%w: malformed URL of the endpoint", ErrRunner)
+	}
+	req.Header.Set("Content-Type", "application/json")
+	if e.Key != "" {
+		req.Header.Set("Authorization", "Bearer "+e.Key)
+	}
+	client := e.Client
+	if client == nil {
+		client = http.DefaultClient
+	}
+	resp, err := client.Do(req)
+	if err != nil {
+		if ctx.Err() != nil {
+			return nil, fmt.Errorf("no answer within %s", limit)
+		}
+		return nil, errors.New("the endpoint cannot be reached") // the error holds the URL, and that may hold a password
+	}
+	defer resp.Body.Close()
+	b, err := io.ReadAll(io.LimitReader(resp.Body, maxLine+1))
+	switch {
+	case err != nil:
+		return nil, errors.New("the answer of the endpoint broke off")
+	case len(b) > maxLine:
+		return nil, fmt.Errorf("an answer of more than %d bytes", maxLine)
+	case resp.StatusCode == http.StatusUnauthorized || resp.StatusCode == http.StatusForbidden:
+		return nil, fmt.Errorf("%w: the endpoint answers %d; check the key", ErrRunner, resp.StatusCode)
+	case resp.StatusCode != http.StatusOK:
+		return nil, fmt.Errorf("the endpoint answers %d", resp.StatusCode)
+	}
+	return e.answer(b, r.ID)
+}
+
+// body is the request for r.
+func (e *Endpoint) body(r *Request) ([]byte, error) {
+	var in Input
+	if json.Unmarshal(r.Input, &in.Text) != nil {
+		if err := json.Unmarshal(r.Input, &in); err != nil {
+			return nil, errors.New(`the input is not for an endpoint: want text, or {"text":…} or {"messages":…}`)
+		}
+	}
+	var messages []json.RawMessage
+	if r.State != "" {
+		messages = append(messages, Encode(chatMessage{"system", r.State}))
+	}
+	switch {
+	case in.Messages != nil:
+		var more []json.RawMessage
+		if err := json.Unmarshal(in.Messages, &more); err != nil {
+			return nil, errors.New("the input's messages are no list")
+		}
+		messages = append(messages, more...)
+	case in.Text != "":
+		messages = append(messages, Encode(chatMessage{"user", in.Text}))
+	default:
+		return nil, errors.New("the input has neither text nor messages: only the suite's own tool fills its template")
+	}
+	out := map[string]any{"model": e.Model, "messages": messages}
+	if in.Tools != nil {
+		out["tools"] = in.Tools
+	}
+	return Encode(out), nil
+}
+
+func (e *Endpoint) answer(b []byte, id string) (*Answer, error) {
+	var got struct {
+		Choices []struct {
+			Message struct {
+				Content   *string `json:"content"`
+				Refusal   *string `json:"refusal"`
+				ToolCalls []struct {
+					Function struct {
+						Name      string `json:"name"`
+						Arguments string `json:"arguments"`
+					} `json:"function"`
+				} `json:"tool_calls"`
+			} `json:"message"`
+		} `json:"choices"`
+		Usage json.RawMessage `json:"usage"`
+	}
+	if err := json.Unmarshal(b, &got); err != nil || len(got.Choices) == 0 {
+		return nil, errors.New("the endpoint's answer is no chat completion")
+	}
+	m := got.Choices[0].Message
+	a := &Answer{ID: id, Usage: got.Usage, Output: json.RawMessage(`""`)}
+	for _, text := range []*string{m.Refusal, m.Content} {
+		if text != nil {
+			a.Output = Encode(*text)
+		}
+	}
+	for _, c := range m.ToolCalls {
+		args := json.RawMessage(c.Function.Arguments)
+		if !json.Valid(args) {
+			args = Encode(c.Function.Arguments) // what is no JSON equals no arguments
+		}
+		a.ToolCalls = append(a.ToolCalls, ToolCall{c.Function.Name, args})
+	}
+	return a, nil
+}
+
+// Close does nothing.
+func (e *Endpoint) Close() error { return nil }
