@@ -20,6 +20,7 @@ type replayFlags struct {
 	keys    keyFlags
 	kinds   []string
 	approve string
+	names   string   // --map
 	graves  []string // --tombstones
 	out     string
 	journal string
@@ -37,6 +38,7 @@ func (f *replayFlags) add(c *cobra.Command) {
 func (f *replayFlags) addWhat(c *cobra.Command) {
 	c.Flags().StringSliceVar(&f.kinds, "kinds", nil, "only these kinds")
 	c.Flags().StringArrayVar(&f.graves, "tombstones", nil, "what must not come back: an `ARCHIVE` with tombstones, or a file of keys, one a line; may be given again")
+	c.Flags().StringVar(&f.names, "map", "", "rename by `FILE` (YAML): tools, principals, namespaces, models")
 	c.Flags().StringVar(&f.approve, "approve", "", "`FILE` with the keys of grants and the like that a person lets through, one a line")
 }
 
@@ -85,6 +87,7 @@ func (a *app) readbackCmd() *cobra.Command {
 		RunE: func(c *cobra.Command, args []string) error { return a.readback(c.Context(), args[0], args[1], f) },
 	}
 	f.add(c)
+	c.Flags().StringVar(&f.names, "map", "", "the map `FILE` of the replay, to be compared with the one that its journal holds")
 	c.Flags().StringVar(&f.journal, "journal", "", "journal `FILE` of the replay (default ARCHIVE.journal, where it is there)")
 	return c
 }
@@ -116,6 +119,9 @@ func (a *app) target(ctx context.Context, rawURL string) (exporters.Runtime, rep
 func (a *app) replayOptions(ctx context.Context, r *format.Reader, archive, target string, f *replayFlags) (*replay.Options, error) {
 	o := &replay.Options{Kinds: f.kinds, ArchiveSHA256: r.Info().ManifestSHA256, TargetURL: exporters.Redact(target), ArchivePath: archive}
 	var err error
+	if o.Map, err = readMap(f.names); err != nil {
+		return nil, err
+	}
 	if o.Tombstones, err = a.tombstones(ctx, f.graves, &f.keys); err != nil || f.approve == "" {
 		return o, err
 	}
@@ -213,7 +219,10 @@ func (a *app) replay(ctx context.Context, archive, target, planPath string, f *r
 		return err
 	}
 	if reviewed != nil {
-		o.Reviewed = reviewed
+		if err := sameMap(f.names, reviewed.Map); err != nil {
+			return err
+		}
+		o.Reviewed, o.Map = reviewed, reviewed.Map
 		o.Kinds, o.Approved, o.Tombstones = o.Reviewed.Kinds, o.Reviewed.Approved, o.Reviewed.Tombstones
 	}
 	journal := f.journal
@@ -286,6 +295,18 @@ func (a *app) readback(ctx context.Context, archive, target string, f *replayFla
 		defer j.Close()
 	} else if f.journal != "" {
 		return err
+	}
+	if f.names != "" {
+		if j == nil {
+			return usagef("--map without a journal: what was renamed is found by the journal of the replay")
+		}
+		bound, err := j.Map()
+		if err != nil {
+			return err
+		}
+		if err := sameMap(f.names, bound); err != nil {
+			return err
+		}
 	}
 	counts := archiveCounts(r)
 	rep, err := replay.ReadBack(ctx, watched{r, a, "read the archive", counts}, watched{rt, a, "read back", counts}, j)

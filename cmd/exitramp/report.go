@@ -53,7 +53,7 @@ func (a *app) printReplay(what string, rep *replay.Report, asJSON bool) error {
 	if asJSON {
 		return a.printJSON(map[string]any{
 			"what": what, "run": rep.Run, "records": rep.Records, "actions": actions(rep), "kinds": byKind(rep), "losses": rep.LossCount, "no_place": rep.NoPlace,
-			"held": rep.Held, "conflicts": receipts(rep.Conflicts), "refused": receipts(rep.Refused), "resumed": rep.Resumed,
+			"held": rep.Held, "conflicts": receipts(rep.Conflicts), "refused": receipts(rep.Refused), "resumed": rep.Resumed, "map": mapJSON(rep.Map),
 			"authenticity": a.authenticity,
 		})
 	}
@@ -89,6 +89,7 @@ func (a *app) printReplay(what string, rep *replay.Report, asJSON bool) error {
 	if len(skipped) > 0 {
 		fmt.Fprintln(a.stdout, "skip:  ", strings.Join(skipped, " · "), "(nothing is lost: they come with other records, or must stay away)")
 	}
+	a.printMap(rep.Map)
 	a.printReceipts("conflict", rep.Conflicts, rep.Actions[replay.Conflict])
 	a.printReceipts("refused", rep.Refused, rep.Actions[replay.Refused])
 	if n := rep.Actions[replay.Held]; n > 0 {

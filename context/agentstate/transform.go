@@ -47,6 +47,10 @@ func digest(m proto.Message) [sha256.Size]byte {
 	return sha256.Sum256(b)
 }
 
+// DropUnknown takes the fields of later releases out of r: they may say what a mapped field no longer
+// says.
+func DropUnknown(r Record) { dropUnknown(r.ProtoReflect()) }
+
 // dropUnknown takes the fields of later releases out of m and of all that is in it.
 func dropUnknown(m protoreflect.Message) {
 	m.SetUnknown(nil)

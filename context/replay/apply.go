@@ -14,6 +14,7 @@ import (
 	"google.golang.org/protobuf/proto"
 
 	"github.com/exitramp/exitramp/context/agentstate"
+	"github.com/exitramp/exitramp/context/mapping"
 	"github.com/exitramp/exitramp/internal/diskmap"
 	pb "github.com/exitramp/exitramp/proto/exitramp/v1"
 )
@@ -68,6 +69,7 @@ type apply struct {
 	last    string          // key that was read last
 	ended   bool            // the statement was read
 	about   *Run
+	names   *mapping.Mapper // nil: no map
 	refused *json.Encoder
 }
 
@@ -92,7 +94,16 @@ func (a *apply) run(ctx context.Context, dst Target, src agentstate.Source) (err
 		if a.journal != nil && a.journal.file != nil {
 			err = errors.Join(err, a.journal.sync())
 		}
+		if a.names != nil {
+			err = errors.Join(err, a.names.Close())
+		}
 	}()
+	if a.opts.Map != nil && (a.journal == nil || !a.journal.ended) {
+		if a.names, err = mapping.New(ctx, a.opts.Map, src); err != nil {
+			return a.fail(ErrSource, err)
+		}
+		a.rep.Map = a.names.Report()
+	}
 	for r, err := range src.Records(ctx, &agentstate.ReadOptions{Kinds: a.opts.Kinds}) {
 		if err != nil {
 			return a.fail(ErrSource, err)
@@ -174,13 +185,13 @@ func (a *apply) begin(ctx context.Context, dst Target, src agentstate.Source, o 
 	if err != nil {
 		return a.fail(ErrSource, err)
 	}
-	h := &head{Journal: journalFormat, Run: id, Archive: hex.EncodeToString(a.opts.ArchiveSHA256[:]), Target: a.opts.TargetURL, Origin: origin}
+	h := &head{Journal: journalFormat, Run: id, Archive: hex.EncodeToString(a.opts.ArchiveSHA256[:]), Target: a.opts.TargetURL, Map: mapText(a.opts.Map), Origin: origin}
 	if id == "" {
 		h.Run = newRunID()
 	} else if err := a.journal.matches(h); err != nil {
 		return err
 	}
-	a.about = &Run{ID: h.Run, DryRun: a.journal == nil, From: o, Source: agentstate.ResolverOf(src), Target: a.target, InDoubt: a.inDoubt}
+	a.about = &Run{ID: h.Run, DryRun: a.journal == nil, From: o, Source: a.resolver(src), Target: a.target, InDoubt: a.inDoubt}
 	if a.journal != nil && a.journal.ended {
 		a.guard = newGuard(a.opts, true)
 		return nil
@@ -190,7 +201,12 @@ func (a *apply) begin(ctx context.Context, dst Target, src agentstate.Source, o 
 		return a.fail(ErrTarget, err)
 	}
 	e, ok := a.w.(Exacter)
-	a.guard = newGuard(a.opts, ok && e.Exact())
+	exact := ok && e.Exact()
+	if exact && a.names != nil {
+		a.last = ""
+		return a.fail(ErrTarget, fmt.Errorf("%w: this target takes the runtime's own bytes as they were, and the old names would stay inside of them: leave the map out, or replay into another runtime", mapping.ErrMap))
+	}
+	a.guard = newGuard(a.opts, exact)
 	if a.journal == nil {
 		return nil
 	}
@@ -204,8 +220,29 @@ func newRunID() string {
 	return "run-" + hex.EncodeToString(b[:])
 }
 
+// resolver is Run.Source: the target finds records under the keys that it knows them by.
+func (a *apply) resolver(src agentstate.Source) agentstate.Resolver {
+	if a.names != nil {
+		src = a.names.Source(src)
+	}
+	return agentstate.ResolverOf(src)
+}
+
+// old is the key in the archive of what the target knows as key.
+func (a *apply) old(key string) string {
+	if a.names == nil {
+		return key
+	}
+	old, err := a.names.Old(key)
+	if err != nil {
+		return key
+	}
+	return old
+}
+
 // target is Run.Target.
 func (a *apply) target(key string) (string, bool) {
+	key = a.old(key)
 	if a.journal == nil {
 		b, ok, err := a.planned.Get(key)
 		return string(b), err == nil && ok && len(b) > 0
@@ -218,7 +255,7 @@ func (a *apply) target(key string) (string, bool) {
 }
 
 // inDoubt is Run.InDoubt.
-func (a *apply) inDoubt(key string) bool { return a.doubt[key] }
+func (a *apply) inDoubt(key string) bool { return a.doubt[a.old(key)] }
 
 // commit makes the run count. A plan has nothing to commit.
 func (a *apply) commit(ctx context.Context) error {

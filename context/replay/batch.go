@@ -5,6 +5,7 @@ import (
 	"fmt"
 
 	"github.com/exitramp/exitramp/context/agentstate"
+	"github.com/exitramp/exitramp/context/fidelity"
 )
 
 // A batch is read before it is written, so that the journal goes to the disk once for all of it.
@@ -16,9 +17,11 @@ const (
 // pending is a record of a batch, and what is known of it before it is written.
 type pending struct {
 	rec    agentstate.Record
-	answer *Receipt // of the guard, or of an earlier attempt; nil: the target is asked
-	noted  bool     // the journal has the answer
-	prior  *receipt // what an earlier attempt was told, and the target may have lost
+	out    agentstate.Record // rec as the target is to see it
+	losses []fidelity.Loss   // of rec, in out
+	answer *Receipt          // of the guard, or of an earlier attempt; nil: the target is asked
+	noted  bool              // the journal has the answer
+	prior  *receipt          // what an earlier attempt was told, and the target may have lost
 }
 
 // flush writes what was gathered.
@@ -67,7 +70,7 @@ func (a *apply) sort() ([]pending, []line, error) {
 	here := map[string]bool{}
 	for _, r := range a.batch {
 		key := r.GetMeta().GetKey()
-		p := pending{rec: r}
+		p := pending{rec: r, out: r}
 		e, dup, err := a.known(key)
 		if err != nil {
 			return nil, nil, err
@@ -87,6 +90,9 @@ func (a *apply) sort() ([]pending, []line, error) {
 		default:
 			if rc, stop := a.guard.stop(r); stop {
 				p.answer = &rc
+			} else if err := a.rename(&p); err != nil {
+				return nil, nil, err
+			} else if p.answer != nil {
 			} else if e != nil && (e.done == nil || e.done.Action != Held.String()) {
 				a.doubt[key], p.prior = true, e.done
 			} else if a.journal != nil {
@@ -100,6 +106,23 @@ func (a *apply) sort() ([]pending, []line, error) {
 		ps = append(ps, p)
 	}
 	return ps, intents, nil
+}
+
+// rename makes of p what the map says, or answers that it waits.
+func (a *apply) rename(p *pending) error {
+	if a.names == nil {
+		return nil
+	}
+	out, losses, wait, err := a.names.Record(p.rec)
+	if err != nil {
+		return err
+	}
+	p.out, p.losses = out, losses
+	if wait != "" {
+		key := p.rec.GetMeta().GetKey()
+		p.answer = &Receipt{Key: key, Action: Held, Why: wait, Losses: []fidelity.Loss{{Key: key, Grade: fidelity.Quarantined, Why: wait}}}
+	}
+	return nil
 }
 
 // known is what the journal holds of key from an earlier attempt; dup: this attempt had it.
@@ -130,7 +153,7 @@ func (a *apply) some(ctx context.Context, ps []pending) (int, error) {
 	for ; n < len(ps) && agentstate.KindOf(ps[n].rec) == kind; n++ {
 		if ps[n].answer == nil {
 			if _, stop := a.guard.stop(ps[n].rec); !stop {
-				rs, at = append(rs, ps[n].rec), append(at, n)
+				rs, at = append(rs, ps[n].out), append(at, n)
 			}
 		}
 	}
@@ -174,7 +197,7 @@ func (a *apply) one(ctx context.Context, p *pending, wrote *Receipt) error {
 			rc = &got
 		} else {
 			if wrote == nil {
-				got, err := a.w.Write(ctx, p.rec)
+				got, err := a.w.Write(ctx, p.out)
 				if err != nil {
 					return a.fail(ErrTarget, err)
 				}
@@ -187,6 +210,9 @@ func (a *apply) one(ctx context.Context, p *pending, wrote *Receipt) error {
 			}
 			if got.Action < Created || got.Action > Held {
 				return a.fail(ErrTarget, fmt.Errorf("the driver answers with action %d", got.Action))
+			}
+			if got.Action <= Updated {
+				got.Losses = append(got.Losses, p.losses...)
 			}
 			rc = settle(&got, p.prior)
 		}

@@ -16,6 +16,7 @@ import (
 
 	"google.golang.org/protobuf/proto"
 
+	"github.com/exitramp/exitramp/context/mapping"
 	"github.com/exitramp/exitramp/internal/diskmap"
 	pb "github.com/exitramp/exitramp/proto/exitramp/v1"
 )
@@ -45,9 +46,10 @@ type Journal struct {
 type head struct {
 	Journal string `json:"journal"` // format
 	Run     string `json:"run"`
-	Archive string `json:"archive"` // SHA-256 of its manifest, hex
-	Target  string `json:"target"`  // URL, redacted
-	Origin  []byte `json:"origin"`  // of the state
+	Archive string `json:"archive"`       // SHA-256 of its manifest, hex
+	Target  string `json:"target"`        // URL, redacted
+	Map     string `json:"map,omitempty"` // JSON of the map; empty: none
+	Origin  []byte `json:"origin"`        // of the state
 }
 
 const journalFormat = "exitramp-journal/1"
@@ -316,6 +318,8 @@ func (j *Journal) matches(h *head) error {
 		return fmt.Errorf("%w: %s is of another archive: want %s, got %s", ErrJournal, j.path, h.Archive, j.head.Archive)
 	case j.head.Target != h.Target:
 		return fmt.Errorf("%w: %s is of another target: want %s, got %s", ErrJournal, j.path, h.Target, j.head.Target)
+	case j.head.Map != h.Map:
+		return fmt.Errorf("%w: %w: %s was begun with another map: give that one, or a new journal", ErrStale, ErrJournal, j.path)
 	}
 	return nil
 }
@@ -326,6 +330,25 @@ func (j *Journal) Run() string {
 		return ""
 	}
 	return j.head.Run
+}
+
+// Map is what its run renames; nil: nothing.
+func (j *Journal) Map() (*mapping.Map, error) {
+	if j.head == nil || j.head.Map == "" {
+		return nil, nil
+	}
+	m, err := mapping.ParseJSON([]byte(j.head.Map))
+	if err != nil {
+		return nil, fmt.Errorf("%w: %s: %w", ErrJournal, j.path, err)
+	}
+	return m, nil
+}
+
+func mapText(m *mapping.Map) string {
+	if m == nil {
+		return ""
+	}
+	return string(m.JSON())
 }
 
 // Done tells whether its run has ended and counts.

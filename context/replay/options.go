@@ -5,6 +5,7 @@ import (
 	"io"
 
 	"github.com/exitramp/exitramp/context/fidelity"
+	"github.com/exitramp/exitramp/context/mapping"
 )
 
 // Errors that callers act on.
@@ -28,7 +29,11 @@ type Options struct {
 	Approved []string
 	// Tombstones are keys that must not be revived: of records, or of the principals that
 	// records are about.
-	Tombstones    []string
+	Tombstones []string
+	// Map renames on the way into the target; nil: nothing. It binds journal and plan. A target that
+	// takes the runtime's own bytes (Exacter) is refused with mapping.ErrMap: the old names would
+	// stay in them. With a map, the source is read once more beforehand.
+	Map           *mapping.Map
 	Journal       *Journal
 	Refused       io.Writer // NDJSON: key, kind, action, why of all that was refused; a resumed run repeats it
 	ArchiveSHA256 [32]byte  // digest of the archive's manifest; binds journal and plan
@@ -54,6 +59,7 @@ type Report struct {
 	Held      []string // keys that wait for a person
 	Conflicts []Receipt
 	Refused   []Receipt
-	Resumed   uint64   // records that an earlier attempt had written and this one did not touch
-	Answers   [32]byte // digest over every record's key and answer, in order
+	Resumed   uint64          // records that an earlier attempt had written and this one did not touch
+	Map       *mapping.Report // what the map meets; nil: there is none
+	Answers   [32]byte        // digest over every record's key and answer, in order
 }

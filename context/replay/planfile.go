@@ -14,6 +14,7 @@ import (
 	"slices"
 
 	"github.com/exitramp/exitramp/context/agentstate"
+	"github.com/exitramp/exitramp/context/mapping"
 )
 
 // PlanFile is a plan that was written to a file.
@@ -24,20 +25,22 @@ type PlanFile struct {
 	Kinds         []string
 	Approved      []string
 	Tombstones    []string
-	Report        *Report // counts and the first 1,000 of each list; the losses are in the lines
+	Map           *mapping.Map // nil: none
+	Report        *Report      // counts and the first 1,000 of each list; the losses are in the lines
 }
 
 const planFormat = "exitramp-plan/1"
 
 // planHead is the first line.
 type planHead struct {
-	Plan       string   `json:"plan"`
-	Archive    string   `json:"archive"` // SHA-256 of its manifest, hex
-	Path       string   `json:"archive_path,omitempty"`
-	Target     string   `json:"target"` // URL, redacted
-	Kinds      []string `json:"kinds,omitempty"`
-	Approved   []string `json:"approved,omitempty"`
-	Tombstones []string `json:"tombstones,omitempty"`
+	Plan       string          `json:"plan"`
+	Archive    string          `json:"archive"` // SHA-256 of its manifest, hex
+	Path       string          `json:"archive_path,omitempty"`
+	Target     string          `json:"target"` // URL, redacted
+	Kinds      []string        `json:"kinds,omitempty"`
+	Approved   []string        `json:"approved,omitempty"`
+	Tombstones []string        `json:"tombstones,omitempty"`
+	Map        json.RawMessage `json:"map,omitempty"`
 }
 
 // planEnd is the last line.
@@ -59,7 +62,7 @@ func WritePlan(ctx context.Context, w io.Writer, dst Target, src agentstate.Sour
 		o = *opts
 	}
 	pw := &planWriter{w: w, sum: sha256.New()}
-	pw.line(planHead{planFormat, hex.EncodeToString(o.ArchiveSHA256[:]), o.ArchivePath, o.TargetURL, o.Kinds, o.Approved, o.Tombstones})
+	pw.line(planHead{planFormat, hex.EncodeToString(o.ArchiveSHA256[:]), o.ArchivePath, o.TargetURL, o.Kinds, o.Approved, o.Tombstones, json.RawMessage(mapText(o.Map))})
 	next := o.OnReceipt
 	o.OnReceipt = func(rc Receipt) {
 		if rc.Action != Created || len(rc.Losses) > 0 {
@@ -133,6 +136,11 @@ func ReadPlan(r io.Reader, each func(Receipt) error) (*PlanFile, error) {
 	p := &PlanFile{ArchivePath: h.Path, TargetURL: h.Target, Kinds: h.Kinds, Approved: h.Approved, Tombstones: h.Tombstones, Report: newReport()}
 	if err := digest(h.Archive, &p.ArchiveSHA256); err != nil {
 		return nil, err
+	}
+	if len(h.Map) > 0 {
+		if p.Map, err = mapping.ParseJSON(h.Map); err != nil {
+			return nil, fmt.Errorf("%w: %w", ErrPlan, err)
+		}
 	}
 	for {
 		sum.Write(raw)
@@ -225,6 +233,14 @@ func digest(s string, out *[32]byte) error {
 	return nil
 }
 
+// short is a digest for people.
+func short(hex string) string {
+	if hex == "" {
+		return "none"
+	}
+	return hex[:12]
+}
+
 // check plans again and compares: nothing is written when archive, target or options are not those
 // that a person has seen.
 func (p *PlanFile) check(ctx context.Context, dst Target, src agentstate.Source, o *Options) error {
@@ -242,6 +258,9 @@ func (p *PlanFile) check(ctx context.Context, dst Target, src agentstate.Source,
 		return stale("approvals", fmt.Sprint(len(p.Approved)), fmt.Sprint(len(o.Approved)))
 	case !slices.Equal(p.Tombstones, o.Tombstones):
 		return stale("tombstones", fmt.Sprint(len(p.Tombstones)), fmt.Sprint(len(o.Tombstones)))
+	}
+	if p.Map.Digest() != o.Map.Digest() {
+		return stale("map", short(p.Map.Digest()), short(o.Map.Digest()))
 	}
 	quiet := *o
 	quiet.OnReceipt, quiet.Refused, quiet.Reviewed = nil, nil, nil

@@ -2,23 +2,36 @@ package replay
 
 import (
 	"context"
+	"fmt"
 	"strings"
 
 	"github.com/exitramp/exitramp/context/agentstate"
 	"github.com/exitramp/exitramp/context/fidelity"
+	"github.com/exitramp/exitramp/context/mapping"
 )
 
 // ReadBack compares what the run of j wrote with what a fresh source reads from the target: best in
 // another process. What the run did not write is left out, views are not: they show whether the
 // target reads the same to a person. What was skipped is compared where it is there all the same: a
 // runtime may hold it inside of another record. What must not be revived is Extra where it is there.
-// Where the replay had announced a loss, the difference is graded as it said. A nil j compares
-// everything, key by key.
+// Where the replay had announced a loss, the difference is graded as it said. What a map renamed is
+// compared under its new name. A nil j compares everything, key by key.
 func ReadBack(ctx context.Context, want, got agentstate.Source, j *Journal) (*fidelity.Report, error) {
 	if j == nil || j.head == nil {
 		return fidelity.Compare(ctx, want, got, nil)
 	}
 	b := &readBack{j: j, notWritten: map[string]uint64{}}
+	m, err := j.Map()
+	if err != nil {
+		return nil, err
+	}
+	if m != nil {
+		if b.names, err = mapping.New(ctx, m, want); err != nil {
+			return nil, fmt.Errorf("%w: %w", ErrSource, err)
+		}
+		defer b.names.Close()
+		want = b.names.Source(want)
+	}
 	rep, err := fidelity.Compare(ctx, want, got, &fidelity.Options{Key: b.key, Expect: b.expect, Announced: b.announced})
 	if err == nil {
 		err = b.err
@@ -33,9 +46,17 @@ type readBack struct {
 	j          *Journal
 	err        error
 	notWritten map[string]uint64
+	names      *mapping.Mapper // nil: no map
 }
 
 func (b *readBack) entry(key string) *receipt {
+	if b.names != nil {
+		old, err := b.names.Old(key)
+		if err != nil {
+			b.err = err
+		}
+		key = old
+	}
 	e, err := b.j.get(key)
 	if err != nil {
 		b.err = err
@@ -98,6 +119,9 @@ func (b *readBack) announced(key, path string) (fidelity.Grade, string, bool) {
 		return 0, "", false
 	}
 	for _, l := range rc.Losses {
+		if strings.HasPrefix(l.Why, mapping.Prefix) {
+			continue // want has the new name by now
+		}
 		if l.Path == path || l.Path == "" || strings.HasPrefix(path, l.Path+".") {
 			if g := fidelity.ParseGrade(l.Grade); g != 0 {
 				return g, l.Why, true
