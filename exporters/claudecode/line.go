@@ -18,7 +18,7 @@ type line struct {
 // read is false for what is no JSON.
 func (l *line) read(b []byte) bool {
 	*l = line{}
-	return jsonvalue.Object(b, func(name []byte, v jsonvalue.Value) {
+	_, ok := jsonvalue.Object(b, func(name []byte, v jsonvalue.Value) {
 		switch string(name) {
 		case "type":
 			l.typ = v
@@ -50,10 +50,8 @@ func (l *line) read(b []byte) bool {
 			l.sidechain = string(v) == "true"
 		}
 	})
+	return ok
 }
-
-// is tells whether v is the text s, which needs no escapes.
-func is(v jsonvalue.Value, s string) bool { return len(v) == len(s)+2 && string(v[1:len(v)-1]) == s }
 
 // isMessage tells whether a line is part of the conversation. The rest is bookkeeping, also where
 // it holds copies of messages, as api-request-blob does.
@@ -61,7 +59,7 @@ func (l *line) isMessage() bool {
 	if newID(l.uuid) == (id{}) {
 		return false
 	}
-	return (is(l.typ, "user") || is(l.typ, "assistant")) && !l.message.IsNull() || is(l.typ, "system") && len(l.subtype) > 2 && l.subtype.IsText()
+	return (l.typ.Is("user") || l.typ.Is("assistant")) && !l.message.IsNull() || l.typ.Is("system") && len(l.subtype) > 2 && l.subtype.IsText()
 }
 
 // An id is a uuid of a line, packed where it is one: a long session has many.

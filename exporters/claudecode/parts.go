@@ -89,15 +89,15 @@ func part(raw jsonvalue.Value) []*pb.Part {
 		}
 	})
 	switch {
-	case is(b.typ, "text"):
+	case b.typ.Is("text"):
 		return textPart(b.text.Text())
-	case is(b.typ, "tool_use"):
+	case b.typ.Is("tool_use"):
 		c := &pb.ToolCall{Id: b.id.Text(), Name: b.name.Text()}
 		if c.Invalid = len(b.input) > agentstate.SpillSize; !c.Invalid {
 			c.ArgumentsJson = bytes.Clone(b.input)
 		}
 		return []*pb.Part{{Body: &pb.Part_ToolCall{ToolCall: c}}}
-	case is(b.typ, "tool_result"):
+	case b.typ.Is("tool_result"):
 		r := &pb.ToolResult{Id: b.toolUse.Text(), IsError: string(b.isError) == "true"}
 		if b.content.IsText() {
 			r.Output = inline("text/plain", []byte(b.content.Text()))
@@ -107,7 +107,7 @@ func part(raw jsonvalue.Value) []*pb.Part {
 			r.Output = inline("application/json", b.content)
 		}
 		return []*pb.Part{{Body: &pb.Part_ToolResult{ToolResult: r}}}
-	case is(b.typ, "thinking"), is(b.typ, "redacted_thinking"):
+	case b.typ.Is("thinking"), b.typ.Is("redacted_thinking"):
 		r := &pb.Reasoning{Text: b.thinking.Text()}
 		if len(r.Text) > agentstate.SpillSize {
 			r.Text = ""
@@ -116,7 +116,7 @@ func part(raw jsonvalue.Value) []*pb.Part {
 			r.Opaque, r.BoundTo = inline("application/json", sealed), "anthropic"
 		}
 		return []*pb.Part{{Body: &pb.Part_Reasoning{Reasoning: r}}}
-	case is(b.typ, "image") && is(b.source.Get("type"), "url"):
+	case b.typ.Is("image") && b.source.Get("type").Is("url"):
 		return []*pb.Part{{Body: &pb.Part_Media{Media: &pb.Media{Url: b.source.Get("url").Text()}}}}
 	}
 	return []*pb.Part{{Body: &pb.Part_Data{Data: inline("application/json", raw)}}}
@@ -127,7 +127,7 @@ func onlyText(v jsonvalue.Value) (string, bool) {
 	var out []string
 	ok := true
 	v.Elements(func(v jsonvalue.Value) {
-		ok = ok && is(v.Get("type"), "text")
+		ok = ok && v.Get("type").Is("text")
 		out = append(out, v.Get("text").Text())
 	})
 	return strings.Join(out, "\n"), ok && len(out) > 0

@@ -170,7 +170,7 @@ func onlyLines(path string, lines map[string]bool) bool {
 	err = homefiles.EachLine(r, maxLine, func(_ int, b []byte) error {
 		valid := l.read(b)
 		id := strings.TrimPrefix(l.message.Get("id").Text(), "msg_")
-		ours := valid && (len(l.uuid) == 0 && is(l.typ, "custom-title") || lines[l.uuid.Text()] || len(id) == 32 && lines[id[:8]+"-"+id[8:12]+"-"+id[12:16]+"-"+id[16:20]+"-"+id[20:]])
+		ours := valid && (len(l.uuid) == 0 && l.typ.Is("custom-title") || lines[l.uuid.Text()] || len(id) == 32 && lines[id[:8]+"-"+id[8:12]+"-"+id[12:16]+"-"+id[16:20]+"-"+id[20:]])
 		ok = ok && ours
 		return nil
 	})

@@ -88,11 +88,11 @@ func outline(f *homefiles.File, d *pb.Data) (*transcript, error) {
 			t.cwd = l.cwd.Text()
 		}
 		switch {
-		case is(l.typ, "summary"):
+		case l.typ.Is("summary"):
 			t.title = l.summary.Text()
-		case is(l.typ, "custom-title"):
+		case l.typ.Is("custom-title"):
 			custom = keep(l.title)
-		case is(l.typ, "last-prompt"):
+		case l.typ.Is("last-prompt"):
 			leaf = keep(l.leaf)
 		}
 		x := newID(l.uuid)
@@ -108,7 +108,7 @@ func outline(f *homefiles.File, d *pb.Data) (*transcript, error) {
 			return nil
 		}
 		t.read.Add(no)
-		assistant := is(l.typ, "assistant")
+		assistant := l.typ.Is("assistant")
 		answer := ""
 		if assistant {
 			answer = l.message.Get("id").Text()
@@ -227,14 +227,14 @@ func (t *transcript) message(l *line, b body, n int32, conversation, parent stri
 		m.NativeId = m.Meta.Key[len(t.prefix):]
 	}
 	switch {
-	case is(l.typ, "system"):
+	case l.typ.Is("system"):
 		// A note of the program, not the operator's words: the model does not see most of them.
 		m.NativeRole = "system/" + l.subtype.Text()
 		m.Parts = parts(l.content)
 		if s := l.logical.Text(); s != "" {
 			m.Meta.Labels = append(m.Meta.Labels, &pb.Label{Name: "logicalParentUuid", Value: s})
 		}
-	case is(b.role, "assistant"):
+	case b.role.Is("assistant"):
 		m.Role, m.Parts = pb.Role_ROLE_ASSISTANT, parts(b.content)
 	default:
 		m.Role, m.Parts = pb.Role_ROLE_USER, parts(b.content)

@@ -32,7 +32,7 @@ type line struct{ timestamp, typ, payload jsonvalue.Value }
 // read is false for what is no JSON.
 func (l *line) read(b []byte) bool {
 	*l = line{}
-	return jsonvalue.Object(b, func(name []byte, v jsonvalue.Value) {
+	_, ok := jsonvalue.Object(b, func(name []byte, v jsonvalue.Value) {
 		switch string(name) {
 		case "timestamp":
 			l.timestamp = v
@@ -42,10 +42,8 @@ func (l *line) read(b []byte) bool {
 			l.payload = v
 		}
 	})
+	return ok
 }
-
-// is tells whether v is the text s, which needs no escapes.
-func is(v jsonvalue.Value, s string) bool { return len(v) == len(s)+2 && string(v[1:len(v)-1]) == s }
 
 // eachLine calls fn for every line of only that holds JSON, and bad for every other one of it.
 func eachLine(f *homefiles.File, d *pb.Data, only *homefiles.LineSet, bad func(no int, r pb.Gap_Reason, why string) error, fn func(no int, l *line) error) error {
@@ -131,12 +129,12 @@ func headOf(f *homefiles.File, d *pb.Data) (*head, error) {
 	}
 	err := eachLine(f, d, nil, bad, func(no int, l *line) error {
 		if !begun {
-			begun, h.cut = true, !is(l.typ, "session_meta")
+			begun, h.cut = true, !l.typ.Is("session_meta")
 		}
 		switch {
-		case is(l.typ, "response_item"), is(l.typ, "turn_context"):
+		case l.typ.Is("response_item"), l.typ.Is("turn_context"):
 			h.lines.Add(no)
-		case !found && is(l.typ, "session_meta"):
+		case !found && l.typ.Is("session_meta"):
 			found = true
 			json.Unmarshal(l.payload, h)
 		}
@@ -244,15 +242,15 @@ func (r *reading) lines(f *homefiles.File, d *pb.Data, only *homefiles.LineSet, 
 		return r.gap(&pb.Gap{Kind: "message", Place: f.Rel + " line " + strconv.Itoa(no), Reason: reason, Detail: why + "; the file itself is carried whole", Count: 1})
 	}
 	return eachLine(f, d, only, bad, func(no int, l *line) error {
-		if is(l.typ, "turn_context") {
+		if l.typ.Is("turn_context") {
 			return r.grant(f, conversation, l.payload, seen)
 		}
-		if !is(l.typ, "response_item") {
+		if !l.typ.Is("response_item") {
 			return nil
 		}
 		m := homefiles.NewMessage(conversation)
 		m.Meta.CreatedUnixNano, m.ConversationKey, m.ParentKey = timeOf(l.timestamp), conversation, last
-		responses.ReadValue(m, l.payload)
+		responses.Read(m, l.payload)
 		if len(l.payload) > maxParts { // too much for a record
 			m.Parts = []*pb.Part{{Body: &pb.Part_Data{Data: &pb.Data{MediaType: "application/json"}}}}
 		}

@@ -66,7 +66,7 @@ func onlyItems(path string, ours map[string]bool) bool {
 		if strings.Count(id, "_") == 2 { // a further item of one message
 			id = id[:strings.LastIndexByte(id, '_')]
 		}
-		ok = ok && valid && (ours[id] || is(l.typ, "session_meta") && is(l.payload.Get("originator"), "exitramp"))
+		ok = ok && valid && (ours[id] || l.typ.Is("session_meta") && l.payload.Get("originator").Is("exitramp"))
 		return nil
 	})
 	return err == nil && ok

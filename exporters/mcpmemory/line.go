@@ -8,7 +8,7 @@ import (
 	"unicode/utf8"
 
 	"github.com/exitramp/exitramp/context/agentstate"
-	"github.com/exitramp/exitramp/exporters/internal/jsonscan"
+	"github.com/exitramp/exitramp/exporters/internal/jsonvalue"
 )
 
 // An object is what one line says. Members that the server does not know stay in the line alone.
@@ -29,46 +29,55 @@ func parse(line []byte) (*object, error) {
 		// The server reads it with replacement characters, and so does json.
 		line = bytes.ToValidUTF8(line, []byte("\ufffd"))
 	}
-	var few [8]jsonscan.Member
-	m, ok := jsonscan.Parse(few[:0], line)
+	o := &object{kind: "opaque"}
+	var typ, name, entityType, observations, from, to, relationType jsonvalue.Value
+	members := 0
+	v, ok := jsonvalue.Object(line, func(member []byte, v jsonvalue.Value) {
+		members++
+		switch string(member) {
+		case "type":
+			typ = v
+		case "name":
+			name = v
+		case "entityType":
+			entityType = v
+		case "observations":
+			observations = v
+		case "from":
+			from = v
+		case "to":
+			to = v
+		case "relationType":
+			relationType = v
+		}
+	})
 	switch {
 	case !ok:
 		return nil, errJSON
-	case m == nil:
-		return &object{kind: "opaque"}, nil // a number, a list: the server passes over it
+	case !v.IsObject(): // a number, a list: the server passes over it
+	case typ.Is("entity"):
+		o.kind, o.name, o.typ = "entity", name.Text(), entityType.Text()
+		o.plain = o.observe(observations) && name.IsText() && entityType.IsText()
+	case typ.Is("relation"):
+		o.kind, o.from, o.to, o.typ = "relation", from.Text(), to.Text(), relationType.Text()
+		o.plain = from.IsText() && to.IsText() && relationType.IsText()
 	}
-	typ, _ := jsonscan.Text(m.Get("type"))
-	o := &object{kind: "opaque"}
-	var is [3]bool
-	switch typ {
-	case "entity":
-		o.kind = "entity"
-		o.name, is[0] = jsonscan.Text(m.Get("name"))
-		o.typ, is[1] = jsonscan.Text(m.Get("entityType"))
-		is[2] = o.observe(m.Get("observations"))
-	case "relation":
-		o.kind = "relation"
-		o.from, is[0] = jsonscan.Text(m.Get("from"))
-		o.to, is[1] = jsonscan.Text(m.Get("to"))
-		o.typ, is[2] = jsonscan.Text(m.Get("relationType"))
-	}
-	o.plain = is == [3]bool{true, true, true} && len(m) == 4 && !bytes.Contains(line, []byte(`\ud`)) && !bytes.Contains(line, []byte(`\uD`)) && !bytes.Contains(line, []byte("\ufffd"))
+	o.plain = o.plain && members == 4 && !bytes.Contains(line, []byte(`\ud`)) && !bytes.Contains(line, []byte(`\uD`)) && !bytes.Contains(line, []byte("\ufffd"))
 	return o, nil
 }
 
 // observe reads a list of texts. It is false where something else is among them, which stands in
 // the line alone.
-func (o *object) observe(list []byte) bool {
-	texts := true
-	ok := jsonscan.List(list, func(v json.RawMessage) {
-		s, ok := jsonscan.Text(v)
-		texts = texts && ok
-		o.observations = append(o.observations, s)
-	})
-	if ok && o.observations == nil {
+func (o *object) observe(list jsonvalue.Value) bool {
+	texts := list.IsList()
+	if texts {
 		o.observations = []string{}
 	}
-	return ok && texts
+	list.Elements(func(v jsonvalue.Value) {
+		texts = texts && v.IsText()
+		o.observations = append(o.observations, v.Text())
+	})
+	return texts
 }
 
 // parseLong reads the names out of the start of a line that is too long to be taken apart.

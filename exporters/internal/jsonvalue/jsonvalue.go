@@ -28,14 +28,16 @@ func Parse(b []byte) (Value, bool) {
 
 // Object is Parse and Members in one. Where it is false, fn may have been called for what stands before
 // the error.
-func Object(b []byte, fn func(name []byte, v Value)) bool {
+func Object(b []byte, fn func(name []byte, v Value)) (Value, bool) {
 	from := space(b, 0)
 	if from == len(b) || b[from] != '{' {
-		_, ok := Parse(b)
-		return ok
+		return Parse(b)
 	}
 	end := checkMany(b, from, 1, '}', fn)
-	return end >= 0 && space(b, end) == len(b)
+	if end < 0 || space(b, end) != len(b) {
+		return nil, false
+	}
+	return Value(b[from:end:end]), true
 }
 
 // nameOf is what stands in the quotes of a name.
@@ -50,7 +52,7 @@ func nameOf(quoted []byte) []byte {
 // Members calls fn for each member of an object, in order, and for none of what is no object. Of a
 // name that stands there twice, encoding/json takes the last.
 func (v Value) Members(fn func(name []byte, v Value)) {
-	if len(v) == 0 || v[0] != '{' {
+	if !v.IsObject() {
 		return
 	}
 	for i := space(v, 1); i < len(v) && v[i] == '"'; {
@@ -67,7 +69,7 @@ func (v Value) Members(fn func(name []byte, v Value)) {
 
 // Elements calls fn for each element of a list, and for none of what is no list.
 func (v Value) Elements(fn func(v Value)) {
-	if len(v) == 0 || v[0] != '[' {
+	if !v.IsList() {
 		return
 	}
 	for i := space(v, 1); i < len(v) && v[i] != ']'; {
@@ -90,8 +92,17 @@ func (v Value) Get(name string) Value {
 	return out
 }
 
+// IsObject tells whether v is an object; IsList whether it is a list.
+func (v Value) IsObject() bool { return len(v) > 0 && v[0] == '{' }
+func (v Value) IsList() bool   { return len(v) > 0 && v[0] == '[' }
+
 // IsText tells whether v is a string.
 func (v Value) IsText() bool { return len(v) > 0 && v[0] == '"' }
+
+// Is tells whether v is the text s. It needs no memory where v has no escapes.
+func (v Value) Is(s string) bool {
+	return v.IsText() && (string(v[1:len(v)-1]) == s || bytes.IndexByte(v, '\\') >= 0 && v.Text() == s)
+}
 
 // IsNull tells whether v is null, or not there.
 func (v Value) IsNull() bool { return len(v) == 0 || v[0] == 'n' }

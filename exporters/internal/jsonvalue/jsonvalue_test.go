@@ -53,6 +53,9 @@ func compare(t *testing.T, v Value) {
 		if d := cmp.Diff(want, v.Text()); d != "" {
 			t.Error(d)
 		}
+		if utf8.Valid(v) && !v.Is(want) || v.Is(want+"x") {
+			t.Errorf("%s is not itself", v)
+		}
 	default:
 		if v.IsText() || v.Text() != "" || v.IsNull() != (string(v) == "null") {
 			t.Errorf("%s is text", v)
@@ -73,8 +76,8 @@ func FuzzParse(f *testing.F) {
 		}
 		var one, two []string
 		v.Members(func(name []byte, x Value) { one = append(one, string(name), string(x)) })
-		if Object(b, func(name []byte, x Value) { two = append(two, string(name), string(x)) }) != ok {
-			t.Fatalf("Object says %v", !ok)
+		if o, is := Object(b, func(name []byte, x Value) { two = append(two, string(name), string(x)) }); is != ok || string(o) != string(v) {
+			t.Fatalf("Object says %v: %s", is, o)
 		}
 		if ok {
 			if d := cmp.Diff(one, two); d != "" {

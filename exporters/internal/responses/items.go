@@ -9,59 +9,47 @@ import (
 	"unicode/utf8"
 
 	"github.com/exitramp/exitramp/context/agentstate"
-	"github.com/exitramp/exitramp/exporters/internal/jsonscan"
+	"github.com/exitramp/exitramp/exporters/internal/jsonvalue"
 	pb "github.com/exitramp/exitramp/proto/exitramp/v1"
 )
 
 // Object is a JSON object that is not taken apart further.
 type Object = map[string]json.RawMessage
 
-// Text is the string in raw. It is false for what is no string, and for one with lone surrogates,
-// which no valid text can hold.
-func Text(raw json.RawMessage) (string, bool) {
-	if n := len(raw) - 1; n > 0 && raw[0] == '"' && bytes.IndexByte(raw, '\\') < 0 && utf8.Valid(raw) {
-		return string(raw[1:n]), true // of a valid document: nothing else to look for
-	}
-	var s string
-	if len(raw) == 0 || raw[0] != '"' || json.Unmarshal(raw, &s) != nil {
-		return "", false
-	}
-	if strings.ContainsRune(s, utf8.RuneError) && (bytes.Contains(raw, []byte(`\ud`)) || bytes.Contains(raw, []byte(`\uD`)) || !utf8.Valid(raw)) {
+// Text is the string in raw, which is JSON. It is false for what is no string, and for one with lone
+// surrogates, which no valid text can hold.
+func Text(raw json.RawMessage) (string, bool) { return text(jsonvalue.Value(raw)) }
+
+func text(v jsonvalue.Value) (string, bool) {
+	s := v.Text()
+	if !v.IsText() || strings.ContainsRune(s, utf8.RuneError) && (bytes.Contains(v, []byte(`\ud`)) || bytes.Contains(v, []byte(`\uD`)) || !utf8.Valid(v)) {
 		return s, false
 	}
 	return s, true
 }
 
-// Plain is the string in raw, whatever it holds; empty: none.
-func Plain(raw json.RawMessage) string {
-	if w, ok := word(raw); ok {
-		return w
-	}
-	s, _ := Text(raw)
-	return strings.ToValidUTF8(s, "\ufffd")
-}
+// Plain is the string in raw, which is JSON, whatever it holds; empty: none.
+func Plain(raw json.RawMessage) string { return word(jsonvalue.Value(raw)) }
 
-// word is raw where it is one of the strings that nearly every item has: they need no memory.
-func word(raw json.RawMessage) (string, bool) {
-	switch string(raw) {
-	case "":
-		return "", true
+// word is the text of v. Those that nearly every item has need no memory.
+func word(v jsonvalue.Value) string {
+	switch string(v) {
 	case `"user"`:
-		return "user", true
+		return "user"
 	case `"assistant"`:
-		return "assistant", true
+		return "assistant"
 	case `"message"`:
-		return "message", true
+		return "message"
 	case `"function_call"`:
-		return "function_call", true
+		return "function_call"
 	case `"function_call_output"`:
-		return "function_call_output", true
+		return "function_call_output"
 	case `"input_text"`:
-		return "input_text", true
+		return "input_text"
 	case `"output_text"`:
-		return "output_text", true
+		return "output_text"
 	}
-	return "", false
+	return v.Text()
 }
 
 // First is the first of the members names of o that is there: Python writes call_id, JavaScript callId.
@@ -74,64 +62,108 @@ func First(o Object, names ...string) json.RawMessage {
 	return nil
 }
 
-func jsonPart(raw json.RawMessage) *pb.Part {
+func jsonPart(raw []byte) *pb.Part {
 	return &pb.Part{Body: &pb.Part_Data{Data: inline("application/json", bytes.Clone(raw))}}
 }
 
-// Read fills m with what the item raw says. Items that are not understood are one part of JSON.
-func Read(m *pb.Message, raw []byte) {
-	var few [12]jsonscan.Member
-	o, ok := jsonscan.Parse(few[:0], raw)
-	if !ok {
-		return
+// An item is what is read of a Responses item.
+type item struct {
+	id, typ, role, content, arguments, callID, callId, name, output, summary, encrypted, encryptedJS, enc, kid jsonvalue.Value
+}
+
+func (o *item) member(name []byte, v jsonvalue.Value) {
+	switch string(name) {
+	case "id":
+		o.id = v
+	case "type":
+		o.typ = v
+	case "role":
+		o.role = v
+	case "content":
+		o.content = v
+	case "arguments":
+		o.arguments = v
+	case "call_id":
+		o.callID = v
+	case "callId":
+		o.callId = v
+	case "name":
+		o.name = v
+	case "output":
+		o.output = v
+	case "summary":
+		o.summary = v
+	case "encrypted_content":
+		o.encrypted = v
+	case "encryptedContent":
+		o.encryptedJS = v
+	case "__enc__":
+		o.enc = v
+	case "kid":
+		o.kid = v
 	}
-	if o == nil {
+}
+
+// Read fills m with what the item raw says; what is not JSON says nothing. Items that are not
+// understood are one part of JSON.
+func Read(m *pb.Message, raw []byte) {
+	var o item
+	v, ok := jsonvalue.Object(raw, o.member)
+	switch {
+	case !ok:
+		return
+	case !v.IsObject():
 		if utf8.Valid(raw) {
 			m.Parts = []*pb.Part{jsonPart(raw)}
 		}
 		return
-	}
-	if len(o.Get("__enc__")) > 0 {
-		m.Meta.Labels = append(m.Meta.Labels, &pb.Label{Name: "encrypted", Value: Plain(o.Get("kid"))})
+	case len(o.enc) > 0:
+		m.Meta.Labels = append(m.Meta.Labels, &pb.Label{Name: "encrypted", Value: o.kid.Text()})
 		return
 	}
-	m.NativeId = Plain(o.Get("id"))
-	switch typ := Plain(o.Get("type")); typ {
+	if len(o.callID) == 0 {
+		o.callID = o.callId
+	}
+	m.NativeId = o.id.Text()
+	switch typ := word(o.typ); typ {
 	case "", "message":
-		role := Plain(o.Get("role"))
-		switch role {
+		switch role := word(o.role); role {
 		case "user":
 			m.Role = pb.Role_ROLE_USER
 		case "assistant":
 			m.Role = pb.Role_ROLE_ASSISTANT
-		case "system", "developer":
+		case "system":
 			m.Role = pb.Role_ROLE_SYSTEM
-		}
-		if role == "developer" || m.Role == 0 {
+		case "developer":
+			m.Role, m.NativeRole = pb.Role_ROLE_SYSTEM, role
+		default:
 			m.NativeRole = role
 		}
-		m.Parts = content(o.Get("content"))
+		m.Parts = content(o.content)
 	case "function_call":
 		m.Role = pb.Role_ROLE_ASSISTANT
-		args, ok := Text(o.Get("arguments"))
-		c := &pb.ToolCall{Id: Plain(o.Get("call_id", "callId")), Name: Plain(o.Get("name")), ArgumentsJson: []byte(args)}
-		c.Invalid = !ok || !json.Valid([]byte(args))
-		if len(args) > agentstate.SpillSize {
+		args, ok := text(o.arguments)
+		c := &pb.ToolCall{Id: o.callID.Text(), Name: o.name.Text(), ArgumentsJson: []byte(args)}
+		_, valid := jsonvalue.Parse(c.ArgumentsJson)
+		if c.Invalid = !ok || !valid; len(args) > agentstate.SpillSize {
 			c.ArgumentsJson, c.Invalid = nil, true
 		}
 		m.Parts = []*pb.Part{{Body: &pb.Part_ToolCall{ToolCall: c}}}
 	case "function_call_output", "function_call_result":
 		m.Role = pb.Role_ROLE_TOOL
-		r := &pb.ToolResult{Id: Plain(o.Get("call_id", "callId")), Name: Plain(o.Get("name"))}
-		if out := o.Get("output"); len(out) > 0 {
-			r.Output = output(out)
+		r := &pb.ToolResult{Id: o.callID.Text(), Name: o.name.Text()}
+		if len(o.output) > 0 {
+			r.Output = output(o.output)
 		}
 		m.Parts = []*pb.Part{{Body: &pb.Part_ToolResult{ToolResult: r}}}
 	case "reasoning":
 		m.Role = pb.Role_ROLE_ASSISTANT
-		r := &pb.Reasoning{Text: strings.Join(append(texts(o.Get("summary")), texts(o.Get("content"))...), "\n")}
-		if enc := o.Get("encrypted_content", "encryptedContent"); len(enc) > 0 && string(enc) != "null" {
-			r.Opaque, r.BoundTo = inline("application/json", bytes.Clone(enc)), "openai"
+		r := &pb.Reasoning{Text: strings.Join(append(texts(o.summary), texts(o.content)...), "\n")}
+		if len(o.encrypted) == 0 {
+			o.encrypted = o.encryptedJS
+		}
+		if !o.encrypted.IsNull() {
+			r.Opaque, r.BoundTo = inline("application/json", bytes.Clone(o.encrypted)), "openai"
 		}
 		if len(r.Text) > agentstate.SpillSize {
 			r.Text = ""
@@ -144,64 +176,76 @@ func Read(m *pb.Message, raw []byte) {
 }
 
 // content is the content of a message: text, or a list of parts.
-func content(raw json.RawMessage) []*pb.Part {
-	if len(raw) == 0 || string(raw) == "null" {
+func content(v jsonvalue.Value) []*pb.Part {
+	if v.IsNull() {
 		return nil
 	}
-	if s, ok := Text(raw); ok {
+	if s, ok := text(v); ok {
 		return oneText(s)
 	}
-	var list []json.RawMessage
-	if json.Unmarshal(raw, &list) != nil {
-		return []*pb.Part{jsonPart(raw)}
+	if !v.IsList() {
+		return []*pb.Part{jsonPart(v)}
 	}
 	var out []*pb.Part
-	for _, p := range list {
-		var few [8]jsonscan.Member
-		o, _ := jsonscan.Parse(few[:0], p)
-		typ := Plain(o.Get("type"))
-		s, ok := Text(o.Get("text"))
-		switch {
-		case ok && (typ == "input_text" || typ == "output_text" || typ == "text"):
-			out = append(out, textPart(s))
-		case typ == "refusal":
-			out = append(out, &pb.Part{Body: &pb.Part_Refusal{Refusal: Plain(o.Get("refusal"))}})
-		default:
-			if url, ok := Text(o.Get("image_url", "image")); ok && typ == "input_image" && strings.HasPrefix(url, "http") {
-				out = append(out, &pb.Part{Body: &pb.Part_Media{Media: &pb.Media{Url: url}}})
-				continue
+	v.Elements(func(p jsonvalue.Value) {
+		var typ, said, refusal, url, image jsonvalue.Value
+		p.Members(func(name []byte, v jsonvalue.Value) {
+			switch string(name) {
+			case "type":
+				typ = v
+			case "text":
+				said = v
+			case "refusal":
+				refusal = v
+			case "image_url":
+				url = v
+			case "image":
+				image = v
 			}
-			out = append(out, jsonPart(p))
+		})
+		if len(url) == 0 {
+			url = image
 		}
-	}
+		switch word(typ) {
+		case "input_text", "output_text", "text":
+			if s, ok := text(said); ok {
+				out = append(out, textPart(s))
+				return
+			}
+		case "refusal":
+			out = append(out, &pb.Part{Body: &pb.Part_Refusal{Refusal: refusal.Text()}})
+			return
+		case "input_image":
+			if s, ok := text(url); ok && strings.HasPrefix(s, "http") {
+				out = append(out, &pb.Part{Body: &pb.Part_Media{Media: &pb.Media{Url: s}}})
+				return
+			}
+		}
+		out = append(out, jsonPart(p))
+	})
 	return out
 }
 
 // texts are the texts of a list of parts.
-func texts(raw json.RawMessage) []string {
-	var list []Object
-	json.Unmarshal(raw, &list)
-	var out []string
-	for _, o := range list {
-		if s := Plain(o["text"]); s != "" {
+func texts(v jsonvalue.Value) (out []string) {
+	v.Elements(func(p jsonvalue.Value) {
+		if s := p.Get("text").Text(); s != "" {
 			out = append(out, s)
 		}
-	}
+	})
 	return out
 }
 
 // output is a tool's result: Python writes text or parts, JavaScript {"type":"text","text":…}.
-func output(raw json.RawMessage) *pb.Data {
-	var o Object
-	if json.Unmarshal(raw, &o) == nil && Plain(o["type"]) == "text" {
-		if s, ok := Text(o["text"]); ok {
-			return inline("text/plain", []byte(s))
-		}
+func output(v jsonvalue.Value) *pb.Data {
+	in := v
+	if word(v.Get("type")) == "text" {
+		in = v.Get("text")
 	}
-	if s, ok := Text(raw); ok {
+	if s, ok := text(in); ok {
 		return inline("text/plain", []byte(s))
 	}
-	return inline("application/json", bytes.Clone(raw))
+	return inline("application/json", bytes.Clone(v))
 }
 
 // textPart is a text; one that is too long for a record stands there without its bytes, which are in

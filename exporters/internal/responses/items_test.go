@@ -1,17 +1,16 @@
 package responses
 
 import (
+	"encoding/json"
 	"testing"
 
-	"github.com/google/go-cmp/cmp"
-	"google.golang.org/protobuf/testing/protocmp"
+	"google.golang.org/protobuf/proto"
 
-	"github.com/exitramp/exitramp/exporters/internal/jsonvalue"
 	pb "github.com/exitramp/exitramp/proto/exitramp/v1"
 )
 
-// FuzzReadValue: ReadValue says of every item what Read says.
-func FuzzReadValue(f *testing.F) {
+// FuzzRead: whatever an item holds becomes valid text, under the names that encoding/json finds.
+func FuzzRead(f *testing.F) {
 	for _, s := range []string{
 		`{"type":"message","id":"m","role":"user","content":[{"type":"input_text","text":"a\nb"},{"type":"input_image","image_url":"https://x"},{"type":"input_image","image":"data:x"},{"type":"refusal","refusal":"no"},7]}`,
 		`{"role":"developer","content":"x"}`, `{"role":"x","content":{"a":1}}`, `{"type":"message","content":null}`, `{"role":"system","content":"\ud83d"}`, `{"content":[{"type":"text","text":"\ud83d"}]}`,
@@ -23,15 +22,31 @@ func FuzzReadValue(f *testing.F) {
 		f.Add([]byte(s))
 	}
 	f.Fuzz(func(t *testing.T, b []byte) {
-		v, ok := jsonvalue.Parse(b)
-		if !ok {
-			return
+		m := &pb.Message{Meta: &pb.Meta{}}
+		Read(m, b)
+		var o struct {
+			ID, Type  string
+			Encrypted json.RawMessage
 		}
-		want, got := &pb.Message{Meta: &pb.Meta{}}, &pb.Message{Meta: &pb.Meta{}}
-		Read(want, v)
-		ReadValue(got, v)
-		if d := cmp.Diff(want, got, protocmp.Transform()); d != "" {
-			t.Error(d)
+		switch exact := map[string]json.RawMessage{}; {
+		case !json.Valid(b):
+			if !proto.Equal(m, &pb.Message{Meta: &pb.Meta{}}) {
+				t.Errorf("what is not JSON became %v", m)
+			}
+			return
+		case json.Unmarshal(b, &exact) == nil:
+			json.Unmarshal(exact["id"], &o.ID)
+			json.Unmarshal(exact["type"], &o.Type)
+			o.Encrypted = exact["__enc__"]
+		}
+		if o.Encrypted == nil && m.NativeId != o.ID {
+			t.Errorf("id %q, want %q", m.NativeId, o.ID)
+		}
+		if o.Type == "function_call" && o.Encrypted == nil && m.Parts[0].GetToolCall() == nil {
+			t.Errorf("a call became %v", m)
+		}
+		if _, err := proto.Marshal(m); err != nil { // text that is none
+			t.Error(err)
 		}
 	})
 }
