@@ -145,7 +145,7 @@ func (t *thread) headValues(ctx context.Context, c *table, row []cell) (next, un
 		if strings.HasPrefix(ch.Name, "branch:to:") || ch.Name == "__start__" {
 			next = next || h.has(ch)
 		}
-		if strings.HasPrefix(ch.Name, "__") || strings.HasPrefix(ch.Name, "branch:") || from.Name == "messages" {
+		if strings.HasPrefix(ch.Name, "__") && !whole(ch.Name) || strings.HasPrefix(ch.Name, "branch:") || from.Name == "messages" {
 			continue
 		}
 		ms, err := h.chat(ctx, ch)
@@ -217,11 +217,15 @@ func (h *heads) has(ch values.Channel) bool {
 	return ok
 }
 
+// whole tells whether a channel is the whole state: of a graph without keys, or what the functional
+// API saves for the next run.
+func whole(channel string) bool { return channel == "__root__" || channel == "__previous__" }
+
 // chat is the list of messages that a channel holds; nil: it holds something else.
 func (h *heads) chat(ctx context.Context, ch values.Channel) ([]*pb.Message, error) {
 	tag, v := h.ser, []byte(nil)
 	if x, ok := h.rows[ch]; ok {
-		if opaque(x.tag) || x.size > maxView || !isList(x.start) {
+		if opaque(x.tag) || x.size > maxView || !isList(x.start) && !whole(ch.Name) {
 			return nil, nil
 		}
 		var err error
@@ -233,10 +237,10 @@ func (h *heads) chat(ctx context.Context, ch values.Channel) ([]*pb.Message, err
 	} else if s, ok := h.spans[ch.Name]; ok && s.End-s.Start <= maxView && s.End > s.Start {
 		v = h.doc[s.Start:s.End]
 	}
-	if !isList(v) {
+	if !isList(v) && !whole(ch.Name) {
 		return nil, nil
 	}
-	ms, ok, err := values.Messages(tag, v)
+	ms, ok, err := values.Chat(tag, v)
 	if err != nil || !ok {
 		return nil, nil
 	}

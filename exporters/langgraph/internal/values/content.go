@@ -48,6 +48,12 @@ func block(v val) *pb.Part {
 		}
 	case "tool_use", "tool_call", "function_call", "tool_call_chunk":
 		return nil
+	case "tool_result": // Anthropic's
+		few := [8]field{}
+		fs := v.table(few[:])
+		return &pb.Part{Body: &pb.Part_ToolResult{ToolResult: &pb.ToolResult{
+			Id: fs.str("tool_use_id"), Output: output(fs.field("content")), IsError: fs.field("is_error").yes(),
+		}}}
 	case "thinking", "reasoning", "redacted_thinking":
 		return reasoning(v, t)
 	case "refusal":

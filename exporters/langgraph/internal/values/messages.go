@@ -36,15 +36,48 @@ func Messages(serializer string, b []byte) (ms []*pb.Message, ok bool, err error
 	return ms, len(ms) > 0, nil
 }
 
+// Chat is Messages, also of a map that has the chat under one of its keys: "messages" by custom,
+// else the longest.
+func Chat(serializer string, b []byte) (ms []*pb.Message, ok bool, err error) {
+	v, err := parse(serializer, b)
+	if err != nil || v.kind() != kMap {
+		return Messages(serializer, b)
+	}
+	if ms, ok, err = Messages(serializer, b); ok || err != nil {
+		return ms, ok, err
+	}
+	for f := range v.fields() {
+		if f.value.kind() != kArray {
+			continue
+		}
+		got, is, err := Messages(serializer, f.value.b)
+		if err != nil {
+			return nil, false, err
+		}
+		if is && f.is("messages") {
+			return got, true, nil
+		}
+		if is && len(got) > len(ms) {
+			ms, ok = got, true
+		}
+	}
+	return ms, ok, nil
+}
+
 // message maps one message; nil when v is none.
 func message(v val) *pb.Message {
 	role, kw := "", v
 	if o, ok := v.object(); ok {
-		c := o.class()
-		if c == "LogStreamCallbackHandler" || o.args.kind() != kMap || !isMessageClass(c) {
+		if o.args.kind() != kMap {
 			return nil
 		}
+		c := o.class()
 		role, kw = strings.ToLower(strings.TrimSuffix(strings.TrimSuffix(c, "Chunk"), "Message")), o.args
+		if !isMessageClass(c) { // the application's own class, which extends one of them
+			if role = kw.str("type"); roleOf(role) == pb.Role_ROLE_UNSPECIFIED || !says(kw) {
+				return nil
+			}
+		}
 		if role == "chat" {
 			role = kw.str("role")
 		}
@@ -58,7 +91,7 @@ func message(v val) *pb.Message {
 		if d, ok := v.get("data"); ok && d.kind() == kMap { // messages_to_dict
 			kw = d
 		}
-		if _, ok := kw.get("content"); !ok || roleOf(role) == pb.Role_ROLE_UNSPECIFIED {
+		if roleOf(role) == pb.Role_ROLE_UNSPECIFIED || !says(kw) {
 			return nil
 		}
 	}
@@ -84,7 +117,20 @@ func message(v val) *pb.Message {
 		return m
 	}
 	m.Parts = append(content(fs.field("content")), extras(fs, m.Role)...)
+	if len(m.Parts) > 0 && m.Parts[0].GetToolResult() != nil && m.Role == pb.Role_ROLE_USER {
+		m.Role, m.NativeRole = pb.Role_ROLE_TOOL, role
+	}
 	return m
+}
+
+// says tells whether a map has what a message says: OpenAI leaves the content out beside a call.
+func says(kw val) bool {
+	for _, k := range []string{"content", "tool_calls", "function_call"} {
+		if _, ok := kw.get(k); ok {
+			return true
+		}
+	}
+	return false
 }
 
 func isMessageClass(c string) bool {
@@ -111,13 +157,17 @@ func roleOf(s string) pb.Role {
 }
 
 func toolResult(kw table) *pb.Part {
-	r := &pb.ToolResult{Id: kw.str("tool_call_id"), Name: kw.str("name"), IsError: kw.str("status") == "error"}
-	if s, ok := kw.field("content").text(); ok {
-		r.Output = inline("text/plain", []byte(s))
-	} else {
-		r.Output = inline("application/json", full(kw.field("content")))
+	return &pb.Part{Body: &pb.Part_ToolResult{ToolResult: &pb.ToolResult{
+		Id: kw.str("tool_call_id"), Name: kw.str("name"), Output: output(kw.field("content")), IsError: kw.str("status") == "error",
+	}}}
+}
+
+// output is what a tool gave.
+func output(v val) *pb.Data {
+	if s, ok := v.text(); ok {
+		return inline("text/plain", []byte(s))
 	}
-	return &pb.Part{Body: &pb.Part_ToolResult{ToolResult: r}}
+	return inline("application/json", full(v))
 }
 
 // extras are the parts that stand beside the content.
@@ -131,15 +181,25 @@ func extras(kw table, role pb.Role) []*pb.Part {
 		seen[id] = true
 	}
 	for c := range kw.field("tool_calls").items() {
-		p := toolCall(c, "args")
+		p := toolCall(c)
 		saw(p.GetToolCall().Id)
 		out = append(out, p)
 	}
 	for c := range kw.field("invalid_tool_calls").items() {
-		p := toolCall(c, "args")
+		p := toolCall(c)
 		p.GetToolCall().Invalid = true
 		saw(p.GetToolCall().Id)
 		out = append(out, p)
+	}
+	if role == pb.Role_ROLE_ASSISTANT {
+		for c := range kw.field("content").items() { // as Anthropic has them, where nobody took them out
+			if t := c.str("type"); (t == "tool_use" || t == "tool_call") && !seen[c.str("id")] {
+				out = append(out, toolCall(c))
+			}
+		}
+		if f := kw.field("function_call"); f.kind() == kMap && len(out) == 0 { // before there were tools
+			out = append(out, toolCall(f))
+		}
 	}
 	more := kw.field("additional_kwargs")
 	if len(more.b) <= 2 { // null in msgpack, {}
@@ -153,22 +213,30 @@ func extras(kw table, role pb.Role) []*pb.Part {
 	}
 	for c := range more.field("tool_calls").items() { // as OpenAI has them; doubles of tool_calls are left out
 		if f := c.field("function"); role == pb.Role_ROLE_ASSISTANT && f.kind() == kMap && !seen[c.str("id")] {
-			p := toolCall(f, "arguments")
-			p.GetToolCall().Id = c.str("id")
-			out = append(out, p)
+			out = append(out, toolCall(c))
 		}
 	}
 	return out
 }
 
-func toolCall(c val, args string) *pb.Part {
-	t := &pb.ToolCall{Id: c.str("id"), Name: c.str("name")}
-	if a, ok := c.get(args); ok {
+// toolCall maps a call of LangChain ("args"), Anthropic ("input") or OpenAI ("function").
+func toolCall(c val) *pb.Part {
+	t := &pb.ToolCall{Id: c.str("id")}
+	if f := c.field("function"); f.kind() == kMap {
+		c = f
+	}
+	t.Name = c.str("name")
+	for _, k := range []string{"args", "input", "arguments"} {
+		a, ok := c.get(k)
+		if !ok {
+			continue
+		}
 		if s, isText := a.text(); isText {
 			t.ArgumentsJson = []byte(s)
 		} else {
 			t.ArgumentsJson = full(a)
 		}
+		break
 	}
 	return &pb.Part{Body: &pb.Part_ToolCall{ToolCall: t}}
 }

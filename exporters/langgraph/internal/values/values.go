@@ -226,6 +226,9 @@ func (t table) field(name string) val {
 	return t.of.null()
 }
 
+// yes tells whether v is true.
+func (v val) yes() bool { return v.pack && v.b[0] == 0xc3 || !v.pack && v.b[0] == 't' }
+
 // text is a string that is valid UTF-8.
 func (v val) text() (string, bool) {
 	if v.kind() != kString {
