@@ -84,6 +84,15 @@ type Drill struct {
 	EndedAt         time.Time `json:"endedAt"`
 	ProviderBlocked Block     `json:"providerBlocked"`
 	NextReview      string    `json:"nextReview,omitempty"` // a date, declared
+	Attempts        uint64    `json:"attempts"`             // 1: it was not broken off
+	Stopped         *Stop     `json:"stopped,omitempty"`    // absent: every phase ended
+}
+
+// Stop says where a drill could not go on: the exit that it rehearses would have ended there.
+type Stop struct {
+	Phase string `json:"phase"`
+	Class string `json:"class,omitempty"` // of the archive's refusal: "digest", "no-identity"
+	Why   string `json:"why"`
 }
 
 // Assumed is something that the plan takes for granted.
@@ -201,7 +210,9 @@ type Recipient struct {
 }
 
 // Kind is what became of one kind of record. Archived = Imported + Quarantined + Refused +
-// Conflicts + Skipped; Imported = Matched + Announced + Differ + Missing.
+// Conflicts + Skipped; Imported = Matched + Announced + Differ + Missing. Imported are the records
+// that were written, and those that arrive inside of others: a message that is read out of a
+// checkpoint.
 type Kind struct {
 	Kind        string   `json:"kind"`
 	Class       string   `json:"class"`               // enumerated, caller_ids, sampled …
@@ -211,15 +222,16 @@ type Kind struct {
 	Archived    uint64   `json:"archived"`
 	Gaps        uint64   `json:"gaps"`
 	Imported    uint64   `json:"imported"`
-	Matched     uint64   `json:"matched"`   // alike in every field
-	Announced   uint64   `json:"announced"` // differ where the plan said so
-	Differ      uint64   `json:"differ"`    // differ where it did not
+	Before      uint64   `json:"before,omitempty"` // of Imported, were in the target alike before the drill: they show nothing
+	Matched     uint64   `json:"matched"`          // alike in every field
+	Announced   uint64   `json:"announced"`        // differ where the plan said so
+	Differ      uint64   `json:"differ"`           // differ where it did not
 	Missing     uint64   `json:"missing"`
 	Extra       uint64   `json:"extra"`
 	Quarantined uint64   `json:"quarantined"` // held until a person decides
 	Refused     uint64   `json:"refused"`
 	Conflicts   uint64   `json:"conflicts"`
-	Skipped     uint64   `json:"skipped"` // has no place in the target, or arrives inside of others
+	Skipped     uint64   `json:"skipped"` // has no place in the target, or must stay away
 	Fields      []Field  `json:"fields,omitempty"`
 	Canaries    Canaries `json:"canaries"`
 	Links       *Links   `json:"links,omitempty"`
@@ -341,7 +353,7 @@ type Safety struct {
 type Timing struct {
 	Phases     []Phase           `json:"phases"`
 	RTOSeconds float64           `json:"rtoSeconds"`           // from the start of verify to the end of read-back; stressed and planned alike
-	RPOSeconds map[string]uint64 `json:"rpoSeconds,omitempty"` // by kind: start of the drill minus newest event
+	RPOSeconds map[string]uint64 `json:"rpoSeconds,omitempty"` // by kind: start of the drill minus the moment up to which the archive is known to have all
 	Projection *Projection       `json:"projection,omitempty"`
 }
 
