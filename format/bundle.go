@@ -44,8 +44,15 @@ func (b *bundle) signed() []byte {
 	return fmt.Appendf(nil, "DSSEv1 %d %s %d %s", len(payloadType), payloadType, len(b.payload), b.payload)
 }
 
-// parseBundle takes a bundle apart, makes it again and compares. It does not look into the payload.
-func parseBundle(raw []byte) (*bundle, error) {
+// maxClaim is the size of the statement about an archive, in base64.
+const maxClaim = 4096
+
+// parseBundle takes a bundle about an archive apart, makes it again and compares. It does not look
+// into the payload.
+func parseBundle(raw []byte) (*bundle, error) { return parseBundleOf(raw, maxClaim) }
+
+// parseBundleOf is parseBundle for payloads of at most max bytes of base64.
+func parseBundleOf(raw []byte, max int) (*bundle, error) {
 	o, err := parseJSON(raw)
 	if err != nil {
 		return nil, err
@@ -64,10 +71,10 @@ func parseBundle(raw []byte) (*bundle, error) {
 	}
 	m.end()
 	env := o.object("dsseEnvelope")
-	b.payload = env.base64("payload")
+	b.payload = env.base64("payload", max)
 	env.constant("payloadType", payloadType)
 	sig := env.single("signatures")
-	b.sig = sig.base64("sig")
+	b.sig = sig.base64("sig", maxClaim)
 	sig.end()
 	env.end()
 	o.end()
@@ -149,9 +156,9 @@ func (o *object) single(key string) *object {
 	return &object{m: m, path: o.path + key + "[0].", err: o.err}
 }
 
-// base64 takes bytes.
-func (o *object) base64(key string) []byte {
-	b, err := base64.StdEncoding.Strict().DecodeString(o.text(key))
+// base64 takes bytes that are at most max as they are spelled.
+func (o *object) base64(key string, max int) []byte {
+	b, err := base64.StdEncoding.Strict().DecodeString(o.textOf(key, max))
 	if err != nil {
 		o.fail(key, "not base64")
 	}

@@ -112,7 +112,7 @@ func (s *signing) run(ctx context.Context, w io.Writer) (*Signature, error) {
 		}
 	}
 	out := &Signature{Key: s.key, ManifestSHA256: sha256.Sum256(manifest)}
-	if out.Bundle, err = s.sign(ctx, newClaim(manifest, a.man.ArchiveID)); err != nil {
+	if out.Bundle, err = s.seal(ctx, newClaim(manifest, a.man.ArchiveID).marshal()); err != nil {
 		return nil, err
 	}
 	if s.opts.Detached {
@@ -160,9 +160,9 @@ func (s *signing) signedBefore(a *archive, manifest []byte) error {
 	return nil
 }
 
-// sign makes the bundle, and checks it as a reader would.
-func (s *signing) sign(ctx context.Context, c claim) ([]byte, error) {
-	b := &bundle{keyID: s.key.ID, payload: c.marshal()}
+// seal makes the bundle of a statement, and checks it as a reader would.
+func (s *signing) seal(ctx context.Context, statement []byte) ([]byte, error) {
+	b := &bundle{keyID: s.key.ID, payload: statement}
 	message, hash := b.signed(), crypto.Hash(0)
 	if _, ok := s.key.public.(*ecdsa.PublicKey); ok {
 		sum := sha256.Sum256(message)

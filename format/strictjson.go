@@ -100,13 +100,16 @@ func (o *object) take(key string) any {
 	return v
 }
 
-func (o *object) text(key string) string {
+func (o *object) text(key string) string { return o.textOf(key, 4096) }
+
+// textOf is a string of at most max bytes.
+func (o *object) textOf(key string, max int) string {
 	s, ok := o.take(key).(string)
 	if !ok {
 		o.fail(key, "not a string")
 	}
-	if len(s) > 4096 {
-		o.fail(key, "longer than 4,096 bytes")
+	if len(s) > max {
+		o.fail(key, fmt.Sprintf("longer than %d bytes", max))
 		return ""
 	}
 	return s
