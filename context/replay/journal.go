@@ -354,6 +354,17 @@ func mapText(m *mapping.Map) string {
 // Done tells whether its run has ended and counts.
 func (j *Journal) Done() bool { return j.ended }
 
+// Answer is what the run did with the record under key; false: it was not asked for, or it was broken
+// off while it was written.
+func (j *Journal) Answer(key string) (Receipt, bool, error) {
+	e, err := j.get(key)
+	if err != nil || e == nil || e.done == nil {
+		return Receipt{}, false, err
+	}
+	rc, err := e.done.receipt()
+	return rc, err == nil, err
+}
+
 // origin is where the state of the run came from.
 func (j *Journal) origin() (*pb.Origin, error) {
 	var o pb.Origin

@@ -74,9 +74,16 @@ func (b *readBack) key(key string) string {
 	if rc == nil {
 		return key
 	}
-	kind, rest, ok := strings.Cut(rc.Target, "/")
+	return targetKey(key, rc.Target)
+}
+
+// TargetKey is the key under which the target yields the record of rc.
+func (rc Receipt) TargetKey() string { return targetKey(rc.Key, rc.Target) }
+
+func targetKey(key, target string) string {
+	kind, rest, ok := strings.Cut(target, "/")
 	if ok && rest != "" && kind == agentstate.KindOfKey(key) {
-		return rc.Target
+		return target
 	}
 	return key
 }

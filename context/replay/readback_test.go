@@ -185,3 +185,44 @@ func TestNoPlace(t *testing.T) {
 		}
 	}
 }
+
+// TestAnswer: the journal says of each record what became of it, and under which key it is read.
+func TestAnswer(t *testing.T) {
+	for name, opts := range runtimes() {
+		src, path := memstate.Sample(5), journal(t)
+		dst := memstate.NewRuntime(&opts)
+		rep := mustRun(t, dst, src, path, replay.Options{})
+		j, err := replay.OpenJournal(path)
+		if err != nil {
+			t.Fatal(err)
+		}
+		defer j.Close()
+		actions := map[replay.Action]uint64{}
+		for r, err := range src.Records(t.Context(), nil) {
+			if err != nil {
+				t.Fatal(err)
+			}
+			key := r.GetMeta().Key
+			rc, ok, err := j.Answer(key)
+			if err != nil {
+				t.Fatal(err)
+			}
+			if !ok {
+				continue // origin, statement
+			}
+			actions[rc.Action]++
+			if rc.Action != replay.Created {
+				continue
+			}
+			if got, err := dst.Get(t.Context(), rc.TargetKey()); err != nil || agentstate.KindOf(got) != agentstate.KindOf(r) {
+				t.Errorf("%s: %s is not read under %s: %v", name, key, rc.TargetKey(), err)
+			}
+		}
+		if d := cmp.Diff(rep.Actions, actions); d != "" {
+			t.Error(name, d)
+		}
+		if _, ok, err := j.Answer("memory/none"); ok || err != nil {
+			t.Error(name, ok, err)
+		}
+	}
+}
