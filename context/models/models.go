@@ -41,13 +41,18 @@ var snapshot = regexp.MustCompile(`[-@](\d{4}-\d{2}-\d{2}|\d{8}|\d{4})(-v\d+(:\d
 
 // List reads src and lists its models, live ones first, those that end soonest first among them.
 func List(ctx context.Context, src agentstate.Source, dates *Dates) ([]Use, error) {
-	c := &collector{by: map[string]*Use{}, keys: map[string]string{}, runs: map[string]*Use{}}
+	c := NewLister()
 	for r, err := range src.Records(ctx, nil) {
 		if err != nil {
 			return nil, err
 		}
-		c.record(r)
+		c.Add(r)
 	}
+	return c.List(dates), nil
+}
+
+// List is the models of the records so far, in the order of [List].
+func (c *Lister) List(dates *Dates) []Use {
 	var out []Use
 	for key, u := range c.runs { // runs name a record that may come later, or not at all
 		id := c.keys[key]
@@ -91,17 +96,24 @@ func List(ctx context.Context, src agentstate.Source, dates *Dates) ([]Use, erro
 		}
 		return strings.Compare(a.ID, b.ID)
 	})
-	return out, nil
+	return out
 }
 
-type collector struct {
+// A Lister lists the models of records that are given to it one by one, in the order of a stream: for
+// who reads them for something else as well.
+type Lister struct {
 	by     map[string]*Use
 	keys   map[string]string // key of a Model record to its id
 	runs   map[string]*Use   // by the key of the model
 	newest time.Time
 }
 
-func (c *collector) use(id string) *Use {
+// NewLister is a Lister that has seen nothing.
+func NewLister() *Lister {
+	return &Lister{by: map[string]*Use{}, keys: map[string]string{}, runs: map[string]*Use{}}
+}
+
+func (c *Lister) use(id string) *Use {
 	u, ok := c.by[id]
 	if !ok {
 		u = &Use{ID: id}
@@ -110,7 +122,8 @@ func (c *collector) use(id string) *Use {
 	return u
 }
 
-func (c *collector) record(r agentstate.Record) {
+// Add takes a record in.
+func (c *Lister) Add(r agentstate.Record) {
 	at := stamp(max(r.GetMeta().GetCreatedUnixNano(), r.GetMeta().GetUpdatedUnixNano()))
 	if agentstate.IsState(agentstate.KindOf(r)) {
 		c.newest = later(c.newest, at)
@@ -150,7 +163,7 @@ func (c *collector) record(r agentstate.Record) {
 	}
 }
 
-func (c *collector) model(m *pb.Model) {
+func (c *Lister) model(m *pb.Model) {
 	id := m.RequestedId
 	if id == "" {
 		id = m.ServedId
