@@ -12,6 +12,7 @@ import (
 	"github.com/exitramp/exitramp/exporters/mcpmemory"
 	"github.com/exitramp/exitramp/exporters/mem0"
 	"github.com/exitramp/exitramp/exporters/openaiagents"
+	"github.com/exitramp/exitramp/exporters/promptfoo"
 )
 
 // Registry returns a new registry of all drivers.
@@ -24,5 +25,6 @@ func Registry() *exporters.Registry {
 		mcpmemory.Drivers(),
 		mem0.Drivers(),
 		openaiagents.Drivers(),
+		promptfoo.Drivers(),
 	)...)
 }

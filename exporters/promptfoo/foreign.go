@@ -1,0 +1,341 @@
+package promptfoo
+
+import (
+	"bytes"
+	"context"
+	"encoding/json"
+	"fmt"
+	"slices"
+	"strings"
+
+	"go.yaml.in/yaml/v3"
+	"google.golang.org/protobuf/proto"
+
+	"github.com/exitramp/exitramp/context/fidelity"
+	"github.com/exitramp/exitramp/context/harness"
+	"github.com/exitramp/exitramp/context/replay"
+	pb "github.com/exitramp/exitramp/proto/exitramp/v1"
+)
+
+// madeBy is the first line of a suite that is put together from records.
+const madeBy = "# Put together by exitramp. Choose who answers with: promptfoo eval -r PROVIDER\n"
+
+const noPlace = "a suite of promptfoo has no place for it"
+
+// A made suite is one that is put together, in the order in which promptfoo's own have their parts.
+type made struct {
+	Description string     `yaml:"description,omitempty"`
+	Prompts     []string   `yaml:"prompts"`
+	Providers   []string   `yaml:"providers"`
+	Tests       []madeTest `yaml:"tests"`
+}
+
+type madeTest struct {
+	Description string            `yaml:"description,omitempty"`
+	Vars        map[string]string `yaml:"vars"`
+	Assert      []madeAssert      `yaml:"assert"`
+}
+
+type madeAssert struct {
+	Type   string `yaml:"type"`
+	Value  any    `yaml:"value,omitempty"`
+	Config any    `yaml:"config,omitempty"`
+}
+
+// encode is the file. Every prompt is one variable: a text, or a conversation as JSON, which
+// promptfoo's chat providers take.
+func (m *made) encode() []byte {
+	m.Prompts, m.Providers = []string{"{{prompt}}"}, []string{"openai:chat:any"}
+	b := bytes.NewBufferString(madeBy)
+	e := yaml.NewEncoder(b)
+	e.SetIndent(2)
+	if err := errorsOf(e.Encode(m), e.Close()); err != nil {
+		panic("promptfoo: " + err.Error()) // strings, maps and lists always encode
+	}
+	return b.Bytes()
+}
+
+func errorsOf(errs ...error) error {
+	for _, err := range errs {
+		if err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// header is the mark of what a suite says beside its cases.
+func header(description string) string { return digest([]byte(description)) }
+
+func (w *writer) foreignSuite(r *pb.TestSuite) replay.Receipt {
+	rc := replay.Receipt{Action: replay.Created, Target: suiteKey, Version: header(r.Name)}
+	w.made.Description = r.Name
+	rc.Losses = fidelity.Lost(r, noPlace, "name", "definition")
+	if r.Definition != nil {
+		rc.Losses = append(rc.Losses, fidelity.Loss{Path: "definition", Grade: fidelity.Transformed, Why: "it becomes a suite of promptfoo"})
+	} else {
+		rc.Losses = append(rc.Losses, fidelity.Loss{Path: "definition", Grade: fidelity.Defaulted, Why: "a suite of promptfoo is its own definition"})
+	}
+	if w.old != nil {
+		if rc.Action = replay.Same; w.there.description != r.Name {
+			rc.Action, rc.Why = replay.Conflict, "the file holds another suite; give another name"
+		}
+		return rc
+	}
+	w.new = true
+	return rc
+}
+
+// foreignCase puts a case into the suite. A case that would lose all of its expectations is refused:
+// without any it would pass whatever comes.
+func (w *writer) foreignCase(ctx context.Context, c *pb.TestCase) (replay.Receipt, error) {
+	if c.SuiteKey != w.of {
+		return refused("it is of another suite than the file"), nil
+	}
+	t, dropped, why, err := w.test(ctx, c)
+	if err != nil || why != "" {
+		return refused(why), err
+	}
+	got, err := readAgain(t)
+	if err != nil {
+		return refused("it cannot be written so that promptfoo reads it"), nil
+	}
+	rc := replay.Receipt{Action: replay.Created, Target: got.Meta.Key, Losses: losses(c, got, dropped)}
+	if w.old != nil {
+		for i := range w.there.cases {
+			if w.there.cases[i].record().Meta.Key == got.Meta.Key {
+				rc.Action = replay.Same
+				return rc, nil
+			}
+		}
+		return replay.Receipt{Action: replay.Conflict, Target: got.Meta.Key, Why: "the file holds another suite; give another name"}, nil
+	}
+	if n := slices.IndexFunc(w.made.Tests, func(o madeTest) bool { return o.Description == t.Description && o.Vars["prompt"] == t.Vars["prompt"] }); n >= 0 {
+		if g, err := readAgain(&w.made.Tests[n]); err == nil && g.Meta.Key == got.Meta.Key {
+			return refused("a case that says the same is in the suite already"), nil
+		}
+	}
+	w.made.Tests = append(w.made.Tests, *t)
+	return rc, nil
+}
+
+// readAgain is a test as this package reads it.
+func readAgain(t *madeTest) (*pb.TestCase, error) {
+	doc, err := parse((&made{Tests: []madeTest{*t}}).encode())
+	if err != nil {
+		return nil, err
+	}
+	s, err := understand(doc)
+	if err != nil {
+		return nil, err
+	}
+	if len(s.cases) != 1 {
+		return nil, fmt.Errorf("%d cases", len(s.cases))
+	}
+	return s.cases[0].record(), nil
+}
+
+// losses are the fields that read back otherwise than they were.
+func losses(want, got *pb.TestCase, dropped int) []fidelity.Loss {
+	out := fidelity.Lost(want, noPlace, "name", "input", "expectations", "suite_key", "meta.view_of_keys")
+	say := func(path string, g fidelity.Grade, why string) {
+		out = append(out, fidelity.Loss{Key: want.Meta.Key, Path: path, Grade: g, Why: why})
+	}
+	if want.Name != got.Name {
+		say("name", fidelity.Transformed, "a template in it is written as text")
+	}
+	say("meta.view_of_keys", fidelity.Transformed, "a case is read out of its suite")
+	if !proto.Equal(want.Input, got.Input) {
+		g := fidelity.Transformed
+		if want.Input == nil {
+			g = fidelity.Defaulted
+		}
+		for _, path := range []string{"input", "input.media_type", "input.inline"} {
+			say(path, g, "what is sent becomes the variable prompt")
+		}
+	}
+	alike := func(a, b *pb.Expectation) bool { return proto.Equal(a, b) }
+	switch {
+	case dropped > 0:
+		say("expectations", fidelity.Transformed, fmt.Sprintf("%d need a judge, and promptfoo would have to be told by what; they are left out", dropped))
+	case !slices.EqualFunc(want.Expectations, got.Expectations, alike):
+		say("expectations", fidelity.Transformed, "written as assertions of promptfoo")
+	}
+	return out
+}
+
+// test is c as promptfoo has it; why says why it cannot be.
+func (w *writer) test(ctx context.Context, c *pb.TestCase) (t *madeTest, dropped int, why string, err error) {
+	in, err := w.run.Source.Data(ctx, c.Input)
+	if err != nil {
+		return nil, 0, "", fmt.Errorf("promptfoo: %s: %w", c.Meta.Key, err)
+	}
+	prompt, ok := escape(promptOf(in))
+	if !ok {
+		return nil, 0, "its input holds the end of a raw block of templates", nil
+	}
+	t = &madeTest{Description: c.Name, Vars: map[string]string{"prompt": prompt}}
+	for _, e := range c.Expectations {
+		v, err := w.run.Source.Data(ctx, e.Value)
+		if err != nil {
+			return nil, 0, "", fmt.Errorf("promptfoo: %s: %w", c.Meta.Key, err)
+		}
+		as, ok := assertions(e.Form, e.Value.GetMediaType(), v)
+		if !ok {
+			dropped++
+		}
+		t.Assert = append(t.Assert, as...)
+	}
+	if len(t.Assert) == 0 {
+		return nil, 0, "none of its expectations can be written, and without any it would always pass", nil
+	}
+	return t, dropped, "", nil
+}
+
+// promptOf is what is sent, as one text.
+func promptOf(in []byte) string {
+	var i harness.Input
+	if json.Unmarshal(in, &i) == nil {
+		switch {
+		case i.Messages != nil:
+			return string(i.Messages)
+		case i.Text != "":
+			return i.Text
+		case i.Template != "":
+			return i.Template
+		}
+	}
+	var s string
+	if json.Unmarshal(in, &s) == nil {
+		return s
+	}
+	return string(in)
+}
+
+// assertions are an expectation in promptfoo's words; false: it has none for it.
+func assertions(form, mediaType string, v []byte) ([]madeAssert, bool) {
+	plain := mediaType == harness.PlainText
+	text := func(typ, s string) ([]madeAssert, bool) {
+		s, ok := escape(s)
+		return []madeAssert{{Type: typ, Value: s}}, ok
+	}
+	value, err := parse(v) // JSON is YAML
+	switch form {
+	case harness.Exact:
+		if plain {
+			return text("equals", string(v))
+		}
+		switch value.(type) {
+		case map[string]any, []any:
+			value, ok := escapeAll(value)
+			return []madeAssert{{Type: "equals", Value: value}}, ok && err == nil
+		}
+	case harness.Contains:
+		if plain {
+			return text("contains", string(v))
+		}
+		return contains(v)
+	case harness.JSONSchema:
+		typ := "is-json"
+		if mediaType == harness.SchemaWithin {
+			typ = "contains-json"
+		}
+		if string(v) == "true" {
+			return []madeAssert{{Type: typ}}, true
+		}
+		m, isMap := value.(map[string]any)
+		s, ok := escapeAll(m)
+		return []madeAssert{{Type: typ, Value: s}}, err == nil && isMap && ok
+	case harness.ToolCalled:
+		if m, ok := value.(map[string]any); ok && err == nil && toolOf(m) != nil {
+			return []madeAssert{{Type: "javascript", Value: toolScript, Config: numbers(m)}}, true
+		}
+	}
+	return nil, false
+}
+
+func contains(v []byte) ([]madeAssert, bool) {
+	var w harness.Words
+	if json.Unmarshal(v, &w) != nil {
+		return nil, false
+	}
+	prefix := ""
+	if w.IgnoreCase {
+		prefix = "i"
+	}
+	var out []madeAssert
+	for _, part := range []struct {
+		typ  string
+		list []string
+	}{{"contains-all", w.All}, {"contains-any", w.Any}} {
+		var escaped []any
+		for _, s := range part.list {
+			s, ok := escape(s)
+			if !ok {
+				return nil, false
+			}
+			escaped = append(escaped, s)
+		}
+		switch {
+		case part.typ == "contains-all" && len(escaped) == 1:
+			out = append(out, madeAssert{Type: prefix + "contains", Value: escaped[0]})
+		case len(escaped) > 0:
+			out = append(out, madeAssert{Type: prefix + part.typ, Value: escaped})
+		}
+	}
+	return out, len(out) > 0
+}
+
+// escapeAll is v with every text as a template that gives it.
+func escapeAll(v any) (any, bool) {
+	switch v := v.(type) {
+	case string:
+		return escape(v)
+	case []any:
+		out := make([]any, len(v))
+		for i, x := range v {
+			y, ok := escapeAll(x)
+			if !ok {
+				return nil, false
+			}
+			out[i] = y
+		}
+		return out, true
+	case map[string]any:
+		out := make(map[string]any, len(v))
+		for k, x := range v {
+			y, ok := escapeAll(x)
+			if !ok {
+				return nil, false
+			}
+			out[k] = y
+		}
+		return out, true
+	}
+	return numbers(v), true
+}
+
+// numbers is v with its numbers as YAML nodes: they are written as they are spelled.
+func numbers(v any) any {
+	switch v := v.(type) {
+	case json.Number:
+		tag := "!!int"
+		if strings.ContainsAny(v.String(), ".eE") {
+			tag = "!!float"
+		}
+		return &yaml.Node{Kind: yaml.ScalarNode, Tag: tag, Value: v.String()}
+	case []any:
+		out := make([]any, len(v))
+		for i, x := range v {
+			out[i] = numbers(x)
+		}
+		return out
+	case map[string]any:
+		out := make(map[string]any, len(v))
+		for k, x := range v {
+			out[k] = numbers(x)
+		}
+		return out
+	}
+	return v
+}

@@ -1,0 +1,141 @@
+package promptfoo
+
+import (
+	"bytes"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+	"math"
+	"strings"
+
+	"go.yaml.in/yaml/v3"
+)
+
+// Bounds of a document: aliases can claim any size.
+const (
+	maxNodes = 500_000
+	maxDepth = 100
+)
+
+// parse reads YAML as JSON values: map[string]any, []any, string, json.Number, bool, nil. Names
+// that stand twice in a mapping are refused, as promptfoo does.
+func parse(b []byte) (any, error) {
+	d := yaml.NewDecoder(bytes.NewReader(b))
+	var n yaml.Node
+	switch err := d.Decode(&n); {
+	case errors.Is(err, io.EOF):
+		return nil, errors.New("it is empty")
+	case err != nil:
+		return nil, errors.New("it is not YAML" + lineOf(err))
+	}
+	if err := d.Decode(new(yaml.Node)); !errors.Is(err, io.EOF) {
+		return nil, errors.New("it holds more than one YAML document")
+	}
+	p := &parser{}
+	return p.value(&n, 0)
+}
+
+// lineOf is where a YAML error is: its text may quote the file.
+func lineOf(err error) string {
+	var n int
+	if _, after, ok := strings.Cut(err.Error(), "line "); ok {
+		if _, err := fmt.Sscanf(after, "%d", &n); err == nil {
+			return fmt.Sprintf(", line %d", n)
+		}
+	}
+	return ""
+}
+
+type parser struct{ nodes int }
+
+func (p *parser) value(n *yaml.Node, depth int) (any, error) {
+	if p.nodes++; p.nodes > maxNodes || depth > maxDepth {
+		return nil, fmt.Errorf("line %d: more than %d values or %d levels, aliases followed", n.Line, maxNodes, maxDepth)
+	}
+	switch n.Kind {
+	case yaml.DocumentNode:
+		return p.value(n.Content[0], depth)
+	case yaml.AliasNode:
+		return p.value(n.Alias, depth+1)
+	case yaml.SequenceNode:
+		out := make([]any, 0, len(n.Content))
+		for _, c := range n.Content {
+			v, err := p.value(c, depth+1)
+			if err != nil {
+				return nil, err
+			}
+			out = append(out, v)
+		}
+		return out, nil
+	case yaml.MappingNode:
+		return p.mapping(n, depth)
+	}
+	return scalar(n), nil
+}
+
+func (p *parser) mapping(n *yaml.Node, depth int) (any, error) {
+	out := map[string]any{}
+	var merged []any
+	for i := 0; i+1 < len(n.Content); i += 2 {
+		k, v := n.Content[i], n.Content[i+1]
+		val, err := p.value(v, depth+1)
+		if err != nil {
+			return nil, err
+		}
+		if k.Tag == "!!merge" {
+			if list, ok := val.([]any); ok {
+				merged = append(merged, list...)
+			} else {
+				merged = append(merged, val)
+			}
+			continue
+		}
+		for k.Kind == yaml.AliasNode {
+			k = k.Alias
+		}
+		if k.Kind != yaml.ScalarNode {
+			return nil, fmt.Errorf("line %d: a name that is no text", k.Line)
+		}
+		if _, dup := out[k.Value]; dup {
+			return nil, fmt.Errorf("line %d: a name that stands twice", k.Line)
+		}
+		out[k.Value] = val
+	}
+	for _, m := range merged {
+		m, ok := m.(map[string]any)
+		if !ok {
+			return nil, fmt.Errorf("line %d: << merges what is no mapping", n.Line)
+		}
+		for k, v := range m {
+			if _, has := out[k]; !has {
+				out[k] = v
+			}
+		}
+	}
+	return out, nil
+}
+
+// scalar is a value as JSON has it; what JSON has not, such as a date, is its text.
+func scalar(n *yaml.Node) any {
+	text := strings.ToValidUTF8(n.Value, "\ufffd")
+	switch n.ShortTag() {
+	case "!!null":
+		return nil
+	case "!!bool":
+		var v bool
+		if n.Decode(&v) == nil {
+			return v
+		}
+	case "!!int", "!!float":
+		if json.Valid([]byte(text)) {
+			return json.Number(text)
+		}
+		var v float64
+		if n.Decode(&v) == nil && !math.IsNaN(v) && !math.IsInf(v, 0) {
+			b, _ := json.Marshal(v)
+			return json.Number(b)
+		}
+	}
+	return text
+}

@@ -1,0 +1,363 @@
+package promptfoo
+
+import (
+	"crypto/sha256"
+	"encoding/hex"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"maps"
+	"slices"
+	"strconv"
+	"strings"
+
+	"github.com/exitramp/exitramp/context/harness"
+	pb "github.com/exitramp/exitramp/proto/exitramp/v1"
+)
+
+// A suite is what a file says.
+type suite struct {
+	description string
+	cases       []testCase
+	outside     []outside
+	judged      map[string]int // assertions that need a judge, by type
+	unfilled    int            // cases whose prompt only promptfoo can fill
+}
+
+// A testCase is one test with one prompt and one value for each variable.
+type testCase struct {
+	id     string // unique in the file, of what the test says
+	name   string
+	input  harness.Input
+	expect []*pb.Expectation
+}
+
+// outside is a place that names another file, which is not opened.
+type outside struct{ place, what string }
+
+// builder makes the cases of a document.
+type builder struct {
+	out     *suite
+	prompts []prompt
+	doc     map[string]any
+	seen    map[string]int
+}
+
+// A prompt is what is sent, before variables are filled in.
+type prompt struct {
+	names []string // that tests may choose it by
+	text  string
+}
+
+// understand reads a document. Beyond maxCases cases it is refused.
+func understand(v any) (*suite, error) {
+	doc, ok := v.(map[string]any)
+	if !ok {
+		return nil, errors.New("it is no mapping; want prompts, providers and tests")
+	}
+	if doc["prompts"] == nil && doc["tests"] == nil && doc["scenarios"] == nil {
+		return nil, errors.New("it has neither prompts nor tests nor scenarios")
+	}
+	b := &builder{out: &suite{judged: map[string]int{}}, doc: doc, seen: map[string]int{}}
+	b.out.description, _ = doc["description"].(string)
+	b.readPrompts(doc["prompts"])
+	base, _ := doc["defaultTest"].(map[string]any)
+	if f, ok := doc["defaultTest"].(string); ok {
+		b.leave("defaultTest", f)
+	}
+	if err := b.tests("tests", doc["tests"], base, doc["scenarios"] == nil); err != nil {
+		return nil, err
+	}
+	return b.out, b.scenarios(doc["scenarios"], base)
+}
+
+func (b *builder) leave(place, what string) {
+	b.out.outside = append(b.out.outside, outside{place, what})
+}
+
+// fileLike tells whether a prompt names a file, by promptfoo's rules.
+func fileLike(s string) bool {
+	if strings.HasPrefix(s, "file://") || strings.HasPrefix(s, "exec:") {
+		return true
+	}
+	if strings.ContainsAny(s, "\n{") || len(s) > 1024 {
+		return false
+	}
+	dot := strings.LastIndexByte(s, '.')
+	return dot > 0 && slices.Contains([]string{"cjs", "csv", "cts", "j2", "js", "json", "jsonl", "md", "mjs", "mts", "py", "ts", "txt", "yaml", "yml"}, s[dot+1:])
+}
+
+func (b *builder) readPrompts(v any) {
+	switch v := v.(type) {
+	case nil:
+		b.prompts = []prompt{{text: "{{prompt}}"}}
+	case string:
+		b.prompt("prompts", prompt{text: v})
+	case []any:
+		for i, x := range v {
+			place := "prompts[" + strconv.Itoa(i) + "]"
+			switch x := x.(type) {
+			case string:
+				b.prompt(place, prompt{text: x})
+			case map[string]any:
+				p := prompt{}
+				for _, name := range []string{"label", "id"} {
+					if s, ok := x[name].(string); ok {
+						p.names = append(p.names, s)
+					}
+				}
+				if raw, ok := x["raw"].(string); ok {
+					p.text = raw
+				} else if id, ok := x["id"].(string); ok {
+					p.text = id
+				}
+				b.prompt(place, p)
+			default:
+				b.leave(place, "a prompt of another form")
+			}
+		}
+	default: // a mapping of files and labels, of older releases
+		b.leave("prompts", "prompts of another form")
+	}
+}
+
+func (b *builder) prompt(place string, p prompt) {
+	if fileLike(p.text) {
+		b.leave(place, p.text)
+	}
+	p.names = append(p.names, p.text)
+	b.prompts = append(b.prompts, p)
+}
+
+// tests reads a list of tests. Without any, promptfoo sends the prompts alone.
+func (b *builder) tests(place string, v any, base map[string]any, alone bool) error {
+	switch v := v.(type) {
+	case nil:
+		if alone {
+			return b.test(place, base, nil)
+		}
+	case string:
+		b.leave(place, v)
+	case []any:
+		for i, x := range v {
+			at := place + "[" + strconv.Itoa(i) + "]"
+			t, ok := x.(map[string]any)
+			switch {
+			case !ok:
+				s, _ := x.(string)
+				b.leave(at, s)
+				continue
+			case t["path"] != nil && t["vars"] == nil && t["assert"] == nil:
+				s, _ := t["path"].(string)
+				b.leave(at, s)
+				continue
+			}
+			if err := b.test(at, base, t); err != nil {
+				return err
+			}
+		}
+	default:
+		b.leave(place, "tests of another form")
+	}
+	return nil
+}
+
+// scenarios are tests that run once for each of several settings.
+func (b *builder) scenarios(v any, base map[string]any) error {
+	list, ok := v.([]any)
+	if v != nil && !ok {
+		b.leave("scenarios", "scenarios of another form")
+	}
+	for i, x := range list {
+		place := "scenarios[" + strconv.Itoa(i) + "]"
+		s, ok := x.(map[string]any)
+		configs, ok2 := s["config"].([]any)
+		if !ok || !ok2 {
+			f, _ := x.(string)
+			b.leave(place, f)
+			continue
+		}
+		for j, c := range configs {
+			c, ok := c.(map[string]any)
+			if !ok {
+				b.leave(fmt.Sprintf("%s.config[%d]", place, j), "a setting of another form")
+				continue
+			}
+			if err := b.tests(place+".tests", s["tests"], merge(base, c), true); err != nil {
+				return err
+			}
+		}
+	}
+	return nil
+}
+
+// merge is a test with what it takes from a default.
+func merge(base, test map[string]any) map[string]any {
+	out := maps.Clone(base)
+	if out == nil {
+		out = map[string]any{}
+	}
+	maps.Copy(out, test)
+	for _, part := range []string{"vars", "options"} {
+		a, _ := base[part].(map[string]any)
+		c, isMap := test[part].(map[string]any)
+		if a == nil || test[part] != nil && !isMap {
+			continue
+		}
+		m := maps.Clone(a)
+		maps.Copy(m, c)
+		out[part] = m
+	}
+	a, _ := base["assert"].([]any)
+	c, _ := test["assert"].([]any)
+	if options, _ := out["options"].(map[string]any); options["disableDefaultAsserts"] == true {
+		a = nil
+	}
+	if len(a)+len(c) > 0 {
+		out["assert"] = slices.Concat(a, c)
+	}
+	return out
+}
+
+// test makes the cases of one test: one a prompt and combination of variables.
+func (b *builder) test(place string, base, t map[string]any) error {
+	t = merge(base, t)
+	vars, ok := t["vars"].(map[string]any)
+	if t["vars"] != nil && !ok {
+		f, _ := t["vars"].(string)
+		b.leave(place+".vars", f)
+	}
+	for _, k := range slices.Sorted(maps.Keys(vars)) {
+		if s, ok := vars[k].(string); ok && strings.HasPrefix(s, "file://") {
+			b.leave(place+".vars."+harness.Short(k), s)
+		}
+	}
+	options, _ := t["options"].(map[string]any)
+	combos := []map[string]any{vars}
+	if options["disableVarExpansion"] != true {
+		if combos, ok = combine(vars, maxCases); !ok {
+			return fmt.Errorf("%s: its variables make more than %d cases", place, maxCases)
+		}
+	}
+	for _, p := range b.chosen(t["prompts"]) {
+		for _, vars := range combos {
+			if len(b.out.cases) == maxCases {
+				return fmt.Errorf("more than %d cases", maxCases)
+			}
+			b.one(p, vars, t, options)
+		}
+	}
+	return nil
+}
+
+// chosen are the prompts that a test names; all, where it names none that are known.
+func (b *builder) chosen(v any) []prompt {
+	list, _ := v.([]any)
+	var out []prompt
+	for _, p := range b.prompts {
+		if slices.ContainsFunc(list, func(x any) bool { s, ok := x.(string); return ok && slices.Contains(p.names, s) }) {
+			out = append(out, p)
+		}
+	}
+	if out == nil {
+		return b.prompts
+	}
+	return out
+}
+
+// combine gives a variable that is a list each of its values, for all lists.
+func combine(vars map[string]any, limit int) ([]map[string]any, bool) {
+	out := []map[string]any{vars}
+	for _, k := range slices.Sorted(maps.Keys(vars)) {
+		list, ok := vars[k].([]any)
+		if !ok || len(list) == 0 {
+			continue
+		}
+		if len(out)*len(list) > limit {
+			return nil, false
+		}
+		var next []map[string]any
+		for _, m := range out {
+			for _, v := range list {
+				c := maps.Clone(m)
+				c[k] = v
+				next = append(next, c)
+			}
+		}
+		out = next
+	}
+	return out, true
+}
+
+func (b *builder) one(p prompt, vars, t, options map[string]any) {
+	c := testCase{}
+	c.name, _ = t["description"].(string)
+	if len(vars) > 0 {
+		c.input.Vars = harness.Encode(vars)
+	}
+	text := p.text
+	for _, end := range []string{"prefix", "suffix"} {
+		if s, ok := options[end].(string); ok && end == "prefix" {
+			text = s + text
+		} else if ok {
+			text += s
+		}
+	}
+	b.fill(&c.input, text, vars)
+	c.expect = b.expectations(t, vars, options)
+	var said []json.RawMessage
+	for _, e := range c.expect {
+		said = append(said, harness.Encode([]any{e.Form, e.Value.GetMediaType(), string(e.Value.GetInline())}))
+	}
+	sum := sha256.Sum256(harness.Encode([]any{text, vars, said, c.name}))
+	c.id = hex.EncodeToString(sum[:8])
+	if b.seen[c.id]++; b.seen[c.id] > 1 { // the same test twice
+		c.id += "-" + strconv.Itoa(b.seen[c.id])
+	}
+	b.out.cases = append(b.out.cases, c)
+}
+
+// fill sets what is sent: a conversation where the prompt is one, else a text.
+func (b *builder) fill(in *harness.Input, text string, vars map[string]any) {
+	if fileLike(text) {
+		in.Template = text
+		return
+	}
+	if t := strings.TrimSpace(text); strings.HasPrefix(t, "[") || strings.HasPrefix(t, "- role:") {
+		if list, ok := conversation(t); ok {
+			if filled, ok := renderAll(list, vars); ok {
+				in.Messages = harness.Encode(filled)
+				return
+			}
+		}
+	}
+	s, ok := render(text, vars)
+	if !ok {
+		in.Template = text
+		b.out.unfilled++
+		return
+	}
+	if list, ok := conversation(strings.TrimSpace(s)); ok && strings.HasPrefix(strings.TrimSpace(s), "[") {
+		in.Messages = harness.Encode(list)
+		return
+	}
+	in.Text = s
+}
+
+// conversation is a list of messages, in JSON or YAML.
+func conversation(s string) ([]any, bool) {
+	if !strings.HasPrefix(s, "[") && !strings.HasPrefix(s, "- role:") {
+		return nil, false
+	}
+	v, err := parse([]byte(s))
+	list, ok := v.([]any)
+	if err != nil || !ok || len(list) == 0 {
+		return nil, false
+	}
+	for _, m := range list {
+		if m, ok := m.(map[string]any); !ok || m["role"] == nil {
+			return nil, false
+		}
+	}
+	return list, true
+}
