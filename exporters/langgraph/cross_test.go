@@ -4,13 +4,16 @@ import (
 	"bytes"
 	"encoding/json"
 	"fmt"
+	"slices"
 	"strings"
 	"testing"
 
 	"github.com/google/go-cmp/cmp"
 
 	"github.com/exitramp/exitramp/context/agentstate"
+	"github.com/exitramp/exitramp/context/fidelity"
 	"github.com/exitramp/exitramp/context/memstate"
+	"github.com/exitramp/exitramp/context/replay"
 	"github.com/exitramp/exitramp/exporters/langgraph/internal/values"
 	pb "github.com/exitramp/exitramp/proto/exitramp/v1"
 )
@@ -145,6 +148,9 @@ func TestCross(t *testing.T) {
 			if d := cmp.Diff(want, got); d != "" {
 				t.Errorf("meaning differs (-source +target):\n%.4000s", d)
 			}
+			if silent := unannounced(t, m, back, done); len(silent) > 0 {
+				t.Errorf("%d checkpoints cite other values than before and nothing says so: %.500q", len(silent), silent)
+			}
 			again := apply(t, there, m, false)
 			if n := actions(again); n["create"]+n["conflict"] > 0 {
 				t.Errorf("second run: %v", n)
@@ -165,6 +171,29 @@ func TestCross(t *testing.T) {
 			}
 		})
 	}
+}
+
+// unannounced are the checkpoints whose values have other keys in the copy, without a loss that says so.
+func unannounced(t testing.TB, m, back *memstate.State, done []replay.Receipt) (out []string) {
+	said := map[string]bool{}
+	for _, rc := range done {
+		said[rc.Key] = slices.ContainsFunc(rc.Losses, func(l fidelity.Loss) bool { return strings.HasPrefix(l.Path, "channels.") })
+	}
+	cites := func(s *memstate.State, key string) (keys []string) {
+		r, err := s.Get(t.Context(), key)
+		if cp, ok := r.(*pb.Checkpoint); err == nil && ok {
+			for _, c := range cp.Channels {
+				keys = append(keys, c.ValueKey)
+			}
+		}
+		return keys
+	}
+	for _, rc := range done {
+		if strings.HasPrefix(rc.Key, "checkpoint/") && rc.Action == replay.Created && !said[rc.Key] && !slices.Equal(cites(m, rc.Key), cites(back, rc.Key)) {
+			out = append(out, rc.Key)
+		}
+	}
+	return out
 }
 
 func storeNamed(t testing.TB, name string) storeAt {

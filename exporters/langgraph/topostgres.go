@@ -212,6 +212,9 @@ func (w *writer) checkpointToPostgres(ctx context.Context, c *pb.Checkpoint) (re
 	if shown {
 		losses = append(losses, loss("channels.value_key", fidelity.Equivalent, "in PostgreSQL a snapshot of a delta channel shows at every checkpoint with its version; the runtime reads both alike"))
 	}
+	if w.lay.lang == javascript && len(extras) > 0 && !shown {
+		losses = append(losses, loss("channels.value_key", fidelity.Equivalent, "in PostgreSQL the library keeps an empty row for a version without a value; it reads both alike"))
+	}
 	if w.lay.lang == python {
 		extras = nil // it writes no such rows
 		if len(out) > 2 {

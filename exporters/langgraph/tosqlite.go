@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"context"
 	"errors"
+	"slices"
 	"strconv"
 	"strings"
 
@@ -59,6 +60,9 @@ func (w *writer) checkpointToSQLite(ctx context.Context, c *pb.Checkpoint) (repl
 		if n := row["checkpoint"].b[i.Start:i.End]; !js && tooLong(n) {
 			losses = append(losses, loss("channels.value_key", fidelity.Transformed, "channel "+valid(i.Name)+": a whole number of more than 64 bits becomes a float; msgpack has no others"))
 		}
+	}
+	if slices.ContainsFunc(vs, func(v values.TypedValue) bool { return v.Type == "empty" }) && len(losses) == 0 {
+		losses = append(losses, loss("channels.value_key", fidelity.Equivalent, "in SQLite a version without a value has none; PostgreSQL keeps an empty row for it, and the library reads both alike"))
 	}
 	return w.putFitting(ctx, "checkpoints", map[string]cell{
 		"thread_id": row["thread_id"], "checkpoint_ns": row["checkpoint_ns"], "checkpoint_id": row["checkpoint_id"],
