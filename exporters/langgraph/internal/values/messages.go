@@ -28,12 +28,20 @@ func Messages(serializer string, b []byte) (ms []*pb.Message, ok bool, err error
 	}
 	for x := range v.items() {
 		m := message(x)
-		if m == nil {
+		if m != nil {
+			ok = true
+		} else if x.kind() == kMap { // a message of another library's making, between others
+			m = &pb.Message{NativeId: x.str("id"), NativeRole: x.str("role"), Parts: []*pb.Part{data(x)}}
+			m.Role = roleOf(m.NativeRole)
+		} else {
 			return nil, false, nil
 		}
 		ms = append(ms, m)
 	}
-	return ms, len(ms) > 0, nil
+	if !ok {
+		return nil, false, nil
+	}
+	return ms, true, nil
 }
 
 // Chat is Messages, also of a map that has the chat under one of its keys: "messages" by custom,

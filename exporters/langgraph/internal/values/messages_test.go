@@ -64,7 +64,11 @@ func TestChat(t *testing.T) {
 	if d := cmp.Diff(want, got); d != "" {
 		t.Errorf("(-want +got):\n%s", d)
 	}
-	for _, s := range []string{`{}`, `{"messages":[]}`, `{"messages":[1]}`, `[{"role":"user"}]`, `[{"type":"tool","name":"x"}]`, `"hello"`} {
+	mixed := `[{"role":"user","content":"hi"},{"id":"u2","role":"assistant","parts":[{"type":"text","text":"ho"}]},{"step":3}]`
+	if ms, ok, err := Chat("json", []byte(mixed)); err != nil || !ok || brief(ms) != "user hi; assistant *exitrampv1.Part_Data; unspecified *exitrampv1.Part_Data" {
+		t.Errorf("%v, %v: %s", ok, err, brief(ms))
+	}
+	for _, s := range []string{`{}`, `[{"role":"user","content":"hi"},"ho"]`, `{"messages":[]}`, `{"messages":[1]}`, `[{"role":"user"}]`, `[{"type":"tool","name":"x"}]`, `"hello"`} {
 		if ms, ok, err := Chat("json", []byte(s)); ok || err != nil {
 			t.Errorf("%s: %v, %v", s, ms, err)
 		}
