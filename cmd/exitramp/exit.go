@@ -37,7 +37,7 @@ func exitCodesCmd() *cobra.Command {
 2   usage
 3   sealed with gaps, or replayed with refusals or conflicts, or not all read back
 4   drill or models check not passed
-5   refused: integrity, trust, limits
+5   refused: integrity, trust, limits, secrets
 75  resumable: run the same command again
 `)
 		},
@@ -46,9 +46,10 @@ func exitCodesCmd() *cobra.Command {
 
 // An exitError carries its exit code, and what a person does next.
 type exitError struct {
-	code int
-	err  error
-	hint string
+	code  int
+	err   error
+	hint  string
+	class string // of a refusal that is not format's; empty: format.Class tells
 }
 
 func (e *exitError) Error() string { return e.err.Error() }
@@ -78,6 +79,15 @@ func exitCode(err error) int {
 		return exitRefused
 	}
 	return exitOther
+}
+
+// class is the class of a refusal; empty: err is none.
+func class(err error) string {
+	var e *exitError
+	if errors.As(err, &e) && e.class != "" {
+		return e.class
+	}
+	return format.Class(err)
 }
 
 // report prints an error: what, then what to do.
@@ -128,7 +138,7 @@ func (a *app) writeStatus(args []string, code int, err error) error {
 	}
 	if err != nil {
 		st["error"] = err.Error()
-		if c := format.Class(err); c != "" {
+		if c := class(err); c != "" {
 			st["class"] = c
 		}
 	}

@@ -13,6 +13,7 @@ import (
 	"github.com/spf13/cobra"
 
 	"github.com/exitramp/exitramp/context/agentstate"
+	"github.com/exitramp/exitramp/context/secrets"
 	"github.com/exitramp/exitramp/exporters"
 	"github.com/exitramp/exitramp/format"
 	pb "github.com/exitramp/exitramp/proto/exitramp/v1"
@@ -30,7 +31,10 @@ type exportFlags struct {
 	json           bool
 	dryRun         bool
 	onlyGaps       string
+	secrets        string
 	keys           keyFlags
+
+	found *secrets.Summary // of the scan for secrets; nil: there was none
 }
 
 func (a *app) exportCmd() *cobra.Command {
@@ -40,6 +44,10 @@ func (a *app) exportCmd() *cobra.Command {
 		Long: `Reads SOURCE (a URL: exitramp drivers) in one consistent snapshot where the runtime has them, and
 seals it in ARCHIVE. SOURCE is never written to. Killed, it goes on when the same command is run
 again; nothing is at ARCHIVE before all of it is. An existing ARCHIVE is not overwritten.
+
+Text is scanned for secrets of known classes: --secrets label says in the archive which were found
+where, redact makes asterisks of them, refuse ends with exit code 5 and seals nothing. The report says
+what was looked for; what no class describes is not found.
 
 Exit code 3: sealed, and what could not be read is named.`,
 		Args: cobra.ExactArgs(2),
@@ -52,6 +60,7 @@ Exit code 3: sealed, and what could not be read is named.`,
 	c.Flags().StringVar(&f.lineage, "lineage", "", "name that exports of one runtime share")
 	c.Flags().StringVar(&f.follows, "follows", "", "the `ARCHIVE` before it in its line: lineage, sequence and base come from there")
 	c.Flags().StringVar(&f.onlyGaps, "only-gaps", "", "read again only the kinds that have gaps in the `ARCHIVE` of an earlier export, and take the rest from there")
+	addSecrets(c, &f.secrets)
 	c.Flags().BoolVar(&f.json, "json", false, "the outcome as JSON")
 	c.Flags().BoolVar(&f.dryRun, "dry-run", false, "read all of it and write nothing")
 	c.Flags().StringArrayVarP(&f.keys.identities, "identity", "i", nil, "key `FILE` that opens the archive of --only-gaps, or SOURCE where it is one")
@@ -79,7 +88,7 @@ func (a *app) export(ctx context.Context, from, to string, f *exportFlags) error
 	if o.KeysBeside = f.beside; f.beside && len(f.recipients)+len(f.recipientFiles) == 0 && !f.passphrase {
 		return usagef("--keys-beside is for encrypted archives: give -r KEY, -R FILE or -p")
 	}
-	o.Source = fmt.Sprintf("%s kinds %q gaps of %q", exporters.Redact(from), f.kinds, f.onlyGaps)
+	o.Source = fmt.Sprintf("%s kinds %q gaps of %q secrets %s", exporters.Redact(from), f.kinds, f.onlyGaps, f.secrets)
 	if err := f.line(o); err != nil {
 		return err
 	}
@@ -104,6 +113,13 @@ func (a *app) export(ctx context.Context, from, to string, f *exportFlags) error
 		if read, err = onlyGaps(ctx, old, src); err != nil {
 			return err
 		}
+	}
+	scan, err := scanned(read, f.secrets)
+	if err != nil {
+		return err
+	}
+	if scan != nil {
+		read, f.found = scan, scan.Summary()
 	}
 	began := a.now()
 	p := a.newProgress("export", "records")
@@ -160,6 +176,13 @@ func (f *exportFlags) line(o *format.WriterOptions) error {
 
 // exportFailed says how to go on, where there is something to go on from.
 func (a *app) exportFailed(err error, rep *agentstate.Report, to string, dry bool) error {
+	if errors.Is(err, secrets.ErrFound) {
+		if !dry {
+			err = errors.Join(err, format.Discard(to))
+		}
+		return &exitError{code: exitRefused, class: "secrets", err: err,
+			hint: "nothing was sealed; --secrets=redact takes them out, --secrets=label seals them and says where they are"}
+	}
 	if dry || errors.Is(err, format.ErrLocked) || errors.Is(err, format.ErrResume) {
 		return err
 	}
@@ -227,6 +250,9 @@ func (a *app) recipients(f *exportFlags, o *format.WriterOptions) error {
 
 func (a *app) exported(rep *agentstate.Report, to string, took time.Duration, f *exportFlags) error {
 	v := rep.Verdict
+	if f.found != nil {
+		a.result["secrets"] = secretsJSON(f.found)
+	}
 	size := int64(0)
 	if fi, err := os.Stat(to); err == nil && !f.dryRun {
 		size = fi.Size()
@@ -236,11 +262,15 @@ func (a *app) exported(rep *agentstate.Report, to string, took time.Duration, f 
 		if err := a.printJSON(map[string]any{
 			"archive": to, "bytes": size, "seconds": took.Seconds(), "coverage": v.Coverage.String(),
 			"records": stateCounts(rep.Records), "kinds": kindVerdicts(rep), "gaps": gapList(rep.Gaps),
+			"secrets": secretsJSON(f.found),
 		}); err != nil {
 			return err
 		}
 	} else {
 		fmt.Fprintln(a.stdout, coverageLine(rep))
+		if f.found != nil {
+			fmt.Fprintln(a.stdout, "secrets", secretsText(f.found))
+		}
 		what := "sealed " + to + " " + bytesText(size)
 		if f.dryRun {
 			what = "read, nothing written,"

@@ -148,6 +148,9 @@ func (a *app) inspect(path string, k *keyFlags, asJSON bool) error {
 	if in.Base != "" {
 		fmt.Fprintf(a.stdout, "number %d of lineage %s; made from the archive whose manifest is %s\n", in.Sequence, clean(in.Lineage), in.Base)
 	}
+	if in.Open {
+		fmt.Fprintln(a.stdout, "secrets", secretsText(secretsOf(in.Statements)))
+	}
 	fmt.Fprintln(a.stdout, encryptionText(in))
 	fmt.Fprintln(a.stdout, signatureText(in))
 	for _, g := range in.Gaps {
@@ -222,7 +225,7 @@ func (a *app) inspectJSON(path string, in *format.Info) error {
 	return a.printJSON(map[string]any{
 		"archive": path, "format": "ctxa/1", "archive_id": in.ArchiveID, "lineage": in.Lineage, "sequence": in.Sequence, "base": in.Base,
 		"created_at": in.Created.UTC().Format(time.RFC3339), "tool": in.Tool, "coverage": in.Coverage, "records": stateCounts(in.Records),
-		"views": in.Views, "not_understood": in.Unknown, "kinds": kinds, "origins": origins, "readings": readings, "gaps": gapList(in.Gaps),
+		"views": in.Views, "not_understood": in.Unknown, "kinds": kinds, "origins": origins, "readings": readings, "secrets": secretsJSON(secretsOf(in.Statements)), "gaps": gapList(in.Gaps),
 		"encryption": in.Encryption, "compartments": compartments, "weakest": in.Weakest, "opens_with_age": in.OpensWith, "shreddable": in.Shreddable, "open": in.Open,
 		"members": in.Members, "bytes": in.Bytes, "manifest_sha256": in.ManifestHex(), "signatures": in.Attestations, "signed_by": signedByJSON(in.SignedBy),
 	})

@@ -12,6 +12,7 @@ import (
 	"github.com/spf13/cobra"
 
 	"github.com/exitramp/exitramp/context/agentstate"
+	"github.com/exitramp/exitramp/context/secrets"
 	"github.com/exitramp/exitramp/format"
 )
 
@@ -101,8 +102,18 @@ func (a *app) verify(ctx context.Context, path string, k *keyFlags, policy forma
 	}
 	a.result["integrity"], a.result["level"], a.result["coverage"] = v.Integrity, v.Level, v.Coverage.Coverage.String()
 	a.result["authenticity"], a.result["freshness"] = v.Authenticity, v.Freshness
+	var found *secrets.Summary
+	if v.Level == "deep" {
+		ro.Ledger = nil // it has been asked
+		in, err := format.Inspect(af, fi.Size(), ro)
+		if err != nil {
+			return a.refused(path, err, f.json)
+		}
+		found = secretsOf(in.Statements)
+	}
 	if f.json {
 		return a.printJSON(map[string]any{
+			"secrets": secretsJSON(found),
 			"archive": path, "integrity": v.Integrity, "level": v.Level, "authenticity": v.Authenticity, "freshness": v.Freshness, "signed_by": signedByJSON(v.SignedBy),
 			"lineage": v.Lineage, "sequence": v.Sequence, "required_recipients": len(vo.Require),
 			"members": v.Members, "bytes": v.Bytes, "records": v.Records, "not_understood": v.Unknown, "dangling": v.Dangling,
@@ -130,6 +141,9 @@ func (a *app) verify(ctx context.Context, path string, k *keyFlags, policy forma
 		fmt.Fprintf(a.stdout, "RECIPIENTS    each of the %s asked for opens all of it\n", count(n, "keys"))
 	}
 	fmt.Fprintf(a.stdout, "COVERAGE      %s\n", coverageText(v))
+	if found != nil {
+		fmt.Fprintf(a.stdout, "SECRETS       as the export says: %s\n", secretsText(found))
+	}
 	if v.Unknown > 0 {
 		fmt.Fprintf(a.stdout, "              %s records are of kinds that this release does not know: carried, not understood\n", number(v.Unknown))
 	}
@@ -165,10 +179,15 @@ func (a *app) refused(path string, err error, asJSON bool) error {
 // something else.
 func (a *app) refusedJSON(facts map[string]any, err error) {
 	var e *format.Error
-	if !errors.As(err, &e) {
+	var out map[string]any
+	switch {
+	case errors.As(err, &e):
+		out = map[string]any{"integrity": "REFUSED", "class": e.Class, "member": e.Member, "want": e.Want, "got": e.Got, "error": err.Error()}
+	case err != nil && class(err) != "":
+		out = map[string]any{"class": class(err), "error": err.Error()}
+	default:
 		return
 	}
-	out := map[string]any{"integrity": "REFUSED", "class": e.Class, "member": e.Member, "want": e.Want, "got": e.Got, "error": err.Error()}
 	maps.Copy(out, facts)
 	a.told = true
 	if perr := a.printJSON(out); perr != nil {

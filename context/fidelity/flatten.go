@@ -162,19 +162,33 @@ func (f *flattener) message(m protoreflect.Message, path uint16) {
 		if meta && (name == "key" || name == "origin_key" || name == "native") {
 			return true
 		}
+		if meta && name == "labels" && !f.runtimeLabels(m) { // ours are no part of the state
+			return true
+		}
 		id := f.paths.id(path, name)
 		if !fd.IsList() {
 			f.single(fd, v, id)
 			return f.err == nil
 		}
-		n := len(f.index)
+		n, at := len(f.index), 0
 		for i := range v.List().Len() {
-			f.index = binary.AppendUvarint(f.index[:n], uint64(i))
-			f.single(fd, v.List().Get(i), id)
+			x := v.List().Get(i)
+			if meta && name == "labels" && agentstate.IsOwnLabel(x.Message().Interface().(*pb.Label)) {
+				continue
+			}
+			f.index = binary.AppendUvarint(f.index[:n], uint64(at))
+			f.single(fd, x, id)
+			at++
 		}
 		f.index = f.index[:n]
 		return f.err == nil
 	})
+}
+
+// runtimeLabels tells whether the Meta m has labels that are not ours.
+func (f *flattener) runtimeLabels(m protoreflect.Message) bool {
+	meta, ok := m.Interface().(*pb.Meta)
+	return !ok || slices.ContainsFunc(meta.Labels, func(l *pb.Label) bool { return !agentstate.IsOwnLabel(l) })
 }
 
 func (f *flattener) single(fd protoreflect.FieldDescriptor, v protoreflect.Value, path uint16) {

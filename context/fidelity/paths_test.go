@@ -1,6 +1,8 @@
 package fidelity
 
 import (
+	"slices"
+	"strings"
 	"testing"
 
 	"github.com/google/go-cmp/cmp"
@@ -16,6 +18,14 @@ func TestPaths(t *testing.T) {
 	m.Meta.Labels = []*pb.Label{{Name: "l", Value: "v"}}
 	want := []string{"meta.created_unix_nano", "meta.labels.name", "meta.labels.value", "name", "space_key", "tags", "text", "ttl_minutes"}
 	if d := cmp.Diff(want, Paths(m)); d != "" {
+		t.Error(d)
+	}
+	agentstate.SetOwnLabel(m.Meta, agentstate.LabelSecrets, `{"jwt":1}`) // it is about the archive
+	if d := cmp.Diff(want, Paths(m)); d != "" {
+		t.Error(d)
+	}
+	m.Meta.Labels = m.Meta.Labels[1:]
+	if d := cmp.Diff(slices.DeleteFunc(want, func(p string) bool { return strings.HasPrefix(p, "meta.labels") }), Paths(m)); d != "" {
 		t.Error(d)
 	}
 }

@@ -111,6 +111,7 @@ func (a *apply) run(ctx context.Context, dst Target, src agentstate.Source) (err
 		if r == nil || !r.ProtoReflect().IsValid() {
 			return a.fail(ErrSource, errors.New("a record that is nil"))
 		}
+		agentstate.DropOwnLabels(r.GetMeta()) // they are about the archive, and no runtime's
 		if err := a.read(ctx, dst, src, r); err != nil {
 			return err
 		}

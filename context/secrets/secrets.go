@@ -1,0 +1,278 @@
+// Package secrets finds secrets in the text of records: keys, tokens and passwords that people and
+// tools wrote into conversations and memories, where no vault knows of them.
+//
+// The rules are those of gitleaks, a kept set, and some of our own for what people say: see the folder
+// rules. Each rule is a class. What no class describes is not found: a report says what was looked
+// for and found, never that there are no secrets. Found are class and place. The value, or a digest of
+// it, which for a short one is the same, leaves this package nowhere.
+//
+// [Scan] wraps a source: records that come through it carry what was found as a label, or have it
+// taken out, or the reading ends with [ErrFound]. [Of] reads back what such a reading stated.
+package secrets
+
+import (
+	"bytes"
+	"cmp"
+	"fmt"
+	"slices"
+	"strings"
+	"sync"
+)
+
+// A Finding is a stretch of a text that a rule takes for a secret.
+type Finding struct {
+	Class      string // the rule's id: "aws-access-token"
+	Start, End int    // of the secret, in bytes
+}
+
+// A Scanner finds secrets in text. It is for any number of goroutines.
+type Scanner struct {
+	rules  []*rule
+	global []allowlist
+	words  *automaton
+	of     [][]int // by word: the rules that it calls for
+	sizes  []int   // by word
+	spare  sync.Pool
+}
+
+// New is a Scanner with all rules. It takes some milliseconds; expressions are compiled when a text
+// first calls for them.
+func New() (*Scanner, error) {
+	s := &Scanner{}
+	var err error
+	if s.rules, s.global, err = parse(); err != nil {
+		return nil, err
+	}
+	at := map[string]int{}
+	var words []string
+	for i, r := range s.rules {
+		if len(r.Keywords) == 0 {
+			return nil, fmt.Errorf("secrets: rule %s has no keyword", r.ID)
+		}
+		for _, k := range r.Keywords {
+			k = strings.ToLower(k)
+			w, ok := at[k]
+			if !ok {
+				w = len(words)
+				at[k], words, s.of = w, append(words, k), append(s.of, nil)
+				s.sizes = append(s.sizes, len(k))
+			}
+			s.of[w] = append(s.of[w], i)
+		}
+	}
+	s.words = newAutomaton(words)
+	s.spare.New = func() any { return &work{pending: make([]span, len(s.rules))} }
+	return s, nil
+}
+
+// Classes are the classes that are looked for, sorted.
+func (s *Scanner) Classes() []string {
+	out := make([]string, len(s.rules))
+	for i, r := range s.rules {
+		out[i] = r.ID
+	}
+	slices.Sort(out)
+	return slices.Compact(out)
+}
+
+// Rules names the set of rules: what a report says was scanned for.
+func (s *Scanner) Rules() string {
+	return fmt.Sprintf("%d classes (gitleaks %s, sha256 %.12s; exitramp's own)", len(s.Classes()), gitleaksVersion, gitleaksSHA256)
+}
+
+// work is what one scan writes to.
+type work struct {
+	pending []span // by rule: where to look next; hi 0: nowhere
+	used    []int  // rules with a pending
+	found   []ranked
+	plain   []byte // the text with its escapes undone
+	from    []int32
+}
+
+type span struct{ lo, hi int }
+
+type ranked struct {
+	Finding
+	rank int // the lower one wins where two overlap
+}
+
+// Find adds to found what is in text, in order and without overlaps. Escapes of JSON are undone as
+// well, also those of a document within a document.
+func (s *Scanner) Find(text []byte, found []Finding) []Finding {
+	if len(text) < minText {
+		return found
+	}
+	w := s.spare.Get().(*work)
+	defer s.spare.Put(w)
+	w.found = w.found[:0]
+	s.pass(w, text, nil)
+	if bytes.IndexByte(text, '\\') >= 0 {
+		w.unescape(text)
+		s.pass(w, w.plain, w.from)
+	}
+	if len(w.found) == 0 {
+		return found
+	}
+	slices.SortFunc(w.found, func(a, b ranked) int {
+		return cmp.Or(a.rank-b.rank, a.Start-b.Start, b.End-a.End, strings.Compare(a.Class, b.Class))
+	})
+	n := len(found)
+	for _, f := range w.found {
+		if !slices.ContainsFunc(found[n:], func(o Finding) bool { return f.Start < o.End && o.Start < f.End }) {
+			found = append(found, f.Finding)
+		}
+	}
+	slices.SortFunc(found[n:], func(a, b Finding) int { return a.Start - b.Start })
+	return found
+}
+
+// minText is the shortest text that any rule finds something in: "pin is 1234".
+const minText = 10
+
+// maxSecret bounds a secret, in bytes.
+const maxSecret = 64 << 10
+
+// pass looks through text. from maps its bytes to those of the text as it is stored; nil: it is that.
+func (s *Scanner) pass(w *work, text []byte, from []int32) {
+	s.words.each(text, func(word, end int) {
+		for _, r := range s.of[word] {
+			s.try(w, r, text, end-s.sizes[word], end, from)
+		}
+	})
+	for _, n := range w.used {
+		s.run(w, n, text, w.pending[n].lo, w.pending[n].hi, from)
+		w.pending[n] = span{}
+	}
+	w.used = w.used[:0]
+}
+
+// try notes where to run rule n, if its keyword, text[at:end], calls for it.
+func (s *Scanner) try(w *work, n int, text []byte, at, end int, from []int32) {
+	r := s.rules[n]
+	lo, hi := 0, len(text)
+	switch r.how {
+	case byLead:
+		for lo = at; lo > max(-1, at-maxBefore) && !r.begins(text, lo); lo-- {
+		}
+		if lo < 0 || lo == at-maxBefore {
+			return
+		}
+		hi = min(hi, lo+r.longest+2)
+		lo = max(0, lo-1) // for \b
+	case byAssign:
+		if !assigned(text[end:]) {
+			return
+		}
+		lo, hi = max(0, at-64), min(hi, end+r.longest+2)
+	case byWindow:
+		if r.Follow != "" && bytes.IndexByte(text[end:min(hi, end+400)], r.Follow[0]) < 0 {
+			return
+		}
+		lo, hi = max(0, at-min(r.longest, 1024)), min(hi, end+r.longest+2)
+	}
+	switch p := &w.pending[n]; {
+	case p.hi == 0:
+		w.used = append(w.used, n)
+		*p = span{lo, hi}
+	case lo <= p.hi: // so that a text of nothing but keywords is looked through once
+		p.lo, p.hi = min(lo, p.lo), max(hi, p.hi)
+	default:
+		s.run(w, n, text, p.lo, p.hi, from)
+		*p = span{lo, hi}
+	}
+}
+
+// run finds the matches of rule n in text[lo:hi].
+func (s *Scanner) run(w *work, n int, text []byte, lo, hi int, from []int32) {
+	r := s.rules[n]
+	re := r.compiled()
+	for lo < hi {
+		m := re.FindSubmatchIndex(text[lo:hi])
+		if m == nil {
+			return
+		}
+		for i := range m {
+			if m[i] >= 0 {
+				m[i] += lo
+			}
+		}
+		if m[1] == hi && hi < len(text) && hi-m[0] < maxSecret { // it may go on
+			hi = min(len(text), hi+maxMatch)
+			continue
+		}
+		if a, b, ok := r.secret(text, m); ok && !s.allowed(r, text, m, a, b) {
+			f := Finding{r.ID, a, b}
+			if from != nil {
+				f.Start, f.End = int(from[a]), int(from[b])
+			}
+			w.found = append(w.found, ranked{f, rank(r)})
+		}
+		lo = max(m[1], m[0]+1)
+	}
+}
+
+// rank puts rules that know a vendor's form before those that go by the words around it.
+func rank(r *rule) int {
+	switch {
+	case r.ID == "private-key":
+		return 0
+	case r.ID == "generic-api-key":
+		return 4
+	case strings.HasPrefix(r.ID, "said-"), r.ID == "private-key-part":
+		return 3
+	case r.how == byAssign, r.ID == "cookie", strings.HasPrefix(r.ID, "bearer-"), r.ID == "uri-credentials":
+		return 2
+	}
+	return 1
+}
+
+func (s *Scanner) allowed(r *rule, text []byte, m []int, lo, hi int) bool {
+	for i := range r.Allowlists {
+		if r.Allowlists[i].allows(text, m, lo, hi) {
+			return true
+		}
+	}
+	for i := range s.global {
+		if s.global[i].allows(text, m, lo, hi) {
+			return true
+		}
+	}
+	return false
+}
+
+// assigned tells whether text goes on like an assignment to the name before it. It takes no match
+// away: it is what every rule of that form asks for at least.
+func assigned(text []byte) bool {
+	i, n := 0, min(len(text), 64)
+	for i < n && midName.has(text[i]) {
+		i++
+	}
+	j := i
+	for j < n && j < i+4 && sign.has(text[j]) {
+		j++
+	}
+	if j == i {
+		return false
+	}
+	for k := j; k < n && k < j+8; k++ {
+		if !quote.has(text[k]) {
+			rest := text[k:min(len(text), k+8)]
+			return len(rest) == 8 && !bytes.ContainsAny(rest, " \t\r\n\"'`")
+		}
+	}
+	return false
+}
+
+// The bytes of gitleaks' assignments.
+var (
+	midName = setOf("abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789_.- \t\r\n\f\v'\"")
+	sign    = setOf("=>:|?,")
+	quote   = setOf("`'\"= \t\r\n\f\v")
+)
+
+func setOf(chars string) (s set) {
+	for _, c := range []byte(chars) {
+		s.add(c)
+	}
+	return s
+}
