@@ -80,6 +80,15 @@ func TestJudge(t *testing.T) {
 		{"L5, blocked", func(p *Predicate) { p.Drill.Level = L5 }, VerdictPass, ""},
 		{"L5, not blocked from outside", func(p *Predicate) { p.Drill.Level = L5; p.Drill.ProviderBlocked.Enforced = false }, VerdictFail, "BLOCK"},
 		{"L5, planned", func(p *Predicate) { p.Drill.Level = L5; p.Drill.Mode = Planned }, VerdictFail, "BLOCK"},
+		{"stopped", func(p *Predicate) { p.Drill.Stopped = &Stop{Phase: "verify", Class: "digest", Why: "flipped"} }, VerdictFail, "ended in verify"},
+		{"stopped before the archive was known", func(p *Predicate) {
+			p.Drill.Stopped = &Stop{Phase: "verify", Why: "no such file"}
+			p.Archive, p.Kinds, p.NegativeControls, p.Checks = Archive{}, nil, nil, nil
+		}, VerdictFail, "no such file"},
+		{"stopped, and a count that does not fit", func(p *Predicate) {
+			p.Drill.Stopped = &Stop{Phase: "read back"}
+			p.Kinds[0].Matched--
+		}, VerdictInvalid, "7 imported, and 6"},
 
 		{"no exercise", func(p *Predicate) { p.Drill.Exercise = false }, VerdictInvalid, "exercise"},
 		{"no mode", func(p *Predicate) { p.Drill.Mode = "" }, VerdictInvalid, "mode"},
@@ -261,6 +270,13 @@ func TestParseStatement(t *testing.T) {
 		{"another predicate", edit(PredicateType, "https://example.org/x"), ErrStatement, "predicateType"},
 		{"no subject", edit(`"subject":[{`, `"subject":[],"s":[{`), ErrStatement, "no subject"},
 		{"about another archive", edit(`"sha256":"ab`, `"sha256":"ac`), ErrStatement, "none of the subjects"},
+		{"stopped, without an archive", func() []byte {
+			p := &Predicate{
+				Drill: Drill{Exercise: true, Mode: Planned, Level: L1, Stopped: &Stop{Phase: "verify", Why: "no such file"}},
+				Kinds: []Kind{}, Checks: []Check{}, NotTested: []string{},
+			}
+			return bytes.Replace(statement(t, p), []byte(`"sha256":""`), []byte(`"sha256":"00"`), 1)
+		}, nil, ""},
 		{"a count below zero", edit(`"archived":10`, `"archived":-10`), ErrStatement, "not as the predicate is"},
 		{"a count that is text", edit(`"archived":10`, `"archived":"10"`), ErrStatement, "not as the predicate is"},
 		{"a kinder verdict", edit(`"verdict":"PASS"`, `"verdict":"PASS_WITH_LOSS"`), ErrVerdict, "want PASS, got"},
