@@ -27,8 +27,8 @@ func (b *book) html() ([]byte, error) {
 		return nil, err
 	}
 	t, err := template.New("report.html.tmpl").Funcs(template.FuncMap{
-		"clean": clean, "at": at, "day": day, "span": span, "seconds": seconds, "grouped": grouped, "bytes": bytesText, "none": orNone,
-		"sentence": sentence, "accepted": accepted, "lower": strings.ToLower, "runtime": runtime,
+		"clean": clean, "printable": printable, "at": at, "day": day, "span": span, "seconds": seconds, "grouped": grouped, "bytes": bytesText, "none": orNone,
+		"sentence": sentence, "accepted": accepted, "runtime": func(r *evidence.Runtime) string { return brief(runtime(r)) }, "brief": brief,
 	}).ParseFS(pages, "report.html.tmpl", "parts.html.tmpl")
 	if err != nil {
 		return nil, err
@@ -37,6 +37,9 @@ func (b *book) html() ([]byte, error) {
 	err = t.Execute(&buf, &page{b, template.CSS(css)})
 	return buf.Bytes(), err
 }
+
+// brief is a text for the cover.
+func brief(s string) string { return short(clean(s), 160) }
 
 // maxShown is how many rows of a table the report shows; its CSV file has the rest.
 const maxShown = 200
@@ -267,14 +270,12 @@ func (p *page) PredicateType() string { return evidence.PredicateType }
 // Scanned tells whether secrets were looked for.
 func (p *page) Scanned() bool { return len(p.Safety.SecretClasses) > 0 }
 
-// Parts of the arrangement and the parties, for the cover.
-
 // Who names a party, with the start of its key.
 func (p *page) Who(x evidence.Party) string {
 	if x.Name == "" && x.Key == "" {
 		return "not named"
 	}
-	s := orNone(x.Name)
+	s := brief(orNone(x.Name))
 	if x.Key != "" {
 		s += ", key " + short(clean(x.Key), 16)
 	}
@@ -292,10 +293,16 @@ func (p *page) SameKey() bool {
 	return false
 }
 
+// SourceSide and TargetSide are the two runtimes.
+func (p *page) SourceSide() *evidence.Runtime { return &p.Source }
+
+// TargetSide is what was written to.
+func (p *page) TargetSide() *evidence.Runtime { return &p.Target }
+
 // Exercise tells whether the cover may say that this was one.
 func (p *page) Exercise() bool { return p.Drill.Exercise && !p.Arrangement.NoticeGiven }
 
-// Short keys of the archive's signers.
+// SignedBy says who signed the archive.
 func (p *page) SignedBy() string {
 	if len(p.Archive.SignedBy) == 0 {
 		return "the archive is not signed"

@@ -16,9 +16,9 @@ import (
 // maxText is how many characters of one text a report shows.
 const maxText = 600
 
-// clean takes out of a text what would not print, or would print other than it is.
-func clean(s string) string {
-	s = strings.Map(func(r rune) rune {
+// printable takes out of a text what would not print, or would print other than it is.
+func printable(s string) string {
+	return strings.Map(func(r rune) rune {
 		switch {
 		case r == '\n' || r == '\t':
 			return ' '
@@ -27,6 +27,11 @@ func clean(s string) string {
 		}
 		return r
 	}, s)
+}
+
+// clean is a text that prints, and is not endless.
+func clean(s string) string {
+	s = printable(s)
 	if n := 0; len(s) > maxText {
 		for i := range s {
 			if n++; n > maxText {
@@ -51,7 +56,9 @@ func seconds(s float64) string {
 	switch {
 	case !(s >= 0):
 		return "unknown"
-	case s < 0.001 && s > 0:
+	case s == 0:
+		return "0 s"
+	case s < 0.001:
 		return "< 1 ms"
 	case s < 1:
 		return fmt.Sprintf("%.0f ms", s*1000)
