@@ -12,6 +12,7 @@ import (
 	"github.com/exitramp/exitramp/exporters/mcpmemory"
 	"github.com/exitramp/exitramp/exporters/mem0"
 	"github.com/exitramp/exitramp/exporters/openaiagents"
+	"github.com/exitramp/exitramp/exporters/openaievals"
 	"github.com/exitramp/exitramp/exporters/promptfoo"
 )
 
@@ -25,6 +26,7 @@ func Registry() *exporters.Registry {
 		mcpmemory.Drivers(),
 		mem0.Drivers(),
 		openaiagents.Drivers(),
+		openaievals.Drivers(),
 		promptfoo.Drivers(),
 	)...)
 }
