@@ -46,6 +46,7 @@ type app struct {
 	result   map[string]any
 
 	authenticity string // of the archive that a verb acts on
+	asks         string // file of approvals that a plan wrote
 	told         bool   // a refusal was printed as JSON
 }
 

@@ -20,6 +20,7 @@ type replayFlags struct {
 	keys    keyFlags
 	kinds   []string
 	approve string
+	asks    string   // --approvals-out
 	names   string   // --map
 	graves  []string // --tombstones
 	out     string
@@ -39,7 +40,7 @@ func (f *replayFlags) addWhat(c *cobra.Command) {
 	c.Flags().StringSliceVar(&f.kinds, "kinds", nil, "only these kinds")
 	c.Flags().StringArrayVar(&f.graves, "tombstones", nil, "what must not come back: an `ARCHIVE` with tombstones, or a file of keys, one a line; may be given again")
 	c.Flags().StringVar(&f.names, "map", "", "rename by `FILE` (YAML): tools, principals, namespaces, models")
-	c.Flags().StringVar(&f.approve, "approve", "", "`FILE` with the keys of grants and the like that a person lets through, one a line")
+	c.Flags().StringVar(&f.approve, "approve", "", "`FILE` of what a person lets through: approvals as plan writes them, filled in, or keys, one a line")
 }
 
 func (a *app) planCmd() *cobra.Command {
@@ -50,6 +51,7 @@ func (a *app) planCmd() *cobra.Command {
 	}
 	f.add(c)
 	f.addWhat(c)
+	c.Flags().StringVar(&f.asks, "approvals-out", "", "write what waits for a person to `FILE`, to be filled in (default OUTPUT.approvals.yaml, with -o)")
 	c.Flags().StringVarP(&f.out, "output", "o", "", "write the plan to `FILE`: exitramp replay FILE carries it out, and refuses if archive or target changed")
 	return c
 }
@@ -125,7 +127,7 @@ func (a *app) replayOptions(ctx context.Context, r *format.Reader, archive, targ
 	if o.Tombstones, err = a.tombstones(ctx, f.graves, &f.keys); err != nil || f.approve == "" {
 		return o, err
 	}
-	o.Approved, err = readKeys(f.approve)
+	o.Approved, o.Approvals, err = a.readApprovals(f.approve)
 	return o, err
 }
 
@@ -147,6 +149,17 @@ func (a *app) plan(ctx context.Context, archive, target string, f *replayFlags) 
 	p := a.newProgress("plan", "records")
 	p.expect(archiveCounts(r))
 	o.OnReceipt = func(rc replay.Receipt) { p.add(agentstate.KindOfKey(rc.Key)) }
+	asks := &approvalsFile{path: f.asks}
+	if err := asks.free(); err != nil {
+		return err
+	}
+	if beside := f.out + ".approvals.yaml"; asks.path == "" && f.out != "" && !exists(beside) { // else it may be filled in
+		asks.path = beside
+	}
+	if asks.path != "" {
+		o.OnWaiting = asks.add
+	}
+	defer asks.discard()
 	var rep *replay.Report
 	if f.out == "" {
 		rep, err = replay.Plan(ctx, dst, r, o)
@@ -157,7 +170,11 @@ func (a *app) plan(ctx context.Context, archive, target string, f *replayFlags) 
 	if err != nil {
 		return err
 	}
+	if err := asks.close(); err != nil {
+		return err
+	}
 	a.result["plan"] = actions(rep)
+	a.asks = asks.written
 	return a.printReplay("plan", rep, f.json)
 }
 
@@ -204,6 +221,9 @@ func (a *app) replay(ctx context.Context, archive, target, planPath string, f *r
 			return usagef("the target of this plan has a password or an option that a plan does not hold: give it with --target (it was %s)", reviewed.TargetURL)
 		}
 	}
+	if reviewed != nil && (f.approve != "" || f.kinds != nil || f.graves != nil) {
+		return usagef("--approve, --kinds and --tombstones belong to the plan: exitramp plan with them, and replay that")
+	}
 	r, err := a.openTrusted(archive, &f.keys)
 	if err != nil {
 		return err
@@ -223,7 +243,7 @@ func (a *app) replay(ctx context.Context, archive, target, planPath string, f *r
 			return err
 		}
 		o.Reviewed, o.Map = reviewed, reviewed.Map
-		o.Kinds, o.Approved, o.Tombstones = o.Reviewed.Kinds, o.Reviewed.Approved, o.Reviewed.Tombstones
+		o.Kinds, o.Approved, o.Approvals, o.Tombstones = reviewed.Kinds, reviewed.Approved, reviewed.Approvals, reviewed.Tombstones
 	}
 	journal := f.journal
 	if journal == "" {

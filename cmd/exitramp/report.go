@@ -93,7 +93,6 @@ func (a *app) printReplay(what string, rep *replay.Report, asJSON bool) error {
 	a.printReceipts("conflict", rep.Conflicts, rep.Actions[replay.Conflict])
 	a.printReceipts("refused", rep.Refused, rep.Actions[replay.Refused])
 	if n := rep.Actions[replay.Held]; n > 0 {
-		fmt.Fprintf(a.stdout, "off until you approve: %s (--approve FILE with these keys)\n", number(n))
 		a.printHeld(rep, n)
 	}
 	for _, kind := range keys(rep.NoPlace) {
@@ -116,6 +115,15 @@ func quarantined(l fidelity.Loss) bool { return l.Path == "" && l.Grade == fidel
 
 // printHeld lists keys that wait, and why where an approval does not help.
 func (a *app) printHeld(rep *replay.Report, n uint64) {
+	switch asked := rep.Waiting; {
+	case asked > 0 && a.asks != "":
+		fmt.Fprintf(a.stdout, "off until you approve: %s → %s (fill it in, then --approve it)\n", number(asked), a.asks)
+	case asked > 0:
+		fmt.Fprintf(a.stdout, "off until you approve: %s (--approvals-out FILE asks, --approve FILE answers)\n", number(asked))
+	}
+	if rest := n - rep.Waiting; rest > 0 {
+		fmt.Fprintf(a.stdout, "waits: %s that no approval helps\n", number(rest))
+	}
 	why := map[string]string{}
 	for _, l := range rep.Losses {
 		if quarantined(l) && l.Why != "not approved" {

@@ -19,7 +19,8 @@ type entry struct {
 }
 
 // rank is 2 for what a runtime takes for words of its operator, or always shows to the model, 1 for
-// words of a person, and 0 for the rest: what a model or a tool said commands nobody.
+// words of a person, and 0 for the rest: what a model or a tool said commands nobody. A grant that
+// allows is 2, one that asks 1, and one that denies 0.
 func rank(r agentstate.Record) byte {
 	switch r := r.(type) {
 	case *pb.Message:
@@ -27,6 +28,13 @@ func rank(r agentstate.Record) byte {
 			return 2
 		}
 		if r.Role == pb.Role_ROLE_USER {
+			return 1
+		}
+	case *pb.ToolGrant:
+		switch r.Effect {
+		case pb.ToolGrant_EFFECT_ALLOW:
+			return 2
+		case pb.ToolGrant_EFFECT_ASK:
 			return 1
 		}
 	case *pb.Memory:

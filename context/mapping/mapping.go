@@ -16,7 +16,6 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
-	"io"
 	"maps"
 	"slices"
 	"strings"
@@ -24,6 +23,8 @@ import (
 	"unicode/utf8"
 
 	"go.yaml.in/yaml/v3"
+
+	"github.com/exitramp/exitramp/internal/plainyaml"
 )
 
 // ErrMap: a map cannot be read, or not be used on this state or for this target.
@@ -84,7 +85,7 @@ const (
 func (u *Unmapped) UnmarshalYAML(n *yaml.Node) error {
 	type plain Unmapped
 	if n.Kind != yaml.ScalarNode {
-		return fields(n, (*plain)(u), "tools", "principals", "namespaces", "models")
+		return plainyaml.Fields(n, (*plain)(u), "tools", "principals", "namespaces", "models")
 	}
 	p := Policy(n.Value)
 	*u = Unmapped{p, p, p, p}
@@ -95,7 +96,7 @@ func (u *Unmapped) UnmarshalYAML(n *yaml.Node) error {
 func (t *Tool) UnmarshalYAML(n *yaml.Node) error {
 	type plain Tool
 	if n.Kind != yaml.ScalarNode {
-		return fields(n, (*plain)(t), "name", "arguments")
+		return plainyaml.Fields(n, (*plain)(t), "name", "arguments")
 	}
 	return n.Decode(&t.Name)
 }
@@ -104,59 +105,18 @@ func (t *Tool) UnmarshalYAML(n *yaml.Node) error {
 func (m *Model) UnmarshalYAML(n *yaml.Node) error {
 	type plain Model
 	if n.Kind != yaml.ScalarNode {
-		return fields(n, (*plain)(m), "name", "provider")
+		return plainyaml.Fields(n, (*plain)(m), "name", "provider")
 	}
 	return n.Decode(&m.Name)
 }
 
-// fields decodes a mapping that has no other fields than those named.
-func fields(n *yaml.Node, v any, names ...string) error {
-	for i := 0; n.Kind == yaml.MappingNode && i < len(n.Content); i += 2 {
-		if k := n.Content[i]; !slices.Contains(names, k.Value) {
-			return fmt.Errorf("line %d: field %.40q is not one of %s", k.Line, k.Value, strings.Join(names, ", "))
-		}
-	}
-	return n.Decode(v)
-}
-
 // Parse reads a map file: YAML without anchors, in which nothing stands twice and nothing is unknown.
 func Parse(b []byte) (*Map, error) {
-	if len(b) > maxFile {
-		return nil, fmt.Errorf("%w: more than %d bytes", ErrMap, maxFile)
-	}
-	var doc yaml.Node
-	d := yaml.NewDecoder(bytes.NewReader(b))
-	if err := d.Decode(&doc); errors.Is(err, io.EOF) {
-		return nil, fmt.Errorf("%w: it is empty", ErrMap)
-	} else if err != nil {
-		return nil, fmt.Errorf("%w: %w", ErrMap, err)
-	}
-	if err := d.Decode(new(yaml.Node)); !errors.Is(err, io.EOF) {
-		return nil, fmt.Errorf("%w: it goes on after its end", ErrMap)
-	}
-	if err := simple(&doc); err != nil {
-		return nil, err
-	}
 	m := &Map{}
-	d = yaml.NewDecoder(bytes.NewReader(b))
-	d.KnownFields(true)
-	if err := d.Decode(m); err != nil {
+	if err := plainyaml.Decode(b, maxFile, m); err != nil {
 		return nil, fmt.Errorf("%w: %w", ErrMap, err)
 	}
 	return m, m.check()
-}
-
-// simple refuses what makes a small file large, or one thing look like another.
-func simple(n *yaml.Node) error {
-	if n.Kind == yaml.AliasNode || n.Anchor != "" || n.Tag == "!!merge" {
-		return fmt.Errorf("%w: line %d: anchors, aliases and merges are not taken", ErrMap, n.Line)
-	}
-	for _, c := range n.Content {
-		if err := simple(c); err != nil {
-			return err
-		}
-	}
-	return nil
 }
 
 // ParseJSON reads what MarshalJSON of a Map gives, as plans and journals hold it.

@@ -207,6 +207,11 @@ func (a *apply) begin(ctx context.Context, dst Target, src agentstate.Source, o 
 		a.last = ""
 		return a.fail(ErrTarget, fmt.Errorf("%w: this target takes the runtime's own bytes as they were, and the old names would stay inside of them: leave the map out, or replay into another runtime", mapping.ErrMap))
 	}
+	if len(a.opts.Approvals) > 0 {
+		if err := a.checkApprovals(ctx, src, exact); err != nil {
+			return err
+		}
+	}
 	a.guard = newGuard(a.opts, exact)
 	if a.journal == nil {
 		return nil

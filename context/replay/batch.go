@@ -3,6 +3,7 @@ package replay
 import (
 	"context"
 	"fmt"
+	"strings"
 
 	"github.com/exitramp/exitramp/context/agentstate"
 	"github.com/exitramp/exitramp/context/fidelity"
@@ -16,12 +17,13 @@ const (
 
 // pending is a record of a batch, and what is known of it before it is written.
 type pending struct {
-	rec    agentstate.Record
-	out    agentstate.Record // rec as the target is to see it
-	losses []fidelity.Loss   // of rec, in out
-	answer *Receipt          // of the guard, or of an earlier attempt; nil: the target is asked
-	noted  bool              // the journal has the answer
-	prior  *receipt          // what an earlier attempt was told, and the target may have lost
+	rec      agentstate.Record
+	out      agentstate.Record // rec as the target is to see it
+	losses   []fidelity.Loss   // of rec, in out
+	approval *Approval         // that lets it through
+	answer   *Receipt          // of the guard, or of an earlier attempt; nil: the target is asked
+	noted    bool              // the journal has the answer
+	prior    *receipt          // what an earlier attempt was told, and the target may have lost
 }
 
 // flush writes what was gathered.
@@ -90,6 +92,7 @@ func (a *apply) sort() ([]pending, []line, error) {
 		default:
 			if rc, stop := a.guard.stop(r); stop {
 				p.answer = &rc
+				a.waiting(r, rc)
 			} else if err := a.rename(&p); err != nil {
 				return nil, nil, err
 			} else if p.answer != nil {
@@ -108,16 +111,27 @@ func (a *apply) sort() ([]pending, []line, error) {
 	return ps, intents, nil
 }
 
-// rename makes of p what the map says, or answers that it waits.
+// waiting tells of a record that waits for an approval.
+func (a *apply) waiting(r agentstate.Record, rc Receipt) {
+	if what, ok := strings.CutSuffix(rc.Why, whyApproval); ok && rc.Action == Held && a.opts.OnWaiting != nil {
+		a.opts.OnWaiting(approvalOf(r, what))
+	}
+}
+
+// rename makes of p what its approval and the map say, or answers that it waits.
 func (a *apply) rename(p *pending) error {
+	if by := a.guard.by[p.rec.GetMeta().GetKey()]; by != nil {
+		p.approval = by
+		p.out, p.losses = by.narrow(p.rec)
+	}
 	if a.names == nil {
 		return nil
 	}
-	out, losses, wait, err := a.names.Record(p.rec)
+	out, losses, wait, err := a.names.Record(p.out)
 	if err != nil {
 		return err
 	}
-	p.out, p.losses = out, losses
+	p.out, p.losses = out, append(p.losses, losses...)
 	if wait != "" {
 		key := p.rec.GetMeta().GetKey()
 		p.answer = &Receipt{Key: key, Action: Held, Why: wait, Losses: []fidelity.Loss{{Key: key, Grade: fidelity.Quarantined, Why: wait}}}
@@ -212,7 +226,7 @@ func (a *apply) one(ctx context.Context, p *pending, wrote *Receipt) error {
 				return a.fail(ErrTarget, fmt.Errorf("the driver answers with action %d", got.Action))
 			}
 			if got.Action <= Updated {
-				got.Losses = append(got.Losses, p.losses...)
+				got.Losses, got.Approval = append(got.Losses, p.losses...), p.approval
 			}
 			rc = settle(&got, p.prior)
 		}

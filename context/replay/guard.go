@@ -16,6 +16,7 @@ import (
 type guard struct {
 	exact    bool // views are left out
 	approved map[string]bool
+	by       map[string]*Approval // those that a person signed
 	dead     map[string]bool
 	// missing are the conversations, spaces and suites that were not written: what belongs to
 	// them is not written either. One entry for each such parent, not for its children.
@@ -23,7 +24,11 @@ type guard struct {
 }
 
 func newGuard(o *Options, exact bool) *guard {
-	return &guard{exact, set(o.Approved), set(o.Tombstones), map[string]string{}}
+	g := &guard{exact, set(o.Approved), map[string]*Approval{}, set(o.Tombstones), map[string]string{}}
+	for i, a := range o.Approvals {
+		g.approved[a.Key], g.by[a.Key] = true, &o.Approvals[i]
+	}
+	return g
 }
 
 func set(keys []string) map[string]bool {
@@ -39,6 +44,7 @@ const (
 	whyView      = "a view: what it is a reading of arrives whole"
 	whyTombstone = "must not be revived"
 	whyWaits     = "waits"
+	whyApproval  = ": waits for a person's approval"
 )
 
 // stop answers for a record that the target must not see; false: the target answers.
@@ -74,7 +80,7 @@ func (g *guard) stop(r agentstate.Record) (Receipt, bool) {
 			return rc, true
 		}
 		if !g.approved[key] && !g.withSkill(r) {
-			rc.Action, rc.Why = Held, what+": waits for a person's approval"
+			rc.Action, rc.Why = Held, what+whyApproval
 			rc.Losses = []fidelity.Loss{{Key: key, Grade: fidelity.Quarantined, Why: "not approved"}}
 			return rc, true
 		}

@@ -385,13 +385,14 @@ func (j *Journal) Close() error {
 
 // receipt is a Receipt in journals, plans and files of refused records.
 type receipt struct {
-	Key     string `json:"key"`
-	Action  string `json:"action"`
-	Target  string `json:"target,omitempty"`
-	Version string `json:"version,omitempty"`
-	Why     string `json:"why,omitempty"`
-	NoLoss  bool   `json:"noloss,omitempty"`
-	Losses  []loss `json:"losses,omitempty"`
+	Key      string    `json:"key"`
+	Action   string    `json:"action"`
+	Target   string    `json:"target,omitempty"`
+	Version  string    `json:"version,omitempty"`
+	Why      string    `json:"why,omitempty"`
+	NoLoss   bool      `json:"noloss,omitempty"`
+	Losses   []loss    `json:"losses,omitempty"`
+	Approval *Approval `json:"approval,omitempty"`
 }
 
 type loss struct {

@@ -27,6 +27,11 @@ type Options struct {
 	// credentials, tools, tool servers, skills, programs and operator's words are held without. The
 	// files of a skill come with it.
 	Approved []string
+	// Approvals do so too, by name and date, and may narrow what they let through. One that would
+	// widen it, or of a record that is not there, is ErrApproval before anything is written.
+	Approvals []Approval
+	// OnWaiting is called for each record that waits for an approval.
+	OnWaiting func(Approval)
 	// Tombstones are keys that must not be revived: of records, or of the principals that
 	// records are about.
 	Tombstones []string
@@ -57,6 +62,7 @@ type Report struct {
 	// a kind by their words, all others together.
 	NoPlace   map[string]map[string]uint64
 	Held      []string // keys that wait for a person
+	Waiting   uint64   // of what is held: waits for an approval; the rest for something else
 	Conflicts []Receipt
 	Refused   []Receipt
 	Resumed   uint64          // records that an earlier attempt had written and this one did not touch

@@ -24,6 +24,7 @@ type PlanFile struct {
 	TargetURL     string // redacted
 	Kinds         []string
 	Approved      []string
+	Approvals     []Approval
 	Tombstones    []string
 	Map           *mapping.Map // nil: none
 	Report        *Report      // counts and the first 1,000 of each list; the losses are in the lines
@@ -39,6 +40,7 @@ type planHead struct {
 	Target     string          `json:"target"` // URL, redacted
 	Kinds      []string        `json:"kinds,omitempty"`
 	Approved   []string        `json:"approved,omitempty"`
+	Approvals  []Approval      `json:"approvals,omitempty"`
 	Tombstones []string        `json:"tombstones,omitempty"`
 	Map        json.RawMessage `json:"map,omitempty"`
 }
@@ -62,7 +64,7 @@ func WritePlan(ctx context.Context, w io.Writer, dst Target, src agentstate.Sour
 		o = *opts
 	}
 	pw := &planWriter{w: w, sum: sha256.New()}
-	pw.line(planHead{planFormat, hex.EncodeToString(o.ArchiveSHA256[:]), o.ArchivePath, o.TargetURL, o.Kinds, o.Approved, o.Tombstones, json.RawMessage(mapText(o.Map))})
+	pw.line(planHead{planFormat, hex.EncodeToString(o.ArchiveSHA256[:]), o.ArchivePath, o.TargetURL, o.Kinds, o.Approved, o.Approvals, o.Tombstones, json.RawMessage(mapText(o.Map))})
 	next := o.OnReceipt
 	o.OnReceipt = func(rc Receipt) {
 		if rc.Action != Created || len(rc.Losses) > 0 {
@@ -133,7 +135,7 @@ func ReadPlan(r io.Reader, each func(Receipt) error) (*PlanFile, error) {
 	if err := strict(raw, &h); err != nil || h.Plan != planFormat {
 		return nil, fmt.Errorf("%w: want a first line with %q", ErrPlan, planFormat)
 	}
-	p := &PlanFile{ArchivePath: h.Path, TargetURL: h.Target, Kinds: h.Kinds, Approved: h.Approved, Tombstones: h.Tombstones, Report: newReport()}
+	p := &PlanFile{ArchivePath: h.Path, TargetURL: h.Target, Kinds: h.Kinds, Approved: h.Approved, Approvals: h.Approvals, Tombstones: h.Tombstones, Report: newReport()}
 	if err := digest(h.Archive, &p.ArchiveSHA256); err != nil {
 		return nil, err
 	}
@@ -256,6 +258,8 @@ func (p *PlanFile) check(ctx context.Context, dst Target, src agentstate.Source,
 		return stale("kinds", fmt.Sprint(p.Kinds), fmt.Sprint(o.Kinds))
 	case !slices.Equal(p.Approved, o.Approved):
 		return stale("approvals", fmt.Sprint(len(p.Approved)), fmt.Sprint(len(o.Approved)))
+	case !slices.EqualFunc(p.Approvals, o.Approvals, Approval.same):
+		return stale("approvals", fmt.Sprint(len(p.Approvals)), fmt.Sprint(len(o.Approvals)))
 	case !slices.Equal(p.Tombstones, o.Tombstones):
 		return stale("tombstones", fmt.Sprint(len(p.Tombstones)), fmt.Sprint(len(o.Tombstones)))
 	}
@@ -263,7 +267,7 @@ func (p *PlanFile) check(ctx context.Context, dst Target, src agentstate.Source,
 		return stale("map", short(p.Map.Digest()), short(o.Map.Digest()))
 	}
 	quiet := *o
-	quiet.OnReceipt, quiet.Refused, quiet.Reviewed = nil, nil, nil
+	quiet.OnReceipt, quiet.OnWaiting, quiet.Refused, quiet.Reviewed = nil, nil, nil, nil
 	now, err := Plan(ctx, dst, src, &quiet)
 	if err != nil {
 		return err

@@ -3,6 +3,7 @@ package replay
 import (
 	"context"
 	"fmt"
+	"iter"
 	"strings"
 
 	"github.com/exitramp/exitramp/context/agentstate"
@@ -21,6 +22,7 @@ func ReadBack(ctx context.Context, want, got agentstate.Source, j *Journal) (*fi
 		return fidelity.Compare(ctx, want, got, nil)
 	}
 	b := &readBack{j: j, notWritten: map[string]uint64{}}
+	want = approved{want, b}
 	m, err := j.Map()
 	if err != nil {
 		return nil, err
@@ -57,6 +59,11 @@ func (b *readBack) entry(key string) *receipt {
 		}
 		key = old
 	}
+	return b.receipt(key)
+}
+
+// receipt is what the run said of the record under key in the archive.
+func (b *readBack) receipt(key string) *receipt {
 	e, err := b.j.get(key)
 	if err != nil {
 		b.err = err
@@ -65,6 +72,30 @@ func (b *readBack) entry(key string) *receipt {
 		return nil
 	}
 	return e.done
+}
+
+// approved is a source of which approvals have taken what they took: so that a target that holds
+// more than was let through does not pass as narrowed.
+type approved struct {
+	agentstate.Source
+	b *readBack
+}
+
+func (s approved) Unwrap() agentstate.Source { return s.Source }
+
+func (s approved) Records(ctx context.Context, o *agentstate.ReadOptions) iter.Seq2[agentstate.Record, error] {
+	return func(yield func(agentstate.Record, error) bool) {
+		for r, err := range s.Source.Records(ctx, o) {
+			if err == nil && canNarrow(r) {
+				if rc := s.b.receipt(r.GetMeta().GetKey()); rc != nil && rc.Approval != nil {
+					r, _ = rc.Approval.narrow(r)
+				}
+			}
+			if !yield(r, err) {
+				return
+			}
+		}
+	}
 }
 
 // key is the key under which the target yields the record. A driver whose runtime keeps ids
@@ -126,8 +157,8 @@ func (b *readBack) announced(key, path string) (fidelity.Grade, string, bool) {
 		return 0, "", false
 	}
 	for _, l := range rc.Losses {
-		if strings.HasPrefix(l.Why, mapping.Prefix) {
-			continue // want has the new name by now
+		if strings.HasPrefix(l.Why, mapping.Prefix) || strings.HasPrefix(l.Why, whyNarrowed) {
+			continue // want has it by now
 		}
 		if l.Path == path || l.Path == "" || strings.HasPrefix(path, l.Path+".") {
 			if g := fidelity.ParseGrade(l.Grade); g != 0 {

@@ -2,12 +2,13 @@ package replay
 
 import (
 	"fmt"
+	"strings"
 
 	"github.com/exitramp/exitramp/context/fidelity"
 )
 
 func (rc Receipt) stored() *receipt {
-	r := &receipt{Key: rc.Key, Action: rc.Action.String(), Target: rc.Target, Version: rc.Version, Why: rc.Why, NoLoss: rc.NoLoss}
+	r := &receipt{Key: rc.Key, Action: rc.Action.String(), Target: rc.Target, Version: rc.Version, Why: rc.Why, NoLoss: rc.NoLoss, Approval: rc.Approval}
 	for _, l := range rc.Losses {
 		r.Losses = append(r.Losses, loss{l.Path, l.Grade.String(), l.Why})
 	}
@@ -15,7 +16,7 @@ func (rc Receipt) stored() *receipt {
 }
 
 func (r *receipt) receipt() (Receipt, error) {
-	rc := Receipt{Key: r.Key, Target: r.Target, Version: r.Version, Why: r.Why, NoLoss: r.NoLoss}
+	rc := Receipt{Key: r.Key, Target: r.Target, Version: r.Version, Why: r.Why, NoLoss: r.NoLoss, Approval: r.Approval}
 	for a := Created; a <= Held; a++ {
 		if a.String() == r.Action {
 			rc.Action = a
@@ -59,6 +60,9 @@ func newReport() *Report {
 func (r *Report) add(kind string, rc Receipt) {
 	r.Records++
 	r.Actions[rc.Action]++
+	if rc.Action == Held && strings.HasSuffix(rc.Why, whyApproval) {
+		r.Waiting++
+	}
 	if r.Kinds[kind] == nil {
 		r.Kinds[kind] = map[Action]uint64{}
 	}

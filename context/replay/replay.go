@@ -61,6 +61,8 @@ type Receipt struct {
 	// Version is the driver's own mark of what it wrote: an etag, the digest of a row. The journal
 	// keeps it and hands it to Undo, which leaves what is of another version by then.
 	Version string
+	// Approval is the one that let the record through; nil: it needed none, or a list of keys did.
+	Approval *Approval
 }
 
 // Action is what happened to a record in the target.
