@@ -29,6 +29,8 @@ type RuntimeOptions struct {
 	Flushes bool
 	// Exact makes the writer a replay.Exacter whose answer is true: views are left out.
 	Exact bool
+	// Labels makes the writer a replay.Labeler that keeps labels with memories.
+	Labels bool
 	// Refuse says why a record is not taken; empty: it is.
 	Refuse func(r agentstate.Record) string
 	// Alter changes what is stored, as a runtime does that keeps less than it is given, and says

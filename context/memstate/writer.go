@@ -59,6 +59,9 @@ type exacter struct{}
 
 func (exacter) Exact() bool { return true }
 
+// Labels tells whether memories keep a label that says where they came from.
+func (w *writer) Labels(kind string) bool { return w.rt.opts.Labels && kind == "memory" }
+
 // Write takes r under its own key, or under an id of the runtime's.
 func (w *writer) Write(ctx context.Context, r agentstate.Record) (replay.Receipt, error) {
 	key := r.GetMeta().GetKey()

@@ -70,6 +70,7 @@ type apply struct {
 	ended   bool            // the statement was read
 	about   *Run
 	names   *mapping.Mapper // nil: no map
+	label   string          // that memories get; empty: none
 	refused *json.Encoder
 }
 
@@ -213,6 +214,10 @@ func (a *apply) begin(ctx context.Context, dst Target, src agentstate.Source, o 
 		}
 	}
 	a.guard = newGuard(a.opts, exact)
+	if l, ok := a.w.(Labeler); ok && !exact && l.Labels("memory") {
+		h.Label = importedFrom(o)
+	}
+	a.label = h.Label
 	if a.journal == nil {
 		return nil
 	}

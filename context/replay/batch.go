@@ -124,6 +124,10 @@ func (a *apply) rename(p *pending) error {
 		p.approval = by
 		p.out, p.losses = by.narrow(p.rec)
 	}
+	var labelled bool
+	if p.out, labelled = imported(p.out, a.label); labelled {
+		a.rep.Labelled++
+	}
 	if a.names == nil {
 		return nil
 	}

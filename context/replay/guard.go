@@ -73,13 +73,14 @@ func (g *guard) stop(r agentstate.Record) (Receipt, bool) {
 		rc.Action, rc.Why, rc.NoLoss = Skipped, whyView, true
 		return rc, true
 	}
-	if what := power(r); what != "" {
+	what := power(r)
+	if what != "" || kind == "agent" || kind == "skill" { // a newer field of these may be what gives power
 		if why := alien(r); why != "" {
 			rc.Action, rc.Why = Held, "quarantined: "+why
 			rc.Losses = []fidelity.Loss{{Key: key, Grade: fidelity.Quarantined, Why: why}}
 			return rc, true
 		}
-		if !g.approved[key] && !g.withSkill(r) {
+		if what != "" && !g.approved[key] && !g.withSkill(r) {
 			rc.Action, rc.Why = Held, what+whyApproval
 			rc.Losses = []fidelity.Loss{{Key: key, Grade: fidelity.Quarantined, Why: "not approved"}}
 			return rc, true

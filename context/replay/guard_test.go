@@ -83,6 +83,8 @@ func TestGuard(t *testing.T) {
 		{name: "role of a later release", rec: message(42, ""), want: held, approved: held, say: "role has value 42"},
 		{name: "agent", rec: &pb.Agent{Meta: meta("agent", "a"), Instructions: text}, want: held, approved: yes},
 		{name: "agent without instructions", rec: &pb.Agent{Meta: meta("agent", "a")}, want: yes, approved: yes},
+		{name: "agent with a field of a later release", rec: later(&pb.Agent{Meta: meta("agent", "a")}), want: held, approved: held, say: "quarantined: Agent has a field of a later release"},
+		{name: "skill with one", rec: later(&pb.Skill{Meta: meta("skill", "s")}), want: held, approved: held, say: "quarantined"},
 		{name: "skill", rec: &pb.Skill{Meta: meta("skill", "s"), Instructions: text}, want: held, approved: yes},
 
 		{name: "kind of a later release", rec: later(&pb.Unknown{Meta: meta("dream", "d")}), want: skip, approved: skip, say: "later release"},

@@ -46,10 +46,11 @@ type Journal struct {
 type head struct {
 	Journal string `json:"journal"` // format
 	Run     string `json:"run"`
-	Archive string `json:"archive"`       // SHA-256 of its manifest, hex
-	Target  string `json:"target"`        // URL, redacted
-	Map     string `json:"map,omitempty"` // JSON of the map; empty: none
-	Origin  []byte `json:"origin"`        // of the state
+	Archive string `json:"archive"`         // SHA-256 of its manifest, hex
+	Target  string `json:"target"`          // URL, redacted
+	Map     string `json:"map,omitempty"`   // JSON of the map; empty: none
+	Label   string `json:"label,omitempty"` // that memories got; empty: none
+	Origin  []byte `json:"origin"`          // of the state
 }
 
 const journalFormat = "exitramp-journal/1"

@@ -62,6 +62,7 @@ type Report struct {
 	// a kind by their words, all others together.
 	NoPlace   map[string]map[string]uint64
 	Held      []string // keys that wait for a person
+	Labelled  uint64   // records that were labelled as imported, of those that are there now
 	Waiting   uint64   // of what is held: waits for an approval; the rest for something else
 	Conflicts []Receipt
 	Refused   []Receipt

@@ -74,8 +74,8 @@ func (b *readBack) receipt(key string) *receipt {
 	return e.done
 }
 
-// approved is a source of which approvals have taken what they took: so that a target that holds
-// more than was let through does not pass as narrowed.
+// approved is a source as it was let through: labelled, and without what approvals took. So a target
+// that holds more than was let through does not pass as narrowed.
 type approved struct {
 	agentstate.Source
 	b *readBack
@@ -86,6 +86,9 @@ func (s approved) Unwrap() agentstate.Source { return s.Source }
 func (s approved) Records(ctx context.Context, o *agentstate.ReadOptions) iter.Seq2[agentstate.Record, error] {
 	return func(yield func(agentstate.Record, error) bool) {
 		for r, err := range s.Source.Records(ctx, o) {
+			if err == nil {
+				r, _ = imported(r, s.b.j.head.Label)
+			}
 			if err == nil && canNarrow(r) {
 				if rc := s.b.receipt(r.GetMeta().GetKey()); rc != nil && rc.Approval != nil {
 					r, _ = rc.Approval.narrow(r)

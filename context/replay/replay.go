@@ -121,6 +121,13 @@ type Exacter interface {
 	Exact() bool
 }
 
+// A Labeler is a Writer of a runtime that can keep a label beside what a record of some kind says.
+// Where Labels is true, the record's Meta.Labels say where it was imported from (LabelImported), so
+// that nobody takes it for something that the runtime itself came to know.
+type Labeler interface {
+	Labels(kind string) bool
+}
+
 // An Undoer is a Target that can remove what one run created, and nothing else. It gets the
 // receipts of the whole run, the last one first. A receipt without Target is in doubt: the run was
 // broken off while it was written, and the driver looks for it by run and key. What is not there

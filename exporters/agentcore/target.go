@@ -88,6 +88,10 @@ func (w *writer) Commit(ctx context.Context) error {
 	return w.settled(ctx, *w.last)
 }
 
+// Labels tells whether a memory record can be labelled: metadata has a place for it, in state of other
+// runtimes.
+func (w *writer) Labels(kind string) bool { return kind == "memory" && !w.own }
+
 // Write writes one record.
 func (w *writer) Write(ctx context.Context, r agentstate.Record) (replay.Receipt, error) {
 	rcs, err := w.WriteBatch(ctx, []agentstate.Record{r})

@@ -198,6 +198,12 @@ func mapValues(m map[string]layout) []layout {
 // Exact tells whether the state is of this runtime and flavor: then views are left out.
 func (w *writer) Exact() bool { return w.exact }
 
+// Labels tells whether a memory can be labelled: metadata has a place for it, in memories of other
+// runtimes. Those of mem0 itself stay as they are.
+func (w *writer) Labels(kind string) bool {
+	return kind == "memory" && !w.exact && w.run.From.GetProduct() != product
+}
+
 // Write takes one record.
 func (w *writer) Write(ctx context.Context, r agentstate.Record) (replay.Receipt, error) {
 	var rc replay.Receipt
