@@ -3,18 +3,15 @@
 package langgraph
 
 import (
-	"context"
 	"database/sql"
 	"encoding/json"
 	"fmt"
 	"strings"
-	"syscall"
 	"testing"
-	"time"
 
 	"github.com/jackc/pgx/v5"
 
-	"github.com/exitramp/exitramp/context/agentstate"
+	"github.com/exitramp/exitramp/exporters/exportertest"
 )
 
 const benchRecords = 100_000
@@ -97,9 +94,8 @@ func shapes() []shape {
 	}
 }
 
-// BenchmarkReadSQLite reads 100,000 messages of 1,000 threads, and as many items of the store, after
-// plain SELECTs of the same tables, in turn. ratio is the speed of the export in that of the SELECTs;
-// cpu-ratio the same of processor time.
+// BenchmarkReadSQLite reads 100,000 messages of 1,000 threads, and as many items of the store, against
+// plain SELECTs of the same tables.
 func BenchmarkReadSQLite(b *testing.B) {
 	for _, s := range shapes() {
 		b.Run(s.name, func(b *testing.B) {
@@ -119,17 +115,17 @@ func BenchmarkReadSQLite(b *testing.B) {
 				b.Fatal(err)
 			}
 			defer c.Close()
-			compare(b, s, SQLite(path), func() error {
+			exportertest.Speed(b, benchRecords, s.kind, func() (int, error) {
 				for _, q := range s.plain {
 					if strings.Contains(q, "blobs") {
 						continue
 					}
 					if err := drain(c, q); err != nil {
-						return err
+						return 0, err
 					}
 				}
-				return nil
-			})
+				return benchRecords, nil
+			}, SQLite(path))
 		})
 	}
 }
@@ -178,67 +174,23 @@ func BenchmarkReadPostgres(b *testing.B) {
 			if err != nil {
 				b.Fatal(err)
 			}
-			compare(b, s, store, func() error {
+			exportertest.Speed(b, benchRecords, s.kind, func() (int, error) {
 				for _, q := range s.plain {
 					rows, err := conn.Query(b.Context(), strings.Replace(q, "FROM writes", "FROM checkpoint_writes", 1))
 					if err != nil {
-						return err
+						return 0, err
 					}
 					for rows.Next() {
 						if _, err := rows.Values(); err != nil {
-							return err
+							return 0, err
 						}
 					}
 					if rows.Err() != nil {
-						return rows.Err()
+						return 0, rows.Err()
 					}
 				}
-				return nil
-			})
+				return benchRecords, nil
+			}, store)
 		})
 	}
-}
-
-func compare(b *testing.B, s shape, src agentstate.Source, read func() error) {
-	var plain, export cost
-	for b.Loop() {
-		start := now()
-		if err := read(); err != nil {
-			b.Fatal(err)
-		}
-		plain.add(start)
-		start = now()
-		n := 0
-		for r, err := range src.Records(context.Background(), nil) {
-			if err != nil {
-				b.Fatal(err)
-			}
-			if agentstate.KindOf(r) == s.kind {
-				n++
-			}
-		}
-		if n < benchRecords {
-			b.Fatal(n)
-		}
-		export.add(start)
-	}
-	b.ReportMetric(benchRecords*float64(b.N)/export.wall.Seconds(), "records/s")
-	b.ReportMetric(benchRecords*float64(b.N)/plain.wall.Seconds(), "plain/s")
-	b.ReportMetric(plain.wall.Seconds()/export.wall.Seconds(), "ratio")
-	b.ReportMetric(plain.cpu.Seconds()/export.cpu.Seconds(), "cpu-ratio")
-	b.ReportMetric(0, "ns/op")
-}
-
-// A cost is time on the clock, and of the processors.
-type cost struct{ wall, cpu time.Duration }
-
-func now() cost {
-	var u syscall.Rusage
-	syscall.Getrusage(syscall.RUSAGE_SELF, &u)
-	return cost{time.Duration(time.Now().UnixNano()), time.Duration(u.Utime.Nano() + u.Stime.Nano())}
-}
-
-func (c *cost) add(since cost) {
-	n := now()
-	c.wall, c.cpu = c.wall+n.wall-since.wall, c.cpu+n.cpu-since.cpu
 }

@@ -9,16 +9,13 @@ import (
 	"os"
 	"path/filepath"
 	"strings"
-	"syscall"
 	"testing"
-	"time"
 
-	"github.com/exitramp/exitramp/context/agentstate"
+	"github.com/exitramp/exitramp/exporters/exportertest"
 )
 
-// BenchmarkRead reads a graph of 100,000 observations after a plain scan of its lines, each parsed by
-// encoding/json, in turn. ratio is the speed of the export in that of the scan; cpu-ratio the same of
-// processor time; bare-ratio that of the export in a scan that does not look into the lines.
+// BenchmarkRead reads a graph of 100,000 observations against a plain scan of its lines, each parsed by
+// encoding/json.
 func BenchmarkRead(b *testing.B) {
 	for _, each := range []int{1, 10} {
 		b.Run(fmt.Sprintf("observations=%d", each), func(b *testing.B) {
@@ -35,12 +32,7 @@ func BenchmarkRead(b *testing.B) {
 			if err := os.WriteFile(path, []byte(text.String()), 0o600); err != nil {
 				b.Fatal(err)
 			}
-			var bare, plain, export cost
-			for b.Loop() {
-				start := now()
-				scan(b, path, func([]byte) {})
-				bare.add(start)
-				start, n := now(), 0
+			exportertest.Speed(b, total, "memory", func() (n int, err error) {
 				scan(b, path, func(l []byte) {
 					var o struct {
 						Type, Name, EntityType string
@@ -51,30 +43,8 @@ func BenchmarkRead(b *testing.B) {
 					}
 					n += len(o.Observations)
 				})
-				plain.add(start)
-				if n != total {
-					b.Fatal(n)
-				}
-				start, n = now(), 0
-				for r, err := range Open(path).Records(b.Context(), nil) {
-					if err != nil {
-						b.Fatal(err)
-					}
-					if agentstate.KindOf(r) == "memory" {
-						n++
-					}
-				}
-				if n != total {
-					b.Fatal(n)
-				}
-				export.add(start)
-			}
-			b.ReportMetric(total*float64(b.N)/export.wall.Seconds(), "memories/s")
-			b.ReportMetric(total*float64(b.N)/plain.wall.Seconds(), "plain/s")
-			b.ReportMetric(plain.wall.Seconds()/export.wall.Seconds(), "ratio")
-			b.ReportMetric(plain.cpu.Seconds()/export.cpu.Seconds(), "cpu-ratio")
-			b.ReportMetric(bare.wall.Seconds()/export.wall.Seconds(), "bare-ratio")
-			b.ReportMetric(0, "ns/op")
+				return n, nil
+			}, Open(path))
 		})
 	}
 }
@@ -90,18 +60,4 @@ func scan(b *testing.B, path string, line func([]byte)) {
 	for lines.Scan() {
 		line(lines.Bytes())
 	}
-}
-
-// A cost is time on the clock, and of the processors.
-type cost struct{ wall, cpu time.Duration }
-
-func now() cost {
-	var u syscall.Rusage
-	syscall.Getrusage(syscall.RUSAGE_SELF, &u)
-	return cost{time.Duration(time.Now().UnixNano()), time.Duration(u.Utime.Nano() + u.Stime.Nano())}
-}
-
-func (c *cost) add(since cost) {
-	n := now()
-	c.wall, c.cpu = c.wall+n.wall-since.wall, c.cpu+n.cpu-since.cpu
 }

@@ -10,11 +10,9 @@ import (
 	"math"
 	"os"
 	"path/filepath"
-	"runtime"
-	"syscall"
 	"testing"
 
-	"github.com/exitramp/exitramp/context/agentstate"
+	"github.com/exitramp/exitramp/exporters/exportertest"
 )
 
 // benchMemories is how many memories the benchmarks read, benchDims how many numbers each vector has:
@@ -81,60 +79,16 @@ func benchStore(b *testing.B, python bool) (dir, file, table string) {
 	return dir, file, table
 }
 
-// BenchmarkRead reads a store, by the driver and by a plain SELECT of its rows in turn, and prints their
-// ratio and the memory that is held at the end.
+// BenchmarkRead reads a store against a plain SELECT of its rows.
 func BenchmarkRead(b *testing.B) {
 	for _, at := range []string{"js", "python"} {
 		b.Run(at, func(b *testing.B) {
 			dir, file, table := benchStore(b, at == "python")
-			var driver, plain, driverCPU, plainCPU float64
-			var most uint64
-			for b.Loop() {
-				start, used := now(b), cpu()
-				n := 0
-				for r, err := range Open(dir).Records(b.Context(), nil) {
-					if err != nil {
-						b.Fatal(err)
-					}
-					if agentstate.KindOf(r) == "memory" {
-						if n++; n%20_000 == 0 {
-							most = max(most, held(b))
-						}
-					}
-				}
-				driver, driverCPU = driver+now(b)-start, driverCPU+cpu()-used
-				start, used = now(b), cpu()
-				if m := selectAll(b, filepath.Join(dir, file), table); n != benchMemories || m != n {
-					b.Fatal(n, m)
-				}
-				plain, plainCPU = plain+now(b)-start, plainCPU+cpu()-used
-			}
-			b.ReportMetric(plain/driver, "of-SELECT")
-			b.ReportMetric(plainCPU/driverCPU, "of-SELECT-CPU")
-			b.ReportMetric(benchMemories*float64(b.N)/driver, "memories/s")
-			b.ReportMetric(float64(most)/(1<<20), "MiB-held")
+			exportertest.Speed(b, benchMemories, "memory", func() (int, error) {
+				return selectAll(b, filepath.Join(dir, file), table), nil
+			}, Open(dir))
 		})
 	}
-}
-
-func now(b *testing.B) float64 { return b.Elapsed().Seconds() }
-
-// cpu is the time that this process has worked, which a busy machine does not change much.
-func cpu() float64 {
-	var r syscall.Rusage
-	if err := syscall.Getrusage(syscall.RUSAGE_SELF, &r); err != nil {
-		return 0
-	}
-	return float64(r.Utime.Nano()+r.Stime.Nano()) / 1e9
-}
-
-func held(b *testing.B) uint64 {
-	b.StopTimer()
-	defer b.StartTimer()
-	var m runtime.MemStats
-	runtime.GC()
-	runtime.ReadMemStats(&m)
-	return m.HeapAlloc
 }
 
 // selectAll reads every column of every row.

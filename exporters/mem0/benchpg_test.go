@@ -5,7 +5,7 @@ package mem0
 import (
 	"testing"
 
-	"github.com/exitramp/exitramp/context/agentstate"
+	"github.com/exitramp/exitramp/exporters/exportertest"
 )
 
 // BenchmarkReadPostgres is BenchmarkRead for pgvector.
@@ -19,35 +19,16 @@ func BenchmarkReadPostgres(b *testing.B) {
 		FROM generate_series(1, 100000) i`)
 	conn := connect(b, u)
 	defer conn.Close(b.Context())
-	var driver, plain float64
-	for b.Loop() {
-		start, n := now(b), 0
-		for r, err := range store(b, u, "").Records(b.Context(), nil) {
-			if err != nil {
-				b.Fatal(err)
-			}
-			if agentstate.KindOf(r) == "memory" {
-				n++
-			}
-		}
-		driver += now(b) - start
-		start = now(b)
+	exportertest.Speed(b, benchMemories, "memory", func() (n int, err error) {
 		rows, err := conn.Query(b.Context(), "SELECT id::text, vector::text, payload::text FROM memories")
 		if err != nil {
-			b.Fatal(err)
+			return 0, err
 		}
-		m := 0
-		for rows.Next() {
+		for ; rows.Next(); n++ {
 			if _, err := rows.Values(); err != nil {
-				b.Fatal(err)
+				return n, err
 			}
-			m++
 		}
-		if rows.Err() != nil || n != benchMemories || m != n {
-			b.Fatal(n, m, rows.Err())
-		}
-		plain += now(b) - start
-	}
-	b.ReportMetric(plain/driver, "of-SELECT")
-	b.ReportMetric(benchMemories*float64(b.N)/driver, "memories/s")
+		return n, rows.Err()
+	}, store(b, u, ""))
 }

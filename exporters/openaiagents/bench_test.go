@@ -7,13 +7,11 @@ import (
 	"database/sql"
 	"fmt"
 	"path/filepath"
-	"syscall"
 	"testing"
-	"time"
 
 	"github.com/jackc/pgx/v5"
 
-	"github.com/exitramp/exitramp/context/agentstate"
+	"github.com/exitramp/exitramp/exporters/exportertest"
 )
 
 const benchItems = 100_000
@@ -26,8 +24,7 @@ func benchFolder(b *testing.B, sessions int) *Folder {
 		INSERT INTO agent_messages SELECT i, 's' || (i % `+n+` + 1), '{"role": "user", "content": "' || substr(hex(zeroblob(200)), 1, 300) || i || '"}', '2026-11-23 16:21:40' FROM n`)
 }
 
-// BenchmarkRead reads 100,000 items after a plain SELECT of the same rows, in turn. ratio is the
-// speed of the export in that of the SELECT; cpu-ratio the same of processor time.
+// BenchmarkRead reads 100,000 items against a plain SELECT of the same rows.
 func BenchmarkRead(b *testing.B) {
 	for _, sessions := range []int{1, 20_000} {
 		b.Run(fmt.Sprintf("sessions=%d", sessions), func(b *testing.B) {
@@ -42,10 +39,10 @@ func BenchmarkRead(b *testing.B) {
 				b.Fatal(err)
 			}
 			defer conn.Close()
-			inTurn(b, f, func() (n int, err error) {
+			exportertest.Speed(b, benchItems, "message", func() (n int, err error) {
 				err = each(b.Context(), conn, "SELECT "+selects([]string{"id", "session_id", "message_data", "created_at"})+" FROM agent_messages ORDER BY session_id, id", nil, func([]any) error { n++; return nil })
 				return n, err
-			})
+			}, f)
 		})
 	}
 }
@@ -61,7 +58,7 @@ func BenchmarkReadPostgres(b *testing.B) {
 				b.Fatal(err)
 			}
 			defer conn.Close(context.Background())
-			inTurn(b, postgres(b, u), func() (n int, err error) {
+			exportertest.Speed(b, benchItems, "message", func() (n int, err error) {
 				rows, err := conn.Query(b.Context(), `SELECT * FROM agent_messages ORDER BY session_id COLLATE "C", id`)
 				if err != nil {
 					return 0, err
@@ -73,51 +70,7 @@ func BenchmarkReadPostgres(b *testing.B) {
 					n++
 				}
 				return n, rows.Err()
-			})
+			}, postgres(b, u))
 		})
 	}
-}
-
-func inTurn(b *testing.B, src agentstate.Source, read func() (int, error)) {
-	var plain, export cost
-	for b.Loop() {
-		start := now()
-		if n, err := read(); err != nil || n != benchItems {
-			b.Fatal(n, err)
-		}
-		plain.add(start)
-		start = now()
-		n := 0
-		for r, err := range src.Records(b.Context(), nil) {
-			if err != nil {
-				b.Fatal(err)
-			}
-			if agentstate.KindOf(r) == "message" {
-				n++
-			}
-		}
-		if n != benchItems {
-			b.Fatal(n)
-		}
-		export.add(start)
-	}
-	b.ReportMetric(benchItems*float64(b.N)/export.wall.Seconds(), "messages/s")
-	b.ReportMetric(benchItems*float64(b.N)/plain.wall.Seconds(), "plain/s")
-	b.ReportMetric(plain.wall.Seconds()/export.wall.Seconds(), "ratio")
-	b.ReportMetric(plain.cpu.Seconds()/export.cpu.Seconds(), "cpu-ratio")
-	b.ReportMetric(0, "ns/op")
-}
-
-// A cost is time on the clock, and of the processors.
-type cost struct{ wall, cpu time.Duration }
-
-func now() cost {
-	var u syscall.Rusage
-	syscall.Getrusage(syscall.RUSAGE_SELF, &u)
-	return cost{time.Duration(time.Now().UnixNano()), time.Duration(u.Utime.Nano() + u.Stime.Nano())}
-}
-
-func (c *cost) add(since cost) {
-	n := now()
-	c.wall, c.cpu = c.wall+n.wall-since.wall, c.cpu+n.cpu-since.cpu
 }

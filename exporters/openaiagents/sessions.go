@@ -21,10 +21,15 @@ func (r *reading) pair(ctx context.Context, d *db, p *pair) error {
 		return err
 	}
 	own, items := tableOf(p.Sessions, p), &itemTable{tableOf(p.Messages, p), p, agentstate.Key("message", d.place(p)) + "/"}
-	sessions := newAhead(ctx, d.Conn, "SELECT "+selects(own.cols)+" FROM "+quote(p.Sessions)+" ORDER BY session_id")
-	defer sessions.close()
-	messages := newAhead(ctx, d.Conn, "SELECT +id, +session_id, "+shortItem+", +created_at FROM "+quote(p.Messages)+" ORDER BY session_id, id")
-	defer messages.close()
+	sessions := feedOf(ctx, d, "SELECT "+selects(own.cols)+" FROM "+quote(p.Sessions)+" ORDER BY session_id", func(v []any) []any { return v })
+	defer sessions.queue.Close()
+	messages := feedOf(ctx, d, "SELECT +id, +session_id, "+shortItem+", +created_at FROM "+quote(p.Messages)+" ORDER BY session_id, id", func(v []any) item {
+		if v[2] == nil {
+			return item{v, nil} // it asks the database, which is read
+		}
+		return item{v, d.message(items, v)}
+	})
+	defer messages.queue.Close()
 	for {
 		s, err := sessions.peek()
 		if err != nil {
@@ -36,13 +41,14 @@ func (r *reading) pair(ctx context.Context, d *db, p *pair) error {
 		}
 		var id any
 		var c *pb.Conversation
-		if s != nil && (m == nil || compare(s[0], m[1]) <= 0) {
-			id, c = s[0], d.session(p, s[0])
-			c.Meta.Native = []*pb.Native{d.row(own, s)}
-			c.Meta.CreatedUnixNano, c.Meta.UpdatedUnixNano = timeOf(s[1]), timeOf(s[2])
+		if s != nil && (m == nil || compare((*s)[0], m.row[1]) <= 0) {
+			v := *s
+			id, c = v[0], d.session(p, v[0])
+			c.Meta.Native = []*pb.Native{d.row(own, v)}
+			c.Meta.CreatedUnixNano, c.Meta.UpdatedUnixNano = timeOf(v[1]), timeOf(v[2])
 			sessions.next()
 		} else { // somebody deleted its row with foreign keys off
-			id, c = m[1], d.session(p, m[1])
+			id, c = m.row[1], d.session(p, m.row[1])
 			c.Meta.Labels = []*pb.Label{{Name: "session", Value: "has no row of its own; its messages have"}}
 		}
 		if err := r.session(ctx, d, items, c, id, messages); err != nil {
@@ -122,8 +128,14 @@ type itemTable struct {
 	prefix string
 }
 
+// An item is a row of such a table, and its record; nil: it is too long, or NULL.
+type item struct {
+	row []any
+	rec *pb.Message
+}
+
 // session puts a conversation and the messages that have its id, which are next.
-func (r *reading) session(ctx context.Context, d *db, t *itemTable, c *pb.Conversation, id any, messages *ahead) error {
+func (r *reading) session(ctx context.Context, d *db, t *itemTable, c *pb.Conversation, id any, messages *feed[item]) error {
 	key := c.Meta.Key
 	if err := r.branches(ctx, d, t.pair, c, id); err != nil {
 		return err
@@ -132,13 +144,15 @@ func (r *reading) session(ctx context.Context, d *db, t *itemTable, c *pb.Conver
 		return err
 	}
 	for {
-		v, err := messages.peek()
-		if err != nil || v == nil || compare(v[1], id) != 0 {
+		x, err := messages.peek()
+		if err != nil || x == nil || compare(x.row[1], id) != 0 {
 			return err
 		}
-		m, err := d.message(ctx, t, v)
-		if err != nil {
-			return err
+		m := x.rec
+		if m == nil {
+			if m, err = d.longMessage(ctx, t, x.row); err != nil {
+				return err
+			}
 		}
 		m.ConversationKey = key
 		messages.next()
@@ -156,14 +170,20 @@ type message struct {
 	natives [1]*pb.Native
 }
 
-// message reads a row, which has no value for an item that is too long.
-func (d *db) message(ctx context.Context, t *itemTable, v []any) (*pb.Message, error) {
-	if v[2] == nil {
-		var err error
-		if v[2], err = d.longItem(ctx, t.name, v[0]); err != nil {
-			return nil, err
-		}
+// longMessage reads a row that has no value for its item.
+func (d *db) longMessage(ctx context.Context, t *itemTable, v []any) (_ *pb.Message, err error) {
+	if v[2], err = d.longItem(ctx, t.name, v[0]); err != nil {
+		return nil, err
 	}
+	m := d.message(t, v)
+	if v[2] != nil {
+		err = d.readLong(ctx, m, t.pair, v[0])
+	}
+	return m, err
+}
+
+// message is the record of a row. It is called for several rows at once.
+func (d *db) message(t *itemTable, v []any) *pb.Message {
 	m := &message{}
 	m.Meta, m.meta.Native = &m.meta, m.natives[:]
 	m.natives[0] = m.native.fill(t.table, v, func(col string) *pb.Blob { return d.blob(t.table, col, v) })
@@ -182,10 +202,6 @@ func (d *db) message(ctx context.Context, t *itemTable, v []any) (*pb.Message, e
 		responses.Read(&m.Message, b)
 	case []byte:
 		responses.Read(&m.Message, data)
-	case beside:
-		if err := d.readLong(ctx, &m.Message, t.pair, v[0]); err != nil {
-			return nil, err
-		}
 	}
-	return &m.Message, nil
+	return &m.Message
 }
