@@ -2,98 +2,43 @@ package mem0
 
 import (
 	"context"
-	"database/sql/driver"
-	"errors"
-	"io"
+	"sync"
+
+	"github.com/exitramp/exitramp/exporters/internal/sqlitefile"
 )
 
-// A batch is how much of a result lies ready before it is used: rows, and bytes of them.
-const (
-	batchRows  = 64
-	batchBytes = 1 << 20
-)
-
-// ahead calls fn for the rows of a query that come one by one, in the order of their table. The next
-// rows are read while fn works on these, past database/sql, which would copy each value once more. fn
-// may keep what is in a row. Between batches the connection is free.
-func (d *db) ahead(ctx context.Context, q string, fn func([]any) error) error {
-	ctx, stop := context.WithCancel(ctx)
-	batches, done := make(chan [][]any, 1), make(chan error, 1)
-	go func() {
-		done <- d.engine.(lite).fetch(ctx, q, batches)
-		close(batches)
-	}()
-	var err error
-	for rows := range batches {
-		for _, v := range rows {
-			if err == nil {
-				if err = fn(v); err != nil {
-					stop()
-				}
-			}
-		}
-	}
-	stop()
-	if ferr := <-done; err == nil {
-		err = ferr
-	}
-	return err
+// A scratch is room that one row after the other is read in.
+type scratch struct {
+	scan  scanner
+	mach  machine
+	print printer
+	nums  []float64
 }
 
-// fetch sends the rows of a query in batches.
-func (l lite) fetch(ctx context.Context, q string, to chan<- [][]any) (err error) {
-	var rows driver.Rows
-	raw := func(fn func(c driver.QueryerContext) error) error {
-		return l.Conn.Raw(func(c any) error { return fn(c.(driver.QueryerContext)) })
-	}
-	// With a context that can end SQLite's driver would wait for it anew at each row.
-	err = raw(func(c driver.QueryerContext) (err error) {
-		rows, err = c.QueryContext(context.WithoutCancel(ctx), q, nil)
-		return err
+// ahead makes something of each row of a query, which come one by one in the order of their table, and
+// calls fn for it. Rows are read, and several are worked on, while fn works on those before. Work may
+// keep what is in a row. Between pieces the connection is free.
+func ahead[T any](ctx context.Context, d *db, q string, work func(s *scratch, row []any) T, fn func(T) error) error {
+	rooms := sync.Pool{New: func() any { return &scratch{} }}
+	queue := sqlitefile.Ahead(ctx, d.engine.(lite).DB, q, func(rows [][]any) []T {
+		s := rooms.Get().(*scratch)
+		defer rooms.Put(s)
+		out := make([]T, len(rows))
+		for i, v := range rows {
+			out[i] = work(s, v)
+		}
+		return out
 	})
-	if err != nil {
-		return err
-	}
-	defer func() {
-		err = errors.Join(err, raw(func(driver.QueryerContext) error { return rows.Close() }))
-	}()
-	n := len(rows.Columns())
-	row := make([]driver.Value, n)
+	defer queue.Close()
 	for {
-		batch := make([][]any, 0, batchRows)
-		rerr := raw(func(driver.QueryerContext) error {
-			values := make([]any, n*batchRows)
-			for size := 0; len(batch) < batchRows && size < batchBytes; {
-				v := values[:n:n]
-				values = values[n:]
-				if err := rows.Next(row); err != nil {
-					return err
-				}
-				for i, x := range row {
-					v[i] = x
-					switch x := x.(type) {
-					case []byte:
-						size += len(x)
-					case string:
-						size += len(x)
-					}
-				}
-				batch = append(batch, v)
-			}
-			return nil
-		})
-		if len(batch) > 0 {
-			select {
-			case to <- batch:
-			case <-ctx.Done():
-				return ctx.Err()
-			}
+		piece, ok, err := queue.Next()
+		if !ok {
+			return err
 		}
-		if errors.Is(rerr, io.EOF) {
-			return nil
-		}
-		if rerr != nil {
-			return rerr
+		for _, x := range piece {
+			if err := fn(x); err != nil {
+				return err
+			}
 		}
 	}
 }

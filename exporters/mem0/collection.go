@@ -16,6 +16,26 @@ func (d *db) subject() string {
 	return "memory"
 }
 
+// A vectorRow is what a row of a collection becomes.
+type vectorRow struct {
+	whole  bool // the database itself says that there is a vector
+	rec    subject
+	vector *pb.Embedding // nil: none
+}
+
+// A subject is a memory or an entity, without the space that it is in.
+type subject struct {
+	id   string
+	said payload
+	rec  agentstate.Record
+}
+
+func (d *db) subjectOf(id string, said payload, native *pb.Native) subject {
+	rec := d.layout.record(agentstate.Key(d.subject(), d.layout.Place, id), "", &said)
+	rec.GetMeta().Native = []*pb.Native{native}
+	return subject{id, said, rec}
+}
+
 // collection reads rows of id, vector and payload: each is a memory or an entity, and a vector.
 func (r *reading) collection(ctx context.Context, d *db) error {
 	n, err := d.one(ctx, "SELECT count(*) FROM "+quote(d.main()))
@@ -23,44 +43,51 @@ func (r *reading) collection(ctx context.Context, d *db) error {
 		return err
 	}
 	r.n[d.subject()] += uint64(n)
-	return d.rows(ctx, func(v []any) error {
-		if v[3] == any(int64(1)) { // what the database says of the row's vector
+	return d.rows(ctx, func(x vectorRow) error {
+		if x.whole {
 			r.n["embedding"]++
 		}
-		id := asText(v[0])
-		e := d.vector(v[1])
-		n := newRow(string(d.layout.Form), 2)
-		d.fill(&n.cols[0], "id", id, v[0])
-		if e == nil { // no vector: the row has one record
-			n = newRow(string(d.layout.Form), 3)
-			d.fill(&n.cols[0], "id", id, v[0])
-			if b, ok := v[1].([]byte); ok && d.layout.Form == pgForm {
-				v[1] = formatVector(received(b))
-			}
-			d.fill(&n.cols[1], "vector", id, v[1])
-		}
-		d.fill(n.list[len(n.row.Columns)-1], "payload", id, v[2])
-		var raw []byte
-		switch x := n.list[len(n.row.Columns)-1].Value.(type) { // not copied once more
-		case *pb.Column_Text:
-			raw = x.Text
-		case *pb.Column_Blob:
-			raw = x.Blob
-		case *pb.Column_TextRef:
-			raw = []byte(v[2].(string))
-		case *pb.Column_BlobRef:
-			raw = v[2].([]byte)
-		}
-		key := agentstate.Key(d.subject(), d.layout.Place, id)
-		if err := r.subject(d, key, id, r.scan.payload(raw), &n.native); err != nil || e == nil {
+		if err := r.subject(d, x.rec); err != nil || x.vector == nil {
 			return err
 		}
+		return r.put(x.vector)
+	})
+}
+
+// vectorRow is what a row becomes. It is called for several rows at once.
+func (d *db) vectorRow(s *scratch, v []any) vectorRow {
+	id := asText(v[0])
+	e := d.vector(v[1])
+	n := newRow(string(d.layout.Form), 2)
+	d.fill(&n.cols[0], "id", id, v[0])
+	if e == nil { // no vector: the row has one record
+		n = newRow(string(d.layout.Form), 3)
+		d.fill(&n.cols[0], "id", id, v[0])
+		if b, ok := v[1].([]byte); ok && d.layout.Form == pgForm {
+			v[1] = formatVector(received(b))
+		}
+		d.fill(&n.cols[1], "vector", id, v[1])
+	}
+	d.fill(n.list[len(n.row.Columns)-1], "payload", id, v[2])
+	var raw []byte
+	switch x := n.list[len(n.row.Columns)-1].Value.(type) { // not copied once more
+	case *pb.Column_Text:
+		raw = x.Text
+	case *pb.Column_Blob:
+		raw = x.Blob
+	case *pb.Column_TextRef:
+		raw = []byte(v[2].(string))
+	case *pb.Column_BlobRef:
+		raw = v[2].([]byte)
+	}
+	x := vectorRow{whole: v[3] == any(int64(1)), rec: d.subjectOf(id, s.scan.payload(raw), &n.native), vector: e}
+	if e != nil {
 		n = newRow(string(d.layout.Form), 2)
 		d.fill(&n.cols[0], "id", id, v[0])
 		n.cols[1].Name, n.cols[1].Type, n.cols[1].Value = "vector", d.columnType("vector"), &pb.Column_At{At: "#vector"}
-		e.Meta, e.OfKey = agentstate.Meta("embedding", &n.native, d.layout.Place, id), key
-		return r.put(e)
-	})
+		e.Meta, e.OfKey = agentstate.Meta("embedding", &n.native, d.layout.Place, id), x.rec.rec.GetMeta().Key
+	}
+	return x
 }
 
 // vector is a vector as SQLite or PostgreSQL holds it; nil: it is none.
@@ -83,23 +110,28 @@ func (d *db) vector(v any) *pb.Embedding {
 }
 
 // subject yields a memory or an entity, with the views that it makes.
-func (r *reading) subject(d *db, key, id string, p payload, native *pb.Native) error {
-	space, err := r.scope(d, key, &p)
+func (r *reading) subject(d *db, s subject) error {
+	key := s.rec.GetMeta().Key
+	space, err := r.scope(d, key, &s.said)
 	if err != nil {
 		return err
 	}
-	rec := d.layout.record(key, space, &p)
-	rec.GetMeta().Native = []*pb.Native{native}
-	if err := r.put(rec); err != nil || !d.layout.Entities {
+	switch rec := s.rec.(type) {
+	case *pb.Memory:
+		rec.SpaceKey = space
+	case *pb.Entity:
+		rec.SpaceKey = space
+	}
+	if err := r.put(s.rec); err != nil || !d.layout.Entities {
 		return err
 	}
 	had := map[string]bool{}
-	for _, to := range p.linked {
+	for _, to := range s.said.linked {
 		if had[to] {
 			continue
 		}
 		had[to] = true
-		if err := r.put(d.layout.relation(key, id, to)); err != nil {
+		if err := r.put(d.layout.relation(key, s.id, to)); err != nil {
 			return err
 		}
 	}

@@ -8,22 +8,12 @@ import (
 	"unicode/utf8"
 
 	"github.com/exitramp/exitramp/context/agentstate"
+	"github.com/exitramp/exitramp/exporters/internal/jsonvalue"
 	pb "github.com/exitramp/exitramp/proto/exitramp/v1"
 )
 
 // textOf is the text of a JSON string. Half characters become U+FFFD: the native form keeps them.
-func textOf(raw []byte) string {
-	if len(raw) < 2 || raw[0] != '"' {
-		return ""
-	}
-	in := raw[1 : len(raw)-1]
-	if bytes.IndexByte(in, '\\') < 0 && utf8.Valid(in) {
-		return string(in)
-	}
-	var s string
-	json.Unmarshal(raw, &s)
-	return s
-}
+func textOf(raw []byte) string { return jsonvalue.Value(raw).Text() }
 
 // A payload is what mem0 says of a memory or of an entity, in the names of either language.
 type payload struct {

@@ -24,37 +24,57 @@ func (r *reading) points(ctx context.Context, d *db) error {
 		return err
 	}
 	r.n[d.subject()] += uint64(n)
-	m, w, nums := &machine{}, &printer{}, []float64(nil) // their room is used again
-	return d.ahead(ctx, "SELECT rowid, "+d.selects("points", columnsOf("points"))+" FROM points ORDER BY rowid", func(v []any) error {
-		id := asText(v[1])
-		row := newRow("points", 2)
-		d.fill(&row.cols[0], "id", id, v[1])
-		d.fill(&row.cols[1], "point", id, v[2])
-		native := &row.native
-		blob, _ := v[2].([]byte)
-		p, err := m.point(blob)
-		w.limit = 8*len(blob) + 1024
-		var said payload
-		if err == nil {
-			said, err = r.scan.dict(p.payload, w)
+	return ahead(ctx, d, "SELECT rowid, "+d.selects("points", columnsOf("points"))+" FROM points ORDER BY rowid", d.pointRow, func(x pointRow) error {
+		if x.why != "" {
+			return r.strange(d, x.id, x.native, x.why)
 		}
-		if err != nil {
-			return r.strange(d, id, native, err.Error())
-		}
-		pid := fmt.Sprint(p.id)
-		if rowid, ok := last[pid]; ok && rowid != v[0].(int64) {
+		key := x.rec.rec.GetMeta().Key
+		if rowid, ok := last[x.rec.id]; ok && rowid != x.rowid {
 			// An earlier row of the same id, which qdrant-client passes over and removes.
 			r.n[d.subject()]--
 			r.n["opaque"]++
-			return r.put(&pb.Opaque{Meta: agentstate.Meta("opaque", native, d.layout.Place, id), AboutKeys: []string{agentstate.Key(d.subject(), d.layout.Place, pid)}})
+			return r.put(&pb.Opaque{Meta: agentstate.Meta("opaque", x.native, d.layout.Place, x.id), AboutKeys: []string{key}})
 		}
-		key := agentstate.Key(d.subject(), d.layout.Place, pid)
-		nums = p.dense(nums[:0]) // before the row is the consumer's
-		if err := r.subject(d, key, pid, said, native); err != nil {
+		if err := r.subject(d, x.rec); err != nil || x.vector == nil {
 			return err
 		}
-		return r.embedding(d, key, pid, nums)
+		return r.put(x.vector)
 	})
+}
+
+// A pointRow is what a row of Qdrant becomes.
+type pointRow struct {
+	rowid  int64
+	id     string // of the row
+	native *pb.Native
+	why    string // it is not walked; empty: it is
+	rec    subject
+	vector *pb.Embedding // nil: none
+}
+
+// pointRow is what a row becomes. It is called for several rows at once.
+func (d *db) pointRow(s *scratch, v []any) pointRow {
+	x := pointRow{rowid: v[0].(int64), id: asText(v[1])}
+	n := newRow("points", 2)
+	x.native = &n.native
+	d.fill(&n.cols[0], "id", x.id, v[1])
+	d.fill(&n.cols[1], "point", x.id, v[2])
+	blob, _ := v[2].([]byte)
+	p, err := s.mach.point(blob)
+	s.print.limit = 8*len(blob) + 1024
+	var said payload
+	if err == nil {
+		said, err = s.scan.dict(p.payload, &s.print)
+	}
+	if err != nil {
+		x.why = err.Error()
+		return x
+	}
+	pid := fmt.Sprint(p.id)
+	x.rec = d.subjectOf(pid, said, x.native)
+	s.nums = p.dense(s.nums[:0])
+	x.vector = d.embedding(x.rec.rec.GetMeta().Key, pid, s.nums)
+	return x
 }
 
 // strange carries a row whose pickle is not walked: its bytes are kept, nothing is read out of them.
@@ -69,15 +89,15 @@ func (r *reading) strange(d *db, id string, native *pb.Native, why string) error
 	return r.gap(d.subject(), d.layout.Place+"/"+id, pb.Gap_REASON_CORRUPT, 1, why)
 }
 
-// embedding yields the vector of a point as a reading of it.
-func (r *reading) embedding(d *db, key, id string, nums []float64) error {
+// embedding is the vector of a point as a reading of it; nil: there is none.
+func (d *db) embedding(key, id string, nums []float64) *pb.Embedding {
 	if len(nums) == 0 {
 		return nil
 	}
 	e := d.layout.vectorOf(nums)
 	e.Meta, e.OfKey = agentstate.Meta("embedding", nil, d.layout.Place, id), key
 	e.Meta.ViewOfKeys = []string{key}
-	return r.put(e)
+	return e
 }
 
 // latest is the row that counts of each id that may have several: older releases wrote a row for

@@ -274,7 +274,7 @@ func (s *Store) openAllPG(ctx context.Context) (dbs []*db, notes []string, err e
 // rows reads the rows of a collection: id, vector, payload, and 1 where the database says that there is
 // a vector, in the order in which mem0 lists them:
 // it asks for none, and gets that of the table.
-func (d *db) rows(ctx context.Context, fn func([]any) error) error {
+func (d *db) rows(ctx context.Context, fn func(vectorRow) error) error {
 	one := "1"
 	if d.layout.Form == pgForm {
 		one = "1::int8"
@@ -285,7 +285,7 @@ func (d *db) rows(ctx context.Context, fn func([]any) error) error {
 	}
 	q := "SELECT " + cols + ", CASE WHEN " + d.withVector() + " THEN " + one + " END FROM " + quote(d.main())
 	if d.layout.Form != pgForm {
-		return d.ahead(ctx, q+" ORDER BY rowid", fn)
+		return ahead(ctx, d, q+" ORDER BY rowid", d.vectorRow, fn)
 	}
 	if err := d.exec(ctx, "SET LOCAL synchronize_seqscans = off"); err != nil {
 		return err
@@ -293,11 +293,12 @@ func (d *db) rows(ctx context.Context, fn func([]any) error) error {
 	if err := d.exec(ctx, "DECLARE mem0_rows NO SCROLL CURSOR FOR "+q); err != nil {
 		return err
 	}
+	s := &scratch{}
 	for {
 		n := 0
 		err := d.each(ctx, fmt.Sprintf("FETCH %d FROM mem0_rows", page), nil, func(v []any) error {
 			n++
-			return fn(v)
+			return fn(d.vectorRow(s, v))
 		})
 		if err != nil {
 			return err

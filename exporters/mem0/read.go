@@ -23,12 +23,11 @@ const labelDatabase = "database"
 type reading struct {
 	out  *agentstate.Emitter
 	dbs  []*db
-	gaps []*pb.Gap         // of links
-	meta []byte            // of Qdrant; nil: none
-	n    map[string]uint64 // by kind, as other routes count
-	seen *diskmap.Map      // views that were yielded
-	near map[string]bool   // some of them: those of the rows before
-	scan scanner
+	gaps []*pb.Gap                                       // of links
+	meta []byte                                          // of Qdrant; nil: none
+	n    map[string]uint64                               // by kind, as other routes count
+	seen *diskmap.Map                                    // views that were yielded
+	near map[string]bool                                 // some of them: those of the rows before
 	last struct{ place, space, user, agent, run string } // of the row before
 }
 
