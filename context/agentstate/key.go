@@ -15,31 +15,42 @@ const maxPart = 1024
 // function of its arguments and different arguments give different keys; parts may hold any bytes.
 // A part of more than 1,024 escaped bytes becomes its first 64 bytes, "~" and its SHA-256.
 func Key(kind string, parts ...string) string {
-	var b strings.Builder
 	n := len(kind)
 	for _, p := range parts {
-		n += 1 + escapedLen(p)
+		n += 1 + min(escapedLen(p), maxPart)
 	}
-	b.Grow(min(n, 2*maxPart))
-	b.WriteString(kind)
+	var few [512]byte
+	b := few[:0]
+	if n > len(few) {
+		b = make([]byte, 0, n)
+	}
+	b = append(b, kind...)
 	for _, p := range parts {
-		b.WriteByte('/')
-		if n := escapedLen(p); n > maxPart {
-			var cut strings.Builder
-			escape(&cut, p)
+		b = append(b, '/')
+		if n > maxPart && escapedLen(p) > maxPart {
 			sum := sha256.Sum256([]byte(p))
-			b.WriteString(cut.String()[:64] + "~" + hex.EncodeToString(sum[:]))
+			b = append(escape(b, p[:64])[:len(b)+64], '~') // 64 bytes give as many or more
+			b = hex.AppendEncode(b, sum[:])
 		} else {
-			escape(&b, p)
+			b = escape(b, p)
 		}
 	}
-	return b.String()
+	return string(b)
 }
 
 // plain tells whether c stands in a key as it is: it is url.PathEscape, and ~ too, which marks a cut
 // part.
 func plain(c byte) bool {
-	return c >= 'a' && c <= 'z' || c >= 'A' && c <= 'Z' || c >= '0' && c <= '9' || strings.IndexByte("-_.$&+:=@", c) >= 0
+	const (
+		letters = 1<<26 - 1
+		below   = 1<<'$' | 1<<'&' | 1<<'+' | 1<<'-' | 1<<'.' | (1<<10-1)<<'0' | 1<<':' | 1<<'='
+		above   = 1<<('@'-64) | letters<<('A'-64) | 1<<('_'-64) | letters<<('a'-64)
+	)
+	set := uint64(below)
+	if c >= 64 {
+		set = above
+	}
+	return c < 128 && set>>(c&63)&1 != 0
 }
 
 func escapedLen(p string) int {
@@ -52,19 +63,16 @@ func escapedLen(p string) int {
 	return n
 }
 
-func escape(b *strings.Builder, p string) {
+func escape(b []byte, p string) []byte {
 	const hexDigits = "0123456789ABCDEF"
-	from := 0
 	for i := range len(p) {
-		if c := p[i]; !plain(c) {
-			b.WriteString(p[from:i])
-			b.WriteByte('%')
-			b.WriteByte(hexDigits[c>>4])
-			b.WriteByte(hexDigits[c&15])
-			from = i + 1
+		if c := p[i]; plain(c) {
+			b = append(b, c)
+		} else {
+			b = append(b, '%', hexDigits[c>>4], hexDigits[c&15])
 		}
 	}
-	b.WriteString(p[from:])
+	return b
 }
 
 // SplitKey takes a key apart again. A part that Key had cut comes back as it is in the key.
