@@ -1,95 +1,20 @@
 package mcpmemory
 
 import (
-	"bufio"
 	"bytes"
 	"context"
-	"crypto/sha256"
-	"encoding/hex"
-	"encoding/json"
 	"errors"
 	"fmt"
-	"hash"
 	"io"
 	"iter"
 	"os"
 	"strconv"
-	"strings"
 
 	"github.com/exitramp/exitramp/context/agentstate"
+	"github.com/exitramp/exitramp/exporters/internal/ahead"
 	"github.com/exitramp/exitramp/internal/diskmap"
 	pb "github.com/exitramp/exitramp/proto/exitramp/v1"
 )
-
-// A line is one line of the file, without the newline.
-type line struct {
-	no, off, size int64
-	text          []byte   // whole, up to maxLine bytes; else its start
-	long256       [32]byte // of a long line: its SHA-256
-}
-
-// sum is the SHA-256 of the whole line.
-func (l *line) sum() [32]byte {
-	if l.long() {
-		return l.long256
-	}
-	return sha256.Sum256(l.text)
-}
-
-func (l *line) long() bool { return l.size > int64(len(l.text)) }
-
-func hexOf(sum [32]byte) string { return hex.EncodeToString(sum[:16]) }
-
-// eachLine calls fn for every piece between newlines: a file that ends with one has an empty last
-// piece. The line is valid during the call.
-func eachLine(ctx context.Context, r io.Reader, fn func(*line) error) error {
-	in := bufio.NewReaderSize(r, 1<<16)
-	l := &line{no: 1}
-	var own []byte  // of a line that is longer than the buffer
-	var h hash.Hash // of a long line
-	for {
-		part, err := in.ReadSlice('\n')
-		end := err == nil
-		if end {
-			part = part[:len(part)-1]
-		}
-		switch {
-		case h == nil && l.size == 0 && !errors.Is(err, bufio.ErrBufferFull):
-			l.text = part // it need not be copied
-		case h == nil && l.size+int64(len(part)) > maxLine:
-			h = sha256.New()
-			h.Write(own)
-			own = append(own, part[:min(len(part), max(0, 1<<16-len(own)))]...)
-			l.text = own
-		case h == nil:
-			own = append(own, part...)
-			l.text = own
-		}
-		if h != nil {
-			h.Write(part)
-		}
-		l.size += int64(len(part))
-		if errors.Is(err, bufio.ErrBufferFull) {
-			continue
-		}
-		if err != nil && !errors.Is(err, io.EOF) {
-			return err
-		}
-		if h != nil {
-			h.Sum(l.long256[:0])
-			h = nil
-		}
-		if err := fn(l); err != nil || !end {
-			return err
-		}
-		if l.no&0xff == 0 && ctx.Err() != nil {
-			return ctx.Err()
-		}
-		l.off += l.size + 1
-		own = own[:0]
-		l.no, l.size, l.text = l.no+1, 0, nil
-	}
-}
 
 // Records reads the file.
 func (g *Graph) Records(ctx context.Context, opts *agentstate.ReadOptions) iter.Seq2[agentstate.Record, error] {
@@ -126,7 +51,7 @@ func (g *Graph) Records(ctx context.Context, opts *agentstate.ReadOptions) iter.
 		r := &reader{out: out, keys: keys{seen}, account: g.origin().Location, path: g.path}
 		counted := recount(ctx, f)
 		defer counted.stop()
-		err = eachLine(ctx, f, r.line)
+		err = r.lines(ctx, f)
 		if err == nil {
 			err = r.finish(f, counted)
 		}
@@ -152,26 +77,32 @@ func (g *Graph) known(ctx context.Context, f *file) error {
 // keys numbers lines that have one identity.
 type keys struct{ seen *diskmap.Map }
 
-// of is the key of o's record.
-func (k keys) of(o *object, l *line) (string, error) {
-	var sum [32]byte
-	if o.kind == "opaque" {
-		sum = l.sum()
-	}
-	first := o.key("", sum)
+// number says of a line whose record would have the key first the how many-th it is.
+func (k keys) number(first string) (uint64, error) {
 	v, ok, err := k.seen.Get(first)
 	if err != nil {
-		return "", err
+		return 0, err
 	}
 	n := uint64(1)
 	if ok {
 		n, _ = strconv.ParseUint(string(v), 10, 64)
 		n++
 	}
-	if err := k.seen.Put(first, strconv.AppendUint(nil, n, 10)); err != nil || n == 1 {
-		return first, err
+	return n, k.seen.Put(first, strconv.AppendUint(nil, n, 10))
+}
+
+// of is the key of o's record.
+func (k keys) of(o *object, l *line) (string, error) {
+	var sum [32]byte
+	if o.kind == "opaque" {
+		sum = l.sum()
 	}
-	return o.key(strconv.FormatUint(n, 10), sum), nil
+	key := o.key("", sum)
+	n, err := k.number(key)
+	if n > 1 {
+		key = o.key(strconv.FormatUint(n, 10), sum)
+	}
+	return key, err
 }
 
 // A reader makes records of lines.
@@ -184,125 +115,53 @@ type reader struct {
 	account, path string
 }
 
-func (r *reader) line(l *line) error {
-	if !r.out.OK() {
-		return errStop
-	}
-	var o *object
-	switch {
-	case l.long():
-		o = parseLong(l.text)
-	case blank(l.text):
-		r.lay.blank(string(l.text))
-		return nil
-	default:
-		var err error
-		if o, err = parse(l.text); err != nil {
-			return r.damaged(l)
+// lines reads the file: pieces of it are parsed while records of those before are used.
+func (r *reader) lines(ctx context.Context, f io.Reader) error {
+	queue := ahead.Start(ctx, func(ctx context.Context, emit func([]line) error) error { return eachPiece(ctx, f, emit) }, parsePiece)
+	defer queue.Close()
+	for {
+		piece, ok, err := queue.Next()
+		if !ok {
+			return err
+		}
+		for i := range piece {
+			if err := r.line(&piece[i]); err != nil {
+				return err
+			}
 		}
 	}
-	key, err := r.keys.of(o, l)
+}
+
+func (r *reader) line(p *parsed) error {
+	switch {
+	case !r.out.OK():
+		return errStop
+	case p.object != nil:
+	case blank(p.text):
+		r.lay.blank(string(p.text))
+		return nil
+	default:
+		return r.damaged(&p.line)
+	}
+	n, err := r.keys.number(p.key)
 	if err != nil {
 		return err
 	}
-	r.lay.add(o.kind)
-	switch o.kind {
-	case "entity":
-		e := &entity{}
-		e.Meta, e.Name, e.Observations = e.meta.of(key, l), o.name, o.observations
-		if l.long() {
-			e.Meta.Labels = []*pb.Label{{Name: "observations", Value: "in the native line alone: it is longer than 4 MiB"}}
+	r.lay.add(p.object.kind)
+	r.views = r.views || len(p.object.observations) > 0
+	if n > 1 {
+		p.object.records(&p.line, p.object.key(strconv.FormatUint(n, 10), p.digest), r.out.Put)
+		return nil
+	}
+	if p.recs == nil {
+		p.object.records(&p.line, p.key, r.out.Put)
+	}
+	for _, rec := range p.recs {
+		if !r.out.Put(rec) {
+			break
 		}
-		if o.typ != "" {
-			e.types[0], e.Types = o.typ, e.types[:]
-		}
-		if r.out.Put(&e.Entity) { // which is the consumer's now
-			r.observations(key, o)
-		}
-	case "relation":
-		m := &meta{}
-		r.out.Put(&pb.Relation{Meta: m.of(key, l), Type: o.typ, FromKey: agentstate.Key("entity", o.from), ToKey: agentstate.Key("entity", o.to)})
-	default:
-		m := &meta{}
-		r.out.Put(&pb.Opaque{Meta: m.of(key, l)})
 	}
 	return nil
-}
-
-// An entity is a record with its parts, made at once: there is one for each line. A meta is the
-// part that every line has.
-type entity struct {
-	pb.Entity
-	meta  meta
-	types [1]string
-}
-
-type meta struct {
-	pb.Meta
-	native pb.Native
-	body   pb.Native_Data
-	data   pb.Data
-	inline pb.Data_Inline
-	list   [1]*pb.Native
-}
-
-// of is the Meta of the record of l.
-func (m *meta) of(key string, l *line) *pb.Meta {
-	m.data.MediaType, m.data.Body = "application/json", &m.inline
-	if l.size <= agentstate.SpillSize {
-		m.inline.Inline = bytes.Clone(l.text)
-	} else {
-		m.data.Body = &pb.Data_Blob{Blob: &pb.Blob{Id: fmt.Sprintf("%d+%d", l.off, l.size)}}
-	}
-	m.body.Data, m.native.Type, m.native.Body = &m.data, "line", &m.body
-	m.list[0], m.Key, m.Native = &m.native, key, m.list[:]
-	return &m.Meta
-}
-
-// A memory is a record with its parts, made at once.
-type memory struct {
-	pb.Memory
-	meta  pb.Meta
-	text  pb.Memory_Text
-	tags  [1]string
-	views [1]string
-}
-
-// observations yields what is known of the entity under key, one Memory an observation. Its key is
-// that of the entity and the text.
-func (r *reader) observations(key string, o *object) {
-	var had map[string]int // of a long list
-	if len(o.observations) > 16 {
-		had = make(map[string]int, len(o.observations))
-	}
-	prefix := "memory" + strings.TrimPrefix(key, "entity")
-	for i, text := range o.observations {
-		m := &memory{}
-		m.meta.Key = prefix + agentstate.Key("", text)
-		n := 1
-		if had != nil {
-			had[text]++
-			n = had[text]
-		} else {
-			for _, before := range o.observations[:i] {
-				if before == text {
-					n++
-				}
-			}
-		}
-		if n > 1 {
-			m.meta.Key += "/" + strconv.Itoa(n)
-		}
-		m.Meta, m.Name, m.Content, m.text.Text = &m.meta, o.name, &m.text, text
-		if o.typ != "" {
-			m.tags[0], m.Tags = o.typ, m.tags[:]
-		}
-		m.views[0], m.meta.ViewOfKeys = key, m.views[:]
-		r.views = true
-		if !r.out.Put(&m.Memory) {
-			return
-		}
-	}
 }
 
 // damaged names a line that is no JSON: with it the server refuses the whole file. Its bytes are kept
@@ -351,66 +210,4 @@ func (r *reader) finish(f *file, counted *recounting) error {
 	st.Observer, st.ObserverBasis = fmt.Sprintf("uid %d", os.Getuid()), "process"
 	st.Account, st.Consistent = r.account, true
 	return f.check()
-}
-
-// A layout is the order of a file's lines by kind, with its blank lines.
-type layout struct {
-	runs  []run
-	other bool // it is not what the server writes
-	cut   bool // too long to be kept
-	bad   int  // bytes of damaged lines
-}
-
-// A run is n lines of one kind, or one blank or damaged line.
-type run struct {
-	Kind string `json:"kind,omitempty"`
-	N    int    `json:"n,omitempty"`
-	Text string `json:"blank,omitempty"`
-	Bad  []byte `json:"damaged,omitempty"`
-}
-
-func (l *layout) add(kind string) {
-	n := len(l.runs)
-	if n > 0 && l.runs[n-1].Kind == kind {
-		l.runs[n-1].N++
-		return
-	}
-	if n > 0 && !(n == 1 && l.runs[0].Kind == "entity" && kind == "relation") || kind == "opaque" {
-		l.other = true
-	}
-	l.push(run{Kind: kind, N: 1})
-}
-
-func (l *layout) blank(text string) {
-	l.other = l.other || len(l.runs) > 0 || text != ""
-	l.push(run{Text: text})
-}
-
-func (l *layout) damaged(text []byte) {
-	l.other = true
-	if l.bad += len(text); l.bad > 1<<20 {
-		text = nil
-	}
-	l.push(run{Bad: bytes.Clone(text)})
-}
-
-// push bounds the layout: beyond 100,000 changes of kind the order of lines is not kept.
-func (l *layout) push(r run) {
-	if len(l.runs) < 100_000 {
-		l.runs = append(l.runs, r)
-	} else {
-		l.cut = true
-	}
-}
-
-// encode is nil for the layout that the server writes.
-func (l *layout) encode() []byte {
-	if !l.other || l.cut {
-		return nil
-	}
-	b, err := json.Marshal(l.runs)
-	if err != nil {
-		return nil
-	}
-	return b
 }
