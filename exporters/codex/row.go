@@ -19,14 +19,15 @@ type cell struct {
 	text    pb.Column_Text
 }
 
-// row is the record of a row, whose values are its own from here on; nil: its key is NULL.
-func (r *reading) row(d *database, t *table, v []any) (agentstate.Record, error) {
+// row is the record of a row, whose values are its own from here on; nil: its key is NULL. It is called
+// for several rows at once.
+func (r *reading) row(d *database, t *table, v []any) agentstate.Record {
 	kind := kindOfRow(t.name)
 	parts := append(make([]string, 0, 2+len(t.key)), d.rel, t.name)
 	for _, k := range t.key {
 		x := v[t.column(k)]
 		if x == nil {
-			return nil, nil
+			return nil
 		}
 		parts = append(parts, asText(x))
 	}
@@ -103,7 +104,7 @@ func (r *reading) row(d *database, t *table, v []any) (agentstate.Record, error)
 		} else {
 			s.Value = document("payload_json", "application/json", "#value")
 		}
-		return s, nil
+		return s
 	case "stage1_outputs":
 		m.UpdatedUnixNano = at("generated_at", time.Second)
 		mem := &pb.Memory{Meta: m, Form: pb.Memory_FORM_EPISODIC}
@@ -119,13 +120,13 @@ func (r *reading) row(d *database, t *table, v []any) (agentstate.Record, error)
 		if conversation != "" {
 			mem.SourceKeys = []string{conversation}
 		}
-		return mem, nil
+		return mem
 	}
 	o := &pb.Opaque{Meta: m}
 	if conversation != "" {
 		o.AboutKeys = []string{conversation}
 	}
-	return o, nil
+	return o
 }
 
 // rows are all rows of a database.
@@ -135,23 +136,10 @@ func (r *reading) rows(ctx context.Context, d *database) error {
 	}
 	for i := range d.schema.tables {
 		t := &d.schema.tables[i]
-		n := 0
-		err := each(ctx, d.Conn, "SELECT "+selects(t.cols)+" FROM "+quote(t.name)+" ORDER BY rowid", nil, func(v []any) error {
-			n++
-			rec, err := r.row(d, t, v)
-			if err != nil {
-				return err
-			}
-			if rec == nil {
-				return r.gap(&pb.Gap{Kind: kindOfRow(t.name), Place: d.rel + " " + t.name + " row " + strconv.Itoa(n), Reason: pb.Gap_REASON_CORRUPT, Detail: "its key is NULL", Count: 1})
-			}
-			return r.put(rec)
-		})
-		if err != nil && !errors.Is(err, errStop) {
-			return r.broken(d, d.Wrap(err))
-		}
-		if err != nil {
+		if err := r.table(ctx, d, t); errors.Is(err, errStop) {
 			return err
+		} else if err != nil {
+			return r.broken(d, d.Wrap(err))
 		}
 	}
 	if d.schema.objects["table "+enrolments] != "" {
@@ -167,6 +155,34 @@ func (r *reading) rows(ctx context.Context, d *database) error {
 		return r.broken(d, err)
 	}
 	return nil
+}
+
+// table are the rows of a table: while some are used those behind them are read and made records.
+func (r *reading) table(ctx context.Context, d *database, t *table) error {
+	queue := sqlitefile.Ahead(ctx, d.DB, "SELECT "+selects(t.cols)+" FROM "+quote(t.name)+" ORDER BY rowid", func(rows [][]any) []agentstate.Record {
+		out := make([]agentstate.Record, len(rows))
+		for i, v := range rows {
+			out[i] = r.row(d, t, v)
+		}
+		return out
+	})
+	defer queue.Close()
+	for n := 0; ; {
+		recs, ok, err := queue.Next()
+		if !ok {
+			return err
+		}
+		for _, rec := range recs {
+			if n++; rec == nil {
+				err = r.gap(&pb.Gap{Kind: kindOfRow(t.name), Place: d.rel + " " + t.name + " row " + strconv.Itoa(n), Reason: pb.Gap_REASON_CORRUPT, Detail: "its key is NULL", Count: 1})
+			} else {
+				err = r.put(rec)
+			}
+			if err != nil {
+				return err
+			}
+		}
+	}
 }
 
 // broken is a database that ends in the middle: what was read of it stays.
