@@ -139,11 +139,25 @@ func (t *thread) headValues(ctx context.Context, c *table, row []cell) (next, un
 	if err := h.look(ctx); err != nil {
 		return false, false, err
 	}
+	if next = cp.PendingSends; cp.V < 4 && !next { // its sends are in the parent's writes
+		if parent := row[c.col("parent_checkpoint_id")]; !parent.isNull() {
+			if next, err = t.wrote(ctx, ns.String(), "__pregel_tasks", &parent); err != nil {
+				return false, false, err
+			}
+		}
+	}
 	var chat []*pb.Message
 	var from values.Channel
 	for _, ch := range cp.Channels {
 		if strings.HasPrefix(ch.Name, "branch:to:") || ch.Name == "__start__" {
 			next = next || h.has(ch)
+		}
+		if ch.Name == "__pregel_tasks" && !next {
+			b, tag, err := h.value(ctx, ch, false)
+			if err != nil {
+				return false, false, err
+			}
+			next = values.Holds(tag, b)
 		}
 		if strings.HasPrefix(ch.Name, "__") && !whole(ch.Name) || strings.HasPrefix(ch.Name, "branch:") || from.Name == "messages" {
 			continue
@@ -223,28 +237,34 @@ func whole(channel string) bool { return channel == "__root__" || channel == "__
 
 // chat is the list of messages that a channel holds; nil: it holds something else.
 func (h *heads) chat(ctx context.Context, ch values.Channel) ([]*pb.Message, error) {
-	tag, v := h.ser, []byte(nil)
-	if x, ok := h.rows[ch]; ok {
-		if opaque(x.tag) || x.size > maxView || !isList(x.start) && !whole(ch.Name) {
-			return nil, nil
-		}
-		var err error
-		b := h.t.r.lay.t["checkpoint_blobs"]
-		if v, err = h.t.r.eng.value(ctx, b, []cell{h.t.id, h.ns, textCell(ch.Name), textCell(ch.Version)}, "blob", 0, -1); err != nil {
-			return nil, err
-		}
-		tag = x.tag
-	} else if s, ok := h.spans[ch.Name]; ok && s.End-s.Start <= maxView && s.End > s.Start {
-		v = h.doc[s.Start:s.End]
-	}
-	if !isList(v) && !whole(ch.Name) {
-		return nil, nil
+	v, tag, err := h.value(ctx, ch, whole(ch.Name))
+	if err != nil || v == nil {
+		return nil, err
 	}
 	ms, ok, err := values.Chat(tag, v)
 	if err != nil || !ok {
 		return nil, nil
 	}
 	return ms, nil
+}
+
+// value is the value of a channel and its serializer; nil: it has none, or one that is too big, sealed
+// or, unless any, no list.
+func (h *heads) value(ctx context.Context, ch values.Channel, any bool) (v []byte, tag string, err error) {
+	if x, ok := h.rows[ch]; ok {
+		if opaque(x.tag) || x.size > maxView || !isList(x.start) && !any {
+			return nil, x.tag, nil
+		}
+		b := h.t.r.lay.t["checkpoint_blobs"]
+		v, err = h.t.r.eng.value(ctx, b, []cell{h.t.id, h.ns, textCell(ch.Name), textCell(ch.Version)}, "blob", 0, -1)
+		tag = x.tag
+	} else if s, ok := h.spans[ch.Name]; ok && s.End-s.Start <= maxView && s.End > s.Start {
+		v, tag = h.doc[s.Start:s.End], h.ser
+	}
+	if err != nil || !isList(v) && !any {
+		return nil, tag, err
+	}
+	return v, tag, nil
 }
 
 // isList tells by its first bytes whether a value is an array or a snapshot, in JSON or in msgpack:

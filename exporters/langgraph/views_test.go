@@ -25,3 +25,32 @@ func TestWholeState(t *testing.T) {
 		})
 	}
 }
+
+// TestSendsAreNext: a thread that stopped before nodes which only a Send starts is not finished.
+func TestSendsAreNext(t *testing.T) {
+	doc := func(v int, tasks string) string {
+		return fmt.Sprintf(`{"v":%d,"ts":"2026-11-23T15:54:29.009Z","id":"2f","channel_values":{"__pregel_tasks":%s},"channel_versions":{"__pregel_tasks":2},"versions_seen":{}}`, v, tasks)
+	}
+	for name, c := range map[string]struct {
+		doc, write, want string
+	}{
+		"version 4":                  {doc(4, `[[],[{"lg_name":"Send","node":"w","args":{}}]]`), "", "unfinished"},
+		"version 4, none":            {doc(4, `[[],[]]`), "", "finished"},
+		"version 3":                  {doc(3, `[[],[]]`), "__pregel_tasks", "unfinished"},
+		"version 3, none":            {doc(3, `[[],[]]`), "messages", "finished"},
+		"version 4 has them in here": {doc(4, `[[],[]]`), "__pregel_tasks", "finished"},
+	} {
+		t.Run(name, func(t *testing.T) {
+			p := sample(t, "js.sqlite")
+			sql := []string{fmt.Sprintf(`INSERT INTO checkpoints VALUES ('t', '', '2f', '1f', 'json', CAST('%s' AS BLOB), CAST('{"source":"loop","step":1}' AS BLOB))`, c.doc)}
+			if c.write != "" {
+				sql = append(sql, `INSERT INTO writes VALUES ('t', '', '1f', 'task', 0, '`+c.write+`', 'json', CAST('{"lg_name":"Send","node":"w","args":{}}' AS BLOB))`)
+			}
+			run(t, p, false, sql...)
+			m, _ := export(t, SQLite(p))
+			if got := get[*pb.Conversation](t, m, "conversation/t").Status; got != c.want {
+				t.Errorf("%q, want %q", got, c.want)
+			}
+		})
+	}
+}

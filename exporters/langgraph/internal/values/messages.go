@@ -72,6 +72,24 @@ func Chat(serializer string, b []byte) (ms []*pb.Message, ok bool, err error) {
 	return ms, ok, nil
 }
 
+// Holds tells whether a value is a list with something in it. A list of nothing but empty lists holds
+// nothing: so JavaScript writes a topic, and Python did.
+func Holds(serializer string, b []byte) bool {
+	v, err := parse(serializer, b)
+	if err != nil {
+		return false
+	}
+	for x := range v.items() {
+		if x.kind() != kArray {
+			return true
+		}
+		for range x.items() {
+			return true
+		}
+	}
+	return false
+}
+
 // message maps one message; nil when v is none.
 func message(v val) *pb.Message {
 	role, kw := "", v
