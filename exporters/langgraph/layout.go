@@ -115,8 +115,11 @@ func (l *layout) required() error {
 			continue
 		}
 		if c := t.missing(need[n]...); c != "" {
-			if c == "checkpoint_id" && n == "checkpoints" {
-				return errSchema("table checkpoints has no column checkpoint_id: a ShallowPostgresSaver, which keeps no history and is deprecated; move it to PostgresSaver first")
+			switch {
+			case n+"."+c == "checkpoints.checkpoint_id", n+"."+c == "checkpoint_blobs.version":
+				return errSchema("table %s has no column %s: a ShallowPostgresSaver, which keeps no history and is deprecated; move it to PostgresSaver first", n, c)
+			case t.col("thread_ts") >= 0:
+				return errSchema("table %s has a column thread_ts: LangGraph 0.1 or older, whose checkpoints no later release reads either", n)
 			}
 			return errSchema("table %s has no column %s: another program's table, or another version of the runtime", n, c)
 		}
