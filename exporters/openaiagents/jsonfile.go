@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"io"
 	"regexp"
+	"slices"
 	"strconv"
 	"strings"
 
@@ -74,6 +75,65 @@ type runDoc struct {
 type approval struct {
 	call, tool, agent string
 	raw               json.RawMessage // the call
+	answer            []byte          // what a person has said of it, as JSON; nil: nothing yet
+}
+
+// A ruling is what a person has said of calls of one tool.
+type ruling struct {
+	Approved any               `json:"approved"` // a list of calls, or true: every one
+	Rejected any               `json:"rejected"`
+	Python   map[string]string `json:"rejection_messages"`
+	JS       map[string]string `json:"messages"`
+}
+
+// rulings are those of a run's context, by tool. JavaScript also keeps them for each agent.
+func rulings(context json.RawMessage) []map[string]ruling {
+	var c struct {
+		Approvals map[string]ruling `json:"approvals"`
+		Agents    []struct {
+			Approvals map[string]ruling `json:"approvals"`
+		} `json:"functionApprovals"`
+	}
+	json.Unmarshal(context, &c)
+	out := []map[string]ruling{c.Approvals}
+	for _, a := range c.Agents {
+		out = append(out, a.Approvals)
+	}
+	return out
+}
+
+// answer is what was said of a call: of this one, else of every call of its tool.
+func answer(all []map[string]ruling, call, tool string) []byte {
+	has := func(v any) bool {
+		list, _ := v.([]any)
+		return slices.Contains(list, any(call))
+	}
+	type said struct {
+		Approved bool   `json:"approved"`
+		Message  string `json:"message,omitempty"`
+	}
+	var found *said
+	for _, m := range all {
+		for name, r := range m {
+			switch {
+			case call != "" && has(r.Approved):
+				b, _ := json.Marshal(said{Approved: true})
+				return b
+			case call != "" && has(r.Rejected):
+				b, _ := json.Marshal(said{Message: r.Python[call] + r.JS[call]})
+				return b
+			case name == tool && r.Approved == true:
+				found = &said{Approved: true}
+			case name == tool && r.Rejected == true && found == nil:
+				found = &said{}
+			}
+		}
+	}
+	if found == nil {
+		return nil
+	}
+	b, _ := json.Marshal(found)
+	return b
 }
 
 func readRunState(b []byte) (*runDoc, error) {
@@ -89,14 +149,20 @@ func readRunState(b []byte) (*runDoc, error) {
 	json.Unmarshal(step["data"], &data)
 	var list []responses.Object
 	json.Unmarshal(data["interruptions"], &list)
+	ruled := rulings(o["context"])
 	for _, i := range list {
 		var raw, agent responses.Object
 		json.Unmarshal(responses.First(i, "raw_item", "rawItem"), &raw)
 		json.Unmarshal(i["agent"], &agent)
-		d.waiting = append(d.waiting, approval{
+		a := approval{
 			call: responses.Plain(responses.First(raw, "call_id", "callId", "id")), tool: responses.Plain(responses.First(i, "tool_name", "toolName")),
 			agent: responses.Plain(agent["name"]), raw: responses.First(i, "raw_item", "rawItem"),
-		})
+		}
+		if a.tool == "" {
+			a.tool = responses.Plain(raw["name"])
+		}
+		a.answer = answer(ruled, a.call, a.tool)
+		d.waiting = append(d.waiting, a)
 	}
 	return d, nil
 }
@@ -151,7 +217,9 @@ func (r *reading) runState(f *document, b []byte) error {
 		}
 		t := &pb.Interrupt{Meta: agentstate.Meta("interrupt", nil, f.rel, id), NativeId: a.call, ToolCallId: a.call, AskedBy: a.agent,
 			Question: question(a.raw), Options: []string{"approve", "reject"}, Status: pb.Interrupt_STATUS_OPEN}
-		t.Meta.ViewOfKeys = []string{key}
+		if t.Meta.ViewOfKeys = []string{key}; a.answer != nil {
+			t.Status, t.Answer = pb.Interrupt_STATUS_ANSWERED, agentstate.Inline("application/json", a.answer)
+		}
 		if err := r.put(t); err != nil {
 			return err
 		}

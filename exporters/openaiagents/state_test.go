@@ -10,6 +10,7 @@ import (
 
 	"github.com/exitramp/exitramp/context/agentstate"
 	"github.com/exitramp/exitramp/context/replay"
+	pb "github.com/exitramp/exitramp/proto/exitramp/v1"
 )
 
 // A tracing key stays behind, in short run states and in those that lie beside their record; all
@@ -76,6 +77,54 @@ func TestRunStateVersions(t *testing.T) {
 			if got, err := os.ReadFile(filepath.Join(dst.root, "r.json")); err != nil || !bytes.Equal(got, b) {
 				t.Errorf("%s %s: not the same bytes: %v", file, v, err)
 			}
+		}
+	}
+}
+
+// What a person has decided before the move does not wait for a person after it.
+func TestDecided(t *testing.T) {
+	sample, err := os.ReadFile("testdata/sdk/runstate.paused.json")
+	if err != nil {
+		t.Fatal(err)
+	}
+	const none = `"approvals": {}`
+	if !bytes.Contains(sample, []byte(none)) {
+		t.Fatal("the sample has approvals")
+	}
+	for approvals, want := range map[string]string{
+		`{}`: "1 - 1 -",
+		`{"delete_file": {"approved": ["CALL0"], "rejected": ["CALL1"], "rejection_messages": {"CALL1": "non"}}}`:                          `2 {"approved":true} 2 {"approved":false,"message":"non"}`,
+		`{"delete_file": {"approved": ["CALL0"], "rejected": []}}`:                                                                         `2 {"approved":true} 1 -`,
+		`{"delete_file": {"approved": true, "rejected": []}}`:                                                                              `2 {"approved":true} 2 {"approved":true}`,
+		`{"delete_file": {"approved": true, "rejected": ["CALL1"]}}`:                                                                       `2 {"approved":true} 2 {"approved":false}`,
+		`{"delete_file": {"approved": [], "rejected": true}}`:                                                                              `2 {"approved":false} 2 {"approved":false}`,
+		`{"another": {"approved": true, "rejected": []}}`:                                                                                  "1 - 1 -",
+		`{}, "functionApprovals": [{"agentIdentity": "a", "approvals": {"[\"x\"]": {"approved": ["CALL1"], "rejected": false}}}], "x": {}`: `1 - 2 {"approved":true}`,
+	} {
+		doc, err := readRunState(sample)
+		if err != nil || len(doc.waiting) != 2 {
+			t.Fatal(doc, err)
+		}
+		now := strings.NewReplacer("CALL0", doc.waiting[0].call, "CALL1", doc.waiting[1].call).Replace(approvals)
+		dir := t.TempDir()
+		if err := os.WriteFile(filepath.Join(dir, "r.json"), bytes.Replace(sample, []byte(none), []byte(`"approvals": `+now), 1), 0o600); err != nil {
+			t.Fatal(err)
+		}
+		mem, _ := export(t, Open(dir))
+		var got []string
+		for _, w := range doc.waiting {
+			r, err := mem.Get(t.Context(), agentstate.Key("interrupt", "r.json", w.call))
+			if err != nil {
+				t.Fatal(err)
+			}
+			i, said := r.(*pb.Interrupt), "-"
+			if i.Answer != nil {
+				said = string(i.Answer.GetInline())
+			}
+			got = append(got, fmt.Sprint(int(i.Status), " ", said))
+		}
+		if s := strings.Join(got, " "); s != want {
+			t.Errorf("%s: %s, want %s", approvals, s, want)
 		}
 	}
 }
