@@ -60,7 +60,7 @@ Exit code 3: sealed, and what could not be read is named.`,
 	c.Flags().StringVar(&f.lineage, "lineage", "", "name that exports of one runtime share")
 	c.Flags().StringVar(&f.follows, "follows", "", "the `ARCHIVE` before it in its line: lineage, sequence and base come from there")
 	c.Flags().StringVar(&f.onlyGaps, "only-gaps", "", "read again only the kinds that have gaps in the `ARCHIVE` of an earlier export, and take the rest from there")
-	addSecrets(c, &f.secrets)
+	addSecrets(c, &f.secrets, "label")
 	c.Flags().BoolVar(&f.json, "json", false, "the outcome as JSON")
 	c.Flags().BoolVar(&f.dryRun, "dry-run", false, "read all of it and write nothing")
 	c.Flags().StringArrayVarP(&f.keys.identities, "identity", "i", nil, "key `FILE` that opens the archive of --only-gaps, or SOURCE where it is one")

@@ -14,8 +14,8 @@ import (
 // secretsOff is the value of --secrets that scans nothing.
 const secretsOff = "off"
 
-func addSecrets(c *cobra.Command, mode *string) {
-	c.Flags().StringVar(mode, "secrets", "label", "what becomes of keys, tokens and passwords in the text of records: label, redact, refuse, off")
+func addSecrets(c *cobra.Command, mode *string, byDefault string) {
+	c.Flags().StringVar(mode, "secrets", byDefault, "what becomes of keys, tokens and passwords in the text of records: label, redact, refuse, off")
 }
 
 // scanned is src with its records scanned; nil where mode says off.

@@ -102,6 +102,7 @@ that was unpacked: exitramp diff says so. Lines that were taken out show in its 
 	c.Flags().StringArrayVarP(&f.recipients, "recipient", "r", nil, "encrypt to this public `KEY` (age1…); may be given again")
 	c.Flags().StringArrayVarP(&f.recipientFiles, "recipients-file", "R", nil, "encrypt to the public keys in `FILE`")
 	c.Flags().BoolVarP(&f.passphrase, "passphrase", "p", false, "encrypt with a passphrase: asked for, or EXITRAMP_PASSPHRASE")
+	addSecrets(c, &f.secrets, secretsOff) // what an earlier scan said is in the lines
 	c.Flags().BoolVar(&f.json, "json", false, "the outcome as JSON")
 	return c
 }

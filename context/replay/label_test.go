@@ -30,7 +30,7 @@ func (l labelled) Records(ctx context.Context, o *agentstate.ReadOptions) iter.S
 
 // Labels of ours are about the archive: no runtime gets them.
 func TestOwnLabels(t *testing.T) {
-	src := memstate.Sample()
+	src := memstate.Sample(1)
 	dst := memstate.NewRuntime(nil)
 	mustRun(t, dst, labelled{src}, journal(t), replay.Options{Approved: held(t, src)})
 	n := 0

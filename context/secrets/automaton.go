@@ -4,9 +4,9 @@ package secrets
 // machine with all its failure links followed beforehand. Letters of both cases are one class.
 type automaton struct {
 	class [256]uint8
-	next  []uint16 // state<<classBits | class
+	next  []uint32 // by state<<classBits | class: the next state<<classBits
 	out   [][]int  // by state: the keywords that end there
-	final uint16   // states from here on have an out
+	final uint32   // states from here on have an out, <<classBits
 }
 
 const classBits = 6
@@ -77,10 +77,10 @@ func newAutomaton(words []string) *automaton {
 
 // number gives states with an out the highest numbers: then one comparison a byte tells them.
 func (a *automaton) number(n int, out func(int) []int, goTo func(s, c int) int) {
-	id, next := make([]uint16, n), uint16(0)
+	id, next := make([]uint32, n), uint32(0)
 	for _, final := range []bool{false, true} {
 		if final {
-			a.final = next
+			a.final = next << classBits
 		}
 		for s := range n {
 			if (len(out(s)) > 0) == final {
@@ -89,22 +89,22 @@ func (a *automaton) number(n int, out func(int) []int, goTo func(s, c int) int) 
 			}
 		}
 	}
-	a.next, a.out = make([]uint16, n<<classBits), make([][]int, n)
+	a.next, a.out = make([]uint32, n<<classBits), make([][]int, n)
 	for s := range n {
 		a.out[id[s]] = out(s)
 		for c := range 1 << classBits {
-			a.next[int(id[s])<<classBits|c] = id[goTo(s, c)]
+			a.next[id[s]<<classBits|uint32(c)] = id[goTo(s, c)] << classBits
 		}
 	}
 }
 
 // each calls f with the number and the end of every keyword in text.
 func (a *automaton) each(text []byte, f func(word, end int)) {
-	s, next, final := uint16(0), a.next, a.final
+	s, next, final, class := uint32(0), a.next, a.final, &a.class
 	for i, c := range text {
-		s = next[int(s)<<classBits|int(a.class[c])]
+		s = next[s|uint32(class[c])]
 		if s >= final {
-			for _, w := range a.out[s] {
+			for _, w := range a.out[s>>classBits] {
 				f(w, i+1)
 			}
 		}

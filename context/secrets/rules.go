@@ -46,7 +46,8 @@ type ruleText struct {
 	Keywords    []string    `toml:"keywords"`
 	Allowlists  []allowlist `toml:"allowlists"`
 	Digit       bool        `toml:"digit"`
-	Follow      string      `toml:"follow"`
+	Before      int         `toml:"before"`
+	Next        []string    `toml:"next"`
 }
 
 // allowlist is what is not a secret although a rule finds it.
@@ -74,8 +75,8 @@ const (
 type rule struct {
 	ruleText
 	how     int
-	lead    []set
-	longest int // bytes of a match
+	lead    []set // of a match; of a value, where how is byAssign
+	longest int   // bytes of a match
 
 	once sync.Once
 	re   *regexp.Regexp
@@ -145,14 +146,29 @@ func newRule(t ruleText) (*rule, error) {
 	name, value, _ := strings.Cut(t.Regex, assignName)
 	assigns := strings.Contains(value, assignSign) && !strings.Contains(strings.ReplaceAll(name, "{0,50}", ""), ",")
 	switch {
-	case assigns && all(func(k string) bool { return strings.Contains(strings.ToLower(name), k) }):
+	case assigns && all(func(k string) bool { return strings.Contains(strings.ToLower(name), k) || isName(name, k) }):
 		r.how = byAssign
+		_, value, _ = strings.Cut(value, assignSign)
+		flags := syntax.Perl
+		if strings.HasPrefix(t.Regex, "(?i)") {
+			flags |= syntax.FoldCase
+		}
+		if tree, err = syntax.Parse(value, flags); err != nil {
+			return nil, fmt.Errorf("secrets: rule %s: %w", t.ID, err)
+		}
+		r.lead, _ = lead(tree)
 	case len(r.lead) >= 4 && all(func(k string) bool { return r.leads(k) }):
 		r.how = byLead
 	case all(func(k string) bool { return strings.Contains(low, strings.ReplaceAll(k, ".", `\.`)) }) || t.ID[:4] == "said":
 		r.how = byWindow
 	}
 	return r, nil
+}
+
+// isName tells whether the expression of a name matches k.
+func isName(name, k string) bool {
+	re, err := regexp.Compile("^(?:" + name + ")$")
+	return err == nil && re.MatchString(k)
 }
 
 // maxBefore is how far into a match a keyword may stand, for rules that are looked for by their lead.

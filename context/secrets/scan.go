@@ -74,6 +74,7 @@ type Source struct {
 	stated bool // one Completeness has the summary
 	buf    []byte
 	found  []Finding
+	clean  [][]byte // native texts of the present record in which nothing was found
 }
 
 // Unwrap is the source itself.
@@ -185,6 +186,7 @@ func (s *Source) state(st *pb.Completeness) {
 // record scans r, and does what the mode says.
 func (s *Source) record(ctx context.Context, kind string, r agentstate.Record) error {
 	clear(s.held)
+	s.clean = s.clean[:0]
 	m := r.GetMeta()
 	if m == nil {
 		return nil
@@ -205,7 +207,13 @@ func (s *Source) record(ctx context.Context, kind string, r agentstate.Record) e
 	texts(r, s.opts.Mode != Label, func(p place) {
 		text := p.text(&s.buf)
 		s.sum.Bytes += uint64(len(text))
+		if !p.native && s.seen(text) {
+			return
+		}
 		s.found = s.scanner.Find(text, s.found[:0])
+		if p.native && len(s.found) == 0 && len(s.clean) < maxClean {
+			s.clean = append(s.clean, text)
+		}
 		note(p.key)
 	})
 	blobs, err := s.blobs(ctx, r, func() { note(false) })
@@ -240,6 +248,25 @@ func (s *Source) record(ctx context.Context, kind string, r agentstate.Record) e
 		agentstate.SetOwnLabel(m, agentstate.LabelSecrets, found.label())
 	}
 	return nil
+}
+
+// maxClean is how many native texts of a record are kept in mind.
+const maxClean = 4
+
+// seen tells whether text stands, by itself or in quotes, in a native text of the record in which nothing
+// was found: most mapped text does, and need not be looked at twice. No rule looks past a quote.
+func (s *Source) seen(text []byte) bool {
+	if len(text) < 64 {
+		return false
+	}
+	for _, n := range s.clean {
+		i := bytes.Index(n, text)
+		end := i + len(text)
+		if i >= 0 && (i == 0 || n[i-1] == '"') && (end == len(n) || n[end] == '"') {
+			return true
+		}
+	}
+	return false
 }
 
 // earlier is what was taken out of the record before.

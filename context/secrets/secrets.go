@@ -160,15 +160,19 @@ func (s *Scanner) try(w *work, n int, text []byte, at, end int, from []int32) {
 		hi = min(hi, lo+r.longest+2)
 		lo = max(0, lo-1) // for \b
 	case byAssign:
-		if !assigned(text[end:]) {
+		if !r.assigned(text, end) {
 			return
 		}
 		lo, hi = max(0, at-64), min(hi, end+r.longest+2)
 	case byWindow:
-		if r.Follow != "" && bytes.IndexByte(text[end:min(hi, end+400)], r.Follow[0]) < 0 {
+		if len(r.Next) > 0 && !r.goesOn(text[end:min(hi, end+32)]) {
 			return
 		}
-		lo, hi = max(0, at-min(r.longest, 1024)), min(hi, end+r.longest+2)
+		before := r.Before + 1 // for \b
+		if r.Before == 0 {
+			before = min(r.longest, 1024)
+		}
+		lo, hi = max(0, at-before), min(hi, end+r.longest+2)
 	}
 	switch p := &w.pending[n]; {
 	case p.hi == 0:
@@ -240,27 +244,39 @@ func (s *Scanner) allowed(r *rule, text []byte, m []int, lo, hi int) bool {
 	return false
 }
 
-// assigned tells whether text goes on like an assignment to the name before it. It takes no match
-// away: it is what every rule of that form asks for at least.
-func assigned(text []byte) bool {
-	i, n := 0, min(len(text), 64)
-	for i < n && midName.has(text[i]) {
-		i++
+// assigned tells whether text goes on, from at, like an assignment to the name before it. It takes no
+// match away: it is what the expression asks for at least.
+func (r *rule) assigned(text []byte, at int) bool {
+	n := min(len(text), at+64)
+	for at < n && midName.has(text[at]) {
+		at++
 	}
-	j := i
-	for j < n && j < i+4 && sign.has(text[j]) {
-		j++
-	}
-	if j == i {
+	if at == n || !sign.has(text[at]) {
 		return false
 	}
-	for k := j; k < n && k < j+8; k++ {
-		if !quote.has(text[k]) {
-			rest := text[k:min(len(text), k+8)]
-			return len(rest) == 8 && !bytes.ContainsAny(rest, " \t\r\n\"'`")
+	for k := at + 1; k < min(len(text), at+12); k++ {
+		if r.begins(text, k) {
+			return true
+		}
+		if !quote.has(text[k]) && !sign.has(text[k]) {
+			return false
 		}
 	}
 	return false
+}
+
+// goesOn tells whether one of the words that come behind the keyword's own word is there, in any case.
+func (r *rule) goesOn(text []byte) bool {
+	i := 0
+	for i < len(text) && ('a' <= text[i]|0x20 && text[i]|0x20 <= 'z') {
+		i++
+	}
+	for i < len(text) && strings.IndexByte(" \t\"'", text[i]) >= 0 {
+		i++
+	}
+	return slices.ContainsFunc(r.Next, func(w string) bool {
+		return len(text)-i >= len(w) && strings.EqualFold(string(text[i:i+len(w)]), w)
+	})
 }
 
 // The bytes of gitleaks' assignments.

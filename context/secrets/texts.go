@@ -12,10 +12,11 @@ import (
 
 // place is one text of a record.
 type place struct {
-	m   protoreflect.Message
-	fd  protoreflect.FieldDescriptor
-	at  int  // in a list; -1: none
-	key bool // part of the identity of this record or of another
+	m      protoreflect.Message
+	fd     protoreflect.FieldDescriptor
+	at     int  // in a list; -1: none
+	key    bool // part of the identity of this record or of another
+	native bool // the runtime's own bytes
 }
 
 // text is what is there, in buf where it is a string. It is not to be written to.
@@ -48,7 +49,7 @@ func (p place) set(b []byte) {
 type field struct {
 	fd            protoreflect.FieldDescriptor
 	message, list bool
-	key           bool
+	key, native   bool
 }
 
 // plans are the fields of messages that are looked at.
@@ -69,7 +70,7 @@ func planOf(md protoreflect.MessageDescriptor) []field {
 			if fd.Message().Name() == "Blob" {
 				continue // its bytes are opened and looked at
 			}
-			f.message = true
+			f.message, f.native = true, md.Name() == "Meta" && name == "native"
 		case protoreflect.StringKind, protoreflect.BytesKind:
 			f.key = name == "at" || md.Name() == "Meta" && name == "key" || strings.HasSuffix(name, "_key") || strings.HasSuffix(name, "_keys")
 			switch {
@@ -86,10 +87,10 @@ func planOf(md protoreflect.MessageDescriptor) []field {
 	return p
 }
 
-// texts calls f for every text of r, references only where refs says so.
-func texts(r agentstate.Record, refs bool, f func(place)) { walk(r.ProtoReflect(), refs, f) }
+// texts calls f for every text of r, native ones first, and references only where refs says so.
+func texts(r agentstate.Record, refs bool, f func(place)) { walk(r.ProtoReflect(), refs, false, f) }
 
-func walk(m protoreflect.Message, refs bool, f func(place)) {
+func walk(m protoreflect.Message, refs, native bool, f func(place)) {
 	for _, x := range planOf(m.Descriptor()) {
 		if !m.Has(x.fd) || x.key && !refs && x.fd.Name() != "key" {
 			continue
@@ -98,15 +99,15 @@ func walk(m protoreflect.Message, refs bool, f func(place)) {
 		case x.list:
 			for i := range v.List().Len() {
 				if x.message {
-					walk(v.List().Get(i).Message(), refs, f)
+					walk(v.List().Get(i).Message(), refs, native || x.native, f)
 				} else {
-					f(place{m, x.fd, i, x.key})
+					f(place{m, x.fd, i, x.key, native})
 				}
 			}
 		case x.message:
-			walk(v.Message(), refs, f)
+			walk(v.Message(), refs, native || x.native, f)
 		default:
-			f(place{m, x.fd, -1, x.key})
+			f(place{m, x.fd, -1, x.key, native})
 		}
 	}
 }
