@@ -339,3 +339,17 @@ func FuzzParseStatement(f *testing.F) {
 		}
 	})
 }
+
+// TestParseStopped: a drill that ended before there was an archive is about its plan alone.
+func TestParseStopped(t *testing.T) {
+	p := good()
+	p.Archive.ManifestSHA256, p.Drill.Stopped = "", &Stop{Phase: "verify", Why: "cut off"}
+	st, err := ParseStatement(bytes.NewReader(statement(t, p)), nil)
+	if err != nil || st.Predicate.Verdict != VerdictFail {
+		t.Error(err)
+	}
+	p.Drill.Stopped = nil
+	if st, err = ParseStatement(bytes.NewReader(statement(t, p)), nil); err == nil && st.Predicate.Verdict != VerdictInvalid {
+		t.Errorf("no archive, and it did not end before one: %s", st.Predicate.Verdict)
+	}
+}
