@@ -36,7 +36,7 @@ func exitCodesCmd() *cobra.Command {
 1   anything else
 2   usage
 3   sealed with gaps, or replayed with refusals or conflicts, or not all read back
-4   drill or models check not passed
+4   a check not passed: drill, models, or a plan that cannot end within 30 days
 5   refused: integrity, trust, limits, secrets
 75  resumable: run the same command again
 `)

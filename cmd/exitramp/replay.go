@@ -28,6 +28,7 @@ type replayFlags struct {
 	refused string
 	json    bool
 	dryRun  bool
+	slow    bool // --accept-slow
 }
 
 func (f *replayFlags) add(c *cobra.Command) {
@@ -39,6 +40,7 @@ func (f *replayFlags) add(c *cobra.Command) {
 func (f *replayFlags) addWhat(c *cobra.Command) {
 	c.Flags().StringSliceVar(&f.kinds, "kinds", nil, "only these kinds")
 	c.Flags().StringArrayVar(&f.graves, "tombstones", nil, "what must not come back: an `ARCHIVE` with tombstones, or a file of keys, one a line; may be given again")
+	c.Flags().BoolVar(&f.slow, "accept-slow", false, "go on with what takes longer than 30 days at the target's limits")
 	c.Flags().StringVar(&f.names, "map", "", "rename by `FILE` (YAML): tools, principals, namespaces, models")
 	c.Flags().StringVar(&f.approve, "approve", "", "`FILE` of what a person lets through: approvals as plan writes them, filled in, or keys, one a line")
 }
@@ -119,7 +121,7 @@ func (a *app) target(ctx context.Context, rawURL string) (exporters.Runtime, rep
 }
 
 func (a *app) replayOptions(ctx context.Context, r *format.Reader, archive, target string, f *replayFlags) (*replay.Options, error) {
-	o := &replay.Options{Kinds: f.kinds, ArchiveSHA256: r.Info().ManifestSHA256, TargetURL: exporters.Redact(target), ArchivePath: archive}
+	o := &replay.Options{Kinds: f.kinds, ArchiveSHA256: r.Info().ManifestSHA256, TargetURL: exporters.Redact(target), ArchivePath: archive, AcceptSlow: f.slow}
 	var err error
 	if o.Map, err = readMap(f.names); err != nil {
 		return nil, err
@@ -175,7 +177,18 @@ func (a *app) plan(ctx context.Context, archive, target string, f *replayFlags) 
 	}
 	a.result["plan"] = actions(rep)
 	a.asks = asks.written
-	return a.printReplay("plan", rep, f.json)
+	if err := a.printReplay("plan", rep, f.json); err != nil {
+		return err
+	}
+	if rep.Infeasible() && !f.slow {
+		return tooSlow(fmt.Errorf("%w: it takes longer than %d days", replay.ErrInfeasible, int(replay.MostTime.Hours()/24)))
+	}
+	return nil
+}
+
+// tooSlow is what a plan that cannot end in time comes to.
+func tooSlow(err error) error {
+	return &exitError{code: exitCheck, err: err, hint: "have the quota raised, replay fewer --kinds, or go on all the same with --accept-slow"}
 }
 
 func (a *app) writePlan(ctx context.Context, path string, dst replay.Target, r *format.Reader, o *replay.Options) (*replay.Report, error) {
@@ -270,6 +283,9 @@ func (a *app) replay(ctx context.Context, archive, target, planPath string, f *r
 	if err != nil {
 		if errors.Is(err, context.Canceled) {
 			return &exitError{code: exitResume, err: fmt.Errorf("stopped; the journal is %s", journal), hint: "run the same command again to go on"}
+		}
+		if errors.Is(err, replay.ErrInfeasible) {
+			return tooSlow(err)
 		}
 		if rep != nil && len(rep.Actions) > 0 { // the login ended, a quota was reached, a disk is full
 			return &exitError{code: exitResume, err: fmt.Errorf("%w; what was written is in the journal %s", err, journal), hint: "run the same command again to go on"}

@@ -6,6 +6,7 @@ import (
 	"maps"
 	"slices"
 	"strings"
+	"time"
 
 	"github.com/exitramp/exitramp/context/fidelity"
 	"github.com/exitramp/exitramp/context/replay"
@@ -53,7 +54,7 @@ func (a *app) printReplay(what string, rep *replay.Report, asJSON bool) error {
 	if asJSON {
 		return a.printJSON(map[string]any{
 			"what": what, "run": rep.Run, "records": rep.Records, "actions": actions(rep), "kinds": byKind(rep), "losses": rep.LossCount, "no_place": rep.NoPlace,
-			"held": rep.Held, "conflicts": receipts(rep.Conflicts), "refused": receipts(rep.Refused), "resumed": rep.Resumed, "map": mapJSON(rep.Map),
+			"held": rep.Held, "conflicts": receipts(rep.Conflicts), "refused": receipts(rep.Refused), "resumed": rep.Resumed, "labelled": rep.Labelled, "seconds": rep.Time.Seconds(), "formula": rep.Formula, "infeasible": rep.Infeasible(), "map": mapJSON(rep.Map),
 			"authenticity": a.authenticity,
 		})
 	}
@@ -90,6 +91,10 @@ func (a *app) printReplay(what string, rep *replay.Report, asJSON bool) error {
 		fmt.Fprintln(a.stdout, "skip:  ", strings.Join(skipped, " · "), "(nothing is lost: they come with other records, or must stay away)")
 	}
 	a.printMap(rep.Map)
+	if rep.Labelled > 0 {
+		fmt.Fprintf(a.stdout, "labelled as imported: %s\n", number(rep.Labelled))
+	}
+	a.printTime(rep)
 	a.printReceipts("conflict", rep.Conflicts, rep.Actions[replay.Conflict])
 	a.printReceipts("refused", rep.Refused, rep.Actions[replay.Refused])
 	if n := rep.Actions[replay.Held]; n > 0 {
@@ -108,6 +113,17 @@ func (a *app) printReplay(what string, rep *replay.Report, asJSON bool) error {
 	}
 	a.printLosses(counts, slices.DeleteFunc(slices.Clone(rep.Losses), quarantined))
 	return nil
+}
+
+// printTime says how long a target that can say it would take.
+func (a *app) printTime(rep *replay.Report) {
+	switch {
+	case rep.Formula == "":
+	case rep.Infeasible():
+		fmt.Fprintf(a.stdout, "INFEASIBLE: %.0f days at the target's limits: %s\n", rep.Time.Hours()/24, rep.Formula)
+	default:
+		fmt.Fprintf(a.stdout, "time: %s at the target's limits: %s\n", rep.Time.Round(time.Second), rep.Formula)
+	}
 }
 
 // quarantined is of a whole record that waits for a person.

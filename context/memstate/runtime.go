@@ -5,8 +5,10 @@ import (
 	"fmt"
 	"io"
 	"iter"
+	"math"
 	"strings"
 	"sync"
+	"time"
 
 	"google.golang.org/protobuf/proto"
 	"google.golang.org/protobuf/reflect/protoreflect"
@@ -31,6 +33,8 @@ type RuntimeOptions struct {
 	Exact bool
 	// Labels makes the writer a replay.Labeler that keeps labels with memories.
 	Labels bool
+	// Rate is how many records a second it may be given, as it says of itself; 0: it does not say.
+	Rate float64
 	// Refuse says why a record is not taken; empty: it is.
 	Refuse func(r agentstate.Record) string
 	// Alter changes what is stored, as a runtime does that keeps less than it is given, and says
@@ -86,6 +90,19 @@ func NewRuntime(opts *RuntimeOptions) *Runtime {
 		rt.opts = *opts
 	}
 	return rt
+}
+
+// Estimate is how long records take at its rate.
+func (rt *Runtime) Estimate(l replay.Load) (time.Duration, string) {
+	if rt.opts.Rate <= 0 {
+		return 0, ""
+	}
+	var n uint64
+	for _, k := range l.Records {
+		n += k
+	}
+	s := float64(n) / rt.opts.Rate
+	return time.Duration(min(s, math.MaxInt64/1e10) * float64(time.Second)), fmt.Sprintf("%d records ÷ %g/s", n, rt.opts.Rate)
 }
 
 // Set puts a record there as another program would: new, or in place of the old.

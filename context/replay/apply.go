@@ -32,6 +32,7 @@ func Plan(ctx context.Context, dst Target, src agentstate.Source, opts *Options)
 	a := newApply(opts)
 	a.planned = planned
 	err = a.run(ctx, dst, src)
+	a.rep.estimate(dst, a.load.Load)
 	return a.report(), err
 }
 
@@ -44,6 +45,10 @@ func Apply(ctx context.Context, dst Target, src agentstate.Source, opts *Options
 	}
 	if opts.Reviewed != nil && opts.Journal.head == nil {
 		if err := opts.Reviewed.check(ctx, dst, src, opts); err != nil {
+			return nil, err
+		}
+	} else if opts.Journal.head == nil {
+		if err := feasible(ctx, dst, src, opts); err != nil {
 			return nil, err
 		}
 	}
@@ -72,6 +77,7 @@ type apply struct {
 	names   *mapping.Mapper // nil: no map
 	label   string          // that memories get; empty: none
 	refused *json.Encoder
+	load    tally // of what is created
 }
 
 func newApply(o *Options) *apply {

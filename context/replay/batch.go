@@ -241,6 +241,9 @@ func (a *apply) one(ctx context.Context, p *pending, wrote *Receipt) error {
 	}
 	fmt.Fprintf(a.answers, "%q %s\n", rc.Key, rc.Action)
 	a.rep.add(kind, *rc)
+	if rc.Action == Created {
+		a.load.add(p.rec)
+	}
 	if a.refused != nil && (rc.Action == Refused || rc.Action == Conflict) {
 		if err := a.refused.Encode(struct {
 			Key    string `json:"key"`

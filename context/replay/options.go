@@ -3,6 +3,7 @@ package replay
 import (
 	"errors"
 	"io"
+	"time"
 
 	"github.com/exitramp/exitramp/context/fidelity"
 	"github.com/exitramp/exitramp/context/mapping"
@@ -45,6 +46,8 @@ type Options struct {
 	TargetURL     string    // redacted; binds journal and plan
 	ArchivePath   string    // where the archive is: kept in a plan for whoever carries it out, and not compared
 	OnReceipt     func(Receipt)
+	// AcceptSlow lets Apply begin what takes longer than MostTime; else that is ErrInfeasible.
+	AcceptSlow bool
 	// Reviewed is the plan that is carried out. Apply plans again, compares and refuses with
 	// ErrStale before anything is written; a run that was begun goes on without that.
 	Reviewed *PlanFile
@@ -61,9 +64,11 @@ type Report struct {
 	// NoPlace counts the records that are skipped and lost, by kind and reason: the first reasons of
 	// a kind by their words, all others together.
 	NoPlace   map[string]map[string]uint64
-	Held      []string // keys that wait for a person
-	Labelled  uint64   // records that were labelled as imported, of those that are there now
-	Waiting   uint64   // of what is held: waits for an approval; the rest for something else
+	Held      []string      // keys that wait for a person
+	Time      time.Duration // of a plan: how long writing takes at the least, by the target's own limits
+	Formula   string        // how Time was computed; empty: the target cannot say
+	Labelled  uint64        // records that were labelled as imported, of those that are there now
+	Waiting   uint64        // of what is held: waits for an approval; the rest for something else
 	Conflicts []Receipt
 	Refused   []Receipt
 	Resumed   uint64          // records that an earlier attempt had written and this one did not touch

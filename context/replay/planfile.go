@@ -12,6 +12,7 @@ import (
 	"hash"
 	"io"
 	"slices"
+	"time"
 
 	"github.com/exitramp/exitramp/context/agentstate"
 	"github.com/exitramp/exitramp/context/mapping"
@@ -47,12 +48,15 @@ type planHead struct {
 
 // planEnd is the last line.
 type planEnd struct {
-	Records uint64                       `json:"records"`
-	Actions map[string]uint64            `json:"actions"`
-	Kinds   map[string]map[string]uint64 `json:"kinds"`
-	Losses  map[string]uint64            `json:"losses"`
-	Answers string                       `json:"answers"` // SHA-256 over the target's answers: its fingerprint
-	SHA256  string                       `json:"sha256"`  // of all lines before this one
+	Records  uint64                       `json:"records"`
+	Actions  map[string]uint64            `json:"actions"`
+	Kinds    map[string]map[string]uint64 `json:"kinds"`
+	Losses   map[string]uint64            `json:"losses"`
+	Labelled uint64                       `json:"labelled,omitempty"`
+	Time     string                       `json:"time,omitempty"`    // at the target's limits
+	Formula  string                       `json:"formula,omitempty"` // of Time
+	Answers  string                       `json:"answers"`           // SHA-256 over the target's answers: its fingerprint
+	SHA256   string                       `json:"sha256"`            // of all lines before this one
 }
 
 // WritePlan is Plan, and writes what it finds to w as NDJSON for a person to review: a head, a line
@@ -78,9 +82,12 @@ func WritePlan(ctx context.Context, w io.Writer, dst Target, src agentstate.Sour
 	if err != nil {
 		return rep, err
 	}
-	end := planEnd{Records: rep.Records, Actions: named(rep.Actions), Kinds: map[string]map[string]uint64{}, Losses: rep.LossCount, Answers: hex.EncodeToString(rep.Answers[:])}
+	end := planEnd{Records: rep.Records, Actions: named(rep.Actions), Kinds: map[string]map[string]uint64{}, Losses: rep.LossCount, Labelled: rep.Labelled, Formula: rep.Formula, Answers: hex.EncodeToString(rep.Answers[:])}
 	for k, m := range rep.Kinds {
 		end.Kinds[k] = named(m)
+	}
+	if rep.Formula != "" {
+		end.Time = rep.Time.String()
 	}
 	end.SHA256 = hex.EncodeToString(pw.sum.Sum(nil))
 	pw.line(end)
@@ -177,8 +184,13 @@ func ReadPlan(r io.Reader, each func(Receipt) error) (*PlanFile, error) {
 func (p *PlanFile) finish(end *planEnd) error {
 	r := p.Report
 	r.Records, r.LossCount, r.Losses = end.Records, end.Losses, nil
-	r.Kinds = map[string]map[Action]uint64{}
+	r.Kinds, r.Labelled, r.Formula = map[string]map[Action]uint64{}, end.Labelled, end.Formula
 	var err error
+	if end.Time != "" {
+		if r.Time, err = time.ParseDuration(end.Time); err != nil {
+			return fmt.Errorf("%w: %w", ErrPlan, err)
+		}
+	}
 	if r.Actions, err = actions(end.Actions); err != nil {
 		return err
 	}
@@ -266,11 +278,12 @@ func (p *PlanFile) check(ctx context.Context, dst Target, src agentstate.Source,
 	if p.Map.Digest() != o.Map.Digest() {
 		return stale("map", short(p.Map.Digest()), short(o.Map.Digest()))
 	}
-	quiet := *o
-	quiet.OnReceipt, quiet.OnWaiting, quiet.Refused, quiet.Reviewed = nil, nil, nil, nil
-	now, err := Plan(ctx, dst, src, &quiet)
+	now, err := Plan(ctx, dst, src, o.quiet())
 	if err != nil {
 		return err
+	}
+	if now.Infeasible() && !o.AcceptSlow {
+		return now.infeasible()
 	}
 	for a := Created; a <= Held; a++ {
 		if now.Actions[a] != p.Report.Actions[a] {
