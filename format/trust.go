@@ -10,6 +10,7 @@ import (
 	"crypto/x509"
 	"encoding/asn1"
 	"encoding/hex"
+	"encoding/pem"
 	"errors"
 	"fmt"
 	"math/big"
@@ -56,6 +57,21 @@ func (k TrustedKey) String() string {
 	} else {
 		return k.Name + " (" + id + ")"
 	}
+}
+
+// PEM is the public key as openssl and cosign read it, SubjectPublicKeyInfo.
+func (k TrustedKey) PEM() string {
+	der, err := x509.MarshalPKIXPublicKey(k.public)
+	if err != nil { // of the zero value
+		return ""
+	}
+	return string(pem.EncodeToMemory(&pem.Block{Type: "PUBLIC KEY", Bytes: der}))
+}
+
+// Ed25519 tells whether it is such a key; else it is ECDSA on P-256.
+func (k TrustedKey) Ed25519() bool {
+	_, ok := k.public.(ed25519.PublicKey)
+	return ok
 }
 
 // verify tells whether sig is of k over message, in the one spelling that it has.

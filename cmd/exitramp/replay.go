@@ -86,12 +86,26 @@ written. exitramp undo takes it out again.`,
 
 func (a *app) readbackCmd() *cobra.Command {
 	f := &replayFlags{}
+	var plan, name string
 	c := &cobra.Command{
-		Use: "readback ARCHIVE TARGET", Short: "Read the target anew and compare it with the archive", Args: cobra.ExactArgs(2),
-		RunE: func(c *cobra.Command, args []string) error { return a.readback(c.Context(), args[0], args[1], f) },
+		Use: "readback ARCHIVE TARGET", Short: "Read the target anew and compare it with the archive",
+		Args: func(c *cobra.Command, args []string) error {
+			if plan != "" {
+				return cobra.NoArgs(c, args)
+			}
+			return cobra.ExactArgs(2)(c, args)
+		},
+		RunE: func(c *cobra.Command, args []string) error {
+			if plan != "" {
+				return a.readbackDrill(c.Context(), plan, name, f.journal)
+			}
+			return a.readback(c.Context(), args[0], args[1], f)
+		},
 	}
 	f.add(c)
 	c.Flags().StringVar(&f.names, "map", "", "the map `FILE` of the replay, to be compared with the one that its journal holds")
+	c.Flags().StringVar(&plan, "drill", "", "read back for the drill of `PLAN.yaml`: archive, target and known answers are of the plan")
+	c.Flags().StringVar(&name, "drill-name", "", "`NAME` of the drill, in place of the plan's")
 	c.Flags().StringVar(&f.journal, "journal", "", "journal `FILE` of the replay (default ARCHIVE.journal, where it is there)")
 	return c
 }

@@ -1,0 +1,345 @@
+package main
+
+import (
+	"bytes"
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"os"
+	"os/exec"
+	"slices"
+	"strings"
+	"time"
+
+	"github.com/spf13/cobra"
+
+	"github.com/exitramp/exitramp/context/agentstate"
+	"github.com/exitramp/exitramp/context/drill"
+	"github.com/exitramp/exitramp/context/evidence"
+	"github.com/exitramp/exitramp/exitdrill"
+)
+
+type drillFlags struct {
+	example bool
+	name    string
+	json    bool
+	dryRun  bool
+	inside  string // hidden: this process was started without a network; the network namespace of the one that did
+}
+
+func (a *app) drillCmd() *cobra.Command {
+	f := &drillFlags{}
+	c := &cobra.Command{
+		Use: "drill PLAN.yaml", Short: "Rehearse the exit: export, verify, replay, read back, and say what was lost",
+		Long: `Carries out the drill that PLAN.yaml describes, and judges it by 46 statements. exitramp drill --init
+prints a plan with every key explained. A planned drill exports from the provider; a stressed one
+starts from the last archive, and runs without a network where the system allows it.
+
+Passwords in URLs stand in the environment: write ${NAME}. Killed, a drill goes on when the same
+command is run again. It leaves a statement, signed where the plan names a key, and a line in the
+ledger of drills.
+
+Exit code 0: PASS, or PASS_WITH_LOSS, where every gate held and what is lost is listed. 4: not passed.`,
+		Args: cobra.MaximumNArgs(1),
+		RunE: func(c *cobra.Command, args []string) error {
+			switch {
+			case f.example:
+				_, err := fmt.Fprint(a.stdout, drill.Example)
+				return err
+			case len(args) != 1:
+				return withHint(usagef("exitramp drill PLAN.yaml"), "exitramp drill --init > plan.yaml makes one to fill in")
+			}
+			return a.drill(c.Context(), args[0], f)
+		},
+	}
+	c.Flags().BoolVar(&f.example, "init", false, "print a plan to fill in")
+	c.Flags().StringVar(&f.name, "name", "", "`NAME` of this drill in place of the plan's: of the files that it leaves")
+	c.Flags().BoolVar(&f.json, "json", false, "the outcome as JSON")
+	c.Flags().BoolVar(&f.dryRun, "dry-run", false, "check the plan and its files, and do nothing")
+	c.Flags().StringVar(&f.inside, "inside-namespace", "", "")
+	_ = c.Flags().MarkHidden("inside-namespace") // never fails: it is there
+	return c
+}
+
+func readDrillPlan(path, name string) (*drill.Plan, error) {
+	f, err := os.Open(path)
+	if err != nil {
+		return nil, err
+	}
+	defer f.Close()
+	p, err := drill.ReadPlan(f)
+	if err == nil && name != "" {
+		p.Name = name
+		err = p.Check()
+	}
+	if err != nil {
+		return nil, withHint(usagef("%s: %v", path, err), "exitramp drill --init prints a plan with every key explained")
+	}
+	return p, nil
+}
+
+func (a *app) drill(ctx context.Context, path string, f *drillFlags) error {
+	p, err := readDrillPlan(path, f.name)
+	if err != nil {
+		return err
+	}
+	o := a.drillOptions()
+	if f.dryRun {
+		if err := exitdrill.Check(ctx, p, o); err != nil {
+			return err
+		}
+		fmt.Fprintf(a.stdout, "the plan holds: %s, %s, level %s\n", p.Name, p.Mode, p.Level)
+		return nil
+	}
+	if p.Mode == evidence.Stressed {
+		if f.inside == "" {
+			done, block, err := a.withoutNetwork(ctx, p)
+			if done {
+				return err
+			}
+			o.Blocked = block
+		} else {
+			o.Blocked = blocked(ctx, p, f.inside)
+		}
+		if !o.Blocked.Enforced {
+			fmt.Fprintln(a.stderr, "! the provider is not kept out from outside of this process:", o.Blocked.Probe)
+		}
+	}
+	o.ReadBack = a.secondProcess(path, f.name)
+	var bar *progress
+	phase := ""
+	o.Progress = func(name string, r agentstate.Record) {
+		if name != phase || bar == nil {
+			if bar != nil {
+				bar.done()
+			}
+			phase, bar = name, a.newProgress("drill: "+name, "records")
+		}
+		if r != nil {
+			bar.add(agentstate.KindOf(r))
+		}
+	}
+	out, err := exitdrill.Run(ctx, p, o)
+	if bar != nil {
+		bar.done()
+	}
+	if err != nil {
+		return a.drillFailed(err, p)
+	}
+	return a.drilled(out, p, f)
+}
+
+func (a *app) drillOptions() *exitdrill.Options {
+	return &exitdrill.Options{
+		Registry: a.drivers, Now: a.now, Tool: tool(), Independent: openssl,
+		Lookup: func(name string) (string, bool) { v := a.getenv(name); return v, v != "" },
+	}
+}
+
+// drillFailed says how a drill goes on that has not ended.
+func (a *app) drillFailed(err error, p *drill.Plan) error {
+	switch {
+	case errors.Is(err, drill.ErrBroken):
+		hint := "run the same command again to go on"
+		if s := diskFull(err); s != "" {
+			hint = s + ", then " + hint
+		}
+		return &exitError{code: exitResume, err: err, hint: hint}
+	case errors.Is(err, drill.ErrEnded):
+		return withHint(err, fmt.Sprintf("exitramp drill PLAN --name %s-2", p.Name))
+	case errors.Is(err, drill.ErrArchive):
+		return withHint(err, "name another archive in the plan, or rehearse with this one: mode: stressed")
+	case errors.Is(err, drill.ErrLedgerLocked):
+		return withHint(err, "wait for the other drill, then run the same command again")
+	}
+	if s := diskFull(err); s != "" {
+		return &exitError{code: exitResume, err: err, hint: s + ", then run the same command again"}
+	}
+	return err
+}
+
+// secondProcess has this program read the target back, started anew: it shares no memory with what
+// wrote. It expands the URLs of the plan itself, so that no password is in its arguments.
+func (a *app) secondProcess(plan, name string) func(ctx context.Context, journal string) (*drill.Back, error) {
+	return func(ctx context.Context, journal string) (*drill.Back, error) {
+		self, err := os.Executable()
+		if err != nil {
+			return nil, err
+		}
+		args := []string{"readback", "--drill", plan, "--journal", journal, "--json", "--progress=none"}
+		if name != "" {
+			args = append(args, "--drill-name", name)
+		}
+		cmd := exec.CommandContext(ctx, self, args...)
+		var stdout, stderr bytes.Buffer
+		cmd.Stdout, cmd.Stderr = &stdout, &stderr
+		if err := cmd.Run(); err != nil {
+			return nil, fmt.Errorf("the second process: %w: %s", err, clean(strings.TrimSpace(stderr.String())))
+		}
+		b := &drill.Back{}
+		if err := json.Unmarshal(stdout.Bytes(), b); err != nil {
+			return nil, fmt.Errorf("the second process: %w", err)
+		}
+		if b.Fidelity == nil || b.Seen == nil || b.Process == os.Getpid() {
+			return nil, errors.New("the second process: it answered nothing")
+		}
+		return b, nil
+	}
+}
+
+// readbackDrill is what the second process does.
+func (a *app) readbackDrill(ctx context.Context, plan, name, journal string) error {
+	p, err := readDrillPlan(plan, name)
+	if err != nil {
+		return err
+	}
+	b, err := exitdrill.ReadBack(ctx, p, a.drillOptions(), journal)
+	if err != nil {
+		return err
+	}
+	return json.NewEncoder(a.stdout).Encode(b)
+}
+
+// drilled prints the outcome. A drill that did not pass is exit code 4.
+func (a *app) drilled(out *drill.Outcome, p *drill.Plan, f *drillFlags) error {
+	pr, j := out.Predicate, out.Judgement
+	word := pr.Word(evidence.DefaultGates())
+	a.result["verdict"], a.result["word"], a.result["files"] = j.Verdict, word, out.Files
+	a.result["gates"], a.result["gates_held"], a.result["reasons"] = j.Gates, j.Held, j.Reasons
+	if f.json {
+		if err := a.printJSON(map[string]any{
+			"verdict": j.Verdict, "word": word, "gates": j.Gates, "gates_held": j.Held, "reasons": j.Reasons, "files": out.Files, "hints": out.Hints,
+			"predicate": pr,
+		}); err != nil {
+			return err
+		}
+	} else {
+		a.printDrill(out, word)
+	}
+	if j.Verdict == evidence.VerdictPass || j.Verdict == evidence.VerdictPassWithLoss {
+		return nil
+	}
+	hint := "each gate that did not hold is named with its reason"
+	if len(out.Hints) > 0 {
+		hint = strings.Join(out.Hints, "; ")
+	}
+	return &exitError{code: exitCheck, err: fmt.Errorf("the drill did not pass: %s", word), hint: hint}
+}
+
+func (a *app) printDrill(out *drill.Outcome, word string) {
+	p, j := out.Predicate, out.Judgement
+	how := string(p.Drill.Mode)
+	if b := p.Drill.ProviderBlocked; b.Method != "" {
+		how += ": " + b.Method
+		if b.Enforced {
+			how += " (" + clean(b.Probe) + ")"
+		}
+	}
+	fmt.Fprintf(a.stdout, "EXERCISE ONLY · %s · %s\n", p.Drill.Level, how)
+	var times []string
+	for _, ph := range p.Timing.Phases {
+		times = append(times, ph.Name+" "+clock(ph.Seconds))
+	}
+	fmt.Fprintln(a.stdout, strings.Join(times, " · "))
+	rto := fmt.Sprintf("RTO %s from verify to read-back", clock(p.Timing.RTOSeconds))
+	if t := p.Targets.RTOSeconds; t > 0 {
+		rto += fmt.Sprintf(" of %s %s", clock(float64(t)), tick(p.Timing.RTOSeconds <= float64(t)))
+	}
+	fmt.Fprintln(a.stdout, rto)
+	a.printRPO(p)
+	var refused, not []string
+	for i := range p.NegativeControls {
+		if n := &p.NegativeControls[i]; n.Refused() {
+			refused = append(refused, n.What)
+		} else {
+			not = append(not, fmt.Sprintf("%s: want %s, got %q", n.What, n.Expected, n.Observed))
+		}
+	}
+	if len(refused) > 0 {
+		fmt.Fprintf(a.stdout, "refused ✓: %s\n", strings.Join(refused, " · "))
+	}
+	for _, n := range not {
+		fmt.Fprintln(a.stdout, "NOT refused ✗:", n)
+	}
+	var due, came, held uint64
+	for i := range p.Kinds {
+		k := &p.Kinds[i]
+		due, came, held = due+k.Imported+k.Refused+k.Conflicts, came+k.Matched+k.Announced, held+k.Quarantined
+	}
+	if due > 0 {
+		s := fmt.Sprintf("%s of %s records arrived, as they were or as announced", number(came), number(due))
+		if held > 0 {
+			s += fmt.Sprintf(" · %s wait for a person", number(held))
+		}
+		fmt.Fprintln(a.stdout, s)
+	}
+	untold := 0
+	for _, c := range p.Checks {
+		if c.Result == evidence.Untold {
+			untold++
+		}
+	}
+	fmt.Fprintf(a.stdout, "%s. %d of %d statements not tested\n", word, untold, len(p.Checks))
+	for _, r := range j.Reasons {
+		fmt.Fprintln(a.stdout, "  ", clean(r))
+	}
+	for _, h := range out.Hints {
+		fmt.Fprintln(a.stdout, "!", clean(h))
+	}
+	fmt.Fprintln(a.stdout, strings.Join(out.Files, " · "))
+}
+
+// printRPO names the worst kinds that have a target.
+func (a *app) printRPO(p *evidence.Predicate) {
+	targetOf := func(k string) (uint64, bool) {
+		t, ok := p.Targets.RPOSeconds[k]
+		if !ok {
+			t, ok = p.Targets.RPOSeconds["*"]
+		}
+		return t, ok
+	}
+	worst, most := "", uint64(0)
+	for _, k := range slices.Sorted(func(yield func(string) bool) {
+		for k := range p.Timing.RPOSeconds {
+			if !yield(k) {
+				return
+			}
+		}
+	}) {
+		if n := p.Timing.RPOSeconds[k]; worst == "" || n > most {
+			worst, most = k, n
+		}
+	}
+	if worst == "" {
+		return
+	}
+	s := fmt.Sprintf("RPO %s (%s, the worst kind)", clock(float64(most)), worst)
+	if t, ok := targetOf(worst); ok {
+		s += fmt.Sprintf(" of %s %s", clock(float64(t)), tick(most <= t))
+	}
+	fmt.Fprintln(a.stdout, s)
+}
+
+func tick(ok bool) string {
+	if ok {
+		return "✓"
+	}
+	return "✗"
+}
+
+// clock is a time as people read it: 0.31 s, 6:02, 3 h 10 min, 7 d.
+func clock(s float64) string {
+	switch d := time.Duration(s * float64(time.Second)); {
+	case d < 10*time.Second:
+		return fmt.Sprintf("%.2f s", s)
+	case d < time.Hour:
+		return fmt.Sprintf("%d:%02d", int(d.Minutes()), int(d.Seconds())%60)
+	case d < 48*time.Hour && d%time.Hour < time.Minute:
+		return fmt.Sprintf("%d h", int(d.Hours()))
+	case d < 48*time.Hour:
+		return fmt.Sprintf("%d h %d min", int(d.Hours()), int(d.Minutes())%60)
+	default:
+		return fmt.Sprintf("%.3g d", d.Hours()/24)
+	}
+}

@@ -1,0 +1,128 @@
+package main
+
+import (
+	"fmt"
+	"os"
+	"regexp"
+	"strconv"
+	"time"
+
+	"github.com/spf13/cobra"
+
+	"github.com/exitramp/exitramp/context/drill"
+)
+
+func (a *app) drillsCmd() *cobra.Command {
+	var period string
+	var asJSON bool
+	c := &cobra.Command{
+		Use: "drills LEDGER", Short: "The drills of a ledger: whether it is as it was written, the trend, and what is open",
+		Long: `Reads a ledger of drills and checks its chain: each line names the digest of the one before. With
+--period it counts the drills of a year or a quarter, and the quarters that have one that passed.
+
+Exit code 5: a line was changed, taken out or put in. Lines that were cut off at the end leave no
+trace in the file; the statement of the drill after them would name them.`,
+		Args: cobra.ExactArgs(1),
+		RunE: func(c *cobra.Command, args []string) error { return a.drills(args[0], period, asJSON) },
+	}
+	c.Flags().StringVar(&period, "period", "", "only drills of this `PERIOD`: 2026, or 2026Q4")
+	c.Flags().BoolVar(&asJSON, "json", false, "as JSON")
+	return c
+}
+
+// quarters are those of a period, by their names.
+func quarters(period string) ([]string, error) {
+	m := regexp.MustCompile(`^(\d{4})(?:Q([1-4]))?$`).FindStringSubmatch(period)
+	switch {
+	case m == nil:
+		return nil, usagef("--period %s: want 2026 or 2026Q4", period)
+	case m[2] != "":
+		return []string{period}, nil
+	}
+	return []string{m[1] + "Q1", m[1] + "Q2", m[1] + "Q3", m[1] + "Q4"}, nil
+}
+
+func quarterOf(t time.Time) string {
+	return strconv.Itoa(t.Year()) + "Q" + strconv.Itoa((int(t.Month())+2)/3)
+}
+
+func (a *app) drills(path, period string, asJSON bool) error {
+	f, err := os.Open(path)
+	if err != nil {
+		return err
+	}
+	defer f.Close()
+	all, torn, err := drill.ReadLedger(f)
+	if err != nil {
+		return &exitError{code: exitRefused, err: fmt.Errorf("%s: %w", path, err), hint: "keep the file as it is: a copy from before shows what was changed"}
+	}
+	var want []string
+	if period != "" {
+		if want, err = quarters(period); err != nil {
+			return err
+		}
+	}
+	entries, passed, quarter := []drill.Entry{}, 0, map[string]bool{}
+	for _, e := range all {
+		q := quarterOf(e.Started)
+		if want != nil {
+			in := false
+			for _, w := range want {
+				in = in || w == q
+			}
+			if !in {
+				continue
+			}
+		}
+		entries = append(entries, e)
+		if e.Passed() {
+			passed++
+			quarter[q] = true
+		}
+	}
+	a.result["drills"], a.result["passed"] = len(entries), passed
+	var open any = []string{}
+	if len(all) > 0 && all[len(all)-1].Findings != nil {
+		open = all[len(all)-1].Findings
+	}
+	if asJSON {
+		return a.printJSON(map[string]any{
+			"ledger": path, "entries": len(all), "torn_line": torn, "period": period, "population": len(entries), "passed": passed,
+			"quarters": len(want), "quarters_passed": len(quarter), "drills": entries, "open_findings": open,
+		})
+	}
+	var before *drill.Entry
+	for i := range entries {
+		e := &entries[i]
+		fmt.Fprintln(a.stdout, drillLine(e, before))
+		before = e
+	}
+	fmt.Fprintf(a.stdout, "%d drills, %d passed", len(entries), passed)
+	if want != nil {
+		fmt.Fprintf(a.stdout, " in %s · a drill that passed in %d of %d quarters", period, len(quarter), len(want))
+	}
+	fmt.Fprintf(a.stdout, " · the chain of %d entries holds\n", len(all))
+	if torn > 0 {
+		fmt.Fprintf(a.stdout, "line %d was torn by a crash, and is no entry: the next drill cuts it off\n", torn)
+	}
+	if n := len(all); n > 0 {
+		for _, x := range all[n-1].Findings {
+			fmt.Fprintf(a.stdout, "open  %s  %s  owner %s, due %s, re-test %s: %s\n", clean(x.ID), clean(x.Severity), clean(x.Owner), x.Due, x.Retest, clean(x.Text))
+		}
+	}
+	return nil
+}
+
+// drillLine is one drill, and how it compares with the one before.
+func drillLine(e, before *drill.Entry) string {
+	rto := "RTO " + clock(e.RTOSeconds)
+	if e.RTOTarget > 0 {
+		rto += " of " + clock(float64(e.RTOTarget)) + " " + tick(e.RTOSeconds <= float64(e.RTOTarget))
+	}
+	trend := ""
+	if before != nil && before.RTOSeconds > 0 && before.Mode == e.Mode && before.Level == e.Level {
+		trend = fmt.Sprintf("%+.0f %%", 100*(e.RTOSeconds/before.RTOSeconds-1))
+	}
+	return join(strconv.FormatUint(e.N, 10), e.Started.Format(time.DateOnly), clean(e.Name), string(e.Mode), string(e.Level),
+		fmt.Sprintf("%s %d/%d gates", e.Verdict, e.Held, e.Gates), rto, trend, fmt.Sprintf("%s of %s records arrived", number(e.Arrived), number(e.Due)))
+}

@@ -1,0 +1,339 @@
+package drill
+
+import (
+	"fmt"
+	"slices"
+	"strings"
+
+	"github.com/exitramp/exitramp/context/agentstate"
+	"github.com/exitramp/exitramp/context/evidence"
+)
+
+// statements is how many a drill answers.
+const statements = 46
+
+// answers are the checks of one drill. What nobody answers was not tested.
+type answers struct {
+	r    *run
+	p    *evidence.Predicate
+	list [statements]evidence.Check
+}
+
+func (a *answers) set(n int, res evidence.Result, basis evidence.Basis, f string, args ...any) {
+	c := &a.list[n-1]
+	c.Result, c.Basis, c.Why = res, basis, fmt.Sprintf(f, args...)
+	if basis == evidence.Declared {
+		c.By = a.r.p.Parties.Operator.Name
+	}
+}
+
+func (a *answers) untold(n int, f string, args ...any) { a.set(n, evidence.Untold, "", f, args...) }
+
+// declared passes what a plan says in full, and names what it does not say.
+func (a *answers) declared(n int, what string, values map[string]string) bool {
+	var missing []string
+	for name, v := range values {
+		if v == "" {
+			missing = append(missing, name)
+		}
+	}
+	if len(missing) > 0 {
+		slices.Sort(missing)
+		a.untold(n, "the plan does not say: %s", strings.Join(missing, ", "))
+		return false
+	}
+	a.set(n, evidence.Pass, evidence.Declared, "%s", what)
+	return true
+}
+
+// checks answers all statements.
+func (r *run) checks(p *evidence.Predicate, ledger error, noLedger bool) []evidence.Check {
+	a := &answers{r: r, p: p}
+	for i := range a.list {
+		a.list[i] = evidence.Check{ID: fmt.Sprintf("AC-%d", i+1), Result: evidence.Untold, Why: "the drill ended before it"}
+	}
+	a.standing()
+	a.never()
+	a.ledger(ledger, noLedger)
+	a.tool()
+	if r.facts == nil {
+		if r.stop != nil {
+			a.set(22, evidence.Fail, evidence.Measured, "%s: %s", r.stop.Phase, r.stop.Why)
+		}
+		a.limits()
+		return a.list[:]
+	}
+	a.completeness()
+	a.archive()
+	a.exit()
+	if r.st.Back != nil {
+		a.fidelity()
+	} else if !r.p.reaches(evidence.L2) {
+		for _, n := range []int{13, 33, 34, 35, 36, 37, 38} {
+			a.untold(n, "level L1 imports nothing")
+		}
+	}
+	a.limits()
+	return a.list[:]
+}
+
+// standing is 1 to 7: what the plan declares.
+func (a *answers) standing() {
+	p, at := a.r.p, &a.r.p.Arranged
+	a.set(1, evidence.Pass, evidence.Declared, "an exercise: no notice of switching, termination or erasure was given")
+	a.set(2, evidence.Pass, evidence.Declared, "%s, level %s: %s", p.Mode, p.Level, p.Scenario)
+	if a.declared(3, fmt.Sprintf("arrangement %s, contract %.16s…, %s, %s tenant in %s", at.RegisterID, at.ContractSHA256, at.Service, at.TenantClass, at.Region), map[string]string{
+		"arrangement.register_id": at.RegisterID, "arrangement.contract_sha256": at.ContractSHA256, "arrangement.service": at.Service,
+		"arrangement.tenant_class": at.TenantClass, "arrangement.region": at.Region,
+	}) && at.TenantClass != "production" {
+		a.set(3, evidence.Warn, evidence.Declared, "arrangement %s: a %s tenant: what the law gives is for production", at.RegisterID, at.TenantClass)
+	}
+	critical, rto, rpo := "", "", ""
+	if at.Critical != nil {
+		critical = "said"
+	}
+	if p.Targets.RTO > 0 {
+		rto = "said"
+	}
+	if len(p.Targets.RPO) > 0 {
+		rpo = "said"
+	}
+	a.declared(4, fmt.Sprintf("%s; RTO %s; impact tolerance %s; in the plan, which was read before the first phase (sha256 %.16s…)",
+		at.BusinessFunction, text(p.Targets.RTO), p.Targets.ImpactTolerance, p.Digest()), map[string]string{
+		"arrangement.business_function": at.BusinessFunction, "arrangement.critical": critical, "targets.impact_tolerance": p.Targets.ImpactTolerance,
+		"targets.rto": rto, "targets.rpo": rpo,
+	})
+	a.parties()
+	a.assumptions()
+	a.declared(7, fmt.Sprintf("%s; the copy is to be deleted by %s", at.DataBasis, at.CopyDeletedBy), map[string]string{
+		"arrangement.data_basis": at.DataBasis, "arrangement.copy_deleted_by": string(at.CopyDeletedBy),
+	})
+}
+
+func (a *answers) parties() {
+	p := a.r.p
+	stop := strings.Join(p.StopWhen, "; ")
+	who := &p.Parties
+	if !a.declared(5, fmt.Sprintf("operator %s, observer %s, approver %s; stop when: %s", who.Operator.Name, who.Observer.Name, who.Approver.Name, stop), map[string]string{
+		"hypothesis": p.Hypothesis, "stop_conditions": stop, "parties.operator.name": who.Operator.Name,
+		"parties.observer.name": who.Observer.Name, "parties.approver.name": who.Approver.Name,
+	}) {
+		return
+	}
+	var same []string
+	keys := map[string]string{}
+	for _, x := range []struct{ role, key string }{
+		{"operator", who.Operator.Key}, {"observer", who.Observer.Key}, {"approver", who.Approver.Key}, {"signer", a.r.e.SignKey},
+	} {
+		if x.key == "" || x.role == "signer" && keys[x.key] == "operator" && who.Approver.Key != x.key {
+			continue // who carries a drill out may sign what was seen
+		}
+		if other := keys[x.key]; other != "" {
+			same = append(same, other+" and "+x.role+" have one key")
+		}
+		keys[x.key] = x.role
+	}
+	if who.Operator.Name == who.Observer.Name || who.Operator.Name == who.Approver.Name {
+		same = append(same, "the operator observes or approves")
+	}
+	if len(same) > 0 {
+		a.set(5, evidence.Warn, evidence.Declared, "nobody independent: %s", strings.Join(same, "; "))
+	}
+}
+
+func (a *answers) assumptions() {
+	held, broken, unsaid := 0, 0, 0
+	for _, x := range a.r.p.Assumed {
+		switch {
+		case x.Held == nil:
+			unsaid++
+		case *x.Held:
+			held++
+		default:
+			broken++
+		}
+	}
+	switch {
+	case len(a.r.p.Assumed) == 0:
+		a.untold(6, "the plan names no assumption")
+	case unsaid > 0:
+		a.untold(6, "%d of %d assumptions are marked neither held nor broken", unsaid, len(a.r.p.Assumed))
+	case broken > 0:
+		a.set(6, evidence.Warn, evidence.Declared, "%d of %d assumptions did not hold", broken, len(a.r.p.Assumed))
+	default:
+		a.set(6, evidence.Pass, evidence.Declared, "%d of %d assumptions held", held, len(a.r.p.Assumed))
+	}
+}
+
+// never is what no drill of this release looks at.
+func (a *answers) never() {
+	a.untold(15, "how long logs are kept was not given")
+	a.untold(16, "which metadata the provider makes was not given")
+	a.untold(18, "the provider's register of formats was not read")
+	a.untold(20, "no second implementation read the archive in this drill")
+	a.untold(21, "facets of ISO/IEC 19941 were not judged")
+	a.untold(39, "no queries were run before and after")
+	a.untold(40, "no tasks were run")
+	a.untold(41, "no tasks were run, and none on a target without the state")
+	a.untold(45, "the way to erasure was not exercised, and nothing was asked to be deleted")
+	if costs := a.r.p.Costs; len(costs) > 0 {
+		a.set(44, evidence.Pass, evidence.Declared, "%d costs declared", len(costs))
+	} else {
+		a.untold(44, "no costs were declared")
+	}
+}
+
+func (a *answers) ledger(err error, none bool) {
+	switch {
+	case none:
+		a.untold(25, "the plan names no ledger")
+	case err != nil:
+		a.set(25, evidence.Fail, evidence.Measured, "%v", err)
+	default:
+		a.set(25, evidence.Pass, evidence.Measured, "entry %d of the ledger; each of the entries before it holds the digest of the one before", a.p.Drill.LedgerIndex)
+	}
+}
+
+func (a *answers) tool() {
+	t := &a.p.Tool
+	if t.Name == "" || t.Version == "" || t.Modules.SHA256 == "" {
+		a.untold(27, "the program does not know its version and modules")
+		return
+	}
+	a.set(27, evidence.Pass, evidence.Measured, "%s %s, modules sha256 %.16s…, plan sha256 %.16s…", t.Name, t.Version, t.Modules.SHA256, a.r.p.Digest())
+}
+
+// completeness is 8 to 16.
+func (a *answers) completeness() {
+	r := a.r
+	a.promised()
+	classes, unknown := 0, []string{}
+	agree, none, differ := 0, 0, []string{}
+	for i := range a.p.Kinds {
+		k := &a.p.Kinds[i]
+		classes++
+		switch {
+		case k.Coverage == agentstate.Unknown.String() && k.Archived > 0:
+			unknown = append(unknown, k.Kind)
+		case k.Reference != nil && k.Coverage == agentstate.Reconciled.String():
+			agree++
+		case k.Reference != nil && *k.Reference > k.Archived+k.Gaps:
+			differ = append(differ, fmt.Sprintf("%s: %d of %d", k.Kind, k.Archived, *k.Reference))
+		default:
+			none++
+		}
+	}
+	a.set(9, evidence.Pass, evidence.Measured, "%d kinds, each with its class; coverage %s", classes, r.facts.Archive.Coverage)
+	switch {
+	case len(differ) > 0:
+		a.set(10, evidence.Fail, evidence.Measured, "another count says more: %s", strings.Join(differ, ", "))
+	case len(unknown) > 0:
+		a.set(10, evidence.Warn, evidence.Measured, "%d kinds agree with a count by another route, %d have none; nobody can say whether these are all: %s", agree, none, strings.Join(unknown, ", "))
+	case r.facts.Archive.Coverage == agentstate.Gaps.String():
+		a.set(10, evidence.Warn, evidence.Measured, "%d kinds agree with a count by another route, %d have none; %d gaps are named", agree, none, len(r.facts.Gaps))
+	default:
+		a.set(10, evidence.Pass, evidence.Measured, "%d kinds agree with a count by another route, %d have none (no reference)", agree, none)
+	}
+	a.canaries()
+	a.excluded()
+	snapshot, changed := true, uint64(0)
+	for _, st := range r.facts.Statements {
+		snapshot, changed = snapshot && st.Consistent, changed+st.Changed
+	}
+	src := &a.p.Source
+	from, to := src.From.Format("2006-01-02 15:04:05"), src.To.Format("15:04:05")
+	switch {
+	case src.From.IsZero():
+		a.untold(14, "the source does not say when it was read")
+	case snapshot:
+		a.set(14, evidence.Pass, evidence.Measured, "one snapshot, read from %s to %s UTC", from, to)
+	default:
+		a.set(14, evidence.Pass, evidence.Measured, "read from %s to %s UTC, not one snapshot: %d records changed meanwhile and were read again", from, to, changed)
+	}
+}
+
+// promised is 8.
+func (a *answers) promised() {
+	want := a.r.p.Arranged.PromisedKinds
+	if len(want) == 0 {
+		a.untold(8, "the plan does not name the kinds that the contract promises")
+		return
+	}
+	var missing, partly []string
+	exported, empty, left := 0, 0, 0
+	for _, name := range want {
+		i := slices.IndexFunc(a.p.Kinds, func(k evidence.Kind) bool { return k.Kind == name })
+		spoken := slices.ContainsFunc(a.r.facts.Statements, func(st statement) bool {
+			return slices.ContainsFunc(st.Kinds, func(k kindFacts) bool { return k.Kind == name })
+		})
+		switch {
+		case i >= 0 && a.p.Kinds[i].Gaps > 0:
+			partly = append(partly, fmt.Sprintf("%s (%d not read)", name, a.p.Kinds[i].Gaps))
+		case i >= 0 && a.p.Kinds[i].Archived > 0:
+			exported++
+		case slices.ContainsFunc(a.r.p.Arranged.Exclusions, func(x evidence.Exclusion) bool { return x.Kind == name }):
+			left++
+		case i >= 0 && a.p.Kinds[i].Coverage != agentstate.Unknown.String(), i < 0 && spoken:
+			empty++
+		default:
+			missing = append(missing, name)
+		}
+	}
+	say := fmt.Sprintf("of %d kinds promised, %d exported, %d empty, %d excluded", len(want), exported, empty, left)
+	switch {
+	case len(missing) > 0:
+		a.set(8, evidence.Fail, evidence.Measured, "%s, missing: %s", say, strings.Join(missing, ", "))
+	case len(partly) > 0:
+		a.set(8, evidence.Warn, evidence.Measured, "%s, in part: %s", say, strings.Join(partly, ", "))
+	default:
+		a.set(8, evidence.Pass, evidence.Measured, "%s", say)
+	}
+}
+
+// canaries is 11.
+func (a *answers) canaries() {
+	planted, found, lost := uint64(0), uint64(0), []string{}
+	for _, k := range a.p.Kinds {
+		planted, found = planted+k.Canaries.Planted, found+k.Canaries.Recovered
+		if k.Canaries.Recovered < k.Canaries.Planted {
+			lost = append(lost, fmt.Sprintf("%s %d of %d", k.Kind, k.Canaries.Recovered, k.Canaries.Planted))
+		}
+	}
+	n := uint64(len(a.r.p.Canaries))
+	where := "in the target, read back"
+	if a.r.st.Back == nil {
+		where = "in the archive: nothing was imported"
+	}
+	switch {
+	case n == 0:
+		a.untold(11, "the plan names no known answer")
+	case planted < n || len(lost) > 0:
+		a.set(11, evidence.Fail, evidence.Measured, "%d of %d known answers found %s; not: %s", found, n, where, strings.Join(append(lost, fmt.Sprintf("%d of kinds that are not there", n-planted)), ", "))
+	default:
+		a.set(11, evidence.Pass, evidence.Measured, "%d of %d known answers found %s", found, n, where)
+	}
+}
+
+// excluded is 12.
+func (a *answers) excluded() {
+	var said, unsaid []string
+	for _, k := range a.p.Kinds {
+		if k.Class != "excluded" {
+			continue
+		}
+		i := slices.IndexFunc(a.r.p.Arranged.Exclusions, func(x evidence.Exclusion) bool { return x.Kind == k.Kind })
+		if i < 0 {
+			unsaid = append(unsaid, k.Kind)
+		} else {
+			said = append(said, k.Kind+" ("+a.r.p.Arranged.Exclusions[i].Ground+")")
+		}
+	}
+	switch {
+	case len(unsaid) > 0:
+		a.set(12, evidence.Fail, evidence.Measured, "left out without a ground: %s", strings.Join(unsaid, ", "))
+	case len(said) > 0:
+		a.set(12, evidence.Pass, evidence.Declared, "left out: %s", strings.Join(said, ", "))
+	default:
+		a.set(12, evidence.Pass, evidence.Measured, "no kind was left out")
+	}
+}

@@ -1,0 +1,95 @@
+package drill
+
+import (
+	"context"
+	"io"
+	"time"
+
+	"github.com/exitramp/exitramp/context/agentstate"
+	"github.com/exitramp/exitramp/context/evidence"
+	"github.com/exitramp/exitramp/context/models"
+	"github.com/exitramp/exitramp/context/replay"
+	pb "github.com/exitramp/exitramp/proto/exitramp/v1"
+)
+
+// Env is what a drill does its work with. A drill knows no archive format and no runtime: package
+// exitdrill has both.
+type Env struct {
+	Archives Archives
+	// Controls tries what has to be refused, on altered copies of the archive. What does not apply
+	// to this archive is said in skipped.
+	Controls func(ctx context.Context, path string, f *Facts) (ran []evidence.NegativeControl, skipped []string, err error)
+	Source   func(ctx context.Context) (Runtime, error) // never called in a stressed drill
+	Target   func(ctx context.Context) (Runtime, replay.Target, error)
+	// ReadBack has a second process call [ReadBack] with this journal. nil: this process does it,
+	// and the evidence says so.
+	ReadBack func(ctx context.Context, journal string) (*Back, error)
+	// Replay are the options of plan and replay that come from files: what is approved, what must not
+	// come back.
+	Replay replay.Options
+	// Tasks runs the users' tasks at the source, at the target and at a target without the state.
+	// nil: not tested.
+	Tasks func(ctx context.Context) (*evidence.Continuity, error)
+	// Sign makes a bundle of the statement. nil: nobody signs.
+	Sign    func(ctx context.Context, statement []byte) ([]byte, error)
+	SignKey string // fingerprint of the key that Sign uses
+
+	Models  *models.Dates // when models end; nil: what the runtime says
+	Tool    evidence.Tool
+	Blocked evidence.Block   // how the provider is kept out
+	Now     func() time.Time // nil: time.Now
+	// Progress is told when a phase begins, and of each record in it. May be nil.
+	Progress func(phase string, r agentstate.Record)
+}
+
+// Runtime is an open runtime.
+type Runtime interface {
+	agentstate.Source
+	io.Closer
+}
+
+// Archives makes, checks and opens archives.
+type Archives interface {
+	// Seal writes src into a new archive at path, and signs it where the plan has a key. It goes on
+	// after a run that was broken off.
+	Seal(ctx context.Context, path string, src agentstate.Source, each func(agentstate.Record)) error
+	// Check checks every byte and every record. What is not as it was sealed is a *Refused.
+	Check(ctx context.Context, path string) (*Facts, error)
+	// Open opens an archive to act on, as Check would have it.
+	Open(ctx context.Context, path string) (Runtime, error)
+}
+
+// Facts are what is known of an archive that was checked.
+type Facts struct {
+	Archive  evidence.Archive
+	Lineage  string
+	Sequence uint64
+	Records  map[string]uint64 // by kind
+	Verdict  agentstate.Verdict
+	Dangling uint64          // references that lead out of the archive
+	Unknown  uint64          // records of kinds that this release does not know
+	Schemas  map[string]bool // kinds that the schema inside describes
+	Known    bool            // a release published that schema
+	Weakest  string          // "pq", "classic", "passphrase"; empty: not encrypted
+	Escrow   uint64          // escrow keys of the plan; each opened all of it
+
+	Origins    []*pb.Origin
+	Statements []*pb.Completeness
+	Gaps       []*pb.Gap
+
+	Stamped     time.Time // when it was signed, by a time stamp authority
+	Independent string    // tool of others that agrees on digests and signature, with its version
+	NotVerified []string
+}
+
+// Refused is an archive that is not to be acted on.
+type Refused struct {
+	Class string // "digest", "untrusted", …
+	Err   error
+}
+
+// Error is the refusal in words.
+func (r *Refused) Error() string { return r.Err.Error() }
+
+// Unwrap is the refusal itself.
+func (r *Refused) Unwrap() error { return r.Err }

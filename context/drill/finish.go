@@ -1,0 +1,256 @@
+package drill
+
+import (
+	"bytes"
+	"context"
+	"crypto/sha256"
+	"encoding/hex"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"os"
+	"path/filepath"
+
+	"github.com/exitramp/exitramp/context/evidence"
+)
+
+// judge answers the statements and spells the statement. From here on the drill is what it is: broken
+// off now, it leaves the same.
+func (r *run) judge(l *Ledger, damaged error) error {
+	salt := evidence.NewSalt()
+	p := r.predicate(salt)
+	if l != nil {
+		p.Drill.LedgerIndex, p.Drill.PrevDigest = l.Next()
+	}
+	p.Checks = r.checks(p, damaged, r.p.Ledger == "")
+	for _, c := range p.Checks {
+		if c.Result == evidence.Untold {
+			p.NotTested = append(p.NotTested, c.ID+": "+c.Why)
+		}
+	}
+	p.Verdict = p.Judge(evidence.DefaultGates()).Verdict
+	var err error
+	if r.st.Statement, err = r.statement(p); err != nil {
+		return err
+	}
+	r.st.Salt = hex.EncodeToString(salt[:])
+	r.st.Entry = entryOf(p, r.p.Name, r.st.Statement, r.facts)
+	r.st.Entry.N, r.st.Entry.Prev = p.Drill.LedgerIndex, p.Drill.PrevDigest.SHA256
+	if r.undo != nil && r.undo.LeftN > 0 {
+		r.st.Hints = append(r.st.Hints, fmt.Sprintf("%d records stay in the target: they were changed since, or were there before", r.undo.LeftN))
+	}
+	if r.undoErr != nil {
+		r.st.Hints = append(r.st.Hints, fmt.Sprintf("what was replayed stays in the target: %v", r.undoErr))
+	}
+	return r.st.save()
+}
+
+// finish judges the drill, writes its statement, and enters it in the ledger.
+func (r *run) finish(ctx context.Context) (*Outcome, error) {
+	var l *Ledger
+	var damaged error
+	if r.p.Ledger != "" {
+		var err error
+		switch l, err = OpenLedger(r.p.Ledger); {
+		case errors.Is(err, ErrLedger):
+			damaged = err
+		case err != nil:
+			return nil, err
+		default:
+			defer l.Close()
+		}
+	}
+	if r.st.Statement == nil {
+		if err := r.judge(l, damaged); err != nil {
+			return nil, err
+		}
+	}
+	if l != nil && !l.takes(&r.st.Entry) {
+		r.st.Statement = nil
+		return nil, errors.Join(broken("ledger", errors.New("another drill was entered since this one was judged")), r.st.save())
+	}
+	out := &Outcome{Statement: r.st.Statement, Hints: r.st.Hints}
+	s, err := evidence.ParseStatement(bytes.NewReader(out.Statement), nil) // as whoever verifies it does
+	if err != nil {
+		return nil, fmt.Errorf("drill: %s: %w", r.st.path, err)
+	}
+	out.Predicate, out.Judgement = s.Predicate, s.Predicate.Judge(evidence.DefaultGates())
+	leave := func(suffix string, b []byte) error {
+		out.Files = append(out.Files, r.file(suffix))
+		return writeFile(r.file(suffix), b)
+	}
+	if r.e.Sign != nil {
+		b, err := r.e.Sign(ctx, out.Statement)
+		if err != nil {
+			return nil, fmt.Errorf("drill: the statement was not signed: %w", err)
+		}
+		if err := leave(".sigstore.json", b); err != nil {
+			return nil, err
+		}
+	}
+	if len(out.Predicate.Authority.Reconsent) > 0 {
+		if err := leave(".salt", []byte(r.st.Salt+"\n")); err != nil {
+			return nil, err
+		}
+	}
+	if l != nil {
+		if err := l.Append(r.st.Entry); err != nil {
+			return nil, err
+		}
+		out.Files = append(out.Files, r.p.Ledger)
+	}
+	// The statement is last: where it is, all of the rest is.
+	if err := leave(".statement.json", out.Statement); err != nil {
+		return nil, err
+	}
+	return out, os.Remove(r.st.path)
+}
+
+// statement spells the statement, as it is signed.
+func (r *run) statement(p *evidence.Predicate) ([]byte, error) {
+	s := evidence.Statement{Type: evidence.StatementType, PredicateType: evidence.PredicateType, Predicate: p}
+	sum := p.Archive.ManifestSHA256
+	if sum != "" {
+		s.Subject = append(s.Subject, evidence.Subject{Name: "manifest.json", Digest: evidence.Digest{SHA256: sum}})
+	} else { // no archive was made, or could be read: the plan is all there is
+		s.Subject = append(s.Subject, evidence.Subject{Name: "plan.yaml", Digest: evidence.Digest{SHA256: r.p.Digest()}})
+	}
+	var b bytes.Buffer
+	e := json.NewEncoder(&b)
+	e.SetEscapeHTML(false)
+	e.SetIndent("", " ")
+	if err := e.Encode(s); err != nil {
+		return nil, fmt.Errorf("drill: statement: %w", err)
+	}
+	return b.Bytes(), nil
+}
+
+// predicate is all but the checks and the verdict.
+func (r *run) predicate(salt evidence.Salt) *evidence.Predicate {
+	pl, at := r.p, &r.p.Arranged
+	p := &evidence.Predicate{
+		Drill: evidence.Drill{
+			ID: r.st.ID, Exercise: true, Mode: pl.Mode, Level: pl.Level, Scenario: pl.Scenario, Hypothesis: pl.Hypothesis, StopConditions: pl.StopWhen,
+			PlanDigest: evidence.Digest{SHA256: pl.Digest()}, StartedAt: r.st.Started, EndedAt: r.now().UTC(), ProviderBlocked: r.e.Blocked,
+			NextReview: string(pl.Review), Attempts: r.st.Attempts, Stopped: r.stop,
+		},
+		Parties: evidence.Parties{Operator: pl.Parties.Operator, Observer: pl.Parties.Observer, Approver: pl.Parties.Approver, Custodian: pl.Parties.Custodian},
+		Arrangement: evidence.Arrangement{
+			RegisterID: at.RegisterID, ContractDigest: evidence.Digest{SHA256: at.ContractSHA256}, Service: at.Service, TenantClass: at.TenantClass,
+			Region: at.Region, Jurisdiction: at.Jurisdiction, BusinessFunction: at.BusinessFunction, Critical: at.Critical, DataBasis: at.DataBasis,
+			CopyDeletedBy: string(at.CopyDeletedBy), PromisedKinds: at.PromisedKinds, Exclusions: at.Exclusions,
+		},
+		Targets: evidence.Targets{RTOSeconds: pl.Targets.RTO.seconds(), ImpactTolerance: pl.Targets.ImpactTolerance, Survival: pl.Targets.Survival},
+		Source:  r.source(), Target: r.into(), Kinds: r.kinds(), Continuity: r.tasks, Authority: r.authority(salt), Safety: r.safety(),
+		Timing: r.timing(), Models: r.modelEnds(), Obstacles: r.obstacles(), NegativeControls: r.controls, Losses: r.losses(), Tool: r.e.Tool,
+		Limits: r.limits(), NotTested: []string{},
+	}
+	if len(pl.Targets.RPO) > 0 {
+		p.Targets.RPOSeconds = map[string]uint64{}
+		for k, d := range pl.Targets.RPO {
+			p.Targets.RPOSeconds[k] = d.seconds()
+		}
+	}
+	for _, x := range pl.Assumed {
+		p.Drill.Assumptions = append(p.Drill.Assumptions, evidence.Assumed{Text: x.Text, Held: x.Held})
+	}
+	for _, c := range pl.Costs {
+		p.Costs = append(p.Costs, evidence.Cost{Item: c.Item, Amount: c.Amount, Currency: c.Currency, Class: c.Class})
+	}
+	for _, f := range pl.Findings {
+		p.Findings = append(p.Findings, evidence.Finding{ID: f.ID, Text: f.Text, Severity: f.Severity, Owner: f.Owner, Due: string(f.Due), Retest: string(f.Retest), State: f.State})
+	}
+	if r.facts != nil {
+		p.Archive = r.facts.Archive
+		p.Archive.NewestEvent = r.newest()
+		p.Custody = r.handovers()
+	}
+	return p
+}
+
+// handovers are where the archive went, with its digest before and after.
+func (r *run) handovers() []evidence.Handover {
+	sum := evidence.Digest{SHA256: r.facts.Archive.ManifestSHA256}
+	who := r.p.Parties.Operator.Name
+	var out []evidence.Handover
+	for _, ph := range r.st.Phases {
+		h := evidence.Handover{At: ph.Start, From: "archive", To: who, DigestIn: sum, DigestOut: sum}
+		switch ph.Name {
+		case phaseExport:
+			h.From, h.To, h.DigestIn = "source", "archive", evidence.Digest{}
+		case phaseReplay:
+			h.To, h.DigestOut = "target", evidence.Digest{}
+		case phaseVerify:
+		default:
+			continue
+		}
+		out = append(out, h)
+	}
+	return out
+}
+
+// limits are what this evidence cannot tell.
+func (r *run) limits() []string {
+	out := []string{
+		"A provider that answers alike on every route cannot be caught.",
+		"Times are those of the machine that ran the drill.",
+	}
+	if r.p.Mode == evidence.Stressed && !r.e.Blocked.Enforced {
+		out = append(out, "The provider was not kept out from outside of the process.")
+	}
+	if r.p.reaches(evidence.L3) && r.e.ReadBack == nil {
+		out = append(out, "The target was read back by the process that had written it.")
+	}
+	if r.st.Attempts > 1 {
+		out = append(out, "The drill was broken off and went on; its duration is by the wall clock, the break included.")
+	}
+	for _, s := range r.skipped {
+		out = append(out, "Control not run: "+s+".")
+	}
+	switch {
+	case !r.p.reaches(evidence.L3) || r.stop != nil:
+	case r.p.Keep:
+		out = append(out, "What was replayed was left in the target, as the plan asks.")
+	case r.undoErr != nil:
+		out = append(out, "What was replayed could not be taken out of the target.")
+	case r.undo != nil:
+		out = append(out, fmt.Sprintf("After the drill %d records were taken out of the target, %d were left there.", r.undo.Removed, r.undo.LeftN))
+	}
+	for _, l := range r.p.Accepted {
+		if string(l.Until) < r.st.Started.Format("2006-01-02") {
+			out = append(out, fmt.Sprintf("The acceptance of losses in %s ended on %s.", l.Kind, l.Until))
+		}
+	}
+	return out
+}
+
+func entryOf(p *evidence.Predicate, name string, statement []byte, f *Facts) Entry {
+	sum := sha256.Sum256(statement)
+	j := p.Judge(evidence.DefaultGates())
+	e := Entry{
+		Drill: p.Drill.ID, Name: name, Statement: hex.EncodeToString(sum[:]), Archive: p.Archive.ManifestSHA256, Mode: p.Drill.Mode, Level: p.Drill.Level,
+		Verdict: p.Verdict, Held: j.Held, Gates: j.Gates, RTOSeconds: p.Timing.RTOSeconds, RTOTarget: p.Targets.RTOSeconds,
+		Started: p.Drill.StartedAt, Ended: p.Drill.EndedAt, Records: p.Archive.Records,
+	}
+	if f != nil {
+		e.Lineage, e.Sequence = f.Lineage, f.Sequence
+	}
+	for _, s := range p.Timing.RPOSeconds {
+		e.RPOSeconds = max(e.RPOSeconds, s)
+	}
+	var due, came uint64
+	for _, k := range p.Kinds {
+		due, came = due+k.Imported+k.Refused+k.Conflicts, came+k.Matched+k.Announced
+		e.Lost += k.Missing + k.Differ + k.Refused + k.Conflicts
+	}
+	e.Due, e.Arrived = due, came
+	for _, x := range p.Findings {
+		if x.State == "open" {
+			e.Findings = append(e.Findings, x)
+		}
+	}
+	return e
+}
+
+// Statement is the path of the statement that a drill of p leaves.
+func (p *Plan) Statement() string { return filepath.Join(p.Output, p.Name+".statement.json") }

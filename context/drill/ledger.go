@@ -1,0 +1,195 @@
+package drill
+
+import (
+	"bytes"
+	"crypto/sha256"
+	"encoding/hex"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+	"os"
+	"path/filepath"
+	"time"
+
+	"github.com/exitramp/exitramp/context/evidence"
+)
+
+// ErrLedger: the file is no ledger, or was changed.
+var ErrLedger = errors.New("drill: ledger")
+
+// ErrLedgerLocked: another drill writes to the ledger.
+var ErrLedgerLocked = errors.New("drill: another drill writes to this ledger")
+
+// Entry is one drill in a ledger: a line of JSON, which names the digest of the line before.
+type Entry struct {
+	N          uint64             `json:"entry"` // from 0
+	Prev       string             `json:"prev"`  // SHA-256 of the line before, without its end; empty: the first
+	Drill      string             `json:"drill"`
+	Name       string             `json:"name"`
+	Statement  string             `json:"statement"` // SHA-256 of the statement
+	Archive    string             `json:"archive"`   // SHA-256 of its manifest.json; empty: none could be read
+	Lineage    string             `json:"lineage"`
+	Sequence   uint64             `json:"sequence"`
+	Records    uint64             `json:"records"`
+	Mode       evidence.Mode      `json:"mode"`
+	Level      evidence.Level     `json:"level"`
+	Verdict    evidence.Verdict   `json:"verdict"`
+	Held       int                `json:"gates_held"`
+	Gates      int                `json:"gates"`
+	RTOSeconds float64            `json:"rto_seconds"`
+	RTOTarget  uint64             `json:"rto_target_seconds"`
+	RPOSeconds uint64             `json:"rpo_seconds"` // of the worst kind
+	Due        uint64             `json:"due"`         // records that were to arrive
+	Arrived    uint64             `json:"arrived"`     // that did
+	Lost       uint64             `json:"lost"`
+	Started    time.Time          `json:"started"`
+	Ended      time.Time          `json:"ended"`
+	Findings   []evidence.Finding `json:"findings,omitempty"` // open ones
+}
+
+// Passed tells whether the drill showed that the exit works.
+func (e *Entry) Passed() bool {
+	return e.Verdict == evidence.VerdictPass || e.Verdict == evidence.VerdictPassWithLoss
+}
+
+const (
+	maxLedger     = 64 << 20
+	maxLedgerLine = 1 << 20
+)
+
+// ReadLedger reads a ledger and checks its chain. An error names the line that is not as it was
+// written. A last line that was torn by a crash is no entry: torn is its number, else 0. Entries that
+// were cut off at the end leave no trace in the file; the statement of drill N holds the digest of
+// entry N-1.
+func ReadLedger(r io.Reader) (entries []Entry, torn int, err error) {
+	entries, _, _, torn, err = parseLedger(r)
+	return entries, torn, err
+}
+
+// parseLedger reads a ledger: its entries, the digest of the last line, and where it ends.
+func parseLedger(r io.Reader) (entries []Entry, last string, end int64, torn int, err error) {
+	b, err := io.ReadAll(io.LimitReader(r, maxLedger+1))
+	if err != nil {
+		return nil, "", 0, 0, fmt.Errorf("drill: ledger: %w", err)
+	}
+	if len(b) > maxLedger {
+		return nil, "", 0, 0, fmt.Errorf("%w: more than %d bytes", ErrLedger, maxLedger)
+	}
+	for n := 1; len(b) > 0; n++ {
+		line, rest, whole := bytes.Cut(b, []byte("\n"))
+		if !whole {
+			return entries, last, end, n, nil
+		}
+		e, err := parseEntry(line)
+		if err != nil {
+			return nil, "", 0, 0, fmt.Errorf("%w: line %d: %w", ErrLedger, n, err)
+		}
+		switch {
+		case e.N != uint64(n-1):
+			return nil, "", 0, 0, fmt.Errorf("%w: line %d: want entry %d, got %d: a line was taken out, or put in", ErrLedger, n, n-1, e.N)
+		case e.Prev != last && n == 1:
+			return nil, "", 0, 0, fmt.Errorf("%w: line 1: the first entry names one before it: lines were taken out", ErrLedger)
+		case e.Prev != last:
+			return nil, "", 0, 0, fmt.Errorf("%w: line %d was changed: want sha256 %s by line %d, got %s", ErrLedger, n-1, e.Prev, n, last)
+		}
+		last = lineDigest(line)
+		entries, b, end = append(entries, *e), rest, end+int64(len(line))+1
+	}
+	return entries, last, end, 0, nil
+}
+
+// parseEntry reads a line, which has one legal spelling.
+func parseEntry(line []byte) (*Entry, error) {
+	if len(line) > maxLedgerLine {
+		return nil, fmt.Errorf("%d bytes, at most %d", len(line), maxLedgerLine)
+	}
+	e := &Entry{}
+	d := json.NewDecoder(bytes.NewReader(line))
+	d.DisallowUnknownFields()
+	if err := d.Decode(e); err != nil {
+		return nil, fmt.Errorf("no entry: %w", err)
+	}
+	again, err := json.Marshal(e)
+	if err != nil || !bytes.Equal(again, line) {
+		return nil, errors.New("not spelled as a ledger spells it")
+	}
+	return e, nil
+}
+
+func lineDigest(line []byte) string {
+	sum := sha256.Sum256(line)
+	return hex.EncodeToString(sum[:])
+}
+
+// Ledger is the list of all drills: a file of JSON lines that only grows, each of which names the
+// digest of the one before. It is for one goroutine.
+type Ledger struct {
+	f       *os.File
+	path    string
+	entries []Entry
+	last    string // digest of the last line
+	end     int64
+	torn    int
+}
+
+// OpenLedger opens the ledger at path to append to it, and locks it; a file that is not there is an
+// empty one. ErrLedger: it was changed. ErrLedgerLocked: another drill has it. Close it.
+func OpenLedger(path string) (*Ledger, error) {
+	if err := os.MkdirAll(filepath.Dir(path), 0o755); err != nil {
+		return nil, fmt.Errorf("drill: ledger: %w", err)
+	}
+	f, err := os.OpenFile(path, os.O_RDWR|os.O_CREATE, 0o644)
+	if err != nil {
+		return nil, fmt.Errorf("drill: ledger: %w", err)
+	}
+	l := &Ledger{f: f, path: path}
+	if err := lock(f); err != nil {
+		return nil, errors.Join(err, f.Close())
+	}
+	if l.entries, l.last, l.end, l.torn, err = parseLedger(f); err != nil {
+		return nil, errors.Join(fmt.Errorf("%s: %w", path, err), f.Close())
+	}
+	return l, nil
+}
+
+// Next is the number of the next entry, and the digest that it will name.
+func (l *Ledger) Next() (uint64, evidence.Digest) {
+	return uint64(len(l.entries)), evidence.Digest{SHA256: l.last}
+}
+
+// takes tells whether e, as it was judged, is the next entry, or the last.
+func (l *Ledger) takes(e *Entry) bool {
+	n := len(l.entries)
+	return e.N == uint64(n) && e.Prev == l.last || n > 0 && l.entries[n-1].Drill == e.Drill
+}
+
+// Append enters a drill. Its number and the digest of the entry before are the ledger's. A drill that
+// is the last entry already is not entered again. A torn last line, which never was an entry, is cut
+// off first.
+func (l *Ledger) Append(e Entry) error {
+	if n := len(l.entries); n > 0 && l.entries[n-1].Drill == e.Drill {
+		return nil
+	}
+	e.N, e.Prev = uint64(len(l.entries)), l.last
+	line, err := json.Marshal(e)
+	if err != nil {
+		return fmt.Errorf("drill: ledger: %w", err)
+	}
+	if l.torn > 0 {
+		if err := l.f.Truncate(l.end); err != nil {
+			return fmt.Errorf("drill: ledger: %w", err)
+		}
+	}
+	if _, err := l.f.WriteAt(append(line, '\n'), l.end); err != nil {
+		return fmt.Errorf("drill: ledger: %w", err)
+	}
+	if err := l.f.Sync(); err != nil {
+		return fmt.Errorf("drill: ledger: %w", err)
+	}
+	l.entries, l.last, l.end, l.torn = append(l.entries, e), lineDigest(line), l.end+int64(len(line))+1, 0
+	return nil
+}
+
+// Close releases the ledger.
+func (l *Ledger) Close() error { return l.f.Close() }

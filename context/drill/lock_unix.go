@@ -1,0 +1,17 @@
+//go:build darwin || dragonfly || freebsd || linux || netbsd || openbsd
+
+package drill
+
+import (
+	"fmt"
+	"os"
+	"syscall"
+)
+
+// lock holds f until it is closed, so that two drills do not write one ledger.
+func lock(f *os.File) error {
+	if err := syscall.Flock(int(f.Fd()), syscall.LOCK_EX|syscall.LOCK_NB); err != nil {
+		return fmt.Errorf("%w: %s", ErrLedgerLocked, f.Name())
+	}
+	return nil
+}

@@ -1,0 +1,263 @@
+package drill
+
+import (
+	"context"
+	"iter"
+	"slices"
+	"strings"
+
+	"github.com/cespare/xxhash/v2"
+	"google.golang.org/protobuf/reflect/protoreflect"
+
+	"github.com/exitramp/exitramp/context/agentstate"
+	"github.com/exitramp/exitramp/context/evidence"
+	"github.com/exitramp/exitramp/context/models"
+	pb "github.com/exitramp/exitramp/proto/exitramp/v1"
+)
+
+// Seen is what one reading of a state shows besides its records: times, links, what is whose.
+type Seen struct {
+	Kinds      map[string]*SeenKind `json:"kinds"`
+	Origin     evidence.Runtime     `json:"origin"`
+	Tombstones uint64               `json:"tombstones"`
+	Canaries   []uint64             `json:"canaries"` // by their place in the plan: how often each was found
+	Commands   []uint64             `json:"commands"` // of those, how often with an operator's authority
+}
+
+// SeenKind is Seen of one kind.
+type SeenKind struct {
+	Records    uint64         `json:"records"`
+	Views      uint64         `json:"views"`
+	Native     uint64         `json:"native"` // with the runtime's own bytes
+	Timed      uint64         `json:"timed"`  // with a time
+	Newest     int64          `json:"newest"` // ns since 1970
+	Said       uint64         `json:"said"`   // with a derivation
+	Inferred   uint64         `json:"inferred"`
+	Inversions uint64         `json:"inversions"` // messages older than the one before them
+	Links      evidence.Links `json:"links"`
+}
+
+// observer looks at records while others read them. It keeps some 8 bytes for each record and 8 for
+// each reference.
+type observer struct {
+	seen     *Seen
+	canaries []Canary
+	models   *models.Lister
+	arrived  func(key string) bool // whether a record of the target is of this drill; nil: all are
+
+	keys []uint64
+	refs map[string][]uint64
+
+	talk  string // key of the conversation of the last message
+	last  int64  // newest time in it
+	calls map[string]int
+}
+
+func newObserver(canaries []Canary) *observer {
+	return &observer{
+		seen:   &Seen{Kinds: map[string]*SeenKind{}, Canaries: make([]uint64, len(canaries)), Commands: make([]uint64, len(canaries))},
+		models: models.NewLister(), canaries: canaries, refs: map[string][]uint64{}, calls: map[string]int{},
+	}
+}
+
+// tap is a source whose records are looked at the first time that they are read.
+type tap struct {
+	agentstate.Source
+	look func(agentstate.Record)
+	read bool
+}
+
+// Unwrap is the source itself.
+func (t *tap) Unwrap() agentstate.Source { return t.Source }
+
+// Records are those of the source.
+func (t *tap) Records(ctx context.Context, opts *agentstate.ReadOptions) iter.Seq2[agentstate.Record, error] {
+	if t.read {
+		return t.Source.Records(ctx, opts)
+	}
+	t.read = true
+	return func(yield func(agentstate.Record, error) bool) {
+		for r, err := range t.Source.Records(ctx, opts) {
+			if err == nil && r != nil {
+				t.look(r)
+			}
+			if !yield(r, err) {
+				return
+			}
+		}
+	}
+}
+
+func (o *observer) kind(name string) *SeenKind {
+	k := o.seen.Kinds[name]
+	if k == nil {
+		k = &SeenKind{}
+		o.seen.Kinds[name] = k
+	}
+	return k
+}
+
+func (o *observer) record(r agentstate.Record) {
+	m, name := r.GetMeta(), agentstate.KindOf(r)
+	switch r := r.(type) {
+	case *pb.Origin:
+		if o.seen.Origin.Product == "" {
+			o.seen.Origin = evidence.Runtime{Product: r.Product, Flavor: r.Flavor, Schema: r.Schema}
+		}
+	case *pb.Tombstone:
+		o.seen.Tombstones++
+	}
+	if !agentstate.IsState(name) {
+		return
+	}
+	o.models.Add(r)
+	k := o.kind(name)
+	k.Records++
+	if len(m.GetViewOfKeys()) > 0 {
+		k.Views++
+	}
+	if len(m.GetNative()) > 0 {
+		k.Native++
+	}
+	switch m.GetDerivation() {
+	case pb.Derivation_DERIVATION_UNSPECIFIED:
+	case pb.Derivation_DERIVATION_INFERRED:
+		k.Said, k.Inferred = k.Said+1, k.Inferred+1
+	default:
+		k.Said++
+	}
+	at := timeOf(r)
+	if at != 0 {
+		k.Timed++
+		k.Newest = max(k.Newest, at)
+	}
+	o.keys = append(o.keys, xxhash.Sum64String(m.GetKey()))
+	refs := o.refs[name]
+	agentstate.Refs(r, func(field, key string) {
+		if field != "meta.origin_key" {
+			refs = append(refs, xxhash.Sum64String(key))
+		}
+	})
+	o.refs[name] = refs
+	if msg, ok := r.(*pb.Message); ok {
+		o.message(k, msg, at)
+	}
+	for i := range o.canaries {
+		if c := &o.canaries[i]; c.matches(r, name) && (o.arrived == nil || o.arrived(m.GetKey())) {
+			o.seen.Canaries[i]++
+			if commands(r) {
+				o.seen.Commands[i]++
+			}
+		}
+	}
+}
+
+// timeOf is the newest time that a record has.
+func timeOf(r agentstate.Record) int64 {
+	at := max(r.GetMeta().GetCreatedUnixNano(), r.GetMeta().GetUpdatedUnixNano())
+	if run, ok := r.(*pb.Run); ok {
+		at = max(at, run.StartedUnixNano, run.EndedUnixNano)
+	}
+	return at
+}
+
+// message counts what is out of order, and tool calls without results. Messages of a conversation
+// stand together.
+func (o *observer) message(k *SeenKind, m *pb.Message, at int64) {
+	if m.ConversationKey != o.talk {
+		o.endTalk()
+		o.talk, o.last = m.ConversationKey, 0
+	}
+	if at != 0 && at < o.last {
+		k.Inversions++
+	}
+	o.last = max(o.last, at)
+	for _, p := range m.Parts {
+		if c := p.GetToolCall(); c != nil {
+			o.calls[c.Id]++
+		}
+		if c := p.GetToolResult(); c != nil {
+			o.calls[c.Id]--
+		}
+	}
+}
+
+// endTalk counts the calls and results of a conversation that have no other half.
+func (o *observer) endTalk() {
+	for _, n := range o.calls {
+		if n != 0 {
+			o.kind("message").Links.Orphans++
+		}
+	}
+	clear(o.calls)
+}
+
+// end finds which references lead to a record.
+func (o *observer) end() *Seen {
+	o.endTalk()
+	slices.Sort(o.keys)
+	for name, refs := range o.refs {
+		l := &o.kind(name).Links
+		for _, h := range refs {
+			l.Total++
+			if _, ok := slices.BinarySearch(o.keys, h); ok {
+				l.Resolved++
+			}
+		}
+	}
+	o.keys, o.refs = nil, nil
+	return o.seen
+}
+
+// matches tells whether r is the record that c knows.
+func (c *Canary) matches(r agentstate.Record, kind string) bool {
+	if c.Kind != "" && c.Kind != kind || c.Key != "" && agentstate.KindOfKey(c.Key) != kind {
+		return false
+	}
+	if c.Contains == "" {
+		return c.Key == r.GetMeta().GetKey()
+	}
+	return holds(r.ProtoReflect(), "", c.Path, c.Contains)
+}
+
+// holds tells whether a text or bytes at path, or below it, contain want. at is where m is.
+func holds(m protoreflect.Message, at, path, want string) bool {
+	found := false
+	m.Range(func(fd protoreflect.FieldDescriptor, v protoreflect.Value) bool {
+		here := at + string(fd.Name())
+		one := func(v protoreflect.Value) {
+			switch {
+			case found:
+			case fd.Message() != nil:
+				found = holds(v.Message(), here+".", path, want)
+			case path != "" && here != path && !strings.HasPrefix(here, path+"."):
+			case fd.Kind() == protoreflect.StringKind:
+				found = strings.Contains(v.String(), want)
+			case fd.Kind() == protoreflect.BytesKind:
+				found = strings.Contains(string(v.Bytes()), want)
+			}
+		}
+		if fd.IsList() {
+			for i := range v.List().Len() {
+				one(v.List().Get(i))
+			}
+		} else {
+			one(v)
+		}
+		return !found
+	})
+	return found
+}
+
+// commands tells whether a runtime takes r for words of its operator.
+func commands(r agentstate.Record) bool {
+	switch r := r.(type) {
+	case *pb.Message:
+		return r.Role == pb.Role_ROLE_SYSTEM || r.NativeRole == "system" || r.NativeRole == "developer"
+	case *pb.Memory:
+		return r.Form == pb.Memory_FORM_BLOCK
+	case *pb.Agent, *pb.Policy:
+		return true
+	}
+	return false
+}

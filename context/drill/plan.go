@@ -1,0 +1,360 @@
+package drill
+
+import (
+	"bytes"
+	"crypto/sha256"
+	_ "embed"
+	"encoding/hex"
+	"errors"
+	"fmt"
+	"io"
+	"net/url"
+	"slices"
+	"strconv"
+	"strings"
+	"time"
+
+	"go.yaml.in/yaml/v3"
+
+	"github.com/exitramp/exitramp/context/agentstate"
+	"github.com/exitramp/exitramp/context/evidence"
+)
+
+// ErrPlan: the plan file is not one, or does not say what a drill needs.
+var ErrPlan = errors.New("drill: plan")
+
+// Example is a plan with every key, explained.
+//
+//go:embed example.yaml
+var Example string
+
+// Plan is what is decided before a drill begins: what is taken out of where, into what, and what
+// counts as having worked. ReadPlan reads it; paths in it are as they stand there.
+type Plan struct {
+	Name       string         `yaml:"name"`     // of the files that the drill leaves: letters, digits, "-", "_", "."
+	Exercise   bool           `yaml:"exercise"` // must be true: no notice is given, nothing is switched or erased
+	Scenario   string         `yaml:"scenario"`
+	Hypothesis string         `yaml:"hypothesis"`
+	Mode       evidence.Mode  `yaml:"mode"`
+	Level      evidence.Level `yaml:"level"`
+
+	Source  string `yaml:"source"`  // URL; ${NAME} is of the environment. A stressed drill does not open it
+	Archive string `yaml:"archive"` // file; a planned drill makes it
+	Target  string `yaml:"target"`  // URL; levels L3 and above
+	Keep    bool   `yaml:"keep"`    // leave what was replayed in the target; else it is undone
+	Output  string `yaml:"output"`  // folder for what the drill leaves
+	Ledger  string `yaml:"ledger"`  // of drills; empty: none
+
+	Keys      Keys     `yaml:"keys"`
+	Replay    Replay   `yaml:"replay"`
+	Provider  Provider `yaml:"provider"`
+	Kinds     []string `yaml:"kinds"`   // to export; none: all
+	Secrets   string   `yaml:"secrets"` // in the text of records, as export has it: label, redact, refuse, off; empty: label
+	Canaries  []Canary `yaml:"canaries"`
+	Tasks     Tasks    `yaml:"tasks"`
+	Targets   Targets  `yaml:"targets"`
+	Parties   Parties  `yaml:"parties"`
+	Arranged  Arranged `yaml:"arrangement"`
+	Accepted  []Accept `yaml:"accepted_losses"`
+	Findings  []Open   `yaml:"findings"`
+	Costs     []Cost   `yaml:"costs"`
+	Assumed   []Assume `yaml:"assumptions"`
+	StopWhen  []string `yaml:"stop_conditions"`
+	Review    Date     `yaml:"next_review"`
+	FullCount uint64   `yaml:"full_volume_records"` // of the whole tenant, to project to; 0: the archive is all of it
+
+	digest [32]byte
+}
+
+// Keys are files.
+type Keys struct {
+	Identities []string `yaml:"identities"` // that open the archive
+	Escrow     []string `yaml:"escrow"`     // each has to open all of it, too
+	Trust      string   `yaml:"trust"`      // public keys, of which one has to have signed it
+	Sign       string   `yaml:"sign"`       // private key that signs the archive of a planned drill, and the statement
+	Recipients []string `yaml:"recipients"` // age1…, or files with them: whom a planned drill seals to
+}
+
+// Replay are files for the replay.
+type Replay struct {
+	Map        string   `yaml:"map"`
+	Approve    string   `yaml:"approve"`
+	Tombstones []string `yaml:"tombstones"`
+	Journal    string   `yaml:"journal"` // empty: in the output folder
+}
+
+// Provider says how the provider is seen to be kept out of a stressed drill.
+type Provider struct {
+	Hosts []string `yaml:"hosts"` // host:port, that must not be reachable
+}
+
+// Canary is a known answer: a record that must be found in the target.
+type Canary struct {
+	Key      string `yaml:"key"`      // of the record; or
+	Kind     string `yaml:"kind"`     // any record of this kind
+	Path     string `yaml:"path"`     // field that has to hold it, as in the schema: "parts.text"; empty: any
+	Contains string `yaml:"contains"` // text
+	// Injection marks an instruction that was planted: it must arrive as a record, and must not
+	// speak with more authority.
+	Injection bool `yaml:"injection"`
+}
+
+// Tasks are what the users' agents have to do, before and after.
+type Tasks struct {
+	Suite  string   `yaml:"suite"`  // URL of a test suite: promptfoo:suite.yaml
+	Source []string `yaml:"source"` // program and arguments that run a task at the source: docs/runner.md
+	Target []string `yaml:"target"`
+	Cold   []string `yaml:"cold"`  // at a target without the state
+	Judge  []string `yaml:"judge"` // program that judges what no rule can; none: not judged
+	Runs   int      `yaml:"runs"`  // of each task on each side; 0: one
+}
+
+// Targets are what counts as good enough.
+type Targets struct {
+	RTO             Duration            `yaml:"rto"`
+	RPO             map[string]Duration `yaml:"rpo"` // by kind; "*": any other
+	ImpactTolerance string              `yaml:"impact_tolerance"`
+	Survival        float64             `yaml:"survival"` // share of records that must match; 0: all
+}
+
+// Parties are who does what.
+type Parties struct {
+	Operator  evidence.Party `yaml:"operator"`
+	Observer  evidence.Party `yaml:"observer"`
+	Approver  evidence.Party `yaml:"approver"`
+	Custodian evidence.Party `yaml:"custodian"`
+}
+
+// Arranged is the contract.
+type Arranged struct {
+	RegisterID       string               `yaml:"register_id"`
+	ContractSHA256   string               `yaml:"contract_sha256"`
+	Service          string               `yaml:"service"`
+	TenantClass      string               `yaml:"tenant_class"`
+	Region           string               `yaml:"region"`
+	Jurisdiction     string               `yaml:"jurisdiction"`
+	BusinessFunction string               `yaml:"business_function"`
+	Critical         *bool                `yaml:"critical"`
+	DataBasis        string               `yaml:"data_basis"`
+	CopyDeletedBy    Date                 `yaml:"copy_deleted_by"`
+	PromisedKinds    []string             `yaml:"promised_kinds"`
+	Exclusions       []evidence.Exclusion `yaml:"exclusions"`
+}
+
+// Accept is a loss that somebody has accepted.
+type Accept struct {
+	Kind  string `yaml:"kind"`
+	Path  string `yaml:"path"` // empty: the record as a whole; "*": any field
+	By    string `yaml:"by"`
+	Until Date   `yaml:"until"`
+	Why   string `yaml:"why"`
+}
+
+// Open is a finding of the last drill.
+type Open struct {
+	ID       string `yaml:"id"`
+	Text     string `yaml:"text"`
+	Severity string `yaml:"severity"`
+	Owner    string `yaml:"owner"`
+	Due      Date   `yaml:"due"`
+	Retest   Date   `yaml:"retest"`
+	State    string `yaml:"state"` // "open" or "closed"
+}
+
+// Cost is a cost that somebody declares.
+type Cost struct {
+	Item     string `yaml:"item"`
+	Amount   string `yaml:"amount"`
+	Currency string `yaml:"currency"`
+	Class    string `yaml:"class"`
+}
+
+// Assume is an assumption; Held is said when it is known.
+type Assume struct {
+	Text string `yaml:"text"`
+	Held *bool  `yaml:"held"`
+}
+
+// Duration is a time as people write it: "4h", "90m", "7d".
+type Duration time.Duration
+
+// UnmarshalYAML reads one.
+func (d *Duration) UnmarshalYAML(n *yaml.Node) error {
+	s := n.Value
+	if days, ok := strings.CutSuffix(s, "d"); ok {
+		v, err := strconv.ParseFloat(days, 64)
+		if err == nil && v >= 0 && v < 36500 {
+			*d = Duration(v * float64(24*time.Hour))
+			return nil
+		}
+	}
+	v, err := time.ParseDuration(s)
+	if err != nil || v < 0 {
+		return fmt.Errorf("line %d: %q is no time: want 4h, 90m or 7d", n.Line, s)
+	}
+	*d = Duration(v)
+	return nil
+}
+
+func (d Duration) seconds() uint64 { return uint64(time.Duration(d) / time.Second) }
+
+// Date is a day: 2027-01-31. Empty: not said.
+type Date string
+
+// UnmarshalYAML reads one.
+func (d *Date) UnmarshalYAML(n *yaml.Node) error {
+	if _, err := time.Parse(time.DateOnly, n.Value); err != nil {
+		return fmt.Errorf("line %d: %q is no day: want 2027-01-31", n.Line, n.Value)
+	}
+	*d = Date(n.Value)
+	return nil
+}
+
+// maxPlan is the size of a plan file.
+const maxPlan = 1 << 20
+
+// ReadPlan reads a plan and checks it. A key that is not known is an error, with its line.
+func ReadPlan(r io.Reader) (*Plan, error) {
+	b, err := io.ReadAll(io.LimitReader(r, maxPlan+1))
+	if err != nil {
+		return nil, fmt.Errorf("%w: %w", ErrPlan, err)
+	}
+	if len(b) > maxPlan {
+		return nil, fmt.Errorf("%w: more than %d bytes", ErrPlan, maxPlan)
+	}
+	p := &Plan{digest: sha256.Sum256(b)}
+	d := yaml.NewDecoder(bytes.NewReader(b))
+	d.KnownFields(true)
+	if err := d.Decode(p); err != nil {
+		return nil, fmt.Errorf("%w: %s", ErrPlan, strings.TrimPrefix(err.Error(), "yaml: "))
+	}
+	if err := d.Decode(new(yaml.Node)); !errors.Is(err, io.EOF) {
+		return nil, fmt.Errorf("%w: a second document: want one", ErrPlan)
+	}
+	return p, p.Check()
+}
+
+// Digest is the SHA-256 of the plan file, in hexadecimal.
+func (p *Plan) Digest() string { return hex.EncodeToString(p.digest[:]) }
+
+// reaches tells whether the drill goes as far as l.
+func (p *Plan) reaches(l evidence.Level) bool { return p.Level >= l }
+
+// Check finds what is missing, all of it at once.
+func (p *Plan) Check() error {
+	var bad []string
+	want := func(ok bool, f string, args ...any) {
+		if !ok {
+			bad = append(bad, fmt.Sprintf(f, args...))
+		}
+	}
+	plain := func(r rune) bool {
+		return r >= 'a' && r <= 'z' || r >= 'A' && r <= 'Z' || r >= '0' && r <= '9' || strings.ContainsRune("-_.", r)
+	}
+	want(p.Name != "" && len(p.Name) <= 100 && p.Name[0] != '.' && strings.IndexFunc(p.Name, func(r rune) bool { return !plain(r) }) < 0,
+		"name: want letters, digits, - _ and ., got %q", p.Name)
+	want(p.Exercise, "exercise: want true: a drill gives no notice and switches nothing")
+	want(p.Scenario != "", "scenario: what is rehearsed?")
+	want(p.Mode == evidence.Planned || p.Mode == evidence.Stressed, "mode: want planned or stressed, got %q", p.Mode)
+	want(len(p.Level) == 2 && p.Level >= evidence.L1 && p.Level <= evidence.L5, "level: want L1 to L5, got %q", p.Level)
+	want(p.Level != evidence.L5 || p.Mode == evidence.Stressed, "level: L5 is a stressed exit: want mode stressed")
+	want(p.Source != "" || p.Mode == evidence.Stressed, "source: a planned drill reads one")
+	want(p.Archive != "", "archive: which file?")
+	want(p.Target != "" || p.Level < evidence.L3, "target: level %s writes into one", p.Level)
+	want(p.Tasks.Suite == "" || len(p.Tasks.Target) > 0, "tasks.target: which program runs a task?")
+	want(p.Tasks.Runs >= 0 && p.Tasks.Runs <= 1000, "tasks.runs: want 1 to 1000, got %d", p.Tasks.Runs)
+	want(p.Output != "", "output: which folder?")
+	want(slices.Contains([]string{"", "label", "redact", "refuse", "off"}, p.Secrets), "secrets: want label, redact, refuse or off, got %q", p.Secrets)
+	want(p.Targets.Survival >= 0 && p.Targets.Survival <= 1, "targets.survival: want a share from 0 to 1, got %v", p.Targets.Survival)
+	state := agentstate.StateKinds()
+	kind := func(where, k string) { want(slices.Contains(state, k), "%s: no kind %q", where, k) }
+	for _, k := range p.Kinds {
+		kind("kinds", k)
+	}
+	for _, k := range p.Arranged.PromisedKinds {
+		kind("arrangement.promised_kinds", k)
+	}
+	for _, x := range p.Arranged.Exclusions {
+		kind("arrangement.exclusions", x.Kind)
+		want(x.Ground != "" && x.Why != "", "arrangement.exclusions: %s: want a ground and a why", x.Kind)
+	}
+	for k := range p.Targets.RPO {
+		if k != "*" {
+			kind("targets.rpo", k)
+		}
+	}
+	for i, c := range p.Canaries {
+		want((c.Key == "") != (c.Kind == ""), "canaries[%d]: want a key or a kind, one of them", i)
+		want(c.Key != "" || c.Contains != "", "canaries[%d]: which %s? give what it contains", i, c.Kind)
+		if c.Kind != "" {
+			kind(fmt.Sprintf("canaries[%d]", i), c.Kind)
+		}
+	}
+	for i, a := range p.Accepted {
+		kind(fmt.Sprintf("accepted_losses[%d]", i), a.Kind)
+		want(a.By != "" && a.Until != "", "accepted_losses[%d]: want by whom and until when", i)
+	}
+	for i, f := range p.Findings {
+		want(f.ID != "" && f.Text != "", "findings[%d]: want an id and a text", i)
+		want(f.State == "open" || f.State == "closed", "findings[%d]: state: want open or closed, got %q", i, f.State)
+	}
+	if s := p.Arranged.ContractSHA256; s != "" {
+		b, err := hex.DecodeString(s)
+		want(err == nil && len(b) == 32, "arrangement.contract_sha256: want 64 hexadecimal digits")
+	}
+	for where, u := range map[string]string{"source": p.Source, "target": p.Target} {
+		want(!password(u), "%s: a password stands in it: write ${NAME} and set NAME in the environment", where)
+	}
+	if len(bad) > 0 {
+		slices.Sort(bad)
+		return fmt.Errorf("%w: %s", ErrPlan, strings.Join(bad, "; "))
+	}
+	return nil
+}
+
+// password tells whether a URL holds one in the clear: user:password@, or password= among the
+// options. ${NAME} is none.
+func password(u string) bool {
+	_, rest, _ := strings.Cut(u, "://")
+	if at := strings.LastIndex(rest, "@"); at >= 0 {
+		if _, pw, ok := strings.Cut(rest[:at], ":"); ok && !variable(pw) {
+			return true
+		}
+	}
+	_, query, _ := strings.Cut(u, "?")
+	for opt := range strings.SplitSeq(query, "&") {
+		k, v, _ := strings.Cut(opt, "=")
+		if k = strings.ToLower(k); (strings.Contains(k, "password") || strings.Contains(k, "token") || strings.Contains(k, "secret")) && !variable(v) {
+			return true
+		}
+	}
+	return false
+}
+
+func variable(s string) bool { return strings.HasPrefix(s, "${") && strings.HasSuffix(s, "}") }
+
+// Expand puts values for each ${NAME} into a URL. get answers as os.LookupEnv does; a name that it
+// does not have is an error. A value in the place of a password or of an option is escaped.
+func Expand(u string, get func(name string) (string, bool)) (string, error) {
+	var b strings.Builder
+	for {
+		before, rest, ok := strings.Cut(u, "${")
+		b.WriteString(before)
+		if !ok {
+			return b.String(), nil
+		}
+		name, after, ok := strings.Cut(rest, "}")
+		if !ok {
+			return "", fmt.Errorf("%w: a ${ without its }", ErrPlan)
+		}
+		v, ok := get(name)
+		if !ok {
+			return "", fmt.Errorf("%w: %s is not set in the environment", ErrPlan, name)
+		}
+		if strings.HasSuffix(before, ":") && strings.HasPrefix(after, "@") || strings.HasSuffix(before, "=") {
+			v = strings.ReplaceAll(url.QueryEscape(v), "+", "%20")
+		}
+		b.WriteString(v)
+		u = after
+	}
+}

@@ -1,0 +1,108 @@
+package drill
+
+import (
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io/fs"
+	"os"
+	"path/filepath"
+	"time"
+
+	"github.com/exitramp/exitramp/context/evidence"
+	"github.com/exitramp/exitramp/context/models"
+	"github.com/exitramp/exitramp/context/replay"
+)
+
+// state is what a drill that was broken off knows when it goes on. It lies in the output folder
+// until the statement does.
+type state struct {
+	Plan     string            `json:"plan"` // digest
+	ID       string            `json:"id"`
+	Started  time.Time         `json:"started"`
+	Attempts uint64            `json:"attempts"`
+	Exit     time.Time         `json:"exit"`    // the first verify began
+	Sealed   bool              `json:"sealed"`  // the archive is there
+	Planned  bool              `json:"planned"` // the replay may have begun
+	Phases   []evidence.Phase  `json:"phases"`
+	Seen     *Seen             `json:"seen,omitempty"` // of the archive
+	Models   []models.Use      `json:"models,omitempty"`
+	Before   map[string]uint64 `json:"before,omitempty"` // records by kind that the target held alike when the plan was made
+	Report   *replay.Report    `json:"report,omitempty"`
+	Resumed  uint64            `json:"resumed"` // records that an earlier attempt had written
+	Back     *Back             `json:"back,omitempty"`
+
+	// Of a drill that was judged.
+	Statement []byte   `json:"statement,omitempty"`
+	Salt      string   `json:"salt,omitempty"`
+	Entry     Entry    `json:"entry"`
+	Hints     []string `json:"hints,omitempty"`
+
+	path string
+}
+
+// saw keeps what o has seen of the archive.
+func (s *state) saw(o *observer, dates *models.Dates) {
+	s.Models, s.Seen = o.models.List(dates), o.end()
+}
+
+// maxState is the size of the file of a broken drill.
+const maxState = 64 << 20
+
+// loadState reads the state of a broken drill, or makes a new one.
+func loadState(path string, p *Plan, id string, now time.Time) (*state, error) {
+	s := &state{Plan: p.Digest(), ID: id, Started: now.UTC(), path: path}
+	b, err := readFile(path, maxState)
+	if errors.Is(err, fs.ErrNotExist) {
+		s.Attempts = 1
+		return s, s.save()
+	}
+	if err != nil {
+		return nil, err
+	}
+	old := &state{path: path}
+	if err := json.Unmarshal(b, old); err != nil {
+		return nil, fmt.Errorf("drill: %s: %w: remove it to begin anew", path, err)
+	}
+	if old.Plan != s.Plan {
+		return nil, fmt.Errorf("drill: %s is of a drill that was broken off, by another plan: want %s, got %s; run that to its end, or remove the file", path, s.Plan, old.Plan)
+	}
+	old.Attempts++
+	return old, old.save()
+}
+
+func (s *state) save() error {
+	b, err := json.Marshal(s)
+	if err != nil {
+		return fmt.Errorf("drill: %w", err)
+	}
+	return writeFile(s.path, b)
+}
+
+func readFile(path string, max int64) ([]byte, error) {
+	fi, err := os.Stat(path)
+	if err != nil {
+		return nil, err
+	}
+	if fi.Size() > max {
+		return nil, fmt.Errorf("drill: %s: %d bytes, at most %d", path, fi.Size(), max)
+	}
+	return os.ReadFile(path)
+}
+
+// writeFile writes beside path, syncs and renames.
+func writeFile(path string, b []byte) error {
+	f, err := os.CreateTemp(filepath.Dir(path), "."+filepath.Base(path)+".*")
+	if err != nil {
+		return err
+	}
+	defer os.Remove(f.Name())
+	if _, err := f.Write(b); err != nil {
+		f.Close()
+		return err
+	}
+	if err := errors.Join(f.Chmod(0o644), f.Sync(), f.Close()); err != nil {
+		return err
+	}
+	return os.Rename(f.Name(), path)
+}

@@ -1,0 +1,169 @@
+package exitdrill
+
+import (
+	"archive/zip"
+	"cmp"
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"os"
+	"strings"
+
+	"google.golang.org/protobuf/proto"
+	"google.golang.org/protobuf/types/descriptorpb"
+
+	"github.com/exitramp/exitramp/context/agentstate"
+	"github.com/exitramp/exitramp/context/drill"
+	"github.com/exitramp/exitramp/context/evidence"
+	"github.com/exitramp/exitramp/context/secrets"
+	"github.com/exitramp/exitramp/exporters"
+	"github.com/exitramp/exitramp/format"
+)
+
+// Seal exports src and signs the archive. An archive that is there, and is not signed yet, is what a
+// run left that was broken off between the two.
+func (w *wired) Seal(ctx context.Context, path string, src agentstate.Source, each func(agentstate.Record)) error {
+	if mode := cmp.Or(w.p.Secrets, secrets.Label.String()); mode != "off" {
+		s, err := secrets.New()
+		if err != nil {
+			return err
+		}
+		m, _ := secrets.ParseMode(mode) // the plan was checked
+		src = secrets.Scan(src, s, secrets.Options{Mode: m})
+	}
+	o := &format.WriterOptions{Tool: w.tool(), Recipients: w.to, Source: fmt.Sprintf("drill %s of %s", w.p.Name, exporters.Redact(w.p.Source))}
+	_, err := format.Export(ctx, path, src, o, &agentstate.CopyOptions{Kinds: w.p.Kinds, OnRecord: each})
+	if err != nil && !errors.Is(err, format.ErrExists) || w.signer == nil {
+		return err
+	}
+	if _, err = format.Sign(ctx, path, w.signer, nil); errors.Is(err, format.ErrSigned) {
+		return nil
+	}
+	return err
+}
+
+func (w *wired) tool() string {
+	if w.o.Tool.Name == "" {
+		return "exitramp"
+	}
+	return strings.TrimSpace(w.o.Tool.Name + " " + w.o.Tool.Version)
+}
+
+func (w *wired) reader() format.ReaderOptions {
+	return format.ReaderOptions{Policy: w.policy, Identities: w.ids}
+}
+
+// Open opens an archive to act on.
+func (w *wired) Open(_ context.Context, path string) (drill.Runtime, error) {
+	o := w.reader()
+	r, err := format.Open(path, &o)
+	if err != nil {
+		return nil, refused(path, err)
+	}
+	return r, nil
+}
+
+func refused(path string, err error) error {
+	err = fmt.Errorf("%s: %w", path, err)
+	if c := format.Class(err); c != "" {
+		return &drill.Refused{Class: c, Err: err}
+	}
+	return err
+}
+
+// Check verifies every byte and record.
+func (w *wired) Check(ctx context.Context, path string) (*drill.Facts, error) {
+	f, err := os.Open(path)
+	if err != nil {
+		return nil, err
+	}
+	defer f.Close()
+	fi, err := f.Stat()
+	if err != nil {
+		return nil, err
+	}
+	o := w.reader()
+	o.Keys = format.KeysBeside(path)
+	v, err := format.Verify(ctx, f, fi.Size(), &format.VerifyOptions{ReaderOptions: o, Require: w.escrow})
+	if err != nil {
+		return nil, refused(path, err)
+	}
+	in, err := format.Inspect(f, fi.Size(), &o)
+	if err != nil {
+		return nil, refused(path, err)
+	}
+	facts := &drill.Facts{
+		Archive: evidence.Archive{
+			ID: in.ArchiveID, Format: "ctxa/1", Bytes: fi.Size(), ManifestSHA256: in.ManifestHex(), Encrypted: in.Encryption != "none",
+			Coverage: in.Coverage, Sealed: in.Created,
+		},
+		Lineage: in.Lineage, Sequence: in.Sequence, Records: map[string]uint64{}, Verdict: in.Verdict, Dangling: v.Dangling, Unknown: v.Unknown,
+		Known: in.KnownSchema, Weakest: in.Weakest, Escrow: uint64(len(w.escrow)), Origins: in.Origins, Statements: in.Statements, Gaps: in.Gaps,
+		NotVerified: v.NotVerified,
+	}
+	for kind, n := range in.Records {
+		if agentstate.IsState(kind) && n > 0 {
+			facts.Records[kind] = n
+			facts.Archive.Records += n
+		}
+	}
+	for _, k := range v.SignedBy {
+		facts.Archive.SignedBy = append(facts.Archive.SignedBy, k.ID)
+		facts.Stamped = k.Time
+	}
+	for _, c := range in.Compartments {
+		facts.Archive.Recipients = append(facts.Archive.Recipients, evidence.Recipient{Type: c.Weakest, Role: "operator", OpenedInDrill: c.Open})
+	}
+	for range w.escrow {
+		facts.Archive.Recipients = append(facts.Archive.Recipients, evidence.Recipient{Type: in.Weakest, Role: "escrow", OpenedInDrill: true})
+	}
+	if facts.Schemas, err = schemas(f, fi.Size(), facts.Records); err != nil {
+		return nil, refused(path, err)
+	}
+	if w.o.Independent != nil && len(v.SignedBy) > 0 {
+		if facts.Independent, err = w.o.Independent(ctx, path, v.SignedBy); err != nil {
+			return nil, &drill.Refused{Class: "independent", Err: err}
+		}
+	}
+	return facts, nil
+}
+
+// maxSchema is the size of a schema.
+const maxSchema = 16 << 20
+
+// schemas tells which of kinds the schema inside the archive describes. It is read as anybody would.
+func schemas(ra io.ReaderAt, size int64, kinds map[string]uint64) (map[string]bool, error) {
+	z, err := zip.NewReader(ra, size)
+	if err != nil {
+		return nil, err
+	}
+	messages := map[string]bool{}
+	for _, f := range z.File {
+		if !strings.Contains(f.Name, "/data/schema/") {
+			continue
+		}
+		rc, err := f.Open()
+		if err != nil {
+			return nil, err
+		}
+		b, err := io.ReadAll(io.LimitReader(rc, maxSchema))
+		if err := errors.Join(err, rc.Close()); err != nil {
+			return nil, err
+		}
+		var set descriptorpb.FileDescriptorSet
+		if err := proto.Unmarshal(b, &set); err != nil {
+			return nil, err
+		}
+		for _, file := range set.File {
+			for _, m := range file.MessageType {
+				messages[file.GetPackage()+"."+m.GetName()] = true
+			}
+		}
+	}
+	out := map[string]bool{}
+	for k := range kinds {
+		out[k] = messages[string(agentstate.New(k).ProtoReflect().Descriptor().FullName())]
+	}
+	return out, nil
+}

@@ -1,0 +1,303 @@
+// Package exitdrill carries out drills with archives of package format and runtimes of package
+// exporters. What a drill is, and what it leaves, package drill says:
+//
+//	p, err := drill.ReadPlan(f)
+//	out, err := exitdrill.Run(ctx, p, &exitdrill.Options{Registry: all.Registry()})
+//	fmt.Println(out.Predicate.Word(evidence.DefaultGates()))
+package exitdrill
+
+import (
+	"context"
+	"crypto"
+	"errors"
+	"fmt"
+	"os"
+	"strings"
+	"time"
+
+	"filippo.io/age"
+
+	"github.com/exitramp/exitramp/context/agentstate"
+	"github.com/exitramp/exitramp/context/drill"
+	"github.com/exitramp/exitramp/context/evidence"
+	"github.com/exitramp/exitramp/context/mapping"
+	"github.com/exitramp/exitramp/context/models"
+	"github.com/exitramp/exitramp/context/replay"
+	"github.com/exitramp/exitramp/exporters"
+	"github.com/exitramp/exitramp/format"
+	pb "github.com/exitramp/exitramp/proto/exitramp/v1"
+)
+
+// Options are the options of Run. Registry is needed, the rest is not.
+type Options struct {
+	Registry *exporters.Registry
+	// Lookup answers for ${NAME} in the plan's URLs, as os.LookupEnv does. nil: there are none.
+	Lookup func(name string) (string, bool)
+	// Tool is the program that runs the drill. Its name and version are in archives, too.
+	Tool evidence.Tool
+	// Blocked says how the provider is kept out of a stressed drill, from outside.
+	Blocked evidence.Block
+	// ReadBack has another process call [ReadBack] with this journal. nil: this process does.
+	ReadBack func(ctx context.Context, journal string) (*drill.Back, error)
+	// Independent has another program check digest and signature of an archive, and names it with
+	// its version; empty: there is none at hand. Its error refuses the archive. May be nil.
+	Independent func(ctx context.Context, archive string, keys []format.TrustedKey) (string, error)
+	Progress    func(phase string, r agentstate.Record) // see drill.Env
+	Now         func() time.Time
+}
+
+// Run carries out p; see drill.Run.
+func Run(ctx context.Context, p *drill.Plan, o *Options) (*drill.Outcome, error) {
+	w, err := wire(p, o)
+	if err != nil {
+		return nil, err
+	}
+	e := &drill.Env{
+		Archives: w, Controls: w.controls, Source: w.source, Target: w.target, ReadBack: o.ReadBack, Tool: o.Tool, Blocked: o.Blocked,
+		Progress: o.Progress, Now: o.Now,
+	}
+	if e.Models, err = models.Known(); err != nil {
+		return nil, err
+	}
+	if e.Replay, err = w.replayOptions(ctx); err != nil {
+		return nil, err
+	}
+	if w.signer != nil {
+		e.SignKey = w.signKey.ID
+		e.Sign = func(ctx context.Context, statement []byte) ([]byte, error) {
+			return format.SignStatement(ctx, statement, w.signer, nil)
+		}
+	}
+	if e.Blocked.Method == "" && p.Mode == evidence.Stressed {
+		e.Blocked.Method = "no source driver opened"
+	}
+	return drill.Run(ctx, p, e)
+}
+
+// Check reads the files that p names: keys, approvals, tombstones. It opens no runtime and no archive.
+func Check(ctx context.Context, p *drill.Plan, o *Options) error {
+	w, err := wire(p, o)
+	if err != nil {
+		return err
+	}
+	_, err = w.replayOptions(ctx)
+	return err
+}
+
+// ReadBack reads the target of p anew and compares it with the archive: what the second process does.
+func ReadBack(ctx context.Context, p *drill.Plan, o *Options, journal string) (*drill.Back, error) {
+	w, err := wire(p, o)
+	if err != nil {
+		return nil, err
+	}
+	src, err := w.Open(ctx, p.Archive)
+	if err != nil {
+		return nil, err
+	}
+	defer src.Close()
+	rt, err := w.open(ctx, p.Target)
+	if err != nil {
+		return nil, err
+	}
+	defer rt.Close()
+	j, err := replay.OpenJournal(journal)
+	if err != nil {
+		return nil, err
+	}
+	defer j.Close()
+	return drill.ReadBack(ctx, src, rt, j, p.Canaries)
+}
+
+// wired is a plan with its keys, and what opens its runtimes.
+type wired struct {
+	p       *drill.Plan
+	o       *Options
+	ids     []age.Identity
+	escrow  []age.Identity
+	to      []age.Recipient
+	policy  format.Policy
+	signer  crypto.Signer
+	signKey format.TrustedKey
+}
+
+func wire(p *drill.Plan, o *Options) (*wired, error) {
+	w := &wired{p: p, o: o}
+	k := &p.Keys
+	var err error
+	for _, path := range k.Identities {
+		ids, err := identities(path)
+		if err != nil {
+			return nil, err
+		}
+		w.ids = append(w.ids, ids...)
+	}
+	for _, path := range k.Escrow {
+		ids, err := identities(path)
+		if err != nil {
+			return nil, err
+		}
+		w.escrow = append(w.escrow, ids...)
+	}
+	for _, r := range k.Recipients {
+		text := r
+		if !strings.HasPrefix(r, "age1") {
+			b, err := os.ReadFile(r)
+			if err != nil {
+				return nil, fmt.Errorf("exitdrill: keys.recipients: %w", err)
+			}
+			text = string(b)
+		}
+		rs, err := format.ParseRecipients(text)
+		if err != nil {
+			return nil, fmt.Errorf("exitdrill: keys.recipients: %w", err)
+		}
+		w.to = append(w.to, rs...)
+	}
+	if k.Sign != "" {
+		if w.signer, err = signingKey(k.Sign); err != nil {
+			return nil, err
+		}
+		if w.signKey, err = format.NewTrustedKey(w.signer.Public(), ""); err != nil {
+			return nil, err
+		}
+	}
+	w.policy, err = w.trust()
+	return w, err
+}
+
+// trust is whom the plan trusts: the keys of its trust file, or else the key that signs. Where there is
+// neither, the archive is checked for integrity alone, and the evidence says so.
+func (w *wired) trust() (format.Policy, error) {
+	switch path := w.p.Keys.Trust; {
+	case path != "":
+		f, err := os.Open(path)
+		if err != nil {
+			return nil, fmt.Errorf("exitdrill: keys.trust: %w", err)
+		}
+		defer f.Close()
+		keys, err := format.ParseTrust(f)
+		if err != nil {
+			return nil, fmt.Errorf("exitdrill: %s: %w", path, err)
+		}
+		return &format.Trust{Keys: keys}, nil
+	case w.signer != nil && w.p.Mode == evidence.Planned:
+		return &format.Trust{Keys: []format.TrustedKey{w.signKey}}, nil
+	}
+	return format.IntegrityOnly(), nil
+}
+
+func identities(path string) ([]age.Identity, error) {
+	f, err := os.Open(path)
+	if err != nil {
+		return nil, fmt.Errorf("exitdrill: keys: %w", err)
+	}
+	defer f.Close()
+	ids, err := format.ParseIdentities(f)
+	if err != nil {
+		return nil, fmt.Errorf("exitdrill: %s: %w", path, err)
+	}
+	return ids, nil
+}
+
+func signingKey(path string) (crypto.Signer, error) {
+	f, err := os.Open(path)
+	if err != nil {
+		return nil, fmt.Errorf("exitdrill: keys.sign: %w", err)
+	}
+	defer f.Close()
+	s, err := format.ParseSigningKey(f)
+	if err != nil {
+		return nil, fmt.Errorf("exitdrill: %s: %w", path, err)
+	}
+	return s, nil
+}
+
+// open opens a runtime by a URL of the plan.
+func (w *wired) open(ctx context.Context, u string) (exporters.Runtime, error) {
+	get := w.o.Lookup
+	if get == nil {
+		get = func(string) (string, bool) { return "", false }
+	}
+	u, err := drill.Expand(u, get)
+	if err != nil {
+		return nil, err
+	}
+	return w.o.Registry.Open(ctx, u)
+}
+
+func (w *wired) source(ctx context.Context) (drill.Runtime, error) { return w.open(ctx, w.p.Source) }
+
+func (w *wired) target(ctx context.Context) (drill.Runtime, replay.Target, error) {
+	rt, err := w.open(ctx, w.p.Target)
+	if err != nil {
+		return nil, nil, err
+	}
+	t, err := exporters.Replayable(rt)
+	if err != nil {
+		return nil, nil, errors.Join(err, rt.Close())
+	}
+	return rt, t, nil
+}
+
+// replayOptions reads what is approved and what must not come back.
+func (w *wired) replayOptions(ctx context.Context) (replay.Options, error) {
+	o := replay.Options{TargetURL: exporters.Redact(w.p.Target)}
+	var err error
+	if path := w.p.Replay.Approve; path != "" {
+		if o.Approved, err = lines(path); err != nil {
+			return o, fmt.Errorf("exitdrill: replay.approve: %w", err)
+		}
+	}
+	for _, path := range w.p.Replay.Tombstones {
+		keys, err := w.graves(ctx, path)
+		if err != nil {
+			return o, fmt.Errorf("exitdrill: replay.tombstones: %w", err)
+		}
+		o.Tombstones = append(o.Tombstones, keys...)
+	}
+	if path := w.p.Replay.Map; path != "" {
+		b, err := os.ReadFile(path)
+		if err != nil {
+			return o, fmt.Errorf("exitdrill: replay.map: %w", err)
+		}
+		if o.Map, err = mapping.Parse(b); err != nil {
+			return o, fmt.Errorf("exitdrill: %s: %w", path, err)
+		}
+	}
+	return o, nil
+}
+
+// graves are the keys in a file, one a line, or of the tombstones in an archive.
+func (w *wired) graves(ctx context.Context, path string) ([]string, error) {
+	if !strings.HasSuffix(path, ".ctxa") {
+		return lines(path)
+	}
+	r, err := format.Open(path, &format.ReaderOptions{Policy: format.IntegrityOnly(), Identities: w.ids})
+	if err != nil {
+		return nil, err
+	}
+	defer r.Close()
+	var out []string
+	for t, err := range agentstate.Of[*pb.Tombstone](r.Records(ctx, &agentstate.ReadOptions{Kinds: []string{"tombstone"}})) {
+		if err != nil {
+			return nil, err
+		}
+		out = append(out, t.OfKey)
+	}
+	return out, nil
+}
+
+// lines are the lines of a file but for blank ones and those that begin with #.
+func lines(path string) ([]string, error) {
+	b, err := os.ReadFile(path)
+	if err != nil {
+		return nil, err
+	}
+	var out []string
+	for line := range strings.Lines(string(b)) {
+		if line = strings.TrimSpace(line); line != "" && line[0] != '#' {
+			out = append(out, line)
+		}
+	}
+	return out, nil
+}
