@@ -344,16 +344,22 @@ func (a *answers) exit() {
 			bad = append(bad, "RTO")
 		}
 	}
-	worst := map[string]bool{}
+	late := map[string][]string{} // kinds by how late, and of what
+	missed := 0
 	for k, secs := range t.RPOSeconds {
 		target, ok := p.Targets.RPO[k]
 		if !ok {
 			target, ok = p.Targets.RPO["*"]
 		}
 		if ok && secs > target.seconds() {
-			worst[k] = true
-			bad = append(bad, fmt.Sprintf("RPO of %s: %d s of %s", k, secs, text(target)))
+			missed++
+			say := fmt.Sprintf("%s of %s", text(Duration(secs)*Duration(time.Second)), text(target))
+			late[say] = append(late[say], k)
 		}
+	}
+	for say, kinds := range late {
+		slices.Sort(kinds)
+		bad = append(bad, fmt.Sprintf("RPO %s: %s", say, strings.Join(kinds, ", ")))
 	}
 	slices.Sort(bad)
 	var silent []string
@@ -364,7 +370,7 @@ func (a *answers) exit() {
 	}
 	slices.Sort(silent)
 	if n := len(t.RPOSeconds); n > 0 {
-		parts = append(parts, fmt.Sprintf("RPO met by %d of %d kinds", n-len(worst), n))
+		parts = append(parts, fmt.Sprintf("RPO met by %d of %d kinds", n-missed, n))
 	}
 	if len(silent) > 0 {
 		parts = append(parts, "no time is known of "+strings.Join(silent, ", "))

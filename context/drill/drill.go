@@ -375,6 +375,7 @@ func (r *run) replay(ctx context.Context) error {
 	if r.st.Back != nil {
 		return nil
 	}
+	begun := false // something may be in the target
 	err := r.phase(phaseReplay, func() (uint64, int64, error) {
 		src, err := r.open(ctx)
 		if err != nil {
@@ -396,6 +397,7 @@ func (r *run) replay(ctx context.Context) error {
 		o := r.options(phaseReplay)
 		o.Journal, o.Refused = j, refused
 		r.st.Report, err = replay.Apply(ctx, dst, src, o)
+		begun = j.Run() != ""
 		if err != nil {
 			return 0, 0, err
 		}
@@ -405,7 +407,7 @@ func (r *run) replay(ctx context.Context) error {
 	case err == nil:
 		r.st.Resumed += r.st.Report.Resumed
 		return r.st.save()
-	case ctx.Err() != nil || r.st.Report != nil && len(r.st.Report.Actions) > 0:
+	case ctx.Err() != nil || begun:
 		return broken(phaseReplay, err)
 	}
 	r.stopped(phaseReplay, err)

@@ -189,8 +189,8 @@ func (d *Duration) UnmarshalYAML(n *yaml.Node) error {
 		}
 	}
 	v, err := time.ParseDuration(s)
-	if err != nil || v < 0 {
-		return fmt.Errorf("line %d: %q is no time: want 4h, 90m or 7d", n.Line, s)
+	if err != nil || v < 0 || v%time.Second != 0 {
+		return fmt.Errorf("line %d: %q is no time: want whole seconds, as in 4h, 90m or 7d", n.Line, s)
 	}
 	*d = Duration(v)
 	return nil

@@ -1,0 +1,502 @@
+package exitdrill_test
+
+import (
+	"bytes"
+	"context"
+	"errors"
+	"fmt"
+	"net/url"
+	"os"
+	"path/filepath"
+	"slices"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/exitramp/exitramp/context/agentstate"
+	"github.com/exitramp/exitramp/context/drill"
+	"github.com/exitramp/exitramp/context/evidence"
+	"github.com/exitramp/exitramp/context/fidelity"
+	"github.com/exitramp/exitramp/context/memstate"
+	"github.com/exitramp/exitramp/exitdrill"
+	"github.com/exitramp/exitramp/exporters"
+	"github.com/exitramp/exitramp/format"
+	pb "github.com/exitramp/exitramp/proto/exitramp/v1"
+)
+
+// place is where one test drills: a folder with keys, and runtimes in memory.
+type place struct {
+	t        *testing.T
+	dir      string
+	runtimes map[string]*memstate.Runtime
+	opts     exitdrill.Options
+}
+
+func newPlace(t *testing.T) *place {
+	p := &place{t: t, dir: t.TempDir(), runtimes: map[string]*memstate.Runtime{}}
+	for _, name := range []string{"ops", "other"} {
+		private, public, err := format.GenerateSigningKey(name == "other")
+		if err != nil {
+			t.Fatal(err)
+		}
+		p.write(name+".key", private)
+		p.write(name+".key.pub", "# "+name+"\n"+public)
+		id, recipient, err := format.GenerateIdentity(false)
+		if err != nil {
+			t.Fatal(err)
+		}
+		p.write(name+".age", id+"\n")
+		p.write(name+".age.pub", recipient+"\n")
+	}
+	src := memstate.NewRuntime(nil)
+	for r, err := range memstate.Sample(6).Records(t.Context(), nil) {
+		if err != nil {
+			t.Fatal(err)
+		}
+		if m, ok := r.(*pb.Artifact); ok { // its bytes lie outside, and a runtime that is Set has none
+			m.Data = agentstate.Inline("text/plain", []byte("small"))
+			m.Size = 5
+		}
+		if agentstate.IsState(agentstate.KindOf(r)) && len(r.GetMeta().ViewOfKeys) == 0 {
+			src.Set(r)
+		}
+	}
+	p.runtimes["source"], p.runtimes["target"] = src, memstate.NewRuntime(nil)
+	open := func(_ context.Context, u *url.URL) (exporters.Runtime, error) {
+		if rt := p.runtimes[u.Opaque]; rt != nil {
+			return rt, nil
+		}
+		return nil, fmt.Errorf("mem: no runtime %s", u.Opaque)
+	}
+	p.opts.Registry = exporters.NewRegistry(exporters.Driver{Scheme: "mem", URL: "mem:name", Open: open})
+	p.opts.Tool = evidence.Tool{Name: "test", Version: "1", Modules: evidence.Digest{SHA256: strings.Repeat("ab", 32)}}
+	p.opts.Independent = func(context.Context, string, []format.TrustedKey) (string, error) { return "this test", nil }
+	return p
+}
+
+func (p *place) write(name, text string) {
+	p.t.Helper()
+	if err := os.WriteFile(filepath.Join(p.dir, name), []byte(text), 0o600); err != nil {
+		p.t.Fatal(err)
+	}
+}
+
+// approvals are the keys of all that gives power in the sample.
+const approvals = "policy/refunds\ntool/refund\ntoolserver/orders\ntoolgrant/ada/refund\ncredential/orders\nagent/support\nskill/refunds\ntrigger/nightly\nmessage/t1/system\n"
+
+// plan is a good plan, changed by the pairs of old and new text.
+func (p *place) plan(edit ...string) *drill.Plan {
+	p.t.Helper()
+	p.write("approvals", approvals)
+	text := `
+name: q
+exercise: true
+scenario: the provider ends
+mode: planned
+level: L3
+source: mem:source
+archive: DIR/a.ctxa
+target: mem:target
+keep: true
+output: DIR/out
+ledger: DIR/out/drills.jsonl
+keys: {sign: DIR/ops.key, trust: DIR/ops.key.pub, recipients: [DIR/ops.age.pub], identities: [DIR/ops.age]}
+replay: {approve: DIR/approvals}
+canaries:
+  - {kind: memory, path: text, contains: likes tea 0003}
+  - {key: message/t1/0002, contains: order 1}
+targets: {rto: 1h, rpo: {"*": 30000d}}
+arrangement: {register_id: A, contract_sha256: "` + strings.Repeat("0", 64) + `", service: S, tenant_class: production, region: eu, promised_kinds: [memory, message]}
+next_review: 2099-01-01
+`
+	for i := 0; i < len(edit); i += 2 {
+		if !strings.Contains(text, edit[i]) {
+			p.t.Fatalf("the plan has no %q", edit[i])
+		}
+		text = strings.ReplaceAll(text, edit[i], edit[i+1])
+	}
+	pl, err := drill.ReadPlan(strings.NewReader(strings.ReplaceAll(text, "DIR", p.dir)))
+	if err != nil {
+		p.t.Fatal(err)
+	}
+	return pl
+}
+
+// run runs a drill to its end, and checks what every drill leaves.
+func (p *place) run(pl *drill.Plan) *drill.Outcome {
+	p.t.Helper()
+	out, err := exitdrill.Run(p.t.Context(), pl, &p.opts)
+	if err != nil {
+		p.t.Fatal(err)
+	}
+	if len(out.Predicate.Checks) != 46 {
+		p.t.Errorf("%d checks", len(out.Predicate.Checks))
+	}
+	for i, c := range out.Predicate.Checks {
+		if c.ID != fmt.Sprintf("AC-%d", i+1) || c.Why == "" || c.Result == "" || c.Basis == "" && c.Result != evidence.Untold {
+			p.t.Errorf("%+v", c)
+		}
+	}
+	b, err := os.ReadFile(pl.Statement())
+	if err != nil || !bytes.Equal(b, out.Statement) {
+		p.t.Error("the statement is not the file", err)
+	}
+	if out.Judgement.Verdict == evidence.VerdictInvalid {
+		p.t.Errorf("INVALID: %v", out.Judgement.Reasons)
+	}
+	for _, text := range []string{"likes tea", "order 1", "principal/ada", "message/t1"} {
+		if bytes.Contains(b, []byte(text)) {
+			p.t.Errorf("the statement holds %q", text)
+		}
+	}
+	raw, err := os.ReadFile(filepath.Join(p.dir, "out", pl.Name+".sigstore.json"))
+	if err != nil {
+		p.t.Fatal(err)
+	}
+	f, err := os.Open(filepath.Join(p.dir, "ops.key.pub"))
+	if err != nil {
+		p.t.Fatal(err)
+	}
+	defer f.Close()
+	keys, err := format.ParseTrust(f)
+	if err != nil {
+		p.t.Fatal(err)
+	}
+	if got, _, err := format.CheckStatement(raw, &format.Trust{Keys: keys}, evidence.PredicateType); err != nil || !bytes.Equal(got, b) {
+		p.t.Error("the bundle is not of the statement", err)
+	}
+	return out
+}
+
+func check(out *drill.Outcome, n int) evidence.Check { return out.Predicate.Checks[n-1] }
+
+// kind is what became of a kind.
+func kind(out *drill.Outcome, name string) evidence.Kind {
+	for _, k := range out.Predicate.Kinds {
+		if k.Kind == name {
+			return k
+		}
+	}
+	return evidence.Kind{}
+}
+
+func TestPass(t *testing.T) {
+	p := newPlace(t)
+	out := p.run(p.plan())
+	if w := out.Predicate.Word(evidence.DefaultGates()); w != "PASS at L3, 18 gates" {
+		t.Errorf("%s: %v", w, out.Judgement.Reasons)
+	}
+	if k := kind(out, "memory"); k.Archived != 6 || k.Matched != 6 || k.Canaries.Recovered != 1 || k.Coverage != "RECONCILED" && k.Coverage != "LISTED" {
+		t.Errorf("%+v", k)
+	}
+	if len(out.Predicate.NegativeControls) != 5 {
+		t.Errorf("%+v", out.Predicate.NegativeControls)
+	}
+	a := out.Predicate.Authority
+	if a.Grants != 1 || a.Reproduced != 1 || a.Widened != 0 || len(a.Reconsent) != 0 {
+		t.Errorf("%+v", a)
+	}
+	if n := p.runtimes["target"].Len(); n != p.runtimes["source"].Len() {
+		t.Errorf("%d records in the target", n)
+	}
+	// Again, and it is the next entry; what is there already shows nothing.
+	out = p.run(p.plan("name: q", "name: r", "mode: planned", "mode: stressed"))
+	if out.Predicate.Drill.LedgerIndex != 1 || out.Predicate.Drill.PrevDigest.SHA256 == "" || check(out, 33).Result != evidence.Untold || out.Judgement.Verdict != evidence.VerdictPartial {
+		t.Errorf("%+v %v", check(out, 33), out.Judgement)
+	}
+}
+
+// TestLevels: each level has its phases and its gates.
+func TestLevels(t *testing.T) {
+	for level, want := range map[string]struct {
+		word   string
+		phases string
+	}{
+		"L1": {"PASS at L1, 11 gates", "export verify read controls"},
+		"L2": {"PASS at L2, 12 gates", "export verify neutral store read-back controls"},
+		"L3": {"PASS at L3, 18 gates", "export verify plan replay read-back controls"},
+	} {
+		p := newPlace(t)
+		out := p.run(p.plan("level: L3", "level: "+level))
+		var phases []string
+		for _, ph := range out.Predicate.Timing.Phases {
+			phases = append(phases, ph.Name)
+		}
+		if w := out.Predicate.Word(evidence.DefaultGates()); w != want.word || strings.Join(phases, " ") != want.phases {
+			t.Errorf("%s: %s, %v: %v", level, w, phases, out.Judgement.Reasons)
+		}
+		if files, _ := filepath.Glob(filepath.Join(p.dir, "out", ".*")); len(files) > 0 {
+			t.Errorf("%s: left %v", level, files)
+		}
+	}
+}
+
+// TestHeld: without approvals, nothing that gives power arrives, and that is a loss that is said.
+func TestHeld(t *testing.T) {
+	p := newPlace(t)
+	out := p.run(p.plan("replay: {approve: DIR/approvals}", "replay: {}"))
+	a := out.Predicate.Authority
+	if a.Reproduced != 0 || a.Reduced == 0 || len(a.Reconsent) == 0 || a.Widened != 0 {
+		t.Errorf("%+v", a)
+	}
+	if k := kind(out, "toolgrant"); k.Quarantined != 1 || k.Imported != 0 {
+		t.Errorf("%+v", k)
+	}
+	if v := out.Judgement.Verdict; v != evidence.VerdictPassWithLoss {
+		t.Errorf("%s %v", v, out.Judgement.Reasons)
+	}
+}
+
+// TestTargets: what a target does to a state ends in the verdict, and in the statement that it is about.
+func TestTargets(t *testing.T) {
+	memory := func(r agentstate.Record, f func(*pb.Memory)) []fidelity.Loss {
+		if m, ok := r.(*pb.Memory); ok {
+			f(m)
+		}
+		return nil
+	}
+	for name, tc := range map[string]struct {
+		rt      memstate.RuntimeOptions
+		set     []agentstate.Record
+		edit    []string
+		slow    bool // every look at the clock is 20 minutes after the one before
+		verdict evidence.Verdict
+		fails   []int
+	}{
+		"own ids": {rt: memstate.RuntimeOptions{OwnIDs: true}, verdict: evidence.VerdictPass},
+		"refuses one": {rt: memstate.RuntimeOptions{Refuse: func(r agentstate.Record) string {
+			if r.GetMeta().Key == "memory/ada/0002" {
+				return "too long"
+			}
+			return ""
+		}}, verdict: evidence.VerdictFail, fails: []int{33}},
+		"refuses one and that is good enough": {rt: memstate.RuntimeOptions{Refuse: func(r agentstate.Record) string {
+			if r.GetMeta().Key == "memory/ada/0002" {
+				return "too long"
+			}
+			return ""
+		}}, edit: []string{`rpo: {"*": 30000d}`, `rpo: {"*": 30000d}, survival: 0.9`}, verdict: evidence.VerdictPassWithLoss},
+		"keeps less and says so": {rt: memstate.RuntimeOptions{Alter: func(r agentstate.Record) []fidelity.Loss {
+			m, ok := r.(*pb.Memory)
+			if !ok {
+				return nil
+			}
+			m.Tags = nil
+			return []fidelity.Loss{{Key: m.Meta.Key, Path: "tags", Grade: fidelity.Dropped, Why: "no tags here"}}
+		}}, verdict: evidence.VerdictPassWithLoss},
+		"keeps less and does not say so": {rt: memstate.RuntimeOptions{Alter: func(r agentstate.Record) []fidelity.Loss {
+			return memory(r, func(m *pb.Memory) { m.Tags = nil })
+		}}, verdict: evidence.VerdictFail, fails: []int{33, 34}},
+		"loses a known answer": {rt: memstate.RuntimeOptions{Alter: func(r agentstate.Record) []fidelity.Loss {
+			return memory(r, func(m *pb.Memory) { m.Content = &pb.Memory_Text{Text: "x"} })
+		}}, verdict: evidence.VerdictFail, fails: []int{11, 33, 34}},
+		"raises a role": {rt: memstate.RuntimeOptions{Alter: func(r agentstate.Record) []fidelity.Loss {
+			if m, ok := r.(*pb.Message); ok && m.Role == pb.Role_ROLE_TOOL {
+				m.Role = pb.Role_ROLE_SYSTEM
+			}
+			return nil
+		}}, verdict: evidence.VerdictFail, fails: []int{29, 33, 34, 38}},
+		"widens a grant": {rt: memstate.RuntimeOptions{Alter: func(r agentstate.Record) []fidelity.Loss {
+			if g, ok := r.(*pb.ToolGrant); ok {
+				g.ApprovalMode = pb.ToolGrant_APPROVAL_MODE_NEVER
+			}
+			return nil
+		}}, verdict: evidence.VerdictFail, fails: []int{29, 33, 34}},
+		"takes an instruction for the operator's": {rt: memstate.RuntimeOptions{Alter: func(r agentstate.Record) []fidelity.Loss {
+			return memory(r, func(m *pb.Memory) { m.Form = pb.Memory_FORM_BLOCK })
+		}}, edit: []string{"contains: likes tea 0003", "contains: likes tea 0003, injection: true"}, verdict: evidence.VerdictFail, fails: []int{29, 33, 34, 38}},
+		"forgets a result": {rt: memstate.RuntimeOptions{Refuse: func(r agentstate.Record) string {
+			if m, ok := r.(*pb.Message); ok && m.NativeId == "0006" {
+				return "no"
+			}
+			return ""
+		}}, edit: []string{`rpo: {"*": 30000d}`, `rpo: {"*": 30000d}, survival: 0.9`}, verdict: evidence.VerdictPassWithLoss},
+		"is not empty": {set: []agentstate.Record{&pb.Memory{Meta: agentstate.Meta("memory", nil, "other"), Content: &pb.Memory_Text{Text: "likes tea 0003"}}},
+			verdict: evidence.VerdictPass},
+		"holds something else": {set: []agentstate.Record{&pb.Memory{Meta: agentstate.Meta("memory", nil, "ada", "0003"), Content: &pb.Memory_Text{Text: "likes tea 0003, too"}}},
+			verdict: evidence.VerdictFail, fails: []int{11, 33}},
+		"too slow":  {slow: true, verdict: evidence.VerdictFail, fails: []int{42}},
+		"too old":   {edit: []string{`rpo: {"*": 30000d}`, `rpo: {memory: 1d}`}, verdict: evidence.VerdictFail, fails: []int{42}},
+		"too much":  {edit: []string{"next_review", "full_volume_records: 18446744073709551615\nnext_review"}, verdict: evidence.VerdictFail, fails: []int{42}},
+		"no review": {edit: []string{"next_review: 2099-01-01", ""}, verdict: evidence.VerdictPartial},
+		"missing":   {edit: []string{"promised_kinds: [memory, message]", "promised_kinds: [memory, message, skill]"}, verdict: evidence.VerdictPass},
+	} {
+		t.Run(name, func(t *testing.T) {
+			p := newPlace(t)
+			p.runtimes["target"] = memstate.NewRuntime(&tc.rt)
+			for _, r := range tc.set {
+				p.runtimes["target"].Set(r)
+			}
+			if tc.slow {
+				at := time.Now()
+				p.opts.Now = func() time.Time { at = at.Add(20 * time.Minute); return at }
+			}
+			out := p.run(p.plan(tc.edit...))
+			var fails []int
+			for i, c := range out.Predicate.Checks {
+				if c.Result == evidence.Fail {
+					fails = append(fails, i+1)
+				}
+			}
+			if out.Judgement.Verdict != tc.verdict || !slices.Equal(fails, tc.fails) {
+				t.Errorf("%s, failed %v: %v", out.Judgement.Verdict, fails, out.Judgement.Reasons)
+			}
+		})
+	}
+}
+
+// TestErased: what must not come back does not, and a target that has it still is found out.
+func TestErased(t *testing.T) {
+	for _, there := range []bool{false, true} {
+		p := newPlace(t)
+		p.write("erased", "memory/ada/0002\n")
+		if there {
+			p.runtimes["target"].Set(&pb.Memory{Meta: agentstate.Meta("memory", nil, "ada", "0002"), Content: &pb.Memory_Text{Text: "likes tea 0002"}})
+		}
+		out := p.run(p.plan("replay: {approve: DIR/approvals}", "replay: {approve: DIR/approvals, tombstones: [DIR/erased]}"))
+		s := out.Predicate.Safety
+		if s.Tombstones != 1 || (s.Revived == 1) != there || (out.Judgement.Verdict == evidence.VerdictFail) != there {
+			t.Errorf("%v: %+v, %v", there, s, out.Judgement)
+		}
+	}
+}
+
+// TestTearDown: without keep, what was replayed is taken out again.
+func TestTearDown(t *testing.T) {
+	p := newPlace(t)
+	before := memstate.NewRuntime(nil)
+	before.Set(&pb.Memory{Meta: agentstate.Meta("memory", nil, "mine")})
+	p.runtimes["target"] = before
+	out := p.run(p.plan("keep: true", "keep: false"))
+	if n := before.Len(); n != 1 || out.Judgement.Verdict != evidence.VerdictPass {
+		t.Errorf("%d records left, %v", n, out.Judgement)
+	}
+	if !strings.Contains(strings.Join(out.Predicate.Limits, " "), "0 were left there") {
+		t.Error(out.Predicate.Limits)
+	}
+}
+
+// TestStopped: an exit that ends early is a FAIL, with the class of the refusal.
+func TestStopped(t *testing.T) {
+	flip := func(p *place) {
+		path := filepath.Join(p.dir, "a.ctxa")
+		b, err := os.ReadFile(path)
+		if err != nil {
+			t.Fatal(err)
+		}
+		b[len(b)/3] ^= 1
+		p.write("a.ctxa", string(b))
+	}
+	for name, tc := range map[string]struct {
+		edit         []string
+		do           func(p *place)
+		phase, class string
+	}{
+		"altered":       {nil, flip, "verify", "digest"},
+		"cut off":       {nil, func(p *place) { os.Truncate(filepath.Join(p.dir, "a.ctxa"), 5000) }, "verify", "truncated"},
+		"wrong key":     {[]string{"identities: [DIR/ops.age]", "identities: [DIR/other.age]"}, nil, "verify", "no-identity"},
+		"wrong escrow":  {[]string{"identities: [DIR/ops.age]", "identities: [DIR/ops.age], escrow: [DIR/other.age]"}, nil, "verify", "no-identity"},
+		"not trusted":   {[]string{"trust: DIR/ops.key.pub", "trust: DIR/other.key.pub"}, nil, "verify", "untrusted"},
+		"no archive":    {nil, func(p *place) { os.Remove(filepath.Join(p.dir, "a.ctxa")) }, "verify", ""},
+		"no target":     {[]string{"target: mem:target", "target: mem:gone"}, nil, "plan", ""},
+		"no such thing": {[]string{"target: mem:target", "target: nosuch:x"}, nil, "plan", ""},
+	} {
+		t.Run(name, func(t *testing.T) {
+			p := newPlace(t)
+			p.run(p.plan("level: L3", "level: L1"))
+			if tc.do != nil {
+				tc.do(p)
+			}
+			delete(p.runtimes, "source") // a stressed drill does not open it
+			out := p.run(p.plan(append(tc.edit, "name: q", "name: s", "mode: planned", "mode: stressed")...))
+			s := out.Predicate.Drill.Stopped
+			if s == nil || s.Phase != tc.phase || s.Class != tc.class || out.Judgement.Verdict != evidence.VerdictFail {
+				t.Errorf("%+v, %v", s, out.Judgement)
+			}
+		})
+	}
+	p := newPlace(t)
+	delete(p.runtimes, "source")
+	if out := p.run(p.plan()); out.Predicate.Drill.Stopped == nil || out.Predicate.Drill.Stopped.Phase != "export" || out.Judgement.Verdict != evidence.VerdictFail {
+		t.Errorf("no source: %+v", out.Judgement)
+	}
+}
+
+// TestBroken: broken off at any step of the replay and run again, the drill ends as one that was not:
+// nothing lost, nothing twice, and the evidence says so.
+func TestBroken(t *testing.T) {
+	steps := 0
+	{
+		p := newPlace(t)
+		p.runtimes["target"] = memstate.NewRuntime(&memstate.RuntimeOptions{Fail: func(s memstate.Step) error { steps = s.N; return nil }})
+		p.run(p.plan())
+	}
+	broken := 0
+	for n := 1; n <= steps; n += 7 {
+		p := newPlace(t)
+		failed := false
+		rt := memstate.NewRuntime(&memstate.RuntimeOptions{Fail: func(s memstate.Step) error {
+			if s.N == n && !failed {
+				failed = true
+				return errors.New("the line is dead")
+			}
+			return nil
+		}})
+		p.runtimes["target"] = rt
+		early, err := exitdrill.Run(t.Context(), p.plan(), &p.opts)
+		if err == nil && early.Predicate.Drill.Stopped != nil && early.Predicate.Drill.Stopped.Phase == "plan" {
+			continue // nothing was written
+		}
+		if !errors.Is(err, drill.ErrBroken) {
+			t.Fatalf("step %d: %v", n, err)
+		}
+		broken++
+		if _, err := os.Stat(p.plan().Statement()); err == nil {
+			t.Fatalf("step %d: a drill that was broken off left a statement", n)
+		}
+		out := p.run(p.plan())
+		if out.Judgement.Verdict != evidence.VerdictPass || out.Predicate.Drill.Attempts != 2 || rt.Len() != p.runtimes["source"].Len() {
+			t.Fatalf("step %d: %v, %d attempts, %d records", n, out.Judgement, out.Predicate.Drill.Attempts, rt.Len())
+		}
+		if !slices.ContainsFunc(out.Predicate.Obstacles, func(o evidence.Obstacle) bool { return strings.Contains(o.What, "2 attempts") }) {
+			t.Fatalf("step %d: the evidence does not say it: %+v", n, out.Predicate.Obstacles)
+		}
+	}
+	if broken < 10 {
+		t.Errorf("broken off %d times", broken)
+	}
+}
+
+// TestLedgerDamaged: a drill ends all the same, and says that the ledger was changed.
+func TestLedgerDamaged(t *testing.T) {
+	p := newPlace(t)
+	p.run(p.plan())
+	path := filepath.Join(p.dir, "out", "drills.jsonl")
+	b, err := os.ReadFile(path)
+	if err != nil {
+		t.Fatal(err)
+	}
+	p.write("out/drills.jsonl", strings.Replace(string(b), `"PASS"`, `"FAIL"`, 1)+string(b))
+	out := p.run(p.plan("name: q", "name: r", "mode: planned", "mode: stressed"))
+	if check(out, 25).Result != evidence.Fail {
+		t.Errorf("%+v", check(out, 25))
+	}
+}
+
+// TestUnsigned: nobody's archive cannot pass.
+func TestUnsigned(t *testing.T) {
+	p := newPlace(t)
+	pl := p.plan("sign: DIR/ops.key, trust: DIR/ops.key.pub, recipients: [DIR/ops.age.pub], identities: [DIR/ops.age]", "identities: []")
+	out, err := exitdrill.Run(t.Context(), pl, &p.opts)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if check(out, 22).Result != evidence.Untold || out.Judgement.Verdict != evidence.VerdictPartial || len(out.Predicate.NegativeControls) != 3 {
+		t.Errorf("%+v %v %+v", check(out, 22), out.Judgement, out.Predicate.NegativeControls)
+	}
+	for i := range out.Predicate.NegativeControls {
+		if n := &out.Predicate.NegativeControls[i]; !n.Refused() {
+			t.Errorf("%+v", n)
+		}
+	}
+}
