@@ -115,7 +115,7 @@ exit codes, ` + "`exitramp drivers`" + ` the runtimes.`,
 		a.preflightCmd(), a.exportCmd(), a.verifyCmd(), a.inspectCmd(), a.listCmd(), a.showCmd(), a.catCmd(), a.diffCmd(),
 		a.modelsCmd(), a.deriveCmd(), a.unpackCmd(), a.packCmd(), a.planCmd(), a.replayCmd(), a.readbackCmd(), a.undoCmd(), a.keygenCmd(),
 		a.signCmd(), a.proveCmd(), a.checkProofCmd(), a.rewrapCmd(), a.reencryptCmd(), a.demoCmd(), a.drillCmd(), a.drillsCmd(), a.driversCmd(), a.permissionsCmd(),
-		a.schemaCmd(), a.testCmd(), exitCodesCmd(),
+		a.schemaCmd(), a.reportCmd(), a.sampleCmd(), a.testCmd(), exitCodesCmd(),
 	} {
 		if c.Args == nil {
 			c.Args = usageArgs(c.Use)

@@ -144,12 +144,12 @@ func TestCSV(t *testing.T) {
 	}
 }
 
-func TestHarmless(t *testing.T) {
+func TestCell(t *testing.T) {
 	for in, want := range map[string]string{
 		"=1+1": "'=1+1", "+49 30": "'+49 30", "-5": "-5", "-5.5": "-5.5", "-2+3": "'-2+3", "@x": "'@x", " =1": "' =1", "\t=1": "' =1", "\r=1": "' =1", "＝1": "'＝1",
 		"|calc": "'|calc", "a=b": "a=b", "1,5": "1,5", "": "", "x\ny": "x y", "-": "'-", "+1": "'+1", "1e5": "1e5", "-Inf": "'-Inf",
 	} {
-		if got := harmless(in); got != want {
+		if got := Cell(in); got != want {
 			t.Errorf("%q: got %q, want %q", in, got, want)
 		}
 	}

@@ -130,7 +130,7 @@ func (t *table) csv() []byte {
 	w.Write(row) // a buffer takes all
 	for _, r := range t.rows {
 		for i := range t.columns {
-			row[i] = harmless(r[i].raw)
+			row[i] = Cell(r[i].raw)
 		}
 		w.Write(row)
 	}
@@ -138,8 +138,9 @@ func (t *table) csv() []byte {
 	return buf.Bytes()
 }
 
-// harmless is a cell that no spreadsheet takes for a formula. Numbers stay numbers.
-func harmless(s string) string {
+// Cell is a value for a CSV file that no spreadsheet takes for a formula. Numbers stay numbers;
+// control characters become spaces.
+func Cell(s string) string {
 	s = strings.Map(func(r rune) rune {
 		if r == unicode.ReplacementChar || unicode.IsControl(r) {
 			return ' '
