@@ -14,10 +14,16 @@ import (
 	"github.com/rogpeppe/go-internal/testscript"
 
 	"github.com/exitramp/exitramp/exporters/all"
+	"github.com/exitramp/exitramp/internal/wordembed"
 )
 
 func TestMain(m *testing.M) {
-	testscript.Main(m, map[string]func(){"exitramp": main})
+	testscript.Main(m, map[string]func(){"exitramp": main, "wordembed": func() {
+		if err := wordembed.Main(os.Args[1:], os.Stdin, os.Stdout); err != nil {
+			fmt.Fprintln(os.Stderr, err)
+			os.Exit(1)
+		}
+	}})
 }
 
 // Each file in testdata/script is one behaviour: what is typed, what is seen, the exit code.
@@ -25,6 +31,11 @@ func TestScripts(t *testing.T) {
 	testscript.Run(t, testscript.Params{
 		Dir: "testdata/script",
 		Setup: func(e *testscript.Env) error {
+			mem0, err := filepath.Abs("../../exporters/mem0/testdata/js")
+			if err != nil {
+				return err
+			}
+			e.Setenv("MEM0", mem0)
 			return os.WriteFile(filepath.Join(e.WorkDir, "support.sqlite"), supportStore, 0o644)
 		},
 		Cmds: map[string]func(*testscript.TestScript, bool, []string){"code": code, "flip": flip, "cut": cut, "lock": lock, "swap": swap, "nowhere": nowhere},

@@ -29,6 +29,7 @@ type replayFlags struct {
 	json    bool
 	dryRun  bool
 	slow    bool // --accept-slow
+	embedderFlags
 }
 
 func (f *replayFlags) add(c *cobra.Command) {
@@ -43,6 +44,7 @@ func (f *replayFlags) addWhat(c *cobra.Command) {
 	c.Flags().BoolVar(&f.slow, "accept-slow", false, "go on with what takes longer than 30 days at the target's limits")
 	c.Flags().StringVar(&f.names, "map", "", "rename by `FILE` (YAML): tools, principals, namespaces, models")
 	c.Flags().StringVar(&f.approve, "approve", "", "`FILE` of what a person lets through: approvals as plan writes them, filled in, or keys, one a line")
+	f.embedderFlags.add(c)
 }
 
 func (a *app) planCmd() *cobra.Command {
@@ -147,6 +149,14 @@ func (a *app) replayOptions(ctx context.Context, r *format.Reader, archive, targ
 	return o, err
 }
 
+// journalOf is the journal of a replay of archive.
+func journalOf(archive string, f *replayFlags) string {
+	if f.journal != "" {
+		return f.journal
+	}
+	return archivePath(archive) + ".journal"
+}
+
 func (a *app) plan(ctx context.Context, archive, target string, f *replayFlags) error {
 	r, err := a.openTrusted(archive, &f.keys)
 	if err != nil {
@@ -160,6 +170,14 @@ func (a *app) plan(ctx context.Context, archive, target string, f *replayFlags) 
 	defer rt.Close()
 	o, err := a.replayOptions(ctx, r, archive, target, f)
 	if err != nil {
+		return err
+	}
+	src, x, err := a.embedded(ctx, r, &f.embedderFlags, vectorsOf(journalOf(archive, f)), true)
+	if err != nil {
+		return err
+	}
+	defer x.Close()
+	if err := a.unmixed(ctx, src, r.Info().Records["embedding"], rt, dst, o, &f.embedderFlags, x); err != nil {
 		return err
 	}
 	p := a.newProgress("plan", "records")
@@ -178,9 +196,9 @@ func (a *app) plan(ctx context.Context, archive, target string, f *replayFlags) 
 	defer asks.discard()
 	var rep *replay.Report
 	if f.out == "" {
-		rep, err = replay.Plan(ctx, dst, r, o)
+		rep, err = replay.Plan(ctx, dst, src, o)
 	} else {
-		rep, err = a.writePlan(ctx, f.out, dst, r, o)
+		rep, err = a.writePlan(ctx, f.out, dst, src, o)
 	}
 	p.done()
 	if err != nil {
@@ -191,7 +209,7 @@ func (a *app) plan(ctx context.Context, archive, target string, f *replayFlags) 
 	}
 	a.result["plan"] = actions(rep)
 	a.asks = asks.written
-	if err := a.printReplay("plan", rep, f.json); err != nil {
+	if err := a.printReplay("plan", rep, x, f.json); err != nil {
 		return err
 	}
 	if rep.Infeasible() && !f.slow {
@@ -205,7 +223,7 @@ func tooSlow(err error) error {
 	return &exitError{code: exitCheck, err: err, hint: "have the quota raised, replay fewer --kinds, or go on all the same with --accept-slow"}
 }
 
-func (a *app) writePlan(ctx context.Context, path string, dst replay.Target, r *format.Reader, o *replay.Options) (*replay.Report, error) {
+func (a *app) writePlan(ctx context.Context, path string, dst replay.Target, r agentstate.Source, o *replay.Options) (*replay.Report, error) {
 	f, err := os.Create(path + ".part")
 	if err != nil {
 		return nil, err
@@ -272,16 +290,24 @@ func (a *app) replay(ctx context.Context, archive, target, planPath string, f *r
 		o.Reviewed, o.Map = reviewed, reviewed.Map
 		o.Kinds, o.Approved, o.Approvals, o.Tombstones = reviewed.Kinds, reviewed.Approved, reviewed.Approvals, reviewed.Tombstones
 	}
-	journal := f.journal
-	if journal == "" {
-		journal = archivePath(archive) + ".journal"
-	}
+	journal := journalOf(archive, f)
 	j, err := replay.OpenJournal(journal)
 	if err != nil {
 		return err
 	}
 	defer j.Close()
 	o.Journal = j
+	if v := bound(j, reviewed); v != nil && f.spec == "" {
+		return usagef("this run makes its vectors anew with %s: give its --embedder", v)
+	}
+	src, x, err := a.embedded(ctx, r, &f.embedderFlags, vectorsOf(journal), false)
+	if err != nil {
+		return err
+	}
+	defer x.Close()
+	if err := a.unmixed(ctx, src, r.Info().Records["embedding"], rt, dst, o, &f.embedderFlags, x); err != nil {
+		return err
+	}
 	refused := f.refused
 	if refused == "" {
 		refused = journal + ".refused.ndjson"
@@ -292,7 +318,7 @@ func (a *app) replay(ctx context.Context, archive, target, planPath string, f *r
 	p := a.newProgress("replay", "records")
 	p.expect(archiveCounts(r))
 	o.OnReceipt = func(rc replay.Receipt) { p.add(agentstate.KindOfKey(rc.Key)) }
-	rep, err := replay.Apply(ctx, dst, r, o)
+	rep, err := replay.Apply(ctx, dst, src, o)
 	p.done()
 	if err != nil {
 		if errors.Is(err, context.Canceled) {
@@ -310,7 +336,7 @@ func (a *app) replay(ctx context.Context, archive, target, planPath string, f *r
 		return err
 	}
 	a.result["replay"], a.result["journal"] = actions(rep), journal
-	if err := a.printReplay("replay", rep, f.json); err != nil {
+	if err := a.printReplay("replay", rep, x, f.json); err != nil {
 		return err
 	}
 	if !f.json {
@@ -333,10 +359,7 @@ func (a *app) readback(ctx context.Context, archive, target string, f *replayFla
 		return err
 	}
 	defer rt.Close()
-	path := f.journal
-	if path == "" {
-		path = archivePath(archive) + ".journal"
-	}
+	path := journalOf(archive, f)
 	var j *replay.Journal
 	if _, err := os.Stat(path); err == nil {
 		if j, err = replay.OpenJournal(path); err != nil {
@@ -358,8 +381,13 @@ func (a *app) readback(ctx context.Context, archive, target string, f *replayFla
 			return err
 		}
 	}
+	want, x, err := a.expectation(r, j, path)
+	if err != nil {
+		return err
+	}
+	defer x.Close()
 	counts := archiveCounts(r)
-	rep, err := replay.ReadBack(ctx, watched{r, a, "read the archive", counts}, watched{rt, a, "read back", counts}, j)
+	rep, err := replay.ReadBack(ctx, watched{want, a, "read the archive", counts}, watched{rt, a, "read back", counts}, j)
 	if err != nil {
 		return err
 	}

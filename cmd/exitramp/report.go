@@ -50,11 +50,12 @@ func lossList(ls []fidelity.Loss) []map[string]string {
 // few is how many examples a screen shows; --json has more.
 const few = 5
 
-func (a *app) printReplay(what string, rep *replay.Report, asJSON bool) error {
+func (a *app) printReplay(what string, rep *replay.Report, x *embedding, asJSON bool) error {
 	if asJSON {
 		return a.printJSON(map[string]any{
 			"what": what, "run": rep.Run, "records": rep.Records, "actions": actions(rep), "kinds": byKind(rep), "losses": rep.LossCount, "no_place": rep.NoPlace,
 			"held": rep.Held, "conflicts": receipts(rep.Conflicts), "refused": receipts(rep.Refused), "resumed": rep.Resumed, "labelled": rep.Labelled, "seconds": rep.Time.Seconds(), "formula": rep.Formula, "infeasible": rep.Infeasible(), "map": mapJSON(rep.Map),
+			"embedded":     x.json(),
 			"authenticity": a.authenticity,
 		})
 	}
@@ -68,6 +69,7 @@ func (a *app) printReplay(what string, rep *replay.Report, asJSON bool) error {
 	if by, ok := strings.CutPrefix(a.authenticity, "AUTHENTIC: "); ok {
 		fmt.Fprintln(a.stdout, "archive", by)
 	}
+	a.printEmbedded(x, what == "plan")
 	var created []string
 	for _, k := range keys(rep.Kinds) {
 		if n := rep.Kinds[k][replay.Created]; n > 0 {

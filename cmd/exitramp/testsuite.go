@@ -282,4 +282,3 @@ func (a *app) printScores(s *harness.Scores, failed []harness.Result, asJSON boo
 	}
 	return nil
 }
-

@@ -29,6 +29,9 @@ func Plan(ctx context.Context, dst Target, src agentstate.Source, opts *Options)
 		return nil, err
 	}
 	defer planned.Close()
+	if re, _ := reembedder(src); re != nil {
+		src = re.Planned()
+	}
 	a := newApply(opts)
 	a.planned = planned
 	err = a.run(ctx, dst, src)
@@ -64,6 +67,7 @@ type apply struct {
 	journal *Journal     // nil: a plan
 	planned *diskmap.Map // of a plan: key → target id
 	guard   *guard
+	anew    Reembedder // nil: vectors are as they were
 	rep     *Report
 	answers hash.Hash
 
@@ -193,13 +197,15 @@ func (a *apply) begin(ctx context.Context, dst Target, src agentstate.Source, o 
 	if err != nil {
 		return a.fail(ErrSource, err)
 	}
-	h := &head{Journal: journalFormat, Run: id, Archive: hex.EncodeToString(a.opts.ArchiveSHA256[:]), Target: a.opts.TargetURL, Map: mapText(a.opts.Map), Origin: origin}
+	re, vectors := reembedder(src)
+	a.anew = re
+	h := &head{Journal: journalFormat, Run: id, Archive: hex.EncodeToString(a.opts.ArchiveSHA256[:]), Target: a.opts.TargetURL, Map: mapText(a.opts.Map), Origin: origin, Vectors: vectors}
 	if id == "" {
 		h.Run = newRunID()
 	} else if err := a.journal.matches(h); err != nil {
 		return err
 	}
-	a.about = &Run{ID: h.Run, DryRun: a.journal == nil, From: o, Source: a.resolver(src), Target: a.target, InDoubt: a.inDoubt}
+	a.about = &Run{ID: h.Run, DryRun: a.journal == nil, From: o, Source: a.resolver(src), Target: a.target, InDoubt: a.inDoubt, Vectors: vectors}
 	if a.journal != nil && a.journal.ended {
 		a.guard = newGuard(a.opts, true)
 		return nil

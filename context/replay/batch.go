@@ -3,6 +3,7 @@ package replay
 import (
 	"context"
 	"fmt"
+	"slices"
 	"strings"
 
 	"github.com/exitramp/exitramp/context/agentstate"
@@ -90,7 +91,7 @@ func (a *apply) sort() ([]pending, []line, error) {
 		case a.journal != nil && a.journal.ended:
 			return nil, nil, fmt.Errorf("%w: %s has ended, and does not know %s", ErrJournal, a.journal.path, key)
 		default:
-			if rc, stop := a.guard.stop(r); stop {
+			if rc, stop := a.stop(r); stop {
 				p.answer = &rc
 				a.waiting(r, rc)
 			} else if err := a.rename(&p); err != nil {
@@ -170,7 +171,7 @@ func (a *apply) some(ctx context.Context, ps []pending) (int, error) {
 	var at []int
 	for ; n < len(ps) && agentstate.KindOf(ps[n].rec) == kind; n++ {
 		if ps[n].answer == nil {
-			if _, stop := a.guard.stop(ps[n].rec); !stop {
+			if _, stop := a.stop(ps[n].rec); !stop {
 				rs, at = append(rs, ps[n].out), append(at, n)
 			}
 		}
@@ -211,7 +212,7 @@ func (a *apply) one(ctx context.Context, p *pending, wrote *Receipt) error {
 	rc := p.answer
 	if rc == nil {
 		// The answer of a parent may have come in this very batch.
-		if got, stop := a.guard.stop(p.rec); stop {
+		if got, stop := a.stop(p.rec); stop {
 			rc = &got
 		} else {
 			if wrote == nil {
@@ -231,6 +232,14 @@ func (a *apply) one(ctx context.Context, p *pending, wrote *Receipt) error {
 			}
 			if got.Action <= Updated {
 				got.Losses, got.Approval = append(got.Losses, p.losses...), p.approval
+			}
+			if a.anew != nil && (got.Action == Created || got.Action == Same) {
+				_, losses := a.anew.Became(key)
+				for _, l := range losses { // what the driver says of a field goes first
+					if !slices.ContainsFunc(got.Losses, func(d fidelity.Loss) bool { return d.Path == l.Path }) {
+						got.Losses = append(got.Losses, l)
+					}
+				}
 			}
 			rc = settle(&got, p.prior)
 		}
@@ -274,6 +283,17 @@ func settle(got *Receipt, prior *receipt) *Receipt {
 		got.Version = prior.Version
 	}
 	return got
+}
+
+// stop answers for a record that the target must not see, and for a vector that could not be made.
+func (a *apply) stop(r agentstate.Record) (Receipt, bool) {
+	key := r.GetMeta().GetKey()
+	if a.anew != nil && agentstate.KindOfKey(key) == "embedding" {
+		if why, _ := a.anew.Became(key); why != "" {
+			return Receipt{Key: key, Action: Skipped, Why: why}, true
+		}
+	}
+	return a.guard.stop(r)
 }
 
 // keep writes a receipt into the journal; a plan keeps the key.

@@ -2,8 +2,8 @@ package replay
 
 import (
 	"context"
-	"errors"
 	"fmt"
+	"errors"
 	"time"
 
 	"github.com/exitramp/exitramp/context/agentstate"
@@ -72,10 +72,14 @@ func feasible(ctx context.Context, dst Target, src agentstate.Source, o *Options
 	if _, ok := dst.(Estimator); !ok || o.AcceptSlow {
 		return nil
 	}
+	count := src
+	if re, _ := reembedder(src); re != nil {
+		count = re.Planned()
+	}
 	var t tally
-	for r, err := range src.Records(ctx, &agentstate.ReadOptions{Kinds: o.Kinds}) {
+	for r, err := range count.Records(ctx, &agentstate.ReadOptions{Kinds: o.Kinds}) {
 		if err != nil {
-			return fmt.Errorf("%w: %w", ErrSource, err)
+			return ctx.Err() // the run meets it too, and says after which record
 		}
 		if r != nil && r.ProtoReflect().IsValid() && agentstate.IsState(agentstate.KindOf(r)) {
 			t.add(r)

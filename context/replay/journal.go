@@ -51,6 +51,8 @@ type head struct {
 	Map     string `json:"map,omitempty"`   // JSON of the map; empty: none
 	Label   string `json:"label,omitempty"` // that memories got; empty: none
 	Origin  []byte `json:"origin"`          // of the state
+	// Vectors is what the vectors of the run are made with; nil: they are as they were.
+	Vectors *Vectors `json:"vectors,omitempty"`
 }
 
 const journalFormat = "exitramp-journal/1"
@@ -321,6 +323,8 @@ func (j *Journal) matches(h *head) error {
 		return fmt.Errorf("%w: %s is of another target: want %s, got %s", ErrJournal, j.path, h.Target, j.head.Target)
 	case j.head.Map != h.Map:
 		return fmt.Errorf("%w: %w: %s was begun with another map: give that one, or a new journal", ErrStale, ErrJournal, j.path)
+	case !sameVectors(j.head.Vectors, h.Vectors):
+		return fmt.Errorf("%w: %s is of a run with other vectors: want %s, got %s", ErrJournal, j.path, h.Vectors, j.head.Vectors)
 	}
 	return nil
 }
@@ -350,6 +354,14 @@ func mapText(m *mapping.Map) string {
 		return ""
 	}
 	return string(m.JSON())
+}
+
+// Vectors is what the vectors of its run are made with; nil: as they were, or no run has begun.
+func (j *Journal) Vectors() *Vectors {
+	if j.head == nil {
+		return nil
+	}
+	return j.head.Vectors
 }
 
 // Done tells whether its run has ended and counts.

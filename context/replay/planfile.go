@@ -28,6 +28,7 @@ type PlanFile struct {
 	Approvals     []Approval
 	Tombstones    []string
 	Map           *mapping.Map // nil: none
+	Vectors       *Vectors     // what its vectors are made with; nil: as they were
 	Report        *Report      // counts and the first 1,000 of each list; the losses are in the lines
 }
 
@@ -44,6 +45,7 @@ type planHead struct {
 	Approvals  []Approval      `json:"approvals,omitempty"`
 	Tombstones []string        `json:"tombstones,omitempty"`
 	Map        json.RawMessage `json:"map,omitempty"`
+	Vectors    *Vectors        `json:"vectors,omitempty"`
 }
 
 // planEnd is the last line.
@@ -67,8 +69,9 @@ func WritePlan(ctx context.Context, w io.Writer, dst Target, src agentstate.Sour
 	if opts != nil {
 		o = *opts
 	}
+	_, vectors := reembedder(src)
 	pw := &planWriter{w: w, sum: sha256.New()}
-	pw.line(planHead{planFormat, hex.EncodeToString(o.ArchiveSHA256[:]), o.ArchivePath, o.TargetURL, o.Kinds, o.Approved, o.Approvals, o.Tombstones, json.RawMessage(mapText(o.Map))})
+	pw.line(planHead{planFormat, hex.EncodeToString(o.ArchiveSHA256[:]), o.ArchivePath, o.TargetURL, o.Kinds, o.Approved, o.Approvals, o.Tombstones, json.RawMessage(mapText(o.Map)), vectors})
 	next := o.OnReceipt
 	o.OnReceipt = func(rc Receipt) {
 		if rc.Action != Created || len(rc.Losses) > 0 {
@@ -142,7 +145,7 @@ func ReadPlan(r io.Reader, each func(Receipt) error) (*PlanFile, error) {
 	if err := strict(raw, &h); err != nil || h.Plan != planFormat {
 		return nil, fmt.Errorf("%w: want a first line with %q", ErrPlan, planFormat)
 	}
-	p := &PlanFile{ArchivePath: h.Path, TargetURL: h.Target, Kinds: h.Kinds, Approved: h.Approved, Approvals: h.Approvals, Tombstones: h.Tombstones, Report: newReport()}
+	p := &PlanFile{ArchivePath: h.Path, TargetURL: h.Target, Kinds: h.Kinds, Approved: h.Approved, Approvals: h.Approvals, Tombstones: h.Tombstones, Vectors: h.Vectors, Report: newReport()}
 	if err := digest(h.Archive, &p.ArchiveSHA256); err != nil {
 		return nil, err
 	}
@@ -261,7 +264,10 @@ func (p *PlanFile) check(ctx context.Context, dst Target, src agentstate.Source,
 	stale := func(what, want, got string) error {
 		return fmt.Errorf("%w: %s: want %s, got %s; plan again", ErrStale, what, want, got)
 	}
+	_, vectors := reembedder(src)
 	switch {
+	case !sameVectors(p.Vectors, vectors):
+		return stale("vectors", p.Vectors.String(), vectors.String())
 	case p.ArchiveSHA256 != o.ArchiveSHA256:
 		return stale("archive", hex.EncodeToString(p.ArchiveSHA256[:]), hex.EncodeToString(o.ArchiveSHA256[:]))
 	case p.TargetURL != o.TargetURL:

@@ -38,6 +38,9 @@ type Run struct {
 	From   *pb.Origin // native bytes are of this product, flavor and schema
 	// Source finds what records cite: other records by key, and blobs.
 	Source agentstate.Resolver
+	// Vectors is what every vector of the run is made with; nil: they are as they were. A driver
+	// whose native form has vectors inside of other records does not write that form then.
+	Vectors *Vectors
 	// Target is the target's id of a record that this run wrote before, or in a DryRun would
 	// have written.
 	Target func(key string) (id string, ok bool)

@@ -43,7 +43,7 @@ func Undo(ctx context.Context, dst Target, j *Journal) (*UndoReport, error) {
 		return nil, err
 	}
 	run := &Run{
-		ID: j.head.Run, From: from,
+		ID: j.head.Run, From: from, Vectors: j.head.Vectors,
 		Target: func(key string) (string, bool) {
 			e, err := j.get(key)
 			if err != nil || e == nil || e.done == nil {

@@ -174,3 +174,49 @@ func (w *writer) itemValue(ctx context.Context, m *pb.Memory) (v []byte, form st
 	}
 	return compact.Bytes(), form, nil
 }
+
+// foreignEmbedding writes the vector of an item that came of another runtime, where it was made anew
+// with the model of the store: vectors of another model are never written.
+func (w *writer) foreignEmbedding(ctx context.Context, e *pb.Embedding) (replay.Receipt, error) {
+	if w.lay.flavor() == "js+sqlite" {
+		return replay.Receipt{}, refuse("the JavaScript library has no long-term store in SQLite")
+	}
+	target, ok := w.run.Target(e.OfKey)
+	kind, item := agentstate.SplitKey(target)
+	if !ok || kind != "memory" || len(item) != 2 {
+		return skip("what it is the vector of was not written"), nil
+	}
+	if e.Element != pb.Embedding_ELEMENT_FLOAT32 {
+		return replay.Receipt{}, refuse("the vector is in a form that is not understood")
+	}
+	field := e.Field
+	if field == "" {
+		field = "text"
+	}
+	if err := w.ensureFor(ctx, vectorTables, e); err != nil {
+		return replay.Receipt{}, err
+	}
+	key := keyColumns("store_vectors", w.lay.js())
+	row := map[string]cell{key[0]: textCell(item[0]), key[1]: textCell(item[1]), key[2]: textCell(field)}
+	row["embedding"] = cell{kind: blob, b: e.Vector}
+	if w.lay.engine == "postgres" {
+		row["embedding"] = textCell(formatVector(e.Vector, e.Element))
+	}
+	if w.lay.js() {
+		m, err := w.resolver().Get(ctx, e.OfKey)
+		if err != nil {
+			return replay.Receipt{}, err
+		}
+		row["text_content"] = textCell(m.(*pb.Memory).GetText())
+	}
+	losses := fidelity.Lost(e, "a row of vectors has no place for it", "of_key", "field", "vector", "element", "dimensions")
+	for _, path := range []string{"meta.created_unix_nano", "meta.updated_unix_nano"} {
+		losses = append(losses, loss(path, fidelity.Defaulted, "the time of the replay"))
+	}
+	rc, err := w.vector(ctx, e, row)
+	if rc.Action == replay.Created || rc.Action == replay.Same {
+		rc.Losses = append(rc.Losses, losses...)
+		rc.Target = agentstate.Key("embedding", item[0], item[1], field) // as a reading of the target yields it
+	}
+	return rc, err
+}

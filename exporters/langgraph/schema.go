@@ -372,6 +372,22 @@ func defaultShape(lang language, dims uint32) *vectorShape {
 	return &vectorShape{typ: "vector", dims: dims, indexes: []vectorIndex{x}}
 }
 
+// of is v for vectors of n numbers of 32 bits, which are made anew; nil stays nil.
+func (v *vectorShape) of(n uint32) *vectorShape {
+	if v == nil {
+		return nil
+	}
+	out := &vectorShape{typ: "vector", dims: n}
+	for _, x := range v.indexes {
+		if n > 2000 { // more than an index takes
+			break
+		}
+		x.class = strings.Replace(x.class, "halfvec_", "vector_", 1)
+		out.indexes = append(out.indexes, x)
+	}
+	return out
+}
+
 // tablesOf are the tables that the newest setup of a group makes, as introspection would find
 // them: a plan needs them before they are there.
 func tablesOf(flavor string, g tableGroup, vec *vectorShape) map[string]*table {

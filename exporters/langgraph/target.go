@@ -75,12 +75,18 @@ func (s *Store) Begin(ctx context.Context, run *replay.Run) (_ replay.Writer, er
 			}
 		}
 	}()
+	if v := run.Vectors; v != nil {
+		w.vec = w.vec.of(v.Dimensions)
+	}
 	src, ours := splitFlavor(run.From)
 	w.source = src
 	if w.d, err = s.openDest(ctx, run.DryRun); err != nil {
 		return nil, err
 	}
 	if err := w.layout(ctx, s); err != nil {
+		return nil, err
+	}
+	if err := w.longEnough(); err != nil {
 		return nil, err
 	}
 	if !w.lay.tell && ours {
@@ -141,6 +147,18 @@ func (w *writer) oldEnough(from *pb.Origin) error {
 		if ok && have >= 0 && have < want {
 			return errSchema("%s of the target is at version %d, the archive's was at %d: run setup() of the newer library on it first", name, have, want)
 		}
+	}
+	return nil
+}
+
+// longEnough refuses vectors that are made anew for a table of vectors of another length.
+func (w *writer) longEnough() error {
+	t := w.lay.t["store_vectors"]
+	if w.run.Vectors == nil || t == nil || t.col("embedding") < 0 {
+		return nil
+	}
+	if n := columnDims(t.cols[t.col("embedding")].full); n > 0 && n != w.run.Vectors.Dimensions {
+		return fmt.Errorf("langgraph: the target keeps vectors of %d numbers, the embedder makes %d: want the embedder that the program at the target uses", n, w.run.Vectors.Dimensions)
 	}
 	return nil
 }
@@ -275,7 +293,10 @@ func (w *writer) write(ctx context.Context, r agentstate.Record) (replay.Receipt
 		}
 	case *pb.Embedding:
 		if w.source.lang != w.lay.lang {
-			return skip("vectors of another runtime: the store makes them anew from the text"), nil
+			if w.run.Vectors != nil {
+				return w.foreignEmbedding(ctx, r)
+			}
+			return skip("vectors of another runtime: --embedder makes them anew, or the store does when the program writes the item"), nil
 		}
 	case *pb.Opaque:
 		if !same {

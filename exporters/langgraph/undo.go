@@ -44,7 +44,7 @@ func (s *Store) Undo(ctx context.Context, run *replay.Run, created []replay.Rece
 }
 
 func rank(rc replay.Receipt) int {
-	if strings.HasPrefix(rc.Target, "store_vectors/") {
+	if strings.HasPrefix(rc.Target, "store_vectors/") || strings.HasPrefix(rc.Target, "embedding/") {
 		return 0
 	}
 	return 1
@@ -93,6 +93,10 @@ func (u *undo) remove(ctx context.Context, rc replay.Receipt) (why string, err e
 	if kind, parts := agentstate.SplitKey(rc.Target); kind == "memory" && len(parts) == 2 && u.lay.t["store"] != nil {
 		k := keyColumns("store", u.lay.js())
 		rc.Target = rowID(u.lay.t["store"], map[string]cell{k[0]: textCell(parts[0]), k[1]: textCell(parts[1])})
+	}
+	if kind, parts := agentstate.SplitKey(rc.Target); kind == "embedding" && len(parts) == 3 && u.lay.t["store_vectors"] != nil {
+		k := keyColumns("store_vectors", u.lay.js())
+		rc.Target = rowID(u.lay.t["store_vectors"], map[string]cell{k[0]: textCell(parts[0]), k[1]: textCell(parts[1]), k[2]: textCell(parts[2])})
 	}
 	ids, versions := strings.Split(rc.Target, ","), strings.Split(rc.Version, ",")
 	for i, id := range ids {

@@ -92,7 +92,7 @@ func (w *writer) foreignLayout(f *foreignTarget, place string, entities bool) (l
 	l := layout{File: place, Place: place, Form: f.form, Tables: []string{string(f.form)}, Entities: entities}
 	switch f.form {
 	case pgForm:
-		l.Dims, l.Tables = w.s.dims, nil
+		l.Dims, l.Tables = w.dims, nil
 		if l.Dims == 0 {
 			return l, fmt.Errorf("%s has no collection %s: add ?dims=N to say how many numbers the vectors of mem0's embedder have (its default has 1536)", w.s, place)
 		}

@@ -79,14 +79,17 @@ func (w *writer) hole(d *db, col string) any {
 		return nil
 	case col != "vector":
 		return ""
-	case w.foreign == nil && d.layout.Form == pgForm:
+	case w.foreign == nil && w.run.Vectors == nil && d.layout.Form == pgForm:
 		return nil
-	case w.foreign == nil:
+	case w.foreign == nil && w.run.Vectors == nil:
 		return []byte{}
 	case d.layout.Form == pgForm:
 		return formatVector(filler(d.layout.Dims))
 	}
-	dims := w.foreign.dims[d.layout.Place]
+	dims := w.dims
+	if w.foreign != nil {
+		dims = w.foreign.dims[d.layout.Place]
+	}
 	if dims == 0 {
 		dims = usualDims
 	}

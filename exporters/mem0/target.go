@@ -21,6 +21,7 @@ import (
 type writer struct {
 	run     *replay.Run
 	s       *Store
+	dims    int // how many numbers a vector is to have; 0: not said
 	exact   bool
 	layouts map[string]layout // by place, as they will be
 	dbs     map[string]*db    // by place, open; in a plan nil for files that are not there
@@ -34,7 +35,7 @@ type writer struct {
 
 // Begin looks at the folder, and refuses an Origin whose tables are not mem0's.
 func (s *Store) Begin(ctx context.Context, run *replay.Run) (_ replay.Writer, err error) {
-	w := &writer{run: run, s: s, layouts: map[string]layout{}, dbs: map[string]*db{}, planned: map[string]int64{}}
+	w := &writer{run: run, s: s, dims: s.dims, layouts: map[string]layout{}, dbs: map[string]*db{}, planned: map[string]int64{}}
 	defer func() {
 		if err != nil {
 			w.Close()
@@ -60,12 +61,25 @@ func (s *Store) Begin(ctx context.Context, run *replay.Run) (_ replay.Writer, er
 		}
 	}
 	w.exact = len(from) > 0 && run.From.GetFlavor() != "" && (have.flavor == run.From.GetFlavor() || have.flavor == "" && s.takes(run.From.GetFlavor()))
+	if v := run.Vectors; v != nil {
+		w.dims = int(v.Dimensions)
+		// A point of Qdrant is one pickle of payload and vector: it is made anew with the vector.
+		w.exact = w.exact && !strings.HasSuffix(run.From.GetFlavor(), "+qdrant")
+		for _, l := range have.layouts {
+			if l.Dims != 0 && l.Dims != w.dims {
+				return nil, fmt.Errorf("%s keeps vectors of %d numbers, the embedder makes %d: want the embedder that the program at the target uses", l.Place, l.Dims, w.dims)
+			}
+		}
+	}
 	w.layouts = have.layouts
 	if w.exact {
 		for place, l := range from {
 			if old, ok := w.layouts[place]; ok && old.Form != l.Form {
 				return nil, fmt.Errorf("%w: %s holds %s under the name %s, the state has %s", ErrSchema, s.root, old.Form, place, l.Form)
 			} else if !ok {
+				if l.Dims != 0 && run.Vectors != nil {
+					l.Dims = w.dims
+				}
 				w.layouts[place] = l
 			}
 		}

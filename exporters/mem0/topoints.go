@@ -47,7 +47,7 @@ func (w *writer) dimensions(ctx context.Context, d *db, l layout) (int, error) {
 		}
 	}
 	if n == 0 {
-		n = w.s.dims
+		n = w.dims
 	}
 	w.foreign.dims[l.Place] = n
 	return n, nil

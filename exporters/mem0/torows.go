@@ -105,6 +105,9 @@ func (w *writer) row(ctx context.Context, l layout, r agentstate.Record, raw str
 	rc, err := w.half(ctx, d, l, from, key, id, "payload", raw)
 	if rc.Action == replay.Created || rc.Action == replay.Same {
 		rc.Losses = losses
+		if w.run.Vectors != nil && l.Form == pointsForm {
+			rc.Losses = append(rc.Losses, fidelity.Loss{Path: "native.point", Grade: fidelity.Transformed, Why: "one pickle of payload and vector, which is made anew"})
+		}
 	}
 	return rc, err
 }

@@ -21,7 +21,7 @@ func (s *Store) Undo(ctx context.Context, run *replay.Run, created []replay.Rece
 	if err != nil {
 		return nil, own(err)
 	}
-	w := &writer{run: &replay.Run{ID: run.ID, From: run.From}, s: s, layouts: have.layouts, dbs: map[string]*db{}}
+	w := &writer{run: &replay.Run{ID: run.ID, From: run.From, Vectors: run.Vectors}, s: s, layouts: have.layouts, dbs: map[string]*db{}}
 	defer w.Close()
 	if err := w.lock(); err != nil {
 		return nil, own(err)
@@ -179,7 +179,7 @@ func number(key any) any {
 
 // mapping tells whether the run wrote from mapped fields. Then a point too is two records.
 func (w *writer) mapping() bool {
-	return w.run.From.GetProduct() != product || !strings.HasPrefix(w.run.From.GetFlavor(), "python+qdrant")
+	return w.run.Vectors != nil || w.run.From.GetProduct() != product || !strings.HasPrefix(w.run.From.GetFlavor(), "python+qdrant")
 }
 
 func (w *writer) undoMeta(version string) (why string, err error) {

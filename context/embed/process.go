@@ -1,0 +1,210 @@
+package embed
+
+import (
+	"bufio"
+	"bytes"
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+	"os/exec"
+	"strconv"
+	"strings"
+	"time"
+)
+
+// Command takes apart what stands behind "exec:": words between blanks, or a JSON list of strings
+// where one of them holds a blank. No shell reads it.
+func Command(s string) ([]string, error) {
+	if strings.HasPrefix(strings.TrimSpace(s), "[") {
+		var out []string
+		if err := json.Unmarshal([]byte(s), &out); err != nil || len(out) == 0 || out[0] == "" {
+			return nil, fmt.Errorf("%w: want exec:COMMAND ARGUMENTS, or exec: and a JSON list of strings", ErrEmbedder)
+		}
+		return out, nil
+	}
+	out := strings.Fields(s)
+	if len(out) == 0 {
+		return nil, fmt.Errorf("%w: want exec:COMMAND ARGUMENTS", ErrEmbedder)
+	}
+	return out, nil
+}
+
+// A Process is an embedder that is a program beside us. It speaks JSON lines: its first line says
+// {"model": NAME, "dimensions": N}; then it reads {"id": "1", "text": …} and answers {"id": "1", "vector":
+// […]} or {"id": "1", "error": WHY}, in any order. An empty line ends a batch: all that came before it
+// is answered then. It is for one goroutine.
+type Process struct {
+	cmd   *exec.Cmd
+	in    io.WriteCloser
+	out   *bufio.Reader
+	model Model
+	n     uint64
+	kill  context.CancelFunc
+	err   error // it broke: nothing more is asked
+}
+
+// maxAnswer is the size of a line of a Process, in bytes.
+const maxAnswer = 4 << 20
+
+// Start starts argv and reads its first line. It sends no text. stderr takes what the program says
+// there; nil: nothing does. Close it.
+func Start(ctx context.Context, argv []string, stderr io.Writer) (_ *Process, err error) {
+	ctx, kill := context.WithCancel(ctx)
+	p := &Process{cmd: exec.CommandContext(ctx, argv[0], argv[1:]...), kill: kill}
+	p.cmd.Stderr = stderr
+	p.cmd.WaitDelay = 5 * time.Second
+	defer func() {
+		if err != nil {
+			kill()
+		}
+	}()
+	if p.in, err = p.cmd.StdinPipe(); err != nil {
+		return nil, fmt.Errorf("%w: %w", ErrEmbedder, err)
+	}
+	out, err := p.cmd.StdoutPipe()
+	if err != nil {
+		return nil, fmt.Errorf("%w: %w", ErrEmbedder, err)
+	}
+	if err := p.cmd.Start(); err != nil {
+		return nil, fmt.Errorf("%w: %w", ErrEmbedder, err)
+	}
+	p.out = bufio.NewReaderSize(out, 64<<10)
+	raw, err := p.line()
+	var head struct {
+		Model      string `json:"model"`
+		Dimensions int    `json:"dimensions"`
+	}
+	if err == nil && json.Unmarshal(raw, &head) != nil {
+		err = errors.New("its first line is no JSON object")
+	}
+	if err == nil {
+		p.model = Model{head.Model, head.Dimensions}
+		err = p.model.check()
+	}
+	if err != nil {
+		kill()
+		p.cmd.Wait()
+		return nil, fmt.Errorf("%w: %s: want a first line {\"model\": NAME, \"dimensions\": N}: %w", ErrEmbedder, argv[0], err)
+	}
+	return p, nil
+}
+
+// Model is what the program said of itself.
+func (p *Process) Model() Model { return p.model }
+
+// Close ends the program: it reads the end of its input, and is killed where it does not end then.
+func (p *Process) Close() error {
+	p.in.Close()
+	t := time.AfterFunc(5*time.Second, p.kill)
+	defer t.Stop()
+	defer p.kill()
+	err := p.cmd.Wait()
+	if p.err != nil { // said already
+		return nil
+	}
+	if err != nil {
+		return fmt.Errorf("%w: %s: %w", ErrEmbedder, p.cmd.Args[0], err)
+	}
+	return nil
+}
+
+func (p *Process) line() ([]byte, error) {
+	var out []byte
+	for {
+		b, err := p.out.ReadSlice('\n')
+		out = append(out, b...)
+		switch {
+		case len(out) > maxAnswer:
+			return nil, fmt.Errorf("a line of more than %d bytes", maxAnswer)
+		case err == nil:
+			return out, nil
+		case errors.Is(err, io.EOF):
+			return nil, errors.New("it ended")
+		case !errors.Is(err, bufio.ErrBufferFull):
+			return nil, err
+		}
+	}
+}
+
+// Embed asks for one batch. When ctx ends the program is killed, and asked no more.
+func (p *Process) Embed(ctx context.Context, texts []string) ([]Answer, error) {
+	if p.err != nil {
+		return nil, p.err
+	}
+	stop := context.AfterFunc(ctx, p.kill)
+	defer stop()
+	out, err := p.embed(texts)
+	if err != nil {
+		if ctx.Err() != nil {
+			err = ctx.Err()
+		}
+		p.err = fmt.Errorf("%w: %s: %w", ErrEmbedder, p.cmd.Args[0], err)
+		return nil, p.err
+	}
+	return out, nil
+}
+
+func (p *Process) embed(texts []string) ([]Answer, error) {
+	at := make(map[string]int, len(texts))
+	var b bytes.Buffer
+	enc := json.NewEncoder(&b)
+	enc.SetEscapeHTML(false)
+	for i, t := range texts {
+		p.n++
+		id := strconv.FormatUint(p.n, 10)
+		at[id] = i
+		if err := enc.Encode(struct {
+			ID   string `json:"id"`
+			Text string `json:"text"`
+		}{id, t}); err != nil {
+			return nil, err
+		}
+	}
+	b.WriteByte('\n')
+	wrote := make(chan error, 1) // beside the reading: the program may answer before it has read all
+	go func() { _, err := p.in.Write(b.Bytes()); wrote <- err }()
+	out := make([]Answer, len(texts))
+	for len(at) > 0 {
+		raw, err := p.line()
+		if err != nil {
+			return nil, err
+		}
+		var a struct {
+			ID     string    `json:"id"`
+			Vector []float32 `json:"vector"`
+			Error  string    `json:"error"`
+		}
+		if err := json.Unmarshal(raw, &a); err != nil {
+			return nil, errors.New("a line that is no answer")
+		}
+		i, ok := at[a.ID]
+		if !ok {
+			return nil, errors.New("an answer to what was not asked")
+		}
+		delete(at, a.ID)
+		if a.Vector == nil && a.Error == "" {
+			return nil, errors.New("an answer with neither vector nor error")
+		}
+		out[i] = Answer{Vector: a.Vector}
+		if a.Error != "" {
+			out[i] = Answer{Why: "the embedder refuses it: " + word(a.Error)}
+		}
+	}
+	return out, <-wrote
+}
+
+// word is s as a reason: short, in one line. A program that puts the text into its errors is cut off.
+func word(s string) string {
+	s = strings.ToValidUTF8(strings.Join(strings.Fields(s), " "), "")
+	if r := []rune(s); len(r) > 80 {
+		s = string(r[:80]) + "…"
+	}
+	return strings.Map(func(r rune) rune {
+		if r < ' ' || r == 0x7f {
+			return -1
+		}
+		return r
+	}, s)
+}
