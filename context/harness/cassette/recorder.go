@@ -1,0 +1,290 @@
+package cassette
+
+import (
+	"bytes"
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+	"log"
+	"net/http"
+	"net/http/httputil"
+	"net/url"
+	"slices"
+	"strings"
+	"sync"
+	"time"
+
+	"github.com/exitramp/exitramp/context/agentstate"
+	"github.com/exitramp/exitramp/context/harness"
+	pb "github.com/exitramp/exitramp/proto/exitramp/v1"
+)
+
+// RecorderOptions are the options of NewRecorder.
+type RecorderOptions struct {
+	Upstream  string            // base URL of the model, with its version: "https://api.openai.com/v1"
+	Name      string            // of the recording, part of every key
+	Transport http.RoundTripper // nil: http.DefaultTransport
+	Now       func() time.Time  // nil: time.Now
+}
+
+// maxRecorded is how much a Recorder holds, in bytes of requests and answers.
+const maxRecorded = 512 << 20
+
+// A Recorder hands requests on to a model and keeps what is said. It is an http.Handler for several
+// requests at a time, and a Source of what it has recorded.
+type Recorder struct {
+	o        RecorderOptions
+	upstream *url.URL
+	proxy    *httputil.ReverseProxy
+
+	mu      sync.Mutex
+	run     int
+	open    []*conversation // of this run
+	all     []*conversation
+	threads threads
+	held    int
+	asked   uint64            // exchanges that are to be in the recording
+	beyond  map[string]uint64 // requests that it cannot hold, by why
+	failed  map[int]uint64    // answers of the model that were none, by status
+}
+
+// A conversation is requests that go on from each other.
+type conversation struct {
+	run, n    int
+	items     []item
+	messages  []*pb.Message
+	exchanges []*exchange
+	settings  []byte // of the last request
+}
+
+// An exchange is one request and its answer.
+type exchange struct {
+	requested, served string // model
+	settings          []byte // nil: as in the exchange before
+	usage             []byte
+	began, ended      time.Time
+	first             int // place of the answer's message
+}
+
+// NewRecorder is a Recorder in front of a model. Its paths are those of the model behind /v1.
+func NewRecorder(o RecorderOptions) (*Recorder, error) {
+	u, err := url.Parse(o.Upstream)
+	if err != nil || u.Host == "" || u.Scheme != "http" && u.Scheme != "https" {
+		return nil, errors.New("cassette: want the model's base URL, as https://host/v1")
+	}
+	if o.Now == nil {
+		o.Now = time.Now
+	}
+	r := &Recorder{o: o, upstream: u, run: 1, threads: newThreads(), beyond: map[string]uint64{}, failed: map[int]uint64{}}
+	r.proxy = &httputil.ReverseProxy{
+		Transport: o.Transport,
+		Rewrite: func(p *httputil.ProxyRequest) {
+			path := strings.TrimPrefix(p.In.URL.Path, "/v1")
+			p.Out.URL.Scheme, p.Out.URL.Host, p.Out.Host = u.Scheme, u.Host, u.Host
+			p.Out.URL.Path, p.Out.URL.RawPath = strings.TrimSuffix(u.Path, "/")+path, ""
+			p.Out.Header.Del("Accept-Encoding") // the answer has to be read here
+		},
+		ModifyResponse: r.tee,
+		ErrorLog:       log.New(io.Discard, "", 0),
+		ErrorHandler: func(w http.ResponseWriter, _ *http.Request, _ error) { // the error may hold a password
+			http.Error(w, `{"error":{"message":"cassette: the model cannot be reached","type":"unreachable"}}`, http.StatusBadGateway)
+		},
+	}
+	return r, nil
+}
+
+// NextRun says that what comes now is another run of the program: its conversations begin anew.
+func (r *Recorder) NextRun() {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	r.run++
+	r.open = nil
+}
+
+type pendingKey struct{}
+
+// pending is a request under way.
+type pending struct {
+	api   api
+	q     *request
+	items []item
+	began time.Time
+}
+
+// ServeHTTP hands a request on.
+func (r *Recorder) ServeHTTP(w http.ResponseWriter, req *http.Request) {
+	api := apiOf(req.URL.Path)
+	if api == nil || req.Method != http.MethodPost {
+		if req.Method != http.MethodGet {
+			r.miss("requests to " + harness.Short(req.URL.Path))
+		}
+		r.proxy.ServeHTTP(w, req)
+		return
+	}
+	body, err := io.ReadAll(http.MaxBytesReader(w, req.Body, maxBody))
+	if err != nil {
+		fail(w, api, http.StatusRequestEntityTooLarge, fmt.Sprintf("cassette: a request of more than %d bytes", maxBody))
+		return
+	}
+	req.Body = io.NopCloser(bytes.NewReader(body))
+	req.ContentLength = int64(len(body))
+	q, err := api.request(body)
+	if err != nil {
+		r.miss("requests that were not understood")
+		r.proxy.ServeHTTP(w, req)
+		return
+	}
+	p := &pending{api: api, q: q, began: r.o.Now()}
+	before, ok := r.threads.get(q.Previous)
+	if !ok {
+		q.Beyond = "it goes on from an answer that was not recorded"
+	}
+	if q.Beyond != "" {
+		r.miss(q.Beyond)
+		r.proxy.ServeHTTP(w, req)
+		return
+	}
+	p.items = slices.Concat(before, flatten(q.Messages))
+	r.proxy.ServeHTTP(w, req.WithContext(context.WithValue(req.Context(), pendingKey{}, p)))
+}
+
+func (r *Recorder) miss(why string) {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	if len(r.beyond) < 100 || r.beyond[why] > 0 {
+		r.beyond[why]++
+	}
+}
+
+// tee reads along while the program reads.
+func (r *Recorder) tee(resp *http.Response) error {
+	p, ok := resp.Request.Context().Value(pendingKey{}).(*pending)
+	if !ok {
+		return nil
+	}
+	if resp.StatusCode != http.StatusOK {
+		r.mu.Lock()
+		r.failed[resp.StatusCode]++ // the program tries again, or fails
+		r.mu.Unlock()
+		return nil
+	}
+	resp.Body = &teeBody{ReadCloser: resp.Body, done: func(b []byte, whole bool) { r.keep(p, b, whole) }}
+	return nil
+}
+
+// A teeBody calls done once, with what was read.
+type teeBody struct {
+	io.ReadCloser
+	buf  bytes.Buffer
+	done func(b []byte, whole bool)
+}
+
+func (t *teeBody) Read(b []byte) (int, error) {
+	n, err := t.ReadCloser.Read(b)
+	if t.buf.Len() <= maxBody {
+		t.buf.Write(b[:n])
+	}
+	if errors.Is(err, io.EOF) {
+		t.end(true)
+	}
+	return n, err
+}
+
+func (t *teeBody) Close() error {
+	t.end(false)
+	return t.ReadCloser.Close()
+}
+
+func (t *teeBody) end(whole bool) {
+	if t.done != nil {
+		t.done(t.buf.Bytes(), whole && t.buf.Len() <= maxBody)
+		t.done = nil
+	}
+}
+
+// keep takes an answer into the conversation that it belongs to.
+func (r *Recorder) keep(p *pending, b []byte, whole bool) {
+	var a *answer
+	err := errAnswer
+	if p.q.Stream {
+		a, err = p.api.events(parseEvents(b)) // a client may stop to read behind the last event
+	} else if whole {
+		a, err = p.api.answer(b)
+	}
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	r.asked++
+	if err != nil {
+		r.beyond["answers that broke off or were not understood"]++
+		return
+	}
+	if r.held += len(b); r.held > maxRecorded {
+		r.beyond["answers behind the limit of a recording"]++
+		return
+	}
+	said := &pb.Message{Role: pb.Role_ROLE_ASSISTANT, Parts: a.Parts, Model: a.Model, Meta: &pb.Meta{}, NativeId: strings.ToValidUTF8(a.ID, "\ufffd")}
+	said.Meta.Native = []*pb.Native{document("answer", b)}
+	c := r.conversation(p)
+	x := &exchange{requested: p.q.Model, served: a.Model, usage: a.Usage, began: p.began, ended: r.o.Now(), first: len(c.messages)}
+	if s := harness.Encode(p.q.Settings); !bytes.Equal(s, c.settings) {
+		c.settings, x.settings = s, s
+	}
+	said.Meta.CreatedUnixNano = agentstate.UnixNano(x.ended)
+	c.messages = append(c.messages, said)
+	c.exchanges = append(c.exchanges, x)
+	c.items = append(slices.Clone(p.items), itemsOf(said)...)
+	if a.ID != "" {
+		r.threads.put(a.ID, c.items)
+	}
+}
+
+// conversation is the one that a request goes on from, with the request's new messages in it; a new
+// one where there is none.
+func (r *Recorder) conversation(p *pending) *conversation {
+	var best *conversation
+	for _, c := range r.open {
+		if len(c.items) <= len(p.items) && (best == nil || len(c.items) > len(best.items)) &&
+			slices.EqualFunc(c.items, p.items[:len(c.items)], func(a, b item) bool { return a.sum == b.sum }) {
+			best = c
+		}
+	}
+	known := 0
+	if best == nil {
+		best = &conversation{run: r.run, n: len(r.open) + 1}
+		r.open = append(r.open, best)
+		r.all = append(r.all, best)
+	} else {
+		known = len(best.items)
+	}
+	// Messages of the request whose items are all known are in the conversation already.
+	at := len(p.items) - len(flatten(p.q.Messages))
+	for _, m := range p.q.Messages {
+		n := len(itemsOf(m))
+		if at += n; at > known || n == 0 && at == known && known == 0 {
+			best.messages = append(best.messages, m)
+		}
+	}
+	return best
+}
+
+// Exchanges is how many answers were recorded.
+func (r *Recorder) Exchanges() int {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	n := 0
+	for _, c := range r.all {
+		n += len(c.exchanges)
+	}
+	return n
+}
+
+// document is a native form that is JSON, or the events of a stream.
+func document(typ string, b []byte) *pb.Native {
+	media := harness.JSON
+	if !json.Valid(b) {
+		media = "text/event-stream"
+	}
+	return agentstate.Document(typ, media, b)
+}

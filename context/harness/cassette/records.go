@@ -1,0 +1,194 @@
+package cassette
+
+import (
+	"bytes"
+	"context"
+	"fmt"
+	"io"
+	"iter"
+	"maps"
+	"slices"
+	"strconv"
+	"strings"
+
+	"google.golang.org/protobuf/proto"
+
+	"github.com/exitramp/exitramp/context/agentstate"
+	"github.com/exitramp/exitramp/context/harness"
+	pb "github.com/exitramp/exitramp/proto/exitramp/v1"
+)
+
+var (
+	_ agentstate.Source     = (*Recorder)(nil)
+	_ agentstate.BlobSource = (*Recorder)(nil)
+)
+
+// Records yields what was recorded: models, conversations with their runs and messages, and one
+// TestRun a conversation. What passed and could not be kept is a Gap.
+func (r *Recorder) Records(ctx context.Context, opts *agentstate.ReadOptions) iter.Seq2[agentstate.Record, error] {
+	return func(yield func(agentstate.Record, error) bool) {
+		r.mu.Lock()
+		defer r.mu.Unlock()
+		e := agentstate.NewEmitter(ctx, yield, &pb.Origin{Product: "exitramp-cassette", Flavor: r.o.Name, Location: r.upstream.Host})
+		if opts != nil && len(opts.Cursor) > 0 {
+			e.Fail(fmt.Errorf("cassette: %w", agentstate.ErrCursor))
+			return
+		}
+		models := map[string]string{}
+		var exchanges, messages, tests uint64
+		for _, c := range r.all {
+			for _, x := range c.exchanges {
+				if x.requested+x.served != "" {
+					models[modelKey(x)] = x.requested + "\x00" + x.served
+				}
+			}
+			exchanges, messages, tests = exchanges+uint64(len(c.exchanges)), messages+uint64(len(c.messages)), tests+1
+		}
+		for _, k := range slices.Sorted(maps.Keys(models)) {
+			requested, served, _ := strings.Cut(models[k], "\x00")
+			e.Put(&pb.Model{Meta: &pb.Meta{Key: k}, RequestedId: valid(requested), ServedId: valid(served)})
+		}
+		for _, c := range r.all {
+			if !r.put(e, c) {
+				return
+			}
+		}
+		for _, why := range slices.Sorted(maps.Keys(r.beyond)) {
+			e.Gap(&pb.Gap{Kind: "message", Place: why, Reason: pb.Gap_REASON_LIMIT, Count: r.beyond[why], Detail: "it passed and cannot be played"})
+		}
+		const route, access = "requests that passed", "all went through this process"
+		e.Reference("model", uint64(len(models)), route, access)
+		e.Reference("conversation", tests, route, access)
+		e.Reference("testrun", tests, route, access)
+		e.Reference("run", exchanges, route, access)
+		for _, n := range r.beyond {
+			messages += n
+		}
+		e.Reference("message", messages, route, access)
+		e.AbsentOthers()
+		e.Statement().Account = r.upstream.Host
+		e.End(nil)
+	}
+}
+
+func valid(s string) string { return strings.ToValidUTF8(s, "\ufffd") }
+
+func modelKey(x *exchange) string { return agentstate.Key("model", x.requested, x.served) }
+
+// put yields one conversation; false: stop.
+func (r *Recorder) put(e *agentstate.Emitter, c *conversation) bool {
+	id := []string{r.o.Name, strconv.Itoa(c.run), strconv.Itoa(c.n)}
+	conv := agentstate.Key("conversation", id...)
+	key := func(i int) string { return agentstate.Key("message", append(id, strconv.Itoa(i+1))...) }
+	began, ended := c.exchanges[0].began, c.exchanges[len(c.exchanges)-1].ended
+	k := &pb.Conversation{Meta: &pb.Meta{Key: conv, CreatedUnixNano: agentstate.UnixNano(began)}, HeadKey: key(len(c.messages) - 1)}
+	k.Title = fmt.Sprintf("%s, run %d, %d", valid(r.o.Name), c.run, c.n)
+	if !e.Put(k) {
+		return false
+	}
+	run := map[int]string{}
+	for i, x := range c.exchanges {
+		m := &pb.Run{Meta: &pb.Meta{Key: agentstate.Key("run", append(id, strconv.Itoa(i+1))...)}, ConversationKey: conv, Status: "completed",
+			ModelKey: modelKey(x), StartedUnixNano: agentstate.UnixNano(x.began), EndedUnixNano: agentstate.UnixNano(x.ended)}
+		if len(x.usage) > 0 {
+			m.Usage = agentstate.Inline(harness.JSON, x.usage)
+		}
+		if x.settings != nil {
+			m.Meta.Native = []*pb.Native{document("settings", x.settings)}
+		}
+		run[x.first] = m.Meta.Key
+		if !e.Put(spilled(m, m.Meta.Key)) {
+			return false
+		}
+	}
+	t := &pb.TestRun{Meta: agentstate.Meta("testrun", nil, id...), StartedUnixNano: agentstate.UnixNano(began), EndedUnixNano: agentstate.UnixNano(ended), ModelKey: modelKey(c.exchanges[len(c.exchanges)-1])}
+	for i, src := range c.messages {
+		m := proto.Clone(src).(*pb.Message)
+		m.Meta.Key, m.ConversationKey, m.Position, m.RunKey = key(i), conv, uint64(i+1), run[i]
+		if i > 0 {
+			m.ParentKey = key(i - 1)
+		}
+		t.MessageKeys = append(t.MessageKeys, m.Meta.Key)
+		if text, _ := said(m.Parts); i == len(c.messages)-1 && text != "" {
+			t.Output = agentstate.Inline(harness.PlainText, []byte(text))
+		}
+		if !e.Put(spilled(m, m.Meta.Key)) {
+			return false
+		}
+	}
+	return e.Put(spilled(t, t.Meta.Key))
+}
+
+// spilled is r with its long data beside it: a blob's name is the record's key and the place of the
+// data in it.
+func spilled(r agentstate.Record, key string) agentstate.Record {
+	eachData(r, func(i int, d *pb.Data) {
+		if len(d.GetInline()) > agentstate.SpillSize {
+			d.Body = &pb.Data_Blob{Blob: &pb.Blob{Id: key + "#" + strconv.Itoa(i)}}
+		}
+	})
+	return r
+}
+
+// eachData calls fn for the data of a record of this package, in order.
+func eachData(r agentstate.Record, fn func(i int, d *pb.Data)) {
+	n := 0
+	one := func(d *pb.Data) {
+		if d != nil {
+			fn(n, d)
+		}
+		n++
+	}
+	for _, x := range r.GetMeta().GetNative() {
+		one(x.GetData())
+	}
+	switch r := r.(type) {
+	case *pb.Message:
+		for _, p := range r.Parts {
+			one(p.GetData())
+			one(p.GetToolResult().GetOutput())
+			one(p.GetReasoning().GetOpaque())
+		}
+	case *pb.Run:
+		one(r.Usage)
+	case *pb.TestRun:
+		one(r.Output)
+	}
+}
+
+// OpenBlob opens the bytes that stand beside a record, while Records is read.
+func (r *Recorder) OpenBlob(_ context.Context, b *pb.Blob) (io.ReadCloser, error) {
+	key, at, _ := strings.Cut(b.GetId(), "#")
+	_, parts := agentstate.SplitKey(key)
+	var found []byte
+	for _, c := range r.all { // Records holds the lock
+		if len(parts) < 3 || parts[1] != strconv.Itoa(c.run) || parts[2] != strconv.Itoa(c.n) {
+			continue
+		}
+		var rec agentstate.Record
+		switch n := 0; {
+		case agentstate.KindOfKey(key) == "message" && len(parts) == 4:
+			if n, _ = strconv.Atoi(parts[3]); n >= 1 && n <= len(c.messages) {
+				rec = c.messages[n-1]
+			}
+		case agentstate.KindOfKey(key) == "run" && len(parts) == 4:
+			if n, _ = strconv.Atoi(parts[3]); n >= 1 && n <= len(c.exchanges) && c.exchanges[n-1].settings != nil {
+				rec = &pb.Run{Meta: &pb.Meta{Native: []*pb.Native{document("settings", c.exchanges[n-1].settings)}}}
+			}
+		case agentstate.KindOfKey(key) == "testrun":
+			text, _ := said(c.messages[len(c.messages)-1].Parts)
+			rec = &pb.TestRun{Output: agentstate.Inline(harness.PlainText, []byte(text))}
+		}
+		if rec != nil {
+			eachData(rec, func(i int, d *pb.Data) {
+				if strconv.Itoa(i) == at {
+					found = d.GetInline()
+				}
+			})
+		}
+	}
+	if found == nil {
+		return nil, fmt.Errorf("cassette: %w: blob %s", agentstate.ErrNotFound, b.GetId())
+	}
+	return io.NopCloser(bytes.NewReader(found)), nil
+}

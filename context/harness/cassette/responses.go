@@ -1,0 +1,203 @@
+package cassette
+
+import (
+	"encoding/json"
+	"fmt"
+
+	pb "github.com/exitramp/exitramp/proto/exitramp/v1"
+)
+
+// responsesAPI is OpenAI's Responses.
+type responsesAPI struct{}
+
+type responseItem struct {
+	Type      string          `json:"type"`
+	Role      string          `json:"role"`
+	Content   json.RawMessage `json:"content"`
+	CallID    string          `json:"call_id"`
+	Name      string          `json:"name"`
+	Arguments string          `json:"arguments"`
+	Output    json.RawMessage `json:"output"`
+}
+
+// message is an item as a message of its own.
+func (it *responseItem) message(raw json.RawMessage) (*pb.Message, error) {
+	switch it.Type {
+	case "", "message":
+		parts, err := content(it.Content)
+		return message(it.Role, it.Role, raw, parts...), err
+	case "function_call":
+		return message("assistant", "", raw, callPart(it.CallID, it.Name, it.Arguments)), nil
+	case "function_call_output":
+		return message("tool", "", raw, resultPart(it.CallID, textOf(it.Output), false)), nil
+	case "reasoning":
+		return message("assistant", "", raw, &pb.Part{Body: &pb.Part_Reasoning{Reasoning: &pb.Reasoning{Opaque: document("", raw).GetData()}}}), nil
+	}
+	return message("user", it.Type, raw, dataPart(raw)), nil
+}
+
+func (responsesAPI) request(body []byte) (*request, error) {
+	var in struct {
+		Model        string          `json:"model"`
+		Instructions string          `json:"instructions"`
+		Input        json.RawMessage `json:"input"`
+		Stream       bool            `json:"stream"`
+		Previous     string          `json:"previous_response_id"`
+		Conversation json.RawMessage `json:"conversation"`
+	}
+	if err := json.Unmarshal(body, &in); err != nil {
+		return nil, errRequest("it is no request for a response")
+	}
+	q := &request{Model: in.Model, Stream: in.Stream, Previous: in.Previous}
+	if len(in.Conversation) > 0 && string(in.Conversation) != "null" {
+		q.Beyond = "the conversation is kept by the provider; send its items"
+	}
+	if in.Instructions != "" {
+		q.Messages = append(q.Messages, message("system", "", nil, textPart(in.Instructions)))
+	}
+	var text string
+	if json.Unmarshal(in.Input, &text) == nil {
+		q.Messages = append(q.Messages, message("user", "", nil, textPart(text)))
+	} else {
+		var items []json.RawMessage
+		if err := json.Unmarshal(in.Input, &items); err != nil {
+			return nil, errRequest("its input is neither text nor a list")
+		}
+		for i, raw := range items {
+			var it responseItem
+			if err := json.Unmarshal(raw, &it); err != nil {
+				return nil, errRequest("item %d is none", i)
+			}
+			if it.Type == "item_reference" {
+				q.Beyond = "it refers to items that the provider keeps; send the items"
+				continue
+			}
+			m, err := it.message(raw)
+			if err != nil {
+				return nil, err
+			}
+			q.Messages = append(q.Messages, m)
+		}
+	}
+	var err error
+	q.Settings, err = settings(body, "input", "instructions", "previous_response_id")
+	return q, err
+}
+
+func (responsesAPI) answer(body []byte) (*answer, error) {
+	var in struct {
+		ID     string            `json:"id"`
+		Model  string            `json:"model"`
+		Status string            `json:"status"`
+		Output []json.RawMessage `json:"output"`
+		Usage  json.RawMessage   `json:"usage"`
+	}
+	if err := json.Unmarshal(body, &in); err != nil || in.Output == nil || in.Status == "failed" || in.Status == "in_progress" || in.Status == "queued" {
+		return nil, errAnswer
+	}
+	a := &answer{ID: in.ID, Model: in.Model, Usage: in.Usage}
+	for _, raw := range in.Output {
+		var it responseItem
+		if err := json.Unmarshal(raw, &it); err != nil {
+			return nil, errAnswer
+		}
+		if it.Type == "message" {
+			it.Role = "assistant"
+		}
+		m, err := it.message(raw)
+		if err != nil {
+			return nil, errAnswer
+		}
+		a.Parts = append(a.Parts, m.Parts...)
+	}
+	return a, nil
+}
+
+// events takes the answer out of the event that ends the stream.
+func (r responsesAPI) events(es []event) (*answer, error) {
+	for i := len(es) - 1; i >= 0; i-- {
+		var e struct {
+			Type     string          `json:"type"`
+			Response json.RawMessage `json:"response"`
+		}
+		if json.Unmarshal(es[i].data, &e) == nil && (e.Type == "response.completed" || e.Type == "response.incomplete") {
+			return r.answer(e.Response)
+		}
+	}
+	return nil, errAnswer
+}
+
+// output is an answer as items of the API.
+func (responsesAPI) output(a *answer) []map[string]any {
+	text, calls := said(a.Parts)
+	out := []map[string]any{}
+	if text != "" || len(calls) == 0 {
+		out = append(out, map[string]any{
+			"type": "message", "id": "msg_" + a.ID, "role": "assistant", "status": "completed",
+			"content": []any{map[string]any{"type": "output_text", "text": text, "annotations": []any{}}},
+		})
+	}
+	for i, c := range calls {
+		out = append(out, map[string]any{
+			"type": "function_call", "id": fmt.Sprintf("fc_%s_%d", a.ID, i), "call_id": c.Id, "name": c.Name, "arguments": arguments(c), "status": "completed",
+		})
+	}
+	return out
+}
+
+func (r responsesAPI) whole(a *answer, status string, output []map[string]any) map[string]any {
+	return map[string]any{
+		"id": a.ID, "object": "response", "created_at": 0, "status": status, "model": a.Model, "output": output,
+		"error": nil, "incomplete_details": nil, "instructions": nil, "metadata": map[string]any{}, "parallel_tool_calls": true,
+		"tool_choice": "auto", "tools": []any{}, "temperature": 1, "top_p": 1,
+		"usage": map[string]any{
+			"input_tokens": 0, "output_tokens": 0, "total_tokens": 0,
+			"input_tokens_details": map[string]any{"cached_tokens": 0, "cache_write_tokens": 0}, "output_tokens_details": map[string]any{"reasoning_tokens": 0},
+		},
+	}
+}
+
+func (r responsesAPI) write(a *answer) any { return r.whole(a, "completed", r.output(a)) }
+
+func (r responsesAPI) stream(w *eventWriter, _ *request, a *answer) {
+	send := func(name string, v map[string]any) {
+		v["type"], v["sequence_number"] = name, w.seq
+		w.seq++
+		w.send(name, v)
+	}
+	send("response.created", map[string]any{"response": r.whole(a, "in_progress", []map[string]any{})})
+	send("response.in_progress", map[string]any{"response": r.whole(a, "in_progress", []map[string]any{})})
+	for i, item := range r.output(a) {
+		begun := map[string]any{}
+		for k, v := range item {
+			begun[k] = v
+		}
+		begun["status"] = "in_progress"
+		at := map[string]any{"item_id": item["id"], "output_index": i}
+		with := func(more map[string]any) map[string]any {
+			for k, v := range at {
+				more[k] = v
+			}
+			return more
+		}
+		if item["type"] == "message" {
+			begun["content"] = []any{}
+			part := item["content"].([]any)[0].(map[string]any)
+			empty := map[string]any{"type": "output_text", "text": "", "annotations": []any{}}
+			send("response.output_item.added", map[string]any{"output_index": i, "item": begun})
+			send("response.content_part.added", with(map[string]any{"content_index": 0, "part": empty}))
+			send("response.output_text.delta", with(map[string]any{"content_index": 0, "delta": part["text"], "logprobs": []any{}}))
+			send("response.output_text.done", with(map[string]any{"content_index": 0, "text": part["text"], "logprobs": []any{}}))
+			send("response.content_part.done", with(map[string]any{"content_index": 0, "part": part}))
+		} else {
+			begun["arguments"] = ""
+			send("response.output_item.added", map[string]any{"output_index": i, "item": begun})
+			send("response.function_call_arguments.delta", with(map[string]any{"delta": item["arguments"]}))
+			send("response.function_call_arguments.done", with(map[string]any{"arguments": item["arguments"], "name": item["name"]}))
+		}
+		send("response.output_item.done", map[string]any{"output_index": i, "item": item})
+	}
+	send("response.completed", map[string]any{"response": r.write(a)})
+}
+
+func (responsesAPI) failure(message string) any { return chatAPI{}.failure(message) }
