@@ -291,7 +291,7 @@ func (w *writer) blocks(ctx context.Context, m *pb.Message) ([]any, []fidelity.L
 			as(pb.Role_ROLE_TOOL, "a result is a tool's")
 			out = append(out, map[string]any{"type": "tool_result", "tool_use_id": b.ToolResult.Id, "content": valid(string(d)), "is_error": b.ToolResult.IsError})
 		case *pb.Part_Media:
-			if b.Media.Url == "" || m.Role != pb.Role_ROLE_USER {
+			if !strings.HasPrefix(b.Media.Url, "http") || m.Role != pb.Role_ROLE_USER { // also what names a file at a provider
 				lose("parts.media", fidelity.Dropped, "only media at an address, of a user, can be carried")
 				continue
 			}

@@ -5,6 +5,7 @@ package responses
 import (
 	"bytes"
 	"encoding/json"
+	"slices"
 	"strings"
 	"unicode/utf8"
 
@@ -68,7 +69,7 @@ func jsonPart(raw []byte) *pb.Part {
 
 // An item is what is read of a Responses item.
 type item struct {
-	id, typ, role, content, arguments, callID, callId, name, output, summary, encrypted, encryptedJS, enc, kid jsonvalue.Value
+	id, typ, role, content, arguments, input, callID, callId, name, output, summary, encrypted, encryptedJS, enc, kid jsonvalue.Value
 }
 
 func (o *item) member(name []byte, v jsonvalue.Value) {
@@ -83,6 +84,8 @@ func (o *item) member(name []byte, v jsonvalue.Value) {
 		o.content = v
 	case "arguments":
 		o.arguments = v
+	case "input":
+		o.input = v
 	case "call_id":
 		o.callID = v
 	case "callId":
@@ -149,7 +152,16 @@ func Read(m *pb.Message, raw []byte) {
 			c.ArgumentsJson, c.Invalid = nil, true
 		}
 		m.Parts = []*pb.Part{{Body: &pb.Part_ToolCall{ToolCall: c}}}
-	case "function_call_output", "function_call_result":
+	case "custom_tool_call": // its input is free text: it stands in an object, as arguments do
+		m.Role, m.NativeRole = pb.Role_ROLE_ASSISTANT, typ
+		c := &pb.ToolCall{Id: o.callID.Text(), Name: o.name.Text()}
+		if s, ok := text(o.input); !ok || len(s) > agentstate.SpillSize {
+			c.Invalid = true
+		} else {
+			c.ArgumentsJson = slices.Concat([]byte(`{"input":`), o.input, []byte("}"))
+		}
+		m.Parts = []*pb.Part{{Body: &pb.Part_ToolCall{ToolCall: c}}}
+	case "function_call_output", "function_call_result", "custom_tool_call_output":
 		m.Role = pb.Role_ROLE_TOOL
 		r := &pb.ToolResult{Id: o.callID.Text(), Name: o.name.Text()}
 		if len(o.output) > 0 {

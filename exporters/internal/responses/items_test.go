@@ -9,6 +9,24 @@ import (
 	pb "github.com/exitramp/exitramp/proto/exitramp/v1"
 )
 
+// TestCustomTool: a call whose input is free text, as Codex patches files, is a call like any other.
+func TestCustomTool(t *testing.T) {
+	call, result := &pb.Message{Meta: &pb.Meta{}}, &pb.Message{Meta: &pb.Meta{}}
+	Read(call, []byte(`{"type":"custom_tool_call","id":"ctc_1","call_id":"c1","name":"apply_patch","input":"*** Begin\n+\"é\""}`))
+	Read(result, []byte(`{"type":"custom_tool_call_output","call_id":"c1","output":"Success"}`))
+	c := call.Parts[0].GetToolCall()
+	if c == nil || c.Id != "c1" || c.Name != "apply_patch" || string(c.ArgumentsJson) != `{"input":"*** Begin\n+\"é\""}` || c.Invalid || call.Role != pb.Role_ROLE_ASSISTANT {
+		t.Errorf("%v", call)
+	}
+	if r := result.Parts[0].GetToolResult(); r == nil || r.Id != "c1" || string(r.Output.GetInline()) != "Success" || result.Role != pb.Role_ROLE_TOOL {
+		t.Errorf("%v", result)
+	}
+	lone := &pb.Message{Meta: &pb.Meta{}}
+	if Read(lone, []byte(`{"type":"custom_tool_call","name":"x","input":"\ud83d"}`)); !lone.Parts[0].GetToolCall().GetInvalid() {
+		t.Errorf("%v", lone)
+	}
+}
+
 // FuzzRead: whatever an item holds becomes valid text, under the names that encoding/json finds.
 func FuzzRead(f *testing.F) {
 	for _, s := range []string{
@@ -17,6 +35,7 @@ func FuzzRead(f *testing.F) {
 		`{"type":"function_call","call_id":"c","name":"n","arguments":"{\"a\":1}"}`, `{"type":"function_call","callId":"c","name":"n","arguments":"{"}`, `{"type":"function_call","arguments":{}}`,
 		`{"type":"function_call_output","call_id":"c","output":"x"}`, `{"type":"function_call_result","callId":"c","name":"n","output":{"type":"text","text":"x"}}`, `{"type":"function_call_output","output":[1]}`,
 		`{"type":"reasoning","summary":[{"type":"summary_text","text":"s"},{"text":""}],"content":[{"text":"c"}],"encrypted_content":"e"}`, `{"type":"reasoning","encryptedContent":null}`,
+		`{"type":"custom_tool_call","call_id":"c","name":"apply_patch","input":"*** Begin"}`, `{"type":"custom_tool_call","input":"\ud83d"}`, `{"type":"custom_tool_call","input":7}`, `{"type":"custom_tool_call_output","call_id":"c","output":"x"}`,
 		`{"type":"web_search_call","id":"w"}`, `{"__enc__":1,"kid":"k"}`, `[]`, `7`, `{"type":7,"id":[]}`, `{}`,
 	} {
 		f.Add([]byte(s))

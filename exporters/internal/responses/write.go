@@ -75,7 +75,7 @@ func Items(ctx context.Context, src agentstate.Resolver, m *pb.Message) ([][]byt
 		case *pb.Part_Refusal:
 			said = append(said, map[string]any{"type": "refusal", "refusal": b.Refusal})
 		case *pb.Part_Media:
-			if b.Media.Url == "" || role == "assistant" {
+			if !strings.HasPrefix(b.Media.Url, "http") || role == "assistant" { // also what names a file at a provider
 				lose("parts.media", fidelity.Dropped, "only media at an address, of a user, can be carried")
 				continue
 			}

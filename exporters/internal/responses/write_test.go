@@ -2,6 +2,7 @@ package responses_test
 
 import (
 	"encoding/json"
+	"slices"
 	"testing"
 
 	"github.com/exitramp/exitramp/context/agentstate"
@@ -44,6 +45,25 @@ func TestNobodyBecomesAUser(t *testing.T) {
 			if changed != (said == 1) || said > 1 {
 				t.Errorf("%s %v: %s; said %d times", m.Role, parts, items, said)
 			}
+		}
+	}
+}
+
+// TestMediaWithoutAddress: a file's name at a provider is no address: a model would refuse the
+// whole conversation for it.
+func TestMediaWithoutAddress(t *testing.T) {
+	for url, want := range map[string]int{"https://example.com/a.png": 2, "file:file-1": 1, "": 1} {
+		m := &pb.Message{Meta: agentstate.Meta("message", nil, "m"), Role: pb.Role_ROLE_USER, Parts: []*pb.Part{
+			{Body: &pb.Part_Text{Text: "look"}}, {Body: &pb.Part_Media{Media: &pb.Media{Url: url}}}}}
+		items, losses, err := responses.Items(t.Context(), agentstate.ResolverOf(memstate.New()), m)
+		if err != nil || len(items) != 1 {
+			t.Fatal(err, items)
+		}
+		got := &pb.Message{Meta: &pb.Meta{}}
+		responses.Read(got, items[0])
+		dropped := slices.ContainsFunc(losses, func(l fidelity.Loss) bool { return l.Path == "parts.media" && l.Grade == fidelity.Dropped })
+		if len(got.Parts) != want || dropped != (want == 1) {
+			t.Errorf("%q: %s, %v", url, items[0], losses)
 		}
 	}
 }
