@@ -294,9 +294,9 @@ func withoutKeys(b []byte) (_ []byte, n int) {
 	return tracingKey.ReplaceAll(b, []byte("${1}null")), n
 }
 
-// The newest schema that each SDK writes, both from 1.0 on: Python 0.22.0 and JavaScript 0.20.0.
+// The newest schema that each SDK writes, both from 1.0 on: Python 0.24.0 and JavaScript 0.20.0.
 const (
-	newestPython     = 16
+	newestPython     = 21
 	newestJavaScript = 22
 )
 

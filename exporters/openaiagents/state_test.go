@@ -47,7 +47,7 @@ func TestTracingKey(t *testing.T) {
 // as not read.
 func TestRunStateVersions(t *testing.T) {
 	for file, versions := range map[string]map[string]bool{
-		"runstate.paused.json": {"1.0": true, "1.5": true, "1.16": true, "1.17": false, "2.0": false, "1.016": false, "1.-1": false, "": false},
+		"runstate.paused.json": {"1.0": true, "1.5": true, "1.21": true, "1.22": false, "2.0": false, "1.016": false, "1.-1": false, "": false},
 		"js/js.runstate.json":  {"1.0": true, "1.22": true, "1.23": false, "0.9": false},
 	} {
 		sample, err := os.ReadFile(filepath.Join("testdata/sdk", file))
