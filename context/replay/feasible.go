@@ -2,8 +2,8 @@ package replay
 
 import (
 	"context"
-	"fmt"
 	"errors"
+	"fmt"
 	"time"
 
 	"github.com/exitramp/exitramp/context/agentstate"
