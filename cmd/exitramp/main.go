@@ -143,6 +143,8 @@ exit codes, ` + "`exitramp drivers`" + ` the runtimes.`,
 		a.reportCmd(),
 		a.sampleCmd(),
 		a.testCmd(),
+		a.recordCmd(),
+		a.playCmd(),
 		exitCodesCmd(),
 	} {
 		if c.Args == nil {

@@ -11,7 +11,6 @@ import (
 
 	"github.com/spf13/cobra"
 
-	"github.com/exitramp/exitramp/context/agentstate"
 	"github.com/exitramp/exitramp/context/harness"
 	"github.com/exitramp/exitramp/format"
 )
@@ -144,22 +143,11 @@ func suiteName(suite string) string {
 }
 
 func (a *app) tasks(ctx context.Context, suite string, f *testFlags) ([]harness.Task, error) {
-	var src agentstate.Source
-	if isArchive(suite) {
-		r, err := a.openTrusted(suite, &f.keys)
-		if err != nil {
-			return nil, err
-		}
-		defer r.Close()
-		src = r
-	} else {
-		r, err := a.source(ctx, suite, &f.keys)
-		if err != nil {
-			return nil, err
-		}
-		defer r.Close()
-		src = r
+	src, err := a.actOn(ctx, suite, &f.keys)
+	if err != nil {
+		return nil, err
 	}
+	defer src.Close()
 	return harness.Tasks(ctx, src, f.suite)
 }
 

@@ -1,0 +1,279 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"net"
+	"net/http"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"slices"
+	"strings"
+	"sync"
+	"time"
+
+	"github.com/spf13/cobra"
+
+	"github.com/exitramp/exitramp/context/agentstate"
+	"github.com/exitramp/exitramp/context/harness/cassette"
+	"github.com/exitramp/exitramp/exporters"
+	"github.com/exitramp/exitramp/format"
+)
+
+type serveFlags struct {
+	listen string
+	remote bool
+	json   bool
+}
+
+func (f *serveFlags) add(c *cobra.Command) {
+	c.Flags().StringVar(&f.listen, "listen", "127.0.0.1:0", "`ADDRESS` to serve on")
+	c.Flags().BoolVar(&f.remote, "allow-remote", false, "serve on an address that other machines reach")
+	c.Flags().BoolVar(&f.json, "json", false, "the outcome as JSON; what the program prints goes to standard error then")
+}
+
+// server is a loopback server that runs.
+type server struct {
+	url string // without a path
+	srv *http.Server
+}
+
+func (f *serveFlags) start(h http.Handler) (*server, error) {
+	host, _, err := net.SplitHostPort(f.listen)
+	if err != nil {
+		return nil, usagef("--listen %s: want host:port", f.listen)
+	}
+	if !f.remote {
+		if !cassette.IsLoopback(host) {
+			return nil, usagef("--listen %s: other machines reach it; --allow-remote says that this is meant", f.listen)
+		}
+		h = cassette.Loopback(h)
+	}
+	l, err := net.Listen("tcp", f.listen)
+	if err != nil {
+		return nil, err
+	}
+	s := &server{url: "http://" + l.Addr().String(), srv: &http.Server{Handler: h, ReadHeaderTimeout: 10 * time.Second}}
+	go s.srv.Serve(l)
+	return s, nil
+}
+
+// stop waits a little for requests under way.
+func (s *server) stop() {
+	ctx, cancel := context.WithTimeout(context.Background(), 5*time.Second)
+	defer cancel()
+	_ = s.srv.Shutdown(ctx)
+	s.srv.Close()
+}
+
+// env is the environment of a program that talks to s. What it is told of more is put before.
+func (s *server) env(more ...string) []string {
+	return slices.Concat(os.Environ(), []string{"OPENAI_BASE_URL=" + s.url + "/v1", "OPENAI_API_BASE=" + s.url + "/v1", "ANTHROPIC_BASE_URL=" + s.url}, more)
+}
+
+// program runs a program to its end.
+func (a *app) program(ctx context.Context, args, env []string, asJSON bool) error {
+	c := exec.CommandContext(ctx, args[0], args[1:]...)
+	c.Env, c.Stdin, c.Stdout, c.Stderr = env, os.Stdin, a.stdout, a.stderr
+	c.Cancel = func() error { return c.Process.Signal(os.Interrupt) }
+	c.WaitDelay = 10 * time.Second
+	if asJSON {
+		c.Stdout = a.stderr
+	}
+	err := c.Run()
+	var exit *exec.ExitError
+	if errors.As(err, &exit) {
+		return fmt.Errorf("%s ended with %s", filepath.Base(args[0]), exit)
+	}
+	return err
+}
+
+type recordFlags struct {
+	serve    serveFlags
+	to       exportFlags
+	upstream string
+	out      string
+	runs     int
+}
+
+func (a *app) recordCmd() *cobra.Command {
+	f := &recordFlags{}
+	c := &cobra.Command{
+		Use: "record --upstream URL -o ARCHIVE [-- CMD…]", Short: "Keep what a model says to a program",
+		Long: `Runs CMD with a proxy between it and the model at URL (https://api.openai.com/v1), and seals in ARCHIVE
+what was asked, what the model said, the tools that it called and what they gave. CMD finds the proxy in
+OPENAI_BASE_URL and ANTHROPIC_BASE_URL. Without CMD the proxy runs until it is interrupted. Keys and
+other headers pass and are not kept. exitramp play ARCHIVE answers from it.`,
+		Args: cobra.ArbitraryArgs,
+		RunE: func(c *cobra.Command, args []string) error {
+			if len(args) > 0 && c.ArgsLenAtDash() != 0 {
+				return usagef("write -- before the program: exitramp record --upstream URL -o ARCHIVE -- CMD…")
+			}
+			return a.record(c.Context(), args, f)
+		},
+	}
+	c.Flags().StringVar(&f.upstream, "upstream", "", "base `URL` of the model, with its version")
+	c.Flags().StringVarP(&f.out, "output", "o", "", "the `ARCHIVE` to seal")
+	c.Flags().IntVar(&f.runs, "runs", 1, "how often CMD is run; models do not say the same twice")
+	f.to.addRecipients(c)
+	f.serve.add(c)
+	return c
+}
+
+func (a *app) record(ctx context.Context, args []string, f *recordFlags) error {
+	out := archivePath(f.out)
+	switch {
+	case out == "" || f.upstream == "":
+		return usagef("exitramp record --upstream URL -o ARCHIVE [-- CMD…]")
+	case f.runs < 1 || f.runs > 1000:
+		return usagef("--runs %d: want 1 to 1000", f.runs)
+	case exists(out):
+		return withHint(fmt.Errorf("%s is there already", out), "give another name, or move it away: an archive is never overwritten")
+	}
+	o := &format.WriterOptions{Tool: "exitramp " + version(), Source: "record " + exporters.Redact(f.upstream)}
+	if err := a.recipients(&f.to, o); err != nil {
+		return err
+	}
+	rec, err := cassette.NewRecorder(cassette.RecorderOptions{Upstream: f.upstream, Name: strings.TrimSuffix(filepath.Base(out), ".ctxa"), Now: a.now})
+	if err != nil {
+		return usagef("%v", err)
+	}
+	s, err := f.serve.start(rec)
+	if err != nil {
+		return err
+	}
+	defer s.stop()
+	var failed error
+	if len(args) == 0 {
+		fmt.Fprintln(a.stderr, "recording at", s.url+"/v1", "until interrupted")
+		<-ctx.Done()
+	}
+	for run := 1; run <= f.runs && len(args) > 0 && ctx.Err() == nil && failed == nil; run++ {
+		if run > 1 {
+			rec.NextRun()
+		}
+		failed = a.program(ctx, args, s.env(), f.serve.json)
+	}
+	s.stop()
+	if rec.Exchanges() == 0 {
+		return errors.Join(failed, withHint(errors.New("the model said nothing: nothing was sealed"), "the program finds the proxy in OPENAI_BASE_URL or ANTHROPIC_BASE_URL; a base URL in its code goes before them"))
+	}
+	began := a.now()
+	rep, err := format.Export(context.WithoutCancel(ctx), out, rec, o, nil) // what was recorded before an interrupt is kept
+	if err != nil {
+		return err
+	}
+	f.to.json = f.serve.json
+	return errors.Join(failed, a.exported(rep, out, a.now().Sub(began), &f.to))
+}
+
+type playFlags struct {
+	serve  serveFlags
+	keys   keyFlags
+	system bool
+}
+
+func (a *app) playCmd() *cobra.Command {
+	f := &playFlags{}
+	c := &cobra.Command{
+		Use: "play SOURCE [-- CMD…]", Short: "Be the model that an archive remembers",
+		Long: `Serves the model's side of the conversations in SOURCE (an archive, or a runtime) to programs on this
+machine: OpenAI's Chat Completions and Responses and Anthropic's Messages, streamed or not. A request is
+answered with what the model said next when its messages are those of a recording so far. Any other is
+refused, and what differs is named: for a tool, its arguments.
+
+CMD finds the server in OPENAI_BASE_URL and ANTHROPIC_BASE_URL, and a key that opens nothing. Without
+CMD the server's address is printed and it runs until it is interrupted.
+
+Exit code 4: something was asked that was not recorded.`,
+		Args: cobra.MinimumNArgs(1),
+		RunE: func(c *cobra.Command, args []string) error {
+			if len(args) > 1 && c.ArgsLenAtDash() != 1 {
+				return usagef("write -- before the program: exitramp play SOURCE -- CMD…")
+			}
+			return a.play(c.Context(), args[0], args[1:], f)
+		},
+	}
+	f.keys.add(c)
+	f.keys.addTrust(c)
+	c.Flags().BoolVar(&f.system, "ignore-system", false, "do not compare operator's texts: they say the date, or were changed on purpose")
+	f.serve.add(c)
+	return c
+}
+
+// actOn opens an archive that is trusted, or a runtime.
+func (a *app) actOn(ctx context.Context, s string, k *keyFlags) (exporters.Runtime, error) {
+	if isArchive(s) {
+		return a.openTrusted(s, k)
+	}
+	return a.source(ctx, s, k)
+}
+
+// played is what a play has given so far.
+type played struct {
+	mu       sync.Mutex
+	stderr   io.Writer
+	requests int
+	answers  map[string]bool
+	misses   []cassette.Miss
+}
+
+func (p *played) miss(m cassette.Miss) {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	p.requests++
+	if len(p.misses) < 1000 {
+		p.misses = append(p.misses, m)
+		fmt.Fprintln(p.stderr, "!", m)
+	}
+}
+
+func (p *played) answer(key string) {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	p.requests++
+	p.answers[key] = true
+}
+
+func (a *app) play(ctx context.Context, from string, args []string, f *playFlags) error {
+	src, err := a.actOn(ctx, from, &f.keys)
+	if err != nil {
+		return err
+	}
+	defer src.Close()
+	p := &played{stderr: a.stderr, answers: map[string]bool{}, misses: []cassette.Miss{}}
+	player, err := cassette.NewPlayer(ctx, watched{src, a, "read", nil}, &cassette.PlayerOptions{IgnoreSystem: f.system, OnMiss: p.miss, OnAnswer: p.answer})
+	if err != nil {
+		return err
+	}
+	s, err := f.serve.start(player)
+	if err != nil {
+		return err
+	}
+	defer s.stop()
+	var failed error
+	if len(args) == 0 {
+		fmt.Fprintln(a.stdout, s.url+"/v1")
+		<-ctx.Done()
+	} else {
+		failed = a.program(ctx, args, s.env("OPENAI_API_KEY=played", "ANTHROPIC_API_KEY=played"), f.serve.json)
+	}
+	s.stop()
+	a.result["requests"], a.result["misses"] = p.requests, p.misses
+	if f.serve.json {
+		if err := a.printJSON(map[string]any{"requests": p.requests, "answers": len(p.answers), "recorded": player.Answers(), "misses": p.misses}); err != nil {
+			return err
+		}
+	} else {
+		fmt.Fprintf(a.stderr, "played %d of %d recorded answers to %d requests\n", len(p.answers), player.Answers(), p.requests)
+	}
+	if n := len(p.misses); n > 0 {
+		return errors.Join(&exitError{code: exitCheck, err: fmt.Errorf("%d requests were not as recorded", n)}, failed)
+	}
+	return failed
+}
+
+var _ agentstate.BlobSource = (*cassette.Recorder)(nil)
