@@ -22,6 +22,7 @@ import (
 type exportFlags struct {
 	recipients     []string
 	recipientFiles []string
+	compartments   []string
 	passphrase     bool
 	kinds          []string
 	small          bool
@@ -54,6 +55,7 @@ Exit code 3: sealed, and what could not be read is named.`,
 		RunE: func(c *cobra.Command, args []string) error { return a.export(c.Context(), args[0], args[1], f) },
 	}
 	f.addRecipients(c)
+	f.addCompartments(c)
 	c.Flags().StringSliceVar(&f.kinds, "kinds", nil, "only these kinds; the rest is stated as left out")
 	c.Flags().BoolVar(&f.small, "small", false, "compress harder: a tenth smaller, and half again as slow")
 	c.Flags().BoolVar(&f.beside, "keys-beside", false, "put the key files into the folder ARCHIVE.keys: who destroys that folder destroys every copy of the archive")
@@ -209,7 +211,11 @@ func exists(path string) bool {
 
 func (a *app) recipients(f *exportFlags, o *format.WriterOptions) error {
 	add := func(text, where string) error {
-		rs, err := format.ParseRecipients(text)
+		rs, err := a.parseRecipients(text)
+		var e *exitError
+		if errors.As(err, &e) {
+			return err
+		}
 		if err != nil {
 			return usagef("%s: %v", where, err)
 		}
@@ -245,7 +251,7 @@ func (a *app) recipients(f *exportFlags, o *format.WriterOptions) error {
 		}
 		o.Recipients = append(o.Recipients, r)
 	}
-	return nil
+	return a.compartments(f, o)
 }
 
 func (a *app) exported(rep *agentstate.Report, to string, took time.Duration, f *exportFlags) error {

@@ -152,6 +152,15 @@ func (a *app) inspect(path string, k *keyFlags, asJSON bool) error {
 		fmt.Fprintln(a.stdout, "secrets", secretsText(secretsOf(in.Statements)))
 	}
 	fmt.Fprintln(a.stdout, encryptionText(in))
+	if len(in.Compartments) > 1 {
+		for _, c := range in.Compartments {
+			state := "closed"
+			if c.Open {
+				state = "open"
+			}
+			fmt.Fprintf(a.stdout, "  compartment %s  %s, age %s+  %s\n", compartmentName(c), c.Weakest, c.OpensWith, state)
+		}
+	}
 	fmt.Fprintln(a.stdout, signatureText(in))
 	for _, g := range in.Gaps {
 		fmt.Fprintln(a.stdout, "gap  ", clean(gapLine(g)))
@@ -171,6 +180,25 @@ func encryptionText(in *format.Info) string {
 		s += fmt.Sprintf(" · %d closed: give the key with -i, or the passphrase with -p", n)
 	}
 	return s
+}
+
+// compartmentName is its number and, where it is known, its name.
+func compartmentName(c format.CompartmentInfo) string {
+	if c.Name == "" {
+		return fmt.Sprint(c.N)
+	}
+	return fmt.Sprintf("%d %s", c.N, clean(c.Name))
+}
+
+// closedText names the compartments that no key at hand opens.
+func closedText(in *format.Info) string {
+	var names []string
+	for _, c := range in.Compartments {
+		if !c.Open {
+			names = append(names, compartmentName(c))
+		}
+	}
+	return "closed: compartment " + strings.Join(names, ", ")
 }
 
 func signatureText(in *format.Info) string {

@@ -18,7 +18,7 @@ import (
 )
 
 func TestMain(m *testing.M) {
-	testscript.Main(m, map[string]func(){"exitramp": main, "asks": asks, "wordembed": func() {
+	testscript.Main(m, map[string]func(){"exitramp": main, "asks": asks, "age-plugin-xyz": pluginMain, "wordembed": func() {
 		if err := wordembed.Main(os.Args[1:], os.Stdin, os.Stdout); err != nil {
 			fmt.Fprintln(os.Stderr, err)
 			os.Exit(1)

@@ -4,10 +4,8 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"os"
 	"strings"
 
-	"filippo.io/age"
 	"github.com/spf13/cobra"
 
 	"github.com/exitramp/exitramp/context/agentstate"
@@ -67,7 +65,7 @@ func (a *app) readerOptions(k *keyFlags, policy format.Policy) (*format.ReaderOp
 		Policy: policy, AcceptSchema: k.schema, Partial: k.partial, Lineage: k.trust.lineage, MinSequence: k.trust.minSequence,
 	}
 	for _, path := range k.identities {
-		ids, err := readIdentities(path)
+		ids, err := a.readIdentities(path)
 		if err != nil {
 			return nil, err
 		}
@@ -85,19 +83,6 @@ func (a *app) readerOptions(k *keyFlags, policy format.Policy) (*format.ReaderOp
 		o.Identities = append(o.Identities, id)
 	}
 	return o, nil
-}
-
-func readIdentities(path string) ([]age.Identity, error) {
-	f, err := os.Open(path)
-	if err != nil {
-		return nil, err
-	}
-	defer f.Close()
-	ids, err := format.ParseIdentities(f)
-	if err != nil {
-		return nil, fmt.Errorf("%s: %w", path, err)
-	}
-	return ids, nil
 }
 
 // openArchive opens an archive to look at: integrity is checked, signatures are not asked for.
@@ -132,6 +117,9 @@ func (a *app) open(path string, k *keyFlags, policy format.Policy) (*format.Read
 	r, err := format.Open(archivePath(path), o)
 	if err != nil {
 		return nil, fmt.Errorf("%s: %w", archivePath(path), err)
+	}
+	if in := r.Info(); k.partial && closed(in) > 0 {
+		fmt.Fprintf(a.stderr, "! %s: %s. What is in there is left out.\n", archivePath(path), closedText(in))
 	}
 	return r, nil
 }

@@ -63,13 +63,15 @@ func (a *app) reencryptCmd() *cobra.Command {
 		Use: "re-encrypt ARCHIVE NEW-ARCHIVE", Short: "The same records in a new archive, with new keys",
 		Long: `Reads an archive and writes its records to a new one, under keys that are made anew, for the
 recipients given. The new archive follows the old one in its line; it has to be signed again. The
-old one stays as it is: end it, and its copies, yourself. Records of all compartments come into one.`,
+old one stays as it is: end it, and its copies, yourself. Records of all compartments come into one,
+but for those of --compartment.`,
 		Args: cobra.ExactArgs(2),
 		RunE: func(c *cobra.Command, args []string) error {
 			return a.reencrypt(c.Context(), args[0], archivePath(args[1]), f)
 		},
 	}
 	f.addRecipients(c)
+	f.addCompartments(c)
 	f.keys.addTrust(c)
 	c.Flags().StringArrayVarP(&f.keys.identities, "identity", "i", nil, "key `FILE` that opens ARCHIVE; may be given again")
 	c.Flags().BoolVar(&f.keys.schema, "accept-schema", false, "also where no known release published the schema")

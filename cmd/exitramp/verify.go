@@ -72,7 +72,7 @@ func (a *app) verify(ctx context.Context, path string, k *keyFlags, policy forma
 	ro.Keys = format.KeysBeside(path)
 	vo := &format.VerifyOptions{ReaderOptions: *ro, StoredOnly: f.stored}
 	for _, file := range f.require {
-		ids, err := readIdentities(file)
+		ids, err := a.readIdentities(file)
 		if err != nil {
 			return err
 		}
