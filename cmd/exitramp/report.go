@@ -201,6 +201,7 @@ func (a *app) printFidelity(what string, rep *fidelity.Report, asJSON bool, stri
 		out := map[string]any{
 			"match": alike, "records": rep.Records, "same": rep.Same, "announced": rep.Announced, "raised": rep.Raised, "skipped": rep.Skipped, "not_written": rep.NotWritten, "missing": rep.MissingN, "missing_keys": rep.Missing,
 			"extra": rep.ExtraN, "extra_keys": rep.Extra, "fields": rep.Fields, "grades": grades, "losses": lossList(rep.Losses), "loss_count": rep.LossN,
+			"equivalent": rep.Equivalent, "links": linksJSON(rep), "times": timesJSON(rep.Times),
 			"unannounced": lossList(rep.Unannounced), "unannounced_count": rep.UnannouncedN,
 		}
 		if a.authenticity != "" { // of a read-back; two states that are compared have none
@@ -223,6 +224,7 @@ func (a *app) printFidelity(what string, rep *fidelity.Report, asJSON bool, stri
 		if len(not) > 0 {
 			fmt.Fprintf(a.stdout, "not written, as the replay said: %s\n", strings.Join(not, " · "))
 		}
+		a.printLinks(rep)
 		a.printKeys("speaks with more authority", rep.Raised, uint64(len(rep.Raised)))
 		a.printKeys("missing", rep.Missing, rep.MissingN)
 		a.printKeys("extra", rep.Extra, rep.ExtraN)
@@ -238,6 +240,36 @@ func (a *app) printFidelity(what string, rep *fidelity.Report, asJSON bool, stri
 		return &exitError{code: exitPartial, err: errors.New(what + ": not alike")}
 	}
 	return nil
+}
+
+// printLinks says which references lost their other end, and how times fared.
+func (a *app) printLinks(rep *fidelity.Report) {
+	if rep.Equivalent > 0 {
+		fmt.Fprintf(a.stdout, "same value in another form: %s\n", number(rep.Equivalent))
+	}
+	for _, name := range keys(rep.Links) {
+		l := rep.Links[name]
+		if l.Got.Orphans() > l.Want.Orphans() {
+			fmt.Fprintf(a.stdout, "orphans: %s of %s %s point at nothing; of %s before it were %s\n", number(l.Got.Orphans()), number(l.Got.Total), name, number(l.Want.Total), number(l.Want.Orphans()))
+		}
+	}
+	if t := rep.Times; t.Records > t.Kept || t.GotInversions > t.WantInversions {
+		fmt.Fprintf(a.stdout, "times: %s of %s kept · %s lost · largest shift %s · out of order %s, before %s\n",
+			number(t.Kept), number(t.Records), number(t.Lost), t.Shift, number(t.GotInversions), number(t.WantInversions))
+	}
+}
+
+func linksJSON(rep *fidelity.Report) map[string]any {
+	out := map[string]any{}
+	for name, l := range rep.Links {
+		out[name] = map[string]any{"want": l.Want.Total, "want_orphans": l.Want.Orphans(), "got": l.Got.Total, "got_orphans": l.Got.Orphans()}
+	}
+	return out
+}
+
+func timesJSON(t fidelity.Times) map[string]any {
+	return map[string]any{"records": t.Records, "kept": t.Kept, "lost": t.Lost, "largest_shift_seconds": t.Shift.Seconds(), "largest_shift_of": t.ShiftOf,
+		"inversions_want": t.WantInversions, "inversions_got": t.GotInversions}
 }
 
 func (a *app) printKeys(what string, list []string, n uint64) {

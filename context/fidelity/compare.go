@@ -2,6 +2,8 @@ package fidelity
 
 import (
 	"context"
+	"encoding/binary"
+	"errors"
 	"fmt"
 
 	"github.com/exitramp/exitramp/context/agentstate"
@@ -41,10 +43,11 @@ const (
 // together are one, "parts.text", and so is each column of a native row, "native.checkpoint". Keys
 // are not fields, nor is origin_key, which says where a record was read and not what it is.
 type Report struct {
-	Records   uint64 // in both
-	Same      uint64 // of those, alike in every field
-	Announced uint64 // of those, differ only where it was announced
-	Skipped   uint64 // ignored, optional and not there, or absent as they should be
+	Records    uint64 // in both
+	Same       uint64 // of those, alike in every field
+	Announced  uint64 // of those, differ only where it was announced, or in form
+	Equivalent uint64 // of Announced, those of which nothing was announced: the same values in another form
+	Skipped    uint64 // ignored, optional and not there, or absent as they should be
 	// NotWritten are records of want that the replay did not write, as its journal says: by
 	// "conflict", "refuse", "hold". Set by replay.ReadBack; they are among Skipped.
 	NotWritten map[string]uint64
@@ -63,7 +66,12 @@ type Report struct {
 	// Unannounced are those Losses that were not announced, where Options.Announced says what was.
 	Unannounced  []Loss
 	UnannouncedN uint64
-	Raised       []string // records that speak with more authority in got; never good
+	// Links are the references of both states, by kind and field, "message.parent_key", and calls and
+	// results of tools (ToolCalls, ToolResults). Of want, those that are ignored or must be absent are
+	// left out.
+	Links  map[string]*Link
+	Times  Times
+	Raised []string // records that speak with more authority in got; never good
 	// Native tells whether native forms were compared: only between stores of one product and
 	// flavor are they of one form.
 	Native bool
@@ -103,14 +111,16 @@ func Compare(ctx context.Context, want, got agentstate.Source, opts *Options) (*
 	if opts == nil {
 		opts = &Options{}
 	}
-	known, err := diskmap.New(opts.Dir)
-	if err != nil {
-		return nil, err
-	}
-	defer known.Close()
 	c := &comparer{
-		opts: opts, known: known, paths: newPaths(), fields: map[string]*[]graded{},
-		rep: &Report{Grades: map[Grade]uint64{}, Kinds: map[string]*Kind{}, LossN: map[string]uint64{}, FieldN: map[string]map[string]map[Grade]uint64{}},
+		opts: opts, paths: newPaths(), fields: map[string]*[]graded{},
+		rep: &Report{Grades: map[Grade]uint64{}, Kinds: map[string]*Kind{}, LossN: map[string]uint64{}, FieldN: map[string]map[string]map[Grade]uint64{}, Links: map[string]*Link{}},
+	}
+	for _, m := range []**diskmap.Map{&c.known, &c.others, &c.open.m} {
+		var err error
+		if *m, err = diskmap.New(opts.Dir); err != nil {
+			return nil, err
+		}
+		defer (*m).Close()
 	}
 	if err := c.readWant(ctx, want); err != nil {
 		return nil, fmt.Errorf("fidelity: first state: %w", err)
@@ -136,20 +146,22 @@ type comparer struct {
 	origins [2]*pb.Origin
 	n       int                  // entries
 	seen    []uint64             // one bit an entry
-	open    []pending            // records whose citations differ
+	open    pendings             // records that differ in form, maybe in no more
+	others  *diskmap.Map         // keys of got that are not in want
 	fields  map[string]*[]graded // by kind; at the number of its path
 }
 
 // graded is how one field of one kind fared.
 type graded [Quarantined + 1]uint64
 
-// pending is a record of which some columns cite differently.
+// pending is a record of which some columns cite differently, or some fields may be of one value.
 type pending struct {
 	want, got string // keys
 	counts    *[]graded
 	fields    []uint16
-	clean     bool // its other fields are alike, or differ as announced
+	clean     bool // its other fields are alike, or differ as announced, or in form
 	same      bool // its other fields are alike
+	said      bool // something was announced
 }
 
 func (c *comparer) control(r agentstate.Record) bool {
@@ -162,6 +174,9 @@ func (c *comparer) control(r agentstate.Record) bool {
 
 func (c *comparer) readWant(ctx context.Context, src agentstate.Source) error {
 	f := newFlattener(ctx, src, c.paths, c.opts.Key)
+	l := newLinks(c.opts.Dir, func(key string) (bool, error) { _, ok, err := c.known.Get(key); return ok, err })
+	defer l.close()
+	f.ref = l.ref
 	for r, err := range src.Records(ctx, nil) {
 		if err != nil {
 			return err
@@ -172,7 +187,7 @@ func (c *comparer) readWant(ctx context.Context, src agentstate.Source) error {
 		if c.control(r) {
 			continue
 		}
-		e := entry{n: c.n, key: r.GetMeta().GetKey(), rank: rank(r)}
+		e := entry{n: c.n, key: r.GetMeta().GetKey(), rank: rank(r), made: r.GetMeta().GetCreatedUnixNano()}
 		c.n++
 		at := e.key
 		if c.opts.Key != nil {
@@ -182,6 +197,7 @@ func (c *comparer) readWant(ctx context.Context, src agentstate.Source) error {
 			e.expect = c.opts.Expect(r)
 		}
 		if e.expect == Required || e.expect == Optional {
+			l.begin(r)
 			if e.fields, err = f.flatten(r); err != nil {
 				return fmt.Errorf("%s: %w", e.key, err)
 			}
@@ -194,13 +210,21 @@ func (c *comparer) readWant(ctx context.Context, src agentstate.Source) error {
 		if err := c.known.Put(at, e.encode()); err != nil {
 			return err
 		}
+		l.there(at)
 	}
 	c.seen = make([]uint64, c.n/64+1)
-	return ctx.Err()
+	if err := errors.Join(ctx.Err(), l.end()); err != nil {
+		return err
+	}
+	l.report(c.rep, c.paths, false)
+	return nil
 }
 
 func (c *comparer) readGot(ctx context.Context, src agentstate.Source) error {
 	f := newFlattener(ctx, src, c.paths, nil)
+	l := newLinks(c.opts.Dir, c.inGot)
+	defer l.close()
+	f.ref = l.ref
 	for r, err := range src.Records(ctx, nil) {
 		if err != nil {
 			return err
@@ -217,8 +241,16 @@ func (c *comparer) readGot(ctx context.Context, src agentstate.Source) error {
 		if err != nil {
 			return err
 		}
+		l.begin(r)
 		if !ok {
 			c.extra(key)
+			if err := c.others.Put(key, nil); err != nil {
+				return err
+			}
+			l.there(key)
+			if _, err := f.flatten(r); err != nil { // for its references
+				return fmt.Errorf("%s: %w", key, err)
+			}
 			continue
 		}
 		e, err := decode(raw)
@@ -229,6 +261,7 @@ func (c *comparer) readGot(ctx context.Context, src agentstate.Source) error {
 			return fmt.Errorf("two records under the key %s", key)
 		}
 		c.seen[e.n/64] |= 1 << (e.n % 64)
+		l.there(key)
 		switch e.expect {
 		case Ignored:
 			c.skip(e.key)
@@ -245,9 +278,33 @@ func (c *comparer) readGot(ctx context.Context, src agentstate.Source) error {
 		if rank(r) > e.rank && len(c.rep.Raised) < most {
 			c.rep.Raised = append(c.rep.Raised, e.key)
 		}
-		c.match(e, key, fields)
+		c.rep.Times.add(e.key, e.made, r.GetMeta().GetCreatedUnixNano())
+		if err := c.match(e, key, fields); err != nil {
+			return err
+		}
 	}
-	return ctx.Err()
+	if err := errors.Join(ctx.Err(), l.end()); err != nil {
+		return err
+	}
+	l.report(c.rep, c.paths, true)
+	return nil
+}
+
+// inGot tells whether a record of got was read.
+func (c *comparer) inGot(key string) (bool, error) {
+	raw, ok, err := c.known.Get(key)
+	if err != nil {
+		return false, err
+	}
+	if !ok {
+		_, ok, err = c.others.Get(key)
+		return ok, err
+	}
+	n, i := binary.Uvarint(raw)
+	if i <= 0 {
+		return false, errEntry
+	}
+	return c.seen[n/64]>>(n%64)&1 == 1, nil
 }
 
 func (c *comparer) skip(key string) {
@@ -269,7 +326,7 @@ func alike(a, b *pb.Origin) bool {
 }
 
 // match compares the fields of a record that is in both.
-func (c *comparer) match(e *entry, gotKey string, got []field) {
+func (c *comparer) match(e *entry, gotKey string, got []field) error {
 	c.rep.Records++
 	c.rep.kind(e.key).Records++
 	p := pending{want: e.key, got: gotKey, counts: c.countsOf(e.key), clean: true, same: true}
@@ -287,7 +344,8 @@ func (c *comparer) match(e *entry, gotKey string, got []field) {
 			id, want, got = w.path, want[1:], got[1:]
 			if w.digest != g.digest {
 				grade = Transformed
-				if (w.cites || g.cites) && (c.rep.Native || !c.paths.native(id)) {
+				native := c.paths.native(id)
+				if (w.cites || g.cites) && (c.rep.Native || !native) || (w.forms || g.forms) && !native && !c.announced(p.want, id) {
 					p.fields = append(p.fields, id)
 					continue
 				}
@@ -296,10 +354,19 @@ func (c *comparer) match(e *entry, gotKey string, got []field) {
 		c.grade(&p, id, grade)
 	}
 	if p.fields != nil {
-		c.open = append(c.open, p)
-		return
+		return c.open.add(&p)
 	}
 	c.finish(&p)
+	return nil
+}
+
+// announced tells whether something was said of a field.
+func (c *comparer) announced(key string, id uint16) bool {
+	if c.opts.Announced == nil {
+		return false
+	}
+	g, _, ok := c.opts.Announced(key, c.paths.names[id])
+	return ok && g != Exact
 }
 
 // grade counts one field.
@@ -321,18 +388,19 @@ func (c *comparer) grade(p *pending, id uint16, g Grade) {
 		}
 	}
 	p.same = false
-	p.clean = p.clean && announced
+	p.clean = p.clean && (announced || g == Equivalent)
+	p.said = p.said || announced
 	c.rep.Grades[g]++
 	p.count(id, g)
 	c.rep.LossN[agentstate.KindOfKey(p.want)+"."+path]++
 	if why == "" {
-		why = map[Grade]string{Dropped: "is not there", Defaulted: "was not given", Transformed: "differs"}[g]
+		why = map[Grade]string{Dropped: "is not there", Defaulted: "was not given", Transformed: "differs", Equivalent: "the same value in another form"}[g]
 	}
 	l := Loss{Key: p.want, Path: path, Grade: g, Why: why}
 	if len(c.rep.Losses) < most {
 		c.rep.Losses = append(c.rep.Losses, l)
 	}
-	if c.opts.Announced == nil || announced {
+	if c.opts.Announced == nil || announced || g == Equivalent {
 		return
 	}
 	if c.rep.UnannouncedN++; len(c.rep.Unannounced) < most {
@@ -348,6 +416,9 @@ func (c *comparer) finish(p *pending) {
 	case p.clean:
 		c.rep.Announced++
 		c.rep.kind(p.want).Announced++
+		if !p.said {
+			c.rep.Equivalent++
+		}
 	}
 }
 

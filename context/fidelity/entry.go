@@ -15,6 +15,7 @@ type entry struct {
 	key    string // in want
 	expect Expectation
 	rank   byte
+	made   int64 // Meta.CreatedUnixNano
 	fields []field
 }
 
@@ -50,6 +51,7 @@ const fieldSize = 2 + 1 + 16
 func (e *entry) encode() []byte {
 	b := binary.AppendUvarint(nil, uint64(e.n))
 	b = append(b, e.rank|byte(e.expect)<<2)
+	b = binary.AppendVarint(b, e.made)
 	b = binary.AppendUvarint(b, uint64(len(e.key)))
 	b = append(b, e.key...)
 	for _, f := range e.fields {
@@ -67,6 +69,10 @@ func decode(b []byte) (*entry, error) {
 	}
 	e := &entry{n: int(n), rank: b[i] & 3, expect: Expectation(b[i] >> 2)}
 	b = b[i+1:]
+	if e.made, i = binary.Varint(b); i <= 0 {
+		return nil, errEntry
+	}
+	b = b[i:]
 	l, i := binary.Uvarint(b)
 	if i <= 0 || uint64(len(b)-i) < l {
 		return nil, errEntry

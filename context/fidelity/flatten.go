@@ -1,6 +1,7 @@
 package fidelity
 
 import (
+	"bytes"
 	"context"
 	"crypto/sha256"
 	"encoding/binary"
@@ -10,7 +11,9 @@ import (
 	"math"
 	"slices"
 	"strings"
+	"unicode/utf8"
 
+	"golang.org/x/text/unicode/norm"
 	"google.golang.org/protobuf/encoding/protowire"
 	"google.golang.org/protobuf/reflect/protoreflect"
 
@@ -22,6 +25,7 @@ import (
 type field struct {
 	path   uint16
 	cites  bool // names other records, so that other citations may stand for the same bytes
+	forms  bool // holds text or JSON, of which other bytes may be the same value
 	digest [16]byte
 }
 
@@ -29,13 +33,16 @@ func (f field) append(b []byte) []byte {
 	b = binary.LittleEndian.AppendUint16(b, f.path)
 	c := byte(0)
 	if f.cites {
-		c = 1
+		c |= 1
+	}
+	if f.forms {
+		c |= 2
 	}
 	return append(append(b, c), f.digest[:]...)
 }
 
 func fieldOf(b []byte) field {
-	f := field{path: binary.LittleEndian.Uint16(b), cites: b[2] == 1}
+	f := field{path: binary.LittleEndian.Uint16(b), cites: b[2]&1 != 0, forms: b[2]&2 != 0}
 	copy(f.digest[:], b[3:])
 	return f
 }
@@ -44,6 +51,7 @@ func fieldOf(b []byte) field {
 type paths struct {
 	ids   map[step]uint16
 	names []string
+	refs  []bool // by path: it names records
 }
 
 // step is a name below a path.
@@ -78,6 +86,7 @@ func (p *paths) id(parent uint16, name string) uint16 {
 	id := uint16(len(p.names))
 	p.ids[step{parent, strings.Clone(name)}] = id
 	p.names = append(p.names, full)
+	p.refs = append(p.refs, strings.HasSuffix(name, "_key") || strings.HasSuffix(name, "_keys"))
 	return id
 }
 
@@ -90,22 +99,26 @@ type flattener struct {
 	ctx   context.Context
 	src   agentstate.Resolver
 	paths *paths
-	key   func(string) string // maps references; nil: they stay
+	key   func(string) string           // maps references; nil: they stay
+	ref   func(path uint16, key string) // is told of each reference; nil: nobody asks
 
 	text  [][]byte // by path: what is there of the present record
 	used  []uint16 // paths with a text
 	cites map[uint16]bool
+	forms map[uint16]bool
+	canon bool   // by value: text in normal form, JSON in one form
 	index []byte // where in its lists a value is
 	err   error
 }
 
 func newFlattener(ctx context.Context, src agentstate.Source, p *paths, key func(string) string) *flattener {
-	return &flattener{ctx: ctx, src: agentstate.ResolverOf(src), paths: p, key: key, cites: map[uint16]bool{}}
+	return &flattener{ctx: ctx, src: agentstate.ResolverOf(src), paths: p, key: key, cites: map[uint16]bool{}, forms: map[uint16]bool{}}
 }
 
 // flatten is the fields of r, by path.
 func (f *flattener) flatten(r agentstate.Record) ([]field, error) {
 	clear(f.cites)
+	clear(f.forms)
 	f.used, f.index, f.err = f.used[:0], f.index[:0], nil
 	f.message(r.ProtoReflect(), root)
 	for i, n := range r.GetMeta().GetNative() {
@@ -115,7 +128,7 @@ func (f *flattener) flatten(r agentstate.Record) ([]field, error) {
 	slices.Sort(f.used)
 	for _, id := range f.used {
 		sum := sha256.Sum256(f.text[id])
-		x := field{path: id, cites: f.cites[id]}
+		x := field{path: id, cites: f.cites[id], forms: f.forms[id]}
 		copy(x.digest[:], sum[:])
 		out = append(out, x)
 		if cap(f.text[id]) > 1<<20 {
@@ -205,15 +218,50 @@ func (f *flattener) single(fd protoreflect.FieldDescriptor, v protoreflect.Value
 		f.message(v.Message(), path)
 	case protoreflect.StringKind:
 		s := v.String()
-		if n := string(fd.Name()); f.key != nil && (strings.HasSuffix(n, "_key") || strings.HasSuffix(n, "_keys")) {
-			s = f.key(s)
+		switch {
+		case f.paths.refs[path]:
+			if f.key != nil {
+				s = f.key(s)
+			}
+			if f.ref != nil {
+				f.ref(path, s)
+			}
+		case !ascii(s):
+			f.forms[path] = true
+			if f.canon {
+				s = norm.NFC.String(s)
+			}
 		}
 		f.value(path, "text", []byte(s))
 	case protoreflect.BytesKind:
-		f.value(path, "bytes", v.Bytes())
+		b := v.Bytes()
+		if strings.HasSuffix(string(fd.Name()), "_json") {
+			b = f.json(path, b)
+		}
+		f.value(path, "bytes", b)
 	default:
 		f.value(path, "number", number(fd, v))
 	}
+}
+
+func ascii(s string) bool {
+	for i := range len(s) {
+		if s[i] >= utf8.RuneSelf {
+			return false
+		}
+	}
+	return true
+}
+
+// json is the JSON document b, by value where that is asked for.
+func (f *flattener) json(path uint16, b []byte) []byte {
+	f.forms[path] = true
+	if f.canon {
+		if c, ok := canonical(b); ok {
+			return c
+		}
+	}
+	return b
 }
 
 func anything(m protoreflect.Message) bool {
@@ -244,7 +292,20 @@ func (f *flattener) data(path uint16, d *pb.Data) {
 	if d.MediaType != "" {
 		f.value(f.paths.id(path, "media_type"), "text", []byte(d.MediaType))
 	}
-	sum, err := f.sum(d.GetInline(), d.GetBlob())
+	b, blob := d.GetInline(), d.GetBlob()
+	if strings.Contains(d.MediaType, "json") {
+		f.forms[path] = true
+		if f.canon && blob != nil && blob.Size <= maxCanonical {
+			if b, f.err = f.bytes(blob); f.err != nil {
+				return
+			}
+			blob = nil
+		}
+		if blob == nil {
+			b = f.json(path, b)
+		}
+	}
+	sum, err := f.sum(b, blob)
 	if err != nil {
 		f.err = err
 		return
@@ -253,6 +314,15 @@ func (f *flattener) data(path uint16, d *pb.Data) {
 		f.value(f.paths.id(path, alien), "bytes", u)
 	}
 	f.value(path, "data", sum)
+}
+
+// maxCanonical is the size of a blob above which it is compared by its bytes alone.
+const maxCanonical = 16 << 20
+
+func (f *flattener) bytes(blob *pb.Blob) ([]byte, error) {
+	var b bytes.Buffer
+	err := f.copyBlob(&b, blob)
+	return b.Bytes(), err
 }
 
 // sum is the SHA-256 of b, or of the bytes that a blob stands for.

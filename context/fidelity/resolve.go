@@ -3,6 +3,7 @@ package fidelity
 import (
 	"bytes"
 	"context"
+	"encoding/binary"
 	"fmt"
 	"iter"
 	"math"
@@ -14,10 +15,45 @@ import (
 	pb "github.com/exitramp/exitramp/proto/exitramp/v1"
 )
 
-// resolve compares, by the bytes that they stand for, the columns in which the two sides cite
-// differently.
+// pendings are records that wait for resolve, in a sealed temporary file.
+type pendings struct{ m *diskmap.Map }
+
+func (ps *pendings) add(p *pending) error {
+	b := []byte{0}
+	for i, set := range []bool{p.clean, p.same, p.said} {
+		if set {
+			b[0] |= 1 << i
+		}
+	}
+	b = binary.AppendUvarint(b, uint64(len(p.fields)))
+	for _, id := range p.fields {
+		b = binary.LittleEndian.AppendUint16(b, id)
+	}
+	return ps.m.Put(p.want, append(b, p.got...))
+}
+
+func (ps *pendings) decode(x diskmap.Entry) (*pending, error) {
+	p := &pending{want: x.Key}
+	if len(x.Value) < 2 {
+		return nil, errEntry
+	}
+	p.clean, p.same, p.said = x.Value[0]&1 != 0, x.Value[0]&2 != 0, x.Value[0]&4 != 0
+	n, i := binary.Uvarint(x.Value[1:])
+	b := x.Value[1+max(i, 0):]
+	if i <= 0 || uint64(len(b)) < 2*n {
+		return nil, errEntry
+	}
+	for range n {
+		p.fields, b = append(p.fields, binary.LittleEndian.Uint16(b)), b[2:]
+	}
+	p.got = string(b)
+	return p, nil
+}
+
+// resolve compares the columns in which the two sides cite differently by the bytes that they stand
+// for, and text and JSON by value.
 func (c *comparer) resolve(ctx context.Context, want, got agentstate.Source) error {
-	if len(c.open) == 0 {
+	if c.open.m.Len() == 0 {
 		return nil
 	}
 	w, err := newSide(ctx, want, c.opts.Dir)
@@ -30,22 +66,70 @@ func (c *comparer) resolve(ctx context.Context, want, got agentstate.Source) err
 		return fmt.Errorf("fidelity: second state: %w", err)
 	}
 	defer g.close()
-	for i := range c.open {
-		p := &c.open[i]
-		for _, id := range p.fields {
-			same, err := c.column(ctx, w, g, p, c.paths.names[id])
-			if err != nil {
-				return fmt.Errorf("fidelity: %s: %w", p.want, err)
-			}
-			grade := Exact
-			if !same {
-				grade = Transformed
-			}
-			c.grade(p, id, grade)
+	wf, gf := newFlattener(ctx, nil, c.paths, c.opts.Key), newFlattener(ctx, nil, c.paths, nil)
+	wf.src, gf.src, wf.canon, gf.canon = w.res, g.res, true, true
+	for x, err := range c.open.m.All() {
+		if err != nil {
+			return err
+		}
+		p, err := c.open.decode(x)
+		if err != nil {
+			return err
+		}
+		p.counts = c.countsOf(p.want)
+		if err := c.decide(ctx, w, g, wf, gf, p); err != nil {
+			return fmt.Errorf("fidelity: %s: %w", p.want, err)
 		}
 		c.finish(p)
 	}
 	return nil
+}
+
+// decide grades the fields of p that were left open.
+func (c *comparer) decide(ctx context.Context, w, g *side, wf, gf *flattener, p *pending) error {
+	var want, got map[uint16]field // by value
+	for _, id := range p.fields {
+		grade := Transformed
+		if c.paths.native(id) {
+			same, err := c.column(ctx, w, g, p, c.paths.names[id])
+			if err != nil {
+				return err
+			}
+			if same {
+				grade = Exact
+			}
+			c.grade(p, id, grade)
+			continue
+		}
+		if want == nil {
+			var err error
+			if want, err = w.values(ctx, wf, p.want); err != nil {
+				return err
+			}
+			if got, err = g.values(ctx, gf, p.got); err != nil {
+				return err
+			}
+		}
+		if want[id].digest == got[id].digest {
+			grade = Equivalent
+		}
+		c.grade(p, id, grade)
+	}
+	return nil
+}
+
+// values are the fields of the record under key by value, whatever their form.
+func (s *side) values(ctx context.Context, f *flattener, key string) (map[uint16]field, error) {
+	r, err := s.res.Get(ctx, key)
+	if err != nil {
+		return nil, err
+	}
+	fields, err := f.flatten(r)
+	out := map[uint16]field{}
+	for _, x := range fields {
+		out[x.path] = x
+	}
+	return out, err
 }
 
 // column compares the columns at path of a record, in all of its native forms.

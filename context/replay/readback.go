@@ -29,7 +29,11 @@ func ReadBack(ctx context.Context, want, got agentstate.Source, j *Journal) (*fi
 		}
 		b.anew = true
 	}
-	want = approved{want, b}
+	if _, ok := agentstate.As[agentstate.Getter](want); ok {
+		want = approvedGetter{approved{want, b}}
+	} else {
+		want = approved{want, b}
+	}
 	m, err := j.Map()
 	if err != nil {
 		return nil, err
@@ -95,18 +99,36 @@ func (s approved) Records(ctx context.Context, o *agentstate.ReadOptions) iter.S
 	return func(yield func(agentstate.Record, error) bool) {
 		for r, err := range s.Source.Records(ctx, o) {
 			if err == nil {
-				r, _ = imported(r, s.b.j.head.Label)
-			}
-			if err == nil && canNarrow(r) {
-				if rc := s.b.receipt(r.GetMeta().GetKey()); rc != nil && rc.Approval != nil {
-					r, _ = rc.Approval.narrow(r)
-				}
+				r = s.through(r)
 			}
 			if !yield(r, err) {
 				return
 			}
 		}
 	}
+}
+
+// through is r as it was let through.
+func (s approved) through(r agentstate.Record) agentstate.Record {
+	r, _ = imported(r, s.b.j.head.Label)
+	if canNarrow(r) {
+		if rc := s.b.receipt(r.GetMeta().GetKey()); rc != nil && rc.Approval != nil {
+			r, _ = rc.Approval.narrow(r)
+		}
+	}
+	return r
+}
+
+type approvedGetter struct{ approved }
+
+// Get finds a record by key.
+func (s approvedGetter) Get(ctx context.Context, key string) (agentstate.Record, error) {
+	g, _ := agentstate.As[agentstate.Getter](s.Source)
+	r, err := g.Get(ctx, key)
+	if err != nil {
+		return nil, err
+	}
+	return s.through(r), nil
 }
 
 // key is the key under which the target yields the record. A driver whose runtime keeps ids

@@ -1,0 +1,264 @@
+package fidelity
+
+import (
+	"encoding/binary"
+	"strings"
+	"time"
+
+	"github.com/exitramp/exitramp/context/agentstate"
+	"github.com/exitramp/exitramp/internal/diskmap"
+	pb "github.com/exitramp/exitramp/proto/exitramp/v1"
+)
+
+// Link is how the references of one field fare in both states.
+type Link struct{ Want, Got Refs }
+
+// Refs counts references, and those of which the other end is there.
+type Refs struct{ Total, Resolved uint64 }
+
+// Orphans are those of which it is not.
+func (r Refs) Orphans() uint64 { return r.Total - r.Resolved }
+
+// Names of links that are no reference fields: a tool's call and its result name each other by an id,
+// within a conversation.
+const (
+	ToolCalls   = "message.tool_call"   // resolved: there is a result
+	ToolResults = "message.tool_result" // resolved: there is a call
+)
+
+// Times says how the times at which records were made fared.
+type Times struct {
+	Records uint64        // in both states, and want says when they were made
+	Kept    uint64        // of those, got says the same instant
+	Lost    uint64        // of those, got says none
+	Shift   time.Duration // the largest difference where both say one
+	ShiftOf string        // key of that record in want
+	// Inversions are neighbours in one conversation of which the later one was made earlier.
+	WantInversions, GotInversions uint64
+}
+
+func (t *Times) add(key string, want, got int64) {
+	if want == 0 {
+		return
+	}
+	t.Records++
+	switch {
+	case got == want:
+		t.Kept++
+	case got == 0:
+		t.Lost++
+	default:
+		d := uint64(max(want, got)) - uint64(min(want, got)) // of opposite signs the difference is more than an int64 holds
+		if s := time.Duration(min(d, 1<<63-1)); s > t.Shift {
+			t.Shift, t.ShiftOf = s, key
+		}
+	}
+}
+
+// links counts the references in one state while it is read.
+type links struct {
+	has   func(key string) (bool, error) // was a record of this key read?
+	dir   string
+	later *diskmap.Map // references that were not there yet: their number; nil: none
+	kind  string       // of the present record
+	refs  map[linkName]*Refs
+
+	recent       map[string]bool // keys that are there
+	conversation string
+	made         int64 // when its last message was made
+	inversions   uint64
+
+	open  map[string]*exchange // conversations by key
+	order []string             // of open
+	calls [2]Refs              // and results
+	err   error
+}
+
+type linkName struct {
+	kind string
+	path uint16
+}
+
+// exchange is the calls and the results of a conversation, by id.
+type exchange [2]map[string]uint64
+
+const (
+	mostOpen   = 64     // conversations whose messages may be mixed
+	mostIDs    = 50_000 // ids of one conversation
+	mostRecent = 8192
+)
+
+func newLinks(dir string, has func(string) (bool, error)) *links {
+	return &links{has: has, dir: dir, refs: map[linkName]*Refs{}, recent: map[string]bool{}, open: map[string]*exchange{}}
+}
+
+func (l *links) close() {
+	if l.later != nil {
+		l.later.Close()
+	}
+}
+
+// begin is called before the references of r are told.
+func (l *links) begin(r agentstate.Record) {
+	l.kind = agentstate.KindOf(r)
+	m, ok := r.(*pb.Message)
+	if !ok {
+		return
+	}
+	made := m.GetMeta().GetCreatedUnixNano()
+	if m.ConversationKey != l.conversation {
+		l.conversation, l.made = m.ConversationKey, 0
+	}
+	if made != 0 {
+		if made < l.made {
+			l.inversions++
+		}
+		l.made = made
+	}
+	for _, p := range m.Parts {
+		if c := p.GetToolCall(); c != nil {
+			l.exchange(m.ConversationKey, 0, c.Id)
+		}
+		if r := p.GetToolResult(); r != nil {
+			l.exchange(m.ConversationKey, 1, r.Id)
+		}
+	}
+}
+
+func (l *links) exchange(conversation string, which int, id string) {
+	x := l.open[conversation]
+	if x != nil && len(x[0])+len(x[1]) >= mostIDs {
+		l.settle(x)
+		*x = exchange{map[string]uint64{}, map[string]uint64{}}
+	}
+	if x == nil {
+		if len(l.order) >= mostOpen {
+			l.settle(l.open[l.order[0]])
+			delete(l.open, l.order[0])
+			l.order = l.order[1:]
+		}
+		x = &exchange{map[string]uint64{}, map[string]uint64{}}
+		l.open[conversation] = x
+		l.order = append(l.order, conversation)
+	}
+	x[which][id]++
+}
+
+func (l *links) settle(x *exchange) {
+	for i := range x {
+		for id, n := range x[i] {
+			l.calls[i].Total += n
+			if x[1-i][id] > 0 {
+				l.calls[i].Resolved += n
+			}
+		}
+	}
+}
+
+// there notes that a record of this key was read.
+func (l *links) there(key string) {
+	if len(l.recent) >= mostRecent {
+		clear(l.recent)
+	}
+	l.recent[key] = true
+}
+
+// ref is a reference of the present record.
+func (l *links) ref(path uint16, key string) {
+	if key == "" || l.err != nil {
+		return
+	}
+	name := linkName{l.kind, path}
+	c := l.refs[name]
+	if c == nil {
+		c = &Refs{}
+		l.refs[name] = c
+	}
+	c.Total++
+	ok := l.recent[key]
+	if !ok {
+		if ok, l.err = l.has(key); ok {
+			l.there(key)
+		}
+	}
+	switch {
+	case l.err != nil:
+	case ok:
+		c.Resolved++
+	default:
+		l.wait(name, key)
+	}
+}
+
+// wait keeps a reference until all is read: what it names may come after it.
+func (l *links) wait(name linkName, key string) {
+	if l.later == nil {
+		if l.later, l.err = diskmap.New(l.dir); l.err != nil {
+			return
+		}
+	}
+	k := string(binary.LittleEndian.AppendUint16(nil, name.path)) + name.kind + "\x00" + key
+	had, _, err := l.later.Get(k)
+	n := uint64(0)
+	if len(had) > 0 {
+		n, _ = binary.Uvarint(had)
+	}
+	if l.err = err; err == nil {
+		l.err = l.later.Put(k, binary.AppendUvarint(nil, n+1))
+	}
+}
+
+// end resolves what came later.
+func (l *links) end() error {
+	for _, c := range l.order {
+		l.settle(l.open[c])
+	}
+	l.open, l.order = nil, nil
+	if l.later == nil || l.err != nil {
+		return l.err
+	}
+	for x, err := range l.later.All() {
+		if err != nil {
+			return err
+		}
+		kind, key, _ := strings.Cut(x.Key[2:], "\x00")
+		ok, err := l.has(key)
+		if err != nil {
+			return err
+		}
+		if ok {
+			n, _ := binary.Uvarint(x.Value)
+			l.refs[linkName{kind, binary.LittleEndian.Uint16([]byte(x.Key[:2]))}].Resolved += n
+		}
+	}
+	return nil
+}
+
+// report puts what was counted into the report.
+func (l *links) report(r *Report, p *paths, got bool) {
+	put := func(name string, c Refs) {
+		k := r.Links[name]
+		if k == nil {
+			k = &Link{}
+			r.Links[name] = k
+		}
+		if got {
+			k.Got = c
+		} else {
+			k.Want = c
+		}
+	}
+	for n, c := range l.refs {
+		put(n.kind+"."+p.names[n.path], *c)
+	}
+	for i, name := range []string{ToolCalls, ToolResults} {
+		if l.calls[i].Total > 0 {
+			put(name, l.calls[i])
+		}
+	}
+	if got {
+		r.Times.GotInversions = l.inversions
+	} else {
+		r.Times.WantInversions = l.inversions
+	}
+}

@@ -1,0 +1,157 @@
+package fidelity_test
+
+import (
+	"fmt"
+	"testing"
+	"time"
+
+	"github.com/google/go-cmp/cmp"
+
+	"github.com/exitramp/exitramp/context/agentstate"
+	"github.com/exitramp/exitramp/context/fidelity"
+	"github.com/exitramp/exitramp/context/memstate"
+	pb "github.com/exitramp/exitramp/proto/exitramp/v1"
+)
+
+func msg(c string, n int, parts ...*pb.Part) *pb.Message {
+	m := &pb.Message{Meta: agentstate.Meta("message", nil, c, fmt.Sprint(n)), ConversationKey: "conversation/" + c, Position: uint64(n), Parts: parts}
+	if n > 1 {
+		m.ParentKey = agentstate.Key("message", c, fmt.Sprint(n-1))
+	}
+	m.Meta.CreatedUnixNano = int64(n) * 1e9
+	return m
+}
+
+func call(id string) *pb.Part {
+	return &pb.Part{Body: &pb.Part_ToolCall{ToolCall: &pb.ToolCall{Id: id, Name: "t"}}}
+}
+
+func result(id string) *pb.Part {
+	return &pb.Part{Body: &pb.Part_ToolResult{ToolResult: &pb.ToolResult{Id: id}}}
+}
+
+func conv(id string) *pb.Conversation {
+	return &pb.Conversation{Meta: agentstate.Meta("conversation", nil, id)}
+}
+
+// TestLinks: references and calls are counted in both states, with those whose other end is gone.
+func TestLinks(t *testing.T) {
+	want := memstate.Whole("x", conv("a"), conv("b"),
+		msg("a", 1, call("1"), call("2"), call("3")), msg("a", 2, result("1"), result("2")),
+		msg("b", 1, call("3")), msg("b", 2, result("3"), result("9")),
+		// A memory names messages that come after it, and one that is gone.
+		&pb.Memory{Meta: agentstate.Meta("memory", nil, "m"), SourceKeys: []string{"message/a/1", "message/b/2", "message/gone"}},
+	)
+	got := memstate.Whole("x", conv("a"), conv("b"),
+		msg("a", 1, call("1"), call("2"), call("3")), // its results did not arrive
+		msg("b", 1, call("3")), msg("b", 2, result("3"), result("9")), msg("c", 2),
+		&pb.Memory{Meta: agentstate.Meta("memory", nil, "m"), SourceKeys: []string{"message/a/1", "message/b/2", "message/gone"}},
+	)
+	rep, err := fidelity.Compare(t.Context(), want, got, nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	link := func(wt, wr, gt, gr uint64) *fidelity.Link {
+		return &fidelity.Link{Want: fidelity.Refs{Total: wt, Resolved: wr}, Got: fidelity.Refs{Total: gt, Resolved: gr}}
+	}
+	if d := cmp.Diff(map[string]*fidelity.Link{
+		"message.conversation_key": link(4, 4, 4, 3), "message.parent_key": link(2, 2, 2, 1), "memory.source_keys": link(3, 2, 3, 2),
+		fidelity.ToolCalls: link(4, 3, 4, 1), fidelity.ToolResults: link(4, 3, 2, 1),
+	}, rep.Links); d != "" {
+		t.Error(d)
+	}
+	if n := rep.Links[fidelity.ToolCalls].Got.Orphans(); n != 3 {
+		t.Errorf("%d calls without a result", n)
+	}
+}
+
+// TestManyConversations: the calls of conversations whose messages are mixed pair all the same, and
+// memory does not grow with their number.
+func TestManyConversations(t *testing.T) {
+	var recs []agentstate.Record
+	for i := range 500 {
+		c := fmt.Sprint(i)
+		recs = append(recs, conv(c))
+		recs = append(recs, msg(c, 1, call("x")), msg(c, 2, result("x")))
+	}
+	rep, err := fidelity.Compare(t.Context(), memstate.Whole("x", recs...), memstate.Whole("x", recs...), nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	for name, l := range rep.Links {
+		if l.Want != l.Got || l.Want.Orphans() != 0 || l.Want.Total < 500 {
+			t.Errorf("%s: %+v", name, l)
+		}
+	}
+}
+
+func TestTimes(t *testing.T) {
+	at := func(m *pb.Message, ns int64) *pb.Message { m.Meta.CreatedUnixNano = ns; return m }
+	want := memstate.Whole("x", conv("a"), conv("b"), msg("a", 1), msg("a", 2), msg("a", 3), at(msg("a", 4), 0), msg("b", 1))
+	got := memstate.Whole("x", conv("a"), conv("b"), msg("a", 1), at(msg("a", 2), 5e9), at(msg("a", 3), 1e9), at(msg("a", 4), 7), at(msg("b", 1), 0))
+	rep, err := fidelity.Compare(t.Context(), want, got, nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if d := cmp.Diff(fidelity.Times{Records: 4, Kept: 1, Lost: 1, Shift: 3 * time.Second, ShiftOf: "message/a/2", GotInversions: 2}, rep.Times); d != "" {
+		t.Error(d)
+	}
+}
+
+// TestForms: the same value in another form is equivalent, and another value is not.
+func TestForms(t *testing.T) {
+	text := func(s string) agentstate.Record {
+		return &pb.Memory{Meta: agentstate.Meta("memory", nil, "m"), Content: &pb.Memory_Text{Text: s}}
+	}
+	data := func(s string) agentstate.Record {
+		return &pb.Memory{Meta: agentstate.Meta("memory", nil, "m"), Content: &pb.Memory_Data{Data: agentstate.Inline("application/json", []byte(s))}}
+	}
+	args := func(s string) agentstate.Record {
+		return &pb.Message{Meta: agentstate.Meta("message", nil, "m"), Parts: []*pb.Part{{Body: &pb.Part_ToolCall{ToolCall: &pb.ToolCall{ArgumentsJson: []byte(s)}}}}}
+	}
+	for name, c := range map[string]struct {
+		want, got agentstate.Record
+		grade     fidelity.Grade
+	}{
+		"composed":            {text("Gro\u0308ße"), text("Größe"), fidelity.Equivalent},
+		"kelvin":              {text("K"), text("\u212a"), fidelity.Equivalent},
+		"other text":          {text("Größe"), text("Grösse"), fidelity.Transformed},
+		"ligature":            {text("ﬁne"), text("fine"), fidelity.Transformed}, // NFKC alone would have it so
+		"spaces and order":    {data(`{"a":1,"b":[1,2]}`), data("{ \"b\" : [1, 2],\n\"a\":1 }"), fidelity.Equivalent},
+		"order of a list":     {data(`[1,2]`), data(`[2,1]`), fidelity.Transformed},
+		"numbers":             {data(`[1.0,1e2,-0.50,0.0,120e-1]`), data(`[1,100,-5e-1,-0,12]`), fidelity.Equivalent},
+		"big integers":        {data(`12345678901234567890`), data(`12345678901234567891`), fidelity.Transformed},
+		"beyond a double":     {data(`9007199254740993`), data(`9007199254740992`), fidelity.Transformed},
+		"big, other form":     {data(`12345678901234567890`), data(`12345678901234567890.0`), fidelity.Equivalent},
+		"beyond all":          {data(`1e400`), data(`10e399`), fidelity.Equivalent},
+		"escapes":             {data(`"\u00e9\n\ud83d\ude00\/"`), data("\"é\\n😀/\""), fidelity.Equivalent},
+		"half a pair":         {data(`"\ud800"`), data(`"\ud801"`), fidelity.Transformed},
+		"half a pair, kept":   {data(`"\ud800"`), data(`"\uD800"`), fidelity.Equivalent},
+		"number and text":     {data(`1`), data(`"1"`), fidelity.Transformed},
+		"twice":               {data(`{"a":1,"a":2}`), data(`{"a":2,"a":1}`), fidelity.Transformed},
+		"names":               {data(`{"a":1,"ab":2}`), data(`{"ab":2,"a":1}`), fidelity.Equivalent},
+		"no JSON":             {data(`{`), data(`{ `), fidelity.Transformed},
+		"arguments":           {args(`{"x":1.0}`), args(`{ "x":1}`), fidelity.Equivalent},
+		"arguments, not same": {args(`{"x":1.0}`), args(`{"x":1.1}`), fidelity.Transformed},
+	} {
+		for _, get := range []bool{true, false} {
+			w, g := agentstate.Source(memstate.Whole("x", c.want)), agentstate.Source(memstate.Whole("y", c.got))
+			if !get {
+				w, g = noKeys{w}, noKeys{g}
+			}
+			rep, err := fidelity.Compare(t.Context(), w, g, nil)
+			if err != nil {
+				t.Fatal(err)
+			}
+			if len(rep.Losses) != 1 || rep.Losses[0].Grade != c.grade || rep.Same != 0 || (rep.Equivalent == 1) != (c.grade == fidelity.Equivalent) || rep.Announced != rep.Equivalent {
+				t.Errorf("%s: want %s, got %+v", name, c.grade, rep)
+			}
+			if n := rep.Grades[fidelity.Exact] + rep.Grades[c.grade]; n != rep.Fields {
+				t.Errorf("%s: %d of %d fields have a grade", name, n, rep.Fields)
+			}
+		}
+	}
+}
+
+// noKeys has no access by key.
+type noKeys struct{ agentstate.Source }
