@@ -137,7 +137,7 @@ func (a *app) target(ctx context.Context, rawURL string) (exporters.Runtime, rep
 }
 
 func (a *app) replayOptions(ctx context.Context, r *format.Reader, archive, target string, f *replayFlags) (*replay.Options, error) {
-	o := &replay.Options{Kinds: f.kinds, ArchiveSHA256: r.Info().ManifestSHA256, TargetURL: exporters.Redact(target), ArchivePath: archive, AcceptSlow: f.slow}
+	o := &replay.Options{Kinds: f.kinds, ArchiveSHA256: r.Info().ManifestSHA256, TargetURL: exporters.Redact(target), ArchivePath: archive, AcceptSlow: f.slow, TargetModel: f.target}
 	var err error
 	if o.Map, err = readMap(f.names); err != nil {
 		return nil, err

@@ -205,7 +205,7 @@ func (a *apply) begin(ctx context.Context, dst Target, src agentstate.Source, o 
 	} else if err := a.journal.matches(h); err != nil {
 		return err
 	}
-	a.about = &Run{ID: h.Run, DryRun: a.journal == nil, From: o, Source: a.resolver(src), Target: a.target, InDoubt: a.inDoubt, Vectors: vectors}
+	a.about = &Run{ID: h.Run, DryRun: a.journal == nil, From: o, Source: a.resolver(src), Target: a.target, InDoubt: a.inDoubt, Vectors: vectors, TargetModel: a.opts.TargetModel}
 	if a.journal != nil && a.journal.ended {
 		a.guard = newGuard(a.opts, true)
 		return nil

@@ -45,6 +45,7 @@ type Options struct {
 	ArchiveSHA256 [32]byte  // digest of the archive's manifest; binds journal and plan
 	TargetURL     string    // redacted; binds journal and plan
 	ArchivePath   string    // where the archive is: kept in a plan for whoever carries it out, and not compared
+	TargetModel   string    // embedding model of the program at the target, as a person says; empty: nobody does
 	OnReceipt     func(Receipt)
 	// AcceptSlow lets Apply begin what takes longer than MostTime; else that is ErrInfeasible.
 	AcceptSlow bool

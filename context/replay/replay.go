@@ -41,6 +41,9 @@ type Run struct {
 	// Vectors is what every vector of the run is made with; nil: they are as they were. A driver
 	// whose native form has vectors inside of other records does not write that form then.
 	Vectors *Vectors
+	// TargetModel is Options.TargetModel. Vectors of another runtime are taken where they are of this
+	// model, or were made anew, and never because they are as long.
+	TargetModel string
 	// Target is the target's id of a record that this run wrote before, or in a DryRun would
 	// have written.
 	Target func(key string) (id string, ok bool)

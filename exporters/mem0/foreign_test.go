@@ -41,7 +41,7 @@ func textIn(space, id, text string) *pb.Memory {
 }
 
 func vectorFor(space, id string, nums ...float32) *pb.Embedding {
-	e := &pb.Embedding{Meta: &pb.Meta{Key: agentstate.Key("embedding", space, id, "text")}, OfKey: agentstate.Key("memory", space, id), Field: "text", Dimensions: uint32(len(nums)), Element: pb.Embedding_ELEMENT_FLOAT32}
+	e := &pb.Embedding{Meta: &pb.Meta{Key: agentstate.Key("embedding", space, id, "text")}, OfKey: agentstate.Key("memory", space, id), Field: "text", Model: "m", Dimensions: uint32(len(nums)), Element: pb.Embedding_ELEMENT_FLOAT32}
 	for _, f := range nums {
 		e.Vector = binary.LittleEndian.AppendUint32(e.Vector, math.Float32bits(f))
 	}
@@ -102,7 +102,7 @@ func TestForeignTwice(t *testing.T) {
 			dir := copied(t, sample)
 			before, had := dump(t, dir), recordsOf[*pb.Embedding](t, Open(dir))
 			dst := Open(dir)
-			plan, err := replay.Plan(t.Context(), dst, src, nil)
+			plan, err := replay.Plan(t.Context(), dst, src, &replay.Options{TargetModel: "m"})
 			if err != nil {
 				t.Fatal(err)
 			}
@@ -197,6 +197,20 @@ func TestForeignPostgres(t *testing.T) {
 		}
 		if u := undo(t, dst, journal); u.LeftN != 0 || len(recordsOf[*pb.Memory](t, dst)) != 0 {
 			t.Errorf("undo leaves %v", u.Left)
+		}
+	}
+}
+
+// TestForeignModel: a vector of another model, or of one that nobody names, stays out however long it is.
+func TestForeignModel(t *testing.T) {
+	src := other(t, spaceOf("s", "ada"), textIn("s", "a", "likes tea"), vectorFor("s", "a", 1, 2, 3, 4, 5, 6, 7, 8))
+	for model, want := range map[string]replay.Action{"m": replay.Created, "n": replay.Skipped, "": replay.Skipped} {
+		rep, err := replay.Plan(t.Context(), Open(copied(t, "js")), src, &replay.Options{TargetModel: model})
+		if err != nil {
+			t.Fatal(err)
+		}
+		if rep.Kinds["embedding"][want] != 1 {
+			t.Errorf("the target's model is said to be %q: %v, want %s", model, rep.Kinds["embedding"], want)
 		}
 	}
 }

@@ -46,7 +46,7 @@ func tried(t testing.TB, dst replay.Target, src agentstate.Source) (*replay.Repo
 		t.Fatal(err)
 	}
 	defer j.Close()
-	rep, err := replay.Apply(t.Context(), dst, src, &replay.Options{Journal: j})
+	rep, err := replay.Apply(t.Context(), dst, src, &replay.Options{Journal: j, TargetModel: "m"})
 	return rep, path, err
 }
 

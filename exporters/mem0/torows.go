@@ -208,6 +208,10 @@ func (w *writer) mappedEmbedding(ctx context.Context, e *pb.Embedding) (replay.R
 	if !ok || len(parts) != 2 || kind != "memory" && kind != "entity" {
 		return skipped("what it is the vector of was not written"), nil
 	}
+	known := w.run.Vectors != nil || e.Model != "" && e.Model == w.run.TargetModel
+	if !known && w.run.From.GetProduct() != product { // as many numbers say nothing
+		return skipped("a vector of another runtime, not known to be of the model that mem0 uses here: --embedder makes it anew"), nil
+	}
 	l := w.layouts[parts[0]]
 	key := agentstate.Key("embedding", parts...)
 	nums := floats(e)
