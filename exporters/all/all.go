@@ -14,6 +14,7 @@ import (
 	"github.com/exitramp/exitramp/exporters/openaiagents"
 	"github.com/exitramp/exitramp/exporters/openaievals"
 	"github.com/exitramp/exitramp/exporters/promptfoo"
+	"github.com/exitramp/exitramp/exporters/weights"
 )
 
 // Registry returns a new registry of all drivers.
@@ -28,5 +29,6 @@ func Registry() *exporters.Registry {
 		openaiagents.Drivers(),
 		openaievals.Drivers(),
 		promptfoo.Drivers(),
+		weights.Drivers(),
 	)...)
 }

@@ -1,0 +1,395 @@
+package weights
+
+import (
+	"bytes"
+	"context"
+	"crypto/sha256"
+	"encoding/hex"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+	"io/fs"
+	"os"
+	"path"
+	"path/filepath"
+	"regexp"
+	"slices"
+	"strings"
+	"time"
+	"unicode/utf8"
+
+	"github.com/exitramp/exitramp/context/agentstate"
+	pb "github.com/exitramp/exitramp/proto/exitramp/v1"
+)
+
+// A file is one of the folder.
+type file struct {
+	rel   string // with slashes
+	path  string // where it really is
+	size  int64
+	mtime time.Time
+	why   string // why it is not read; empty: it is
+
+	sum   [32]byte
+	head8 []byte  // its first bytes
+	hdr   *header // of weights; nil: it is none, or was refused
+	key   string  // of its Artifact; empty: it has none
+	doc   []byte  // of a small document of JSON
+}
+
+// maxFiles is how many files a folder has at most.
+const maxFiles = 200_000
+
+// skipped are folders that hold no part of a model: they are of the tools that made the folder.
+func skipped(rel string) bool {
+	switch path.Base(rel) {
+	case ".git", ".cache", ".locks", ".no_exist":
+		return true
+	case "blobs": // of Hugging Face's cache: its snapshots link to what is in it
+		return strings.HasPrefix(path.Base(path.Dir(rel)), "models--")
+	}
+	return false
+}
+
+// walk lists the files, in the order of their names.
+func (f *Folder) walk(ctx context.Context) ([]file, error) {
+	root, err := filepath.EvalSymlinks(f.root)
+	if err != nil {
+		return nil, fmt.Errorf("weights: %w", err)
+	}
+	if st, err := os.Stat(root); err != nil || !st.IsDir() {
+		return nil, fmt.Errorf("%w: %s is no folder", ErrSchema, f.root)
+	}
+	var out []file
+	err = filepath.WalkDir(root, func(p string, d fs.DirEntry, err error) error {
+		if err != nil {
+			return err
+		}
+		if err := ctx.Err(); err != nil {
+			return err
+		}
+		rel, err := filepath.Rel(root, p)
+		if err != nil {
+			return err
+		}
+		if d.IsDir() {
+			if skipped(slash(rel)) {
+				return fs.SkipDir
+			}
+			return nil
+		}
+		if len(out) >= maxFiles {
+			return fmt.Errorf("more than %d files", maxFiles)
+		}
+		x := file{rel: slash(rel)}
+		x.locate(root, p)
+		out = append(out, x)
+		return nil
+	})
+	if err != nil {
+		return nil, fmt.Errorf("weights: %w", err)
+	}
+	if len(out) == 0 {
+		return nil, fmt.Errorf("%w: %s is empty", ErrSchema, f.root)
+	}
+	slices.SortFunc(out, func(a, b file) int { return strings.Compare(a.rel, b.rel) })
+	return out, nil
+}
+
+// locate finds where the file at p really is. A link leads to a file inside of root, or nowhere.
+func (x *file) locate(root, p string) {
+	real, err := filepath.EvalSymlinks(p)
+	if err != nil {
+		x.why = "a link that leads nowhere"
+		return
+	}
+	if in, err := filepath.Rel(root, real); err != nil || !filepath.IsLocal(in) {
+		x.why = "a link that leads out of the folder"
+		return
+	}
+	st, err := os.Stat(real)
+	if err != nil || !st.Mode().IsRegular() {
+		x.why = "no regular file"
+		return
+	}
+	x.path, x.size, x.mtime = real, st.Size(), st.ModTime()
+}
+
+// head are the first n bytes.
+func (x *file) head(n int64) ([]byte, error) {
+	h, err := os.Open(x.path)
+	if err != nil {
+		return nil, fmt.Errorf("weights: %w", err)
+	}
+	defer h.Close()
+	b := make([]byte, n)
+	if _, err := io.ReadFull(h, b); err != nil {
+		return nil, fmt.Errorf("%w: %s", ErrChanged, x.rel)
+	}
+	return b, nil
+}
+
+const whyPickle = "may be a pickle, and loading one can run a program: it is not opened; convert it to safetensors"
+
+// pickled tells whether a file of this name may be a pickle.
+func pickled(rel string) bool {
+	switch strings.ToLower(path.Ext(rel)) {
+	case ".bin", ".pt", ".pth", ".ckpt", ".pkl", ".pickle", ".joblib", ".mar":
+		return true
+	}
+	return false
+}
+
+// text is the media type of files that are archived: what a person can read, which is the recipe.
+func text(rel string) string {
+	switch strings.ToLower(path.Ext(rel)) {
+	case ".json":
+		return "application/json"
+	case ".jsonl", ".ndjson":
+		return "application/x-ndjson"
+	case ".md", ".txt", ".jinja", ".csv", ".tsv":
+		return "text/plain"
+	case ".yaml", ".yml":
+		return "application/yaml"
+	}
+	if path.Base(rel) == "oci-layout" {
+		return "application/json"
+	}
+	return ""
+}
+
+// media is the media type of x where its bytes are archived; empty: they are weights, or not understood.
+func (x *file) media() string {
+	if t := text(x.rel); t != "" || path.Ext(x.rel) != "" || x.size > 1<<20 || x.hdr != nil {
+		return t
+	}
+	// Without a name: manifests of an OCI layout, refs of Hugging Face's cache.
+	b, err := x.head(x.size)
+	switch {
+	case err != nil || !utf8.Valid(b):
+		return ""
+	case json.Valid(b):
+		return "application/json"
+	case x.size <= 4096 && bytes.IndexByte(b, 0) < 0:
+		return "text/plain"
+	}
+	return ""
+}
+
+// maxDocument is the size of a document that is read for what it says.
+const maxDocument = 16 << 20
+
+// file yields the Artifact of x, or the Gap.
+func (r *reading) file(ctx context.Context, x *file) error {
+	gap := func(reason pb.Gap_Reason, detail string) error {
+		if !r.out.Gap(&pb.Gap{Meta: agentstate.Meta("gap", nil, "artifact", x.rel), Kind: "artifact", Place: x.rel, Reason: reason, Detail: detail, Count: 1}) {
+			return errStop
+		}
+		return nil
+	}
+	if x.why != "" {
+		return gap(pb.Gap_REASON_GONE, x.why)
+	}
+	if err := r.hash(ctx, x); errors.Is(err, fs.ErrPermission) {
+		return gap(pb.Gap_REASON_FORBIDDEN, "may not be read")
+	} else if err != nil {
+		return err
+	}
+	sum := hex.EncodeToString(x.sum[:])
+	if want := promised(x); want != "" && want != sum {
+		return gap(pb.Gap_REASON_CORRUPT, "its name promises sha256 "+want+", its bytes have "+sum)
+	}
+	if pickled(x.rel) || pickleHead(x.head8) {
+		return gap(pb.Gap_REASON_REFUSED, whyPickle+"; sha256 "+sum)
+	}
+	if err := x.header(); err != nil && errors.Is(err, errHeader) {
+		return gap(pb.Gap_REASON_CORRUPT, err.Error()+"; sha256 "+sum)
+	} else if err != nil {
+		return err
+	}
+	a := &pb.Artifact{Meta: agentstate.Meta("artifact", nil, x.rel), Name: x.rel, Sha256: bytes.Clone(x.sum[:]), Size: uint64(x.size)}
+	a.Meta.UpdatedUnixNano = agentstate.UnixNano(x.mtime)
+	label := func(name, value string) {
+		a.Meta.Labels = append(a.Meta.Labels, &pb.Label{Name: name, Value: value})
+	}
+	media := x.media()
+	archived := r.f.all || media != ""
+	if media == "" {
+		media = "application/octet-stream"
+	}
+	var err error
+	switch secret := r.secret(x); {
+	case secret != "":
+		a.Location = slash(path.Join(filepath.ToSlash(r.f.root), x.rel))
+		label("archived", "no: its member "+secret+" may be a secret")
+	case archived:
+		if a.Data, err = r.bytesOf(x, x.size, media); err != nil {
+			return err
+		}
+	default:
+		a.Location = slash(path.Join(filepath.ToSlash(r.f.root), x.rel))
+		label("archived", "no: weights referenced, not archived")
+	}
+	if x.hdr != nil {
+		label("format", x.hdr.Format)
+		label("tensors", fmt.Sprint(len(x.hdr.Tensors)))
+		if had := r.headers[x.sum]; a.Data == nil && had != "" {
+			label("header", "as in "+had)
+		} else if a.Data == nil {
+			r.headers[x.sum] = a.Meta.Key
+			d, err := r.bytesOf(x, x.hdr.size, "application/octet-stream")
+			if err != nil {
+				return err
+			}
+			a.Meta.Native = []*pb.Native{{Type: x.hdr.Format + " header", Body: &pb.Native_Data{Data: d}}}
+		}
+	}
+	x.key = a.Meta.Key
+	if !r.out.Put(a) {
+		return errStop
+	}
+	return nil
+}
+
+// hash reads the file once. A file that several links lead to is read once for all.
+func (r *reading) hash(ctx context.Context, x *file) error {
+	h, err := os.Open(x.path)
+	if err != nil {
+		return fmt.Errorf("weights: %w", err)
+	}
+	defer h.Close()
+	b := make([]byte, 8)
+	n, _ := io.ReadFull(h, b)
+	x.head8 = b[:n]
+	if sum, ok := r.digest[x.path]; ok {
+		x.sum = sum
+		return nil
+	}
+	if _, err := h.Seek(0, io.SeekStart); err != nil {
+		return fmt.Errorf("weights: %w", err)
+	}
+	sum := sha256.New()
+	size, err := io.Copy(sum, reader{ctx, h})
+	if err != nil {
+		return fmt.Errorf("weights: %s: %w", x.rel, err)
+	}
+	if size != x.size {
+		return fmt.Errorf("%w: %s", ErrChanged, x.rel)
+	}
+	sum.Sum(x.sum[:0])
+	r.digest[x.path] = x.sum
+	return nil
+}
+
+// reader ends when its context does: a file may take minutes.
+type reader struct {
+	ctx context.Context
+	r   io.Reader
+}
+
+func (r reader) Read(b []byte) (int, error) {
+	if err := r.ctx.Err(); err != nil {
+		return 0, err
+	}
+	return r.r.Read(b)
+}
+
+var hexName = regexp.MustCompile(`^[0-9a-f]{64}$`)
+
+// promised is the SHA-256 that a store says the file has: by its name in an OCI layout or among the
+// blobs of Hugging Face's cache. Empty: nobody says.
+func promised(x *file) string {
+	dir, base := filepath.Split(x.path)
+	dir = filepath.ToSlash(filepath.Clean(dir))
+	if hexName.MatchString(base) && (strings.HasSuffix(dir, "/blobs/sha256") || strings.HasSuffix(dir, "/blobs")) {
+		return base
+	}
+	return ""
+}
+
+// pickleHead tells whether bytes begin as a pickle does, whatever the file is called.
+func pickleHead(b []byte) bool {
+	return len(b) > 1 && b[0] == 0x80 && b[1] >= 1 && b[1] <= 5 && !sizeLike(b)
+}
+
+// sizeLike: the first eight bytes of safetensors are a length, which may begin with 0x80 too.
+func sizeLike(b []byte) bool { return len(b) == 8 && bytes.Equal(b[4:], make([]byte, 4)) }
+
+// header reads the header of weights, by name or by the first bytes.
+func (x *file) header() error {
+	var read func(io.Reader, int64) (*header, error)
+	switch ext := strings.ToLower(path.Ext(x.rel)); {
+	case ext == ".safetensors":
+		read = readSafetensors
+	case ext == ".gguf" || bytes.HasPrefix(x.head8, []byte("GGUF")):
+		read = readGGUF
+	case text(x.rel) == "" && ext == "" && sizeLike(x.head8):
+		read = readSafetensors // a blob without a name
+	default:
+		return nil
+	}
+	h, err := os.Open(x.path)
+	if err != nil {
+		return fmt.Errorf("weights: %w", err)
+	}
+	defer h.Close()
+	x.hdr, err = read(h, x.size)
+	if err != nil && path.Ext(x.rel) == "" && !bytes.HasPrefix(x.head8, []byte("GGUF")) {
+		return nil // it only looked like one
+	}
+	return err
+}
+
+// json is the document in x; false: it is none, or too long to be looked at.
+func (x *file) json(v any) bool {
+	if x == nil || x.key == "" || x.size > maxDocument {
+		return false
+	}
+	b, err := x.head(x.size)
+	return err == nil && json.Unmarshal(b, v) == nil
+}
+
+// secret names a member of a document that may open something; empty: none does. Tools write such
+// members into their arguments, most with a placeholder.
+func (r *reading) secret(x *file) string {
+	if path.Ext(x.rel) != ".json" || x.size > maxDocument {
+		return ""
+	}
+	b, err := x.head(x.size)
+	if err != nil {
+		return ""
+	}
+	var v any
+	if json.Unmarshal(b, &v) != nil {
+		return ""
+	}
+	return secretIn(v, 0)
+}
+
+func secretIn(v any, depth int) string {
+	if depth > 20 {
+		return ""
+	}
+	switch v := v.(type) {
+	case []any:
+		for _, x := range v {
+			if s := secretIn(x, depth+1); s != "" {
+				return s
+			}
+		}
+	case map[string]any:
+		for k, x := range v {
+			switch strings.ToLower(k) {
+			case "hub_token", "push_to_hub_token", "api_key", "apikey", "secret", "password", "access_token", "auth_token", "authorization":
+				if s, ok := x.(string); ok && s != "" && !strings.HasPrefix(s, "<") {
+					return k
+				}
+			}
+			if s := secretIn(x, depth+1); s != "" {
+				return s
+			}
+		}
+	}
+	return ""
+}

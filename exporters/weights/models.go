@@ -1,0 +1,284 @@
+package weights
+
+import (
+	"crypto/sha256"
+	"encoding/hex"
+	"encoding/json"
+	"fmt"
+	"maps"
+	"path"
+	"regexp"
+	"slices"
+	"strings"
+
+	"github.com/exitramp/exitramp/context/agentstate"
+	pb "github.com/exitramp/exitramp/proto/exitramp/v1"
+)
+
+// A model is files that belong together.
+type model struct {
+	id, version string // as its provider names it; version empty: not said
+	provider    string
+	dir         string
+	files       []*file // weights and documents, by name
+	labels      []*pb.Label
+	adapter     *adapter
+	params      map[string]any
+}
+
+// adapter is what adapter_config.json says of its base.
+type adapter struct {
+	Base     string `json:"base_model_name_or_path"`
+	Revision string `json:"revision"`
+	Type     string `json:"peft_type"`
+}
+
+func (m *model) label(name, value string) {
+	if value != "" {
+		m.labels = append(m.labels, &pb.Label{Name: name, Value: strings.ToValidUTF8(value, "\ufffd")})
+	}
+}
+
+var shard = regexp.MustCompile(`-\d{5}-of-\d{5}$`)
+
+// models yields the Models that the files make, those without an adapter first: an adapter says the
+// digest of its base.
+func (r *reading) models() error {
+	var ms []*model
+	dirs := map[string][]*file{}
+	for _, rel := range r.order {
+		if x := r.files[rel]; x.key != "" {
+			dirs[path.Dir(rel)] = append(dirs[path.Dir(rel)], x)
+		}
+	}
+	for _, dir := range slices.Sorted(maps.Keys(dirs)) {
+		if r.files[path.Join(dir, "../../oci-layout")] != nil && path.Base(dir) == "sha256" {
+			continue // their manifests say what they are
+		}
+		ms = append(ms, r.inFolder(dir, dirs[dir])...)
+	}
+	ms = append(ms, r.inLayouts()...)
+	slices.SortStableFunc(ms, func(a, b *model) int {
+		if (a.adapter == nil) != (b.adapter == nil) {
+			if a.adapter == nil {
+				return -1
+			}
+			return 1
+		}
+		return strings.Compare(a.id+"\x00"+a.version, b.id+"\x00"+b.version)
+	})
+	for _, rel := range slices.Sorted(maps.Keys(r.missing)) {
+		if !r.out.Gap(&pb.Gap{Meta: agentstate.Meta("gap", nil, "artifact", rel), Kind: "artifact", Place: rel, Reason: pb.Gap_REASON_GONE, Detail: "the index of its model names it", Count: 1}) {
+			return errStop
+		}
+	}
+	adapters := map[string][]string{} // by the name of the base
+	for _, m := range ms {
+		if m.adapter != nil && m.adapter.Base != "" {
+			for _, x := range m.files {
+				if x.hdr != nil {
+					adapters[m.adapter.Base] = append(adapters[m.adapter.Base], x.key)
+				}
+			}
+		}
+	}
+	seen := map[string]bool{}
+	for _, m := range ms {
+		rec := r.record(m)
+		for i, key := 2, rec.Meta.Key; seen[rec.Meta.Key]; i++ {
+			rec.Meta.Key = key + agentstate.Key("", fmt.Sprint(i))
+		}
+		seen[rec.Meta.Key] = true
+		if m.adapter == nil {
+			rec.AdapterKeys = adapters[m.id]
+			r.named[m.id] = base{rec.Meta.Key, slices.Clone(rec.Digest)}
+		}
+		if !r.out.Put(rec) {
+			return errStop
+		}
+	}
+	return nil
+}
+
+// inFolder are the models of one folder: one of its safetensors, one of each GGUF, one of each dumped
+// fine-tuning job.
+func (r *reading) inFolder(dir string, files []*file) []*model {
+	var out []*model
+	byGGUF := map[string][]*file{}
+	var tensors, docs []*file
+	for _, x := range files {
+		base := path.Base(x.rel)
+		switch {
+		case x.hdr != nil && x.hdr.Format == "gguf":
+			stem := shard.ReplaceAllString(strings.TrimSuffix(base, path.Ext(base)), "")
+			byGGUF[stem] = append(byGGUF[stem], x)
+		case x.hdr != nil:
+			tensors = append(tensors, x)
+		case text(x.rel) != "":
+			docs = append(docs, x)
+			if m := r.job(x, files); m != nil {
+				out = append(out, m)
+			}
+		}
+	}
+	config := r.files[path.Join(dir, "config.json")]
+	peft := r.files[path.Join(dir, "adapter_config.json")]
+	if len(tensors) > 0 || config != nil && config.key != "" || peft != nil && peft.key != "" {
+		m := &model{dir: dir, files: append(tensors, docs...)}
+		r.name(m)
+		r.describe(m)
+		out = append(out, m)
+	}
+	for _, stem := range slices.Sorted(maps.Keys(byGGUF)) {
+		m := &model{dir: dir, files: byGGUF[stem]}
+		switch r.name(m); {
+		case dir == ".":
+			m.id = stem
+		case m.provider == "local" || len(tensors) > 0 || len(byGGUF) > 1:
+			m.id = path.Join(m.id, stem)
+		}
+		out = append(out, m)
+	}
+	return out
+}
+
+// name finds out what a model is called: by its place in Hugging Face's cache, or by its folder.
+func (r *reading) name(m *model) {
+	parts := strings.Split(m.dir, "/")
+	if at := slices.IndexFunc(parts, func(s string) bool { return strings.HasPrefix(s, "models--") }); at >= 0 && at+2 < len(parts) && parts[at+1] == "snapshots" {
+		m.provider = "huggingface"
+		m.id = strings.ReplaceAll(strings.TrimPrefix(parts[at], "models--"), "--", "/")
+		m.version = parts[at+2]
+		refs := path.Join(strings.Join(parts[:at+1], "/"), "refs")
+		for _, rel := range r.order {
+			if x := r.files[rel]; x.key != "" && path.Dir(rel) == refs && x.size < 200 {
+				if b, err := x.head(x.size); err == nil && strings.TrimSpace(string(b)) == m.version {
+					m.label("ref", path.Base(rel))
+				}
+			}
+		}
+		return
+	}
+	m.provider = "local"
+	if m.id = path.Base(m.dir); m.id == "." {
+		m.id = path.Base(slash(r.f.root))
+	}
+}
+
+// describe reads the documents of a model: its configuration, its adapter's, and the recipe.
+func (r *reading) describe(m *model) {
+	m.params = map[string]any{}
+	for _, name := range []string{"config.json", "generation_config.json", "adapter_config.json", "training_args.json"} {
+		var v map[string]any
+		if x := r.files[path.Join(m.dir, name)]; x.json(&v) && r.secret(x) == "" {
+			m.params[strings.TrimSuffix(name, ".json")] = v
+			if seed, ok := v["seed"]; ok && name == "training_args.json" {
+				m.label("seed", fmt.Sprint(seed))
+			}
+		}
+	}
+	var a adapter
+	if r.files[path.Join(m.dir, "adapter_config.json")].json(&a) {
+		m.adapter = &a
+	}
+	var st struct {
+		Step  *float64         `json:"global_step"`
+		Epoch *float64         `json:"epoch"`
+		Best  *float64         `json:"best_metric"`
+		Log   []map[string]any `json:"log_history"`
+	}
+	if r.files[path.Join(m.dir, "trainer_state.json")].json(&st) {
+		last := map[string]any{}
+		for _, l := range st.Log {
+			maps.Copy(last, l)
+		}
+		m.params["trainer_state"] = map[string]any{"global_step": st.Step, "epoch": st.Epoch, "best_metric": st.Best, "last_metrics": last}
+	}
+	var index struct {
+		Map map[string]string `json:"weight_map"`
+	}
+	for _, x := range m.files {
+		if strings.HasSuffix(x.rel, ".safetensors.index.json") && x.json(&index) {
+			for _, name := range index.Map {
+				if rel := path.Join(m.dir, name); r.files[rel] == nil {
+					r.missing[rel] = true
+				}
+			}
+		}
+	}
+}
+
+// record is m as a Model.
+func (r *reading) record(m *model) *pb.Model {
+	rec := &pb.Model{Meta: agentstate.Meta("model", nil, slices.DeleteFunc([]string{m.id, m.version}, func(s string) bool { return s == "" })...), Provider: m.provider, RequestedId: m.id, Pinned: m.provider == "openai"}
+	var lines []string
+	var weights []map[string]any
+	var numbers, size uint64
+	dtypes := map[string]uint64{}
+	for _, x := range m.files {
+		rec.Meta.ViewOfKeys = append(rec.Meta.ViewOfKeys, x.key)
+		if x.hdr == nil {
+			continue
+		}
+		sum := hex.EncodeToString(x.sum[:])
+		lines = append(lines, sum+"  "+path.Base(x.rel)+"\n")
+		for i := range x.hdr.Tensors {
+			n, _ := x.hdr.Tensors[i].numbers()
+			numbers += n
+			dtypes[x.hdr.Tensors[i].DType] += n
+		}
+		size += uint64(x.size)
+		weights = append(weights, map[string]any{"file": x.rel, "sha256": sum, "bytes": x.size, "format": x.hdr.Format, "metadata": x.hdr.Metadata, "tensors": x.hdr.Tensors})
+	}
+	if m.params == nil {
+		m.params = map[string]any{}
+	}
+	if len(weights) > 0 {
+		rec.Pinned = true
+		m.params["weights"], m.params["numbers"], m.params["numbers_by_dtype"], m.params["bytes"] = weights, numbers, dtypes, size
+		slices.Sort(lines)
+		if len(lines) == 1 {
+			sum, _ := hex.DecodeString(lines[0][:64])
+			rec.Digest, rec.DigestAlgorithm = sum, "sha256"
+		} else { // as sha256sum prints them, by digest
+			sum := sha256.Sum256([]byte(strings.Join(lines, "")))
+			rec.Digest, rec.DigestAlgorithm = sum[:], "sha256 of the lines of sha256sum, sorted"
+		}
+		m.label("weights", map[bool]string{true: "archived", false: "referenced, not archived"}[r.f.all])
+	}
+	if len(m.params) > 0 {
+		if b, err := json.Marshal(m.params); err == nil {
+			rec.Parameters = r.document("parameters "+rec.Meta.Key, b)
+		}
+	}
+	m.label("version", m.version)
+	if a := m.adapter; a != nil {
+		m.label("adapter", a.Type)
+		m.label("base_model", a.Base)
+		m.label("base_revision", a.Revision)
+		if b := r.base(a.Base); len(b.digest) > 0 {
+			m.label("base_key", b.key)
+			m.label("base_digest", hex.EncodeToString(b.digest))
+		} else {
+			m.label("base_digest", "not known: the base is not in this folder")
+		}
+	}
+	rec.Meta.Labels = m.labels
+	return rec
+}
+
+// base is what an adapter says of its base.
+type base struct {
+	key    string
+	digest []byte
+}
+
+// base is the model of this folder that an adapter names, by its id or by its path; zero: none is.
+func (r *reading) base(name string) base {
+	b, ok := r.named[name]
+	if !ok && (path.IsAbs(slash(name)) || strings.HasPrefix(name, ".")) {
+		b = r.named[path.Base(slash(name))]
+	}
+	b.digest = slices.Clone(b.digest)
+	return b
+}

@@ -1,0 +1,237 @@
+// Package weights reads models that lie in a folder: safetensors and GGUF files, folders as Hugging
+// Face's tools make them (a downloaded model, the cache with its snapshots, refs and blobs, an adapter
+// beside its base), OCI image layouts, and what is left of a fine-tune: training_args.json,
+// trainer_state.json, a dumped fine-tuning job of OpenAI's API.
+//
+// Every file is an Artifact with its size and SHA-256. Texts are archived: they are the recipe. Weights
+// are referenced, not archived, unless ?files=all asks for their bytes; their headers are read, checked
+// and archived. A Model is a reading of files: which weights, in which numbers, by which digest, and of
+// an adapter its base. Nothing is ever unpickled: a file that may be a pickle is a named Gap with its
+// digest, since loading one can run a program.
+//
+// The folder is only read. Links are followed inside of it alone.
+package weights
+
+import (
+	"bytes"
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"iter"
+	"net/url"
+	"os"
+	"path/filepath"
+	"strings"
+	"sync"
+
+	"github.com/exitramp/exitramp/context/agentstate"
+	"github.com/exitramp/exitramp/exporters"
+	pb "github.com/exitramp/exitramp/proto/exitramp/v1"
+)
+
+const product = "weights"
+
+// Errors that callers act on.
+var (
+	ErrSchema  = errors.New("weights: not a folder of models")
+	ErrChanged = errors.New("weights: the folder changed while it was read; run again")
+)
+
+// Drivers are the drivers for exporters.Registry.
+func Drivers() []exporters.Driver {
+	return []exporters.Driver{{
+		Scheme: "weights", URL: "weights:DIR", Kinds: []string{"artifact", "model"},
+		Open: func(_ context.Context, u *url.URL) (exporters.Runtime, error) {
+			p := u.Path
+			if u.Opaque != "" {
+				var err error
+				if p, err = url.PathUnescape(u.Opaque); err != nil {
+					return nil, errors.New("weights: malformed % in the folder's name; write % as %25")
+				}
+			}
+			q, err := url.ParseQuery(u.RawQuery)
+			files := q.Get("files")
+			q.Del("files")
+			if err != nil || u.Host != "" || u.User != nil || p == "" || len(q) > 0 || files != "" && files != "all" {
+				return nil, errors.New("weights: want weights:DIR or weights:///abs/DIR, and ?files=all to archive the weights too")
+			}
+			return Open(p, files == "all"), nil
+		},
+	}}
+}
+
+// A Folder is a folder of models. It is an agentstate.Source with blobs and preflight.
+type Folder struct {
+	root string
+	all  bool
+
+	mu      sync.Mutex
+	reading *reading // of the stream under way; nil: none
+}
+
+var (
+	_ exporters.Runtime      = (*Folder)(nil)
+	_ agentstate.BlobSource  = (*Folder)(nil)
+	_ agentstate.Preflighter = (*Folder)(nil)
+)
+
+// Open is the folder root. all archives the bytes of weights too.
+func Open(root string, all bool) *Folder { return &Folder{root: root, all: all} }
+
+// Close does nothing: a Folder holds nothing open but what is read.
+func (f *Folder) Close() error { return nil }
+
+func (f *Folder) origin() *pb.Origin {
+	return &pb.Origin{Product: product, Flavor: "folder", Location: strings.ToValidUTF8(f.root, "\ufffd")}
+}
+
+// Preflight counts the files and stores nothing.
+func (f *Folder) Preflight(ctx context.Context) (*agentstate.Preflight, error) {
+	fs, err := f.walk(ctx)
+	if err != nil {
+		return nil, err
+	}
+	p := &agentstate.Preflight{Origin: f.origin(), Observer: fmt.Sprintf("uid %d", os.Getuid()),
+		Counts: map[string]int64{"artifact": int64(len(fs)), "model": -1}}
+	var n int64
+	for _, x := range fs {
+		if x.why == "" && pickled(x.rel) {
+			p.Gaps = append(p.Gaps, &pb.Gap{Kind: "artifact", Place: x.rel, Reason: pb.Gap_REASON_REFUSED, Detail: whyPickle, Count: 1})
+		}
+		if !f.all && text(x.rel) == "" {
+			n += x.size
+		}
+	}
+	if n > 0 {
+		p.Notes = append(p.Notes, fmt.Sprintf("weights referenced, not archived: %d bytes; ?files=all archives them", n))
+	}
+	return p, nil
+}
+
+// reading is one stream.
+type reading struct {
+	f       *Folder
+	out     *agentstate.Emitter
+	files   map[string]*file // by rel
+	order   []string
+	digest  map[string][32]byte // by where a file really is
+	made    map[string][]byte   // blobs that are made: by id
+	named   map[string]base     // by id; adapters are not in it
+	headers map[[32]byte]string // keys of the Artifacts that hold a header, by the digest of the file
+	missing map[string]bool     // files that a document names and that are not there
+}
+
+var errStop = errors.New("the consumer stopped")
+
+// Records reads the folder.
+func (f *Folder) Records(ctx context.Context, opts *agentstate.ReadOptions) iter.Seq2[agentstate.Record, error] {
+	return func(yield func(agentstate.Record, error) bool) {
+		out := agentstate.NewEmitter(ctx, yield, f.origin())
+		if opts != nil && len(opts.Cursor) > 0 {
+			out.Fail(fmt.Errorf("weights: %w", agentstate.ErrCursor))
+			return
+		}
+		r := &reading{f: f, out: out, files: map[string]*file{}, digest: map[string][32]byte{}, made: map[string][]byte{}, named: map[string]base{}, headers: map[[32]byte]string{}, missing: map[string]bool{}}
+		f.mu.Lock()
+		f.reading = r
+		f.mu.Unlock()
+		defer func() {
+			f.mu.Lock()
+			f.reading = nil
+			f.mu.Unlock()
+		}()
+		if err := r.all(ctx); !errors.Is(err, errStop) {
+			out.End(err)
+		}
+	}
+}
+
+func (r *reading) all(ctx context.Context) error {
+	fs, err := r.f.walk(ctx)
+	if err != nil {
+		return err
+	}
+	for i := range fs {
+		x := &fs[i]
+		r.files[x.rel], r.order = x, append(r.order, x.rel)
+	}
+	for _, rel := range r.order {
+		if err := r.file(ctx, r.files[rel]); err != nil {
+			return err
+		}
+	}
+	if err := r.models(); err != nil {
+		return err
+	}
+	again, err := r.f.walk(ctx)
+	if err != nil {
+		return err
+	}
+	for _, x := range again {
+		if had := r.files[x.rel]; had == nil || had.size != x.size || !had.mtime.Equal(x.mtime) {
+			return fmt.Errorf("%w: %s", ErrChanged, x.rel)
+		}
+	}
+	if len(again) != len(fs) {
+		return ErrChanged
+	}
+	r.out.Reference("artifact", uint64(len(again)+len(r.missing)), "second walk of the folder", "whole folder")
+	r.out.Derived("model", "artifact")
+	r.out.AbsentOthers()
+	st := r.out.Statement()
+	st.Observer, st.ObserverBasis = fmt.Sprintf("uid %d", os.Getuid()), "process"
+	st.Account, st.Consistent = r.f.origin().Location, true
+	return nil
+}
+
+// OpenBlob opens bytes of the stream under way: of a file, of its header, or of a document that was made.
+func (f *Folder) OpenBlob(_ context.Context, b *pb.Blob) (io.ReadCloser, error) {
+	f.mu.Lock()
+	r := f.reading
+	f.mu.Unlock()
+	if r == nil {
+		return nil, fmt.Errorf("%w: blob %s: its stream has ended", agentstate.ErrNotFound, b.GetId())
+	}
+	if made, ok := r.made[b.GetId()]; ok {
+		return io.NopCloser(bytes.NewReader(made)), nil
+	}
+	var n int64
+	form, rel, _ := strings.Cut(b.GetId(), " ")
+	x := r.files[rel]
+	if _, err := fmt.Sscanf(form, "%d", &n); err != nil || x == nil || n < 0 {
+		return nil, fmt.Errorf("%w: blob %s", agentstate.ErrNotFound, b.GetId())
+	}
+	h, err := os.Open(x.path)
+	if err != nil {
+		return nil, fmt.Errorf("weights: %w", err)
+	}
+	return struct {
+		io.Reader
+		io.Closer
+	}{io.LimitReader(h, n), h}, nil
+}
+
+// bytesOf is the first n bytes of x as Data.
+func (r *reading) bytesOf(x *file, n int64, media string) (*pb.Data, error) {
+	if n > agentstate.SpillSize {
+		return &pb.Data{MediaType: media, Body: &pb.Data_Blob{Blob: &pb.Blob{Id: fmt.Sprintf("%d %s", n, x.rel)}}}, nil
+	}
+	b, err := x.head(n)
+	if err != nil {
+		return nil, err
+	}
+	return agentstate.Inline(media, b), nil
+}
+
+// document is b as Data under a name of its own.
+func (r *reading) document(id string, b []byte) *pb.Data {
+	if len(b) <= agentstate.SpillSize {
+		return agentstate.Inline("application/json", b)
+	}
+	r.made[id] = b
+	return &pb.Data{MediaType: "application/json", Body: &pb.Data_Blob{Blob: &pb.Blob{Id: id}}}
+}
+
+// slash is a path below the root with slashes, as text.
+func slash(rel string) string { return strings.ToValidUTF8(filepath.ToSlash(rel), "\ufffd") }
