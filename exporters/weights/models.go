@@ -121,9 +121,13 @@ func (r *reading) inFolder(dir string, files []*file) []*model {
 			}
 		}
 	}
-	config := r.files[path.Join(dir, "config.json")]
+	var config struct { // of a model; parts of one have a config.json too
+		Type          string   `json:"model_type"`
+		Architectures []string `json:"architectures"`
+	}
+	r.files[path.Join(dir, "config.json")].json(&config)
 	peft := r.files[path.Join(dir, "adapter_config.json")]
-	if len(tensors) > 0 || config != nil && config.key != "" || peft != nil && peft.key != "" {
+	if len(tensors) > 0 || config.Type != "" || len(config.Architectures) > 0 || peft != nil && peft.key != "" {
 		m := &model{dir: dir, files: append(tensors, docs...)}
 		r.name(m)
 		r.describe(m)
