@@ -74,6 +74,14 @@ func short(s string, n int) string {
 	return string([]rune(s)[:n-1]) + "…"
 }
 
+// narrow is a number for a column of a drawing; its table has the digits.
+func narrow(n uint64) string {
+	if n < 1e9 {
+		return grouped(n)
+	}
+	return fmt.Sprintf("%.1e", float64(n))
+}
+
 func ratio(n, of uint64) float64 {
 	if of == 0 {
 		return 0
@@ -158,7 +166,7 @@ func (b *book) funnel() *chart {
 			}
 			c.rect(x, y+20, 18, 10, "track")
 			c.rect(x, y+20, 18*ratio(n, most), 10, class)
-			c.text(x, y+43, "start", "small", grouped(n))
+			c.text(x, y+43, "start", "small", narrow(n))
 		}
 		var ref uint64
 		if k.Reference != nil {

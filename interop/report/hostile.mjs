@@ -1,0 +1,27 @@
+// hostile.mjs FILE: a statement by somebody who wants to harm whoever reads its report: markup in
+// strings, very long names, 200 kinds. It is still a statement that parses.
+import { readFileSync } from 'node:fs'
+
+const st = JSON.parse(readFileSync(process.argv[2], 'utf8'))
+const nasty = `</title></style></script><script>document.title='taken'</script><img src=x onerror="document.title='taken'">\u202e`
+const long = 'Ab'.repeat(4000)
+const p = st.predicate
+p.drill.id = nasty
+p.drill.scenario = p.source.product = p.archive.id = p.arrangement.region = long
+p.target.product = p.parties.operator.name = p.arrangement.service = p.tool.name = nasty
+p.archive.signedBy = [nasty, long]
+p.notTested.push(nasty, long)
+for (const c of p.checks) [c.why, c.by] = [nasty + long, nasty]
+for (const l of p.losses) [l.kind, l.why] = [nasty, nasty + long]
+for (const f of p.findings) [f.id, f.text] = [long, nasty]
+for (const r of p.replay) r.feature = nasty + long
+for (let i = 0; i < 200; i++) {
+  p.kinds.push({
+    kind: `${nasty}${i}`, class: long, coverage: nasty, source: 2 ** 53, archived: 2 ** 53, imported: 2 ** 53, matched: 2 ** 53,
+    gaps: 0, announced: 0, differ: 0, missing: 0, extra: 0, quarantined: 0, refused: 0, conflicts: 0, skipped: 0, canaries: { planted: 0, recovered: 0 },
+    fields: [{ path: long, present: 2, exact: 1, dropped: 1, equivalent: 0, transformed: 0, defaulted: 0, redacted: 0, quarantined: 0 }],
+  })
+}
+p.timing.rtoSeconds = 1e300
+p.timing.phases[0].seconds = -1
+console.log(JSON.stringify(st))
