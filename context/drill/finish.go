@@ -12,6 +12,7 @@ import (
 	"path/filepath"
 
 	"github.com/exitramp/exitramp/context/evidence"
+	"github.com/exitramp/exitramp/context/evidence/report"
 )
 
 // judge answers the statements and spells the statement. From here on the drill is what it is: broken
@@ -79,12 +80,32 @@ func (r *run) finish(ctx context.Context) (*Outcome, error) {
 		out.Files = append(out.Files, r.file(suffix))
 		return writeFile(r.file(suffix), b)
 	}
+	var bundle []byte
 	if r.e.Sign != nil {
-		b, err := r.e.Sign(ctx, out.Statement)
-		if err != nil {
+		if bundle, err = r.e.Sign(ctx, out.Statement); err != nil {
 			return nil, fmt.Errorf("drill: the statement was not signed: %w", err)
 		}
-		if err := leave(".sigstore.json", b); err != nil {
+	}
+	files, err := report.Artifacts(s)
+	if err != nil {
+		return nil, fmt.Errorf("drill: %w", err)
+	}
+	var pack bytes.Buffer
+	if err := report.Pack(&pack, out.Statement, bundle, files); err != nil {
+		return nil, fmt.Errorf("drill: %w", err)
+	}
+	for _, f := range files {
+		if f.Name == report.NameHTML {
+			if err := leave(".html", f.Data); err != nil {
+				return nil, err
+			}
+		}
+	}
+	if err := leave(".evidence.zip", pack.Bytes()); err != nil {
+		return nil, err
+	}
+	if bundle != nil {
+		if err := leave(".sigstore.json", bundle); err != nil {
 			return nil, err
 		}
 	}
@@ -106,23 +127,32 @@ func (r *run) finish(ctx context.Context) (*Outcome, error) {
 	return out, os.Remove(r.st.path)
 }
 
-// statement spells the statement, as it is signed.
+// statement spells the statement, as it is signed: with the digests of the files that are made of it.
 func (r *run) statement(p *evidence.Predicate) ([]byte, error) {
-	s := evidence.Statement{Type: evidence.StatementType, PredicateType: evidence.PredicateType, Predicate: p}
-	sum := p.Archive.ManifestSHA256
-	if sum != "" {
-		s.Subject = append(s.Subject, evidence.Subject{Name: "manifest.json", Digest: evidence.Digest{SHA256: sum}})
-	} else { // no archive was made, or could be read: the plan is all there is
-		s.Subject = append(s.Subject, evidence.Subject{Name: "plan.yaml", Digest: evidence.Digest{SHA256: r.p.Digest()}})
+	spell := func(st *evidence.Statement) ([]byte, error) {
+		var b bytes.Buffer
+		e := json.NewEncoder(&b)
+		e.SetEscapeHTML(false)
+		e.SetIndent("", " ")
+		if err := e.Encode(st); err != nil {
+			return nil, fmt.Errorf("drill: statement: %w", err)
+		}
+		return b.Bytes(), nil
 	}
-	var b bytes.Buffer
-	e := json.NewEncoder(&b)
-	e.SetEscapeHTML(false)
-	e.SetIndent("", " ")
-	if err := e.Encode(s); err != nil {
+	raw, err := spell(&evidence.Statement{Type: evidence.StatementType, PredicateType: evidence.PredicateType, Predicate: p})
+	if err != nil {
+		return nil, err
+	}
+	st := &evidence.Statement{}
+	if err := json.Unmarshal(raw, st); err != nil { // so that whoever makes the files anew has the same at hand
 		return nil, fmt.Errorf("drill: statement: %w", err)
 	}
-	return b.Bytes(), nil
+	files, err := report.Artifacts(st)
+	if err != nil {
+		return nil, fmt.Errorf("drill: %w", err)
+	}
+	report.Attach(st, files)
+	return spell(st)
 }
 
 // predicate is all but the checks and the verdict.
