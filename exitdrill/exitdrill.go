@@ -20,6 +20,7 @@ import (
 	"github.com/exitramp/exitramp/context/agentstate"
 	"github.com/exitramp/exitramp/context/drill"
 	"github.com/exitramp/exitramp/context/evidence"
+	"github.com/exitramp/exitramp/context/harness"
 	"github.com/exitramp/exitramp/context/mapping"
 	"github.com/exitramp/exitramp/context/models"
 	"github.com/exitramp/exitramp/context/replay"
@@ -56,6 +57,13 @@ func Run(ctx context.Context, p *drill.Plan, o *Options) (*drill.Outcome, error)
 		Archives: w, Controls: w.controls, Source: w.source, Target: w.target, ReadBack: o.ReadBack, Tool: o.Tool, Blocked: o.Blocked,
 		Progress: o.Progress, Now: o.Now,
 	}
+	if p.Tasks.Suite != "" {
+		tasks, err := w.suite(ctx) // before anything is done: a suite that cannot be run is no finding
+		if err != nil {
+			return nil, err
+		}
+		e.Tasks = func(ctx context.Context) (*harness.Scores, error) { return w.tasks(ctx, tasks) }
+	}
 	if e.Models, err = models.Known(); err != nil {
 		return nil, err
 	}
@@ -74,11 +82,17 @@ func Run(ctx context.Context, p *drill.Plan, o *Options) (*drill.Outcome, error)
 	return drill.Run(ctx, p, e)
 }
 
-// Check reads the files that p names: keys, approvals, tombstones. It opens no runtime and no archive.
+// Check reads the files that p names: keys, suite, map, approvals, tombstones. It opens no runtime and no
+// archive.
 func Check(ctx context.Context, p *drill.Plan, o *Options) error {
 	w, err := wire(p, o)
 	if err != nil {
 		return err
+	}
+	if p.Tasks.Suite != "" {
+		if _, err := w.suite(ctx); err != nil {
+			return err
+		}
 	}
 	_, err = w.replayOptions(ctx)
 	return err

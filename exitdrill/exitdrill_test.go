@@ -3,6 +3,7 @@ package exitdrill_test
 import (
 	"bytes"
 	"context"
+	"encoding/json"
 	"errors"
 	"fmt"
 	"net/url"
@@ -17,9 +18,11 @@ import (
 	"github.com/exitramp/exitramp/context/drill"
 	"github.com/exitramp/exitramp/context/evidence"
 	"github.com/exitramp/exitramp/context/fidelity"
+	"github.com/exitramp/exitramp/context/harness"
 	"github.com/exitramp/exitramp/context/memstate"
 	"github.com/exitramp/exitramp/exitdrill"
 	"github.com/exitramp/exitramp/exporters"
+	"github.com/exitramp/exitramp/exporters/promptfoo"
 	"github.com/exitramp/exitramp/format"
 	pb "github.com/exitramp/exitramp/proto/exitramp/v1"
 )
@@ -432,7 +435,7 @@ func TestBroken(t *testing.T) {
 		p.run(p.plan())
 	}
 	broken := 0
-	for n := 1; n <= steps; n += 7 {
+	for n := 1; n <= steps; n += 11 {
 		p := newPlace(t)
 		failed := false
 		rt := memstate.NewRuntime(&memstate.RuntimeOptions{Fail: func(s memstate.Step) error {
@@ -498,5 +501,56 @@ func TestUnsigned(t *testing.T) {
 		if n := &out.Predicate.NegativeControls[i]; !n.Refused() {
 			t.Errorf("%+v", n)
 		}
+	}
+}
+
+// runner answers tasks, as docs/runner.md says, when this binary is started as one: what the agent of
+// each side knows.
+func runner(side string) {
+	in, out := json.NewDecoder(os.Stdin), json.NewEncoder(os.Stdout)
+	for {
+		var r harness.Request
+		if in.Decode(&r) != nil {
+			return
+		}
+		text := "who are you?"
+		if side != "cold" && r.State == "mem:"+side {
+			text = "you like tea"
+		}
+		if out.Encode(harness.Answer{ID: r.ID, Output: harness.Encode(text)}) != nil {
+			return
+		}
+	}
+}
+
+func TestMain(m *testing.M) {
+	if len(os.Args) == 3 && os.Args[1] == "runner" {
+		runner(os.Args[2])
+		return
+	}
+	os.Exit(m.Run())
+}
+
+// TestTasks: at L4 the users' tasks decide, and what the state was worth to them is said.
+func TestTasks(t *testing.T) {
+	for name, tc := range map[string]struct {
+		target  string
+		verdict evidence.Verdict
+		result  evidence.Result
+	}{"as before": {"target", evidence.VerdictPass, evidence.Pass}, "forgot": {"cold", evidence.VerdictFail, evidence.Fail}} {
+		p := newPlace(t)
+		p.opts.Registry = p.opts.Registry.With(promptfoo.Drivers()...)
+		p.write("suite.yaml", "prompts: ['{{q}}']\nproviders: [echo]\ntests:\n  - vars: {q: 'what do I like?'}\n    assert: [{type: contains, value: tea}]\n")
+		out := p.run(p.plan("level: L3", "level: L4", "next_review", fmt.Sprintf("tasks: {suite: %q, source: [%q, runner, source], target: [%q, runner, %s], cold: [%q, runner, cold], runs: 2}\nnext_review",
+			"promptfoo:"+filepath.Join(p.dir, "suite.yaml"), os.Args[0], os.Args[0], tc.target, os.Args[0])))
+		c := out.Predicate.Continuity
+		if out.Judgement.Verdict != tc.verdict || check(out, 40).Result != tc.result || c == nil || c.Source != 2 || c.Cold != 0 || c.Runs != 2 || c.Tasks != 1 {
+			t.Errorf("%s: %v, %+v, %+v", name, out.Judgement, check(out, 40), c)
+		}
+	}
+	// Without tasks L4 cannot be passed.
+	p := newPlace(t)
+	if out := p.run(p.plan("level: L3", "level: L4")); out.Judgement.Verdict != evidence.VerdictPartial {
+		t.Error(out.Judgement)
 	}
 }

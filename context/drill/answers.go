@@ -208,12 +208,42 @@ func (a *answers) fidelity() {
 	default:
 		a.set(38, evidence.Pass, evidence.Measured, "%d records quarantined, %d let through by a person's file; of %d planted instructions 0 arrived with an operator's authority", held, len(r.e.Replay.Approved), s.InjectionCanaries)
 	}
-	if t := r.tasks; t != nil {
-		a.set(40, evidence.Pass, evidence.Measured, "R5: %d tasks, %d runs a side; %d passed at the source, %d at the target (%s)", t.Tasks, t.Runs, t.Source, t.Target, t.Judge)
-		a.set(41, evidence.Pass, evidence.Measured, "passed: source %d, target %d, target without the state %d, of %d runs each", t.Source, t.Target, t.Cold, t.Runs)
-	} else if !r.p.reaches(evidence.L4) && !r.neutral {
-		a.set(40, evidence.Warn, evidence.Measured, "R3, state equal: %d of %d records, one run; R4 and R5 need tasks", f.Same, f.Records+f.MissingN)
+	a.tasks()
+}
+
+// tasks is 40 and 41.
+func (a *answers) tasks() {
+	r, f := a.r, a.r.st.Back.Fidelity
+	s := r.st.Tasks
+	if s == nil {
+		if !r.p.reaches(evidence.L4) && !r.neutral {
+			a.set(40, evidence.Warn, evidence.Measured, "R3, state equal: %d of %d records, one run; R4 and R5 need tasks", f.Same, f.Records+f.MissingN)
+		}
+		return
 	}
+	say := fmt.Sprintf("R5, %d tasks, %d runs each: passed at the source %s, at the target %s", len(s.Tasks), s.Runs, s.Source, s.Target)
+	if s.NotJudged > 0 {
+		say += fmt.Sprintf("; %d tasks were not judged", s.NotJudged)
+	}
+	switch {
+	case s.Target.Total == 0:
+		a.untold(40, "%s", say)
+	case s.Target.Passed == 0:
+		a.set(40, evidence.Fail, evidence.Measured, "%s", say)
+	case s.Source != nil && s.Target.Of() < s.Source.Of(), s.Source == nil && s.Target.Passed < s.Target.Total, s.NotJudged > 0:
+		a.set(40, evidence.Warn, evidence.Measured, "%s", say)
+	default:
+		a.set(40, evidence.Pass, evidence.Measured, "%s", say)
+	}
+	if s.Cold == nil || s.Cold.Total == 0 {
+		a.untold(41, "no tasks were run on a target without the state")
+		return
+	}
+	res := evidence.Pass
+	if s.Target.Passed <= s.Cold.Passed {
+		res = evidence.Warn // the state was worth nothing to these tasks
+	}
+	a.set(41, res, evidence.Measured, "passed: source %s, target %s, target without the state %s", s.Source, s.Target, s.Cold)
 }
 
 // survival is 33.

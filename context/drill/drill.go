@@ -74,7 +74,6 @@ type run struct {
 	skipped  []string // controls that do not apply
 	undo     *replay.UndoReport
 	undoErr  error
-	tasks    *evidence.Continuity
 	stop     *evidence.Stop
 	digests  []string // of the archive's manifest, at each opening
 }
@@ -456,20 +455,21 @@ func (r *run) readBackHere(ctx context.Context) (*Back, error) {
 }
 
 func (r *run) runTasks(ctx context.Context) error {
-	if r.e.Tasks == nil || !r.p.reaches(evidence.L4) {
+	if r.e.Tasks == nil || !r.p.reaches(evidence.L4) || r.st.Tasks != nil {
 		return nil
 	}
-	err := r.phase(phaseTasks, func() (_ uint64, _ int64, err error) {
-		r.tasks, err = r.e.Tasks(ctx)
+	err := r.phase(phaseTasks, func() (uint64, int64, error) {
+		s, err := r.e.Tasks(ctx)
 		if err != nil {
 			return 0, 0, err
 		}
-		return r.tasks.Runs, 0, nil
+		r.st.Tasks = s
+		return uint64(len(s.Tasks) * s.Runs), 0, nil
 	})
 	if err != nil {
 		return broken(phaseTasks, err)
 	}
-	return nil
+	return r.st.save()
 }
 
 func (r *run) runControls(ctx context.Context) error {

@@ -7,6 +7,7 @@ import (
 
 	"github.com/exitramp/exitramp/context/agentstate"
 	"github.com/exitramp/exitramp/context/evidence"
+	"github.com/exitramp/exitramp/context/harness"
 	"github.com/exitramp/exitramp/context/models"
 	"github.com/exitramp/exitramp/context/replay"
 	pb "github.com/exitramp/exitramp/proto/exitramp/v1"
@@ -29,7 +30,7 @@ type Env struct {
 	Replay replay.Options
 	// Tasks runs the users' tasks at the source, at the target and at a target without the state.
 	// nil: not tested.
-	Tasks func(ctx context.Context) (*evidence.Continuity, error)
+	Tasks func(ctx context.Context) (*harness.Scores, error)
 	// Sign makes a bundle of the statement. nil: nobody signs.
 	Sign    func(ctx context.Context, statement []byte) ([]byte, error)
 	SignKey string // fingerprint of the key that Sign uses

@@ -171,7 +171,7 @@ func (r *run) predicate(salt evidence.Salt) *evidence.Predicate {
 			CopyDeletedBy: string(at.CopyDeletedBy), PromisedKinds: at.PromisedKinds, Exclusions: at.Exclusions,
 		},
 		Targets: evidence.Targets{RTOSeconds: pl.Targets.RTO.seconds(), ImpactTolerance: pl.Targets.ImpactTolerance, Survival: pl.Targets.Survival},
-		Source:  r.source(), Target: r.into(), Kinds: r.kinds(), Continuity: r.tasks, Authority: r.authority(salt), Safety: r.safety(),
+		Source:  r.source(), Target: r.into(), Kinds: r.kinds(), Continuity: r.continuity(), Authority: r.authority(salt), Safety: r.safety(),
 		Timing: r.timing(), Models: r.modelEnds(), Obstacles: r.obstacles(), NegativeControls: r.controls, Losses: r.losses(), Tool: r.e.Tool,
 		Limits: r.limits(), NotTested: []string{},
 	}

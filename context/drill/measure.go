@@ -11,6 +11,7 @@ import (
 	"github.com/exitramp/exitramp/context/agentstate"
 	"github.com/exitramp/exitramp/context/evidence"
 	"github.com/exitramp/exitramp/context/fidelity"
+	"github.com/exitramp/exitramp/context/harness"
 	"github.com/exitramp/exitramp/context/replay"
 	"github.com/exitramp/exitramp/context/secrets"
 	pb "github.com/exitramp/exitramp/proto/exitramp/v1"
@@ -343,6 +344,30 @@ func (r *run) wholeUntil(kind string) time.Time {
 		return began
 	}
 	return at
+}
+
+// continuity is what the tasks showed. A side on which none ran has 0 of 0, and the judge says so.
+func (r *run) continuity() *evidence.Continuity {
+	s := r.st.Tasks
+	if s == nil {
+		return nil
+	}
+	c := &evidence.Continuity{Tasks: uint64(len(s.Tasks)), Judge: "rules of the suite"}
+	if len(r.p.Tasks.Judge) > 0 {
+		c.Judge = "rules of the suite, and a judge command"
+	}
+	for _, side := range []struct {
+		name string
+		rate *harness.Rate
+		to   *uint64
+	}{{"source", s.Source, &c.Source}, {"target", s.Target, &c.Target}, {"cold", s.Cold, &c.Cold}} {
+		if side.rate == nil {
+			c.Judge += "; " + side.name + " was not run"
+			continue
+		}
+		*side.to, c.Runs = uint64(side.rate.Passed), max(c.Runs, uint64(side.rate.Total))
+	}
+	return c
 }
 
 func (r *run) obstacles() []evidence.Obstacle {

@@ -10,6 +10,7 @@ import (
 	"time"
 
 	"github.com/exitramp/exitramp/context/evidence"
+	"github.com/exitramp/exitramp/context/harness"
 	"github.com/exitramp/exitramp/context/models"
 	"github.com/exitramp/exitramp/context/replay"
 )
@@ -30,6 +31,7 @@ type state struct {
 	Before   map[string]uint64 `json:"before,omitempty"` // records by kind that the target held alike when the plan was made
 	Report   *replay.Report    `json:"report,omitempty"`
 	Resumed  uint64            `json:"resumed"` // records that an earlier attempt had written
+	Tasks    *harness.Scores   `json:"tasks,omitempty"`
 	Back     *Back             `json:"back,omitempty"`
 
 	// Of a drill that was judged.
