@@ -2,6 +2,7 @@ package main
 
 import (
 	"bytes"
+	"encoding/hex"
 	"errors"
 	"fmt"
 	"io/fs"
@@ -11,6 +12,7 @@ import (
 
 	"github.com/spf13/cobra"
 
+	"github.com/exitramp/exitramp/context/drill"
 	"github.com/exitramp/exitramp/format"
 )
 
@@ -37,18 +39,40 @@ func (f *trustFlags) add(c *cobra.Command) {
 	c.Flags().Uint64Var(&f.minSequence, "min-sequence", 0, "refuse an archive that is older than `N` in its line")
 }
 
-// readLedger reads the ledger; one that is not there yet is empty.
-func (f *trustFlags) readLedger() (*format.Ledger, error) {
+// readLedger reads the ledger; one that is not there yet is empty. A ledger of drills does, too: it
+// has the archives that were drilled with, and is not written to (note is false).
+func (f *trustFlags) readLedger() (l *format.Ledger, note bool, err error) {
 	b, err := os.ReadFile(f.ledger)
 	if errors.Is(err, fs.ErrNotExist) {
-		return &format.Ledger{}, nil
+		return &format.Ledger{}, true, nil
 	}
 	if err != nil {
-		return nil, err
+		return nil, false, err
 	}
-	l, err := format.ParseLedger(bytes.NewReader(b))
+	if bytes.HasPrefix(b, []byte("{")) {
+		l, err = drilled(b)
+	} else {
+		l, err = format.ParseLedger(bytes.NewReader(b))
+		note = true
+	}
 	if err != nil {
-		return nil, fmt.Errorf("%s: %w", f.ledger, err)
+		return nil, false, fmt.Errorf("%s: %w", f.ledger, err)
+	}
+	return l, note, nil
+}
+
+// drilled are the newest archives of a ledger of drills.
+func drilled(b []byte) (*format.Ledger, error) {
+	entries, _, err := drill.ReadLedger(bytes.NewReader(b))
+	if err != nil {
+		return nil, &exitError{code: exitRefused, err: err}
+	}
+	l := &format.Ledger{}
+	for _, e := range entries {
+		v := &format.Verification{Lineage: e.Lineage, Sequence: e.Sequence}
+		if sum, err := hex.DecodeString(e.Archive); err == nil && copy(v.ManifestSHA256[:], sum) == len(v.ManifestSHA256) {
+			l.Add(v)
+		}
 	}
 	return l, nil
 }

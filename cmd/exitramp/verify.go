@@ -44,7 +44,7 @@ names what is wrong.`,
 	}
 	k.add(c)
 	k.trust.add(c)
-	c.Flags().StringVar(&k.trust.ledger, "ledger", "", "`FILE` with the newest archive of each line that was verified; this one is held against it and noted")
+	c.Flags().StringVar(&k.trust.ledger, "ledger", "", "`FILE` with the newest archive of each line that was verified; this one is held against it and noted. A ledger of drills does, too, and stays as it is")
 	c.Flags().BoolVar(&integrity, "integrity-only", false, "ask for no signature; the word is INTACT, never VERIFIED")
 	c.Flags().BoolVar(&f.stored, "stored", false, "the stored bytes alone; needs no key and a third of the time")
 	c.Flags().StringArrayVar(&f.require, "require-recipient", nil, "key `FILE` of somebody, such as an escrow, who has to be able to open all of it; may be given again")
@@ -64,8 +64,9 @@ func (a *app) verify(ctx context.Context, path string, k *keyFlags, policy forma
 	if err != nil {
 		return err
 	}
+	note := false
 	if k.trust.ledger != "" {
-		if ro.Ledger, err = k.trust.readLedger(); err != nil {
+		if ro.Ledger, note, err = k.trust.readLedger(); err != nil {
 			return err
 		}
 	}
@@ -94,7 +95,7 @@ func (a *app) verify(ctx context.Context, path string, k *keyFlags, policy forma
 	if err != nil {
 		return a.refused(path, err, f.json)
 	}
-	if ro.Ledger != nil {
+	if note {
 		ro.Ledger.Add(v)
 		if err := writeFile(k.trust.ledger, []byte(ro.Ledger.String()), 0o644); err != nil {
 			return err
