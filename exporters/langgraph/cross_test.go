@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"encoding/json"
 	"fmt"
+	"path/filepath"
 	"slices"
 	"strings"
 	"testing"
@@ -204,4 +205,42 @@ func storeNamed(t testing.TB, name string) storeAt {
 	}
 	t.Fatal(name)
 	return storeAt{}
+}
+
+// TestAddedColumn: a column that an application added to the runtime's tables is carried where the target
+// has it, and named as dropped where not. The rows arrive all the same.
+func TestAddedColumn(t *testing.T) {
+	p := sample(t, "python.sqlite")
+	run(t, p, false, "ALTER TABLE checkpoints ADD COLUMN tenant TEXT DEFAULT 'acme'", "ALTER TABLE writes ADD COLUMN tenant TEXT DEFAULT 'acme'",
+		"ALTER TABLE store ADD COLUMN tenant TEXT", "UPDATE store SET tenant = 'acme' WHERE key = 'mem-1'")
+	m, _ := export(t, SQLite(p))
+	same := sample(t, "python.sqlite")
+	run(t, same, false, "DELETE FROM checkpoints", "DELETE FROM writes", "DELETE FROM store", "DELETE FROM store_vectors",
+		"ALTER TABLE checkpoints ADD COLUMN tenant TEXT", "ALTER TABLE writes ADD COLUMN tenant TEXT", "ALTER TABLE store ADD COLUMN tenant TEXT")
+	dropped := func(dst *Store) map[string]int {
+		n := map[string]int{}
+		for _, rc := range apply(t, dst, m, false) {
+			if rc.Action == replay.Refused && !strings.Contains(rc.Key, "t-encrypted") {
+				t.Errorf("%s: %s", rc.Key, rc.Why)
+			}
+			for _, l := range rc.Losses {
+				if l.Path == "native.tenant" && l.Grade == fidelity.Dropped {
+					kind, _, _ := strings.Cut(rc.Key, "/")
+					n[kind]++
+				}
+			}
+		}
+		return n
+	}
+	if n := dropped(SQLite(same)); len(n) > 0 {
+		t.Errorf("the target has the column: %v dropped", n)
+	}
+	fresh := dropped(SQLite(filepath.Join(t.TempDir(), "fresh.sqlite")))
+	if fresh["checkpoint"] == 0 || fresh["pendingwrite"] == 0 || fresh["memory"] != 2 {
+		t.Errorf("into a fresh store: %v", fresh)
+	}
+	pg := dropped(postgres(t, database(t)))
+	if pg["checkpoint"] != fresh["checkpoint"]-5 || pg["memory"] != 2 { // 5 are encrypted, and cannot cross
+		t.Errorf("into PostgreSQL: %v, into SQLite: %v", pg, fresh)
+	}
 }

@@ -70,19 +70,11 @@ func (w *writer) rowOf(ctx context.Context, r agentstate.Record) (map[string]cel
 // putFitting is put after a check that the columns can hold the row.
 func (w *writer) putFitting(ctx context.Context, name string, row map[string]cell, losses []fidelity.Loss, extras ...outRow) (replay.Receipt, error) {
 	t := w.lay.t[name]
-	for col, x := range row {
-		i := t.col(col)
-		if i < 0 {
-			if x.isNull() {
-				delete(row, col)
-				continue
-			}
-			return replay.Receipt{}, refuse("the target's table %s has no column %s", name, col)
-		}
-		if why := fits(x, t.cols[i], w.lay.engine); why != "" {
-			return replay.Receipt{}, refuse("column %s: %s", col, why)
-		}
+	lost, err := w.fit(t, row)
+	if err != nil {
+		return replay.Receipt{}, err
 	}
+	losses = append(losses, lost...)
 	rc, err := w.put(ctx, outRow{t, row}, extras...)
 	if rc.Action == replay.Created || rc.Action == replay.Same {
 		rc.Losses = losses

@@ -3,8 +3,11 @@ package langgraph
 import (
 	"context"
 	"errors"
+	"maps"
+	"slices"
 
 	"github.com/exitramp/exitramp/context/agentstate"
+	"github.com/exitramp/exitramp/context/fidelity"
 	"github.com/exitramp/exitramp/context/replay"
 	pb "github.com/exitramp/exitramp/proto/exitramp/v1"
 )
@@ -31,16 +34,21 @@ func (w *writer) exact(ctx context.Context, r agentstate.Record) (replay.Receipt
 	if t == nil {
 		return replay.Receipt{}, refuse("the target has no table %q", n.Type)
 	}
-	row, err := w.cells(ctx, r, n.GetRow(), t)
+	row, losses, err := w.cells(ctx, r, n.GetRow(), t)
 	if err != nil {
 		return replay.Receipt{}, err
 	}
+	var rc replay.Receipt
 	if e, ok := r.(*pb.Embedding); ok {
-		return w.vector(ctx, e, row)
+		rc, err = w.vector(ctx, e, row)
+	} else {
+		rc, err = w.put(ctx, outRow{t, row})
 	}
-	rc, err := w.put(ctx, outRow{t, row})
 	if n.Type == "store" {
 		w.remember(rc, row)
+	}
+	if rc.Action == replay.Created || rc.Action == replay.Same {
+		rc.Losses = append(rc.Losses, losses...)
 	}
 	return rc, err
 }
@@ -103,32 +111,69 @@ func (w *writer) extension(ctx context.Context) (bool, error) {
 	return rows[0][0].i > 0, nil
 }
 
-// cells are the values of a native row, by column, as the table takes them.
-func (w *writer) cells(ctx context.Context, r agentstate.Record, n *pb.Row, t *table) (map[string]cell, error) {
+// cells are the values of a native row, by column, as the table takes them, and what is lost.
+func (w *writer) cells(ctx context.Context, r agentstate.Record, n *pb.Row, t *table) (map[string]cell, []fidelity.Loss, error) {
 	out := map[string]cell{}
 	for _, c := range n.Columns {
 		x, err := w.column(ctx, r, c)
 		if err != nil {
-			return nil, err
-		}
-		i := t.col(c.Name)
-		if i < 0 {
-			if x.isNull() {
-				continue
-			}
-			return nil, refuse("the target's table %s has no column %s", t.name, c.Name)
-		}
-		if why := fits(x, t.cols[i], w.lay.engine); why != "" {
-			return nil, refuse("column %s: %s", c.Name, why)
+			return nil, nil, err
 		}
 		out[c.Name] = x
 	}
+	losses, err := w.fit(t, out)
+	if err != nil {
+		return nil, nil, err
+	}
 	for _, k := range t.key {
 		if out[k].isNull() {
-			return nil, refuse("the row has no %s", k)
+			return nil, nil, refuse("the row has no %s", k)
 		}
 	}
-	return out, nil
+	return out, losses, nil
+}
+
+// fit takes out of row what the table has no column for, and checks that the rest can be held. A
+// column of the runtime's own is never left out: without it the row may mean something else.
+func (w *writer) fit(t *table, row map[string]cell) ([]fidelity.Loss, error) {
+	var losses []fidelity.Loss
+	for _, col := range slices.Sorted(maps.Keys(row)) {
+		i, x := t.col(col), row[col]
+		switch {
+		case i < 0 && x.isNull():
+			delete(row, col)
+		case i < 0 && runtimeColumn(t.name, col):
+			return nil, refuse("the target's table %s has no column %s", t.name, col)
+		case i < 0:
+			delete(row, col)
+			losses = append(losses, loss("native."+col, fidelity.Dropped, "an application added this column, and the target's table "+t.name+" has none: add it there first to keep it"))
+		default:
+			if why := fits(x, t.cols[i], w.lay.engine); why != "" {
+				return nil, refuse("column %s: %s", col, why)
+			}
+		}
+	}
+	return losses, nil
+}
+
+// added is to, with the columns of the checkpoint row from that an application added.
+func added(from, to map[string]cell) map[string]cell {
+	for col, x := range from {
+		if !runtimeColumn("checkpoints", col) {
+			to[col] = x
+		}
+	}
+	return to
+}
+
+// runtimeColumn tells whether the runtime has such a column, in any flavor.
+func runtimeColumn(table, col string) bool {
+	for _, f := range []string{"python+sqlite", "python+postgres", "js+sqlite", "js+postgres"} {
+		if t := tablesOf(f, groupOf(table), &vectorShape{})[table]; t != nil && t.col(col) >= 0 {
+			return true
+		}
+	}
+	return false
 }
 
 // column is the value of one column, with all that it cites.

@@ -238,11 +238,11 @@ func (w *writer) checkpointToPostgres(ctx context.Context, c *pb.Checkpoint) (re
 		meta = clean
 		losses = append(losses, loss("native.metadata", fidelity.Transformed, "NUL is taken out of text, as the runtime does before it writes"))
 	}
-	return w.putFitting(ctx, "checkpoints", map[string]cell{
+	return w.putFitting(ctx, "checkpoints", added(row, map[string]cell{
 		"thread_id": row["thread_id"], "checkpoint_ns": row["checkpoint_ns"], "checkpoint_id": row["checkpoint_id"],
 		"parent_checkpoint_id": row["parent_checkpoint_id"],
 		"checkpoint":           {kind: text, b: out}, "metadata": {kind: text, b: meta},
-	}, losses, extras...)
+	}), losses, extras...)
 }
 
 // A move gives a channel of one checkpoint another version.

@@ -64,11 +64,11 @@ func (w *writer) checkpointToSQLite(ctx context.Context, c *pb.Checkpoint) (repl
 	if slices.ContainsFunc(vs, func(v values.TypedValue) bool { return v.Type == "empty" }) && len(losses) == 0 {
 		losses = append(losses, loss("channels.value_key", fidelity.Equivalent, "in SQLite a version without a value has none; PostgreSQL keeps an empty row for it, and the library reads both alike"))
 	}
-	return w.putFitting(ctx, "checkpoints", map[string]cell{
+	return w.putFitting(ctx, "checkpoints", added(row, map[string]cell{
 		"thread_id": row["thread_id"], "checkpoint_ns": row["checkpoint_ns"], "checkpoint_id": row["checkpoint_id"],
 		"parent_checkpoint_id": row["parent_checkpoint_id"],
 		"type":                 textCell(tag), "checkpoint": {kind: blob, b: doc}, "metadata": {kind: blob, b: row["metadata"].b},
-	}, losses)
+	}), losses)
 }
 
 // tooLong tells whether b is a whole number in JSON that 64 bits do not hold.
