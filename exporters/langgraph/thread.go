@@ -97,6 +97,8 @@ type thread struct {
 
 	conv     *pb.Conversation
 	messages []*pb.Message
+	newest   *values.Checkpoint // of the root graph, parsed for the conversation; nil: not
+	newestID hash
 }
 
 func (t *thread) key(kind string, parts ...string) string {
@@ -204,7 +206,13 @@ func (t *thread) checkpoint(ctx context.Context, c *table, row []cell) error {
 	if err != nil {
 		return err
 	}
-	if parsed, err := values.ParseCheckpoint(ser, doc); doc != nil && err == nil && tiles(parsed, len(doc)) {
+	parsed := t.newest
+	if t.newestID != hashOf(ns, id) || parsed == nil {
+		if parsed, err = values.ParseCheckpoint(ser, doc); err != nil || !tiles(parsed, len(doc)) {
+			parsed = nil
+		}
+	}
+	if doc != nil && parsed != nil {
 		cp.Meta.CreatedUnixNano = parseTime(parsed.TS)
 		pieces, err := t.channels(ctx, c, row, cp, parsed, ser, doc)
 		if err != nil {

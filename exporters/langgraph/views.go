@@ -131,6 +131,7 @@ func (t *thread) headValues(ctx context.Context, c *table, row []cell) (next, un
 		return false, false, nil
 	}
 	t.conv.Meta.UpdatedUnixNano = parseTime(cp.TS)
+	t.newest, t.newestID = cp, hashOf(row[c.col("checkpoint_ns")].String(), row[c.col("checkpoint_id")].String())
 	ns := row[c.col("checkpoint_ns")]
 	h := &heads{t: t, ns: ns, ser: ser, doc: doc, spans: map[string]values.Span{}}
 	for _, s := range cp.Inline {
@@ -241,9 +242,13 @@ func (h *heads) chat(ctx context.Context, ch values.Channel) ([]*pb.Message, err
 	if err != nil || v == nil {
 		return nil, err
 	}
-	ms, ok, err := values.Chat(tag, v)
-	if err != nil || !ok {
-		return nil, nil
+	if _, ok := h.rows[ch]; !ok {
+		ms, _ := values.ChatAt(tag, h.doc, h.spans[ch.Name])
+		return ms, nil
+	}
+	ms, _, err := values.Chat(tag, v)
+	if err != nil {
+		return nil, nil // it is carried as it is
 	}
 	return ms, nil
 }

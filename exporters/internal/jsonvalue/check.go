@@ -10,7 +10,7 @@ func check(b []byte, i, depth int) int {
 	}
 	switch c := b[i]; c {
 	case '"':
-		return checkString(b, i)
+		return String(b, i)
 	case '{', '[':
 		if depth == maxDepth {
 			return -1
@@ -39,7 +39,7 @@ func checkMany(b []byte, i, depth int, end byte, fn func(name []byte, v Value)) 
 				return -1
 			}
 			at := i
-			if i = checkString(b, i); i < 0 {
+			if i = String(b, i); i < 0 {
 				return -1
 			}
 			name = b[at:i]
@@ -76,7 +76,8 @@ func word(b []byte, i int, w string) int {
 	return i + len(w)
 }
 
-func checkString(b []byte, i int) int {
+// String is the place behind the string whose quote stands at i; -1: it is none.
+func String(b []byte, i int) int {
 	for i = plain(b, i+1); i < len(b); i = plain(b, i) {
 		switch {
 		case b[i] == '"':

@@ -2,11 +2,11 @@ package values
 
 import (
 	"bytes"
-	"encoding/binary"
 	"fmt"
-	"strings"
 	"unicode/utf16"
 	"unicode/utf8"
+
+	"github.com/exitramp/exitramp/exporters/internal/jsonvalue"
 )
 
 func space(b []byte, at int) int {
@@ -37,8 +37,8 @@ func skipJSON(b []byte, at int) (int, error) {
 			if c != '"' {
 				return bad("no key")
 			}
-			end, ok := skipString(b, at)
-			if !ok {
+			end := jsonvalue.String(b, at)
+			if end < 0 {
 				return bad("open string")
 			}
 			if at = space(b, end); at >= len(b) || b[at] != ':' {
@@ -61,8 +61,8 @@ func skipJSON(b []byte, at int) (int, error) {
 			wantKey = c == '{'
 			continue
 		case c == '"':
-			end, ok := skipString(b, at)
-			if !ok {
+			end := jsonvalue.String(b, at)
+			if end < 0 {
 				return bad("open string")
 			}
 			at, done = end, true
@@ -97,49 +97,12 @@ func skipJSON(b []byte, at int) (int, error) {
 	}
 }
 
-func skipString(b []byte, at int) (int, bool) {
-	for i := at + 1; i < len(b); i++ {
-		for i+8 <= len(b) && plainText(binary.LittleEndian.Uint64(b[i:])) {
-			i += 8
-		}
-		if i == len(b) {
-			break
-		}
-		switch c := b[i]; {
-		case c == '"':
-			return i + 1, true
-		case c < 0x20:
-			return 0, false
-		case c == '\\':
-			i++
-			if i >= len(b) || !strings.ContainsRune(`"\/bfnrtu`, rune(b[i])) {
-				return 0, false
-			}
-			if b[i] == 'u' {
-				if _, ok := hex4(b, i+1); !ok {
-					return 0, false
-				}
-				i += 4
-			}
-		}
-	}
-	return 0, false
-}
-
-// plainText tells whether none of the eight bytes is a quote, a backslash or below a space.
-func plainText(x uint64) bool {
-	const ones, high = 0x0101010101010101, 0x8080808080808080
-	quote, slash := x^('"'*ones), x^('\\'*ones)
-	return ((x-' '*ones)&^x|(quote-ones)&^quote|(slash-ones)&^slash)&high == 0
-}
-
 // pastJSON is skipJSON for a value that skipJSON has passed before: it looks at brackets and strings
 // alone.
 func pastJSON(b []byte, at int) int {
 	switch b[at] {
 	case '"':
-		end, _ := skipString(b, at)
-		return end
+		return jsonvalue.String(b, at)
 	case '{', '[':
 	default:
 		return skipScalar(b, at)
@@ -148,7 +111,7 @@ func pastJSON(b []byte, at int) int {
 	for {
 		switch b[at] {
 		case '"':
-			at, _ = skipString(b, at)
+			at = jsonvalue.String(b, at)
 			continue
 		case '{', '[':
 			depth++

@@ -14,6 +14,11 @@ func Messages(serializer string, b []byte) (ms []*pb.Message, ok bool, err error
 	if err != nil {
 		return nil, false, err
 	}
+	ms, ok = messages(v)
+	return ms, ok, nil
+}
+
+func messages(v val) (ms []*pb.Message, ok bool) {
 	if o, isObj := v.object(); isObj && (o.class() == "DeltaSnapshot" || o.class() == "delta_snapshot" || o.class() == "Overwrite") {
 		v = o.args
 		if x, ok := v.get("value"); ok {
@@ -21,10 +26,10 @@ func Messages(serializer string, b []byte) (ms []*pb.Message, ok bool, err error
 		}
 	}
 	if m := message(v); m != nil {
-		return []*pb.Message{m}, true, nil
+		return []*pb.Message{m}, true
 	}
 	if v.kind() != kArray {
-		return nil, false, nil
+		return nil, false
 	}
 	for x := range v.items() {
 		m := message(x)
@@ -34,42 +39,49 @@ func Messages(serializer string, b []byte) (ms []*pb.Message, ok bool, err error
 			m = &pb.Message{NativeId: x.str("id"), NativeRole: x.str("role"), Parts: []*pb.Part{data(x)}}
 			m.Role = roleOf(m.NativeRole)
 		} else {
-			return nil, false, nil
+			return nil, false
 		}
 		ms = append(ms, m)
 	}
 	if !ok {
-		return nil, false, nil
+		return nil, false
 	}
-	return ms, true, nil
+	return ms, true
 }
 
 // Chat is Messages, also of a map that has the chat under one of its keys: "messages" by custom,
 // else the longest.
 func Chat(serializer string, b []byte) (ms []*pb.Message, ok bool, err error) {
 	v, err := parse(serializer, b)
-	if err != nil || v.kind() != kMap {
-		return Messages(serializer, b)
+	if err != nil {
+		return nil, false, err
 	}
-	if ms, ok, err = Messages(serializer, b); ok || err != nil {
-		return ms, ok, err
+	ms, ok = chat(v)
+	return ms, ok, nil
+}
+
+// ChatAt is Chat for a value that ParseCheckpoint has found in doc, and checked.
+func ChatAt(serializer string, doc []byte, s Span) (ms []*pb.Message, ok bool) {
+	return chat(val{doc[s.Start:s.End], serializer == "msgpack"})
+}
+
+func chat(v val) (ms []*pb.Message, ok bool) {
+	if ms, ok = messages(v); ok || v.kind() != kMap {
+		return ms, ok
 	}
 	for f := range v.fields() {
 		if f.value.kind() != kArray {
 			continue
 		}
-		got, is, err := Messages(serializer, f.value.b)
-		if err != nil {
-			return nil, false, err
-		}
+		got, is := messages(f.value)
 		if is && f.is("messages") {
-			return got, true, nil
+			return got, true
 		}
 		if is && len(got) > len(ms) {
 			ms, ok = got, true
 		}
 	}
-	return ms, ok, nil
+	return ms, ok
 }
 
 // Holds tells whether a value is a list with something in it. A list of nothing but empty lists holds
