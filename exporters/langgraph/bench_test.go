@@ -130,6 +130,44 @@ func BenchmarkReadSQLite(b *testing.B) {
 	}
 }
 
+// BenchmarkReadSQLiteParsed reads the same messages against a reader that takes them out of the same
+// rows: a SELECT, and each checkpoint through encoding/json.
+func BenchmarkReadSQLiteParsed(b *testing.B) {
+	path := sample(b, "js.sqlite")
+	db := run(b, path, true, "DELETE FROM checkpoints", "DELETE FROM writes", "BEGIN")
+	shapes()[0].lite(b, db)
+	if _, err := db.Exec("COMMIT"); err != nil {
+		b.Fatal(err)
+	}
+	defer db.Close()
+	exportertest.Speed(b, benchRecords, "message", func() (n int, err error) {
+		rows, err := db.Query("SELECT checkpoint FROM checkpoints ORDER BY thread_id, checkpoint_ns, checkpoint_id")
+		if err != nil {
+			return 0, err
+		}
+		defer rows.Close()
+		for rows.Next() {
+			var doc sql.RawBytes
+			if err := rows.Scan(&doc); err != nil {
+				return n, err
+			}
+			var c struct {
+				Values struct {
+					Messages []struct {
+						ID     []string
+						Kwargs struct{ ID, Content string }
+					}
+				} `json:"channel_values"`
+			}
+			if err := json.Unmarshal(doc, &c); err != nil {
+				return n, err
+			}
+			n += len(c.Values.Messages)
+		}
+		return n, rows.Err()
+	}, SQLite(path))
+}
+
 func drain(c *sql.DB, q string) error {
 	rows, err := c.Query(q)
 	if err != nil {
