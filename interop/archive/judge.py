@@ -11,7 +11,8 @@ judge.py vectors README ROOT        the members of vectors
 judge.py vectorlines README         the three lines of Python in README.md
 judge.py embeddings ROOT TEXT RAW   digests of the vectors that records point to
 judge.py vector FILE ARCHIVE KEY    takes a vector of the format apart
-judge.py tamper WHAT IN OUT [FILE]  a bundle with another signature, or with a statement about FILE
+judge.py tamper WHAT IN OUT [FILE]  a bundle with another signature, another verdict, or a statement about FILE
+judge.py dsse BUNDLE SIGNED SIGNATURE STATEMENT  what a bundle holds: what is signed, the signature, the statement
 judge.py tsa FOLDER                 a time stamp authority, by openssl ts, on a port that it prints
 judge.py stamp BUNDLE OUT           the time stamp of a bundle
 judge.py typed PASSPHRASE COMMAND…  runs a command on a terminal of its own and types
@@ -244,6 +245,10 @@ def tamper(what, bundle, out, manifest=None):
         raw = bytearray(base64.b64decode(env["signatures"][0]["sig"]))
         raw[-1] ^= 1
         env["signatures"][0]["sig"] = base64.b64encode(raw).decode()
+    elif what == "verdict":
+        statement = json.loads(base64.b64decode(env["payload"]))
+        statement["predicate"]["verdict"] = "PASS"
+        env["payload"] = base64.b64encode(json.dumps(statement, indent=1).encode()).decode()
     else:
         statement = json.loads(base64.b64decode(env["payload"]))
         with open(manifest, "rb") as f:
@@ -251,6 +256,18 @@ def tamper(what, bundle, out, manifest=None):
         env["payload"] = base64.b64encode(json.dumps(statement, separators=(",", ":")).encode()).decode()
     with open(out, "w", encoding="utf-8") as f:
         f.write(json.dumps(b, separators=(",", ":")) + "\n")
+
+
+def dsse(bundle, signed, signature, statement):
+    env = json.loads(read(bundle))["dsseEnvelope"]
+    payload, typ = base64.b64decode(env["payload"]), env["payloadType"].encode()
+    for path, b in [
+        (signed, b"DSSEv1 %d %s %d %s" % (len(typ), typ, len(payload), payload)),
+        (signature, base64.b64decode(env["signatures"][0]["sig"])),
+        (statement, payload),
+    ]:
+        with open(path, "wb") as f:
+            f.write(b)
 
 
 def tsa(folder):

@@ -162,6 +162,51 @@ timestamps() {
 	cd "$here"
 }
 
+# drill_says TYPE FILE WANT NAME: what cosign and openssl say of the statement that a drill left, about FILE.
+drill_says() {
+	local j out rc want=$3
+	for j in cosign openssl; do
+		rc=0
+		if [ "$j" = cosign ]; then
+			[ -n "$cosign" ] || continue
+			out=$(TUF_ROOT=$work/tuf HTTPS_PROXY=http://127.0.0.1:1 "$cosign" verify-blob-attestation --key "$work/p256.key.pub" --bundle "$dir/q.sigstore.json" \
+				--insecure-ignore-tlog --type "$1" "$2" 2>&1) || rc=$?
+		else
+			out=$(python3 "$here/judge.py" dsse "$dir/q.sigstore.json" "$dir/signed" "$dir/signature" "$dir/statement" &&
+				openssl dgst -sha256 -verify "$work/p256.key.pub" -signature "$dir/signature" "$dir/signed" 2>&1 &&
+				{ grep -qF "\"predicateType\": \"$1\"" "$dir/statement" && grep -qF "$(sha256sum "$2" | cut -c1-64)" "$dir/statement" ||
+					{ echo "the statement is of another type, or about another file" && false; }; }) || rc=$?
+		fi
+		printf '%-34s %-8s %s: %s\n' "drill, $4" "$j" "$([ "$rc" = 0 ] && echo accepts || echo refuses)" "$(tail -n 1 <<<"$out" | cut -c1-160)"
+		if [ "$want" = good ]; then [ "$rc" = 0 ] || fail "drill, $4: $j refuses: $out"; else [ "$rc" != 0 ] || fail "drill, $4: $j accepts"; fi
+	done
+}
+
+# drill_statement: the statement of a drill is checked as a signature of an archive is: about the
+# manifest, and about each file that was made of it.
+drill_statement() {
+	local dir=$work/drill rc=0 type=https://github.com/exitramp/exitramp/exit-drill/v1
+	mkdir "$dir"
+	cat >"$dir/plan.yaml" <<-PLAN
+		{name: q, exercise: true, scenario: interop, mode: planned, level: L1, source: "langgraph+sqlite:$root/cmd/exitramp/demo/support.sqlite",
+		 archive: "$dir/q.ctxa", output: "$dir", keys: {sign: "$work/p256.key"}}
+	PLAN
+	"$EXITRAMP_BIN" drill "$dir/plan.yaml" >"$work/log" 2>&1 || rc=$?
+	[ "$rc" = 4 ] && grep -q '^PARTIAL at L1' "$work/log" || fail "drill: exit code $rc, $(cat "$work/log")"
+	unzip -qj "$dir/q.ctxa" '*/manifest.json' -d "$dir"
+	unzip -q "$dir/q.evidence.zip" -d "$dir/pack"
+	(cd "$dir/pack" && sha256sum --quiet -c SHA256SUMS) || fail "drill: the files of the pack"
+	drill_says "$type" "$dir/manifest.json" good "manifest.json"
+	drill_says "$type" "$dir/pack/report.html" good "report.html"
+	drill_says https://example.org/other "$dir/manifest.json" bad "another type"
+	cp "$dir/q.sigstore.json" "$dir/kept"
+	flipped "$dir/manifest.json" 20
+	drill_says "$type" "$dir/manifest.json" bad "manifest.json changed"
+	flipped "$dir/manifest.json" 20
+	python3 "$here/judge.py" tamper verdict "$dir/kept" "$dir/q.sigstore.json"
+	drill_says "$type" "$dir/manifest.json" bad "verdict changed"
+}
+
 signatures() {
 	cosign=
 	cosign_tool || EXITRAMP_INTEROP_ALLOW_SKIP=${EXITRAMP_COSIGN_OPTIONAL:-${EXITRAMP_INTEROP_ALLOW_SKIP:-0}} missing "cosign $COSIGN cannot be built: signatures are judged by openssl alone"
@@ -177,4 +222,5 @@ signatures() {
 	signed Ed25519 "$work/ed25519.key" "$work/ed25519.key.pub"
 	signed "P-256 of openssl" "$work/openssl.key" "$work/openssl.key.pub"
 	timestamps
+	drill_statement
 }
