@@ -7,6 +7,7 @@ import (
 	_ "embed"
 	"errors"
 	"fmt"
+	"io"
 	"os"
 	"path/filepath"
 	"strings"
@@ -24,7 +25,8 @@ import (
 var supportStore []byte
 
 func (a *app) demoCmd() *cobra.Command {
-	return &cobra.Command{
+	var asJSON bool
+	c := &cobra.Command{
 		Use: "demo [FOLDER]", Short: "The whole trip on a store that a real LangGraph wrote; no account, no network",
 		Args: cobra.MaximumNArgs(1),
 		RunE: func(c *cobra.Command, args []string) error {
@@ -32,22 +34,44 @@ func (a *app) demoCmd() *cobra.Command {
 			if len(args) > 0 {
 				dir = args[0]
 			}
-			return a.demo(c.Context(), dir)
+			return a.demo(c.Context(), dir, asJSON)
 		},
 	}
+	c.Flags().BoolVar(&asJSON, "json", false, "the commands, their exit codes and the files, as JSON")
+	return c
 }
 
-// demo types commands and runs them. Each is the verb that a user would type, by the same way.
-func (a *app) demo(ctx context.Context, dir string) error {
+// demo is the README's first screen.
+func (a *app) demo(ctx context.Context, dir string, asJSON bool) error {
+	if asJSON {
+		quiet := *a
+		quiet.stdout = io.Discard
+		return a.demoJSON(ctx, &quiet, dir)
+	}
+	_, err := a.demoSteps(ctx, dir)
+	return err
+}
+
+// demoJSON runs the demo without its transcript.
+func (a *app) demoJSON(ctx context.Context, quiet *app, dir string) error {
+	d, err := quiet.demoSteps(ctx, dir)
+	if err != nil {
+		return err
+	}
+	return a.printJSON(map[string]any{"folder": dir, "steps": d.steps, "files": d.files})
+}
+
+// demoSteps types commands and runs them. Each is the verb that a user would type, by the same way.
+func (a *app) demoSteps(ctx context.Context, dir string) (*demo, error) {
 	if _, err := os.Stat(dir); err == nil {
-		return withHint(fmt.Errorf("%s is there already", dir), "remove it, or name another folder: exitramp demo FOLDER")
+		return nil, withHint(fmt.Errorf("%s is there already", dir), "remove it, or name another folder: exitramp demo FOLDER")
 	}
 	if err := os.MkdirAll(dir, 0o755); err != nil {
-		return err
+		return nil, err
 	}
 	store := filepath.Join(dir, "support.sqlite")
 	if err := os.WriteFile(store, supportStore, 0o644); err != nil {
-		return err
+		return nil, err
 	}
 	d := &demo{app: a, ctx: ctx}
 	archive, copied, flipped := filepath.Join(dir, "demo.ctxa"), filepath.Join(dir, "copy.sqlite"), filepath.Join(dir, "flipped.ctxa")
@@ -64,21 +88,30 @@ func (a *app) demo(ctx context.Context, dir string) error {
 	at := d.flip(archive, flipped)
 	d.refused(fmt.Sprintf("8 byte %s of a copy is flipped", number(at)), "verify", flipped, "--integrity-only")
 	if d.err != nil {
-		return d.err
+		return d, d.err
 	}
 	fmt.Fprintf(a.stdout, "\nThe files are in %s:\n", dir)
+	d.files = []string{store, archive, copied, archive + ".journal", flipped}
 	for _, f := range [][2]string{{store, "the store"}, {archive, "the archive; unzip, zstd and protoc read it, the README inside says how"},
 		{copied, "the copy, which LangGraph resumes"}, {archive + ".journal", "what undo takes out again"}, {flipped, "the archive with one byte flipped"}} {
 		fmt.Fprintf(a.stdout, "  %-34s %s\n", f[0], f[1])
 	}
 	fmt.Fprintln(a.stdout, "next: exitramp preflight SOURCE     (exitramp drivers lists the runtimes)")
-	return nil
+	return d, nil
 }
 
 type demo struct {
 	app *app
 	ctx context.Context
 	err error // the first; nothing runs after it
+
+	steps []demoStep
+	files []string
+}
+
+type demoStep struct {
+	Command  string `json:"command"`
+	ExitCode int    `json:"exit_code"`
 }
 
 // step prints the command and runs it.
@@ -110,7 +143,9 @@ func (d *demo) run(what string, args []string, want int) {
 	if want != 0 { // what a person would see of the refusal
 		sub.stderr = d.app.stdout
 	}
-	if code := sub.run(d.ctx, append(args, "--progress=none")); code != want {
+	code := sub.run(d.ctx, append(args, "--progress=none"))
+	d.steps = append(d.steps, demoStep{"exitramp " + strings.Join(typed, " "), code})
+	if code != want {
 		d.err = fmt.Errorf("exitramp %s ended with exit code %d, want %d", args[0], code, want)
 	} else if want != 0 {
 		fmt.Fprintf(d.app.stdout, "exit %d\n", code)

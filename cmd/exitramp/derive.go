@@ -57,6 +57,7 @@ created, updated, derivation, subjects, labels and record, which has the fields 
 	c.Flags().StringArrayVarP(&f.export.recipients, "recipient", "r", nil, "encrypt to this public `KEY` (age1…); may be given again")
 	c.Flags().StringArrayVarP(&f.export.recipientFiles, "recipients-file", "R", nil, "encrypt to the public keys in `FILE`")
 	c.Flags().BoolVar(&f.plaintext, "plaintext", false, "write OUT in plain text although IN is encrypted")
+	c.Flags().BoolVar(&f.export.dryRun, "dry-run", false, "say what would be kept and left out, and write nothing")
 	c.Flags().BoolVar(&f.export.json, "json", false, "the outcome as JSON")
 	return c
 }
@@ -111,7 +112,7 @@ func (a *app) derive(ctx context.Context, in, out string, f *deriveFlags) error 
 	if keep == nil && len(f.exclude)+len(f.only)+len(f.graves) == 0 {
 		return withHint(usagef("say what to keep or to leave out"), "exitramp derive --help shows how")
 	}
-	if exists(out) {
+	if exists(out) && !f.export.dryRun {
 		return withHint(fmt.Errorf("%s is there already", out), "give another name, or move it away: an archive is never overwritten")
 	}
 	r, err := a.openArchive(in, &f.export.keys)
@@ -142,9 +143,14 @@ func (a *app) derive(ctx context.Context, in, out string, f *deriveFlags) error 
 		return err
 	}
 	defer part.Close()
-	rep, err := format.Export(ctx, out, part, o, nil)
+	var rep *agentstate.Report
+	if f.export.dryRun {
+		rep, err = agentstate.Copy(ctx, discard{}, part, nil)
+	} else if rep, err = format.Export(ctx, out, part, o, nil); err != nil {
+		err = errors.Join(err, format.Discard(out))
+	}
 	if err != nil {
-		return errors.Join(err, format.Discard(out))
+		return err
 	}
 	var kept, left uint64
 	for _, n := range part.Kept {
@@ -157,7 +163,7 @@ func (a *app) derive(ctx context.Context, in, out string, f *deriveFlags) error 
 	a.result["archive"], a.result["kept"], a.result["left_out"] = out, part.Kept, part.Left
 	if f.export.json {
 		return a.printJSON(map[string]any{
-			"archive": out, "base": o.Base, "lineage": o.Lineage, "kept": part.Kept, "left_out": part.Left, "tombstones": tombstones,
+			"archive": out, "written": !f.export.dryRun, "base": o.Base, "lineage": o.Lineage, "kept": part.Kept, "left_out": part.Left, "tombstones": tombstones,
 			"mentions": part.Mentions, "coverage": rep.Verdict.Coverage.String(),
 		})
 	}
@@ -168,6 +174,10 @@ func (a *app) derive(ctx context.Context, in, out string, f *deriveFlags) error 
 	if part.Mentions > 0 {
 		fmt.Fprintf(a.stdout, "  %s records that were kept name one that was left out; their own bytes stay as the runtime wrote them\n", number(part.Mentions))
 	}
-	fmt.Fprintf(a.stdout, "sealed %s  %s  %s\n", out, a.now().Sub(began).Round(10*time.Millisecond), rep.Verdict.Coverage)
+	what := "sealed " + out
+	if f.export.dryRun {
+		what = "nothing written: " + out
+	}
+	fmt.Fprintf(a.stdout, "%s  %s  %s\n", what, a.now().Sub(began).Round(10*time.Millisecond), rep.Verdict.Coverage)
 	return nil
 }

@@ -8,6 +8,7 @@ import (
 	"os"
 	"path/filepath"
 	"strings"
+	"syscall"
 	"time"
 
 	"github.com/spf13/cobra"
@@ -28,20 +29,42 @@ const (
 	exitResume  = 75
 )
 
-func exitCodesCmd() *cobra.Command {
-	return &cobra.Command{
-		Use: "exit-codes", Short: "The exit codes",
-		Run: func(c *cobra.Command, _ []string) {
-			fmt.Fprint(c.OutOrStdout(), `0   done
-1   anything else
-2   usage
-3   sealed with gaps, or replayed with refusals or conflicts, or not all read back
-4   a check not passed: drill, models, or a plan that cannot end within 30 days
-5   refused: integrity, trust, limits, secrets
-75  resumable: run the same command again
-`)
+// exitCodes are the codes and their meanings.
+var exitCodes = [...]struct {
+	Code    int    `json:"code"`
+	Meaning string `json:"meaning"`
+}{
+	{exitDone, "done"},
+	{exitOther, "anything else"},
+	{exitUsage, "usage"},
+	{exitPartial, "sealed with gaps, or replayed with refusals or conflicts, or not all read back"},
+	{exitCheck, "drill or models check not passed"},
+	{exitRefused, "refused: integrity, trust, limits, secrets"},
+	{exitResume, "resumable: run the same command again"},
+}
+
+func (a *app) exitCodesCmd() *cobra.Command {
+	var asJSON bool
+	c := &cobra.Command{
+		Use: "exit-codes", Short: "The exit codes", Args: cobra.NoArgs,
+		RunE: func(*cobra.Command, []string) error {
+			if asJSON {
+				return a.printJSON(exitCodes)
+			}
+			for _, e := range exitCodes {
+				fmt.Fprintf(a.stdout, "%-3d %s\n", e.Code, e.Meaning)
+			}
+			return nil
 		},
 	}
+	// exitramp help exit-codes prints the same.
+	c.SetHelpFunc(func(*cobra.Command, []string) {
+		for _, e := range exitCodes {
+			fmt.Fprintf(a.stdout, "%-3d %s\n", e.Code, e.Meaning)
+		}
+	})
+	c.Flags().BoolVar(&asJSON, "json", false, "as JSON")
+	return c
 }
 
 // An exitError carries its exit code, and what a person does next.
@@ -94,7 +117,8 @@ func class(err error) string {
 func (a *app) report(err error) {
 	var e *exitError
 	errors.As(err, &e)
-	msg := err.Error()
+	// A person who pressed Ctrl-C knows of no context.
+	msg := strings.ReplaceAll(err.Error(), context.Canceled.Error(), "stopped")
 	if msg != "" {
 		fmt.Fprintln(a.stderr, "exitramp:", msg)
 	}
@@ -120,11 +144,20 @@ func hintOf(err error) string {
 	case errors.Is(err, exporters.ErrScheme):
 		return "exitramp drivers lists what can be opened"
 	case errors.Is(err, context.Canceled):
-		return "stopped; nothing is half-written"
+		return "nothing is half-written; run the same command again"
+	case isFull(err):
+		return fullHint
 	case errors.Is(err, agentstate.ErrNotFound):
 		return "exitramp list ARCHIVE prints the keys"
 	}
 	return ""
+}
+
+// fullHint is for whoever has no room left.
+const fullHint = "the disk is full, or a quota or a limit on files is reached: make room, then run the same command again"
+
+func isFull(err error) bool {
+	return errors.Is(err, syscall.ENOSPC) || errors.Is(err, syscall.EDQUOT) || errors.Is(err, syscall.EFBIG)
 }
 
 // writeStatus leaves the outcome in a file, for scripts that lose exit codes.

@@ -5,6 +5,7 @@ import (
 	"encoding/hex"
 	"errors"
 	"fmt"
+	"io"
 	"os"
 	"slices"
 	"strings"
@@ -201,7 +202,11 @@ func (a *app) exportFailed(err error, rep *agentstate.Report, to string, dry boo
 	if part := to + ".part"; exists(part) {
 		what += "; what was sealed by then is in " + part
 	}
-	return &exitError{code: exitResume, err: errors.New(what), hint: "run the same command again to go on"}
+	hint := "run the same command again to go on"
+	if isFull(err) {
+		hint = fullHint + ": it goes on"
+	}
+	return &exitError{code: exitResume, err: errors.New(what), hint: hint}
 }
 
 func exists(path string) bool {
@@ -298,5 +303,9 @@ type discard struct{}
 
 func (discard) Put(context.Context, agentstate.Record) error { return nil }
 func (discard) Commit(context.Context) error                 { return nil }
+func (discard) PutBlob(_ context.Context, _ *pb.Blob, r io.Reader) error {
+	_, err := io.Copy(io.Discard, r)
+	return err
+}
 
 var _ exporters.Runtime = (*format.Reader)(nil)

@@ -13,7 +13,7 @@ import (
 
 func (a *app) keygenCmd() *cobra.Command {
 	var out string
-	var classic, sign, ed bool
+	var classic, sign, ed, asJSON bool
 	c := &cobra.Command{
 		Use: "keygen [--sign] [-o FILE]", Short: "Make a key that opens archives, or one that signs them",
 		Long: `Makes an age identity. Its public key goes to export -r, the file to -i. Keys are post-quantum
@@ -28,8 +28,10 @@ others give to verify --trust. Both are PEM, as openssl and cosign read them.`,
 				return usagef("--classic is for keys that open archives, --sign makes one that signs them")
 			case ed && !sign:
 				return usagef("--ed25519 is for --sign")
+			case asJSON && out == "":
+				return usagef("--json is for -o FILE: a secret key is not printed as an outcome")
 			case sign:
-				return a.signingKey(out, ed)
+				return a.signingKey(out, ed, asJSON)
 			}
 			id, public, err := format.GenerateIdentity(classic)
 			if err != nil {
@@ -44,6 +46,9 @@ others give to verify --trust. Both are PEM, as openssl and cosign read them.`,
 			if err := newFile(out, text, 0o600); err != nil {
 				return err
 			}
+			if asJSON {
+				return a.printJSON(map[string]any{"file": out, "public_key": public, "classic": classic, "signs": false})
+			}
 			fmt.Fprintf(a.stderr, "Public key: %s\n", public)
 			return nil
 		},
@@ -51,6 +56,7 @@ others give to verify --trust. Both are PEM, as openssl and cosign read them.`,
 	c.Flags().StringVarP(&out, "output", "o", "", "write the key to `FILE`, readable by you alone")
 	c.Flags().BoolVar(&classic, "classic", false, "X25519, which age before 1.3 opens too")
 	c.Flags().BoolVar(&sign, "sign", false, "a key that signs archives")
+	c.Flags().BoolVar(&asJSON, "json", false, "with -o: the public part, as JSON")
 	c.Flags().BoolVar(&ed, "ed25519", false, "with --sign: Ed25519 in place of ECDSA on P-256")
 	return c
 }

@@ -145,7 +145,7 @@ exit codes, ` + "`exitramp drivers`" + ` the runtimes.`,
 		a.testCmd(),
 		a.recordCmd(),
 		a.playCmd(),
-		exitCodesCmd(),
+		a.exitCodesCmd(),
 	} {
 		if c.Args == nil {
 			c.Args = usageArgs(c.Use)

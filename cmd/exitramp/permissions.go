@@ -1,6 +1,7 @@
 package main
 
 import (
+	"encoding/json"
 	"fmt"
 
 	"github.com/spf13/cobra"
@@ -10,7 +11,8 @@ import (
 
 // permissionsCmd prints what a person gives to whoever runs the verbs.
 func (a *app) permissionsCmd() *cobra.Command {
-	return &cobra.Command{
+	var asJSON bool
+	c := &cobra.Command{
 		Use: "permissions RUNTIME [VERB]", Short: "The least permissions that a runtime wants: agentcore, for export, replay or undo",
 		Args: cobra.RangeArgs(1, 2),
 		RunE: func(_ *cobra.Command, args []string) error {
@@ -21,17 +23,26 @@ func (a *app) permissionsCmd() *cobra.Command {
 			if len(args) == 2 {
 				verbs = args[1:]
 			}
+			all := map[string]json.RawMessage{}
 			for _, v := range verbs {
 				p, err := agentcore.Policy(v)
 				if err != nil {
 					return usagef("%v", err)
+				}
+				if all[v] = json.RawMessage(p); asJSON {
+					continue
 				}
 				if len(verbs) > 1 {
 					fmt.Fprintf(a.stderr, "# %s\n", v)
 				}
 				fmt.Fprint(a.stdout, p)
 			}
+			if asJSON {
+				return a.printJSON(all)
+			}
 			return nil
 		},
 	}
+	c.Flags().BoolVar(&asJSON, "json", false, "one JSON object, by verb")
+	return c
 }

@@ -17,6 +17,7 @@ import (
 func (a *app) proveCmd() *cobra.Command {
 	k := &keyFlags{}
 	var out string
+	var asJSON bool
 	var bundles []string
 	c := &cobra.Command{
 		Use: "prove ARCHIVE KEY", Short: "A file that shows that one record was in the archive",
@@ -46,12 +47,16 @@ records but how many there are; of a vector or blob of the record it has the dig
 				return err
 			}
 			a.result["proof"] = out
+			if asJSON {
+				return a.printJSON(map[string]any{"archive": archivePath(args[0]), "key": args[1], "proof": out, "bytes": len(b)})
+			}
 			fmt.Fprintf(a.stderr, "%s: proof of %s, with its text in the clear; exitramp check-proof %s --trust FILE checks it\n", out, args[1], out)
 			return nil
 		},
 	}
 	k.add(c)
 	c.Flags().StringVarP(&out, "output", "o", "", "`FILE` for the proof (default: standard output)")
+	c.Flags().BoolVar(&asJSON, "json", false, "with -o: the outcome as JSON; a proof is JSON itself")
 	c.Flags().StringArrayVar(&bundles, "bundle", nil, "signature `FILE` that lies beside the archive, to go with the proof; may be given again")
 	return c
 }

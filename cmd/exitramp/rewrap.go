@@ -41,10 +41,16 @@ somebody is exitramp re-encrypt, and the end of the old copies.`,
 				wo.Recipients[n] = o.Recipients
 			}
 			path := archivePath(args[0])
+			if f.dryRun {
+				return a.rewrapDry(path, compartments, o, f)
+			}
 			if err := format.Rewrap(c.Context(), path, wo); errors.Is(err, format.ErrOptions) {
 				return withHint(err, "exitramp re-encrypt makes a new archive, for whomever you say")
 			} else if err != nil {
 				return a.refused(path, err, f.json)
+			}
+			if f.json {
+				return a.printJSON(map[string]any{"archive": path, "recipients": len(o.Recipients), "compartments": compartments, "written": true})
 			}
 			fmt.Fprintf(a.stdout, "rewrapped %s for %s; copies made before open as before\n", path, count(len(o.Recipients), "recipients"))
 			return nil
@@ -54,7 +60,30 @@ somebody is exitramp re-encrypt, and the end of the old copies.`,
 	c.Flags().StringArrayVarP(&f.keys.identities, "identity", "i", nil, "key `FILE` that opens it now; may be given again")
 	c.Flags().IntSliceVar(&compartments, "compartment", []int{0}, "the compartments whose keys are replaced")
 	c.Flags().BoolVar(&f.keys.schema, "accept-schema", false, "also where no known release published the schema")
+	c.Flags().BoolVar(&f.dryRun, "dry-run", false, "check that the keys at hand open it, and write nothing")
+	c.Flags().BoolVar(&f.json, "json", false, "the outcome as JSON")
 	return c
+}
+
+// rewrapDry finds out whether a rewrap could be done: the compartments have to open.
+func (a *app) rewrapDry(path string, compartments []int, o *format.WriterOptions, f *exportFlags) error {
+	f.keys.partial = true
+	r, err := a.openArchive(path, &f.keys)
+	if err != nil {
+		return err
+	}
+	defer r.Close()
+	in := r.Info()
+	for _, n := range compartments {
+		if n < 0 || n >= len(in.Compartments) || !in.Compartments[n].Open {
+			return withHint(fmt.Errorf("%s: compartment %d does not open", path, n), hintOf(format.ErrNoIdentity))
+		}
+	}
+	if f.json {
+		return a.printJSON(map[string]any{"archive": path, "recipients": len(o.Recipients), "compartments": compartments, "written": false})
+	}
+	fmt.Fprintf(a.stdout, "opened, nothing written: %s would be rewrapped for %s\n", path, count(len(o.Recipients), "recipients"))
+	return nil
 }
 
 func (a *app) reencryptCmd() *cobra.Command {
@@ -76,12 +105,13 @@ but for those of --compartment.`,
 	c.Flags().StringArrayVarP(&f.keys.identities, "identity", "i", nil, "key `FILE` that opens ARCHIVE; may be given again")
 	c.Flags().BoolVar(&f.keys.schema, "accept-schema", false, "also where no known release published the schema")
 	c.Flags().BoolVar(&f.small, "small", false, "compress harder: a tenth smaller, and half again as slow")
+	c.Flags().BoolVar(&f.dryRun, "dry-run", false, "read all of it and write nothing")
 	c.Flags().BoolVar(&f.json, "json", false, "the outcome as JSON")
 	return c
 }
 
 func (a *app) reencrypt(ctx context.Context, from, to string, f *exportFlags) error {
-	if exists(to) {
+	if exists(to) && !f.dryRun {
 		return withHint(fmt.Errorf("%s is there already", to), "give another name: an archive is never overwritten")
 	}
 	o := &format.WriterOptions{Tool: "exitramp " + version()}
@@ -102,9 +132,14 @@ func (a *app) reencrypt(ctx context.Context, from, to string, f *exportFlags) er
 	in := r.Info()
 	o.Lineage, o.Sequence, o.Base = in.Lineage, in.Sequence+1, hex.EncodeToString(in.ManifestSHA256[:])
 	began := a.now()
-	rep, err := format.Export(ctx, to, r, o, &agentstate.CopyOptions{})
+	var rep *agentstate.Report
+	if f.dryRun {
+		rep, err = agentstate.Copy(ctx, discard{}, r, nil)
+	} else {
+		rep, err = format.Export(ctx, to, r, o, nil)
+	}
 	if err != nil {
-		return a.exportFailed(err, rep, to, false)
+		return a.exportFailed(err, rep, to, f.dryRun)
 	}
 	return a.exported(rep, to, a.now().Sub(began), f)
 }

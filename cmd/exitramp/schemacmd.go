@@ -13,6 +13,7 @@ import (
 
 func (a *app) schemaCmd() *cobra.Command {
 	var out string
+	var asJSON bool
 	c := &cobra.Command{
 		Use: "schema [KIND]", Short: "JSON Schemas of the lines that cat writes",
 		Args: cobra.MaximumNArgs(1),
@@ -24,6 +25,10 @@ func (a *app) schemaCmd() *cobra.Command {
 				}
 				kinds = args
 			}
+			if asJSON && out == "" {
+				return usagef("--json is for --out FOLDER: a schema is JSON itself")
+			}
+			var files []string
 			for _, k := range kinds {
 				b, err := recordjson.Schema(k)
 				if err != nil {
@@ -38,13 +43,18 @@ func (a *app) schemaCmd() *cobra.Command {
 				if err := os.MkdirAll(out, 0o755); err != nil {
 					return err
 				}
-				if err := writeFile(filepath.Join(out, k+".schema.json"), b, 0o644); err != nil {
+				files = append(files, filepath.Join(out, k+".schema.json"))
+				if err := writeFile(files[len(files)-1], b, 0o644); err != nil {
 					return err
 				}
+			}
+			if asJSON {
+				return a.printJSON(map[string]any{"files": files})
 			}
 			return nil
 		},
 	}
 	c.Flags().StringVar(&out, "out", "", "write a file a kind into `FOLDER`")
+	c.Flags().BoolVar(&asJSON, "json", false, "with --out: the files, as JSON")
 	return c
 }

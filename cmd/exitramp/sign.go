@@ -22,6 +22,7 @@ type signFlags struct {
 	tsa      string
 	tsaCert  []string
 	json     bool
+	dryRun   bool
 }
 
 func (a *app) signCmd() *cobra.Command {
@@ -40,6 +41,7 @@ people may sign. It is a Sigstore bundle: exitramp verify --trust checks it, and
 	c.Flags().StringVar(&f.tsa, "tsa", "", "`URL` of a time stamp authority (RFC 3161): its stamp goes with the signature")
 	c.Flags().StringArrayVar(&f.tsaCert, "tsa-cert", nil, "certificate `FILE` of the authority, to check its stamp with; may be given again")
 	c.Flags().BoolVar(&f.schema, "accept-schema", false, "sign an archive with a schema that no known release published")
+	c.Flags().BoolVar(&f.dryRun, "dry-run", false, "check archive and key, and write nothing")
 	c.Flags().BoolVar(&f.json, "json", false, "as JSON")
 	return c
 }
@@ -66,12 +68,12 @@ func (a *app) sign(ctx context.Context, path string, f *signFlags) error {
 	if err != nil {
 		return fmt.Errorf("%s: %w", f.key, err)
 	}
-	o := &format.SignOptions{Detached: f.detached, AcceptSchema: f.schema}
-	if f.tsa != "" {
+	o := &format.SignOptions{Detached: f.detached || f.dryRun, AcceptSchema: f.schema}
+	if f.tsa != "" && !f.dryRun { // an authority counts what it stamps
 		if o.Timestamp, err = timestamper(f.tsa); err != nil {
 			return err
 		}
-	} else if len(f.tsaCert) > 0 {
+	} else if len(f.tsaCert) > 0 && f.tsa == "" {
 		return usagef("--tsa-cert is for --tsa URL")
 	}
 	if o.TSA, err = readTSA(f.tsaCert); err != nil {
@@ -86,7 +88,10 @@ func (a *app) sign(ctx context.Context, path string, f *signFlags) error {
 		return a.refused(path, err, f.json)
 	}
 	where := sig.Member
-	if f.detached {
+	switch {
+	case f.dryRun:
+		where = ""
+	case f.detached:
 		where = f.out
 		if err := writeFile(f.out, sig.Bundle, 0o644); err != nil {
 			return err
@@ -95,8 +100,12 @@ func (a *app) sign(ctx context.Context, path string, f *signFlags) error {
 	a.result["signature"], a.result["key_id"] = where, sig.Key.ID
 	if f.json {
 		return a.printJSON(map[string]any{
-			"archive": path, "signature": where, "detached": f.detached, "key_id": sig.Key.ID, "manifest_sha256": hex.EncodeToString(sig.ManifestSHA256[:]),
+			"archive": path, "signature": where, "written": !f.dryRun, "detached": f.detached, "key_id": sig.Key.ID, "manifest_sha256": hex.EncodeToString(sig.ManifestSHA256[:]),
 		})
+	}
+	if f.dryRun {
+		fmt.Fprintf(a.stdout, "checked, nothing written: %s would sign %s\n", sig.Key, path)
+		return nil
 	}
 	if f.out != "/dev/stdout" {
 		fmt.Fprintf(a.stdout, "signed %s by %s: %s\n", path, sig.Key, where)
@@ -106,7 +115,7 @@ func (a *app) sign(ctx context.Context, path string, f *signFlags) error {
 
 // signingKey makes a key that signs. The public part goes to a file of its own, which is also a
 // trust file.
-func (a *app) signingKey(out string, ed bool) error {
+func (a *app) signingKey(out string, ed, asJSON bool) error {
 	private, public, err := format.GenerateSigningKey(ed)
 	if err != nil {
 		return err
@@ -130,6 +139,9 @@ func (a *app) signingKey(out string, ed bool) error {
 	}
 	if err := newFile(out+".pub", public, 0o644); err != nil {
 		return errors.Join(err, os.Remove(out))
+	}
+	if asJSON {
+		return a.printJSON(map[string]any{"file": out, "public_file": out + ".pub", "key_id": keys[0].ID, "ed25519": ed, "signs": true})
 	}
 	fmt.Fprintf(a.stderr, "Public key: %s.pub, %s\n", out, keys[0])
 	return nil

@@ -20,7 +20,7 @@ const unpackedScheme = "unpacked:" // before a folder: it is a source
 func (a *app) unpackCmd() *cobra.Command {
 	k := &keyFlags{}
 	var as string
-	var asJSON bool
+	var asJSON, dry bool
 	c := &cobra.Command{
 		Use: "unpack ARCHIVE FOLDER", Short: "Write an archive as JSON lines, CSV or one SQLite file",
 		Long: `Verifies ARCHIVE, then writes every record in a form that everybody's tools open: --as jsonl (all of
@@ -28,16 +28,17 @@ it; ` + "`exitramp pack`" + ` reads it back), csv (a file a kind), sqlite (one f
 views conversations, talk and memories). FOLDER holds plain text afterwards.`,
 		Args: cobra.ExactArgs(2),
 		RunE: func(c *cobra.Command, args []string) error {
-			return a.unpack(c.Context(), args[0], args[1], unpack.Form(as), k, asJSON)
+			return a.unpack(c.Context(), args[0], args[1], unpack.Form(as), k, asJSON, dry)
 		},
 	}
 	k.add(c)
+	c.Flags().BoolVar(&dry, "dry-run", false, "verify and read all of it, and write nothing")
 	c.Flags().StringVar(&as, "as", string(unpack.JSONL), "jsonl, csv or sqlite")
 	c.Flags().BoolVar(&asJSON, "json", false, "the outcome as JSON")
 	return c
 }
 
-func (a *app) unpack(ctx context.Context, archive, folder string, form unpack.Form, k *keyFlags, asJSON bool) error {
+func (a *app) unpack(ctx context.Context, archive, folder string, form unpack.Form, k *keyFlags, asJSON, dry bool) error {
 	if !slices.Contains(unpack.Forms(), form) {
 		return usagef("--as %s: want jsonl, csv or sqlite", form)
 	}
@@ -66,12 +67,16 @@ func (a *app) unpack(ctx context.Context, archive, folder string, form unpack.Fo
 	}
 	defer r.Close()
 	note := fmt.Sprintf("The state in the archive %s, coverage %s, SHA-256 of its manifest %x.", fi.Name(), v.Coverage.Coverage, v.ManifestSHA256)
-	d, err := unpack.Create(folder, form, &unpack.Options{Note: note})
-	if err != nil {
-		return err
+	var sink agentstate.Sink = discard{}
+	if !dry {
+		d, err := unpack.Create(folder, form, &unpack.Options{Note: note})
+		if err != nil {
+			return err
+		}
+		defer d.Close()
+		sink = d
 	}
-	defer d.Close()
-	rep, err := agentstate.Copy(ctx, d, watched{r, a, "unpack", archiveCounts(r)}, nil)
+	rep, err := agentstate.Copy(ctx, sink, watched{r, a, "unpack", archiveCounts(r)}, nil)
 	if err != nil {
 		return err
 	}
@@ -81,7 +86,11 @@ func (a *app) unpack(ctx context.Context, archive, folder string, form unpack.Fo
 	}
 	a.result["records"], a.result["folder"] = stateCounts(rep.Records), folder
 	if asJSON {
-		return a.printJSON(map[string]any{"folder": folder, "form": form, "records": stateCounts(rep.Records), "coverage": rep.Verdict.Coverage.String()})
+		return a.printJSON(map[string]any{"folder": folder, "form": form, "written": !dry, "records": stateCounts(rep.Records), "coverage": rep.Verdict.Coverage.String()})
+	}
+	if dry {
+		fmt.Fprintf(a.stdout, "read, nothing written: %s records as %s for %s\n", number(total), form, folder)
+		return nil
 	}
 	fmt.Fprintf(a.stdout, "%s  %s records as %s  %s\n", folder, number(total), form, a.now().Sub(began).Round(10*time.Millisecond))
 	fmt.Fprintf(a.stderr, "%s holds plain text: what agents know of people. Delete it when it has served.\n", folder)
@@ -102,6 +111,7 @@ that was unpacked: exitramp diff says so. Lines that were taken out show in its 
 	c.Flags().StringArrayVarP(&f.recipients, "recipient", "r", nil, "encrypt to this public `KEY` (age1…); may be given again")
 	c.Flags().StringArrayVarP(&f.recipientFiles, "recipients-file", "R", nil, "encrypt to the public keys in `FILE`")
 	c.Flags().BoolVarP(&f.passphrase, "passphrase", "p", false, "encrypt with a passphrase: asked for, or EXITRAMP_PASSPHRASE")
+	c.Flags().BoolVar(&f.dryRun, "dry-run", false, "read all of it and write nothing")
 	addSecrets(c, &f.secrets, secretsOff) // what an earlier scan said is in the lines
 	c.Flags().BoolVar(&f.json, "json", false, "the outcome as JSON")
 	return c
