@@ -5,21 +5,21 @@ package claudecode
 import (
 	"context"
 	"errors"
+	"io"
 	"io/fs"
 	"maps"
 	"os"
 	"path/filepath"
-	"runtime"
 	"slices"
 	"strings"
 	"syscall"
 	"testing"
-	"time"
 
 	"github.com/google/go-cmp/cmp"
 
 	"github.com/exitramp/exitramp/context/agentstate"
 	"github.com/exitramp/exitramp/context/memstate"
+	"github.com/exitramp/exitramp/exporters/exportertest"
 	pb "github.com/exitramp/exitramp/proto/exitramp/v1"
 )
 
@@ -28,16 +28,6 @@ const (
 	sample   = ".claude/projects/-home-dev-shop/0b5c7a52-6d0e-4d7e-9b57-0a4b8f0f1c11.jsonl" // of testdata
 	inFolder = ".claude/projects/p/a.jsonl"
 )
-
-// gapsOf are the gaps of a report: kind, place and reason.
-func gapsOf(rep *agentstate.Report) []string {
-	var out []string
-	for _, g := range rep.Gaps {
-		out = append(out, strings.TrimSuffix(g.Kind+" "+g.Place+" "+strings.ToLower(strings.TrimPrefix(g.Reason.String(), "REASON_")), " unspecified"))
-	}
-	slices.Sort(out)
-	return out
-}
 
 // TestBad spoils a home in one way each. What is missing is named, and nothing else is lost: every
 // other file arrives, to the byte.
@@ -115,8 +105,8 @@ func TestBad(t *testing.T) {
 			}
 			c.spoil(t, root)
 			src := Open(root)
-			mem, rep := export(t, src)
-			if d := cmp.Diff(c.gaps, gapsOf(rep)); d != "" {
+			mem, rep := exportertest.Export(t, src)
+			if d := cmp.Diff(c.gaps, exportertest.Gaps(rep)); d != "" {
 				t.Error(d)
 			}
 			if want := map[bool]agentstate.Coverage{true: agentstate.Gaps, false: agentstate.Reconciled}[len(c.gaps) > 0]; rep.Verdict.Coverage != want {
@@ -135,7 +125,7 @@ func TestBad(t *testing.T) {
 				t.Errorf("%d messages, want %d", n, c.messages)
 			}
 			dst := Open(filepath.Join(t.TempDir(), "home"))
-			apply(t, dst, mem, "policy/settings.json", "agent/agents%2Freviewer.md", "skill/skills%2Frelease%2FSKILL.md", "skill/commands%2Fplan.md")
+			exportertest.Apply(t, dst, mem, "policy/settings.json", "agent/agents%2Freviewer.md", "skill/skills%2Frelease%2FSKILL.md", "skill/commands%2Fplan.md")
 			want, got := files(t, src.root), files(t, dst.root)
 			delete(want, ".claude/settings.local.json")
 			delete(want, ".claude/projects/p/\xff.jsonl")
@@ -195,7 +185,8 @@ func TestNoHome(t *testing.T) {
 
 // TestUnreadable: what the observer may not read is a gap that says which permission is missing.
 func TestUnreadable(t *testing.T) {
-	if asNobody(t) {
+	if os.Getuid() == 0 {
+		exportertest.AsNobody(t, "^"+t.Name()+"$")
 		return
 	}
 	src := home(t, map[string]string{"CLAUDE.md": "x", "settings.json": "{}", "agents/a.md": "x", "projects/p/a.jsonl": user, "projects/p/b.jsonl": user, "projects/q/c.jsonl": user})
@@ -206,8 +197,8 @@ func TestUnreadable(t *testing.T) {
 		}
 	}
 	t.Cleanup(func() { os.Chmod(filepath.Join(src.root, ".claude/projects/q"), 0o700) })
-	_, rep := export(t, src)
-	if d := cmp.Diff([]string{"agent .claude/agents/a.md forbidden", "conversation .claude/projects/p/b.jsonl forbidden", "conversation .claude/projects/q forbidden", "policy .claude/settings.json forbidden"}, gapsOf(rep)); d != "" {
+	_, rep := exportertest.Export(t, src)
+	if d := cmp.Diff([]string{"agent .claude/agents/a.md forbidden", "conversation .claude/projects/p/b.jsonl forbidden", "conversation .claude/projects/q forbidden", "policy .claude/settings.json forbidden"}, exportertest.Gaps(rep)); d != "" {
 		t.Error(d)
 	}
 	if rep.Verdict.Coverage != agentstate.Gaps || rep.Records["memory"] != 1 || rep.Records["conversation"] != 1 || rep.Gaps[0].Permission == "" {
@@ -251,7 +242,7 @@ func TestChanging(t *testing.T) {
 				body, err := src.OpenBlob(t.Context(), conv.Meta.Native[0].GetData().GetBlob())
 				if err == nil {
 					var n int64
-					n, err = discard(body)
+					n, err = io.Copy(io.Discard, body)
 					if c.is == nil && n != int64(c.size) {
 						t.Errorf("%s: %d bytes, want %d", name, n, c.size)
 					}
@@ -291,24 +282,6 @@ func TestChanging(t *testing.T) {
 	}
 }
 
-func discard(r interface {
-	Read([]byte) (int, error)
-	Close() error
-}) (n int64, err error) {
-	defer r.Close()
-	b := make([]byte, 64<<10)
-	for {
-		k, err := r.Read(b)
-		n += int64(k)
-		if err != nil {
-			if err.Error() == "EOF" {
-				err = nil
-			}
-			return n, err
-		}
-	}
-}
-
 // TestSharedFolder: /a/b-c and /a-b/c keep their sessions in one folder; each says which is its own.
 func TestSharedFolder(t *testing.T) {
 	line := func(cwd string) string { return strings.Replace(user, "{", `{"cwd":"`+cwd+`",`, 1) }
@@ -316,7 +289,7 @@ func TestSharedFolder(t *testing.T) {
 		t.Fatal("they have two folders")
 	}
 	src := home(t, map[string]string{"projects/-a-b-c/1.jsonl": line("/a/b-c"), "projects/-a-b-c/2.jsonl": line("/a-b/c"), "projects/-a-b-c/memory/MEMORY.md": "of both"})
-	mem, rep := export(t, src)
+	mem, rep := exportertest.Export(t, src)
 	got := map[string]string{}
 	for r := range mem.Records(t.Context(), nil) {
 		if c, ok := r.(*pb.Conversation); ok {
@@ -331,7 +304,7 @@ func TestSharedFolder(t *testing.T) {
 		t.Error(d, rep.Records)
 	}
 	dst := Open(filepath.Join(t.TempDir(), "home"))
-	apply(t, dst, mem)
+	exportertest.Apply(t, dst, mem)
 	if d := cmp.Diff(files(t, src.root), files(t, dst.root)); d != "" {
 		t.Error(d)
 	}
@@ -357,38 +330,20 @@ func TestLongLine(t *testing.T) {
 		f.WriteString(strings.Repeat("0123456789abcdef", 1<<16))
 	}
 	f.WriteString(`"}}` + "\n" + strings.ReplaceAll(user, "u1", "u3"))
-	var before, now runtime.MemStats
-	runtime.GC()
-	runtime.ReadMemStats(&before)
-	top := make(chan uint64)
-	done := make(chan struct{})
-	go func() {
-		var most uint64
-		for {
-			select {
-			case <-done:
-				top <- most
-				return
-			case <-time.After(time.Millisecond):
-				runtime.ReadMemStats(&now)
-				most = max(most, now.HeapInuse-min(now.HeapInuse, before.HeapInuse))
-			}
-		}
-	}()
 	var ta agentstate.Tally // a State would hold the file
-	for r, err := range Open(src.root).Records(t.Context(), nil) {
-		if err != nil {
-			t.Fatal(err)
+	most := exportertest.Heap(func() {
+		for r, err := range Open(src.root).Records(t.Context(), nil) {
+			if err != nil {
+				t.Fatal(err)
+			}
+			ta.Add(r)
 		}
-		ta.Add(r)
-	}
-	close(done)
-	most := <-top
+	})
 	t.Logf("%d MiB of heap", most>>20)
 	if most > 100<<20 {
 		t.Errorf("%d MiB of heap", most>>20)
 	}
-	if rep := (&agentstate.Report{Tally: ta}); rep.Records["message"] != 2 || !slices.Equal(gapsOf(rep), []string{"message " + inFolder + " line 2 limit"}) || rep.Records["conversation"] != 1 {
+	if rep := (&agentstate.Report{Tally: ta}); rep.Records["message"] != 2 || !slices.Equal(exportertest.Gaps(rep), []string{"message " + inFolder + " line 2 limit"}) || rep.Records["conversation"] != 1 {
 		t.Errorf("%v %v", rep.Records, rep.Gaps)
 	}
 }

@@ -18,32 +18,9 @@ import (
 	"github.com/exitramp/exitramp/context/agentstate"
 	"github.com/exitramp/exitramp/context/memstate"
 	"github.com/exitramp/exitramp/context/replay"
+	"github.com/exitramp/exitramp/exporters/exportertest"
 	pb "github.com/exitramp/exitramp/proto/exitramp/v1"
 )
-
-func export(t testing.TB, src agentstate.Source) (*memstate.State, *agentstate.Report) {
-	t.Helper()
-	mem := &memstate.State{}
-	rep, err := agentstate.Copy(t.Context(), mem, src, nil)
-	if err != nil {
-		t.Fatal(err)
-	}
-	return mem, rep
-}
-
-func apply(t testing.TB, dst replay.Target, src agentstate.Source, approved ...string) (*replay.Report, *replay.Journal) {
-	t.Helper()
-	j, err := replay.OpenJournal(filepath.Join(t.TempDir(), "journal"))
-	if err != nil {
-		t.Fatal(err)
-	}
-	t.Cleanup(func() { j.Close() })
-	rep, err := replay.Apply(t.Context(), dst, src, &replay.Options{Journal: j, Approved: approved})
-	if err != nil {
-		t.Fatal(err)
-	}
-	return rep, j
-}
 
 // files are all files below root that are carried, with their bytes and modes.
 func files(t testing.TB, root string) map[string]string {
@@ -69,7 +46,7 @@ func files(t testing.TB, root string) map[string]string {
 
 // Every file that is carried goes back to the byte, but for the secrets in settings.
 func TestExact(t *testing.T) {
-	mem, rep := export(t, Open("testdata/home"))
+	mem, rep := exportertest.Export(t, Open("testdata/home"))
 	if rep.Verdict.Coverage != agentstate.Reconciled {
 		t.Errorf("%v %v", rep.Verdict, rep.Gaps)
 	}
@@ -80,7 +57,7 @@ func TestExact(t *testing.T) {
 	if _, err := os.Stat(dst.root); err == nil {
 		t.Error("the plan wrote")
 	}
-	held, hj := apply(t, dst, mem)
+	held, hj := exportertest.Apply(t, dst, mem)
 	power := []string{"policy/settings.json", "agent/agents%2Freviewer.md", "skill/skills%2Frelease%2FSKILL.md", "skill/commands%2Fplan.md"}
 	for _, k := range append(power[:4:4], "artifact/skills%2Frelease%2Ftag.sh") { // which comes with its skill
 		if !slices.Contains(held.Held, k) {
@@ -98,7 +75,7 @@ func TestExact(t *testing.T) {
 		t.Error(d)
 	}
 	dst = Open(filepath.Join(t.TempDir(), "home"))
-	rep2, j := apply(t, dst, mem, power...)
+	rep2, j := exportertest.Apply(t, dst, mem, power...)
 	settings := files(t, dst.root)[".claude/settings.json"]
 	if d := cmp.Diff(strings.Replace(files(t, "testdata/home")[".claude/settings.json"], "canary-zq-1", "", 1), settings); d != "" {
 		t.Error(d)
@@ -113,7 +90,7 @@ func TestExact(t *testing.T) {
 	if err != nil || back.MissingN != 0 || back.Same != back.Records {
 		t.Errorf("%+v %v", back, err)
 	}
-	again, _ := apply(t, dst, mem, power...)
+	again, _ := exportertest.Apply(t, dst, mem, power...)
 	if again.Actions[replay.Created] != 0 {
 		t.Errorf("again: %v", again.Actions)
 	}
@@ -135,7 +112,7 @@ func TestExact(t *testing.T) {
 
 // What the records say, to a person.
 func TestRead(t *testing.T) {
-	mem, _ := export(t, Open("testdata/home"))
+	mem, _ := exportertest.Export(t, Open("testdata/home"))
 	get := func(key string) agentstate.Record {
 		t.Helper()
 		r, err := mem.Get(t.Context(), key)
@@ -222,7 +199,7 @@ func TestNotCarried(t *testing.T) {
 			t.Fatal(err)
 		}
 	}
-	_, rep := export(t, src)
+	_, rep := exportertest.Export(t, src)
 	var got []string
 	for _, g := range rep.Gaps {
 		got = append(got, fmt.Sprintf("%s %s %d", g.Kind, g.Place, g.Count))
@@ -251,7 +228,7 @@ func TestHostile(t *testing.T) {
 		return a
 	}
 	dst := Open(filepath.Join(t.TempDir(), "home"))
-	rep, _ := apply(t, dst, memstate.Whole(product, artifact("../x"), artifact(".claude/projects/../../../x"), artifact(".bashrc"), artifact(".claude/settings.json"),
+	rep, _ := exportertest.Apply(t, dst, memstate.Whole(product, artifact("../x"), artifact(".claude/projects/../../../x"), artifact(".bashrc"), artifact(".claude/settings.json"),
 		artifact(".claude/.credentials.json"), artifact("/etc/x"), artifact(".claude/plans/../settings.json"), artifact(".claude/plans/ok.md")))
 	if rep.Actions[replay.Refused] != 7 || len(files(t, dst.root)) != 1 {
 		t.Errorf("%v %v", rep.Actions, files(t, dst.root))
@@ -272,7 +249,7 @@ func TestForeign(t *testing.T) {
 			&pb.Part{Body: &pb.Part_ToolCall{ToolCall: &pb.ToolCall{Id: "c1", Name: "weather", ArgumentsJson: []byte(`{"q":1}`)}}}),
 		msg("3", pb.Role_ROLE_TOOL, &pb.Part{Body: &pb.Part_ToolResult{ToolResult: &pb.ToolResult{Id: "c1", Output: agentstate.Inline("text/plain", []byte("sunny"))}}}))
 	dst := Open(filepath.Join(t.TempDir(), "home"))
-	rep, j := apply(t, dst, src)
+	rep, j := exportertest.Apply(t, dst, src)
 	lost := map[string][]string{}
 	for _, l := range rep.Losses {
 		if l.Grade.String() == "dropped" {

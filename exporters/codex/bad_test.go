@@ -5,22 +5,22 @@ package codex
 import (
 	"context"
 	"errors"
+	"io"
 	"io/fs"
 	"maps"
 	"os"
 	"path/filepath"
-	"runtime"
 	"slices"
 	"strings"
 	"syscall"
 	"testing"
-	"time"
 
 	"github.com/google/go-cmp/cmp"
 	"github.com/klauspost/compress/zstd"
 
 	"github.com/exitramp/exitramp/context/agentstate"
 	"github.com/exitramp/exitramp/context/memstate"
+	"github.com/exitramp/exitramp/exporters/exportertest"
 	pb "github.com/exitramp/exitramp/proto/exitramp/v1"
 )
 
@@ -31,16 +31,6 @@ const (
 	item  = `{"type":"response_item","payload":{"type":"message","role":"user","content":"hi"}}` + "\n"
 	inner = "sessions/2026/11/24/rollout-2026-11-24T02-51-41-" + thread + ".jsonl" // of testdata
 )
-
-// gapsOf are the gaps of a report: kind, place and reason.
-func gapsOf(rep *agentstate.Report) []string {
-	var out []string
-	for _, g := range rep.Gaps {
-		out = append(out, strings.TrimSuffix(g.Kind+" "+g.Place+" "+strings.ToLower(strings.TrimPrefix(g.Reason.String(), "REASON_")), " unspecified"))
-	}
-	slices.Sort(out)
-	return out
-}
 
 // TestBad spoils a home in one way each. What is missing is named, and nothing else is lost: every
 // other file arrives, to the byte.
@@ -124,8 +114,8 @@ func TestBad(t *testing.T) {
 			}
 			c.spoil(t, root)
 			src := Open(root)
-			mem, rep := export(t, src)
-			if d := cmp.Diff(c.gaps, gapsOf(rep)); d != "" {
+			mem, rep := exportertest.Export(t, src)
+			if d := cmp.Diff(c.gaps, exportertest.Gaps(rep)); d != "" {
 				t.Error(d)
 			}
 			if want := map[bool]agentstate.Coverage{true: agentstate.Gaps, false: agentstate.Reconciled}[len(c.gaps) > 0]; rep.Verdict.Coverage != want {
@@ -144,7 +134,7 @@ func TestBad(t *testing.T) {
 				t.Errorf("%d messages, want %d", n, c.messages)
 			}
 			dst := Open(filepath.Join(t.TempDir(), "home"))
-			apply(t, dst, mem, "policy/config.toml", "skill/skills%2Fshop%2FSKILL.md", "skill/prompts%2Fplan.md")
+			exportertest.Apply(t, dst, mem, "policy/config.toml", "skill/skills%2Fshop%2FSKILL.md", "skill/prompts%2Fplan.md")
 			want, got := files(t, src.root), files(t, dst.root)
 			for _, rel := range []string{"config.toml", "hooks.json", "x.config.toml"} { // without their secrets, TestExact; or a gap
 				delete(want, rel)
@@ -199,7 +189,8 @@ func TestNoHome(t *testing.T) {
 
 // TestUnreadable: what the observer may not read is a gap that says which permission is missing.
 func TestUnreadable(t *testing.T) {
-	if asNobody(t) {
+	if os.Getuid() == 0 {
+		exportertest.AsNobody(t, "^"+t.Name()+"$")
 		return
 	}
 	src := home(t, map[string]string{"AGENTS.md": "x", "config.toml": "", "prompts/a.md": "x", at: meta, "sessions/2026/rollout-b.jsonl": meta, "sessions/2025/rollout-c.jsonl": meta, "goals_1.sqlite": "x"})
@@ -209,8 +200,8 @@ func TestUnreadable(t *testing.T) {
 		}
 	}
 	t.Cleanup(func() { os.Chmod(filepath.Join(src.root, "sessions/2025"), 0o700) })
-	_, rep := export(t, src)
-	if d := cmp.Diff([]string{"conversation sessions/2025 forbidden", "conversation sessions/2026/rollout-b.jsonl forbidden", "policy config.toml forbidden", "skill prompts/a.md forbidden", "state goals_1.sqlite forbidden"}, gapsOf(rep)); d != "" {
+	_, rep := exportertest.Export(t, src)
+	if d := cmp.Diff([]string{"conversation sessions/2025 forbidden", "conversation sessions/2026/rollout-b.jsonl forbidden", "policy config.toml forbidden", "skill prompts/a.md forbidden", "state goals_1.sqlite forbidden"}, exportertest.Gaps(rep)); d != "" {
 		t.Error(d)
 	}
 	if rep.Verdict.Coverage != agentstate.Gaps || rep.Records["memory"] != 1 || rep.Records["conversation"] != 1 || rep.Gaps[0].Permission == "" {
@@ -254,7 +245,7 @@ func TestChanging(t *testing.T) {
 				body, err := src.OpenBlob(t.Context(), conv.Meta.Native[0].GetData().GetBlob())
 				if err == nil {
 					var n int64
-					n, err = discard(body)
+					n, err = io.Copy(io.Discard, body)
 					if c.is == nil && n != int64(c.size) {
 						t.Errorf("%s: %d bytes, want %d", name, n, c.size)
 					}
@@ -294,24 +285,6 @@ func TestChanging(t *testing.T) {
 	}
 }
 
-func discard(r interface {
-	Read([]byte) (int, error)
-	Close() error
-}) (n int64, err error) {
-	defer r.Close()
-	b := make([]byte, 64<<10)
-	for {
-		k, err := r.Read(b)
-		n += int64(k)
-		if err != nil {
-			if err.Error() == "EOF" {
-				err = nil
-			}
-			return n, err
-		}
-	}
-}
-
 // TestLongLine: a line of 100 MB costs no memory of its size, and what stands around it is read.
 func TestLongLine(t *testing.T) {
 	if testing.Short() {
@@ -332,38 +305,20 @@ func TestLongLine(t *testing.T) {
 		f.WriteString(strings.Repeat("0123456789abcdef", 1<<16))
 	}
 	f.WriteString(`"}}` + "\n" + item)
-	var before, now runtime.MemStats
-	runtime.GC()
-	runtime.ReadMemStats(&before)
-	top := make(chan uint64)
-	done := make(chan struct{})
-	go func() {
-		var most uint64
-		for {
-			select {
-			case <-done:
-				top <- most
-				return
-			case <-time.After(time.Millisecond):
-				runtime.ReadMemStats(&now)
-				most = max(most, now.HeapInuse-min(now.HeapInuse, before.HeapInuse))
-			}
-		}
-	}()
 	var ta agentstate.Tally // a State would hold the file
-	for r, err := range Open(src.root).Records(t.Context(), nil) {
-		if err != nil {
-			t.Fatal(err)
+	most := exportertest.Heap(func() {
+		for r, err := range Open(src.root).Records(t.Context(), nil) {
+			if err != nil {
+				t.Fatal(err)
+			}
+			ta.Add(r)
 		}
-		ta.Add(r)
-	}
-	close(done)
-	most := <-top
+	})
 	t.Logf("%d MiB of heap", most>>20)
 	if most > 100<<20 {
 		t.Errorf("%d MiB of heap", most>>20)
 	}
-	if rep := (&agentstate.Report{Tally: ta}); rep.Records["message"] != 2 || !slices.Equal(gapsOf(rep), []string{"message " + at + " line 3 limit"}) || rep.Records["conversation"] != 1 {
+	if rep := (&agentstate.Report{Tally: ta}); rep.Records["message"] != 2 || !slices.Equal(exportertest.Gaps(rep), []string{"message " + at + " line 3 limit"}) || rep.Records["conversation"] != 1 {
 		t.Errorf("%v %v", rep.Records, rep.Gaps)
 	}
 }

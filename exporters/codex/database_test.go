@@ -17,6 +17,7 @@ import (
 	"github.com/exitramp/exitramp/context/agentstate"
 	"github.com/exitramp/exitramp/context/memstate"
 	"github.com/exitramp/exitramp/context/replay"
+	"github.com/exitramp/exitramp/exporters/exportertest"
 	"github.com/exitramp/exitramp/exporters/internal/sqlitefile"
 	pb "github.com/exitramp/exitramp/proto/exitramp/v1"
 )
@@ -186,7 +187,7 @@ func TestDatabasesExact(t *testing.T) {
 			}
 		}
 	}
-	mem, rep := export(t, src)
+	mem, rep := exportertest.Export(t, src)
 	if rep.Verdict.Coverage != agentstate.Reconciled {
 		t.Errorf("%v %v", rep.Verdict, rep.Gaps)
 	}
@@ -195,7 +196,7 @@ func TestDatabasesExact(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	first, j := apply(t, dst, mem)
+	first, j := exportertest.Apply(t, dst, mem)
 	if d := cmp.Diff(plan.Actions, first.Actions); d != "" {
 		t.Errorf("the plan says otherwise: %s", d)
 	}
@@ -211,7 +212,7 @@ func TestDatabasesExact(t *testing.T) {
 	if err != nil || back.MissingN != 0 || back.ExtraN != 0 || back.Same+back.Announced != back.Records || back.Announced != 1 {
 		t.Errorf("%+v %v", back, err)
 	}
-	if again, _ := apply(t, dst, mem); again.Actions[replay.Created] != 0 || len(again.Conflicts) > 0 {
+	if again, _ := exportertest.Apply(t, dst, mem); again.Actions[replay.Created] != 0 || len(again.Conflicts) > 0 {
 		t.Errorf("again: %v %v", again.Actions, again.Conflicts)
 	}
 	if u, err := replay.Undo(t.Context(), dst, j); err != nil || u.LeftN != 0 {
@@ -224,7 +225,7 @@ func TestDatabasesExact(t *testing.T) {
 
 // What rows mean, to a person. What enrols the machine is not in any record.
 func TestDatabasesRead(t *testing.T) {
-	mem, _ := export(t, fullHome(t))
+	mem, _ := exportertest.Export(t, fullHome(t))
 	conversation := ""
 	seen := map[string]bool{}
 	for r := range mem.Records(t.Context(), nil) {
@@ -278,7 +279,7 @@ func TestDatabaseWAL(t *testing.T) {
 			t.Fatal(err)
 		}
 	}
-	mem, rep := export(t, src)
+	mem, rep := exportertest.Export(t, src)
 	if rep.Verdict.Coverage != agentstate.Reconciled {
 		t.Errorf("%v %v", rep.Verdict, rep.Gaps)
 	}
@@ -298,13 +299,13 @@ func TestDatabaseWAL(t *testing.T) {
 // In a home that Codex set up: the same is the same, another row is a conflict and stays, and undo
 // leaves what others wrote.
 func TestDatabaseInto(t *testing.T) {
-	mem, _ := export(t, fullHome(t))
+	mem, _ := exportertest.Export(t, fullHome(t))
 	root := t.TempDir()
 	makeDB(t, root, "goals_1.sqlite", `INSERT INTO thread_goals VALUES ('`+thread+`', 'g', 'another', 'active', 1000, 1, 2, 3, 4)`)
 	makeDB(t, root, "memories_1.sqlite", `INSERT INTO consolidation_progress VALUES (1, 7)`, `INSERT INTO stage1_outputs VALUES ('mine', 1, 'x', 'y', NULL, 5, NULL, NULL, 0, NULL)`)
 	dst := Open(root)
 	goals, memories := dump(t, root, "goals_1.sqlite")["thread_goals"], dump(t, root, "memories_1.sqlite")["stage1_outputs"]
-	rep, j := apply(t, dst, mem)
+	rep, j := exportertest.Apply(t, dst, mem)
 	if n := len(rep.Conflicts); n != 1 {
 		t.Errorf("%d conflicts: %v", n, rep.Conflicts)
 	}
@@ -400,12 +401,12 @@ func TestDatabaseBad(t *testing.T) {
 			src := fullHome(t)
 			src.wait = 100 * time.Millisecond
 			c.spoil(t, src.root)
-			mem, rep := export(t, src)
+			mem, rep := exportertest.Export(t, src)
 			if len(rep.Gaps) != 1 || rep.Gaps[0].Kind != "opaque" || !strings.Contains(rep.Gaps[0].Detail, c.says) || rep.Verdict.Coverage != agentstate.Gaps {
 				t.Errorf("%v %v", rep.Verdict, rep.Gaps)
 			}
 			dst := Open(filepath.Join(t.TempDir(), "home"))
-			apply(t, dst, mem, "policy/config.toml", "skill/skills%2Fshop%2FSKILL.md", "skill/prompts%2Fplan.md")
+			exportertest.Apply(t, dst, mem, "policy/config.toml", "skill/skills%2Fshop%2FSKILL.md", "skill/prompts%2Fplan.md")
 			if d := cmp.Diff(sortedKeys(files(t, src.root)), sortedKeys(files(t, dst.root))); d != "" {
 				t.Error(d)
 			}
@@ -418,11 +419,11 @@ func TestDatabaseBad(t *testing.T) {
 
 // A home whose database is another one than the archive's takes no row, and stays as it is.
 func TestDatabaseOther(t *testing.T) {
-	mem, _ := export(t, fullHome(t))
+	mem, _ := exportertest.Export(t, fullHome(t))
 	root := t.TempDir()
 	change(t, root, "goals_1.sqlite", "CREATE TABLE mine (a)")
 	before, _ := os.ReadFile(filepath.Join(root, "goals_1.sqlite"))
-	rep, _ := apply(t, Open(root), mem)
+	rep, _ := exportertest.Apply(t, Open(root), mem)
 	after, _ := os.ReadFile(filepath.Join(root, "goals_1.sqlite"))
 	if rep.Actions[replay.Refused] != 3 || rep.Actions[replay.Conflict] != 1 || string(before) != string(after) {
 		t.Errorf("%v", rep.Actions)
@@ -458,7 +459,7 @@ func TestDatabaseHostile(t *testing.T) {
 		good,
 	}
 	dst := Open(filepath.Join(t.TempDir(), "home"))
-	rep, j := apply(t, dst, memstate.Whole(product, recs...))
+	rep, j := exportertest.Apply(t, dst, memstate.Whole(product, recs...))
 	if rep.Actions[replay.Refused] != uint64(len(recs)-1) || rep.Actions[replay.Created] != 1 {
 		t.Errorf("%v %v", rep.Actions, rep.Refused)
 	}
@@ -473,7 +474,7 @@ func TestDatabaseHostile(t *testing.T) {
 	if err := os.Symlink(outside, filepath.Join(link, "state_5.sqlite")); err != nil {
 		t.Fatal(err)
 	}
-	if rep, _ := apply(t, Open(link), memstate.Whole(product, good)); rep.Actions[replay.Refused] != 1 {
+	if rep, _ := exportertest.Apply(t, Open(link), memstate.Whole(product, good)); rep.Actions[replay.Refused] != 1 {
 		t.Errorf("%v", rep.Actions)
 	}
 	if _, err := os.Stat(outside); !errors.Is(err, os.ErrNotExist) {
@@ -483,7 +484,7 @@ func TestDatabaseHostile(t *testing.T) {
 
 // A lock is waited for, and then said.
 func TestDatabaseLocked(t *testing.T) {
-	mem, _ := export(t, fullHome(t))
+	mem, _ := exportertest.Export(t, fullHome(t))
 	root := t.TempDir()
 	makeDB(t, root, "goals_1.sqlite")
 	db, err := sqlitefile.OpenWrite(t.Context(), filepath.Join(root, "goals_1.sqlite"), time.Second)

@@ -17,32 +17,9 @@ import (
 	"github.com/exitramp/exitramp/context/agentstate"
 	"github.com/exitramp/exitramp/context/memstate"
 	"github.com/exitramp/exitramp/context/replay"
+	"github.com/exitramp/exitramp/exporters/exportertest"
 	pb "github.com/exitramp/exitramp/proto/exitramp/v1"
 )
-
-func export(t testing.TB, src agentstate.Source) (*memstate.State, *agentstate.Report) {
-	t.Helper()
-	mem := &memstate.State{}
-	rep, err := agentstate.Copy(t.Context(), mem, src, nil)
-	if err != nil {
-		t.Fatal(err)
-	}
-	return mem, rep
-}
-
-func apply(t testing.TB, dst replay.Target, src agentstate.Source, approved ...string) (*replay.Report, *replay.Journal) {
-	t.Helper()
-	j, err := replay.OpenJournal(filepath.Join(t.TempDir(), "journal"))
-	if err != nil {
-		t.Fatal(err)
-	}
-	t.Cleanup(func() { j.Close() })
-	rep, err := replay.Apply(t.Context(), dst, src, &replay.Options{Journal: j, Approved: approved})
-	if err != nil {
-		t.Fatal(err)
-	}
-	return rep, j
-}
 
 // files are all files below root that are carried.
 func files(t testing.TB, root string) map[string]string {
@@ -82,20 +59,20 @@ func home(t testing.TB, put map[string]string) *Home {
 
 // Every file that is carried goes back to the byte, but for the secrets in settings.
 func TestExact(t *testing.T) {
-	mem, rep := export(t, Open("testdata/home"))
+	mem, rep := exportertest.Export(t, Open("testdata/home"))
 	if rep.Verdict.Coverage != agentstate.Reconciled {
 		t.Errorf("%v %v", rep.Verdict, rep.Gaps)
 	}
 	power := []string{"policy/config.toml", "skill/skills%2Fshop%2FSKILL.md", "skill/prompts%2Fplan.md"}
 	dst := Open(filepath.Join(t.TempDir(), "home"))
-	held, _ := apply(t, dst, mem)
+	held, _ := exportertest.Apply(t, dst, mem)
 	for _, k := range power {
 		if !slices.Contains(held.Held, k) {
 			t.Errorf("%s arrives without approval", k)
 		}
 	}
 	dst = Open(filepath.Join(t.TempDir(), "home"))
-	first, j := apply(t, dst, mem, power...)
+	first, j := exportertest.Apply(t, dst, mem, power...)
 	want, got := files(t, "testdata/home"), files(t, dst.root)
 	for _, secret := range []string{"https://u:canary-zq-2@example.org/v1", "canary-zq-3", "canary-zq-4", "canary-zq-5"} {
 		want["config.toml"] = strings.Replace(want["config.toml"], secret, "", 1)
@@ -110,7 +87,7 @@ func TestExact(t *testing.T) {
 	if err != nil || back.MissingN != 0 || back.Same != back.Records {
 		t.Errorf("%+v %v", back, err)
 	}
-	if again, _ := apply(t, dst, mem, power...); again.Actions[replay.Created] != 0 {
+	if again, _ := exportertest.Apply(t, dst, mem, power...); again.Actions[replay.Created] != 0 {
 		t.Errorf("again: %v", again.Actions)
 	}
 	if u, err := replay.Undo(t.Context(), dst, j); err != nil || u.LeftN != 0 || len(files(t, dst.root)) != 0 {
@@ -120,7 +97,7 @@ func TestExact(t *testing.T) {
 
 // What the records say, to a person.
 func TestRead(t *testing.T) {
-	mem, _ := export(t, Open("testdata/home"))
+	mem, _ := exportertest.Export(t, Open("testdata/home"))
 	var fork, parent *pb.Conversation
 	var roles []string
 	grants := 0
@@ -161,7 +138,7 @@ func TestHostile(t *testing.T) {
 		recs = append(recs, &pb.Artifact{Meta: agentstate.Meta("artifact", nil, rel), Data: agentstate.Inline("", []byte("x"))})
 	}
 	dst := Open(filepath.Join(t.TempDir(), "home"))
-	rep, _ := apply(t, dst, memstate.Whole(product, recs...))
+	rep, _ := exportertest.Apply(t, dst, memstate.Whole(product, recs...))
 	if rep.Actions[replay.Refused] != 7 || len(files(t, dst.root)) != 1 {
 		t.Errorf("%v %v", rep.Actions, files(t, dst.root))
 	}
@@ -181,7 +158,7 @@ func TestForeign(t *testing.T) {
 		&pb.Part{Body: &pb.Part_ToolCall{ToolCall: &pb.ToolCall{Id: "c1", Name: "weather", ArgumentsJson: []byte(`{"q":1}`)}}}),
 		msg("3", pb.Role_ROLE_TOOL, &pb.Part{Body: &pb.Part_ToolResult{ToolResult: &pb.ToolResult{Id: "c1", Output: agentstate.Inline("text/plain", []byte("sunny"))}}}))
 	dst := Open(filepath.Join(t.TempDir(), "home"))
-	rep, j := apply(t, dst, src)
+	rep, j := exportertest.Apply(t, dst, src)
 	var dropped []string
 	for _, l := range rep.Losses {
 		if l.Grade.String() == "dropped" {

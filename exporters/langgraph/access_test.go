@@ -12,6 +12,7 @@ import (
 
 	"github.com/exitramp/exitramp/context/agentstate"
 	"github.com/exitramp/exitramp/context/replay"
+	"github.com/exitramp/exitramp/exporters/exportertest"
 	pb "github.com/exitramp/exitramp/proto/exitramp/v1"
 )
 
@@ -48,7 +49,7 @@ func TestRowSecurity(t *testing.T) {
 	admin(t, u, "ALTER TABLE checkpoints ENABLE ROW LEVEL SECURITY",
 		"CREATE POLICY half ON checkpoints FOR SELECT USING (thread_id < 't-f')")
 	s := postgres(t, reader)
-	m, rep := export(t, s)
+	m, rep := exportertest.Export(t, s)
 	if rep.Records["checkpoint"] == 0 || rep.Records["checkpoint"] == 62 {
 		t.Errorf("checkpoints seen: %d of 62", rep.Records["checkpoint"])
 	}
@@ -73,7 +74,7 @@ func TestRowSecurity(t *testing.T) {
 		}
 	}
 	// The owner sees all: RECONCILED.
-	if _, rep := export(t, postgres(t, u)); rep.Verdict.Coverage != agentstate.Reconciled {
+	if _, rep := exportertest.Export(t, postgres(t, u)); rep.Verdict.Coverage != agentstate.Reconciled {
 		t.Errorf("owner: %v", rep.Verdict)
 	}
 	if _, err := tryApply(t, s, m, true); !errors.Is(err, replay.ErrTarget) || !strings.Contains(err.Error(), "INSERT") && !strings.Contains(err.Error(), "BYPASSRLS") {
@@ -91,7 +92,7 @@ func TestDenied(t *testing.T) {
 			u := database(t)
 			load(t, u, "python.pg.sql")
 			s := postgres(t, role(t, u, c.table))
-			_, rep := export(t, s)
+			_, rep := exportertest.Export(t, s)
 			if len(rep.Gaps) != 1 || rep.Gaps[0].Kind != c.kind || rep.Gaps[0].Permission != "SELECT on public."+c.table {
 				t.Fatalf("gaps %v", rep.Gaps)
 			}
@@ -114,7 +115,7 @@ func TestDenied(t *testing.T) {
 		load(t, u, "python.pg.sql")
 		reader := role(t, u)
 		admin(t, u, "REVOKE USAGE ON SCHEMA public FROM PUBLIC")
-		_, rep := export(t, postgres(t, reader+"?search_path=public"))
+		_, rep := exportertest.Export(t, postgres(t, reader+"?search_path=public"))
 		if len(rep.Gaps) == 0 || rep.Gaps[0].Permission != "USAGE on schema public" || rep.Verdict.Coverage == agentstate.Reconciled {
 			t.Errorf("%v %v", rep.Gaps, rep.Verdict.Coverage)
 		}
@@ -166,7 +167,7 @@ func TestLogin(t *testing.T) {
 			}
 		})
 	}
-	m, _ := export(t, postgres(t, good.String()))
+	m, _ := exportertest.Export(t, postgres(t, good.String()))
 	for _, r := range records(t, m) {
 		if strings.Contains(fmt.Sprint(r), canary) {
 			t.Errorf("the password is in %s", r.GetMeta().GetKey())
@@ -185,7 +186,7 @@ func TestSearchPath(t *testing.T) {
 		`ALTER TABLE store SET SCHEMA lg_store`, `ALTER TABLE store_migrations SET SCHEMA lg_store`)
 	for _, path := range []string{`Agents,lg_store`, `"Agents", lg_store`, `Agents,LG_STORE`} {
 		s := postgres(t, u+"?search_path="+url.QueryEscape(path))
-		m, rep := export(t, s)
+		m, rep := exportertest.Export(t, s)
 		if rep.Records["checkpoint"] != 37 || rep.Records["memory"] != 3 || rep.Verdict.Coverage != agentstate.Reconciled {
 			t.Errorf("%s: %v %v", path, rep.Records, rep.Verdict)
 		}
@@ -197,14 +198,14 @@ func TestSearchPath(t *testing.T) {
 		t.Errorf("public: %v", err)
 	}
 	// A schema that is not there is made.
-	m, _ := export(t, postgres(t, u+"?search_path=Agents,lg_store"))
+	m, _ := exportertest.Export(t, postgres(t, u+"?search_path=Agents,lg_store"))
 	fresh := postgres(t, u+"?search_path=Fresh")
 	plan := apply(t, fresh, m, true)
 	if n := actions(plan); n["create"] != 264 || n["refuse"] > 0 {
 		t.Errorf("plan: %v", n)
 	}
 	apply(t, fresh, m, false)
-	if _, rep := export(t, fresh); rep.Records["checkpoint"] != 37 || rep.Records["memory"] != 3 {
+	if _, rep := exportertest.Export(t, fresh); rep.Records["checkpoint"] != 37 || rep.Records["memory"] != 3 {
 		t.Errorf("fresh: %v", rep.Records)
 	}
 }
@@ -213,7 +214,7 @@ func TestSearchPath(t *testing.T) {
 // do, the rest arrives.
 func TestNoVectorExtension(t *testing.T) {
 	u := database(t)
-	m, _ := export(t, SQLite(sample(t, "python.sqlite")))
+	m, _ := exportertest.Export(t, SQLite(sample(t, "python.sqlite")))
 	s := postgres(t, u)
 	if hasVector(t, u) {
 		t.Skip("the server has the extension")

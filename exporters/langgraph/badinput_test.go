@@ -15,6 +15,7 @@ import (
 	"github.com/exitramp/exitramp/context/agentstate"
 	"github.com/exitramp/exitramp/context/replay"
 	"github.com/exitramp/exitramp/exporters"
+	"github.com/exitramp/exitramp/exporters/exportertest"
 )
 
 // readErr is the error of reading all of s; nil: it went well.
@@ -165,7 +166,7 @@ func TestLocked(t *testing.T) {
 	if err := readErr(t.Context(), locked); !errors.Is(err, ErrLocked) || !strings.Contains(err.Error(), "stop the application") {
 		t.Errorf("export: %v", err)
 	}
-	m, _ := export(t, SQLite(sample(t, "python.sqlite")))
+	m, _ := exportertest.Export(t, SQLite(sample(t, "python.sqlite")))
 	if _, err := tryApply(t, locked, m, false); !errors.Is(err, ErrLocked) || !errors.Is(err, replay.ErrTarget) {
 		t.Errorf("replay: %v", err)
 	}
@@ -216,7 +217,7 @@ func TestOddName(t *testing.T) {
 	if err := os.WriteFile(p, b, 0o600); err != nil {
 		t.Fatal(err)
 	}
-	m, rep := export(t, SQLite(p))
+	m, rep := exportertest.Export(t, SQLite(p))
 	if rep.Records["checkpoint"] != 37 {
 		t.Errorf("%v", rep.Records)
 	}
@@ -246,7 +247,7 @@ func TestOneReading(t *testing.T) {
 // TestTargetRefused is a target that cannot take the state: Begin says so before anything is
 // written.
 func TestTargetRefused(t *testing.T) {
-	m, _ := export(t, SQLite(sample(t, "python.sqlite")))
+	m, _ := exportertest.Export(t, SQLite(sample(t, "python.sqlite")))
 	foreign := filepath.Join(t.TempDir(), "x.sqlite")
 	run(t, foreign, false, "CREATE TABLE checkpoints (id INTEGER PRIMARY KEY, epoch INT)")
 	newer := sample(t, "python.sqlite")

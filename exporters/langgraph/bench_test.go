@@ -120,7 +120,7 @@ func BenchmarkReadSQLite(b *testing.B) {
 					if strings.Contains(q, "blobs") {
 						continue
 					}
-					if err := drain(c, q); err != nil {
+					if _, err := exportertest.Select(b.Context(), c, q); err != nil {
 						return 0, err
 					}
 				}
@@ -166,28 +166,6 @@ func BenchmarkReadSQLiteParsed(b *testing.B) {
 		}
 		return n, rows.Err()
 	}, SQLite(path))
-}
-
-func drain(c *sql.DB, q string) error {
-	rows, err := c.Query(q)
-	if err != nil {
-		return err
-	}
-	defer rows.Close()
-	names, err := rows.Columns()
-	if err != nil {
-		return err
-	}
-	v, p := make([]any, len(names)), make([]any, len(names))
-	for i := range v {
-		p[i] = &v[i]
-	}
-	for rows.Next() {
-		if err := rows.Scan(p...); err != nil {
-			return err
-		}
-	}
-	return rows.Err()
 }
 
 // BenchmarkReadPostgres is the same for PostgreSQL.

@@ -15,6 +15,7 @@ import (
 	"github.com/exitramp/exitramp/context/fidelity"
 	"github.com/exitramp/exitramp/context/memstate"
 	"github.com/exitramp/exitramp/context/replay"
+	"github.com/exitramp/exitramp/exporters/exportertest"
 	"github.com/exitramp/exitramp/exporters/langgraph/internal/values"
 	pb "github.com/exitramp/exitramp/proto/exitramp/v1"
 )
@@ -116,7 +117,7 @@ func TestCross(t *testing.T) {
 	} {
 		t.Run(c.from+" to "+c.to, func(t *testing.T) {
 			from, to := storeNamed(t, c.from), storeNamed(t, c.to)
-			m, _ := export(t, from.load(t))
+			m, _ := exportertest.Export(t, from.load(t))
 			there := to.void(t)
 			if strings.Contains(c.to, "vector") {
 				needVector(t, there)
@@ -136,7 +137,7 @@ func TestCross(t *testing.T) {
 				}
 				t.Errorf("actions %v, want %d refused", n, c.refused)
 			}
-			back, rep := export(t, there)
+			back, rep := exportertest.Export(t, there)
 			if len(rep.Gaps) > 0 {
 				t.Errorf("gaps after crossing: %v", rep.Gaps)
 			}
@@ -158,7 +159,7 @@ func TestCross(t *testing.T) {
 			}
 			home := from.void(t)
 			apply(t, home, back, false)
-			if d := cmp.Diff(want, meaning(t, must(export(t, home)))); d != "" {
+			if d := cmp.Diff(want, meaning(t, must(exportertest.Export(t, home)))); d != "" {
 				t.Errorf("meaning differs after the way back:\n%.4000s", d)
 			}
 			left, err := there.Undo(t.Context(), nil, created(done))

@@ -26,17 +26,6 @@ func sample(t testing.TB, name string) string {
 	return p
 }
 
-// export reads all of s into memory, blobs included.
-func export(t testing.TB, s *Store) (*memstate.State, *agentstate.Report) {
-	t.Helper()
-	mem := &memstate.State{}
-	rep, err := agentstate.Copy(t.Context(), mem, s, nil)
-	if err != nil {
-		t.Fatal(err)
-	}
-	return mem, rep
-}
-
 // records are the records of m in their order.
 func records(t testing.TB, m agentstate.Source) []agentstate.Record {
 	t.Helper()

@@ -13,6 +13,7 @@ import (
 	"github.com/jackc/pgx/v5"
 
 	"github.com/exitramp/exitramp/context/agentstate"
+	"github.com/exitramp/exitramp/exporters/exportertest"
 )
 
 var databases atomic.Int64
@@ -144,7 +145,7 @@ func TestRowsPostgres(t *testing.T) {
 			load(t, u, name)
 			s := postgres(t, u)
 			want := tableRows(t, s)
-			mem, rep := export(t, s)
+			mem, rep := exportertest.Export(t, s)
 			n := 0
 			for table, rows := range want {
 				n += len(rows)

@@ -16,6 +16,7 @@ import (
 	"github.com/exitramp/exitramp/context/fidelity"
 	"github.com/exitramp/exitramp/context/memstate"
 	"github.com/exitramp/exitramp/context/replay"
+	"github.com/exitramp/exitramp/exporters/exportertest"
 	pb "github.com/exitramp/exitramp/proto/exitramp/v1"
 )
 
@@ -92,13 +93,13 @@ func TestFlavor(t *testing.T) {
 			t.Errorf("%s %q", pre.Origin.Flavor, pre.Notes)
 		}
 		// As a target it takes what comes.
-		m, _ := export(t, SQLite(sample(t, "js.sqlite")))
+		m, _ := exportertest.Export(t, SQLite(sample(t, "js.sqlite")))
 		if n := actions(apply(t, SQLite(p), m, false)); n["create"] != 149 {
 			t.Errorf("%v", n)
 		}
 	})
 	t.Run("JavaScript does not read Python", func(t *testing.T) {
-		m, _ := export(t, SQLite(sample(t, "python.sqlite")))
+		m, _ := exportertest.Export(t, SQLite(sample(t, "python.sqlite")))
 		for _, rc := range apply(t, SQLite(sample(t, "js.sqlite")), m, false) {
 			if rc.Action == replay.Created {
 				t.Errorf("%s was written: %s", rc.Key, rc.Why)
@@ -126,7 +127,7 @@ func TestLost(t *testing.T) {
 			u := database(t)
 			load(t, u, c.dump)
 			admin(t, u, c.damage)
-			m, rep := export(t, postgres(t, u))
+			m, rep := exportertest.Export(t, postgres(t, u))
 			if len(rep.Gaps) != 1 {
 				t.Fatalf("%d gaps: %v", len(rep.Gaps), rep.Gaps)
 			}
@@ -152,7 +153,7 @@ func TestLost(t *testing.T) {
 		u := database(t)
 		load(t, u, "python.pg.sql")
 		admin(t, u, "DELETE FROM checkpoints WHERE thread_id = 't-interrupt' AND (metadata ->> 'step')::int < 3")
-		if _, rep := export(t, postgres(t, u)); len(rep.Gaps) > 0 {
+		if _, rep := exportertest.Export(t, postgres(t, u)); len(rep.Gaps) > 0 {
 			t.Errorf("%v", rep.Gaps)
 		}
 	})
@@ -160,7 +161,7 @@ func TestLost(t *testing.T) {
 		u := database(t)
 		load(t, u, "js.pg.sql")
 		admin(t, u, `UPDATE checkpoints SET checkpoint = jsonb_set(jsonb_set(checkpoint, '{v}', '3'), '{channel_versions,__pregel_tasks}', '99') WHERE thread_id = 'thread-interrupt'`)
-		if _, rep := export(t, postgres(t, u)); len(rep.Gaps) > 0 {
+		if _, rep := exportertest.Export(t, postgres(t, u)); len(rep.Gaps) > 0 {
 			t.Errorf("%v", rep.Gaps)
 		}
 	})
@@ -175,7 +176,7 @@ func TestFork(t *testing.T) {
 	run(t, p, false, `INSERT INTO checkpoints SELECT thread_id, checkpoint_ns, '1f1e6e7c-ffff-6b30-8003-000000000000', '1f1e6e7c-8dd8-62b0-8001-9bac61eabb19', type,
 		CAST(replace(CAST(checkpoint AS TEXT), 'Sunny in', 'Foggy in') AS BLOB), metadata FROM checkpoints WHERE checkpoint_id = '1f1e6e7c-8deb-6b30-8002-93bdb05d456b'`)
 	s := SQLite(p)
-	m, rep := export(t, s)
+	m, rep := exportertest.Export(t, s)
 	if rep.Verdict.Coverage != agentstate.Reconciled {
 		t.Errorf("%v", rep.Verdict)
 	}
@@ -198,7 +199,7 @@ func TestFork(t *testing.T) {
 			t.Errorf("%s: %+v", rc.Key, rc.Losses)
 		}
 	}
-	back, _ := export(t, dst)
+	back, _ := exportertest.Export(t, dst)
 	for id, want := range map[string]string{"1f1e6e7c-ffff-6b30-8003-000000000000": "Foggy in", "1f1e6e7c-8deb-6b30-8002-93bdb05d456b": "Sunny in"} {
 		cp := get[*pb.Checkpoint](t, back, agentstate.Key("checkpoint", "thread-interrupt", "", id))
 		i := slices.IndexFunc(cp.Channels, func(c *pb.ChannelRef) bool { return c.Channel == "messages" })
@@ -211,7 +212,7 @@ func TestFork(t *testing.T) {
 // TestInherited: a checkpoint that JavaScript loaded and saved again drops what was undefined; it
 // is the same version and the same value.
 func TestInherited(t *testing.T) {
-	m, _ := export(t, SQLite(sample(t, "js.sqlite")))
+	m, _ := exportertest.Export(t, SQLite(sample(t, "js.sqlite")))
 	n := 0
 	for _, rc := range apply(t, postgres(t, database(t)), m, false) {
 		if rc.Action == replay.Refused {
@@ -252,7 +253,7 @@ func TestJSONB(t *testing.T) {
 	run(t, p, false, fmt.Sprintf(`INSERT INTO checkpoints VALUES ('t-odd', '', '1f', NULL, 'msgpack', x'%x', CAST('{"step": 1, "source": "loop", "note": "a\u0000b"}' AS BLOB))`, doc),
 		fmt.Sprintf(`INSERT INTO checkpoints VALUES ('t-odd', '', '2f', NULL, 'msgpack', x'%x', CAST('{"step": 2, "ratio": NaN}' AS BLOB))`, doc))
 	s := SQLite(p)
-	m, _ := export(t, s)
+	m, _ := exportertest.Export(t, s)
 	copyExact(t, s, m)
 	dst := postgres(t, database(t))
 	for _, rc := range apply(t, dst, m, false) {
@@ -267,7 +268,7 @@ func TestJSONB(t *testing.T) {
 			}
 		}
 	}
-	back, rep := export(t, dst)
+	back, rep := exportertest.Export(t, dst)
 	if len(rep.Gaps) > 0 {
 		t.Errorf("%v", rep.Gaps)
 	}
@@ -286,7 +287,7 @@ func TestEncrypted(t *testing.T) {
 			continue
 		}
 		t.Run(at.name, func(t *testing.T) {
-			m, rep := export(t, at.load(t))
+			m, rep := exportertest.Export(t, at.load(t))
 			want := map[string]uint64{"pendingwrite": 12, "checkpoint": 5}
 			if at.name != "python.sqlite" {
 				want = map[string]uint64{"pendingwrite": 12, "channelvalue": 5}
@@ -314,7 +315,7 @@ func TestOrphanVector(t *testing.T) {
 	p := sample(t, "python.sqlite")
 	run(t, p, false, "DELETE FROM store WHERE key = 'mem-3'")
 	s := SQLite(p)
-	m, rep := export(t, s)
+	m, rep := exportertest.Export(t, s)
 	if rep.Records["embedding"] != 4 || rep.Records["memory"] != 4 {
 		t.Errorf("%v", rep.Records)
 	}
@@ -339,7 +340,7 @@ func TestTTL(t *testing.T) {
 	p := sample(t, "python.sqlite")
 	run(t, p, false, "UPDATE store SET ttl_minutes = 1.5, expires_at = '2020-01-01 00:00:00.5+00:00' WHERE key = 'mem-2'",
 		"UPDATE store SET ttl_minutes = 0.001 WHERE key = 'mem-3'", "UPDATE store SET ttl_minutes = 1e12 WHERE key = 'a:b/c'")
-	m, _ := export(t, SQLite(p))
+	m, _ := exportertest.Export(t, SQLite(p))
 	if i := get[*pb.Memory](t, m, agentstate.Key("memory", "users.u-1.memories", "mem-2")); i.TtlMinutes != 1.5 || i.ExpiresUnixNano != 1577836800500000000 {
 		t.Errorf("%v", i) // an expired item stays until it is swept
 	}
@@ -357,7 +358,7 @@ func TestTTL(t *testing.T) {
 			}
 		}
 	}
-	back, _ := export(t, dst)
+	back, _ := exportertest.Export(t, dst)
 	for k, want := range map[string]float64{"memory/users.u-1.memories/mem-2": 2, "memory/users.u-1.memories.deep/mem-3": 0} {
 		if i := get[*pb.Memory](t, back, k); i.TtlMinutes != want {
 			t.Errorf("%s: %v", k, i.TtlMinutes)
@@ -372,12 +373,12 @@ func TestTTL(t *testing.T) {
 func TestNamespace(t *testing.T) {
 	u := database(t)
 	load(t, u, "js.pg.sql")
-	m, _ := export(t, postgres(t, u))
+	m, _ := exportertest.Export(t, postgres(t, u))
 	s := get[*pb.MemorySpace](t, m, "memoryspace/org:a:b")
 	if s.RawPath != "org:a:b" || !slices.Equal(s.Path, []string{"org", "a", "b"}) {
 		t.Errorf("%v", s)
 	}
-	py, _ := export(t, SQLite(sample(t, "python.sqlite")))
+	py, _ := exportertest.Export(t, SQLite(sample(t, "python.sqlite")))
 	if s := get[*pb.MemorySpace](t, py, "memoryspace/users.u-1.memories"); !slices.Equal(s.Path, []string{"users", "u-1", "memories"}) {
 		t.Errorf("%v", s)
 	}
@@ -386,7 +387,7 @@ func TestNamespace(t *testing.T) {
 // TestErrors: a failed step gives its successful siblings an __error__ beside their real writes, so
 // it does not mean that there is no result.
 func TestErrors(t *testing.T) {
-	m, _ := export(t, SQLite(sample(t, "js.sqlite")))
+	m, _ := exportertest.Export(t, SQLite(sample(t, "js.sqlite")))
 	if c := get[*pb.Conversation](t, m, "conversation/thread-pending"); c.Status != "failed" {
 		t.Errorf("status %q", c.Status)
 	}
@@ -414,7 +415,7 @@ func TestErrors(t *testing.T) {
 // TestTasks: a finished @task of the functional API exists only as a write of the paused
 // checkpoint; the questions and the answers are readable.
 func TestTasks(t *testing.T) {
-	m, _ := export(t, SQLite(sample(t, "python.sqlite")))
+	m, _ := exportertest.Export(t, SQLite(sample(t, "python.sqlite")))
 	returns, open, closed := 0, 0, 0
 	for _, r := range records(t, m) {
 		switch r := r.(type) {

@@ -11,6 +11,7 @@ import (
 
 	"github.com/exitramp/exitramp/context/agentstate"
 	"github.com/exitramp/exitramp/context/memstate"
+	"github.com/exitramp/exitramp/exporters/exportertest"
 )
 
 // broken is a sink that breaks off after n records.
@@ -46,7 +47,7 @@ func TestResume(t *testing.T) {
 	for _, at := range stores() {
 		t.Run(at.name, func(t *testing.T) {
 			s := at.load(t)
-			whole, want := export(t, s)
+			whole, want := exportertest.Export(t, s)
 			var all int
 			for range records(t, whole) {
 				all++

@@ -6,6 +6,7 @@ import (
 	"github.com/google/go-cmp/cmp"
 
 	"github.com/exitramp/exitramp/context/agentstate"
+	"github.com/exitramp/exitramp/exporters/exportertest"
 )
 
 // TestRows proves the schema: every row of the real stores comes out of the records again, to the
@@ -15,7 +16,7 @@ func TestRows(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			s := SQLite(sample(t, name))
 			want := tableRows(t, s)
-			mem, rep := export(t, s)
+			mem, rep := exportertest.Export(t, s)
 			got := recordRows(t, mem)
 			n := 0
 			for table, rows := range want {

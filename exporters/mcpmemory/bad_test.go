@@ -16,6 +16,7 @@ import (
 	"github.com/exitramp/exitramp/context/agentstate"
 	"github.com/exitramp/exitramp/context/memstate"
 	"github.com/exitramp/exitramp/context/replay"
+	"github.com/exitramp/exitramp/exporters/exportertest"
 	pb "github.com/exitramp/exitramp/proto/exitramp/v1"
 )
 
@@ -58,11 +59,11 @@ func TestRefused(t *testing.T) {
 			}
 		}
 	}
-	mem, _ := export(t, Open("testdata/memory.jsonl"))
+	mem, _ := exportertest.Export(t, Open("testdata/memory.jsonl"))
 	if _, err := replay.Plan(t.Context(), Open(filepath.Join(dir, "no", "folder")), mem, nil); !errors.Is(err, replay.ErrTarget) || !strings.Contains(err.Error(), "make it first") {
 		t.Error(err)
 	}
-	empty, rep := export(t, write(t, ""))
+	empty, rep := exportertest.Export(t, write(t, ""))
 	if rep.Verdict.Coverage != agentstate.Reconciled || empty == nil {
 		t.Errorf("an empty graph: %v", rep.Verdict)
 	}
@@ -78,7 +79,7 @@ func TestDamaged(t *testing.T) {
 		"string opened": {`{"type":"entity","name":"x` + "\n" + ada, ada, "line 1"},
 	} {
 		t.Run(name, func(t *testing.T) {
-			mem, rep := export(t, write(t, c.text))
+			mem, rep := exportertest.Export(t, write(t, c.text))
 			if rep.Verdict.Coverage != agentstate.Gaps || len(rep.Gaps) != 1 || rep.Gaps[0].Place != c.place || rep.Gaps[0].Reason != pb.Gap_REASON_CORRUPT {
 				t.Errorf("%v %v", rep.Verdict, rep.Gaps)
 			}
@@ -100,7 +101,7 @@ func TestIntoGraph(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			other := `{"type":"entity","name":"Acme","entityType":"club","observations":["x"]}`
 			dst := write(t, rel+"\n"+other+newline)
-			mem, _ := export(t, write(t, ada+"\n"+acme+"\n"+rel))
+			mem, _ := exportertest.Export(t, write(t, ada+"\n"+acme+"\n"+rel))
 			before := content(t, dst)
 			plan, err := replay.Plan(t.Context(), dst, mem, nil)
 			if err != nil || content(t, dst) != before {
@@ -134,11 +135,11 @@ func TestLink(t *testing.T) {
 	if err := os.Symlink(src.path, link); err != nil {
 		t.Fatal(err)
 	}
-	mem, rep := export(t, Open(link))
+	mem, rep := exportertest.Export(t, Open(link))
 	if rep.Records["entity"] != 1 {
 		t.Errorf("%v", rep.Records)
 	}
-	more, _ := export(t, write(t, acme))
+	more, _ := exportertest.Export(t, write(t, acme))
 	apply(t, Open(link), more)
 	if st, err := os.Lstat(link); err != nil || st.Mode()&fs.ModeSymlink == 0 || content(t, src) != ada+"\n"+acme {
 		t.Errorf("%v %v, file %q", st, err, content(t, src))
@@ -196,7 +197,7 @@ func TestMissingBlob(t *testing.T) {
 
 func TestUnreadable(t *testing.T) {
 	if os.Getuid() == 0 {
-		asNobody(t, "^TestUnreadable$")
+		exportertest.AsNobody(t, "^TestUnreadable$")
 		return
 	}
 	src := write(t, ada)

@@ -3,7 +3,6 @@
 package mcpmemory
 
 import (
-	"bufio"
 	"encoding/json"
 	"fmt"
 	"os"
@@ -33,31 +32,17 @@ func BenchmarkRead(b *testing.B) {
 				b.Fatal(err)
 			}
 			exportertest.Speed(b, total, "memory", func() (n int, err error) {
-				scan(b, path, func(l []byte) {
+				_, err = exportertest.Lines([]string{path}, func(l []byte) error {
 					var o struct {
 						Type, Name, EntityType string
 						Observations           []string
 					}
-					if err := json.Unmarshal(l, &o); err != nil {
-						b.Fatal(err)
-					}
+					err := json.Unmarshal(l, &o)
 					n += len(o.Observations)
+					return err
 				})
-				return n, nil
+				return n, err
 			}, Open(path))
 		})
-	}
-}
-
-func scan(b *testing.B, path string, line func([]byte)) {
-	f, err := os.Open(path)
-	if err != nil {
-		b.Fatal(err)
-	}
-	defer f.Close()
-	lines := bufio.NewScanner(f)
-	lines.Buffer(nil, 1<<20)
-	for lines.Scan() {
-		line(lines.Bytes())
 	}
 }

@@ -16,6 +16,7 @@ import (
 	"github.com/exitramp/exitramp/context/agentstate"
 	"github.com/exitramp/exitramp/context/memstate"
 	"github.com/exitramp/exitramp/context/replay"
+	"github.com/exitramp/exitramp/exporters/exportertest"
 	pb "github.com/exitramp/exitramp/proto/exitramp/v1"
 )
 
@@ -35,16 +36,6 @@ func content(t testing.TB, g *Graph) string {
 		t.Fatal(err)
 	}
 	return string(b)
-}
-
-func export(t testing.TB, src agentstate.Source) (*memstate.State, *agentstate.Report) {
-	t.Helper()
-	mem := &memstate.State{}
-	rep, err := agentstate.Copy(t.Context(), mem, src, nil)
-	if err != nil {
-		t.Fatal(err)
-	}
-	return mem, rep
 }
 
 // apply replays src into g and gives the report and the journal's path.
@@ -109,7 +100,7 @@ func TestExact(t *testing.T) {
 	} {
 		t.Run(name, func(t *testing.T) {
 			src := write(t, text)
-			mem, rep := export(t, src)
+			mem, rep := exportertest.Export(t, src)
 			if rep.Verdict.Coverage != agentstate.Reconciled {
 				t.Errorf("coverage %v %s %v", rep.Verdict.Coverage, rep.Verdict.Why, rep.Verdict.Kinds)
 			}
@@ -138,7 +129,7 @@ func TestExact(t *testing.T) {
 // An entity that learnt more since the run stays.
 func TestUndoLeaves(t *testing.T) {
 	dst := Open(filepath.Join(t.TempDir(), "new.jsonl"))
-	mem, _ := export(t, write(t, ada+"\n"+acme+"\n"+rel))
+	mem, _ := exportertest.Export(t, write(t, ada+"\n"+acme+"\n"+rel))
 	_, journal := apply(t, dst, mem)
 	more := strings.Replace(acme, "[]", `["new"]`, 1)
 	if err := os.WriteFile(dst.path, []byte(ada+"\n"+more+"\n"+rel), 0o600); err != nil {

@@ -15,6 +15,7 @@ import (
 	"github.com/google/go-cmp/cmp"
 
 	"github.com/exitramp/exitramp/context/agentstate"
+	"github.com/exitramp/exitramp/exporters/exportertest"
 	pb "github.com/exitramp/exitramp/proto/exitramp/v1"
 )
 
@@ -122,7 +123,7 @@ func TestLongLine(t *testing.T) {
 	if n := after.TotalAlloc - before.TotalAlloc; n > 64<<20 {
 		t.Errorf("%d MiB allocated", n>>20)
 	}
-	mem, rep := export(t, g)
+	mem, rep := exportertest.Export(t, g)
 	if rep.Verdict.Coverage != agentstate.Reconciled {
 		t.Error(rep.Verdict)
 	}

@@ -3,7 +3,6 @@
 package mem0
 
 import (
-	"context"
 	"database/sql"
 	"encoding/binary"
 	"fmt"
@@ -84,39 +83,14 @@ func BenchmarkRead(b *testing.B) {
 	for _, at := range []string{"js", "python"} {
 		b.Run(at, func(b *testing.B) {
 			dir, file, table := benchStore(b, at == "python")
+			db, err := sql.Open("sqlite", "file:"+filepath.Join(dir, file)+"?mode=ro")
+			if err != nil {
+				b.Fatal(err)
+			}
+			defer db.Close()
 			exportertest.Speed(b, benchMemories, "memory", func() (int, error) {
-				return selectAll(b, filepath.Join(dir, file), table), nil
+				return exportertest.Select(b.Context(), db, "SELECT * FROM "+table+" ORDER BY rowid")
 			}, Open(dir))
 		})
 	}
-}
-
-// selectAll reads every column of every row.
-func selectAll(b *testing.B, path, table string) (n int) {
-	b.Helper()
-	db, err := sql.Open("sqlite", "file:"+path+"?mode=ro")
-	if err != nil {
-		b.Fatal(err)
-	}
-	defer db.Close()
-	rows, err := db.QueryContext(context.Background(), "SELECT * FROM "+table+" ORDER BY rowid")
-	if err != nil {
-		b.Fatal(err)
-	}
-	defer rows.Close()
-	cols, _ := rows.Columns()
-	v, p := make([]any, len(cols)), make([]any, len(cols))
-	for i := range v {
-		p[i] = &v[i]
-	}
-	for rows.Next() {
-		if err := rows.Scan(p...); err != nil {
-			b.Fatal(err)
-		}
-		n++
-	}
-	if err := rows.Err(); err != nil {
-		b.Fatal(err)
-	}
-	return n
 }

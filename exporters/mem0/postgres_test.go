@@ -111,7 +111,7 @@ func TestPostgres(t *testing.T) {
 		t.Run(at.flavor, func(t *testing.T) {
 			from, to := database(t, at.file), database(t, "")
 			src := store(t, from, at.history)
-			mem, rep := export(t, src)
+			mem, rep := exportertest.Export(t, src)
 			if rep.Verdict.Coverage != agentstate.Reconciled {
 				t.Errorf("coverage %v %s %v", rep.Verdict.Coverage, rep.Verdict.Why, rep.Verdict.Kinds)
 			}
@@ -181,7 +181,7 @@ func TestPostgresConformance(t *testing.T) {
 // TestPostgresAlone: without the history's file its kinds are gaps, and nothing else is lost.
 func TestPostgresAlone(t *testing.T) {
 	src := store(t, database(t, "pgvector-js.sql"), "")
-	_, rep := export(t, src)
+	_, rep := exportertest.Export(t, src)
 	for k, want := range map[string]agentstate.Coverage{"revision": agentstate.Gaps, "message": agentstate.Gaps, "memory": agentstate.Reconciled, "entity": agentstate.Reconciled} {
 		if got := rep.Verdict.Kinds[k].Coverage; got != want {
 			t.Errorf("%s: %v, want %v", k, got, want)
@@ -197,7 +197,7 @@ func TestPostgresAlone(t *testing.T) {
 func TestPostgresForeign(t *testing.T) {
 	u := database(t, "pgvector-js.sql")
 	statement(t, u, "CREATE TABLE orders (id int); INSERT INTO orders VALUES (1)")
-	export(t, store(t, u, ""))
+	exportertest.Export(t, store(t, u, ""))
 	statement(t, u, "CREATE TABLE other (id text, vector vector(3), payload jsonb)")
 	for _, err := range store(t, u, "").Records(t.Context(), nil) {
 		if err == nil || !isSchema(err) {

@@ -12,20 +12,10 @@ import (
 	"github.com/google/go-cmp/cmp"
 
 	"github.com/exitramp/exitramp/context/agentstate"
-	"github.com/exitramp/exitramp/context/memstate"
 	"github.com/exitramp/exitramp/context/replay"
+	"github.com/exitramp/exitramp/exporters/exportertest"
 	pb "github.com/exitramp/exitramp/proto/exitramp/v1"
 )
-
-func export(t testing.TB, src agentstate.Source) (*memstate.State, *agentstate.Report) {
-	t.Helper()
-	mem := &memstate.State{}
-	rep, err := agentstate.Copy(t.Context(), mem, src, nil)
-	if err != nil {
-		t.Fatal(err)
-	}
-	return mem, rep
-}
 
 // apply replays src into dst and gives the report and the journal's path.
 func apply(t testing.TB, dst replay.Target, src agentstate.Source) (*replay.Report, string) {
@@ -157,7 +147,7 @@ func TestExact(t *testing.T) {
 	for _, at := range []string{"js", "python"} {
 		t.Run(at, func(t *testing.T) {
 			src := Open("testdata/" + at)
-			mem, rep := export(t, src)
+			mem, rep := exportertest.Export(t, src)
 			if rep.Verdict.Coverage != agentstate.Reconciled {
 				t.Errorf("coverage %v %s %v", rep.Verdict.Coverage, rep.Verdict.Why, rep.Verdict.Kinds)
 			}
@@ -245,7 +235,7 @@ func TestPreflight(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		mem, _ := export(t, src)
+		mem, _ := exportertest.Export(t, src)
 		n := map[string]int64{}
 		for r, err := range mem.Records(t.Context(), nil) {
 			if err != nil {

@@ -19,6 +19,7 @@ import (
 	"github.com/exitramp/exitramp/context/agentstate"
 	"github.com/exitramp/exitramp/context/memstate"
 	"github.com/exitramp/exitramp/context/replay"
+	"github.com/exitramp/exitramp/exporters/exportertest"
 	pb "github.com/exitramp/exitramp/proto/exitramp/v1"
 )
 
@@ -150,9 +151,9 @@ func TestGaps(t *testing.T) {
 			dir := t.TempDir()
 			put(t, dir, "good.db", db)
 			put(t, dir, "good.json", sample(t, "runstate.paused.json"))
-			whole, _ := export(t, Open(dir))
+			whole, _ := exportertest.Export(t, Open(dir))
 			c.make(dir)
-			mem, rep := export(t, Open(dir))
+			mem, rep := exportertest.Export(t, Open(dir))
 			var gaps []string
 			for _, g := range rep.Gaps {
 				gaps = append(gaps, g.Kind+" "+g.Place)
@@ -196,7 +197,7 @@ func TestOddFolders(t *testing.T) {
 	if err := os.Symlink("real", filepath.Join(dir, "link")); err != nil {
 		t.Fatal(err)
 	}
-	if _, rep := export(t, Open(filepath.Join(dir, "link"))); rep.Records["message"] == 0 {
+	if _, rep := exportertest.Export(t, Open(filepath.Join(dir, "link"))); rep.Records["message"] == 0 {
 		t.Errorf("%v", rep.Records)
 	}
 	for name, make := range map[string]func(d string){
@@ -212,13 +213,13 @@ func TestOddFolders(t *testing.T) {
 	} {
 		dir := t.TempDir()
 		make(dir)
-		mem, rep := export(t, Open(dir))
+		mem, rep := exportertest.Export(t, Open(dir))
 		if rep.Verdict.Coverage != agentstate.Reconciled || rep.Records["message"] != 0 {
 			t.Errorf("%s: %v %v", name, rep.Verdict, rep.Records)
 		}
 		dst := Open(t.TempDir()) // an empty folder is a target
 		apply(t, dst, mem)
-		if _, back := export(t, dst); back.Verdict.Coverage != agentstate.Reconciled || back.Records["conversation"] != rep.Records["conversation"] {
+		if _, back := exportertest.Export(t, dst); back.Verdict.Coverage != agentstate.Reconciled || back.Records["conversation"] != rep.Records["conversation"] {
 			t.Errorf("%s, replayed: %v %v", name, back.Verdict, back.Records)
 		}
 	}
@@ -233,7 +234,7 @@ func TestWithoutLog(t *testing.T) {
 	if err != nil || !slices.ContainsFunc(p.Notes, func(n string) bool { return strings.Contains(n, "no -wal lies beside it") }) {
 		t.Errorf("%+v %v", p, err)
 	}
-	mem, _ := export(t, Open(dir))
+	mem, _ := exportertest.Export(t, Open(dir))
 	o, err := mem.Get(t.Context(), "origin/"+product)
 	if err != nil || !slices.ContainsFunc(o.GetMeta().GetLabels(), func(l *pb.Label) bool {
 		return l.Name == "a.db wal" && strings.HasPrefix(l.Value, "absent")
@@ -248,7 +249,7 @@ func TestWithoutLog(t *testing.T) {
 	if _, err := c.Exec(`INSERT INTO agent_messages (session_id, message_data) VALUES ('s-new', '{"role":"user","content":"in the log"}')`); err != nil {
 		t.Fatal(err)
 	}
-	if got, _ := export(t, Open(dir)); count(t, got, "message") != count(t, mem, "message")+1 {
+	if got, _ := exportertest.Export(t, Open(dir)); count(t, got, "message") != count(t, mem, "message")+1 {
 		t.Error("what stands in the log is not read")
 	}
 }
@@ -315,7 +316,7 @@ func TestTwoProjects(t *testing.T) {
 		put(t, dir, p+"/sessions.sqlite", sample(t, "alchemy.sqlite"))
 	}
 	change(t, filepath.Join(dir, "b.db"), "UPDATE agent_messages SET message_data = replace(message_data, 'hello', 'b says hello')")
-	mem, rep := export(t, Open(dir))
+	mem, rep := exportertest.Export(t, Open(dir))
 	if rep.Verdict.Coverage != agentstate.Reconciled {
 		t.Errorf("%v", rep.Verdict)
 	}
@@ -346,7 +347,7 @@ func TestMissingBlob(t *testing.T) {
 
 func TestUnreadable(t *testing.T) {
 	if os.Getuid() == 0 {
-		asNobody(t, "^TestUnreadable$")
+		exportertest.AsNobody(t, "^TestUnreadable$")
 		return
 	}
 	dir := t.TempDir()
@@ -361,7 +362,7 @@ func TestUnreadable(t *testing.T) {
 		}
 		t.Cleanup(func() { os.Chmod(p, 0o700) })
 	}
-	_, rep := export(t, Open(dir))
+	_, rep := exportertest.Export(t, Open(dir))
 	places := map[string]bool{}
 	for _, g := range rep.Gaps {
 		places[g.Place] = true

@@ -34,14 +34,8 @@ func BenchmarkRead(b *testing.B) {
 				b.Fatal(err)
 			}
 			defer c.Close()
-			conn, err := c.Conn(context.Background())
-			if err != nil {
-				b.Fatal(err)
-			}
-			defer conn.Close()
-			exportertest.Speed(b, benchItems, "message", func() (n int, err error) {
-				err = each(b.Context(), conn, "SELECT "+selects([]string{"id", "session_id", "message_data", "created_at"})+" FROM agent_messages ORDER BY session_id, id", nil, func([]any) error { n++; return nil })
-				return n, err
+			exportertest.Speed(b, benchItems, "message", func() (int, error) {
+				return exportertest.Select(b.Context(), c, "SELECT "+selects([]string{"id", "session_id", "message_data", "created_at"})+" FROM agent_messages ORDER BY session_id, id")
 			}, f)
 		})
 	}

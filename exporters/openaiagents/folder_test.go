@@ -16,18 +16,9 @@ import (
 	"github.com/exitramp/exitramp/context/agentstate"
 	"github.com/exitramp/exitramp/context/memstate"
 	"github.com/exitramp/exitramp/context/replay"
+	"github.com/exitramp/exitramp/exporters/exportertest"
 	pb "github.com/exitramp/exitramp/proto/exitramp/v1"
 )
-
-func export(t testing.TB, src agentstate.Source) (*memstate.State, *agentstate.Report) {
-	t.Helper()
-	mem := &memstate.State{}
-	rep, err := agentstate.Copy(t.Context(), mem, src, nil)
-	if err != nil {
-		t.Fatal(err)
-	}
-	return mem, rep
-}
 
 func apply(t testing.TB, dst replay.Target, src agentstate.Source) (*replay.Report, *replay.Journal, string) {
 	t.Helper()
@@ -165,7 +156,7 @@ func TestExact(t *testing.T) {
 	change(t, filepath.Join(other, "alchemy.sqlite3"), append(createPair(sqlAlchemy, pair{"agent_sessions", "agent_messages"}), `INSERT INTO agent_sessions VALUES ('s', 'a', 'b')`)...)
 	for name, src := range folders {
 		t.Run(name, func(t *testing.T) {
-			mem, rep := export(t, src)
+			mem, rep := exportertest.Export(t, src)
 			if rep.Verdict.Coverage != agentstate.Reconciled {
 				t.Errorf("%v %v", rep.Verdict, rep.Gaps)
 			}
@@ -215,7 +206,7 @@ func TestExact(t *testing.T) {
 
 // What the records say of the samples, to a person.
 func TestRead(t *testing.T) {
-	mem, _ := export(t, Open("testdata/sdk"))
+	mem, _ := exportertest.Export(t, Open("testdata/sdk"))
 	get := func(key string) agentstate.Record {
 		t.Helper()
 		r, err := mem.Get(t.Context(), key)
@@ -284,7 +275,7 @@ func TestForeign(t *testing.T) {
 		msg("4", pb.Role_ROLE_SYSTEM, part(txt("Be kind."))), msg("5", pb.Role_ROLE_USER, part(txt("of another branch"))))
 	dst := Open(filepath.Join(t.TempDir(), "new"))
 	rep, j, path := apply(t, dst, src)
-	back, _ := export(t, dst)
+	back, _ := exportertest.Export(t, dst)
 	var items []string
 	for r := range back.Records(t.Context(), nil) {
 		if m, ok := r.(*pb.Message); ok {
@@ -323,7 +314,7 @@ func TestForeign(t *testing.T) {
 	if u, err := replay.Undo(t.Context(), dst, j); err != nil || u.LeftN != 0 {
 		t.Errorf("%+v %v", u, err)
 	}
-	if empty, _ := export(t, dst); len(dump(t, dst.root)) == 0 || count(t, empty, "message") != 0 {
+	if empty, _ := exportertest.Export(t, dst); len(dump(t, dst.root)) == 0 || count(t, empty, "message") != 0 {
 		t.Error("messages are left")
 	}
 }

@@ -159,7 +159,7 @@ func TestExactPostgres(t *testing.T) {
 	} {
 		t.Run(name, func(t *testing.T) {
 			from, to := newDatabase(t, fill...), newDatabase(t)
-			mem, rep := export(t, postgres(t, from))
+			mem, rep := exportertest.Export(t, postgres(t, from))
 			if rep.Verdict.Coverage != agentstate.Reconciled || len(rep.Gaps) > 0 {
 				t.Errorf("%v %v", rep.Verdict, rep.Gaps)
 			}
@@ -210,7 +210,7 @@ func TestExactPostgres(t *testing.T) {
 // A run into tables in use leaves what is there, raises the sequence, and undoes only its own.
 func TestPostgresInUse(t *testing.T) {
 	src := postgres(t, newDatabase(t, real(t)))
-	mem, _ := export(t, src)
+	mem, _ := exportertest.Export(t, src)
 	to := newDatabase(t, tables(ownNames()), `INSERT INTO agent_sessions VALUES ('mine', now(), now())`,
 		`INSERT INTO agent_messages (session_id, message_data) VALUES ('mine', '{"role":"user","content":"first"}')`)
 	dst := postgres(t, to)
@@ -276,7 +276,7 @@ func TestPostgresAccess(t *testing.T) {
 			u := newDatabase(t, real(t))
 			s := postgres(t, readerOf(t, u, c.revoke...)+"?search_path=public")
 			admin(t, u, append([]string{"SET search_path = public"}, c.sql...)...)
-			m, rep := export(t, s)
+			m, rep := exportertest.Export(t, s)
 			i := slices.IndexFunc(rep.Gaps, func(g *pb.Gap) bool { return g.Kind == c.kind })
 			if i < 0 || rep.Gaps[i].Permission != c.permission || rep.Gaps[i].Reason != pb.Gap_REASON_FORBIDDEN {
 				t.Errorf("gaps %v", rep.Gaps)
@@ -331,7 +331,7 @@ func TestPostgresBadInput(t *testing.T) {
 	if _, err := postgres(t, u).Begin(t.Context(), &replay.Run{From: o}); !errors.Is(err, replay.ErrTarget) || !errors.Is(err, ErrSchema) {
 		t.Error(err)
 	}
-	mem, _ := export(t, postgres(t, u))
+	mem, _ := exportertest.Export(t, postgres(t, u))
 	edited, n := &memstate.State{}, 0
 	for r, err := range mem.Records(t.Context(), nil) {
 		if err != nil {
@@ -366,7 +366,7 @@ func TestPostgresBadInput(t *testing.T) {
 func TestFolderAndPostgres(t *testing.T) {
 	texts := func(src agentstate.Source) map[string][]string {
 		out, ids := map[string][]string{}, map[string]string{}
-		mem, _ := export(t, src)
+		mem, _ := exportertest.Export(t, src)
 		for r := range mem.Records(t.Context(), nil) {
 			switch r := r.(type) {
 			case *pb.Conversation:

@@ -10,6 +10,7 @@ import (
 
 	"github.com/exitramp/exitramp/context/agentstate"
 	"github.com/exitramp/exitramp/context/replay"
+	"github.com/exitramp/exitramp/exporters/exportertest"
 	pb "github.com/exitramp/exitramp/proto/exitramp/v1"
 )
 
@@ -27,7 +28,7 @@ func TestTracingKey(t *testing.T) {
 		if err := os.WriteFile(filepath.Join(dir, "r.json"), with(`"`+secret+`"`), 0o600); err != nil {
 			t.Fatal(err)
 		}
-		mem, rep := export(t, Open(dir))
+		mem, rep := exportertest.Export(t, Open(dir))
 		if rep.Records["credential"] != 1 || rep.Records["interrupt"] != 2 || rep.Verdict.Coverage != agentstate.Reconciled {
 			t.Errorf("%s: %v %v", name, rep.Records, rep.Verdict)
 		}
@@ -65,7 +66,7 @@ func TestRunStateVersions(t *testing.T) {
 			if err := os.WriteFile(filepath.Join(dir, "r.json"), b, 0o600); err != nil {
 				t.Fatal(err)
 			}
-			mem, rep := export(t, Open(dir))
+			mem, rep := exportertest.Export(t, Open(dir))
 			if ok != (rep.Records["interrupt"] > 0) || ok != (len(rep.Gaps) == 0) || rep.Records["state"] != 1 {
 				t.Errorf("%s %s: %v %v", file, v, rep.Records, rep.Gaps)
 			}

@@ -1,6 +1,6 @@
 //go:build unix
 
-package claudecode
+package exportertest
 
 import (
 	"os"
@@ -10,13 +10,9 @@ import (
 	"testing"
 )
 
-// asNobody runs the test under way again, as the user nobody, and fails when that fails. It is false where
-// the test is run by somebody who is not root: then there is no need.
-func asNobody(t *testing.T) bool {
+// AsNobody runs tests of this binary as the user nobody, for what root may do anyway.
+func AsNobody(t *testing.T, tests string, env ...string) {
 	t.Helper()
-	if os.Getuid() != 0 {
-		return false
-	}
 	b, err := os.ReadFile(os.Args[0])
 	if err != nil {
 		t.Fatal(err)
@@ -33,12 +29,11 @@ func asNobody(t *testing.T) bool {
 	if err := os.WriteFile(bin, b, 0o755); err != nil {
 		t.Fatal(err)
 	}
-	cmd := exec.Command(bin, "-test.run=^"+t.Name()+"$", "-test.v")
+	cmd := exec.Command(bin, "-test.run="+tests, "-test.v")
 	cmd.Dir = dir
-	cmd.Env = append(os.Environ(), "TMPDIR="+dir, "HOME="+dir)
+	cmd.Env = append(os.Environ(), append(env, "TMPDIR="+dir, "HOME="+dir)...)
 	cmd.SysProcAttr = &syscall.SysProcAttr{Credential: &syscall.Credential{Uid: 65534, Gid: 65534}}
 	if out, err := cmd.CombinedOutput(); err != nil {
 		t.Fatalf("as nobody: %v\n%s", err, out)
 	}
-	return true
 }

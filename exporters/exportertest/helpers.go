@@ -1,0 +1,75 @@
+package exportertest
+
+import (
+	"path/filepath"
+	"runtime"
+	"slices"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/exitramp/exitramp/context/agentstate"
+	"github.com/exitramp/exitramp/context/memstate"
+	"github.com/exitramp/exitramp/context/replay"
+)
+
+// Export is what src holds.
+func Export(t testing.TB, src agentstate.Source) (*memstate.State, *agentstate.Report) {
+	t.Helper()
+	mem := &memstate.State{}
+	rep, err := agentstate.Copy(t.Context(), mem, src, nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return mem, rep
+}
+
+// Apply replays src into dst, with these keys approved, and a new journal.
+func Apply(t testing.TB, dst replay.Target, src agentstate.Source, approved ...string) (*replay.Report, *replay.Journal) {
+	t.Helper()
+	j, err := replay.OpenJournal(filepath.Join(t.TempDir(), "journal"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { j.Close() })
+	rep, err := replay.Apply(t.Context(), dst, src, &replay.Options{Journal: j, Approved: approved})
+	if err != nil {
+		t.Fatal(err)
+	}
+	return rep, j
+}
+
+// Gaps are the gaps of a report in a word each, sorted: kind, place and reason.
+func Gaps(rep *agentstate.Report) []string {
+	var out []string
+	for _, g := range rep.Gaps {
+		out = append(out, strings.TrimSuffix(g.Kind+" "+g.Place+" "+strings.ToLower(strings.TrimPrefix(g.Reason.String(), "REASON_")), " unspecified"))
+	}
+	slices.Sort(out)
+	return out
+}
+
+// Heap is the most, in bytes, that the heap grows while f runs.
+func Heap(f func()) uint64 {
+	var before runtime.MemStats
+	runtime.GC()
+	runtime.ReadMemStats(&before)
+	most, done := make(chan uint64), make(chan struct{})
+	go func() {
+		var top uint64
+		var now runtime.MemStats
+		for {
+			select {
+			case <-done:
+				most <- top
+				return
+			case <-time.After(time.Millisecond):
+				runtime.ReadMemStats(&now)
+				top = max(top, now.HeapInuse-min(now.HeapInuse, before.HeapInuse))
+			}
+		}
+	}()
+	f()
+	close(done)
+	return <-most
+}

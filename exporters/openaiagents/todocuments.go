@@ -1,0 +1,72 @@
+package openaiagents
+
+import (
+	"bytes"
+	"context"
+	"crypto/sha256"
+	"encoding/hex"
+	"errors"
+	"io/fs"
+	"os"
+	"path/filepath"
+
+	"github.com/exitramp/exitramp/context/agentstate"
+	"github.com/exitramp/exitramp/context/replay"
+	pb "github.com/exitramp/exitramp/proto/exitramp/v1"
+)
+
+// document writes a run state or a list of items, byte for byte.
+func (w *writer) document(ctx context.Context, r agentstate.Record, kind, rel string, n *pb.Native) (replay.Receipt, error) {
+	if want := map[string]string{"runstate": "state", "items": "conversation"}[n.Type]; want != kind {
+		return refused("a %s cannot be a file of %.40q", kind, n.Type)
+	}
+	data := n.GetData()
+	if s, ok := r.(*pb.State); ok {
+		data = s.Value
+	}
+	b, err := w.run.Source.Data(ctx, data)
+	if err != nil {
+		return replay.Receipt{}, err
+	}
+	f := jsonForm(bytes.NewReader(b))
+	if f == emptyList {
+		f = itemList
+	}
+	if f != map[string]form{"runstate": runState, "items": itemList}[n.Type] {
+		return refused("its file is no %s of the SDK", n.Type)
+	}
+	path, err := w.inside(rel)
+	if err != nil {
+		return refused("%v", err)
+	}
+	rc := replay.Receipt{Action: replay.Created, Target: r.GetMeta().GetKey(), Version: fileDigest(b)}
+	have, err := os.ReadFile(path)
+	switch {
+	case err == nil && bytes.Equal(have, b):
+		if w.run.InDoubt == nil || !w.run.InDoubt(rc.Key) {
+			rc.Action = replay.Same
+		}
+		return rc, nil
+	case err == nil:
+		return replay.Receipt{Action: replay.Conflict, Why: "the folder holds another file of this name"}, nil
+	case !errors.Is(err, fs.ErrNotExist):
+		return replay.Receipt{}, err
+	case w.run.DryRun:
+		return rc, nil
+	}
+	if err := os.MkdirAll(filepath.Dir(path), 0o700); err != nil {
+		return replay.Receipt{}, err
+	}
+	tmp, err := os.CreateTemp(filepath.Dir(path), ".exitramp-*.part")
+	if err != nil {
+		return replay.Receipt{}, err
+	}
+	w.files = append(w.files, file{tmp.Name(), path})
+	_, err = tmp.Write(b)
+	return rc, errors.Join(err, tmp.Sync(), tmp.Close())
+}
+
+func fileDigest(b []byte) string {
+	sum := sha256.Sum256(b)
+	return hex.EncodeToString(sum[:16])
+}

@@ -1,0 +1,195 @@
+package openaiagents
+
+import (
+	"context"
+	"crypto/sha256"
+	"encoding/hex"
+	"fmt"
+	"os"
+	"path/filepath"
+	"slices"
+	"strings"
+
+	"github.com/exitramp/exitramp/context/agentstate"
+	"github.com/exitramp/exitramp/context/replay"
+	"github.com/exitramp/exitramp/exporters/internal/sqlitefile"
+)
+
+// open opens the database of a file, and makes what is missing in it. nil in a plan: it is not there.
+func (w *writer) open(ctx context.Context, rel string, l layout) (*db, error) {
+	if d, ok := w.dbs[rel]; ok {
+		return d, nil
+	}
+	path, err := w.inside(rel)
+	if err != nil {
+		return nil, err
+	}
+	if w.run.DryRun && sqlitefile.Missing(path) {
+		w.dbs[rel] = nil
+		return nil, nil
+	}
+	var s *sqlitefile.DB
+	if w.run.DryRun {
+		s, err = sqlitefile.Open(ctx, path, w.f.wait)
+	} else if err = os.MkdirAll(filepath.Dir(path), 0o700); err == nil {
+		s, err = sqlitefile.OpenWrite(ctx, path, w.f.wait)
+	}
+	if err != nil {
+		return nil, err
+	}
+	d := &db{DB: s, rel: rel, layout: l}
+	have, err := readLayout(ctx, s.Conn, rel)
+	if err == nil {
+		err = w.setup(ctx, d, have)
+	}
+	if err != nil {
+		s.Close()
+		return nil, d.Wrap(err)
+	}
+	w.dbs[rel] = d
+	return d, nil
+}
+
+// setup makes the tables that are missing, as the SDK makes them.
+func (w *writer) setup(ctx context.Context, d *db, have layout) error {
+	for _, p := range d.layout.Pairs {
+		if slices.Contains(have.Pairs, p) {
+			continue
+		}
+		if w.run.DryRun {
+			continue
+		}
+		for _, q := range createPair(d.layout.dialectOf(p), p) {
+			if slices.Contains(d.layout.ByTime, p.Messages) {
+				q = strings.Replace(q, "(session_id, id)", "(session_id, created_at)", 1)
+			}
+			if _, err := d.Conn.ExecContext(ctx, q); err != nil {
+				return err
+			}
+		}
+	}
+	for _, t := range d.layout.Extra {
+		if slices.Contains(have.Extra, t) || w.run.DryRun {
+			continue
+		}
+		for _, q := range createExtra(t, d.layout.Pairs[0]) {
+			if _, err := d.Conn.ExecContext(ctx, q); err != nil {
+				return err
+			}
+		}
+	}
+	return nil
+}
+
+// digest is the mark of a row, with the storage class of each value.
+func digest(vals []any) string {
+	h := sha256.New()
+	for _, v := range vals {
+		s := fmt.Sprint(v)
+		if b, ok := v.([]byte); ok {
+			s = string(b)
+		}
+		fmt.Fprintf(h, "%T %d:%s", v, len(s), s)
+	}
+	return hex.EncodeToString(h.Sum(nil)[:16])
+}
+
+// insert puts a row, unless one with its key is there.
+func (w *writer) insert(ctx context.Context, d *db, key, table string, cols, pk []string, vals []any) (replay.Receipt, error) {
+	rc := replay.Receipt{Key: key, Action: replay.Created, Target: key, Version: digest(vals)}
+	if d == nil {
+		return w.plan(rc, table, cols, vals)
+	}
+	have, err := d.find(ctx, table, cols, pk, vals)
+	switch {
+	case err != nil && w.run.DryRun && strings.Contains(err.Error(), "no such table"):
+		return w.plan(rc, table, cols, vals)
+	case err != nil:
+		return replay.Receipt{}, d.Wrap(err)
+	case table == "sqlite_sequence":
+		return w.counter(ctx, d, rc, have, vals)
+	case have != nil && digest(have) == rc.Version:
+		if w.run.InDoubt == nil || !w.run.InDoubt(key) {
+			rc.Action = replay.Same
+		}
+		return rc, nil
+	case have != nil:
+		var differ []string
+		for i, c := range cols {
+			if digest(have[i:i+1]) != digest(vals[i:i+1]) {
+				differ = append(differ, c)
+			}
+		}
+		return replay.Receipt{Action: replay.Conflict, Why: fmt.Sprintf("table %s holds another row under this key: want and got differ in %s", table, strings.Join(differ, ", "))}, nil
+	case w.run.DryRun:
+		return w.plan(rc, table, cols, vals)
+	}
+	q := "INSERT INTO " + quote(table) + " (" + quoted(cols) + ") VALUES (" + strings.TrimSuffix(strings.Repeat("?, ", len(cols)), ", ") + ")"
+	if _, err := d.Conn.ExecContext(ctx, q, vals...); err != nil {
+		if strings.Contains(err.Error(), "constraint") {
+			return refused("table %s forbids the row: a constraint", table)
+		}
+		return replay.Receipt{}, d.Wrap(err)
+	}
+	return rc, nil
+}
+
+// plan answers for a row that the run would make. Rows with ids raise SQLite's counter.
+func (w *writer) plan(rc replay.Receipt, table string, cols []string, vals []any) (replay.Receipt, error) {
+	_, parts := agentstate.SplitKey(rc.Key)
+	rel, _, _ := strings.Cut(parts[0], "#")
+	id, ok := vals[0].(int64)
+	switch {
+	case cols[0] == "id" && ok:
+		w.ids[rel+"\x00"+table] = max(w.ids[rel+"\x00"+table], id)
+	case table == "sqlite_sequence":
+		if seq, _ := vals[1].(int64); w.ids[rel+"\x00"+asText(vals[0])] >= seq {
+			rc.Action = replay.Same
+		}
+	}
+	return rc, nil
+}
+
+func quoted(cols []string) string {
+	out := make([]string, len(cols))
+	for i, c := range cols {
+		out[i] = quote(c)
+	}
+	return strings.Join(out, ", ")
+}
+
+// find is the row with the key of vals; nil: there is none.
+func (d *db) find(ctx context.Context, table string, cols, pk []string, vals []any) ([]any, error) {
+	var where []string
+	var args []any
+	for _, k := range pk {
+		where, args = append(where, quote(k)+" IS ?"), append(args, vals[slices.Index(cols, k)])
+	}
+	rows, err := query(ctx, d.Conn, "SELECT "+selects(cols)+" FROM "+quote(table)+" WHERE "+strings.Join(where, " AND "), args...)
+	if err != nil || len(rows) == 0 {
+		return nil, err
+	}
+	return rows[0], nil
+}
+
+// counter raises SQLite's counter of ids, so that those of deleted rows are not given again. It
+// never lowers one.
+func (w *writer) counter(ctx context.Context, d *db, rc replay.Receipt, have, vals []any) (replay.Receipt, error) {
+	want, ok := vals[1].(int64)
+	if _, name := vals[0].(string); !ok || !name {
+		return refused("no counter")
+	}
+	q := "INSERT INTO sqlite_sequence (seq, name) VALUES (?, ?)"
+	if have != nil {
+		q = "UPDATE sqlite_sequence SET seq = ? WHERE name = ?"
+		if n, _ := have[1].(int64); n >= want {
+			rc.Action = replay.Same
+			return rc, nil
+		}
+	}
+	if w.run.DryRun {
+		return w.plan(rc, "sqlite_sequence", extraTables()["sqlite_sequence"], vals)
+	}
+	_, err := d.Conn.ExecContext(ctx, q, want, vals[0])
+	return rc, d.Wrap(err)
+}
