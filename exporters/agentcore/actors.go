@@ -5,6 +5,7 @@ import (
 	"encoding/json"
 	"fmt"
 	"iter"
+	"slices"
 
 	"github.com/exitramp/exitramp/context/agentstate"
 	pb "github.com/exitramp/exitramp/proto/exitramp/v1"
@@ -213,6 +214,12 @@ func (r *reading) thread(mem string, t *thread) (ok bool, err error) {
 	c.Meta.CreatedUnixNano = nanos(sum.CreatedAt)
 	c.Meta.SubjectKeys = []string{who}
 	parents := t.heads(mem, c)
+	if len(c.Branches) > 1 {
+		var err error
+		if c.ContextKeys, err = t.context(mem, c.HeadKey, parents); err != nil {
+			return false, err
+		}
+	}
 	if !r.put(c) {
 		return false, nil
 	}
@@ -254,6 +261,41 @@ func (t *thread) heads(mem string, c *pb.Conversation) []string {
 		c.Branches = nil
 	}
 	return parents
+}
+
+// maxContext is the length above which a context is not listed: it is the path to the head anyway.
+const maxContext = 10_000
+
+// context are the messages on the path to head, in order: a session with branches holds others too,
+// and what is written of it elsewhere, in files of one line after the other, must not mix them.
+func (t *thread) context(mem, head string, parents []string) ([]string, error) {
+	at := make(map[string]int, len(t.at))
+	for i, s := range t.at {
+		at[messageKey(mem, t.actor, t.id, s.id, 0)] = i
+	}
+	var path []int
+	for i, ok := at[head]; ok && len(path) < min(len(t.at), maxContext+1); i, ok = at[parents[i]] {
+		path = append(path, i)
+	}
+	var keys []string
+	for _, i := range slices.Backward(path) {
+		doc, err := t.doc(t.at[i].n)
+		if err != nil {
+			return nil, err
+		}
+		e := event{}
+		if json.Unmarshal(doc, &e) != nil {
+			return nil, nil // said where it is read
+		}
+		e.ActorID, e.SessionID = t.actor, t.id
+		for _, m := range messages(mem, doc, &e, parents[i], 0) {
+			keys = append(keys, m.Meta.Key)
+		}
+	}
+	if len(keys) > maxContext {
+		return nil, nil
+	}
+	return keys, nil
 }
 
 // events yields the events of a session, the oldest first.

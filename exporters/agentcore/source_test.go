@@ -11,6 +11,7 @@ import (
 	"github.com/aws/aws-sdk-go-v2/aws"
 	dp "github.com/aws/aws-sdk-go-v2/service/bedrockagentcore"
 	"github.com/aws/aws-sdk-go-v2/service/bedrockagentcore/types"
+	"github.com/google/go-cmp/cmp"
 
 	"github.com/exitramp/exitramp/context/agentstate"
 	"github.com/exitramp/exitramp/context/memstate"
@@ -216,5 +217,34 @@ func TestThrottled(t *testing.T) {
 	_, rep := read(t, w.service(w.mem))
 	if len(rep.Gaps) > 0 || rep.Verdict.Coverage != agentstate.Listed {
 		t.Errorf("%s %v", rep.Verdict.Coverage, rep.Gaps)
+	}
+}
+
+// What the model sees of a session with branches is the path to its head, without the other branch.
+func TestContext(t *testing.T) {
+	w := shop(t, agentcorefake.Options{})
+	mem, _ := read(t, w.service(w.mem))
+	texts := map[string]string{}
+	var said, other []string
+	for r := range mem.Records(t.Context(), nil) {
+		if m, ok := r.(*pb.Message); ok && len(m.Parts) > 0 {
+			texts[m.Meta.Key] = m.Parts[0].GetText()
+		}
+	}
+	for r := range mem.Records(t.Context(), nil) {
+		c, ok := r.(*pb.Conversation)
+		if !ok {
+			continue
+		}
+		if len(c.Branches) == 0 {
+			other = append(other, c.ContextKeys...)
+			continue
+		}
+		for _, k := range c.ContextKeys {
+			said = append(said, texts[k])
+		}
+	}
+	if d := cmp.Diff([]string{"Where is my order <7>?", "On its way. 🚚", "And the invoice?", "Attached.", `{"invoice":7}`, "In the same millisecond"}, said); d != "" || other != nil {
+		t.Error(d, other)
 	}
 }
