@@ -38,7 +38,7 @@ const product = "codex"
 func Drivers() []exporters.Driver {
 	return []exporters.Driver{{
 		Scheme: "codex", URL: "codex:CODEX_HOME",
-		Kinds: []string{"credential", "policy", "toolgrant", "agent", "skill", "artifact", "memory", "conversation", "message", "state", "opaque"},
+		Kinds: []string{"credential", "policy", "toolgrant", "toolserver", "agent", "skill", "artifact", "memory", "conversation", "message", "state", "opaque"},
 		Open: func(_ context.Context, u *url.URL) (exporters.Runtime, error) {
 			p := u.Path
 			if u.Opaque != "" {

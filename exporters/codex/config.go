@@ -3,6 +3,7 @@ package codex
 import (
 	"fmt"
 	"path"
+	"slices"
 	"strings"
 	"unicode/utf8"
 
@@ -51,5 +52,57 @@ func (r *reading) config(f *homefiles.File) error {
 		return r.put(&pb.Agent{Meta: m, Name: strings.TrimSuffix(path.Base(f.Rel), ".toml"), Instructions: agentstate.Inline(media, []byte(clean))})
 	}
 	m.Native = []*pb.Native{cite("#text")}
-	return r.put(&pb.Policy{Meta: m, Name: f.Rel, Language: product, Text: agentstate.Inline(media, []byte(clean)), Enforced: true})
+	key := m.Key // the record is the caller's from here on
+	if err := r.put(&pb.Policy{Meta: m, Name: f.Rel, Language: product, Text: agentstate.Inline(media, []byte(clean)), Enforced: true}); err != nil || media != "application/toml" {
+		return err
+	}
+	return r.servers(f.Rel, key, clean)
+}
+
+// servers are the MCP servers that a file of settings names, as readings of it. In clean an empty text
+// stands for each secret, also in a copy that a replay has made.
+func (r *reading) servers(rel, policy, clean string) error {
+	servers := map[string]*pb.ToolServer{}
+	command := map[string][]string{} // the line that starts one
+	err := homefiles.TOMLTexts(clean, func(names []string, text string) {
+		if len(names) < 3 || names[0] != "mcp_servers" {
+			return
+		}
+		s := servers[names[1]]
+		if s == nil {
+			s = &pb.ToolServer{Meta: agentstate.Meta("toolserver", nil, rel, names[1]), Name: valid(names[1]), Protocol: "mcp+stdio"}
+			s.Meta.ViewOfKeys = []string{policy}
+			servers[names[1]] = s
+		}
+		if names[2] == "url" {
+			s.Protocol = "mcp+http"
+		}
+		if text == "" {
+			if k := agentstate.Key("credential", rel, strings.Join(names, ".")); !slices.Contains(s.CredentialKeys, k) {
+				s.CredentialKeys = append(s.CredentialKeys, k)
+			}
+			return
+		}
+		switch names[2] {
+		case "command":
+			command[names[1]] = append([]string{text}, command[names[1]]...)
+		case "args":
+			command[names[1]] = append(command[names[1]], text)
+		case "url":
+			s.Location = valid(text)
+		}
+	})
+	if err != nil {
+		return err
+	}
+	for _, name := range sortedKeys(servers) {
+		s := servers[name]
+		if s.Protocol == "mcp+stdio" {
+			s.Location = valid(strings.Join(command[name], " "))
+		}
+		if err := r.put(s); err != nil {
+			return err
+		}
+	}
+	return nil
 }

@@ -218,3 +218,49 @@ func FuzzRollout(f *testing.F) {
 		}
 	})
 }
+
+// The MCP servers of settings are readings of them, with a reference for each secret and no secret.
+func TestServers(t *testing.T) {
+	src := home(t, map[string]string{"config.toml": `mcp_servers.inline = { command = "run", args = ["--port", "7"], env = { A = "canary-1" } }
+[mcp_servers."a.b"]
+args = ["-y", "@x/server", "--token", "canary-2"]
+command = "C:\\npx"
+env_vars = ["PATH"]
+[mcp_servers.docs]
+url = "https://docs.example.org/mcp"
+bearer_token_env_var = "DOCS_TOKEN"
+http_headers = { Authorization = "Bearer canary-3" }
+env_http_headers = { X = "DOCS_X" }
+[mcp_servers.docs.tools.search]
+approval_mode = "approve"
+[mcp_servers.sealed]
+url = "https://u:canary-4@example.org/mcp"
+`, "x.config.toml": "[mcp_servers.docs]\ncommand = 'other'\n"})
+	mem, rep := exportertest.Export(t, src)
+	if rep.Verdict.Coverage != agentstate.Reconciled || len(rep.Gaps) > 0 {
+		t.Error(rep.Verdict, rep.Gaps)
+	}
+	got := map[string]string{}
+	for r := range mem.Records(t.Context(), nil) {
+		if b, _ := proto.Marshal(r.(proto.Message)); strings.Contains(string(b), "canary") {
+			t.Errorf("%s holds a secret", r.GetMeta().Key)
+		}
+		if s, ok := r.(*pb.ToolServer); ok {
+			got[s.Meta.Key] = strings.Join(append([]string{s.Name, s.Protocol, s.Location, s.Meta.ViewOfKeys[0]}, s.CredentialKeys...), " | ")
+			for _, k := range s.CredentialKeys {
+				if _, err := mem.Get(t.Context(), k); err != nil {
+					t.Error(err)
+				}
+			}
+		}
+	}
+	if d := cmp.Diff(map[string]string{
+		"toolserver/config.toml/a.b":    "a.b | mcp+stdio | C:\\npx -y @x/server --token | policy/config.toml | credential/config.toml/mcp_servers.a.b.args",
+		"toolserver/config.toml/docs":   "docs | mcp+http | https://docs.example.org/mcp | policy/config.toml | credential/config.toml/mcp_servers.docs.http_headers.Authorization",
+		"toolserver/config.toml/inline": "inline | mcp+stdio | run --port 7 | policy/config.toml | credential/config.toml/mcp_servers.inline.env.A",
+		"toolserver/config.toml/sealed": "sealed | mcp+http |  | policy/config.toml | credential/config.toml/mcp_servers.sealed.url",
+		"toolserver/x.config.toml/docs": "docs | mcp+stdio | other | policy/x.config.toml",
+	}, got); d != "" {
+		t.Error(d)
+	}
+}

@@ -229,6 +229,9 @@ func (r *reading) finish(h *Home, w *homefiles.Walk) {
 	r.out.Reference("memory", walked["memory"]+r.n["row memory"], "files of the folder, count(*) of each table", "whole home")
 	r.out.Derived("message", "conversation")
 	r.out.Derived("toolgrant", "conversation")
+	if walked["policy"] > 0 {
+		r.out.Derived("toolserver", "policy")
+	}
 	for _, k := range []string{"state", "opaque"} {
 		if n := r.n["row "+k]; n > 0 || r.short[k] {
 			r.out.Reference(k, n, "count(*) of each table", "whole home")

@@ -1,6 +1,7 @@
 package homefiles
 
 import (
+	"encoding/json"
 	"errors"
 	"fmt"
 	"strings"
@@ -18,6 +19,18 @@ func RedactTOML(doc string) (out string, secrets []Secret, err error) {
 	return t.out.String() + doc[t.done:], t.secrets, nil
 }
 
+// TOMLTexts calls fn for each text of a TOML document, in order, with the names that lead to it. Of two
+// in a list the names are the same. Escapes are resolved where JSON has them too.
+func TOMLTexts(doc string, fn func(names []string, text string)) error {
+	t := &toml{doc: doc, see: fn}
+	for t.i < len(t.doc) {
+		if err := t.line(); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
 // toml walks a document: as much of the language as it takes to know the path of every string.
 type toml struct {
 	doc     string
@@ -26,6 +39,7 @@ type toml struct {
 	table   []string
 	out     strings.Builder
 	secrets []Secret
+	see     func(names []string, text string) // nil: secrets are looked for
 }
 
 var errTOML = errors.New("a key or value that is not understood")
@@ -176,7 +190,12 @@ func (t *toml) value(names []string, before string) (s string, err error) {
 	from := t.i
 	switch {
 	case t.at('"') || t.at('\''):
-		if s, err = t.text(); err == nil && hides(names, s, before) {
+		s, err = t.text()
+		switch {
+		case err != nil:
+		case t.see != nil:
+			t.see(names, plainText(t.doc[from:t.i], s))
+		case hides(names, s, before):
 			t.replace(from, `""`)
 			t.secrets = append(t.secrets, secretAt(names))
 		}
@@ -211,4 +230,15 @@ func (t *toml) value(names []string, before string) (s string, err error) {
 		return "", errTOML
 	}
 	return "", nil
+}
+
+// plainText is the text s of what stands in the document as raw.
+func plainText(raw, s string) string {
+	if raw[0] == '"' && strings.Contains(s, `\`) && !strings.HasPrefix(raw, `"""`) {
+		var out string
+		if json.Unmarshal([]byte(raw), &out) == nil {
+			return out
+		}
+	}
+	return s
 }
