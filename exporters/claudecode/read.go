@@ -93,10 +93,7 @@ func (r *reading) run(h *Home, w *homefiles.Walk) error {
 			return err
 		}
 	}
-	servers := ".claude/.config.json" // the older place; where it is there, the other one does not count
-	if _, err := os.Stat(filepath.Join(h.root, servers)); err != nil {
-		servers = ".claude.json"
-	}
+	servers := h.serversFile()
 	if err := r.servers(filepath.Join(h.root, servers), servers); err != nil {
 		return err
 	}

@@ -7,10 +7,12 @@ import (
 	"io/fs"
 	"os"
 	"slices"
+	"strings"
 	"unicode/utf8"
 
 	"github.com/exitramp/exitramp/context/agentstate"
 	"github.com/exitramp/exitramp/exporters/internal/homefiles"
+	"github.com/exitramp/exitramp/exporters/internal/jsonvalue"
 	pb "github.com/exitramp/exitramp/proto/exitramp/v1"
 )
 
@@ -136,13 +138,27 @@ func (r *reading) server(rel, scope, name string, raw json.RawMessage) error {
 	if scope != "" {
 		place = rel + " projects " + valid(scope) + " mcpServers " + valid(name)
 	}
-	for _, x := range secrets {
-		if k := agentstate.Key("credential", place, x.Path); !slices.Contains(s.CredentialKeys, k) {
+	empty(clean, "", 0, func(path string) { // where a secret was, also in a copy that a replay has made
+		if k := agentstate.Key("credential", place, path); !slices.Contains(s.CredentialKeys, k) {
 			s.CredentialKeys = append(s.CredentialKeys, k)
 		}
-	}
+	})
 	if err := r.credentials(place, secrets); err != nil {
 		return err
 	}
 	return r.put(s)
+}
+
+// empty calls fn for each empty text in v, with the names that lead to it. No server is deeper than 32.
+func empty(v jsonvalue.Value, path string, depth int, fn func(path string)) {
+	if depth > 32 {
+		return
+	}
+	if string(v) == `""` {
+		fn(path)
+	}
+	v.Elements(func(x jsonvalue.Value) { empty(x, path, depth+1, fn) })
+	v.Members(func(name []byte, x jsonvalue.Value) {
+		empty(x, strings.TrimPrefix(path+"."+string(name), "."), depth+1, fn)
+	})
 }

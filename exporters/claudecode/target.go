@@ -22,6 +22,8 @@ type writer struct {
 	h     *Home
 	exact bool
 	open  map[string]*session // foreign: transcripts under way, by key of the conversation
+
+	servers *serverFile // nil: none was asked for
 }
 
 // Begin looks at the home. It need not be there.
@@ -77,7 +79,7 @@ func (w *writer) write(ctx context.Context, r agentstate.Record) (replay.Receipt
 	case *pb.Credential:
 		return replay.Receipt{Action: replay.Skipped, Why: "a secret stays where it is: " + r.Rebind}, nil
 	case *pb.ToolServer:
-		return replay.Receipt{Action: replay.Skipped, Why: "servers stand in .claude.json beside what is of the machine: add it with claude mcp add-json"}, nil
+		return w.server(ctx, r)
 	default:
 		return replay.Receipt{Action: replay.Skipped, Why: "Claude Code has no file for a " + kind}, nil
 	}
@@ -108,7 +110,11 @@ func (w *writer) Commit(ctx context.Context) error {
 	if err := w.noneEmpty(); err != nil {
 		return fmt.Errorf("claudecode: %w", err)
 	}
-	if err := w.Writer.Commit(ctx); err != nil {
+	err := w.Writer.Commit(ctx)
+	if err == nil && w.servers != nil && !w.run.DryRun {
+		err = w.servers.commit()
+	}
+	if err != nil {
 		return fmt.Errorf("claudecode: %w", err)
 	}
 	return nil
@@ -123,10 +129,14 @@ func (h *Home) Undo(_ context.Context, _ *replay.Run, created []replay.Receipt) 
 			lines[parts[len(parts)-1]] = true
 		}
 	}
+	var servers []replay.Receipt
 	for _, rc := range created {
 		kind, parts := agentstate.SplitKey(rc.Target)
 		rel := ""
 		switch {
+		case kind == "toolserver":
+			servers = append(servers, rc)
+			continue
 		case rc.Target == "" || kind == "message": // gone with its transcript
 			continue
 		case kind == "conversation":
@@ -154,7 +164,11 @@ func (h *Home) Undo(_ context.Context, _ *replay.Run, created []replay.Receipt) 
 			left = append(left, rc)
 		}
 	}
-	return left, nil
+	more, err := h.undoServers(servers)
+	if err != nil {
+		return nil, fmt.Errorf("claudecode: %w", err)
+	}
+	return append(left, more...), nil
 }
 
 // onlyLines tells whether a transcript that was made of mapped fields still holds only what the run

@@ -1,0 +1,178 @@
+package claudecode
+
+import (
+	"encoding/json"
+	"errors"
+	"os"
+	"path/filepath"
+	"slices"
+	"strings"
+	"testing"
+
+	"github.com/google/go-cmp/cmp"
+
+	"github.com/exitramp/exitramp/context/agentstate"
+	"github.com/exitramp/exitramp/context/memstate"
+	"github.com/exitramp/exitramp/context/replay"
+	"github.com/exitramp/exitramp/exporters/exportertest"
+	pb "github.com/exitramp/exitramp/proto/exitramp/v1"
+)
+
+// Approved servers stand beside those that are there, and the rest of the file stays; undo takes them
+// out again, but for one that somebody changed.
+func TestServers(t *testing.T) {
+	mem, _ := exportertest.Export(t, Open("testdata/home"))
+	tickets, db := agentstate.Key("toolserver", "", "tickets"), agentstate.Key("toolserver", "/home/dev/shop", "db")
+	dst := home(t, map[string]string{"agents/own.md": "own"})
+	p := filepath.Join(dst.root, ".claude.json")
+	const machine = `{"userID": "mine", "n": 1e2, "mcpServers": {"own": {"command":"x",  "args":[ ]}}, "projects": {"/q": {"trusted": true}}}`
+	if err := os.WriteFile(p, []byte(machine), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	held, _ := exportertest.Apply(t, dst, mem)
+	if b, _ := os.ReadFile(p); string(b) != machine || !slices.Contains(held.Held, tickets) || !slices.Contains(held.Held, db) {
+		t.Fatalf("without approval: %s %v", b, held.Held)
+	}
+	rep, j := exportertest.Apply(t, dst, mem, tickets, db)
+	if len(rep.Refused)+len(rep.Conflicts) > 0 {
+		t.Error(rep.Refused, rep.Conflicts)
+	}
+	b, err := os.ReadFile(p)
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, s := range []string{`"userID": "mine"`, `1e2`, `{"command":"x",  "args":[ ]}`, `{"trusted": true}`, `"/home/dev/shop"`} {
+		if !strings.Contains(string(b), s) {
+			t.Errorf("%s is not in %s", s, b)
+		}
+	}
+	if strings.Contains(string(b), "canary") {
+		t.Errorf("a secret: %s", b)
+	}
+	var doc struct{ McpServers map[string]any }
+	if err := json.Unmarshal(b, &doc); err != nil || len(doc.McpServers) != 2 {
+		t.Errorf("%v %v", doc, err)
+	}
+	back, err := replay.ReadBack(t.Context(), mem, dst, j)
+	if err != nil || back.MissingN != 0 || back.Kinds["toolserver"] == nil || back.UnannouncedN != 0 {
+		t.Errorf("%+v %v", back, err)
+	}
+	if again, _ := exportertest.Apply(t, dst, mem, tickets, db); again.Actions[replay.Created] != 0 {
+		t.Errorf("again: %v", again.Actions)
+	}
+	if err := os.WriteFile(p, []byte(strings.Replace(string(b), "db-mcp", "other", 1)), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	if rep, _ := exportertest.Apply(t, dst, mem, tickets, db); len(rep.Conflicts) != 1 || rep.Conflicts[0].Key != db {
+		t.Errorf("another server of this name: %v", rep.Conflicts)
+	}
+	u, err := replay.Undo(t.Context(), dst, j)
+	if err != nil || u.LeftN != 1 || u.Left[0].Key != db {
+		t.Errorf("%+v %v", u, err)
+	}
+	if b, _ = os.ReadFile(p); strings.Contains(string(b), "tickets") || !strings.Contains(string(b), `"other"`) || !strings.Contains(string(b), `{"trusted": true}`) {
+		t.Errorf("after undo: %s", b)
+	}
+}
+
+// A home without the file gets one, and loses it with undo; a hostile archive writes nothing else.
+func TestServersOfNone(t *testing.T) {
+	server := func(key, doc string) *pb.ToolServer {
+		s := &pb.ToolServer{Meta: agentstate.Meta("toolserver", agentstate.Document("mcpServers", "application/json", []byte(doc)), "", "x")}
+		s.Meta.Key = key
+		return s
+	}
+	good := agentstate.Key("toolserver", "", "x")
+	dst := home(t, map[string]string{"CLAUDE.md": "own"})
+	p := filepath.Join(dst.root, ".claude.json")
+	_, j := exportertest.Apply(t, dst, memstate.Whole(product, server(good, `{"command":"a"}`)), good)
+	if b, err := os.ReadFile(p); err != nil || !json.Valid(b) || !strings.Contains(string(b), `{"command":"a"}`) {
+		t.Errorf("%s %v", b, err)
+	}
+	if u, err := replay.Undo(t.Context(), dst, j); err != nil || u.LeftN != 0 {
+		t.Errorf("%+v %v", u, err)
+	}
+	if _, err := os.Stat(p); err == nil {
+		t.Error("the file is left")
+	}
+	for name, s := range map[string]*pb.ToolServer{"no object": server(good, `7`), "no JSON": server(good, `{"a":1},"userID":{}`), "a key of one": server("toolserver/x", `{}`), "a key of three": server("toolserver/a/b/c", `{}`)} {
+		if rep, _ := exportertest.Apply(t, dst, memstate.Whole(product, s), s.Meta.Key); rep.Actions[replay.Refused] != 1 {
+			t.Errorf("%s: %v", name, rep.Actions)
+		}
+	}
+	for name, text := range map[string]string{"broken": `{"mcpServers":`, "a list": `[]`, "servers that are none": `{"mcpServers":[]}`, "names of no text": `{"\ud800":1}`} {
+		if err := os.WriteFile(p, []byte(text), 0o600); err != nil {
+			t.Fatal(err)
+		}
+		if rep, _ := exportertest.Apply(t, dst, memstate.Whole(product, server(good, `{}`)), good); rep.Actions[replay.Refused] != 1 {
+			t.Errorf("%s: %v", name, rep.Actions)
+		}
+		if b, _ := os.ReadFile(p); string(b) != text {
+			t.Errorf("%s: became %s", name, b)
+		}
+	}
+}
+
+// A file that Claude Code writes meanwhile is not written over.
+func TestServersChanged(t *testing.T) {
+	h := home(t, nil)
+	p := filepath.Join(h.root, ".claude.json")
+	if err := errors.Join(os.MkdirAll(h.root, 0o700), os.WriteFile(p, []byte(`{"a":1}`), 0o600)); err != nil {
+		t.Fatal(err)
+	}
+	f, err := h.openServers()
+	if err == nil {
+		err = f.set("", "x", []byte(`{}`))
+	}
+	if err == nil {
+		err = os.WriteFile(p, []byte(`{"a":2}`), 0o600)
+	}
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := f.commit(); !errors.Is(err, ErrChanged) {
+		t.Error(err)
+	}
+	if b, _ := os.ReadFile(p); string(b) != `{"a":2}` {
+		t.Errorf("%s", b)
+	}
+}
+
+// FuzzServers: what is put into a document is in it, what was there stays, and taken out again it is gone.
+func FuzzServers(f *testing.F) {
+	for _, s := range []string{`{}`, `{"mcpServers":{"x":{"command":"a"}},"a":[1, 2]}`, `{"projects":{"/p":{"mcpServers":{},"b":"\u0000<"}}}`, `{"a":1,"a":2}`, `{"projects":7}`, `[]`} {
+		f.Add([]byte(s), "/p", "x")
+		f.Add([]byte(s), "", "a\"<")
+	}
+	f.Fuzz(func(t *testing.T, b []byte, project, name string) {
+		var before map[string]json.RawMessage
+		if json.Unmarshal(b, &before) != nil || before == nil {
+			return
+		}
+		h := &serverFile{doc: b}
+		server := []byte(`{"command" : "x"}`)
+		if h.set(project, name, server) != nil {
+			return
+		}
+		if got := h.get(project, name); string(got) != string(server) {
+			t.Fatalf("%s in %s", got, h.doc)
+		}
+		var after map[string]json.RawMessage
+		if err := json.Unmarshal(h.doc, &after); err != nil {
+			t.Fatal(err)
+		}
+		delete(before, serversOf(project)[0])
+		delete(after, serversOf(project)[0])
+		if d := cmp.Diff(before, after); d != "" {
+			t.Error(d)
+		}
+		for range 1 + strings.Count(string(b), "{") { // a name may stand there twice
+			if h.set(project, name, nil) != nil {
+				return // what shows now cannot be kept
+			}
+		}
+		if got := h.get(project, name); len(got) > 0 {
+			t.Errorf("%s is left", got)
+		}
+	})
+}
