@@ -9,6 +9,7 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"slices"
 	"strings"
 	"syscall"
 	"testing"
@@ -33,6 +34,20 @@ func (f fileTarget) lines() ([]string, error) {
 
 func (f fileTarget) Begin(_ context.Context, run *replay.Run) (replay.Writer, error) {
 	return &fileWriter{fileTarget: f, run: run}, nil
+}
+
+// Undo removes what the run wrote.
+func (f fileTarget) Undo(_ context.Context, run *replay.Run, created []replay.Receipt) ([]replay.Receipt, error) {
+	ls, err := f.lines()
+	if err != nil {
+		return nil, err
+	}
+	gone := map[string]bool{}
+	for _, rc := range created {
+		gone[run.ID+" "+rc.Key] = true
+	}
+	ls = slices.DeleteFunc(ls, func(l string) bool { return gone[l] })
+	return nil, os.WriteFile(f.path, []byte(strings.Join(ls, "\n")+"\n"), 0o600)
 }
 
 type fileWriter struct {
@@ -102,12 +117,32 @@ func killAfter(cmd *exec.Cmd, path string, n int, done <-chan struct{}) {
 }
 
 // TestKilled kills the process of a run with SIGKILL at random moments until one comes through, and
-// wants every record once.
+// wants every record once, and none after Undo. EXITRAMP_LOAD=1 does so until it has killed 200 times.
 func TestKilled(t *testing.T) {
-	dir := t.TempDir()
 	exe, err := os.Executable()
 	if err != nil {
 		t.Skip(err)
+	}
+	want := 1
+	if os.Getenv("EXITRAMP_LOAD") != "" {
+		want = 200
+	}
+	kills := 0
+	for runs := 1; kills < want; runs++ {
+		kills += killed(t, exe)
+		if t.Failed() {
+			return
+		}
+		t.Logf("%d runs, killed %d times", runs, kills)
+	}
+}
+
+// killed is one run that is killed until it comes through, and its undoing. It returns the kills.
+func killed(t *testing.T, exe string) int {
+	dir := t.TempDir()
+	target := fileTarget{filepath.Join(dir, "target")}
+	if err := os.WriteFile(target.path, []byte("somebody else's\n"), 0o600); err != nil {
+		t.Fatal(err)
 	}
 	kills := 0
 	for range 60 {
@@ -122,7 +157,7 @@ func TestKilled(t *testing.T) {
 		}
 		// It is killed when it has written some records more, at any moment of the next one.
 		done := make(chan struct{})
-		go killAfter(cmd, filepath.Join(dir, "target"), 5+rand.IntN(40), done)
+		go killAfter(cmd, target.path, 5+rand.IntN(40), done)
 		var said strings.Builder
 		for sc := bufio.NewScanner(out); sc.Scan(); {
 			fmt.Fprintln(&said, sc.Text())
@@ -137,7 +172,6 @@ func TestKilled(t *testing.T) {
 		}
 		kills++
 	}
-	t.Logf("killed %d times", kills)
 	j, err := replay.OpenJournal(filepath.Join(dir, "journal"))
 	if err != nil {
 		t.Fatal(err)
@@ -146,7 +180,7 @@ func TestKilled(t *testing.T) {
 	if !j.Done() || kills == 0 {
 		t.Fatalf("done %v after %d kills", j.Done(), kills)
 	}
-	ls, err := fileTarget{filepath.Join(dir, "target")}.lines()
+	ls, err := target.lines()
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -158,7 +192,15 @@ func TestKilled(t *testing.T) {
 		seen[l] = true
 	}
 	plan, err := replay.Plan(t.Context(), memstate.NewRuntime(nil), memstate.Sample(150), nil)
-	if err != nil || uint64(len(ls)) != plan.Actions[replay.Created] {
-		t.Errorf("%d records, want %d (%v)", len(ls), plan.Actions[replay.Created], err)
+	if err != nil || uint64(len(ls)) != plan.Actions[replay.Created]+1 {
+		t.Errorf("%d records, want %d (%v)", len(ls)-1, plan.Actions[replay.Created], err)
 	}
+	rep, err := replay.Undo(t.Context(), target, j)
+	if err != nil || rep.LeftN != 0 || rep.Removed != plan.Actions[replay.Created] {
+		t.Errorf("undo: %+v %v", rep, err)
+	}
+	if ls, err := target.lines(); err != nil || len(ls) != 1 || ls[0] != "somebody else's" {
+		t.Errorf("after the undo %d lines are there, %v", len(ls), err)
+	}
+	return kills
 }
