@@ -214,7 +214,7 @@ func TestAddedColumn(t *testing.T) {
 	p := sample(t, "python.sqlite")
 	run(t, p, false, "ALTER TABLE checkpoints ADD COLUMN tenant TEXT DEFAULT 'acme'", "ALTER TABLE writes ADD COLUMN tenant TEXT DEFAULT 'acme'",
 		"ALTER TABLE store ADD COLUMN tenant TEXT", "UPDATE store SET tenant = 'acme' WHERE key = 'mem-1'")
-	m, _ := export(t, SQLite(p))
+	m, _ := exportertest.Export(t, SQLite(p))
 	same := sample(t, "python.sqlite")
 	run(t, same, false, "DELETE FROM checkpoints", "DELETE FROM writes", "DELETE FROM store", "DELETE FROM store_vectors",
 		"ALTER TABLE checkpoints ADD COLUMN tenant TEXT", "ALTER TABLE writes ADD COLUMN tenant TEXT", "ALTER TABLE store ADD COLUMN tenant TEXT")

@@ -125,8 +125,8 @@ func TestGaps(t *testing.T) {
 		"cut run state":   {func(d string) { put(t, d, "half.json", []byte(`{"$schemaVersion":"1.16","current_`)) }, "state half.json", "not JSON at byte"},
 		"cut list":        {func(d string) { put(t, d, "half.json", []byte(`[{"role":"user","content":"hi"},{"role":`)) }, "conversation half.json, message half.json", "not JSON at byte"},
 		"newer run state": {func(d string) {
-			put(t, d, "new.json", bytes.Replace(sample(t, "runstate.paused.json"), []byte(`"1.16"`), []byte(`"1.17"`), 1))
-		}, "interrupt new.json", `found "1.17", supported 1.0 to 1.16 (Python)`},
+			put(t, d, "new.json", bytes.Replace(sample(t, "runstate.paused.json"), []byte(`"1.16"`), []byte(`"1.22"`), 1))
+		}, "interrupt new.json", `found "1.22", supported 1.0 to 1.21 (Python)`},
 		"nothing wrong": {func(d string) {
 			put(t, d, "package.json", []byte(`{"name":"app"}`))
 			put(t, d, "notes.txt", []byte("SQLite"))

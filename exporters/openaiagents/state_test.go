@@ -111,7 +111,7 @@ func TestDecided(t *testing.T) {
 		if err := os.WriteFile(filepath.Join(dir, "r.json"), bytes.Replace(sample, []byte(none), []byte(`"approvals": `+now), 1), 0o600); err != nil {
 			t.Fatal(err)
 		}
-		mem, _ := export(t, Open(dir))
+		mem, _ := exportertest.Export(t, Open(dir))
 		var got []string
 		for _, w := range doc.waiting {
 			r, err := mem.Get(t.Context(), agentstate.Key("interrupt", "r.json", w.call))
