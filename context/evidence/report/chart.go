@@ -364,7 +364,7 @@ func (b *book) heat() *chart {
 func (b *book) ladder() *chart {
 	const title = "Replay level of each shared feature"
 	if len(b.Replay) == 0 {
-		return untested("ladder", title, b.answered("AC-40").Why)
+		return untested("ladder", title, "No feature was replayed. "+b.answered("AC-40").Why)
 	}
 	c := &chart{ID: "ladder", Title: title}
 	y := 0
@@ -544,7 +544,10 @@ func (b *book) history() *chart {
 	const title = "This drill beside those before it"
 	ps := b.trend()
 	if len(ps) == 1 {
-		return untested("history", title, "The ledger names no earlier drill: a trend begins with the next one.")
+		if b.Drill.LedgerIndex > 0 {
+			return untested("history", title, "The statement has no numbers of the drills before it; the ledger names them.")
+		}
+		return untested("history", title, "This is the first drill of its ledger: a trend begins with the next one.")
 	}
 	ps = ps[max(0, len(ps)-8):]
 	c := &chart{ID: "history", Title: title, Note: "The newest drill is the last one.", Legend: []swatch{{"g-exact", "measured"}, {"hatch", "not tested"}}}

@@ -49,9 +49,14 @@ type view struct {
 	Name, File, Caption string
 	Columns             []column
 	Rows                []viewRow
-	More                int // rows that are in the CSV file alone
 	Wide                bool
 }
+
+// Head is the rows that are shown.
+func (v *view) Head() []viewRow { return v.Rows[:min(len(v.Rows), maxShown)] }
+
+// More is how many rows are in the CSV file alone.
+func (v *view) More() int { return len(v.Rows) - len(v.Head()) }
 
 type viewRow struct {
 	ID    string
@@ -82,11 +87,7 @@ func (p *page) Table(name string, columns ...string) *view {
 		}
 	}
 	v.Wide = len(at) > 7
-	rows := t.rows
-	if len(rows) > maxShown {
-		v.More, rows = len(rows)-maxShown, rows[:maxShown]
-	}
-	for _, r := range rows {
+	for _, r := range t.rows {
 		row := viewRow{ID: r[0].text, Long: len(r[0].text) > 24}
 		for _, i := range at[1:] {
 			row.Cells = append(row.Cells, viewCell{r[i].text, t.columns[i].number, long(r[i].text), cellClass(t.columns[i].name, r[i].text)})
@@ -113,6 +114,16 @@ func (v *view) Filled() *view {
 	out := *v
 	out.Rows = slices.DeleteFunc(slices.Clone(v.Rows), func(r viewRow) bool {
 		return !slices.ContainsFunc(r.Cells, func(c viewCell) bool { return c.Text != "" && c.Text != "0" })
+	})
+	return &out
+}
+
+// Changed leaves out the fields that are as they were, each time.
+func (v *view) Changed() *view {
+	out := *v
+	n := slices.IndexFunc(v.Columns, func(c column) bool { return c.name == "transformed" }) - 1
+	out.Rows = slices.DeleteFunc(slices.Clone(v.Rows), func(r viewRow) bool {
+		return !slices.ContainsFunc(r.Cells[n:], func(c viewCell) bool { return c.Text != "0" })
 	})
 	return &out
 }
@@ -246,6 +257,9 @@ func (p *page) Open() []answer {
 	}
 	return out
 }
+
+// Notes are what else the drill did not test.
+func (p *page) Notes() []string { return p.notes() }
 
 // GateList names the gates of the level.
 func (p *page) GateList() string { return strings.Join(p.gates.At(p.Drill.Level), ", ") }

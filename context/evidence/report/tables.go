@@ -148,13 +148,22 @@ func (b *book) notTestedTable() *table {
 			t.put(c.ID, c.Text, c.Why)
 		}
 	}
-	for _, s := range b.NotTested {
+	for _, s := range b.notes() {
 		t.put("note", s, "said by the drill")
 	}
 	for _, s := range b.Limits {
 		t.put("limit", s, "limit of this evidence")
 	}
 	return t
+}
+
+// notes are what the drill says that it did not test, without what a check says already.
+func (b *book) notes() []string {
+	return slices.DeleteFunc(slices.Clone(b.NotTested), func(s string) bool {
+		id, _, _ := strings.Cut(s, ":")
+		a := b.answered(id)
+		return a != nil && a.Result == evidence.Untold
+	})
 }
 
 func (b *book) kindTables() []*table {
@@ -319,7 +328,11 @@ func (b *book) integrityTables() []*table {
 	}
 	custody := newTable("custody", "Chain of custody", "id=row", "at", "from", "to", "sha256_in=digest in", "sha256_out=digest out", "same_digest")
 	for i, h := range b.Custody {
-		custody.put("handover-"+cellOf(i+1).raw, h.At, h.From, h.To, h.DigestIn.SHA256, h.DigestOut.SHA256, h.DigestIn == h.DigestOut)
+		same := cell{"", "nothing to compare"}
+		if h.DigestIn.SHA256 != "" && h.DigestOut.SHA256 != "" {
+			same = cellOf(h.DigestIn == h.DigestOut)
+		}
+		custody.put("handover-"+cellOf(i+1).raw, h.At, h.From, h.To, h.DigestIn.SHA256, h.DigestOut.SHA256, same)
 	}
 	trend := newTable("trend", "Drills of the ledger, the newest last", "id=ledger entry", "ended", "level", "mode", "verdict", "rto_seconds=recovery time", "#arrived", "#due", "recall")
 	for _, p := range b.trend() {
