@@ -22,6 +22,7 @@ func (r *run) judge(l *Ledger, damaged error) error {
 	p := r.predicate(salt)
 	if l != nil {
 		p.Drill.LedgerIndex, p.Drill.PrevDigest = l.Next()
+		p.Trend = l.past()
 	}
 	p.Checks = r.checks(p, damaged, r.p.Ledger == "")
 	for _, c := range p.Checks {
