@@ -43,6 +43,7 @@ type WriterOptions struct {
 	// encrypted has the same bytes for the same records. Seed is secret: it makes the salts.
 	Created time.Time
 	Seed    []byte
+	Now     func() time.Time // the clock, for Created; nil: time.Now. How long ago the last commit was goes by the machine's
 
 	Tool     string // name and version of the program, in the clear; empty: "exitramp"
 	Lineage  string // the line of archives that this one continues, in the clear; empty: its own id

@@ -105,7 +105,11 @@ func newWriter(opts *WriterOptions) (*Writer, error) {
 		types: map[string]protoreflect.MessageDescriptor{}, shards: map[shardKey]*openShard{}, vectors: map[vectorKey]*openVectors{},
 	}
 	if opts.Created.IsZero() {
-		w.created = time.Now().UTC().Truncate(time.Second)
+		now := opts.Now
+		if now == nil {
+			now = time.Now
+		}
+		w.created = now().UTC().Truncate(time.Second)
 	}
 	if len(opts.Seed) > 0 {
 		m := hmac.New(sha256.New, opts.Seed)

@@ -18,21 +18,23 @@ import (
 type Emitter struct {
 	ctx   context.Context
 	yield func(Record, error) bool
+	now   func() time.Time
 	done  bool
 	st    *pb.Completeness
 	kinds map[string]*pb.KindCompleteness
 	seen  map[string]uint64
 }
 
-// NewEmitter yields o and starts the clock. Without a Meta, o gets the key origin/<product>.
+// NewEmitter yields o and starts the clock, which is that of [WithClock] where ctx has one. Without a Meta, o gets the key origin/<product>.
 func NewEmitter(ctx context.Context, yield func(Record, error) bool, o *pb.Origin) *Emitter {
 	if o.Meta == nil {
 		o.Meta = Meta("origin", nil, o.Product)
 	}
 	_, place, _ := strings.Cut(o.Meta.Key, "/") // two origins of one archive keep two statements
+	now := clockOf(ctx)
 	e := &Emitter{
-		ctx: ctx, yield: yield,
-		st:    &pb.Completeness{Meta: &pb.Meta{Key: "completeness/" + place}, FromUnixNano: time.Now().UnixNano()},
+		ctx: ctx, yield: yield, now: now,
+		st:    &pb.Completeness{Meta: &pb.Meta{Key: "completeness/" + place}, FromUnixNano: now().UnixNano()},
 		kinds: map[string]*pb.KindCompleteness{},
 		seen:  map[string]uint64{},
 	}
@@ -198,6 +200,6 @@ func (e *Emitter) End(err error, kinds ...string) {
 		}
 		e.st.Kinds = append(e.st.Kinds, f)
 	}
-	e.st.ToUnixNano = time.Now().UnixNano()
+	e.st.ToUnixNano = e.now().UnixNano()
 	e.Put(e.st)
 }

@@ -24,6 +24,8 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"log/slog"
+	"net/http"
 	"net/url"
 	"regexp"
 	"strconv"
@@ -52,11 +54,12 @@ func Drivers() []exporters.Driver {
 	return []exporters.Driver{{
 		Scheme: "agentcore", URL: "agentcore://REGION[/MEMORY-ID]",
 		Kinds: []string{"principal", "credential", "policy", "toolserver", "tool", "toolgrant", "model", "agent", "memoryspace", "memory", "conversation", "message"},
-		Open: func(_ context.Context, u *url.URL) (exporters.Runtime, error) {
+		OpenWith: func(_ context.Context, u *url.URL, eo exporters.Options) (exporters.Runtime, error) {
 			o, err := parse(u)
 			if err != nil {
 				return nil, err
 			}
+			o.HTTPClient, o.Logger = eo.HTTPClient, eo.Logger
 			return New(o), nil
 		},
 	}}
@@ -75,6 +78,9 @@ type Options struct {
 	Parallel int           // sessions that are read at once; 0: 16. Four times as many are written
 	Settle   time.Duration // how long a record may take until it is listed; 0: 30 s
 	Config   *aws.Config   // nil: the usual AWS chain: environment, profile, role of the machine
+
+	HTTPClient *http.Client // of requests to the service; nil: that of Config, or one of its own. A login by SSO or by a role uses the SDK's
+	Logger     *slog.Logger // where the driver says that it became slower, or asks again; nil: nowhere
 
 	start float64
 	auto  bool

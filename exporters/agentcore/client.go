@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"log/slog"
 	"net/http"
 	"strconv"
 	"strings"
@@ -35,6 +36,7 @@ type client struct {
 	auto       bool    // nobody gave a rate
 	session    float64 // of the fixed rates of one session
 	idle       func()  // closes connections that nobody uses
+	log        *slog.Logger
 
 	mu    sync.Mutex
 	pace  map[string]*pace
@@ -77,11 +79,14 @@ func newClient(ctx context.Context, o Options) (*client, error) {
 		cfg.Region = o.Region
 	}
 	inner, idle := cfg.HTTPClient, func() {}
+	if o.HTTPClient != nil {
+		inner = o.HTTPClient
+	}
 	if inner == nil {
 		own := &http.Client{Timeout: 2 * time.Minute, Transport: &http.Transport{Proxy: http.ProxyFromEnvironment, MaxIdleConnsPerHost: o.Parallel * 2, IdleConnTimeout: time.Minute}}
 		inner, idle = own, own.CloseIdleConnections
 	}
-	c := &client{max: o.Rate, start: o.start, auto: o.auto, session: o.Sessions, idle: idle, pace: map[string]*pace{}, turns: map[string]*session{}}
+	c := &client{max: o.Rate, start: o.start, auto: o.auto, session: o.Sessions, idle: idle, log: o.Logger, pace: map[string]*pace{}, turns: map[string]*session{}}
 	cfg.HTTPClient = &keeper{inner, c}
 	cfg.Retryer = func() aws.Retryer { return aws.NopRetryer{} }
 	c.dp, c.cp, c.sts = dp.NewFromConfig(cfg), cp.NewFromConfig(cfg), sts.NewFromConfig(cfg)
@@ -147,6 +152,13 @@ func retryAfter(h http.Header) time.Duration {
 	return min(max(d, 0), 5*time.Minute)
 }
 
+// note logs what the driver does by itself.
+func (c *client) note(ctx context.Context, what string, attrs ...slog.Attr) {
+	if c.log != nil {
+		c.log.LogAttrs(ctx, slog.LevelInfo, "agentcore: "+what, attrs...)
+	}
+}
+
 // call makes one request of operation op until it has an answer that stays. f makes it once.
 func (c *client) call(ctx context.Context, op string, f func(ctx context.Context) error) ([]byte, error) {
 	p := c.paceOf(op)
@@ -175,6 +187,7 @@ func (c *client) call(ctx context.Context, op string, f func(ctx context.Context
 			return nil, errLarge
 		case a.status == 429 || code == "ThrottledException" || code == "ThrottlingException" || code == "TooManyRequestsException":
 			p.slow(a.retryAfter)
+			c.note(ctx, "slower: the service refused for its rate", slog.String("operation", op), slog.Float64("per_second", p.now()), slog.Duration("retry_after", a.retryAfter))
 			if time.Since(last) > 10*time.Minute {
 				return nil, fmt.Errorf("%w: %s: 429 for ten minutes", ErrBusy, op)
 			}
@@ -188,6 +201,7 @@ func (c *client) call(ctx context.Context, op string, f func(ctx context.Context
 				return nil, fmt.Errorf("agentcore: %s: %w", op, err)
 			}
 			if tries < 7 {
+				c.note(ctx, "asking again", slog.String("operation", op), slog.Int("status", a.status), slog.Int("try", tries))
 				t := max(wait, a.retryAfter)
 				wait *= 2
 				if err := sleep(ctx, t); err != nil {

@@ -116,6 +116,13 @@ func (p *pace) wait(ctx context.Context) error {
 	}
 }
 
+// now is the present rate, requests a second.
+func (p *pace) now() float64 {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	return p.rate
+}
+
 func (p *pace) ok() {
 	p.mu.Lock()
 	defer p.mu.Unlock()

@@ -21,20 +21,7 @@ func TestScratchModule(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	dir := t.TempDir()
-	sums, err := os.ReadFile(filepath.Join(root, "go.sum"))
-	if err != nil {
-		t.Fatal(err)
-	}
-	for name, text := range map[string]string{
-		"go.mod":  "module scratch\n\ngo 1.26.0\n\nrequire " + mod + " v0.0.0\n\nreplace " + mod + " => " + root + "\n",
-		"go.sum":  string(sums),
-		"main.go": "package main\n\nimport (\n\t_ \"" + mod + "/context/agentstate\"\n\t_ \"" + mod + "/format\"\n)\n\nfunc main() {}\n",
-	} {
-		if err := os.WriteFile(filepath.Join(dir, name), []byte(text), 0o600); err != nil {
-			t.Fatal(err)
-		}
-	}
+	dir := scratch(t, root, "package main\n\nimport (\n\t_ \""+mod+"/context/agentstate\"\n\t_ \""+mod+"/format\"\n)\n\nfunc main() {}\n")
 	cmd := exec.Command("go", "list", "-mod=mod", "-deps", "-f", "{{with .Module}}{{.Path}}{{end}}", ".")
 	cmd.Dir = dir
 	cmd.Env = append(os.Environ(), "GOWORK=off", "GOFLAGS=", "GOPROXY=off")
@@ -50,5 +37,46 @@ func TestScratchModule(t *testing.T) {
 	t.Logf("%d modules: %s", len(mods), strings.Join(mods, " "))
 	if len(mods) > maxModules || !slices.Contains(mods, mod) {
 		t.Errorf("%d modules, at most %d", len(mods), maxModules)
+	}
+}
+
+// scratch is a module of its own with one program, which imports the one at root.
+func scratch(t *testing.T, root, program string) (dir string) {
+	t.Helper()
+	dir = t.TempDir()
+	sums, err := os.ReadFile(filepath.Join(root, "go.sum"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	for name, text := range map[string]string{
+		"go.mod":  "module scratch\n\ngo 1.26.0\n\nrequire " + mod + " v0.0.0\n\nreplace " + mod + " => " + root + "\n",
+		"go.sum":  string(sums),
+		"main.go": program,
+	} {
+		if err := os.WriteFile(filepath.Join(dir, name), []byte(text), 0o600); err != nil {
+			t.Fatal(err)
+		}
+	}
+	return dir
+}
+
+// A program outside of this module gives the library its clock, and its logger and HTTP client where
+// there is a use for them; the library takes none from the process.
+func TestWorldFromOutside(t *testing.T) {
+	root, err := filepath.Abs("../..")
+	if err != nil {
+		t.Fatal(err)
+	}
+	program, err := os.ReadFile("testdata/outside.go.txt")
+	if err != nil {
+		t.Fatal(err)
+	}
+	dir := scratch(t, root, string(program))
+	cmd := exec.Command("go", "run", "-mod=mod", ".")
+	cmd.Dir = dir
+	cmd.Env = append(os.Environ(), "GOWORK=off", "GOFLAGS=", "GOPROXY=off")
+	out, err := cmd.CombinedOutput()
+	if want := "created 2026-01-02T03:04:05Z, read from 2026-01-02T03:04:05Z to 2026-01-02T03:04:05Z, logged 0, asked 0\n"; err != nil || string(out) != want {
+		t.Errorf("%v: %s, want %s", err, out, want)
 	}
 }
