@@ -23,23 +23,37 @@ const (
 
 // Agent is a definition: instructions, model, tools, what it is attached to.
 type Agent struct {
-	state          protoimpl.MessageState `protogen:"open.v1"`
-	Meta           *Meta                  `protobuf:"bytes,1,opt,name=meta,proto3" json:"meta,omitempty"`                                             // every record's own; see Meta
-	Name           string                 `protobuf:"bytes,2,opt,name=name,proto3" json:"name,omitempty"`                                             // the runtime's own, for people; empty: none
-	Description    string                 `protobuf:"bytes,3,opt,name=description,proto3" json:"description,omitempty"`                               // as models or people see it; empty: none
-	Instructions   *Data                  `protobuf:"bytes,4,opt,name=instructions,proto3" json:"instructions,omitempty"`                             // system prompt as held
-	ModelKey       string                 `protobuf:"bytes,5,opt,name=model_key,json=modelKey,proto3" json:"model_key,omitempty"`                     // soft; empty: not said
-	ToolKeys       []string               `protobuf:"bytes,6,rep,name=tool_keys,json=toolKeys,proto3" json:"tool_keys,omitempty"`                     // soft; empty: none
-	ToolServerKeys []string               `protobuf:"bytes,7,rep,name=tool_server_keys,json=toolServerKeys,proto3" json:"tool_server_keys,omitempty"` // soft; empty: none
-	SkillKeys      []string               `protobuf:"bytes,8,rep,name=skill_keys,json=skillKeys,proto3" json:"skill_keys,omitempty"`                  // soft; empty: none
-	SubAgentKeys   []string               `protobuf:"bytes,9,rep,name=sub_agent_keys,json=subAgentKeys,proto3" json:"sub_agent_keys,omitempty"`       // soft; agents that it may hand over to
-	Attachments    []*Attachment          `protobuf:"bytes,10,rep,name=attachments,proto3" json:"attachments,omitempty"`                              // memory blocks, files, stores
-	PrincipalKey   string                 `protobuf:"bytes,11,opt,name=principal_key,json=principalKey,proto3" json:"principal_key,omitempty"`        // the identity it acts as
-	Definition     *Data                  `protobuf:"bytes,12,opt,name=definition,proto3" json:"definition,omitempty"`                                // foreign definition where it is not native: YAML, component JSON
-	Version        string                 `protobuf:"bytes,13,opt,name=version,proto3" json:"version,omitempty"`                                      // the runtime's own version label
-	PromptSha256   string                 `protobuf:"bytes,14,opt,name=prompt_sha256,json=promptSha256,proto3" json:"prompt_sha256,omitempty"`        // hex of instructions; lets a drift be seen without the text
-	unknownFields  protoimpl.UnknownFields
-	sizeCache      protoimpl.SizeCache
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// every record's own; see Meta
+	Meta *Meta `protobuf:"bytes,1,opt,name=meta,proto3" json:"meta,omitempty"`
+	// the runtime's own, for people; empty: none
+	Name string `protobuf:"bytes,2,opt,name=name,proto3" json:"name,omitempty"`
+	// as models or people see it; empty: none
+	Description string `protobuf:"bytes,3,opt,name=description,proto3" json:"description,omitempty"`
+	// system prompt as held
+	Instructions *Data `protobuf:"bytes,4,opt,name=instructions,proto3" json:"instructions,omitempty"`
+	// soft; empty: not said
+	ModelKey string `protobuf:"bytes,5,opt,name=model_key,json=modelKey,proto3" json:"model_key,omitempty"`
+	// soft; empty: none
+	ToolKeys []string `protobuf:"bytes,6,rep,name=tool_keys,json=toolKeys,proto3" json:"tool_keys,omitempty"`
+	// soft; empty: none
+	ToolServerKeys []string `protobuf:"bytes,7,rep,name=tool_server_keys,json=toolServerKeys,proto3" json:"tool_server_keys,omitempty"`
+	// soft; empty: none
+	SkillKeys []string `protobuf:"bytes,8,rep,name=skill_keys,json=skillKeys,proto3" json:"skill_keys,omitempty"`
+	// soft; agents that it may hand over to
+	SubAgentKeys []string `protobuf:"bytes,9,rep,name=sub_agent_keys,json=subAgentKeys,proto3" json:"sub_agent_keys,omitempty"`
+	// memory blocks, files, stores
+	Attachments []*Attachment `protobuf:"bytes,10,rep,name=attachments,proto3" json:"attachments,omitempty"`
+	// the identity it acts as
+	PrincipalKey string `protobuf:"bytes,11,opt,name=principal_key,json=principalKey,proto3" json:"principal_key,omitempty"`
+	// foreign definition where it is not native: YAML, component JSON
+	Definition *Data `protobuf:"bytes,12,opt,name=definition,proto3" json:"definition,omitempty"`
+	// the runtime's own version label
+	Version string `protobuf:"bytes,13,opt,name=version,proto3" json:"version,omitempty"`
+	// hex of instructions; lets a drift be seen without the text
+	PromptSha256  string `protobuf:"bytes,14,opt,name=prompt_sha256,json=promptSha256,proto3" json:"prompt_sha256,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
 }
 
 func (x *Agent) Reset() {
@@ -172,11 +186,15 @@ func (x *Agent) GetPromptSha256() string {
 
 // Attachment binds a record to an agent.
 type Attachment struct {
-	state         protoimpl.MessageState `protogen:"open.v1"`
-	TargetKey     string                 `protobuf:"bytes,1,opt,name=target_key,json=targetKey,proto3" json:"target_key,omitempty"` // memory, space, artifact
-	Label         string                 `protobuf:"bytes,2,opt,name=label,proto3" json:"label,omitempty"`                          // as the agent calls it
-	OwnerKey      string                 `protobuf:"bytes,3,opt,name=owner_key,json=ownerKey,proto3" json:"owner_key,omitempty"`    // empty: the agent alone
-	ReadOnly      bool                   `protobuf:"varint,4,opt,name=read_only,json=readOnly,proto3" json:"read_only,omitempty"`   // the agent cannot change it
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// memory, space, artifact
+	TargetKey string `protobuf:"bytes,1,opt,name=target_key,json=targetKey,proto3" json:"target_key,omitempty"`
+	// as the agent calls it
+	Label string `protobuf:"bytes,2,opt,name=label,proto3" json:"label,omitempty"`
+	// empty: the agent alone
+	OwnerKey string `protobuf:"bytes,3,opt,name=owner_key,json=ownerKey,proto3" json:"owner_key,omitempty"`
+	// the agent cannot change it
+	ReadOnly      bool `protobuf:"varint,4,opt,name=read_only,json=readOnly,proto3" json:"read_only,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -241,21 +259,33 @@ func (x *Attachment) GetReadOnly() bool {
 
 // Model is a model as an agent asks for it and as the provider serves it.
 type Model struct {
-	state           protoimpl.MessageState `protogen:"open.v1"`
-	Meta            *Meta                  `protobuf:"bytes,1,opt,name=meta,proto3" json:"meta,omitempty"`                                                   // every record's own; see Meta
-	Provider        string                 `protobuf:"bytes,2,opt,name=provider,proto3" json:"provider,omitempty"`                                           // vendor or gateway; empty: not said
-	RequestedId     string                 `protobuf:"bytes,3,opt,name=requested_id,json=requestedId,proto3" json:"requested_id,omitempty"`                  // what the agent names
-	ServedId        string                 `protobuf:"bytes,4,opt,name=served_id,json=servedId,proto3" json:"served_id,omitempty"`                           // what answered; empty: not seen
-	Pinned          bool                   `protobuf:"varint,5,opt,name=pinned,proto3" json:"pinned,omitempty"`                                              // requested_id names one exact version
-	Parameters      *Data                  `protobuf:"bytes,6,opt,name=parameters,proto3" json:"parameters,omitempty"`                                       // temperature and the like, JSON
-	Region          string                 `protobuf:"bytes,7,opt,name=region,proto3" json:"region,omitempty"`                                               // the provider's own word; empty: not said
-	Digest          []byte                 `protobuf:"bytes,8,opt,name=digest,proto3" json:"digest,omitempty"`                                               // of the weights, where the runtime says it
-	DigestAlgorithm string                 `protobuf:"bytes,9,opt,name=digest_algorithm,json=digestAlgorithm,proto3" json:"digest_algorithm,omitempty"`      // "sha256"
-	AdapterKeys     []string               `protobuf:"bytes,10,rep,name=adapter_keys,json=adapterKeys,proto3" json:"adapter_keys,omitempty"`                 // Artifacts
-	RetiresUnixNano int64                  `protobuf:"fixed64,11,opt,name=retires_unix_nano,json=retiresUnixNano,proto3" json:"retires_unix_nano,omitempty"` // ns since 1970, UTC; 0: not said
-	RetiresBasis    string                 `protobuf:"bytes,12,opt,name=retires_basis,json=retiresBasis,proto3" json:"retires_basis,omitempty"`              // where that date comes from
-	unknownFields   protoimpl.UnknownFields
-	sizeCache       protoimpl.SizeCache
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// every record's own; see Meta
+	Meta *Meta `protobuf:"bytes,1,opt,name=meta,proto3" json:"meta,omitempty"`
+	// vendor or gateway; empty: not said
+	Provider string `protobuf:"bytes,2,opt,name=provider,proto3" json:"provider,omitempty"`
+	// what the agent names
+	RequestedId string `protobuf:"bytes,3,opt,name=requested_id,json=requestedId,proto3" json:"requested_id,omitempty"`
+	// what answered; empty: not seen
+	ServedId string `protobuf:"bytes,4,opt,name=served_id,json=servedId,proto3" json:"served_id,omitempty"`
+	// requested_id names one exact version
+	Pinned bool `protobuf:"varint,5,opt,name=pinned,proto3" json:"pinned,omitempty"`
+	// temperature and the like, JSON
+	Parameters *Data `protobuf:"bytes,6,opt,name=parameters,proto3" json:"parameters,omitempty"`
+	// the provider's own word; empty: not said
+	Region string `protobuf:"bytes,7,opt,name=region,proto3" json:"region,omitempty"`
+	// of the weights, where the runtime says it
+	Digest []byte `protobuf:"bytes,8,opt,name=digest,proto3" json:"digest,omitempty"`
+	// "sha256"
+	DigestAlgorithm string `protobuf:"bytes,9,opt,name=digest_algorithm,json=digestAlgorithm,proto3" json:"digest_algorithm,omitempty"`
+	// Artifacts
+	AdapterKeys []string `protobuf:"bytes,10,rep,name=adapter_keys,json=adapterKeys,proto3" json:"adapter_keys,omitempty"`
+	// ns since 1970, UTC; 0: not said
+	RetiresUnixNano int64 `protobuf:"fixed64,11,opt,name=retires_unix_nano,json=retiresUnixNano,proto3" json:"retires_unix_nano,omitempty"`
+	// where that date comes from
+	RetiresBasis  string `protobuf:"bytes,12,opt,name=retires_basis,json=retiresBasis,proto3" json:"retires_basis,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
 }
 
 func (x *Model) Reset() {
@@ -374,12 +404,17 @@ func (x *Model) GetRetiresBasis() string {
 
 // Skill is a folder of instructions and files.
 type Skill struct {
-	state         protoimpl.MessageState `protogen:"open.v1"`
-	Meta          *Meta                  `protobuf:"bytes,1,opt,name=meta,proto3" json:"meta,omitempty"`                                     // every record's own; see Meta
-	Name          string                 `protobuf:"bytes,2,opt,name=name,proto3" json:"name,omitempty"`                                     // the runtime's own, for people; empty: none
-	Description   string                 `protobuf:"bytes,3,opt,name=description,proto3" json:"description,omitempty"`                       // as models or people see it; empty: none
-	Instructions  *Data                  `protobuf:"bytes,4,opt,name=instructions,proto3" json:"instructions,omitempty"`                     // the text that the agent follows; absent: none
-	ArtifactKeys  []string               `protobuf:"bytes,5,rep,name=artifact_keys,json=artifactKeys,proto3" json:"artifact_keys,omitempty"` // its other files
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// every record's own; see Meta
+	Meta *Meta `protobuf:"bytes,1,opt,name=meta,proto3" json:"meta,omitempty"`
+	// the runtime's own, for people; empty: none
+	Name string `protobuf:"bytes,2,opt,name=name,proto3" json:"name,omitempty"`
+	// as models or people see it; empty: none
+	Description string `protobuf:"bytes,3,opt,name=description,proto3" json:"description,omitempty"`
+	// the text that the agent follows; absent: none
+	Instructions *Data `protobuf:"bytes,4,opt,name=instructions,proto3" json:"instructions,omitempty"`
+	// its other files
+	ArtifactKeys  []string `protobuf:"bytes,5,rep,name=artifact_keys,json=artifactKeys,proto3" json:"artifact_keys,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -451,15 +486,23 @@ func (x *Skill) GetArtifactKeys() []string {
 
 // Artifact is a file: digest, size, type, bytes.
 type Artifact struct {
-	state         protoimpl.MessageState `protogen:"open.v1"`
-	Meta          *Meta                  `protobuf:"bytes,1,opt,name=meta,proto3" json:"meta,omitempty"`                         // every record's own; see Meta
-	Name          string                 `protobuf:"bytes,2,opt,name=name,proto3" json:"name,omitempty"`                         // file name or path inside its owner
-	Version       string                 `protobuf:"bytes,3,opt,name=version,proto3" json:"version,omitempty"`                   // the runtime's own
-	Data          *Data                  `protobuf:"bytes,4,opt,name=data,proto3" json:"data,omitempty"`                         // absent: referenced only, location says
-	Location      string                 `protobuf:"bytes,5,opt,name=location,proto3" json:"location,omitempty"`                 // where it lives when the bytes are not here; no credentials
-	Sha256        []byte                 `protobuf:"bytes,6,opt,name=sha256,proto3" json:"sha256,omitempty"`                     // 32 bytes; of the bytes, wherever they live; empty: not known
-	Size          uint64                 `protobuf:"varint,7,opt,name=size,proto3" json:"size,omitempty"`                        // bytes; 0 with empty sha256: not known
-	OwnerKey      string                 `protobuf:"bytes,8,opt,name=owner_key,json=ownerKey,proto3" json:"owner_key,omitempty"` // agent, conversation, principal
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// every record's own; see Meta
+	Meta *Meta `protobuf:"bytes,1,opt,name=meta,proto3" json:"meta,omitempty"`
+	// file name or path inside its owner
+	Name string `protobuf:"bytes,2,opt,name=name,proto3" json:"name,omitempty"`
+	// the runtime's own
+	Version string `protobuf:"bytes,3,opt,name=version,proto3" json:"version,omitempty"`
+	// absent: referenced only, location says
+	Data *Data `protobuf:"bytes,4,opt,name=data,proto3" json:"data,omitempty"`
+	// where it lives when the bytes are not here; no credentials
+	Location string `protobuf:"bytes,5,opt,name=location,proto3" json:"location,omitempty"`
+	// 32 bytes; of the bytes, wherever they live; empty: not known
+	Sha256 []byte `protobuf:"bytes,6,opt,name=sha256,proto3" json:"sha256,omitempty"`
+	// bytes; 0 with empty sha256: not known
+	Size uint64 `protobuf:"varint,7,opt,name=size,proto3" json:"size,omitempty"`
+	// agent, conversation, principal
+	OwnerKey      string `protobuf:"bytes,8,opt,name=owner_key,json=ownerKey,proto3" json:"owner_key,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -552,16 +595,25 @@ func (x *Artifact) GetOwnerKey() string {
 
 // Trigger starts work: a schedule, a webhook, an event rule. Replay always switches it off.
 type Trigger struct {
-	state         protoimpl.MessageState `protogen:"open.v1"`
-	Meta          *Meta                  `protobuf:"bytes,1,opt,name=meta,proto3" json:"meta,omitempty"`                                        // every record's own; see Meta
-	Name          string                 `protobuf:"bytes,2,opt,name=name,proto3" json:"name,omitempty"`                                        // the runtime's own, for people; empty: none
-	Form          string                 `protobuf:"bytes,3,opt,name=form,proto3" json:"form,omitempty"`                                        // "cron", "webhook", "event"
-	Expression    string                 `protobuf:"bytes,4,opt,name=expression,proto3" json:"expression,omitempty"`                            // cron line, rule
-	TimeZone      string                 `protobuf:"bytes,5,opt,name=time_zone,json=timeZone,proto3" json:"time_zone,omitempty"`                // IANA; empty: UTC or not said
-	AgentKey      string                 `protobuf:"bytes,6,opt,name=agent_key,json=agentKey,proto3" json:"agent_key,omitempty"`                // soft; empty: none, or not said
-	Input         *Data                  `protobuf:"bytes,7,opt,name=input,proto3" json:"input,omitempty"`                                      // what it starts with; absent: nothing
-	Enabled       bool                   `protobuf:"varint,8,opt,name=enabled,proto3" json:"enabled,omitempty"`                                 // in the source
-	CredentialKey string                 `protobuf:"bytes,9,opt,name=credential_key,json=credentialKey,proto3" json:"credential_key,omitempty"` // what it runs with; empty: nothing, or not said
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// every record's own; see Meta
+	Meta *Meta `protobuf:"bytes,1,opt,name=meta,proto3" json:"meta,omitempty"`
+	// the runtime's own, for people; empty: none
+	Name string `protobuf:"bytes,2,opt,name=name,proto3" json:"name,omitempty"`
+	// "cron", "webhook", "event"
+	Form string `protobuf:"bytes,3,opt,name=form,proto3" json:"form,omitempty"`
+	// cron line, rule
+	Expression string `protobuf:"bytes,4,opt,name=expression,proto3" json:"expression,omitempty"`
+	// IANA; empty: UTC or not said
+	TimeZone string `protobuf:"bytes,5,opt,name=time_zone,json=timeZone,proto3" json:"time_zone,omitempty"`
+	// soft; empty: none, or not said
+	AgentKey string `protobuf:"bytes,6,opt,name=agent_key,json=agentKey,proto3" json:"agent_key,omitempty"`
+	// what it starts with; absent: nothing
+	Input *Data `protobuf:"bytes,7,opt,name=input,proto3" json:"input,omitempty"`
+	// in the source
+	Enabled bool `protobuf:"varint,8,opt,name=enabled,proto3" json:"enabled,omitempty"`
+	// what it runs with; empty: nothing, or not said
+	CredentialKey string `protobuf:"bytes,9,opt,name=credential_key,json=credentialKey,proto3" json:"credential_key,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }

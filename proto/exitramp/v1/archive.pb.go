@@ -25,9 +25,12 @@ const (
 type Encoding int32
 
 const (
-	Encoding_ENCODING_UNSPECIFIED Encoding = 0 // not valid in an archive
-	Encoding_ENCODING_PROTO       Encoding = 1 // one protobuf message in one zstd frame
-	Encoding_ENCODING_PLANES      Encoding = 2 // float32 vectors, rotated left by one, as four byte planes in one zstd frame
+	// not valid in an archive
+	Encoding_ENCODING_UNSPECIFIED Encoding = 0
+	// one protobuf message in one zstd frame
+	Encoding_ENCODING_PROTO Encoding = 1
+	// float32 vectors, rotated left by one, as four byte planes in one zstd frame
+	Encoding_ENCODING_PLANES Encoding = 2
 )
 
 // Enum value maps for Encoding.
@@ -74,12 +77,17 @@ func (Encoding) EnumDescriptor() ([]byte, []int) {
 // ShardHeader is first in every shard: a shard that is moved into another archive, another place or
 // another compartment no longer fits.
 type ShardHeader struct {
-	state         protoimpl.MessageState `protogen:"open.v1"`
-	ArchiveId     []byte                 `protobuf:"bytes,1,opt,name=archive_id,json=archiveId,proto3" json:"archive_id,omitempty"` // 16 bytes, as in manifest.json
-	Kind          string                 `protobuf:"bytes,2,opt,name=kind,proto3" json:"kind,omitempty"`                            // of all records of the shard
-	Ordinal       uint64                 `protobuf:"varint,3,opt,name=ordinal,proto3" json:"ordinal,omitempty"`                     // of the shard among all record shards of the archive, from 1
-	Compartment   uint32                 `protobuf:"varint,4,opt,name=compartment,proto3" json:"compartment,omitempty"`             // whose key seals it; 0 in an archive that is not encrypted
-	Salt          []byte                 `protobuf:"bytes,5,opt,name=salt,proto3" json:"salt,omitempty"`                            // 32 bytes; nonce i of a record is HMAC-SHA256(salt, be64(i))
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// 16 bytes, as in manifest.json
+	ArchiveId []byte `protobuf:"bytes,1,opt,name=archive_id,json=archiveId,proto3" json:"archive_id,omitempty"`
+	// of all records of the shard
+	Kind string `protobuf:"bytes,2,opt,name=kind,proto3" json:"kind,omitempty"`
+	// of the shard among all record shards of the archive, from 1
+	Ordinal uint64 `protobuf:"varint,3,opt,name=ordinal,proto3" json:"ordinal,omitempty"`
+	// whose key seals it; 0 in an archive that is not encrypted
+	Compartment uint32 `protobuf:"varint,4,opt,name=compartment,proto3" json:"compartment,omitempty"`
+	// 32 bytes; nonce i of a record is HMAC-SHA256(salt, be64(i))
+	Salt          []byte `protobuf:"bytes,5,opt,name=salt,proto3" json:"salt,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -152,15 +160,23 @@ func (x *ShardHeader) GetSalt() []byte {
 // Root is the table of contents of one compartment, in data/root.pb.zst[.age]. What concerns the archive
 // as a whole is in the root of compartment 0 alone.
 type Root struct {
-	state         protoimpl.MessageState `protogen:"open.v1"`
-	ArchiveId     []byte                 `protobuf:"bytes,1,opt,name=archive_id,json=archiveId,proto3" json:"archive_id,omitempty"`       // 16 bytes
-	Compartment   uint32                 `protobuf:"varint,2,opt,name=compartment,proto3" json:"compartment,omitempty"`                   // by number
-	Shards        []*Shard               `protobuf:"bytes,3,rep,name=shards,proto3" json:"shards,omitempty"`                              // of this compartment, by ordinal
-	Vectors       []*VectorMember        `protobuf:"bytes,4,rep,name=vectors,proto3" json:"vectors,omitempty"`                            // of this compartment, by ordinal
-	Blobs         []*BlobEntry           `protobuf:"bytes,5,rep,name=blobs,proto3" json:"blobs,omitempty"`                                // of this compartment, by number
-	Index         []*IndexRun            `protobuf:"bytes,6,rep,name=index,proto3" json:"index,omitempty"`                                // of this compartment, in the order of writing
-	ShardLeaves   []byte                 `protobuf:"bytes,7,opt,name=shard_leaves,json=shardLeaves,proto3" json:"shard_leaves,omitempty"` // 32 bytes a record shard of the archive, by ordinal: leaf hashes, so that one compartment alone proves records.root; empty where there is one compartment
-	Summary       *Summary               `protobuf:"bytes,8,opt,name=summary,proto3" json:"summary,omitempty"`                            // compartment 0 only
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// 16 bytes
+	ArchiveId []byte `protobuf:"bytes,1,opt,name=archive_id,json=archiveId,proto3" json:"archive_id,omitempty"`
+	// by number
+	Compartment uint32 `protobuf:"varint,2,opt,name=compartment,proto3" json:"compartment,omitempty"`
+	// of this compartment, by ordinal
+	Shards []*Shard `protobuf:"bytes,3,rep,name=shards,proto3" json:"shards,omitempty"`
+	// of this compartment, by ordinal
+	Vectors []*VectorMember `protobuf:"bytes,4,rep,name=vectors,proto3" json:"vectors,omitempty"`
+	// of this compartment, by number
+	Blobs []*BlobEntry `protobuf:"bytes,5,rep,name=blobs,proto3" json:"blobs,omitempty"`
+	// of this compartment, in the order of writing
+	Index []*IndexRun `protobuf:"bytes,6,rep,name=index,proto3" json:"index,omitempty"`
+	// 32 bytes a record shard of the archive, by ordinal: leaf hashes, so that one compartment alone proves records.root; empty where there is one compartment
+	ShardLeaves []byte `protobuf:"bytes,7,opt,name=shard_leaves,json=shardLeaves,proto3" json:"shard_leaves,omitempty"`
+	// compartment 0 only
+	Summary       *Summary `protobuf:"bytes,8,opt,name=summary,proto3" json:"summary,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -253,15 +269,23 @@ func (x *Root) GetSummary() *Summary {
 
 // Shard is one member of records.
 type Shard struct {
-	state         protoimpl.MessageState `protogen:"open.v1"`
-	Member        string                 `protobuf:"bytes,1,opt,name=member,proto3" json:"member,omitempty"`                                // name without the archive's prefix: "data/r/memory/00000001.pb.zst"
-	Kind          string                 `protobuf:"bytes,2,opt,name=kind,proto3" json:"kind,omitempty"`                                    // of the records
-	Ordinal       uint64                 `protobuf:"varint,3,opt,name=ordinal,proto3" json:"ordinal,omitempty"`                             // among all record shards of the archive, from 1
-	RawSize       uint64                 `protobuf:"varint,4,opt,name=raw_size,json=rawSize,proto3" json:"raw_size,omitempty"`              // of the protobuf message, bytes
-	StoredSize    uint64                 `protobuf:"varint,5,opt,name=stored_size,json=storedSize,proto3" json:"stored_size,omitempty"`     // of the member, bytes
-	Count         uint64                 `protobuf:"varint,6,opt,name=count,proto3" json:"count,omitempty"`                                 // records
-	Root          []byte                 `protobuf:"bytes,7,opt,name=root,proto3" json:"root,omitempty"`                                    // 32 bytes: Merkle tree hash of the record leaves
-	Encoding      Encoding               `protobuf:"varint,8,opt,name=encoding,proto3,enum=exitramp.v1.Encoding" json:"encoding,omitempty"` // how the content is laid out
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// name without the archive's prefix: "data/r/memory/00000001.pb.zst"
+	Member string `protobuf:"bytes,1,opt,name=member,proto3" json:"member,omitempty"`
+	// of the records
+	Kind string `protobuf:"bytes,2,opt,name=kind,proto3" json:"kind,omitempty"`
+	// among all record shards of the archive, from 1
+	Ordinal uint64 `protobuf:"varint,3,opt,name=ordinal,proto3" json:"ordinal,omitempty"`
+	// of the protobuf message, bytes
+	RawSize uint64 `protobuf:"varint,4,opt,name=raw_size,json=rawSize,proto3" json:"raw_size,omitempty"`
+	// of the member, bytes
+	StoredSize uint64 `protobuf:"varint,5,opt,name=stored_size,json=storedSize,proto3" json:"stored_size,omitempty"`
+	// records
+	Count uint64 `protobuf:"varint,6,opt,name=count,proto3" json:"count,omitempty"`
+	// 32 bytes: Merkle tree hash of the record leaves
+	Root []byte `protobuf:"bytes,7,opt,name=root,proto3" json:"root,omitempty"`
+	// how the content is laid out
+	Encoding      Encoding `protobuf:"varint,8,opt,name=encoding,proto3,enum=exitramp.v1.Encoding" json:"encoding,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -354,14 +378,21 @@ func (x *Shard) GetEncoding() Encoding {
 
 // VectorMember is one member of vectors, all of one length.
 type VectorMember struct {
-	state         protoimpl.MessageState `protogen:"open.v1"`
-	Member        string                 `protobuf:"bytes,1,opt,name=member,proto3" json:"member,omitempty"`                                // name without the archive's prefix: "data/v/00000001.zst"
-	Ordinal       uint64                 `protobuf:"varint,2,opt,name=ordinal,proto3" json:"ordinal,omitempty"`                             // among all vector members of the archive, from 1; Embedding.vector_member
-	RawSize       uint64                 `protobuf:"varint,3,opt,name=raw_size,json=rawSize,proto3" json:"raw_size,omitempty"`              // count × vector_size, bytes
-	StoredSize    uint64                 `protobuf:"varint,4,opt,name=stored_size,json=storedSize,proto3" json:"stored_size,omitempty"`     // of the member, bytes
-	Count         uint64                 `protobuf:"varint,5,opt,name=count,proto3" json:"count,omitempty"`                                 // vectors
-	VectorSize    uint64                 `protobuf:"varint,6,opt,name=vector_size,json=vectorSize,proto3" json:"vector_size,omitempty"`     // bytes of one vector, a multiple of 4
-	Encoding      Encoding               `protobuf:"varint,7,opt,name=encoding,proto3,enum=exitramp.v1.Encoding" json:"encoding,omitempty"` // how the content is laid out
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// name without the archive's prefix: "data/v/00000001.zst"
+	Member string `protobuf:"bytes,1,opt,name=member,proto3" json:"member,omitempty"`
+	// among all vector members of the archive, from 1; Embedding.vector_member
+	Ordinal uint64 `protobuf:"varint,2,opt,name=ordinal,proto3" json:"ordinal,omitempty"`
+	// count × vector_size, bytes
+	RawSize uint64 `protobuf:"varint,3,opt,name=raw_size,json=rawSize,proto3" json:"raw_size,omitempty"`
+	// of the member, bytes
+	StoredSize uint64 `protobuf:"varint,4,opt,name=stored_size,json=storedSize,proto3" json:"stored_size,omitempty"`
+	// vectors
+	Count uint64 `protobuf:"varint,5,opt,name=count,proto3" json:"count,omitempty"`
+	// bytes of one vector, a multiple of 4
+	VectorSize uint64 `protobuf:"varint,6,opt,name=vector_size,json=vectorSize,proto3" json:"vector_size,omitempty"`
+	// how the content is laid out
+	Encoding      Encoding `protobuf:"varint,7,opt,name=encoding,proto3,enum=exitramp.v1.Encoding" json:"encoding,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -447,11 +478,15 @@ func (x *VectorMember) GetEncoding() Encoding {
 
 // BlobEntry is one blob: members data/b/<number>/<chunk>, chunks from 1.
 type BlobEntry struct {
-	state         protoimpl.MessageState `protogen:"open.v1"`
-	Number        uint64                 `protobuf:"varint,1,opt,name=number,proto3" json:"number,omitempty"` // 8 digits in the name, from 1
-	Size          uint64                 `protobuf:"varint,2,opt,name=size,proto3" json:"size,omitempty"`     // of the whole, bytes
-	Sha256        []byte                 `protobuf:"bytes,3,opt,name=sha256,proto3" json:"sha256,omitempty"`  // of the whole, 32 bytes
-	Chunks        uint64                 `protobuf:"varint,4,opt,name=chunks,proto3" json:"chunks,omitempty"` // each 8 MiB, the last one shorter; an empty blob has one empty chunk
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// 8 digits in the name, from 1
+	Number uint64 `protobuf:"varint,1,opt,name=number,proto3" json:"number,omitempty"`
+	// of the whole, bytes
+	Size uint64 `protobuf:"varint,2,opt,name=size,proto3" json:"size,omitempty"`
+	// of the whole, 32 bytes
+	Sha256 []byte `protobuf:"bytes,3,opt,name=sha256,proto3" json:"sha256,omitempty"`
+	// each 8 MiB, the last one shorter; an empty blob has one empty chunk
+	Chunks        uint64 `protobuf:"varint,4,opt,name=chunks,proto3" json:"chunks,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -516,8 +551,9 @@ func (x *BlobEntry) GetChunks() uint64 {
 
 // IndexRun is a stretch of the index in which fingerprints ascend.
 type IndexRun struct {
-	state         protoimpl.MessageState `protogen:"open.v1"`
-	Pages         []*IndexFence          `protobuf:"bytes,1,rep,name=pages,proto3" json:"pages,omitempty"` // in ascending order of first
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// in ascending order of first
+	Pages         []*IndexFence `protobuf:"bytes,1,rep,name=pages,proto3" json:"pages,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -561,13 +597,19 @@ func (x *IndexRun) GetPages() []*IndexFence {
 
 // IndexFence is one page of the index, as seen from the root.
 type IndexFence struct {
-	state         protoimpl.MessageState `protogen:"open.v1"`
-	Member        string                 `protobuf:"bytes,1,opt,name=member,proto3" json:"member,omitempty"`                            // name without the archive's prefix: "data/i/00000001.pb.zst"
-	First         uint64                 `protobuf:"varint,2,opt,name=first,proto3" json:"first,omitempty"`                             // smallest fingerprint in the page
-	Last          uint64                 `protobuf:"varint,3,opt,name=last,proto3" json:"last,omitempty"`                               // greatest fingerprint in the page
-	Count         uint64                 `protobuf:"varint,4,opt,name=count,proto3" json:"count,omitempty"`                             // entries
-	RawSize       uint64                 `protobuf:"varint,5,opt,name=raw_size,json=rawSize,proto3" json:"raw_size,omitempty"`          // bytes
-	StoredSize    uint64                 `protobuf:"varint,6,opt,name=stored_size,json=storedSize,proto3" json:"stored_size,omitempty"` // bytes
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// name without the archive's prefix: "data/i/00000001.pb.zst"
+	Member string `protobuf:"bytes,1,opt,name=member,proto3" json:"member,omitempty"`
+	// smallest fingerprint in the page
+	First uint64 `protobuf:"varint,2,opt,name=first,proto3" json:"first,omitempty"`
+	// greatest fingerprint in the page
+	Last uint64 `protobuf:"varint,3,opt,name=last,proto3" json:"last,omitempty"`
+	// entries
+	Count uint64 `protobuf:"varint,4,opt,name=count,proto3" json:"count,omitempty"`
+	// bytes
+	RawSize uint64 `protobuf:"varint,5,opt,name=raw_size,json=rawSize,proto3" json:"raw_size,omitempty"`
+	// bytes
+	StoredSize    uint64 `protobuf:"varint,6,opt,name=stored_size,json=storedSize,proto3" json:"stored_size,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -647,15 +689,21 @@ func (x *IndexFence) GetStoredSize() uint64 {
 // IndexPage maps fingerprints to places: three columns of equal length. A fingerprint is the first 40 bits
 // of the SHA-256 of a record's key, as a big-endian number. Keys are compared after the shard was read.
 type IndexPage struct {
-	state             protoimpl.MessageState `protogen:"open.v1"`
-	ArchiveId         []byte                 `protobuf:"bytes,1,opt,name=archive_id,json=archiveId,proto3" json:"archive_id,omitempty"`                                 // 16 bytes
-	Compartment       uint32                 `protobuf:"varint,2,opt,name=compartment,proto3" json:"compartment,omitempty"`                                             // by number
-	Number            uint64                 `protobuf:"varint,3,opt,name=number,proto3" json:"number,omitempty"`                                                       // of the page among all index pages of the archive, from 1
-	FingerprintDeltas []uint64               `protobuf:"varint,4,rep,packed,name=fingerprint_deltas,json=fingerprintDeltas,proto3" json:"fingerprint_deltas,omitempty"` // the first is the fence's first; each further one is added to the sum
-	Shards            []uint64               `protobuf:"varint,5,rep,packed,name=shards,proto3" json:"shards,omitempty"`                                                // ordinal of the record's shard
-	Positions         []uint32               `protobuf:"varint,6,rep,packed,name=positions,proto3" json:"positions,omitempty"`                                          // of the record in its shard, from 0
-	unknownFields     protoimpl.UnknownFields
-	sizeCache         protoimpl.SizeCache
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// 16 bytes
+	ArchiveId []byte `protobuf:"bytes,1,opt,name=archive_id,json=archiveId,proto3" json:"archive_id,omitempty"`
+	// by number
+	Compartment uint32 `protobuf:"varint,2,opt,name=compartment,proto3" json:"compartment,omitempty"`
+	// of the page among all index pages of the archive, from 1
+	Number uint64 `protobuf:"varint,3,opt,name=number,proto3" json:"number,omitempty"`
+	// the first is the fence's first; each further one is added to the sum
+	FingerprintDeltas []uint64 `protobuf:"varint,4,rep,packed,name=fingerprint_deltas,json=fingerprintDeltas,proto3" json:"fingerprint_deltas,omitempty"`
+	// ordinal of the record's shard
+	Shards []uint64 `protobuf:"varint,5,rep,packed,name=shards,proto3" json:"shards,omitempty"`
+	// of the record in its shard, from 0
+	Positions     []uint32 `protobuf:"varint,6,rep,packed,name=positions,proto3" json:"positions,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
 }
 
 func (x *IndexPage) Reset() {
@@ -732,11 +780,15 @@ func (x *IndexPage) GetPositions() []uint32 {
 
 // Summary is what root says of the archive as a whole: the facts from which coverage is computed anew.
 type Summary struct {
-	state         protoimpl.MessageState `protogen:"open.v1"`
-	KnownKinds    []string               `protobuf:"bytes,1,rep,name=known_kinds,json=knownKinds,proto3" json:"known_kinds,omitempty"` // state kinds that the writer knew; a kind of a later release is not held against this archive
-	Kinds         []*KindSummary         `protobuf:"bytes,2,rep,name=kinds,proto3" json:"kinds,omitempty"`                             // kinds with records or gaps, and all that were judged, by name
-	Statements    []*Completeness        `protobuf:"bytes,3,rep,name=statements,proto3" json:"statements,omitempty"`                   // facts about kinds alone; observer, account and window are in the records
-	Compartments  []*Compartment         `protobuf:"bytes,4,rep,name=compartments,proto3" json:"compartments,omitempty"`               // by number
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// state kinds that the writer knew; a kind of a later release is not held against this archive
+	KnownKinds []string `protobuf:"bytes,1,rep,name=known_kinds,json=knownKinds,proto3" json:"known_kinds,omitempty"`
+	// kinds with records or gaps, and all that were judged, by name
+	Kinds []*KindSummary `protobuf:"bytes,2,rep,name=kinds,proto3" json:"kinds,omitempty"`
+	// facts about kinds alone; observer, account and window are in the records
+	Statements []*Completeness `protobuf:"bytes,3,rep,name=statements,proto3" json:"statements,omitempty"`
+	// by number
+	Compartments  []*Compartment `protobuf:"bytes,4,rep,name=compartments,proto3" json:"compartments,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -801,14 +853,21 @@ func (x *Summary) GetCompartments() []*Compartment {
 
 // KindSummary is the count of one kind.
 type KindSummary struct {
-	state         protoimpl.MessageState `protogen:"open.v1"`
-	Kind          string                 `protobuf:"bytes,1,opt,name=kind,proto3" json:"kind,omitempty"`            // empty: gaps of no one kind
-	Records       uint64                 `protobuf:"varint,2,opt,name=records,proto3" json:"records,omitempty"`     // of this kind
-	Views         uint64                 `protobuf:"varint,3,opt,name=views,proto3" json:"views,omitempty"`         // of records, those that are readings of others
-	Gaps          uint64                 `protobuf:"varint,4,opt,name=gaps,proto3" json:"gaps,omitempty"`           // gap records that name this kind
-	Missing       uint64                 `protobuf:"varint,5,opt,name=missing,proto3" json:"missing,omitempty"`     // sum of the gaps that know their size
-	Uncounted     uint64                 `protobuf:"varint,6,opt,name=uncounted,proto3" json:"uncounted,omitempty"` // of gaps, those that do not know their size
-	Coverage      string                 `protobuf:"bytes,7,opt,name=coverage,proto3" json:"coverage,omitempty"`    // RECONCILED, LISTED, GAPS or UNKNOWN; empty: not judged
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// empty: gaps of no one kind
+	Kind string `protobuf:"bytes,1,opt,name=kind,proto3" json:"kind,omitempty"`
+	// of this kind
+	Records uint64 `protobuf:"varint,2,opt,name=records,proto3" json:"records,omitempty"`
+	// of records, those that are readings of others
+	Views uint64 `protobuf:"varint,3,opt,name=views,proto3" json:"views,omitempty"`
+	// gap records that name this kind
+	Gaps uint64 `protobuf:"varint,4,opt,name=gaps,proto3" json:"gaps,omitempty"`
+	// sum of the gaps that know their size
+	Missing uint64 `protobuf:"varint,5,opt,name=missing,proto3" json:"missing,omitempty"`
+	// of gaps, those that do not know their size
+	Uncounted uint64 `protobuf:"varint,6,opt,name=uncounted,proto3" json:"uncounted,omitempty"`
+	// RECONCILED, LISTED, GAPS or UNKNOWN; empty: not judged
+	Coverage      string `protobuf:"bytes,7,opt,name=coverage,proto3" json:"coverage,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -894,9 +953,11 @@ func (x *KindSummary) GetCoverage() string {
 
 // Compartment is records under one key.
 type Compartment struct {
-	state         protoimpl.MessageState `protogen:"open.v1"`
-	N             uint32                 `protobuf:"varint,1,opt,name=n,proto3" json:"n,omitempty"`      // its number
-	Name          string                 `protobuf:"bytes,2,opt,name=name,proto3" json:"name,omitempty"` // the writer's own; empty: none was given
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// its number
+	N uint32 `protobuf:"varint,1,opt,name=n,proto3" json:"n,omitempty"`
+	// the writer's own; empty: none was given
+	Name          string `protobuf:"bytes,2,opt,name=name,proto3" json:"name,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }

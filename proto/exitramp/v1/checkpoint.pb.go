@@ -25,10 +25,14 @@ const (
 type ReplayClass int32
 
 const (
-	ReplayClass_REPLAY_CLASS_UNSPECIFIED  ReplayClass = 0 // not known; treated as opaque
-	ReplayClass_REPLAY_CLASS_SAME_RUNTIME ReplayClass = 1 // resumes in the same runtime and flavor
-	ReplayClass_REPLAY_CLASS_REPLAYABLE   ReplayClass = 2 // resumes elsewhere from its mapped fields
-	ReplayClass_REPLAY_CLASS_OPAQUE       ReplayClass = 3 // carried only
+	// not known; treated as opaque
+	ReplayClass_REPLAY_CLASS_UNSPECIFIED ReplayClass = 0
+	// resumes in the same runtime and flavor
+	ReplayClass_REPLAY_CLASS_SAME_RUNTIME ReplayClass = 1
+	// resumes elsewhere from its mapped fields
+	ReplayClass_REPLAY_CLASS_REPLAYABLE ReplayClass = 2
+	// carried only
+	ReplayClass_REPLAY_CLASS_OPAQUE ReplayClass = 3
 )
 
 // Enum value maps for ReplayClass.
@@ -76,19 +80,29 @@ func (ReplayClass) EnumDescriptor() ([]byte, []int) {
 
 // Checkpoint is a saved point of a run.
 type Checkpoint struct {
-	state           protoimpl.MessageState `protogen:"open.v1"`
-	Meta            *Meta                  `protobuf:"bytes,1,opt,name=meta,proto3" json:"meta,omitempty"`                                                                // every record's own; see Meta
-	ConversationKey string                 `protobuf:"bytes,2,opt,name=conversation_key,json=conversationKey,proto3" json:"conversation_key,omitempty"`                   // hard reference
-	Namespace       string                 `protobuf:"bytes,3,opt,name=namespace,proto3" json:"namespace,omitempty"`                                                      // subgraph path; empty: the root
-	ParentKey       string                 `protobuf:"bytes,4,opt,name=parent_key,json=parentKey,proto3" json:"parent_key,omitempty"`                                     // soft: runtimes prune
-	NativeId        string                 `protobuf:"bytes,5,opt,name=native_id,json=nativeId,proto3" json:"native_id,omitempty"`                                        // the runtime's own id; empty: none
-	Step            *int64                 `protobuf:"varint,6,opt,name=step,proto3,oneof" json:"step,omitempty"`                                                         // the runtime's own count; absent: not said
-	Source          string                 `protobuf:"bytes,7,opt,name=source,proto3" json:"source,omitempty"`                                                            // what made it: "input", "loop", "update", "fork"
-	Channels        []*ChannelRef          `protobuf:"bytes,8,rep,name=channels,proto3" json:"channels,omitempty"`                                                        // by channel name
-	ReplayClass     ReplayClass            `protobuf:"varint,9,opt,name=replay_class,json=replayClass,proto3,enum=exitramp.v1.ReplayClass" json:"replay_class,omitempty"` // what a target may do with it
-	NextNodes       []string               `protobuf:"bytes,10,rep,name=next_nodes,json=nextNodes,proto3" json:"next_nodes,omitempty"`                                    // what runs when it is resumed; empty: nothing, or not known without the program
-	unknownFields   protoimpl.UnknownFields
-	sizeCache       protoimpl.SizeCache
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// every record's own; see Meta
+	Meta *Meta `protobuf:"bytes,1,opt,name=meta,proto3" json:"meta,omitempty"`
+	// hard reference
+	ConversationKey string `protobuf:"bytes,2,opt,name=conversation_key,json=conversationKey,proto3" json:"conversation_key,omitempty"`
+	// subgraph path; empty: the root
+	Namespace string `protobuf:"bytes,3,opt,name=namespace,proto3" json:"namespace,omitempty"`
+	// soft: runtimes prune
+	ParentKey string `protobuf:"bytes,4,opt,name=parent_key,json=parentKey,proto3" json:"parent_key,omitempty"`
+	// the runtime's own id; empty: none
+	NativeId string `protobuf:"bytes,5,opt,name=native_id,json=nativeId,proto3" json:"native_id,omitempty"`
+	// the runtime's own count; absent: not said
+	Step *int64 `protobuf:"varint,6,opt,name=step,proto3,oneof" json:"step,omitempty"`
+	// what made it: "input", "loop", "update", "fork"
+	Source string `protobuf:"bytes,7,opt,name=source,proto3" json:"source,omitempty"`
+	// by channel name
+	Channels []*ChannelRef `protobuf:"bytes,8,rep,name=channels,proto3" json:"channels,omitempty"`
+	// what a target may do with it
+	ReplayClass ReplayClass `protobuf:"varint,9,opt,name=replay_class,json=replayClass,proto3,enum=exitramp.v1.ReplayClass" json:"replay_class,omitempty"`
+	// what runs when it is resumed; empty: nothing, or not known without the program
+	NextNodes     []string `protobuf:"bytes,10,rep,name=next_nodes,json=nextNodes,proto3" json:"next_nodes,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
 }
 
 func (x *Checkpoint) Reset() {
@@ -193,10 +207,13 @@ func (x *Checkpoint) GetNextNodes() []string {
 
 // ChannelRef names a channel's value; many checkpoints name the same one.
 type ChannelRef struct {
-	state         protoimpl.MessageState `protogen:"open.v1"`
-	Channel       string                 `protobuf:"bytes,1,opt,name=channel,proto3" json:"channel,omitempty"`                   // the runtime's own name
-	Version       string                 `protobuf:"bytes,2,opt,name=version,proto3" json:"version,omitempty"`                   // the runtime's own
-	ValueKey      string                 `protobuf:"bytes,3,opt,name=value_key,json=valueKey,proto3" json:"value_key,omitempty"` // soft: empty when the runtime holds no value for this version
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// the runtime's own name
+	Channel string `protobuf:"bytes,1,opt,name=channel,proto3" json:"channel,omitempty"`
+	// the runtime's own
+	Version string `protobuf:"bytes,2,opt,name=version,proto3" json:"version,omitempty"`
+	// soft: empty when the runtime holds no value for this version
+	ValueKey      string `protobuf:"bytes,3,opt,name=value_key,json=valueKey,proto3" json:"value_key,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -254,16 +271,23 @@ func (x *ChannelRef) GetValueKey() string {
 
 // ChannelValue is one version of one channel, stored once however many checkpoints share it.
 type ChannelValue struct {
-	state           protoimpl.MessageState `protogen:"open.v1"`
-	Meta            *Meta                  `protobuf:"bytes,1,opt,name=meta,proto3" json:"meta,omitempty"`                                              // every record's own; see Meta
-	Channel         string                 `protobuf:"bytes,2,opt,name=channel,proto3" json:"channel,omitempty"`                                        // the runtime's own name
-	Version         string                 `protobuf:"bytes,3,opt,name=version,proto3" json:"version,omitempty"`                                        // the runtime's own
-	Serializer      string                 `protobuf:"bytes,4,opt,name=serializer,proto3" json:"serializer,omitempty"`                                  // the runtime's own tag: "json", "msgpack", "msgpack+aes"
-	Value           *Data                  `protobuf:"bytes,5,opt,name=value,proto3" json:"value,omitempty"`                                            // absent: the runtime holds the version without a value. The only copy: native columns say at "#value"
-	ConversationKey string                 `protobuf:"bytes,6,opt,name=conversation_key,json=conversationKey,proto3" json:"conversation_key,omitempty"` // soft; empty: of none
-	Namespace       string                 `protobuf:"bytes,7,opt,name=namespace,proto3" json:"namespace,omitempty"`                                    // as Checkpoint.namespace
-	unknownFields   protoimpl.UnknownFields
-	sizeCache       protoimpl.SizeCache
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// every record's own; see Meta
+	Meta *Meta `protobuf:"bytes,1,opt,name=meta,proto3" json:"meta,omitempty"`
+	// the runtime's own name
+	Channel string `protobuf:"bytes,2,opt,name=channel,proto3" json:"channel,omitempty"`
+	// the runtime's own
+	Version string `protobuf:"bytes,3,opt,name=version,proto3" json:"version,omitempty"`
+	// the runtime's own tag: "json", "msgpack", "msgpack+aes"
+	Serializer string `protobuf:"bytes,4,opt,name=serializer,proto3" json:"serializer,omitempty"`
+	// absent: the runtime holds the version without a value. The only copy: native columns say at "#value"
+	Value *Data `protobuf:"bytes,5,opt,name=value,proto3" json:"value,omitempty"`
+	// soft; empty: of none
+	ConversationKey string `protobuf:"bytes,6,opt,name=conversation_key,json=conversationKey,proto3" json:"conversation_key,omitempty"`
+	// as Checkpoint.namespace
+	Namespace     string `protobuf:"bytes,7,opt,name=namespace,proto3" json:"namespace,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
 }
 
 func (x *ChannelValue) Reset() {
@@ -348,15 +372,23 @@ func (x *ChannelValue) GetNamespace() string {
 // PendingWrite is what one task wrote and no checkpoint has taken in yet. Kept whole: results of
 // finished siblings, interrupts, errors and delta channels live nowhere else.
 type PendingWrite struct {
-	state         protoimpl.MessageState `protogen:"open.v1"`
-	Meta          *Meta                  `protobuf:"bytes,1,opt,name=meta,proto3" json:"meta,omitempty"`                                        // every record's own; see Meta
-	CheckpointKey string                 `protobuf:"bytes,2,opt,name=checkpoint_key,json=checkpointKey,proto3" json:"checkpoint_key,omitempty"` // soft
-	TaskId        string                 `protobuf:"bytes,3,opt,name=task_id,json=taskId,proto3" json:"task_id,omitempty"`                      // the runtime's own; results find their task by it
-	TaskPath      string                 `protobuf:"bytes,4,opt,name=task_path,json=taskPath,proto3" json:"task_path,omitempty"`                // empty: the runtime's schema has none
-	Index         int64                  `protobuf:"zigzag64,5,opt,name=index,proto3" json:"index,omitempty"`                                   // the runtime's own, negative ones are special
-	Channel       string                 `protobuf:"bytes,6,opt,name=channel,proto3" json:"channel,omitempty"`                                  // the runtime's own name
-	Serializer    string                 `protobuf:"bytes,7,opt,name=serializer,proto3" json:"serializer,omitempty"`                            // as ChannelValue.serializer
-	Value         *Data                  `protobuf:"bytes,8,opt,name=value,proto3" json:"value,omitempty"`                                      // native columns say at "#value"
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// every record's own; see Meta
+	Meta *Meta `protobuf:"bytes,1,opt,name=meta,proto3" json:"meta,omitempty"`
+	// soft
+	CheckpointKey string `protobuf:"bytes,2,opt,name=checkpoint_key,json=checkpointKey,proto3" json:"checkpoint_key,omitempty"`
+	// the runtime's own; results find their task by it
+	TaskId string `protobuf:"bytes,3,opt,name=task_id,json=taskId,proto3" json:"task_id,omitempty"`
+	// empty: the runtime's schema has none
+	TaskPath string `protobuf:"bytes,4,opt,name=task_path,json=taskPath,proto3" json:"task_path,omitempty"`
+	// the runtime's own, negative ones are special
+	Index int64 `protobuf:"zigzag64,5,opt,name=index,proto3" json:"index,omitempty"`
+	// the runtime's own name
+	Channel string `protobuf:"bytes,6,opt,name=channel,proto3" json:"channel,omitempty"`
+	// as ChannelValue.serializer
+	Serializer string `protobuf:"bytes,7,opt,name=serializer,proto3" json:"serializer,omitempty"`
+	// native columns say at "#value"
+	Value         *Data `protobuf:"bytes,8,opt,name=value,proto3" json:"value,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }

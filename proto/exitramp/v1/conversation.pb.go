@@ -25,11 +25,16 @@ const (
 type Role int32
 
 const (
-	Role_ROLE_UNSPECIFIED Role = 0 // not understood; treated as the least
-	Role_ROLE_SYSTEM      Role = 1 // operator's words
-	Role_ROLE_USER        Role = 2 // a person
-	Role_ROLE_ASSISTANT   Role = 3 // a model
-	Role_ROLE_TOOL        Role = 4 // a tool's result
+	// not understood; treated as the least
+	Role_ROLE_UNSPECIFIED Role = 0
+	// operator's words
+	Role_ROLE_SYSTEM Role = 1
+	// a person
+	Role_ROLE_USER Role = 2
+	// a model
+	Role_ROLE_ASSISTANT Role = 3
+	// a tool's result
+	Role_ROLE_TOOL Role = 4
 )
 
 // Enum value maps for Role.
@@ -81,10 +86,14 @@ func (Role) EnumDescriptor() ([]byte, []int) {
 type Interrupt_Status int32
 
 const (
-	Interrupt_STATUS_UNSPECIFIED Interrupt_Status = 0 // not known
-	Interrupt_STATUS_OPEN        Interrupt_Status = 1 // waits
-	Interrupt_STATUS_ANSWERED    Interrupt_Status = 2 // answered, not yet consumed
-	Interrupt_STATUS_CLOSED      Interrupt_Status = 3 // consumed or withdrawn
+	// not known
+	Interrupt_STATUS_UNSPECIFIED Interrupt_Status = 0
+	// waits
+	Interrupt_STATUS_OPEN Interrupt_Status = 1
+	// answered, not yet consumed
+	Interrupt_STATUS_ANSWERED Interrupt_Status = 2
+	// consumed or withdrawn
+	Interrupt_STATUS_CLOSED Interrupt_Status = 3
 )
 
 // Enum value maps for Interrupt_Status.
@@ -132,18 +141,27 @@ func (Interrupt_Status) EnumDescriptor() ([]byte, []int) {
 
 // Conversation is a session or thread.
 type Conversation struct {
-	state           protoimpl.MessageState `protogen:"open.v1"`
-	Meta            *Meta                  `protobuf:"bytes,1,opt,name=meta,proto3" json:"meta,omitempty"`                                              // every record's own; see Meta
-	Title           string                 `protobuf:"bytes,2,opt,name=title,proto3" json:"title,omitempty"`                                            // for people; empty: none
-	AgentKey        string                 `protobuf:"bytes,3,opt,name=agent_key,json=agentKey,proto3" json:"agent_key,omitempty"`                      // soft; empty: none, or not said
-	ParticipantKeys []string               `protobuf:"bytes,4,rep,name=participant_keys,json=participantKeys,proto3" json:"participant_keys,omitempty"` // soft; people and agents that take part; empty: not said
-	Branches        []*Branch              `protobuf:"bytes,5,rep,name=branches,proto3" json:"branches,omitempty"`                                      // named heads; empty: head_key alone
-	HeadKey         string                 `protobuf:"bytes,6,opt,name=head_key,json=headKey,proto3" json:"head_key,omitempty"`                         // the message that the next turn continues; empty: none
-	ContextKeys     []string               `protobuf:"bytes,7,rep,name=context_keys,json=contextKeys,proto3" json:"context_keys,omitempty"`             // what the model sees now, in order; empty: the path to head
-	Status          string                 `protobuf:"bytes,8,opt,name=status,proto3" json:"status,omitempty"`                                          // the runtime's own word; for a view: "finished", "waiting", "failed"
-	ParentKey       string                 `protobuf:"bytes,9,opt,name=parent_key,json=parentKey,proto3" json:"parent_key,omitempty"`                   // conversation it was forked from or runs inside
-	unknownFields   protoimpl.UnknownFields
-	sizeCache       protoimpl.SizeCache
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// every record's own; see Meta
+	Meta *Meta `protobuf:"bytes,1,opt,name=meta,proto3" json:"meta,omitempty"`
+	// for people; empty: none
+	Title string `protobuf:"bytes,2,opt,name=title,proto3" json:"title,omitempty"`
+	// soft; empty: none, or not said
+	AgentKey string `protobuf:"bytes,3,opt,name=agent_key,json=agentKey,proto3" json:"agent_key,omitempty"`
+	// soft; people and agents that take part; empty: not said
+	ParticipantKeys []string `protobuf:"bytes,4,rep,name=participant_keys,json=participantKeys,proto3" json:"participant_keys,omitempty"`
+	// named heads; empty: head_key alone
+	Branches []*Branch `protobuf:"bytes,5,rep,name=branches,proto3" json:"branches,omitempty"`
+	// the message that the next turn continues; empty: none
+	HeadKey string `protobuf:"bytes,6,opt,name=head_key,json=headKey,proto3" json:"head_key,omitempty"`
+	// what the model sees now, in order; empty: the path to head
+	ContextKeys []string `protobuf:"bytes,7,rep,name=context_keys,json=contextKeys,proto3" json:"context_keys,omitempty"`
+	// the runtime's own word; for a view: "finished", "waiting", "failed"
+	Status string `protobuf:"bytes,8,opt,name=status,proto3" json:"status,omitempty"`
+	// conversation it was forked from or runs inside
+	ParentKey     string `protobuf:"bytes,9,opt,name=parent_key,json=parentKey,proto3" json:"parent_key,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
 }
 
 func (x *Conversation) Reset() {
@@ -241,9 +259,11 @@ func (x *Conversation) GetParentKey() string {
 
 // Branch names a head.
 type Branch struct {
-	state         protoimpl.MessageState `protogen:"open.v1"`
-	Name          string                 `protobuf:"bytes,1,opt,name=name,proto3" json:"name,omitempty"`                      // the runtime's own, for people; empty: none
-	HeadKey       string                 `protobuf:"bytes,2,opt,name=head_key,json=headKey,proto3" json:"head_key,omitempty"` // the message it ends in; soft
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// the runtime's own, for people; empty: none
+	Name string `protobuf:"bytes,1,opt,name=name,proto3" json:"name,omitempty"`
+	// the message it ends in; soft
+	HeadKey       string `protobuf:"bytes,2,opt,name=head_key,json=headKey,proto3" json:"head_key,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -294,20 +314,31 @@ func (x *Branch) GetHeadKey() string {
 
 // Message is one entry of a conversation.
 type Message struct {
-	state           protoimpl.MessageState `protogen:"open.v1"`
-	Meta            *Meta                  `protobuf:"bytes,1,opt,name=meta,proto3" json:"meta,omitempty"`                                              // every record's own; see Meta
-	ConversationKey string                 `protobuf:"bytes,2,opt,name=conversation_key,json=conversationKey,proto3" json:"conversation_key,omitempty"` // hard reference
-	ParentKey       string                 `protobuf:"bytes,3,opt,name=parent_key,json=parentKey,proto3" json:"parent_key,omitempty"`                   // soft: the message it follows; empty: the first
-	Position        uint64                 `protobuf:"varint,4,opt,name=position,proto3" json:"position,omitempty"`                                     // order of the runtime within the conversation, from 1; 0: not said
-	Role            Role                   `protobuf:"varint,5,opt,name=role,proto3,enum=exitramp.v1.Role" json:"role,omitempty"`                       // who speaks; unspecified is treated as the least
-	NativeRole      string                 `protobuf:"bytes,6,opt,name=native_role,json=nativeRole,proto3" json:"native_role,omitempty"`                // the runtime's own word where role does not say it: "developer"
-	AuthorPath      []string               `protobuf:"bytes,7,rep,name=author_path,json=authorPath,proto3" json:"author_path,omitempty"`                // agent or user name; sub-agents as a path
-	RunKey          string                 `protobuf:"bytes,8,opt,name=run_key,json=runKey,proto3" json:"run_key,omitempty"`                            // the run it belongs to; soft; empty: not said
-	Model           string                 `protobuf:"bytes,9,opt,name=model,proto3" json:"model,omitempty"`                                            // id that answered; empty: not a model, or not said
-	Parts           []*Part                `protobuf:"bytes,10,rep,name=parts,proto3" json:"parts,omitempty"`                                           // in order; empty: says nothing
-	NativeId        string                 `protobuf:"bytes,11,opt,name=native_id,json=nativeId,proto3" json:"native_id,omitempty"`                     // the runtime's own id; empty: none
-	unknownFields   protoimpl.UnknownFields
-	sizeCache       protoimpl.SizeCache
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// every record's own; see Meta
+	Meta *Meta `protobuf:"bytes,1,opt,name=meta,proto3" json:"meta,omitempty"`
+	// hard reference
+	ConversationKey string `protobuf:"bytes,2,opt,name=conversation_key,json=conversationKey,proto3" json:"conversation_key,omitempty"`
+	// soft: the message it follows; empty: the first
+	ParentKey string `protobuf:"bytes,3,opt,name=parent_key,json=parentKey,proto3" json:"parent_key,omitempty"`
+	// order of the runtime within the conversation, from 1; 0: not said
+	Position uint64 `protobuf:"varint,4,opt,name=position,proto3" json:"position,omitempty"`
+	// who speaks; unspecified is treated as the least
+	Role Role `protobuf:"varint,5,opt,name=role,proto3,enum=exitramp.v1.Role" json:"role,omitempty"`
+	// the runtime's own word where role does not say it: "developer"
+	NativeRole string `protobuf:"bytes,6,opt,name=native_role,json=nativeRole,proto3" json:"native_role,omitempty"`
+	// agent or user name; sub-agents as a path
+	AuthorPath []string `protobuf:"bytes,7,rep,name=author_path,json=authorPath,proto3" json:"author_path,omitempty"`
+	// the run it belongs to; soft; empty: not said
+	RunKey string `protobuf:"bytes,8,opt,name=run_key,json=runKey,proto3" json:"run_key,omitempty"`
+	// id that answered; empty: not a model, or not said
+	Model string `protobuf:"bytes,9,opt,name=model,proto3" json:"model,omitempty"`
+	// in order; empty: says nothing
+	Parts []*Part `protobuf:"bytes,10,rep,name=parts,proto3" json:"parts,omitempty"`
+	// the runtime's own id; empty: none
+	NativeId      string `protobuf:"bytes,11,opt,name=native_id,json=nativeId,proto3" json:"native_id,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
 }
 
 func (x *Message) Reset() {
@@ -420,6 +451,8 @@ func (x *Message) GetNativeId() string {
 // Part is a piece of a message.
 type Part struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
+	// what it is; none: of a later release
+	//
 	// Types that are valid to be assigned to Body:
 	//
 	//	*Part_Text
@@ -559,39 +592,48 @@ type isPart_Body interface {
 }
 
 type Part_Text struct {
-	Text string `protobuf:"bytes,1,opt,name=text,proto3,oneof"` // validated text
+	// validated text
+	Text string `protobuf:"bytes,1,opt,name=text,proto3,oneof"`
 }
 
 type Part_ToolCall struct {
-	ToolCall *ToolCall `protobuf:"bytes,2,opt,name=tool_call,json=toolCall,proto3,oneof"` // asks for a tool
+	// asks for a tool
+	ToolCall *ToolCall `protobuf:"bytes,2,opt,name=tool_call,json=toolCall,proto3,oneof"`
 }
 
 type Part_ToolResult struct {
-	ToolResult *ToolResult `protobuf:"bytes,3,opt,name=tool_result,json=toolResult,proto3,oneof"` // answers a call
+	// answers a call
+	ToolResult *ToolResult `protobuf:"bytes,3,opt,name=tool_result,json=toolResult,proto3,oneof"`
 }
 
 type Part_Reasoning struct {
-	Reasoning *Reasoning `protobuf:"bytes,4,opt,name=reasoning,proto3,oneof"` // thought
+	// thought
+	Reasoning *Reasoning `protobuf:"bytes,4,opt,name=reasoning,proto3,oneof"`
 }
 
 type Part_Media struct {
-	Media *Media `protobuf:"bytes,5,opt,name=media,proto3,oneof"` // image, sound, video, file
+	// image, sound, video, file
+	Media *Media `protobuf:"bytes,5,opt,name=media,proto3,oneof"`
 }
 
 type Part_Data struct {
-	Data *Data `protobuf:"bytes,6,opt,name=data,proto3,oneof"` // anything else, and text that is not valid UTF-8
+	// anything else, and text that is not valid UTF-8
+	Data *Data `protobuf:"bytes,6,opt,name=data,proto3,oneof"`
 }
 
 type Part_Approval struct {
-	Approval *Approval `protobuf:"bytes,7,opt,name=approval,proto3,oneof"` // a person's decision, asked for or given
+	// a person's decision, asked for or given
+	Approval *Approval `protobuf:"bytes,7,opt,name=approval,proto3,oneof"`
 }
 
 type Part_Refusal struct {
-	Refusal string `protobuf:"bytes,8,opt,name=refusal,proto3,oneof"` // the model declines, in its words
+	// the model declines, in its words
+	Refusal string `protobuf:"bytes,8,opt,name=refusal,proto3,oneof"`
 }
 
 type Part_Citation struct {
-	Citation *Citation `protobuf:"bytes,9,opt,name=citation,proto3,oneof"` // what the text rests on
+	// what the text rests on
+	Citation *Citation `protobuf:"bytes,9,opt,name=citation,proto3,oneof"`
 }
 
 func (*Part_Text) isPart_Body() {}
@@ -614,11 +656,15 @@ func (*Part_Citation) isPart_Body() {}
 
 // ToolCall asks for a tool.
 type ToolCall struct {
-	state         protoimpl.MessageState `protogen:"open.v1"`
-	Id            string                 `protobuf:"bytes,1,opt,name=id,proto3" json:"id,omitempty"`                                            // never renumbered: results and approvals cite it
-	Name          string                 `protobuf:"bytes,2,opt,name=name,proto3" json:"name,omitempty"`                                        // the runtime's own, for people; empty: none
-	ArgumentsJson []byte                 `protobuf:"bytes,3,opt,name=arguments_json,json=argumentsJson,proto3" json:"arguments_json,omitempty"` // verbatim: models emit lone surrogates and 20-digit integers
-	Invalid       bool                   `protobuf:"varint,4,opt,name=invalid,proto3" json:"invalid,omitempty"`                                 // the runtime could not parse the arguments
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// never renumbered: results and approvals cite it
+	Id string `protobuf:"bytes,1,opt,name=id,proto3" json:"id,omitempty"`
+	// the runtime's own, for people; empty: none
+	Name string `protobuf:"bytes,2,opt,name=name,proto3" json:"name,omitempty"`
+	// verbatim: models emit lone surrogates and 20-digit integers
+	ArgumentsJson []byte `protobuf:"bytes,3,opt,name=arguments_json,json=argumentsJson,proto3" json:"arguments_json,omitempty"`
+	// the runtime could not parse the arguments
+	Invalid       bool `protobuf:"varint,4,opt,name=invalid,proto3" json:"invalid,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -683,11 +729,15 @@ func (x *ToolCall) GetInvalid() bool {
 
 // ToolResult answers a ToolCall.
 type ToolResult struct {
-	state         protoimpl.MessageState `protogen:"open.v1"`
-	Id            string                 `protobuf:"bytes,1,opt,name=id,proto3" json:"id,omitempty"`                           // of the call
-	Name          string                 `protobuf:"bytes,2,opt,name=name,proto3" json:"name,omitempty"`                       // the runtime's own, for people; empty: none
-	Output        *Data                  `protobuf:"bytes,3,opt,name=output,proto3" json:"output,omitempty"`                   // absent: none
-	IsError       bool                   `protobuf:"varint,4,opt,name=is_error,json=isError,proto3" json:"is_error,omitempty"` // the runtime says that it failed
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// of the call
+	Id string `protobuf:"bytes,1,opt,name=id,proto3" json:"id,omitempty"`
+	// the runtime's own, for people; empty: none
+	Name string `protobuf:"bytes,2,opt,name=name,proto3" json:"name,omitempty"`
+	// absent: none
+	Output *Data `protobuf:"bytes,3,opt,name=output,proto3" json:"output,omitempty"`
+	// the runtime says that it failed
+	IsError       bool `protobuf:"varint,4,opt,name=is_error,json=isError,proto3" json:"is_error,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -752,10 +802,13 @@ func (x *ToolResult) GetIsError() bool {
 
 // Reasoning is hidden or shown thought. Opaque bytes work only for the provider and organisation that made them.
 type Reasoning struct {
-	state         protoimpl.MessageState `protogen:"open.v1"`
-	Text          string                 `protobuf:"bytes,1,opt,name=text,proto3" json:"text,omitempty"`                      // shown
-	Opaque        *Data                  `protobuf:"bytes,2,opt,name=opaque,proto3" json:"opaque,omitempty"`                  // encrypted or signed
-	BoundTo       string                 `protobuf:"bytes,3,opt,name=bound_to,json=boundTo,proto3" json:"bound_to,omitempty"` // provider and, where known, organisation
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// shown
+	Text string `protobuf:"bytes,1,opt,name=text,proto3" json:"text,omitempty"`
+	// encrypted or signed
+	Opaque *Data `protobuf:"bytes,2,opt,name=opaque,proto3" json:"opaque,omitempty"`
+	// provider and, where known, organisation
+	BoundTo       string `protobuf:"bytes,3,opt,name=bound_to,json=boundTo,proto3" json:"bound_to,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -813,11 +866,15 @@ func (x *Reasoning) GetBoundTo() string {
 
 // Media is an image, sound, video or file.
 type Media struct {
-	state         protoimpl.MessageState `protogen:"open.v1"`
-	Name          string                 `protobuf:"bytes,1,opt,name=name,proto3" json:"name,omitempty"`                                  // the runtime's own, for people; empty: none
-	Data          *Data                  `protobuf:"bytes,2,opt,name=data,proto3" json:"data,omitempty"`                                  // absent: url says
-	Url           string                 `protobuf:"bytes,3,opt,name=url,proto3" json:"url,omitempty"`                                    // no credentials in it
-	ArtifactKey   string                 `protobuf:"bytes,4,opt,name=artifact_key,json=artifactKey,proto3" json:"artifact_key,omitempty"` // soft; the file, where it is a record; empty: it is not
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// the runtime's own, for people; empty: none
+	Name string `protobuf:"bytes,1,opt,name=name,proto3" json:"name,omitempty"`
+	// absent: url says
+	Data *Data `protobuf:"bytes,2,opt,name=data,proto3" json:"data,omitempty"`
+	// no credentials in it
+	Url string `protobuf:"bytes,3,opt,name=url,proto3" json:"url,omitempty"`
+	// soft; the file, where it is a record; empty: it is not
+	ArtifactKey   string `protobuf:"bytes,4,opt,name=artifact_key,json=artifactKey,proto3" json:"artifact_key,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -882,11 +939,15 @@ func (x *Media) GetArtifactKey() string {
 
 // Approval is a request for a person's decision, or the decision.
 type Approval struct {
-	state         protoimpl.MessageState `protogen:"open.v1"`
-	Id            string                 `protobuf:"bytes,1,opt,name=id,proto3" json:"id,omitempty"`                                     // the runtime's own
-	ToolCallId    string                 `protobuf:"bytes,2,opt,name=tool_call_id,json=toolCallId,proto3" json:"tool_call_id,omitempty"` // of the call it is about; empty: of none
-	Granted       *bool                  `protobuf:"varint,3,opt,name=granted,proto3,oneof" json:"granted,omitempty"`                    // absent: still open
-	ByKey         string                 `protobuf:"bytes,4,opt,name=by_key,json=byKey,proto3" json:"by_key,omitempty"`                  // who decided
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// the runtime's own
+	Id string `protobuf:"bytes,1,opt,name=id,proto3" json:"id,omitempty"`
+	// of the call it is about; empty: of none
+	ToolCallId string `protobuf:"bytes,2,opt,name=tool_call_id,json=toolCallId,proto3" json:"tool_call_id,omitempty"`
+	// absent: still open
+	Granted *bool `protobuf:"varint,3,opt,name=granted,proto3,oneof" json:"granted,omitempty"`
+	// who decided
+	ByKey         string `protobuf:"bytes,4,opt,name=by_key,json=byKey,proto3" json:"by_key,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -951,11 +1012,15 @@ func (x *Approval) GetByKey() string {
 
 // Citation points from text to what it rests on.
 type Citation struct {
-	state         protoimpl.MessageState `protogen:"open.v1"`
-	Title         string                 `protobuf:"bytes,1,opt,name=title,proto3" json:"title,omitempty"`                          // for people; empty: none
-	Url           string                 `protobuf:"bytes,2,opt,name=url,proto3" json:"url,omitempty"`                              // no credentials in it; empty: none
-	Quoted        string                 `protobuf:"bytes,3,opt,name=quoted,proto3" json:"quoted,omitempty"`                        // words of the source; empty: none
-	SourceKey     string                 `protobuf:"bytes,4,opt,name=source_key,json=sourceKey,proto3" json:"source_key,omitempty"` // soft; empty: not a record
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// for people; empty: none
+	Title string `protobuf:"bytes,1,opt,name=title,proto3" json:"title,omitempty"`
+	// no credentials in it; empty: none
+	Url string `protobuf:"bytes,2,opt,name=url,proto3" json:"url,omitempty"`
+	// words of the source; empty: none
+	Quoted string `protobuf:"bytes,3,opt,name=quoted,proto3" json:"quoted,omitempty"`
+	// soft; empty: not a record
+	SourceKey     string `protobuf:"bytes,4,opt,name=source_key,json=sourceKey,proto3" json:"source_key,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -1020,22 +1085,35 @@ func (x *Citation) GetSourceKey() string {
 
 // Run is a run, a turn or a step, with its usage.
 type Run struct {
-	state           protoimpl.MessageState `protogen:"open.v1"`
-	Meta            *Meta                  `protobuf:"bytes,1,opt,name=meta,proto3" json:"meta,omitempty"`                                                  // every record's own; see Meta
-	ConversationKey string                 `protobuf:"bytes,2,opt,name=conversation_key,json=conversationKey,proto3" json:"conversation_key,omitempty"`     // soft; empty: of none
-	AgentKey        string                 `protobuf:"bytes,3,opt,name=agent_key,json=agentKey,proto3" json:"agent_key,omitempty"`                          // soft; empty: none, or not said
-	ParentKey       string                 `protobuf:"bytes,4,opt,name=parent_key,json=parentKey,proto3" json:"parent_key,omitempty"`                       // run it is a step of
-	Status          string                 `protobuf:"bytes,5,opt,name=status,proto3" json:"status,omitempty"`                                              // the runtime's own word
-	StartedUnixNano int64                  `protobuf:"fixed64,6,opt,name=started_unix_nano,json=startedUnixNano,proto3" json:"started_unix_nano,omitempty"` // ns since 1970, UTC; 0: not said
-	EndedUnixNano   int64                  `protobuf:"fixed64,7,opt,name=ended_unix_nano,json=endedUnixNano,proto3" json:"ended_unix_nano,omitempty"`       // 0: still running, or not said
-	ModelKey        string                 `protobuf:"bytes,8,opt,name=model_key,json=modelKey,proto3" json:"model_key,omitempty"`                          // soft; empty: not said
-	InputTokens     uint64                 `protobuf:"varint,9,opt,name=input_tokens,json=inputTokens,proto3" json:"input_tokens,omitempty"`                // 0: none, or not said
-	OutputTokens    uint64                 `protobuf:"varint,10,opt,name=output_tokens,json=outputTokens,proto3" json:"output_tokens,omitempty"`            // 0: none, or not said
-	CachedTokens    uint64                 `protobuf:"varint,11,opt,name=cached_tokens,json=cachedTokens,proto3" json:"cached_tokens,omitempty"`            // 0: none, or not said
-	Usage           *Data                  `protobuf:"bytes,12,opt,name=usage,proto3" json:"usage,omitempty"`                                               // the provider's own usage object, JSON
-	Error           *Data                  `protobuf:"bytes,13,opt,name=error,proto3" json:"error,omitempty"`                                               // absent: none
-	unknownFields   protoimpl.UnknownFields
-	sizeCache       protoimpl.SizeCache
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// every record's own; see Meta
+	Meta *Meta `protobuf:"bytes,1,opt,name=meta,proto3" json:"meta,omitempty"`
+	// soft; empty: of none
+	ConversationKey string `protobuf:"bytes,2,opt,name=conversation_key,json=conversationKey,proto3" json:"conversation_key,omitempty"`
+	// soft; empty: none, or not said
+	AgentKey string `protobuf:"bytes,3,opt,name=agent_key,json=agentKey,proto3" json:"agent_key,omitempty"`
+	// run it is a step of
+	ParentKey string `protobuf:"bytes,4,opt,name=parent_key,json=parentKey,proto3" json:"parent_key,omitempty"`
+	// the runtime's own word
+	Status string `protobuf:"bytes,5,opt,name=status,proto3" json:"status,omitempty"`
+	// ns since 1970, UTC; 0: not said
+	StartedUnixNano int64 `protobuf:"fixed64,6,opt,name=started_unix_nano,json=startedUnixNano,proto3" json:"started_unix_nano,omitempty"`
+	// 0: still running, or not said
+	EndedUnixNano int64 `protobuf:"fixed64,7,opt,name=ended_unix_nano,json=endedUnixNano,proto3" json:"ended_unix_nano,omitempty"`
+	// soft; empty: not said
+	ModelKey string `protobuf:"bytes,8,opt,name=model_key,json=modelKey,proto3" json:"model_key,omitempty"`
+	// 0: none, or not said
+	InputTokens uint64 `protobuf:"varint,9,opt,name=input_tokens,json=inputTokens,proto3" json:"input_tokens,omitempty"`
+	// 0: none, or not said
+	OutputTokens uint64 `protobuf:"varint,10,opt,name=output_tokens,json=outputTokens,proto3" json:"output_tokens,omitempty"`
+	// 0: none, or not said
+	CachedTokens uint64 `protobuf:"varint,11,opt,name=cached_tokens,json=cachedTokens,proto3" json:"cached_tokens,omitempty"`
+	// the provider's own usage object, JSON
+	Usage *Data `protobuf:"bytes,12,opt,name=usage,proto3" json:"usage,omitempty"`
+	// absent: none
+	Error         *Data `protobuf:"bytes,13,opt,name=error,proto3" json:"error,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
 }
 
 func (x *Run) Reset() {
@@ -1161,20 +1239,31 @@ func (x *Run) GetError() *Data {
 
 // Interrupt is work that waits for a person, in any runtime.
 type Interrupt struct {
-	state           protoimpl.MessageState `protogen:"open.v1"`
-	Meta            *Meta                  `protobuf:"bytes,1,opt,name=meta,proto3" json:"meta,omitempty"`                                              // every record's own; see Meta
-	ConversationKey string                 `protobuf:"bytes,2,opt,name=conversation_key,json=conversationKey,proto3" json:"conversation_key,omitempty"` // soft; empty: of none
-	CheckpointKey   string                 `protobuf:"bytes,3,opt,name=checkpoint_key,json=checkpointKey,proto3" json:"checkpoint_key,omitempty"`       // soft
-	RunKey          string                 `protobuf:"bytes,4,opt,name=run_key,json=runKey,proto3" json:"run_key,omitempty"`                            // the run it belongs to; soft; empty: not said
-	NativeId        string                 `protobuf:"bytes,5,opt,name=native_id,json=nativeId,proto3" json:"native_id,omitempty"`                      // the id that a resume names
-	ToolCallId      string                 `protobuf:"bytes,6,opt,name=tool_call_id,json=toolCallId,proto3" json:"tool_call_id,omitempty"`              // empty: not about a tool
-	Question        *Data                  `protobuf:"bytes,7,opt,name=question,proto3" json:"question,omitempty"`                                      // what is asked
-	Options         []string               `protobuf:"bytes,8,rep,name=options,proto3" json:"options,omitempty"`                                        // empty: free
-	Status          Interrupt_Status       `protobuf:"varint,9,opt,name=status,proto3,enum=exitramp.v1.Interrupt_Status" json:"status,omitempty"`       // whether it still waits
-	Answer          *Data                  `protobuf:"bytes,10,opt,name=answer,proto3" json:"answer,omitempty"`                                         // absent: none yet
-	AskedBy         string                 `protobuf:"bytes,11,opt,name=asked_by,json=askedBy,proto3" json:"asked_by,omitempty"`                        // node, agent
-	unknownFields   protoimpl.UnknownFields
-	sizeCache       protoimpl.SizeCache
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// every record's own; see Meta
+	Meta *Meta `protobuf:"bytes,1,opt,name=meta,proto3" json:"meta,omitempty"`
+	// soft; empty: of none
+	ConversationKey string `protobuf:"bytes,2,opt,name=conversation_key,json=conversationKey,proto3" json:"conversation_key,omitempty"`
+	// soft
+	CheckpointKey string `protobuf:"bytes,3,opt,name=checkpoint_key,json=checkpointKey,proto3" json:"checkpoint_key,omitempty"`
+	// the run it belongs to; soft; empty: not said
+	RunKey string `protobuf:"bytes,4,opt,name=run_key,json=runKey,proto3" json:"run_key,omitempty"`
+	// the id that a resume names
+	NativeId string `protobuf:"bytes,5,opt,name=native_id,json=nativeId,proto3" json:"native_id,omitempty"`
+	// empty: not about a tool
+	ToolCallId string `protobuf:"bytes,6,opt,name=tool_call_id,json=toolCallId,proto3" json:"tool_call_id,omitempty"`
+	// what is asked
+	Question *Data `protobuf:"bytes,7,opt,name=question,proto3" json:"question,omitempty"`
+	// empty: free
+	Options []string `protobuf:"bytes,8,rep,name=options,proto3" json:"options,omitempty"`
+	// whether it still waits
+	Status Interrupt_Status `protobuf:"varint,9,opt,name=status,proto3,enum=exitramp.v1.Interrupt_Status" json:"status,omitempty"`
+	// absent: none yet
+	Answer *Data `protobuf:"bytes,10,opt,name=answer,proto3" json:"answer,omitempty"`
+	// node, agent
+	AskedBy       string `protobuf:"bytes,11,opt,name=asked_by,json=askedBy,proto3" json:"asked_by,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
 }
 
 func (x *Interrupt) Reset() {
@@ -1286,11 +1375,15 @@ func (x *Interrupt) GetAskedBy() string {
 
 // State is a JSON document that belongs to a scope: app, user, conversation.
 type State struct {
-	state         protoimpl.MessageState `protogen:"open.v1"`
-	Meta          *Meta                  `protobuf:"bytes,1,opt,name=meta,proto3" json:"meta,omitempty"`                         // every record's own; see Meta
-	ScopeKey      string                 `protobuf:"bytes,2,opt,name=scope_key,json=scopeKey,proto3" json:"scope_key,omitempty"` // record it belongs to; empty: the whole runtime
-	Scope         string                 `protobuf:"bytes,3,opt,name=scope,proto3" json:"scope,omitempty"`                       // "app", "user", "session", "thread"; empty: scope_key says
-	Value         *Data                  `protobuf:"bytes,4,opt,name=value,proto3" json:"value,omitempty"`                       // absent: none
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// every record's own; see Meta
+	Meta *Meta `protobuf:"bytes,1,opt,name=meta,proto3" json:"meta,omitempty"`
+	// record it belongs to; empty: the whole runtime
+	ScopeKey string `protobuf:"bytes,2,opt,name=scope_key,json=scopeKey,proto3" json:"scope_key,omitempty"`
+	// "app", "user", "session", "thread"; empty: scope_key says
+	Scope string `protobuf:"bytes,3,opt,name=scope,proto3" json:"scope,omitempty"`
+	// absent: none
+	Value         *Data `protobuf:"bytes,4,opt,name=value,proto3" json:"value,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }

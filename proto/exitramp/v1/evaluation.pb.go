@@ -23,12 +23,17 @@ const (
 
 // TestSuite is a set of cases that a target is judged by.
 type TestSuite struct {
-	state         protoimpl.MessageState `protogen:"open.v1"`
-	Meta          *Meta                  `protobuf:"bytes,1,opt,name=meta,proto3" json:"meta,omitempty"`                            // every record's own; see Meta
-	Name          string                 `protobuf:"bytes,2,opt,name=name,proto3" json:"name,omitempty"`                            // the runtime's own, for people; empty: none
-	Description   string                 `protobuf:"bytes,3,opt,name=description,proto3" json:"description,omitempty"`              // as models or people see it; empty: none
-	Definition    *Data                  `protobuf:"bytes,4,opt,name=definition,proto3" json:"definition,omitempty"`                // foreign definition: promptfoo YAML, evals JSON
-	AgentKeys     []string               `protobuf:"bytes,5,rep,name=agent_keys,json=agentKeys,proto3" json:"agent_keys,omitempty"` // soft; that it judges; empty: any
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// every record's own; see Meta
+	Meta *Meta `protobuf:"bytes,1,opt,name=meta,proto3" json:"meta,omitempty"`
+	// the runtime's own, for people; empty: none
+	Name string `protobuf:"bytes,2,opt,name=name,proto3" json:"name,omitempty"`
+	// as models or people see it; empty: none
+	Description string `protobuf:"bytes,3,opt,name=description,proto3" json:"description,omitempty"`
+	// foreign definition: promptfoo YAML, evals JSON
+	Definition *Data `protobuf:"bytes,4,opt,name=definition,proto3" json:"definition,omitempty"`
+	// soft; that it judges; empty: any
+	AgentKeys     []string `protobuf:"bytes,5,rep,name=agent_keys,json=agentKeys,proto3" json:"agent_keys,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -100,12 +105,17 @@ func (x *TestSuite) GetAgentKeys() []string {
 
 // TestCase is one task and the property that its outcome must have.
 type TestCase struct {
-	state         protoimpl.MessageState `protogen:"open.v1"`
-	Meta          *Meta                  `protobuf:"bytes,1,opt,name=meta,proto3" json:"meta,omitempty"`                         // every record's own; see Meta
-	SuiteKey      string                 `protobuf:"bytes,2,opt,name=suite_key,json=suiteKey,proto3" json:"suite_key,omitempty"` // hard reference
-	Name          string                 `protobuf:"bytes,3,opt,name=name,proto3" json:"name,omitempty"`                         // the runtime's own, for people; empty: none
-	Input         *Data                  `protobuf:"bytes,4,opt,name=input,proto3" json:"input,omitempty"`                       // what it starts with; absent: nothing
-	Expectations  []*Expectation         `protobuf:"bytes,5,rep,name=expectations,proto3" json:"expectations,omitempty"`         // all must hold
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// every record's own; see Meta
+	Meta *Meta `protobuf:"bytes,1,opt,name=meta,proto3" json:"meta,omitempty"`
+	// hard reference
+	SuiteKey string `protobuf:"bytes,2,opt,name=suite_key,json=suiteKey,proto3" json:"suite_key,omitempty"`
+	// the runtime's own, for people; empty: none
+	Name string `protobuf:"bytes,3,opt,name=name,proto3" json:"name,omitempty"`
+	// what it starts with; absent: nothing
+	Input *Data `protobuf:"bytes,4,opt,name=input,proto3" json:"input,omitempty"`
+	// all must hold
+	Expectations  []*Expectation `protobuf:"bytes,5,rep,name=expectations,proto3" json:"expectations,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -177,9 +187,11 @@ func (x *TestCase) GetExpectations() []*Expectation {
 
 // Expectation is one property.
 type Expectation struct {
-	state         protoimpl.MessageState `protogen:"open.v1"`
-	Form          string                 `protobuf:"bytes,1,opt,name=form,proto3" json:"form,omitempty"`   // "exact", "contains", "json_schema", "tool_called", "judge"
-	Value         *Data                  `protobuf:"bytes,2,opt,name=value,proto3" json:"value,omitempty"` // absent: none
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// "exact", "contains", "json_schema", "tool_called", "judge"
+	Form string `protobuf:"bytes,1,opt,name=form,proto3" json:"form,omitempty"`
+	// absent: none
+	Value         *Data `protobuf:"bytes,2,opt,name=value,proto3" json:"value,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -230,19 +242,29 @@ func (x *Expectation) GetValue() *Data {
 
 // TestRun is what one run of one case gave.
 type TestRun struct {
-	state           protoimpl.MessageState `protogen:"open.v1"`
-	Meta            *Meta                  `protobuf:"bytes,1,opt,name=meta,proto3" json:"meta,omitempty"`                                                  // every record's own; see Meta
-	CaseKey         string                 `protobuf:"bytes,2,opt,name=case_key,json=caseKey,proto3" json:"case_key,omitempty"`                             // soft; the case that was run
-	AgentKey        string                 `protobuf:"bytes,3,opt,name=agent_key,json=agentKey,proto3" json:"agent_key,omitempty"`                          // soft; empty: none, or not said
-	ModelKey        string                 `protobuf:"bytes,4,opt,name=model_key,json=modelKey,proto3" json:"model_key,omitempty"`                          // soft; empty: not said
-	Output          *Data                  `protobuf:"bytes,5,opt,name=output,proto3" json:"output,omitempty"`                                              // absent: none
-	MessageKeys     []string               `protobuf:"bytes,6,rep,name=message_keys,json=messageKeys,proto3" json:"message_keys,omitempty"`                 // the recorded exchange
-	Score           *float64               `protobuf:"fixed64,7,opt,name=score,proto3,oneof" json:"score,omitempty"`                                        // the suite's own scale; absent: not scored
-	Passed          *bool                  `protobuf:"varint,8,opt,name=passed,proto3,oneof" json:"passed,omitempty"`                                       // absent: not judged
-	StartedUnixNano int64                  `protobuf:"fixed64,9,opt,name=started_unix_nano,json=startedUnixNano,proto3" json:"started_unix_nano,omitempty"` // ns since 1970, UTC; 0: not said
-	EndedUnixNano   int64                  `protobuf:"fixed64,10,opt,name=ended_unix_nano,json=endedUnixNano,proto3" json:"ended_unix_nano,omitempty"`      // 0: not said
-	unknownFields   protoimpl.UnknownFields
-	sizeCache       protoimpl.SizeCache
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// every record's own; see Meta
+	Meta *Meta `protobuf:"bytes,1,opt,name=meta,proto3" json:"meta,omitempty"`
+	// soft; the case that was run
+	CaseKey string `protobuf:"bytes,2,opt,name=case_key,json=caseKey,proto3" json:"case_key,omitempty"`
+	// soft; empty: none, or not said
+	AgentKey string `protobuf:"bytes,3,opt,name=agent_key,json=agentKey,proto3" json:"agent_key,omitempty"`
+	// soft; empty: not said
+	ModelKey string `protobuf:"bytes,4,opt,name=model_key,json=modelKey,proto3" json:"model_key,omitempty"`
+	// absent: none
+	Output *Data `protobuf:"bytes,5,opt,name=output,proto3" json:"output,omitempty"`
+	// the recorded exchange
+	MessageKeys []string `protobuf:"bytes,6,rep,name=message_keys,json=messageKeys,proto3" json:"message_keys,omitempty"`
+	// the suite's own scale; absent: not scored
+	Score *float64 `protobuf:"fixed64,7,opt,name=score,proto3,oneof" json:"score,omitempty"`
+	// absent: not judged
+	Passed *bool `protobuf:"varint,8,opt,name=passed,proto3,oneof" json:"passed,omitempty"`
+	// ns since 1970, UTC; 0: not said
+	StartedUnixNano int64 `protobuf:"fixed64,9,opt,name=started_unix_nano,json=startedUnixNano,proto3" json:"started_unix_nano,omitempty"`
+	// 0: not said
+	EndedUnixNano int64 `protobuf:"fixed64,10,opt,name=ended_unix_nano,json=endedUnixNano,proto3" json:"ended_unix_nano,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
 }
 
 func (x *TestRun) Reset() {

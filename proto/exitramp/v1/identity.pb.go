@@ -25,12 +25,18 @@ const (
 type Principal_Form int32
 
 const (
-	Principal_FORM_UNSPECIFIED  Principal_Form = 0 // not known
-	Principal_FORM_USER         Principal_Form = 1 // a person
-	Principal_FORM_AGENT        Principal_Form = 2 // an agent's or workload's own identity
-	Principal_FORM_SERVICE      Principal_Form = 3 // a service account or application
-	Principal_FORM_GROUP        Principal_Form = 4 // a group or role
-	Principal_FORM_ORGANIZATION Principal_Form = 5 // an organisation, tenant or account
+	// not known
+	Principal_FORM_UNSPECIFIED Principal_Form = 0
+	// a person
+	Principal_FORM_USER Principal_Form = 1
+	// an agent's or workload's own identity
+	Principal_FORM_AGENT Principal_Form = 2
+	// a service account or application
+	Principal_FORM_SERVICE Principal_Form = 3
+	// a group or role
+	Principal_FORM_GROUP Principal_Form = 4
+	// an organisation, tenant or account
+	Principal_FORM_ORGANIZATION Principal_Form = 5
 )
 
 // Enum value maps for Principal_Form.
@@ -84,10 +90,14 @@ func (Principal_Form) EnumDescriptor() ([]byte, []int) {
 type ToolGrant_Effect int32
 
 const (
-	ToolGrant_EFFECT_UNSPECIFIED ToolGrant_Effect = 0 // not understood
-	ToolGrant_EFFECT_ALLOW       ToolGrant_Effect = 1 // the call runs
-	ToolGrant_EFFECT_DENY        ToolGrant_Effect = 2 // the call is refused
-	ToolGrant_EFFECT_ASK         ToolGrant_Effect = 3 // a person decides
+	// not understood
+	ToolGrant_EFFECT_UNSPECIFIED ToolGrant_Effect = 0
+	// the call runs
+	ToolGrant_EFFECT_ALLOW ToolGrant_Effect = 1
+	// the call is refused
+	ToolGrant_EFFECT_DENY ToolGrant_Effect = 2
+	// a person decides
+	ToolGrant_EFFECT_ASK ToolGrant_Effect = 3
 )
 
 // Enum value maps for ToolGrant_Effect.
@@ -137,11 +147,16 @@ func (ToolGrant_Effect) EnumDescriptor() ([]byte, []int) {
 type ToolGrant_ApprovalMode int32
 
 const (
-	ToolGrant_APPROVAL_MODE_UNSPECIFIED ToolGrant_ApprovalMode = 0 // not said
-	ToolGrant_APPROVAL_MODE_NEVER       ToolGrant_ApprovalMode = 1 // nobody is asked
-	ToolGrant_APPROVAL_MODE_ALWAYS      ToolGrant_ApprovalMode = 2 // each call is asked for
-	ToolGrant_APPROVAL_MODE_ONCE        ToolGrant_ApprovalMode = 3 // the first call of a session is asked for
-	ToolGrant_APPROVAL_MODE_ON_RISK     ToolGrant_ApprovalMode = 4 // the runtime decides when to ask
+	// not said
+	ToolGrant_APPROVAL_MODE_UNSPECIFIED ToolGrant_ApprovalMode = 0
+	// nobody is asked
+	ToolGrant_APPROVAL_MODE_NEVER ToolGrant_ApprovalMode = 1
+	// each call is asked for
+	ToolGrant_APPROVAL_MODE_ALWAYS ToolGrant_ApprovalMode = 2
+	// the first call of a session is asked for
+	ToolGrant_APPROVAL_MODE_ONCE ToolGrant_ApprovalMode = 3
+	// the runtime decides when to ask
+	ToolGrant_APPROVAL_MODE_ON_RISK ToolGrant_ApprovalMode = 4
 )
 
 // Enum value maps for ToolGrant_ApprovalMode.
@@ -191,14 +206,21 @@ func (ToolGrant_ApprovalMode) EnumDescriptor() ([]byte, []int) {
 
 // Principal is someone or something that acts: a user, an agent's workload identity, a group.
 type Principal struct {
-	state         protoimpl.MessageState `protogen:"open.v1"`
-	Meta          *Meta                  `protobuf:"bytes,1,opt,name=meta,proto3" json:"meta,omitempty"`                                       // every record's own; see Meta
-	Form          Principal_Form         `protobuf:"varint,2,opt,name=form,proto3,enum=exitramp.v1.Principal_Form" json:"form,omitempty"`      // what sort; unspecified: not known
-	Issuer        string                 `protobuf:"bytes,3,opt,name=issuer,proto3" json:"issuer,omitempty"`                                   // who vouches for subject: OIDC issuer, account, directory; empty: the runtime itself
-	Subject       string                 `protobuf:"bytes,4,opt,name=subject,proto3" json:"subject,omitempty"`                                 // id at the issuer
-	Name          string                 `protobuf:"bytes,5,opt,name=name,proto3" json:"name,omitempty"`                                       // for people
-	MemberOfKeys  []string               `protobuf:"bytes,6,rep,name=member_of_keys,json=memberOfKeys,proto3" json:"member_of_keys,omitempty"` // groups and organisations
-	OwnerKeys     []string               `protobuf:"bytes,7,rep,name=owner_keys,json=ownerKeys,proto3" json:"owner_keys,omitempty"`            // who answers for it: an agent's owner
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// every record's own; see Meta
+	Meta *Meta `protobuf:"bytes,1,opt,name=meta,proto3" json:"meta,omitempty"`
+	// what sort; unspecified: not known
+	Form Principal_Form `protobuf:"varint,2,opt,name=form,proto3,enum=exitramp.v1.Principal_Form" json:"form,omitempty"`
+	// who vouches for subject: OIDC issuer, account, directory; empty: the runtime itself
+	Issuer string `protobuf:"bytes,3,opt,name=issuer,proto3" json:"issuer,omitempty"`
+	// id at the issuer
+	Subject string `protobuf:"bytes,4,opt,name=subject,proto3" json:"subject,omitempty"`
+	// for people
+	Name string `protobuf:"bytes,5,opt,name=name,proto3" json:"name,omitempty"`
+	// groups and organisations
+	MemberOfKeys []string `protobuf:"bytes,6,rep,name=member_of_keys,json=memberOfKeys,proto3" json:"member_of_keys,omitempty"`
+	// who answers for it: an agent's owner
+	OwnerKeys     []string `protobuf:"bytes,7,rep,name=owner_keys,json=ownerKeys,proto3" json:"owner_keys,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -284,16 +306,25 @@ func (x *Principal) GetOwnerKeys() []string {
 
 // Credential is a reference to a secret, never a secret.
 type Credential struct {
-	state           protoimpl.MessageState `protogen:"open.v1"`
-	Meta            *Meta                  `protobuf:"bytes,1,opt,name=meta,proto3" json:"meta,omitempty"`                                                  // every record's own; see Meta
-	Name            string                 `protobuf:"bytes,2,opt,name=name,proto3" json:"name,omitempty"`                                                  // the runtime's own name for it
-	Form            string                 `protobuf:"bytes,3,opt,name=form,proto3" json:"form,omitempty"`                                                  // "oauth2", "api_key", "basic", "mtls", "env"
-	Provider        string                 `protobuf:"bytes,4,opt,name=provider,proto3" json:"provider,omitempty"`                                          // who issued it: URL or vendor name
-	Scopes          []string               `protobuf:"bytes,5,rep,name=scopes,proto3" json:"scopes,omitempty"`                                              // as granted
-	Location        string                 `protobuf:"bytes,6,opt,name=location,proto3" json:"location,omitempty"`                                          // where the secret lives: ARN, path, variable name; empty: the runtime does not say
-	PrincipalKey    string                 `protobuf:"bytes,7,opt,name=principal_key,json=principalKey,proto3" json:"principal_key,omitempty"`              // on whose behalf
-	Rebind          string                 `protobuf:"bytes,8,opt,name=rebind,proto3" json:"rebind,omitempty"`                                              // what a person does to make it work elsewhere
-	ExpiresUnixNano int64                  `protobuf:"fixed64,9,opt,name=expires_unix_nano,json=expiresUnixNano,proto3" json:"expires_unix_nano,omitempty"` // ns since 1970, UTC; 0: never, or not said
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// every record's own; see Meta
+	Meta *Meta `protobuf:"bytes,1,opt,name=meta,proto3" json:"meta,omitempty"`
+	// the runtime's own name for it
+	Name string `protobuf:"bytes,2,opt,name=name,proto3" json:"name,omitempty"`
+	// "oauth2", "api_key", "basic", "mtls", "env"
+	Form string `protobuf:"bytes,3,opt,name=form,proto3" json:"form,omitempty"`
+	// who issued it: URL or vendor name
+	Provider string `protobuf:"bytes,4,opt,name=provider,proto3" json:"provider,omitempty"`
+	// as granted
+	Scopes []string `protobuf:"bytes,5,rep,name=scopes,proto3" json:"scopes,omitempty"`
+	// where the secret lives: ARN, path, variable name; empty: the runtime does not say
+	Location string `protobuf:"bytes,6,opt,name=location,proto3" json:"location,omitempty"`
+	// on whose behalf
+	PrincipalKey string `protobuf:"bytes,7,opt,name=principal_key,json=principalKey,proto3" json:"principal_key,omitempty"`
+	// what a person does to make it work elsewhere
+	Rebind string `protobuf:"bytes,8,opt,name=rebind,proto3" json:"rebind,omitempty"`
+	// ns since 1970, UTC; 0: never, or not said
+	ExpiresUnixNano int64 `protobuf:"fixed64,9,opt,name=expires_unix_nano,json=expiresUnixNano,proto3" json:"expires_unix_nano,omitempty"`
 	unknownFields   protoimpl.UnknownFields
 	sizeCache       protoimpl.SizeCache
 }
@@ -393,15 +424,21 @@ func (x *Credential) GetExpiresUnixNano() int64 {
 
 // ToolServer is where tools come from: an MCP server, an OpenAPI service, a gateway target.
 type ToolServer struct {
-	state          protoimpl.MessageState `protogen:"open.v1"`
-	Meta           *Meta                  `protobuf:"bytes,1,opt,name=meta,proto3" json:"meta,omitempty"`                                           // every record's own; see Meta
-	Name           string                 `protobuf:"bytes,2,opt,name=name,proto3" json:"name,omitempty"`                                           // the runtime's own, for people; empty: none
-	Protocol       string                 `protobuf:"bytes,3,opt,name=protocol,proto3" json:"protocol,omitempty"`                                   // "mcp+stdio", "mcp+http", "openapi", "lambda"
-	Location       string                 `protobuf:"bytes,4,opt,name=location,proto3" json:"location,omitempty"`                                   // URL or command line, secrets taken out
-	CredentialKeys []string               `protobuf:"bytes,5,rep,name=credential_keys,json=credentialKeys,proto3" json:"credential_keys,omitempty"` // soft; empty: none is needed, or not said
-	Definition     *Data                  `protobuf:"bytes,6,opt,name=definition,proto3" json:"definition,omitempty"`                               // OpenAPI document, Smithy model, server card
-	unknownFields  protoimpl.UnknownFields
-	sizeCache      protoimpl.SizeCache
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// every record's own; see Meta
+	Meta *Meta `protobuf:"bytes,1,opt,name=meta,proto3" json:"meta,omitempty"`
+	// the runtime's own, for people; empty: none
+	Name string `protobuf:"bytes,2,opt,name=name,proto3" json:"name,omitempty"`
+	// "mcp+stdio", "mcp+http", "openapi", "lambda"
+	Protocol string `protobuf:"bytes,3,opt,name=protocol,proto3" json:"protocol,omitempty"`
+	// URL or command line, secrets taken out
+	Location string `protobuf:"bytes,4,opt,name=location,proto3" json:"location,omitempty"`
+	// soft; empty: none is needed, or not said
+	CredentialKeys []string `protobuf:"bytes,5,rep,name=credential_keys,json=credentialKeys,proto3" json:"credential_keys,omitempty"`
+	// OpenAPI document, Smithy model, server card
+	Definition    *Data `protobuf:"bytes,6,opt,name=definition,proto3" json:"definition,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
 }
 
 func (x *ToolServer) Reset() {
@@ -478,15 +515,23 @@ func (x *ToolServer) GetDefinition() *Data {
 
 // Tool is something that an agent may call.
 type Tool struct {
-	state         protoimpl.MessageState `protogen:"open.v1"`
-	Meta          *Meta                  `protobuf:"bytes,1,opt,name=meta,proto3" json:"meta,omitempty"`                                     // every record's own; see Meta
-	Name          string                 `protobuf:"bytes,2,opt,name=name,proto3" json:"name,omitempty"`                                     // as models see it
-	Description   string                 `protobuf:"bytes,3,opt,name=description,proto3" json:"description,omitempty"`                       // as models or people see it; empty: none
-	InputSchema   *Data                  `protobuf:"bytes,4,opt,name=input_schema,json=inputSchema,proto3" json:"input_schema,omitempty"`    // JSON Schema
-	OutputSchema  *Data                  `protobuf:"bytes,5,opt,name=output_schema,json=outputSchema,proto3" json:"output_schema,omitempty"` // JSON Schema; absent: none
-	ServerKey     string                 `protobuf:"bytes,6,opt,name=server_key,json=serverKey,proto3" json:"server_key,omitempty"`          // empty: part of the program
-	SourceKey     string                 `protobuf:"bytes,7,opt,name=source_key,json=sourceKey,proto3" json:"source_key,omitempty"`          // Artifact that holds the code; empty: not held by the runtime
-	Annotations   *Data                  `protobuf:"bytes,8,opt,name=annotations,proto3" json:"annotations,omitempty"`                       // MCP annotations or the like, JSON
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// every record's own; see Meta
+	Meta *Meta `protobuf:"bytes,1,opt,name=meta,proto3" json:"meta,omitempty"`
+	// as models see it
+	Name string `protobuf:"bytes,2,opt,name=name,proto3" json:"name,omitempty"`
+	// as models or people see it; empty: none
+	Description string `protobuf:"bytes,3,opt,name=description,proto3" json:"description,omitempty"`
+	// JSON Schema
+	InputSchema *Data `protobuf:"bytes,4,opt,name=input_schema,json=inputSchema,proto3" json:"input_schema,omitempty"`
+	// JSON Schema; absent: none
+	OutputSchema *Data `protobuf:"bytes,5,opt,name=output_schema,json=outputSchema,proto3" json:"output_schema,omitempty"`
+	// empty: part of the program
+	ServerKey string `protobuf:"bytes,6,opt,name=server_key,json=serverKey,proto3" json:"server_key,omitempty"`
+	// Artifact that holds the code; empty: not held by the runtime
+	SourceKey string `protobuf:"bytes,7,opt,name=source_key,json=sourceKey,proto3" json:"source_key,omitempty"`
+	// MCP annotations or the like, JSON
+	Annotations   *Data `protobuf:"bytes,8,opt,name=annotations,proto3" json:"annotations,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -579,25 +624,41 @@ func (x *Tool) GetAnnotations() *Data {
 
 // ToolGrant lets, denies or asks: principal × tool × scopes × constraints. Replay always switches it off.
 type ToolGrant struct {
-	state           protoimpl.MessageState `protogen:"open.v1"`
-	Meta            *Meta                  `protobuf:"bytes,1,opt,name=meta,proto3" json:"meta,omitempty"`                                                                              // every record's own; see Meta
-	PrincipalKey    string                 `protobuf:"bytes,2,opt,name=principal_key,json=principalKey,proto3" json:"principal_key,omitempty"`                                          // empty: everyone of the runtime or scope
-	ToolKey         string                 `protobuf:"bytes,3,opt,name=tool_key,json=toolKey,proto3" json:"tool_key,omitempty"`                                                         // empty: pattern says
-	Pattern         string                 `protobuf:"bytes,4,opt,name=pattern,proto3" json:"pattern,omitempty"`                                                                        // the runtime's own expression: "Bash(git log:*)"
-	PatternDialect  string                 `protobuf:"bytes,5,opt,name=pattern_dialect,json=patternDialect,proto3" json:"pattern_dialect,omitempty"`                                    // who reads the pattern: "claude-code", "codex", "cedar"
-	Scopes          []string               `protobuf:"bytes,6,rep,name=scopes,proto3" json:"scopes,omitempty"`                                                                          // OAuth scopes, actions
-	Constraints     *Data                  `protobuf:"bytes,7,opt,name=constraints,proto3" json:"constraints,omitempty"`                                                                // conditions, JSON or the runtime's own text
-	Effect          ToolGrant_Effect       `protobuf:"varint,8,opt,name=effect,proto3,enum=exitramp.v1.ToolGrant_Effect" json:"effect,omitempty"`                                       // unspecified: not understood, therefore never applied
-	ApprovalMode    ToolGrant_ApprovalMode `protobuf:"varint,9,opt,name=approval_mode,json=approvalMode,proto3,enum=exitramp.v1.ToolGrant_ApprovalMode" json:"approval_mode,omitempty"` // unspecified: not said
-	Enabled         bool                   `protobuf:"varint,10,opt,name=enabled,proto3" json:"enabled,omitempty"`                                                                      // in the source
-	GrantedByKey    string                 `protobuf:"bytes,11,opt,name=granted_by_key,json=grantedByKey,proto3" json:"granted_by_key,omitempty"`                                       // who granted
-	GrantedUnixNano int64                  `protobuf:"fixed64,12,opt,name=granted_unix_nano,json=grantedUnixNano,proto3" json:"granted_unix_nano,omitempty"`                            // ns since 1970, UTC; 0: not said
-	ExpiresUnixNano int64                  `protobuf:"fixed64,13,opt,name=expires_unix_nano,json=expiresUnixNano,proto3" json:"expires_unix_nano,omitempty"`                            // ns since 1970, UTC; 0: never, or not said
-	CredentialKey   string                 `protobuf:"bytes,14,opt,name=credential_key,json=credentialKey,proto3" json:"credential_key,omitempty"`                                      // what it is exercised with
-	PolicyKey       string                 `protobuf:"bytes,15,opt,name=policy_key,json=policyKey,proto3" json:"policy_key,omitempty"`                                                  // the policy that it comes from
-	ScopeKey        string                 `protobuf:"bytes,16,opt,name=scope_key,json=scopeKey,proto3" json:"scope_key,omitempty"`                                                     // agent, conversation or folder it holds in; empty: everywhere
-	unknownFields   protoimpl.UnknownFields
-	sizeCache       protoimpl.SizeCache
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// every record's own; see Meta
+	Meta *Meta `protobuf:"bytes,1,opt,name=meta,proto3" json:"meta,omitempty"`
+	// empty: everyone of the runtime or scope
+	PrincipalKey string `protobuf:"bytes,2,opt,name=principal_key,json=principalKey,proto3" json:"principal_key,omitempty"`
+	// empty: pattern says
+	ToolKey string `protobuf:"bytes,3,opt,name=tool_key,json=toolKey,proto3" json:"tool_key,omitempty"`
+	// the runtime's own expression: "Bash(git log:*)"
+	Pattern string `protobuf:"bytes,4,opt,name=pattern,proto3" json:"pattern,omitempty"`
+	// who reads the pattern: "claude-code", "codex", "cedar"
+	PatternDialect string `protobuf:"bytes,5,opt,name=pattern_dialect,json=patternDialect,proto3" json:"pattern_dialect,omitempty"`
+	// OAuth scopes, actions
+	Scopes []string `protobuf:"bytes,6,rep,name=scopes,proto3" json:"scopes,omitempty"`
+	// conditions, JSON or the runtime's own text
+	Constraints *Data `protobuf:"bytes,7,opt,name=constraints,proto3" json:"constraints,omitempty"`
+	// unspecified: not understood, therefore never applied
+	Effect ToolGrant_Effect `protobuf:"varint,8,opt,name=effect,proto3,enum=exitramp.v1.ToolGrant_Effect" json:"effect,omitempty"`
+	// unspecified: not said
+	ApprovalMode ToolGrant_ApprovalMode `protobuf:"varint,9,opt,name=approval_mode,json=approvalMode,proto3,enum=exitramp.v1.ToolGrant_ApprovalMode" json:"approval_mode,omitempty"`
+	// in the source
+	Enabled bool `protobuf:"varint,10,opt,name=enabled,proto3" json:"enabled,omitempty"`
+	// who granted
+	GrantedByKey string `protobuf:"bytes,11,opt,name=granted_by_key,json=grantedByKey,proto3" json:"granted_by_key,omitempty"`
+	// ns since 1970, UTC; 0: not said
+	GrantedUnixNano int64 `protobuf:"fixed64,12,opt,name=granted_unix_nano,json=grantedUnixNano,proto3" json:"granted_unix_nano,omitempty"`
+	// ns since 1970, UTC; 0: never, or not said
+	ExpiresUnixNano int64 `protobuf:"fixed64,13,opt,name=expires_unix_nano,json=expiresUnixNano,proto3" json:"expires_unix_nano,omitempty"`
+	// what it is exercised with
+	CredentialKey string `protobuf:"bytes,14,opt,name=credential_key,json=credentialKey,proto3" json:"credential_key,omitempty"`
+	// the policy that it comes from
+	PolicyKey string `protobuf:"bytes,15,opt,name=policy_key,json=policyKey,proto3" json:"policy_key,omitempty"`
+	// agent, conversation or folder it holds in; empty: everywhere
+	ScopeKey      string `protobuf:"bytes,16,opt,name=scope_key,json=scopeKey,proto3" json:"scope_key,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
 }
 
 func (x *ToolGrant) Reset() {
@@ -744,13 +805,19 @@ func (x *ToolGrant) GetScopeKey() string {
 
 // Policy is text that decides: Cedar, IAM, an approval policy, a guardrail. Held once, verbatim.
 type Policy struct {
-	state         protoimpl.MessageState `protogen:"open.v1"`
-	Meta          *Meta                  `protobuf:"bytes,1,opt,name=meta,proto3" json:"meta,omitempty"`                                          // every record's own; see Meta
-	Name          string                 `protobuf:"bytes,2,opt,name=name,proto3" json:"name,omitempty"`                                          // the runtime's own, for people; empty: none
-	Language      string                 `protobuf:"bytes,3,opt,name=language,proto3" json:"language,omitempty"`                                  // "cedar", "iam", "guardrail", the runtime's own name
-	Text          *Data                  `protobuf:"bytes,4,opt,name=text,proto3" json:"text,omitempty"`                                          // verbatim
-	Enforced      bool                   `protobuf:"varint,5,opt,name=enforced,proto3" json:"enforced,omitempty"`                                 // in the source; false: log only or off
-	AppliesToKeys []string               `protobuf:"bytes,6,rep,name=applies_to_keys,json=appliesToKeys,proto3" json:"applies_to_keys,omitempty"` // empty: the text says
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// every record's own; see Meta
+	Meta *Meta `protobuf:"bytes,1,opt,name=meta,proto3" json:"meta,omitempty"`
+	// the runtime's own, for people; empty: none
+	Name string `protobuf:"bytes,2,opt,name=name,proto3" json:"name,omitempty"`
+	// "cedar", "iam", "guardrail", the runtime's own name
+	Language string `protobuf:"bytes,3,opt,name=language,proto3" json:"language,omitempty"`
+	// verbatim
+	Text *Data `protobuf:"bytes,4,opt,name=text,proto3" json:"text,omitempty"`
+	// in the source; false: log only or off
+	Enforced bool `protobuf:"varint,5,opt,name=enforced,proto3" json:"enforced,omitempty"`
+	// empty: the text says
+	AppliesToKeys []string `protobuf:"bytes,6,rep,name=applies_to_keys,json=appliesToKeys,proto3" json:"applies_to_keys,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }

@@ -25,14 +25,22 @@ const (
 type Memory_Form int32
 
 const (
-	Memory_FORM_UNSPECIFIED Memory_Form = 0 // not said
-	Memory_FORM_BLOCK       Memory_Form = 1 // always in the prompt
-	Memory_FORM_SEMANTIC    Memory_Form = 2 // a fact
-	Memory_FORM_EPISODIC    Memory_Form = 3 // something that happened
-	Memory_FORM_PROCEDURAL  Memory_Form = 4 // how to do something
-	Memory_FORM_PREFERENCE  Memory_Form = 5 // what someone likes
-	Memory_FORM_SUMMARY     Memory_Form = 6 // a digest of a conversation
-	Memory_FORM_FILE        Memory_Form = 7 // a file the agent reads
+	// not said
+	Memory_FORM_UNSPECIFIED Memory_Form = 0
+	// always in the prompt
+	Memory_FORM_BLOCK Memory_Form = 1
+	// a fact
+	Memory_FORM_SEMANTIC Memory_Form = 2
+	// something that happened
+	Memory_FORM_EPISODIC Memory_Form = 3
+	// how to do something
+	Memory_FORM_PROCEDURAL Memory_Form = 4
+	// what someone likes
+	Memory_FORM_PREFERENCE Memory_Form = 5
+	// a digest of a conversation
+	Memory_FORM_SUMMARY Memory_Form = 6
+	// a file the agent reads
+	Memory_FORM_FILE Memory_Form = 7
 )
 
 // Enum value maps for Memory_Form.
@@ -90,13 +98,20 @@ func (Memory_Form) EnumDescriptor() ([]byte, []int) {
 type Embedding_Element int32
 
 const (
-	Embedding_ELEMENT_UNSPECIFIED Embedding_Element = 0 // not known; the bytes are the runtime's own
-	Embedding_ELEMENT_FLOAT32     Embedding_Element = 1 // IEEE 754 binary32
-	Embedding_ELEMENT_FLOAT64     Embedding_Element = 2 // IEEE 754 binary64
-	Embedding_ELEMENT_FLOAT16     Embedding_Element = 3 // IEEE 754 binary16
-	Embedding_ELEMENT_INT8        Embedding_Element = 4 // signed
-	Embedding_ELEMENT_BFLOAT16    Embedding_Element = 5 // upper half of binary32
-	Embedding_ELEMENT_BIT         Embedding_Element = 6 // packed, most significant first
+	// not known; the bytes are the runtime's own
+	Embedding_ELEMENT_UNSPECIFIED Embedding_Element = 0
+	// IEEE 754 binary32
+	Embedding_ELEMENT_FLOAT32 Embedding_Element = 1
+	// IEEE 754 binary64
+	Embedding_ELEMENT_FLOAT64 Embedding_Element = 2
+	// IEEE 754 binary16
+	Embedding_ELEMENT_FLOAT16 Embedding_Element = 3
+	// signed
+	Embedding_ELEMENT_INT8 Embedding_Element = 4
+	// upper half of binary32
+	Embedding_ELEMENT_BFLOAT16 Embedding_Element = 5
+	// packed, most significant first
+	Embedding_ELEMENT_BIT Embedding_Element = 6
 )
 
 // Enum value maps for Embedding_Element.
@@ -150,18 +165,27 @@ func (Embedding_Element) EnumDescriptor() ([]byte, []int) {
 
 // MemorySpace is a namespace, store, folder or vector collection.
 type MemorySpace struct {
-	state               protoimpl.MessageState `protogen:"open.v1"`
-	Meta                *Meta                  `protobuf:"bytes,1,opt,name=meta,proto3" json:"meta,omitempty"`                                                           // every record's own; see Meta
-	Path                []string               `protobuf:"bytes,2,rep,name=path,proto3" json:"path,omitempty"`                                                           // labels, not joined: runtimes disagree on the separator
-	RawPath             string                 `protobuf:"bytes,3,opt,name=raw_path,json=rawPath,proto3" json:"raw_path,omitempty"`                                      // as the runtime joined it, where joining cannot be undone; empty: path says it all
-	OwnerKey            string                 `protobuf:"bytes,4,opt,name=owner_key,json=ownerKey,proto3" json:"owner_key,omitempty"`                                   // soft; empty: nobody in particular
-	Strategy            string                 `protobuf:"bytes,5,opt,name=strategy,proto3" json:"strategy,omitempty"`                                                   // the runtime's own word for how memories are made: "semantic", "summary"
-	EmbeddingModel      string                 `protobuf:"bytes,6,opt,name=embedding_model,json=embeddingModel,proto3" json:"embedding_model,omitempty"`                 // empty: none, or not said
-	EmbeddingDimensions uint32                 `protobuf:"varint,7,opt,name=embedding_dimensions,json=embeddingDimensions,proto3" json:"embedding_dimensions,omitempty"` // 0: none, or not said
-	TtlSeconds          uint64                 `protobuf:"varint,8,opt,name=ttl_seconds,json=ttlSeconds,proto3" json:"ttl_seconds,omitempty"`                            // default for its memories; 0: none
-	Settings            *Data                  `protobuf:"bytes,9,opt,name=settings,proto3" json:"settings,omitempty"`                                                   // the rest of its configuration, JSON
-	unknownFields       protoimpl.UnknownFields
-	sizeCache           protoimpl.SizeCache
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// every record's own; see Meta
+	Meta *Meta `protobuf:"bytes,1,opt,name=meta,proto3" json:"meta,omitempty"`
+	// labels, not joined: runtimes disagree on the separator
+	Path []string `protobuf:"bytes,2,rep,name=path,proto3" json:"path,omitempty"`
+	// as the runtime joined it, where joining cannot be undone; empty: path says it all
+	RawPath string `protobuf:"bytes,3,opt,name=raw_path,json=rawPath,proto3" json:"raw_path,omitempty"`
+	// soft; empty: nobody in particular
+	OwnerKey string `protobuf:"bytes,4,opt,name=owner_key,json=ownerKey,proto3" json:"owner_key,omitempty"`
+	// the runtime's own word for how memories are made: "semantic", "summary"
+	Strategy string `protobuf:"bytes,5,opt,name=strategy,proto3" json:"strategy,omitempty"`
+	// empty: none, or not said
+	EmbeddingModel string `protobuf:"bytes,6,opt,name=embedding_model,json=embeddingModel,proto3" json:"embedding_model,omitempty"`
+	// 0: none, or not said
+	EmbeddingDimensions uint32 `protobuf:"varint,7,opt,name=embedding_dimensions,json=embeddingDimensions,proto3" json:"embedding_dimensions,omitempty"`
+	// default for its memories; 0: none
+	TtlSeconds uint64 `protobuf:"varint,8,opt,name=ttl_seconds,json=ttlSeconds,proto3" json:"ttl_seconds,omitempty"`
+	// the rest of its configuration, JSON
+	Settings      *Data `protobuf:"bytes,9,opt,name=settings,proto3" json:"settings,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
 }
 
 func (x *MemorySpace) Reset() {
@@ -259,27 +283,42 @@ func (x *MemorySpace) GetSettings() *Data {
 
 // Memory is one thing that an agent remembers.
 type Memory struct {
-	state    protoimpl.MessageState `protogen:"open.v1"`
-	Meta     *Meta                  `protobuf:"bytes,1,opt,name=meta,proto3" json:"meta,omitempty"`                               // every record's own; see Meta
-	SpaceKey string                 `protobuf:"bytes,2,opt,name=space_key,json=spaceKey,proto3" json:"space_key,omitempty"`       // hard reference
-	Name     string                 `protobuf:"bytes,3,opt,name=name,proto3" json:"name,omitempty"`                               // the runtime's own key, label or title
-	Form     Memory_Form            `protobuf:"varint,4,opt,name=form,proto3,enum=exitramp.v1.Memory_Form" json:"form,omitempty"` // unspecified: the runtime does not say
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// every record's own; see Meta
+	Meta *Meta `protobuf:"bytes,1,opt,name=meta,proto3" json:"meta,omitempty"`
+	// hard reference
+	SpaceKey string `protobuf:"bytes,2,opt,name=space_key,json=spaceKey,proto3" json:"space_key,omitempty"`
+	// the runtime's own key, label or title
+	Name string `protobuf:"bytes,3,opt,name=name,proto3" json:"name,omitempty"`
+	// unspecified: the runtime does not say
+	Form Memory_Form `protobuf:"varint,4,opt,name=form,proto3,enum=exitramp.v1.Memory_Form" json:"form,omitempty"`
+	// what is remembered; none: the runtime holds nothing
+	//
 	// Types that are valid to be assigned to Content:
 	//
 	//	*Memory_Text
 	//	*Memory_Data
-	Content           isMemory_Content `protobuf_oneof:"content"`
-	SourceKeys        []string         `protobuf:"bytes,7,rep,name=source_keys,json=sourceKeys,proto3" json:"source_keys,omitempty"`                            // messages, memories it was made from; may dangle
-	ValidFromUnixNano int64            `protobuf:"fixed64,8,opt,name=valid_from_unix_nano,json=validFromUnixNano,proto3" json:"valid_from_unix_nano,omitempty"` // when it became true in the world; 0: not said
-	ValidToUnixNano   int64            `protobuf:"fixed64,9,opt,name=valid_to_unix_nano,json=validToUnixNano,proto3" json:"valid_to_unix_nano,omitempty"`       // when it ceased to be true; 0: still, or not said
-	ExpiresUnixNano   int64            `protobuf:"fixed64,10,opt,name=expires_unix_nano,json=expiresUnixNano,proto3" json:"expires_unix_nano,omitempty"`        // when the runtime drops it; 0: never, or not said
-	TtlMinutes        float64          `protobuf:"fixed64,11,opt,name=ttl_minutes,json=ttlMinutes,proto3" json:"ttl_minutes,omitempty"`                         // as granted; 0: none, or not said
-	Importance        *float64         `protobuf:"fixed64,12,opt,name=importance,proto3,oneof" json:"importance,omitempty"`                                     // the runtime's own scale; absent: none
-	Limit             uint64           `protobuf:"varint,13,opt,name=limit,proto3" json:"limit,omitempty"`                                                      // characters that a block may grow to; 0: none
-	ReadOnly          bool             `protobuf:"varint,14,opt,name=read_only,json=readOnly,proto3" json:"read_only,omitempty"`                                // to the agent
-	Tags              []string         `protobuf:"bytes,15,rep,name=tags,proto3" json:"tags,omitempty"`                                                         // the runtime's own; empty: none
-	unknownFields     protoimpl.UnknownFields
-	sizeCache         protoimpl.SizeCache
+	Content isMemory_Content `protobuf_oneof:"content"`
+	// messages, memories it was made from; may dangle
+	SourceKeys []string `protobuf:"bytes,7,rep,name=source_keys,json=sourceKeys,proto3" json:"source_keys,omitempty"`
+	// when it became true in the world; 0: not said
+	ValidFromUnixNano int64 `protobuf:"fixed64,8,opt,name=valid_from_unix_nano,json=validFromUnixNano,proto3" json:"valid_from_unix_nano,omitempty"`
+	// when it ceased to be true; 0: still, or not said
+	ValidToUnixNano int64 `protobuf:"fixed64,9,opt,name=valid_to_unix_nano,json=validToUnixNano,proto3" json:"valid_to_unix_nano,omitempty"`
+	// when the runtime drops it; 0: never, or not said
+	ExpiresUnixNano int64 `protobuf:"fixed64,10,opt,name=expires_unix_nano,json=expiresUnixNano,proto3" json:"expires_unix_nano,omitempty"`
+	// as granted; 0: none, or not said
+	TtlMinutes float64 `protobuf:"fixed64,11,opt,name=ttl_minutes,json=ttlMinutes,proto3" json:"ttl_minutes,omitempty"`
+	// the runtime's own scale; absent: none
+	Importance *float64 `protobuf:"fixed64,12,opt,name=importance,proto3,oneof" json:"importance,omitempty"`
+	// characters that a block may grow to; 0: none
+	Limit uint64 `protobuf:"varint,13,opt,name=limit,proto3" json:"limit,omitempty"`
+	// to the agent
+	ReadOnly bool `protobuf:"varint,14,opt,name=read_only,json=readOnly,proto3" json:"read_only,omitempty"`
+	// the runtime's own; empty: none
+	Tags          []string `protobuf:"bytes,15,rep,name=tags,proto3" json:"tags,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
 }
 
 func (x *Memory) Reset() {
@@ -433,11 +472,13 @@ type isMemory_Content interface {
 }
 
 type Memory_Text struct {
-	Text string `protobuf:"bytes,5,opt,name=text,proto3,oneof"` // validated text
+	// validated text
+	Text string `protobuf:"bytes,5,opt,name=text,proto3,oneof"`
 }
 
 type Memory_Data struct {
-	Data *Data `protobuf:"bytes,6,opt,name=data,proto3,oneof"` // a document, or text that is not valid UTF-8
+	// a document, or text that is not valid UTF-8
+	Data *Data `protobuf:"bytes,6,opt,name=data,proto3,oneof"`
 }
 
 func (*Memory_Text) isMemory_Content() {}
@@ -446,14 +487,21 @@ func (*Memory_Data) isMemory_Content() {}
 
 // Revision is an earlier state of a record that may itself be gone.
 type Revision struct {
-	state         protoimpl.MessageState `protogen:"open.v1"`
-	Meta          *Meta                  `protobuf:"bytes,1,opt,name=meta,proto3" json:"meta,omitempty"`                // every record's own; see Meta
-	OfKey         string                 `protobuf:"bytes,2,opt,name=of_key,json=ofKey,proto3" json:"of_key,omitempty"` // soft: the record may be deleted
-	Operation     string                 `protobuf:"bytes,3,opt,name=operation,proto3" json:"operation,omitempty"`      // the runtime's own word: "ADD", "UPDATE", "DELETE"
-	ByKey         string                 `protobuf:"bytes,4,opt,name=by_key,json=byKey,proto3" json:"by_key,omitempty"` // who
-	Before        *Data                  `protobuf:"bytes,5,opt,name=before,proto3" json:"before,omitempty"`            // absent: none
-	After         *Data                  `protobuf:"bytes,6,opt,name=after,proto3" json:"after,omitempty"`              // absent: deleted
-	Number        uint64                 `protobuf:"varint,7,opt,name=number,proto3" json:"number,omitempty"`           // the runtime's own order, from 1; 0: none
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// every record's own; see Meta
+	Meta *Meta `protobuf:"bytes,1,opt,name=meta,proto3" json:"meta,omitempty"`
+	// soft: the record may be deleted
+	OfKey string `protobuf:"bytes,2,opt,name=of_key,json=ofKey,proto3" json:"of_key,omitempty"`
+	// the runtime's own word: "ADD", "UPDATE", "DELETE"
+	Operation string `protobuf:"bytes,3,opt,name=operation,proto3" json:"operation,omitempty"`
+	// who
+	ByKey string `protobuf:"bytes,4,opt,name=by_key,json=byKey,proto3" json:"by_key,omitempty"`
+	// absent: none
+	Before *Data `protobuf:"bytes,5,opt,name=before,proto3" json:"before,omitempty"`
+	// absent: deleted
+	After *Data `protobuf:"bytes,6,opt,name=after,proto3" json:"after,omitempty"`
+	// the runtime's own order, from 1; 0: none
+	Number        uint64 `protobuf:"varint,7,opt,name=number,proto3" json:"number,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -539,17 +587,27 @@ func (x *Revision) GetNumber() uint64 {
 
 // Embedding is one vector of one field of one record. It is a cache of the text: tagged with its model, never mixed.
 type Embedding struct {
-	state         protoimpl.MessageState `protogen:"open.v1"`
-	Meta          *Meta                  `protobuf:"bytes,1,opt,name=meta,proto3" json:"meta,omitempty"`                                           // every record's own; see Meta
-	OfKey         string                 `protobuf:"bytes,2,opt,name=of_key,json=ofKey,proto3" json:"of_key,omitempty"`                            // soft: runtimes keep vectors of deleted memories
-	Field         string                 `protobuf:"bytes,3,opt,name=field,proto3" json:"field,omitempty"`                                         // the runtime's path inside the record: "text", "tags[*].0"
-	Model         string                 `protobuf:"bytes,4,opt,name=model,proto3" json:"model,omitempty"`                                         // empty: the store does not say
-	Dimensions    uint32                 `protobuf:"varint,5,opt,name=dimensions,proto3" json:"dimensions,omitempty"`                              // numbers in the vector
-	Element       Embedding_Element      `protobuf:"varint,6,opt,name=element,proto3,enum=exitramp.v1.Embedding_Element" json:"element,omitempty"` // number format of the vector
-	Vector        []byte                 `protobuf:"bytes,7,opt,name=vector,proto3" json:"vector,omitempty"`                                       // little-endian, dimensions × element size
-	VectorSha256  []byte                 `protobuf:"bytes,8,opt,name=vector_sha256,json=vectorSha256,proto3" json:"vector_sha256,omitempty"`       // inside an archive only: digest of vector, which is in vector_member
-	VectorMember  uint32                 `protobuf:"varint,9,opt,name=vector_member,json=vectorMember,proto3" json:"vector_member,omitempty"`      // inside an archive only: ordinal of the vector member, from 1
-	VectorIndex   uint32                 `protobuf:"varint,10,opt,name=vector_index,json=vectorIndex,proto3" json:"vector_index,omitempty"`        // inside an archive only: position in that member, from 0
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// every record's own; see Meta
+	Meta *Meta `protobuf:"bytes,1,opt,name=meta,proto3" json:"meta,omitempty"`
+	// soft: runtimes keep vectors of deleted memories
+	OfKey string `protobuf:"bytes,2,opt,name=of_key,json=ofKey,proto3" json:"of_key,omitempty"`
+	// the runtime's path inside the record: "text", "tags[*].0"
+	Field string `protobuf:"bytes,3,opt,name=field,proto3" json:"field,omitempty"`
+	// empty: the store does not say
+	Model string `protobuf:"bytes,4,opt,name=model,proto3" json:"model,omitempty"`
+	// numbers in the vector
+	Dimensions uint32 `protobuf:"varint,5,opt,name=dimensions,proto3" json:"dimensions,omitempty"`
+	// number format of the vector
+	Element Embedding_Element `protobuf:"varint,6,opt,name=element,proto3,enum=exitramp.v1.Embedding_Element" json:"element,omitempty"`
+	// little-endian, dimensions × element size
+	Vector []byte `protobuf:"bytes,7,opt,name=vector,proto3" json:"vector,omitempty"`
+	// inside an archive only: digest of vector, which is in vector_member
+	VectorSha256 []byte `protobuf:"bytes,8,opt,name=vector_sha256,json=vectorSha256,proto3" json:"vector_sha256,omitempty"`
+	// inside an archive only: ordinal of the vector member, from 1
+	VectorMember uint32 `protobuf:"varint,9,opt,name=vector_member,json=vectorMember,proto3" json:"vector_member,omitempty"`
+	// inside an archive only: position in that member, from 0
+	VectorIndex   uint32 `protobuf:"varint,10,opt,name=vector_index,json=vectorIndex,proto3" json:"vector_index,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -656,14 +714,21 @@ func (x *Embedding) GetVectorIndex() uint32 {
 
 // Entity is a node of a knowledge graph.
 type Entity struct {
-	state         protoimpl.MessageState `protogen:"open.v1"`
-	Meta          *Meta                  `protobuf:"bytes,1,opt,name=meta,proto3" json:"meta,omitempty"`                         // every record's own; see Meta
-	Name          string                 `protobuf:"bytes,2,opt,name=name,proto3" json:"name,omitempty"`                         // the runtime's own, for people; empty: none
-	Types         []string               `protobuf:"bytes,3,rep,name=types,proto3" json:"types,omitempty"`                       // labels
-	Observations  []string               `protobuf:"bytes,4,rep,name=observations,proto3" json:"observations,omitempty"`         // in order; empty: none
-	Summary       string                 `protobuf:"bytes,5,opt,name=summary,proto3" json:"summary,omitempty"`                   // empty: none
-	Attributes    *Data                  `protobuf:"bytes,6,opt,name=attributes,proto3" json:"attributes,omitempty"`             // JSON
-	SpaceKey      string                 `protobuf:"bytes,7,opt,name=space_key,json=spaceKey,proto3" json:"space_key,omitempty"` // graph or group; empty: the only one
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// every record's own; see Meta
+	Meta *Meta `protobuf:"bytes,1,opt,name=meta,proto3" json:"meta,omitempty"`
+	// the runtime's own, for people; empty: none
+	Name string `protobuf:"bytes,2,opt,name=name,proto3" json:"name,omitempty"`
+	// labels
+	Types []string `protobuf:"bytes,3,rep,name=types,proto3" json:"types,omitempty"`
+	// in order; empty: none
+	Observations []string `protobuf:"bytes,4,rep,name=observations,proto3" json:"observations,omitempty"`
+	// empty: none
+	Summary string `protobuf:"bytes,5,opt,name=summary,proto3" json:"summary,omitempty"`
+	// JSON
+	Attributes *Data `protobuf:"bytes,6,opt,name=attributes,proto3" json:"attributes,omitempty"`
+	// graph or group; empty: the only one
+	SpaceKey      string `protobuf:"bytes,7,opt,name=space_key,json=spaceKey,proto3" json:"space_key,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -749,21 +814,33 @@ func (x *Entity) GetSpaceKey() string {
 
 // Relation is an edge. Its ends may dangle, as in the runtimes.
 type Relation struct {
-	state             protoimpl.MessageState `protogen:"open.v1"`
-	Meta              *Meta                  `protobuf:"bytes,1,opt,name=meta,proto3" json:"meta,omitempty"`                                                          // every record's own; see Meta
-	FromKey           string                 `protobuf:"bytes,2,opt,name=from_key,json=fromKey,proto3" json:"from_key,omitempty"`                                     // soft
-	ToKey             string                 `protobuf:"bytes,3,opt,name=to_key,json=toKey,proto3" json:"to_key,omitempty"`                                           // soft
-	Type              string                 `protobuf:"bytes,4,opt,name=type,proto3" json:"type,omitempty"`                                                          // the runtime's own word
-	Fact              string                 `protobuf:"bytes,5,opt,name=fact,proto3" json:"fact,omitempty"`                                                          // the sentence it stands for
-	ValidFromUnixNano int64                  `protobuf:"fixed64,6,opt,name=valid_from_unix_nano,json=validFromUnixNano,proto3" json:"valid_from_unix_nano,omitempty"` // in the world; 0: not said
-	ValidToUnixNano   int64                  `protobuf:"fixed64,7,opt,name=valid_to_unix_nano,json=validToUnixNano,proto3" json:"valid_to_unix_nano,omitempty"`       // in the world; 0: still, or not said
-	RecordedUnixNano  int64                  `protobuf:"fixed64,8,opt,name=recorded_unix_nano,json=recordedUnixNano,proto3" json:"recorded_unix_nano,omitempty"`      // when the graph learnt it; 0: not said
-	RetractedUnixNano int64                  `protobuf:"fixed64,9,opt,name=retracted_unix_nano,json=retractedUnixNano,proto3" json:"retracted_unix_nano,omitempty"`   // when the graph dropped it; 0: not, or not said
-	SourceKeys        []string               `protobuf:"bytes,10,rep,name=source_keys,json=sourceKeys,proto3" json:"source_keys,omitempty"`                           // episodes
-	Attributes        *Data                  `protobuf:"bytes,11,opt,name=attributes,proto3" json:"attributes,omitempty"`                                             // JSON
-	SpaceKey          string                 `protobuf:"bytes,12,opt,name=space_key,json=spaceKey,proto3" json:"space_key,omitempty"`                                 // graph or group; empty: the only one
-	unknownFields     protoimpl.UnknownFields
-	sizeCache         protoimpl.SizeCache
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// every record's own; see Meta
+	Meta *Meta `protobuf:"bytes,1,opt,name=meta,proto3" json:"meta,omitempty"`
+	// soft
+	FromKey string `protobuf:"bytes,2,opt,name=from_key,json=fromKey,proto3" json:"from_key,omitempty"`
+	// soft
+	ToKey string `protobuf:"bytes,3,opt,name=to_key,json=toKey,proto3" json:"to_key,omitempty"`
+	// the runtime's own word
+	Type string `protobuf:"bytes,4,opt,name=type,proto3" json:"type,omitempty"`
+	// the sentence it stands for
+	Fact string `protobuf:"bytes,5,opt,name=fact,proto3" json:"fact,omitempty"`
+	// in the world; 0: not said
+	ValidFromUnixNano int64 `protobuf:"fixed64,6,opt,name=valid_from_unix_nano,json=validFromUnixNano,proto3" json:"valid_from_unix_nano,omitempty"`
+	// in the world; 0: still, or not said
+	ValidToUnixNano int64 `protobuf:"fixed64,7,opt,name=valid_to_unix_nano,json=validToUnixNano,proto3" json:"valid_to_unix_nano,omitempty"`
+	// when the graph learnt it; 0: not said
+	RecordedUnixNano int64 `protobuf:"fixed64,8,opt,name=recorded_unix_nano,json=recordedUnixNano,proto3" json:"recorded_unix_nano,omitempty"`
+	// when the graph dropped it; 0: not, or not said
+	RetractedUnixNano int64 `protobuf:"fixed64,9,opt,name=retracted_unix_nano,json=retractedUnixNano,proto3" json:"retracted_unix_nano,omitempty"`
+	// episodes
+	SourceKeys []string `protobuf:"bytes,10,rep,name=source_keys,json=sourceKeys,proto3" json:"source_keys,omitempty"`
+	// JSON
+	Attributes *Data `protobuf:"bytes,11,opt,name=attributes,proto3" json:"attributes,omitempty"`
+	// graph or group; empty: the only one
+	SpaceKey      string `protobuf:"bytes,12,opt,name=space_key,json=spaceKey,proto3" json:"space_key,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
 }
 
 func (x *Relation) Reset() {

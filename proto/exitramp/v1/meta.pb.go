@@ -25,11 +25,16 @@ const (
 type Derivation int32
 
 const (
-	Derivation_DERIVATION_UNSPECIFIED Derivation = 0 // not known
-	Derivation_DERIVATION_PROVIDED    Derivation = 1 // a person gave it
-	Derivation_DERIVATION_OBSERVED    Derivation = 2 // recorded from behaviour
-	Derivation_DERIVATION_INFERRED    Derivation = 3 // concluded, as by a model
-	Derivation_DERIVATION_SYSTEM      Derivation = 4 // made by the runtime or by its operator
+	// not known
+	Derivation_DERIVATION_UNSPECIFIED Derivation = 0
+	// a person gave it
+	Derivation_DERIVATION_PROVIDED Derivation = 1
+	// recorded from behaviour
+	Derivation_DERIVATION_OBSERVED Derivation = 2
+	// concluded, as by a model
+	Derivation_DERIVATION_INFERRED Derivation = 3
+	// made by the runtime or by its operator
+	Derivation_DERIVATION_SYSTEM Derivation = 4
 )
 
 // Enum value maps for Derivation.
@@ -80,18 +85,27 @@ func (Derivation) EnumDescriptor() ([]byte, []int) {
 // Meta is field 1 of every record of every kind, for ever: a reader that does not know a
 // kind decodes it as Unknown and still has its key.
 type Meta struct {
-	state           protoimpl.MessageState `protogen:"open.v1"`
-	Key             string                 `protobuf:"bytes,1,opt,name=key,proto3" json:"key,omitempty"`                                                    // kind/part/part…, parts %-escaped; unique in the archive; a pure function of native identity, never random, never a row number
-	OriginKey       string                 `protobuf:"bytes,2,opt,name=origin_key,json=originKey,proto3" json:"origin_key,omitempty"`                       // the Origin it was read from; empty: the only Origin of the archive
-	CreatedUnixNano int64                  `protobuf:"fixed64,3,opt,name=created_unix_nano,json=createdUnixNano,proto3" json:"created_unix_nano,omitempty"` // ns since 1970, UTC; 0: the runtime does not say, or its time is out of range (native keeps it)
-	UpdatedUnixNano int64                  `protobuf:"fixed64,4,opt,name=updated_unix_nano,json=updatedUnixNano,proto3" json:"updated_unix_nano,omitempty"` // as created_unix_nano
-	Derivation      Derivation             `protobuf:"varint,5,opt,name=derivation,proto3,enum=exitramp.v1.Derivation" json:"derivation,omitempty"`         // how the runtime came to hold it; unspecified: not known
-	SubjectKeys     []string               `protobuf:"bytes,6,rep,name=subject_keys,json=subjectKeys,proto3" json:"subject_keys,omitempty"`                 // Principals whose personal data this is; empty: not known, which is not "nobody"
-	Labels          []*Label               `protobuf:"bytes,7,rep,name=labels,proto3" json:"labels,omitempty"`                                              // the runtime's own metadata, name by name
-	ViewOfKeys      []string               `protobuf:"bytes,8,rep,name=view_of_keys,json=viewOfKeys,proto3" json:"view_of_keys,omitempty"`                  // not empty: this record is a reading of those; it has no native, and same-runtime replay skips it
-	Native          []*Native              `protobuf:"bytes,9,rep,name=native,proto3" json:"native,omitempty"`                                              // the runtime's own object or rows, verbatim; several when one record was made of several
-	unknownFields   protoimpl.UnknownFields
-	sizeCache       protoimpl.SizeCache
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// kind/part/part…, parts %-escaped; unique in the archive; a pure function of native identity, never random, never a row number
+	Key string `protobuf:"bytes,1,opt,name=key,proto3" json:"key,omitempty"`
+	// the Origin it was read from; empty: the only Origin of the archive
+	OriginKey string `protobuf:"bytes,2,opt,name=origin_key,json=originKey,proto3" json:"origin_key,omitempty"`
+	// ns since 1970, UTC; 0: the runtime does not say, or its time is out of range (native keeps it)
+	CreatedUnixNano int64 `protobuf:"fixed64,3,opt,name=created_unix_nano,json=createdUnixNano,proto3" json:"created_unix_nano,omitempty"`
+	// as created_unix_nano
+	UpdatedUnixNano int64 `protobuf:"fixed64,4,opt,name=updated_unix_nano,json=updatedUnixNano,proto3" json:"updated_unix_nano,omitempty"`
+	// how the runtime came to hold it; unspecified: not known
+	Derivation Derivation `protobuf:"varint,5,opt,name=derivation,proto3,enum=exitramp.v1.Derivation" json:"derivation,omitempty"`
+	// Principals whose personal data this is; empty: not known, which is not "nobody"
+	SubjectKeys []string `protobuf:"bytes,6,rep,name=subject_keys,json=subjectKeys,proto3" json:"subject_keys,omitempty"`
+	// the runtime's own metadata, name by name
+	Labels []*Label `protobuf:"bytes,7,rep,name=labels,proto3" json:"labels,omitempty"`
+	// not empty: this record is a reading of those; it has no native, and same-runtime replay skips it
+	ViewOfKeys []string `protobuf:"bytes,8,rep,name=view_of_keys,json=viewOfKeys,proto3" json:"view_of_keys,omitempty"`
+	// the runtime's own object or rows, verbatim; several when one record was made of several
+	Native        []*Native `protobuf:"bytes,9,rep,name=native,proto3" json:"native,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
 }
 
 func (x *Meta) Reset() {
@@ -189,9 +203,11 @@ func (x *Meta) GetNative() []*Native {
 
 // Label is one name and value of the runtime's own metadata.
 type Label struct {
-	state         protoimpl.MessageState `protogen:"open.v1"`
-	Name          string                 `protobuf:"bytes,1,opt,name=name,proto3" json:"name,omitempty"`   // the runtime's own name
-	Value         string                 `protobuf:"bytes,2,opt,name=value,proto3" json:"value,omitempty"` // text; a JSON document where the runtime's value is not text
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// the runtime's own name
+	Name string `protobuf:"bytes,1,opt,name=name,proto3" json:"name,omitempty"`
+	// text; a JSON document where the runtime's value is not text
+	Value         string `protobuf:"bytes,2,opt,name=value,proto3" json:"value,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -243,7 +259,10 @@ func (x *Label) GetValue() string {
 // Native is one object of the runtime, exactly as it was held there.
 type Native struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
-	Type  string                 `protobuf:"bytes,1,opt,name=type,proto3" json:"type,omitempty"` // the runtime's own word: table, file role, API object: "checkpoint_blobs"
+	// the runtime's own word: table, file role, API object: "checkpoint_blobs"
+	Type string `protobuf:"bytes,1,opt,name=type,proto3" json:"type,omitempty"`
+	// what it was
+	//
 	// Types that are valid to be assigned to Body:
 	//
 	//	*Native_Data
@@ -320,11 +339,13 @@ type isNative_Body interface {
 }
 
 type Native_Data struct {
-	Data *Data `protobuf:"bytes,2,opt,name=data,proto3,oneof"` // a document: a JSON line, an API response body, a file
+	// a document: a JSON line, an API response body, a file
+	Data *Data `protobuf:"bytes,2,opt,name=data,proto3,oneof"`
 }
 
 type Native_Row struct {
-	Row *Row `protobuf:"bytes,3,opt,name=row,proto3,oneof"` // a database row
+	// a database row
+	Row *Row `protobuf:"bytes,3,opt,name=row,proto3,oneof"`
 }
 
 func (*Native_Data) isNative_Body() {}
@@ -333,8 +354,11 @@ func (*Native_Row) isNative_Body() {}
 
 // Data is bytes, kept inline when small and as a blob when above 256 KiB.
 type Data struct {
-	state     protoimpl.MessageState `protogen:"open.v1"`
-	MediaType string                 `protobuf:"bytes,1,opt,name=media_type,json=mediaType,proto3" json:"media_type,omitempty"` // RFC 6838; empty: not known
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// RFC 6838; empty: not known
+	MediaType string `protobuf:"bytes,1,opt,name=media_type,json=mediaType,proto3" json:"media_type,omitempty"`
+	// none: no bytes; inline when small, else a blob
+	//
 	// Types that are valid to be assigned to Body:
 	//
 	//	*Data_Inline
@@ -411,11 +435,13 @@ type isData_Body interface {
 }
 
 type Data_Inline struct {
-	Inline []byte `protobuf:"bytes,2,opt,name=inline,proto3,oneof"` // the bytes themselves
+	// the bytes themselves
+	Inline []byte `protobuf:"bytes,2,opt,name=inline,proto3,oneof"`
 }
 
 type Data_Blob struct {
-	Blob *Blob `protobuf:"bytes,3,opt,name=blob,proto3,oneof"` // where the bytes are
+	// where the bytes are
+	Blob *Blob `protobuf:"bytes,3,opt,name=blob,proto3,oneof"`
 }
 
 func (*Data_Inline) isData_Body() {}
@@ -424,10 +450,13 @@ func (*Data_Blob) isData_Body() {}
 
 // Blob points at bytes outside the record.
 type Blob struct {
-	state         protoimpl.MessageState `protogen:"open.v1"`
-	Id            string                 `protobuf:"bytes,1,opt,name=id,proto3" json:"id,omitempty"`         // the source's own name for it, valid while the stream is read; inside an archive the member prefix, "data/b/00000001"
-	Sha256        []byte                 `protobuf:"bytes,2,opt,name=sha256,proto3" json:"sha256,omitempty"` // of the whole, 32 bytes; set by the sink that stores it
-	Size          uint64                 `protobuf:"varint,3,opt,name=size,proto3" json:"size,omitempty"`    // of the whole, bytes; set by the sink that stores it
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// the source's own name for it, valid while the stream is read; inside an archive the member prefix, "data/b/00000001"
+	Id string `protobuf:"bytes,1,opt,name=id,proto3" json:"id,omitempty"`
+	// of the whole, 32 bytes; set by the sink that stores it
+	Sha256 []byte `protobuf:"bytes,2,opt,name=sha256,proto3" json:"sha256,omitempty"`
+	// of the whole, bytes; set by the sink that stores it
+	Size          uint64 `protobuf:"varint,3,opt,name=size,proto3" json:"size,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -485,8 +514,9 @@ func (x *Blob) GetSize() uint64 {
 
 // Row is a database row: columns in the order of the table.
 type Row struct {
-	state         protoimpl.MessageState `protogen:"open.v1"`
-	Columns       []*Column              `protobuf:"bytes,1,rep,name=columns,proto3" json:"columns,omitempty"` // all columns of the row, generated ones left out
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// all columns of the row, generated ones left out
+	Columns       []*Column `protobuf:"bytes,1,rep,name=columns,proto3" json:"columns,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -531,8 +561,10 @@ func (x *Row) GetColumns() []*Column {
 // Column keeps the storage class, which text alone would lose.
 type Column struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
-	Name  string                 `protobuf:"bytes,1,opt,name=name,proto3" json:"name,omitempty"` // as in the table
-	Type  string                 `protobuf:"bytes,2,opt,name=type,proto3" json:"type,omitempty"` // the declared type where the value alone does not say it: "jsonb", "timestamptz"; empty: the value's own class
+	// as in the table
+	Name string `protobuf:"bytes,1,opt,name=name,proto3" json:"name,omitempty"`
+	// the declared type where the value alone does not say it: "jsonb", "timestamptz"; empty: the value's own class
+	Type string `protobuf:"bytes,2,opt,name=type,proto3" json:"type,omitempty"`
 	// Unset: NULL.
 	//
 	// Types that are valid to be assigned to Value:
@@ -678,35 +710,43 @@ type isColumn_Value interface {
 }
 
 type Column_Integer struct {
-	Integer int64 `protobuf:"zigzag64,3,opt,name=integer,proto3,oneof"` // integers of up to 64 bits
+	// integers of up to 64 bits
+	Integer int64 `protobuf:"zigzag64,3,opt,name=integer,proto3,oneof"`
 }
 
 type Column_Real struct {
-	Real float64 `protobuf:"fixed64,4,opt,name=real,proto3,oneof"` // binary floating point
+	// binary floating point
+	Real float64 `protobuf:"fixed64,4,opt,name=real,proto3,oneof"`
 }
 
 type Column_Text struct {
-	Text []byte `protobuf:"bytes,5,opt,name=text,proto3,oneof"` // text; bytes, since databases hold NUL and invalid UTF-8
+	// text; bytes, since databases hold NUL and invalid UTF-8
+	Text []byte `protobuf:"bytes,5,opt,name=text,proto3,oneof"`
 }
 
 type Column_Blob struct {
-	Blob []byte `protobuf:"bytes,6,opt,name=blob,proto3,oneof"` // bytes
+	// bytes
+	Blob []byte `protobuf:"bytes,6,opt,name=blob,proto3,oneof"`
 }
 
 type Column_At struct {
-	At string `protobuf:"bytes,7,opt,name=at,proto3,oneof"` // the bytes are held once, elsewhere: "#value" is a field of this record, "channelvalue/t/x#value" of another
+	// the bytes are held once, elsewhere: "#value" is a field of this record, "channelvalue/t/x#value" of another
+	At string `protobuf:"bytes,7,opt,name=at,proto3,oneof"`
 }
 
 type Column_Splice struct {
-	Splice *Splice `protobuf:"bytes,8,opt,name=splice,proto3,oneof"` // the bytes are pieces, some of them held elsewhere
+	// the bytes are pieces, some of them held elsewhere
+	Splice *Splice `protobuf:"bytes,8,opt,name=splice,proto3,oneof"`
 }
 
 type Column_BlobRef struct {
-	BlobRef *Blob `protobuf:"bytes,9,opt,name=blob_ref,json=blobRef,proto3,oneof"` // bytes above 256 KiB, storage class blob
+	// bytes above 256 KiB, storage class blob
+	BlobRef *Blob `protobuf:"bytes,9,opt,name=blob_ref,json=blobRef,proto3,oneof"`
 }
 
 type Column_TextRef struct {
-	TextRef *Blob `protobuf:"bytes,10,opt,name=text_ref,json=textRef,proto3,oneof"` // text above 256 KiB, storage class text
+	// text above 256 KiB, storage class text
+	TextRef *Blob `protobuf:"bytes,10,opt,name=text_ref,json=textRef,proto3,oneof"`
 }
 
 func (*Column_Integer) isColumn_Value() {}
@@ -728,9 +768,11 @@ func (*Column_TextRef) isColumn_Value() {}
 // Splice is bytes in pieces: joined in order they are the column, to the byte. A document that holds
 // values which are records of their own cites them, so that no byte is in an archive twice.
 type Splice struct {
-	state         protoimpl.MessageState `protogen:"open.v1"`
-	Pieces        []*Piece               `protobuf:"bytes,1,rep,name=pieces,proto3" json:"pieces,omitempty"` // in order
-	Text          bool                   `protobuf:"varint,2,opt,name=text,proto3" json:"text,omitempty"`    // storage class text; else blob
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// in order
+	Pieces []*Piece `protobuf:"bytes,1,rep,name=pieces,proto3" json:"pieces,omitempty"`
+	// storage class text; else blob
+	Text          bool `protobuf:"varint,2,opt,name=text,proto3" json:"text,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -782,6 +824,8 @@ func (x *Splice) GetText() bool {
 // Piece is one stretch of a Splice.
 type Piece struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
+	// where the bytes of the stretch are
+	//
 	// Types that are valid to be assigned to Body:
 	//
 	//	*Piece_Literal
@@ -861,15 +905,18 @@ type isPiece_Body interface {
 }
 
 type Piece_Literal struct {
-	Literal []byte `protobuf:"bytes,1,opt,name=literal,proto3,oneof"` // the bytes themselves
+	// the bytes themselves
+	Literal []byte `protobuf:"bytes,1,opt,name=literal,proto3,oneof"`
 }
 
 type Piece_At struct {
-	At string `protobuf:"bytes,2,opt,name=at,proto3,oneof"` // as Column.at
+	// as Column.at
+	At string `protobuf:"bytes,2,opt,name=at,proto3,oneof"`
 }
 
 type Piece_Blob struct {
-	Blob *Blob `protobuf:"bytes,3,opt,name=blob,proto3,oneof"` // a literal above 256 KiB
+	// a literal above 256 KiB
+	Blob *Blob `protobuf:"bytes,3,opt,name=blob,proto3,oneof"`
 }
 
 func (*Piece_Literal) isPiece_Body() {}
@@ -881,8 +928,9 @@ func (*Piece_Blob) isPiece_Body() {}
 // Unknown is any record of a kind that this build does not know. Its body is in the unknown
 // fields, and it is carried byte for byte.
 type Unknown struct {
-	state         protoimpl.MessageState `protogen:"open.v1"`
-	Meta          *Meta                  `protobuf:"bytes,1,opt,name=meta,proto3" json:"meta,omitempty"` // as in every record
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// as in every record
+	Meta          *Meta `protobuf:"bytes,1,opt,name=meta,proto3" json:"meta,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -927,9 +975,11 @@ func (x *Unknown) GetMeta() *Meta {
 // Opaque is a row or object that fits no other kind: migrations, bookkeeping, counters.
 // It makes same-runtime replay exact; nothing reads it elsewhere.
 type Opaque struct {
-	state         protoimpl.MessageState `protogen:"open.v1"`
-	Meta          *Meta                  `protobuf:"bytes,1,opt,name=meta,proto3" json:"meta,omitempty"`                            // native[0].type says what it is
-	AboutKeys     []string               `protobuf:"bytes,2,rep,name=about_keys,json=aboutKeys,proto3" json:"about_keys,omitempty"` // the records that it belongs to; may dangle
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// native[0].type says what it is
+	Meta *Meta `protobuf:"bytes,1,opt,name=meta,proto3" json:"meta,omitempty"`
+	// the records that it belongs to; may dangle
+	AboutKeys     []string `protobuf:"bytes,2,rep,name=about_keys,json=aboutKeys,proto3" json:"about_keys,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -980,13 +1030,17 @@ func (x *Opaque) GetAboutKeys() []string {
 
 // Tombstone is a record that was deleted or left out.
 type Tombstone struct {
-	state           protoimpl.MessageState `protogen:"open.v1"`
-	Meta            *Meta                  `protobuf:"bytes,1,opt,name=meta,proto3" json:"meta,omitempty"`                                                  // key: tombstone/<key of the deleted record>
-	OfKey           string                 `protobuf:"bytes,2,opt,name=of_key,json=ofKey,proto3" json:"of_key,omitempty"`                                   // the deleted record; dangles by nature
-	DeletedUnixNano int64                  `protobuf:"fixed64,3,opt,name=deleted_unix_nano,json=deletedUnixNano,proto3" json:"deleted_unix_nano,omitempty"` // ns since 1970, UTC; 0: not known
-	Reason          string                 `protobuf:"bytes,4,opt,name=reason,proto3" json:"reason,omitempty"`                                              // "erasure", "derived", the runtime's own word; empty: not known
-	unknownFields   protoimpl.UnknownFields
-	sizeCache       protoimpl.SizeCache
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// key: tombstone/<key of the deleted record>
+	Meta *Meta `protobuf:"bytes,1,opt,name=meta,proto3" json:"meta,omitempty"`
+	// the deleted record; dangles by nature
+	OfKey string `protobuf:"bytes,2,opt,name=of_key,json=ofKey,proto3" json:"of_key,omitempty"`
+	// ns since 1970, UTC; 0: not known
+	DeletedUnixNano int64 `protobuf:"fixed64,3,opt,name=deleted_unix_nano,json=deletedUnixNano,proto3" json:"deleted_unix_nano,omitempty"`
+	// "erasure", "derived", the runtime's own word; empty: not known
+	Reason        string `protobuf:"bytes,4,opt,name=reason,proto3" json:"reason,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
 }
 
 func (x *Tombstone) Reset() {

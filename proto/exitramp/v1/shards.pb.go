@@ -23,9 +23,11 @@ const (
 
 // OriginShard is a shard of kind origin.
 type OriginShard struct {
-	state         protoimpl.MessageState `protogen:"open.v1"`
-	Records       []*Origin              `protobuf:"bytes,1,rep,name=records,proto3" json:"records,omitempty"` // in the order in which they were put
-	Header        *ShardHeader           `protobuf:"bytes,15,opt,name=header,proto3" json:"header,omitempty"`  // first on the wire, once
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// in the order in which they were put
+	Records []*Origin `protobuf:"bytes,1,rep,name=records,proto3" json:"records,omitempty"`
+	// first on the wire, once
+	Header        *ShardHeader `protobuf:"bytes,15,opt,name=header,proto3" json:"header,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -76,9 +78,11 @@ func (x *OriginShard) GetHeader() *ShardHeader {
 
 // PrincipalShard is a shard of kind principal.
 type PrincipalShard struct {
-	state         protoimpl.MessageState `protogen:"open.v1"`
-	Records       []*Principal           `protobuf:"bytes,1,rep,name=records,proto3" json:"records,omitempty"` // in the order in which they were put
-	Header        *ShardHeader           `protobuf:"bytes,15,opt,name=header,proto3" json:"header,omitempty"`  // first on the wire, once
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// in the order in which they were put
+	Records []*Principal `protobuf:"bytes,1,rep,name=records,proto3" json:"records,omitempty"`
+	// first on the wire, once
+	Header        *ShardHeader `protobuf:"bytes,15,opt,name=header,proto3" json:"header,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -129,9 +133,11 @@ func (x *PrincipalShard) GetHeader() *ShardHeader {
 
 // CredentialShard is a shard of kind credential.
 type CredentialShard struct {
-	state         protoimpl.MessageState `protogen:"open.v1"`
-	Records       []*Credential          `protobuf:"bytes,1,rep,name=records,proto3" json:"records,omitempty"` // in the order in which they were put
-	Header        *ShardHeader           `protobuf:"bytes,15,opt,name=header,proto3" json:"header,omitempty"`  // first on the wire, once
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// in the order in which they were put
+	Records []*Credential `protobuf:"bytes,1,rep,name=records,proto3" json:"records,omitempty"`
+	// first on the wire, once
+	Header        *ShardHeader `protobuf:"bytes,15,opt,name=header,proto3" json:"header,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -182,9 +188,11 @@ func (x *CredentialShard) GetHeader() *ShardHeader {
 
 // PolicyShard is a shard of kind policy.
 type PolicyShard struct {
-	state         protoimpl.MessageState `protogen:"open.v1"`
-	Records       []*Policy              `protobuf:"bytes,1,rep,name=records,proto3" json:"records,omitempty"` // in the order in which they were put
-	Header        *ShardHeader           `protobuf:"bytes,15,opt,name=header,proto3" json:"header,omitempty"`  // first on the wire, once
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// in the order in which they were put
+	Records []*Policy `protobuf:"bytes,1,rep,name=records,proto3" json:"records,omitempty"`
+	// first on the wire, once
+	Header        *ShardHeader `protobuf:"bytes,15,opt,name=header,proto3" json:"header,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -235,9 +243,11 @@ func (x *PolicyShard) GetHeader() *ShardHeader {
 
 // ArtifactShard is a shard of kind artifact.
 type ArtifactShard struct {
-	state         protoimpl.MessageState `protogen:"open.v1"`
-	Records       []*Artifact            `protobuf:"bytes,1,rep,name=records,proto3" json:"records,omitempty"` // in the order in which they were put
-	Header        *ShardHeader           `protobuf:"bytes,15,opt,name=header,proto3" json:"header,omitempty"`  // first on the wire, once
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// in the order in which they were put
+	Records []*Artifact `protobuf:"bytes,1,rep,name=records,proto3" json:"records,omitempty"`
+	// first on the wire, once
+	Header        *ShardHeader `protobuf:"bytes,15,opt,name=header,proto3" json:"header,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -288,9 +298,11 @@ func (x *ArtifactShard) GetHeader() *ShardHeader {
 
 // ToolServerShard is a shard of kind toolserver.
 type ToolServerShard struct {
-	state         protoimpl.MessageState `protogen:"open.v1"`
-	Records       []*ToolServer          `protobuf:"bytes,1,rep,name=records,proto3" json:"records,omitempty"` // in the order in which they were put
-	Header        *ShardHeader           `protobuf:"bytes,15,opt,name=header,proto3" json:"header,omitempty"`  // first on the wire, once
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// in the order in which they were put
+	Records []*ToolServer `protobuf:"bytes,1,rep,name=records,proto3" json:"records,omitempty"`
+	// first on the wire, once
+	Header        *ShardHeader `protobuf:"bytes,15,opt,name=header,proto3" json:"header,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -341,9 +353,11 @@ func (x *ToolServerShard) GetHeader() *ShardHeader {
 
 // ToolShard is a shard of kind tool.
 type ToolShard struct {
-	state         protoimpl.MessageState `protogen:"open.v1"`
-	Records       []*Tool                `protobuf:"bytes,1,rep,name=records,proto3" json:"records,omitempty"` // in the order in which they were put
-	Header        *ShardHeader           `protobuf:"bytes,15,opt,name=header,proto3" json:"header,omitempty"`  // first on the wire, once
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// in the order in which they were put
+	Records []*Tool `protobuf:"bytes,1,rep,name=records,proto3" json:"records,omitempty"`
+	// first on the wire, once
+	Header        *ShardHeader `protobuf:"bytes,15,opt,name=header,proto3" json:"header,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -394,9 +408,11 @@ func (x *ToolShard) GetHeader() *ShardHeader {
 
 // ToolGrantShard is a shard of kind toolgrant.
 type ToolGrantShard struct {
-	state         protoimpl.MessageState `protogen:"open.v1"`
-	Records       []*ToolGrant           `protobuf:"bytes,1,rep,name=records,proto3" json:"records,omitempty"` // in the order in which they were put
-	Header        *ShardHeader           `protobuf:"bytes,15,opt,name=header,proto3" json:"header,omitempty"`  // first on the wire, once
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// in the order in which they were put
+	Records []*ToolGrant `protobuf:"bytes,1,rep,name=records,proto3" json:"records,omitempty"`
+	// first on the wire, once
+	Header        *ShardHeader `protobuf:"bytes,15,opt,name=header,proto3" json:"header,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -447,9 +463,11 @@ func (x *ToolGrantShard) GetHeader() *ShardHeader {
 
 // ModelShard is a shard of kind model.
 type ModelShard struct {
-	state         protoimpl.MessageState `protogen:"open.v1"`
-	Records       []*Model               `protobuf:"bytes,1,rep,name=records,proto3" json:"records,omitempty"` // in the order in which they were put
-	Header        *ShardHeader           `protobuf:"bytes,15,opt,name=header,proto3" json:"header,omitempty"`  // first on the wire, once
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// in the order in which they were put
+	Records []*Model `protobuf:"bytes,1,rep,name=records,proto3" json:"records,omitempty"`
+	// first on the wire, once
+	Header        *ShardHeader `protobuf:"bytes,15,opt,name=header,proto3" json:"header,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -500,9 +518,11 @@ func (x *ModelShard) GetHeader() *ShardHeader {
 
 // SkillShard is a shard of kind skill.
 type SkillShard struct {
-	state         protoimpl.MessageState `protogen:"open.v1"`
-	Records       []*Skill               `protobuf:"bytes,1,rep,name=records,proto3" json:"records,omitempty"` // in the order in which they were put
-	Header        *ShardHeader           `protobuf:"bytes,15,opt,name=header,proto3" json:"header,omitempty"`  // first on the wire, once
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// in the order in which they were put
+	Records []*Skill `protobuf:"bytes,1,rep,name=records,proto3" json:"records,omitempty"`
+	// first on the wire, once
+	Header        *ShardHeader `protobuf:"bytes,15,opt,name=header,proto3" json:"header,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -553,9 +573,11 @@ func (x *SkillShard) GetHeader() *ShardHeader {
 
 // AgentShard is a shard of kind agent.
 type AgentShard struct {
-	state         protoimpl.MessageState `protogen:"open.v1"`
-	Records       []*Agent               `protobuf:"bytes,1,rep,name=records,proto3" json:"records,omitempty"` // in the order in which they were put
-	Header        *ShardHeader           `protobuf:"bytes,15,opt,name=header,proto3" json:"header,omitempty"`  // first on the wire, once
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// in the order in which they were put
+	Records []*Agent `protobuf:"bytes,1,rep,name=records,proto3" json:"records,omitempty"`
+	// first on the wire, once
+	Header        *ShardHeader `protobuf:"bytes,15,opt,name=header,proto3" json:"header,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -606,9 +628,11 @@ func (x *AgentShard) GetHeader() *ShardHeader {
 
 // TriggerShard is a shard of kind trigger.
 type TriggerShard struct {
-	state         protoimpl.MessageState `protogen:"open.v1"`
-	Records       []*Trigger             `protobuf:"bytes,1,rep,name=records,proto3" json:"records,omitempty"` // in the order in which they were put
-	Header        *ShardHeader           `protobuf:"bytes,15,opt,name=header,proto3" json:"header,omitempty"`  // first on the wire, once
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// in the order in which they were put
+	Records []*Trigger `protobuf:"bytes,1,rep,name=records,proto3" json:"records,omitempty"`
+	// first on the wire, once
+	Header        *ShardHeader `protobuf:"bytes,15,opt,name=header,proto3" json:"header,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -659,9 +683,11 @@ func (x *TriggerShard) GetHeader() *ShardHeader {
 
 // MemorySpaceShard is a shard of kind memoryspace.
 type MemorySpaceShard struct {
-	state         protoimpl.MessageState `protogen:"open.v1"`
-	Records       []*MemorySpace         `protobuf:"bytes,1,rep,name=records,proto3" json:"records,omitempty"` // in the order in which they were put
-	Header        *ShardHeader           `protobuf:"bytes,15,opt,name=header,proto3" json:"header,omitempty"`  // first on the wire, once
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// in the order in which they were put
+	Records []*MemorySpace `protobuf:"bytes,1,rep,name=records,proto3" json:"records,omitempty"`
+	// first on the wire, once
+	Header        *ShardHeader `protobuf:"bytes,15,opt,name=header,proto3" json:"header,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -712,9 +738,11 @@ func (x *MemorySpaceShard) GetHeader() *ShardHeader {
 
 // MemoryShard is a shard of kind memory.
 type MemoryShard struct {
-	state         protoimpl.MessageState `protogen:"open.v1"`
-	Records       []*Memory              `protobuf:"bytes,1,rep,name=records,proto3" json:"records,omitempty"` // in the order in which they were put
-	Header        *ShardHeader           `protobuf:"bytes,15,opt,name=header,proto3" json:"header,omitempty"`  // first on the wire, once
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// in the order in which they were put
+	Records []*Memory `protobuf:"bytes,1,rep,name=records,proto3" json:"records,omitempty"`
+	// first on the wire, once
+	Header        *ShardHeader `protobuf:"bytes,15,opt,name=header,proto3" json:"header,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -765,9 +793,11 @@ func (x *MemoryShard) GetHeader() *ShardHeader {
 
 // RevisionShard is a shard of kind revision.
 type RevisionShard struct {
-	state         protoimpl.MessageState `protogen:"open.v1"`
-	Records       []*Revision            `protobuf:"bytes,1,rep,name=records,proto3" json:"records,omitempty"` // in the order in which they were put
-	Header        *ShardHeader           `protobuf:"bytes,15,opt,name=header,proto3" json:"header,omitempty"`  // first on the wire, once
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// in the order in which they were put
+	Records []*Revision `protobuf:"bytes,1,rep,name=records,proto3" json:"records,omitempty"`
+	// first on the wire, once
+	Header        *ShardHeader `protobuf:"bytes,15,opt,name=header,proto3" json:"header,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -818,9 +848,11 @@ func (x *RevisionShard) GetHeader() *ShardHeader {
 
 // EntityShard is a shard of kind entity.
 type EntityShard struct {
-	state         protoimpl.MessageState `protogen:"open.v1"`
-	Records       []*Entity              `protobuf:"bytes,1,rep,name=records,proto3" json:"records,omitempty"` // in the order in which they were put
-	Header        *ShardHeader           `protobuf:"bytes,15,opt,name=header,proto3" json:"header,omitempty"`  // first on the wire, once
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// in the order in which they were put
+	Records []*Entity `protobuf:"bytes,1,rep,name=records,proto3" json:"records,omitempty"`
+	// first on the wire, once
+	Header        *ShardHeader `protobuf:"bytes,15,opt,name=header,proto3" json:"header,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -871,9 +903,11 @@ func (x *EntityShard) GetHeader() *ShardHeader {
 
 // RelationShard is a shard of kind relation.
 type RelationShard struct {
-	state         protoimpl.MessageState `protogen:"open.v1"`
-	Records       []*Relation            `protobuf:"bytes,1,rep,name=records,proto3" json:"records,omitempty"` // in the order in which they were put
-	Header        *ShardHeader           `protobuf:"bytes,15,opt,name=header,proto3" json:"header,omitempty"`  // first on the wire, once
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// in the order in which they were put
+	Records []*Relation `protobuf:"bytes,1,rep,name=records,proto3" json:"records,omitempty"`
+	// first on the wire, once
+	Header        *ShardHeader `protobuf:"bytes,15,opt,name=header,proto3" json:"header,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -924,9 +958,11 @@ func (x *RelationShard) GetHeader() *ShardHeader {
 
 // ConversationShard is a shard of kind conversation.
 type ConversationShard struct {
-	state         protoimpl.MessageState `protogen:"open.v1"`
-	Records       []*Conversation        `protobuf:"bytes,1,rep,name=records,proto3" json:"records,omitempty"` // in the order in which they were put
-	Header        *ShardHeader           `protobuf:"bytes,15,opt,name=header,proto3" json:"header,omitempty"`  // first on the wire, once
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// in the order in which they were put
+	Records []*Conversation `protobuf:"bytes,1,rep,name=records,proto3" json:"records,omitempty"`
+	// first on the wire, once
+	Header        *ShardHeader `protobuf:"bytes,15,opt,name=header,proto3" json:"header,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -977,9 +1013,11 @@ func (x *ConversationShard) GetHeader() *ShardHeader {
 
 // RunShard is a shard of kind run.
 type RunShard struct {
-	state         protoimpl.MessageState `protogen:"open.v1"`
-	Records       []*Run                 `protobuf:"bytes,1,rep,name=records,proto3" json:"records,omitempty"` // in the order in which they were put
-	Header        *ShardHeader           `protobuf:"bytes,15,opt,name=header,proto3" json:"header,omitempty"`  // first on the wire, once
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// in the order in which they were put
+	Records []*Run `protobuf:"bytes,1,rep,name=records,proto3" json:"records,omitempty"`
+	// first on the wire, once
+	Header        *ShardHeader `protobuf:"bytes,15,opt,name=header,proto3" json:"header,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -1030,9 +1068,11 @@ func (x *RunShard) GetHeader() *ShardHeader {
 
 // MessageShard is a shard of kind message.
 type MessageShard struct {
-	state         protoimpl.MessageState `protogen:"open.v1"`
-	Records       []*Message             `protobuf:"bytes,1,rep,name=records,proto3" json:"records,omitempty"` // in the order in which they were put
-	Header        *ShardHeader           `protobuf:"bytes,15,opt,name=header,proto3" json:"header,omitempty"`  // first on the wire, once
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// in the order in which they were put
+	Records []*Message `protobuf:"bytes,1,rep,name=records,proto3" json:"records,omitempty"`
+	// first on the wire, once
+	Header        *ShardHeader `protobuf:"bytes,15,opt,name=header,proto3" json:"header,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -1083,9 +1123,11 @@ func (x *MessageShard) GetHeader() *ShardHeader {
 
 // StateShard is a shard of kind state.
 type StateShard struct {
-	state         protoimpl.MessageState `protogen:"open.v1"`
-	Records       []*State               `protobuf:"bytes,1,rep,name=records,proto3" json:"records,omitempty"` // in the order in which they were put
-	Header        *ShardHeader           `protobuf:"bytes,15,opt,name=header,proto3" json:"header,omitempty"`  // first on the wire, once
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// in the order in which they were put
+	Records []*State `protobuf:"bytes,1,rep,name=records,proto3" json:"records,omitempty"`
+	// first on the wire, once
+	Header        *ShardHeader `protobuf:"bytes,15,opt,name=header,proto3" json:"header,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -1136,9 +1178,11 @@ func (x *StateShard) GetHeader() *ShardHeader {
 
 // ChannelValueShard is a shard of kind channelvalue.
 type ChannelValueShard struct {
-	state         protoimpl.MessageState `protogen:"open.v1"`
-	Records       []*ChannelValue        `protobuf:"bytes,1,rep,name=records,proto3" json:"records,omitempty"` // in the order in which they were put
-	Header        *ShardHeader           `protobuf:"bytes,15,opt,name=header,proto3" json:"header,omitempty"`  // first on the wire, once
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// in the order in which they were put
+	Records []*ChannelValue `protobuf:"bytes,1,rep,name=records,proto3" json:"records,omitempty"`
+	// first on the wire, once
+	Header        *ShardHeader `protobuf:"bytes,15,opt,name=header,proto3" json:"header,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -1189,9 +1233,11 @@ func (x *ChannelValueShard) GetHeader() *ShardHeader {
 
 // CheckpointShard is a shard of kind checkpoint.
 type CheckpointShard struct {
-	state         protoimpl.MessageState `protogen:"open.v1"`
-	Records       []*Checkpoint          `protobuf:"bytes,1,rep,name=records,proto3" json:"records,omitempty"` // in the order in which they were put
-	Header        *ShardHeader           `protobuf:"bytes,15,opt,name=header,proto3" json:"header,omitempty"`  // first on the wire, once
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// in the order in which they were put
+	Records []*Checkpoint `protobuf:"bytes,1,rep,name=records,proto3" json:"records,omitempty"`
+	// first on the wire, once
+	Header        *ShardHeader `protobuf:"bytes,15,opt,name=header,proto3" json:"header,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -1242,9 +1288,11 @@ func (x *CheckpointShard) GetHeader() *ShardHeader {
 
 // PendingWriteShard is a shard of kind pendingwrite.
 type PendingWriteShard struct {
-	state         protoimpl.MessageState `protogen:"open.v1"`
-	Records       []*PendingWrite        `protobuf:"bytes,1,rep,name=records,proto3" json:"records,omitempty"` // in the order in which they were put
-	Header        *ShardHeader           `protobuf:"bytes,15,opt,name=header,proto3" json:"header,omitempty"`  // first on the wire, once
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// in the order in which they were put
+	Records []*PendingWrite `protobuf:"bytes,1,rep,name=records,proto3" json:"records,omitempty"`
+	// first on the wire, once
+	Header        *ShardHeader `protobuf:"bytes,15,opt,name=header,proto3" json:"header,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -1295,9 +1343,11 @@ func (x *PendingWriteShard) GetHeader() *ShardHeader {
 
 // InterruptShard is a shard of kind interrupt.
 type InterruptShard struct {
-	state         protoimpl.MessageState `protogen:"open.v1"`
-	Records       []*Interrupt           `protobuf:"bytes,1,rep,name=records,proto3" json:"records,omitempty"` // in the order in which they were put
-	Header        *ShardHeader           `protobuf:"bytes,15,opt,name=header,proto3" json:"header,omitempty"`  // first on the wire, once
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// in the order in which they were put
+	Records []*Interrupt `protobuf:"bytes,1,rep,name=records,proto3" json:"records,omitempty"`
+	// first on the wire, once
+	Header        *ShardHeader `protobuf:"bytes,15,opt,name=header,proto3" json:"header,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -1348,9 +1398,11 @@ func (x *InterruptShard) GetHeader() *ShardHeader {
 
 // EmbeddingShard is a shard of kind embedding.
 type EmbeddingShard struct {
-	state         protoimpl.MessageState `protogen:"open.v1"`
-	Records       []*Embedding           `protobuf:"bytes,1,rep,name=records,proto3" json:"records,omitempty"` // in the order in which they were put
-	Header        *ShardHeader           `protobuf:"bytes,15,opt,name=header,proto3" json:"header,omitempty"`  // first on the wire, once
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// in the order in which they were put
+	Records []*Embedding `protobuf:"bytes,1,rep,name=records,proto3" json:"records,omitempty"`
+	// first on the wire, once
+	Header        *ShardHeader `protobuf:"bytes,15,opt,name=header,proto3" json:"header,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -1401,9 +1453,11 @@ func (x *EmbeddingShard) GetHeader() *ShardHeader {
 
 // TestSuiteShard is a shard of kind testsuite.
 type TestSuiteShard struct {
-	state         protoimpl.MessageState `protogen:"open.v1"`
-	Records       []*TestSuite           `protobuf:"bytes,1,rep,name=records,proto3" json:"records,omitempty"` // in the order in which they were put
-	Header        *ShardHeader           `protobuf:"bytes,15,opt,name=header,proto3" json:"header,omitempty"`  // first on the wire, once
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// in the order in which they were put
+	Records []*TestSuite `protobuf:"bytes,1,rep,name=records,proto3" json:"records,omitempty"`
+	// first on the wire, once
+	Header        *ShardHeader `protobuf:"bytes,15,opt,name=header,proto3" json:"header,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -1454,9 +1508,11 @@ func (x *TestSuiteShard) GetHeader() *ShardHeader {
 
 // TestCaseShard is a shard of kind testcase.
 type TestCaseShard struct {
-	state         protoimpl.MessageState `protogen:"open.v1"`
-	Records       []*TestCase            `protobuf:"bytes,1,rep,name=records,proto3" json:"records,omitempty"` // in the order in which they were put
-	Header        *ShardHeader           `protobuf:"bytes,15,opt,name=header,proto3" json:"header,omitempty"`  // first on the wire, once
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// in the order in which they were put
+	Records []*TestCase `protobuf:"bytes,1,rep,name=records,proto3" json:"records,omitempty"`
+	// first on the wire, once
+	Header        *ShardHeader `protobuf:"bytes,15,opt,name=header,proto3" json:"header,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -1507,9 +1563,11 @@ func (x *TestCaseShard) GetHeader() *ShardHeader {
 
 // TestRunShard is a shard of kind testrun.
 type TestRunShard struct {
-	state         protoimpl.MessageState `protogen:"open.v1"`
-	Records       []*TestRun             `protobuf:"bytes,1,rep,name=records,proto3" json:"records,omitempty"` // in the order in which they were put
-	Header        *ShardHeader           `protobuf:"bytes,15,opt,name=header,proto3" json:"header,omitempty"`  // first on the wire, once
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// in the order in which they were put
+	Records []*TestRun `protobuf:"bytes,1,rep,name=records,proto3" json:"records,omitempty"`
+	// first on the wire, once
+	Header        *ShardHeader `protobuf:"bytes,15,opt,name=header,proto3" json:"header,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -1560,9 +1618,11 @@ func (x *TestRunShard) GetHeader() *ShardHeader {
 
 // OpaqueShard is a shard of kind opaque.
 type OpaqueShard struct {
-	state         protoimpl.MessageState `protogen:"open.v1"`
-	Records       []*Opaque              `protobuf:"bytes,1,rep,name=records,proto3" json:"records,omitempty"` // in the order in which they were put
-	Header        *ShardHeader           `protobuf:"bytes,15,opt,name=header,proto3" json:"header,omitempty"`  // first on the wire, once
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// in the order in which they were put
+	Records []*Opaque `protobuf:"bytes,1,rep,name=records,proto3" json:"records,omitempty"`
+	// first on the wire, once
+	Header        *ShardHeader `protobuf:"bytes,15,opt,name=header,proto3" json:"header,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -1613,9 +1673,11 @@ func (x *OpaqueShard) GetHeader() *ShardHeader {
 
 // TombstoneShard is a shard of kind tombstone.
 type TombstoneShard struct {
-	state         protoimpl.MessageState `protogen:"open.v1"`
-	Records       []*Tombstone           `protobuf:"bytes,1,rep,name=records,proto3" json:"records,omitempty"` // in the order in which they were put
-	Header        *ShardHeader           `protobuf:"bytes,15,opt,name=header,proto3" json:"header,omitempty"`  // first on the wire, once
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// in the order in which they were put
+	Records []*Tombstone `protobuf:"bytes,1,rep,name=records,proto3" json:"records,omitempty"`
+	// first on the wire, once
+	Header        *ShardHeader `protobuf:"bytes,15,opt,name=header,proto3" json:"header,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -1666,9 +1728,11 @@ func (x *TombstoneShard) GetHeader() *ShardHeader {
 
 // GapShard is a shard of kind gap.
 type GapShard struct {
-	state         protoimpl.MessageState `protogen:"open.v1"`
-	Records       []*Gap                 `protobuf:"bytes,1,rep,name=records,proto3" json:"records,omitempty"` // in the order in which they were put
-	Header        *ShardHeader           `protobuf:"bytes,15,opt,name=header,proto3" json:"header,omitempty"`  // first on the wire, once
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// in the order in which they were put
+	Records []*Gap `protobuf:"bytes,1,rep,name=records,proto3" json:"records,omitempty"`
+	// first on the wire, once
+	Header        *ShardHeader `protobuf:"bytes,15,opt,name=header,proto3" json:"header,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -1719,9 +1783,11 @@ func (x *GapShard) GetHeader() *ShardHeader {
 
 // CompletenessShard is a shard of kind completeness.
 type CompletenessShard struct {
-	state         protoimpl.MessageState `protogen:"open.v1"`
-	Records       []*Completeness        `protobuf:"bytes,1,rep,name=records,proto3" json:"records,omitempty"` // in the order in which they were put
-	Header        *ShardHeader           `protobuf:"bytes,15,opt,name=header,proto3" json:"header,omitempty"`  // first on the wire, once
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// in the order in which they were put
+	Records []*Completeness `protobuf:"bytes,1,rep,name=records,proto3" json:"records,omitempty"`
+	// first on the wire, once
+	Header        *ShardHeader `protobuf:"bytes,15,opt,name=header,proto3" json:"header,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -1772,9 +1838,11 @@ func (x *CompletenessShard) GetHeader() *ShardHeader {
 
 // UnknownShard is a shard of a kind that this schema does not know.
 type UnknownShard struct {
-	state         protoimpl.MessageState `protogen:"open.v1"`
-	Records       []*Unknown             `protobuf:"bytes,1,rep,name=records,proto3" json:"records,omitempty"` // in the order in which they were put
-	Header        *ShardHeader           `protobuf:"bytes,15,opt,name=header,proto3" json:"header,omitempty"`  // first on the wire, once
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// in the order in which they were put
+	Records []*Unknown `protobuf:"bytes,1,rep,name=records,proto3" json:"records,omitempty"`
+	// first on the wire, once
+	Header        *ShardHeader `protobuf:"bytes,15,opt,name=header,proto3" json:"header,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }

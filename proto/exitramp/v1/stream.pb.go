@@ -25,14 +25,22 @@ const (
 type Gap_Reason int32
 
 const (
-	Gap_REASON_UNSPECIFIED Gap_Reason = 0 // not said
-	Gap_REASON_FORBIDDEN   Gap_Reason = 1 // the observer may not read it
-	Gap_REASON_GONE        Gap_Reason = 2 // referred to and not there
-	Gap_REASON_CORRUPT     Gap_Reason = 3 // there and not readable as what it claims to be
-	Gap_REASON_LIMIT       Gap_Reason = 4 // above a limit of the archive or of the provider
-	Gap_REASON_ENCRYPTED   Gap_Reason = 5 // sealed with a key that the observer does not have
-	Gap_REASON_CHANGED     Gap_Reason = 6 // changed while it was read
-	Gap_REASON_REFUSED     Gap_Reason = 7 // the provider answered with an error
+	// not said
+	Gap_REASON_UNSPECIFIED Gap_Reason = 0
+	// the observer may not read it
+	Gap_REASON_FORBIDDEN Gap_Reason = 1
+	// referred to and not there
+	Gap_REASON_GONE Gap_Reason = 2
+	// there and not readable as what it claims to be
+	Gap_REASON_CORRUPT Gap_Reason = 3
+	// above a limit of the archive or of the provider
+	Gap_REASON_LIMIT Gap_Reason = 4
+	// sealed with a key that the observer does not have
+	Gap_REASON_ENCRYPTED Gap_Reason = 5
+	// changed while it was read
+	Gap_REASON_CHANGED Gap_Reason = 6
+	// the provider answered with an error
+	Gap_REASON_REFUSED Gap_Reason = 7
 )
 
 // Enum value maps for Gap_Reason.
@@ -90,15 +98,24 @@ func (Gap_Reason) EnumDescriptor() ([]byte, []int) {
 type KindCompleteness_Class int32
 
 const (
-	KindCompleteness_CLASS_UNSPECIFIED KindCompleteness_Class = 0 // not said
-	KindCompleteness_CLASS_ENUMERATED  KindCompleteness_Class = 1 // the runtime lists them
-	KindCompleteness_CLASS_CALLER_IDS  KindCompleteness_Class = 2 // only those whose ids the caller gave
-	KindCompleteness_CLASS_SAMPLED     KindCompleteness_Class = 3 // some
-	KindCompleteness_CLASS_SEARCH_ONLY KindCompleteness_Class = 4 // what a search returned
-	KindCompleteness_CLASS_UNSUPPORTED KindCompleteness_Class = 5 // the runtime has them, the driver cannot read them
-	KindCompleteness_CLASS_EXCLUDED    KindCompleteness_Class = 6 // left out on request
-	KindCompleteness_CLASS_ABSENT      KindCompleteness_Class = 7 // the runtime has no such thing
-	KindCompleteness_CLASS_DERIVED     KindCompleteness_Class = 8 // readings of other kinds' records: each has view_of_keys
+	// not said
+	KindCompleteness_CLASS_UNSPECIFIED KindCompleteness_Class = 0
+	// the runtime lists them
+	KindCompleteness_CLASS_ENUMERATED KindCompleteness_Class = 1
+	// only those whose ids the caller gave
+	KindCompleteness_CLASS_CALLER_IDS KindCompleteness_Class = 2
+	// some
+	KindCompleteness_CLASS_SAMPLED KindCompleteness_Class = 3
+	// what a search returned
+	KindCompleteness_CLASS_SEARCH_ONLY KindCompleteness_Class = 4
+	// the runtime has them, the driver cannot read them
+	KindCompleteness_CLASS_UNSUPPORTED KindCompleteness_Class = 5
+	// left out on request
+	KindCompleteness_CLASS_EXCLUDED KindCompleteness_Class = 6
+	// the runtime has no such thing
+	KindCompleteness_CLASS_ABSENT KindCompleteness_Class = 7
+	// readings of other kinds' records: each has view_of_keys
+	KindCompleteness_CLASS_DERIVED KindCompleteness_Class = 8
 )
 
 // Enum value maps for KindCompleteness_Class.
@@ -156,13 +173,19 @@ func (KindCompleteness_Class) EnumDescriptor() ([]byte, []int) {
 
 // Origin says where records came from. First in every stream.
 type Origin struct {
-	state         protoimpl.MessageState `protogen:"open.v1"`
-	Meta          *Meta                  `protobuf:"bytes,1,opt,name=meta,proto3" json:"meta,omitempty"`         // key: origin/<product>/<location digest or name>
-	Product       string                 `protobuf:"bytes,2,opt,name=product,proto3" json:"product,omitempty"`   // "langgraph"
-	Flavor        string                 `protobuf:"bytes,3,opt,name=flavor,proto3" json:"flavor,omitempty"`     // "python+sqlite"; stores of one flavor and schema exchange native bytes
-	Version       string                 `protobuf:"bytes,4,opt,name=version,proto3" json:"version,omitempty"`   // of the runtime's library or service; empty: the store does not say
-	Schema        string                 `protobuf:"bytes,5,opt,name=schema,proto3" json:"schema,omitempty"`     // the store's own schema version: "checkpoints=9 store=3"
-	Location      string                 `protobuf:"bytes,6,opt,name=location,proto3" json:"location,omitempty"` // for people; no credentials
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// key: origin/<product>/<location digest or name>
+	Meta *Meta `protobuf:"bytes,1,opt,name=meta,proto3" json:"meta,omitempty"`
+	// "langgraph"
+	Product string `protobuf:"bytes,2,opt,name=product,proto3" json:"product,omitempty"`
+	// "python+sqlite"; stores of one flavor and schema exchange native bytes
+	Flavor string `protobuf:"bytes,3,opt,name=flavor,proto3" json:"flavor,omitempty"`
+	// of the runtime's library or service; empty: the store does not say
+	Version string `protobuf:"bytes,4,opt,name=version,proto3" json:"version,omitempty"`
+	// the store's own schema version: "checkpoints=9 store=3"
+	Schema string `protobuf:"bytes,5,opt,name=schema,proto3" json:"schema,omitempty"`
+	// for people; no credentials
+	Location      string `protobuf:"bytes,6,opt,name=location,proto3" json:"location,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -241,14 +264,21 @@ func (x *Origin) GetLocation() string {
 
 // Gap is something that the source knows of and could not read.
 type Gap struct {
-	state         protoimpl.MessageState `protogen:"open.v1"`
-	Meta          *Meta                  `protobuf:"bytes,1,opt,name=meta,proto3" json:"meta,omitempty"`                                  // key: gap/<kind>/<place>
-	Kind          string                 `protobuf:"bytes,2,opt,name=kind,proto3" json:"kind,omitempty"`                                  // of the missing records; empty: any
-	Place         string                 `protobuf:"bytes,3,opt,name=place,proto3" json:"place,omitempty"`                                // key, path, page or namespace
-	Reason        Gap_Reason             `protobuf:"varint,4,opt,name=reason,proto3,enum=exitramp.v1.Gap_Reason" json:"reason,omitempty"` // why
-	Detail        string                 `protobuf:"bytes,5,opt,name=detail,proto3" json:"detail,omitempty"`                              // the provider's own words, without secrets and without content
-	Count         uint64                 `protobuf:"varint,6,opt,name=count,proto3" json:"count,omitempty"`                               // records missing; 0: not known
-	Permission    string                 `protobuf:"bytes,7,opt,name=permission,proto3" json:"permission,omitempty"`                      // what would open it: "SELECT on store", "bedrock-agentcore:ListMemoryRecords"; empty: no permission would
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// key: gap/<kind>/<place>
+	Meta *Meta `protobuf:"bytes,1,opt,name=meta,proto3" json:"meta,omitempty"`
+	// of the missing records; empty: any
+	Kind string `protobuf:"bytes,2,opt,name=kind,proto3" json:"kind,omitempty"`
+	// key, path, page or namespace
+	Place string `protobuf:"bytes,3,opt,name=place,proto3" json:"place,omitempty"`
+	// why
+	Reason Gap_Reason `protobuf:"varint,4,opt,name=reason,proto3,enum=exitramp.v1.Gap_Reason" json:"reason,omitempty"`
+	// the provider's own words, without secrets and without content
+	Detail string `protobuf:"bytes,5,opt,name=detail,proto3" json:"detail,omitempty"`
+	// records missing; 0: not known
+	Count uint64 `protobuf:"varint,6,opt,name=count,proto3" json:"count,omitempty"`
+	// what would open it: "SELECT on store", "bedrock-agentcore:ListMemoryRecords"; empty: no permission would
+	Permission    string `protobuf:"bytes,7,opt,name=permission,proto3" json:"permission,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -335,20 +365,31 @@ func (x *Gap) GetPermission() string {
 // Completeness is the facts that a source states about its reading. Last in every stream. The verdict
 // is not in it: agentstate.Judge computes that, each time anew.
 type Completeness struct {
-	state          protoimpl.MessageState `protogen:"open.v1"`
-	Meta           *Meta                  `protobuf:"bytes,1,opt,name=meta,proto3" json:"meta,omitempty"`                                               // key: completeness/<n>
-	FromUnixNano   int64                  `protobuf:"fixed64,2,opt,name=from_unix_nano,json=fromUnixNano,proto3" json:"from_unix_nano,omitempty"`       // start of the reading, ns since 1970, UTC
-	ToUnixNano     int64                  `protobuf:"fixed64,3,opt,name=to_unix_nano,json=toUnixNano,proto3" json:"to_unix_nano,omitempty"`             // its end
-	Consistent     bool                   `protobuf:"varint,4,opt,name=consistent,proto3" json:"consistent,omitempty"`                                  // one snapshot; else records may be of different instants of the window
-	Kinds          []*KindCompleteness    `protobuf:"bytes,5,rep,name=kinds,proto3" json:"kinds,omitempty"`                                             // one a kind; a kind that is not mentioned is UNKNOWN
-	Observer       string                 `protobuf:"bytes,6,opt,name=observer,proto3" json:"observer,omitempty"`                                       // principal that read: role, ARN, file owner; empty: not known
-	Account        string                 `protobuf:"bytes,7,opt,name=account,proto3" json:"account,omitempty"`                                         // database, cloud account, project, home folder; no credentials
-	ObserverBasis  string                 `protobuf:"bytes,8,opt,name=observer_basis,json=observerBasis,proto3" json:"observer_basis,omitempty"`        // how the observer is known: "current_user", "sts:GetCallerIdentity"
-	NewestUnixNano int64                  `protobuf:"fixed64,9,opt,name=newest_unix_nano,json=newestUnixNano,proto3" json:"newest_unix_nano,omitempty"` // newest change that was seen; 0: not known
-	Changed        uint64                 `protobuf:"varint,10,opt,name=changed,proto3" json:"changed,omitempty"`                                       // records that changed while reading and were read again
-	Resumed        uint64                 `protobuf:"varint,11,opt,name=resumed,proto3" json:"resumed,omitempty"`                                       // how often the reading was broken off and resumed
-	unknownFields  protoimpl.UnknownFields
-	sizeCache      protoimpl.SizeCache
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// key: completeness/<n>
+	Meta *Meta `protobuf:"bytes,1,opt,name=meta,proto3" json:"meta,omitempty"`
+	// start of the reading, ns since 1970, UTC
+	FromUnixNano int64 `protobuf:"fixed64,2,opt,name=from_unix_nano,json=fromUnixNano,proto3" json:"from_unix_nano,omitempty"`
+	// its end
+	ToUnixNano int64 `protobuf:"fixed64,3,opt,name=to_unix_nano,json=toUnixNano,proto3" json:"to_unix_nano,omitempty"`
+	// one snapshot; else records may be of different instants of the window
+	Consistent bool `protobuf:"varint,4,opt,name=consistent,proto3" json:"consistent,omitempty"`
+	// one a kind; a kind that is not mentioned is UNKNOWN
+	Kinds []*KindCompleteness `protobuf:"bytes,5,rep,name=kinds,proto3" json:"kinds,omitempty"`
+	// principal that read: role, ARN, file owner; empty: not known
+	Observer string `protobuf:"bytes,6,opt,name=observer,proto3" json:"observer,omitempty"`
+	// database, cloud account, project, home folder; no credentials
+	Account string `protobuf:"bytes,7,opt,name=account,proto3" json:"account,omitempty"`
+	// how the observer is known: "current_user", "sts:GetCallerIdentity"
+	ObserverBasis string `protobuf:"bytes,8,opt,name=observer_basis,json=observerBasis,proto3" json:"observer_basis,omitempty"`
+	// newest change that was seen; 0: not known
+	NewestUnixNano int64 `protobuf:"fixed64,9,opt,name=newest_unix_nano,json=newestUnixNano,proto3" json:"newest_unix_nano,omitempty"`
+	// records that changed while reading and were read again
+	Changed uint64 `protobuf:"varint,10,opt,name=changed,proto3" json:"changed,omitempty"`
+	// how often the reading was broken off and resumed
+	Resumed       uint64 `protobuf:"varint,11,opt,name=resumed,proto3" json:"resumed,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
 }
 
 func (x *Completeness) Reset() {
@@ -460,20 +501,31 @@ func (x *Completeness) GetResumed() uint64 {
 
 // KindCompleteness is the facts about one kind.
 type KindCompleteness struct {
-	state          protoimpl.MessageState `protogen:"open.v1"`
-	Kind           string                 `protobuf:"bytes,1,opt,name=kind,proto3" json:"kind,omitempty"`                                            // "memory"
-	Class          KindCompleteness_Class `protobuf:"varint,2,opt,name=class,proto3,enum=exitramp.v1.KindCompleteness_Class" json:"class,omitempty"` // how the source came by the records
-	Enumerated     uint64                 `protobuf:"varint,3,opt,name=enumerated,proto3" json:"enumerated,omitempty"`                               // seen by the source, those that became gaps included
-	Exhausted      bool                   `protobuf:"varint,4,opt,name=exhausted,proto3" json:"exhausted,omitempty"`                                 // the listing ended by itself: cursor null, last row, end of file
-	Reference      *uint64                `protobuf:"varint,5,opt,name=reference,proto3,oneof" json:"reference,omitempty"`                           // counted by another route; absent: the runtime has none
-	ReferenceRoute string                 `protobuf:"bytes,6,opt,name=reference_route,json=referenceRoute,proto3" json:"reference_route,omitempty"`  // "count(*)", "GetMemory.recordCount"
-	AccessBasis    string                 `protobuf:"bytes,7,opt,name=access_basis,json=accessBasis,proto3" json:"access_basis,omitempty"`           // why the observer cannot be blind in part: "whole file", "row_security off accepted"; empty: it could be
-	Relisted       *uint64                `protobuf:"varint,8,opt,name=relisted,proto3,oneof" json:"relisted,omitempty"`                             // records found again by another order, page size or per-scope union; absent: not listed twice
-	RelistRoute    string                 `protobuf:"bytes,9,opt,name=relist_route,json=relistRoute,proto3" json:"relist_route,omitempty"`           // how it was listed the second time
-	DerivedFrom    []string               `protobuf:"bytes,10,rep,name=derived_from,json=derivedFrom,proto3" json:"derived_from,omitempty"`          // class derived: the kinds whose records are read as this kind
-	Opaque         uint64                 `protobuf:"varint,11,opt,name=opaque,proto3" json:"opaque,omitempty"`                                      // carried whole but not understood: encrypted, unknown serialiser
-	unknownFields  protoimpl.UnknownFields
-	sizeCache      protoimpl.SizeCache
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// "memory"
+	Kind string `protobuf:"bytes,1,opt,name=kind,proto3" json:"kind,omitempty"`
+	// how the source came by the records
+	Class KindCompleteness_Class `protobuf:"varint,2,opt,name=class,proto3,enum=exitramp.v1.KindCompleteness_Class" json:"class,omitempty"`
+	// seen by the source, those that became gaps included
+	Enumerated uint64 `protobuf:"varint,3,opt,name=enumerated,proto3" json:"enumerated,omitempty"`
+	// the listing ended by itself: cursor null, last row, end of file
+	Exhausted bool `protobuf:"varint,4,opt,name=exhausted,proto3" json:"exhausted,omitempty"`
+	// counted by another route; absent: the runtime has none
+	Reference *uint64 `protobuf:"varint,5,opt,name=reference,proto3,oneof" json:"reference,omitempty"`
+	// "count(*)", "GetMemory.recordCount"
+	ReferenceRoute string `protobuf:"bytes,6,opt,name=reference_route,json=referenceRoute,proto3" json:"reference_route,omitempty"`
+	// why the observer cannot be blind in part: "whole file", "row_security off accepted"; empty: it could be
+	AccessBasis string `protobuf:"bytes,7,opt,name=access_basis,json=accessBasis,proto3" json:"access_basis,omitempty"`
+	// records found again by another order, page size or per-scope union; absent: not listed twice
+	Relisted *uint64 `protobuf:"varint,8,opt,name=relisted,proto3,oneof" json:"relisted,omitempty"`
+	// how it was listed the second time
+	RelistRoute string `protobuf:"bytes,9,opt,name=relist_route,json=relistRoute,proto3" json:"relist_route,omitempty"`
+	// class derived: the kinds whose records are read as this kind
+	DerivedFrom []string `protobuf:"bytes,10,rep,name=derived_from,json=derivedFrom,proto3" json:"derived_from,omitempty"`
+	// carried whole but not understood: encrypted, unknown serialiser
+	Opaque        uint64 `protobuf:"varint,11,opt,name=opaque,proto3" json:"opaque,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
 }
 
 func (x *KindCompleteness) Reset() {
@@ -586,9 +638,11 @@ func (x *KindCompleteness) GetOpaque() uint64 {
 // Mark ends a stretch of the stream that need not be read again: a sink that has made everything
 // before it durable may resume after cursor. It is not archived.
 type Mark struct {
-	state         protoimpl.MessageState `protogen:"open.v1"`
-	Meta          *Meta                  `protobuf:"bytes,1,opt,name=meta,proto3" json:"meta,omitempty"`     // key: mark
-	Cursor        []byte                 `protobuf:"bytes,2,opt,name=cursor,proto3" json:"cursor,omitempty"` // opaque to all but the source; at most 64 KiB; no secrets
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// key: mark
+	Meta *Meta `protobuf:"bytes,1,opt,name=meta,proto3" json:"meta,omitempty"`
+	// opaque to all but the source; at most 64 KiB; no secrets
+	Cursor        []byte `protobuf:"bytes,2,opt,name=cursor,proto3" json:"cursor,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
