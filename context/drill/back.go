@@ -52,7 +52,7 @@ func ReadBack(ctx context.Context, want, got agentstate.Source, j *replay.Journa
 	if err = errors.Join(err, failed); err != nil {
 		return nil, err
 	}
-	return &Back{Process: os.Getpid(), Fidelity: rep, Seen: o.end()}, nil
+	return &Back{Process: os.Getpid(), Fidelity: rep, Seen: o.seen}, nil
 }
 
 // arrived tells whether the run of j brought the record under key, by itself or inside of another,

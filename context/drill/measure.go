@@ -3,7 +3,6 @@ package drill
 import (
 	"fmt"
 	"maps"
-	"math"
 	"slices"
 	"strings"
 	"time"
@@ -122,16 +121,47 @@ func (r *run) became(k *evidence.Kind) {
 		k.Fields = append(k.Fields, f)
 	}
 	slices.SortFunc(k.Fields, func(a, b evidence.Field) int { return strings.Compare(a.Path, b.Path) })
-	if s := b.Seen.Kinds[k.Kind]; s != nil {
-		l := s.Links
-		k.Links = &l
-		k.Times = &evidence.Times{Inversions: s.Inversions}
-		for _, f := range k.Fields {
-			if f.Path == "meta.created_unix_nano" {
-				k.Times.Total, k.Times.Original = f.Present, f.Exact
-			}
+	k.Links, k.Times = r.linksOf(k.Kind), r.timesOf(k)
+}
+
+// linksOf sums the references of a kind in the target.
+func (r *run) linksOf(kind string) *evidence.Links {
+	var l *evidence.Links
+	for name, x := range r.st.Back.Fidelity.Links {
+		if k, _, _ := strings.Cut(name, "."); k != kind {
+			continue
+		}
+		if l == nil {
+			l = &evidence.Links{}
+		}
+		if name == fidelity.ToolCalls || name == fidelity.ToolResults {
+			l.Orphans += x.Got.Orphans()
+			continue
+		}
+		l.Total, l.Resolved = l.Total+x.Got.Total, l.Resolved+x.Got.Resolved
+	}
+	return l
+}
+
+// timesOf says how the times fared at which the records of a kind were made.
+func (r *run) timesOf(k *evidence.Kind) *evidence.Times {
+	all := &r.st.Back.Fidelity.Times
+	var t *evidence.Times
+	for _, f := range k.Fields {
+		if f.Path == "meta.created_unix_nano" {
+			t = &evidence.Times{Total: f.Present, Original: f.Exact}
 		}
 	}
+	if t == nil {
+		return nil
+	}
+	if k.Kind == "message" {
+		t.Inversions = all.GotInversions
+	}
+	if agentstate.KindOfKey(all.ShiftOf) == k.Kind {
+		t.MaxSkewMS = all.Shift.Milliseconds()
+	}
+	return t
 }
 
 // acts are what the replay did with a kind; nil: nothing was replayed.
@@ -280,70 +310,6 @@ func (r *run) safety() evidence.Safety {
 		}
 	}
 	return s
-}
-
-// month is what the law gives for a switch: 30 days.
-const month = 30 * 24 * 60 * 60
-
-// timing sums up. The measured exit begins with the first verify and ends with the read-back; a drill
-// that was broken off is measured by the wall clock, its rest included.
-func (r *run) timing() evidence.Timing {
-	t := evidence.Timing{Phases: r.st.Phases, RPOSeconds: map[string]uint64{}}
-	export := 0.0
-	var end time.Time
-	for _, ph := range t.Phases {
-		switch ph.Name {
-		case phaseExport:
-			export += ph.Seconds
-		case phaseVerify, phasePlan, phaseReplay, phaseNeutral, phaseReadBack, phaseRead:
-			t.RTOSeconds += ph.Seconds
-			end = ph.Start.Add(time.Duration(ph.Seconds * float64(time.Second)))
-		}
-	}
-	if r.st.Attempts > 1 && !r.st.Exit.IsZero() {
-		t.RTOSeconds = max(t.RTOSeconds, end.Sub(r.st.Exit).Seconds())
-	}
-	if r.facts == nil {
-		return t
-	}
-	for name, n := range r.facts.Records {
-		if at := r.wholeUntil(name); n > 0 && !at.IsZero() && agentstate.IsState(name) {
-			t.RPOSeconds[name] = uint64(max(0, r.st.Started.Sub(at).Seconds()))
-		}
-	}
-	if n := r.facts.Archive.Records; n > 0 && r.stop == nil {
-		full, whose := r.p.FullCount, "full_volume_records of the plan"
-		if full == 0 {
-			full, whose = n, "the records of the archive"
-		}
-		secs := (t.RTOSeconds + export) * float64(full) / float64(n)
-		t.Projection = &evidence.Projection{Records: full, Seconds: secs, Limit: month,
-			Formula: fmt.Sprintf("(%.3f s export + %.3f s verify to read-back) × %d (%s) / %d records measured = %.1f s of %d s (30 days)", export, t.RTOSeconds, full, whose, n, secs, month)}
-	}
-	return t
-}
-
-// wholeUntil is the moment up to which the archive is known to have all of a kind: when its reading
-// began, where its coverage says that all was read; else that of its newest record. Zero: not known.
-func (r *run) wholeUntil(kind string) time.Time {
-	var at time.Time
-	if s := r.st.Seen; s != nil && s.Kinds[kind] != nil && s.Kinds[kind].Newest > 0 {
-		at = time.Unix(0, s.Kinds[kind].Newest).UTC()
-	}
-	if r.facts.Verdict.Kinds[kind].Coverage > agentstate.Listed {
-		return at
-	}
-	var from int64 = math.MaxInt64
-	for _, st := range r.facts.Statements {
-		from = min(from, st.FromUnixNano)
-	}
-	if from == math.MaxInt64 || from == 0 {
-		return at
-	}
-	if began := time.Unix(0, from).UTC(); began.After(at) {
-		return began
-	}
-	return at
 }
 
 // continuity is what the tasks showed. A side on which none ran has 0 of 0, and the judge says so.

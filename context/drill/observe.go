@@ -3,10 +3,8 @@ package drill
 import (
 	"context"
 	"iter"
-	"slices"
 	"strings"
 
-	"github.com/cespare/xxhash/v2"
 	"google.golang.org/protobuf/reflect/protoreflect"
 
 	"github.com/exitramp/exitramp/context/agentstate"
@@ -15,7 +13,7 @@ import (
 	pb "github.com/exitramp/exitramp/proto/exitramp/v1"
 )
 
-// Seen is what one reading of a state shows besides its records: times, links, what is whose.
+// Seen is what one reading of a state shows besides its records: how new it is, and what is known of it.
 type Seen struct {
 	Kinds      map[string]*SeenKind `json:"kinds"`
 	Origin     evidence.Runtime     `json:"origin"`
@@ -26,37 +24,26 @@ type Seen struct {
 
 // SeenKind is Seen of one kind.
 type SeenKind struct {
-	Records    uint64         `json:"records"`
-	Views      uint64         `json:"views"`
-	Native     uint64         `json:"native"` // with the runtime's own bytes
-	Timed      uint64         `json:"timed"`  // with a time
-	Newest     int64          `json:"newest"` // ns since 1970
-	Said       uint64         `json:"said"`   // with a derivation
-	Inferred   uint64         `json:"inferred"`
-	Inversions uint64         `json:"inversions"` // messages older than the one before them
-	Links      evidence.Links `json:"links"`
+	Records  uint64 `json:"records"`
+	Views    uint64 `json:"views"`
+	Native   uint64 `json:"native"` // with the runtime's own bytes
+	Newest   int64  `json:"newest"` // ns since 1970; 0: no record has a time
+	Said     uint64 `json:"said"`   // with a derivation
+	Inferred uint64 `json:"inferred"`
 }
 
-// observer looks at records while others read them. It keeps some 8 bytes for each record and 8 for
-// each reference.
+// observer looks at records while others read them.
 type observer struct {
 	seen     *Seen
 	canaries []Canary
 	models   *models.Lister
 	arrived  func(key string) bool // whether a record of the target is of this drill; nil: all are
-
-	keys []uint64
-	refs map[string][]uint64
-
-	talk  string // key of the conversation of the last message
-	last  int64  // newest time in it
-	calls map[string]int
 }
 
 func newObserver(canaries []Canary) *observer {
 	return &observer{
 		seen:   &Seen{Kinds: map[string]*SeenKind{}, Canaries: make([]uint64, len(canaries)), Commands: make([]uint64, len(canaries))},
-		models: models.NewLister(), canaries: canaries, refs: map[string][]uint64{}, calls: map[string]int{},
+		models: models.NewLister(), canaries: canaries,
 	}
 }
 
@@ -126,22 +113,7 @@ func (o *observer) record(r agentstate.Record) {
 	default:
 		k.Said++
 	}
-	at := timeOf(r)
-	if at != 0 {
-		k.Timed++
-		k.Newest = max(k.Newest, at)
-	}
-	o.keys = append(o.keys, xxhash.Sum64String(m.GetKey()))
-	refs := o.refs[name]
-	agentstate.Refs(r, func(field, key string) {
-		if field != "meta.origin_key" {
-			refs = append(refs, xxhash.Sum64String(key))
-		}
-	})
-	o.refs[name] = refs
-	if msg, ok := r.(*pb.Message); ok {
-		o.message(k, msg, at)
-	}
+	k.Newest = max(k.Newest, timeOf(r))
 	for i := range o.canaries {
 		if c := &o.canaries[i]; c.matches(r, name) && (o.arrived == nil || o.arrived(m.GetKey())) {
 			o.seen.Canaries[i]++
@@ -159,54 +131,6 @@ func timeOf(r agentstate.Record) int64 {
 		at = max(at, run.StartedUnixNano, run.EndedUnixNano)
 	}
 	return at
-}
-
-// message counts what is out of order, and tool calls without results. Messages of a conversation
-// stand together.
-func (o *observer) message(k *SeenKind, m *pb.Message, at int64) {
-	if m.ConversationKey != o.talk {
-		o.endTalk()
-		o.talk, o.last = m.ConversationKey, 0
-	}
-	if at != 0 && at < o.last {
-		k.Inversions++
-	}
-	o.last = max(o.last, at)
-	for _, p := range m.Parts {
-		if c := p.GetToolCall(); c != nil {
-			o.calls[c.Id]++
-		}
-		if c := p.GetToolResult(); c != nil {
-			o.calls[c.Id]--
-		}
-	}
-}
-
-// endTalk counts the calls and results of a conversation that have no other half.
-func (o *observer) endTalk() {
-	for _, n := range o.calls {
-		if n != 0 {
-			o.kind("message").Links.Orphans++
-		}
-	}
-	clear(o.calls)
-}
-
-// end finds which references lead to a record.
-func (o *observer) end() *Seen {
-	o.endTalk()
-	slices.Sort(o.keys)
-	for name, refs := range o.refs {
-		l := &o.kind(name).Links
-		for _, h := range refs {
-			l.Total++
-			if _, ok := slices.BinarySearch(o.keys, h); ok {
-				l.Resolved++
-			}
-		}
-	}
-	o.keys, o.refs = nil, nil
-	return o.seen
 }
 
 // matches tells whether r is the record that c knows.

@@ -45,7 +45,7 @@ type state struct {
 
 // saw keeps what o has seen of the archive.
 func (s *state) saw(o *observer, dates *models.Dates) {
-	s.Models, s.Seen = o.models.List(dates), o.end()
+	s.Models, s.Seen = o.models.List(dates), o.seen
 }
 
 // maxState is the size of the file of a broken drill.

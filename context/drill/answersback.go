@@ -1,0 +1,192 @@
+package drill
+
+import (
+	"fmt"
+	"strings"
+
+	"github.com/exitramp/exitramp/context/evidence"
+	"github.com/exitramp/exitramp/context/fidelity"
+)
+
+// fidelity is what the read-back tells: 13, 29, 32 to 38, 40.
+func (a *answers) fidelity() {
+	b, r := a.r.st.Back, a.r
+	f := b.Fidelity
+	a.set(13, evidence.Pass, evidence.Measured, "missing %d, extra %d, by kind in the table", f.MissingN, f.ExtraN)
+	au := &a.p.Authority
+	switch {
+	case r.neutral:
+		a.untold(29, "nothing runs in a neutral store")
+	case au.Widened+au.Raised > 0:
+		a.set(29, evidence.Fail, evidence.Measured, "%d grants widened, %d records raised", au.Widened, au.Raised)
+	default:
+		a.set(29, evidence.Pass, evidence.Measured, "%d grants: %d reproduced, %d not or less, 0 widened; 0 roles raised; %d records wait for a person", au.Grants, au.Reproduced, au.Reduced, len(au.Reconsent))
+	}
+	s := &a.p.Safety
+	switch {
+	case r.neutral:
+		a.untold(32, "a neutral store revives nobody")
+	case s.Revived > 0:
+		a.set(32, evidence.Fail, evidence.Measured, "%d records came back that were erased, of %d tombstones", s.Revived, s.Tombstones)
+	default:
+		a.set(32, evidence.Pass, evidence.Measured, "%d tombstones, 0 revived", s.Tombstones)
+	}
+	a.survival()
+	a.fields()
+	a.links()
+	a.times()
+	a.set(37, evidence.Pass, evidence.Derived, "preserve, for every kind: records were written as they are, and nothing was derived anew by the target's model")
+	held := uint64(0)
+	for _, k := range a.p.Kinds {
+		held += k.Quarantined
+	}
+	switch {
+	case r.neutral:
+		a.untold(38, "nothing runs in a neutral store")
+	case s.InjectionEffective > 0:
+		a.set(38, evidence.Fail, evidence.Measured, "%d of %d planted instructions arrived with an operator's authority", s.InjectionEffective, s.InjectionCanaries)
+	case au.Raised > 0:
+		a.set(38, evidence.Fail, evidence.Measured, "%d records speak with more authority than before", au.Raised)
+	default:
+		a.set(38, evidence.Pass, evidence.Measured, "%d records quarantined, %d let through by a person's file; of %d planted instructions 0 arrived with an operator's authority", held, len(r.e.Replay.Approved), s.InjectionCanaries)
+	}
+	a.tasks()
+}
+
+// tasks is 40 and 41.
+func (a *answers) tasks() {
+	r, f := a.r, a.r.st.Back.Fidelity
+	s := r.st.Tasks
+	if s == nil {
+		if !r.p.reaches(evidence.L4) && !r.neutral {
+			a.set(40, evidence.Warn, evidence.Measured, "R3, state equal: %d of %d records, one run; R4 and R5 need tasks", f.Same, f.Records+f.MissingN)
+		}
+		return
+	}
+	say := fmt.Sprintf("R5, %d tasks, %d runs each: passed at the source %s, at the target %s", len(s.Tasks), s.Runs, s.Source, s.Target)
+	if s.NotJudged > 0 {
+		say += fmt.Sprintf("; %d tasks were not judged", s.NotJudged)
+	}
+	switch {
+	case s.Target.Total == 0:
+		a.untold(40, "%s", say)
+	case s.Target.Passed == 0:
+		a.set(40, evidence.Fail, evidence.Measured, "%s", say)
+	case s.Source != nil && s.Target.Of() < s.Source.Of(), s.Source == nil && s.Target.Passed < s.Target.Total, s.NotJudged > 0:
+		a.set(40, evidence.Warn, evidence.Measured, "%s", say)
+	default:
+		a.set(40, evidence.Pass, evidence.Measured, "%s", say)
+	}
+	if s.Cold == nil || s.Cold.Total == 0 {
+		a.untold(41, "no tasks were run on a target without the state")
+		return
+	}
+	res := evidence.Pass
+	if s.Target.Passed <= s.Cold.Passed {
+		res = evidence.Warn // the state was worth nothing to these tasks
+	}
+	a.set(41, res, evidence.Measured, "passed: source %s, target %s, target without the state %s", s.Source, s.Target, s.Cold)
+}
+
+// survival is 33.
+func (a *answers) survival() {
+	var due, arrived, before, rows, bad uint64
+	var worst []string
+	for i := range a.p.Kinds {
+		k := &a.p.Kinds[i]
+		due += k.Imported + k.Refused + k.Conflicts - min(k.Before, k.Imported)
+		came := k.Matched + k.Announced
+		arrived += came - min(k.Before, came)
+		if k.Kind == "opaque" { // a runtime's own bookkeeping, which its tables come with
+			rows += k.Before
+		} else {
+			before += k.Before
+		}
+		if n := k.Missing + k.Differ + k.Refused + k.Conflicts; n > 0 {
+			bad += n
+			worst = append(worst, fmt.Sprintf("%s %d of %d", k.Kind, n, k.Archived))
+		}
+	}
+	say := fmt.Sprintf("%d of %d records that were to arrive did, field by field or as announced", arrived, due)
+	if before > 0 {
+		say += fmt.Sprintf("; %d were in the target before and are not counted", before)
+	}
+	if rows > 0 {
+		say += fmt.Sprintf("; %d rows of bookkeeping were in the target before", rows)
+	}
+	if len(worst) > 0 {
+		say += "; not: " + strings.Join(worst, ", ")
+	}
+	least := a.r.p.Targets.Survival
+	if least == 0 {
+		least = 1
+	}
+	switch {
+	case due == 0:
+		a.untold(33, "nothing was to arrive; %d records were in the target before", before)
+	case float64(arrived) < least*float64(due):
+		a.set(33, evidence.Fail, evidence.Measured, "%s; the target is %g", say, least)
+	case bad > 0 || before > 0:
+		a.set(33, evidence.Warn, evidence.Measured, "%s", say)
+	default:
+		a.set(33, evidence.Pass, evidence.Measured, "%s", say)
+	}
+}
+
+// fields is 34.
+func (a *answers) fields() {
+	f := a.r.st.Back.Fidelity
+	accepted, open := 0, 0
+	for _, l := range a.p.Losses {
+		if l.AcceptedBy != "" {
+			accepted++
+		} else {
+			open++
+		}
+	}
+	say := fmt.Sprintf("%d of %d fields exact; grades add up", f.Grades[fidelity.Exact], f.Fields)
+	switch {
+	case f.UnannouncedN > 0:
+		a.set(34, evidence.Fail, evidence.Measured, "%s; %d fields differ, and nobody had said so", say, f.UnannouncedN)
+	case accepted+open > 0:
+		a.set(34, evidence.Warn, evidence.Measured, "%s; %d losses are listed, %d of them accepted by somebody", say, accepted+open, accepted)
+	default:
+		a.set(34, evidence.Pass, evidence.Measured, "%s", say)
+	}
+}
+
+// links is 35: what leads nowhere in the target, and did in the archive.
+func (a *answers) links() {
+	var total, resolved, open, alone, wasAlone uint64
+	for name, l := range a.r.st.Back.Fidelity.Links {
+		if name == fidelity.ToolCalls || name == fidelity.ToolResults {
+			alone, wasAlone = alone+l.Got.Orphans(), wasAlone+l.Want.Orphans()
+			continue
+		}
+		total, resolved, open = total+l.Got.Total, resolved+l.Got.Resolved, open+l.Want.Orphans()
+	}
+	say := fmt.Sprintf("%d of %d references lead to a record; %d tool calls or results stand alone, %d did in the archive; nothing was repaired", resolved, total, alone, wasAlone)
+	away := uint64(0) // what did not arrive leaves references open, and was said
+	for _, k := range a.p.Kinds {
+		away += k.Quarantined + k.Refused + k.Conflicts + k.Skipped
+	}
+	res := evidence.Pass
+	if total-resolved > open || alone > wasAlone {
+		say = fmt.Sprintf("%s; %d references led nowhere in the archive, and %d records did not come along", say, open, away)
+		if res = evidence.Warn; away == 0 {
+			res = evidence.Fail
+		}
+	}
+	a.set(35, res, evidence.Measured, "%s", say)
+}
+
+// times is 36.
+func (a *answers) times() {
+	t := &a.r.st.Back.Fidelity.Times
+	res := evidence.Pass
+	if t.Kept < t.Records || t.GotInversions > t.WantInversions {
+		res = evidence.Warn
+	}
+	a.set(36, res, evidence.Measured, "%d of %d times of creation kept, %d lost, largest shift %s; %d messages are older than the one before them, %d were in the archive",
+		t.Kept, t.Records, t.Lost, t.Shift, t.GotInversions, t.WantInversions)
+}

@@ -1,0 +1,372 @@
+package drill
+
+import (
+	"context"
+	"encoding/hex"
+	"errors"
+	"fmt"
+	"os"
+	"path/filepath"
+
+	"github.com/exitramp/exitramp/context/agentstate"
+	"github.com/exitramp/exitramp/context/evidence"
+	"github.com/exitramp/exitramp/context/replay"
+	"github.com/exitramp/exitramp/context/unpack"
+)
+
+func (r *run) export(ctx context.Context) error {
+	if r.p.Mode != evidence.Planned || r.st.Sealed {
+		return nil
+	}
+	n := uint64(0)
+	err := r.phase(phaseExport, func() (uint64, int64, error) {
+		src, err := r.e.Source(ctx)
+		if err != nil {
+			return 0, 0, err
+		}
+		defer src.Close()
+		see := r.see(phaseExport)
+		err = r.e.Archives.Seal(ctx, r.p.Archive, src, func(rec agentstate.Record) {
+			if agentstate.IsState(agentstate.KindOf(rec)) {
+				n++
+			}
+			see(rec)
+		})
+		return n, sizeOf(r.p.Archive), err
+	})
+	switch {
+	case err == nil:
+		r.st.Sealed = true
+		return r.st.save()
+	case ctx.Err() != nil || n > 0:
+		return broken(phaseExport, err)
+	}
+	r.stopped(phaseExport, err)
+	return nil
+}
+
+func sizeOf(path string) int64 {
+	fi, err := os.Stat(path)
+	if err != nil {
+		return 0
+	}
+	return fi.Size()
+}
+
+func (r *run) verify(ctx context.Context) error {
+	began := r.now()
+	err := r.phase(phaseVerify, func() (uint64, int64, error) {
+		f, err := r.e.Archives.Check(ctx, r.p.Archive)
+		if err != nil {
+			return 0, sizeOf(r.p.Archive), err
+		}
+		r.facts = f
+		return f.Archive.Records, f.Archive.Bytes, nil
+	})
+	if err != nil {
+		if ctx.Err() != nil {
+			return broken(phaseVerify, err)
+		}
+		r.stopped(phaseVerify, err)
+		return nil
+	}
+	r.digests = append(r.digests, r.facts.Archive.ManifestSHA256)
+	if r.st.Exit.IsZero() {
+		r.st.Exit = began.UTC()
+		return r.st.save()
+	}
+	return nil
+}
+
+// open opens the archive to act on it.
+func (r *run) open(ctx context.Context) (Runtime, error) { return r.e.Archives.Open(ctx, r.p.Archive) }
+
+// look reads the records once, where no later phase does.
+func (r *run) look(ctx context.Context) error {
+	o := newObserver(r.p.Canaries)
+	err := r.phase(phaseRead, func() (uint64, int64, error) {
+		src, err := r.open(ctx)
+		if err != nil {
+			return 0, 0, err
+		}
+		defer src.Close()
+		n := uint64(0)
+		for rec, err := range src.Records(ctx, nil) {
+			if err != nil {
+				return n, 0, err
+			}
+			n++
+			o.record(rec)
+		}
+		return n, 0, ctx.Err()
+	})
+	if err != nil {
+		return broken(phaseRead, err)
+	}
+	r.st.saw(o, r.e.Models)
+	return nil
+}
+
+// neutralStore writes the archive as JSON Lines, which need nobody's software, and compares. The
+// folder holds everything in the clear and is gone when the phase ends.
+func (r *run) neutralStore(ctx context.Context) error {
+	r.neutral = true
+	dir, err := os.MkdirTemp(r.p.Output, "."+r.p.Name+".neutral.")
+	if err != nil {
+		return fmt.Errorf("drill: %w", err)
+	}
+	defer os.RemoveAll(dir)
+	o := newObserver(r.p.Canaries)
+	folder := filepath.Join(dir, "state")
+	src, err := r.open(ctx)
+	if err != nil {
+		return broken(phaseNeutral, err)
+	}
+	defer src.Close()
+	err = r.phase(phaseNeutral, func() (uint64, int64, error) {
+		d, err := unpack.Create(folder, unpack.JSONL, nil)
+		if err != nil {
+			return 0, 0, err
+		}
+		defer d.Close()
+		_, err = agentstate.Copy(ctx, d, &tap{Source: src, look: o.record}, &agentstate.CopyOptions{OnRecord: r.see(phaseNeutral)})
+		return r.facts.Archive.Records, 0, err
+	})
+	if err != nil {
+		return broken(phaseNeutral, err)
+	}
+	r.st.saw(o, r.e.Models)
+	err = r.phase(phaseReadBack, func() (uint64, int64, error) {
+		got, err := unpack.Open(folder)
+		if err != nil {
+			return 0, 0, err
+		}
+		defer got.Close()
+		r.st.Back, err = ReadBack(ctx, src, got, nil, r.p.Canaries)
+		return r.facts.Archive.Records, 0, err
+	})
+	if err != nil {
+		return broken(phaseReadBack, err)
+	}
+	return nil
+}
+
+// options are those of plan and replay.
+func (r *run) options(phase string) *replay.Options {
+	o := r.e.Replay
+	b, _ := hex.DecodeString(r.facts.Archive.ManifestSHA256)
+	copy(o.ArchiveSHA256[:], b)
+	o.OnReceipt = func(rc replay.Receipt) {
+		if r.e.Progress != nil {
+			r.e.Progress(phase, agentstate.New(agentstate.KindOfKey(rc.Key)))
+		}
+	}
+	return &o
+}
+
+// planReplay asks the target what it would do. It is the first to read the archive's records, and so
+// looks at them. After a replay has begun there is nothing to ask.
+func (r *run) planReplay(ctx context.Context) error {
+	if r.st.Planned {
+		return nil
+	}
+	o := newObserver(nil)
+	err := r.phase(phasePlan, func() (uint64, int64, error) {
+		src, err := r.open(ctx)
+		if err != nil {
+			return 0, 0, err
+		}
+		defer src.Close()
+		rt, dst, err := r.e.Target(ctx)
+		if err != nil {
+			return 0, 0, err
+		}
+		defer rt.Close()
+		rep, err := replay.Plan(ctx, dst, &tap{Source: src, look: o.record}, r.options(phasePlan))
+		if err != nil {
+			return 0, 0, err
+		}
+		r.st.Before = map[string]uint64{}
+		for kind, acts := range rep.Kinds {
+			r.st.Before[kind] = acts[replay.Same]
+		}
+		return rep.Records, 0, nil
+	})
+	if err != nil {
+		if ctx.Err() != nil {
+			return broken(phasePlan, err)
+		}
+		r.stopped(phasePlan, err)
+		return nil
+	}
+	r.st.saw(o, r.e.Models)
+	r.st.Planned = true
+	return r.st.save()
+}
+
+func (r *run) replay(ctx context.Context) error {
+	if r.st.Back != nil {
+		return nil
+	}
+	begun := false // something may be in the target
+	err := r.phase(phaseReplay, func() (uint64, int64, error) {
+		src, err := r.open(ctx)
+		if err != nil {
+			return 0, 0, err
+		}
+		defer src.Close()
+		rt, dst, err := r.e.Target(ctx)
+		if err != nil {
+			return 0, 0, err
+		}
+		defer rt.Close()
+		j, err := replay.OpenJournal(r.journal())
+		if err != nil {
+			return 0, 0, err
+		}
+		defer j.Close()
+		refused := &lazyFile{path: r.file(".refused.ndjson")}
+		defer refused.Close()
+		o := r.options(phaseReplay)
+		o.Journal, o.Refused = j, refused
+		r.st.Report, err = replay.Apply(ctx, dst, src, o)
+		begun = j.Run() != ""
+		if err != nil {
+			return 0, 0, err
+		}
+		return r.st.Report.Records, 0, refused.Close()
+	})
+	switch {
+	case err == nil:
+		r.st.Resumed += r.st.Report.Resumed
+		return r.st.save()
+	case ctx.Err() != nil || begun:
+		return broken(phaseReplay, err)
+	}
+	r.stopped(phaseReplay, err)
+	return nil
+}
+
+func (r *run) readBack(ctx context.Context) error {
+	if r.st.Back != nil {
+		return nil
+	}
+	err := r.phase(phaseReadBack, func() (n uint64, size int64, err error) {
+		if r.e.ReadBack != nil {
+			r.st.Back, err = r.e.ReadBack(ctx, r.journal())
+		} else {
+			r.st.Back, err = r.readBackHere(ctx)
+		}
+		if err != nil {
+			return 0, 0, err
+		}
+		return r.st.Back.Fidelity.Records, 0, nil
+	})
+	if err != nil {
+		r.st.Back = nil
+		return broken(phaseReadBack, err)
+	}
+	return r.st.save()
+}
+
+func (r *run) readBackHere(ctx context.Context) (*Back, error) {
+	src, err := r.open(ctx)
+	if err != nil {
+		return nil, err
+	}
+	defer src.Close()
+	rt, _, err := r.e.Target(ctx)
+	if err != nil {
+		return nil, err
+	}
+	defer rt.Close()
+	j, err := replay.OpenJournal(r.journal())
+	if err != nil {
+		return nil, err
+	}
+	defer j.Close()
+	return ReadBack(ctx, src, rt, j, r.p.Canaries)
+}
+
+func (r *run) runTasks(ctx context.Context) error {
+	if r.e.Tasks == nil || !r.p.reaches(evidence.L4) || r.st.Tasks != nil {
+		return nil
+	}
+	err := r.phase(phaseTasks, func() (uint64, int64, error) {
+		s, err := r.e.Tasks(ctx)
+		if err != nil {
+			return 0, 0, err
+		}
+		r.st.Tasks = s
+		return uint64(len(s.Tasks) * s.Runs), 0, nil
+	})
+	if err != nil {
+		return broken(phaseTasks, err)
+	}
+	return r.st.save()
+}
+
+func (r *run) runControls(ctx context.Context) error {
+	err := r.phase(phaseControls, func() (_ uint64, _ int64, err error) {
+		r.controls, r.skipped, err = r.e.Controls(ctx, r.p.Archive, r.facts)
+		return 0, 0, err
+	})
+	if err != nil {
+		return broken(phaseControls, err)
+	}
+	return nil
+}
+
+// tearDown takes out of the target what this drill put there.
+func (r *run) tearDown(ctx context.Context) error {
+	if r.p.Keep || !r.p.reaches(evidence.L3) {
+		return nil
+	}
+	r.undoErr = r.phase(phaseTearDown, func() (uint64, int64, error) {
+		rt, dst, err := r.e.Target(ctx)
+		if err != nil {
+			return 0, 0, err
+		}
+		defer rt.Close()
+		j, err := replay.OpenJournal(r.journal())
+		if err != nil {
+			return 0, 0, err
+		}
+		defer j.Close()
+		if r.undo, err = replay.Undo(ctx, dst, j); err != nil {
+			return 0, 0, err
+		}
+		return r.undo.Removed, 0, nil
+	})
+	if r.undoErr != nil && ctx.Err() != nil {
+		return broken(phaseTearDown, r.undoErr)
+	}
+	return nil
+}
+
+// lazyFile comes into being with its first byte.
+type lazyFile struct {
+	path string
+	f    *os.File
+}
+
+func (l *lazyFile) Write(b []byte) (int, error) {
+	if l.f == nil {
+		f, err := os.OpenFile(l.path, os.O_WRONLY|os.O_CREATE|os.O_TRUNC, 0o600)
+		if err != nil {
+			return 0, err
+		}
+		l.f = f
+	}
+	return l.f.Write(b)
+}
+
+// Close syncs. Closed twice, it does nothing.
+func (l *lazyFile) Close() error {
+	if l.f == nil {
+		return nil
+	}
+	err := errors.Join(l.f.Sync(), l.f.Close())
+	l.f = nil
+	return err
+}

@@ -1,0 +1,74 @@
+package drill
+
+import (
+	"fmt"
+	"math"
+	"time"
+
+	"github.com/exitramp/exitramp/context/agentstate"
+	"github.com/exitramp/exitramp/context/evidence"
+)
+
+// month is what the law gives for a switch: 30 days.
+const month = 30 * 24 * 60 * 60
+
+// timing sums up. The measured exit begins with the first verify and ends with the read-back; a drill
+// that was broken off is measured by the wall clock, its rest included.
+func (r *run) timing() evidence.Timing {
+	t := evidence.Timing{Phases: r.st.Phases, RPOSeconds: map[string]uint64{}}
+	export := 0.0
+	var end time.Time
+	for _, ph := range t.Phases {
+		switch ph.Name {
+		case phaseExport:
+			export += ph.Seconds
+		case phaseVerify, phasePlan, phaseReplay, phaseNeutral, phaseReadBack, phaseRead:
+			t.RTOSeconds += ph.Seconds
+			end = ph.Start.Add(time.Duration(ph.Seconds * float64(time.Second)))
+		}
+	}
+	if r.st.Attempts > 1 && !r.st.Exit.IsZero() {
+		t.RTOSeconds = max(t.RTOSeconds, end.Sub(r.st.Exit).Seconds())
+	}
+	if r.facts == nil {
+		return t
+	}
+	for name, n := range r.facts.Records {
+		if at := r.wholeUntil(name); n > 0 && !at.IsZero() && agentstate.IsState(name) {
+			t.RPOSeconds[name] = uint64(max(0, r.st.Started.Sub(at).Seconds()))
+		}
+	}
+	if n := r.facts.Archive.Records; n > 0 && r.stop == nil {
+		full, whose := r.p.FullCount, "full_volume_records of the plan"
+		if full == 0 {
+			full, whose = n, "the records of the archive"
+		}
+		secs := (t.RTOSeconds + export) * float64(full) / float64(n)
+		t.Projection = &evidence.Projection{Records: full, Seconds: secs, Limit: month,
+			Formula: fmt.Sprintf("(%.3f s export + %.3f s verify to read-back) × %d (%s) / %d records measured = %.1f s of %d s (30 days)", export, t.RTOSeconds, full, whose, n, secs, month)}
+	}
+	return t
+}
+
+// wholeUntil is the moment up to which the archive is known to have all of a kind: when its reading
+// began, where its coverage says that all was read; else that of its newest record. Zero: not known.
+func (r *run) wholeUntil(kind string) time.Time {
+	var at time.Time
+	if s := r.st.Seen; s != nil && s.Kinds[kind] != nil && s.Kinds[kind].Newest > 0 {
+		at = time.Unix(0, s.Kinds[kind].Newest).UTC()
+	}
+	if r.facts.Verdict.Kinds[kind].Coverage > agentstate.Listed {
+		return at
+	}
+	var from int64 = math.MaxInt64
+	for _, st := range r.facts.Statements {
+		from = min(from, st.FromUnixNano)
+	}
+	if from == math.MaxInt64 || from == 0 {
+		return at
+	}
+	if began := time.Unix(0, from).UTC(); began.After(at) {
+		return began
+	}
+	return at
+}
