@@ -10,6 +10,7 @@ import (
 
 	"github.com/exitramp/exitramp/context/agentstate"
 	"github.com/exitramp/exitramp/context/fidelity"
+	"github.com/exitramp/exitramp/context/mapping"
 	"github.com/exitramp/exitramp/context/replay"
 )
 
@@ -29,6 +30,13 @@ func ReadBack(ctx context.Context, want, got agentstate.Source, j *replay.Journa
 	for _, c := range canaries {
 		kinds[c.Kind], kinds[agentstate.KindOfKey(c.Key)] = true, true
 	}
+	names, err := renamed(ctx, want, j, canaries)
+	if err != nil {
+		return nil, err
+	}
+	if names != nil {
+		defer names.Close()
+	}
 	ours := map[uint64]bool{} // keys in the target, of records of those kinds that came with this drill
 	var failed error
 	first := &tap{Source: want, look: func(r agentstate.Record) {
@@ -36,7 +44,7 @@ func ReadBack(ctx context.Context, want, got agentstate.Source, j *replay.Journa
 			return
 		}
 		key := r.GetMeta().GetKey()
-		at, came, err := arrived(j, key)
+		at, came, err := arrived(j, names, key)
 		if failed = errors.Join(failed, err); !came {
 			return
 		}
@@ -55,17 +63,35 @@ func ReadBack(ctx context.Context, want, got agentstate.Source, j *replay.Journa
 	return &Back{Process: os.Getpid(), Fidelity: rep, Seen: o.seen}, nil
 }
 
+// renamed is what the map of j makes of names; nil: there is none, or nobody asks.
+func renamed(ctx context.Context, want agentstate.Source, j *replay.Journal, canaries []Canary) (*mapping.Mapper, error) {
+	if j == nil || j.Run() == "" || len(canaries) == 0 {
+		return nil, nil
+	}
+	m, err := j.Map()
+	if err != nil || m == nil {
+		return nil, err
+	}
+	return mapping.New(ctx, m, want)
+}
+
 // arrived tells whether the run of j brought the record under key, by itself or inside of another,
 // and under which key the target has it.
-func arrived(j *replay.Journal, key string) (at string, ok bool, err error) {
+func arrived(j *replay.Journal, names *mapping.Mapper, key string) (at string, ok bool, err error) {
 	if j == nil || j.Run() == "" {
 		return key, true, nil
 	}
 	rc, ok, err := j.Answer(key)
-	switch {
-	case err != nil || !ok:
+	if err != nil || !ok {
 		return key, false, err
-	case rc.Action == replay.Created, rc.Action == replay.Updated, rc.Action == replay.Skipped:
+	}
+	if names != nil {
+		if rc.Key, err = names.Key(key); err != nil {
+			return key, false, err
+		}
+	}
+	switch rc.Action {
+	case replay.Created, replay.Updated, replay.Skipped:
 		return rc.TargetKey(), true, nil
 	}
 	return key, false, nil
