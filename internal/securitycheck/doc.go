@@ -1,2 +1,2 @@
-// Package securitycheck keeps SECURITY.md: what it names as proof is there.
+// Package securitycheck keeps SECURITY.md and docs/faults.md: what they name as proof is there.
 package securitycheck
