@@ -70,6 +70,7 @@ type apply struct {
 	anew    Reembedder // nil: vectors are as they were
 	rep     *Report
 	answers hash.Hash
+	line    []byte // of answers
 
 	w       Writer
 	batch   []agentstate.Record

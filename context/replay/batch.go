@@ -4,6 +4,7 @@ import (
 	"context"
 	"fmt"
 	"slices"
+	"strconv"
 	"strings"
 
 	"github.com/exitramp/exitramp/context/agentstate"
@@ -171,7 +172,7 @@ func (a *apply) some(ctx context.Context, ps []pending) (int, error) {
 	var at []int
 	for ; n < len(ps) && agentstate.KindOf(ps[n].rec) == kind; n++ {
 		if ps[n].answer == nil {
-			if _, stop := a.stop(ps[n].rec); !stop {
+			if _, stop := a.guard.late(ps[n].rec); !stop {
 				rs, at = append(rs, ps[n].out), append(at, n)
 			}
 		}
@@ -212,7 +213,7 @@ func (a *apply) one(ctx context.Context, p *pending, wrote *Receipt) error {
 	rc := p.answer
 	if rc == nil {
 		// The answer of a parent may have come in this very batch.
-		if got, stop := a.stop(p.rec); stop {
+		if got, stop := a.guard.late(p.rec); stop {
 			rc = &got
 		} else {
 			if wrote == nil {
@@ -248,7 +249,8 @@ func (a *apply) one(ctx context.Context, p *pending, wrote *Receipt) error {
 	if err := a.keep(*rc, p); err != nil {
 		return err
 	}
-	fmt.Fprintf(a.answers, "%q %s\n", rc.Key, rc.Action)
+	a.line = append(append(append(strconv.AppendQuote(a.line[:0], rc.Key), ' '), rc.Action.String()...), '\n')
+	a.answers.Write(a.line)
 	a.rep.add(kind, *rc)
 	if rc.Action == Created {
 		a.load.add(p.rec)

@@ -69,20 +69,24 @@ func (r *Report) infeasible() error {
 // feasible is ErrInfeasible where the run of src into dst would take too long. It counts what comes,
 // and plans only where all of that would be too much: the target may hold most of it already.
 func feasible(ctx context.Context, dst Target, src agentstate.Source, o *Options) error {
-	if _, ok := dst.(Estimator); !ok || o.AcceptSlow {
+	if e, ok := dst.(Estimator); !ok || o.AcceptSlow {
 		return nil
+	} else if _, formula := e.Estimate(Load{}); formula == "" {
+		return nil // it cannot say
 	}
 	count := src
 	if re, _ := reembedder(src); re != nil {
 		count = re.Planned()
 	}
 	var t tally
+	last := "the beginning"
 	for r, err := range count.Records(ctx, &agentstate.ReadOptions{Kinds: o.Kinds}) {
 		if err != nil {
-			return ctx.Err() // the run meets it too, and says after which record
+			return fmt.Errorf("%w: after %s: %w", ErrSource, last, err)
 		}
 		if r != nil && r.ProtoReflect().IsValid() && agentstate.IsState(agentstate.KindOf(r)) {
 			t.add(r)
+			last = r.GetMeta().GetKey()
 		}
 	}
 	all := newReport()

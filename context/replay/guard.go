@@ -21,10 +21,11 @@ type guard struct {
 	// missing are the conversations, spaces and suites that were not written: what belongs to
 	// them is not written either. One entry for each such parent, not for its children.
 	missing map[string]string
+	types   map[string]protoreflect.MessageDescriptor // by kind
 }
 
 func newGuard(o *Options, exact bool) *guard {
-	g := &guard{exact, set(o.Approved), map[string]*Approval{}, set(o.Tombstones), map[string]string{}}
+	g := &guard{exact, set(o.Approved), map[string]*Approval{}, set(o.Tombstones), map[string]string{}, map[string]protoreflect.MessageDescriptor{}}
 	for i, a := range o.Approvals {
 		g.approved[a.Key], g.by[a.Key] = true, &o.Approvals[i]
 	}
@@ -56,7 +57,10 @@ func (g *guard) stop(r agentstate.Record) (Receipt, bool) {
 		rc.Action, rc.Why = Skipped, "a kind of a later release"
 		return rc, true
 	}
-	if agentstate.New(kind).ProtoReflect().Descriptor() != r.ProtoReflect().Descriptor() {
+	if g.types[kind] == nil {
+		g.types[kind] = agentstate.New(kind).ProtoReflect().Descriptor()
+	}
+	if g.types[kind] != r.ProtoReflect().Descriptor() {
 		rc.Action = Refused
 		rc.Why = fmt.Sprintf("its key says %s, and it is a %s", kind, r.ProtoReflect().Descriptor().Name())
 		return rc, true
@@ -86,13 +90,20 @@ func (g *guard) stop(r agentstate.Record) (Receipt, bool) {
 			return rc, true
 		}
 	}
-	if why, held := g.orphan(r); why != "" {
-		if rc.Action, rc.Why = Refused, why; held {
-			rc.Action = Held // the next attempt asks for both
-		}
-		return rc, true
+	return g.late(r)
+}
+
+// late is stop for what only the answers of records before r, in its own batch, can have changed.
+func (g *guard) late(r agentstate.Record) (Receipt, bool) {
+	why, held := g.orphan(r)
+	if why == "" {
+		return Receipt{}, false
 	}
-	return rc, false
+	rc := Receipt{Key: r.GetMeta().GetKey(), Action: Refused, Why: why}
+	if held {
+		rc.Action = Held // the next attempt asks for both
+	}
+	return rc, true
 }
 
 // note remembers parents that were not written.
@@ -123,25 +134,46 @@ func (g *guard) tombstone(r agentstate.Record) string {
 			return whyTombstone
 		}
 	}
-	why := ""
-	agentstate.Refs(r, func(field, key string) {
-		if field == "of_key" && g.dead[key] { // the history and the vectors of what was erased
-			why = whyTombstone
-		}
-		if agentstate.IsHard(agentstate.KindOf(r), field) && (g.dead[key] || g.missing[key] == whyTombstone) {
-			why = whyTombstone
-		}
-	})
-	return why
+	parent, of := belongs(r)
+	if g.dead[parent] || g.missing[parent] == whyTombstone || g.dead[of] { // or the history and the vectors of what was erased
+		return whyTombstone
+	}
+	return ""
 }
 
 func (g *guard) orphan(r agentstate.Record) (why string, held bool) {
-	agentstate.Refs(r, func(field, key string) {
-		if agentstate.IsHard(agentstate.KindOf(r), field) && g.missing[key] != "" {
-			why, held = fmt.Sprintf("%s, which it belongs to, %s", key, g.missing[key]), g.missing[key] == whyWaits
-		}
-	})
-	return why, held
+	if len(g.missing) == 0 {
+		return "", false
+	}
+	parent, _ := belongs(r)
+	if why := g.missing[parent]; why != "" {
+		return fmt.Sprintf("%s, which it belongs to, %s", parent, why), why == whyWaits
+	}
+	return "", false
+}
+
+// belongs is the key of the record that r belongs to, by its only hard reference, and of the one that
+// it is the history or the vector of. Plain code: this is asked of every record, more than once.
+func belongs(r agentstate.Record) (parent, of string) {
+	switch r := r.(type) {
+	case *pb.Message:
+		parent = r.ConversationKey
+	case *pb.Checkpoint:
+		parent = r.ConversationKey
+	case *pb.ChannelValue:
+		parent = r.ConversationKey
+	case *pb.Interrupt:
+		parent = r.ConversationKey
+	case *pb.Memory:
+		parent = r.SpaceKey
+	case *pb.TestCase:
+		parent = r.SuiteKey
+	case *pb.Revision:
+		of = r.OfKey
+	case *pb.Embedding:
+		of = r.OfKey
+	}
+	return parent, of
 }
 
 // withSkill tells whether r is a file of a skill that a person approved: it comes with it.

@@ -8,6 +8,7 @@ import (
 
 	"google.golang.org/protobuf/encoding/protowire"
 	"google.golang.org/protobuf/proto"
+	"google.golang.org/protobuf/reflect/protoreflect"
 
 	"github.com/exitramp/exitramp/context/agentstate"
 	"github.com/exitramp/exitramp/context/fidelity"
@@ -246,5 +247,31 @@ func TestChildrenWait(t *testing.T) {
 	open = true
 	if rep := mustRun(t, dst, src, path, replay.Options{Kinds: []string{"memoryspace", "memory"}}); rep.Actions[replay.Held]+rep.Actions[replay.Refused] > 0 || doubt > 0 {
 		t.Errorf("%v, %d in doubt", rep.Kinds, doubt)
+	}
+}
+
+// TestBelongs: the guard knows every hard reference of the schema, and every record that something
+// is the history or the vector of.
+func TestBelongs(t *testing.T) {
+	n := 0
+	for _, kind := range agentstate.StateKinds() {
+		md := agentstate.New(kind).ProtoReflect().Descriptor().Fields()
+		for i := range md.Len() {
+			field := string(md.Get(i).Name())
+			if !agentstate.IsHard(kind, field) && field != "of_key" {
+				continue
+			}
+			n++
+			r := agentstate.New(kind)
+			r.ProtoReflect().Set(md.Get(i), protoreflect.ValueOfString("conversation/dead"))
+			r.ProtoReflect().Set(md.ByName("meta"), protoreflect.ValueOfMessage(meta(kind, "x").ProtoReflect()))
+			rep, err := replay.Plan(t.Context(), memstate.NewRuntime(nil), memstate.Whole("x", r), &replay.Options{Tombstones: []string{"conversation/dead"}})
+			if err != nil || rep.Actions[replay.Skipped] != 1 {
+				t.Errorf("%s.%s of what was erased: %v %v", kind, field, rep.Actions, err)
+			}
+		}
+	}
+	if n != 8 {
+		t.Errorf("%d fields, want 8", n)
 	}
 }
