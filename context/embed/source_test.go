@@ -2,8 +2,10 @@ package embed_test
 
 import (
 	"context"
+	"encoding/binary"
 	"errors"
 	"fmt"
+	"math"
 	"path/filepath"
 	"strings"
 	"testing"
@@ -331,4 +333,13 @@ func TestUnmixed(t *testing.T) {
 			t.Errorf("%s: %v", c.name, err)
 		}
 	}
+}
+
+// bytesOf are the bytes of a vector as an Embedding holds them.
+func bytesOf(v []float32) []byte {
+	var out []byte
+	for _, f := range v {
+		out = binary.LittleEndian.AppendUint32(out, math.Float32bits(f))
+	}
+	return out
 }

@@ -55,6 +55,9 @@ func ReadBack(ctx context.Context, want, got agentstate.Source, j *Journal) (*fi
 	return rep, err
 }
 
+// KeyThere is the key under which the target of the run yields the record that is key in its source.
+func (j *Journal) KeyThere(key string) string { return (&readBack{j: j}).key(key) }
+
 type readBack struct {
 	j          *Journal
 	anew       bool // want has the vectors that the run made
