@@ -71,8 +71,11 @@ func (s *server) stop() {
 
 // env is the environment of a program that talks to s. What it is told of more is put before.
 func (s *server) env(more ...string) []string {
-	return slices.Concat(os.Environ(), []string{"OPENAI_BASE_URL=" + s.url + "/v1", "OPENAI_API_BASE=" + s.url + "/v1", "ANTHROPIC_BASE_URL=" + s.url}, more)
+	return slices.Concat(os.Environ(), []string{"NO_PROXY=" + noProxy(os.Getenv("NO_PROXY")), "OPENAI_BASE_URL=" + s.url + "/v1", "OPENAI_API_BASE=" + s.url + "/v1", "ANTHROPIC_BASE_URL=" + s.url}, more)
 }
+
+// noProxy keeps requests to this machine from going through somebody else's.
+func noProxy(was string) string { return strings.Trim(was+",127.0.0.1,localhost,::1", ",") }
 
 // program runs a program to its end.
 func (a *app) program(ctx context.Context, args, env []string, asJSON bool) error {

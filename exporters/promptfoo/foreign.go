@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"slices"
 	"strings"
+	"unicode/utf8"
 
 	"go.yaml.in/yaml/v3"
 	"google.golang.org/protobuf/proto"
@@ -170,11 +171,7 @@ func (w *writer) test(ctx context.Context, c *pb.TestCase) (t *madeTest, dropped
 	if err != nil {
 		return nil, 0, "", fmt.Errorf("promptfoo: %s: %w", c.Meta.Key, err)
 	}
-	prompt, ok := escape(promptOf(in))
-	if !ok {
-		return nil, 0, "its input holds the end of a raw block of templates", nil
-	}
-	t = &madeTest{Description: c.Name, Vars: map[string]string{"prompt": prompt}}
+	t = &madeTest{Description: c.Name, Vars: map[string]string{"prompt": escape(promptOf(in))}}
 	for _, e := range c.Expectations {
 		v, err := w.run.Source.Data(ctx, e.Value)
 		if err != nil {
@@ -216,8 +213,7 @@ func promptOf(in []byte) string {
 func assertions(form, mediaType string, v []byte) ([]madeAssert, bool) {
 	plain := mediaType == harness.PlainText
 	text := func(typ, s string) ([]madeAssert, bool) {
-		s, ok := escape(s)
-		return []madeAssert{{Type: typ, Value: s}}, ok
+		return []madeAssert{{Type: typ, Value: escape(s)}}, utf8.ValidString(s)
 	}
 	value, err := parse(v) // JSON is YAML
 	switch form {
@@ -227,8 +223,7 @@ func assertions(form, mediaType string, v []byte) ([]madeAssert, bool) {
 		}
 		switch value.(type) {
 		case map[string]any, []any:
-			value, ok := escapeAll(value)
-			return []madeAssert{{Type: "equals", Value: value}}, ok && err == nil
+			return []madeAssert{{Type: "equals", Value: escapeAll(value)}}, err == nil
 		}
 	case harness.Contains:
 		if plain {
@@ -244,8 +239,7 @@ func assertions(form, mediaType string, v []byte) ([]madeAssert, bool) {
 			return []madeAssert{{Type: typ}}, true
 		}
 		m, isMap := value.(map[string]any)
-		s, ok := escapeAll(m)
-		return []madeAssert{{Type: typ, Value: s}}, err == nil && isMap && ok
+		return []madeAssert{{Type: typ, Value: escapeAll(m)}}, err == nil && isMap
 	case harness.ToolCalled:
 		if m, ok := value.(map[string]any); ok && err == nil && toolOf(m) != nil {
 			return []madeAssert{{Type: "javascript", Value: toolScript, Config: numbers(m)}}, true
@@ -270,11 +264,7 @@ func contains(v []byte) ([]madeAssert, bool) {
 	}{{"contains-all", w.All}, {"contains-any", w.Any}} {
 		var escaped []any
 		for _, s := range part.list {
-			s, ok := escape(s)
-			if !ok {
-				return nil, false
-			}
-			escaped = append(escaped, s)
+			escaped = append(escaped, escape(s))
 		}
 		switch {
 		case part.typ == "contains-all" && len(escaped) == 1:
@@ -287,32 +277,24 @@ func contains(v []byte) ([]madeAssert, bool) {
 }
 
 // escapeAll is v with every text as a template that gives it.
-func escapeAll(v any) (any, bool) {
+func escapeAll(v any) any {
 	switch v := v.(type) {
 	case string:
 		return escape(v)
 	case []any:
 		out := make([]any, len(v))
 		for i, x := range v {
-			y, ok := escapeAll(x)
-			if !ok {
-				return nil, false
-			}
-			out[i] = y
+			out[i] = escapeAll(x)
 		}
-		return out, true
+		return out
 	case map[string]any:
 		out := make(map[string]any, len(v))
 		for k, x := range v {
-			y, ok := escapeAll(x)
-			if !ok {
-				return nil, false
-			}
-			out[k] = y
+			out[k] = escapeAll(x)
 		}
-		return out, true
+		return out
 	}
-	return numbers(v), true
+	return numbers(v)
 }
 
 // numbers is v with its numbers as YAML nodes: they are written as they are spelled.

@@ -117,7 +117,9 @@ func TestShapes(t *testing.T) {
 		"scenarios":            {"prompts: ['{{a}} {{b}}']\nscenarios:\n  - config: [{vars: {a: 1}}, {vars: {a: 2}}]\n    tests: [{vars: {b: x}, assert: [{type: contains, value: '{{a}}'}]}]\n", []string{` | {"text":"1 x","vars":{"a":1,"b":"x"}}`, `  contains text/plain 1`, ` | {"text":"2 x","vars":{"a":2,"b":"x"}}`, `  contains text/plain 2`}, 0},
 		"a threshold of tests": {"prompts: [hi]\ntests: [{threshold: 0.5, assert: [{type: contains, value: a}, {type: equals, value: b}]}]\n", []string{` | {"text":"hi"}`, `  judge application/json {"assert":[{"type":"contains","value":"a"},{"type":"equals","value":"b"}],"threshold":0.5,"type":"assert-set"}`}, 0},
 		"a changed output":     {"prompts: [hi]\ntests: [{options: {transform: output.x}, assert: [{type: equals, value: b}]}, {assert: [{type: equals, value: b, transform: output.y}]}]\n", []string{` | {"text":"hi"}`, `  judge application/json {"assert":[{"type":"equals","value":"b"}],"transform":"output.x","type":"assert-set"}`, ` | {"text":"hi"}`, `  judge application/json {"transform":"output.y","type":"equals","value":"b"}`}, 0},
-		"raw and env":          {"prompts: ['{{a}}', '{{env.HOME}}']\ntests: [{vars: {a: '{% raw %}{{x}}{% endraw %}'}}]\n", []string{` | {"text":"{{x}}","vars":{"a":"{% raw %}{{x}}{% endraw %}"}}`, ` | {"template":"{{env.HOME}}","vars":{"a":"{% raw %}{{x}}{% endraw %}"}}`}, 0},
+		"escapes and env":      {"prompts: ['{{a}}', '{{env.HOME}}']\ntests: [{vars: {a: '{{ \"{\" }}{x}}'}}]\n", []string{` | {"text":"{{x}}","vars":{"a":"{{ \"{\" }}{x}}"}}`, ` | {"template":"{{env.HOME}}","vars":{"a":"{{ \"{\" }}{x}}"}}`}, 0},
+		"a raw block":          {"prompts: ['{{a}}']\ntests: [{vars: {a: '{% raw %}{{x}}{% endraw %}'}}]\n", []string{` | {"template":"{{a}}","vars":{"a":"{% raw %}{{x}}{% endraw %}"}}`}, 0},
+		"a last newline":       {"prompts: ['{{a}}!']\ntests: [{vars: {a: \"x\\n\"}}]\n", []string{` | {"text":"x!","vars":{"a":"x\n"}}`}, 0},
 		"unknown variable":     {"prompts: ['{{a}}']\ntests: [{vars: {b: 1}}]\n", []string{` | {"template":"{{a}}","vars":{"b":1}}`}, 0},
 		"lists stay":           {"prompts: ['{{a}}']\ntests: [{vars: {a: [1, 2]}, options: {disableVarExpansion: true}}]\n", []string{` | {"template":"{{a}}","vars":{"a":[1,2]}}`}, 0},
 		"anchors and merges":   {"x: &v {a: 1}\nprompts: ['{{a}}']\ntests: [{vars: {<<: *v}}]\n", []string{` | {"text":"1","vars":{"a":1}}`}, 0},
@@ -189,7 +191,7 @@ func foreign() *memstate.State {
 	text := func(form, s string) *pb.Expectation { return harness.Expect(form, harness.PlainText, []byte(s)) }
 	return memstate.Whole("other",
 		&pb.TestSuite{Meta: m("testsuite", "e1"), Name: "Tickets: {{x}}", Description: "of a shop", Definition: agentstate.Inline(harness.JSON, []byte(`{"id":"e1"}`))},
-		&pb.TestCase{Meta: m("testcase", "e1", "1"), SuiteKey: "testsuite/e1", Name: "one", Input: in("say {{x}} {% if %}"), Expectations: []*pb.Expectation{text(harness.Exact, "{{x}}"), text(harness.Contains, "no: yes\n- 'q'"), text(harness.Judged, "polite?")}},
+		&pb.TestCase{Meta: m("testcase", "e1", "1"), SuiteKey: "testsuite/e1", Name: "one", Input: in("say {{x}} {% if %}\n"), Expectations: []*pb.Expectation{text(harness.Exact, "{{x}}"), text(harness.Contains, "no: yes\n- 'q'"), text(harness.Judged, "polite?")}},
 		&pb.TestCase{Meta: m("testcase", "e1", "2"), SuiteKey: "testsuite/e1", Input: in(map[string]any{"messages": []any{map[string]any{"role": "user", "content": "hi"}}}), Expectations: []*pb.Expectation{
 			harness.ExpectJSON(harness.ToolCalled, harness.Tool{Name: "refund", Arguments: []byte(`{"n":1.50,"id":"0123","big":12345678901234567890}`)}),
 			harness.ExpectJSON(harness.Contains, harness.Words{All: []string{"a", "b"}, Any: []string{"c"}, IgnoreCase: true}),
@@ -197,7 +199,7 @@ func foreign() *memstate.State {
 			harness.ExpectJSON(harness.Exact, map[string]any{"a": 1, "t": "true"}),
 		}},
 		&pb.TestCase{Meta: m("testcase", "e1", "3"), SuiteKey: "testsuite/e1", Input: in("x"), Expectations: []*pb.Expectation{text(harness.Judged, "polite?")}},
-		&pb.TestCase{Meta: m("testcase", "e1", "4"), SuiteKey: "testsuite/e1", Input: in("{% endraw %}"), Expectations: []*pb.Expectation{text(harness.Exact, "x")}},
+		&pb.TestCase{Meta: m("testcase", "e1", "4"), SuiteKey: "testsuite/e1", Input: in("{% endraw %}{{{#"), Expectations: []*pb.Expectation{text(harness.Exact, "x")}},
 	)
 }
 
@@ -205,7 +207,7 @@ func TestForeign(t *testing.T) {
 	src := foreign()
 	dst := Open(filepath.Join(t.TempDir(), "new.yaml"))
 	rep, journal := apply(t, dst, src)
-	if rep.Actions[replay.Created] != 3 || rep.Actions[replay.Refused] != 2 {
+	if rep.Actions[replay.Created] != 4 || rep.Actions[replay.Refused] != 1 {
 		t.Errorf("%v %v", rep.Actions, rep.Refused)
 	}
 	j, err := replay.OpenJournal(journal)
@@ -217,21 +219,22 @@ func TestForeign(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	if back.MissingN+back.ExtraN+back.UnannouncedN > 0 || back.Same+back.Announced != back.Records || back.Records != 3 {
+	if back.MissingN+back.ExtraN+back.UnannouncedN > 0 || back.Same+back.Announced != back.Records || back.Records != 4 {
 		t.Errorf("%+v", back)
 	}
 	want := []string{
-		`one | {"text":"say {{x}} {% if %}","vars":{"prompt":"{% raw %}say {{x}} {% if %}{% endraw %}"}}`,
+		`one | {"text":"say {{x}} {% if %}\n","vars":{"prompt":"say {{ \"{\" }}{x}} {{ \"{\" }}% if %}\n{{ \"\" }}"}}`,
 		`  exact text/plain {{x}}`, "  contains text/plain no: yes\n- 'q'",
 		` | {"messages":[{"content":"hi","role":"user"}],"vars":{"prompt":"[{\"content\":\"hi\",\"role\":\"user\"}]"}}`,
 		`  tool_called application/json {"name":"refund","arguments":{"big":12345678901234567890,"id":"0123","n":1.50}}`,
 		`  contains application/json {"all":["a","b"],"ignore_case":true}`, `  contains application/json {"any":["c"],"ignore_case":true}`,
 		`  json_schema application/schema+json; within=text {"pattern":"{{2}}","type":"string"}`, `  exact application/json {"a":1,"t":"true"}`,
+		` | {"text":"{% endraw %}{{{#","vars":{"prompt":"{{ \"{\" }}% endraw %}{{ \"{\" }}{{ \"{\" }}{{ \"{\" }}#"}}`, `  exact text/plain x`,
 	}
 	if d := cmp.Diff(want, lines(t, dst)); d != "" {
 		t.Error(d)
 	}
-	if again, _ := apply(t, dst, src); again.Actions[replay.Created] != 0 || again.Actions[replay.Same] != 3 {
+	if again, _ := apply(t, dst, src); again.Actions[replay.Created] != 0 || again.Actions[replay.Same] != 4 {
 		t.Errorf("again: %v %v", again.Actions, again.Conflicts)
 	}
 	if r := undo(t, dst, journal); len(r.Left) != 0 {

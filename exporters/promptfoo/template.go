@@ -6,37 +6,47 @@ import (
 	"strings"
 )
 
-var placeholder = regexp.MustCompile(`\{\{-?\s*([A-Za-z_]\w*)\s*-?\}\}`)
-
-const rawStart, rawEnd = "{% raw %}", "{% endraw %}"
+var (
+	placeholder = regexp.MustCompile(`\{\{-?\s*([A-Za-z_]\w*)\s*-?\}\}`)
+	// escaped is how escape writes a brace, and nothing.
+	escaped = regexp.MustCompile(`\{\{ "(\{?)" \}\}`)
+)
 
 // render fills the placeholders of a template, as nunjucks does it for {{ name }}. ok is false for
 // whatever else a template may do: only promptfoo itself fills such a one.
-func render(t string, vars map[string]any) (out string, ok bool) {
-	if s, ok := unraw(t); ok {
-		return s, true
+func render(t string, vars map[string]any) (string, bool) {
+	var out strings.Builder
+	at := 0
+	for _, m := range append(escaped.FindAllStringSubmatchIndex(t, -1), []int{len(t), len(t), 0, 0}) {
+		piece := t[at:m[0]]
+		if templated(placeholder.ReplaceAllString(piece, "")) {
+			return "", false
+		}
+		ok := true
+		out.WriteString(placeholder.ReplaceAllStringFunc(piece, func(p string) string {
+			s, known := plainText(vars[placeholder.FindStringSubmatch(p)[1]])
+			ok = ok && known
+			return s
+		}))
+		if !ok {
+			return "", false
+		}
+		out.WriteString(t[m[2]:m[3]])
+		at = m[1]
 	}
-	ok = true
-	out = placeholder.ReplaceAllStringFunc(t, func(m string) string {
-		s, known := plainText(vars[placeholder.FindStringSubmatch(m)[1]])
-		ok = ok && known
-		return s
-	})
-	// What is left of a template language, outside of what the variables brought.
-	if left := placeholder.ReplaceAllString(t, ""); strings.Contains(left, "{{") || strings.Contains(left, "{%") || strings.Contains(left, "{#") {
-		return "", false
-	}
-	return out, ok
+	return out.String(), true
 }
 
 // plainText is the text of a variable, where that is plain: a template in a variable is filled too.
+// promptfoo takes one newline off its end.
 func plainText(v any) (string, bool) {
 	switch v := v.(type) {
 	case string:
-		if s, ok := unraw(v); ok {
-			return s, true
+		v = strings.TrimSuffix(v, "\n")
+		if strings.HasPrefix(v, "file://") || templated(escaped.ReplaceAllString(v, "")) {
+			return "", false
 		}
-		return v, !templated(v) && !strings.HasPrefix(v, "file://")
+		return escaped.ReplaceAllString(v, "$1"), true
 	case json.Number:
 		return v.String(), true
 	case bool:
@@ -52,19 +62,22 @@ func templated(s string) bool {
 	return strings.Contains(s, "{{") || strings.Contains(s, "{%") || strings.Contains(s, "{#")
 }
 
-// unraw is the text of what is one raw block, which escape makes.
-func unraw(t string) (string, bool) {
-	s, a := strings.CutPrefix(t, rawStart)
-	s, b := strings.CutSuffix(s, rawEnd)
-	return s, a && b && !strings.Contains(s, "endraw")
-}
-
-// escape is s as a template that gives s; false: there is none.
-func escape(s string) (string, bool) {
-	if !templated(s) {
-		return s, true
+// escape is s as a template that gives s. Each brace that could begin something of a template is an
+// expression of its own: a raw block would stay in the text where promptfoo sees a variable in it
+// that is not there.
+func escape(s string) string {
+	var out strings.Builder
+	for i := range len(s) {
+		if s[i] == '{' && i+1 < len(s) && strings.IndexByte("{%#", s[i+1]) >= 0 {
+			out.WriteString(`{{ "{" }}`)
+		} else {
+			out.WriteByte(s[i])
+		}
 	}
-	return rawStart + s + rawEnd, !strings.Contains(s, "endraw")
+	if strings.HasSuffix(s, "\n") {
+		out.WriteString(`{{ "" }}`)
+	}
+	return out.String()
 }
 
 // renderAll fills the placeholders in every text of v.
