@@ -119,7 +119,13 @@ func (j *Journal) load() error {
 			}
 			break
 		}
-		if err := j.take(l, int64(len(raw))); err != nil {
+		var done []byte
+		if l.Done != nil {
+			if done, err = json.Marshal(l.Done); err != nil {
+				return err
+			}
+		}
+		if err := j.take(l, int64(len(raw)), done); err != nil {
 			return err
 		}
 	}
@@ -154,8 +160,8 @@ func onlyTail(r *bufio.Reader) error {
 	}
 }
 
-// take enters a line that is n bytes long.
-func (j *Journal) take(l line, n int64) error {
+// take enters a line that is n bytes long. done is the JSON of its answer, where it has one.
+func (j *Journal) take(l line, n int64, done []byte) error {
 	at := j.size
 	j.size += n
 	if l.Head == nil && j.head == nil {
@@ -171,11 +177,7 @@ func (j *Journal) take(l line, n int64) error {
 	case l.Intent != "":
 		return j.index.Put(l.Intent, encodeEntry(at, nil))
 	case l.Done != nil:
-		b, err := json.Marshal(l.Done)
-		if err != nil {
-			return err
-		}
-		return j.index.Put(l.Done.Key, encodeEntry(at, b))
+		return j.index.Put(l.Done.Key, encodeEntry(at, done))
 	case l.Resumed:
 		j.flushed = append(j.flushed, span{j.size, j.size})
 	case l.Flushed:
@@ -237,14 +239,23 @@ func decodeEntry(b []byte) (*entry, error) {
 
 var castagnoli = crc32.MakeTable(crc32.Castagnoli)
 
-// appendLine writes l as checksum, blank, JSON, newline.
-func appendLine(b []byte, l line) ([]byte, error) {
-	body, err := json.Marshal(l)
-	if err != nil {
-		return nil, err
+// marshal is l as JSON, and the JSON of its answer, where it has one, inside of it.
+func (l line) marshal() (body, done []byte, err error) {
+	if l.Done == nil {
+		body, err = json.Marshal(l)
+		return body, nil, err
 	}
+	if done, err = json.Marshal(l.Done); err != nil {
+		return nil, nil, err
+	}
+	body = append(append([]byte(`{"done":`), done...), '}')
+	return body, body[len(`{"done":`) : len(body)-1], nil
+}
+
+// appendLine writes body as checksum, blank, JSON, newline.
+func appendLine(b, body []byte) []byte {
 	b = fmt.Appendf(b, "%08x ", crc32.Checksum(body, castagnoli))
-	return append(append(b, body...), '\n'), nil
+	return append(append(b, body...), '\n')
 }
 
 func parseLine(raw []byte) (line, bool) {
@@ -266,12 +277,13 @@ func parseLine(raw []byte) (line, bool) {
 func (j *Journal) write(ls ...line) error {
 	var b []byte
 	for _, l := range ls {
-		n := len(b)
-		var err error
-		if b, err = appendLine(b, l); err != nil {
+		body, done, err := l.marshal()
+		if err != nil {
 			return fmt.Errorf("%w: %w", ErrJournal, err)
 		}
-		if err := j.take(l, int64(len(b)-n)); err != nil {
+		n := len(b)
+		b = appendLine(b, body)
+		if err := j.take(l, int64(len(b)-n), done); err != nil {
 			return err
 		}
 	}

@@ -22,7 +22,7 @@ func ReadBack(ctx context.Context, want, got agentstate.Source, j *Journal) (*fi
 	if j == nil || j.head == nil {
 		return fidelity.Compare(ctx, want, got, nil)
 	}
-	b := &readBack{j: j, notWritten: map[string]uint64{}}
+	b := &readBack{j: j, notWritten: map[string]uint64{}, lately: map[string]*receipt{}}
 	if re, vectors := reembedder(want); re != nil {
 		if !sameVectors(j.head.Vectors, vectors) {
 			return nil, fmt.Errorf("%w: the vectors of its run are %s, not %s", ErrJournal, j.head.Vectors, vectors)
@@ -64,6 +64,7 @@ type readBack struct {
 	err        error
 	notWritten map[string]uint64
 	names      *mapping.Mapper // nil: no map
+	lately     map[string]*receipt
 }
 
 func (b *readBack) entry(key string) *receipt {
@@ -79,15 +80,27 @@ func (b *readBack) entry(key string) *receipt {
 
 // receipt is what the run said of the record under key in the archive.
 func (b *readBack) receipt(key string) *receipt {
+	if rc, known := b.lately[key]; known {
+		return rc
+	}
 	e, err := b.j.get(key)
 	if err != nil {
 		b.err = err
 	}
-	if err != nil || e == nil {
-		return nil
+	var rc *receipt
+	if e != nil {
+		rc = e.done
 	}
-	return e.done
+	if len(b.lately) >= mostLately {
+		clear(b.lately)
+	}
+	b.lately[key] = rc
+	return rc
 }
+
+// mostLately is how many answers are kept at hand: one record is asked for several times, and its
+// conversation with each message.
+const mostLately = 4096
 
 // approved is a source as it was let through: labelled, and without what approvals took. So a target
 // that holds more than was let through does not pass as narrowed.
