@@ -50,8 +50,8 @@ func TestJudge(t *testing.T) {
 		why  string // part of a reason; empty: no reason
 	}{
 		{"nothing wrong", func(p *Predicate) {}, VerdictPass, ""},
-		{"a gate of a higher level failed", func(p *Predicate) { p.answer("AC-40", Fail) }, VerdictPass, ""},
-		{"no gate failed", func(p *Predicate) { p.answer("AC-30", Fail) }, VerdictPass, ""},
+		{"a gate of a higher level failed", func(p *Predicate) { p.answer("AC-40", Fail) }, VerdictPassWithLoss, "AC-40, no gate at L3"},
+		{"what is no gate failed", func(p *Predicate) { p.answer("AC-30", Fail) }, VerdictPassWithLoss, "AC-30, no gate at L3"},
 		{"warn", func(p *Predicate) { p.answer("AC-34", Warn) }, VerdictPassWithLoss, "AC-34"},
 		{"coverage unknown", func(p *Predicate) { p.Kinds[0].Coverage = "UNKNOWN" }, VerdictPassWithLoss, "memory"},
 		{"coverage unknown, of nothing", func(p *Predicate) {

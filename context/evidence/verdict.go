@@ -117,6 +117,11 @@ func (p *Predicate) Judge(g *Gates) *Judgement {
 			worse(VerdictPartial, id+": not tested: "+c.Why)
 		}
 	}
+	for _, c := range p.Checks { // what failed is no PASS, gate or not
+		if c.Result == Fail && !slices.Contains(gates, c.ID) {
+			worse(VerdictPassWithLoss, fmt.Sprintf("%s, no gate at %s: %s", c.ID, p.Drill.Level, c.Why))
+		}
+	}
 	for i := range p.NegativeControls {
 		if n := &p.NegativeControls[i]; !n.Refused() {
 			worse(VerdictFail, fmt.Sprintf("control %s: want refused as %s, got %q", n.What, n.Expected, n.Observed))
