@@ -145,12 +145,22 @@ func (a *app) unmixed(ctx context.Context, src agentstate.Source, vectors uint64
 		quiet := *o
 		quiet.OnReceipt, quiet.Refused, quiet.Reviewed, quiet.Journal = nil, nil, nil, nil
 		rep, err := replay.Plan(ctx, dst, src, &quiet)
-		if err != nil || rep.Kinds["embedding"][replay.Created] == 0 {
+		if err != nil || !brings(rep) {
 			return err
 		}
 	}
 	hint := "--embedder makes these anew with the target's model; --target-model NAME says which that is, where its store does not"
 	return &exitError{code: exitRefused, err: mixed, hint: hint}
+}
+
+// brings tells whether a plan adds vectors: by themselves, or inside of the records that they are views of.
+func brings(rep *replay.Report) bool {
+	inside := rep.Kinds["embedding"][replay.Skipped]
+	for _, n := range rep.NoPlace["embedding"] {
+		inside -= min(n, inside)
+	}
+	made := rep.Kinds["memory"][replay.Created] + rep.Kinds["entity"][replay.Created]
+	return rep.Kinds["embedding"][replay.Created] > 0 || inside > 0 && made > 0
 }
 
 // bound is what the vectors of a run that was begun, or of a plan, are made with. The command that
