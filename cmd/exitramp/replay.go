@@ -113,11 +113,14 @@ func (a *app) readbackCmd() *cobra.Command {
 }
 
 func (a *app) undoCmd() *cobra.Command {
-	var asJSON bool
+	var asJSON, dryRun bool
 	c := &cobra.Command{
 		Use: "undo JOURNAL TARGET", Short: "Take out of a target what one replay wrote, and nothing else", Args: cobra.ExactArgs(2),
-		RunE: func(c *cobra.Command, args []string) error { return a.undo(c.Context(), args[0], args[1], asJSON) },
+		RunE: func(c *cobra.Command, args []string) error {
+			return a.undo(c.Context(), args[0], args[1], asJSON, dryRun)
+		},
 	}
+	c.Flags().BoolVar(&dryRun, "dry-run", false, "say what would be taken out, by the journal alone")
 	c.Flags().BoolVar(&asJSON, "json", false, "the outcome as JSON")
 	return c
 }
@@ -335,6 +338,11 @@ func (a *app) replay(ctx context.Context, archive, target, planPath string, f *r
 	if err := rf.Close(); err != nil {
 		return err
 	}
+	if !rf.made && f.refused == "" { // what an earlier attempt was refused was taken by now
+		if err := os.Remove(refused); err != nil && !errors.Is(err, os.ErrNotExist) {
+			return err
+		}
+	}
 	a.result["replay"], a.result["journal"] = actions(rep), journal
 	if err := a.printReplay("replay", rep, x, f.json); err != nil {
 		return err
@@ -343,7 +351,7 @@ func (a *app) replay(ctx context.Context, archive, target, planPath string, f *r
 		fmt.Fprintf(a.stdout, "undo: exitramp undo %s %s\n", shellWord(journal), shellWord(exporters.Redact(target)))
 	}
 	if rep.Actions[replay.Refused]+rep.Actions[replay.Conflict] > 0 {
-		return &exitError{code: exitPartial, err: errors.New("not all was written"), hint: "each one is named in " + refused + "; when that is mended, replay again with another --journal"}
+		return &exitError{code: exitPartial, err: errors.New("not all was written"), hint: "each one is named in " + refused + "; when that is mended, run the same command again"}
 	}
 	return nil
 }
@@ -394,7 +402,7 @@ func (a *app) readback(ctx context.Context, archive, target string, f *replayFla
 	return a.printFidelity("read back", rep, f.json, false)
 }
 
-func (a *app) undo(ctx context.Context, journal, target string, asJSON bool) error {
+func (a *app) undo(ctx context.Context, journal, target string, asJSON, dryRun bool) error {
 	if _, err := os.Stat(journal); err != nil {
 		return err
 	}
@@ -403,6 +411,13 @@ func (a *app) undo(ctx context.Context, journal, target string, asJSON bool) err
 		return err
 	}
 	defer j.Close()
+	if dryRun {
+		rep, err := replay.PlanUndo(j)
+		if err != nil {
+			return err
+		}
+		return a.printUndoPlan(rep, asJSON)
+	}
 	rt, dst, err := a.target(ctx, target)
 	if err != nil {
 		return err
@@ -419,6 +434,7 @@ func (a *app) undo(ctx context.Context, journal, target string, asJSON bool) err
 type lazyFile struct {
 	path string
 	f    *os.File
+	made bool
 }
 
 func (l *lazyFile) Write(b []byte) (int, error) {
@@ -437,6 +453,6 @@ func (l *lazyFile) Close() error {
 		return nil
 	}
 	err := errors.Join(l.f.Sync(), l.f.Close())
-	l.f = nil
+	l.f, l.made = nil, true
 	return err
 }

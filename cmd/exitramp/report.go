@@ -282,6 +282,24 @@ func (a *app) printKeys(what string, list []string, n uint64) {
 	}
 }
 
+// printUndoPlan says what an undo would take out.
+func (a *app) printUndoPlan(rep *replay.UndoReport, asJSON bool) error {
+	if asJSON {
+		return a.printJSON(map[string]any{"would_remove": rep.Removed, "kinds": rep.Kinds, "in_doubt": rep.InDoubt, "left": rep.LeftN, "left_records": receipts(rep.Left)})
+	}
+	var kinds []string
+	for _, k := range keys(rep.Kinds) {
+		kinds = append(kinds, fmt.Sprintf("%s %s", k, number(rep.Kinds[k])))
+	}
+	fmt.Fprintf(a.stdout, "would remove %s: %s\n", number(rep.Removed), strings.Join(kinds, " · "))
+	if rep.InDoubt > 0 {
+		fmt.Fprintf(a.stdout, "in doubt: %s; the target is looked through for them\n", number(rep.InDoubt))
+	}
+	a.printReceipts("would stay", rep.Left, rep.LeftN)
+	fmt.Fprintln(a.stdout, "what was changed since stays too, and is named when it is done")
+	return nil
+}
+
 func (a *app) printUndo(rep *replay.UndoReport, asJSON bool) error {
 	a.result["removed"], a.result["left"] = rep.Removed, rep.LeftN
 	if asJSON {

@@ -41,7 +41,8 @@ func Plan(ctx context.Context, dst Target, src agentstate.Source, opts *Options)
 
 // Apply writes src into dst, and commits. It needs a Journal: on error the report says how far it
 // got, and the same call with the same journal goes on from there. A run that has ended answers from
-// its journal and writes nothing.
+// its journal and writes nothing; but what was refused, or waited for what is there by now, is asked
+// for again.
 func Apply(ctx context.Context, dst Target, src agentstate.Source, opts *Options) (*Report, error) {
 	if opts == nil || opts.Journal == nil {
 		return nil, fmt.Errorf("%w: Apply needs one: without it a run that is killed cannot go on, and none can be undone", ErrJournal)
@@ -82,6 +83,7 @@ type apply struct {
 	names   *mapping.Mapper // nil: no map
 	label   string          // that memories get; empty: none
 	refused *json.Encoder
+	over    bool  // the run has ended, and nothing of it is asked for again
 	load    tally // of what is created
 }
 
@@ -110,7 +112,14 @@ func (a *apply) run(ctx context.Context, dst Target, src agentstate.Source) (err
 			err = errors.Join(err, a.names.Close())
 		}
 	}()
-	if a.opts.Map != nil && (a.journal == nil || !a.journal.ended) {
+	if a.journal != nil && a.journal.ended {
+		again, err := a.journal.mended(newGuard(a.opts, false).approved)
+		if err != nil {
+			return err
+		}
+		a.over = !again
+	}
+	if a.opts.Map != nil && !a.over {
 		if a.names, err = mapping.New(ctx, a.opts.Map, src); err != nil {
 			return a.fail(ErrSource, err)
 		}
@@ -207,7 +216,7 @@ func (a *apply) begin(ctx context.Context, dst Target, src agentstate.Source, o 
 		return err
 	}
 	a.about = &Run{ID: h.Run, DryRun: a.journal == nil, From: o, Source: a.resolver(src), Target: a.target, InDoubt: a.inDoubt, Vectors: vectors, TargetModel: a.opts.TargetModel}
-	if a.journal != nil && a.journal.ended {
+	if a.over {
 		a.guard = newGuard(a.opts, true)
 		return nil
 	}

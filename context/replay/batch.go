@@ -98,10 +98,14 @@ func (a *apply) sort() ([]pending, []line, error) {
 			} else if err := a.rename(&p); err != nil {
 				return nil, nil, err
 			} else if p.answer != nil {
-			} else if e != nil && (e.done == nil || e.done.Action != Held.String()) {
+			} else if e != nil && (e.done == nil || e.done.Action != Held.String() && !(e.at < a.journal.counts && e.done.open())) {
 				a.doubt[key], p.prior = true, e.done
 			} else if a.journal != nil {
-				intents = append(intents, line{Intent: key})
+				l := line{Intent: key}
+				if as := p.out.GetMeta().GetKey(); as != key {
+					l.As = as
+				}
+				intents = append(intents, l)
 			}
 		}
 		if p.answer != nil {

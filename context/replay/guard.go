@@ -42,10 +42,11 @@ func set(keys []string) map[string]bool {
 
 // Reasons that other code looks for.
 const (
-	whyView      = "a view: what it is a reading of arrives whole"
-	whyTombstone = "must not be revived"
-	whyWaits     = "waits"
-	whyApproval  = ": waits for a person's approval"
+	whyView        = "a view: what it is a reading of arrives whole"
+	whyTombstone   = "must not be revived"
+	whyWaits       = "waits"
+	whyQuarantined = "quarantined: "
+	whyApproval    = ": waits for a person's approval"
 )
 
 // stop answers for a record that the target must not see; false: the target answers.
@@ -80,7 +81,7 @@ func (g *guard) stop(r agentstate.Record) (Receipt, bool) {
 	what := power(r)
 	if what != "" || kind == "agent" || kind == "skill" { // a newer field of these may be what gives power
 		if why := alien(r); why != "" {
-			rc.Action, rc.Why = Held, "quarantined: "+why
+			rc.Action, rc.Why = Held, whyQuarantined+why
 			rc.Losses = []fidelity.Loss{{Key: key, Grade: fidelity.Quarantined, Why: why}}
 			return rc, true
 		}

@@ -12,6 +12,7 @@ import (
 	"os"
 	"path/filepath"
 	"strconv"
+	"strings"
 	"unicode/utf8"
 
 	"google.golang.org/protobuf/proto"
@@ -38,6 +39,7 @@ type Journal struct {
 	// attempt what it wrote before its last flush.
 	flushed []span
 	start   int64 // where the entries of this attempt begin
+	counts  int64 // what stands before it counts: the last commit
 	ended   bool
 	undone  bool
 }
@@ -61,6 +63,7 @@ const journalFormat = "exitramp-journal/1"
 type line struct {
 	Head      *head    `json:"head,omitempty"`
 	Intent    string   `json:"intent,omitempty"`  // key: will be written
+	As        string   `json:"as,omitempty"`      // of an intent: the key that the target knows it by, where a map gave it one
 	Done      *receipt `json:"done,omitempty"`    // was answered
 	Resumed   bool     `json:"resumed,omitempty"` // a new attempt begins
 	Flushed   bool     `json:"flushed,omitempty"` // what this attempt has written so far counts
@@ -72,6 +75,7 @@ type line struct {
 type entry struct {
 	at   int64    // of the line in the file
 	done *receipt // nil: an intent
+	as   string   // of an intent: line.As
 }
 
 // OpenJournal opens the journal at path and locks it, or prepares to make it: the file comes into
@@ -175,19 +179,47 @@ func (j *Journal) take(l line, n int64, done []byte) error {
 		j.head = l.Head
 		j.flushed = append(j.flushed, span{j.size, j.size})
 	case l.Intent != "":
-		return j.index.Put(l.Intent, encodeEntry(at, nil))
+		return j.index.Put(l.Intent, encodeEntry(at, []byte(l.As)))
 	case l.Done != nil:
 		return j.index.Put(l.Done.Key, encodeEntry(at, done))
 	case l.Resumed:
+		j.ended = false // it was opened again for what was refused
 		j.flushed = append(j.flushed, span{j.size, j.size})
 	case l.Flushed:
 		j.flushed[len(j.flushed)-1].to = at
 	case l.Committed:
-		j.ended = true
+		j.ended, j.counts = true, at
 	case l.Undone:
 		j.undone = true
 	}
 	return nil
+}
+
+// open tells whether nothing was written, and asking again may be of use.
+func (r *receipt) open() bool {
+	return r.Action == Held.String() || r.Action == Refused.String() || r.Action == Conflict.String()
+}
+
+// mended tells whether a run that has ended left records that may be written by now: those that the
+// target refused or held otherwise, and those that waited for an approval that is there.
+func (j *Journal) mended(approved map[string]bool) (bool, error) {
+	for x, err := range j.index.All() {
+		if err != nil {
+			return false, err
+		}
+		e, err := decodeEntry(x.Value)
+		if err != nil {
+			return false, err
+		}
+		if e.done == nil || !e.done.open() {
+			continue
+		}
+		waits := strings.HasSuffix(e.done.Why, whyApproval) || strings.HasPrefix(e.done.Why, whyQuarantined)
+		if e.done.Action != Held.String() || !waits || approved[x.Key] {
+			return true, nil
+		}
+	}
+	return false, nil
 }
 
 // span is a stretch of the file, in bytes.
@@ -196,10 +228,10 @@ type span struct{ from, to int64 }
 // settled tells whether the answer e counts at the target and need not be asked for again. What
 // waits for a person is asked for again: there may be an approval by now.
 func (j *Journal) settled(e *entry) bool {
-	if j.ended {
-		return true
-	}
-	if e.done.Action == Held.String() {
+	switch {
+	case e.at < j.counts:
+		return j.ended || !e.done.open()
+	case e.done.Action == Held.String():
 		return false
 	}
 	for _, s := range j.flushed {
@@ -228,7 +260,9 @@ func decodeEntry(b []byte) (*entry, error) {
 		return nil, ErrJournal
 	}
 	e := &entry{at: int64(binary.BigEndian.Uint64(b))}
-	if b = b[8:]; len(b) > 0 {
+	if b = b[8:]; len(b) > 0 && b[0] != '{' {
+		e.as = string(b)
+	} else if len(b) > 0 {
 		e.done = &receipt{}
 		if err := json.Unmarshal(b, e.done); err != nil {
 			return nil, fmt.Errorf("%w: %w", ErrJournal, err)
@@ -303,7 +337,7 @@ func (j *Journal) sync() error {
 // bind makes the file for a run, or checks that it is of this one.
 func (j *Journal) bind(h *head) error {
 	if j.head != nil {
-		if err := j.matches(h); err != nil || j.ended {
+		if err := j.matches(h); err != nil {
 			return err
 		}
 		return j.write(line{Resumed: true})

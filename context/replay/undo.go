@@ -4,13 +4,24 @@ import (
 	"context"
 	"fmt"
 	"slices"
+
+	"github.com/exitramp/exitramp/context/agentstate"
 )
 
 // UndoReport says what Undo did.
 type UndoReport struct {
 	Removed uint64
-	Left    []Receipt // changed since, or updated and not created: the first 1,000
-	LeftN   uint64    // all of them
+	Kinds   map[string]uint64 // what the run created, by kind
+	InDoubt uint64            // may be there or not: the run was broken off while it was written
+	Left    []Receipt         // changed since, or updated and not created: the first 1,000
+	LeftN   uint64            // all of them
+}
+
+func (r *UndoReport) kind(rc Receipt) {
+	if r.Kinds == nil {
+		r.Kinds = map[string]uint64{}
+	}
+	r.Kinds[agentstate.KindOfKey(rc.Key)]++
 }
 
 func (r *UndoReport) leave(rc Receipt) {
@@ -18,6 +29,25 @@ func (r *UndoReport) leave(rc Receipt) {
 	if len(r.Left) < most {
 		r.Left = append(r.Left, rc)
 	}
+}
+
+// PlanUndo says what Undo of the run of j would take out, as the journal has it, and asks no target:
+// what was changed since is not known, and stays. Removed is what it would remove.
+func PlanUndo(j *Journal) (*UndoReport, error) {
+	switch {
+	case j == nil || j.head == nil:
+		return nil, fmt.Errorf("%w: it holds no run", ErrJournal)
+	case j.undone:
+		return nil, fmt.Errorf("%w: %s: its run was undone before", ErrJournal, j.path)
+	}
+	rep := &UndoReport{}
+	created, err := j.created(rep)
+	for _, rc := range created {
+		if rc.Target != "" {
+			rep.Removed++
+		}
+	}
+	return rep, err
 }
 
 // Undo removes exactly what the run of j made in dst, and names what it left: records that were
@@ -89,7 +119,12 @@ func (j *Journal) created(rep *UndoReport) ([]Receipt, error) {
 			return nil, err
 		}
 		if e.done == nil { // the intent is all that is known
-			out = append(out, Receipt{Key: x.Key, Action: Created, Why: "in doubt: the run was broken off"})
+			rc := Receipt{Key: x.Key, Action: Created, Why: "in doubt: the run was broken off"}
+			if e.as != "" {
+				rc.Key = e.as
+			}
+			rep.InDoubt++
+			out = append(out, rc)
 			continue
 		}
 		rc, err := e.done.receipt()
@@ -98,6 +133,7 @@ func (j *Journal) created(rep *UndoReport) ([]Receipt, error) {
 		}
 		switch rc.Action {
 		case Created:
+			rep.kind(rc)
 			out = append(out, rc)
 		case Updated:
 			rc.Why = "was there before, and what it held then is not known"
