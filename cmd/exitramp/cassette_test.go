@@ -76,20 +76,29 @@ func TestServeLoopback(t *testing.T) {
 		t.Fatal(err)
 	}
 	defer s.stop()
-	for host, want := range map[string]int{"": 200, "localhost": 200, "[::1]:80": 200, "evil.example": 403, "evil.example:80": 403} {
+	for _, c := range []struct {
+		host, origin string
+		want         int
+	}{
+		{"", "", 200}, {"localhost", "", 200}, {"[::1]:80", "", 200}, {"", "http://localhost:3000", 200},
+		{"evil.example", "", 403}, {"evil.example:80", "", 403}, {"", "https://evil.example", 403}, {"", "null", 403},
+	} {
 		r, err := http.NewRequestWithContext(t.Context(), http.MethodGet, s.url, nil)
 		if err != nil {
 			t.Fatal(err)
 		}
-		if host != "" {
-			r.Host = host
+		if c.host != "" {
+			r.Host = c.host
+		}
+		if c.origin != "" {
+			r.Header.Set("Origin", c.origin)
 		}
 		resp, err := http.DefaultClient.Do(r)
 		if err != nil {
 			t.Fatal(err)
 		}
-		if resp.Body.Close(); resp.StatusCode != want {
-			t.Errorf("host %q: %d, want %d", host, resp.StatusCode, want)
+		if resp.Body.Close(); resp.StatusCode != c.want {
+			t.Errorf("host %q, origin %q: %d, want %d", c.host, c.origin, resp.StatusCode, c.want)
 		}
 	}
 }
