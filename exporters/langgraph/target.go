@@ -46,6 +46,7 @@ type writer struct {
 	waiting map[string][]string // key of the item → keys of its vectors
 	noItem  map[string]bool     // items that were not written
 	novec   string              // why the target takes no vectors; empty: it does
+	line    lineage             // of checkpoints that come from the other database
 }
 
 // flavorParts are the language and the database of an Origin's flavor.
@@ -308,7 +309,7 @@ func (w *writer) write(ctx context.Context, r agentstate.Record) (replay.Receipt
 	if same {
 		return w.exact(ctx, r)
 	}
-	return w.cross(ctx, r)
+	return w.follow(ctx, r, func() (replay.Receipt, error) { return w.cross(ctx, r) })
 }
 
 // An outRow is a row on its way into a table.

@@ -1,0 +1,103 @@
+package langgraph
+
+import (
+	"path/filepath"
+	"strings"
+	"testing"
+
+	"github.com/exitramp/exitramp/context/replay"
+	"github.com/exitramp/exitramp/exporters/exportertest"
+	pb "github.com/exitramp/exitramp/proto/exitramp/v1"
+)
+
+// pickled is a thread that waits for a person, whose newest checkpoint is a pickle: Python's library makes
+// one of what has no other form. older keeps the checkpoint before it readable, with a question that was
+// answered since.
+func pickled(t *testing.T, older bool) *Store {
+	t.Helper()
+	p := sample(t, "python.sqlite")
+	const head = "(SELECT max(checkpoint_id) FROM checkpoints WHERE thread_id = 't-interrupt' AND checkpoint_ns = '')"
+	queries := []string{"UPDATE checkpoints SET type = 'pickle', checkpoint = x'80049500' WHERE thread_id = 't-interrupt' AND checkpoint_id = " + head}
+	if older {
+		queries = append(queries, `INSERT INTO writes SELECT thread_id, checkpoint_ns, (SELECT max(checkpoint_id) FROM checkpoints WHERE thread_id = 't-interrupt' AND checkpoint_ns = '' AND checkpoint_id < `+head+`),
+			'older', idx, channel, type, x'9182a576616c7565a1' || x'61' || x'a26964a36f6c64' FROM writes WHERE thread_id = 't-interrupt' AND channel = '__interrupt__' LIMIT 1`)
+	}
+	run(t, p, false, queries...)
+	return SQLite(p)
+}
+
+// pickledValue is such a thread in PostgreSQL, where a value has a row of its own.
+func pickledValue(t *testing.T) *Store {
+	t.Helper()
+	u := database(t)
+	load(t, u, "python.pg.sql")
+	tag, err := connect(t, u).Exec(t.Context(), `UPDATE checkpoint_blobs SET type = 'pickle', blob = '\x80049500' WHERE thread_id = 't-interrupt' AND channel = 'messages'
+		AND version = (SELECT checkpoint->'channel_versions'->>'messages' FROM checkpoints WHERE thread_id = 't-interrupt' ORDER BY checkpoint_id DESC LIMIT 1)`)
+	if err != nil || tag.RowsAffected() != 1 {
+		t.Fatal(tag, err)
+	}
+	return postgres(t, u)
+}
+
+// A thread that does not arrive whole has no question that looks open, and none that looks answered: what
+// its pickled checkpoint waits for is refused with it, and read-back finds nothing that was not said.
+func TestPickledThread(t *testing.T) {
+	server := func(t *testing.T) *Store { return postgres(t, database(t)) }
+	for name, c := range map[string]struct {
+		from func(t *testing.T) *Store
+		to   func(t *testing.T) *Store
+	}{
+		"newest waits":          {func(t *testing.T) *Store { return pickled(t, false) }, server},
+		"an older one waited":   {func(t *testing.T) *Store { return pickled(t, true) }, server},
+		"a value in PostgreSQL": {pickledValue, func(t *testing.T) *Store { return SQLite(filepath.Join(t.TempDir(), "new.sqlite")) }},
+	} {
+		t.Run(name, func(t *testing.T) {
+			src, dst := c.from(t), c.to(t)
+			m, _ := exportertest.Export(t, src)
+			open := 0
+			for _, r := range records(t, m) {
+				if i, ok := r.(*pb.Interrupt); ok && i.ConversationKey == "conversation/t-interrupt" && i.Status == pb.Interrupt_STATUS_OPEN {
+					open++
+				}
+			}
+			if open == 0 {
+				t.Fatal("nothing waits in the source: nothing is tested")
+			}
+			j, err := replay.OpenJournal(filepath.Join(t.TempDir(), "journal"))
+			if err != nil {
+				t.Fatal(err)
+			}
+			defer j.Close()
+			rep, err := replay.Apply(t.Context(), dst, m, &replay.Options{Journal: j})
+			if err != nil {
+				t.Fatal(err)
+			}
+			why := map[string]bool{}
+			for _, rc := range rep.Refused {
+				if strings.HasPrefix(rc.Key, "pendingwrite/t-interrupt/") {
+					why[rc.Why] = true
+				}
+			}
+			t.Log(rep.Actions, why)
+			if len(why) == 0 {
+				t.Error("no write was refused")
+			}
+			back, err := replay.ReadBack(t.Context(), m, dst, j)
+			if err != nil {
+				t.Fatal(err)
+			}
+			for _, l := range back.Unannounced {
+				t.Errorf("not announced: %v", l)
+			}
+			if back.MissingN > 0 {
+				t.Errorf("missing %d %v", back.MissingN, back.Missing)
+			}
+			got, _ := exportertest.Export(t, dst)
+			for _, r := range records(t, got) {
+				if i, ok := r.(*pb.Interrupt); ok && i.ConversationKey == "conversation/t-interrupt" {
+					t.Errorf("%s is %s in the target", i.Meta.Key, i.Status)
+				}
+			}
+		})
+	}
+}
