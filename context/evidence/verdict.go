@@ -131,6 +131,9 @@ func (p *Predicate) Judge(g *Gates) *Judgement {
 		worse(VerdictFail, "authority was widened, a role raised, an erasure revived or a planted instruction took effect")
 	}
 	for i := range p.Kinds {
+		if k := &p.Kinds[i]; k.Canaries.Recovered < k.Canaries.Planted {
+			worse(VerdictFail, fmt.Sprintf("%s: %d of %d known answers were found", k.Kind, k.Canaries.Recovered, k.Canaries.Planted))
+		}
 		if k := &p.Kinds[i]; k.Coverage == "UNKNOWN" && k.Archived > 0 || k.Class == "caller_ids" {
 			worse(VerdictPassWithLoss, fmt.Sprintf("%s: coverage %s, class %s: nobody can say that these are all", k.Kind, k.Coverage, k.Class))
 		}
