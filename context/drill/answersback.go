@@ -59,7 +59,7 @@ func (a *answers) tasks() {
 	s := r.st.Tasks
 	if s == nil {
 		if !r.p.reaches(evidence.L4) && !r.neutral {
-			a.set(40, evidence.Warn, evidence.Measured, "R3, state equal: %d of %d records, one run; R4 and R5 need tasks", f.Same, f.Records+f.MissingN)
+			a.set(40, evidence.Warn, evidence.Measured, "R3, state equal: %d of %d records in every field, %d more as announced or in another form; one run; R4 and R5 need tasks", f.Same, f.Records+f.MissingN, f.Announced)
 		}
 		return
 	}
@@ -144,7 +144,7 @@ func (a *answers) fields() {
 			open++
 		}
 	}
-	say := fmt.Sprintf("%d of %d fields exact; grades add up", f.Grades[fidelity.Exact], f.Fields)
+	say := fmt.Sprintf("%d of %d fields exact, %d the same value in another form; grades add up", f.Grades[fidelity.Exact], f.Fields, f.Grades[fidelity.Equivalent])
 	switch {
 	case f.UnannouncedN > 0:
 		a.set(34, evidence.Fail, evidence.Measured, "%s; %d fields differ, and nobody had said so", say, f.UnannouncedN)

@@ -38,6 +38,15 @@ func (r *run) judge(l *Ledger, damaged error) error {
 	r.st.Salt = hex.EncodeToString(salt[:])
 	r.st.Entry = entryOf(p, r.p.Name, r.st.Statement, r.facts)
 	r.st.Entry.N, r.st.Entry.Prev = p.Drill.LedgerIndex, p.Drill.PrevDigest.SHA256
+	before := uint64(0)
+	for _, k := range p.Kinds {
+		if k.Kind != "opaque" {
+			before += k.Before
+		}
+	}
+	if before > 0 {
+		r.st.Hints = append(r.st.Hints, fmt.Sprintf("%d records were in the target before, and show nothing: drill into a place that is empty", before))
+	}
 	if r.undo != nil && r.undo.LeftN > 0 {
 		r.st.Hints = append(r.st.Hints, fmt.Sprintf("%d records stay in the target: they were changed since, or were there before", r.undo.LeftN))
 	}

@@ -37,7 +37,8 @@ func (r *run) kinds() []evidence.Kind {
 	for _, name := range names {
 		f, n := facts[name], r.facts.Records[name]
 		v, judged := r.facts.Verdict.Kinds[name]
-		if !judged && n == 0 && f.GetClass() != pb.KindCompleteness_CLASS_EXCLUDED {
+		known := slices.ContainsFunc(r.p.Canaries, func(c Canary) bool { return c.of(name) })
+		if !judged && n == 0 && !known && f.GetClass() != pb.KindCompleteness_CLASS_EXCLUDED {
 			continue // the runtime has no such thing
 		}
 		k := evidence.Kind{
@@ -53,7 +54,7 @@ func (r *run) kinds() []evidence.Kind {
 		k.Source = max(k.Source, n)
 		r.became(&k)
 		for i, c := range r.p.Canaries {
-			if c.Kind == name || c.Key != "" && agentstate.KindOfKey(c.Key) == name {
+			if c.of(name) {
 				k.Canaries.Planted++
 				if s := r.last(); s != nil && i < len(s.Canaries) && s.Canaries[i] > 0 {
 					k.Canaries.Recovered++
@@ -208,7 +209,7 @@ func (r *run) losses() []evidence.Loss {
 					of += n
 				}
 				for g, n := range grades {
-					if g != fidelity.Exact && n > 0 {
+					if g != fidelity.Exact && g != fidelity.Equivalent && n > 0 { // another form is no loss
 						out = append(out, evidence.Loss{Kind: kind, Path: path, Count: n, Of: of, Grade: g.String(), Why: whys[kind+"."+path+" "+g.String()]})
 					}
 				}

@@ -133,9 +133,14 @@ func timeOf(r agentstate.Record) int64 {
 	return at
 }
 
+// of tells whether c is a record of kind.
+func (c *Canary) of(kind string) bool {
+	return c.Kind == kind || c.Key != "" && agentstate.KindOfKey(c.Key) == kind
+}
+
 // matches tells whether r is the record that c knows.
 func (c *Canary) matches(r agentstate.Record, kind string) bool {
-	if c.Kind != "" && c.Kind != kind || c.Key != "" && agentstate.KindOfKey(c.Key) != kind {
+	if !c.of(kind) {
 		return false
 	}
 	if c.Contains == "" {

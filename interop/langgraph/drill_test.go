@@ -99,7 +99,7 @@ func TestDrill(t *testing.T) {
 	}
 	keys := t.TempDir()
 	exitramp(t, done, "keygen", "--sign", "-o", filepath.Join(keys, "ops.key"))
-	archive, canary := filepath.Join(t.TempDir(), "q4.ctxa"), "tea"
+	archive, canary := filepath.Join(t.TempDir(), "q4.ctxa"), "likes trains"
 
 	target := postgres(t, "")
 	drill(t, dir, fmt.Sprintf(drillPlan, "q4", "planned", s.place.exitramp, archive, target.exitramp, dir, keys, canary,
