@@ -28,7 +28,7 @@ import (
 
 // Errors that callers act on.
 var (
-	ErrSchema  = errors.New("codex: not a home of Codex")
+	ErrSchema  = errors.New("codex: not a home that this release knows")
 	ErrChanged = homefiles.ErrChanged
 )
 

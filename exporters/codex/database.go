@@ -31,19 +31,19 @@ type database struct {
 
 // openDB opens a database to read. One that is not known is ErrSchema.
 func (h *Home) openDB(ctx context.Context, f *homefiles.File) (*database, error) {
-	s, err := schemaOf(ctx, f.Rel)
+	all, err := schemasOf(ctx, f.Rel)
 	if err != nil {
 		return nil, err
 	}
-	if s == nil {
+	if len(all) == 0 {
 		return nil, fmt.Errorf("%w: found the database %s; supported: %s (%s)", ErrSchema, f.Rel, strings.Join(databases(), ", "), supported)
 	}
 	file, err := sqlitefile.Open(ctx, f.Path, h.wait)
 	if err != nil {
 		return nil, err
 	}
-	d := &database{DB: file, rel: f.Rel, schema: s}
-	if err := s.check(ctx, file.Conn, f.Rel); err != nil {
+	d := &database{DB: file, rel: f.Rel}
+	if d.schema, err = match(ctx, all, file.Conn, f.Rel); err != nil {
 		for _, n := range file.Notes { // the likely reason: it was copied without its log
 			err = fmt.Errorf("%w; %s", err, n)
 		}

@@ -78,10 +78,11 @@ func odd() map[string][]string {
 // makeDB makes a database of the supported schema.
 func makeDB(t testing.TB, root, rel string, statements ...string) {
 	t.Helper()
-	s, err := schemaOf(t.Context(), rel)
-	if err != nil || s == nil {
+	all, err := schemasOf(t.Context(), rel)
+	if err != nil || len(all) == 0 {
 		t.Fatal(rel, err)
 	}
+	s := all[0]
 	d, err := sqlitefile.OpenWrite(t.Context(), filepath.Join(root, rel), time.Second)
 	if err != nil {
 		t.Fatal(err)
@@ -337,7 +338,7 @@ func TestDatabaseBad(t *testing.T) {
 	}{
 		"newer": {func(t *testing.T, root string) {
 			change(t, root, "state_5.sqlite", "INSERT INTO _sqlx_migrations VALUES (63, 'next', '2027', 1, x'00', 0)")
-		}, `found 63 migrations up to 63, "next", checksum 00; supported: 62 migrations up to 62`},
+		}, `found 63 migrations up to 63, "next", checksum 00; supported: 64 migrations up to 64`},
 		"older": {func(t *testing.T, root string) {
 			change(t, root, "state_5.sqlite", "DELETE FROM _sqlx_migrations WHERE version = 62")
 		}, "found 61 migrations up to 61"},
@@ -370,7 +371,8 @@ func TestDatabaseBad(t *testing.T) {
 			}
 			defer db.Close()
 			db.SetMaxOpenConns(1)
-			s, _ := schemaOf(t.Context(), "state_5.sqlite")
+			all, _ := schemasOf(t.Context(), "state_5.sqlite")
+			s := all[0]
 			for _, q := range append([]string{"PRAGMA journal_mode=wal", "PRAGMA wal_autocheckpoint=0"}, s.statements...) {
 				if _, err := db.Exec(q); err != nil {
 					t.Fatal(err)
@@ -506,5 +508,41 @@ func TestDatabaseLocked(t *testing.T) {
 	}
 	if es, _ := os.ReadDir(root); len(es) > 2 { // the database, and perhaps its journal
 		t.Errorf("left behind: %v", es)
+	}
+}
+
+// A database of a later release comes back as one of that release, and its rows go into a home of the first:
+// what that one has no table for is named.
+func TestLaterRelease(t *testing.T) {
+	const rel = "state_5.sqlite"
+	all, err := schemasOf(t.Context(), rel)
+	if err != nil || len(all) != 1+len(later()) {
+		t.Fatal(len(all), err)
+	}
+	src := fullHome(t)
+	change(t, src.root, rel, all[1].statements[len(all[0].statements):]...)
+	change(t, src.root, rel, "INSERT INTO session_model_ids VALUES ('s', 'k', 'e', 0, 'first')")
+	mem, rep := export(t, src)
+	if rep.Verdict.Coverage != agentstate.Reconciled || len(rep.Gaps) > 0 {
+		t.Fatalf("%v %v", rep.Verdict, rep.Gaps)
+	}
+	fresh := Open(filepath.Join(t.TempDir(), "home"))
+	apply(t, fresh, mem)
+	want := relocate(dump(t, src.root, rel), fresh.root)
+	if d := cmp.Diff(want, dump(t, fresh.root, rel)); d != "" {
+		t.Errorf("%.2000s", d)
+	}
+	older := Open(t.TempDir())
+	makeDB(t, older.root, rel)
+	got, j := apply(t, older, mem)
+	if len(got.Refused) != 1 || !strings.Contains(got.Refused[0].Why, `no table "session_model_ids"`) || len(got.Conflicts) > 0 {
+		t.Errorf("%v %v", got.Refused, got.Conflicts)
+	}
+	if got.LossCount["opaque.native.migrations"] != 1 || got.LossCount["opaque.native.checksum"] != 1 {
+		t.Errorf("%v", got.LossCount)
+	}
+	back, err := replay.ReadBack(t.Context(), mem, older, j)
+	if err != nil || back.MissingN+back.ExtraN != 0 {
+		t.Errorf("%+v %v", back, err)
 	}
 }

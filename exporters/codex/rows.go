@@ -81,20 +81,56 @@ func (w *writer) row(ctx context.Context, r agentstate.Record) (replay.Receipt, 
 	return w.insert(ctx, d, t, rc, vals)
 }
 
-// schema is the schema of a database, read once a run.
+// schema is the schema of a database, found once a run: that of the home's own; where it is not there,
+// that of the archive's; where nothing says, the oldest, which every release brings up to its own.
 func (w *writer) schema(ctx context.Context, rel string) (*schema, error) {
 	if s := w.schemas[rel]; s != nil {
 		return s, nil
 	}
-	s, err := schemaOf(ctx, rel)
+	all, err := schemasOf(ctx, rel)
+	if err != nil || len(all) == 0 {
+		return nil, err
+	}
+	s := all[0]
+	path, err := homefiles.Inside(w.Root, rel)
+	if err == nil && !sqlitefile.Missing(path) {
+		file, err := sqlitefile.Open(ctx, path, w.wait)
+		if err != nil {
+			return nil, err
+		}
+		s, err = match(ctx, all, file.Conn, rel)
+		file.Close()
+		if err != nil && !errors.Is(err, ErrSchema) { // that one is said of each row
+			return nil, err
+		}
+	} else if r, err := w.run.Source.Get(ctx, agentstate.Key("opaque", rel)); err == nil {
+		for _, x := range all {
+			if markOf(r) == x.mark() {
+				s = x
+			}
+		}
+	}
 	w.schemas[rel] = s
-	return s, err
+	return s, nil
+}
+
+// markOf is the mark of the schema that the record of a database says; empty: it is no such record.
+func markOf(r agentstate.Record) string {
+	n := r.GetMeta().GetNative()
+	if len(n) != 1 || len(n[0].GetRow().GetColumns()) != 3 || n[0].GetRow().Columns[2].Name != "checksum" {
+		return ""
+	}
+	return string(n[0].GetRow().Columns[2].GetText())
 }
 
 // database makes the database of a record that says what it was made of.
 func (w *writer) database(ctx context.Context, r agentstate.Record, s *schema, kind, rel string) (replay.Receipt, error) {
-	cols := r.GetMeta().Native[0].GetRow().Columns
-	if kind != "opaque" || len(cols) != 3 || cols[2].Name != "checksum" || string(cols[2].GetText()) != s.mark() {
+	all, err := schemasOf(ctx, rel)
+	if err != nil {
+		return replay.Receipt{}, err
+	}
+	mark := markOf(r)
+	if kind != "opaque" || !slices.ContainsFunc(all, func(x *schema) bool { return mark == x.mark() }) {
 		return refused("%s: found another schema than supported: %s", rel, supported)
 	}
 	path, err := homefiles.Inside(w.Root, rel)
@@ -103,6 +139,11 @@ func (w *writer) database(ctx context.Context, r agentstate.Record, s *schema, k
 	}
 	key := r.GetMeta().GetKey()
 	rc := replay.Receipt{Action: replay.Same, Target: key, Version: s.mark()}
+	if mark != s.mark() {
+		for _, p := range []string{"native.migrations", "native.checksum"} {
+			rc.Losses = append(rc.Losses, fidelity.Loss{Path: p, Grade: fidelity.Transformed, Why: "the home's database is that of another release of Codex"})
+		}
+	}
 	if sqlitefile.Missing(path) || w.run.InDoubt != nil && w.run.InDoubt(key) {
 		rc.Action = replay.Created
 	}

@@ -12,13 +12,17 @@ import (
 	_ "modernc.org/sqlite" // the driver of the models
 )
 
-// supported is the release whose databases are known.
-const supported = "Codex 0.169.0"
+// supported are the releases whose databases are known.
+const supported = "Codex 0.169.0, 0.171.0"
 
-// Each file is what one database of that release is made of: its statements as sqlite_master has
-// them, and the migrations that it says it went through. No statement ever comes from an archive.
+// later are the known releases after the first, the oldest first.
+func later() []string { return []string{"0.171.0"} }
+
+// Each file is what one database of Codex 0.169.0 is made of: its statements as sqlite_master has
+// them, and the migrations that it says it went through. In the folder of a later release is what
+// its migrations made of that. No statement ever comes from an archive.
 //
-//go:embed schema/*.sql
+//go:embed schema/*.sql schema/*/*.sql
 var schemas embed.FS
 
 // A schema is what a database is made of.
@@ -49,8 +53,9 @@ func (t *table) column(name string) int { return slices.Index(t.cols, name) }
 
 const bookkeeping = "_sqlx_migrations"
 
-// schemaOf is the schema that a database of this file name has; nil: none that is known.
-func schemaOf(ctx context.Context, rel string) (*schema, error) {
+// schemasOf are the schemas that a database of this file name may have, the oldest first; none: the name
+// is not known.
+func schemasOf(ctx context.Context, rel string) ([]*schema, error) {
 	name, ok := strings.CutSuffix(rel, ".sqlite")
 	if name == "memories_v2_1" { // of one form
 		name = "memories_1"
@@ -59,12 +64,39 @@ func schemaOf(ctx context.Context, rel string) (*schema, error) {
 	if err != nil || !ok {
 		return nil, nil
 	}
-	s := &schema{name: name}
-	for q := range strings.SplitSeq(string(b), ";\n--\n") {
+	all := statements(b)
+	first, err := newSchema(ctx, name, all)
+	if err != nil {
+		return nil, err
+	}
+	out := []*schema{first}
+	for _, release := range later() {
+		b, err := schemas.ReadFile("schema/" + release + "/" + name + ".sql")
+		if err != nil {
+			continue // as it was
+		}
+		all = append(slices.Clip(all), statements(b)...)
+		s, err := newSchema(ctx, name, all)
+		if err != nil {
+			return nil, err
+		}
+		out = append(out, s)
+	}
+	return out, nil
+}
+
+func statements(file []byte) (out []string) {
+	for q := range strings.SplitSeq(string(file), ";\n--\n") {
 		if q != "" {
-			s.statements = append(s.statements, q)
+			out = append(out, q)
 		}
 	}
+	return out
+}
+
+// newSchema is what a database is after statements.
+func newSchema(ctx context.Context, name string, statements []string) (*schema, error) {
+	s := &schema{name: name, statements: statements}
 	db, err := sql.Open("sqlite", ":memory:")
 	if err != nil {
 		return nil, err
@@ -83,6 +115,22 @@ func schemaOf(ctx context.Context, rel string) (*schema, error) {
 	}
 	s.tables, err = tables(ctx, c)
 	return s, err
+}
+
+// match is the one of all that a database has. The error is that of the newest, or of the one whose
+// migrations it went through.
+func match(ctx context.Context, all []*schema, c *sql.Conn, rel string) (*schema, error) {
+	_, ms, err := inspect(ctx, c)
+	if err != nil {
+		return nil, err
+	}
+	s := all[len(all)-1]
+	for _, x := range all {
+		if slices.Equal(ms, x.migrations) {
+			s = x
+		}
+	}
+	return s, s.check(ctx, c, rel)
 }
 
 // create makes the tables and says which migrations they went through.
