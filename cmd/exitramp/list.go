@@ -39,6 +39,9 @@ func forPeople() []string {
 		"memoryspace", "memory", "entity", "conversation", "interrupt", "artifact", "testsuite"}
 }
 
+// widest is the key, in bytes, that titles still stand in a column behind.
+const widest = 120
+
 func (a *app) list(ctx context.Context, path string, kinds []string, k *keyFlags, asJSON, every bool) error {
 	src, err := a.source(ctx, path, k)
 	if err != nil {
@@ -87,7 +90,11 @@ func (a *app) list(ctx context.Context, path string, kinds []string, k *keyFlags
 			tw.Flush()
 			last = kind
 		}
-		if _, err := fmt.Fprintf(tw, "%s\t%s\n", r.GetMeta().GetKey(), title(r)); err != nil {
+		line := "%s\t%s\n"
+		if len(r.GetMeta().GetKey()) > widest { // one long key must not push every title off the screen
+			line = "%s  %s\n"
+		}
+		if _, err := fmt.Fprintf(tw, line, r.GetMeta().GetKey(), title(r)); err != nil {
 			return err
 		}
 	}
