@@ -22,7 +22,7 @@ func ReadBack(ctx context.Context, want, got agentstate.Source, j *Journal) (*fi
 	if j == nil || j.head == nil {
 		return fidelity.Compare(ctx, want, got, nil)
 	}
-	b := &readBack{j: j, notWritten: map[string]uint64{}, lately: map[string]*receipt{}}
+	b := newReadBack(j)
 	if re, vectors := reembedder(want); re != nil {
 		if !sameVectors(j.head.Vectors, vectors) {
 			return nil, fmt.Errorf("%w: the vectors of its run are %s, not %s", ErrJournal, j.head.Vectors, vectors)
@@ -56,7 +56,7 @@ func ReadBack(ctx context.Context, want, got agentstate.Source, j *Journal) (*fi
 }
 
 // KeyThere is the key under which the target of the run yields the record that is key in its source.
-func (j *Journal) KeyThere(key string) string { return (&readBack{j: j}).key(key) }
+func (j *Journal) KeyThere(key string) string { return newReadBack(j).key(key) }
 
 type readBack struct {
 	j          *Journal
@@ -65,6 +65,10 @@ type readBack struct {
 	notWritten map[string]uint64
 	names      *mapping.Mapper // nil: no map
 	lately     map[string]*receipt
+}
+
+func newReadBack(j *Journal) *readBack {
+	return &readBack{j: j, notWritten: map[string]uint64{}, lately: map[string]*receipt{}}
 }
 
 func (b *readBack) entry(key string) *receipt {

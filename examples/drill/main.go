@@ -33,7 +33,7 @@ target: langgraph+sqlite:${DIR}/copy.sqlite
 output: ${DIR}
 ledger: ${DIR}/drills.jsonl
 keys: {sign: "${DIR}/ops.key"}
-canaries: [{kind: memory, contains: window}]
+canaries: [{kind: memory, contains: neighbour}]
 targets: {rto: 4h, rpo: {"*": 24h}}
 next_review: 2027-02-28
 `

@@ -21,7 +21,7 @@ source: langgraph+sqlite:../../cmd/exitramp/demo/support.sqlite
 archive: made by the test
 target: langgraph+sqlite:${TARGET}
 output: a folder of the test
-canaries: [{kind: memory, contains: window}]
+canaries: [{kind: memory, contains: neighbour}]
 targets: {rto: 5m, rpo: {"*": 1d}}
 arrangement: {register_id: A-1, contract_sha256: "%064d", service: support, tenant_class: production, region: eu, promised_kinds: [conversation, message, memory]}
 next_review: 2099-01-01

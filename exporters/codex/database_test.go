@@ -522,19 +522,19 @@ func TestLaterRelease(t *testing.T) {
 	src := fullHome(t)
 	change(t, src.root, rel, all[1].statements[len(all[0].statements):]...)
 	change(t, src.root, rel, "INSERT INTO session_model_ids VALUES ('s', 'k', 'e', 0, 'first')")
-	mem, rep := export(t, src)
+	mem, rep := exportertest.Export(t, src)
 	if rep.Verdict.Coverage != agentstate.Reconciled || len(rep.Gaps) > 0 {
 		t.Fatalf("%v %v", rep.Verdict, rep.Gaps)
 	}
 	fresh := Open(filepath.Join(t.TempDir(), "home"))
-	apply(t, fresh, mem)
+	exportertest.Apply(t, fresh, mem)
 	want := relocate(dump(t, src.root, rel), fresh.root)
 	if d := cmp.Diff(want, dump(t, fresh.root, rel)); d != "" {
 		t.Errorf("%.2000s", d)
 	}
 	older := Open(t.TempDir())
 	makeDB(t, older.root, rel)
-	got, j := apply(t, older, mem)
+	got, j := exportertest.Apply(t, older, mem)
 	if len(got.Refused) != 1 || !strings.Contains(got.Refused[0].Why, `no table "session_model_ids"`) || len(got.Conflicts) > 0 {
 		t.Errorf("%v %v", got.Refused, got.Conflicts)
 	}
