@@ -3,8 +3,8 @@
 //
 // A rollout is one file of JSON lines, and is carried as that file, to the byte; its messages are
 // readings of it, and so are the permissions that each turn ran with. A fork's rollout holds only its
-// own turns and points at its parent. Values of secrets in settings never leave; auth.json is not
-// opened. The databases beside the rollouts (names, goals, memories, turns, queued messages) are
+// own turns and points at its parent. MCP servers are readings of settings. Values of secrets in
+// settings never leave; auth.json is not opened. The databases beside the rollouts (names, goals, memories, turns, queued messages) are
 // carried row for row, each out of one snapshot; one of another schema than this release knows is a
 // gap, and so is all else that may be state and is not carried. Log lines are not state.
 package codex

@@ -5,6 +5,7 @@ import (
 	"database/sql/driver"
 	"errors"
 	"io"
+	"sync/atomic"
 
 	"github.com/exitramp/exitramp/exporters/internal/ahead"
 )
@@ -22,14 +23,29 @@ func Ahead[T any](ctx context.Context, d *DB, q string, work func(rows [][]any) 
 	return ahead.Start(ctx, func(ctx context.Context, emit func([][]any) error) error { return d.pieces(ctx, q, emit) }, work)
 }
 
+// A beginning is a context that can end a statement until its first row is there, behind a sort of all
+// rows; then it cannot. SQLite's driver would prepare anew at each row to wait for one that can.
+type beginning struct {
+	context.Context
+	over atomic.Bool
+}
+
+func (b *beginning) Done() <-chan struct{} {
+	if b.over.Load() {
+		return nil
+	}
+	return b.Context.Done()
+}
+
 func (d *DB) pieces(ctx context.Context, q string, emit func([][]any) error) (err error) {
 	var rows driver.Rows
 	raw := func(fn func(c driver.QueryerContext) error) error {
 		return d.Conn.Raw(func(c any) error { return fn(c.(driver.QueryerContext)) })
 	}
-	// With a context that can end SQLite's driver would wait for it anew at each row.
+	first := &beginning{Context: ctx}
 	err = raw(func(c driver.QueryerContext) (err error) {
-		rows, err = c.QueryContext(context.WithoutCancel(ctx), q, nil)
+		rows, err = c.QueryContext(first, q, nil)
+		first.over.Store(true)
 		return err
 	})
 	if err != nil {
