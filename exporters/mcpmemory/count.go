@@ -1,6 +1,7 @@
 package mcpmemory
 
 import (
+	"bytes"
 	"context"
 	"errors"
 	"fmt"
@@ -91,10 +92,7 @@ func count(ctx context.Context, r io.Reader, first bool) (counts, error) {
 			}
 		}
 		if quoted && !escape && (depth != 1 || len(word) == cap(word)) {
-			for i < len(buf) && buf[i] != '"' && buf[i] != '\\' && buf[i] != '\n' {
-				i++ // most of the file
-			}
-			if i == len(buf) {
+			if i += plain(buf[i:]); i == len(buf) {
 				continue
 			}
 		}
@@ -166,4 +164,22 @@ func count(ctx context.Context, r io.Reader, first bool) (counts, error) {
 			end()
 		}
 	}
+}
+
+// plain is how many bytes of a string b begins with that end nothing: most of the file.
+func plain(b []byte) (n int) {
+	for len(b) > 0 {
+		part := b[:min(len(b), 256)] // not further: a file of escapes would be searched again for each
+		for _, c := range []byte{'"', '\\', '\n'} {
+			if k := bytes.IndexByte(part, c); k >= 0 {
+				part = part[:k]
+			}
+		}
+		n += len(part)
+		if len(part) < min(len(b), 256) {
+			break
+		}
+		b = b[len(part):]
+	}
+	return n
 }
