@@ -233,11 +233,12 @@ func (w *walk) take(r agentstate.Record, wants, bare bool) bool {
 		if !bare {
 			return w.flush()
 		}
-		text, ok, err := textOf(w.ctx, &w.s.res, r, "text")
-		if err == nil && !ok {
-			return true
+		for _, field := range fields { // the first that has a text
+			if text, ok, err := textOf(w.ctx, &w.s.res, r, field); err != nil || ok {
+				return w.put(one{e: newFor(r.Meta.GetKey(), field, r.Meta.GetSubjectKeys()), text: text}, err)
+			}
 		}
-		return w.put(one{e: newFor(r.Meta.GetKey(), r.Meta.GetSubjectKeys()), text: text}, err)
+		return true
 	case *pb.MemorySpace:
 		if r.EmbeddingModel != "" || r.EmbeddingDimensions != 0 {
 			m := w.s.keep.Model()
@@ -385,19 +386,22 @@ func (s *Source) renew(e *pb.Embedding, v []float32) {
 	}
 }
 
+// fields of a memory that get a vector where it has none: its text, or else all of its document.
+var fields = [...]string{"text", "$"}
+
 // newFor is the Embedding of a memory that has none. Its key says which memory it is of.
-func newFor(memory string, subjects []string) *pb.Embedding {
+func newFor(memory, field string, subjects []string) *pb.Embedding {
 	return &pb.Embedding{
-		Meta:  &pb.Meta{Key: agentstate.Key("embedding", memory, "text"), SubjectKeys: slices.Clone(subjects), Derivation: pb.Derivation_DERIVATION_SYSTEM},
-		OfKey: memory, Field: "text",
+		Meta:  &pb.Meta{Key: agentstate.Key("embedding", memory, field), SubjectKeys: slices.Clone(subjects), Derivation: pb.Derivation_DERIVATION_SYSTEM},
+		OfKey: memory, Field: field,
 	}
 }
 
 // madeFor is newFor by its key; nil: the key is none that newFor makes.
 func madeFor(key string) *pb.Embedding {
 	_, parts := agentstate.SplitKey(key)
-	if len(parts) != 2 || parts[1] != "text" || agentstate.KindOfKey(parts[0]) != "memory" {
+	if len(parts) != 2 || !slices.Contains(fields[:], parts[1]) || agentstate.KindOfKey(parts[0]) != "memory" {
 		return nil
 	}
-	return newFor(parts[0], nil)
+	return newFor(parts[0], parts[1], nil)
 }

@@ -4,12 +4,15 @@ package wordembed
 
 import (
 	"bufio"
+	"context"
 	"encoding/binary"
 	"encoding/json"
 	"fmt"
 	"hash/fnv"
 	"io"
 	"strings"
+
+	"github.com/exitramp/exitramp/context/embed"
 )
 
 // Dimensions are the numbers in a vector.
@@ -27,6 +30,22 @@ func Vector(model, text string) []float32 {
 		}
 	}
 	return out
+}
+
+// Embedder makes vectors inside of a test. A text with the word unembeddable is refused.
+type Embedder struct{ Model string }
+
+// Embed answers for each text.
+func (e Embedder) Embed(_ context.Context, texts []string) ([]embed.Answer, error) {
+	var out []embed.Answer
+	for _, t := range texts {
+		if strings.Contains(t, "unembeddable") {
+			out = append(out, embed.Answer{Why: "too long"})
+		} else {
+			out = append(out, embed.Answer{Vector: Vector(e.Model, t)})
+		}
+	}
+	return out, nil
 }
 
 // Main speaks the protocol of docs/embedder.md. args are the name of the model, and what it does wrong:

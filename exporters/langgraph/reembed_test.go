@@ -1,0 +1,132 @@
+package langgraph
+
+import (
+	"errors"
+	"path/filepath"
+	"strings"
+	"testing"
+
+	"github.com/exitramp/exitramp/context/agentstate"
+	"github.com/exitramp/exitramp/context/embed"
+	"github.com/exitramp/exitramp/context/memstate"
+	"github.com/exitramp/exitramp/context/replay"
+	"github.com/exitramp/exitramp/internal/wordembed"
+	pb "github.com/exitramp/exitramp/proto/exitramp/v1"
+)
+
+// anew is src with vectors of words-1.
+func anew(t *testing.T, src agentstate.Source) *embed.Source {
+	t.Helper()
+	keep, err := embed.OpenVectors(filepath.Join(t.TempDir(), "v"), embed.Model{Name: "words-1", Dimensions: wordembed.Dimensions})
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { keep.Close() })
+	s, err := embed.NewSource(src, wordembed.Embedder{Model: "words-1"}, keep)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return s
+}
+
+// reembedded replays src into dst, reads back against what was made, and undoes it.
+func reembedded(t *testing.T, src *embed.Source, dst *Store, want uint64) {
+	t.Helper()
+	path := filepath.Join(t.TempDir(), "journal")
+	j, err := replay.OpenJournal(path)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer j.Close()
+	plan, err := replay.Plan(t.Context(), dst, src, nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	rep, err := replay.Apply(t.Context(), dst, src, &replay.Options{Journal: j})
+	if err != nil {
+		t.Fatal(err)
+	}
+	if n := rep.Kinds["embedding"][replay.Created]; n != want || plan.Kinds["embedding"][replay.Created] != want || rep.Actions[replay.Refused] != 0 {
+		t.Fatalf("%d vectors, want %d: %v %v", n, want, rep.Kinds["embedding"], rep.Refused)
+	}
+	var n uint64
+	for r, err := range dst.Records(t.Context(), nil) {
+		if err != nil {
+			t.Fatal(err)
+		}
+		if e, ok := r.(*pb.Embedding); ok {
+			if n++; e.Dimensions != wordembed.Dimensions {
+				t.Errorf("%s has %d numbers", e.Meta.Key, e.Dimensions)
+			}
+		}
+	}
+	if n != want {
+		t.Errorf("the target has %d vectors, want %d", n, want)
+	}
+	back, err := replay.ReadBack(t.Context(), src, dst, j)
+	if err != nil || back.UnannouncedN != 0 || back.MissingN != 0 {
+		t.Errorf("read back: %v %v %v", err, back.Unannounced, back.Missing)
+	}
+	u, err := replay.Undo(t.Context(), dst, j)
+	if err != nil || u.LeftN != 0 {
+		t.Errorf("undo: %v, leaves %v", err, u.Left)
+	}
+}
+
+// TestReembed makes the vectors of a store anew, in the same kind of database and in the other.
+func TestReembed(t *testing.T) {
+	for _, at := range stores() {
+		t.Run(at.name, func(t *testing.T) {
+			from := at.load(t)
+			src, _ := export(t, from)
+			var n uint64
+			for r, err := range src.Records(t.Context(), nil) {
+				if err != nil {
+					t.Fatal(err)
+				}
+				if e, ok := r.(*pb.Embedding); ok {
+					if _, err := src.Get(t.Context(), e.OfKey); err == nil {
+						n++
+					}
+				}
+			}
+			if n == 0 {
+				t.Skip("it has no vectors")
+			}
+			reembedded(t, anew(t, src), at.void(t), n)
+		})
+	}
+}
+
+// TestReembedForeign: memories of a runtime that gives no vectors get them, whatever runtime that is.
+func TestReembedForeign(t *testing.T) {
+	text := &pb.Memory{Meta: agentstate.Meta("memory", nil, "main", "a"), SpaceKey: "memoryspace/main", Name: "a", Content: &pb.Memory_Text{Text: "likes tea"}}
+	doc := &pb.Memory{Meta: agentstate.Meta("memory", nil, "main", "b"), SpaceKey: "memoryspace/main", Name: "b", Content: &pb.Memory_Data{Data: agentstate.Inline("application/json", []byte(`{"likes":"tea"}`))}}
+	src := memstate.Whole("other", &pb.MemorySpace{Meta: agentstate.Meta("memoryspace", nil, "main"), Path: []string{"users", "ada"}}, text, doc)
+	for _, at := range stores() {
+		t.Run(at.name, func(t *testing.T) {
+			if at.name == "js.sqlite" || at.name == "python.pgvector.sql" {
+				t.Skip("it has no long-term store, or one with vectors of another length")
+			}
+			dst := SQLite(filepath.Join(t.TempDir(), "new.sqlite"))
+			if from := at.load(t); from.server != nil { // the tables say of which language the target is
+				dst = from
+			}
+			reembedded(t, anew(t, src), dst, 2)
+		})
+	}
+}
+
+// TestReembedUnfit: a table of vectors of another length is refused before anything is written.
+func TestReembedUnfit(t *testing.T) {
+	for _, at := range stores() {
+		if !strings.Contains(at.name, "pgvector") {
+			continue
+		}
+		dst := at.load(t)
+		src, _ := export(t, SQLite(sample(t, "python.sqlite")))
+		if _, err := replay.Plan(t.Context(), dst, anew(t, src), nil); !errors.Is(err, replay.ErrTarget) || !strings.Contains(err.Error(), "the embedder makes 16") {
+			t.Errorf("%s: %v", at.name, err)
+		}
+	}
+}
