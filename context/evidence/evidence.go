@@ -287,7 +287,7 @@ type Recall struct {
 	Before         float64    `json:"before"`
 	After          float64    `json:"after"`
 	Overlap        float64    `json:"overlap"`
-	CI95           [2]float64 `json:"ci95"`
+	CI95           [2]float64 `json:"ci95"` // of After minus Before, over the same queries; zero: not computed
 	EmptyBefore    uint64     `json:"emptyBefore"`
 	EmptyAfter     uint64     `json:"emptyAfter"`
 	ModelBefore    string     `json:"modelBefore"`

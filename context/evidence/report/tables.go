@@ -286,7 +286,7 @@ func (b *book) timeTables() []*table {
 	for _, p := range b.Timing.Phases {
 		phases.put(p.Name, p.Start, duration(p.Seconds), p.Records, p.Bytes)
 	}
-	points := newTable("recovery-points", "Recovery point by kind: start of the drill minus the newest event", "id=kind", "measured_seconds=measured", "target_seconds=target", "outcome")
+	points := newTable("recovery-points", "Recovery point by kind: start of the drill minus the moment up to which the archive is known to hold what the source held", "id=kind", "measured_seconds=measured", "target_seconds=target", "outcome")
 	for _, r := range b.recoveryPoints() {
 		target := cell{"", "none"}
 		if r.target > 0 {
