@@ -296,6 +296,31 @@ func TestTurns(t *testing.T) {
 	}
 }
 
+// Runtimes tell messages apart by the id of the answer: two answers have two, and one has the same
+// whenever it is played.
+func TestIDs(t *testing.T) {
+	var ids []string
+	for range 2 {
+		_, base := play(t, nil, shop("a", "A-1", "It shipped."))
+		for _, messages := range [][]any{
+			{map[string]any{"role": "system", "content": "You serve a shop."}, map[string]any{"role": "user", "content": "Where is A-1?"}},
+			{map[string]any{"role": "system", "content": "You serve a shop."}, map[string]any{"role": "user", "content": "Where is A-1?"},
+				map[string]any{"role": "assistant", "content": "Let me look.", "tool_calls": []any{map[string]any{"function": map[string]any{"name": "lookup", "arguments": `{"order":"A-1","limit":1}`}}}},
+				map[string]any{"role": "tool", "content": `{"status":"shipped"}`}},
+		} {
+			_, b := post(t, base+"/v1/chat/completions", map[string]any{"messages": messages})
+			var a struct{ ID string }
+			if err := json.Unmarshal(b, &a); err != nil || a.ID == "" {
+				t.Fatalf("%v: %s", err, b)
+			}
+			ids = append(ids, a.ID)
+		}
+	}
+	if ids[0] == ids[1] || ids[0] != ids[2] || ids[1] != ids[3] {
+		t.Error(ids)
+	}
+}
+
 // A conversation that was forked can be played to each of its ends.
 func TestFork(t *testing.T) {
 	recs := conv("a", says(pb.Role_ROLE_USER, textPart("Hi")), says(pb.Role_ROLE_ASSISTANT, textPart("Hello")),

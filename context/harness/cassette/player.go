@@ -64,7 +64,6 @@ type Player struct {
 	mu      sync.Mutex
 	served  map[string]int // by where
 	threads threads
-	count   int
 }
 
 // A track is one conversation from its start to one of its ends.
@@ -364,10 +363,8 @@ func (p *Player) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	if p.o.OnAnswer != nil {
 		p.o.OnAnswer(found.key)
 	}
-	p.mu.Lock()
-	p.count++
-	a := &answer{ID: "played_" + strconv.Itoa(p.count), Model: found.model, Parts: found.parts}
-	p.mu.Unlock()
+	// The same answer has the same id whenever it is played: runtimes tell messages apart by it.
+	a := &answer{ID: "played_" + harness.Digest(harness.Encode(found.key)), Model: found.model, Parts: found.parts}
 	if a.Model == "" {
 		a.Model = q.Model
 	}
