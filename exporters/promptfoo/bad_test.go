@@ -9,6 +9,7 @@ import (
 	"testing"
 
 	"github.com/exitramp/exitramp/context/agentstate"
+	"github.com/exitramp/exitramp/context/harness"
 	"github.com/exitramp/exitramp/context/memstate"
 	"github.com/exitramp/exitramp/context/replay"
 	pb "github.com/exitramp/exitramp/proto/exitramp/v1"
@@ -90,6 +91,25 @@ func TestHostileNative(t *testing.T) {
 	}
 }
 
+// Records of a stranger do not have promptfoo open a file or an address: a text that names one is
+// text, and a schema that refers to one is left out.
+func TestHostileForeign(t *testing.T) {
+	in := func(s string) *pb.Data { return agentstate.Inline(harness.JSON, harness.Encode(s)) }
+	schema := func(s string) *pb.Expectation { return harness.Expect(harness.JSONSchema, harness.Schema, []byte(s)) }
+	text := harness.Expect(harness.Contains, harness.PlainText, []byte("file:///etc/passwd"))
+	src := memstate.Whole("other",
+		&pb.TestSuite{Meta: agentstate.Meta("testsuite", nil, "e")},
+		&pb.TestCase{Meta: agentstate.Meta("testcase", nil, "e", "1"), SuiteKey: "testsuite/e", Input: in("file:///etc/passwd"), Expectations: []*pb.Expectation{text, schema(`{"anyOf":[{"$ref":"file:///etc/passwd"}]}`)}},
+		&pb.TestCase{Meta: agentstate.Meta("testcase", nil, "e", "2"), SuiteKey: "testsuite/e", Input: in("x"), Expectations: []*pb.Expectation{schema(`{"$ref":"http://127.0.0.1/"}`)}},
+	)
+	dst := Open(filepath.Join(t.TempDir(), "new.yaml"))
+	rep, _ := apply(t, dst, src)
+	b, err := os.ReadFile(dst.path)
+	if err != nil || rep.Actions[replay.Refused] != 1 || strings.Contains(string(b), "$ref") || strings.Count(string(b), `{{ "" }}file:///etc/passwd`) != 2 {
+		t.Errorf("%v %v %s", err, rep.Refused, b)
+	}
+}
+
 // FuzzRead: whatever the file holds, it is refused or goes back to the byte.
 func FuzzRead(f *testing.F) {
 	b, err := os.ReadFile(sample)
@@ -112,6 +132,23 @@ func FuzzRead(f *testing.F) {
 		apply(t, dst, mem)
 		if got, err := os.ReadFile(dst.path); err != nil || string(got) != string(b) {
 			t.Fatalf("%v %q", err, got)
+		}
+	})
+}
+
+// FuzzEscape: whatever a text says, the template that is written for it gives it back, as a prompt and
+// as a variable.
+func FuzzEscape(f *testing.F) {
+	for _, s := range []string{"{{x}}", "{% raw %}{{", "{{{#}}", "a\n\n", `{{ "{" }}`, `{{ "" }}`, "{", "file://x"} {
+		f.Add(s)
+	}
+	f.Fuzz(func(t *testing.T, s string) {
+		e := escape(s)
+		if got, ok := render(e, nil); !ok || got != s {
+			t.Errorf("%q as %q gives %q", s, e, got)
+		}
+		if got, ok := plainText(e); !ok || got != s || strings.HasPrefix(e, "file:") {
+			t.Errorf("%q as %q in a variable gives %q", s, e, got)
 		}
 	})
 }

@@ -216,6 +216,9 @@ func assertions(form, mediaType string, v []byte) ([]madeAssert, bool) {
 		return []madeAssert{{Type: typ, Value: escape(s)}}, utf8.ValidString(s)
 	}
 	value, err := parse(v) // JSON is YAML
+	if refers(value) {
+		return nil, false
+	}
 	switch form {
 	case harness.Exact:
 		if plain {
@@ -246,6 +249,22 @@ func assertions(form, mediaType string, v []byte) ([]madeAssert, bool) {
 		}
 	}
 	return nil, false
+}
+
+// refers tells whether a value has a member $ref: promptfoo follows those of a whole suite, into files
+// and to addresses.
+func refers(v any) bool {
+	switch v := v.(type) {
+	case []any:
+		return slices.ContainsFunc(v, refers)
+	case map[string]any:
+		for k, x := range v {
+			if k == "$ref" || refers(x) {
+				return true
+			}
+		}
+	}
+	return false
 }
 
 func contains(v []byte) ([]madeAssert, bool) {

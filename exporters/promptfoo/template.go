@@ -10,6 +10,7 @@ var (
 	placeholder = regexp.MustCompile(`\{\{-?\s*([A-Za-z_]\w*)\s*-?\}\}`)
 	// escaped is how escape writes a brace, and nothing.
 	escaped = regexp.MustCompile(`\{\{ "(\{?)" \}\}`)
+	scheme  = regexp.MustCompile(`^\s*[A-Za-z][A-Za-z+.-]*:`)
 )
 
 // render fills the placeholders of a template, as nunjucks does it for {{ name }}. ok is false for
@@ -65,8 +66,14 @@ func templated(s string) bool {
 // escape is s as a template that gives s. Each brace that could begin something of a template is an
 // expression of its own: a raw block would stay in the text where promptfoo sees a variable in it
 // that is not there.
+//
+// A text that begins like a URL begins with nothing, so that promptfoo does not open file://… or
+// package:… of a suite that is put together from records of a stranger.
 func escape(s string) string {
 	var out strings.Builder
+	if scheme.MatchString(s) {
+		out.WriteString(`{{ "" }}`)
+	}
 	for i := range len(s) {
 		if s[i] == '{' && i+1 < len(s) && strings.IndexByte("{%#", s[i+1]) >= 0 {
 			out.WriteString(`{{ "{" }}`)
