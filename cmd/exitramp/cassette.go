@@ -122,6 +122,7 @@ other headers pass and are not kept. exitramp play ARCHIVE answers from it.`,
 	c.Flags().StringVarP(&f.out, "output", "o", "", "the `ARCHIVE` to seal")
 	c.Flags().IntVar(&f.runs, "runs", 1, "how often CMD is run; models do not say the same twice")
 	f.to.addRecipients(c)
+	addSecrets(c, &f.to.secrets, "label")
 	f.serve.add(c)
 	return c
 }
@@ -135,6 +136,9 @@ func (a *app) record(ctx context.Context, args []string, f *recordFlags) error {
 		return usagef("--runs %d: want 1 to 1000", f.runs)
 	case exists(out):
 		return withHint(fmt.Errorf("%s is there already", out), "give another name, or move it away: an archive is never overwritten")
+	}
+	if _, err := scanned(nil, f.to.secrets); err != nil { // before anything is asked
+		return err
 	}
 	o := &format.WriterOptions{Tool: "exitramp " + version(), Source: "record " + exporters.Redact(f.upstream)}
 	if err := a.recipients(&f.to, o); err != nil {
@@ -164,10 +168,18 @@ func (a *app) record(ctx context.Context, args []string, f *recordFlags) error {
 	if rec.Exchanges() == 0 {
 		return errors.Join(failed, withHint(errors.New("the model said nothing: nothing was sealed"), "the program finds the proxy in OPENAI_BASE_URL or ANTHROPIC_BASE_URL; a base URL in its code goes before them"))
 	}
-	began := a.now()
-	rep, err := format.Export(context.WithoutCancel(ctx), out, rec, o, nil) // what was recorded before an interrupt is kept
+	var read agentstate.Source = rec
+	scan, err := scanned(rec, f.to.secrets)
 	if err != nil {
 		return err
+	}
+	if scan != nil {
+		read, f.to.found = scan, scan.Summary()
+	}
+	began := a.now()
+	rep, err := format.Export(context.WithoutCancel(ctx), out, read, o, nil) // what was recorded before an interrupt is kept
+	if err != nil {
+		return errors.Join(failed, a.exportFailed(err, rep, out, false))
 	}
 	f.to.json = f.serve.json
 	return errors.Join(failed, a.exported(rep, out, a.now().Sub(began), &f.to))

@@ -11,6 +11,7 @@ import (
 
 	"github.com/spf13/cobra"
 
+	"github.com/exitramp/exitramp/context/agentstate"
 	"github.com/exitramp/exitramp/context/harness"
 	"github.com/exitramp/exitramp/format"
 )
@@ -59,6 +60,7 @@ Exit code 4: the target did not pass all that was judged.`,
 	c.Flags().DurationVar(&f.timeout, "timeout", 2*time.Minute, "for one task")
 	c.Flags().StringVarP(&f.out, "output", "o", "", "seal the runs in `ARCHIVE`")
 	f.to.addResultRecipients(c)
+	addSecrets(c, &f.to.secrets, "label")
 	c.Flags().BoolVar(&f.json, "json", false, "the outcome as JSON")
 	c.Flags().BoolVar(&f.dryRun, "dry-run", false, "list the tasks and run none")
 	return c
@@ -215,7 +217,15 @@ func (a *app) sealResults(ctx context.Context, results *harness.Results, f *test
 	if err := a.recipients(&f.to, o); err != nil {
 		return err
 	}
-	_, err := format.Export(ctx, archivePath(f.out), results, o, nil)
+	var read agentstate.Source = results
+	scan, err := scanned(results, f.to.secrets)
+	if err != nil {
+		return err
+	}
+	if scan != nil {
+		read = scan
+	}
+	_, err = format.Export(ctx, archivePath(f.out), read, o, nil)
 	return err
 }
 
