@@ -1,0 +1,117 @@
+"""A model that always says the same: OpenAI's Chat Completions and Responses, streamed or not.
+
+It knows three things: to look an order up that it is asked about, to tell what a tool said, and to
+remember which order was asked about before. Prints its address and serves until it is stopped."""
+import json
+import re
+import sys
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+
+KEY = "Bearer canary-4711"  # what is not recorded
+
+
+def think(turns):
+    """turns are (role, text) with the role tool for results. Returns a text, or an order to look up."""
+    role, text = turns[-1]
+    if role == "tool":
+        return "Order status: " + json.loads(text)["status"] + ".", None
+    earlier = [m for r, t in turns[:-1] if r != "system" for m in re.findall(r"A-\d+", t)]
+    if "Which order" in text:
+        return ("You asked about " + earlier[0] + "." if earlier else "I do not know."), None
+    order = re.search(r"A-\d+", text)
+    if order:
+        return None, order.group()
+    return "Hello.", None
+
+
+def text_of(content):
+    if isinstance(content, str):
+        return content
+    return "".join(p.get("text", "") for p in content or [])
+
+
+def chat(body):
+    turns = [(m["role"], text_of(m.get("content"))) for m in body["messages"]]
+    text, order = think(turns)
+    message = {"role": "assistant", "content": text}
+    if order:
+        call = {"id": "call_" + order, "type": "function", "function": {"name": "lookup_order", "arguments": json.dumps({"order_id": order})}}
+        message["tool_calls"] = [call]
+    finish = "tool_calls" if order else "stop"
+    name = f"chat-{len(turns)}"  # runtimes tell messages apart by it
+    whole = {"id": name, "object": "chat.completion", "created": 1, "model": "fixed-2026-11", "usage": {"prompt_tokens": 5, "completion_tokens": 2, "total_tokens": 7}}
+    if not body.get("stream"):
+        return [dict(whole, choices=[{"index": 0, "message": message, "finish_reason": finish}])]
+    out = []
+    pieces = [{"role": "assistant", "content": ""}]
+    pieces += [{"content": word} for word in re.findall(r"\S+\s*", text or "")]
+    for i, c in enumerate(message.get("tool_calls", [])):
+        args = c["function"]["arguments"]
+        pieces.append({"tool_calls": [{"index": i, "id": c["id"], "type": "function", "function": {"name": "lookup_order", "arguments": ""}}]})
+        pieces += [{"tool_calls": [{"index": i, "function": {"arguments": a}}]} for a in (args[:5], args[5:])]
+    for p in pieces:
+        out.append({"id": name, "object": "chat.completion.chunk", "created": 1, "model": "fixed-2026-11", "choices": [{"index": 0, "delta": p, "finish_reason": None}]})
+    out.append({"id": name, "object": "chat.completion.chunk", "created": 1, "model": "fixed-2026-11", "choices": [{"index": 0, "delta": {}, "finish_reason": finish}]})
+    return out
+
+
+def responses(body):
+    turns = []
+    given = body["input"]
+    for it in [{"role": "user", "content": given}] if isinstance(given, str) else given:
+        if it.get("type") == "function_call_output":
+            turns.append(("tool", it["output"]))
+        elif it.get("type") in (None, "message"):
+            turns.append((it["role"], text_of(it["content"])))
+    text, order = think(turns)
+    if order:
+        item = {"type": "function_call", "id": f"fc_{len(turns)}", "call_id": "call_" + order, "name": "lookup_order", "arguments": json.dumps({"order_id": order}), "status": "completed"}
+    else:
+        item = {"type": "message", "id": f"msg_{len(turns)}", "role": "assistant", "status": "completed", "content": [{"type": "output_text", "text": text, "annotations": []}]}
+    whole = {
+        "id": f"resp_{len(turns)}", "object": "response", "created_at": 1, "status": "completed", "model": "fixed-2026-11", "output": [item], "parallel_tool_calls": True, "tool_choice": "auto", "tools": [],
+        "usage": {"input_tokens": 5, "output_tokens": 2, "total_tokens": 7, "input_tokens_details": {"cached_tokens": 0, "cache_write_tokens": 0}, "output_tokens_details": {"reasoning_tokens": 0}},
+    }
+    if not body.get("stream"):
+        return [whole]
+    out = [{"type": "response.created", "response": dict(whole, output=[], status="in_progress")}, {"type": "response.output_item.added", "output_index": 0, "item": item}]
+    if not order:
+        out.append({"type": "response.output_text.delta", "item_id": item["id"], "output_index": 0, "content_index": 0, "delta": text, "logprobs": []})
+    out += [{"type": "response.output_item.done", "output_index": 0, "item": item}, {"type": "response.completed", "response": whole}]
+    return [dict(e, sequence_number=i) for i, e in enumerate(out)]
+
+
+class Handler(BaseHTTPRequestHandler):
+    protocol_version = "HTTP/1.1"
+
+    def log_message(self, *_):
+        pass
+
+    def do_POST(self):
+        body = json.loads(self.rfile.read(int(self.headers["Content-Length"])))
+        if self.headers.get("Authorization") != KEY:
+            return self.answer(401, "application/json", b'{"error":{"message":"who are you?"}}')
+        events = chat(body) if self.path.endswith("/chat/completions") else responses(body)
+        if not body.get("stream"):
+            return self.answer(200, "application/json", json.dumps(events[0]).encode())
+        lines = []
+        for e in events:
+            if "type" in e:
+                lines.append("event: " + e["type"])
+            lines += ["data: " + json.dumps(e), ""]
+        self.answer(200, "text/event-stream", ("\n".join(lines) + "\ndata: [DONE]\n\n").encode())
+
+    def answer(self, code, kind, body):
+        self.send_response(code)
+        self.send_header("Content-Type", kind)
+        self.send_header("Content-Length", str(len(body)))
+        self.end_headers()
+        self.wfile.write(body)
+
+
+server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
+print(f"http://127.0.0.1:{server.server_port}/v1", flush=True)
+try:
+    server.serve_forever()
+except KeyboardInterrupt:
+    sys.exit(0)
