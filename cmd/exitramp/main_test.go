@@ -170,6 +170,9 @@ func TestInterrupt(t *testing.T) {
 	if code == 0 {
 		t.Fatal("exit code 0")
 	}
+	if strings.Contains(msgs.String(), "context") || !strings.Contains(msgs.String(), "stopped") {
+		t.Errorf("not what a person understands: %s", &msgs)
+	}
 	if _, err := os.Stat(path); !os.IsNotExist(err) {
 		t.Errorf("there is an archive: %v", err)
 	}
