@@ -12,6 +12,7 @@ import (
 
 	"github.com/exitramp/exitramp/context/agentstate"
 	"github.com/exitramp/exitramp/context/derive"
+	"github.com/exitramp/exitramp/context/secrets"
 	"github.com/exitramp/exitramp/format"
 )
 
@@ -146,7 +147,7 @@ func (a *app) derive(ctx context.Context, in, out string, f *deriveFlags) error 
 	var rep *agentstate.Report
 	if f.export.dryRun {
 		rep, err = agentstate.Copy(ctx, discard{}, part, nil)
-	} else if rep, err = format.Export(ctx, out, part, o, nil); err != nil {
+	} else if rep, err = format.Export(ctx, out, secrets.Recount(part), o, nil); err != nil {
 		err = errors.Join(err, format.Discard(out))
 	}
 	if err != nil {

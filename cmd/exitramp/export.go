@@ -123,6 +123,8 @@ func (a *app) export(ctx context.Context, from, to string, f *exportFlags) error
 	}
 	if scan != nil {
 		read, f.found = scan, scan.Summary()
+	} else {
+		read = secrets.Recount(read) // an archive that was scanned is a source as well
 	}
 	began := a.now()
 	p := a.newProgress("export", "records")

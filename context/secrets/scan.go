@@ -2,6 +2,7 @@ package secrets
 
 import (
 	"bytes"
+	"cmp"
 	"context"
 	"encoding/binary"
 	"encoding/json"
@@ -348,7 +349,7 @@ func (s *Source) OpenBlob(ctx context.Context, b *pb.Blob) (io.ReadCloser, error
 }
 
 // redact takes what is found out of r and of its blobs, and then the same values wherever else they are
-// in it. False: one is in a key.
+// in it, within maxValues. False: one is in a key.
 func (s *Source) redact(r agentstate.Record, blobs map[string][]byte) bool {
 	values := map[string]bool{}
 	all := func(f func(key bool, text []byte, set func([]byte))) {
@@ -374,7 +375,10 @@ func (s *Source) redact(r agentstate.Record, blobs map[string][]byte) bool {
 			set(mask(text, s.found))
 		}
 	})
-	long := slices.SortedFunc(maps.Keys(values), func(a, b string) int { return len(b) - len(a) })
+	long := slices.SortedFunc(maps.Keys(values), func(a, b string) int { return cmp.Or(len(b)-len(a), cmp.Compare(a, b)) })
+	if len(long) > maxValues {
+		long = long[:maxValues]
+	}
 	all(func(key bool, text []byte, set func([]byte)) {
 		s.found = s.found[:0]
 		for _, v := range long {
@@ -397,6 +401,10 @@ func (s *Source) redact(r agentstate.Record, blobs map[string][]byte) bool {
 	dropUnknown(r.ProtoReflect())
 	return clean
 }
+
+// maxValues is how many spellings of values of one record are looked for elsewhere in it, the longest first:
+// a log may hold thousands, and each costs a pass over the record.
+const maxValues = 500
 
 // minValue is the length below which a value is not looked for elsewhere: it would be in any text.
 const minValue = 6

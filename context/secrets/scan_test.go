@@ -320,3 +320,54 @@ func TestAgain(t *testing.T) {
 		t.Errorf("scans %v", got)
 	}
 }
+
+// Of a part of an archive, what is left is counted.
+func TestRecount(t *testing.T) {
+	for _, mode := range []secrets.Mode{secrets.Label, secrets.Redact} {
+		first := &sink{}
+		if _, err := agentstate.Copy(context.Background(), first, secrets.Scan(planted(), scanner(t), secrets.Options{Mode: mode}), nil); err != nil {
+			t.Fatal(err)
+		}
+		part := &source{records: slices.DeleteFunc(first.records, func(r agentstate.Record) bool {
+			return agentstate.KindOf(r) == "message" || agentstate.KindOf(r) == "artifact"
+		})}
+		second := &sink{}
+		if _, err := agentstate.Copy(context.Background(), second, secrets.Recount(part), nil); err != nil {
+			t.Fatal(err)
+		}
+		sum := secrets.Of(second.records[len(second.records)-1].(*pb.Completeness))
+		if places, records := sum.Total(); places != 3 || records != 1 || sum.Mode != mode.String() || sum.Rules == "" {
+			t.Errorf("%v: %+v", mode, sum)
+		}
+	}
+	plain := &sink{}
+	if _, err := agentstate.Copy(context.Background(), plain, secrets.Recount(planted()), nil); err != nil {
+		t.Fatal(err)
+	}
+	if got := labels(plain.records, agentstate.LabelScan); len(got) > 0 {
+		t.Errorf("nobody scanned: %v", got)
+	}
+}
+
+// A record full of secrets is redacted in bounded time.
+func TestManyValues(t *testing.T) {
+	var b strings.Builder
+	for i := range 3000 {
+		fmt.Fprintf(&b, "line %d pwd: s%dcr%dt!value\n", i, i, i)
+	}
+	src := &source{records: []agentstate.Record{
+		&pb.Origin{Meta: agentstate.Meta("origin", nil, "x"), Product: "x"},
+		&pb.Memory{Meta: agentstate.Meta("memory", nil, "a"), Content: &pb.Memory_Text{Text: b.String()}},
+		&pb.Completeness{Meta: agentstate.Meta("completeness", nil, "x")},
+	}}
+	dst := &sink{}
+	if _, err := agentstate.Copy(context.Background(), dst, secrets.Scan(src, scanner(t), secrets.Options{Mode: secrets.Redact}), nil); err != nil {
+		t.Fatal(err)
+	}
+	if bytes.Contains(dst.all.Bytes(), []byte("t!value")) {
+		t.Error("a value is left")
+	}
+	if places, _ := secrets.Of(dst.records[2].(*pb.Completeness)).Total(); places != 3000 {
+		t.Errorf("%d places, want 3000", places)
+	}
+}
