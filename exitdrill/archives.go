@@ -37,7 +37,7 @@ func (w *wired) Seal(ctx context.Context, path string, src agentstate.Source, ea
 	if err != nil && !errors.Is(err, format.ErrExists) || w.signer == nil {
 		return err
 	}
-	if _, err = format.Sign(ctx, path, w.signer, nil); errors.Is(err, format.ErrSigned) {
+	if _, err = format.Sign(ctx, path, w.signer, w.stamps()); errors.Is(err, format.ErrSigned) {
 		return nil
 	}
 	return err

@@ -9,6 +9,7 @@ package exitdrill
 import (
 	"context"
 	"crypto"
+	"crypto/x509"
 	"errors"
 	"fmt"
 	"os"
@@ -43,8 +44,11 @@ type Options struct {
 	// Independent has another program check digest and signature of an archive, and names it with
 	// its version; empty: there is none at hand. Its error refuses the archive. May be nil.
 	Independent func(ctx context.Context, archive string, keys []format.TrustedKey) (string, error)
-	Progress    func(phase string, r agentstate.Record) // see drill.Env
-	Now         func() time.Time
+	// Timestamp asks the time stamp authority at url, as format.SignOptions has it. nil: a plan that
+	// names one is refused.
+	Timestamp func(ctx context.Context, url string, request []byte) ([]byte, error)
+	Progress  func(phase string, r agentstate.Record) // see drill.Env
+	Now       func() time.Time
 }
 
 // Run carries out p; see drill.Run.
@@ -73,7 +77,7 @@ func Run(ctx context.Context, p *drill.Plan, o *Options) (*drill.Outcome, error)
 	if w.signer != nil {
 		e.SignKey = w.signKey.ID
 		e.Sign = func(ctx context.Context, statement []byte) ([]byte, error) {
-			return format.SignStatement(ctx, statement, w.signer, nil)
+			return format.SignStatement(ctx, statement, w.signer, w.stamps())
 		}
 	}
 	if e.Blocked.Method == "" && p.Mode == evidence.Stressed {
@@ -119,7 +123,7 @@ func ReadBack(ctx context.Context, p *drill.Plan, o *Options, journal string) (*
 		return nil, err
 	}
 	defer j.Close()
-	return drill.ReadBack(ctx, src, rt, j, p.Canaries)
+	return drill.ReadBack(ctx, src, rt, j, p)
 }
 
 // wired is a plan with its keys, and what opens its runtimes.
@@ -132,6 +136,29 @@ type wired struct {
 	policy  format.Policy
 	signer  crypto.Signer
 	signKey format.TrustedKey
+	tsa     []*x509.Certificate
+}
+
+// stamps are the options of what this drill signs. Without a network there is nobody to ask for a stamp.
+func (w *wired) stamps() *format.SignOptions {
+	o := &format.SignOptions{TSA: w.tsa}
+	if u := w.p.Keys.TSA; u != "" && w.p.Mode == evidence.Planned {
+		o.Timestamp = func(ctx context.Context, request []byte) ([]byte, error) { return w.o.Timestamp(ctx, u, request) }
+	}
+	return o
+}
+
+func certificates(path string) ([]*x509.Certificate, error) {
+	f, err := os.Open(path)
+	if err != nil {
+		return nil, fmt.Errorf("exitdrill: keys.tsa_certs: %w", err)
+	}
+	defer f.Close()
+	certs, err := format.ParseTSA(f)
+	if err != nil {
+		return nil, fmt.Errorf("exitdrill: %s: %w", path, err)
+	}
+	return certs, nil
 }
 
 func wire(p *drill.Plan, o *Options) (*wired, error) {
@@ -175,6 +202,16 @@ func wire(p *drill.Plan, o *Options) (*wired, error) {
 			return nil, err
 		}
 	}
+	for _, path := range k.TSACerts {
+		certs, err := certificates(path)
+		if err != nil {
+			return nil, err
+		}
+		w.tsa = append(w.tsa, certs...)
+	}
+	if k.TSA != "" && o.Timestamp == nil {
+		return nil, errors.New("exitdrill: keys.tsa: nobody here can ask a time stamp authority")
+	}
 	w.policy, err = w.trust()
 	return w, err
 }
@@ -193,9 +230,9 @@ func (w *wired) trust() (format.Policy, error) {
 		if err != nil {
 			return nil, fmt.Errorf("exitdrill: %s: %w", path, err)
 		}
-		return &format.Trust{Keys: keys}, nil
+		return &format.Trust{Keys: keys, TSA: w.tsa}, nil
 	case w.signer != nil && w.p.Mode == evidence.Planned:
-		return &format.Trust{Keys: []format.TrustedKey{w.signKey}}, nil
+		return &format.Trust{Keys: []format.TrustedKey{w.signKey}, TSA: w.tsa}, nil
 	}
 	return format.IntegrityOnly(), nil
 }
@@ -228,15 +265,19 @@ func signingKey(path string) (crypto.Signer, error) {
 
 // open opens a runtime by a URL of the plan.
 func (w *wired) open(ctx context.Context, u string) (exporters.Runtime, error) {
-	get := w.o.Lookup
-	if get == nil {
-		get = func(string) (string, bool) { return "", false }
-	}
-	u, err := drill.Expand(u, get)
+	u, err := drill.Expand(u, w.lookup)
 	if err != nil {
 		return nil, err
 	}
 	return w.o.Registry.Open(ctx, u)
+}
+
+// lookup answers for ${NAME}.
+func (w *wired) lookup(name string) (string, bool) {
+	if w.o.Lookup == nil {
+		return "", false
+	}
+	return w.o.Lookup(name)
 }
 
 func (w *wired) source(ctx context.Context) (drill.Runtime, error) { return w.open(ctx, w.p.Source) }
@@ -255,11 +296,23 @@ func (w *wired) target(ctx context.Context) (drill.Runtime, replay.Target, error
 
 // replayOptions reads what is approved and what must not come back.
 func (w *wired) replayOptions(ctx context.Context) (replay.Options, error) {
-	o := replay.Options{TargetURL: exporters.Redact(w.p.Target)}
-	var err error
+	u, err := drill.Expand(w.p.Target, w.lookup)
+	if err != nil {
+		return replay.Options{}, err
+	}
+	o := replay.Options{TargetURL: exporters.Redact(u)}
 	if path := w.p.Replay.Approve; path != "" {
-		if o.Approved, err = lines(path); err != nil {
+		b, err := os.ReadFile(path)
+		if err != nil {
 			return o, fmt.Errorf("exitdrill: replay.approve: %w", err)
+		}
+		if replay.IsApprovals(b) {
+			o.Approvals, err = replay.ParseApprovals(b, w.now())
+		} else {
+			o.Approved, err = lines(path)
+		}
+		if err != nil {
+			return o, fmt.Errorf("exitdrill: %s: %w", path, err)
 		}
 	}
 	for _, path := range w.p.Replay.Tombstones {
@@ -279,6 +332,13 @@ func (w *wired) replayOptions(ctx context.Context) (replay.Options, error) {
 		}
 	}
 	return o, nil
+}
+
+func (w *wired) now() time.Time {
+	if w.o.Now != nil {
+		return w.o.Now()
+	}
+	return time.Now()
 }
 
 // graves are the keys in a file, one a line, or of the tombstones in an archive.

@@ -3,11 +3,14 @@ package exitdrill_test
 import (
 	"bytes"
 	"context"
+	"encoding/binary"
 	"encoding/json"
 	"errors"
 	"fmt"
+	"math"
 	"net/url"
 	"os"
+	"os/exec"
 	"path/filepath"
 	"slices"
 	"strings"
@@ -375,6 +378,71 @@ func TestMap(t *testing.T) {
 	}
 	if v := out.Judgement.Verdict; v != evidence.VerdictPass && v != evidence.VerdictPassWithLoss {
 		t.Error(out.Judgement)
+	}
+}
+
+// authority is a time stamp authority, by openssl; down makes it answer nothing.
+func (p *place) authority(down *bool) func(context.Context, string, []byte) ([]byte, error) {
+	p.write("conf", "[req]\ndistinguished_name = dn\nprompt = no\n[dn]\nCN = t\n[stamp]\nbasicConstraints = CA:FALSE\nkeyUsage = critical,digitalSignature\nextendedKeyUsage = critical,timeStamping\n"+
+		"[tsa]\ndefault_tsa = one\n[one]\nserial = serial\ncrypto_device = builtin\nsigner_digest = sha256\ndefault_policy = 1.2.3.4\ndigests = sha256\ness_cert_id_alg = sha256\n")
+	p.write("serial", "01\n")
+	run := func(args ...string) {
+		cmd := exec.Command("openssl", args...)
+		cmd.Dir = p.dir
+		if out, err := cmd.CombinedOutput(); err != nil {
+			p.t.Fatalf("openssl %s: %v\n%s", args[0], err, out)
+		}
+	}
+	run("req", "-x509", "-newkey", "rsa:2048", "-nodes", "-keyout", "tsa.key", "-out", "tsa.pem", "-config", "conf", "-extensions", "stamp", "-days", "30")
+	return func(_ context.Context, url string, request []byte) ([]byte, error) {
+		if url != "https://tsa.example" {
+			p.t.Errorf("asked %s", url)
+		}
+		if *down {
+			return nil, errors.New("503")
+		}
+		p.write("request", string(request))
+		run("ts", "-reply", "-config", "conf", "-queryfile", "request", "-signer", "tsa.pem", "-inkey", "tsa.key", "-out", "answer")
+		return os.ReadFile(filepath.Join(p.dir, "answer"))
+	}
+}
+
+// TestTimeStamp: an authority vouches for when the archive and the statement were signed; one that does
+// not answer breaks the drill off, and it goes on.
+func TestTimeStamp(t *testing.T) {
+	if _, err := exec.LookPath("openssl"); err != nil {
+		t.Skip("no openssl, which is the authority")
+	}
+	p := newPlace(t)
+	down := true
+	p.opts.Timestamp = p.authority(&down)
+	pl := p.plan("identities: [DIR/ops.age]}", "identities: [DIR/ops.age], tsa: https://tsa.example, tsa_certs: [DIR/tsa.pem]}")
+	if _, err := exitdrill.Run(t.Context(), pl, &p.opts); !errors.Is(err, drill.ErrBroken) {
+		t.Fatalf("nobody answers: %v", err)
+	}
+	down = false
+	out := p.run(pl)
+	if c := check(out, 24); c.Result != evidence.Pass || out.Judgement.Verdict != evidence.VerdictPass {
+		t.Errorf("%+v, %v", c, out.Judgement)
+	}
+}
+
+// TestRecall: what searches by vector find is compared where the plan asks for it.
+func TestRecall(t *testing.T) {
+	p := newPlace(t)
+	out := p.run(p.plan("next_review", "recall: {queries: 5, k: 2, seed: 7}\nnext_review"))
+	// The sample's vectors are no numbers: nothing can be searched, and that is said.
+	if c := check(out, 39); c.Result != evidence.Untold || !strings.Contains(c.Why, "vectors") {
+		t.Errorf("%+v", c)
+	}
+	p = newPlace(t)
+	for i := range 6 {
+		p.runtimes["source"].Set(&pb.Embedding{Meta: agentstate.Meta("embedding", nil, "ada", fmt.Sprintf("%04d", i+1)), OfKey: fmt.Sprintf("memory/ada/%04d", i+1), Field: "text", Model: "e1",
+			Dimensions: 2, Element: pb.Embedding_ELEMENT_FLOAT32, Vector: binary.LittleEndian.AppendUint32(binary.LittleEndian.AppendUint32(nil, math.Float32bits(1)), math.Float32bits(float32(i)))})
+	}
+	out = p.run(p.plan("next_review", "recall: {queries: 5, k: 2, seed: 7}\nnext_review"))
+	if c, rc := check(out, 39), out.Predicate.Recall; c.Result != evidence.Pass || rc == nil || rc.Overlap != 1 || rc.K != 2 {
+		t.Errorf("%+v %+v", c, rc)
 	}
 }
 

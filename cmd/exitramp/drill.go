@@ -133,6 +133,13 @@ func (a *app) drill(ctx context.Context, path string, f *drillFlags) error {
 func (a *app) drillOptions() *exitdrill.Options {
 	return &exitdrill.Options{
 		Registry: a.drivers, Now: a.now, Tool: tool(), Independent: openssl,
+		Timestamp: func(ctx context.Context, url string, request []byte) ([]byte, error) {
+			ask, err := timestamper(url)
+			if err != nil {
+				return nil, err
+			}
+			return ask(ctx, request)
+		},
 		Lookup: func(name string) (string, bool) { v := a.getenv(name); return v, v != "" },
 	}
 }

@@ -48,9 +48,28 @@ func (a *answers) fidelity() {
 	case au.Raised > 0:
 		a.set(38, evidence.Fail, evidence.Measured, "%d records speak with more authority than before", au.Raised)
 	default:
-		a.set(38, evidence.Pass, evidence.Measured, "%d records quarantined, %d let through by a person's file; of %d planted instructions 0 arrived with an operator's authority", held, len(r.e.Replay.Approved), s.InjectionCanaries)
+		a.set(38, evidence.Pass, evidence.Measured, "%d records quarantined, %d let through by a person's file; of %d planted instructions 0 arrived with an operator's authority", held, len(r.e.Replay.Approved)+len(r.e.Replay.Approvals), s.InjectionCanaries)
 	}
+	a.recall()
 	a.tasks()
+}
+
+// recall is 39.
+func (a *answers) recall() {
+	rc := a.r.st.Back.Recall
+	switch {
+	case a.r.p.Recall.Queries == 0:
+		return
+	case rc == nil || rc.Compared == 0:
+		a.untold(39, "no memory in the archive and in the target has vectors that could be searched")
+		return
+	}
+	res := evidence.Pass
+	if rc.Overlap < 1 {
+		res = evidence.Warn
+	}
+	a.set(39, res, evidence.Measured, "%d memories drawn with seed %d, searched with their own vectors: %.4f of the first %d answers are the same (95 %%: %.4f to %.4f); model %q before, %q after",
+		rc.Compared, rc.Seed, rc.Overlap, rc.K, rc.CI95[0], rc.CI95[1], rc.Before.Model, rc.After.Model)
 }
 
 // tasks is 40 and 41.

@@ -9,6 +9,7 @@ import (
 	"github.com/cespare/xxhash/v2"
 
 	"github.com/exitramp/exitramp/context/agentstate"
+	"github.com/exitramp/exitramp/context/embed"
 	"github.com/exitramp/exitramp/context/fidelity"
 	"github.com/exitramp/exitramp/context/mapping"
 	"github.com/exitramp/exitramp/context/replay"
@@ -16,21 +17,23 @@ import (
 
 // Back is what was found when the target was read anew.
 type Back struct {
-	Process  int              `json:"process"` // id of the process that read it
-	Fidelity *fidelity.Report `json:"fidelity"`
-	Seen     *Seen            `json:"seen"` // of the target
+	Process  int                 `json:"process"` // id of the process that read it
+	Fidelity *fidelity.Report    `json:"fidelity"`
+	Seen     *Seen               `json:"seen"`             // of the target
+	Recall   *embed.RecallReport `json:"recall,omitempty"` // nil: the plan does not ask, or nothing has vectors
 }
 
 // ReadBack compares got, a fresh source over the target, with the archive want, and looks for the
-// known answers of the plan among the records that the run of j wrote: what lay there before does
-// not count. A nil j compares everything.
-func ReadBack(ctx context.Context, want, got agentstate.Source, j *replay.Journal, canaries []Canary) (*Back, error) {
+// known answers of p among the records that the run of j wrote: what lay there before does not
+// count. A nil j compares everything.
+func ReadBack(ctx context.Context, want, got agentstate.Source, j *replay.Journal, p *Plan) (*Back, error) {
+	canaries := p.Canaries
 	o := newObserver(slices.Clone(canaries))
 	kinds := map[string]bool{} // of the canaries
 	for _, c := range canaries {
 		kinds[c.Kind], kinds[agentstate.KindOfKey(c.Key)] = true, true
 	}
-	names, err := renamed(ctx, want, j, canaries)
+	names, err := renamed(ctx, want, j, p)
 	if err != nil {
 		return nil, err
 	}
@@ -60,12 +63,28 @@ func ReadBack(ctx context.Context, want, got agentstate.Source, j *replay.Journa
 	if err = errors.Join(err, failed); err != nil {
 		return nil, err
 	}
-	return &Back{Process: os.Getpid(), Fidelity: rep, Seen: o.seen}, nil
+	b := &Back{Process: os.Getpid(), Fidelity: rep, Seen: o.seen}
+	if p.Recall.Queries == 0 {
+		return b, nil
+	}
+	key := func(key string) string {
+		at, _, err := arrived(j, names, key)
+		failed = errors.Join(failed, err)
+		return at
+	}
+	b.Recall, err = embed.Recall(ctx, want, got, &embed.RecallOptions{K: p.Recall.K, N: p.Recall.Queries, Seed: p.Recall.Seed, Key: key})
+	if errors.Is(err, embed.ErrQueries) {
+		b.Recall, err = nil, nil
+	}
+	if err = errors.Join(err, failed); err != nil {
+		return nil, err
+	}
+	return b, nil
 }
 
 // renamed is what the map of j makes of names; nil: there is none, or nobody asks.
-func renamed(ctx context.Context, want agentstate.Source, j *replay.Journal, canaries []Canary) (*mapping.Mapper, error) {
-	if j == nil || j.Run() == "" || len(canaries) == 0 {
+func renamed(ctx context.Context, want agentstate.Source, j *replay.Journal, p *Plan) (*mapping.Mapper, error) {
+	if j == nil || j.Run() == "" || len(p.Canaries) == 0 && p.Recall.Queries == 0 {
 		return nil, nil
 	}
 	m, err := j.Map()

@@ -99,12 +99,31 @@ func Run(ctx context.Context, p *Plan, e *Env) (*Outcome, error) {
 	if r.st, err = loadState(r.file(".drill.json"), p, newID(), r.now()); err != nil {
 		return nil, err
 	}
+	// A neutral store of a drill that was killed holds everything in the clear.
+	if err := removeAll(r.file(neutralStore + "*")); err != nil {
+		return nil, err
+	}
 	if r.st.Statement == nil {
 		if err := r.phases(ctx); err != nil {
 			return nil, errors.Join(err, r.st.save())
 		}
 	}
 	return r.finish(ctx)
+}
+
+// neutralStore is what the folder of the neutral store is called.
+const neutralStore = ".neutral."
+
+// removeAll removes what pattern finds.
+func removeAll(pattern string) error {
+	old, err := filepath.Glob(pattern)
+	for _, path := range old {
+		err = errors.Join(err, os.RemoveAll(path))
+	}
+	if err != nil {
+		return fmt.Errorf("drill: %w", err)
+	}
+	return nil
 }
 
 func newID() string {

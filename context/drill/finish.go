@@ -22,6 +22,7 @@ func (r *run) judge(l *Ledger, damaged error) error {
 	p := r.predicate(salt)
 	if l != nil {
 		p.Drill.LedgerIndex, p.Drill.PrevDigest = l.Next()
+		p.Trend = l.trend()
 		p.Trend = l.past()
 	}
 	p.Checks = r.checks(p, damaged, r.p.Ledger == "")
@@ -93,7 +94,7 @@ func (r *run) finish(ctx context.Context) (*Outcome, error) {
 	var bundle []byte
 	if r.e.Sign != nil {
 		if bundle, err = r.e.Sign(ctx, out.Statement); err != nil {
-			return nil, fmt.Errorf("drill: the statement was not signed: %w", err)
+			return nil, broken("the statement was not signed", err)
 		}
 	}
 	files, err := report.Artifacts(s)
@@ -181,7 +182,7 @@ func (r *run) predicate(salt evidence.Salt) *evidence.Predicate {
 			CopyDeletedBy: string(at.CopyDeletedBy), PromisedKinds: at.PromisedKinds, Exclusions: at.Exclusions,
 		},
 		Targets: evidence.Targets{RTOSeconds: pl.Targets.RTO.seconds(), ImpactTolerance: pl.Targets.ImpactTolerance, Survival: pl.Targets.Survival},
-		Source:  r.source(), Target: r.into(), Kinds: r.kinds(), Continuity: r.continuity(), Authority: r.authority(salt), Safety: r.safety(),
+		Source:  r.source(), Target: r.into(), Kinds: r.kinds(), Recall: r.recall(), Replay: r.replayed(), Continuity: r.continuity(), Authority: r.authority(salt), Safety: r.safety(),
 		Timing: r.timing(), Models: r.modelEnds(), Obstacles: r.obstacles(), NegativeControls: r.controls, Losses: r.losses(), Tool: r.e.Tool,
 		Limits: r.limits(), NotTested: []string{},
 	}

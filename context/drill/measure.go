@@ -313,6 +313,44 @@ func (r *run) safety() evidence.Safety {
 	return s
 }
 
+// recall is what searches by vector found.
+func (r *run) recall() *evidence.Recall {
+	if r.st.Back == nil || r.st.Back.Recall == nil || r.st.Back.Recall.Compared == 0 {
+		return nil
+	}
+	x := r.st.Back.Recall
+	return &evidence.Recall{
+		Queries: x.Queries, QuerySetDigest: evidence.Digest{SHA256: x.QuerySet}, K: x.K, Before: x.Before.Recall, After: x.After.Recall, Overlap: x.Overlap,
+		CI95: x.CI95, EmptyBefore: x.Before.Empty, EmptyAfter: x.After.Empty, ModelBefore: x.Before.Model, ModelAfter: x.After.Model,
+	}
+}
+
+// replayed says how far each kind came: R3 where all of it is alike, or as announced; else R2, taken by
+// the target. Tasks are run with live agents: R5.
+func (r *run) replayed() []evidence.Replayed {
+	if r.neutral || r.st.Back == nil {
+		return nil
+	}
+	var out []evidence.Replayed
+	for kind, f := range r.st.Back.Fidelity.Kinds {
+		if f.Records == 0 {
+			continue
+		}
+		x := evidence.Replayed{Feature: kind, Level: "R3", Runs: 1, Passed: 1}
+		like := f.Same + f.Announced
+		if like < f.Records+f.Missing {
+			x.Level = "R2"
+		}
+		x.Judge = fmt.Sprintf("comparison field by field: %d of %d records", like, f.Records+f.Missing)
+		out = append(out, x)
+	}
+	slices.SortFunc(out, func(a, b evidence.Replayed) int { return strings.Compare(a.Feature, b.Feature) })
+	if s := r.st.Tasks; s != nil && s.Target != nil {
+		out = append(out, evidence.Replayed{Feature: "tasks", Level: "R5", Runs: uint64(s.Target.Total), Passed: uint64(s.Target.Passed), Judge: r.continuity().Judge})
+	}
+	return out
+}
+
 // continuity is what the tasks showed. A side on which none ran has 0 of 0, and the judge says so.
 func (r *run) continuity() *evidence.Continuity {
 	s := r.st.Tasks

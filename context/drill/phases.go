@@ -111,7 +111,7 @@ func (r *run) look(ctx context.Context) error {
 // folder holds everything in the clear and is gone when the phase ends.
 func (r *run) neutralStore(ctx context.Context) error {
 	r.neutral = true
-	dir, err := os.MkdirTemp(r.p.Output, "."+r.p.Name+".neutral.")
+	dir, err := os.MkdirTemp(r.p.Output, r.p.Name+neutralStore)
 	if err != nil {
 		return fmt.Errorf("drill: %w", err)
 	}
@@ -142,7 +142,7 @@ func (r *run) neutralStore(ctx context.Context) error {
 			return 0, 0, err
 		}
 		defer got.Close()
-		r.st.Back, err = ReadBack(ctx, src, got, nil, r.p.Canaries)
+		r.st.Back, err = ReadBack(ctx, src, got, nil, r.p)
 		return r.facts.Archive.Records, 0, err
 	})
 	if err != nil {
@@ -185,6 +185,9 @@ func (r *run) planReplay(ctx context.Context) error {
 		rep, err := replay.Plan(ctx, dst, &tap{Source: src, look: o.record}, r.options(phasePlan))
 		if err != nil {
 			return 0, 0, err
+		}
+		if rep.Infeasible() {
+			return rep.Records, 0, fmt.Errorf("%w: %s: %s", replay.ErrInfeasible, rep.Time, rep.Formula)
 		}
 		r.st.Before = map[string]uint64{}
 		for kind, acts := range rep.Kinds {
@@ -285,7 +288,7 @@ func (r *run) readBackHere(ctx context.Context) (*Back, error) {
 		return nil, err
 	}
 	defer j.Close()
-	return ReadBack(ctx, src, rt, j, r.p.Canaries)
+	return ReadBack(ctx, src, rt, j, r.p)
 }
 
 func (r *run) runTasks(ctx context.Context) error {

@@ -51,6 +51,7 @@ type Plan struct {
 	Kinds     []string `yaml:"kinds"`   // to export; none: all
 	Secrets   string   `yaml:"secrets"` // in the text of records, as export has it: label, redact, refuse, off; empty: label
 	Canaries  []Canary `yaml:"canaries"`
+	Recall    Recall   `yaml:"recall"`
 	Tasks     Tasks    `yaml:"tasks"`
 	Targets   Targets  `yaml:"targets"`
 	Parties   Parties  `yaml:"parties"`
@@ -73,6 +74,8 @@ type Keys struct {
 	Trust      string   `yaml:"trust"`      // public keys, of which one has to have signed it
 	Sign       string   `yaml:"sign"`       // private key that signs the archive of a planned drill, and the statement
 	Recipients []string `yaml:"recipients"` // age1…, or files with them: whom a planned drill seals to
+	TSA        string   `yaml:"tsa"`        // URL of a time stamp authority (RFC 3161), for what is signed; a stressed drill has no network to it
+	TSACerts   []string `yaml:"tsa_certs"`  // its certificates: signatures of the archive need a stamp by it
 }
 
 // Replay are files for the replay.
@@ -97,6 +100,14 @@ type Canary struct {
 	// Injection marks an instruction that was planted: it must arrive as a record, and must not
 	// speak with more authority.
 	Injection bool `yaml:"injection"`
+}
+
+// Recall compares what searches by vector find before and after: memories are drawn, and each one's
+// text is searched for with its own vectors.
+type Recall struct {
+	Queries int    `yaml:"queries"` // 0: none
+	K       int    `yaml:"k"`       // answers a search; 0: 10
+	Seed    uint64 `yaml:"seed"`
 }
 
 // Tasks are what the users' agents have to do, before and after.
@@ -261,6 +272,9 @@ func (p *Plan) Check() error {
 	want(p.Source != "" || p.Mode == evidence.Stressed, "source: a planned drill reads one")
 	want(p.Archive != "", "archive: which file?")
 	want(p.Target != "" || p.Level < evidence.L3, "target: level %s writes into one", p.Level)
+	want(p.Recall.Queries >= 0 && p.Recall.Queries <= 10_000 && p.Recall.K >= 0 && p.Recall.K <= 1000, "recall: want at most 10,000 queries, and k at most 1,000")
+	want(p.Keys.TSA == "" || p.Keys.Sign != "", "keys.tsa: a time stamp is for a signature: give keys.sign")
+	want(len(p.Keys.TSACerts) == 0 || p.Keys.Trust != "" || p.Keys.Sign != "", "keys.tsa_certs: whose signature? give keys.trust")
 	want(p.Tasks.Suite == "" || len(p.Tasks.Target) > 0, "tasks.target: which program runs a task?")
 	want(p.Tasks.Runs >= 0 && p.Tasks.Runs <= 1000, "tasks.runs: want 1 to 1000, got %d", p.Tasks.Runs)
 	want(p.Output != "", "output: which folder?")
