@@ -630,6 +630,19 @@ func TestTasks(t *testing.T) {
 			t.Errorf("%s: %v, %+v, %+v", name, out.Judgement, check(out, 40), c)
 		}
 	}
+	// L5 is L4 without the provider, who has to be kept out from outside of the process.
+	for enforced, want := range map[bool]evidence.Verdict{true: evidence.VerdictPass, false: evidence.VerdictFail} {
+		p := newPlace(t)
+		p.opts.Registry = p.opts.Registry.With(promptfoo.Drivers()...)
+		p.write("suite.yaml", "prompts: ['{{q}}']\nproviders: [echo]\ntests:\n  - vars: {q: 'what do I like?'}\n    assert: [{type: contains, value: tea}]\n")
+		p.run(p.plan("level: L3", "level: L1"))
+		p.opts.Blocked = evidence.Block{Method: "empty network namespace", Enforced: enforced}
+		out := p.run(p.plan("name: q", "name: s", "mode: planned", "mode: stressed", "level: L3", "level: L5", "next_review", fmt.Sprintf("tasks: {suite: %q, source: [nobody], target: [%q, runner, target]}\nnext_review",
+			"promptfoo:"+filepath.Join(p.dir, "suite.yaml"), os.Args[0])))
+		if out.Judgement.Verdict != want || check(out, 41).Result != evidence.Untold {
+			t.Errorf("enforced %v: %v", enforced, out.Judgement)
+		}
+	}
 	// Without tasks L4 cannot be passed.
 	p := newPlace(t)
 	if out := p.run(p.plan("level: L3", "level: L4")); out.Judgement.Verdict != evidence.VerdictPartial {
