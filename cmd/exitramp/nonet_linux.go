@@ -4,10 +4,12 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"io/fs"
 	"net"
 	"net/url"
 	"os"
 	"os/exec"
+	"path/filepath"
 	"strings"
 	"syscall"
 	"time"
@@ -18,9 +20,11 @@ import (
 
 const methodOpened = "no source driver opened"
 
-// withoutNetwork runs the same command again in a network namespace of its own, which has no way
-// out: what is in it cannot reach the provider, whatever it does. done is false where that is not
-// possible; block then says why.
+const capSysAdmin = 21 // linux/capability.h
+
+// withoutNetwork runs the same command again in namespaces of its own. Their network has no way out,
+// and a source that is a file is hidden in them: what runs there cannot reach the provider, whatever
+// it does. done is false where that is not possible; block then says why.
 func (a *app) withoutNetwork(ctx context.Context, p *drill.Plan) (done bool, block evidence.Block, err error) {
 	block = evidence.Block{Method: methodOpened}
 	if p.Target != "" && p.Level >= evidence.L3 && overNetwork(p.Target) {
@@ -41,7 +45,8 @@ func (a *app) withoutNetwork(ctx context.Context, p *drill.Plan) (done bool, blo
 	cmd.Cancel = func() error { return cmd.Process.Signal(syscall.SIGTERM) }
 	cmd.WaitDelay = time.Minute
 	cmd.SysProcAttr = &syscall.SysProcAttr{
-		Cloneflags:  syscall.CLONE_NEWUSER | syscall.CLONE_NEWNET,
+		Cloneflags:  syscall.CLONE_NEWUSER | syscall.CLONE_NEWNET | syscall.CLONE_NEWNS,
+		AmbientCaps: []uintptr{capSysAdmin}, // of its own namespaces: to hide the source
 		UidMappings: []syscall.SysProcIDMap{{ContainerID: os.Getuid(), HostID: os.Getuid(), Size: 1}},
 		GidMappings: []syscall.SysProcIDMap{{ContainerID: os.Getgid(), HostID: os.Getgid(), Size: 1}},
 	}
@@ -109,9 +114,56 @@ func blocked(ctx context.Context, p *drill.Plan, outside string) evidence.Block 
 	}
 	b.Probe = "no route to the provider: " + strings.Join(seen, ", ")
 	if p.Source != "" && !overNetwork(p.Source) {
-		b.Probe += "; but the source is on this machine, which a network namespace does not keep out"
-		return b
+		seen, err := hide(p.Source)
+		if err != nil {
+			b.Probe += "; but the source is on this machine, and could not be hidden: " + err.Error()
+			return b
+		}
+		b.Method = "empty network namespace, and the source hidden in a mount namespace"
+		b.Probe += "; " + seen
 	}
 	b.Enforced = true
 	return b
+}
+
+// hide puts nothing in the place of a source that is a file or a folder, for this process and those that
+// it starts, and says what is seen there then.
+func hide(source string) (string, error) {
+	u, err := url.Parse(source)
+	if err != nil {
+		return "", errors.New("its URL has no path")
+	}
+	path := u.Opaque
+	if path == "" {
+		path = u.Path
+	}
+	if home, err := os.UserHomeDir(); err == nil && strings.HasPrefix(path, "~/") {
+		path = filepath.Join(home, path[2:])
+	}
+	if u.RawQuery != "" || path == "" || strings.Contains(path, "$") {
+		return "", errors.New("its URL does not say where all of it is")
+	}
+	fi, err := os.Stat(path)
+	if errors.Is(err, fs.ErrNotExist) {
+		return "the source is not there", nil
+	}
+	if err != nil {
+		return "", err
+	}
+	if err := syscall.Mount("", "/", "", syscall.MS_REC|syscall.MS_PRIVATE, ""); err != nil {
+		return "", fmt.Errorf("mount namespace: %w", err)
+	}
+	if fi.IsDir() {
+		err = syscall.Mount("none", path, "tmpfs", syscall.MS_RDONLY, "")
+	} else {
+		err = syscall.Mount("/dev/null", path, "", syscall.MS_BIND, "")
+	}
+	if err != nil {
+		return "", fmt.Errorf("mount over it: %w", err)
+	}
+	now, err := os.Stat(path)
+	if err != nil || os.SameFile(fi, now) {
+		return "", errors.New("it is still there")
+	}
+	return "the source is hidden: nothing is at its place", nil
 }
