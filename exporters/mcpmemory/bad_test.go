@@ -76,6 +76,7 @@ func TestDamaged(t *testing.T) {
 		"text":          {"hello\n" + ada, ada, "line 1"},
 		"byte order":    {"\ufeff" + ada + "\n" + rel, rel, "line 1"},
 		"closed wrong":  {ada + "\n" + `{"type":"entity", bad}` + "\n" + rel, ada + "\n" + rel, "line 2"},
+		"blank between": {ada + "\n\n" + rel + "\n" + acme[:40], ada + "\n\n" + rel, "line 4"},
 		"string opened": {`{"type":"entity","name":"x` + "\n" + ada, ada, "line 1"},
 	} {
 		t.Run(name, func(t *testing.T) {
@@ -84,9 +85,18 @@ func TestDamaged(t *testing.T) {
 				t.Errorf("%v %v", rep.Verdict, rep.Gaps)
 			}
 			dst := Open(filepath.Join(t.TempDir(), "new.jsonl"))
-			apply(t, dst, mem)
+			done, journal := apply(t, dst, mem)
 			if d := cmp.Diff(c.want, content(t, dst)); d != "" {
 				t.Error(d)
+			}
+			j, err := replay.OpenJournal(journal)
+			if err != nil {
+				t.Fatal(err)
+			}
+			defer j.Close()
+			back, err := replay.ReadBack(t.Context(), mem, dst, j)
+			if err != nil || back.MissingN+back.ExtraN != 0 || back.UnannouncedN > 0 || done.LossCount["opaque.native"] != 1 {
+				t.Errorf("what was left out is not said: %+v %v %v", back, done.LossCount, err)
 			}
 			if _, err := replay.Plan(t.Context(), write(t, c.text), mem, nil); !errors.Is(err, replay.ErrTarget) || !errors.Is(err, ErrSchema) {
 				t.Errorf("a plan for the damaged file: %v", err)

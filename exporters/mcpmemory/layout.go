@@ -3,6 +3,10 @@ package mcpmemory
 import (
 	"bytes"
 	"encoding/json"
+	"fmt"
+
+	"github.com/exitramp/exitramp/context/fidelity"
+	"github.com/exitramp/exitramp/context/replay"
 )
 
 // A layout is the order of a file's lines by kind, with its blank lines.
@@ -65,4 +69,32 @@ func (l *layout) encode() []byte {
 		return nil
 	}
 	return b
+}
+
+// layoutReceipt is the answer to a layout that is written without its damaged lines: with one of them
+// the server would refuse the whole file.
+func layoutReceipt(key string, runs []run) replay.Receipt {
+	var rest layout
+	damaged := 0
+	for _, r := range runs {
+		switch {
+		case r.Bad != nil:
+			damaged++
+		case r.Kind == "":
+			rest.blank(r.Text)
+		default:
+			rest.add(r.Kind)
+			rest.runs[len(rest.runs)-1].N += r.N - 1
+		}
+	}
+	rc := replay.Receipt{Action: replay.Created, Target: key}
+	if damaged == 0 {
+		return rc
+	}
+	why := fmt.Sprintf("%d damaged lines stay in the archive: with them the server would refuse the whole file", damaged)
+	rc.Losses = []fidelity.Loss{{Path: "native", Grade: fidelity.Dropped, Why: why}}
+	if !rest.other { // what remains is as the server writes it, and has no layout
+		rc.Action, rc.Target, rc.Why = replay.Skipped, "", why
+	}
+	return rc
 }

@@ -128,7 +128,7 @@ func (w *writer) Write(ctx context.Context, r agentstate.Record) (replay.Receipt
 			w.lay = nil
 			return replay.Receipt{Action: replay.Skipped, Why: "the order of the lines is that of the file that is there", NoLoss: true}, nil
 		}
-		return replay.Receipt{Action: replay.Created, Target: key}, nil
+		return layoutReceipt(key, w.lay), nil
 	default:
 		return replay.Receipt{Action: replay.Refused, Why: fmt.Sprintf("want a native line, got %.40q", ns[0].Type)}, nil
 	}
