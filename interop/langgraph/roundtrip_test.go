@@ -9,7 +9,7 @@ import (
 )
 
 // shapes are the kinds of state that each flavour's make script knows.
-var shapes = map[string][]string{"python": {"trip", "odd", "rare"}, "js": {"trip", "odd"}}
+var shapes = map[string][]string{"python": {"trip", "odd", "rare", "chats"}, "js": {"trip", "odd"}}
 
 // TestRoundTrip carries real state of every shape from each store of each flavour into each other store of that flavour:
 // into tables that the runtime made, and into an empty place where exitramp makes them. The runtime then judges the copy.
@@ -71,6 +71,34 @@ func produce(t *testing.T, f flavour, shape, kind string) sealed {
 	}
 	t.Logf("sealed %v", i.Records)
 	return s
+}
+
+// TestChatsAreShown: a chat is shown wherever the library keeps it, and what is said of its thread is true.
+func TestChatsAreShown(t *testing.T) {
+	for _, kind := range []string{"sqlite", "pg"} {
+		t.Run(kind, func(t *testing.T) {
+			s := produce(t, python(t), "chats", kind)
+			for thread, want := range map[string][]string{
+				"saved":    {"saved 1", "answer 1", "saved 2", "answer 3"},
+				"returned": {"returned", "in a dict"},
+				"root":     {"rooted", "root 1"},
+				"dicts":    {"dicts", `calls look {"q":1}`, "result found", `calls read {"p":"/x"}`, "error no such file"},
+				"own":      {"user", "own class", "calm down"},
+				"tools":    {"waiting", "deep tools", "WAITS FOR A PERSON", "WAITS FOR A PERSON"},
+				"sends":    {"unfinished"},
+			} {
+				out, at := exitramp(t, done, "show", s.archive, "conversation/"+thread).out, 0
+				for _, w := range want {
+					i := strings.Index(out[at:], w)
+					if i < 0 {
+						t.Errorf("%s does not show %q in its place:\n%s", thread, w, out)
+						break
+					}
+					at += i + len(w)
+				}
+			}
+		})
+	}
 }
 
 // A loss is something that a target of the other kind cannot hold: replay must say the word and end with exit code 3.
