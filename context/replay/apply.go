@@ -120,7 +120,7 @@ func (a *apply) run(ctx context.Context, dst Target, src agentstate.Source) (err
 		a.over = !again
 	}
 	if a.opts.Map != nil && !a.over {
-		if a.names, err = mapping.New(ctx, a.opts.Map, src); err != nil {
+		if a.names, err = mapping.New(ctx, a.opts.Map, before(src)); err != nil {
 			return a.fail(ErrSource, err)
 		}
 		a.rep.Map = a.names.Report()

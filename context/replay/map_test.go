@@ -256,3 +256,19 @@ func TestMapIsBound(t *testing.T) {
 		t.Error(err)
 	}
 }
+
+// TestKeyThere: whoever looks a record up in the target learns its key from the journal.
+func TestKeyThere(t *testing.T) {
+	src, dst, path := memstate.Sample(3), memstate.NewRuntime(&memstate.RuntimeOptions{OwnIDs: true}), journal(t)
+	mustRun(t, dst, src, path, replay.Options{Map: mapOf(t, names)})
+	j, err := replay.OpenJournal(path)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer j.Close()
+	for _, key := range []string{"memory/ada/0001", "principal/ada", "memoryspace/users/ada"} {
+		if r, err := dst.Get(t.Context(), j.KeyThere(key)); err != nil || agentstate.KindOf(r) != agentstate.KindOfKey(key) {
+			t.Errorf("%s: %v", key, err)
+		}
+	}
+}

@@ -23,6 +23,7 @@ func ReadBack(ctx context.Context, want, got agentstate.Source, j *Journal) (*fi
 		return fidelity.Compare(ctx, want, got, nil)
 	}
 	b := newReadBack(j)
+	first := before(want)
 	if re, vectors := reembedder(want); re != nil {
 		if !sameVectors(j.head.Vectors, vectors) {
 			return nil, fmt.Errorf("%w: the vectors of its run are %s, not %s", ErrJournal, j.head.Vectors, vectors)
@@ -39,7 +40,7 @@ func ReadBack(ctx context.Context, want, got agentstate.Source, j *Journal) (*fi
 		return nil, err
 	}
 	if m != nil {
-		if b.names, err = mapping.New(ctx, m, want); err != nil {
+		if b.names, err = mapping.New(ctx, m, first); err != nil {
 			return nil, fmt.Errorf("%w: %w", ErrSource, err)
 		}
 		defer b.names.Close()
@@ -95,8 +96,8 @@ func (b *readBack) receipt(key string) *receipt {
 	if e != nil {
 		rc = e.done
 	}
-	if len(b.lately) >= mostLately {
-		clear(b.lately)
+	if b.lately == nil || len(b.lately) >= mostLately {
+		b.lately = map[string]*receipt{}
 	}
 	b.lately[key] = rc
 	return rc

@@ -44,6 +44,14 @@ func reembedder(src agentstate.Source) (Reembedder, *Vectors) {
 	return re, &v
 }
 
+// before is src for a reading beforehand, which needs no vectors: none is made for it.
+func before(src agentstate.Source) agentstate.Source {
+	if re, _ := reembedder(src); re != nil {
+		return re.Planned()
+	}
+	return src
+}
+
 // sameVectors compares what two runs make of vectors; nil is as they were.
 func sameVectors(a, b *Vectors) bool {
 	return a == b || a != nil && b != nil && *a == *b
