@@ -10,6 +10,7 @@ import (
 	"github.com/exitramp/exitramp/context/embed"
 	"github.com/exitramp/exitramp/context/memstate"
 	"github.com/exitramp/exitramp/context/replay"
+	"github.com/exitramp/exitramp/exporters/exportertest"
 	"github.com/exitramp/exitramp/internal/wordembed"
 	pb "github.com/exitramp/exitramp/proto/exitramp/v1"
 )
@@ -78,7 +79,7 @@ func TestReembed(t *testing.T) {
 	for _, at := range stores() {
 		t.Run(at.name, func(t *testing.T) {
 			from := at.load(t)
-			src, _ := export(t, from)
+			src, _ := exportertest.Export(t, from)
 			var n uint64
 			for r, err := range src.Records(t.Context(), nil) {
 				if err != nil {
@@ -124,7 +125,7 @@ func TestReembedUnfit(t *testing.T) {
 			continue
 		}
 		dst := at.load(t)
-		src, _ := export(t, SQLite(sample(t, "python.sqlite")))
+		src, _ := exportertest.Export(t, SQLite(sample(t, "python.sqlite")))
 		if _, err := replay.Plan(t.Context(), dst, anew(t, src), nil); !errors.Is(err, replay.ErrTarget) || !strings.Contains(err.Error(), "the embedder makes 16") {
 			t.Errorf("%s: %v", at.name, err)
 		}

@@ -10,6 +10,7 @@ import (
 	"github.com/exitramp/exitramp/context/agentstate"
 	"github.com/exitramp/exitramp/context/embed"
 	"github.com/exitramp/exitramp/context/replay"
+	"github.com/exitramp/exitramp/exporters/exportertest"
 	"github.com/exitramp/exitramp/internal/wordembed"
 	pb "github.com/exitramp/exitramp/proto/exitramp/v1"
 )
@@ -41,7 +42,7 @@ func TestReembed(t *testing.T) {
 			} else {
 				from, dst = Open("testdata/"+name), Open(filepath.Join(t.TempDir(), "new"))
 			}
-			mem, _ := export(t, from)
+			mem, _ := exportertest.Export(t, from)
 			vectors := recordsOf[*pb.Embedding](t, mem)
 			if len(vectors) == 0 {
 				t.Fatal("no vectors")
@@ -51,7 +52,7 @@ func TestReembed(t *testing.T) {
 			if err != nil {
 				t.Fatal(err)
 			}
-			rep, journal := apply(t, dst, src)
+			rep, journal := exportertest.Apply(t, dst, src)
 			if n := rep.Kinds["embedding"][replay.Created]; n != uint64(len(vectors)) || plan.Kinds["embedding"][replay.Created] != n || rep.Actions[replay.Refused]+rep.Actions[replay.Conflict] != 0 {
 				t.Fatalf("%d vectors of %d: %v %v", n, len(vectors), rep.Kinds, rep.Refused)
 			}
@@ -64,17 +65,12 @@ func TestReembed(t *testing.T) {
 			if len(there) != len(vectors) {
 				t.Errorf("%d vectors, want %d", len(there), len(vectors))
 			}
-			j, err := replay.OpenJournal(journal)
-			if err != nil {
-				t.Fatal(err)
-			}
-			back, err := replay.ReadBack(t.Context(), src, dst, j)
-			j.Close()
+			back, err := replay.ReadBack(t.Context(), src, dst, journal)
 			if err != nil || back.UnannouncedN != 0 || back.MissingN != 0 {
 				t.Errorf("read back: %v %v %v", err, back.Unannounced, back.Missing)
 			}
-			if u := undo(t, dst, journal); u.LeftN != 0 {
-				t.Errorf("undo leaves %v", u.Left)
+			if u, err := replay.Undo(t.Context(), dst, journal); err != nil || u.LeftN != 0 {
+				t.Errorf("undo: %v %v", u, err)
 			}
 		})
 	}
@@ -89,9 +85,9 @@ func TestReembedDropped(t *testing.T) {
 		t.Fatal(err)
 	}
 	d.Close()
-	mem, _ := export(t, Open(dir))
+	mem, _ := exportertest.Export(t, Open(dir))
 	out := filepath.Join(t.TempDir(), "new")
-	rep, _ := apply(t, Open(out), anew(t, mem))
+	rep, _ := exportertest.Apply(t, Open(out), anew(t, mem))
 	if rep.NoPlace["embedding"]["too long"] != 1 {
 		t.Fatalf("losses %v", rep.NoPlace)
 	}
@@ -106,7 +102,7 @@ func TestReembedDropped(t *testing.T) {
 // TestReembedUnfit: a table of vectors of another length is refused before anything is written.
 func TestReembedUnfit(t *testing.T) {
 	dst := store(t, database(t, "pgvector-js.sql"), "")
-	mem, _ := export(t, Open("testdata/js"))
+	mem, _ := exportertest.Export(t, Open("testdata/js"))
 	_, err := replay.Plan(t.Context(), dst, anew(t, mem), nil)
 	if !errors.Is(err, replay.ErrTarget) || !strings.Contains(err.Error(), "the embedder makes 16") {
 		t.Error(err)
