@@ -288,7 +288,7 @@ func (a *apply) checkApprovals(ctx context.Context, src agentstate.Source, exact
 			}
 		}
 	} else {
-		for r, err := range src.Records(ctx, nil) {
+		for r, err := range before(src).Records(ctx, nil) {
 			if err == nil {
 				err = check(r)
 			}
