@@ -51,6 +51,25 @@ func (a *app) planCmd() *cobra.Command {
 	f := &replayFlags{}
 	c := &cobra.Command{
 		Use: "plan ARCHIVE TARGET", Short: "What a replay would do; writes nothing to the target", Args: cobra.ExactArgs(2),
+		Long: `Says for every record what a replay would do with it, and writes nothing to the target.
+
+What gives power is off until a person lets it through: with -o FILE what waits is written to
+FILE.approvals.yaml, a line each; fill in approved_by and date, and give it back with --approve.
+
+--map renames on the way into another runtime. Names that it does not have wait for a person, or as
+unmapped says:
+
+  unmapped: hold                      # or refuse, keep; or one a noun: {tools: keep, models: refuse}
+  tools:
+    lookup_order: orders.lookup
+    refund: {name: orders.refund, arguments: {order: order_id}}
+  principals: {ada: ada@example.org}  # by the last part of the key, or by whole key
+  namespaces: {users/*: people/*}
+  models: {gpt-4.1: {name: gpt-5.1, provider: openai}}
+
+Names inside of texts and of a runtime's own documents stay, so a target that takes those whole, as
+the same runtime does, is refused with a map. A plan that would take longer than 30 days at the
+target's limits is INFEASIBLE: exit code 4.`,
 		RunE: func(c *cobra.Command, args []string) error { return a.plan(c.Context(), args[0], args[1], f) },
 	}
 	f.add(c)

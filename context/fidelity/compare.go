@@ -233,6 +233,7 @@ func (c *comparer) readGot(ctx context.Context, src agentstate.Source) error {
 		if o, ok := r.(*pb.Origin); ok && c.origins[1] == nil {
 			c.origins[1] = o
 			c.rep.Native = alike(c.origins[0], o)
+			f.bare = !c.rep.Native
 		}
 		if c.control(r) {
 			continue

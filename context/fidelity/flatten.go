@@ -106,6 +106,7 @@ type flattener struct {
 	used  []uint16 // paths with a text
 	cites map[uint16]bool
 	forms map[uint16]bool
+	bare  bool   // without native forms: there is nothing to compare them with
 	canon bool   // by value: text in normal form, JSON in one form
 	index []byte // where in its lists a value is
 	err   error
@@ -122,6 +123,9 @@ func (f *flattener) flatten(r agentstate.Record) ([]field, error) {
 	f.used, f.index, f.err = f.used[:0], f.index[:0], nil
 	f.message(r.ProtoReflect(), root)
 	for i, n := range r.GetMeta().GetNative() {
+		if f.bare {
+			break
+		}
 		f.native(r, uint32(i), n)
 	}
 	out := make([]field, 0, len(f.used))

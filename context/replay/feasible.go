@@ -74,13 +74,9 @@ func feasible(ctx context.Context, dst Target, src agentstate.Source, o *Options
 	} else if _, formula := e.Estimate(Load{}); formula == "" {
 		return nil // it cannot say
 	}
-	count := src
-	if re, _ := reembedder(src); re != nil {
-		count = re.Planned()
-	}
 	var t tally
 	last := "the beginning"
-	for r, err := range count.Records(ctx, &agentstate.ReadOptions{Kinds: o.Kinds}) {
+	for r, err := range before(src).Records(ctx, &agentstate.ReadOptions{Kinds: o.Kinds}) {
 		if err != nil {
 			return fmt.Errorf("%w: after %s: %w", ErrSource, last, err)
 		}
