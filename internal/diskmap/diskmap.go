@@ -79,7 +79,7 @@ func (m *Map) crypt(b []byte, off int64) {
 // Put sets key to val.
 func (m *Map) Put(key string, val []byte) error {
 	hash := maphash.String(m.seed, key)
-	at, old, err := m.find(hash, key)
+	at, old, _, err := m.find(hash, key)
 	if err != nil {
 		return err
 	}
@@ -117,61 +117,59 @@ func (m *Map) flush() error {
 
 // Get is the value of key. The caller may keep it.
 func (m *Map) Get(key string) (val []byte, ok bool, err error) {
-	_, s, err := m.find(maphash.String(m.seed, key), key)
+	_, s, val, err := m.find(maphash.String(m.seed, key), key)
 	if err != nil || s.off == 0 {
 		return nil, false, err
 	}
-	_, val, _, err = m.entry(int64(s.off - 1))
-	return val, err == nil, err
+	return val, true, nil
 }
 
-// find is the slot of key: its own, or the empty one where it belongs.
-func (m *Map) find(hash uint64, key string) (int, slot, error) {
+// find is the slot of key: its own, or the empty one where it belongs; and its value.
+func (m *Map) find(hash uint64, key string) (int, slot, []byte, error) {
 	mask := m.index.size() - 1
 	for i := int(hash) & mask; ; i = (i + 1) & mask {
 		s, err := m.index.get(i)
 		if err != nil || s.off == 0 {
-			return i, s, err
+			return i, s, nil, err
 		}
 		if s.hash != hash {
 			continue
 		}
-		k, _, _, err := m.entry(int64(s.off - 1))
+		k, val, _, err := m.entry(int64(s.off - 1))
 		if err != nil {
-			return i, s, err
+			return i, s, nil, err
 		}
-		if k == key {
-			return i, s, nil
+		if string(k) == key {
+			return i, s, val, nil
 		}
 	}
 }
 
 // entry reads the log at off. next is where the entry after it starts.
-func (m *Map) entry(off int64) (key string, val []byte, next int64, err error) {
-	var small [512]byte
-	head, err := m.read(off, small[:])
+func (m *Map) entry(off int64) (key, val []byte, next int64, err error) {
+	head, err := m.read(off, make([]byte, 512))
 	if err != nil {
-		return "", nil, 0, err
+		return nil, nil, 0, err
 	}
 	kn, a := binary.Uvarint(head)
 	if a <= 0 {
-		return "", nil, 0, errors.New("diskmap: damaged entry")
+		return nil, nil, 0, errors.New("diskmap: damaged entry")
 	}
 	vn, b := binary.Uvarint(head[a:])
 	if b <= 0 {
-		return "", nil, 0, errors.New("diskmap: damaged entry")
+		return nil, nil, 0, errors.New("diskmap: damaged entry")
 	}
 	size := a + b + int(kn) + int(vn)
 	if size > len(head) {
 		if head, err = m.read(off, make([]byte, size)); err != nil {
-			return "", nil, 0, err
+			return nil, nil, 0, err
 		}
 		if size > len(head) {
-			return "", nil, 0, errors.New("diskmap: entry is cut short")
+			return nil, nil, 0, errors.New("diskmap: entry is cut short")
 		}
 	}
 	body := head[a+b : size]
-	return string(body[:kn]), append([]byte{}, body[kn:]...), off + int64(size), nil
+	return body[:kn:kn], body[kn:len(body):len(body)], off + int64(size), nil
 }
 
 // read fills b from off as far as the log goes.
@@ -193,12 +191,13 @@ func (m *Map) All() iter.Seq2[Entry, error] {
 	return func(yield func(Entry, error) bool) {
 		end := m.flushed + int64(len(m.buf))
 		for off := int64(0); off < end; {
-			k, v, next, err := m.entry(off)
+			key, val, next, err := m.entry(off)
 			if err != nil {
 				yield(Entry{}, err)
 				return
 			}
-			_, s, err := m.find(maphash.String(m.seed, k), k)
+			k, v := string(key), val
+			_, s, _, err := m.find(maphash.String(m.seed, k), k)
 			if err != nil {
 				yield(Entry{}, err)
 				return
