@@ -239,10 +239,11 @@ type Kind struct {
 }
 
 // Survival is how many records arrived, alike or as the plan announced, of those that were due:
-// all that were archived, without those that a person has to decide on and those that have no
-// place or come inside of others, which stand in Quarantined and Skipped.
+// Imported, Refused and Conflicts. What was in the target before shows nothing, and is left out of
+// both. What a person has to decide on, and what has no place, stands in Quarantined and Skipped.
 func (k *Kind) Survival() (arrived, due uint64) {
-	return sum(k.Matched, k.Announced), sum(k.Imported, k.Refused, k.Conflicts)
+	arrived, due = sum(k.Matched, k.Announced), sum(k.Imported, k.Refused, k.Conflicts)
+	return arrived - min(k.Before, arrived), due - min(k.Before, due)
 }
 
 // Field is how one field of a kind fared; the grades add up to Present.
@@ -287,7 +288,8 @@ type Recall struct {
 	Before         float64    `json:"before"`
 	After          float64    `json:"after"`
 	Overlap        float64    `json:"overlap"`
-	CI95           [2]float64 `json:"ci95"` // of After minus Before, over the same queries; zero: not computed
+	CI95           [2]float64 `json:"ci95"`                // of Overlap
+	ChangeCI95     [2]float64 `json:"changeCi95,omitzero"` // of After minus Before, over the same queries; zero: not computed
 	EmptyBefore    uint64     `json:"emptyBefore"`
 	EmptyAfter     uint64     `json:"emptyAfter"`
 	ModelBefore    string     `json:"modelBefore"`

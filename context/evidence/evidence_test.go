@@ -204,6 +204,14 @@ func TestSurvival(t *testing.T) {
 	if a, d := k.Survival(); a != 7 || d != 8 {
 		t.Errorf("%d of %d, want 7 of 8", a, d)
 	}
+	k.Before = 2
+	if a, d := k.Survival(); a != 5 || d != 6 {
+		t.Errorf("%d of %d, want 5 of 6 where 2 were there before", a, d)
+	}
+	k.Before = 99
+	if a, d := k.Survival(); a != 0 || d != 0 {
+		t.Errorf("%d of %d, want 0 of 0", a, d)
+	}
 }
 
 func statement(t testing.TB, p *Predicate) []byte {

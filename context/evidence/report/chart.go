@@ -399,8 +399,8 @@ func (b *book) slope() *chart {
 		return untested("slope", title, b.answered("AC-39").Why)
 	}
 	c := &chart{ID: "slope", Title: title, H: 190}
-	lo, hi := r.Before+r.CI95[0], r.Before+r.CI95[1]
-	interval := r.CI95 != [2]float64{} && lo >= 0 && lo <= hi && hi <= 1
+	lo, hi := r.Before+r.ChangeCI95[0], r.Before+r.ChangeCI95[1]
+	interval := r.ChangeCI95 != [2]float64{} && lo >= 0 && lo <= hi && hi <= 1
 	floor := math.Min(r.Before, r.After)
 	if interval {
 		floor = math.Min(floor, lo)
@@ -426,6 +426,9 @@ func (b *book) slope() *chart {
 	c.Desc = fmt.Sprintf("Recall at %s over %s queries: %s before, %s after.", grouped(r.K), grouped(r.Queries), percent(r.Before), percent(r.After))
 	c.Note = fmt.Sprintf("Recall at k = %s over the same %s queries, drawn from %s to 100 %%. Embedding model before: %s; after: %s.",
 		grouped(r.K), grouped(r.Queries), percent(floor), orNone(r.ModelBefore), orNone(r.ModelAfter))
+	if percent(r.Overlap) != "unknown" {
+		c.Note += fmt.Sprintf(" Of what was found before, %s is found after (95 %% interval: %s to %s).", percent(r.Overlap), percent(r.CI95[0]), percent(r.CI95[1]))
+	}
 	if interval {
 		c.Note += " The upright bar is the 95 % interval of the difference, set from the value before."
 	}

@@ -62,7 +62,7 @@ func full() *evidence.Statement {
 			Recipients: []evidence.Recipient{{Type: "mlkem768x25519", Fingerprint: "age1pq1ops…", Role: "operations", OpenedInDrill: true}, {Type: "mlkem768x25519", Fingerprint: "age1pq1esc…", Role: "escrow", OpenedInDrill: false}},
 			SignedBy:   []string{digits("9f3a5c01")}, Coverage: "LISTED", NewestEvent: t0.Add(-7*time.Hour - 2*time.Minute), Sealed: t0.Add(-7*time.Hour + 99*time.Second),
 		},
-		Recall:     &evidence.Recall{Queries: 200, QuerySetDigest: evidence.Digest{SHA256: digits("0dd5")}, K: 10, Before: 0.94, After: recall, Overlap: 0.88, CI95: [2]float64{-0.05, -0.01}, EmptyBefore: 1, EmptyAfter: 2, ModelBefore: "text-embedding-3-small, 1536", ModelAfter: "bge-small-en, 384"},
+		Recall:     &evidence.Recall{Queries: 200, QuerySetDigest: evidence.Digest{SHA256: digits("0dd5")}, K: 10, Before: 0.94, After: recall, Overlap: 0.88, CI95: [2]float64{0.85, 0.91}, ChangeCI95: [2]float64{-0.05, -0.01}, EmptyBefore: 1, EmptyAfter: 2, ModelBefore: "text-embedding-3-small, 1536", ModelAfter: "bge-small-en, 384"},
 		Replay:     []evidence.Replayed{{Feature: "answer an order question", Level: "R5", Runs: 25, Passed: 23, Judge: "judge command"}, {Feature: "refund with approval", Level: "R4", Runs: 25, Passed: 25, Judge: "tool and arguments"}, {Feature: "follow up next day", Level: "R3", Runs: 10, Passed: 10, Judge: "state"}},
 		Continuity: &evidence.Continuity{Tasks: 12, Runs: 60, Source: 54, Target: 51, Cold: 22, Judge: "judge command"},
 		Authority:  evidence.Authority{Grants: 48, Reproduced: 39, Reduced: 2, Reconsent: []string{digits("11"), digits("12"), digits("13"), digits("14"), digits("15"), digits("16"), digits("17")}},
@@ -208,7 +208,7 @@ func hostile() *evidence.Statement {
 	p.Timing.Phases[0].Seconds = 1e300
 	p.Timing.RTOSeconds = 1e308
 	p.Timing.Projection.Seconds = -5
-	p.Recall.CI95 = [2]float64{-1e300, 1e300}
+	p.Recall.CI95, p.Recall.ChangeCI95 = [2]float64{-1e300, 1e300}, [2]float64{-1e300, 1e300}
 	p.Replay = append(p.Replay, evidence.Replayed{Feature: nasty, Level: nasty})
 	p.Trend = append(p.Trend, p.Trend...)
 	p.Trend = append(p.Trend, evidence.Past{Verdict: nasty, Level: nasty, RTOSeconds: -1})

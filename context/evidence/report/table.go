@@ -108,16 +108,6 @@ func cellOf(v any) cell {
 	panic(fmt.Sprintf("report: a cell of %T", v))
 }
 
-// at is the text of a column in a row.
-func (t *table) at(row []cell, name string) string {
-	for i, c := range t.columns {
-		if c.name == name {
-			return row[i].text
-		}
-	}
-	panic("report: " + t.name + " has no column " + name)
-}
-
 // csv is the table in RFC 4180: a header, CRLF.
 func (t *table) csv() []byte {
 	var buf bytes.Buffer

@@ -168,8 +168,8 @@ func (b *book) notes() []string {
 
 func (b *book) kindTables() []*table {
 	kinds := newTable("kinds", "Records of each kind, from source to read-back", "id=kind", "class=how found", "coverage", "#reference=independent count", "#source=at source", "#archived",
-		"#gaps", "#imported", "#matched", "#announced=differ as announced", "#differ=differ otherwise", "#missing", "#extra", "#quarantined=wait for a person", "#refused", "#conflicts",
-		"#skipped=no place, or inside others", "#canaries_planted=known answers", "#canaries_recovered=found again", "#links", "#links_resolved=links that resolve", "#orphans",
+		"#gaps", "#imported", "#before=there before", "#matched", "#announced=differ as announced", "#differ=differ otherwise", "#missing", "#extra", "#quarantined=wait for a person", "#refused", "#conflicts",
+		"#skipped=no place, or must stay away", "#canaries_planted=known answers", "#canaries_recovered=found again", "#links", "#links_resolved=links that resolve", "#orphans",
 		"#times", "#times_original=times kept", "#inversions", "#max_skew_ms=largest shift, ms", "#arrived", "#due")
 	fields := newTable("fields", "What became of each field; the grades add up to the fields that are present", "id=field", "kind", "path", "#present", "#exact", "#equivalent=same value, other form",
 		"#transformed", "#defaulted", "#dropped", "#redacted", "#quarantined")
@@ -184,7 +184,7 @@ func (b *book) kindTables() []*table {
 		if m := k.Times; m != nil {
 			times = []any{m.Total, m.Original, m.Inversions, m.MaxSkewMS}
 		}
-		kinds.put(k.Kind, slices.Concat([]any{k.Class, k.Coverage, k.Reference, k.Source, k.Archived, k.Gaps, k.Imported, k.Matched, k.Announced, k.Differ, k.Missing, k.Extra,
+		kinds.put(k.Kind, slices.Concat([]any{k.Class, k.Coverage, k.Reference, k.Source, k.Archived, k.Gaps, k.Imported, k.Before, k.Matched, k.Announced, k.Differ, k.Missing, k.Extra,
 			k.Quarantined, k.Refused, k.Conflicts, k.Skipped, k.Canaries.Planted, k.Canaries.Recovered}, links, times, []any{arrived, due})...)
 		var s evidence.Field
 		for _, f := range k.Fields {
@@ -228,7 +228,10 @@ func (b *book) behaviourTables() []*table {
 		for _, v := range []struct {
 			id string
 			v  float64
-		}{{"before", r.Before}, {"after", r.After}, {"overlap", r.Overlap}, {"difference_ci95_low", r.CI95[0]}, {"difference_ci95_high", r.CI95[1]}} {
+		}{
+			{"before", r.Before}, {"after", r.After}, {"change_ci95_low", r.ChangeCI95[0]}, {"change_ci95_high", r.ChangeCI95[1]},
+			{"overlap", r.Overlap}, {"overlap_ci95_low", r.CI95[0]}, {"overlap_ci95_high", r.CI95[1]},
+		} {
 			recall.put(v.id, cellOf(v.v), of)
 		}
 		recall.put("empty_before", r.EmptyBefore, of)
