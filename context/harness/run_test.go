@@ -141,7 +141,7 @@ func TestCommandFaults(t *testing.T) {
 	any := Expectation{Contains, PlainText, []byte("it is")}
 	for name, c := range map[string]struct{ why, not string }{
 		"crash":    {why: "testcase/bad: the runner ended (exit status 3)"},
-		"hang":     {why: "testcase/bad: no answer within 300ms"},
+		"hang":     {why: "testcase/bad: no answer within 5s"},
 		"flood":    {why: "testcase/bad: a line of more than"},
 		"other id": {why: `testcase/bad: it answers id "nobody's"`},
 		"noise":    {why: "testcase/bad: its line is no JSON"},
@@ -151,7 +151,7 @@ func TestCommandFaults(t *testing.T) {
 			var why []string
 			r := command(t)
 			if name == "hang" {
-				r.Timeout = 300 * time.Millisecond
+				r.Timeout = 5 * time.Second
 			}
 			s, err := Run(t.Context(), &Plan{
 				Tasks: []Task{text("testcase/bad", name, any), text("testcase/good", "who?", any)},
@@ -184,7 +184,7 @@ func TestCommandLeavesChild(t *testing.T) {
 		t.Error("an answer from nobody")
 	}
 	c.Close()
-	if d := time.Since(began); d > 10*time.Second {
+	if d := time.Since(began); d > time.Minute {
 		t.Errorf("it took %s", d)
 	}
 }

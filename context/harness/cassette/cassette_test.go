@@ -8,6 +8,7 @@ import (
 	"net/http"
 	"net/http/httptest"
 	"strings"
+	"sync"
 	"testing"
 
 	"github.com/google/go-cmp/cmp"
@@ -380,6 +381,36 @@ func TestPrevious(t *testing.T) {
 	code, b := post(t, srv.URL+"/v1/responses", map[string]any{"input": "Bye", "previous_response_id": "nobody's"})
 	if code != 400 || !strings.Contains(string(b), "was not given here") {
 		t.Errorf("%d %s", code, b)
+	}
+}
+
+// Many programs at once, some of which say the same, are recorded apart.
+func TestParallel(t *testing.T) {
+	var shops [][]agentstate.Record
+	for i := range 4 {
+		shops = append(shops, shop(fmt.Sprint(i), fmt.Sprintf("A-%d", i), fmt.Sprintf("It is %d.", i)))
+	}
+	_, model := play(t, nil, shops...)
+	rec, err := NewRecorder(RecorderOptions{Upstream: model + "/v1", Name: "q4"})
+	if err != nil {
+		t.Fatal(err)
+	}
+	proxy := httptest.NewServer(rec)
+	defer proxy.Close()
+	var all sync.WaitGroup
+	for i := range 12 {
+		all.Go(func() {
+			p := &program{t: t, base: proxy.URL, api: "chat", stream: i%2 == 0, system: "You serve a shop."}
+			if got := p.talk(fmt.Sprintf("A-%d", i%4)); !strings.Contains(got, fmt.Sprintf("|It is %d.|You are welcome.", i%4)) {
+				t.Errorf("%d: %s", i, got)
+			}
+		})
+	}
+	all.Wait()
+	mem := &memstate.State{}
+	rep, err := agentstate.Copy(t.Context(), mem, rec, nil)
+	if err != nil || rep.Verdict.Coverage != agentstate.Reconciled || rep.Records["conversation"] != 12 || rep.Records["message"] != 12*7 || rec.Exchanges() != 36 {
+		t.Errorf("%v %v %v", err, rep.Verdict, rep.Records)
 	}
 }
 
