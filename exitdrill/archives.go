@@ -21,8 +21,8 @@ import (
 	"github.com/exitramp/exitramp/format"
 )
 
-// Seal exports src and signs the archive. An archive that is there, and is not signed yet, is what a
-// run left that was broken off between the two.
+// Seal exports src and signs the archive. An archive that is there is what a run of this drill left that
+// was broken off right after; a drill that begins has looked.
 func (w *wired) Seal(ctx context.Context, path string, src agentstate.Source, each func(agentstate.Record)) error {
 	if mode := cmp.Or(w.p.Secrets, secrets.Label.String()); mode != "off" {
 		s, err := secrets.New()
@@ -34,8 +34,11 @@ func (w *wired) Seal(ctx context.Context, path string, src agentstate.Source, ea
 	}
 	o := &format.WriterOptions{Tool: w.tool(), Recipients: w.to, Source: fmt.Sprintf("drill %s of %s", w.p.Name, exporters.Redact(w.p.Source))}
 	_, err := format.Export(ctx, path, src, o, &agentstate.CopyOptions{Kinds: w.p.Kinds, OnRecord: each})
-	if err != nil && !errors.Is(err, format.ErrExists) || w.signer == nil {
+	switch {
+	case err != nil && !errors.Is(err, format.ErrExists):
 		return err
+	case w.signer == nil:
+		return nil
 	}
 	if _, err = format.Sign(ctx, path, w.signer, w.stamps()); errors.Is(err, format.ErrSigned) {
 		return nil

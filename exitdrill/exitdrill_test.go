@@ -552,6 +552,37 @@ func TestBroken(t *testing.T) {
 	}
 }
 
+// TestBrokenAfterSeal: killed between the archive and the note that it is there, a drill goes on with it.
+func TestBrokenAfterSeal(t *testing.T) {
+	for _, edit := range [][]string{nil, {"sign: DIR/ops.key, ", ""}} {
+		p := newPlace(t)
+		pl := p.plan(edit...)
+		ctx, cancel := context.WithCancel(t.Context())
+		p.opts.Progress = func(phase string, _ agentstate.Record) {
+			if phase == "verify" {
+				cancel()
+			}
+		}
+		if _, err := exitdrill.Run(ctx, pl, &p.opts); !errors.Is(err, drill.ErrBroken) {
+			t.Fatal(err)
+		}
+		path := filepath.Join(p.dir, "out", "q.drill.json")
+		b, err := os.ReadFile(path)
+		if err != nil {
+			t.Fatal(err)
+		}
+		p.write("out/q.drill.json", strings.Replace(string(b), `"sealed":true`, `"sealed":false`, 1))
+		p.opts.Progress = nil
+		out, err := exitdrill.Run(t.Context(), pl, &p.opts)
+		if err != nil || out.Predicate.Drill.Attempts != 2 || edit == nil && out.Judgement.Verdict != evidence.VerdictPass || out.Predicate.Archive.ManifestSHA256 == "" && edit == nil {
+			t.Errorf("%v: %v, %+v", edit, err, out)
+		}
+		if s := out.Predicate.Drill.Stopped; s != nil && s.Phase == "export" {
+			t.Errorf("%v: %+v", edit, s)
+		}
+	}
+}
+
 // TestLedgerDamaged: a drill ends all the same, and says that the ledger was changed.
 func TestLedgerDamaged(t *testing.T) {
 	p := newPlace(t)

@@ -101,6 +101,10 @@ func TestDrillKilled(t *testing.T) {
 		if st.Predicate.Drill.Attempts > 1 {
 			resumed++
 		}
+		if s := st.Predicate.Drill.Stopped; s != nil {
+			t.Errorf("point %d: ended in %s: %s", i, s.Phase, s.Why)
+			continue
+		}
 		for _, k := range st.Predicate.Kinds {
 			if n := k.Missing + k.Differ + k.Refused + k.Conflicts; n > 0 {
 				t.Errorf("point %d: %+v", i, k)
