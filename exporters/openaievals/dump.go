@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"strings"
 
 	"github.com/exitramp/exitramp/exporters/internal/jsonvalue"
 	pb "github.com/exitramp/exitramp/proto/exitramp/v1"
@@ -90,7 +91,7 @@ func (d *dump) put(name, kind string, to *[]object, x object) {
 		*to = append(*to, x)
 	case was != nil && !bytes.Equal(was, x.raw):
 		d.ids[key] = nil // named once
-		d.damaged = append(d.damaged, &pb.Gap{Kind: kindOf(kind), Place: name + " " + x.id, Reason: pb.Gap_REASON_CHANGED,
+		d.damaged = append(d.damaged, &pb.Gap{Kind: kindOf(kind), Place: strings.Join(strings.Fields(name+" "+x.eval+" "+x.run+" "+x.id), " "), Reason: pb.Gap_REASON_CHANGED,
 			Detail: "the dump holds it twice, and the two differ; the first is kept"})
 	}
 }

@@ -119,7 +119,7 @@ func TestGaps(t *testing.T) {
 		"pages are missing": {eval + `{"object":"list","has_more":true,"data":[` + item + `]}`, []string{"testrun list of eval.run.output_item of r1 GONE 0"}},
 		"the last page too": {eval + `[{"object":"list","has_more":true,"data":[` + item + `]},{"object":"list","has_more":false,"data":[` + strings.Replace(item, "o1", "o2", 1) + `]}]`, nil},
 		"half a file":       {eval + item + `{"object":`, []string{"testrun dump.json CORRUPT 0"}},
-		"two versions":      {eval + strings.Repeat(item+strings.Replace(item, ":1", ":2", 1), 2), []string{"testrun dump.json o1 CHANGED 0"}},
+		"two versions":      {eval + strings.Repeat(item+strings.Replace(item, ":1", ":2", 1), 2), []string{"testrun dump.json e1 r1 o1 CHANGED 0"}},
 	} {
 		_, rep := export(t, write(t, "dump.json", c.text))
 		var got []string

@@ -40,8 +40,8 @@ func (s *Suite) Records(ctx context.Context, opts *agentstate.ReadOptions) iter.
 			}
 		}
 		for _, o := range doc.outside {
-			e.Gap(&pb.Gap{Kind: "testcase", Place: o.place, Reason: pb.Gap_REASON_GONE,
-				Detail: "it names what is outside of the suite, and that is not read: put it into the file"})
+			e.Gap(&pb.Gap{Kind: "testcase", Place: o, Reason: pb.Gap_REASON_GONE,
+				Detail: "it is outside of the suite, or of a form that is not known: put it into the file"})
 		}
 		e.Reference("testsuite", 1, "the file is one suite", "whole file")
 		e.Derived("testcase", "testsuite")
@@ -96,7 +96,7 @@ func (s *Suite) Preflight(context.Context) (*agentstate.Preflight, error) {
 	p := &agentstate.Preflight{Origin: s.origin(), Observer: fmt.Sprintf("uid %d", os.Getuid()),
 		Counts: map[string]int64{"testsuite": 1, "testcase": int64(len(doc.cases))}}
 	for _, o := range doc.outside {
-		p.Gaps = append(p.Gaps, &pb.Gap{Kind: "testcase", Place: o.place, Reason: pb.Gap_REASON_GONE, Detail: "it names what is outside of the suite"})
+		p.Gaps = append(p.Gaps, &pb.Gap{Kind: "testcase", Place: o, Reason: pb.Gap_REASON_GONE, Detail: "it is outside of the suite, or of a form that is not known"})
 	}
 	for _, typ := range slices.Sorted(maps.Keys(doc.judged)) {
 		p.Notes = append(p.Notes, fmt.Sprintf("%d assertions %s need a judge command", doc.judged[typ], typ))

@@ -19,7 +19,7 @@ import (
 type suite struct {
 	description string
 	cases       []testCase
-	outside     []outside
+	outside     []string       // places that name another file, or have a form that is not known: not followed
 	judged      map[string]int // assertions that need a judge, by type
 	unfilled    int            // cases whose prompt only promptfoo can fill
 }
@@ -32,15 +32,13 @@ type testCase struct {
 	expect []*pb.Expectation
 }
 
-// outside is a place that names another file, which is not opened.
-type outside struct{ place, what string }
-
 // builder makes the cases of a document.
 type builder struct {
 	out     *suite
 	prompts []prompt
 	doc     map[string]any
-	seen    map[string]int
+	seen    map[string]int  // ids of cases
+	left    map[string]bool // places
 }
 
 // A prompt is what is sent, before variables are filled in.
@@ -58,12 +56,12 @@ func understand(v any) (*suite, error) {
 	if doc["prompts"] == nil && doc["tests"] == nil && doc["scenarios"] == nil {
 		return nil, errors.New("it has neither prompts nor tests nor scenarios")
 	}
-	b := &builder{out: &suite{judged: map[string]int{}}, doc: doc, seen: map[string]int{}}
+	b := &builder{out: &suite{judged: map[string]int{}}, doc: doc, seen: map[string]int{}, left: map[string]bool{}}
 	b.out.description, _ = doc["description"].(string)
 	b.readPrompts(doc["prompts"])
 	base, _ := doc["defaultTest"].(map[string]any)
-	if f, ok := doc["defaultTest"].(string); ok {
-		b.leave("defaultTest", f)
+	if doc["defaultTest"] != nil && base == nil {
+		b.leave("defaultTest")
 	}
 	if err := b.tests("tests", doc["tests"], base, doc["scenarios"] == nil); err != nil {
 		return nil, err
@@ -71,8 +69,12 @@ func understand(v any) (*suite, error) {
 	return b.out, b.scenarios(doc["scenarios"], base)
 }
 
-func (b *builder) leave(place, what string) {
-	b.out.outside = append(b.out.outside, outside{place, what})
+// leave notes what is not followed, once: a scenario comes to its tests with every setting.
+func (b *builder) leave(place string) {
+	if !b.left[place] {
+		b.left[place] = true
+		b.out.outside = append(b.out.outside, place)
+	}
 }
 
 // fileLike tells whether a prompt names a file, by promptfoo's rules.
@@ -113,17 +115,17 @@ func (b *builder) readPrompts(v any) {
 				}
 				b.prompt(place, p)
 			default:
-				b.leave(place, "a prompt of another form")
+				b.leave(place)
 			}
 		}
 	default: // a mapping of files and labels, of older releases
-		b.leave("prompts", "prompts of another form")
+		b.leave("prompts")
 	}
 }
 
 func (b *builder) prompt(place string, p prompt) {
 	if fileLike(p.text) {
-		b.leave(place, p.text)
+		b.leave(place)
 	}
 	p.names = append(p.names, p.text)
 	b.prompts = append(b.prompts, p)
@@ -136,28 +138,20 @@ func (b *builder) tests(place string, v any, base map[string]any, alone bool) er
 		if alone {
 			return b.test(place, base, nil)
 		}
-	case string:
-		b.leave(place, v)
 	case []any:
 		for i, x := range v {
 			at := place + "[" + strconv.Itoa(i) + "]"
 			t, ok := x.(map[string]any)
-			switch {
-			case !ok:
-				s, _ := x.(string)
-				b.leave(at, s)
-				continue
-			case t["path"] != nil && t["vars"] == nil && t["assert"] == nil:
-				s, _ := t["path"].(string)
-				b.leave(at, s)
+			if !ok || t["path"] != nil && t["vars"] == nil && t["assert"] == nil {
+				b.leave(at)
 				continue
 			}
 			if err := b.test(at, base, t); err != nil {
 				return err
 			}
 		}
-	default:
-		b.leave(place, "tests of another form")
+	default: // a file
+		b.leave(place)
 	}
 	return nil
 }
@@ -166,21 +160,20 @@ func (b *builder) tests(place string, v any, base map[string]any, alone bool) er
 func (b *builder) scenarios(v any, base map[string]any) error {
 	list, ok := v.([]any)
 	if v != nil && !ok {
-		b.leave("scenarios", "scenarios of another form")
+		b.leave("scenarios")
 	}
 	for i, x := range list {
 		place := "scenarios[" + strconv.Itoa(i) + "]"
 		s, ok := x.(map[string]any)
 		configs, ok2 := s["config"].([]any)
 		if !ok || !ok2 {
-			f, _ := x.(string)
-			b.leave(place, f)
+			b.leave(place)
 			continue
 		}
 		for j, c := range configs {
 			c, ok := c.(map[string]any)
 			if !ok {
-				b.leave(fmt.Sprintf("%s.config[%d]", place, j), "a setting of another form")
+				b.leave(fmt.Sprintf("%s.config[%d]", place, j))
 				continue
 			}
 			if err := b.tests(place+".tests", s["tests"], merge(base, c), true); err != nil {
@@ -224,12 +217,11 @@ func (b *builder) test(place string, base, t map[string]any) error {
 	t = merge(base, t)
 	vars, ok := t["vars"].(map[string]any)
 	if t["vars"] != nil && !ok {
-		f, _ := t["vars"].(string)
-		b.leave(place+".vars", f)
+		b.leave(place + ".vars")
 	}
 	for _, k := range slices.Sorted(maps.Keys(vars)) {
 		if s, ok := vars[k].(string); ok && strings.HasPrefix(s, "file://") {
-			b.leave(place+".vars."+harness.Short(k), s)
+			b.leave(place + ".vars." + harness.Short(k))
 		}
 	}
 	options, _ := t["options"].(map[string]any)
