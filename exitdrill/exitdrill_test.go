@@ -352,6 +352,31 @@ func TestTargets(t *testing.T) {
 	}
 }
 
+// TestParties: one key in two roles is nobody independent.
+func TestParties(t *testing.T) {
+	for parties, want := range map[string]evidence.Result{
+		"{operator: {name: a, key: k1}, observer: {name: b, key: k2}, approver: {name: c, key: k3}}": evidence.Pass,
+		"{operator: {name: a, key: k1}, observer: {name: b, key: k2}, approver: {name: c, key: k1}}": evidence.Warn,
+		"{operator: {name: a, key: SIGNER}, observer: {name: b}, approver: {name: c}}":               evidence.Warn,
+		"{operator: {name: a}, observer: {name: a}, approver: {name: c}}":                            evidence.Warn,
+		"{operator: {name: a}, observer: {name: b}}":                                                 evidence.Untold,
+	} {
+		p := newPlace(t)
+		b, err := os.ReadFile(filepath.Join(p.dir, "ops.key.pub"))
+		if err != nil {
+			t.Fatal(err)
+		}
+		keys, err := format.ParseTrust(bytes.NewReader(b))
+		if err != nil {
+			t.Fatal(err)
+		}
+		out := p.run(p.plan("level: L3", "level: L1", "next_review", "hypothesis: h\nstop_conditions: [s]\nparties: "+strings.ReplaceAll(parties, "SIGNER", keys[0].ID)+"\nnext_review"))
+		if c := check(out, 5); c.Result != want {
+			t.Errorf("%s: %+v", parties, c)
+		}
+	}
+}
+
 // TestErased: what must not come back does not, and a target that has it still is found out.
 func TestErased(t *testing.T) {
 	for _, there := range []bool{false, true} {

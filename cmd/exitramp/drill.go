@@ -253,6 +253,15 @@ func (a *app) printDrill(out *drill.Outcome, word string) {
 	if t := p.Targets.RTOSeconds; t > 0 {
 		rto += fmt.Sprintf(" of %s %s", clock(float64(t)), tick(p.Timing.RTOSeconds <= float64(t)))
 	}
+	export := 0.0
+	for _, ph := range p.Timing.Phases {
+		if ph.Name == "export" {
+			export += ph.Seconds
+		}
+	}
+	if export > 0 {
+		rto += fmt.Sprintf(" · %s with the export", clock(p.Timing.RTOSeconds+export))
+	}
 	fmt.Fprintln(a.stdout, rto)
 	a.printRPO(p)
 	var refused, not []string
