@@ -20,6 +20,8 @@ import (
 	"io/fs"
 	"os"
 	"path/filepath"
+	"regexp"
+	"strings"
 	"time"
 
 	"github.com/exitramp/exitramp/context/agentstate"
@@ -163,11 +165,17 @@ func (r *run) see(phase string) func(agentstate.Record) {
 
 // stopped ends the drill in a phase: an exit would have ended there.
 func (r *run) stopped(phase string, err error) {
-	r.stop = &evidence.Stop{Phase: phase, Why: err.Error()}
+	r.stop = &evidence.Stop{Phase: phase, Why: withoutKeys(err.Error())}
 	var ref *Refused
 	if errors.As(err, &ref) {
 		r.stop.Class = ref.Class
 	}
+}
+
+// withoutKeys is a text in which no key of a record stands: keys hold ids of people, and evidence goes
+// to others.
+func withoutKeys(s string) string {
+	return regexp.MustCompile(`\b(`+strings.Join(agentstate.Kinds(), "|")+`)/[^\s,;"'()]+`).ReplaceAllString(s, "$1 …")
 }
 
 // broken is an error of a phase that goes on when the drill is run again.

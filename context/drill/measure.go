@@ -223,6 +223,7 @@ func (r *run) losses() []evidence.Loss {
 	}
 	for i := range out {
 		r.accept(&out[i])
+		out[i].Why = withoutKeys(out[i].Why) // drivers name records in some
 	}
 	slices.SortFunc(out, func(a, b evidence.Loss) int {
 		for _, c := range []int{strings.Compare(a.Kind, b.Kind), strings.Compare(a.Path, b.Path), strings.Compare(a.Grade, b.Grade)} {
