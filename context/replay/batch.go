@@ -239,7 +239,7 @@ func (a *apply) one(ctx context.Context, p *pending, wrote *Receipt) error {
 				got.Losses, got.Approval = append(got.Losses, p.losses...), p.approval
 			}
 			if a.anew != nil && (got.Action == Created || got.Action == Same) {
-				_, losses := a.anew.Became(key)
+				_, losses := a.became(key)
 				for _, l := range losses { // what the driver says of a field goes first
 					if !slices.ContainsFunc(got.Losses, func(d fidelity.Loss) bool { return d.Path == l.Path }) {
 						got.Losses = append(got.Losses, l)
@@ -291,11 +291,21 @@ func settle(got *Receipt, prior *receipt) *Receipt {
 	return got
 }
 
+// became is what became of the record under key, which a map may have renamed since it was read.
+func (a *apply) became(key string) (string, []fidelity.Loss) {
+	if a.names != nil {
+		if old, err := a.names.Old(key); err == nil {
+			key = old
+		}
+	}
+	return a.anew.Became(key)
+}
+
 // stop answers for a record that the target must not see, and for a vector that could not be made.
 func (a *apply) stop(r agentstate.Record) (Receipt, bool) {
 	key := r.GetMeta().GetKey()
 	if a.anew != nil && agentstate.KindOfKey(key) == "embedding" {
-		if why, _ := a.anew.Became(key); why != "" {
+		if why, _ := a.became(key); why != "" {
 			return Receipt{Key: key, Action: Skipped, Why: why}, true
 		}
 	}
