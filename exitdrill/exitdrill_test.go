@@ -608,6 +608,28 @@ func TestBrokenAfterSeal(t *testing.T) {
 	}
 }
 
+// TestTwice: two runs do not carry out one drill.
+func TestTwice(t *testing.T) {
+	p := newPlace(t)
+	pl := p.plan()
+	asked := false
+	p.opts.Progress = func(phase string, _ agentstate.Record) {
+		if phase != "replay" || asked {
+			return
+		}
+		asked = true
+		if _, err := exitdrill.Run(t.Context(), pl, &exitdrill.Options{Registry: p.opts.Registry}); !errors.Is(err, drill.ErrRunning) {
+			t.Errorf("a second run: %v", err)
+		}
+	}
+	if out := p.run(pl); !asked || out.Predicate.Drill.Attempts != 1 || out.Judgement.Verdict != evidence.VerdictPass {
+		t.Errorf("%v: %+v", asked, out.Judgement)
+	}
+	if left, _ := filepath.Glob(filepath.Join(p.dir, "out", "*.lock")); len(left) > 0 {
+		t.Errorf("left %v", left)
+	}
+}
+
 // TestLedgerDamaged: a drill ends all the same, and says that the ledger was changed.
 func TestLedgerDamaged(t *testing.T) {
 	p := newPlace(t)

@@ -157,7 +157,7 @@ func (a *app) drillFailed(err error, p *drill.Plan) error {
 		return withHint(err, fmt.Sprintf("exitramp drill PLAN --name %s-2", p.Name))
 	case errors.Is(err, drill.ErrArchive):
 		return withHint(err, "name another archive in the plan, or rehearse with this one: mode: stressed")
-	case errors.Is(err, drill.ErrLedgerLocked):
+	case errors.Is(err, drill.ErrLedgerLocked), errors.Is(err, drill.ErrRunning):
 		return withHint(err, "wait for the other drill, then run the same command again")
 	}
 	if s := diskFull(err); s != "" {

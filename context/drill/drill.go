@@ -37,6 +37,8 @@ var (
 	ErrArchive = errors.New("drill: an archive is never overwritten")
 	// ErrEnded: a drill of this name has ended. Evidence is never overwritten.
 	ErrEnded = errors.New("drill: a drill of this name has ended")
+	// ErrRunning: another run carries out the drill of this name.
+	ErrRunning = errors.New("drill: another run carries it out")
 )
 
 // The phases.
@@ -89,6 +91,15 @@ func Run(ctx context.Context, p *Plan, e *Env) (*Outcome, error) {
 	if err := os.MkdirAll(p.Output, 0o755); err != nil {
 		return nil, fmt.Errorf("drill: %w", err)
 	}
+	held, err := os.OpenFile(r.file(".drill.lock"), os.O_RDWR|os.O_CREATE, 0o600)
+	if err != nil {
+		return nil, fmt.Errorf("drill: %w", err)
+	}
+	defer held.Close()
+	if err := lock(held, ErrRunning); err != nil {
+		return nil, err
+	}
+	defer os.Remove(held.Name())
 	if _, err := os.Lstat(r.file(".statement.json")); err == nil {
 		return nil, fmt.Errorf("%w: %s is there; give this one another name", ErrEnded, r.file(".statement.json"))
 	}
@@ -97,7 +108,6 @@ func Run(ctx context.Context, p *Plan, e *Env) (*Outcome, error) {
 			return nil, fmt.Errorf("%w: a planned drill makes %s, and it is there already", ErrArchive, p.Archive)
 		}
 	}
-	var err error
 	if r.st, err = loadState(r.file(".drill.json"), p, newID(), r.now()); err != nil {
 		return nil, err
 	}

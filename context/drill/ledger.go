@@ -144,7 +144,7 @@ func OpenLedger(path string) (*Ledger, error) {
 		return nil, fmt.Errorf("drill: ledger: %w", err)
 	}
 	l := &Ledger{f: f, path: path}
-	if err := lock(f); err != nil {
+	if err := lock(f, ErrLedgerLocked); err != nil {
 		return nil, errors.Join(err, f.Close())
 	}
 	if l.entries, l.last, l.end, l.torn, err = parseLedger(f); err != nil {

@@ -8,10 +8,11 @@ import (
 	"syscall"
 )
 
-// lock holds f until it is closed, so that two drills do not write one ledger.
-func lock(f *os.File) error {
+// lock holds f until it is closed, so that two drills do not do one thing; held is the error where
+// another does.
+func lock(f *os.File, held error) error {
 	if err := syscall.Flock(int(f.Fd()), syscall.LOCK_EX|syscall.LOCK_NB); err != nil {
-		return fmt.Errorf("%w: %s", ErrLedgerLocked, f.Name())
+		return fmt.Errorf("%w: %s", held, f.Name())
 	}
 	return nil
 }
