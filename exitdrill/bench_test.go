@@ -4,6 +4,7 @@ package exitdrill_test
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"io"
 	"net/url"
@@ -28,7 +29,7 @@ import (
 // read-back, and beside export and replay alone, in one run: by the clock, and by the processor's time,
 // which other programs of the machine do not lengthen.
 func BenchmarkOverhead(b *testing.B) {
-	const memories = 5_000
+	const memories = 10_000
 	var own, byHand, bare, ownCPU, byHandCPU time.Duration
 	for range b.N {
 		dir := b.TempDir()
@@ -119,12 +120,19 @@ func stepByStep(b *testing.B, src agentstate.Source, dst *memstate.Runtime, path
 		return err
 	})
 	step(func() error { _, err := replay.Plan(ctx, dst, open(), nil); return err })
-	j, err := replay.OpenJournal(path + ".journal")
-	if err != nil {
-		b.Fatal(err)
+	journal := func(f func(j *replay.Journal) error) func() error { // each command opens it anew
+		return func() error {
+			j, err := replay.OpenJournal(path + ".journal")
+			if err != nil {
+				return err
+			}
+			return errors.Join(f(j), j.Close())
+		}
 	}
-	defer j.Close()
-	step(func() error { _, err := replay.Apply(ctx, dst, open(), &replay.Options{Journal: j}); return err })
-	step(func() error { _, err := replay.ReadBack(ctx, open(), dst, j); return err })
+	step(journal(func(j *replay.Journal) error {
+		_, err := replay.Apply(ctx, dst, open(), &replay.Options{Journal: j})
+		return err
+	}))
+	step(journal(func(j *replay.Journal) error { _, err := replay.ReadBack(ctx, open(), dst, j); return err }))
 	return took
 }
