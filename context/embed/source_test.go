@@ -83,8 +83,7 @@ func TestReplay(t *testing.T) {
 			dst := memstate.NewRuntime(&memstate.RuntimeOptions{})
 
 			plan := s.ForPlan()
-			rep, err := replay.Plan(t.Context(), dst, plan, nil)
-			if err != nil {
+			if _, err := replay.Plan(t.Context(), dst, plan, nil); err != nil {
 				t.Fatal(err)
 			}
 			made := uint64(n)
@@ -92,7 +91,7 @@ func TestReplay(t *testing.T) {
 				t.Errorf("the plan asks for %+v, want %d texts", plan.Stats, made)
 			}
 			j := journal(t, filepath.Join(dir, "j"))
-			rep, err = replay.Apply(t.Context(), dst, s, &replay.Options{Journal: j})
+			rep, err := replay.Apply(t.Context(), dst, s, &replay.Options{Journal: j})
 			j.Close()
 			if err != nil {
 				t.Fatal(err)

@@ -35,7 +35,6 @@ type file struct {
 	head8 []byte  // its first bytes
 	hdr   *header // of weights; nil: it is none, or was refused
 	key   string  // of its Artifact; empty: it has none
-	doc   []byte  // of a small document of JSON
 }
 
 // maxFiles is how many files a folder has at most.

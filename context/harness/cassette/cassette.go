@@ -46,9 +46,6 @@ func newItem(kind, name, text string) item {
 	return it
 }
 
-// said tells whether a model says such items.
-func (it *item) said() bool { return it.kind == "assistant" || it.kind == "call" }
-
 // String names the item without its content.
 func (it *item) String() string {
 	switch it.kind {
