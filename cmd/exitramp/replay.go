@@ -369,6 +369,9 @@ func (a *app) replay(ctx context.Context, archive, target, planPath string, f *r
 	if !f.json {
 		fmt.Fprintf(a.stdout, "undo: exitramp undo %s %s\n", shellWord(journal), shellWord(exporters.Redact(target)))
 	}
+	if rep.Records > 0 && rep.Actions[replay.Skipped] == rep.Records {
+		return &exitError{code: exitPartial, err: errors.New("nothing was written: the target has no place for any record of this archive"), hint: "the lines above say why, kind by kind; exitramp drivers lists the runtimes"}
+	}
 	if rep.Actions[replay.Refused]+rep.Actions[replay.Conflict] > 0 {
 		return &exitError{code: exitPartial, err: errors.New("not all was written"), hint: "each one is named in " + refused + "; when that is mended, run the same command again"}
 	}
