@@ -13,6 +13,7 @@ import (
 	"github.com/exitramp/exitramp/context/embed"
 	"github.com/exitramp/exitramp/context/replay"
 	"github.com/exitramp/exitramp/exporters"
+	pb "github.com/exitramp/exitramp/proto/exitramp/v1"
 )
 
 // embedderFlags say with what the vectors of a replay are made anew. docs/embedder.md has the protocol.
@@ -141,6 +142,16 @@ func (a *app) unmixed(ctx context.Context, src agentstate.Source, vectors uint64
 	if mixed == nil {
 		return nil
 	}
+	if errors.Is(mixed, embed.ErrUnsaid) {
+		from, err := productOf(ctx, src)
+		if err != nil {
+			return err
+		}
+		if at, err := productOf(ctx, rt); err == nil && from == at && x.src == nil {
+			fmt.Fprintln(a.stderr, "! neither the archive nor the target says with which model its vectors were made. Where it is not the same one, make them anew: --embedder")
+			return nil
+		}
+	}
 	if f.target == "" {
 		quiet := *o
 		quiet.OnReceipt, quiet.Refused, quiet.Reviewed, quiet.Journal = nil, nil, nil, nil
@@ -151,6 +162,16 @@ func (a *app) unmixed(ctx context.Context, src agentstate.Source, vectors uint64
 	}
 	hint := "--embedder makes these anew with the target's model; --target-model NAME says which that is, where its store does not"
 	return &exitError{code: exitRefused, err: mixed, hint: hint}
+}
+
+// productOf is the runtime that src is of.
+func productOf(ctx context.Context, src agentstate.Source) (string, error) {
+	for r, err := range src.Records(ctx, &agentstate.ReadOptions{Kinds: []string{"memoryspace"}}) {
+		if o, ok := r.(*pb.Origin); ok || err != nil {
+			return o.GetProduct(), err
+		}
+	}
+	return "", nil
 }
 
 // brings tells whether a plan adds vectors: by themselves, or inside of the records that they are views of.

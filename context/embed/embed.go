@@ -64,6 +64,8 @@ var (
 	ErrEmbedder = errors.New("embed: embedder")
 	// ErrMixed: vectors of two models would come into one index.
 	ErrMixed = errors.New("embed: vectors of two models in one index")
+	// ErrUnsaid: neither side says its model. Each such error is an ErrMixed, too.
+	ErrUnsaid = errors.New("nobody says which models")
 	// ErrVectors: a file of vectors is of another model, or is none.
 	ErrVectors = errors.New("embed: file of vectors")
 )

@@ -29,10 +29,10 @@ func Held(ctx context.Context, src agentstate.Source) (map[Model]uint64, error) 
 // Unmixed refuses with ErrMixed where vectors made with come would lie beside those that a target
 // holds, and are, or may be, of another model: the same number of dimensions says nothing. said is the
 // name of the target's model where its store does not say it and a person does; empty: nobody does.
+// Where neither side says its model the error is also ErrUnsaid: between two stores of one product a
+// caller may go on, and say so.
 func Unmixed(come, held map[Model]uint64, said string) error {
-	if len(come) == 0 {
-		return nil
-	}
+	var unsaid error
 	for c := range come {
 		if said != "" && c.Name != said {
 			return fmt.Errorf("%w: these are of %s, and the target's model is said to be %s", ErrMixed, c, said)
@@ -45,6 +45,8 @@ func Unmixed(come, held map[Model]uint64, said string) error {
 			switch {
 			case h.Dimensions != c.Dimensions && h.Dimensions != 0 && c.Dimensions != 0:
 				return fmt.Errorf("%w: these are of %s, the target holds vectors of %s", ErrMixed, c, h)
+			case name == "" && c.Name == "":
+				unsaid = fmt.Errorf("%w: %w: these are of %s, the target holds vectors of %s", ErrMixed, ErrUnsaid, c, h)
 			case name == "" || c.Name == "":
 				return fmt.Errorf("%w: these are of %s, the target holds vectors of %s: that they are as long says nothing", ErrMixed, c, h)
 			case name != c.Name:
@@ -52,7 +54,7 @@ func Unmixed(come, held map[Model]uint64, said string) error {
 			}
 		}
 	}
-	return nil
+	return unsaid
 }
 
 // Models lists what vectors were made with, for people.

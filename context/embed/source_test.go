@@ -328,7 +328,11 @@ func TestUnmixed(t *testing.T) {
 		{"another length", of(a), of(wide), "a", false},
 		{"two models come", of(a, b), nil, "a", false},
 	} {
-		if err := embed.Unmixed(c.come, c.held, c.said); (err == nil) != c.ok || err != nil && !errors.Is(err, embed.ErrMixed) {
+		err := embed.Unmixed(c.come, c.held, c.said)
+		if errors.Is(err, embed.ErrUnsaid) != (c.name == "neither says") {
+			t.Errorf("%s: %v", c.name, err)
+		}
+		if (err == nil) != c.ok || err != nil && !errors.Is(err, embed.ErrMixed) {
 			t.Errorf("%s: %v", c.name, err)
 		}
 	}

@@ -20,13 +20,14 @@ type foreignTarget struct {
 	form   form
 	main   string            // the collection that takes them
 	dims   map[string]int    // by collection: how many numbers its vectors have
+	used   map[string]bool   // by collection: it held something before this run
 	scopes map[string]string // key of a scope → key of the space that became it
 	rows   *diskmap.Map      // key of what this run writes → key of the record that became it
 }
 
 // foreignTarget chooses the collection, and what an empty place becomes.
 func (w *writer) foreignTarget(have presence) (*foreignTarget, error) {
-	f := &foreignTarget{dims: map[string]int{}, scopes: map[string]string{}}
+	f := &foreignTarget{dims: map[string]int{}, used: map[string]bool{}, scopes: map[string]string{}}
 	from, flavor := "", have.flavor
 	if w.run.From.GetProduct() == product {
 		from, _, _ = strings.Cut(w.run.From.GetFlavor(), "+")

@@ -208,9 +208,8 @@ func (w *writer) mappedEmbedding(ctx context.Context, e *pb.Embedding) (replay.R
 	if !ok || len(parts) != 2 || kind != "memory" && kind != "entity" {
 		return skipped("what it is the vector of was not written"), nil
 	}
-	known := w.run.Vectors != nil || e.Model != "" && e.Model == w.run.TargetModel
-	if !known && w.run.From.GetProduct() != product { // as many numbers say nothing
-		return skipped("a vector of another runtime, not known to be of the model that mem0 uses here: --embedder makes it anew"), nil
+	if e.Model != w.run.TargetModel && w.run.TargetModel != "" && w.run.Vectors == nil {
+		return skipped("a vector of another model than the one that mem0 is said to use here: --embedder makes it anew"), nil
 	}
 	l := w.layouts[parts[0]]
 	key := agentstate.Key("embedding", parts...)
@@ -221,6 +220,10 @@ func (w *writer) mappedEmbedding(ctx context.Context, e *pb.Embedding) (replay.R
 	d, err := w.open(ctx, l.Place)
 	if err != nil {
 		return replay.Receipt{}, err
+	}
+	known := w.run.Vectors != nil || e.Model != "" && e.Model == w.run.TargetModel
+	if !known && w.foreign.used[l.Place] && w.run.From.GetProduct() != product { // as many numbers say nothing
+		return skipped("a vector of another runtime, not known to be of the model of those that are there: --embedder makes it anew"), nil
 	}
 	dims, err := w.dimensions(ctx, d, l)
 	if err != nil {

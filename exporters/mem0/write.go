@@ -107,6 +107,21 @@ func (w *writer) open(ctx context.Context, place string) (*db, error) {
 	if d, ok := w.dbs[place]; ok {
 		return d, nil
 	}
+	d, err := w.openPlace(ctx, place)
+	if err != nil || w.foreign == nil {
+		return d, err
+	}
+	if d != nil && !d.layout.Form.history() {
+		n, err := d.one(ctx, "SELECT count(*) FROM (SELECT 1 FROM "+quote(d.main())+" LIMIT 1) x")
+		if err != nil {
+			return nil, d.wrap(err)
+		}
+		w.foreign.used[place] = n > 0
+	}
+	return d, nil
+}
+
+func (w *writer) openPlace(ctx context.Context, place string) (*db, error) {
 	l := w.layouts[place]
 	if l.Form == pgForm {
 		return w.openPG(ctx, l)
