@@ -79,6 +79,7 @@ func TestBadAnswers(t *testing.T) {
 // An answer that is cut on its way is asked for again; one that stays cut ends the reading, and what
 // was read before a mark is not lost.
 func TestCutInTransit(t *testing.T) {
+	t.Parallel()
 	for _, forever := range []bool{false, true} {
 		w := shop(t, agentcorefake.Options{})
 		var n atomic.Int64
@@ -112,6 +113,7 @@ func TestCutInTransit(t *testing.T) {
 // An answer beyond all bounds is asked for in smaller pages, and is a gap if one item alone is that
 // large. Nothing else is lost, and memory does not grow with it.
 func TestAnswerOf100MB(t *testing.T) {
+	t.Parallel()
 	w := shop(t, agentcorefake.Options{})
 	srv := httptest.NewServer(http.HandlerFunc(func(rw http.ResponseWriter, r *http.Request) {
 		if strings.HasSuffix(r.URL.Path, "/sessions/s2") {

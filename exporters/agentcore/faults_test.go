@@ -99,7 +99,9 @@ func firmWith(t testing.TB, f func(string, int, map[string]string, map[string]an
 
 // The faults that an export and a replay meet, by their rows in the list of faults.
 func TestFaults(t *testing.T) {
+	t.Parallel()
 	t.Run("1 a 429 storm is no gap and few requests more", func(t *testing.T) {
+		t.Parallel()
 		const rate, sessions = 40, 100
 		w := newWorld(t, agentcorefake.Options{})
 		mem := w.memory(t, "many")
@@ -127,6 +129,7 @@ func TestFaults(t *testing.T) {
 		t.Logf("%d requests, %d of them refused", all, all-ok)
 	})
 	t.Run("1 the fixed rate of one session", func(t *testing.T) {
+		t.Parallel()
 		src := newWorld(t, agentcorefake.Options{})
 		mem := src.plain(t, "talk")
 		for i := range 15 {
@@ -152,6 +155,7 @@ func TestFaults(t *testing.T) {
 		}
 	})
 	t.Run("1 Retry-After is obeyed", func(t *testing.T) {
+		t.Parallel()
 		var refused atomic.Bool
 		w, _ := firmWith(t, func(op string, _ int, _ map[string]string, _ map[string]any) *agentcorefake.Fault {
 			if op == "ListMemoryRecords" && refused.CompareAndSwap(false, true) {
@@ -199,6 +203,7 @@ func TestFaults(t *testing.T) {
 		}
 	})
 	t.Run("2 a login that ends while replaying", func(t *testing.T) {
+		t.Parallel()
 		st, _ := read(t, firm(t).service(""))
 		o := &replay.Options{}
 		for r := range st.Records(t.Context(), nil) {
@@ -243,6 +248,7 @@ func TestFaults(t *testing.T) {
 		}
 	})
 	t.Run("3 a closed scope is a gap, and opened the rest is the same", func(t *testing.T) {
+		t.Parallel()
 		for _, op := range actions("export") {
 			for _, op := range op {
 				if op == "GetEvent" {

@@ -140,6 +140,7 @@ func text(t testing.TB, d document.Interface) string {
 // Shapes of real memories, one by one: exported, replayed into an empty account, read back, and what
 // the official SDK reads of the copy is what it reads of the source.
 func TestShapes(t *testing.T) {
+	t.Parallel()
 	for name, fill := range map[string]func(t *testing.T, w *world) string{
 		"every strategy": everyStrategy,
 		"branches of branches": func(t *testing.T, w *world) string {

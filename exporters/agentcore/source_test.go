@@ -207,6 +207,7 @@ func TestLoginEndsAfterEveryRequest(t *testing.T) {
 
 // Half of all requests are refused for a while: nothing is lost.
 func TestThrottled(t *testing.T) {
+	t.Parallel()
 	var n atomic.Int64
 	w := faulty(t, func(string, int, map[string]string, map[string]any) *agentcorefake.Fault {
 		if n.Add(1)%2 == 0 {

@@ -160,6 +160,7 @@ func TestRecordsOfABatchFail(t *testing.T) {
 
 // The answer of a request is lost after it was carried out: nothing is there twice.
 func TestLostAnswers(t *testing.T) {
+	t.Parallel()
 	for _, op := range []string{"CreateMemory", "CreateEvent", "BatchCreateMemoryRecords"} {
 		src := shop(t, agentcorefake.Options{})
 		var lost atomic.Int64

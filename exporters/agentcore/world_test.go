@@ -3,8 +3,10 @@ package agentcore
 import (
 	"context"
 	"encoding/json"
+	"flag"
 	"fmt"
 	"net/http/httptest"
+	"os"
 	"testing"
 	"time"
 
@@ -18,6 +20,16 @@ import (
 
 	"github.com/exitramp/exitramp/exporters/agentcore/agentcorefake"
 )
+
+// Most tests that run beside others wait, for a rate or for a service that tries its callers: more of
+// them than there are cores take no longer.
+func TestMain(m *testing.M) {
+	flag.Parse()
+	if err := flag.Set("test.parallel", "16"); err != nil {
+		panic(err)
+	}
+	os.Exit(m.Run())
+}
 
 // world is a fake service and the official SDK on it.
 type world struct {
