@@ -12,6 +12,7 @@ import (
 	"crypto/x509"
 	"errors"
 	"fmt"
+	"io"
 	"os"
 	"strings"
 	"time"
@@ -47,6 +48,7 @@ type Options struct {
 	// Timestamp asks the time stamp authority at url, as format.SignOptions has it. nil: a plan that
 	// names one is refused.
 	Timestamp func(ctx context.Context, url string, request []byte) ([]byte, error)
+	Stderr    io.Writer                               // what the programs of tasks say there; nil: nowhere
 	Progress  func(phase string, r agentstate.Record) // see drill.Env
 	Now       func() time.Time
 }

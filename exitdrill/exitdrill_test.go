@@ -205,11 +205,26 @@ func TestPass(t *testing.T) {
 	if n := p.runtimes["target"].Len(); n != p.runtimes["source"].Len() {
 		t.Errorf("%d records in the target", n)
 	}
+	if out.Predicate.Drill.Name != "q" {
+		t.Errorf("its name is %q", out.Predicate.Drill.Name)
+	}
+	rows := out.Predicate.Replay
+	if i := slices.IndexFunc(rows, func(r evidence.Replayed) bool { return r.Feature == "state" }); i < 0 || rows[i].Level != "R3" || rows[i].Runs != 1 || rows[i].Passed != 1 ||
+		!strings.HasPrefix(check(out, 40).Why, "R3, ") {
+		t.Errorf("%+v, and AC-40 says %s", rows, check(out, 40).Why)
+	}
 	// Again, and it is the next entry; what is there already shows nothing.
 	out = p.run(p.plan("name: q", "name: r", "mode: planned", "mode: stressed"))
 	if out.Predicate.Drill.LedgerIndex != 1 || out.Predicate.Drill.PrevDigest.SHA256 == "" || check(out, 33).Result != evidence.Untold || out.Judgement.Verdict != evidence.VerdictFail ||
 		!strings.Contains(strings.Join(out.Hints, " "), "in the target before") {
 		t.Errorf("%+v %v %v", check(out, 33), out.Judgement, out.Hints)
+	}
+	b, err := os.ReadFile(filepath.Join(p.dir, "out", "drills.jsonl"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	if es, _, err := drill.ReadLedger(bytes.NewReader(b)); err != nil || len(es) != 2 || es[0].Due == 0 || es[0].Arrived != es[0].Due || es[1].Due != 0 || es[1].Arrived != 0 {
+		t.Errorf("%v: %+v", err, es)
 	}
 }
 
@@ -339,6 +354,9 @@ func TestTargets(t *testing.T) {
 				p.opts.Now = func() time.Time { at = at.Add(20 * time.Minute); return at }
 			}
 			out := p.run(p.plan(tc.edit...))
+			if name == "refuses one" && !slices.ContainsFunc(out.Predicate.Losses, func(l evidence.Loss) bool { return l.Why == "refused by the target: too long" && l.Count == 1 }) {
+				t.Errorf("nobody says why: %+v", out.Predicate.Losses)
+			}
 			var fails []int
 			for i, c := range out.Predicate.Checks {
 				if c.Result == evidence.Fail {

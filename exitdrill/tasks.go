@@ -26,7 +26,7 @@ func (w *wired) tasks(ctx context.Context, tasks []harness.Task) (_ *harness.Sco
 	p := &harness.Plan{Tasks: tasks, Runs: t.Runs, Now: w.o.Now}
 	side := func(name string, args []string, state string) {
 		if len(args) > 0 {
-			p.Sides = append(p.Sides, harness.Side{Name: name, Runner: &harness.Command{Args: args}, State: state})
+			p.Sides = append(p.Sides, harness.Side{Name: name, Runner: &harness.Command{Args: args, Stderr: w.o.Stderr}, State: state})
 		}
 	}
 	if w.p.Mode == evidence.Planned { // a stressed drill has no source
@@ -35,7 +35,7 @@ func (w *wired) tasks(ctx context.Context, tasks []harness.Task) (_ *harness.Sco
 	side(harness.Cold, t.Cold, "")
 	side(harness.Target, t.Target, w.p.Target)
 	if len(t.Judge) > 0 {
-		j := &harness.JudgeCommand{Args: t.Judge}
+		j := &harness.JudgeCommand{Args: t.Judge, Stderr: w.o.Stderr}
 		defer func() { err = errors.Join(err, j.Close()) }()
 		p.Judge = j
 	}

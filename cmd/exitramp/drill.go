@@ -132,7 +132,7 @@ func (a *app) drill(ctx context.Context, path string, f *drillFlags) error {
 
 func (a *app) drillOptions() *exitdrill.Options {
 	return &exitdrill.Options{
-		Registry: a.drivers, Now: a.now, Tool: tool(), Independent: openssl,
+		Registry: a.drivers, Now: a.now, Tool: tool(), Independent: openssl, Stderr: a.stderr,
 		Timestamp: func(ctx context.Context, url string, request []byte) ([]byte, error) {
 			ask, err := timestamper(url)
 			if err != nil {
@@ -278,10 +278,10 @@ func (a *app) printDrill(out *drill.Outcome, word string) {
 	for _, n := range not {
 		fmt.Fprintln(a.stdout, "NOT refused ✗:", n)
 	}
-	var due, came, held uint64
+	came, due := p.Survival()
+	held := uint64(0)
 	for i := range p.Kinds {
-		k := &p.Kinds[i]
-		due, came, held = due+k.Imported+k.Refused+k.Conflicts, came+k.Matched+k.Announced, held+k.Quarantined
+		held += p.Kinds[i].Quarantined
 	}
 	if due > 0 {
 		s := fmt.Sprintf("%s of %s records arrived, as they were or as announced", number(came), number(due))

@@ -74,11 +74,11 @@ func (a *answers) recall() {
 
 // tasks is 40 and 41.
 func (a *answers) tasks() {
-	r, f := a.r, a.r.st.Back.Fidelity
-	s := r.st.Tasks
+	r, s := a.r, a.r.st.Tasks
 	if s == nil {
 		if !r.p.reaches(evidence.L4) && !r.neutral {
-			a.set(40, evidence.Warn, evidence.Measured, "R3, state equal: %d of %d records in every field, %d more as announced or in another form; one run; R4 and R5 need tasks", f.Same, f.Records+f.MissingN, f.Announced)
+			level, like := r.stateLevel()
+			a.set(40, evidence.Warn, evidence.Measured, "%s, %s; R4 and R5 need tasks", level, like)
 		}
 		return
 	}
@@ -109,13 +109,11 @@ func (a *answers) tasks() {
 
 // survival is 33.
 func (a *answers) survival() {
-	var due, arrived, before, rows, bad uint64
+	arrived, due := a.p.Survival()
+	var before, rows, bad uint64
 	var worst []string
 	for i := range a.p.Kinds {
 		k := &a.p.Kinds[i]
-		due += k.Imported + k.Refused + k.Conflicts - min(k.Before, k.Imported)
-		came := k.Matched + k.Announced
-		arrived += came - min(k.Before, came)
 		if k.Kind == "opaque" { // a runtime's own bookkeeping, which its tables come with
 			rows += k.Before
 		} else {

@@ -23,7 +23,6 @@ func (r *run) judge(l *Ledger, damaged error) error {
 	if l != nil {
 		p.Drill.LedgerIndex, p.Drill.PrevDigest = l.Next()
 		p.Trend = l.trend()
-		p.Trend = l.past()
 	}
 	p.Checks = r.checks(p, damaged, r.p.Ledger == "")
 	for _, c := range p.Checks {
@@ -37,7 +36,7 @@ func (r *run) judge(l *Ledger, damaged error) error {
 		return err
 	}
 	r.st.Salt = hex.EncodeToString(salt[:])
-	r.st.Entry = entryOf(p, r.p.Name, r.st.Statement, r.facts)
+	r.st.Entry = entryOf(p, r.st.Statement, r.facts)
 	r.st.Entry.N, r.st.Entry.Prev = p.Drill.LedgerIndex, p.Drill.PrevDigest.SHA256
 	before := uint64(0)
 	for _, k := range p.Kinds {
@@ -171,7 +170,7 @@ func (r *run) predicate(salt evidence.Salt) *evidence.Predicate {
 	pl, at := r.p, &r.p.Arranged
 	p := &evidence.Predicate{
 		Drill: evidence.Drill{
-			ID: r.st.ID, Exercise: true, Mode: pl.Mode, Level: pl.Level, Scenario: pl.Scenario, Hypothesis: pl.Hypothesis, StopConditions: pl.StopWhen,
+			ID: r.st.ID, Name: pl.Name, Exercise: true, Mode: pl.Mode, Level: pl.Level, Scenario: pl.Scenario, Hypothesis: pl.Hypothesis, StopConditions: pl.StopWhen,
 			PlanDigest: evidence.Digest{SHA256: pl.Digest()}, StartedAt: r.st.Started, EndedAt: r.now().UTC(), ProviderBlocked: r.e.Blocked,
 			NextReview: string(pl.Review), Attempts: r.st.Attempts, Stopped: r.stop,
 		},
@@ -265,11 +264,11 @@ func (r *run) limits() []string {
 	return out
 }
 
-func entryOf(p *evidence.Predicate, name string, statement []byte, f *Facts) Entry {
+func entryOf(p *evidence.Predicate, statement []byte, f *Facts) Entry {
 	sum := sha256.Sum256(statement)
 	j := p.Judge(evidence.DefaultGates())
 	e := Entry{
-		Drill: p.Drill.ID, Name: name, Statement: hex.EncodeToString(sum[:]), Archive: p.Archive.ManifestSHA256, Mode: p.Drill.Mode, Level: p.Drill.Level,
+		Drill: p.Drill.ID, Name: p.Drill.Name, Statement: hex.EncodeToString(sum[:]), Archive: p.Archive.ManifestSHA256, Mode: p.Drill.Mode, Level: p.Drill.Level,
 		Verdict: p.Verdict, Held: j.Held, Gates: j.Gates, RTOSeconds: p.Timing.RTOSeconds, RTOTarget: p.Targets.RTOSeconds,
 		Started: p.Drill.StartedAt, Ended: p.Drill.EndedAt, Records: p.Archive.Records,
 	}
@@ -279,12 +278,10 @@ func entryOf(p *evidence.Predicate, name string, statement []byte, f *Facts) Ent
 	for _, s := range p.Timing.RPOSeconds {
 		e.RPOSeconds = max(e.RPOSeconds, s)
 	}
-	var due, came uint64
+	e.Arrived, e.Due = p.Survival()
 	for _, k := range p.Kinds {
-		due, came = due+k.Imported+k.Refused+k.Conflicts, came+k.Matched+k.Announced
 		e.Lost += k.Missing + k.Differ + k.Refused + k.Conflicts
 	}
-	e.Due, e.Arrived = due, came
 	for _, x := range p.Findings {
 		if x.State == "open" {
 			e.Findings = append(e.Findings, x)

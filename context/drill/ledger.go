@@ -158,20 +158,6 @@ func (l *Ledger) Next() (uint64, evidence.Digest) {
 	return uint64(len(l.entries)), evidence.Digest{SHA256: l.last}
 }
 
-// mostPast is how many earlier drills a statement shows.
-const mostPast = 12
-
-// trend are the last entries.
-func (l *Ledger) trend() []evidence.Past {
-	var out []evidence.Past
-	for _, e := range l.entries[max(0, len(l.entries)-mostPast):] {
-		out = append(out, evidence.Past{
-			LedgerIndex: e.N, EndedAt: e.Ended, Level: e.Level, Mode: e.Mode, Verdict: e.Verdict, RTOSeconds: e.RTOSeconds, Arrived: e.Arrived, Due: e.Due,
-		})
-	}
-	return out
-}
-
 // takes tells whether e, as it was judged, is the next entry, or the last.
 func (l *Ledger) takes(e *Entry) bool {
 	n := len(l.entries)

@@ -5,8 +5,8 @@ import "github.com/exitramp/exitramp/context/evidence"
 // maxTrend is of how many drills before it a statement has the numbers.
 const maxTrend = 11
 
-// past is the newest drills of the ledger, as a report draws them beside the next one.
-func (l *Ledger) past() []evidence.Past {
+// trend is the newest drills of the ledger, as a report draws them beside the next one.
+func (l *Ledger) trend() []evidence.Past {
 	var out []evidence.Past
 	for _, e := range l.entries[max(0, len(l.entries)-maxTrend):] {
 		out = append(out, evidence.Past{

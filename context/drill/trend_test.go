@@ -9,13 +9,13 @@ import (
 )
 
 // A statement has the numbers of the drills before it, the newest last, and not of too many.
-func TestPast(t *testing.T) {
+func TestTrend(t *testing.T) {
 	l, err := OpenLedger(filepath.Join(t.TempDir(), "drills.jsonl"))
 	if err != nil {
 		t.Fatal(err)
 	}
 	defer l.Close()
-	if p := l.past(); len(p) != 0 {
+	if p := l.trend(); len(p) != 0 {
 		t.Errorf("an empty ledger has a past: %v", p)
 	}
 	for i := range maxTrend + 3 {
@@ -23,7 +23,7 @@ func TestPast(t *testing.T) {
 			t.Fatal(err)
 		}
 	}
-	p := l.past()
+	p := l.trend()
 	if len(p) != maxTrend {
 		t.Fatalf("%d drills, want %d", len(p), maxTrend)
 	}

@@ -70,9 +70,10 @@ type Predicate struct {
 // Drill says which exercise it was.
 type Drill struct {
 	ID              string    `json:"id"`
-	LedgerIndex     uint64    `json:"ledgerIndex"` // from 0
-	PrevDigest      Digest    `json:"prevDigest"`  // of the entry before, in the ledger; empty: the first
-	Exercise        bool      `json:"exercise"`    // no notice was given, nothing was switched or erased
+	Name            string    `json:"name,omitempty"` // that the plan gives it: "2026-q4"
+	LedgerIndex     uint64    `json:"ledgerIndex"`    // from 0
+	PrevDigest      Digest    `json:"prevDigest"`     // of the entry before, in the ledger; empty: the first
+	Exercise        bool      `json:"exercise"`       // no notice was given, nothing was switched or erased
 	Mode            Mode      `json:"mode"`
 	Level           Level     `json:"level"`
 	Scenario        string    `json:"scenario,omitempty"`
@@ -244,6 +245,15 @@ type Kind struct {
 func (k *Kind) Survival() (arrived, due uint64) {
 	arrived, due = sum(k.Matched, k.Announced), sum(k.Imported, k.Refused, k.Conflicts)
 	return arrived - min(k.Before, arrived), due - min(k.Before, due)
+}
+
+// Survival is that of all kinds together.
+func (p *Predicate) Survival() (arrived, due uint64) {
+	for i := range p.Kinds {
+		a, d := p.Kinds[i].Survival()
+		arrived, due = sum(arrived, a), sum(due, d)
+	}
+	return arrived, due
 }
 
 // Field is how one field of a kind fared; the grades add up to Present.

@@ -64,7 +64,7 @@ func (s *suite) add(name string, r evidence.Result, kind, why string) {
 // junit is a suite for the checks, one for the verdict, one for the negative controls, and one a
 // kind.
 func (b *book) junit() ([]byte, error) {
-	all := &suites{Name: "exit drill " + clean(b.Drill.ID)}
+	all := &suites{Name: "exit drill " + clean(b.Title())}
 	start := func(name string) *suite {
 		s := &suite{Name: clean(name)}
 		all.Suites = append(all.Suites, s)

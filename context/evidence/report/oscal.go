@@ -122,7 +122,7 @@ func (b *book) oscal() ([]byte, error) {
 		return oscalProp{name, evidence.PredicateType, value}
 	}
 	res := oscalResult{
-		UUID: id("result"), Title: "Exit drill " + orNone(b.Drill.ID), Start: stamp(start), End: stamp(end),
+		UUID: id("result"), Title: "Exit drill " + orNone(b.Title()), Start: stamp(start), End: stamp(end),
 		Description: b.Word(b.gates) + ". " + b.catalog.Note,
 		Props:       []oscalProp{prop("verdict", string(b.judged.Verdict)), prop("level", string(b.Drill.Level)), prop("mode", string(b.Drill.Mode)), prop("manifest-sha256", b.Archive.ManifestSHA256)},
 	}
@@ -161,7 +161,7 @@ func (b *book) oscal() ([]byte, error) {
 	doc := oscalDoc{oscalResults{
 		UUID: id("document"), Results: []oscalResult{res},
 		Metadata: oscalMetadata{
-			Title: "Exit drill " + orNone(b.Drill.ID) + ", assessment results", LastModified: stamp(end), Version: "1", OSCALVersion: oscalVersion,
+			Title: "Exit drill " + orNone(b.Title()) + ", assessment results", LastModified: stamp(end), Version: "1", OSCALVersion: oscalVersion,
 			Props: []oscalProp{prop("exercise", cellOf(b.Drill.Exercise).raw)},
 		},
 		ImportAP: oscalHref{"#" + id("plan"), "The plan file of the drill; its SHA-256 is " + orNone(b.Drill.PlanDigest.SHA256)},

@@ -13,6 +13,7 @@
 package report
 
 import (
+	"cmp"
 	"crypto/sha256"
 	"encoding/hex"
 	"fmt"
@@ -156,6 +157,9 @@ func newBook(p *evidence.Predicate) *book {
 	b.tables = b.allTables()
 	return b
 }
+
+// Title is the name of the drill, or else its id.
+func (b *book) Title() string { return cmp.Or(b.Drill.Name, b.Drill.ID) }
 
 // answered is the check of a statement.
 func (b *book) answered(id string) *answer {

@@ -37,7 +37,7 @@ func full() *evidence.Statement {
 	recall := 0.91
 	p := &evidence.Predicate{
 		Drill: evidence.Drill{
-			ID: "2026-Q4 support agents", LedgerIndex: 3, PrevDigest: evidence.Digest{SHA256: digits("7d3e")}, Exercise: true, Mode: evidence.Stressed, Level: evidence.L4,
+			ID: "drill-5a915a91", Name: "2026-Q4 support agents", LedgerIndex: 3, PrevDigest: evidence.Digest{SHA256: digits("7d3e")}, Exercise: true, Mode: evidence.Stressed, Level: evidence.L4,
 			Scenario: "The provider ends the service without notice", Hypothesis: "Support goes on within four hours on our own LangGraph",
 			StopConditions: []string{"a write outside the drill's database", "more than 8 hours"},
 			Assumptions:    []evidence.Assumed{{Text: "The last nightly archive is at hand", Held: &yes}, {Text: "The embedding model is served by a second vendor", Held: &no}, {Text: "Two people who know the runtime are on call"}},

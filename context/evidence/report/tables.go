@@ -35,7 +35,7 @@ func (b *book) drillTable() *table {
 	}{
 		{"verdict", b.Word(b.gates), evidence.Derived},
 		{"exercise", d.Exercise, evidence.Declared}, {"notice_given", a.NoticeGiven, evidence.Declared},
-		{"drill_id", d.ID, evidence.Declared}, {"level", string(d.Level), evidence.Declared}, {"mode", string(d.Mode), evidence.Declared},
+		{"drill_id", d.ID, evidence.Declared}, {"name", d.Name, evidence.Declared}, {"level", string(d.Level), evidence.Declared}, {"mode", string(d.Mode), evidence.Declared},
 		{"scenario", d.Scenario, evidence.Declared}, {"hypothesis", d.Hypothesis, evidence.Declared},
 		{"stop_conditions", strings.Join(d.StopConditions, "; "), evidence.Declared},
 		{"started", d.StartedAt, evidence.Measured}, {"ended", d.EndedAt, evidence.Measured},

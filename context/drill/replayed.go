@@ -1,0 +1,97 @@
+package drill
+
+import (
+	"fmt"
+	"slices"
+	"strings"
+
+	"github.com/exitramp/exitramp/context/evidence"
+	"github.com/exitramp/exitramp/context/harness"
+	"github.com/exitramp/exitramp/context/replay"
+)
+
+// recall is what searches by vector found.
+func (r *run) recall() *evidence.Recall {
+	if r.st.Back == nil || r.st.Back.Recall == nil || r.st.Back.Recall.Compared == 0 {
+		return nil
+	}
+	x := r.st.Back.Recall
+	return &evidence.Recall{
+		Queries: x.Queries, QuerySetDigest: evidence.Digest{SHA256: x.QuerySet}, K: x.K, Before: x.Before.Recall, After: x.After.Recall, Overlap: x.Overlap,
+		CI95: x.CI95, ChangeCI95: x.ChangeCI95, EmptyBefore: x.Before.Empty, EmptyAfter: x.After.Empty, ModelBefore: x.Before.Model, ModelAfter: x.After.Model,
+	}
+}
+
+// replayed says how far each kind came: R3 where all of it is alike, or as announced; else R2, taken by
+// the target. Tasks are run with live agents: R5.
+func (r *run) replayed() []evidence.Replayed {
+	if r.neutral || r.st.Back == nil {
+		return nil
+	}
+	var out []evidence.Replayed
+	for kind, f := range r.st.Back.Fidelity.Kinds {
+		if f.Records == 0 {
+			continue
+		}
+		x := evidence.Replayed{Feature: kind, Level: "R3", Runs: 1, Passed: 1}
+		like := f.Same + f.Announced
+		if like < f.Records+f.Missing {
+			x.Level = "R2"
+		}
+		x.Judge = fmt.Sprintf("comparison field by field: %d of %d records", like, f.Records+f.Missing)
+		out = append(out, x)
+	}
+	slices.SortFunc(out, func(a, b evidence.Replayed) int { return strings.Compare(a.Feature, b.Feature) })
+	s := r.st.Tasks
+	if s == nil && !r.p.reaches(evidence.L4) { // as AC-40 has it
+		level, like := r.stateLevel()
+		out = append(out, evidence.Replayed{Feature: "state", Level: level, Runs: 1, Passed: 1, Judge: "all kinds together: " + like})
+	}
+	if s != nil && s.Target != nil {
+		out = append(out, evidence.Replayed{Feature: "tasks", Level: "R5", Runs: uint64(s.Target.Total), Passed: uint64(s.Target.Passed), Judge: r.continuity().Judge})
+	}
+	return out
+}
+
+// stateLevel is how far the state came as a whole, and in words. What was not written is no part of it,
+// and is said.
+func (r *run) stateLevel() (level, like string) {
+	f := r.st.Back.Fidelity
+	level, like = "R3", "state equal"
+	if f.Same+f.Announced < f.Records+f.MissingN {
+		level, like = "R2", "taken by the target"
+	}
+	like = fmt.Sprintf("%s: %d of %d records in every field, %d more as announced or in another form; one run", like, f.Same, f.Records+f.MissingN, f.Announced)
+	away := uint64(0)
+	for _, acts := range r.st.Report.Kinds {
+		away += acts[replay.Refused] + acts[replay.Conflict] + acts[replay.Held]
+	}
+	if away > 0 {
+		like += fmt.Sprintf("; %d records were not written and are not among them", away)
+	}
+	return level, like
+}
+
+// continuity is what the tasks showed. A side on which none ran has 0 of 0, and the judge says so.
+func (r *run) continuity() *evidence.Continuity {
+	s := r.st.Tasks
+	if s == nil {
+		return nil
+	}
+	c := &evidence.Continuity{Tasks: uint64(len(s.Tasks)), Judge: "rules of the suite"}
+	if len(r.p.Tasks.Judge) > 0 {
+		c.Judge = "rules of the suite, and a judge command"
+	}
+	for _, side := range []struct {
+		name string
+		rate *harness.Rate
+		to   *uint64
+	}{{"source", s.Source, &c.Source}, {"target", s.Target, &c.Target}, {"cold", s.Cold, &c.Cold}} {
+		if side.rate == nil {
+			c.Judge += "; " + side.name + " was not run"
+			continue
+		}
+		*side.to, c.Runs = uint64(side.rate.Passed), max(c.Runs, uint64(side.rate.Total))
+	}
+	return c
+}
