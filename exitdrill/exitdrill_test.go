@@ -271,6 +271,7 @@ func TestHeld(t *testing.T) {
 
 // TestTargets: what a target does to a state ends in the verdict, and in the statement that it is about.
 func TestTargets(t *testing.T) {
+	t.Parallel()
 	memory := func(r agentstate.Record, f func(*pb.Memory)) []fidelity.Loss {
 		if m, ok := r.(*pb.Memory); ok {
 			f(m)
@@ -344,6 +345,7 @@ func TestTargets(t *testing.T) {
 		"missing":   {edit: []string{"promised_kinds: [memory, message]", "promised_kinds: [memory, message, skill]"}, verdict: evidence.VerdictPass},
 	} {
 		t.Run(name, func(t *testing.T) {
+			t.Parallel()
 			p := newPlace(t)
 			p.runtimes["target"] = memstate.NewRuntime(&tc.rt)
 			for _, r := range tc.set {
@@ -506,6 +508,7 @@ func TestTearDown(t *testing.T) {
 
 // TestStopped: an exit that ends early is a FAIL, with the class of the refusal.
 func TestStopped(t *testing.T) {
+	t.Parallel()
 	flip := func(p *place) {
 		path := filepath.Join(p.dir, "a.ctxa")
 		b, err := os.ReadFile(path)
@@ -530,6 +533,7 @@ func TestStopped(t *testing.T) {
 		"no such thing": {[]string{"target: mem:target", "target: nosuch:x"}, nil, "plan", ""},
 	} {
 		t.Run(name, func(t *testing.T) {
+			t.Parallel()
 			p := newPlace(t)
 			p.run(p.plan("level: L3", "level: L1"))
 			if tc.do != nil {
@@ -553,6 +557,7 @@ func TestStopped(t *testing.T) {
 // TestBroken: broken off at any step of the replay and run again, the drill ends as one that was not:
 // nothing lost, nothing twice, and the evidence says so.
 func TestBroken(t *testing.T) {
+	t.Parallel()
 	steps := 0
 	{
 		p := newPlace(t)
@@ -711,6 +716,7 @@ func TestMain(m *testing.M) {
 
 // TestTasks: at L4 the users' tasks decide, and what the state was worth to them is said.
 func TestTasks(t *testing.T) {
+	t.Parallel()
 	for name, tc := range map[string]struct {
 		target  string
 		verdict evidence.Verdict

@@ -22,6 +22,7 @@ import (
 // A disk that is full, wherever it ends: a clear error, no archive, and what was marked is there for
 // the next run, which ends with all of it.
 func TestDiskFull(t *testing.T) {
+	t.Parallel()
 	if testing.Short() {
 		t.Skip("starts processes")
 	}

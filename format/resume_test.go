@@ -152,6 +152,7 @@ func childOptions(rs []age.Recipient) *WriterOptions {
 // An export that is killed at any instant goes on, and ends with the same records; nothing that it
 // leaves on the way tells of them.
 func TestKilledExport(t *testing.T) {
+	t.Parallel()
 	if testing.Short() {
 		t.Skip("starts processes")
 	}
@@ -300,6 +301,7 @@ func ephemeralOnce(t *testing.T, b []byte) {
 
 // A source that fails, run after run, makes progress, and the tally is carried over.
 func TestResumeAfterErrors(t *testing.T) {
+	t.Parallel()
 	for _, o := range []*WriterOptions{{}, {Compartments: nil}} {
 		o.ShardSize, o.CommitShards, o.CommitInterval = 4096, 1, time.Nanosecond
 		path := filepath.Join(t.TempDir(), "x.ctxa")
@@ -344,6 +346,7 @@ func TestResumeAfterErrors(t *testing.T) {
 
 // A journal that is torn anywhere resumes from the commit before, or starts anew.
 func TestTornJournal(t *testing.T) {
+	t.Parallel()
 	path := filepath.Join(t.TempDir(), "x.ctxa")
 	o := &WriterOptions{ShardSize: 4096, CommitShards: 1, CommitInterval: time.Nanosecond}
 	s := source(200)

@@ -119,6 +119,7 @@ func killAfter(cmd *exec.Cmd, path string, n int, done <-chan struct{}) {
 // TestKilled kills the process of a run with SIGKILL at random moments until one comes through, and
 // wants every record once, and none after Undo. EXITRAMP_LOAD=1 does so until it has killed 200 times.
 func TestKilled(t *testing.T) {
+	t.Parallel()
 	exe, err := os.Executable()
 	if err != nil {
 		t.Skip(err)
