@@ -132,7 +132,7 @@ func (a *answers) survival() {
 		say += fmt.Sprintf("; %d rows of bookkeeping were in the target before", rows)
 	}
 	if len(worst) > 0 {
-		say += "; not: " + strings.Join(worst, ", ")
+		say += fmt.Sprintf("; %d did not: %s", bad, strings.Join(worst, ", "))
 	}
 	least := a.r.p.Targets.Survival
 	if least == 0 {

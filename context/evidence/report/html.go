@@ -28,7 +28,7 @@ func (b *book) html() ([]byte, error) {
 	}
 	t, err := template.New("report.html.tmpl").Funcs(template.FuncMap{
 		"clean": clean, "printable": printable, "at": at, "day": day, "span": span, "seconds": seconds, "grouped": grouped, "bytes": bytesText, "none": orNone,
-		"sentence": sentence, "accepted": accepted, "runtime": func(r *evidence.Runtime) string { return brief(runtime(r)) }, "brief": brief,
+		"sentence": sentence, "accepted": accepted, "runtime": func(r *evidence.Runtime) string { return brief(strings.TrimSpace(r.Product + " " + r.Flavor)) }, "brief": brief,
 	}).ParseFS(pages, "report.html.tmpl", "parts.html.tmpl")
 	if err != nil {
 		return nil, err
@@ -192,6 +192,15 @@ func (p *page) Chart(name string) (*chart, error) {
 
 // Verdict is the word with its level; Tone says how it is set.
 func (p *page) Verdict() string { return strings.ReplaceAll(p.Word(p.gates), "_", " ") }
+
+// Meaning says what the verdict and the level mean.
+func (p *page) Meaning() string {
+	s := verdictText(p.judged.Verdict)
+	if l := levelText(p.Drill.Level); l != "" {
+		s += "; " + string(p.Drill.Level) + " is " + l
+	}
+	return strings.ToUpper(s[:1]) + s[1:] + "."
+}
 
 // Tone is the class of the verdict.
 func (p *page) Tone() string {

@@ -211,3 +211,30 @@ func TestNumbers(t *testing.T) {
 		}
 	}
 }
+
+// The cover says what its words mean, and the register begins with what is gone.
+func TestCover(t *testing.T) {
+	for name, tc := range map[string]struct {
+		change func(*evidence.Predicate)
+		want   string
+	}{
+		"name and id": {func(*evidence.Predicate) {}, `<h1>Exit drill 2026-Q4 support agents <span class="id">drill-5a915a91</span></h1>`},
+		"no name":     {func(p *evidence.Predicate) { p.Drill.Name = "" }, `<h1>Exit drill drill-5a915a91</h1>`},
+		"level":       {func(*evidence.Predicate) {}, "L4 is to export, check, import into a live target, read it back, and run the users&#39; tasks there."},
+		"invalid":     {func(p *evidence.Predicate) { p.Drill.Exercise, p.Drill.Level = false, "" }, "<p>The drill itself was broken: it shows nothing.</p>"},
+		"one second":  {func(p *evidence.Predicate) { p.Drill.EndedAt = p.Drill.StartedAt.Add(1) }, "<dd>20 November 2026, 09:30:00 UTC, within a second"},
+		"records first": {func(p *evidence.Predicate) {
+			p.Losses = []evidence.Loss{{Kind: "memory", Path: "tags", Count: 9, Of: 9, Grade: "dropped"}, {Kind: "skill", Count: 1, Of: 9, Grade: "dropped"}}
+		}, `<ol class="losses"><li>1 of 9 skills do not arrive.`},
+	} {
+		st := full()
+		tc.change(st.Predicate)
+		html, err := HTML(st)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if !strings.Contains(string(html), tc.want) {
+			t.Errorf("%s: the report does not have %s", name, tc.want)
+		}
+	}
+}

@@ -136,6 +136,8 @@ func span(from, to time.Time) string {
 		return ""
 	case to.IsZero():
 		return "from " + at(from)
+	case from.UTC().Truncate(time.Second).Equal(to.UTC().Truncate(time.Second)):
+		return at(from) + ", within a second"
 	case from.IsZero():
 		return "to " + at(to)
 	case from.UTC().YearDay() == to.UTC().YearDay() && from.UTC().Year() == to.UTC().Year():
@@ -178,6 +180,28 @@ func plural(kind string) string {
 	return clean(kind) + " records"
 }
 
+// levelText is what a level asks for.
+func levelText(l evidence.Level) string {
+	return map[evidence.Level]string{
+		evidence.L1: "to export and to check what was exported",
+		evidence.L2: "to export, check, and load into a neutral store",
+		evidence.L3: "to export, check, import into a live target, and read it back",
+		evidence.L4: "to export, check, import into a live target, read it back, and run the users' tasks there",
+		evidence.L5: "to leave in full with the provider kept out, to the users' tasks",
+	}[l]
+}
+
+// verdictText is what a verdict means.
+func verdictText(v evidence.Verdict) string {
+	return map[evidence.Verdict]string{
+		evidence.VerdictPass:         "every gate of the level held",
+		evidence.VerdictPassWithLoss: "every gate of the level held, and something is known to be lost",
+		evidence.VerdictPartial:      "no gate failed, and one or more were not tested",
+		evidence.VerdictFail:         "the exit did not hold what the level asks for",
+		evidence.VerdictInvalid:      "the drill itself was broken: it shows nothing",
+	}[v]
+}
+
 // gravity orders grades: what is gone, what waits, what is changed.
 func gravity(grade string) int {
 	switch grade {
@@ -191,11 +215,11 @@ func gravity(grade string) int {
 	return 0
 }
 
-// ranked sorts losses, the gravest first, then by how many records have it.
+// ranked sorts losses, the gravest first, records that are gone before fields that are, then by how many have it.
 func ranked(ls []evidence.Loss) []evidence.Loss {
 	out := slices.Clone(ls)
 	slices.SortStableFunc(out, func(a, b evidence.Loss) int {
-		return cmp.Or(cmp.Compare(gravity(a.Grade), gravity(b.Grade)), cmp.Compare(b.Count, a.Count),
+		return cmp.Or(cmp.Compare(gravity(a.Grade), gravity(b.Grade)), cmp.Compare(min(len(a.Path), 1), min(len(b.Path), 1)), cmp.Compare(b.Count, a.Count),
 			cmp.Compare(a.Kind, b.Kind), cmp.Compare(a.Path, b.Path))
 	})
 	return out
