@@ -91,7 +91,7 @@ try {
   }
   for (const p of pages) {
     const n = await check(browser, p)
-    console.log(`${basename(p)}: ${n === 0 ? 'nothing wrong' : `${n} things wrong`}, 390 and 1280 px, light and dark`)
+    console.log(`${n === 0 ? 'PASS' : 'FAIL'}: ${basename(p)}: ${n === 0 ? 'nothing wrong' : `${n} things wrong`}, 390 and 1280 px, light and dark`)
     bad += n
   }
 } finally {
