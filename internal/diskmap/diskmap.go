@@ -29,6 +29,9 @@ type Map struct {
 
 	flushed int64  // bytes of the log that are in the file
 	buf     []byte // its tail, not yet written, in the clear
+	ahead   []byte // a stretch of what is written, in the clear, for those who ask in the order of the log
+	aheadAt int64  // where that starts
+	last    int64  // what was asked for last
 	index   slots
 	used    int // slots that are taken
 	maxMem  int // slots above which the index goes into a file
@@ -36,6 +39,9 @@ type Map struct {
 
 // bufSize is how much of the log is gathered before it is written.
 const bufSize = 256 << 10
+
+// aheadSize is how much is read at one go once somebody asks in the order of the log.
+const aheadSize = 32 << 10
 
 // memSlots is how many slots, of 16 bytes, the index in memory has at most.
 const memSlots = 1 << 21
@@ -178,11 +184,43 @@ func (m *Map) read(off int64, b []byte) ([]byte, error) {
 		return b[:copy(b, m.buf[min(off-m.flushed, int64(len(m.buf))):])], nil
 	}
 	n := int(min(int64(len(b)), m.flushed-off))
-	if _, err := m.file.ReadAt(b[:n], off); err != nil {
-		return nil, fmt.Errorf("diskmap: %w", err)
+	if err := m.written(off, b[:n]); err != nil {
+		return nil, err
 	}
-	m.crypt(b[:n], off)
 	return b[:n+copy(b[n:], m.buf)], nil
+}
+
+// written fills b from off of the file. What is there never changes, so a stretch that was read ahead
+// stays true.
+func (m *Map) written(off int64, b []byte) error {
+	has := func() bool { return off >= m.aheadAt && off+int64(len(b)) <= m.aheadAt+int64(len(m.ahead)) }
+	near := func(at, most int64) bool { return off >= at && off-at < most }
+	if !has() && (near(m.last, aheadSize) || near(m.aheadAt, 2*aheadSize)) {
+		n := int(min(aheadSize, m.flushed-off))
+		if cap(m.ahead) < n {
+			m.ahead = make([]byte, aheadSize)
+		}
+		m.ahead, m.aheadAt = m.ahead[:n], off
+		if err := m.open(off, m.ahead); err != nil {
+			m.ahead = m.ahead[:0]
+			return err
+		}
+	}
+	m.last = off
+	if has() {
+		copy(b, m.ahead[off-m.aheadAt:])
+		return nil
+	}
+	return m.open(off, b)
+}
+
+// open fills b from the file, in the clear.
+func (m *Map) open(off int64, b []byte) error {
+	if _, err := m.file.ReadAt(b, off); err != nil {
+		return fmt.Errorf("diskmap: %w", err)
+	}
+	m.crypt(b, off)
+	return nil
 }
 
 // All yields keys and values in the order in which each key got its present value. The map must not

@@ -67,6 +67,45 @@ func TestAgainstMap(t *testing.T) {
 	}
 }
 
+// TestInOrder: what is read ahead for those who ask in the order of the log is what was written, while
+// the log grows and keys get other values.
+func TestInOrder(t *testing.T) {
+	m, err := New(t.TempDir())
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer m.Close()
+	const keys = 20_000
+	val := func(i, round int) []byte { return bytes.Repeat([]byte{byte(i), byte(i >> 8), byte(round)}, i%97) }
+	put := func(i, round int) {
+		if err := m.Put(fmt.Sprint("k", i), val(i, round)); err != nil {
+			t.Fatal(err)
+		}
+	}
+	for i := range keys {
+		put(i, 0)
+	}
+	for round := range 3 {
+		var kept [][]byte
+		for i := range keys {
+			v, ok, err := m.Get(fmt.Sprint("k", i))
+			if err != nil || !ok {
+				t.Fatal(i, ok, err)
+			}
+			kept = append(kept, v)
+			put(i, round+1)
+		}
+		if len(m.ahead) == 0 {
+			t.Error("nothing was read ahead")
+		}
+		for i, v := range kept { // a value stays as it was, whatever is read after it
+			if !bytes.Equal(v, val(i, round)) {
+				t.Fatalf("round %d: k%d holds %x", round, i, v)
+			}
+		}
+	}
+}
+
 // TestNothingIsLeft: no name in the folder, and no word of what it holds in the file.
 func TestNothingIsLeft(t *testing.T) {
 	dir := t.TempDir()
