@@ -18,9 +18,11 @@ import (
 
 	"github.com/exitramp/exitramp/exporters"
 	"github.com/exitramp/exitramp/exporters/all"
+	"github.com/exitramp/exitramp/internal/gcfloor"
 )
 
 func main() {
+	lower := gcfloor.Raise()
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
 	defer stop()
 	a := &app{
@@ -29,6 +31,7 @@ func main() {
 	}
 	code := a.run(ctx, os.Args[1:])
 	stop()
+	lower()
 	os.Exit(code)
 }
 

@@ -15,14 +15,17 @@ import (
 	"time"
 
 	"github.com/exitramp/exitramp/context/agentstate"
+	"github.com/exitramp/exitramp/internal/gcfloor"
 )
 
 // Speed reads src after a plain read of the same n things, in turn, and reports ratio: the speed of
 // src, with what lies beside its records, in that of the plain read, each at the best of the rounds, since other programs disturb.
 // cpu-ratio is the same of all the processor time, which they disturb less. At least n records of kind are
-// in src; plain returns how many it read. heap-MiB is the most that the heap grew.
+// in src; plain returns how many it read. heap-MiB is the most that the heap grew. Both read with the
+// collector's floor of the command.
 func Speed(b *testing.B, n int, kind string, plain func() (int, error), src agentstate.Source) {
 	b.Helper()
+	defer gcfloor.Raise()()
 	var before, mem runtime.MemStats
 	runtime.GC()
 	runtime.ReadMemStats(&before)
