@@ -15,7 +15,6 @@ import (
 type sqliteDest struct {
 	sqliteDB
 	inserts map[string]*sql.Stmt
-	made    bool // the file was not there before
 }
 
 // openDest opens the store for a run. nil: a plan, and there is no store yet.
@@ -40,7 +39,6 @@ func (s *Store) openDest(ctx context.Context, dry bool) (dest, error) {
 		}
 		return &sqliteDest{sqliteDB: *d}, nil
 	}
-	made := sqlitefile.Missing(s.path)
 	db, err := sqlitefile.OpenWrite(ctx, s.path, s.wait)
 	if err != nil {
 		return nil, own(err)
@@ -48,20 +46,7 @@ func (s *Store) openDest(ctx context.Context, dry bool) (dest, error) {
 	return &sqliteDest{
 		sqliteDB: sqliteDB{DB: db, stmts: map[string]*sql.Stmt{}, f: facts{engine: "sqlite", location: s.path}},
 		inserts:  map[string]*sql.Stmt{},
-		made:     made,
 	}, nil
-}
-
-// onePage is what SQLite's default page holds: a file of it has no table.
-const onePage = 4096
-
-// close takes the file away again that this run made and wrote no table into.
-func (d *sqliteDest) close() error {
-	err := d.sqliteDB.close()
-	if fi, serr := os.Stat(d.f.location); d.made && err == nil && serr == nil && fi.Size() <= onePage {
-		err = os.Remove(d.f.location)
-	}
-	return err
 }
 
 func (d *sqliteDest) exec(ctx context.Context, q string) error {

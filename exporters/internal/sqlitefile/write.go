@@ -48,6 +48,15 @@ func OpenWrite(ctx context.Context, path string, wait time.Duration) (_ *DB, err
 
 // Commit makes everything that was written last, and ends the DB.
 func (d *DB) Commit(ctx context.Context) error {
+	if d.part != "" {
+		var n int
+		if err := d.Conn.QueryRowContext(ctx, "SELECT count(*) FROM sqlite_master").Scan(&n); err != nil {
+			return d.Wrap(err)
+		}
+		if n == 0 {
+			return nil // nothing was written: Close takes the part away
+		}
+	}
 	if _, err := d.Conn.ExecContext(ctx, "COMMIT"); err != nil {
 		return d.Wrap(err)
 	}
