@@ -3,39 +3,12 @@ package format_test
 import (
 	"bytes"
 	"context"
-	"runtime"
 	"runtime/debug"
-	"sync"
 	"testing"
-	"time"
 
 	"github.com/exitramp/exitramp/format"
+	"github.com/exitramp/exitramp/internal/heappeak"
 )
-
-// growth is by how much the heap grew at most while f ran, looked at each millisecond.
-func growth(f func()) uint64 {
-	var m runtime.MemStats
-	runtime.GC()
-	runtime.ReadMemStats(&m)
-	start, most := m.HeapAlloc, m.HeapAlloc
-	stop := make(chan struct{})
-	var wg sync.WaitGroup
-	wg.Go(func() {
-		for {
-			select {
-			case <-stop:
-				return
-			case <-time.After(time.Millisecond):
-				runtime.ReadMemStats(&m)
-				most = max(most, m.HeapAlloc)
-			}
-		}
-	})
-	f()
-	close(stop)
-	wg.Wait()
-	return most - start
-}
 
 // Verify, a reading of all records and Inspect take at most 128 MiB, whatever the vector is. A
 // passphrase takes what its cost says, and its cost is bounded.
@@ -50,7 +23,7 @@ func TestVectorMemory(t *testing.T) {
 		}
 		o := readerOptions(t, &v)
 		size := int64(len(v.Archive))
-		grown := growth(func() {
+		grown := heappeak.Growth(func() {
 			_, _ = format.Verify(context.Background(), bytes.NewReader(v.Archive), size, &format.VerifyOptions{ReaderOptions: *o})
 			_, _ = released(v.Archive, o)
 			_, _ = format.Inspect(bytes.NewReader(v.Archive), size, o)

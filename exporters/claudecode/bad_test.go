@@ -20,6 +20,7 @@ import (
 	"github.com/exitramp/exitramp/context/agentstate"
 	"github.com/exitramp/exitramp/context/memstate"
 	"github.com/exitramp/exitramp/exporters/exportertest"
+	"github.com/exitramp/exitramp/internal/heappeak"
 	pb "github.com/exitramp/exitramp/proto/exitramp/v1"
 )
 
@@ -331,7 +332,7 @@ func TestLongLine(t *testing.T) {
 	}
 	f.WriteString(`"}}` + "\n" + strings.ReplaceAll(user, "u1", "u3"))
 	var ta agentstate.Tally // a State would hold the file
-	most := exportertest.Heap(func() {
+	most := heappeak.Growth(func() {
 		for r, err := range Open(src.root).Records(t.Context(), nil) {
 			if err != nil {
 				t.Fatal(err)

@@ -2,11 +2,9 @@ package exportertest
 
 import (
 	"path/filepath"
-	"runtime"
 	"slices"
 	"strings"
 	"testing"
-	"time"
 
 	"github.com/exitramp/exitramp/context/agentstate"
 	"github.com/exitramp/exitramp/context/memstate"
@@ -47,29 +45,4 @@ func Gaps(rep *agentstate.Report) []string {
 	}
 	slices.Sort(out)
 	return out
-}
-
-// Heap is the most, in bytes, that the heap grows while f runs.
-func Heap(f func()) uint64 {
-	var before runtime.MemStats
-	runtime.GC()
-	runtime.ReadMemStats(&before)
-	most, done := make(chan uint64), make(chan struct{})
-	go func() {
-		var top uint64
-		var now runtime.MemStats
-		for {
-			select {
-			case <-done:
-				most <- top
-				return
-			case <-time.After(time.Millisecond):
-				runtime.ReadMemStats(&now)
-				top = max(top, now.HeapInuse-min(now.HeapInuse, before.HeapInuse))
-			}
-		}
-	}()
-	f()
-	close(done)
-	return <-most
 }

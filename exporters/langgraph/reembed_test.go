@@ -15,21 +15,6 @@ import (
 	pb "github.com/exitramp/exitramp/proto/exitramp/v1"
 )
 
-// anew is src with vectors of words-1.
-func anew(t *testing.T, src agentstate.Source) *embed.Source {
-	t.Helper()
-	keep, err := embed.OpenVectors(filepath.Join(t.TempDir(), "v"), embed.Model{Name: "words-1", Dimensions: wordembed.Dimensions})
-	if err != nil {
-		t.Fatal(err)
-	}
-	t.Cleanup(func() { keep.Close() })
-	s, err := embed.NewSource(src, wordembed.Embedder{Model: "words-1"}, keep)
-	if err != nil {
-		t.Fatal(err)
-	}
-	return s
-}
-
 // reembedded replays src into dst, reads back against what was made, and undoes it.
 func reembedded(t *testing.T, src *embed.Source, dst *Store, want uint64) {
 	t.Helper()
@@ -94,7 +79,7 @@ func TestReembed(t *testing.T) {
 			if n == 0 {
 				t.Skip("it has no vectors")
 			}
-			reembedded(t, anew(t, src), at.void(t), n)
+			reembedded(t, wordembed.Source(t, src), at.void(t), n)
 		})
 	}
 }
@@ -113,7 +98,7 @@ func TestReembedForeign(t *testing.T) {
 			if from := at.load(t); from.server != nil { // the tables say of which language the target is
 				dst = from
 			}
-			reembedded(t, anew(t, src), dst, 2)
+			reembedded(t, wordembed.Source(t, src), dst, 2)
 		})
 	}
 }
@@ -126,7 +111,7 @@ func TestReembedUnfit(t *testing.T) {
 		}
 		dst := at.load(t)
 		src, _ := exportertest.Export(t, SQLite(sample(t, "python.sqlite")))
-		if _, err := replay.Plan(t.Context(), dst, anew(t, src), nil); !errors.Is(err, replay.ErrTarget) || !strings.Contains(err.Error(), "the embedder makes 16") {
+		if _, err := replay.Plan(t.Context(), dst, wordembed.Source(t, src), nil); !errors.Is(err, replay.ErrTarget) || !strings.Contains(err.Error(), "the embedder makes 16") {
 			t.Errorf("%s: %v", at.name, err)
 		}
 	}

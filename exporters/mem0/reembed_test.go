@@ -7,28 +7,11 @@ import (
 	"strings"
 	"testing"
 
-	"github.com/exitramp/exitramp/context/agentstate"
-	"github.com/exitramp/exitramp/context/embed"
 	"github.com/exitramp/exitramp/context/replay"
 	"github.com/exitramp/exitramp/exporters/exportertest"
 	"github.com/exitramp/exitramp/internal/wordembed"
 	pb "github.com/exitramp/exitramp/proto/exitramp/v1"
 )
-
-// anew is src with vectors of words-1, one text of which is refused.
-func anew(t *testing.T, src agentstate.Source) *embed.Source {
-	t.Helper()
-	keep, err := embed.OpenVectors(filepath.Join(t.TempDir(), "v"), embed.Model{Name: "words-1", Dimensions: wordembed.Dimensions})
-	if err != nil {
-		t.Fatal(err)
-	}
-	t.Cleanup(func() { keep.Close() })
-	s, err := embed.NewSource(src, wordembed.Embedder{Model: "words-1"}, keep)
-	if err != nil {
-		t.Fatal(err)
-	}
-	return s
-}
 
 // TestReembed: vectors of 8 numbers become some of 16, in each store of each package: no old one is
 // written, what was read back is what was made, and undo leaves nothing.
@@ -47,7 +30,7 @@ func TestReembed(t *testing.T) {
 			if len(vectors) == 0 {
 				t.Fatal("no vectors")
 			}
-			src := anew(t, mem)
+			src := wordembed.Source(t, mem)
 			plan, err := replay.Plan(t.Context(), dst, src, nil)
 			if err != nil {
 				t.Fatal(err)
@@ -87,7 +70,7 @@ func TestReembedDropped(t *testing.T) {
 	d.Close()
 	mem, _ := exportertest.Export(t, Open(dir))
 	out := filepath.Join(t.TempDir(), "new")
-	rep, _ := exportertest.Apply(t, Open(out), anew(t, mem))
+	rep, _ := exportertest.Apply(t, Open(out), wordembed.Source(t, mem))
 	if rep.NoPlace["embedding"]["too long"] != 1 {
 		t.Fatalf("losses %v", rep.NoPlace)
 	}
@@ -103,7 +86,7 @@ func TestReembedDropped(t *testing.T) {
 func TestReembedUnfit(t *testing.T) {
 	dst := store(t, database(t, "pgvector-js.sql"), "")
 	mem, _ := exportertest.Export(t, Open("testdata/js"))
-	_, err := replay.Plan(t.Context(), dst, anew(t, mem), nil)
+	_, err := replay.Plan(t.Context(), dst, wordembed.Source(t, mem), nil)
 	if !errors.Is(err, replay.ErrTarget) || !strings.Contains(err.Error(), "the embedder makes 16") {
 		t.Error(err)
 	}

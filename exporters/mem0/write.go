@@ -3,8 +3,6 @@ package mem0
 import (
 	"context"
 	"fmt"
-	"os"
-	"path/filepath"
 	"slices"
 	"strings"
 
@@ -133,17 +131,11 @@ func (w *writer) openPlace(ctx context.Context, place string) (*db, error) {
 	if err != nil {
 		return nil, err
 	}
-	if w.run.DryRun && sqlitefile.Missing(path) {
-		w.dbs[place] = nil
-		return nil, nil
-	}
-	var f *sqlitefile.DB
-	if w.run.DryRun {
-		f, err = sqlitefile.Open(ctx, path, w.s.wait)
-	} else if err = os.MkdirAll(filepath.Dir(path), 0o700); err == nil {
-		f, err = sqlitefile.OpenWrite(ctx, path, w.s.wait)
-	}
-	if err != nil {
+	f, err := sqlitefile.OpenTarget(ctx, path, w.s.wait, w.run.DryRun)
+	if f == nil {
+		if err == nil {
+			w.dbs[place] = nil
+		}
 		return nil, err
 	}
 	d := &db{engine: lite{f}, layout: l}

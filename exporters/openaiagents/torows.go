@@ -5,8 +5,6 @@ import (
 	"crypto/sha256"
 	"encoding/hex"
 	"fmt"
-	"os"
-	"path/filepath"
 	"slices"
 	"strings"
 
@@ -24,17 +22,11 @@ func (w *writer) open(ctx context.Context, rel string, l layout) (*db, error) {
 	if err != nil {
 		return nil, err
 	}
-	if w.run.DryRun && sqlitefile.Missing(path) {
-		w.dbs[rel] = nil
-		return nil, nil
-	}
-	var s *sqlitefile.DB
-	if w.run.DryRun {
-		s, err = sqlitefile.Open(ctx, path, w.f.wait)
-	} else if err = os.MkdirAll(filepath.Dir(path), 0o700); err == nil {
-		s, err = sqlitefile.OpenWrite(ctx, path, w.f.wait)
-	}
-	if err != nil {
+	s, err := sqlitefile.OpenTarget(ctx, path, w.f.wait, w.run.DryRun)
+	if s == nil {
+		if err == nil {
+			w.dbs[rel] = nil
+		}
 		return nil, err
 	}
 	d := &db{DB: s, rel: rel, layout: l}

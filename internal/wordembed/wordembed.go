@@ -10,8 +10,11 @@ import (
 	"fmt"
 	"hash/fnv"
 	"io"
+	"path/filepath"
 	"strings"
+	"testing"
 
+	"github.com/exitramp/exitramp/context/agentstate"
 	"github.com/exitramp/exitramp/context/embed"
 )
 
@@ -101,4 +104,19 @@ func Main(args []string, in io.Reader, out io.Writer) error {
 			return err
 		}
 	}
+}
+
+// Source is src with vectors of the model words-1, kept until the test ends.
+func Source(t testing.TB, src agentstate.Source) *embed.Source {
+	t.Helper()
+	keep, err := embed.OpenVectors(filepath.Join(t.TempDir(), "v"), embed.Model{Name: "words-1", Dimensions: Dimensions})
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { keep.Close() })
+	s, err := embed.NewSource(src, Embedder{Model: "words-1"}, keep)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return s
 }

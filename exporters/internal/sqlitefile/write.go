@@ -46,6 +46,21 @@ func OpenWrite(ctx context.Context, path string, wait time.Duration) (_ *DB, err
 	return d, nil
 }
 
+// OpenTarget opens path for a run of a replay: to be written, its folder made where it is missing; or, in a
+// plan, only read. nil: a plan, and it is not there.
+func OpenTarget(ctx context.Context, path string, wait time.Duration, plan bool) (*DB, error) {
+	switch {
+	case plan && Missing(path):
+		return nil, nil
+	case plan:
+		return Open(ctx, path, wait)
+	}
+	if err := os.MkdirAll(filepath.Dir(path), 0o700); err != nil {
+		return nil, err
+	}
+	return OpenWrite(ctx, path, wait)
+}
+
 // Commit makes everything that was written last, and ends the DB.
 func (d *DB) Commit(ctx context.Context) error {
 	if d.part != "" {

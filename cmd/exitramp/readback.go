@@ -1,0 +1,123 @@
+package main
+
+import (
+	"context"
+	"os"
+
+	"github.com/spf13/cobra"
+
+	"github.com/exitramp/exitramp/context/replay"
+)
+
+func (a *app) readbackCmd() *cobra.Command {
+	f := &replayFlags{}
+	var plan, name string
+	c := &cobra.Command{
+		Use: "readback ARCHIVE TARGET", Short: "Read the target anew and compare it with the archive",
+		Args: func(c *cobra.Command, args []string) error {
+			if plan != "" {
+				return cobra.NoArgs(c, args)
+			}
+			return cobra.ExactArgs(2)(c, args)
+		},
+		RunE: func(c *cobra.Command, args []string) error {
+			if plan != "" {
+				return a.readbackDrill(c.Context(), plan, name, f.journal)
+			}
+			return a.readback(c.Context(), args[0], args[1], f)
+		},
+	}
+	f.add(c)
+	c.Flags().StringVar(&f.names, "map", "", "the map `FILE` of the replay, to be compared with the one that its journal holds")
+	c.Flags().StringVar(&plan, "drill", "", "read back for the drill of `PLAN.yaml`: archive, target and known answers are of the plan")
+	c.Flags().StringVar(&name, "drill-name", "", "`NAME` of the drill, in place of the plan's")
+	c.Flags().StringVar(&f.journal, "journal", "", "journal `FILE` of the replay (default ARCHIVE.journal, where it is there)")
+	return c
+}
+
+func (a *app) undoCmd() *cobra.Command {
+	var asJSON, dryRun bool
+	c := &cobra.Command{
+		Use: "undo JOURNAL TARGET", Short: "Take out of a target what one replay wrote, and nothing else", Args: cobra.ExactArgs(2),
+		RunE: func(c *cobra.Command, args []string) error {
+			return a.undo(c.Context(), args[0], args[1], asJSON, dryRun)
+		},
+	}
+	c.Flags().BoolVar(&dryRun, "dry-run", false, "say what would be taken out, by the journal alone")
+	c.Flags().BoolVar(&asJSON, "json", false, "the outcome as JSON")
+	return c
+}
+
+func (a *app) readback(ctx context.Context, archive, target string, f *replayFlags) error {
+	r, err := a.openTrusted(archive, &f.keys)
+	if err != nil {
+		return err
+	}
+	defer r.Close()
+	rt, err := a.runtime(ctx, target)
+	if err != nil {
+		return err
+	}
+	defer rt.Close()
+	path := journalOf(archive, f)
+	var j *replay.Journal
+	if _, err := os.Stat(path); err == nil {
+		if j, err = replay.OpenJournal(path); err != nil {
+			return err
+		}
+		defer j.Close()
+	} else if f.journal != "" {
+		return err
+	}
+	if f.names != "" {
+		if j == nil {
+			return usagef("--map without a journal: what was renamed is found by the journal of the replay")
+		}
+		bound, err := j.Map()
+		if err != nil {
+			return err
+		}
+		if err := sameMap(f.names, bound); err != nil {
+			return err
+		}
+	}
+	want, x, err := a.expectation(r, j, path)
+	if err != nil {
+		return err
+	}
+	defer x.Close()
+	counts := archiveCounts(r)
+	rep, err := replay.ReadBack(ctx, watched{want, a, "read the archive", counts}, watched{rt, a, "read back", counts}, j)
+	if err != nil {
+		return err
+	}
+	return a.printFidelity("read back", rep, f.json, false)
+}
+
+func (a *app) undo(ctx context.Context, journal, target string, asJSON, dryRun bool) error {
+	if _, err := os.Stat(journal); err != nil {
+		return err
+	}
+	j, err := replay.OpenJournal(journal)
+	if err != nil {
+		return err
+	}
+	defer j.Close()
+	if dryRun {
+		rep, err := replay.PlanUndo(j)
+		if err != nil {
+			return err
+		}
+		return a.printUndoPlan(rep, asJSON)
+	}
+	rt, dst, err := a.target(ctx, target)
+	if err != nil {
+		return err
+	}
+	defer rt.Close()
+	rep, err := replay.Undo(ctx, dst, j)
+	if err != nil {
+		return err
+	}
+	return a.printUndo(rep, asJSON)
+}

@@ -1,0 +1,81 @@
+package evidence
+
+// Kind is what became of one kind of record. Archived = Imported + Quarantined + Refused +
+// Conflicts + Skipped; Imported = Matched + Announced + Differ + Missing. Imported are the records
+// that were written, and those that arrive inside of others: a message that is read out of a
+// checkpoint.
+type Kind struct {
+	Kind        string   `json:"kind"`
+	Class       string   `json:"class"`               // enumerated, caller_ids, sampled …
+	Coverage    string   `json:"coverage"`            // RECONCILED, LISTED, GAPS, UNKNOWN
+	Reference   *uint64  `json:"reference,omitempty"` // a count by another route
+	Source      uint64   `json:"source"`
+	Archived    uint64   `json:"archived"`
+	Gaps        uint64   `json:"gaps"`
+	Imported    uint64   `json:"imported"`
+	Before      uint64   `json:"before,omitempty"` // of Imported, were in the target alike before the drill: they show nothing
+	Matched     uint64   `json:"matched"`          // alike in every field
+	Announced   uint64   `json:"announced"`        // differ where the plan said so
+	Differ      uint64   `json:"differ"`           // differ where it did not
+	Missing     uint64   `json:"missing"`
+	Extra       uint64   `json:"extra"`
+	Quarantined uint64   `json:"quarantined"` // held until a person decides
+	Refused     uint64   `json:"refused"`
+	Conflicts   uint64   `json:"conflicts"`
+	Skipped     uint64   `json:"skipped"` // has no place in the target, or must stay away
+	Fields      []Field  `json:"fields,omitempty"`
+	Canaries    Canaries `json:"canaries"`
+	Links       *Links   `json:"links,omitempty"`
+	Times       *Times   `json:"times,omitempty"`
+}
+
+// Survival is how many records arrived, alike or as the plan announced, of those that were due:
+// Imported, Refused and Conflicts. What was in the target before shows nothing, and is left out of
+// both. What a person has to decide on, and what has no place, stands in Quarantined and Skipped.
+func (k *Kind) Survival() (arrived, due uint64) {
+	arrived, due = sum(k.Matched, k.Announced), sum(k.Imported, k.Refused, k.Conflicts)
+	return arrived - min(k.Before, arrived), due - min(k.Before, due)
+}
+
+// Survival is that of all kinds together.
+func (p *Predicate) Survival() (arrived, due uint64) {
+	for i := range p.Kinds {
+		a, d := p.Kinds[i].Survival()
+		arrived, due = sum(arrived, a), sum(due, d)
+	}
+	return arrived, due
+}
+
+// Field is how one field of a kind fared; the grades add up to Present.
+type Field struct {
+	Path        string `json:"path"`
+	Present     uint64 `json:"present"`
+	Exact       uint64 `json:"exact"`
+	Equivalent  uint64 `json:"equivalent"`
+	Transformed uint64 `json:"transformed"`
+	Defaulted   uint64 `json:"defaulted"`
+	Dropped     uint64 `json:"dropped"`
+	Redacted    uint64 `json:"redacted"`
+	Quarantined uint64 `json:"quarantined"`
+}
+
+// Canaries are known answers: records that were planted, or named before the drill.
+type Canaries struct {
+	Planted   uint64 `json:"planted"`
+	Recovered uint64 `json:"recovered"`
+}
+
+// Links are references from one record to another.
+type Links struct {
+	Total    uint64 `json:"total"`
+	Resolved uint64 `json:"resolved"`
+	Orphans  uint64 `json:"orphans"` // tool calls without result, and results without call
+}
+
+// Times are the records' own times.
+type Times struct {
+	Total      uint64 `json:"total"`    // records with a time
+	Original   uint64 `json:"original"` // that kept it
+	Inversions uint64 `json:"inversions"`
+	MaxSkewMS  int64  `json:"maxSkewMs"`
+}

@@ -1,0 +1,33 @@
+// Package heappeak measures memory in tests.
+package heappeak
+
+import (
+	"runtime"
+	"sync"
+	"time"
+)
+
+// Growth is by how many bytes the heap grows at most while f runs, looked at each millisecond.
+func Growth(f func()) uint64 {
+	var m runtime.MemStats
+	runtime.GC()
+	runtime.ReadMemStats(&m)
+	start, most := m.HeapAlloc, m.HeapAlloc
+	stop := make(chan struct{})
+	var wg sync.WaitGroup
+	wg.Go(func() {
+		for {
+			select {
+			case <-stop:
+				return
+			case <-time.After(time.Millisecond):
+				runtime.ReadMemStats(&m)
+				most = max(most, m.HeapAlloc)
+			}
+		}
+	})
+	f()
+	close(stop)
+	wg.Wait()
+	return most - start
+}
