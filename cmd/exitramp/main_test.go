@@ -14,12 +14,12 @@ import (
 	"github.com/rogpeppe/go-internal/testscript"
 
 	"github.com/exitramp/exitramp/exporters/all"
-	"github.com/exitramp/exitramp/internal/wordembed"
+	"github.com/exitramp/exitramp/internal/wordembedtest"
 )
 
 func TestMain(m *testing.M) {
 	testscript.Main(m, map[string]func(){"exitramp": main, "asks": asks, "age-plugin-xyz": pluginMain, "wordembed": func() {
-		if err := wordembed.Main(os.Args[1:], os.Stdin, os.Stdout); err != nil {
+		if err := wordembedtest.Main(os.Args[1:], os.Stdin, os.Stdout); err != nil {
 			fmt.Fprintln(os.Stderr, err)
 			os.Exit(1)
 		}

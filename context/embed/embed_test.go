@@ -17,13 +17,13 @@ import (
 	"github.com/google/go-cmp/cmp"
 
 	"github.com/exitramp/exitramp/context/embed"
-	"github.com/exitramp/exitramp/internal/wordembed"
+	"github.com/exitramp/exitramp/internal/wordembedtest"
 )
 
 // TestMain lets this binary be the embedder, as a process of its own.
 func TestMain(m *testing.M) {
 	if len(os.Args) > 2 && os.Args[1] == "wordembed" {
-		if err := wordembed.Main(os.Args[2:], os.Stdin, os.Stdout); err != nil {
+		if err := wordembedtest.Main(os.Args[2:], os.Stdin, os.Stdout); err != nil {
 			fmt.Fprintln(os.Stderr, err)
 			os.Exit(1)
 		}
@@ -59,7 +59,7 @@ func TestProcess(t *testing.T) {
 			t.Fatal(err)
 		}
 		for i, text := range texts {
-			want := embed.Answer{Vector: wordembed.Vector("words-1", text)}
+			want := embed.Answer{Vector: wordembedtest.Vector("words-1", text)}
 			if text == "unembeddable" {
 				want = embed.Answer{Why: "the embedder refuses it: 9000 tokens, at most 512"}
 			}
@@ -149,7 +149,7 @@ func service(t *testing.T, faults ...func(w http.ResponseWriter)) (*embed.HTTP, 
 				fmt.Fprintf(w, `{"error":{"message":"your text is %s","code":"context_length_exceeded"}}`, text)
 				return
 			}
-			out = append([]item{{i, wordembed.Vector(q.Model, text)}}, out...) // out of order
+			out = append([]item{{i, wordembedtest.Vector(q.Model, text)}}, out...) // out of order
 		}
 		json.NewEncoder(w).Encode(map[string]any{"data": out})
 	}))
@@ -177,7 +177,7 @@ func TestHTTP(t *testing.T) {
 		t.Fatal(err)
 	}
 	for i, text := range texts {
-		want := embed.Answer{Vector: wordembed.Vector("words-1", text)}
+		want := embed.Answer{Vector: wordembedtest.Vector("words-1", text)}
 		if strings.Contains(text, "unembeddable") {
 			want = embed.Answer{Why: "the embedder refuses it: HTTP 400 context_length_exceeded"}
 		}
@@ -229,7 +229,7 @@ func TestVectors(t *testing.T) {
 	m := embed.Model{Name: "words-1", Dimensions: 16}
 	v := open(t, path, m)
 	for _, text := range manyTexts(5) {
-		if err := v.Put(text, wordembed.Vector("words-1", text)); err != nil {
+		if err := v.Put(text, wordembedtest.Vector("words-1", text)); err != nil {
 			t.Fatal(err)
 		}
 	}
@@ -252,7 +252,7 @@ func TestVectors(t *testing.T) {
 		t.Fatalf("%v with %d texts, want %v with 4", v.Model(), v.Len(), m)
 	}
 	got, err := v.Get(manyTexts(5)[3])
-	if d := cmp.Diff(wordembed.Vector("words-1", manyTexts(5)[3]), got); d != "" || err != nil {
+	if d := cmp.Diff(wordembedtest.Vector("words-1", manyTexts(5)[3]), got); d != "" || err != nil {
 		t.Error(err, d)
 	}
 	if got, err := v.Get(manyTexts(5)[4]); got != nil || err != nil {
@@ -285,7 +285,7 @@ func FuzzVectors(f *testing.F) {
 	if err != nil {
 		f.Fatal(err)
 	}
-	if err := errors.Join(v.Put("a", wordembed.Vector("words-1", "a")), v.Put("b", wordembed.Vector("words-1", "b")), v.Close()); err != nil {
+	if err := errors.Join(v.Put("a", wordembedtest.Vector("words-1", "a")), v.Put("b", wordembedtest.Vector("words-1", "b")), v.Close()); err != nil {
 		f.Fatal(err)
 	}
 	b, err := os.ReadFile(path)

@@ -12,7 +12,7 @@ import (
 	"github.com/exitramp/exitramp/context/agentstate"
 	"github.com/exitramp/exitramp/context/embed"
 	"github.com/exitramp/exitramp/context/memstate"
-	"github.com/exitramp/exitramp/internal/wordembed"
+	"github.com/exitramp/exitramp/internal/wordembedtest"
 	pb "github.com/exitramp/exitramp/proto/exitramp/v1"
 )
 
@@ -34,8 +34,8 @@ func topics(n int, model string) *memstate.State {
 
 func vector(m *pb.Memory, model, text string) *pb.Embedding {
 	_, parts := agentstate.SplitKey(m.Meta.Key)
-	e := &pb.Embedding{Meta: agentstate.Meta("embedding", nil, parts...), OfKey: m.Meta.Key, Field: "text", Model: model, Dimensions: wordembed.Dimensions, Element: pb.Embedding_ELEMENT_FLOAT32}
-	e.Vector = bytesOf(wordembed.Vector(model, text))
+	e := &pb.Embedding{Meta: agentstate.Meta("embedding", nil, parts...), OfKey: m.Meta.Key, Field: "text", Model: model, Dimensions: wordembedtest.Dimensions, Element: pb.Embedding_ELEMENT_FLOAT32}
+	e.Vector = bytesOf(wordembedtest.Vector(model, text))
 	return e
 }
 

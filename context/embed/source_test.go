@@ -17,7 +17,7 @@ import (
 	"github.com/exitramp/exitramp/context/fidelity"
 	"github.com/exitramp/exitramp/context/memstate"
 	"github.com/exitramp/exitramp/context/replay"
-	"github.com/exitramp/exitramp/internal/wordembed"
+	"github.com/exitramp/exitramp/internal/wordembedtest"
 	pb "github.com/exitramp/exitramp/proto/exitramp/v1"
 )
 
@@ -120,7 +120,7 @@ func TestReplay(t *testing.T) {
 					continue
 				}
 				seen++
-				if e.Model != "words-1" || e.Dimensions != wordembed.Dimensions || len(e.Vector) != 4*wordembed.Dimensions {
+				if e.Model != "words-1" || e.Dimensions != wordembedtest.Dimensions || len(e.Vector) != 4*wordembedtest.Dimensions {
 					t.Fatalf("%s is of %s with %d numbers, %d bytes", e.Meta.Key, e.Model, e.Dimensions, len(e.Vector))
 				}
 			}

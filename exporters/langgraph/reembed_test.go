@@ -11,7 +11,7 @@ import (
 	"github.com/exitramp/exitramp/context/memstate"
 	"github.com/exitramp/exitramp/context/replay"
 	"github.com/exitramp/exitramp/exporters/exportertest"
-	"github.com/exitramp/exitramp/internal/wordembed"
+	"github.com/exitramp/exitramp/internal/wordembedtest"
 	pb "github.com/exitramp/exitramp/proto/exitramp/v1"
 )
 
@@ -41,7 +41,7 @@ func reembedded(t *testing.T, src *embed.Source, dst *Store, want uint64) {
 			t.Fatal(err)
 		}
 		if e, ok := r.(*pb.Embedding); ok {
-			if n++; e.Dimensions != wordembed.Dimensions {
+			if n++; e.Dimensions != wordembedtest.Dimensions {
 				t.Errorf("%s has %d numbers", e.Meta.Key, e.Dimensions)
 			}
 		}
@@ -79,7 +79,7 @@ func TestReembed(t *testing.T) {
 			if n == 0 {
 				t.Skip("it has no vectors")
 			}
-			reembedded(t, wordembed.Source(t, src), at.void(t), n)
+			reembedded(t, wordembedtest.Source(t, src), at.void(t), n)
 		})
 	}
 }
@@ -98,7 +98,7 @@ func TestReembedForeign(t *testing.T) {
 			if from := at.load(t); from.server != nil { // the tables say of which language the target is
 				dst = from
 			}
-			reembedded(t, wordembed.Source(t, src), dst, 2)
+			reembedded(t, wordembedtest.Source(t, src), dst, 2)
 		})
 	}
 }
@@ -111,7 +111,7 @@ func TestReembedUnfit(t *testing.T) {
 		}
 		dst := at.load(t)
 		src, _ := exportertest.Export(t, SQLite(sample(t, "python.sqlite")))
-		if _, err := replay.Plan(t.Context(), dst, wordembed.Source(t, src), nil); !errors.Is(err, replay.ErrTarget) || !strings.Contains(err.Error(), "the embedder makes 16") {
+		if _, err := replay.Plan(t.Context(), dst, wordembedtest.Source(t, src), nil); !errors.Is(err, replay.ErrTarget) || !strings.Contains(err.Error(), "the embedder makes 16") {
 			t.Errorf("%s: %v", at.name, err)
 		}
 	}

@@ -9,7 +9,7 @@ import (
 
 	"github.com/exitramp/exitramp/context/replay"
 	"github.com/exitramp/exitramp/exporters/exportertest"
-	"github.com/exitramp/exitramp/internal/wordembed"
+	"github.com/exitramp/exitramp/internal/wordembedtest"
 	pb "github.com/exitramp/exitramp/proto/exitramp/v1"
 )
 
@@ -30,7 +30,7 @@ func TestReembed(t *testing.T) {
 			if len(vectors) == 0 {
 				t.Fatal("no vectors")
 			}
-			src := wordembed.Source(t, mem)
+			src := wordembedtest.Source(t, mem)
 			plan, err := replay.Plan(t.Context(), dst, src, nil)
 			if err != nil {
 				t.Fatal(err)
@@ -41,7 +41,7 @@ func TestReembed(t *testing.T) {
 			}
 			there := recordsOf[*pb.Embedding](t, dst)
 			for k, e := range there {
-				if e.Dimensions != wordembed.Dimensions {
+				if e.Dimensions != wordembedtest.Dimensions {
 					t.Errorf("%s has %d numbers", k, e.Dimensions)
 				}
 			}
@@ -70,7 +70,7 @@ func TestReembedDropped(t *testing.T) {
 	d.Close()
 	mem, _ := exportertest.Export(t, Open(dir))
 	out := filepath.Join(t.TempDir(), "new")
-	rep, _ := exportertest.Apply(t, Open(out), wordembed.Source(t, mem))
+	rep, _ := exportertest.Apply(t, Open(out), wordembedtest.Source(t, mem))
 	if rep.NoPlace["embedding"]["too long"] != 1 {
 		t.Fatalf("losses %v", rep.NoPlace)
 	}
@@ -86,7 +86,7 @@ func TestReembedDropped(t *testing.T) {
 func TestReembedUnfit(t *testing.T) {
 	dst := store(t, database(t, "pgvector-js.sql"), "")
 	mem, _ := exportertest.Export(t, Open("testdata/js"))
-	_, err := replay.Plan(t.Context(), dst, wordembed.Source(t, mem), nil)
+	_, err := replay.Plan(t.Context(), dst, wordembedtest.Source(t, mem), nil)
 	if !errors.Is(err, replay.ErrTarget) || !strings.Contains(err.Error(), "the embedder makes 16") {
 		t.Error(err)
 	}

@@ -1,6 +1,6 @@
-// Package wordembed is an embedder for tests that is a real program: a text's vector is the sum of
+// Package wordembedtest has an embedder for tests that is a real program: a text's vector is the sum of
 // its words' vectors, each of which is made of a hash of the word. Texts that share words are near.
-package wordembed
+package wordembedtest
 
 import (
 	"bufio"
