@@ -39,15 +39,9 @@ func Drivers() []exporters.Driver {
 		Scheme: "claudecode", URL: "claudecode:home",
 		Kinds: []string{"credential", "policy", "toolgrant", "toolserver", "agent", "skill", "artifact", "memory", "conversation", "message"},
 		Open: func(_ context.Context, u *url.URL) (exporters.Runtime, error) {
-			p := u.Path
-			if u.Opaque != "" {
-				var err error
-				if p, err = url.PathUnescape(u.Opaque); err != nil {
-					return nil, errors.New("claudecode: malformed % in the name; write % as %25")
-				}
-			}
-			if u.Host != "" || u.User != nil || u.RawQuery != "" || p == "" {
-				return nil, errors.New("claudecode: want claudecode:HOME, the folder that holds .claude, or claudecode:///abs/HOME")
+			p, err := exporters.Path(u, "claudecode:HOME, the folder that holds .claude, or claudecode:///abs/HOME")
+			if err != nil {
+				return nil, err
 			}
 			return Open(p), nil
 		},

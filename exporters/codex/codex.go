@@ -40,15 +40,9 @@ func Drivers() []exporters.Driver {
 		Scheme: "codex", URL: "codex:CODEX_HOME",
 		Kinds: []string{"credential", "policy", "toolgrant", "toolserver", "agent", "skill", "artifact", "memory", "conversation", "message", "state", "opaque"},
 		Open: func(_ context.Context, u *url.URL) (exporters.Runtime, error) {
-			p := u.Path
-			if u.Opaque != "" {
-				var err error
-				if p, err = url.PathUnescape(u.Opaque); err != nil {
-					return nil, errors.New("codex: malformed % in the name; write % as %25")
-				}
-			}
-			if u.Host != "" || u.User != nil || u.RawQuery != "" || p == "" {
-				return nil, errors.New("codex: want codex:CODEX_HOME, usually ~/.codex, or codex:///abs/CODEX_HOME")
+			p, err := exporters.Path(u, "codex:CODEX_HOME, usually ~/.codex, or codex:///abs/CODEX_HOME")
+			if err != nil {
+				return nil, err
 			}
 			return Open(p), nil
 		},

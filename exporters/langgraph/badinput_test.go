@@ -176,9 +176,9 @@ func TestLocked(t *testing.T) {
 func TestBadURL(t *testing.T) {
 	reg := exporters.NewRegistry(Drivers()...)
 	for _, c := range []struct{ url, says string }{
-		{"langgraph+sqlite:", "no file"},
-		{"langgraph+sqlite://state.db", "no host"},
-		{"langgraph+sqlite:state.db?mode=rw", "no options"},
+		{"langgraph+sqlite:", "no file or folder is named"},
+		{"langgraph+sqlite://state.db", "no host in it"},
+		{"langgraph+sqlite:state.db?mode=rw", "unknown options"},
 		{"langgraph+sqlite:50%", "malformed"},
 		{"langgraph+sqlite:50%zz", "malformed"},
 		{"langgraph+postgres:lost", "malformed PostgreSQL URL"},

@@ -52,7 +52,7 @@ func Drivers() []exporters.Driver {
 		{
 			Scheme: "langgraph+sqlite", URL: "langgraph+sqlite:state.db", Kinds: kinds,
 			Open: func(_ context.Context, u *url.URL) (exporters.Runtime, error) {
-				p, err := sqlitePath(u)
+				p, err := exporters.Path(u, "langgraph+sqlite:FILE or langgraph+sqlite:///abs/FILE")
 				if err != nil {
 					return nil, err
 				}
@@ -68,27 +68,6 @@ func Drivers() []exporters.Driver {
 			},
 		},
 	}
-}
-
-// sqlitePath is the file that u names: langgraph+sqlite:FILE or langgraph+sqlite:///abs/FILE.
-func sqlitePath(u *url.URL) (string, error) {
-	if u.Host != "" || u.User != nil {
-		return "", errors.New("langgraph: a SQLite URL has no host: write langgraph+sqlite:FILE, or langgraph+sqlite:///abs/FILE")
-	}
-	if u.RawQuery != "" || u.Fragment != "" {
-		return "", errors.New("langgraph: a SQLite URL has no options; write ? as %3F and # as %23")
-	}
-	p := u.Path
-	if u.Opaque != "" {
-		var err error
-		if p, err = url.PathUnescape(u.Opaque); err != nil {
-			return "", errors.New("langgraph: malformed % in the file name; write % as %25")
-		}
-	}
-	if p == "" {
-		return "", errors.New("langgraph: no file in the URL: write langgraph+sqlite:FILE")
-	}
-	return p, nil
 }
 
 // A Store is one LangGraph store: an agentstate.Source with blobs and preflight, and a

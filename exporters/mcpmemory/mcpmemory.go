@@ -46,15 +46,9 @@ func Drivers() []exporters.Driver {
 	return []exporters.Driver{{
 		Scheme: "mcpmemory", URL: "mcpmemory:memory.jsonl", Kinds: []string{"memory", "entity", "relation", "opaque"},
 		Open: func(_ context.Context, u *url.URL) (exporters.Runtime, error) {
-			p := u.Path
-			if u.Opaque != "" {
-				var err error
-				if p, err = url.PathUnescape(u.Opaque); err != nil {
-					return nil, errors.New("mcpmemory: malformed % in the file name; write % as %25")
-				}
-			}
-			if u.Host != "" || u.User != nil || u.RawQuery != "" || p == "" {
-				return nil, errors.New("mcpmemory: want mcpmemory:FILE or mcpmemory:///abs/FILE, with ? written as %3F")
+			p, err := exporters.Path(u, "mcpmemory:FILE or mcpmemory:///abs/FILE")
+			if err != nil {
+				return nil, err
 			}
 			return Open(p), nil
 		},

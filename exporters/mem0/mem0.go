@@ -56,22 +56,20 @@ func Drivers() []exporters.Driver {
 }
 
 func openFolder(_ context.Context, u *url.URL) (exporters.Runtime, error) {
-	p := u.Path
-	if u.Opaque != "" {
-		var err error
-		if p, err = url.PathUnescape(u.Opaque); err != nil {
-			return nil, errors.New("mem0: malformed % in the name; write % as %25")
-		}
+	q := u.Query()
+	u.RawQuery = ""
+	p, err := exporters.Path(u, "mem0:FOLDER or mem0:///abs/FOLDER")
+	if err != nil {
+		return nil, err
 	}
 	s := Open(p)
-	q := u.Query()
 	s.beside = q.Get("history")
 	q.Del("history")
 	if err := s.options(q); err != nil {
 		return nil, err
 	}
-	if u.Host != "" || u.User != nil || len(q) > 0 || p == "" {
-		return nil, errors.New("mem0: want mem0:FOLDER or mem0:///abs/FOLDER, with ? written as %3F; options: ?history=FILE where the history is elsewhere, ?flavor=python or js; of a target also ?collection=NAME, ?dims=N")
+	if len(q) > 0 {
+		return nil, errors.New("mem0: unknown option; those of a folder are ?history=FILE where the history is elsewhere, ?flavor=python or js, and of a target also ?collection=NAME, ?dims=N")
 	}
 	return s, nil
 }

@@ -50,15 +50,9 @@ func Drivers() []exporters.Driver {
 		Scheme: "openaiagents", URL: "openaiagents:folder",
 		Kinds: []string{"conversation", "message", "run", "interrupt", "state", "opaque", "credential"},
 		Open: func(_ context.Context, u *url.URL) (exporters.Runtime, error) {
-			p := u.Path
-			if u.Opaque != "" {
-				var err error
-				if p, err = url.PathUnescape(u.Opaque); err != nil {
-					return nil, errors.New("openaiagents: malformed % in the name; write % as %25")
-				}
-			}
-			if u.Host != "" || u.User != nil || u.RawQuery != "" || p == "" {
-				return nil, errors.New("openaiagents: want openaiagents:FOLDER or openaiagents:///abs/FOLDER, with ? written as %3F")
+			p, err := exporters.Path(u, "openaiagents:FOLDER or openaiagents:///abs/FOLDER")
+			if err != nil {
+				return nil, err
 			}
 			return Open(p), nil
 		},

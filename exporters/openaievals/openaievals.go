@@ -42,15 +42,9 @@ func Drivers() []exporters.Driver {
 	return []exporters.Driver{{
 		Scheme: "openaievals", URL: "openaievals:dump", Kinds: []string{"model", "testsuite", "testcase", "testrun", "opaque"},
 		Open: func(_ context.Context, u *url.URL) (exporters.Runtime, error) {
-			p := u.Path
-			if u.Opaque != "" {
-				var err error
-				if p, err = url.PathUnescape(u.Opaque); err != nil {
-					return nil, errors.New("openaievals: malformed % in the name; write % as %25")
-				}
-			}
-			if u.Host != "" || u.User != nil || u.RawQuery != "" || p == "" {
-				return nil, errors.New("openaievals: want openaievals:FILE-OR-FOLDER or openaievals:///abs/…, with ? written as %3F")
+			p, err := exporters.Path(u, "openaievals:FILE-OR-FOLDER or openaievals:///abs/…")
+			if err != nil {
+				return nil, err
 			}
 			return Open(p), nil
 		},

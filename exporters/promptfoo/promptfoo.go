@@ -42,15 +42,9 @@ func Drivers() []exporters.Driver {
 	return []exporters.Driver{{
 		Scheme: "promptfoo", URL: "promptfoo:promptfooconfig.yaml", Kinds: []string{"testsuite", "testcase"},
 		Open: func(_ context.Context, u *url.URL) (exporters.Runtime, error) {
-			p := u.Path
-			if u.Opaque != "" {
-				var err error
-				if p, err = url.PathUnescape(u.Opaque); err != nil {
-					return nil, errors.New("promptfoo: malformed % in the file name; write % as %25")
-				}
-			}
-			if u.Host != "" || u.User != nil || u.RawQuery != "" || p == "" {
-				return nil, errors.New("promptfoo: want promptfoo:FILE or promptfoo:///abs/FILE, with ? written as %3F")
+			p, err := exporters.Path(u, "promptfoo:FILE or promptfoo:///abs/FILE")
+			if err != nil {
+				return nil, err
 			}
 			return Open(p), nil
 		},

@@ -43,18 +43,16 @@ func Drivers() []exporters.Driver {
 	return []exporters.Driver{{
 		Scheme: "weights", URL: "weights:DIR", Kinds: []string{"artifact", "model"},
 		Open: func(_ context.Context, u *url.URL) (exporters.Runtime, error) {
-			p := u.Path
-			if u.Opaque != "" {
-				var err error
-				if p, err = url.PathUnescape(u.Opaque); err != nil {
-					return nil, errors.New("weights: malformed % in the folder's name; write % as %25")
-				}
-			}
+			const want = "weights:DIR or weights:///abs/DIR, and ?files=all to archive the weights too"
 			q, err := url.ParseQuery(u.RawQuery)
 			files := q.Get("files")
-			q.Del("files")
-			if err != nil || u.Host != "" || u.User != nil || p == "" || len(q) > 0 || files != "" && files != "all" {
-				return nil, errors.New("weights: want weights:DIR or weights:///abs/DIR, and ?files=all to archive the weights too")
+			if q.Del("files"); err != nil || len(q) > 0 || files != "" && files != "all" {
+				return nil, fmt.Errorf("%w: want %s", exporters.ErrURL, want)
+			}
+			u.RawQuery = ""
+			p, err := exporters.Path(u, want)
+			if err != nil {
+				return nil, err
 			}
 			return Open(p, files == "all"), nil
 		},

@@ -1,0 +1,30 @@
+package exporters
+
+import (
+	"fmt"
+	"net/url"
+)
+
+// Path is the file or folder that u names: scheme:relative/path or scheme:///absolute/path. A user, a
+// host, options, a malformed % or no name at all is ErrURL, which says what is wanted: want is the form
+// of the URL, with its scheme. A driver with options takes them from u first.
+func Path(u *url.URL, want string) (string, error) {
+	p, what := u.Path, ""
+	if u.Opaque != "" {
+		var err error
+		if p, err = url.PathUnescape(u.Opaque); err != nil {
+			return "", fmt.Errorf("%w: malformed %% in the name; write %% as %%25", ErrURL)
+		}
+	}
+	switch {
+	case u.Host != "" || u.User != nil:
+		what = "there is no host in it"
+	case u.RawQuery != "" || u.Fragment != "":
+		what = "unknown options; in a name write ? as %3F and # as %23"
+	case p == "":
+		what = "no file or folder is named"
+	default:
+		return p, nil
+	}
+	return "", fmt.Errorf("%w: %s: want %s", ErrURL, what, want)
+}
