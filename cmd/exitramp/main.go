@@ -10,6 +10,7 @@ import (
 	"os"
 	"os/signal"
 	"slices"
+	"strings"
 	"syscall"
 	"time"
 
@@ -85,17 +86,12 @@ func (a *app) root() *cobra.Command {
 		Long: `Take your agents' memory, conversations, permissions and half-finished work out of the
 runtime they live in; put them into another; hand your auditor the evidence.
 
-  exitramp preflight SOURCE          what an export would read; reads only
-  exitramp export SOURCE ARCHIVE     seal the state in an archive
-  exitramp sign ARCHIVE              say who sealed it
-  exitramp verify ARCHIVE            is it what was sealed, and by whom?
-  exitramp list ARCHIVE              what is in it
-  exitramp plan ARCHIVE TARGET       what a replay would do; writes nothing
-  exitramp replay ARCHIVE TARGET     write it into another runtime
-  exitramp readback ARCHIVE TARGET   is it all there?
-
 Data goes to standard output, all else to standard error. ` + "`exitramp help exit-codes`" + ` lists the
 exit codes, ` + "`exitramp drivers`" + ` the runtimes.`,
+		Example: `  exitramp demo
+  exitramp export langgraph+sqlite:state.db q4.ctxa
+  exitramp verify q4.ctxa --integrity-only
+  exitramp replay q4.ctxa langgraph+sqlite:copy.db --accept-unsigned`,
 		SilenceUsage: true, SilenceErrors: true,
 		PersistentPreRunE: func(*cobra.Command, []string) error {
 			if !slices.Contains([]string{"auto", "plain", "json", "none"}, a.progress) {
@@ -103,68 +99,60 @@ exit codes, ` + "`exitramp drivers`" + ` the runtimes.`,
 			}
 			return nil
 		},
-		Args: func(_ *cobra.Command, args []string) error {
-			if len(args) > 0 {
-				return usagef("unknown command %q; exitramp --help lists them", args[0])
+		SuggestionsMinimumDistance: 2,
+		Args: func(c *cobra.Command, args []string) error {
+			if len(args) == 0 {
+				return nil
 			}
-			return nil
+			if near := c.SuggestionsFor(args[0]); len(near) > 0 {
+				return usagef("unknown command %q; did you mean %s?", args[0], strings.Join(near, " or "))
+			}
+			return usagef("unknown command %q; exitramp --help lists them", args[0])
 		},
 		RunE: func(c *cobra.Command, _ []string) error { return c.Help() },
 	}
 	root.PersistentFlags().StringVar(&a.progress, "progress", "auto", "progress on standard error: auto, plain, json, none")
 	root.PersistentFlags().StringVar(&a.status, "status", "", "write what became of the command, as JSON, to `FILE`")
+	root.SetHelpCommandGroupID("More:")
+	root.SetCompletionCommandGroupID("More:")
 	root.SetFlagErrorFunc(func(_ *cobra.Command, err error) error { return usagef("%v", err) })
-	for _, c := range []*cobra.Command{
-		a.preflightCmd(),
-		a.exportCmd(),
-		a.verifyCmd(),
-		a.inspectCmd(),
-		a.listCmd(),
-		a.showCmd(),
-		a.catCmd(),
-		a.diffCmd(),
-		a.modelsCmd(),
-		a.deriveCmd(),
-		a.unpackCmd(),
-		a.packCmd(),
-		a.planCmd(),
-		a.replayCmd(),
-		a.readbackCmd(),
-		a.recallCmd(),
-		a.undoCmd(),
-		a.keygenCmd(),
-		a.signCmd(),
-		a.proveCmd(),
-		a.checkProofCmd(),
-		a.rewrapCmd(),
-		a.reencryptCmd(),
-		a.demoCmd(),
-		a.drillCmd(),
-		a.drillsCmd(),
-		a.driversCmd(),
-		a.permissionsCmd(),
-		a.schemaCmd(),
-		a.reportCmd(),
-		a.sampleCmd(),
-		a.testCmd(),
-		a.recordCmd(),
-		a.playCmd(),
-		a.exitCodesCmd(),
-	} {
-		if c.Args == nil {
-			c.Args = usageArgs(c.Use)
-		} else {
-			inner := c.Args
-			c.Args = func(c *cobra.Command, args []string) error {
-				if err := inner(c, args); err != nil {
-					return usagef("%s", c.UseLine())
+	for _, g := range a.verbs() {
+		root.AddGroup(&cobra.Group{ID: g.title, Title: g.title})
+		for _, c := range g.verbs {
+			c.GroupID = g.title
+			if c.Args == nil {
+				c.Args = usageArgs(c.Use)
+			} else {
+				inner := c.Args
+				c.Args = func(c *cobra.Command, args []string) error {
+					if err := inner(c, args); err != nil {
+						return usagef("%s", c.UseLine())
+					}
+					return nil
 				}
-				return nil
 			}
+			root.AddCommand(c)
 		}
-		root.AddCommand(c)
 	}
 	return root
+}
+
+// verbs are the verbs in the groups and the order in which --help shows them.
+func (a *app) verbs() []group {
+	return []group{
+		{"Take it out:", []*cobra.Command{a.preflightCmd(), a.exportCmd(), a.driversCmd(), a.permissionsCmd()}},
+		{"Look inside:", []*cobra.Command{a.inspectCmd(), a.listCmd(), a.showCmd(), a.catCmd(), a.diffCmd(), a.modelsCmd(), a.schemaCmd()}},
+		{"Trust it:", []*cobra.Command{a.verifyCmd(), a.keygenCmd(), a.signCmd(), a.proveCmd(), a.checkProofCmd(), a.rewrapCmd(), a.reencryptCmd()}},
+		{"Give a part, or other formats:", []*cobra.Command{a.deriveCmd(), a.unpackCmd(), a.packCmd()}},
+		{"Put it elsewhere:", []*cobra.Command{a.planCmd(), a.replayCmd(), a.readbackCmd(), a.recallCmd(), a.undoCmd()}},
+		{"Rehearse and prove:", []*cobra.Command{a.demoCmd(), a.drillCmd(), a.reportCmd(), a.drillsCmd(), a.sampleCmd(), a.testCmd(), a.recordCmd(), a.playCmd()}},
+		{"More:", []*cobra.Command{a.exitCodesCmd()}},
+	}
+}
+
+type group struct {
+	title string
+	verbs []*cobra.Command
 }
 
 func usageArgs(use string) cobra.PositionalArgs {
