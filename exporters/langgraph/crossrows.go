@@ -47,10 +47,6 @@ func (w *writer) crossWrite(ctx context.Context, p *pb.PendingWrite) (replay.Rec
 		losses = append(losses, loss("serializer", fidelity.Equivalent, "the library's SQLite saver reads plain bytes as text and breaks them; as JSON they stay whole"))
 	}
 	row["value"] = v
-	if path := row["task_path"]; len(path.b) > 0 {
-		losses = append(losses, loss("task_path", fidelity.Dropped, "SQLite has no column for it; it orders the sends of old checkpoints only"))
-	}
-	delete(row, "task_path")
 	return w.putFitting(ctx, "writes", row, losses)
 }
 
@@ -142,6 +138,10 @@ func (w *writer) vector(ctx context.Context, e *pb.Embedding, row map[string]cel
 		return w.putFitting(ctx, "store_vectors", row, nil)
 	}
 	t := w.lay.t["store_vectors"]
+	losses, err := w.fit(t, row) // before anything is asked about it
+	if err != nil {
+		return replay.Receipt{}, err
+	}
 	if want, have := t.cols[t.col("embedding")], row["embedding"]; !have.isNull() && e.Element != pb.Embedding_ELEMENT_UNSPECIFIED {
 		if n := columnDims(want.full); n > 0 && n != e.Dimensions {
 			return replay.Receipt{}, refuse("the target's vectors have %d dimensions, this one has %d: another embedding model", n, e.Dimensions)
@@ -152,7 +152,7 @@ func (w *writer) vector(ctx context.Context, e *pb.Embedding, row map[string]cel
 		return replay.Receipt{}, err
 	}
 	if there {
-		return w.putFitting(ctx, "store_vectors", row, nil)
+		return w.putFitting(ctx, "store_vectors", row, losses)
 	}
 	if w.noItem[e.OfKey] {
 		return replay.Receipt{}, refuse("its item was not written, and PostgreSQL keeps no vector without one")

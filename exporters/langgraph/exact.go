@@ -142,6 +142,14 @@ func (w *writer) fit(t *table, row map[string]cell) ([]fidelity.Loss, error) {
 		switch {
 		case i < 0 && x.isNull():
 			delete(row, col)
+		case i < 0 && t.name == "writes" && col == "task_path":
+			delete(row, col)
+			if len(x.b) > 0 {
+				losses = append(losses, loss("task_path", fidelity.Dropped, noPath))
+			}
+			if w.same() {
+				losses = append(losses, loss("native.task_path", fidelity.Dropped, noPath))
+			}
 		case i < 0 && runtimeColumn(t.name, col):
 			return nil, refuse("the target's table %s has no column %s", t.name, col)
 		case i < 0:
@@ -156,6 +164,8 @@ func (w *writer) fit(t *table, row map[string]cell) ([]fidelity.Loss, error) {
 	return losses, nil
 }
 
+const noPath = "the target's table writes has no column for it, which orders what parallel tasks wrote to one channel: let a newer langgraph-checkpoint-sqlite open it first to keep it"
+
 // added is to, with the columns of the checkpoint row from that an application added.
 func added(from, to map[string]cell) map[string]cell {
 	for col, x := range from {
@@ -169,7 +179,7 @@ func added(from, to map[string]cell) map[string]cell {
 // runtimeColumn tells whether the runtime has such a column, in any flavor.
 func runtimeColumn(table, col string) bool {
 	for _, f := range []string{"python+sqlite", "python+postgres", "js+sqlite", "js+postgres"} {
-		if t := tablesOf(f, groupOf(table), &vectorShape{})[table]; t != nil && t.col(col) >= 0 {
+		if t := tablesOf(f, groupOf(table), newestVersion, &vectorShape{})[table]; t != nil && t.col(col) >= 0 {
 			return true
 		}
 	}

@@ -218,8 +218,8 @@ func (l *layout) tellLanguage(ctx context.Context, query queryFunc) error {
 		}
 		return nil
 	}
-	if w := l.t["checkpoint_writes"]; w != nil && w.col("task_path") >= 0 {
-		set(python, "checkpoint_writes.task_path")
+	if w := l.writes(); w != nil && w.col("task_path") >= 0 {
+		set(python, w.name+".task_path")
 		return nil
 	}
 	if v, ok := l.v["checkpoint_migrations"]; ok && v > 4 {

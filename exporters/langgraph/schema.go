@@ -51,12 +51,13 @@ type vectorIndex struct {
 	params              [][2]string
 }
 
-// setupOf is the setup of group g at version v of its migrations (-1: none of them).
+// setupOf is the setup of group g at version v of its migrations (-1: none of them). The checkpoints
+// of SQLite have no migrations: below pathVersion is how they were before they had a task_path.
 func setupOf(flavor string, g tableGroup, v int64, vec *vectorShape) (*setup, error) {
 	var s *setup
 	switch flavor + " " + string(g) {
 	case "python+sqlite checkpoints", "js+sqlite checkpoints":
-		return &setup{before: sqliteCheckpoints(flavor)}, nil
+		return &setup{before: sqliteCheckpoints(flavor, v)}, nil
 	case "python+sqlite store":
 		s = &setup{before: []string{counter("store_migrations", 16)}, counter: "store_migrations", steps: pythonSQLiteStore()}
 	case "python+sqlite vectors":
@@ -101,8 +102,15 @@ func counter(name string, indent int) string {
 	return "CREATE TABLE IF NOT EXISTS " + name + " (\n" + in + "    v INTEGER PRIMARY KEY\n" + in + ")"
 }
 
-// sqliteCheckpoints is the same for both languages but for the white space, which SQLite keeps.
-func sqliteCheckpoints(flavor string) []string {
+// newestVersion is above every version.
+const newestVersion = 1 << 30
+
+// pathVersion stands for the schema of Python's checkpoints in SQLite that has writes.task_path.
+const pathVersion = 1
+
+// sqliteCheckpoints is the same for both languages but for the white space, which SQLite keeps, and
+// the column that Python added.
+func sqliteCheckpoints(flavor string, v int64) []string {
 	tables := []string{
 		`CREATE TABLE IF NOT EXISTS checkpoints (
   thread_id TEXT NOT NULL,
@@ -127,6 +135,9 @@ func sqliteCheckpoints(flavor string) []string {
 )`,
 	}
 	if flavor == "python+sqlite" {
+		if v >= pathVersion {
+			tables[1] = strings.Replace(tables[1], "\n  idx ", "\n  task_path TEXT NOT NULL DEFAULT '',\n  idx ", 1)
+		}
 		for i, q := range tables {
 			q = strings.ReplaceAll(q, "\n  ", "\n                ")
 			tables[i] = strings.TrimSuffix(q, "\n)") + "\n            )"
@@ -388,16 +399,16 @@ func (v *vectorShape) of(n uint32) *vectorShape {
 	return out
 }
 
-// tablesOf are the tables that the newest setup of a group makes, as introspection would find
-// them: a plan needs them before they are there.
-func tablesOf(flavor string, g tableGroup, vec *vectorShape) map[string]*table {
+// tablesOf are the tables that the setup of a group at version v makes, as introspection would find
+// them: a plan needs them before they are there. Only the checkpoints of SQLite differ by version.
+func tablesOf(flavor string, g tableGroup, v int64, vec *vectorShape) map[string]*table {
 	js := strings.HasPrefix(flavor, "js")
 	sqlite := strings.HasSuffix(flavor, "sqlite")
 	jsonb, bytes, times, path := "jsonb", "bytea", "timestamptz", "task_path text"
 	if sqlite {
-		jsonb, bytes, times, path = "BLOB", "BLOB", "TIMESTAMP", ""
+		jsonb, bytes, times = "BLOB", "BLOB", "TIMESTAMP"
 	}
-	if js {
+	if js || sqlite && v < pathVersion {
 		path = ""
 	}
 	out := map[string]*table{}
@@ -417,7 +428,7 @@ func tablesOf(flavor string, g tableGroup, vec *vectorShape) map[string]*table {
 	switch {
 	case g == checkpointTables && sqlite:
 		add("checkpoints", "thread_id text", "checkpoint_ns text", "checkpoint_id text", "parent_checkpoint_id text", "type text", "checkpoint "+jsonb, "metadata "+jsonb)
-		add("writes", "thread_id text", "checkpoint_ns text", "checkpoint_id text", "task_id text", "idx INTEGER", "channel text", "type text", "value "+bytes)
+		add("writes", "thread_id text", "checkpoint_ns text", "checkpoint_id text", "task_id text", path, "idx INTEGER", "channel text", "type text", "value "+bytes)
 	case g == checkpointTables:
 		add("checkpoints", "thread_id text", "checkpoint_ns text", "checkpoint_id text", "parent_checkpoint_id text", "type text", "checkpoint "+jsonb, "metadata "+jsonb)
 		add("checkpoint_blobs", "thread_id text", "checkpoint_ns text", "channel text", "version text", "type text", "blob "+bytes)
@@ -427,21 +438,21 @@ func tablesOf(flavor string, g tableGroup, vec *vectorShape) map[string]*table {
 		add("store", "namespace_path text", "key text", "value jsonb", "created_at timestamptz", "updated_at timestamptz", "expires_at timestamptz")
 		add("store_migrations", "v int4")
 	case g == storeTables:
-		value, ttl, v := "value jsonb", "ttl_minutes int4", "v int4"
+		value, ttl, count := "value jsonb", "ttl_minutes int4", "v int4"
 		if sqlite {
-			value, ttl, v = "value text", "ttl_minutes REAL", "v INTEGER"
+			value, ttl, count = "value text", "ttl_minutes REAL", "v INTEGER"
 		}
 		add("store", "prefix text", "key text", value, "created_at "+times, "updated_at "+times, "expires_at "+times, ttl)
-		add("store_migrations", v)
+		add("store_migrations", count)
 	case g == vectorTables && js:
 		add("store_vectors", "namespace_path text", "key text", "field_path text", "text_content text", "embedding "+vec.typ, "created_at timestamptz")
 	case g == vectorTables:
-		typ, v := "BLOB", "v INTEGER"
+		typ, count := "BLOB", "v INTEGER"
 		if !sqlite {
-			typ, v = vec.typ, "v int4"
+			typ, count = vec.typ, "v int4"
 		}
 		add("store_vectors", "prefix text", "key text", "field_name text", "embedding "+typ, "created_at "+times, "updated_at "+times)
-		add("vector_migrations", v)
+		add("vector_migrations", count)
 	}
 	return out
 }

@@ -86,7 +86,7 @@ func TestPlanned(t *testing.T) {
 				if real[mainTable(g)] == nil {
 					continue
 				}
-				for name, tab := range tablesOf(flavor, g, shapeOf(originOf(t, m))) {
+				for name, tab := range tablesOf(flavor, g, 0, shapeOf(originOf(t, m))) {
 					n++
 					if real[name] == nil || names(tab) != names(real[name]) {
 						t.Errorf("planned %s\nmade    %v", names(tab), real[name])

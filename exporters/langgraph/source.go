@@ -117,6 +117,11 @@ func (r *reading) origin() *pb.Origin {
 	for _, l := range f.labels {
 		label(l[0], l[1])
 	}
+	if w := r.lay.t["writes"]; w != nil {
+		if i := w.col("task_path"); i >= 0 {
+			label(labelTaskPath, w.cols[i].full)
+		}
+	}
 	if v := r.lay.t["store_vectors"]; v != nil {
 		if i := v.col("embedding"); i >= 0 {
 			label(labelVectorType, v.cols[i].full)
@@ -127,6 +132,7 @@ func (r *reading) origin() *pb.Origin {
 
 // Labels of an Origin.
 const (
+	labelTaskPath    = "writes.task_path"        // "TEXT": SQLite has the column since langgraph-checkpoint-sqlite 3.1.2
 	labelVectorType  = "store_vectors.embedding" // "vector(4)"
 	labelVectorIndex = "store_vectors.index"     // "hnsw vector_cosine_ops m=16"
 )

@@ -189,10 +189,13 @@ func (w *writer) ensure(ctx context.Context, g tableGroup, from *pb.Origin) erro
 		}
 	}
 	counterName := map[tableGroup]string{checkpointTables: "checkpoint_migrations", storeTables: "store_migrations", vectorTables: "vector_migrations"}[g]
-	v := int64(1 << 30)
+	v := int64(newestVersion)
 	if w.same() {
 		if n, ok := versionsOf(from)[counterName]; ok {
 			v = n
+		}
+		if g == checkpointTables && w.lay.engine == "sqlite" && labelOf(from, labelTaskPath) == "" {
+			v = 0
 		}
 	}
 	s, err := setupOf(w.lay.flavor(), g, v, w.vec)
@@ -215,7 +218,7 @@ func (w *writer) ensure(ctx context.Context, g tableGroup, from *pb.Origin) erro
 			}
 		}
 	} else {
-		for n, t := range tablesOf(w.lay.flavor(), g, w.vec) {
+		for n, t := range tablesOf(w.lay.flavor(), g, v, w.vec) {
 			t.planned = true
 			w.lay.t[n] = t
 		}

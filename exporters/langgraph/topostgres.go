@@ -198,7 +198,7 @@ func (w *writer) checkpointToPostgres(ctx context.Context, c *pb.Checkpoint) (re
 	}
 	parsed, err := values.ParseCheckpoint(ser, doc)
 	if err != nil {
-		return replay.Receipt{}, refuse("its document is not what a checkpoint looks like")
+		return replay.Receipt{}, refusal(notADocument(ser))
 	}
 	out, _, _, err := values.SplitCheckpoint(ser == "json", doc)
 	if err != nil {
@@ -243,6 +243,14 @@ func (w *writer) checkpointToPostgres(ctx context.Context, c *pb.Checkpoint) (re
 		"parent_checkpoint_id": row["parent_checkpoint_id"],
 		"checkpoint":           {kind: text, b: out}, "metadata": {kind: text, b: meta},
 	}), losses, extras...)
+}
+
+// notADocument says why a document with this serializer is not taken apart.
+func notADocument(serializer string) string {
+	if serializer == "pickle" {
+		return "a value in it made the library write the whole checkpoint as a pickle, which is never executed here: it arrives in a store of its own kind alone"
+	}
+	return "its document is not what a checkpoint looks like"
 }
 
 // A move gives a channel of one checkpoint another version.

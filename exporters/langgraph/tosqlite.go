@@ -112,6 +112,9 @@ func (w *writer) held(ctx context.Context, c *pb.Checkpoint, row map[string]cell
 		if values.IsEncrypted(v.Serializer) {
 			return nil, refuse(needsKey)
 		}
+		if v.Serializer == "pickle" {
+			return nil, refuse("channel %s holds a pickle, which is never executed here, and a document has no place for one: it arrives in a store of its own kind alone", valid(ch.Name))
+		}
 		b, err := w.resolver().Data(ctx, v.Value)
 		if err != nil {
 			return nil, err

@@ -1,0 +1,136 @@
+package langgraph
+
+import (
+	"path/filepath"
+	"strings"
+	"testing"
+
+	"github.com/google/go-cmp/cmp"
+
+	"github.com/exitramp/exitramp/context/agentstate"
+	"github.com/exitramp/exitramp/context/replay"
+	"github.com/exitramp/exitramp/exporters/exportertest"
+	pb "github.com/exitramp/exitramp/proto/exitramp/v1"
+)
+
+// withPath is the sample of Python as langgraph-checkpoint-sqlite 3.1.2 has it, which added a column.
+func withPath(t *testing.T) *Store {
+	t.Helper()
+	p := sample(t, "python.sqlite")
+	run(t, p, false, "ALTER TABLE writes RENAME TO older", `CREATE TABLE IF NOT EXISTS writes (
+                thread_id TEXT NOT NULL,
+                checkpoint_ns TEXT NOT NULL DEFAULT '',
+                checkpoint_id TEXT NOT NULL,
+                task_id TEXT NOT NULL,
+                task_path TEXT NOT NULL DEFAULT '',
+                idx INTEGER NOT NULL,
+                channel TEXT NOT NULL,
+                type TEXT,
+                value BLOB,
+                PRIMARY KEY (thread_id, checkpoint_ns, checkpoint_id, task_id, idx)
+            )`, `INSERT INTO writes SELECT thread_id, checkpoint_ns, checkpoint_id, task_id,
+		CASE idx WHEN 0 THEN '~__pregel_pull, ' || channel ELSE '' END, idx, channel, type, value FROM older`, "DROP TABLE older")
+	return SQLite(p)
+}
+
+// TestTaskPath: writes in SQLite have a task path since a later release of the library. It orders what
+// parallel tasks wrote to one channel, so it must not be lost.
+func TestTaskPath(t *testing.T) {
+	src := withPath(t)
+	m, _ := exportertest.Export(t, src)
+	var paths int
+	for _, r := range records(t, m) {
+		if p, ok := r.(*pb.PendingWrite); ok && p.TaskPath != "" {
+			paths++
+		}
+	}
+	if paths == 0 {
+		t.Fatal("no write has a task path")
+	}
+	t.Run("empty place", func(t *testing.T) {
+		copyExact(t, src, m)
+		dst := SQLite(filepath.Join(t.TempDir(), "copy.sqlite"))
+		apply(t, dst, m, false)
+		if d := cmp.Diff(schemaOf(t, src), schemaOf(t, dst)); d != "" {
+			t.Errorf("schema differs (-runtime +made):\n%s", d)
+		}
+	})
+	t.Run("planned alike", func(t *testing.T) {
+		dst := SQLite(filepath.Join(t.TempDir(), "new.sqlite"))
+		planned, done := actions(apply(t, dst, m, true)), actions(apply(t, dst, m, false))
+		if d := cmp.Diff(planned, done); d != "" {
+			t.Errorf("-plan +run:\n%s", d)
+		}
+	})
+	t.Run("older tables", func(t *testing.T) {
+		dst := SQLite(sample(t, "python.sqlite"))
+		change(t, dst, "DELETE FROM checkpoints; DELETE FROM writes; DELETE FROM store; DELETE FROM store_vectors")
+		done := apply(t, dst, m, false)
+		if n := actions(done); n["refuse"]+n["conflict"] > 0 {
+			t.Errorf("actions %v", n)
+		}
+		lost := 0
+		for _, rc := range done {
+			for _, l := range rc.Losses {
+				if l.Path == "task_path" {
+					lost++
+				}
+			}
+		}
+		if lost != paths {
+			t.Errorf("%d losses announced, want %d", lost, paths)
+		}
+		back, _ := exportertest.Export(t, dst)
+		if got := unannounced(t, m, back, done); len(got) > 0 {
+			t.Errorf("not announced: %q", got)
+		}
+	})
+	t.Run("newer tables", func(t *testing.T) {
+		older, _ := exportertest.Export(t, SQLite(sample(t, "python.sqlite")))
+		dst := withPath(t)
+		change(t, dst, "DELETE FROM checkpoints; DELETE FROM writes; DELETE FROM store; DELETE FROM store_vectors")
+		done := apply(t, dst, older, false)
+		back, _ := exportertest.Export(t, dst)
+		if got := unannounced(t, older, back, done); len(got) > 0 {
+			t.Errorf("not announced: %q", got)
+		}
+	})
+	t.Run("through PostgreSQL", func(t *testing.T) {
+		pg := postgres(t, database(t))
+		apply(t, pg, m, false)
+		there, _ := exportertest.Export(t, pg)
+		dst := SQLite(filepath.Join(t.TempDir(), "back.sqlite"))
+		apply(t, dst, there, false)
+		back, _ := exportertest.Export(t, dst)
+		for _, r := range records(t, m) {
+			p, ok := r.(*pb.PendingWrite)
+			if !ok || strings.Contains(p.Serializer, "+") {
+				continue
+			}
+			if got := get[*pb.PendingWrite](t, back, p.Meta.Key).TaskPath; got != p.TaskPath {
+				t.Errorf("%s: task path %q, want %q", p.Meta.Key, got, p.TaskPath)
+			}
+		}
+	})
+}
+
+// TestVectorWithNUL: one key that PostgreSQL cannot hold is a refusal, and does not end the run.
+func TestVectorWithNUL(t *testing.T) {
+	s := SQLite(sample(t, "python.sqlite"))
+	change(t, s, "INSERT INTO store (prefix, key, value) VALUES ('a', 'b' || char(0), CAST('{}' AS BLOB)); INSERT INTO store_vectors (prefix, key, field_name, embedding) VALUES ('a', 'b' || char(0), '$', x'00000000000000000000000000000000')")
+	m, _ := exportertest.Export(t, s)
+	dst := postgres(t, database(t))
+	needVector(t, dst)
+	want := map[string]bool{agentstate.Key("memory", "a", "b\x00"): true, agentstate.Key("embedding", "a", "b\x00", "$"): true}
+	for _, rc := range apply(t, dst, m, false) {
+		if want[rc.Key] {
+			if rc.Action != replay.Refused || !strings.Contains(rc.Why, "NUL") {
+				t.Errorf("%s: %v %s", rc.Key, rc.Action, rc.Why)
+			}
+			delete(want, rc.Key)
+		}
+	}
+	if len(want) > 0 {
+		t.Errorf("never asked: %v", want)
+	}
+}
