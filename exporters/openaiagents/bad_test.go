@@ -54,18 +54,18 @@ func TestRefused(t *testing.T) {
 		want error
 		text string
 	}{
-		"cut database":               {func(d string) { put(t, d, "a.db", db[:len(db)-5000]) }, ErrDamaged, "a.db: database cannot be read: "},
-		"cut in its header":          {func(d string) { put(t, d, "a.db", db[:60]) }, ErrDamaged, "ends inside its header"},
-		"not a database":             {func(d string) { put(t, d, "a.db", []byte("these are notes of somebody")) }, ErrDamaged, "is not a SQLite database"},
-		"encrypted as a whole":       {func(d string) { put(t, d, "a.sqlite3", bytes.Repeat([]byte{0xa7, 0x11}, 4096)) }, ErrDamaged, "or is encrypted as a whole"},
-		"empty beside its log":       {func(d string) { put(t, d, "a.db", nil); put(t, d, "a.db-wal", []byte("all is in here")) }, ErrDamaged, "bring the right one back beside it"},
-		"a log alone":                {func(d string) { put(t, d, "a.db-wal", append([]byte{0x37, 0x7f, 0x06, 0x82}, make([]byte, 100)...)) }, ErrDamaged, "a write-ahead log without its database"},
-		"further column":             {altered("ALTER TABLE agent_messages ADD COLUMN turn"), ErrSchema, "supported: id, session_id"},
-		"further column of sessions": {altered("ALTER TABLE agent_sessions ADD COLUMN tenant"), ErrSchema, "tenant"},
-		"no sessions":                {altered("PRAGMA foreign_keys=OFF; DROP TABLE agent_sessions"), ErrSchema, "table agent_sessions is not there"},
-		"no messages":                {altered("DROP TABLE agent_messages"), ErrSchema, "no table holds the messages"},
-		"an empty folder":            {func(string) {}, ErrSchema, "no sessions and no run states (it is empty)"},
-		"a text":                     {func(d string) { put(t, d, "a.txt", []byte("hello")) }, ErrSchema, "1 files of something else, such as a.txt"},
+		"cut database":              {func(d string) { put(t, d, "a.db", db[:len(db)-5000]) }, ErrDamaged, "a.db: database cannot be read: "},
+		"cut in its header":         {func(d string) { put(t, d, "a.db", db[:60]) }, ErrDamaged, "ends inside its header"},
+		"not a database":            {func(d string) { put(t, d, "a.db", []byte("these are notes of somebody")) }, ErrDamaged, "is not a SQLite database"},
+		"encrypted as a whole":      {func(d string) { put(t, d, "a.sqlite3", bytes.Repeat([]byte{0xa7, 0x11}, 4096)) }, ErrDamaged, "or is encrypted as a whole"},
+		"empty beside its log":      {func(d string) { put(t, d, "a.db", nil); put(t, d, "a.db-wal", []byte("all is in here")) }, ErrDamaged, "bring the right one back beside it"},
+		"a log alone":               {func(d string) { put(t, d, "a.db-wal", append([]byte{0x37, 0x7f, 0x06, 0x82}, make([]byte, 100)...)) }, ErrDamaged, "a write-ahead log without its database"},
+		"a column less":             {altered("ALTER TABLE agent_messages DROP COLUMN created_at"), ErrSchema, "supported: id, session_id"},
+		"a column less of sessions": {altered("ALTER TABLE agent_sessions DROP COLUMN updated_at"), ErrSchema, "supported: session_id, created_at, updated_at"},
+		"no sessions":               {altered("PRAGMA foreign_keys=OFF; DROP TABLE agent_sessions"), ErrSchema, "table agent_sessions is not there"},
+		"no messages":               {altered("DROP TABLE agent_messages"), ErrSchema, "no table holds the messages"},
+		"an empty folder":           {func(string) {}, ErrSchema, "no sessions and no run states (it is empty)"},
+		"a text":                    {func(d string) { put(t, d, "a.txt", []byte("hello")) }, ErrSchema, "1 files of something else, such as a.txt"},
 		"another home": {func(d string) {
 			put(t, d, ".claude/todos/a.json", []byte("[]"))
 			put(t, d, ".claude/settings.json", []byte("{}"))

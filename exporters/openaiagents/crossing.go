@@ -33,6 +33,25 @@ func ownColumn(ctx context.Context, from *pb.Origin, src agentstate.Resolver, r 
 	return v, ok, nil
 }
 
+// notTaken are the columns of an application that the row of r had: in a folder and in PostgreSQL they
+// are columns of other types, so they do not go from one to the other.
+func notTaken(from *pb.Origin, r agentstate.Record) []fidelity.Loss {
+	ns := r.GetMeta().GetNative()
+	if from.GetProduct() != product || len(ns) != 1 {
+		return nil
+	}
+	own := map[string]int{"agent_sessions": 3, "agent_messages": 4}[ns[0].Type]
+	cols := ns[0].GetRow().GetColumns()
+	if own == 0 || len(cols) <= own {
+		return nil
+	}
+	var out []fidelity.Loss
+	for _, c := range cols[own:] {
+		out = append(out, fidelity.Loss{Path: "native." + valid(c.Name), Grade: fidelity.Dropped, Why: "an application added this column: it goes to a store of the same kind alone"})
+	}
+	return out
+}
+
 // itemsOf are the items that a message becomes: of the SDK the text that it was, of others the
 // mapped fields.
 func itemsOf(ctx context.Context, from *pb.Origin, src agentstate.Resolver, m *pb.Message) ([][]byte, []fidelity.Loss, error) {

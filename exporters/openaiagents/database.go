@@ -7,6 +7,7 @@ import (
 	"slices"
 	"strings"
 	"time"
+	"unicode/utf8"
 
 	"github.com/exitramp/exitramp/context/agentstate"
 	"github.com/exitramp/exitramp/exporters/internal/sqlitefile"
@@ -31,6 +32,19 @@ type layout struct {
 	Alchemy []string `json:"alchemy,omitempty"`
 	// ByTime are the tables of messages that older releases of the library index by time, not by id.
 	ByTime []string `json:"by_time,omitempty"`
+	// Added are the columns that an application put into tables of the library, by table.
+	Added map[string][]string `json:"added,omitempty"`
+	// Structure is the table of messages that the tables of AdvancedSQLiteSession belong to, where
+	// that is not the first one.
+	Structure string `json:"structure,omitempty"`
+}
+
+// structured is the pair that the tables of AdvancedSQLiteSession belong to.
+func (l *layout) structured() *pair {
+	if p := l.pair(l.Structure); p != nil && l.Structure != "" {
+		return p
+	}
+	return &l.Pairs[0]
 }
 
 // dialectOf is who made the tables of p.
@@ -55,7 +69,8 @@ const (
 	sqlAlchemy  dialect = "sqlalchemy" // SQLAlchemySession
 )
 
-// columnsOf are the columns of the runtime's tables. Others are a schema that is not known.
+// columnsOf are the columns of the runtime's tables. Without one of them it is a schema that is not
+// known; others are an application's.
 func columnsOf(table string, p *pair) []string {
 	switch {
 	case p != nil && table == p.Sessions:
@@ -137,25 +152,25 @@ func readLayout(ctx context.Context, c *sql.Conn, rel string) (layout, error) {
 		if !slices.Contains(cols[t], "message_data") || !slices.Contains(cols[t], "session_id") {
 			continue
 		}
-		if !slices.Equal(cols[t], columnsOf(t, &pair{Messages: t})) {
-			return l, fmt.Errorf("%w: %s: table %s has the columns %s; supported: id, session_id, message_data, created_at (openai-agents 0.22.0)", ErrSchema, rel, t, strings.Join(cols[t], ", "))
-		}
 		fk, err := query(ctx, c, `SELECT +"table" FROM pragma_foreign_key_list(?) WHERE "from" = 'session_id'`, t)
 		if err != nil {
 			return l, err
 		}
 		if len(fk) != 1 {
 			if t == "agent_messages" {
-				return l, fmt.Errorf("%w: %s: table %s refers to no table of sessions; supported: session_id of agent_sessions (openai-agents 0.22.0)", ErrSchema, rel, t)
+				return l, fmt.Errorf("%w: %s: table %s refers to no table of sessions; supported: session_id of agent_sessions (openai-agents "+releases+")", ErrSchema, rel, t)
 			}
 			continue // not one of the SDK's
 		}
 		p := pair{Sessions: fk[0][0].(string), Messages: t}
-		if isSessions[p.Sessions] = true; cols[p.Sessions] == nil {
-			return l, fmt.Errorf("%w: %s: table %s is not there, whose sessions the messages in %s are of; supported: both (openai-agents 0.22.0)", ErrSchema, rel, p.Sessions, t)
+		if err := l.knows(t, &p, cols[t]); err != nil {
+			return l, err
 		}
-		if !slices.Equal(cols[p.Sessions], columnsOf(p.Sessions, &p)) {
-			return l, fmt.Errorf("%w: %s: table %s has the columns %s; supported: session_id, created_at, updated_at (openai-agents 0.22.0)", ErrSchema, rel, p.Sessions, strings.Join(cols[p.Sessions], ", "))
+		if isSessions[p.Sessions] = true; cols[p.Sessions] == nil {
+			return l, fmt.Errorf("%w: %s: table %s is not there, whose sessions the messages in %s are of; supported: both (openai-agents "+releases+")", ErrSchema, rel, p.Sessions, t)
+		}
+		if err := l.knows(p.Sessions, &p, cols[p.Sessions]); err != nil {
+			return l, err
 		}
 		l.Pairs = append(l.Pairs, p)
 		if varchar[t] {
@@ -171,7 +186,7 @@ func readLayout(ctx context.Context, c *sql.Conn, rel string) (layout, error) {
 	}
 	for _, t := range names { // the SDK makes both at once
 		if slices.Equal(cols[t], columnsOf(t, &pair{Sessions: t})) && !isSessions[t] && (t == "agent_sessions" || l.Pairs == nil) {
-			return l, fmt.Errorf("%w: %s: no table holds the messages of the sessions in %s; supported: both (openai-agents 0.22.0)", ErrSchema, rel, t)
+			return l, fmt.Errorf("%w: %s: no table holds the messages of the sessions in %s; supported: both (openai-agents "+releases+")", ErrSchema, rel, t)
 		}
 	}
 	if len(l.Alchemy) == len(l.Pairs) && l.Pairs != nil {
@@ -181,15 +196,48 @@ func readLayout(ctx context.Context, c *sql.Conn, rel string) (layout, error) {
 		return l, nil
 	}
 	for _, t := range names {
-		want, ok := extraTables()[t]
-		if ok && !slices.Equal(cols[t], want) {
-			return l, fmt.Errorf("%w: %s: table %s has the columns %s; supported: %s (openai-agents 0.22.0)", ErrSchema, rel, t, strings.Join(cols[t], ", "), strings.Join(want, ", "))
+		if extraTables()[t] == nil {
+			continue
 		}
-		if ok {
-			l.Extra = append(l.Extra, t)
+		if err := l.knows(t, nil, cols[t]); err != nil {
+			return l, err
+		}
+		l.Extra = append(l.Extra, t)
+		if t != "message_structure" {
+			continue
+		}
+		fk, err := query(ctx, c, `SELECT +"table" FROM pragma_foreign_key_list(?) WHERE "from" = 'message_id'`, t)
+		if err != nil {
+			return l, err
+		}
+		if len(fk) == 1 && l.pair(fk[0][0].(string)) != nil && fk[0][0] != l.Pairs[0].Messages {
+			l.Structure = fk[0][0].(string)
 		}
 	}
 	return l, nil
+}
+
+// knows refuses a table that lacks a column of the library, and notes those that an application added.
+func (l *layout) knows(table string, p *pair, have []string) error {
+	want := columnsOf(table, p)
+	for _, c := range want {
+		if !slices.Contains(have, c) {
+			return fmt.Errorf("%w: %s: table %s has the columns %s; supported: %s (openai-agents %s)", ErrSchema, l.File, table, strings.Join(have, ", "), strings.Join(want, ", "), releases)
+		}
+	}
+	for _, c := range have {
+		if slices.Contains(want, c) {
+			continue
+		}
+		if !utf8.ValidString(c) {
+			return fmt.Errorf("%w: %s: table %s has a column %q, whose name is no text", ErrSchema, l.File, table, c)
+		}
+		if l.Added == nil {
+			l.Added = map[string][]string{}
+		}
+		l.Added[table] = append(l.Added[table], c)
+	}
+	return nil
 }
 
 // query reads a small result.
@@ -238,7 +286,7 @@ func selects(cols []string) string {
 	return strings.Join(out, ", ")
 }
 
-// A nativeRow is what the native form of a row of up to four columns consists of, made at once:
+// A nativeRow is what the native form of a row of four columns consists of, made at once:
 // there is one for each message.
 type nativeRow struct {
 	pb.Native
@@ -254,11 +302,16 @@ type nativeRow struct {
 type table struct {
 	name, role string // role is the name that the SDK gives it
 	cols, key  []string
+	own        int // columns of the SDK; those behind them are an application's
 }
 
-func tableOf(name string, p *pair) *table {
-	return &table{name, role(name, p), columnsOf(name, p), keyOf(name, p)}
+func tableOf(name string, p *pair, added ...string) *table {
+	own := columnsOf(name, p)
+	return &table{name, role(name, p), append(slices.Clip(own), added...), keyOf(name, p), len(own)}
 }
+
+// table is tableOf with the columns that an application added.
+func (l *layout) table(name string, p *pair) *table { return tableOf(name, p, l.Added[name]...) }
 
 // row is the native form of a row. Values above the limit lie beside it.
 func (d *db) row(t *table, v []any) *pb.Native {
@@ -278,6 +331,9 @@ func (n *nativeRow) fill(t *table, v []any, ref func(col string) *pb.Blob) *pb.N
 	}
 	buf := make([]byte, 0, size)
 	for i, c := range t.cols {
+		if v[i] == nil && i >= t.own {
+			continue // an application's column without a value: as if it were not there
+		}
 		var x *pb.Column
 		if i < len(n.cols) {
 			x = &n.cols[i]

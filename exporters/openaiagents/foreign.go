@@ -82,7 +82,7 @@ func (w *writer) foreignSession(ctx context.Context, c *pb.Conversation) (replay
 	if err != nil {
 		return replay.Receipt{}, err
 	}
-	losses := fidelity.Lost(c, "a session has an id and times", "title", "meta.created_unix_nano", "meta.updated_unix_nano")
+	losses := append(fidelity.Lost(c, "a session has an id and times", "title", "meta.created_unix_nano", "meta.updated_unix_nano"), notTaken(w.run.From, c)...)
 	if c.Title != id {
 		losses = append(losses, fidelity.Loss{Path: "title", Grade: fidelity.Transformed, Why: "a session is shown by its id"})
 	}
@@ -129,7 +129,7 @@ func (w *writer) foreignMessage(ctx context.Context, m *pb.Message) (replay.Rece
 	}
 	place := placeIn(foreignFile, p)
 	created, l := w.stamp(m.Meta.CreatedUnixNano, "meta.created_unix_nano")
-	losses = append(losses, l...)
+	losses = append(append(losses, l...), notTaken(w.run.From, m)...)
 	sid, err := sessionOf(ctx, w.run.From, w.run.Source, m)
 	if err != nil {
 		return replay.Receipt{}, err

@@ -6,7 +6,6 @@ import (
 	"fmt"
 	"io"
 	"regexp"
-	"slices"
 	"strconv"
 	"strings"
 
@@ -18,7 +17,8 @@ import (
 // jsonForm looks for what only a run state and a list of items have. It reads no further than the
 // first members of the document.
 func jsonForm(r io.Reader) form {
-	d := json.NewDecoder(io.LimitReader(r, 1<<20))
+	var seen bytes.Buffer
+	d := json.NewDecoder(io.TeeReader(io.LimitReader(r, 1<<20), &seen))
 	t, err := d.Token()
 	switch {
 	case err != nil:
@@ -38,18 +38,57 @@ func jsonForm(r io.Reader) form {
 		for d.More() {
 			k, err := d.Token()
 			if err != nil {
-				return notOurs
+				break
 			}
-			if k == "$schemaVersion" {
+			if k == schemaVersion {
 				return runState
 			}
-			var skip json.RawMessage
-			if d.Decode(&skip) != nil {
-				return notOurs
+			var v json.RawMessage
+			if d.Decode(&v) != nil {
+				break // longer than what is read here, or no JSON
 			}
+			if _, ok := wrapped(v); ok {
+				return runState
+			}
+		}
+		if bytes.Contains(seen.Bytes(), []byte(schemaVersion)) && seen.Len() == 1<<20 {
+			return runState
 		}
 	}
 	return notOurs
+}
+
+// schemaVersion is the member that every run state has.
+const schemaVersion = "$schemaVersion"
+
+// wrapped is the run state that v, a member of a program's own document, is: an object, or the text of
+// one.
+func wrapped(v json.RawMessage) (json.RawMessage, bool) {
+	if !bytes.Contains(v, []byte(schemaVersion)) {
+		return nil, false
+	}
+	if s, ok := responses.Text(v); ok {
+		v = json.RawMessage(s)
+	}
+	var o struct {
+		Version json.RawMessage `json:"$schemaVersion"`
+	}
+	return v, json.Unmarshal(v, &o) == nil && o.Version != nil
+}
+
+// states are the run states in a document: it is one, or some of its members are.
+func states(b []byte) []json.RawMessage {
+	var o responses.Object
+	if json.Unmarshal(b, &o) != nil || o[schemaVersion] != nil {
+		return []json.RawMessage{b}
+	}
+	var out []json.RawMessage
+	for _, name := range sorted(o) {
+		if v, ok := wrapped(o[name]); ok {
+			out = append(out, v)
+		}
+	}
+	return out
 }
 
 func isItem(o responses.Object) bool {
@@ -68,72 +107,15 @@ func isItem(o responses.Object) bool {
 // A runDoc is what is read of a RunState, in the names of both languages.
 type runDoc struct {
 	version, agent string
+	want           string // the versions that are supported, if this one is not
 	waiting        []approval
 }
 
 // An approval is a call that waits for a person.
 type approval struct {
-	call, tool, agent string
-	raw               json.RawMessage // the call
-	answer            []byte          // what a person has said of it, as JSON; nil: nothing yet
-}
-
-// A ruling is what a person has said of calls of one tool.
-type ruling struct {
-	Approved any               `json:"approved"` // a list of calls, or true: every one
-	Rejected any               `json:"rejected"`
-	Python   map[string]string `json:"rejection_messages"`
-	JS       map[string]string `json:"messages"`
-}
-
-// rulings are those of a run's context, by tool. JavaScript also keeps them for each agent.
-func rulings(context json.RawMessage) []map[string]ruling {
-	var c struct {
-		Approvals map[string]ruling `json:"approvals"`
-		Agents    []struct {
-			Approvals map[string]ruling `json:"approvals"`
-		} `json:"functionApprovals"`
-	}
-	json.Unmarshal(context, &c)
-	out := []map[string]ruling{c.Approvals}
-	for _, a := range c.Agents {
-		out = append(out, a.Approvals)
-	}
-	return out
-}
-
-// answer is what was said of a call: of this one, else of every call of its tool.
-func answer(all []map[string]ruling, call, tool string) []byte {
-	has := func(v any) bool {
-		list, _ := v.([]any)
-		return slices.Contains(list, any(call))
-	}
-	type said struct {
-		Approved bool   `json:"approved"`
-		Message  string `json:"message,omitempty"`
-	}
-	var found *said
-	for _, m := range all {
-		for name, r := range m {
-			switch {
-			case call != "" && has(r.Approved):
-				b, _ := json.Marshal(said{Approved: true})
-				return b
-			case call != "" && has(r.Rejected):
-				b, _ := json.Marshal(said{Message: r.Python[call] + r.JS[call]})
-				return b
-			case name == tool && r.Approved == true:
-				found = &said{Approved: true}
-			case name == tool && r.Rejected == true && found == nil:
-				found = &said{}
-			}
-		}
-	}
-	if found == nil {
-		return nil
-	}
-	b, _ := json.Marshal(found)
-	return b
+	call, tool, agent, server string
+	raw                       json.RawMessage // the call
+	answer                    []byte          // what a person has said of it, as JSON; nil: nothing yet
 }
 
 func readRunState(b []byte) (*runDoc, error) {
@@ -141,7 +123,8 @@ func readRunState(b []byte) (*runDoc, error) {
 	if err := json.Unmarshal(b, &o); err != nil {
 		return nil, fmt.Errorf("not JSON at byte %d", offset(err))
 	}
-	d := &runDoc{version: responses.Plain(o["$schemaVersion"])}
+	d := &runDoc{version: responses.Plain(o[schemaVersion])}
+	d.want = supported(b, d.version)
 	var agent, step, data responses.Object
 	json.Unmarshal(responses.First(o, "current_agent", "currentAgent"), &agent)
 	d.agent = responses.Plain(agent["name"])
@@ -156,12 +139,12 @@ func readRunState(b []byte) (*runDoc, error) {
 		json.Unmarshal(i["agent"], &agent)
 		a := approval{
 			call: responses.Plain(responses.First(raw, "call_id", "callId", "id")), tool: responses.Plain(responses.First(i, "tool_name", "toolName")),
-			agent: responses.Plain(agent["name"]), raw: responses.First(i, "raw_item", "rawItem"),
+			agent: responses.Plain(agent["name"]), server: serverOf(raw), raw: responses.First(i, "raw_item", "rawItem"),
 		}
 		if a.tool == "" {
 			a.tool = responses.Plain(raw["name"])
 		}
-		a.answer = answer(ruled, a.call, a.tool)
+		a.answer = answer(ruled, &a)
 		d.waiting = append(d.waiting, a)
 	}
 	return d, nil
@@ -174,12 +157,17 @@ func offset(err error) int64 {
 	return 0
 }
 
-// state are the records of a run state: the document, and what waits in it.
+// runState are the records of a file with a run state: the document, and what waits in it. A program may
+// have wrapped it, or several, into a document of its own.
 func (r *reading) runState(f *document, b []byte) error {
 	short := responses.Shorten(b)
-	d, err := readRunState(short)
-	if err != nil {
-		return r.gaps(gap("state", f.rel, 1, err))
+	var docs []*runDoc
+	for _, x := range states(short) {
+		d, err := readRunState(x)
+		if err != nil {
+			return r.gaps(gap("state", f.rel, 1, err))
+		}
+		docs = append(docs, d)
 	}
 	b, secrets := withoutKeys(b)
 	f.secrets = secrets > 0
@@ -187,9 +175,11 @@ func (r *reading) runState(f *document, b []byte) error {
 	// The bytes are in the record once: its native form cites them.
 	n := &pb.Native{Type: "runstate", Body: &pb.Native_Row{Row: &pb.Row{Columns: []*pb.Column{{Name: "file", Value: &pb.Column_At{At: "#value"}}}}}}
 	s := &pb.State{Meta: agentstate.Meta("state", n, f.rel), Scope: "run", Value: f.native("", b).GetData()}
-	s.Meta.Labels = append(s.Meta.Labels, &pb.Label{Name: "$schemaVersion", Value: d.version})
-	if d.agent != "" {
-		s.Meta.Labels = append(s.Meta.Labels, &pb.Label{Name: "agent", Value: d.agent})
+	for _, d := range docs {
+		s.Meta.Labels = append(s.Meta.Labels, &pb.Label{Name: schemaVersion, Value: valid(d.version)})
+		if d.agent != "" {
+			s.Meta.Labels = append(s.Meta.Labels, &pb.Label{Name: "agent", Value: valid(d.agent)})
+		}
 	}
 	if secrets > 0 {
 		c := &pb.Credential{Meta: agentstate.Meta("credential", nil, f.rel, "trace.tracing_api_key"), Name: "tracing_api_key", Form: "api_key", Provider: "openai",
@@ -203,28 +193,40 @@ func (r *reading) runState(f *document, b []byte) error {
 	if err := r.put(s); err != nil {
 		return err
 	}
-	if want := supported(short, d.version); want != "" {
-		if !r.out.Gap(&pb.Gap{Kind: "interrupt", Place: f.rel, Reason: pb.Gap_REASON_CORRUPT, Count: 1,
-			Detail: fmt.Sprintf("$schemaVersion: found %.20q, supported %s: the file is carried as it is, what waits in it is not read", d.version, want)}) {
-			return errStop
+	seen := map[string]bool{}
+	for no, d := range docs {
+		if d.want != "" {
+			if !r.out.Gap(&pb.Gap{Kind: "interrupt", Place: f.rel, Reason: pb.Gap_REASON_CORRUPT, Count: 1,
+				Detail: fmt.Sprintf("$schemaVersion: found %.20q, supported %s: the file is carried as it is, what waits in it is not read", d.version, d.want)}) {
+				return errStop
+			}
+			continue
 		}
-		return nil
-	}
-	for i, a := range d.waiting {
-		id := a.call
-		if id == "" {
-			id = "#" + strconv.Itoa(i)
-		}
-		t := &pb.Interrupt{Meta: agentstate.Meta("interrupt", nil, f.rel, id), NativeId: a.call, ToolCallId: a.call, AskedBy: a.agent,
-			Question: question(a.raw), Options: []string{"approve", "reject"}, Status: pb.Interrupt_STATUS_OPEN}
-		if t.Meta.ViewOfKeys = []string{key}; a.answer != nil {
-			t.Status, t.Answer = pb.Interrupt_STATUS_ANSWERED, agentstate.Inline("application/json", a.answer)
-		}
-		if err := r.put(t); err != nil {
-			return err
+		for i, a := range d.waiting {
+			id := a.call
+			if id == "" || seen[id] {
+				id = "#" + strconv.Itoa(i)
+			}
+			if seen[id] { // of another run of the same file
+				id = fmt.Sprintf("#%d.%d", no, i)
+			}
+			seen[id] = true
+			if err := r.put(a.record(key, f.rel, id)); err != nil {
+				return err
+			}
 		}
 	}
 	return nil
+}
+
+// record is the record of an approval that waits in the run state under key.
+func (a *approval) record(key, rel, id string) agentstate.Record {
+	t := &pb.Interrupt{Meta: agentstate.Meta("interrupt", nil, rel, id), NativeId: a.call, ToolCallId: a.call, AskedBy: a.agent,
+		Question: question(a.raw), Options: []string{"approve", "reject"}, Status: pb.Interrupt_STATUS_OPEN}
+	if t.Meta.ViewOfKeys = []string{key}; a.answer != nil {
+		t.Status, t.Answer = pb.Interrupt_STATUS_ANSWERED, agentstate.Inline("application/json", a.answer)
+	}
+	return t
 }
 
 // question is the call that waits, where it fits in a record; it stands in the run state anyway.
@@ -284,14 +286,21 @@ func countElements(b []byte) (n uint64) {
 
 // tracingKey is the API key that a program may ask the SDK to write into a run state: the same name
 // in both languages, at any depth, since a run of an agent as a tool lies inside that of its caller.
-var tracingKey = regexp.MustCompile(`("tracing_api_key"\s*:\s*)"(?:[^"\\]|\\.)*"`)
+// There, in JavaScript, it is a text in a text, as a program's own document may have it: its quotes are
+// escaped, once a level.
+var (
+	tracingKey = regexp.MustCompile(`("tracing_api_key"\s*:\s*)"(?:[^"\\]|\\.)*"`)
+	deepKey    = regexp.MustCompile(`(\\+"tracing_api_key\\+"\s*:\s*)\\+"[^"\\]*\\+"`)
+)
 
 // withoutKeys takes such keys out of a run state. What binds calls to their arguments is untouched.
 func withoutKeys(b []byte) (_ []byte, n int) {
-	if n = len(tracingKey.FindAllIndex(b, -1)); n == 0 {
-		return b, 0
+	for _, x := range []*regexp.Regexp{tracingKey, deepKey} {
+		if found := len(x.FindAllIndex(b, -1)); found > 0 {
+			b, n = x.ReplaceAll(b, []byte("${1}null")), n+found
+		}
 	}
-	return tracingKey.ReplaceAll(b, []byte("${1}null")), n
+	return b, n
 }
 
 // The newest schema that each SDK writes, both from 1.0 on: Python 0.24.0 and JavaScript 0.20.0.

@@ -41,7 +41,9 @@ var (
 
 const (
 	product = "openai-agents"
-	layouts = "SQLite files of SQLiteSession, AdvancedSQLiteSession and SQLAlchemySession (openai-agents 0.22.0), run states and items in .json files"
+	// releases are those whose tables were looked at: all of them make the same ones.
+	releases = "0.22.0 to 0.24.0"
+	layouts  = "SQLite files of SQLiteSession, AdvancedSQLiteSession and SQLAlchemySession (openai-agents " + releases + "), run states and lists of items in JSON files"
 )
 
 // Drivers are the drivers for exporters.Registry.
@@ -236,13 +238,23 @@ func formOf(p string) (form, error) {
 		return notOurs, fmt.Errorf("%w: a write-ahead log without its database; copy both, or open the database once and close it", ErrDamaged)
 	case n == 0 && !sqlitefile.Missing(p), n > 0 && (ext == ".db" || ext == ".sqlite" || ext == ".sqlite3"):
 		return database, nil
-	case ext != ".json":
+	case ext != ".json" && !mayBeJSON(head[:n]):
 		return notOurs, nil
 	}
 	if _, err := r.Seek(0, io.SeekStart); err != nil {
 		return notOurs, err
 	}
-	return jsonForm(r), nil
+	f := jsonForm(r)
+	if f == emptyList && path.Ext(p) != ".json" {
+		f = notOurs
+	}
+	return f, nil
+}
+
+// mayBeJSON tells whether an object or a list may begin so. Programs give their files any name.
+func mayBeJSON(head []byte) bool {
+	head = bytes.TrimLeft(head, " \t\r\n")
+	return len(head) > 0 && (head[0] == '{' || head[0] == '[')
 }
 
 // OpenBlob opens bytes that a record of the stream under way points at.

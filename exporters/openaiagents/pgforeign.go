@@ -50,7 +50,7 @@ func (w *pgWriter) foreignSession(ctx context.Context, c *pb.Conversation) (repl
 		return refused("another session of the archive has the same id, and a database has one of each")
 	}
 	w.owner[id] = c.Meta.Key
-	losses := fidelity.Lost(c, "a session has an id and times", "title", "meta.created_unix_nano", "meta.updated_unix_nano")
+	losses := append(fidelity.Lost(c, "a session has an id and times", "title", "meta.created_unix_nano", "meta.updated_unix_nano"), notTaken(w.run.From, c)...)
 	if c.Title != id {
 		losses = append(losses, fidelity.Loss{Path: "title", Grade: fidelity.Transformed, Why: "a session is shown by its id"})
 	}
@@ -81,7 +81,7 @@ func (w *pgWriter) foreignSession(ctx context.Context, c *pb.Conversation) (repl
 			return rc, w.end(ctx, p, id)
 		}
 	}
-	rc, err := w.insert(ctx, p, made, p.sessions.ident, key, cols, []any{id, created.Format(pgStamp), updated.Format(pgStamp)})
+	rc, err := w.insert(ctx, made, p.sessions, key, cols, []any{id, created.Format(pgStamp), updated.Format(pgStamp)}, nil, nil)
 	w.there[[2]string{p.Messages, id}] = err == nil
 	rc.Losses = losses
 	return rc, err
@@ -136,7 +136,7 @@ func (w *pgWriter) foreignMessage(ctx context.Context, m *pb.Message) (replay.Re
 		l = []fidelity.Loss{{Path: "meta.created_unix_nano", Grade: fidelity.Transformed, Why: "not before the item that it follows: the SDK reads items in the order of their times"}}
 	}
 	w.ends[sid] = created
-	rc := replay.Receipt{Action: replay.Created, Losses: append(losses, l...)}
+	rc := replay.Receipt{Action: replay.Created, Losses: append(append(losses, l...), notTaken(w.run.From, m)...)}
 	if !made || w.run.DryRun {
 		w.next++
 		rc.Target = agentstate.Key("message", p.Messages, fmt.Sprintf("new-%d", w.next))

@@ -43,6 +43,17 @@ func (s *Store) begin(ctx context.Context) (_ *pgReading, _ *pb.Origin, err erro
 	l := layout{Dialect: sqlAlchemy}
 	for _, p := range d.pairs {
 		l.Pairs = append(l.Pairs, p.pair)
+		for _, t := range []struct {
+			pgTable
+			name string
+		}{{p.sessions, p.Sessions}, {p.messages, p.Messages}} {
+			if len(t.added) > 0 {
+				if l.Added == nil {
+					l.Added = map[string][]string{}
+				}
+				l.Added[t.name] = t.has()
+			}
+		}
 		if p.sessions.partial || p.messages.partial {
 			// What the policy shows is still worth having; the gap says that it is not all.
 			if err := d.exec(ctx, "SET LOCAL row_security = on"); err != nil {
@@ -124,6 +135,9 @@ func (r *pgReading) run(ctx context.Context) error {
 		}
 	}
 	for _, p := range r.pairs {
+		if err := r.tooLong(ctx, p); err != nil {
+			return err
+		}
 		if err := r.walk(ctx, p); err != nil {
 			return err
 		}
@@ -141,6 +155,41 @@ type pgRow struct {
 	data             *string // nil: above the limit, of size bytes
 	size             int64
 	created, updated *string
+	added            []*string // columns of an application; nil: no value
+}
+
+// scan takes a row whose last columns are n that an application added.
+func (x *pgRow) scan(c pgx.CollectableRow, n int, into ...any) error {
+	if n > 0 {
+		x.added = make([]*string, n)
+	}
+	for i := range x.added {
+		into = append(into, &x.added[i])
+	}
+	return c.Scan(into...)
+}
+
+// tooLong names the values of an application's columns that no record holds.
+func (r *pgReading) tooLong(ctx context.Context, p *pgPair) error {
+	for _, t := range []struct {
+		pgTable
+		kind string
+	}{{p.sessions, "conversation"}, {p.messages, "message"}} {
+		for _, a := range t.added {
+			if t.denied != "" {
+				continue
+			}
+			n, err := r.count(ctx, fmt.Sprintf("SELECT count(*) FROM %s WHERE octet_length(%s::text) > %d", t.ident, quote(a[0]), agentstate.SpillSize))
+			if err != nil {
+				return err
+			}
+			if n > 0 && !r.out.Gap(&pb.Gap{Kind: t.kind, Place: t.name + " column " + a[0], Reason: pb.Gap_REASON_LIMIT,
+				Detail: fmt.Sprintf("%d values of a column that an application added are longer than %d bytes: their rows are carried without them", n, agentstate.SpillSize)}) {
+				return errStop
+			}
+		}
+	}
+	return nil
 }
 
 // fetched is the number of rows that one FETCH brings. Between two of them the connection is free
@@ -184,19 +233,19 @@ func nothing() (*pgRow, error) { return nil, nil }
 func (r *pgReading) walk(ctx context.Context, p *pgPair) (err error) {
 	sessions, messages := nothing, nothing
 	if p.sessions.denied == "" {
-		q := `SELECT session_id::text, created_at::text, updated_at::text FROM ` + p.sessions.ident + ` ORDER BY session_id COLLATE "C"`
+		q := `SELECT session_id::text, created_at::text, updated_at::text` + p.sessions.more() + ` FROM ` + p.sessions.ident + ` ORDER BY session_id COLLATE "C"`
 		if sessions, err = r.cursor(ctx, "exitramp_s", q, func(c pgx.CollectableRow) (x pgRow, err error) {
-			return x, c.Scan(&x.session, &x.created, &x.updated)
+			return x, x.scan(c, len(p.sessions.added), &x.session, &x.created, &x.updated)
 		}); err != nil {
 			return err
 		}
 	}
 	if p.messages.denied == "" {
 		// The inner statement sorts rows whose long values still lie beside them.
-		q := fmt.Sprintf(`SELECT id::int8, session_id::text, octet_length(message_data)::int8, CASE WHEN octet_length(message_data) <= %d THEN message_data::text END, created_at::text
-			FROM (SELECT * FROM %s ORDER BY session_id COLLATE "C", id OFFSET 0) x`, agentstate.SpillSize, p.messages.ident)
+		q := fmt.Sprintf(`SELECT id::int8, session_id::text, octet_length(message_data)::int8, CASE WHEN octet_length(message_data) <= %d THEN message_data::text END, created_at::text%s
+			FROM (SELECT * FROM %s ORDER BY session_id COLLATE "C", id OFFSET 0) x`, agentstate.SpillSize, p.messages.more(), p.messages.ident)
 		if messages, err = r.cursor(ctx, "exitramp_m", q, func(c pgx.CollectableRow) (x pgRow, err error) {
-			return x, c.Scan(&x.id, &x.session, &x.size, &x.data, &x.created)
+			return x, x.scan(c, len(p.messages.added), &x.id, &x.session, &x.size, &x.data, &x.created)
 		}); err != nil {
 			return err
 		}

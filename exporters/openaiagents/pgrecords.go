@@ -34,24 +34,36 @@ func (r *pgReading) conversation(p *pgPair, sid string, row *pgRow) error {
 		c.Meta.Labels = []*pb.Label{{Name: "session", Value: "has no row of its own; its messages have"}}
 		return r.put(c)
 	}
-	c.Meta.Native = []*pb.Native{{Type: "agent_sessions", Body: &pb.Native_Row{Row: &pb.Row{Columns: []*pb.Column{
-		textColumn("session_id", &sid), textColumn("created_at", row.created), textColumn("updated_at", row.updated)}}}}}
+	cols := []*pb.Column{textColumn("session_id", &sid), textColumn("created_at", row.created), textColumn("updated_at", row.updated)}
+	for i, v := range row.added {
+		if v != nil {
+			cols = append(cols, textColumn(p.sessions.added[i][0], v))
+		}
+	}
+	c.Meta.Native = []*pb.Native{{Type: "agent_sessions", Body: &pb.Native_Row{Row: &pb.Row{Columns: cols}}}}
 	c.Meta.CreatedUnixNano, c.Meta.UpdatedUnixNano = timeIn(row.created), timeIn(row.updated)
 	return r.put(c)
 }
 
 func (r *pgReading) message(ctx context.Context, p *pgPair, conversation string, row *pgRow) error {
-	v := [4]any{row.id, row.session, beside{}, nil}
+	v := append(make([]any, 0, 4+len(row.added)), row.id, row.session, beside{}, nil)
 	if row.data != nil {
 		v[2] = *row.data
 	}
 	if row.created != nil {
 		v[3] = *row.created
 	}
+	for _, a := range row.added {
+		if a != nil {
+			v = append(v, *a)
+		} else {
+			v = append(v, nil)
+		}
+	}
 	m := &message{}
 	m.Meta, m.meta.Native, m.ConversationKey = &m.meta, m.natives[:], conversation
 	m.meta.Key = p.prefix + strconv.FormatInt(row.id, 10)
-	m.natives[0] = m.native.fill(p.table, v[:], func(string) *pb.Blob {
+	m.natives[0] = m.native.fill(p.table, v, func(string) *pb.Blob {
 		id, _ := json.Marshal([]any{p.Messages, row.id}) // names are valid text
 		return &pb.Blob{Id: "row:" + string(id)}
 	})

@@ -3,11 +3,14 @@ package openaiagents
 import (
 	"context"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"slices"
 	"strings"
 	"time"
 	"unicode/utf8"
+
+	"github.com/jackc/pgx/v5/pgconn"
 
 	"github.com/exitramp/exitramp/context/agentstate"
 	"github.com/exitramp/exitramp/context/replay"
@@ -19,6 +22,7 @@ type pgWriter struct {
 	run   *replay.Run
 	exact bool
 	names []pair                     // exact: of the source
+	added map[string][]string        // exact: the columns of an application that its tables had
 	top   map[string]int64           // by table of messages: the highest id that the run gave, or would
 	there map[[2]string]bool         // table of messages and session: has a row, or would
 	owner map[string]string          // foreign: the conversation that a session is
@@ -40,7 +44,7 @@ func (s *Store) Begin(ctx context.Context, run *replay.Run) (replay.Writer, erro
 		if err := json.Unmarshal([]byte(l.Value), &x); err != nil || !validNames(x.Pairs) {
 			return nil, fmt.Errorf("%w: %w: the archive names tables that the SDK does not make", replay.ErrTarget, ErrSchema)
 		}
-		w.names = x.Pairs
+		w.names, w.added = x.Pairs, x.Added
 	}
 	if err := w.connect(ctx, s); err != nil {
 		if w.pg != nil {
@@ -168,8 +172,12 @@ func (w *pgWriter) row(ctx context.Context, r agentstate.Record) (replay.Receipt
 	if err != nil {
 		return replay.Receipt{}, err
 	}
-	if vals == nil {
-		return refused("want the columns %s", strings.Join(cols, ", "))
+	all, ok, err := additions(ctx, w.run.Source, r, ns[0].GetRow(), len(cols))
+	if err != nil {
+		return replay.Receipt{}, err
+	}
+	if vals == nil || !ok || slices.ContainsFunc(all, func(a addition) bool { s, text := a.value.(string); return unfit(s, text) != "" }) {
+		return refused("want the columns %s, each once, first, and further ones as texts", strings.Join(cols, ", "))
 	}
 	for i, c := range cols {
 		if why := fits(c, &vals[i]); why != "" {
@@ -196,13 +204,13 @@ func (w *pgWriter) row(ctx context.Context, r agentstate.Record) (replay.Receipt
 		if !ok {
 			return refused("its session has no row in table %s", p.sessions.name)
 		}
-		rc, err := w.insert(ctx, p, made, p.messages.ident, key, cols, vals)
+		rc, err := w.insert(ctx, made, p.messages, key, cols, vals, all, w.added[p.Messages])
 		if rc.Action == replay.Created {
 			w.top[p.Messages] = max(w.top[p.Messages], id)
 		}
 		return rc, err
 	}
-	rc, err := w.insert(ctx, p, made, p.sessions.ident, key, cols, vals)
+	rc, err := w.insert(ctx, made, p.sessions, key, cols, vals, all, w.added[p.Sessions])
 	if err == nil {
 		w.there[[2]string{p.Messages, vals[0].(string)}] = true
 	}
@@ -287,34 +295,43 @@ func (d *pg) stored(ctx context.Context, ident string, cols []string, key any) (
 	return out, d.server.Wrap(rows.Err())
 }
 
-// insert puts a row, unless one with its key is there.
-func (w *pgWriter) insert(ctx context.Context, p *pgPair, made bool, ident, key string, cols []string, vals []any) (replay.Receipt, error) {
-	rc := replay.Receipt{Key: key, Action: replay.Created, Target: key, Version: digest(vals)}
+// insert puts a row, unless one with its key is there. all are the columns of an application that the
+// row had, and had their names in the source's table.
+func (w *pgWriter) insert(ctx context.Context, made bool, t pgTable, key string, cols []string, vals []any, all []addition, had []string) (replay.Receipt, error) {
+	added, losses := carry(all, t.name, t.has(), had)
+	rc := replay.Receipt{Key: key, Action: replay.Created, Target: key, Version: mark(vals, added), Losses: losses}
 	if !made {
 		return rc, nil
 	}
+	marks := make([]string, len(cols), len(cols)+len(added))
+	for i, c := range cols {
+		marks[i] = pgMark(c, i+1)
+	}
+	cols, vals = slices.Clip(cols), slices.Clip(vals)
+	for _, a := range added {
+		cols, vals = append(cols, a.name), append(vals, a.value)
+		marks = append(marks, fmt.Sprintf("$%d::text::%s", len(vals), t.typeOf(a.name)))
+	}
 	if !w.run.DryRun {
-		marks := make([]string, len(cols))
-		for i, c := range cols {
-			marks[i] = pgMark(c, i+1)
-		}
-		tag, err := w.Conn.Exec(ctx, "INSERT INTO "+ident+" ("+quoted(cols)+") OVERRIDING SYSTEM VALUE VALUES ("+strings.Join(marks, ", ")+") ON CONFLICT DO NOTHING", vals...)
-		if err != nil {
-			return replay.Receipt{}, w.server.Wrap(err)
-		}
-		if tag.RowsAffected() > 0 {
+		n, why, err := w.try(ctx, len(added) > 0, "INSERT INTO "+t.ident+" ("+quoted(cols)+") OVERRIDING SYSTEM VALUE VALUES ("+strings.Join(marks, ", ")+") ON CONFLICT DO NOTHING", vals)
+		switch {
+		case err != nil:
+			return replay.Receipt{}, err
+		case why != "":
+			return refused("table %s does not take the row: %s", t.name, why)
+		case n > 0:
 			return rc, nil
 		}
 	}
-	have, err := w.stored(ctx, ident, cols, vals[0])
+	have, err := w.stored(ctx, t.ident, cols, vals[0])
 	switch {
 	case err != nil:
 		return replay.Receipt{}, err
 	case have == nil && w.run.DryRun:
 		return rc, nil
 	case have == nil:
-		return refused("a constraint of table %s forbids the row", ident)
-	case digest(have) == rc.Version:
+		return refused("a constraint of table %s forbids the row", t.ident)
+	case digest(have) == digest(vals):
 		if w.run.InDoubt == nil || !w.run.InDoubt(key) {
 			rc.Action = replay.Same
 		}
@@ -326,7 +343,39 @@ func (w *pgWriter) insert(ctx context.Context, p *pgPair, made bool, ident, key 
 			differ = append(differ, c)
 		}
 	}
-	return replay.Receipt{Action: replay.Conflict, Why: fmt.Sprintf("table %s holds another row under this key: want and got differ in %s", ident, strings.Join(differ, ", "))}, nil
+	return replay.Receipt{Action: replay.Conflict, Why: fmt.Sprintf("table %s holds another row under this key: want and got differ in %s", t.ident, strings.Join(differ, ", "))}, nil
+}
+
+// try runs a statement and gives the number of rows. A value that the server refuses ends the
+// transaction: with guard it ends only the statement, and why is the server's class of error.
+func (w *pgWriter) try(ctx context.Context, guard bool, q string, args []any) (n int64, why string, err error) {
+	if guard {
+		if err := w.exec(ctx, "SAVEPOINT exitramp"); err != nil {
+			return 0, "", err
+		}
+	}
+	tag, err := w.Conn.Exec(ctx, q, args...)
+	var refusal *pgconn.PgError
+	switch {
+	case err == nil && guard:
+		err = w.exec(ctx, "RELEASE SAVEPOINT exitramp")
+	case err == nil:
+	case guard && errors.As(err, &refusal) && (strings.HasPrefix(refusal.Code, "22") || strings.HasPrefix(refusal.Code, "23")):
+		return 0, "SQLSTATE " + refusal.Code, w.exec(ctx, "ROLLBACK TO SAVEPOINT exitramp") // its text may quote the value
+	default:
+		err = w.server.Wrap(err)
+	}
+	return tag.RowsAffected(), "", err
+}
+
+// typeOf is the type of a column that an application added.
+func (t pgTable) typeOf(column string) string {
+	for _, a := range t.added {
+		if a[0] == column {
+			return a[1]
+		}
+	}
+	return "text"
 }
 
 // hasSession tells whether a message may come: its session has a row.

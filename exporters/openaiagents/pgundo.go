@@ -57,11 +57,11 @@ func (d *pg) undo(ctx context.Context, rc replay.Receipt) (why string, err error
 	if err != nil || !ok {
 		return "", err
 	}
-	have, err := d.stored(ctx, p.sessions.ident, []string{"session_id", "created_at", "updated_at"}, sid)
+	have, err := d.stored(ctx, p.sessions.ident, append([]string{"session_id", "created_at", "updated_at"}, p.sessions.has()...), sid)
 	if err != nil || have == nil {
 		return "", err
 	}
-	if digest(have) != rc.Version {
+	if !p.sessions.as(have, 3, rc.Version) {
 		return changed, nil
 	}
 	n, err := d.count(ctx, "SELECT count(*) FROM "+p.messages.ident+" WHERE session_id = $1::text", sid)
@@ -75,13 +75,25 @@ func (d *pg) undo(ctx context.Context, rc replay.Receipt) (why string, err error
 	return "", d.server.Wrap(err)
 }
 
+// as tells whether a row, whose columns behind the first own are an application's, is the one that a
+// run wrote with this version.
+func (t pgTable) as(row []any, own int, version string) bool {
+	var added []addition
+	for i, v := range row[own:] {
+		if v != nil {
+			added = append(added, addition{t.added[i][0], v})
+		}
+	}
+	return digest(row[:own]) == version || mark(row[:own], added) == version
+}
+
 // undoItems deletes the items of a receipt: the first by its id, the others behind it.
 func (d *pg) undoItems(ctx context.Context, p *pgPair, key string, versions []string) (why string, err error) {
 	id, err := strconv.ParseInt(key, 10, 64)
 	if err != nil {
 		return "the journal names no row", nil
 	}
-	rows, err := d.Query(ctx, fmt.Sprintf("SELECT id::int8, session_id::text, message_data::text, created_at::text FROM %[1]s WHERE id >= $1::int8 AND session_id = (SELECT session_id FROM %[1]s WHERE id = $1::int8) ORDER BY id LIMIT $2::int8", p.messages.ident), id, len(versions))
+	rows, err := d.Query(ctx, fmt.Sprintf("SELECT %[2]s FROM %[1]s WHERE id >= $1::int8 AND session_id = (SELECT session_id FROM %[1]s WHERE id = $1::int8) ORDER BY id LIMIT $2::int8", p.messages.ident, printed(append([]string{"id", "session_id", "message_data", "created_at"}, p.messages.has()...))), id, len(versions))
 	if err != nil {
 		return "", d.server.Wrap(err)
 	}
@@ -90,7 +102,7 @@ func (d *pg) undoItems(ctx context.Context, p *pgPair, key string, versions []st
 		return "", d.server.Wrap(err)
 	}
 	for i, v := range got {
-		if digest(v) != versions[i] {
+		if !p.messages.as(v, 4, versions[i]) {
 			return "changed since the run", nil
 		}
 	}

@@ -110,6 +110,24 @@ type pgTable struct {
 	denied  string // the permission that reading needs and the role lacks
 	partial bool   // row-level security shows a part of the rows
 	insert  bool
+	added   [][2]string // columns of an application, with their types
+}
+
+// has are the names of the columns that an application added.
+func (t pgTable) has() (out []string) {
+	for _, a := range t.added {
+		out = append(out, a[0])
+	}
+	return out
+}
+
+// more are the columns that an application added, as texts behind others. What is longer than a record
+// holds is NULL here: see tooLong.
+func (t pgTable) more() (out string) {
+	for _, a := range t.added {
+		out += fmt.Sprintf(", CASE WHEN octet_length(%[1]s::text) <= %[2]d THEN %[1]s::text END", quote(a[0]), agentstate.SpillSize)
+	}
+	return out
 }
 
 func (t pgTable) whole() bool { return t.denied == "" && !t.partial }
@@ -184,8 +202,8 @@ const findTables = `SELECT c.relname::text, coalesce(fn.nspname::text, ''), coal
 func findQuery() string {
 	q := findTables
 	for _, t := range []string{"c", "f"} {
-		q = strings.ReplaceAll(q, "cols("+t+".oid)", `(SELECT coalesce(json_agg(json_build_array(a.attname, y.typname) ORDER BY a.attnum), '[]')::text
-			FROM pg_attribute a JOIN pg_type y ON y.oid = a.atttypid WHERE a.attrelid = `+t+`.oid AND a.attnum > 0 AND NOT a.attisdropped)`)
+		q = strings.ReplaceAll(q, "cols("+t+".oid)", `(SELECT coalesce(json_agg(json_build_array(a.attname, y.typname, format_type(a.atttypid, a.atttypmod)) ORDER BY a.attnum), '[]')::text
+			FROM pg_attribute a JOIN pg_type y ON y.oid = a.atttypid WHERE a.attrelid = `+t+`.oid AND a.attnum > 0 AND NOT a.attisdropped AND a.attgenerated = '')`)
 	}
 	for _, c := range []string{"id", "message_data", "session_id"} {
 		q = strings.ReplaceAll(q, "has(c.oid, '"+c+"')", `EXISTS (SELECT FROM pg_attribute a WHERE a.attrelid = c.oid AND a.attname = '`+c+`' AND a.attnum > 0 AND NOT a.attisdropped)`)
@@ -215,15 +233,20 @@ func (d *pg) find(ctx context.Context) error {
 				continue
 			}
 			p := newPGPair(schema, pair{r.fname, r.name})
-			idType, err := checkColumns(schema+"."+r.name, r.cols, []string{"id int4 int8 int2", "session_id varchar text", "message_data text varchar", "created_at timestamp"})
+			if r.fname == "" && r.name != ownNames().Messages {
+				continue // not one of the SDK's
+			}
+			idType, added, err := checkColumns(schema+"."+r.name, r.cols, []string{"id int4 int8 int2", "session_id varchar text", "message_data text varchar", "created_at timestamp"})
 			if err != nil {
 				return err
 			}
 			if r.fname == "" {
-				continue // not one of the SDK's
+				continue
 			}
+			p.messages.added = added
+			p.table = tableOf(p.Messages, &p.pair, p.messages.has()...)
 			p.sessions.ident, p.sessions.name = quote(r.fschema)+"."+quote(r.fname), r.fschema+"."+r.fname
-			if _, err := checkColumns(p.sessions.name, r.fcols, []string{"session_id varchar text", "created_at timestamp", "updated_at timestamp"}); err != nil {
+			if _, p.sessions.added, err = checkColumns(p.sessions.name, r.fcols, []string{"session_id varchar text", "created_at timestamp", "updated_at timestamp"}); err != nil {
 				return err
 			}
 			p.maxID = map[string]int64{"int2": 1<<15 - 1, "int4": 1<<31 - 1, "int8": 1<<63 - 1}[idType]
@@ -250,26 +273,34 @@ func (t *pgTable) may(schema string, usage, sel, insert, rls bool) {
 	t.partial, t.insert = rls && t.denied == "", insert && usage
 }
 
-// checkColumns compares the columns of a table with those of the SDK, each with the types that will
-// do. It gives the type of the first.
-func checkColumns(table, have string, want []string) (first string, err error) {
-	var cols [][2]string
+// checkColumns looks for the columns of the SDK in those of a table, each with the types that will do.
+// It gives the type of the first, and the columns that an application added, with their types.
+func checkColumns(table, have string, want []string) (first string, added [][2]string, err error) {
+	var cols [][3]string
 	if err := json.Unmarshal([]byte(have), &cols); err != nil {
-		return "", err
+		return "", nil, err
 	}
-	ok := len(cols) == len(want)
 	var got, names []string
-	for i, c := range cols {
+	found := 0
+	for _, c := range cols {
 		got = append(got, c[0]+" "+c[1])
-		ok = ok && slices.Contains(strings.Fields(want[i])[1:], c[1]) && strings.HasPrefix(want[i], c[0]+" ")
+		i := slices.IndexFunc(want, func(w string) bool { return strings.HasPrefix(w, c[0]+" ") })
+		switch {
+		case i < 0:
+			added = append(added, [2]string{c[0], c[2]})
+		case slices.Contains(strings.Fields(want[i])[1:], c[1]):
+			if found++; i == 0 {
+				first = c[1]
+			}
+		}
 	}
-	if ok {
-		return cols[0][1], nil
+	if found == len(want) {
+		return first, added, nil
 	}
 	for _, w := range want {
 		names = append(names, strings.Join(strings.Fields(w)[:2], " "))
 	}
-	return "", fmt.Errorf("%w: table %s has the columns %s; supported: %s (openai-agents 0.22.0)", ErrSchema, table, strings.Join(got, ", "), strings.Join(names, ", "))
+	return "", nil, fmt.Errorf("%w: table %s has the columns %s; supported: %s (openai-agents %s)", ErrSchema, table, strings.Join(got, ", "), strings.Join(names, ", "), releases)
 }
 
 // pair is the pair with this table of messages; nil: there is none.

@@ -304,13 +304,13 @@ func TestPostgresBadInput(t *testing.T) {
 		sql  string
 		text string
 	}{
-		"no tables":      {"CREATE TABLE t (x int)", "no tables of SQLAlchemySession"},
-		"further column": {tables(ownNames()) + "; ALTER TABLE agent_messages ADD COLUMN turn int", "turn int4"},
-		"sessions too":   {tables(ownNames()) + "; ALTER TABLE agent_sessions ADD COLUMN tenant text", "tenant text"},
-		"jsonb":          {tables(ownNames()) + "; ALTER TABLE agent_messages ALTER message_data TYPE jsonb USING message_data::jsonb", "message_data jsonb"},
-		"no id":          {tables(ownNames()) + "; ALTER TABLE agent_messages DROP COLUMN id", "supported: id"},
-		"a view":         {"CREATE VIEW agent_messages AS SELECT 1 AS id, 's' AS session_id, '{}' AS message_data, now() AS created_at", "no tables"},
-		"no key":         {"CREATE TABLE agent_messages (id int, session_id text, message_data text, created_at timestamp)", "no tables"},
+		"no tables":     {"CREATE TABLE t (x int)", "no tables of SQLAlchemySession"},
+		"a column less": {tables(ownNames()) + "; ALTER TABLE agent_messages DROP COLUMN created_at", "supported: id int4, session_id varchar"},
+		"sessions too":  {tables(ownNames()) + "; ALTER TABLE agent_sessions DROP COLUMN updated_at", "updated_at timestamp"},
+		"jsonb":         {tables(ownNames()) + "; ALTER TABLE agent_messages ALTER message_data TYPE jsonb USING message_data::jsonb", "message_data jsonb"},
+		"no id":         {tables(ownNames()) + "; ALTER TABLE agent_messages DROP COLUMN id", "supported: id"},
+		"a view":        {"CREATE VIEW agent_messages AS SELECT 1 AS id, 's' AS session_id, '{}' AS message_data, now() AS created_at", "no tables"},
+		"no key":        {"CREATE TABLE agent_messages (id int, session_id text, message_data text, created_at timestamp)", "no tables"},
 	} {
 		t.Run(name, func(t *testing.T) {
 			_, err := agentstate.Copy(t.Context(), &memstate.State{}, postgres(t, newDatabase(t, c.sql)), nil)

@@ -98,7 +98,7 @@ func (f *Folder) begin(ctx context.Context) (r *reading, o *pb.Origin, notes []s
 		}
 		d, err := openDB(ctx, x, f.wait)
 		switch {
-		case errors.Is(err, ErrDamaged), errors.Is(err, fs.ErrPermission):
+		case errors.Is(err, ErrDamaged), errors.Is(err, fs.ErrPermission), errors.Is(err, ErrSchema):
 			r.bad = append(r.bad, unread{x.rel, err})
 			continue
 		case errors.Is(err, fs.ErrNotExist):
@@ -235,7 +235,7 @@ func (d *db) place(p *pair) string {
 
 // branches names the heads of a session of AdvancedSQLiteSession.
 func (r *reading) branches(ctx context.Context, d *db, p *pair, c *pb.Conversation, id any) error {
-	if !slices.Contains(d.layout.Extra, "message_structure") || p != &d.layout.Pairs[0] {
+	if !slices.Contains(d.layout.Extra, "message_structure") || p != d.layout.structured() {
 		return nil
 	}
 	heads, err := query(ctx, d.Conn, `SELECT +branch_id, +message_id, max(sequence_number) FROM message_structure WHERE session_id IS ? GROUP BY branch_id ORDER BY branch_id`, id)
@@ -248,7 +248,7 @@ func (r *reading) branches(ctx context.Context, d *db, p *pair, c *pb.Conversati
 // extras reads the structure of branches, usage and counters, row by row.
 func (r *reading) extras(ctx context.Context, d *db) error {
 	for _, t := range d.layout.Extra {
-		x := tableOf(t, nil)
+		x := d.layout.table(t, nil)
 		cols, key := x.cols, x.key
 		kind := "opaque"
 		if t == "turn_usage" {
@@ -270,7 +270,7 @@ func (r *reading) extras(ctx context.Context, d *db) error {
 			}
 			o := &pb.Opaque{Meta: agentstate.Meta("opaque", native, parts...)}
 			if i := slices.Index(cols, "message_id"); i >= 0 {
-				o.AboutKeys = []string{agentstate.Key("message", d.place(&d.layout.Pairs[0]), asText(v[i]))}
+				o.AboutKeys = []string{agentstate.Key("message", d.place(d.layout.structured()), asText(v[i]))}
 			}
 			return r.put(o)
 		}); err != nil {
@@ -286,7 +286,7 @@ func (d *db) usage(native *pb.Native, parts []string, v []any) *pb.Run {
 		n, _ := x.(int64)
 		return uint64(max(n, 0))
 	}
-	u := &pb.Run{Meta: agentstate.Meta("run", native, parts...), ConversationKey: agentstate.Key("conversation", d.place(&d.layout.Pairs[0]), asText(v[1])),
+	u := &pb.Run{Meta: agentstate.Meta("run", native, parts...), ConversationKey: agentstate.Key("conversation", d.place(d.layout.structured()), asText(v[1])),
 		InputTokens: num(v[5]), OutputTokens: num(v[6])}
 	var details struct {
 		Cached uint64 `json:"cached_tokens"`

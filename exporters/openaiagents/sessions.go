@@ -20,10 +20,10 @@ func (r *reading) pair(ctx context.Context, d *db, p *pair) error {
 	if err := r.tally(ctx, d, p); err != nil {
 		return err
 	}
-	own, items := tableOf(p.Sessions, p), &itemTable{tableOf(p.Messages, p), p, agentstate.Key("message", d.place(p)) + "/"}
+	own, items := d.layout.table(p.Sessions, p), &itemTable{d.layout.table(p.Messages, p), p, agentstate.Key("message", d.place(p)) + "/"}
 	sessions := feedOf(ctx, d, "SELECT "+selects(own.cols)+" FROM "+quote(p.Sessions)+" ORDER BY session_id", func(v []any) []any { return v })
 	defer sessions.queue.Close()
-	messages := feedOf(ctx, d, "SELECT +id, +session_id, "+shortItem+", +created_at FROM "+quote(p.Messages)+" ORDER BY session_id, id", func(v []any) item {
+	messages := feedOf(ctx, d, "SELECT +id, +session_id, "+shortItem+", +created_at"+more(items.table)+" FROM "+quote(p.Messages)+" ORDER BY session_id, id", func(v []any) item {
 		if v[2] == nil {
 			return item{v, nil} // it asks the database, which is read
 		}
@@ -55,6 +55,14 @@ func (r *reading) pair(ctx context.Context, d *db, p *pair) error {
 			return err
 		}
 	}
+}
+
+// more are the columns of t that an application added, behind others.
+func more(t *table) string {
+	if len(t.cols) == t.own {
+		return ""
+	}
+	return ", " + selects(t.cols[t.own:])
 }
 
 // tally counts by other routes.

@@ -2,6 +2,7 @@ package openaiagents
 
 import (
 	"bytes"
+	"encoding/json"
 	"fmt"
 	"os"
 	"path/filepath"
@@ -101,6 +102,11 @@ func TestDecided(t *testing.T) {
 		`{"delete_file": {"approved": [], "rejected": true}}`:                                                                              `2 {"approved":false} 2 {"approved":false}`,
 		`{"another": {"approved": true, "rejected": []}}`:                                                                                  "1 - 1 -",
 		`{}, "functionApprovals": [{"agentIdentity": "a", "approvals": {"[\"x\"]": {"approved": ["CALL1"], "rejected": false}}}], "x": {}`: `1 - 2 {"approved":true}`,
+		`{}, "function_tool_approvals": [{"agent": {"name": "assistant"}, "tool_key": "delete_file", "decision": {"approved": ["CALL0"], "rejected": ["CALL1"], "rejection_messages": {"CALL1": "no"}}}]`: `2 {"approved":true} 2 {"approved":false,"message":"no"}`,
+		`{}, "function_tool_approvals": [{"agent": {"name": "assistant"}, "tool_key": "delete_file", "decision": {"approved": true, "rejected": false}}]`:                                                 `2 {"approved":true} 2 {"approved":true}`,
+		`{}, "function_tool_approvals": [{"agent": {"name": "another"}, "tool_key": "delete_file", "decision": {"approved": true, "rejected": false}}]`:                                                   "1 - 1 -",
+		`{}, "hosted_mcp_approvals": [{"identity": {"type": "request", "request_id": "CALL0"}, "decision": {"approved": false, "rejected": true}}]`:                                                       `2 {"approved":false} 1 -`,
+		`{}, "hosted_mcp_approvals": [{"identity": {"type": "server_tool", "server_label": "wiki", "tool_name": "delete_file"}, "decision": {"approved": true, "rejected": false}}]`:                      "1 - 1 -",
 	} {
 		doc, err := readRunState(sample)
 		if err != nil || len(doc.waiting) != 2 {
@@ -126,6 +132,57 @@ func TestDecided(t *testing.T) {
 		}
 		if s := strings.Join(got, " "); s != want {
 			t.Errorf("%s: %s, want %s", approvals, s, want)
+		}
+	}
+}
+
+// A program gives its run states any name, and may wrap them into a document of its own, as an object or
+// as a text; what waits in them is read, keys are taken out, and the bytes stay.
+func TestWrapped(t *testing.T) {
+	sample, err := os.ReadFile("testdata/sdk/runstate.paused.json")
+	if err != nil {
+		t.Fatal(err)
+	}
+	text, _ := json.Marshal(string(sample))
+	const key = "sk-canary-1234567890abcdef"
+	inner := append(bytes.Clone(sample[:bytes.LastIndexByte(sample, '}')]), `,"more":{"tracing_api_key":"`+key+`"}}`...)
+	keyed, _ := json.Marshal(string(inner))
+	deeper, _ := json.Marshal(string(keyed))
+	files := map[string]string{
+		"paused":                string(sample),
+		"t-7.state":             "\n " + string(sample),
+		"ticket.json":           `{"ticket": 7, "run": ` + string(sample) + `}`,
+		"ticket.text":           `{"ticket": 7, "run": ` + string(text) + `}`,
+		"two.json":              `{"a": ` + string(text) + `, "b": ` + string(sample) + `}`,
+		"key.json":              `{"run": ` + string(keyed) + `, "deeper": ` + string(deeper) + `}`,
+		"history.dat":           `[{"role": "user", "content": "hi"}]`,
+		"notes.txt":             "{these are notes}",
+		"empty-list.txt":        "[]",
+		"package/settings.conf": `{"name": "x"}`,
+	}
+	dir := t.TempDir()
+	for name, text := range files {
+		put(t, dir, name, []byte(text))
+	}
+	mem, rep := exportertest.Export(t, Open(dir))
+	if rep.Records["state"] != 6 || rep.Records["interrupt"] != 2+2+2+2+4+2 || rep.Records["conversation"] != 1 || rep.Records["credential"] != 1 || rep.Verdict.Coverage != agentstate.Reconciled {
+		t.Errorf("%v %v", rep.Records, rep.Verdict)
+	}
+	dst := Open(filepath.Join(t.TempDir(), "copy"))
+	_, j, _ := apply(t, dst, mem)
+	if back, err := replay.ReadBack(t.Context(), mem, dst, j); err != nil || back.MissingN+back.ExtraN != 0 || back.Same != back.Records {
+		t.Errorf("%+v %v", back, err)
+	}
+	for name, text := range files {
+		got, err := os.ReadFile(filepath.Join(dst.root, name))
+		switch {
+		case name == "key.json":
+			if bytes.Contains(got, []byte("canary")) || bytes.Count(got, []byte("null")) < 2 {
+				t.Errorf("%s: a key stayed", name)
+			}
+		case strings.HasPrefix(name, "notes"), strings.HasPrefix(name, "empty"), strings.HasPrefix(name, "package"):
+		case err != nil || string(got) != text:
+			t.Errorf("%s is another file: %v", name, err)
 		}
 	}
 }

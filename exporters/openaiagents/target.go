@@ -73,6 +73,9 @@ func (l *layout) valid() bool {
 			return false
 		}
 	}
+	if l.Structure != "" && l.pair(l.Structure) == nil {
+		return false
+	}
 	for _, t := range l.Extra {
 		if extraTables()[t] == nil {
 			return false
@@ -140,14 +143,27 @@ func (w *writer) write(ctx context.Context, r agentstate.Record) (replay.Receipt
 	if err != nil {
 		return replay.Receipt{}, err
 	}
-	if vals == nil {
-		return refused("want the columns %s", strings.Join(cols, ", "))
+	all, ok, err := additions(ctx, w.run.Source, r, ns[0].GetRow(), len(cols))
+	if err != nil {
+		return replay.Receipt{}, err
+	}
+	if vals == nil || !ok {
+		return refused("want the columns %s, each once, first", strings.Join(cols, ", "))
 	}
 	d, err := w.open(ctx, rel, l)
 	if err != nil {
 		return replay.Receipt{}, err
 	}
-	return w.insert(ctx, d, r.GetMeta().GetKey(), name, cols, keyOf(name, p), vals)
+	var has []string
+	if d != nil {
+		has = d.layout.Added[name]
+	}
+	added, losses := carry(all, name, has, l.Added[name])
+	rc, err := w.insert(ctx, d, r.GetMeta().GetKey(), name, cols, keyOf(name, p), vals, added...)
+	if rc.Action != replay.Refused && rc.Action != replay.Conflict {
+		rc.Losses = append(rc.Losses, losses...)
+	}
+	return rc, err
 }
 
 // pair is the pair of tables with this table of messages; empty: the SDK's own, or the first.
@@ -163,13 +179,13 @@ func (l *layout) pair(messages string) *pair {
 	return nil
 }
 
-// values are the columns of a row; nil: they are others.
+// values are the columns of a row that are the SDK's, which come first; nil: they are others.
 func (w *writer) values(ctx context.Context, r agentstate.Record, row *pb.Row, cols []string) ([]any, error) {
-	if len(row.Columns) != len(cols) {
+	if len(row.Columns) < len(cols) {
 		return nil, nil
 	}
 	out := make([]any, len(cols))
-	for i, c := range row.Columns {
+	for i, c := range row.Columns[:len(cols)] {
 		if c.Name != cols[i] {
 			return nil, nil
 		}

@@ -31,7 +31,7 @@ func (w *writer) open(ctx context.Context, rel string, l layout) (*db, error) {
 	}
 	d := &db{DB: s, rel: rel, layout: l}
 	have, err := readLayout(ctx, s.Conn, rel)
-	if err == nil {
+	if d.layout.Added = have.Added; err == nil { // the target's, never the archive's
 		err = w.setup(ctx, d, have)
 	}
 	if err != nil {
@@ -64,7 +64,7 @@ func (w *writer) setup(ctx context.Context, d *db, have layout) error {
 		if slices.Contains(have.Extra, t) || w.run.DryRun {
 			continue
 		}
-		for _, q := range createExtra(t, d.layout.Pairs[0]) {
+		for _, q := range createExtra(t, *d.layout.structured()) {
 			if _, err := d.Conn.ExecContext(ctx, q); err != nil {
 				return err
 			}
@@ -86,11 +86,16 @@ func digest(vals []any) string {
 	return hex.EncodeToString(h.Sum(nil)[:16])
 }
 
-// insert puts a row, unless one with its key is there.
-func (w *writer) insert(ctx context.Context, d *db, key, table string, cols, pk []string, vals []any) (replay.Receipt, error) {
-	rc := replay.Receipt{Key: key, Action: replay.Created, Target: key, Version: digest(vals)}
+// insert puts a row, unless one with its key is there. added are columns that the table has beside
+// cols.
+func (w *writer) insert(ctx context.Context, d *db, key, table string, cols, pk []string, vals []any, added ...addition) (replay.Receipt, error) {
+	rc := replay.Receipt{Key: key, Action: replay.Created, Target: key, Version: mark(vals, added)}
 	if d == nil {
 		return w.plan(rc, table, cols, vals)
+	}
+	cols, vals = slices.Clip(cols), slices.Clip(vals)
+	for _, a := range added {
+		cols, vals = append(cols, a.name), append(vals, a.value)
 	}
 	have, err := d.find(ctx, table, cols, pk, vals)
 	switch {
@@ -100,7 +105,7 @@ func (w *writer) insert(ctx context.Context, d *db, key, table string, cols, pk 
 		return replay.Receipt{}, d.Wrap(err)
 	case table == "sqlite_sequence":
 		return w.counter(ctx, d, rc, have, vals)
-	case have != nil && digest(have) == rc.Version:
+	case have != nil && digest(have) == digest(vals):
 		if w.run.InDoubt == nil || !w.run.InDoubt(key) {
 			rc.Action = replay.Same
 		}

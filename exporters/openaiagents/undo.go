@@ -104,8 +104,9 @@ func (d *db) remove(ctx context.Context, table string, p *pair, target string, i
 	if err != nil {
 		return "", d.Wrap(err)
 	}
+	own := len(columnsOf(table, p))
 	for i, r := range rows {
-		if digest(r[1:]) != versions[i] {
+		if digest(r[1:own+1]) != versions[i] && mark(r[1:own+1], d.added(table, r[own+1:])) != versions[i] {
 			return changed, nil
 		}
 	}
@@ -128,7 +129,7 @@ func (d *db) remove(ctx context.Context, table string, p *pair, target string, i
 
 // rowsOf are the n rows of a receipt, with their rowids; fewer where they are gone.
 func (d *db) rowsOf(ctx context.Context, table string, p *pair, target string, id []string, n int) ([][]any, error) {
-	cols, pk := columnsOf(table, p), keyOf(table, p)
+	cols, pk := d.layout.table(table, p).cols, keyOf(table, p)
 	q := "SELECT rowid, " + selects(cols) + " FROM " + quote(table)
 	if n > 1 {
 		return query(ctx, d.Conn, q+" WHERE id >= CAST(? AS INTEGER) ORDER BY id LIMIT ?", id[0], n)
@@ -157,6 +158,16 @@ func (d *db) rowsOf(ctx context.Context, table string, p *pair, target string, i
 		return nil
 	})
 	return out, err
+}
+
+// added are the values of the columns that an application put into a table, of those that hold one.
+func (d *db) added(table string, vals []any) (out []addition) {
+	for i, v := range vals {
+		if v != nil {
+			out = append(out, addition{d.layout.Added[table][i], v})
+		}
+	}
+	return out
 }
 
 func undoFile(path, version string) (why string, err error) {

@@ -1,0 +1,77 @@
+package openaiagents
+
+import (
+	"context"
+	"fmt"
+	"slices"
+	"strings"
+
+	"github.com/exitramp/exitramp/context/agentstate"
+	"github.com/exitramp/exitramp/context/fidelity"
+	pb "github.com/exitramp/exitramp/proto/exitramp/v1"
+)
+
+// An addition is the value of a column that an application put into a table of the SDK. It is written
+// where the target's table has the column, and named as dropped where it has none: names out of an
+// archive never become SQL.
+type addition struct {
+	name  string
+	value any
+}
+
+// additions are the columns of row behind the first own ones, which are the SDK's. ok is false where
+// one is there twice.
+func additions(ctx context.Context, src agentstate.Resolver, r agentstate.Record, row *pb.Row, own int) (out []addition, ok bool, err error) {
+	if len(row.GetColumns()) <= own {
+		return nil, true, nil
+	}
+	seen := map[string]bool{}
+	for i, c := range row.Columns {
+		if seen[c.Name] {
+			return nil, false, nil
+		}
+		if seen[c.Name] = true; i < own {
+			continue
+		}
+		v, err := src.Column(ctx, r, c)
+		if err != nil {
+			return nil, false, err
+		}
+		if v != nil {
+			out = append(out, addition{c.Name, v})
+		}
+	}
+	return out, true, nil
+}
+
+// carry parts additions: those that the target's table has, and what is lost of the others. Columns
+// that the source's table had too are written also where the row holds nothing in them: the table may
+// give another value to those that are left out.
+func carry(all []addition, table string, has, had []string) (kept []addition, losses []fidelity.Loss) {
+	for _, name := range had {
+		if slices.Contains(has, name) && !slices.ContainsFunc(all, func(a addition) bool { return a.name == name }) {
+			kept = append(kept, addition{name: name})
+		}
+	}
+	for _, a := range all {
+		if slices.Contains(has, a.name) {
+			kept = append(kept, a)
+			continue
+		}
+		losses = append(losses, fidelity.Loss{Path: "native." + valid(a.name), Grade: fidelity.Dropped,
+			Why: fmt.Sprintf("an application added this column, and the target's table %s has none: add it there first to keep it", table)})
+	}
+	return kept, losses
+}
+
+// mark is the digest of a row: its own columns, and by name those that an application added and that
+// hold something.
+func mark(own []any, added []addition) string {
+	all := slices.Clone(own)
+	for _, a := range slices.SortedFunc(slices.Values(added), func(a, b addition) int { return strings.Compare(a.name, b.name) }) {
+		if a.value != nil {
+			all = append(all, a.name, a.value)
+		}
+	}
+	return digest(all)
+}
