@@ -209,7 +209,7 @@ func (r *reading) thread(mem string, t *thread) (ok bool, err error) {
 	}
 	r.pos.Changed += uint64(t.changed)
 	c := &pb.Conversation{Meta: agentstate.Meta("conversation", agentstate.Document("SessionSummary", "application/json", t.summary), mem, t.actor, t.id), ParticipantKeys: []string{who}}
-	var sum struct{ CreatedAt json.Number }
+	var sum struct{ CreatedAt moment }
 	_ = json.Unmarshal(t.summary, &sum)
 	c.Meta.CreatedUnixNano = nanos(sum.CreatedAt)
 	c.Meta.SubjectKeys = []string{who}

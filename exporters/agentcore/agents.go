@@ -42,7 +42,7 @@ func (r *reading) harness(_, id string, raw json.RawMessage) error {
 	doc, found := disarm(raw)
 	var d struct {
 		HarnessName, HarnessVersion string
-		CreatedAt, UpdatedAt        json.RawMessage
+		CreatedAt, UpdatedAt        moment
 		SystemPrompt                []struct{ Text string }
 		Model                       map[string]json.RawMessage
 		Tools                       []harnessTool
@@ -55,7 +55,7 @@ func (r *reading) harness(_, id string, raw json.RawMessage) error {
 		return err
 	}
 	a := &pb.Agent{Meta: agentstate.Meta("agent", native("Harness", doc), "harness", id), Name: d.HarnessName, Version: d.HarnessVersion}
-	a.Meta.CreatedUnixNano, a.Meta.UpdatedUnixNano = when(d.CreatedAt), when(d.UpdatedAt)
+	a.Meta.CreatedUnixNano, a.Meta.UpdatedUnixNano = nanos(d.CreatedAt), nanos(d.UpdatedAt)
 	var prompt []string
 	for _, p := range d.SystemPrompt {
 		prompt = append(prompt, p.Text)
@@ -142,14 +142,14 @@ func (r *reading) agentRuntime(_, id string, raw json.RawMessage) error {
 	doc, found := disarm(raw)
 	var d struct {
 		AgentRuntimeName, AgentRuntimeVersion, Description string
-		CreatedAt, LastUpdatedAt                           json.RawMessage
+		CreatedAt, LastUpdatedAt                           moment
 		WorkloadIdentityDetails                            struct{ WorkloadIdentityArn string }
 	}
 	if err := object("GetAgentRuntime", doc, &d); err != nil {
 		return err
 	}
 	a := &pb.Agent{Meta: agentstate.Meta("agent", native("AgentRuntime", doc), "runtime", id), Name: d.AgentRuntimeName, Version: d.AgentRuntimeVersion, Description: d.Description}
-	a.Meta.CreatedUnixNano, a.Meta.UpdatedUnixNano = when(d.CreatedAt), when(d.LastUpdatedAt)
+	a.Meta.CreatedUnixNano, a.Meta.UpdatedUnixNano = nanos(d.CreatedAt), nanos(d.LastUpdatedAt)
 	if w := d.WorkloadIdentityDetails.WorkloadIdentityArn; w != "" {
 		a.PrincipalKey = agentstate.Key("principal", "workload-identity", lastOf(w), "name")
 	}

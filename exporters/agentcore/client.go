@@ -3,6 +3,7 @@ package agentcore
 import (
 	"bytes"
 	"context"
+	"encoding/json"
 	"errors"
 	"fmt"
 	"io"
@@ -159,7 +160,9 @@ func (c *client) note(ctx context.Context, what string, attrs ...slog.Attr) {
 	}
 }
 
-// call makes one request of operation op until it has an answer that stays. f makes it once.
+// call makes one request of operation op until it has an answer that stays. f makes it once. What the
+// SDK cannot decode is an answer all the same: the driver reads the raw one, and says itself what it
+// does not know.
 func (c *client) call(ctx context.Context, op string, f func(ctx context.Context) error) ([]byte, error) {
 	p := c.paceOf(op)
 	wait := 100 * time.Millisecond
@@ -170,7 +173,7 @@ func (c *client) call(ctx context.Context, op string, f func(ctx context.Context
 		}
 		a := &answer{}
 		err := f(context.WithValue(ctx, answerKey{}, a))
-		if err == nil {
+		if err == nil || a.status/100 == 2 && !a.large {
 			p.ok()
 			return a.body, nil
 		}
@@ -200,7 +203,7 @@ func (c *client) call(ctx context.Context, op string, f func(ctx context.Context
 			if a.status == 0 && code == "" && !isNet(err) {
 				return nil, fmt.Errorf("agentcore: %s: %w", op, err)
 			}
-			if tries < 7 {
+			if tries < a.tries() {
 				c.note(ctx, "asking again", slog.String("operation", op), slog.Int("status", a.status), slog.Int("try", tries))
 				t := max(wait, a.retryAfter)
 				wait *= 2
@@ -215,6 +218,18 @@ func (c *client) call(ctx context.Context, op string, f func(ctx context.Context
 		}
 		return nil, &refused{op: op, status: a.status, code: code}
 	}
+}
+
+// tries is how often a request is made whose failure may pass. That an operation is not there does not
+// pass; nor, mostly, does an error in a form that the service never gives.
+func (a *answer) tries() int {
+	switch {
+	case a.status == http.StatusNotImplemented:
+		return 1
+	case a.status == http.StatusInternalServerError && !json.Valid(a.body):
+		return 3
+	}
+	return 7
 }
 
 // isLogin tells whether an error code says that nobody is logged in, or no longer.
@@ -259,7 +274,23 @@ type refused struct {
 }
 
 func (r *refused) Error() string {
-	return fmt.Sprintf("agentcore: %s: answered with %d %s", r.op, r.status, r.code)
+	what := strings.TrimSpace(fmt.Sprintf("answered with %d %s", r.status, r.code))
+	if r.unknown() {
+		return "agentcore: " + r.op + ": this endpoint has no such operation: " + what
+	}
+	return "agentcore: " + r.op + ": " + what
+}
+
+// unknown tells whether the answer says that there is no such operation, as endpoints do that are not
+// the service itself, or are of before.
+func (r *refused) unknown() bool {
+	switch r.status {
+	case http.StatusNotImplemented, http.StatusMethodNotAllowed:
+		return true
+	case http.StatusNotFound:
+		return !strings.Contains(r.code, "NotFound")
+	}
+	return strings.HasPrefix(r.code, "UnknownOperation") || strings.HasPrefix(r.code, "NotImplemented") || r.code == "InvalidAction"
 }
 
 // quota tells whether the account has no more room for what was asked for.

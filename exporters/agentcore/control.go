@@ -3,14 +3,13 @@ package agentcore
 import (
 	"context"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"slices"
 	"strings"
-	"time"
 
 	cp "github.com/aws/aws-sdk-go-v2/service/bedrockagentcorecontrol"
 
-	"github.com/exitramp/exitramp/context/agentstate"
 	pb "github.com/exitramp/exitramp/proto/exitramp/v1"
 )
 
@@ -21,7 +20,7 @@ type sort struct {
 	kind               string   // of its records
 	also               []string // kinds that are read by way of it
 	size               int32    // greatest page
-	page               func(ctx context.Context, parent string, size int32, token *string) (*string, error)
+	page               func(ctx context.Context, parent string, size int32, token *string) error
 	get                func(ctx context.Context, parent, id string) error
 	put                func(r *reading, parent, id string, doc json.RawMessage) error
 	below              string // sort that is inside of it
@@ -52,7 +51,9 @@ func (r *reading) definitions(ctx context.Context, sorts []sort, s sort, parent 
 		if err != nil {
 			return r.gap(s.kind, s.name+"/"+id, err, s.also...)
 		}
-		if err := s.put(r, parent, id, doc); err != nil {
+		if err := s.put(r, parent, id, doc); errors.Is(err, ErrSchema) {
+			return r.gap(s.kind, s.name+"/"+id, err, s.also...)
+		} else if err != nil {
 			return err
 		}
 		if i := slices.IndexFunc(sorts, func(x sort) bool { return x.name == s.below }); i >= 0 {
@@ -72,12 +73,8 @@ func (r *reading) definitions(ctx context.Context, sorts []sort, s sort, parent 
 
 // list calls each for every definition of a sort.
 func (c *client) list(ctx context.Context, s sort, parent string, size int32, each func(json.RawMessage) error) error {
-	return pages(size, s.op, s.list, each, func(n int32, t *string) (_ []byte, next *string, err error) {
-		b, err := c.call(ctx, s.op, func(ctx context.Context) (err error) {
-			next, err = s.page(ctx, parent, n, t)
-			return err
-		})
-		return b, next, err
+	return pages(size, s.op, s.list, each, func(n int32, t *string) ([]byte, error) {
+		return c.call(ctx, s.op, func(ctx context.Context) error { return s.page(ctx, parent, n, t) })
 	})
 }
 
@@ -125,128 +122,86 @@ func twiceOf(s sort, list func(size int32, each func(json.RawMessage) error) err
 	return ids, again, odd, nil
 }
 
-// when is a time of the control plane: a number, or text.
-func when(doc json.RawMessage) int64 {
-	var n json.Number
-	var s string
-	if json.Unmarshal(doc, &s) == nil {
-		t, err := time.Parse(time.RFC3339Nano, s)
-		if err != nil {
-			return 0
-		}
-		return agentstate.UnixNano(t)
-	}
-	_ = json.Unmarshal(doc, &n)
-	return nanos(n)
-}
-
 func (cl *client) sorts() []sort {
 	c := cl.cp
 	p := func(s string) *string { return &s }
 	return []sort{
 		{name: "WorkloadIdentity", op: "ListWorkloadIdentities", list: "workloadIdentities", id: "name", kind: "principal", size: 20, put: (*reading).identity,
-			page: func(ctx context.Context, _ string, n int32, t *string) (*string, error) {
-				o, err := c.ListWorkloadIdentities(ctx, &cp.ListWorkloadIdentitiesInput{MaxResults: &n, NextToken: t})
-				if err != nil {
-					return nil, err
-				}
-				return o.NextToken, nil
+			page: func(ctx context.Context, _ string, n int32, t *string) error {
+				_, err := c.ListWorkloadIdentities(ctx, &cp.ListWorkloadIdentitiesInput{MaxResults: &n, NextToken: t})
+				return err
 			},
 			get: func(ctx context.Context, _, id string) error {
 				_, err := c.GetWorkloadIdentity(ctx, &cp.GetWorkloadIdentityInput{Name: p(id)})
 				return err
 			}},
 		{name: "Oauth2CredentialProvider", op: "ListOauth2CredentialProviders", list: "credentialProviders", id: "name", kind: "credential", size: 20, put: (*reading).oauth2,
-			page: func(ctx context.Context, _ string, n int32, t *string) (*string, error) {
-				o, err := c.ListOauth2CredentialProviders(ctx, &cp.ListOauth2CredentialProvidersInput{MaxResults: &n, NextToken: t})
-				if err != nil {
-					return nil, err
-				}
-				return o.NextToken, nil
+			page: func(ctx context.Context, _ string, n int32, t *string) error {
+				_, err := c.ListOauth2CredentialProviders(ctx, &cp.ListOauth2CredentialProvidersInput{MaxResults: &n, NextToken: t})
+				return err
 			},
 			get: func(ctx context.Context, _, id string) error {
 				_, err := c.GetOauth2CredentialProvider(ctx, &cp.GetOauth2CredentialProviderInput{Name: p(id)})
 				return err
 			}},
 		{name: "ApiKeyCredentialProvider", op: "ListApiKeyCredentialProviders", list: "credentialProviders", id: "name", kind: "credential", size: 100, put: (*reading).apiKey,
-			page: func(ctx context.Context, _ string, n int32, t *string) (*string, error) {
-				o, err := c.ListApiKeyCredentialProviders(ctx, &cp.ListApiKeyCredentialProvidersInput{MaxResults: &n, NextToken: t})
-				if err != nil {
-					return nil, err
-				}
-				return o.NextToken, nil
+			page: func(ctx context.Context, _ string, n int32, t *string) error {
+				_, err := c.ListApiKeyCredentialProviders(ctx, &cp.ListApiKeyCredentialProvidersInput{MaxResults: &n, NextToken: t})
+				return err
 			},
 			get: func(ctx context.Context, _, id string) error {
 				_, err := c.GetApiKeyCredentialProvider(ctx, &cp.GetApiKeyCredentialProviderInput{Name: p(id)})
 				return err
 			}},
 		{name: "Gateway", op: "ListGateways", list: "items", id: "gatewayId", kind: "toolserver", size: 100, put: (*reading).gateway, also: []string{"credential"}, below: "GatewayTarget",
-			page: func(ctx context.Context, _ string, n int32, t *string) (*string, error) {
-				o, err := c.ListGateways(ctx, &cp.ListGatewaysInput{MaxResults: &n, NextToken: t})
-				if err != nil {
-					return nil, err
-				}
-				return o.NextToken, nil
+			page: func(ctx context.Context, _ string, n int32, t *string) error {
+				_, err := c.ListGateways(ctx, &cp.ListGatewaysInput{MaxResults: &n, NextToken: t})
+				return err
 			},
 			get: func(ctx context.Context, _, id string) error {
 				_, err := c.GetGateway(ctx, &cp.GetGatewayInput{GatewayIdentifier: p(id)})
 				return err
 			}},
 		{name: "GatewayTarget", op: "ListGatewayTargets", list: "items", id: "targetId", kind: "toolserver", size: 100, put: (*reading).target, also: []string{"credential"},
-			page: func(ctx context.Context, parent string, n int32, t *string) (*string, error) {
-				o, err := c.ListGatewayTargets(ctx, &cp.ListGatewayTargetsInput{GatewayIdentifier: p(parent), MaxResults: &n, NextToken: t})
-				if err != nil {
-					return nil, err
-				}
-				return o.NextToken, nil
+			page: func(ctx context.Context, parent string, n int32, t *string) error {
+				_, err := c.ListGatewayTargets(ctx, &cp.ListGatewayTargetsInput{GatewayIdentifier: p(parent), MaxResults: &n, NextToken: t})
+				return err
 			},
 			get: func(ctx context.Context, parent, id string) error {
 				_, err := c.GetGatewayTarget(ctx, &cp.GetGatewayTargetInput{GatewayIdentifier: p(parent), TargetId: p(id)})
 				return err
 			}},
 		{name: "PolicyEngine", op: "ListPolicyEngines", list: "policyEngines", id: "policyEngineId", kind: "opaque", size: 100, put: (*reading).policyEngine, also: []string{"policy"}, below: "Policy",
-			page: func(ctx context.Context, _ string, n int32, t *string) (*string, error) {
-				o, err := c.ListPolicyEngines(ctx, &cp.ListPolicyEnginesInput{MaxResults: &n, NextToken: t})
-				if err != nil {
-					return nil, err
-				}
-				return o.NextToken, nil
+			page: func(ctx context.Context, _ string, n int32, t *string) error {
+				_, err := c.ListPolicyEngines(ctx, &cp.ListPolicyEnginesInput{MaxResults: &n, NextToken: t})
+				return err
 			},
 			get: func(ctx context.Context, _, id string) error {
 				_, err := c.GetPolicyEngine(ctx, &cp.GetPolicyEngineInput{PolicyEngineId: p(id)})
 				return err
 			}},
 		{name: "Policy", op: "ListPolicies", list: "policies", id: "policyId", kind: "policy", size: 100, put: (*reading).policy,
-			page: func(ctx context.Context, parent string, n int32, t *string) (*string, error) {
-				o, err := c.ListPolicies(ctx, &cp.ListPoliciesInput{PolicyEngineId: p(parent), MaxResults: &n, NextToken: t})
-				if err != nil {
-					return nil, err
-				}
-				return o.NextToken, nil
+			page: func(ctx context.Context, parent string, n int32, t *string) error {
+				_, err := c.ListPolicies(ctx, &cp.ListPoliciesInput{PolicyEngineId: p(parent), MaxResults: &n, NextToken: t})
+				return err
 			},
 			get: func(ctx context.Context, parent, id string) error {
 				_, err := c.GetPolicy(ctx, &cp.GetPolicyInput{PolicyEngineId: p(parent), PolicyId: p(id)})
 				return err
 			}},
 		{name: "Harness", op: "ListHarnesses", list: "harnesses", id: "harnessId", label: "harnessName", kind: "agent", size: 100, put: (*reading).harness, also: []string{"credential", "toolserver"}, wrapped: "harness",
-			page: func(ctx context.Context, _ string, n int32, t *string) (*string, error) {
-				o, err := c.ListHarnesses(ctx, &cp.ListHarnessesInput{MaxResults: &n, NextToken: t})
-				if err != nil {
-					return nil, err
-				}
-				return o.NextToken, nil
+			page: func(ctx context.Context, _ string, n int32, t *string) error {
+				_, err := c.ListHarnesses(ctx, &cp.ListHarnessesInput{MaxResults: &n, NextToken: t})
+				return err
 			},
 			get: func(ctx context.Context, _, id string) error {
 				_, err := c.GetHarness(ctx, &cp.GetHarnessInput{HarnessId: p(id)})
 				return err
 			}},
 		{name: "AgentRuntime", op: "ListAgentRuntimes", list: "agentRuntimes", id: "agentRuntimeId", label: "agentRuntimeName", kind: "agent", size: 100, put: (*reading).agentRuntime, also: []string{"credential"},
-			page: func(ctx context.Context, _ string, n int32, t *string) (*string, error) {
-				o, err := c.ListAgentRuntimes(ctx, &cp.ListAgentRuntimesInput{MaxResults: &n, NextToken: t})
-				if err != nil {
-					return nil, err
-				}
-				return o.NextToken, nil
+			page: func(ctx context.Context, _ string, n int32, t *string) error {
+				_, err := c.ListAgentRuntimes(ctx, &cp.ListAgentRuntimesInput{MaxResults: &n, NextToken: t})
+				return err
 			},
 			get: func(ctx context.Context, _, id string) error {
 				_, err := c.GetAgentRuntime(ctx, &cp.GetAgentRuntimeInput{AgentRuntimeId: p(id)})

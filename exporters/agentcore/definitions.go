@@ -33,12 +33,12 @@ func object(op string, doc json.RawMessage, v any) error {
 }
 
 func (r *reading) identity(_, id string, doc json.RawMessage) error {
-	var d struct{ CreatedTime, LastUpdatedTime json.RawMessage }
+	var d struct{ CreatedTime, LastUpdatedTime moment }
 	if err := object("GetWorkloadIdentity", doc, &d); err != nil {
 		return err
 	}
 	p := &pb.Principal{Meta: agentstate.Meta("principal", native("WorkloadIdentity", doc), "workload-identity", id, "name"), Form: pb.Principal_FORM_AGENT, Subject: id, Name: id}
-	p.Meta.CreatedUnixNano, p.Meta.UpdatedUnixNano = when(d.CreatedTime), when(d.LastUpdatedTime)
+	p.Meta.CreatedUnixNano, p.Meta.UpdatedUnixNano = nanos(d.CreatedTime), nanos(d.LastUpdatedTime)
 	return r.yield(p)
 }
 
@@ -48,14 +48,14 @@ func (r *reading) oauth2(_, id string, raw json.RawMessage) error {
 		ClientSecretArn                       struct{ SecretArn string }
 		CredentialProviderVendor, CallbackURL string
 		ClientSecretSource                    string
-		CreatedTime, LastUpdatedTime          json.RawMessage
+		CreatedTime, LastUpdatedTime          moment
 	}
 	if err := object("GetOauth2CredentialProvider", doc, &d); err != nil {
 		return err
 	}
 	c := &pb.Credential{Meta: agentstate.Meta("credential", native("Oauth2CredentialProvider", doc), "oauth2", id), Name: id, Form: "oauth2", Provider: d.CredentialProviderVendor, Location: d.ClientSecretArn.SecretArn,
 		Rebind: "make a client at the identity provider, give its id and secret to CreateOauth2CredentialProvider, and register the new callback URL; users consent again"}
-	c.Meta.CreatedUnixNano, c.Meta.UpdatedUnixNano = when(d.CreatedTime), when(d.LastUpdatedTime)
+	c.Meta.CreatedUnixNano, c.Meta.UpdatedUnixNano = nanos(d.CreatedTime), nanos(d.LastUpdatedTime)
 	if err := r.taken(c.Meta.Key, found); err != nil {
 		return err
 	}
@@ -65,14 +65,14 @@ func (r *reading) oauth2(_, id string, raw json.RawMessage) error {
 func (r *reading) apiKey(_, id string, doc json.RawMessage) error {
 	var d struct {
 		APIKeySecretArn              struct{ SecretArn string }
-		CreatedTime, LastUpdatedTime json.RawMessage
+		CreatedTime, LastUpdatedTime moment
 	}
 	if err := object("GetApiKeyCredentialProvider", doc, &d); err != nil {
 		return err
 	}
 	c := &pb.Credential{Meta: agentstate.Meta("credential", native("ApiKeyCredentialProvider", doc), "api-key", id), Name: id, Form: "api_key", Location: d.APIKeySecretArn.SecretArn,
 		Rebind: "give the key to CreateApiKeyCredentialProvider"}
-	c.Meta.CreatedUnixNano, c.Meta.UpdatedUnixNano = when(d.CreatedTime), when(d.LastUpdatedTime)
+	c.Meta.CreatedUnixNano, c.Meta.UpdatedUnixNano = nanos(d.CreatedTime), nanos(d.LastUpdatedTime)
 	return r.yield(c)
 }
 
@@ -81,13 +81,13 @@ func gatewayKey(id string) string { return agentstate.Key("toolserver", id) }
 func (r *reading) gateway(_, id string, doc json.RawMessage) error {
 	var d struct {
 		Name, GatewayURL, ProtocolType string
-		CreatedAt, UpdatedAt           json.RawMessage
+		CreatedAt, UpdatedAt           moment
 	}
 	if err := object("GetGateway", doc, &d); err != nil {
 		return err
 	}
 	t := &pb.ToolServer{Meta: agentstate.Meta("toolserver", native("Gateway", doc), id), Name: d.Name, Protocol: "mcp+http", Location: d.GatewayURL}
-	t.Meta.CreatedUnixNano, t.Meta.UpdatedUnixNano = when(d.CreatedAt), when(d.UpdatedAt)
+	t.Meta.CreatedUnixNano, t.Meta.UpdatedUnixNano = nanos(d.CreatedAt), nanos(d.UpdatedAt)
 	return r.yield(t)
 }
 
@@ -95,7 +95,7 @@ func (r *reading) target(gateway, id string, raw json.RawMessage) error {
 	doc, found := disarm(raw)
 	var d struct {
 		Name, Description                string
-		CreatedAt, UpdatedAt             json.RawMessage
+		CreatedAt, UpdatedAt             moment
 		TargetConfiguration              targetConfiguration
 		CredentialProviderConfigurations []struct {
 			CredentialProvider struct {
@@ -107,7 +107,7 @@ func (r *reading) target(gateway, id string, raw json.RawMessage) error {
 		return err
 	}
 	t := &pb.ToolServer{Meta: agentstate.Meta("toolserver", native("GatewayTarget", doc), gateway, id), Name: d.Name}
-	t.Meta.CreatedUnixNano, t.Meta.UpdatedUnixNano = when(d.CreatedAt), when(d.UpdatedAt)
+	t.Meta.CreatedUnixNano, t.Meta.UpdatedUnixNano = nanos(d.CreatedAt), nanos(d.UpdatedAt)
 	for _, c := range d.CredentialProviderConfigurations {
 		if p := c.CredentialProvider.OauthCredentialProvider; p != nil {
 			t.CredentialKeys = append(t.CredentialKeys, agentstate.Key("credential", "oauth2", lastOf(p.ProviderArn)))
@@ -158,14 +158,14 @@ func (r *reading) policyEngine(_, id string, doc json.RawMessage) error {
 func (r *reading) policy(engine, id string, doc json.RawMessage) error {
 	var d struct {
 		Name, EnforcementMode, Status string
-		CreatedAt, UpdatedAt          json.RawMessage
+		CreatedAt, UpdatedAt          moment
 		Definition                    struct{ Cedar, Policy *struct{ Statement string } }
 	}
 	if err := object("GetPolicy", doc, &d); err != nil {
 		return err
 	}
 	p := &pb.Policy{Meta: agentstate.Meta("policy", native("Policy", doc), engine, id), Name: d.Name, Language: "cedar", Enforced: d.EnforcementMode != "LOG_ONLY" && d.Status == "ACTIVE"}
-	p.Meta.CreatedUnixNano, p.Meta.UpdatedUnixNano = when(d.CreatedAt), when(d.UpdatedAt)
+	p.Meta.CreatedUnixNano, p.Meta.UpdatedUnixNano = nanos(d.CreatedAt), nanos(d.UpdatedAt)
 	text := ""
 	switch {
 	case d.Definition.Cedar != nil:

@@ -4,7 +4,6 @@ import (
 	"bytes"
 	"encoding/json"
 	"fmt"
-	"math"
 	"strconv"
 	"unicode/utf8"
 
@@ -17,7 +16,7 @@ type event struct {
 	ActorID        string                     `json:"actorId"`
 	SessionID      string                     `json:"sessionId"`
 	EventID        string                     `json:"eventId"`
-	EventTimestamp json.Number                `json:"eventTimestamp"`
+	EventTimestamp moment                     `json:"eventTimestamp"`
 	Payload        []json.RawMessage          `json:"payload"`
 	Branch         *branch                    `json:"branch"`
 	Metadata       map[string]json.RawMessage `json:"metadata"`
@@ -33,15 +32,6 @@ func (b *branch) name() string {
 		return "main"
 	}
 	return b.Name
-}
-
-// nanos is a time of the protocol, seconds since 1970 with a fraction; 0: none, or out of range.
-func nanos(n json.Number) int64 {
-	f, err := strconv.ParseFloat(string(n), 64)
-	if err != nil || math.Abs(f) > 9e9 {
-		return 0
-	}
-	return int64(math.Round(f*1000)) * 1e6
 }
 
 func messageKey(mem, actor, session, event string, n int) string {

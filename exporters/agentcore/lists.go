@@ -12,29 +12,32 @@ import (
 	cp "github.com/aws/aws-sdk-go-v2/service/bedrockagentcorecontrol"
 )
 
-// items takes a raw answer apart: the elements of the list under name.
-func items(op string, body []byte, name string) ([]json.RawMessage, error) {
+// items takes a raw answer apart: the elements of the list under name, and the token of the next
+// page; an empty token: there is none.
+func items(op string, body []byte, name string) (out []json.RawMessage, next string, err error) {
 	var doc map[string]json.RawMessage
-	var out []json.RawMessage
 	if err := json.Unmarshal(body, &doc); err != nil {
-		return nil, fmt.Errorf("%w: %s: not a JSON object", ErrSchema, op)
+		return nil, "", fmt.Errorf("%w: %s: not a JSON object", ErrSchema, op)
 	}
 	if doc[name] == nil {
-		return nil, fmt.Errorf("%w: %s: no list %q", ErrSchema, op, name)
+		return nil, "", fmt.Errorf("%w: %s: no list %q", ErrSchema, op, name)
 	}
 	if err := json.Unmarshal(doc[name], &out); err != nil {
-		return nil, fmt.Errorf("%w: %s: %q is no list", ErrSchema, op, name)
+		return nil, "", fmt.Errorf("%w: %s: %q is no list", ErrSchema, op, name)
 	}
-	return out, nil
+	if t := doc["nextToken"]; t != nil && json.Unmarshal(t, &next) != nil {
+		return nil, "", fmt.Errorf("%w: %s: nextToken is no text", ErrSchema, op)
+	}
+	return out, next, nil
 }
 
 // pages calls each for every element of a listing. one asks for one page.
-func pages(size int32, op, name string, each func(json.RawMessage) error, one func(size int32, token *string) ([]byte, *string, error)) error {
+func pages(size int32, op, name string, each func(json.RawMessage) error, one func(size int32, token *string) ([]byte, error)) error {
 	var token *string
 	seen := map[uint64]bool{}
 	seed := maphash.MakeSeed()
 	for {
-		body, next, err := one(size, token)
+		body, err := one(size, token)
 		if errors.Is(err, errLarge) && size > 1 {
 			size = max(1, size/4)
 			continue
@@ -42,7 +45,7 @@ func pages(size int32, op, name string, each func(json.RawMessage) error, one fu
 		if err != nil {
 			return err
 		}
-		xs, err := items(op, body, name)
+		xs, next, err := items(op, body, name)
 		if err != nil {
 			return err
 		}
@@ -51,30 +54,26 @@ func pages(size int32, op, name string, each func(json.RawMessage) error, one fu
 				return err
 			}
 		}
-		if next == nil || *next == "" {
+		if next == "" {
 			return nil
 		}
-		h := maphash.String(seed, *next)
+		h := maphash.String(seed, next)
 		if seen[h] {
 			return errCircle
 		}
 		seen[h] = true
-		token = next
+		token = &next
 	}
 }
 
 var errCircle = errors.New("agentcore: a listing goes in a circle")
 
 func (c *client) listMemories(ctx context.Context, size int32, each func(json.RawMessage) error) error {
-	return pages(size, "ListMemories", "memories", each, func(n int32, t *string) (_ []byte, next *string, err error) {
-		b, err := c.call(ctx, "ListMemories", func(ctx context.Context) error {
-			o, err := c.cp.ListMemories(ctx, &cp.ListMemoriesInput{MaxResults: &n, NextToken: t})
-			if err == nil {
-				next = o.NextToken
-			}
+	return pages(size, "ListMemories", "memories", each, func(n int32, t *string) ([]byte, error) {
+		return c.call(ctx, "ListMemories", func(ctx context.Context) error {
+			_, err := c.cp.ListMemories(ctx, &cp.ListMemoriesInput{MaxResults: &n, NextToken: t})
 			return err
 		})
-		return b, next, err
 	})
 }
 
@@ -94,44 +93,32 @@ func (c *client) getMemory(ctx context.Context, id string) (json.RawMessage, err
 }
 
 func (c *client) listActors(ctx context.Context, mem string, size int32, each func(json.RawMessage) error) error {
-	return pages(size, "ListActors", "actorSummaries", each, func(n int32, t *string) (_ []byte, next *string, err error) {
-		b, err := c.call(ctx, "ListActors", func(ctx context.Context) error {
-			o, err := c.dp.ListActors(ctx, &dp.ListActorsInput{MemoryId: &mem, MaxResults: &n, NextToken: t})
-			if err == nil {
-				next = o.NextToken
-			}
+	return pages(size, "ListActors", "actorSummaries", each, func(n int32, t *string) ([]byte, error) {
+		return c.call(ctx, "ListActors", func(ctx context.Context) error {
+			_, err := c.dp.ListActors(ctx, &dp.ListActorsInput{MemoryId: &mem, MaxResults: &n, NextToken: t})
 			return err
 		})
-		return b, next, err
 	})
 }
 
 func (c *client) listSessions(ctx context.Context, mem, actor string, size int32, each func(json.RawMessage) error) error {
-	return pages(size, "ListSessions", "sessionSummaries", each, func(n int32, t *string) (_ []byte, next *string, err error) {
-		b, err := c.call(ctx, "ListSessions", func(ctx context.Context) error {
-			o, err := c.dp.ListSessions(ctx, &dp.ListSessionsInput{MemoryId: &mem, ActorId: &actor, MaxResults: &n, NextToken: t})
-			if err == nil {
-				next = o.NextToken
-			}
+	return pages(size, "ListSessions", "sessionSummaries", each, func(n int32, t *string) ([]byte, error) {
+		return c.call(ctx, "ListSessions", func(ctx context.Context) error {
+			_, err := c.dp.ListSessions(ctx, &dp.ListSessionsInput{MemoryId: &mem, ActorId: &actor, MaxResults: &n, NextToken: t})
 			return err
 		})
-		return b, next, err
 	})
 }
 
 func (c *client) listEvents(ctx context.Context, mem, actor, session string, payloads bool, size int32, each func(json.RawMessage) error) error {
-	return pages(size, "ListEvents", "events", each, func(n int32, t *string) (_ []byte, next *string, err error) {
-		b, err := c.call(ctx, "ListEvents", func(ctx context.Context) error {
+	return pages(size, "ListEvents", "events", each, func(n int32, t *string) ([]byte, error) {
+		return c.call(ctx, "ListEvents", func(ctx context.Context) error {
 			if err := c.turn(ctx, "ListEvents|"+mem+"|"+actor+"|"+session, listOne); err != nil {
 				return err
 			}
-			o, err := c.dp.ListEvents(ctx, &dp.ListEventsInput{MemoryId: &mem, ActorId: &actor, SessionId: &session, IncludePayloads: &payloads, MaxResults: &n, NextToken: t})
-			if err == nil {
-				next = o.NextToken
-			}
+			_, err := c.dp.ListEvents(ctx, &dp.ListEventsInput{MemoryId: &mem, ActorId: &actor, SessionId: &session, IncludePayloads: &payloads, MaxResults: &n, NextToken: t})
 			return err
 		})
-		return b, next, err
 	})
 }
 
@@ -145,14 +132,10 @@ func (c *client) listRecords(ctx context.Context, mem string, at scope, size int
 		}
 		return aws.String(v)
 	}
-	return pages(size, "ListMemoryRecords", "memoryRecordSummaries", each, func(n int32, t *string) (_ []byte, next *string, err error) {
-		b, err := c.call(ctx, "ListMemoryRecords", func(ctx context.Context) error {
-			o, err := c.dp.ListMemoryRecords(ctx, &dp.ListMemoryRecordsInput{MemoryId: &mem, Namespace: opt(at.exact), NamespacePath: opt(at.path), MemoryStrategyId: opt(at.strategy), MaxResults: &n, NextToken: t})
-			if err == nil {
-				next = o.NextToken
-			}
+	return pages(size, "ListMemoryRecords", "memoryRecordSummaries", each, func(n int32, t *string) ([]byte, error) {
+		return c.call(ctx, "ListMemoryRecords", func(ctx context.Context) error {
+			_, err := c.dp.ListMemoryRecords(ctx, &dp.ListMemoryRecordsInput{MemoryId: &mem, Namespace: opt(at.exact), NamespacePath: opt(at.path), MemoryStrategyId: opt(at.strategy), MaxResults: &n, NextToken: t})
 			return err
 		})
-		return b, next, err
 	})
 }

@@ -21,8 +21,8 @@ type memoryDoc struct {
 	Name                string          `json:"name"`
 	Description         string          `json:"description"`
 	EventExpiryDuration uint64          `json:"eventExpiryDuration"`
-	CreatedAt           json.Number     `json:"createdAt"`
-	UpdatedAt           json.Number     `json:"updatedAt"`
+	CreatedAt           moment          `json:"createdAt"`
+	UpdatedAt           moment          `json:"updatedAt"`
 	Strategies          []strategyDoc   `json:"strategies"`
 	IndexedKeys         json.RawMessage `json:"indexedKeys"`
 	NamespaceKeys       json.RawMessage `json:"namespaceKeys"`
@@ -42,7 +42,7 @@ type strategyDoc struct {
 	Configuration      json.RawMessage `json:"configuration"`
 	MemoryRecordSchema json.RawMessage `json:"memoryRecordSchema"`
 	RecordExpiryDays   uint64          `json:"recordExpiryDurationDays"`
-	CreatedAt          json.Number     `json:"createdAt"`
+	CreatedAt          moment          `json:"createdAt"`
 }
 
 func (s *strategyDoc) templates() []string {
@@ -84,7 +84,7 @@ func (r *reading) spaces(ctx context.Context, id string) error {
 	}
 	var m memoryDoc
 	if err := json.Unmarshal(doc, &m); err != nil {
-		return fmt.Errorf("%w: GetMemory: %s", ErrSchema, id)
+		return r.gap("memoryspace", id, fmt.Errorf("%w: GetMemory", ErrSchema), "memory")
 	}
 	for _, s := range memorySpaces(id, doc, &m) {
 		if !r.put(s) {
@@ -137,9 +137,9 @@ type recordDoc struct {
 	Content    struct{ Text *string }     `json:"content"`
 	StrategyID string                     `json:"memoryStrategyId"`
 	Namespaces []string                   `json:"namespaces"`
-	CreatedAt  json.Number                `json:"createdAt"`
-	Timestamp  json.Number                `json:"timestamp"`
-	ExpiresAt  json.Number                `json:"expiresAt"`
+	CreatedAt  moment                     `json:"createdAt"`
+	Timestamp  moment                     `json:"timestamp"`
+	ExpiresAt  moment                     `json:"expiresAt"`
 	Metadata   map[string]json.RawMessage `json:"metadata"`
 }
 

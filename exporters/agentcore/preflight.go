@@ -20,9 +20,9 @@ func (s *Service) Preflight(ctx context.Context) (*agentstate.Preflight, error) 
 	if err != nil {
 		return nil, err
 	}
-	who, account, err := c.whoAmI(ctx)
-	if errors.Is(err, ErrLogin) || ctx.Err() != nil {
-		return nil, err
+	who, account := c.whoAmI(ctx)
+	if ctx.Err() != nil {
+		return nil, ctx.Err()
 	}
 	p := &agentstate.Preflight{Origin: s.origin(account), Observer: who, Counts: map[string]int64{"memory": -1, "conversation": -1, "message": -1},
 		Never: []string{"embeddings", "client secrets, API keys, users' tokens", "when a single record expires: no listing says it", "which events a record was made from"}}
@@ -36,10 +36,12 @@ func (s *Service) Preflight(ctx context.Context) (*agentstate.Preflight, error) 
 		switch {
 		case errors.As(err, &d):
 			g.Reason, g.Permission = pb.Gap_REASON_FORBIDDEN, d.permission()
-		case errors.As(err, &no) && no.status == 404:
+		case errors.As(err, &no) && no.status == 404 && !no.unknown():
 			g.Reason = pb.Gap_REASON_GONE
 		case errors.As(err, &no):
 			g.Reason = pb.Gap_REASON_REFUSED
+		case errors.Is(err, ErrSchema):
+			g.Reason = pb.Gap_REASON_CORRUPT
 		default:
 			return false, err
 		}

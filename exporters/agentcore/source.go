@@ -8,6 +8,7 @@ import (
 	"iter"
 	"slices"
 	"strconv"
+	"time"
 
 	"github.com/aws/aws-sdk-go-v2/service/sts"
 
@@ -36,6 +37,7 @@ type reading struct {
 	pos at
 
 	tools map[string]string // of gateways, by gateway and name as policies say it → key
+	gaps  map[string]bool   // by kind and place
 }
 
 // dataKinds are read out of memories, and counted by a second listing.
@@ -53,12 +55,12 @@ func (s *Service) Records(ctx context.Context, opts *agentstate.ReadOptions) ite
 			yield(nil, err)
 			return
 		}
-		who, account, err := c.whoAmI(ctx)
-		if err != nil && (errors.Is(err, ErrLogin) || ctx.Err() != nil) {
-			yield(nil, err)
+		who, account := c.whoAmI(ctx)
+		if ctx.Err() != nil {
+			yield(nil, ctx.Err())
 			return
 		}
-		r := &reading{s: s, c: c, tools: map[string]string{}}
+		r := &reading{s: s, c: c, tools: map[string]string{}, gaps: map[string]bool{}}
 		r.e = agentstate.NewEmitter(ctx, yield, s.origin(account))
 		if err := r.e.Resume(opts.Cursor, &r.pos); err != nil {
 			r.e.Fail(err)
@@ -97,16 +99,19 @@ func (s *Service) origin(account string) *pb.Origin {
 	return &pb.Origin{Meta: agentstate.Meta("origin", nil, "agentcore", place), Product: "agentcore", Flavor: "aws", Schema: "data=2024-02-28 control=2023-06-05", Location: place}
 }
 
-// whoAmI is the principal that reads, and its account; both may be unknown.
-func (c *client) whoAmI(ctx context.Context) (arn, account string, err error) {
-	_, err = c.call(ctx, "GetCallerIdentity", func(ctx context.Context) error {
+// whoAmI is the principal that reads, and its account; both may be unknown: it is asked of another
+// service, which may not be there, or may know nothing of the login. What AgentCore says of it counts.
+func (c *client) whoAmI(ctx context.Context) (arn, account string) {
+	ctx, cancel := context.WithTimeout(ctx, 5*time.Second)
+	defer cancel()
+	_, _ = c.call(ctx, "GetCallerIdentity", func(ctx context.Context) error {
 		o, err := c.sts.GetCallerIdentity(ctx, &sts.GetCallerIdentityInput{})
 		if err == nil && o.Arn != nil && o.Account != nil {
 			arn, account = *o.Arn, *o.Account
 		}
 		return err
 	})
-	return arn, account, err
+	return arn, account
 }
 
 // put yields r, with what is large in it beside it.
@@ -125,7 +130,7 @@ func (r *reading) put(rec agentstate.Record) bool {
 func passes(err error) bool {
 	var d *denied
 	var no *refused
-	return errors.As(err, &d) || errors.As(err, &no) || errors.Is(err, errLarge) || errors.Is(err, errCircle)
+	return errors.As(err, &d) || errors.As(err, &no) || errors.Is(err, errLarge) || errors.Is(err, errCircle) || errors.Is(err, ErrSchema)
 }
 
 // gap names what a 403 or a refusal keeps away: of kind, and of those that are read by way of it. Any
@@ -137,10 +142,12 @@ func (r *reading) gap(kind, place string, err error, also ...string) error {
 	switch {
 	case errors.As(err, &d):
 		g.Reason, g.Permission = pb.Gap_REASON_FORBIDDEN, d.permission()
-	case errors.As(err, &no) && no.status == 404:
+	case errors.As(err, &no) && no.status == 404 && !no.unknown():
 		g.Reason = pb.Gap_REASON_GONE
 	case errors.As(err, &no):
 		g.Reason = pb.Gap_REASON_REFUSED
+	case errors.Is(err, ErrSchema):
+		g.Reason = pb.Gap_REASON_CORRUPT
 	case errors.Is(err, errLarge):
 		g.Reason = pb.Gap_REASON_LIMIT
 	case errors.Is(err, errCircle):
@@ -150,6 +157,11 @@ func (r *reading) gap(kind, place string, err error, also ...string) error {
 		return err
 	}
 	for _, k := range append([]string{kind}, also...) {
+		at := k + "/" + place
+		if r.gaps[at] { // what was said once of a place is enough
+			continue
+		}
+		r.gaps[at] = true
 		r.e.Gap(&pb.Gap{Kind: k, Place: place, Detail: g.Detail, Reason: g.Reason, Permission: g.Permission})
 	}
 	return nil

@@ -314,17 +314,12 @@ func tied(ms int64) fidelity.Loss {
 	return loss("meta.created_unix_nano", fidelity.Transformed, "two events of one millisecond have no order: moved by "+strconv.FormatInt(ms, 10)+" ms")
 }
 
-// stamp is a time in milliseconds as the protocol writes it.
-func stamp(ms int64) json.Number {
-	return json.Number(strconv.FormatFloat(float64(ms)/1000, 'f', -1, 64))
-}
-
 // createEvent writes an event. The payload goes as it is, to the byte, and nothing is extracted.
 func (c *client) createEvent(ctx context.Context, o *outEvent, clientToken string) (string, error) {
 	body, err := json.Marshal(struct {
 		Actor      string                     `json:"actorId"`
 		Session    string                     `json:"sessionId"`
-		Timestamp  json.Number                `json:"eventTimestamp"`
+		Timestamp  moment                     `json:"eventTimestamp"`
 		Payload    *struct{}                  `json:"payload"`
 		Branch     *branch                    `json:"branch,omitempty"`
 		Metadata   map[string]json.RawMessage `json:"metadata,omitempty"`

@@ -43,7 +43,7 @@ type outRecord struct {
 	ID         string                     `json:"requestIdentifier"`
 	Namespaces []string                   `json:"namespaces"`
 	Content    json.RawMessage            `json:"content"`
-	Timestamp  json.Number                `json:"timestamp"`
+	Timestamp  moment                     `json:"timestamp"`
 	StrategyID string                     `json:"memoryStrategyId,omitempty"`
 	Metadata   map[string]json.RawMessage `json:"metadata,omitempty"`
 }
@@ -52,7 +52,7 @@ func (o *outRecord) digest() string {
 	return recordDigest(o.Namespaces, o.Content, o.Timestamp, o.StrategyID, o.Metadata)
 }
 
-func recordDigest(ns []string, content json.RawMessage, at json.Number, strategy string, md map[string]json.RawMessage) string {
+func recordDigest(ns []string, content json.RawMessage, at moment, strategy string, md map[string]json.RawMessage) string {
 	h := sha256.New()
 	if strategy == "none" {
 		strategy = ""
