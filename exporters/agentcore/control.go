@@ -23,8 +23,24 @@ type sort struct {
 	page               func(ctx context.Context, parent string, size int32, token *string) error
 	get                func(ctx context.Context, parent, id string) error
 	put                func(r *reading, parent, id string, doc json.RawMessage) error
-	below              string // sort that is inside of it
-	wrapped            string // member of the answer that holds the definition
+	below              []string                         // sorts that are inside of it
+	inside             bool                             // it is read where the sort is that it is inside of
+	wrapped            string                           // member of the answer that holds the definition
+	getOp              string                           // empty: "Get" and its name
+	arn                string                           // member by which it has tags; empty: it has none
+	guarded            bool                             // it can have a policy of its own, of who may use it
+	service            func(entry json.RawMessage) bool // tells whether an entry is the service's own, in every account
+}
+
+// operation is the operation that reads one definition; empty: the listing is all that there is.
+func (s *sort) operation() string {
+	switch {
+	case s.get == nil:
+		return ""
+	case s.getOp != "":
+		return s.getOp
+	}
+	return "Get" + s.name
 }
 
 // control reads the definitions of the account: identities, credential providers, gateways with
@@ -33,31 +49,52 @@ type sort struct {
 func (r *reading) control(ctx context.Context) error {
 	sorts := r.c.sorts()
 	for _, s := range sorts {
-		if s.name == "GatewayTarget" || s.name == "Policy" {
+		if s.inside {
 			continue
 		}
 		if err := r.definitions(ctx, sorts, s, ""); err != nil || !r.e.OK() {
 			return err
 		}
 	}
+	if len(r.lacks) > 0 {
+		slices.Sort(r.lacks)
+		return r.gap("opaque", "operations", &lacking{slices.Compact(r.lacks)})
+	}
 	return nil
+}
+
+// lacking are operations for definitions of other sorts that the endpoint does not have. Of each sort
+// that would be a line; so it is one.
+type lacking struct{ ops []string }
+
+func (l *lacking) Error() string {
+	return "agentcore: this endpoint has no such operations: " + strings.Join(l.ops, ", ")
 }
 
 func (r *reading) definitions(ctx context.Context, sorts []sort, s sort, parent string) error {
 	_, again, odd, err := twiceOf(s, func(size int32, each func(json.RawMessage) error) error {
 		return r.c.list(ctx, s, parent, size, each)
-	}, func(id string) error {
-		doc, err := r.c.get(ctx, s, parent, id)
-		if err != nil {
-			return r.gap(s.kind, s.name+"/"+id, err, s.also...)
+	}, func(id string, doc json.RawMessage) error {
+		if s.get != nil {
+			var err error
+			if doc, err = r.c.get(ctx, s, parent, id); err != nil {
+				return r.gap(s.kind, s.place(parent, id), err, s.also...)
+			}
+		}
+		if err := r.around(ctx, s, id, doc); err != nil {
+			return err
 		}
 		if err := s.put(r, parent, id, doc); errors.Is(err, ErrSchema) {
-			return r.gap(s.kind, s.name+"/"+id, err, s.also...)
+			return r.gap(s.kind, s.place(parent, id), err, s.also...)
 		} else if err != nil {
 			return err
 		}
-		if i := slices.IndexFunc(sorts, func(x sort) bool { return x.name == s.below }); i >= 0 {
-			return r.definitions(ctx, sorts, sorts[i], id)
+		for _, x := range sorts {
+			if slices.Contains(s.below, x.name) {
+				if err := r.definitions(ctx, sorts, x, id); err != nil {
+					return err
+				}
+			}
 		}
 		return nil
 	})
@@ -65,45 +102,69 @@ func (r *reading) definitions(ctx context.Context, sorts []sort, s sort, parent 
 		r.pos.Odd[s.kind] = s.op + ": " + odd
 	}
 	r.pos.Relisted[s.kind] += uint64(again)
+	var no *refused
+	if s.kind == "opaque" && s.name != "PolicyEngine" && errors.As(err, &no) && no.unknown() {
+		r.lacks = append(r.lacks, s.op)
+		return nil
+	}
 	if err != nil {
 		return r.gap(s.kind, strings.Trim(s.op+"/"+parent, "/"), err, s.also...)
 	}
 	return nil
 }
 
+// place names a definition in a gap.
+func (s *sort) place(parent, id string) string {
+	if parent != "" {
+		return s.name + "/" + parent + "/" + id
+	}
+	return s.name + "/" + id
+}
+
 // list calls each for every definition of a sort.
 func (c *client) list(ctx context.Context, s sort, parent string, size int32, each func(json.RawMessage) error) error {
-	return pages(size, s.op, s.list, each, func(n int32, t *string) ([]byte, error) {
+	return pages(size, s.op, s.list, func(doc json.RawMessage) error {
+		if s.service != nil && s.service(doc) {
+			return nil
+		}
+		return each(doc)
+	}, func(n int32, t *string) ([]byte, error) {
 		return c.call(ctx, s.op, func(ctx context.Context) error { return s.page(ctx, parent, n, t) })
 	})
 }
 
 // get is one definition, whole.
 func (c *client) get(ctx context.Context, s sort, parent, id string) (json.RawMessage, error) {
-	doc, err := c.call(ctx, "Get"+s.name, func(ctx context.Context) error { return s.get(ctx, parent, id) })
+	doc, err := c.call(ctx, s.operation(), func(ctx context.Context) error { return s.get(ctx, parent, id) })
 	if err != nil || s.wrapped == "" {
 		return doc, err
 	}
 	var w map[string]json.RawMessage
 	if err := json.Unmarshal(doc, &w); err != nil || w[s.wrapped] == nil {
-		return nil, fmt.Errorf("%w: Get%s", ErrSchema, s.name)
+		return nil, fmt.Errorf("%w: %s", ErrSchema, s.operation())
 	}
 	return w[s.wrapped], nil
 }
 
-// twiceOf lists in pages of two sizes, and reads each entry after the first listing.
-func twiceOf(s sort, list func(size int32, each func(json.RawMessage) error) error, one func(id string) error) (ids []string, again int, odd string, err error) {
-	docs := map[string]bool{}
+// twiceOf lists in pages of two sizes, and reads each entry after the first listing. Entries without
+// an id have their place in the list.
+func twiceOf(s sort, list func(size int32, each func(json.RawMessage) error) error, one func(id string, entry json.RawMessage) error) (ids []string, again int, odd string, err error) {
+	docs := map[string]json.RawMessage{}
 	for i, size := range []int32{s.size, max(1, s.size/3)} {
 		n := 0
-		err := list(size, func(doc json.RawMessage) error {
-			id, err := field(doc, s.id)
-			if i == 0 && docs[id] || i == 1 && !docs[id] {
+		err := list(size, func(doc json.RawMessage) (err error) {
+			id := fmt.Sprintf("%08d", n)
+			if s.id != "" {
+				if id, err = field(doc, s.id); err != nil {
+					return err
+				}
+			}
+			if (docs[id] != nil) == (i == 0) {
 				odd = "two listings differ"
 			}
-			docs[id] = true
+			docs[id] = doc
 			n++
-			return err
+			return nil
 		})
 		if err != nil {
 			return nil, 0, odd, err
@@ -115,18 +176,19 @@ func twiceOf(s sort, list func(size int32, each func(json.RawMessage) error) err
 		odd = "two listings differ"
 	}
 	for _, id := range ids {
-		if err := one(id); err != nil {
+		if err := one(id, docs[id]); err != nil {
 			return ids, again, odd, err
 		}
 	}
 	return ids, again, odd, nil
 }
 
+// sorts are all sorts of definitions.
 func (cl *client) sorts() []sort {
 	c := cl.cp
 	p := func(s string) *string { return &s }
-	return []sort{
-		{name: "WorkloadIdentity", op: "ListWorkloadIdentities", list: "workloadIdentities", id: "name", kind: "principal", size: 20, put: (*reading).identity,
+	return append([]sort{
+		{name: "WorkloadIdentity", arn: "workloadIdentityArn", op: "ListWorkloadIdentities", list: "workloadIdentities", id: "name", kind: "principal", size: 20, put: (*reading).identity,
 			page: func(ctx context.Context, _ string, n int32, t *string) error {
 				_, err := c.ListWorkloadIdentities(ctx, &cp.ListWorkloadIdentitiesInput{MaxResults: &n, NextToken: t})
 				return err
@@ -135,7 +197,7 @@ func (cl *client) sorts() []sort {
 				_, err := c.GetWorkloadIdentity(ctx, &cp.GetWorkloadIdentityInput{Name: p(id)})
 				return err
 			}},
-		{name: "Oauth2CredentialProvider", op: "ListOauth2CredentialProviders", list: "credentialProviders", id: "name", kind: "credential", size: 20, put: (*reading).oauth2,
+		{name: "Oauth2CredentialProvider", arn: "credentialProviderArn", op: "ListOauth2CredentialProviders", list: "credentialProviders", id: "name", kind: "credential", size: 20, put: (*reading).oauth2,
 			page: func(ctx context.Context, _ string, n int32, t *string) error {
 				_, err := c.ListOauth2CredentialProviders(ctx, &cp.ListOauth2CredentialProvidersInput{MaxResults: &n, NextToken: t})
 				return err
@@ -144,7 +206,7 @@ func (cl *client) sorts() []sort {
 				_, err := c.GetOauth2CredentialProvider(ctx, &cp.GetOauth2CredentialProviderInput{Name: p(id)})
 				return err
 			}},
-		{name: "ApiKeyCredentialProvider", op: "ListApiKeyCredentialProviders", list: "credentialProviders", id: "name", kind: "credential", size: 100, put: (*reading).apiKey,
+		{name: "ApiKeyCredentialProvider", arn: "credentialProviderArn", op: "ListApiKeyCredentialProviders", list: "credentialProviders", id: "name", kind: "credential", size: 100, put: (*reading).apiKey,
 			page: func(ctx context.Context, _ string, n int32, t *string) error {
 				_, err := c.ListApiKeyCredentialProviders(ctx, &cp.ListApiKeyCredentialProvidersInput{MaxResults: &n, NextToken: t})
 				return err
@@ -153,7 +215,7 @@ func (cl *client) sorts() []sort {
 				_, err := c.GetApiKeyCredentialProvider(ctx, &cp.GetApiKeyCredentialProviderInput{Name: p(id)})
 				return err
 			}},
-		{name: "Gateway", op: "ListGateways", list: "items", id: "gatewayId", kind: "toolserver", size: 100, put: (*reading).gateway, also: []string{"credential"}, below: "GatewayTarget",
+		{name: "Gateway", op: "ListGateways", list: "items", id: "gatewayId", kind: "toolserver", size: 100, put: (*reading).gateway, also: []string{"credential"}, below: []string{"GatewayTarget", "GatewayRule", "GatewayRateLimit"}, arn: "gatewayArn", guarded: true,
 			page: func(ctx context.Context, _ string, n int32, t *string) error {
 				_, err := c.ListGateways(ctx, &cp.ListGatewaysInput{MaxResults: &n, NextToken: t})
 				return err
@@ -162,7 +224,7 @@ func (cl *client) sorts() []sort {
 				_, err := c.GetGateway(ctx, &cp.GetGatewayInput{GatewayIdentifier: p(id)})
 				return err
 			}},
-		{name: "GatewayTarget", op: "ListGatewayTargets", list: "items", id: "targetId", kind: "toolserver", size: 100, put: (*reading).target, also: []string{"credential"},
+		{name: "GatewayTarget", inside: true, op: "ListGatewayTargets", list: "items", id: "targetId", kind: "toolserver", size: 100, put: (*reading).target, also: []string{"credential"},
 			page: func(ctx context.Context, parent string, n int32, t *string) error {
 				_, err := c.ListGatewayTargets(ctx, &cp.ListGatewayTargetsInput{GatewayIdentifier: p(parent), MaxResults: &n, NextToken: t})
 				return err
@@ -171,7 +233,7 @@ func (cl *client) sorts() []sort {
 				_, err := c.GetGatewayTarget(ctx, &cp.GetGatewayTargetInput{GatewayIdentifier: p(parent), TargetId: p(id)})
 				return err
 			}},
-		{name: "PolicyEngine", op: "ListPolicyEngines", list: "policyEngines", id: "policyEngineId", kind: "opaque", size: 100, put: (*reading).policyEngine, also: []string{"policy"}, below: "Policy",
+		{name: "PolicyEngine", op: "ListPolicyEngines", list: "policyEngines", id: "policyEngineId", kind: "opaque", size: 100, put: (*reading).policyEngine, also: []string{"policy"}, below: []string{"Policy"}, arn: "policyEngineArn",
 			page: func(ctx context.Context, _ string, n int32, t *string) error {
 				_, err := c.ListPolicyEngines(ctx, &cp.ListPolicyEnginesInput{MaxResults: &n, NextToken: t})
 				return err
@@ -180,7 +242,7 @@ func (cl *client) sorts() []sort {
 				_, err := c.GetPolicyEngine(ctx, &cp.GetPolicyEngineInput{PolicyEngineId: p(id)})
 				return err
 			}},
-		{name: "Policy", op: "ListPolicies", list: "policies", id: "policyId", kind: "policy", size: 100, put: (*reading).policy,
+		{name: "Policy", inside: true, op: "ListPolicies", list: "policies", id: "policyId", kind: "policy", size: 100, put: (*reading).policy,
 			page: func(ctx context.Context, parent string, n int32, t *string) error {
 				_, err := c.ListPolicies(ctx, &cp.ListPoliciesInput{PolicyEngineId: p(parent), MaxResults: &n, NextToken: t})
 				return err
@@ -189,7 +251,7 @@ func (cl *client) sorts() []sort {
 				_, err := c.GetPolicy(ctx, &cp.GetPolicyInput{PolicyEngineId: p(parent), PolicyId: p(id)})
 				return err
 			}},
-		{name: "Harness", op: "ListHarnesses", list: "harnesses", id: "harnessId", label: "harnessName", kind: "agent", size: 100, put: (*reading).harness, also: []string{"credential", "toolserver"}, wrapped: "harness",
+		{name: "Harness", below: []string{"HarnessEndpoint", "HarnessVersion"}, arn: "arn", op: "ListHarnesses", list: "harnesses", id: "harnessId", label: "harnessName", kind: "agent", size: 100, put: (*reading).harness, also: []string{"credential", "toolserver"}, wrapped: "harness",
 			page: func(ctx context.Context, _ string, n int32, t *string) error {
 				_, err := c.ListHarnesses(ctx, &cp.ListHarnessesInput{MaxResults: &n, NextToken: t})
 				return err
@@ -198,7 +260,7 @@ func (cl *client) sorts() []sort {
 				_, err := c.GetHarness(ctx, &cp.GetHarnessInput{HarnessId: p(id)})
 				return err
 			}},
-		{name: "AgentRuntime", op: "ListAgentRuntimes", list: "agentRuntimes", id: "agentRuntimeId", label: "agentRuntimeName", kind: "agent", size: 100, put: (*reading).agentRuntime, also: []string{"credential"},
+		{name: "AgentRuntime", below: []string{"AgentRuntimeEndpoint", "AgentRuntimeVersion"}, arn: "agentRuntimeArn", guarded: true, op: "ListAgentRuntimes", list: "agentRuntimes", id: "agentRuntimeId", label: "agentRuntimeName", kind: "agent", size: 100, put: (*reading).agentRuntime, also: []string{"credential"},
 			page: func(ctx context.Context, _ string, n int32, t *string) error {
 				_, err := c.ListAgentRuntimes(ctx, &cp.ListAgentRuntimesInput{MaxResults: &n, NextToken: t})
 				return err
@@ -207,7 +269,7 @@ func (cl *client) sorts() []sort {
 				_, err := c.GetAgentRuntime(ctx, &cp.GetAgentRuntimeInput{AgentRuntimeId: p(id)})
 				return err
 			}},
-	}
+	}, cl.others()...)
 }
 
 // definitionKinds are the kinds of the account's definitions; derived ones are readings of another.

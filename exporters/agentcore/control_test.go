@@ -70,12 +70,13 @@ func (w *world) define(acc, end, secret string) {
 	w.fake.Put("AgentRuntime", "", m{"agentRuntimeId": "bot-" + end, "agentRuntimeName": "bot", "agentRuntimeArn": "arn::bedrock-agentcore:eu-central-1:" + acc + ":agent/01234567-89ab-cdef-0123-456789abcdef:1", "agentRuntimeVersion": "1", "status": "READY", "roleArn": "arn:aws:iam::" + acc + ":role/bot",
 		"createdAt": day, "lastUpdatedAt": day, "description": "d", "networkConfiguration": m{"networkMode": "PUBLIC"}, "lifecycleConfiguration": m{}, "environmentVariables": m{"TOKEN": secret},
 		"workloadIdentityDetails": m{"workloadIdentityArn": arn + "workload-identity-directory/default/workload-identity/shop-agent"}})
+	w.furnish(acc, end, secret)
 }
 
 func TestDefinitions(t *testing.T) {
 	w := firm(t)
 	st, rep := read(t, w.service(""))
-	for k, n := range map[string]uint64{"credential": 7, "toolserver": 3, "tool": 3, "policy": 2, "toolgrant": 2, "opaque": 1, "agent": 2, "model": 1, "principal": 3} {
+	for k, n := range map[string]uint64{"credential": 9, "toolserver": 3, "tool": 3, "policy": 3, "toolgrant": 2, "opaque": 23, "agent": 2, "model": 1, "principal": 3} {
 		if rep.Records[k] != n {
 			t.Errorf("%s: %d records, want %d", k, rep.Records[k], n)
 		}

@@ -15,9 +15,13 @@ func native(typ string, doc json.RawMessage) *pb.Native {
 	return agentstate.Document(typ, "application/json", doc)
 }
 
-// yield puts records; false answers become errStop.
+// yield puts records; false answers become errStop. The tags of a definition are labels of its record,
+// not of what is read out of it.
 func (r *reading) yield(recs ...agentstate.Record) error {
 	for _, rec := range recs {
+		if m := rec.GetMeta(); r.tags != nil && len(m.GetNative()) > 0 {
+			m.Labels, r.tags = r.tags, nil
+		}
 		if !r.put(rec) {
 			return errStop
 		}
@@ -224,11 +228,8 @@ func secretive(name string) bool {
 
 // isAddress tells whether a member is a URL.
 func isAddress(name string) bool {
-	switch strings.ToLower(name) {
-	case "url", "endpoint", "apibase":
-		return true
-	}
-	return false
+	name = strings.ToLower(name)
+	return name == "endpoint" || name == "apibase" || strings.HasSuffix(name, "url")
 }
 
 // disarm empties the values of what may be secret in doc, and tells where they stood. Without any,

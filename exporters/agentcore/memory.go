@@ -86,7 +86,13 @@ func (r *reading) spaces(ctx context.Context, id string) error {
 	if err := json.Unmarshal(doc, &m); err != nil {
 		return r.gap("memoryspace", id, fmt.Errorf("%w: GetMemory", ErrSchema), "memory")
 	}
-	for _, s := range memorySpaces(id, doc, &m) {
+	spaces := memorySpaces(id, doc, &m)
+	if spaces[0].Meta.Labels, err = r.c.tagsOf(ctx, sort{arn: "arn"}, doc); err != nil {
+		if err := r.gap("memoryspace", id+"/tags", err); err != nil {
+			return err
+		}
+	}
+	for _, s := range spaces {
 		if !r.put(s) {
 			return nil
 		}

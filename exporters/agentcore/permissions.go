@@ -3,21 +3,36 @@ package agentcore
 import (
 	"encoding/json"
 	"fmt"
+	"slices"
 )
 
 // actions are the operations that each verb calls; their IAM actions have the same names. A test
 // compares them with what is called.
 func actions(verb string) [][]string {
 	read := []string{"GetMemory", "ListActors", "ListEvents", "ListMemories", "ListMemoryRecords"}
-	define := []string{
-		"GetAgentRuntime", "GetApiKeyCredentialProvider", "GetGateway", "GetGatewayTarget", "GetHarness", "GetOauth2CredentialProvider", "GetPolicy", "GetPolicyEngine", "GetWorkloadIdentity",
-		"ListAgentRuntimes", "ListApiKeyCredentialProviders", "ListGatewayTargets", "ListGateways", "ListHarnesses", "ListOauth2CredentialProviders", "ListPolicies", "ListPolicyEngines",
+	var define, name []string // all definitions; those that a replay finds by their names
+	for _, s := range new(client).sorts() {
+		ops := []string{s.op}
+		if op := s.operation(); op != "" {
+			ops = append(ops, op)
+		}
+		define = append(define, ops...)
+		switch {
+		case s.name == "WorkloadIdentity":
+			name = append(name, s.operation())
+		case s.kind != "opaque" || !s.inside:
+			name = append(name, ops...)
+		}
+	}
+	unique := func(ops []string) []string {
+		slices.Sort(ops)
+		return slices.Compact(ops)
 	}
 	switch verb {
 	case "export":
-		return [][]string{append(read, "GetEvent", "ListSessions"), append(define, "ListWorkloadIdentities")}
+		return [][]string{append(read, "GetEvent", "ListSessions", "ListTagsForResource"), unique(append(define, "GetResourcePolicy"))}
 	case "replay":
-		return [][]string{append(read, "BatchCreateMemoryRecords", "CreateEvent", "CreateMemory"), append(define, "CreatePolicy", "CreatePolicyEngine", "CreateWorkloadIdentity", "DeletePolicy")}
+		return [][]string{append(read, "BatchCreateMemoryRecords", "CreateEvent", "CreateMemory"), unique(append(name, "CreatePolicy", "CreatePolicyEngine", "CreateWorkloadIdentity", "DeletePolicy"))}
 	case "undo":
 		return [][]string{{"BatchDeleteMemoryRecords", "DeleteEvent", "DeleteMemory", "GetMemoryRecord", "ListActors", "ListMemoryRecords"},
 			{"DeletePolicy", "DeletePolicyEngine", "DeleteWorkloadIdentity", "GetPolicy", "GetPolicyEngine", "ListPolicies"}}

@@ -40,6 +40,8 @@ func (s *Service) Preflight(ctx context.Context) (*agentstate.Preflight, error) 
 			g.Reason = pb.Gap_REASON_GONE
 		case errors.As(err, &no):
 			g.Reason = pb.Gap_REASON_REFUSED
+		case errors.As(err, new(*lacking)):
+			g.Reason = pb.Gap_REASON_REFUSED
 		case errors.Is(err, ErrSchema):
 			g.Reason = pb.Gap_REASON_CORRUPT
 		default:
@@ -116,37 +118,78 @@ func (s *Service) Preflight(ctx context.Context) (*agentstate.Preflight, error) 
 	return p, nil
 }
 
-// probeDefinitions asks for the first definition of each sort, and of what is inside of it.
+// probeDefinitions asks for the first definition of each sort, and of what is inside of it. Operations
+// that the endpoint does not have are one finding.
 func (c *client) probeDefinitions(ctx context.Context, probe func(kind, place string, err error) (bool, error)) error {
 	sorts := c.sorts()
+	var lacks []string
+	said := map[string]bool{}
+	once := func(kind, place string, err error) error { // the same is asked for of every sort
+		if err == nil || said[place] {
+			return nil
+		}
+		said[place] = true
+		_, err = probe(kind, place, err)
+		return err
+	}
 	first := func(s sort, parent string) (string, error) {
 		id := ""
-		ok, err := probe(s.kind, s.op, c.list(ctx, s, parent, 1, func(doc json.RawMessage) (err error) {
+		err := c.list(ctx, s, parent, 1, func(doc json.RawMessage) (err error) {
+			if s.id == "" {
+				return errEnough
+			}
 			if id, err = field(doc, s.id); err == nil {
 				err = errEnough
 			}
 			return err
-		}))
+		})
+		var no *refused
+		if s.kind == "opaque" && s.name != "PolicyEngine" && errors.As(err, &no) && no.unknown() {
+			lacks = append(lacks, s.op)
+			return "", nil
+		}
+		ok, err := probe(s.kind, s.op, err)
 		if !ok || id == "" {
 			return "", err
 		}
-		_, err = c.get(ctx, s, parent, id)
-		_, err = probe(s.kind, "Get"+s.name, err)
-		return id, err
+		doc, err := c.get(ctx, s, parent, id)
+		if err == nil {
+			if err := c.probeAround(ctx, s, doc, once); err != nil {
+				return "", err
+			}
+		}
+		return id, once(s.kind, s.operation(), err)
 	}
 	for _, s := range sorts {
-		if s.name == "GatewayTarget" || s.name == "Policy" {
+		if s.inside {
 			continue
 		}
 		id, err := first(s, "")
 		if err != nil {
 			return err
 		}
-		if i := slices.IndexFunc(sorts, func(x sort) bool { return x.name == s.below }); i >= 0 && id != "" {
-			if _, err := first(sorts[i], id); err != nil {
-				return err
+		for _, x := range sorts {
+			if id != "" && slices.Contains(s.below, x.name) {
+				if _, err := first(x, id); err != nil {
+					return err
+				}
 			}
 		}
 	}
+	if len(lacks) > 0 {
+		slices.Sort(lacks)
+		_, err := probe("opaque", "operations", &lacking{lacks})
+		return err
+	}
 	return nil
+}
+
+// probeAround asks for what belongs to a definition and is not in it.
+func (c *client) probeAround(ctx context.Context, s sort, doc json.RawMessage, probe func(kind, place string, err error) error) error {
+	_, err := c.tagsOf(ctx, s, doc)
+	if err := probe(s.kind, "ListTagsForResource", err); err != nil {
+		return err
+	}
+	_, _, err = c.policyOf(ctx, s, doc)
+	return probe("policy", "GetResourcePolicy", err)
 }

@@ -38,6 +38,8 @@ type reading struct {
 
 	tools map[string]string // of gateways, by gateway and name as policies say it → key
 	gaps  map[string]bool   // by kind and place
+	lacks []string          // operations for other definitions that the endpoint does not have
+	tags  []*pb.Label       // of the definition that is yielded next
 }
 
 // dataKinds are read out of memories, and counted by a second listing.
@@ -145,6 +147,8 @@ func (r *reading) gap(kind, place string, err error, also ...string) error {
 	case errors.As(err, &no) && no.status == 404 && !no.unknown():
 		g.Reason = pb.Gap_REASON_GONE
 	case errors.As(err, &no):
+		g.Reason = pb.Gap_REASON_REFUSED
+	case errors.As(err, new(*lacking)):
 		g.Reason = pb.Gap_REASON_REFUSED
 	case errors.Is(err, ErrSchema):
 		g.Reason = pb.Gap_REASON_CORRUPT

@@ -5,6 +5,7 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"slices"
 	"sync"
 	"sync/atomic"
 
@@ -161,16 +162,21 @@ func (w *writer) WriteBatch(ctx context.Context, rs []agentstate.Record) ([]repl
 	return out, err
 }
 
-func (w *writer) one(ctx context.Context, r agentstate.Record) (replay.Receipt, error) {
+func (w *writer) one(ctx context.Context, r agentstate.Record) (rc replay.Receipt, err error) {
 	switch r := r.(type) {
 	case *pb.MemorySpace:
-		return w.space(ctx, r)
+		rc, err = w.space(ctx, r)
 	case *pb.Principal:
-		return w.principal(ctx, r)
+		rc, err = w.principal(ctx, r)
 	case *pb.Conversation:
-		return w.conversation(ctx, r)
+		rc, err = w.conversation(ctx, r)
+	default:
+		rc, err = w.definition(ctx, r)
 	}
-	return w.definition(ctx, r)
+	if w.own && len(r.GetMeta().GetLabels()) > 0 && (rc.Action == replay.Created || rc.Action == replay.Same) {
+		rc.Losses = append(slices.Clip(rc.Losses), loss("meta.labels", fidelity.Dropped, "tags can give access by the policies of an account: a person sets them"))
+	}
+	return rc, err
 }
 
 // native is the document of r of type typ; nil: it has none.

@@ -101,7 +101,7 @@ func (w *writer) viewOfDefinition(ctx context.Context, r agentstate.Record) (rep
 // come before it.
 func (w *writer) targetOf(ctx context.Context, key string) (string, error) {
 	t, ok := w.run.Target(key)
-	if kind := agentstate.KindOfKey(key); ok || w.run.Source.Get == nil || kind != "toolserver" && kind != "agent" {
+	if kind := agentstate.KindOfKey(key); ok || w.run.Source.Get == nil || kind != "toolserver" && kind != "agent" && kind != "opaque" {
 		return t, nil
 	}
 	r, err := w.run.Source.Get(ctx, key)
@@ -164,6 +164,12 @@ func (w *writer) byName(ctx context.Context, r agentstate.Record, typ string) (r
 		name = r.Name
 	case *pb.Agent:
 		name = r.Name
+	case *pb.Opaque:
+		label := s.label
+		if label == "" {
+			label = "name"
+		}
+		name, _ = field(doc, label)
 	}
 	kind, parts := agentstate.SplitKey(r.GetMeta().GetKey())
 	parent := ""
@@ -178,9 +184,11 @@ func (w *writer) byName(ctx context.Context, r agentstate.Record, typ string) (r
 		_, to := agentstate.SplitKey(t)
 		parent = to[0]
 	}
-	id, err := w.named(ctx, s, parent, name)
-	if err != nil {
-		return replay.Receipt{}, err
+	id := ""
+	if name != "" && (!s.inside || parent != "") {
+		if id, err = w.named(ctx, s, parent, name); err != nil {
+			return replay.Receipt{}, err
+		}
 	}
 	if id == "" {
 		return refuse("needs a person: " + byHand(r, typ, doc)), nil
@@ -203,6 +211,8 @@ func (w *writer) byName(ctx context.Context, r agentstate.Record, typ string) (r
 		rc.Losses = anew("version", "attachments", "tool_keys")
 	case *pb.ToolServer:
 		rc.Losses = anew("location", "credential_keys", "definition")
+	case *pb.Opaque:
+		rc.Losses = anew()
 	default:
 		rc.Losses = anew("location")
 	}
@@ -235,8 +245,15 @@ func byHand(r agentstate.Record, typ string, doc json.RawMessage) string {
 		}
 		return "an agent runtime can be called from the moment on that it is made, and wants " + role + " and a copy of " + image + then
 	}
-	if c, ok := r.(*pb.Credential); ok {
-		return "no archive holds the secret: " + c.Rebind
+	switch r := r.(type) {
+	case *pb.Credential:
+		return "no archive holds the secret: " + r.Rebind
+	case *pb.Opaque:
+		what := strings.ReplaceAll(dashed(typ), "-", " ")
+		if strings.HasSuffix(typ, "Version") || typ == "DatasetExample" {
+			return "a " + what + " comes with what it is of, and this release does not make it; its text is in the archive"
+		}
+		return "this release does not make a " + what + ": it works from the moment on that it is made, or names roles, buckets and keys of its account; its text is in the archive" + then
 	}
 	return "this release does not make it"
 }
@@ -257,6 +274,9 @@ func unlike(typ string, a, b json.RawMessage) []string {
 	if json.Unmarshal(a, &x) != nil || json.Unmarshal(b, &y) != nil {
 		return []string{"form"}
 	}
+	if _, ok := members[typ]; !ok && typ != "ApiKeyCredentialProvider" {
+		members[typ] = own(x, y)
+	}
 	var out []string
 	for _, m := range members[typ] {
 		mask := func(doc json.RawMessage) []byte { return anARN.ReplaceAll(canonical(doc), []byte("arn")) }
@@ -265,6 +285,21 @@ func unlike(typ string, a, b json.RawMessage) []string {
 		}
 	}
 	return out
+}
+
+// own are the members of two definitions that a person has given: not ids, dates, states and addresses.
+func own(docs ...map[string]json.RawMessage) []string {
+	set := map[string]bool{}
+	for _, d := range docs {
+		for m := range d {
+			low := strings.ToLower(m)
+			made := slices.ContainsFunc([]string{"id", "arn", "at", "time", "url", "version", "status", "statusreason", "statuscode", "failurereason"}, func(end string) bool { return strings.HasSuffix(low, end) })
+			if !made && low != "tags" {
+				set[m] = true
+			}
+		}
+	}
+	return sortedKeys(set)
 }
 
 type identityDoc struct {

@@ -63,7 +63,7 @@ func logs(field string) fidelity.Loss {
 func (w *writer) engineOf(ctx context.Context, r *pb.Opaque) (replay.Receipt, error) {
 	_, parts := agentstate.SplitKey(r.Meta.Key)
 	if len(parts) != 2 || parts[0] != "policy-engine" {
-		return skip("AgentCore has no such thing"), nil
+		return w.byName(ctx, r, r.Meta.Native[0].GetType())
 	}
 	e, err := w.ensureEngine(ctx, parts[1], r)
 	if err != nil {
@@ -206,6 +206,9 @@ func (w *writer) ready(ctx context.Context, s sort, parent, id string) error {
 // policy makes a policy that only logs, whatever it did in the source.
 func (w *writer) policy(ctx context.Context, r *pb.Policy) (replay.Receipt, error) {
 	_, parts := agentstate.SplitKey(r.Meta.Key)
+	if r.Meta.Native[0].GetType() == "ResourcePolicy" {
+		return refuse("needs a person: it says who of the source's account may use " + parts[len(parts)-1] + "; give the target's own such a policy"), nil
+	}
 	doc, err := w.native(ctx, r, "Policy")
 	var d policyDoc
 	if err != nil || len(parts) != 2 || json.Unmarshal(doc, &d) != nil || d.Name == "" {

@@ -23,6 +23,7 @@ func Facts() []Fact {
 	return []Fact{
 		{"paths, members, lengths, ranges, patterns, status codes", Model},
 		{"recordExpirySpecification, timestamp, expiresAt, namespaceKeys, JSON payloads, namespace of a record that is read or deleted", Snapshot},
+		{"browsers, evaluators, datasets and what else nothing here makes: paths and members, and none of their limits; tags; policies of resources", Snapshot},
 		{"a strategy is given recordExpirySpecification, and answers recordExpiryDurationDays", Snapshot},
 		{"restJson1: times are seconds since 1970 with a fraction; an error's type is in X-Amzn-ErrorType", Snapshot},
 		{"maxResults is 1 to 100; 101 is a ValidationException", Measured},
@@ -55,6 +56,7 @@ func Facts() []Fact {
 		{"actors are listed by name, sessions in the order in which they were made", Guess},
 		{"an actor without sessions is not listed, nor a session without events", Guess},
 		{"a custom strategy can be made without its configuration", Guess},
+		{"a resource without a policy of its own is a 404 to GetResourcePolicy", Guess},
 		{"two policy engines of one name are a ConflictException", Guess},
 		{"episodic strategies answer their reflection in configuration", Guess},
 		{"a memory is ACTIVE as soon as a policy is; two of one name are a ValidationException", Guess},

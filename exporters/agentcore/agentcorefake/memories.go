@@ -145,6 +145,9 @@ func (s *Server) createMemory(r *request) (any, error) {
 	}
 	s.memories[id] = &memory{id: id, doc: doc, made: now, session: map[string][]*session{}}
 	s.order = append(s.order, id)
+	if tags, ok := r.body["tags"].(map[string]any); ok {
+		s.shelf("Tags", doc["arn"].(string)).docs = []map[string]any{{"tags": tags}}
+	}
 	slices.Sort(s.order)
 	return map[string]any{"memory": doc}, nil
 }
