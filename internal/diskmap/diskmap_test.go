@@ -5,65 +5,71 @@ import (
 	"fmt"
 	"math/rand/v2"
 	"os"
+	"strconv"
 	"testing"
 )
 
 // TestAgainstMap: whatever is done, it answers as a Go map does.
 func TestAgainstMap(t *testing.T) {
-	for _, mem := range []int{memSlots, 1 << 11} { // the second has its index in a file
-		m, err := New(t.TempDir())
+	for _, mem := range []int{mostSlots, firstSlots, 16} { // the second has its index in files, the third in many
+		t.Run(strconv.Itoa(mem), func(t *testing.T) { againstMap(t, mem) })
+	}
+}
+
+func againstMap(t *testing.T, mem int) {
+	m, err := New(t.TempDir())
+	if err != nil {
+		t.Fatal(err)
+	}
+	m.index.most = mem
+	m.index.recent = m.index.recent[:min(mem, len(m.index.recent))]
+	want := map[string][]byte{}
+	r := rand.New(rand.NewPCG(1, 2))
+	for range 20_000 {
+		k := fmt.Sprintf("memory/%d", r.IntN(6000))
+		if r.IntN(3) == 0 {
+			v, ok, err := m.Get(k)
+			w, in := want[k]
+			if err != nil || ok != in || !bytes.Equal(v, w) {
+				t.Fatalf("%s: %q %v %v, want %q %v", k, v, ok, err, w, in)
+			}
+			continue
+		}
+		n := r.IntN(200)
+		if r.IntN(500) == 0 {
+			n = bufSize + r.IntN(1000)
+		}
+		v := bytes.Repeat([]byte{byte(r.Uint32())}, n)
+		want[k] = v
+		if err := m.Put(k, v); err != nil {
+			t.Fatal(err)
+		}
+	}
+	if disk := len(m.index.runs) > 0; disk != (mem != mostSlots) {
+		t.Errorf("%d runs of the index", len(m.index.runs))
+	}
+	if m.Len() != len(want) {
+		t.Errorf("%d keys, want %d", m.Len(), len(want))
+	}
+	for k, w := range want {
+		if v, ok, err := m.Get(k); err != nil || !ok || !bytes.Equal(v, w) {
+			t.Fatalf("%s: %v %v", k, ok, err)
+		}
+	}
+	for e, err := range m.All() {
 		if err != nil {
 			t.Fatal(err)
 		}
-		m.maxMem = mem
-		want := map[string][]byte{}
-		r := rand.New(rand.NewPCG(1, 2))
-		for range 20_000 {
-			k := fmt.Sprintf("memory/%d", r.IntN(6000))
-			if r.IntN(3) == 0 {
-				v, ok, err := m.Get(k)
-				w, in := want[k]
-				if err != nil || ok != in || !bytes.Equal(v, w) {
-					t.Fatalf("%s: %q %v %v, want %q %v", k, v, ok, err, w, in)
-				}
-				continue
-			}
-			n := r.IntN(200)
-			if r.IntN(500) == 0 {
-				n = bufSize + r.IntN(1000)
-			}
-			v := bytes.Repeat([]byte{byte(r.Uint32())}, n)
-			want[k] = v
-			if err := m.Put(k, v); err != nil {
-				t.Fatal(err)
-			}
+		if w, ok := want[e.Key]; !ok || !bytes.Equal(e.Value, w) {
+			t.Fatalf("All yields %s with another value, or twice", e.Key)
 		}
-		if _, disk := m.index.(*onDisk); disk != (mem != memSlots) {
-			t.Errorf("the index is a %T", m.index)
-		}
-		if m.Len() != len(want) {
-			t.Errorf("%d keys, want %d", m.Len(), len(want))
-		}
-		for k, w := range want {
-			if v, ok, err := m.Get(k); err != nil || !ok || !bytes.Equal(v, w) {
-				t.Fatalf("%s: %v %v", k, ok, err)
-			}
-		}
-		for e, err := range m.All() {
-			if err != nil {
-				t.Fatal(err)
-			}
-			if w, ok := want[e.Key]; !ok || !bytes.Equal(e.Value, w) {
-				t.Fatalf("All yields %s with another value, or twice", e.Key)
-			}
-			delete(want, e.Key)
-		}
-		if len(want) > 0 {
-			t.Errorf("All leaves out %d keys", len(want))
-		}
-		if err := m.Close(); err != nil {
-			t.Error(err)
-		}
+		delete(want, e.Key)
+	}
+	if len(want) > 0 {
+		t.Errorf("All leaves out %d keys", len(want))
+	}
+	if err := m.Close(); err != nil {
+		t.Error(err)
 	}
 }
 
@@ -95,7 +101,7 @@ func TestInOrder(t *testing.T) {
 			kept = append(kept, v)
 			put(i, round+1)
 		}
-		if len(m.ahead) == 0 {
+		if len(m.log.readers[0].ahead) == 0 {
 			t.Error("nothing was read ahead")
 		}
 		for i, v := range kept { // a value stays as it was, whatever is read after it
@@ -118,14 +124,14 @@ func TestNothingIsLeft(t *testing.T) {
 	if err := m.Put("memory/ada", secret); err != nil {
 		t.Fatal(err)
 	}
-	if m.flushed == 0 {
+	if m.log.flushed == 0 {
 		t.Fatal("nothing was written")
 	}
-	if es, _ := os.ReadDir(dir); len(es) > 0 && !m.file.named {
+	if es, _ := os.ReadDir(dir); len(es) > 0 && !m.log.file.named {
 		t.Errorf("%v is left", es)
 	}
-	raw := make([]byte, m.flushed)
-	if _, err := m.file.ReadAt(raw, 0); err != nil {
+	raw := make([]byte, m.log.flushed)
+	if _, err := m.log.file.ReadAt(raw, 0); err != nil {
 		t.Fatal(err)
 	}
 	if bytes.Contains(raw, []byte("door")) || bytes.Contains(raw, []byte("ada")) {
