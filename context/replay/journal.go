@@ -24,14 +24,17 @@ import (
 // came of it; so a run that was killed knows what is in doubt. It holds keys, target ids and reasons,
 // no content. The file is for its owner alone.
 //
-// In memory it takes some 50 bytes for each record of the run, at most 48 MiB; the rest is in a sealed
-// temporary file.
+// In memory it takes some MiB, whatever the run wrote; an index of it is in a sealed temporary file.
 type Journal struct {
 	path  string
 	file  *os.File // nil: not made yet
 	size  int64
 	head  *head
 	index *diskmap.Map // key → entry
+	// intents are those that were not answered since: of a running attempt a batch of them, of each one
+	// that was broken off at most as many. What is above mostIntents is in the index.
+	intents map[string]entry
+	out     []byte // lines that are written
 	// flushed are the stretches of the file whose answers the target has made count: of each
 	// attempt what it wrote before its last flush.
 	flushed []span
@@ -60,7 +63,7 @@ const journalFormat = "exitramp-journal/1"
 // being when Apply begins to write. A tail that was torn by a crash is cut off; any other damage is
 // ErrJournal. Close it.
 func OpenJournal(path string) (_ *Journal, err error) {
-	j := &Journal{path: path}
+	j := &Journal{path: path, intents: map[string]entry{}}
 	if j.index, err = diskmap.New(""); err != nil {
 		return nil, err
 	}
@@ -85,9 +88,10 @@ func OpenJournal(path string) (_ *Journal, err error) {
 
 // load reads the whole file into the index.
 func (j *Journal) load() error {
-	r := bufio.NewReaderSize(j.file, 1<<20)
+	r := bufio.NewReaderSize(j.file, 256<<10)
+	var buf []byte
 	for {
-		raw, err := r.ReadBytes('\n')
+		raw, err := readLine(r)
 		if err != nil && !errors.Is(err, io.EOF) {
 			return fmt.Errorf("%w: %w", ErrJournal, err)
 		}
@@ -103,7 +107,9 @@ func (j *Journal) load() error {
 		}
 		var done []byte
 		if l.Done != nil {
-			if done, err = json.Marshal(l.Done); err != nil {
+			if done, ok = plainReceipt(buf[:0], l.Done); ok {
+				buf = done
+			} else if done, err = json.Marshal(l.Done); err != nil {
 				return err
 			}
 		}
@@ -144,8 +150,13 @@ func (j *Journal) take(l line, n int64, done []byte) error {
 		j.head = l.Head
 		j.flushed = append(j.flushed, span{j.size, j.size})
 	case l.Intent != "":
-		return j.index.Put(l.Intent, encodeEntry(at, []byte(l.As)))
+		if len(j.intents) >= mostIntents {
+			delete(j.intents, l.Intent)
+			return j.index.Put(l.Intent, encodeEntry(at, []byte(l.As)))
+		}
+		j.intents[strings.Clone(l.Intent)] = entry{at: at, as: strings.Clone(l.As)}
 	case l.Done != nil:
+		delete(j.intents, l.Done.Key)
 		return j.index.Put(l.Done.Key, encodeEntry(at, done))
 	case l.Resumed:
 		j.ended = false // it was opened again for what was refused
@@ -168,19 +179,16 @@ func (r *receipt) open() bool {
 // mended tells whether a run that has ended left records that may be written by now: those that the
 // target refused or held otherwise, and those that waited for an approval that is there.
 func (j *Journal) mended(approved map[string]bool) (bool, error) {
-	for x, err := range j.index.All() {
+	for x, err := range j.all() {
 		if err != nil {
 			return false, err
 		}
-		e, err := decodeEntry(x.Value)
-		if err != nil {
-			return false, err
-		}
-		if e.done == nil || !e.done.open() {
+		done := x.entry.done
+		if done == nil || !done.open() {
 			continue
 		}
-		waits := strings.HasSuffix(e.done.Why, whyApproval) || strings.HasPrefix(e.done.Why, whyQuarantined)
-		if e.done.Action != Held.String() || !waits || approved[x.Key] {
+		waits := strings.HasSuffix(done.Why, whyApproval) || strings.HasPrefix(done.Why, whyQuarantined)
+		if done.Action != Held.String() || !waits || approved[x.key] {
 			return true, nil
 		}
 	}
@@ -209,6 +217,9 @@ func (j *Journal) settled(e *entry) bool {
 
 // get is the entry of key; nil: none.
 func (j *Journal) get(key string) (*entry, error) {
+	if e, ok := j.intents[key]; ok {
+		return &e, nil
+	}
 	b, ok, err := j.index.Get(key)
 	if err != nil || !ok {
 		return nil, err
@@ -220,18 +231,19 @@ var castagnoli = crc32.MakeTable(crc32.Castagnoli)
 
 // write appends lines, without waiting for the disk: a killed process loses none of them.
 func (j *Journal) write(ls ...line) error {
-	var b []byte
+	b := j.out[:0]
 	for _, l := range ls {
-		body, done, err := l.marshal()
-		if err != nil {
+		n := len(b)
+		var done []byte
+		var err error
+		if b, done, err = appendLine(b, l); err != nil {
 			return fmt.Errorf("%w: %w", ErrJournal, err)
 		}
-		n := len(b)
-		b = appendLine(b, body)
 		if err := j.take(l, int64(len(b)-n), done); err != nil {
 			return err
 		}
 	}
+	j.out = b
 	if _, err := j.file.Write(b); err != nil {
 		return fmt.Errorf("%w: %w", ErrJournal, err)
 	}

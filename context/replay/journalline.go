@@ -3,10 +3,15 @@ package replay
 import (
 	"bufio"
 	"bytes"
+	"cmp"
 	"encoding/binary"
+	"encoding/hex"
 	"encoding/json"
 	"fmt"
 	"hash/crc32"
+	"iter"
+	"math"
+	"slices"
 	"strconv"
 	"unicode/utf8"
 )
@@ -28,6 +33,62 @@ type entry struct {
 	at   int64    // of the line in the file
 	done *receipt // nil: an intent
 	as   string   // of an intent: line.As
+}
+
+// mostIntents is how many intents are held in memory.
+const mostIntents = 8192
+
+// keyed is a key and what is known of it.
+type keyed struct {
+	key   string
+	entry *entry
+}
+
+// all yields what is known of each key, in the order of the file. The journal must not change meanwhile.
+func (j *Journal) all() iter.Seq2[keyed, error] {
+	return func(yield func(keyed, error) bool) {
+		open := make([]keyed, 0, len(j.intents))
+		for k, e := range j.intents {
+			open = append(open, keyed{k, &e})
+		}
+		slices.SortFunc(open, func(a, b keyed) int { return cmp.Compare(a.entry.at, b.entry.at) })
+		before := func(at int64) bool { // the intents before it
+			for ; len(open) > 0 && open[0].entry.at < at; open = open[1:] {
+				if !yield(open[0], nil) {
+					return false
+				}
+			}
+			return true
+		}
+		for x, err := range j.index.All() {
+			var e *entry
+			if err == nil {
+				e, err = decodeEntry(x.Value)
+			}
+			if err != nil {
+				yield(keyed{}, err)
+				return
+			}
+			if !before(e.at) {
+				return
+			}
+			if _, again := j.intents[x.Key]; !again && !yield(keyed{x.Key, e}, nil) {
+				return
+			}
+		}
+		before(math.MaxInt64)
+	}
+}
+
+// readLine is the next line, which is good until the next call.
+func readLine(r *bufio.Reader) ([]byte, error) {
+	raw, err := r.ReadSlice('\n')
+	if err != bufio.ErrBufferFull {
+		return raw, err
+	}
+	long := bytes.Clone(raw)
+	rest, err := r.ReadBytes('\n')
+	return append(long, rest...), err
 }
 
 // onlyTail is an error when a sound line follows: then a damaged one is not where a crash tore it.
@@ -55,6 +116,9 @@ func decodeEntry(b []byte) (*entry, error) {
 	if b = b[8:]; len(b) > 0 && b[0] != '{' {
 		e.as = string(b)
 	} else if len(b) > 0 {
+		if e.done = parsePlainReceipt(b); e.done != nil {
+			return e, nil
+		}
 		e.done = &receipt{}
 		if err := json.Unmarshal(b, e.done); err != nil {
 			return nil, fmt.Errorf("%w: %w", ErrJournal, err)
@@ -63,23 +127,37 @@ func decodeEntry(b []byte) (*entry, error) {
 	return e, nil
 }
 
-// marshal is l as JSON, and the JSON of its answer, where it has one, inside of it.
-func (l line) marshal() (body, done []byte, err error) {
-	if l.Done == nil {
-		body, err = json.Marshal(l)
-		return body, nil, err
+// appendLine appends l as checksum, blank, JSON, newline. done is the JSON of its answer, where it has
+// one: it is inside of what is returned.
+func appendLine(b []byte, l line) (_, done []byte, err error) {
+	const sum = "00000000 "
+	const open = `{"done":`
+	at := len(b)
+	b = append(b, sum...)
+	var ok bool
+	switch {
+	case l.Done != nil:
+		b = append(b, open...)
+		if b, ok = plainReceipt(b, l.Done); !ok {
+			if done, err = json.Marshal(l.Done); err != nil {
+				return nil, nil, err
+			}
+			b = append(b, done...)
+		}
+		done = b[at+len(sum)+len(open):]
+		b = append(b, '}')
+	default:
+		if b, ok = plainLine(b, l); !ok {
+			body, err := json.Marshal(l)
+			if err != nil {
+				return nil, nil, err
+			}
+			b = append(b, body...)
+		}
 	}
-	if done, err = json.Marshal(l.Done); err != nil {
-		return nil, nil, err
-	}
-	body = append(append([]byte(`{"done":`), done...), '}')
-	return body, body[len(`{"done":`) : len(body)-1], nil
-}
-
-// appendLine writes body as checksum, blank, JSON, newline.
-func appendLine(b, body []byte) []byte {
-	b = fmt.Appendf(b, "%08x ", crc32.Checksum(body, castagnoli))
-	return append(append(b, body...), '\n')
+	crc := binary.BigEndian.AppendUint32(nil, crc32.Checksum(b[at+len(sum):], castagnoli))
+	hex.Encode(b[at:], crc)
+	return append(b, '\n'), done, nil
 }
 
 func parseLine(raw []byte) (line, bool) {
@@ -91,6 +169,9 @@ func parseLine(raw []byte) (line, bool) {
 	sum, err := strconv.ParseUint(string(raw[:8]), 16, 32)
 	if err != nil || uint32(sum) != crc32.Checksum(body, castagnoli) {
 		return l, false
+	}
+	if l, ok := parsePlain(body); ok {
+		return l, true
 	}
 	d := json.NewDecoder(bytes.NewReader(body))
 	d.DisallowUnknownFields()

@@ -110,16 +110,13 @@ func Undo(ctx context.Context, dst Target, j *Journal) (*UndoReport, error) {
 // created are the receipts of what the run made or may have made, the last one first.
 func (j *Journal) created(rep *UndoReport) ([]Receipt, error) {
 	var out []Receipt
-	for x, err := range j.index.All() {
+	for x, err := range j.all() {
 		if err != nil {
 			return nil, err
 		}
-		e, err := decodeEntry(x.Value)
-		if err != nil {
-			return nil, err
-		}
+		e := x.entry
 		if e.done == nil { // the intent is all that is known
-			rc := Receipt{Key: x.Key, Action: Created, Why: "in doubt: the run was broken off"}
+			rc := Receipt{Key: x.key, Action: Created, Why: "in doubt: the run was broken off"}
 			if e.as != "" {
 				rc.Key = e.as
 			}
