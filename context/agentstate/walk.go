@@ -28,7 +28,36 @@ func Blobs(r Record, f func(*pb.Blob)) {
 			}
 		}
 	}
-	walk(r.ProtoReflect(), "", nil, f)
+	if !usualBlobs(r, f) {
+		walk(r.ProtoReflect(), "", nil, f)
+	}
+}
+
+// usualBlobs calls f for the blobs outside of Meta, where r is of a kind of which there are many; false:
+// it is not.
+func usualBlobs(r Record, f func(*pb.Blob)) bool {
+	data := func(d *pb.Data) {
+		if b := d.GetBlob(); b != nil {
+			f(b)
+		}
+	}
+	switch r := r.(type) {
+	case *pb.Memory:
+		data(r.GetData())
+	case *pb.Embedding:
+	case *pb.ChannelValue:
+		data(r.Value)
+	case *pb.Message:
+		for _, p := range r.Parts {
+			data(p.GetData())
+			data(p.GetToolResult().GetOutput())
+			data(p.GetReasoning().GetOpaque())
+			data(p.GetMedia().GetData())
+		}
+	default:
+		return false
+	}
+	return true
 }
 
 func columnBlobs(c *pb.Column, f func(*pb.Blob)) {

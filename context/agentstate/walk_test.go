@@ -2,9 +2,11 @@ package agentstate_test
 
 import (
 	"slices"
+	"strings"
 	"testing"
 
 	"github.com/google/go-cmp/cmp"
+	"google.golang.org/protobuf/reflect/protoreflect"
 
 	"github.com/exitramp/exitramp/context/agentstate"
 	pb "github.com/exitramp/exitramp/proto/exitramp/v1"
@@ -72,6 +74,45 @@ func TestBlobs(t *testing.T) {
 			t.Errorf("%s: the change is lost", b.Id)
 		}
 	})
+}
+
+// TestBlobsOfTheSchema: wherever a record of any kind can hold a blob, it is found.
+func TestBlobsOfTheSchema(t *testing.T) {
+	for _, k := range agentstate.Kinds() {
+		r := agentstate.New(k)
+		if r == nil {
+			continue
+		}
+		var want, got []string
+		for places := []string{""}; len(places) > 0; places = places[1:] {
+			at := places[0]
+			one := agentstate.New(k)
+			m := one.ProtoReflect()
+			for _, name := range strings.Fields(at) {
+				fd := m.Descriptor().Fields().ByName(protoreflect.Name(name))
+				if fd.IsList() {
+					m.Mutable(fd).List().AppendMutable()
+					m = m.Get(fd).List().Get(0).Message()
+				} else {
+					m = m.Mutable(fd).Message()
+				}
+			}
+			if b, ok := m.Interface().(*pb.Blob); ok {
+				b.Id = at
+				want = append(want, at)
+				agentstate.Blobs(one, func(b *pb.Blob) { got = append(got, b.Id) })
+				continue
+			}
+			for i := range m.Descriptor().Fields().Len() {
+				if fd := m.Descriptor().Fields().Get(i); fd.Message() != nil {
+					places = append(places, at+" "+string(fd.Name()))
+				}
+			}
+		}
+		if d := cmp.Diff(want, got); d != "" {
+			t.Errorf("%s: %s", k, d)
+		}
+	}
 }
 
 func TestBlobsWithout(t *testing.T) {

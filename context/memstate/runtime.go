@@ -10,7 +10,6 @@ import (
 	"sync"
 	"time"
 
-	"google.golang.org/protobuf/proto"
 	"google.golang.org/protobuf/reflect/protoreflect"
 
 	"github.com/exitramp/exitramp/context/agentstate"
@@ -69,7 +68,7 @@ type Runtime struct {
 
 // item is what the runtime holds.
 type item struct {
-	rec   agentstate.Record // under the runtime's own key
+	rec   agentstate.Record // under the runtime's own key; is never changed, since it may be read
 	token string            // of the run and the key that wrote it; empty: was there
 	rev   int               // counts changes
 }
@@ -111,10 +110,10 @@ func (rt *Runtime) Set(r agentstate.Record) {
 	defer rt.mu.Unlock()
 	k := r.GetMeta().GetKey()
 	if it, ok := rt.byKey[k]; ok {
-		it.rec, it.rev = proto.Clone(r).(agentstate.Record), it.rev+1
+		it.rec, it.rev = clone(r), it.rev+1
 		return
 	}
-	rt.hold(&item{rec: proto.Clone(r).(agentstate.Record)})
+	rt.hold(&item{rec: clone(r)})
 }
 
 func (rt *Runtime) hold(it *item) {
@@ -141,7 +140,8 @@ func (rt *Runtime) Records(ctx context.Context, opts *agentstate.ReadOptions) it
 			recs = append(recs, it.rec)
 		}
 		rt.mu.Unlock()
-		for r, err := range Whole("memstate", recs...).Records(ctx, opts) {
+		s := State{recs: whole("memstate", recs)}
+		for r, err := range s.Records(ctx, opts) {
 			if !yield(r, err) {
 				return
 			}
@@ -157,7 +157,7 @@ func (rt *Runtime) Get(_ context.Context, key string) (agentstate.Record, error)
 	if !ok {
 		return nil, fmt.Errorf("%w: %s", agentstate.ErrNotFound, key)
 	}
-	return proto.Clone(it.rec).(agentstate.Record), nil
+	return clone(it.rec), nil
 }
 
 // OpenBlob opens bytes that a record of the runtime points at.

@@ -9,8 +9,6 @@ import (
 	"sync"
 	"time"
 
-	"google.golang.org/protobuf/proto"
-
 	"github.com/exitramp/exitramp/context/agentstate"
 	pb "github.com/exitramp/exitramp/proto/exitramp/v1"
 )
@@ -114,7 +112,7 @@ func (s *Server) page(kind, cursor string) *Page {
 	to := min(from+s.pageSize, len(rs))
 	p := &Page{Revision: s.revision}
 	for _, r := range rs[from:to] {
-		p.Items = append(p.Items, proto.Clone(r).(agentstate.Record))
+		p.Items = append(p.Items, clone(r))
 	}
 	if to < len(rs) {
 		p.Next = rs[to-1].GetMeta().GetKey()

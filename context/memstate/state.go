@@ -60,9 +60,17 @@ var (
 func New(recs ...agentstate.Record) *State {
 	s := &State{}
 	for _, r := range recs {
-		s.add(proto.Clone(r).(agentstate.Record))
+		s.add(clone(r))
 	}
 	return s
+}
+
+// clone is a copy of r that shares nothing with it.
+func clone(r agentstate.Record) agentstate.Record {
+	if v, ok := r.(interface{ CloneMessageVT() proto.Message }); ok { // a third of the time
+		return v.CloneMessageVT().(agentstate.Record)
+	}
+	return proto.Clone(r).(agentstate.Record)
 }
 
 func (s *State) add(r agentstate.Record) {
@@ -102,7 +110,7 @@ func (s *State) Records(ctx context.Context, opts *agentstate.ReadOptions) iter.
 			if _, origin := r.(*pb.Origin); i < from && (i > 0 || !origin) {
 				continue // a stream that goes on starts with its origin all the same
 			}
-			if wants(opts, r) && !yield(proto.Clone(r).(agentstate.Record), nil) {
+			if wants(opts, r) && !yield(clone(r), nil) {
 				return
 			}
 			if n := i + 1; s.MarkEvery > 0 && n%s.MarkEvery == 0 && n < len(recs) && n > from {
@@ -151,7 +159,7 @@ func (s *State) Get(_ context.Context, key string) (agentstate.Record, error) {
 	if !ok {
 		return nil, fmt.Errorf("%w: %s", agentstate.ErrNotFound, key)
 	}
-	return proto.Clone(s.recs[i]).(agentstate.Record), nil
+	return clone(s.recs[i]), nil
 }
 
 // Put stages a record. The same again is kept once; another under the same key is ErrConflict.
@@ -171,7 +179,7 @@ func (s *State) Put(_ context.Context, r agentstate.Record) error {
 		s.fresh = map[string]int{}
 	}
 	s.fresh[k] = len(s.staged)
-	s.staged = append(s.staged, proto.Clone(r).(agentstate.Record))
+	s.staged = append(s.staged, clone(r))
 	return nil
 }
 
@@ -239,7 +247,7 @@ func (s *State) Tally() *agentstate.Tally {
 	}
 	t := &agentstate.Tally{}
 	for _, r := range s.staged[:s.mark.staged] {
-		t.Add(proto.Clone(r).(agentstate.Record))
+		t.Add(clone(r))
 	}
 	return t
 }

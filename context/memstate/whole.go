@@ -12,25 +12,39 @@ import (
 // derived from the kinds that they are readings of, and all others are counted. Judge finds it
 // RECONCILED.
 func Whole(product string, recs ...agentstate.Record) *State {
+	return New(whole(product, recs)...)
+}
+
+// whole are the records of Whole, in a list of their own.
+func whole(product string, recs []agentstate.Record) []agentstate.Record {
 	recs = slices.Clone(recs)
 	sortKinds(recs, agentstate.Kinds())
 	out := []agentstate.Record{&pb.Origin{
 		Meta: agentstate.Meta("origin", nil, product), Product: product, Flavor: "memory", Location: "memory",
 	}}
 	out = append(out, recs...)
-	return New(append(out, Statement(product, recs))...)
+	return append(out, Statement(product, recs))
 }
 
 // sortKinds puts recs in an order of kinds, and leaves the order within each. Kinds of later
 // releases come with opaque records.
 func sortKinds(recs []agentstate.Record, order []string) {
-	at := func(r agentstate.Record) int {
-		if i := slices.Index(order, agentstate.KindOf(r)); i >= 0 {
-			return i
-		}
-		return slices.Index(order, "opaque")
+	place := map[string]int{}
+	for i, k := range order {
+		place[k] = i
 	}
-	slices.SortStableFunc(recs, func(a, b agentstate.Record) int { return at(a) - at(b) })
+	byKind := make([][]agentstate.Record, len(order))
+	for _, r := range recs {
+		i, known := place[agentstate.KindOf(r)]
+		if !known {
+			i = place["opaque"]
+		}
+		byKind[i] = append(byKind[i], r)
+	}
+	recs = recs[:0]
+	for _, rs := range byKind {
+		recs = append(recs, rs...)
+	}
 }
 
 // Sort puts the records of s in an order of kinds, which has all of agentstate.Kinds; nil: the

@@ -94,8 +94,8 @@ func (w *writer) refuse(r agentstate.Record) string {
 
 // take is called with the lock held.
 func (w *writer) take(r agentstate.Record, rc *replay.Receipt) {
-	old, own := w.find(rc.Key)
 	it := &item{rec: r, token: token(w.run.ID, rc.Key)}
+	old, own := w.find(rc.Key, it.token)
 	switch {
 	case w.rt.opts.OwnIDs && old != nil:
 		rc.Target = old.rec.GetMeta().GetKey()
@@ -130,10 +130,10 @@ func (w *writer) take(r agentstate.Record, rc *replay.Receipt) {
 	}
 }
 
-// find is what the runtime holds for key, and whether this run wrote it. A runtime with ids of its
+// find is what the runtime holds for key, or writes under token, and whether this run wrote it. A runtime with ids of its
 // own looks where the journal says, and searches only for what is in doubt.
-func (w *writer) find(key string) (it *item, own bool) {
-	if it := w.open[token(w.run.ID, key)]; it != nil {
+func (w *writer) find(key, token string) (it *item, own bool) {
+	if it := w.open[token]; it != nil {
 		return it, true
 	}
 	if w.rt.opts.OwnIDs {
@@ -148,7 +148,7 @@ func (w *writer) find(key string) (it *item, own bool) {
 		return nil, false
 	}
 	it = w.rt.byKey[key]
-	return it, it != nil && it.token == token(w.run.ID, key)
+	return it, it != nil && it.token == token
 }
 
 func (w *writer) target(key string) string {
@@ -215,6 +215,7 @@ func (w *writer) again() {
 	defer w.rt.mu.Unlock()
 	for _, it := range w.rt.held {
 		if len(it.token) > len(w.run.ID) && it.token[:len(w.run.ID)+1] == w.run.ID+" " {
+			it.rec = clone(it.rec)
 			rewrite(it.rec.ProtoReflect(), w.target)
 		}
 	}

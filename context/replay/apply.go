@@ -189,11 +189,19 @@ func (a *apply) read(ctx context.Context, dst Target, src agentstate.Source, r a
 		return nil
 	}
 	a.batch = append(a.batch, r)
-	a.bytes += proto.Size(r)
+	a.bytes += size(r)
 	if len(a.batch) >= batchRecords || a.bytes >= batchBytes {
 		return a.flush(ctx)
 	}
 	return nil
+}
+
+// size is how large r is on the wire.
+func size(r agentstate.Record) int {
+	if v, ok := r.(interface{ SizeVT() int }); ok {
+		return v.SizeVT()
+	}
+	return proto.Size(r)
 }
 
 // begin starts the run at the target, and binds the journal to it.

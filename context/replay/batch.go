@@ -253,7 +253,7 @@ func (a *apply) one(ctx context.Context, p *pending, wrote *Receipt) error {
 	if err := a.keep(*rc, p); err != nil {
 		return err
 	}
-	a.line = append(append(append(strconv.AppendQuote(a.line[:0], rc.Key), ' '), rc.Action.String()...), '\n')
+	a.line = append(append(append(quoted(a.line[:0], rc.Key), ' '), rc.Action.String()...), '\n')
 	a.answers.Write(a.line)
 	a.rep.add(kind, *rc)
 	if rc.Action == Created {
@@ -273,6 +273,14 @@ func (a *apply) one(ctx context.Context, p *pending, wrote *Receipt) error {
 		a.opts.OnReceipt(*rc)
 	}
 	return nil
+}
+
+// quoted is strconv.AppendQuote, faster for nearly all keys.
+func quoted(b []byte, key string) []byte {
+	if plain(key) {
+		return append(append(append(b, '"'), key...), '"')
+	}
+	return strconv.AppendQuote(b, key)
 }
 
 // settle joins the answer to a record that was in doubt with what an earlier attempt was told:

@@ -99,7 +99,9 @@ func TestManyIntents(t *testing.T) {
 		t.Fatal(err)
 	}
 	const n = mostIntents + 100
-	key := func(i int) string { return "memory/" + string(rune('a'+i%26)) + string(rune('a'+i/26%26)) + string(rune('a'+i/676)) }
+	key := func(i int) string {
+		return "memory/" + string(rune('a'+i%26)) + string(rune('a'+i/26%26)) + string(rune('a'+i/676))
+	}
 	for i := range n {
 		if err := j.write(line{Intent: key(i)}); err != nil {
 			t.Fatal(err)

@@ -7,6 +7,7 @@ package exitrampv1
 import (
 	binary "encoding/binary"
 	protohelpers "github.com/planetscale/vtprotobuf/protohelpers"
+	proto "google.golang.org/protobuf/proto"
 	protoimpl "google.golang.org/protobuf/runtime/protoimpl"
 )
 
@@ -16,6 +17,192 @@ const (
 	// Verify that runtime/protoimpl is sufficiently up-to-date.
 	_ = protoimpl.EnforceVersion(protoimpl.MaxVersion - 20)
 )
+
+func (m *Agent) CloneVT() *Agent {
+	if m == nil {
+		return (*Agent)(nil)
+	}
+	r := new(Agent)
+	r.Meta = m.Meta.CloneVT()
+	r.Name = m.Name
+	r.Description = m.Description
+	r.Instructions = m.Instructions.CloneVT()
+	r.ModelKey = m.ModelKey
+	r.PrincipalKey = m.PrincipalKey
+	r.Definition = m.Definition.CloneVT()
+	r.Version = m.Version
+	r.PromptSha256 = m.PromptSha256
+	if rhs := m.ToolKeys; rhs != nil {
+		tmpContainer := make([]string, len(rhs))
+		copy(tmpContainer, rhs)
+		r.ToolKeys = tmpContainer
+	}
+	if rhs := m.ToolServerKeys; rhs != nil {
+		tmpContainer := make([]string, len(rhs))
+		copy(tmpContainer, rhs)
+		r.ToolServerKeys = tmpContainer
+	}
+	if rhs := m.SkillKeys; rhs != nil {
+		tmpContainer := make([]string, len(rhs))
+		copy(tmpContainer, rhs)
+		r.SkillKeys = tmpContainer
+	}
+	if rhs := m.SubAgentKeys; rhs != nil {
+		tmpContainer := make([]string, len(rhs))
+		copy(tmpContainer, rhs)
+		r.SubAgentKeys = tmpContainer
+	}
+	if rhs := m.Attachments; rhs != nil {
+		tmpContainer := make([]*Attachment, len(rhs))
+		for k, v := range rhs {
+			tmpContainer[k] = v.CloneVT()
+		}
+		r.Attachments = tmpContainer
+	}
+	if len(m.unknownFields) > 0 {
+		r.unknownFields = make([]byte, len(m.unknownFields))
+		copy(r.unknownFields, m.unknownFields)
+	}
+	return r
+}
+
+func (m *Agent) CloneMessageVT() proto.Message {
+	return m.CloneVT()
+}
+
+func (m *Attachment) CloneVT() *Attachment {
+	if m == nil {
+		return (*Attachment)(nil)
+	}
+	r := new(Attachment)
+	r.TargetKey = m.TargetKey
+	r.Label = m.Label
+	r.OwnerKey = m.OwnerKey
+	r.ReadOnly = m.ReadOnly
+	if len(m.unknownFields) > 0 {
+		r.unknownFields = make([]byte, len(m.unknownFields))
+		copy(r.unknownFields, m.unknownFields)
+	}
+	return r
+}
+
+func (m *Attachment) CloneMessageVT() proto.Message {
+	return m.CloneVT()
+}
+
+func (m *Model) CloneVT() *Model {
+	if m == nil {
+		return (*Model)(nil)
+	}
+	r := new(Model)
+	r.Meta = m.Meta.CloneVT()
+	r.Provider = m.Provider
+	r.RequestedId = m.RequestedId
+	r.ServedId = m.ServedId
+	r.Pinned = m.Pinned
+	r.Parameters = m.Parameters.CloneVT()
+	r.Region = m.Region
+	r.DigestAlgorithm = m.DigestAlgorithm
+	r.RetiresUnixNano = m.RetiresUnixNano
+	r.RetiresBasis = m.RetiresBasis
+	if rhs := m.Digest; rhs != nil {
+		tmpBytes := make([]byte, len(rhs))
+		copy(tmpBytes, rhs)
+		r.Digest = tmpBytes
+	}
+	if rhs := m.AdapterKeys; rhs != nil {
+		tmpContainer := make([]string, len(rhs))
+		copy(tmpContainer, rhs)
+		r.AdapterKeys = tmpContainer
+	}
+	if len(m.unknownFields) > 0 {
+		r.unknownFields = make([]byte, len(m.unknownFields))
+		copy(r.unknownFields, m.unknownFields)
+	}
+	return r
+}
+
+func (m *Model) CloneMessageVT() proto.Message {
+	return m.CloneVT()
+}
+
+func (m *Skill) CloneVT() *Skill {
+	if m == nil {
+		return (*Skill)(nil)
+	}
+	r := new(Skill)
+	r.Meta = m.Meta.CloneVT()
+	r.Name = m.Name
+	r.Description = m.Description
+	r.Instructions = m.Instructions.CloneVT()
+	if rhs := m.ArtifactKeys; rhs != nil {
+		tmpContainer := make([]string, len(rhs))
+		copy(tmpContainer, rhs)
+		r.ArtifactKeys = tmpContainer
+	}
+	if len(m.unknownFields) > 0 {
+		r.unknownFields = make([]byte, len(m.unknownFields))
+		copy(r.unknownFields, m.unknownFields)
+	}
+	return r
+}
+
+func (m *Skill) CloneMessageVT() proto.Message {
+	return m.CloneVT()
+}
+
+func (m *Artifact) CloneVT() *Artifact {
+	if m == nil {
+		return (*Artifact)(nil)
+	}
+	r := new(Artifact)
+	r.Meta = m.Meta.CloneVT()
+	r.Name = m.Name
+	r.Version = m.Version
+	r.Data = m.Data.CloneVT()
+	r.Location = m.Location
+	r.Size = m.Size
+	r.OwnerKey = m.OwnerKey
+	if rhs := m.Sha256; rhs != nil {
+		tmpBytes := make([]byte, len(rhs))
+		copy(tmpBytes, rhs)
+		r.Sha256 = tmpBytes
+	}
+	if len(m.unknownFields) > 0 {
+		r.unknownFields = make([]byte, len(m.unknownFields))
+		copy(r.unknownFields, m.unknownFields)
+	}
+	return r
+}
+
+func (m *Artifact) CloneMessageVT() proto.Message {
+	return m.CloneVT()
+}
+
+func (m *Trigger) CloneVT() *Trigger {
+	if m == nil {
+		return (*Trigger)(nil)
+	}
+	r := new(Trigger)
+	r.Meta = m.Meta.CloneVT()
+	r.Name = m.Name
+	r.Form = m.Form
+	r.Expression = m.Expression
+	r.TimeZone = m.TimeZone
+	r.AgentKey = m.AgentKey
+	r.Input = m.Input.CloneVT()
+	r.Enabled = m.Enabled
+	r.CredentialKey = m.CredentialKey
+	if len(m.unknownFields) > 0 {
+		r.unknownFields = make([]byte, len(m.unknownFields))
+		copy(r.unknownFields, m.unknownFields)
+	}
+	return r
+}
+
+func (m *Trigger) CloneMessageVT() proto.Message {
+	return m.CloneVT()
+}
 
 func (m *Agent) MarshalVT() (dAtA []byte, err error) {
 	if m == nil {

@@ -6,6 +6,7 @@ package exitrampv1
 
 import (
 	protohelpers "github.com/planetscale/vtprotobuf/protohelpers"
+	proto "google.golang.org/protobuf/proto"
 	protoimpl "google.golang.org/protobuf/runtime/protoimpl"
 )
 
@@ -15,6 +16,111 @@ const (
 	// Verify that runtime/protoimpl is sufficiently up-to-date.
 	_ = protoimpl.EnforceVersion(protoimpl.MaxVersion - 20)
 )
+
+func (m *Checkpoint) CloneVT() *Checkpoint {
+	if m == nil {
+		return (*Checkpoint)(nil)
+	}
+	r := new(Checkpoint)
+	r.Meta = m.Meta.CloneVT()
+	r.ConversationKey = m.ConversationKey
+	r.Namespace = m.Namespace
+	r.ParentKey = m.ParentKey
+	r.NativeId = m.NativeId
+	r.Source = m.Source
+	r.ReplayClass = m.ReplayClass
+	if rhs := m.Step; rhs != nil {
+		tmpVal := *rhs
+		r.Step = &tmpVal
+	}
+	if rhs := m.Channels; rhs != nil {
+		tmpContainer := make([]*ChannelRef, len(rhs))
+		for k, v := range rhs {
+			tmpContainer[k] = v.CloneVT()
+		}
+		r.Channels = tmpContainer
+	}
+	if rhs := m.NextNodes; rhs != nil {
+		tmpContainer := make([]string, len(rhs))
+		copy(tmpContainer, rhs)
+		r.NextNodes = tmpContainer
+	}
+	if len(m.unknownFields) > 0 {
+		r.unknownFields = make([]byte, len(m.unknownFields))
+		copy(r.unknownFields, m.unknownFields)
+	}
+	return r
+}
+
+func (m *Checkpoint) CloneMessageVT() proto.Message {
+	return m.CloneVT()
+}
+
+func (m *ChannelRef) CloneVT() *ChannelRef {
+	if m == nil {
+		return (*ChannelRef)(nil)
+	}
+	r := new(ChannelRef)
+	r.Channel = m.Channel
+	r.Version = m.Version
+	r.ValueKey = m.ValueKey
+	if len(m.unknownFields) > 0 {
+		r.unknownFields = make([]byte, len(m.unknownFields))
+		copy(r.unknownFields, m.unknownFields)
+	}
+	return r
+}
+
+func (m *ChannelRef) CloneMessageVT() proto.Message {
+	return m.CloneVT()
+}
+
+func (m *ChannelValue) CloneVT() *ChannelValue {
+	if m == nil {
+		return (*ChannelValue)(nil)
+	}
+	r := new(ChannelValue)
+	r.Meta = m.Meta.CloneVT()
+	r.Channel = m.Channel
+	r.Version = m.Version
+	r.Serializer = m.Serializer
+	r.Value = m.Value.CloneVT()
+	r.ConversationKey = m.ConversationKey
+	r.Namespace = m.Namespace
+	if len(m.unknownFields) > 0 {
+		r.unknownFields = make([]byte, len(m.unknownFields))
+		copy(r.unknownFields, m.unknownFields)
+	}
+	return r
+}
+
+func (m *ChannelValue) CloneMessageVT() proto.Message {
+	return m.CloneVT()
+}
+
+func (m *PendingWrite) CloneVT() *PendingWrite {
+	if m == nil {
+		return (*PendingWrite)(nil)
+	}
+	r := new(PendingWrite)
+	r.Meta = m.Meta.CloneVT()
+	r.CheckpointKey = m.CheckpointKey
+	r.TaskId = m.TaskId
+	r.TaskPath = m.TaskPath
+	r.Index = m.Index
+	r.Channel = m.Channel
+	r.Serializer = m.Serializer
+	r.Value = m.Value.CloneVT()
+	if len(m.unknownFields) > 0 {
+		r.unknownFields = make([]byte, len(m.unknownFields))
+		copy(r.unknownFields, m.unknownFields)
+	}
+	return r
+}
+
+func (m *PendingWrite) CloneMessageVT() proto.Message {
+	return m.CloneVT()
+}
 
 func (m *Checkpoint) MarshalVT() (dAtA []byte, err error) {
 	if m == nil {

@@ -7,6 +7,7 @@ package exitrampv1
 import (
 	binary "encoding/binary"
 	protohelpers "github.com/planetscale/vtprotobuf/protohelpers"
+	proto "google.golang.org/protobuf/proto"
 	protoimpl "google.golang.org/protobuf/runtime/protoimpl"
 )
 
@@ -16,6 +17,406 @@ const (
 	// Verify that runtime/protoimpl is sufficiently up-to-date.
 	_ = protoimpl.EnforceVersion(protoimpl.MaxVersion - 20)
 )
+
+func (m *Conversation) CloneVT() *Conversation {
+	if m == nil {
+		return (*Conversation)(nil)
+	}
+	r := new(Conversation)
+	r.Meta = m.Meta.CloneVT()
+	r.Title = m.Title
+	r.AgentKey = m.AgentKey
+	r.HeadKey = m.HeadKey
+	r.Status = m.Status
+	r.ParentKey = m.ParentKey
+	if rhs := m.ParticipantKeys; rhs != nil {
+		tmpContainer := make([]string, len(rhs))
+		copy(tmpContainer, rhs)
+		r.ParticipantKeys = tmpContainer
+	}
+	if rhs := m.Branches; rhs != nil {
+		tmpContainer := make([]*Branch, len(rhs))
+		for k, v := range rhs {
+			tmpContainer[k] = v.CloneVT()
+		}
+		r.Branches = tmpContainer
+	}
+	if rhs := m.ContextKeys; rhs != nil {
+		tmpContainer := make([]string, len(rhs))
+		copy(tmpContainer, rhs)
+		r.ContextKeys = tmpContainer
+	}
+	if len(m.unknownFields) > 0 {
+		r.unknownFields = make([]byte, len(m.unknownFields))
+		copy(r.unknownFields, m.unknownFields)
+	}
+	return r
+}
+
+func (m *Conversation) CloneMessageVT() proto.Message {
+	return m.CloneVT()
+}
+
+func (m *Branch) CloneVT() *Branch {
+	if m == nil {
+		return (*Branch)(nil)
+	}
+	r := new(Branch)
+	r.Name = m.Name
+	r.HeadKey = m.HeadKey
+	if len(m.unknownFields) > 0 {
+		r.unknownFields = make([]byte, len(m.unknownFields))
+		copy(r.unknownFields, m.unknownFields)
+	}
+	return r
+}
+
+func (m *Branch) CloneMessageVT() proto.Message {
+	return m.CloneVT()
+}
+
+func (m *Message) CloneVT() *Message {
+	if m == nil {
+		return (*Message)(nil)
+	}
+	r := new(Message)
+	r.Meta = m.Meta.CloneVT()
+	r.ConversationKey = m.ConversationKey
+	r.ParentKey = m.ParentKey
+	r.Position = m.Position
+	r.Role = m.Role
+	r.NativeRole = m.NativeRole
+	r.RunKey = m.RunKey
+	r.Model = m.Model
+	r.NativeId = m.NativeId
+	if rhs := m.AuthorPath; rhs != nil {
+		tmpContainer := make([]string, len(rhs))
+		copy(tmpContainer, rhs)
+		r.AuthorPath = tmpContainer
+	}
+	if rhs := m.Parts; rhs != nil {
+		tmpContainer := make([]*Part, len(rhs))
+		for k, v := range rhs {
+			tmpContainer[k] = v.CloneVT()
+		}
+		r.Parts = tmpContainer
+	}
+	if len(m.unknownFields) > 0 {
+		r.unknownFields = make([]byte, len(m.unknownFields))
+		copy(r.unknownFields, m.unknownFields)
+	}
+	return r
+}
+
+func (m *Message) CloneMessageVT() proto.Message {
+	return m.CloneVT()
+}
+
+func (m *Part) CloneVT() *Part {
+	if m == nil {
+		return (*Part)(nil)
+	}
+	r := new(Part)
+	if m.Body != nil {
+		r.Body = m.Body.(interface{ CloneVT() isPart_Body }).CloneVT()
+	}
+	if len(m.unknownFields) > 0 {
+		r.unknownFields = make([]byte, len(m.unknownFields))
+		copy(r.unknownFields, m.unknownFields)
+	}
+	return r
+}
+
+func (m *Part) CloneMessageVT() proto.Message {
+	return m.CloneVT()
+}
+
+func (m *Part_Text) CloneVT() isPart_Body {
+	if m == nil {
+		return (*Part_Text)(nil)
+	}
+	r := new(Part_Text)
+	r.Text = m.Text
+	return r
+}
+
+func (m *Part_ToolCall) CloneVT() isPart_Body {
+	if m == nil {
+		return (*Part_ToolCall)(nil)
+	}
+	r := new(Part_ToolCall)
+	r.ToolCall = m.ToolCall.CloneVT()
+	return r
+}
+
+func (m *Part_ToolResult) CloneVT() isPart_Body {
+	if m == nil {
+		return (*Part_ToolResult)(nil)
+	}
+	r := new(Part_ToolResult)
+	r.ToolResult = m.ToolResult.CloneVT()
+	return r
+}
+
+func (m *Part_Reasoning) CloneVT() isPart_Body {
+	if m == nil {
+		return (*Part_Reasoning)(nil)
+	}
+	r := new(Part_Reasoning)
+	r.Reasoning = m.Reasoning.CloneVT()
+	return r
+}
+
+func (m *Part_Media) CloneVT() isPart_Body {
+	if m == nil {
+		return (*Part_Media)(nil)
+	}
+	r := new(Part_Media)
+	r.Media = m.Media.CloneVT()
+	return r
+}
+
+func (m *Part_Data) CloneVT() isPart_Body {
+	if m == nil {
+		return (*Part_Data)(nil)
+	}
+	r := new(Part_Data)
+	r.Data = m.Data.CloneVT()
+	return r
+}
+
+func (m *Part_Approval) CloneVT() isPart_Body {
+	if m == nil {
+		return (*Part_Approval)(nil)
+	}
+	r := new(Part_Approval)
+	r.Approval = m.Approval.CloneVT()
+	return r
+}
+
+func (m *Part_Refusal) CloneVT() isPart_Body {
+	if m == nil {
+		return (*Part_Refusal)(nil)
+	}
+	r := new(Part_Refusal)
+	r.Refusal = m.Refusal
+	return r
+}
+
+func (m *Part_Citation) CloneVT() isPart_Body {
+	if m == nil {
+		return (*Part_Citation)(nil)
+	}
+	r := new(Part_Citation)
+	r.Citation = m.Citation.CloneVT()
+	return r
+}
+
+func (m *ToolCall) CloneVT() *ToolCall {
+	if m == nil {
+		return (*ToolCall)(nil)
+	}
+	r := new(ToolCall)
+	r.Id = m.Id
+	r.Name = m.Name
+	r.Invalid = m.Invalid
+	if rhs := m.ArgumentsJson; rhs != nil {
+		tmpBytes := make([]byte, len(rhs))
+		copy(tmpBytes, rhs)
+		r.ArgumentsJson = tmpBytes
+	}
+	if len(m.unknownFields) > 0 {
+		r.unknownFields = make([]byte, len(m.unknownFields))
+		copy(r.unknownFields, m.unknownFields)
+	}
+	return r
+}
+
+func (m *ToolCall) CloneMessageVT() proto.Message {
+	return m.CloneVT()
+}
+
+func (m *ToolResult) CloneVT() *ToolResult {
+	if m == nil {
+		return (*ToolResult)(nil)
+	}
+	r := new(ToolResult)
+	r.Id = m.Id
+	r.Name = m.Name
+	r.Output = m.Output.CloneVT()
+	r.IsError = m.IsError
+	if len(m.unknownFields) > 0 {
+		r.unknownFields = make([]byte, len(m.unknownFields))
+		copy(r.unknownFields, m.unknownFields)
+	}
+	return r
+}
+
+func (m *ToolResult) CloneMessageVT() proto.Message {
+	return m.CloneVT()
+}
+
+func (m *Reasoning) CloneVT() *Reasoning {
+	if m == nil {
+		return (*Reasoning)(nil)
+	}
+	r := new(Reasoning)
+	r.Text = m.Text
+	r.Opaque = m.Opaque.CloneVT()
+	r.BoundTo = m.BoundTo
+	if len(m.unknownFields) > 0 {
+		r.unknownFields = make([]byte, len(m.unknownFields))
+		copy(r.unknownFields, m.unknownFields)
+	}
+	return r
+}
+
+func (m *Reasoning) CloneMessageVT() proto.Message {
+	return m.CloneVT()
+}
+
+func (m *Media) CloneVT() *Media {
+	if m == nil {
+		return (*Media)(nil)
+	}
+	r := new(Media)
+	r.Name = m.Name
+	r.Data = m.Data.CloneVT()
+	r.Url = m.Url
+	r.ArtifactKey = m.ArtifactKey
+	if len(m.unknownFields) > 0 {
+		r.unknownFields = make([]byte, len(m.unknownFields))
+		copy(r.unknownFields, m.unknownFields)
+	}
+	return r
+}
+
+func (m *Media) CloneMessageVT() proto.Message {
+	return m.CloneVT()
+}
+
+func (m *Approval) CloneVT() *Approval {
+	if m == nil {
+		return (*Approval)(nil)
+	}
+	r := new(Approval)
+	r.Id = m.Id
+	r.ToolCallId = m.ToolCallId
+	r.ByKey = m.ByKey
+	if rhs := m.Granted; rhs != nil {
+		tmpVal := *rhs
+		r.Granted = &tmpVal
+	}
+	if len(m.unknownFields) > 0 {
+		r.unknownFields = make([]byte, len(m.unknownFields))
+		copy(r.unknownFields, m.unknownFields)
+	}
+	return r
+}
+
+func (m *Approval) CloneMessageVT() proto.Message {
+	return m.CloneVT()
+}
+
+func (m *Citation) CloneVT() *Citation {
+	if m == nil {
+		return (*Citation)(nil)
+	}
+	r := new(Citation)
+	r.Title = m.Title
+	r.Url = m.Url
+	r.Quoted = m.Quoted
+	r.SourceKey = m.SourceKey
+	if len(m.unknownFields) > 0 {
+		r.unknownFields = make([]byte, len(m.unknownFields))
+		copy(r.unknownFields, m.unknownFields)
+	}
+	return r
+}
+
+func (m *Citation) CloneMessageVT() proto.Message {
+	return m.CloneVT()
+}
+
+func (m *Run) CloneVT() *Run {
+	if m == nil {
+		return (*Run)(nil)
+	}
+	r := new(Run)
+	r.Meta = m.Meta.CloneVT()
+	r.ConversationKey = m.ConversationKey
+	r.AgentKey = m.AgentKey
+	r.ParentKey = m.ParentKey
+	r.Status = m.Status
+	r.StartedUnixNano = m.StartedUnixNano
+	r.EndedUnixNano = m.EndedUnixNano
+	r.ModelKey = m.ModelKey
+	r.InputTokens = m.InputTokens
+	r.OutputTokens = m.OutputTokens
+	r.CachedTokens = m.CachedTokens
+	r.Usage = m.Usage.CloneVT()
+	r.Error = m.Error.CloneVT()
+	if len(m.unknownFields) > 0 {
+		r.unknownFields = make([]byte, len(m.unknownFields))
+		copy(r.unknownFields, m.unknownFields)
+	}
+	return r
+}
+
+func (m *Run) CloneMessageVT() proto.Message {
+	return m.CloneVT()
+}
+
+func (m *Interrupt) CloneVT() *Interrupt {
+	if m == nil {
+		return (*Interrupt)(nil)
+	}
+	r := new(Interrupt)
+	r.Meta = m.Meta.CloneVT()
+	r.ConversationKey = m.ConversationKey
+	r.CheckpointKey = m.CheckpointKey
+	r.RunKey = m.RunKey
+	r.NativeId = m.NativeId
+	r.ToolCallId = m.ToolCallId
+	r.Question = m.Question.CloneVT()
+	r.Status = m.Status
+	r.Answer = m.Answer.CloneVT()
+	r.AskedBy = m.AskedBy
+	if rhs := m.Options; rhs != nil {
+		tmpContainer := make([]string, len(rhs))
+		copy(tmpContainer, rhs)
+		r.Options = tmpContainer
+	}
+	if len(m.unknownFields) > 0 {
+		r.unknownFields = make([]byte, len(m.unknownFields))
+		copy(r.unknownFields, m.unknownFields)
+	}
+	return r
+}
+
+func (m *Interrupt) CloneMessageVT() proto.Message {
+	return m.CloneVT()
+}
+
+func (m *State) CloneVT() *State {
+	if m == nil {
+		return (*State)(nil)
+	}
+	r := new(State)
+	r.Meta = m.Meta.CloneVT()
+	r.ScopeKey = m.ScopeKey
+	r.Scope = m.Scope
+	r.Value = m.Value.CloneVT()
+	if len(m.unknownFields) > 0 {
+		r.unknownFields = make([]byte, len(m.unknownFields))
+		copy(r.unknownFields, m.unknownFields)
+	}
+	return r
+}
+
+func (m *State) CloneMessageVT() proto.Message {
+	return m.CloneVT()
+}
 
 func (m *Conversation) MarshalVT() (dAtA []byte, err error) {
 	if m == nil {

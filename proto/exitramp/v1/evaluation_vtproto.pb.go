@@ -7,6 +7,7 @@ package exitrampv1
 import (
 	binary "encoding/binary"
 	protohelpers "github.com/planetscale/vtprotobuf/protohelpers"
+	proto "google.golang.org/protobuf/proto"
 	protoimpl "google.golang.org/protobuf/runtime/protoimpl"
 	math "math"
 )
@@ -17,6 +18,112 @@ const (
 	// Verify that runtime/protoimpl is sufficiently up-to-date.
 	_ = protoimpl.EnforceVersion(protoimpl.MaxVersion - 20)
 )
+
+func (m *TestSuite) CloneVT() *TestSuite {
+	if m == nil {
+		return (*TestSuite)(nil)
+	}
+	r := new(TestSuite)
+	r.Meta = m.Meta.CloneVT()
+	r.Name = m.Name
+	r.Description = m.Description
+	r.Definition = m.Definition.CloneVT()
+	if rhs := m.AgentKeys; rhs != nil {
+		tmpContainer := make([]string, len(rhs))
+		copy(tmpContainer, rhs)
+		r.AgentKeys = tmpContainer
+	}
+	if len(m.unknownFields) > 0 {
+		r.unknownFields = make([]byte, len(m.unknownFields))
+		copy(r.unknownFields, m.unknownFields)
+	}
+	return r
+}
+
+func (m *TestSuite) CloneMessageVT() proto.Message {
+	return m.CloneVT()
+}
+
+func (m *TestCase) CloneVT() *TestCase {
+	if m == nil {
+		return (*TestCase)(nil)
+	}
+	r := new(TestCase)
+	r.Meta = m.Meta.CloneVT()
+	r.SuiteKey = m.SuiteKey
+	r.Name = m.Name
+	r.Input = m.Input.CloneVT()
+	if rhs := m.Expectations; rhs != nil {
+		tmpContainer := make([]*Expectation, len(rhs))
+		for k, v := range rhs {
+			tmpContainer[k] = v.CloneVT()
+		}
+		r.Expectations = tmpContainer
+	}
+	if len(m.unknownFields) > 0 {
+		r.unknownFields = make([]byte, len(m.unknownFields))
+		copy(r.unknownFields, m.unknownFields)
+	}
+	return r
+}
+
+func (m *TestCase) CloneMessageVT() proto.Message {
+	return m.CloneVT()
+}
+
+func (m *Expectation) CloneVT() *Expectation {
+	if m == nil {
+		return (*Expectation)(nil)
+	}
+	r := new(Expectation)
+	r.Form = m.Form
+	r.Value = m.Value.CloneVT()
+	if len(m.unknownFields) > 0 {
+		r.unknownFields = make([]byte, len(m.unknownFields))
+		copy(r.unknownFields, m.unknownFields)
+	}
+	return r
+}
+
+func (m *Expectation) CloneMessageVT() proto.Message {
+	return m.CloneVT()
+}
+
+func (m *TestRun) CloneVT() *TestRun {
+	if m == nil {
+		return (*TestRun)(nil)
+	}
+	r := new(TestRun)
+	r.Meta = m.Meta.CloneVT()
+	r.CaseKey = m.CaseKey
+	r.AgentKey = m.AgentKey
+	r.ModelKey = m.ModelKey
+	r.Output = m.Output.CloneVT()
+	r.StartedUnixNano = m.StartedUnixNano
+	r.EndedUnixNano = m.EndedUnixNano
+	if rhs := m.MessageKeys; rhs != nil {
+		tmpContainer := make([]string, len(rhs))
+		copy(tmpContainer, rhs)
+		r.MessageKeys = tmpContainer
+	}
+	if rhs := m.Score; rhs != nil {
+		tmpVal := *rhs
+		r.Score = &tmpVal
+	}
+	if rhs := m.Passed; rhs != nil {
+		tmpVal := *rhs
+		r.Passed = &tmpVal
+	}
+	if len(m.unknownFields) > 0 {
+		r.unknownFields = make([]byte, len(m.unknownFields))
+		copy(r.unknownFields, m.unknownFields)
+	}
+	return r
+}
+
+func (m *TestRun) CloneMessageVT() proto.Message {
+	return m.CloneVT()
+}
 
 func (m *TestSuite) MarshalVT() (dAtA []byte, err error) {
 	if m == nil {

@@ -7,6 +7,7 @@ package exitrampv1
 import (
 	binary "encoding/binary"
 	protohelpers "github.com/planetscale/vtprotobuf/protohelpers"
+	proto "google.golang.org/protobuf/proto"
 	protoimpl "google.golang.org/protobuf/runtime/protoimpl"
 )
 
@@ -16,6 +17,178 @@ const (
 	// Verify that runtime/protoimpl is sufficiently up-to-date.
 	_ = protoimpl.EnforceVersion(protoimpl.MaxVersion - 20)
 )
+
+func (m *Principal) CloneVT() *Principal {
+	if m == nil {
+		return (*Principal)(nil)
+	}
+	r := new(Principal)
+	r.Meta = m.Meta.CloneVT()
+	r.Form = m.Form
+	r.Issuer = m.Issuer
+	r.Subject = m.Subject
+	r.Name = m.Name
+	if rhs := m.MemberOfKeys; rhs != nil {
+		tmpContainer := make([]string, len(rhs))
+		copy(tmpContainer, rhs)
+		r.MemberOfKeys = tmpContainer
+	}
+	if rhs := m.OwnerKeys; rhs != nil {
+		tmpContainer := make([]string, len(rhs))
+		copy(tmpContainer, rhs)
+		r.OwnerKeys = tmpContainer
+	}
+	if len(m.unknownFields) > 0 {
+		r.unknownFields = make([]byte, len(m.unknownFields))
+		copy(r.unknownFields, m.unknownFields)
+	}
+	return r
+}
+
+func (m *Principal) CloneMessageVT() proto.Message {
+	return m.CloneVT()
+}
+
+func (m *Credential) CloneVT() *Credential {
+	if m == nil {
+		return (*Credential)(nil)
+	}
+	r := new(Credential)
+	r.Meta = m.Meta.CloneVT()
+	r.Name = m.Name
+	r.Form = m.Form
+	r.Provider = m.Provider
+	r.Location = m.Location
+	r.PrincipalKey = m.PrincipalKey
+	r.Rebind = m.Rebind
+	r.ExpiresUnixNano = m.ExpiresUnixNano
+	if rhs := m.Scopes; rhs != nil {
+		tmpContainer := make([]string, len(rhs))
+		copy(tmpContainer, rhs)
+		r.Scopes = tmpContainer
+	}
+	if len(m.unknownFields) > 0 {
+		r.unknownFields = make([]byte, len(m.unknownFields))
+		copy(r.unknownFields, m.unknownFields)
+	}
+	return r
+}
+
+func (m *Credential) CloneMessageVT() proto.Message {
+	return m.CloneVT()
+}
+
+func (m *ToolServer) CloneVT() *ToolServer {
+	if m == nil {
+		return (*ToolServer)(nil)
+	}
+	r := new(ToolServer)
+	r.Meta = m.Meta.CloneVT()
+	r.Name = m.Name
+	r.Protocol = m.Protocol
+	r.Location = m.Location
+	r.Definition = m.Definition.CloneVT()
+	if rhs := m.CredentialKeys; rhs != nil {
+		tmpContainer := make([]string, len(rhs))
+		copy(tmpContainer, rhs)
+		r.CredentialKeys = tmpContainer
+	}
+	if len(m.unknownFields) > 0 {
+		r.unknownFields = make([]byte, len(m.unknownFields))
+		copy(r.unknownFields, m.unknownFields)
+	}
+	return r
+}
+
+func (m *ToolServer) CloneMessageVT() proto.Message {
+	return m.CloneVT()
+}
+
+func (m *Tool) CloneVT() *Tool {
+	if m == nil {
+		return (*Tool)(nil)
+	}
+	r := new(Tool)
+	r.Meta = m.Meta.CloneVT()
+	r.Name = m.Name
+	r.Description = m.Description
+	r.InputSchema = m.InputSchema.CloneVT()
+	r.OutputSchema = m.OutputSchema.CloneVT()
+	r.ServerKey = m.ServerKey
+	r.SourceKey = m.SourceKey
+	r.Annotations = m.Annotations.CloneVT()
+	if len(m.unknownFields) > 0 {
+		r.unknownFields = make([]byte, len(m.unknownFields))
+		copy(r.unknownFields, m.unknownFields)
+	}
+	return r
+}
+
+func (m *Tool) CloneMessageVT() proto.Message {
+	return m.CloneVT()
+}
+
+func (m *ToolGrant) CloneVT() *ToolGrant {
+	if m == nil {
+		return (*ToolGrant)(nil)
+	}
+	r := new(ToolGrant)
+	r.Meta = m.Meta.CloneVT()
+	r.PrincipalKey = m.PrincipalKey
+	r.ToolKey = m.ToolKey
+	r.Pattern = m.Pattern
+	r.PatternDialect = m.PatternDialect
+	r.Constraints = m.Constraints.CloneVT()
+	r.Effect = m.Effect
+	r.ApprovalMode = m.ApprovalMode
+	r.Enabled = m.Enabled
+	r.GrantedByKey = m.GrantedByKey
+	r.GrantedUnixNano = m.GrantedUnixNano
+	r.ExpiresUnixNano = m.ExpiresUnixNano
+	r.CredentialKey = m.CredentialKey
+	r.PolicyKey = m.PolicyKey
+	r.ScopeKey = m.ScopeKey
+	if rhs := m.Scopes; rhs != nil {
+		tmpContainer := make([]string, len(rhs))
+		copy(tmpContainer, rhs)
+		r.Scopes = tmpContainer
+	}
+	if len(m.unknownFields) > 0 {
+		r.unknownFields = make([]byte, len(m.unknownFields))
+		copy(r.unknownFields, m.unknownFields)
+	}
+	return r
+}
+
+func (m *ToolGrant) CloneMessageVT() proto.Message {
+	return m.CloneVT()
+}
+
+func (m *Policy) CloneVT() *Policy {
+	if m == nil {
+		return (*Policy)(nil)
+	}
+	r := new(Policy)
+	r.Meta = m.Meta.CloneVT()
+	r.Name = m.Name
+	r.Language = m.Language
+	r.Text = m.Text.CloneVT()
+	r.Enforced = m.Enforced
+	if rhs := m.AppliesToKeys; rhs != nil {
+		tmpContainer := make([]string, len(rhs))
+		copy(tmpContainer, rhs)
+		r.AppliesToKeys = tmpContainer
+	}
+	if len(m.unknownFields) > 0 {
+		r.unknownFields = make([]byte, len(m.unknownFields))
+		copy(r.unknownFields, m.unknownFields)
+	}
+	return r
+}
+
+func (m *Policy) CloneMessageVT() proto.Message {
+	return m.CloneVT()
+}
 
 func (m *Principal) MarshalVT() (dAtA []byte, err error) {
 	if m == nil {

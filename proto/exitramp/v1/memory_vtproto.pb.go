@@ -7,6 +7,7 @@ package exitrampv1
 import (
 	binary "encoding/binary"
 	protohelpers "github.com/planetscale/vtprotobuf/protohelpers"
+	proto "google.golang.org/protobuf/proto"
 	protoimpl "google.golang.org/protobuf/runtime/protoimpl"
 	math "math"
 )
@@ -17,6 +18,216 @@ const (
 	// Verify that runtime/protoimpl is sufficiently up-to-date.
 	_ = protoimpl.EnforceVersion(protoimpl.MaxVersion - 20)
 )
+
+func (m *MemorySpace) CloneVT() *MemorySpace {
+	if m == nil {
+		return (*MemorySpace)(nil)
+	}
+	r := new(MemorySpace)
+	r.Meta = m.Meta.CloneVT()
+	r.RawPath = m.RawPath
+	r.OwnerKey = m.OwnerKey
+	r.Strategy = m.Strategy
+	r.EmbeddingModel = m.EmbeddingModel
+	r.EmbeddingDimensions = m.EmbeddingDimensions
+	r.TtlSeconds = m.TtlSeconds
+	r.Settings = m.Settings.CloneVT()
+	if rhs := m.Path; rhs != nil {
+		tmpContainer := make([]string, len(rhs))
+		copy(tmpContainer, rhs)
+		r.Path = tmpContainer
+	}
+	if len(m.unknownFields) > 0 {
+		r.unknownFields = make([]byte, len(m.unknownFields))
+		copy(r.unknownFields, m.unknownFields)
+	}
+	return r
+}
+
+func (m *MemorySpace) CloneMessageVT() proto.Message {
+	return m.CloneVT()
+}
+
+func (m *Memory) CloneVT() *Memory {
+	if m == nil {
+		return (*Memory)(nil)
+	}
+	r := new(Memory)
+	r.Meta = m.Meta.CloneVT()
+	r.SpaceKey = m.SpaceKey
+	r.Name = m.Name
+	r.Form = m.Form
+	r.ValidFromUnixNano = m.ValidFromUnixNano
+	r.ValidToUnixNano = m.ValidToUnixNano
+	r.ExpiresUnixNano = m.ExpiresUnixNano
+	r.TtlMinutes = m.TtlMinutes
+	r.Limit = m.Limit
+	r.ReadOnly = m.ReadOnly
+	if m.Content != nil {
+		r.Content = m.Content.(interface{ CloneVT() isMemory_Content }).CloneVT()
+	}
+	if rhs := m.SourceKeys; rhs != nil {
+		tmpContainer := make([]string, len(rhs))
+		copy(tmpContainer, rhs)
+		r.SourceKeys = tmpContainer
+	}
+	if rhs := m.Importance; rhs != nil {
+		tmpVal := *rhs
+		r.Importance = &tmpVal
+	}
+	if rhs := m.Tags; rhs != nil {
+		tmpContainer := make([]string, len(rhs))
+		copy(tmpContainer, rhs)
+		r.Tags = tmpContainer
+	}
+	if len(m.unknownFields) > 0 {
+		r.unknownFields = make([]byte, len(m.unknownFields))
+		copy(r.unknownFields, m.unknownFields)
+	}
+	return r
+}
+
+func (m *Memory) CloneMessageVT() proto.Message {
+	return m.CloneVT()
+}
+
+func (m *Memory_Text) CloneVT() isMemory_Content {
+	if m == nil {
+		return (*Memory_Text)(nil)
+	}
+	r := new(Memory_Text)
+	r.Text = m.Text
+	return r
+}
+
+func (m *Memory_Data) CloneVT() isMemory_Content {
+	if m == nil {
+		return (*Memory_Data)(nil)
+	}
+	r := new(Memory_Data)
+	r.Data = m.Data.CloneVT()
+	return r
+}
+
+func (m *Revision) CloneVT() *Revision {
+	if m == nil {
+		return (*Revision)(nil)
+	}
+	r := new(Revision)
+	r.Meta = m.Meta.CloneVT()
+	r.OfKey = m.OfKey
+	r.Operation = m.Operation
+	r.ByKey = m.ByKey
+	r.Before = m.Before.CloneVT()
+	r.After = m.After.CloneVT()
+	r.Number = m.Number
+	if len(m.unknownFields) > 0 {
+		r.unknownFields = make([]byte, len(m.unknownFields))
+		copy(r.unknownFields, m.unknownFields)
+	}
+	return r
+}
+
+func (m *Revision) CloneMessageVT() proto.Message {
+	return m.CloneVT()
+}
+
+func (m *Embedding) CloneVT() *Embedding {
+	if m == nil {
+		return (*Embedding)(nil)
+	}
+	r := new(Embedding)
+	r.Meta = m.Meta.CloneVT()
+	r.OfKey = m.OfKey
+	r.Field = m.Field
+	r.Model = m.Model
+	r.Dimensions = m.Dimensions
+	r.Element = m.Element
+	r.VectorMember = m.VectorMember
+	r.VectorIndex = m.VectorIndex
+	if rhs := m.Vector; rhs != nil {
+		tmpBytes := make([]byte, len(rhs))
+		copy(tmpBytes, rhs)
+		r.Vector = tmpBytes
+	}
+	if rhs := m.VectorSha256; rhs != nil {
+		tmpBytes := make([]byte, len(rhs))
+		copy(tmpBytes, rhs)
+		r.VectorSha256 = tmpBytes
+	}
+	if len(m.unknownFields) > 0 {
+		r.unknownFields = make([]byte, len(m.unknownFields))
+		copy(r.unknownFields, m.unknownFields)
+	}
+	return r
+}
+
+func (m *Embedding) CloneMessageVT() proto.Message {
+	return m.CloneVT()
+}
+
+func (m *Entity) CloneVT() *Entity {
+	if m == nil {
+		return (*Entity)(nil)
+	}
+	r := new(Entity)
+	r.Meta = m.Meta.CloneVT()
+	r.Name = m.Name
+	r.Summary = m.Summary
+	r.Attributes = m.Attributes.CloneVT()
+	r.SpaceKey = m.SpaceKey
+	if rhs := m.Types; rhs != nil {
+		tmpContainer := make([]string, len(rhs))
+		copy(tmpContainer, rhs)
+		r.Types = tmpContainer
+	}
+	if rhs := m.Observations; rhs != nil {
+		tmpContainer := make([]string, len(rhs))
+		copy(tmpContainer, rhs)
+		r.Observations = tmpContainer
+	}
+	if len(m.unknownFields) > 0 {
+		r.unknownFields = make([]byte, len(m.unknownFields))
+		copy(r.unknownFields, m.unknownFields)
+	}
+	return r
+}
+
+func (m *Entity) CloneMessageVT() proto.Message {
+	return m.CloneVT()
+}
+
+func (m *Relation) CloneVT() *Relation {
+	if m == nil {
+		return (*Relation)(nil)
+	}
+	r := new(Relation)
+	r.Meta = m.Meta.CloneVT()
+	r.FromKey = m.FromKey
+	r.ToKey = m.ToKey
+	r.Type = m.Type
+	r.Fact = m.Fact
+	r.ValidFromUnixNano = m.ValidFromUnixNano
+	r.ValidToUnixNano = m.ValidToUnixNano
+	r.RecordedUnixNano = m.RecordedUnixNano
+	r.RetractedUnixNano = m.RetractedUnixNano
+	r.Attributes = m.Attributes.CloneVT()
+	r.SpaceKey = m.SpaceKey
+	if rhs := m.SourceKeys; rhs != nil {
+		tmpContainer := make([]string, len(rhs))
+		copy(tmpContainer, rhs)
+		r.SourceKeys = tmpContainer
+	}
+	if len(m.unknownFields) > 0 {
+		r.unknownFields = make([]byte, len(m.unknownFields))
+		copy(r.unknownFields, m.unknownFields)
+	}
+	return r
+}
+
+func (m *Relation) CloneMessageVT() proto.Message {
+	return m.CloneVT()
+}
 
 func (m *MemorySpace) MarshalVT() (dAtA []byte, err error) {
 	if m == nil {

@@ -7,6 +7,7 @@ package exitrampv1
 import (
 	binary "encoding/binary"
 	protohelpers "github.com/planetscale/vtprotobuf/protohelpers"
+	proto "google.golang.org/protobuf/proto"
 	protoimpl "google.golang.org/protobuf/runtime/protoimpl"
 	math "math"
 )
@@ -17,6 +18,429 @@ const (
 	// Verify that runtime/protoimpl is sufficiently up-to-date.
 	_ = protoimpl.EnforceVersion(protoimpl.MaxVersion - 20)
 )
+
+func (m *Meta) CloneVT() *Meta {
+	if m == nil {
+		return (*Meta)(nil)
+	}
+	r := new(Meta)
+	r.Key = m.Key
+	r.OriginKey = m.OriginKey
+	r.CreatedUnixNano = m.CreatedUnixNano
+	r.UpdatedUnixNano = m.UpdatedUnixNano
+	r.Derivation = m.Derivation
+	if rhs := m.SubjectKeys; rhs != nil {
+		tmpContainer := make([]string, len(rhs))
+		copy(tmpContainer, rhs)
+		r.SubjectKeys = tmpContainer
+	}
+	if rhs := m.Labels; rhs != nil {
+		tmpContainer := make([]*Label, len(rhs))
+		for k, v := range rhs {
+			tmpContainer[k] = v.CloneVT()
+		}
+		r.Labels = tmpContainer
+	}
+	if rhs := m.ViewOfKeys; rhs != nil {
+		tmpContainer := make([]string, len(rhs))
+		copy(tmpContainer, rhs)
+		r.ViewOfKeys = tmpContainer
+	}
+	if rhs := m.Native; rhs != nil {
+		tmpContainer := make([]*Native, len(rhs))
+		for k, v := range rhs {
+			tmpContainer[k] = v.CloneVT()
+		}
+		r.Native = tmpContainer
+	}
+	if len(m.unknownFields) > 0 {
+		r.unknownFields = make([]byte, len(m.unknownFields))
+		copy(r.unknownFields, m.unknownFields)
+	}
+	return r
+}
+
+func (m *Meta) CloneMessageVT() proto.Message {
+	return m.CloneVT()
+}
+
+func (m *Label) CloneVT() *Label {
+	if m == nil {
+		return (*Label)(nil)
+	}
+	r := new(Label)
+	r.Name = m.Name
+	r.Value = m.Value
+	if len(m.unknownFields) > 0 {
+		r.unknownFields = make([]byte, len(m.unknownFields))
+		copy(r.unknownFields, m.unknownFields)
+	}
+	return r
+}
+
+func (m *Label) CloneMessageVT() proto.Message {
+	return m.CloneVT()
+}
+
+func (m *Native) CloneVT() *Native {
+	if m == nil {
+		return (*Native)(nil)
+	}
+	r := new(Native)
+	r.Type = m.Type
+	if m.Body != nil {
+		r.Body = m.Body.(interface{ CloneVT() isNative_Body }).CloneVT()
+	}
+	if len(m.unknownFields) > 0 {
+		r.unknownFields = make([]byte, len(m.unknownFields))
+		copy(r.unknownFields, m.unknownFields)
+	}
+	return r
+}
+
+func (m *Native) CloneMessageVT() proto.Message {
+	return m.CloneVT()
+}
+
+func (m *Native_Data) CloneVT() isNative_Body {
+	if m == nil {
+		return (*Native_Data)(nil)
+	}
+	r := new(Native_Data)
+	r.Data = m.Data.CloneVT()
+	return r
+}
+
+func (m *Native_Row) CloneVT() isNative_Body {
+	if m == nil {
+		return (*Native_Row)(nil)
+	}
+	r := new(Native_Row)
+	r.Row = m.Row.CloneVT()
+	return r
+}
+
+func (m *Data) CloneVT() *Data {
+	if m == nil {
+		return (*Data)(nil)
+	}
+	r := new(Data)
+	r.MediaType = m.MediaType
+	if m.Body != nil {
+		r.Body = m.Body.(interface{ CloneVT() isData_Body }).CloneVT()
+	}
+	if len(m.unknownFields) > 0 {
+		r.unknownFields = make([]byte, len(m.unknownFields))
+		copy(r.unknownFields, m.unknownFields)
+	}
+	return r
+}
+
+func (m *Data) CloneMessageVT() proto.Message {
+	return m.CloneVT()
+}
+
+func (m *Data_Inline) CloneVT() isData_Body {
+	if m == nil {
+		return (*Data_Inline)(nil)
+	}
+	r := new(Data_Inline)
+	if rhs := m.Inline; rhs != nil {
+		tmpBytes := make([]byte, len(rhs))
+		copy(tmpBytes, rhs)
+		r.Inline = tmpBytes
+	}
+	return r
+}
+
+func (m *Data_Blob) CloneVT() isData_Body {
+	if m == nil {
+		return (*Data_Blob)(nil)
+	}
+	r := new(Data_Blob)
+	r.Blob = m.Blob.CloneVT()
+	return r
+}
+
+func (m *Blob) CloneVT() *Blob {
+	if m == nil {
+		return (*Blob)(nil)
+	}
+	r := new(Blob)
+	r.Id = m.Id
+	r.Size = m.Size
+	if rhs := m.Sha256; rhs != nil {
+		tmpBytes := make([]byte, len(rhs))
+		copy(tmpBytes, rhs)
+		r.Sha256 = tmpBytes
+	}
+	if len(m.unknownFields) > 0 {
+		r.unknownFields = make([]byte, len(m.unknownFields))
+		copy(r.unknownFields, m.unknownFields)
+	}
+	return r
+}
+
+func (m *Blob) CloneMessageVT() proto.Message {
+	return m.CloneVT()
+}
+
+func (m *Row) CloneVT() *Row {
+	if m == nil {
+		return (*Row)(nil)
+	}
+	r := new(Row)
+	if rhs := m.Columns; rhs != nil {
+		tmpContainer := make([]*Column, len(rhs))
+		for k, v := range rhs {
+			tmpContainer[k] = v.CloneVT()
+		}
+		r.Columns = tmpContainer
+	}
+	if len(m.unknownFields) > 0 {
+		r.unknownFields = make([]byte, len(m.unknownFields))
+		copy(r.unknownFields, m.unknownFields)
+	}
+	return r
+}
+
+func (m *Row) CloneMessageVT() proto.Message {
+	return m.CloneVT()
+}
+
+func (m *Column) CloneVT() *Column {
+	if m == nil {
+		return (*Column)(nil)
+	}
+	r := new(Column)
+	r.Name = m.Name
+	r.Type = m.Type
+	if m.Value != nil {
+		r.Value = m.Value.(interface{ CloneVT() isColumn_Value }).CloneVT()
+	}
+	if len(m.unknownFields) > 0 {
+		r.unknownFields = make([]byte, len(m.unknownFields))
+		copy(r.unknownFields, m.unknownFields)
+	}
+	return r
+}
+
+func (m *Column) CloneMessageVT() proto.Message {
+	return m.CloneVT()
+}
+
+func (m *Column_Integer) CloneVT() isColumn_Value {
+	if m == nil {
+		return (*Column_Integer)(nil)
+	}
+	r := new(Column_Integer)
+	r.Integer = m.Integer
+	return r
+}
+
+func (m *Column_Real) CloneVT() isColumn_Value {
+	if m == nil {
+		return (*Column_Real)(nil)
+	}
+	r := new(Column_Real)
+	r.Real = m.Real
+	return r
+}
+
+func (m *Column_Text) CloneVT() isColumn_Value {
+	if m == nil {
+		return (*Column_Text)(nil)
+	}
+	r := new(Column_Text)
+	if rhs := m.Text; rhs != nil {
+		tmpBytes := make([]byte, len(rhs))
+		copy(tmpBytes, rhs)
+		r.Text = tmpBytes
+	}
+	return r
+}
+
+func (m *Column_Blob) CloneVT() isColumn_Value {
+	if m == nil {
+		return (*Column_Blob)(nil)
+	}
+	r := new(Column_Blob)
+	if rhs := m.Blob; rhs != nil {
+		tmpBytes := make([]byte, len(rhs))
+		copy(tmpBytes, rhs)
+		r.Blob = tmpBytes
+	}
+	return r
+}
+
+func (m *Column_At) CloneVT() isColumn_Value {
+	if m == nil {
+		return (*Column_At)(nil)
+	}
+	r := new(Column_At)
+	r.At = m.At
+	return r
+}
+
+func (m *Column_Splice) CloneVT() isColumn_Value {
+	if m == nil {
+		return (*Column_Splice)(nil)
+	}
+	r := new(Column_Splice)
+	r.Splice = m.Splice.CloneVT()
+	return r
+}
+
+func (m *Column_BlobRef) CloneVT() isColumn_Value {
+	if m == nil {
+		return (*Column_BlobRef)(nil)
+	}
+	r := new(Column_BlobRef)
+	r.BlobRef = m.BlobRef.CloneVT()
+	return r
+}
+
+func (m *Column_TextRef) CloneVT() isColumn_Value {
+	if m == nil {
+		return (*Column_TextRef)(nil)
+	}
+	r := new(Column_TextRef)
+	r.TextRef = m.TextRef.CloneVT()
+	return r
+}
+
+func (m *Splice) CloneVT() *Splice {
+	if m == nil {
+		return (*Splice)(nil)
+	}
+	r := new(Splice)
+	r.Text = m.Text
+	if rhs := m.Pieces; rhs != nil {
+		tmpContainer := make([]*Piece, len(rhs))
+		for k, v := range rhs {
+			tmpContainer[k] = v.CloneVT()
+		}
+		r.Pieces = tmpContainer
+	}
+	if len(m.unknownFields) > 0 {
+		r.unknownFields = make([]byte, len(m.unknownFields))
+		copy(r.unknownFields, m.unknownFields)
+	}
+	return r
+}
+
+func (m *Splice) CloneMessageVT() proto.Message {
+	return m.CloneVT()
+}
+
+func (m *Piece) CloneVT() *Piece {
+	if m == nil {
+		return (*Piece)(nil)
+	}
+	r := new(Piece)
+	if m.Body != nil {
+		r.Body = m.Body.(interface{ CloneVT() isPiece_Body }).CloneVT()
+	}
+	if len(m.unknownFields) > 0 {
+		r.unknownFields = make([]byte, len(m.unknownFields))
+		copy(r.unknownFields, m.unknownFields)
+	}
+	return r
+}
+
+func (m *Piece) CloneMessageVT() proto.Message {
+	return m.CloneVT()
+}
+
+func (m *Piece_Literal) CloneVT() isPiece_Body {
+	if m == nil {
+		return (*Piece_Literal)(nil)
+	}
+	r := new(Piece_Literal)
+	if rhs := m.Literal; rhs != nil {
+		tmpBytes := make([]byte, len(rhs))
+		copy(tmpBytes, rhs)
+		r.Literal = tmpBytes
+	}
+	return r
+}
+
+func (m *Piece_At) CloneVT() isPiece_Body {
+	if m == nil {
+		return (*Piece_At)(nil)
+	}
+	r := new(Piece_At)
+	r.At = m.At
+	return r
+}
+
+func (m *Piece_Blob) CloneVT() isPiece_Body {
+	if m == nil {
+		return (*Piece_Blob)(nil)
+	}
+	r := new(Piece_Blob)
+	r.Blob = m.Blob.CloneVT()
+	return r
+}
+
+func (m *Unknown) CloneVT() *Unknown {
+	if m == nil {
+		return (*Unknown)(nil)
+	}
+	r := new(Unknown)
+	r.Meta = m.Meta.CloneVT()
+	if len(m.unknownFields) > 0 {
+		r.unknownFields = make([]byte, len(m.unknownFields))
+		copy(r.unknownFields, m.unknownFields)
+	}
+	return r
+}
+
+func (m *Unknown) CloneMessageVT() proto.Message {
+	return m.CloneVT()
+}
+
+func (m *Opaque) CloneVT() *Opaque {
+	if m == nil {
+		return (*Opaque)(nil)
+	}
+	r := new(Opaque)
+	r.Meta = m.Meta.CloneVT()
+	if rhs := m.AboutKeys; rhs != nil {
+		tmpContainer := make([]string, len(rhs))
+		copy(tmpContainer, rhs)
+		r.AboutKeys = tmpContainer
+	}
+	if len(m.unknownFields) > 0 {
+		r.unknownFields = make([]byte, len(m.unknownFields))
+		copy(r.unknownFields, m.unknownFields)
+	}
+	return r
+}
+
+func (m *Opaque) CloneMessageVT() proto.Message {
+	return m.CloneVT()
+}
+
+func (m *Tombstone) CloneVT() *Tombstone {
+	if m == nil {
+		return (*Tombstone)(nil)
+	}
+	r := new(Tombstone)
+	r.Meta = m.Meta.CloneVT()
+	r.OfKey = m.OfKey
+	r.DeletedUnixNano = m.DeletedUnixNano
+	r.Reason = m.Reason
+	if len(m.unknownFields) > 0 {
+		r.unknownFields = make([]byte, len(m.unknownFields))
+		copy(r.unknownFields, m.unknownFields)
+	}
+	return r
+}
+
+func (m *Tombstone) CloneMessageVT() proto.Message {
+	return m.CloneVT()
+}
 
 func (m *Meta) MarshalVT() (dAtA []byte, err error) {
 	if m == nil {

@@ -7,6 +7,7 @@ package exitrampv1
 import (
 	binary "encoding/binary"
 	protohelpers "github.com/planetscale/vtprotobuf/protohelpers"
+	proto "google.golang.org/protobuf/proto"
 	protoimpl "google.golang.org/protobuf/runtime/protoimpl"
 )
 
@@ -16,6 +17,143 @@ const (
 	// Verify that runtime/protoimpl is sufficiently up-to-date.
 	_ = protoimpl.EnforceVersion(protoimpl.MaxVersion - 20)
 )
+
+func (m *Origin) CloneVT() *Origin {
+	if m == nil {
+		return (*Origin)(nil)
+	}
+	r := new(Origin)
+	r.Meta = m.Meta.CloneVT()
+	r.Product = m.Product
+	r.Flavor = m.Flavor
+	r.Version = m.Version
+	r.Schema = m.Schema
+	r.Location = m.Location
+	if len(m.unknownFields) > 0 {
+		r.unknownFields = make([]byte, len(m.unknownFields))
+		copy(r.unknownFields, m.unknownFields)
+	}
+	return r
+}
+
+func (m *Origin) CloneMessageVT() proto.Message {
+	return m.CloneVT()
+}
+
+func (m *Gap) CloneVT() *Gap {
+	if m == nil {
+		return (*Gap)(nil)
+	}
+	r := new(Gap)
+	r.Meta = m.Meta.CloneVT()
+	r.Kind = m.Kind
+	r.Place = m.Place
+	r.Reason = m.Reason
+	r.Detail = m.Detail
+	r.Count = m.Count
+	r.Permission = m.Permission
+	if len(m.unknownFields) > 0 {
+		r.unknownFields = make([]byte, len(m.unknownFields))
+		copy(r.unknownFields, m.unknownFields)
+	}
+	return r
+}
+
+func (m *Gap) CloneMessageVT() proto.Message {
+	return m.CloneVT()
+}
+
+func (m *Completeness) CloneVT() *Completeness {
+	if m == nil {
+		return (*Completeness)(nil)
+	}
+	r := new(Completeness)
+	r.Meta = m.Meta.CloneVT()
+	r.FromUnixNano = m.FromUnixNano
+	r.ToUnixNano = m.ToUnixNano
+	r.Consistent = m.Consistent
+	r.Observer = m.Observer
+	r.Account = m.Account
+	r.ObserverBasis = m.ObserverBasis
+	r.NewestUnixNano = m.NewestUnixNano
+	r.Changed = m.Changed
+	r.Resumed = m.Resumed
+	if rhs := m.Kinds; rhs != nil {
+		tmpContainer := make([]*KindCompleteness, len(rhs))
+		for k, v := range rhs {
+			tmpContainer[k] = v.CloneVT()
+		}
+		r.Kinds = tmpContainer
+	}
+	if len(m.unknownFields) > 0 {
+		r.unknownFields = make([]byte, len(m.unknownFields))
+		copy(r.unknownFields, m.unknownFields)
+	}
+	return r
+}
+
+func (m *Completeness) CloneMessageVT() proto.Message {
+	return m.CloneVT()
+}
+
+func (m *KindCompleteness) CloneVT() *KindCompleteness {
+	if m == nil {
+		return (*KindCompleteness)(nil)
+	}
+	r := new(KindCompleteness)
+	r.Kind = m.Kind
+	r.Class = m.Class
+	r.Enumerated = m.Enumerated
+	r.Exhausted = m.Exhausted
+	r.ReferenceRoute = m.ReferenceRoute
+	r.AccessBasis = m.AccessBasis
+	r.RelistRoute = m.RelistRoute
+	r.Opaque = m.Opaque
+	if rhs := m.Reference; rhs != nil {
+		tmpVal := *rhs
+		r.Reference = &tmpVal
+	}
+	if rhs := m.Relisted; rhs != nil {
+		tmpVal := *rhs
+		r.Relisted = &tmpVal
+	}
+	if rhs := m.DerivedFrom; rhs != nil {
+		tmpContainer := make([]string, len(rhs))
+		copy(tmpContainer, rhs)
+		r.DerivedFrom = tmpContainer
+	}
+	if len(m.unknownFields) > 0 {
+		r.unknownFields = make([]byte, len(m.unknownFields))
+		copy(r.unknownFields, m.unknownFields)
+	}
+	return r
+}
+
+func (m *KindCompleteness) CloneMessageVT() proto.Message {
+	return m.CloneVT()
+}
+
+func (m *Mark) CloneVT() *Mark {
+	if m == nil {
+		return (*Mark)(nil)
+	}
+	r := new(Mark)
+	r.Meta = m.Meta.CloneVT()
+	if rhs := m.Cursor; rhs != nil {
+		tmpBytes := make([]byte, len(rhs))
+		copy(tmpBytes, rhs)
+		r.Cursor = tmpBytes
+	}
+	if len(m.unknownFields) > 0 {
+		r.unknownFields = make([]byte, len(m.unknownFields))
+		copy(r.unknownFields, m.unknownFields)
+	}
+	return r
+}
+
+func (m *Mark) CloneMessageVT() proto.Message {
+	return m.CloneVT()
+}
 
 func (m *Origin) MarshalVT() (dAtA []byte, err error) {
 	if m == nil {
