@@ -53,14 +53,20 @@ type Options struct {
 	Now       func() time.Time
 }
 
+// ErrSeveral: the plan has several targets. Each of its drills is one to run: drill.Plan.Each.
+var ErrSeveral = errors.New("exitdrill: a plan with several targets: want one of its drills")
+
 // Run carries out p; see drill.Run.
 func Run(ctx context.Context, p *drill.Plan, o *Options) (*drill.Outcome, error) {
+	if len(p.Each()) > 1 || p.Each()[0] != p {
+		return nil, ErrSeveral
+	}
 	w, err := wire(p, o)
 	if err != nil {
 		return nil, err
 	}
 	e := &drill.Env{
-		Archives: w, Controls: w.controls, Source: w.source, Target: w.target, ReadBack: o.ReadBack, Tool: o.Tool, Blocked: o.Blocked,
+		Archives: w, Controls: w.controls, Source: w.source, Target: w.target, Unmixed: w.unmixed, ReadBack: o.ReadBack, Tool: o.Tool, Blocked: o.Blocked,
 		Progress: o.Progress, Now: o.Now,
 	}
 	if p.Tasks.Suite != "" {
@@ -68,7 +74,15 @@ func Run(ctx context.Context, p *drill.Plan, o *Options) (*drill.Outcome, error)
 		if err != nil {
 			return nil, err
 		}
-		e.Tasks = func(ctx context.Context) (*harness.Scores, error) { return w.tasks(ctx, tasks) }
+		e.Tasks = func(ctx context.Context) (*harness.Scores, map[string]drill.Played, error) {
+			return w.tasks(ctx, tasks)
+		}
+	}
+	if !p.Embedder.None() {
+		e.Embedded, e.Expected = w.embedded, w.expected
+	}
+	if err := w.probes(e); err != nil {
+		return nil, err
 	}
 	if e.Models, err = models.Known(); err != nil {
 		return nil, err
@@ -88,7 +102,7 @@ func Run(ctx context.Context, p *drill.Plan, o *Options) (*drill.Outcome, error)
 	return drill.Run(ctx, p, e)
 }
 
-// Check reads the files that p names: keys, suite, map, approvals, tombstones. It opens no runtime and no
+// Check reads the files that p names: keys, suite, map, approvals, tombstones, register and the like. It opens no runtime and no
 // archive.
 func Check(ctx context.Context, p *drill.Plan, o *Options) error {
 	w, err := wire(p, o)
@@ -99,6 +113,9 @@ func Check(ctx context.Context, p *drill.Plan, o *Options) error {
 		if _, err := w.suite(ctx); err != nil {
 			return err
 		}
+	}
+	if err := w.probes(&drill.Env{}); err != nil {
+		return err
 	}
 	_, err = w.replayOptions(ctx)
 	return err
@@ -125,7 +142,12 @@ func ReadBack(ctx context.Context, p *drill.Plan, o *Options, journal string) (*
 		return nil, err
 	}
 	defer j.Close()
-	return drill.ReadBack(ctx, src, rt, j, p)
+	want, kept, err := w.expected(src, j)
+	if err != nil {
+		return nil, err
+	}
+	defer kept.Close()
+	return drill.ReadBack(ctx, want, rt, j, p)
 }
 
 // wired is a plan with its keys, and what opens its runtimes.
@@ -302,7 +324,7 @@ func (w *wired) replayOptions(ctx context.Context) (replay.Options, error) {
 	if err != nil {
 		return replay.Options{}, err
 	}
-	o := replay.Options{TargetURL: exporters.Redact(u)}
+	o := replay.Options{TargetURL: exporters.Redact(u), TargetModel: w.p.Embedder.TargetModel}
 	if path := w.p.Replay.Approve; path != "" {
 		b, err := os.ReadFile(path)
 		if err != nil {

@@ -23,6 +23,7 @@ import (
 type drillFlags struct {
 	example bool
 	name    string
+	into    string // one of several targets; empty: all
 	json    bool
 	dryRun  bool
 	inside  string // hidden: this process was started without a network; the network namespace of the one that did
@@ -35,6 +36,9 @@ func (a *app) drillCmd() *cobra.Command {
 		Long: `Carries out the drill that PLAN.yaml describes, and judges it by 46 statements. exitramp drill --init
 prints a plan with every key explained. A planned drill exports from the provider; a stressed one
 starts from the last archive, and runs without a network where the system allows it.
+
+A plan with several targets (into) is a drill a target, in their order, over one archive: each with files
+and a verdict of its own. With --json each is an object of its own.
 
 Passwords in URLs stand in the environment: write ${NAME}. Killed, a drill goes on when the same
 command is run again. It leaves a statement, signed where the plan names a key, and a line in the
@@ -50,11 +54,12 @@ Exit code 0: PASS, or PASS_WITH_LOSS, where every gate held and what is lost is 
 			case len(args) != 1:
 				return withHint(usagef("exitramp drill PLAN.yaml"), "exitramp drill --init > plan.yaml makes one to fill in")
 			}
-			return a.drill(c.Context(), args[0], f)
+			return a.drillEach(c.Context(), args[0], f)
 		},
 	}
 	c.Flags().BoolVar(&f.example, "init", false, "print a plan to fill in")
 	c.Flags().StringVar(&f.name, "name", "", "`NAME` of this drill in place of the plan's: of the files that it leaves")
+	c.Flags().StringVar(&f.into, "into", "", "only into the target of this `NAME`, of several in the plan")
 	c.Flags().BoolVar(&f.json, "json", false, "the outcome as JSON")
 	c.Flags().BoolVar(&f.dryRun, "dry-run", false, "check the plan and its files, and do nothing")
 	c.Flags().StringVar(&f.inside, "inside-namespace", "", "")
@@ -79,11 +84,59 @@ func readDrillPlan(path, name string) (*drill.Plan, error) {
 	return p, nil
 }
 
-func (a *app) drill(ctx context.Context, path string, f *drillFlags) error {
-	p, err := readDrillPlan(path, f.name)
+// drillEach carries out the drills of a plan: one, or one a target. The first that did not pass is the
+// outcome; the others are carried out all the same.
+func (a *app) drillEach(ctx context.Context, path string, f *drillFlags) error {
+	whole, err := readDrillPlan(path, f.name)
 	if err != nil {
 		return err
 	}
+	list := whole.Each()
+	if f.into != "" {
+		p := whole.Of(f.into)
+		if p == nil {
+			return withHint(usagef("--into %s: no target of that name in %s", f.into, path), "into: in the plan names them")
+		}
+		list = []*drill.Plan{p}
+	}
+	ended := 0
+	for _, p := range list {
+		if _, err := os.Lstat(p.Statement()); err == nil {
+			ended++
+		}
+	}
+	var outcomes []map[string]any
+	var failed error
+	for i, p := range list {
+		if _, err := os.Lstat(p.Statement()); err == nil && ended < len(list) && !f.dryRun {
+			fmt.Fprintf(a.stderr, "%s has ended before\n", p.Name)
+			continue
+		}
+		of := *f
+		if len(whole.Into) > 0 && whole.Level >= evidence.L3 {
+			of.into = strings.TrimPrefix(p.Name, whole.Name+"-")
+			if !f.json && !f.dryRun && i > 0 {
+				fmt.Fprintln(a.stdout)
+			}
+		}
+		err := a.drill(ctx, path, p, &of)
+		if v := a.result["verdict"]; v != nil {
+			outcomes = append(outcomes, map[string]any{"name": p.Name, "verdict": v, "word": a.result["word"]})
+		}
+		if failed == nil {
+			failed = err
+		}
+		if err != nil && exitCode(err) != exitCheck {
+			return err
+		}
+	}
+	if len(list) > 1 {
+		a.result["drills"] = outcomes
+	}
+	return failed
+}
+
+func (a *app) drill(ctx context.Context, path string, p *drill.Plan, f *drillFlags) error {
 	o := a.drillOptions()
 	if f.dryRun {
 		if err := exitdrill.Check(ctx, p, o); err != nil {
@@ -94,7 +147,7 @@ func (a *app) drill(ctx context.Context, path string, f *drillFlags) error {
 	}
 	if p.Mode == evidence.Stressed {
 		if f.inside == "" {
-			done, block, err := a.withoutNetwork(ctx, p)
+			done, block, err := a.withoutNetwork(ctx, p, f.into)
 			if done {
 				return err
 			}
@@ -106,7 +159,7 @@ func (a *app) drill(ctx context.Context, path string, f *drillFlags) error {
 			fmt.Fprintln(a.stderr, "! the provider is not kept out from outside of this process:", o.Blocked.Probe)
 		}
 	}
-	o.ReadBack = a.secondProcess(path, f.name)
+	o.ReadBack = a.secondProcess(path, f)
 	var bar *progress
 	phase := ""
 	o.Progress = func(name string, r agentstate.Record) {
@@ -157,6 +210,8 @@ func (a *app) drillFailed(err error, p *drill.Plan) error {
 		return withHint(err, fmt.Sprintf("exitramp drill PLAN --name %s-2", p.Name))
 	case errors.Is(err, drill.ErrArchive):
 		return withHint(err, "name another archive in the plan, or rehearse with this one: mode: stressed")
+	case errors.Is(err, drill.ErrNoArchive):
+		return withHint(err, "see why the first drill of the plan ended there")
 	case errors.Is(err, drill.ErrLedgerLocked), errors.Is(err, drill.ErrRunning):
 		return withHint(err, "wait for the other drill, then run the same command again")
 	}
@@ -168,15 +223,18 @@ func (a *app) drillFailed(err error, p *drill.Plan) error {
 
 // secondProcess has this program read the target back, started anew: it shares no memory with what
 // wrote. It expands the URLs of the plan itself, so that no password is in its arguments.
-func (a *app) secondProcess(plan, name string) func(ctx context.Context, journal string) (*drill.Back, error) {
+func (a *app) secondProcess(plan string, f *drillFlags) func(ctx context.Context, journal string) (*drill.Back, error) {
 	return func(ctx context.Context, journal string) (*drill.Back, error) {
 		self, err := os.Executable()
 		if err != nil {
 			return nil, err
 		}
 		args := []string{"readback", "--drill", plan, "--journal", journal, "--json", "--progress=none"}
-		if name != "" {
-			args = append(args, "--drill-name", name)
+		if f.name != "" {
+			args = append(args, "--drill-name", f.name)
+		}
+		if f.into != "" {
+			args = append(args, "--drill-into", f.into)
 		}
 		cmd := exec.CommandContext(ctx, self, args...)
 		var stdout, stderr bytes.Buffer
@@ -196,10 +254,15 @@ func (a *app) secondProcess(plan, name string) func(ctx context.Context, journal
 }
 
 // readbackDrill is what the second process does.
-func (a *app) readbackDrill(ctx context.Context, plan, name, journal string) error {
+func (a *app) readbackDrill(ctx context.Context, plan, name, into, journal string) error {
 	p, err := readDrillPlan(plan, name)
 	if err != nil {
 		return err
+	}
+	if into != "" {
+		if p = p.Of(into); p == nil {
+			return usagef("--drill-into %s: no such target", into)
+		}
 	}
 	b, err := exitdrill.ReadBack(ctx, p, a.drillOptions(), journal)
 	if err != nil {
@@ -222,7 +285,7 @@ func (a *app) drilled(out *drill.Outcome, p *drill.Plan, f *drillFlags) error {
 			return err
 		}
 	} else {
-		a.printDrill(out, word)
+		a.printDrill(out, word, f)
 	}
 	if j.Verdict == evidence.VerdictPass || j.Verdict == evidence.VerdictPassWithLoss {
 		return nil
@@ -234,7 +297,7 @@ func (a *app) drilled(out *drill.Outcome, p *drill.Plan, f *drillFlags) error {
 	return &exitError{code: exitCheck, err: fmt.Errorf("the drill did not pass: %s", word), hint: hint}
 }
 
-func (a *app) printDrill(out *drill.Outcome, word string) {
+func (a *app) printDrill(out *drill.Outcome, word string, f *drillFlags) {
 	p, j := out.Predicate, out.Judgement
 	how := string(p.Drill.Mode)
 	if b := p.Drill.ProviderBlocked; b.Method != "" {
@@ -243,7 +306,11 @@ func (a *app) printDrill(out *drill.Outcome, word string) {
 			how += " (" + clean(b.Probe) + ")"
 		}
 	}
-	fmt.Fprintf(a.stdout, "EXERCISE ONLY · %s · %s\n", p.Drill.Level, how)
+	name := ""
+	if f.into != "" {
+		name = " · into " + f.into
+	}
+	fmt.Fprintf(a.stdout, "EXERCISE ONLY · %s · %s%s\n", p.Drill.Level, how, name)
 	var times []string
 	for _, ph := range p.Timing.Phases {
 		times = append(times, ph.Name+" "+clock(ph.Seconds))
@@ -289,6 +356,13 @@ func (a *app) printDrill(out *drill.Outcome, word string) {
 			s += fmt.Sprintf(" · %s wait for a person", number(held))
 		}
 		fmt.Fprintln(a.stdout, s)
+	}
+	if c := p.Continuity; c != nil {
+		fmt.Fprintf(a.stdout, "tasks passed, of %s on each side: source %s · target %s · target without the state %s\n", number(c.Runs), number(c.Source), number(c.Target), number(c.Cold))
+		fmt.Fprintln(a.stdout, "what the state was worth: retained lift", clean(c.RetainedLift), "· TCS", clean(c.TCS))
+	}
+	if v := p.Vectors; v != nil {
+		fmt.Fprintf(a.stdout, "vectors of %s texts made anew with %s, some %s tokens (estimate: 4 bytes each)\n", number(v.Texts), clean(v.Model), number(v.Tokens))
 	}
 	untold := 0
 	for _, c := range p.Checks {

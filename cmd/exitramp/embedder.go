@@ -13,7 +13,6 @@ import (
 	"github.com/exitramp/exitramp/context/embed"
 	"github.com/exitramp/exitramp/context/replay"
 	"github.com/exitramp/exitramp/exporters"
-	pb "github.com/exitramp/exitramp/proto/exitramp/v1"
 )
 
 // embedderFlags say with what the vectors of a replay are made anew. docs/embedder.md has the protocol.
@@ -122,66 +121,20 @@ func (a *app) embedded(ctx context.Context, r agentstate.Source, f *embedderFlag
 	return x.src, x, nil
 }
 
-// unmixed refuses what would bring vectors of two models into one index. It reads the vectors that the
-// target holds. What the target has already as it comes mixes nothing: a plan tells.
-func (a *app) unmixed(ctx context.Context, src agentstate.Source, vectors uint64, rt exporters.Runtime, dst replay.Target, o *replay.Options, f *embedderFlags, x *embedding) error {
-	if vectors == 0 && x.src == nil || o.Journal != nil && o.Journal.Run() != "" {
+// unmixed refuses what would bring vectors of two models into one index: see embed.Meet.
+func (a *app) unmixed(ctx context.Context, src agentstate.Source, vectors uint64, rt exporters.Runtime, dst replay.Target, o *replay.Options, x *embedding) error {
+	if vectors == 0 && x.src == nil {
 		return nil
 	}
-	held, err := embed.Held(ctx, rt)
-	if err != nil || len(held) == 0 && f.target == "" {
-		return nil // what cannot be read holds nothing, or Begin says why
+	unsaid, err := embed.Meet(ctx, src, rt, dst, o)
+	if unsaid {
+		fmt.Fprintln(a.stderr, "! neither the archive nor the target says with which model its vectors were made. Where it is not the same one, make them anew: --embedder")
 	}
-	come := map[embed.Model]uint64{x.model: 1}
-	if x.src == nil {
-		if come, err = embed.Held(ctx, src); err != nil {
-			return err
-		}
+	if errors.Is(err, embed.ErrMixed) {
+		hint := "--embedder makes these anew with the target's model; --target-model NAME says which that is, where its store does not"
+		return &exitError{code: exitRefused, err: err, hint: hint}
 	}
-	mixed := embed.Unmixed(come, held, f.target)
-	if mixed == nil {
-		return nil
-	}
-	if errors.Is(mixed, embed.ErrUnsaid) {
-		from, err := productOf(ctx, src)
-		if err != nil {
-			return err
-		}
-		if at, err := productOf(ctx, rt); err == nil && from == at && x.src == nil {
-			fmt.Fprintln(a.stderr, "! neither the archive nor the target says with which model its vectors were made. Where it is not the same one, make them anew: --embedder")
-			return nil
-		}
-	}
-	if f.target == "" {
-		quiet := *o
-		quiet.OnReceipt, quiet.Refused, quiet.Reviewed, quiet.Journal = nil, nil, nil, nil
-		rep, err := replay.Plan(ctx, dst, src, &quiet)
-		if err != nil || !brings(rep) {
-			return err
-		}
-	}
-	hint := "--embedder makes these anew with the target's model; --target-model NAME says which that is, where its store does not"
-	return &exitError{code: exitRefused, err: mixed, hint: hint}
-}
-
-// productOf is the runtime that src is of.
-func productOf(ctx context.Context, src agentstate.Source) (string, error) {
-	for r, err := range src.Records(ctx, &agentstate.ReadOptions{Kinds: []string{"memoryspace"}}) {
-		if o, ok := r.(*pb.Origin); ok || err != nil {
-			return o.GetProduct(), err
-		}
-	}
-	return "", nil
-}
-
-// brings tells whether a plan adds vectors: by themselves, or inside of the records that they are views of.
-func brings(rep *replay.Report) bool {
-	inside := rep.Kinds["embedding"][replay.Skipped]
-	for _, n := range rep.NoPlace["embedding"] {
-		inside -= min(n, inside)
-	}
-	made := rep.Kinds["memory"][replay.Created] + rep.Kinds["entity"][replay.Created]
-	return rep.Kinds["embedding"][replay.Created] > 0 || inside > 0 && made > 0
+	return err
 }
 
 // bound is what the vectors of a run that was begun, or of a plan, are made with. The command that

@@ -14,18 +14,20 @@ import (
 	"syscall"
 	"time"
 
+	"golang.org/x/sys/unix"
+
 	"github.com/exitramp/exitramp/context/drill"
 	"github.com/exitramp/exitramp/context/evidence"
 )
 
 const methodOpened = "no source driver opened"
 
-const capSysAdmin = 21 // linux/capability.h
+const capNetAdmin, capSysAdmin = 12, 21 // linux/capability.h
 
 // withoutNetwork runs the same command again in namespaces of its own. Their network has no way out,
 // and a source that is a file is hidden in them: what runs there cannot reach the provider, whatever
 // it does. done is false where that is not possible; block then says why.
-func (a *app) withoutNetwork(ctx context.Context, p *drill.Plan) (done bool, block evidence.Block, err error) {
+func (a *app) withoutNetwork(ctx context.Context, p *drill.Plan, into string) (done bool, block evidence.Block, err error) {
 	block = evidence.Block{Method: methodOpened}
 	if p.Target != "" && p.Level >= evidence.L3 && overNetwork(p.Target) {
 		block.Probe = "the target is reached over the network, too: a file, or a socket (?host=/var/run/postgresql), would do"
@@ -40,13 +42,17 @@ func (a *app) withoutNetwork(ctx context.Context, p *drill.Plan) (done bool, blo
 		block.Probe = "the system has no network namespaces"
 		return false, block, nil
 	}
-	cmd := exec.CommandContext(ctx, self, append(os.Args[1:], "--inside-namespace="+ns)...)
+	args := append(os.Args[1:len(os.Args):len(os.Args)], "--inside-namespace="+ns)
+	if into != "" {
+		args = append(args, "--into="+into)
+	}
+	cmd := exec.CommandContext(ctx, self, args...)
 	cmd.Stdin, cmd.Stdout, cmd.Stderr = os.Stdin, a.stdout, a.stderr
 	cmd.Cancel = func() error { return cmd.Process.Signal(syscall.SIGTERM) }
 	cmd.WaitDelay = time.Minute
 	cmd.SysProcAttr = &syscall.SysProcAttr{
 		Cloneflags:  syscall.CLONE_NEWUSER | syscall.CLONE_NEWNET | syscall.CLONE_NEWNS,
-		AmbientCaps: []uintptr{capSysAdmin}, // of its own namespaces: to hide the source
+		AmbientCaps: []uintptr{capSysAdmin, capNetAdmin}, // of its own namespaces: to hide the source, to have a loopback
 		UidMappings: []syscall.SysProcIDMap{{ContainerID: os.Getuid(), HostID: os.Getuid(), Size: 1}},
 		GidMappings: []syscall.SysProcIDMap{{ContainerID: os.Getgid(), HostID: os.Getgid(), Size: 1}},
 	}
@@ -78,6 +84,12 @@ func blocked(ctx context.Context, p *drill.Plan, outside string) evidence.Block 
 	if ns, err := os.Readlink("/proc/self/ns/net"); err != nil || ns == outside {
 		b.Method, b.Probe = methodOpened, "still in the network namespace of the machine"
 		return b
+	}
+	if p.Tasks.Cassette != "" { // which is played to programs in this namespace
+		if err := loopbackUp(); err != nil {
+			b.Probe = fmt.Sprintf("the loopback interface: %v", err)
+			return b
+		}
 	}
 	ifs, err := net.Interfaces()
 	if err != nil {
@@ -124,6 +136,21 @@ func blocked(ctx context.Context, p *drill.Plan, outside string) evidence.Block 
 	}
 	b.Enforced = true
 	return b
+}
+
+// loopbackUp switches on the namespace's own loopback interface, which leads nowhere else.
+func loopbackUp() error {
+	fd, err := unix.Socket(unix.AF_INET, unix.SOCK_DGRAM|unix.SOCK_CLOEXEC, 0)
+	if err != nil {
+		return err
+	}
+	defer unix.Close(fd)
+	r, err := unix.NewIfreq("lo")
+	if err != nil {
+		return err
+	}
+	r.SetUint16(unix.IFF_UP | unix.IFF_RUNNING)
+	return unix.IoctlIfreq(fd, unix.SIOCSIFFLAGS, r)
 }
 
 // hide puts nothing in the place of a source that is a file or a folder, for this process and those that

@@ -10,7 +10,7 @@ import (
 )
 
 // withoutNetwork cannot keep a process from the network here.
-func (a *app) withoutNetwork(context.Context, *drill.Plan) (done bool, block evidence.Block, err error) {
+func (a *app) withoutNetwork(context.Context, *drill.Plan, string) (done bool, block evidence.Block, err error) {
 	return false, evidence.Block{Method: "no source driver opened", Probe: "this system has no network namespaces"}, nil
 }
 

@@ -11,7 +11,7 @@ import (
 
 func (a *app) readbackCmd() *cobra.Command {
 	f := &replayFlags{}
-	var plan, name string
+	var plan, name, into string
 	c := &cobra.Command{
 		Use: "readback ARCHIVE TARGET", Short: "Read the target anew and compare it with the archive",
 		Args: func(c *cobra.Command, args []string) error {
@@ -22,7 +22,7 @@ func (a *app) readbackCmd() *cobra.Command {
 		},
 		RunE: func(c *cobra.Command, args []string) error {
 			if plan != "" {
-				return a.readbackDrill(c.Context(), plan, name, f.journal)
+				return a.readbackDrill(c.Context(), plan, name, into, f.journal)
 			}
 			return a.readback(c.Context(), args[0], args[1], f)
 		},
@@ -31,6 +31,7 @@ func (a *app) readbackCmd() *cobra.Command {
 	c.Flags().StringVar(&f.names, "map", "", "the map `FILE` of the replay, to be compared with the one that its journal holds")
 	c.Flags().StringVar(&plan, "drill", "", "read back for the drill of `PLAN.yaml`: archive, target and known answers are of the plan")
 	c.Flags().StringVar(&name, "drill-name", "", "`NAME` of the drill, in place of the plan's")
+	c.Flags().StringVar(&into, "drill-into", "", "the target of this `NAME`, of several in the plan")
 	c.Flags().StringVar(&f.journal, "journal", "", "journal `FILE` of the replay (default ARCHIVE.journal, where it is there)")
 	return c
 }

@@ -160,7 +160,7 @@ func (a *app) plan(ctx context.Context, archive, target string, f *replayFlags) 
 		return err
 	}
 	defer x.Close()
-	if err := a.unmixed(ctx, src, r.Info().Records["embedding"], rt, dst, o, &f.embedderFlags, x); err != nil {
+	if err := a.unmixed(ctx, src, r.Info().Records["embedding"], rt, dst, o, x); err != nil {
 		return err
 	}
 	p := a.newProgress("plan", "records")
@@ -288,7 +288,7 @@ func (a *app) replay(ctx context.Context, archive, target, planPath string, f *r
 		return err
 	}
 	defer x.Close()
-	if err := a.unmixed(ctx, src, r.Info().Records["embedding"], rt, dst, o, &f.embedderFlags, x); err != nil {
+	if err := a.unmixed(ctx, src, r.Info().Records["embedding"], rt, dst, o, x); err != nil {
 		return err
 	}
 	refused := f.refused

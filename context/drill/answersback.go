@@ -35,7 +35,11 @@ func (a *answers) fidelity() {
 	a.fields()
 	a.links()
 	a.times()
-	a.set(37, evidence.Pass, evidence.Derived, "preserve, for every kind: records were written as they are, and nothing was derived anew by the target's model")
+	if v := a.p.Vectors; v != nil {
+		a.set(37, evidence.Pass, evidence.Measured, "hybrid: vectors of %d texts were made anew with %s, %d have none; every other kind: preserve, records were written as they are", v.Texts, v.Model, v.Dropped)
+	} else {
+		a.set(37, evidence.Pass, evidence.Derived, "preserve, for every kind: records were written as they are, and nothing was derived anew by the target's model")
+	}
 	held := uint64(0)
 	for _, k := range a.p.Kinds {
 		held += k.Quarantined
@@ -82,7 +86,8 @@ func (a *answers) tasks() {
 		}
 		return
 	}
-	say := fmt.Sprintf("R5, %d tasks, %d runs each: passed at the source %s, at the target %s", len(s.Tasks), s.Runs, s.Source, s.Target)
+	level, how := r.tasksLevel()
+	say := fmt.Sprintf("%s, %s; %d tasks, %d runs each: passed at the source %s, at the target %s", level, how, len(s.Tasks), s.Runs, s.Source, s.Target)
 	if s.NotJudged > 0 {
 		say += fmt.Sprintf("; %d tasks were not judged", s.NotJudged)
 	}
@@ -91,7 +96,7 @@ func (a *answers) tasks() {
 		a.untold(40, "%s", say)
 	case s.Target.Passed == 0:
 		a.set(40, evidence.Fail, evidence.Measured, "%s", say)
-	case s.Source != nil && s.Target.Of() < s.Source.Of(), s.Source == nil && s.Target.Passed < s.Target.Total, s.NotJudged > 0:
+	case r.st.Played["target"].Misses > 0, s.Source != nil && s.Target.Of() < s.Source.Of(), s.Source == nil && s.Target.Passed < s.Target.Total, s.NotJudged > 0:
 		a.set(40, evidence.Warn, evidence.Measured, "%s", say)
 	default:
 		a.set(40, evidence.Pass, evidence.Measured, "%s", say)
@@ -104,7 +109,7 @@ func (a *answers) tasks() {
 	if s.Target.Passed <= s.Cold.Passed {
 		res = evidence.Warn // the state was worth nothing to these tasks
 	}
-	a.set(41, res, evidence.Measured, "passed: source %s, target %s, target without the state %s", s.Source, s.Target, s.Cold)
+	a.set(41, res, evidence.Measured, "passed: source %s, target %s, target without the state %s; retained lift %s; TCS %s", s.Source, s.Target, s.Cold, s.RetainedLift(), s.TCS())
 }
 
 // survival is 33.

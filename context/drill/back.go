@@ -3,6 +3,7 @@ package drill
 import (
 	"context"
 	"errors"
+	"iter"
 	"os"
 	"slices"
 
@@ -25,7 +26,7 @@ type Back struct {
 
 // ReadBack compares got, a fresh source over the target, with the archive want, and looks for the
 // known answers of p among the records that the run of j wrote: what lay there before does not
-// count. A nil j compares everything.
+// count. A nil j compares everything. Where vectors were made anew, want is an [embed.Source] that has them.
 func ReadBack(ctx context.Context, want, got agentstate.Source, j *replay.Journal, p *Plan) (*Back, error) {
 	canaries := p.Canaries
 	o := newObserver(slices.Clone(canaries))
@@ -39,6 +40,13 @@ func ReadBack(ctx context.Context, want, got agentstate.Source, j *replay.Journa
 	}
 	if names != nil {
 		defer names.Close()
+	}
+	plain := want // with the vectors of the archive
+	if re, ok := want.(*embed.Source); ok {
+		plain = re.Unwrap()
+	}
+	if len(p.sends) > 0 && j != nil {
+		want = &only{want, p.sends}
 	}
 	ours := map[uint64]bool{} // keys in the target, of records of those kinds that came with this drill
 	var failed error
@@ -72,7 +80,7 @@ func ReadBack(ctx context.Context, want, got agentstate.Source, j *replay.Journa
 		failed = errors.Join(failed, err)
 		return at
 	}
-	b.Recall, err = embed.Recall(ctx, want, got, &embed.RecallOptions{K: p.Recall.K, N: p.Recall.Queries, Seed: p.Recall.Seed, Key: key})
+	b.Recall, err = embed.Recall(ctx, plain, got, &embed.RecallOptions{K: p.Recall.K, N: p.Recall.Queries, Seed: p.Recall.Seed, Key: key})
 	if errors.Is(err, embed.ErrQueries) {
 		b.Recall, err = nil, nil
 	}
@@ -80,6 +88,38 @@ func ReadBack(ctx context.Context, want, got agentstate.Source, j *replay.Journa
 		return nil, err
 	}
 	return b, nil
+}
+
+// only is a source of some kinds: the rest is not for this target.
+type only struct {
+	agentstate.Source
+	kinds []string
+}
+
+// Unwrap is the source itself.
+func (s *only) Unwrap() agentstate.Source { return s.Source }
+
+// Records are those of its kinds that are asked for.
+func (s *only) Records(ctx context.Context, opts *agentstate.ReadOptions) iter.Seq2[agentstate.Record, error] {
+	o := agentstate.ReadOptions{}
+	if opts != nil {
+		o = *opts
+	}
+	if o.Kinds == nil {
+		o.Kinds = s.kinds
+	} else {
+		o.Kinds = slices.DeleteFunc(slices.Clone(o.Kinds), func(k string) bool { return !slices.Contains(s.kinds, k) })
+	}
+	return func(yield func(agentstate.Record, error) bool) {
+		for r, err := range s.Source.Records(ctx, &o) {
+			if err == nil && agentstate.IsState(agentstate.KindOf(r)) && !slices.Contains(s.kinds, agentstate.KindOf(r)) {
+				continue // a source may give more than is asked for
+			}
+			if !yield(r, err) {
+				return
+			}
+		}
+	}
 }
 
 // renamed is what the map of j makes of names; nil: there is none, or nobody asks.

@@ -53,7 +53,7 @@ func (r *run) checks(p *evidence.Predicate, ledger error, noLedger bool) []evide
 		a.list[i] = evidence.Check{ID: fmt.Sprintf("AC-%d", i+1), Result: evidence.Untold, Why: "the drill ended before it"}
 	}
 	a.standing()
-	a.never()
+	a.unasked()
 	a.ledger(ledger, noLedger)
 	a.tool()
 	if r.facts == nil {
@@ -65,9 +65,11 @@ func (r *run) checks(p *evidence.Predicate, ledger error, noLedger bool) []evide
 	}
 	a.completeness()
 	a.archive()
+	a.probes()
 	a.exit()
 	if r.st.Back != nil {
 		a.fidelity()
+		a.facets()
 	} else if !r.p.reaches(evidence.L2) {
 		for _, n := range []int{13, 33, 34, 35, 36, 37, 38} {
 			a.untold(n, "level L1 imports nothing")
@@ -165,13 +167,13 @@ func (a *answers) assumptions() {
 	}
 }
 
-// never is what no drill of this release looks at.
-func (a *answers) never() {
-	a.untold(15, "how long logs are kept was not given")
-	a.untold(16, "which metadata the provider makes was not given")
-	a.untold(18, "the provider's register of formats was not read")
-	a.untold(20, "no second implementation read the archive in this drill")
-	a.untold(21, "facets of ISO/IEC 19941 were not judged")
+// unasked is what a drill looks at where its plan asks for it.
+func (a *answers) unasked() {
+	a.untold(15, "the plan does not say which records are logs, and how long they are kept (logs)")
+	a.untold(16, "the plan does not say which metadata the provider makes (metadata)")
+	a.untold(18, "the plan names no register of formats (provider.register)")
+	a.untold(20, "the plan names no second implementation (second_reader)")
+	a.untold(21, "facets of ISO/IEC 19941 need a state that was read back")
 	a.untold(39, "no queries were run before and after")
 	a.untold(40, "no tasks were run")
 	a.untold(41, "no tasks were run, and none on a target without the state")

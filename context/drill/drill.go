@@ -37,6 +37,8 @@ var (
 	ErrArchive = errors.New("drill: an archive is never overwritten")
 	// ErrEnded: a drill of this name has ended. Evidence is never overwritten.
 	ErrEnded = errors.New("drill: a drill of this name has ended")
+	// ErrNoArchive: the first of several drills ended before there was an archive.
+	ErrNoArchive = errors.New("drill: there is no archive to go on with")
 	// ErrRunning: another run carries out the drill of this name.
 	ErrRunning = errors.New("drill: another run carries it out")
 )
@@ -46,6 +48,7 @@ const (
 	phaseExport   = "export"
 	phaseVerify   = "verify"
 	phaseRead     = "read" // L1: the records are looked at
+	phaseSecond   = "second reader"
 	phaseNeutral  = "neutral store"
 	phasePlan     = "plan"
 	phaseReplay   = "replay"
@@ -79,6 +82,7 @@ type run struct {
 	undoErr  error
 	stop     *evidence.Stop
 	digests  []string // of the archive's manifest, at each opening
+	first    string   // digest of the archive that an earlier drill of the same plan made; empty: none did
 }
 
 // Run carries out p. The error is nil for every drill that has ended, whatever its verdict. ErrBroken:
@@ -103,7 +107,11 @@ func Run(ctx context.Context, p *Plan, e *Env) (*Outcome, error) {
 	if _, err := os.Lstat(r.file(".statement.json")); err == nil {
 		return nil, fmt.Errorf("%w: %s is there; give this one another name", ErrEnded, r.file(".statement.json"))
 	}
-	if _, err := os.Lstat(r.file(".drill.json")); errors.Is(err, fs.ErrNotExist) && p.Mode == evidence.Planned {
+	if p.after != "" {
+		if r.first, err = p.made(); err != nil {
+			return nil, err
+		}
+	} else if _, err := os.Lstat(r.file(".drill.json")); errors.Is(err, fs.ErrNotExist) && p.Mode == evidence.Planned {
 		if _, err := os.Lstat(p.Archive); err == nil {
 			return nil, fmt.Errorf("%w: a planned drill makes %s, and it is there already", ErrArchive, p.Archive)
 		}
@@ -202,7 +210,7 @@ func (r *run) phases(ctx context.Context) error {
 	default:
 		steps = append(steps, r.look)
 	}
-	for _, step := range append(steps, r.runControls, r.tearDown) {
+	for _, step := range append(steps, r.secondReader, r.runControls, r.tearDown) {
 		if err := ctx.Err(); err != nil {
 			return broken("between phases", err)
 		}

@@ -6,6 +6,7 @@ import (
 	"time"
 
 	"github.com/exitramp/exitramp/context/agentstate"
+	"github.com/exitramp/exitramp/context/embed"
 	"github.com/exitramp/exitramp/context/evidence"
 	"github.com/exitramp/exitramp/context/harness"
 	"github.com/exitramp/exitramp/context/models"
@@ -22,6 +23,14 @@ type Env struct {
 	Controls func(ctx context.Context, path string, f *Facts) (ran []evidence.NegativeControl, skipped []string, err error)
 	Source   func(ctx context.Context) (Runtime, error) // never called in a stressed drill
 	Target   func(ctx context.Context) (Runtime, replay.Target, error)
+	// Embedded is an archive whose vectors are made anew, as the plan's embedder has it; in a plan nothing
+	// is made. nil: vectors go as they are.
+	Embedded func(ctx context.Context, src Runtime, plan bool) (*Embedded, error)
+	// Expected is what a read-back of the run of j wants to find: the archive, with the vectors that the run
+	// made. nil: the archive.
+	Expected func(src agentstate.Source, j *replay.Journal) (agentstate.Source, io.Closer, error)
+	// Unmixed refuses to bring vectors of two models into one index. nil: not asked.
+	Unmixed func(ctx context.Context, src agentstate.Source, rt Runtime, dst replay.Target, o *replay.Options) error
 	// ReadBack has a second process call [ReadBack] with this journal. nil: this process does it,
 	// and the evidence says so.
 	ReadBack func(ctx context.Context, journal string) (*Back, error)
@@ -30,7 +39,16 @@ type Env struct {
 	Replay replay.Options
 	// Tasks runs the users' tasks at the source, at the target and at a target without the state.
 	// nil: not tested.
-	Tasks func(ctx context.Context) (*harness.Scores, error)
+	Tasks func(ctx context.Context) (*harness.Scores, map[string]Played, error)
+	// SecondReader has the plan's other program read the archive. nil: the plan names none.
+	SecondReader func(ctx context.Context, path string) (*SecondReading, error)
+	// Gone tells whether a key is one of the records that the provider was asked to delete. nil: nobody asked.
+	Gone func(key string) bool
+	// Register is the text of the provider's register of formats, as it was kept. nil: the plan names none.
+	Register []byte
+	// Confirmed is the digest of what the provider wrote about the records that are Gone; empty: nothing.
+	Confirmed string
+	Asked     uint64 // keys that are Gone
 	// Sign makes a bundle of the statement. nil: nobody signs.
 	Sign    func(ctx context.Context, statement []byte) ([]byte, error)
 	SignKey string // fingerprint of the key that Sign uses
@@ -47,6 +65,21 @@ type Env struct {
 type Runtime interface {
 	agentstate.Source
 	io.Closer
+}
+
+// Embedded is a Runtime whose vectors are made anew.
+type Embedded struct {
+	Source *embed.Source
+	Model  string // with its dimensions, for people
+	io.Closer
+}
+
+// SecondReading is what a program that shares no code with this one read in an archive.
+type SecondReading struct {
+	Name           string            `json:"name"` // of the program, with its version
+	ManifestSHA256 string            `json:"manifest_sha256"`
+	Kinds          map[string]uint64 `json:"kinds"` // records, by kind
+	Refused        string            `json:"-"`     // why it took the archive for none; empty: it read it
 }
 
 // Archives makes, checks and opens archives.

@@ -10,6 +10,7 @@ import (
 	"fmt"
 	"os"
 	"path/filepath"
+	"strings"
 
 	"github.com/exitramp/exitramp/context/evidence"
 	"github.com/exitramp/exitramp/context/evidence/report"
@@ -183,7 +184,7 @@ func (r *run) predicate(salt evidence.Salt) *evidence.Predicate {
 		Targets: evidence.Targets{RTOSeconds: pl.Targets.RTO.seconds(), ImpactTolerance: pl.Targets.ImpactTolerance, Survival: pl.Targets.Survival},
 		Source:  r.source(), Target: r.into(), Kinds: r.kinds(), Recall: r.recall(), Replay: r.replayed(), Continuity: r.continuity(), Authority: r.authority(salt), Safety: r.safety(),
 		Timing: r.timing(), Models: r.modelEnds(), Obstacles: r.obstacles(), NegativeControls: r.controls, Losses: r.losses(), Tool: r.e.Tool,
-		Limits: r.limits(), NotTested: []string{},
+		Limits: r.limits(), NotTested: []string{}, FormatRegister: r.register(), SecondReader: r.second(), Erasure: r.erasure(), Vectors: r.vectors(),
 	}
 	if len(pl.Targets.RPO) > 0 {
 		p.Targets.RPOSeconds = map[string]uint64{}
@@ -246,6 +247,15 @@ func (r *run) limits() []string {
 	}
 	for _, s := range r.skipped {
 		out = append(out, "Control not run: "+s+".")
+	}
+	if r.p.after != "" {
+		out = append(out, fmt.Sprintf("The archive was made by the drill %s of the same plan, and not exported again.", r.p.after))
+	}
+	if len(r.p.sends) > 0 {
+		out = append(out, fmt.Sprintf("The plan replays %s into this target, and nothing else.", strings.Join(r.p.sends, ", ")))
+	}
+	if s := r.unconcluded(); s != "" {
+		out = append(out, s)
 	}
 	switch {
 	case !r.p.reaches(evidence.L3) || r.stop != nil:

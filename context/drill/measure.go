@@ -56,6 +56,9 @@ func (r *run) kinds() []evidence.Kind {
 				}
 			}
 		}
+		if n > 0 {
+			k.ISO19941 = r.iso19941(&k)
+		}
 		out = append(out, k)
 	}
 	return out

@@ -18,8 +18,11 @@ type Seen struct {
 	Kinds      map[string]*SeenKind `json:"kinds"`
 	Origin     evidence.Runtime     `json:"origin"`
 	Tombstones uint64               `json:"tombstones"`
-	Canaries   []uint64             `json:"canaries"` // by their place in the plan: how often each was found
-	Commands   []uint64             `json:"commands"` // of those, how often with an operator's authority
+	Canaries   []uint64             `json:"canaries"`        // by their place in the plan: how often each was found
+	Commands   []uint64             `json:"commands"`        // of those, how often with an operator's authority
+	Metadata   []uint64             `json:"metadata"`        // by their place in the plan: records that have it
+	Gone       uint64               `json:"gone"`            // records that the provider was asked to delete, and that are there
+	Words      map[string]bool      `json:"words,omitempty"` // the runtime's own names of tables, objects and columns
 }
 
 // SeenKind is Seen of one kind.
@@ -28,6 +31,7 @@ type SeenKind struct {
 	Views    uint64 `json:"views"`
 	Native   uint64 `json:"native"` // with the runtime's own bytes
 	Newest   int64  `json:"newest"` // ns since 1970; 0: no record has a time
+	Oldest   int64  `json:"oldest"` // as Newest
 	Said     uint64 `json:"said"`   // with a derivation
 	Inferred uint64 `json:"inferred"`
 }
@@ -38,6 +42,9 @@ type observer struct {
 	canaries []Canary
 	models   *models.Lister
 	arrived  func(key string) bool // whether a record of the target is of this drill; nil: all are
+	metadata []Metadata
+	gone     func(key string) bool // nil: nobody asked for any
+	words    bool                  // the runtime's own names are wanted
 }
 
 func newObserver(canaries []Canary) *observer {
@@ -113,7 +120,22 @@ func (o *observer) record(r agentstate.Record) {
 	default:
 		k.Said++
 	}
-	k.Newest = max(k.Newest, timeOf(r))
+	at := timeOf(r)
+	k.Newest = max(k.Newest, at)
+	if at > 0 && (k.Oldest == 0 || at < k.Oldest) {
+		k.Oldest = at
+	}
+	for i, d := range o.metadata {
+		if d.Path != "" && d.Kind == name && set(r.ProtoReflect(), d.Path) {
+			o.seen.Metadata[i]++
+		}
+	}
+	if o.gone != nil && o.gone(m.GetKey()) {
+		o.seen.Gone++
+	}
+	if o.words {
+		o.native(m.GetNative())
+	}
 	for i := range o.canaries {
 		if c := &o.canaries[i]; c.matches(r, name) && (o.arrived == nil || o.arrived(m.GetKey())) {
 			o.seen.Canaries[i]++

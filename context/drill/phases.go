@@ -15,7 +15,7 @@ import (
 )
 
 func (r *run) export(ctx context.Context) error {
-	if r.p.Mode != evidence.Planned || r.st.Sealed {
+	if r.p.Mode != evidence.Planned || r.st.Sealed || r.p.after != "" {
 		return nil
 	}
 	n := uint64(0)
@@ -71,6 +71,9 @@ func (r *run) verify(ctx context.Context) error {
 		return nil
 	}
 	r.digests = append(r.digests, r.facts.Archive.ManifestSHA256)
+	if r.first != "" {
+		r.digests = append(r.digests, r.first)
+	}
 	if r.st.Exit.IsZero() {
 		r.st.Exit = began.UTC()
 		return r.st.save()
@@ -83,7 +86,7 @@ func (r *run) open(ctx context.Context) (Runtime, error) { return r.e.Archives.O
 
 // look reads the records once, where no later phase does.
 func (r *run) look(ctx context.Context) error {
-	o := newObserver(r.p.Canaries)
+	o := r.observer(r.p.Canaries)
 	err := r.phase(phaseRead, func() (uint64, int64, error) {
 		src, err := r.open(ctx)
 		if err != nil {
@@ -91,20 +94,55 @@ func (r *run) look(ctx context.Context) error {
 		}
 		defer src.Close()
 		n := uint64(0)
-		for rec, err := range src.Records(ctx, nil) {
-			if err != nil {
-				return n, 0, err
-			}
-			n++
-			o.record(rec)
-		}
-		return n, 0, ctx.Err()
+		err = each(ctx, src, func(rec agentstate.Record) { n++; o.record(rec) })
+		return n, 0, err
 	})
 	if err != nil {
 		return broken(phaseRead, err)
 	}
 	r.st.saw(o, r.e.Models)
 	return nil
+}
+
+// each looks at all records of src.
+func each(ctx context.Context, src agentstate.Source, look func(agentstate.Record)) error {
+	for rec, err := range src.Records(ctx, nil) {
+		if err != nil {
+			return err
+		}
+		look(rec)
+	}
+	return ctx.Err()
+}
+
+// observer looks at the archive, for what the plan asks of it.
+func (r *run) observer(canaries []Canary) *observer {
+	o := newObserver(canaries)
+	o.metadata, o.gone, o.words = r.p.Metadata, r.e.Gone, r.p.Provider.Register.File != ""
+	o.seen.Metadata = make([]uint64, len(r.p.Metadata))
+	return o
+}
+
+// secondReader has another program read the archive.
+func (r *run) secondReader(ctx context.Context) error {
+	if r.e.SecondReader == nil || r.st.Second != nil {
+		return nil
+	}
+	err := r.phase(phaseSecond, func() (n uint64, _ int64, err error) {
+		if r.st.Second, err = r.e.SecondReader(ctx, r.p.Archive); err != nil {
+			return 0, 0, err
+		}
+		for kind, k := range r.st.Second.Kinds {
+			if agentstate.IsState(kind) {
+				n += k
+			}
+		}
+		return n, 0, nil
+	})
+	if err != nil {
+		return broken(phaseSecond, err)
+	}
+	return r.st.save()
 }
 
 // neutralStore writes the archive as JSON Lines, which need nobody's software, and compares. The
@@ -116,7 +154,7 @@ func (r *run) neutralStore(ctx context.Context) error {
 		return fmt.Errorf("drill: %w", err)
 	}
 	defer os.RemoveAll(dir)
-	o := newObserver(r.p.Canaries)
+	o := r.observer(r.p.Canaries)
 	folder := filepath.Join(dir, "state")
 	src, err := r.open(ctx)
 	if err != nil {
@@ -154,6 +192,7 @@ func (r *run) neutralStore(ctx context.Context) error {
 // options are those of plan and replay.
 func (r *run) options(phase string) *replay.Options {
 	o := r.e.Replay
+	o.Kinds = r.p.sends
 	b, _ := hex.DecodeString(r.facts.Archive.ManifestSHA256)
 	copy(o.ArchiveSHA256[:], b)
 	o.OnReceipt = func(rc replay.Receipt) {
@@ -170,7 +209,7 @@ func (r *run) planReplay(ctx context.Context) error {
 	if r.st.Planned {
 		return nil
 	}
-	o := newObserver(nil)
+	o := r.observer(nil)
 	err := r.phase(phasePlan, func() (uint64, int64, error) {
 		src, err := r.open(ctx)
 		if err != nil {
@@ -182,7 +221,28 @@ func (r *run) planReplay(ctx context.Context) error {
 			return 0, 0, err
 		}
 		defer rt.Close()
-		rep, err := replay.Plan(ctx, dst, &tap{Source: src, look: o.record}, r.options(phasePlan))
+		from := agentstate.Source(src)
+		if r.e.Embedded != nil || len(r.p.sends) > 0 { // the plan does not come to see all of it as it is
+			if err := each(ctx, src, o.record); err != nil {
+				return 0, 0, err
+			}
+		} else {
+			from = &tap{Source: src, look: o.record}
+		}
+		if r.e.Embedded != nil {
+			x, err := r.e.Embedded(ctx, src, true)
+			if err != nil {
+				return 0, 0, err
+			}
+			defer x.Close()
+			from = x.Source
+		}
+		if r.e.Unmixed != nil {
+			if err := r.e.Unmixed(ctx, from, rt, dst, r.options(phasePlan)); err != nil {
+				return 0, 0, err
+			}
+		}
+		rep, err := replay.Plan(ctx, dst, from, r.options(phasePlan))
 		if err != nil {
 			return 0, 0, err
 		}
@@ -232,10 +292,24 @@ func (r *run) replay(ctx context.Context) error {
 		defer refused.Close()
 		o := r.options(phaseReplay)
 		o.Journal, o.Refused = j, refused
-		r.st.Report, err = replay.Apply(ctx, dst, src, o)
+		from := agentstate.Source(src)
+		var x *Embedded
+		if r.e.Embedded != nil {
+			if x, err = r.e.Embedded(ctx, src, false); err != nil {
+				begun = j.Run() != ""
+				return 0, 0, err
+			}
+			defer x.Close()
+			from = x.Source
+		}
+		r.st.Report, err = replay.Apply(ctx, dst, from, o)
 		begun = j.Run() != ""
 		if err != nil {
 			return 0, 0, err
+		}
+		if x != nil {
+			s := &x.Source.Stats
+			r.st.Embedded = &Made{Model: x.Model, Texts: s.Texts, Asked: s.Asked, Tokens: s.Tokens(), Dropped: s.Dropped}
 		}
 		return r.st.Report.Records, 0, refused.Close()
 	})
@@ -288,7 +362,15 @@ func (r *run) readBackHere(ctx context.Context) (*Back, error) {
 		return nil, err
 	}
 	defer j.Close()
-	return ReadBack(ctx, src, rt, j, r.p)
+	if r.e.Expected == nil {
+		return ReadBack(ctx, src, rt, j, r.p)
+	}
+	want, kept, err := r.e.Expected(src, j)
+	if err != nil {
+		return nil, err
+	}
+	defer kept.Close()
+	return ReadBack(ctx, want, rt, j, r.p)
 }
 
 func (r *run) runTasks(ctx context.Context) error {
@@ -296,11 +378,11 @@ func (r *run) runTasks(ctx context.Context) error {
 		return nil
 	}
 	err := r.phase(phaseTasks, func() (uint64, int64, error) {
-		s, err := r.e.Tasks(ctx)
+		s, played, err := r.e.Tasks(ctx)
 		if err != nil {
 			return 0, 0, err
 		}
-		r.st.Tasks = s
+		r.st.Tasks, r.st.Played = s, played
 		return uint64(len(s.Tasks) * s.Runs), 0, nil
 	})
 	if err != nil {

@@ -40,13 +40,15 @@ type Plan struct {
 
 	Source  string `yaml:"source"`  // URL; ${NAME} is of the environment. A stressed drill does not open it
 	Archive string `yaml:"archive"` // file; a planned drill makes it
-	Target  string `yaml:"target"`  // URL; levels L3 and above
+	Target  string `yaml:"target"`  // URL; levels L3 and above, or
+	Into    []Into `yaml:"into"`    // several targets: see Each
 	Keep    bool   `yaml:"keep"`    // leave what was replayed in the target; else it is undone
 	Output  string `yaml:"output"`  // folder for what the drill leaves
 	Ledger  string `yaml:"ledger"`  // of drills; empty: none
 
 	Keys      Keys     `yaml:"keys"`
 	Replay    Replay   `yaml:"replay"`
+	Embedder  Embedder `yaml:"embedder"` // makes all vectors anew; zero: they go as they are
 	Provider  Provider `yaml:"provider"`
 	Kinds     []string `yaml:"kinds"`   // to export; none: all
 	Secrets   string   `yaml:"secrets"` // in the text of records, as export has it: label, redact, refuse, off; empty: label
@@ -64,7 +66,14 @@ type Plan struct {
 	Review    Date     `yaml:"next_review"`
 	FullCount uint64   `yaml:"full_volume_records"` // of the whole tenant, to project to; 0: the archive is all of it
 
+	Logs         Logs       `yaml:"logs"`          // that have to be kept
+	Metadata     []Metadata `yaml:"metadata"`      // of the provider, that has to be there
+	SecondReader []string   `yaml:"second_reader"` // program and arguments that read the archive, whose path comes last: docs/drill.md
+	Erasure      Erasure    `yaml:"erasure"`       // an earlier request, to be probed
+
 	digest [32]byte
+	sends  []string // kinds that are replayed; none: all
+	after  string   // name of the drill, of the same plan, that made the archive
 }
 
 // Keys are files.
@@ -86,9 +95,10 @@ type Replay struct {
 	Journal    string   `yaml:"journal"` // empty: in the output folder
 }
 
-// Provider says how the provider is seen to be kept out of a stressed drill.
+// Provider is what is known of it.
 type Provider struct {
-	Hosts []string `yaml:"hosts"` // host:port, that must not be reachable
+	Hosts    []string `yaml:"hosts"`    // host:port, that must not be reachable in a stressed drill
+	Register Register `yaml:"register"` // of its data structures and formats
 }
 
 // Canary is a known answer: a record that must be found in the target.
@@ -118,6 +128,9 @@ type Tasks struct {
 	Cold   []string `yaml:"cold"`  // at a target without the state
 	Judge  []string `yaml:"judge"` // program that judges what no rule can; none: not judged
 	Runs   int      `yaml:"runs"`  // of each task on each side; 0: one
+	// Cassette is an archive with conversations, which is the model of all sides: docs/cassette.md.
+	// Empty: the model that the programs ask by themselves.
+	Cassette string `yaml:"cassette"`
 }
 
 // Targets are what counts as good enough.
@@ -259,11 +272,7 @@ func (p *Plan) Check() error {
 			bad = append(bad, fmt.Sprintf(f, args...))
 		}
 	}
-	plain := func(r rune) bool {
-		return r >= 'a' && r <= 'z' || r >= 'A' && r <= 'Z' || r >= '0' && r <= '9' || strings.ContainsRune("-_.", r)
-	}
-	want(p.Name != "" && len(p.Name) <= 100 && p.Name[0] != '.' && strings.IndexFunc(p.Name, func(r rune) bool { return !plain(r) }) < 0,
-		"name: want letters, digits, - _ and ., got %q", p.Name)
+	want(plainName(p.Name), "name: want letters, digits, - _ and ., got %q", p.Name)
 	want(p.Exercise, "exercise: want true: a drill gives no notice and switches nothing")
 	want(p.Scenario != "", "scenario: what is rehearsed?")
 	want(p.Mode == evidence.Planned || p.Mode == evidence.Stressed, "mode: want planned or stressed, got %q", p.Mode)
@@ -271,11 +280,12 @@ func (p *Plan) Check() error {
 	want(p.Level != evidence.L5 || p.Mode == evidence.Stressed, "level: L5 is a stressed exit: want mode stressed")
 	want(p.Source != "" || p.Mode == evidence.Stressed, "source: a planned drill reads one")
 	want(p.Archive != "", "archive: which file?")
-	want(p.Target != "" || p.Level < evidence.L3, "target: level %s writes into one", p.Level)
+	want(p.Target != "" || len(p.Into) > 0 || p.Level < evidence.L3, "target: level %s writes into one", p.Level)
 	want(p.Recall.Queries >= 0 && p.Recall.Queries <= 10_000 && p.Recall.K >= 0 && p.Recall.K <= 1000, "recall: want at most 10,000 queries, and k at most 1,000")
 	want(p.Keys.TSA == "" || p.Keys.Sign != "", "keys.tsa: a time stamp is for a signature: give keys.sign")
 	want(len(p.Keys.TSACerts) == 0 || p.Keys.Trust != "" || p.Keys.Sign != "", "keys.tsa_certs: whose signature? give keys.trust")
 	want(p.Tasks.Suite == "" || len(p.Tasks.Target) > 0, "tasks.target: which program runs a task?")
+	want(p.Tasks.Cassette == "" || p.Tasks.Suite != "", "tasks.cassette: for which tasks? give tasks.suite")
 	want(p.Tasks.Runs >= 0 && p.Tasks.Runs <= 1000, "tasks.runs: want 1 to 1000, got %d", p.Tasks.Runs)
 	want(p.Output != "", "output: which folder?")
 	want(slices.Contains([]string{"", "label", "redact", "refuse", "off"}, p.Secrets), "secrets: want label, redact, refuse or off, got %q", p.Secrets)
@@ -312,11 +322,12 @@ func (p *Plan) Check() error {
 		want(f.ID != "" && f.Text != "", "findings[%d]: want an id and a text", i)
 		want(f.State == "open" || f.State == "closed", "findings[%d]: state: want open or closed, got %q", i, f.State)
 	}
+	p.checkMore(want, kind)
 	if s := p.Arranged.ContractSHA256; s != "" {
 		b, err := hex.DecodeString(s)
 		want(err == nil && len(b) == 32, "arrangement.contract_sha256: want 64 hexadecimal digits")
 	}
-	for where, u := range map[string]string{"source": p.Source, "target": p.Target} {
+	for where, u := range map[string]string{"source": p.Source, "target": p.Target, "embedder.url": p.Embedder.URL} {
 		want(!password(u), "%s: a password stands in it: write ${NAME} and set NAME in the environment", where)
 	}
 	if len(bad) > 0 {

@@ -23,7 +23,7 @@ func (r *run) recall() *evidence.Recall {
 }
 
 // replayed says how far each kind came: R3 where all of it is alike, or as announced; else R2, taken by
-// the target. Tasks are run with live agents: R5.
+// the target. Tasks come behind: see tasksLevel.
 func (r *run) replayed() []evidence.Replayed {
 	if r.neutral || r.st.Back == nil {
 		return nil
@@ -43,14 +43,30 @@ func (r *run) replayed() []evidence.Replayed {
 	}
 	slices.SortFunc(out, func(a, b evidence.Replayed) int { return strings.Compare(a.Feature, b.Feature) })
 	s := r.st.Tasks
-	if s == nil && !r.p.reaches(evidence.L4) { // as AC-40 has it
+	if r.st.Report != nil { // as AC-40 has it
 		level, like := r.stateLevel()
 		out = append(out, evidence.Replayed{Feature: "state", Level: level, Runs: 1, Passed: 1, Judge: "all kinds together: " + like})
 	}
 	if s != nil && s.Target != nil {
-		out = append(out, evidence.Replayed{Feature: "tasks", Level: "R5", Runs: uint64(s.Target.Total), Passed: uint64(s.Target.Passed), Judge: r.continuity().Judge})
+		level, how := r.tasksLevel()
+		out = append(out, evidence.Replayed{Feature: "tasks", Level: level, Runs: uint64(s.Target.Total), Passed: uint64(s.Target.Passed), Judge: how + "; " + r.continuity().Judge})
 	}
 	return out
+}
+
+// tasksLevel is the level that the tasks were run at, and in words: R4 with a model that answers as it was
+// recorded, R5 with the one that the programs ask by themselves.
+func (r *run) tasksLevel() (level, how string) {
+	if r.p.Tasks.Cassette == "" {
+		return "R5", "with the model that the programs ask"
+	}
+	var parts []string
+	for _, side := range []string{harness.Source, harness.Target, harness.Cold} {
+		if p, ok := r.st.Played[side]; ok {
+			parts = append(parts, fmt.Sprintf("%s %d of %d", side, p.Requests-p.Misses, p.Requests))
+		}
+	}
+	return "R4", "with the model's answers as they were recorded; requests as recorded: " + strings.Join(parts, ", ")
 }
 
 // stateLevel is how far the state came as a whole, and in words. What was not written is no part of it,
@@ -93,5 +109,6 @@ func (r *run) continuity() *evidence.Continuity {
 		}
 		*side.to, c.Runs = uint64(side.rate.Passed), max(c.Runs, uint64(side.rate.Total))
 	}
+	c.TCS, c.RetainedLift = s.TCS().String(), s.RetainedLift().String()
 	return c
 }

@@ -32,6 +32,9 @@ type state struct {
 	Report   *replay.Report    `json:"report,omitempty"`
 	Resumed  uint64            `json:"resumed"` // records that an earlier attempt had written
 	Tasks    *harness.Scores   `json:"tasks,omitempty"`
+	Played   map[string]Played `json:"played,omitempty"`   // of a cassette, by side
+	Embedded *Made             `json:"embedded,omitempty"` // vectors that were made anew
+	Second   *SecondReading    `json:"second,omitempty"`
 	Back     *Back             `json:"back,omitempty"`
 
 	// Of a drill that was judged.
@@ -41,6 +44,21 @@ type state struct {
 	Hints     []string `json:"hints,omitempty"`
 
 	path string
+}
+
+// Played is what a cassette gave to the tasks of one side.
+type Played struct {
+	Requests uint64 `json:"requests"` // of a model
+	Misses   uint64 `json:"misses"`   // of those, not as they were recorded
+}
+
+// Made is what became of the vectors of a replay.
+type Made struct {
+	Model   string `json:"model"` // with its dimensions
+	Texts   uint64 `json:"texts"`
+	Asked   uint64 `json:"asked"`  // of the embedder, the others having been made before
+	Tokens  uint64 `json:"tokens"` // estimate: 4 bytes each
+	Dropped uint64 `json:"dropped"`
 }
 
 // saw keeps what o has seen of the archive.

@@ -57,6 +57,10 @@ type Predicate struct {
 	Custody          []Handover        `json:"custody,omitempty"`
 	NegativeControls []NegativeControl `json:"negativeControls"`
 	Losses           []Loss            `json:"losses"`
+	FormatRegister   *FormatRegister   `json:"formatRegister,omitempty"`
+	SecondReader     *SecondReader     `json:"secondReader,omitempty"`
+	Erasure          *Erasure          `json:"erasure,omitempty"`
+	Vectors          *Vectors          `json:"vectors,omitempty"` // absent: they went as they are
 	Findings         []Finding         `json:"findings,omitempty"`
 	Checks           []Check           `json:"checks"` // one for each of Statements, in their order
 	NotTested        []string          `json:"notTested"`
@@ -259,6 +263,10 @@ type Continuity struct {
 	Target uint64 `json:"target"` // passed, at the target with the state
 	Cold   uint64 `json:"cold"`   // passed, at the target without it
 	Judge  string `json:"judge"`
+	// TCS is the target's success over the source's, with its formula, or why it is undefined.
+	TCS string `json:"tcs,omitempty"`
+	// RetainedLift is how much of what the state added was kept, in the same way.
+	RetainedLift string `json:"retainedLift,omitempty"`
 }
 
 // Authority is what the replayed agents may do.

@@ -27,6 +27,7 @@ type Kind struct {
 	Canaries    Canaries `json:"canaries"`
 	Links       *Links   `json:"links,omitempty"`
 	Times       *Times   `json:"times,omitempty"`
+	ISO19941    *Facets  `json:"iso19941,omitempty"` // absent: not judged
 }
 
 // Survival is how many records arrived, alike or as the plan announced, of those that were due:

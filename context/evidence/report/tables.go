@@ -11,7 +11,7 @@ import (
 func (b *book) allTables() []*table {
 	return slices.Concat(
 		[]*table{b.drillTable(), b.numbersTable(), b.checksTable(), b.obligationsTable(), b.notTestedTable()},
-		b.kindTables(), b.behaviourTables(), b.safetyTables(), b.timeTables(), b.integrityTables(),
+		b.kindTables(), b.behaviourTables(), b.probeTables(), b.safetyTables(), b.timeTables(), b.integrityTables(),
 	)
 }
 
