@@ -452,4 +452,15 @@ def verify(data, options):
     return "stored" if c.closed else "deep", c.records
 
 
+def read(data, options):
+    """What a drill compares: the manifest, and how many records of each kind were read."""
+    c = Contents(Archive(data, options))
+    if c.closed:
+        raise Refused("no-identity", "", "a compartment that no key at hand opens")
+    kinds = {}
+    for _, s in c.shards.values():
+        kinds[s["kind"]] = kinds.get(s["kind"], 0) + s["count"]
+    return {"name": "interop/secondreader (Python)", "manifest_sha256": sha256(c.a.raw_manifest).hex(), "kinds": kinds}
+
+
 assert DEPTH == 64

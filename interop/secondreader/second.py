@@ -1,9 +1,11 @@
 """The second reader on files.
 
     second.py verify ARCHIVE [--trust PEM] [-i KEY] --schema FILE
+    second.py read ARCHIVE [--trust PEM] [-i KEY] --schema FILE
     second.py check-proof FILE [--trust PEM] --schema FILE
     second.py flips ARCHIVE LIST [-i KEY] --schema FILE
 
+read verifies and prints what it read as a JSON object, for second_reader of a drill's plan.
 verify and check-proof print a line; exit code 5: refused, and the line begins with the class.
 flips reads lines "<offset> <class>", changes that byte of a copy in memory, and compares what it
 refuses it for. --schema is a FileDescriptorSet that was published."""
@@ -11,6 +13,7 @@ refuses it for. --schema is a FileDescriptorSet that was published."""
 import argparse
 import base64
 import hashlib
+import json
 import re
 import sys
 
@@ -22,7 +25,7 @@ from base import Refused
 
 def main():
     p = argparse.ArgumentParser()
-    p.add_argument("verb", choices=["verify", "check-proof", "flips"])
+    p.add_argument("verb", choices=["verify", "read", "check-proof", "flips"])
     p.add_argument("file")
     p.add_argument("list", nargs="?")
     p.add_argument("--trust")
@@ -45,7 +48,9 @@ def main():
     try:
         if args.verb == "flips":
             return flips(data, o, args.list)
-        if args.verb == "verify":
+        if args.verb == "read":
+            print(json.dumps(reader.read(data, o)))
+        elif args.verb == "verify":
             level, records = reader.verify(data, o)
             print(f"{level}, {records} records, {'signed' if o.keys else 'integrity only'}")
         else:
