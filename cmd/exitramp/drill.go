@@ -346,14 +346,17 @@ func (a *app) printDrill(out *drill.Outcome, word string, f *drillFlags) {
 		fmt.Fprintln(a.stdout, "NOT refused ✗:", n)
 	}
 	came, due := p.Survival()
-	held := uint64(0)
+	held, stays := uint64(0), uint64(0)
 	for i := range p.Kinds {
-		held += p.Kinds[i].Quarantined
+		held, stays = held+p.Kinds[i].Quarantined, stays+p.Kinds[i].Stays
 	}
 	if due > 0 {
 		s := fmt.Sprintf("%s of %s records arrived, as they were or as announced", number(came), number(due))
 		if held > 0 {
 			s += fmt.Sprintf(" · %s wait for a person", number(held))
+		}
+		if stays > 0 {
+			s += fmt.Sprintf(" · %s of other kinds stay in the archive", number(stays))
 		}
 		fmt.Fprintln(a.stdout, s)
 	}

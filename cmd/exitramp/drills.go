@@ -91,11 +91,13 @@ func (a *app) drills(path, period string, asJSON bool) error {
 			"quarters": len(want), "quarters_passed": len(quarter), "drills": entries, "open_findings": open,
 		})
 	}
-	var before *drill.Entry
+	type alike struct{ mode, level, target string }
+	before := map[alike]*drill.Entry{} // only what was rehearsed alike shows a trend
 	for i := range entries {
 		e := &entries[i]
-		fmt.Fprintln(a.stdout, drillLine(e, before))
-		before = e
+		as := alike{string(e.Mode), string(e.Level), e.Target}
+		fmt.Fprintln(a.stdout, drillLine(e, before[as]))
+		before[as] = e
 	}
 	fmt.Fprintf(a.stdout, "%d drills, %d passed", len(entries), passed)
 	if want != nil {
@@ -113,16 +115,16 @@ func (a *app) drills(path, period string, asJSON bool) error {
 	return nil
 }
 
-// drillLine is one drill, and how it compares with the one before.
+// drillLine is one drill, and how it compares with the one of its kind before.
 func drillLine(e, before *drill.Entry) string {
 	rto := "RTO " + clock(e.RTOSeconds)
 	if e.RTOTarget > 0 {
 		rto += " of " + clock(float64(e.RTOTarget)) + " " + tick(e.RTOSeconds <= float64(e.RTOTarget))
 	}
 	trend := ""
-	if before != nil && before.RTOSeconds > 0 && before.Mode == e.Mode && before.Level == e.Level {
+	if before != nil && before.RTOSeconds > 0 {
 		trend = fmt.Sprintf("%+.0f %%", 100*(e.RTOSeconds/before.RTOSeconds-1))
 	}
-	return join(strconv.FormatUint(e.N, 10), e.Started.Format(time.DateOnly), clean(e.Name), string(e.Mode), string(e.Level),
+	return join(strconv.FormatUint(e.N, 10), e.Started.Format(time.DateOnly), clean(e.Name), string(e.Mode), string(e.Level), clean(e.Target),
 		fmt.Sprintf("%s %d/%d gates", e.Verdict, e.Held, e.Gates), rto, trend, fmt.Sprintf("%s of %s records arrived", number(e.Arrived), number(e.Due)))
 }

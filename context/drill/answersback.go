@@ -115,10 +115,11 @@ func (a *answers) tasks() {
 // survival is 33.
 func (a *answers) survival() {
 	arrived, due := a.p.Survival()
-	var before, rows, bad uint64
+	var before, rows, bad, stays uint64
 	var worst []string
 	for i := range a.p.Kinds {
 		k := &a.p.Kinds[i]
+		stays += k.Stays
 		if k.Kind == "opaque" { // a runtime's own bookkeeping, which its tables come with
 			rows += k.Before
 		} else {
@@ -132,6 +133,9 @@ func (a *answers) survival() {
 	say := fmt.Sprintf("%d of %d records that were to arrive did, field by field or as announced", arrived, due)
 	if before > 0 {
 		say += fmt.Sprintf("; %d were in the target before and are not counted", before)
+	}
+	if stays > 0 {
+		say += fmt.Sprintf("; %d of other kinds stay in the archive, as the plan has it", stays)
 	}
 	if rows > 0 {
 		say += fmt.Sprintf("; %d rows of bookkeeping were in the target before", rows)

@@ -282,6 +282,10 @@ func entryOf(p *evidence.Predicate, statement []byte, f *Facts) Entry {
 		Verdict: p.Verdict, Held: j.Held, Gates: j.Gates, RTOSeconds: p.Timing.RTOSeconds, RTOTarget: p.Targets.RTOSeconds,
 		Started: p.Drill.StartedAt, Ended: p.Drill.EndedAt, Records: p.Archive.Records,
 	}
+	e.Target = strings.TrimSpace(p.Target.Product + " " + p.Target.Flavor)
+	if p.Recall != nil {
+		e.Recall = &p.Recall.After
+	}
 	if f != nil {
 		e.Lineage, e.Sequence = f.Lineage, f.Sequence
 	}

@@ -109,6 +109,9 @@ func (r *run) became(k *evidence.Kind) {
 	if rest := k.Imported + k.Quarantined + k.Refused + k.Conflicts; rest <= k.Archived {
 		k.Skipped = k.Archived - rest
 	}
+	if r.p.stays(k.Kind) && !r.neutral {
+		k.Stays = k.Skipped
+	}
 	for path, grades := range b.Fidelity.FieldN[k.Kind] {
 		f := evidence.Field{
 			Path: path, Exact: grades[fidelity.Exact], Equivalent: grades[fidelity.Equivalent], Transformed: grades[fidelity.Transformed],

@@ -11,6 +11,7 @@ func (l *Ledger) trend() []evidence.Past {
 	for _, e := range l.entries[max(0, len(l.entries)-maxTrend):] {
 		out = append(out, evidence.Past{
 			LedgerIndex: e.N, EndedAt: e.Ended, Level: e.Level, Mode: e.Mode, Verdict: e.Verdict, RTOSeconds: e.RTOSeconds, Arrived: e.Arrived, Due: e.Due,
+			Target: e.Target, Recall: e.Recall,
 		})
 	}
 	return out

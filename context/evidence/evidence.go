@@ -251,6 +251,7 @@ type Past struct {
 	RTOSeconds  float64   `json:"rtoSeconds"`
 	Arrived     uint64    `json:"arrived"` // records, of Due: see Kind.Survival
 	Due         uint64    `json:"due"`
+	Target      string    `json:"target,omitempty"` // product and flavor
 	Recall      *float64  `json:"recall,omitempty"` // after; absent: not measured
 }
 

@@ -22,7 +22,8 @@ type Kind struct {
 	Quarantined uint64   `json:"quarantined"` // held until a person decides
 	Refused     uint64   `json:"refused"`
 	Conflicts   uint64   `json:"conflicts"`
-	Skipped     uint64   `json:"skipped"` // has no place in the target, or must stay away
+	Skipped     uint64   `json:"skipped"`         // has no place in the target, or must stay away
+	Stays       uint64   `json:"stays,omitempty"` // of Skipped: the plan does not replay the kind into this target
 	Fields      []Field  `json:"fields,omitempty"`
 	Canaries    Canaries `json:"canaries"`
 	Links       *Links   `json:"links,omitempty"`

@@ -172,7 +172,7 @@ func TestHTMLSays(t *testing.T) {
 	}
 	for name, want := range map[string][]string{
 		"full": {
-			"FAIL at L4: 19 of 20 gates", "EXERCISE ONLY No notice of switching", "30 pass", "9 not tested", "Recovery time 23 min 41 s", "target: at most 4 h within target",
+			"FAIL at L4: 19 of 20 gates", "EXERCISE ONLY No notice of switching", "34 pass", "5 not tested", "Recovery time 23 min 41 s", "target: at most 4 h within target",
 			"Worst recovery point 1 d 7 h of conversations target: at most 1 d target missed", "Known answers found again 25 of 25", "Worst survival of a kind > 99.9 % 9,119 of 9,120 conversations",
 			"Replay level R3 the lowest of 3 features", "Grants widened 0 of 48 grants",
 			"14 of 9,120 conversations arrive without the field branch_names: the target has no named branches. Nobody has accepted this loss.",

@@ -62,10 +62,14 @@ func full() *evidence.Statement {
 			Recipients: []evidence.Recipient{{Type: "mlkem768x25519", Fingerprint: "age1pq1ops…", Role: "operations", OpenedInDrill: true}, {Type: "mlkem768x25519", Fingerprint: "age1pq1esc…", Role: "escrow", OpenedInDrill: false}},
 			SignedBy:   []string{digits("9f3a5c01")}, Coverage: "LISTED", NewestEvent: t0.Add(-7*time.Hour - 2*time.Minute), Sealed: t0.Add(-7*time.Hour + 99*time.Second),
 		},
-		Recall:     &evidence.Recall{Queries: 200, QuerySetDigest: evidence.Digest{SHA256: digits("0dd5")}, K: 10, Before: 0.94, After: recall, Overlap: 0.88, CI95: [2]float64{0.85, 0.91}, ChangeCI95: [2]float64{-0.05, -0.01}, EmptyBefore: 1, EmptyAfter: 2, ModelBefore: "text-embedding-3-small, 1536", ModelAfter: "bge-small-en, 384"},
-		Replay:     []evidence.Replayed{{Feature: "answer an order question", Level: "R5", Runs: 25, Passed: 23, Judge: "judge command"}, {Feature: "refund with approval", Level: "R4", Runs: 25, Passed: 25, Judge: "tool and arguments"}, {Feature: "follow up next day", Level: "R3", Runs: 10, Passed: 10, Judge: "state"}},
-		Continuity: &evidence.Continuity{Tasks: 12, Runs: 60, Source: 54, Target: 51, Cold: 22, Judge: "judge command"},
-		Authority:  evidence.Authority{Grants: 48, Reproduced: 39, Reduced: 2, Reconsent: []string{digits("11"), digits("12"), digits("13"), digits("14"), digits("15"), digits("16"), digits("17")}},
+		Recall:         &evidence.Recall{Queries: 200, QuerySetDigest: evidence.Digest{SHA256: digits("0dd5")}, K: 10, Before: 0.94, After: recall, Overlap: 0.88, CI95: [2]float64{0.85, 0.91}, ChangeCI95: [2]float64{-0.05, -0.01}, EmptyBefore: 1, EmptyAfter: 2, ModelBefore: "text-embedding-3-small, 1536", ModelAfter: "bge-small-en, 384"},
+		Replay:         []evidence.Replayed{{Feature: "answer an order question", Level: "R5", Runs: 25, Passed: 23, Judge: "judge command"}, {Feature: "refund with approval", Level: "R4", Runs: 25, Passed: 25, Judge: "tool and arguments"}, {Feature: "follow up next day", Level: "R3", Runs: 10, Passed: 10, Judge: "state"}},
+		Continuity:     &evidence.Continuity{Tasks: 12, Runs: 60, Source: 54, Target: 51, Cold: 22, Judge: "judge command", TCS: "0.94 = (51/60) / (54/60)", RetainedLift: "0.91 = (51/60 - 22/60) / (54/60 - 22/60)"},
+		FormatRegister: &evidence.FormatRegister{URI: "https://provider.example/formats", RetrievedAt: "2026-11-02", Digest: evidence.Digest{SHA256: digits("f0f0")}, Changed: true, Seen: 41, Absent: []string{"checkpoint_blobs", "task_path"}, AbsentN: 2},
+		SecondReader:   &evidence.SecondReader{Name: "a reader in Python", ManifestSHA256: digits("3b9ac7d2"), Records: 112_772, Agrees: true},
+		Erasure:        &evidence.Erasure{AskedAt: "2026-09-01", Scope: "what is about one customer", Confirmation: evidence.Digest{SHA256: digits("ab12")}, Known: 31, Probed: true},
+		Vectors:        &evidence.Vectors{Model: "bge-small-en, 384 numbers", Texts: 3021, Asked: 2990, Tokens: 61_200, Dropped: 4},
+		Authority:      evidence.Authority{Grants: 48, Reproduced: 39, Reduced: 2, Reconsent: []string{digits("11"), digits("12"), digits("13"), digits("14"), digits("15"), digits("16"), digits("17")}},
 		Safety: evidence.Safety{
 			SecretClasses: []string{"api key", "bearer token", "private key", "password in URL"}, SecretFindings: map[string]uint64{"api key": 2, "bearer token": 1},
 			InjectionCanaries: 6, Tombstones: 31,
@@ -134,7 +138,12 @@ func full() *evidence.Statement {
 		{Kind: "opaque", Class: "enumerated", Coverage: "LISTED", Source: 51, Archived: 51, Skipped: 51},
 		{Kind: "skill", Class: "absent", Coverage: "LISTED"}, {Kind: "trigger", Class: "absent", Coverage: "LISTED"},
 	}
-	untold := []string{"AC-15", "AC-16", "AC-18", "AC-20", "AC-21", "AC-24", "AC-31", "AC-37", "AC-45"}
+	for i := range p.Kinds {
+		if k := &p.Kinds[i]; k.Archived > 0 {
+			k.ISO19941 = &evidence.Facets{Syntactic: evidence.FacetKept, Semantic: evidence.FacetInPart, Policy: evidence.FacetUntold, Behaviour: evidence.FacetUntold}
+		}
+	}
+	untold := []string{"AC-15", "AC-16", "AC-24", "AC-31", "AC-37"}
 	declared := []string{"AC-1", "AC-3", "AC-4", "AC-5", "AC-6", "AC-7", "AC-12", "AC-44"}
 	for _, s := range evidence.Statements() {
 		c := evidence.Check{ID: s.ID, Result: evidence.Pass, Basis: evidence.Measured, Why: "seen in this drill"}
@@ -210,6 +219,15 @@ func hostile() *evidence.Statement {
 	p.Timing.Projection.Seconds = -5
 	p.Recall.CI95, p.Recall.ChangeCI95 = [2]float64{-1e300, 1e300}, [2]float64{-1e300, 1e300}
 	p.Replay = append(p.Replay, evidence.Replayed{Feature: nasty, Level: nasty})
+	p.Continuity.TCS, p.Continuity.RetainedLift = nasty, long
+	p.FormatRegister.URI, p.FormatRegister.Absent = nasty, []string{nasty, long}
+	p.SecondReader.Name, p.SecondReader.Refused = nasty, long
+	p.Erasure.Scope, p.Vectors.Model = long, nasty
+	for i := range p.Kinds {
+		if f := p.Kinds[i].ISO19941; f != nil {
+			f.Semantic, f.Policy = nasty, long
+		}
+	}
 	p.Trend = append(p.Trend, p.Trend...)
 	p.Trend = append(p.Trend, evidence.Past{Verdict: nasty, Level: nasty, RTOSeconds: -1})
 	for i := range p.Checks {

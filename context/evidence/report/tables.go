@@ -169,7 +169,7 @@ func (b *book) notes() []string {
 func (b *book) kindTables() []*table {
 	kinds := newTable("kinds", "Records of each kind, from source to read-back", "id=kind", "class=how found", "coverage", "#reference=independent count", "#source=at source", "#archived",
 		"#gaps", "#imported", "#before=there before", "#matched", "#announced=differ as announced", "#differ=differ otherwise", "#missing", "#extra", "#quarantined=wait for a person", "#refused", "#conflicts",
-		"#skipped=no place, or must stay away", "#canaries_planted=known answers", "#canaries_recovered=found again", "#links", "#links_resolved=links that resolve", "#orphans",
+		"#skipped=no place, or must stay away", "#stays=stay, by the plan", "#canaries_planted=known answers", "#canaries_recovered=found again", "#links", "#links_resolved=links that resolve", "#orphans",
 		"#times", "#times_original=times kept", "#inversions", "#max_skew_ms=largest shift, ms", "#arrived", "#due")
 	fields := newTable("fields", "What became of each field; the grades add up to the fields that are present", "id=field", "kind", "path", "#present", "#exact", "#equivalent=same value, other form",
 		"#transformed", "#defaulted", "#dropped", "#redacted", "#quarantined")
@@ -185,7 +185,7 @@ func (b *book) kindTables() []*table {
 			times = []any{m.Total, m.Original, m.Inversions, m.MaxSkewMS}
 		}
 		kinds.put(k.Kind, slices.Concat([]any{k.Class, k.Coverage, k.Reference, k.Source, k.Archived, k.Gaps, k.Imported, k.Before, k.Matched, k.Announced, k.Differ, k.Missing, k.Extra,
-			k.Quarantined, k.Refused, k.Conflicts, k.Skipped, k.Canaries.Planted, k.Canaries.Recovered}, links, times, []any{arrived, due})...)
+			k.Quarantined, k.Refused, k.Conflicts, k.Skipped, k.Stays, k.Canaries.Planted, k.Canaries.Recovered}, links, times, []any{arrived, due})...)
 		var s evidence.Field
 		for _, f := range k.Fields {
 			fields.put(k.Kind+"."+f.Path, k.Kind, f.Path, f.Present, f.Exact, f.Equivalent, f.Transformed, f.Defaulted, f.Dropped, f.Redacted, f.Quarantined)
@@ -337,13 +337,13 @@ func (b *book) integrityTables() []*table {
 		}
 		custody.put("handover-"+cellOf(i+1).raw, h.At, h.From, h.To, h.DigestIn.SHA256, h.DigestOut.SHA256, same)
 	}
-	trend := newTable("trend", "Drills of the ledger, the newest last", "id=ledger entry", "ended", "level", "mode", "verdict", "rto_seconds=recovery time", "#arrived", "#due", "recall")
+	trend := newTable("trend", "Drills of the ledger, the newest last", "id=ledger entry", "ended", "level", "mode", "target", "verdict", "rto_seconds=recovery time", "#arrived", "#due", "recall")
 	for _, p := range b.trend() {
 		recall := cell{"", "not tested"}
 		if p.Recall != nil {
 			recall = cell{cellOf(*p.Recall).raw, percent(*p.Recall)}
 		}
-		trend.put(cellOf(p.LedgerIndex).raw, p.EndedAt, string(p.Level), string(p.Mode), string(p.Verdict), duration(p.RTOSeconds), p.Arrived, p.Due, recall)
+		trend.put(cellOf(p.LedgerIndex).raw, p.EndedAt, string(p.Level), string(p.Mode), p.Target, string(p.Verdict), duration(p.RTOSeconds), p.Arrived, p.Due, recall)
 	}
 	findings := newTable("findings", "Findings, with owner and dates", "id=finding", "severity", "finding=what", "owner", "due", "retest", "state")
 	for _, f := range b.Findings {
@@ -360,6 +360,7 @@ func (b *book) integrityTables() []*table {
 func (b *book) trend() []evidence.Past {
 	now := evidence.Past{
 		LedgerIndex: b.Drill.LedgerIndex, EndedAt: b.Drill.EndedAt, Level: b.Drill.Level, Mode: b.Drill.Mode, Verdict: b.judged.Verdict, RTOSeconds: b.Timing.RTOSeconds,
+		Target: strings.TrimSpace(b.Target.Product + " " + b.Target.Flavor),
 	}
 	for i := range b.Kinds {
 		arrived, due := b.Kinds[i].Survival()

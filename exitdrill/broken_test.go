@@ -1,0 +1,180 @@
+package exitdrill_test
+
+import (
+	"context"
+	"errors"
+	"os"
+	"path/filepath"
+	"slices"
+	"strings"
+	"testing"
+
+	"github.com/exitramp/exitramp/context/agentstate"
+	"github.com/exitramp/exitramp/context/drill"
+	"github.com/exitramp/exitramp/context/evidence"
+	"github.com/exitramp/exitramp/context/memstate"
+	"github.com/exitramp/exitramp/exitdrill"
+)
+
+// TestStopped: an exit that ends early is a FAIL, with the class of the refusal.
+func TestStopped(t *testing.T) {
+	t.Parallel()
+	flip := func(p *place) {
+		path := filepath.Join(p.dir, "a.ctxa")
+		b, err := os.ReadFile(path)
+		if err != nil {
+			t.Fatal(err)
+		}
+		b[len(b)/3] ^= 1
+		p.write("a.ctxa", string(b))
+	}
+	for name, tc := range map[string]struct {
+		edit         []string
+		do           func(p *place)
+		phase, class string
+	}{
+		"altered":       {nil, flip, "verify", "digest"},
+		"cut off":       {nil, func(p *place) { os.Truncate(filepath.Join(p.dir, "a.ctxa"), 5000) }, "verify", "truncated"},
+		"wrong key":     {[]string{"identities: [DIR/ops.age]", "identities: [DIR/other.age]"}, nil, "verify", "no-identity"},
+		"wrong escrow":  {[]string{"identities: [DIR/ops.age]", "identities: [DIR/ops.age], escrow: [DIR/other.age]"}, nil, "verify", "no-identity"},
+		"not trusted":   {[]string{"trust: DIR/ops.key.pub", "trust: DIR/other.key.pub"}, nil, "verify", "untrusted"},
+		"no archive":    {nil, func(p *place) { os.Remove(filepath.Join(p.dir, "a.ctxa")) }, "verify", ""},
+		"no target":     {[]string{"target: mem:target", "target: mem:gone"}, nil, "plan", ""},
+		"no such thing": {[]string{"target: mem:target", "target: nosuch:x"}, nil, "plan", ""},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			p := newPlace(t)
+			p.run(p.plan("level: L3", "level: L1"))
+			if tc.do != nil {
+				tc.do(p)
+			}
+			delete(p.runtimes, "source") // a stressed drill does not open it
+			out := p.run(p.plan(append(tc.edit, "name: q", "name: s", "mode: planned", "mode: stressed")...))
+			s := out.Predicate.Drill.Stopped
+			if s == nil || s.Phase != tc.phase || s.Class != tc.class || out.Judgement.Verdict != evidence.VerdictFail {
+				t.Errorf("%+v, %v", s, out.Judgement)
+			}
+		})
+	}
+	p := newPlace(t)
+	delete(p.runtimes, "source")
+	if out := p.run(p.plan()); out.Predicate.Drill.Stopped == nil || out.Predicate.Drill.Stopped.Phase != "export" || out.Judgement.Verdict != evidence.VerdictFail {
+		t.Errorf("no source: %+v", out.Judgement)
+	}
+}
+
+// TestBroken: broken off at any step of the replay and run again, the drill ends as one that was not:
+// nothing lost, nothing twice, and the evidence says so.
+func TestBroken(t *testing.T) {
+	t.Parallel()
+	steps := 0
+	{
+		p := newPlace(t)
+		p.runtimes["target"] = memstate.NewRuntime(&memstate.RuntimeOptions{Fail: func(s memstate.Step) error { steps = s.N; return nil }})
+		p.run(p.plan())
+	}
+	broken := 0
+	for n := 1; n <= steps; n += 11 {
+		p := newPlace(t)
+		failed := false
+		rt := memstate.NewRuntime(&memstate.RuntimeOptions{Fail: func(s memstate.Step) error {
+			if s.N == n && !failed {
+				failed = true
+				return errors.New("the line is dead")
+			}
+			return nil
+		}})
+		p.runtimes["target"] = rt
+		early, err := exitdrill.Run(t.Context(), p.plan(), &p.opts)
+		if err == nil && early.Predicate.Drill.Stopped != nil && early.Predicate.Drill.Stopped.Phase == "plan" {
+			continue // nothing was written
+		}
+		if !errors.Is(err, drill.ErrBroken) {
+			t.Fatalf("step %d: %v", n, err)
+		}
+		broken++
+		if _, err := os.Stat(p.plan().Statement()); err == nil {
+			t.Fatalf("step %d: a drill that was broken off left a statement", n)
+		}
+		out := p.run(p.plan())
+		if out.Judgement.Verdict != evidence.VerdictPass || out.Predicate.Drill.Attempts != 2 || rt.Len() != p.runtimes["source"].Len() {
+			t.Fatalf("step %d: %v, %d attempts, %d records", n, out.Judgement, out.Predicate.Drill.Attempts, rt.Len())
+		}
+		if !slices.ContainsFunc(out.Predicate.Obstacles, func(o evidence.Obstacle) bool { return strings.Contains(o.What, "2 attempts") }) {
+			t.Fatalf("step %d: the evidence does not say it: %+v", n, out.Predicate.Obstacles)
+		}
+	}
+	if broken < 7 {
+		t.Errorf("broken off %d times", broken)
+	}
+}
+
+// TestBrokenAfterSeal: killed between the archive and the note that it is there, a drill goes on with it.
+func TestBrokenAfterSeal(t *testing.T) {
+	for _, edit := range [][]string{nil, {"sign: DIR/ops.key, ", ""}} {
+		p := newPlace(t)
+		pl := p.plan(edit...)
+		ctx, cancel := context.WithCancel(t.Context())
+		p.opts.Progress = func(phase string, _ agentstate.Record) {
+			if phase == "verify" {
+				cancel()
+			}
+		}
+		if _, err := exitdrill.Run(ctx, pl, &p.opts); !errors.Is(err, drill.ErrBroken) {
+			t.Fatal(err)
+		}
+		path := filepath.Join(p.dir, "out", "q.drill.json")
+		b, err := os.ReadFile(path)
+		if err != nil {
+			t.Fatal(err)
+		}
+		p.write("out/q.drill.json", strings.Replace(string(b), `"sealed":true`, `"sealed":false`, 1))
+		p.opts.Progress = nil
+		out, err := exitdrill.Run(t.Context(), pl, &p.opts)
+		if err != nil || out.Predicate.Drill.Attempts != 2 || edit == nil && out.Judgement.Verdict != evidence.VerdictPass || out.Predicate.Archive.ManifestSHA256 == "" && edit == nil {
+			t.Errorf("%v: %v, %+v", edit, err, out)
+		}
+		if s := out.Predicate.Drill.Stopped; s != nil && s.Phase == "export" {
+			t.Errorf("%v: %+v", edit, s)
+		}
+	}
+}
+
+// TestTwice: two runs do not carry out one drill.
+func TestTwice(t *testing.T) {
+	p := newPlace(t)
+	pl := p.plan()
+	asked := false
+	p.opts.Progress = func(phase string, _ agentstate.Record) {
+		if phase != "replay" || asked {
+			return
+		}
+		asked = true
+		if _, err := exitdrill.Run(t.Context(), pl, &exitdrill.Options{Registry: p.opts.Registry}); !errors.Is(err, drill.ErrRunning) {
+			t.Errorf("a second run: %v", err)
+		}
+	}
+	if out := p.run(pl); !asked || out.Predicate.Drill.Attempts != 1 || out.Judgement.Verdict != evidence.VerdictPass {
+		t.Errorf("%v: %+v", asked, out.Judgement)
+	}
+	if left, _ := filepath.Glob(filepath.Join(p.dir, "out", "*.lock")); len(left) > 0 {
+		t.Errorf("left %v", left)
+	}
+}
+
+// TestLedgerDamaged: a drill ends all the same, and says that the ledger was changed.
+func TestLedgerDamaged(t *testing.T) {
+	p := newPlace(t)
+	p.run(p.plan())
+	path := filepath.Join(p.dir, "out", "drills.jsonl")
+	b, err := os.ReadFile(path)
+	if err != nil {
+		t.Fatal(err)
+	}
+	p.write("out/drills.jsonl", strings.Replace(string(b), `"PASS"`, `"FAIL"`, 1)+string(b))
+	out := p.run(p.plan("name: q", "name: r", "mode: planned", "mode: stressed"))
+	if check(out, 25).Result != evidence.Fail {
+		t.Errorf("%+v", check(out, 25))
+	}
+}

@@ -1,0 +1,191 @@
+package exitdrill_test
+
+import (
+	"bytes"
+	"os"
+	"path/filepath"
+	"slices"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/exitramp/exitramp/context/agentstate"
+	"github.com/exitramp/exitramp/context/evidence"
+	"github.com/exitramp/exitramp/context/fidelity"
+	"github.com/exitramp/exitramp/context/memstate"
+	"github.com/exitramp/exitramp/format"
+	pb "github.com/exitramp/exitramp/proto/exitramp/v1"
+)
+
+// TestHeld: without approvals, nothing that gives power arrives, and that is a loss that is said.
+func TestHeld(t *testing.T) {
+	p := newPlace(t)
+	out := p.run(p.plan("replay: {approve: DIR/approvals}", "replay: {}"))
+	a := out.Predicate.Authority
+	if a.Reproduced != 0 || a.Reduced == 0 || len(a.Reconsent) == 0 || a.Widened != 0 {
+		t.Errorf("%+v", a)
+	}
+	if k := kind(out, "toolgrant"); k.Quarantined != 1 || k.Imported != 0 {
+		t.Errorf("%+v", k)
+	}
+	if v := out.Judgement.Verdict; v != evidence.VerdictPassWithLoss {
+		t.Errorf("%s %v", v, out.Judgement.Reasons)
+	}
+}
+
+// TestTargets: what a target does to a state ends in the verdict, and in the statement that it is about.
+func TestTargets(t *testing.T) {
+	t.Parallel()
+	memory := func(r agentstate.Record, f func(*pb.Memory)) []fidelity.Loss {
+		if m, ok := r.(*pb.Memory); ok {
+			f(m)
+		}
+		return nil
+	}
+	for name, tc := range map[string]struct {
+		rt      memstate.RuntimeOptions
+		set     []agentstate.Record
+		edit    []string
+		slow    bool // every look at the clock is 20 minutes after the one before
+		verdict evidence.Verdict
+		fails   []int
+	}{
+		"own ids": {rt: memstate.RuntimeOptions{OwnIDs: true}, verdict: evidence.VerdictPass},
+		"refuses one": {rt: memstate.RuntimeOptions{Refuse: func(r agentstate.Record) string {
+			if r.GetMeta().Key == "memory/ada/0002" {
+				return "too long"
+			}
+			return ""
+		}}, verdict: evidence.VerdictFail, fails: []int{33}},
+		"refuses one and that is good enough": {rt: memstate.RuntimeOptions{Refuse: func(r agentstate.Record) string {
+			if r.GetMeta().Key == "memory/ada/0002" {
+				return "too long"
+			}
+			return ""
+		}}, edit: []string{`rpo: {"*": 30000d}`, `rpo: {"*": 30000d}, survival: 0.9`}, verdict: evidence.VerdictPassWithLoss},
+		"keeps less and says so": {rt: memstate.RuntimeOptions{Alter: func(r agentstate.Record) []fidelity.Loss {
+			m, ok := r.(*pb.Memory)
+			if !ok {
+				return nil
+			}
+			m.Tags = nil
+			return []fidelity.Loss{{Key: m.Meta.Key, Path: "tags", Grade: fidelity.Dropped, Why: "no tags here"}}
+		}}, verdict: evidence.VerdictPassWithLoss},
+		"keeps less and does not say so": {rt: memstate.RuntimeOptions{Alter: func(r agentstate.Record) []fidelity.Loss {
+			return memory(r, func(m *pb.Memory) { m.Tags = nil })
+		}}, verdict: evidence.VerdictFail, fails: []int{33, 34}},
+		"loses a known answer": {rt: memstate.RuntimeOptions{Alter: func(r agentstate.Record) []fidelity.Loss {
+			return memory(r, func(m *pb.Memory) { m.Content = &pb.Memory_Text{Text: "x"} })
+		}}, verdict: evidence.VerdictFail, fails: []int{11, 33, 34}},
+		"raises a role": {rt: memstate.RuntimeOptions{Alter: func(r agentstate.Record) []fidelity.Loss {
+			if m, ok := r.(*pb.Message); ok && m.Role == pb.Role_ROLE_TOOL {
+				m.Role = pb.Role_ROLE_SYSTEM
+			}
+			return nil
+		}}, verdict: evidence.VerdictFail, fails: []int{29, 33, 34, 38}},
+		"widens a grant": {rt: memstate.RuntimeOptions{Alter: func(r agentstate.Record) []fidelity.Loss {
+			if g, ok := r.(*pb.ToolGrant); ok {
+				g.ApprovalMode = pb.ToolGrant_APPROVAL_MODE_NEVER
+			}
+			return nil
+		}}, verdict: evidence.VerdictFail, fails: []int{29, 33, 34}},
+		"takes an instruction for the operator's": {rt: memstate.RuntimeOptions{Alter: func(r agentstate.Record) []fidelity.Loss {
+			return memory(r, func(m *pb.Memory) { m.Form = pb.Memory_FORM_BLOCK })
+		}}, edit: []string{"contains: likes tea 0003", "contains: likes tea 0003, injection: true"}, verdict: evidence.VerdictFail, fails: []int{29, 33, 34, 38}},
+		"forgets a result": {rt: memstate.RuntimeOptions{Refuse: func(r agentstate.Record) string {
+			if m, ok := r.(*pb.Message); ok && m.NativeId == "0006" {
+				return "no"
+			}
+			return ""
+		}}, edit: []string{`rpo: {"*": 30000d}`, `rpo: {"*": 30000d}, survival: 0.9`}, verdict: evidence.VerdictPassWithLoss},
+		"is not empty": {set: []agentstate.Record{&pb.Memory{Meta: agentstate.Meta("memory", nil, "other"), Content: &pb.Memory_Text{Text: "likes tea 0003"}}},
+			verdict: evidence.VerdictPass},
+		"holds something else": {set: []agentstate.Record{&pb.Memory{Meta: agentstate.Meta("memory", nil, "ada", "0003"), Content: &pb.Memory_Text{Text: "likes tea 0003, too"}}},
+			verdict: evidence.VerdictFail, fails: []int{11, 33}},
+		"too slow":  {slow: true, verdict: evidence.VerdictFail, fails: []int{42}},
+		"too old":   {edit: []string{`rpo: {"*": 30000d}`, `rpo: {memory: 1d}`}, verdict: evidence.VerdictFail, fails: []int{42}},
+		"too much":  {edit: []string{"next_review", "full_volume_records: 18446744073709551615\nnext_review"}, verdict: evidence.VerdictFail, fails: []int{42}},
+		"no review": {edit: []string{"next_review: 2099-01-01", ""}, verdict: evidence.VerdictPartial},
+		"missing":   {edit: []string{"promised_kinds: [memory, message]", "promised_kinds: [memory, message, skill]"}, verdict: evidence.VerdictPass},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			p := newPlace(t)
+			p.runtimes["target"] = memstate.NewRuntime(&tc.rt)
+			for _, r := range tc.set {
+				p.runtimes["target"].Set(r)
+			}
+			if tc.slow {
+				at := time.Now()
+				p.opts.Now = func() time.Time { at = at.Add(20 * time.Minute); return at }
+			}
+			out := p.run(p.plan(tc.edit...))
+			if name == "refuses one" && !slices.ContainsFunc(out.Predicate.Losses, func(l evidence.Loss) bool { return l.Why == "refused by the target: too long" && l.Count == 1 }) {
+				t.Errorf("nobody says why: %+v", out.Predicate.Losses)
+			}
+			var fails []int
+			for i, c := range out.Predicate.Checks {
+				if c.Result == evidence.Fail {
+					fails = append(fails, i+1)
+				}
+			}
+			if out.Judgement.Verdict != tc.verdict || !slices.Equal(fails, tc.fails) {
+				t.Errorf("%s, failed %v: %v", out.Judgement.Verdict, fails, out.Judgement.Reasons)
+			}
+		})
+	}
+}
+
+// TestParties: one key in two roles is nobody independent.
+func TestParties(t *testing.T) {
+	for parties, want := range map[string]evidence.Result{
+		"{operator: {name: a, key: k1}, observer: {name: b, key: k2}, approver: {name: c, key: k3}}": evidence.Pass,
+		"{operator: {name: a, key: k1}, observer: {name: b, key: k2}, approver: {name: c, key: k1}}": evidence.Warn,
+		"{operator: {name: a, key: SIGNER}, observer: {name: b}, approver: {name: c}}":               evidence.Warn,
+		"{operator: {name: a}, observer: {name: a}, approver: {name: c}}":                            evidence.Warn,
+		"{operator: {name: a}, observer: {name: b}}":                                                 evidence.Untold,
+	} {
+		p := newPlace(t)
+		b, err := os.ReadFile(filepath.Join(p.dir, "ops.key.pub"))
+		if err != nil {
+			t.Fatal(err)
+		}
+		keys, err := format.ParseTrust(bytes.NewReader(b))
+		if err != nil {
+			t.Fatal(err)
+		}
+		out := p.run(p.plan("level: L3", "level: L1", "next_review", "hypothesis: h\nstop_conditions: [s]\nparties: "+strings.ReplaceAll(parties, "SIGNER", keys[0].ID)+"\nnext_review"))
+		if c := check(out, 5); c.Result != want {
+			t.Errorf("%s: %+v", parties, c)
+		}
+	}
+}
+
+// TestErased: what must not come back does not, and a target that has it still is found out.
+func TestErased(t *testing.T) {
+	for _, there := range []bool{false, true} {
+		p := newPlace(t)
+		p.write("erased", "memory/ada/0002\n")
+		if there {
+			p.runtimes["target"].Set(&pb.Memory{Meta: agentstate.Meta("memory", nil, "ada", "0002"), Content: &pb.Memory_Text{Text: "likes tea 0002"}})
+		}
+		out := p.run(p.plan("replay: {approve: DIR/approvals}", "replay: {approve: DIR/approvals, tombstones: [DIR/erased]}"))
+		s := out.Predicate.Safety
+		if s.Tombstones != 1 || (s.Revived == 1) != there || (out.Judgement.Verdict == evidence.VerdictFail) != there {
+			t.Errorf("%v: %+v, %v", there, s, out.Judgement)
+		}
+	}
+}
+
+// TestMap: a drill renames on the way, and finds a known answer under its new name.
+func TestMap(t *testing.T) {
+	p := newPlace(t)
+	p.write("map.yaml", "principals: {ada: eve}\ntools: {refund: repay}\n")
+	out := p.run(p.plan("replay: {approve: DIR/approvals}", "replay: {approve: DIR/approvals, map: DIR/map.yaml}", "{key: message/t1/0002, contains: order 1}", "{key: principal/ada}"))
+	if k := kind(out, "principal"); k.Canaries.Recovered != 1 || check(out, 11).Result != evidence.Pass {
+		t.Errorf("%+v %+v", k, check(out, 11))
+	}
+	if v := out.Judgement.Verdict; v != evidence.VerdictPass && v != evidence.VerdictPassWithLoss {
+		t.Error(out.Judgement)
+	}
+}
