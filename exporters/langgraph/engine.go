@@ -57,6 +57,7 @@ type column struct {
 	name string
 	typ  string // PostgreSQL's type name; for SQLite the declared type
 	full string // with its parameters: "vector(4)"
+	own  bool   // the database numbers rows in it, and takes no other value
 }
 
 // col is the position of the column name; -1: there is none.

@@ -125,6 +125,12 @@ func (w *writer) cells(ctx context.Context, r agentstate.Record, n *pb.Row, t *t
 	if err != nil {
 		return nil, nil, err
 	}
+	for _, c := range n.Columns {
+		_, kept := out[c.Name]
+		if i := t.col(c.Name); kept && i >= 0 && w.lay.engine == "postgres" && rowType(t.cols[i].typ) != c.Type {
+			losses = append(losses, loss("native."+c.Name, fidelity.Equivalent, "the target's column is of the type "+t.cols[i].typ))
+		}
+	}
 	for _, k := range t.key {
 		if out[k].isNull() {
 			return nil, nil, refuse("the row has no %s", k)
@@ -142,6 +148,9 @@ func (w *writer) fit(t *table, row map[string]cell) ([]fidelity.Loss, error) {
 		switch {
 		case i < 0 && x.isNull():
 			delete(row, col)
+		case i >= 0 && t.cols[i].own:
+			delete(row, col)
+			losses = append(losses, loss("native."+col, fidelity.Defaulted, "the target numbers its rows itself in this column"))
 		case i < 0 && t.name == "writes" && col == "task_path":
 			delete(row, col)
 			if len(x.b) > 0 {

@@ -51,7 +51,7 @@ func (r *reading) native(t *table, row []cell, over map[string]*pb.Column) *pb.N
 // says it.
 func rowType(typ string) string {
 	switch typ {
-	case "text", "bytea", "int2", "int4", "int8":
+	case "text", "varchar", "bytea", "int2", "int4", "int8":
 		return ""
 	}
 	return typ

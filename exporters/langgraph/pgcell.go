@@ -44,6 +44,11 @@ func pgCell(fd pgconn.FieldDescription, b []byte) (cell, error) {
 		case 8:
 			return cell{kind: integer, i: int64(binary.BigEndian.Uint64(b))}, nil
 		}
+	case pgtype.UUIDOID:
+		if binaryForm && len(b) == 16 {
+			h := hex.EncodeToString(b)
+			return textCell(h[:8] + "-" + h[8:12] + "-" + h[12:16] + "-" + h[16:20] + "-" + h[20:]), nil
+		}
 	case pgtype.Float8OID:
 		if binaryForm && len(b) == 8 {
 			return cell{kind: real, f: math.Float64frombits(binary.BigEndian.Uint64(b))}, nil

@@ -2,6 +2,7 @@ package langgraph
 
 import (
 	"context"
+	"slices"
 	"strings"
 )
 
@@ -66,14 +67,14 @@ func pgTables(ctx context.Context, query queryFunc, path []string) (map[string]*
 }
 
 func pgColumns(ctx context.Context, query queryFunc, t *table, oid int64) error {
-	rows, err := query(ctx, `SELECT a.attname::text, y.typname::text, format_type(a.atttypid, a.atttypmod)
+	rows, err := query(ctx, `SELECT a.attname::text, y.typname::text, format_type(a.atttypid, a.atttypmod), (a.attidentity = 'a')::int4
 		FROM pg_attribute a JOIN pg_type y ON y.oid = a.atttypid
 		WHERE a.attrelid = (?::int8)::oid AND a.attnum > 0 AND NOT a.attisdropped AND a.attgenerated = '' ORDER BY a.attnum`, oid)
 	if err != nil {
 		return err
 	}
 	for _, r := range rows {
-		t.cols = append(t.cols, column{name: r[0].String(), typ: r[1].String(), full: r[2].String()})
+		t.cols = append(t.cols, column{name: r[0].String(), typ: r[1].String(), full: r[2].String(), own: r[3].i != 0})
 	}
 	rows, err = query(ctx, `SELECT a.attname::text FROM pg_index i, unnest(i.indkey) WITH ORDINALITY AS k(n, o), pg_attribute a
 		WHERE i.indrelid = (?::int8)::oid AND i.indisprimary AND a.attrelid = i.indrelid AND a.attnum = k.n ORDER BY k.o`, oid)
@@ -82,6 +83,27 @@ func pgColumns(ctx context.Context, query queryFunc, t *table, oid int64) error 
 	}
 	for _, r := range rows {
 		t.key = append(t.key, r[0].String())
+	}
+	return pgUnique(ctx, query, t, oid)
+}
+
+// pgUnique takes a unique index over the runtime's key for the primary key, where an application gave
+// the table another: the runtime is content with either.
+func pgUnique(ctx context.Context, query queryFunc, t *table, oid int64) error {
+	want := keyColumns(t.name, t.col("namespace_path") >= 0)
+	if slices.Equal(t.key, want) {
+		return nil
+	}
+	rows, err := query(ctx, `SELECT string_agg(a.attname::text, ',' ORDER BY k.o) FROM pg_index i, unnest(i.indkey) WITH ORDINALITY AS k(n, o), pg_attribute a
+		WHERE i.indrelid = (?::int8)::oid AND i.indisunique AND i.indisvalid AND i.indpred IS NULL AND i.indnkeyatts = i.indnatts
+		AND a.attrelid = i.indrelid AND a.attnum = k.n AND a.attnotnull GROUP BY i.indexrelid HAVING count(*) = max(i.indnatts)`, oid)
+	if err != nil {
+		return err
+	}
+	for _, r := range rows {
+		if r[0].String() == strings.Join(want, ",") {
+			t.key = want
+		}
 	}
 	return nil
 }

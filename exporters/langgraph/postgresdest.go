@@ -35,6 +35,15 @@ func openPostgresDest(ctx context.Context, s *pgsnapshot.Server, dry bool) (_ *p
 	if d.path, err = s.Schemas(ctx, conn); err != nil {
 		return nil, own(err)
 	}
+	if len(s.Schema) == 0 { // the path of role, database or ?options=
+		rows, err := d.query(ctx, "SELECT (current_schema() IS NULL)::int4, current_setting('search_path')")
+		if err != nil {
+			return nil, err
+		}
+		if rows[0][0].i != 0 {
+			return nil, fmt.Errorf("langgraph: no schema of the connection's search_path (%s) exists, or none that it may use: make it, or name one with ?search_path=, which is made", rows[0][1])
+		}
+	}
 	if dry {
 		return d, d.mayCreate(ctx)
 	}

@@ -47,18 +47,18 @@ func (r *reading) nextThread(ctx context.Context, after []cell) (*cell, error) {
 		if !t.readable() {
 			continue
 		}
-		q := "SELECT min(thread_id) AS t FROM " + t.ident
+		q := "SELECT thread_id AS t FROM " + t.ident
 		if len(after) > 0 {
 			q += " WHERE thread_id > ?"
 			args = append(args, after[0].arg())
 		}
-		parts = append(parts, q)
+		parts = append(parts, "SELECT t FROM ("+q+" ORDER BY thread_id LIMIT 1) x")
 	}
 	if len(parts) == 0 {
 		return nil, nil
 	}
-	rows, err := r.eng.query(ctx, "SELECT min(t) FROM ("+strings.Join(parts, " UNION ALL ")+") x", args...)
-	if err != nil || rows[0][0].isNull() {
+	rows, err := r.eng.query(ctx, "SELECT t FROM ("+strings.Join(parts, " UNION ALL ")+") x ORDER BY t LIMIT 1", args...)
+	if err != nil || len(rows) == 0 {
 		return nil, err
 	}
 	return &rows[0][0], nil

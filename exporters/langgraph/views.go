@@ -24,7 +24,11 @@ func (t *thread) conversation(ctx context.Context) error {
 	}
 	t.conv = conv
 	if c.readable() {
-		rows, err := t.r.eng.query(ctx, "SELECT checkpoint_ns, max(checkpoint_id), min(checkpoint_id) FROM "+c.ident+
+		id := "checkpoint_id"
+		if c.cols[c.col(id)].typ == "uuid" { // which PostgreSQL has no max of
+			id += "::text"
+		}
+		rows, err := t.r.eng.query(ctx, "SELECT checkpoint_ns, max("+id+"), min("+id+") FROM "+c.ident+
 			" WHERE thread_id = ? GROUP BY checkpoint_ns ORDER BY checkpoint_ns DESC", t.id.arg())
 		if err != nil {
 			return err

@@ -49,7 +49,7 @@ func Parse(rawURL string) (*Server, error) {
 	q := u.Query()
 	path := splitPath(q.Get("search_path"))
 	q.Del("search_path")
-	u.RawQuery = q.Encode()
+	u.RawQuery = strings.ReplaceAll(q.Encode(), "+", "%20") // as in libpq, + is a plus: options=-c%20name%3Dvalue
 	cfg, err := pgx.ParseConfig(u.String())
 	if err != nil {
 		return nil, errors.New(malformed)

@@ -32,6 +32,9 @@ func TestParse(t *testing.T) {
 			t.Errorf("%v", err)
 		}
 	}
+	if s, err := Parse("postgres://u@h/db?options=-c%20search_path%3Da&application_name=a%2Bb"); err != nil || s.conn.RuntimeParams["options"] != "-c search_path=a" || s.conn.RuntimeParams["application_name"] != "a+b" {
+		t.Errorf("%v %v", s.conn.RuntimeParams, err)
+	}
 	s, err := Parse("postgres://u:" + canary + "@example.org:5433/db?search_path=a,b")
 	if err != nil {
 		t.Fatal(err)

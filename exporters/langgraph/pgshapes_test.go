@@ -1,0 +1,112 @@
+package langgraph
+
+import (
+	"fmt"
+	"strings"
+	"testing"
+
+	"github.com/google/go-cmp/cmp"
+
+	"github.com/exitramp/exitramp/context/fidelity"
+	"github.com/exitramp/exitramp/context/replay"
+	"github.com/exitramp/exitramp/exporters/exportertest"
+)
+
+// TestTablesOfOthers: people change the tables that the runtime made. What it goes on with, is read and
+// written too.
+func TestTablesOfOthers(t *testing.T) {
+	three := []string{"checkpoints", "checkpoint_blobs", "checkpoint_writes"}
+	each := func(format string) (out []string) {
+		for _, n := range three {
+			out = append(out, fmt.Sprintf(format, n))
+		}
+		return out
+	}
+	for _, c := range []struct {
+		name   string
+		change []string
+		losses map[string]fidelity.Grade // into tables as the runtime makes them, by path
+	}{
+		{"varchar", each("ALTER TABLE %s ALTER thread_id TYPE varchar(200)"), nil},
+		{"uuid", append(each("UPDATE %s SET thread_id = md5(thread_id)::uuid::text"), append(each("ALTER TABLE %s ALTER thread_id TYPE uuid USING thread_id::uuid"),
+			"ALTER TABLE checkpoints ALTER checkpoint_id TYPE uuid USING checkpoint_id::uuid, ALTER parent_checkpoint_id TYPE uuid USING parent_checkpoint_id::uuid",
+			"ALTER TABLE checkpoint_writes ALTER checkpoint_id TYPE uuid USING checkpoint_id::uuid")...),
+			map[string]fidelity.Grade{"native.thread_id": fidelity.Equivalent, "native.checkpoint_id": fidelity.Equivalent, "native.parent_checkpoint_id": fidelity.Equivalent}},
+		{"a key of its own", []string{"ALTER TABLE checkpoint_writes DROP CONSTRAINT checkpoint_writes_pkey", "ALTER TABLE checkpoint_writes ADD COLUMN id bigserial PRIMARY KEY, ADD UNIQUE (thread_id, checkpoint_ns, checkpoint_id, task_id, idx)"},
+			map[string]fidelity.Grade{"native.id": fidelity.Dropped}},
+		{"partitions", []string{"ALTER TABLE checkpoint_writes RENAME TO older", "ALTER INDEX checkpoint_writes_pkey RENAME TO older_pkey", "CREATE TABLE checkpoint_writes (LIKE older INCLUDING DEFAULTS) PARTITION BY HASH (thread_id)",
+			"CREATE TABLE w0 PARTITION OF checkpoint_writes FOR VALUES WITH (MODULUS 2, REMAINDER 0)", "CREATE TABLE w1 PARTITION OF checkpoint_writes FOR VALUES WITH (MODULUS 2, REMAINDER 1)",
+			"ALTER TABLE checkpoint_writes ADD PRIMARY KEY (thread_id, checkpoint_ns, checkpoint_id, task_id, idx)", "INSERT INTO checkpoint_writes SELECT * FROM older", "DROP TABLE older"}, nil},
+	} {
+		t.Run(c.name, func(t *testing.T) {
+			u := database(t)
+			load(t, u, "python.pg.sql")
+			admin(t, u, c.change...)
+			src := postgres(t, u)
+			m, rep := exportertest.Export(t, src)
+			if len(rep.Gaps) > 0 {
+				t.Errorf("gaps %v", rep.Gaps)
+			}
+			alike := database(t)
+			load(t, alike, "python.pg.sql")
+			admin(t, alike, "TRUNCATE checkpoints, checkpoint_blobs, checkpoint_writes, store")
+			admin(t, alike, c.change...)
+			dst := postgres(t, alike)
+			for _, rc := range apply(t, dst, m, false) {
+				if len(rc.Losses) > 0 || rc.Action == replay.Refused || rc.Action == replay.Conflict {
+					t.Fatalf("into tables alike: %s %v %v", rc.Key, rc.Why, rc.Losses)
+				}
+			}
+			if d := cmp.Diff(tableRows(t, src), tableRows(t, dst)); d != "" {
+				t.Errorf("rows differ:\n%.1000s", d)
+			}
+			lost := map[string]fidelity.Grade{}
+			for _, rc := range apply(t, postgres(t, database(t)), m, false) {
+				if rc.Action == replay.Refused {
+					t.Fatalf("into new tables: %s %s", rc.Key, rc.Why)
+				}
+				for _, l := range rc.Losses {
+					lost[l.Path] = l.Grade
+				}
+			}
+			if c.losses == nil {
+				c.losses = map[string]fidelity.Grade{}
+			}
+			if d := cmp.Diff(c.losses, lost); d != "" {
+				t.Errorf("losses:\n%s", d)
+			}
+		})
+	}
+}
+
+// TestNumberedColumn: a column that the database numbers itself takes no value, and the row arrives.
+func TestNumberedColumn(t *testing.T) {
+	u := database(t)
+	load(t, u, "python.pg.sql")
+	admin(t, u, "ALTER TABLE checkpoint_writes ADD COLUMN seq bigint GENERATED ALWAYS AS IDENTITY")
+	m, _ := exportertest.Export(t, postgres(t, u))
+	admin(t, u, "TRUNCATE checkpoints, checkpoint_blobs, checkpoint_writes, store")
+	n := 0
+	for _, rc := range apply(t, postgres(t, u), m, false) {
+		if strings.HasPrefix(rc.Key, "pendingwrite/") {
+			if n++; rc.Action != replay.Created || len(rc.Losses) != 1 || rc.Losses[0].Path != "native.seq" || rc.Losses[0].Grade != fidelity.Defaulted {
+				t.Fatalf("%s: %v %v", rc.Key, rc.Action, rc.Losses)
+			}
+		}
+	}
+	if n == 0 {
+		t.Error("no write came")
+	}
+}
+
+// TestNoSchema: a search_path of which nothing exists is no reason to write into public.
+func TestNoSchema(t *testing.T) {
+	u := database(t)
+	m, _ := exportertest.Export(t, SQLite(sample(t, "python.sqlite")))
+	for _, dry := range []bool{true, false} {
+		_, err := tryApply(t, postgres(t, u+"?options=-c%20search_path%3Dnowhere"), m, dry)
+		if err == nil || !strings.Contains(err.Error(), "search_path (nowhere)") {
+			t.Errorf("%v", err)
+		}
+	}
+}
