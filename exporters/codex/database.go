@@ -31,11 +31,7 @@ type database struct {
 
 // openDB opens a database to read. One that is not known is ErrSchema.
 func (h *Home) openDB(ctx context.Context, f *homefiles.File) (*database, error) {
-	all, err := schemasOf(ctx, f.Rel)
-	if err != nil {
-		return nil, err
-	}
-	if len(all) == 0 {
+	if nameOf(f.Rel) == "" {
 		return nil, fmt.Errorf("%w: found the database %s; supported: %s (%s)", ErrSchema, f.Rel, strings.Join(databases(), ", "), supported)
 	}
 	file, err := sqlitefile.Open(ctx, f.Path, h.wait)
@@ -43,7 +39,7 @@ func (h *Home) openDB(ctx context.Context, f *homefiles.File) (*database, error)
 		return nil, err
 	}
 	d := &database{DB: file, rel: f.Rel}
-	if d.schema, err = match(ctx, all, file.Conn, f.Rel); err != nil {
+	if d.schema, err = match(ctx, file.Conn, f.Rel); err != nil {
 		for _, n := range file.Notes { // the likely reason: it was copied without its log
 			err = fmt.Errorf("%w; %s", err, n)
 		}
@@ -130,7 +126,15 @@ func (d *database) enrolled(ctx context.Context) (uint64, error) {
 
 // title is what people call a thread; empty: nothing.
 func (d *database) title(ctx context.Context, id string) (string, error) {
-	rows, err := query(ctx, d.Conn, "SELECT CAST(coalesce(nullif(name, ''), substr(title, 1, 4096)) AS TEXT) FROM threads WHERE id = ?", id)
+	t := d.schema.table("threads")
+	if t == nil {
+		return "", nil
+	}
+	name := "''" // older releases give no names
+	if t.column("name") >= 0 {
+		name = "name"
+	}
+	rows, err := query(ctx, d.Conn, "SELECT CAST(coalesce(nullif("+name+", ''), substr(title, 1, 4096)) AS TEXT) FROM threads WHERE id = ?", id)
 	if err != nil || len(rows) == 0 {
 		return "", d.Wrap(err)
 	}

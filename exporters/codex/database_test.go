@@ -44,7 +44,7 @@ func odd() map[string][]string {
 			`INSERT INTO thread_attachments VALUES ('a', 't', 'x', 'y', '{}', 1)`,
 			`INSERT INTO guardian_review_feedback VALUES ('g', 't', zeroblob(300000))`,
 			`INSERT INTO thread_read_receipts VALUES ('t', NULL, 'r', NULL)`,
-			`INSERT INTO backfill_state VALUES (1, 'complete', 'sessions/x', 1, 2)`,
+			`INSERT OR REPLACE INTO backfill_state VALUES (1, 'complete', 'sessions/x', 1, 2)`,
 			`INSERT INTO thread_sections VALUES ('s', 'Pinned', NULL)`,
 		},
 		"goals_1.sqlite": {
@@ -57,10 +57,10 @@ func odd() map[string][]string {
 			`INSERT INTO stage1_outputs VALUES ('bytes', 1, CAST(x'61ff62' AS TEXT), 'sum', NULL, 5, NULL, NULL, 0, NULL)`,
 			`INSERT INTO stage1_outputs VALUES ('blob', 1, x'6100', '', NULL, 5, NULL, NULL, 0, NULL)`,
 			`INSERT INTO jobs VALUES ('k', 'j/1', 's', NULL, NULL, NULL, NULL, NULL, NULL, 3, NULL, NULL, NULL)`,
-			`INSERT INTO consolidation_progress VALUES (1, 7)`,
+			`INSERT OR REPLACE INTO consolidation_progress VALUES (1, 7)`,
 		},
 		"memories_v2_1.sqlite": {`INSERT INTO stage1_outputs VALUES ('` + thread + `', 1, '', '', NULL, 5, 1, 2, 1, 2)`, `INSERT INTO jobs VALUES ('k', 'j', 's', NULL, NULL, NULL, NULL, NULL, NULL, 3, NULL, NULL, NULL)`,
-			`INSERT INTO consolidation_progress VALUES (1, 0)`},
+			`INSERT OR REPLACE INTO consolidation_progress VALUES (1, 0)`},
 		"thread_history_1.sqlite": {
 			`INSERT INTO thread_turns (thread_id, turn_id, rollout_ordinal, status) VALUES ('t', 'u', 1, 'completed')`,
 			`INSERT INTO thread_items (thread_id, turn_id, item_id, rollout_ordinal, created_at_ms, item_json) VALUES ('t', 'u', 'i', 1, 2, '{"a":"\ud83d"}')`,
@@ -78,11 +78,10 @@ func odd() map[string][]string {
 // makeDB makes a database of the supported schema.
 func makeDB(t testing.TB, root, rel string, statements ...string) {
 	t.Helper()
-	all, err := schemasOf(t.Context(), rel)
-	if err != nil || len(all) == 0 {
+	s, err := schemaAt(t.Context(), rel, first(nameOf(rel)))
+	if err != nil || len(s.tables) == 0 {
 		t.Fatal(rel, err)
 	}
-	s := all[0]
 	d, err := sqlitefile.OpenWrite(t.Context(), filepath.Join(root, rel), time.Second)
 	if err != nil {
 		t.Fatal(err)
@@ -303,7 +302,7 @@ func TestDatabaseInto(t *testing.T) {
 	mem, _ := exportertest.Export(t, fullHome(t))
 	root := t.TempDir()
 	makeDB(t, root, "goals_1.sqlite", `INSERT INTO thread_goals VALUES ('`+thread+`', 'g', 'another', 'active', 1000, 1, 2, 3, 4)`)
-	makeDB(t, root, "memories_1.sqlite", `INSERT INTO consolidation_progress VALUES (1, 7)`, `INSERT INTO stage1_outputs VALUES ('mine', 1, 'x', 'y', NULL, 5, NULL, NULL, 0, NULL)`)
+	makeDB(t, root, "memories_1.sqlite", `INSERT OR REPLACE INTO consolidation_progress VALUES (1, 7)`, `INSERT INTO stage1_outputs VALUES ('mine', 1, 'x', 'y', NULL, 5, NULL, NULL, 0, NULL)`)
 	dst := Open(root)
 	goals, memories := dump(t, root, "goals_1.sqlite")["thread_goals"], dump(t, root, "memories_1.sqlite")["stage1_outputs"]
 	rep, j := exportertest.Apply(t, dst, mem)
@@ -338,10 +337,10 @@ func TestDatabaseBad(t *testing.T) {
 	}{
 		"newer": {func(t *testing.T, root string) {
 			change(t, root, "state_5.sqlite", "INSERT INTO _sqlx_migrations VALUES (63, 'next', '2027', 1, x'00', 0)")
-		}, `found 63 migrations up to 63, "next", checksum 00; supported: 64 migrations up to 64`},
+		}, `found 63 migrations up to 63, "next", checksum 00; supported: the first of 64 migrations up to 64`},
 		"older": {func(t *testing.T, root string) {
 			change(t, root, "state_5.sqlite", "DELETE FROM _sqlx_migrations WHERE version = 62")
-		}, "found 61 migrations up to 61"},
+		}, "its migrations are those of Codex up to 0.171.0, but found"},
 		"broken off": {func(t *testing.T, root string) {
 			change(t, root, "state_5.sqlite", "UPDATE _sqlx_migrations SET success = 0 WHERE version = 62")
 		}, "found migration 62 broken off"},
@@ -371,8 +370,7 @@ func TestDatabaseBad(t *testing.T) {
 			}
 			defer db.Close()
 			db.SetMaxOpenConns(1)
-			all, _ := schemasOf(t.Context(), "state_5.sqlite")
-			s := all[0]
+			s, _ := schemaAt(t.Context(), "state_5.sqlite", 62)
 			for _, q := range append([]string{"PRAGMA journal_mode=wal", "PRAGMA wal_autocheckpoint=0"}, s.statements...) {
 				if _, err := db.Exec(q); err != nil {
 					t.Fatal(err)
@@ -515,12 +513,12 @@ func TestDatabaseLocked(t *testing.T) {
 // what that one has no table for is named.
 func TestLaterRelease(t *testing.T) {
 	const rel = "state_5.sqlite"
-	all, err := schemasOf(t.Context(), rel)
-	if err != nil || len(all) != 1+len(later()) {
-		t.Fatal(len(all), err)
+	s, err := schemaAt(t.Context(), rel, 64)
+	if err != nil {
+		t.Fatal(err)
 	}
 	src := fullHome(t)
-	change(t, src.root, rel, all[1].statements[len(all[0].statements):]...)
+	change(t, src.root, rel, s.statements[1+2*62:]...)
 	change(t, src.root, rel, "INSERT INTO session_model_ids VALUES ('s', 'k', 'e', 0, 'first')")
 	mem, rep := exportertest.Export(t, src)
 	if rep.Verdict.Coverage != agentstate.Reconciled || len(rep.Gaps) > 0 {
@@ -533,7 +531,7 @@ func TestLaterRelease(t *testing.T) {
 		t.Errorf("%.2000s", d)
 	}
 	older := Open(t.TempDir())
-	makeDB(t, older.root, rel)
+	makeDB(t, older.root, rel, "DELETE FROM backfill_state")
 	got, j := exportertest.Apply(t, older, mem)
 	if len(got.Refused) != 1 || !strings.Contains(got.Refused[0].Why, `no table "session_model_ids"`) || len(got.Conflicts) > 0 {
 		t.Errorf("%v %v", got.Refused, got.Conflicts)

@@ -82,55 +82,69 @@ func (w *writer) row(ctx context.Context, r agentstate.Record) (replay.Receipt, 
 }
 
 // schema is the schema of a database, found once a run: that of the home's own; where it is not there,
-// that of the archive's; where nothing says, the oldest, which every release brings up to its own.
+// that of the archive's; where nothing says, that of the first release that was known, which every later
+// one brings up to its own.
 func (w *writer) schema(ctx context.Context, rel string) (*schema, error) {
 	if s := w.schemas[rel]; s != nil {
 		return s, nil
 	}
-	all, err := schemasOf(ctx, rel)
-	if err != nil || len(all) == 0 {
+	s, err := schemaAt(ctx, rel, first(nameOf(rel)))
+	if err != nil {
 		return nil, err
 	}
-	s := all[0]
 	path, err := homefiles.Inside(w.Root, rel)
 	if err == nil && !sqlitefile.Missing(path) {
 		file, err := sqlitefile.Open(ctx, path, w.wait)
 		if err != nil {
 			return nil, err
 		}
-		s, err = match(ctx, all, file.Conn, rel)
+		have, err := match(ctx, file.Conn, rel)
 		file.Close()
 		if err != nil && !errors.Is(err, ErrSchema) { // that one is said of each row
 			return nil, err
 		}
+		if err == nil {
+			s = have
+		}
 	} else if r, err := w.run.Source.Get(ctx, agentstate.Key("opaque", rel)); err == nil {
-		for _, x := range all {
-			if markOf(r) == x.mark() {
-				s = x
-			}
+		said, err := schemaOf(ctx, rel, r)
+		if err != nil {
+			return nil, err
+		}
+		if said != nil {
+			s = said
 		}
 	}
 	w.schemas[rel] = s
 	return s, nil
 }
 
-// markOf is the mark of the schema that the record of a database says; empty: it is no such record.
-func markOf(r agentstate.Record) string {
+// schemaOf is the schema that the record of a database says; nil: it is no such record, or says one
+// that is not known.
+func schemaOf(ctx context.Context, rel string, r agentstate.Record) (*schema, error) {
 	n := r.GetMeta().GetNative()
 	if len(n) != 1 || len(n[0].GetRow().GetColumns()) != 3 || n[0].GetRow().Columns[2].Name != "checksum" {
-		return ""
+		return nil, nil
 	}
-	return string(n[0].GetRow().Columns[2].GetText())
+	cols := n[0].GetRow().Columns
+	all, err := stepsOf(rel)
+	if steps := cols[1].GetInteger(); err != nil || steps < 1 || steps > int64(len(all)) {
+		return nil, err
+	}
+	s, err := schemaAt(ctx, rel, int(cols[1].GetInteger()))
+	if err != nil || s.mark() != string(cols[2].GetText()) {
+		return nil, err
+	}
+	return s, nil
 }
 
 // database makes the database of a record that says what it was made of.
 func (w *writer) database(ctx context.Context, r agentstate.Record, s *schema, kind, rel string) (replay.Receipt, error) {
-	all, err := schemasOf(ctx, rel)
+	said, err := schemaOf(ctx, rel, r)
 	if err != nil {
 		return replay.Receipt{}, err
 	}
-	mark := markOf(r)
-	if kind != "opaque" || !slices.ContainsFunc(all, func(x *schema) bool { return mark == x.mark() }) {
+	if kind != "opaque" || said == nil {
 		return refused("%s: found another schema than supported: %s", rel, supported)
 	}
 	path, err := homefiles.Inside(w.Root, rel)
@@ -139,7 +153,7 @@ func (w *writer) database(ctx context.Context, r agentstate.Record, s *schema, k
 	}
 	key := r.GetMeta().GetKey()
 	rc := replay.Receipt{Action: replay.Same, Target: key, Version: s.mark()}
-	if mark != s.mark() {
+	if said.mark() != s.mark() {
 		for _, p := range []string{"native.migrations", "native.checksum"} {
 			rc.Losses = append(rc.Losses, fidelity.Loss{Path: p, Grade: fidelity.Transformed, Why: "the home's database is that of another release of Codex"})
 		}

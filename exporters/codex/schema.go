@@ -3,27 +3,12 @@ package codex
 import (
 	"context"
 	"database/sql"
-	"embed"
 	"encoding/hex"
 	"fmt"
 	"slices"
-	"strings"
 
 	_ "modernc.org/sqlite" // the driver of the models
 )
-
-// supported are the releases whose databases are known.
-const supported = "Codex 0.169.0, 0.171.0"
-
-// later are the known releases after the first, the oldest first.
-func later() []string { return []string{"0.171.0"} }
-
-// Each file is what one database of Codex 0.169.0 is made of: its statements as sqlite_master has
-// them, and the migrations that it says it went through. In the folder of a later release is what
-// its migrations made of that. No statement ever comes from an archive.
-//
-//go:embed schema/*.sql schema/*/*.sql
-var schemas embed.FS
 
 // A schema is what a database is made of.
 type schema struct {
@@ -53,47 +38,6 @@ func (t *table) column(name string) int { return slices.Index(t.cols, name) }
 
 const bookkeeping = "_sqlx_migrations"
 
-// schemasOf are the schemas that a database of this file name may have, the oldest first; none: the name
-// is not known.
-func schemasOf(ctx context.Context, rel string) ([]*schema, error) {
-	name, ok := strings.CutSuffix(rel, ".sqlite")
-	if name == "memories_v2_1" { // of one form
-		name = "memories_1"
-	}
-	b, err := schemas.ReadFile("schema/" + name + ".sql")
-	if err != nil || !ok {
-		return nil, nil
-	}
-	all := statements(b)
-	first, err := newSchema(ctx, name, all)
-	if err != nil {
-		return nil, err
-	}
-	out := []*schema{first}
-	for _, release := range later() {
-		b, err := schemas.ReadFile("schema/" + release + "/" + name + ".sql")
-		if err != nil {
-			continue // as it was
-		}
-		all = append(slices.Clip(all), statements(b)...)
-		s, err := newSchema(ctx, name, all)
-		if err != nil {
-			return nil, err
-		}
-		out = append(out, s)
-	}
-	return out, nil
-}
-
-func statements(file []byte) (out []string) {
-	for q := range strings.SplitSeq(string(file), ";\n--\n") {
-		if q != "" {
-			out = append(out, q)
-		}
-	}
-	return out
-}
-
 // newSchema is what a database is after statements.
 func newSchema(ctx context.Context, name string, statements []string) (*schema, error) {
 	s := &schema{name: name, statements: statements}
@@ -117,18 +61,27 @@ func newSchema(ctx context.Context, name string, statements []string) (*schema, 
 	return s, err
 }
 
-// match is the one of all that a database has. The error is that of the newest, or of the one whose
-// migrations it went through.
-func match(ctx context.Context, all []*schema, c *sql.Conn, rel string) (*schema, error) {
-	_, ms, err := inspect(ctx, c)
+// match is the schema that a database has by the migrations that it went through: the first of those
+// that are known, any number of them.
+func match(ctx context.Context, c *sql.Conn, rel string) (*schema, error) {
+	all, err := stepsOf(rel)
 	if err != nil {
 		return nil, err
 	}
-	s := all[len(all)-1]
-	for _, x := range all {
-		if slices.Equal(ms, x.migrations) {
-			s = x
-		}
+	objects, ms, err := inspect(ctx, c)
+	if err != nil {
+		return nil, err
+	}
+	var known []migration
+	for _, s := range all {
+		known = append(known, s.migration)
+	}
+	if n := len(ms); n == 0 || n > len(known) || !slices.Equal(ms, known[:n]) {
+		return nil, fmt.Errorf("%w: %s: found %s; supported: the first of %s (%s)", ErrSchema, rel, said(ms, len(objects)), said(known, 0), supported)
+	}
+	s, err := schemaAt(ctx, rel, len(ms))
+	if err != nil {
+		return nil, err
 	}
 	return s, s.check(ctx, c, rel)
 }
@@ -209,7 +162,7 @@ func (s *schema) check(ctx context.Context, c *sql.Conn, rel string) error {
 		return err
 	}
 	if !slices.Equal(ms, s.migrations) {
-		return fmt.Errorf("%w: %s: found %s; supported: %s (%s)", ErrSchema, rel, said(ms, len(objects)), said(s.migrations, 0), supported)
+		return fmt.Errorf("%w: %s: found %s; supported: the first of %s (%s)", ErrSchema, rel, said(ms, len(objects)), said(s.migrations, 0), supported)
 	}
 	for _, o := range sortedKeys(s.objects) {
 		if objects[o] != s.objects[o] {

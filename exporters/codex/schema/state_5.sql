@@ -1,12 +1,4 @@
-CREATE TABLE _sqlx_migrations (
-    version BIGINT PRIMARY KEY,
-    description TEXT NOT NULL,
-    installed_on TIMESTAMP NOT NULL DEFAULT CURRENT_TIMESTAMP,
-    success BOOLEAN NOT NULL,
-    checksum BLOB NOT NULL,
-    execution_time BIGINT NOT NULL
-);
---
+--- 1 threads
 CREATE TABLE threads (
     id TEXT PRIMARY KEY,
     rollout_path TEXT NOT NULL,
@@ -25,32 +17,91 @@ CREATE TABLE threads (
     git_sha TEXT,
     git_branch TEXT,
     git_origin_url TEXT
-, cli_version TEXT NOT NULL DEFAULT '', first_user_message TEXT NOT NULL DEFAULT '', agent_nickname TEXT, agent_role TEXT, memory_mode TEXT NOT NULL DEFAULT 'enabled', model TEXT, reasoning_effort TEXT, agent_path TEXT, created_at_ms INTEGER, updated_at_ms INTEGER, thread_source TEXT, preview TEXT NOT NULL DEFAULT '', recency_at INTEGER NOT NULL DEFAULT 0, recency_at_ms INTEGER NOT NULL DEFAULT 0, history_mode TEXT NOT NULL DEFAULT 'legacy', name TEXT, is_pinned INTEGER NOT NULL DEFAULT 0, thread_section_id TEXT
-    REFERENCES thread_sections(id) ON DELETE SET NULL, section_position INTEGER, section_entered_at_ms INTEGER, project_id TEXT
-    REFERENCES projects(id) ON DELETE SET NULL, originator TEXT, daybreak_enabled BOOLEAN, creator_user_id TEXT, creator_account_id TEXT, attached_thread_parent_id TEXT);
---
+);
+
 CREATE INDEX idx_threads_created_at ON threads(created_at DESC, id DESC);
---
 CREATE INDEX idx_threads_updated_at ON threads(updated_at DESC, id DESC);
---
 CREATE INDEX idx_threads_archived ON threads(archived);
---
 CREATE INDEX idx_threads_source ON threads(source);
---
 CREATE INDEX idx_threads_provider ON threads(model_provider);
---
+
+--- 2 logs
+CREATE TABLE logs (
+    id INTEGER PRIMARY KEY AUTOINCREMENT,
+    ts INTEGER NOT NULL,
+    ts_nanos INTEGER NOT NULL,
+    level TEXT NOT NULL,
+    target TEXT NOT NULL,
+    message TEXT,
+    module_path TEXT,
+    file TEXT,
+    line INTEGER
+);
+
+CREATE INDEX idx_logs_ts ON logs(ts DESC, ts_nanos DESC, id DESC);
+
+--- 3 logs thread id
+ALTER TABLE logs ADD COLUMN thread_id TEXT;
+
+CREATE INDEX idx_logs_thread_id ON logs(thread_id);
+
+--- 4 thread dynamic tools
 CREATE TABLE thread_dynamic_tools (
     thread_id TEXT NOT NULL,
     position INTEGER NOT NULL,
     name TEXT NOT NULL,
     description TEXT NOT NULL,
-    input_schema TEXT NOT NULL, defer_loading INTEGER NOT NULL DEFAULT 0, namespace TEXT,
+    input_schema TEXT NOT NULL,
     PRIMARY KEY(thread_id, position),
     FOREIGN KEY(thread_id) REFERENCES threads(id) ON DELETE CASCADE
 );
---
+
 CREATE INDEX idx_thread_dynamic_tools_thread ON thread_dynamic_tools(thread_id);
---
+
+--- 5 threads cli version
+ALTER TABLE threads ADD COLUMN cli_version TEXT NOT NULL DEFAULT '';
+
+--- 6 memories
+CREATE TABLE stage1_outputs (
+    thread_id TEXT PRIMARY KEY,
+    source_updated_at INTEGER NOT NULL,
+    raw_memory TEXT NOT NULL,
+    rollout_summary TEXT NOT NULL,
+    generated_at INTEGER NOT NULL,
+    FOREIGN KEY(thread_id) REFERENCES threads(id) ON DELETE CASCADE
+);
+
+CREATE INDEX idx_stage1_outputs_source_updated_at
+    ON stage1_outputs(source_updated_at DESC, thread_id DESC);
+
+CREATE TABLE jobs (
+    kind TEXT NOT NULL,
+    job_key TEXT NOT NULL,
+    status TEXT NOT NULL,
+    worker_id TEXT,
+    ownership_token TEXT,
+    started_at INTEGER,
+    finished_at INTEGER,
+    lease_until INTEGER,
+    retry_at INTEGER,
+    retry_remaining INTEGER NOT NULL,
+    last_error TEXT,
+    input_watermark INTEGER,
+    last_success_watermark INTEGER,
+    PRIMARY KEY (kind, job_key)
+);
+
+CREATE INDEX idx_jobs_kind_status_retry_lease
+    ON jobs(kind, status, retry_at, lease_until);
+
+--- 7 threads first user message
+ALTER TABLE threads ADD COLUMN first_user_message TEXT NOT NULL DEFAULT '';
+
+UPDATE threads
+SET first_user_message = title
+WHERE first_user_message = '' AND has_user_event = 1 AND title <> '';
+
+--- 8 backfill state
 CREATE TABLE backfill_state (
     id INTEGER PRIMARY KEY CHECK (id = 1),
     status TEXT NOT NULL,
@@ -58,16 +109,131 @@ CREATE TABLE backfill_state (
     last_success_at INTEGER,
     updated_at INTEGER NOT NULL
 );
---
+
+INSERT INTO backfill_state (id, status, last_watermark, last_success_at, updated_at)
+VALUES (
+    1,
+    'pending',
+    NULL,
+    NULL,
+    CAST(strftime('%s', 'now') AS INTEGER)
+)
+ON CONFLICT(id) DO NOTHING;
+
+--- 9 stage1 outputs rollout slug
+ALTER TABLE stage1_outputs
+ADD COLUMN rollout_slug TEXT;
+
+--- 10 logs process id
+ALTER TABLE logs ADD COLUMN process_uuid TEXT;
+
+CREATE INDEX idx_logs_process_uuid ON logs(process_uuid);
+
+--- 11 logs partition prune indexes
+CREATE INDEX idx_logs_thread_id_ts ON logs(thread_id, ts DESC, ts_nanos DESC, id DESC);
+
+CREATE INDEX idx_logs_process_uuid_threadless_ts ON logs(process_uuid, ts DESC, ts_nanos DESC, id DESC)
+WHERE thread_id IS NULL;
+
+--- 12 logs estimated bytes
+ALTER TABLE logs ADD COLUMN estimated_bytes INTEGER NOT NULL DEFAULT 0;
+
+UPDATE logs
+SET estimated_bytes =
+    LENGTH(CAST(COALESCE(message, '') AS BLOB))
+    + LENGTH(CAST(level AS BLOB))
+    + LENGTH(CAST(target AS BLOB))
+    + LENGTH(CAST(COALESCE(module_path, '') AS BLOB))
+    + LENGTH(CAST(COALESCE(file, '') AS BLOB));
+
+--- 13 threads agent nickname
+ALTER TABLE threads ADD COLUMN agent_nickname TEXT;
+ALTER TABLE threads ADD COLUMN agent_role TEXT;
+
+--- 14 agent jobs
+CREATE TABLE agent_jobs (
+    id TEXT PRIMARY KEY,
+    name TEXT NOT NULL,
+    status TEXT NOT NULL,
+    instruction TEXT NOT NULL,
+    output_schema_json TEXT,
+    input_headers_json TEXT NOT NULL,
+    input_csv_path TEXT NOT NULL,
+    output_csv_path TEXT NOT NULL,
+    auto_export INTEGER NOT NULL DEFAULT 1,
+    created_at INTEGER NOT NULL,
+    updated_at INTEGER NOT NULL,
+    started_at INTEGER,
+    completed_at INTEGER,
+    last_error TEXT
+);
+
+CREATE TABLE agent_job_items (
+    job_id TEXT NOT NULL,
+    item_id TEXT NOT NULL,
+    row_index INTEGER NOT NULL,
+    source_id TEXT,
+    row_json TEXT NOT NULL,
+    status TEXT NOT NULL,
+    assigned_thread_id TEXT,
+    attempt_count INTEGER NOT NULL DEFAULT 0,
+    result_json TEXT,
+    last_error TEXT,
+    created_at INTEGER NOT NULL,
+    updated_at INTEGER NOT NULL,
+    completed_at INTEGER,
+    reported_at INTEGER,
+    PRIMARY KEY (job_id, item_id),
+    FOREIGN KEY(job_id) REFERENCES agent_jobs(id) ON DELETE CASCADE
+);
+
+CREATE INDEX idx_agent_jobs_status ON agent_jobs(status, updated_at DESC);
+CREATE INDEX idx_agent_job_items_status ON agent_job_items(job_id, status, row_index ASC);
+
+--- 15 agent jobs max runtime seconds
+ALTER TABLE agent_jobs
+ADD COLUMN max_runtime_seconds INTEGER;
+
+--- 16 memory usage
+ALTER TABLE stage1_outputs ADD COLUMN usage_count INTEGER;
+ALTER TABLE stage1_outputs ADD COLUMN last_usage INTEGER;
+
+--- 17 phase2 selection flag
+ALTER TABLE stage1_outputs
+ADD COLUMN selected_for_phase2 INTEGER NOT NULL DEFAULT 0;
+
+--- 18 phase2 selection snapshot
+ALTER TABLE stage1_outputs
+ADD COLUMN selected_for_phase2_source_updated_at INTEGER;
+ALTER TABLE threads ADD COLUMN memory_mode TEXT NOT NULL DEFAULT 'enabled';
+
+--- 19 thread dynamic tools defer loading
+ALTER TABLE thread_dynamic_tools
+ADD COLUMN defer_loading INTEGER NOT NULL DEFAULT 0;
+
+--- 20 threads model reasoning effort
+ALTER TABLE threads ADD COLUMN model TEXT;
+ALTER TABLE threads ADD COLUMN reasoning_effort TEXT;
+
+--- 21 thread spawn edges
 CREATE TABLE thread_spawn_edges (
     parent_thread_id TEXT NOT NULL,
     child_thread_id TEXT NOT NULL PRIMARY KEY,
     status TEXT NOT NULL
 );
---
+
 CREATE INDEX idx_thread_spawn_edges_parent_status
     ON thread_spawn_edges(parent_thread_id, status);
---
+
+--- 22 threads agent path
+ALTER TABLE threads ADD COLUMN agent_path TEXT;
+
+--- 23 drop logs
+PRAGMA auto_vacuum = INCREMENTAL;
+
+DROP TABLE IF EXISTS logs;
+
+--- 24 remote control enrollments
 CREATE TABLE remote_control_enrollments (
     websocket_url TEXT NOT NULL,
     account_id TEXT NOT NULL,
@@ -75,10 +241,83 @@ CREATE TABLE remote_control_enrollments (
     server_id TEXT NOT NULL,
     environment_id TEXT NOT NULL,
     server_name TEXT NOT NULL,
-    updated_at INTEGER NOT NULL, remote_control_enabled INTEGER,
+    updated_at INTEGER NOT NULL,
     PRIMARY KEY (websocket_url, account_id, app_server_client_name)
 );
---
+
+--- 25 thread timestamps millis
+ALTER TABLE threads ADD COLUMN created_at_ms INTEGER;
+ALTER TABLE threads ADD COLUMN updated_at_ms INTEGER;
+
+CREATE TEMP TABLE thread_timestamp_migration AS
+SELECT
+    id,
+    CASE
+        WHEN created_at < 1577836800000 THEN created_at * 1000
+        ELSE created_at
+    END AS created_at_base_ms,
+    CASE
+        WHEN updated_at < 1577836800000 THEN updated_at * 1000
+        ELSE updated_at
+    END AS updated_at_base_ms
+FROM threads;
+
+WITH RECURSIVE
+ordered_created AS (
+    SELECT
+        id,
+        created_at_base_ms,
+        ROW_NUMBER() OVER (ORDER BY created_at_base_ms, id) AS row_number
+    FROM thread_timestamp_migration
+),
+assigned_created(row_number, id, created_at_ms) AS (
+    SELECT row_number, id, created_at_base_ms
+    FROM ordered_created
+    WHERE row_number = 1
+    UNION ALL
+    SELECT
+        ordered_created.row_number,
+        ordered_created.id,
+        MAX(ordered_created.created_at_base_ms, assigned_created.created_at_ms + 1)
+    FROM ordered_created
+    JOIN assigned_created ON ordered_created.row_number = assigned_created.row_number + 1
+)
+UPDATE threads
+SET created_at_ms = (
+    SELECT created_at_ms
+    FROM assigned_created
+    WHERE assigned_created.id = threads.id
+);
+
+WITH RECURSIVE
+ordered_updated AS (
+    SELECT
+        id,
+        updated_at_base_ms,
+        ROW_NUMBER() OVER (ORDER BY updated_at_base_ms, id) AS row_number
+    FROM thread_timestamp_migration
+),
+assigned_updated(row_number, id, updated_at_ms) AS (
+    SELECT row_number, id, updated_at_base_ms
+    FROM ordered_updated
+    WHERE row_number = 1
+    UNION ALL
+    SELECT
+        ordered_updated.row_number,
+        ordered_updated.id,
+        MAX(ordered_updated.updated_at_base_ms, assigned_updated.updated_at_ms + 1)
+    FROM ordered_updated
+    JOIN assigned_updated ON ordered_updated.row_number = assigned_updated.row_number + 1
+)
+UPDATE threads
+SET updated_at_ms = (
+    SELECT updated_at_ms
+    FROM assigned_updated
+    WHERE assigned_updated.id = threads.id
+);
+
+DROP TABLE thread_timestamp_migration;
+
 CREATE TRIGGER threads_created_at_ms_after_insert
 AFTER INSERT ON threads
 WHEN NEW.created_at_ms IS NULL
@@ -87,7 +326,7 @@ BEGIN
     SET created_at_ms = NEW.created_at * 1000
     WHERE id = NEW.id;
 END;
---
+
 CREATE TRIGGER threads_updated_at_ms_after_insert
 AFTER INSERT ON threads
 WHEN NEW.updated_at_ms IS NULL
@@ -96,7 +335,7 @@ BEGIN
     SET updated_at_ms = NEW.updated_at * 1000
     WHERE id = NEW.id;
 END;
---
+
 CREATE TRIGGER threads_created_at_ms_after_update
 AFTER UPDATE OF created_at ON threads
 WHEN NEW.created_at != OLD.created_at
@@ -106,7 +345,7 @@ BEGIN
     SET created_at_ms = NEW.created_at * 1000
     WHERE id = NEW.id;
 END;
---
+
 CREATE TRIGGER threads_updated_at_ms_after_update
 AFTER UPDATE OF updated_at ON threads
 WHEN NEW.updated_at != OLD.updated_at
@@ -116,30 +355,155 @@ BEGIN
     SET updated_at_ms = NEW.updated_at * 1000
     WHERE id = NEW.id;
 END;
---
+
 CREATE INDEX idx_threads_created_at_ms ON threads(created_at_ms DESC, id DESC);
---
 CREATE INDEX idx_threads_updated_at_ms ON threads(updated_at_ms DESC, id DESC);
---
+
+--- 26 thread dynamic tools namespace
+ALTER TABLE thread_dynamic_tools
+ADD COLUMN namespace TEXT;
+
+--- 27 threads cwd sort indexes
 CREATE INDEX idx_threads_archived_cwd_created_at_ms ON threads(archived, cwd, created_at_ms DESC, id DESC);
---
 CREATE INDEX idx_threads_archived_cwd_updated_at_ms ON threads(archived, cwd, updated_at_ms DESC, id DESC);
---
+
+--- 28 device key bindings
+CREATE TABLE device_key_bindings (
+    key_id TEXT PRIMARY KEY NOT NULL,
+    account_user_id TEXT NOT NULL,
+    client_id TEXT NOT NULL,
+    created_at INTEGER NOT NULL,
+    updated_at INTEGER NOT NULL
+);
+
+--- 29 thread goals
+CREATE TABLE thread_goals (
+    thread_id TEXT PRIMARY KEY NOT NULL REFERENCES threads(id) ON DELETE CASCADE,
+    goal_id TEXT NOT NULL,
+    objective TEXT NOT NULL,
+    status TEXT NOT NULL CHECK(status IN ('active', 'paused', 'budget_limited', 'complete')),
+    token_budget INTEGER,
+    tokens_used INTEGER NOT NULL DEFAULT 0,
+    time_used_seconds INTEGER NOT NULL DEFAULT 0,
+    created_at_ms INTEGER NOT NULL,
+    updated_at_ms INTEGER NOT NULL
+);
+
+--- 30 threads thread source
+ALTER TABLE threads ADD COLUMN thread_source TEXT;
+
+--- 31 drop device key bindings
+DROP TABLE IF EXISTS device_key_bindings;
+
+--- 32 threads preview
+ALTER TABLE threads ADD COLUMN preview TEXT NOT NULL DEFAULT '';
+
+UPDATE threads
+SET preview = first_user_message
+WHERE preview = '' AND first_user_message <> '';
+
+UPDATE threads
+SET preview = (
+    SELECT thread_goals.objective
+    FROM thread_goals
+    WHERE thread_goals.thread_id = threads.id
+)
+WHERE preview = ''
+    AND EXISTS (
+        SELECT 1
+        FROM thread_goals
+        WHERE thread_goals.thread_id = threads.id
+            AND thread_goals.objective <> ''
+    );
+
+--- 33 thread goal stopped statuses
+PRAGMA foreign_keys=OFF;
+
+CREATE TABLE thread_goals_new (
+    thread_id TEXT PRIMARY KEY NOT NULL REFERENCES threads(id) ON DELETE CASCADE,
+    goal_id TEXT NOT NULL,
+    objective TEXT NOT NULL,
+    status TEXT NOT NULL CHECK(status IN (
+        'active',
+        'paused',
+        'blocked',
+        'usage_limited',
+        'budget_limited',
+        'complete'
+    )),
+    token_budget INTEGER,
+    tokens_used INTEGER NOT NULL DEFAULT 0,
+    time_used_seconds INTEGER NOT NULL DEFAULT 0,
+    created_at_ms INTEGER NOT NULL,
+    updated_at_ms INTEGER NOT NULL
+);
+
+INSERT INTO thread_goals_new (
+    thread_id,
+    goal_id,
+    objective,
+    status,
+    token_budget,
+    tokens_used,
+    time_used_seconds,
+    created_at_ms,
+    updated_at_ms
+)
+SELECT
+    thread_id,
+    goal_id,
+    objective,
+    status,
+    token_budget,
+    tokens_used,
+    time_used_seconds,
+    created_at_ms,
+    updated_at_ms
+FROM thread_goals;
+
+DROP TABLE thread_goals;
+ALTER TABLE thread_goals_new RENAME TO thread_goals;
+
+PRAGMA foreign_keys=ON;
+
+--- 34 drop thread goals
+DROP TABLE IF EXISTS thread_goals;
+
+--- 35 drop memory tables
+DROP TABLE IF EXISTS jobs;
+DROP TABLE IF EXISTS stage1_outputs;
+
+--- 36 threads visible sort indexes
 CREATE INDEX idx_threads_visible_created_at_ms
     ON threads(archived, created_at_ms DESC)
     WHERE preview <> '';
---
+
 CREATE INDEX idx_threads_visible_updated_at_ms
     ON threads(archived, updated_at_ms DESC)
     WHERE preview <> '';
---
+
+--- 37 remote control enrollments enabled
+ALTER TABLE remote_control_enrollments
+ADD COLUMN remote_control_enabled INTEGER;
+
+--- 38 external agent config imports
 CREATE TABLE external_agent_config_imports (
     import_id TEXT PRIMARY KEY,
     completed_at_ms INTEGER NOT NULL,
     successes TEXT NOT NULL,
     failures TEXT NOT NULL
-, provider_id TEXT);
---
+);
+
+--- 39 threads recency at
+ALTER TABLE threads ADD COLUMN recency_at INTEGER NOT NULL DEFAULT 0;
+ALTER TABLE threads ADD COLUMN recency_at_ms INTEGER NOT NULL DEFAULT 0;
+
+UPDATE threads
+SET recency_at = updated_at,
+    recency_at_ms = updated_at_ms;
+
+-- Older binaries can open databases migrated by newer binaries. Seed recency
+-- when one of those binaries inserts a thread without the new columns.
 CREATE TRIGGER threads_recency_at_after_insert
 AFTER INSERT ON threads
 WHEN NEW.recency_at_ms = 0
@@ -149,33 +513,84 @@ BEGIN
         recency_at_ms = COALESCE(NEW.updated_at_ms, NEW.updated_at * 1000)
     WHERE id = NEW.id;
 END;
---
+
 CREATE INDEX idx_threads_recency_at_ms
     ON threads(recency_at_ms DESC, id DESC);
---
+
 CREATE INDEX idx_threads_archived_cwd_recency_at_ms
     ON threads(archived, cwd, recency_at_ms DESC, id DESC);
---
+
 CREATE INDEX idx_threads_visible_recency_at_ms
     ON threads(archived, recency_at_ms DESC, id DESC)
     WHERE preview <> '';
---
+
+--- 40 threads history mode
+ALTER TABLE threads ADD COLUMN history_mode TEXT NOT NULL DEFAULT 'legacy';
+
+--- 41 threads name
+ALTER TABLE threads ADD COLUMN name TEXT;
+
+--- 42 drop agent jobs
+DROP TABLE IF EXISTS agent_job_items;
+DROP TABLE IF EXISTS agent_jobs;
+
+--- 43 threads is pinned
+ALTER TABLE threads ADD COLUMN is_pinned INTEGER NOT NULL DEFAULT 0;
+
 CREATE INDEX idx_threads_pinned_recency_at_ms
     ON threads(archived, recency_at_ms DESC, id DESC)
     WHERE is_pinned = 1 AND preview <> '';
---
+
+--- 44 external agent config imports provider id
+ALTER TABLE external_agent_config_imports
+ADD COLUMN provider_id TEXT;
+
+--- 45 threads section
 CREATE TABLE thread_sections (
     id TEXT PRIMARY KEY,
     name TEXT NOT NULL
-, appearance TEXT);
---
+);
+
+INSERT INTO thread_sections (id, name)
+VALUES ('01984de2-8f74-7c91-a3b2-5c5e937cf318', 'Pinned');
+
+ALTER TABLE threads ADD COLUMN thread_section_id TEXT
+    REFERENCES thread_sections(id) ON DELETE SET NULL;
+
+CREATE INDEX idx_threads_section_recency_at_ms
+    ON threads(archived, thread_section_id, recency_at_ms DESC, id DESC)
+    WHERE thread_section_id IS NOT NULL AND preview <> '';
+
+--- 46 threads section order
+ALTER TABLE threads ADD COLUMN section_position INTEGER;
+ALTER TABLE threads ADD COLUMN section_entered_at_ms INTEGER;
+
+UPDATE threads
+SET section_position = ranked.position,
+    section_entered_at_ms = threads.recency_at_ms
+FROM (
+    SELECT id,
+           ROW_NUMBER() OVER (
+               PARTITION BY thread_section_id
+               ORDER BY recency_at_ms DESC, id DESC
+           ) * 1000000 AS position
+    FROM threads
+    WHERE thread_section_id IS NOT NULL
+) AS ranked
+WHERE threads.id = ranked.id;
+
+CREATE INDEX idx_threads_section_position
+    ON threads(archived, thread_section_id, section_position ASC, id ASC)
+    WHERE thread_section_id IS NOT NULL AND preview <> '';
+
+--- 47 rollout migration state
 CREATE TABLE rollout_migration_state (
     migration_id TEXT PRIMARY KEY,
     last_checked_thread_created_at INTEGER,
     last_checked_thread_id TEXT,
     updated_at INTEGER NOT NULL
 );
---
+
 CREATE TABLE rollout_migration_skipped_rollouts (
     migration_id TEXT NOT NULL,
     rollout_path TEXT NOT NULL,
@@ -185,7 +600,11 @@ CREATE TABLE rollout_migration_skipped_rollouts (
     skipped_at INTEGER NOT NULL,
     PRIMARY KEY (migration_id, rollout_path)
 );
---
+
+--- 48 thread section appearance
+ALTER TABLE thread_sections ADD COLUMN appearance TEXT;
+
+--- 49 projects
 CREATE TABLE projects (
     id TEXT PRIMARY KEY,
     name TEXT NOT NULL,
@@ -194,204 +613,175 @@ CREATE TABLE projects (
     created_at_ms INTEGER NOT NULL,
     updated_at_ms INTEGER NOT NULL
 );
---
+
 CREATE TABLE project_roots (
     project_id TEXT NOT NULL REFERENCES projects(id) ON DELETE CASCADE,
     position INTEGER NOT NULL,
     path TEXT NOT NULL,
     PRIMARY KEY (project_id, position)
 );
---
+
 CREATE TABLE project_idempotency_keys (
     key TEXT PRIMARY KEY,
     project_id TEXT NOT NULL,
     created_at_ms INTEGER NOT NULL
 );
---
+
+ALTER TABLE threads ADD COLUMN project_id TEXT
+    REFERENCES projects(id) ON DELETE SET NULL;
+
 CREATE INDEX idx_projects_position
     ON projects(position ASC, id ASC);
---
 CREATE INDEX idx_threads_project_id
     ON threads(project_id, archived, created_at_ms DESC, id DESC)
     WHERE project_id IS NOT NULL;
---
+
+--- 50 threads section empty preview indexes
+DROP INDEX idx_threads_section_recency_at_ms;
+DROP INDEX idx_threads_section_position;
+
 CREATE INDEX idx_threads_section_recency_at_ms
     ON threads(archived, thread_section_id, recency_at_ms DESC, id DESC)
     WHERE thread_section_id IS NOT NULL;
---
+
 CREATE INDEX idx_threads_section_position
     ON threads(archived, thread_section_id, section_position ASC, id ASC)
     WHERE thread_section_id IS NOT NULL;
---
-CREATE TABLE "thread_attachments" (
+
+--- 51 thread artifacts
+CREATE TABLE thread_artifacts (
     id TEXT PRIMARY KEY,
     thread_id TEXT NOT NULL REFERENCES threads(id) ON DELETE CASCADE,
-    attachment_type TEXT NOT NULL,
+    artifact_type TEXT NOT NULL,
     identity_key TEXT NOT NULL,
     payload TEXT NOT NULL,
     created_at INTEGER NOT NULL,
-    UNIQUE (thread_id, attachment_type, identity_key)
+    UNIQUE (thread_id, artifact_type, identity_key)
 );
---
+
+CREATE INDEX idx_thread_artifacts_thread_created_id
+    ON thread_artifacts(thread_id, created_at, id);
+
+--- 52 projects recency
 CREATE INDEX idx_threads_project_recency
     ON threads(project_id, recency_at_ms DESC)
     WHERE archived = 0 AND project_id IS NOT NULL;
---
+
+--- 53 threads originator
+ALTER TABLE threads ADD COLUMN originator TEXT;
+
+--- 54 threads daybreak enabled
+ALTER TABLE threads ADD COLUMN daybreak_enabled BOOLEAN;
+
+--- 55 thread attachments
+ALTER TABLE thread_artifacts RENAME TO thread_attachments;
+ALTER TABLE thread_attachments RENAME COLUMN artifact_type TO attachment_type;
+
+DROP INDEX idx_thread_artifacts_thread_created_id;
 CREATE INDEX idx_thread_attachments_thread_created_id
     ON thread_attachments(thread_id, created_at, id);
---
+
+--- 56 threads creator identity
+ALTER TABLE threads ADD COLUMN creator_user_id TEXT;
+ALTER TABLE threads ADD COLUMN creator_account_id TEXT;
+
+--- 57 cleanup guardian thread metadata
+-- Guardian prompts are synthetic review context, not user-authored messages.
+-- Keep the SQLite projection small; rollout JSONL remains canonical.
+-- Legacy automatic titles were empty or copied first_user_message; preserve a
+-- different non-empty title because it may have been set explicitly.
+UPDATE threads
+SET title = CASE
+        WHEN trim(title) = '' OR trim(title) = trim(first_user_message)
+            THEN 'Guardian review'
+        ELSE title
+    END,
+    name = CASE
+        WHEN trim(COALESCE(name, '')) != ''
+            THEN name
+        WHEN trim(title) != ''
+            AND trim(title) != trim(COALESCE(first_user_message, ''))
+            THEN title
+        ELSE 'Guardian review'
+    END,
+    preview = 'Approval review',
+    first_user_message = ''
+WHERE source = '{"subagent":{"other":"guardian"}}';
+
+--- 58 threads archive sort indexes
+-- Archived listings include empty previews and cannot use the visible-only indexes.
 CREATE INDEX idx_threads_archive_created_at_ms
     ON threads(archived, created_at_ms DESC, id DESC)
     WHERE archived = 1;
---
+
 CREATE INDEX idx_threads_archive_updated_at_ms
     ON threads(archived, updated_at_ms DESC, id DESC)
     WHERE archived = 1;
---
+
 CREATE INDEX idx_threads_archive_recency_at_ms
     ON threads(archived, recency_at_ms DESC, id DESC)
     WHERE archived = 1;
---
+
+--- 59 thread attachment reverse lookup
 CREATE INDEX idx_thread_attachments_identity_thread
     ON thread_attachments(attachment_type, identity_key, thread_id);
---
+
+--- 60 guardian review feedback
 CREATE TABLE guardian_review_feedback (
     id TEXT PRIMARY KEY NOT NULL,
     thread_id TEXT NOT NULL REFERENCES threads(id) ON DELETE CASCADE,
     record BLOB NOT NULL
 );
---
+
+--- 61 thread read state
+-- Independent of rebuildable thread metadata: only actual thread deletion removes receipts.
+-- NULL means read; the empty string means manually unread from the start, even when empty.
 CREATE TABLE thread_read_receipts (
     thread_id TEXT PRIMARY KEY NOT NULL,
     first_unread_turn TEXT,
     revision TEXT NOT NULL,
     last_published_turn TEXT
 );
---
+
+--- 62 threads attached parent
+ALTER TABLE threads ADD COLUMN attached_thread_parent_id TEXT;
+
 CREATE INDEX idx_threads_attached_parent ON threads(attached_thread_parent_id)
     WHERE attached_thread_parent_id IS NOT NULL;
---
-INSERT INTO _sqlx_migrations (version, description, success, checksum, execution_time) VALUES (1, 'threads', 1, x'627ef19164c9bb298a0cd99945981c9b7bda3d9e6cf12eb35145e3b1d3bf7cf8740f0dbaa0b475185fc2993397078049', 0);
---
-INSERT INTO _sqlx_migrations (version, description, success, checksum, execution_time) VALUES (2, 'logs', 1, x'521b72cbc04c7d03b1e4aef8dc0fdee672f1f7f5881385a55a0e937e4ebe87a3f67bca4d3f6b59afbc9a7ca723c82856', 0);
---
-INSERT INTO _sqlx_migrations (version, description, success, checksum, execution_time) VALUES (3, 'logs thread id', 1, x'e58a2862bdb66d3274e60144a26dc9d68bbefff834cd29b82b740f38fcf95862934f412665d985715167839e8f0eb377', 0);
---
-INSERT INTO _sqlx_migrations (version, description, success, checksum, execution_time) VALUES (4, 'thread dynamic tools', 1, x'8adc251366e4c7e5ea78b620ac71f4c4bdfb8f048bf9f2fd7204226cfba54c8e83fc9d83fc1ec334bc683bb7f6d0d8a8', 0);
---
-INSERT INTO _sqlx_migrations (version, description, success, checksum, execution_time) VALUES (5, 'threads cli version', 1, x'1ac64f85e083e5b49b974bf498fc39c630f0032057fb4bf4cb31708619fac5a80189f261cf3e38dafd92dc406e73c220', 0);
---
-INSERT INTO _sqlx_migrations (version, description, success, checksum, execution_time) VALUES (6, 'memories', 1, x'a203fc4b597e1420bffdc4e00e214798b21cf7fc921d8bd6f089c75248fb6a4b4942c97a1f8e0271eca8cf3b3e5e7a80', 0);
---
-INSERT INTO _sqlx_migrations (version, description, success, checksum, execution_time) VALUES (7, 'threads first user message', 1, x'7e35a464df6d4c82694de50865ba3fe9104f9e1385a33be7d633ab4b8d6cf60b7f369fe083d31251fd77b75fa2d61f82', 0);
---
-INSERT INTO _sqlx_migrations (version, description, success, checksum, execution_time) VALUES (8, 'backfill state', 1, x'aa3f287f7a448554e7af01f259f0871ce90ace1a7d4b8ebbd74c87ae57c3e21119f7eec8b9c2e9f4a9e76e63a0f0b60a', 0);
---
-INSERT INTO _sqlx_migrations (version, description, success, checksum, execution_time) VALUES (9, 'stage1 outputs rollout slug', 1, x'8b469360777e6dd6c21d3f0eb93481251846b0a50e0a44eb0dbee4a0a32b7206768a5d83a5fcec30c6fd2e43d755ff1b', 0);
---
-INSERT INTO _sqlx_migrations (version, description, success, checksum, execution_time) VALUES (10, 'logs process id', 1, x'8adaf1365f8e5deeba68bdeee9fd83b094a87bdab364d95ab5c714f7b8bd95dc3b38576871470312154c9d41e8f10f93', 0);
---
-INSERT INTO _sqlx_migrations (version, description, success, checksum, execution_time) VALUES (11, 'logs partition prune indexes', 1, x'31ececbd07f04452d0dc5127d824ed183056b9900a31aa739387a4aef232016d975110829814841fb6bf3fd23634b799', 0);
---
-INSERT INTO _sqlx_migrations (version, description, success, checksum, execution_time) VALUES (12, 'logs estimated bytes', 1, x'0012a213ed25f2cf806c2530c487ebb00b4f102f5960d1a852154a0f77d25c9e9f7df29550faeb30ebaff15a26c7d604', 0);
---
-INSERT INTO _sqlx_migrations (version, description, success, checksum, execution_time) VALUES (13, 'threads agent nickname', 1, x'05526a0900a8430523a9a05932ea61302fce20782b245498565c1b9a2dfd10cf5c49932089b496ae23af44f6c5f76af4', 0);
---
-INSERT INTO _sqlx_migrations (version, description, success, checksum, execution_time) VALUES (14, 'agent jobs', 1, x'4d2fbb2442c5c5c7c47b4254b5b8dc2c52129f65c4a952a79f1ec5c40fb07483326429ce5acdbd372bc9262352cb6277', 0);
---
-INSERT INTO _sqlx_migrations (version, description, success, checksum, execution_time) VALUES (15, 'agent jobs max runtime seconds', 1, x'0eece6db59c948faa6608526af440a9f53f5a982d27f3e866cd9f1401c2e59bc61f8381b5a1c9744acb232f50db493e5', 0);
---
-INSERT INTO _sqlx_migrations (version, description, success, checksum, execution_time) VALUES (16, 'memory usage', 1, x'4768f743e981293735c6e07b0282ec8ace98af720059d68555b17979d28c94b0c893a97a950d5e32758bc6d92d8fe6ff', 0);
---
-INSERT INTO _sqlx_migrations (version, description, success, checksum, execution_time) VALUES (17, 'phase2 selection flag', 1, x'4cbdb2edfebf6040858ffc193cffa36e6b3fbf508f8418ad073081bbfcf59d53d423b6eb4c0ded206ab4d4c1a0efed94', 0);
---
-INSERT INTO _sqlx_migrations (version, description, success, checksum, execution_time) VALUES (18, 'phase2 selection snapshot', 1, x'a4363003bc44f0a4ae1eed53b536b7175f97863ea6881a059dc6642e70e2921576204697cec2345f560e65ff7fbf4455', 0);
---
-INSERT INTO _sqlx_migrations (version, description, success, checksum, execution_time) VALUES (19, 'thread dynamic tools defer loading', 1, x'3884c02f080f0184e92b620f870dfbb840a8ec5dfce2fe6455dd8197fcd27d7dd86e63ad6ec7c4091a1161d9ed199f8d', 0);
---
-INSERT INTO _sqlx_migrations (version, description, success, checksum, execution_time) VALUES (20, 'threads model reasoning effort', 1, x'07673f4859f740134569ab9606760d8173ed6df92da47c86fbd0ceeb333e18ab7ac91d525ab8c11503c42164fd4167ae', 0);
---
-INSERT INTO _sqlx_migrations (version, description, success, checksum, execution_time) VALUES (21, 'thread spawn edges', 1, x'ea1aebe4f5a1d56c8effcc15f705c272275dd8adfeb01bc97d3f7b283474a3b8c2b0c8c69de55786e8bda17cae6f4de7', 0);
---
-INSERT INTO _sqlx_migrations (version, description, success, checksum, execution_time) VALUES (22, 'threads agent path', 1, x'160fe01b757dd06f9573b9030952d021f2b148732bea5fc5f5ae09e9227f3f83ca676695edaf8502669fcb546119dc94', 0);
---
-INSERT INTO _sqlx_migrations (version, description, success, checksum, execution_time) VALUES (23, 'drop logs', 1, x'e6c748a9a18286e4c773ffe0dad659f16fb7e5b7b032235815991c405f2d32c068f3edde920d0fcf589b687bffcfee2e', 0);
---
-INSERT INTO _sqlx_migrations (version, description, success, checksum, execution_time) VALUES (24, 'remote control enrollments', 1, x'e92aa526b1f36e26f6221c04a671f07b27de2e7a5112d93a8c3af816a87846e7804d5fbad689e61cf4ec91fd79d3bd8a', 0);
---
-INSERT INTO _sqlx_migrations (version, description, success, checksum, execution_time) VALUES (25, 'thread timestamps millis', 1, x'd6fb51d79941b93c3278fe2a8a0c6fa882407b7b716e32d72329f0b7b60c181a42f49e56cd552315efb0402a111ede12', 0);
---
-INSERT INTO _sqlx_migrations (version, description, success, checksum, execution_time) VALUES (26, 'thread dynamic tools namespace', 1, x'6c62a325d3b9ca8e424eacb9e3890d8d9de57c3725e2d1fa30c3743ae779fca2969387174359dfb26e4920791ae7e831', 0);
---
-INSERT INTO _sqlx_migrations (version, description, success, checksum, execution_time) VALUES (27, 'threads cwd sort indexes', 1, x'd84dca6a039e004c0c7d06c5a16c2ccc363137537f3dd9898f50bb013ce9067140761b87d58ca742d769d35976863fc3', 0);
---
-INSERT INTO _sqlx_migrations (version, description, success, checksum, execution_time) VALUES (28, 'device key bindings', 1, x'ef44adaa291e40dfe6b74e3cd259711adae13f01c5594b177d08e2d2041a67ed3813feecf049662aaed0f636bd3f4ac3', 0);
---
-INSERT INTO _sqlx_migrations (version, description, success, checksum, execution_time) VALUES (29, 'thread goals', 1, x'e9ec76f97dbf41ce4949de324a2a26538c2025c0ac4f272b77a852970fb14b7ec970d6978a765f91ae171dce9c0e4149', 0);
---
-INSERT INTO _sqlx_migrations (version, description, success, checksum, execution_time) VALUES (30, 'threads thread source', 1, x'80c1cdacd4520b42b18b960164912685591a7ee041645f35609a2ee2792eb474b7b0b758366556982d8cde2acb583672', 0);
---
-INSERT INTO _sqlx_migrations (version, description, success, checksum, execution_time) VALUES (31, 'drop device key bindings', 1, x'943675a9b3dc92d0b2731ae7d2fe324ff1a40b6366b9d5d8b4cb47ca885c08beb6ebb1d776a5a47c878b4094dde70ea0', 0);
---
-INSERT INTO _sqlx_migrations (version, description, success, checksum, execution_time) VALUES (32, 'threads preview', 1, x'3c01d615c5e3aba0fd858b7168e73881598d7d33a0ecc41527bdf6595a199d1aec2ff9f3b3000a57241c500d81b34259', 0);
---
-INSERT INTO _sqlx_migrations (version, description, success, checksum, execution_time) VALUES (33, 'thread goal stopped statuses', 1, x'4904aae354e3d8ce32ac21d2ae579fd708446ae1dfb2649fc9dd22dc9279b91a2bbb02e6f01b3e0abd1088177bf2f030', 0);
---
-INSERT INTO _sqlx_migrations (version, description, success, checksum, execution_time) VALUES (34, 'drop thread goals', 1, x'd6fea739c76ebdef35a23f06e54efb5904d7987fb6b663db1ebc98eb9b192305f454932bfbaa2231aedca6209903a5f3', 0);
---
-INSERT INTO _sqlx_migrations (version, description, success, checksum, execution_time) VALUES (35, 'drop memory tables', 1, x'd7b56acb07c96858bdc7ca4c53db51eb71c6a19ef2c524ff68c2660a6fe0d23211a6d39cb905f01c42ffb7c8ee913bbc', 0);
---
-INSERT INTO _sqlx_migrations (version, description, success, checksum, execution_time) VALUES (36, 'threads visible sort indexes', 1, x'6381f7bb4c36be41c6106b8523ea6c68f5a00273a5522155b7b84bad26d152436f3375df7097ce3abf2421aec32641ed', 0);
---
-INSERT INTO _sqlx_migrations (version, description, success, checksum, execution_time) VALUES (37, 'remote control enrollments enabled', 1, x'f6a5ab0db36bb9e45ab5285b56090fb453df0a4d4d8d62eace234f0b557f4203c6c455fc67bd7d6e72623c3979ec9405', 0);
---
-INSERT INTO _sqlx_migrations (version, description, success, checksum, execution_time) VALUES (38, 'external agent config imports', 1, x'e7778522cbe529f5e2ba179b502aee8e5c21272ad820e672ab0a565f7edc9bd0f29171ccf9815c0acc0f89eae0a2b1fc', 0);
---
-INSERT INTO _sqlx_migrations (version, description, success, checksum, execution_time) VALUES (39, 'threads recency at', 1, x'c217b3d14c08c23603f485af11452ee2b68f65fa8dbaf215f33f53b608c092be8738de3f63d6a38f120edea5af247c17', 0);
---
-INSERT INTO _sqlx_migrations (version, description, success, checksum, execution_time) VALUES (40, 'threads history mode', 1, x'a7a99674f90a43184e43d66595c4f1da50ae8715a5bfcb1579a2b7b10668335d7f7ab6b6f2d7a7a379272773d803a914', 0);
---
-INSERT INTO _sqlx_migrations (version, description, success, checksum, execution_time) VALUES (41, 'threads name', 1, x'0dc734dbe4cbcc5ad5a8bbc2fdc1cf770ddea3cb53eb36c55a4da6fa2e8be4cc8e68672f43ac953e727e415e45c50a78', 0);
---
-INSERT INTO _sqlx_migrations (version, description, success, checksum, execution_time) VALUES (42, 'drop agent jobs', 1, x'cfdc4fd47328d1b67c0c7555125de4fb4add5b3b57fd31ac1987e4d8b0c99b1f5418db9ee7ec2158aed8a2e3dfcfd636', 0);
---
-INSERT INTO _sqlx_migrations (version, description, success, checksum, execution_time) VALUES (43, 'threads is pinned', 1, x'605128e722bd2521c7e979e9961c16706435e442b3e3a8efa36f6b16c42e3833090906d9a62fde097a109b78e29da830', 0);
---
-INSERT INTO _sqlx_migrations (version, description, success, checksum, execution_time) VALUES (44, 'external agent config imports provider id', 1, x'5d29223bd1cafe456a4af992a545e8ec420b71331eb12a7427e26512b8a44117d9445b83562f095b3a5a0f11c4f091d2', 0);
---
-INSERT INTO _sqlx_migrations (version, description, success, checksum, execution_time) VALUES (45, 'threads section', 1, x'a7fadc8caea8b6abeb108f588a91b8e5d1c9e2645ce990f2251b9f0234e6e53d78fc854f1c88c7217cc143016539d691', 0);
---
-INSERT INTO _sqlx_migrations (version, description, success, checksum, execution_time) VALUES (46, 'threads section order', 1, x'63addf6115c3fb1a22a886108ce6ebff5cd8408f219606dc2f8396836418e56d5be2a6de7b0df877119a28096ee67d22', 0);
---
-INSERT INTO _sqlx_migrations (version, description, success, checksum, execution_time) VALUES (47, 'rollout migration state', 1, x'1ae117e4ab40813de2b6cfed521585a5396a8dcb7277923d539ed111f5e76424787131ef1de353be5dd78e8228f204cc', 0);
---
-INSERT INTO _sqlx_migrations (version, description, success, checksum, execution_time) VALUES (48, 'thread section appearance', 1, x'9d298333f7523010502044685009ffe1ed18c3fed7f01fb200d62252f90ab0d897ccf05e478f90150b941ea6c0bd459c', 0);
---
-INSERT INTO _sqlx_migrations (version, description, success, checksum, execution_time) VALUES (49, 'projects', 1, x'faf45c392bb8572062bbd52f9702966cf62e3d195a1633f54cfe1b7dcb5865a3f951dc75c975179dc9a0ee639f7426a7', 0);
---
-INSERT INTO _sqlx_migrations (version, description, success, checksum, execution_time) VALUES (50, 'threads section empty preview indexes', 1, x'd2802e96f5fc1900fc6d3d595f040ebca8d25310ae9d1499a12b91f1635617adf5d2b4a93d0807203a22f4a6d4edb77e', 0);
---
-INSERT INTO _sqlx_migrations (version, description, success, checksum, execution_time) VALUES (51, 'thread artifacts', 1, x'23360a03a7fc307c3fd5bb8b432b66034dd8f8695cdba698b45278c20dd712c1af476b884e192237d80baa08a5f29505', 0);
---
-INSERT INTO _sqlx_migrations (version, description, success, checksum, execution_time) VALUES (52, 'projects recency', 1, x'071e96313d402e4c3d156f620f3f62b4a468da00ce30a47574d2594623e5e954f3ec2f1e54f043a8e4b602643e868b7d', 0);
---
-INSERT INTO _sqlx_migrations (version, description, success, checksum, execution_time) VALUES (53, 'threads originator', 1, x'e86ef7ccbcc891b1af27f6aedb26bfe36d79c9d405e48f302eb053cb57ff9b24dbeb0479b48b18e2076efb6bfc4a9287', 0);
---
-INSERT INTO _sqlx_migrations (version, description, success, checksum, execution_time) VALUES (54, 'threads daybreak enabled', 1, x'e62a9977d99c7eabf36b67b183d86443d062b0aa8d018c42d1299821de4bf59182e16494ab874fd2d4081ef510e759f1', 0);
---
-INSERT INTO _sqlx_migrations (version, description, success, checksum, execution_time) VALUES (55, 'thread attachments', 1, x'6daadc5527b3f57fa360c5d93199282ba54a42b7598558a9765bd6dcf11f555150fe678ed8163abb2e1861cb51d196c3', 0);
---
-INSERT INTO _sqlx_migrations (version, description, success, checksum, execution_time) VALUES (56, 'threads creator identity', 1, x'5de44fac5505249be66fcd640e9ac3d36550854c0db1272eb52cbb6c3d18b207db4cb782686d81089e77ebb57f6819b1', 0);
---
-INSERT INTO _sqlx_migrations (version, description, success, checksum, execution_time) VALUES (57, 'cleanup guardian thread metadata', 1, x'729562c57bfa8b43d5ae3476c99cef6e81a54709a74283057ce8d2d6f55cf8eae2594fdb7cff4238ebe1e481e7c049e6', 0);
---
-INSERT INTO _sqlx_migrations (version, description, success, checksum, execution_time) VALUES (58, 'threads archive sort indexes', 1, x'68467af3ce1ff09777c3f7167d522e11d88586fbb80a1588c631cf643a7d4985b221a6c8e8623997b37d44605b7e1091', 0);
---
-INSERT INTO _sqlx_migrations (version, description, success, checksum, execution_time) VALUES (59, 'thread attachment reverse lookup', 1, x'4297dffb4fb308f0c665e4d126b7d2a96db7be48eb2e13c7e1245a5d95c4df4e66d64e79ad00fec26b0910436703090c', 0);
---
-INSERT INTO _sqlx_migrations (version, description, success, checksum, execution_time) VALUES (60, 'guardian review feedback', 1, x'd7f0cf0a69fa71999affcd48cc74b2d0a2637b8bbda73bd5819547ccdb15543a75d239311fa07fcf699be9bcbc1874a8', 0);
---
-INSERT INTO _sqlx_migrations (version, description, success, checksum, execution_time) VALUES (61, 'thread read state', 1, x'4a8337048bb958a21fd5272c1bd670605c84d4063534270d3e41cdc5c5a2e865f0fe6ae3c336ded873877ee2ea10f2e0', 0);
---
-INSERT INTO _sqlx_migrations (version, description, success, checksum, execution_time) VALUES (62, 'threads attached parent', 1, x'dab8b7c8390f9c764d5d64733da39fa0b79ad4f67931fa15263c1129143c1717bc252930b1a5668ad119c50844950304', 0);
---
+
+--- 63 session model ids
+CREATE TABLE session_model_ids (
+    session_id TEXT NOT NULL,
+    kind TEXT NOT NULL,
+    external_key TEXT NOT NULL,
+    ordinal INTEGER NOT NULL CHECK (ordinal >= 0),
+    initial_state TEXT,
+    PRIMARY KEY (session_id, kind, external_key),
+    UNIQUE (session_id, kind, ordinal),
+    CHECK ((ordinal = 0) = (initial_state IS NOT NULL))
+);
+
+--- 64 thread listing indexes
+-- Let attached-thread listings seek by both filters, even without planner statistics.
+DROP INDEX idx_threads_attached_parent;
+CREATE INDEX idx_threads_attached_parent
+    ON threads(attached_thread_parent_id, archived)
+    WHERE attached_thread_parent_id IS NOT NULL;
+
+-- Keep the default visible chat listing in timestamp order without scanning subagents.
+-- The literal source predicates match the default-source branch of push_list_threads_query.
+CREATE INDEX idx_threads_interactive_created_at_ms
+    ON threads(archived, created_at_ms DESC, id DESC)
+    WHERE archived = 0 AND preview <> '' AND attached_thread_parent_id IS NULL
+        AND source IN ('cli', 'vscode', '{"custom":"atlas"}', '{"custom":"chatgpt"}');
+
+CREATE INDEX idx_threads_interactive_updated_at_ms
+    ON threads(archived, updated_at_ms DESC, id DESC)
+    WHERE archived = 0 AND preview <> '' AND attached_thread_parent_id IS NULL
+        AND source IN ('cli', 'vscode', '{"custom":"atlas"}', '{"custom":"chatgpt"}');
+
+CREATE INDEX idx_threads_interactive_recency_at_ms
+    ON threads(archived, recency_at_ms DESC, id DESC)
+    WHERE archived = 0 AND preview <> '' AND attached_thread_parent_id IS NULL
+        AND source IN ('cli', 'vscode', '{"custom":"atlas"}', '{"custom":"chatgpt"}');
+
