@@ -17,10 +17,17 @@ var (
 	secretText = regexp.MustCompile(`(?i)://[^/\s"'@]*:[^/\s"'@]*@` + // a URL with a password
 		`|[?&][^=&\s]*(token|secret|passw|key|sig|auth)[^=&\s]*=[^&\s]` +
 		`|\b(bearer|basic)\s+[a-z0-9._~+/=-]{6,}` +
-		`|(^|\s)--?([a-z0-9]+[_-])*(token|secret|password|passwd|passphrase|api-?key|private-?key|auth|authorization)([_-][a-z0-9]+)*[=\s]\s*\S` +
+		`|(^|\s)--?([a-z0-9]+[_-])*(token|secret|password|passwd|passphrase|pat|jwt|(api|private|access)?-?key|auth|authorization|cookie|credentials?)([_-][a-z0-9]+)*[=\s]\s*\S` +
+		`|(^|\s)(-u|--user|--proxy-user)[=\s]\s*["']?[^\s:/]*[a-z][^\s:/]*:[^\s/]` + // of curl
+		`|://hooks\.slack\.com/\S|://(\w+\.)?discord(app)?\.com/api/webhooks/\S` +
 		`|\b[a-z0-9_]*(token|secret|password|api_?key)[a-z0-9_]*=\S` +
 		`|\b(sk-[a-z0-9_-]{16,}|gh[pousr]_[a-z0-9]{20,}|xox[a-z]-[a-z0-9-]{10,}|akia[a-z0-9]{16})\b|-----begin [a-z ]*private key`)
-	secretFlag = regexp.MustCompile(`(?i)^(-h|--?([a-z0-9]+[_-])*(token|secret|password|passwd|passphrase|api-?key|private-?key|auth|authorization|headers?)([_-][a-z0-9]+)*)$`)
+	secretFlag = regexp.MustCompile(`(?i)^(-h|--?([a-z0-9]+[_-])*(token|secret|password|passwd|passphrase|pat|jwt|(api|private|access)?-?key|auth|authorization|cookie|credentials?|headers?)([_-][a-z0-9]+)*)$`)
+	secretUser = regexp.MustCompile(`(?i)^(-u|--user|--proxy-user)$`)
+	userAndKey = regexp.MustCompile(`(?i)^[^\s:/]*[a-z][^\s:/]*:[^\s/]`)
+	// Addresses of MCP servers have the key in their path, as one long word or a UUID.
+	inPath = regexp.MustCompile(`(?i)^https?://[^/?#]+/([^?#]*/)?([a-z0-9_]{20,}|[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12})[^/?#]*(/|[?#]|$)`)
+	digit  = regexp.MustCompile(`[0-9]`)
 	// Names of variables that hold a secret are none themselves.
 	variable = regexp.MustCompile(`(?i)(^|_)env(_|$)|_var$`)
 )
@@ -41,7 +48,14 @@ func hides(names []string, text, before string) bool {
 	if len(names) > 0 {
 		last = names[len(names)-1]
 	}
-	return secretName.MatchString(last) && !variable.MatchString(last) || secretText.MatchString(text) || secretFlag.MatchString(before)
+	return secretName.MatchString(last) && !variable.MatchString(last) || secretText.MatchString(text) || secretFlag.MatchString(before) ||
+		secretUser.MatchString(before) && userAndKey.MatchString(text) || last == "url" && keyInPath(text)
+}
+
+// keyInPath tells whether a long word with digits stands in the path of an address.
+func keyInPath(url string) bool {
+	m := inPath.FindStringSubmatch(url)
+	return m != nil && digit.MatchString(m[2])
 }
 
 // RedactJSON takes secrets out of a JSON document and leaves every other byte as it is: values below

@@ -24,6 +24,12 @@ func TestRedactJSON(t *testing.T) {
 		{`{"permissions":{"allow":["Bash(git log:*)","Read(/a/b)","WebFetch(domain:example.org)"]}}`, `{"permissions":{"allow":["Bash(git log:*)","Read(/a/b)","WebFetch(domain:example.org)"]}}`, ""},
 		{`{"a":["Bash(git commit --author me:*)","-H","x: y","--no-auth","z"],"b":"run --author me"}`, `{"a":["Bash(git commit --author me:*)","-H","","--no-auth",""],"b":"run --author me"}`, "a a"},
 		{`{"x":"sk-ant-0123456789abcdef"}`, `{"x":""}`, "x"},
+		{`{"a":["--key=k","--pat","p","--keymap=vim","--user","me:p","-u","1000:1000"],"b":"curl -u me:pw https://h","c":"docker run -u 1000:1000 x","d":"sort --key 2"}`,
+			`{"a":["","--pat","","--keymap=vim","--user","","-u","1000:1000"],"b":"","c":"docker run -u 1000:1000 x","d":""}`, "a a a b d"},
+		{`{"url":"https://mcp.h/api/mcp/s/OTAxNzk4ZmYtZDY0Zi00/mcp"}`, `{"url":""}`, "url"},
+		{`{"url":"https://mcp.h/7d444840-9dc0-11d1-b245-5ffdce74fad2/slack"}`, `{"url":""}`, "url"},
+		{`{"url":"https://mcp.h/a_very_long_name_without_numbers/mcp","base_url":"https://h/0123456789abcdef0123456789abcdef/x"}`, `{"url":"https://mcp.h/a_very_long_name_without_numbers/mcp","base_url":"https://h/0123456789abcdef0123456789abcdef/x"}`, ""},
+		{`{"w":"https://hooks.slack.com/services/T0/B0/x"}`, `{"w":""}`, "w"},
 	} {
 		out, secrets, err := RedactJSON([]byte(c.in))
 		if err != nil || string(out) != c.want || paths(secrets) != c.paths {
