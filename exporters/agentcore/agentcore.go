@@ -89,7 +89,7 @@ type Options struct {
 // These are compiled once and never change.
 var (
 	regionShape = regexp.MustCompile(`^[a-z]{2}(-[a-z]+)+-[0-9]$`)
-	memoryShape = regexp.MustCompile(`^[a-zA-Z][a-zA-Z0-9-_]{0,99}-[a-zA-Z0-9]{10}$`)
+	memoryShape = regexp.MustCompile(`^[a-zA-Z0-9][a-zA-Z0-9-_]{0,127}$`) // the service's own end in a dash and ten characters; it says itself which are there
 )
 
 func parse(u *url.URL) (Options, error) {
@@ -102,7 +102,7 @@ func parse(u *url.URL) (Options, error) {
 		return o, fmt.Errorf("agentcore: %q is not a region: want one like eu-central-1", o.Region)
 	}
 	if o.Memory != "" && !memoryShape.MatchString(o.Memory) {
-		return o, errors.New("agentcore: not the id of a memory: want its name, a dash and ten letters or digits, as ListMemories prints it")
+		return o, errors.New("agentcore: not the id of a memory: want letters, digits, - and _, as ListMemories prints it: its name, a dash and ten characters")
 	}
 	for k, v := range u.Query() {
 		n, err := strconv.ParseFloat(v[0], 64)

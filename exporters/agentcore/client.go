@@ -34,9 +34,10 @@ type client struct {
 	cp         *cp.Client
 	sts        *sts.Client
 	max, start float64
-	auto       bool    // nobody gave a rate
-	session    float64 // of the fixed rates of one session
-	idle       func()  // closes connections that nobody uses
+	auto       bool          // nobody gave a rate
+	session    float64       // of the fixed rates of one session
+	patience   time.Duration // until a memory is there that was asked for
+	idle       func()        // closes connections that nobody uses
 	log        *slog.Logger
 
 	mu    sync.Mutex
@@ -87,7 +88,7 @@ func newClient(ctx context.Context, o Options) (*client, error) {
 		own := &http.Client{Timeout: 2 * time.Minute, Transport: &http.Transport{Proxy: http.ProxyFromEnvironment, MaxIdleConnsPerHost: o.Parallel * 2, IdleConnTimeout: time.Minute}}
 		inner, idle = own, own.CloseIdleConnections
 	}
-	c := &client{max: o.Rate, start: o.start, auto: o.auto, session: o.Sessions, idle: idle, log: o.Logger, pace: map[string]*pace{}, turns: map[string]*session{}}
+	c := &client{max: o.Rate, start: o.start, auto: o.auto, session: o.Sessions, patience: 15 * time.Minute, idle: idle, log: o.Logger, pace: map[string]*pace{}, turns: map[string]*session{}}
 	cfg.HTTPClient = &keeper{inner, c}
 	cfg.Retryer = func() aws.Retryer { return aws.NopRetryer{} }
 	c.dp, c.cp, c.sts = dp.NewFromConfig(cfg), cp.NewFromConfig(cfg), sts.NewFromConfig(cfg)
@@ -271,10 +272,14 @@ func (d *denied) permission() string   { return "bedrock-agentcore:" + d.op }
 type refused struct {
 	op, code string
 	status   int
+	lost     string // what is not there
 }
 
 func (r *refused) Error() string {
 	what := strings.TrimSpace(fmt.Sprintf("answered with %d %s", r.status, r.code))
+	if r.lost != "" {
+		what = "there is no " + r.lost + ": " + what
+	}
 	if r.unknown() {
 		return "agentcore: " + r.op + ": this endpoint has no such operation: " + what
 	}

@@ -80,7 +80,7 @@ func createMemory(doc json.RawMessage, m *memoryDoc, clientToken string) (body [
 			st["recordExpirySpecification"] = map[string]any{"recordExpiryDurationDays": s.RecordExpiryDays}
 		}
 		if s.Configuration != nil {
-			c, what := configuration(s.Type, s.Configuration)
+			c, what := configuration(s.Type, json.RawMessage(s.Configuration))
 			if what != "" {
 				leave(what + " of strategy " + s.Name)
 			}
@@ -127,7 +127,7 @@ func configuration(typ string, doc json.RawMessage) (out map[string]any, what st
 	over := map[string]any{}
 	member := ""
 	for part, v := range c {
-		if part == "type" {
+		if part == "type" || string(v) == "null" {
 			continue
 		}
 		// {"extraction":{"customExtractionConfiguration":{"semanticExtractionOverride":{…}}}}
@@ -164,7 +164,7 @@ func (c *client) createMemory(ctx context.Context, body []byte) (*memoryDoc, err
 	if err := json.Unmarshal(b, &out); err != nil || out.Memory.ID == "" {
 		return nil, fmt.Errorf("%w: CreateMemory", ErrSchema)
 	}
-	for wait := 500 * time.Millisecond; ; wait = min(2*wait, 10*time.Second) {
+	for wait, end := 500*time.Millisecond, time.Now().Add(c.patience); ; wait = min(2*wait, 10*time.Second) {
 		doc, err := c.getMemory(ctx, out.Memory.ID)
 		if err != nil {
 			return nil, err
@@ -173,11 +173,13 @@ func (c *client) createMemory(ctx context.Context, body []byte) (*memoryDoc, err
 		if err := json.Unmarshal(doc, &m); err != nil {
 			return nil, fmt.Errorf("%w: GetMemory", ErrSchema)
 		}
-		switch m.Status {
-		case "ACTIVE":
+		switch {
+		case m.Status == "FAILED", m.Status == "DELETING":
+			return nil, fmt.Errorf("agentcore: memory %s: the service could not make it: it is %s", m.ID, m.Status)
+		case m.Status != "CREATING" && m.Status != "UPDATING":
 			return &m, nil
-		case "FAILED":
-			return nil, fmt.Errorf("agentcore: memory %s: the service could not make it", m.ID)
+		case time.Now().After(end):
+			return nil, fmt.Errorf("%w: memory %s is %s for %s", ErrBusy, m.ID, m.Status, c.patience)
 		}
 		if err := sleep(ctx, wait); err != nil {
 			return nil, err

@@ -82,6 +82,10 @@ func (c *client) getMemory(ctx context.Context, id string) (json.RawMessage, err
 		_, err := c.cp.GetMemory(ctx, &cp.GetMemoryInput{MemoryId: &id})
 		return err
 	})
+	var no *refused
+	if gone(err) && errors.As(err, &no) {
+		no.lost = "memory " + id + " here"
+	}
 	if err != nil {
 		return nil, err
 	}

@@ -17,32 +17,50 @@ import (
 
 // memoryDoc is the part of a Memory that is read.
 type memoryDoc struct {
-	ID                  string          `json:"id"`
-	Name                string          `json:"name"`
-	Description         string          `json:"description"`
-	EventExpiryDuration uint64          `json:"eventExpiryDuration"`
-	CreatedAt           moment          `json:"createdAt"`
-	UpdatedAt           moment          `json:"updatedAt"`
-	Strategies          []strategyDoc   `json:"strategies"`
-	IndexedKeys         json.RawMessage `json:"indexedKeys"`
-	NamespaceKeys       json.RawMessage `json:"namespaceKeys"`
-	Status              string          `json:"status"`
-	EncryptionKeyArn    string          `json:"encryptionKeyArn"`
-	ExecutionRoleArn    string          `json:"memoryExecutionRoleArn"`
-	Streams             json.RawMessage `json:"streamDeliveryResources"`
+	ID                  string        `json:"id"`
+	Name                string        `json:"name"`
+	Description         string        `json:"description"`
+	EventExpiryDuration uint64        `json:"eventExpiryDuration"`
+	CreatedAt           moment        `json:"createdAt"`
+	UpdatedAt           moment        `json:"updatedAt"`
+	Strategies          []strategyDoc `json:"strategies"`
+	IndexedKeys         member        `json:"indexedKeys"`
+	NamespaceKeys       member        `json:"namespaceKeys"`
+	Status              string        `json:"status"`
+	EncryptionKeyArn    string        `json:"encryptionKeyArn"`
+	ExecutionRoleArn    string        `json:"memoryExecutionRoleArn"`
+	Streams             member        `json:"streamDeliveryResources"`
 }
 
 type strategyDoc struct {
-	StrategyID         string          `json:"strategyId"`
-	Name               string          `json:"name"`
-	Type               string          `json:"type"`
-	Description        string          `json:"description"`
-	Namespaces         []string        `json:"namespaces"`
-	NamespaceTemplates []string        `json:"namespaceTemplates"`
-	Configuration      json.RawMessage `json:"configuration"`
-	MemoryRecordSchema json.RawMessage `json:"memoryRecordSchema"`
-	RecordExpiryDays   uint64          `json:"recordExpiryDurationDays"`
-	CreatedAt          moment          `json:"createdAt"`
+	StrategyID         string   `json:"strategyId"`
+	Name               string   `json:"name"`
+	Type               string   `json:"type"`
+	Description        string   `json:"description"`
+	Namespaces         []string `json:"namespaces"`
+	NamespaceTemplates []string `json:"namespaceTemplates"`
+	Configuration      member   `json:"configuration"`
+	MemoryRecordSchema member   `json:"memoryRecordSchema"`
+	RecordExpiryDays   uint64   `json:"recordExpiryDurationDays"`
+	CreatedAt          moment   `json:"createdAt"`
+}
+
+// member is a member of an answer as it came. Null is as if it were not there: other endpoints write it.
+type member []byte
+
+func (m *member) UnmarshalJSON(doc []byte) error {
+	if *m = nil; string(doc) != "null" {
+		*m = append(member{}, doc...)
+	}
+	return nil
+}
+
+// MarshalJSON gives it back.
+func (m member) MarshalJSON() ([]byte, error) {
+	if m == nil {
+		return []byte("null"), nil
+	}
+	return m, nil
 }
 
 func (s *strategyDoc) templates() []string {
@@ -79,6 +97,9 @@ func form(strategyType string) pb.Memory_Form {
 // spaces reads one memory: its definition, its strategies, and its records.
 func (r *reading) spaces(ctx context.Context, id string) error {
 	doc, err := r.c.getMemory(ctx, id)
+	if gone(err) && id == r.s.o.Memory { // nothing of what was asked for
+		return fmt.Errorf("%w: write one that ListMemories gives, or leave it out", err)
+	}
 	if err != nil {
 		return r.gap("memoryspace", id, err, "memory")
 	}
@@ -126,7 +147,7 @@ func memorySpaces(id string, doc json.RawMessage, m *memoryDoc) []*pb.MemorySpac
 // account, as roles and keys, is in the native form alone.
 func settings(in map[string]any) *pb.Data {
 	for k, v := range in {
-		if doc, ok := v.(json.RawMessage); v == "" || ok && len(doc) == 0 {
+		if doc, ok := v.(member); v == "" || ok && doc == nil {
 			delete(in, k)
 		}
 	}

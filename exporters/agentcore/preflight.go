@@ -64,6 +64,9 @@ func (s *Service) Preflight(ctx context.Context) (*agentstate.Preflight, error) 
 	first := func(doc json.RawMessage) error { return errEnough }
 	for _, id := range ids {
 		doc, err := c.getMemory(ctx, id)
+		if gone(err) && id == s.o.Memory {
+			return nil, fmt.Errorf("%w: write one that ListMemories gives, or leave it out", err)
+		}
 		if ok, err := probe("memoryspace", id, err); err != nil {
 			return nil, err
 		} else if ok {

@@ -141,8 +141,12 @@ func (c *client) readOnce(ctx context.Context, mem string, t *thread) error {
 	if err != nil {
 		return err
 	}
-	// Newest first: the later in the list, the earlier it was.
-	slices.SortFunc(t.at, func(a, b stub) int { return cmp.Or(cmp.Compare(a.nanos, b.nanos), b.n-a.n) })
+	// Newest first: the later in the list, the earlier it was. Other endpoints list the oldest first.
+	order := -1
+	if n := len(t.at); n > 0 && t.at[0].nanos < t.at[n-1].nanos {
+		order = 1
+	}
+	slices.SortFunc(t.at, func(a, b stub) int { return cmp.Or(cmp.Compare(a.nanos, b.nanos), order*(a.n-b.n)) })
 	again, newest := 0, int64(math.MinInt64)
 	if n := len(t.at); n > 0 {
 		newest = t.at[n-1].nanos

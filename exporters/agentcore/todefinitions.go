@@ -50,8 +50,9 @@ func (w *writer) definition(ctx context.Context, r agentstate.Record) (replay.Re
 		}
 	}
 	var d *denied
-	if errors.As(err, &d) {
-		return refuse(d.Error()), nil
+	var no *refused
+	if errors.As(err, &d) || errors.As(err, &no) && (no.status < 500 || no.unknown()) {
+		return refuse(err.Error()), nil
 	}
 	return rc, err
 }

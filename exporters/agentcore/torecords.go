@@ -290,6 +290,11 @@ func (w *writer) batchOnce(ctx context.Context, os []*outRecord, out []replay.Re
 	if err := json.Unmarshal(b, &res); err != nil {
 		return nil, fmt.Errorf("%w: BatchCreateMemoryRecords", ErrSchema)
 	}
+	if n := len(res.SuccessfulRecords); n == len(os) && !slices.ContainsFunc(res.SuccessfulRecords, func(r result) bool { return r.Request != "" }) {
+		for i := range os { // the member is optional: all of them, in their order
+			res.SuccessfulRecords[i].Request = os[i].ID
+		}
+	}
 	for _, o := range os {
 		same := func(r result) bool { return r.Request == o.ID }
 		if i := slices.IndexFunc(res.SuccessfulRecords, same); i >= 0 {
@@ -321,7 +326,10 @@ func (w *writer) settled(ctx context.Context, l lately) error {
 			found = found || id == l.id
 			return err
 		})
-		if err != nil || found {
+		if found || passes(err) { // a listing that is refused is read-back's to say
+			return nil
+		}
+		if err != nil {
 			return err
 		}
 		if time.Now().After(end) {

@@ -88,7 +88,7 @@ func (s *Service) Undo(ctx context.Context, run *replay.Run, created []replay.Re
 
 func gone(err error) bool {
 	var no *refused
-	return errors.As(err, &no) && no.status == 404
+	return errors.As(err, &no) && no.status == 404 && !no.unknown()
 }
 
 func (c *client) deleteEvent(ctx context.Context, mem, actor, session, id string) error {
