@@ -73,7 +73,8 @@ type Options struct {
 	// and more as long as the service takes it. Where the service refuses the driver slows down.
 	Rate float64
 	// Sessions is how many times as fast as the service's fixed quotas for one session, 5 events a
-	// second, events are written, listed and deleted there; 0: once.
+	// second, events are written, listed and deleted there; 0: once, and at an endpoint that is not the
+	// provider's, which has no such quotas, as fast as it takes them.
 	Sessions float64
 	Parallel int           // sessions that are read at once; 0: 16. Four times as many are written
 	Settle   time.Duration // how long a record may take until it is listed; 0: 30 s
@@ -82,8 +83,9 @@ type Options struct {
 	HTTPClient *http.Client // of requests to the service; nil: that of Config, or one of its own. A login by SSO or by a role uses the SDK's
 	Logger     *slog.Logger // where the driver says that it became slower, or asks again; nil: nowhere
 
-	start float64
-	auto  bool
+	start  float64
+	auto   bool
+	quotas bool // nobody said how fast a session may be
 }
 
 // These are compiled once and never change.
@@ -152,7 +154,7 @@ func New(o Options) *Service {
 		o.Parallel = 16
 	}
 	if o.Sessions == 0 {
-		o.Sessions = 1
+		o.Sessions, o.quotas = 1, true
 	}
 	if o.Settle == 0 {
 		o.Settle = 30 * time.Second

@@ -9,6 +9,7 @@ import (
 	"io"
 	"log/slog"
 	"net/http"
+	"net/url"
 	"strconv"
 	"strings"
 	"sync"
@@ -35,7 +36,8 @@ type client struct {
 	sts        *sts.Client
 	max, start float64
 	auto       bool          // nobody gave a rate
-	session    float64       // of the fixed rates of one session
+	session    float64       // of the fixed rates of one session; 0: there are none
+	elsewhere  bool          // it is not the provider's endpoint
 	patience   time.Duration // until a memory is there that was asked for
 	idle       func()        // closes connections that nobody uses
 	log        *slog.Logger
@@ -92,7 +94,20 @@ func newClient(ctx context.Context, o Options) (*client, error) {
 	cfg.HTTPClient = &keeper{inner, c}
 	cfg.Retryer = func() aws.Retryer { return aws.NopRetryer{} }
 	c.dp, c.cp, c.sts = dp.NewFromConfig(cfg), cp.NewFromConfig(cfg), sts.NewFromConfig(cfg)
+	if end := c.dp.Options().BaseEndpoint; end != nil && elsewhere(*end) {
+		c.elsewhere = true
+		if o.quotas {
+			c.session = 0
+		}
+	}
 	return c, nil
+}
+
+// elsewhere tells whether an endpoint is not the provider's own: its published quotas are not known to
+// hold there.
+func elsewhere(endpoint string) bool {
+	u, err := url.Parse(endpoint)
+	return err == nil && !strings.HasSuffix(u.Hostname(), ".amazonaws.com") && !strings.HasSuffix(u.Hostname(), ".amazonaws.com.cn") && !strings.HasSuffix(u.Hostname(), ".api.aws")
 }
 
 // answer is what came over the wire.

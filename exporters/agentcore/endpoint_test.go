@@ -14,6 +14,7 @@ import (
 	"time"
 
 	"github.com/aws/aws-sdk-go-v2/aws"
+	"github.com/aws/aws-sdk-go-v2/service/bedrockagentcore/types"
 
 	"github.com/exitramp/exitramp/context/agentstate"
 	"github.com/exitramp/exitramp/context/memstate"
@@ -284,5 +285,49 @@ func TestUndoWithoutDelete(t *testing.T) {
 	}
 	if got := dst.all(t, dst.only(t, "shop")); !strings.Contains(got, "invoice") {
 		t.Error("nothing is there")
+	}
+}
+
+// An endpoint of before takes a namespace, and no path: the records come out, and nobody says that
+// they are all.
+func TestWithoutNamespacePath(t *testing.T) {
+	w := shop(t, agentcorefake.Options{Fault: func(op string, _ int, _ map[string]string, body map[string]any) *agentcorefake.Fault {
+		if op != "ListMemoryRecords" {
+			return nil
+		}
+		if body["namespacePath"] != nil {
+			return &agentcorefake.Fault{Status: 400, Type: "ValidationException"}
+		}
+		body["namespacePath"] = body["namespace"] // there a namespace is the start of one
+		delete(body, "namespace")
+		return nil
+	}})
+	_, rep := read(t, w.service(w.mem))
+	if v := rep.Verdict.Kinds["memory"]; rep.Records["memory"] != 8 || v.Coverage != agentstate.Unknown {
+		t.Errorf("%d records, %s: %s", rep.Records["memory"], v.Coverage, v.Why)
+	}
+}
+
+// What the provider says of its quotas is not asked of others.
+func TestElsewhere(t *testing.T) {
+	for end, want := range map[string]bool{
+		"http://127.0.0.1:4566": true, "https://agentcore.test.example": true,
+		"https://bedrock-agentcore.eu-central-1.amazonaws.com": false, "https://vpce-1-2.bedrock-agentcore.eu-central-1.vpce.amazonaws.com": false,
+		"https://bedrock-agentcore.cn-north-1.amazonaws.com.cn": false, "https://evil.example/.amazonaws.com": true,
+	} {
+		if got := elsewhere(end); got != want {
+			t.Errorf("%s: %v", end, got)
+		}
+	}
+	w := newWorld(t, agentcorefake.Options{})
+	mem := w.plain(t, "long")
+	for i := range 300 {
+		w.event(t, mem, "ada", "s", at0+int64(i), nil, say(types.RoleUser, "hello"))
+	}
+	start := time.Now()
+	st, _ := read(t, New(Options{Region: "eu-central-1", Memory: mem, Config: &w.cfg}))
+	apply(t, New(Options{Region: "eu-central-1", Config: &newWorld(t, agentcorefake.Options{Account: "999999999999"}).cfg}), st)
+	if d := time.Since(start); d > 20*time.Second { // a minute, at 5 a second
+		t.Errorf("300 events took %s", d)
 	}
 }

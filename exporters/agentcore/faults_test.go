@@ -139,7 +139,7 @@ func TestFaults(t *testing.T) {
 		}
 		st, _ := read(t, src.service(mem))
 		dst := newWorld(t, agentcorefake.Options{Account: "999999999999", SessionLimits: true})
-		s := New(Options{Region: "eu-central-1", Config: &dst.cfg})
+		s := New(Options{Region: "eu-central-1", Config: &dst.cfg, Sessions: 1})
 		_, j := apply(t, s, st)
 		if rep, err := replay.Undo(t.Context(), s, j); err != nil || rep.LeftN > 0 {
 			t.Errorf("undo: %v %v", err, rep)

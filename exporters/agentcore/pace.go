@@ -68,7 +68,10 @@ func (c *client) paceOf(op string) *pace {
 	p := c.pace[op]
 	if p == nil {
 		p = &pace{max: c.max, rate: min(c.max, c.start)}
-		if c.auto {
+		switch {
+		case c.auto && c.elsewhere:
+			p.rate = 10 * c.start
+		case c.auto:
 			p.rate = min(p.rate, slow(op))
 		}
 		c.pace[op] = p
