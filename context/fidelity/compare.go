@@ -2,6 +2,7 @@ package fidelity
 
 import (
 	"context"
+	"crypto/cipher"
 	"encoding/binary"
 	"errors"
 	"fmt"
@@ -103,7 +104,8 @@ func (r *Report) kind(key string) *Kind {
 }
 
 // Compare compares two states by key, field by field. It reads want once and got once, and holds
-// digests of want in a sealed temporary file, some 300 bytes a record. Values that lie outside of
+// digests of want in a sealed temporary file: one a record where want has access by key, and what
+// turns out to differ is then read again; else one a field, some 300 bytes a record. Values that lie outside of
 // their records, in blobs, are compared by their bytes. Where a native form cites other records and
 // the two sides cite differently, the bytes that it stands for are compared: that takes access by
 // key, or a second reading of a side that has none.
@@ -115,8 +117,13 @@ func Compare(ctx context.Context, want, got agentstate.Source, opts *Options) (*
 		opts: opts, paths: newPaths(), fields: map[string]*[]graded{},
 		rep: &Report{Grades: map[Grade]uint64{}, Kinds: map[string]*Kind{}, LossN: map[string]uint64{}, FieldN: map[string]map[string]map[Grade]uint64{}, Links: map[string]*Link{}},
 	}
-	for _, m := range []**diskmap.Map{&c.known, &c.others, &c.open.m} {
-		var err error
+	var err error
+	if agentstate.ResolverOf(want).Get != nil {
+		if c.sums, err = sealer(); err != nil {
+			return nil, err
+		}
+	}
+	for _, m := range []**diskmap.Map{&c.known, &c.others, &c.differ, &c.open.m} {
 		if *m, err = diskmap.New(opts.Dir); err != nil {
 			return nil, err
 		}
@@ -131,6 +138,9 @@ func Compare(ctx context.Context, want, got agentstate.Source, opts *Options) (*
 	if err := c.missing(); err != nil {
 		return nil, err
 	}
+	if err := c.again(ctx, want); err != nil {
+		return nil, fmt.Errorf("fidelity: first state: %w", err)
+	}
 	if err := c.resolve(ctx, want, got); err != nil {
 		return nil, err
 	}
@@ -141,6 +151,8 @@ func Compare(ctx context.Context, want, got agentstate.Source, opts *Options) (*
 type comparer struct {
 	opts    *Options
 	known   *diskmap.Map // key in got → entry of want
+	differ  *diskmap.Map // key in want → key and fields in got, of what is not alike at a glance
+	sums    cipher.AEAD  // nil: want is read once, and nothing is compared at a glance
 	paths   *paths
 	rep     *Report
 	origins [2]*pb.Origin
@@ -162,9 +174,12 @@ func (c *comparer) control(r agentstate.Record) bool {
 
 func (c *comparer) readWant(ctx context.Context, src agentstate.Source) error {
 	f := newFlattener(ctx, src, c.paths, c.opts.Key)
-	l := newLinks(c.opts.Dir, func(key string) (bool, error) { _, ok, err := c.known.Get(key); return ok, err })
+	l := newLinks(c.opts.Dir, func(key string) (bool, error) { _, ok, err := c.known.View(key); return ok, err })
 	defer l.close()
 	f.ref = l.ref
+	g := newGlancer(f, c.sums)
+	var sum glance
+	var raw []byte
 	for r, err := range src.Records(ctx, nil) {
 		if err != nil {
 			return err
@@ -186,17 +201,19 @@ func (c *comparer) readWant(ctx context.Context, src agentstate.Source) error {
 		}
 		if e.expect == Required || e.expect == Optional {
 			l.begin(r)
-			if e.fields, err = f.flatten(r); err != nil {
+			var ok bool
+			if sum, ok = g.look(r); ok {
+				e.glance = &sum
+			} else if e.fields, err = f.flatten(r); err != nil {
 				return fmt.Errorf("%s: %w", e.key, err)
 			}
 		}
-		if _, dup, err := c.known.Get(at); err != nil {
+		raw = e.append(raw[:0], at)
+		if err := c.known.Put(at, raw); err != nil {
 			return err
-		} else if dup {
-			return fmt.Errorf("two records under the key %s", at)
 		}
-		if err := c.known.Put(at, e.encode()); err != nil {
-			return err
+		if c.known.Len() < c.n {
+			return fmt.Errorf("two records under the key %s", at)
 		}
 		l.there(at)
 	}
@@ -213,6 +230,7 @@ func (c *comparer) readGot(ctx context.Context, src agentstate.Source) error {
 	l := newLinks(c.opts.Dir, c.inGot)
 	defer l.close()
 	f.ref = l.ref
+	g := newGlancer(f, c.sums)
 	for r, err := range src.Records(ctx, nil) {
 		if err != nil {
 			return err
@@ -226,7 +244,7 @@ func (c *comparer) readGot(ctx context.Context, src agentstate.Source) error {
 			continue
 		}
 		key := r.GetMeta().GetKey()
-		raw, ok, err := c.known.Get(key)
+		raw, ok, err := c.known.View(key)
 		if err != nil {
 			return err
 		}
@@ -237,12 +255,15 @@ func (c *comparer) readGot(ctx context.Context, src agentstate.Source) error {
 				return err
 			}
 			l.there(key)
-			if _, err := f.flatten(r); err != nil { // for its references
+			if _, ok := g.look(r); ok { // for its references
+				continue
+			}
+			if _, err := f.flatten(r); err != nil {
 				return fmt.Errorf("%s: %w", key, err)
 			}
 			continue
 		}
-		e, err := decode(raw)
+		e, err := decode(key, raw)
 		if err != nil {
 			return err
 		}
@@ -261,16 +282,12 @@ func (c *comparer) readGot(ctx context.Context, src agentstate.Source) error {
 			c.rep.kind(e.key).Forbidden++
 			continue
 		}
-		fields, err := f.flatten(r)
-		if err != nil {
-			return fmt.Errorf("%s: %w", key, err)
-		}
 		if rank(r) > e.rank && len(c.rep.Raised) < most {
 			c.rep.Raised = append(c.rep.Raised, e.key)
 		}
 		c.rep.Times.add(e.key, e.made, r.GetMeta().GetCreatedUnixNano())
-		if err := c.match(e, key, fields); err != nil {
-			return err
+		if err := c.pair(e, r, f, g); err != nil {
+			return fmt.Errorf("%s: %w", key, err)
 		}
 	}
 	if err := errors.Join(ctx.Err(), l.end()); err != nil {
@@ -282,7 +299,7 @@ func (c *comparer) readGot(ctx context.Context, src agentstate.Source) error {
 
 // inGot tells whether a record of got was read.
 func (c *comparer) inGot(key string) (bool, error) {
-	raw, ok, err := c.known.Get(key)
+	raw, ok, err := c.known.View(key)
 	if err != nil {
 		return false, err
 	}
@@ -313,6 +330,31 @@ func (c *comparer) extra(key string) {
 // alike tells whether native forms of a and b are of one form.
 func alike(a, b *pb.Origin) bool {
 	return a != nil && b != nil && a.Product == b.Product && a.Flavor == b.Flavor
+}
+
+// pair compares r of got with the entry of want.
+func (c *comparer) pair(e *entry, r agentstate.Record, f *flattener, g *glancer) error {
+	if e.glance == nil {
+		fields, err := f.flatten(r)
+		if err != nil {
+			return err
+		}
+		return c.match(e, r.GetMeta().GetKey(), fields)
+	}
+	sum, ok := g.look(r)
+	if ok && sum.fields == e.glance.fields && (!c.rep.Native || sum.native == e.glance.native) {
+		c.alike(e.key, g.used)
+		return nil
+	}
+	if ok { // its references were told
+		defer func(ref func(uint16, string)) { f.ref = ref }(f.ref)
+		f.ref = nil
+	}
+	fields, err := f.flatten(r)
+	if err != nil {
+		return err
+	}
+	return c.differ.Put(e.key, appendFields(appendText(nil, r.GetMeta().GetKey()), fields))
 }
 
 // match compares the fields of a record that is in both.
@@ -359,7 +401,7 @@ func (c *comparer) missing() error {
 		if err != nil {
 			return err
 		}
-		e, err := decode(x.Value)
+		e, err := decode(x.Key, x.Value)
 		if err != nil {
 			return err
 		}

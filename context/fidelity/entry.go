@@ -17,6 +17,7 @@ type entry struct {
 	rank   byte
 	made   int64 // Meta.CreatedUnixNano
 	fields []field
+	glance *glance // in place of fields
 }
 
 // rank is 2 for what a runtime takes for words of its operator, or always shows to the model, 1 for
@@ -48,13 +49,38 @@ func rank(r agentstate.Record) byte {
 
 const fieldSize = 2 + 1 + 16
 
-func (e *entry) encode() []byte {
-	b := binary.AppendUvarint(nil, uint64(e.n))
-	b = append(b, e.rank|byte(e.expect)<<2)
+// Of the byte with rank and expectation: what follows.
+const (
+	hasKey    = 1 << 4 // another one than in got
+	hasGlance = 1 << 5
+)
+
+// append appends e, which lies under the key at.
+func (e *entry) append(b []byte, at string) []byte {
+	flags := e.rank | byte(e.expect)<<2
+	if e.key != at {
+		flags |= hasKey
+	}
+	if e.glance != nil {
+		flags |= hasGlance
+	}
+	b = append(binary.AppendUvarint(b, uint64(e.n)), flags)
 	b = binary.AppendVarint(b, e.made)
-	b = binary.AppendUvarint(b, uint64(len(e.key)))
-	b = append(b, e.key...)
-	for _, f := range e.fields {
+	if e.key != at {
+		b = appendText(b, e.key)
+	}
+	if e.glance != nil {
+		return append(append(b, e.glance.fields[:]...), e.glance.native[:]...)
+	}
+	return appendFields(b, e.fields)
+}
+
+func appendText(b []byte, s string) []byte {
+	return append(binary.AppendUvarint(b, uint64(len(s))), s...)
+}
+
+func appendFields(b []byte, fs []field) []byte {
+	for _, f := range fs {
 		b = f.append(b)
 	}
 	return b
@@ -62,27 +88,51 @@ func (e *entry) encode() []byte {
 
 var errEntry = errors.New("fidelity: the temporary file is damaged")
 
-func decode(b []byte) (*entry, error) {
+// decode reads the entry under the key at.
+func decode(at string, b []byte) (*entry, error) {
 	n, i := binary.Uvarint(b)
 	if i <= 0 || i >= len(b) {
 		return nil, errEntry
 	}
-	e := &entry{n: int(n), rank: b[i] & 3, expect: Expectation(b[i] >> 2)}
+	flags := b[i]
+	e := &entry{n: int(n), key: at, rank: flags & 3, expect: Expectation(flags >> 2 & 3)}
 	b = b[i+1:]
 	if e.made, i = binary.Varint(b); i <= 0 {
 		return nil, errEntry
 	}
 	b = b[i:]
+	var err error
+	if flags&hasKey != 0 {
+		if e.key, b, err = textOf(b); err != nil {
+			return nil, err
+		}
+	}
+	if flags&hasGlance != 0 {
+		if len(b) != 32 {
+			return nil, errEntry
+		}
+		e.glance = &glance{[16]byte(b[:16]), [16]byte(b[16:])}
+		return e, nil
+	}
+	e.fields, err = fieldsOf(b)
+	return e, err
+}
+
+func textOf(b []byte) (string, []byte, error) {
 	l, i := binary.Uvarint(b)
 	if i <= 0 || uint64(len(b)-i) < l {
-		return nil, errEntry
+		return "", nil, errEntry
 	}
-	e.key, b = string(b[i:i+int(l)]), b[i+int(l):]
+	return string(b[i : i+int(l)]), b[i+int(l):], nil
+}
+
+func fieldsOf(b []byte) ([]field, error) {
 	if len(b)%fieldSize != 0 {
 		return nil, errEntry
 	}
+	fs := make([]field, 0, len(b)/fieldSize)
 	for ; len(b) > 0; b = b[fieldSize:] {
-		e.fields = append(e.fields, fieldOf(b))
+		fs = append(fs, fieldOf(b))
 	}
-	return e, nil
+	return fs, nil
 }

@@ -34,7 +34,7 @@ func (c *comparer) grade(p *pending, id uint16, g Grade) {
 	c.rep.Fields++
 	if g == Exact {
 		c.rep.Grades[Exact]++
-		p.count(id, g)
+		count(p.counts, id, g)
 		return
 	}
 	path, why := c.paths.names[id], ""
@@ -48,7 +48,7 @@ func (c *comparer) grade(p *pending, id uint16, g Grade) {
 	p.clean = p.clean && (announced || g == Equivalent)
 	p.said = p.said || announced
 	c.rep.Grades[g]++
-	p.count(id, g)
+	count(p.counts, id, g)
 	c.rep.LossN[agentstate.KindOfKey(p.want)+"."+path]++
 	if why == "" {
 		why = map[Grade]string{Dropped: "is not there", Defaulted: "was not given", Transformed: "differs", Equivalent: "the same value in another form"}[g]
@@ -62,6 +62,23 @@ func (c *comparer) grade(p *pending, id uint16, g Grade) {
 	}
 	if c.rep.UnannouncedN++; len(c.rep.Unannounced) < most {
 		c.rep.Unannounced = append(c.rep.Unannounced, l)
+	}
+}
+
+// alike counts a record of which all fields are Exact.
+func (c *comparer) alike(key string, used []uint16) {
+	k, counts := c.rep.kind(key), c.countsOf(key)
+	c.rep.Records++
+	c.rep.Same++
+	k.Records++
+	k.Same++
+	for _, id := range used {
+		if !c.rep.Native && c.paths.native(id) {
+			continue
+		}
+		c.rep.Fields++
+		c.rep.Grades[Exact]++
+		count(counts, id, Exact)
 	}
 }
 
@@ -88,11 +105,11 @@ func (c *comparer) countsOf(key string) *[]graded {
 }
 
 // count notes the grade of one field. Records have few paths, and this is called for each field.
-func (p *pending) count(id uint16, g Grade) {
-	if n := int(id) + 1 - len(*p.counts); n > 0 {
-		*p.counts = append(*p.counts, make([]graded, n)...)
+func count(counts *[]graded, id uint16, g Grade) {
+	if n := int(id) + 1 - len(*counts); n > 0 {
+		*counts = append(*counts, make([]graded, n)...)
 	}
-	(*p.counts)[id][g]++
+	(*counts)[id][g]++
 }
 
 // fieldN puts the counts into the report.

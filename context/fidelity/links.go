@@ -2,6 +2,7 @@ package fidelity
 
 import (
 	"encoding/binary"
+	"hash/maphash"
 	"strings"
 	"time"
 
@@ -63,7 +64,8 @@ type links struct {
 	kind  string       // of the present record
 	refs  map[linkName]*Refs
 
-	recent       map[string]bool // keys that are there
+	recent       []string // keys that are there, each at the place that its hash says
+	seed         maphash.Seed
 	conversation string
 	made         int64 // when its last message was made
 	inversions   uint64
@@ -85,11 +87,11 @@ type exchange [2]map[string]uint64
 const (
 	mostOpen   = 64     // conversations whose messages may be mixed
 	mostIDs    = 50_000 // ids of one conversation
-	mostRecent = 8192
+	mostRecent = 1 << 13
 )
 
 func newLinks(dir string, has func(string) (bool, error)) *links {
-	return &links{has: has, dir: dir, refs: map[linkName]*Refs{}, recent: map[string]bool{}, open: map[string]*exchange{}}
+	return &links{has: has, dir: dir, refs: map[linkName]*Refs{}, recent: make([]string, mostRecent), seed: maphash.MakeSeed(), open: map[string]*exchange{}}
 }
 
 func (l *links) close() {
@@ -157,10 +159,11 @@ func (l *links) settle(x *exchange) {
 
 // there notes that a record of this key was read.
 func (l *links) there(key string) {
-	if len(l.recent) >= mostRecent {
-		clear(l.recent)
-	}
-	l.recent[key] = true
+	*l.place(key) = strings.Clone(key) // it may be a piece of all that its record holds
+}
+
+func (l *links) place(key string) *string {
+	return &l.recent[maphash.String(l.seed, key)%mostRecent]
 }
 
 // ref is a reference of the present record.
@@ -175,7 +178,7 @@ func (l *links) ref(path uint16, key string) {
 		l.refs[name] = c
 	}
 	c.Total++
-	ok := l.recent[key]
+	ok := *l.place(key) == key
 	if !ok {
 		if ok, l.err = l.has(key); ok {
 			l.there(key)

@@ -1,7 +1,9 @@
 package fidelity_test
 
 import (
+	"context"
 	"fmt"
+	"io"
 	"testing"
 	"time"
 
@@ -47,10 +49,7 @@ func TestLinks(t *testing.T) {
 		msg("b", 1, call("3")), msg("b", 2, result("3"), result("9")), msg("c", 2),
 		&pb.Memory{Meta: agentstate.Meta("memory", nil, "m"), SourceKeys: []string{"message/a/1", "message/b/2", "message/gone"}},
 	)
-	rep, err := fidelity.Compare(t.Context(), want, got, nil)
-	if err != nil {
-		t.Fatal(err)
-	}
+	rep := compare(t, want, got, nil)
 	link := func(wt, wr, gt, gr uint64) *fidelity.Link {
 		return &fidelity.Link{Want: fidelity.Refs{Total: wt, Resolved: wr}, Got: fidelity.Refs{Total: gt, Resolved: gr}}
 	}
@@ -74,10 +73,7 @@ func TestManyConversations(t *testing.T) {
 		recs = append(recs, conv(c))
 		recs = append(recs, msg(c, 1, call("x")), msg(c, 2, result("x")))
 	}
-	rep, err := fidelity.Compare(t.Context(), memstate.Whole("x", recs...), memstate.Whole("x", recs...), nil)
-	if err != nil {
-		t.Fatal(err)
-	}
+	rep := compare(t, memstate.Whole("x", recs...), memstate.Whole("x", recs...), nil)
 	for name, l := range rep.Links {
 		if l.Want != l.Got || l.Want.Orphans() != 0 || l.Want.Total < 500 {
 			t.Errorf("%s: %+v", name, l)
@@ -89,10 +85,7 @@ func TestTimes(t *testing.T) {
 	at := func(m *pb.Message, ns int64) *pb.Message { m.Meta.CreatedUnixNano = ns; return m }
 	want := memstate.Whole("x", conv("a"), conv("b"), msg("a", 1), msg("a", 2), msg("a", 3), at(msg("a", 4), 0), msg("b", 1))
 	got := memstate.Whole("x", conv("a"), conv("b"), msg("a", 1), at(msg("a", 2), 5e9), at(msg("a", 3), 1e9), at(msg("a", 4), 7), at(msg("b", 1), 0))
-	rep, err := fidelity.Compare(t.Context(), want, got, nil)
-	if err != nil {
-		t.Fatal(err)
-	}
+	rep := compare(t, want, got, nil)
 	if d := cmp.Diff(fidelity.Times{Records: 4, Kept: 1, Lost: 1, Shift: 3 * time.Second, ShiftOf: "message/a/2", GotInversions: 2}, rep.Times); d != "" {
 		t.Error(d)
 	}
@@ -139,10 +132,7 @@ func TestForms(t *testing.T) {
 			if !get {
 				w, g = noKeys{w}, noKeys{g}
 			}
-			rep, err := fidelity.Compare(t.Context(), w, g, nil)
-			if err != nil {
-				t.Fatal(err)
-			}
+			rep := compare(t, w, g, nil)
 			if len(rep.Losses) != 1 || rep.Losses[0].Grade != c.grade || rep.Same != 0 || (rep.Equivalent == 1) != (c.grade == fidelity.Equivalent) || rep.Announced != rep.Equivalent {
 				t.Errorf("%s: want %s, got %+v", name, c.grade, rep)
 			}
@@ -155,3 +145,10 @@ func TestForms(t *testing.T) {
 
 // noKeys has no access by key.
 type noKeys struct{ agentstate.Source }
+
+func (n noKeys) OpenBlob(ctx context.Context, b *pb.Blob) (io.ReadCloser, error) {
+	if s, ok := agentstate.As[agentstate.BlobSource](n.Source); ok {
+		return s.OpenBlob(ctx, b)
+	}
+	return nil, agentstate.ErrUnsupported
+}

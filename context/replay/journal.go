@@ -220,7 +220,7 @@ func (j *Journal) get(key string) (*entry, error) {
 	if e, ok := j.intents[key]; ok {
 		return &e, nil
 	}
-	b, ok, err := j.index.Get(key)
+	b, ok, err := j.index.View(key)
 	if err != nil || !ok {
 		return nil, err
 	}

@@ -3,6 +3,7 @@ package replay
 import (
 	"context"
 	"fmt"
+	"hash/maphash"
 	"iter"
 	"strings"
 
@@ -57,7 +58,13 @@ func ReadBack(ctx context.Context, want, got agentstate.Source, j *Journal) (*fi
 }
 
 // KeyThere is the key under which the target of the run yields the record that is key in its source.
-func (j *Journal) KeyThere(key string) string { return newReadBack(j).key(key) }
+func (j *Journal) KeyThere(key string) string {
+	e, err := j.get(key)
+	if err != nil || e == nil || e.done == nil {
+		return key
+	}
+	return targetKey(key, e.done.Target)
+}
 
 type readBack struct {
 	j          *Journal
@@ -65,11 +72,23 @@ type readBack struct {
 	err        error
 	notWritten map[string]uint64
 	names      *mapping.Mapper // nil: no map
-	lately     map[string]*receipt
+	lately     []lately        // each key has its place here
+	seed       maphash.Seed
 }
 
+// lately is what was asked for of late: one record is asked for several times, and its conversation
+// with each message.
+type lately struct {
+	key   string
+	known bool
+	rc    *receipt
+}
+
+// mostLately is how many answers are kept at hand.
+const mostLately = 1 << 13
+
 func newReadBack(j *Journal) *readBack {
-	return &readBack{j: j, notWritten: map[string]uint64{}, lately: map[string]*receipt{}}
+	return &readBack{j: j, notWritten: map[string]uint64{}, lately: make([]lately, mostLately), seed: maphash.MakeSeed()}
 }
 
 func (b *readBack) entry(key string) *receipt {
@@ -85,27 +104,20 @@ func (b *readBack) entry(key string) *receipt {
 
 // receipt is what the run said of the record under key in the archive.
 func (b *readBack) receipt(key string) *receipt {
-	if rc, known := b.lately[key]; known {
-		return rc
+	l := &b.lately[maphash.String(b.seed, key)%mostLately]
+	if l.known && l.key == key {
+		return l.rc
 	}
 	e, err := b.j.get(key)
 	if err != nil {
 		b.err = err
 	}
-	var rc *receipt
+	*l = lately{key: strings.Clone(key), known: true}
 	if e != nil {
-		rc = e.done
+		l.rc = e.done
 	}
-	if b.lately == nil || len(b.lately) >= mostLately {
-		b.lately = map[string]*receipt{}
-	}
-	b.lately[key] = rc
-	return rc
+	return l.rc
 }
-
-// mostLately is how many answers are kept at hand: one record is asked for several times, and its
-// conversation with each message.
-const mostLately = 4096
 
 // approved is a source as it was let through: labelled, and without what approvals took. So a target
 // that holds more than was let through does not pass as narrowed.

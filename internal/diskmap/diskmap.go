@@ -60,16 +60,22 @@ func (m *Map) Put(key string, val []byte) error {
 
 // Get is the value of key. The caller may keep it.
 func (m *Map) Get(key string) (val []byte, ok bool, err error) {
+	val, ok, err = m.View(key)
+	return bytes.Clone(val), ok, err
+}
+
+// View is Get for who is done with the value before the next call of any method.
+func (m *Map) View(key string) (val []byte, ok bool, err error) {
 	if !m.again {
 		if val, ok := m.log.following(key); ok {
-			return bytes.Clone(val), true, nil
+			return val, true, nil
 		}
 	}
 	_, ok, err = m.find(maphash.String(m.seed, key), key)
 	if err != nil || !ok {
 		return nil, false, err
 	}
-	return bytes.Clone(m.log.found()), true, nil
+	return m.log.found(), true, nil
 }
 
 // find looks for key. at is its place among the recent slots, or the empty one where it belongs. The log
