@@ -361,7 +361,14 @@ func (a *app) printDrill(out *drill.Outcome, word string, f *drillFlags) {
 		fmt.Fprintln(a.stdout, s)
 	}
 	if c := p.Continuity; c != nil {
-		fmt.Fprintf(a.stdout, "tasks passed, of %s on each side: source %s · target %s · target without the state %s\n", number(c.Runs), number(c.Source), number(c.Target), number(c.Cold))
+		of := func(side string, n uint64) string {
+			if slices.Contains(c.NotRun, side) {
+				return "not run"
+			}
+			return number(n)
+		}
+		fmt.Fprintf(a.stdout, "tasks passed, of %s on each side: source %s · target %s · target without the state %s\n",
+			number(c.Runs), of("source", c.Source), of("target", c.Target), of("cold", c.Cold))
 		fmt.Fprintln(a.stdout, "what the state was worth: retained lift", clean(c.RetainedLift), "· TCS", clean(c.TCS))
 	}
 	if v := p.Vectors; v != nil {

@@ -158,4 +158,7 @@ func (a *app) printRecall(rep *embed.RecallReport) {
 	if rep.ChangeCI95 != [2]float64{} {
 		fmt.Fprintf(a.stdout, "recall after less before: %.3f to %.3f\n", rep.ChangeCI95[0], rep.ChangeCI95[1])
 	}
+	if rep.Ranked > 0 {
+		fmt.Fprintf(a.stdout, "rank of what is expected, over %s that both find: %+.2f places on average, at worst %+d (behind is +)\n", number(rep.Ranked), rep.RankDelta, rep.RankWorst)
+	}
 }

@@ -19,6 +19,7 @@ func (r *run) recall() *evidence.Recall {
 	return &evidence.Recall{
 		Queries: x.Queries, QuerySetDigest: evidence.Digest{SHA256: x.QuerySet}, K: x.K, Before: x.Before.Recall, After: x.After.Recall, Overlap: x.Overlap,
 		CI95: x.CI95, ChangeCI95: x.ChangeCI95, EmptyBefore: x.Before.Empty, EmptyAfter: x.After.Empty, ModelBefore: x.Before.Model, ModelAfter: x.After.Model,
+		Ranked: x.Ranked, RankDelta: x.RankDelta, RankWorst: x.RankWorst,
 	}
 }
 
@@ -88,7 +89,7 @@ func (r *run) stateLevel() (level, like string) {
 	return level, like
 }
 
-// continuity is what the tasks showed. A side on which none ran has 0 of 0, and the judge says so.
+// continuity is what the tasks showed.
 func (r *run) continuity() *evidence.Continuity {
 	s := r.st.Tasks
 	if s == nil {
@@ -104,7 +105,7 @@ func (r *run) continuity() *evidence.Continuity {
 		to   *uint64
 	}{{"source", s.Source, &c.Source}, {"target", s.Target, &c.Target}, {"cold", s.Cold, &c.Cold}} {
 		if side.rate == nil {
-			c.Judge += "; " + side.name + " was not run"
+			c.NotRun = append(c.NotRun, side.name)
 			continue
 		}
 		*side.to, c.Runs = uint64(side.rate.Passed), max(c.Runs, uint64(side.rate.Total))

@@ -115,6 +115,11 @@ type RecallReport struct {
 	// ChangeCI95 is of After.Recall - Before.Recall, over queries that both were asked and that say
 	// what is expected; zeros where there is none.
 	ChangeCI95 [2]float64 `json:"recall_change_ci95"`
+	// Ranked are the expected records that are among the first k of both states. RankDelta is by how many
+	// places they stand further behind, on average, and RankWorst the most; below 0 is further in front.
+	Ranked    uint64  `json:"ranked"`
+	RankDelta float64 `json:"rank_delta"`
+	RankWorst int     `json:"rank_worst"`
 }
 
 // Recall measures what searches by vector of memories find in two states. It holds the queries and k
@@ -293,6 +298,7 @@ func (m *measuring) judge(rep *RecallReport) {
 		y, also := recall(&m.b[i], &rep.After, there)
 		if ok && also {
 			change = append(change, y-x)
+			rep.rank(q.Expected, m.a[i].keys(m.k, false), there, m.b[i].keys(m.k, false))
 		}
 		if first := m.a[i].keys(m.k, true); len(first) > 0 && rep.After.Searched > 0 {
 			for j, k := range first {
@@ -306,9 +312,26 @@ func (m *measuring) judge(rep *RecallReport) {
 			x.Recall /= float64(x.Expected)
 		}
 	}
+	if rep.Ranked > 0 {
+		rep.RankDelta /= float64(rep.Ranked)
+	}
 	rep.Compared = uint64(len(overlap))
 	rep.Overlap, rep.CI95 = bootstrap(overlap, m.o.Seed)
 	_, rep.ChangeCI95 = bootstrap(change, m.o.Seed)
+}
+
+// rank adds by how many places each record that is expected moved, where both searches found it.
+func (rep *RecallReport) rank(want, before, there, after []string) {
+	for j, k := range want {
+		x, y := slices.Index(before, k), slices.Index(after, there[j])
+		if x < 0 || y < 0 {
+			continue
+		}
+		if rep.Ranked == 0 || y-x > rep.RankWorst {
+			rep.RankWorst = y - x
+		}
+		rep.Ranked, rep.RankDelta = rep.Ranked+1, rep.RankDelta+float64(y-x)
+	}
 }
 
 // resamples of a bootstrap.

@@ -1,9 +1,11 @@
 package embed_test
 
 import (
+	"context"
 	"errors"
 	"fmt"
 	"path/filepath"
+	"slices"
 	"strings"
 	"testing"
 
@@ -138,5 +140,41 @@ func TestRecallReembedded(t *testing.T) {
 	got, err := embed.Recall(t.Context(), src, s, &embed.RecallOptions{N: 20})
 	if err != nil || got.Before.Model != "words-1" || got.After.Model != "words-2" || got.After.Recall != 1 {
 		t.Errorf("%v %+v", err, got)
+	}
+}
+
+// fixed is an embedder for which each text is one vector.
+type fixed []float32
+
+func (f fixed) Embed(_ context.Context, texts []string) ([]embed.Answer, error) {
+	out := make([]embed.Answer, len(texts))
+	for i := range out {
+		out[i].Vector = f
+	}
+	return out, nil
+}
+
+// TestRank: an expected record that stands further behind is counted in places.
+func TestRank(t *testing.T) {
+	rec := func(id string, x, y float32) []agentstate.Record {
+		m := &pb.Memory{Meta: agentstate.Meta("memory", nil, id), Content: &pb.Memory_Text{Text: id}}
+		e := vector(m, "m", id)
+		e.Dimensions, e.Vector = 2, bytesOf([]float32{x, y})
+		return []agentstate.Record{m, e}
+	}
+	state := memstate.Whole("sample", slices.Concat(rec("a", 1, 0), rec("b", 0.8, 0.6), rec("c", 0, 1))...)
+	o := &embed.RecallOptions{K: 3, Before: fixed{1, 0}, After: fixed{0, 1}, Queries: []embed.Query{
+		{Text: "x", Expected: []string{"memory/a", "memory/b"}}, {Text: "y", Expected: []string{"memory/c", "memory/gone"}}}}
+	rep, err := embed.Recall(t.Context(), state, state, o)
+	if err != nil {
+		t.Fatal(err)
+	}
+	// a went from first to third, b stayed second, c came from third to first.
+	if rep.Ranked != 3 || rep.RankDelta != 0 || rep.RankWorst != 2 {
+		t.Errorf("%+v", rep)
+	}
+	o.Queries = o.Queries[:1]
+	if rep, err = embed.Recall(t.Context(), state, state, o); err != nil || rep.Ranked != 2 || rep.RankDelta != 1 || rep.RankWorst != 2 {
+		t.Errorf("%v %+v", err, rep)
 	}
 }

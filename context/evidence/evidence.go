@@ -224,6 +224,9 @@ type Recall struct {
 	Overlap        float64    `json:"overlap"`
 	CI95           [2]float64 `json:"ci95"`                // of Overlap
 	ChangeCI95     [2]float64 `json:"changeCi95,omitzero"` // of After minus Before, over the same queries; zero: not computed
+	Ranked         uint64     `json:"ranked,omitempty"`    // records that were expected, and that both found among the first K
+	RankDelta      float64    `json:"rankDelta,omitempty"` // by how many places these stand further behind, on average
+	RankWorst      int        `json:"rankWorst,omitempty"`
 	EmptyBefore    uint64     `json:"emptyBefore"`
 	EmptyAfter     uint64     `json:"emptyAfter"`
 	ModelBefore    string     `json:"modelBefore"`
@@ -264,6 +267,8 @@ type Continuity struct {
 	Target uint64 `json:"target"` // passed, at the target with the state
 	Cold   uint64 `json:"cold"`   // passed, at the target without it
 	Judge  string `json:"judge"`
+	// NotRun are the sides on which no task was run: "source", "cold". Their 0 is no result.
+	NotRun []string `json:"notRun,omitempty"`
 	// TCS is the target's success over the source's, with its formula, or why it is undefined.
 	TCS string `json:"tcs,omitempty"`
 	// RetainedLift is how much of what the state added was kept, in the same way.

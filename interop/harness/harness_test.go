@@ -178,6 +178,15 @@ func TestAcross(t *testing.T) {
 	}
 }
 
+// suiteOfThree are tasks of which two need what is in the state.
+const suiteOfThree = `
+prompts: ['{{question}}']
+tests:
+  - {description: remembers one, vars: {thread: t-1, question: 'Which order did I ask about?'}, assert: [{type: contains, value: A-1041}]}
+  - {description: remembers the other, vars: {thread: t-2, question: 'Which order did I ask about?'}, assert: [{type: contains, value: A-1043}]}
+  - {description: looks up, vars: {thread: t-3, question: 'Where is A-1043?'}, assert: [{type: contains, value: delivered}, {type: tool-call-f1, value: [lookup_order]}]}
+`
+
 // A LangGraph store that was moved is worth as much as the one that it came from; without it the
 // agent does not remember. And the archive itself is a model that the agent can run against.
 func TestStateWorth(t *testing.T) {
@@ -189,13 +198,7 @@ func TestStateWorth(t *testing.T) {
 	must(t, "", nil, exitramp(), "export", "langgraph+sqlite:"+source, archive)
 	must(t, "", nil, exitramp(), "replay", archive, "langgraph+sqlite:"+target, "--accept-unsigned")
 	suite := filepath.Join(dir, "suite.yaml")
-	if err := os.WriteFile(suite, []byte(`
-prompts: ['{{question}}']
-tests:
-  - {description: remembers one, vars: {thread: t-1, question: 'Which order did I ask about?'}, assert: [{type: contains, value: A-1041}]}
-  - {description: remembers the other, vars: {thread: t-2, question: 'Which order did I ask about?'}, assert: [{type: contains, value: A-1043}]}
-  - {description: looks up, vars: {thread: t-3, question: 'Where is A-1043?'}, assert: [{type: contains, value: delivered}, {type: tool-call-f1, value: [lookup_order]}]}
-`), 0o600); err != nil {
+	if err := os.WriteFile(suite, []byte(suiteOfThree), 0o600); err != nil {
 		t.Fatal(err)
 	}
 	runner := python(t) + " python/runner.py"

@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"math"
 	"strconv"
+	"strings"
 	"unicode/utf8"
 
 	"github.com/exitramp/exitramp/context/evidence"
@@ -57,6 +58,9 @@ func (c *chart) text(x float64, y int, end, class, s string) {
 
 // untested is the drawing of what was not measured.
 func untested(id, title, why string) *chart {
+	if why != "" {
+		why = strings.ToUpper(why[:1]) + why[1:]
+	}
 	c := &chart{ID: id, Title: title, Desc: "Not tested. " + why, H: 56, Note: "Not tested. " + why}
 	c.rect(0, 4, 100, 48, "hatch")
 	c.rect(35, 16, 30, 24, "paper")

@@ -3,7 +3,10 @@ package report
 import (
 	"fmt"
 	"math"
+	"slices"
 	"strconv"
+
+	"github.com/exitramp/exitramp/context/evidence"
 )
 
 // ladder is chart D: the replay level of each feature.
@@ -92,19 +95,34 @@ func (b *book) tasks() *chart {
 	for i, row := range []struct {
 		name, class string
 		n           uint64
-	}{{"target without the state (cold)", "g-equivalent", t.Cold}, {"target with the state", "g-exact", t.Target}, {"source", "g-exact", t.Source}} {
+		side        string
+	}{{"target without the state (cold)", "g-equivalent", t.Cold, "cold"}, {"target with the state", "g-exact", t.Target, "target"}, {"source", "g-exact", t.Source, "source"}} {
 		y := i * 42
 		c.text(0, y+14, "start", "strong", row.name)
+		if notRun(t, row.side) {
+			c.text(100, y+14, "end", "small", "not run")
+			c.rect(0, y+20, 100, 14, "hatch")
+			c.Desc += row.name + ": not run. "
+			continue
+		}
 		c.text(100, y+14, "end", "small", fmt.Sprintf("%s of %s runs, %s", grouped(row.n), grouped(t.Runs), share(row.n, t.Runs)))
 		c.rect(0, y+20, 100, 14, "track")
 		c.rect(0, y+20, 100*ratio(row.n, t.Runs), 14, row.class)
 		c.Desc += fmt.Sprintf("%s: %s of %s runs. ", row.name, grouped(row.n), grouped(t.Runs))
 	}
 	c.Note = "The state was worth nothing that could be measured: the source does no better than the target without it."
-	if t.Source > t.Cold {
+	switch {
+	case notRun(t, "cold"):
+		c.Note = "What the state was worth is not known: no task was run at the target without it."
+	case notRun(t, "source"):
+		c.Note = fmt.Sprintf("No task was run at the source. At the target the state is worth %s of %s runs (%s − %s).", cellOf(int64(t.Target)-int64(t.Cold)).text, grouped(t.Runs), grouped(t.Target), grouped(t.Cold))
+	case t.Source > t.Cold:
 		lift := int64(t.Target) - int64(t.Cold)
 		c.Note = fmt.Sprintf("Of the %s runs that the state is worth at the source (%s − %s), the target keeps %s (%s − %s).",
 			grouped(t.Source-t.Cold), grouped(t.Source), grouped(t.Cold), cellOf(lift).text, grouped(t.Target), grouped(t.Cold))
 	}
 	return c
 }
+
+// notRun tells whether no task was run on a side.
+func notRun(c *evidence.Continuity, side string) bool { return slices.Contains(c.NotRun, side) }

@@ -2,6 +2,7 @@ package report
 
 import (
 	"slices"
+	"strconv"
 	"strings"
 
 	"github.com/exitramp/exitramp/context/evidence"
@@ -234,6 +235,11 @@ func (b *book) behaviourTables() []*table {
 		} {
 			recall.put(v.id, cellOf(v.v), of)
 		}
+		if r.Ranked > 0 {
+			found := grouped(r.Ranked) + " that both find"
+			recall.put("rank_delta", cellOf(r.RankDelta), found)
+			recall.put("rank_worst", strconv.Itoa(r.RankWorst), found)
+		}
 		recall.put("empty_before", r.EmptyBefore, of)
 		recall.put("empty_after", r.EmptyAfter, of)
 		recall.put("model_before", r.ModelBefore, "")
@@ -242,9 +248,16 @@ func (b *book) behaviourTables() []*table {
 	}
 	tasks := newTable("tasks", "Runs of the users' tasks that passed", "id=side", "#passed", "#runs", "#tasks", "judge")
 	if c := b.Continuity; c != nil {
-		tasks.put("cold", c.Cold, c.Runs, c.Tasks, c.Judge)
-		tasks.put("target", c.Target, c.Runs, c.Tasks, c.Judge)
-		tasks.put("source", c.Source, c.Runs, c.Tasks, c.Judge)
+		for _, side := range []struct {
+			name string
+			n    uint64
+		}{{"cold", c.Cold}, {"target", c.Target}, {"source", c.Source}} {
+			passed := cellOf(side.n)
+			if notRun(c, side.name) {
+				passed = cell{"", "not run"}
+			}
+			tasks.put(side.name, passed, c.Runs, c.Tasks, c.Judge)
+		}
 	}
 	return []*table{replay, recall, tasks}
 }

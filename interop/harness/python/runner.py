@@ -1,5 +1,5 @@
 """A runner for exitramp test (docs/runner.md): an agent in LangGraph whose state is the SQLite store
-that the task names. Works on a copy: a task remembers only what was in the store before."""
+that the task names, as a path or as the URL of a drill's plan. Works on a copy: a task remembers only what was in the store before."""
 import json
 import os
 import shutil
@@ -19,7 +19,7 @@ def run(task):
         saver = InMemorySaver()
         if task.get("state"):
             store = os.path.join(folder, "store.sqlite")
-            shutil.copy(task["state"], store)
+            shutil.copy(task["state"].removeprefix("langgraph+sqlite:"), store)
             saver = SqliteSaver(sqlite3.connect(store, check_same_thread=False))
         agent = graph.build(saver)
         before = len((agent.get_state(thread).values or {}).get("messages", []))
