@@ -214,6 +214,9 @@ func (t *thread) checkpoint(ctx context.Context, c *table, row []cell) error {
 	}
 	if doc != nil && parsed != nil {
 		cp.Meta.CreatedUnixNano = parseTime(parsed.TS)
+		if err := t.sends(ctx, cp, parsed, row[c.col("checkpoint_ns")], parent); err != nil {
+			return err
+		}
 		pieces, err := t.channels(ctx, c, row, cp, parsed, ser, doc)
 		if err != nil {
 			return err
@@ -237,6 +240,22 @@ func (t *thread) checkpoint(ctx context.Context, c *table, row []cell) error {
 		t.next[hashOf(ns, id)] = cp.NextNodes[0]
 	}
 	return t.r.put(cp)
+}
+
+// labelSends is on a checkpoint whose sends stand in the writes of its parent, as PostgreSQL has them for
+// Python's checkpoints below version 4.
+const labelSends = "sends_in_parent"
+
+// sends labels cp where its sends are its parent's writes.
+func (t *thread) sends(ctx context.Context, cp *pb.Checkpoint, parsed *values.Checkpoint, ns, parent cell) error {
+	if parsed.V >= 4 || parent.isNull() || t.r.lay.engine != "postgres" || t.r.lay.lang != python {
+		return nil
+	}
+	wrote, err := t.wrote(ctx, ns.String(), "__pregel_tasks", &parent)
+	if wrote {
+		cp.Meta.Labels = append(cp.Meta.Labels, &pb.Label{Name: labelSends, Value: "true"})
+	}
+	return err
 }
 
 // maxDoc is the size above which a checkpoint's document is carried whole and not looked into.

@@ -200,11 +200,19 @@ func (w *writer) checkpointToPostgres(ctx context.Context, c *pb.Checkpoint) (re
 	if err != nil {
 		return replay.Receipt{}, refusal(notADocument(ser))
 	}
+	if parsed.PendingSends && row["parent_checkpoint_id"].isNull() {
+		return replay.Receipt{}, refuse("it holds sends that wait, and no parent, in whose writes PostgreSQL has them")
+	}
 	out, _, _, err := values.SplitCheckpoint(ser == "json", doc)
 	if err != nil {
 		return replay.Receipt{}, refuse("its document holds more than PostgreSQL's JSON has a form for")
 	}
 	var losses []fidelity.Loss
+	if parsed.PendingSends {
+		for _, path := range []string{"meta.labels.name", "meta.labels.value"} {
+			losses = append(losses, loss(path, fidelity.Equivalent, "in PostgreSQL its sends are the writes of its parent, as the label there says"))
+		}
+	}
 	extras, shown, err := w.emptyRows(ctx, row, parsed, moved)
 	if err != nil {
 		return replay.Receipt{}, err

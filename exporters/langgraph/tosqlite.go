@@ -39,6 +39,9 @@ func (w *writer) checkpointToSQLite(ctx context.Context, c *pb.Checkpoint) (repl
 	if err != nil {
 		return replay.Receipt{}, refuse("its document is not what a checkpoint looks like")
 	}
+	if labelOf(c, labelSends) != "" {
+		return replay.Receipt{}, refuse("sends that wait stand in the writes of its parent, as before checkpoints of version 4, and in SQLite inside the document: let the thread go on once with a newer library")
+	}
 	vs, err := w.held(ctx, c, row, parsed)
 	if err != nil {
 		return replay.Receipt{}, err

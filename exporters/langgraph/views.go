@@ -327,20 +327,26 @@ func (t *thread) replay(ctx context.Context, ns cell, head, channel string) erro
 	}
 	var ms []*pb.Message
 	var keys []string
-	at := map[string]int{}
+	at, chat := map[string]int{}, false
 	for _, r := range rows {
 		if !line[r[0].String()] || opaque(r[3].String()) {
 			continue
 		}
-		got, ok, err := values.Messages(r[3].String(), r[4].b)
+		w, ok, err := values.Written(r[3].String(), r[4].b)
 		if err != nil || !ok {
 			return nil // not a chat
 		}
+		chat = chat || w.Surely
+		if w.Reset {
+			ms, keys, at = nil, nil, map[string]int{}
+		}
 		key := t.key("pendingwrite", ns.String(), r[0].String(), r[1].String(), r[2].String())
-		for _, m := range got {
+		for _, m := range w.Messages {
 			i, known := at[m.NativeId]
 			known = known && m.NativeId != ""
 			switch {
+			case m.NativeRole == "remove" && m.NativeId == values.RemoveAll:
+				ms, keys, at = nil, nil, map[string]int{}
 			case m.NativeRole == "remove" && known:
 				ms[i] = nil
 				delete(at, m.NativeId)
@@ -360,7 +366,9 @@ func (t *thread) replay(ctx context.Context, ns cell, head, channel string) erro
 			n++
 		}
 	}
-	t.keep(ms[:n], channel, keys[:n]...)
+	if chat && n > 0 {
+		t.keep(ms[:n], channel, keys[:n]...)
+	}
 	return nil
 }
 

@@ -133,10 +133,14 @@ func (t *thread) note(ctx context.Context, g *group, w *table, row []cell, value
 func (t *thread) interrupts(g *group) error {
 	for _, a := range g.asked {
 		for n, w := range a.what {
-			if w.ID != "" && t.asked[w.ID] {
+			id := w.ID
+			if id == "" {
+				id = w.Place
+			}
+			if id != "" && t.asked[id] {
 				continue
 			}
-			t.asked[w.ID] = true
+			t.asked[id] = true
 			i := &pb.Interrupt{
 				Meta:            agentstate.Meta("interrupt", nil, t.name, g.ns, g.id, a.task, a.idx, fmt.Sprint(n)),
 				ConversationKey: t.key("conversation"), CheckpointKey: t.key("checkpoint", g.ns, g.id),

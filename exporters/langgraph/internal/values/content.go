@@ -22,9 +22,12 @@ func content(v val) []*pb.Part {
 		return []*pb.Part{data(v)}
 	case kArray:
 		var out []*pb.Part
+		names := served(v)
 		for x := range v.items() {
 			if s, ok := x.text(); ok {
 				out = append(out, &pb.Part{Body: &pb.Part_Text{Text: s}})
+			} else if p := service(x, names); p != nil {
+				out = append(out, p)
 			} else if p := block(x); p != nil {
 				out = append(out, p)
 			}
@@ -36,6 +39,67 @@ func content(v val) []*pb.Part {
 
 func data(v val) *pb.Part {
 	return &pb.Part{Body: &pb.Part_Data{Data: inline("application/json", full(v))}}
+}
+
+// served are the tools that the provider itself ran, by the id of the call: those whose call and result
+// both stand in content. A half alone stays as it is, since a call without a result asks for one.
+func served(content val) map[string]string {
+	var names map[string]string
+	for x := range content.items() {
+		if x.kind() != kMap || !asksService(x.str("type")) {
+			continue
+		}
+		id := x.str("id")
+		for y := range content.items() {
+			if id != "" && y.kind() == kMap && answersService(y.str("type")) && answered(y) == id {
+				if names == nil {
+					names = map[string]string{}
+				}
+				names[id] = x.str("name")
+			}
+		}
+	}
+	return names
+}
+
+// asksService and answersService tell by its type whether a block is the call of a tool that the provider
+// runs, or its result: of Anthropic (web_search_tool_result, …) and of LangChain.
+func asksService(t string) bool {
+	return t == "server_tool_use" || t == "server_tool_call" || t == "mcp_tool_use"
+}
+
+func answersService(t string) bool {
+	return t == "server_tool_result" || strings.HasSuffix(t, "_tool_result")
+}
+
+// answered is the id of the call that a result answers.
+func answered(v val) string {
+	if id := v.str("tool_use_id"); id != "" {
+		return id
+	}
+	return v.str("tool_call_id")
+}
+
+// service maps the call or the result of a tool that the provider ran; nil: v is neither.
+func service(v val, names map[string]string) *pb.Part {
+	if len(names) == 0 || v.kind() != kMap {
+		return nil
+	}
+	t := v.str("type")
+	if _, ok := names[v.str("id")]; ok && asksService(t) {
+		return toolCall(v)
+	}
+	id := answered(v)
+	name, ok := names[id]
+	if !ok || !answersService(t) {
+		return nil
+	}
+	out := v.field("content")
+	if o, has := v.get("output"); has {
+		out = o
+	}
+	bad := v.field("is_error").yes() || v.str("status") == "error" || out.kind() == kMap && strings.HasSuffix(out.str("type"), "_error")
+	return &pb.Part{Body: &pb.Part_ToolResult{ToolResult: &pb.ToolResult{Id: id, Name: name, Output: output(out), IsError: bad}}}
 }
 
 // block maps one content block. Tool calls of the content stand in tool_calls too, and are left
@@ -99,18 +163,22 @@ func reasoning(v val, t string) *pb.Part {
 // media maps images, sound and files: by URL, or bytes in base64.
 func media(v val, t string) *pb.Part {
 	m := &pb.Media{}
-	for _, k := range []string{"filename", "name", "title"} {
-		if s := v.str(k); s != "" {
-			m.Name = s
-			break
-		}
-	}
 	src := v
 	for _, k := range []string{"source", "image_url", "input_audio", "file"} {
 		if x := v.field(k); x.kind() == kMap {
 			src = x
 		} else if s, ok := x.text(); ok {
 			m.Url = s
+		}
+	}
+	for _, k := range []string{"filename", "name", "title"} {
+		if s := v.str(k); s != "" {
+			m.Name = s
+		} else if s := src.str(k); s != "" && m.Name == "" {
+			m.Name = s
+		}
+		if m.Name != "" {
+			break
 		}
 	}
 	typ := ""
@@ -133,11 +201,18 @@ func media(v val, t string) *pb.Part {
 			raw = s
 		}
 	}
-	if rest, ok := strings.CutPrefix(m.Url, "data:"); ok {
-		head, body, _ := strings.Cut(rest, ",")
-		m.Url, raw, typ = "", body, strings.TrimSuffix(head, ";base64")
+	for _, s := range []string{m.Url, raw} {
+		if rest, ok := strings.CutPrefix(s, "data:"); ok {
+			head, body, _ := strings.Cut(rest, ",")
+			raw, typ = body, strings.TrimSuffix(head, ";base64")
+			if s == m.Url {
+				m.Url = ""
+			}
+		}
 	}
-	if raw != "" {
+	if raw != "" && src.str("type") == "text" { // Anthropic's document that is plain text
+		m.Data = inline(typ, []byte(raw))
+	} else if raw != "" {
 		if b, err := base64.StdEncoding.DecodeString(raw); err == nil {
 			m.Data = inline(typ, b)
 		}

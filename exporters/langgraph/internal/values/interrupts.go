@@ -3,6 +3,7 @@ package values
 // Interrupt is one question of a paused task.
 type Interrupt struct {
 	ID      string   // what a resume names; empty in old shapes
+	Place   string   // in old shapes, the namespaces that it was asked in, which name it; else empty
 	Value   []byte   // the question as JSON, for people
 	Options []string // what it lists under "options"; empty: free
 }
@@ -51,6 +52,10 @@ func interrupt(v val) Interrupt {
 	i := Interrupt{ID: kw.str("id")}
 	if i.ID == "" {
 		i.ID = kw.str("interrupt_id")
+	}
+	for x := range kw.field("ns").items() {
+		s, _ := x.text()
+		i.Place += "|" + s
 	}
 	i.Value, i.Options = question(q)
 	return i

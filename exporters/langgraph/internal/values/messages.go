@@ -19,34 +19,118 @@ func Messages(serializer string, b []byte) (ms []*pb.Message, ok bool, err error
 }
 
 func messages(v val) (ms []*pb.Message, ok bool) {
-	if o, isObj := v.object(); isObj && (o.class() == "DeltaSnapshot" || o.class() == "delta_snapshot" || o.class() == "Overwrite") {
-		v = o.args
-		if x, ok := v.get("value"); ok {
-			v = x
-		}
-	}
+	v, _ = inside(v)
 	if m := message(v); m != nil {
 		return []*pb.Message{m}, true
 	}
 	if v.kind() != kArray {
 		return nil, false
 	}
+	if ms, surely, ok := listed(v); surely && ok {
+		return ms, true
+	}
+	return nil, false
+}
+
+// A Write is what one write does to a chat that is kept as its writes.
+type Write struct {
+	Messages []*pb.Message // with native role "remove": take that one away, RemoveAll all before it
+	Reset    bool          // what was there before goes
+	Surely   bool          // it holds something that can be nothing but a message
+}
+
+// RemoveAll is the id of a removed message that stands for all of them.
+const RemoveAll = "__remove_all__"
+
+// Written reads one write to a channel that may be a chat. ok is false when no chat takes such a write.
+func Written(serializer string, b []byte) (w Write, ok bool, err error) {
+	if serializer == "null" {
+		return Write{}, true, nil
+	}
+	v, err := parse(serializer, b)
+	if err != nil {
+		return Write{}, false, err
+	}
+	v, w.Reset = inside(v)
+	switch m := message(v); {
+	case m != nil:
+		w.Messages, w.Surely, ok = []*pb.Message{m}, true, true
+	case v.kind() == kArray:
+		w.Messages, w.Surely, ok = listed(v)
+	case v.kind() == kNil:
+		ok = true
+	case v.kind() == kString:
+		if m := loose(v); m != nil {
+			w.Messages, ok = []*pb.Message{m}, true
+		}
+	}
+	return w, ok, nil
+}
+
+// inside is the value inside a snapshot of a delta channel, or inside one that overwrites.
+func inside(v val) (_ val, overwrites bool) {
+	o, ok := v.object()
+	if !ok {
+		return v, false
+	}
+	switch o.class() {
+	case "DeltaSnapshot", "delta_snapshot":
+		return o.args, false
+	case "Overwrite":
+		for x := range o.args.items() { // positional: the value comes first
+			return x, true
+		}
+		if x, ok := o.args.get("value"); ok {
+			return x, true
+		}
+		return o.args, true
+	}
+	return v, false
+}
+
+// listed maps the elements of a list. ok is false where one can be no message; surely is false where
+// none must be one.
+func listed(v val) (ms []*pb.Message, surely, ok bool) {
 	for x := range v.items() {
 		m := message(x)
 		if m != nil {
-			ok = true
-		} else if x.kind() == kMap { // a message of another library's making, between others
-			m = &pb.Message{NativeId: x.str("id"), NativeRole: x.str("role"), Parts: []*pb.Part{data(x)}}
-			m.Role = roleOf(m.NativeRole)
-		} else {
-			return nil, false
+			surely = true
+		} else if m = loose(x); m == nil {
+			return nil, false, false
 		}
 		ms = append(ms, m)
 	}
-	if !ok {
-		return nil, false
+	return ms, surely, true
+}
+
+// loose maps what counts as a message among messages: a text, which the library takes for a person's,
+// a pair of role and content, and the map of another library.
+func loose(x val) *pb.Message {
+	switch x.kind() {
+	case kString:
+		if s, ok := x.text(); ok {
+			return &pb.Message{Role: pb.Role_ROLE_USER, Parts: []*pb.Part{{Body: &pb.Part_Text{Text: s}}}}
+		}
+	case kArray:
+		var pair []val
+		for p := range x.items() {
+			if pair = append(pair, p); len(pair) > 2 {
+				return nil
+			}
+		}
+		if len(pair) != 2 {
+			return nil
+		}
+		role, _ := pair[0].text()
+		if r := roleOf(role); r != pb.Role_ROLE_UNSPECIFIED {
+			return &pb.Message{Role: r, Parts: content(pair[1])}
+		}
+	case kMap:
+		m := &pb.Message{NativeId: x.str("id"), NativeRole: x.str("role"), Parts: []*pb.Part{data(x)}}
+		m.Role = roleOf(m.NativeRole)
+		return m
 	}
-	return ms, true
+	return nil
 }
 
 // Chat is Messages, also of a map that has the chat under one of its keys: "messages" by custom,
@@ -126,11 +210,16 @@ func message(v val) *pb.Message {
 		if role = v.str("role"); role == "" {
 			role = v.str("type")
 		}
-		if d, ok := v.get("data"); ok && d.kind() == kMap { // messages_to_dict
+		d, nested := v.get("data")
+		if nested = nested && d.kind() == kMap; nested { // messages_to_dict
 			kw = d
 		}
-		if roleOf(role) == pb.Role_ROLE_UNSPECIFIED || !says(kw) {
+		chat := nested && role == "chat"
+		if roleOf(role) == pb.Role_ROLE_UNSPECIFIED && !chat || !says(kw) {
 			return nil
+		}
+		if chat {
+			role = kw.str("role")
 		}
 	}
 	var few [16]field
@@ -245,6 +334,11 @@ func extras(kw table, role pb.Role) []*pb.Part {
 	}
 	if s := more.str("reasoning_content"); s != "" {
 		out = append(out, &pb.Part{Body: &pb.Part_Reasoning{Reasoning: &pb.Reasoning{Text: s}}})
+	}
+	if r := more.field("reasoning"); r.kind() == kMap { // as langchain-openai had it before content had blocks
+		if p := reasoning(r, ""); p.GetReasoning().Text != "" || p.GetReasoning().Opaque != nil {
+			out = append(out, p)
+		}
 	}
 	if s := more.str("refusal"); s != "" {
 		out = append(out, &pb.Part{Body: &pb.Part_Refusal{Refusal: s}})

@@ -24,6 +24,10 @@ func brief(ms []*pb.Message) string {
 				s += fmt.Sprintf(" calls %s %s %s", b.ToolCall.Id, b.ToolCall.Name, b.ToolCall.ArgumentsJson)
 			case *pb.Part_ToolResult:
 				s += fmt.Sprintf(" result %s %s %v", b.ToolResult.Id, b.ToolResult.Output.GetInline(), b.ToolResult.IsError)
+			case *pb.Part_Media:
+				s += fmt.Sprintf(" %s %s %s", b.Media.Name, b.Media.Data.GetMediaType(), b.Media.Data.GetInline())
+			case *pb.Part_Reasoning:
+				s += " thinks " + b.Reasoning.Text
 			default:
 				s += fmt.Sprintf(" %T", p.Body)
 			}
@@ -68,9 +72,50 @@ func TestChat(t *testing.T) {
 	if ms, ok, err := Chat("json", []byte(mixed)); err != nil || !ok || brief(ms) != "user hi; assistant *exitrampv1.Part_Data; unspecified *exitrampv1.Part_Data" {
 		t.Errorf("%v, %v: %s", ok, err, brief(ms))
 	}
-	for _, s := range []string{`{}`, `[{"role":"user","content":"hi"},"ho"]`, `{"messages":[]}`, `{"messages":[1]}`, `[{"role":"user"}]`, `[{"type":"tool","name":"x"}]`, `"hello"`} {
+	for s, want := range map[string]string{
+		// Beside a message the library takes a text for a person's, and a pair for role and content.
+		`["hi",["ai","ho"],{"role":"user","content":"he"}]`:                              "user hi; assistant ho; user he",
+		`[{"type":"chat","data":{"content":"hm","role":"critic","type":"chat"}}]`:        "unspecified hm",
+		`[{"type":"human","data":{"content":"hm","role":null,"type":"human","id":"1"}}]`: "user hm",
+		// Tools that the provider runs: a call with its result; one half alone stays as it came.
+		`[{"role":"assistant","content":[{"type":"server_tool_use","id":"s","name":"find","input":{"q":1}},{"type":"web_search_tool_result","tool_use_id":"s","content":[1]}]}]`:         `assistant calls s find {"q":1} result s [1] false`,
+		`[{"role":"assistant","content":[{"type":"server_tool_call","id":"s","name":"run","args":{}},{"type":"server_tool_result","tool_call_id":"s","status":"error","output":"no"}]}]`: "assistant calls s run {} result s no true",
+		`[{"role":"assistant","content":[{"type":"server_tool_use","id":"s","name":"find","input":{}},{"type":"mcp_tool_result","tool_use_id":"t","content":[]}]}]`:                      "assistant *exitrampv1.Part_Data *exitrampv1.Part_Data",
+		// Files and reasoning in older shapes.
+		`[{"role":"user","content":[{"type":"file","file":{"filename":"a.txt","file_data":"data:text/plain;base64,aGk="}},{"type":"document","title":"d","source":{"type":"text","media_type":"text/plain","data":"ho"}}]}]`: "user a.txt text/plain hi d text/plain ho",
+		`[{"type":"ai","content":"","additional_kwargs":{"reasoning":{"summary":[{"type":"summary_text","text":"why"}]}}}]`:                                                                                                  "assistant thinks why",
+	} {
+		if ms, ok, err := Chat("json", []byte(s)); err != nil || !ok || brief(ms) != want {
+			t.Errorf("%s: %v, %v: %s, want %s", s, ok, err, brief(ms), want)
+		}
+	}
+	for _, s := range []string{`{}`, `["hi","ho"]`, `[["user","hi"]]`, `[{"role":"user","content":"hi"},1]`, `[{"role":"user","content":"hi"},["user","a","b"]]`, `[{"role":"user","content":"hi"},["box","a"]]`, `{"messages":[]}`, `{"messages":[1]}`, `[{"role":"user"}]`, `[{"type":"tool","name":"x"}]`, `"hello"`} {
 		if ms, ok, err := Chat("json", []byte(s)); ok || err != nil {
 			t.Errorf("%s: %v, %v", s, ms, err)
+		}
+	}
+}
+
+// TestWritten: a chat that is kept as its writes is read one write at a time.
+func TestWritten(t *testing.T) {
+	for _, c := range []struct {
+		serializer, write, want string
+		reset, surely, ok       bool
+	}{
+		{"null", "", "", false, false, true},
+		{"json", "null", "", false, false, true},
+		{"json", "[]", "", false, false, true}, // a node that had nothing to say
+		{"json", `"hi"`, "user hi", false, false, true},
+		{"json", `["hi"]`, "user hi", false, false, true},
+		{"json", `{"role":"user","content":"hi"}`, "user hi", false, true, true},
+		{"json", `[{"role":"user","content":"hi"},"ho"]`, "user hi; user ho", false, true, true},
+		{"msgpack", "\xc7\x26\x02\x93\xaflanggraph.types\xa9Overwrite\x81\xa5value\x91\xa2hi", "user hi", true, false, true},
+		{"json", "5", "", false, false, false},
+		{"json", `[5]`, "", false, false, false},
+	} {
+		w, ok, err := Written(c.serializer, []byte(c.write))
+		if err != nil || ok != c.ok || w.Reset != c.reset || w.Surely != c.surely || ok && brief(w.Messages) != c.want {
+			t.Errorf("%q: %v, %v: %+v %s", c.write, ok, err, w, brief(w.Messages))
 		}
 	}
 }
