@@ -47,7 +47,7 @@ func (a *app) showCmd() *cobra.Command {
 	return c
 }
 
-// showConversation prints what was said, in order, and what waits for a person.
+// showConversation prints what was said, in order, what waits for a person, and where more was said.
 func (a *app) showConversation(ctx context.Context, r *format.Reader, c *pb.Conversation) error {
 	fmt.Fprintln(a.stdout, join(c.Meta.Key, c.Title, c.Status))
 	for _, l := range c.Meta.Labels {
@@ -58,6 +58,7 @@ func (a *app) showConversation(ctx context.Context, r *format.Reader, c *pb.Conv
 		now[key] = true
 	}
 	others, said := 0, map[string]bool{}
+	var inside []*pb.Conversation
 	print := func(m *pb.Message) {
 		said[m.Meta.Key] = true
 		fmt.Fprintf(a.stdout, "\n%s\n", roleText(m))
@@ -74,11 +75,15 @@ func (a *app) showConversation(ctx context.Context, r *format.Reader, c *pb.Conv
 			print(m)
 		}
 	}
-	for rec, err := range r.Records(ctx, &agentstate.ReadOptions{Kinds: []string{"message", "interrupt"}}) {
+	for rec, err := range r.Records(ctx, &agentstate.ReadOptions{Kinds: []string{"conversation", "message", "interrupt"}}) {
 		if err != nil {
 			return err
 		}
 		switch rec := rec.(type) {
+		case *pb.Conversation:
+			if rec.ParentKey == c.Meta.Key {
+				inside = append(inside, rec)
+			}
 		case *pb.Message:
 			if rec.ConversationKey != c.Meta.Key || said[rec.Meta.Key] {
 				continue
@@ -90,12 +95,22 @@ func (a *app) showConversation(ctx context.Context, r *format.Reader, c *pb.Conv
 			}
 		case *pb.Interrupt:
 			if rec.ConversationKey == c.Meta.Key && rec.Status != pb.Interrupt_STATUS_CLOSED {
-				fmt.Fprintf(a.stdout, "\nWAITS FOR A PERSON  %s\n  %s\n", join(rec.AskedBy, "id "+rec.NativeId), clean(dataText(rec.Question)))
+				id := ""
+				if rec.NativeId != "" {
+					id = "id " + rec.NativeId
+				}
+				fmt.Fprintf(a.stdout, "\n%s\n  %s\n", join("WAITS FOR A PERSON", rec.AskedBy, id), clean(dataText(rec.Question)))
 				if len(rec.Options) > 0 {
 					fmt.Fprintf(a.stdout, "  answers: %s\n", clean(strings.Join(rec.Options, ", ")))
 				}
 			}
 		}
+	}
+	for i, in := range inside {
+		if i == 0 {
+			fmt.Fprintln(a.stdout, "\nforked from it, or runs inside it:")
+		}
+		fmt.Fprintf(a.stdout, "  %s\n", join(in.Meta.Key, in.Title, in.Status))
 	}
 	if others > 0 {
 		fmt.Fprintf(a.stdout, "\nand %s from earlier or other branches: exitramp list ARCHIVE message\n", count(others, "messages"))

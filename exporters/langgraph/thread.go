@@ -95,8 +95,9 @@ type thread struct {
 	holder  map[hash]hash     // (namespace, channel, version) → checkpoint that held it first
 	delta   map[hash]bool     // (namespace, channel) that is rebuilt from writes
 
-	conv     *pb.Conversation
-	messages []*pb.Message
+	nodes    map[string]string  // task → the node that it runs, of tasks that are graphs
+	views    []*view            // what was said: by the root graph, and by graphs inside it
+	root     cell               // the root graph's namespace
 	newest   *values.Checkpoint // of the root graph, parsed for the conversation; nil: not
 	newestID hash
 }
@@ -111,7 +112,7 @@ func (r *reading) thread(ctx context.Context, id cell) error {
 		r: r, id: id, name: id.String(), heads: map[string]string{},
 		values: map[hash]hash{}, others: map[hash]bool{}, rows: map[hash]bool{}, valued: map[hash]bool{},
 		intro: map[hash]bool{}, present: map[hash]bool{}, next: map[hash]string{}, asked: map[string]bool{}, delta: map[hash]bool{},
-		parents: map[hash]hash{}, holder: map[hash]hash{},
+		parents: map[hash]hash{}, holder: map[hash]hash{}, nodes: map[string]string{},
 	}
 	if err := t.conversation(ctx); err != nil {
 		return err
@@ -129,9 +130,11 @@ func (r *reading) thread(ctx context.Context, id cell) error {
 	if err := t.pendingWrites(ctx); err != nil {
 		return err
 	}
-	for _, m := range t.messages {
-		if err := r.put(m); err != nil {
-			return err
+	for _, v := range t.views {
+		for _, m := range v.messages {
+			if err := r.put(m); err != nil {
+				return err
+			}
 		}
 	}
 	return nil

@@ -15,61 +15,106 @@ import (
 // labelThread is on the view of a thread whose id is too long for a key.
 const labelThread = "thread_id"
 
-// conversation emits the view of the thread as a whole: it has no row of its own.
+// A view is one conversation, and what was said in it.
+type view struct {
+	ns       string // of the graph
+	conv     *pb.Conversation
+	messages []*pb.Message
+}
+
+// view starts the conversation of the graph with the namespace ns: the thread's own, or one inside it.
+func (t *thread) view(ns string) *view {
+	v := &view{ns: ns, conv: &pb.Conversation{Meta: agentstate.Meta("conversation", nil, t.name)}}
+	if len(t.views) > 0 {
+		v.conv.Meta = agentstate.Meta("conversation", nil, t.name, ns)
+	}
+	if strings.Contains(v.conv.Meta.Key, "~") { // the key has not all of it
+		v.conv.Meta.Labels = []*pb.Label{{Name: labelThread, Value: valid(t.name)}}
+	}
+	return v
+}
+
+// conversation emits the view of the thread as a whole, which has no row of its own, and those of the
+// graphs inside it.
 func (t *thread) conversation(ctx context.Context) error {
 	c := t.r.lay.t["checkpoints"]
-	conv := &pb.Conversation{Meta: agentstate.Meta("conversation", nil, t.name)}
-	if strings.Contains(conv.Meta.Key, "~") { // the key has not all of it
-		conv.Meta.Labels = []*pb.Label{{Name: labelThread, Value: valid(t.name)}}
-	}
-	t.conv = conv
+	v := t.view("")
+	t.views = []*view{v}
+	var first map[string]int64
 	if c.readable() {
-		id := "checkpoint_id"
-		if c.cols[c.col(id)].typ == "uuid" { // which PostgreSQL has no max of
-			id += "::text"
-		}
-		rows, err := t.r.eng.query(ctx, "SELECT checkpoint_ns, max("+id+"), min("+id+") FROM "+c.ident+
-			" WHERE thread_id = ? GROUP BY checkpoint_ns ORDER BY checkpoint_ns DESC", t.id.arg())
-		if err != nil {
+		var err error
+		if first, err = t.newestOf(ctx, c); err != nil {
 			return err
 		}
-		var ns, head cell // the root graph's; the last row is the shortest namespace
-		for _, r := range rows {
-			t.heads[r[0].String()] = r[1].String()
-			ns, head = r[0], r[1]
-			conv.Meta.CreatedUnixNano = uuidTime(r[2].String())
-		}
-		if len(rows) > 0 {
-			conv.Meta.UpdatedUnixNano = uuidTime(head.String())
-			conv.Meta.ViewOfKeys = []string{t.key("checkpoint", ns.String(), head.String())}
-			err := t.r.eng.scan(ctx, c, []cell{t.id, ns, head}, nil, func(row []cell) (bool, error) {
-				return true, t.head(ctx, c, row)
-			})
-			if err != nil {
+		if len(t.heads) > 0 {
+			if err := t.said(ctx, c, v, t.root, first[t.root.String()]); err != nil {
 				return err
 			}
 		}
 	}
-	if len(conv.Meta.ViewOfKeys) == 0 {
-		if err := t.remnant(ctx); err != nil {
+	if len(v.conv.Meta.ViewOfKeys) == 0 {
+		if err := t.remnant(ctx, v); err != nil {
 			return err
 		}
 	}
-	if n := len(t.messages); n > 0 {
-		conv.HeadKey = t.messages[n-1].Meta.Key
+	if len(t.heads) > 1 {
+		if err := t.inner(ctx, c, first); err != nil {
+			return err
+		}
 	}
-	return t.r.put(conv)
+	for _, v := range t.views {
+		if n := len(v.messages); n > 0 {
+			v.conv.HeadKey = v.messages[n-1].Meta.Key
+		}
+		if err := t.r.put(v.conv); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// newestOf finds the newest checkpoint of each namespace, and when its first one was.
+func (t *thread) newestOf(ctx context.Context, c *table) (first map[string]int64, err error) {
+	id := "checkpoint_id"
+	if c.cols[c.col(id)].typ == "uuid" { // which PostgreSQL has no max of
+		id += "::text"
+	}
+	rows, err := t.r.eng.query(ctx, "SELECT checkpoint_ns, max("+id+"), min("+id+") FROM "+c.ident+
+		" WHERE thread_id = ? GROUP BY checkpoint_ns ORDER BY checkpoint_ns DESC", t.id.arg())
+	if err != nil {
+		return nil, err
+	}
+	first = map[string]int64{}
+	for _, r := range rows {
+		ns := r[0].String()
+		t.heads[ns], first[ns] = r[1].String(), uuidTime(r[2].String())
+		if node, task, ok := strings.Cut(ns[strings.LastIndexByte(ns, '|')+1:], ":"); ok {
+			t.nodes[task] = node
+		}
+		t.root = r[0] // the last row is the shortest
+	}
+	return first, nil
+}
+
+// said fills v in from the newest checkpoint of its graph.
+func (t *thread) said(ctx context.Context, c *table, v *view, ns cell, created int64) error {
+	head := t.heads[ns.String()]
+	v.conv.Meta.CreatedUnixNano, v.conv.Meta.UpdatedUnixNano = created, uuidTime(head)
+	v.conv.Meta.ViewOfKeys = []string{t.key("checkpoint", ns.String(), head)}
+	return t.r.eng.scan(ctx, c, []cell{t.id, ns, textCell(head)}, nil, func(row []cell) (bool, error) {
+		return true, t.head(ctx, v, c, row)
+	})
 }
 
 // remnant finds what is left of a thread without checkpoints.
-func (t *thread) remnant(ctx context.Context) error {
+func (t *thread) remnant(ctx context.Context, v *view) error {
 	take := func(kind string, tab *table) func([]cell) (bool, error) {
 		return func(row []cell) (bool, error) {
 			var parts []string
 			for _, k := range tab.keyOf(row)[1:] {
 				parts = append(parts, k.String())
 			}
-			t.conv.Meta.ViewOfKeys = []string{t.key(kind, parts...)}
+			v.conv.Meta.ViewOfKeys = []string{t.key(kind, parts...)}
 			return true, nil
 		}
 	}
@@ -77,7 +122,7 @@ func (t *thread) remnant(ctx context.Context) error {
 		kind string
 		t    *table
 	}{{"pendingwrite", t.r.lay.writes()}, {"channelvalue", t.r.lay.t["checkpoint_blobs"]}} {
-		if !s.t.readable() || len(t.conv.Meta.ViewOfKeys) > 0 {
+		if !s.t.readable() || len(v.conv.Meta.ViewOfKeys) > 0 {
 			continue
 		}
 		if err := t.r.eng.scan(ctx, s.t, []cell{t.id}, nil, take(s.kind, s.t)); err != nil {
@@ -87,9 +132,9 @@ func (t *thread) remnant(ctx context.Context) error {
 	return nil
 }
 
-// head reads the newest checkpoint of the root graph for the conversation: its state in a word,
-// and its messages.
-func (t *thread) head(ctx context.Context, c *table, row []cell) error {
+// head reads the newest checkpoint of a graph for its conversation: its state in a word, and its
+// messages.
+func (t *thread) head(ctx context.Context, v *view, c *table, row []cell) error {
 	w := t.r.lay.writes()
 	var waiting, failed bool
 	if w.readable() {
@@ -103,20 +148,20 @@ func (t *thread) head(ctx context.Context, c *table, row []cell) error {
 			failed = failed || r[0].String() == "__error__"
 		}
 	}
-	next, understood, err := t.headValues(ctx, c, row)
+	next, understood, err := t.headValues(ctx, v, c, row)
 	if err != nil {
 		return err
 	}
 	switch {
 	case failed:
-		t.conv.Status = "failed"
+		v.conv.Status = "failed"
 	case waiting:
-		t.conv.Status = "waiting"
+		v.conv.Status = "waiting"
 	case !understood:
 	case next:
-		t.conv.Status = "unfinished"
+		v.conv.Status = "unfinished"
 	default:
-		t.conv.Status = "finished"
+		v.conv.Status = "finished"
 	}
 	return nil
 }
@@ -125,7 +170,7 @@ func (t *thread) head(ctx context.Context, c *table, row []cell) error {
 const maxView = 64 << 20
 
 // headValues reads the messages of the head checkpoint, and whether a node is due to run.
-func (t *thread) headValues(ctx context.Context, c *table, row []cell) (next, understood bool, err error) {
+func (t *thread) headValues(ctx context.Context, v *view, c *table, row []cell) (next, understood bool, err error) {
 	doc, ser, err := t.doc(ctx, c, row)
 	if err != nil || doc == nil {
 		return false, false, err
@@ -134,9 +179,11 @@ func (t *thread) headValues(ctx context.Context, c *table, row []cell) (next, un
 	if err != nil || !tiles(cp, len(doc)) {
 		return false, false, nil
 	}
-	t.conv.Meta.UpdatedUnixNano = parseTime(cp.TS)
-	t.newest, t.newestID = cp, hashOf(row[c.col("checkpoint_ns")].String(), row[c.col("checkpoint_id")].String())
+	v.conv.Meta.UpdatedUnixNano = parseTime(cp.TS)
 	ns := row[c.col("checkpoint_ns")]
+	if v == t.views[0] {
+		t.newest, t.newestID = cp, hashOf(ns.String(), row[c.col("checkpoint_id")].String())
+	}
 	h := &heads{t: t, ns: ns, ser: ser, doc: doc, spans: map[string]values.Span{}}
 	for _, s := range cp.Inline {
 		h.spans[s.Name] = s
@@ -177,14 +224,14 @@ func (t *thread) headValues(ctx context.Context, c *table, row []cell) (next, un
 		}
 	}
 	if len(chat) > 0 {
-		t.keep(chat, from.Name, t.key("channelvalue", ns.String(), from.Name, from.Version))
+		t.keep(v, chat, from.Name, t.key("channelvalue", ns.String(), from.Name, from.Version))
 		return next, true, nil
 	}
 	for _, ch := range cp.Channels {
-		if h.has(ch) || ephemeral(ch.Name) || len(t.messages) > 0 {
+		if h.has(ch) || ephemeral(ch.Name) || len(v.messages) > 0 {
 			continue
 		}
-		if err := t.replay(ctx, ns, row[c.col("checkpoint_id")].String(), ch.Name); err != nil {
+		if err := t.replay(ctx, v, ns, row[c.col("checkpoint_id")].String(), ch.Name); err != nil {
 			return false, false, err
 		}
 	}
@@ -296,7 +343,7 @@ func isList(b []byte) bool {
 
 // replay reads the messages of a channel that has no value: its state is what the tasks of the
 // head's ancestors wrote, in order. A message with an id replaces the one that had it.
-func (t *thread) replay(ctx context.Context, ns cell, head, channel string) error {
+func (t *thread) replay(ctx context.Context, v *view, ns cell, head, channel string) error {
 	w := t.r.lay.writes()
 	if !w.readable() {
 		return nil
@@ -367,7 +414,7 @@ func (t *thread) replay(ctx context.Context, ns cell, head, channel string) erro
 		}
 	}
 	if chat && n > 0 {
-		t.keep(ms[:n], channel, keys[:n]...)
+		t.keep(v, ms[:n], channel, keys[:n]...)
 	}
 	return nil
 }
@@ -392,21 +439,25 @@ func (t *thread) ancestors(ctx context.Context, ns cell, head string) (map[strin
 
 // keep keeps the messages of a channel as views, to be emitted at the end of the thread. They are
 // readings of one record, or each of its own.
-func (t *thread) keep(ms []*pb.Message, channel string, of ...string) {
+func (t *thread) keep(v *view, ms []*pb.Message, channel string, of ...string) {
 	used := map[string]bool{}
+	var place []string // before a message's own id in keys
+	if v != t.views[0] {
+		place = []string{"ns", v.ns}
+	}
 	parent := ""
 	for i, m := range ms {
-		id := t.key("message", m.NativeId)
+		id := t.key("message", append(place, m.NativeId)...)
 		if m.NativeId == "" || used[id] {
-			id = t.key("message", "position", fmt.Sprint(i+1))
+			id = t.key("message", append(place, "position", fmt.Sprint(i+1))...)
 		}
 		used[id] = true
 		m.Meta = &pb.Meta{Key: id, ViewOfKeys: []string{of[min(i, len(of)-1)]}}
 		if channel != "messages" {
 			m.Meta.Labels = append(m.Meta.Labels, &pb.Label{Name: "channel", Value: valid(channel)})
 		}
-		m.ConversationKey, m.ParentKey, m.Position = t.key("conversation"), parent, uint64(i+1)
+		m.ConversationKey, m.ParentKey, m.Position = v.conv.Meta.Key, parent, uint64(i+1)
 		parent = id
 	}
-	t.messages = ms
+	v.messages = ms
 }

@@ -144,7 +144,7 @@ func (t *thread) interrupts(g *group) error {
 			i := &pb.Interrupt{
 				Meta:            agentstate.Meta("interrupt", nil, t.name, g.ns, g.id, a.task, a.idx, fmt.Sprint(n)),
 				ConversationKey: t.key("conversation"), CheckpointKey: t.key("checkpoint", g.ns, g.id),
-				NativeId: valid(w.ID), AskedBy: t.next[hashOf(g.ns, g.id)],
+				NativeId: valid(w.ID), AskedBy: t.askedBy(g, a),
 			}
 			i.Meta.ViewOfKeys = []string{a.key}
 			if w.Value != nil {
@@ -160,6 +160,14 @@ func (t *thread) interrupts(g *group) error {
 		}
 	}
 	return nil
+}
+
+// askedBy is the node that asks; empty where nothing says it.
+func (t *thread) askedBy(g *group, a *asking) string {
+	if node := t.nodes[a.task]; node != "" {
+		return valid(node)
+	}
+	return t.next[hashOf(g.ns, g.id)]
 }
 
 // status tells whether an interrupt still waits. It is over when the graph went on to another
