@@ -2,6 +2,8 @@ package openaiagents
 
 import (
 	"context"
+	"crypto/sha256"
+	"encoding/hex"
 	"fmt"
 	"strings"
 	"time"
@@ -47,10 +49,17 @@ func (w *writer) foreignDB(ctx context.Context, key string) (*db, pair, error) {
 // placeIn names a pair of tables of a file in keys.
 func placeIn(rel string, p pair) string { return (&db{rel: rel}).place(&p) }
 
-// sessionID is the id of the session that a conversation becomes.
+// sessionID is the id of the session that a conversation becomes. Where not all of its own id can be one,
+// a digest keeps two conversations apart.
 func sessionID(key string) string {
 	_, parts := agentstate.SplitKey(key)
-	return strings.ToValidUTF8(strings.ReplaceAll(strings.Join(parts, "/"), "\x00", ""), "\ufffd")
+	had := strings.Join(parts, "/")
+	id := strings.ToValidUTF8(strings.ReplaceAll(had, "\x00", ""), "\ufffd")
+	if id != had {
+		sum := sha256.Sum256([]byte(had))
+		id += "-" + hex.EncodeToString(sum[:4])
+	}
+	return id
 }
 
 const (
