@@ -17,6 +17,7 @@ import (
 	"github.com/aws/aws-sdk-go-v2/service/bedrockagentcore/types"
 	cp "github.com/aws/aws-sdk-go-v2/service/bedrockagentcorecontrol"
 	ctypes "github.com/aws/aws-sdk-go-v2/service/bedrockagentcorecontrol/types"
+	"github.com/google/go-cmp/cmp"
 
 	"github.com/exitramp/exitramp/context/agentstate"
 	"github.com/exitramp/exitramp/context/replay"
@@ -247,6 +248,17 @@ func TestShapes(t *testing.T) {
 			}
 			return mem
 		},
+		"tags": func(t *testing.T, w *world) string {
+			return *must(w.cp.CreateMemory(t.Context(), &cp.CreateMemoryInput{Name: aws.String("tagged"), EventExpiryDuration: aws.Int32(3), Tags: map[string]string{"team": "shop", "cost": "7"}}))(t).Memory.Id
+		},
+		"a branch whose root is gone": func(t *testing.T, w *world) string {
+			mem := w.plain(t, "orphan")
+			w.event(t, mem, "ada", "s", at0, nil, say(types.RoleUser, "1"))
+			gone := w.event(t, mem, "ada", "s", at0+10, nil, say(types.RoleUser, "2"))
+			w.event(t, mem, "ada", "s", at0+20, &types.Branch{Name: aws.String("b"), RootEventId: &gone}, say(types.RoleUser, "b"))
+			must(w.dp.DeleteEvent(t.Context(), &dp.DeleteEventInput{MemoryId: &mem, ActorId: aws.String("ada"), SessionId: aws.String("s"), EventId: &gone}))(t)
+			return mem
+		},
 		"an empty memory": func(t *testing.T, w *world) string { return w.memory(t, "empty") },
 		"a key and a role": func(t *testing.T, w *world) string {
 			return *must(w.cp.CreateMemory(t.Context(), &cp.CreateMemoryInput{Name: aws.String("sealed"), EventExpiryDuration: aws.Int32(365), EncryptionKeyArn: aws.String("arn:aws:kms:eu-central-1:123456789012:key/01234567-89ab-cdef-0123-456789abcdef"),
@@ -261,7 +273,11 @@ func TestShapes(t *testing.T) {
 			if rep.Verdict.Coverage != agentstate.Listed && !strings.HasPrefix(rep.Verdict.Kinds["memory"].Why, "none seen") {
 				t.Errorf("%s %v", rep.Verdict.Coverage, rep.Verdict.Kinds)
 			}
+			plan := must(replay.Plan(t.Context(), dst.service(""), st, nil))(t)
 			out, j := apply(t, dst.service(""), st)
+			if d := cmp.Diff(plan.LossCount, out.LossCount); d != "" {
+				t.Errorf("the plan says other losses than the run:\n%s", d)
+			}
 			if n := out.Actions[replay.Refused] + out.Actions[replay.Conflict] + out.Actions[replay.Held]; n > 0 {
 				t.Fatalf("%d not written: %v %v", n, out.Refused, out.Conflicts)
 			}

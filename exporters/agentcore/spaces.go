@@ -5,10 +5,12 @@ import (
 	"crypto/sha256"
 	"encoding/hex"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"slices"
 	"strings"
 
+	"github.com/exitramp/exitramp/context/agentstate"
 	"github.com/exitramp/exitramp/context/fidelity"
 	"github.com/exitramp/exitramp/context/replay"
 	pb "github.com/exitramp/exitramp/proto/exitramp/v1"
@@ -58,9 +60,10 @@ func (w *writer) view(ctx context.Context, s *pb.MemorySpace, parts []string) (r
 		return rc, nil
 	}
 	switch {
-	case p.id == "":
 	case parts[1] == "strategy":
-		rc.Target = strategyKey(p.id, st)
+		if p.id != "" {
+			rc.Target = strategyKey(p.id, st)
+		}
 		rc.Losses = []fidelity.Loss{loss("meta.created_unix_nano", fidelity.Defaulted, "the date of the copy")}
 		var c struct{ Configuration json.RawMessage }
 		_ = json.Unmarshal(s.Settings.GetInline(), &c)
@@ -77,25 +80,54 @@ func (w *writer) view(ctx context.Context, s *pb.MemorySpace, parts []string) (r
 			st = parts[2]
 		}
 		ns := p.namespace(parts[3])
-		rc.Target = namespaceKey(p.id, st, ns)
-		if ns != parts[3] {
+		if p.id != "" {
+			rc.Target = namespaceKey(p.id, st, ns)
+		}
+		if ns != parts[3] || p.id == "" && p.names(parts[3]) {
 			why := "it holds the id of a strategy, which the service makes"
 			rc.Losses = []fidelity.Loss{loss("path", fidelity.Transformed, why), loss("raw_path", fidelity.Transformed, why)}
 		}
-		rc.Losses = append(rc.Losses, w.absent("owner_key", s.OwnerKey)...)
+		gone, err := w.absent(ctx, "owner_key", s.OwnerKey)
+		if err != nil {
+			return rc, err
+		}
+		rc.Losses = append(rc.Losses, gone...)
 	}
 	return rc, nil
 }
 
-// absent announces that a record names actors that have no events, and so are no records: their
-// names are in the target's memory.
-func (w *writer) absent(path string, keys ...string) []fidelity.Loss {
-	for _, k := range keys {
-		if _, ok := w.run.Target(k); !ok && k != "" {
-			return []fidelity.Loss{loss(path, fidelity.Transformed, "an actor without events: of the target's memory")}
+// names tells whether a namespace holds the id of a strategy.
+func (p *place) names(ns string) bool {
+	for id := range p.strategies {
+		if strings.Contains(ns, id) {
+			return true
 		}
 	}
-	return nil
+	return false
+}
+
+// absent announces that a record names actors that have no events, and so are no records: their
+// names are in the target's memory.
+func (w *writer) absent(ctx context.Context, path string, keys ...string) ([]fidelity.Loss, error) {
+	for _, k := range keys {
+		if ok, err := w.there(ctx, k); err != nil || k != "" && !ok {
+			return []fidelity.Loss{loss(path, fidelity.Transformed, "an actor without events: of the target's memory")}, err
+		}
+	}
+	return nil, nil
+}
+
+// there tells whether a record has a place in the target, or will have one: it comes later, or its
+// memory is not made yet.
+func (w *writer) there(ctx context.Context, key string) (bool, error) {
+	if _, ok := w.run.Target(key); ok || key == "" || w.run.Source.Get == nil {
+		return ok, nil
+	}
+	_, err := w.run.Source.Get(ctx, key)
+	if errors.Is(err, agentstate.ErrNotFound) {
+		return false, nil
+	}
+	return err == nil, err
 }
 
 // token is an idempotency token: the same for each attempt of a run.

@@ -374,7 +374,7 @@ func (w *writer) place(ctx context.Context, mem string, doc json.RawMessage, m *
 	}
 	p.fresh = true
 	for _, st := range m.Strategies {
-		p.strategies[st.StrategyID] = st.StrategyID // as good as any: nothing is written
+		p.strategies[st.StrategyID], p.days[st.StrategyID] = st.StrategyID, st.RecordExpiryDays // as good as any: nothing is written
 	}
 	return p, rc, nil
 }

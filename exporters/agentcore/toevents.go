@@ -257,7 +257,17 @@ func (w *writer) event(ctx context.Context, o *outEvent, here map[string]string)
 		rc.Losses = append(rc.Losses, tied(at-ms))
 	}
 	if w.run.DryRun {
-		k.times[at] = ""
+		if o.root != "" && here[o.root] == "" {
+			switch ok, err := w.there(ctx, o.root); {
+			case err != nil:
+				return rc, err
+			case !ok && k.before(at) == "":
+				return refuse(whyNoRoot), nil
+			case !ok:
+				rc.Losses = append(rc.Losses, otherRoot())
+			}
+		}
+		k.times[at] = "planned"
 		return rc, nil
 	}
 	if o.p.full.Load() {
@@ -273,9 +283,9 @@ func (w *writer) event(ctx context.Context, o *outEvent, here map[string]string)
 		}
 		if !ok { // it was deleted in the source, or is in no archive
 			if id = k.before(at); id == "" {
-				return refuse("the event that its branch starts at was not written, and none is before it"), nil
+				return refuse(whyNoRoot), nil
 			}
-			rc.Losses = append(rc.Losses, loss("parent_key", fidelity.Transformed, "the event that its branch started at is not there: it starts at the one before"))
+			rc.Losses = append(rc.Losses, otherRoot())
 		}
 		o.ev.Branch = &branch{Name: o.ev.Branch.name(), RootEventID: id}
 	}
@@ -294,6 +304,12 @@ func (w *writer) event(ctx context.Context, o *outEvent, here map[string]string)
 	k.times[at] = id
 	rc.Target, here[key] = target(id), id
 	return rc, nil
+}
+
+const whyNoRoot = "the event that its branch starts at was not written, and none is before it"
+
+func otherRoot() fidelity.Loss {
+	return loss("parent_key", fidelity.Transformed, "the event that its branch started at is not there: it starts at the one before")
 }
 
 func has[K comparable, V any](m map[K]V, k K) bool { _, ok := m[k]; return ok }

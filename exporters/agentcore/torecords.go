@@ -151,7 +151,11 @@ func (w *writer) prepareRecord(ctx context.Context, m *pb.Memory) (*outRecord, r
 		loss("native", fidelity.Transformed, "the service makes ids and dates of its own"),
 		loss("meta.created_unix_nano", fidelity.Defaulted, "the date of the copy"),
 	}
-	o.losses = append(o.losses, w.absent("meta.subject_keys", m.Meta.SubjectKeys...)...)
+	gone, err := w.absent(ctx, "meta.subject_keys", m.Meta.SubjectKeys...)
+	if err != nil {
+		return nil, replay.Receipt{}, err
+	}
+	o.losses = append(o.losses, gone...)
 	if d.Timestamp == "" {
 		o.Timestamp = d.CreatedAt
 		o.losses = append(o.losses, loss("valid_from_unix_nano", fidelity.Transformed, "the service wants a time: the date on which it was made"))
