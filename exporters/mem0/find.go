@@ -97,7 +97,7 @@ func (s *Store) find() (rels []string, links []link, err error) {
 		switch {
 		case isLink(e.Type()) && e.Name() == historyFile && s.beside != "": // another one is named
 		case isLink(e.Type()) && (db(e.Name()) || e.Name() == "qdrant" && s.qdrant() != s.root || e.Name() == "collection"):
-			links = append(links, link{e.Name(), e.Name() == historyFile})
+			links = append(links, link{rel: e.Name(), history: e.Name() == historyFile})
 		case e.Type().IsRegular() && db(e.Name()):
 			rels = append(rels, e.Name())
 		}
@@ -112,7 +112,7 @@ func (s *Store) find() (rels []string, links []link, err error) {
 	for _, dir := range []string{s.qdrant(), collections} {
 		if st, lerr := os.Lstat(dir); lerr == nil && isLink(st.Mode()) && dir != s.root && !closed {
 			if closed = true; filepath.Dir(dir) != filepath.Clean(s.root) { // else it is listed
-				links = append(links, link{"qdrant/collection", false})
+				links = append(links, link{rel: "qdrant/collection"})
 			}
 		}
 	}
@@ -122,13 +122,16 @@ func (s *Store) find() (rels []string, links []link, err error) {
 			st, lerr := os.Lstat(filepath.Join(collections, e.Name(), "storage.sqlite"))
 			switch {
 			case isLink(e.Type()):
-				links = append(links, link{rel, false})
+				links = append(links, link{rel: rel})
 			case lerr == nil && e.IsDir() && isLink(st.Mode()):
-				links = append(links, link{rel + "/storage.sqlite", false})
+				links = append(links, link{rel: rel + "/storage.sqlite"})
 			case lerr == nil && e.IsDir() && st.Mode().IsRegular():
 				rels = append(rels, rel+"/storage.sqlite")
 			}
 		})
+	}
+	if err == nil {
+		links = append(links, s.others()...)
 	}
 	if s.beside != "" {
 		rels = append(slices.DeleteFunc(rels, func(rel string) bool { return rel == historyFile }), historyFile)
@@ -136,10 +139,50 @@ func (s *Store) find() (rels []string, links []link, err error) {
 	return rels, links, err
 }
 
-// A link is a symbolic link in the place of a database, or of a folder of them.
+// A link is a symbolic link in the place of a database, or of a folder of them, or a store of
+// memories of a kind that is not read.
 type link struct {
 	rel     string
 	history bool
+	other   string // what it is, where it is no link
+}
+
+// why says what it is, and what to do.
+func (l link) why() string {
+	if l.other != "" {
+		return l.other + ", which this release does not read: it reads Qdrant's local folder, pgvector and the SQLite files of the JavaScript package"
+	}
+	return linked
+}
+
+// others are the other stores that mem0 writes to a folder, in this one and in those right below it:
+// what is in them would be missed, and nobody could tell.
+func (s *Store) others() (out []link) {
+	look := func(dir, rel string) (below []string) {
+		es, err := os.ReadDir(dir)
+		if err != nil || len(es) > maxFiles {
+			return nil
+		}
+		for _, e := range es {
+			at := path.Join(rel, e.Name())
+			switch {
+			case e.IsDir():
+				below = append(below, e.Name())
+			case !e.Type().IsRegular():
+			case strings.HasSuffix(e.Name(), ".faiss"):
+				out = append(out, link{rel: at, other: "an index of FAISS"})
+			case e.Name() == "chroma.sqlite3":
+				out = append(out, link{rel: at, other: "a database of Chroma"})
+			}
+		}
+		return below
+	}
+	for _, name := range look(s.root, "") {
+		if dir := filepath.Join(s.root, name); dir != s.qdrant() && name != "collection" {
+			look(dir, name)
+		}
+	}
+	return out
 }
 
 func isLink(m fs.FileMode) bool { return m&fs.ModeSymlink != 0 }
@@ -148,13 +191,16 @@ const linked = "a symbolic link, which is not followed: put what it points at th
 
 // gaps name what the link may stand for.
 func (l link) gaps() (out []*pb.Gap) {
-	kinds := []string{"memory", "embedding", "entity", "opaque"}
+	kinds, reason := []string{"memory", "embedding", "entity", "opaque"}, pb.Gap_REASON_FORBIDDEN
+	if l.other != "" {
+		reason = pb.Gap_REASON_REFUSED
+	}
 	if l.history {
 		kinds = []string{"revision", "message", "opaque"}
 	}
 	for _, k := range kinds {
 		place := strings.ToValidUTF8(l.rel, "\ufffd")
-		out = append(out, &pb.Gap{Meta: agentstate.Meta("gap", nil, k, place), Kind: k, Place: place, Reason: pb.Gap_REASON_FORBIDDEN, Detail: linked})
+		out = append(out, &pb.Gap{Meta: agentstate.Meta("gap", nil, k, place), Kind: k, Place: place, Reason: reason, Detail: l.why()})
 	}
 	return out
 }
@@ -170,7 +216,7 @@ func (s *Store) openAll(ctx context.Context) (dbs []*db, links []link, notes []s
 		return nil, nil, nil, err
 	}
 	for _, l := range links {
-		notes = append(notes, l.rel+" is "+linked)
+		notes = append(notes, l.rel+" is "+l.why())
 	}
 	defer func() {
 		if err != nil {

@@ -40,7 +40,7 @@ var (
 
 const (
 	product   = "mem0"
-	supported = "mem0ai 3.3.1 (JavaScript), 2.0.18 (Python)"
+	supported = "mem0ai 3.3.1 (JavaScript), 2.0.18 and 2.2.1 (Python)"
 )
 
 func kinds() []string {

@@ -4,6 +4,7 @@ import (
 	"context"
 	"encoding/base64"
 	"fmt"
+	"math/big"
 	"slices"
 
 	"github.com/exitramp/exitramp/context/agentstate"
@@ -119,7 +120,7 @@ func (r *reading) latest(ctx context.Context, d *db) (map[string]int64, error) {
 
 // A point is what a row of Qdrant says.
 type point struct {
-	id      any // string or int64
+	id      any // string, int64 or *big.Int
 	vector  any // *list, or *dict of named ones
 	payload *dict
 }
@@ -142,11 +143,10 @@ func (m *machine) point(b []byte) (*point, error) {
 	}
 	p := &point{id: f.get("id"), vector: f.get("vector")}
 	p.payload, _ = f.get("payload").(*dict)
-	switch p.id.(type) {
-	case string, int64:
+	if isID(p.id) {
 		return p, nil
 	}
-	return nil, bad("its id is neither text nor a number")
+	return nil, bad("its id is neither text nor a number of 64 bits")
 }
 
 func fields(o *instance) (*dict, bool) {
@@ -194,9 +194,19 @@ func keyID(key string) (any, error) {
 	if err != nil {
 		return nil, err
 	}
-	switch v.(type) {
-	case string, int64:
+	if isID(v) {
 		return v, nil
 	}
-	return nil, bad("its key is neither text nor a number")
+	return nil, bad("its key is neither text nor a number of 64 bits")
+}
+
+// isID tells whether v is what Qdrant takes for an id: text, or a number of up to 64 bits.
+func isID(v any) bool {
+	switch v := v.(type) {
+	case string, int64:
+		return true
+	case *big.Int:
+		return v.IsUint64()
+	}
+	return false
 }

@@ -1,0 +1,71 @@
+package mem0
+
+import (
+	"encoding/base64"
+	"fmt"
+	"math"
+	"os"
+	"path/filepath"
+	"strings"
+	"testing"
+
+	"github.com/exitramp/exitramp/context/agentstate"
+	"github.com/exitramp/exitramp/exporters/exportertest"
+	pb "github.com/exitramp/exitramp/proto/exitramp/v1"
+)
+
+// TestOtherStores: what lies beside the store in a form that is not read is a gap of its name, and
+// alone it is refused by its name.
+func TestOtherStores(t *testing.T) {
+	for file, name := range map[string]string{"faiss/mem0.faiss": "an index of FAISS", "mem0.faiss": "an index of FAISS", "chroma/chroma.sqlite3": "a database of Chroma"} {
+		put := func(dir string) {
+			p := filepath.Join(dir, filepath.FromSlash(file))
+			if err := os.MkdirAll(filepath.Dir(p), 0o700); err != nil {
+				t.Fatal(err)
+			}
+			if strings.HasSuffix(file, ".sqlite3") {
+				sqlOf(t, p, "CREATE TABLE collections (id TEXT)")
+				return
+			}
+			if err := os.WriteFile(p, []byte("IxFI"), 0o600); err != nil {
+				t.Fatal(err)
+			}
+		}
+		alone := t.TempDir()
+		put(alone)
+		if _, _, _, err := Open(alone).openAll(t.Context()); err == nil || !strings.Contains(err.Error(), name) {
+			t.Errorf("%s alone: %v", file, err)
+		}
+		beside := t.TempDir()
+		if err := os.CopyFS(beside, os.DirFS("testdata/python")); err != nil {
+			t.Fatal(err)
+		}
+		put(beside)
+		_, rep := exportertest.Export(t, Open(beside))
+		if v := rep.Verdict.Kinds["memory"]; v.Coverage != agentstate.Gaps {
+			t.Errorf("%s beside: memory is %s: %s", file, v.Coverage, v.Why)
+		}
+		if len(rep.Gaps) == 0 || !strings.Contains(rep.Gaps[0].Detail, name) || rep.Gaps[0].Reason != pb.Gap_REASON_REFUSED || rep.Gaps[0].Place != file {
+			t.Errorf("%s beside: %v", file, rep.Gaps)
+		}
+	}
+}
+
+// TestNumbersAsIDs: Qdrant takes numbers of 64 bits without a sign for ids. Python writes the upper half
+// of them as long numbers.
+func TestNumbersAsIDs(t *testing.T) {
+	for _, x := range []struct {
+		opcodes string
+		id      uint64
+	}{{"K\x07", 7}, {"\x8a\x09\x00\x00\x00\x00\x00\x00\x00\x80\x00", 1 << 63}, {"\x8a\x09\xff\xff\xff\xff\xff\xff\xff\xff\x00", math.MaxUint64}} {
+		key := base64.StdEncoding.EncodeToString([]byte("\x80\x04" + x.opcodes + "."))
+		if id, err := keyID(key); err != nil || fmt.Sprint(id) != fmt.Sprint(x.id) {
+			t.Errorf("%d is read as %v, %v", x.id, id, err)
+		}
+	}
+	for _, bad := range []string{"\x8a\x09\x00\x00\x00\x00\x00\x00\x00\x00\x01", "\x8a\x09\x00\x00\x00\x00\x00\x00\x00\x00\xff", "G\x00\x00\x00\x00\x00\x00\x00\x00", "N"} {
+		if id, err := keyID(base64.StdEncoding.EncodeToString([]byte("\x80\x04" + bad + "."))); err == nil {
+			t.Errorf("%q is read as %v", bad, id)
+		}
+	}
+}
