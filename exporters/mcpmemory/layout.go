@@ -91,7 +91,7 @@ func layoutReceipt(key string, runs []run) replay.Receipt {
 	if damaged == 0 {
 		return rc
 	}
-	why := fmt.Sprintf("%d damaged lines stay in the archive: with them the server would refuse the whole file", damaged)
+	why := fmt.Sprintf("%d damaged lines or byte order marks stay in the archive: with them the server would refuse the whole file", damaged)
 	rc.Losses = []fidelity.Loss{{Path: "native", Grade: fidelity.Dropped, Why: why}}
 	if !rest.other { // what remains is as the server writes it, and has no layout
 		rc.Action, rc.Target, rc.Why = replay.Skipped, "", why

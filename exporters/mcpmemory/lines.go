@@ -14,6 +14,7 @@ import (
 type line struct {
 	no, off, size int64
 	text          []byte   // whole, up to maxLine bytes; else its start
+	mark          bool     // a byte order mark stood before it, which is not in text
 	long256       [32]byte // of a long line: its SHA-256
 }
 
@@ -29,11 +30,21 @@ func (l *line) long() bool { return l.size > int64(len(l.text)) }
 
 func hexOf(sum [32]byte) string { return hex.EncodeToString(sum[:16]) }
 
+// byteOrderMark is what some editors put before a text. With one before an object the server refuses the
+// file.
+const byteOrderMark = "\ufeff"
+
 // eachLine calls fn for every piece between newlines: a file that ends with one has an empty last
 // piece. The line is valid during the call.
 func eachLine(ctx context.Context, r io.Reader, fn func(*line) error) error {
 	in := bufio.NewReaderSize(r, 1<<16)
 	l := &line{no: 1}
+	if b, err := in.Peek(len(byteOrderMark) + 1); err == nil && string(b[:len(b)-1]) == byteOrderMark && b[len(b)-1] == '{' {
+		if _, err := in.Discard(len(byteOrderMark)); err != nil {
+			return err
+		}
+		l.mark, l.off = true, int64(len(byteOrderMark))
+	}
 	var own []byte  // of a line that is longer than the buffer
 	var h hash.Hash // of a long line
 	for {
@@ -76,7 +87,7 @@ func eachLine(ctx context.Context, r io.Reader, fn func(*line) error) error {
 		}
 		l.off += l.size + 1
 		own = own[:0]
-		l.no, l.size, l.text = l.no+1, 0, nil
+		l.no, l.size, l.text, l.mark = l.no+1, 0, nil, false
 	}
 }
 

@@ -1,13 +1,13 @@
 package mcpmemory
 
 import (
-	"bytes"
 	"context"
 	"errors"
 	"fmt"
 	"io"
 	"iter"
 	"os"
+	"regexp"
 	"strconv"
 
 	"github.com/exitramp/exitramp/context/agentstate"
@@ -133,6 +133,9 @@ func (r *reader) lines(ctx context.Context, f io.Reader) error {
 }
 
 func (r *reader) line(p *parsed) error {
+	if p.mark { // the line is sound without it
+		r.lay.damaged([]byte(byteOrderMark))
+	}
 	switch {
 	case !r.out.OK():
 		return errStop
@@ -164,14 +167,20 @@ func (r *reader) line(p *parsed) error {
 	return nil
 }
 
+// What half a line still says of itself; compiled once.
+var (
+	saysEntity   = regexp.MustCompile(`"type"\s*:\s*"entity"`)
+	saysRelation = regexp.MustCompile(`"type"\s*:\s*"relation"`)
+)
+
 // damaged names a line that is no JSON: with it the server refuses the whole file. Its bytes are kept
 // with the layout, where they are few, and are not written back.
 func (r *reader) damaged(l *line) error {
 	kind := "opaque"
 	switch {
-	case bytes.Contains(l.text, []byte(`"type":"entity"`)):
+	case saysEntity.Match(l.text):
 		kind = "entity"
-	case bytes.Contains(l.text, []byte(`"type":"relation"`)):
+	case saysRelation.Match(l.text):
 		kind = "relation"
 	}
 	r.lay.damaged(l.text)

@@ -82,6 +82,9 @@ func (w *writer) identity(l *line) (string, [32]byte, error) {
 	if blank(l.text) && !l.long() {
 		return "", l.sum(), nil
 	}
+	if l.mark {
+		return "", l.sum(), fmt.Errorf("%w: %s begins with a byte order mark, the server itself refuses this file; remove its first three bytes", ErrSchema, w.g.path)
+	}
 	o, sum := parseLong(l.text), l.long256
 	if !l.long() {
 		var err error
