@@ -63,6 +63,7 @@ type links struct {
 	later *diskmap.Map // references that were not there yet: their number; nil: none
 	kind  string       // of the present record
 	refs  map[linkName]*Refs
+	paths []*Refs // of refs, those of kind, by path
 
 	recent       []string // keys that are there, each at the place that its hash says
 	seed         maphash.Seed
@@ -102,7 +103,10 @@ func (l *links) close() {
 
 // begin is called before the references of r are told.
 func (l *links) begin(r agentstate.Record) {
-	l.kind = agentstate.KindOf(r)
+	if kind := agentstate.KindOf(r); kind != l.kind {
+		l.kind = strings.Clone(kind)
+		clear(l.paths)
+	}
 	m, ok := r.(*pb.Message)
 	if !ok {
 		return
@@ -172,10 +176,16 @@ func (l *links) ref(path uint16, key string) {
 		return
 	}
 	name := linkName{l.kind, path}
-	c := l.refs[name]
+	for len(l.paths) <= int(path) {
+		l.paths = append(l.paths, nil)
+	}
+	c := l.paths[path]
 	if c == nil {
-		c = &Refs{}
-		l.refs[name] = c
+		if c = l.refs[name]; c == nil {
+			c = &Refs{}
+			l.refs[name] = c
+		}
+		l.paths[path] = c
 	}
 	c.Total++
 	ok := *l.place(key) == key

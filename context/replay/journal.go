@@ -3,7 +3,6 @@ package replay
 import (
 	"bufio"
 	"bytes"
-	"encoding/json"
 	"errors"
 	"fmt"
 	"hash/crc32"
@@ -35,6 +34,7 @@ type Journal struct {
 	// that was broken off at most as many. What is above mostIntents is in the index.
 	intents map[string]entry
 	out     []byte // lines that are written
+	entry   []byte // of the index, that is written
 	// flushed are the stretches of the file whose answers the target has made count: of each
 	// attempt what it wrote before its last flush.
 	flushed []span
@@ -89,7 +89,6 @@ func OpenJournal(path string) (_ *Journal, err error) {
 // load reads the whole file into the index.
 func (j *Journal) load() error {
 	r := bufio.NewReaderSize(j.file, 256<<10)
-	var buf []byte
 	for {
 		raw, err := readLine(r)
 		if err != nil && !errors.Is(err, io.EOF) {
@@ -98,20 +97,12 @@ func (j *Journal) load() error {
 		if len(raw) == 0 {
 			break
 		}
-		l, ok := parseLine(raw)
+		l, done, ok := parseLine(raw)
 		if !ok {
 			if err := onlyTail(r); err != nil {
 				return fmt.Errorf("%w: %s is damaged at byte %d", ErrJournal, j.path, j.size)
 			}
 			break
-		}
-		var done []byte
-		if l.Done != nil {
-			if done, ok = plainReceipt(buf[:0], l.Done); ok {
-				buf = done
-			} else if done, err = json.Marshal(l.Done); err != nil {
-				return err
-			}
 		}
 		if err := j.take(l, int64(len(raw)), done); err != nil {
 			return err
@@ -152,12 +143,12 @@ func (j *Journal) take(l line, n int64, done []byte) error {
 	case l.Intent != "":
 		if len(j.intents) >= mostIntents {
 			delete(j.intents, l.Intent)
-			return j.index.Put(l.Intent, encodeEntry(at, []byte(l.As)))
+			return j.put(l.Intent, at, []byte(l.As))
 		}
 		j.intents[strings.Clone(l.Intent)] = entry{at: at, as: strings.Clone(l.As)}
 	case l.Done != nil:
 		delete(j.intents, l.Done.Key)
-		return j.index.Put(l.Done.Key, encodeEntry(at, done))
+		return j.put(l.Done.Key, at, done)
 	case l.Resumed:
 		j.ended = false // it was opened again for what was refused
 		j.flushed = append(j.flushed, span{j.size, j.size})
@@ -169,6 +160,11 @@ func (j *Journal) take(l line, n int64, done []byte) error {
 		j.undone = true
 	}
 	return nil
+}
+
+func (j *Journal) put(key string, at int64, what []byte) error {
+	j.entry = encodeEntry(j.entry[:0], at, what)
+	return j.index.Put(key, j.entry)
 }
 
 // open tells whether nothing was written, and asking again may be of use.
@@ -224,7 +220,7 @@ func (j *Journal) get(key string) (*entry, error) {
 	if err != nil || !ok {
 		return nil, err
 	}
-	return decodeEntry(b)
+	return decodeEntry(key, b)
 }
 
 var castagnoli = crc32.MakeTable(crc32.Castagnoli)

@@ -63,7 +63,7 @@ func (j *Journal) all() iter.Seq2[keyed, error] {
 		for x, err := range j.index.All() {
 			var e *entry
 			if err == nil {
-				e, err = decodeEntry(x.Value)
+				e, err = decodeEntry(x.Key, x.Value)
 			}
 			if err != nil {
 				yield(keyed{}, err)
@@ -95,7 +95,7 @@ func readLine(r *bufio.Reader) ([]byte, error) {
 func onlyTail(r *bufio.Reader) error {
 	for {
 		raw, err := r.ReadBytes('\n')
-		if _, ok := parseLine(raw); ok {
+		if _, _, ok := parseLine(raw); ok {
 			return ErrJournal
 		}
 		if err != nil {
@@ -104,11 +104,12 @@ func onlyTail(r *bufio.Reader) error {
 	}
 }
 
-func encodeEntry(at int64, done []byte) []byte {
-	return append(binary.BigEndian.AppendUint64(nil, uint64(at)), done...)
+func encodeEntry(b []byte, at int64, done []byte) []byte {
+	return append(binary.BigEndian.AppendUint64(b, uint64(at)), done...)
 }
 
-func decodeEntry(b []byte) (*entry, error) {
+// decodeEntry reads what encodeEntry wrote, of key.
+func decodeEntry(key string, b []byte) (*entry, error) {
 	if len(b) < 8 {
 		return nil, ErrJournal
 	}
@@ -116,7 +117,7 @@ func decodeEntry(b []byte) (*entry, error) {
 	if b = b[8:]; len(b) > 0 && b[0] != '{' {
 		e.as = string(b)
 	} else if len(b) > 0 {
-		if e.done = parsePlainReceipt(b); e.done != nil {
+		if e.done = parsePlainReceipt(b, key); e.done != nil {
 			return e, nil
 		}
 		e.done = &receipt{}
@@ -160,22 +161,26 @@ func appendLine(b []byte, l line) (_, done []byte, err error) {
 	return append(b, '\n'), done, nil
 }
 
-func parseLine(raw []byte) (line, bool) {
-	var l line
+// parseLine is the event of a line, and the JSON of its answer, where it has one.
+func parseLine(raw []byte) (l line, done []byte, ok bool) {
 	if len(raw) < 10 || raw[8] != ' ' || raw[len(raw)-1] != '\n' {
-		return l, false
+		return l, nil, false
 	}
 	body := raw[9 : len(raw)-1]
 	sum, err := strconv.ParseUint(string(raw[:8]), 16, 32)
 	if err != nil || uint32(sum) != crc32.Checksum(body, castagnoli) {
-		return l, false
+		return l, nil, false
 	}
-	if l, ok := parsePlain(body); ok {
-		return l, true
+	if l, done, ok = parsePlain(body); ok {
+		return l, done, true
 	}
+	l = line{}
 	d := json.NewDecoder(bytes.NewReader(body))
 	d.DisallowUnknownFields()
-	return l, d.Decode(&l) == nil
+	if err = d.Decode(&l); err == nil && l.Done != nil {
+		done, err = json.Marshal(l.Done)
+	}
+	return l, done, err == nil
 }
 
 // receipt is a Receipt in journals, plans and files of refused records.

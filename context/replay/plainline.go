@@ -1,16 +1,13 @@
 package replay
 
-import (
-	"bytes"
-	"strings"
-)
+import "bytes"
 
 // Nearly all lines of a journal are intents and answers of plain text. These are written and read here,
 // without package json: byte for byte what it writes, and nothing that it would read in another way.
 // Everything else is left to it.
 
 // plain tells whether s stands in JSON as it is.
-func plain(s string) bool {
+func plain[T ~string | ~[]byte](s T) bool {
 	for i := range len(s) {
 		switch c := s[i]; {
 		case c < ' ', c > '~', c == '"', c == '\\', c == '<', c == '>', c == '&':
@@ -67,78 +64,97 @@ func member(b []byte, open, s string) []byte {
 }
 
 // parsePlain reads what plainLine and plainReceipt write, the latter as the line of an answer; false: it
-// is something else.
-func parsePlain(body []byte) (l line, ok bool) {
-	if done, is := bytes.CutPrefix(body, []byte(`{"done":`)); is {
+// is something else. done is the JSON of the answer.
+func parsePlain(body []byte) (l line, done []byte, ok bool) {
+	if done, ok = bytes.CutPrefix(body, []byte(`{"done":`)); ok {
 		if done, ok = bytes.CutSuffix(done, []byte("}")); ok {
-			l.Done = parsePlainReceipt(done)
+			l.Done = parsePlainReceipt(done, "")
 		}
-		return l, l.Done != nil
+		return l, done, l.Done != nil
 	}
 	p := plainText(body)
 	if !p.take(`{"intent":"`) {
-		return l, false
+		return l, nil, false
 	}
-	l.Intent, ok = p.text()
-	l.As = p.optional(`,"as":"`, &ok)
-	return l, ok && l.Intent != "" && p == "}"
+	ok = true
+	l.Intent = string(p.text(&ok))
+	l.As = string(p.optional(`,"as":"`, &ok))
+	return l, nil, ok && l.Intent != "" && string(p) == "}"
 }
 
-// parsePlainReceipt reads what plainReceipt writes; nil: it is something else.
-func parsePlainReceipt(b []byte) *receipt {
+// parsePlainReceipt reads what plainReceipt writes, most likely of key; nil: it is something else.
+func parsePlainReceipt(b []byte, key string) *receipt {
 	p, ok := plainText(b), true
-	r := &receipt{Key: p.must(`{"key":"`, &ok), Action: p.must(`,"action":"`, &ok)}
-	r.Target, r.Version, r.Why = p.optional(`,"target":"`, &ok), p.optional(`,"version":"`, &ok), p.optional(`,"why":"`, &ok)
+	r := &receipt{}
+	r.Key = text(p.must(`{"key":"`, &ok), key)
+	r.Action = actionText(p.must(`,"action":"`, &ok))
+	r.Target = text(p.optional(`,"target":"`, &ok), r.Key)
+	r.Version, r.Why = text(p.optional(`,"version":"`, &ok), "0"), string(p.optional(`,"why":"`, &ok))
 	r.NoLoss = p.take(`,"noloss":true`)
 	if p.take(`,"losses":[`) {
 		for more := true; ok && more; more = p.take(",") {
-			r.Losses = append(r.Losses, loss{p.must(`{"path":"`, &ok), p.must(`,"grade":"`, &ok), p.optional(`,"why":"`, &ok)})
+			r.Losses = append(r.Losses, loss{string(p.must(`{"path":"`, &ok)), string(p.must(`,"grade":"`, &ok)), string(p.optional(`,"why":"`, &ok))})
 			ok = ok && p.take("}")
 		}
 		ok = ok && p.take("]")
 	}
-	if !ok || p != "}" {
+	if !ok || string(p) != "}" {
 		return nil
 	}
 	return r
 }
 
-// plainText is what is left to be read. Its strings share one piece of memory.
-type plainText string
+// text is b as a string; likely, where it is that.
+func text(b []byte, likely string) string {
+	if string(b) == likely {
+		return likely
+	}
+	return string(b)
+}
+
+func actionText(b []byte) string {
+	for a := Created; a <= Held; a++ {
+		if s := a.String(); s == string(b) {
+			return s
+		}
+	}
+	return string(b)
+}
+
+// plainText is what is left to be read.
+type plainText []byte
 
 func (p *plainText) take(s string) bool {
-	rest, ok := strings.CutPrefix(string(*p), s)
-	if ok {
-		*p = plainText(rest)
+	if len(*p) < len(s) || string((*p)[:len(s)]) != s {
+		return false
 	}
-	return ok
+	*p = (*p)[len(s):]
+	return true
 }
 
 // text reads a string of which the first quote was taken.
-func (p *plainText) text() (string, bool) {
-	n := strings.IndexByte(string(*p), '"')
-	if n < 0 || !plain(string((*p)[:n])) {
-		return "", false
+func (p *plainText) text(ok *bool) []byte {
+	n := bytes.IndexByte(*p, '"')
+	if *ok = *ok && n >= 0 && plain((*p)[:n]); !*ok {
+		return nil
 	}
-	s := string((*p)[:n])
+	s := (*p)[:n]
 	*p = (*p)[n+1:]
-	return s, true
-}
-
-// must reads open and a string.
-func (p *plainText) must(open string, ok *bool) string {
-	if *ok = *ok && p.take(open); !*ok {
-		return ""
-	}
-	s, had := p.text()
-	*ok = had
 	return s
 }
 
-// optional is must for what is not there where it is empty.
-func (p *plainText) optional(open string, ok *bool) string {
-	if !*ok || !strings.HasPrefix(string(*p), open) {
-		return ""
+// must reads open and a string.
+func (p *plainText) must(open string, ok *bool) []byte {
+	if *ok = *ok && p.take(open); !*ok {
+		return nil
 	}
-	return p.must(open, ok)
+	return p.text(ok)
+}
+
+// optional is must for what is not there where it is empty.
+func (p *plainText) optional(open string, ok *bool) []byte {
+	if !*ok || !p.take(open) {
+		return nil
+	}
+	return p.text(ok)
 }

@@ -27,7 +27,7 @@ func FuzzPlainRead(f *testing.F) {
 		f.Add([]byte(s))
 	}
 	f.Fuzz(func(t *testing.T, body []byte) {
-		got, ok := parsePlain(body)
+		got, _, ok := parsePlain(body)
 		if !ok {
 			return
 		}
@@ -64,9 +64,9 @@ func FuzzPlainWrite(f *testing.F) {
 				t.Fatalf("the answer is %q in %q", done, want)
 			}
 			again, _ := byJSON(want)
-			got, ok := parseLine(raw[1:])
-			if d := cmp.Diff(again, got, cmp.AllowUnexported(line{})); !ok || d != "" {
-				t.Fatalf("%q: %v, %s", raw, ok, d)
+			got, inside, ok := parseLine(raw[1:])
+			if d := cmp.Diff(again, got, cmp.AllowUnexported(line{})); !ok || d != "" || l.Done != nil && !json.Valid(inside) {
+				t.Fatalf("%q: %v, %s, %q", raw, ok, d, inside)
 			}
 		}
 	})
@@ -82,7 +82,7 @@ func TestPlainIsUsual(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		if got, ok := parsePlain(raw[9 : len(raw)-1]); !ok || !cmp.Equal(l, got, cmp.AllowUnexported(line{})) {
+		if got, _, ok := parsePlain(raw[9 : len(raw)-1]); !ok || !cmp.Equal(l, got, cmp.AllowUnexported(line{})) {
 			t.Errorf("%s is left to package json", raw)
 		}
 	}

@@ -112,7 +112,7 @@ func (b *readBack) receipt(key string) *receipt {
 	if err != nil {
 		b.err = err
 	}
-	*l = lately{key: strings.Clone(key), known: true}
+	*l = lately{key: strings.Clone(key), known: true} // it may be a piece of all that its record holds
 	if e != nil {
 		l.rc = e.done
 	}
