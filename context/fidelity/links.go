@@ -65,7 +65,8 @@ type links struct {
 	refs  map[linkName]*Refs
 	paths []*Refs // of refs, those of kind, by path
 
-	recent       []string // keys that are there, each at the place that its hash says
+	recent       []string // keys that are there, each at the place that its hash says: of records that were read
+	named        []string // and of what they refer to
 	seed         maphash.Seed
 	conversation string
 	made         int64 // when its last message was made
@@ -86,13 +87,13 @@ type linkName struct {
 type exchange [2]map[string]uint64
 
 const (
-	mostOpen   = 64     // conversations whose messages may be mixed
-	mostIDs    = 50_000 // ids of one conversation
-	mostRecent = 1 << 13
+	mostOpen   = 64      // conversations whose messages may be mixed
+	mostIDs    = 50_000  // ids of one conversation
+	mostRecent = 1 << 13 // keys that are at hand
 )
 
 func newLinks(dir string, has func(string) (bool, error)) *links {
-	return &links{has: has, dir: dir, refs: map[linkName]*Refs{}, recent: make([]string, mostRecent), seed: maphash.MakeSeed(), open: map[string]*exchange{}}
+	return &links{has: has, dir: dir, refs: map[linkName]*Refs{}, recent: make([]string, mostRecent), named: make([]string, mostRecent), seed: maphash.MakeSeed(), open: map[string]*exchange{}}
 }
 
 func (l *links) close() {
@@ -163,11 +164,11 @@ func (l *links) settle(x *exchange) {
 
 // there notes that a record of this key was read.
 func (l *links) there(key string) {
-	*l.place(key) = strings.Clone(key) // it may be a piece of all that its record holds
+	*l.place(l.recent, key) = strings.Clone(key) // it may be a piece of all that its record holds
 }
 
-func (l *links) place(key string) *string {
-	return &l.recent[maphash.String(l.seed, key)%mostRecent]
+func (l *links) place(in []string, key string) *string {
+	return &in[maphash.String(l.seed, key)%mostRecent]
 }
 
 // ref is a reference of the present record.
@@ -188,10 +189,10 @@ func (l *links) ref(path uint16, key string) {
 		l.paths[path] = c
 	}
 	c.Total++
-	ok := *l.place(key) == key
+	ok := *l.place(l.named, key) == key || *l.place(l.recent, key) == key
 	if !ok {
 		if ok, l.err = l.has(key); ok {
-			l.there(key)
+			*l.place(l.named, key) = strings.Clone(key)
 		}
 	}
 	switch {

@@ -72,12 +72,12 @@ type readBack struct {
 	err        error
 	notWritten map[string]uint64
 	names      *mapping.Mapper // nil: no map
-	lately     []lately        // each key has its place here
+	now        lately          // of the record that is read: it is asked for first, and then never again
+	lately     []lately        // of what records refer to: each key has its place here
 	seed       maphash.Seed
 }
 
-// lately is what was asked for of late: one record is asked for several times, and its conversation
-// with each message.
+// lately is what was asked for of late: a conversation is asked for with each of its messages.
 type lately struct {
 	key   string
 	known bool
@@ -104,7 +104,10 @@ func (b *readBack) entry(key string) *receipt {
 
 // receipt is what the run said of the record under key in the archive.
 func (b *readBack) receipt(key string) *receipt {
-	l := &b.lately[maphash.String(b.seed, key)%mostLately]
+	l := &b.now
+	if key != l.key {
+		l = &b.lately[maphash.String(b.seed, key)%mostLately]
+	}
 	if l.known && l.key == key {
 		return l.rc
 	}
@@ -112,9 +115,12 @@ func (b *readBack) receipt(key string) *receipt {
 	if err != nil {
 		b.err = err
 	}
-	*l = lately{key: strings.Clone(key), known: true} // it may be a piece of all that its record holds
+	l.known, l.rc = true, nil
 	if e != nil {
 		l.rc = e.done
+	}
+	if l != &b.now {
+		l.key = strings.Clone(key) // it may be a piece of all that its record holds
 	}
 	return l.rc
 }
@@ -143,6 +149,7 @@ func (s approved) Records(ctx context.Context, o *agentstate.ReadOptions) iter.S
 
 // through is r as it was let through.
 func (s approved) through(r agentstate.Record) agentstate.Record {
+	s.b.now = lately{key: r.GetMeta().GetKey()}
 	r, _ = imported(r, s.b.j.head.Label)
 	if canNarrow(r) {
 		if rc := s.b.receipt(r.GetMeta().GetKey()); rc != nil && rc.Approval != nil {
