@@ -46,7 +46,7 @@ func TestInto(t *testing.T) {
 	}
 	stays := 0
 	for _, l := range out.Predicate.Losses {
-		if strings.HasPrefix(l.Why, "stays in the archive") {
+		if l.Why == "the plan leaves them in the archive" {
 			stays++
 		}
 	}

@@ -36,9 +36,9 @@ func (a *answers) fidelity() {
 	a.links()
 	a.times()
 	if v := a.p.Vectors; v != nil {
-		a.set(37, evidence.Pass, evidence.Measured, "hybrid: vectors of %d texts were made anew with %s, %d have none; every other kind: preserve, records were written as they are", v.Texts, v.Model, v.Dropped)
+		a.set(37, evidence.Pass, evidence.Measured, "hybrid: vectors of %d texts were made anew with %s, %d have none; every other kind: preserve, no model derived anything anew", v.Texts, v.Model, v.Dropped)
 	} else {
-		a.set(37, evidence.Pass, evidence.Derived, "preserve, for every kind: records were written as they are, and nothing was derived anew by the target's model")
+		a.set(37, evidence.Pass, evidence.Derived, "preserve, for every kind: no model of the target derived anything anew")
 	}
 	held := uint64(0)
 	for _, k := range a.p.Kinds {
@@ -72,8 +72,18 @@ func (a *answers) recall() {
 	if rc.Overlap < 1 {
 		res = evidence.Warn
 	}
-	a.set(39, res, evidence.Measured, "%d memories drawn with seed %d, searched with their own vectors: %.4f of the first %d answers are the same (95 %%: %.4f to %.4f); model %q before, %q after",
-		rc.Compared, rc.Seed, rc.Overlap, rc.K, rc.CI95[0], rc.CI95[1], rc.Before.Model, rc.After.Model)
+	said := func(model string) string {
+		if model == "" {
+			return "a model that is not said"
+		}
+		return model
+	}
+	why := fmt.Sprintf("%d memories drawn with seed %d, searched with their own vectors: %.4f of the first %d answers are the same (95 %%: %.4f to %.4f); vectors of %s before, of %s after",
+		rc.Compared, rc.Seed, rc.Overlap, rc.K, rc.CI95[0], rc.CI95[1], said(a.p.Recall.ModelBefore), said(a.p.Recall.ModelAfter))
+	if rc.Ranked > 0 {
+		why += fmt.Sprintf("; each memory itself stands %+.2f places further behind on average, at worst %+d", rc.RankDelta, rc.RankWorst)
+	}
+	a.set(39, res, evidence.Measured, "%s", why)
 }
 
 // tasks is 40 and 41.

@@ -66,8 +66,12 @@ func ReadBack(ctx context.Context, want, got agentstate.Source, j *replay.Journa
 			}
 		}
 	}}
+	seen := agentstate.Source(&tap{Source: got, look: o.record})
+	if len(p.sends) > 0 && j != nil {
+		seen = &only{seen, p.sends} // what else lies there is not of this drill
+	}
 	o.arrived = func(key string) bool { return ours[xxhash.Sum64String(key)] }
-	rep, err := replay.ReadBack(ctx, first, &tap{Source: got, look: o.record}, j)
+	rep, err := replay.ReadBack(ctx, first, seen, j)
 	if err = errors.Join(err, failed); err != nil {
 		return nil, err
 	}

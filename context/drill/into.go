@@ -57,6 +57,7 @@ func (p *Plan) Each() []*Plan {
 				return !slices.ContainsFunc(t.Kinds, func(k string) bool { return c.of(k) })
 			})
 		}
+		q.Accepted = slices.DeleteFunc(slices.Clone(p.Accepted), func(a Accept) bool { return a.Into != "" && a.Into != t.Name })
 		if len(out) > 0 && p.Mode == evidence.Planned {
 			q.after = out[0].Name
 		}
@@ -112,6 +113,9 @@ func (p *Plan) checkInto(want func(ok bool, f string, args ...any), kind func(wh
 			kind("into.kinds", k)
 		}
 		t.Embedder.checkAs("into.embedder", want)
+	}
+	for i, a := range p.Accepted {
+		want(a.Into == "" || seen[strings.ToLower(a.Into)], "accepted_losses[%d].into: no target %q", i, a.Into)
 	}
 }
 

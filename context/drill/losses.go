@@ -37,7 +37,7 @@ func (r *run) losses() []evidence.Loss {
 	if r.st.Back != nil && !r.neutral {
 		for kind, n := range r.facts.Records {
 			if n > 0 && agentstate.IsState(kind) && r.p.stays(kind) {
-				out = append(out, evidence.Loss{Kind: kind, Count: n, Of: n, Grade: fidelity.Dropped.String(), Why: "stays in the archive: the plan does not replay it into this target"})
+				out = append(out, evidence.Loss{Kind: kind, Count: n, Of: n, Grade: fidelity.Dropped.String(), Why: "the plan leaves them in the archive"})
 			}
 		}
 	}

@@ -172,6 +172,7 @@ type Accept struct {
 	By    string `yaml:"by"`
 	Until Date   `yaml:"until"`
 	Why   string `yaml:"why"`
+	Into  string `yaml:"into"` // of several targets, the one in which; empty: in each
 }
 
 // Open is a finding of the last drill.

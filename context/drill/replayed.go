@@ -16,9 +16,13 @@ func (r *run) recall() *evidence.Recall {
 		return nil
 	}
 	x := r.st.Back.Recall
+	after := x.After.Model
+	if after == "" && r.st.Embedded != nil { // few stores say it
+		after = r.st.Embedded.Model + ", as made in this drill"
+	}
 	return &evidence.Recall{
 		Queries: x.Queries, QuerySetDigest: evidence.Digest{SHA256: x.QuerySet}, K: x.K, Before: x.Before.Recall, After: x.After.Recall, Overlap: x.Overlap,
-		CI95: x.CI95, ChangeCI95: x.ChangeCI95, EmptyBefore: x.Before.Empty, EmptyAfter: x.After.Empty, ModelBefore: x.Before.Model, ModelAfter: x.After.Model,
+		CI95: x.CI95, ChangeCI95: x.ChangeCI95, EmptyBefore: x.Before.Empty, EmptyAfter: x.After.Empty, ModelBefore: x.Before.Model, ModelAfter: after,
 		Ranked: x.Ranked, RankDelta: x.RankDelta, RankWorst: x.RankWorst,
 	}
 }

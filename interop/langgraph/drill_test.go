@@ -34,7 +34,7 @@ into:
 keep: true
 output: %s
 ledger: %s
-keys: {sign: %s, trust: %s}
+keys: {sign: %s, trust: %s, recipients: [%[17]s/recipients], identities: [%[17]s/ops.age], escrow: [%[17]s/escrow.age]}
 canaries:
   - {kind: memory, contains: likes trains}
   - {kind: message, contains: Weather in}
@@ -64,7 +64,10 @@ arrangement:
   data_basis: made for this drill; nobody's data is in it
   copy_deleted_by: %[14]s
   promised_kinds: [conversation, message, memory, checkpoint, channelvalue, pendingwrite, interrupt]
-findings:
+costs:
+  - {item: egress, amount: "0.00", currency: EUR, class: switching}
+accepted_losses:
+%[18]sfindings:
   - id: F-1
     text: "LangGraph for Python and for JavaScript do not read each other's checkpoints: memories move, and are searched there with vectors that are made anew; conversations and unfinished work stay with Python."
     severity: medium
@@ -175,9 +178,15 @@ func TestDrill(t *testing.T) {
 	dir, secret := t.TempDir(), t.TempDir()
 	key := filepath.Join(secret, "ops.key")
 	exitramp(t, done, "keygen", "--sign", "-o", key)
+	for _, name := range []string{"ops.age", "escrow.age"} {
+		exitramp(t, done, "keygen", "-o", filepath.Join(secret, name))
+	}
 	pub, err := os.ReadFile(key + ".pub")
 	if err == nil {
 		err = os.WriteFile(filepath.Join(dir, "ops.key.pub"), pub, 0o644)
+	}
+	if err == nil {
+		err = recipients(secret, "ops.age", "escrow.age")
 	}
 	if err == nil { // programs that the plan names
 		err = os.CopyFS(filepath.Join(dir, "python"), os.DirFS("python"))
@@ -195,7 +204,7 @@ func TestDrill(t *testing.T) {
 	var said strings.Builder
 	plan := func(name, mode, python, js, survival string) string {
 		return fmt.Sprintf(drillPlan, name, mode, s.place.exitramp, archive, python, js, env.python, ".", "drills.jsonl", key, "ops.key.pub",
-			day(0), register, day(30), day(90), survival) + reader
+			day(0), register, day(30), day(90), survival, secret, accepted(day(90))) + reader
 	}
 	// store is an empty store that LangGraph.js has set up.
 	store := func() place {
@@ -232,6 +241,32 @@ func TestDrill(t *testing.T) {
 	}
 }
 
+// accepted are the losses that JavaScript means: what stays with Python.
+func accepted(until string) string {
+	var b strings.Builder
+	for _, kind := range []string{"checkpoint", "channelvalue", "pendingwrite", "interrupt", "conversation", "message"} {
+		fmt.Fprintf(&b, "  - {kind: %s, into: js, by: Head of support, until: %s, why: the service in JavaScript begins its own conversations}\n", kind, until)
+	}
+	return b.String()
+}
+
+// recipients writes the public keys of the files names in dir into one file.
+func recipients(dir string, names ...string) error {
+	var out []string
+	for _, name := range names {
+		b, err := os.ReadFile(filepath.Join(dir, name))
+		if err != nil {
+			return err
+		}
+		for line := range strings.Lines(string(b)) {
+			if _, key, ok := strings.Cut(strings.TrimSpace(line), "# public key: "); ok {
+				out = append(out, key)
+			}
+		}
+	}
+	return os.WriteFile(filepath.Join(dir, "recipients"), []byte(strings.Join(out, "\n")+"\n"), 0o600)
+}
+
 // second is the second reader, in a plan, where it is installed. It is told the schema of an archive.
 func second(t *testing.T, archive, schema string) string {
 	t.Helper()
@@ -265,7 +300,7 @@ func second(t *testing.T, archive, schema string) string {
 	if err != nil {
 		t.Fatal(err)
 	}
-	return fmt.Sprintf("second_reader: [%q, -B, %q, read, --schema, %q]\n", reader, program, schema)
+	return fmt.Sprintf("second_reader: [%q, -B, %q, read, --schema, %q, -i, %q]\n", reader, program, schema, filepath.Join(filepath.Dir(schema), "ops.age"))
 }
 
 // drills are those that are carried out.

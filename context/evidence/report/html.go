@@ -71,6 +71,19 @@ type viewCell struct {
 	Class  string // of a result
 }
 
+// Set is the classes of a cell: numbers, words that must break, sentences that need room.
+func (c viewCell) Set() string {
+	switch {
+	case c.Number:
+		return "n"
+	case c.Long:
+		return "long"
+	case len(c.Text) > 40:
+		return "words"
+	}
+	return ""
+}
+
 // long tells whether a text has a word that does not fit in a column.
 func long(s string) bool {
 	return slices.ContainsFunc(strings.Fields(s), func(w string) bool { return len(w) > 22 })
