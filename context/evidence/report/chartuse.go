@@ -74,7 +74,7 @@ func (b *book) slope() *chart {
 	c.text(75, 176, "middle", "small", "after")
 	c.Desc = fmt.Sprintf("Recall at %s over %s queries: %s before, %s after.", grouped(r.K), grouped(r.Queries), percent(r.Before), percent(r.After))
 	c.Note = fmt.Sprintf("Recall at k = %s over the same %s queries, drawn from %s to 100 %%. Embedding model before: %s; after: %s.",
-		grouped(r.K), grouped(r.Queries), percent(floor), orNone(r.ModelBefore), orNone(r.ModelAfter))
+		grouped(r.K), grouped(r.Queries), percent(floor), saidOf(r.ModelBefore), saidOf(r.ModelAfter))
 	if percent(r.Overlap) != "unknown" {
 		c.Note += fmt.Sprintf(" Of what was found before, %s is found after (95 %% interval: %s to %s).", percent(r.Overlap), percent(r.CI95[0]), percent(r.CI95[1]))
 	}
@@ -122,6 +122,14 @@ func (b *book) tasks() *chart {
 			grouped(t.Source-t.Cold), grouped(t.Source), grouped(t.Cold), cellOf(lift).text, grouped(t.Target), grouped(t.Cold))
 	}
 	return c
+}
+
+// saidOf is the name of a model, where its state says it.
+func saidOf(model string) string {
+	if model == "" {
+		return "not said"
+	}
+	return model
 }
 
 // notRun tells whether no task was run on a side.

@@ -242,8 +242,8 @@ func (b *book) behaviourTables() []*table {
 		}
 		recall.put("empty_before", r.EmptyBefore, of)
 		recall.put("empty_after", r.EmptyAfter, of)
-		recall.put("model_before", r.ModelBefore, "")
-		recall.put("model_after", r.ModelAfter, "")
+		recall.put("model_before", cell{r.ModelBefore, saidOf(clean(r.ModelBefore))}, "")
+		recall.put("model_after", cell{r.ModelAfter, saidOf(clean(r.ModelAfter))}, "")
 		recall.put("query_set_sha256", r.QuerySetDigest.SHA256, "")
 	}
 	tasks := newTable("tasks", "Runs of the users' tasks that passed", "id=side", "#passed", "#runs", "#tasks", "judge")
