@@ -87,7 +87,7 @@ func (p *Plan) made() (string, error) {
 	path := filepath.Join(p.Output, p.after+".statement.json")
 	b, err := readFile(path, evidence.MaxStatement)
 	if err != nil {
-		return "", fmt.Errorf("drill: %s makes the archive, and has not ended: %w", p.after, err)
+		return "", fmt.Errorf("drill: %s makes the archive, and has not ended; carry it out first: %w", p.after, err)
 	}
 	st, err := evidence.ParseStatement(bytes.NewReader(b), nil)
 	if err != nil {

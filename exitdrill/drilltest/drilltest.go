@@ -38,13 +38,22 @@ func Run(t testing.TB, p *drill.Plan) *drill.Outcome {
 	return RunWith(t, p, &exitdrill.Options{Registry: all.Registry()})
 }
 
-// RunWith carries out p, and fails the test unless the drill passes: every gate of its level holds. What
+// RunWith carries out p, which has one target; see [RunEach].
+func RunWith(t testing.TB, p *drill.Plan, o *exitdrill.Options) *drill.Outcome {
+	t.Helper()
+	if len(p.Each()) > 1 {
+		t.Fatalf("drill %s: several targets: RunEach carries out all of them", p.Name)
+	}
+	return RunEach(t, p, o)[0]
+}
+
+// RunEach carries out the drills of p, one a target, and fails the test unless each passes: every gate of its level holds. What
 // is lost, and what was not tested, is logged.
 //
 // What the drill leaves goes into a folder that ends with the test, and so does the archive of a planned
 // drill; there is no ledger. Where p names no key to sign with, one is made. ${NAME} in URLs is of the
 // environment, unless o says otherwise. The target is read back by this process, and the evidence says so.
-func RunWith(t testing.TB, p *drill.Plan, o *exitdrill.Options) *drill.Outcome {
+func RunEach(t testing.TB, p *drill.Plan, o *exitdrill.Options) []*drill.Outcome {
 	t.Helper()
 	dir := t.TempDir()
 	own, opts := *p, *o
@@ -66,22 +75,32 @@ func RunWith(t testing.TB, p *drill.Plan, o *exitdrill.Options) *drill.Outcome {
 	if opts.Lookup == nil {
 		opts.Lookup = os.LookupEnv
 	}
-	out, err := exitdrill.Run(t.Context(), &own, &opts)
-	if err != nil {
-		t.Fatalf("drill %s: %v", p.Name, err)
+	var outs []*drill.Outcome
+	for _, q := range own.Each() {
+		out, err := exitdrill.Run(t.Context(), q, &opts)
+		if err != nil {
+			t.Fatalf("drill %s: %v", q.Name, err)
+		}
+		tell(t, q.Name, out)
+		outs = append(outs, out)
 	}
+	return outs
+}
+
+// tell logs what came of a drill.
+func tell(t testing.TB, name string, out *drill.Outcome) {
+	t.Helper()
 	word := out.Predicate.Word(evidence.DefaultGates())
 	switch out.Judgement.Verdict {
 	case evidence.VerdictPass, evidence.VerdictPassWithLoss:
-		t.Logf("drill %s: %s", p.Name, word)
+		t.Logf("drill %s: %s", name, word)
 		for _, why := range out.Judgement.Reasons {
 			t.Log(why)
 		}
 	default:
-		t.Errorf("drill %s: %s", p.Name, word)
+		t.Errorf("drill %s: %s", name, word)
 		for _, why := range out.Judgement.Reasons {
 			t.Error(why)
 		}
 	}
-	return out
 }
