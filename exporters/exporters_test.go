@@ -113,6 +113,8 @@ func TestRedact(t *testing.T) {
 		"%zzsecret":                          "…",
 		"agentcore://eu-central-1/memory-id": "agentcore://eu-central-1/memory-id",
 		"codex:~/.codex":                     "codex:~/.codex",
+		"claudecode:.claude?config":          "claudecode:.claude?config",
+		"claudecode:.claude?config=secret":   "claudecode:.claude?config=xxxxx",
 	} {
 		if got := exporters.Redact(in); got != want {
 			t.Errorf("Redact(%q) = %q, want %q", in, got, want)

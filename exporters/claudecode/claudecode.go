@@ -39,11 +39,17 @@ func Drivers() []exporters.Driver {
 		Scheme: "claudecode", URL: "claudecode:home",
 		Kinds: []string{"credential", "policy", "toolgrant", "toolserver", "agent", "skill", "artifact", "memory", "conversation", "message"},
 		Open: func(_ context.Context, u *url.URL) (exporters.Runtime, error) {
-			p, err := exporters.Path(u, "claudecode:HOME, the folder that holds .claude, or claudecode:///abs/HOME")
+			config := u.RawQuery == "config"
+			if config {
+				u.RawQuery = ""
+			}
+			p, err := exporters.Path(u, "claudecode:HOME, the folder that holds .claude, or claudecode:///abs/HOME; claudecode:DIR?config for a CLAUDE_CONFIG_DIR")
 			if err != nil {
 				return nil, err
 			}
-			return Open(p), nil
+			h := Open(p)
+			h.config = config
+			return h, nil
 		},
 	}}
 }
@@ -51,7 +57,8 @@ func Drivers() []exporters.Driver {
 // A Home is the folder that holds .claude: an agentstate.Source with blobs and preflight, and a
 // replay.Target that can undo.
 type Home struct {
-	root string
+	root   string
+	config bool // it is a CLAUDE_CONFIG_DIR, also where nothing in it says so
 
 	mu      sync.Mutex
 	reading map[string]*homefiles.File // of the stream under way, by path; nil: none
@@ -65,7 +72,8 @@ var (
 	_ replay.Undoer          = (*Home)(nil)
 )
 
-// Open is the home root. It need not exist before a replay.
+// Open is the home root, or the folder that CLAUDE_CONFIG_DIR names instead. It need not exist before
+// a replay.
 func Open(root string) *Home { return &Home{root: root} }
 
 // Close does nothing: a Home holds its files open only while it is read or written.

@@ -72,7 +72,7 @@ func left(rel string) string {
 	switch {
 	case base == ".credentials.json", base == ".session_ingress_token", base == "hfi-auth.json", path.Ext(base) == ".key", base == ".env":
 		return "a secret: not opened"
-	case in == ".config.json":
+	case in == ".config.json", in == ".claude.json", strings.HasPrefix(in, ".claude.json."):
 		return "of this machine, but for the servers that it names"
 	case base == ".DS_Store", strings.HasPrefix(base, ".exitramp-"),
 		(path.Ext(base) == ".tmp" || path.Ext(base) == ".lock") && (!deep || slices.Contains([]string{"projects", "todos", "tasks", "teams", "file-history"}, top)):
@@ -85,16 +85,45 @@ func left(rel string) string {
 	return ofTheMachine(top)
 }
 
+// folder is the folder of a home that holds the state.
+const folder = ".claude"
+
+// flat tells whether the root is that folder itself, as CLAUDE_CONFIG_DIR names it: then the file with
+// the servers is in it. One that is called .claude may stand in a home, which is named instead.
+func (h *Home) flat() bool {
+	if h.config {
+		return true
+	}
+	is := func(name string, dir bool) bool {
+		st, err := os.Stat(filepath.Join(h.root, name))
+		return err == nil && st.IsDir() == dir
+	}
+	abs, err := filepath.Abs(h.root)
+	return !is(folder, true) && is("projects", true) && (is(".claude.json", false) || err == nil && filepath.Base(abs) != folder)
+}
+
+// place is where the file rel of a home lies below the root.
+func (h *Home) place(rel string) string {
+	switch {
+	case !h.flat():
+	case rel == folder:
+		return "."
+	default:
+		return strings.TrimPrefix(rel, folder+"/")
+	}
+	return rel
+}
+
 // find walks the home.
 func (h *Home) find(ctx context.Context) (*homefiles.Walk, error) {
-	dir := filepath.Join(h.root, ".claude")
-	if st, err := os.Stat(dir); err != nil || !st.IsDir() {
+	in := h.place(folder)
+	if st, err := os.Stat(filepath.Join(h.root, in)); err != nil || !st.IsDir() {
 		if err == nil || errors.Is(err, fs.ErrNotExist) {
-			return nil, fmt.Errorf("%w: %s has no folder .claude; name the home itself: %w", ErrSchema, h.root, fs.ErrNotExist)
+			return nil, fmt.Errorf("%w: %s has no folder .claude; name the home itself, or a CLAUDE_CONFIG_DIR with ?config behind it: %w", ErrSchema, h.root, fs.ErrNotExist)
 		}
 		return nil, fmt.Errorf("claudecode: %w", err)
 	}
-	w, err := homefiles.Rules{Kind: kindOf, Left: left}.Walk(ctx, h.root, ".claude")
+	w, err := homefiles.Rules{Kind: kindOf, Left: left, As: folder}.Walk(ctx, h.root, in)
 	if err != nil {
 		return nil, fmt.Errorf("claudecode: %w", err)
 	}

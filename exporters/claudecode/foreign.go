@@ -75,7 +75,7 @@ func (w *writer) conversation(c *pb.Conversation) (replay.Receipt, error) {
 		}
 	}
 	rel := ".claude/projects/" + s.project + "/" + s.id + ".jsonl"
-	path, err := homefiles.Inside(w.h.root, rel)
+	path, err := homefiles.Inside(w.h.root, w.h.place(rel))
 	if err != nil {
 		return refused("%v", err)
 	}

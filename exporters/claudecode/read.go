@@ -94,7 +94,7 @@ func (r *reading) run(h *Home, w *homefiles.Walk) error {
 		}
 	}
 	servers := h.serversFile()
-	if err := r.servers(filepath.Join(h.root, servers), servers); err != nil {
+	if err := r.servers(filepath.Join(h.root, h.place(servers)), servers); err != nil {
 		return err
 	}
 	for _, kind := range []string{"policy", "artifact", "skill", "agent", "memory", "conversation"} {

@@ -102,7 +102,7 @@ func (w *writer) write(ctx context.Context, r agentstate.Record) (replay.Receipt
 	if ns := r.GetMeta().GetUpdatedUnixNano(); ns != 0 && kind != "conversation" {
 		at = time.Unix(0, ns)
 	}
-	return w.Put(ctx, r.GetMeta().GetKey(), rel, d, mode, at)
+	return w.Put(ctx, r.GetMeta().GetKey(), w.h.place(rel), d, mode, at)
 }
 
 // Commit gives each file its name.
@@ -149,7 +149,7 @@ func (h *Home) Undo(_ context.Context, _ *replay.Run, created []replay.Receipt) 
 			left = append(left, rc)
 			continue
 		}
-		path, err := homefiles.Inside(h.root, rel)
+		path, err := homefiles.Inside(h.root, h.place(rel))
 		if err != nil {
 			rc.Why = err.Error()
 			left = append(left, rc)

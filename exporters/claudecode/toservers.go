@@ -25,7 +25,7 @@ import (
 // the older place is there, the other one does not count.
 func (h *Home) serversFile() string {
 	const older = ".claude/.config.json"
-	if _, err := os.Stat(filepath.Join(h.root, older)); err == nil {
+	if _, err := os.Stat(filepath.Join(h.root, h.place(older))); err == nil {
 		return older
 	}
 	return ".claude.json"
@@ -40,7 +40,7 @@ type serverFile struct {
 }
 
 func (h *Home) openServers() (*serverFile, error) {
-	path, err := homefiles.Inside(h.root, h.serversFile())
+	path, err := homefiles.Inside(h.root, h.place(h.serversFile()))
 	if err != nil {
 		return nil, err
 	}

@@ -23,6 +23,8 @@ type Rules struct {
 	// Left says why a file or folder is none of the state: a cache, a log, a secret; empty: it may be
 	// state. What is left is not opened, nor is a folder entered.
 	Left func(rel string) string
+	// As is the name under which the folder that is walked stands in Rel; empty: its own.
+	As string
 }
 
 // A Walk is what a home holds.
@@ -76,6 +78,9 @@ func (r Rules) Walk(ctx context.Context, root, under string) (*Walk, error) {
 	top, err := filepath.EvalSymlinks(filepath.Join(root, under)) // the folder itself may be a link: a person named it
 	if err != nil {
 		return nil, err
+	}
+	if r.As != "" {
+		under = r.As
 	}
 	w := &Walk{Left: map[string]string{}, skills: map[string]bool{}}
 	unknown := map[string]uint64{}
