@@ -72,9 +72,17 @@ func (s *Resolver) limit() int64 {
 	return 1 << 30
 }
 
-// Column is the value of column c of r: nil, int64, float64, string for text, []byte for a
-// blob. The text may hold any bytes.
+// Column is the value of column c of r: nil for NULL alone, int64, float64, string for text, []byte for
+// a blob. The text may hold any bytes.
 func (s *Resolver) Column(ctx context.Context, r Record, c *pb.Column) (any, error) {
+	v, err := s.column(ctx, r, c)
+	if b, ok := v.([]byte); ok && b == nil {
+		v = []byte{} // an empty blob; drivers of databases make a nil slice NULL
+	}
+	return v, err
+}
+
+func (s *Resolver) column(ctx context.Context, r Record, c *pb.Column) (any, error) {
 	switch v := c.Value.(type) {
 	case nil:
 		if len(c.ProtoReflect().GetUnknown()) > 0 { // not NULL: a value of a later release

@@ -66,6 +66,8 @@ func TestResolver(t *testing.T) {
 		{"text that is not UTF-8", &pb.Column{Value: &pb.Column_Text{Text: []byte("a\x00\xff")}}, "a\x00\xff", nil},
 		{"empty text is not null", &pb.Column{Value: &pb.Column_Text{}}, "", nil},
 		{"blob", &pb.Column{Value: &pb.Column_Blob{Blob: []byte{0, 1}}}, []byte{0, 1}, nil},
+		{"empty blob is not null", &pb.Column{Value: &pb.Column_Blob{}}, []byte{}, nil},
+		{"blob splice of nothing is not null", splice(false), []byte{}, nil},
 		{"spilled blob", &pb.Column{Value: &pb.Column_BlobRef{BlobRef: &pb.Blob{Id: "b1"}}}, []byte("\x00\xffblob"), nil},
 		{"spilled text", &pb.Column{Value: &pb.Column_TextRef{TextRef: &pb.Blob{Id: "b1"}}}, "\x00\xffblob", nil},
 		{"own data", &pb.Column{Value: &pb.Column_At{At: "#value"}}, []byte(`{"a":1}`), nil},
