@@ -457,6 +457,7 @@ func (t *thread) keep(v *view, ms []*pb.Message, channel string, of ...string) {
 			m.Meta.Labels = append(m.Meta.Labels, &pb.Label{Name: "channel", Value: valid(channel)})
 		}
 		m.ConversationKey, m.ParentKey, m.Position = v.conv.Meta.Key, parent, uint64(i+1)
+		shorten(m)
 		parent = id
 	}
 	v.messages = ms
