@@ -99,7 +99,11 @@ func (a *app) showConversation(ctx context.Context, r *format.Reader, c *pb.Conv
 				if rec.NativeId != "" {
 					id = "id " + rec.NativeId
 				}
-				fmt.Fprintf(a.stdout, "\n%s\n  %s\n", join("WAITS FOR A PERSON", rec.AskedBy, id), clean(dataText(rec.Question)))
+				state := "WAITS FOR A PERSON"
+				if rec.Status == pb.Interrupt_STATUS_ANSWERED {
+					state = "ANSWERED, NOT YET GONE ON"
+				}
+				fmt.Fprintf(a.stdout, "\n%s\n  %s\n", join(state, rec.AskedBy, id), clean(dataText(rec.Question)))
 				if len(rec.Options) > 0 {
 					fmt.Fprintf(a.stdout, "  answers: %s\n", clean(strings.Join(rec.Options, ", ")))
 				}

@@ -9,7 +9,7 @@ import (
 )
 
 // shapes are the kinds of state that each flavour's make script knows.
-var shapes = map[string][]string{"python": {"trip", "odd", "rare", "chats"}, "js": {"trip", "odd"}}
+var shapes = map[string][]string{"python": {"trip", "odd", "rare", "chats", "alive"}, "js": {"trip", "odd"}}
 
 // TestRoundTrip carries real state of every shape from each store of each flavour into each other store of that flavour:
 // into tables that the runtime made, and into an empty place where exitramp makes them. The runtime then judges the copy.
@@ -75,18 +75,53 @@ func produce(t *testing.T, f flavour, shape, kind string) sealed {
 
 // TestChatsAreShown: a chat is shown wherever the library keeps it, and what is said of its thread is true.
 func TestChatsAreShown(t *testing.T) {
+	shown(t, "chats", map[string][]string{
+		"saved":    {"saved 1", "answer 1", "saved 2", "answer 3"},
+		"returned": {"returned", "in a dict"},
+		"root":     {"rooted", "root 1"},
+		"dicts":    {"dicts", `calls look {"q":1}`, "result found", `calls read {"p":"/x"}`, "error no such file"},
+		"own":      {"user", "own class", "calm down"},
+		"tools":    {"waiting", "deep tools", "WAITS FOR A PERSON", "WAITS FOR A PERSON"},
+		"sends":    {"unfinished"},
+	})
+}
+
+// TestAliveIsShown: what graphs inside graphs say while they are under way is shown with the thread, and chats that are kept
+// as their writes are shown as the library rebuilds them.
+func TestAliveIsShown(t *testing.T) {
+	shown(t, "alive", map[string][]string{
+		"team":                 {"waiting", "hello", "WAITS FOR A PERSON", "left", "WAITS FOR A PERSON", "WAITS FOR A PERSON", "inside it", "left", "waiting", "mid / deep", "waiting", "right", "waiting"},
+		"handing":              {"hello", "over to bob", "WAITS FOR A PERSON  bob", "inside it", "bob"},
+		"remembering":          {"hello", "helper: noted 1"},
+		"fan":                  {"failed", "WAITS FOR A PERSON"},
+		"kept":                 {"hello", "bot 1"},
+		"emptied":              {"finished\n\nuser\n  a plain text", "bot 1"},
+		"written%20over":       {"finished\n\nuser\n  only this", "a plain text", "bot 2"},
+		"kept%20in%20parallel": {"hello", "a 1", "m 1", "z 1"},
+	}, func(t *testing.T, archive string) {
+		n := 0
+		for _, line := range strings.Split(exitramp(t, done, "list", archive, "conversation").out, "\n") {
+			key, _, _ := strings.Cut(line, " ")
+			if !strings.HasPrefix(key, "conversation/team/") {
+				continue
+			}
+			n++
+			if out := exitramp(t, done, "show", archive, key).out; strings.Count(out, " thinks") != 1 {
+				t.Errorf("%s does not show what its helper thinks:\n%s", key, out)
+			}
+		}
+		if n != 3 {
+			t.Errorf("%d conversations inside the team's, want 3", n)
+		}
+	})
+}
+
+// shown makes a shape in SQLite and in PostgreSQL, and looks for texts in the order given, and for more.
+func shown(t *testing.T, shape string, threads map[string][]string, more ...func(t *testing.T, archive string)) {
 	for _, kind := range []string{"sqlite", "pg"} {
 		t.Run(kind, func(t *testing.T) {
-			s := produce(t, python(t), "chats", kind)
-			for thread, want := range map[string][]string{
-				"saved":    {"saved 1", "answer 1", "saved 2", "answer 3"},
-				"returned": {"returned", "in a dict"},
-				"root":     {"rooted", "root 1"},
-				"dicts":    {"dicts", `calls look {"q":1}`, "result found", `calls read {"p":"/x"}`, "error no such file"},
-				"own":      {"user", "own class", "calm down"},
-				"tools":    {"waiting", "deep tools", "WAITS FOR A PERSON", "WAITS FOR A PERSON"},
-				"sends":    {"unfinished"},
-			} {
+			s := produce(t, python(t), shape, kind)
+			for thread, want := range threads {
 				out, at := exitramp(t, done, "show", s.archive, "conversation/"+thread).out, 0
 				for _, w := range want {
 					i := strings.Index(out[at:], w)
@@ -96,6 +131,9 @@ func TestChatsAreShown(t *testing.T) {
 					}
 					at += i + len(w)
 				}
+			}
+			for _, f := range more {
+				f(t, s.archive)
 			}
 		})
 	}

@@ -50,7 +50,7 @@ class Backend:
             from langgraph.checkpoint.sqlite import SqliteSaver
             from langgraph.store.sqlite import SqliteStore
             lib, path = loadable_sqlite(), url.removeprefix("sqlite:")
-            a = lib.connect(path, check_same_thread=False)
+            a = sqlite3.connect(path, check_same_thread=False)   # the saver looks out for errors of this very module
             b = lib.connect(path, check_same_thread=False, isolation_level=None)
             self.conns = [a, b]
             self.saver, self.enc_saver, self.pickle_saver = (SqliteSaver(a, serde=s) for s in (None, enc, pickle))
