@@ -6,14 +6,18 @@
 // is here is in the journal. Event times and the source times of records are kept. Events are
 // written with their extraction skipped: nothing is remembered twice, and no model runs.
 //
-// Definitions of the account arrive without power. A workload identity is a name. A policy engine is
+// Definitions of the account are read too, unless the URL names one memory: what no record fits, as
+// browsers, evaluators and datasets, is carried whole, with the tags of each and the policies of who
+// may use it. NotRead names what is not.
+//
+// Definitions arrive without power. A workload identity is a name. A policy engine is
 // made, and attached to no gateway: none asks it. A Cedar policy is made LOG_ONLY, whatever it was,
 // its text verbatim but for the gateways that it names: these become the target's of the same name,
 // and where there is none the policy is refused, since the service makes no policy for a gateway that
-// it cannot ask. Gateways, their targets, credential providers, harnesses and agent runtimes have no
-// form that is switched off, and want a role, a secret or an image of their account: a person makes
-// them. The plan says so of each, and a run finds by their names what a person has made. Roles, keys,
-// streams and topics of memories are left out, and said.
+// it cannot ask. Gateways, their targets, credential providers, harnesses, agent runtimes and what is
+// carried whole have no form that is switched off, and want a role, a secret or an image of their
+// account: a person makes them. The plan says so of each, and a run finds by their names what a person
+// has made. Roles, keys, streams, topics and tags of memories are left out, and said.
 //
 // The driver has never run against the real service. It is tested against package agentcorefake,
 // which says of each thing that it does how that is known.

@@ -195,7 +195,7 @@ var simple = regexp.MustCompile(`(?s)^\s*(permit|forbid)\s*\(\s*principal(?:\s*(
 
 func grant(p *pb.Policy, text string) *pb.ToolGrant {
 	m := simple.FindStringSubmatch(text)
-	if m == nil {
+	if m == nil || !oneBlock(m[5]) {
 		return nil
 	}
 	_, parts := agentstate.SplitKey(p.Meta.Key)
@@ -215,6 +215,27 @@ func grant(p *pb.Policy, text string) *pb.ToolGrant {
 		g.Constraints = agentstate.Inline("text/plain", []byte(c))
 	}
 	return g
+}
+
+// oneBlock tells whether text is the inside of one pair of braces: no second condition is behind it.
+func oneBlock(text string) bool {
+	depth, quoted := 0, false
+	for i := 0; i < len(text); i++ {
+		switch c := text[i]; {
+		case quoted && c == '\\':
+			i++
+		case c == '"':
+			quoted = !quoted
+		case quoted:
+		case c == '{':
+			depth++
+		case c == '}':
+			if depth--; depth < 0 {
+				return false
+			}
+		}
+	}
+	return depth == 0 && !quoted
 }
 
 // secretive are members whose values may be secrets, wherever they stand in a definition.

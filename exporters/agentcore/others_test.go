@@ -142,3 +142,27 @@ func TestOtherDefinitions(t *testing.T) {
 		t.Error("a replay gave tags")
 	}
 }
+
+// A policy with one condition is a grant; with more it stays text.
+func TestGrants(t *testing.T) {
+	for text, want := range map[string]string{
+		`permit(principal, action, resource) when { context.a == "}" };`:                `context.a == "}"`,
+		`permit(principal, action, resource) when { if a then {b: 1} == c else true };`: `if a then {b: 1} == c else true`,
+		`forbid(principal is AgentCore::OAuthUser, action, resource);`:                  "",
+		`permit(principal, action, resource) when { a } unless { b };`:                  "none",
+		`permit(principal, action, resource) when { a } when { b };`:                    "none",
+		`permit(principal, action, resource) unless { a };`:                             "none",
+		`permit(principal, action, resource); forbid(principal, action, resource);`:     "none",
+		`permit(principal, action in [AgentCore::Action::"a"], resource);`:              "none",
+		`@id("x") permit(principal, action, resource);`:                                 "none",
+	} {
+		g := grant(&pb.Policy{Meta: agentstate.Meta("policy", nil, "e", "p")}, text)
+		got := "none"
+		if g != nil {
+			got = string(g.Constraints.GetInline())
+		}
+		if got != want {
+			t.Errorf("%s: %q, want %q", text, got, want)
+		}
+	}
+}

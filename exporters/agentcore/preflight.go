@@ -26,6 +26,9 @@ func (s *Service) Preflight(ctx context.Context) (*agentstate.Preflight, error) 
 	}
 	p := &agentstate.Preflight{Origin: s.origin(account), Observer: who, Counts: map[string]int64{"memory": -1, "conversation": -1, "message": -1},
 		Never: []string{"embeddings", "client secrets, API keys, users' tokens", "when a single record expires: no listing says it", "which events a record was made from"}}
+	if s.o.Memory == "" {
+		p.Never = append(p.Never, "live sessions of browsers, code interpreters and payments; results of evaluations, tests, extractions and policy generations: they are not read")
+	}
 	probe := func(kind, place string, err error) (bool, error) {
 		if err == nil || errors.Is(err, errEnough) {
 			return true, nil

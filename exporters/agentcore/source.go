@@ -6,8 +6,10 @@ import (
 	"errors"
 	"fmt"
 	"iter"
+	"maps"
 	"slices"
 	"strconv"
+	"strings"
 	"time"
 
 	"github.com/aws/aws-sdk-go-v2/service/sts"
@@ -80,9 +82,12 @@ func (s *Service) Records(ctx context.Context, opts *agentstate.ReadOptions) ite
 			err = nil
 		}
 		st.Changed = r.pos.Changed
+		if s.o.Memory == "" {
+			st.Meta.Labels = append(st.Meta.Labels, &pb.Label{Name: "not_read", Value: strings.Join(slices.Sorted(maps.Keys(NotRead())), " ")})
+		}
 		c.mu.Lock()
 		if c.clock.known {
-			st.Meta.Labels = []*pb.Label{{Name: "clock_offset_seconds", Value: strconv.Itoa(int(c.clock.offset.Seconds()))}}
+			st.Meta.Labels = append(st.Meta.Labels, &pb.Label{Name: "clock_offset_seconds", Value: strconv.Itoa(int(c.clock.offset.Seconds()))})
 		}
 		c.mu.Unlock()
 		r.facts()
