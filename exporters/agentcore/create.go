@@ -51,6 +51,9 @@ func createMemory(doc json.RawMessage, m *memoryDoc, clientToken string) (body [
 	leave := func(what string) {
 		losses = append(losses, loss("native", fidelity.Dropped, what+" is of the source's account: set it in the target by hand"))
 	}
+	if m.Status == "FAILED" || m.Status == "DELETING" {
+		losses = append(losses, loss("native", fidelity.Transformed, "it is "+m.Status+" in the source, and a working one is made"))
+	}
 	if m.ExecutionRoleArn != "" {
 		leave("memoryExecutionRoleArn")
 	}

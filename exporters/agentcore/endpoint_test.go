@@ -17,6 +17,7 @@ import (
 	"github.com/aws/aws-sdk-go-v2/service/bedrockagentcore/types"
 
 	"github.com/exitramp/exitramp/context/agentstate"
+	"github.com/exitramp/exitramp/context/fidelity"
 	"github.com/exitramp/exitramp/context/memstate"
 	"github.com/exitramp/exitramp/context/replay"
 	"github.com/exitramp/exitramp/exporters/agentcore/agentcorefake"
@@ -329,5 +330,30 @@ func TestElsewhere(t *testing.T) {
 	apply(t, New(Options{Region: "eu-central-1", Config: &newWorld(t, agentcorefake.Options{Account: "999999999999"}).cfg}), st)
 	if d := time.Since(start); d > 20*time.Second { // a minute, at 5 a second
 		t.Errorf("300 events took %s", d)
+	}
+}
+
+// A memory that does not work is read as far as it can be, and a plan says that a working one is made.
+func TestMemoriesThatDoNotWork(t *testing.T) {
+	for _, status := range []string{"CREATING", "FAILED", "DELETING", "UPDATING"} {
+		w := shop(t, agentcorefake.Options{})
+		o := w.behind(t, odd{change: func(path string, doc map[string]any) {
+			if m, ok := doc["memory"].(map[string]any); ok {
+				m["status"] = status
+			}
+		}})
+		st, rep := read(t, o.service(""))
+		if rep.Records["message"] != 10 || rep.Records["memory"] != 8 {
+			t.Errorf("%s: %v", status, rep.Records)
+		}
+		p, err := o.service("").Preflight(t.Context())
+		if err != nil || !slices.ContainsFunc(p.Notes, func(n string) bool { return strings.Contains(n, status) }) {
+			t.Errorf("%s: %v %v", status, err, p)
+		}
+		out, _ := apply(t, newWorld(t, agentcorefake.Options{Account: "999999999999"}).service(""), st)
+		said := slices.ContainsFunc(out.Losses, func(l fidelity.Loss) bool { return strings.Contains(l.Why, status+" in the source") })
+		if want := status == "FAILED" || status == "DELETING"; said != want {
+			t.Errorf("%s is said: %v", status, said)
+		}
 	}
 }

@@ -70,7 +70,7 @@ func (c *client) paceOf(op string) *pace {
 		p = &pace{max: c.max, rate: min(c.max, c.start)}
 		switch {
 		case c.auto && c.elsewhere:
-			p.rate = 10 * c.start
+			p.rate = c.start
 		case c.auto:
 			p.rate = min(p.rate, slow(op))
 		}
