@@ -1,13 +1,13 @@
 package fidelity
 
 import (
+	"bytes"
 	"crypto/aes"
 	"crypto/cipher"
 	"crypto/rand"
 	"crypto/sha256"
 	"encoding/binary"
 	"math"
-	"strings"
 
 	"google.golang.org/protobuf/encoding/protowire"
 	"google.golang.org/protobuf/reflect/protoreflect"
@@ -36,7 +36,8 @@ type glancer struct {
 	self   string
 
 	places  map[protoreflect.MessageDescriptor]*place // of records
-	columns uint16                                    // path "native"; root: not met yet
+	last    *place
+	columns uint16 // path "native"; root: not met yet
 }
 
 type reference struct {
@@ -91,16 +92,11 @@ func (g *glancer) look(r agentstate.Record) (out glance, ok bool) {
 	if n, err := v.MarshalToSizedBufferVT(b); err != nil || n != len(b) {
 		return out, false
 	}
-	md := r.ProtoReflect().Descriptor()
-	p := g.places[md]
-	if p == nil {
-		p = &place{md: md, path: root}
-		g.places[md] = p
-	}
+	p := g.place(r)
 	g.n++
 	g.self = r.GetMeta().GetKey()
 	g.used, g.refs, g.blob, g.cites = g.used[:0], g.refs[:0], false, false
-	g.native, g.kept = g.native[:0], append(append(g.kept[:0], md.FullName()...), 0, 0, 0, 0)
+	g.native, g.kept = g.native[:0], append(append(g.kept[:0], p.name...), 0, 0, 0, 0)
 	if !g.record(b, p) || g.blob && g.cites {
 		return out, false
 	}
@@ -119,13 +115,38 @@ func (g *glancer) look(r agentstate.Record) (out glance, ok bool) {
 type place struct {
 	md     protoreflect.MessageDescriptor
 	path   uint16
-	fields []*edge         // by number; nil: not met yet
-	own    map[string]bool // of a record: fields that its native form cites; true: they hold bytes of their own
+	fields []*edge // by number; nil: not met yet
+
+	name    string          // of a record: its type
+	own     map[string]bool // and fields that its native form cites; true: they hold bytes of their own
+	columns []column        // and the columns of the last row
+}
+
+// column is the path of a column.
+type column struct {
+	name string
+	path uint16
+}
+
+// place is that of r. Records of one kind come together.
+func (g *glancer) place(r agentstate.Record) *place {
+	md := r.ProtoReflect().Descriptor()
+	if g.last != nil && g.last.md == md {
+		return g.last
+	}
+	p := g.places[md]
+	if p == nil {
+		p = &place{md: md, path: root, name: string(md.FullName())}
+		g.places[md] = p
+	}
+	g.last = p
+	return p
 }
 
 // edge is a field at a path.
 type edge struct {
 	is   what
+	wire protowire.Type // in another one it is of a later release
 	path uint16
 	sub  *place
 }
@@ -152,7 +173,7 @@ func (g *glancer) edge(p *place, n protowire.Number) *edge {
 	if !ok {
 		return nil
 	}
-	e := &edge{path: id}
+	e := &edge{path: id, wire: wireOf(fd)}
 	switch {
 	case fd.Message() == (*pb.Data)(nil).ProtoReflect().Descriptor():
 		e.is = isData
@@ -168,6 +189,21 @@ func (g *glancer) edge(p *place, n protowire.Number) *edge {
 	return e
 }
 
+func wireOf(fd protoreflect.FieldDescriptor) protowire.Type {
+	if fd.IsPacked() {
+		return protowire.BytesType
+	}
+	switch fd.Kind() {
+	case protoreflect.MessageKind, protoreflect.StringKind, protoreflect.BytesKind:
+		return protowire.BytesType
+	case protoreflect.DoubleKind, protoreflect.Fixed64Kind, protoreflect.Sfixed64Kind:
+		return protowire.Fixed64Type
+	case protoreflect.FloatKind, protoreflect.Fixed32Kind, protoreflect.Sfixed32Kind:
+		return protowire.Fixed32Type
+	}
+	return protowire.VarintType
+}
+
 func (g *glancer) use(path uint16) {
 	for len(g.seen) <= int(path) {
 		g.seen = append(g.seen, 0)
@@ -181,33 +217,44 @@ func (g *glancer) use(path uint16) {
 // next is the field at the start of b: its number, its content where it has a length, and what follows
 // it; nil: there is none.
 func next(b []byte) (n protowire.Number, typ protowire.Type, content, rest []byte) {
-	tag, i := binary.Uvarint(b)
-	if i <= 0 || tag>>3 > math.MaxInt16 {
+	tag, b := varint(b)
+	if b == nil || tag>>3 > math.MaxInt16 {
 		return 0, 0, nil, nil
 	}
-	b = b[i:]
-	switch n, typ = protowire.Number(tag>>3), protowire.Type(tag&7); typ {
-	case protowire.VarintType:
-		if _, i = binary.Uvarint(b); i <= 0 {
-			return 0, 0, nil, nil
-		}
-	case protowire.Fixed64Type:
-		i = 8
-	case protowire.Fixed32Type:
-		i = 4
+	n, typ = protowire.Number(tag>>3), protowire.Type(tag&7)
+	size := uint64(0)
+	switch typ {
 	case protowire.BytesType:
-		size, j := binary.Uvarint(b)
-		if j <= 0 || size > uint64(len(b)-j) {
+		if size, b = varint(b); b == nil || size > uint64(len(b)) {
 			return 0, 0, nil, nil
 		}
-		content, i = b[j:j+int(size)], j+int(size)
+		return n, typ, b[:size], b[size:]
+	case protowire.VarintType:
+		_, b = varint(b)
+		return n, typ, nil, b
+	case protowire.Fixed64Type:
+		size = 8
+	case protowire.Fixed32Type:
+		size = 4
 	default:
 		return 0, 0, nil, nil
 	}
-	if i > len(b) {
+	if size > uint64(len(b)) {
 		return 0, 0, nil, nil
 	}
-	return n, typ, content, b[i:]
+	return n, typ, nil, b[size:]
+}
+
+// varint is the varint at the start of b and what follows it; nil: there is none.
+func varint(b []byte) (uint64, []byte) {
+	if len(b) > 0 && b[0] < 0x80 {
+		return uint64(b[0]), b[1:]
+	}
+	x, n := binary.Uvarint(b)
+	if n <= 0 {
+		return 0, nil
+	}
+	return x, b[n:]
 }
 
 // Field numbers of Meta and of what native forms are made of.
@@ -220,7 +267,7 @@ const (
 	dataMediaType, dataInline, dataBlob         = 1, 2, 3
 	blobSHA256                                  = 2
 	rowColumns                                  = 1
-	columnName                                  = 1
+	columnName, columnInteger, columnReal       = 1, 3, 4
 	columnAt, columnSplice                      = 7, 8
 	columnBlob, columnText, columnLast          = 9, 10, 10
 	splicePieces, spliceText                    = 1, 2
@@ -244,7 +291,7 @@ func (g *glancer) record(b []byte, p *place) bool {
 			continue
 		}
 		e, at := g.edge(p, n), len(g.kept)
-		if e == nil || len(v) == 0 || at != start || !g.meta(v, e.sub, p) {
+		if e == nil || e.wire != typ || len(v) == 0 || at != start || !g.meta(v, e.sub, p) {
 			return false
 		}
 		binary.BigEndian.PutUint32(g.kept[start-4:], uint32(len(g.kept)-start)) // where it ends
@@ -264,8 +311,14 @@ func (g *glancer) meta(b []byte, p, of *place) bool {
 		b = rest
 		switch n {
 		case metaKey, metaOrigin:
+			if typ != protowire.BytesType {
+				return false
+			}
 			continue
 		case metaNative:
+			if typ != protowire.BytesType {
+				return false
+			}
 			if !g.f.bare {
 				if !g.form(v, of) {
 					return false
@@ -274,7 +327,7 @@ func (g *glancer) meta(b []byte, p, of *place) bool {
 			}
 			continue
 		case metaLabels:
-			if own(v) {
+			if typ == protowire.BytesType && own(v) {
 				continue
 			}
 		}
@@ -288,15 +341,14 @@ func (g *glancer) meta(b []byte, p, of *place) bool {
 
 // own tells whether a label is one of ours.
 func own(label []byte) bool {
-	name := ""
 	for len(label) > 0 {
 		n, _, v, rest := next(label)
 		if n == labelName {
-			name = string(v)
+			return bytes.HasPrefix(v, []byte("exitramp:")) && agentstate.IsOwnLabel(&pb.Label{Name: string(v)})
 		}
 		label = rest
 	}
-	return strings.HasPrefix(name, "exitramp:") && agentstate.IsOwnLabel(&pb.Label{Name: name})
+	return false
 }
 
 func (g *glancer) message(b []byte, p *place) bool {
@@ -312,7 +364,7 @@ func (g *glancer) message(b []byte, p *place) bool {
 
 func (g *glancer) field(p *place, n protowire.Number, typ protowire.Type, v []byte) bool {
 	e := g.edge(p, n)
-	if e == nil {
+	if e == nil || e.wire != typ {
 		return false
 	}
 	switch e.is {
@@ -325,9 +377,6 @@ func (g *glancer) field(p *place, n protowire.Number, typ protowire.Type, v []by
 		return g.message(v, e.sub)
 	case isReference:
 		return g.reference(e.path, string(v))
-	}
-	if typ == protowire.BytesType && v == nil {
-		return false
 	}
 	g.use(e.path)
 	return true
@@ -346,9 +395,9 @@ func (g *glancer) reference(path uint16, key string) bool {
 // read it.
 func (g *glancer) data(path uint16, b []byte) bool {
 	for len(b) > 0 {
-		n, _, v, rest := next(b)
+		n, typ, v, rest := next(b)
 		switch {
-		case rest == nil:
+		case rest == nil || typ != protowire.BytesType:
 			return false
 		case n == dataMediaType:
 			id, ok := g.f.paths.ids[step{path, "media_type"}]

@@ -3,6 +3,7 @@ package fidelity
 import (
 	"bytes"
 
+	"google.golang.org/protobuf/encoding/protowire"
 	"google.golang.org/protobuf/reflect/protoreflect"
 
 	pb "github.com/exitramp/exitramp/proto/exitramp/v1"
@@ -19,9 +20,9 @@ func (g *glancer) form(b []byte, of *place) bool {
 	}
 	g.use(g.columns) // its type
 	for len(b) > 0 {
-		n, _, v, rest := next(b)
+		n, typ, v, rest := next(b)
 		switch {
-		case rest == nil || n > nativeRow:
+		case rest == nil || n > nativeRow || typ != protowire.BytesType:
 			return false
 		case n == nativeData && !g.data(g.columns, v), n == nativeRow && !g.row(v, of):
 			return false
@@ -32,9 +33,9 @@ func (g *glancer) form(b []byte, of *place) bool {
 }
 
 func (g *glancer) row(b []byte, of *place) bool {
-	for len(b) > 0 {
-		n, _, v, rest := next(b)
-		if rest == nil || n != rowColumns || !g.column(v, of) {
+	for i := 0; len(b) > 0; i++ {
+		n, typ, v, rest := next(b)
+		if rest == nil || n != rowColumns || typ != protowire.BytesType || !g.column(v, of, i) {
 			return false
 		}
 		b = rest
@@ -42,12 +43,13 @@ func (g *glancer) row(b []byte, of *place) bool {
 	return true
 }
 
-func (g *glancer) column(b []byte, of *place) bool {
+// column is the i-th column of a row. It is most likely that of the last row.
+func (g *glancer) column(b []byte, of *place, i int) bool {
 	var name []byte
 	for len(b) > 0 {
-		n, _, v, rest := next(b)
+		n, typ, v, rest := next(b)
 		switch {
-		case rest == nil || n > columnLast:
+		case rest == nil || n > columnLast || (typ == protowire.BytesType) == (n == columnInteger || n == columnReal):
 			return false
 		case n == columnName:
 			name = v
@@ -56,19 +58,31 @@ func (g *glancer) column(b []byte, of *place) bool {
 		}
 		b = rest
 	}
+	if i < len(of.columns) && of.columns[i].name == string(name) {
+		g.use(of.columns[i].path)
+		return true
+	}
 	id, ok := g.f.paths.ids[step{g.columns, string(name)}]
 	if !ok {
 		return false
 	}
 	g.use(id)
+	if c := (column{string(name), id}); i < len(of.columns) {
+		of.columns[i] = c
+	} else if i == len(of.columns) && i < mostColumns {
+		of.columns = append(of.columns, c)
+	}
 	return true
 }
 
+// mostColumns is how many columns of a row are at hand.
+const mostColumns = 64
+
 func (g *glancer) splice(b []byte, of *place) bool {
 	for len(b) > 0 {
-		n, _, v, rest := next(b)
+		n, typ, v, rest := next(b)
 		switch {
-		case rest == nil || n > spliceText:
+		case rest == nil || n > spliceText || (typ == protowire.BytesType) != (n == splicePieces):
 			return false
 		case n == splicePieces && !g.piece(v, of):
 			return false
@@ -80,8 +94,8 @@ func (g *glancer) splice(b []byte, of *place) bool {
 
 // piece leaves blobs to the flattener, which reads them.
 func (g *glancer) piece(b []byte, of *place) bool {
-	n, _, v, rest := next(b)
-	return rest != nil && len(rest) == 0 && (n == pieceLiteral || n == pieceAt && g.citation(v, of))
+	n, typ, v, rest := next(b)
+	return rest != nil && len(rest) == 0 && typ == protowire.BytesType && (n == pieceLiteral || n == pieceAt && g.citation(v, of))
 }
 
 // citation is "key#field" of another record, or "#field" of its own.
