@@ -332,31 +332,6 @@ func alike(a, b *pb.Origin) bool {
 	return a != nil && b != nil && a.Product == b.Product && a.Flavor == b.Flavor
 }
 
-// pair compares r of got with the entry of want.
-func (c *comparer) pair(e *entry, r agentstate.Record, f *flattener, g *glancer) error {
-	if e.glance == nil {
-		fields, err := f.flatten(r)
-		if err != nil {
-			return err
-		}
-		return c.match(e, r.GetMeta().GetKey(), fields)
-	}
-	sum, ok := g.look(r)
-	if ok && sum.fields == e.glance.fields && (!c.rep.Native || sum.native == e.glance.native) {
-		c.alike(e.key, g.used)
-		return nil
-	}
-	if ok { // its references were told
-		defer func(ref func(uint16, string)) { f.ref = ref }(f.ref)
-		f.ref = nil
-	}
-	fields, err := f.flatten(r)
-	if err != nil {
-		return err
-	}
-	return c.differ.Put(e.key, appendFields(appendText(nil, r.GetMeta().GetKey()), fields))
-}
-
 // match compares the fields of a record that is in both.
 func (c *comparer) match(e *entry, gotKey string, got []field) error {
 	c.rep.Records++

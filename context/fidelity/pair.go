@@ -8,6 +8,31 @@ import (
 	"github.com/exitramp/exitramp/context/agentstate"
 )
 
+// pair compares r of got with the entry of want.
+func (c *comparer) pair(e *entry, r agentstate.Record, f *flattener, g *glancer) error {
+	if e.glance == nil {
+		fields, err := f.flatten(r)
+		if err != nil {
+			return err
+		}
+		return c.match(e, r.GetMeta().GetKey(), fields)
+	}
+	sum, ok := g.look(r)
+	if ok && sum.fields == e.glance.fields && (!c.rep.Native || sum.native == e.glance.native) {
+		c.alike(e.key, g.used)
+		return nil
+	}
+	if ok { // its references were told
+		defer func(ref func(uint16, string)) { f.ref = ref }(f.ref)
+		f.ref = nil
+	}
+	fields, err := f.flatten(r)
+	if err != nil {
+		return err
+	}
+	return c.differ.Put(e.key, appendFields(appendText(nil, r.GetMeta().GetKey()), fields))
+}
+
 // mostGets is how many records are read by key; beyond that all of want is read once more.
 const mostGets = 1000
 
