@@ -346,6 +346,13 @@ func (w *wired) replayOptions(ctx context.Context) (replay.Options, error) {
 		}
 		o.Tombstones = append(o.Tombstones, keys...)
 	}
+	for _, path := range w.p.Replay.Holds {
+		keys, err := lines(path)
+		if err != nil {
+			return o, fmt.Errorf("exitdrill: replay.holds: %w", err)
+		}
+		o.Holds = append(o.Holds, keys...)
+	}
 	if path := w.p.Replay.Map; path != "" {
 		b, err := os.ReadFile(path)
 		if err != nil {

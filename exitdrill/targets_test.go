@@ -189,3 +189,47 @@ func TestMap(t *testing.T) {
 		t.Error(out.Judgement)
 	}
 }
+
+// TestHold: a record that was asked to be erased and is under a legal hold waits for a person.
+func TestHold(t *testing.T) {
+	p := newPlace(t)
+	p.write("erased", "memory/ada/0002\nmemory/ada/0004\n")
+	p.write("hold", "memory/ada/0002\n")
+	out := p.run(p.plan("replay: {approve: DIR/approvals}", "replay: {approve: DIR/approvals, tombstones: [DIR/erased], holds: [DIR/hold]}"))
+	if k := kind(out, "memory"); k.Quarantined != 1 || k.Skipped != 1 || k.Matched != 4 {
+		t.Errorf("%+v", k)
+	}
+	if s := out.Predicate.Safety; s.Revived != 0 || len(out.Predicate.Authority.Reconsent) == 0 || out.Judgement.Verdict == evidence.VerdictFail {
+		t.Errorf("%+v, %v", s, out.Judgement)
+	}
+	if !slices.ContainsFunc(out.Predicate.Losses, func(l evidence.Loss) bool { return l.Kind == "memory" && l.Grade == "quarantined" && l.Count == 1 }) {
+		t.Errorf("%+v", out.Predicate.Losses)
+	}
+}
+
+// TestStillExtracting: where a service concludes memories from messages some time later, the evidence says
+// up to when it had.
+func TestStillExtracting(t *testing.T) {
+	for name, tc := range map[string]struct {
+		memory, message int64
+		derivation      pb.Derivation
+		said            bool
+	}{
+		"behind":       {1764000000, 1764000300, pb.Derivation_DERIVATION_INFERRED, true},
+		"caught up":    {1764000300, 1764000000, pb.Derivation_DERIVATION_INFERRED, false},
+		"said by them": {1764000000, 1764000300, pb.Derivation_DERIVATION_PROVIDED, false},
+	} {
+		p := newPlace(t)
+		rt := memstate.NewRuntime(nil)
+		rt.Set(&pb.Memory{Meta: &pb.Meta{Key: "memory/m", CreatedUnixNano: tc.memory * 1e9, Derivation: tc.derivation}, Content: &pb.Memory_Text{Text: "likes tea 0003"}})
+		rt.Set(&pb.Conversation{Meta: &pb.Meta{Key: "conversation/t1"}})
+		rt.Set(&pb.Message{Meta: &pb.Meta{Key: "message/t1/0002", CreatedUnixNano: tc.message * 1e9}, ConversationKey: "conversation/t1", Role: pb.Role_ROLE_USER,
+			Parts: []*pb.Part{{Body: &pb.Part_Text{Text: "order 1"}}}})
+		p.runtimes["source"] = rt
+		out := p.run(p.plan())
+		said := strings.Join(out.Predicate.Limits, " ")
+		if strings.Contains(said, "what the service still concludes") != tc.said || tc.said && !strings.Contains(said, "2025-11-24 16:00:00 UTC, the newest message of 2025-11-24 16:05:00 UTC") {
+			t.Errorf("%s: %s", name, said)
+		}
+	}
+}

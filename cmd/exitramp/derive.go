@@ -24,6 +24,7 @@ type deriveFlags struct {
 	derivation []string
 	where      string
 	graves     []string // --tombstones
+	holds      []string // --hold
 	plaintext  bool
 }
 
@@ -50,6 +51,7 @@ created, updated, derivation, subjects, labels and record, which has the fields 
 	}
 	f.export.keys.add(c)
 	c.Flags().StringArrayVar(&f.exclude, "exclude-subject", nil, "`KEY` of a principal whose data is left out, or of a record; may be given again")
+	c.Flags().StringArrayVar(&f.holds, "hold", nil, "keys in a `FILE` that are under a legal hold: nothing of theirs is left out for --exclude or --tombstones, and that is refused; may be given again")
 	c.Flags().StringArrayVar(&f.graves, "tombstones", nil, "leave out what has tombstones in `ARCHIVE`, or the keys in a file; may be given again")
 	c.Flags().StringArrayVar(&f.only, "only-subject", nil, "`KEY` of a principal: only what is of them; may be given again")
 	c.Flags().StringSliceVar(&f.kinds, "only-kind", nil, "only these `KINDS`, and what they belong to")
@@ -135,9 +137,16 @@ func (a *app) derive(ctx context.Context, in, out string, f *deriveFlags) error 
 	if err != nil {
 		return err
 	}
-	began := a.now()
-	part, err := derive.New(ctx, watched{r, a, "look through", archiveCounts(r)}, derive.Options{Exclude: f.exclude, Tombstones: gone, Only: f.only, Keep: keep, Now: began})
+	holds, err := a.tombstones(ctx, f.holds, &f.export.keys)
 	if err != nil {
+		return err
+	}
+	began := a.now()
+	part, err := derive.New(ctx, watched{r, a, "look through", archiveCounts(r)}, derive.Options{Exclude: f.exclude, Tombstones: gone, Holds: holds, Only: f.only, Keep: keep, Now: began})
+	if err != nil {
+		if errors.Is(err, derive.ErrHold) {
+			return &exitError{code: exitRefused, err: err, hint: "ask whoever put the hold on it; an erasure does not go before it"}
+		}
 		if errors.Is(err, derive.ErrNothing) {
 			return withHint(err, "exitramp list IN principal shows whom the runtime names as a person")
 		}

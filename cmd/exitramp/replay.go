@@ -23,6 +23,7 @@ type replayFlags struct {
 	asks    string   // --approvals-out
 	names   string   // --map
 	graves  []string // --tombstones
+	holds   []string // --hold
 	out     string
 	journal string
 	refused string
@@ -40,6 +41,7 @@ func (f *replayFlags) add(c *cobra.Command) {
 
 func (f *replayFlags) addWhat(c *cobra.Command) {
 	c.Flags().StringSliceVar(&f.kinds, "kinds", nil, "only these kinds")
+	c.Flags().StringArrayVar(&f.holds, "hold", nil, "keys in a `FILE` that are under a legal hold, one a line: what has a tombstone as well waits for a person; may be given again")
 	c.Flags().StringArrayVar(&f.graves, "tombstones", nil, "what must not come back: an `ARCHIVE` with tombstones, or a file of keys, one a line; may be given again")
 	c.Flags().BoolVar(&f.slow, "accept-slow", false, "go on with what takes longer than 30 days at the target's limits")
 	c.Flags().StringVar(&f.names, "map", "", "rename by `FILE` (YAML): tools, principals, namespaces, models")
@@ -123,6 +125,9 @@ func (a *app) replayOptions(ctx context.Context, r *format.Reader, archive, targ
 	o := &replay.Options{Kinds: f.kinds, ArchiveSHA256: r.Info().ManifestSHA256, TargetURL: exporters.Redact(target), ArchivePath: archive, AcceptSlow: f.slow, TargetModel: f.target}
 	var err error
 	if o.Map, err = readMap(f.names); err != nil {
+		return nil, err
+	}
+	if o.Holds, err = a.tombstones(ctx, f.holds, &f.keys); err != nil {
 		return nil, err
 	}
 	if o.Tombstones, err = a.tombstones(ctx, f.graves, &f.keys); err != nil || f.approve == "" {
@@ -249,8 +254,8 @@ func (a *app) replay(ctx context.Context, archive, target, planPath string, f *r
 			return usagef("the target of this plan has a password or an option that a plan does not hold: give it with --target (it was %s)", reviewed.TargetURL)
 		}
 	}
-	if reviewed != nil && (f.approve != "" || f.kinds != nil || f.graves != nil) {
-		return usagef("--approve, --kinds and --tombstones belong to the plan: exitramp plan with them, and replay that")
+	if reviewed != nil && (f.approve != "" || f.kinds != nil || f.graves != nil || f.holds != nil) {
+		return usagef("--approve, --kinds, --tombstones and --hold belong to the plan: exitramp plan with them, and replay that")
 	}
 	r, err := a.openTrusted(archive, &f.keys)
 	if err != nil {
@@ -271,7 +276,7 @@ func (a *app) replay(ctx context.Context, archive, target, planPath string, f *r
 			return err
 		}
 		o.Reviewed, o.Map = reviewed, reviewed.Map
-		o.Kinds, o.Approved, o.Approvals, o.Tombstones = reviewed.Kinds, reviewed.Approved, reviewed.Approvals, reviewed.Tombstones
+		o.Kinds, o.Approved, o.Approvals, o.Tombstones, o.Holds = reviewed.Kinds, reviewed.Approved, reviewed.Approvals, reviewed.Tombstones, reviewed.Holds
 	}
 	journal := journalOf(archive, f)
 	j, err := replay.OpenJournal(journal)

@@ -26,12 +26,18 @@ import (
 // ErrNothing: nothing is of a subject that was named, or nothing is kept at all.
 var ErrNothing = errors.New("derive: nothing to derive")
 
+// ErrHold: something that would be left out is under a legal hold.
+var ErrHold = errors.New("derive: under a legal hold")
+
 // Options say what is kept. A zero field keeps all; together they narrow each other.
 type Options struct {
 	// Exclude are keys of principals, whose data is left out, or of records.
 	Exclude []string
 	// Tombstones are keys like those of Exclude of which nothing need be there.
 	Tombstones []string
+	// Holds are keys of principals or of records under a legal hold: what is theirs is never left out for
+	// Exclude or Tombstones. That is ErrHold, before anything is made: a person decides.
+	Holds []string
 	// Only are keys of principals: what is not theirs is left out, and leaves no tombstones, which
 	// would name other people.
 	Only []string
@@ -77,6 +83,9 @@ func New(ctx context.Context, src agentstate.Source, opts Options) (_ *Part, err
 		if err := p.gather(ctx, p.out, gone, opts.Exclude, false); err != nil {
 			return nil, err
 		}
+		if err := p.held(ctx); err != nil {
+			return nil, err
+		}
 	}
 	if len(opts.Only) > 0 {
 		if p.in, err = diskmap.New(opts.Dir); err != nil {
@@ -90,6 +99,37 @@ func New(ctx context.Context, src agentstate.Source, opts Options) (_ *Part, err
 		return nil, err
 	}
 	return p, p.parents(ctx)
+}
+
+// held refuses to leave out what is under a legal hold.
+func (p *Part) held(ctx context.Context) error {
+	if len(p.opts.Holds) == 0 {
+		return nil
+	}
+	kept, err := diskmap.New(p.opts.Dir)
+	if err != nil {
+		return err
+	}
+	defer kept.Close()
+	if err := p.gather(ctx, kept, p.opts.Holds, nil, true); err != nil {
+		return err
+	}
+	n, first := 0, ""
+	err = p.each(ctx, func(r agentstate.Record) error {
+		key := r.GetMeta().GetKey()
+		_, out, err := p.out.Get(key)
+		_, hold, also := kept.Get(key)
+		if out && hold {
+			if n++; first == "" {
+				first = key
+			}
+		}
+		return errors.Join(err, also)
+	})
+	if err == nil && n > 0 {
+		err = fmt.Errorf("%w: %d records that would be left out, the first is %s; take it off one of the two lists", ErrHold, n, first)
+	}
+	return err
 }
 
 // Close removes the temporary files.

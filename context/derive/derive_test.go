@@ -228,3 +228,22 @@ func TestBlobs(t *testing.T) {
 		t.Fatal(err)
 	}
 }
+
+// TestHold: what is under a legal hold is not left out; nothing is derived until a person decides.
+func TestHold(t *testing.T) {
+	src := memstate.New(state()...)
+	for name, o := range map[string]derive.Options{
+		"the person":          {Exclude: []string{"principal/ann"}, Holds: []string{"principal/ann"}},
+		"one of her records":  {Tombstones: []string{"principal/ann"}, Holds: []string{"memory/team/1"}},
+		"hers, the other way": {Exclude: []string{"memory/team/1"}, Holds: []string{"principal/ann"}},
+	} {
+		if p, err := derive.New(t.Context(), src, o); !errors.Is(err, derive.ErrHold) {
+			t.Errorf("%s: %v %v", name, p, err)
+		}
+	}
+	p, err := derive.New(t.Context(), src, derive.Options{Exclude: []string{"memory/team/2"}, Holds: []string{"principal/ann"}})
+	if err != nil {
+		t.Fatal(err)
+	}
+	p.Close()
+}

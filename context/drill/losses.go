@@ -23,7 +23,7 @@ func (r *run) losses() []evidence.Loss {
 		}
 		for kind, acts := range r.st.Report.Kinds {
 			out = append(out, r.refusals(kind, acts[replay.Refused])...)
-			for act, what := range map[replay.Action]string{replay.Conflict: "the target holds something else under this id", replay.Held: "waits for a person's approval"} {
+			for act, what := range map[replay.Action]string{replay.Conflict: "the target holds something else under this id", replay.Held: "waits for a person"} {
 				if n := acts[act]; n > 0 {
 					g := fidelity.Dropped
 					if act == replay.Held {

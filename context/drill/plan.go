@@ -92,6 +92,7 @@ type Replay struct {
 	Map        string   `yaml:"map"`
 	Approve    string   `yaml:"approve"`
 	Tombstones []string `yaml:"tombstones"`
+	Holds      []string `yaml:"holds"`   // keys under a legal hold, one a line
 	Journal    string   `yaml:"journal"` // empty: in the output folder
 }
 

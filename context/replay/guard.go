@@ -18,6 +18,7 @@ type guard struct {
 	approved map[string]bool
 	by       map[string]*Approval // those that a person signed
 	dead     map[string]bool
+	hold     map[string]bool // under a legal hold
 	// missing are the conversations, spaces and suites that were not written: what belongs to
 	// them is not written either. One entry for each such parent, not for its children.
 	missing map[string]string
@@ -25,7 +26,7 @@ type guard struct {
 }
 
 func newGuard(o *Options, exact bool) *guard {
-	g := &guard{exact, set(o.Approved), map[string]*Approval{}, set(o.Tombstones), map[string]string{}, map[string]protoreflect.MessageDescriptor{}}
+	g := &guard{exact, set(o.Approved), map[string]*Approval{}, set(o.Tombstones), set(o.Holds), map[string]string{}, map[string]protoreflect.MessageDescriptor{}}
 	for i, a := range o.Approvals {
 		g.approved[a.Key], g.by[a.Key] = true, &o.Approvals[i]
 	}
@@ -44,6 +45,7 @@ func set(keys []string) map[string]bool {
 const (
 	whyView        = "a view: what it is a reading of arrives whole"
 	whyTombstone   = "must not be revived"
+	whyHold        = "it must not be revived, and is under a legal hold: a person decides"
 	whyWaits       = "waits"
 	whyQuarantined = "quarantined: "
 	whyApproval    = ": waits for a person's approval"
@@ -70,7 +72,12 @@ func (g *guard) stop(r agentstate.Record) (Receipt, bool) {
 		rc.Action, rc.Why, rc.NoLoss = Skipped, "a deletion: there is nothing to write", true
 		return rc, true
 	}
-	if why := g.tombstone(r); why != "" {
+	if why := g.among(r, g.dead, whyTombstone); why != "" {
+		if len(g.hold) > 0 && g.among(r, g.hold, whyWaits) != "" {
+			rc.Action, rc.Why = Held, whyHold
+			rc.Losses = []fidelity.Loss{{Key: key, Grade: fidelity.Quarantined, Why: whyHold}}
+			return rc, true
+		}
 		rc.Action, rc.Why, rc.NoLoss = Skipped, why, true
 		return rc, true
 	}
@@ -124,20 +131,21 @@ func (g *guard) note(rc Receipt) {
 	}
 }
 
-// tombstone says why r must stay dead. A record dies with its subject and with what it belongs to.
-func (g *guard) tombstone(r agentstate.Record) string {
+// among says that r is one of keys: itself, by its subject, or by what it belongs to. A parent that was
+// left out for why takes its children with it.
+func (g *guard) among(r agentstate.Record, keys map[string]bool, why string) string {
 	m := r.GetMeta()
-	if g.dead[m.GetKey()] {
-		return whyTombstone
+	if keys[m.GetKey()] {
+		return why
 	}
 	for _, s := range m.GetSubjectKeys() {
-		if g.dead[s] {
-			return whyTombstone
+		if keys[s] {
+			return why
 		}
 	}
 	parent, of := belongs(r)
-	if g.dead[parent] || g.missing[parent] == whyTombstone || g.dead[of] { // or the history and the vectors of what was erased
-		return whyTombstone
+	if keys[parent] || g.missing[parent] == why || keys[of] { // or the history and the vectors of what was erased
+		return why
 	}
 	return ""
 }

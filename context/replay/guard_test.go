@@ -275,3 +275,48 @@ func TestBelongs(t *testing.T) {
 		t.Errorf("%d fields, want 8", n)
 	}
 }
+
+// TestHolds: what must not be revived and is under a legal hold is neither written nor passed over: it
+// waits, and a person takes it off one of the two lists.
+func TestHolds(t *testing.T) {
+	recs := []agentstate.Record{
+		&pb.Principal{Meta: meta("principal", "ada")},
+		&pb.MemorySpace{Meta: meta("memoryspace", "s")},
+		&pb.Memory{Meta: &pb.Meta{Key: "memory/s/1", SubjectKeys: []string{"principal/ada"}}, SpaceKey: "memoryspace/s"},
+		&pb.Memory{Meta: meta("memory", "s", "2"), SpaceKey: "memoryspace/s"},
+		&pb.Embedding{Meta: meta("embedding", "s", "2"), OfKey: "memory/s/2"},
+		&pb.Conversation{Meta: meta("conversation", "c")},
+		&pb.Message{Meta: meta("message", "c", "1"), ConversationKey: "conversation/c"},
+	}
+	for name, tc := range map[string]struct {
+		dead, hold    []string
+		held, skipped uint64
+	}{
+		"the subject, on both":            {[]string{"principal/ada"}, []string{"principal/ada"}, 2, 0},
+		"the person held, the record not": {[]string{"memory/s/1"}, []string{"principal/ada"}, 1, 0},
+		"the record held, the person not": {[]string{"principal/ada"}, []string{"memory/s/1"}, 1, 1},
+		"a conversation":                  {[]string{"conversation/c"}, []string{"conversation/c"}, 2, 0},
+		"one message of it":               {[]string{"conversation/c"}, []string{"message/c/1"}, 1, 1},
+		"another":                         {[]string{"memory/s/2"}, []string{"principal/ada"}, 0, 2},
+		"no tombstone":                    {nil, []string{"principal/ada"}, 0, 0},
+	} {
+		dst, path := memstate.NewRuntime(nil), journal(t)
+		src := memstate.Whole("x", recs...)
+		rep := mustRun(t, dst, src, path, replay.Options{Tombstones: tc.dead, Holds: tc.hold})
+		if rep.Actions[replay.Held] != tc.held || rep.Actions[replay.Skipped] != tc.skipped || dst.Len() != len(recs)-int(tc.held+tc.skipped) {
+			t.Errorf("%s: %v; the target holds %v", name, rep.Actions, keys(t, dst))
+		}
+		if rep.Waiting != 0 {
+			t.Errorf("%s: %d wait for an approval, which does not help", name, rep.Waiting)
+		}
+		j, err := replay.OpenJournal(path)
+		if err != nil {
+			t.Fatal(err)
+		}
+		back, err := replay.ReadBack(t.Context(), src, dst, j)
+		if err != nil || back.MissingN != 0 || back.ExtraN != 0 {
+			t.Errorf("%s: %v %+v", name, err, back)
+		}
+		j.Close()
+	}
+}

@@ -36,6 +36,9 @@ type Options struct {
 	// Tombstones are keys that must not be revived: of records, or of the principals that
 	// records are about.
 	Tombstones []string
+	// Holds are keys like Tombstones, under a legal hold. What has a tombstone as well is Held: it is not
+	// revived, and a person takes it off one of the two lists.
+	Holds []string
 	// Map renames on the way into the target; nil: nothing. It binds journal and plan. A target that
 	// takes the runtime's own bytes (Exacter) is refused with mapping.ErrMap: the old names would
 	// stay in them. With a map, the source is read once more beforehand.

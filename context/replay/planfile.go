@@ -27,6 +27,7 @@ type PlanFile struct {
 	Approved      []string
 	Approvals     []Approval
 	Tombstones    []string
+	Holds         []string
 	Map           *mapping.Map // nil: none
 	Vectors       *Vectors     // what its vectors are made with; nil: as they were
 	Report        *Report      // counts and the first 1,000 of each list; the losses are in the lines
@@ -44,6 +45,7 @@ type planHead struct {
 	Approved   []string        `json:"approved,omitempty"`
 	Approvals  []Approval      `json:"approvals,omitempty"`
 	Tombstones []string        `json:"tombstones,omitempty"`
+	Holds      []string        `json:"holds,omitempty"`
 	Map        json.RawMessage `json:"map,omitempty"`
 	Vectors    *Vectors        `json:"vectors,omitempty"`
 }
@@ -71,7 +73,7 @@ func WritePlan(ctx context.Context, w io.Writer, dst Target, src agentstate.Sour
 	}
 	_, vectors := reembedder(src)
 	pw := &planWriter{w: w, sum: sha256.New()}
-	pw.line(planHead{planFormat, hex.EncodeToString(o.ArchiveSHA256[:]), o.ArchivePath, o.TargetURL, o.Kinds, o.Approved, o.Approvals, o.Tombstones, json.RawMessage(mapText(o.Map)), vectors})
+	pw.line(planHead{planFormat, hex.EncodeToString(o.ArchiveSHA256[:]), o.ArchivePath, o.TargetURL, o.Kinds, o.Approved, o.Approvals, o.Tombstones, o.Holds, json.RawMessage(mapText(o.Map)), vectors})
 	next := o.OnReceipt
 	o.OnReceipt = func(rc Receipt) {
 		if rc.Action != Created || len(rc.Losses) > 0 {
@@ -145,7 +147,7 @@ func ReadPlan(r io.Reader, each func(Receipt) error) (*PlanFile, error) {
 	if err := strict(raw, &h); err != nil || h.Plan != planFormat {
 		return nil, fmt.Errorf("%w: want a first line with %q", ErrPlan, planFormat)
 	}
-	p := &PlanFile{ArchivePath: h.Path, TargetURL: h.Target, Kinds: h.Kinds, Approved: h.Approved, Approvals: h.Approvals, Tombstones: h.Tombstones, Vectors: h.Vectors, Report: newReport()}
+	p := &PlanFile{ArchivePath: h.Path, TargetURL: h.Target, Kinds: h.Kinds, Approved: h.Approved, Approvals: h.Approvals, Tombstones: h.Tombstones, Holds: h.Holds, Vectors: h.Vectors, Report: newReport()}
 	if err := digest(h.Archive, &p.ArchiveSHA256); err != nil {
 		return nil, err
 	}
@@ -278,6 +280,8 @@ func (p *PlanFile) check(ctx context.Context, dst Target, src agentstate.Source,
 		return stale("approvals", fmt.Sprint(len(p.Approved)), fmt.Sprint(len(o.Approved)))
 	case !slices.EqualFunc(p.Approvals, o.Approvals, Approval.same):
 		return stale("approvals", fmt.Sprint(len(p.Approvals)), fmt.Sprint(len(o.Approvals)))
+	case !slices.Equal(p.Holds, o.Holds):
+		return stale("holds", fmt.Sprint(len(p.Holds)), fmt.Sprint(len(o.Holds)))
 	case !slices.Equal(p.Tombstones, o.Tombstones):
 		return stale("tombstones", fmt.Sprint(len(p.Tombstones)), fmt.Sprint(len(o.Tombstones)))
 	}

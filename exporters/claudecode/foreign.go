@@ -18,6 +18,7 @@ import (
 	"github.com/exitramp/exitramp/context/fidelity"
 	"github.com/exitramp/exitramp/context/replay"
 	"github.com/exitramp/exitramp/exporters/internal/homefiles"
+	"github.com/exitramp/exitramp/exporters/internal/toolname"
 	pb "github.com/exitramp/exitramp/proto/exitramp/v1"
 )
 
@@ -276,7 +277,11 @@ func (w *writer) blocks(ctx context.Context, m *pb.Message) ([]any, []fidelity.L
 				lose("parts.tool_call.arguments_json", fidelity.Equivalent, "the same JSON without spaces")
 			}
 			as(pb.Role_ROLE_ASSISTANT, "a call is the assistant's")
-			out = append(out, map[string]any{"type": "tool_use", "id": b.ToolCall.Id, "name": b.ToolCall.Name, "input": input})
+			name, changed := toolname.Legal(b.ToolCall.Name)
+			if changed {
+				lose("parts.tool_call.name", fidelity.Transformed, toolname.Why)
+			}
+			out = append(out, map[string]any{"type": "tool_use", "id": b.ToolCall.Id, "name": name, "input": input})
 		case *pb.Part_ToolResult:
 			d, err := w.run.Source.Data(ctx, b.ToolResult.Output)
 			if err != nil && !errors.Is(err, agentstate.ErrUnsupported) {

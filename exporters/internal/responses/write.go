@@ -12,6 +12,7 @@ import (
 
 	"github.com/exitramp/exitramp/context/agentstate"
 	"github.com/exitramp/exitramp/context/fidelity"
+	"github.com/exitramp/exitramp/exporters/internal/toolname"
 	pb "github.com/exitramp/exitramp/proto/exitramp/v1"
 )
 
@@ -89,7 +90,11 @@ func Items(ctx context.Context, src agentstate.Resolver, m *pb.Message) ([][]byt
 					args = strings.ToValidUTF8(args, "\ufffd")
 					lose("parts.tool_call.arguments_json", fidelity.Transformed, "bytes that are no text")
 				}
-				err = add(map[string]any{"type": "function_call", "call_id": b.ToolCall.Id, "name": b.ToolCall.Name, "arguments": args})
+				name, changed := toolname.Legal(b.ToolCall.Name)
+				if changed {
+					lose("parts.tool_call.name", fidelity.Transformed, toolname.Why)
+				}
+				err = add(map[string]any{"type": "function_call", "call_id": b.ToolCall.Id, "name": name, "arguments": args})
 			}
 		case *pb.Part_ToolResult:
 			if err = flush(); err == nil {

@@ -1,0 +1,35 @@
+// Package toolname has the names that model providers take for tools. A conversation with a call of another
+// name is taken by the runtime's store, and refused by the provider at the next turn.
+package toolname
+
+import (
+	"crypto/sha256"
+	"encoding/hex"
+	"strings"
+)
+
+// Most is how long a name may be.
+const Most = 64
+
+// Why is what a loss says of a name that was changed.
+const Why = "providers take letters, digits, _ and - in a tool's name, at most 64: a map (tools) names another"
+
+// Legal is name where providers take it, else one that they take: other characters become _, and what the
+// name was decides on the end, so that different names stay different.
+func Legal(name string) (legal string, changed bool) {
+	ok := func(r rune) bool {
+		return r >= 'a' && r <= 'z' || r >= 'A' && r <= 'Z' || r >= '0' && r <= '9' || r == '_' || r == '-'
+	}
+	if name != "" && len(name) <= Most && strings.IndexFunc(name, func(r rune) bool { return !ok(r) }) < 0 {
+		return name, false
+	}
+	sum := sha256.Sum256([]byte(name))
+	end := "_" + hex.EncodeToString(sum[:4])
+	legal = strings.Map(func(r rune) rune {
+		if ok(r) {
+			return r
+		}
+		return '_'
+	}, name)
+	return legal[:min(len(legal), Most-len(end))] + end, true
+}
