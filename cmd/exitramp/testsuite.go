@@ -21,6 +21,7 @@ type testFlags struct {
 	to      exportFlags
 	sides   map[string]*string // who runs the tasks, by side
 	model   string
+	tools   string
 	states  map[string]string
 	runs    int
 	judge   string
@@ -53,6 +54,7 @@ Exit code 4: the target did not pass all that was judged.`,
 	c.Flags().StringVar(f.sides[harness.Source], "source", "", "`CMD` or URL that runs them on the source")
 	c.Flags().StringVar(f.sides[harness.Cold], "cold", "", "`CMD` or URL that runs them on the target without the state")
 	c.Flags().StringVar(&f.model, "model", "", "the model to ask for, where a runner is a URL")
+	c.Flags().StringVar(&f.tools, "tools", "", "`CMD` that carries out the calls of tools, where a runner is a URL (docs/runner.md); without it they are reported alone")
 	c.Flags().StringToStringVar(&f.states, "state", nil, "what the runner of a side is told to open: `SIDE=VALUE`, or SIDE=@FILE for what is in a file")
 	c.Flags().IntVar(&f.runs, "runs", 1, "how often each task is run on each side")
 	c.Flags().StringVar(&f.judge, "judge", "", "`CMD` that decides what this program cannot; without it such tasks are not judged")
@@ -173,7 +175,11 @@ func (a *app) sides(f *testFlags) ([]harness.Side, error) {
 			if f.model == "" {
 				return nil, usagef("a runner that is a URL needs --model")
 			}
-			s.Runner = &harness.Endpoint{URL: who, Model: f.model, Key: a.getenv("OPENAI_API_KEY"), Timeout: f.timeout}
+			e := &harness.Endpoint{URL: who, Model: f.model, Key: a.getenv("OPENAI_API_KEY"), Timeout: f.timeout}
+			if f.tools != "" {
+				e.Tools = &harness.ToolCommand{Args: shell(f.tools), Stderr: a.stderr, Timeout: f.timeout}
+			}
+			s.Runner = e
 		default:
 			s.Runner = &harness.Command{Args: shell(who), Stderr: a.stderr, Timeout: f.timeout}
 		}

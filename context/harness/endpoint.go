@@ -12,16 +12,21 @@ import (
 	"time"
 )
 
-// An Endpoint is a model behind an OpenAI-compatible Chat Completions endpoint, as a runner. It
-// asks once a task: tool calls are reported and not carried out. The State of a request goes ahead
-// of the conversation as a system message.
+// An Endpoint is a model behind an OpenAI-compatible Chat Completions endpoint, as a runner. The State
+// of a request goes ahead of the conversation as a system message. Without Tools it asks once a task:
+// calls are reported and not carried out. With them it asks again with their results, until the model
+// calls none.
 type Endpoint struct {
 	URL     string // base, "https://host/v1"
 	Model   string
 	Key     string        // bearer token; empty: none
 	Client  *http.Client  // nil: http.DefaultClient
 	Timeout time.Duration // of one task; 0: two minutes
+	Tools   *ToolCommand  // nil: none
 }
+
+// maxTurns is how often a model is asked for one task.
+const maxTurns = 20
 
 type chatMessage struct {
 	Role    string `json:"role"`
@@ -48,6 +53,40 @@ func (e *Endpoint) run(ctx context.Context, r *Request) (*Answer, error) {
 	}
 	ctx, cancel := context.WithTimeout(ctx, limit)
 	defer cancel()
+	var calls []ToolCall
+	for range maxTurns {
+		b, err := e.ask(ctx, Encode(body), limit)
+		if err != nil {
+			return nil, err
+		}
+		a, said, err := e.answer(b, r.ID)
+		if err != nil {
+			return nil, err
+		}
+		now := a.ToolCalls
+		calls = append(calls, now...)
+		a.ToolCalls = calls
+		switch {
+		case len(calls) > maxCalls:
+			return nil, fmt.Errorf("more than %d calls of tools", maxCalls)
+		case e.Tools == nil || len(now) == 0:
+			return a, nil
+		}
+		messages := append(body["messages"].([]json.RawMessage), said.message)
+		for i, c := range now {
+			result, err := e.Tools.call(ctx, r, c)
+			if err != nil {
+				return nil, err
+			}
+			messages = append(messages, Encode(map[string]string{"role": "tool", "tool_call_id": said.ids[i], "content": result}))
+		}
+		body["messages"] = messages
+	}
+	return nil, fmt.Errorf("the model still calls tools after %d turns", maxTurns)
+}
+
+// ask sends one request.
+func (e *Endpoint) ask(ctx context.Context, body []byte, limit time.Duration) ([]byte, error) {
 	req, err := http.NewRequestWithContext(ctx, http.MethodPost, strings.TrimSuffix(e.URL, "/")+"/chat/completions", bytes.NewReader(body))
 	if err != nil {
 		return nil, fmt.Errorf("%w: malformed URL of the endpoint", ErrRunner)
@@ -79,11 +118,11 @@ func (e *Endpoint) run(ctx context.Context, r *Request) (*Answer, error) {
 	case resp.StatusCode != http.StatusOK:
 		return nil, fmt.Errorf("the endpoint answers %d", resp.StatusCode)
 	}
-	return e.answer(b, r.ID)
+	return b, nil
 }
 
 // body is the request for r.
-func (e *Endpoint) body(r *Request) ([]byte, error) {
+func (e *Endpoint) body(r *Request) (map[string]any, error) {
 	var in Input
 	if json.Unmarshal(r.Input, &in.Text) != nil {
 		if err := json.Unmarshal(r.Input, &in); err != nil {
@@ -110,16 +149,28 @@ func (e *Endpoint) body(r *Request) ([]byte, error) {
 	if in.Tools != nil {
 		out["tools"] = in.Tools
 	}
-	return Encode(out), nil
+	return out, nil
 }
 
-func (e *Endpoint) answer(b []byte, id string) (*Answer, error) {
+// reply is what a model said, to be said to it again.
+type reply struct {
+	message json.RawMessage
+	ids     []string // of its calls
+}
+
+func (e *Endpoint) answer(b []byte, id string) (*Answer, *reply, error) {
+	var raw struct {
+		Choices []struct {
+			Message json.RawMessage `json:"message"`
+		} `json:"choices"`
+	}
 	var got struct {
 		Choices []struct {
 			Message struct {
 				Content   *string `json:"content"`
 				Refusal   *string `json:"refusal"`
 				ToolCalls []struct {
+					ID       string `json:"id"`
 					Function struct {
 						Name      string `json:"name"`
 						Arguments string `json:"arguments"`
@@ -129,9 +180,10 @@ func (e *Endpoint) answer(b []byte, id string) (*Answer, error) {
 		} `json:"choices"`
 		Usage json.RawMessage `json:"usage"`
 	}
-	if err := json.Unmarshal(b, &got); err != nil || len(got.Choices) == 0 {
-		return nil, errors.New("the endpoint's answer is no chat completion")
+	if err := errors.Join(json.Unmarshal(b, &got), json.Unmarshal(b, &raw)); err != nil || len(got.Choices) == 0 {
+		return nil, nil, errors.New("the endpoint's answer is no chat completion")
 	}
+	said := &reply{message: raw.Choices[0].Message}
 	m := got.Choices[0].Message
 	a := &Answer{ID: id, Usage: got.Usage, Output: json.RawMessage(`""`)}
 	for _, text := range []*string{m.Refusal, m.Content} {
@@ -144,10 +196,15 @@ func (e *Endpoint) answer(b []byte, id string) (*Answer, error) {
 		if !json.Valid(args) {
 			args = Encode(c.Function.Arguments) // what is no JSON equals no arguments
 		}
-		a.ToolCalls = append(a.ToolCalls, ToolCall{c.Function.Name, args})
+		a.ToolCalls, said.ids = append(a.ToolCalls, ToolCall{c.Function.Name, args}), append(said.ids, c.ID)
 	}
-	return a, nil
+	return a, said, nil
 }
 
-// Close does nothing.
-func (e *Endpoint) Close() error { return nil }
+// Close ends the program of the tools.
+func (e *Endpoint) Close() error {
+	if e.Tools == nil {
+		return nil
+	}
+	return e.Tools.Close()
+}

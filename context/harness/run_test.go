@@ -9,6 +9,7 @@ import (
 	"net/http"
 	"net/http/httptest"
 	"os"
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -26,6 +27,8 @@ func TestMain(m *testing.M) {
 		runner()
 	case "judge":
 		judge()
+	case "tools":
+		tools()
 	default:
 		os.Exit(m.Run())
 	}
@@ -232,6 +235,77 @@ func TestEndpoint(t *testing.T) {
 		if err == nil || !strings.Contains(err.Error(), c.want) || strings.Contains(err.Error(), "secret") || errors.Is(err, ErrRunner) == c.works {
 			t.Errorf("%d %.20s: %v", c.code, c.answer, err)
 		}
+	}
+}
+
+// tools knows orders, fails on demand, and dies on demand.
+func tools() {
+	in := bufio.NewScanner(os.Stdin)
+	for in.Scan() {
+		var q toolRequest
+		if err := json.Unmarshal(in.Bytes(), &q); err != nil {
+			os.Exit(9)
+		}
+		switch q.Name {
+		case "lookup":
+			fmt.Printf(`{"id":%q,"output":{"status":"sent","args":%s,"side":%q}}`+"\n", q.ID, q.Arguments, q.Side)
+		case "broken":
+			fmt.Printf(`{"id":%q,"error":"no such order"}`+"\n", q.ID)
+		default:
+			os.Exit(3)
+		}
+	}
+}
+
+// TestEndpointTools: a model that calls tools is asked again with their results, until it calls none.
+func TestEndpointTools(t *testing.T) {
+	for name, tc := range map[string]struct {
+		calls []string // that the model makes, one a turn
+		want  string   // of the last result, or of the error
+		fails bool
+	}{
+		"one":       {[]string{"lookup"}, `"status":"sent","args":{"n":1},"side":"target"`, false},
+		"two":       {[]string{"lookup", "broken"}, `{"error":"no such order"}`, false},
+		"dies":      {[]string{"lookup", "die"}, "the program of the tools ended", true},
+		"never end": {slices.Repeat([]string{"lookup"}, maxTurns+5), "still calls tools after 20 turns", true},
+	} {
+		turn, last := 0, ""
+		srv := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+			var got struct {
+				Messages []struct {
+					Role, Content string
+					ToolCallID    string `json:"tool_call_id"`
+				}
+			}
+			if err := json.NewDecoder(r.Body).Decode(&got); err != nil || len(got.Messages) != 1+2*turn {
+				t.Errorf("%s: turn %d: %v %+v", name, turn, err, got)
+			}
+			if m := got.Messages[len(got.Messages)-1]; turn > 0 {
+				if last = m.Content; m.Role != "tool" || m.ToolCallID != fmt.Sprintf("c%d", turn) {
+					t.Errorf("%s: %+v", name, m)
+				}
+			}
+			if turn == len(tc.calls) {
+				io.WriteString(w, `{"choices":[{"message":{"role":"assistant","content":"done"}}]}`)
+				return
+			}
+			turn++
+			fmt.Fprintf(w, `{"choices":[{"message":{"role":"assistant","content":"","tool_calls":[{"id":"c%d","type":"function","function":{"name":%q,"arguments":"{\"n\":1}"}}]}}]}`, turn, tc.calls[turn-1])
+		}))
+		e := &Endpoint{URL: srv.URL, Model: "m", Tools: &ToolCommand{Args: []string{os.Args[0]}, Env: append(os.Environ(), "HARNESS_TEST_AS=tools")}}
+		a, err := e.Run(t.Context(), &Request{ID: "7", Task: "testcase/x", Side: "target", Input: []byte(`"hi"`)})
+		switch {
+		case tc.fails:
+			if err == nil || !strings.Contains(err.Error(), tc.want) || errors.Is(err, ErrRunner) {
+				t.Errorf("%s: %v", name, err)
+			}
+		case err != nil || a.Text() != "done" || len(a.ToolCalls) != len(tc.calls) || !strings.Contains(last, tc.want):
+			t.Errorf("%s: %v %+v, last result %s", name, err, a, last)
+		}
+		if err := e.Close(); err != nil {
+			t.Error(err)
+		}
+		srv.Close()
 	}
 }
 
