@@ -15,6 +15,7 @@ import (
 	"github.com/exitramp/exitramp/context/agentstate"
 	"github.com/exitramp/exitramp/context/evidence/report"
 	"github.com/exitramp/exitramp/context/recordjson"
+	"github.com/exitramp/exitramp/format"
 	pb "github.com/exitramp/exitramp/proto/exitramp/v1"
 )
 
@@ -41,11 +42,12 @@ a digest is the SHA-256 of the record's line of exitramp cat, so keep the file a
 
 The same seed draws the same records: those N whose HMAC-SHA256 of the key, under the seed, is lowest.
 So everybody can draw them again, and whoever gives the seed after the archive was sealed knows that
-nobody chose.`,
+nobody chose. With --trust, an archive that none of these keys signed is refused.`,
 		Args: cobra.ExactArgs(1),
 		RunE: func(c *cobra.Command, args []string) error { return a.sample(c.Context(), args[0], f) },
 	}
 	f.keys.add(c)
+	f.keys.addTrust(c)
 	c.Flags().IntVar(&f.n, "n", 25, "how many records")
 	c.Flags().StringVar(&f.seed, "seed", "", "what the draw depends on: any text")
 	c.Flags().StringSliceVar(&f.kinds, "kinds", nil, "only of these kinds")
@@ -91,6 +93,16 @@ func (d *drawer) take(stratum, key string, make func() drawn) {
 	d.by[stratum] = kept[:min(len(kept), d.n)]
 }
 
+// sampled opens an archive to draw from. Nothing is acted on, so that it may be anybody's; whose it is is
+// checked where somebody is trusted, and else that it was not is said.
+func (a *app) sampled(path string, k *keyFlags) (*format.Reader, error) {
+	if k.trust.file != "" || k.unsigned {
+		return a.openTrusted(path, k)
+	}
+	fmt.Fprintln(a.stderr, "! whose archive it is was not checked: --trust FILE does")
+	return a.openArchive(path, k)
+}
+
 func (a *app) sample(ctx context.Context, archive string, f *sampleFlags) error {
 	switch {
 	case f.seed == "":
@@ -98,7 +110,7 @@ func (a *app) sample(ctx context.Context, archive string, f *sampleFlags) error 
 	case f.n < 1 || f.n > maxSample:
 		return usagef("--n %d: want 1 to %d", f.n, maxSample)
 	}
-	r, err := a.openArchive(archive, &f.keys)
+	r, err := a.sampled(archive, &f.keys)
 	if err != nil {
 		return err
 	}
