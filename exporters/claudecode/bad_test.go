@@ -62,10 +62,10 @@ func TestBad(t *testing.T) {
 		gaps     []string
 		messages int // of the spoiled transcript; -1: does not matter
 	}{
-		"truncated": {put(sample, string(text[:len(text)-150])), []string{"message " + sample + " line 13 corrupt"}, -1},
+		"truncated": {put(sample, string(text[:len(text)-150])), []string{"message " + sample + " line 13 changed"}, -1},
 		"head cut off": {put(sample, string(text[strings.Index(string(text), `{"parentUuid":"`):])),
 			[]string{"message " + sample + " line 1 gone", "message " + sample + " line 3 gone"}, -1},
-		"half a last line":         {put(inFolder, user+`{"type":"assi`), []string{"message " + inFolder + " line 2 corrupt"}, 1},
+		"half a last line":         {put(inFolder, user+`{"type":"assi`), []string{"message " + inFolder + " line 2 changed"}, 1},
 		"wrong JSON in the middle": {put(inFolder, user+"{\"type\":\"user\",,}\n"+strings.ReplaceAll(user, "u1", "u2")), []string{"message " + inFolder + " line 2 corrupt"}, 2},
 		"text":                     {put(inFolder, "hello\n"+user), []string{"message " + inFolder + " line 1 corrupt"}, 1},
 		"bytes":                    {put(inFolder, "\x00\x00\xff\n"+user), []string{"message " + inFolder + " line 1 corrupt"}, 1},

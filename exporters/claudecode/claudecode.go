@@ -39,9 +39,9 @@ func Drivers() []exporters.Driver {
 		Scheme: "claudecode", URL: "claudecode:home",
 		Kinds: []string{"credential", "policy", "toolgrant", "toolserver", "agent", "skill", "artifact", "memory", "conversation", "message"},
 		Open: func(_ context.Context, u *url.URL) (exporters.Runtime, error) {
-			config := u.RawQuery == "config"
-			if config {
-				u.RawQuery = ""
+			config := false
+			if q := u.Query(); len(q) == 1 && q.Has("config") {
+				config, u.RawQuery = true, ""
 			}
 			p, err := exporters.Path(u, "claudecode:HOME, the folder that holds .claude, or claudecode:///abs/HOME; claudecode:DIR?config for a CLAUDE_CONFIG_DIR")
 			if err != nil {

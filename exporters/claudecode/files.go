@@ -51,12 +51,12 @@ func kindOf(rel string) string {
 // ofTheMachine are the entries of .claude that are none of the state, with the reason.
 func ofTheMachine(top string) string {
 	switch top {
-	case "cache", "image-cache", "paste-cache", "mcp-discovery-cache", "mcp-skill-archives", "stats-cache.json", "mcp-needs-auth-cache.json", "gh-pr-status-cache.json", "downloads":
+	case "cache", "image-cache", "paste-cache", "mcp-discovery-cache", "mcp-skill-archives", "stats-cache.json", "mcp-needs-auth-cache.json", "gh-pr-status-cache.json", "downloads", "shares":
 		return "a cache"
 	case "debug", "logs", "daemon.log", "telemetry", "statsig", "traces", "startup-perf", "usage-data", "feedback", "feedback-bundles", "dump-prompts", "api-dumps", ".last-cleanup", ".last-update-result.json":
 		return "logs and measurements"
 	case "ide", "chrome", "local", "daemon", "daemon.json", "daemon.status.json", "daemon.scheduled.status.json", "session-env", "shell-snapshots", "sessions", "state", "systemd", "remote-control", "seed-admin",
-		"scratch", ".update.lock", "computer-use.lock", "server.lock", "server-sessions.json", "active-time.json", "bridge-spawn", ".deep-link-register-failed", "policy-limits.json", "remote-settings.json", "remote-settings-consent.json":
+		"scratch", ".update.lock", "computer-use.lock", "server.lock", "server-sessions.json", "active-time.json", "bridge-spawn", ".deep-link-register-failed", "policy-limits.json", "remote-settings.json", "remote-settings-consent.json", "ccr", "rm-guard":
 		return "of this machine"
 	case "backups":
 		return "copies of .claude.json, which holds secrets"

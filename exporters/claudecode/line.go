@@ -12,6 +12,7 @@ import (
 type line struct {
 	typ, subtype, uuid, parent, logical, agent, timestamp jsonvalue.Value
 	cwd, message, content, summary, title, leaf           jsonvalue.Value
+	aiTitle, relocated                                    jsonvalue.Value
 	sidechain                                             bool
 }
 
@@ -44,6 +45,10 @@ func (l *line) read(b []byte) bool {
 			l.summary = v
 		case "customTitle":
 			l.title = v
+		case "aiTitle":
+			l.aiTitle = v
+		case "relocatedCwd":
+			l.relocated = v
 		case "leafUuid":
 			l.leaf = v
 		case "isSidechain":

@@ -67,6 +67,9 @@ func each(f *homefiles.File, d *pb.Data, only *homefiles.LineSet, bad func(no in
 		if len(bytes.TrimSpace(b)) == 0 {
 			return nil
 		}
+		if b[len(b)-1] != '\n' { // the last line
+			return bad(no, pb.Gap_REASON_CHANGED, fmt.Sprintf("%d bytes of a line that has no end: it was being written, or was broken off; export again while nobody writes", len(b)))
+		}
 		return bad(no, pb.Gap_REASON_CORRUPT, fmt.Sprintf("%d bytes that are not JSON", len(b)))
 	})
 }
@@ -77,7 +80,7 @@ func outline(f *homefiles.File, d *pb.Data) (*transcript, error) {
 	t.prefix = agentstate.Key("message", t.keyParts...) + "/"
 	var api string // id of the answer under way, whose last block is the message last
 	var last int32
-	var custom, leaf jsonvalue.Value
+	var custom, made, leaf jsonvalue.Value
 	keep := func(v jsonvalue.Value) jsonvalue.Value { return bytes.Clone(v) }
 	bad := func(no int, _ pb.Gap_Reason, _ string) error {
 		t.read.Add(no)
@@ -92,6 +95,12 @@ func outline(f *homefiles.File, d *pb.Data) (*transcript, error) {
 			t.title = l.summary.Text()
 		case l.typ.Is("custom-title"):
 			custom = keep(l.title)
+		case l.typ.Is("ai-title"):
+			made = keep(l.aiTitle)
+		case l.typ.Is("relocated"): // into a working tree: the session is there from now on
+			if s := l.relocated.Text(); s != "" {
+				t.cwd = s
+			}
 		case l.typ.Is("last-prompt"):
 			leaf = keep(l.leaf)
 		}
@@ -137,8 +146,10 @@ func outline(f *homefiles.File, d *pb.Data) (*transcript, error) {
 	if n := t.lines[newID(leaf)].node; n != 0 {
 		t.head = n
 	}
-	if s := custom.Text(); s != "" {
-		t.title = s
+	for _, v := range []jsonvalue.Value{made, custom} { // a person's counts before the program's
+		if s := v.Text(); s != "" {
+			t.title = s
+		}
 	}
 	return t, err
 }

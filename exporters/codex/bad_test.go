@@ -65,9 +65,9 @@ func TestBad(t *testing.T) {
 		gaps     []string
 		messages int // of the spoiled transcript; -1: does not matter
 	}{
-		"truncated":                {put(inner, string(text[:len(text)-50])), []string{"message " + inner + " line 35 corrupt"}, -1},
+		"truncated":                {put(inner, string(text[:len(text)-50])), []string{"message " + inner + " line 35 changed"}, -1},
 		"head cut off":             {put(inner, string(text[strings.IndexByte(string(text), '\n')+1:])), []string{"conversation " + inner + " session_meta corrupt"}, -1},
-		"half a last line":         {put(at, meta+`{"type":"resp`), []string{"message " + at + " line 2 corrupt"}, 0},
+		"half a last line":         {put(at, meta+`{"type":"resp`), []string{"message " + at + " line 2 changed"}, 0},
 		"wrong JSON in the middle": {put(at, meta+item+`{"type":"response_item",}`+"\n"+item), []string{"message " + at + " line 3 corrupt"}, 2},
 		"text":                     {put(at, "hello\n"), []string{"message " + at + " line 1 corrupt"}, 0},
 		"bytes":                    {put(at, "\x00\xff\n"+item), []string{"message " + at + " line 1 corrupt"}, 1},

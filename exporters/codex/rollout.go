@@ -75,6 +75,9 @@ func eachLine(f *homefiles.File, d *pb.Data, only *homefiles.LineSet, bad func(n
 		if len(bytes.TrimSpace(b)) == 0 {
 			return nil
 		}
+		if b[len(b)-1] != '\n' { // the last line
+			return bad(no, pb.Gap_REASON_CHANGED, fmt.Sprintf("%d bytes of a line that has no end: it was being written, or was broken off; export again while nobody writes", len(b)))
+		}
 		return bad(no, pb.Gap_REASON_CORRUPT, fmt.Sprintf("%d bytes that are not JSON", len(b)))
 	})
 	if in.err != nil && path.Ext(f.Rel) == ".zst" && !errors.Is(in.err, ErrChanged) {
