@@ -18,6 +18,8 @@ import (
 	"github.com/exitramp/exitramp/context/fidelity"
 	"github.com/exitramp/exitramp/context/replay"
 	"github.com/exitramp/exitramp/exporters/internal/homefiles"
+	"github.com/exitramp/exitramp/exporters/internal/images"
+	"github.com/exitramp/exitramp/exporters/internal/responses"
 	"github.com/exitramp/exitramp/exporters/internal/toolname"
 	pb "github.com/exitramp/exitramp/proto/exitramp/v1"
 )
@@ -287,20 +289,44 @@ func (w *writer) blocks(ctx context.Context, m *pb.Message) ([]any, []fidelity.L
 			if err != nil && !errors.Is(err, agentstate.ErrUnsupported) {
 				return nil, nil, err
 			}
-			if mt := b.ToolResult.Output.GetMediaType(); mt != "text/plain" {
-				lose("parts.tool_result.output", fidelity.Transformed, "the result as text")
+			content, why := any(valid(string(d))), "the result as text"
+			if parts, ok := images.Result(d); ok && images.HasImage(parts) {
+				content, why = blocksOf(parts), "the same texts and images in a result's own blocks"
+			}
+			switch mt := b.ToolResult.Output.GetMediaType(); {
+			case responses.Cut(b.ToolResult.Output):
+				lose("parts.tool_result.output", fidelity.Dropped, "too long for a record: it stands in the source's own form alone")
+			case mt != "text/plain":
+				lose("parts.tool_result.output", fidelity.Transformed, why)
+			default:
+				content = valid(string(d))
 			}
 			if b.ToolResult.Name != "" {
 				lose("parts.tool_result.name", fidelity.Dropped, noPlace)
 			}
 			as(pb.Role_ROLE_TOOL, "a result is a tool's")
-			out = append(out, map[string]any{"type": "tool_result", "tool_use_id": b.ToolResult.Id, "content": valid(string(d)), "is_error": b.ToolResult.IsError})
+			out = append(out, map[string]any{"type": "tool_result", "tool_use_id": b.ToolResult.Id, "content": content, "is_error": b.ToolResult.IsError})
 		case *pb.Part_Media:
-			if !strings.HasPrefix(b.Media.Url, "http") || m.Role != pb.Role_ROLE_USER { // also what names a file at a provider
-				lose("parts.media", fidelity.Dropped, "only media at an address, of a user, can be carried")
-				continue
+			d := b.Media.Data
+			switch whole := d != nil && images.Known(d.MediaType); {
+			case m.Role != pb.Role_ROLE_USER:
+				lose("parts.media", fidelity.Dropped, "only images of a user can be carried")
+			case strings.HasPrefix(b.Media.Url, "http"): // not what names a file at a provider
+				out = append(out, image(images.Part{URL: b.Media.Url}))
+			case !whole:
+				lose("parts.media", fidelity.Dropped, "only images, at an address or whole, can be carried")
+			case responses.Cut(d):
+				lose("parts.media", fidelity.Dropped, "too long for a record: it stands in the source's own form alone")
+			default:
+				data, err := w.run.Source.Data(ctx, d)
+				if err != nil {
+					return nil, nil, err
+				}
+				out = append(out, image(images.Part{MediaType: d.MediaType, Data: data}))
+				if b.Media.Name != "" {
+					lose("parts.media.name", fidelity.Dropped, noPlace)
+				}
 			}
-			out = append(out, map[string]any{"type": "image", "source": map[string]any{"type": "url", "url": b.Media.Url}})
 		case *pb.Part_Reasoning:
 			lose("parts.reasoning", fidelity.Dropped, "thoughts belong to the provider that made them")
 		case *pb.Part_Data:

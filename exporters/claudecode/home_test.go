@@ -134,7 +134,7 @@ func TestRead(t *testing.T) {
 	if len(answer.Parts) != 2 || answer.Parts[0].GetReasoning().GetText() != "hm" || answer.Parts[1].GetText() != "An answer." || answer.ParentKey != id("01") {
 		t.Error(answer)
 	}
-	if m := get(id("04")).(*pb.Message); m.ParentKey != id("01") || m.Parts[1].GetData() == nil {
+	if m := get(id("04")).(*pb.Message); m.ParentKey != id("01") || m.Parts[1].GetMedia().GetData().GetMediaType() != "image/png" {
 		t.Error(m)
 	}
 	if m := get(id("07")).(*pb.Message); !slices.Equal(m.AuthorPath, []string{"sidechain", "a1"}) {

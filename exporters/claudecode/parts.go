@@ -6,6 +6,7 @@ import (
 
 	"github.com/exitramp/exitramp/context/agentstate"
 	"github.com/exitramp/exitramp/exporters/internal/homefiles"
+	"github.com/exitramp/exitramp/exporters/internal/images"
 	"github.com/exitramp/exitramp/exporters/internal/jsonvalue"
 	pb "github.com/exitramp/exitramp/proto/exitramp/v1"
 )
@@ -118,6 +119,10 @@ func part(raw jsonvalue.Value) []*pb.Part {
 		return []*pb.Part{{Body: &pb.Part_Reasoning{Reasoning: r}}}
 	case b.typ.Is("image") && b.source.Get("type").Is("url"):
 		return []*pb.Part{{Body: &pb.Part_Media{Media: &pb.Media{Url: b.source.Get("url").Text()}}}}
+	case b.typ.Is("image") && b.source.Get("type").Is("base64"):
+		if m := images.Decode(b.source.Get("media_type").Text(), b.source.Get("data").Text()); m != nil {
+			return []*pb.Part{{Body: &pb.Part_Media{Media: m}}}
+		}
 	}
 	return []*pb.Part{{Body: &pb.Part_Data{Data: inline("application/json", raw)}}}
 }

@@ -10,6 +10,7 @@ import (
 	"unicode/utf8"
 
 	"github.com/exitramp/exitramp/context/agentstate"
+	"github.com/exitramp/exitramp/exporters/internal/images"
 	"github.com/exitramp/exitramp/exporters/internal/jsonvalue"
 	pb "github.com/exitramp/exitramp/proto/exitramp/v1"
 )
@@ -230,6 +231,9 @@ func content(v jsonvalue.Value) []*pb.Part {
 		case "input_image":
 			if s, ok := text(url); ok && strings.HasPrefix(s, "http") {
 				out = append(out, &pb.Part{Body: &pb.Part_Media{Media: &pb.Media{Url: s}}})
+				return
+			} else if m := images.FromURL(s); ok && m != nil {
+				out = append(out, &pb.Part{Body: &pb.Part_Media{Media: m}})
 				return
 			}
 		}

@@ -12,6 +12,7 @@ import (
 
 	"github.com/exitramp/exitramp/context/agentstate"
 	"github.com/exitramp/exitramp/context/fidelity"
+	"github.com/exitramp/exitramp/exporters/internal/images"
 	"github.com/exitramp/exitramp/exporters/internal/toolname"
 	pb "github.com/exitramp/exitramp/proto/exitramp/v1"
 )
@@ -76,12 +77,23 @@ func Items(ctx context.Context, src agentstate.Resolver, m *pb.Message) ([][]byt
 		case *pb.Part_Refusal:
 			said = append(said, map[string]any{"type": "refusal", "refusal": b.Refusal})
 		case *pb.Part_Media:
-			if !strings.HasPrefix(b.Media.Url, "http") || role == "assistant" { // also what names a file at a provider
-				lose("parts.media", fidelity.Dropped, "only media at an address, of a user, can be carried")
+			url, why, err := image(ctx, src, b.Media)
+			if err != nil {
+				return nil, nil, err
+			}
+			if why == "" && role == "assistant" {
+				why = "only images of a user can be carried"
+			}
+			if why != "" {
+				lose("parts.media", fidelity.Dropped, why)
 				continue
 			}
-			said = append(said, map[string]any{"type": "input_image", "image_url": b.Media.Url, "detail": "auto"})
-			lose("parts.media", fidelity.Transformed, "an image at its address")
+			said = append(said, map[string]any{"type": "input_image", "image_url": url, "detail": "auto"})
+			if b.Media.Url != "" {
+				lose("parts.media", fidelity.Transformed, "an image at its address")
+			} else if b.Media.Name != "" {
+				lose("parts.media.name", fidelity.Dropped, noPlace)
+			}
 		case *pb.Part_ToolCall:
 			if err = flush(); err == nil {
 				as(pb.Role_ROLE_ASSISTANT, "a call is the assistant's")
@@ -103,8 +115,14 @@ func Items(ctx context.Context, src agentstate.Resolver, m *pb.Message) ([][]byt
 				if out, err = src.Data(ctx, b.ToolResult.Output); err != nil && !errors.Is(err, agentstate.ErrUnsupported) {
 					return nil, nil, err
 				}
-				if mt := b.ToolResult.Output.GetMediaType(); mt != "text/plain" {
-					lose("parts.tool_result.output", fidelity.Transformed, "the result as text")
+				output, why := result(out)
+				switch mt := b.ToolResult.Output.GetMediaType(); {
+				case Cut(b.ToolResult.Output):
+					lose("parts.tool_result.output", fidelity.Dropped, "too long for a record: it stands in the source's own form alone")
+				case mt != "text/plain":
+					lose("parts.tool_result.output", fidelity.Transformed, why)
+				default:
+					output = strings.ToValidUTF8(string(out), "\ufffd")
 				}
 				if b.ToolResult.Name != "" {
 					lose("parts.tool_result.name", fidelity.Dropped, noPlace)
@@ -112,7 +130,7 @@ func Items(ctx context.Context, src agentstate.Resolver, m *pb.Message) ([][]byt
 				if b.ToolResult.IsError {
 					lose("parts.tool_result.is_error", fidelity.Dropped, noPlace)
 				}
-				err = add(map[string]any{"type": "function_call_output", "call_id": b.ToolResult.Id, "output": strings.ToValidUTF8(string(out), "\ufffd")})
+				err = add(map[string]any{"type": "function_call_output", "call_id": b.ToolResult.Id, "output": output})
 			}
 		case *pb.Part_Reasoning:
 			lose("parts.reasoning", fidelity.Dropped, "thoughts belong to the provider that made them")
@@ -138,6 +156,45 @@ func Items(ctx context.Context, src agentstate.Resolver, m *pb.Message) ([][]byt
 		lose("parts", fidelity.Transformed, fmt.Sprintf("becomes %d items", len(items)))
 	}
 	return items, losses, nil
+}
+
+// Cut tells whether d is a reading of something that was too long for a record, and stands there
+// without its bytes.
+func Cut(d *pb.Data) bool { return d != nil && d.Body == nil }
+
+// image is the address of an image that an item can hold. why says why it can hold none.
+func image(ctx context.Context, src agentstate.Resolver, m *pb.Media) (url, why string, err error) {
+	switch {
+	case strings.HasPrefix(m.Url, "http"): // not what names a file at a provider
+		return m.Url, "", nil
+	case m.Data == nil || !images.Known(m.Data.MediaType):
+		return "", "only images, at an address or whole, can be carried", nil
+	case Cut(m.Data):
+		return "", "too long for a record: it stands in the source's own form alone", nil
+	}
+	b, err := src.Data(ctx, m.Data)
+	return images.URL(m.Data.MediaType, b), "", err
+}
+
+// result is what an item holds of a tool's result: texts and images as parts, where there is an image;
+// else text. as says what it is.
+func result(out []byte) (v any, as string) {
+	parts, ok := images.Result(out)
+	if !ok || !images.HasImage(parts) {
+		return strings.ToValidUTF8(string(out), "\ufffd"), "the result as text"
+	}
+	var list []map[string]any
+	for _, p := range parts {
+		switch {
+		case p.Data != nil:
+			list = append(list, map[string]any{"type": "input_image", "image_url": images.URL(p.MediaType, p.Data)})
+		case p.URL != "":
+			list = append(list, map[string]any{"type": "input_image", "image_url": p.URL})
+		default:
+			list = append(list, map[string]any{"type": "input_text", "text": p.Text})
+		}
+	}
+	return list, "the same texts and images in a result's own parts"
 }
 
 // encode is v as the SDK writes it: without escapes of <, > and &.

@@ -1,8 +1,10 @@
 package responses_test
 
 import (
+	"bytes"
 	"encoding/json"
 	"slices"
+	"strings"
 	"testing"
 
 	"github.com/exitramp/exitramp/context/agentstate"
@@ -64,6 +66,47 @@ func TestMediaWithoutAddress(t *testing.T) {
 		dropped := slices.ContainsFunc(losses, func(l fidelity.Loss) bool { return l.Path == "parts.media" && l.Grade == fidelity.Dropped })
 		if len(got.Parts) != want || dropped != (want == 1) {
 			t.Errorf("%q: %s, %v", url, items[0], losses)
+		}
+	}
+}
+
+// TestImages: an image of a user goes as one, and so do those in a tool's result; what is too long for
+// a record is named.
+func TestImages(t *testing.T) {
+	whole := &pb.Media{Data: agentstate.Inline("image/png", []byte{0, 1, 2})}
+	long := &pb.Data{MediaType: "image/png"}
+	result := func(d *pb.Data) *pb.Part {
+		return &pb.Part{Body: &pb.Part_ToolResult{ToolResult: &pb.ToolResult{Id: "c", Output: d}}}
+	}
+	media := func(m *pb.Media) *pb.Part { return &pb.Part{Body: &pb.Part_Media{Media: m}} }
+	block := []byte(`[{"type":"text","text":"see"},{"type":"image","source":{"type":"base64","media_type":"image/png","data":"AAEC"}}]`)
+	for name, c := range map[string]struct {
+		role       pb.Role
+		part       *pb.Part
+		item, lost string // the item, and the loss of its part
+	}{
+		"whole":       {pb.Role_ROLE_USER, media(whole), `{"content":[{"detail":"auto","image_url":"data:image/png;base64,AAEC","type":"input_image"}],"role":"user"}`, ""},
+		"of a model":  {pb.Role_ROLE_ASSISTANT, media(whole), "", "parts.media dropped"},
+		"too long":    {pb.Role_ROLE_USER, media(&pb.Media{Data: long}), "", "parts.media dropped"},
+		"sound":       {pb.Role_ROLE_USER, media(&pb.Media{Data: agentstate.Inline("audio/wav", []byte{1})}), "", "parts.media dropped"},
+		"in a result": {pb.Role_ROLE_TOOL, result(agentstate.Inline("application/json", block)), `{"call_id":"c","output":[{"text":"see","type":"input_text"},{"image_url":"data:image/png;base64,AAEC","type":"input_image"}],"type":"function_call_output"}`, "parts.tool_result.output transformed"},
+		"no images":   {pb.Role_ROLE_TOOL, result(agentstate.Inline("application/json", []byte(`[{"type":"text","text":"see"}]`))), `{"call_id":"c","output":"[{\"type\":\"text\",\"text\":\"see\"}]","type":"function_call_output"}`, "parts.tool_result.output transformed"},
+		"plain text":  {pb.Role_ROLE_TOOL, result(agentstate.Inline("text/plain", block)), `{"call_id":"c","output":"[{\"type\":\"text\",\"text\":\"see\"},{\"type\":\"image\",\"source\":{\"type\":\"base64\",\"media_type\":\"image/png\",\"data\":\"AAEC\"}}]","type":"function_call_output"}`, ""},
+		"long result": {pb.Role_ROLE_TOOL, result(&pb.Data{MediaType: "text/plain"}), `{"call_id":"c","output":"","type":"function_call_output"}`, "parts.tool_result.output dropped"},
+	} {
+		m := &pb.Message{Meta: agentstate.Meta("message", nil, "m"), Role: c.role, Parts: []*pb.Part{c.part}}
+		items, losses, err := responses.Items(t.Context(), agentstate.ResolverOf(memstate.New()), m)
+		if err != nil {
+			t.Fatal(err)
+		}
+		got, lost := string(bytes.Join(items, nil)), ""
+		for _, l := range losses {
+			if strings.HasPrefix(l.Path, "parts.") {
+				lost += l.Path + " " + l.Grade.String()
+			}
+		}
+		if got != c.item || lost != c.lost {
+			t.Errorf("%s: %s, lost %s", name, got, lost)
 		}
 	}
 }
