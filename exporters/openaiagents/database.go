@@ -37,6 +37,8 @@ type layout struct {
 	// Structure is the table of messages that the tables of AdvancedSQLiteSession belong to, where
 	// that is not the first one.
 	Structure string `json:"structure,omitempty"`
+
+	others []string // tables of an application, which are not carried
 }
 
 // structured is the pair that the tables of AdvancedSQLiteSession belong to.
@@ -197,6 +199,9 @@ func readLayout(ctx context.Context, c *sql.Conn, rel string) (layout, error) {
 	}
 	for _, t := range names {
 		if extraTables()[t] == nil {
+			if p := l.pair(t); !isSessions[t] && (p == nil || p.Messages != t) && !strings.HasPrefix(t, "sqlite_") {
+				l.others = append(l.others, t)
+			}
 			continue
 		}
 		if err := l.knows(t, nil, cols[t]); err != nil {

@@ -122,6 +122,11 @@ func (f *Folder) begin(ctx context.Context) (r *reading, o *pb.Origin, notes []s
 		for _, n := range d.Notes {
 			notes = append(notes, x.rel+": "+n)
 		}
+		if n := len(d.layout.others); n > 0 {
+			what := fmt.Sprintf("%d tables of an application are not carried: %s", n, valid(strings.Join(d.layout.others[:min(n, 5)], ", ")))
+			o.Meta.Labels = append(o.Meta.Labels, &pb.Label{Name: valid(x.rel) + " tables", Value: what})
+			notes = append(notes, x.rel+": "+what)
+		}
 	}
 	switch {
 	case len(r.dbs)+len(r.docs) > 0:
