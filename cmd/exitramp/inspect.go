@@ -260,11 +260,11 @@ func (a *app) inspectJSON(path string, in *format.Info) error {
 }
 
 // originNotes are what a person should know of how a place was read: a database whose write-ahead
-// log was not beside it.
+// log was not beside it, or that holds tables of others.
 func originNotes(o *pb.Origin) []string {
 	var out []string
 	for _, l := range o.GetMeta().GetLabels() {
-		if (l.Name == "wal" || strings.HasSuffix(l.Name, " wal")) && strings.Contains(l.Value, "absent") {
+		if (l.Name == "wal" || strings.HasSuffix(l.Name, " wal")) && strings.Contains(l.Value, "absent") || strings.HasSuffix(l.Name, " tables") {
 			out = append(out, clean(l.Name+" "+l.Value))
 		}
 	}
