@@ -122,8 +122,8 @@ func TestGaps(t *testing.T) {
 		"pages zeroed":    {func(d string) { put(t, d, "bad.db", torn) }, "conversation bad.db, message bad.db, run bad.db, opaque bad.db", "contradict"},
 		"not a database":  {func(d string) { put(t, d, "bad.db", []byte("notes of somebody")) }, "conversation bad.db, message bad.db, run bad.db, opaque bad.db", "not a SQLite database"},
 		"empty, with log": {func(d string) { put(t, d, "bad.db", nil); put(t, d, "bad.db-wal", []byte("all is in here")) }, "conversation bad.db, message bad.db, run bad.db, opaque bad.db", "bring the right one back"},
-		"cut run state":   {func(d string) { put(t, d, "half.json", []byte(`{"$schemaVersion":"1.16","current_`)) }, "state half.json", "not JSON at byte"},
-		"cut list":        {func(d string) { put(t, d, "half.json", []byte(`[{"role":"user","content":"hi"},{"role":`)) }, "conversation half.json, message half.json", "not JSON at byte"},
+		"cut run state":   {func(d string) { put(t, d, "half.json", []byte(`{"$schemaVersion":"1.16","current_`)) }, "state half.json", "has no end"},
+		"cut list":        {func(d string) { put(t, d, "half.json", []byte(`[{"role":"user","content":"hi"},{"role":`)) }, "conversation half.json, message half.json", "has no end"},
 		"newer run state": {func(d string) {
 			put(t, d, "new.json", bytes.Replace(sample(t, "runstate.paused.json"), []byte(`"1.16"`), []byte(`"1.22"`), 1))
 		}, "interrupt new.json", `found "1.22", supported 1.0 to 1.21 (Python)`},
@@ -158,6 +158,9 @@ func TestGaps(t *testing.T) {
 			for _, g := range rep.Gaps {
 				gaps = append(gaps, g.Kind+" "+g.Place)
 				want := pb.Gap_REASON_CORRUPT
+				if name == "cut run state" || name == "cut list" {
+					want = pb.Gap_REASON_CHANGED
+				}
 				if name == "links" {
 					want = pb.Gap_REASON_FORBIDDEN
 				}

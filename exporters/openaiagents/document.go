@@ -3,6 +3,7 @@ package openaiagents
 import (
 	"bytes"
 	"context"
+	"errors"
 	"fmt"
 	"io"
 	"io/fs"
@@ -82,9 +83,38 @@ func (d *document) native(typ string, b []byte) *pb.Native {
 	return &pb.Native{Type: typ, Body: &pb.Native_Data{Data: &pb.Data{MediaType: "application/json", Body: &pb.Data_Blob{Blob: blob}}}}
 }
 
+// settle calls look until it says that a file is whole, as long as somebody has just written it: a
+// program that writes it anew leaves a part of it there for a moment. It gives up after a second.
+func settle(path string, look func() (whole bool)) {
+	for range 20 {
+		st, err := os.Stat(path)
+		if look() || err != nil || time.Since(st.ModTime()).Abs() > 2*time.Second {
+			return
+		}
+		time.Sleep(50 * time.Millisecond)
+	}
+}
+
+// errCut stands for a document of which a part is there.
+var errCut = errors.New("a document that has no end")
+
+// ended tells whether a document is not cut off.
+func ended(b []byte) bool {
+	b = bytes.TrimSpace(b)
+	return len(b) > 0 && (b[len(b)-1] == '}' || b[len(b)-1] == ']')
+}
+
 // doc reads a JSON file.
 func (r *reading) doc(ctx context.Context, d *document) error {
-	b, err := d.read()
+	var b []byte
+	var err error
+	settle(d.path, func() bool {
+		b, err = d.read()
+		return err == nil && ended(b)
+	})
+	if err == nil && !ended(b) {
+		err = fmt.Errorf("%d bytes of %w: it was being written, or was broken off", len(b), errCut)
+	}
 	if err != nil {
 		if d.form == runState {
 			return r.gaps(gap("state", d.rel, 1, err))

@@ -218,7 +218,18 @@ func (l *listing) nothing(root string) error {
 
 // formOf looks at the start of a file. One that has the name of a database and is none, or that a
 // log stands beside, counts as one: what is wrong with it is said where it is opened.
-func formOf(p string) (form, error) {
+func formOf(p string) (f form, err error) {
+	f, err = lookAt(p)
+	if st, serr := os.Stat(p); path.Ext(p) == ".json" && f == notOurs && err == nil && serr == nil && st.Size() == 0 {
+		settle(p, func() bool { // somebody may be about to write it
+			f, err = lookAt(p)
+			return f != notOurs || err != nil
+		})
+	}
+	return f, err
+}
+
+func lookAt(p string) (form, error) {
 	r, err := os.Open(p)
 	if err != nil {
 		return notOurs, err

@@ -47,7 +47,7 @@ func gap(kind, place string, n uint64, err error) *pb.Gap {
 		g.Reason = pb.Gap_REASON_FORBIDDEN
 	case errors.Is(err, fs.ErrPermission):
 		g.Reason, g.Permission = pb.Gap_REASON_FORBIDDEN, "to read "+g.Place
-	case errors.Is(err, fs.ErrNotExist), errors.Is(err, ErrChanged):
+	case errors.Is(err, fs.ErrNotExist), errors.Is(err, ErrChanged), errors.Is(err, errCut):
 		g.Reason = pb.Gap_REASON_CHANGED
 	}
 	return g

@@ -8,8 +8,10 @@ import (
 	"path/filepath"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/exitramp/exitramp/context/agentstate"
+	"github.com/exitramp/exitramp/context/memstate"
 	"github.com/exitramp/exitramp/context/replay"
 	"github.com/exitramp/exitramp/exporters/exportertest"
 	pb "github.com/exitramp/exitramp/proto/exitramp/v1"
@@ -184,5 +186,40 @@ func TestWrapped(t *testing.T) {
 		case err != nil || string(got) != text:
 			t.Errorf("%s is another file: %v", name, err)
 		}
+	}
+}
+
+// A run state that is written anew while the folder is read is waited for; one that stays half is named.
+func TestWrittenMeanwhile(t *testing.T) {
+	b, err := os.ReadFile("testdata/sdk/runstate.paused.json")
+	if err != nil {
+		t.Fatal(err)
+	}
+	dir := t.TempDir()
+	put(t, dir, "empty.json", nil)
+	put(t, dir, "half.json", b[:len(b)/2])
+	time.AfterFunc(200*time.Millisecond, func() {
+		put(t, dir, "empty.json", b)
+		put(t, dir, "half.json", b)
+	})
+	if _, rep := exportertest.Export(t, Open(dir)); rep.Records["state"] != 2 || rep.Verdict.Coverage != agentstate.Reconciled {
+		t.Errorf("%v %v", rep.Records, rep.Verdict)
+	}
+	put(t, dir, "half.json", b[:len(b)/2])
+	old := time.Now().Add(-time.Minute)
+	if err := os.Chtimes(filepath.Join(dir, "half.json"), old, old); err != nil {
+		t.Fatal(err)
+	}
+	mem := &memstate.State{}
+	if _, err := agentstate.Copy(t.Context(), mem, Open(dir), nil); err != nil {
+		t.Fatal(err)
+	}
+	named := false
+	for r := range mem.Records(t.Context(), nil) {
+		g, ok := r.(*pb.Gap)
+		named = named || ok && g.Place == "half.json" && g.Reason == pb.Gap_REASON_CHANGED && g.Kind == "state"
+	}
+	if !named {
+		t.Error("half a run state is not named")
 	}
 }
