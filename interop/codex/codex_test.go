@@ -100,15 +100,20 @@ func binary(t *testing.T) string {
 	if dir == "" {
 		t.Skip("SKIPPED: Codex is not installed; start this with interop/run")
 	}
-	return filepath.Join(dir, "node_modules", ".bin", "codex")
+	return filepath.Join(dir, "node_modules", "@openai", "codex", "bin", "codex.js")
 }
 
 // codex runs the real CLI on home in the working folder cwd.
 func codex(t *testing.T, home, cwd string, args ...string) {
 	t.Helper()
+	execute(t, binary(t), home, cwd, args...)
+}
+
+func execute(t *testing.T, binary, home, cwd string, args ...string) {
+	t.Helper()
 	ctx, cancel := context.WithTimeout(t.Context(), time.Minute)
 	defer cancel()
-	cmd := exec.CommandContext(ctx, binary(t), append([]string{"exec", "--skip-git-repo-check"}, args...)...)
+	cmd := exec.CommandContext(ctx, binary, append([]string{"exec", "--skip-git-repo-check"}, args...)...)
 	cmd.Dir = cwd
 	cmd.Env = append(os.Environ(), "CODEX_HOME="+home, "TEST_KEY=x", "HOME="+filepath.Join(home, "..", "user"))
 	var out bytes.Buffer
