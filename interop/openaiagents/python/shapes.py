@@ -109,7 +109,24 @@ async def make(folder):
         s = SQLAlchemySession.from_url("named \u00fc", url=url, create_tables=True, sessions_table=names + "_s", messages_table=names + "_m")
         w.open.append(s.engine)
         await s.add_items([{"role": "user", "content": "hi"}, {"role": "assistant", "content": "ho"}])
+    # A program's own: run states of any name and inside of its documents, columns and tables beside the library's,
+    # branches in tables of other names.
+    state = (await run(agent, "delete it")).to_state()
+    state.approve(state.get_interruptions()[0])
+    (w.dir / "ticket-7.state").write_text(state.to_string())
+    (w.dir / "ticket-8.paused").write_text(json.dumps({"ticket": 8, "run": state.to_json(), "text": state.to_string()}))
+    await w._keep(SQLiteSession("mine", w.dir / "mine.db")).add_items([{"role": "user", "content": "hi"}])
+    b = mixed(w)
+    await run(agent, "one", b)
+    await b.create_branch_from_turn(1, "other way")
+    await run(agent, "two", b)
     await w.close()
+    c = sqlite3.connect(w.dir / "mine.db")
+    c.executescript("ALTER TABLE agent_sessions ADD COLUMN tenant TEXT; UPDATE agent_sessions SET tenant = 'acme'; ALTER TABLE agent_messages ADD COLUMN score REAL; CREATE TABLE users (id INT)")
+    c.close()
+
+def mixed(w):
+    return w._keep(AdvancedSQLiteSession(session_id="mixed", db_path=w.dir / "mine.db", create_tables=True, sessions_table="zz_sessions", messages_table="zz_messages"))
 
 bad, n = [], 0
 def same(what, got, want):
@@ -149,6 +166,16 @@ async def judge(folder):
     r = await resume(w, deep_agent(), "deep.json", w.plain("deep"), approve_all)
     same("two agents deep", (sorted(CALLS), r.final_output), (["delete_file /data/x", "delete_file /data/y"],
          "outer got middle got inner got Sunny in \u6771\u4eac, 21.5\u00b0C | deleted /data/x | deleted /data/y"))
+    for name, unwrap in (("ticket-7.state", lambda x: x), ("ticket-8.paused", lambda x: x["run"]), ("ticket-8.paused", lambda x: json.loads(x["text"]))):
+        state = await RunState.from_json(agent, unwrap(json.loads((w.dir / name).read_text())))
+        state.reject(state.get_interruptions()[1])
+        CALLS.clear()
+        await run(agent, state)
+        same(name + ": what was approved before ran", CALLS, ["delete_file /data/x"])
+    same("tables with further columns", await w._keep(SQLiteSession("mine", w.dir / "mine.db")).get_items(), [{"role": "user", "content": "hi"}])
+    b = mixed(w)
+    same("branches in tables of other names", sorted(x["branch_id"] for x in await b.list_branches()), ["main", "other way"])
+    await run(agent, "goes on", b)
     a = w.advanced("branchy")
     same("branches", sorted((b["branch_id"], b["user_turns"]) for b in await a.list_branches()), [("main", 4), ("was w\u00e4re wenn", 2)])
     u = await a.get_session_usage()
