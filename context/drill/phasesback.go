@@ -1,0 +1,136 @@
+package drill
+
+import (
+	"context"
+
+	"github.com/exitramp/exitramp/context/agentstate"
+	"github.com/exitramp/exitramp/context/evidence"
+	"github.com/exitramp/exitramp/context/replay"
+)
+
+func (r *run) readBack(ctx context.Context) error {
+	if r.st.Back != nil {
+		return nil
+	}
+	err := r.phase(phaseReadBack, func() (n uint64, size int64, err error) {
+		if r.e.ReadBack != nil {
+			r.st.Back, err = r.e.ReadBack(ctx, r.journal())
+		} else {
+			r.st.Back, err = r.readBackHere(ctx)
+		}
+		if err != nil {
+			return 0, 0, err
+		}
+		return r.st.Back.Fidelity.Records, 0, nil
+	})
+	if err != nil {
+		r.st.Back = nil
+		return broken(phaseReadBack, err)
+	}
+	return r.st.save()
+}
+
+func (r *run) readBackHere(ctx context.Context) (*Back, error) {
+	src, err := r.open(ctx)
+	if err != nil {
+		return nil, err
+	}
+	defer src.Close()
+	rt, _, err := r.e.Target(ctx)
+	if err != nil {
+		return nil, err
+	}
+	defer rt.Close()
+	j, err := replay.OpenJournal(r.journal())
+	if err != nil {
+		return nil, err
+	}
+	defer j.Close()
+	if r.e.Expected == nil {
+		return ReadBack(ctx, src, rt, j, r.p)
+	}
+	want, kept, err := r.e.Expected(src, j)
+	if err != nil {
+		return nil, err
+	}
+	defer kept.Close()
+	return ReadBack(ctx, want, rt, j, r.p)
+}
+
+func (r *run) runTasks(ctx context.Context) error {
+	if r.e.Tasks == nil || !r.p.reaches(evidence.L4) || r.st.Tasks != nil {
+		return nil
+	}
+	err := r.phase(phaseTasks, func() (uint64, int64, error) {
+		s, played, err := r.e.Tasks(ctx)
+		if err != nil {
+			return 0, 0, err
+		}
+		r.st.Tasks, r.st.Played = s, played
+		return uint64(len(s.Tasks) * s.Runs), 0, nil
+	})
+	if err != nil {
+		return broken(phaseTasks, err)
+	}
+	return r.st.save()
+}
+
+func (r *run) runControls(ctx context.Context) error {
+	err := r.phase(phaseControls, func() (_ uint64, _ int64, err error) {
+		r.controls, r.skipped, err = r.e.Controls(ctx, r.p.Archive, r.facts)
+		return 0, 0, err
+	})
+	if err != nil {
+		return broken(phaseControls, err)
+	}
+	return nil
+}
+
+// tearDown takes out of the target what this drill put there.
+func (r *run) tearDown(ctx context.Context) error {
+	if r.p.Keep || !r.p.reaches(evidence.L3) {
+		return nil
+	}
+	r.undoErr = r.phase(phaseTearDown, func() (uint64, int64, error) {
+		rt, dst, err := r.e.Target(ctx)
+		if err != nil {
+			return 0, 0, err
+		}
+		defer rt.Close()
+		j, err := replay.OpenJournal(r.journal())
+		if err != nil {
+			return 0, 0, err
+		}
+		defer j.Close()
+		if r.undo, err = replay.Undo(ctx, dst, j); err != nil {
+			return 0, 0, err
+		}
+		return r.undo.Removed, 0, nil
+	})
+	if r.undoErr != nil && ctx.Err() != nil {
+		return broken(phaseTearDown, r.undoErr)
+	}
+	return nil
+}
+
+// secondReader has another program read the archive.
+func (r *run) secondReader(ctx context.Context) error {
+	if r.e.SecondReader == nil || r.st.Second != nil {
+		return nil
+	}
+	err := r.phase(phaseSecond, func() (n uint64, _ int64, err error) {
+		if r.st.Second, err = r.e.SecondReader(ctx, r.p.Archive); err != nil {
+			return 0, 0, err
+		}
+		for kind, k := range r.st.Second.Kinds {
+			if agentstate.IsState(kind) {
+				n += k
+			}
+		}
+		return n, 0, nil
+	})
+	if err != nil {
+		return broken(phaseSecond, err)
+	}
+	return r.st.save()
+}
