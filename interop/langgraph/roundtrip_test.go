@@ -90,7 +90,7 @@ func TestChatsAreShown(t *testing.T) {
 // as their writes are shown as the library rebuilds them.
 func TestAliveIsShown(t *testing.T) {
 	shown(t, "alive", map[string][]string{
-		"team":                 {"waiting", "hello", "WAITS FOR A PERSON", "left", "WAITS FOR A PERSON", "WAITS FOR A PERSON", "inside it", "left", "waiting", "mid / deep", "waiting", "right", "waiting"},
+		"team":                 {"waiting", "hello", "WAITS FOR A PERSON", "WAITS FOR A PERSON", "WAITS FOR A PERSON", "inside it", "left", "waiting", "mid / deep", "waiting", "right", "waiting"},
 		"handing":              {"hello", "over to bob", "WAITS FOR A PERSON  bob", "inside it", "bob"},
 		"remembering":          {"hello", "helper: noted 1"},
 		"fan":                  {"failed", "WAITS FOR A PERSON"},
