@@ -1,6 +1,5 @@
 """Makes the second shape's state; see odd_graphs.py."""
 from langchain_core.messages import HumanMessage
-from langgraph.store.base import PutOp
 from langgraph.types import Command
 
 from odd_graphs import CALLS, FAIL, FIELDS, assemble, count_graph, desk_graph, ledger_graph, noise, poll_graph
@@ -63,7 +62,7 @@ def make(b):
     for i in range(300):
         b.store.put(("bulk", f"g{i % 7}"), f"item-{i}", {"text": f"bulk item {i}", "i": i}, ttl=1000000 if i % 10 == 0 else None)
     b.store.put(("bulk", "g0"), "large", {"text": "L" * 200_000})
-    b.store.batch([PutOp(("v1.2", "x"), "dotted", {"text": "a label with a dot"})])
+    b.store.put(("v1", "2", "x"), "dotted", {"text": "as a label with a dot, which older releases took, is stored"})
     b.store.put(("bulk", "g1"), "deleted", {"text": "must not come back"})
     b.store.delete(("bulk", "g1"), "deleted")      # on SQLite its vectors stay
     CALLS.clear()
