@@ -109,7 +109,7 @@ func TestReport(t *testing.T) {
 		{"unsigned.zip", 0, []string{"SIGNATURE     not signed", "35 files"}},
 		{"statement.json", 0, []string{"SIGNATURE     not signed", "FILES         not at hand"}},
 		{"statement.sigstore.json --trust acme.key.pub", 0, []string{"SIGNATURE     signed by acme ("}},
-		{"statement.sigstore.json --trust acme.key.pub --json", 0, []string{`"verdict": "FAIL"`, `"name": "acme"`, `"AC-45"`}},
+		{"statement.sigstore.json --trust acme.key.pub --json", 0, []string{`"verdict": "FAIL"`, `"name": "acme"`, `"AC-37"`}},
 		{"signed.zip --trust stranger.key.pub", 5, []string{"by a key of the trust file"}},
 		{"signed.zip --trust acme.key.pub --threshold 2", 2, []string{"has 1 keys"}},
 		{"unsigned.zip --trust acme.key.pub", 5, []string{"nobody signed the statement", "hint:"}},
