@@ -197,7 +197,7 @@ func TestEndpointsThatLackOperations(t *testing.T) {
 			w.WriteHeader(400)
 			_, _ = w.Write([]byte(`{"__type":"com.amazon.coral.service#UnknownOperationException","message":"x"}`))
 		},
-		"http.StatusMethodNotAllowed": func(w http.ResponseWriter) { http.Error(w, "no", 405) },
+		"405": func(w http.ResponseWriter) { http.Error(w, "no", http.StatusMethodNotAllowed) },
 		"501": func(w http.ResponseWriter) {
 			w.WriteHeader(501)
 			_, _ = w.Write([]byte(`{"message":"not implemented"}`))
