@@ -7,26 +7,24 @@ import (
 	"github.com/exitramp/exitramp/internal/gcfloor"
 )
 
-// sink keeps the compiler from leaving allocations out.
-var sink []byte
-
-func collections() uint32 {
-	var before, after runtime.MemStats
+// next is the heap at which the collector runs again.
+func next() uint64 {
 	runtime.GC()
-	runtime.ReadMemStats(&before)
-	for range 2000 {
-		sink = make([]byte, 64<<10)
-	}
-	runtime.ReadMemStats(&after)
-	return after.NumGC - before.NumGC
+	runtime.GC() // what the first one freed is swept
+	var m runtime.MemStats
+	runtime.ReadMemStats(&m)
+	return m.NextGC
 }
 
 func TestRaise(t *testing.T) {
-	without := collections()
+	without := next()
 	lower := gcfloor.Raise()
-	with := collections()
+	with := next()
 	lower()
-	if with*3 > without {
-		t.Errorf("%d collections with the floor, %d without", with, without)
+	if with < without+gcfloor.Ballast {
+		t.Errorf("the collector runs at %d bytes with the floor, at %d without", with, without)
+	}
+	if after := next(); after > with-gcfloor.Ballast {
+		t.Errorf("the collector runs at %d bytes after the floor was lowered, at %d with it", after, with)
 	}
 }
