@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from base import MEMBERS, STORED, Refused
 
 TRAILER = 98
+NAME = re.compile(rb"([a-z0-9_][a-z0-9._-]*/)*([a-z0-9_][a-z0-9._-]*|README\.md)")
 FIXED = {"bagit.txt": 1, "README.md": 6, "manifest-sha256.txt": 7, "manifest.json": 8}
 
 
@@ -53,7 +54,7 @@ def begins_right(data):
 def entries(data):
     """Raw names, places, sizes and CRCs, after the bytes of the directory were made again."""
     end = data[-TRAILER:]
-    if len(data) < TRAILER or end[:4] != b"PK\x06\x06" or end[56:60] != b"PK\x06\x07" or end[76:80] != b"PK\x05\x06":
+    if len(data) < TRAILER or end[:4] != b"PK\x06\x06":
         if not begins_right(data):
             raise Refused("not-archive", "", "other content")
         if data[-22:-18] == b"PK\x05\x06" or data.rfind(b"PK\x06\x06") >= 0 and len(data) - data.rfind(b"PK\x06\x06") > TRAILER:
@@ -71,6 +72,8 @@ def entries(data):
             raise Refused("container", "", "directory ends early")
         crc, stored, _, name_len = struct.unpack("<IIIH", head[16:30])
         name = data[pos + 46 : pos + 46 + name_len]
+        if not NAME.fullmatch(name) or len(name) > 132:  # the size of what has no name says nothing
+            raise Refused("container", "", "name of a directory entry")
         if stored > STORED:
             raise Refused("limit", name.partition(b"/")[2].decode("latin-1"), f"{stored} bytes")
         want = directory_entry(name, stored, crc, here)

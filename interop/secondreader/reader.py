@@ -3,6 +3,7 @@
 import hashlib
 import hmac
 import re
+import zlib
 
 import coverage
 import frames
@@ -68,6 +69,9 @@ class Archive:
         if options.lineage is not None and self.man["lineage"] != options.lineage or self.man["sequence"] < options.min_sequence:
             raise Refused("stale", "manifest.json", "lineage or sequence")
         self.encrypted = self.man["encryption"] == "age"
+        bagit = self.box.members["bagit.txt"]
+        if bagit.size != len(manifest.BAGIT) or bagit.crc != zlib.crc32(manifest.BAGIT):
+            raise Refused("manifest", "bagit.txt", "other than it has to be")
         for name, want in (("README.md", manifest.readme(self.man)), ("bagit.txt", manifest.BAGIT)):  # step 4
             if self.box.stored(name) != want:
                 raise Refused("manifest", name, "other than it has to be")
