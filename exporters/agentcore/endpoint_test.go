@@ -180,6 +180,7 @@ var moved = regexp.MustCompile(`22\.124`)
 // An endpoint that does not have all operations: each kind that they are of is a gap that says so,
 // soon, and the memories come out.
 func TestEndpointsThatLackOperations(t *testing.T) {
+	t.Parallel()
 	memories := regexp.MustCompile(`^/memories/`)
 	for name, lack := range map[string]func(w http.ResponseWriter){
 		"404 and nothing": func(w http.ResponseWriter) { w.WriteHeader(404) },
@@ -311,6 +312,7 @@ func TestWithoutNamespacePath(t *testing.T) {
 
 // What the provider says of its quotas is not asked of others.
 func TestElsewhere(t *testing.T) {
+	t.Parallel()
 	for end, want := range map[string]bool{
 		"http://127.0.0.1:4566": true, "https://agentcore.test.example": true,
 		"https://bedrock-agentcore.eu-central-1.amazonaws.com": false, "https://vpce-1-2.bedrock-agentcore.eu-central-1.vpce.amazonaws.com": false,
