@@ -5,7 +5,6 @@ import (
 	"encoding/json"
 	"fmt"
 	"io"
-	"strconv"
 	"time"
 )
 
@@ -18,8 +17,7 @@ type JudgeCommand struct {
 	Timeout time.Duration // of one question; 0: two minutes
 	Stderr  io.Writer     // nil: nowhere
 
-	p *process
-	n int
+	helper helper
 }
 
 // question is what a judge command is asked.
@@ -35,51 +33,33 @@ type question struct {
 
 // Judge asks the program.
 func (j *JudgeCommand) Judge(ctx context.Context, t *Task, e *Expectation, a *Answer) (bool, string, error) {
-	if j.p == nil {
-		p, err := start(j.Args, j.Env, "", j.Stderr)
-		if err != nil {
-			return false, "", fmt.Errorf("%w: %w", ErrJudge, err)
-		}
-		j.p = p
-	}
-	j.n++
-	q := &question{ID: strconv.Itoa(j.n), Task: t.Key, Form: e.Form, Expectation: e.Value, Input: t.Input, Output: a.Output, ToolCalls: a.ToolCalls}
-	if !json.Valid(q.Expectation) {
-		q.Expectation = Encode(string(e.Value))
-	}
-	limit := j.Timeout
-	if limit <= 0 {
-		limit = 2 * time.Minute
-	}
-	tctx, cancel := context.WithTimeout(ctx, limit)
-	defer cancel()
-	b, err := j.p.ask(tctx, Encode(q))
 	var verdict struct {
 		ID     string `json:"id"`
 		Passed *bool  `json:"passed"`
 		Why    string `json:"why"`
 	}
+	err := j.helper.ask(ctx, j.Args, j.Env, j.Stderr, j.Timeout, func(id string) any {
+		q := &question{ID: id, Task: t.Key, Form: e.Form, Expectation: e.Value, Input: t.Input, Output: a.Output, ToolCalls: a.ToolCalls}
+		if !json.Valid(q.Expectation) {
+			q.Expectation = Encode(string(e.Value))
+		}
+		return q
+	}, func(id string, answer []byte) bool {
+		return json.Unmarshal(answer, &verdict) == nil && verdict.Passed != nil && verdict.ID == id
+	})
 	switch {
 	case ctx.Err() != nil:
-		err = ctx.Err()
+		return false, "", ctx.Err()
+	case err == errForm:
+		return false, "", fmt.Errorf(`%w: want {"id":"…","passed":true or false,"why":"…"} from the judge`, ErrJudge)
 	case err != nil:
-		err = fmt.Errorf("%w: the judge ended: %w", ErrJudge, err)
-	case json.Unmarshal(b, &verdict) != nil || verdict.Passed == nil || verdict.ID != q.ID:
-		err = fmt.Errorf(`%w: want {"id":%q,"passed":true or false,"why":"…"} from the judge`, ErrJudge, q.ID)
-	}
-	if err != nil {
-		j.p.stop(0)
-		j.p = nil
-		return false, "", err
+		return false, "", fmt.Errorf("%w: the judge: %w", ErrJudge, err)
 	}
 	return *verdict.Passed, "judge: " + Short(verdict.Why), nil
 }
 
 // Close ends the program.
 func (j *JudgeCommand) Close() error {
-	if j.p != nil {
-		j.p.stop(5 * time.Second)
-		j.p = nil
-	}
+	j.helper.end(5 * time.Second)
 	return nil
 }

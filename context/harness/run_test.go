@@ -266,7 +266,7 @@ func TestEndpointTools(t *testing.T) {
 	}{
 		"one":       {[]string{"lookup"}, `"status":"sent","args":{"n":1},"side":"target"`, false},
 		"two":       {[]string{"lookup", "broken"}, `{"error":"no such order"}`, false},
-		"dies":      {[]string{"lookup", "die"}, "the program of the tools ended", true},
+		"dies":      {[]string{"lookup", "die"}, "the program of the tools: it ended", true},
 		"never end": {slices.Repeat([]string{"lookup"}, maxTurns+5), "still calls tools after 20 turns", true},
 	} {
 		turn, last := 0, ""

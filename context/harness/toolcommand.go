@@ -6,7 +6,6 @@ import (
 	"errors"
 	"fmt"
 	"io"
-	"strconv"
 	"time"
 )
 
@@ -18,8 +17,7 @@ type ToolCommand struct {
 	Timeout time.Duration // of one call; 0: two minutes
 	Stderr  io.Writer     // nil: nowhere
 
-	p *process
-	n int
+	helper helper
 }
 
 // toolRequest is one call.
@@ -34,40 +32,23 @@ type toolRequest struct {
 // call carries out c for the task of r. What comes back is for the model: a result, or the words of the
 // tool's failure. An error is of the program.
 func (t *ToolCommand) call(ctx context.Context, r *Request, c ToolCall) (string, error) {
-	if t.p == nil {
-		p, err := start(t.Args, t.Env, "", t.Stderr)
-		if err != nil {
-			return "", err
-		}
-		t.p = p
-	}
-	t.n++
-	q := &toolRequest{ID: strconv.Itoa(t.n), Name: c.Name, Arguments: c.Arguments, Side: r.Side, State: r.State}
-	limit := t.Timeout
-	if limit <= 0 {
-		limit = 2 * time.Minute
-	}
-	tctx, cancel := context.WithTimeout(ctx, limit)
-	defer cancel()
-	b, err := t.p.ask(tctx, Encode(q))
 	var got struct {
 		ID     string          `json:"id"`
 		Output json.RawMessage `json:"output"`
 		Error  string          `json:"error"`
 	}
+	err := t.helper.ask(ctx, t.Args, t.Env, t.Stderr, t.Timeout, func(id string) any {
+		return &toolRequest{ID: id, Name: c.Name, Arguments: c.Arguments, Side: r.Side, State: r.State}
+	}, func(id string, answer []byte) bool {
+		return json.Unmarshal(answer, &got) == nil && got.ID == id && (got.Output != nil || got.Error != "")
+	})
 	switch {
 	case ctx.Err() != nil:
-		err = ctx.Err()
-	case errors.Is(err, context.DeadlineExceeded):
-		err = fmt.Errorf("the tools gave no result within %s", limit)
+		return "", ctx.Err()
+	case err == errForm:
+		return "", errors.New(`want {"id":…,"output":…} or {"id":…,"error":…} from the tools`)
 	case err != nil:
-		err = errors.New("the program of the tools ended")
-	case json.Unmarshal(b, &got) != nil || got.ID != q.ID || got.Output == nil && got.Error == "":
-		err = errors.New(`want {"id":…,"output":…} or {"id":…,"error":…} from the tools`)
-	}
-	if err != nil {
-		t.end(0)
-		return "", err
+		return "", fmt.Errorf("the program of the tools: %w", err)
 	}
 	if got.Error != "" {
 		return string(Encode(map[string]string{"error": got.Error})), nil
@@ -75,15 +56,8 @@ func (t *ToolCommand) call(ctx context.Context, r *Request, c ToolCall) (string,
 	return (&Answer{Output: got.Output}).Text(), nil
 }
 
-func (t *ToolCommand) end(grace time.Duration) {
-	if t.p != nil {
-		t.p.stop(grace)
-		t.p = nil
-	}
-}
-
 // Close ends the program.
 func (t *ToolCommand) Close() error {
-	t.end(5 * time.Second)
+	t.helper.end(5 * time.Second)
 	return nil
 }
