@@ -20,6 +20,7 @@ import (
 	"filippo.io/age"
 
 	"github.com/exitramp/exitramp/context/agentstate"
+	"github.com/exitramp/exitramp/context/derive"
 	"github.com/exitramp/exitramp/context/drill"
 	"github.com/exitramp/exitramp/context/evidence"
 	"github.com/exitramp/exitramp/context/harness"
@@ -28,7 +29,7 @@ import (
 	"github.com/exitramp/exitramp/context/replay"
 	"github.com/exitramp/exitramp/exporters"
 	"github.com/exitramp/exitramp/format"
-	pb "github.com/exitramp/exitramp/proto/exitramp/v1"
+	"github.com/exitramp/exitramp/internal/keyfile"
 )
 
 // Options are the options of Run. Registry is needed, the rest is not.
@@ -333,7 +334,7 @@ func (w *wired) replayOptions(ctx context.Context) (replay.Options, error) {
 		if replay.IsApprovals(b) {
 			o.Approvals, err = replay.ParseApprovals(b, w.now())
 		} else {
-			o.Approved, err = lines(path)
+			o.Approved, err = keyfile.Read(path)
 		}
 		if err != nil {
 			return o, fmt.Errorf("exitdrill: %s: %w", path, err)
@@ -347,7 +348,7 @@ func (w *wired) replayOptions(ctx context.Context) (replay.Options, error) {
 		o.Tombstones = append(o.Tombstones, keys...)
 	}
 	for _, path := range w.p.Replay.Holds {
-		keys, err := lines(path)
+		keys, err := keyfile.Read(path)
 		if err != nil {
 			return o, fmt.Errorf("exitdrill: replay.holds: %w", err)
 		}
@@ -375,34 +376,12 @@ func (w *wired) now() time.Time {
 // graves are the keys in a file, one a line, or of the tombstones in an archive.
 func (w *wired) graves(ctx context.Context, path string) ([]string, error) {
 	if !strings.HasSuffix(path, ".ctxa") {
-		return lines(path)
+		return keyfile.Read(path)
 	}
 	r, err := format.Open(path, &format.ReaderOptions{Policy: format.IntegrityOnly(), Identities: w.ids})
 	if err != nil {
 		return nil, err
 	}
 	defer r.Close()
-	var out []string
-	for t, err := range agentstate.Of[*pb.Tombstone](r.Records(ctx, &agentstate.ReadOptions{Kinds: []string{"tombstone"}})) {
-		if err != nil {
-			return nil, err
-		}
-		out = append(out, t.OfKey)
-	}
-	return out, nil
-}
-
-// lines are the lines of a file but for blank ones and those that begin with #.
-func lines(path string) ([]string, error) {
-	b, err := os.ReadFile(path)
-	if err != nil {
-		return nil, err
-	}
-	var out []string
-	for line := range strings.Lines(string(b)) {
-		if line = strings.TrimSpace(line); line != "" && line[0] != '#' {
-			out = append(out, line)
-		}
-	}
-	return out, nil
+	return derive.Graves(ctx, r)
 }

@@ -16,6 +16,7 @@ import (
 	"time"
 
 	"github.com/exitramp/exitramp/context/drill"
+	"github.com/exitramp/exitramp/internal/keyfile"
 )
 
 // Bounds of what a plan names.
@@ -47,7 +48,7 @@ func (w *wired) probes(e *drill.Env) error {
 		if _, err := bounded(x.Keys, maxKeys); err != nil {
 			return fmt.Errorf("exitdrill: erasure.keys: %w", err)
 		}
-		keys, err := lines(x.Keys)
+		keys, err := keyfile.Read(x.Keys)
 		if err != nil {
 			return fmt.Errorf("exitdrill: erasure.keys: %w", err)
 		}

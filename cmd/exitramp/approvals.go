@@ -7,6 +7,7 @@ import (
 	"os"
 
 	"github.com/exitramp/exitramp/context/replay"
+	"github.com/exitramp/exitramp/internal/keyfile"
 )
 
 // readApprovals reads a file of approvals, or a list of keys.
@@ -16,7 +17,7 @@ func (a *app) readApprovals(path string) (keys []string, signed []replay.Approva
 		return nil, nil, err
 	}
 	if !replay.IsApprovals(b) {
-		keys, err = readKeys(path)
+		keys, err = keyfile.Read(path)
 		return keys, nil, err
 	}
 	if signed, err = replay.ParseApprovals(b, a.now()); err != nil {

@@ -261,3 +261,15 @@ func (p *Part) exclude(st *pb.Completeness) {
 		}
 	}
 }
+
+// Graves are the keys that tombstones in src name: what must not come back.
+func Graves(ctx context.Context, src agentstate.Source) ([]string, error) {
+	var out []string
+	for t, err := range agentstate.Of[*pb.Tombstone](src.Records(ctx, &agentstate.ReadOptions{Kinds: []string{"tombstone"}})) {
+		if err != nil {
+			return nil, err
+		}
+		out = append(out, t.OfKey)
+	}
+	return out, nil
+}
