@@ -12,6 +12,8 @@ import (
 	"strconv"
 	"unicode/utf16"
 	"unicode/utf8"
+
+	"github.com/exitramp/exitramp/exporters/internal/jsonvalue"
 )
 
 // pickleText is a string, in the form of protocol 4.
@@ -22,9 +24,19 @@ func pickleText(b []byte, s string) []byte {
 	return append(binary.LittleEndian.AppendUint32(append(b, 'X'), uint32(len(s))), s...)
 }
 
-// pickleJSON is a JSON value.
-func pickleJSON(b, raw []byte) ([]byte, error) {
-	switch raw[0] {
+// pickleDocument is a JSON document.
+func pickleDocument(raw []byte) ([]byte, error) {
+	v, ok := jsonvalue.Parse(raw)
+	if !ok {
+		return nil, fmt.Errorf("a payload that is no JSON")
+	}
+	return pickleJSON(nil, v)
+}
+
+// pickleJSON is a value of one.
+func pickleJSON(b []byte, v jsonvalue.Value) ([]byte, error) {
+	var err error
+	switch v[0] {
 	case 'n':
 		return append(b, 'N'), nil
 	case 't':
@@ -32,30 +44,28 @@ func pickleJSON(b, raw []byte) ([]byte, error) {
 	case 'f':
 		return append(b, 0x89), nil
 	case '"':
-		return pickleText(b, exactText(raw)), nil
+		return pickleText(b, exactText(v)), nil
 	case '{':
 		b = append(b, '}', '(')
-		for _, m := range members(raw) {
-			var err error
-			if b, err = pickleJSON(pickleText(b, m.name), m.raw); err != nil {
-				return nil, err
+		v.Pairs(func(name, x jsonvalue.Value) {
+			if err == nil {
+				b, err = pickleJSON(pickleText(b, exactText(name)), x)
 			}
-		}
-		return append(b, 'u'), nil
+		})
+		return append(b, 'u'), err
 	case '[':
-		var items []json.RawMessage
-		if err := json.Unmarshal(raw, &items); err != nil {
-			return nil, err
-		}
 		b = append(b, ']', '(')
-		for _, x := range items {
-			var err error
-			if b, err = pickleJSON(b, x); err != nil {
-				return nil, err
+		v.Elements(func(x jsonvalue.Value) {
+			if err == nil {
+				b, err = pickleJSON(b, x)
 			}
-		}
-		return append(b, 'e'), nil
+		})
+		return append(b, 'e'), err
 	}
+	return pickleNumber(b, v)
+}
+
+func pickleNumber(b, raw []byte) ([]byte, error) {
 	if n, err := strconv.ParseInt(string(raw), 10, 32); err == nil {
 		return binary.LittleEndian.AppendUint32(append(b, 'J'), uint32(n)), nil
 	}
@@ -86,43 +96,57 @@ func pickleLong(b []byte, n *big.Int) []byte {
 
 // exactText is the text of a JSON string in which half characters stand by themselves, as Python
 // keeps them.
-func exactText(raw []byte) string {
-	if !surrogate.Match(raw) {
-		return textOf(raw)
+func exactText(v jsonvalue.Value) string {
+	at := halfAt(v, 0)
+	if at < 0 {
+		return v.Text()
 	}
 	var out []byte
-	for in := raw[1 : len(raw)-1]; len(in) > 0; {
-		at := surrogate.FindIndex(in)
-		for at != nil && escaped(in, at[0]) { // \\ud800 is a backslash and text
-			next := surrogate.FindIndex(in[at[0]+1:])
-			if next != nil {
-				next = []int{next[0] + at[0] + 1, next[1] + at[0] + 1}
-			}
-			at = next
-		}
-		if at == nil {
-			return string(append(out, textOf(quoted(in))...))
-		}
-		out = append(out, textOf(quoted(in[:at[0]]))...)
-		half, _ := strconv.ParseUint(string(in[at[0]+2:at[1]]), 16, 16)
-		if s := textOf(quoted(in[at[0]:min(at[1]+6, len(in))])); at[1]+6 <= len(in) && utf8.RuneCountInString(s) == 1 && s != "\ufffd" {
-			out, in = append(out, s...), in[at[1]+6:] // a whole one
-			continue
-		}
-		out, in = append(out, 0xe0|byte(half>>12), 0x80|byte(half>>6&0x3f), 0x80|byte(half&0x3f)), in[at[1]:]
+	from := 1
+	for ; at >= 0; at = halfAt(v, from) {
+		out = append(out, quoted(v[from:at]).Text()...)
+		c := unit(v[at:])
+		out = append(out, 0xe0|byte(c>>12), 0x80|byte(c>>6&0x3f), 0x80|byte(c&0x3f))
+		from = at + 6
 	}
-	return string(out)
+	return string(append(out, quoted(v[from:len(v)-1]).Text()...))
 }
 
-func quoted(b []byte) []byte { return append(append([]byte{'"'}, b...), '"') }
+func quoted(b []byte) jsonvalue.Value { return append(append([]byte{'"'}, b...), '"') }
 
-// escaped tells whether the backslash at i is itself escaped.
-func escaped(b []byte, i int) bool {
-	n := 0
-	for i > 0 && b[i-1] == '\\' {
-		i, n = i-1, n+1
+// halfAt is where a half character stands in JSON at i or behind it; -1: there is none.
+func halfAt(b []byte, i int) int {
+	for i < len(b) {
+		n := bytes.IndexByte(b[i:], '\\')
+		if n < 0 {
+			return -1
+		}
+		i += n
+		c := unit(b[i:])
+		switch {
+		case c < 0:
+			i += 2
+		case !utf16.IsSurrogate(c):
+			i += 6
+		case utf16.DecodeRune(c, unit(b[i+6:])) != utf8.RuneError:
+			i += 12
+		default:
+			return i
+		}
 	}
-	return n%2 == 1
+	return -1
+}
+
+// unit is the UTF-16 unit that b begins with in JSON's escape for it; -1: it begins with none.
+func unit(b []byte) rune {
+	if len(b) < 6 || b[0] != '\\' || b[1] != 'u' {
+		return -1
+	}
+	n, err := strconv.ParseUint(string(b[2:6]), 16, 16)
+	if err != nil {
+		return -1
+	}
+	return rune(n)
 }
 
 // pickleModel is an instance of a class of qdrant-client, with fields that are pickled already.
@@ -151,7 +175,7 @@ func picklePoint(id string, vector []float64, payload []byte) ([]byte, error) {
 		}
 		v = append(v, 'e', 'u')
 	}
-	p, err := pickleJSON(nil, payload)
+	p, err := pickleDocument(payload)
 	if err != nil {
 		return nil, err
 	}
@@ -237,8 +261,12 @@ func (p *printer) value(v any, depth int) error {
 			switch k := k.(type) {
 			case string:
 				p.text(k)
-			case int64, float64, bool, nil:
-				p.text(fmt.Sprint(k))
+			case int64, float64, bool, nil: // in quotes, as Python writes them
+				p.b = append(p.b, '"')
+				if err := p.value(k, depth+1); err != nil {
+					return err
+				}
+				p.b = append(p.b, '"')
 			default:
 				return bad("its payload has a name of %T", k)
 			}
@@ -267,14 +295,18 @@ func (p *printer) text(s string) {
 		}
 		c, n := utf8.DecodeRuneInString(s[i:])
 		switch {
-		case c == utf8.RuneError && n == 1 && i+3 <= len(s) && s[i] == 0xed:
-			if half := rune(s[i]&0xf)<<12 | rune(s[i+1]&0x3f)<<6 | rune(s[i+2]&0x3f); utf16.IsSurrogate(half) {
-				p.b, n = fmt.Appendf(p.b, `\u%04x`, half), 3
+		case c == utf8.RuneError && n == 1:
+			half := loneHalf(s[i:])
+			if half < 0 {
+				p.b = append(p.b, "\ufffd"...)
 				break
 			}
-			p.b = append(p.b, "\ufffd"...)
-		case c == utf8.RuneError && n == 1:
-			p.b = append(p.b, "\ufffd"...)
+			n = 3
+			if c = utf16.DecodeRune(half, loneHalf(s[i+n:])); c != utf8.RuneError { // in JSON two are one
+				p.b, n = utf8.AppendRune(p.b, c), 6
+				break
+			}
+			p.b = fmt.Appendf(p.b, `\u%04x`, half)
 		case c == '"' || c == '\\':
 			p.b = append(p.b, '\\', byte(c))
 		case c < 0x20:
@@ -285,4 +317,15 @@ func (p *printer) text(s string) {
 		i += n
 	}
 	p.b = append(p.b, '"')
+}
+
+// loneHalf is the half character that s begins with, in the three bytes that Python writes of it; -1: none.
+func loneHalf(s string) rune {
+	if len(s) < 3 || s[0] != 0xed || s[1]&0xc0 != 0x80 || s[2]&0xc0 != 0x80 {
+		return -1
+	}
+	if c := 0xd000 | rune(s[1]&0x3f)<<6 | rune(s[2]&0x3f); utf16.IsSurrogate(c) {
+		return c
+	}
+	return -1
 }

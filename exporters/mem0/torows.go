@@ -6,7 +6,6 @@ import (
 	"errors"
 	"fmt"
 	"math"
-	"regexp"
 	"strings"
 
 	"github.com/exitramp/exitramp/context/agentstate"
@@ -134,14 +133,11 @@ func (w *writer) half(ctx context.Context, d *db, l layout, from, key, id, colum
 	return w.part(ctx, d, l, from, key, map[string]any{"id": id, column: v})
 }
 
-// surrogate finds what JSONB refuses in a string beside NUL: half characters.
-var surrogate = regexp.MustCompile(`\\u[dD][89a-fA-F][0-9a-fA-F]{2}`)
-
 // held is a payload as the target's store keeps it; why: it does not take it.
 func (w *writer) held(ctx context.Context, l layout, raw string) (out, why string, err error) {
 	switch l.Form {
 	case pointsForm:
-		b, err := pickleJSON(nil, []byte(raw))
+		b, err := pickleDocument([]byte(raw))
 		if err != nil {
 			return "", err.Error(), nil
 		}
@@ -155,11 +151,11 @@ func (w *writer) held(ctx context.Context, l layout, raw string) (out, why strin
 		}
 		return string(x.b), "", nil
 	case pgForm:
-		if strings.Contains(raw, `\u0000`) {
+		if strings.Contains(strings.ReplaceAll(raw, `\\`, ""), `\u0000`) {
 			return "", "its payload holds a NUL, which JSONB does not take", nil
 		}
-		if surrogate.MatchString(raw) {
-			return "", "its payload may hold a half character, which JSONB does not take", nil
+		if halfAt([]byte(raw), 0) >= 0 {
+			return "", "its payload holds a half character, which JSONB does not take", nil
 		}
 		if w.pg == nil {
 			return raw, "", nil

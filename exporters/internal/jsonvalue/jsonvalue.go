@@ -52,12 +52,17 @@ func nameOf(quoted []byte) []byte {
 // Members calls fn for each member of an object, in order, and for none of what is no object. Of a
 // name that stands there twice, encoding/json takes the last.
 func (v Value) Members(fn func(name []byte, v Value)) {
+	v.Pairs(func(name, x Value) { fn(nameOf(name), x) })
+}
+
+// Pairs is Members with the names as they stand, in their quotes: half characters have no other form.
+func (v Value) Pairs(fn func(name, v Value)) {
 	if !v.IsObject() {
 		return
 	}
 	for i := space(v, 1); i < len(v) && v[i] == '"'; {
 		end := skipString(v, i)
-		name := nameOf(v[i:end])
+		name := v[i:end:end]
 		i = space(v, space(v, end)+1)
 		end = skip(v, i)
 		fn(name, v[i:end:end])
