@@ -49,6 +49,9 @@ func TestBad(t *testing.T) {
 			}
 		}
 	}
+	block := func(id, parent, text string) string {
+		return `{"type":"assistant","uuid":"` + id + `","parentUuid":"` + parent + `","message":{"id":"msg_1","role":"assistant","content":[{"type":"text","text":"` + text + `"}]}}` + "\n"
+	}
 	text, err := os.ReadFile(filepath.Join("testdata/home", sample))
 	if err != nil {
 		t.Fatal(err)
@@ -67,14 +70,16 @@ func TestBad(t *testing.T) {
 			[]string{"message " + sample + " line 1 gone", "message " + sample + " line 3 gone"}, -1},
 		"half a last line":         {put(inFolder, user+`{"type":"assi`), []string{"message " + inFolder + " line 2 changed"}, 1},
 		"wrong JSON in the middle": {put(inFolder, user+"{\"type\":\"user\",,}\n"+strings.ReplaceAll(user, "u1", "u2")), []string{"message " + inFolder + " line 2 corrupt"}, 2},
-		"text":                     {put(inFolder, "hello\n"+user), []string{"message " + inFolder + " line 1 corrupt"}, 1},
-		"bytes":                    {put(inFolder, "\x00\x00\xff\n"+user), []string{"message " + inFolder + " line 1 corrupt"}, 1},
-		"empty":                    {put(inFolder, ""), []string{"conversation " + inFolder + " corrupt"}, 0},
-		"blank lines":              {put(inFolder, "\n\n"+user+"\r\n"), nil, 1},
-		"odd JSON":                 {put(inFolder, "[]\n7\nnull\n{\"type\":5}\n{\"type\":\"user\",\"uuid\":\"x\",\"message\":7}\n{\"type\":\"user\",\"uuid\":[],\"message\":{}}\n"+user), nil, 2},
-		"foreign lines":            {put(inFolder, `{"role":"user","content":"of another program"}`+"\n"), nil, 0},
-		"surrogates, NUL":          {put(inFolder, `{"type":"user","uuid":"\ud800","message":{"role":"user","content":"\ud83d \u0000"}}`+"\n"), nil, 1},
-		"bytes that are no text":   {put(inFolder, `{"type":"user","uuid":"x","message":{"role":"user","content":"`+"\xff\xfe"+`"}}`+"\n"), nil, 1},
+		"a broken line within an answer": {put(inFolder, user+block("a1", "u1", "one")+"{\"type\":,\n"+block("a2", "a1", "two")),
+			[]string{"message " + inFolder + " line 3 corrupt"}, 2},
+		"text":                   {put(inFolder, "hello\n"+user), []string{"message " + inFolder + " line 1 corrupt"}, 1},
+		"bytes":                  {put(inFolder, "\x00\x00\xff\n"+user), []string{"message " + inFolder + " line 1 corrupt"}, 1},
+		"empty":                  {put(inFolder, ""), []string{"conversation " + inFolder + " corrupt"}, 0},
+		"blank lines":            {put(inFolder, "\n\n"+user+"\r\n"), nil, 1},
+		"odd JSON":               {put(inFolder, "[]\n7\nnull\n{\"type\":5}\n{\"type\":\"user\",\"uuid\":\"x\",\"message\":7}\n{\"type\":\"user\",\"uuid\":[],\"message\":{}}\n"+user), nil, 2},
+		"foreign lines":          {put(inFolder, `{"role":"user","content":"of another program"}`+"\n"), nil, 0},
+		"surrogates, NUL":        {put(inFolder, `{"type":"user","uuid":"\ud800","message":{"role":"user","content":"\ud83d \u0000"}}`+"\n"), nil, 1},
+		"bytes that are no text": {put(inFolder, `{"type":"user","uuid":"x","message":{"role":"user","content":"`+"\xff\xfe"+`"}}`+"\n"), nil, 1},
 		"parents in a ring": {put(inFolder, `{"type":"user","uuid":"a","parentUuid":"b","message":{"content":"x"}}`+"\n"+`{"type":"user","uuid":"b","parentUuid":"a","message":{"content":"x"}}`+"\n"+
 			strings.ReplaceAll(user, "u1", "c")+strings.ReplaceAll(user, "u1", "c")), nil, 3},
 		"parent not there":      {put(inFolder, user+`{"type":"user","uuid":"u2","parentUuid":"gone","isSidechain":true,"message":{"content":"x"}}`+"\n"), []string{"message " + inFolder + " line 2 gone"}, 2},

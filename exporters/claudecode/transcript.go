@@ -191,7 +191,7 @@ func (t *transcript) messages(f *homefiles.File, d *pb.Data, r *reading) error {
 		return r.gap(&pb.Gap{Kind: "message", Place: f.Rel + " line " + strconv.Itoa(no), Reason: reason, Count: 1, Detail: why})
 	}
 	bad := func(no int, reason pb.Gap_Reason, why string) error {
-		return errors.Join(flush(), gap(no, reason, why+"; the file itself is carried whole"))
+		return gap(no, reason, why+"; the file itself is carried whole") // blocks of one answer may stand around it
 	}
 	err := each(f, d, &t.read, bad, func(no int, l *line) error {
 		p := t.lines[newID(l.uuid)]
