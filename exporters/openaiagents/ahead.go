@@ -9,8 +9,8 @@ import (
 
 // A feed gives what the rows of a statement become one by one.
 type feed[T any] struct {
-	queue *ahead.Queue[[]T]
-	piece []T // under way
+	queue *ahead.Queue[[]T] // nil: there are none
+	piece []T               // under way
 }
 
 // feedOf makes something of each row while those before it are used.
@@ -26,6 +26,9 @@ func feedOf[T any](ctx context.Context, d *db, q string, work func(row []any) T)
 
 // peek is the next one; nil: there is none.
 func (f *feed[T]) peek() (*T, error) {
+	if f.queue == nil {
+		return nil, nil
+	}
 	if len(f.piece) == 0 {
 		piece, ok, err := f.queue.Next()
 		if !ok {

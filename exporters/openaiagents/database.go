@@ -323,7 +323,8 @@ func (d *db) row(t *table, v []any) *pb.Native {
 	return new(nativeRow).fill(t, v, func(col string) *pb.Blob { return d.blob(t, col, v) })
 }
 
-// fill makes n the row v of t. ref names a value that lies beside it.
+// fill makes n the row v of t. ref names a value that lies beside it; texts behind pointers are kept as
+// they are.
 func (n *nativeRow) fill(t *table, v []any, ref func(col string) *pb.Blob) *pb.Native {
 	n.Type, n.Body, n.body.Row = t.role, &n.body, &n.row
 	n.row.Columns = n.list[:0]
@@ -367,6 +368,15 @@ func (n *nativeRow) fill(t *table, v []any, ref func(col string) *pb.Blob) *pb.N
 				texts++
 			} else {
 				x.Value = &pb.Column_Text{Text: b}
+			}
+		case *[]byte:
+			if long(i, len(*val)) {
+				x.Value = &pb.Column_TextRef{TextRef: ref(c)}
+			} else if texts < len(n.texts) {
+				n.texts[texts].Text, x.Value = *val, &n.texts[texts]
+				texts++
+			} else {
+				x.Value = &pb.Column_Text{Text: *val}
 			}
 		case []byte:
 			if long(i, len(val)) {

@@ -1,6 +1,7 @@
 package openaiagents
 
 import (
+	"bytes"
 	"context"
 	"encoding/json"
 	"errors"
@@ -8,9 +9,8 @@ import (
 	"iter"
 	"strings"
 
-	"github.com/jackc/pgx/v5"
-
 	"github.com/exitramp/exitramp/context/agentstate"
+	"github.com/exitramp/exitramp/exporters/internal/pgsnapshot"
 	pb "github.com/exitramp/exitramp/proto/exitramp/v1"
 )
 
@@ -148,27 +148,6 @@ func (r *pgReading) run(ctx context.Context) error {
 	return nil
 }
 
-// A pgRow is a row of either table.
-type pgRow struct {
-	id               int64
-	session          string
-	data             *string // nil: above the limit, of size bytes
-	size             int64
-	created, updated *string
-	added            []*string // columns of an application; nil: no value
-}
-
-// scan takes a row whose last columns are n that an application added.
-func (x *pgRow) scan(c pgx.CollectableRow, n int, into ...any) error {
-	if n > 0 {
-		x.added = make([]*string, n)
-	}
-	for i := range x.added {
-		into = append(into, &x.added[i])
-	}
-	return c.Scan(into...)
-}
-
 // tooLong names the values of an application's columns that no record holds.
 func (r *pgReading) tooLong(ctx context.Context, p *pgPair) error {
 	for _, t := range []struct {
@@ -192,88 +171,68 @@ func (r *pgReading) tooLong(ctx context.Context, p *pgPair) error {
 	return nil
 }
 
-// fetched is the number of rows that one FETCH brings. Between two of them the connection is free
-// for the consumer's blobs, and memory stays bounded.
-const fetched = 200
+// inPage is the length up to which items come with their rows, in bytes. Longer ones are read one by
+// one, so that pages are small.
+const inPage = 32 << 10
 
-// cursor reads the rows of a statement through a cursor of the server. next is nil at the end.
-func (r *pgReading) cursor(ctx context.Context, name, q string, scan func(pgx.CollectableRow) (pgRow, error)) (next func() (*pgRow, error), err error) {
-	if err := r.exec(ctx, "DECLARE "+name+" NO SCROLL CURSOR FOR "+q); err != nil {
-		return nil, err
-	}
-	var page []pgRow
-	end := false
-	return func() (*pgRow, error) {
-		if len(page) == 0 && !end {
-			rows, err := r.Query(ctx, fmt.Sprintf("FETCH %d FROM %s", fetched, name), pgx.QueryExecModeSimpleProtocol)
-			if err != nil {
-				return nil, r.server.Wrap(err)
-			}
-			if page, err = pgx.CollectRows(rows, scan); err != nil {
-				return nil, r.server.Wrap(err)
-			}
-			if end = len(page) < fetched; end {
-				if err := r.exec(ctx, "CLOSE "+name); err != nil {
-					return nil, err
-				}
-			}
-		}
-		if len(page) == 0 {
-			return nil, nil
-		}
-		row := &page[0]
-		page = page[1:]
-		return row, nil
-	}, nil
+// rows are those of a query, made something of by work while those before are used.
+func rowsOf[T any](ctx context.Context, r *pgReading, name, q string, work func(v []pgsnapshot.Row) []T) *feed[T] {
+	return &feed[T]{queue: pgsnapshot.Ahead(ctx, r.server, r.Conn, &r.mu, name, q, work)}
 }
 
-func nothing() (*pgRow, error) { return nil, nil }
+// sessionRows reads the table of sessions in the order of their ids.
+func (r *pgReading) sessionRows(ctx context.Context, p *pgPair) *feed[pgsnapshot.Row] {
+	q := `SELECT session_id, created_at, updated_at` + p.sessions.more() + ` FROM ` + p.sessions.ident + ` ORDER BY session_id COLLATE "C"`
+	return rowsOf(ctx, r, "exitramp_s", q, func(rows []pgsnapshot.Row) []pgsnapshot.Row { return rows })
+}
+
+// messageRows reads the table of messages in the order of sessions. The inner statement sorts rows
+// whose long values still lie beside them.
+func (r *pgReading) messageRows(ctx context.Context, p *pgPair) *feed[pgItem] {
+	q := fmt.Sprintf(`SELECT id, session_id, CASE WHEN octet_length(message_data) <= %d THEN message_data END, created_at%s, octet_length(message_data)
+		FROM (SELECT * FROM %s ORDER BY session_id COLLATE "C", id OFFSET 0) x`, inPage, p.messages.more(), p.messages.ident)
+	return rowsOf(ctx, r, "exitramp_m", q, p.items)
+}
 
 // walk reads the two tables side by side, in the order of session ids.
-func (r *pgReading) walk(ctx context.Context, p *pgPair) (err error) {
-	sessions, messages := nothing, nothing
+func (r *pgReading) walk(ctx context.Context, p *pgPair) error {
+	sessions, messages := &feed[pgsnapshot.Row]{}, &feed[pgItem]{}
 	if p.sessions.denied == "" {
-		q := `SELECT session_id::text, created_at::text, updated_at::text` + p.sessions.more() + ` FROM ` + p.sessions.ident + ` ORDER BY session_id COLLATE "C"`
-		if sessions, err = r.cursor(ctx, "exitramp_s", q, func(c pgx.CollectableRow) (x pgRow, err error) {
-			return x, x.scan(c, len(p.sessions.added), &x.session, &x.created, &x.updated)
-		}); err != nil {
-			return err
-		}
+		sessions = r.sessionRows(ctx, p)
+		defer sessions.queue.Close()
 	}
 	if p.messages.denied == "" {
-		// The inner statement sorts rows whose long values still lie beside them.
-		q := fmt.Sprintf(`SELECT id::int8, session_id::text, octet_length(message_data)::int8, CASE WHEN octet_length(message_data) <= %d THEN message_data::text END, created_at::text%s
-			FROM (SELECT * FROM %s ORDER BY session_id COLLATE "C", id OFFSET 0) x`, agentstate.SpillSize, p.messages.more(), p.messages.ident)
-		if messages, err = r.cursor(ctx, "exitramp_m", q, func(c pgx.CollectableRow) (x pgRow, err error) {
-			return x, x.scan(c, len(p.messages.added), &x.id, &x.session, &x.size, &x.data, &x.created)
-		}); err != nil {
+		messages = r.messageRows(ctx, p)
+		defer messages.queue.Close()
+	}
+	for {
+		s, err := sessions.peek()
+		if err != nil {
 			return err
 		}
-	}
-	s, err := sessions()
-	if err != nil {
-		return err
-	}
-	m, err := messages()
-	key := "" // of the conversation
-	for err == nil && (s != nil || m != nil) {
-		sid := ""
-		if s != nil && (m == nil || s.session <= m.session) {
-			sid = s.session
-			err = r.conversation(p, sid, s)
-			if err == nil {
-				s, err = sessions()
-			}
+		m, err := messages.peek()
+		if err != nil || s == nil && m == nil {
+			return err
+		}
+		sid, row := "", pgsnapshot.Row(nil)
+		if s != nil && (m == nil || bytes.Compare((*s)[0], m.session()) <= 0) {
+			row = *s
+			sid = string(row[0])
+			sessions.next()
 		} else { // its session has no row, or none that the observer sees
-			sid = m.session
-			err = r.conversation(p, sid, nil)
+			sid = string(m.session())
 		}
-		key = agentstate.Key("conversation", p.Messages, sid)
-		for err == nil && m != nil && m.session == sid {
-			if err = r.message(ctx, p, key, m); err == nil {
-				m, err = messages()
+		if err := r.conversation(p, sid, row); err != nil {
+			return err
+		}
+		for key := agentstate.Key("conversation", p.Messages, sid); m != nil && string(m.session()) == sid; {
+			if err := r.message(ctx, p, key, m); err != nil {
+				return err
+			}
+			messages.next()
+			if m, err = messages.peek(); err != nil {
+				return err
 			}
 		}
 	}
-	return err
 }

@@ -9,80 +9,124 @@ import (
 	"strings"
 
 	"github.com/exitramp/exitramp/context/agentstate"
+	"github.com/exitramp/exitramp/exporters/internal/pgsnapshot"
 	"github.com/exitramp/exitramp/exporters/internal/responses"
 	pb "github.com/exitramp/exitramp/proto/exitramp/v1"
 )
 
-func textColumn(name string, s *string) *pb.Column {
+func textColumn(name string, text []byte) *pb.Column {
 	c := &pb.Column{Name: name}
-	if s != nil {
-		c.Value = &pb.Column_Text{Text: []byte(*s)}
+	if text != nil {
+		c.Value = &pb.Column_Text{Text: text}
 	}
 	return c
 }
 
-func timeIn(s *string) int64 {
-	if s == nil {
-		return 0
-	}
-	return timeOf(*s)
-}
-
-func (r *pgReading) conversation(p *pgPair, sid string, row *pgRow) error {
+// conversation puts a session; row is nil where it has none.
+func (r *pgReading) conversation(p *pgPair, sid string, row pgsnapshot.Row) error {
 	c := &pb.Conversation{Meta: agentstate.Meta("conversation", nil, p.Messages, sid), Title: sid}
 	if row == nil {
 		c.Meta.Labels = []*pb.Label{{Name: "session", Value: "has no row of its own; its messages have"}}
 		return r.put(c)
 	}
-	cols := []*pb.Column{textColumn("session_id", &sid), textColumn("created_at", row.created), textColumn("updated_at", row.updated)}
-	for i, v := range row.added {
+	cols := []*pb.Column{textColumn("session_id", row[0]), textColumn("created_at", row[1]), textColumn("updated_at", row[2])}
+	for i, v := range row[3:] {
 		if v != nil {
 			cols = append(cols, textColumn(p.sessions.added[i][0], v))
 		}
 	}
 	c.Meta.Native = []*pb.Native{{Type: "agent_sessions", Body: &pb.Native_Row{Row: &pb.Row{Columns: cols}}}}
-	c.Meta.CreatedUnixNano, c.Meta.UpdatedUnixNano = timeIn(row.created), timeIn(row.updated)
+	c.Meta.CreatedUnixNano, c.Meta.UpdatedUnixNano = timeIn(string(row[1])), timeIn(string(row[2]))
 	return r.put(c)
 }
 
-func (r *pgReading) message(ctx context.Context, p *pgPair, conversation string, row *pgRow) error {
-	v := append(make([]any, 0, 4+len(row.added)), row.id, row.session, beside{}, nil)
-	if row.data != nil {
-		v[2] = *row.data
+// A pgItem is a row of messages: id, session, item, time, columns of an application, size of the item.
+type pgItem struct {
+	row pgsnapshot.Row
+	id  int64
+	rec *message // nil: the item is to be read
+	err error
+}
+
+func (x *pgItem) session() []byte { return x.row[1] }
+
+// items makes records of rows. It is called for several pages at once.
+func (p *pgPair) items(rows []pgsnapshot.Row) []pgItem {
+	out := make([]pgItem, len(rows))
+	v := make([]any, len(p.table.cols))
+	for i, row := range rows {
+		x := &out[i]
+		x.row = row
+		if x.id, x.err = strconv.ParseInt(string(row[0]), 10, 64); x.err != nil || row[1] == nil {
+			x.err = fmt.Errorf("%w: table %s: a row has no id or no session_id; supported: rows that have both (openai-agents %s)", ErrSchema, p.messages.name, releases)
+			continue
+		}
+		if row[2] == nil && row[len(row)-1] != nil {
+			continue
+		}
+		if x.rec = p.record(x, v, nil); row[2] != nil {
+			responses.Read(&x.rec.Message, row[2])
+		}
 	}
-	if row.created != nil {
-		v[3] = *row.created
-	}
-	for _, a := range row.added {
-		if a != nil {
-			v = append(v, *a)
-		} else {
-			v = append(v, nil)
+	return out
+}
+
+// record is the record of x, without what its item says. v is room for its values; item stands for one
+// that is not in the row.
+func (p *pgPair) record(x *pgItem, v []any, item any) *message {
+	clear(v)
+	v[0], v[2] = x.id, item
+	for i := 1; i < len(v); i++ {
+		if x.row[i] != nil {
+			v[i] = &x.row[i]
 		}
 	}
 	m := &message{}
-	m.Meta, m.meta.Native, m.ConversationKey = &m.meta, m.natives[:], conversation
-	m.meta.Key = p.prefix + strconv.FormatInt(row.id, 10)
+	m.Meta, m.meta.Native = &m.meta, m.natives[:]
+	m.meta.Key = p.prefix + strconv.FormatInt(x.id, 10)
 	m.natives[0] = m.native.fill(p.table, v, func(string) *pb.Blob {
-		id, _ := json.Marshal([]any{p.Messages, row.id}) // names are valid text
+		id, _ := json.Marshal([]any{p.Messages, x.id}) // names are valid text
 		return &pb.Blob{Id: "row:" + string(id)}
 	})
-	m.meta.CreatedUnixNano = timeIn(row.created)
-	switch {
-	case row.data != nil:
-		responses.Read(&m.Message, m.native.row.Columns[2].GetText())
-	case row.size <= maxItem:
-		b, err := r.value(ctx, p, row.id, 0, maxItem)
-		if err != nil {
-			return err
-		}
-		responses.Read(&m.Message, b)
-	default:
-		if err := readLong(&m.Message, &pgValue{ctx: ctx, r: r, p: p, id: row.id}); err != nil {
-			return err
-		}
+	m.meta.CreatedUnixNano = timeIn(string(x.row[3]))
+	return m
+}
+
+// message puts the record of a row.
+func (r *pgReading) message(ctx context.Context, p *pgPair, conversation string, x *pgItem) error {
+	m, err := x.rec, x.err
+	if m == nil && err == nil {
+		m, err = r.long(ctx, p, x)
 	}
+	if err != nil {
+		return err
+	}
+	m.ConversationKey = conversation
 	return r.put(&m.Message)
+}
+
+// long reads an item that did not come with its row.
+func (r *pgReading) long(ctx context.Context, p *pgPair, x *pgItem) (*message, error) {
+	v := make([]any, len(p.table.cols))
+	size, err := strconv.ParseInt(string(x.row[len(x.row)-1]), 10, 64)
+	if err != nil {
+		return nil, err
+	}
+	if size > maxItem {
+		m := p.record(x, v, beside{})
+		return m, readLong(&m.Message, &pgValue{ctx: ctx, r: r, p: p, id: x.id})
+	}
+	b, err := r.value(ctx, p, x.id, 0, maxItem)
+	if err != nil {
+		return nil, err
+	}
+	var item any = &b
+	if size > agentstate.SpillSize {
+		item = beside{}
+	}
+	m := p.record(x, v, item)
+	responses.Read(&m.Message, b)
+	return m, nil
 }
 
 // value is n bytes of the text of a message, from off on.

@@ -86,6 +86,7 @@ func (s *Store) OpenBlob(ctx context.Context, b *pb.Blob) (io.ReadCloser, error)
 // A pg is one connection in one transaction.
 type pg struct {
 	*pgx.Conn
+	mu     sync.Mutex // held while a statement runs: rows are read ahead
 	server *pgsnapshot.Server
 	path   []string // schemas, in the order in which tables are looked up
 	pairs  []*pgPair
@@ -166,12 +167,16 @@ func (d *pg) close() {
 
 // exec runs a statement without parameters.
 func (d *pg) exec(ctx context.Context, q string) error {
+	d.mu.Lock()
+	defer d.mu.Unlock()
 	_, err := d.Conn.Exec(ctx, q, pgx.QueryExecModeSimpleProtocol)
 	return d.server.Wrap(err)
 }
 
 // one reads one row. ok is false where there is none.
 func (d *pg) one(ctx context.Context, q string, args []any, into ...any) (ok bool, err error) {
+	d.mu.Lock()
+	defer d.mu.Unlock()
 	err = d.QueryRow(ctx, q, args...).Scan(into...)
 	if errors.Is(err, pgx.ErrNoRows) {
 		return false, nil

@@ -10,6 +10,11 @@ import (
 // timeOf reads the times that the SDK and SQLite write, UTC; 0: none.
 func timeOf(v any) int64 {
 	s, _ := v.(string)
+	return timeIn(s)
+}
+
+// timeIn is timeOf for text.
+func timeIn(s string) int64 {
 	if t, ok := plaintime.Parse(s); ok {
 		return agentstate.UnixNano(t)
 	}
