@@ -4,10 +4,14 @@ import (
 	"archive/zip"
 	"cmp"
 	"context"
+	"crypto/sha256"
+	"encoding/hex"
 	"errors"
 	"fmt"
 	"io"
+	"maps"
 	"os"
+	"slices"
 	"strings"
 
 	"google.golang.org/protobuf/proto"
@@ -121,8 +125,12 @@ func (w *wired) Check(ctx context.Context, path string) (*drill.Facts, error) {
 	for range w.escrow {
 		facts.Archive.Recipients = append(facts.Archive.Recipients, evidence.Recipient{Type: in.Weakest, Role: "escrow", OpenedInDrill: true})
 	}
-	if facts.Schemas, err = schemas(f, fi.Size(), facts.Records); err != nil {
+	if facts.Archive.Schemas, err = schemas(f, fi.Size(), facts.Records); err != nil {
 		return nil, refused(path, err)
+	}
+	facts.Schemas = map[string]bool{}
+	for _, s := range facts.Archive.Schemas {
+		facts.Schemas[s.Kind] = true
 	}
 	if w.o.Independent != nil && len(v.SignedBy) > 0 {
 		if facts.Independent, err = w.o.Independent(ctx, path, v.SignedBy); err != nil {
@@ -135,15 +143,16 @@ func (w *wired) Check(ctx context.Context, path string) (*drill.Facts, error) {
 // maxSchema is the size of a schema.
 const maxSchema = 16 << 20
 
-// schemas tells which of kinds the schema inside the archive describes. It is read as anybody would.
-func schemas(ra io.ReaderAt, size int64, kinds map[string]uint64) (map[string]bool, error) {
+// schemas tells which file inside the archive describes which of kinds. It is read as anybody would.
+func schemas(ra io.ReaderAt, size int64, kinds map[string]uint64) ([]evidence.Schema, error) {
 	z, err := zip.NewReader(ra, size)
 	if err != nil {
 		return nil, err
 	}
-	messages := map[string]bool{}
+	messages := map[string]evidence.Schema{}
 	for _, f := range z.File {
-		if !strings.Contains(f.Name, "/data/schema/") {
+		_, name, ok := strings.Cut(f.Name, "/data/schema/")
+		if !ok {
 			continue
 		}
 		rc, err := f.Open()
@@ -158,15 +167,20 @@ func schemas(ra io.ReaderAt, size int64, kinds map[string]uint64) (map[string]bo
 		if err := proto.Unmarshal(b, &set); err != nil {
 			return nil, err
 		}
+		sum := sha256.Sum256(b)
+		at := evidence.Schema{File: "data/schema/" + name, Digest: evidence.Digest{SHA256: hex.EncodeToString(sum[:])}}
 		for _, file := range set.File {
 			for _, m := range file.MessageType {
-				messages[file.GetPackage()+"."+m.GetName()] = true
+				messages[file.GetPackage()+"."+m.GetName()] = at
 			}
 		}
 	}
-	out := map[string]bool{}
-	for k := range kinds {
-		out[k] = messages[string(agentstate.New(k).ProtoReflect().Descriptor().FullName())]
+	var out []evidence.Schema
+	for _, k := range slices.Sorted(maps.Keys(kinds)) {
+		if s, ok := messages[string(agentstate.New(k).ProtoReflect().Descriptor().FullName())]; ok {
+			s.Kind = k
+			out = append(out, s)
+		}
 	}
 	return out, nil
 }

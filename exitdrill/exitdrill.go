@@ -41,6 +41,8 @@ type Options struct {
 	Tool evidence.Tool
 	// Blocked says how the provider is kept out of a stressed drill, from outside.
 	Blocked evidence.Block
+	// BlockProof is what the system showed of that; see drill.Env.
+	BlockProof []byte
 	// ReadBack has another process call [ReadBack] with this journal. nil: this process does.
 	ReadBack func(ctx context.Context, journal string) (*drill.Back, error)
 	// Independent has another program check digest and signature of an archive, and names it with
@@ -67,7 +69,7 @@ func Run(ctx context.Context, p *drill.Plan, o *Options) (*drill.Outcome, error)
 		return nil, err
 	}
 	e := &drill.Env{
-		Archives: w, Controls: w.controls, Source: w.source, Target: w.target, Unmixed: w.unmixed, ReadBack: o.ReadBack, Tool: o.Tool, Blocked: o.Blocked,
+		Archives: w, Controls: w.controls, Source: w.source, Target: w.target, Unmixed: w.unmixed, ReadBack: o.ReadBack, Tool: o.Tool, Blocked: o.Blocked, BlockProof: o.BlockProof,
 		Progress: o.Progress, Now: o.Now,
 	}
 	if p.Tasks.Suite != "" {

@@ -1,6 +1,7 @@
 package main
 
 import (
+	"bytes"
 	"context"
 	"errors"
 	"fmt"
@@ -78,13 +79,24 @@ func overNetwork(raw string) bool {
 }
 
 // blocked looks around in the namespace: another one than outside's, no interface that leads out, and
-// no way to the provider's hosts.
-func blocked(ctx context.Context, p *drill.Plan, outside string) evidence.Block {
+// no way to the provider's hosts. proof is what the system showed, for whoever doubts it.
+func blocked(ctx context.Context, p *drill.Plan, outside string) (b evidence.Block, proof []byte) {
+	w := &bytes.Buffer{}
+	b = lookAround(ctx, p, outside, w)
+	if !b.Enforced {
+		return b, nil
+	}
+	return b, w.Bytes()
+}
+
+func lookAround(ctx context.Context, p *drill.Plan, outside string, proof *bytes.Buffer) evidence.Block {
 	b := evidence.Block{Method: "empty network namespace"}
-	if ns, err := os.Readlink("/proc/self/ns/net"); err != nil || ns == outside {
+	ns, err := os.Readlink("/proc/self/ns/net")
+	if err != nil || ns == outside {
 		b.Method, b.Probe = methodOpened, "still in the network namespace of the machine"
 		return b
 	}
+	fmt.Fprintf(proof, "What the system showed to the drill %s, before its first phase.\n\nnetwork namespace of the machine: %s\nnetwork namespace of the drill:   %s\n\ninterfaces of the drill:\n", p.Name, outside, ns)
 	if p.Tasks.Cassette != "" { // which is played to programs in this namespace
 		if err := loopbackUp(); err != nil {
 			b.Probe = fmt.Sprintf("the loopback interface: %v", err)
@@ -97,10 +109,18 @@ func blocked(ctx context.Context, p *drill.Plan, outside string) evidence.Block 
 		return b
 	}
 	for _, i := range ifs {
+		fmt.Fprintf(proof, "  %s %s\n", i.Name, i.Flags)
 		if i.Flags&net.FlagLoopback == 0 && i.Flags&net.FlagUp != 0 {
 			b.Probe = "interface " + i.Name + " is up"
 			return b
 		}
+	}
+	for _, name := range []string{"/proc/self/net/route", "/proc/self/net/ipv6_route"} {
+		routes, err := os.ReadFile(name)
+		if err != nil {
+			routes = []byte(err.Error() + "\n")
+		}
+		fmt.Fprintf(proof, "\n%s:\n%s", name, routes)
 	}
 	hosts := p.Provider.Hosts
 	if u, err := url.Parse(strings.NewReplacer("${", "", "}", "").Replace(p.Source)); err == nil && u.Port() != "" {
@@ -109,6 +129,7 @@ func blocked(ctx context.Context, p *drill.Plan, outside string) evidence.Block 
 	if len(hosts) == 0 {
 		hosts = []string{"192.0.2.1:443"} // TEST-NET-1, which is nobody's: without a route there is an error at once
 	}
+	fmt.Fprintln(proof, "\nconnections that were tried:")
 	d := net.Dialer{Timeout: 3 * time.Second}
 	var seen []string
 	for _, h := range hosts {
@@ -118,6 +139,7 @@ func blocked(ctx context.Context, p *drill.Plan, outside string) evidence.Block 
 			b.Probe = h + " can be reached"
 			return b
 		}
+		fmt.Fprintf(proof, "  %s: %v\n", h, err)
 		var op *net.OpError
 		if errors.As(err, &op) {
 			err = op.Err
@@ -133,6 +155,7 @@ func blocked(ctx context.Context, p *drill.Plan, outside string) evidence.Block 
 		}
 		b.Method = "empty network namespace, and the source hidden in a mount namespace"
 		b.Probe += "; " + seen
+		fmt.Fprintf(proof, "\nthe source, a file or folder on this machine: %s\n", seen)
 	}
 	b.Enforced = true
 	return b

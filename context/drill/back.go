@@ -22,6 +22,10 @@ type Back struct {
 	Fidelity *fidelity.Report    `json:"fidelity"`
 	Seen     *Seen               `json:"seen"`             // of the target
 	Recall   *embed.RecallReport `json:"recall,omitempty"` // nil: the plan does not ask, or nothing has vectors
+	// State is the digest of all state that was read, and Records how many records it has:
+	// evidence.Runtime says of what. Empty: an earlier release read it.
+	State   string `json:"state,omitempty"`
+	Records uint64 `json:"records,omitempty"`
 }
 
 // ReadBack compares got, a fresh source over the target, with the archive want, and looks for the
@@ -66,16 +70,27 @@ func ReadBack(ctx context.Context, want, got agentstate.Source, j *replay.Journa
 			}
 		}
 	}}
-	seen := agentstate.Source(&tap{Source: got, look: o.record})
+	var unsummed error
+	state := newStateSum(p.sends)
+	if j == nil {
+		state.kinds = nil
+	}
+	seen := agentstate.Source(&tap{Source: got, look: func(r agentstate.Record) {
+		o.record(r)
+		if err := state.add(r); err != nil && unsummed == nil {
+			unsummed = err
+		}
+	}})
 	if len(p.sends) > 0 && j != nil {
 		seen = &only{seen, p.sends} // what else lies there is not of this drill
 	}
 	o.arrived = func(key string) bool { return ours[xxhash.Sum64String(key)] }
 	rep, err := replay.ReadBack(ctx, first, seen, j)
-	if err = errors.Join(err, failed); err != nil {
+	if err = errors.Join(err, failed, unsummed); err != nil {
 		return nil, err
 	}
 	b := &Back{Process: os.Getpid(), Fidelity: rep, Seen: o.seen}
+	b.State, b.Records = state.sum()
 	if p.Recall.Queries == 0 {
 		return b, nil
 	}

@@ -55,8 +55,11 @@ type Env struct {
 
 	Models  *models.Dates // when models end; nil: what the runtime says
 	Tool    evidence.Tool
-	Blocked evidence.Block   // how the provider is kept out
-	Now     func() time.Time // nil: time.Now
+	Blocked evidence.Block // how the provider is kept out
+	// BlockProof is what the system showed of that, as text. It is kept beside the statement, which has
+	// its digest. Empty: nothing is kept.
+	BlockProof []byte
+	Now        func() time.Time // nil: time.Now
 	// Progress is told when a phase begins, and of each record in it. May be nil.
 	Progress func(phase string, r agentstate.Record)
 }

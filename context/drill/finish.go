@@ -20,6 +20,10 @@ import (
 // off now, it leaves the same.
 func (r *run) judge(l *Ledger, damaged error) error {
 	salt := evidence.NewSalt()
+	r.st.Proof = nil
+	if r.p.Mode == evidence.Stressed {
+		r.st.Proof = r.e.BlockProof
+	}
 	p := r.predicate(salt)
 	if l != nil {
 		p.Drill.LedgerIndex, p.Drill.PrevDigest = l.Next()
@@ -120,6 +124,11 @@ func (r *run) finish(ctx context.Context) (*Outcome, error) {
 			return nil, err
 		}
 	}
+	if len(r.st.Proof) > 0 {
+		if err := leave(".block.txt", r.st.Proof); err != nil {
+			return nil, err
+		}
+	}
 	if len(out.Predicate.Authority.Reconsent) > 0 {
 		if err := leave(".salt", []byte(r.st.Salt+"\n")); err != nil {
 			return nil, err
@@ -177,7 +186,7 @@ func (r *run) predicate(salt evidence.Salt) *evidence.Predicate {
 		},
 		Parties: evidence.Parties{Operator: pl.Parties.Operator, Observer: pl.Parties.Observer, Approver: pl.Parties.Approver, Custodian: pl.Parties.Custodian},
 		Arrangement: evidence.Arrangement{
-			RegisterID: at.RegisterID, ContractDigest: evidence.Digest{SHA256: at.ContractSHA256}, Service: at.Service, TenantClass: at.TenantClass,
+			RegisterID: at.RegisterID, ContractDigest: evidence.Digest{SHA256: at.ContractSHA256}, Service: at.Service, ServiceType: at.ServiceType, TenantClass: at.TenantClass,
 			Region: at.Region, Jurisdiction: at.Jurisdiction, BusinessFunction: at.BusinessFunction, Critical: at.Critical, DataBasis: at.DataBasis,
 			CopyDeletedBy: string(at.CopyDeletedBy), PromisedKinds: at.PromisedKinds, Exclusions: at.Exclusions,
 		},
@@ -185,6 +194,9 @@ func (r *run) predicate(salt evidence.Salt) *evidence.Predicate {
 		Source:  r.source(), Target: r.into(), Kinds: r.kinds(), Recall: r.recall(), Replay: r.replayed(), Continuity: r.continuity(), Authority: r.authority(salt), Safety: r.safety(),
 		Timing: r.timing(), Models: r.modelEnds(), Obstacles: r.obstacles(), NegativeControls: r.controls, Losses: r.losses(), Tool: r.e.Tool,
 		Limits: r.limits(), NotTested: []string{}, FormatRegister: r.register(), SecondReader: r.second(), Erasure: r.erasure(), Vectors: r.vectors(),
+	}
+	if len(r.st.Proof) > 0 {
+		p.Drill.ProviderBlocked.ProofDigest.SHA256 = hexSum(r.st.Proof)
 	}
 	if len(pl.Targets.RPO) > 0 {
 		p.Targets.RPOSeconds = map[string]uint64{}

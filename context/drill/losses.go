@@ -124,22 +124,24 @@ func (r *run) accept(l *evidence.Loss) {
 
 func (r *run) obstacles() []evidence.Obstacle {
 	var out []evidence.Obstacle
+	articles := evidence.DefaultCatalog().Obstacles
 	if r.facts != nil {
 		for _, g := range r.facts.Gaps {
 			what := strings.ToLower(strings.TrimPrefix(g.Reason.String(), "REASON_"))
+			article := articles[what]
 			if g.Permission != "" {
 				what += ", needs " + g.Permission
 			}
-			out = append(out, evidence.Obstacle{What: what, Kind: g.Kind, Count: g.Count})
+			out = append(out, evidence.Obstacle{Side: evidence.SideSource, What: what, Kind: g.Kind, Count: g.Count, Article: article})
 		}
 	}
 	if n := r.st.Attempts; n > 1 {
-		out = append(out, evidence.Obstacle{At: r.st.Started, What: fmt.Sprintf("the drill was broken off and went on: %d attempts, %d records were written by an earlier one", n, r.st.Resumed)})
+		out = append(out, evidence.Obstacle{At: r.st.Started, Side: evidence.SideDrill, What: fmt.Sprintf("the drill was broken off and went on: %d attempts, %d records were written by an earlier one", n, r.st.Resumed)})
 	}
 	if rep := r.st.Report; rep != nil {
 		for kind, acts := range rep.Kinds {
 			if n := acts[replay.Refused]; n > 0 {
-				out = append(out, evidence.Obstacle{What: "the target refused records", Kind: kind, Count: n})
+				out = append(out, evidence.Obstacle{Side: evidence.SideTarget, What: "the target refused records", Kind: kind, Count: n})
 			}
 		}
 	}

@@ -22,6 +22,7 @@ func (r *run) kinds() []evidence.Kind {
 			facts[k.Kind] = k
 		}
 	}
+	catalog := evidence.DefaultCatalog()
 	names := agentstate.StateKinds()
 	for k := range r.facts.Records { // kinds of later releases
 		if agentstate.IsState(k) && !slices.Contains(names, k) {
@@ -40,6 +41,7 @@ func (r *run) kinds() []evidence.Kind {
 			Kind: name, Class: className(f), Coverage: v.Coverage.String(), Source: f.GetEnumerated(), Archived: n,
 			Gaps: r.gapsOf(name),
 		}
+		k.DataClass, k.SourceForm = catalog.DataClass(name), r.formOf(name)
 		if !judged {
 			k.Coverage = agentstate.Unknown.String()
 		}
@@ -62,6 +64,23 @@ func (r *run) kinds() []evidence.Kind {
 		out = append(out, k)
 	}
 	return out
+}
+
+// formOf says whether the records of a kind have the runtime's own bytes. Views are read from others that
+// have them.
+func (r *run) formOf(kind string) string {
+	if r.st.Seen == nil || r.st.Seen.Kinds[kind] == nil {
+		return ""
+	}
+	switch k := r.st.Seen.Kinds[kind]; {
+	case k.Records <= k.Views:
+		return ""
+	case k.Native >= k.Records-k.Views:
+		return evidence.FormVerbatim
+	case k.Native > 0:
+		return evidence.FormInPart
+	}
+	return evidence.FormRestructured
 }
 
 // last is the reading furthest from the source: of the target, or else of the archive.
@@ -111,6 +130,12 @@ func (r *run) became(k *evidence.Kind) {
 	}
 	if r.p.stays(k.Kind) && !r.neutral {
 		k.Stays = k.Skipped
+	}
+	if k.Imported > 0 {
+		k.ImportMode = evidence.ImportPreserve
+		if k.Kind == "embedding" && r.st.Embedded != nil {
+			k.ImportMode = evidence.ImportRederive
+		}
 	}
 	for path, grades := range b.Fidelity.FieldN[k.Kind] {
 		f := evidence.Field{

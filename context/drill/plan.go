@@ -100,6 +100,13 @@ type Replay struct {
 type Provider struct {
 	Hosts    []string `yaml:"hosts"`    // host:port, that must not be reachable in a stressed drill
 	Register Register `yaml:"register"` // of its data structures and formats
+	Sunset   []Sunset `yaml:"sunset"`   // parts of it that end, as it says
+}
+
+// Sunset is a part of the provider's service that ends.
+type Sunset struct {
+	Object string `yaml:"object"`
+	Date   Date   `yaml:"date"`
 }
 
 // Canary is a known answer: a record that must be found in the target.
@@ -155,6 +162,7 @@ type Arranged struct {
 	RegisterID       string               `yaml:"register_id"`
 	ContractSHA256   string               `yaml:"contract_sha256"`
 	Service          string               `yaml:"service"`
+	ServiceType      string               `yaml:"service_type"` // saas, paas, iaas; empty: not said
 	TenantClass      string               `yaml:"tenant_class"`
 	Region           string               `yaml:"region"`
 	Jurisdiction     string               `yaml:"jurisdiction"`
@@ -323,6 +331,10 @@ func (p *Plan) Check() error {
 	for i, f := range p.Findings {
 		want(f.ID != "" && f.Text != "", "findings[%d]: want an id and a text", i)
 		want(f.State == "open" || f.State == "closed", "findings[%d]: state: want open or closed, got %q", i, f.State)
+	}
+	want(slices.Contains([]string{"", "saas", "paas", "iaas"}, p.Arranged.ServiceType), "arrangement.service_type: want saas, paas or iaas, got %q", p.Arranged.ServiceType)
+	for i, s := range p.Provider.Sunset {
+		want(s.Object != "" && s.Date != "", "provider.sunset[%d]: want an object and a date", i)
 	}
 	p.checkMore(want, kind)
 	if s := p.Arranged.ContractSHA256; s != "" {

@@ -53,6 +53,8 @@ func TestReadPlanRefuses(t *testing.T) {
 		"day":              {"output: out", "output: out\nnext_review: tomorrow", `line 10: "tomorrow" is no day`},
 		"kind":             {"output: out", "output: out\nkinds: [memories]", `kinds: no kind "memories"`},
 		"promised":         {"output: out", "output: out\narrangement: {promised_kinds: [x]}", "promised_kinds"},
+		"service type":     {"output: out", "output: out\narrangement: {service_type: cloud}", "want saas, paas or iaas"},
+		"sunset":           {"output: out", "output: out\nprovider: {sunset: [{object: x}]}", "want an object and a date"},
 		"no ground":        {"output: out", "output: out\narrangement: {exclusions: [{kind: memory}]}", "want a ground and a why"},
 		"digest":           {"output: out", "output: out\narrangement: {contract_sha256: abc}", "64 hexadecimal digits"},
 		"canary":           {"output: out", "output: out\ncanaries: [{contains: x}]", "canaries[0]: want a key or a kind"},

@@ -40,18 +40,25 @@ func (r *run) source() evidence.Runtime {
 		rt.Observer = st.ObserverBasis
 	}
 	rt.Driver = scheme(r.p.Source)
+	for _, s := range r.p.Provider.Sunset {
+		rt.Sunset = append(rt.Sunset, evidence.Sunset{Object: s.Object, Date: string(s.Date)})
+	}
 	return rt
 }
 
 func (r *run) into() evidence.Runtime {
 	switch {
-	case r.neutral:
+	case r.neutral && r.st.Back == nil:
 		return evidence.Runtime{Product: "JSON Lines", Driver: "unpack"}
 	case r.st.Back == nil:
 		return evidence.Runtime{}
 	}
 	rt := r.st.Back.Seen.Origin
 	rt.Driver = scheme(r.p.Target)
+	if r.neutral {
+		rt = evidence.Runtime{Product: "JSON Lines", Driver: "unpack"}
+	}
+	rt.StateDigest, rt.StateRecords = evidence.Digest{SHA256: r.st.Back.State}, r.st.Back.Records
 	if rt.Product == "" {
 		rt.Product = rt.Driver
 	}

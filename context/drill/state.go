@@ -40,6 +40,7 @@ type state struct {
 	// Of a drill that was judged.
 	Statement []byte   `json:"statement,omitempty"`
 	Salt      string   `json:"salt,omitempty"`
+	Proof     []byte   `json:"proof,omitempty"` // of the block, whose digest is in Statement
 	Entry     Entry    `json:"entry"`
 	Hints     []string `json:"hints,omitempty"`
 

@@ -3,6 +3,7 @@ package evidence
 import (
 	_ "embed"
 	"encoding/json"
+	"slices"
 )
 
 //go:embed statements.json
@@ -37,6 +38,16 @@ type Catalog struct {
 	Note       string
 	Statements []Asked // AC-1 to AC-46, in order
 	Controls   []Control
+	Obstacles  map[string]string // reason of a gap, as "forbidden", to the id of the control that it is input to
+	Assets     []string          // kinds that are digital assets, as the list reads the Data Act; all others are exportable data
+}
+
+// DataClass is what a kind is to the Data Act.
+func (c *Catalog) DataClass(kind string) string {
+	if slices.Contains(c.Assets, kind) {
+		return DataAsset
+	}
+	return DataExportable
 }
 
 // DefaultCatalog is that of this release.
@@ -47,9 +58,11 @@ func DefaultCatalog() *Catalog {
 		Statements []Asked `json:"statements"`
 	}
 	var c struct {
-		Note     string    `json:"note"`
-		Date     string    `json:"date"`
-		Controls []Control `json:"controls"`
+		Note      string            `json:"note"`
+		Date      string            `json:"date"`
+		Controls  []Control         `json:"controls"`
+		Obstacles map[string]string `json:"obstacles"`
+		Assets    []string          `json:"digitalAssets"`
 	}
 	for name, f := range map[string]struct {
 		raw []byte
@@ -59,7 +72,7 @@ func DefaultCatalog() *Catalog {
 			panic("evidence: " + name + ": " + err.Error()) // a test reads it
 		}
 	}
-	return &Catalog{Version: s.Version, Date: min(s.Date, c.Date), Note: c.Note, Statements: s.Statements, Controls: c.Controls}
+	return &Catalog{Version: s.Version, Date: min(s.Date, c.Date), Note: c.Note, Statements: s.Statements, Controls: c.Controls, Obstacles: c.Obstacles, Assets: c.Assets}
 }
 
 // Statements are the statements of this release, AC-1 to AC-46, in order.

@@ -15,8 +15,12 @@ import "time"
 // PredicateType names the predicate in a statement.
 const PredicateType = "https://github.com/exitramp/exitramp/exit-drill/v1"
 
+// SubjectState names, among the subjects of a statement, what was read back from the target.
+const SubjectState = "destination-state"
+
 // Statement is an in-toto Statement v1 about a drill. Its subjects are the archive, by the digest
-// of its manifest.json, and the files of the evidence pack.
+// of its manifest.json, what was read back from the target ([SubjectState]), and the files of the
+// evidence pack.
 type Statement struct {
 	Type          string     `json:"_type"`
 	Subject       []Subject  `json:"subject"`
@@ -132,6 +136,9 @@ type Block struct {
 	Method   string `json:"method"`   // "empty network namespace", "no source driver opened"; empty: it was not
 	Enforced bool   `json:"enforced"` // outside of the process that ran the drill
 	Probe    string `json:"probe,omitempty"`
+	// ProofDigest is of the file that the drill keeps beside the statement: what the system showed of
+	// the block. Empty: nothing was kept.
+	ProofDigest Digest `json:"proofDigest,omitzero"`
 }
 
 // Parties are declared in the plan; their keys are compared.
@@ -153,6 +160,7 @@ type Arrangement struct {
 	RegisterID       string      `json:"registerId,omitempty"`
 	ContractDigest   Digest      `json:"contractDigest"`
 	Service          string      `json:"service,omitempty"`
+	ServiceType      string      `json:"serviceType,omitempty"` // "saas", "paas", "iaas"
 	TenantClass      string      `json:"tenantClass,omitempty"` // "production", "test"
 	Region           string      `json:"region,omitempty"`
 	Jurisdiction     string      `json:"jurisdiction,omitempty"`
@@ -189,6 +197,20 @@ type Runtime struct {
 	Observer string    `json:"observer,omitempty"` // how the account is known, not who
 	From     time.Time `json:"from,omitzero"`      // window of reading
 	To       time.Time `json:"to,omitzero"`
+	// Sunset are parts of the runtime that end, declared.
+	Sunset []Sunset `json:"sunset,omitempty"`
+	// StateDigest is of the state that was read, and StateRecords how many records it has: of a target
+	// alone. It is over a line "kind count sha256" for each kind of state that has records, in the
+	// order of kinds' names, each ended by a line feed. The SHA-256 in a line is over the records as they came: for each,
+	// its length in 8 bytes, the highest first, and its protobuf bytes.
+	StateDigest  Digest `json:"stateDigest,omitzero"`
+	StateRecords uint64 `json:"stateRecords,omitempty"`
+}
+
+// Sunset is a part of a runtime that ends.
+type Sunset struct {
+	Object string `json:"object"`
+	Date   string `json:"date"`
 }
 
 // Archive is the sealed file.
@@ -204,6 +226,14 @@ type Archive struct {
 	Coverage       string      `json:"coverage"`
 	NewestEvent    time.Time   `json:"newestEvent,omitzero"`
 	Sealed         time.Time   `json:"sealed,omitzero"`
+	Schemas        []Schema    `json:"schemas,omitempty"` // by kind; a kind that is not there is described nowhere in the archive
+}
+
+// Schema is where a kind is described inside the archive.
+type Schema struct {
+	Kind   string `json:"kind"`
+	File   string `json:"file"` // below the archive's root
+	Digest Digest `json:"digest"`
 }
 
 // Recipient is a key that opens the archive.
@@ -340,11 +370,21 @@ type Cost struct {
 // Obstacle is what stood in the way.
 type Obstacle struct {
 	At       time.Time `json:"at,omitzero"`
-	What     string    `json:"what"` // the gap's reason, the rate that was met
+	Side     string    `json:"side,omitempty"` // whose it is: SideSource, SideTarget, SideDrill
+	What     string    `json:"what"`           // the gap's reason, the rate that was met
 	Kind     string    `json:"kind,omitempty"`
 	Count    uint64    `json:"count,omitempty"`
 	Promised string    `json:"promised,omitempty"`
+	Article  string    `json:"article,omitempty"` // that it is input to: the id of a Control; empty: none
 }
+
+// The sides of an obstacle. What the target does not take is no obstacle that the source's provider
+// puts up.
+const (
+	SideSource = "source"
+	SideTarget = "target"
+	SideDrill  = "drill"
+)
 
 // Handover is one step of the chain of custody.
 type Handover struct {

@@ -14,6 +14,9 @@ import (
 
 	"github.com/google/go-cmp/cmp"
 	"github.com/google/go-cmp/cmp/cmpopts"
+
+	"github.com/exitramp/exitramp/context/agentstate"
+	pb "github.com/exitramp/exitramp/proto/exitramp/v1"
 )
 
 // good is a drill of level L3 at which nothing is wrong.
@@ -185,6 +188,19 @@ func TestCatalog(t *testing.T) {
 			}
 		}
 	}
+	for reason, id := range c.Obstacles {
+		if _, ok := pb.Gap_Reason_value["REASON_"+strings.ToUpper(reason)]; !ok || !known[id] {
+			t.Errorf("obstacle %s is input to %s: no such reason, or no such control", reason, id)
+		}
+	}
+	for _, k := range c.Assets {
+		if !slices.Contains(agentstate.StateKinds(), k) {
+			t.Errorf("digital asset %s is no kind", k)
+		}
+	}
+	if c.DataClass("tool") != DataAsset || c.DataClass("message") != DataExportable {
+		t.Errorf("tool: %s, message: %s", c.DataClass("tool"), c.DataClass("message"))
+	}
 	for id := range known {
 		if !used[id] {
 			t.Errorf("no statement is input to %s", id)
@@ -280,6 +296,12 @@ func TestParseStatement(t *testing.T) {
 		{"another predicate", edit(PredicateType, "https://example.org/x"), ErrStatement, "predicateType"},
 		{"no subject", edit(`"subject":[{`, `"subject":[],"s":[{`), ErrStatement, "no subject"},
 		{"about another archive", edit(`"sha256":"ab`, `"sha256":"ac`), ErrStatement, "none of the subjects"},
+		{"about another state of the target", edit(`"target":{`, `"target":{"stateDigest":{"sha256":"`+strings.Repeat("cd", 32)+`"},`), ErrStatement, "what was read back is none"},
+		{"about the state of the target", func() []byte {
+			sum := strings.Repeat("cd", 32)
+			b := edit(`"target":{`, `"target":{"stateDigest":{"sha256":"`+sum+`"},`)()
+			return bytes.Replace(b, []byte(`"subject":[`), []byte(`"subject":[{"name":"destination-state","digest":{"sha256":"`+sum+`"}},`), 1)
+		}, nil, ""},
 		{"stopped, without an archive", func() []byte {
 			p := &Predicate{
 				Drill: Drill{Exercise: true, Mode: Planned, Level: L1, Stopped: &Stop{Phase: "verify", Why: "no such file"}},

@@ -7,6 +7,7 @@ package evidence
 type Kind struct {
 	Kind        string   `json:"kind"`
 	Class       string   `json:"class"`               // enumerated, caller_ids, sampled …
+	DataClass   string   `json:"dataClass,omitempty"` // DataExportable, DataAsset
 	Coverage    string   `json:"coverage"`            // RECONCILED, LISTED, GAPS, UNKNOWN
 	Reference   *uint64  `json:"reference,omitempty"` // a count by another route
 	Source      uint64   `json:"source"`
@@ -29,7 +30,28 @@ type Kind struct {
 	Links       *Links   `json:"links,omitempty"`
 	Times       *Times   `json:"times,omitempty"`
 	ISO19941    *Facets  `json:"iso19941,omitempty"` // absent: not judged
+	SourceForm  string   `json:"sourceForm,omitempty"`
+	ImportMode  string   `json:"importMode,omitempty"` // absent: nothing was imported
 }
+
+// What a kind is to the Data Act, as a dated list has it; a contract's own list goes before.
+const (
+	DataExportable = "exportable_data" // Art. 2(38)
+	DataAsset      = "digital_asset"   // Art. 2(32)
+)
+
+// The source's form of a kind: with the runtime's own bytes in every record that is no view, in some, or in none.
+const (
+	FormVerbatim     = "verbatim"
+	FormInPart       = "verbatim in part"
+	FormRestructured = "restructured"
+)
+
+// The modes of an import: values went as they were, or were made anew from others.
+const (
+	ImportPreserve = "preserve"
+	ImportRederive = "re-derive"
+)
 
 // Survival is how many records arrived, alike or as the plan announced, of those that were due:
 // Imported, Refused and Conflicts. What was in the target before shows nothing, and is left out of

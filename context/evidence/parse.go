@@ -91,14 +91,16 @@ func parse(raw []byte) (*Statement, error) {
 		return nil, errors.New("no subject")
 	case !about(st.Subject, st.Predicate.Archive.ManifestSHA256) && (st.Predicate.Archive.ManifestSHA256 != "" || st.Predicate.Drill.Stopped == nil):
 		return nil, errors.New("the archive's manifest.json is none of the subjects")
+	case st.Predicate.Target.StateDigest.SHA256 != "" && !about(st.Subject, st.Predicate.Target.StateDigest.SHA256):
+		return nil, errors.New("what was read back is none of the subjects")
 	}
 	return st, nil
 }
 
-// about tells whether the archive that the predicate speaks of is what the statement is about.
-func about(subjects []Subject, manifest string) bool {
+// about tells whether what the predicate speaks of is what the statement is about.
+func about(subjects []Subject, sha256 string) bool {
 	for _, s := range subjects {
-		if s.Digest.SHA256 == manifest {
+		if s.Digest.SHA256 == sha256 {
 			return true
 		}
 	}

@@ -16,10 +16,14 @@ func num(n uint64) *uint64 { return &n }
 // finish judges a statement and lists what a report makes of it.
 func finish(p *evidence.Predicate) *evidence.Statement {
 	p.Verdict = p.Judge(evidence.DefaultGates()).Verdict
-	return &evidence.Statement{
+	st := &evidence.Statement{
 		Type: evidence.StatementType, PredicateType: evidence.PredicateType, Predicate: p,
 		Subject: []evidence.Subject{{Name: "manifest.json", Digest: evidence.Digest{SHA256: p.Archive.ManifestSHA256}}},
 	}
+	if p.Target.StateDigest.SHA256 != "" {
+		st.Subject = append(st.Subject, evidence.Subject{Name: evidence.SubjectState, Digest: p.Target.StateDigest})
+	}
+	return st
 }
 
 // field is one whose outcomes add up.
@@ -42,21 +46,21 @@ func full() *evidence.Statement {
 			StopConditions: []string{"a write outside the drill's database", "more than 8 hours"},
 			Assumptions:    []evidence.Assumed{{Text: "The last nightly archive is at hand", Held: &yes}, {Text: "The embedding model is served by a second vendor", Held: &no}, {Text: "Two people who know the runtime are on call"}},
 			PlanDigest:     evidence.Digest{SHA256: digits("5a91")}, StartedAt: t0, EndedAt: t0.Add(23*time.Minute + 41*time.Second),
-			ProviderBlocked: evidence.Block{Method: "empty network namespace", Enforced: true, Probe: "connect: network is unreachable"}, NextReview: "2027-02-19", Attempts: 1,
+			ProviderBlocked: evidence.Block{Method: "empty network namespace", Enforced: true, Probe: "connect: network is unreachable", ProofDigest: evidence.Digest{SHA256: digits("b10c")}}, NextReview: "2027-02-19", Attempts: 1,
 		},
 		Parties: evidence.Parties{
 			Operator: evidence.Party{Name: "SRE on call", Key: digits("9f3a5c01")}, Observer: evidence.Party{Name: "Internal audit", Key: digits("41c8e2d7")},
 			Approver: evidence.Party{Name: "Head of platform", Key: digits("b7720f1e")}, Custodian: evidence.Party{Name: "Records office"},
 		},
 		Arrangement: evidence.Arrangement{
-			RegisterID: "ROI-0042", ContractDigest: evidence.Digest{SHA256: digits("c0de")}, Service: "Hosted agent runtime", TenantClass: "production", Region: "eu-central-1", Jurisdiction: "Germany",
+			RegisterID: "ROI-0042", ContractDigest: evidence.Digest{SHA256: digits("c0de")}, Service: "Hosted agent runtime", ServiceType: "paas", TenantClass: "production", Region: "eu-central-1", Jurisdiction: "Germany",
 			BusinessFunction: "Customer support", Critical: &yes, DataBasis: "Contract with the processor; the copy stays in the EU", CopyDeletedBy: "2026-12-20",
 			PromisedKinds: []string{"conversation", "message", "memory"},
 			Exclusions:    []evidence.Exclusion{{Kind: "opaque", Ground: "DA-25(2)(f)", Why: "The provider's own bookkeeping; the target makes its own"}},
 		},
 		Targets: evidence.Targets{RTOSeconds: 4 * 3600, RPOSeconds: map[string]uint64{"memory": 86400, "*": 86400}, ImpactTolerance: "One working day", Survival: 0.99},
 		Source:  evidence.Runtime{Product: "langgraph", Flavor: "python", Schema: "9", Driver: "langgraph+postgres", Observer: "database role, reads only, BYPASSRLS", From: t0.Add(-7 * time.Hour), To: t0.Add(-7*time.Hour + 96*time.Second)},
-		Target:  evidence.Runtime{Product: "langgraph", Flavor: "js", Schema: "4", Driver: "langgraph+postgres", Observer: "database role of the drill"},
+		Target:  evidence.Runtime{Product: "langgraph", Flavor: "js", Schema: "4", Driver: "langgraph+postgres", Observer: "database role of the drill", StateDigest: evidence.Digest{SHA256: digits("57a7e0d1")}, StateRecords: 112_719},
 		Archive: evidence.Archive{
 			ID: "q6zr5v3k7m2n4p8s9t1u3w5x7y", Format: "1", Bytes: 48_203_117, Records: 112_772, ManifestSHA256: digits("3b9ac7d2"), Encrypted: true,
 			Recipients: []evidence.Recipient{{Type: "mlkem768x25519", Fingerprint: "age1pq1ops…", Role: "operations", OpenedInDrill: true}, {Type: "mlkem768x25519", Fingerprint: "age1pq1esc…", Role: "escrow", OpenedInDrill: false}},
@@ -81,8 +85,8 @@ func full() *evidence.Statement {
 		Models: []evidence.ModelEnd{{Model: "gpt-4.1-2025-04-14", Agents: 2, Ends: "2027-01-14", Source: "provider's page of 28 October 2026", Pinned: true}, {Model: "house-alias-fast", Agents: 1}},
 		Costs:  []evidence.Cost{{Item: "egress", Amount: "0.00", Currency: "EUR", Class: "switching"}, {Item: "tokens for re-embedding", Amount: "1.86", Currency: "EUR", Class: "switching"}, {Item: "labour, 2 people", Amount: "410.00", Currency: "EUR", Class: "switching"}},
 		Obstacles: []evidence.Obstacle{
-			{At: t0.Add(6 * time.Minute), What: "429, slowed down to 18 requests a second", Count: 3, Promised: "20 requests a second"},
-			{What: "no call that lists threads of deleted users", Kind: "conversation", Count: 2},
+			{At: t0.Add(6 * time.Minute), Side: evidence.SideTarget, What: "429, slowed down to 18 requests a second", Count: 3, Promised: "20 requests a second"},
+			{Side: evidence.SideSource, Article: "DA-26(a)", What: "no call that lists threads of deleted users", Kind: "conversation", Count: 2},
 		},
 		Custody: []evidence.Handover{
 			{At: t0.Add(-6 * time.Hour), From: "exporter", To: "vault of the records office", DigestIn: evidence.Digest{SHA256: digits("3b9ac7d2")}, DigestOut: evidence.Digest{SHA256: digits("3b9ac7d2")}},

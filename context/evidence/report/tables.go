@@ -44,14 +44,14 @@ func (b *book) drillTable() *table {
 		{"plan_sha256", d.PlanDigest.SHA256, evidence.Measured},
 		{"ledger_index", d.LedgerIndex, evidence.Measured}, {"ledger_previous_sha256", d.PrevDigest.SHA256, evidence.Measured},
 		{"provider_blocked_by", d.ProviderBlocked.Method, evidence.Measured}, {"blocked_outside_the_process", d.ProviderBlocked.Enforced, evidence.Measured},
-		{"block_probe", d.ProviderBlocked.Probe, evidence.Measured},
+		{"block_probe", d.ProviderBlocked.Probe, evidence.Measured}, {"block_proof_sha256", d.ProviderBlocked.ProofDigest.SHA256, evidence.Measured},
 		{"next_review", d.NextReview, evidence.Declared},
 		{"operator", b.Parties.Operator.Name, evidence.Declared}, {"operator_key", b.Parties.Operator.Key, evidence.Declared},
 		{"observer", b.Parties.Observer.Name, evidence.Declared}, {"observer_key", b.Parties.Observer.Key, evidence.Declared},
 		{"approver", b.Parties.Approver.Name, evidence.Declared}, {"approver_key", b.Parties.Approver.Key, evidence.Declared},
 		{"custodian", b.Parties.Custodian.Name, evidence.Declared}, {"custodian_key", b.Parties.Custodian.Key, evidence.Declared},
 		{"register_id", a.RegisterID, evidence.Declared}, {"contract_sha256", a.ContractDigest.SHA256, evidence.Declared},
-		{"service", a.Service, evidence.Declared}, {"tenant_class", a.TenantClass, evidence.Declared},
+		{"service", a.Service, evidence.Declared}, {"service_type", a.ServiceType, evidence.Declared}, {"tenant_class", a.TenantClass, evidence.Declared},
 		{"region", a.Region, evidence.Declared}, {"jurisdiction", a.Jurisdiction, evidence.Declared},
 		{"business_function", a.BusinessFunction, evidence.Declared}, {"critical", a.Critical, evidence.Declared},
 		{"impact_tolerance", b.Targets.ImpactTolerance, evidence.Declared},
@@ -59,6 +59,7 @@ func (b *book) drillTable() *table {
 		{"source", runtime(&b.Source), evidence.Measured}, {"source_observer", b.Source.Observer, evidence.Measured},
 		{"source_read_from", b.Source.From, evidence.Measured}, {"source_read_to", b.Source.To, evidence.Measured},
 		{"target", runtime(&b.Target), evidence.Measured}, {"target_observer", b.Target.Observer, evidence.Measured},
+		{"target_state_sha256", b.Target.StateDigest.SHA256, evidence.Measured}, {"target_state_records", b.Target.StateRecords, evidence.Measured},
 		{"archive_id", ar.ID, evidence.Measured}, {"archive_format", ar.Format, evidence.Measured},
 		{"archive_bytes", ar.Bytes, evidence.Measured}, {"archive_records", ar.Records, evidence.Measured},
 		{"manifest_sha256", ar.ManifestSHA256, evidence.Measured}, {"archive_encrypted", ar.Encrypted, evidence.Measured},
@@ -321,9 +322,9 @@ func (b *book) timeTables() []*table {
 	if p := b.Timing.Projection; p != nil {
 		clock.put("full-volume", duration(p.Seconds), duration(p.Limit), grouped(p.Records)+" records: "+p.Formula)
 	}
-	obstacles := newTable("obstacles", "What stood in the way", "id=row", "at", "what", "kind", "#count", "promised=what the provider states")
+	obstacles := newTable("obstacles", "What stood in the way", "id=row", "at", "side=whose", "what", "kind", "#count", "promised=what the provider states", "article=input to")
 	for i, o := range b.Obstacles {
-		obstacles.put("obstacle-"+cellOf(i+1).raw, o.At, o.What, o.Kind, o.Count, o.Promised)
+		obstacles.put("obstacle-"+cellOf(i+1).raw, o.At, o.Side, o.What, o.Kind, o.Count, o.Promised, o.Article)
 	}
 	costs := newTable("costs", "Costs, as declared", "id=row", "item", "amount", "currency", "class")
 	for i, c := range b.Costs {

@@ -1,0 +1,162 @@
+package exitdrill_test
+
+import (
+	"archive/zip"
+	"crypto/sha256"
+	"encoding/binary"
+	"encoding/hex"
+	"fmt"
+	"hash"
+	"io"
+	"os"
+	"path/filepath"
+	"slices"
+	"strings"
+	"testing"
+
+	"google.golang.org/protobuf/proto"
+
+	"github.com/exitramp/exitramp/context/agentstate"
+	"github.com/exitramp/exitramp/context/evidence"
+	pb "github.com/exitramp/exitramp/proto/exitramp/v1"
+)
+
+// stateOf is the digest of what is in a target, as evidence.Runtime describes it, by other means than the drill's.
+func stateOf(t *testing.T, src agentstate.Source, kinds ...string) (string, uint64) {
+	t.Helper()
+	sums, counts := map[string]hash.Hash{}, map[string]uint64{}
+	total := uint64(0)
+	for r, err := range src.Records(t.Context(), nil) {
+		if err != nil {
+			t.Fatal(err)
+		}
+		kind := agentstate.KindOf(r)
+		if !agentstate.IsState(kind) || len(kinds) > 0 && !slices.Contains(kinds, kind) {
+			continue
+		}
+		if sums[kind] == nil {
+			sums[kind] = sha256.New()
+		}
+		b, err := proto.MarshalOptions{Deterministic: true}.Marshal(r)
+		if err != nil {
+			t.Fatal(err)
+		}
+		sums[kind].Write(binary.BigEndian.AppendUint64(nil, uint64(len(b))))
+		sums[kind].Write(b)
+		counts[kind]++
+		total++
+	}
+	var lines []string
+	for kind, h := range sums {
+		lines = append(lines, fmt.Sprintf("%s %d %x\n", kind, counts[kind], h.Sum(nil)))
+	}
+	slices.Sort(lines)
+	return fmt.Sprintf("%x", sha256.Sum256([]byte(strings.Join(lines, "")))), total
+}
+
+// TestStateDigest: what was read back is a subject of the statement, and whoever reads the target gets the
+// same digest. What lies there otherwise gets another.
+func TestStateDigest(t *testing.T) {
+	p := newPlace(t)
+	out := p.run(p.plan())
+	want, n := stateOf(t, p.runtimes["target"])
+	got := out.Predicate.Target
+	if got.StateDigest.SHA256 != want || got.StateRecords != n || n == 0 {
+		t.Errorf("%s over %d records, want %s over %d", got.StateDigest.SHA256, got.StateRecords, want, n)
+	}
+	if s := out.Predicate.Source.StateDigest; s.SHA256 != "" {
+		t.Error("the source has the digest of a target")
+	}
+	f, err := os.Open(filepath.Join(p.dir, "out", "q.statement.json"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer f.Close()
+	st, err := evidence.ParseStatement(f, nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if st.Subject[0].Name != "manifest.json" || st.Subject[1].Name != evidence.SubjectState || st.Subject[1].Digest.SHA256 != want {
+		t.Errorf("subjects %+v", st.Subject[:2])
+	}
+	p.runtimes["target"].Set(&pb.Memory{Meta: &pb.Meta{Key: "memory/later"}})
+	if since, _ := stateOf(t, p.runtimes["target"]); since == want {
+		t.Error("another state has the same digest")
+	}
+}
+
+// TestSchemas: each kind names the file of the archive that describes it, and its digest is that file's.
+func TestSchemas(t *testing.T) {
+	p := newPlace(t)
+	out := p.run(p.plan("level: L3", "level: L1"))
+	z, err := zip.OpenReader(filepath.Join(p.dir, "a.ctxa"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer z.Close()
+	files := map[string]string{}
+	for _, f := range z.File {
+		rc, err := f.Open()
+		if err != nil {
+			t.Fatal(err)
+		}
+		h := sha256.New()
+		if _, err := io.Copy(h, rc); err != nil {
+			t.Fatal(err)
+		}
+		rc.Close()
+		_, name, _ := strings.Cut(f.Name, "/")
+		files[name] = hex.EncodeToString(h.Sum(nil))
+	}
+	kinds := map[string]bool{}
+	for _, s := range out.Predicate.Archive.Schemas {
+		kinds[s.Kind] = true
+		if files[s.File] == "" || files[s.File] != s.Digest.SHA256 {
+			t.Errorf("%+v, and the archive has %q", s, files[s.File])
+		}
+	}
+	for _, k := range out.Predicate.Kinds {
+		if k.Archived > 0 && !kinds[k.Kind] {
+			t.Errorf("no schema of %s", k.Kind)
+		}
+	}
+	if k := kind(out, "toolgrant"); k.DataClass != evidence.DataAsset || k.SourceForm != evidence.FormVerbatim {
+		t.Errorf("toolgrant: %s, %s", k.DataClass, k.SourceForm)
+	}
+	if k := kind(out, "memory"); k.DataClass != evidence.DataExportable {
+		t.Errorf("memory: %s", k.DataClass)
+	}
+}
+
+// TestBlockProof: what the system showed of the block lies beside the statement, which has its digest. A
+// planned drill has neither.
+func TestBlockProof(t *testing.T) {
+	p := newPlace(t)
+	p.opts.BlockProof = []byte("what the system showed\n")
+	p.opts.Blocked = evidence.Block{Method: "empty network namespace", Enforced: true}
+	first := p.run(p.plan())
+	if d := first.Predicate.Drill.ProviderBlocked.ProofDigest; d.SHA256 != "" {
+		t.Errorf("planned, and the proof of a block is %s", d.SHA256)
+	}
+	out := p.run(p.plan("name: q", "name: r", "mode: planned", "mode: stressed"))
+	b, err := os.ReadFile(filepath.Join(p.dir, "out", "r.block.txt"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	if sum := fmt.Sprintf("%x", sha256.Sum256(b)); string(b) != "what the system showed\n" || out.Predicate.Drill.ProviderBlocked.ProofDigest.SHA256 != sum {
+		t.Errorf("%q is %s, the statement says %+v", b, sum, out.Predicate.Drill.ProviderBlocked)
+	}
+	if !slices.Contains(out.Files, filepath.Join(p.dir, "out", "r.block.txt")) {
+		t.Errorf("not among its files: %v", out.Files)
+	}
+}
+
+// TestDeclared: what a plan says of the service and of what ends is in the statement.
+func TestDeclared(t *testing.T) {
+	p := newPlace(t)
+	out := p.run(p.plan("level: L3", "level: L1", "service: S,", "service: S, service_type: paas,",
+		"next_review: 2099-01-01", "next_review: 2099-01-01\nprovider: {sunset: [{object: threads, date: 2026-08-26}]}"))
+	if s := out.Predicate.Source.Sunset; out.Predicate.Arrangement.ServiceType != "paas" || len(s) != 1 || s[0] != (evidence.Sunset{Object: "threads", Date: "2026-08-26"}) {
+		t.Errorf("%q, %+v", out.Predicate.Arrangement.ServiceType, s)
+	}
+}
