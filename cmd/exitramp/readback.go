@@ -1,7 +1,10 @@
 package main
 
 import (
+	"cmp"
 	"context"
+	"errors"
+	"io/fs"
 	"os"
 
 	"github.com/spf13/cobra"
@@ -29,6 +32,7 @@ func (a *app) readbackCmd() *cobra.Command {
 	}
 	f.add(c)
 	c.Flags().StringVar(&f.names, "map", "", "the map `FILE` of the replay, to be compared with the one that its journal holds")
+	addGraves(c, &f.graves)
 	c.Flags().StringVar(&plan, "drill", "", "read back for the drill of `PLAN.yaml`: archive, target and known answers are of the plan")
 	c.Flags().StringVar(&name, "drill-name", "", "`NAME` of the drill, in place of the plan's")
 	c.Flags().StringVar(&into, "drill-into", "", "the target of this `NAME`, of several in the plan")
@@ -38,12 +42,21 @@ func (a *app) readbackCmd() *cobra.Command {
 
 func (a *app) undoCmd() *cobra.Command {
 	var asJSON, dryRun bool
+	var graves []string
+	k := &keyFlags{}
 	c := &cobra.Command{
 		Use: "undo JOURNAL TARGET", Short: "Take out of a target what one replay wrote, and nothing else", Args: cobra.ExactArgs(2),
+		Long: `Takes out of TARGET what the replay of JOURNAL made, and names what it left: what was changed since, and
+what was there before.
+
+With --tombstones the target is read once more afterwards, and what of them is still there is named: an
+undo takes out what one replay made, and nothing else. Exit code 3 where anything is.`,
 		RunE: func(c *cobra.Command, args []string) error {
-			return a.undo(c.Context(), args[0], args[1], asJSON, dryRun)
+			return a.undo(c.Context(), args[0], args[1], graves, k, asJSON, dryRun)
 		},
 	}
+	addGraves(c, &graves)
+	k.add(c)
 	c.Flags().BoolVar(&dryRun, "dry-run", false, "say what would be taken out, by the journal alone")
 	c.Flags().BoolVar(&asJSON, "json", false, "the outcome as JSON")
 	return c
@@ -88,14 +101,18 @@ func (a *app) readback(ctx context.Context, archive, target string, f *replayFla
 	}
 	defer x.Close()
 	counts := archiveCounts(r)
-	rep, err := replay.ReadBack(ctx, watched{want, a, "read the archive", counts}, watched{rt, a, "read back", counts}, j)
+	graves, err := a.tombstones(ctx, f.graves, &f.keys)
+	if err != nil {
+		return err
+	}
+	rep, err := replay.ReadBackErased(ctx, watched{want, a, "read the archive", counts}, watched{rt, a, "read back", counts}, j, graves)
 	if err != nil {
 		return err
 	}
 	return a.printFidelity("read back", rep, f.json, false)
 }
 
-func (a *app) undo(ctx context.Context, journal, target string, asJSON, dryRun bool) error {
+func (a *app) undo(ctx context.Context, journal, target string, from []string, k *keyFlags, asJSON, dryRun bool) error {
 	if _, err := os.Stat(journal); err != nil {
 		return err
 	}
@@ -104,6 +121,15 @@ func (a *app) undo(ctx context.Context, journal, target string, asJSON, dryRun b
 		return err
 	}
 	defer j.Close()
+	graves, err := a.tombstones(ctx, from, k)
+	if err != nil {
+		return err
+	}
+	if m, err := j.Map(); err != nil {
+		return err
+	} else if m != nil && len(graves) > 0 {
+		return withHint(usagef("--tombstones: the replay renamed, and a journal does not hold every name"), "exitramp readback ARCHIVE TARGET --journal "+shellWord(journal)+" --tombstones FILE finds what must not be there; then undo without it")
+	}
 	if dryRun {
 		rep, err := replay.PlanUndo(j)
 		if err != nil {
@@ -117,8 +143,25 @@ func (a *app) undo(ctx context.Context, journal, target string, asJSON, dryRun b
 	}
 	defer rt.Close()
 	rep, err := replay.Undo(ctx, dst, j)
+	if err != nil || len(graves) == 0 {
+		return cmp.Or(err, a.printUndo(rep, nil, asJSON))
+	}
+	left, err := a.alive(ctx, target, j, graves)
+	if rep.Removed > 0 && errors.Is(err, fs.ErrNotExist) { // the replay had made the file itself
+		left, err = &replay.AliveReport{Keys: []string{}}, nil
+	}
 	if err != nil {
 		return err
 	}
-	return a.printUndo(rep, asJSON)
+	return a.printUndo(rep, left, asJSON)
+}
+
+// alive reads target anew, for what tombstones name.
+func (a *app) alive(ctx context.Context, target string, j *replay.Journal, graves []string) (*replay.AliveReport, error) {
+	rt, err := a.runtime(ctx, target)
+	if err != nil {
+		return nil, err
+	}
+	defer rt.Close()
+	return replay.Alive(ctx, watched{rt, a, "look for what was erased", nil}, j, graves)
 }

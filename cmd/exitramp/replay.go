@@ -42,7 +42,7 @@ func (f *replayFlags) add(c *cobra.Command) {
 func (f *replayFlags) addWhat(c *cobra.Command) {
 	c.Flags().StringSliceVar(&f.kinds, "kinds", nil, "only these kinds")
 	c.Flags().StringArrayVar(&f.holds, "hold", nil, "keys in a `FILE` that are under a legal hold, one a line: what has a tombstone as well waits for a person; may be given again")
-	c.Flags().StringArrayVar(&f.graves, "tombstones", nil, "what must not come back: an `ARCHIVE` with tombstones, or a file of keys, one a line; may be given again")
+	addGraves(c, &f.graves)
 	c.Flags().BoolVar(&f.slow, "accept-slow", false, "go on with what takes longer than 30 days at the target's limits")
 	c.Flags().StringVar(&f.names, "map", "", "rename by `FILE` (YAML): tools, principals, namespaces, models")
 	c.Flags().StringVar(&f.approve, "approve", "", "`FILE` of what a person lets through: approvals as plan writes them, filled in, or keys, one a line")

@@ -189,8 +189,12 @@ func (a *app) printLosses(counts map[string]uint64, losses []fidelity.Loss) {
 // the plan announced is as it should be, and what the target held before does not count.
 func (a *app) printFidelity(what string, rep *fidelity.Report, asJSON bool, strict bool) error {
 	alike := rep.Match() && rep.ExtraN == 0
+	forbidden := uint64(0) // was erased, and is there
+	for _, k := range rep.Kinds {
+		forbidden += k.Forbidden
+	}
 	if !strict {
-		alike = rep.NotWritten["conflict"] == 0 && rep.MissingN == 0 && rep.Same+rep.Announced == rep.Records && len(rep.Raised) == 0
+		alike = forbidden == 0 && rep.NotWritten["conflict"] == 0 && rep.MissingN == 0 && rep.Same+rep.Announced == rep.Records && len(rep.Raised) == 0
 	}
 	a.result[strings.ReplaceAll(what, " ", "_")] = map[string]any{"match": alike, "records": rep.Records, "same": rep.Same, "missing": rep.MissingN, "extra": rep.ExtraN}
 	if asJSON {
@@ -200,7 +204,7 @@ func (a *app) printFidelity(what string, rep *fidelity.Report, asJSON bool, stri
 		}
 		out := map[string]any{
 			"match": alike, "records": rep.Records, "same": rep.Same, "announced": rep.Announced, "raised": rep.Raised, "skipped": rep.Skipped, "not_written": rep.NotWritten, "missing": rep.MissingN, "missing_keys": rep.Missing,
-			"extra": rep.ExtraN, "extra_keys": rep.Extra, "fields": rep.Fields, "grades": grades, "losses": lossList(rep.Losses), "loss_count": rep.LossN,
+			"extra": rep.ExtraN, "extra_keys": rep.Extra, "must_not_be_there": forbidden, "fields": rep.Fields, "grades": grades, "losses": lossList(rep.Losses), "loss_count": rep.LossN,
 			"equivalent": rep.Equivalent, "links": linksJSON(rep), "times": timesJSON(rep.Times),
 			"unannounced": lossList(rep.Unannounced), "unannounced_count": rep.UnannouncedN,
 		}
@@ -223,6 +227,9 @@ func (a *app) printFidelity(what string, rep *fidelity.Report, asJSON bool, stri
 		}
 		if len(not) > 0 {
 			fmt.Fprintf(a.stdout, "not written, as the replay said: %s\n", strings.Join(not, " · "))
+		}
+		if forbidden > 0 {
+			fmt.Fprintf(a.stdout, "has a tombstone, and is there: %s of the extra ones\n", number(forbidden))
 		}
 		a.printLinks(rep)
 		a.printKeys("speaks with more authority", rep.Raised, uint64(len(rep.Raised)))
@@ -300,15 +307,27 @@ func (a *app) printUndoPlan(rep *replay.UndoReport, asJSON bool) error {
 	return nil
 }
 
-func (a *app) printUndo(rep *replay.UndoReport, asJSON bool) error {
+// printUndo says what an undo did. alive is what was asked to be erased and is still there; nil: nobody asked.
+func (a *app) printUndo(rep *replay.UndoReport, alive *replay.AliveReport, asJSON bool) error {
 	a.result["removed"], a.result["left"] = rep.Removed, rep.LeftN
+	out := map[string]any{"removed": rep.Removed, "left": rep.LeftN, "left_records": receipts(rep.Left)}
+	if alive != nil {
+		a.result["not_erased"], out["not_erased"], out["not_erased_keys"] = alive.N, alive.N, alive.Keys
+	}
 	if asJSON {
-		if err := a.printJSON(map[string]any{"removed": rep.Removed, "left": rep.LeftN, "left_records": receipts(rep.Left)}); err != nil {
+		if err := a.printJSON(out); err != nil {
 			return err
 		}
 	} else {
 		fmt.Fprintf(a.stdout, "removed %s · left %s\n", number(rep.Removed), number(rep.LeftN))
 		a.printReceipts("left", rep.Left, rep.LeftN)
+		if alive != nil {
+			fmt.Fprintf(a.stdout, "with a tombstone and still there: %s\n", number(alive.N))
+			a.printKeys("still there", alive.Keys, alive.N)
+		}
+	}
+	if alive != nil && alive.N > 0 {
+		return &exitError{code: exitPartial, err: fmt.Errorf("%s of what must not be there is still in the target", number(alive.N)), hint: "this replay did not make them, or they were changed since: erase them at the target itself"}
 	}
 	if rep.LeftN > 0 {
 		return &exitError{code: exitPartial, err: errors.New("some records were changed since, and stay")}

@@ -3,9 +3,16 @@ package main
 import (
 	"context"
 
+	"github.com/spf13/cobra"
+
 	"github.com/exitramp/exitramp/context/derive"
 	"github.com/exitramp/exitramp/internal/keyfile"
 )
+
+// addGraves adds --tombstones.
+func addGraves(c *cobra.Command, to *[]string) {
+	c.Flags().StringArrayVar(to, "tombstones", nil, "what must not come back: an `ARCHIVE` with tombstones, or a file of keys, one a line; may be given again")
+}
 
 // tombstones are the keys that must not come back: of the tombstones in archives, and of the lines
 // of other files.

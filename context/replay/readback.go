@@ -20,8 +20,23 @@ import (
 // compared under its new name. Vectors that were made anew are compared with those where want is a
 // Reembedder, else they are Transformed. A nil j compares everything, key by key.
 func ReadBack(ctx context.Context, want, got agentstate.Source, j *Journal) (*fidelity.Report, error) {
+	return ReadBackErased(ctx, want, got, j, nil)
+}
+
+// ReadBackErased is ReadBack after what tombstones name was asked to be erased: it must not be in the
+// target, whether the replay knew of that or not. What they name is found as Apply finds it.
+func ReadBackErased(ctx context.Context, want, got agentstate.Source, j *Journal, tombstones []string) (*fidelity.Report, error) {
 	if j == nil || j.head == nil {
-		return fidelity.Compare(ctx, want, got, nil)
+		if len(tombstones) == 0 {
+			return fidelity.Compare(ctx, want, got, nil)
+		}
+		dead := newErased(tombstones)
+		return fidelity.Compare(ctx, want, got, &fidelity.Options{Expect: func(r agentstate.Record) fidelity.Expectation {
+			if dead.holds(r) {
+				return fidelity.Absent
+			}
+			return fidelity.Required
+		}})
 	}
 	b := newReadBack(j)
 	first := before(want)
@@ -46,6 +61,12 @@ func ReadBack(ctx context.Context, want, got agentstate.Source, j *Journal) (*fi
 		}
 		defer b.names.Close()
 		want = b.names.Source(want)
+	}
+	if len(tombstones) > 0 {
+		if tombstones, err = b.renamed(tombstones); err != nil {
+			return nil, err
+		}
+		b.dead = newErased(tombstones)
 	}
 	rep, err := fidelity.Compare(ctx, want, got, &fidelity.Options{Key: b.key, Expect: b.expect, Announced: b.announced})
 	if err == nil {
@@ -72,6 +93,7 @@ type readBack struct {
 	err        error
 	notWritten map[string]uint64
 	names      *mapping.Mapper // nil: no map
+	dead       *erased         // what was asked to be erased since; nil: nothing
 	now        lately          // of the record that is read: it is asked for first, and then never again
 	lately     []lately        // of what records refer to: each key has its place here
 	seed       maphash.Seed
@@ -194,6 +216,9 @@ func targetKey(key, target string) string {
 
 // expect says what is meant to have become of r.
 func (b *readBack) expect(r agentstate.Record) fidelity.Expectation {
+	if b.dead != nil && b.dead.holds(r) {
+		return fidelity.Absent
+	}
 	rc := b.entry(r.GetMeta().GetKey())
 	switch {
 	case rc == nil:

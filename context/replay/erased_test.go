@@ -1,0 +1,115 @@
+package replay_test
+
+import (
+	"slices"
+	"testing"
+
+	"github.com/exitramp/exitramp/context/agentstate"
+	"github.com/exitramp/exitramp/context/memstate"
+	"github.com/exitramp/exitramp/context/replay"
+	pb "github.com/exitramp/exitramp/proto/exitramp/v1"
+)
+
+// about is a state of ten records, of which seven, of five kinds, are about principal/dead.
+func about() []agentstate.Record {
+	of := func(m *pb.Meta) *pb.Meta { m.SubjectKeys = []string{"principal/dead"}; return m }
+	return []agentstate.Record{
+		&pb.Principal{Meta: meta("principal", "dead")},
+		&pb.MemorySpace{Meta: of(meta("memoryspace", "s"))},
+		&pb.Memory{Meta: meta("memory", "in space"), SpaceKey: "memoryspace/s"},
+		&pb.Memory{Meta: of(meta("memory", "of"))},
+		&pb.Memory{Meta: meta("memory", "alive")},
+		&pb.Conversation{Meta: of(meta("conversation", "c"))},
+		&pb.Conversation{Meta: meta("conversation", "d")},
+		&pb.Message{Meta: meta("message", "c", "1"), ConversationKey: "conversation/c"},
+		&pb.Message{Meta: meta("message", "d", "1"), ConversationKey: "conversation/d"},
+		&pb.Checkpoint{Meta: meta("checkpoint", "c"), ConversationKey: "conversation/c"},
+	}
+}
+
+// TestReadBackErased: what was asked to be erased after the replay must not be there any more, and what is
+// gone for that is not missing.
+func TestReadBackErased(t *testing.T) {
+	dead := []string{"principal/dead"}
+	for name, path := range map[string]string{"by the journal": journal(t), "key by key": ""} {
+		src, dst := memstate.Whole("x", about()...), memstate.NewRuntime(nil)
+		used := path
+		if used == "" {
+			used = journal(t)
+		}
+		mustRun(t, dst, src, used, replay.Options{})
+		read := func() (forbidden, missing, same uint64) {
+			t.Helper()
+			var j *replay.Journal
+			if path != "" {
+				var err error
+				if j, err = replay.OpenJournal(path); err != nil {
+					t.Fatal(err)
+				}
+				defer j.Close()
+			}
+			rep, err := replay.ReadBackErased(t.Context(), src, dst, j, dead)
+			if err != nil {
+				t.Fatal(err)
+			}
+			for _, k := range rep.Kinds {
+				forbidden += k.Forbidden
+			}
+			return forbidden, rep.MissingN, rep.Same
+		}
+		if f, m, s := read(); f != 7 || m != 0 || s != 3 {
+			t.Errorf("%s: still there: %d that must not be, %d missing, %d alike; want 7, 0, 3", name, f, m, s)
+		}
+		clean := memstate.NewRuntime(nil)
+		for _, r := range about() {
+			if k := r.GetMeta().Key; slices.Contains([]string{"memory/alive", "conversation/d", "message/d/1"}, k) {
+				clean.Set(r)
+			}
+		}
+		dst = clean
+		if f, m, s := read(); f != 0 || m != 0 || s != 3 {
+			t.Errorf("%s: erased: %d that must not be, %d missing, %d alike; want 0, 0, 3", name, f, m, s)
+		}
+	}
+}
+
+// TestAlive: what is about a subject is found in a target by the target's own ids, whoever wrote it there.
+func TestAlive(t *testing.T) {
+	dst := memstate.NewRuntime(nil)
+	path := journal(t)
+	mustRun(t, dst, memstate.Whole("x", about()...), path, replay.Options{})
+	j, err := replay.OpenJournal(path)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer j.Close()
+	look := func(tombstones ...string) []string {
+		t.Helper()
+		rep, err := replay.Alive(t.Context(), dst, j, tombstones)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if int(rep.N) != len(rep.Keys) {
+			t.Errorf("%d, and %d keys", rep.N, len(rep.Keys))
+		}
+		return rep.Keys
+	}
+	if got := look("principal/dead"); len(got) != 7 {
+		t.Errorf("before the undo: %v", got)
+	}
+	if got := look("principal/nobody"); len(got) != 0 {
+		t.Errorf("nobody: %v", got)
+	}
+	edited := &pb.Memory{Meta: meta("memory", "of"), Name: "edited"}
+	edited.Meta.SubjectKeys = []string{"principal/dead"}
+	dst.Set(edited)
+	own := &pb.Memory{Meta: meta("memory", "the target's own")}
+	own.Meta.SubjectKeys = []string{"principal/dead"}
+	dst.Set(own)
+	if _, err := replay.Undo(t.Context(), dst, j); err != nil {
+		t.Fatal(err)
+	}
+	if got := look("principal/dead"); len(got) != 2 || !slices.Contains(got, "memory/of") {
+		t.Errorf("after the undo: %v", got)
+	}
+}
