@@ -153,7 +153,7 @@ func (a *app) drill(ctx context.Context, path string, p *drill.Plan, f *drillFla
 			}
 			o.Blocked = block
 		} else {
-			o.Blocked, o.BlockProof = blocked(ctx, p, f.inside)
+			o.Blocked, o.BlockProof = a.blocked(ctx, p, f.inside)
 		}
 		if !o.Blocked.Enforced {
 			fmt.Fprintln(a.stderr, "! the provider is not kept out from outside of this process:", o.Blocked.Probe)

@@ -169,7 +169,7 @@ func (a *app) writeStatus(args []string, code int, err error) error {
 	for k, v := range a.result {
 		st[k] = v
 	}
-	if err != nil {
+	if err != nil && err.Error() != "" { // else another process said it, and it is in the result
 		st["error"] = err.Error()
 		if c := class(err); c != "" {
 			st["class"] = c

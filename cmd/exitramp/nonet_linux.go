@@ -3,9 +3,12 @@ package main
 import (
 	"bytes"
 	"context"
+	"encoding/json"
 	"errors"
 	"fmt"
+	"io"
 	"io/fs"
+	"maps"
 	"net"
 	"net/url"
 	"os"
@@ -57,17 +60,66 @@ func (a *app) withoutNetwork(ctx context.Context, p *drill.Plan, into string) (d
 		UidMappings: []syscall.SysProcIDMap{{ContainerID: os.Getuid(), HostID: os.Getuid(), Size: 1}},
 		GidMappings: []syscall.SysProcIDMap{{ContainerID: os.Getgid(), HostID: os.Getgid(), Size: 1}},
 	}
+	status := &childStatus{}
+	if a.status != "" {
+		if err := status.pass(cmd); err != nil {
+			return false, block, err
+		}
+		defer status.close()
+	}
 	if err := cmd.Start(); err != nil {
 		block.Probe = fmt.Sprintf("no user and network namespace: %v", err)
 		return false, block, nil
 	}
+	status.read(a.result)
 	err = cmd.Wait()
 	var ee *exec.ExitError
-	if errors.As(err, &ee) { // it has said what there is to say
-		return true, block, &exitError{code: ee.ExitCode(), err: errors.New("")}
+	switch {
+	case !errors.As(err, &ee):
+		return true, block, err
+	case ee.ExitCode() < 0:
+		return true, block, &exitError{code: exitResume, err: fmt.Errorf("the process of the drill ended: %v", ee), hint: "run the same command again to go on"}
 	}
-	return true, block, err
+	return true, block, &exitError{code: ee.ExitCode(), err: errors.New("")} // it has said what there is to say
 }
+
+// childStatus is what a process that we started leaves as its --status: a pipe to us, who write the file
+// alone.
+type childStatus struct{ from, to *os.File }
+
+func (s *childStatus) pass(cmd *exec.Cmd) (err error) {
+	if s.from, s.to, err = os.Pipe(); err == nil {
+		cmd.ExtraFiles = []*os.File{s.to} // the first of these is descriptor 3 there
+		cmd.Args = append(cmd.Args, "--status="+statusPipe)
+	}
+	return err
+}
+
+// read puts what the child says into result, until it ends. What the file says of a command is ours to say.
+func (s *childStatus) read(result map[string]any) {
+	if s.from == nil {
+		return
+	}
+	s.to.Close()
+	said := map[string]any{}
+	if err := json.NewDecoder(io.LimitReader(s.from, maxStatus)).Decode(&said); err != nil {
+		return // it was killed
+	}
+	for _, ours := range []string{"command", "exit_code", "ended_at"} {
+		delete(said, ours)
+	}
+	maps.Copy(result, said)
+}
+
+func (s *childStatus) close() {
+	s.from.Close()
+	s.to.Close()
+}
+
+const statusPipe = "/proc/self/fd/3"
+
+// maxStatus is the size of a status.
+const maxStatus = 16 << 20
 
 // overNetwork tells whether a URL of a plan names a host that is not reached by a socket file.
 func overNetwork(raw string) bool {
@@ -80,7 +132,10 @@ func overNetwork(raw string) bool {
 
 // blocked looks around in the namespace: another one than outside's, no interface that leads out, and
 // no way to the provider's hosts. proof is what the system showed, for whoever doubts it.
-func blocked(ctx context.Context, p *drill.Plan, outside string) (b evidence.Block, proof []byte) {
+func (a *app) blocked(ctx context.Context, p *drill.Plan, outside string) (b evidence.Block, proof []byte) {
+	if a.status == statusPipe {
+		syscall.CloseOnExec(3) // programs that a drill starts would hold it open
+	}
 	w := &bytes.Buffer{}
 	b = lookAround(ctx, p, outside, w)
 	if !b.Enforced {

@@ -14,6 +14,6 @@ func (a *app) withoutNetwork(context.Context, *drill.Plan, string) (done bool, b
 	return false, evidence.Block{Method: "no source driver opened", Probe: "this system has no network namespaces"}, nil
 }
 
-func blocked(context.Context, *drill.Plan, string) (evidence.Block, []byte) {
+func (a *app) blocked(context.Context, *drill.Plan, string) (evidence.Block, []byte) {
 	return evidence.Block{Method: "no source driver opened", Probe: "this system has no network namespaces"}, nil
 }
