@@ -43,6 +43,21 @@ type ReadOptions struct {
 	Cursor []byte   // of the last Mark made durable; nil: from the start. ErrCursor: cannot go on from there
 }
 
+// A Lender is a Source that can lend the records that it keeps, in place of copies. Lend is Records,
+// but for this: whoever reads changes none of them, and hands them to nobody who might. As is not to
+// look for it: what a wrapper wraps may be lent, and is not what the wrapper yields.
+type Lender interface {
+	Lend(ctx context.Context, opts *ReadOptions) iter.Seq2[Record, error]
+}
+
+// Lent are all records of src, lent where it lends.
+func Lent(ctx context.Context, src Source) iter.Seq2[Record, error] {
+	if l, ok := src.(Lender); ok {
+		return l.Lend(ctx, nil)
+	}
+	return src.Records(ctx, nil)
+}
+
 // A Getter is a Source with access by key. ErrNotFound when there is no such record.
 type Getter interface {
 	Get(ctx context.Context, key string) (Record, error)

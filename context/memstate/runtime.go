@@ -78,6 +78,7 @@ var (
 	_ replay.Undoer         = (*Runtime)(nil)
 	_ agentstate.Source     = (*Runtime)(nil)
 	_ agentstate.Getter     = (*Runtime)(nil)
+	_ agentstate.Lender     = (*Runtime)(nil)
 	_ agentstate.BlobSource = (*Runtime)(nil)
 	_ io.Closer             = (*Runtime)(nil)
 )
@@ -133,6 +134,15 @@ func (rt *Runtime) Close() error { return nil }
 
 // Records reads what it holds, as of the moment when the reading starts.
 func (rt *Runtime) Records(ctx context.Context, opts *agentstate.ReadOptions) iter.Seq2[agentstate.Record, error] {
+	return rt.read(ctx, opts, clone)
+}
+
+// Lend is Records without copies.
+func (rt *Runtime) Lend(ctx context.Context, opts *agentstate.ReadOptions) iter.Seq2[agentstate.Record, error] {
+	return rt.read(ctx, opts, itself)
+}
+
+func (rt *Runtime) read(ctx context.Context, opts *agentstate.ReadOptions, give func(agentstate.Record) agentstate.Record) iter.Seq2[agentstate.Record, error] {
 	return func(yield func(agentstate.Record, error) bool) {
 		rt.mu.Lock()
 		recs := make([]agentstate.Record, 0, len(rt.held))
@@ -141,7 +151,7 @@ func (rt *Runtime) Records(ctx context.Context, opts *agentstate.ReadOptions) it
 		}
 		rt.mu.Unlock()
 		s := State{recs: whole("memstate", recs)}
-		for r, err := range s.Records(ctx, opts) {
+		for r, err := range s.read(ctx, opts, give) {
 			if !yield(r, err) {
 				return
 			}

@@ -50,6 +50,7 @@ var (
 	_ agentstate.Source     = (*State)(nil)
 	_ agentstate.Sink       = (*State)(nil)
 	_ agentstate.Getter     = (*State)(nil)
+	_ agentstate.Lender     = (*State)(nil)
 	_ agentstate.BlobSource = (*State)(nil)
 	_ agentstate.BlobSink   = (*State)(nil)
 	_ agentstate.Marker     = (*State)(nil)
@@ -90,6 +91,18 @@ func (s *State) Len() int {
 
 // Records yields clones of what was committed when it started. Control records always come.
 func (s *State) Records(ctx context.Context, opts *agentstate.ReadOptions) iter.Seq2[agentstate.Record, error] {
+	return s.read(ctx, opts, clone)
+}
+
+// Lend yields what was committed when it started: the State never changes a record.
+func (s *State) Lend(ctx context.Context, opts *agentstate.ReadOptions) iter.Seq2[agentstate.Record, error] {
+	return s.read(ctx, opts, itself)
+}
+
+func itself(r agentstate.Record) agentstate.Record { return r }
+
+// read yields records as give makes them.
+func (s *State) read(ctx context.Context, opts *agentstate.ReadOptions, give func(agentstate.Record) agentstate.Record) iter.Seq2[agentstate.Record, error] {
 	if opts == nil {
 		opts = &agentstate.ReadOptions{}
 	}
@@ -110,7 +123,7 @@ func (s *State) Records(ctx context.Context, opts *agentstate.ReadOptions) iter.
 			if _, origin := r.(*pb.Origin); i < from && (i > 0 || !origin) {
 				continue // a stream that goes on starts with its origin all the same
 			}
-			if wants(opts, r) && !yield(clone(r), nil) {
+			if wants(opts, r) && !yield(give(r), nil) {
 				return
 			}
 			if n := i + 1; s.MarkEvery > 0 && n%s.MarkEvery == 0 && n < len(recs) && n > from {

@@ -101,9 +101,9 @@ func (a *apply) sort() ([]pending, []line, error) {
 			} else if e != nil && (e.done == nil || e.done.Action != Held.String() && !(e.at < a.journal.counts && e.done.open())) {
 				a.doubt[key], p.prior = true, e.done
 			} else if a.journal != nil {
-				l := line{Intent: key}
+				l := line{Intent: strings.Clone(key)} // it may be a piece of all that its record holds
 				if as := p.out.GetMeta().GetKey(); as != key {
-					l.As = as
+					l.As = strings.Clone(as)
 				}
 				intents = append(intents, l)
 			}

@@ -89,6 +89,7 @@ func OpenJournal(path string) (_ *Journal, err error) {
 // load reads the whole file into the index.
 func (j *Journal) load() error {
 	r := bufio.NewReaderSize(j.file, 256<<10)
+	var answer receipt
 	for {
 		raw, err := readLine(r)
 		if err != nil && !errors.Is(err, io.EOF) {
@@ -97,7 +98,7 @@ func (j *Journal) load() error {
 		if len(raw) == 0 {
 			break
 		}
-		l, done, ok := parseLine(raw)
+		l, done, ok := parseLine(raw, &answer)
 		if !ok {
 			if err := onlyTail(r); err != nil {
 				return fmt.Errorf("%w: %s is damaged at byte %d", ErrJournal, j.path, j.size)
@@ -145,7 +146,7 @@ func (j *Journal) take(l line, n int64, done []byte) error {
 			delete(j.intents, l.Intent)
 			return j.put(l.Intent, at, []byte(l.As))
 		}
-		j.intents[strings.Clone(l.Intent)] = entry{at: at, as: strings.Clone(l.As)}
+		j.intents[l.Intent] = entry{at: at, as: l.As}
 	case l.Done != nil:
 		delete(j.intents, l.Done.Key)
 		return j.put(l.Done.Key, at, done)
@@ -213,14 +214,24 @@ func (j *Journal) settled(e *entry) bool {
 
 // get is the entry of key; nil: none.
 func (j *Journal) get(key string) (*entry, error) {
-	if e, ok := j.intents[key]; ok {
-		return &e, nil
-	}
-	b, ok, err := j.index.View(key)
+	e, ok, err := j.look(key, nil)
 	if err != nil || !ok {
 		return nil, err
 	}
-	return decodeEntry(key, b)
+	return &e, nil
+}
+
+// look is get for many: the answer goes into done; nil: into a new one.
+func (j *Journal) look(key string, done *receipt) (e entry, ok bool, err error) {
+	if e, ok := j.intents[key]; ok {
+		return e, true, nil
+	}
+	b, ok, err := j.index.View(key)
+	if err != nil || !ok {
+		return e, false, err
+	}
+	e, err = decodeEntry(key, b, done)
+	return e, err == nil, err
 }
 
 var castagnoli = crc32.MakeTable(crc32.Castagnoli)

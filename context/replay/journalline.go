@@ -61,9 +61,9 @@ func (j *Journal) all() iter.Seq2[keyed, error] {
 			return true
 		}
 		for x, err := range j.index.All() {
-			var e *entry
+			var e entry
 			if err == nil {
-				e, err = decodeEntry(x.Key, x.Value)
+				e, err = decodeEntry(x.Key, x.Value, nil)
 			}
 			if err != nil {
 				yield(keyed{}, err)
@@ -72,7 +72,7 @@ func (j *Journal) all() iter.Seq2[keyed, error] {
 			if !before(e.at) {
 				return
 			}
-			if _, again := j.intents[x.Key]; !again && !yield(keyed{x.Key, e}, nil) {
+			if _, again := j.intents[x.Key]; !again && !yield(keyed{x.Key, &e}, nil) {
 				return
 			}
 		}
@@ -95,7 +95,7 @@ func readLine(r *bufio.Reader) ([]byte, error) {
 func onlyTail(r *bufio.Reader) error {
 	for {
 		raw, err := r.ReadBytes('\n')
-		if _, _, ok := parseLine(raw); ok {
+		if _, _, ok := parseLine(raw, nil); ok {
 			return ErrJournal
 		}
 		if err != nil {
@@ -108,21 +108,24 @@ func encodeEntry(b []byte, at int64, done []byte) []byte {
 	return append(binary.BigEndian.AppendUint64(b, uint64(at)), done...)
 }
 
-// decodeEntry reads what encodeEntry wrote, of key.
-func decodeEntry(key string, b []byte) (*entry, error) {
+// decodeEntry reads what encodeEntry wrote, of key. done is where its answer goes; nil: into a new one.
+func decodeEntry(key string, b []byte, done *receipt) (e entry, err error) {
 	if len(b) < 8 {
-		return nil, ErrJournal
+		return e, ErrJournal
 	}
-	e := &entry{at: int64(binary.BigEndian.Uint64(b))}
+	e.at = int64(binary.BigEndian.Uint64(b))
 	if b = b[8:]; len(b) > 0 && b[0] != '{' {
 		e.as = string(b)
 	} else if len(b) > 0 {
-		if e.done = parsePlainReceipt(b, key); e.done != nil {
+		if e.done = done; done == nil {
+			e.done = &receipt{}
+		}
+		if e.done.parsePlain(b, key) {
 			return e, nil
 		}
-		e.done = &receipt{}
+		*e.done = receipt{}
 		if err := json.Unmarshal(b, e.done); err != nil {
-			return nil, fmt.Errorf("%w: %w", ErrJournal, err)
+			return e, fmt.Errorf("%w: %w", ErrJournal, err)
 		}
 	}
 	return e, nil
@@ -161,8 +164,9 @@ func appendLine(b []byte, l line) (_, done []byte, err error) {
 	return append(b, '\n'), done, nil
 }
 
-// parseLine is the event of a line, and the JSON of its answer, where it has one.
-func parseLine(raw []byte) (l line, done []byte, ok bool) {
+// parseLine is the event of a line, and the JSON of its answer, where it has one. An answer goes into
+// answer; nil: into a new one.
+func parseLine(raw []byte, answer *receipt) (l line, done []byte, ok bool) {
 	if len(raw) < 10 || raw[8] != ' ' || raw[len(raw)-1] != '\n' {
 		return l, nil, false
 	}
@@ -171,7 +175,7 @@ func parseLine(raw []byte) (l line, done []byte, ok bool) {
 	if err != nil || uint32(sum) != crc32.Checksum(body, castagnoli) {
 		return l, nil, false
 	}
-	if l, done, ok = parsePlain(body); ok {
+	if l, done, ok = parsePlain(body, answer); ok {
 		return l, done, true
 	}
 	l = line{}

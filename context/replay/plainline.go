@@ -64,13 +64,18 @@ func member(b []byte, open, s string) []byte {
 }
 
 // parsePlain reads what plainLine and plainReceipt write, the latter as the line of an answer; false: it
-// is something else. done is the JSON of the answer.
-func parsePlain(body []byte) (l line, done []byte, ok bool) {
+// is something else. done is the JSON of the answer, which goes into answer; nil: into a new one.
+func parsePlain(body []byte, answer *receipt) (l line, done []byte, ok bool) {
 	if done, ok = bytes.CutPrefix(body, []byte(`{"done":`)); ok {
 		if done, ok = bytes.CutSuffix(done, []byte("}")); ok {
-			l.Done = parsePlainReceipt(done, "")
+			if answer == nil {
+				answer = &receipt{}
+			}
+			if ok = answer.parsePlain(done, ""); ok {
+				l.Done = answer
+			}
 		}
-		return l, done, l.Done != nil
+		return l, done, ok
 	}
 	p := plainText(body)
 	if !p.take(`{"intent":"`) {
@@ -82,13 +87,16 @@ func parsePlain(body []byte) (l line, done []byte, ok bool) {
 	return l, nil, ok && l.Intent != "" && string(p) == "}"
 }
 
-// parsePlainReceipt reads what plainReceipt writes, most likely of key; nil: it is something else.
-func parsePlainReceipt(b []byte, key string) *receipt {
+// parsePlain reads what plainReceipt writes, most likely of key; false: it is something else, and what r
+// is does not count.
+func (r *receipt) parsePlain(b []byte, key string) bool {
 	p, ok := plainText(b), true
-	r := &receipt{}
-	r.Key = text(p.must(`{"key":"`, &ok), key)
+	*r = receipt{}
+	r.Key = p.likely(`{"key":"`, key, &ok)
 	r.Action = actionText(p.must(`,"action":"`, &ok))
-	r.Target = text(p.optional(`,"target":"`, &ok), r.Key)
+	if p.at(`,"target":"`) {
+		r.Target = p.likely(`,"target":"`, r.Key, &ok)
+	}
 	r.Version, r.Why = text(p.optional(`,"version":"`, &ok), "0"), string(p.optional(`,"why":"`, &ok))
 	r.NoLoss = p.take(`,"noloss":true`)
 	if p.take(`,"losses":[`) {
@@ -98,10 +106,7 @@ func parsePlainReceipt(b []byte, key string) *receipt {
 		}
 		ok = ok && p.take("]")
 	}
-	if !ok || string(p) != "}" {
-		return nil
-	}
-	return r
+	return ok && string(p) == "}"
 }
 
 // text is b as a string; likely, where it is that.
@@ -124,12 +129,24 @@ func actionText(b []byte) string {
 // plainText is what is left to be read.
 type plainText []byte
 
+func (p *plainText) at(s string) bool { return len(*p) >= len(s) && string((*p)[:len(s)]) == s }
+
 func (p *plainText) take(s string) bool {
-	if len(*p) < len(s) || string((*p)[:len(s)]) != s {
+	if !p.at(s) {
 		return false
 	}
 	*p = (*p)[len(s):]
 	return true
+}
+
+// likely is must where the string is most likely s.
+func (p *plainText) likely(open, s string, ok *bool) string {
+	rest := *p
+	if *ok && s != "" && plain(s) && rest.take(open) && rest.take(s) && rest.take(`"`) {
+		*p = rest
+		return s
+	}
+	return string(p.must(open, ok))
 }
 
 // text reads a string of which the first quote was taken.

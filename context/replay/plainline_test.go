@@ -27,7 +27,7 @@ func FuzzPlainRead(f *testing.F) {
 		f.Add([]byte(s))
 	}
 	f.Fuzz(func(t *testing.T, body []byte) {
-		got, _, ok := parsePlain(body)
+		got, _, ok := parsePlain(body, nil)
 		if !ok {
 			return
 		}
@@ -64,7 +64,7 @@ func FuzzPlainWrite(f *testing.F) {
 				t.Fatalf("the answer is %q in %q", done, want)
 			}
 			again, _ := byJSON(want)
-			got, inside, ok := parseLine(raw[1:])
+			got, inside, ok := parseLine(raw[1:], nil)
 			if d := cmp.Diff(again, got, cmp.AllowUnexported(line{})); !ok || d != "" || l.Done != nil && !json.Valid(inside) {
 				t.Fatalf("%q: %v, %s, %q", raw, ok, d, inside)
 			}
@@ -82,7 +82,7 @@ func TestPlainIsUsual(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		if got, _, ok := parsePlain(raw[9 : len(raw)-1]); !ok || !cmp.Equal(l, got, cmp.AllowUnexported(line{})) {
+		if got, _, ok := parsePlain(raw[9:len(raw)-1], nil); !ok || !cmp.Equal(l, got, cmp.AllowUnexported(line{})) {
 			t.Errorf("%s is left to package json", raw)
 		}
 	}

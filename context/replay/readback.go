@@ -95,6 +95,7 @@ type readBack struct {
 	names      *mapping.Mapper // nil: no map
 	dead       *erased         // what was asked to be erased since; nil: nothing
 	now        lately          // of the record that is read: it is asked for first, and then never again
+	answer     receipt         // that now is about
 	lately     []lately        // of what records refer to: each key has its place here
 	seed       maphash.Seed
 }
@@ -126,21 +127,18 @@ func (b *readBack) entry(key string) *receipt {
 
 // receipt is what the run said of the record under key in the archive.
 func (b *readBack) receipt(key string) *receipt {
-	l := &b.now
+	l, answer := &b.now, &b.answer
 	if key != l.key {
-		l = &b.lately[maphash.String(b.seed, key)%mostLately]
+		l, answer = &b.lately[maphash.String(b.seed, key)%mostLately], nil
 	}
 	if l.known && l.key == key {
 		return l.rc
 	}
-	e, err := b.j.get(key)
+	e, _, err := b.j.look(key, answer)
 	if err != nil {
 		b.err = err
 	}
-	l.known, l.rc = true, nil
-	if e != nil {
-		l.rc = e.done
-	}
+	l.known, l.rc = true, e.done
 	if l != &b.now {
 		l.key = strings.Clone(key) // it may be a piece of all that its record holds
 	}
