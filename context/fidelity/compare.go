@@ -178,7 +178,6 @@ func (c *comparer) readWant(ctx context.Context, src agentstate.Source) error {
 	defer l.close()
 	f.ref = l.ref
 	g := newGlancer(f, c.sums)
-	var sum glance
 	var raw []byte
 	for r, err := range src.Records(ctx, nil) {
 		if err != nil {
@@ -201,11 +200,10 @@ func (c *comparer) readWant(ctx context.Context, src agentstate.Source) error {
 		}
 		if e.expect == Required || e.expect == Optional {
 			l.begin(r)
-			var ok bool
-			if sum, ok = g.look(r); ok {
-				e.glance = &sum
-			} else if e.fields, err = f.flatten(r); err != nil {
-				return fmt.Errorf("%s: %w", e.key, err)
+			if e.glance, e.whole = g.look(r); !e.whole {
+				if e.fields, err = f.flatten(r); err != nil {
+					return fmt.Errorf("%s: %w", e.key, err)
+				}
 			}
 		}
 		raw = e.append(raw[:0], at)
@@ -286,7 +284,7 @@ func (c *comparer) readGot(ctx context.Context, src agentstate.Source) error {
 			c.rep.Raised = append(c.rep.Raised, e.key)
 		}
 		c.rep.Times.add(e.key, e.made, r.GetMeta().GetCreatedUnixNano())
-		if err := c.pair(e, r, f, g); err != nil {
+		if err := c.pair(&e, r, f, g); err != nil {
 			return fmt.Errorf("%s: %w", key, err)
 		}
 	}

@@ -17,7 +17,8 @@ type entry struct {
 	rank   byte
 	made   int64 // Meta.CreatedUnixNano
 	fields []field
-	glance *glance // in place of fields
+	whole  bool // it has a glance, and no fields
+	glance glance
 }
 
 // rank is 2 for what a runtime takes for words of its operator, or always shows to the model, 1 for
@@ -61,7 +62,7 @@ func (e *entry) append(b []byte, at string) []byte {
 	if e.key != at {
 		flags |= hasKey
 	}
-	if e.glance != nil {
+	if e.whole {
 		flags |= hasGlance
 	}
 	b = append(binary.AppendUvarint(b, uint64(e.n)), flags)
@@ -69,7 +70,7 @@ func (e *entry) append(b []byte, at string) []byte {
 	if e.key != at {
 		b = appendText(b, e.key)
 	}
-	if e.glance != nil {
+	if e.whole {
 		return append(append(b, e.glance.fields[:]...), e.glance.native[:]...)
 	}
 	return appendFields(b, e.fields)
@@ -89,29 +90,28 @@ func appendFields(b []byte, fs []field) []byte {
 var errEntry = errors.New("fidelity: the temporary file is damaged")
 
 // decode reads the entry under the key at.
-func decode(at string, b []byte) (*entry, error) {
+func decode(at string, b []byte) (e entry, err error) {
 	n, i := binary.Uvarint(b)
 	if i <= 0 || i >= len(b) {
-		return nil, errEntry
+		return e, errEntry
 	}
 	flags := b[i]
-	e := &entry{n: int(n), key: at, rank: flags & 3, expect: Expectation(flags >> 2 & 3)}
+	e = entry{n: int(n), key: at, rank: flags & 3, expect: Expectation(flags >> 2 & 3)}
 	b = b[i+1:]
 	if e.made, i = binary.Varint(b); i <= 0 {
-		return nil, errEntry
+		return e, errEntry
 	}
 	b = b[i:]
-	var err error
 	if flags&hasKey != 0 {
 		if e.key, b, err = textOf(b); err != nil {
-			return nil, err
+			return e, err
 		}
 	}
 	if flags&hasGlance != 0 {
 		if len(b) != 32 {
-			return nil, errEntry
+			return e, errEntry
 		}
-		e.glance = &glance{[16]byte(b[:16]), [16]byte(b[16:])}
+		e.whole, e.glance = true, glance{[16]byte(b[:16]), [16]byte(b[16:])}
 		return e, nil
 	}
 	e.fields, err = fieldsOf(b)

@@ -84,13 +84,11 @@ func (g *glancer) look(r agentstate.Record) (out glance, ok bool) {
 	if m, is := r.(*pb.Memory); is && m.TtlMinutes == 0 && math.Signbit(m.TtlMinutes) {
 		return out, false // the bytes do not tell −0 from 0
 	}
-	n := v.SizeVT()
-	if cap(g.wire) < n || cap(g.wire) > max(n, 1<<20) {
-		g.wire = make([]byte, n)
-	}
-	b := g.wire[:n]
-	if n, err := v.MarshalToSizedBufferVT(b); err != nil || n != len(b) {
-		return out, false
+	b := g.marshal(v)
+	if b == nil {
+		if b = g.measured(v); b == nil {
+			return out, false
+		}
 	}
 	p := g.place(r)
 	g.n++
@@ -111,6 +109,40 @@ func (g *glancer) look(r agentstate.Record) (out glance, ok bool) {
 	return out, true
 }
 
+// marshal is the wire form of v, which the generated code writes from its end into what room there is;
+// nil: there was too little, and it ran over. Nearly always there is enough, and to measure first takes
+// as long as to write.
+func (g *glancer) marshal(v fast) (b []byte) {
+	defer func() {
+		if recover() != nil {
+			b = nil
+		}
+	}()
+	if len(g.wire) == 0 || len(g.wire) > mostWire {
+		g.wire = make([]byte, firstWire)
+	}
+	n, err := v.MarshalToSizedBufferVT(g.wire)
+	if err != nil {
+		return nil
+	}
+	return g.wire[len(g.wire)-n:]
+}
+
+const firstWire, mostWire = 64 << 10, 1 << 20
+
+// measured is marshal with room enough; nil: v cannot be written.
+func (g *glancer) measured(v fast) []byte {
+	n := v.SizeVT()
+	if len(g.wire) < n {
+		g.wire = make([]byte, n+n/2)
+	}
+	b := g.wire[:n]
+	if n, err := v.MarshalToSizedBufferVT(b); err != nil || n != len(b) {
+		return nil
+	}
+	return b
+}
+
 func (g *glancer) use(path uint16) {
 	for len(g.seen) <= int(path) {
 		g.seen = append(g.seen, 0)
@@ -121,29 +153,30 @@ func (g *glancer) use(path uint16) {
 	}
 }
 
-// record takes the wire form of a record apart. What is before and after its Meta counts whole.
+// record takes the wire form of a record apart. What is after its Meta counts whole.
 func (g *glancer) record(b []byte, p *place) bool {
-	start := len(g.kept)
-	for len(b) > 0 {
+	start, first := len(g.kept), true
+	whole := b
+	for ; len(b) > 0; first = false {
 		n, typ, v, rest := next(b)
 		if rest == nil {
 			return false
 		}
+		b = rest
 		if n != recordMeta {
 			if !g.field(p, n, typ, v) {
 				return false
 			}
-			g.kept = append(g.kept, b[:len(b)-len(rest)]...)
-			b = rest
 			continue
 		}
-		e, at := g.edge(p, n), len(g.kept)
-		if e == nil || e.wire != typ || len(v) == 0 || at != start || !g.meta(v, e.sub, p) {
+		e := g.edge(p, n)
+		if e == nil || e.wire != typ || len(v) == 0 || !first || !g.meta(v, e.sub, p) {
 			return false
 		}
 		binary.BigEndian.PutUint32(g.kept[start-4:], uint32(len(g.kept)-start)) // where it ends
-		b = rest
+		whole = rest
 	}
+	g.kept = append(g.kept, whole...)
 	return true
 }
 
@@ -223,7 +256,10 @@ func (g *glancer) field(p *place, n protowire.Number, typ protowire.Type, v []by
 		}
 		return g.message(v, e.sub)
 	case isReference:
-		return g.reference(e.path, string(v))
+		if string(v) != e.last { // many of one parent come together
+			e.last = string(v)
+		}
+		return g.reference(e.path, e.last)
 	}
 	g.use(e.path)
 	return true

@@ -49,6 +49,7 @@ type edge struct {
 	wire protowire.Type // in another one it is of a later release
 	path uint16
 	sub  *place
+	last string // of a reference: what it was the last time
 }
 
 type what byte

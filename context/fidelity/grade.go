@@ -72,13 +72,17 @@ func (c *comparer) alike(key string, used []uint16) {
 	c.rep.Same++
 	k.Records++
 	k.Same++
+	n := uint64(0)
 	for _, id := range used {
 		if !c.rep.Native && c.paths.native(id) {
 			continue
 		}
-		c.rep.Fields++
-		c.rep.Grades[Exact]++
+		n++
 		count(counts, id, Exact)
+	}
+	if n > 0 {
+		c.rep.Fields += n
+		c.rep.Grades[Exact] += n
 	}
 }
 

@@ -164,11 +164,7 @@ func (l *links) settle(x *exchange) {
 
 // there notes that a record of this key was read.
 func (l *links) there(key string) {
-	*l.place(l.recent, key) = strings.Clone(key) // it may be a piece of all that its record holds
-}
-
-func (l *links) place(in []string, key string) *string {
-	return &in[maphash.String(l.seed, key)%mostRecent]
+	l.recent[maphash.String(l.seed, key)%mostRecent] = strings.Clone(key) // it may be a piece of all that its record holds
 }
 
 // ref is a reference of the present record.
@@ -189,10 +185,11 @@ func (l *links) ref(path uint16, key string) {
 		l.paths[path] = c
 	}
 	c.Total++
-	ok := *l.place(l.named, key) == key || *l.place(l.recent, key) == key
+	at := maphash.String(l.seed, key) % mostRecent
+	ok := l.named[at] == key || l.recent[at] == key
 	if !ok {
 		if ok, l.err = l.has(key); ok {
-			*l.place(l.named, key) = strings.Clone(key)
+			l.named[at] = strings.Clone(key)
 		}
 	}
 	switch {

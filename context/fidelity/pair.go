@@ -10,7 +10,7 @@ import (
 
 // pair compares r of got with the entry of want.
 func (c *comparer) pair(e *entry, r agentstate.Record, f *flattener, g *glancer) error {
-	if e.glance == nil {
+	if !e.whole {
 		fields, err := f.flatten(r)
 		if err != nil {
 			return err

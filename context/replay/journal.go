@@ -144,12 +144,14 @@ func (j *Journal) take(l line, n int64, done []byte) error {
 	case l.Intent != "":
 		if len(j.intents) >= mostIntents {
 			delete(j.intents, l.Intent)
-			return j.put(l.Intent, at, []byte(l.As))
+			j.entry = encodeIntent(j.entry[:0], at, l.As)
+			return j.index.Put(l.Intent, j.entry)
 		}
 		j.intents[l.Intent] = entry{at: at, as: l.As}
 	case l.Done != nil:
 		delete(j.intents, l.Done.Key)
-		return j.put(l.Done.Key, at, done)
+		j.entry = encodeAnswer(j.entry[:0], at, l.Done, done)
+		return j.index.Put(l.Done.Key, j.entry)
 	case l.Resumed:
 		j.ended = false // it was opened again for what was refused
 		j.flushed = append(j.flushed, span{j.size, j.size})
@@ -161,11 +163,6 @@ func (j *Journal) take(l line, n int64, done []byte) error {
 		j.undone = true
 	}
 	return nil
-}
-
-func (j *Journal) put(key string, at int64, what []byte) error {
-	j.entry = encodeEntry(j.entry[:0], at, what)
-	return j.index.Put(key, j.entry)
 }
 
 // open tells whether nothing was written, and asking again may be of use.

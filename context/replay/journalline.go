@@ -104,29 +104,56 @@ func onlyTail(r *bufio.Reader) error {
 	}
 }
 
-func encodeEntry(b []byte, at int64, done []byte) []byte {
-	return append(binary.BigEndian.AppendUint64(b, uint64(at)), done...)
+// What an entry is in the index, behind its place in the file.
+const (
+	anIntent  = iota // with line.As
+	anAnswer         // JSON
+	theAction        // and above: an answer of this action less theAction, with its version, and of nothing else but its own key
+)
+
+// encodeIntent appends the entry of an intent that is at a place of the file.
+func encodeIntent(b []byte, at int64, as string) []byte {
+	return append(append(binary.BigEndian.AppendUint64(b, uint64(at)), anIntent), as...)
 }
 
-// decodeEntry reads what encodeEntry wrote, of key. done is where its answer goes; nil: into a new one.
+// encodeAnswer appends the entry of an answer, whose JSON is raw. Nearly all say no more than that the
+// target knows the record by its own key.
+func encodeAnswer(b []byte, at int64, r *receipt, raw []byte) []byte {
+	b = binary.BigEndian.AppendUint64(b, uint64(at))
+	if r.Target == r.Key && r.Why == "" && !r.NoLoss && r.Losses == nil && r.Approval == nil {
+		for a := Created; a <= Held; a++ {
+			if a.String() == r.Action {
+				return append(append(b, theAction+byte(a)), r.Version...)
+			}
+		}
+	}
+	return append(append(b, anAnswer), raw...)
+}
+
+// decodeEntry reads what is in the index of key. done is where its answer goes; nil: into a new one.
 func decodeEntry(key string, b []byte, done *receipt) (e entry, err error) {
-	if len(b) < 8 {
+	if len(b) < 9 {
 		return e, ErrJournal
 	}
+	what, rest := b[8], b[9:]
 	e.at = int64(binary.BigEndian.Uint64(b))
-	if b = b[8:]; len(b) > 0 && b[0] != '{' {
-		e.as = string(b)
-	} else if len(b) > 0 {
-		if e.done = done; done == nil {
-			e.done = &receipt{}
-		}
-		if e.done.parsePlain(b, key) {
-			return e, nil
-		}
-		*e.done = receipt{}
-		if err := json.Unmarshal(b, e.done); err != nil {
-			return e, fmt.Errorf("%w: %w", ErrJournal, err)
-		}
+	if what == anIntent {
+		e.as = string(rest)
+		return e, nil
+	}
+	if e.done = done; done == nil {
+		e.done = &receipt{}
+	}
+	if what > theAction {
+		*e.done = receipt{Key: key, Action: Action(what - theAction).String(), Target: key, Version: text(rest, "0")}
+		return e, nil
+	}
+	if e.done.parsePlain(rest, key) {
+		return e, nil
+	}
+	*e.done = receipt{}
+	if err := json.Unmarshal(rest, e.done); err != nil {
+		return e, fmt.Errorf("%w: %w", ErrJournal, err)
 	}
 	return e, nil
 }

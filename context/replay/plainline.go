@@ -8,9 +8,17 @@ import "bytes"
 
 // plain tells whether s stands in JSON as it is.
 func plain[T ~string | ~[]byte](s T) bool {
+	// A bit for each byte that does not.
+	const (
+		below = 1<<' ' - 1 | 1<<'"' | 1<<'<' | 1<<'>' | 1<<'&'
+		above = 1<<('\\'-64) | 1<<63 // DEL
+	)
 	for i := range len(s) {
-		switch c := s[i]; {
-		case c < ' ', c > '~', c == '"', c == '\\', c == '<', c == '>', c == '&':
+		c, not := s[i], uint64(below)
+		if c >= 64 {
+			not = above
+		}
+		if c >= 128 || not>>(c&63)&1 != 0 {
 			return false
 		}
 	}
@@ -92,6 +100,9 @@ func parsePlain(body []byte, answer *receipt) (l line, done []byte, ok bool) {
 func (r *receipt) parsePlain(b []byte, key string) bool {
 	p, ok := plainText(b), true
 	*r = receipt{}
+	if !plain(key) {
+		key = ""
+	}
 	r.Key = p.likely(`{"key":"`, key, &ok)
 	r.Action = actionText(p.must(`,"action":"`, &ok))
 	if p.at(`,"target":"`) {
@@ -139,10 +150,10 @@ func (p *plainText) take(s string) bool {
 	return true
 }
 
-// likely is must where the string is most likely s.
+// likely is must where the string is most likely s, which is plain.
 func (p *plainText) likely(open, s string, ok *bool) string {
 	rest := *p
-	if *ok && s != "" && plain(s) && rest.take(open) && rest.take(s) && rest.take(`"`) {
+	if *ok && s != "" && rest.take(open) && rest.take(s) && rest.take(`"`) {
 		*p = rest
 		return s
 	}

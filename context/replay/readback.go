@@ -97,6 +97,7 @@ type readBack struct {
 	now        lately          // of the record that is read: it is asked for first, and then never again
 	answer     receipt         // that now is about
 	lately     []lately        // of what records refer to: each key has its place here
+	same       []string        // what the target knows by the same key: each has its place here
 	seed       maphash.Seed
 }
 
@@ -111,7 +112,7 @@ type lately struct {
 const mostLately = 1 << 13
 
 func newReadBack(j *Journal) *readBack {
-	return &readBack{j: j, notWritten: map[string]uint64{}, lately: make([]lately, mostLately), seed: maphash.MakeSeed()}
+	return &readBack{j: j, notWritten: map[string]uint64{}, lately: make([]lately, mostLately), same: make([]string, mostLately), seed: maphash.MakeSeed()}
 }
 
 func (b *readBack) entry(key string) *receipt {
@@ -194,11 +195,18 @@ func (s approvedGetter) Get(ctx context.Context, key string) (agentstate.Record,
 // key is the key under which the target yields the record. A driver whose runtime keeps ids
 // answers with ids of another form, and the keys are the same.
 func (b *readBack) key(key string) string {
-	rc := b.entry(key)
-	if rc == nil {
+	at := &b.same[maphash.String(b.seed, key)%mostLately]
+	if *at == key {
 		return key
 	}
-	return targetKey(key, rc.Target)
+	there := key
+	if rc := b.entry(key); rc != nil {
+		there = targetKey(key, rc.Target)
+	}
+	if there == key {
+		*at = strings.Clone(key) // it may be a piece of all that its record holds
+	}
+	return there
 }
 
 // TargetKey is the key under which the target yields the record of rc.
