@@ -1,7 +1,6 @@
 package openaiagents
 
 import (
-	"bytes"
 	"context"
 	"encoding/json"
 	"errors"
@@ -128,11 +127,18 @@ func (s *Store) Records(ctx context.Context, opts *agentstate.ReadOptions) iter.
 
 func (r *pgReading) close() { r.pg.close() }
 
+// room is the memory of the server that a sort may take before it writes to its disk: what it gives for an
+// index unless somebody says otherwise. A server that gives more already is left alone.
+const room = `SELECT set_config('work_mem', '64MB', true) WHERE pg_size_bytes(current_setting('work_mem')) < 64 * 1024 * 1024`
+
 func (r *pgReading) run(ctx context.Context) error {
 	for _, g := range r.denials() {
 		if !r.out.Gap(g) {
 			return errStop
 		}
+	}
+	if err := r.exec(ctx, room); err != nil {
+		return err
 	}
 	for _, p := range r.pairs {
 		if err := r.tooLong(ctx, p); err != nil {
@@ -158,7 +164,7 @@ func (r *pgReading) tooLong(ctx context.Context, p *pgPair) error {
 			if t.denied != "" {
 				continue
 			}
-			n, err := r.count(ctx, fmt.Sprintf("SELECT count(*) FROM %s WHERE octet_length(%s::text) > %d", t.ident, quote(a[0]), agentstate.SpillSize))
+			n, err := r.count(ctx, fmt.Sprintf("SELECT count(*) FROM %s WHERE octet_length(convert_to(%s::text, 'UTF8')) > %d", t.ident, quote(a[0]), agentstate.SpillSize))
 			if err != nil {
 				return err
 			}
@@ -181,22 +187,22 @@ func rowsOf[T any](ctx context.Context, r *pgReading, name, q string, work func(
 }
 
 // sessionRows reads the table of sessions in the order of their ids.
-func (r *pgReading) sessionRows(ctx context.Context, p *pgPair) *feed[pgsnapshot.Row] {
+func (r *pgReading) sessionRows(ctx context.Context, p *pgPair) *feed[*sessionRecord] {
 	q := `SELECT session_id, created_at, updated_at` + p.sessions.more() + ` FROM ` + p.sessions.ident + ` ORDER BY session_id COLLATE "C"`
-	return rowsOf(ctx, r, "exitramp_s", q, func(rows []pgsnapshot.Row) []pgsnapshot.Row { return rows })
+	return rowsOf(ctx, r, "exitramp_s", q, p.sessionRecords)
 }
 
 // messageRows reads the table of messages in the order of sessions. The inner statement sorts rows
 // whose long values still lie beside them.
 func (r *pgReading) messageRows(ctx context.Context, p *pgPair) *feed[pgItem] {
-	q := fmt.Sprintf(`SELECT id, session_id, CASE WHEN octet_length(message_data) <= %d THEN message_data END, created_at%s, octet_length(message_data)
-		FROM (SELECT * FROM %s ORDER BY session_id COLLATE "C", id OFFSET 0) x`, inPage, p.messages.more(), p.messages.ident)
+	q := fmt.Sprintf(`SELECT id, session_id, CASE WHEN octet_length(message_data) <= %[1]d THEN message_data END, created_at%[2]s, CASE WHEN octet_length(message_data) > %[1]d THEN octet_length(message_data) END
+		FROM (SELECT * FROM %[3]s ORDER BY session_id COLLATE "C", id OFFSET 0) x`, inPage, p.messages.more(), p.messages.ident)
 	return rowsOf(ctx, r, "exitramp_m", q, p.items)
 }
 
 // walk reads the two tables side by side, in the order of session ids.
 func (r *pgReading) walk(ctx context.Context, p *pgPair) error {
-	sessions, messages := &feed[pgsnapshot.Row]{}, &feed[pgItem]{}
+	sessions, messages := &feed[*sessionRecord]{}, &feed[pgItem]{}
 	if p.sessions.denied == "" {
 		sessions = r.sessionRows(ctx, p)
 		defer sessions.queue.Close()
@@ -214,18 +220,18 @@ func (r *pgReading) walk(ctx context.Context, p *pgPair) error {
 		if err != nil || s == nil && m == nil {
 			return err
 		}
-		sid, row := "", pgsnapshot.Row(nil)
-		if s != nil && (m == nil || bytes.Compare((*s)[0], m.session()) <= 0) {
-			row = *s
-			sid = string(row[0])
+		var c *pb.Conversation
+		if s != nil && (m == nil || (*s).Title <= string(m.session())) {
+			c = &(*s).Conversation
 			sessions.next()
-		} else { // its session has no row, or none that the observer sees
-			sid = string(m.session())
+		} else {
+			c = p.orphan(string(m.session()))
 		}
-		if err := r.conversation(p, sid, row); err != nil {
+		sid, key := c.Title, c.Meta.Key // the consumer may change c
+		if err := r.put(c); err != nil {
 			return err
 		}
-		for key := agentstate.Key("conversation", p.Messages, sid); m != nil && string(m.session()) == sid; {
+		for m != nil && string(m.session()) == sid {
 			if err := r.message(ctx, p, key, m); err != nil {
 				return err
 			}

@@ -14,33 +14,50 @@ import (
 	pb "github.com/exitramp/exitramp/proto/exitramp/v1"
 )
 
-func textColumn(name string, text []byte) *pb.Column {
-	c := &pb.Column{Name: name}
-	if text != nil {
-		c.Value = &pb.Column_Text{Text: text}
+// A sessionRecord is a conversation with its parts, made at once.
+type sessionRecord struct {
+	pb.Conversation
+	meta    pb.Meta
+	native  nativeRow
+	natives [1]*pb.Native
+}
+
+// sessionRecords makes records of rows. It is called for several pages at once.
+func (p *pgPair) sessionRecords(rows []pgsnapshot.Row) []*sessionRecord {
+	out := make([]*sessionRecord, len(rows))
+	t := tableOf(p.Sessions, &p.pair, p.sessions.has()...)
+	v := make([]any, len(t.cols))
+	for i, row := range rows {
+		c := &sessionRecord{}
+		c.Meta, c.meta.Native, c.Title = &c.meta, c.natives[:], string(row[0])
+		c.meta.Key = agentstate.Key("conversation", p.Messages, c.Title)
+		c.natives[0] = c.native.fill(t, values(v, row), nil) // what is long does not come
+		c.meta.CreatedUnixNano, c.meta.UpdatedUnixNano = timeIn(string(row[1])), timeIn(string(row[2]))
+		out[i] = c
 	}
+	return out
+}
+
+// orphan is the conversation of messages whose session has no row, or none that the observer sees.
+func (p *pgPair) orphan(sid string) *pb.Conversation {
+	c := &pb.Conversation{Meta: agentstate.Meta("conversation", nil, p.Messages, sid), Title: sid}
+	c.Meta.Labels = []*pb.Label{{Name: "session", Value: "has no row of its own; its messages have"}}
 	return c
 }
 
-// conversation puts a session; row is nil where it has none.
-func (r *pgReading) conversation(p *pgPair, sid string, row pgsnapshot.Row) error {
-	c := &pb.Conversation{Meta: agentstate.Meta("conversation", nil, p.Messages, sid), Title: sid}
-	if row == nil {
-		c.Meta.Labels = []*pb.Label{{Name: "session", Value: "has no row of its own; its messages have"}}
-		return r.put(c)
-	}
-	cols := []*pb.Column{textColumn("session_id", row[0]), textColumn("created_at", row[1]), textColumn("updated_at", row[2])}
-	for i, v := range row[3:] {
-		if v != nil {
-			cols = append(cols, textColumn(p.sessions.added[i][0], v))
+// values puts what is in a row into v, for nativeRow.fill.
+func values(v []any, row pgsnapshot.Row) []any {
+	clear(v)
+	for i := range v {
+		if row[i] != nil {
+			v[i] = &row[i]
 		}
 	}
-	c.Meta.Native = []*pb.Native{{Type: "agent_sessions", Body: &pb.Native_Row{Row: &pb.Row{Columns: cols}}}}
-	c.Meta.CreatedUnixNano, c.Meta.UpdatedUnixNano = timeIn(string(row[1])), timeIn(string(row[2]))
-	return r.put(c)
+	return v
 }
 
-// A pgItem is a row of messages: id, session, item, time, columns of an application, size of the item.
+// A pgItem is a row of messages: id, session, item, time, columns of an application, size of an item that
+// is not in it.
 type pgItem struct {
 	row pgsnapshot.Row
 	id  int64
@@ -61,7 +78,7 @@ func (p *pgPair) items(rows []pgsnapshot.Row) []pgItem {
 			x.err = fmt.Errorf("%w: table %s: a row has no id or no session_id; supported: rows that have both (openai-agents %s)", ErrSchema, p.messages.name, releases)
 			continue
 		}
-		if row[2] == nil && row[len(row)-1] != nil {
+		if row[len(row)-1] != nil {
 			continue
 		}
 		if x.rec = p.record(x, v, nil); row[2] != nil {
@@ -74,16 +91,12 @@ func (p *pgPair) items(rows []pgsnapshot.Row) []pgItem {
 // record is the record of x, without what its item says. v is room for its values; item stands for one
 // that is not in the row.
 func (p *pgPair) record(x *pgItem, v []any, item any) *message {
-	clear(v)
-	v[0], v[2] = x.id, item
-	for i := 1; i < len(v); i++ {
-		if x.row[i] != nil {
-			v[i] = &x.row[i]
-		}
+	if values(v, x.row)[0] = x.id; item != nil {
+		v[2] = item
 	}
 	m := &message{}
 	m.Meta, m.meta.Native = &m.meta, m.natives[:]
-	m.meta.Key = p.prefix + strconv.FormatInt(x.id, 10)
+	m.meta.Key = numbered(p.prefix, x.id)
 	m.natives[0] = m.native.fill(p.table, v, func(string) *pb.Blob {
 		id, _ := json.Marshal([]any{p.Messages, x.id}) // names are valid text
 		return &pb.Blob{Id: "row:" + string(id)}

@@ -126,7 +126,7 @@ func (t pgTable) has() (out []string) {
 // holds is NULL here: see tooLong.
 func (t pgTable) more() (out string) {
 	for _, a := range t.added {
-		out += fmt.Sprintf(", CASE WHEN octet_length(%[1]s::text) <= %[2]d THEN %[1]s::text END", quote(a[0]), agentstate.SpillSize)
+		out += fmt.Sprintf(", CASE WHEN octet_length(convert_to(%[1]s::text, 'UTF8')) <= %[2]d THEN %[1]s::text END", quote(a[0]), agentstate.SpillSize)
 	}
 	return out
 }

@@ -190,13 +190,19 @@ func (d *db) longMessage(ctx context.Context, t *itemTable, v []any) (_ *pb.Mess
 	return m, err
 }
 
+// numbered is the key of a row, made at once.
+func numbered(prefix string, id int64) string {
+	var room [128]byte
+	return string(strconv.AppendInt(append(room[:0], prefix...), id, 10))
+}
+
 // message is the record of a row. It is called for several rows at once.
 func (d *db) message(t *itemTable, v []any) *pb.Message {
 	m := &message{}
 	m.Meta, m.meta.Native = &m.meta, m.natives[:]
 	m.natives[0] = m.native.fill(t.table, v, func(col string) *pb.Blob { return d.blob(t.table, col, v) })
 	if id, ok := v[0].(int64); ok {
-		m.meta.Key = t.prefix + strconv.FormatInt(id, 10)
+		m.meta.Key = numbered(t.prefix, id)
 	} else {
 		m.meta.Key = t.prefix + url.PathEscape(asText(v[0]))
 	}

@@ -24,7 +24,7 @@ func Text(raw json.RawMessage) (string, bool) { return text(jsonvalue.Value(raw)
 
 func text(v jsonvalue.Value) (string, bool) {
 	s := v.Text()
-	if !v.IsText() || strings.ContainsRune(s, utf8.RuneError) && (bytes.Contains(v, []byte(`\ud`)) || bytes.Contains(v, []byte(`\uD`)) || !utf8.Valid(v)) {
+	if !v.IsText() || (strings.Contains(s, "\ufffd") || !utf8.ValidString(s)) && (bytes.Contains(v, []byte(`\ud`)) || bytes.Contains(v, []byte(`\uD`)) || !utf8.Valid(v)) {
 		return s, false
 	}
 	return s, true
