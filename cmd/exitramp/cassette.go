@@ -148,6 +148,7 @@ func (a *app) record(ctx context.Context, args []string, f *recordFlags) error {
 	if err != nil {
 		return usagef("%v", err)
 	}
+	defer rec.Close()
 	s, err := f.serve.start(rec)
 	if err != nil {
 		return err

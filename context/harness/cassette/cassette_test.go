@@ -575,6 +575,7 @@ func FuzzAnswer(f *testing.F) {
 			if p, err := NewPlayer(t.Context(), mem, nil); err == nil && p.Answers() == 0 {
 				t.Fatal("nothing to play")
 			}
+			r.Close()
 		}
 	})
 }

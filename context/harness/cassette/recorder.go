@@ -3,6 +3,7 @@ package cassette
 import (
 	"bytes"
 	"context"
+	"crypto/sha256"
 	"encoding/json"
 	"errors"
 	"fmt"
@@ -27,13 +28,15 @@ type RecorderOptions struct {
 	Name      string            // of the recording, part of every key
 	Transport http.RoundTripper // nil: http.DefaultTransport
 	Now       func() time.Time  // nil: time.Now
+	Dir       string            // of the temporary file; empty: the system's. It is sealed, and has no name where the system allows that
 }
 
-// maxRecorded is how much a Recorder holds, in bytes of requests and answers.
-const maxRecorded = 512 << 20
+// maxRecorded is how much a Recorder holds, in bytes of answers.
+const maxRecorded = 64 << 30
 
 // A Recorder hands requests on to a model and keeps what is said. It is an http.Handler for several
-// requests at a time, and a Source of what it has recorded.
+// requests at a time, and a Source of what it has recorded. What was said lies in a temporary file; in
+// memory there are some hundred bytes a message. Close it.
 type Recorder struct {
 	o        RecorderOptions
 	upstream *url.URL
@@ -44,7 +47,8 @@ type Recorder struct {
 	open    []*conversation // of this run
 	all     []*conversation
 	threads threads
-	held    int
+	held    int64
+	kept    *kept
 	asked   uint64            // exchanges that are to be in the recording
 	beyond  map[string]uint64 // requests that it cannot hold, by why
 	failed  map[int]uint64    // answers of the model that were none, by status
@@ -53,17 +57,16 @@ type Recorder struct {
 // A conversation is requests that go on from each other.
 type conversation struct {
 	run, n    int
-	items     []item
-	messages  []*pb.Message
+	items     []item // without their text
+	messages  int
 	exchanges []*exchange
-	settings  []byte // of the last request
+	settings  [32]byte // digest of the last request's
 }
 
 // An exchange is one request and its answer.
 type exchange struct {
 	requested, served string // model
-	settings          []byte // nil: as in the exchange before
-	usage             []byte
+	settings          bool   // kept; else they are as in the exchange before
 	began, ended      time.Time
 	first             int // place of the answer's message
 }
@@ -77,7 +80,11 @@ func NewRecorder(o RecorderOptions) (*Recorder, error) {
 	if o.Now == nil {
 		o.Now = time.Now
 	}
-	r := &Recorder{o: o, upstream: u, run: 1, threads: newThreads(), beyond: map[string]uint64{}, failed: map[int]uint64{}}
+	kept, err := newKept(o.Dir)
+	if err != nil {
+		return nil, fmt.Errorf("cassette: %w", err)
+	}
+	r := &Recorder{o: o, kept: kept, upstream: u, run: 1, threads: newThreads(), beyond: map[string]uint64{}, failed: map[int]uint64{}}
 	r.proxy = &httputil.ReverseProxy{
 		Transport: o.Transport,
 		Rewrite: func(p *httputil.ProxyRequest) {
@@ -94,6 +101,9 @@ func NewRecorder(o RecorderOptions) (*Recorder, error) {
 	}
 	return r, nil
 }
+
+// Close ends the recording: what it holds is gone.
+func (r *Recorder) Close() error { return r.kept.close() }
 
 // NextRun says that what comes now is another run of the program: its conversations begin anew.
 func (r *Recorder) NextRun() {
@@ -220,29 +230,61 @@ func (r *Recorder) keep(p *pending, b []byte, whole bool) {
 		r.beyond["answers that broke off or were not understood"]++
 		return
 	}
-	if r.held += len(b); r.held > maxRecorded {
+	if r.held += int64(len(b)); r.held > maxRecorded {
 		r.beyond["answers behind the limit of a recording"]++
 		return
 	}
 	said := &pb.Message{Role: pb.Role_ROLE_ASSISTANT, Parts: a.Parts, Model: a.Model, Meta: &pb.Meta{}, NativeId: strings.ToValidUTF8(a.ID, "\ufffd")}
 	said.Meta.Native = []*pb.Native{document("answer", b)}
-	c := r.conversation(p)
-	x := &exchange{requested: p.q.Model, served: a.Model, usage: a.Usage, began: p.began, ended: r.o.Now(), first: len(c.messages)}
-	if s := harness.Encode(p.q.Settings); !bytes.Equal(s, c.settings) {
-		c.settings, x.settings = s, s
-	}
+	x := &exchange{requested: p.q.Model, served: a.Model, began: p.began, ended: r.o.Now()}
 	said.Meta.CreatedUnixNano = agentstate.UnixNano(x.ended)
-	c.messages = append(c.messages, said)
+	c, fresh := r.conversation(p)
+	if err := r.store(c, x, append(c.new(p), said), a.Usage, harness.Encode(p.q.Settings)); err != nil {
+		r.beyond["answers that could not be kept on disk"]++
+		return
+	}
 	c.exchanges = append(c.exchanges, x)
-	c.items = append(slices.Clone(p.items), itemsOf(said)...)
+	c.items = bare(append(slices.Clone(p.items), itemsOf(said)...))
+	if fresh {
+		r.open, r.all = append(r.open, c), append(r.all, c)
+	}
 	if a.ID != "" {
 		r.threads.put(a.ID, c.items)
 	}
 }
 
-// conversation is the one that a request goes on from, with the request's new messages in it; a new
-// one where there is none.
-func (r *Recorder) conversation(p *pending) *conversation {
+// store keeps the messages of x and what was said beside them. Until all of it is kept, c is as it was.
+func (r *Recorder) store(c *conversation, x *exchange, messages []*pb.Message, usage, settings []byte) error {
+	at, n := c.messages, len(c.exchanges)
+	for _, m := range messages {
+		if err := r.kept.putMessage(c, at, m); err != nil {
+			return err
+		}
+		at++
+	}
+	if err := r.kept.put(c, "usage", n, usage); err != nil {
+		return err
+	}
+	if sum := sha256.Sum256(settings); len(settings) > 0 && sum != c.settings {
+		if err := r.kept.put(c, "settings", n, settings); err != nil {
+			return err
+		}
+		c.settings, x.settings = sum, true
+	}
+	c.messages, x.first = at, at-1
+	return nil
+}
+
+// bare are items without their text: the digest is all that is compared here.
+func bare(items []item) []item {
+	for i := range items {
+		items[i].name, items[i].text = "", ""
+	}
+	return items
+}
+
+// conversation is the one that a request goes on from; a new one where there is none.
+func (r *Recorder) conversation(p *pending) (c *conversation, fresh bool) {
 	var best *conversation
 	for _, c := range r.open {
 		if len(c.items) <= len(p.items) && (best == nil || len(c.items) > len(best.items)) &&
@@ -250,23 +292,24 @@ func (r *Recorder) conversation(p *pending) *conversation {
 			best = c
 		}
 	}
-	known := 0
 	if best == nil {
-		best = &conversation{run: r.run, n: len(r.open) + 1}
-		r.open = append(r.open, best)
-		r.all = append(r.all, best)
-	} else {
-		known = len(best.items)
+		return &conversation{run: r.run, n: len(r.open) + 1}, true
 	}
-	// Messages of the request whose items are all known are in the conversation already.
+	return best, false
+}
+
+// new are the messages of a request that c does not have. Those whose items are all known are in it already.
+func (c *conversation) new(p *pending) []*pb.Message {
+	var out []*pb.Message
+	known := len(c.items)
 	at := len(p.items) - len(flatten(p.q.Messages))
 	for _, m := range p.q.Messages {
 		n := len(itemsOf(m))
 		if at += n; at > known || n == 0 && at == known && known == 0 {
-			best.messages = append(best.messages, m)
+			out = append(out, m)
 		}
 	}
-	return best
+	return out
 }
 
 // Exchanges is how many answers were recorded.

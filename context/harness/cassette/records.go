@@ -11,8 +11,6 @@ import (
 	"strconv"
 	"strings"
 
-	"google.golang.org/protobuf/proto"
-
 	"github.com/exitramp/exitramp/context/agentstate"
 	"github.com/exitramp/exitramp/context/harness"
 	pb "github.com/exitramp/exitramp/proto/exitramp/v1"
@@ -42,7 +40,7 @@ func (r *Recorder) Records(ctx context.Context, opts *agentstate.ReadOptions) it
 					models[modelKey(x)] = x.requested + "\x00" + x.served
 				}
 			}
-			exchanges, messages, tests = exchanges+uint64(len(c.exchanges)), messages+uint64(len(c.messages)), tests+1
+			exchanges, messages, tests = exchanges+uint64(len(c.exchanges)), messages+uint64(c.messages), tests+1
 		}
 		for _, k := range slices.Sorted(maps.Keys(models)) {
 			requested, served, _ := strings.Cut(models[k], "\x00")
@@ -81,7 +79,7 @@ func (r *Recorder) put(e *agentstate.Emitter, c *conversation) bool {
 	conv := agentstate.Key("conversation", id...)
 	key := func(i int) string { return agentstate.Key("message", append(id, strconv.Itoa(i+1))...) }
 	began, ended := c.exchanges[0].began, c.exchanges[len(c.exchanges)-1].ended
-	k := &pb.Conversation{Meta: &pb.Meta{Key: conv, CreatedUnixNano: agentstate.UnixNano(began)}, HeadKey: key(len(c.messages) - 1)}
+	k := &pb.Conversation{Meta: &pb.Meta{Key: conv, CreatedUnixNano: agentstate.UnixNano(began)}, HeadKey: key(c.messages - 1)}
 	k.Title = fmt.Sprintf("%s, run %d, %d", valid(r.o.Name), c.run, c.n)
 	if !e.Put(k) {
 		return false
@@ -90,11 +88,16 @@ func (r *Recorder) put(e *agentstate.Emitter, c *conversation) bool {
 	for i, x := range c.exchanges {
 		m := &pb.Run{Meta: &pb.Meta{Key: agentstate.Key("run", append(id, strconv.Itoa(i+1))...)}, ConversationKey: conv, Status: "completed",
 			ModelKey: modelKey(x), StartedUnixNano: agentstate.UnixNano(x.began), EndedUnixNano: agentstate.UnixNano(x.ended)}
-		if len(x.usage) > 0 {
-			m.Usage = agentstate.Inline(harness.JSON, x.usage)
+		usage, err := r.kept.get(c, "usage", i)
+		if err == nil && len(usage) > 0 {
+			m.Usage = agentstate.Inline(harness.JSON, usage)
 		}
-		if x.settings != nil {
-			m.Meta.Native = []*pb.Native{document("settings", x.settings)}
+		if err == nil && x.settings {
+			m.Meta.Native, err = r.settings(c, i)
+		}
+		if err != nil {
+			e.Fail(err)
+			return false
 		}
 		run[x.first] = m.Meta.Key
 		if !e.Put(spilled(m, m.Meta.Key)) {
@@ -102,14 +105,18 @@ func (r *Recorder) put(e *agentstate.Emitter, c *conversation) bool {
 		}
 	}
 	t := &pb.TestRun{Meta: agentstate.Meta("testrun", nil, id...), StartedUnixNano: agentstate.UnixNano(began), EndedUnixNano: agentstate.UnixNano(ended), ModelKey: modelKey(c.exchanges[len(c.exchanges)-1])}
-	for i, src := range c.messages {
-		m := proto.Clone(src).(*pb.Message)
+	for i := range c.messages {
+		m, err := r.kept.message(c, i)
+		if err != nil {
+			e.Fail(err)
+			return false
+		}
 		m.Meta.Key, m.ConversationKey, m.Position, m.RunKey = key(i), conv, uint64(i+1), run[i]
 		if i > 0 {
 			m.ParentKey = key(i - 1)
 		}
 		t.MessageKeys = append(t.MessageKeys, m.Meta.Key)
-		if text, _ := said(m.Parts); i == len(c.messages)-1 && text != "" {
+		if text, _ := said(m.Parts); i == c.messages-1 && text != "" {
 			t.Output = agentstate.Inline(harness.PlainText, []byte(text))
 		}
 		if !e.Put(spilled(m, m.Meta.Key)) {
@@ -117,6 +124,15 @@ func (r *Recorder) put(e *agentstate.Emitter, c *conversation) bool {
 		}
 	}
 	return e.Put(spilled(t, t.Meta.Key))
+}
+
+// settings are those of an exchange, as its run has them.
+func (r *Recorder) settings(c *conversation, i int) ([]*pb.Native, error) {
+	b, err := r.kept.get(c, "settings", i)
+	if err != nil {
+		return nil, err
+	}
+	return []*pb.Native{document("settings", b)}, nil
 }
 
 // spilled is r with its long data beside it: a blob's name is the record's key and the place of the
@@ -166,18 +182,27 @@ func (r *Recorder) OpenBlob(_ context.Context, b *pb.Blob) (io.ReadCloser, error
 			continue
 		}
 		var rec agentstate.Record
+		var err error
 		switch n := 0; {
 		case agentstate.KindOfKey(key) == "message" && len(parts) == 4:
-			if n, _ = strconv.Atoi(parts[3]); n >= 1 && n <= len(c.messages) {
-				rec = c.messages[n-1]
+			if n, _ = strconv.Atoi(parts[3]); n >= 1 && n <= c.messages {
+				rec, err = r.kept.message(c, n-1)
 			}
 		case agentstate.KindOfKey(key) == "run" && len(parts) == 4:
-			if n, _ = strconv.Atoi(parts[3]); n >= 1 && n <= len(c.exchanges) && c.exchanges[n-1].settings != nil {
-				rec = &pb.Run{Meta: &pb.Meta{Native: []*pb.Native{document("settings", c.exchanges[n-1].settings)}}}
+			if n, _ = strconv.Atoi(parts[3]); n >= 1 && n <= len(c.exchanges) && c.exchanges[n-1].settings {
+				run := &pb.Run{Meta: &pb.Meta{}}
+				run.Meta.Native, err = r.settings(c, n-1)
+				rec = run
 			}
 		case agentstate.KindOfKey(key) == "testrun":
-			text, _ := said(c.messages[len(c.messages)-1].Parts)
-			rec = &pb.TestRun{Output: agentstate.Inline(harness.PlainText, []byte(text))}
+			var last *pb.Message
+			if last, err = r.kept.message(c, c.messages-1); err == nil {
+				text, _ := said(last.Parts)
+				rec = &pb.TestRun{Output: agentstate.Inline(harness.PlainText, []byte(text))}
+			}
+		}
+		if err != nil {
+			return nil, err
 		}
 		if rec != nil {
 			eachData(rec, func(i int, d *pb.Data) {
