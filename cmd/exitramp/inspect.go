@@ -135,6 +135,9 @@ func (a *app) inspect(path string, k *keyFlags, asJSON bool) error {
 			line += fmt.Sprintf("  resumed %dx", s.Resumed)
 		}
 		fmt.Fprintln(a.stdout, line)
+		if names := notRead(s); len(names) > 0 {
+			fmt.Fprintf(a.stdout, "not read, of what the service lists: %s\n", clean(strings.Join(names, " ")))
+		}
 	}
 	var counts []string
 	for _, kind := range keys(stateCounts(in.Records)) {
@@ -223,13 +226,13 @@ func closed(in *format.Info) (n int) {
 func (a *app) inspectJSON(path string, in *format.Info) error {
 	var origins, readings []map[string]any
 	for _, o := range in.Origins {
-		origins = append(origins, map[string]any{"product": o.Product, "flavor": o.Flavor, "version": o.Version, "schema": o.Schema, "location": o.Location})
+		origins = append(origins, map[string]any{"product": o.Product, "flavor": o.Flavor, "version": o.Version, "schema": o.Schema, "location": o.Location, "notes": originNotes(o)})
 	}
 	kinds := map[string]any{}
 	for _, s := range in.Statements {
 		readings = append(readings, map[string]any{
 			"from_unix_nano": s.FromUnixNano, "to_unix_nano": s.ToUnixNano, "consistent": s.Consistent, "observer": s.Observer,
-			"observer_basis": s.ObserverBasis, "account": s.Account, "resumed": s.Resumed, "changed": s.Changed,
+			"observer_basis": s.ObserverBasis, "account": s.Account, "resumed": s.Resumed, "changed": s.Changed, "not_read": notRead(s),
 		})
 		for _, f := range s.Kinds {
 			if f.Class != pb.KindCompleteness_CLASS_ABSENT {
@@ -259,10 +262,21 @@ func (a *app) inspectJSON(path string, in *format.Info) error {
 	})
 }
 
+// notRead are the listings of the source that the reading did not call.
+func notRead(s *pb.Completeness) []string {
+	names := []string{}
+	for _, l := range s.GetMeta().GetLabels() {
+		if l.Name == "not_read" {
+			names = append(names, strings.Fields(l.Value)...)
+		}
+	}
+	return names
+}
+
 // originNotes are what a person should know of how a place was read: a database whose write-ahead
 // log was not beside it, or that holds tables of others.
 func originNotes(o *pb.Origin) []string {
-	var out []string
+	out := []string{}
 	for _, l := range o.GetMeta().GetLabels() {
 		if (l.Name == "wal" || strings.HasSuffix(l.Name, " wal")) && strings.Contains(l.Value, "absent") || strings.HasSuffix(l.Name, " tables") {
 			out = append(out, clean(l.Name+" "+l.Value))

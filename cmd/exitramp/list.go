@@ -135,6 +135,13 @@ func (a *app) listRest(w *bufio.Writer, counts, opaque map[string]uint64, shown 
 	}
 }
 
+func onOff(on bool) string {
+	if on {
+		return "on"
+	}
+	return "off"
+}
+
 // title is a record in a few words.
 func title(r agentstate.Record) string {
 	switch r := r.(type) {
@@ -166,6 +173,29 @@ func title(r agentstate.Record) string {
 		return join(strings.ToLower(strings.TrimPrefix(r.Form.String(), "FORM_")), r.Name, r.Subject)
 	case *pb.Credential:
 		return join(r.Form, r.Provider, r.Name)
+	case *pb.ToolServer:
+		return join(r.Name, r.Protocol)
+	case *pb.Policy:
+		return join(r.Name, r.Language)
+	case *pb.Model:
+		if r.ServedId == r.RequestedId {
+			return join(r.RequestedId, r.Region)
+		}
+		return join(r.RequestedId, r.ServedId, r.Region)
+	case *pb.Skill:
+		return join(r.Name, short(r.Description, 60))
+	case *pb.Trigger:
+		return join(onOff(r.Enabled), r.Name, r.Form, short(r.Expression, 40))
+	case *pb.TestSuite:
+		return join(r.Name, short(r.Description, 60))
+	case *pb.TestCase:
+		return join(r.Name, short(dataText(r.Input), 80))
+	case *pb.Run:
+		return join(r.Status, timeText(r.StartedUnixNano))
+	case *pb.Revision:
+		return join(r.Operation, r.OfKey)
+	case *pb.Tombstone:
+		return join(r.OfKey, short(r.Reason, 60))
 	case *pb.Tool:
 		return join(r.Name, short(r.Description, 60))
 	case *pb.ToolGrant:
