@@ -1,7 +1,6 @@
 package main
 
 import (
-	"cmp"
 	"context"
 	"errors"
 	"io/fs"
@@ -143,8 +142,11 @@ func (a *app) undo(ctx context.Context, journal, target string, from []string, k
 	}
 	defer rt.Close()
 	rep, err := replay.Undo(ctx, dst, j)
-	if err != nil || len(graves) == 0 {
-		return cmp.Or(err, a.printUndo(rep, nil, asJSON))
+	if err != nil {
+		return err
+	}
+	if len(graves) == 0 {
+		return a.printUndo(rep, nil, asJSON)
 	}
 	left, err := a.alive(ctx, target, j, graves)
 	if rep.Removed > 0 && errors.Is(err, fs.ErrNotExist) { // the replay had made the file itself
