@@ -14,7 +14,9 @@ import (
 	"github.com/spf13/cobra"
 
 	"github.com/exitramp/exitramp/context/agentstate"
+	"github.com/exitramp/exitramp/context/recordjson"
 	"github.com/exitramp/exitramp/context/secrets"
+	"github.com/exitramp/exitramp/context/unpack"
 	"github.com/exitramp/exitramp/exporters"
 	"github.com/exitramp/exitramp/format"
 	pb "github.com/exitramp/exitramp/proto/exitramp/v1"
@@ -187,6 +189,12 @@ func (a *app) exportFailed(err error, rep *agentstate.Report, to string, dry boo
 		}
 		return &exitError{code: exitRefused, class: "secrets", err: err,
 			hint: "nothing was sealed; --secrets=redact takes them out, --secrets=label seals them and says where they are"}
+	}
+	if errors.Is(err, recordjson.ErrSyntax) || errors.Is(err, unpack.ErrFolder) { // no second attempt reads it otherwise
+		if !dry {
+			err = errors.Join(err, format.Discard(to))
+		}
+		return withHint(err, "nothing was sealed: mend that line, or unpack the archive again")
 	}
 	if dry || errors.Is(err, format.ErrLocked) || errors.Is(err, format.ErrResume) {
 		return err

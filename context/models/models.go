@@ -25,12 +25,12 @@ type Use struct {
 	Messages   uint64    `json:"messages"`
 	Runs       uint64    `json:"runs"`
 	Embeddings uint64    `json:"embeddings"`
-	Spaces     uint64    `json:"spaces"`    // memory spaces that are embedded with it
-	LastUsed   time.Time `json:"last_used"` // newest message or run; zero: none, or not said
+	Spaces     uint64    `json:"spaces"`             // memory spaces that are embedded with it
+	LastUsed   time.Time `json:"last_used,omitzero"` // newest message or run; zero: none, or not said
 	// Live: an agent names it, memories are embedded with it, or it answered in the last 90 days that
 	// the state knows of.
 	Live         bool      `json:"live"`
-	Retires      time.Time `json:"retires"`                 // zero: nobody says
+	Retires      time.Time `json:"retires,omitzero"`        // zero: nobody says
 	RetiresBasis string    `json:"retires_basis,omitempty"` // the runtime's word, or a source and the day it was read
 }
 

@@ -114,7 +114,7 @@ func (f *Folder) file(ctx context.Context, kind string, yield func(agentstate.Re
 			return false, fmt.Errorf("unpack: %s line %d: %w", filepath.Join(f.path, name), n, err)
 		}
 		if fileKind(agentstate.KindOf(r)) != kind {
-			return false, fmt.Errorf("unpack: %s line %d: a %s; it belongs in another file", filepath.Join(f.path, name), n, agentstate.KindOf(r))
+			return false, fmt.Errorf("%w: %s line %d: a %s; it belongs in another file", ErrFolder, filepath.Join(f.path, name), n, agentstate.KindOf(r))
 		}
 		if !yield(r, nil) {
 			return false, nil
