@@ -6,6 +6,7 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"maps"
 	"os"
 	"os/exec"
 	"slices"
@@ -107,6 +108,7 @@ func (a *app) drillEach(ctx context.Context, path string, f *drillFlags) error {
 	}
 	var outcomes []map[string]any
 	var failed error
+	var first map[string]any // what became of the drill that failed
 	for i, p := range list {
 		if _, err := os.Lstat(p.Statement()); err == nil && ended < len(list) && !f.dryRun {
 			fmt.Fprintf(a.stderr, "%s has ended before\n", p.Name)
@@ -119,17 +121,19 @@ func (a *app) drillEach(ctx context.Context, path string, f *drillFlags) error {
 				fmt.Fprintln(a.stdout)
 			}
 		}
+		clear(a.result) // the verdict of another drill is none of this one
 		err := a.drill(ctx, path, p, &of)
 		if v := a.result["verdict"]; v != nil {
 			outcomes = append(outcomes, map[string]any{"name": p.Name, "verdict": v, "word": a.result["word"]})
 		}
-		if failed == nil {
-			failed = err
+		if failed == nil && err != nil {
+			failed, first = err, maps.Clone(a.result)
 		}
 		if err != nil && exitCode(err) != exitCheck {
 			return err
 		}
 	}
+	maps.Copy(a.result, first) // the outcome of the command is that one's
 	if len(list) > 1 {
 		a.result["drills"] = outcomes
 	}
@@ -178,7 +182,7 @@ func (a *app) drill(ctx context.Context, path string, p *drill.Plan, f *drillFla
 		bar.done()
 	}
 	if err != nil {
-		return a.drillFailed(err, p)
+		return a.drillFailed(err, strings.TrimSuffix(p.Name, "-"+f.into))
 	}
 	return a.drilled(out, p, f)
 }
@@ -198,7 +202,7 @@ func (a *app) drillOptions() *exitdrill.Options {
 }
 
 // drillFailed says how a drill goes on that has not ended.
-func (a *app) drillFailed(err error, p *drill.Plan) error {
+func (a *app) drillFailed(err error, name string) error {
 	switch {
 	case errors.Is(err, drill.ErrBroken):
 		hint := "run the same command again to go on"
@@ -207,7 +211,7 @@ func (a *app) drillFailed(err error, p *drill.Plan) error {
 		}
 		return &exitError{code: exitResume, err: err, hint: hint}
 	case errors.Is(err, drill.ErrEnded):
-		return withHint(err, fmt.Sprintf("exitramp drill PLAN --name %s-2", p.Name))
+		return withHint(err, fmt.Sprintf("exitramp drill PLAN --name %s-2", name))
 	case errors.Is(err, drill.ErrArchive):
 		return withHint(err, "name another archive in the plan, or rehearse with this one: mode: stressed")
 	case errors.Is(err, drill.ErrNoArchive):

@@ -29,7 +29,7 @@ func TestDrillFailed(t *testing.T) {
 		"ledger":                {drill.ErrLedgerLocked, exitOther, "wait for the other drill"},
 		"anything else":         {errors.New("x"), exitOther, ""},
 	} {
-		err := a.drillFailed(tc.err, &drill.Plan{Name: "q"})
+		err := a.drillFailed(tc.err, "q")
 		var e *exitError
 		hint := ""
 		if errors.As(err, &e) {
