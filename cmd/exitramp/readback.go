@@ -165,5 +165,5 @@ func (a *app) alive(ctx context.Context, target string, j *replay.Journal, grave
 		return nil, err
 	}
 	defer rt.Close()
-	return replay.Alive(ctx, watched{rt, a, "look for what was erased", nil}, j, graves)
+	return replay.Alive(ctx, watched{rt, a, "look for what has a tombstone", nil}, j, graves)
 }

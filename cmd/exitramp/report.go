@@ -307,12 +307,12 @@ func (a *app) printUndoPlan(rep *replay.UndoReport, asJSON bool) error {
 	return nil
 }
 
-// printUndo says what an undo did. alive is what was asked to be erased and is still there; nil: nobody asked.
+// printUndo says what an undo did. alive is what has a tombstone and is still there; nil: nobody asked.
 func (a *app) printUndo(rep *replay.UndoReport, alive *replay.AliveReport, asJSON bool) error {
 	a.result["removed"], a.result["left"] = rep.Removed, rep.LeftN
 	out := map[string]any{"removed": rep.Removed, "left": rep.LeftN, "left_records": receipts(rep.Left)}
 	if alive != nil {
-		a.result["not_erased"], out["not_erased"], out["not_erased_keys"] = alive.N, alive.N, alive.Keys
+		a.result["still_there"], out["still_there"], out["still_there_keys"] = alive.N, alive.N, alive.Keys
 	}
 	if asJSON {
 		if err := a.printJSON(out); err != nil {
