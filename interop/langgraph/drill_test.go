@@ -317,6 +317,9 @@ func kept(t *testing.T, dir, out, said string) {
 		for _, suffix := range []string{".html", ".evidence.zip", ".statement.json", ".sigstore.json"} {
 			names = append(names, name+suffix)
 		}
+		if strings.Contains(name, "stressed") { // what the system showed of the block
+			names = append(names, name+".block.txt")
+		}
 	}
 	for _, name := range names {
 		b, err := os.ReadFile(filepath.Join(dir, name))
