@@ -73,22 +73,23 @@ type apply struct {
 	answers hash.Hash
 	line    []byte // of answers
 
-	w       Writer
-	batch   []agentstate.Record
-	bytes   int
-	doubt   map[string]bool // keys of the batch that an earlier attempt may have written
-	last    string          // key that was read last
-	ended   bool            // the statement was read
-	about   *Run
-	names   *mapping.Mapper // nil: no map
-	label   string          // that memories get; empty: none
-	refused *json.Encoder
-	over    bool  // the run has ended, and nothing of it is asked for again
-	load    tally // of what is created
+	w        Writer
+	gathered []agentstate.Record
+	bytes    int             // of gathered
+	next     *batch          // that is written when another was gathered; nil: none
+	doubt    map[string]bool // keys of the batch that is written that an earlier attempt may have written
+	last     string          // key that was read last
+	ended    bool            // the statement was read
+	about    *Run
+	names    *mapping.Mapper // nil: no map
+	label    string          // that memories get; empty: none
+	refused  *json.Encoder
+	over     bool  // the run has ended, and nothing of it is asked for again
+	load     tally // of what is created
 }
 
 func newApply(o *Options) *apply {
-	a := &apply{opts: o, rep: newReport(), answers: sha256.New(), doubt: map[string]bool{}}
+	a := &apply{opts: o, rep: newReport(), answers: sha256.New()}
 	if o.Refused != nil {
 		a.refused = json.NewEncoder(o.Refused)
 	}
@@ -104,6 +105,9 @@ func (a *apply) run(ctx context.Context, dst Target, src agentstate.Source) (err
 	defer func() {
 		if a.w != nil {
 			err = errors.Join(err, a.w.Close())
+		}
+		if a.next != nil && a.next.synced != nil { // it broke off
+			<-a.next.synced
 		}
 		if a.journal != nil && a.journal.file != nil {
 			err = errors.Join(err, a.journal.sync())
@@ -143,7 +147,7 @@ func (a *apply) run(ctx context.Context, dst Target, src agentstate.Source) (err
 	if !a.ended {
 		return a.fail(ErrSource, errors.New("ends without its statement: it was cut short, and nothing of it was committed"))
 	}
-	if err := a.flush(ctx); err != nil {
+	if err := a.drain(ctx); err != nil {
 		return err
 	}
 	return a.commit(ctx)
@@ -180,7 +184,7 @@ func (a *apply) read(ctx context.Context, dst Target, src agentstate.Source, r a
 	switch r.(type) {
 	case *pb.Completeness:
 		a.ended = true
-		return a.flush(ctx) // while the source can still open what the last records point at
+		return a.drain(ctx) // while the source can still open what the last records point at
 	case *pb.Mark, *pb.Gap:
 		return nil
 	}
@@ -188,9 +192,9 @@ func (a *apply) read(ctx context.Context, dst Target, src agentstate.Source, r a
 	if a.opts.Kinds != nil && agentstate.IsState(kind) && !slices.Contains(a.opts.Kinds, kind) {
 		return nil
 	}
-	a.batch = append(a.batch, r)
+	a.gathered = append(a.gathered, r)
 	a.bytes += size(r)
-	if len(a.batch) >= batchRecords || a.bytes >= batchBytes {
+	if len(a.gathered) >= batchRecords || a.bytes >= batchBytes {
 		return a.flush(ctx)
 	}
 	return nil

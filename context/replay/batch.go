@@ -22,19 +22,28 @@ type pending struct {
 	rec      agentstate.Record
 	out      agentstate.Record // rec as the target is to see it
 	losses   []fidelity.Loss   // of rec, in out
+	labelled bool              // as imported
 	approval *Approval         // that lets it through
 	answer   *Receipt          // of the guard, or of an earlier attempt; nil: the target is asked
 	noted    bool              // the journal has the answer
 	prior    *receipt          // what an earlier attempt was told, and the target may have lost
 }
 
-// flush writes what was gathered.
+// batch is what was gathered and is to be written.
+type batch struct {
+	ps     []pending
+	keys   map[string]bool // of ps
+	doubt  map[string]bool // of those, what an earlier attempt may have written
+	synced <-chan error    // says when its intents are on the disk; nil: there are none
+}
+
+// flush makes a batch of what was gathered, and writes the one before it: while one is written, the
+// intents of the next go to the disk.
 func (a *apply) flush(ctx context.Context) error {
-	if len(a.batch) == 0 {
+	if len(a.gathered) == 0 {
 		return nil
 	}
-	clear(a.doubt)
-	ps, intents, err := a.sort()
+	b, intents, err := a.sort()
 	if err != nil {
 		return err
 	}
@@ -42,19 +51,41 @@ func (a *apply) flush(ctx context.Context) error {
 		if err := a.journal.write(intents...); err != nil {
 			return err
 		}
-		if err := a.journal.sync(); err != nil { // before the first of them is written
+		b.synced = a.journal.syncing()
+	}
+	before := a.next
+	a.next, a.gathered, a.bytes = b, make([]agentstate.Record, 0, len(a.gathered)), 0
+	return a.carry(ctx, before)
+}
+
+// drain writes all that was gathered.
+func (a *apply) drain(ctx context.Context) error {
+	if err := a.flush(ctx); err != nil {
+		return err
+	}
+	b := a.next
+	a.next = nil
+	return a.carry(ctx, b)
+}
+
+// carry writes a batch; nil: none.
+func (a *apply) carry(ctx context.Context, b *batch) error {
+	if b == nil {
+		return nil
+	}
+	if b.synced != nil {
+		if err := <-b.synced; err != nil { // before the first of them is written
 			return err
 		}
 	}
-	for i := 0; i < len(ps); {
-		n, err := a.some(ctx, ps[i:])
+	a.doubt = b.doubt
+	for i := 0; i < len(b.ps); {
+		n, err := a.some(ctx, b.ps[i:])
 		if err != nil {
 			return err
 		}
 		i += n
 	}
-	clear(a.batch)
-	a.batch, a.bytes = a.batch[:0], 0
 	if a.journal == nil || a.journal.ended {
 		return nil
 	}
@@ -67,12 +98,16 @@ func (a *apply) flush(ctx context.Context) error {
 	return nil
 }
 
-// sort finds out what is known of each record of the batch, and which need an intent.
-func (a *apply) sort() ([]pending, []line, error) {
-	ps := make([]pending, 0, len(a.batch))
-	var intents []line
-	here := map[string]bool{}
-	for _, r := range a.batch {
+// sort finds out what is known of each record that was gathered, and which need an intent. The batch
+// before is not written yet: what its answers change for these, the guard is asked for when it is their turn.
+func (a *apply) sort() (*batch, []line, error) {
+	b := &batch{ps: make([]pending, 0, len(a.gathered)), keys: make(map[string]bool, len(a.gathered)), doubt: map[string]bool{}}
+	before := map[string]bool{}
+	if a.next != nil {
+		before = a.next.keys
+	}
+	intents := make([]line, 0, len(a.gathered))
+	for _, r := range a.gathered {
 		key := r.GetMeta().GetKey()
 		p := pending{rec: r, out: r}
 		e, dup, err := a.known(key)
@@ -80,7 +115,7 @@ func (a *apply) sort() ([]pending, []line, error) {
 			return nil, nil, err
 		}
 		switch {
-		case dup || here[key]:
+		case dup || b.keys[key] || before[key]:
 			p.answer, p.noted = &Receipt{Key: key, Action: Refused, Why: "a second record under this key"}, true
 		case e != nil && e.done != nil && a.journal.settled(e):
 			rc, err := e.done.receipt()
@@ -99,7 +134,7 @@ func (a *apply) sort() ([]pending, []line, error) {
 				return nil, nil, err
 			} else if p.answer != nil {
 			} else if e != nil && (e.done == nil || e.done.Action != Held.String() && !(e.at < a.journal.counts && e.done.open())) {
-				a.doubt[key], p.prior = true, e.done
+				b.doubt[key], p.prior = true, e.done
 			} else if a.journal != nil {
 				l := line{Intent: strings.Clone(key)} // it may be a piece of all that its record holds
 				if as := p.out.GetMeta().GetKey(); as != key {
@@ -111,10 +146,10 @@ func (a *apply) sort() ([]pending, []line, error) {
 		if p.answer != nil {
 			a.guard.note(*p.answer)
 		}
-		here[key] = true
-		ps = append(ps, p)
+		b.keys[key] = true
+		b.ps = append(b.ps, p)
 	}
-	return ps, intents, nil
+	return b, intents, nil
 }
 
 // waiting tells of a record that waits for an approval.
@@ -130,10 +165,7 @@ func (a *apply) rename(p *pending) error {
 		p.approval = by
 		p.out, p.losses = by.narrow(p.rec)
 	}
-	var labelled bool
-	if p.out, labelled = imported(p.out, a.label); labelled {
-		a.rep.Labelled++
-	}
+	p.out, p.labelled = imported(p.out, a.label)
 	if a.names == nil {
 		return nil
 	}
@@ -256,6 +288,9 @@ func (a *apply) one(ctx context.Context, p *pending, wrote *Receipt) error {
 	a.line = append(append(append(quoted(a.line[:0], rc.Key), ' '), rc.Action.String()...), '\n')
 	a.answers.Write(a.line)
 	a.rep.add(kind, *rc)
+	if p.labelled && rc.Action <= Updated {
+		a.rep.Labelled++
+	}
 	if rc.Action == Created {
 		a.load.add(p.rec)
 	}
@@ -328,5 +363,5 @@ func (a *apply) keep(rc Receipt, p *pending) error {
 	if a.journal == nil {
 		return a.planned.Put(rc.Key, []byte(rc.Target))
 	}
-	return a.journal.write(line{Done: rc.stored()})
+	return a.journal.answer(rc)
 }

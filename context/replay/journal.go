@@ -10,6 +10,7 @@ import (
 	"os"
 	"path/filepath"
 	"strings"
+	"time"
 
 	"google.golang.org/protobuf/proto"
 
@@ -20,7 +21,7 @@ import (
 
 // Journal is the memory of one run, on disk: a file that is only ever appended to, a line an event,
 // each with its checksum. Before a record is written the journal says that it will be, after it what
-// came of it; so a run that was killed knows what is in doubt. It holds keys, target ids and reasons,
+// came of it; so a run that was killed knows what is in doubt: the records of two batches at most. It holds keys, target ids and reasons,
 // no content. The file is for its owner alone.
 //
 // In memory it takes some MiB, whatever the run wrote; an index of it is in a sealed temporary file.
@@ -33,8 +34,10 @@ type Journal struct {
 	// intents are those that were not answered since: of a running attempt a batch of them, of each one
 	// that was broken off at most as many. What is above mostIntents is in the index.
 	intents map[string]entry
-	out     []byte // lines that are written
-	entry   []byte // of the index, that is written
+	out     []byte    // lines that are not in the file yet
+	written time.Time // when lines went into the file
+	entry   []byte    // of the index, that is written
+	done    receipt   // that is written
 	// flushed are the stretches of the file whose answers the target has made count: of each
 	// attempt what it wrote before its last flush.
 	flushed []span
@@ -235,30 +238,77 @@ var castagnoli = crc32.MakeTable(crc32.Castagnoli)
 
 // write appends lines, without waiting for the disk: a killed process loses none of them.
 func (j *Journal) write(ls ...line) error {
-	b := j.out[:0]
 	for _, l := range ls {
-		n := len(b)
-		var done []byte
-		var err error
-		if b, done, err = appendLine(b, l); err != nil {
-			return fmt.Errorf("%w: %w", ErrJournal, err)
-		}
-		if err := j.take(l, int64(len(b)-n), done); err != nil {
+		if err := j.add(l); err != nil {
 			return err
 		}
 	}
+	return j.flush()
+}
+
+// answerWait is how long after lines went into the file an answer waits for others, to go with them.
+const answerWait = time.Millisecond
+
+// answer appends an answer. Where a target answers many in a millisecond, they go into the file
+// together: of a killed process they are in doubt then, as the record is that it was writing.
+func (j *Journal) answer(rc Receipt) error {
+	rc.store(&j.done)
+	if err := j.add(line{Done: &j.done}); err != nil {
+		return err
+	}
+	if len(j.out) < mostOut && time.Since(j.written) < answerWait {
+		return nil
+	}
+	return j.flush()
+}
+
+// mostOut is how much waits.
+const mostOut = 256 << 10
+
+// add takes a line that is to go into the file.
+func (j *Journal) add(l line) error {
+	b, done, err := appendLine(j.out, l)
+	if err != nil {
+		return fmt.Errorf("%w: %w", ErrJournal, err)
+	}
+	n := len(b) - len(j.out)
 	j.out = b
-	if _, err := j.file.Write(b); err != nil {
+	return j.take(l, int64(n), done)
+}
+
+// flush brings what waits into the file.
+func (j *Journal) flush() error {
+	if len(j.out) == 0 {
+		return nil
+	}
+	_, err := j.file.Write(j.out)
+	j.out, j.written = j.out[:0], time.Now()
+	if err != nil {
 		return fmt.Errorf("%w: %w", ErrJournal, err)
 	}
 	return nil
 }
 
+// sync waits until all lines are on the disk.
 func (j *Journal) sync() error {
+	if err := j.flush(); err != nil {
+		return err
+	}
+	return j.fsync()
+}
+
+func (j *Journal) fsync() error {
 	if err := j.file.Sync(); err != nil {
 		return fmt.Errorf("%w: %w", ErrJournal, err)
 	}
 	return nil
+}
+
+// syncing does not wait: it says when what is in the file is on the disk, once.
+func (j *Journal) syncing() <-chan error {
+	done := make(chan error, 1)
+	go func() { done <- j.fsync() }()
+	return done
 }
 
 // bind makes the file for a run, or checks that it is of this one.

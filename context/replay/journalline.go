@@ -12,7 +12,6 @@ import (
 	"iter"
 	"math"
 	"slices"
-	"strconv"
 	"unicode/utf8"
 )
 
@@ -186,8 +185,9 @@ func appendLine(b []byte, l line) (_, done []byte, err error) {
 			b = append(b, body...)
 		}
 	}
-	crc := binary.BigEndian.AppendUint32(nil, crc32.Checksum(b[at+len(sum):], castagnoli))
-	hex.Encode(b[at:], crc)
+	var crc [4]byte
+	binary.BigEndian.PutUint32(crc[:], crc32.Checksum(b[at+len(sum):], castagnoli))
+	hex.Encode(b[at:], crc[:])
 	return append(b, '\n'), done, nil
 }
 
@@ -198,8 +198,9 @@ func parseLine(raw []byte, answer *receipt) (l line, done []byte, ok bool) {
 		return l, nil, false
 	}
 	body := raw[9 : len(raw)-1]
-	sum, err := strconv.ParseUint(string(raw[:8]), 16, 32)
-	if err != nil || uint32(sum) != crc32.Checksum(body, castagnoli) {
+	var crc [4]byte
+	_, err := hex.Decode(crc[:], raw[:8])
+	if err != nil || binary.BigEndian.Uint32(crc[:]) != crc32.Checksum(body, castagnoli) {
 		return l, nil, false
 	}
 	if l, done, ok = parsePlain(body, answer); ok {

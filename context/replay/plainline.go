@@ -36,7 +36,7 @@ func plainLine(b []byte, l line) ([]byte, bool) {
 
 // plainReceipt appends r to b, as JSON; false: it is not plain.
 func plainReceipt(b []byte, r *receipt) ([]byte, bool) {
-	if r.Approval != nil || !plain(r.Key) || !plain(r.Action) || !plain(r.Target) || !plain(r.Version) || !plain(r.Why) {
+	if r.Approval != nil || !plain(r.Key) || !plain(r.Action) || r.Target != r.Key && !plain(r.Target) || !plain(r.Version) || !plain(r.Why) {
 		return b, false
 	}
 	for _, l := range r.Losses {

@@ -8,11 +8,17 @@ import (
 )
 
 func (rc Receipt) stored() *receipt {
-	r := &receipt{Key: rc.Key, Action: rc.Action.String(), Target: rc.Target, Version: rc.Version, Why: rc.Why, NoLoss: rc.NoLoss, Approval: rc.Approval}
+	r := &receipt{}
+	rc.store(r)
+	return r
+}
+
+// store makes r what is stored of rc.
+func (rc Receipt) store(r *receipt) {
+	*r = receipt{Key: rc.Key, Action: rc.Action.String(), Target: rc.Target, Version: rc.Version, Why: rc.Why, NoLoss: rc.NoLoss, Approval: rc.Approval}
 	for _, l := range rc.Losses {
 		r.Losses = append(r.Losses, loss{l.Path, l.Grade.String(), l.Why})
 	}
-	return r
 }
 
 func (r *receipt) receipt() (Receipt, error) {
