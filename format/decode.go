@@ -176,16 +176,16 @@ func payload(err error, member string) error {
 var errStop = errors.New("format: stop")
 
 // records makes messages of the records of s, whose vectors are filled in. Bytes as a writer
-// makes them are decoded in one go; the scanner and package proto take all others.
-func (d *decoder) records(comp int, s *pb.Shard) ([]agentstate.Record, error) {
+// makes them are decoded in one go, and go with the record; the scanner and package proto take all others.
+func (d *decoder) records(comp int, s *pb.Shard) ([]agentstate.Wired, error) {
 	var err error
 	if d.raw, err = d.rooted(d.raw[:0], comp, s); err != nil {
 		return nil, err
 	}
-	out := make([]agentstate.Record, 0, s.Count)
+	out := make([]agentstate.Wired, 0, s.Count)
 	err = walkShard(d.raw, func([]byte) error { return nil }, func(i int, rec []byte) error {
-		r, ok := d.canonical(s.Kind, rec)
-		if ok {
+		r, wire := d.canonical(s.Kind, rec)
+		if r != nil {
 			for _, b := range d.fast.Blobs {
 				if err := d.c.checkBlob(comp, blobRef{[]byte(b.Id), b.Sha256, b.Size}); err != nil {
 					return refuse(ErrPayload, s.Member, fmt.Sprintf("%s: %v", r.GetMeta().GetKey(), err))
@@ -200,7 +200,10 @@ func (d *decoder) records(comp int, s *pb.Shard) ([]agentstate.Record, error) {
 				return err
 			}
 		}
-		out = append(out, r)
+		if e, ok := r.(*pb.Embedding); ok && cut(e) {
+			wire = nil
+		}
+		out = append(out, agentstate.Wired{Record: r, Wire: wire})
 		return d.fill(comp, r)
 	})
 	if err != nil {
@@ -211,20 +214,20 @@ func (d *decoder) records(comp int, s *pb.Shard) ([]agentstate.Record, error) {
 
 // canonical makes a record of canonical bytes of known fields, if rec is that and its key is of
 // kind. What it accepts, the scanner accepts. The record has a copy of rec, which its text and
-// bytes share; only its key, which people keep, is in memory of its own.
-func (d *decoder) canonical(kind string, rec []byte) (agentstate.Record, bool) {
+// bytes share; only its key, which people keep, is in memory of its own. nil: it is something else.
+func (d *decoder) canonical(kind string, rec []byte) (r agentstate.Record, own []byte) {
 	if d.c.a.lim.Depth < record.Depth {
-		return nil, false
+		return nil, nil
 	}
-	own := make([]byte, len(rec))
+	own = make([]byte, len(rec))
 	copy(own, rec)
 	r, ok := d.fast.Decode(kind, own)
 	if !ok || agentstate.KindOfKey(r.GetMeta().GetKey()) != kind {
-		return nil, false
+		return nil, nil
 	}
 	m := r.GetMeta()
 	m.Key = strings.Clone(m.Key)
-	return r, true
+	return r, own
 }
 
 // record makes a message of the bytes of one scanned record, its vector filled in.
@@ -253,7 +256,7 @@ func (d *decoder) fill(comp int, r agentstate.Record) error {
 
 // message is a scanned record as it is stored.
 func (d *decoder) message(s *pb.Shard, rec []byte) (agentstate.Record, error) {
-	if r, ok := d.canonical(s.Kind, rec); ok {
+	if r, _ := d.canonical(s.Kind, rec); r != nil {
 		return r, nil
 	}
 	r := agentstate.New(s.Kind)

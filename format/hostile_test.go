@@ -391,7 +391,7 @@ func FuzzScanner(f *testing.F) {
 		s.refs = func([]byte) {}
 		err := s.record(kinds[k], b)
 		d := &decoder{c: &contents{a: &archive{lim: Limits{Depth: 64}}}}
-		if r, ok := d.canonical(kinds[k], b); ok {
+		if r, _ := d.canonical(kinds[k], b); r != nil {
 			if err != nil || r.GetMeta().GetKey() != string(s.key) || len(d.fast.Blobs) != len(s.blobs) {
 				t.Fatalf("decoded: %q with %d blobs; scanned: %q with %d, %v", r.GetMeta().GetKey(), len(d.fast.Blobs), s.key, len(s.blobs), err)
 			}

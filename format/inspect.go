@@ -90,9 +90,9 @@ func Inspect(ra io.ReaderAt, size int64, opts *ReaderOptions) (*Info, error) {
 	return info, nil
 }
 
-func (i *Info) add(recs []agentstate.Record) {
-	for _, r := range recs {
-		switch r := r.(type) {
+func (i *Info) add(recs []agentstate.Wired) {
+	for _, w := range recs {
+		switch r := w.Record.(type) {
 		case *pb.Origin:
 			i.Origins = append(i.Origins, r)
 		case *pb.Completeness:

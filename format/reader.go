@@ -29,6 +29,7 @@ type Reader struct {
 var (
 	_ agentstate.Source     = (*Reader)(nil)
 	_ agentstate.Getter     = (*Reader)(nil)
+	_ agentstate.Wirer      = (*Reader)(nil)
 	_ agentstate.BlobSource = (*Reader)(nil)
 	_ io.Closer             = (*Reader)(nil)
 )
@@ -103,11 +104,22 @@ func (r *Reader) put(d *decoder) { r.decoders.Put(d) }
 // Partial. A cursor is agentstate.ErrCursor: an archive is read from the start.
 func (r *Reader) Records(ctx context.Context, opts *agentstate.ReadOptions) iter.Seq2[agentstate.Record, error] {
 	return func(yield func(agentstate.Record, error) bool) {
+		for w, err := range r.Wired(ctx, opts) {
+			if !yield(w.Record, err) {
+				return
+			}
+		}
+	}
+}
+
+// Wired is Records with the bytes of nearly all, which their text shares.
+func (r *Reader) Wired(ctx context.Context, opts *agentstate.ReadOptions) iter.Seq2[agentstate.Wired, error] {
+	return func(yield func(agentstate.Wired, error) bool) {
 		var kinds []string
 		if opts != nil {
 			kinds = opts.Kinds
 			if len(opts.Cursor) > 0 {
-				yield(nil, agentstate.ErrCursor)
+				yield(agentstate.Wired{}, agentstate.ErrCursor)
 				return
 			}
 		}
@@ -116,12 +128,12 @@ func (r *Reader) Records(ctx context.Context, opts *agentstate.ReadOptions) iter
 				b.err = ctx.Err()
 			}
 			if b.err != nil {
-				yield(nil, b.err)
+				yield(agentstate.Wired{}, b.err)
 				return
 			}
 			for _, rec := range b.records {
 				if err := ctx.Err(); err != nil {
-					yield(nil, err)
+					yield(agentstate.Wired{}, err)
 					return
 				}
 				if !yield(rec, nil) {
@@ -130,11 +142,11 @@ func (r *Reader) Records(ctx context.Context, opts *agentstate.ReadOptions) iter
 			}
 		}
 		if err := ctx.Err(); err != nil {
-			yield(nil, err)
+			yield(agentstate.Wired{}, err)
 			return
 		}
 		if len(r.c.closed) > 0 && !r.opts.Partial {
-			yield(nil, noIdentity(r.c.closed[0]))
+			yield(agentstate.Wired{}, noIdentity(r.c.closed[0]))
 		}
 	}
 }
@@ -181,7 +193,7 @@ func (r *Reader) inOrder(kinds []string) []*shardTable {
 
 // batch is the records of one shard.
 type batch struct {
-	records []agentstate.Record
+	records []agentstate.Wired
 	err     error
 }
 
@@ -234,7 +246,7 @@ func (r *Reader) ahead(ctx context.Context, shards []*shardTable) iter.Seq[batch
 }
 
 // load reads and checks a shard and makes its records.
-func (r *Reader) load(s *shardTable) ([]agentstate.Record, error) {
+func (r *Reader) load(s *shardTable) ([]agentstate.Wired, error) {
 	d, err := r.decoder()
 	if err != nil {
 		return nil, err

@@ -58,6 +58,32 @@ func Lent(ctx context.Context, src Source) iter.Seq2[Record, error] {
 	return src.Records(ctx, nil)
 }
 
+// A Wirer is a Source that has the bytes of its records at hand. Wired is Records. As is not to look for
+// it: the bytes of what a wrapper wraps are none of what it yields.
+type Wirer interface {
+	Wired(ctx context.Context, opts *ReadOptions) iter.Seq2[Wired, error]
+}
+
+// Wired is a record and its bytes, which it may share: who changes the one does not look at the other.
+type Wired struct {
+	Record Record
+	Wire   []byte // as protobuf marshals it; nil: not at hand
+}
+
+// WiredOf are the records of src, with bytes where they are at hand.
+func WiredOf(ctx context.Context, src Source, opts *ReadOptions) iter.Seq2[Wired, error] {
+	if w, ok := src.(Wirer); ok {
+		return w.Wired(ctx, opts)
+	}
+	return func(yield func(Wired, error) bool) {
+		for r, err := range src.Records(ctx, opts) {
+			if !yield(Wired{Record: r}, err) {
+				return
+			}
+		}
+	}
+}
+
 // A Getter is a Source with access by key. ErrNotFound when there is no such record.
 type Getter interface {
 	Get(ctx context.Context, key string) (Record, error)

@@ -179,10 +179,11 @@ func (c *comparer) readWant(ctx context.Context, src agentstate.Source) error {
 	f.ref = l.ref
 	g := newGlancer(f, c.sums)
 	var raw []byte
-	for r, err := range src.Records(ctx, nil) {
+	for w, err := range agentstate.WiredOf(ctx, src, nil) {
 		if err != nil {
 			return err
 		}
+		r := w.Record
 		if o, ok := r.(*pb.Origin); ok && c.origins[0] == nil {
 			c.origins[0] = o
 		}
@@ -200,7 +201,7 @@ func (c *comparer) readWant(ctx context.Context, src agentstate.Source) error {
 		}
 		if e.expect == Required || e.expect == Optional {
 			l.begin(r)
-			if e.glance, e.whole = g.look(r); !e.whole {
+			if e.glance, e.whole = g.look(r, w.Wire); !e.whole {
 				if e.fields, err = f.flatten(r); err != nil {
 					return fmt.Errorf("%s: %w", e.key, err)
 				}
@@ -253,7 +254,7 @@ func (c *comparer) readGot(ctx context.Context, src agentstate.Source) error {
 				return err
 			}
 			l.there(key)
-			if _, ok := g.look(r); ok { // for its references
+			if _, ok := g.look(r, nil); ok { // for its references
 				continue
 			}
 			if _, err := f.flatten(r); err != nil {

@@ -24,6 +24,7 @@ type glancer struct {
 	f    *flattener
 	sums cipher.AEAD
 	wire []byte
+	sum  glance
 
 	kept   []byte // what of wire counts, but for native forms
 	native []byte // those
@@ -75,8 +76,8 @@ type fast interface {
 }
 
 // look looks at r; false: the flattener has to. used are the paths of r then, and its references were
-// told.
-func (g *glancer) look(r agentstate.Record) (out glance, ok bool) {
+// told. b are its bytes; nil: not at hand.
+func (g *glancer) look(r agentstate.Record, b []byte) (out glance, ok bool) {
 	v, ok := r.(fast)
 	if !ok || g.sums == nil {
 		return out, false
@@ -84,11 +85,14 @@ func (g *glancer) look(r agentstate.Record) (out glance, ok bool) {
 	if m, is := r.(*pb.Memory); is && m.TtlMinutes == 0 && math.Signbit(m.TtlMinutes) {
 		return out, false // the bytes do not tell −0 from 0
 	}
-	b := g.marshal(v)
 	if b == nil {
-		if b = g.measured(v); b == nil {
-			return out, false
-		}
+		b = g.marshal(v)
+	}
+	if b == nil {
+		b = g.measured(v)
+	}
+	if b == nil {
+		return out, false
 	}
 	p := g.place(r)
 	g.n++
@@ -99,14 +103,14 @@ func (g *glancer) look(r agentstate.Record) (out glance, ok bool) {
 		return out, false
 	}
 	var nonce [12]byte
-	g.sums.Seal(out.fields[:0], nonce[:], nil, g.kept)
-	g.sums.Seal(out.native[:0], nonce[:], nil, g.native)
+	g.sums.Seal(g.sum.fields[:0], nonce[:], nil, g.kept)
+	g.sums.Seal(g.sum.native[:0], nonce[:], nil, g.native)
 	if g.f.ref != nil {
 		for _, x := range g.refs {
 			g.f.ref(x.path, x.key)
 		}
 	}
-	return out, true
+	return g.sum, true
 }
 
 // marshal is the wire form of v, which the generated code writes from its end into what room there is;

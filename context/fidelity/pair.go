@@ -17,7 +17,7 @@ func (c *comparer) pair(e *entry, r agentstate.Record, f *flattener, g *glancer)
 		}
 		return c.match(e, r.GetMeta().GetKey(), fields)
 	}
-	sum, ok := g.look(r)
+	sum, ok := g.look(r, nil)
 	if ok && sum.fields == e.glance.fields && (!c.rep.Native || sum.native == e.glance.native) {
 		c.alike(e.key, g.used)
 		return nil

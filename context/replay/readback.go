@@ -157,11 +157,24 @@ func (s approved) Unwrap() agentstate.Source { return s.Source }
 
 func (s approved) Records(ctx context.Context, o *agentstate.ReadOptions) iter.Seq2[agentstate.Record, error] {
 	return func(yield func(agentstate.Record, error) bool) {
-		for r, err := range s.Source.Records(ctx, o) {
-			if err == nil {
-				r = s.through(r)
+		for w, err := range s.Wired(ctx, o) {
+			if !yield(w.Record, err) {
+				return
 			}
-			if !yield(r, err) {
+		}
+	}
+}
+
+// Wired is Records with the bytes of what nothing was done to.
+func (s approved) Wired(ctx context.Context, o *agentstate.ReadOptions) iter.Seq2[agentstate.Wired, error] {
+	return func(yield func(agentstate.Wired, error) bool) {
+		for w, err := range agentstate.WiredOf(ctx, s.Source, o) {
+			if err == nil {
+				if r := s.through(w.Record); r != w.Record {
+					w = agentstate.Wired{Record: r}
+				}
+			}
+			if !yield(w, err) {
 				return
 			}
 		}
