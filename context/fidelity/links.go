@@ -65,8 +65,8 @@ type links struct {
 	refs  map[linkName]*Refs
 	paths []*Refs // of refs, those of kind, by path
 
-	recent       []string // keys that are there, each at the place that its hash says: of records that were read
-	named        []string // and of what they refer to
+	recent       [][]byte // keys that are there, each at the place that its hash says: of records that were read
+	named        [][]byte // and of what they refer to
 	seed         maphash.Seed
 	conversation string
 	made         int64 // when its last message was made
@@ -93,7 +93,7 @@ const (
 )
 
 func newLinks(dir string, has func(string) (bool, error)) *links {
-	return &links{has: has, dir: dir, refs: map[linkName]*Refs{}, recent: make([]string, mostRecent), named: make([]string, mostRecent), seed: maphash.MakeSeed(), open: map[string]*exchange{}}
+	return &links{has: has, dir: dir, refs: map[linkName]*Refs{}, recent: make([][]byte, mostRecent), named: make([][]byte, mostRecent), seed: maphash.MakeSeed(), open: map[string]*exchange{}}
 }
 
 func (l *links) close() {
@@ -164,7 +164,8 @@ func (l *links) settle(x *exchange) {
 
 // there notes that a record of this key was read.
 func (l *links) there(key string) {
-	l.recent[maphash.String(l.seed, key)%mostRecent] = strings.Clone(key) // it may be a piece of all that its record holds
+	at := maphash.String(l.seed, key) % mostRecent
+	l.recent[at] = append(l.recent[at][:0], key...) // a copy: key may be a piece of all that its record holds
 }
 
 // ref is a reference of the present record.
@@ -186,10 +187,10 @@ func (l *links) ref(path uint16, key string) {
 	}
 	c.Total++
 	at := maphash.String(l.seed, key) % mostRecent
-	ok := l.named[at] == key || l.recent[at] == key
+	ok := string(l.named[at]) == key || string(l.recent[at]) == key
 	if !ok {
 		if ok, l.err = l.has(key); ok {
-			l.named[at] = strings.Clone(key)
+			l.named[at] = append(l.named[at][:0], key...)
 		}
 	}
 	switch {

@@ -17,34 +17,41 @@ func Whole(product string, recs ...agentstate.Record) *State {
 
 // whole are the records of Whole, in a list of their own.
 func whole(product string, recs []agentstate.Record) []agentstate.Record {
-	recs = slices.Clone(recs)
-	sortKinds(recs, agentstate.Kinds())
-	out := []agentstate.Record{&pb.Origin{
+	out := make([]agentstate.Record, 1, len(recs)+2)
+	out[0] = &pb.Origin{
 		Meta: agentstate.Meta("origin", nil, product), Product: product, Flavor: "memory", Location: "memory",
-	}}
+	}
 	out = append(out, recs...)
+	recs = out[1:]
+	sortKinds(recs, agentstate.Kinds())
 	return append(out, Statement(product, recs))
 }
 
 // sortKinds puts recs in an order of kinds, and leaves the order within each. Kinds of later
 // releases come with opaque records.
 func sortKinds(recs []agentstate.Record, order []string) {
-	place := map[string]int{}
+	all, place := recs, map[string]int{}
 	for i, k := range order {
 		place[k] = i
 	}
 	byKind := make([][]agentstate.Record, len(order))
-	for _, r := range recs {
-		i, known := place[agentstate.KindOf(r)]
+	for len(recs) > 0 {
+		kind, n := agentstate.KindOf(recs[0]), 1 // those of one kind most often stand together
+		for n < len(recs) && agentstate.KindOf(recs[n]) == kind {
+			n++
+		}
+		i, known := place[kind]
 		if !known {
 			i = place["opaque"]
 		}
-		byKind[i] = append(byKind[i], r)
+		if byKind[i] == nil {
+			byKind[i] = recs[:n:n]
+		} else {
+			byKind[i] = append(byKind[i], recs[:n]...)
+		}
+		recs = recs[n:]
 	}
-	recs = recs[:0]
-	for _, rs := range byKind {
-		recs = append(recs, rs...)
-	}
+	copy(all, slices.Concat(byKind...))
 }
 
 // Sort puts the records of s in an order of kinds, which has all of agentstate.Kinds; nil: the

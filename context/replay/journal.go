@@ -38,6 +38,7 @@ type Journal struct {
 	written time.Time // when lines went into the file
 	entry   []byte    // of the index, that is written
 	done    receipt   // that is written
+	told    told      // of which keys an answer says anything
 	// flushed are the stretches of the file whose answers the target has made count: of each
 	// attempt what it wrote before its last flush.
 	flushed []span
@@ -153,6 +154,9 @@ func (j *Journal) take(l line, n int64, done []byte) error {
 		j.intents[l.Intent] = entry{at: at, as: l.As}
 	case l.Done != nil:
 		delete(j.intents, l.Done.Key)
+		if !l.Done.usual() {
+			j.told.add(l.Done.Key)
+		}
 		j.entry = encodeAnswer(j.entry[:0], at, l.Done, done)
 		return j.index.Put(l.Done.Key, j.entry)
 	case l.Resumed:

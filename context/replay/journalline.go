@@ -9,6 +9,7 @@ import (
 	"encoding/json"
 	"fmt"
 	"hash/crc32"
+	"hash/maphash"
 	"iter"
 	"math"
 	"slices"
@@ -119,7 +120,7 @@ func encodeIntent(b []byte, at int64, as string) []byte {
 // target knows the record by its own key.
 func encodeAnswer(b []byte, at int64, r *receipt, raw []byte) []byte {
 	b = binary.BigEndian.AppendUint64(b, uint64(at))
-	if r.Target == r.Key && r.Why == "" && !r.NoLoss && r.Losses == nil && r.Approval == nil {
+	if r.bare() {
 		for a := Created; a <= Held; a++ {
 			if a.String() == r.Action {
 				return append(append(b, theAction+byte(a)), r.Version...)
@@ -127,6 +128,50 @@ func encodeAnswer(b []byte, at int64, r *receipt, raw []byte) []byte {
 		}
 	}
 	return append(append(b, anAnswer), raw...)
+}
+
+// bare tells whether r says no more than an action, a version, and that the target knows the record by
+// its own key.
+func (r *receipt) bare() bool {
+	return r.Target == r.Key && r.Why == "" && !r.NoLoss && r.Losses == nil && r.Approval == nil
+}
+
+// usual tells whether the record is in the target by its own key as it was, so that read-back learns
+// nothing from r.
+func (r *receipt) usual() bool {
+	return r.bare() && (r.Action == Created.String() || r.Action == Same.String())
+}
+
+// told are keys, by their hash: of those that are not in it no answer says more than the usual.
+type told struct {
+	seed maphash.Seed
+	of   map[uint64]struct{} // nil: none yet
+	all  bool                // there are too many
+}
+
+// mostTold is how many are kept.
+const mostTold = 1 << 16
+
+func (t *told) add(key string) {
+	switch {
+	case t.all:
+		return
+	case t.of == nil:
+		t.seed, t.of = maphash.MakeSeed(), map[uint64]struct{}{}
+	case len(t.of) >= mostTold:
+		t.of, t.all = nil, true
+		return
+	}
+	t.of[maphash.String(t.seed, key)] = struct{}{}
+}
+
+// has is true for every key that was added, and for few others.
+func (t *told) has(key string) bool {
+	if t.of == nil {
+		return t.all
+	}
+	_, ok := t.of[maphash.String(t.seed, key)]
+	return ok
 }
 
 // decodeEntry reads what is in the index of key. done is where its answer goes; nil: into a new one.

@@ -97,7 +97,6 @@ type readBack struct {
 	now        lately          // of the record that is read: it is asked for first, and then never again
 	answer     receipt         // that now is about
 	lately     []lately        // of what records refer to: each key has its place here
-	same       []string        // what the target knows by the same key: each has its place here
 	seed       maphash.Seed
 }
 
@@ -112,7 +111,7 @@ type lately struct {
 const mostLately = 1 << 13
 
 func newReadBack(j *Journal) *readBack {
-	return &readBack{j: j, notWritten: map[string]uint64{}, lately: make([]lately, mostLately), same: make([]string, mostLately), seed: maphash.MakeSeed()}
+	return &readBack{j: j, notWritten: map[string]uint64{}, lately: make([]lately, mostLately), seed: maphash.MakeSeed()}
 }
 
 func (b *readBack) entry(key string) *receipt {
@@ -126,8 +125,12 @@ func (b *readBack) entry(key string) *receipt {
 	return b.receipt(key)
 }
 
-// receipt is what the run said of the record under key in the archive.
+// receipt is what the run said of the record under key in the archive; nil: nothing, or that it is there
+// as it was.
 func (b *readBack) receipt(key string) *receipt {
+	if !b.j.told.has(key) && b.j.head.Vectors == nil {
+		return nil
+	}
 	l, answer := &b.now, &b.answer
 	if key != l.key {
 		l, answer = &b.lately[maphash.String(b.seed, key)%mostLately], nil
@@ -208,18 +211,11 @@ func (s approvedGetter) Get(ctx context.Context, key string) (agentstate.Record,
 // key is the key under which the target yields the record. A driver whose runtime keeps ids
 // answers with ids of another form, and the keys are the same.
 func (b *readBack) key(key string) string {
-	at := &b.same[maphash.String(b.seed, key)%mostLately]
-	if *at == key {
+	rc := b.entry(key)
+	if rc == nil {
 		return key
 	}
-	there := key
-	if rc := b.entry(key); rc != nil {
-		there = targetKey(key, rc.Target)
-	}
-	if there == key {
-		*at = strings.Clone(key) // it may be a piece of all that its record holds
-	}
-	return there
+	return targetKey(key, rc.Target)
 }
 
 // TargetKey is the key under which the target yields the record of rc.
