@@ -86,6 +86,9 @@ func (w *writer) conversation(c *pb.Conversation) (replay.Receipt, error) {
 	for _, p := range []string{"meta.created_unix_nano", "meta.updated_unix_nano", "head_key", "context_keys", "meta.labels"} {
 		losses = append(losses, fidelity.Loss{Path: p, Grade: fidelity.Defaulted, Why: "read out of the transcript"})
 	}
+	if c.Title == "" {
+		losses = append(losses, fidelity.Loss{Path: "title", Grade: fidelity.Defaulted, Why: "none was given: the first words stand for it"})
+	}
 	rc := replay.Receipt{Action: replay.Created, Target: agentstate.Key("conversation", s.project, s.id), Losses: losses}
 	if _, err := os.Lstat(path); err == nil {
 		if w.run.InDoubt == nil || !w.run.InDoubt(c.Meta.Key) {

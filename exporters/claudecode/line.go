@@ -13,7 +13,7 @@ type line struct {
 	typ, subtype, uuid, parent, logical, agent, timestamp jsonvalue.Value
 	cwd, message, content, summary, title, leaf           jsonvalue.Value
 	aiTitle, relocated                                    jsonvalue.Value
-	sidechain                                             bool
+	sidechain, note                                       bool // note: not what a person typed
 }
 
 // read is false for what is no JSON.
@@ -53,6 +53,8 @@ func (l *line) read(b []byte) bool {
 			l.leaf = v
 		case "isSidechain":
 			l.sidechain = string(v) == "true"
+		case "isMeta", "isCompactSummary":
+			l.note = l.note || string(v) == "true"
 		}
 	})
 	return ok

@@ -5,6 +5,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"io"
 	"iter"
 	"os"
 	"path"
@@ -130,6 +131,16 @@ func (r *reading) file(f *homefiles.File, skill string) error {
 	if err != nil {
 		return r.gap(homefiles.GapOf(f, err))
 	}
+	if (f.Kind == "agent" || f.Kind == "skill") && path.Ext(f.Rel) == ".md" {
+		clean, secrets, err := redacted(f, d)
+		if err != nil {
+			return r.gap(&pb.Gap{Kind: f.Kind, Place: f.Rel, Reason: pb.Gap_REASON_CORRUPT, Count: 1, Detail: valid(err.Error())})
+		}
+		d = clean
+		if err := r.credentials(f.Rel, secrets); err != nil {
+			return err
+		}
+	}
 	front := frontmatter(d.GetInline())
 	m := metaOf(f)
 	m.UpdatedUnixNano = agentstate.UnixNano(f.Info.ModTime())
@@ -160,6 +171,28 @@ func (r *reading) file(f *homefiles.File, skill string) error {
 		a.OwnerKey = agentstate.Key("skill", strings.TrimPrefix(skill, ".claude/"))
 	}
 	return r.put(a)
+}
+
+// redacted is d, the data of a definition, without the secrets of the servers and hooks that its head
+// names.
+func redacted(f *homefiles.File, d *pb.Data) (*pb.Data, []homefiles.Secret, error) {
+	if d.GetBlob() == nil {
+		clean, secrets, err := homefiles.RedactHead(d.GetInline())
+		return agentstate.Inline(d.MediaType, clean), secrets, err
+	}
+	r, err := f.Open()
+	if err != nil {
+		return nil, nil, err
+	}
+	defer r.Close()
+	b, err := io.ReadAll(io.LimitReader(r, agentstate.SpillSize))
+	if err != nil {
+		return nil, nil, err
+	}
+	if _, secrets, err := homefiles.RedactHead(b); err != nil || len(secrets) > 0 {
+		return nil, nil, errors.Join(errors.New("secrets stand in its YAML, and it is larger than any definition"), err)
+	}
+	return d, nil, nil
 }
 
 // frontmatter reads the simple lines name: value between --- and --- at the start of a file.
@@ -242,7 +275,7 @@ func (h *Home) Preflight(ctx context.Context) (*agentstate.Preflight, error) {
 		return nil, err
 	}
 	p := &agentstate.Preflight{Origin: h.origin(), Observer: "uid " + strconv.Itoa(os.Getuid()), Counts: map[string]int64{}, Notes: w.Notes(), Gaps: w.Gaps,
-		Never: []string{".claude/.credentials.json, *.key: not opened", "values of env, headers and tokens in settings: a person binds them again"}}
+		Never: []string{".claude/.credentials.json, *.key: not opened", "values of env, headers and tokens in settings and in the heads of agents and skills: a person binds them again"}}
 	for _, f := range w.Files {
 		p.Counts[f.Kind]++
 	}

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"strconv"
+	"strings"
 
 	"github.com/exitramp/exitramp/context/agentstate"
 	"github.com/exitramp/exitramp/exporters/internal/homefiles"
@@ -18,7 +19,8 @@ const maxLine = 16 << 20
 // A transcript is what its file says as a whole: its tree and its names.
 type transcript struct {
 	title, cwd string
-	head       int32 // the message that the next turn continues
+	words      string // that the first person said; a title where there is none
+	head       int32  // the message that the next turn continues
 	from, to   int64
 
 	prefix   string // of the keys of messages
@@ -126,6 +128,9 @@ func outline(f *homefiles.File, d *pb.Data) (*transcript, error) {
 			t.lines[x] = place{int32(no), last} // a further block of the same answer
 			return nil
 		}
+		if t.words == "" && l.typ.Is("user") && !l.note {
+			t.words = firstWords(readBody(l.message).content)
+		}
 		n := int32(len(t.nodes))
 		t.nodes = append(t.nodes, node{id: x, parent: parent})
 		t.lines[x] = place{int32(no), n}
@@ -151,7 +156,33 @@ func outline(f *homefiles.File, d *pb.Data) (*transcript, error) {
 			t.title = s
 		}
 	}
+	if t.title == "" {
+		t.title = t.words
+	}
 	return t, err
+}
+
+// maxTitle is how many characters of a person's words are a title.
+const maxTitle = 80
+
+// firstWords are the first words of a message that a person typed; empty: there are none. Texts in
+// angle brackets are the program's: what a command printed, or a reminder.
+func firstWords(content jsonvalue.Value) string {
+	for _, p := range parts(content) {
+		s := strings.TrimSpace(p.GetText())
+		if s == "" || s[0] == '<' {
+			continue
+		}
+		if len(s) > 4*4*maxTitle { // enough, in bytes, for what Fields takes out
+			s = s[:4*4*maxTitle]
+		}
+		s = strings.Join(strings.Fields(strings.ToValidUTF8(s, "")), " ")
+		if r := []rune(s); len(r) > maxTitle {
+			return string(r[:maxTitle-1]) + "…"
+		}
+		return s
+	}
+	return ""
 }
 
 // context is the path from the root to the head, where the tree has more than one.
