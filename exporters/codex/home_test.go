@@ -123,7 +123,7 @@ func TestRead(t *testing.T) {
 	if fork == nil || parent == nil || fork.ParentKey != parent.Meta.Key {
 		t.Fatal("the fork does not find its parent")
 	}
-	if d := cmp.Diff([]string{"system", "user", "user", "assistant", "assistant", "tool", "assistant", "assistant", "user", "assistant", "assistant"}, roles); d != "" {
+	if d := cmp.Diff([]string{"system", "unspecified", "user", "assistant", "assistant", "tool", "assistant", "assistant", "user", "assistant", "assistant"}, roles); d != "" {
 		t.Error(d)
 	}
 	if grants != 1 {

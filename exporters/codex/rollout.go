@@ -254,6 +254,7 @@ func (r *reading) lines(f *homefiles.File, d *pb.Data, only *homefiles.LineSet, 
 		m := homefiles.NewMessage(conversation)
 		m.Meta.CreatedUnixNano, m.ConversationKey, m.ParentKey = timeOf(l.timestamp), conversation, last
 		responses.Read(m, l.payload)
+		notes(m)
 		if len(l.payload) > maxParts { // too much for a record
 			m.Parts = []*pb.Part{{Body: &pb.Part_Data{Data: &pb.Data{MediaType: "application/json"}}}}
 		}
@@ -267,6 +268,25 @@ func (r *reading) lines(f *homefiles.File, d *pb.Data, only *homefiles.LineSet, 
 		last = m.Meta.Key
 		return r.put(m)
 	})
+}
+
+// notes tells what the program says of the machine (working folder, shell, date) from the words of the
+// user, in whose messages it stands. It is data: in another runtime it would be said by a person, and
+// wrong.
+func notes(m *pb.Message) {
+	if m.Role != pb.Role_ROLE_USER {
+		return
+	}
+	n := 0
+	for i, p := range m.Parts {
+		if s := p.GetText(); strings.HasPrefix(s, "<environment_context>") && strings.HasSuffix(strings.TrimSpace(s), "</environment_context>") {
+			m.Parts[i] = &pb.Part{Body: &pb.Part_Data{Data: agentstate.Inline("text/plain", []byte(s))}}
+			n++
+		}
+	}
+	if n > 0 && n == len(m.Parts) {
+		m.Role, m.NativeRole = pb.Role_ROLE_UNSPECIFIED, "user/environment_context"
+	}
 }
 
 // maxParts is how many bytes of JSON a message is read from. What is longer stands there without its

@@ -1,0 +1,36 @@
+package codex
+
+import (
+	"strings"
+	"testing"
+
+	"github.com/exitramp/exitramp/exporters/internal/homefiles"
+	"github.com/exitramp/exitramp/exporters/internal/responses"
+	pb "github.com/exitramp/exitramp/proto/exitramp/v1"
+)
+
+// TestNotes: what the program says of the machine is no word of the user's.
+func TestNotes(t *testing.T) {
+	const env = "<environment_context>\\n  <cwd>/home/ada</cwd>\\n</environment_context>"
+	for _, x := range []struct {
+		texts []string
+		role  pb.Role
+		said  string
+	}{
+		{[]string{env}, pb.Role_ROLE_UNSPECIFIED, ""},
+		{[]string{"# AGENTS.md instructions", env}, pb.Role_ROLE_USER, "# AGENTS.md instructions"},
+		{[]string{"what is <environment_context>?"}, pb.Role_ROLE_USER, "what is <environment_context>?"},
+		{[]string{env + " and this"}, pb.Role_ROLE_USER, strings.ReplaceAll(env, `\n`, "\n") + " and this"},
+	} {
+		m := homefiles.NewMessage("conversation/c")
+		responses.Read(m, []byte(`{"type":"message","role":"user","content":[{"type":"input_text","text":"`+strings.Join(x.texts, `"},{"type":"input_text","text":"`)+`"}]}`))
+		notes(m)
+		said := ""
+		for _, p := range m.Parts {
+			said += p.GetText()
+		}
+		if m.Role != x.role || said != x.said || len(m.Parts) != len(x.texts) {
+			t.Errorf("%q: %v", x.texts, m)
+		}
+	}
+}
