@@ -146,7 +146,7 @@ func onOff(on bool) string {
 func title(r agentstate.Record) string {
 	switch r := r.(type) {
 	case *pb.Origin:
-		return strings.TrimSpace(r.Product + " " + r.Flavor + " " + r.Schema)
+		return clean(short(r.Product+" "+r.Flavor+" "+r.Schema, 120))
 	case *pb.Conversation:
 		return join(r.Status, short(r.Title, 60), count(len(r.ContextKeys), "messages in view"), timeText(r.GetMeta().GetUpdatedUnixNano()))
 	case *pb.Message:
@@ -154,7 +154,7 @@ func title(r agentstate.Record) string {
 	case *pb.Interrupt:
 		return join(strings.ToLower(strings.TrimPrefix(r.Status.String(), "STATUS_")), r.AskedBy, short(dataText(r.Question), 80), strings.Join(r.Options, "/"))
 	case *pb.MemorySpace:
-		return strings.Join(r.Path, " / ")
+		return clean(short(strings.Join(r.Path, " / "), 120))
 	case *pb.Memory:
 		return join(short(memoryText(r), 90), expires(r.ExpiresUnixNano))
 	case *pb.Checkpoint:
