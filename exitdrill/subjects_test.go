@@ -151,6 +151,25 @@ func TestBlockProof(t *testing.T) {
 	}
 }
 
+// TestObligations: each check says whether it is a gate, and each obligation which checks are input to it.
+func TestObligations(t *testing.T) {
+	p := newPlace(t)
+	pr := p.run(p.plan("level: L3", "level: L1")).Predicate
+	gates := 0
+	for _, c := range pr.Checks {
+		if c.Gate {
+			gates++
+		}
+	}
+	if want := len(evidence.DefaultGates().At(evidence.L1)); gates != want {
+		t.Errorf("%d gates, want %d", gates, want)
+	}
+	i := slices.IndexFunc(pr.Obligations, func(o evidence.Obligation) bool { return o.Source == "DA-25(2)(a)" })
+	if i < 0 || !slices.Contains(pr.Obligations[i].Checks, "AC-42") {
+		t.Errorf("%+v", pr.Obligations)
+	}
+}
+
 // TestDeclared: what a plan says of the service and of what ends is in the statement.
 func TestDeclared(t *testing.T) {
 	p := newPlace(t)

@@ -10,6 +10,7 @@ import (
 	"fmt"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 
 	"github.com/exitramp/exitramp/context/evidence"
@@ -30,7 +31,11 @@ func (r *run) judge(l *Ledger, damaged error) error {
 		p.Trend = l.trend()
 	}
 	p.Checks = r.checks(p, damaged, r.p.Ledger == "")
-	for _, c := range p.Checks {
+	p.Obligations = evidence.DefaultCatalog().Obligations()
+	gates := evidence.DefaultGates().At(p.Drill.Level)
+	for i := range p.Checks {
+		c := &p.Checks[i]
+		c.Gate = slices.Contains(gates, c.ID)
 		if c.Result == evidence.Untold {
 			p.NotTested = append(p.NotTested, c.ID+": "+c.Why)
 		}

@@ -42,6 +42,30 @@ type Catalog struct {
 	Assets     []string          // kinds that are digital assets, as the list reads the Data Act; all others are exportable data
 }
 
+// Obligation is an article or control, and the checks of a drill that are input to it. Whether it is
+// met is for whoever judges it.
+type Obligation struct {
+	Source string   `json:"source"` // id of a Control
+	Checks []string `json:"checks"`
+}
+
+// Obligations are all of them, in the order of Controls.
+func (c *Catalog) Obligations() []Obligation {
+	var out []Obligation
+	for _, k := range c.Controls {
+		o := Obligation{Source: k.ID}
+		for _, s := range c.Statements {
+			if slices.Contains(s.InputTo, k.ID) {
+				o.Checks = append(o.Checks, s.ID)
+			}
+		}
+		if len(o.Checks) > 0 {
+			out = append(out, o)
+		}
+	}
+	return out
+}
+
 // DataClass is what a kind is to the Data Act.
 func (c *Catalog) DataClass(kind string) string {
 	if slices.Contains(c.Assets, kind) {

@@ -67,6 +67,7 @@ type Predicate struct {
 	Vectors          *Vectors          `json:"vectors,omitempty"` // absent: they went as they are
 	Findings         []Finding         `json:"findings,omitempty"`
 	Checks           []Check           `json:"checks"` // one for each of Statements, in their order
+	Obligations      []Obligation      `json:"obligations,omitempty"`
 	NotTested        []string          `json:"notTested"`
 	Limits           []string          `json:"limits"`
 	Trend            []Past            `json:"trend,omitempty"` // earlier drills of the ledger, the newest last
@@ -432,6 +433,7 @@ type Finding struct {
 type Check struct {
 	ID     string `json:"id"` // "AC-8"
 	Result Result `json:"result"`
+	Gate   bool   `json:"gate,omitempty"`  // at the drill's level, as the drill had it: whoever judges goes by gates of their own
 	Basis  Basis  `json:"basis,omitempty"` // empty where nothing was tested
 	By     string `json:"by,omitempty"`    // who declared it
 	Why    string `json:"why"`             // what was seen, with its numbers

@@ -188,6 +188,19 @@ func TestCatalog(t *testing.T) {
 			}
 		}
 	}
+	pairs := 0
+	for _, o := range c.Obligations() {
+		if !known[o.Source] || len(o.Checks) == 0 {
+			t.Errorf("obligation %+v", o)
+		}
+		pairs += len(o.Checks)
+	}
+	for _, s := range c.Statements {
+		pairs -= len(s.InputTo)
+	}
+	if pairs != 0 {
+		t.Errorf("obligations and statements differ by %d", pairs)
+	}
 	for reason, id := range c.Obstacles {
 		if _, ok := pb.Gap_Reason_value["REASON_"+strings.ToUpper(reason)]; !ok || !known[id] {
 			t.Errorf("obstacle %s is input to %s: no such reason, or no such control", reason, id)
