@@ -398,3 +398,20 @@ func TestParseStopped(t *testing.T) {
 		t.Errorf("no archive, and it did not end before one: %s", st.Predicate.Verdict)
 	}
 }
+
+// TestEarlier: a statement that an earlier release signed, without fields that came later, has its verdict.
+func TestEarlier(t *testing.T) {
+	f, err := os.Open("testdata/earlier.json")
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer f.Close()
+	st, err := ParseStatement(f, nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	p := st.Predicate
+	if p.Verdict != VerdictPassWithLoss || p.Target.StateDigest != (Digest{}) || p.Archive.Schemas != nil || p.Obligations != nil {
+		t.Errorf("%s, %+v, %+v", p.Verdict, p.Target, p.Archive.Schemas)
+	}
+}
