@@ -150,6 +150,8 @@ func TestExactPostgres(t *testing.T) {
 		"odd texts": {tables(p), sess, `INSERT INTO agent_messages VALUES (7, 's', '{"role":"user","content":"\ud83d alone, 1e+22, -0.0, 20000000000000000001"}', '2026-01-01')`,
 			`INSERT INTO agent_messages VALUES (9, 's', 'no JSON', 'infinity'), (10, 's', '', '2026-01-01 00:00:00.000001'), (11, 's', '[1,2]', '2025-01-01')`,
 			`INSERT INTO agent_messages VALUES (12, 's', '{"type":"function_call_output","call_id":"c","output":"' || repeat('é', 200000) || '"}', '2026-01-01')`, `SELECT setval('agent_messages_id_seq', 12)`},
+		// At the lengths up to which items come with their rows, and stand in their records.
+		"lengths":     {tables(p), sess, fmt.Sprintf(`INSERT INTO agent_messages (session_id, message_data) SELECT 's', '{"role":"user","content":"' || repeat('x', n - 28) || '"}' FROM unnest(ARRAY[28, %[1]d, %[1]d + 1, 29, %[2]d, %[2]d + 1, 30]) n`, inPage, agentstate.SpillSize)},
 		"odd ids":     {tables(p), `INSERT INTO agent_sessions VALUES ('', 'infinity', '-infinity'), ('a/b#c%~', now(), now()), (repeat('x', 2000), now(), now()), ('é' || chr(10), now(), now())`, `INSERT INTO agent_messages (session_id, message_data) VALUES ('a/b#c%~', '{}'), (repeat('x', 2000), '{}')`},
 		"deleted ids": {tables(p), sess, `INSERT INTO agent_messages (session_id, message_data) VALUES ('s', '{}'), ('s', '{}')`, `DELETE FROM agent_messages WHERE id = 2`},
 		"all deleted": {tables(p), sess, `INSERT INTO agent_messages (session_id, message_data) VALUES ('s', '{}'), ('s', '{}')`, `DELETE FROM agent_messages`},
@@ -308,6 +310,7 @@ func TestPostgresBadInput(t *testing.T) {
 		"a column less": {tables(ownNames()) + "; ALTER TABLE agent_messages DROP COLUMN created_at", "supported: id int4, session_id varchar"},
 		"sessions too":  {tables(ownNames()) + "; ALTER TABLE agent_sessions DROP COLUMN updated_at", "updated_at timestamp"},
 		"jsonb":         {tables(ownNames()) + "; ALTER TABLE agent_messages ALTER message_data TYPE jsonb USING message_data::jsonb", "message_data jsonb"},
+		"no session":    {tables(ownNames()) + "; ALTER TABLE agent_messages ALTER session_id DROP NOT NULL; INSERT INTO agent_messages (message_data) VALUES ('{}')", "no id or no session_id"},
 		"no id":         {tables(ownNames()) + "; ALTER TABLE agent_messages DROP COLUMN id", "supported: id"},
 		"a view":        {"CREATE VIEW agent_messages AS SELECT 1 AS id, 's' AS session_id, '{}' AS message_data, now() AS created_at", "no tables"},
 		"no key":        {"CREATE TABLE agent_messages (id int, session_id text, message_data text, created_at timestamp)", "no tables"},
