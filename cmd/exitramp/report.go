@@ -54,7 +54,7 @@ func (a *app) printReplay(what string, rep *replay.Report, x *embedding, asJSON 
 	if asJSON {
 		return a.printJSON(map[string]any{
 			"what": what, "run": rep.Run, "records": rep.Records, "actions": actions(rep), "kinds": byKind(rep), "losses": rep.LossCount, "no_place": rep.NoPlace,
-			"held": rep.Held, "waiting": rep.Waiting, "conflicts": receipts(rep.Conflicts), "refused": receipts(rep.Refused), "resumed": rep.Resumed, "labelled": rep.Labelled, "seconds": rep.Time.Seconds(), "formula": rep.Formula, "infeasible": rep.Infeasible(), "map": mapJSON(rep.Map),
+			"held": rep.Held, "waiting": rep.Waiting, "conflicts": receipts(rep.Conflicts), "refused": receipts(rep.Refused), "foretold": receipts(rep.Foretold), "resumed": rep.Resumed, "labelled": rep.Labelled, "seconds": rep.Time.Seconds(), "formula": rep.Formula, "infeasible": rep.Infeasible(), "map": mapJSON(rep.Map),
 			"embedded":     x.json(),
 			"authenticity": a.authenticity,
 		})
@@ -101,6 +101,7 @@ func (a *app) printReplay(what string, rep *replay.Report, x *embedding, asJSON 
 	a.printReceipts("refused", rep.Refused, rep.Actions[replay.Refused])
 	if n := rep.Actions[replay.Held]; n > 0 {
 		a.printHeld(rep, n)
+		a.printReceipts("once approved", rep.Foretold, rep.ForetoldN)
 	}
 	for _, kind := range keys(rep.NoPlace) {
 		for _, why := range keys(rep.NoPlace[kind]) {

@@ -43,7 +43,7 @@ func (a *apply) flush(ctx context.Context) error {
 	if len(a.gathered) == 0 {
 		return nil
 	}
-	b, intents, err := a.sort()
+	b, intents, err := a.sort(ctx)
 	if err != nil {
 		return err
 	}
@@ -100,7 +100,7 @@ func (a *apply) carry(ctx context.Context, b *batch) error {
 
 // sort finds out what is known of each record that was gathered, and which need an intent. The batch
 // before is not written yet: what its answers change for these, the guard is asked for when it is their turn.
-func (a *apply) sort() (*batch, []line, error) {
+func (a *apply) sort(ctx context.Context) (*batch, []line, error) {
 	b := &batch{ps: make([]pending, 0, len(a.gathered)), keys: make(map[string]bool, len(a.gathered)), doubt: map[string]bool{}}
 	before := map[string]bool{}
 	if a.next != nil {
@@ -129,7 +129,9 @@ func (a *apply) sort() (*batch, []line, error) {
 		default:
 			if rc, stop := a.stop(r); stop {
 				p.answer = &rc
-				a.waiting(r, rc)
+				if err := a.waiting(ctx, r, rc); err != nil {
+					return nil, nil, err
+				}
 			} else if err := a.rename(&p); err != nil {
 				return nil, nil, err
 			} else if p.answer != nil {
@@ -152,11 +154,27 @@ func (a *apply) sort() (*batch, []line, error) {
 	return b, intents, nil
 }
 
-// waiting tells of a record that waits for an approval.
-func (a *apply) waiting(r agentstate.Record, rc Receipt) {
-	if what, ok := strings.CutSuffix(rc.Why, whyApproval); ok && rc.Action == Held && a.opts.OnWaiting != nil {
+// waiting tells of a record that waits for an approval, and in a plan what it would need behind that.
+func (a *apply) waiting(ctx context.Context, r agentstate.Record, rc Receipt) error {
+	what, ok := strings.CutSuffix(rc.Why, whyApproval)
+	if !ok || rc.Action != Held {
+		return nil
+	}
+	if a.opts.OnWaiting != nil {
 		a.opts.OnWaiting(approvalOf(r, what))
 	}
+	f, ok := a.w.(Foreteller)
+	if !ok || a.journal != nil {
+		return nil
+	}
+	why, err := f.Foretell(ctx, r)
+	if err != nil {
+		return a.fail(ErrTarget, err)
+	}
+	if why != "" {
+		a.rep.foretold(Receipt{Key: rc.Key, Action: Refused, Why: why})
+	}
+	return nil
 }
 
 // rename makes of p what its approval and the map say, or answers that it waits.

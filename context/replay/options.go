@@ -75,6 +75,8 @@ type Report struct {
 	Waiting   uint64        // of what is held: waits for an approval; the rest for something else
 	Conflicts []Receipt
 	Refused   []Receipt
+	Foretold  []Receipt // of a plan, of what waits for an approval: would be refused with it too, and why
+	ForetoldN uint64
 	Resumed   uint64          // records that an earlier attempt had written and this one did not touch
 	Map       *mapping.Report // what the map meets; nil: there is none
 	Answers   [32]byte        // digest over every record's key and answer, in order

@@ -63,6 +63,13 @@ func newReport() *Report {
 	return &Report{Actions: map[Action]uint64{}, Kinds: map[string]map[Action]uint64{}, LossCount: map[string]uint64{}, NoPlace: map[string]map[string]uint64{}}
 }
 
+// foretold takes what would be refused although it is approved.
+func (r *Report) foretold(rc Receipt) {
+	if r.ForetoldN++; len(r.Foretold) < most {
+		r.Foretold = append(r.Foretold, rc)
+	}
+}
+
 func (r *Report) add(kind string, rc Receipt) {
 	r.Records++
 	r.Actions[rc.Action]++

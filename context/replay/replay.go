@@ -121,6 +121,14 @@ type Flusher interface {
 	Flush(ctx context.Context) error
 }
 
+// A Foreteller is a Writer that can say what it would not write although a person approves it. A plan
+// asks it about what waits, so that the person reads all that is wanted at once. Foretell writes
+// nothing, and leaves the writer's other answers as they are.
+type Foreteller interface {
+	// Foretell says why r would not be written; empty: it would be, or that is not known.
+	Foretell(ctx context.Context, r agentstate.Record) (why string, err error)
+}
+
 // An Exacter is a Writer of the runtime that the state comes from. Where Exact is true, views are left
 // out: what they are readings of arrives whole, and the runtime reads them out of it again.
 type Exacter interface {

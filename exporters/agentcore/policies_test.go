@@ -106,6 +106,36 @@ func TestNothingIsApproved(t *testing.T) {
 	if len(rep.Held) == 0 || len(dst.policies(t)) > 0 {
 		t.Errorf("held %d, policies %v", len(rep.Held), dst.policies(t))
 	}
+	if len(rep.Foretold) > 0 {
+		t.Errorf("a run foretells %v", rep.Foretold)
+	}
+}
+
+// A plan says of what waits for an approval what a person has to do behind it: what the run with all
+// approvals refuses, and no more.
+func TestForetold(t *testing.T) {
+	st, _ := read(t, firm(t).service(""))
+	dst := target(t, agentcorefake.Options{Working: 150 * time.Millisecond}, false)
+	plan, err := replay.Plan(t.Context(), dst.service(""), st, nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if plan.ForetoldN == 0 || int(plan.ForetoldN) != len(plan.Foretold) || plan.ForetoldN >= plan.Waiting {
+		t.Errorf("%d of %d wait for more than an approval", plan.ForetoldN, plan.Waiting)
+	}
+	got, _ := approved(t, dst.service(""), st)
+	said := map[string]bool{}
+	for _, rc := range plan.Foretold {
+		said[rc.Key] = true
+		if have := got[rc.Key]; have.Action != replay.Refused || have.Why != rc.Why {
+			t.Errorf("%s: foretold %q, approved %s %q", rc.Key, rc.Why, have.Action, have.Why)
+		}
+	}
+	for _, k := range []string{"toolserver/shop-gw-abcdefghij", "toolserver/shop-gw-abcdefghij/ABCDEFGHIJ", "agent/harness/clerk-abcdefghij", "credential/oauth2/crm"} {
+		if !said[k] {
+			t.Errorf("%s: the plan does not say what it needs", k)
+		}
+	}
 }
 
 // A person has made the gateway: the policies that name the source's name the target's, and read back

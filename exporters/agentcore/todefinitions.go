@@ -57,6 +57,20 @@ func (w *writer) definition(ctx context.Context, r agentstate.Record) (replay.Re
 	return rc, err
 }
 
+// Foretell says of a definition that replay never makes what a person has to do, besides approving it.
+func (w *writer) Foretell(ctx context.Context, r agentstate.Record) (why string, err error) {
+	switch r.(type) {
+	case *pb.ToolServer, *pb.Agent, *pb.Credential:
+	default: // policies are made
+		return "", nil
+	}
+	rc, err := w.definition(ctx, r)
+	if rc.Action == replay.Refused {
+		why = rc.Why
+	}
+	return why, err
+}
+
 // anew are the losses of a definition that is made, or found, in another account.
 func anew(fields ...string) []fidelity.Loss {
 	out := []fidelity.Loss{
