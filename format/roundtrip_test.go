@@ -46,6 +46,30 @@ func TestRoundTripEveryKind(t *testing.T) {
 	}
 }
 
+// The bytes that a record comes with are what it is marshalled to; where its vector was cut out, there are none.
+func TestWired(t *testing.T) {
+	recs := everyKind(5, 1)
+	r := open(t, sealed(t, nil, recs...), nil)
+	n, with := 0, 0
+	for w, err := range r.Wired(context.Background(), nil) {
+		if err != nil {
+			t.Fatal(err)
+		}
+		n++
+		if w.Wire == nil {
+			continue
+		}
+		with++
+		b, err := proto.MarshalOptions{Deterministic: true}.Marshal(w.Record)
+		if err != nil || !bytes.Equal(b, w.Wire) {
+			t.Errorf("%s: %v", w.Record.GetMeta().GetKey(), err)
+		}
+	}
+	if n != len(recs) || with < n/2 || with == n {
+		t.Errorf("%d of %d records have bytes, of %d", with, n, len(recs))
+	}
+}
+
 func verify(t testing.TB, b []byte, opts *VerifyOptions) *Verification {
 	t.Helper()
 	if opts == nil {

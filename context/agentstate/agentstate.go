@@ -50,12 +50,12 @@ type Lender interface {
 	Lend(ctx context.Context, opts *ReadOptions) iter.Seq2[Record, error]
 }
 
-// Lent are all records of src, lent where it lends.
-func Lent(ctx context.Context, src Source) iter.Seq2[Record, error] {
+// Lent are the records of src, lent where it lends.
+func Lent(ctx context.Context, src Source, opts *ReadOptions) iter.Seq2[Record, error] {
 	if l, ok := src.(Lender); ok {
-		return l.Lend(ctx, nil)
+		return l.Lend(ctx, opts)
 	}
-	return src.Records(ctx, nil)
+	return src.Records(ctx, opts)
 }
 
 // A Wirer is a Source that has the bytes of its records at hand. Wired is Records. As is not to look for

@@ -66,16 +66,33 @@ func (t *tap) Unwrap() agentstate.Source { return t.Source }
 
 // Records are those of the source.
 func (t *tap) Records(ctx context.Context, opts *agentstate.ReadOptions) iter.Seq2[agentstate.Record, error] {
+	return looked(t, t.Source.Records(ctx, opts), func(r agentstate.Record) agentstate.Record { return r })
+}
+
+// Lend are those of the source, lent where it lends: who looks changes none.
+func (t *tap) Lend(ctx context.Context, opts *agentstate.ReadOptions) iter.Seq2[agentstate.Record, error] {
+	return looked(t, agentstate.Lent(ctx, t.Source, opts), func(r agentstate.Record) agentstate.Record { return r })
+}
+
+// Wired are those of the source, with their bytes where it has them.
+func (t *tap) Wired(ctx context.Context, opts *agentstate.ReadOptions) iter.Seq2[agentstate.Wired, error] {
+	return looked(t, agentstate.WiredOf(ctx, t.Source, opts), func(w agentstate.Wired) agentstate.Record { return w.Record })
+}
+
+// looked is seq, of which t looks at each record where it is its first.
+func looked[T any](t *tap, seq iter.Seq2[T, error], record func(T) agentstate.Record) iter.Seq2[T, error] {
 	if t.read {
-		return t.Source.Records(ctx, opts)
+		return seq
 	}
 	t.read = true
-	return func(yield func(agentstate.Record, error) bool) {
-		for r, err := range t.Source.Records(ctx, opts) {
-			if err == nil && r != nil {
-				t.look(r)
+	return func(yield func(T, error) bool) {
+		for x, err := range seq {
+			if err == nil {
+				if r := record(x); r != nil {
+					t.look(r)
+				}
 			}
-			if !yield(r, err) {
+			if !yield(x, err) {
 				return
 			}
 		}

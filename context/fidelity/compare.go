@@ -230,7 +230,7 @@ func (c *comparer) readGot(ctx context.Context, src agentstate.Source) error {
 	defer l.close()
 	f.ref = l.ref
 	g := newGlancer(f, c.sums)
-	for r, err := range agentstate.Lent(ctx, src) { // nothing here changes a record
+	for r, err := range agentstate.Lent(ctx, src, nil) { // nothing here changes a record
 		if err != nil {
 			return err
 		}

@@ -262,3 +262,33 @@ func TestWholeStatesGapsAndViews(t *testing.T) {
 		t.Error(last)
 	}
 }
+
+// TestLend: what is lent is what is kept, and what is read is not.
+func TestLend(t *testing.T) {
+	s := memstate.New(memory("a"), memory("b"))
+	rt := memstate.NewRuntime(nil)
+	rt.Set(memory("a"))
+	for _, src := range []agentstate.Source{s, rt} {
+		all := func(seq iter.Seq2[agentstate.Record, error]) (out []agentstate.Record) {
+			for r, err := range seq {
+				if err != nil {
+					t.Fatal(err)
+				}
+				if agentstate.IsState(agentstate.KindOf(r)) {
+					out = append(out, r)
+				}
+			}
+			return out
+		}
+		lent, again := all(agentstate.Lent(t.Context(), src, nil)), all(agentstate.Lent(t.Context(), src, nil))
+		read := all(src.Records(t.Context(), nil))
+		for i := range lent {
+			if lent[i] != again[i] || lent[i] == read[i] || !proto.Equal(lent[i], read[i]) {
+				t.Errorf("%T: record %d", src, i)
+			}
+		}
+		if len(lent) == 0 || len(lent) != len(read) {
+			t.Errorf("%T: %d lent, %d read", src, len(lent), len(read))
+		}
+	}
+}
