@@ -21,10 +21,11 @@ import (
 // to the flattener: records with something of a later release, paths that were not met yet (so that
 // both number them alike), blobs of unknown content, references that are mapped.
 type glancer struct {
-	f    *flattener
-	sums cipher.AEAD
-	wire []byte
-	sum  glance
+	f     *flattener
+	sums  cipher.AEAD
+	wire  []byte
+	sum   glance
+	nonce [12]byte
 
 	kept   []byte // what of wire counts, but for native forms
 	native []byte // those
@@ -102,9 +103,8 @@ func (g *glancer) look(r agentstate.Record, b []byte) (out glance, ok bool) {
 	if !g.record(b, p) || g.blob && g.cites {
 		return out, false
 	}
-	var nonce [12]byte
-	g.sums.Seal(g.sum.fields[:0], nonce[:], nil, g.kept)
-	g.sums.Seal(g.sum.native[:0], nonce[:], nil, g.native)
+	g.sums.Seal(g.sum.fields[:0], g.nonce[:], nil, g.kept)
+	g.sums.Seal(g.sum.native[:0], g.nonce[:], nil, g.native)
 	if g.f.ref != nil {
 		for _, x := range g.refs {
 			g.f.ref(x.path, x.key)

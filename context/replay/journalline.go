@@ -251,10 +251,15 @@ func parseLine(raw []byte, answer *receipt) (l line, done []byte, ok bool) {
 	if l, done, ok = parsePlain(body, answer); ok {
 		return l, done, true
 	}
-	l = line{}
+	return parseJSON(body)
+}
+
+// parseJSON is parseLine for a body of any form.
+func parseJSON(body []byte) (l line, done []byte, ok bool) {
 	d := json.NewDecoder(bytes.NewReader(body))
 	d.DisallowUnknownFields()
-	if err = d.Decode(&l); err == nil && l.Done != nil {
+	err := d.Decode(&l)
+	if err == nil && l.Done != nil {
 		done, err = json.Marshal(l.Done)
 	}
 	return l, done, err == nil

@@ -37,7 +37,7 @@ func (x *index) set(at int, s slot) error {
 	}
 	if len(x.recent) < x.most {
 		old := x.recent
-		x.recent = make([]slot, 2*len(old))
+		x.recent = make([]slot, min(4*len(old), x.most))
 		mask := len(x.recent) - 1
 		for _, s := range old {
 			if s.off == 0 {
