@@ -65,8 +65,7 @@ type links struct {
 	refs  map[linkName]*Refs
 	paths []*Refs // of refs, those of kind, by path
 
-	recent       [][]byte // keys that are there, each at the place that its hash says: of records that were read
-	named        [][]byte // and of what they refer to
+	recent       []uint64 // hashes of keys that are there, each at the place that it says: with a random seed two keys never have one
 	seed         maphash.Seed
 	conversation string
 	made         int64 // when its last message was made
@@ -89,11 +88,11 @@ type exchange [2]map[string]uint64
 const (
 	mostOpen   = 64      // conversations whose messages may be mixed
 	mostIDs    = 50_000  // ids of one conversation
-	mostRecent = 1 << 13 // keys that are at hand
+	mostRecent = 1 << 15 // keys that are at hand
 )
 
 func newLinks(dir string, has func(string) (bool, error)) *links {
-	return &links{has: has, dir: dir, refs: map[linkName]*Refs{}, recent: make([][]byte, mostRecent), named: make([][]byte, mostRecent), seed: maphash.MakeSeed(), open: map[string]*exchange{}}
+	return &links{has: has, dir: dir, refs: map[linkName]*Refs{}, recent: make([]uint64, mostRecent), seed: maphash.MakeSeed(), open: map[string]*exchange{}}
 }
 
 func (l *links) close() {
@@ -164,8 +163,8 @@ func (l *links) settle(x *exchange) {
 
 // there notes that a record of this key was read.
 func (l *links) there(key string) {
-	at := maphash.String(l.seed, key) % mostRecent
-	l.recent[at] = append(l.recent[at][:0], key...) // a copy: key may be a piece of all that its record holds
+	hash := maphash.String(l.seed, key)
+	l.recent[hash%mostRecent] = hash
 }
 
 // ref is a reference of the present record.
@@ -186,11 +185,11 @@ func (l *links) ref(path uint16, key string) {
 		l.paths[path] = c
 	}
 	c.Total++
-	at := maphash.String(l.seed, key) % mostRecent
-	ok := string(l.named[at]) == key || string(l.recent[at]) == key
+	hash := maphash.String(l.seed, key)
+	ok := l.recent[hash%mostRecent] == hash
 	if !ok {
 		if ok, l.err = l.has(key); ok {
-			l.named[at] = append(l.named[at][:0], key...)
+			l.recent[hash%mostRecent] = hash
 		}
 	}
 	switch {
