@@ -6,6 +6,7 @@ import (
 	"io"
 	"iter"
 	"math"
+	"strconv"
 	"strings"
 	"sync"
 	"time"
@@ -236,7 +237,7 @@ func (rt *Runtime) written(run, key string) *item {
 
 func token(run, key string) string { return run + " " + key }
 
-func version(it *item) string { return fmt.Sprint(it.rev) }
+func version(it *item) string { return strconv.Itoa(it.rev) }
 
 // rewrite changes every reference and every citation in r by f.
 func rewrite(m protoreflect.Message, f func(key string) string) {
