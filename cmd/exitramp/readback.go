@@ -1,14 +1,19 @@
 package main
 
 import (
+	"cmp"
 	"context"
 	"errors"
+	"fmt"
 	"io/fs"
+	"net/url"
 	"os"
+	"path/filepath"
 
 	"github.com/spf13/cobra"
 
 	"github.com/exitramp/exitramp/context/replay"
+	"github.com/exitramp/exitramp/exporters"
 )
 
 func (a *app) readbackCmd() *cobra.Command {
@@ -79,6 +84,9 @@ func (a *app) readback(ctx context.Context, archive, target string, f *replayFla
 			return err
 		}
 		defer j.Close()
+		if err := j.Of(r.Info().ManifestSHA256); err != nil {
+			return err
+		}
 	} else if f.journal != "" {
 		return err
 	}
@@ -136,6 +144,9 @@ func (a *app) undo(ctx context.Context, journal, target string, from []string, k
 		}
 		return a.printUndoPlan(rep, asJSON)
 	}
+	if was := j.Target(); was != "" && place(was) != place(target) {
+		return withHint(fmt.Errorf("%w: %s is of the target %s, not of %s", replay.ErrJournal, journal, was, exporters.Redact(target)), "name the target of the replay: what another one holds is not touched")
+	}
 	rt, dst, err := a.target(ctx, target)
 	if err != nil {
 		return err
@@ -166,4 +177,20 @@ func (a *app) alive(ctx context.Context, target string, j *replay.Journal, grave
 	}
 	defer rt.Close()
 	return replay.Alive(ctx, watched{rt, a, "look for what has a tombstone", nil}, j, graves)
+}
+
+// place is a target's URL without who asks: an undo may be another role's than the replay was. A path
+// is absolute in it.
+func place(target string) string {
+	u, err := url.Parse(exporters.Redact(target))
+	if err != nil {
+		return target
+	}
+	u.User = nil
+	if path := cmp.Or(u.Opaque, u.Path); u.Host == "" && path != "" {
+		if abs, err := filepath.Abs(path); err == nil {
+			u.Opaque, u.Path, u.RawPath = "", abs, ""
+		}
+	}
+	return u.String()
 }

@@ -3,6 +3,7 @@ package replay
 import (
 	"bufio"
 	"bytes"
+	"encoding/hex"
 	"errors"
 	"fmt"
 	"hash/crc32"
@@ -354,6 +355,22 @@ func (j *Journal) matches(h *head) error {
 		return fmt.Errorf("%w: %s is of a run with other vectors: want %s, got %s", ErrJournal, j.path, h.Vectors, j.head.Vectors)
 	}
 	return nil
+}
+
+// Of is an ErrJournal where its run was of another archive than the one whose manifest has this digest.
+func (j *Journal) Of(archive [32]byte) error {
+	if want := hex.EncodeToString(archive[:]); j.head != nil && j.head.Archive != want {
+		return fmt.Errorf("%w: %s is of another archive: want %s, got %s", ErrJournal, j.path, want, j.head.Archive)
+	}
+	return nil
+}
+
+// Target is the URL of the target of its run, as TargetURL of the options said; empty: none was said.
+func (j *Journal) Target() string {
+	if j.head == nil {
+		return ""
+	}
+	return j.head.Target
 }
 
 // Run is the id of its run; empty: none has begun.
