@@ -153,6 +153,9 @@ func (a *app) undo(ctx context.Context, journal, target string, from []string, k
 	}
 	defer rt.Close()
 	rep, err := replay.Undo(ctx, dst, j)
+	if errors.Is(err, context.Canceled) {
+		return &exitError{code: exitResume, err: fmt.Errorf("stopped; the journal is %s", journal), hint: "run the same command again to go on"}
+	}
 	if err != nil {
 		return err
 	}
