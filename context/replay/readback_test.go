@@ -6,6 +6,7 @@ import (
 	"testing"
 
 	"github.com/google/go-cmp/cmp"
+	"google.golang.org/protobuf/proto"
 
 	"github.com/exitramp/exitramp/context/agentstate"
 	"github.com/exitramp/exitramp/context/fidelity"
@@ -98,6 +99,33 @@ func TestReadBackAnnounced(t *testing.T) {
 }
 
 // TestReadBackWithoutJournal compares everything, key by key.
+// TestReadBackView: which record a view names first is not counted as a difference that nobody
+// announced; what it says is.
+func TestReadBackView(t *testing.T) {
+	src, path := memstate.Sample(5), journal(t)
+	dst := memstate.NewRuntime(&memstate.RuntimeOptions{Exact: true})
+	mustRun(t, dst, src, path, replay.Options{})
+	var view agentstate.Record
+	for r, err := range src.Records(t.Context(), nil) {
+		if err != nil {
+			t.Fatal(err)
+		}
+		if len(r.GetMeta().GetViewOfKeys()) > 0 {
+			view = proto.Clone(r).(agentstate.Record)
+		}
+	}
+	view.GetMeta().ViewOfKeys = []string{"memory/ada/0002"}
+	dst.Set(view)
+	if got := readBack(t, src, dst, path); got.UnannouncedN != 0 || got.MissingN != 0 || got.Announced != 1 {
+		t.Errorf("%+v", got)
+	}
+	view.GetMeta().CreatedUnixNano++
+	dst.Set(view)
+	if got := readBack(t, src, dst, path); got.UnannouncedN != 1 {
+		t.Errorf("%+v", got)
+	}
+}
+
 func TestReadBackWithoutJournal(t *testing.T) {
 	src := memstate.Sample(4)
 	rep, err := replay.ReadBack(t.Context(), src, memstate.Sample(4), nil)

@@ -178,6 +178,25 @@ func TestPostgresConformance(t *testing.T) {
 	}
 }
 
+// TestPostgresOrder: rows that stand in another order in the copy are the same to a read-back.
+func TestPostgresOrder(t *testing.T) {
+	src := store(t, database(t, "pgvector-python.sql"), "testdata/python/history.db")
+	mem, _ := exportertest.Export(t, src)
+	to := database(t, "")
+	dst := store(t, to, filepath.Join(t.TempDir(), "history.db"))
+	_, journal := apply(t, dst, mem)
+	table := quote("mem0")
+	statement(t, to, "CREATE TABLE turned AS SELECT * FROM "+table+" ORDER BY id DESC; DELETE FROM "+table+"; INSERT INTO "+table+" SELECT * FROM turned ORDER BY id DESC; DROP TABLE turned")
+	again, err := replay.OpenJournal(journal)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer again.Close()
+	if back, err := replay.ReadBack(t.Context(), mem, dst, again); err != nil || back.Same+back.Announced != back.Records || back.MissingN+back.UnannouncedN != 0 {
+		t.Errorf("%v %+v", err, back)
+	}
+}
+
 // TestPostgresAlone: without the history's file its kinds are gaps, and nothing else is lost.
 func TestPostgresAlone(t *testing.T) {
 	src := store(t, database(t, "pgvector-js.sql"), "")
