@@ -3,6 +3,7 @@ package homefiles
 import (
 	"bytes"
 	"errors"
+	"io"
 	"slices"
 	"strings"
 
@@ -77,7 +78,11 @@ type spot struct {
 // hidden finds the secrets of a head, in order.
 func hidden(head []byte) ([]spot, error) {
 	var doc yaml.Node
-	if err := yaml.Unmarshal(head, &doc); err != nil || len(doc.Content) != 1 || doc.Content[0].Kind != yaml.MappingNode {
+	d := yaml.NewDecoder(bytes.NewReader(head))
+	if err := d.Decode(&doc); err != nil || len(doc.Content) != 1 || doc.Content[0].Kind != yaml.MappingNode {
+		return nil, errHead
+	}
+	if err := d.Decode(new(yaml.Node)); !errors.Is(err, io.EOF) { // a second document
 		return nil, errHead
 	}
 	h := &heads{head: head, lines: []int{0}}

@@ -49,6 +49,7 @@ func TestRedactHeadRefuses(t *testing.T) {
 		"---\nmcpServers:\n  x:\n    env:\n      A: SECRET\n        more\n---\n",
 		"---\nbase: &b {A: SECRET}\nmcpServers: {x: {env: *b}, y: {env: {<<: *b}}}\nd: &e SECRET\nhooks: {env: [*e]}\n---\n",
 		"---\nmcpServers: [\n---\n",
+		"---\nname: a\n...\n--- {mcpServers: {x: {env: {A: SECRET}}}}\n---\n",
 	} {
 		if out, _, err := RedactHead([]byte(in)); err == nil && bytes.Contains(out, []byte("SECRET")) {
 			t.Errorf("%q: %q", in, out)
