@@ -6,9 +6,11 @@ import (
 	"errors"
 	"fmt"
 	"io/fs"
+	"net"
 	"net/url"
 	"os"
 	"path/filepath"
+	"strings"
 
 	"github.com/spf13/cobra"
 
@@ -144,7 +146,7 @@ func (a *app) undo(ctx context.Context, journal, target string, from []string, k
 		}
 		return a.printUndoPlan(rep, asJSON)
 	}
-	if was := j.Target(); was != "" && place(was) != place(target) {
+	if was := j.Target(); was != "" && !samePlace(was, target) {
 		return withHint(fmt.Errorf("%w: %s is of the target %s, not of %s", replay.ErrJournal, journal, was, exporters.Redact(target)), "name the target of the replay: what another one holds is not touched")
 	}
 	rt, dst, err := a.target(ctx, target)
@@ -182,18 +184,44 @@ func (a *app) alive(ctx context.Context, target string, j *replay.Journal, grave
 	return replay.Alive(ctx, watched{rt, a, "look for what has a tombstone", nil}, j, graves)
 }
 
-// place is a target's URL without who asks: an undo may be another role's than the replay was. A path
-// is absolute in it.
-func place(target string) string {
-	u, err := url.Parse(exporters.Redact(target))
-	if err != nil {
-		return target
+// samePlace tells whether two URLs may name one target. Who asks and how does not count: an undo may be
+// another role's than the replay was, from another folder, by another name of the machine.
+func samePlace(was, now string) bool {
+	a, err := url.Parse(exporters.Redact(was))
+	b, err2 := url.Parse(exporters.Redact(now))
+	if err != nil || err2 != nil {
+		return was == now
 	}
-	u.User = nil
-	if path := cmp.Or(u.Opaque, u.Path); u.Host == "" && path != "" {
-		if abs, err := filepath.Abs(path); err == nil {
-			u.Opaque, u.Path, u.RawPath = "", abs, ""
-		}
+	if a.Scheme != b.Scheme || a.Query().Get("search_path") != b.Query().Get("search_path") {
+		return false
 	}
-	return u.String()
+	if a.Host != "" || b.Host != "" {
+		return hostOf(a) == hostOf(b) && a.Path == b.Path
+	}
+	x, y := cmp.Or(a.Opaque, a.Path), cmp.Or(b.Opaque, b.Path)
+	if name := filepath.Base(x); !filepath.IsAbs(x) { // of the folder that the replay ran in, which is not known
+		return name == "." || name == ".." || name == filepath.Base(resolved(y)) || resolved(x) == resolved(y)
+	}
+	return resolved(x) == resolved(y)
+}
+
+func hostOf(u *url.URL) string {
+	host, port := strings.ToLower(u.Hostname()), u.Port()
+	if ip := net.ParseIP(host); ip != nil && ip.IsLoopback() {
+		host = "localhost"
+	}
+	if port == "5432" && strings.Contains(u.Scheme, "postgres") {
+		port = ""
+	}
+	return host + ":" + port
+}
+
+func resolved(path string) string {
+	if abs, err := filepath.Abs(path); err == nil {
+		path = abs
+	}
+	if real, err := filepath.EvalSymlinks(path); err == nil {
+		path = real
+	}
+	return path
 }
