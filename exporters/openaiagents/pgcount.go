@@ -6,39 +6,84 @@ import (
 	"github.com/exitramp/exitramp/context/agentstate"
 )
 
-// counts counts by other routes.
-func (r *pgReading) counts(ctx context.Context) error {
-	for _, p := range r.pairs {
+// A tally is what counts say: how many records of a kind there are to be.
+type tally struct {
+	n   map[string]uint64
+	err error
+}
+
+// counts counts by other routes than rows are read.
+func (d *pg) counts(ctx context.Context) (t tally) {
+	t.n = map[string]uint64{}
+	add := func(kind, q string) {
+		if t.err == nil {
+			var n int64
+			n, t.err = d.count(ctx, q)
+			t.n[kind] += uint64(n)
+		}
+	}
+	for _, p := range d.pairs {
 		if p.sessions.denied == "" {
-			n, err := r.count(ctx, "SELECT count(*) FROM "+p.sessions.ident)
-			if err != nil {
-				return err
-			}
-			r.n["conversation"] += uint64(n)
+			add("conversation", "SELECT count(*) FROM "+p.sessions.ident)
 		}
 		if p.messages.denied != "" {
 			continue
 		}
-		n, err := r.count(ctx, "SELECT count(*) FROM "+p.messages.ident)
-		if err != nil {
-			return err
-		}
-		r.n["message"] += uint64(n)
+		add("message", "SELECT count(*) FROM "+p.messages.ident)
 		q := "SELECT count(DISTINCT session_id) FROM " + p.messages.ident
 		if p.sessions.denied == "" {
 			q += " m WHERE NOT EXISTS (SELECT FROM " + p.sessions.ident + " s WHERE s.session_id = m.session_id)"
 		}
-		if n, err = r.count(ctx, q); err != nil {
-			return err
-		}
-		r.n["conversation"] += uint64(n)
+		add("conversation", q)
 	}
-	return nil
+	return t
 }
 
-func (r *pgReading) finish(ctx context.Context) error {
-	if err := r.counts(ctx); err != nil {
-		return err
+// countBeside counts over a second connection in the same snapshot, while rows are read. Where there is none to
+// be had, it counts over the first one when it is asked.
+func (r *pgReading) countBeside(ctx context.Context) (counted func() tally, err error) {
+	for _, p := range r.pairs {
+		if p.sessions.partial || p.messages.partial { // what it sees depends on more than the snapshot
+			return func() tally { return r.counts(ctx) }, nil
+		}
+	}
+	begin, err := r.server.Shared(ctx, r.Conn)
+	if err != nil || begin == "" {
+		return func() tally { return r.counts(ctx) }, err
+	}
+	ctx, stop := context.WithCancel(ctx)
+	out := make(chan tally, 1)
+	go func() {
+		defer close(out)
+		conn, err := r.server.Begin(ctx, begin)
+		if err != nil {
+			return
+		}
+		d := &pg{Conn: conn, server: r.server, pairs: r.pairs}
+		defer d.close()
+		out <- d.counts(ctx)
+	}()
+	r.stop = func() {
+		stop()
+		for range out {
+		}
+	}
+	return func() tally {
+		t, ok := <-out
+		if !ok || t.err != nil { // it was not let in, or was ended
+			return r.counts(ctx)
+		}
+		return t
+	}, nil
+}
+
+func (r *pgReading) finish(ctx context.Context, counted func() tally) error {
+	t := counted()
+	if t.err != nil {
+		return t.err
+	}
+	for k, n := range t.n {
+		r.n[k] += n
 	}
 	access := map[string]string{}
 	const whole = "row_security off accepted"
@@ -72,10 +117,11 @@ func (s *Store) Preflight(ctx context.Context) (*agentstate.Preflight, error) {
 		return nil, err
 	}
 	defer r.close()
-	if err := r.counts(ctx); err != nil {
-		return nil, own(err)
+	t := r.counts(ctx)
+	if t.err != nil {
+		return nil, own(t.err)
 	}
-	p := &agentstate.Preflight{Origin: o, Observer: r.user, Gaps: r.denials(), Counts: map[string]int64{"conversation": int64(r.n["conversation"]), "message": int64(r.n["message"])},
+	p := &agentstate.Preflight{Origin: o, Observer: r.user, Gaps: r.denials(), Counts: map[string]int64{"conversation": int64(t.n["conversation"]), "message": int64(t.n["message"])},
 		Never: []string{"the agents' code and tools; keys of encrypted sessions; run states, which programs keep elsewhere"}}
 	sealed := int64(0)
 	for _, x := range r.pairs {

@@ -18,6 +18,7 @@ type pgReading struct {
 	*pg
 	reading // what it puts, and counts
 	user    string
+	stop    func() // ends the counting beside it; nil: there is none
 }
 
 // begin opens one snapshot and looks at the tables.
@@ -114,18 +115,26 @@ func (s *Store) Records(ctx context.Context, opts *agentstate.ReadOptions) iter.
 			s.mu.Unlock()
 		}()
 		r.out = agentstate.NewEmitter(ctx, yield, o)
-		err = r.run(ctx)
+		counted, err := r.countBeside(ctx)
+		if err == nil {
+			err = r.run(ctx)
+		}
 		if errors.Is(err, errStop) {
 			return
 		}
 		if err == nil {
-			err = r.finish(ctx)
+			err = r.finish(ctx, counted)
 		}
 		r.out.End(own(err))
 	}
 }
 
-func (r *pgReading) close() { r.pg.close() }
+func (r *pgReading) close() {
+	if r.stop != nil {
+		r.stop()
+	}
+	r.pg.close()
+}
 
 // room is the memory of the server that a sort may take before it writes to its disk: what it gives for an
 // index unless somebody says otherwise. A server that gives more already is left alone.

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"iter"
 	"net/url"
 	"os"
 	"path/filepath"
@@ -464,21 +465,48 @@ func TestForeignPostgres(t *testing.T) {
 // One reading is one snapshot: what is written meanwhile is not in it.
 func TestPostgresSnapshot(t *testing.T) {
 	u := newDatabase(t, real(t))
-	n, first := 0, true
-	for r, err := range postgres(t, u).Records(t.Context(), nil) {
-		if err != nil {
-			t.Fatal(err)
-		}
-		if first {
-			admin(t, u, `INSERT INTO public.agent_messages (session_id, message_data) VALUES ('s-alchemy', '{}')`, `DELETE FROM public.agent_messages WHERE id = 3`)
-			first = false
-		}
-		if agentstate.KindOf(r) == "message" {
-			n++
+	_, rep := exportertest.Export(t, &during{postgres(t, u), func() {
+		admin(t, u, `INSERT INTO public.agent_messages (session_id, message_data) VALUES ('s-alchemy', '{}'), ('s-alchemy', '{}')`, `DELETE FROM public.agent_messages WHERE id = 3`)
+	}})
+	if rep.Records["message"] != 10 || rep.Verdict.Coverage != agentstate.Reconciled {
+		t.Errorf("%v %v", rep.Records, rep.Verdict)
+	}
+}
+
+// during is a store to which something is done behind its first record.
+type during struct {
+	*Store
+	do func()
+}
+
+func (d *during) Records(ctx context.Context, opts *agentstate.ReadOptions) iter.Seq2[agentstate.Record, error] {
+	return func(yield func(agentstate.Record, error) bool) {
+		first := true
+		for r, err := range d.Store.Records(ctx, opts) {
+			if !yield(r, err) {
+				return
+			}
+			if first {
+				d.do()
+				first = false
+			}
 		}
 	}
-	if n != 10 {
-		t.Errorf("%d messages", n)
+}
+
+// A role that gets one connection reads the same: counts then come when the rows are read.
+func TestPostgresOneConnection(t *testing.T) {
+	u := newDatabase(t, real(t))
+	role := readerOf(t, u)
+	_, want := exportertest.Export(t, postgres(t, role))
+	name, err := url.Parse(role)
+	if err != nil {
+		t.Fatal(err)
+	}
+	admin(t, u, `ALTER ROLE "`+name.User.Username()+`" CONNECTION LIMIT 1`)
+	_, got := exportertest.Export(t, postgres(t, role))
+	if got.Verdict.Coverage != agentstate.Reconciled || want.Verdict.Coverage != agentstate.Reconciled || got.Records["message"] != want.Records["message"] {
+		t.Errorf("one connection: %v %v, several: %v %v", got.Verdict, got.Records, want.Verdict, want.Records)
 	}
 }
 

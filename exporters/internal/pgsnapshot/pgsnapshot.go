@@ -132,6 +132,20 @@ func (s *Server) Begin(ctx context.Context, begin string) (*pgx.Conn, error) {
 	return conn, nil
 }
 
+// Shared is what Begin begins a second transaction with, which sees what that of conn sees, for as long as
+// that one lasts; empty: the server may not offer it, and asking would end the transaction.
+func (s *Server) Shared(ctx context.Context, conn *pgx.Conn) (begin string, err error) {
+	var ok bool
+	if err := conn.QueryRow(ctx, "SELECT version() LIKE 'PostgreSQL %' AND NOT pg_is_in_recovery()").Scan(&ok); err != nil || !ok {
+		return "", s.Wrap(err)
+	}
+	var id string
+	if err := conn.QueryRow(ctx, "SELECT pg_export_snapshot()").Scan(&id); err != nil {
+		return "", s.Wrap(err)
+	}
+	return "BEGIN ISOLATION LEVEL REPEATABLE READ, READ ONLY; SET TRANSACTION SNAPSHOT '" + strings.ReplaceAll(id, "'", "''") + "'", nil
+}
+
 // Schemas are the schemas in which tables are looked up, by their exact names. An unquoted name is
 // taken as it is if there is such a schema, else folded as PostgreSQL does.
 func (s *Server) Schemas(ctx context.Context, conn *pgx.Conn) ([]string, error) {
