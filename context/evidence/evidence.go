@@ -326,48 +326,6 @@ type Safety struct {
 	Revived            uint64            `json:"revived"`    // must be 0
 }
 
-// Timing is how long each phase took.
-type Timing struct {
-	Phases     []Phase           `json:"phases"`
-	RTOSeconds float64           `json:"rtoSeconds"`           // from the start of verify to the end of read-back; stressed and planned alike
-	RPOSeconds map[string]uint64 `json:"rpoSeconds,omitempty"` // by kind: start of the drill minus the moment up to which the archive is known to have all
-	Projection *Projection       `json:"projection,omitempty"`
-}
-
-// Phase is one step of the drill.
-type Phase struct {
-	Name    string    `json:"name"`
-	Start   time.Time `json:"start"`
-	Seconds float64   `json:"seconds"` // by a monotonic clock
-	Records uint64    `json:"records"`
-	Bytes   int64     `json:"bytes,omitempty"`
-}
-
-// Projection is how long the full volume would take.
-type Projection struct {
-	Records uint64  `json:"records"`
-	Seconds float64 `json:"seconds"`
-	Formula string  `json:"formula"`
-	Limit   uint64  `json:"limitSeconds"` // 30 days
-}
-
-// ModelEnd is a model that the agents need, and the day that it ends.
-type ModelEnd struct {
-	Model  string `json:"model"`
-	Agents uint64 `json:"agents"`
-	Ends   string `json:"ends,omitempty"` // a date; empty: none is known
-	Source string `json:"source,omitempty"`
-	Pinned bool   `json:"pinned"`
-}
-
-// Cost is one declared cost.
-type Cost struct {
-	Item     string `json:"item"`
-	Amount   string `json:"amount"`
-	Currency string `json:"currency"`
-	Class    string `json:"class"` // "switching", "parallel use"
-}
-
 // Obstacle is what stood in the way.
 type Obstacle struct {
 	At       time.Time `json:"at,omitzero"`
