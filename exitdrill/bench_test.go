@@ -4,9 +4,9 @@ package exitdrill_test
 
 import (
 	"context"
+	"database/sql"
 	"errors"
 	"fmt"
-	"io"
 	"net/url"
 	"os"
 	"path/filepath"
@@ -15,59 +15,109 @@ import (
 	"testing"
 	"time"
 
-	"github.com/exitramp/exitramp/context/agentstate"
+	_ "modernc.org/sqlite"
+
 	"github.com/exitramp/exitramp/context/drill"
 	"github.com/exitramp/exitramp/context/memstate"
 	"github.com/exitramp/exitramp/context/replay"
 	"github.com/exitramp/exitramp/context/secrets"
 	"github.com/exitramp/exitramp/exitdrill"
 	"github.com/exitramp/exitramp/exporters"
+	"github.com/exitramp/exitramp/exporters/langgraph"
 	"github.com/exitramp/exitramp/format"
 )
 
-// BenchmarkOverhead sets a drill beside the same steps done one by one, export, verify, plan, replay and
-// read-back, and beside export and replay alone, in one run: by the clock, and by the processor's time,
-// which other programs of the machine do not lengthen.
+// BenchmarkOverhead sets a drill beside the same steps done one by one, in one run, by the clock and by
+// the processor's time, which other programs of the machine do not lengthen: export and verify, then plan,
+// apply and read-back, which are a replay. In memory the steps cost least, and what the drill adds weighs
+// most. The other is a store that LangGraph wrote, its threads many times over.
 func BenchmarkOverhead(b *testing.B) {
-	const memories = 10_000
-	var own, byHand, bare, ownCPU, byHandCPU time.Duration
-	for range b.N {
-		dir := b.TempDir()
-		src := memstate.Sample(memories)
-		var dst *memstate.Runtime
-		reg := exporters.NewRegistry(exporters.Driver{Scheme: "mem", URL: "mem:x", Open: func(_ context.Context, u *url.URL) (exporters.Runtime, error) {
+	b.Run("memory", func(b *testing.B) {
+		src := memstate.Sample(10_000)
+		targets := map[string]*memstate.Runtime{}
+		d := exporters.Driver{Scheme: "mem", URL: "mem:x", Open: func(_ context.Context, u *url.URL) (exporters.Runtime, error) {
 			if u.Opaque == "source" {
 				return src, nil
 			}
-			return dst, nil
-		}})
+			if targets[u.Opaque] == nil {
+				targets[u.Opaque] = memstate.NewRuntime(nil)
+			}
+			return targets[u.Opaque], nil
+		}}
+		overhead(b, exporters.NewRegistry(d), "mem:source", "mem:")
+	})
+	b.Run("langgraph", func(b *testing.B) {
+		overhead(b, exporters.NewRegistry(langgraph.Drivers()...), "langgraph+sqlite:"+manyThreads(b, 100), "langgraph+sqlite:")
+	})
+}
 
-		dst = memstate.NewRuntime(nil)
-		at := cpu(b)
-		steps := stepByStep(b, src, dst, filepath.Join(dir, "a.ctxa"))
-		bare += steps[0] + steps[3]
-		for _, d := range steps {
-			byHand += d
+// manyThreads is a store that LangGraph wrote, with each of its threads n times more.
+func manyThreads(b *testing.B, n int) string {
+	path := filepath.Join(b.TempDir(), "source.sqlite")
+	made, err := os.ReadFile("../exporters/langgraph/testdata/python.sqlite")
+	if err != nil {
+		b.Fatal(err)
+	}
+	if err := os.WriteFile(path, made, 0o600); err != nil {
+		b.Fatal(err)
+	}
+	db, err := sql.Open("sqlite", path)
+	if err != nil {
+		b.Fatal(err)
+	}
+	defer db.Close()
+	for table, rest := range map[string]string{
+		"checkpoints": "checkpoint_ns, checkpoint_id, parent_checkpoint_id, type, checkpoint, metadata",
+		"writes":      "checkpoint_ns, checkpoint_id, task_id, idx, channel, type, value",
+	} {
+		q := fmt.Sprintf("WITH RECURSIVE n(i) AS (SELECT 1 UNION ALL SELECT i+1 FROM n WHERE i < %d) INSERT INTO %[2]s (thread_id, %[3]s) SELECT thread_id || '-' || i, %[3]s FROM %[2]s, n", n, table, rest)
+		if _, err := db.Exec(q); err != nil {
+			b.Fatal(err)
 		}
-		byHandCPU += cpu(b) - at
+	}
+	return path
+}
 
-		dst = memstate.NewRuntime(nil)
-		p, err := drill.ReadPlan(strings.NewReader(fmt.Sprintf("name: q\nexercise: true\nscenario: bench\nmode: planned\nlevel: L3\nsource: mem:source\narchive: %[1]s/b.ctxa\ntarget: mem:target\nkeep: true\noutput: %[1]s\n", dir)))
+// A cost is what a step takes, of the clock and of the processor.
+type cost struct{ wall, cpu time.Duration }
+
+// cost is what f takes.
+func costOf(b *testing.B, f func() error) cost {
+	began, at := time.Now(), cpu(b)
+	if err := f(); err != nil {
+		b.Fatal(err)
+	}
+	return cost{time.Since(began), cpu(b) - at}
+}
+
+// overhead prints what a drill takes as a share of what its steps take.
+func overhead(b *testing.B, reg *exporters.Registry, source, target string) {
+	var own cost
+	var steps [5]cost
+	for range b.N {
+		dir := b.TempDir()
+		for i, f := range byHand(b, reg, source, target+filepath.Join(dir, "by-hand"), filepath.Join(dir, "a.ctxa")) {
+			c := costOf(b, f)
+			steps[i].wall, steps[i].cpu = steps[i].wall+c.wall, steps[i].cpu+c.cpu
+		}
+		p, err := drill.ReadPlan(strings.NewReader(fmt.Sprintf("name: q\nexercise: true\nscenario: bench\nmode: planned\nlevel: L3\nsource: %s\narchive: %[2]s/b.ctxa\ntarget: %[3]s%[2]s/drill\nkeep: true\noutput: %[2]s\n", source, dir, target)))
 		if err != nil {
 			b.Fatal(err)
 		}
-		began := time.Now()
-		at = cpu(b)
-		if _, err := exitdrill.Run(b.Context(), p, &exitdrill.Options{Registry: reg}); err != nil {
-			b.Fatal(err)
-		}
-		own += time.Since(began)
-		ownCPU += cpu(b) - at
+		c := costOf(b, func() error { _, err := exitdrill.Run(b.Context(), p, &exitdrill.Options{Registry: reg}); return err })
+		own.wall, own.cpu = own.wall+c.wall, own.cpu+c.cpu
 	}
-	b.ReportMetric(float64(ownCPU)/float64(byHandCPU), "drill/steps-cpu")
-	b.ReportMetric(float64(own)/float64(byHand), "drill/steps")
-	b.ReportMetric(float64(own)/float64(bare), "drill/(export+replay)")
-	b.ReportMetric(float64(byHand)/float64(bare), "steps/(export+replay)")
+	share := func(name string, of ...int) {
+		var c cost
+		for _, i := range of {
+			c.wall, c.cpu = c.wall+steps[i].wall, c.cpu+steps[i].cpu
+		}
+		b.ReportMetric(own.wall.Seconds()/c.wall.Seconds(), "drill/("+name+")")
+		b.ReportMetric(own.cpu.Seconds()/c.cpu.Seconds(), "drill/("+name+")-cpu")
+	}
+	share("all-steps", 0, 1, 2, 3, 4)
+	share("export+plan+apply+readback", 0, 2, 3, 4)
+	share("export+apply", 0, 3)
 }
 
 // cpu is the processor's time that this process has used.
@@ -79,60 +129,71 @@ func cpu(b *testing.B) time.Duration {
 	return time.Duration(u.Utime.Nano() + u.Stime.Nano())
 }
 
-// stepByStep does what a drill does, and takes the time of each step.
-func stepByStep(b *testing.B, src agentstate.Source, dst *memstate.Runtime, path string) (took [5]time.Duration) {
-	ctx, at := b.Context(), 0
-	step := func(f func() error) {
-		began := time.Now()
-		if err := f(); err != nil {
-			b.Fatal(err)
-		}
-		took[at] = time.Since(began)
-		at++
-	}
-	open := func() *format.Reader {
-		r, err := format.Open(path, &format.ReaderOptions{Policy: format.IntegrityOnly()})
-		if err != nil {
-			b.Fatal(err)
-		}
-		b.Cleanup(func() { r.Close() })
-		return r
-	}
-	step(func() error {
-		s, err := secrets.New()
-		if err != nil {
-			return err
-		}
-		_, err = format.Export(ctx, path, secrets.Scan(src, s, secrets.Options{}), nil, nil)
-		return err
-	})
-	step(func() error {
-		f, err := os.Open(path)
-		if err != nil {
-			return err
-		}
-		defer f.Close()
-		size, err := f.Seek(0, io.SeekEnd)
-		if err != nil {
-			return err
-		}
-		_, err = format.Verify(ctx, f, size, &format.VerifyOptions{ReaderOptions: format.ReaderOptions{Policy: format.IntegrityOnly()}})
-		return err
-	})
-	step(func() error { _, err := replay.Plan(ctx, dst, open(), nil); return err })
-	journal := func(f func(j *replay.Journal) error) func() error { // each command opens it anew
+// byHand are the steps of a drill, as a person does them: export, verify, plan, apply, read-back.
+func byHand(b *testing.B, reg *exporters.Registry, source, target, path string) []func() error {
+	ctx := b.Context()
+	integrity := format.ReaderOptions{Policy: format.IntegrityOnly()}
+	// with opens what a step needs, as each command does anew.
+	with := func(f func(r *format.Reader, rt exporters.Runtime, dst replay.Target) error) func() error {
 		return func() error {
-			j, err := replay.OpenJournal(path + ".journal")
+			r, err := format.Open(path, &integrity)
 			if err != nil {
 				return err
 			}
-			return errors.Join(f(j), j.Close())
+			rt, err := reg.Open(ctx, target)
+			if err != nil {
+				return errors.Join(err, r.Close())
+			}
+			dst, err := exporters.Replayable(rt)
+			if err == nil {
+				err = f(r, rt, dst)
+			}
+			return errors.Join(err, rt.Close(), r.Close())
 		}
 	}
-	step(journal(func(j *replay.Journal) error {
-		_, err := replay.Apply(ctx, dst, open(), &replay.Options{Journal: j})
-		return err
-	}))
-	step(journal(func(j *replay.Journal) error { _, err := replay.ReadBack(ctx, open(), dst, j); return err }))
-	return took
+	journal := func(f func(j *replay.Journal) error) error {
+		j, err := replay.OpenJournal(path + ".journal")
+		if err != nil {
+			return err
+		}
+		return errors.Join(f(j), j.Close())
+	}
+	return []func() error{
+		func() error {
+			src, err := reg.Open(ctx, source)
+			if err != nil {
+				return err
+			}
+			s, err := secrets.New()
+			if err == nil {
+				_, err = format.Export(ctx, path, secrets.Scan(src, s, secrets.Options{}), nil, nil)
+			}
+			return errors.Join(err, src.Close())
+		},
+		func() error {
+			f, err := os.Open(path)
+			if err != nil {
+				return err
+			}
+			defer f.Close()
+			fi, err := f.Stat()
+			if err == nil {
+				_, err = format.Verify(ctx, f, fi.Size(), &format.VerifyOptions{ReaderOptions: integrity})
+			}
+			return err
+		},
+		with(func(r *format.Reader, _ exporters.Runtime, dst replay.Target) error {
+			_, err := replay.Plan(ctx, dst, r, nil)
+			return err
+		}),
+		with(func(r *format.Reader, _ exporters.Runtime, dst replay.Target) error {
+			return journal(func(j *replay.Journal) error {
+				_, err := replay.Apply(ctx, dst, r, &replay.Options{Journal: j})
+				return err
+			})
+		}),
+		with(func(r *format.Reader, rt exporters.Runtime, _ replay.Target) error {
+			return journal(func(j *replay.Journal) error { _, err := replay.ReadBack(ctx, r, rt, j); return err })
+		}),
+	}
 }
