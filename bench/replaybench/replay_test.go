@@ -23,6 +23,7 @@ import (
 	"github.com/exitramp/exitramp/context/memstate"
 	"github.com/exitramp/exitramp/context/replay"
 	"github.com/exitramp/exitramp/format"
+	"github.com/exitramp/exitramp/internal/gcfloor"
 	pb "github.com/exitramp/exitramp/proto/exitramp/v1"
 )
 
@@ -129,8 +130,10 @@ func readBack(t testing.TB, path, journal string, got agentstate.Source) {
 	}
 }
 
-// BenchmarkReplay gives each stage as a ratio to reading and decoding, pair by pair.
+// BenchmarkReplay gives each stage as a ratio to reading and decoding, pair by pair. Both run with the
+// collector's floor of the command.
 func BenchmarkReplay(b *testing.B) {
+	defer gcfloor.Raise()()
 	dir := b.TempDir()
 	path := archive(b, dir, 50_000)
 	n := 0
