@@ -80,7 +80,7 @@ func noProxy(was string) string { return strings.Trim(was+",127.0.0.1,localhost,
 // program runs a program to its end.
 func (a *app) program(ctx context.Context, args, env []string, asJSON bool) error {
 	c := exec.CommandContext(ctx, args[0], args[1:]...)
-	c.Env, c.Stdin, c.Stdout, c.Stderr = env, os.Stdin, a.stdout, a.stderr
+	c.Env, c.Stdin, c.Stdout, c.Stderr = env, os.Stdin, bare(a.stdout), a.stderr
 	c.Cancel = func() error { return c.Process.Signal(os.Interrupt) }
 	c.WaitDelay = 10 * time.Second
 	if asJSON {

@@ -3,8 +3,8 @@ package main
 import (
 	"bufio"
 	"context"
-	"fmt"
 	"slices"
+	"strings"
 
 	"github.com/spf13/cobra"
 
@@ -67,8 +67,13 @@ func (a *app) cat(ctx context.Context, path string, kinds []string, k *keyFlags)
 func checkKinds(kinds []string, have map[string]uint64) error {
 	for _, k := range kinds {
 		if _, ok := have[k]; !ok && !slices.Contains(agentstate.Kinds(), k) {
-			return usagef("no kind %q; this archive has %s", k, fmt.Sprint(keys(have)))
+			return noKind(k)
 		}
 	}
 	return nil
+}
+
+// noKind refuses a word that is no kind.
+func noKind(k string) error {
+	return usagef("no kind %q; kinds are %s", k, strings.Join(agentstate.StateKinds(), ", "))
 }

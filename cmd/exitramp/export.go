@@ -8,7 +8,6 @@ import (
 	"io"
 	"os"
 	"slices"
-	"strings"
 	"time"
 
 	"github.com/spf13/cobra"
@@ -83,7 +82,7 @@ func (a *app) export(ctx context.Context, from, to string, f *exportFlags) error
 	to = archivePath(to)
 	for _, k := range f.kinds {
 		if !slices.Contains(agentstate.StateKinds(), k) {
-			return usagef("no kind %q; kinds are %s", k, strings.Join(agentstate.StateKinds(), ", "))
+			return noKind(k)
 		}
 	}
 	if exists(to) && !f.dryRun {

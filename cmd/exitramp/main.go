@@ -9,6 +9,7 @@ import (
 	"io"
 	"os"
 	"os/signal"
+	"path/filepath"
 	"slices"
 	"strings"
 	"syscall"
@@ -57,6 +58,9 @@ type app struct {
 // run runs one command line and returns its exit code.
 func (a *app) run(ctx context.Context, args []string) int {
 	a.result, a.told = map[string]any{}, false
+	out := &words{Writer: a.stdout}
+	a.stdout = out
+	defer func() { a.stdout = out.Writer }()
 	root := a.root()
 	root.SetArgs(args)
 	root.SetOut(a.stdout)
@@ -65,6 +69,9 @@ func (a *app) run(ctx context.Context, args []string) int {
 	// But list has a line a record: what reads them looks at the exit code.
 	if f := c.Flags().Lookup("json"); f != nil && c.Name() != "list" && f.Value.String() == "true" && !a.told {
 		a.refusedJSON(nil, err)
+	}
+	if err == nil {
+		err = out.err
 	}
 	code := exitCode(err)
 	if err != nil {
@@ -93,11 +100,14 @@ exit codes, ` + "`exitramp drivers`" + ` the runtimes.`,
   exitramp verify q4.ctxa --integrity-only
   exitramp replay q4.ctxa langgraph+sqlite:copy.db --accept-unsigned`,
 		SilenceUsage: true, SilenceErrors: true,
-		PersistentPreRunE: func(*cobra.Command, []string) error {
+		PersistentPreRunE: func(c *cobra.Command, args []string) error {
 			if !slices.Contains([]string{"auto", "plain", "json", "none"}, a.progress) {
 				return usagef("--progress %s: want auto, plain, json or none", a.progress)
 			}
-			return nil
+			if st, err := os.Stat(filepath.Dir(a.status)); a.status != "" && (err != nil || !st.IsDir()) { // not after hours
+				return usagef("--status %s: there is no such folder", a.status)
+			}
+			return saidNothing(c, args)
 		},
 		SuggestionsMinimumDistance: 2,
 		Args: func(c *cobra.Command, args []string) error {

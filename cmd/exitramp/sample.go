@@ -7,6 +7,7 @@ import (
 	"encoding/csv"
 	"encoding/hex"
 	"fmt"
+	"os"
 	"slices"
 	"strings"
 
@@ -109,6 +110,9 @@ func (a *app) sample(ctx context.Context, archive string, f *sampleFlags) error 
 		return withHint(usagef("sample needs --seed SEED"), "whoever checks gives it, after the archive was sealed: a date, a number of a lottery")
 	case f.n < 1 || f.n > maxSample:
 		return usagef("--n %d: want 1 to %d", f.n, maxSample)
+	}
+	if fi, err := os.Stat(f.out); err == nil && fi.Mode().IsRegular() && !f.json {
+		return withHint(fmt.Errorf("%s is there already, and may be filled in", f.out), "give another name, or move it away")
 	}
 	r, err := a.sampled(archive, &f.keys)
 	if err != nil {

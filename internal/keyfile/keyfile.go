@@ -2,21 +2,35 @@
 package keyfile
 
 import (
+	"errors"
+	"fmt"
 	"os"
+	"regexp"
 	"strings"
 )
 
-// Read is the lines of the file path but for blank ones and those that begin with #.
+// ErrNoKey: a line of the file is no key of a record. Read as one it would match nothing, and what was
+// not to come back would.
+var ErrNoKey = errors.New("keyfile: no key of a record")
+
+// Read is the keys in the file path, one a line; blank lines and those that begin with # are none.
 func Read(path string) ([]string, error) {
 	b, err := os.ReadFile(path)
 	if err != nil {
 		return nil, err
 	}
+	key := regexp.MustCompile(`^[a-z]+/\S*$`) // a kind of a later release, too; blanks are escaped
 	var out []string
+	n := 0
 	for line := range strings.Lines(string(b)) {
-		if line = strings.TrimSpace(line); line != "" && line[0] != '#' {
-			out = append(out, line)
+		n++
+		if line = strings.TrimSpace(line); line == "" || line[0] == '#' {
+			continue
 		}
+		if !key.MatchString(line) {
+			return nil, fmt.Errorf("%w: %s, line %d: want KIND/…, as exitramp list prints it", ErrNoKey, path, n)
+		}
+		out = append(out, line)
 	}
 	return out, nil
 }

@@ -5,6 +5,7 @@ import (
 	"io/fs"
 	"os"
 	"path/filepath"
+	"strings"
 	"testing"
 
 	"github.com/google/go-cmp/cmp"
@@ -23,5 +24,19 @@ func TestRead(t *testing.T) {
 	}
 	if _, err := keyfile.Read(path + "x"); !errors.Is(err, fs.ErrNotExist) {
 		t.Error(err)
+	}
+}
+
+// What is no list of keys is refused by its line, and none of its text is shown.
+func TestNoKeys(t *testing.T) {
+	path := filepath.Join(t.TempDir(), "keys")
+	for _, text := range []string{"name: q4", "memory", "SQLite format 3\x00", "- {key: memory/a}", "memory/a  likes tea", "aprovals:\n- {key: memory/a}"} {
+		if err := os.WriteFile(path, []byte("# a list\n"+text), 0o600); err != nil {
+			t.Fatal(err)
+		}
+		got, err := keyfile.Read(path)
+		if !errors.Is(err, keyfile.ErrNoKey) || !strings.Contains(err.Error(), "line 2") || strings.Contains(err.Error(), text) {
+			t.Errorf("%q: %v, %v", text, got, err)
+		}
 	}
 }

@@ -1,0 +1,58 @@
+package main
+
+import (
+	"errors"
+	"fmt"
+	"io"
+	"syscall"
+
+	"github.com/spf13/cobra"
+	"github.com/spf13/pflag"
+)
+
+// saidNothing refuses an option or an argument that was given and says nothing, as "$KEY" does where KEY is not set:
+// what it asks for, a check or an encryption, would be left out, and nobody would notice.
+func saidNothing(c *cobra.Command, args []string) error {
+	if n := c.ArgsLenAtDash(); n >= 0 {
+		args = args[:n] // what follows is another program's
+	}
+	for _, s := range args {
+		if s == "" {
+			return withHint(usagef("an argument of exitramp %s is empty", c.Name()), "a variable of the shell may not be set; want exitramp "+c.Use)
+		}
+	}
+	var err error
+	c.Flags().Visit(func(f *pflag.Flag) {
+		switch f.Value.String() {
+		case "", "[]", `[""]`:
+			err = withHint(usagef("--%s is given and empty", f.Name), "a variable of the shell may not be set; leave the option out where it is not meant")
+		}
+	})
+	return err
+}
+
+// words is standard output. It keeps the first error: most of what a command says is printed by the way, and a
+// report that a full disk has cut short is not done.
+type words struct {
+	io.Writer
+	err error
+}
+
+func (w *words) Write(b []byte) (int, error) {
+	n, err := w.Writer.Write(b)
+	if err != nil && w.err == nil && !errors.Is(err, syscall.EBADF) { // who closed it wants no words
+		w.err = fmt.Errorf("standard output: %w", err)
+	}
+	return n, err
+}
+
+// bare is w as another program gets it: a file stays one, and a terminal a terminal.
+func bare(w io.Writer) io.Writer {
+	for {
+		x, ok := w.(*words)
+		if !ok {
+			return w
+		}
+		w = x.Writer
+	}
+}
