@@ -45,7 +45,10 @@ func TestStopped(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
 			p := newPlace(t)
-			p.run(p.plan("level: L3", "level: L1"))
+			first := p.run(p.plan("level: L3", "level: L1")).Predicate
+			if i := slices.IndexFunc(first.Checks, func(c evidence.Check) bool { return c.ID == "AC-42" }); first.Timing.RTOSeconds != 0 || first.Checks[i].Result != evidence.Untold {
+				t.Errorf("nothing was imported, in %v s: %+v", first.Timing.RTOSeconds, first.Checks[i])
+			}
 			if tc.do != nil {
 				tc.do(p)
 			}
@@ -54,6 +57,9 @@ func TestStopped(t *testing.T) {
 			s := out.Predicate.Drill.Stopped
 			if s == nil || s.Phase != tc.phase || s.Class != tc.class || out.Judgement.Verdict != evidence.VerdictFail {
 				t.Errorf("%+v, %v", s, out.Judgement)
+			}
+			if rto := out.Predicate.Timing.RTOSeconds; rto != 0 {
+				t.Errorf("nothing was recovered, in %v s", rto)
 			}
 		})
 	}
@@ -138,6 +144,35 @@ func TestBrokenAfterSeal(t *testing.T) {
 		if s := out.Predicate.Drill.Stopped; s != nil && s.Phase == "export" {
 			t.Errorf("%v: %+v", edit, s)
 		}
+	}
+}
+
+// TestBrokenAfterTearDown: broken off when all was taken out of the target already, a drill does not say
+// that it stays there.
+func TestBrokenAfterTearDown(t *testing.T) {
+	p := newPlace(t)
+	pl := p.plan("keep: true", "keep: false")
+	state := strings.TrimSuffix(pl.Statement(), ".statement.json") + ".drill.json"
+	p.opts.Progress = func(phase string, _ agentstate.Record) {
+		if phase == "tear-down" { // the disk is full from here on
+			if err := errors.Join(os.Rename(state, state+".kept"), os.MkdirAll(filepath.Join(state, "x"), 0o700)); err != nil {
+				t.Error(err)
+			}
+		}
+	}
+	if _, err := exitdrill.Run(t.Context(), pl, &p.opts); err == nil {
+		t.Fatal("it ended")
+	}
+	if err := errors.Join(os.RemoveAll(state), os.Rename(state+".kept", state)); err != nil {
+		t.Fatal(err)
+	}
+	p.opts.Progress = nil
+	out := p.run(pl)
+	if out.Judgement.Verdict != evidence.VerdictPass || len(out.Hints) > 0 || p.runtimes["target"].Len() > 0 {
+		t.Errorf("%+v, %q, %d records", out.Judgement, out.Hints, p.runtimes["target"].Len())
+	}
+	if all := strings.Join(out.Predicate.Limits, " "); strings.Contains(all, "could not be taken out") || !strings.Contains(all, "was taken out of the target") {
+		t.Errorf("limits: %s", all)
 	}
 }
 

@@ -118,11 +118,14 @@ func (a *app) drills(path, period string, asJSON bool) error {
 // drillLine is one drill, and how it compares with the one of its kind before.
 func drillLine(e, before *drill.Entry) string {
 	rto := "RTO " + clock(e.RTOSeconds)
-	if e.RTOTarget > 0 {
+	switch {
+	case e.RTOSeconds == 0:
+		rto = "RTO not reached"
+	case e.RTOTarget > 0:
 		rto += " of " + clock(float64(e.RTOTarget)) + " " + tick(e.RTOSeconds <= float64(e.RTOTarget))
 	}
 	trend := ""
-	if before != nil && before.RTOSeconds > 0 {
+	if before != nil && before.RTOSeconds > 0 && e.RTOSeconds > 0 {
 		trend = fmt.Sprintf("%+.0f %%", 100*(e.RTOSeconds/before.RTOSeconds-1))
 	}
 	return join(strconv.FormatUint(e.N, 10), e.Started.Format(time.DateOnly), clean(e.Name), string(e.Mode), string(e.Level), clean(e.Target),

@@ -169,7 +169,7 @@ func (a *answers) secrets() {
 func (a *answers) exit() {
 	t, p := &a.p.Timing, a.r.p
 	var parts, bad []string
-	if rto := p.Targets.RTO; rto > 0 {
+	if rto := p.Targets.RTO; rto > 0 && t.RTOSeconds > 0 {
 		parts = append(parts, fmt.Sprintf("RTO %.1f s of %s", t.RTOSeconds, text(rto)))
 		if t.RTOSeconds > float64(rto.seconds()) {
 			bad = append(bad, "RTO")
@@ -218,6 +218,8 @@ func (a *answers) exit() {
 		a.set(42, evidence.Fail, evidence.Measured, "the exit did not end: %s", a.r.stop.Why)
 	case p.Targets.RTO == 0 || len(p.Targets.RPO) == 0:
 		a.untold(42, "%s; the plan sets no target for RTO, RPO or both", say)
+	case t.RTOSeconds == 0 && len(bad) == 0:
+		a.untold(42, "%s; nothing is imported at %s, so no recovery time was measured", say, p.Level)
 	case len(bad) > 0:
 		a.set(42, evidence.Fail, evidence.Measured, "%s", say)
 	default:

@@ -80,6 +80,7 @@ type run struct {
 	skipped  []string // controls that do not apply
 	undo     *replay.UndoReport
 	undoErr  error
+	undone   bool // before this attempt
 	stop     *evidence.Stop
 	digests  []string // of the archive's manifest, at each opening
 	first    string   // digest of the archive that an earlier drill of the same plan made; empty: none did

@@ -280,6 +280,8 @@ func (r *run) limits() []string {
 		out = append(out, "What was replayed was left in the target, as the plan asks.")
 	case r.undoErr != nil:
 		out = append(out, "What was replayed could not be taken out of the target.")
+	case r.undone:
+		out = append(out, "What was replayed was taken out of the target by an attempt before the last.")
 	case r.undo != nil:
 		out = append(out, fmt.Sprintf("After the drill %d records were taken out of the target, %d were left there.", r.undo.Removed, r.undo.LeftN))
 	}

@@ -2,6 +2,7 @@ package drill
 
 import (
 	"context"
+	"errors"
 
 	"github.com/exitramp/exitramp/context/agentstate"
 	"github.com/exitramp/exitramp/context/evidence"
@@ -107,7 +108,10 @@ func (r *run) tearDown(ctx context.Context) error {
 		}
 		return r.undo.Removed, 0, nil
 	})
-	if r.undoErr != nil && ctx.Err() != nil {
+	switch {
+	case errors.Is(r.undoErr, replay.ErrUndone): // by the attempt before, which broke off behind it
+		r.undone, r.undoErr = true, nil
+	case r.undoErr != nil && ctx.Err() != nil:
 		return broken(phaseTearDown, r.undoErr)
 	}
 	return nil

@@ -5,7 +5,7 @@ import "time"
 // Timing is how long each phase took.
 type Timing struct {
 	Phases     []Phase           `json:"phases"`
-	RTOSeconds float64           `json:"rtoSeconds"`           // from the start of verify to the end of read-back; stressed and planned alike
+	RTOSeconds float64           `json:"rtoSeconds"`           // from the start of verify to the end of read-back; stressed and planned alike; 0: nothing was read back
 	RPOSeconds map[string]uint64 `json:"rpoSeconds,omitempty"` // by kind: start of the drill minus the moment up to which the archive is known to have all
 	Projection *Projection       `json:"projection,omitempty"`
 }

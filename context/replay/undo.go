@@ -2,6 +2,7 @@ package replay
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"slices"
 
@@ -31,6 +32,9 @@ func (r *UndoReport) leave(rc Receipt) {
 	}
 }
 
+// ErrUndone: there is nothing to take out any more. It comes with ErrJournal.
+var ErrUndone = errors.New("its run was undone before")
+
 // PlanUndo says what Undo of the run of j would take out, as the journal has it, and asks no target:
 // what was changed since is not known, and stays. Removed is what it would remove.
 func PlanUndo(j *Journal) (*UndoReport, error) {
@@ -38,7 +42,7 @@ func PlanUndo(j *Journal) (*UndoReport, error) {
 	case j == nil || j.head == nil:
 		return nil, fmt.Errorf("%w: it holds no run", ErrJournal)
 	case j.undone:
-		return nil, fmt.Errorf("%w: %s: its run was undone before", ErrJournal, j.path)
+		return nil, fmt.Errorf("%w: %s: %w", ErrJournal, j.path, ErrUndone)
 	}
 	rep := &UndoReport{}
 	created, err := j.created(rep)
@@ -59,7 +63,7 @@ func Undo(ctx context.Context, dst Target, j *Journal) (*UndoReport, error) {
 	case j == nil || j.head == nil:
 		return nil, fmt.Errorf("%w: it holds no run", ErrJournal)
 	case j.undone:
-		return nil, fmt.Errorf("%w: %s: its run was undone before", ErrJournal, j.path)
+		return nil, fmt.Errorf("%w: %s: %w", ErrJournal, j.path, ErrUndone)
 	case !ok:
 		return nil, fmt.Errorf("%w: it cannot undo", ErrTarget)
 	}

@@ -1,0 +1,175 @@
+package main
+
+import (
+	"fmt"
+	"slices"
+	"strings"
+	"time"
+
+	"github.com/exitramp/exitramp/context/drill"
+	"github.com/exitramp/exitramp/context/evidence"
+)
+
+// printDrill says what became of a drill.
+func (a *app) printDrill(out *drill.Outcome, word string, f *drillFlags) {
+	p, j := out.Predicate, out.Judgement
+	how := string(p.Drill.Mode)
+	if b := p.Drill.ProviderBlocked; b.Method != "" {
+		how += ": " + b.Method
+		if b.Enforced {
+			how += " (" + clean(b.Probe) + ")"
+		}
+	}
+	name := ""
+	if f.into != "" {
+		name = " · into " + f.into
+	}
+	fmt.Fprintf(a.stdout, "EXERCISE ONLY · %s · %s%s\n", p.Drill.Level, how, name)
+	var times []string
+	for _, ph := range p.Timing.Phases {
+		times = append(times, ph.Name+" "+clock(ph.Seconds))
+	}
+	fmt.Fprintln(a.stdout, strings.Join(times, " · "))
+	fmt.Fprintln(a.stdout, rtoText(p))
+	a.printRPO(p)
+	var refused, not []string
+	for i := range p.NegativeControls {
+		if n := &p.NegativeControls[i]; n.Refused() {
+			refused = append(refused, n.What)
+		} else {
+			not = append(not, fmt.Sprintf("%s: want %s, got %q", n.What, n.Expected, n.Observed))
+		}
+	}
+	if len(refused) > 0 {
+		fmt.Fprintf(a.stdout, "refused ✓: %s\n", strings.Join(refused, " · "))
+	}
+	for _, n := range not {
+		fmt.Fprintln(a.stdout, "NOT refused ✗:", n)
+	}
+	came, due := p.Survival()
+	held, stays := uint64(0), uint64(0)
+	for i := range p.Kinds {
+		held, stays = held+p.Kinds[i].Quarantined, stays+p.Kinds[i].Stays
+	}
+	if due > 0 {
+		s := fmt.Sprintf("%s of %s records arrived, as they were or as announced", number(came), number(due))
+		if held > 0 {
+			s += fmt.Sprintf(" · %s wait for a person", number(held))
+		}
+		if stays > 0 {
+			s += fmt.Sprintf(" · %s of other kinds stay in the archive", number(stays))
+		}
+		fmt.Fprintln(a.stdout, s)
+	}
+	if c := p.Continuity; c != nil {
+		of := func(side string, n uint64) string {
+			if slices.Contains(c.NotRun, side) {
+				return "not run"
+			}
+			return number(n)
+		}
+		fmt.Fprintf(a.stdout, "tasks passed, of %s on each side: source %s · target %s · target without the state %s\n",
+			number(c.Runs), of("source", c.Source), of("target", c.Target), of("cold", c.Cold))
+		fmt.Fprintln(a.stdout, "what the state was worth: retained lift", clean(c.RetainedLift), "· TCS", clean(c.TCS))
+	}
+	if v := p.Vectors; v != nil {
+		fmt.Fprintf(a.stdout, "vectors of %s texts made anew with %s, some %s tokens (estimate: 4 bytes each)\n", number(v.Texts), clean(v.Model), number(v.Tokens))
+	}
+	untold := 0
+	for _, c := range p.Checks {
+		if c.Result == evidence.Untold {
+			untold++
+		}
+	}
+	fmt.Fprintf(a.stdout, "%s. %d of %d statements not tested\n", word, untold, len(p.Checks))
+	for _, r := range j.Reasons {
+		fmt.Fprintln(a.stdout, "  ", clean(r))
+	}
+	for _, h := range out.Hints {
+		fmt.Fprintln(a.stdout, "!", clean(h))
+	}
+	fmt.Fprintln(a.stdout, strings.Join(out.Files, " · "))
+}
+
+// rtoText is the recovery time, or why there is none.
+func rtoText(p *evidence.Predicate) string {
+	target := ""
+	if t := p.Targets.RTOSeconds; t > 0 {
+		target = " of " + clock(float64(t))
+	}
+	switch {
+	case p.Timing.RTOSeconds > 0:
+	case p.Drill.Stopped != nil:
+		return fmt.Sprintf("RTO not reached%s: the exit ended in %s", target, p.Drill.Stopped.Phase)
+	default:
+		return fmt.Sprintf("RTO not measured: nothing is imported at %s", p.Drill.Level)
+	}
+	rto := fmt.Sprintf("RTO %s from verify to read-back%s", clock(p.Timing.RTOSeconds), target)
+	if t := p.Targets.RTOSeconds; t > 0 {
+		rto += " " + tick(p.Timing.RTOSeconds <= float64(t))
+	}
+	export := 0.0
+	for _, ph := range p.Timing.Phases {
+		if ph.Name == "export" {
+			export += ph.Seconds
+		}
+	}
+	if export > 0 {
+		rto += fmt.Sprintf(" · %s with the export", clock(p.Timing.RTOSeconds+export))
+	}
+	return rto
+}
+
+// printRPO names the worst kinds that have a target.
+func (a *app) printRPO(p *evidence.Predicate) {
+	targetOf := func(k string) (uint64, bool) {
+		t, ok := p.Targets.RPOSeconds[k]
+		if !ok {
+			t, ok = p.Targets.RPOSeconds["*"]
+		}
+		return t, ok
+	}
+	worst, most := "", uint64(0)
+	for _, k := range slices.Sorted(func(yield func(string) bool) {
+		for k := range p.Timing.RPOSeconds {
+			if !yield(k) {
+				return
+			}
+		}
+	}) {
+		if n := p.Timing.RPOSeconds[k]; worst == "" || n > most {
+			worst, most = k, n
+		}
+	}
+	if worst == "" {
+		return
+	}
+	s := fmt.Sprintf("RPO %s (%s, the worst kind)", clock(float64(most)), worst)
+	if t, ok := targetOf(worst); ok {
+		s += fmt.Sprintf(" of %s %s", clock(float64(t)), tick(most <= t))
+	}
+	fmt.Fprintln(a.stdout, s)
+}
+
+func tick(ok bool) string {
+	if ok {
+		return "✓"
+	}
+	return "✗"
+}
+
+// clock is a time as people read it: 0.31 s, 6:02, 3 h 10 min, 7 d.
+func clock(s float64) string {
+	switch d := time.Duration(s * float64(time.Second)); {
+	case d < 10*time.Second:
+		return fmt.Sprintf("%.2f s", s)
+	case d < time.Hour:
+		return fmt.Sprintf("%d:%02d", int(d.Minutes()), int(d.Seconds())%60)
+	case d < 48*time.Hour && d%time.Hour < time.Minute:
+		return fmt.Sprintf("%d h", int(d.Hours()))
+	case d < 48*time.Hour:
+		return fmt.Sprintf("%d h %d min", int(d.Hours()), int(d.Minutes())%60)
+	default:
+		return fmt.Sprintf("%.3g d", d.Hours()/24)
+	}
+}
