@@ -37,10 +37,10 @@ func (w *wired) Seal(ctx context.Context, path string, src agentstate.Source, ea
 		src = secrets.Scan(src, s, secrets.Options{Mode: m})
 	}
 	o := &format.WriterOptions{Tool: w.tool(), Recipients: w.to, Source: fmt.Sprintf("drill %s of %s", w.p.Name, exporters.Redact(w.p.Source))}
-	_, err := format.Export(ctx, path, src, o, &agentstate.CopyOptions{Kinds: w.p.Kinds, OnRecord: each})
+	rep, err := format.Export(ctx, path, src, o, &agentstate.CopyOptions{Kinds: w.p.Kinds, OnRecord: each})
 	switch {
 	case err != nil && !errors.Is(err, format.ErrExists):
-		return err
+		return unsealed(path, rep, err)
 	case w.signer == nil:
 		return nil
 	}
@@ -48,6 +48,23 @@ func (w *wired) Seal(ctx context.Context, path string, src agentstate.Source, ea
 		return nil
 	}
 	return err
+}
+
+// unsealed is err, and takes away what nobody can go on from.
+func unsealed(path string, rep *agentstate.Report, err error) error {
+	switch {
+	case errors.Is(err, secrets.ErrFound): // no second attempt finds less
+		return errors.Join(&drill.Refused{Class: "secrets", Err: err}, format.Discard(path))
+	case errors.Is(err, format.ErrLocked) || errors.Is(err, format.ErrResume):
+		return err
+	case rep != nil:
+		for kind, n := range rep.Records {
+			if n > 0 && agentstate.IsState(kind) {
+				return err
+			}
+		}
+	}
+	return errors.Join(err, format.Discard(path))
 }
 
 func (w *wired) tool() string {

@@ -119,7 +119,7 @@ type Facts struct {
 	NotVerified []string
 }
 
-// Refused is an archive that is not to be acted on.
+// Refused is an archive that is not to be acted on, or a state that is not to be sealed: doing it again does not help.
 type Refused struct {
 	Class string // "digest", "untrusted", …
 	Err   error

@@ -34,11 +34,12 @@ func (r *run) export(ctx context.Context) error {
 		})
 		return n, sizeOf(r.p.Archive), err
 	})
+	var no *Refused // no second attempt goes better
 	switch {
 	case err == nil:
 		r.st.Sealed = true
 		return r.st.save()
-	case ctx.Err() != nil || n > 0:
+	case ctx.Err() != nil || n > 0 && !errors.As(err, &no):
 		return broken(phaseExport, err)
 	}
 	r.stopped(phaseExport, err)
