@@ -157,6 +157,13 @@ func hintOf(err error) string {
 const fullHint = "the disk is full, or a quota or a limit on files is reached: make room, then run the same command again"
 
 func isFull(err error) bool {
+	var lite interface { // SQLite's error
+		error
+		Code() int
+	}
+	if errors.As(err, &lite) && lite.Code()&0xff == 13 {
+		return true
+	}
 	return errors.Is(err, syscall.ENOSPC) || errors.Is(err, syscall.EDQUOT) || errors.Is(err, syscall.EFBIG)
 }
 

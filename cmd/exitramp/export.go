@@ -211,11 +211,15 @@ func (a *app) exportFailed(err error, rep *agentstate.Report, to string, dry boo
 	if part := to + ".part"; exists(part) {
 		what += "; what was sealed by then is in " + part
 	}
-	hint := "run the same command again to go on"
+	return &exitError{code: exitResume, err: errors.New(what), hint: goOn(err)}
+}
+
+// goOn is what a person does about err where the same command goes on.
+func goOn(err error) string {
 	if isFull(err) {
-		hint = fullHint + ": it goes on"
+		return fullHint + ": it goes on"
 	}
-	return &exitError{code: exitResume, err: errors.New(what), hint: hint}
+	return "run the same command again to go on"
 }
 
 func exists(path string) bool {

@@ -316,7 +316,7 @@ func (a *app) replay(ctx context.Context, archive, target, planPath string, f *r
 			return tooSlow(err)
 		}
 		if rep != nil && len(rep.Actions) > 0 { // the login ended, a quota was reached, a disk is full
-			return &exitError{code: exitResume, err: fmt.Errorf("%w; what was written is in the journal %s", err, journal), hint: "run the same command again to go on"}
+			return &exitError{code: exitResume, err: fmt.Errorf("%w; what was written is in the journal %s", err, journal), hint: goOn(err)}
 		}
 		return err
 	}

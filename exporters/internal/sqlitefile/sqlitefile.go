@@ -213,7 +213,7 @@ func (d *DB) Wrap(err error) error {
 	case 10:
 		return fmt.Errorf("%w: %s: the disk does not give its pages: cut short, or a faulty medium", ErrDamaged, path)
 	case 13:
-		return fmt.Errorf("%s: no space left", path)
+		return fmt.Errorf("%s: no space left: %w", path, err)
 	}
 	return fmt.Errorf("%s: SQLite: %w", path, err)
 }

@@ -1,6 +1,7 @@
 package sqlitefile
 
 import (
+	"bytes"
 	"errors"
 	"os"
 	"path/filepath"
@@ -22,6 +23,17 @@ func create(t *testing.T, path string, statements ...string) {
 	}
 	if err := d.Commit(t.Context()); err != nil {
 		t.Fatal(err)
+	}
+}
+
+// What was deleted is not in the file any more, short or longer than a page.
+func TestDeletedIsGone(t *testing.T) {
+	path := filepath.Join(t.TempDir(), "a.db")
+	create(t, path, "CREATE TABLE t (v)", "INSERT INTO t VALUES ('likes tea'), (printf('%.*c', 20000, 'x') || 'likes coffee')")
+	create(t, path, "DELETE FROM t")
+	b, err := os.ReadFile(path)
+	if err != nil || bytes.Contains(b, []byte("likes tea")) || bytes.Contains(b, []byte("likes coffee")) {
+		t.Error("it can still be read", err)
 	}
 }
 

@@ -17,7 +17,8 @@ func Missing(path string) bool {
 }
 
 // OpenWrite opens path in one writing transaction. A file that is not there is made under another
-// name and gets its own with Commit.
+// name and gets its own with Commit. What is deleted is overwritten: else an undo would leave every text
+// that it takes out in pages that are free.
 func OpenWrite(ctx context.Context, path string, wait time.Duration) (_ *DB, err error) {
 	d := &DB{wait: wait}
 	at := path
@@ -37,7 +38,7 @@ func OpenWrite(ctx context.Context, path string, wait time.Duration) (_ *DB, err
 	} else if d.file, err = stat(path); err != nil {
 		return nil, err
 	}
-	options := fmt.Sprintf("?mode=rw&_pragma=busy_timeout(%d)&_pragma=trusted_schema(0)&_pragma=synchronous(full)", wait.Milliseconds())
+	options := fmt.Sprintf("?mode=rw&_pragma=busy_timeout(%d)&_pragma=trusted_schema(0)&_pragma=synchronous(full)&_pragma=secure_delete(1)", wait.Milliseconds())
 	if err := d.connect(ctx, at, options, "BEGIN IMMEDIATE"); err != nil {
 		err = d.Wrap(err)
 		d.Close()
