@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"os"
+	"path/filepath"
 
 	"github.com/exitramp/exitramp/context/replay"
 	"github.com/exitramp/exitramp/internal/keyfile"
@@ -48,7 +49,7 @@ func (x *approvalsFile) add(a replay.Approval) {
 		return
 	}
 	if x.f == nil {
-		if x.f, x.err = os.OpenFile(x.path+".part", os.O_WRONLY|os.O_CREATE|os.O_TRUNC, 0o600); x.err != nil {
+		if x.f, x.err = os.CreateTemp(filepath.Dir(x.path), "."+filepath.Base(x.path)+".*"); x.err != nil {
 			return
 		}
 		x.w = bufio.NewWriter(x.f)
@@ -66,12 +67,13 @@ func (x *approvalsFile) close() error {
 	if x.f == nil {
 		return x.err
 	}
+	part := x.f.Name()
 	err := errors.Join(x.err, x.w.Flush(), x.f.Sync(), x.f.Close())
 	x.f = nil
 	if err != nil {
-		return errors.Join(err, os.Remove(x.path+".part"))
+		return errors.Join(err, os.Remove(part))
 	}
-	if err := os.Rename(x.path+".part", x.path); err != nil {
+	if err := os.Rename(part, x.path); err != nil {
 		return err
 	}
 	x.written = x.path
@@ -82,6 +84,6 @@ func (x *approvalsFile) close() error {
 func (x *approvalsFile) discard() {
 	if x.f != nil {
 		x.f.Close()
-		os.Remove(x.path + ".part")
+		os.Remove(x.f.Name())
 	}
 }

@@ -14,6 +14,7 @@ import (
 	"github.com/spf13/cobra"
 
 	"github.com/exitramp/exitramp/context/agentstate"
+	"github.com/exitramp/exitramp/context/unpack"
 	"github.com/exitramp/exitramp/exporters"
 	"github.com/exitramp/exitramp/format"
 )
@@ -139,7 +140,7 @@ func hintOf(err error) string {
 		return "a signature that lies beside the archive is given with --bundle; exitramp sign ARCHIVE --key FILE makes one"
 	case errors.Is(err, format.ErrNoIdentity):
 		return "give the key file with -i, or the passphrase with -p"
-	case errors.Is(err, format.ErrLocked):
+	case errors.Is(err, format.ErrLocked), errors.Is(err, unpack.ErrRunning):
 		return "wait for the other run, or stop it"
 	case errors.Is(err, exporters.ErrScheme):
 		return "exitramp drivers lists what can be opened"

@@ -149,6 +149,12 @@ func (a *app) export(ctx context.Context, from, to string, f *exportFlags) error
 	}
 	stop()
 	p.done()
+	if _, lines := unpacked(from); lines && errors.Is(err, agentstate.ErrConflict) { // no second attempt reads it otherwise
+		if !f.dryRun {
+			err = errors.Join(err, format.Discard(to))
+		}
+		return withHint(err, "nothing was sealed: two lines are of one key; take one of them out")
+	}
 	if err != nil {
 		return a.exportFailed(err, rep, to, f.dryRun)
 	}

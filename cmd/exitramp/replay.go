@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"os"
+	"path/filepath"
 	"strings"
 
 	"github.com/spf13/cobra"
@@ -212,17 +213,17 @@ func tooSlow(err error) error {
 }
 
 func (a *app) writePlan(ctx context.Context, path string, dst replay.Target, r agentstate.Source, o *replay.Options) (*replay.Report, error) {
-	f, err := os.Create(path + ".part")
+	f, err := os.CreateTemp(filepath.Dir(path), "."+filepath.Base(path)+".*") // two runs do not write to one file
 	if err != nil {
 		return nil, err
 	}
-	defer os.Remove(path + ".part")
+	defer os.Remove(f.Name())
 	w := bufio.NewWriter(f)
 	rep, err := replay.WritePlan(ctx, w, dst, r, o)
 	if err := errors.Join(err, w.Flush(), f.Sync(), f.Close()); err != nil {
 		return nil, err
 	}
-	return rep, os.Rename(path+".part", path)
+	return rep, os.Rename(f.Name(), path)
 }
 
 func readPlan(path string) (*replay.PlanFile, error) {

@@ -27,6 +27,7 @@ import (
 	"github.com/exitramp/exitramp/context/agentstate"
 	"github.com/exitramp/exitramp/context/evidence"
 	"github.com/exitramp/exitramp/context/replay"
+	"github.com/exitramp/exitramp/internal/filelock"
 )
 
 // Errors that callers act on.
@@ -101,8 +102,8 @@ func Run(ctx context.Context, p *Plan, e *Env) (*Outcome, error) {
 		return nil, fmt.Errorf("drill: %w", err)
 	}
 	defer held.Close()
-	if err := lock(held, ErrRunning); err != nil {
-		return nil, err
+	if !filelock.Try(held) {
+		return nil, fmt.Errorf("%w: %s", ErrRunning, held.Name())
 	}
 	defer os.Remove(held.Name())
 	if _, err := os.Lstat(r.file(".statement.json")); err == nil {

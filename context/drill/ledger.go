@@ -13,6 +13,7 @@ import (
 	"time"
 
 	"github.com/exitramp/exitramp/context/evidence"
+	"github.com/exitramp/exitramp/internal/filelock"
 )
 
 // ErrLedger: the file is no ledger, or was changed.
@@ -146,8 +147,8 @@ func OpenLedger(path string) (*Ledger, error) {
 		return nil, fmt.Errorf("drill: ledger: %w", err)
 	}
 	l := &Ledger{f: f, path: path}
-	if err := lock(f, ErrLedgerLocked); err != nil {
-		return nil, errors.Join(err, f.Close())
+	if !filelock.Try(f) {
+		return nil, errors.Join(fmt.Errorf("%w: %s", ErrLedgerLocked, f.Name()), f.Close())
 	}
 	if l.entries, l.last, l.end, l.torn, err = parseLedger(f); err != nil {
 		return nil, errors.Join(fmt.Errorf("%s: %w", path, err), f.Close())

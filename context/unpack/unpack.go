@@ -16,6 +16,7 @@ import (
 	"path/filepath"
 
 	"github.com/exitramp/exitramp/context/agentstate"
+	"github.com/exitramp/exitramp/internal/filelock"
 	pb "github.com/exitramp/exitramp/proto/exitramp/v1"
 )
 
@@ -35,7 +36,9 @@ func Forms() []Form { return []Form{JSONL, CSV, SQLite} }
 // Errors that callers act on.
 var (
 	ErrExists = errors.New("unpack: the folder is there already, and not empty")
-	ErrFolder = errors.New("unpack: not a folder that was unpacked as JSON lines")
+	// ErrRunning: another run unpacks to the same place.
+	ErrRunning = errors.New("unpack: another run writes there")
+	ErrFolder  = errors.New("unpack: not a folder that was unpacked as JSON lines")
 )
 
 const (
@@ -61,6 +64,7 @@ type Dir struct {
 	form       Form
 	opts       Options
 	t          table
+	unlock     func()
 	done       bool
 }
 
@@ -83,13 +87,13 @@ func Create(path string, form Form, opts *Options) (*Dir, error) {
 	case err != nil && !errors.Is(err, os.ErrNotExist):
 		return nil, err
 	}
-	if err := os.RemoveAll(d.part); err != nil {
+	if err := d.hold(); err != nil {
 		return nil, err
 	}
-	if err := os.MkdirAll(filepath.Join(d.part, blobFolder), 0o700); err != nil {
-		return nil, err
+	err := os.Mkdir(filepath.Join(d.part, blobFolder), 0o700)
+	if err != nil {
+		return nil, errors.Join(err, d.Close())
 	}
-	var err error
 	switch form {
 	case JSONL:
 		d.t = newLines(d.part)
@@ -101,9 +105,33 @@ func Create(path string, form Form, opts *Options) (*Dir, error) {
 		err = fmt.Errorf("unpack: no form %q; there are %v", form, Forms())
 	}
 	if err != nil {
-		return nil, errors.Join(err, os.RemoveAll(d.part))
+		d.t = nil
+		return nil, errors.Join(err, d.Close())
 	}
 	return d, nil
+}
+
+// hold makes the part an empty folder that no other run writes to. What a run that was killed left there goes.
+func (d *Dir) hold() error {
+	if err := os.MkdirAll(d.part, 0o700); err != nil {
+		return err
+	}
+	unlock, ok, err := filelock.Dir(d.part)
+	if err != nil {
+		return err
+	}
+	if !ok {
+		return fmt.Errorf("%w: %s", ErrRunning, d.part)
+	}
+	d.unlock = unlock
+	old, err := os.ReadDir(d.part)
+	for _, e := range old {
+		err = errors.Join(err, os.RemoveAll(filepath.Join(d.part, e.Name())))
+	}
+	if err != nil {
+		unlock()
+	}
+	return err
 }
 
 // Put writes a record.
@@ -182,6 +210,7 @@ func (d *Dir) Commit(context.Context) error {
 		return err
 	}
 	d.done = true
+	d.unlock()
 	return nil
 }
 
@@ -200,7 +229,9 @@ func (d *Dir) Close() error {
 		err = d.t.close()
 		d.t = nil
 	}
-	return errors.Join(err, os.RemoveAll(d.part))
+	err = errors.Join(err, os.RemoveAll(d.part))
+	d.unlock()
+	return err
 }
 
 func (d *Dir) readme() string {

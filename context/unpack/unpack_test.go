@@ -10,6 +10,7 @@ import (
 	"iter"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 	"testing"
 
@@ -17,6 +18,7 @@ import (
 	"github.com/exitramp/exitramp/context/fidelity"
 	"github.com/exitramp/exitramp/context/memstate"
 	"github.com/exitramp/exitramp/context/unpack"
+	"github.com/exitramp/exitramp/internal/filelock"
 	pb "github.com/exitramp/exitramp/proto/exitramp/v1"
 )
 
@@ -215,6 +217,31 @@ func TestSQLite(t *testing.T) {
 	}
 	if got := count("SELECT count(*) FROM memories"); got != rep.Records["memory"] {
 		t.Errorf("the view memories has %d rows", got)
+	}
+}
+
+// Two runs do not write to one folder, and what a run that was killed left there goes.
+func TestTwoRuns(t *testing.T) {
+	path := filepath.Join(t.TempDir(), "x")
+	if err := os.MkdirAll(filepath.Join(path+".part", "blobs", "old"), 0o700); err != nil {
+		t.Fatal(err)
+	}
+	d, err := unpack.Create(path, unpack.JSONL, nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if _, err := unpack.Create(path, unpack.JSONL, nil); filelock.Works && !errors.Is(err, unpack.ErrRunning) {
+		t.Error(err)
+	}
+	if _, err := agentstate.Copy(t.Context(), d, &one{rs: []agentstate.Record{&pb.Origin{Meta: &pb.Meta{Key: "origin/1"}}}}, nil); err != nil {
+		t.Fatal(err)
+	}
+	if err := d.Close(); err != nil {
+		t.Error(err)
+	}
+	got, err := filepath.Glob(filepath.Join(path+"*", "*"))
+	if want := []string{filepath.Join(path, "README.txt"), filepath.Join(path, "origin.jsonl"), filepath.Join(path, "schema")}; err != nil || !slices.Equal(got, want) {
+		t.Errorf("%q, want %q; %v", got, want, err)
 	}
 }
 
