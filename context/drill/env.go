@@ -99,6 +99,7 @@ type Archives interface {
 // Facts are what is known of an archive that was checked.
 type Facts struct {
 	Archive  evidence.Archive
+	Tool     string // that made it, with its version
 	Lineage  string
 	Sequence uint64
 	Records  map[string]uint64 // by kind

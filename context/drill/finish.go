@@ -198,8 +198,9 @@ func (r *run) predicate(salt evidence.Salt) *evidence.Predicate {
 		Targets: evidence.Targets{RTOSeconds: pl.Targets.RTO.seconds(), ImpactTolerance: pl.Targets.ImpactTolerance, Survival: pl.Targets.Survival},
 		Source:  r.source(), Target: r.into(), Kinds: r.kinds(), Recall: r.recall(), Replay: r.replayed(), Continuity: r.continuity(), Authority: r.authority(salt), Safety: r.safety(),
 		Timing: r.timing(), Models: r.modelEnds(), Obstacles: r.obstacles(), NegativeControls: r.controls, Losses: r.losses(), Tool: r.e.Tool,
-		Limits: r.limits(), NotTested: []string{}, FormatRegister: r.register(), SecondReader: r.second(), Erasure: r.erasure(), Vectors: r.vectors(),
+		Limits: r.limits(), FormatRegister: r.register(), SecondReader: r.second(), Erasure: r.erasure(), Vectors: r.vectors(),
 	}
+	p.NotTested = r.unknown(p)
 	if len(r.st.Proof) > 0 {
 		p.Drill.ProviderBlocked.ProofDigest.SHA256 = hexSum(r.st.Proof)
 	}

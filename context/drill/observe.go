@@ -1,6 +1,7 @@
 package drill
 
 import (
+	"cmp"
 	"context"
 	"iter"
 	"strings"
@@ -113,7 +114,7 @@ func (o *observer) record(r agentstate.Record) {
 	switch r := r.(type) {
 	case *pb.Origin:
 		if o.seen.Origin.Product == "" {
-			o.seen.Origin = evidence.Runtime{Product: r.Product, Flavor: r.Flavor, Schema: r.Schema}
+			o.seen.Origin = evidence.Runtime{Product: r.Product, Flavor: r.Flavor, Schema: r.Schema, APIVersion: cmp.Or(r.Version, r.Schema)}
 		}
 	case *pb.Tombstone:
 		o.seen.Tombstones++

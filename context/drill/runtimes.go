@@ -1,6 +1,7 @@
 package drill
 
 import (
+	"cmp"
 	"maps"
 	"strings"
 	"time"
@@ -28,7 +29,7 @@ func (r *run) source() evidence.Runtime {
 	}
 	if len(r.facts.Origins) > 0 {
 		o := r.facts.Origins[0]
-		rt.Product, rt.Flavor, rt.Schema = o.Product, o.Flavor, o.Schema
+		rt.Product, rt.Flavor, rt.Schema, rt.APIVersion = o.Product, o.Flavor, o.Schema, cmp.Or(o.Version, o.Schema)
 	}
 	for _, st := range r.facts.Statements {
 		if from := time.Unix(0, st.FromUnixNano).UTC(); st.FromUnixNano != 0 && (rt.From.IsZero() || from.Before(rt.From)) {
@@ -40,6 +41,7 @@ func (r *run) source() evidence.Runtime {
 		rt.Observer = st.ObserverBasis
 	}
 	rt.Driver = scheme(r.p.Source)
+	rt.Adapter, rt.AdapterVersion, _ = strings.Cut(r.facts.Tool, " ")
 	for _, s := range r.p.Provider.Sunset {
 		rt.Sunset = append(rt.Sunset, evidence.Sunset{Object: s.Object, Date: string(s.Date)})
 	}
@@ -58,6 +60,7 @@ func (r *run) into() evidence.Runtime {
 	if r.neutral {
 		rt = evidence.Runtime{Product: "JSON Lines", Driver: "unpack"}
 	}
+	rt.Adapter, rt.AdapterVersion = r.e.Tool.Name, r.e.Tool.Version
 	rt.StateDigest, rt.StateRecords = evidence.Digest{SHA256: r.st.Back.State}, r.st.Back.Records
 	if rt.Product == "" {
 		rt.Product = rt.Driver

@@ -191,10 +191,16 @@ type Targets struct {
 
 // Runtime is one side.
 type Runtime struct {
-	Product  string    `json:"product,omitempty"`
-	Flavor   string    `json:"flavor,omitempty"`
-	Schema   string    `json:"schema,omitempty"`
-	Driver   string    `json:"driver,omitempty"`   // scheme of its URL
+	Product string `json:"product,omitempty"`
+	Flavor  string `json:"flavor,omitempty"`
+	Schema  string `json:"schema,omitempty"`
+	Driver  string `json:"driver,omitempty"` // scheme of its URL
+	// APIVersion is of the interface that was read: of the service or its library, or else of the store's own
+	// schema. Adapter is the program whose driver read it: of a source, as the archive says. Empty: not said.
+	APIVersion     string `json:"apiVersion,omitempty"`
+	Adapter        string `json:"adapter,omitempty"`
+	AdapterVersion string `json:"adapterVersion,omitempty"`
+
 	Observer string    `json:"observer,omitempty"` // how the account is known, not who
 	From     time.Time `json:"from,omitzero"`      // window of reading
 	To       time.Time `json:"to,omitzero"`

@@ -57,8 +57,10 @@ func (b *book) drillTable() *table {
 		{"impact_tolerance", b.Targets.ImpactTolerance, evidence.Declared},
 		{"data_basis", a.DataBasis, evidence.Declared}, {"copy_deleted_by", a.CopyDeletedBy, evidence.Declared},
 		{"source", runtime(&b.Source), evidence.Measured}, {"source_observer", b.Source.Observer, evidence.Measured},
+		{"source_api_version", b.Source.APIVersion, evidence.Measured}, {"source_adapter", adapter(&b.Source), evidence.Measured},
 		{"source_read_from", b.Source.From, evidence.Measured}, {"source_read_to", b.Source.To, evidence.Measured},
 		{"target", runtime(&b.Target), evidence.Measured}, {"target_observer", b.Target.Observer, evidence.Measured},
+		{"target_api_version", b.Target.APIVersion, evidence.Measured}, {"target_adapter", adapter(&b.Target), evidence.Measured},
 		{"target_state_sha256", b.Target.StateDigest.SHA256, evidence.Measured}, {"target_state_records", b.Target.StateRecords, evidence.Measured},
 		{"archive_id", ar.ID, evidence.Measured}, {"archive_format", ar.Format, evidence.Measured},
 		{"archive_bytes", ar.Bytes, evidence.Measured}, {"archive_records", ar.Records, evidence.Measured},
@@ -92,6 +94,11 @@ func runtime(r *evidence.Runtime) string {
 		out += " (" + r.Driver + ")"
 	}
 	return strings.TrimSpace(out)
+}
+
+// adapter is the program that read a side, with its version.
+func adapter(r *evidence.Runtime) string {
+	return strings.TrimSpace(r.Adapter + " " + r.AdapterVersion)
 }
 
 func (b *book) numbersTable() *table {
