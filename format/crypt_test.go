@@ -150,7 +150,7 @@ func TestCompartments(t *testing.T) {
 		}
 	}
 	info, err := Inspect(bytes.NewReader(b), int64(len(b)), &ReaderOptions{Policy: IntegrityOnly(), Identities: []age.Identity{opsID}})
-	if err != nil || len(info.Compartments) != 2 || info.Compartments[1].Name != "people-zq" || info.Compartments[1].Open {
+	if err != nil || len(info.Compartments) != 2 || info.Compartments[1].Name != "people-zq" || info.Compartments[1].Open || info.Roots != nil {
 		t.Errorf("%+v, %v", info, err)
 	}
 }

@@ -3,6 +3,8 @@ package format
 import (
 	"encoding/hex"
 	"io"
+	"maps"
+	"slices"
 	"time"
 
 	"github.com/exitramp/exitramp/context/agentstate"
@@ -34,6 +36,8 @@ type Info struct {
 	SchemaSHA256   string
 	KnownSchema    bool // a known release published it
 	ManifestSHA256 [32]byte
+	RecordsRoot    string       // over all records, in hexadecimal: SPEC.md, section 7
+	Shards         uint64       // leaves of that tree
 	Shreddable     bool         // the key files lie beside the archive: who destroys them, destroys every copy
 	Attestations   int          // signatures in the archive, whoever made them
 	SignedBy       []TrustedKey // the keys whose signatures the policy found good
@@ -44,9 +48,10 @@ type Info struct {
 	Views      map[string]uint64 // of those, readings of other records
 	Unknown    uint64            // records of kinds that this build does not understand
 	Verdict    agentstate.Verdict
-	Origins    []*pb.Origin       // Inspect alone fills in what follows
-	Statements []*pb.Completeness // observer, account, window
-	Gaps       []*pb.Gap          // the first 1,000
+	Origins    []*pb.Origin        // Inspect alone fills in what follows
+	Statements []*pb.Completeness  // observer, account, window
+	Gaps       []*pb.Gap           // the first 1,000
+	Roots      map[string][]string // of each kind, the roots over its shards in their order, in hexadecimal; nil: a compartment is closed
 }
 
 // CompartmentInfo is one compartment.
@@ -76,6 +81,7 @@ func Inspect(ra io.ReaderAt, size int64, opts *ReaderOptions) (*Info, error) {
 	if !info.Open {
 		return info, nil
 	}
+	info.Roots = c.shardRoots()
 	r := &Reader{c: c, opts: *opts, cache: newCache(cacheSize)}
 	for _, s := range r.inOrder([]string{}) {
 		if s.Kind == "tombstone" {
@@ -88,6 +94,19 @@ func Inspect(ra io.ReaderAt, size int64, opts *ReaderOptions) (*Info, error) {
 		info.add(recs)
 	}
 	return info, nil
+}
+
+// shardRoots are the roots over the shards of each kind; nil: not all can be read.
+func (c *contents) shardRoots() map[string][]string {
+	if len(c.closed) > 0 {
+		return nil
+	}
+	roots := map[string][]string{}
+	for _, n := range slices.Sorted(maps.Keys(c.shards)) {
+		s := c.shards[n]
+		roots[s.Kind] = append(roots[s.Kind], hex.EncodeToString(s.Root))
+	}
+	return roots
 }
 
 func (i *Info) add(recs []agentstate.Wired) {
@@ -112,7 +131,7 @@ func (a *archive) info() *Info {
 		Encryption: m.Encryption, Members: len(a.entries), Bytes: a.size,
 		PayloadMembers: m.Payload.Members, PayloadBytes: m.Payload.Bytes, Coverage: m.Coverage,
 		SchemaSHA256: m.SchemaSHA256, KnownSchema: publishedSchema(m.SchemaSHA256),
-		ManifestSHA256: a.manSum, Shreddable: m.shreddable(), Attestations: a.bundles, SignedBy: a.signed,
+		ManifestSHA256: a.manSum, RecordsRoot: m.Records.Root, Shards: m.Records.Shards, Shreddable: m.shreddable(), Attestations: a.bundles, SignedBy: a.signed,
 	}
 	if m.Base != nil {
 		i.Base = *m.Base

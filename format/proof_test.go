@@ -90,9 +90,27 @@ func TestProve(t *testing.T) {
 	}
 }
 
-// Package tlog, which others wrote, checks both levels of a proof.
+func unhex(t *testing.T, s string) []byte {
+	t.Helper()
+	b, err := hex.DecodeString(s)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return b
+}
+
+// Package tlog, which others wrote, checks both levels of a proof, against the roots that Inspect tells.
 func TestProofByTlog(t *testing.T) {
-	r := open(t, sealed(t, &WriterOptions{ShardSize: 300}, secrets(50)...), nil)
+	raw := sealed(t, &WriterOptions{ShardSize: 300}, secrets(50)...)
+	r := open(t, raw, nil)
+	info, err := Inspect(bytes.NewReader(raw), int64(len(raw)), &ReaderOptions{Policy: IntegrityOnly()})
+	if err != nil {
+		t.Fatal(err)
+	}
+	top, err := tlog.ParseHash(base64.StdEncoding.EncodeToString(unhex(t, info.RecordsRoot)))
+	if err != nil || len(info.Roots["memory"]) < 5 || len(info.Roots["memoryspace"]) != 1 {
+		t.Fatalf("%v, %+v", err, info)
+	}
 	for _, i := range []int{0, 7, 23, 49} {
 		b := prove(t, r, fmt.Sprint("memory/name-", i))
 		p, err := parseProof(b, &r.c.a.lim)
@@ -105,13 +123,19 @@ func TestProofByTlog(t *testing.T) {
 			}
 			return out
 		}
-		s := r.c.shards[p.ordinal]
+		before := 0 // shards of memories ahead of this one
+		for n, s := range r.c.shards {
+			if s.Kind == "memory" && n < p.ordinal {
+				before++
+			}
+		}
+		root := tlog.Hash(unhex(t, info.Roots["memory"][before]))
 		leaf := tlog.RecordHash([]byte("exitramp record v1\x00memory\x00" + string(p.nonce[:]) + string(p.record)))
-		if err := tlog.CheckRecord(hashes(p.path), int64(p.count), tlog.Hash(s.Root), int64(p.position), leaf); err != nil {
+		if err := tlog.CheckRecord(hashes(p.path), int64(p.count), root, int64(p.position), leaf); err != nil {
 			t.Error(err)
 		}
-		leaf = tlog.Hash(tree.ShardLeaf(p.kind, p.ordinal, p.count, tree.Hash(s.Root)))
-		if err := tlog.CheckRecord(hashes(p.shards), int64(r.c.a.man.Records.Shards), tlog.Hash(r.c.a.man.root()), int64(p.ordinal-1), leaf); err != nil {
+		leaf = tlog.Hash(tree.ShardLeaf(p.kind, p.ordinal, p.count, tree.Hash(root)))
+		if err := tlog.CheckRecord(hashes(p.shards), int64(info.Shards), top, int64(p.ordinal-1), leaf); err != nil {
 			t.Error(err)
 		}
 	}
