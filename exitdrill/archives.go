@@ -120,11 +120,11 @@ func (w *wired) Check(ctx context.Context, path string) (*drill.Facts, error) {
 	facts := &drill.Facts{
 		Archive: evidence.Archive{
 			ID: in.ArchiveID, Format: "ctxa/1", Bytes: fi.Size(), ManifestSHA256: in.ManifestHex(), Encrypted: in.Encryption != "none",
-			Coverage: in.Coverage, Sealed: in.Created,
+			Coverage: in.Coverage, Sealed: in.Created, TreeRoot: evidence.Digest{SHA256: in.RecordsRoot}, TreeLeaves: in.Shards,
 		},
 		Tool: in.Tool, Lineage: in.Lineage, Sequence: in.Sequence, Records: map[string]uint64{}, Verdict: in.Verdict, Dangling: v.Dangling, Unknown: v.Unknown,
 		Known: in.KnownSchema, Weakest: in.Weakest, Escrow: uint64(len(w.escrow)), Origins: in.Origins, Statements: in.Statements, Gaps: in.Gaps,
-		NotVerified: v.NotVerified,
+		NotVerified: v.NotVerified, Roots: in.Roots,
 	}
 	for kind, n := range in.Records {
 		if agentstate.IsState(kind) && n > 0 {

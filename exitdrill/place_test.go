@@ -77,6 +77,15 @@ func (p *place) write(name, text string) {
 	}
 }
 
+func (p *place) read(name string) string {
+	p.t.Helper()
+	b, err := os.ReadFile(filepath.Join(p.dir, name))
+	if err != nil {
+		p.t.Fatal(err)
+	}
+	return string(b)
+}
+
 // approvals are the keys of all that gives power in the sample.
 const approvals = "policy/refunds\ntool/refund\ntoolserver/orders\ntoolgrant/ada/refund\ncredential/orders\nagent/support\nskill/refunds\ntrigger/nightly\nmessage/t1/system\n"
 

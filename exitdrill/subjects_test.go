@@ -2,9 +2,11 @@ package exitdrill_test
 
 import (
 	"archive/zip"
+	"bytes"
 	"crypto/sha256"
 	"encoding/binary"
 	"encoding/hex"
+	"encoding/json"
 	"fmt"
 	"hash"
 	"io"
@@ -14,10 +16,12 @@ import (
 	"strings"
 	"testing"
 
+	"github.com/google/go-cmp/cmp"
 	"google.golang.org/protobuf/proto"
 
 	"github.com/exitramp/exitramp/context/agentstate"
 	"github.com/exitramp/exitramp/context/evidence"
+	"github.com/exitramp/exitramp/format"
 	pb "github.com/exitramp/exitramp/proto/exitramp/v1"
 )
 
@@ -76,12 +80,68 @@ func TestStateDigest(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	if st.Subject[0].Name != "manifest.json" || st.Subject[1].Name != evidence.SubjectState || st.Subject[1].Digest.SHA256 != want {
-		t.Errorf("subjects %+v", st.Subject[:2])
+	if st.Subject[0].Name != "manifest.json" || st.Subject[2].Name != evidence.SubjectState || st.Subject[2].Digest.SHA256 != want {
+		t.Errorf("subjects %+v", st.Subject[:3])
 	}
 	p.runtimes["target"].Set(&pb.Memory{Meta: &pb.Meta{Key: "memory/later"}})
 	if since, _ := stateOf(t, p.runtimes["target"]); since == want {
 		t.Error("another state has the same digest")
+	}
+}
+
+// TestTree: the root over the records is the one in manifest.json, a subject with its leaves; a kind in one
+// shard has the root that a proof of one of its records leads to.
+func TestTree(t *testing.T) {
+	p := newPlace(t)
+	out := p.run(p.plan("level: L3", "level: L1"))
+	z, err := zip.OpenReader(filepath.Join(p.dir, "a.ctxa"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer z.Close()
+	var man struct {
+		Records struct {
+			Root   string
+			Shards uint64
+		}
+	}
+	for _, f := range z.File {
+		if !strings.HasSuffix(f.Name, "/manifest.json") {
+			continue
+		}
+		rc, err := f.Open()
+		if err != nil {
+			t.Fatal(err)
+		}
+		if err := json.NewDecoder(rc).Decode(&man); err != nil {
+			t.Fatal(err)
+		}
+		rc.Close()
+	}
+	var st evidence.Statement
+	if err := json.Unmarshal(out.Statement, &st); err != nil {
+		t.Fatal(err)
+	}
+	want := evidence.Subject{Name: "tree-root", Digest: evidence.Digest{SHA256: man.Records.Root}, Annotations: &evidence.Annotations{Leaves: man.Records.Shards, Alg: "rfc6962-sha256"}}
+	if d := cmp.Diff(want, st.Subject[1]); d != "" || man.Records.Shards == 0 {
+		t.Error(d)
+	}
+	b, err := os.ReadFile(filepath.Join(p.dir, "a.ctxa"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	ids, err := format.ParseIdentities(strings.NewReader(p.read("ops.age")))
+	if err != nil {
+		t.Fatal(err)
+	}
+	in, err := format.Inspect(bytes.NewReader(b), int64(len(b)), &format.ReaderOptions{Policy: format.IntegrityOnly(), Identities: ids})
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, k := range out.Predicate.Kinds {
+		if got := k.TreeRoot.SHA256; k.Archived > 0 && (len(in.Roots[k.Kind]) != 1 || got != in.Roots[k.Kind][0]) || k.Archived == 0 && got != "" {
+			t.Errorf("%s of %d records: root %q, want %v", k.Kind, k.Archived, got, in.Roots[k.Kind])
+		}
 	}
 }
 

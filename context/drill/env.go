@@ -104,12 +104,13 @@ type Facts struct {
 	Sequence uint64
 	Records  map[string]uint64 // by kind
 	Verdict  agentstate.Verdict
-	Dangling uint64          // references that lead out of the archive
-	Unknown  uint64          // records of kinds that this release does not know
-	Schemas  map[string]bool // kinds that the schema inside describes
-	Known    bool            // a release published that schema
-	Weakest  string          // "pq", "classic", "passphrase"; empty: not encrypted
-	Escrow   uint64          // escrow keys of the plan; each opened all of it
+	Dangling uint64              // references that lead out of the archive
+	Unknown  uint64              // records of kinds that this release does not know
+	Schemas  map[string]bool     // kinds that the schema inside describes
+	Roots    map[string][]string // of each kind, the roots over its shards, in hexadecimal; nil: not all can be read
+	Known    bool                // a release published that schema
+	Weakest  string              // "pq", "classic", "passphrase"; empty: not encrypted
+	Escrow   uint64              // escrow keys of the plan; each opened all of it
 
 	Origins    []*pb.Origin
 	Statements []*pb.Completeness

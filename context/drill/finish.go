@@ -272,8 +272,10 @@ func (r *run) limits() []string {
 	if len(r.p.sends) > 0 {
 		out = append(out, fmt.Sprintf("The plan replays %s into this target, and nothing else.", strings.Join(r.p.sends, ", ")))
 	}
-	if s := r.unconcluded(); s != "" {
-		out = append(out, s)
+	for _, s := range []string{r.unconcluded(), r.rootless()} {
+		if s != "" {
+			out = append(out, s)
+		}
 	}
 	switch {
 	case !r.p.reaches(evidence.L3) || r.stop != nil:

@@ -58,6 +58,9 @@ func (r *run) kinds() []evidence.Kind {
 				}
 			}
 		}
+		if roots := r.facts.Roots[name]; len(roots) == 1 {
+			k.TreeRoot.SHA256 = roots[0]
+		}
 		if n > 0 {
 			k.ISO19941 = r.iso19941(&k)
 		}

@@ -15,12 +15,15 @@ import "time"
 // PredicateType names the predicate in a statement.
 const PredicateType = "https://github.com/exitramp/exitramp/exit-drill/v1"
 
-// SubjectState names, among the subjects of a statement, what was read back from the target.
-const SubjectState = "destination-state"
+// Names among the subjects of a statement.
+const (
+	SubjectState = "destination-state" // what was read back from the target
+	SubjectTree  = "tree-root"         // the root over all records of the archive
+)
 
 // Statement is an in-toto Statement v1 about a drill. Its subjects are the archive, by the digest
-// of its manifest.json, what was read back from the target ([SubjectState]), and the files of the
-// evidence pack.
+// of its manifest.json, the root of its records ([SubjectTree]), what was read back from the target
+// ([SubjectState]), and the files of the evidence pack.
 type Statement struct {
 	Type          string     `json:"_type"`
 	Subject       []Subject  `json:"subject"`
@@ -30,8 +33,15 @@ type Statement struct {
 
 // Subject is one thing that a statement is about.
 type Subject struct {
-	Name   string `json:"name"`
-	Digest Digest `json:"digest"`
+	Name        string       `json:"name"`
+	Digest      Digest       `json:"digest"`
+	Annotations *Annotations `json:"annotations,omitempty"`
+}
+
+// Annotations are what is said of a subject besides: of the root of a tree alone.
+type Annotations struct {
+	Leaves uint64 `json:"leaves"`
+	Alg    string `json:"alg"`
 }
 
 // Digest is a SHA-256, in hex.
@@ -187,68 +197,6 @@ type Targets struct {
 	RPOSeconds      map[string]uint64 `json:"rpoSeconds,omitempty"` // by kind; "*": any other
 	ImpactTolerance string            `json:"impactTolerance,omitempty"`
 	Survival        float64           `json:"survival,omitempty"` // least share of records that must match, of those that were to arrive
-}
-
-// Runtime is one side.
-type Runtime struct {
-	Product string `json:"product,omitempty"`
-	Flavor  string `json:"flavor,omitempty"`
-	Schema  string `json:"schema,omitempty"`
-	Driver  string `json:"driver,omitempty"` // scheme of its URL
-	// APIVersion is of the interface that was read: of the service or its library, or else of the store's own
-	// schema. Adapter is the program whose driver read it: of a source, as the archive says. Empty: not said.
-	APIVersion     string `json:"apiVersion,omitempty"`
-	Adapter        string `json:"adapter,omitempty"`
-	AdapterVersion string `json:"adapterVersion,omitempty"`
-
-	Observer string    `json:"observer,omitempty"` // how the account is known, not who
-	From     time.Time `json:"from,omitzero"`      // window of reading
-	To       time.Time `json:"to,omitzero"`
-	// Sunset are parts of the runtime that end, declared.
-	Sunset []Sunset `json:"sunset,omitempty"`
-	// StateDigest is of the state that was read, and StateRecords how many records it has: of a target
-	// alone. It is over a line "kind count sha256" for each kind of state that has records, in the
-	// order of kinds' names, each ended by a line feed. The SHA-256 in a line is over the records as they came: for each,
-	// its length in 8 bytes, the highest first, and its protobuf bytes.
-	StateDigest  Digest `json:"stateDigest,omitzero"`
-	StateRecords uint64 `json:"stateRecords,omitempty"`
-}
-
-// Sunset is a part of a runtime that ends.
-type Sunset struct {
-	Object string `json:"object"`
-	Date   string `json:"date"`
-}
-
-// Archive is the sealed file.
-type Archive struct {
-	ID             string      `json:"id"`
-	Format         string      `json:"format"` // version
-	Bytes          int64       `json:"bytes"`
-	Records        uint64      `json:"records"`
-	ManifestSHA256 string      `json:"manifestSha256"`
-	Encrypted      bool        `json:"encrypted"`
-	Recipients     []Recipient `json:"recipients,omitempty"`
-	SignedBy       []string    `json:"signedBy,omitempty"` // fingerprints
-	Coverage       string      `json:"coverage"`
-	NewestEvent    time.Time   `json:"newestEvent,omitzero"`
-	Sealed         time.Time   `json:"sealed,omitzero"`
-	Schemas        []Schema    `json:"schemas,omitempty"` // by kind; a kind that is not there is described nowhere in the archive
-}
-
-// Schema is where a kind is described inside the archive.
-type Schema struct {
-	Kind   string `json:"kind"`
-	File   string `json:"file"` // below the archive's root
-	Digest Digest `json:"digest"`
-}
-
-// Recipient is a key that opens the archive.
-type Recipient struct {
-	Type          string `json:"type"`
-	Fingerprint   string `json:"fingerprint,omitempty"`
-	Role          string `json:"role,omitempty"`
-	OpenedInDrill bool   `json:"openedInDrill"`
 }
 
 // Recall is what searches by vector found, before and after.

@@ -30,8 +30,11 @@ type Kind struct {
 	Links       *Links   `json:"links,omitempty"`
 	Times       *Times   `json:"times,omitempty"`
 	ISO19941    *Facets  `json:"iso19941,omitempty"` // absent: not judged
-	SourceForm  string   `json:"sourceForm,omitempty"`
-	ImportMode  string   `json:"importMode,omitempty"` // absent: nothing was imported
+	// TreeRoot is the root over the records of the kind, where one shard holds them all. An archive has none
+	// of a kind that fills several.
+	TreeRoot   Digest `json:"treeRoot,omitzero"`
+	SourceForm string `json:"sourceForm,omitempty"`
+	ImportMode string `json:"importMode,omitempty"` // absent: nothing was imported
 }
 
 // What a kind is to the Data Act, as a dated list has it; a contract's own list goes before.

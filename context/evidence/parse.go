@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"io"
 	"reflect"
+	"slices"
 	"strings"
 	"time"
 	"unicode/utf8"
@@ -94,7 +95,15 @@ func parse(raw []byte) (*Statement, error) {
 	case st.Predicate.Target.StateDigest.SHA256 != "" && !about(st.Subject, st.Predicate.Target.StateDigest.SHA256):
 		return nil, errors.New("what was read back is none of the subjects")
 	}
+	if t := st.Predicate.Archive.Tree(); t != nil && !slices.ContainsFunc(st.Subject, t.same) {
+		return nil, errors.New("the root of the archive's records is none of the subjects, or has other leaves there")
+	}
 	return st, nil
+}
+
+// same tells whether o says the same.
+func (s *Subject) same(o Subject) bool {
+	return o.Name == s.Name && o.Digest == s.Digest && o.Annotations != nil && *o.Annotations == *s.Annotations
 }
 
 // about tells whether what the predicate speaks of is what the statement is about.

@@ -98,12 +98,15 @@ func sums(files []File) []byte {
 }
 
 // Attach lists files in st, as artifacts and as subjects, in place of those that it had. The first
-// subject is the archive's manifest.json, unless the drill ended before it knew that; then comes what
-// was read back from the target. So a signature of st is one of each file.
+// subject is the archive's manifest.json, unless the drill ended before it knew that; then come the root
+// of its records, and what was read back from the target. So a signature of st is one of each file.
 func Attach(st *evidence.Statement, files []File) {
 	st.Subject, st.Predicate.Artifacts = nil, nil
 	if sum := st.Predicate.Archive.ManifestSHA256; sum != "" {
 		st.Subject = append(st.Subject, evidence.Subject{Name: "manifest.json", Digest: evidence.Digest{SHA256: sum}})
+	}
+	if t := st.Predicate.Archive.Tree(); t != nil {
+		st.Subject = append(st.Subject, *t)
 	}
 	if sum := st.Predicate.Target.StateDigest; sum.SHA256 != "" {
 		st.Subject = append(st.Subject, evidence.Subject{Name: evidence.SubjectState, Digest: sum})

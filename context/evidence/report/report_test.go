@@ -86,11 +86,17 @@ func TestSameBytes(t *testing.T) {
 			}
 		}
 		others := 1
+		if tree := st.Predicate.Archive.Tree(); tree != nil {
+			if d := cmp.Diff(*tree, st.Subject[others]); d != "" {
+				t.Errorf("%s: %s", name, d)
+			}
+			others++
+		}
 		if st.Predicate.Target.StateDigest.SHA256 != "" {
-			others = 2
-			if s := st.Subject[1]; s.Name != evidence.SubjectState || s.Digest != st.Predicate.Target.StateDigest {
+			if s := st.Subject[others]; s.Name != evidence.SubjectState || s.Digest != st.Predicate.Target.StateDigest {
 				t.Errorf("%s: subject %+v", name, s)
 			}
+			others++
 		}
 		if len(st.Subject) != len(one)+others || len(st.Predicate.Artifacts) != len(one) {
 			t.Errorf("%s: %d files, %d subjects, %d artifacts", name, len(one), len(st.Subject), len(st.Predicate.Artifacts))
@@ -137,7 +143,7 @@ func TestCSV(t *testing.T) {
 	}
 	data := artifacts(t, full())
 	for file, want := range map[string]string{
-		"csv/kinds.csv":             "\r\nconversation,enumerated,RECONCILED,9120,9120,9120,0,9120,0,9105,14,0,1,0,0,0,0,0,0,4,4,92210,92210,0,9119,9119,0,0,9119,9120\r\n",
+		"csv/kinds.csv":             "\r\nconversation,enumerated,RECONCILED,9120,9120,9120,0,9120,0,9105,14,0,1,0,0,0,0,0,0,4,4,92210,92210,0,9119,9119,0,0,9119,9120,\r\n",
 		"csv/numbers.csv":           "\r\nrecovery-point,Worst recovery point,1 d 7 h,of conversations,at most 1 d,target missed\r\n",
 		"csv/losses.csv":            "\r\nloss-1,conversation,branch_names,14,9120,dropped,the target has no named branches,,\r\n",
 		"csv/outcomes.csv":          "\r\nmemory,12084,5911,131,3021,3021,0,0,0\r\n",

@@ -20,6 +20,9 @@ func finish(p *evidence.Predicate) *evidence.Statement {
 		Type: evidence.StatementType, PredicateType: evidence.PredicateType, Predicate: p,
 		Subject: []evidence.Subject{{Name: "manifest.json", Digest: evidence.Digest{SHA256: p.Archive.ManifestSHA256}}},
 	}
+	if t := p.Archive.Tree(); t != nil {
+		st.Subject = append(st.Subject, *t)
+	}
 	if p.Target.StateDigest.SHA256 != "" {
 		st.Subject = append(st.Subject, evidence.Subject{Name: evidence.SubjectState, Digest: p.Target.StateDigest})
 	}
@@ -62,7 +65,7 @@ func full() *evidence.Statement {
 		Source:  evidence.Runtime{Product: "langgraph", Flavor: "python", Schema: "9", Driver: "langgraph+postgres", APIVersion: "9", Adapter: "exitramp", AdapterVersion: "v0.8.2", Observer: "database role, reads only, BYPASSRLS", From: t0.Add(-7 * time.Hour), To: t0.Add(-7*time.Hour + 96*time.Second)},
 		Target:  evidence.Runtime{Product: "langgraph", Flavor: "js", Schema: "4", Driver: "langgraph+postgres", Observer: "database role of the drill", StateDigest: evidence.Digest{SHA256: digits("57a7e0d1")}, StateRecords: 112_719},
 		Archive: evidence.Archive{
-			ID: "q6zr5v3k7m2n4p8s9t1u3w5x7y", Format: "1", Bytes: 48_203_117, Records: 112_772, ManifestSHA256: digits("3b9ac7d2"), Encrypted: true,
+			ID: "q6zr5v3k7m2n4p8s9t1u3w5x7y", Format: "1", Bytes: 48_203_117, Records: 112_772, ManifestSHA256: digits("3b9ac7d2"), Encrypted: true, TreeRoot: evidence.Digest{SHA256: digits("7ee7007a")}, TreeLeaves: 41,
 			Recipients: []evidence.Recipient{{Type: "mlkem768x25519", Fingerprint: "age1pq1ops…", Role: "operations", OpenedInDrill: true}, {Type: "mlkem768x25519", Fingerprint: "age1pq1esc…", Role: "escrow", OpenedInDrill: false}},
 			SignedBy:   []string{digits("9f3a5c01")}, Coverage: "LISTED", NewestEvent: t0.Add(-7*time.Hour - 2*time.Minute), Sealed: t0.Add(-7*time.Hour + 99*time.Second),
 		},
@@ -127,7 +130,7 @@ func full() *evidence.Statement {
 	p.Kinds = []evidence.Kind{
 		{Kind: "principal", Class: "enumerated", Coverage: "RECONCILED", Reference: num(212), Source: 212, Archived: 212, Imported: 209, Matched: 209, Quarantined: 3, Fields: []evidence.Field{field("subject", 209, 0, 0, 0, 0, 0, 0), field("name", 200, 0, 0, 0, 0, 9, 0)}},
 		{Kind: "toolgrant", Class: "enumerated", Coverage: "LISTED", Source: 48, Archived: 48, Imported: 41, Matched: 39, Announced: 2, Quarantined: 7, Fields: []evidence.Field{field("tool_key", 39, 0, 2, 0, 0, 0, 0), field("effect", 41, 0, 0, 0, 0, 0, 0), field("scopes", 39, 0, 0, 0, 2, 0, 0)}},
-		{Kind: "agent", Class: "enumerated", Coverage: "LISTED", Source: 3, Archived: 3, Imported: 3, Matched: 3, Fields: []evidence.Field{field("name", 3, 0, 0, 0, 0, 0, 0), field("instructions", 3, 0, 0, 0, 0, 0, 0)}},
+		{Kind: "agent", Class: "enumerated", Coverage: "LISTED", Source: 3, Archived: 3, Imported: 3, Matched: 3, TreeRoot: evidence.Digest{SHA256: digits("a6e27007")}, Fields: []evidence.Field{field("name", 3, 0, 0, 0, 0, 0, 0), field("instructions", 3, 0, 0, 0, 0, 0, 0)}},
 		{Kind: "memory", Class: "enumerated", Coverage: "GAPS", Reference: num(3040), Source: 3021, Archived: 3021, Gaps: 1, Imported: 3021, Matched: 0, Announced: 3021, Canaries: evidence.Canaries{Planted: 12, Recovered: 12},
 			Fields: []evidence.Field{field("text", 3021, 0, 0, 0, 0, 0, 0), field("meta.created_unix_nano", 0, 0, 0, 3021, 0, 0, 0), field("vector", 0, 0, 3021, 0, 0, 0, 0), field("labels", 2890, 131, 0, 0, 0, 0, 0)},
 			Times:  &evidence.Times{Total: 3021, Original: 0, Inversions: 4, MaxSkewMS: 26_000_000}},

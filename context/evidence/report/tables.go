@@ -64,7 +64,8 @@ func (b *book) drillTable() *table {
 		{"target_state_sha256", b.Target.StateDigest.SHA256, evidence.Measured}, {"target_state_records", b.Target.StateRecords, evidence.Measured},
 		{"archive_id", ar.ID, evidence.Measured}, {"archive_format", ar.Format, evidence.Measured},
 		{"archive_bytes", ar.Bytes, evidence.Measured}, {"archive_records", ar.Records, evidence.Measured},
-		{"manifest_sha256", ar.ManifestSHA256, evidence.Measured}, {"archive_encrypted", ar.Encrypted, evidence.Measured},
+		{"manifest_sha256", ar.ManifestSHA256, evidence.Measured},
+		{"tree_root_sha256", ar.TreeRoot.SHA256, evidence.Measured}, {"tree_leaves", leaves(ar), evidence.Measured}, {"archive_encrypted", ar.Encrypted, evidence.Measured},
 		{"archive_signed_by", strings.Join(ar.SignedBy, " "), evidence.Measured}, {"archive_coverage", ar.Coverage, evidence.Measured},
 		{"newest_event", ar.NewestEvent, evidence.Measured}, {"archive_sealed", ar.Sealed, evidence.Measured},
 		{"tool", strings.TrimSpace(b.Tool.Name + " " + b.Tool.Version), evidence.Measured}, {"tool_vcs", b.Tool.VCS, evidence.Measured},
@@ -77,6 +78,14 @@ func (b *book) drillTable() *table {
 		t.put(f.id, c, string(f.basis))
 	}
 	return t
+}
+
+// leaves are those of the tree over all records; nil: nobody says.
+func leaves(a *evidence.Archive) *uint64 {
+	if a.TreeRoot.SHA256 == "" {
+		return nil
+	}
+	return &a.TreeLeaves
 }
 
 // stopped says where a drill could not go on; empty: it ended.
@@ -179,7 +188,7 @@ func (b *book) kindTables() []*table {
 	kinds := newTable("kinds", "Records of each kind, from source to read-back", "id=kind", "class=how found", "coverage", "#reference=independent count", "#source=at source", "#archived",
 		"#gaps", "#imported", "#before=there before", "#matched", "#announced=differ as announced", "#differ=differ otherwise", "#missing", "#extra", "#quarantined=wait for a person", "#refused", "#conflicts",
 		"#skipped=no place, or must stay away", "#stays=stay, by the plan", "#canaries_planted=known answers", "#canaries_recovered=found again", "#links", "#links_resolved=links that resolve", "#orphans",
-		"#times", "#times_original=times kept", "#inversions", "#max_skew_ms=largest shift, ms", "#arrived", "#due")
+		"#times", "#times_original=times kept", "#inversions", "#max_skew_ms=largest shift, ms", "#arrived", "#due", "tree_root_sha256=root of its tree")
 	fields := newTable("fields", "What became of each field; the grades add up to the fields that are present", "id=field", "kind", "path", "#present", "#exact", "#equivalent=same value, other form",
 		"#transformed", "#defaulted", "#dropped", "#redacted", "#quarantined")
 	sums := newTable("outcomes", "What became of fields, kind by kind", "id=kind", "#present=fields", "#exact", "#equivalent=same value, other form", "#transformed", "#defaulted", "#dropped", "#redacted", "#quarantined")
@@ -194,7 +203,7 @@ func (b *book) kindTables() []*table {
 			times = []any{m.Total, m.Original, m.Inversions, m.MaxSkewMS}
 		}
 		kinds.put(k.Kind, slices.Concat([]any{k.Class, k.Coverage, k.Reference, k.Source, k.Archived, k.Gaps, k.Imported, k.Before, k.Matched, k.Announced, k.Differ, k.Missing, k.Extra,
-			k.Quarantined, k.Refused, k.Conflicts, k.Skipped, k.Stays, k.Canaries.Planted, k.Canaries.Recovered}, links, times, []any{arrived, due})...)
+			k.Quarantined, k.Refused, k.Conflicts, k.Skipped, k.Stays, k.Canaries.Planted, k.Canaries.Recovered}, links, times, []any{arrived, due, k.TreeRoot.SHA256})...)
 		var s evidence.Field
 		for _, f := range k.Fields {
 			fields.put(k.Kind+"."+f.Path, k.Kind, f.Path, f.Present, f.Exact, f.Equivalent, f.Transformed, f.Defaulted, f.Dropped, f.Redacted, f.Quarantined)

@@ -1,0 +1,41 @@
+package evidence
+
+import (
+	"bytes"
+	"encoding/json"
+	"errors"
+	"strings"
+	"testing"
+)
+
+// TestTree: a root that the predicate names has to be a subject, with the same leaves.
+func TestTree(t *testing.T) {
+	root := Digest{SHA256: strings.Repeat("7e", 32)}
+	for name, tc := range map[string]struct {
+		do   func(*Statement)
+		want error
+	}{
+		"as it is":        {func(*Statement) {}, nil},
+		"no subject":      {func(st *Statement) { st.Subject = st.Subject[:1] }, ErrStatement},
+		"another root":    {func(st *Statement) { st.Subject[1].Digest.SHA256 = strings.Repeat("7f", 32) }, ErrStatement},
+		"other leaves":    {func(st *Statement) { st.Subject[1].Annotations.Leaves++ }, ErrStatement},
+		"another tree":    {func(st *Statement) { st.Subject[1].Annotations.Alg = "sum" }, ErrStatement},
+		"leaves unsaid":   {func(st *Statement) { st.Subject[1].Annotations = nil }, ErrStatement},
+		"no root is said": {func(st *Statement) { st.Predicate.Archive.TreeRoot = Digest{} }, nil},
+	} {
+		p := good()
+		p.Archive.TreeRoot, p.Archive.TreeLeaves = root, 3
+		p.Verdict = p.Judge(DefaultGates()).Verdict
+		st := &Statement{Type: StatementType, PredicateType: PredicateType, Predicate: p, Subject: []Subject{
+			{Name: "manifest.json", Digest: Digest{SHA256: p.Archive.ManifestSHA256}}, *p.Archive.Tree(),
+		}}
+		tc.do(st)
+		b, err := json.Marshal(st)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if _, err := ParseStatement(bytes.NewReader(b), nil); !errors.Is(err, tc.want) {
+			t.Errorf("%s: %v", name, err)
+		}
+	}
+}
