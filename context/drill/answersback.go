@@ -193,15 +193,16 @@ func (a *answers) fields() {
 
 // links is 35: what leads nowhere in the target, and did in the archive.
 func (a *answers) links() {
-	var total, resolved, open, alone, wasAlone uint64
+	var total, resolved, open, alone, wasAlone, whole uint64
 	for name, l := range a.r.st.Back.Fidelity.Links {
+		whole += mended(l)
 		if name == fidelity.ToolCalls || name == fidelity.ToolResults {
 			alone, wasAlone = alone+l.Got.Orphans(), wasAlone+l.Want.Orphans()
 			continue
 		}
 		total, resolved, open = total+l.Got.Total, resolved+l.Got.Resolved, open+l.Want.Orphans()
 	}
-	say := fmt.Sprintf("%d of %d references lead to a record; %d tool calls or results stand alone, %d did in the archive; nothing was repaired", resolved, total, alone, wasAlone)
+	say := fmt.Sprintf("%d of %d references lead to a record; %d tool calls or results stand alone, %d did in the archive; %d were repaired on the way", resolved, total, alone, wasAlone, whole)
 	away := uint64(0) // what did not arrive leaves references open, and was said
 	for _, k := range a.p.Kinds {
 		away += k.Quarantined + k.Refused + k.Conflicts + k.Skipped

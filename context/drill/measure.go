@@ -34,7 +34,7 @@ func (r *run) kinds() []evidence.Kind {
 		f, n := facts[name], r.facts.Records[name]
 		v, judged := r.facts.Verdict.Kinds[name]
 		known := slices.ContainsFunc(r.p.Canaries, func(c Canary) bool { return c.of(name) })
-		if !judged && n == 0 && !known && f.GetClass() != pb.KindCompleteness_CLASS_EXCLUDED {
+		if !judged && n == 0 && !known && !r.buried(name) && f.GetClass() != pb.KindCompleteness_CLASS_EXCLUDED {
 			continue // the runtime has no such thing
 		}
 		k := evidence.Kind{
@@ -48,7 +48,7 @@ func (r *run) kinds() []evidence.Kind {
 		if f != nil {
 			k.Reference = f.Reference
 		}
-		k.Source = max(k.Source, n)
+		k.Source, k.Excluded = max(k.Source, n), r.excluded(name, f)
 		r.became(&k)
 		for i, c := range r.p.Canaries {
 			if c.of(name) {
@@ -123,7 +123,9 @@ func (r *run) became(k *evidence.Kind) {
 	if b == nil {
 		return
 	}
+	k.Duplicates = new(uint64)
 	if f := b.Fidelity.Kinds[k.Kind]; f != nil {
+		*k.Duplicates = f.Duplicates
 		k.Matched, k.Announced, k.Missing, k.Extra = f.Same, f.Announced, f.Missing, f.Extra
 		k.Differ = f.Records - f.Same - f.Announced
 		k.Imported = f.Records + f.Missing
@@ -162,7 +164,7 @@ func (r *run) linksOf(kind string) *evidence.Links {
 			continue
 		}
 		if l == nil {
-			l = &evidence.Links{}
+			l = &evidence.Links{Repairs: r.repairs(kind)}
 		}
 		if name == fidelity.ToolCalls || name == fidelity.ToolResults {
 			l.Orphans += x.Got.Orphans()

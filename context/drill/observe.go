@@ -16,14 +16,15 @@ import (
 
 // Seen is what one reading of a state shows besides its records: how new it is, and what is known of it.
 type Seen struct {
-	Kinds      map[string]*SeenKind `json:"kinds"`
-	Origin     evidence.Runtime     `json:"origin"`
-	Tombstones uint64               `json:"tombstones"`
-	Canaries   []uint64             `json:"canaries"`        // by their place in the plan: how often each was found
-	Commands   []uint64             `json:"commands"`        // of those, how often with an operator's authority
-	Metadata   []uint64             `json:"metadata"`        // by their place in the plan: records that have it
-	Gone       uint64               `json:"gone"`            // records that the provider was asked to delete, and that are there
-	Words      map[string]bool      `json:"words,omitempty"` // the runtime's own names of tables, objects and columns
+	Kinds      map[string]*SeenKind         `json:"kinds"`
+	Origin     evidence.Runtime             `json:"origin"`
+	Tombstones uint64                       `json:"tombstones"`
+	Buried     map[string]map[string]uint64 `json:"buried,omitempty"` // tombstones, by kind and reason
+	Canaries   []uint64                     `json:"canaries"`         // by their place in the plan: how often each was found
+	Commands   []uint64                     `json:"commands"`         // of those, how often with an operator's authority
+	Metadata   []uint64                     `json:"metadata"`         // by their place in the plan: records that have it
+	Gone       uint64                       `json:"gone"`             // records that the provider was asked to delete, and that are there
+	Words      map[string]bool              `json:"words,omitempty"`  // the runtime's own names of tables, objects and columns
 }
 
 // SeenKind is Seen of one kind.
@@ -118,6 +119,7 @@ func (o *observer) record(r agentstate.Record) {
 		}
 	case *pb.Tombstone:
 		o.seen.Tombstones++
+		o.seen.buried(r)
 	}
 	if !agentstate.IsState(name) {
 		return

@@ -20,7 +20,8 @@ type Kind struct {
 	Differ      uint64   `json:"differ"`           // differ where it did not
 	Missing     uint64   `json:"missing"`
 	Extra       uint64   `json:"extra"`
-	Quarantined uint64   `json:"quarantined"` // held until a person decides
+	Duplicates  *uint64  `json:"duplicates,omitempty"` // of Extra, under a key that another has; absent: not read back. What is due ends a read-back where it comes twice
+	Quarantined uint64   `json:"quarantined"`          // held until a person decides
 	Refused     uint64   `json:"refused"`
 	Conflicts   uint64   `json:"conflicts"`
 	Skipped     uint64   `json:"skipped"`         // has no place in the target, or must stay away
@@ -35,6 +36,15 @@ type Kind struct {
 	TreeRoot   Digest `json:"treeRoot,omitzero"`
 	SourceForm string `json:"sourceForm,omitempty"`
 	ImportMode string `json:"importMode,omitempty"` // absent: nothing was imported
+	// Excluded are records that are not in the archive, and why.
+	Excluded []Excluded `json:"excluded,omitempty"`
+}
+
+// Excluded are records of a kind that are not in the archive.
+type Excluded struct {
+	Ground string  `json:"ground,omitempty"` // as the plan has it, or a tombstone: "DA-25(2)(f)", "erasure"; empty: nobody gave one
+	Count  *uint64 `json:"count,omitempty"`  // absent: nobody counted them
+	Why    string  `json:"why"`
 }
 
 // What a kind is to the Data Act, as a dated list has it; a contract's own list goes before.
@@ -97,6 +107,15 @@ type Links struct {
 	Total    uint64 `json:"total"`
 	Resolved uint64 `json:"resolved"`
 	Orphans  uint64 `json:"orphans"` // tool calls without result, and results without call
+	// Repairs are references that led nowhere in the archive and lead to a record in the target. None: []. Absent: an
+	// earlier release did not look.
+	Repairs []Repair `json:"repairs,omitzero"`
+}
+
+// Repair is one field of which references were made whole.
+type Repair struct {
+	Path  string `json:"path"`
+	Count uint64 `json:"count"`
 }
 
 // Times are the records' own times.

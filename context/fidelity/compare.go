@@ -82,8 +82,9 @@ type Report struct {
 type Kind struct {
 	Records, Same, Missing, Extra, Skipped uint64
 
-	Announced uint64 // of Records, differ only where it was announced
-	Forbidden uint64 // of Extra, must not be there: what was erased came back
+	Announced  uint64 // of Records, differ only where it was announced
+	Forbidden  uint64 // of Extra, must not be there: what was erased came back
+	Duplicates uint64 // of Extra, under a key that another of them has
 }
 
 // Match tells whether everything in want is in got, alike in every field, and nothing speaks with
@@ -250,8 +251,12 @@ func (c *comparer) readGot(ctx context.Context, src agentstate.Source) error {
 		l.begin(r)
 		if !ok {
 			c.extra(key)
+			had := c.others.Len()
 			if err := c.others.Put(key, nil); err != nil {
 				return err
+			}
+			if c.others.Len() == had {
+				c.rep.kind(key).Duplicates++
 			}
 			l.there(key)
 			if _, ok := g.look(r, nil); ok { // for its references

@@ -588,6 +588,21 @@ func TestErrors(t *testing.T) {
 	}
 }
 
+// TestDuplicates: what is more than was due, and comes twice under one key, is counted.
+func TestDuplicates(t *testing.T) {
+	want := memstate.New(&pb.Memory{Meta: meta("memory", "a")})
+	got := stream(func(yield func(agentstate.Record, error) bool) {
+		for _, id := range []string{"a", "b", "c", "b", "b"} {
+			if !yield(&pb.Memory{Meta: meta("memory", id)}, nil) {
+				return
+			}
+		}
+	})
+	if k := compare(t, want, got, nil).Kinds["memory"]; k.Records != 1 || k.Extra != 4 || k.Duplicates != 2 {
+		t.Errorf("%+v", k)
+	}
+}
+
 var errGone = errors.New("connection gone")
 
 type stream func(yield func(agentstate.Record, error) bool)

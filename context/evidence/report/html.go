@@ -131,6 +131,39 @@ func (v *view) Filled() *view {
 	return &out
 }
 
+// Spare leaves out those of the columns in which there is nothing but zeros; the caption says so.
+func (v *view) Spare(columns ...string) *view {
+	out, none := *v, []string{}
+	out.Columns, out.Rows = []column{v.Columns[0]}, make([]viewRow, len(v.Rows))
+	for i, r := range v.Rows {
+		out.Rows[i] = viewRow{ID: r.ID, Long: r.Long}
+	}
+	for i, c := range v.Columns[1:] {
+		texts := map[string]bool{}
+		for _, r := range v.Rows {
+			texts[r.Cells[i].Text] = true
+		}
+		zero, blank := texts["0"], texts[""]
+		delete(texts, "0")
+		delete(texts, "")
+		if slices.Contains(columns, c.name) && len(texts) == 0 && (zero || blank) {
+			if zero && !blank {
+				none = append(none, c.label)
+			}
+			continue
+		}
+		out.Columns = append(out.Columns, c)
+		for j, r := range v.Rows {
+			out.Rows[j].Cells = append(out.Rows[j].Cells, r.Cells[i])
+		}
+	}
+	out.Wide = len(out.Columns) > 7
+	if len(none) > 0 {
+		out.Caption += "; 0 in each row: " + strings.Join(none, " · ")
+	}
+	return &out
+}
+
 // Changed leaves out the fields that are as they were, each time.
 func (v *view) Changed() *view {
 	out := *v

@@ -186,23 +186,27 @@ func (b *book) notes() []string {
 
 func (b *book) kindTables() []*table {
 	kinds := newTable("kinds", "Records of each kind, from source to read-back", "id=kind", "class=how found", "coverage", "#reference=independent count", "#source=at source", "#archived",
-		"#gaps", "#imported", "#before=there before", "#matched", "#announced=differ as announced", "#differ=differ otherwise", "#missing", "#extra", "#quarantined=wait for a person", "#refused", "#conflicts",
-		"#skipped=no place, or must stay away", "#stays=stay, by the plan", "#canaries_planted=known answers", "#canaries_recovered=found again", "#links", "#links_resolved=links that resolve", "#orphans",
+		"#gaps", "#imported", "#before=there before", "#matched", "#announced=differ as announced", "#differ=differ otherwise", "#missing", "#extra", "#duplicates=under one key", "#quarantined=wait for a person", "#refused", "#conflicts",
+		"#skipped=no place, or must stay away", "#stays=stay, by the plan", "#canaries_planted=known answers", "#canaries_recovered=found again", "#links", "#links_resolved=links that resolve", "#orphans", "#repaired",
 		"#times", "#times_original=times kept", "#inversions", "#max_skew_ms=largest shift, ms", "#arrived", "#due", "tree_root_sha256=root of its tree")
 	fields := newTable("fields", "What became of each field; the grades add up to the fields that are present", "id=field", "kind", "path", "#present", "#exact", "#equivalent=same value, other form",
 		"#transformed", "#defaulted", "#dropped", "#redacted", "#quarantined")
 	sums := newTable("outcomes", "What became of fields, kind by kind", "id=kind", "#present=fields", "#exact", "#equivalent=same value, other form", "#transformed", "#defaulted", "#dropped", "#redacted", "#quarantined")
+	repairs := newTable("repairs", "References that led nowhere in the archive, and lead to a record in the target", "id=row", "kind", "field", "#references")
 	for i := range b.Kinds {
 		k := &b.Kinds[i]
 		arrived, due := k.Survival()
-		links, times := []any{cell{}, cell{}, cell{}}, []any{cell{}, cell{}, cell{}, cell{}}
+		links, times := []any{cell{}, cell{}, cell{}, cell{}}, []any{cell{}, cell{}, cell{}, cell{}}
 		if l := k.Links; l != nil {
-			links = []any{l.Total, l.Resolved, l.Orphans}
+			links = []any{l.Total, l.Resolved, l.Orphans, repaired(l)}
+			for _, x := range l.Repairs {
+				repairs.put(k.Kind+"."+x.Path, k.Kind, x.Path, x.Count)
+			}
 		}
 		if m := k.Times; m != nil {
 			times = []any{m.Total, m.Original, m.Inversions, m.MaxSkewMS}
 		}
-		kinds.put(k.Kind, slices.Concat([]any{k.Class, k.Coverage, k.Reference, k.Source, k.Archived, k.Gaps, k.Imported, k.Before, k.Matched, k.Announced, k.Differ, k.Missing, k.Extra,
+		kinds.put(k.Kind, slices.Concat([]any{k.Class, k.Coverage, k.Reference, k.Source, k.Archived, k.Gaps, k.Imported, k.Before, k.Matched, k.Announced, k.Differ, k.Missing, k.Extra, counted(k.Duplicates),
 			k.Quarantined, k.Refused, k.Conflicts, k.Skipped, k.Stays, k.Canaries.Planted, k.Canaries.Recovered}, links, times, []any{arrived, due, k.TreeRoot.SHA256})...)
 		var s evidence.Field
 		for _, f := range k.Fields {
@@ -228,11 +232,7 @@ func (b *book) kindTables() []*table {
 		}
 		losses.put("loss-"+cellOf(i+1).raw, l.Kind, path, l.Count, l.Of, l.Grade, l.Why, l.AcceptedBy, l.Until)
 	}
-	left := newTable("exclusions", "Kinds that were left out on purpose", "id=kind", "ground", "why")
-	for _, e := range b.Arrangement.Exclusions {
-		left.put(e.Kind, e.Ground, e.Why)
-	}
-	return []*table{kinds, sums, fields, losses, left}
+	return []*table{kinds, sums, fields, losses, b.exclusionsTable(), repairs}
 }
 
 func (b *book) behaviourTables() []*table {

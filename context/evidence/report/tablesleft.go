@@ -1,0 +1,57 @@
+package report
+
+import (
+	"slices"
+
+	"github.com/exitramp/exitramp/context/evidence"
+)
+
+// exclusionsTable is what the archive does not hold, and why: as the drill found it, and what the plan says
+// besides.
+func (b *book) exclusionsTable() *table {
+	t := newTable("exclusions", "What was left out, and why", "id=kind", "ground", "#records", "why", "basis")
+	found := map[string]bool{}
+	for i := range b.Kinds {
+		k := &b.Kinds[i]
+		for _, x := range k.Excluded {
+			basis := evidence.Measured
+			if slices.Contains(b.Arrangement.Exclusions, evidence.Exclusion{Kind: k.Kind, Ground: x.Ground, Why: x.Why}) {
+				found[k.Kind], basis = true, evidence.Declared
+			}
+			t.put(k.Kind, ground(x.Ground), x.Count, x.Why, string(basis))
+		}
+	}
+	for _, x := range b.Arrangement.Exclusions {
+		if !found[x.Kind] {
+			t.put(x.Kind, x.Ground, (*uint64)(nil), x.Why, string(evidence.Declared))
+		}
+	}
+	return t
+}
+
+func ground(s string) cell {
+	if s == "" {
+		return cell{"", "none given"}
+	}
+	return cellOf(s)
+}
+
+// counted is a count that an earlier release, or a drill that read nothing back, does not have.
+func counted(n *uint64) cell {
+	if n == nil {
+		return cell{}
+	}
+	return cellOf(*n)
+}
+
+// repaired is how many references of a kind were made whole.
+func repaired(l *evidence.Links) cell {
+	if l.Repairs == nil {
+		return cell{}
+	}
+	n := uint64(0)
+	for _, x := range l.Repairs {
+		n = plus(n, x.Count)
+	}
+	return cellOf(n)
+}
