@@ -49,6 +49,11 @@ func TestPass(t *testing.T) {
 		!strings.HasPrefix(check(out, 40).Why, "R3, ") {
 		t.Errorf("%+v, and AC-40 says %s", rows, check(out, 40).Why)
 	}
+	for _, r := range rows {
+		if r.Equal == nil || *r.Equal != 1 || r.CI95 != nil || (r.Shared == nil) != strings.HasPrefix(r.Judge, "all kinds together") {
+			t.Errorf("%+v", r)
+		}
+	}
 	// Again, and it is the next entry; what is there already shows nothing.
 	out = p.run(p.plan("name: q", "name: r", "mode: planned", "mode: stressed"))
 	if out.Predicate.Drill.LedgerIndex != 1 || out.Predicate.Drill.PrevDigest.SHA256 == "" || check(out, 33).Result != evidence.Untold || out.Judgement.Verdict != evidence.VerdictFail ||

@@ -272,6 +272,9 @@ func (a *app) printScores(s *harness.Scores, failed []harness.Result, asJSON boo
 	if s.NotJudged > 0 {
 		fmt.Fprintf(a.stdout, ", %s not judged", count(s.NotJudged, "tasks"))
 	}
+	if s.Equal != nil {
+		fmt.Fprintf(a.stdout, "\nanswered as the source %s", s.Equal)
+	}
 	fmt.Fprintf(a.stdout, "\nTCS %s\nretained lift %s\n", s.TCS(), s.RetainedLift())
 	const most = 20
 	for _, r := range failed[:min(most, len(failed))] {

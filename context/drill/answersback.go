@@ -98,6 +98,12 @@ func (a *answers) tasks() {
 	}
 	level, how := r.tasksLevel()
 	say := fmt.Sprintf("%s, %s; %d tasks, %d runs each: passed at the source %s, at the target %s", level, how, len(s.Tasks), s.Runs, s.Source, s.Target)
+	if ci := s.Target.CI95(); ci != nil {
+		say += fmt.Sprintf(" (95 %%: %.2f to %.2f, runs taken as independent)", ci[0], ci[1])
+	}
+	if s.Equal != nil {
+		say += fmt.Sprintf("; the same calls and output as at the source in %s", s.Equal)
+	}
 	if s.NotJudged > 0 {
 		say += fmt.Sprintf("; %d tasks were not judged", s.NotJudged)
 	}

@@ -38,7 +38,8 @@ func (r *run) replayed() []evidence.Replayed {
 		if f.Records == 0 {
 			continue
 		}
-		x := evidence.Replayed{Feature: kind, Level: "R3", Runs: 1, Passed: 1}
+		shared := true // records of it were taken from the one and read in the other
+		x := evidence.Replayed{Feature: kind, Level: "R3", Runs: 1, Passed: 1, Equal: once(f.Same == f.Records+f.Missing), Shared: &shared}
 		like := f.Same + f.Announced
 		if like < f.Records+f.Missing {
 			x.Level = "R2"
@@ -50,13 +51,28 @@ func (r *run) replayed() []evidence.Replayed {
 	s := r.st.Tasks
 	if r.st.Report != nil { // as AC-40 has it
 		level, like := r.stateLevel()
-		out = append(out, evidence.Replayed{Feature: "state", Level: level, Runs: 1, Passed: 1, Judge: "all kinds together: " + like})
+		all := r.st.Back.Fidelity
+		out = append(out, evidence.Replayed{Feature: "state", Level: level, Runs: 1, Passed: 1, Equal: once(all.Same == all.Records+all.MissingN), Judge: "all kinds together: " + like})
 	}
 	if s != nil && s.Target != nil {
 		level, how := r.tasksLevel()
-		out = append(out, evidence.Replayed{Feature: "tasks", Level: level, Runs: uint64(s.Target.Total), Passed: uint64(s.Target.Passed), Judge: how + "; " + r.continuity().Judge})
+		x := evidence.Replayed{Feature: "tasks", Level: level, Runs: uint64(s.Target.Total), Passed: uint64(s.Target.Passed), CI95: s.Target.CI95(), Judge: how + "; " + r.continuity().Judge}
+		if s.Equal != nil {
+			n, shared := uint64(s.Equal.Passed), s.Equal.Total > 0
+			x.Equal, x.Shared = &n, &shared
+		}
+		out = append(out, x)
 	}
 	return out
+}
+
+// once is how many of one comparison were equal.
+func once(equal bool) *uint64 {
+	n := uint64(0)
+	if equal {
+		n = 1
+	}
+	return &n
 }
 
 // tasksLevel is the level that the tasks were run at, and in words: R4 with a model that answers as it was

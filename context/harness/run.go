@@ -55,6 +55,7 @@ func Run(ctx context.Context, p *Plan) (*Scores, error) {
 		now = time.Now
 	}
 	s := newScores(p, runs)
+	pairs := newAlike(s)
 	for _, side := range p.Sides {
 		for run := 1; run <= runs; run++ {
 			for i := range p.Tasks {
@@ -85,6 +86,7 @@ func Run(ctx context.Context, p *Plan) (*Scores, error) {
 					}
 				}
 				s.add(i, &r)
+				pairs.add(s, i, &r)
 				if p.OnResult != nil {
 					p.OnResult(r)
 				}

@@ -46,6 +46,9 @@ type Scores struct {
 	Source    *Rate       `json:"source,omitempty"`
 	Target    *Rate       `json:"target,omitempty"`
 	Cold      *Rate       `json:"cold,omitempty"`
+	// Equal are the runs in which the target called the same tools with the same arguments, and said the same,
+	// as the source did; nil: not both were run.
+	Equal *Rate `json:"equal,omitempty"`
 }
 
 func newScores(p *Plan, runs int) *Scores {

@@ -178,6 +178,7 @@ func TestHTMLSays(t *testing.T) {
 			"14 of 9,120 conversations arrive without the field branch_names: the target has no named branches. Nobody has accepted this loss.",
 			"7 of 48 tool grants wait for a person", "Accepted by Head of platform until 2027-06-30.",
 			"as a second process read them back; 0 in each row: there before · conflicts · stay, by the plan", "conversation erasure 31 a tombstone of the archive stands for each measured",
+			"answer an order question R5 25 23 4 75 % 97.8 % yes judge command", "refund with approval R4 25 25 not seen tool and arguments",
 			"Of the 32 runs that the state is worth at the source (54 − 22), the target keeps 29 (51 − 22).",
 		},
 		"bare": {"PARTIAL at L1: 0 of 11 gates", "46 of 46 statements were not tested", "Recovery time not tested", "Secrets were not looked for.", "Not tested: nothing was written to a target."},

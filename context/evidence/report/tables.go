@@ -236,9 +236,13 @@ func (b *book) kindTables() []*table {
 }
 
 func (b *book) behaviourTables() []*table {
-	replay := newTable("replay", "Replay level of each shared feature", "id=feature", "level", "#runs", "#passed", "judge")
+	replay := newTable("replay", "Replay level of each shared feature", "id=feature", "level", "#runs", "#passed", "#equal=alike in everything", "#ci95_low=passed, 95 % from", "#ci95_high=to", "shared=on both sides", "judge")
 	for _, r := range b.Replay {
-		replay.put(r.Feature, r.Level, r.Runs, r.Passed, r.Judge)
+		low, high := cell{}, cell{}
+		if r.CI95 != nil {
+			low, high = shareCell(r.CI95[0]), shareCell(r.CI95[1])
+		}
+		replay.put(r.Feature, r.Level, r.Runs, r.Passed, counted(r.Equal), low, high, shared(r.Shared), r.Judge)
 	}
 	recall := newTable("recall", "Recall of searches by vector, before and after", "id=row", "value", "of")
 	if r := b.Recall; r != nil {
@@ -371,7 +375,7 @@ func (b *book) integrityTables() []*table {
 	for _, p := range b.trend() {
 		recall := cell{"", "not tested"}
 		if p.Recall != nil {
-			recall = cell{cellOf(*p.Recall).raw, percent(*p.Recall)}
+			recall = shareCell(*p.Recall)
 		}
 		trend.put(cellOf(p.LedgerIndex).raw, p.EndedAt, string(p.Level), string(p.Mode), p.Target, string(p.Verdict), duration(p.RTOSeconds), p.Arrived, p.Due, recall)
 	}

@@ -44,6 +44,17 @@ func counted(n *uint64) cell {
 	return cellOf(*n)
 }
 
+// shareCell is a share from 0 to 1.
+func shareCell(f float64) cell { return cell{cellOf(f).raw, percent(f)} }
+
+// shared says whether both sides have a feature.
+func shared(b *bool) cell {
+	if b == nil {
+		return cell{"", "not seen"}
+	}
+	return cellOf(*b)
+}
+
 // repaired is how many references of a kind were made whole.
 func repaired(l *evidence.Links) cell {
 	if l.Repairs == nil {
