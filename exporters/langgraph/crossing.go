@@ -24,21 +24,26 @@ func (w *writer) cross(ctx context.Context, r agentstate.Record) (replay.Receipt
 	if err := w.ensureFor(ctx, g, r); err != nil {
 		return replay.Receipt{}, err
 	}
-	toSQLite := w.lay.engine == "sqlite"
+	if g == checkpointTables {
+		if err := w.whole(ctx); err != nil {
+			return replay.Receipt{}, err
+		}
+	}
 	switch r := r.(type) {
 	case *pb.ChannelValue:
 		if values.IsEncrypted(r.Serializer) {
 			return replay.Receipt{}, refuse(needsKey)
 		}
-		if toSQLite {
+		if w.lay.engine == "sqlite" {
 			return w.valueToSQLite(r), nil
 		}
 		return w.valueToPostgres(ctx, r)
 	case *pb.Checkpoint:
-		if toSQLite {
-			return w.checkpointToSQLite(ctx, r)
+		x, err := w.made(ctx, r)
+		if err != nil {
+			return replay.Receipt{}, err
 		}
-		return w.checkpointToPostgres(ctx, r)
+		return w.putFitting(ctx, "checkpoints", x.row, x.losses, x.extras...)
 	case *pb.PendingWrite:
 		return w.crossWrite(ctx, r)
 	case *pb.Memory:

@@ -98,6 +98,28 @@ func TestJSONBProblem(t *testing.T) {
 	}
 }
 
+// TestMetadata: what an application said of a checkpoint reaches jsonb, and what it cannot hold is named.
+func TestMetadata(t *testing.T) {
+	for s, want := range map[string]string{
+		`{"a": "x\\u0000", "b": [1.50, "NaN", "1e5"]}`: "",
+		`{"a": "x\\\u0000y", "\u0000": 1}`:             "native.metadata meta.labels.name meta.labels.value",
+		`{"a": [NaN, -Infinity, Infinity]}`:            "native.metadata meta.labels.value",
+		`{"a": 1e22, "b": -0.0}`:                       "meta.labels.value",
+	} {
+		out, losses := jsonbMetadata([]byte(s))
+		var paths []string
+		for _, l := range losses {
+			paths = append(paths, l.Path)
+		}
+		if why := jsonbProblem(out); why != "" || strings.Join(paths, " ") != want {
+			t.Errorf("%s: %s %s, losses %v, want %s", s, out, why, paths, want)
+		}
+	}
+	if out, _ := jsonbMetadata([]byte(`{"a": [NaN, -Infinity, "a\u0000b"]}`)); string(out) != `{"a": [null, null, "ab"]}` {
+		t.Errorf("%s", out)
+	}
+}
+
 // FuzzJSONB: no text panics, and what is said to fit is valid.
 func FuzzJSONB(f *testing.F) {
 	for _, s := range []string{`{"a":"\u0000"}`, `"\ud83d\ude00"`, `[1e5,{"x":"\\u0000"}]`, `"\ud800\ud`, `\u0000`} {
@@ -107,7 +129,7 @@ func FuzzJSONB(f *testing.F) {
 		if jsonbProblem(b) == "" && !json.Valid(b) {
 			t.Errorf("%q", b)
 		}
-		if clean := dropNUL(b); json.Valid(b) && !json.Valid(clean) {
+		if clean, _ := jsonbMetadata(b); json.Valid(b) && !json.Valid(clean) {
 			t.Errorf("%q becomes %q", b, clean)
 		}
 	})

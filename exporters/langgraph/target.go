@@ -47,6 +47,7 @@ type writer struct {
 	noItem  map[string]bool     // items that were not written
 	novec   string              // why the target takes no vectors; empty: it does
 	line    lineage             // of checkpoints that come from the other database
+	front   front               // the newest of them
 }
 
 // flavorParts are the language and the database of an Origin's flavor.
@@ -278,6 +279,9 @@ func (w *writer) write(ctx context.Context, r agentstate.Record) (replay.Receipt
 	}
 	if !agentstate.IsState(agentstate.KindOf(r)) {
 		return comes("not state"), nil
+	}
+	if c, ok := r.(*pb.Conversation); ok {
+		w.front.view(c)
 	}
 	if len(m.GetViewOfKeys()) > 0 && w.source.lang != "" {
 		return comes("a reading of other records; the runtime makes it anew"), nil

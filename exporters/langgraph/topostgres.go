@@ -3,13 +3,8 @@ package langgraph
 import (
 	"bytes"
 	"context"
-	"crypto/sha256"
-	"encoding/binary"
-	"encoding/json"
 	"errors"
-	"reflect"
 	"slices"
-	"strconv"
 	"strings"
 
 	"github.com/exitramp/exitramp/context/agentstate"
@@ -108,104 +103,29 @@ func (w *writer) valueToPostgres(ctx context.Context, v *pb.ChannelValue) (repla
 	return w.putFitting(ctx, "checkpoint_blobs", s.row(v.Serializer, cell{kind: blob, b: b}), losses)
 }
 
-const newVersion = "another branch of the thread counted to the same version; PostgreSQL keeps one value for it, so this one has a version between it and the next"
-
-// branchVersion is a version of its own for a value that would collide with another branch's: a
-// number between version and the next, which the library compares and counts on like any other.
-// Only JavaScript counts versions.
-func (w *writer) branchVersion(version, salt string) (string, bool) {
-	n, err := strconv.ParseInt(version, 10, 32)
-	if err != nil || n < 0 || w.lay.lang != javascript {
-		return "", false
-	}
-	sum := sha256.Sum256([]byte(salt))
-	f := float64(n) + float64(1+binary.BigEndian.Uint16(sum[:])%0xfffe)/(1<<16)
-	return strconv.FormatFloat(f, 'f', -1, 64), true // the spelling of JavaScript, whatever it adds
-}
-
-// again answers for a version that a later checkpoint inherited and wrote again.
-func (w *writer) again(ctx context.Context, v *pb.ChannelValue, s slot) (replay.Receipt, error) {
-	rc := comes("the same version is there already, as it was written first; PostgreSQL keeps one")
-	l := loss("value", fidelity.Transformed, "a later checkpoint wrote the version again with other content: a value that was changed in place")
-	first, err := w.resolver().Get(ctx, agentstate.Key("channelvalue", s.thread, s.ns, s.channel, s.version))
-	if f, ok := first.(*pb.ChannelValue); err == nil && ok {
-		a, errA := w.resolver().Data(ctx, f.Value)
-		b, errB := w.resolver().Data(ctx, v.Value)
-		if errA == nil && errB == nil && alike(v.Serializer, a, b) {
-			l = loss("value", fidelity.Equivalent, "written again in other bytes, with the same content")
-		}
-	}
-	rc.Losses = []fidelity.Loss{l}
-	return rc, nil
-}
-
-// inherited tells whether v is a version that a checkpoint inherited and wrote again.
-func inherited(v *pb.ChannelValue) bool {
-	return labelOf(v, labelInherited) != ""
-}
-
-// alike compares two JSON values without members that are undefined and without their order.
-// Other serializers are not compared: false.
-func alike(serializer string, a, b []byte) bool {
-	if serializer != "json" {
-		return false
-	}
-	var x, y any
-	for _, s := range []struct {
-		b []byte
-		v *any
-	}{{a, &x}, {b, &y}} {
-		d := json.NewDecoder(bytes.NewReader(s.b))
-		d.UseNumber()
-		if d.Decode(s.v) != nil {
-			return false
-		}
-	}
-	return reflect.DeepEqual(defined(x), defined(y))
-}
-
-// defined drops the members of objects that stand for undefined.
-func defined(x any) any {
-	switch x := x.(type) {
-	case []any:
-		for i := range x {
-			x[i] = defined(x[i])
-		}
-	case map[string]any:
-		for k, v := range x {
-			if m, ok := v.(map[string]any); ok && len(m) == 2 && m["type"] == "undefined" && m["lc"] != nil {
-				delete(x, k)
-				continue
-			}
-			x[k] = defined(v)
-		}
-	}
-	return x
-}
-
 // checkpointToPostgres writes the document without its values.
-func (w *writer) checkpointToPostgres(ctx context.Context, c *pb.Checkpoint) (replay.Receipt, error) {
+func (w *writer) checkpointToPostgres(ctx context.Context, c *pb.Checkpoint) (crossed, error) {
 	row, doc, moved, err := w.skeleton(ctx, c)
 	if err != nil {
-		return replay.Receipt{}, err
+		return crossed{}, err
 	}
 	ser := row["type"].String()
 	switch {
 	case values.IsEncrypted(ser):
-		return replay.Receipt{}, refuse(needsKey)
+		return crossed{}, refuse(needsKey)
 	case ser == "":
 		ser = "json" // what the runtime assumes
 	}
 	parsed, err := values.ParseCheckpoint(ser, doc)
 	if err != nil {
-		return replay.Receipt{}, refusal(notADocument(ser))
+		return crossed{}, refusal(notADocument(ser))
 	}
 	if parsed.PendingSends && row["parent_checkpoint_id"].isNull() {
-		return replay.Receipt{}, refuse("it holds sends that wait, and no parent, in whose writes PostgreSQL has them")
+		return crossed{}, refuse("it holds sends that wait, and no parent, in whose writes PostgreSQL has them")
 	}
 	out, _, _, err := values.SplitCheckpoint(ser == "json", doc)
 	if err != nil {
-		return replay.Receipt{}, refuse("its document holds more than PostgreSQL's JSON has a form for")
+		return crossed{}, refuse("its document holds more than PostgreSQL's JSON has a form for")
 	}
 	var losses []fidelity.Loss
 	if parsed.PendingSends {
@@ -215,7 +135,7 @@ func (w *writer) checkpointToPostgres(ctx context.Context, c *pb.Checkpoint) (re
 	}
 	extras, shown, err := w.emptyRows(ctx, row, parsed, moved)
 	if err != nil {
-		return replay.Receipt{}, err
+		return crossed{}, err
 	}
 	if shown {
 		losses = append(losses, loss("channels.value_key", fidelity.Equivalent, "in PostgreSQL a snapshot of a delta channel shows at every checkpoint with its version; the runtime reads both alike"))
@@ -231,26 +151,20 @@ func (w *writer) checkpointToPostgres(ctx context.Context, c *pb.Checkpoint) (re
 	}
 	if len(moved) > 0 {
 		if out, err = renumber(out, moved); err != nil {
-			return replay.Receipt{}, refuse("its document is not what a checkpoint looks like")
+			return crossed{}, refuse("its document is not what a checkpoint looks like")
 		}
 		losses = append(losses, loss("channels.version", fidelity.Transformed, newVersion))
 	}
 	if why := jsonbProblem(out); why != "" {
-		return replay.Receipt{}, refuse("checkpoint: %s", why)
+		return crossed{}, refuse("checkpoint: %s", why)
 	}
-	meta := row["metadata"].b
-	if meta == nil {
-		meta = []byte("{}")
-	}
-	if clean := dropNUL(meta); len(clean) != len(meta) {
-		meta = clean
-		losses = append(losses, loss("native.metadata", fidelity.Transformed, "NUL is taken out of text, as the runtime does before it writes"))
-	}
-	return w.putFitting(ctx, "checkpoints", added(row, map[string]cell{
+	meta, lost := jsonbMetadata(row["metadata"].b)
+	losses = append(losses, lost...)
+	return crossed{added(row, map[string]cell{
 		"thread_id": row["thread_id"], "checkpoint_ns": row["checkpoint_ns"], "checkpoint_id": row["checkpoint_id"],
 		"parent_checkpoint_id": row["parent_checkpoint_id"],
 		"checkpoint":           {kind: text, b: out}, "metadata": {kind: text, b: meta},
-	}), losses, extras...)
+	}), losses, extras}, nil
 }
 
 // notADocument says why a document with this serializer is not taken apart.
@@ -259,44 +173,6 @@ func notADocument(serializer string) string {
 		return "a value in it made the library write the whole checkpoint as a pickle, which is never executed here: it arrives in a store of its own kind alone"
 	}
 	return "its document is not what a checkpoint looks like"
-}
-
-// A move gives a channel of one checkpoint another version.
-type move struct{ from, to string }
-
-// renumber gives channels their new versions, also where nodes have seen them.
-func renumber(doc []byte, moved map[string]move) ([]byte, error) {
-	var m, versions map[string]json.RawMessage
-	var seen map[string]map[string]json.RawMessage
-	if err := json.Unmarshal(doc, &m); err != nil {
-		return nil, err
-	}
-	if err := json.Unmarshal(m["channel_versions"], &versions); err != nil {
-		return nil, err
-	}
-	if len(m["versions_seen"]) > 0 {
-		if err := json.Unmarshal(m["versions_seen"], &seen); err != nil {
-			return nil, err
-		}
-	}
-	for ch, v := range moved {
-		versions[ch] = json.RawMessage(v.to)
-		for _, s := range seen {
-			if string(s[ch]) == v.from {
-				s[ch] = json.RawMessage(v.to)
-			}
-		}
-	}
-	var err error
-	if m["channel_versions"], err = json.Marshal(versions); err != nil {
-		return nil, err
-	}
-	if seen != nil {
-		if m["versions_seen"], err = json.Marshal(seen); err != nil {
-			return nil, err
-		}
-	}
-	return json.Marshal(m)
 }
 
 // emptyRows are the rows of type empty that the JavaScript library writes for versions without a
@@ -381,49 +257,4 @@ func (w *writer) skeleton(ctx context.Context, c *pb.Checkpoint) (row map[string
 		}
 	}
 	return row, doc, moved, nil
-}
-
-// branch looks at a value that is not the first of its version: it was written again, or it is
-// another branch's, and then its channel is moved.
-func (w *writer) branch(ctx context.Context, key string, moved map[string]move) error {
-	rec, err := w.resolver().Get(ctx, key)
-	v, ok := rec.(*pb.ChannelValue)
-	switch {
-	case errors.Is(err, agentstate.ErrNotFound) || err == nil && !ok:
-		return refuse("it cites a channel value that did not come with it")
-	case err != nil:
-		return err
-	case inherited(v):
-		return nil
-	}
-	s, err := w.slotOf(ctx, v)
-	if err != nil {
-		return err
-	}
-	to, ok := w.branchVersion(s.version, s.digest)
-	if !ok {
-		return refuse("it is on a branch that has the versions of another: PostgreSQL keeps one value for a channel and version, and would show the other's")
-	}
-	moved[s.channel] = move{s.version, to}
-	return nil
-}
-
-// dropNUL takes \u0000 out of JSON text.
-func dropNUL(b []byte) []byte {
-	if !bytes.Contains(b, []byte(`\u0000`)) {
-		return b
-	}
-	var out []byte
-	for i := 0; i < len(b); i++ {
-		if b[i] == '\\' && bytes.HasPrefix(b[i:], []byte(`\u0000`)) {
-			i += 5
-			continue
-		}
-		out = append(out, b[i])
-		if b[i] == '\\' && i+1 < len(b) {
-			i++
-			out = append(out, b[i])
-		}
-	}
-	return out
 }

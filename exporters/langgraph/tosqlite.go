@@ -30,26 +30,26 @@ func (w *writer) valueToSQLite(v *pb.ChannelValue) replay.Receipt {
 }
 
 // checkpointToSQLite writes the document with all its values inside.
-func (w *writer) checkpointToSQLite(ctx context.Context, c *pb.Checkpoint) (replay.Receipt, error) {
+func (w *writer) checkpointToSQLite(ctx context.Context, c *pb.Checkpoint) (crossed, error) {
 	row, err := w.rowOf(ctx, c)
 	if err != nil {
-		return replay.Receipt{}, err
+		return crossed{}, err
 	}
 	parsed, err := values.ParseCheckpoint("json", row["checkpoint"].b)
 	if err != nil {
-		return replay.Receipt{}, refuse("its document is not what a checkpoint looks like")
+		return crossed{}, refuse("its document is not what a checkpoint looks like")
 	}
 	if labelOf(c, labelSends) != "" {
-		return replay.Receipt{}, refuse("sends that wait stand in the writes of its parent, as before checkpoints of version 4, and in SQLite inside the document: let the thread go on once with a newer library")
+		return crossed{}, refuse("sends that wait stand in the writes of its parent, as before checkpoints of version 4, and in SQLite inside the document: let the thread go on once with a newer library")
 	}
 	vs, err := w.held(ctx, c, row, parsed)
 	if err != nil {
-		return replay.Receipt{}, err
+		return crossed{}, err
 	}
 	js := w.lay.lang == javascript
 	doc, notes, err := values.JoinCheckpoint(js, row["checkpoint"].b, vs)
 	if err != nil {
-		return replay.Receipt{}, refuse("a value of its has no form inside a document")
+		return crossed{}, refuse("a value of its has no form inside a document")
 	}
 	var losses []fidelity.Loss
 	for _, n := range notes {
@@ -67,11 +67,11 @@ func (w *writer) checkpointToSQLite(ctx context.Context, c *pb.Checkpoint) (repl
 	if slices.ContainsFunc(vs, func(v values.TypedValue) bool { return v.Type == "empty" }) && len(losses) == 0 {
 		losses = append(losses, loss("channels.value_key", fidelity.Equivalent, "in SQLite a version without a value has none; PostgreSQL keeps an empty row for it, and the library reads both alike"))
 	}
-	return w.putFitting(ctx, "checkpoints", added(row, map[string]cell{
+	return crossed{added(row, map[string]cell{
 		"thread_id": row["thread_id"], "checkpoint_ns": row["checkpoint_ns"], "checkpoint_id": row["checkpoint_id"],
 		"parent_checkpoint_id": row["parent_checkpoint_id"],
 		"type":                 textCell(tag), "checkpoint": {kind: blob, b: doc}, "metadata": {kind: blob, b: row["metadata"].b},
-	}), losses)
+	}), losses, nil}, nil
 }
 
 // tooLong tells whether b is a whole number in JSON that 64 bits do not hold.
