@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"maps"
 	"net"
 	"net/http"
 	"os"
@@ -167,7 +168,7 @@ func (a *app) record(ctx context.Context, args []string, f *recordFlags) error {
 	}
 	s.stop()
 	if rec.Exchanges() == 0 {
-		return errors.Join(failed, withHint(errors.New("the model said nothing: nothing was sealed"), "the program finds the proxy in OPENAI_BASE_URL or ANTHROPIC_BASE_URL; a base URL in its code goes before them"))
+		return errors.Join(failed, silent(rec.Failed()))
 	}
 	var read agentstate.Source = rec
 	scan, err := scanned(rec, f.to.secrets)
@@ -293,3 +294,20 @@ func (a *app) play(ctx context.Context, from string, args []string, f *playFlags
 }
 
 var _ agentstate.BlobSource = (*cassette.Recorder)(nil)
+
+// silent says why there is nothing to seal: failed is what came in place of answers, by status.
+func silent(failed map[int]uint64) error {
+	why, hint := "the model said nothing", "the program finds the proxy in OPENAI_BASE_URL or ANTHROPIC_BASE_URL; a base URL in its code goes before them"
+	if len(failed) > 0 {
+		var by []string
+		for _, status := range slices.Sorted(maps.Keys(failed)) {
+			what := fmt.Sprintf("status %d", status)
+			if status == 0 {
+				what = "not reached"
+			}
+			by = append(by, what+" "+number(failed[status])+" times")
+		}
+		why, hint = "no answer of the model: "+strings.Join(by, ", "), "--upstream is the model's base URL, and the program gives its key"
+	}
+	return withHint(errors.New(why+": nothing was sealed"), hint)
+}

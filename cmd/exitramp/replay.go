@@ -316,6 +316,9 @@ func (a *app) replay(ctx context.Context, archive, target, planPath string, f *r
 		if errors.Is(err, replay.ErrInfeasible) {
 			return tooSlow(err)
 		}
+		if errors.Is(err, replay.ErrJournal) && !errors.Is(err, replay.ErrStale) {
+			return withHint(err, "a journal is of one archive and one target: give another with --journal FILE")
+		}
 		if rep != nil && len(rep.Actions) > 0 { // the login ended, a quota was reached, a disk is full
 			return &exitError{code: exitResume, err: fmt.Errorf("%w; what was written is in the journal %s", err, journal), hint: goOn(err)}
 		}

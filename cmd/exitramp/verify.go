@@ -137,7 +137,11 @@ func (a *app) verify(ctx context.Context, path string, k *keyFlags, policy forma
 	for _, n := range v.NotVerified {
 		fmt.Fprintf(a.stdout, "              not verified: %s\n", n)
 	}
-	fmt.Fprintf(a.stdout, "AUTHENTICITY  %s\nFRESHNESS     %s\n", v.Authenticity, v.Freshness)
+	fresh := v.Freshness
+	if fresh == "not checked" && len(v.SignedBy) > 0 {
+		fresh += " (give --ledger FILE)"
+	}
+	fmt.Fprintf(a.stdout, "AUTHENTICITY  %s\nFRESHNESS     %s\n", v.Authenticity, fresh)
 	if n := len(vo.Require); n > 0 {
 		fmt.Fprintf(a.stdout, "RECIPIENTS    each of the %s asked for opens all of it\n", count(n, "keys"))
 	}

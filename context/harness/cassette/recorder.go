@@ -9,6 +9,7 @@ import (
 	"fmt"
 	"io"
 	"log"
+	"maps"
 	"net/http"
 	"net/http/httputil"
 	"net/url"
@@ -51,7 +52,7 @@ type Recorder struct {
 	kept    *kept
 	asked   uint64            // exchanges that are to be in the recording
 	beyond  map[string]uint64 // requests that it cannot hold, by why
-	failed  map[int]uint64    // answers of the model that were none, by status
+	failed  map[int]uint64    // answers of the model that were none, by status; 0: it could not be reached
 }
 
 // A conversation is requests that go on from each other.
@@ -96,6 +97,9 @@ func NewRecorder(o RecorderOptions) (*Recorder, error) {
 		ModifyResponse: r.tee,
 		ErrorLog:       log.New(io.Discard, "", 0),
 		ErrorHandler: func(w http.ResponseWriter, _ *http.Request, _ error) { // the error may hold a password
+			r.mu.Lock()
+			r.failed[0]++
+			r.mu.Unlock()
 			http.Error(w, `{"error":{"message":"cassette: the model cannot be reached","type":"unreachable"}}`, http.StatusBadGateway)
 		},
 	}
@@ -310,6 +314,14 @@ func (c *conversation) new(p *pending) []*pb.Message {
 		}
 	}
 	return out
+}
+
+// Failed is how many requests had no answer of the model, by the status that came in its place. 0: it could not
+// be reached.
+func (r *Recorder) Failed() map[int]uint64 {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	return maps.Clone(r.failed)
 }
 
 // Exchanges is how many answers were recorded.
