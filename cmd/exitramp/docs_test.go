@@ -1,6 +1,7 @@
 package main
 
 import (
+	"errors"
 	"os"
 	"path/filepath"
 	"regexp"
@@ -31,7 +32,7 @@ func TestDocs(t *testing.T) {
 	if n < 60 {
 		t.Errorf("only %d command lines were found", n)
 	}
-	for _, bad := range []string{"verfy a", "verify", "verify a --lost", "export a"} {
+	for _, bad := range []string{"verfy a", "verify", "verify a --lost", "export a", "plan a.ctxa mem0:b"} {
 		if accepts("exitramp "+bad) == nil {
 			t.Errorf("%s is taken", bad)
 		}
@@ -68,6 +69,11 @@ func accepts(line string) error {
 	}
 	if err := c.ValidateArgs(c.Flags().Args()); err != nil {
 		return err
+	}
+	// Typed as it stands, it must not be refused for want of somebody to trust.
+	if at := c.Flags().Arg(0); c.Flags().Lookup("accept-unsigned") != nil && c.Name() != "sample" && (isArchive(at) || strings.HasSuffix(at, ".plan")) &&
+		!c.Flags().Changed("trust") && !c.Flags().Changed("accept-unsigned") {
+		return errors.New("want --trust or --accept-unsigned")
 	}
 	return c.ValidateRequiredFlags()
 }
