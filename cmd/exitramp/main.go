@@ -4,7 +4,6 @@ package main
 
 import (
 	"context"
-	"errors"
 	"fmt"
 	"io"
 	"os"
@@ -29,7 +28,8 @@ func main() {
 	defer stop()
 	a := &app{
 		stdout: os.Stdout, stderr: os.Stderr, getenv: os.Getenv, now: time.Now, drivers: all.Registry(),
-		terminal: term.IsTerminal(int(os.Stderr.Fd())), readPassword: readPassword,
+		terminal:     term.IsTerminal(int(os.Stderr.Fd())),
+		readPassword: func(prompt string) (string, error) { return readPassword(ctx, prompt) },
 	}
 	code := a.run(ctx, os.Args[1:])
 	stop()
@@ -172,16 +172,4 @@ func usageArgs(use string) cobra.PositionalArgs {
 		}
 		return nil
 	}
-}
-
-func readPassword(prompt string) (string, error) {
-	tty, err := os.OpenFile("/dev/tty", os.O_RDWR, 0)
-	if err != nil {
-		return "", errors.New("no terminal to ask for the passphrase; scripts set EXITRAMP_PASSPHRASE")
-	}
-	defer tty.Close()
-	fmt.Fprint(tty, prompt)
-	b, err := term.ReadPassword(int(tty.Fd()))
-	fmt.Fprintln(tty)
-	return string(b), err
 }

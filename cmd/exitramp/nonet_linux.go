@@ -68,7 +68,7 @@ func (a *app) withoutNetwork(ctx context.Context, p *drill.Plan, into string) (d
 		defer status.close()
 	}
 	if err := cmd.Start(); err != nil {
-		block.Probe = fmt.Sprintf("no user and network namespace: %v", err)
+		block.Probe = "no user and network namespace: " + noNamespace(err)
 		return false, block, nil
 	}
 	status.read(a.result)
@@ -271,4 +271,15 @@ func hide(source string) (string, error) {
 		return "", errors.New("it is still there")
 	}
 	return "the source is hidden: nothing is at its place", nil
+}
+
+// noNamespace is err in words: the system's own speak of disks and users.
+func noNamespace(err error) string {
+	switch {
+	case errors.Is(err, syscall.ENOSPC):
+		return "the system allows no more of them (user.max_user_namespaces)"
+	case errors.Is(err, syscall.EPERM), errors.Is(err, syscall.EACCES):
+		return "the system does not let users make them"
+	}
+	return err.Error()
 }
