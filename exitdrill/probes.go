@@ -103,13 +103,22 @@ func (w *wired) secondReader(ctx context.Context, path string) (*drill.SecondRea
 	case out.over:
 		s.Refused = fmt.Sprintf("it says more than %d bytes", maxReading)
 	default:
-		name := s.Name
-		if err := json.Unmarshal(out.Bytes(), s); err != nil {
-			s = &drill.SecondReading{Refused: "what it says is no JSON object of docs/drill.md"}
+		var said struct {
+			Name           string            `json:"name"`
+			ManifestSHA256 string            `json:"manifest_sha256"`
+			Kinds          map[string]uint64 `json:"kinds"`
 		}
-		if s.Name == "" || len(s.Name) > 200 {
-			s.Name = name
+		if err := json.Unmarshal(out.Bytes(), &said); err != nil {
+			s.Refused = "what it says is no JSON object of docs/drill.md"
+			break
 		}
+		s.ManifestSHA256, s.Kinds = said.ManifestSHA256, said.Kinds
+		if said.Name != "" && len(said.Name) <= 200 {
+			s.Name = said.Name
+		}
+	}
+	if !out.over {
+		s.Output = out.Bytes()
 	}
 	return s, nil
 }

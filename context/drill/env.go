@@ -83,6 +83,18 @@ type SecondReading struct {
 	ManifestSHA256 string            `json:"manifest_sha256"`
 	Kinds          map[string]uint64 `json:"kinds"` // records, by kind
 	Refused        string            `json:"-"`     // why it took the archive for none; empty: it read it
+	// Output is what it said, as it said it: kept beside the statement. Empty: it said nothing.
+	Output []byte `json:"output,omitempty"`
+}
+
+// secondOutput is the end of the name of the file with it.
+const secondOutput = ".second-reader.json"
+
+func (s *SecondReading) said() []byte {
+	if s == nil {
+		return nil
+	}
+	return s.Output
 }
 
 // Archives makes, checks and opens archives.

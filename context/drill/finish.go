@@ -31,6 +31,9 @@ func (r *run) judge(l *Ledger, damaged error) error {
 		p.Trend = l.trend()
 	}
 	p.Checks = r.checks(p, damaged, r.p.Ledger == "")
+	if err := r.show(p); err != nil {
+		return err
+	}
 	p.Obligations = evidence.DefaultCatalog().Obligations()
 	gates := evidence.DefaultGates().At(p.Drill.Level)
 	for i := range p.Checks {
@@ -129,8 +132,14 @@ func (r *run) finish(ctx context.Context) (*Outcome, error) {
 			return nil, err
 		}
 	}
-	if len(r.st.Proof) > 0 {
-		if err := leave(".block.txt", r.st.Proof); err != nil {
+	for _, x := range []struct {
+		suffix string
+		b      []byte
+	}{{".block.txt", r.st.Proof}, {secondOutput, r.st.Second.said()}} {
+		if len(x.b) == 0 {
+			continue
+		}
+		if err := leave(x.suffix, x.b); err != nil {
 			return nil, err
 		}
 	}

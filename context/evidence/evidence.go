@@ -357,6 +357,9 @@ type Check struct {
 	Basis  Basis  `json:"basis,omitempty"` // empty where nothing was tested
 	By     string `json:"by,omitempty"`    // who declared it
 	Why    string `json:"why"`             // what was seen, with its numbers
+	// Evidence are artefacts that show it, where there are any: files that the drill leaves, what lies in the
+	// archive, what was read back. The journal is as it was when the drill was judged.
+	Evidence []Subject `json:"evidence,omitempty"`
 }
 
 // Result is the answer to a check.

@@ -95,6 +95,13 @@ func parse(raw []byte) (*Statement, error) {
 	case st.Predicate.Target.StateDigest.SHA256 != "" && !about(st.Subject, st.Predicate.Target.StateDigest.SHA256):
 		return nil, errors.New("what was read back is none of the subjects")
 	}
+	for _, c := range st.Predicate.Checks {
+		for _, e := range c.Evidence {
+			if i := slices.IndexFunc(st.Subject, func(s Subject) bool { return s.Name == e.Name }); i >= 0 && st.Subject[i].Digest != e.Digest {
+				return nil, fmt.Errorf("%.40q is shown by another %.100q than the subject", c.ID, e.Name)
+			}
+		}
+	}
 	if t := st.Predicate.Archive.Tree(); t != nil && !slices.ContainsFunc(st.Subject, t.same) {
 		return nil, errors.New("the root of the archive's records is none of the subjects, or has other leaves there")
 	}

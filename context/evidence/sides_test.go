@@ -15,12 +15,16 @@ func TestTree(t *testing.T) {
 		do   func(*Statement)
 		want error
 	}{
-		"as it is":        {func(*Statement) {}, nil},
-		"no subject":      {func(st *Statement) { st.Subject = st.Subject[:1] }, ErrStatement},
-		"another root":    {func(st *Statement) { st.Subject[1].Digest.SHA256 = strings.Repeat("7f", 32) }, ErrStatement},
-		"other leaves":    {func(st *Statement) { st.Subject[1].Annotations.Leaves++ }, ErrStatement},
-		"another tree":    {func(st *Statement) { st.Subject[1].Annotations.Alg = "sum" }, ErrStatement},
-		"leaves unsaid":   {func(st *Statement) { st.Subject[1].Annotations = nil }, ErrStatement},
+		"as it is":             {func(*Statement) {}, nil},
+		"no subject":           {func(st *Statement) { st.Subject = st.Subject[:1] }, ErrStatement},
+		"another root":         {func(st *Statement) { st.Subject[1].Digest.SHA256 = strings.Repeat("7f", 32) }, ErrStatement},
+		"other leaves":         {func(st *Statement) { st.Subject[1].Annotations.Leaves++ }, ErrStatement},
+		"another tree":         {func(st *Statement) { st.Subject[1].Annotations.Alg = "sum" }, ErrStatement},
+		"leaves unsaid":        {func(st *Statement) { st.Subject[1].Annotations = nil }, ErrStatement},
+		"shown by the archive": {func(st *Statement) { st.Predicate.Checks[0].Evidence = st.Subject[:1] }, nil},
+		"shown by another archive": {func(st *Statement) {
+			st.Predicate.Checks[0].Evidence = []Subject{{Name: "manifest.json", Digest: root}}
+		}, ErrStatement},
 		"no root is said": {func(st *Statement) { st.Predicate.Archive.TreeRoot = Digest{} }, nil},
 	} {
 		p := good()

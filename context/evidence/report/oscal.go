@@ -142,6 +142,9 @@ func (b *book) oscal() ([]byte, error) {
 			Props:    []oscalProp{prop("result", string(c.Result)), prop("basis", string(c.Basis)), prop("gate", cellOf(c.Gate).raw), prop("input-to", strings.Join(c.InputTo, " "))},
 			Evidence: []oscalEvidence{{"csv/checks.csv#" + c.ID, "row " + c.ID + " of csv/checks.csv"}},
 		}
+		for _, e := range c.Evidence {
+			o.Evidence = append(o.Evidence, oscalEvidence{"urn:sha256:" + orNone(e.Digest.SHA256), orNone(e.Name)})
+		}
 		res.Observations = append(res.Observations, o)
 		state := ""
 		switch {

@@ -138,6 +138,8 @@ type answer struct {
 	By     string
 	Why    string
 	Gate   bool
+	// Evidence shows it.
+	Evidence []evidence.Subject
 }
 
 func newBook(p *evidence.Predicate) *book {
@@ -156,7 +158,7 @@ func newBook(p *evidence.Predicate) *book {
 		if c.Result != evidence.Pass && c.Result != evidence.Fail && c.Result != evidence.Warn {
 			c.Result = evidence.Untold
 		}
-		b.checks = append(b.checks, answer{s, c.Result, c.Basis, c.By, c.Why, slices.Contains(gates, s.ID)})
+		b.checks = append(b.checks, answer{s, c.Result, c.Basis, c.By, c.Why, slices.Contains(gates, s.ID), c.Evidence})
 	}
 	b.losses = ranked(p.Losses)
 	b.numbers = b.figures()

@@ -146,6 +146,7 @@ func TestCSV(t *testing.T) {
 		"csv/kinds.csv":             "\r\nconversation,enumerated,RECONCILED,9120,9120,9120,0,9120,0,9105,14,0,1,0,0,0,0,0,0,0,4,4,92210,92210,0,0,9119,9119,0,0,9119,9120,\r\n",
 		"csv/exclusions.csv":        "\r\nconversation,erasure,31,a tombstone of the archive stands for each,measured\r\nopaque,DA-25(2)(f),,The provider's own bookkeeping; the target makes its own,declared\r\n",
 		"csv/replay.csv":            "\r\nanswer an order question,R5,25,23,4,0.7503,0.9778,true,judge command\r\nrefund with approval,R4,25,25,,,,,tool and arguments\r\n",
+		"csv/artefacts.csv":         "manifest.json," + digits("3b9ac7d2") + ",AC-13\r\ndestination-state," + digits("57a7e0d1") + ",\"AC-13, AC-33\"\r\nq4.refused.ndjson,",
 		"csv/repairs.csv":           "\r\nmessage.parent_key,message,parent_key,2\r\n",
 		"csv/numbers.csv":           "\r\nrecovery-point,Worst recovery point,1 d 7 h,of conversations,at most 1 d,target missed\r\n",
 		"csv/losses.csv":            "\r\nloss-1,conversation,branch_names,14,9120,dropped,the target has no named branches,,\r\n",
@@ -221,6 +222,9 @@ func TestOSCAL(t *testing.T) {
 			t.Fatal(err)
 		}
 		res := doc.Results.Results[0]
+		if text := string(raw); name == "full" && strings.Count(text, `"urn:sha256:`+digits("57a7e0d1")+`"`) != 2 {
+			t.Errorf("what was read back is not the evidence of two observations:\n%s", text)
+		}
 		checks := map[string]answer{}
 		for _, a := range newBook(st.Predicate).checks {
 			checks[a.ID] = a

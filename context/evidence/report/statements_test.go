@@ -165,10 +165,12 @@ func full() *evidence.Statement {
 			c.Result, c.Why = evidence.Warn, "4 of 9 kinds have an independent count; memory: 3,021 read, 3,040 counted, 1 gap"
 		case "AC-13":
 			c.Result, c.Why = evidence.Warn, "1 conversation is missing, 0 records are extra"
+			c.Evidence = []evidence.Subject{{Name: "manifest.json", Digest: evidence.Digest{SHA256: digits("3b9ac7d2")}}, {Name: evidence.SubjectState, Digest: evidence.Digest{SHA256: digits("57a7e0d1")}}}
 		case "AC-30":
 			c.Result, c.Why = evidence.Warn, "2 recipients; the escrow key did not open the archive in this drill"
 		case "AC-33":
 			c.Result, c.Why = evidence.Warn, "112,708 of 112,711 arrived; worst: conversation, 9,119 of 9,120"
+			c.Evidence = []evidence.Subject{{Name: evidence.SubjectState, Digest: evidence.Digest{SHA256: digits("57a7e0d1")}}, {Name: "q4.refused.ndjson", Digest: evidence.Digest{SHA256: digits("ef05")}}}
 		case "AC-34":
 			c.Result, c.Why = evidence.Warn, "6 losses are named, 4 of them accepted by nobody"
 		case "AC-36":
@@ -205,6 +207,7 @@ func hostile() *evidence.Statement {
 	p.Parties.Operator = evidence.Party{Name: nasty, Key: long}
 	p.Arrangement.Service, p.Arrangement.Region, p.Arrangement.RegisterID = nasty, long, long
 	p.Source.Product, p.Target.Product = long, nasty
+	p.Source.APIVersion, p.Source.Adapter, p.Source.AdapterVersion = long, nasty, long
 	p.Archive.ID, p.Archive.SignedBy = long, []string{nasty, long}
 	p.Tool = evidence.Tool{Name: nasty, Version: long, Command: []string{nasty}}
 	for i := range 200 {
@@ -213,6 +216,8 @@ func hostile() *evidence.Statement {
 			k.Fields = append(k.Fields, field(fmt.Sprintf("%s.%d", long[:300], j), 1, 0, 0, 0, uint64(j), 0, 0))
 		}
 		k.Times = &evidence.Times{Total: 1, MaxSkewMS: -1 << 63}
+		k.Links = &evidence.Links{Repairs: []evidence.Repair{{Path: nasty, Count: 1 << 63}, {Path: long, Count: 1 << 63}}}
+		k.Excluded, k.TreeRoot.SHA256 = []evidence.Excluded{{Ground: nasty, Why: long}}, long
 		p.Kinds = append(p.Kinds, k)
 	}
 	for i := range p.Losses {
@@ -225,7 +230,7 @@ func hostile() *evidence.Statement {
 	p.Timing.RTOSeconds = 1e308
 	p.Timing.Projection.Seconds = -5
 	p.Recall.CI95, p.Recall.ChangeCI95 = [2]float64{-1e300, 1e300}, [2]float64{-1e300, 1e300}
-	p.Replay = append(p.Replay, evidence.Replayed{Feature: nasty, Level: nasty})
+	p.Replay = append(p.Replay, evidence.Replayed{Feature: nasty, Level: nasty, CI95: &[2]float64{-1e300, 1e300}})
 	p.Continuity.TCS, p.Continuity.RetainedLift = nasty, long
 	p.FormatRegister.URI, p.FormatRegister.Absent = nasty, []string{nasty, long}
 	p.SecondReader.Name, p.SecondReader.Refused = nasty, long
@@ -239,6 +244,7 @@ func hostile() *evidence.Statement {
 	p.Trend = append(p.Trend, evidence.Past{Verdict: nasty, Level: nasty, RTOSeconds: -1})
 	for i := range p.Checks {
 		p.Checks[i].Why, p.Checks[i].By = nasty+long, nasty
+		p.Checks[i].Evidence = []evidence.Subject{{Name: nasty, Digest: evidence.Digest{SHA256: long}}, {Name: long, Digest: evidence.Digest{SHA256: nasty}, Annotations: &evidence.Annotations{Alg: nasty}}}
 	}
 	p.NotTested = append(p.NotTested, nasty, long)
 	p.Safety.SecretFindings = map[string]uint64{nasty: 3}

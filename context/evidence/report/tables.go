@@ -387,7 +387,7 @@ func (b *book) integrityTables() []*table {
 	for i, a := range b.Drill.Assumptions {
 		assumed.put("assumption-"+cellOf(i+1).raw, a.Text, a.Held)
 	}
-	return []*table{controls, custody, trend, findings, assumed}
+	return []*table{controls, custody, trend, findings, assumed, b.artefactsTable()}
 }
 
 // trend is the earlier drills and this one.

@@ -2,6 +2,7 @@ package report
 
 import (
 	"slices"
+	"strings"
 
 	"github.com/exitramp/exitramp/context/evidence"
 )
@@ -42,6 +43,25 @@ func counted(n *uint64) cell {
 		return cell{}
 	}
 	return cellOf(*n)
+}
+
+// artefactsTable is what shows the answers, each artefact once.
+func (b *book) artefactsTable() *table {
+	t := newTable("artefacts", "What shows the answers: files that the drill left, parts of the archive, and what was read back", "id=artefact", "sha256", "answers")
+	var order []evidence.Subject
+	shows := map[evidence.Subject][]string{}
+	for i := range b.checks {
+		for _, e := range b.checks[i].Evidence {
+			if e.Annotations = nil; shows[e] == nil {
+				order = append(order, e)
+			}
+			shows[e] = append(shows[e], b.checks[i].ID)
+		}
+	}
+	for _, e := range order {
+		t.put(e.Name, e.Digest.SHA256, strings.Join(shows[e], ", "))
+	}
+	return t
 }
 
 // shareCell is a share from 0 to 1.
