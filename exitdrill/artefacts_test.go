@@ -53,6 +53,9 @@ func TestArtefacts(t *testing.T) {
 			t.Errorf("AC-%d by %s: %q, want %q", tc.n, tc.name, got, tc.want)
 		}
 	}
+	if got := pr.Tool.ConfigDigest; got != evidence.Config(pr.Drill.PlanDigest) || !strings.Contains(check(out, 27).Why, got.SHA256[:16]) {
+		t.Errorf("judged by %+v, %s", got, check(out, 27).Why)
+	}
 	for _, c := range pr.Checks {
 		if c.Result == evidence.Untold && len(c.Evidence) > 0 {
 			t.Errorf("%s was not tested, and is shown by %v", c.ID, c.Evidence)

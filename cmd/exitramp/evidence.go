@@ -292,7 +292,11 @@ func (a *app) printEvidence(st *evidence.Statement, g *given, written []string, 
 		}
 		fmt.Fprintf(a.stdout, "  %s\n", clean(r))
 	}
-	fmt.Fprintf(a.stdout, "VERDICT       as the checks say, computed anew\nSIGNATURE     %s\nFILES         %s\n", clean(g.signature), g.files)
+	by := ""
+	if d := p.Tool.ConfigDigest; d.SHA256 != "" && d != evidence.Config(p.Drill.PlanDigest) {
+		by = ", by other gates, statements or controls than the drill had"
+	}
+	fmt.Fprintf(a.stdout, "VERDICT       as the checks say, computed anew%s\nSIGNATURE     %s\nFILES         %s\n", by, clean(g.signature), g.files)
 	fmt.Fprintf(a.stdout, "NOT TESTED    %d of %d statements\n", len(open), asked)
 	fmt.Fprintf(a.stdout, "ARCHIVE       manifest.json sha256 %s\n", clean(p.Archive.ManifestSHA256))
 	for i, w := range written {

@@ -202,7 +202,7 @@ func (a *answers) tool() {
 		a.untold(27, "the program does not know its version and modules")
 		return
 	}
-	a.set(27, evidence.Pass, evidence.Measured, "%s %s, modules sha256 %.16s…, plan sha256 %.16s…", t.Name, t.Version, t.Modules.SHA256, a.r.p.Digest())
+	a.set(27, evidence.Pass, evidence.Measured, "%s %s, modules sha256 %.16s…, plan sha256 %.16s…, plan and judging data sha256 %.16s…", t.Name, t.Version, t.Modules.SHA256, a.r.p.Digest(), t.ConfigDigest.SHA256)
 }
 
 // completeness is 8 to 16.

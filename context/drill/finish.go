@@ -210,6 +210,7 @@ func (r *run) predicate(salt evidence.Salt) *evidence.Predicate {
 		Limits: r.limits(), FormatRegister: r.register(), SecondReader: r.second(), Erasure: r.erasure(), Vectors: r.vectors(),
 	}
 	p.NotTested = r.unknown(p)
+	p.Tool.ConfigDigest = evidence.Config(p.Drill.PlanDigest)
 	if len(r.st.Proof) > 0 {
 		p.Drill.ProviderBlocked.ProofDigest.SHA256 = hexSum(r.st.Proof)
 	}

@@ -390,4 +390,6 @@ type Tool struct {
 	VCS     string   `json:"vcs,omitempty"`
 	Modules Digest   `json:"modules"`           // of the list of modules and their sums
 	Command []string `json:"command,omitempty"` // redacted
+	// ConfigDigest is of what the drill was judged by: see [Config]. Empty: an earlier release made it.
+	ConfigDigest Digest `json:"configDigest,omitzero"`
 }

@@ -116,7 +116,7 @@ func full() *evidence.Statement {
 			{LedgerIndex: 1, EndedAt: t0.AddDate(0, -6, 0), Level: evidence.L3, Mode: evidence.Planned, Verdict: evidence.VerdictFail, RTOSeconds: 3620, Arrived: 91_003, Due: 101_120},
 			{LedgerIndex: 2, EndedAt: t0.AddDate(0, -3, 0), Level: evidence.L3, Mode: evidence.Stressed, Verdict: evidence.VerdictPassWithLoss, RTOSeconds: 1700, Arrived: 108_400, Due: 108_512, Recall: func() *float64 { f := 0.86; return &f }()},
 		},
-		Tool: evidence.Tool{Name: "exitramp", Version: "v0.9.0", VCS: "git 1a2b3c4d", Modules: evidence.Digest{SHA256: digits("ee01")}, Command: []string{"exitramp", "drill", "q4.yaml", "--trust", "acme.pub"}},
+		Tool: evidence.Tool{Name: "exitramp", Version: "v0.9.0", VCS: "git 1a2b3c4d", Modules: evidence.Digest{SHA256: digits("ee01")}, ConfigDigest: evidence.Digest{SHA256: digits("c0f1")}, Command: []string{"exitramp", "drill", "q4.yaml", "--trust", "acme.pub"}},
 	}
 	at := t0
 	for _, ph := range []struct {

@@ -69,7 +69,7 @@ func (b *book) drillTable() *table {
 		{"archive_signed_by", strings.Join(ar.SignedBy, " "), evidence.Measured}, {"archive_coverage", ar.Coverage, evidence.Measured},
 		{"newest_event", ar.NewestEvent, evidence.Measured}, {"archive_sealed", ar.Sealed, evidence.Measured},
 		{"tool", strings.TrimSpace(b.Tool.Name + " " + b.Tool.Version), evidence.Measured}, {"tool_vcs", b.Tool.VCS, evidence.Measured},
-		{"tool_modules_sha256", b.Tool.Modules.SHA256, evidence.Measured}, {"tool_command", strings.Join(b.Tool.Command, " "), evidence.Measured},
+		{"tool_modules_sha256", b.Tool.Modules.SHA256, evidence.Measured}, {"tool_config_sha256", b.Tool.ConfigDigest.SHA256, evidence.Measured}, {"tool_command", strings.Join(b.Tool.Command, " "), evidence.Measured},
 	} {
 		c := cellOf(f.v)
 		if c.raw == "" && c.text == "" {
