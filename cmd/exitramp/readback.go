@@ -48,7 +48,7 @@ func (a *app) readbackCmd() *cobra.Command {
 
 func (a *app) undoCmd() *cobra.Command {
 	var asJSON, dryRun bool
-	var graves []string
+	var graves, holds []string
 	k := &keyFlags{}
 	c := &cobra.Command{
 		Use: "undo JOURNAL TARGET", Short: "Take out of a target what one replay wrote, and nothing else", Args: cobra.ExactArgs(2),
@@ -56,12 +56,19 @@ func (a *app) undoCmd() *cobra.Command {
 what was there before.
 
 With --tombstones the target is read once more afterwards, and what of them is still there is named: an
-undo takes out what one replay made, and nothing else. Exit code 3 where anything is.`,
+undo takes out what one replay made, and nothing else. Exit code 3 where anything is.
+
+With --hold the target is read before. Where the replay brought something that is under a legal hold,
+nothing at all is taken out: exit code 5, and a person decides.`,
 		RunE: func(c *cobra.Command, args []string) error {
+			if err := a.held(c.Context(), args[0], args[1], holds, k, asJSON); err != nil {
+				return err
+			}
 			return a.undo(c.Context(), args[0], args[1], graves, k, asJSON, dryRun)
 		},
 	}
 	addGraves(c, &graves)
+	c.Flags().StringArrayVar(&holds, "hold", nil, "keys in a `FILE` that are under a legal hold, one a line: nothing of them is taken out; may be given again")
 	k.add(c)
 	c.Flags().BoolVar(&dryRun, "dry-run", false, "say what would be taken out, by the journal alone")
 	c.Flags().BoolVar(&asJSON, "json", false, "the outcome as JSON")
@@ -134,9 +141,9 @@ func (a *app) undo(ctx context.Context, journal, target string, from []string, k
 	if err != nil {
 		return err
 	}
-	if m, err := j.Map(); err != nil {
+	if renamed, err := j.Map(); err != nil {
 		return err
-	} else if m != nil && len(graves) > 0 {
+	} else if renamed != nil && len(graves) > 0 {
 		return withHint(usagef("--tombstones: the replay renamed, and a journal does not hold every name"), "exitramp readback ARCHIVE TARGET --journal "+shellWord(journal)+" --tombstones FILE finds what must not be there; then undo without it")
 	}
 	if dryRun {
@@ -146,8 +153,8 @@ func (a *app) undo(ctx context.Context, journal, target string, from []string, k
 		}
 		return a.printUndoPlan(rep, asJSON)
 	}
-	if was := j.Target(); was != "" && !samePlace(was, target) {
-		return withHint(fmt.Errorf("%w: %s is of the target %s, not of %s", replay.ErrJournal, journal, was, exporters.Redact(target)), "name the target of the replay: what another one holds is not touched")
+	if err := ofTarget(j, journal, target); err != nil {
+		return err
 	}
 	rt, dst, err := a.target(ctx, target)
 	if err != nil {

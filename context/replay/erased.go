@@ -51,9 +51,13 @@ type AliveReport struct {
 // or by what they belong to, as Apply leaves them out. j has the ids that the target gave to the records
 // of its run; nil: none. What a map renamed is not found.
 func Alive(ctx context.Context, target agentstate.Source, j *Journal, tombstones []string) (*AliveReport, error) {
-	keys := tombstones
+	return j.find(ctx, target, tombstones, func(agentstate.Record) bool { return true })
+}
+
+// find names the records of a target that keys speak of, and that are wanted. j may be nil.
+func (j *Journal) find(ctx context.Context, target agentstate.Source, keys []string, wanted func(agentstate.Record) bool) (*AliveReport, error) {
 	if j != nil && j.head != nil {
-		for _, k := range tombstones {
+		for _, k := range keys {
 			keys = append(keys[:len(keys):len(keys)], j.KeyThere(k))
 		}
 	}
@@ -62,7 +66,7 @@ func Alive(ctx context.Context, target agentstate.Source, j *Journal, tombstones
 		if err != nil {
 			return nil, fmt.Errorf("%w: %w", ErrTarget, err)
 		}
-		if !agentstate.IsState(agentstate.KindOf(r)) || !e.holds(r) {
+		if !agentstate.IsState(agentstate.KindOf(r)) || !e.holds(r) || !wanted(r) {
 			continue
 		}
 		rep.N++

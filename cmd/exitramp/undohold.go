@@ -1,0 +1,72 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io/fs"
+	"os"
+
+	"github.com/exitramp/exitramp/context/replay"
+	"github.com/exitramp/exitramp/exporters"
+)
+
+// held refuses an undo that would take out what is under a legal hold.
+func (a *app) held(ctx context.Context, journal, target string, from []string, k *keyFlags, asJSON bool) error {
+	if len(from) == 0 {
+		return nil
+	}
+	if _, err := os.Stat(journal); err != nil {
+		return err
+	}
+	j, err := replay.OpenJournal(journal)
+	if err != nil {
+		return err
+	}
+	defer j.Close()
+	holds, err := a.tombstones(ctx, from, k)
+	if err != nil {
+		return err
+	}
+	if renamed, err := j.Map(); err != nil {
+		return err
+	} else if renamed != nil {
+		return withHint(usagef("--hold: the replay renamed, and a journal does not hold every name"), "exitramp list TARGET shows the records by the names that they have there; what is held among them, a person looks for")
+	}
+	if err := ofTarget(j, journal, target); err != nil {
+		return err
+	}
+	rt, err := a.runtime(ctx, target)
+	if err != nil {
+		return err
+	}
+	defer rt.Close()
+	rep, err := replay.UnderHold(ctx, watched{rt, a, "look for what is held", nil}, j, holds)
+	switch {
+	case errors.Is(err, fs.ErrNotExist): // the target is not there, and so nothing is in it
+		return nil
+	case err != nil:
+		return err
+	case rep.N == 0:
+		return nil
+	}
+	a.result["held"] = rep.N
+	err = &exitError{
+		code: exitRefused, class: "hold", err: fmt.Errorf("%s of what this replay brought is under a legal hold: nothing was taken out", number(rep.N)),
+		hint: "ask whoever put the hold on it; an undo does not go before it",
+	}
+	if asJSON {
+		a.refusedJSON(map[string]any{"removed": 0, "held": rep.N, "held_keys": rep.Keys}, err)
+	} else {
+		a.printKeys("held", rep.Keys, rep.N)
+	}
+	return err
+}
+
+// ofTarget refuses a journal of another target.
+func ofTarget(j *replay.Journal, journal, target string) error {
+	if was := j.Target(); was != "" && !samePlace(was, target) {
+		return withHint(fmt.Errorf("%w: %s is of the target %s, not of %s", replay.ErrJournal, journal, was, exporters.Redact(target)), "name the target of the replay: what another one holds is not touched")
+	}
+	return nil
+}
