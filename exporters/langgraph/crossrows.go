@@ -144,7 +144,7 @@ func (w *writer) vector(ctx context.Context, e *pb.Embedding, row map[string]cel
 	}
 	if want, have := t.cols[t.col("embedding")], row["embedding"]; !have.isNull() && e.Element != pb.Embedding_ELEMENT_UNSPECIFIED {
 		if n := columnDims(want.full); n > 0 && n != e.Dimensions {
-			return replay.Receipt{}, refuse("the target's vectors have %d dimensions, this one has %d: another embedding model", n, e.Dimensions)
+			return replay.Receipt{}, refuse("the target's vectors have %d dimensions, this one has %d, so it is of another embedding model: --embedder makes it anew with the model of the program at the target", n, e.Dimensions)
 		}
 	}
 	there, err := w.hasItem(ctx, row)

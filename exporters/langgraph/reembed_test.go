@@ -116,3 +116,32 @@ func TestReembedUnfit(t *testing.T) {
 		}
 	}
 }
+
+// TestVectorsOfAnotherLength: items come into a store whose vectors are longer, even if it has none yet;
+// the vectors that came with them do not, and what makes them anew is named.
+func TestVectorsOfAnotherLength(t *testing.T) {
+	for _, at := range stores() {
+		if !strings.Contains(at.name, "pgvector") {
+			continue
+		}
+		u := database(t)
+		needVector(t, postgres(t, u))
+		load(t, u, at.name)
+		src, _ := exportertest.Export(t, postgres(t, u))
+		if _, err := connect(t, u).Exec(t.Context(), "DELETE FROM store_vectors; DELETE FROM store; ALTER TABLE store_vectors ALTER COLUMN embedding TYPE vector(8)"); err != nil {
+			t.Fatal(err)
+		}
+		items := 0
+		for _, rc := range apply(t, postgres(t, u), src, false) {
+			switch {
+			case strings.HasPrefix(rc.Key, "memory/") && rc.Action == replay.Created:
+				items++
+			case strings.HasPrefix(rc.Key, "embedding/") && (rc.Action != replay.Refused || !strings.Contains(rc.Why, "--embedder")):
+				t.Errorf("%+v", rc)
+			}
+		}
+		if items == 0 {
+			t.Errorf("%s: no item arrived", at.name)
+		}
+	}
+}
