@@ -131,6 +131,11 @@ func (w *writer) cells(ctx context.Context, r agentstate.Record, n *pb.Row, t *t
 			losses = append(losses, loss("native."+c.Name, fidelity.Equivalent, "the target's column is of the type "+t.cols[i].typ))
 		}
 	}
+	for _, c := range t.cols {
+		if _, ok := out[c.name]; !ok && !c.own {
+			losses = append(losses, loss("native."+c.name, fidelity.Defaulted, "a column of the target's table that came into it later: it holds its default"))
+		}
+	}
 	for _, k := range t.key {
 		if out[k].isNull() {
 			return nil, nil, refuse("the row has no %s", k)
