@@ -106,6 +106,33 @@ func meaning(t testing.TB, m *memstate.State) map[string]string {
 	return out
 }
 
+// TestReadBackAcross: what changes form between two databases is announced, all of it.
+func TestReadBackAcross(t *testing.T) {
+	for from, to := range map[string]string{
+		"python.sqlite": "python.pgvector.sql", "python.pgvector.sql": "python.sqlite", "js.sqlite": "js.pg.sql", "js.pg.sql": "js.sqlite",
+	} {
+		t.Run(from, func(t *testing.T) {
+			m, _ := exportertest.Export(t, storeNamed(t, from).load(t))
+			dst := storeNamed(t, to).void(t)
+			if strings.Contains(to, "vector") {
+				needVector(t, dst)
+			}
+			j, err := replay.OpenJournal(filepath.Join(t.TempDir(), "journal"))
+			if err != nil {
+				t.Fatal(err)
+			}
+			defer j.Close()
+			if _, err := replay.Apply(t.Context(), dst, m, &replay.Options{Journal: j}); err != nil {
+				t.Fatal(err)
+			}
+			back, err := replay.ReadBack(t.Context(), m, dst, j)
+			if err != nil || back.UnannouncedN != 0 || back.MissingN != 0 {
+				t.Errorf("read back: %v %v %v", err, back.Unannounced, back.Missing)
+			}
+		})
+	}
+}
+
 // TestCross carries each store into the other database of its language and back again.
 func TestCross(t *testing.T) {
 	for _, c := range []struct {

@@ -44,7 +44,8 @@ func (w *writer) crossWrite(ctx context.Context, p *pb.PendingWrite) (replay.Rec
 			return replay.Receipt{}, err
 		}
 		row["type"] = textCell("json")
-		losses = append(losses, loss("serializer", fidelity.Equivalent, "the library's SQLite saver reads plain bytes as text and breaks them; as JSON they stay whole"))
+		const why = "the library's SQLite saver reads plain bytes as text and breaks them; as JSON they stay whole"
+		losses = append(losses, loss("serializer", fidelity.Equivalent, why), loss("value", fidelity.Equivalent, why))
 	}
 	row["value"] = v
 	return w.putFitting(ctx, "writes", row, losses)
