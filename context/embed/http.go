@@ -10,10 +10,11 @@ import (
 	"net/http"
 	"net/netip"
 	"net/url"
-	"regexp"
 	"strconv"
 	"strings"
 	"time"
+
+	"github.com/exitramp/exitramp/internal/lazyre"
 )
 
 // HTTP is an embedder that is a service: POST /v1/embeddings, as OpenAI and many servers have it.
@@ -200,7 +201,7 @@ func retryAfter(h http.Header) time.Duration {
 	return 0
 }
 
-var codeForm = regexp.MustCompile(`^[a-zA-Z0-9_.-]{1,64}$`)
+var codeForm = lazyre.New(`^[a-zA-Z0-9_.-]{1,64}$`)
 
 // code is the service's own word for an error. Its message may repeat the text, so it is not shown.
 func code(raw []byte) string {
@@ -212,7 +213,7 @@ func code(raw []byte) string {
 	}
 	_ = json.Unmarshal(raw, &e) // no JSON: no code
 	for _, s := range []string{fmt.Sprint(e.Error.Code), e.Error.Type} {
-		if s != "<nil>" && codeForm.MatchString(s) {
+		if s != "<nil>" && codeForm().MatchString(s) {
 			return " " + s
 		}
 	}

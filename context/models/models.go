@@ -4,12 +4,12 @@ package models
 
 import (
 	"context"
-	"regexp"
 	"slices"
 	"strings"
 	"time"
 
 	"github.com/exitramp/exitramp/context/agentstate"
+	"github.com/exitramp/exitramp/internal/lazyre"
 	pb "github.com/exitramp/exitramp/proto/exitramp/v1"
 )
 
@@ -37,7 +37,7 @@ type Use struct {
 const recent = 90 * 24 * time.Hour
 
 // snapshot is how ids end that name one version.
-var snapshot = regexp.MustCompile(`[-@](\d{4}-\d{2}-\d{2}|\d{8}|\d{4})(-v\d+(:\d+)?)?$`)
+var snapshot = lazyre.New(`[-@](\d{4}-\d{2}-\d{2}|\d{8}|\d{4})(-v\d+(:\d+)?)?$`)
 
 // List reads src and lists its models, live ones first, those that end soonest first among them.
 func List(ctx context.Context, src agentstate.Source, dates *Dates) ([]Use, error) {
@@ -66,7 +66,7 @@ func (c *Lister) List(dates *Dates) []Use {
 	}
 	for _, u := range c.by {
 		if !u.Pinned {
-			u.Pinned = snapshot.MatchString(u.ID)
+			u.Pinned = snapshot().MatchString(u.ID)
 		}
 		u.Live = u.Live || len(u.Agents) > 0 || u.Embeddings > 0 || u.Spaces > 0 || !u.LastUsed.IsZero() && c.newest.Sub(u.LastUsed) <= recent
 		if u.Retires.IsZero() && dates != nil {

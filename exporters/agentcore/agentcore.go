@@ -31,7 +31,6 @@ import (
 	"log/slog"
 	"net/http"
 	"net/url"
-	"regexp"
 	"strconv"
 	"strings"
 	"sync"
@@ -41,6 +40,7 @@ import (
 	"github.com/exitramp/exitramp/context/agentstate"
 	"github.com/exitramp/exitramp/context/replay"
 	"github.com/exitramp/exitramp/exporters"
+	"github.com/exitramp/exitramp/internal/lazyre"
 	pb "github.com/exitramp/exitramp/proto/exitramp/v1"
 )
 
@@ -94,8 +94,8 @@ type Options struct {
 
 // These are compiled once and never change.
 var (
-	regionShape = regexp.MustCompile(`^[a-z]{2}(-[a-z]+)+-[0-9]$`)
-	memoryShape = regexp.MustCompile(`^[a-zA-Z0-9][a-zA-Z0-9-_]{0,127}$`) // the service's own end in a dash and ten characters; it says itself which are there
+	regionShape = lazyre.New(`^[a-z]{2}(-[a-z]+)+-[0-9]$`)
+	memoryShape = lazyre.New(`^[a-zA-Z0-9][a-zA-Z0-9-_]{0,127}$`) // the service's own end in a dash and ten characters; it says itself which are there
 )
 
 func parse(u *url.URL) (Options, error) {
@@ -104,10 +104,10 @@ func parse(u *url.URL) (Options, error) {
 		return o, errors.New("agentcore: write agentcore://REGION or agentcore://REGION/MEMORY-ID")
 	}
 	o.Region, o.Memory = u.Hostname(), strings.Trim(u.Path, "/")
-	if !regionShape.MatchString(o.Region) {
+	if !regionShape().MatchString(o.Region) {
 		return o, fmt.Errorf("agentcore: %q is not a region: want one like eu-central-1", o.Region)
 	}
-	if o.Memory != "" && !memoryShape.MatchString(o.Memory) {
+	if o.Memory != "" && !memoryShape().MatchString(o.Memory) {
 		return o, errors.New("agentcore: not the id of a memory: want letters, digits, - and _, as ListMemories prints it: its name, a dash and ten characters")
 	}
 	for k, v := range u.Query() {

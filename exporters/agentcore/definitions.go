@@ -3,11 +3,11 @@ package agentcore
 import (
 	"encoding/json"
 	"fmt"
-	"regexp"
 	"slices"
 	"strings"
 
 	"github.com/exitramp/exitramp/context/agentstate"
+	"github.com/exitramp/exitramp/internal/lazyre"
 	pb "github.com/exitramp/exitramp/proto/exitramp/v1"
 )
 
@@ -191,10 +191,10 @@ func (r *reading) policy(engine, id string, doc json.RawMessage) error {
 }
 
 // simple is a Cedar policy that one grant says as well. Anything else stays text. Compiled once.
-var simple = regexp.MustCompile(`(?s)^\s*(permit|forbid)\s*\(\s*principal(?:\s*(?:==|is)\s*([^,"]+(?:"[^"]*")?))?\s*,\s*action(?:\s*==\s*[\w:]*Action::"([^"]+)")?\s*,\s*resource(?:\s*==\s*[\w:]*::"([^"]+)")?\s*\)\s*(?:when\s*\{(.*)\})?\s*;\s*$`)
+var simple = lazyre.New(`(?s)^\s*(permit|forbid)\s*\(\s*principal(?:\s*(?:==|is)\s*([^,"]+(?:"[^"]*")?))?\s*,\s*action(?:\s*==\s*[\w:]*Action::"([^"]+)")?\s*,\s*resource(?:\s*==\s*[\w:]*::"([^"]+)")?\s*\)\s*(?:when\s*\{(.*)\})?\s*;\s*$`)
 
 func grant(p *pb.Policy, text string) *pb.ToolGrant {
-	m := simple.FindStringSubmatch(text)
+	m := simple().FindStringSubmatch(text)
 	if m == nil || !oneBlock(m[5]) {
 		return nil
 	}

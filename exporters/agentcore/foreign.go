@@ -4,7 +4,6 @@ import (
 	"context"
 	"encoding/json"
 	"fmt"
-	"regexp"
 	"slices"
 	"strings"
 	"unicode/utf8"
@@ -12,14 +11,15 @@ import (
 	"github.com/exitramp/exitramp/context/agentstate"
 	"github.com/exitramp/exitramp/context/fidelity"
 	"github.com/exitramp/exitramp/context/replay"
+	"github.com/exitramp/exitramp/internal/lazyre"
 	pb "github.com/exitramp/exitramp/proto/exitramp/v1"
 )
 
 // What an id may not hold; compiled once.
 var (
-	notSession   = regexp.MustCompile(`[^a-zA-Z0-9_-]+`)
-	notNamespace = regexp.MustCompile(`[^a-zA-Z0-9_/-]+`)
-	notValue     = regexp.MustCompile(`[^a-zA-Z0-9\s._:/=+@-]`)
+	notSession   = lazyre.New(`[^a-zA-Z0-9_-]+`)
+	notNamespace = lazyre.New(`[^a-zA-Z0-9_/-]+`)
+	notValue     = lazyre.New(`[^a-zA-Z0-9\s._:/=+@-]`)
 )
 
 const maxText = 100_000 // characters of one payload
@@ -29,7 +29,7 @@ const maxText = 100_000 // characters of one payload
 func sessionID(key string) string {
 	_, parts := agentstate.SplitKey(key)
 	id := strings.Join(parts, "-")
-	ok := notSession.ReplaceAllString(id, "-")
+	ok := notSession().ReplaceAllString(id, "-")
 	if ok != id || ok == "" || len(ok) > 100 || strings.HasPrefix(ok, "-") || strings.HasPrefix(ok, "_") {
 		ok = "x" + ok
 		ok = ok[:min(len(ok), 80)] + "-" + token(key)[:16]
@@ -45,7 +45,7 @@ func actorID(keys []string) string {
 		}
 		_, parts := agentstate.SplitKey(k)
 		had := parts[len(parts)-1]
-		id := strings.Trim(notSession.ReplaceAllString(had, "-"), "-_")
+		id := strings.Trim(notSession().ReplaceAllString(had, "-"), "-_")
 		if id != "" && id == had && len(id) <= 200 {
 			return id
 		}
@@ -191,7 +191,7 @@ func (w *writer) prepareForeignRecord(ctx context.Context, m *pb.Memory) (*outRe
 		return nil, refuse(fmt.Sprintf("%d of 16000 characters", n)), nil
 	}
 	_, parts := agentstate.SplitKey(m.SpaceKey)
-	ns := "/" + notNamespace.ReplaceAllString(strings.Join(parts, "/"), "-")
+	ns := "/" + notNamespace().ReplaceAllString(strings.Join(parts, "/"), "-")
 	if len(ns) > 1000 {
 		ns = ns[:900] + "-" + token(m.SpaceKey)[:16]
 	}
@@ -216,7 +216,7 @@ func (w *writer) prepareForeignRecord(ctx context.Context, m *pb.Memory) (*outRe
 	o.Timestamp = stamp(at / 1e6)
 	fits := len(m.Meta.Labels) <= 20
 	for _, l := range m.Meta.Labels {
-		fits = fits && l.Value != "" && len(l.Value) <= 256 && len(l.Name) <= 128 && !notValue.MatchString(l.Value) && !notValue.MatchString(l.Name)
+		fits = fits && l.Value != "" && len(l.Value) <= 256 && len(l.Name) <= 128 && !notValue().MatchString(l.Value) && !notValue().MatchString(l.Name)
 	}
 	if fits {
 		for _, l := range m.Meta.Labels {

@@ -6,7 +6,6 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
-	"regexp"
 	"slices"
 	"strings"
 
@@ -15,6 +14,7 @@ import (
 	"github.com/exitramp/exitramp/context/agentstate"
 	"github.com/exitramp/exitramp/context/fidelity"
 	"github.com/exitramp/exitramp/context/replay"
+	"github.com/exitramp/exitramp/internal/lazyre"
 	pb "github.com/exitramp/exitramp/proto/exitramp/v1"
 )
 
@@ -274,7 +274,7 @@ func byHand(r agentstate.Record, typ string, doc json.RawMessage) string {
 }
 
 // What differs between accounts by nature; compiled once.
-var anARN = regexp.MustCompile(`arn:[^"\s]*|\b[0-9]{12}\.dkr\.ecr\.[a-z0-9.-]+`)
+var anARN = lazyre.New(`arn:[^"\s]*|\b[0-9]{12}\.dkr\.ecr\.[a-z0-9.-]+`)
 
 // unlike names the members in which two definitions of a sort differ, ARNs aside.
 func unlike(typ string, a, b json.RawMessage) []string {
@@ -294,7 +294,7 @@ func unlike(typ string, a, b json.RawMessage) []string {
 	}
 	var out []string
 	for _, m := range members[typ] {
-		mask := func(doc json.RawMessage) []byte { return anARN.ReplaceAll(canonical(doc), []byte("arn")) }
+		mask := func(doc json.RawMessage) []byte { return anARN().ReplaceAll(canonical(doc), []byte("arn")) }
 		if !bytes.Equal(mask(x[m]), mask(y[m])) {
 			out = append(out, m)
 		}
@@ -373,14 +373,14 @@ func (w *writer) doubt(r agentstate.Record) bool {
 // gatewayNames are the ids of the gateways that a text names by their ARNs.
 func gatewayNames(text string) map[string]string {
 	out := map[string]string{}
-	for _, m := range gatewayARN.FindAllStringSubmatch(text, -1) {
+	for _, m := range gatewayARN().FindAllStringSubmatch(text, -1) {
 		out[m[0]] = m[1]
 	}
 	return out
 }
 
 // gatewayARN finds gateways in the text of a policy; compiled once.
-var gatewayARN = regexp.MustCompile(`arn:aws[a-z-]*:bedrock-agentcore:[a-z0-9-]+:[0-9]{12}:gateway/([0-9a-z-]+)`)
+var gatewayARN = lazyre.New(`arn:aws[a-z-]*:bedrock-agentcore:[a-z0-9-]+:[0-9]{12}:gateway/([0-9a-z-]+)`)
 
 // gateway is the ARN of the target's gateway that has the name of the source's; empty: there is none.
 func (w *writer) gateway(ctx context.Context, id string) (arn string, err error) {

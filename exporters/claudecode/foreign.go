@@ -9,7 +9,6 @@ import (
 	"io/fs"
 	"os"
 	"path/filepath"
-	"regexp"
 	"slices"
 	"strings"
 	"time"
@@ -21,6 +20,7 @@ import (
 	"github.com/exitramp/exitramp/exporters/internal/images"
 	"github.com/exitramp/exitramp/exporters/internal/responses"
 	"github.com/exitramp/exitramp/exporters/internal/toolname"
+	"github.com/exitramp/exitramp/internal/lazyre"
 	pb "github.com/exitramp/exitramp/proto/exitramp/v1"
 )
 
@@ -49,17 +49,17 @@ func (w *writer) foreign(ctx context.Context, r agentstate.Record) (replay.Recei
 	return replay.Receipt{Action: replay.Skipped, Why: "only conversations of other runtimes are taken; no " + agentstate.KindOf(r)}, nil
 }
 
-var notPlain = regexp.MustCompile(`[^A-Za-z0-9]`)
+var notPlain = lazyre.New(`[^A-Za-z0-9]`)
 
 // projectOf is the folder of a working folder's sessions.
-func projectOf(cwd string) string { return notPlain.ReplaceAllString(cwd, "-") }
+func projectOf(cwd string) string { return notPlain().ReplaceAllString(cwd, "-") }
 
-var isUUID = regexp.MustCompile(`^[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}$`)
+var isUUID = lazyre.New(`^[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}$`)
 
 // uuidOf is the id of a session or line: that of the record where it is one, else made of its key.
 func uuidOf(key string) string {
 	_, parts := agentstate.SplitKey(key)
-	if id := strings.ToLower(parts[len(parts)-1]); isUUID.MatchString(id) {
+	if id := strings.ToLower(parts[len(parts)-1]); isUUID().MatchString(id) {
 		return id
 	}
 	return homefiles.UUID(key)

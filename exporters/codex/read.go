@@ -7,12 +7,12 @@ import (
 	"iter"
 	"os"
 	"path"
-	"regexp"
 	"strconv"
 	"strings"
 
 	"github.com/exitramp/exitramp/context/agentstate"
 	"github.com/exitramp/exitramp/exporters/internal/homefiles"
+	"github.com/exitramp/exitramp/internal/lazyre"
 	pb "github.com/exitramp/exitramp/proto/exitramp/v1"
 )
 
@@ -53,7 +53,9 @@ func (h *Home) origin() *pb.Origin {
 	return &pb.Origin{Meta: agentstate.Meta("origin", nil, product), Product: product, Flavor: "files", Location: valid(h.root)}
 }
 
-var uuid = regexp.MustCompile(`[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}`)
+const uuidForm = `[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}`
+
+var uuid = lazyre.New(uuidForm)
 
 // Records reads the home: settings, definitions, instructions, rollouts.
 func (h *Home) Records(ctx context.Context, opts *agentstate.ReadOptions) iter.Seq2[agentstate.Record, error] {
@@ -78,7 +80,7 @@ func (h *Home) Records(ctx context.Context, opts *agentstate.ReadOptions) iter.S
 		byPath := map[string]*homefiles.File{}
 		for _, f := range w.Files {
 			byPath[f.Rel] = f
-			if ids := uuid.FindAllString(path.Base(f.Rel), -1); f.Kind == "conversation" && len(ids) > 0 && f.Size() > 0 {
+			if ids := uuid().FindAllString(path.Base(f.Rel), -1); f.Kind == "conversation" && len(ids) > 0 && f.Size() > 0 {
 				r.threads[ids[len(ids)-1]] = &rolledOut{f, keyOf(f.Rel)}
 			}
 		}

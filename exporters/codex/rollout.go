@@ -185,7 +185,7 @@ func (r *reading) rollout(ctx context.Context, f *homefiles.File) error {
 		}
 	}
 	if d := r.dbs["state_5.sqlite"]; d != nil {
-		if c.Title, err = d.title(ctx, uuid.FindString(path.Base(f.Rel))); err != nil {
+		if c.Title, err = d.title(ctx, uuid().FindString(path.Base(f.Rel))); err != nil {
 			return err
 		}
 	}

@@ -8,7 +8,6 @@ import (
 	"io/fs"
 	"os"
 	"path/filepath"
-	"regexp"
 	"slices"
 	"strings"
 	"time"
@@ -18,6 +17,7 @@ import (
 	"github.com/exitramp/exitramp/context/replay"
 	"github.com/exitramp/exitramp/exporters/internal/homefiles"
 	"github.com/exitramp/exitramp/exporters/internal/responses"
+	"github.com/exitramp/exitramp/internal/lazyre"
 	pb "github.com/exitramp/exitramp/proto/exitramp/v1"
 )
 
@@ -149,7 +149,7 @@ func (w *writer) Commit(ctx context.Context) error {
 	return nil
 }
 
-var whole = regexp.MustCompile("^" + uuid.String() + "$")
+var whole = lazyre.New("^" + uuidForm + "$")
 
 // version is what written rollouts say they are of: the release whose form they have.
 const version = "0.169.0"
@@ -158,7 +158,7 @@ const version = "0.169.0"
 func (w *writer) conversation(c *pb.Conversation) (replay.Receipt, error) {
 	_, parts := agentstate.SplitKey(c.Meta.Key)
 	id := strings.ToLower(parts[len(parts)-1])
-	if !whole.MatchString(id) {
+	if !whole().MatchString(id) {
 		id = homefiles.UUID(c.Meta.Key)
 	}
 	losses := fidelity.Lost(c, "a rollout has no place for it", "context_keys", "head_key", "title", "meta.created_unix_nano", "meta.updated_unix_nano", "meta.labels")

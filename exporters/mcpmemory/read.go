@@ -7,12 +7,12 @@ import (
 	"io"
 	"iter"
 	"os"
-	"regexp"
 	"strconv"
 
 	"github.com/exitramp/exitramp/context/agentstate"
 	"github.com/exitramp/exitramp/exporters/internal/ahead"
 	"github.com/exitramp/exitramp/internal/diskmap"
+	"github.com/exitramp/exitramp/internal/lazyre"
 	pb "github.com/exitramp/exitramp/proto/exitramp/v1"
 )
 
@@ -169,8 +169,8 @@ func (r *reader) line(p *parsed) error {
 
 // What half a line still says of itself; compiled once.
 var (
-	saysEntity   = regexp.MustCompile(`"type"\s*:\s*"entity"`)
-	saysRelation = regexp.MustCompile(`"type"\s*:\s*"relation"`)
+	saysEntity   = lazyre.New(`"type"\s*:\s*"entity"`)
+	saysRelation = lazyre.New(`"type"\s*:\s*"relation"`)
 )
 
 // damaged names a line that is no JSON: with it the server refuses the whole file. Its bytes are kept
@@ -178,9 +178,9 @@ var (
 func (r *reader) damaged(l *line) error {
 	kind := "opaque"
 	switch {
-	case saysEntity.Match(l.text):
+	case saysEntity().Match(l.text):
 		kind = "entity"
-	case saysRelation.Match(l.text):
+	case saysRelation().Match(l.text):
 		kind = "relation"
 	}
 	r.lay.damaged(l.text)

@@ -210,7 +210,7 @@ func (w *writer) payloadIn(ctx context.Context, r agentstate.Record) ([]byte, er
 // idFor is the id of a record's row: its own, if that is a UUID, else one that is made of its key.
 func idFor(key string) string {
 	_, parts := agentstate.SplitKey(key)
-	if id := parts[len(parts)-1]; uuidForm.MatchString(id) {
+	if id := parts[len(parts)-1]; uuidForm().MatchString(id) {
 		return id
 	}
 	return madeID(key)

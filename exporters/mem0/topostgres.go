@@ -3,10 +3,10 @@ package mem0
 import (
 	"context"
 	"fmt"
-	"regexp"
 	"slices"
 
 	"github.com/exitramp/exitramp/exporters/internal/sqlitefile"
+	"github.com/exitramp/exitramp/internal/lazyre"
 )
 
 func (s *Store) presentPG(ctx context.Context) (presence, error) {
@@ -105,4 +105,4 @@ func createPG(l layout, there bool) (out []string) {
 	return out
 }
 
-var uuidForm = regexp.MustCompile(`^[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}$`)
+var uuidForm = lazyre.New(`^[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}$`)

@@ -79,7 +79,7 @@ func (w *writer) native(ctx context.Context, r agentstate.Record) (replay.Receip
 	if l.Form.history() && w.s.server != nil && w.s.beside == "" {
 		return refused("the history is in a SQLite file of its own: name it with ?history=FILE")
 	}
-	if id, _ := vals["id"].(string); n.Type == "pgvector" && !uuidForm.MatchString(id) {
+	if id, _ := vals["id"].(string); n.Type == "pgvector" && !uuidForm().MatchString(id) {
 		return refused("its id is no UUID")
 	}
 	if p, _ := vals["payload"].(string); n.Type == "pgvector" && strings.Contains(p, `\u0000`) {

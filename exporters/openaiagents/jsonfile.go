@@ -11,6 +11,7 @@ import (
 
 	"github.com/exitramp/exitramp/context/agentstate"
 	"github.com/exitramp/exitramp/exporters/internal/responses"
+	"github.com/exitramp/exitramp/internal/lazyre"
 	pb "github.com/exitramp/exitramp/proto/exitramp/v1"
 )
 
@@ -289,13 +290,13 @@ func countElements(b []byte) (n uint64) {
 // There, in JavaScript, it is a text in a text, as a program's own document may have it: its quotes are
 // escaped, once a level.
 var (
-	tracingKey = regexp.MustCompile(`("tracing_api_key"\s*:\s*)"(?:[^"\\]|\\.)*"`)
-	deepKey    = regexp.MustCompile(`(\\+"tracing_api_key\\+"\s*:\s*)\\+"[^"\\]*\\+"`)
+	tracingKey = lazyre.New(`("tracing_api_key"\s*:\s*)"(?:[^"\\]|\\.)*"`)
+	deepKey    = lazyre.New(`(\\+"tracing_api_key\\+"\s*:\s*)\\+"[^"\\]*\\+"`)
 )
 
 // withoutKeys takes such keys out of a run state. What binds calls to their arguments is untouched.
 func withoutKeys(b []byte) (_ []byte, n int) {
-	for _, x := range []*regexp.Regexp{tracingKey, deepKey} {
+	for _, x := range []*regexp.Regexp{tracingKey(), deepKey()} {
 		if found := len(x.FindAllIndex(b, -1)); found > 0 {
 			b, n = x.ReplaceAll(b, []byte("${1}null")), n+found
 		}

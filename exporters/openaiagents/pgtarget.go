@@ -95,7 +95,7 @@ func (w *pgWriter) connect(ctx context.Context, s *Store) (err error) {
 func validNames(pairs []pair) bool {
 	for _, p := range pairs {
 		for _, n := range []string{p.Sessions, p.Messages} {
-			if !identifier.MatchString(n) || len(n) > 63 {
+			if !identifier().MatchString(n) || len(n) > 63 {
 				return false
 			}
 		}

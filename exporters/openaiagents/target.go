@@ -8,13 +8,13 @@ import (
 	"io/fs"
 	"os"
 	"path/filepath"
-	"regexp"
 	"slices"
 	"strings"
 
 	"github.com/exitramp/exitramp/context/agentstate"
 	"github.com/exitramp/exitramp/context/replay"
 	"github.com/exitramp/exitramp/exporters/internal/sqlitefile"
+	"github.com/exitramp/exitramp/internal/lazyre"
 	pb "github.com/exitramp/exitramp/proto/exitramp/v1"
 )
 
@@ -64,11 +64,11 @@ func (f *Folder) Begin(_ context.Context, run *replay.Run) (replay.Writer, error
 // Exact tells whether the state is of this runtime: then what is read out of documents is left out.
 func (w *writer) Exact() bool { return w.exact }
 
-var identifier = regexp.MustCompile(`^[A-Za-z_][A-Za-z0-9_]{0,127}$`)
+var identifier = lazyre.New(`^[A-Za-z_][A-Za-z0-9_]{0,127}$`)
 
 func (l *layout) valid() bool {
 	for _, p := range l.Pairs {
-		if !identifier.MatchString(p.Sessions) || !identifier.MatchString(p.Messages) || p.Sessions == p.Messages ||
+		if !identifier().MatchString(p.Sessions) || !identifier().MatchString(p.Messages) || p.Sessions == p.Messages ||
 			strings.HasPrefix(strings.ToLower(p.Sessions), "sqlite_") || strings.HasPrefix(strings.ToLower(p.Messages), "sqlite_") {
 			return false
 		}

@@ -3,13 +3,13 @@ package openaievals
 import (
 	"encoding/json"
 	"fmt"
-	"regexp"
 	"slices"
 	"strings"
 
 	"github.com/exitramp/exitramp/context/agentstate"
 	"github.com/exitramp/exitramp/context/harness"
 	"github.com/exitramp/exitramp/exporters/internal/jsonvalue"
+	"github.com/exitramp/exitramp/internal/lazyre"
 	pb "github.com/exitramp/exitramp/proto/exitramp/v1"
 )
 
@@ -85,19 +85,19 @@ func filled(template, item jsonvalue.Value) jsonvalue.Value {
 		return nil
 	}
 	ok := true
-	out := placeholder.ReplaceAllFunc(template, func(m []byte) []byte {
-		s, found := value(item, string(placeholder.FindSubmatch(m)[1]))
+	out := placeholder().ReplaceAllFunc(template, func(m []byte) []byte {
+		s, found := value(item, string(placeholder().FindSubmatch(m)[1]))
 		ok = ok && found
 		quoted := harness.Encode(s) // it stands inside of a JSON text
 		return quoted[1 : len(quoted)-1]
 	})
-	if !ok || strings.Contains(string(placeholder.ReplaceAll(template, nil)), "{{") || !json.Valid(out) {
+	if !ok || strings.Contains(string(placeholder().ReplaceAll(template, nil)), "{{") || !json.Valid(out) {
 		return nil
 	}
 	return out
 }
 
-var placeholder = regexp.MustCompile(`\{\{\s*item\.([\w.]+)\s*\}\}`)
+var placeholder = lazyre.New(`\{\{\s*item\.([\w.]+)\s*\}\}`)
 
 // value is a member of a row as text: a.b is the member b of a.
 func value(item jsonvalue.Value, path string) (string, bool) {
@@ -124,12 +124,12 @@ func expectation(grader, item jsonvalue.Value) *pb.Expectation {
 		return judge
 	}
 	ok := true
-	want := placeholder.ReplaceAllStringFunc(g.Reference, func(m string) string {
-		s, found := value(item, placeholder.FindStringSubmatch(m)[1])
+	want := placeholder().ReplaceAllStringFunc(g.Reference, func(m string) string {
+		s, found := value(item, placeholder().FindStringSubmatch(m)[1])
 		ok = ok && found
 		return s
 	})
-	if !ok || strings.Contains(placeholder.ReplaceAllString(g.Reference, ""), "{{") {
+	if !ok || strings.Contains(placeholder().ReplaceAllString(g.Reference, ""), "{{") {
 		return judge
 	}
 	switch g.Operation {

@@ -2,15 +2,16 @@ package promptfoo
 
 import (
 	"encoding/json"
-	"regexp"
 	"strings"
+
+	"github.com/exitramp/exitramp/internal/lazyre"
 )
 
 var (
-	placeholder = regexp.MustCompile(`\{\{-?\s*([A-Za-z_]\w*)\s*-?\}\}`)
+	placeholder = lazyre.New(`\{\{-?\s*([A-Za-z_]\w*)\s*-?\}\}`)
 	// escaped is how escape writes a brace, and nothing.
-	escaped = regexp.MustCompile(`\{\{ "(\{?)" \}\}`)
-	scheme  = regexp.MustCompile(`^\s*[A-Za-z][A-Za-z+.-]*:`)
+	escaped = lazyre.New(`\{\{ "(\{?)" \}\}`)
+	scheme  = lazyre.New(`^\s*[A-Za-z][A-Za-z+.-]*:`)
 )
 
 // render fills the placeholders of a template, as nunjucks does it for {{ name }}. ok is false for
@@ -18,14 +19,14 @@ var (
 func render(t string, vars map[string]any) (string, bool) {
 	var out strings.Builder
 	at := 0
-	for _, m := range append(escaped.FindAllStringSubmatchIndex(t, -1), []int{len(t), len(t), 0, 0}) {
+	for _, m := range append(escaped().FindAllStringSubmatchIndex(t, -1), []int{len(t), len(t), 0, 0}) {
 		piece := t[at:m[0]]
-		if templated(placeholder.ReplaceAllString(piece, "")) {
+		if templated(placeholder().ReplaceAllString(piece, "")) {
 			return "", false
 		}
 		ok := true
-		out.WriteString(placeholder.ReplaceAllStringFunc(piece, func(p string) string {
-			s, known := plainText(vars[placeholder.FindStringSubmatch(p)[1]])
+		out.WriteString(placeholder().ReplaceAllStringFunc(piece, func(p string) string {
+			s, known := plainText(vars[placeholder().FindStringSubmatch(p)[1]])
 			ok = ok && known
 			return s
 		}))
@@ -44,10 +45,10 @@ func plainText(v any) (string, bool) {
 	switch v := v.(type) {
 	case string:
 		v = strings.TrimSuffix(v, "\n")
-		if strings.HasPrefix(v, "file://") || templated(escaped.ReplaceAllString(v, "")) {
+		if strings.HasPrefix(v, "file://") || templated(escaped().ReplaceAllString(v, "")) {
 			return "", false
 		}
-		return escaped.ReplaceAllString(v, "$1"), true
+		return escaped().ReplaceAllString(v, "$1"), true
 	case json.Number:
 		return v.String(), true
 	case bool:
@@ -71,7 +72,7 @@ func templated(s string) bool {
 // package:… of a suite that is put together from records of a stranger.
 func escape(s string) string {
 	var out strings.Builder
-	if scheme.MatchString(s) {
+	if scheme().MatchString(s) {
 		out.WriteString(`{{ "" }}`)
 	}
 	for i := range len(s) {

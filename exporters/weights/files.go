@@ -13,13 +13,13 @@ import (
 	"os"
 	"path"
 	"path/filepath"
-	"regexp"
 	"slices"
 	"strings"
 	"time"
 	"unicode/utf8"
 
 	"github.com/exitramp/exitramp/context/agentstate"
+	"github.com/exitramp/exitramp/internal/lazyre"
 	pb "github.com/exitramp/exitramp/proto/exitramp/v1"
 )
 
@@ -294,14 +294,14 @@ func (r reader) Read(b []byte) (int, error) {
 	return r.r.Read(b)
 }
 
-var hexName = regexp.MustCompile(`^[0-9a-f]{64}$`)
+var hexName = lazyre.New(`^[0-9a-f]{64}$`)
 
 // promised is the SHA-256 that a store says the file has: by its name in an OCI layout or among the
 // blobs of Hugging Face's cache. Empty: nobody says.
 func promised(x *file) string {
 	dir, base := filepath.Split(x.path)
 	dir = filepath.ToSlash(filepath.Clean(dir))
-	if hexName.MatchString(base) && (strings.HasSuffix(dir, "/blobs/sha256") || strings.HasSuffix(dir, "/blobs")) {
+	if hexName().MatchString(base) && (strings.HasSuffix(dir, "/blobs/sha256") || strings.HasSuffix(dir, "/blobs")) {
 		return base
 	}
 	return ""

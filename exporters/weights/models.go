@@ -7,11 +7,11 @@ import (
 	"fmt"
 	"maps"
 	"path"
-	"regexp"
 	"slices"
 	"strings"
 
 	"github.com/exitramp/exitramp/context/agentstate"
+	"github.com/exitramp/exitramp/internal/lazyre"
 	pb "github.com/exitramp/exitramp/proto/exitramp/v1"
 )
 
@@ -39,7 +39,7 @@ func (m *model) label(name, value string) {
 	}
 }
 
-var shard = regexp.MustCompile(`-\d{5}-of-\d{5}$`)
+var shard = lazyre.New(`-\d{5}-of-\d{5}$`)
 
 // models yields the Models that the files make, those without an adapter first: an adapter says the
 // digest of its base.
@@ -110,7 +110,7 @@ func (r *reading) inFolder(dir string, files []*file) []*model {
 		base := path.Base(x.rel)
 		switch {
 		case x.hdr != nil && x.hdr.Format == "gguf":
-			stem := shard.ReplaceAllString(strings.TrimSuffix(base, path.Ext(base)), "")
+			stem := shard().ReplaceAllString(strings.TrimSuffix(base, path.Ext(base)), "")
 			byGGUF[stem] = append(byGGUF[stem], x)
 		case x.hdr != nil:
 			tensors = append(tensors, x)

@@ -105,7 +105,7 @@ func (r *reading) manifest(dir string, d descriptor, depth int, left *int) []*mo
 // blob is the file that d names; nil: it is not there, or is not what d says.
 func (r *reading) blob(dir string, d descriptor) *file {
 	sum, ok := strings.CutPrefix(d.Digest, "sha256:")
-	if !ok || !hexName.MatchString(sum) {
+	if !ok || !hexName().MatchString(sum) {
 		return nil
 	}
 	x := r.files[path.Join(dir, "blobs/sha256", sum)]

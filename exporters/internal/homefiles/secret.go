@@ -4,8 +4,9 @@ import (
 	"bytes"
 	"encoding/json"
 	"fmt"
-	"regexp"
 	"strings"
+
+	"github.com/exitramp/exitramp/internal/lazyre"
 )
 
 // A Secret is one value that was taken out of a document of settings.
@@ -13,8 +14,8 @@ type Secret struct{ Path, Name string }
 
 // patterns of secrets. It takes out too much rather than too little.
 var (
-	secretName = regexp.MustCompile(`(?i)(token|secret|passw|pwd$|api_?-?key|authorization|credential|private_?-?key|cookie)`)
-	secretText = regexp.MustCompile(`(?i)://[^/\s"'@]*:[^/\s"'@]*@` + // a URL with a password
+	secretName = lazyre.New(`(?i)(token|secret|passw|pwd$|api_?-?key|authorization|credential|private_?-?key|cookie)`)
+	secretText = lazyre.New(`(?i)://[^/\s"'@]*:[^/\s"'@]*@` + // a URL with a password
 		`|[?&][^=&\s]*(token|secret|passw|key|sig|auth)[^=&\s]*=[^&\s]` +
 		`|\b(bearer|basic)\s+[a-z0-9._~+/=-]{6,}` +
 		`|(^|\s)--?([a-z0-9]+[_-])*(token|secret|password|passwd|passphrase|pat|jwt|(api|private|access)?-?key|auth|authorization|cookie|credentials?)([_-][a-z0-9]+)*[=\s]\s*\S` +
@@ -22,14 +23,14 @@ var (
 		`|://hooks\.slack\.com/\S|://(\w+\.)?discord(app)?\.com/api/webhooks/\S` +
 		`|\b[a-z0-9_]*(token|secret|password|api_?key)[a-z0-9_]*=\S` +
 		`|\b(sk-[a-z0-9_-]{16,}|gh[pousr]_[a-z0-9]{20,}|xox[a-z]-[a-z0-9-]{10,}|akia[a-z0-9]{16})\b|-----begin [a-z ]*private key`)
-	secretFlag = regexp.MustCompile(`(?i)^(-h|--?([a-z0-9]+[_-])*(token|secret|password|passwd|passphrase|pat|jwt|(api|private|access)?-?key|auth|authorization|cookie|credentials?|headers?)([_-][a-z0-9]+)*)$`)
-	secretUser = regexp.MustCompile(`(?i)^(-u|--user|--proxy-user)$`)
-	userAndKey = regexp.MustCompile(`(?i)^[^\s:/]*[a-z][^\s:/]*:[^\s/]`)
+	secretFlag = lazyre.New(`(?i)^(-h|--?([a-z0-9]+[_-])*(token|secret|password|passwd|passphrase|pat|jwt|(api|private|access)?-?key|auth|authorization|cookie|credentials?|headers?)([_-][a-z0-9]+)*)$`)
+	secretUser = lazyre.New(`(?i)^(-u|--user|--proxy-user)$`)
+	userAndKey = lazyre.New(`(?i)^[^\s:/]*[a-z][^\s:/]*:[^\s/]`)
 	// Addresses of MCP servers have the key in their path, as one long word or a UUID.
-	inPath = regexp.MustCompile(`(?i)^https?://[^/?#]+/([^?#]*/)?([a-z0-9_]{20,}|[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12})[^/?#]*(/|[?#]|$)`)
-	digit  = regexp.MustCompile(`[0-9]`)
+	inPath = lazyre.New(`(?i)^https?://[^/?#]+/([^?#]*/)?([a-z0-9_]{20,}|[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12})[^/?#]*(/|[?#]|$)`)
+	digit  = lazyre.New(`[0-9]`)
 	// Names of variables that hold a secret are none themselves.
-	variable = regexp.MustCompile(`(?i)(^|_)env(_|$)|_var$`)
+	variable = lazyre.New(`(?i)(^|_)env(_|$)|_var$`)
 )
 
 // hides tells whether the text at a path of names is a secret. before is the element that stands
@@ -39,7 +40,7 @@ func hides(names []string, text, before string) bool {
 		return false
 	}
 	for i, n := range names {
-		headers := strings.HasSuffix(strings.ToLower(n), "headers") && !variable.MatchString(n)
+		headers := strings.HasSuffix(strings.ToLower(n), "headers") && !variable().MatchString(n)
 		if n == "env" || headers || n == "set" && i > 0 && names[i-1] == "shell_environment_policy" {
 			return true
 		}
@@ -48,14 +49,14 @@ func hides(names []string, text, before string) bool {
 	if len(names) > 0 {
 		last = names[len(names)-1]
 	}
-	return secretName.MatchString(last) && !variable.MatchString(last) || secretText.MatchString(text) || secretFlag.MatchString(before) ||
-		secretUser.MatchString(before) && userAndKey.MatchString(text) || last == "url" && keyInPath(text)
+	return secretName().MatchString(last) && !variable().MatchString(last) || secretText().MatchString(text) || secretFlag().MatchString(before) ||
+		secretUser().MatchString(before) && userAndKey().MatchString(text) || last == "url" && keyInPath(text)
 }
 
 // keyInPath tells whether a long word with digits stands in the path of an address.
 func keyInPath(url string) bool {
-	m := inPath.FindStringSubmatch(url)
-	return m != nil && digit.MatchString(m[2])
+	m := inPath().FindStringSubmatch(url)
+	return m != nil && digit().MatchString(m[2])
 }
 
 // RedactJSON takes secrets out of a JSON document and leaves every other byte as it is: values below

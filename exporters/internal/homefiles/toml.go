@@ -69,7 +69,7 @@ func (t *toml) comment() {
 	}
 	text := strings.TrimLeft(t.doc[from:t.i], "# \t")
 	name, value, ok := strings.Cut(text, "=")
-	if ok && strings.ContainsAny(value, `"'`) && hides([]string{strings.TrimSpace(name)}, value, "") || secretText.MatchString(text) {
+	if ok && strings.ContainsAny(value, `"'`) && hides([]string{strings.TrimSpace(name)}, value, "") || secretText().MatchString(text) {
 		t.replace(from, "#")
 	}
 }
