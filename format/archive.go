@@ -74,7 +74,7 @@ func openArchive(ra io.ReaderAt, size int64, opts *ReaderOptions) (*archive, err
 	if err := opts.check(); err != nil {
 		return nil, err
 	}
-	a := &archive{size: size, lim: opts.Limits.orDefault(), members: map[string]*member{}}
+	a := &archive{size: size, lim: opts.Limits.orDefault()}
 	t, err := newTailReader(ra, size)
 	if err != nil {
 		return nil, err
@@ -135,6 +135,8 @@ func containerError(err error, member string) error {
 // names checks that all members are in one folder, in the grammar and in order.
 func (a *archive) names(*ReaderOptions) error {
 	last := 0
+	a.members = make(map[string]*member, len(a.entries))
+	all := make([]member, len(a.entries)) // a call for one record spends more on thousands of small ones
 	for i, e := range a.entries {
 		folder, name, _ := strings.Cut(e.Name, "/")
 		if i == 0 {
@@ -153,7 +155,8 @@ func (a *archive) names(*ReaderOptions) error {
 		} else {
 			last = r
 		}
-		a.members[name] = &member{entry: e, place: p, data: strings.HasPrefix(name, "data/")}
+		all[i] = member{entry: e, place: p, data: strings.HasPrefix(name, "data/")}
+		a.members[name] = &all[i]
 	}
 	for _, n := range []string{nameBagit, nameReadme, nameList, nameManifest} {
 		if a.members[n] == nil {

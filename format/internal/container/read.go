@@ -53,7 +53,7 @@ type dir struct {
 
 func (d *dir) read(members int) ([]Entry, error) {
 	out := make([]Entry, 0, min(members, 4096))
-	seen := map[string]bool{} // names and the folders above them
+	seen := make(map[string]bool, min(members, 4096)+8) // names and the folders above them
 	br := newReader(d.r)
 	at := int64(0)
 	for range members {
