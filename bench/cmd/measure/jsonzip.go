@@ -6,8 +6,10 @@ import (
 	"encoding/binary"
 	"encoding/json"
 	"io"
+	"iter"
 	"math"
 	"os"
+	"slices"
 
 	"github.com/exitramp/exitramp/context/agentstate"
 	pb "github.com/exitramp/exitramp/proto/exitramp/v1"
@@ -116,20 +118,50 @@ func writeJSON(path string, lines []*line) error {
 	if err != nil {
 		return err
 	}
-	bw := bufio.NewWriterSize(w, 1<<16)
-	enc := json.NewEncoder(bw)
-	for _, l := range lines {
-		if err := enc.Encode(l); err != nil {
-			return err
-		}
-	}
-	if err := bw.Flush(); err != nil {
+	if err := encode(w, slices.Values(lines)); err != nil {
 		return err
 	}
 	if err := z.Close(); err != nil {
 		return err
 	}
 	return f.Close()
+}
+
+// jsonLines writes the same lines of the records that stream makes, in their order, one at a time.
+func jsonLines(mix, count, out string) error {
+	recs, n, err := made(mix, count)
+	if err != nil {
+		return err
+	}
+	f, err := os.Create(out)
+	if err != nil {
+		return err
+	}
+	c := start()
+	if err := encode(f, func(yield func(*line) bool) {
+		for r := range recs {
+			if !yield(toLine(r)) {
+				return
+			}
+		}
+	}); err != nil {
+		return err
+	}
+	if err := f.Close(); err != nil {
+		return err
+	}
+	return c.print("jsonl", n, 0, out)
+}
+
+func encode(w io.Writer, lines iter.Seq[*line]) error {
+	bw := bufio.NewWriterSize(w, 1<<16)
+	enc := json.NewEncoder(bw)
+	for l := range lines {
+		if err := enc.Encode(l); err != nil {
+			return err
+		}
+	}
+	return bw.Flush()
 }
 
 // readJSON decodes every record and returns their number and the bytes of their keys, which

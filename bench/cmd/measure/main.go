@@ -8,7 +8,8 @@
 //	measure ranged IN KEY [IDFILE]  requests that one record costs over ranged reads
 //	measure jsonzip IN OUT          the JSON peer, write
 //	measure readjson IN             the JSON peer, read
-//	measure key IN                  the key of the record in the middle of an archive
+//	measure jsonl MIX N OUT         the JSON peer's lines of the records that stream makes
+//	measure key IN [IDFILE]         the key of the record in the middle of an archive
 //	measure verify IN LEVEL [IDFILE]
 //
 // With CPUPROFILE=FILE it writes a CPU profile of what the clock measures.
@@ -18,6 +19,7 @@ import (
 	"context"
 	"encoding/json"
 	"fmt"
+	"iter"
 	"os"
 	"runtime"
 	"runtime/pprof"
@@ -79,6 +81,8 @@ func run(ctx context.Context, args []string) error {
 			return err
 		}
 		return c.print("jsonzip", len(lines), bytes, arg(2))
+	case "jsonl":
+		return jsonLines(arg(1), arg(2), arg(3))
 	case "readjson":
 		c := start()
 		n, keys, err := readJSON(arg(1))
@@ -151,12 +155,21 @@ func pack(ctx context.Context, in, out, recipient string) error {
 	return c.print("pack", len(recs), bytes, out)
 }
 
-func stream(ctx context.Context, mix, count, out, recipient string) error {
+// made are the records of a mix, one at a time.
+func made(mix, count string) (iter.Seq[agentstate.Record], int, error) {
 	m, err := mixOf(mix)
 	if err != nil {
-		return err
+		return nil, 0, err
 	}
 	n, err := strconv.Atoi(count)
+	if err != nil {
+		return nil, 0, err
+	}
+	return corpus.Records(m, n, 1), n, nil
+}
+
+func stream(ctx context.Context, mix, count, out, recipient string) error {
+	recs, n, err := made(mix, count)
 	if err != nil {
 		return err
 	}
@@ -173,7 +186,7 @@ func stream(ctx context.Context, mix, count, out, recipient string) error {
 	if err != nil {
 		return err
 	}
-	for r := range corpus.Records(m, n, 1) {
+	for r := range recs {
 		if err := w.Put(ctx, r); err != nil {
 			return err
 		}
