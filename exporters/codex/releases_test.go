@@ -78,6 +78,9 @@ func TestSteps(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
+		if again, err := schemaAt(t.Context(), rel, first(nameOf(rel))); err != nil || again != s {
+			t.Errorf("%s: made twice (%v)", rel, err)
+		}
 		// As archives of databases of 0.169.0 have it.
 		marks := map[string]string{"state_5.sqlite": "7e7e06847f1be2392b5e0f12ee4673ff", "thread_history_1.sqlite": "e790c6034b6884975e30f6601ce417cb", "goals_1.sqlite": "3936f6062c9ed965590b5619d6ed1f50",
 			"memories_1.sqlite": "133658be38aa676e3b5e5e6b97406e43", "queue_1.sqlite": "299a20c13c6e6e3da10371c4562d1e77"}

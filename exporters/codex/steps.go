@@ -9,6 +9,7 @@ import (
 	"slices"
 	"strconv"
 	"strings"
+	"sync"
 )
 
 // supported are the releases whose databases are known, in which migrations they differ.
@@ -73,18 +74,41 @@ func stepsOf(rel string) (out []step, err error) {
 	return out, nil
 }
 
+// A stage is a database after some of its migrations.
+type stage struct {
+	name string
+	n    int
+}
+
+// made holds what schemaAt made, each once: they are constants of the build, nobody changes one, and
+// each costs a database.
+var made sync.Map // of stage: *schema
+
 // schemaAt is what a database is after its first n migrations.
 func schemaAt(ctx context.Context, rel string, n int) (*schema, error) {
 	all, err := stepsOf(rel)
 	if err != nil {
 		return nil, err
 	}
+	key := stage{nameOf(rel), min(n, len(all))}
+	if s, ok := made.Load(key); ok {
+		return s.(*schema), nil
+	}
+	s, err := steppedTo(ctx, key.name, all[:key.n])
+	if err == nil {
+		made.Store(key, s)
+	}
+	return s, err
+}
+
+// steppedTo makes the schema of a database that went through steps.
+func steppedTo(ctx context.Context, name string, steps []step) (*schema, error) {
 	statements := []string{createBookkeeping}
-	for _, s := range all[:min(n, len(all))] {
+	for _, s := range steps {
 		statements = append(statements, s.statements, fmt.Sprintf("INSERT INTO %s (version, description, success, checksum, execution_time) VALUES (%d, '%s', 1, x'%s', 0)",
 			bookkeeping, s.version, strings.ReplaceAll(s.description, "'", "''"), s.checksum))
 	}
-	return newSchema(ctx, nameOf(rel), statements)
+	return newSchema(ctx, name, statements)
 }
 
 // createBookkeeping is how sqlx makes its own table.
