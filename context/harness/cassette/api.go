@@ -21,6 +21,7 @@ type api interface {
 	answer(body []byte) (*answer, error)
 	events(es []event) (*answer, error)
 	// write says it; stream does event by event.
+	// In the answer's own pieces where they are of this API.
 	write(a *answer) any
 	stream(w *eventWriter, q *request, a *answer)
 	// failure is the body of an error.
@@ -57,7 +58,54 @@ type answer struct {
 	Model string
 	Parts []*pb.Part
 	Usage json.RawMessage
+	Stop  string // why it is not whole: "length", "content_filter"; empty: it is
+
+	api    string                     // where it came from, and there
+	pieces []json.RawMessage          // choices, items or blocks, as they came
+	end    map[string]json.RawMessage // how it ended, as the API says it
 }
+
+// own are the pieces of an answer that came from this API as JSON values; false: it did not.
+func (a *answer) own(api string) ([]map[string]any, bool) {
+	if a.api != api {
+		return nil, false
+	}
+	out := make([]map[string]any, len(a.pieces))
+	for i, raw := range a.pieces {
+		d := json.NewDecoder(bytes.NewReader(raw))
+		d.UseNumber()
+		if d.Decode(&out[i]) != nil || out[i] == nil {
+			return nil, false
+		}
+	}
+	return out, true
+}
+
+// reread is an answer of any API, as a recorder keeps it; nil: it is none.
+func reread(b []byte) *answer {
+	apis := []api{chatAPI{}, responsesAPI{}, messagesAPI{}}
+	if json.Valid(b) {
+		for _, api := range apis {
+			if a, err := api.answer(b); err == nil {
+				return a
+			}
+		}
+		return nil
+	}
+	es := parseEvents(b)
+	for _, api := range apis {
+		if a, err := api.events(es); err == nil {
+			return a
+		}
+	}
+	return nil
+}
+
+// Why an answer is not whole.
+const (
+	stopLength = "length"
+	stopFilter = "content_filter"
+)
 
 var errAnswer = errors.New("not an answer of this API")
 
@@ -166,15 +214,23 @@ func textOf(raw json.RawMessage) string {
 	return strings.Join(out, "\n")
 }
 
-// said is the text of an answer and its calls, in the order of the parts.
+// said is the text of an answer and its calls, in the order of the parts. A refusal is text.
 func said(parts []*pb.Part) (text string, calls []*pb.ToolCall) {
+	text, refusal, calls := spoken(parts)
+	if text != "" && refusal != "" {
+		text += "\n"
+	}
+	return text + refusal, calls
+}
+
+func spoken(parts []*pb.Part) (text, refusal string, calls []*pb.ToolCall) {
 	var texts []string
 	for _, p := range parts {
 		switch b := p.Body.(type) {
 		case *pb.Part_Text:
 			texts = append(texts, b.Text)
 		case *pb.Part_Refusal:
-			texts = append(texts, b.Refusal)
+			refusal += b.Refusal
 		case *pb.Part_ToolCall:
 			calls = append(calls, b.ToolCall)
 		case *pb.Part_Data:
@@ -183,7 +239,7 @@ func said(parts []*pb.Part) (text string, calls []*pb.ToolCall) {
 			}
 		}
 	}
-	return strings.Join(texts, "\n"), calls
+	return strings.Join(texts, "\n"), refusal, calls
 }
 
 // arguments of a call as text; a call without any has an empty object.
@@ -204,6 +260,17 @@ func settings(body []byte, not ...string) (map[string]any, error) {
 	}
 	for _, n := range append(not, "stream", "stream_options") {
 		delete(m, n)
+	}
+	// What opens a tool's server is a key, though it is in the body.
+	for _, list := range []any{m["tools"], m["mcp_servers"]} {
+		list, _ := list.([]any)
+		for _, x := range list {
+			if tool, ok := x.(map[string]any); ok {
+				for _, n := range []string{"headers", "authorization", "authorization_token"} {
+					delete(tool, n)
+				}
+			}
+		}
 	}
 	return m, nil
 }

@@ -14,6 +14,7 @@ package cassette
 import (
 	"crypto/sha256"
 	"encoding/hex"
+	"encoding/json"
 	"fmt"
 	"strings"
 
@@ -38,8 +39,11 @@ func newItem(kind, name, text string) item {
 	it := item{kind: kind, name: name, text: text}
 	h := sha256.New()
 	plain := text
-	if kind == "call" {
+	switch kind {
+	case "call":
 		plain = harness.Digest([]byte(text)) // arguments are compared by value
+	case "other":
+		plain = harness.Digest(comparable([]byte(text)))
 	}
 	fmt.Fprintf(h, "%s\x00%s\x00%s", kind, name, plain)
 	h.Sum(it.sum[:0])
@@ -61,13 +65,74 @@ func (it *item) String() string {
 	return it.kind + "'s text"
 }
 
+// comparable is content that is no text without what a client changes when it sends back what a model
+// said: ids, states, and members that hold nothing.
+func comparable(b []byte) []byte {
+	var m map[string]json.RawMessage
+	if json.Unmarshal(b, &m) != nil {
+		return b
+	}
+	for k, v := range m {
+		if k == "id" || k == "status" || string(v) == "null" {
+			delete(m, k)
+		}
+	}
+	return harness.Encode(m)
+}
+
 // flatten is a conversation as items. Thought is left out: it can be answered with, and not compared.
 func flatten(ms []*pb.Message) []item {
 	var out []item
-	for _, m := range ms {
-		out = append(out, itemsOf(m)...)
+	for _, turn := range turns(ms) {
+		items, _ := itemsOfTurn(turn)
+		out = append(out, items...)
 	}
 	return out
+}
+
+// turns are messages, with those together that a model said before anybody else did: one API has them
+// in one message, another in several.
+func turns(ms []*pb.Message) [][]*pb.Message {
+	var out [][]*pb.Message
+	for i, m := range ms {
+		if i > 0 && m.Role == pb.Role_ROLE_ASSISTANT && ms[i-1].Role == pb.Role_ROLE_ASSISTANT {
+			out[len(out)-1] = append(out[len(out)-1], m)
+		} else {
+			out = append(out, []*pb.Message{m})
+		}
+	}
+	return out
+}
+
+// itemsOfTurn are the items of a turn, and the key of the message of each. All text of a model is one
+// item ahead of its calls: not every API can say it in another order.
+func itemsOfTurn(turn []*pb.Message) (out []item, of []string) {
+	var texts, rest []item
+	var first string
+	for _, m := range turn {
+		for _, it := range itemsOf(m) {
+			if it.kind == "assistant" {
+				if texts = append(texts, it); len(texts) == 1 {
+					first = m.GetMeta().GetKey()
+				}
+				continue
+			}
+			rest, of = append(rest, it), append(of, m.GetMeta().GetKey())
+		}
+	}
+	switch len(texts) {
+	case 0:
+		return rest, of
+	case 1:
+		out = texts
+	default:
+		var s []string
+		for _, it := range texts {
+			s = append(s, it.text)
+		}
+		out = []item{newItem("assistant", "", strings.Join(s, "\n"))}
+	}
+	return append(out, rest...), append([]string{first}, of...)
 }
 
 func itemsOf(m *pb.Message) []item {

@@ -1,31 +1,42 @@
 package cassette
 
 import (
+	"cmp"
 	"encoding/json"
-	"slices"
 
+	"github.com/exitramp/exitramp/context/harness"
 	pb "github.com/exitramp/exitramp/proto/exitramp/v1"
 )
 
 // chatAPI is OpenAI's Chat Completions.
 type chatAPI struct{}
 
+type chatFunction struct {
+	Name      string `json:"name,omitempty"`
+	Arguments string `json:"arguments"`
+}
+
 type chatCall struct {
-	Index    int    `json:"index"`
-	ID       string `json:"id,omitempty"`
-	Type     string `json:"type,omitempty"`
-	Function struct {
-		Name      string `json:"name,omitempty"`
-		Arguments string `json:"arguments"`
-	} `json:"function"`
+	Index    int          `json:"index,omitempty"`
+	ID       string       `json:"id,omitempty"`
+	Type     string       `json:"type,omitempty"`
+	Function chatFunction `json:"function,omitzero"`
+	Custom   *chatCustom  `json:"custom,omitempty"`
+}
+
+// chatCustom is a call whose input is a text.
+type chatCustom struct {
+	Name  string `json:"name,omitempty"`
+	Input string `json:"input"`
 }
 
 type chatMessage struct {
-	Role       string          `json:"role,omitempty"`
-	Content    json.RawMessage `json:"content"`
-	Refusal    *string         `json:"refusal,omitempty"`
-	ToolCalls  []chatCall      `json:"tool_calls,omitempty"`
-	ToolCallID string          `json:"tool_call_id,omitempty"`
+	Role         string          `json:"role,omitempty"`
+	Content      json.RawMessage `json:"content"`
+	Refusal      *string         `json:"refusal,omitempty"`
+	ToolCalls    []chatCall      `json:"tool_calls,omitempty"`
+	FunctionCall *chatFunction   `json:"function_call,omitempty"` // of the API before tools
+	ToolCallID   string          `json:"tool_call_id,omitempty"`
 }
 
 func (m *chatMessage) parts() ([]*pb.Part, error) {
@@ -36,10 +47,17 @@ func (m *chatMessage) parts() ([]*pb.Part, error) {
 	if err != nil {
 		return nil, err
 	}
-	if m.Refusal != nil {
+	if m.Refusal != nil && *m.Refusal != "" {
 		parts = append(parts, &pb.Part{Body: &pb.Part_Refusal{Refusal: *m.Refusal}})
 	}
+	if f := m.FunctionCall; f != nil {
+		parts = append(parts, callPart("", f.Name, f.Arguments))
+	}
 	for _, c := range m.ToolCalls {
+		if c.Custom != nil {
+			parts = append(parts, callPart(c.ID, c.Custom.Name, string(harness.Encode(c.Custom.Input))))
+			continue
+		}
 		parts = append(parts, callPart(c.ID, c.Function.Name, c.Function.Arguments))
 	}
 	return parts, nil
@@ -75,105 +93,94 @@ func (chatAPI) request(body []byte) (*request, error) {
 }
 
 type chatAnswer struct {
-	ID      string `json:"id"`
-	Object  string `json:"object"`
-	Created int64  `json:"created"`
-	Model   string `json:"model"`
-	Choices []struct {
-		Index        int          `json:"index"`
-		Message      *chatMessage `json:"message,omitempty"`
-		Delta        *chatMessage `json:"delta,omitempty"`
-		FinishReason *string      `json:"finish_reason"`
-	} `json:"choices"`
-	Usage json.RawMessage `json:"usage,omitempty"`
+	ID      string            `json:"id"`
+	Model   string            `json:"model"`
+	Choices []json.RawMessage `json:"choices"`
+	Usage   json.RawMessage   `json:"usage,omitempty"`
+}
+
+type chatChoice struct {
+	Index        int          `json:"index"`
+	Message      *chatMessage `json:"message"`
+	FinishReason string       `json:"finish_reason"`
 }
 
 func (chatAPI) answer(body []byte) (*answer, error) {
 	var in chatAnswer
-	if err := json.Unmarshal(body, &in); err != nil || len(in.Choices) == 0 || in.Choices[0].Message == nil {
+	if err := json.Unmarshal(body, &in); err != nil {
 		return nil, errAnswer
 	}
-	parts, err := in.Choices[0].Message.parts()
-	return &answer{ID: in.ID, Model: in.Model, Parts: parts, Usage: in.Usage}, err
+	a := &answer{ID: in.ID, Model: in.Model, Usage: in.Usage, api: "chat", pieces: in.Choices}
+	found := false
+	for _, raw := range in.Choices {
+		var c chatChoice
+		if err := json.Unmarshal(raw, &c); err != nil || c.Message == nil {
+			return nil, errAnswer
+		}
+		if c.Index != 0 || found { // the others are said again, and no conversation goes on from them
+			continue
+		}
+		found = true
+		if c.FinishReason == stopLength || c.FinishReason == stopFilter {
+			a.Stop = c.FinishReason
+		}
+		var err error
+		if a.Parts, err = c.Message.parts(); err != nil {
+			return nil, err
+		}
+	}
+	if !found {
+		return nil, errAnswer
+	}
+	return a, nil
 }
 
 // events joins the pieces of a streamed answer.
-func (chatAPI) events(es []event) (*answer, error) {
-	a := &answer{}
-	var text, refusal string
-	var calls []chatCall
+func (c chatAPI) events(es []event) (*answer, error) {
+	whole := chatAnswer{}
+	joined := &chatJoiner{}
 	ended := false
 	for _, e := range es {
 		if string(e.data) == "[DONE]" {
 			ended = true
 			break
 		}
-		var c chatAnswer
-		if err := json.Unmarshal(e.data, &c); err != nil {
+		var v struct {
+			chatAnswer
+			Choices []chatDelta     `json:"choices"`
+			Error   json.RawMessage `json:"error"`
+		}
+		if err := json.Unmarshal(e.data, &v); err != nil || len(v.Error) > 0 && string(v.Error) != "null" {
 			return nil, errAnswer
 		}
-		if a.ID = c.ID; c.Model != "" {
-			a.Model = c.Model
+		if v.ID != "" {
+			whole.ID = v.ID
 		}
-		if len(c.Usage) > 0 && string(c.Usage) != "null" {
-			a.Usage = c.Usage
+		if v.Model != "" {
+			whole.Model = v.Model
 		}
-		for _, ch := range c.Choices {
-			if ch.Index != 0 || ch.Delta == nil {
-				continue
-			}
-			ended = ended || ch.FinishReason != nil
-			var s string
-			_ = json.Unmarshal(ch.Delta.Content, &s)
-			text += s
-			if ch.Delta.Refusal != nil {
-				refusal += *ch.Delta.Refusal
-			}
-			for _, d := range ch.Delta.ToolCalls {
-				n := slices.IndexFunc(calls, func(c chatCall) bool { return c.Index == d.Index })
-				if n < 0 {
-					n, calls = len(calls), append(calls, chatCall{Index: d.Index})
-				}
-				if d.ID != "" {
-					calls[n].ID = d.ID
-				}
-				calls[n].Function.Name += d.Function.Name
-				calls[n].Function.Arguments += d.Function.Arguments
-			}
+		if len(v.Usage) > 0 && string(v.Usage) != "null" {
+			whole.Usage = v.Usage
+		}
+		for i := range v.Choices {
+			ended = joined.add(&v.Choices[i]) || ended
 		}
 	}
 	if !ended {
 		return nil, errAnswer
 	}
-	if text != "" {
-		a.Parts = append(a.Parts, textPart(text))
+	for _, x := range joined.choices {
+		whole.Choices = append(whole.Choices, harness.Encode(x.whole()))
 	}
-	if refusal != "" {
-		a.Parts = append(a.Parts, &pb.Part{Body: &pb.Part_Refusal{Refusal: refusal}})
-	}
-	for _, c := range calls {
-		a.Parts = append(a.Parts, callPart(c.ID, c.Function.Name, c.Function.Arguments))
-	}
-	return a, nil
+	return c.answer(harness.Encode(whole))
 }
 
-func chatCalls(calls []*pb.ToolCall, indexed bool) []map[string]any {
-	var out []map[string]any
-	for i, c := range calls {
-		m := map[string]any{"id": c.Id, "type": "function", "function": map[string]any{"name": c.Name, "arguments": arguments(c)}}
-		if indexed {
-			m["index"] = i
-		}
-		out = append(out, m)
+func chatCalls(calls []*pb.ToolCall) []any {
+	var out []any
+	for _, c := range calls {
+		out = append(out, map[string]any{"id": c.Id, "type": "function", "function": map[string]any{"name": c.Name, "arguments": arguments(c)}})
 	}
 	return out
-}
-
-func finish(calls []*pb.ToolCall) string {
-	if len(calls) > 0 {
-		return "tool_calls"
-	}
-	return "stop"
 }
 
 // noTokens: an answer that is played costs nothing.
@@ -181,37 +188,60 @@ func noTokens() any {
 	return map[string]any{"prompt_tokens": 0, "completion_tokens": 0, "total_tokens": 0}
 }
 
-func (chatAPI) write(a *answer) any {
-	text, calls := said(a.Parts)
+// choices are an answer's: those that the API gave, or one that is made of the parts.
+func (chatAPI) choices(a *answer) []map[string]any {
+	if own, ok := a.own("chat"); ok {
+		return own
+	}
+	text, refusal, calls := spoken(a.Parts)
 	m := map[string]any{"role": "assistant", "content": nil, "refusal": nil}
-	if text != "" || len(calls) == 0 {
+	if text != "" || len(calls) == 0 && refusal == "" {
 		m["content"] = text
 	}
+	if refusal != "" {
+		m["refusal"] = refusal
+	}
+	reason := a.Stop
 	if len(calls) > 0 {
-		m["tool_calls"] = chatCalls(calls, false)
+		m["tool_calls"] = chatCalls(calls)
+		reason = cmp.Or(reason, "tool_calls")
 	}
-	return map[string]any{
-		"id": a.ID, "object": "chat.completion", "created": 0, "model": a.Model, "usage": noTokens(),
-		"choices": []any{map[string]any{"index": 0, "message": m, "logprobs": nil, "finish_reason": finish(calls)}},
-	}
+	return []map[string]any{{"index": 0, "message": m, "logprobs": nil, "finish_reason": cmp.Or(reason, "stop")}}
 }
 
-func (chatAPI) stream(w *eventWriter, q *request, a *answer) {
-	text, calls := said(a.Parts)
-	chunk := func(delta map[string]any, reason any) {
+func (c chatAPI) write(a *answer) any {
+	return map[string]any{"id": a.ID, "object": "chat.completion", "created": 0, "model": a.Model, "usage": noTokens(), "choices": c.choices(a)}
+}
+
+func (c chatAPI) stream(w *eventWriter, q *request, a *answer) {
+	chunk := func(index any, delta map[string]any, logprobs, reason any) {
 		w.send("", map[string]any{
 			"id": a.ID, "object": "chat.completion.chunk", "created": 0, "model": a.Model,
-			"choices": []any{map[string]any{"index": 0, "delta": delta, "logprobs": nil, "finish_reason": reason}},
+			"choices": []any{map[string]any{"index": index, "delta": delta, "logprobs": logprobs, "finish_reason": reason}},
 		})
 	}
-	chunk(map[string]any{"role": "assistant", "content": ""}, nil)
-	if text != "" {
-		chunk(map[string]any{"content": text}, nil)
+	for _, choice := range c.choices(a) {
+		i := choice["index"]
+		m, _ := choice["message"].(map[string]any)
+		chunk(i, map[string]any{"role": "assistant", "content": ""}, nil, nil)
+		logprobs := choice["logprobs"]
+		for _, name := range append(chatThought(), "content", "refusal", "function_call") {
+			if m[name] == nil || m[name] == "" {
+				continue
+			}
+			chunk(i, map[string]any{name: m[name]}, logprobs, nil)
+			logprobs = nil
+		}
+		if calls, ok := m["tool_calls"].([]any); ok && len(calls) > 0 {
+			for n, x := range calls {
+				if call, ok := x.(map[string]any); ok {
+					call["index"] = n
+				}
+			}
+			chunk(i, map[string]any{"tool_calls": calls}, nil, nil)
+		}
+		chunk(i, map[string]any{}, logprobs, choice["finish_reason"])
 	}
-	if len(calls) > 0 {
-		chunk(map[string]any{"tool_calls": chatCalls(calls, true)}, nil)
-	}
-	chunk(map[string]any{}, finish(calls))
 	if q.Usage {
 		w.send("", map[string]any{"id": a.ID, "object": "chat.completion.chunk", "created": 0, "model": a.Model, "choices": []any{}, "usage": noTokens()})
 	}

@@ -23,6 +23,7 @@ type reply struct {
 	key   string // of its first message
 	model string
 	parts []*pb.Part
+	own   *answer // the same as the provider gave it; nil: it is not kept
 }
 
 // chains are the ways from the first message to each last one. Messages without parents are one
@@ -71,22 +72,23 @@ func chains(ms []*pb.Message) [][]*pb.Message {
 // add takes one way through a conversation.
 func (p *Player) add(key string, ms []*pb.Message, answered map[string]bool) {
 	t := &track{key: key}
-	for i := 0; i < len(ms); {
-		m := ms[i]
+	for _, turn := range turns(ms) {
+		m := turn[0]
 		if m.Role != pb.Role_ROLE_ASSISTANT || len(t.items) == 0 {
-			t.add(m)
+			t.add(turn)
 			t.system = t.system || m.Role == pb.Role_ROLE_SYSTEM
-			i++
 			continue
 		}
-		// All that the model said before anybody else did is one answer.
 		r := &reply{key: m.Meta.Key, model: m.Model}
 		with := t.system && !p.o.IgnoreSystem
 		p.system = p.system || with
 		where := state(t.items, with)
-		for ; i < len(ms) && ms[i].Role == pb.Role_ROLE_ASSISTANT; i++ {
-			t.add(ms[i])
-			r.parts = append(r.parts, ms[i].Parts...)
+		t.add(turn)
+		for _, m := range turn {
+			r.parts = append(r.parts, m.Parts...)
+		}
+		if len(turn) == 1 {
+			r.own = p.own[m.Meta.Key]
 		}
 		if r.model != "" {
 			p.models = append(p.models, r.model)
@@ -99,24 +101,25 @@ func (p *Player) add(key string, ms []*pb.Message, answered map[string]bool) {
 	p.tracks = append(p.tracks, t)
 }
 
-func (t *track) add(m *pb.Message) {
-	for _, it := range itemsOf(m) {
-		t.items = append(t.items, it)
-		t.of = append(t.of, m.Meta.Key)
-	}
+func (t *track) add(turn []*pb.Message) {
+	items, of := itemsOfTurn(turn)
+	t.items, t.of = append(t.items, items...), append(t.of, of...)
 }
 
 // A Miss is a request that left the recording. It holds no content.
 type Miss struct {
 	Conversation string   `json:"conversation,omitempty"` // key of the recording that it is nearest to; empty: to none
 	Message      string   `json:"message,omitempty"`      // key of the recorded message at which it left; empty: behind the last
-	Item         int      `json:"item"`                   // place in the request, from 1: texts, calls and results
+	Item         int      `json:"item"`                   // place in the request, from 1: texts, calls and results; 0: the request as a whole
 	What         string   `json:"what"`                   // what is there: "call of refund"
 	Differs      []string `json:"differs"`                // what differs, with digests of what was wanted and got
 }
 
 // String is the miss on one line.
 func (m Miss) String() string {
+	if m.Item == 0 && m.Conversation == "" {
+		return "not played: " + m.What + ": " + strings.Join(m.Differs, "; ")
+	}
 	s := fmt.Sprintf("not recorded: item %d, %s: %s", m.Item, m.What, strings.Join(m.Differs, "; "))
 	if m.Message != "" {
 		s += " (recorded: " + m.Message + ")"
@@ -145,7 +148,7 @@ func (p *Player) find(items []item) *reply {
 
 // miss finds the recording that is nearest to items, and where they leave it.
 func (p *Player) miss(items []item) Miss {
-	m := Miss{What: "the start", Differs: []string{"nothing is recorded"}}
+	m := Miss{Item: 1, What: "the start", Differs: []string{"nothing is recorded"}}
 	longest := -1
 	for _, t := range p.tracks {
 		want, of, got := t.items, t.of, items
@@ -198,7 +201,7 @@ func differ(want, got *item) []string {
 		return []string{"want " + harness.Short(want.name) + ", got " + harness.Short(got.name)}
 	}
 	a, b := []byte(want.text), []byte(got.text)
-	if want.kind == "call" || want.kind == "result" && json.Valid(a) && json.Valid(b) {
+	if want.kind == "call" || want.kind != "user" && json.Valid(a) && json.Valid(b) {
 		if d := harness.Differ(a, b); len(d) > 0 {
 			return d
 		}

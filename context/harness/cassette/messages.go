@@ -2,9 +2,10 @@ package cassette
 
 import (
 	"encoding/json"
+	"maps"
 	"slices"
-	"strings"
 
+	"github.com/exitramp/exitramp/context/harness"
 	pb "github.com/exitramp/exitramp/proto/exitramp/v1"
 )
 
@@ -30,7 +31,7 @@ func (b *block) part(raw json.RawMessage) *pb.Part {
 		return callPart(b.ID, b.Name, string(b.Input))
 	case "tool_result":
 		return resultPart(b.ToolUseID, textOf(b.Content), b.IsError)
-	case "thinking", "redacted_thinking":
+	case "thinking", "redacted_thinking": // not compared
 		return &pb.Part{Body: &pb.Part_Reasoning{Reasoning: &pb.Reasoning{Opaque: document("", raw).GetData()}}}
 	}
 	return dataPart(raw)
@@ -102,89 +103,135 @@ func (messagesAPI) request(body []byte) (*request, error) {
 
 func (messagesAPI) answer(body []byte) (*answer, error) {
 	var in struct {
-		ID      string          `json:"id"`
-		Type    string          `json:"type"`
-		Model   string          `json:"model"`
-		Content json.RawMessage `json:"content"`
-		Usage   json.RawMessage `json:"usage"`
+		ID      string            `json:"id"`
+		Type    string            `json:"type"`
+		Model   string            `json:"model"`
+		Content []json.RawMessage `json:"content"`
+		Usage   json.RawMessage   `json:"usage"`
+		messageEnd
 	}
 	if err := json.Unmarshal(body, &in); err != nil || in.Type != "message" {
 		return nil, errAnswer
 	}
-	parts, err := blocks(in.Content)
-	if err != nil {
-		return nil, errAnswer
+	a := &answer{ID: in.ID, Model: in.Model, Usage: in.Usage, api: "messages", pieces: in.Content, end: map[string]json.RawMessage{"stop_reason": in.Reason, "stop_sequence": in.Sequence}}
+	switch string(in.Reason) {
+	case `"max_tokens"`:
+		a.Stop = stopLength
+	case `"refusal"`:
+		a.Stop = stopFilter
 	}
-	return &answer{ID: in.ID, Model: in.Model, Parts: parts, Usage: in.Usage}, nil
+	for _, raw := range in.Content {
+		var b block
+		if err := json.Unmarshal(raw, &b); err != nil {
+			return nil, errAnswer
+		}
+		a.Parts = append(a.Parts, b.part(raw))
+	}
+	return a, nil
+}
+
+// messageEnd is how an answer ended.
+type messageEnd struct {
+	Reason   json.RawMessage `json:"stop_reason"`
+	Sequence json.RawMessage `json:"stop_sequence"`
+}
+
+// A streamedBlock is a block whose pieces come one by one.
+type streamedBlock struct {
+	members map[string]any
+	input   string // JSON
 }
 
 // events joins the pieces of a streamed answer.
-func (messagesAPI) events(es []event) (*answer, error) {
-	a := &answer{}
-	type piece struct {
-		block
-		more strings.Builder
-	}
-	var pieces []*piece
+func (m messagesAPI) events(es []event) (*answer, error) {
+	whole := map[string]any{}
+	blocks := []*streamedBlock{}
 	ended := false
 	for _, e := range es {
 		var v struct {
 			Type    string
 			Index   int
-			Message struct {
-				ID, Model string
-				Usage     json.RawMessage
-			}
-			Block block `json:"content_block"`
-			Delta struct {
-				Text    string
-				Partial string `json:"partial_json"`
-			}
-			Usage json.RawMessage
+			Message map[string]any
+			Block   map[string]any `json:"content_block"`
+			Delta   map[string]json.RawMessage
+			Usage   json.RawMessage
 		}
-		if json.Unmarshal(e.data, &v) != nil {
+		if json.Unmarshal(e.data, &v) != nil || v.Type == "error" {
 			return nil, errAnswer
 		}
 		switch v.Type {
 		case "message_start":
-			a.ID, a.Model, a.Usage = v.Message.ID, v.Message.Model, v.Message.Usage
+			whole = v.Message
 		case "content_block_start":
-			pieces = append(pieces, &piece{block: v.Block})
+			blocks = append(blocks, &streamedBlock{members: v.Block})
 		case "content_block_delta":
-			if v.Index < 0 || v.Index >= len(pieces) {
+			if v.Index < 0 || v.Index >= len(blocks) || blocks[v.Index].members == nil {
 				return nil, errAnswer
 			}
-			pieces[v.Index].more.WriteString(v.Delta.Text + v.Delta.Partial)
+			blocks[v.Index].add(v.Delta)
 		case "message_delta":
+			for k, raw := range v.Delta {
+				whole[k] = raw
+			}
 			if len(v.Usage) > 0 {
-				a.Usage = v.Usage
+				whole["usage"] = v.Usage
 			}
 		case "message_stop":
 			ended = true
+		}
+		if whole == nil {
+			return nil, errAnswer
 		}
 	}
 	if !ended {
 		return nil, errAnswer
 	}
-	for _, p := range pieces {
-		switch p.Type {
-		case "text":
-			a.Parts = append(a.Parts, textPart(p.Text+p.more.String()))
-		case "tool_use":
-			args := p.more.String()
-			if args == "" {
-				args = "{}"
+	content := []any{}
+	for _, b := range blocks {
+		if b.input != "" {
+			b.members["input"] = json.RawMessage(b.input)
+			if !json.Valid([]byte(b.input)) { // it broke off; its text is what there is
+				b.members["input"] = b.input
 			}
-			a.Parts = append(a.Parts, callPart(p.ID, p.Name, args))
 		}
+		content = append(content, b.members)
 	}
-	return a, nil
+	whole["content"], whole["type"] = content, "message"
+	return m.answer(harness.Encode(whole))
 }
 
-// said is an answer as blocks.
-func (messagesAPI) blocks(a *answer) (out []map[string]any, reason string) {
+// add takes a piece of a block: more of a text, of an input, or one of a list.
+func (b *streamedBlock) add(delta map[string]json.RawMessage) {
+	for name, raw := range delta {
+		var s string
+		text := json.Unmarshal(raw, &s) == nil
+		switch {
+		case name == "type":
+		case name == "partial_json":
+			b.input += s
+		case name == "citation":
+			list, _ := b.members["citations"].([]any)
+			b.members["citations"] = append(list, raw)
+		case text:
+			was, _ := b.members[name].(string)
+			b.members[name] = was + s
+		}
+	}
+}
+
+// blocks are an answer's: those that the API gave, or some that are made of the parts.
+func (messagesAPI) blocks(a *answer) (out []map[string]any, end map[string]any) {
+	end = map[string]any{"stop_reason": "end_turn", "stop_sequence": nil}
+	if own, ok := a.own("messages"); ok {
+		for k, v := range a.end {
+			if len(v) > 0 {
+				end[k] = v
+			}
+		}
+		return own, end
+	}
 	text, calls := said(a.Parts)
-	out, reason = []map[string]any{}, "end_turn"
+	out = []map[string]any{}
 	if text != "" {
 		out = append(out, map[string]any{"type": "text", "text": text})
 	}
@@ -194,21 +241,27 @@ func (messagesAPI) blocks(a *answer) (out []map[string]any, reason string) {
 			input = json.RawMessage("{}")
 		}
 		out = append(out, map[string]any{"type": "tool_use", "id": c.Id, "name": c.Name, "input": input})
-		reason = "tool_use"
+		end["stop_reason"] = "tool_use"
 	}
-	return out, reason
+	switch a.Stop {
+	case stopLength:
+		end["stop_reason"] = "max_tokens"
+	case stopFilter:
+		end["stop_reason"] = "refusal"
+	}
+	return out, end
 }
 
-func (m messagesAPI) whole(a *answer, content any, reason any) map[string]any {
+func (m messagesAPI) whole(a *answer, content any, end map[string]any) map[string]any {
 	return map[string]any{
-		"id": a.ID, "type": "message", "role": "assistant", "model": a.Model, "content": content, "stop_reason": reason, "stop_sequence": nil,
+		"id": a.ID, "type": "message", "role": "assistant", "model": a.Model, "content": content, "stop_reason": end["stop_reason"], "stop_sequence": end["stop_sequence"],
 		"usage": map[string]any{"input_tokens": 0, "output_tokens": 0},
 	}
 }
 
 func (m messagesAPI) write(a *answer) any {
-	content, reason := m.blocks(a)
-	return m.whole(a, content, reason)
+	content, end := m.blocks(a)
+	return m.whole(a, content, end)
 }
 
 func (m messagesAPI) stream(w *eventWriter, _ *request, a *answer) {
@@ -216,19 +269,34 @@ func (m messagesAPI) stream(w *eventWriter, _ *request, a *answer) {
 		v["type"] = name
 		w.send(name, v)
 	}
-	content, reason := m.blocks(a)
-	send("message_start", map[string]any{"message": m.whole(a, []any{}, nil)})
+	content, end := m.blocks(a)
+	send("message_start", map[string]any{"message": m.whole(a, []any{}, map[string]any{})})
 	for i, b := range content {
-		if b["type"] == "text" {
-			send("content_block_start", map[string]any{"index": i, "content_block": map[string]any{"type": "text", "text": ""}})
-			send("content_block_delta", map[string]any{"index": i, "delta": map[string]any{"type": "text_delta", "text": b["text"]}})
-		} else {
-			send("content_block_start", map[string]any{"index": i, "content_block": map[string]any{"type": "tool_use", "id": b["id"], "name": b["name"], "input": map[string]any{}}})
-			send("content_block_delta", map[string]any{"index": i, "delta": map[string]any{"type": "input_json_delta", "partial_json": string(b["input"].(json.RawMessage))}})
+		delta := func(typ, member string, v any) {
+			send("content_block_delta", map[string]any{"index": i, "delta": map[string]any{"type": typ, member: v}})
+		}
+		empty := maps.Clone(b)
+		for _, name := range []string{"text", "thinking", "signature"} {
+			if empty[name] != nil {
+				empty[name] = ""
+			}
+		}
+		if empty["input"] != nil {
+			empty["input"] = map[string]any{}
+		}
+		send("content_block_start", map[string]any{"index": i, "content_block": empty})
+		switch {
+		case b["input"] != nil:
+			delta("input_json_delta", "partial_json", string(harness.Encode(b["input"])))
+		case b["type"] == "text":
+			delta("text_delta", "text", b["text"])
+		case b["type"] == "thinking":
+			delta("thinking_delta", "thinking", b["thinking"])
+			delta("signature_delta", "signature", b["signature"])
 		}
 		send("content_block_stop", map[string]any{"index": i})
 	}
-	send("message_delta", map[string]any{"delta": map[string]any{"stop_reason": reason, "stop_sequence": nil}, "usage": map[string]any{"output_tokens": 0}})
+	send("message_delta", map[string]any{"delta": end, "usage": map[string]any{"output_tokens": 0}})
 	send("message_stop", map[string]any{})
 }
 

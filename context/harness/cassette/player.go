@@ -41,6 +41,7 @@ type Player struct {
 	next   map[string][]*reply
 	system bool // there are tracks with operator's texts
 	models []string
+	own    map[string]*answer // by key of the message; while reading
 
 	mu      sync.Mutex
 	served  map[string]int // by where
@@ -52,7 +53,7 @@ func NewPlayer(ctx context.Context, src agentstate.Source, o *PlayerOptions) (*P
 	if o == nil {
 		o = &PlayerOptions{}
 	}
-	p := &Player{o: *o, next: map[string][]*reply{}, served: map[string]int{}, threads: newThreads()}
+	p := &Player{o: *o, next: map[string][]*reply{}, served: map[string]int{}, threads: newThreads(), own: map[string]*answer{}}
 	byConversation := map[string][]*pb.Message{}
 	var order []string
 	held := 0
@@ -64,6 +65,9 @@ func NewPlayer(ctx context.Context, src agentstate.Source, o *PlayerOptions) (*P
 			return nil, fmt.Errorf("cassette: conversations of more than %d bytes; derive an archive of those that are to be played", maxHeld)
 		}
 		if err := inline(ctx, src, m); err != nil {
+			return nil, err
+		}
+		if err := p.keepOwn(ctx, src, m); err != nil {
 			return nil, err
 		}
 		m.Meta.Native = nil
@@ -78,6 +82,7 @@ func NewPlayer(ctx context.Context, src agentstate.Source, o *PlayerOptions) (*P
 			p.add(key, ms, answered)
 		}
 	}
+	p.own = nil
 	if len(p.next) == 0 {
 		return nil, ErrEmpty
 	}
@@ -86,8 +91,34 @@ func NewPlayer(ctx context.Context, src agentstate.Source, o *PlayerOptions) (*P
 	return p, nil
 }
 
+// keepOwn keeps an answer as the provider gave it, unless the record says something else by now.
+func (p *Player) keepOwn(ctx context.Context, src agentstate.Source, m *pb.Message) error {
+	for _, n := range m.GetMeta().GetNative() {
+		if n.Type != nativeAnswer || n.GetData() == nil {
+			continue
+		}
+		res := agentstate.ResolverOf(src)
+		res.Limit = maxBody
+		b, err := res.Data(ctx, n.GetData())
+		if err != nil {
+			return fmt.Errorf("cassette: %s: %w", m.Meta.GetKey(), err)
+		}
+		a := reread(b)
+		same := func(x, y item) bool { return x.sum == y.sum }
+		if a != nil && slices.EqualFunc(itemsOf(m), itemsOf(&pb.Message{Role: m.Role, Parts: a.Parts}), same) {
+			p.own[m.Meta.Key] = a
+		}
+	}
+	return nil
+}
+
 func size(m *pb.Message) int {
 	n := 0
+	for _, x := range m.GetMeta().GetNative() {
+		if x.Type == nativeAnswer {
+			n += len(x.GetData().GetInline()) + int(x.GetData().GetBlob().GetSize())
+		}
+	}
 	for _, p := range m.Parts {
 		n += len(p.GetText()) + len(p.GetToolCall().GetArgumentsJson()) + len(p.GetToolResult().GetOutput().GetInline()) + len(p.GetData().GetInline())
 		n += int(p.GetToolResult().GetOutput().GetBlob().GetSize() + p.GetData().GetBlob().GetSize())
@@ -130,7 +161,11 @@ func (p *Player) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 		return
 	}
 	api := apiOf(r.URL.Path)
+	what := "request to " + harness.Short(r.URL.Path)
 	if api == nil || r.Method != http.MethodPost {
+		if r.Method != http.MethodGet || r.URL.Path != "/" {
+			p.missed(Miss{What: what, Differs: []string{"only " + playedPaths + " are played"}})
+		}
 		reply404(w)
 		return
 	}
@@ -139,35 +174,39 @@ func (p *Player) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 		fail(w, api, http.StatusRequestEntityTooLarge, "a request of more than "+strconv.Itoa(maxBody)+" bytes")
 		return
 	}
+	refuse := func(m Miss) {
+		p.missed(m)
+		fail(w, api, http.StatusBadRequest, m.String()) // not a status that clients try again after
+	}
 	q, err := api.request(body)
 	switch {
 	case err != nil:
-		fail(w, api, http.StatusBadRequest, err.Error())
+		refuse(Miss{What: what, Differs: []string{err.Error()}})
 		return
 	case q.Beyond != "":
-		fail(w, api, http.StatusBadRequest, "cassette: "+q.Beyond)
+		refuse(Miss{What: what, Differs: []string{q.Beyond}})
 		return
 	}
 	before, ok := p.threads.get(q.Previous)
 	if !ok {
-		fail(w, api, http.StatusBadRequest, "cassette: the answer that it goes on from was not given here")
+		refuse(Miss{What: what, Differs: []string{"the answer that it goes on from was not given here"}})
 		return
 	}
 	items := slices.Concat(before, flatten(q.Messages))
 	found := p.find(items)
 	if found == nil {
-		m := p.miss(items)
-		if p.o.OnMiss != nil {
-			p.o.OnMiss(m)
-		}
-		fail(w, api, http.StatusBadRequest, m.String()) // not a status that clients try again after
+		refuse(p.miss(items))
 		return
 	}
 	if p.o.OnAnswer != nil {
 		p.o.OnAnswer(found.key)
 	}
 	// The same answer has the same id whenever it is played: runtimes tell messages apart by it.
-	a := &answer{ID: "played_" + harness.Digest(harness.Encode(found.key)), Model: found.model, Parts: found.parts}
+	a := &answer{}
+	if found.own != nil {
+		*a = *found.own
+	}
+	a.ID, a.Model, a.Parts = "played_"+harness.Digest(harness.Encode(found.key)), found.model, found.parts
 	if a.Model == "" {
 		a.Model = q.Model
 	}
@@ -191,8 +230,16 @@ func (p *Player) list(w http.ResponseWriter) {
 	w.Write(harness.Encode(map[string]any{"object": "list", "data": data}))
 }
 
+const playedPaths = "POST …/chat/completions, …/responses, …/messages and GET …/models"
+
+func (p *Player) missed(m Miss) {
+	if p.o.OnMiss != nil {
+		p.o.OnMiss(m)
+	}
+}
+
 func reply404(w http.ResponseWriter) {
-	fail(w, chatAPI{}, http.StatusNotFound, "cassette: only POST …/chat/completions, …/responses, …/messages and GET …/models are played")
+	fail(w, chatAPI{}, http.StatusNotFound, "cassette: only "+playedPaths+" are played")
 }
 
 func fail(w http.ResponseWriter, a api, code int, message string) {

@@ -131,7 +131,7 @@ type pending struct {
 func (r *Recorder) ServeHTTP(w http.ResponseWriter, req *http.Request) {
 	api := apiOf(req.URL.Path)
 	if api == nil || req.Method != http.MethodPost {
-		if req.Method != http.MethodGet {
+		if req.Method != http.MethodGet || !strings.HasSuffix(req.URL.Path, "/models") {
 			r.miss("requests to " + harness.Short(req.URL.Path))
 		}
 		r.proxy.ServeHTTP(w, req)
@@ -239,7 +239,7 @@ func (r *Recorder) keep(p *pending, b []byte, whole bool) {
 		return
 	}
 	said := &pb.Message{Role: pb.Role_ROLE_ASSISTANT, Parts: a.Parts, Model: a.Model, Meta: &pb.Meta{}, NativeId: strings.ToValidUTF8(a.ID, "\ufffd")}
-	said.Meta.Native = []*pb.Native{document("answer", b)}
+	said.Meta.Native = []*pb.Native{document(nativeAnswer, b)}
 	x := &exchange{requested: p.q.Model, served: a.Model, began: p.began, ended: r.o.Now()}
 	said.Meta.CreatedUnixNano = agentstate.UnixNano(x.ended)
 	c, fresh := r.conversation(p)
@@ -248,7 +248,7 @@ func (r *Recorder) keep(p *pending, b []byte, whole bool) {
 		return
 	}
 	c.exchanges = append(c.exchanges, x)
-	c.items = bare(append(slices.Clone(p.items), itemsOf(said)...))
+	c.items = bare(append(slices.Clone(p.items), flatten([]*pb.Message{said})...))
 	if fresh {
 		r.open, r.all = append(r.open, c), append(r.all, c)
 	}
@@ -307,10 +307,11 @@ func (c *conversation) new(p *pending) []*pb.Message {
 	var out []*pb.Message
 	known := len(c.items)
 	at := len(p.items) - len(flatten(p.q.Messages))
-	for _, m := range p.q.Messages {
-		n := len(itemsOf(m))
+	for _, turn := range turns(p.q.Messages) {
+		items, _ := itemsOfTurn(turn)
+		n := len(items)
 		if at += n; at > known || n == 0 && at == known && known == 0 {
-			out = append(out, m)
+			out = append(out, turn...)
 		}
 	}
 	return out
@@ -334,6 +335,9 @@ func (r *Recorder) Exchanges() int {
 	}
 	return n
 }
+
+// nativeAnswer is the type of an answer as the provider gave it.
+const nativeAnswer = "answer"
 
 // document is a native form that is JSON, or the events of a stream.
 func document(typ string, b []byte) *pb.Native {

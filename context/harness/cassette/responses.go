@@ -3,7 +3,10 @@ package cassette
 import (
 	"encoding/json"
 	"fmt"
+	"slices"
+	"strings"
 
+	"github.com/exitramp/exitramp/context/harness"
 	pb "github.com/exitramp/exitramp/proto/exitramp/v1"
 )
 
@@ -18,6 +21,7 @@ type responseItem struct {
 	Name      string          `json:"name"`
 	Arguments string          `json:"arguments"`
 	Output    json.RawMessage `json:"output"`
+	Input     string          `json:"input"`
 }
 
 // message is an item as a message of its own.
@@ -28,10 +32,15 @@ func (it *responseItem) message(raw json.RawMessage) (*pb.Message, error) {
 		return message(it.Role, it.Role, raw, parts...), err
 	case "function_call":
 		return message("assistant", "", raw, callPart(it.CallID, it.Name, it.Arguments)), nil
-	case "function_call_output":
+	case "custom_tool_call":
+		return message("assistant", "", raw, callPart(it.CallID, it.Name, string(harness.Encode(it.Input)))), nil
+	case "function_call_output", "custom_tool_call_output":
 		return message("tool", "", raw, resultPart(it.CallID, textOf(it.Output), false)), nil
 	case "reasoning":
 		return message("assistant", "", raw, &pb.Part{Body: &pb.Part_Reasoning{Reasoning: &pb.Reasoning{Opaque: document("", raw).GetData()}}}), nil
+	}
+	if strings.HasSuffix(it.Type, "_call") || slices.Contains([]string{"mcp_list_tools", "mcp_approval_request", "compaction"}, it.Type) {
+		return message("assistant", "", raw, dataPart(raw)), nil
 	}
 	return message("user", it.Type, raw, dataPart(raw)), nil
 }
@@ -91,11 +100,20 @@ func (responsesAPI) answer(body []byte) (*answer, error) {
 		Status string            `json:"status"`
 		Output []json.RawMessage `json:"output"`
 		Usage  json.RawMessage   `json:"usage"`
+		Why    struct {
+			Reason string `json:"reason"`
+		} `json:"incomplete_details"`
 	}
 	if err := json.Unmarshal(body, &in); err != nil || in.Output == nil || in.Status == "failed" || in.Status == "in_progress" || in.Status == "queued" {
 		return nil, errAnswer
 	}
-	a := &answer{ID: in.ID, Model: in.Model, Usage: in.Usage}
+	a := &answer{ID: in.ID, Model: in.Model, Usage: in.Usage, api: "responses", pieces: in.Output}
+	if in.Status == "incomplete" {
+		a.Stop = stopLength
+		if in.Why.Reason == stopFilter {
+			a.Stop = stopFilter
+		}
+	}
 	for _, raw := range in.Output {
 		var it responseItem
 		if err := json.Unmarshal(raw, &it); err != nil {
@@ -129,13 +147,20 @@ func (r responsesAPI) events(es []event) (*answer, error) {
 
 // output is an answer as items of the API.
 func (responsesAPI) output(a *answer) []map[string]any {
-	text, calls := said(a.Parts)
+	if own, ok := a.own("responses"); ok {
+		return own
+	}
+	text, refusal, calls := spoken(a.Parts)
 	out := []map[string]any{}
-	if text != "" || len(calls) == 0 {
-		out = append(out, map[string]any{
-			"type": "message", "id": "msg_" + a.ID, "role": "assistant", "status": "completed",
-			"content": []any{map[string]any{"type": "output_text", "text": text, "annotations": []any{}}},
-		})
+	var content []any
+	if text != "" || len(calls) == 0 && refusal == "" {
+		content = append(content, map[string]any{"type": "output_text", "text": text, "annotations": []any{}})
+	}
+	if refusal != "" {
+		content = append(content, map[string]any{"type": "refusal", "refusal": refusal})
+	}
+	if content != nil {
+		out = append(out, map[string]any{"type": "message", "id": "msg_" + a.ID, "role": "assistant", "status": "completed", "content": content})
 	}
 	for i, c := range calls {
 		out = append(out, map[string]any{
@@ -157,47 +182,17 @@ func (r responsesAPI) whole(a *answer, status string, output []map[string]any) m
 	}
 }
 
-func (r responsesAPI) write(a *answer) any { return r.whole(a, "completed", r.output(a)) }
-
-func (r responsesAPI) stream(w *eventWriter, _ *request, a *answer) {
-	send := func(name string, v map[string]any) {
-		v["type"], v["sequence_number"] = name, w.seq
-		w.seq++
-		w.send(name, v)
+func (r responsesAPI) write(a *answer) any {
+	if a.Stop == "" {
+		return r.whole(a, "completed", r.output(a))
 	}
-	send("response.created", map[string]any{"response": r.whole(a, "in_progress", []map[string]any{})})
-	send("response.in_progress", map[string]any{"response": r.whole(a, "in_progress", []map[string]any{})})
-	for i, item := range r.output(a) {
-		begun := map[string]any{}
-		for k, v := range item {
-			begun[k] = v
-		}
-		begun["status"] = "in_progress"
-		at := map[string]any{"item_id": item["id"], "output_index": i}
-		with := func(more map[string]any) map[string]any {
-			for k, v := range at {
-				more[k] = v
-			}
-			return more
-		}
-		if item["type"] == "message" {
-			begun["content"] = []any{}
-			part := item["content"].([]any)[0].(map[string]any)
-			empty := map[string]any{"type": "output_text", "text": "", "annotations": []any{}}
-			send("response.output_item.added", map[string]any{"output_index": i, "item": begun})
-			send("response.content_part.added", with(map[string]any{"content_index": 0, "part": empty}))
-			send("response.output_text.delta", with(map[string]any{"content_index": 0, "delta": part["text"], "logprobs": []any{}}))
-			send("response.output_text.done", with(map[string]any{"content_index": 0, "text": part["text"], "logprobs": []any{}}))
-			send("response.content_part.done", with(map[string]any{"content_index": 0, "part": part}))
-		} else {
-			begun["arguments"] = ""
-			send("response.output_item.added", map[string]any{"output_index": i, "item": begun})
-			send("response.function_call_arguments.delta", with(map[string]any{"delta": item["arguments"]}))
-			send("response.function_call_arguments.done", with(map[string]any{"arguments": item["arguments"], "name": item["name"]}))
-		}
-		send("response.output_item.done", map[string]any{"output_index": i, "item": item})
+	out := r.whole(a, "incomplete", r.output(a))
+	why := a.Stop
+	if why == stopLength {
+		why = "max_output_tokens"
 	}
-	send("response.completed", map[string]any{"response": r.write(a)})
+	out["incomplete_details"] = map[string]any{"reason": why}
+	return out
 }
 
 func (responsesAPI) failure(message string) any { return chatAPI{}.failure(message) }
