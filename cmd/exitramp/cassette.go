@@ -168,7 +168,7 @@ func (a *app) record(ctx context.Context, args []string, f *recordFlags) error {
 	}
 	s.stop()
 	if rec.Exchanges() == 0 {
-		return errors.Join(failed, silent(rec.Failed()))
+		return errors.Join(failed, silent(rec.Missing()))
 	}
 	var read agentstate.Source = rec
 	scan, err := scanned(rec, f.to.secrets)
@@ -295,19 +295,15 @@ func (a *app) play(ctx context.Context, from string, args []string, f *playFlags
 
 var _ agentstate.BlobSource = (*cassette.Recorder)(nil)
 
-// silent says why there is nothing to seal: failed is what came in place of answers, by status.
-func silent(failed map[int]uint64) error {
+// silent says why there is nothing to seal: missing are the requests that passed, by why none is recorded.
+func silent(missing map[string]uint64) error {
 	why, hint := "the model said nothing", "the program finds the proxy in OPENAI_BASE_URL or ANTHROPIC_BASE_URL; a base URL in its code goes before them"
-	if len(failed) > 0 {
+	if len(missing) > 0 {
 		var by []string
-		for _, status := range slices.Sorted(maps.Keys(failed)) {
-			what := fmt.Sprintf("status %d", status)
-			if status == 0 {
-				what = "not reached"
-			}
-			by = append(by, what+" "+number(failed[status])+" times")
+		for _, w := range slices.Sorted(maps.Keys(missing)) {
+			by = append(by, number(missing[w])+" "+w)
 		}
-		why, hint = "no answer of the model: "+strings.Join(by, ", "), "--upstream is the model's base URL, and the program gives its key"
+		why, hint = "nothing that can be played: "+strings.Join(by, ", "), "--upstream is the model's base URL, and the program gives its key"
 	}
 	return withHint(errors.New(why+": nothing was sealed"), hint)
 }

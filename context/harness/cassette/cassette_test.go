@@ -466,7 +466,7 @@ func TestRecorderFaults(t *testing.T) {
 	for _, g := range rep.Gaps {
 		got[g.Place] = g.Count
 	}
-	want := map[string]uint64{"answers that broke off or were not understood": 2, "requests to /v1/embeddings": 1, "requests that were not understood": 1, "the conversation is kept by the provider; send its items": 1}
+	want := map[string]uint64{"requests that the model answered with status 429": 1, "answers that broke off or were not understood": 2, "requests to /v1/embeddings": 1, "requests that were not understood": 1, "the conversation is kept by the provider; send its items": 1}
 	if d := cmp.Diff(want, got); d != "" {
 		t.Error(d)
 	}

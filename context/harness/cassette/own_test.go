@@ -12,6 +12,7 @@ import (
 
 	"github.com/exitramp/exitramp/context/agentstate"
 	"github.com/exitramp/exitramp/context/memstate"
+	pb "github.com/exitramp/exitramp/proto/exitramp/v1"
 )
 
 // fixed is a model that always says the same, and a recorder in front of it.
@@ -196,5 +197,65 @@ func TestKeysOfTools(t *testing.T) {
 	}
 	if strings.Contains(all, "canary") || !strings.Contains(all, "kept-label") {
 		t.Error(all)
+	}
+}
+
+// Two requests that go on from one answer are two conversations, each with what was before.
+func TestPreviousForked(t *testing.T) {
+	_, model := play(t, nil, conv("a", says(pb.Role_ROLE_USER, textPart("Hi")), says(pb.Role_ROLE_ASSISTANT, textPart("Hello")), says(pb.Role_ROLE_USER, textPart("left")), says(pb.Role_ROLE_ASSISTANT, textPart("L"))),
+		conv("b", says(pb.Role_ROLE_USER, textPart("Hi")), says(pb.Role_ROLE_ASSISTANT, textPart("Hello")), says(pb.Role_ROLE_USER, textPart("right")), says(pb.Role_ROLE_ASSISTANT, textPart("R"))))
+	rec, err := NewRecorder(RecorderOptions{Upstream: model + "/v1", Name: "q4"})
+	if err != nil {
+		t.Fatal(err)
+	}
+	proxy := httptest.NewServer(rec)
+	defer proxy.Close()
+	talk := func(base string) {
+		_, b := post(t, base+paths["responses"], map[string]any{"input": "Hi"})
+		var first struct{ ID string }
+		json.Unmarshal(b, &first)
+		for input, want := range map[string]string{"left": `"L"`, "right": `"R"`} {
+			if _, b := post(t, base+paths["responses"], map[string]any{"input": input, "previous_response_id": first.ID}); !strings.Contains(string(b), want) {
+				t.Errorf("%s: %s", input, b)
+			}
+		}
+	}
+	talk(proxy.URL)
+	url, _ := played(t, rec)
+	talk(url)
+}
+
+// A request that failed and was asked again is in the recording; one that got no answer is a gap.
+func TestUnanswered(t *testing.T) {
+	asked := map[string]int{}
+	model := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		b, _ := io.ReadAll(r.Body)
+		if asked[string(b)]++; asked[string(b)] == 1 && !strings.Contains(string(b), "never") {
+			w.WriteHeader(http.StatusTooManyRequests)
+			return
+		}
+		if strings.Contains(string(b), "never") {
+			w.WriteHeader(http.StatusBadRequest)
+			return
+		}
+		io.WriteString(w, oddAnswer("chat", odd["a refusal"].said))
+	}))
+	rec, err := NewRecorder(RecorderOptions{Upstream: model.URL + "/v1", Name: "q4"})
+	if err != nil {
+		t.Fatal(err)
+	}
+	proxy := httptest.NewServer(rec)
+	defer proxy.Close()
+	ask := func(what string) {
+		post(t, proxy.URL+paths["chat"], map[string]any{"messages": []any{map[string]any{"role": "user", "content": what}}})
+	}
+	ask("again")
+	ask("again")
+	ask("never")
+	model.Close()
+	ask("gone")
+	want := lost{"requests that the model answered with status 400": 1, "requests that got no answer": 1}
+	if d := cmp.Diff(want, rec.missing()); d != "" || rec.Exchanges() != 1 {
+		t.Error(d, rec.Exchanges())
 	}
 }

@@ -187,12 +187,12 @@ func (p *Player) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 		refuse(Miss{What: what, Differs: []string{q.Beyond}})
 		return
 	}
-	before, ok := p.threads.get(q.Previous)
+	after, ok := p.threads.get(q.Previous)
 	if !ok {
 		refuse(Miss{What: what, Differs: []string{"the answer that it goes on from was not given here"}})
 		return
 	}
-	items := slices.Concat(before, flatten(q.Messages))
+	items := slices.Concat(after.items, flatten(q.Messages))
 	found := p.find(items)
 	if found == nil {
 		refuse(p.miss(items))
@@ -210,7 +210,7 @@ func (p *Player) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	if a.Model == "" {
 		a.Model = q.Model
 	}
-	p.threads.put(a.ID, slices.Concat(items, flatten([]*pb.Message{{Role: pb.Role_ROLE_ASSISTANT, Parts: a.Parts}})))
+	p.threads.put(a.ID, thread{items: slices.Concat(items, flatten([]*pb.Message{{Role: pb.Role_ROLE_ASSISTANT, Parts: a.Parts}}))})
 	if !q.Stream {
 		w.Header().Set("Content-Type", "application/json")
 		w.Write(harness.Encode(api.write(a)))

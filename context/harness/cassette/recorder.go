@@ -9,7 +9,6 @@ import (
 	"fmt"
 	"io"
 	"log"
-	"maps"
 	"net/http"
 	"net/http/httputil"
 	"net/url"
@@ -52,7 +51,7 @@ type Recorder struct {
 	kept    *kept
 	asked   uint64            // exchanges that are to be in the recording
 	beyond  map[string]uint64 // requests that it cannot hold, by why
-	failed  map[int]uint64    // answers of the model that were none, by status; 0: it could not be reached
+	failed  map[string]lost   // requests without an answer, by where their conversation is
 }
 
 // A conversation is requests that go on from each other.
@@ -85,7 +84,7 @@ func NewRecorder(o RecorderOptions) (*Recorder, error) {
 	if err != nil {
 		return nil, fmt.Errorf("cassette: %w", err)
 	}
-	r := &Recorder{o: o, kept: kept, upstream: u, run: 1, threads: newThreads(), beyond: map[string]uint64{}, failed: map[int]uint64{}}
+	r := &Recorder{o: o, kept: kept, upstream: u, run: 1, threads: newThreads(), beyond: map[string]uint64{}, failed: map[string]lost{}}
 	r.proxy = &httputil.ReverseProxy{
 		Transport: o.Transport,
 		Rewrite: func(p *httputil.ProxyRequest) {
@@ -96,12 +95,7 @@ func NewRecorder(o RecorderOptions) (*Recorder, error) {
 		},
 		ModifyResponse: r.tee,
 		ErrorLog:       log.New(io.Discard, "", 0),
-		ErrorHandler: func(w http.ResponseWriter, _ *http.Request, _ error) { // the error may hold a password
-			r.mu.Lock()
-			r.failed[0]++
-			r.mu.Unlock()
-			http.Error(w, `{"error":{"message":"cassette: the model cannot be reached","type":"unreachable"}}`, http.StatusBadGateway)
-		},
+		ErrorHandler:   r.unreachable,
 	}
 	return r, nil
 }
@@ -124,6 +118,7 @@ type pending struct {
 	api   api
 	q     *request
 	items []item
+	after thread // that it goes on from
 	began time.Time
 }
 
@@ -151,7 +146,7 @@ func (r *Recorder) ServeHTTP(w http.ResponseWriter, req *http.Request) {
 		return
 	}
 	p := &pending{api: api, q: q, began: r.o.Now()}
-	before, ok := r.threads.get(q.Previous)
+	after, ok := r.threads.get(q.Previous)
 	if !ok {
 		q.Beyond = "it goes on from an answer that was not recorded"
 	}
@@ -160,7 +155,7 @@ func (r *Recorder) ServeHTTP(w http.ResponseWriter, req *http.Request) {
 		r.proxy.ServeHTTP(w, req)
 		return
 	}
-	p.items = slices.Concat(before, flatten(q.Messages))
+	p.after, p.items = after, slices.Concat(after.items, flatten(q.Messages))
 	r.proxy.ServeHTTP(w, req.WithContext(context.WithValue(req.Context(), pendingKey{}, p)))
 }
 
@@ -179,9 +174,7 @@ func (r *Recorder) tee(resp *http.Response) error {
 		return nil
 	}
 	if resp.StatusCode != http.StatusOK {
-		r.mu.Lock()
-		r.failed[resp.StatusCode]++ // the program tries again, or fails
-		r.mu.Unlock()
+		r.unanswered(p, refusedWith(resp.StatusCode))
 		return nil
 	}
 	resp.Body = &teeBody{ReadCloser: resp.Body, done: func(b []byte, whole bool) { r.keep(p, b, whole) }}
@@ -231,7 +224,7 @@ func (r *Recorder) keep(p *pending, b []byte, whole bool) {
 	defer r.mu.Unlock()
 	r.asked++
 	if err != nil {
-		r.beyond["answers that broke off or were not understood"]++
+		r.unansweredLocked(p, "answers that broke off or were not understood")
 		return
 	}
 	if r.held += int64(len(b)); r.held > maxRecorded {
@@ -243,18 +236,40 @@ func (r *Recorder) keep(p *pending, b []byte, whole bool) {
 	x := &exchange{requested: p.q.Model, served: a.Model, began: p.began, ended: r.o.Now()}
 	said.Meta.CreatedUnixNano = agentstate.UnixNano(x.ended)
 	c, fresh := r.conversation(p)
-	if err := r.store(c, x, append(c.new(p), said), a.Usage, harness.Encode(p.q.Settings)); err != nil {
+	var before []*pb.Message
+	if fresh {
+		before, err = r.before(p)
+	}
+	if err == nil {
+		err = r.store(c, x, slices.Concat(before, c.new(p), []*pb.Message{said}), a.Usage, harness.Encode(p.q.Settings))
+	}
+	if err != nil {
 		r.beyond["answers that could not be kept on disk"]++
 		return
 	}
+	r.answered(p)
 	c.exchanges = append(c.exchanges, x)
 	c.items = bare(append(slices.Clone(p.items), flatten([]*pb.Message{said})...))
 	if fresh {
 		r.open, r.all = append(r.open, c), append(r.all, c)
 	}
 	if a.ID != "" {
-		r.threads.put(a.ID, c.items)
+		r.threads.put(a.ID, thread{c.items, c, c.messages})
 	}
+}
+
+// before are the messages that a request goes on from where its conversation is new: another request
+// went on from them too, or another run did.
+func (r *Recorder) before(p *pending) ([]*pb.Message, error) {
+	var out []*pb.Message
+	for i := range p.after.messages {
+		m, err := r.kept.message(p.after.in, i)
+		if err != nil {
+			return nil, err
+		}
+		out = append(out, m)
+	}
+	return out, nil
 }
 
 // store keeps the messages of x and what was said beside them. Until all of it is kept, c is as it was.
@@ -315,14 +330,6 @@ func (c *conversation) new(p *pending) []*pb.Message {
 		}
 	}
 	return out
-}
-
-// Failed is how many requests had no answer of the model, by the status that came in its place. 0: it could not
-// be reached.
-func (r *Recorder) Failed() map[int]uint64 {
-	r.mu.Lock()
-	defer r.mu.Unlock()
-	return maps.Clone(r.failed)
 }
 
 // Exchanges is how many answers were recorded.

@@ -51,15 +51,16 @@ func (r *Recorder) Records(ctx context.Context, opts *agentstate.ReadOptions) it
 				return
 			}
 		}
-		for _, why := range slices.Sorted(maps.Keys(r.beyond)) {
-			e.Gap(&pb.Gap{Kind: "message", Place: why, Reason: pb.Gap_REASON_LIMIT, Count: r.beyond[why], Detail: "it passed and cannot be played"})
+		missing := r.missing()
+		for _, why := range slices.Sorted(maps.Keys(missing)) {
+			e.Gap(&pb.Gap{Kind: "message", Place: why, Reason: pb.Gap_REASON_LIMIT, Count: missing[why], Detail: "it passed and cannot be played"})
 		}
 		const route, access = "requests that passed", "all went through this process"
 		e.Reference("model", uint64(len(models)), route, access)
 		e.Reference("conversation", tests, route, access)
 		e.Reference("testrun", tests, route, access)
 		e.Reference("run", exchanges, route, access)
-		for _, n := range r.beyond {
+		for _, n := range missing {
 			messages += n
 		}
 		e.Reference("message", messages, route, access)
