@@ -2,6 +2,8 @@ package promptfoo
 
 import (
 	"encoding/json"
+	"maps"
+	"slices"
 	"strings"
 
 	"github.com/exitramp/exitramp/context/harness"
@@ -16,23 +18,23 @@ func (b *builder) expectations(t, vars, options map[string]any) []*pb.Expectatio
 	if len(list) == 0 {
 		return nil
 	}
-	if t["threshold"] != nil || options["transform"] != nil || options["postprocess"] != nil || t["assertScoringFunction"] != nil {
+	if t["threshold"] != nil || options["transform"] != nil || options["postprocess"] != nil || options["transformVars"] != nil || t["assertScoringFunction"] != nil {
 		whole := map[string]any{"type": "assert-set", "assert": list}
 		for _, k := range []string{"threshold", "assertScoringFunction"} {
 			if t[k] != nil {
 				whole[k] = t[k]
 			}
 		}
-		for _, k := range []string{"transform", "postprocess"} {
+		for _, k := range []string{"transform", "postprocess", "transformVars"} {
 			if options[k] != nil {
 				whole[k] = options[k]
 			}
 		}
-		return []*pb.Expectation{b.judge(whole, "assert-set")}
+		return []*pb.Expectation{b.judge(whole, "assert-set", options)}
 	}
 	var out []*pb.Expectation
 	for _, a := range list {
-		out = append(out, b.expectation(b.referred(a), vars)...)
+		out = append(out, b.expectation(b.referred(a), vars, options)...)
 	}
 	return out
 }
@@ -49,14 +51,35 @@ func (b *builder) referred(a any) any {
 	return a
 }
 
-func (b *builder) judge(a any, typ string) *pb.Expectation {
+// judge is an assertion as a question for a judge, with what the test says of who judges and by what words.
+func (b *builder) judge(a any, typ string, options map[string]any) *pb.Expectation {
 	b.out.judged[harness.Short(typ)]++
+	if m, ok := a.(map[string]any); ok && graded(typ) {
+		m = maps.Clone(m)
+		for _, k := range []string{"rubricPrompt", "provider"} {
+			if m[k] == nil && options[k] != nil {
+				m[k] = options[k]
+			}
+		}
+		a = m
+	}
 	return harness.ExpectJSON(harness.Judged, a)
+}
+
+// graded tells whether a model decides on an assertion, or a set of them.
+func graded(typ string) bool {
+	typ = strings.TrimPrefix(typ, "not-")
+	for _, prefix := range []string{"model-graded-", "context-", "llm-", "search-", "select-", "assert-set"} {
+		if strings.HasPrefix(typ, prefix) {
+			return true
+		}
+	}
+	return slices.Contains([]string{"answer-relevance", "classifier", "conversation-relevance", "factuality", "g-eval", "moderation", "pi", "similar", "trajectory"}, typ)
 }
 
 // expectation is one assertion in this module's forms, or as a question for a judge. An assertion
 // of weight 0 decides nothing.
-func (b *builder) expectation(a any, vars map[string]any) []*pb.Expectation {
+func (b *builder) expectation(a any, vars, options map[string]any) []*pb.Expectation {
 	m, _ := a.(map[string]any)
 	typ, _ := m["type"].(string)
 	if typ == "" {
@@ -72,12 +95,12 @@ func (b *builder) expectation(a any, vars map[string]any) []*pb.Expectation {
 	}
 	value, ok := renderAll(m["value"], vars)
 	if s, text := value.(string); !ok || m["transform"] != nil || m["threshold"] != nil && typ != "tool-call-f1" || text && strings.HasPrefix(s, "file://") {
-		return []*pb.Expectation{b.judge(a, typ)}
+		return []*pb.Expectation{b.judge(a, typ, options)}
 	}
 	if e := known(typ, value, m); e != nil {
 		return []*pb.Expectation{e}
 	}
-	return []*pb.Expectation{b.judge(a, typ)}
+	return []*pb.Expectation{b.judge(a, typ, options)}
 }
 
 // known is an assertion that this module judges as promptfoo does; nil: it does not.

@@ -66,7 +66,11 @@ func understand(v any) (*suite, error) {
 	if err := b.tests("tests", doc["tests"], base, doc["scenarios"] == nil); err != nil {
 		return nil, err
 	}
-	return b.out, b.scenarios(doc["scenarios"], base)
+	if err := b.scenarios(doc["scenarios"], base); err != nil {
+		return nil, err
+	}
+	b.files("", doc)
+	return b.out, nil
 }
 
 // leave notes what is not followed, once: a scenario comes to its tests with every setting.
@@ -295,7 +299,12 @@ func (b *builder) one(p prompt, vars, t, options map[string]any) {
 			text += s
 		}
 	}
-	b.fill(&c.input, text, vars)
+	if options["transformVars"] != nil { // the variables are others by the time that they are filled in
+		c.input.Template = text
+		b.out.unfilled++
+	} else {
+		b.fill(&c.input, text, vars)
+	}
 	c.expect = b.expectations(t, vars, options)
 	var said []json.RawMessage
 	for _, e := range c.expect {

@@ -1,0 +1,38 @@
+package promptfoo
+
+import (
+	"maps"
+	"slices"
+	"strconv"
+	"strings"
+
+	"github.com/exitramp/exitramp/context/harness"
+)
+
+// files notes what a suite takes from other files, wherever it says so: assertions, definitions of
+// tools, hooks, filters. place is where v stands; what is left already is not named again.
+func (b *builder) files(place string, v any) {
+	if b.left[place] {
+		return
+	}
+	switch v := v.(type) {
+	case string:
+		if strings.HasPrefix(v, "file://") {
+			b.leave(place)
+		}
+	case []any:
+		for i, x := range v {
+			b.files(place+"["+strconv.Itoa(i)+"]", x)
+		}
+	case map[string]any:
+		for _, k := range slices.Sorted(maps.Keys(v)) {
+			at := strings.TrimPrefix(place+"."+harness.Short(k), ".")
+			ref, isText := v[k].(string)
+			if isText && (place == "nunjucksFilters" || k == "$ref" && !strings.HasPrefix(ref, "#")) {
+				b.leave(at)
+				continue
+			}
+			b.files(at, v[k])
+		}
+	}
+}

@@ -1,0 +1,68 @@
+package promptfoo
+
+import (
+	"strings"
+	"testing"
+
+	"github.com/google/go-cmp/cmp"
+)
+
+// What a suite takes from other files is named wherever it stands, and once.
+func TestOutside(t *testing.T) {
+	_, rep := export(t, write(t, `prompts: [{id: "file://p.txt", label: p}, "{{x}}"]
+nunjucksFilters: {shout: ./shout.js}
+extensions: ["file://hooks.js:hook"]
+providers:
+  - id: openai:gpt
+    config: {tools: "file://tools.json", note: "see file://inside"}
+defaultTest:
+  options: {transform: "file://t.js", rubricPrompt: "file://r.txt"}
+tests:
+  - vars: {x: "file://x.txt", list: ["file://a.txt", plain], deep: {of: "file://b.txt"}}
+    assert:
+      - {type: javascript, value: "file://a.js:f"}
+      - {type: is-json, value: {$ref: other.json}}
+      - {type: is-json, value: {$ref: "#/definitions/x"}}
+      - {type: javascript, value: "output.includes('file://')"}
+  - "file://more.yaml"
+`))
+	var got []string
+	for _, g := range rep.Gaps {
+		got = append(got, g.Place)
+	}
+	want := []string{"prompts[0]", "tests[0].vars.x", "tests[1]", "defaultTest.options.rubricPrompt", "defaultTest.options.transform", "extensions[0]", "nunjucksFilters.shout",
+		"providers[0].config.tools", "tests[0].assert[0].value", "tests[0].assert[1].value.$ref", "tests[0].vars.deep.of", "tests[0].vars.list[0]"}
+	if d := cmp.Diff(want, got); d != "" {
+		t.Error(d)
+	}
+}
+
+// A judge is told by whom and by what words promptfoo would have judged, and only where a model does.
+func TestGrader(t *testing.T) {
+	got := strings.Join(lines(t, write(t, `prompts: [hello]
+defaultTest: {options: {rubricPrompt: be strict, provider: "openai:judge"}}
+tests:
+  - assert: [{type: llm-rubric, value: polite}, {type: not-similar, value: x, provider: own}, {type: latency, threshold: 5}]
+`)), "\n")
+	want := `{"provider":"openai:judge","rubricPrompt":"be strict","type":"llm-rubric","value":"polite"}
+  judge application/json {"provider":"own","rubricPrompt":"be strict","type":"not-similar","value":"x"}
+  judge application/json {"threshold":5,"type":"latency"}`
+	if !strings.HasSuffix(got, want) {
+		t.Error(got)
+	}
+}
+
+// Variables that are made anew before they are filled in: only promptfoo knows the text and what it is judged by.
+func TestTransformVars(t *testing.T) {
+	src := write(t, `prompts: ["Say {{x}}"]
+tests: [{vars: {x: a}, options: {transformVars: "{...vars, x: 'b'}"}, assert: [{type: equals, value: "{{x}}"}]}]
+`)
+	got := strings.Join(lines(t, src), "\n")
+	if !strings.Contains(got, `{"template":"Say {{x}}"`) || !strings.Contains(got, "judge ") || strings.Contains(got, "exact ") {
+		t.Error(got)
+	}
+	p, err := src.Preflight(t.Context())
+	if err != nil || len(p.Notes) != 2 {
+		t.Errorf("%v %v", p, err)
+	}
+}
