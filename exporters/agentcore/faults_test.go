@@ -175,6 +175,7 @@ func TestFaults(t *testing.T) {
 		}
 	})
 	t.Run("2 a login that ends after every page", func(t *testing.T) {
+		t.Parallel()
 		var left atomic.Int64
 		w, s := firmWith(t, func(string, int, map[string]string, map[string]any) *agentcorefake.Fault {
 			if left.Add(-1) < 0 {
