@@ -56,3 +56,15 @@ func TestProgress(t *testing.T) {
 		}
 	}
 }
+
+// A dumb terminal shows what moves a cursor as rubbish.
+func TestDumbTerminal(t *testing.T) {
+	for name, want := range map[string]string{"dumb": "plain", "xterm": "line", "": "line"} {
+		var out, msgs bytes.Buffer
+		a := newApp(&out, &msgs)
+		a.progress, a.terminal, a.getenv = "auto", true, func(string) string { return name }
+		if p := a.newProgress("export", "records"); p.mode != want {
+			t.Errorf("TERM=%s: %s, want %s", name, p.mode, want)
+		}
+	}
+}
