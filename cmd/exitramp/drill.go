@@ -144,6 +144,12 @@ func (a *app) drill(ctx context.Context, path string, p *drill.Plan, f *drillFla
 		if err := exitdrill.Check(ctx, p, o); err != nil {
 			return err
 		}
+		if err := p.Free(); err != nil {
+			return a.drillFailed(err, p.Name)
+		}
+		if p.Mode == evidence.Stressed && !exists(p.Archive) {
+			return withHint(fmt.Errorf("a stressed drill starts from an archive, and %s is not there", p.Archive), "a planned drill of the same plan makes it: mode: planned")
+		}
 		fmt.Fprintf(a.stdout, "the plan holds: %s, %s, level %s\n", p.Name, p.Mode, p.Level)
 		return nil
 	}

@@ -17,7 +17,6 @@ import (
 	"encoding/hex"
 	"errors"
 	"fmt"
-	"io/fs"
 	"os"
 	"path/filepath"
 	"regexp"
@@ -106,16 +105,12 @@ func Run(ctx context.Context, p *Plan, e *Env) (*Outcome, error) {
 		return nil, fmt.Errorf("%w: %s", ErrRunning, held.Name())
 	}
 	defer os.Remove(held.Name())
-	if _, err := os.Lstat(r.file(".statement.json")); err == nil {
-		return nil, fmt.Errorf("%w: %s is there; give this one another name", ErrEnded, r.file(".statement.json"))
+	if err := p.Free(); err != nil {
+		return nil, err
 	}
 	if p.after != "" {
 		if r.first, err = p.made(); err != nil {
 			return nil, err
-		}
-	} else if _, err := os.Lstat(r.file(".drill.json")); errors.Is(err, fs.ErrNotExist) && p.Mode == evidence.Planned {
-		if _, err := os.Lstat(p.Archive); err == nil {
-			return nil, fmt.Errorf("%w: a planned drill makes %s, and it is there already", ErrArchive, p.Archive)
 		}
 	}
 	if r.st, err = loadState(r.file(".drill.json"), p, newID(), r.now()); err != nil {
@@ -131,6 +126,24 @@ func Run(ctx context.Context, p *Plan, e *Env) (*Outcome, error) {
 		}
 	}
 	return r.finish(ctx)
+}
+
+// Free is ErrEnded where a drill of this name has ended, and ErrArchive where a planned one would have to write
+// over an archive.
+func (p *Plan) Free() error {
+	if _, err := os.Lstat(p.Statement()); err == nil {
+		return fmt.Errorf("%w: %s is there; give this one another name", ErrEnded, p.Statement())
+	}
+	if p.after != "" || p.Mode != evidence.Planned {
+		return nil
+	}
+	if _, err := os.Lstat(filepath.Join(p.Output, p.Name+".drill.json")); err == nil {
+		return nil // it goes on
+	}
+	if _, err := os.Lstat(p.Archive); err == nil {
+		return fmt.Errorf("%w: a planned drill makes %s, and it is there already", ErrArchive, p.Archive)
+	}
+	return nil
 }
 
 // neutralStore is what the folder of the neutral store is called.
