@@ -316,8 +316,8 @@ func (a *app) replay(ctx context.Context, archive, target, planPath string, f *r
 		if errors.Is(err, replay.ErrInfeasible) {
 			return tooSlow(err)
 		}
-		if errors.Is(err, replay.ErrJournal) && !errors.Is(err, replay.ErrStale) {
-			return withHint(err, "a journal is of one archive and one target: give another with --journal FILE")
+		if errors.Is(err, replay.ErrOtherRun) {
+			return withHint(err, "to begin anew, run the same command with --journal "+shellWord(unused(journal)))
 		}
 		if rep != nil && len(rep.Actions) > 0 { // the login ended, a quota was reached, a disk is full
 			return &exitError{code: exitResume, err: fmt.Errorf("%w; what was written is in the journal %s", err, journal), hint: goOn(err)}
@@ -346,6 +346,15 @@ func (a *app) replay(ctx context.Context, archive, target, planPath string, f *r
 		return &exitError{code: exitPartial, err: errors.New("not all was written"), hint: "each one is named in " + refused + "; when that is mended, run the same command again"}
 	}
 	return nil
+}
+
+// unused is a name like that of a file which is there, of a file which is not.
+func unused(path string) string {
+	for n := 2; ; n++ {
+		if name := fmt.Sprintf("%s.%d", path, n); !exists(name) {
+			return name
+		}
+	}
 }
 
 // lazyFile comes into being with its first byte.

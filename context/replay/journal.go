@@ -341,7 +341,24 @@ func (j *Journal) bind(h *head) error {
 	return errors.Join(j.sync(), syncDir(filepath.Dir(j.path)))
 }
 
+// otherRun is an ErrOtherRun that says why in its own words.
+type otherRun struct{ error }
+
+// Is tells that it is an ErrOtherRun.
+func (otherRun) Is(target error) bool { return target == ErrOtherRun }
+
+// Unwrap is what it says.
+func (e otherRun) Unwrap() error { return e.error }
+
+// matches is an ErrOtherRun where the run of j is not that of h.
 func (j *Journal) matches(h *head) error {
+	if err := j.differs(h); err != nil {
+		return otherRun{err}
+	}
+	return nil
+}
+
+func (j *Journal) differs(h *head) error {
 	switch {
 	case j.undone:
 		return fmt.Errorf("%w: %s: its run was undone; give a new journal", ErrJournal, j.path)

@@ -15,6 +15,9 @@ var (
 	ErrStale = errors.New("replay: the plan is stale")
 	// ErrJournal: the journal is of another run, archive or target, is in use, or cannot be read.
 	ErrJournal = errors.New("replay: journal")
+	// ErrOtherRun: the journal is of a run that does not go on as it is asked to. With a journal that is not
+	// there yet another run begins. It is an ErrJournal.
+	ErrOtherRun = errors.New("replay: the journal is of another run")
 	// ErrSource: the state is cut short, or is not one that can be replayed as a whole.
 	ErrSource = errors.New("replay: source")
 	// ErrTarget: the target cannot take this state. Drivers wrap it in what Begin returns.
