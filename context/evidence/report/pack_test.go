@@ -1,0 +1,147 @@
+package report
+
+import (
+	"archive/zip"
+	"bytes"
+	"encoding/json"
+	"errors"
+	"os"
+	"strings"
+	"testing"
+
+	"github.com/exitramp/exitramp/context/evidence"
+)
+
+// packed is a statement as a drill packs it.
+func packed(t *testing.T, st *evidence.Statement, bundle []byte) ([]byte, []byte) {
+	t.Helper()
+	files, err := Artifacts(st)
+	if err != nil {
+		t.Fatal(err)
+	}
+	Attach(st, files)
+	payload, err := json.Marshal(st)
+	if err != nil {
+		t.Fatal(err)
+	}
+	var buf bytes.Buffer
+	if err := Pack(&buf, payload, bundle, files); err != nil {
+		t.Fatal(err)
+	}
+	return buf.Bytes(), payload
+}
+
+func open(raw []byte) (*Packed, error) { return OpenPack(bytes.NewReader(raw), int64(len(raw))) }
+
+func TestPack(t *testing.T) {
+	raw, payload := packed(t, full(), []byte("{}"))
+	again, _ := packed(t, full(), []byte("{}"))
+	if !bytes.Equal(raw, again) {
+		t.Error("two packs of one statement differ")
+	}
+	p, err := open(raw)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if !bytes.Equal(p.Statement, payload) || string(p.Bundle) != "{}" {
+		t.Error("the statement or its bundle is another one")
+	}
+	st, err := evidence.ParseStatement(bytes.NewReader(p.Statement), nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := p.Check(st); err != nil {
+		t.Fatal(err)
+	}
+	change := func(name string, do func(*Packed)) {
+		p, err := open(raw)
+		if err != nil {
+			t.Fatal(err)
+		}
+		do(p)
+		if err := p.Check(st); !errors.Is(err, ErrDigest) {
+			t.Errorf("%s: error %v", name, err)
+		}
+	}
+	change("a file changed", func(p *Packed) { p.Files[3].Data = append(p.Files[3].Data, ' ') })
+	change("a file missing", func(p *Packed) { p.Files = p.Files[1:] })
+	change("a file more", func(p *Packed) { p.Files = append(p.Files, File{"more.html", nil}) })
+	change("a file under another name", func(p *Packed) { p.Files[0].Name = "x" })
+}
+
+func TestOpenPackHostile(t *testing.T) {
+	make := func(do func(w *zip.Writer)) []byte {
+		var buf bytes.Buffer
+		w := zip.NewWriter(&buf)
+		do(w)
+		if err := w.Close(); err != nil {
+			t.Fatal(err)
+		}
+		return buf.Bytes()
+	}
+	put := func(w *zip.Writer, name string, data []byte) {
+		f, err := w.Create(name)
+		if err != nil {
+			t.Fatal(err)
+		}
+		f.Write(data)
+	}
+	good, _ := packed(t, bare(), nil)
+	for name, raw := range map[string][]byte{
+		"empty":           nil,
+		"no zip":          []byte("PK\x03\x04 and no more"),
+		"cut":             good[:len(good)-30],
+		"no statement":    make(func(w *zip.Writer) { put(w, "x", nil) }),
+		"a way out":       make(func(w *zip.Writer) { put(w, "../x", nil); put(w, NameStatement, []byte("{}")) }),
+		"another way out": make(func(w *zip.Writer) { put(w, `..\x`, nil); put(w, NameStatement, []byte("{}")) }),
+		"a root":          make(func(w *zip.Writer) { put(w, "/etc/x", nil); put(w, NameStatement, []byte("{}")) }),
+		"a folder":        make(func(w *zip.Writer) { put(w, "x/", nil); put(w, NameStatement, []byte("{}")) }),
+		"twice":           make(func(w *zip.Writer) { put(w, NameStatement, []byte("{}")); put(w, NameStatement, []byte("[]")) }),
+		"twice, on some disks": make(func(w *zip.Writer) {
+			put(w, NameStatement, []byte("{}"))
+			put(w, "Statement.json", []byte("[]"))
+		}),
+		"a link": make(func(w *zip.Writer) {
+			h := &zip.FileHeader{Name: "report.html"}
+			h.SetMode(0o777 | os.ModeSymlink)
+			f, _ := w.CreateHeader(h)
+			f.Write([]byte("/etc/passwd"))
+			put(w, NameStatement, []byte("{}"))
+		}),
+		"a bomb": make(func(w *zip.Writer) {
+			f, _ := w.Create("x")
+			zeros := bytes.Repeat([]byte{0}, 1<<20)
+			for range maxPack>>20 + 1 {
+				f.Write(zeros)
+			}
+			put(w, NameStatement, []byte("{}"))
+		}),
+		"many": make(func(w *zip.Writer) {
+			put(w, NameStatement, []byte("{}"))
+			for i := range maxFiles {
+				put(w, strings.Repeat("x", i+1), nil)
+			}
+		}),
+	} {
+		if _, err := open(raw); !errors.Is(err, ErrPack) {
+			t.Errorf("%s: error %v", name, err)
+		}
+	}
+}
+
+// FuzzOpenPack: nothing of a pack brings the reader down.
+func FuzzOpenPack(f *testing.F) {
+	t := &testing.T{}
+	raw, _ := packed(t, bare(), nil)
+	f.Add(raw)
+	f.Add(raw[:len(raw)/2])
+	f.Fuzz(func(t *testing.T, raw []byte) {
+		p, err := open(raw)
+		if err != nil {
+			return
+		}
+		if st, err := evidence.ParseStatement(bytes.NewReader(p.Statement), nil); err == nil {
+			p.Check(st)
+		}
+	})
+}
