@@ -105,8 +105,8 @@ func Run(ctx context.Context, p *drill.Plan, o *Options) (*drill.Outcome, error)
 	return drill.Run(ctx, p, e)
 }
 
-// Check reads the files that p names: keys, suite, map, approvals, tombstones, register and the like. It opens no runtime and no
-// archive.
+// Check reads the files that p names: keys, suite, cassette, map, approvals, tombstones, register and the like. It opens no
+// runtime and no archive of a drill.
 func Check(ctx context.Context, p *drill.Plan, o *Options) error {
 	w, err := wire(p, o)
 	if err != nil {

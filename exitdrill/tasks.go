@@ -20,13 +20,22 @@ import (
 	"github.com/exitramp/exitramp/format"
 )
 
-// suite reads the tasks of the plan.
+// suite reads the tasks of the plan, and sees that their cassette can be played: before anything is done.
 func (w *wired) suite(ctx context.Context) ([]harness.Task, error) {
 	suite, err := w.open(ctx, w.p.Tasks.Suite)
 	if err != nil {
 		return nil, fmt.Errorf("exitdrill: tasks.suite: %w", err)
 	}
 	defer suite.Close()
+	if w.p.Tasks.Cassette != "" {
+		tape, err := w.cassette(ctx)
+		if err != nil {
+			return nil, fmt.Errorf("exitdrill: tasks.cassette: %w", err)
+		}
+		if err := tape.Close(); err != nil {
+			return nil, fmt.Errorf("exitdrill: tasks.cassette: %w", err)
+		}
+	}
 	return harness.Tasks(ctx, suite, "")
 }
 

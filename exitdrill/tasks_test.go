@@ -3,6 +3,7 @@ package exitdrill_test
 import (
 	"bytes"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"net/http"
 	"os"
@@ -12,9 +13,11 @@ import (
 	"testing"
 
 	"github.com/exitramp/exitramp/context/agentstate"
+	"github.com/exitramp/exitramp/context/drill"
 	"github.com/exitramp/exitramp/context/evidence"
 	"github.com/exitramp/exitramp/context/harness"
 	"github.com/exitramp/exitramp/context/memstate"
+	"github.com/exitramp/exitramp/exitdrill"
 	"github.com/exitramp/exitramp/exporters/promptfoo"
 	"github.com/exitramp/exitramp/format"
 	"github.com/exitramp/exitramp/internal/wordembedtest"
@@ -205,5 +208,28 @@ func TestCassette(t *testing.T) {
 		if x := rows[i]; x.Equal == nil || *x.Equal != tc.passed || x.Shared == nil || !*x.Shared || x.CI95 == nil || x.CI95[0] > float64(x.Passed)/2 || x.CI95[1] < float64(x.Passed)/2 || x.CI95[1]-x.CI95[0] < 0.5 {
 			t.Errorf("%s: %+v", name, x)
 		}
+	}
+}
+
+// TestNoCassette: that the model cannot be played is seen before anything is done.
+func TestNoCassette(t *testing.T) {
+	p := newPlace(t)
+	p.opts.Registry = p.opts.Registry.With(promptfoo.Drivers()...)
+	p.write("suite.yaml", "prompts: [a]\nproviders: [echo]\ntests:\n  - assert: [{type: contains, value: tea}]\n")
+	pl := p.plan("level: L3", "level: L4", "next_review", fmt.Sprintf("tasks: {suite: %q, target: [%q], cassette: DIR/none.ctxa}\nnext_review",
+		"promptfoo:"+filepath.Join(p.dir, "suite.yaml"), os.Args[0]))
+	for name, do := range map[string]func() error{
+		"dry run": func() error { return exitdrill.Check(t.Context(), pl, &p.opts) },
+		"drill": func() error {
+			_, err := exitdrill.Run(t.Context(), pl, &p.opts)
+			return err
+		},
+	} {
+		if err := do(); err == nil || errors.Is(err, drill.ErrBroken) || !strings.Contains(err.Error(), "tasks.cassette") {
+			t.Errorf("%s: %v", name, err)
+		}
+	}
+	if _, err := os.Stat(pl.Archive); err == nil {
+		t.Error("something was exported")
 	}
 }
