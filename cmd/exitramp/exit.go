@@ -36,8 +36,8 @@ var exitCodes = [...]struct {
 	{exitDone, "done"},
 	{exitOther, "anything else"},
 	{exitUsage, "usage"},
-	{exitPartial, "sealed with gaps, or replayed with refusals or conflicts, or not all read back"},
-	{exitCheck, "drill or models check not passed"},
+	{exitPartial, "sealed with gaps, replayed with refusals or conflicts, not all alike, or an undo that left some"},
+	{exitCheck, "a drill, a test or a date of models not passed, something played that was not recorded, or a plan of more than 30 days"},
 	{exitRefused, "refused: integrity, trust, limits, secrets"},
 	{exitResume, "resumable: run the same command again"},
 }
