@@ -5,8 +5,12 @@ import (
 	"strings"
 	"testing"
 
+	"github.com/google/go-cmp/cmp"
+
+	"github.com/exitramp/exitramp/context/memstate"
 	"github.com/exitramp/exitramp/context/replay"
 	"github.com/exitramp/exitramp/exporters/exportertest"
+	pb "github.com/exitramp/exitramp/proto/exitramp/v1"
 )
 
 // Checkpoints below version 4 have sends that wait: in SQLite inside the document, in PostgreSQL in the
@@ -37,8 +41,45 @@ func TestOldSends(t *testing.T) {
 	}
 	there, _ := exportertest.Export(t, pg)
 	for _, rc := range apply(t, SQLite(filepath.Join(t.TempDir(), "back.sqlite")), there, false) {
-		if want := rc.Key == "checkpoint/t//c" || strings.HasPrefix(rc.Key, "pendingwrite/t//c/"); want != (rc.Action == replay.Refused) {
+		if want := strings.HasPrefix(rc.Key, "checkpoint/t/") || strings.HasPrefix(rc.Key, "pendingwrite/t/"); want != (rc.Action == replay.Refused) {
 			t.Errorf("%s: %v %s", rc.Key, rc.Action, rc.Why)
 		}
+	}
+}
+
+// TestWhoAsks: the node that asks is named, or none is. In testdata/sends.sqlite, of langgraph 1.2.24, two
+// tasks that Sends started ask while the node join is due, and two nodes ask side by side.
+func TestWhoAsks(t *testing.T) {
+	for _, c := range []struct {
+		name, query string
+		want        map[string]string // question → node
+	}{
+		{"with task paths", "SELECT 1", map[string]string{`"work 1?"`: "", `"work 2?"`: "", `"see?"`: "see", `"hear?"`: "hear"}},
+		{"as an older library wrote", "ALTER TABLE writes DROP COLUMN task_path", map[string]string{`"work 1?"`: "", `"work 2?"`: "", `"see?"`: "", `"hear?"`: ""}},
+	} {
+		t.Run(c.name, func(t *testing.T) {
+			p := sample(t, "sends.sqlite")
+			run(t, p, false, c.query)
+			src := SQLite(p)
+			m, _ := exportertest.Export(t, src)
+			who := func(from *memstate.State) map[string]string {
+				got := map[string]string{}
+				for _, r := range records(t, from) {
+					if i, ok := r.(*pb.Interrupt); ok {
+						got[string(i.Question.GetInline())] = i.AskedBy
+					}
+				}
+				return got
+			}
+			if d := cmp.Diff(c.want, who(m)); d != "" {
+				t.Error(d)
+			}
+			pg := postgres(t, database(t))
+			apply(t, pg, m, false)
+			there, _ := exportertest.Export(t, pg)
+			if d := cmp.Diff(c.want, who(there)); d != "" {
+				t.Errorf("in PostgreSQL: %s", d)
+			}
+		})
 	}
 }

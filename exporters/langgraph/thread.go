@@ -90,6 +90,7 @@ type thread struct {
 	intro   map[hash]bool     // versions that a checkpoint has named
 	present map[hash]bool     // checkpoint ids that are there
 	next    map[hash]string   // checkpoint → the one node that runs next
+	sending map[hash]bool     // (namespace, version) under which a row has Sends
 	asked   map[string]bool   // interrupt ids that have a record
 	parents map[hash]hash     // checkpoint → its parent
 	holder  map[hash]hash     // (namespace, channel, version) → checkpoint that held it first
@@ -111,7 +112,7 @@ func (r *reading) thread(ctx context.Context, id cell) error {
 	t := &thread{
 		r: r, id: id, name: id.String(), heads: map[string]string{},
 		values: map[hash]hash{}, others: map[hash]bool{}, rows: map[hash]bool{}, valued: map[hash]bool{},
-		intro: map[hash]bool{}, present: map[hash]bool{}, next: map[hash]string{}, asked: map[string]bool{}, delta: map[hash]bool{},
+		intro: map[hash]bool{}, present: map[hash]bool{}, next: map[hash]string{}, sending: map[hash]bool{}, asked: map[string]bool{}, delta: map[hash]bool{},
 		parents: map[hash]hash{}, holder: map[hash]hash{}, nodes: map[string]string{},
 	}
 	if err := t.conversation(ctx); err != nil {
@@ -179,6 +180,9 @@ func (t *thread) blobRow(b *table, row []cell) error {
 	if opaque(ser) {
 		t.r.pos.Opaque["channelvalue"]++
 	}
+	if x := row[b.col("blob")]; ch == channelSends && !x.big && values.Holds(ser, x.b) {
+		t.sending[hashOf(ns, ver)] = true
+	}
 	has := ser != "empty"
 	t.rows[hashOf(ns, ch, ver)] = has
 	if has {
@@ -204,7 +208,7 @@ func (t *thread) checkpoint(ctx context.Context, c *table, row []cell) error {
 	}
 	md := t.metadata(ctx, c, row, cp)
 
-	over := map[string]*pb.Column{}
+	over, sending := map[string]*pb.Column{}, false
 	doc, ser, err := t.doc(ctx, c, row)
 	if err != nil {
 		return err
@@ -220,6 +224,7 @@ func (t *thread) checkpoint(ctx context.Context, c *table, row []cell) error {
 		if err := t.sends(ctx, cp, parsed, row[c.col("checkpoint_ns")], parent); err != nil {
 			return err
 		}
+		sending = t.sendsWait(ns, cp, parsed, ser, doc)
 		pieces, err := t.channels(ctx, c, row, cp, parsed, ser, doc)
 		if err != nil {
 			return err
@@ -239,7 +244,7 @@ func (t *thread) checkpoint(ctx context.Context, c *table, row []cell) error {
 		t.r.pos.Opaque["checkpoint"]++
 	}
 	cp.Meta.Native = []*pb.Native{t.r.native(c, row, over)}
-	if len(cp.NextNodes) == 1 {
+	if len(cp.NextNodes) == 1 && !sending {
 		t.next[hashOf(ns, id)] = cp.NextNodes[0]
 	}
 	return t.r.put(cp)
@@ -254,12 +259,33 @@ func (t *thread) sends(ctx context.Context, cp *pb.Checkpoint, parsed *values.Ch
 	if parsed.V >= 4 || parent.isNull() || t.r.lay.engine != "postgres" || t.r.lay.lang != python {
 		return nil
 	}
-	wrote, err := t.wrote(ctx, ns.String(), "__pregel_tasks", &parent)
+	wrote, err := t.wrote(ctx, ns.String(), channelSends, &parent)
 	if wrote {
 		cp.Meta.Labels = append(cp.Meta.Labels, &pb.Label{Name: labelSends, Value: "true"})
 	}
 	return err
 }
+
+// sendsWait tells whether tasks that Sends started run next, beside the nodes that do.
+func (t *thread) sendsWait(ns string, cp *pb.Checkpoint, parsed *values.Checkpoint, ser string, doc []byte) bool {
+	if parsed.PendingSends || labelOf(cp, labelSends) != "" {
+		return true
+	}
+	for _, s := range parsed.Inline {
+		if s.Name == channelSends {
+			return values.Holds(ser, doc[s.Start:s.End])
+		}
+	}
+	for _, ch := range parsed.Channels {
+		if ch.Name == channelSends {
+			return t.sending[hashOf(ns, ch.Version)]
+		}
+	}
+	return false
+}
+
+// channelSends is the channel of Sends.
+const channelSends = "__pregel_tasks"
 
 // maxDoc is the size above which a checkpoint's document is carried whole and not looked into.
 const maxDoc = 512 << 20

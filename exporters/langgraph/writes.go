@@ -3,6 +3,7 @@ package langgraph
 import (
 	"context"
 	"fmt"
+	"strings"
 
 	"github.com/exitramp/exitramp/context/agentstate"
 	"github.com/exitramp/exitramp/exporters/langgraph/internal/values"
@@ -27,6 +28,7 @@ type task struct {
 // An asking is an __interrupt__ write.
 type asking struct {
 	task, idx, key string // task id and index of the write; its key
+	node           string // that its task runs, where the task path says it
 	what           []values.Interrupt
 }
 
@@ -108,7 +110,7 @@ func (t *thread) note(ctx context.Context, g *group, w *table, row []cell, value
 		}
 	case "__interrupt__":
 		if opaque(ser) {
-			g.asked = append(g.asked, &asking{task: p.TaskId, idx: row[w.col("idx")].String(), key: p.Meta.Key, what: []values.Interrupt{{}}})
+			g.asked = append(g.asked, &asking{task: p.TaskId, node: nodeOf(p.TaskPath), idx: row[w.col("idx")].String(), key: p.Meta.Key, what: []values.Interrupt{{}}})
 			return nil
 		}
 		b, err := t.r.bytes(ctx, w, row, value, maxView)
@@ -119,7 +121,7 @@ func (t *thread) note(ctx context.Context, g *group, w *table, row []cell, value
 		if err != nil || len(what) == 0 {
 			what = []values.Interrupt{{}} // something is asked; the write itself says what
 		}
-		g.asked = append(g.asked, &asking{task: p.TaskId, idx: row[w.col("idx")].String(), key: p.Meta.Key, what: what})
+		g.asked = append(g.asked, &asking{task: p.TaskId, node: nodeOf(p.TaskPath), idx: row[w.col("idx")].String(), key: p.Meta.Key, what: what})
 	default:
 		if p.Index >= 0 {
 			k.wrote = true
@@ -164,10 +166,30 @@ func (t *thread) interrupts(g *group) error {
 
 // askedBy is the node that asks; empty where nothing says it.
 func (t *thread) askedBy(g *group, a *asking) string {
+	if a.node != "" {
+		return a.node
+	}
 	if node := t.nodes[a.task]; node != "" {
 		return valid(node)
 	}
 	return t.next[hashOf(g.ns, g.id)]
+}
+
+// nodeOf is the node in a task path: of a task that a node is, or of one that a node called. A task that
+// a Send started has only its number.
+func nodeOf(path string) string {
+	const pull = "~__pregel_pull, "
+	if node, ok := strings.CutPrefix(path, pull); ok {
+		return node
+	}
+	node, ok := strings.CutPrefix(path, "~__pregel_push, "+pull)
+	if !ok {
+		return ""
+	}
+	for range 2 { // the numbers of the call
+		node = node[:max(strings.LastIndex(node, ", "), 0)]
+	}
+	return node
 }
 
 // status tells whether an interrupt still waits. It is over when the graph went on to another
