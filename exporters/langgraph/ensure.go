@@ -1,0 +1,107 @@
+package langgraph
+
+import (
+	"context"
+	"fmt"
+	"strings"
+
+	pb "github.com/exitramp/exitramp/proto/exitramp/v1"
+)
+
+// oldEnough compares the schema versions of a target of the same flavor with those of what comes.
+func (w *writer) oldEnough(from *pb.Origin) error {
+	for name, want := range versionsOf(from) {
+		have, ok := w.lay.v[name]
+		if w.lay.lang == javascript && name == "store_migrations" {
+			want = min(want, 3) // further ones are vectors, which are made when they come
+		}
+		if ok && have >= 0 && have < want {
+			return errSchema("%s of the target is at version %d, the archive's was at %d: run setup() of the newer library on it first", name, have, want)
+		}
+	}
+	return nil
+}
+
+// longEnough refuses vectors that are made anew for a table of vectors of another length.
+func (w *writer) longEnough() error {
+	t := w.lay.t["store_vectors"]
+	if w.run.Vectors == nil || t == nil || t.col("embedding") < 0 {
+		return nil
+	}
+	if n := columnDims(t.cols[t.col("embedding")].full); n > 0 && n != w.run.Vectors.Dimensions {
+		return fmt.Errorf("langgraph: the target keeps vectors of %d numbers, the embedder makes %d: want the embedder that the program at the target uses", n, w.run.Vectors.Dimensions)
+	}
+	return nil
+}
+
+// versionsOf takes Origin.schema apart: "checkpoints=9 store=3".
+func versionsOf(o *pb.Origin) map[string]int64 {
+	out := map[string]int64{}
+	for f := range strings.FieldsSeq(o.GetSchema()) {
+		k, v, _ := strings.Cut(f, "=")
+		var n int64
+		if _, err := fmt.Sscan(v, &n); err == nil {
+			out[strings.TrimSuffix(k, "s")+"_migrations"] = n
+		}
+	}
+	return out
+}
+
+// ensure makes the tables of g where they are missing, at the version that the state comes from,
+// or at the newest where it comes from another database.
+func (w *writer) ensure(ctx context.Context, g tableGroup, from *pb.Origin) error {
+	if w.lay.t[mainTable(g)] != nil {
+		return nil
+	}
+	if g == vectorTables {
+		if err := w.ensure(ctx, storeTables, from); err != nil {
+			return err
+		}
+	}
+	counterName := map[tableGroup]string{checkpointTables: "checkpoint_migrations", storeTables: "store_migrations", vectorTables: "vector_migrations"}[g]
+	v := int64(newestVersion)
+	if w.same() {
+		if n, ok := versionsOf(from)[counterName]; ok {
+			v = n
+		}
+		if g == checkpointTables && w.lay.engine == "sqlite" && labelOf(from, labelTaskPath) == "" {
+			v = 0
+		}
+	}
+	s, err := setupOf(w.lay.flavor(), g, v, w.vec)
+	if err != nil {
+		return err
+	}
+	if !w.run.DryRun {
+		for _, q := range s.statements() {
+			if err := w.d.exec(ctx, q); err != nil {
+				return err
+			}
+		}
+		ts, err := w.d.tables(ctx)
+		if err != nil {
+			return err
+		}
+		for n, t := range ts {
+			if groupOf(n) == g {
+				w.lay.t[n] = t
+			}
+		}
+	} else {
+		for n, t := range tablesOf(w.lay.flavor(), g, v, w.vec) {
+			t.planned = true
+			w.lay.t[n] = t
+		}
+	}
+	if s.counter != "" {
+		w.lay.v[s.counter] = s.first + int64(len(s.steps)) - 1
+	}
+	return nil
+}
+
+func mainTable(g tableGroup) string {
+	if g == vectorTables {
+		return "store_vectors"
+	}
+	return string(g)
+}
