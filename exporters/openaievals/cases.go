@@ -36,12 +36,20 @@ func (r *reader) cases(v *ofEval, suite string, criteria []json.RawMessage) bool
 		}
 		return r.e.Put(c)
 	}
+	templates := map[string]jsonvalue.Value{}
+	for i := range v.runs {
+		templates[v.runs[i].id] = templateOf(&v.runs[i])
+	}
 	for i := range v.items {
 		x := &v.items[i]
 		o := x.raw
 		item := o.Get("datasource_item")
 		sample := o.Get("sample")
-		if item.IsObject() && !put(item, conversation(sample.Get("input")), itemKey(x)) {
+		sent := conversation(sample.Get("input"))
+		if sent == nil { // nothing was sent, as where the model could not be reached: what would have been
+			sent = conversation(filled(templates[x.run], item))
+		}
+		if item.IsObject() && !put(item, sent, itemKey(x)) {
 			return false
 		}
 	}
@@ -50,11 +58,11 @@ func (r *reader) cases(v *ofEval, suite string, criteria []json.RawMessage) bool
 		o := x.raw
 		data := o.Get("data_source")
 		source := data.Get("source")
-		template := data.Get("input_messages")
+		template := templates[x.id]
 		going := true
 		source.Get("content").Elements(func(row jsonvalue.Value) {
 			if item := row.Get("item"); going && item.IsObject() {
-				going = put(item, conversation(filled(template.Get("template"), item)), runKey(x.eval, x.id))
+				going = put(item, conversation(filled(template, item)), runKey(x.eval, x.id))
 			}
 		})
 		if !going {
@@ -62,6 +70,13 @@ func (r *reader) cases(v *ofEval, suite string, criteria []json.RawMessage) bool
 		}
 	}
 	return true
+}
+
+// templateOf are the messages of a run before values are filled in; nil: it has none.
+func templateOf(x *object) jsonvalue.Value {
+	data := x.raw.Get("data_source")
+	messages := data.Get("input_messages")
+	return messages.Get("template")
 }
 
 // conversation is raw where it is a list of messages with a role, else nil.
@@ -178,9 +193,28 @@ func rows(x *object) (uint64, bool) {
 	return uint64(*r.Counts.Total), true
 }
 
+// unknown are the evals that the dump has not, and has runs or output items of.
+func (d *dump) unknown() []string {
+	known := map[string]bool{}
+	for _, x := range d.evals {
+		known[x.id] = true
+	}
+	var out []string
+	for _, x := range slices.Concat(d.runs, d.items) {
+		if !known[x.eval] {
+			known[x.eval] = true
+			out = append(out, x.eval)
+		}
+	}
+	return out
+}
+
 // gaps are what the dump says that it lacks.
 func (d *dump) gaps() []*pb.Gap {
 	out := slices.Clone(d.damaged)
+	for _, id := range d.unknown() {
+		out = append(out, &pb.Gap{Kind: "testsuite", Place: id, Reason: pb.Gap_REASON_GONE, Detail: "the dump has runs of it, and not the eval itself: its graders are missing"})
+	}
 	have := map[string]uint64{}
 	for _, x := range d.items {
 		have[x.eval+" "+x.run]++

@@ -178,5 +178,5 @@ func (d *Dump) Preflight(ctx context.Context) (*agentstate.Preflight, error) {
 		return nil, err
 	}
 	return &agentstate.Preflight{Origin: d.origin(), Observer: fmt.Sprintf("uid %d", os.Getuid()), Gaps: all.gaps(),
-		Counts: map[string]int64{"testsuite": int64(len(all.evals)), "testrun": int64(len(all.items)), "opaque": int64(len(all.runs) + len(all.others)), "testcase": -1}}, nil
+		Counts: map[string]int64{"testsuite": int64(len(all.evals) + len(all.unknown())), "testrun": int64(len(all.items)), "opaque": int64(len(all.runs) + len(all.others)), "testcase": -1}}, nil
 }

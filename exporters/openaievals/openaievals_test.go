@@ -121,7 +121,12 @@ func TestGaps(t *testing.T) {
 		"half a file":       {eval + item + `{"object":`, []string{"testrun dump.json CORRUPT 0"}},
 		"two versions":      {eval + strings.Repeat(item+strings.Replace(item, ":1", ":2", 1), 2), []string{"testrun dump.json e1 r1 o1 CHANGED 0"}},
 	} {
-		_, rep := export(t, write(t, "dump.json", c.text))
+		dump := write(t, "dump.json", c.text)
+		_, rep := export(t, dump)
+		p, err := Open(dump).Preflight(t.Context())
+		if err != nil || len(p.Gaps) != len(rep.Gaps) || p.Counts["testsuite"] != 1 {
+			t.Errorf("%s: preflight: %v %v", name, p, err)
+		}
 		var got []string
 		for _, g := range rep.Gaps {
 			got = append(got, fmt.Sprint(g.Kind, " ", g.Place, " ", strings.TrimPrefix(g.Reason.String(), "REASON_"), " ", g.Count))
@@ -132,6 +137,17 @@ func TestGaps(t *testing.T) {
 		if c.want == nil && rep.Verdict.Coverage != agentstate.Reconciled || c.want != nil && rep.Verdict.Coverage != agentstate.Gaps {
 			t.Errorf("%s: %v", name, rep.Verdict)
 		}
+	}
+}
+
+// A row for which nothing was sent has what its run would have sent.
+func TestNothingSent(t *testing.T) {
+	mem, _ := export(t, write(t, "dump.json", `{"object":"eval","id":"e1","testing_criteria":[]}
+{"object":"eval.run","id":"r1","eval_id":"e1","data_source":{"source":{"type":"file_id","id":"f"},"input_messages":{"type":"template","template":[{"role":"user","content":"Say {{item.q}}"}]}}}
+{"object":"eval.run.output_item","id":"o1","run_id":"r1","eval_id":"e1","datasource_item":{"q":"a","want":"b"},"sample":{"input":[],"error":{"code":"x"}}}`))
+	tasks, err := harness.Tasks(t.Context(), mem, "")
+	if err != nil || len(tasks) != 1 || string(tasks[0].Input) != `{"messages":[{"role":"user","content":"Say a"}],"vars":{"item":{"q":"a","want":"b"}}}` {
+		t.Errorf("%v %s", err, tasks[0].Input)
 	}
 }
 

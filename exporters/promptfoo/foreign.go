@@ -171,7 +171,11 @@ func (w *writer) test(ctx context.Context, c *pb.TestCase) (t *madeTest, dropped
 	if err != nil {
 		return nil, 0, "", fmt.Errorf("promptfoo: %s: %w", c.Meta.Key, err)
 	}
-	t = &madeTest{Description: c.Name, Vars: map[string]string{"prompt": escape(promptOf(in))}}
+	prompt, ok := promptOf(in)
+	if !ok {
+		return nil, 0, "what is sent is not known: it has variables alone, and they may hold what is expected", nil
+	}
+	t = &madeTest{Description: c.Name, Vars: map[string]string{"prompt": escape(prompt)}}
 	for _, e := range c.Expectations {
 		v, err := w.run.Source.Data(ctx, e.Value)
 		if err != nil {
@@ -189,24 +193,26 @@ func (w *writer) test(ctx context.Context, c *pb.TestCase) (t *madeTest, dropped
 	return t, dropped, "", nil
 }
 
-// promptOf is what is sent, as one text.
-func promptOf(in []byte) string {
+// promptOf is what is sent, as one text; false: the input says nothing of it.
+func promptOf(in []byte) (string, bool) {
 	var i harness.Input
 	if json.Unmarshal(in, &i) == nil {
 		switch {
 		case i.Messages != nil:
-			return string(i.Messages)
+			return string(i.Messages), true
 		case i.Text != "":
-			return i.Text
+			return i.Text, true
 		case i.Template != "":
-			return i.Template
+			return i.Template, true
+		case i.Vars != nil:
+			return "", false
 		}
 	}
 	var s string
 	if json.Unmarshal(in, &s) == nil {
-		return s
+		return s, true
 	}
-	return string(in)
+	return string(in), true
 }
 
 // assertions are an expectation in promptfoo's words; false: it has none for it.
