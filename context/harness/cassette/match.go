@@ -103,7 +103,28 @@ func (p *Player) add(key string, ms []*pb.Message, answered map[string]bool) {
 
 func (t *track) add(turn []*pb.Message) {
 	items, of := itemsOfTurn(turn)
-	t.items, t.of = append(t.items, items...), append(t.of, of...)
+	for i := range items {
+		if !repeats(t.items, &items[i]) {
+			t.items, t.of = append(t.items, items[i]), append(t.of, of[i])
+		}
+	}
+}
+
+// repeats tells whether an operator's text says again what a conversation began with. Where a provider
+// keeps the conversation, a program sends it with every request; else once.
+func repeats(before []item, it *item) bool {
+	return it.kind == "system" && len(before) > 0 && it.sum == before[0].sum
+}
+
+// once is a conversation without such texts.
+func once(items []item) []item {
+	var out []item
+	for i := range items {
+		if !repeats(out, &items[i]) {
+			out = append(out, items[i])
+		}
+	}
+	return out
 }
 
 // A Miss is a request that left the recording. It holds no content.

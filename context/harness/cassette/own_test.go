@@ -259,3 +259,44 @@ func TestUnanswered(t *testing.T) {
 		t.Error(d, rec.Exchanges())
 	}
 }
+
+// Where the provider keeps the conversation, a program sends its instructions with every request, and
+// elsewhere once: what was recorded in one way is played in the other.
+func TestInstructionsAgain(t *testing.T) {
+	long := func(base string) bool {
+		p := &program{t: t, base: base, api: "chat", system: "You serve a shop."}
+		for range 2 {
+			p.say("Hi")
+			if _, _, failure := p.ask(); failure != "" {
+				return false
+			}
+		}
+		return true
+	}
+	kept := func(base string) bool {
+		var a struct{ ID string }
+		for range 2 {
+			code, b := post(t, base+paths["responses"], map[string]any{"instructions": "You serve a shop.", "input": "Hi", "previous_response_id": a.ID})
+			if json.Unmarshal(b, &a); code != http.StatusOK {
+				return false
+			}
+		}
+		return true
+	}
+	for name, c := range map[string]struct {
+		api, said   string
+		first, then func(string) bool
+	}{
+		"kept by the provider first": {"responses", `[{"type":"message","role":"assistant","content":[{"type":"output_text","text":"Yes"}]}]`, kept, long},
+		"sent whole first":           {"chat", `[{"index":0,"message":{"role":"assistant","content":"Yes"},"finish_reason":"stop"}]`, long, kept},
+	} {
+		rec, base := fixed(t, oddAnswer(c.api, c.said))
+		if !c.first(base) {
+			t.Fatal(name)
+		}
+		url, misses := played(t, rec)
+		if !c.then(url) || !c.first(url) {
+			t.Errorf("%s: %v", name, *misses)
+		}
+	}
+}

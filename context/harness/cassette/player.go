@@ -192,7 +192,7 @@ func (p *Player) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 		refuse(Miss{What: what, Differs: []string{"the answer that it goes on from was not given here"}})
 		return
 	}
-	items := slices.Concat(after.items, flatten(q.Messages))
+	items := once(slices.Concat(after.items, flatten(q.Messages)))
 	found := p.find(items)
 	if found == nil {
 		refuse(p.miss(items))
