@@ -23,6 +23,9 @@ With --sign it makes a signing key, ECDSA on P-256: FILE for sign --key, and FIL
 others give to verify --trust. Both are PEM, as openssl and cosign read them.`,
 		Args: cobra.NoArgs,
 		RunE: func(*cobra.Command, []string) error {
+			if out == "-" { // as elsewhere: the output, and no file of that name
+				out = ""
+			}
 			switch {
 			case sign && classic:
 				return usagef("--classic is for keys that open archives, --sign makes one that signs them")

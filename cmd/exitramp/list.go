@@ -107,6 +107,11 @@ func (a *app) list(ctx context.Context, path string, kinds []string, k *keyFlags
 	if !asJSON && len(kinds) == 0 {
 		a.listRest(w, counts, opaque, shown)
 	}
+	for _, kind := range kinds {
+		if counts[kind] == 0 {
+			fmt.Fprintf(a.stderr, "there is no %s in it\n", kind)
+		}
+	}
 	return w.Flush()
 }
 

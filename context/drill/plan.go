@@ -259,7 +259,9 @@ func ReadPlan(r io.Reader) (*Plan, error) {
 	p := &Plan{digest: sha256.Sum256(b)}
 	d := yaml.NewDecoder(bytes.NewReader(b))
 	d.KnownFields(true)
-	if err := d.Decode(p); err != nil {
+	if err := d.Decode(p); errors.Is(err, io.EOF) {
+		return nil, fmt.Errorf("%w: it is empty", ErrPlan)
+	} else if err != nil {
 		return nil, fmt.Errorf("%w: %s", ErrPlan, strings.TrimPrefix(err.Error(), "yaml: "))
 	}
 	if err := d.Decode(new(yaml.Node)); !errors.Is(err, io.EOF) {
