@@ -10,6 +10,7 @@ import (
 	"path/filepath"
 
 	"github.com/exitramp/exitramp/format/internal/seal"
+	"github.com/exitramp/exitramp/internal/syncdir"
 )
 
 // keysSuffix is what the folder of key files is called that lies beside an archive.
@@ -111,11 +112,11 @@ func writeKeys(dir string, wraps [][][]byte) error {
 				return fmt.Errorf("format: %w", err)
 			}
 		}
-		if err := syncDir(sub); err != nil {
+		if err := syncdir.Sync(sub); err != nil {
 			return fmt.Errorf("format: %w", err)
 		}
 	}
-	if err := errors.Join(syncDir(dir), syncDir(filepath.Dir(dir))); err != nil {
+	if err := errors.Join(syncdir.Sync(dir), syncdir.Sync(filepath.Dir(dir))); err != nil {
 		return fmt.Errorf("format: %w", err)
 	}
 	return nil

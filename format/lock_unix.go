@@ -6,7 +6,8 @@ import (
 	"errors"
 	"fmt"
 	"os"
-	"syscall"
+
+	"github.com/exitramp/exitramp/internal/filelock"
 )
 
 // lockFile opens the file at path and locks it, until unlock or the end of the process.
@@ -16,7 +17,7 @@ func lockFile(path string) (f *os.File, unlock func() error, err error) {
 		if err != nil {
 			return nil, nil, fmt.Errorf("format: %w", err)
 		}
-		if err := syscall.Flock(int(f.Fd()), syscall.LOCK_EX|syscall.LOCK_NB); err != nil {
+		if !filelock.Try(f) {
 			f.Close()
 			return nil, nil, locked(path)
 		}
@@ -24,9 +25,9 @@ func lockFile(path string) (f *os.File, unlock func() error, err error) {
 		a, errA := f.Stat()
 		b, errB := os.Lstat(path)
 		if errA == nil && errB == nil && os.SameFile(a, b) {
-			return f, f.Close, nil
+			return f, func() error { return filelock.Close(f) }, nil
 		}
-		if err := errors.Join(errA, f.Close()); err != nil {
+		if err := errors.Join(errA, filelock.Close(f)); err != nil {
 			return nil, nil, fmt.Errorf("format: %w", err)
 		}
 	}

@@ -8,12 +8,12 @@ import (
 	"io/fs"
 	"os"
 	"path/filepath"
-	"runtime"
 	"time"
 
 	"google.golang.org/protobuf/proto"
 
 	"github.com/exitramp/exitramp/context/agentstate"
+	"github.com/exitramp/exitramp/internal/syncdir"
 )
 
 // partFile is an archive at a path that is not finished: path.part and its journal. The journal
@@ -287,23 +287,12 @@ func (p *partFile) seal() error {
 		err = os.Remove(p.path + ".part.journal")
 	}
 	if err == nil {
-		err = syncDir(filepath.Dir(p.path))
+		err = syncdir.Sync(filepath.Dir(p.path))
 	}
 	if err != nil {
 		err = fmt.Errorf("format: %w", err)
 	}
 	return errors.Join(err, p.close())
-}
-
-func syncDir(dir string) error {
-	if runtime.GOOS == "windows" {
-		return nil // has no such thing
-	}
-	d, err := os.Open(dir)
-	if err != nil {
-		return err
-	}
-	return errors.Join(d.Sync(), d.Close())
 }
 
 // remove drops part and journal.

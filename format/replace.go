@@ -10,6 +10,7 @@ import (
 	"path/filepath"
 
 	"github.com/exitramp/exitramp/format/internal/container"
+	"github.com/exitramp/exitramp/internal/syncdir"
 )
 
 // replaceFile writes the file at path anew beside its name, and puts it in its place when all of
@@ -44,7 +45,7 @@ func replaceWith(tmp *os.File, path string, write func(w io.Writer) (os.FileMode
 	if err := os.Rename(tmp.Name(), path); err != nil {
 		return fmt.Errorf("format: %w", err)
 	}
-	if err := syncDir(filepath.Dir(path)); err != nil {
+	if err := syncdir.Sync(filepath.Dir(path)); err != nil {
 		return fmt.Errorf("format: %w", err)
 	}
 	return nil

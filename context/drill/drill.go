@@ -100,7 +100,7 @@ func Run(ctx context.Context, p *Plan, e *Env) (*Outcome, error) {
 	if err != nil {
 		return nil, fmt.Errorf("drill: %w", err)
 	}
-	defer held.Close()
+	defer filelock.Close(held)
 	if !filelock.Try(held) {
 		return nil, fmt.Errorf("%w: %s", ErrRunning, held.Name())
 	}

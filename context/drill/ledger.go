@@ -151,7 +151,7 @@ func OpenLedger(path string) (*Ledger, error) {
 		return nil, errors.Join(fmt.Errorf("%w: %s", ErrLedgerLocked, f.Name()), f.Close())
 	}
 	if l.entries, l.last, l.end, l.torn, err = parseLedger(f); err != nil {
-		return nil, errors.Join(fmt.Errorf("%s: %w", path, err), f.Close())
+		return nil, errors.Join(fmt.Errorf("%s: %w", path, err), l.Close())
 	}
 	return l, nil
 }
@@ -195,4 +195,4 @@ func (l *Ledger) Append(e Entry) error {
 }
 
 // Close releases the ledger.
-func (l *Ledger) Close() error { return l.f.Close() }
+func (l *Ledger) Close() error { return filelock.Close(l.f) }

@@ -12,6 +12,7 @@ import (
 	"time"
 
 	"github.com/exitramp/exitramp/internal/diskmap"
+	"github.com/exitramp/exitramp/internal/filelock"
 )
 
 // Journal is the memory of one run, on disk: a file that is only ever appended to, a line an event,
@@ -79,10 +80,18 @@ func OpenJournal(path string) (_ *Journal, err error) {
 		return nil, fmt.Errorf("%w: %w", ErrJournal, err)
 	}
 	j.file = f
-	if err := lock(f); err != nil {
+	if err := j.lock(); err != nil {
 		return nil, err
 	}
 	return j, j.load()
+}
+
+// lock keeps other runs from writing to j.
+func (j *Journal) lock() error {
+	if !filelock.Try(j.file) {
+		return fmt.Errorf("%w: %s is in use by another run", ErrJournal, j.path)
+	}
+	return nil
 }
 
 // load reads the whole file into the index.
@@ -314,7 +323,7 @@ func (j *Journal) syncing() <-chan error {
 func (j *Journal) Close() error {
 	var err error
 	if j.file != nil {
-		err = j.file.Close()
+		err = filelock.Close(j.file)
 	}
 	return errors.Join(err, j.index.Close())
 }

@@ -10,6 +10,7 @@ import (
 	"google.golang.org/protobuf/proto"
 
 	"github.com/exitramp/exitramp/context/mapping"
+	"github.com/exitramp/exitramp/internal/syncdir"
 	pb "github.com/exitramp/exitramp/proto/exitramp/v1"
 )
 
@@ -27,7 +28,7 @@ func (j *Journal) bind(h *head) error {
 			return fmt.Errorf("%w: %w", ErrJournal, err)
 		}
 		j.file = f
-		if err := lock(f); err != nil {
+		if err := j.lock(); err != nil {
 			return err
 		}
 	}
@@ -35,7 +36,7 @@ func (j *Journal) bind(h *head) error {
 		return err
 	}
 	j.start = j.size
-	return errors.Join(j.sync(), syncDir(filepath.Dir(j.path)))
+	return errors.Join(j.sync(), syncdir.Sync(filepath.Dir(j.path)))
 }
 
 // otherRun is an ErrOtherRun that says why in its own words.

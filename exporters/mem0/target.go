@@ -14,6 +14,7 @@ import (
 	"github.com/exitramp/exitramp/context/agentstate"
 	"github.com/exitramp/exitramp/context/replay"
 	"github.com/exitramp/exitramp/exporters/internal/sqlitefile"
+	"github.com/exitramp/exitramp/internal/filelock"
 	pb "github.com/exitramp/exitramp/proto/exitramp/v1"
 )
 
@@ -186,7 +187,7 @@ func (l *layout) valid() bool {
 }
 
 // lock takes Qdrant's lock, which keeps programs out that hold the points in memory.
-func (w *writer) lock() (err error) {
+func (w *writer) lock() error {
 	if w.run.DryRun || !slices.ContainsFunc(mapValues(w.layouts), func(l layout) bool { return l.Form == pointsForm }) {
 		return nil
 	}
@@ -194,8 +195,12 @@ func (w *writer) lock() (err error) {
 	if _, err := os.Stat(dir); errors.Is(err, fs.ErrNotExist) {
 		return nil // a new folder: nobody has it open
 	}
-	w.unlock, err = lockFile(filepath.Join(dir, ".lock"))
+	f, err := os.OpenFile(filepath.Join(dir, ".lock"), os.O_RDWR|os.O_CREATE, 0o600) // as portalocker does
 	if err != nil {
+		return fmt.Errorf("%w: %w", ErrLocked, err)
+	}
+	w.unlock = func() { filelock.Close(f) }
+	if !filelock.Try(f) {
 		return fmt.Errorf("%w: %s is open in a program that uses Qdrant's local mode; stop it, it would not see what is written and could overwrite it", ErrLocked, dir)
 	}
 	return nil

@@ -13,6 +13,7 @@ import (
 
 	"github.com/exitramp/exitramp/context/agentstate"
 	"github.com/exitramp/exitramp/context/replay"
+	"github.com/exitramp/exitramp/internal/syncdir"
 	pb "github.com/exitramp/exitramp/proto/exitramp/v1"
 )
 
@@ -140,16 +141,7 @@ func (s *Suite) replace(b []byte) error {
 	if err := os.Rename(f.Name(), s.path); err != nil {
 		return fmt.Errorf("promptfoo: %w", err)
 	}
-	return syncDir(filepath.Dir(s.path))
-}
-
-func syncDir(dir string) error {
-	d, err := os.Open(dir)
-	if err != nil {
-		return err
-	}
-	defer d.Close()
-	return d.Sync()
+	return syncdir.Sync(filepath.Dir(s.path))
 }
 
 // Undo takes the file away that a run made, unless it says something else by now.
