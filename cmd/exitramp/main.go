@@ -144,6 +144,15 @@ exit codes, ` + "`exitramp drivers`" + ` the runtimes.`,
 			root.AddCommand(c)
 		}
 	}
+	root.InitDefaultHelpCmd()
+	if help, _, err := root.Find([]string{"help"}); err == nil {
+		help.Args = func(_ *cobra.Command, args []string) error { // else it is answered with the help of root
+			if c, rest, err := root.Find(args); c == root && err == nil {
+				return root.Args(root, rest)
+			}
+			return nil
+		}
+	}
 	return root
 }
 
