@@ -13,11 +13,12 @@ import (
 
 // A reading is one stream of records under way.
 type reading struct {
-	eng engine
-	lay *layout
-	e   *agentstate.Emitter
-	fp  string // of the store; empty: no resuming
-	pos position
+	eng  engine
+	lay  *layout
+	left string // tables that are not read, for people; empty: none
+	e    *agentstate.Emitter
+	fp   string // of the store; empty: no resuming
+	pos  position
 }
 
 // position is the place in the stream that a cursor holds.
@@ -89,7 +90,12 @@ func (s *Store) begin(ctx context.Context) (*reading, error) {
 		eng.close()
 		return nil, err
 	}
-	r := &reading{eng: eng, lay: lay, pos: position{Opaque: map[string]uint64{}}}
+	beside, err := left(ctx, eng, lay)
+	if err != nil {
+		eng.close()
+		return nil, err
+	}
+	r := &reading{eng: eng, lay: lay, left: beside, pos: position{Opaque: map[string]uint64{}}}
 	s.mu.Lock()
 	s.reading = r
 	s.mu.Unlock()
@@ -116,6 +122,9 @@ func (r *reading) origin() *pb.Origin {
 	label("flavor_basis", r.lay.basis)
 	for _, l := range f.labels {
 		label(l[0], l[1])
+	}
+	if r.left != "" {
+		label(labelTables, r.left)
 	}
 	if w := r.lay.t["writes"]; w != nil {
 		if i := w.col("task_path"); i >= 0 {

@@ -141,34 +141,23 @@ func (d *sqliteDB) rows(ctx context.Context, q string, args []any, fn func([]any
 }
 
 func (d *sqliteDB) tables(ctx context.Context) (map[string]*table, error) {
-	ts, others, err := sqliteTables(ctx, d.query)
-	if len(others) > 0 {
-		d.f.notes = append(d.f.notes, "not the runtime's, not carried: table "+strings.Join(others, ", "))
-	}
-	return ts, err
-}
-
-// sqliteTables reads the schema through query. others are the tables that are not the runtime's.
-func sqliteTables(ctx context.Context, query func(context.Context, string, ...any) ([][]cell, error)) (map[string]*table, []string, error) {
-	master, err := query(ctx, `SELECT +name, +type, +coalesce(sql, '') FROM sqlite_master WHERE type IN ('table','view') AND name NOT LIKE 'sqlite\_%' ESCAPE '\' ORDER BY name`)
+	master, err := d.query(ctx, `SELECT +name, +type, +coalesce(sql, '') FROM sqlite_master WHERE type IN ('table','view') AND name NOT LIKE 'sqlite\_%' ESCAPE '\' ORDER BY name`)
 	if err != nil {
-		return nil, nil, err
+		return nil, err
 	}
 	ts := map[string]*table{}
-	var others []string
 	for _, m := range master {
 		name := m[0].String()
 		if !slices.Contains(sqliteNames(), name) {
-			others = append(others, name)
 			continue
 		}
 		if m[1].String() != "table" || strings.HasPrefix(strings.ToUpper(m[2].String()), "CREATE VIRTUAL") {
-			return nil, nil, errSchema("%s is a %s made by somebody else, not the runtime's table", name, m[1])
+			return nil, errSchema("%s is a %s made by somebody else, not the runtime's table", name, m[1])
 		}
 		t := &table{name: name, ident: quote(name)}
-		info, err := query(ctx, `SELECT +name, +type, +pk FROM pragma_table_xinfo(?) WHERE hidden = 0 ORDER BY cid`, name)
+		info, err := d.query(ctx, `SELECT +name, +type, +pk FROM pragma_table_xinfo(?) WHERE hidden = 0 ORDER BY cid`, name)
 		if err != nil {
-			return nil, nil, err
+			return nil, err
 		}
 		key := map[int64]string{}
 		for _, c := range info {
@@ -182,7 +171,7 @@ func sqliteTables(ctx context.Context, query func(context.Context, string, ...an
 		}
 		ts[name] = t
 	}
-	return ts, others, nil
+	return ts, nil
 }
 
 func sqliteNames() []string {
