@@ -4,7 +4,6 @@ import (
 	"context"
 	"crypto/sha256"
 	"encoding/hex"
-	"encoding/json"
 	"slices"
 	"strings"
 
@@ -146,11 +145,8 @@ func (t *thread) lost(ctx context.Context, cp *pb.Checkpoint, parsed *values.Che
 	if t.r.lay.engine != "postgres" || !t.r.lay.t["checkpoint_blobs"].readable() || t.r.lay.t["checkpoint_blobs"].partial != "" {
 		return nil
 	}
-	var steps struct {
-		Delta map[string]json.RawMessage `json:"counters_since_delta_snapshot"`
-	}
-	json.Unmarshal(metadata, &steps)
-	for ch := range steps.Delta {
+	deltas := deltaCounters(metadata)
+	for ch := range deltas {
 		t.delta[hashOf(ns, ch)] = true
 	}
 	marks := map[string]bool{} // what may be the runtime's mark of a snapshot that is in a row
@@ -175,7 +171,7 @@ func (t *thread) lost(ctx context.Context, cp *pb.Checkpoint, parsed *values.Che
 			continue // sends are in the parent's writes
 		}
 		if t.r.lay.lang == python && !snapshot {
-			_, delta := steps.Delta[ch.Name]
+			_, delta := deltas[ch.Name]
 			if delta || ephemeral(ch.Name) {
 				continue
 			}

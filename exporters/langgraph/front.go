@@ -20,7 +20,7 @@ type crossed struct {
 
 // A thread that the target could take without its newest checkpoint would go on from an older one, and
 // do again what was done since. So the newest checkpoints are tried before anything of the thread is
-// written: where one is refused, all of the thread is.
+// written, and those that their state is rebuilt from: where one is refused, all of the thread is.
 type front struct {
 	thread string             // the part of keys that is the thread's, of the thread that came last
 	keys   []string           // newest checkpoints of the thread and of graphs that live inside it
@@ -29,8 +29,10 @@ type front struct {
 	broken map[string]refused // threads that do not arrive, by thread
 }
 
-// refused is a checkpoint that the target does not take, and why.
+// refused is a checkpoint that the target does not take, and why nothing else of its thread arrives.
 type refused struct{ key, why string }
+
+const notNewest = "the newest checkpoint of its thread is refused, and from an older one the runtime would do again what was done since: "
 
 // threadPart is the thread in the key of a record of one, as it stands there.
 func threadPart(key string) string {
@@ -68,7 +70,7 @@ func (w *writer) whole(ctx context.Context) error {
 		}
 	}
 	if no, ok := f.broken[part]; ok && w.key != no.key { // which says it itself
-		return refuse("the newest checkpoint of its thread is refused, and from an older one the runtime would do again what was done since: %s", no.why)
+		return refusal(no.why)
 	}
 	return nil
 }
@@ -84,20 +86,23 @@ func (w *writer) try(ctx context.Context, f *front) error {
 		case err != nil:
 			return err
 		}
-		x, err := w.made(ctx, c)
-		if err == nil {
-			_, err = w.fit(w.lay.t["checkpoints"], maps.Clone(x.row))
-		}
+		x, err := w.fitting(ctx, c)
 		var no refusal
+		var at *refused
 		if errors.As(err, &no) {
-			if f.broken == nil {
-				f.broken = map[string]refused{}
-			}
-			f.broken[f.thread] = refused{key, string(no)}
-			return nil
+			at, err = &refused{key, notNewest + string(no)}, nil
+		} else if err == nil {
+			at, err = w.rebuilt(ctx, c, x)
 		}
 		if err != nil {
 			return err
+		}
+		if at != nil {
+			if f.broken == nil {
+				f.broken = map[string]refused{}
+			}
+			f.broken[f.thread] = *at
+			return nil
 		}
 		if f.made == nil {
 			f.made = map[string]crossed{}
@@ -105,6 +110,15 @@ func (w *writer) try(ctx context.Context, f *front) error {
 		f.made[key] = x
 	}
 	return nil
+}
+
+// fitting is made, after a check that the target's table can hold it.
+func (w *writer) fitting(ctx context.Context, c *pb.Checkpoint) (crossed, error) {
+	x, err := w.made(ctx, c)
+	if err == nil {
+		_, err = w.fit(w.lay.t["checkpoints"], maps.Clone(x.row))
+	}
+	return x, err
 }
 
 // made is a checkpoint in the form of the target's database.

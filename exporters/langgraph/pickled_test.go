@@ -1,7 +1,9 @@
 package langgraph
 
 import (
+	"bytes"
 	"path/filepath"
+	"slices"
 	"strings"
 	"testing"
 
@@ -98,6 +100,69 @@ func TestPickledThread(t *testing.T) {
 				if k := r.GetMeta().GetKey() + "/"; strings.Contains(k, "/t-interrupt/") {
 					t.Errorf("%s is in the target", k)
 				}
+			}
+		})
+	}
+}
+
+// A delta channel is rebuilt from what was written at older checkpoints: where one of those that its state
+// needs is refused, its thread is, and where one that it does not need is, the rest arrives.
+func TestPickledBeforeDelta(t *testing.T) {
+	for name, c := range map[string]struct {
+		seed, step string // where both channels have a value; the checkpoint that is a pickle
+		arrives    bool
+	}{
+		"between":         {"", "5", false},
+		"the first":       {"", "-1", false},
+		"before the seed": {"7", "5", true},
+		"the seed":        {"7", "7", false},
+	} {
+		t.Run(name, func(t *testing.T) {
+			p := sample(t, "python.sqlite")
+			at := func(step string) string {
+				return "thread_id = 't-delta' AND json_extract(CAST(metadata AS TEXT), '$.step') = " + step
+			}
+			if c.seed != "" { // it has one of log2 already
+				db := run(t, p, true)
+				var doc []byte
+				if err := db.QueryRow("SELECT checkpoint FROM checkpoints WHERE " + at(c.seed)).Scan(&doc); err != nil {
+					t.Fatal(err)
+				}
+				before, rest, ok := bytes.Cut(doc, []byte("\xaechannel_values"))
+				if !ok || rest[0]>>4 != 8 {
+					t.Fatalf("channel_values: %x", rest[:1])
+				}
+				rest[0]++
+				seeded := slices.Concat(before, []byte("\xaechannel_values"), rest[:1], []byte("\xa3log\x91\xa1x"), rest[1:])
+				if _, err := db.Exec("UPDATE checkpoints SET checkpoint = ? WHERE "+at(c.seed), seeded); err != nil {
+					t.Fatal(err)
+				}
+				db.Close()
+			}
+			run(t, p, false, "UPDATE checkpoints SET type = 'pickle', checkpoint = x'80049500' WHERE "+at(c.step))
+			m, _ := exportertest.Export(t, SQLite(p))
+			dst := postgres(t, database(t))
+			n := map[string]int{}
+			for _, rc := range apply(t, dst, m, false) {
+				if strings.HasPrefix(rc.Key, "checkpoint/t-delta/") {
+					n[rc.Action.String()+" "+rc.Why]++
+				}
+			}
+			t.Log(n)
+			if c.arrives {
+				if n["create "] != 14 || len(n) != 2 {
+					t.Errorf("%v, want one refused", n)
+				}
+				return
+			}
+			why := 0
+			for s, count := range n {
+				if strings.HasPrefix(s, "refuse "+rebuiltFrom) {
+					why += count
+				}
+			}
+			if why != 14 || len(n) != 2 {
+				t.Errorf("%v, want 14 refused for one that is a pickle", n)
 			}
 		})
 	}

@@ -1,0 +1,76 @@
+package langgraph
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"maps"
+	"slices"
+
+	"github.com/exitramp/exitramp/context/agentstate"
+	pb "github.com/exitramp/exitramp/proto/exitramp/v1"
+)
+
+// The runtime rebuilds a delta channel from what was written at the ancestors of a checkpoint, back to the
+// first that holds a value of it. Without one of them it shows another state, and says nothing.
+
+const rebuiltFrom = "the state of its thread is rebuilt from what was written at a checkpoint that is refused, and without it the runtime would silently show another: "
+
+// deltaCounters are the delta channels that a checkpoint with this metadata does not hold whole.
+func deltaCounters(metadata []byte) map[string]json.RawMessage {
+	var m struct {
+		Delta map[string]json.RawMessage `json:"counters_since_delta_snapshot"`
+	}
+	json.Unmarshal(metadata, &m)
+	return m.Delta
+}
+
+// unseeded are those of channels that c holds no value of.
+func (w *writer) unseeded(ctx context.Context, c *pb.Checkpoint, channels []string) (out []string, err error) {
+	seeds := map[string]string{}
+	for _, r := range c.Channels {
+		seeds[r.Channel] = r.ValueKey
+	}
+	for _, ch := range channels {
+		if key := seeds[valid(ch)]; key != "" {
+			rec, err := w.resolver().Get(ctx, key)
+			if err != nil && !errors.Is(err, agentstate.ErrNotFound) {
+				return nil, err
+			}
+			if v, ok := rec.(*pb.ChannelValue); ok && v.Serializer != "empty" {
+				continue
+			}
+		}
+		out = append(out, ch)
+	}
+	return out, nil
+}
+
+// rebuilt finds the nearest checkpoint that c's delta channels are rebuilt from and that the target
+// refuses; nil: there is none. x is c in the form of the target.
+func (w *writer) rebuilt(ctx context.Context, c *pb.Checkpoint, x crossed) (*refused, error) {
+	open := slices.Sorted(maps.Keys(deltaCounters(x.row["metadata"].b)))
+	seen := map[string]bool{} // a hostile store may have a cycle
+	for {
+		var err error
+		if open, err = w.unseeded(ctx, c, open); err != nil || len(open) == 0 || c.ParentKey == "" || seen[c.ParentKey] {
+			return nil, err
+		}
+		seen[c.ParentKey] = true
+		rec, err := w.resolver().Get(ctx, c.ParentKey)
+		parent, ok := rec.(*pb.Checkpoint)
+		switch {
+		case errors.Is(err, agentstate.ErrNotFound) || err == nil && !ok: // the source's runtime had no more either
+			return nil, nil
+		case err != nil:
+			return nil, err
+		}
+		c = parent
+		var no refusal
+		if _, err := w.fitting(ctx, c); errors.As(err, &no) {
+			return &refused{c.Meta.Key, rebuiltFrom + string(no)}, nil
+		} else if err != nil {
+			return nil, err
+		}
+	}
+}
