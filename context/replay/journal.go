@@ -35,6 +35,7 @@ type Journal struct {
 	entry   []byte    // of the index, that is written
 	done    receipt   // that is written
 	told    told      // of which keys an answer says anything
+	lacking told      // what is not whole in the target: first parts of keys of which something was not written
 	// flushed are the stretches of the file whose answers the target has made count: of each
 	// attempt what it wrote before its last flush.
 	flushed []span
@@ -160,6 +161,9 @@ func (j *Journal) take(l line, n int64, done []byte) error {
 		delete(j.intents, l.Done.Key)
 		if !l.Done.usual() {
 			j.told.add(l.Done.Key)
+			if l.Done.open() {
+				j.lacking.add(firstPart(l.Done.Key))
+			}
 		}
 		j.entry = encodeAnswer(j.entry[:0], at, l.Done, done)
 		return j.index.Put(l.Done.Key, j.entry)

@@ -263,6 +263,13 @@ func (b *readBack) arrived(keys []string) bool {
 	return true
 }
 
+// firstPart is the part of a key that a conversation's records share with it.
+func firstPart(key string) string {
+	_, rest, _ := strings.Cut(key, "/")
+	part, _, _ := strings.Cut(rest, "/")
+	return part
+}
+
 // announced is the grade that the target gave the field at path of key when it was written.
 func (b *readBack) announced(key, path string) (fidelity.Grade, string, bool) {
 	rc := b.entry(key)
@@ -271,6 +278,9 @@ func (b *readBack) announced(key, path string) (fidelity.Grade, string, bool) {
 	}
 	if rc.Why == whyView && path == "meta.view_of_keys" { // rows of a database may come in another order
 		return fidelity.Equivalent, "names the first of the records that it is read out of", true
+	}
+	if rc.Why == whyView && path == "meta.created_unix_nano" && b.j.lacking.has(firstPart(key)) {
+		return fidelity.Transformed, "it begins with what arrived of it, and something of it did not", true
 	}
 	for _, l := range rc.Losses {
 		if strings.HasPrefix(l.Why, mapping.Prefix) || strings.HasPrefix(l.Why, whyNarrowed) {

@@ -98,7 +98,6 @@ func TestReadBackAnnounced(t *testing.T) {
 	}
 }
 
-// TestReadBackWithoutJournal compares everything, key by key.
 // TestReadBackView: which record a view names first is not counted as a difference that nobody
 // announced; what it says is.
 func TestReadBackView(t *testing.T) {
@@ -126,6 +125,35 @@ func TestReadBackView(t *testing.T) {
 	}
 }
 
+// TestReadBackShorterView: a view of what did not arrive whole may begin later, and says the rest as it was.
+func TestReadBackShorterView(t *testing.T) {
+	conv := &pb.Conversation{Meta: meta("conversation", "t")}
+	conv.Meta.ViewOfKeys, conv.Meta.CreatedUnixNano = []string{"checkpoint/t/2"}, 1
+	other := &pb.Conversation{Meta: meta("conversation", "u")}
+	other.Meta.ViewOfKeys, other.Meta.CreatedUnixNano = []string{"checkpoint/u/1"}, 1
+	src, path := memstate.Whole("x", conv, other, &pb.Checkpoint{Meta: meta("checkpoint", "t", "1")},
+		&pb.Checkpoint{Meta: meta("checkpoint", "t", "2")}, &pb.Checkpoint{Meta: meta("checkpoint", "u", "1")}), journal(t)
+	dst := memstate.NewRuntime(&memstate.RuntimeOptions{Exact: true, Refuse: func(r agentstate.Record) string {
+		return map[string]string{"checkpoint/t/1": "it is not taken"}[r.GetMeta().GetKey()]
+	}})
+	mustRun(t, dst, src, path, replay.Options{})
+	for _, c := range []*pb.Conversation{conv, other} {
+		c = proto.Clone(c).(*pb.Conversation)
+		c.Meta.CreatedUnixNano++
+		dst.Set(c)
+	}
+	if got := readBack(t, src, dst, path); got.UnannouncedN != 1 || got.Unannounced[0].Key != "conversation/u" || got.MissingN != 0 {
+		t.Errorf("%+v", got)
+	}
+	conv = proto.Clone(conv).(*pb.Conversation)
+	conv.Title = "another"
+	dst.Set(conv)
+	if got := readBack(t, src, dst, path); got.UnannouncedN != 2 {
+		t.Errorf("%+v", got)
+	}
+}
+
+// TestReadBackWithoutJournal compares everything, key by key.
 func TestReadBackWithoutJournal(t *testing.T) {
 	src := memstate.Sample(4)
 	rep, err := replay.ReadBack(t.Context(), src, memstate.Sample(4), nil)
