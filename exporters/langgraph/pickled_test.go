@@ -105,6 +105,38 @@ func TestPickledThread(t *testing.T) {
 	}
 }
 
+// TestPickledFirst: a thread whose first checkpoint is refused begins later in the target, and read-back
+// knows of it.
+func TestPickledFirst(t *testing.T) {
+	p := sample(t, "python.sqlite")
+	run(t, p, false, "UPDATE checkpoints SET type = 'pickle', checkpoint = x'80049500' WHERE thread_id = 't-interrupt' AND checkpoint_id = (SELECT min(checkpoint_id) FROM checkpoints WHERE thread_id = 't-interrupt')")
+	m, _ := exportertest.Export(t, SQLite(p))
+	dst := postgres(t, database(t))
+	j, err := replay.OpenJournal(filepath.Join(t.TempDir(), "journal"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer j.Close()
+	if _, err := replay.Apply(t.Context(), dst, m, &replay.Options{Journal: j}); err != nil {
+		t.Fatal(err)
+	}
+	back, err := replay.ReadBack(t.Context(), m, dst, j)
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, l := range back.Unannounced {
+		t.Errorf("not announced: %v", l)
+	}
+	if back.MissingN > 0 {
+		t.Errorf("missing %d %v", back.MissingN, back.Missing)
+	}
+	got, _ := exportertest.Export(t, dst)
+	c := get[*pb.Conversation](t, got, "conversation/t-interrupt")
+	if want := get[*pb.Conversation](t, m, "conversation/t-interrupt"); c.Meta.CreatedUnixNano <= want.Meta.CreatedUnixNano || c.Status != want.Status {
+		t.Errorf("%v, want it to begin later than %v", c, want)
+	}
+}
+
 // A delta channel is rebuilt from what was written at older checkpoints: where one of those that its state
 // needs is refused, its thread is, and where one that it does not need is, the rest arrives.
 func TestPickledBeforeDelta(t *testing.T) {
