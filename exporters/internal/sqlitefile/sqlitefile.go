@@ -162,16 +162,16 @@ func (d *DB) closeDB() {
 
 // Close ends the transaction: what was written and not committed is gone.
 func (d *DB) Close() error {
-	d.closeDB()
-	var err error
-	if d.tmp != "" {
-		err = os.RemoveAll(d.tmp)
-	}
 	if d.part != "" {
-		os.Remove(d.part)
-		os.Remove(d.part + "-journal")
+		d.drop()
 	}
-	return err
+	if d.file != nil {
+		d.closeDB()
+	}
+	if d.tmp != "" {
+		return os.RemoveAll(d.tmp)
+	}
+	return nil
 }
 
 // Check fails with ErrChanged when the snapshot did not hold. Call it after the last read.

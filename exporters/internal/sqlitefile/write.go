@@ -19,32 +19,31 @@ func Missing(path string) bool {
 // OpenWrite opens path in one writing transaction. A file that is not there is made under another
 // name and gets its own with Commit. What is deleted is overwritten: else an undo would leave every text
 // that it takes out in pages that are free.
-func OpenWrite(ctx context.Context, path string, wait time.Duration) (_ *DB, err error) {
-	d := &DB{wait: wait}
-	at := path
+func OpenWrite(ctx context.Context, path string, wait time.Duration) (*DB, error) {
+	for range 10 {
+		d := &DB{wait: wait}
+		err := d.openWrite(ctx, path)
+		if err == nil {
+			return d, nil
+		}
+		d.Close()
+		if !errors.Is(err, errMoved) {
+			return nil, err
+		}
+	}
+	return nil, fmt.Errorf("%w: other runs are making %s; wait until they are done, and run again", ErrLocked, path)
+}
+
+func (d *DB) openWrite(ctx context.Context, path string) (err error) {
+	options := fmt.Sprintf("?mode=rw&_pragma=busy_timeout(%d)&_pragma=trusted_schema(0)&_pragma=synchronous(full)&_pragma=secure_delete(1)", d.wait.Milliseconds())
 	if _, err := os.Stat(path); errors.Is(err, fs.ErrNotExist) {
 		d.file = &file{path: path}
-		at = path + ".exitramp-part"
-		if err := os.Remove(at); err != nil && !errors.Is(err, fs.ErrNotExist) {
-			return nil, err
-		}
-		os.Remove(at + "-journal")
-		f, err := os.OpenFile(at, os.O_RDWR|os.O_CREATE|os.O_EXCL, 0o600) // conversations are nobody else's business
-		if err != nil {
-			return nil, err
-		}
-		f.Close()
-		d.part = at
-	} else if d.file, err = stat(path); err != nil {
-		return nil, err
+		return d.make(ctx, options)
 	}
-	options := fmt.Sprintf("?mode=rw&_pragma=busy_timeout(%d)&_pragma=trusted_schema(0)&_pragma=synchronous(full)&_pragma=secure_delete(1)", wait.Milliseconds())
-	if err := d.connect(ctx, at, options, "BEGIN IMMEDIATE"); err != nil {
-		err = d.Wrap(err)
-		d.Close()
-		return nil, err
+	if d.file, err = stat(path); err != nil {
+		return err
 	}
-	return d, nil
+	return d.Wrap(d.connect(ctx, path, options, "BEGIN IMMEDIATE"))
 }
 
 // OpenTarget opens path for a run of a replay: to be written, its folder made where it is missing; or, in a
@@ -76,24 +75,9 @@ func (d *DB) Commit(ctx context.Context) error {
 	if _, err := d.Conn.ExecContext(ctx, "COMMIT"); err != nil {
 		return d.Wrap(err)
 	}
+	if d.part != "" {
+		return d.name()
+	}
 	d.closeDB()
-	if d.part == "" {
-		return nil
-	}
-	// A link fails where a rename would replace a file that appeared meanwhile.
-	if err := os.Link(d.part, d.file.path); err != nil {
-		if errors.Is(err, fs.ErrExist) {
-			return fmt.Errorf("%s appeared while it was being made; nothing was written", d.file.path)
-		}
-		if err := os.Rename(d.part, d.file.path); err != nil {
-			return err
-		}
-	}
-	os.Remove(d.part)
-	d.part = ""
-	if dir, err := os.Open(filepath.Dir(d.file.path)); err == nil {
-		dir.Sync()
-		dir.Close()
-	}
 	return nil
 }
