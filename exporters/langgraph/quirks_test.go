@@ -167,14 +167,16 @@ func TestLost(t *testing.T) {
 	})
 }
 
+// forked makes a second child of the third checkpoint, with the version of the fourth and other messages.
+const forked = `INSERT INTO checkpoints SELECT thread_id, checkpoint_ns, '1f1e6e7c-ffff-6b30-8003-000000000000', '1f1e6e7c-8dd8-62b0-8001-9bac61eabb19', type,
+	CAST(replace(CAST(checkpoint AS TEXT), 'Sunny in', 'Foggy in') AS BLOB), metadata FROM checkpoints WHERE checkpoint_id = '1f1e6e7c-8deb-6b30-8002-93bdb05d456b'`
+
 // TestFork: JavaScript counts versions, so two branches give one number to two values. Both are
 // carried; in PostgreSQL, which keeps one for a version, the second branch has versions of its own
 // instead of the other's messages.
 func TestFork(t *testing.T) {
 	p := sample(t, "js.sqlite")
-	// a second child of the third checkpoint, with the version of the fourth and other messages
-	run(t, p, false, `INSERT INTO checkpoints SELECT thread_id, checkpoint_ns, '1f1e6e7c-ffff-6b30-8003-000000000000', '1f1e6e7c-8dd8-62b0-8001-9bac61eabb19', type,
-		CAST(replace(CAST(checkpoint AS TEXT), 'Sunny in', 'Foggy in') AS BLOB), metadata FROM checkpoints WHERE checkpoint_id = '1f1e6e7c-8deb-6b30-8002-93bdb05d456b'`)
+	run(t, p, false, forked)
 	s := SQLite(p)
 	m, rep := exportertest.Export(t, s)
 	if rep.Verdict.Coverage != agentstate.Reconciled {

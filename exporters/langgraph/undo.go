@@ -25,7 +25,7 @@ func (s *Store) Undo(ctx context.Context, run *replay.Run, created []replay.Rece
 	}
 	u := &undo{d: d, lay: lay, threads: map[string]*undone{}}
 	for _, rc := range created {
-		u.note(rc)
+		u.note(u.rowsOf(rc.Target))
 	}
 	// Vectors go before their items, which take what is left of them along.
 	order := slices.Clone(created)
@@ -69,9 +69,24 @@ func threadTable(name string) bool {
 	return groupOf(name) == checkpointTables && !strings.HasSuffix(name, "_migrations")
 }
 
+// rowsOf are the rows that target names: by their ids, or one by the key of its record.
+func (u *undo) rowsOf(target string) []string {
+	kind, parts := agentstate.SplitKey(target)
+	name := map[string]string{"memory": "store", "embedding": "store_vectors", "channelvalue": "checkpoint_blobs"}[kind]
+	t := u.lay.t[name]
+	if t == nil || len(parts) != len(t.key) {
+		return strings.Split(target, ",")
+	}
+	row := map[string]cell{}
+	for i, k := range t.key {
+		row[k] = textCell(parts[i])
+	}
+	return []string{rowID(t, row)}
+}
+
 // note gathers the rows of a thread.
-func (u *undo) note(rc replay.Receipt) {
-	for id := range strings.SplitSeq(rc.Target, ",") {
+func (u *undo) note(ids []string) {
+	for _, id := range ids {
 		name, key, ok := parseRowID(id)
 		if !ok || !threadTable(name) {
 			continue
@@ -90,15 +105,7 @@ func (u *undo) remove(ctx context.Context, rc replay.Receipt) (why string, err e
 	if rc.Target == "" {
 		return "", nil
 	}
-	if kind, parts := agentstate.SplitKey(rc.Target); kind == "memory" && len(parts) == 2 && u.lay.t["store"] != nil {
-		k := keyColumns("store", u.lay.js())
-		rc.Target = rowID(u.lay.t["store"], map[string]cell{k[0]: textCell(parts[0]), k[1]: textCell(parts[1])})
-	}
-	if kind, parts := agentstate.SplitKey(rc.Target); kind == "embedding" && len(parts) == 3 && u.lay.t["store_vectors"] != nil {
-		k := keyColumns("store_vectors", u.lay.js())
-		rc.Target = rowID(u.lay.t["store_vectors"], map[string]cell{k[0]: textCell(parts[0]), k[1]: textCell(parts[1]), k[2]: textCell(parts[2])})
-	}
-	ids, versions := strings.Split(rc.Target, ","), strings.Split(rc.Version, ",")
+	ids, versions := u.rowsOf(rc.Target), strings.Split(rc.Version, ",")
 	for i, id := range ids {
 		name, key, ok := parseRowID(id)
 		t := u.lay.t[name]
