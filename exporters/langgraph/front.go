@@ -22,10 +22,8 @@ type crossed struct {
 // do again what was done since. So the newest checkpoints are tried before anything of the thread is
 // written, and those that their state is rebuilt from: where one is refused, all of the thread is.
 type front struct {
-	thread string             // the part of keys that is the thread's, of the thread that came last
-	keys   []string           // newest checkpoints of the thread and of graphs that live inside it
-	tried  bool               // keys were tried
-	made   map[string]crossed // of keys, until they come
+	thread string             // the key of its conversation, of the thread that came last
+	made   map[string]crossed // some of its newest checkpoints, until they come
 	broken map[string]refused // threads that do not arrive, by thread
 }
 
@@ -34,50 +32,40 @@ type refused struct{ key, why string }
 
 const notNewest = "the newest checkpoint of its thread is refused, and from an older one the runtime would do again what was done since: "
 
-// threadPart is the thread in the key of a record of one, as it stands there.
-func threadPart(key string) string {
+// threadOf is the key of the conversation of a thread's record.
+func threadOf(key string) string {
 	_, key, _ = strings.Cut(key, "/")
 	part, _, _ := strings.Cut(key, "/")
-	return part
+	return "conversation/" + part
 }
 
-// view notes the newest checkpoint of a conversation, which comes before the records that it is a
-// reading of.
-func (f *front) view(c *pb.Conversation) {
-	if p := threadPart(c.Meta.Key); p != f.thread || f.tried {
-		*f = front{thread: p, broken: f.broken}
-	}
-	f.keys = append(f.keys, c.Meta.ViewOfKeys...)
-}
+// mostMade is how many checkpoints are kept: parallel graphs inside a thread may be many.
+const mostMade = 8
 
 // whole refuses r where its thread would not arrive with its newest checkpoints.
 func (w *writer) whole(ctx context.Context) error {
-	f, part := &w.front, threadPart(w.key)
-	if part != f.thread { // its conversation did not come before it
-		rec, err := w.resolver().Get(ctx, "conversation/"+part)
+	f, thread := &w.front, threadOf(w.key)
+	if thread != f.thread {
+		rec, err := w.resolver().Get(ctx, thread) // names those of graphs that live inside it, too
 		if err != nil && !errors.Is(err, agentstate.ErrNotFound) {
 			return err
 		}
-		*f = front{thread: part, broken: f.broken}
-		if rec != nil {
-			f.keys = rec.GetMeta().GetViewOfKeys()
+		*f = front{thread: thread, broken: f.broken}
+		if err == nil {
+			if err := w.try(ctx, f, rec.GetMeta().GetViewOfKeys()); err != nil {
+				return err
+			}
 		}
 	}
-	if !f.tried {
-		f.tried = true
-		if err := w.try(ctx, f); err != nil {
-			return err
-		}
-	}
-	if no, ok := f.broken[part]; ok && w.key != no.key { // which says it itself
+	if no, ok := f.broken[thread]; ok && w.key != no.key { // which says it itself
 		return refusal(no.why)
 	}
 	return nil
 }
 
 // try makes the newest checkpoints of the thread, and keeps them until they come.
-func (w *writer) try(ctx context.Context, f *front) error {
-	for _, key := range f.keys {
+func (w *writer) try(ctx context.Context, f *front, keys []string) error {
+	for _, key := range keys {
 		rec, err := w.resolver().Get(ctx, key)
 		c, ok := rec.(*pb.Checkpoint)
 		switch {
@@ -107,7 +95,9 @@ func (w *writer) try(ctx context.Context, f *front) error {
 		if f.made == nil {
 			f.made = map[string]crossed{}
 		}
-		f.made[key] = x
+		if len(f.made) < mostMade {
+			f.made[key] = x
+		}
 	}
 	return nil
 }

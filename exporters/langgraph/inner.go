@@ -17,7 +17,8 @@ const maxMetadata = 64 << 10
 // inner adds the conversations of the graphs inside the root graph that are still alive: those that
 // are under way, waiting or failed, and those with a memory of their own. What a graph said that
 // has ended is history, like the checkpoints before the newest. A graph that says only what the one
-// around it says too has no conversation of its own.
+// around it says too has no conversation of its own. That of the thread names the newest checkpoints of
+// all of them: the thread is as a whole what they are together.
 func (t *thread) inner(ctx context.Context, c *table, first map[string]int64) error {
 	root := t.root.String()
 	meta, err := t.headMetadata(ctx, c)
@@ -29,6 +30,8 @@ func (t *thread) inner(ctx context.Context, c *table, first map[string]int64) er
 		if ns == root || !t.alive(ns, meta[ns]) {
 			continue
 		}
+		whole := t.views[0].conv.Meta
+		whole.ViewOfKeys = append(whole.ViewOfKeys, t.key("checkpoint", ns, t.heads[ns]))
 		v := t.view(ns)
 		if err := t.said(ctx, c, v, textCell(ns), first[ns]); err != nil {
 			return err

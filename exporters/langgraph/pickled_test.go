@@ -199,3 +199,31 @@ func TestPickledBeforeDelta(t *testing.T) {
 		})
 	}
 }
+
+// TestPickledInside: the newest checkpoint of a graph inside a thread counts as the thread's own does, though
+// the graph says nothing: it is refused before anything of the thread is written.
+func TestPickledInside(t *testing.T) {
+	p := sample(t, "python.sqlite")
+	const inside = "thread_id = 't-subgraph' AND checkpoint_ns <> ''"
+	run(t, p, false, "UPDATE checkpoints SET type = 'pickle', checkpoint = x'80049500' WHERE "+inside+" AND checkpoint_id = (SELECT max(checkpoint_id) FROM checkpoints WHERE "+inside+")")
+	m, _ := exportertest.Export(t, SQLite(p))
+	dst := postgres(t, database(t))
+	j, err := replay.OpenJournal(filepath.Join(t.TempDir(), "journal"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer j.Close()
+	if _, err := replay.Apply(t.Context(), dst, m, &replay.Options{Journal: j}); err != nil {
+		t.Fatal(err)
+	}
+	back, err := replay.ReadBack(t.Context(), m, dst, j)
+	if err != nil || back.UnannouncedN > 0 || back.MissingN > 0 {
+		t.Errorf("%+v %v", back, err)
+	}
+	got, _ := exportertest.Export(t, dst)
+	for _, r := range records(t, got) {
+		if k := r.GetMeta().GetKey() + "/"; strings.Contains(k, "/t-subgraph/") {
+			t.Errorf("%s is in the target", k)
+		}
+	}
+}

@@ -182,9 +182,6 @@ func (w *writer) write(ctx context.Context, r agentstate.Record) (replay.Receipt
 	if !agentstate.IsState(agentstate.KindOf(r)) {
 		return comes("not state"), nil
 	}
-	if c, ok := r.(*pb.Conversation); ok {
-		w.front.view(c)
-	}
 	if len(m.GetViewOfKeys()) > 0 && w.source.lang != "" {
 		return comes("a reading of other records; the runtime makes it anew"), nil
 	}
