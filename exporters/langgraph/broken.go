@@ -17,6 +17,8 @@ type lineage struct {
 	at     [2]string                // thread and namespace of the checkpoint that came last
 	newest string                   // id of the newest of them that the target takes; empty: none
 	broken map[[2]string]*brokenRow // by thread and namespace: where one was refused
+	gone   map[string]bool          // keys of those at at that were refused
+	less   map[string][]string      // of those at at, by key: delta channels that show another state there
 }
 
 type brokenRow struct {
@@ -29,6 +31,8 @@ type brokenRow struct {
 func (l *lineage) checkpoint(at [2]string, id string, refused bool) {
 	if at != l.at {
 		l.at, l.newest = at, ""
+		clear(l.gone)
+		clear(l.less)
 	}
 	b := l.broken[at]
 	switch {
@@ -106,6 +110,12 @@ func (w *writer) follow(ctx context.Context, r agentstate.Record, cross func() (
 	refused := errors.As(err, &no) || rc.Action == replay.Refused
 	if err == nil || refused {
 		w.line.checkpoint(at, id, refused)
+	}
+	if refused {
+		if w.line.gone == nil {
+			w.line.gone, w.line.less = map[string]bool{}, map[string][]string{}
+		}
+		w.line.gone[w.key] = true
 	}
 	return rc, err
 }

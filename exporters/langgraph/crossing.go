@@ -43,6 +43,11 @@ func (w *writer) cross(ctx context.Context, r agentstate.Record) (replay.Receipt
 		if err != nil {
 			return replay.Receipt{}, err
 		}
+		if l, err := w.less(ctx, r, x); err != nil {
+			return replay.Receipt{}, err
+		} else if l != nil {
+			x.losses = append(x.losses, *l)
+		}
 		return w.putFitting(ctx, "checkpoints", x.row, x.losses, x.extras...)
 	case *pb.PendingWrite:
 		return w.crossWrite(ctx, r)

@@ -6,8 +6,10 @@ import (
 	"errors"
 	"maps"
 	"slices"
+	"strings"
 
 	"github.com/exitramp/exitramp/context/agentstate"
+	"github.com/exitramp/exitramp/context/fidelity"
 	pb "github.com/exitramp/exitramp/proto/exitramp/v1"
 )
 
@@ -73,4 +75,27 @@ func (w *writer) rebuilt(ctx context.Context, c *pb.Checkpoint, x crossed) (*ref
 			return nil, err
 		}
 	}
+}
+
+// less says which delta channels show another state at c than they did: it is not the newest of its thread,
+// and one that they are rebuilt from was refused.
+func (w *writer) less(ctx context.Context, c *pb.Checkpoint, x crossed) (*fidelity.Loss, error) {
+	l := &w.line
+	if !l.gone[c.ParentKey] && len(l.less[c.ParentKey]) == 0 {
+		return nil, nil
+	}
+	open, err := w.unseeded(ctx, c, slices.Sorted(maps.Keys(deltaCounters(x.row["metadata"].b))))
+	if err != nil {
+		return nil, err
+	}
+	if !l.gone[c.ParentKey] {
+		open = slices.DeleteFunc(open, func(ch string) bool { return !slices.Contains(l.less[c.ParentKey], ch) })
+	}
+	if len(open) == 0 {
+		return nil, nil
+	}
+	l.less[c.Meta.Key] = open
+	out := loss("channels.value_key", fidelity.Transformed, "seen from this checkpoint the runtime shows another state of "+valid(strings.Join(open, ", "))+
+		", which is rebuilt from what was written at a checkpoint that is refused")
+	return &out, nil
 }
