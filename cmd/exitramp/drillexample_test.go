@@ -114,7 +114,7 @@ func TestDrillExampleFiles(t *testing.T) {
 			clean(path, b)
 		}
 	}
-	if total > 3<<20 {
+	if total > 4<<20 {
 		t.Errorf("%d bytes in all", total)
 	}
 }

@@ -81,7 +81,7 @@ targets: {rto: 4h, rpo: {"*": 24h}, impact_tolerance: one working day, survival:
 
 // finding is what the stressed drill finds besides, since it goes to another kind of database.
 const finding = `  - id: F-2
-    text: "One thread is encrypted by the runtime with a key of its own. PostgreSQL and SQLite lay checkpoints out differently, which needs that key; its 22 records stay in the archive. Into another PostgreSQL they go as they are."
+    text: "One thread is encrypted by the runtime with a key of its own. PostgreSQL and SQLite lay checkpoints out differently, which needs that key; its 29 records stay in the archive. Into another PostgreSQL they go as they are."
     severity: medium
     owner: Operations
     due: %[1]s
