@@ -129,10 +129,7 @@ func (a *app) readback(ctx context.Context, archive, target string, f *replayFla
 }
 
 func (a *app) undo(ctx context.Context, journal, target string, from []string, k *keyFlags, asJSON, dryRun bool) error {
-	if _, err := os.Stat(journal); err != nil {
-		return err
-	}
-	j, err := replay.OpenJournal(journal)
+	j, err := openJournal(journal)
 	if err != nil {
 		return err
 	}

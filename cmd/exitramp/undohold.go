@@ -16,10 +16,7 @@ func (a *app) held(ctx context.Context, journal, target string, from []string, k
 	if len(from) == 0 {
 		return nil
 	}
-	if _, err := os.Stat(journal); err != nil {
-		return err
-	}
-	j, err := replay.OpenJournal(journal)
+	j, err := openJournal(journal)
 	if err != nil {
 		return err
 	}
@@ -61,6 +58,14 @@ func (a *app) held(ctx context.Context, journal, target string, from []string, k
 		a.printKeys("held", rep.Keys, rep.N)
 	}
 	return err
+}
+
+// openJournal opens the journal of a replay that was, which has to be there.
+func openJournal(path string) (*replay.Journal, error) {
+	if _, err := os.Stat(path); err != nil {
+		return nil, err
+	}
+	return replay.OpenJournal(path)
 }
 
 // ofTarget refuses a journal of another target.

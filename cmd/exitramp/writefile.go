@@ -1,9 +1,10 @@
 package main
 
 import (
-	"errors"
 	"os"
 	"path/filepath"
+
+	"github.com/exitramp/exitramp/internal/syncdir"
 )
 
 // writeFile writes beside path, syncs and renames. A device or pipe is written to as it is, and so is whatever
@@ -15,19 +16,7 @@ func writeFile(path string, b []byte, mode os.FileMode) error {
 	if fi, err := os.Stat(path); err == nil && !fi.Mode().IsRegular() {
 		return os.WriteFile(path, b, mode)
 	}
-	f, err := os.CreateTemp(filepath.Dir(path), "."+filepath.Base(path)+".*")
-	if err != nil {
-		return err
-	}
-	defer os.Remove(f.Name())
-	if _, err := f.Write(b); err != nil {
-		f.Close()
-		return err
-	}
-	if err := errors.Join(f.Chmod(mode), f.Sync(), f.Close()); err != nil {
-		return err
-	}
-	return os.Rename(f.Name(), path)
+	return syncdir.WriteFile(path, b, mode)
 }
 
 // isDescriptor tells whether path names an open file of this process.

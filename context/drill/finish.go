@@ -15,6 +15,7 @@ import (
 
 	"github.com/exitramp/exitramp/context/evidence"
 	"github.com/exitramp/exitramp/context/evidence/report"
+	"github.com/exitramp/exitramp/internal/syncdir"
 )
 
 // judge answers the statements and spells the statement. From here on the drill is what it is: broken
@@ -101,7 +102,7 @@ func (r *run) finish(ctx context.Context) (*Outcome, error) {
 	out.Predicate, out.Judgement = s.Predicate, s.Predicate.Judge(evidence.DefaultGates())
 	leave := func(suffix string, b []byte) error {
 		out.Files = append(out.Files, r.file(suffix))
-		return writeFile(r.file(suffix), b)
+		return syncdir.WriteFile(r.file(suffix), b, 0o644)
 	}
 	var bundle []byte
 	if r.e.Sign != nil {

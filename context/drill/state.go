@@ -6,13 +6,13 @@ import (
 	"fmt"
 	"io/fs"
 	"os"
-	"path/filepath"
 	"time"
 
 	"github.com/exitramp/exitramp/context/evidence"
 	"github.com/exitramp/exitramp/context/harness"
 	"github.com/exitramp/exitramp/context/models"
 	"github.com/exitramp/exitramp/context/replay"
+	"github.com/exitramp/exitramp/internal/syncdir"
 )
 
 // state is what a drill that was broken off knows when it goes on. It lies in the output folder
@@ -97,7 +97,7 @@ func (s *state) save() error {
 	if err != nil {
 		return fmt.Errorf("drill: %w", err)
 	}
-	return writeFile(s.path, b)
+	return syncdir.WriteFile(s.path, b, 0o644)
 }
 
 func readFile(path string, max int64) ([]byte, error) {
@@ -109,21 +109,4 @@ func readFile(path string, max int64) ([]byte, error) {
 		return nil, fmt.Errorf("drill: %s: %d bytes, at most %d", path, fi.Size(), max)
 	}
 	return os.ReadFile(path)
-}
-
-// writeFile writes beside path, syncs and renames.
-func writeFile(path string, b []byte) error {
-	f, err := os.CreateTemp(filepath.Dir(path), "."+filepath.Base(path)+".*")
-	if err != nil {
-		return err
-	}
-	defer os.Remove(f.Name())
-	if _, err := f.Write(b); err != nil {
-		f.Close()
-		return err
-	}
-	if err := errors.Join(f.Chmod(0o644), f.Sync(), f.Close()); err != nil {
-		return err
-	}
-	return os.Rename(f.Name(), path)
 }

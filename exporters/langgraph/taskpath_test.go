@@ -89,18 +89,7 @@ func TestTaskPath(t *testing.T) {
 		older, _ := exportertest.Export(t, SQLite(sample(t, "python.sqlite")))
 		dst := withPath(t)
 		change(t, dst, "DELETE FROM checkpoints; DELETE FROM writes; DELETE FROM store; DELETE FROM store_vectors")
-		j, err := replay.OpenJournal(filepath.Join(t.TempDir(), "journal"))
-		if err != nil {
-			t.Fatal(err)
-		}
-		defer j.Close()
-		if _, err := replay.Apply(t.Context(), dst, older, &replay.Options{Journal: j}); err != nil {
-			t.Fatal(err)
-		}
-		back, err := replay.ReadBack(t.Context(), older, dst, j)
-		if err != nil || back.UnannouncedN != 0 || back.MissingN != 0 {
-			t.Errorf("read back: %v %v %v", err, back.Unannounced, back.Missing)
-		}
+		asSaid(t, older, dst)
 	})
 	t.Run("through PostgreSQL", func(t *testing.T) {
 		pg := postgres(t, database(t))
