@@ -9,6 +9,7 @@ import (
 	"runtime"
 	"testing"
 	"time"
+	"unsafe"
 
 	"filippo.io/age"
 	"google.golang.org/protobuf/proto"
@@ -181,6 +182,42 @@ func TestWriterMemory(t *testing.T) {
 	}
 }
 
+// A member costs the writer a row of its ledger until the commit, and nothing beside it: what is
+// live is counted while ten stretches of rows fill with shards of one record. The run of the index
+// has room for 16,384 records from 4,097 on, so it does not grow meanwhile.
+func TestMemberMemory(t *testing.T) {
+	w, err := NewWriter(io.Discard, &WriterOptions{ShardSize: 1})
+	if err != nil {
+		t.Fatal(err)
+	}
+	g := &filler{rand.New(rand.NewPCG(7, 7))}
+	i := 0
+	live := func(members int) uint64 {
+		for ; w.led.len() < members; i++ {
+			if err := w.Put(context.Background(), memory(g, i)); err != nil {
+				t.Fatal(err)
+			}
+			if i >= members-4 {
+				w.pipe.barrier()
+			}
+		}
+		var m runtime.MemStats
+		runtime.GC()
+		runtime.ReadMemStats(&m)
+		return m.HeapAlloc
+	}
+	const n = 10 * ledgerRows
+	before := live(5 * ledgerRows)
+	grown := int64(live(15*ledgerRows) - before)
+	if err := w.Commit(context.Background()); err != nil {
+		t.Fatal(err)
+	}
+	t.Logf("%d bytes live for each of %d members", grown/n, n)
+	if grown > 160*n {
+		t.Errorf("%d bytes live for each of %d members: want a row of %d and little else", grown/n, n, unsafe.Sizeof(row{}))
+	}
+}
+
 // BenchmarkPipelineEfficiency compares the wall time of a write on two cores with half of the
 // time that its stages take one after another on one: Put with nothing behind it, packing, and
 // adding members to the container.
@@ -211,14 +248,14 @@ func stagesAlone(b *testing.B, o *WriterOptions, recs []agentstate.Record) time.
 	if err != nil {
 		b.Fatal(err)
 	}
-	w.start(io.Discard, 0, nil)
+	w.start(io.Discard, 0)
 	if err := w.pipe.stop(); err != nil {
 		b.Fatal(err)
 	}
 	var jobs []*job
 	w.pipe = newPipeline(1, func(_ int, j *job) error {
 		c := *j
-		c.out, c.written = nil, nil
+		c.out = nil
 		j.raw = make([]byte, 0, cap(j.raw))
 		jobs = append(jobs, &c)
 		return nil
@@ -229,7 +266,6 @@ func stagesAlone(b *testing.B, o *WriterOptions, recs []agentstate.Record) time.
 			b.Fatal(err)
 		}
 	}
-	w.led.tables = make([]table, 1)
 	if err := w.flush(); err != nil {
 		b.Fatal(err)
 	}

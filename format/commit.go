@@ -42,7 +42,7 @@ func (w *Writer) commit() error {
 	if err := w.flush(); err != nil {
 		return err
 	}
-	w.led.sort()
+	w.run = run{} // the largest thing that is not needed any more
 	verdict := agentstate.Judge(&w.tally, nil)
 	for i := range w.comps {
 		if err := w.submitRoot(i, &verdict); err != nil {
@@ -62,7 +62,7 @@ func (w *Writer) commit() error {
 			}
 		}
 	}
-	list := w.led.list()
+	list := w.led.list(w.next.List)
 	m := w.manifest(list, verdict.Coverage)
 	b, err := m.marshal()
 	if err != nil {
@@ -76,36 +76,56 @@ func (w *Writer) commit() error {
 			return err
 		}
 	}
-	if err := w.zip.Close(); err != nil {
+	if err := w.zip.Close(w.led.entries(w.id.prefix())); err != nil {
 		return fmt.Errorf("format: %w", err)
 	}
 	return nil
 }
 
 func (w *Writer) submitRoot(comp int, verdict *agentstate.Verdict) error {
-	t := w.led.tables[comp]
-	root := &pb.Root{ArchiveId: w.id[:], Compartment: uint32(comp), Shards: t.shards, Vectors: t.vectors, Index: t.runs}
-	for i, b := range w.blobs {
-		if b.comp == comp {
-			root.Blobs = append(root.Blobs, &pb.BlobEntry{Number: uint64(i + 1), Size: b.size, Sha256: b.sum[:], Chunks: b.chunks})
-		}
-	}
-	if len(w.comps) > 1 {
-		for _, l := range w.led.leaves {
-			root.ShardLeaves = append(root.ShardLeaves, l.leaf[:]...)
-		}
-	}
-	if comp == 0 {
-		root.Summary = w.summary(verdict)
-	}
 	j := w.pipe.get(w.pipe.free)
-	j.typ, j.comp, j.name = jobMessage, comp, rootName(comp, w.encrypted())
+	j.typ, j.comp, j.name = jobRoot, comp, rootName(comp, w.encrypted())
 	var err error
-	if j.raw, err = (proto.MarshalOptions{Deterministic: true}).MarshalAppend(j.raw, root); err != nil {
+	w.root(comp, verdict, func(part *pb.Root) {
+		if err == nil {
+			j.raw, err = proto.MarshalOptions{Deterministic: true}.MarshalAppend(j.raw, part)
+		}
+	})
+	if err != nil {
 		return fmt.Errorf("format: %s: %v", j.name, err)
 	}
 	w.submit(j)
 	return nil
+}
+
+// root puts a root's fields one after another, as the bytes of a message are those of its parts: its
+// tables are not all in memory as messages.
+func (w *Writer) root(comp int, verdict *agentstate.Verdict, put func(*pb.Root)) {
+	put(&pb.Root{ArchiveId: w.id[:], Compartment: uint32(comp)})
+	for s := range w.led.shards(comp, 0) {
+		put(&pb.Root{Shards: []*pb.Shard{s}})
+	}
+	for v := range w.led.vectors(comp, 0) {
+		put(&pb.Root{Vectors: []*pb.VectorMember{v}})
+	}
+	for i, b := range w.blobs {
+		if b.comp == comp {
+			put(&pb.Root{Blobs: []*pb.BlobEntry{{Number: uint64(i + 1), Size: b.size, Sha256: b.sum[:], Chunks: b.chunks}}})
+		}
+	}
+	for run := range w.led.runs(comp, 0) {
+		put(&pb.Root{Index: []*pb.IndexRun{run}})
+	}
+	last := &pb.Root{}
+	if len(w.comps) > 1 {
+		for leaf := range w.led.leaves() {
+			last.ShardLeaves = append(last.ShardLeaves, leaf[:]...)
+		}
+	}
+	if comp == 0 {
+		last.Summary = w.summary(verdict)
+	}
+	put(last)
 }
 
 func (w *Writer) summary(verdict *agentstate.Verdict) *pb.Summary {
@@ -177,13 +197,11 @@ func (w *Writer) manifest(list []byte, cov agentstate.Coverage) *manifest {
 		}
 	}
 	sum := sha256.Sum256(list)
-	m.Payload = manifestPayload{ManifestSHA256: hex.EncodeToString(sum[:]), Members: uint64(len(w.led.data))}
-	for _, d := range w.led.data {
-		m.Payload.Bytes += uint64(d.size)
-	}
+	members, bytes := w.led.data()
+	m.Payload = manifestPayload{hex.EncodeToString(sum[:]), members, bytes}
 	var t tree.Tree
-	for _, l := range w.led.leaves {
-		t.Append(l.leaf)
+	for leaf := range w.led.leaves() {
+		t.Append(leaf)
 	}
 	root := t.Root()
 	m.Records = manifestRecords{hex.EncodeToString(root[:]), t.Len()}

@@ -195,7 +195,7 @@ func TestMarksAreThinned(t *testing.T) {
 			t.Fatal(err)
 		}
 	}
-	if n := len(w.zip.Entries()); n != 2 {
+	if n := w.led.len(); n != 2 {
 		t.Errorf("%d members for a hundred Marks", n)
 	}
 	if err := w.Abandon(); err != nil {

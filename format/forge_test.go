@@ -141,7 +141,7 @@ func (f *forger) archive(t testing.TB, edit func(*pb.Root)) []byte {
 		t.Fatal(err)
 	}
 	var out bytes.Buffer
-	w := container.NewWriter(&out, 0, nil)
+	w := container.NewWriter(&out)
 	for _, n := range f.names {
 		if _, err := w.Add(f.prefix+n, stored[n], crc32.ChecksumIEEE(stored[n])); err != nil {
 			t.Fatal(err)

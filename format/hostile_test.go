@@ -171,7 +171,7 @@ func rebuild(t *testing.T, b []byte, f func(name string, body []byte) []byte) []
 		t.Fatal(err)
 	}
 	var out bytes.Buffer
-	w := container.NewWriter(&out, 0, nil)
+	w := container.NewWriter(&out)
 	for _, e := range es {
 		body, err := container.ReadMember(bytes.NewReader(b), e)
 		if err != nil {

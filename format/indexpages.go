@@ -23,15 +23,15 @@ func (w *Writer) flushIndex() {
 }
 
 func (w *Writer) writeRun(comp int, es []entry) {
-	run := &pb.IndexRun{}
-	for len(es) > 0 {
+	for page := 0; len(es) > 0; page++ {
 		n := min(len(es), pageEntries)
-		w.writePage(comp, run, es[:n], n == len(es))
+		w.writePage(comp, page, es[:n])
 		es = es[n:]
 	}
 }
 
-func (w *Writer) writePage(comp int, run *pb.IndexRun, es []entry, last bool) {
+// writePage writes a page of a run, the first of which has the number 0.
+func (w *Writer) writePage(comp, page int, es []entry) {
 	w.next.Index++
 	p := &pb.IndexPage{
 		ArchiveId: w.id[:], Compartment: uint32(comp), Number: w.next.Index,
@@ -43,23 +43,12 @@ func (w *Writer) writePage(comp int, run *pb.IndexRun, es []entry, last bool) {
 		p.FingerprintDeltas[i], p.Shards[i], p.Positions[i] = fp-before, uint64(e.shard), uint32(e.pos)
 		before = fp
 	}
-	fence := &pb.IndexFence{
-		First: es[0].fingerprint(), Last: before, Count: uint64(len(es)),
-		Member: w.dataName(indexName(w.next.Index)),
-	}
 	j := w.pipe.get(w.pipe.free)
-	j.typ, j.comp, j.name = jobMessage, comp, fence.Member
+	j.typ, j.comp, j.name = jobIndex, comp, w.dataName(indexName(w.next.Index))
+	j.ordinal, j.count, j.fences = uint64(page), uint64(len(es)), [2]uint64{es[0].fingerprint(), before}
 	var err error
 	if j.raw, err = (proto.MarshalOptions{Deterministic: true}).MarshalAppend(j.raw, p); err != nil {
 		w.pipe.fail(fmt.Errorf("format: %s: %v", j.name, err))
-	}
-	j.written = func(j *job) {
-		fence.RawSize, fence.StoredSize = uint64(len(j.raw)), uint64(len(j.out))
-		run.Pages = append(run.Pages, fence)
-		if last {
-			t := &w.led.tables[comp]
-			t.runs = append(t.runs, run)
-		}
 	}
 	w.submit(j)
 }

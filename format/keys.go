@@ -27,7 +27,6 @@ func (w *Writer) makeKeys() error {
 	for _, c := range w.opts.Compartments {
 		w.comps = append(w.comps, &compartment{name: c.Name, match: c.Match})
 	}
-	w.led.tables = make([]table, len(w.comps))
 	if !w.encrypted() {
 		return nil
 	}

@@ -2,74 +2,163 @@ package format
 
 import (
 	"cmp"
+	"fmt"
+	"iter"
 	"slices"
+	"strings"
+	"unique"
 
-	pb "github.com/exitramp/exitramp/proto/exitramp/v1"
+	"github.com/exitramp/exitramp/format/internal/container"
+	"github.com/exitramp/exitramp/format/internal/tree"
 )
 
-// ledger is what was written so far: the digest list and the tables of the roots.
+// ledger is what was written so far, a row a member, in the order of the file. It is the one thing
+// of a writer that grows with the archive, so a row is small and of fixed size: the directory, the
+// digest list and the tables of the roots are made of rows when the archive is sealed. Rows lie in
+// stretches of ledgerRows, as a slice that grows would be copied, and leave what it was behind.
 type ledger struct {
-	data   []dataMember
-	tables []table // by compartment
-	leaves []numbered
+	parts  [][]row
+	schema string // digest in the name of the schema
 }
 
-// dataMember is one line of manifest-sha256.txt.
-type dataMember struct {
-	name string
-	size int64
-	sum  [32]byte
+const ledgerRows = 1 << 10
+
+// row is one member.
+type row struct {
+	sum         [32]byte // SHA-256 of what is stored; of data
+	root        [32]byte // of a shard's tree
+	first, last uint64   // fingerprints, of an index page
+	raw         uint64   // bytes
+	size        uint32   // bytes, as stored
+	crc         uint32
+	n, sub      uint32 // of the name
+	ordinal     uint32 // of a shard or vector member; of an index page: its place in the run, from 0
+	count       uint32 // records, vectors or entries
+	kind        unique.Handle[string]
+	typ         memberType // of the name
+	holds       jobType
+	comp        uint8
+	age         bool
 }
 
-// numbered is the leaf hash of shard n.
-type numbered struct {
-	n    uint64
-	leaf [32]byte
+// note adds a member, whose name is in the grammar.
+func (l *ledger) note(name string, r row) error {
+	p := parseName(name)
+	switch p.typ {
+	case typeNone:
+		return fmt.Errorf("format: %.200q is no name of a member", name)
+	case typeFixed:
+		p.n = uint64(slices.Index(fixedNames(), name))
+	case typeRecords:
+		r.kind = unique.Make(p.kind)
+	case typeSchema:
+		l.schema = p.digest
+	}
+	r.typ, r.n, r.sub, r.age = p.typ, uint32(p.n), uint32(p.sub), p.age
+	if l.len()%ledgerRows == 0 {
+		l.parts = append(l.parts, make([]row, 0, ledgerRows))
+	}
+	last := &l.parts[len(l.parts)-1]
+	*last = append(*last, r)
+	return nil
 }
 
-// table is what the root of one compartment says of its members.
-type table struct {
-	shards  []*pb.Shard
-	vectors []*pb.VectorMember
-	runs    []*pb.IndexRun
+func (l *ledger) len() int {
+	n := len(l.parts)
+	if n == 0 {
+		return 0
+	}
+	return (n-1)*ledgerRows + len(l.parts[n-1])
 }
 
-func (l *ledger) note(name string, size int64, sum [32]byte) {
-	l.data = append(l.data, dataMember{name, size, sum})
-}
-
-func (l *ledger) shard(j *job) {
-	l.leaves = append(l.leaves, numbered{j.ordinal, j.leaf})
-	t := &l.tables[j.comp]
-	t.shards = append(t.shards, &pb.Shard{
-		Member: j.name, Kind: j.kind, Ordinal: j.ordinal, RawSize: uint64(len(j.raw)), StoredSize: uint64(len(j.out)),
-		Count: j.count, Root: append([]byte(nil), j.root[:]...), Encoding: pb.Encoding_ENCODING_PROTO,
-	})
-}
-
-func (l *ledger) vectors(j *job) {
-	t := &l.tables[j.comp]
-	t.vectors = append(t.vectors, &pb.VectorMember{
-		Member: j.name, Ordinal: j.ordinal, RawSize: uint64(len(j.raw)), StoredSize: uint64(len(j.out)),
-		Count: j.count, VectorSize: uint64(len(j.raw)) / j.count, Encoding: pb.Encoding_ENCODING_PLANES,
-	})
-}
-
-// sort puts the tables into the order that roots have.
-func (l *ledger) sort() {
-	slices.SortFunc(l.leaves, func(a, b numbered) int { return cmp.Compare(a.n, b.n) })
-	for _, t := range l.tables {
-		slices.SortFunc(t.shards, func(a, b *pb.Shard) int { return cmp.Compare(a.Ordinal, b.Ordinal) })
-		slices.SortFunc(t.vectors, func(a, b *pb.VectorMember) int { return cmp.Compare(a.Ordinal, b.Ordinal) })
+// from are the rows from the i-th on.
+func (l *ledger) from(i int) iter.Seq[*row] {
+	return func(yield func(*row) bool) {
+		for ; i < l.len(); i++ {
+			if !yield(&l.parts[i/ledgerRows][i%ledgerRows]) {
+				return
+			}
+		}
 	}
 }
 
-// list is manifest-sha256.txt: the data members, sorted bytewise, as sha256sum reads it.
-func (l *ledger) list() []byte {
-	slices.SortFunc(l.data, func(a, b dataMember) int { return cmp.Compare(a.name, b.name) })
-	var out []byte
-	for _, d := range l.data {
-		out = appendListLine(out, d.sum, d.name)
+// name is the member's, without the prefix.
+func (l *ledger) name(r *row) string {
+	p := place{typ: r.typ, n: uint64(r.n), sub: uint64(r.sub), age: r.age}
+	switch r.typ {
+	case typeFixed:
+		p.digest = fixedNames()[r.n]
+	case typeRecords:
+		p.kind = r.kind.Value()
+	case typeSchema:
+		p.digest = l.schema
+	}
+	return p.String()
+}
+
+// entries are the members for the directory.
+func (l *ledger) entries(prefix string) iter.Seq[container.Entry] {
+	return func(yield func(container.Entry) bool) {
+		at := int64(0)
+		for r := range l.from(0) {
+			e := container.Entry{Name: prefix + l.name(r), Size: int64(r.size), CRC: r.crc, Offset: at}
+			if !yield(e) {
+				return
+			}
+			at = e.DataOffset() + e.Size
+		}
+	}
+}
+
+// data is how many data members there are, and their bytes.
+func (l *ledger) data() (n, bytes uint64) {
+	for r := range l.from(0) {
+		if r.typ.isData() {
+			n, bytes = n+1, bytes+uint64(r.size)
+		}
+	}
+	return n, bytes
+}
+
+// sorted are the rows from the i-th on that keep takes, in the order of by.
+func (l *ledger) sorted(i int, keep func(*row) bool, by func(a, b *row) int) []*row {
+	var out []*row
+	for r := range l.from(i) {
+		if keep(r) {
+			out = append(out, r)
+		}
+	}
+	slices.SortFunc(out, by)
+	return out
+}
+
+func byOrdinal(a, b *row) int { return cmp.Compare(a.ordinal, b.ordinal) }
+
+// byName compares names bytewise. In one folder, numbers of as many digits as they are padded to do.
+func (l *ledger) byName(a, b *row) int {
+	if a.typ == b.typ && (a.typ != typeRecords || a.kind == b.kind) && max(a.n, b.n) < 1e8 && max(a.sub, b.sub) < 1e6 && a.typ != typeRoot {
+		return cmp.Or(cmp.Compare(a.n, b.n), cmp.Compare(a.sub, b.sub))
+	}
+	return strings.Compare(l.name(a), l.name(b))
+}
+
+// leaves are the leaf hashes of all shards, by ordinal.
+func (l *ledger) leaves() iter.Seq[tree.Hash] {
+	return func(yield func(tree.Hash) bool) {
+		for _, r := range l.sorted(0, func(r *row) bool { return r.holds == jobRecords }, byOrdinal) {
+			if !yield(tree.ShardLeaf(r.kind.Value(), uint64(r.ordinal), uint64(r.count), r.root)) {
+				return
+			}
+		}
+	}
+}
+
+// list is manifest-sha256.txt, which has size bytes: the data members, sorted bytewise, as sha256sum
+// reads it.
+func (l *ledger) list(size uint64) []byte {
+	out := make([]byte, 0, size)
+	for _, r := range l.sorted(0, func(r *row) bool { return r.typ.isData() }, l.byName) {
+		out = appendListLine(out, r.sum, l.name(r))
 	}
 	return out
 }

@@ -15,8 +15,11 @@ const (
 	nameManifest = "manifest.json"
 )
 
+// fixedNames are those, in an order of no meaning.
+func fixedNames() []string { return []string{nameBagit, nameReadme, nameList, nameManifest} }
+
 // memberType is what a member is, by its name.
-type memberType int
+type memberType uint8
 
 const (
 	typeNone memberType = iota // no name of the grammar
@@ -31,6 +34,9 @@ const (
 	typeKey
 	typeAttestation
 )
+
+// isData tells whether such members are in manifest-sha256.txt.
+func (t memberType) isData() bool { return t != typeFixed && t != typeKey && t != typeAttestation }
 
 // place is a member's name, taken apart.
 type place struct {

@@ -55,9 +55,8 @@ func (w *Writer) closeShard(s *openShard) {
 	j := w.pipe.get(w.pipe.free)
 	w.open -= len(s.raw)
 	j.raw, s.raw = s.raw, j.raw[:0]
-	j.typ, j.comp, j.kind, j.ordinal, j.count, j.salt, j.first = jobRecords, s.comp, s.kind, s.ordinal, uint64(s.count), s.salt, s.first
+	j.typ, j.comp, j.kind, j.ordinal, j.count, j.salt = jobRecords, s.comp, s.kind, s.ordinal, uint64(s.count), s.salt
 	j.name = w.dataName(recordsName(s.kind, s.ordinal))
-	j.written = w.led.shard
 	s.ordinal, s.count = 0, 0
 	w.submit(j)
 }

@@ -78,7 +78,6 @@ func (p *packer) records(j *job) error {
 		return err
 	}
 	j.root = p.tree.Root()
-	j.leaf = tree.ShardLeaf(j.kind, j.ordinal, j.count, j.root)
 	return nil
 }
 

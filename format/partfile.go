@@ -6,8 +6,10 @@ import (
 	"fmt"
 	"io"
 	"io/fs"
+	"iter"
 	"os"
 	"path/filepath"
+	"slices"
 	"time"
 
 	"google.golang.org/protobuf/proto"
@@ -34,13 +36,8 @@ type partFile struct {
 	done    journaled
 }
 
-// journaled is how much of the writer's tables the journal has.
-type journaled struct {
-	members, blobs, gaps, statements int
-	tables                           []journaledTable
-}
-
-type journaledTable struct{ shards, vectors, runs int }
+// journaled is how much of what the writer knows the journal has.
+type journaled struct{ members, blobs, gaps, statements int }
 
 // Create writes an archive at path. Until Commit it is path.part, with a journal beside it for
 // its owner's eyes. Where a broken run with the same options left both, Create goes on with it:
@@ -156,9 +153,8 @@ func (w *Writer) startFile() error {
 	if err := p.append(b); err != nil {
 		return err
 	}
-	p.done.tables = make([]journaledTable, len(w.comps))
 	p.at = time.Now()
-	w.start(p.part, 0, nil)
+	w.start(p.part, 0)
 	return w.begin()
 }
 
@@ -210,29 +206,25 @@ func (p *partFile) append(v any) error {
 // delta is what the journal does not have yet.
 func (p *partFile) delta(w *Writer) (*journalCommit, error) {
 	c := &journalCommit{End: w.zip.Offset(), Next: w.next, Records: w.tally.Records, Views: w.tally.Views}
-	skip := len(w.id.prefix())
-	es := w.zip.Entries()
-	for i := p.done.members; i < len(es); i++ {
-		m := journalMember{Name: es[i].Name[skip:], Size: es[i].Size, CRC: es[i].CRC}
-		if i > 0 { // all but bagit.txt are data
-			m.Sum = w.led.data[i-1].sum[:]
+	for r := range w.led.from(p.done.members) {
+		m := journalMember{Name: w.led.name(r), Size: int64(r.size), CRC: r.crc}
+		if r.typ.isData() {
+			m.Sum = r.sum[:]
 		}
 		c.Members = append(c.Members, m)
 	}
-	p.done.members = len(es)
-	for i := range w.led.tables {
-		t, n := &w.led.tables[i], &p.done.tables[i]
-		var jt journalTable
+	for comp := range w.comps {
+		var t journalTable
 		var errs [3]error
-		jt.Shards, errs[0] = marshalAll(t.shards[n.shards:])
-		jt.Vectors, errs[1] = marshalAll(t.vectors[n.vectors:])
-		jt.Runs, errs[2] = marshalAll(t.runs[n.runs:])
+		t.Shards, errs[0] = marshalAll(w.led.shards(comp, p.done.members))
+		t.Vectors, errs[1] = marshalAll(w.led.vectors(comp, p.done.members))
+		t.Runs, errs[2] = marshalAll(w.led.runs(comp, p.done.members))
 		if err := errors.Join(errs[:]...); err != nil {
 			return nil, err
 		}
-		*n = journaledTable{len(t.shards), len(t.vectors), len(t.runs)}
-		c.Tables = append(c.Tables, jt)
+		c.Tables = append(c.Tables, t)
 	}
+	p.done.members = w.led.len()
 	for _, b := range w.blobs[p.done.blobs:] {
 		c.Blobs = append(c.Blobs, journalBlob{b.comp, b.size, b.chunks, b.sum[:]})
 	}
@@ -242,14 +234,14 @@ func (p *partFile) delta(w *Writer) (*journalCommit, error) {
 	}
 	p.done.gaps = len(w.tally.Gaps)
 	var err error
-	c.Statements, err = marshalAll(w.tally.Statements[p.done.statements:])
+	c.Statements, err = marshalAll(slices.Values(w.tally.Statements[p.done.statements:]))
 	p.done.statements = len(w.tally.Statements)
 	return c, err
 }
 
-func marshalAll[M proto.Message](ms []M) ([][]byte, error) {
+func marshalAll[M proto.Message](ms iter.Seq[M]) ([][]byte, error) {
 	var out [][]byte
-	for _, m := range ms {
+	for m := range ms {
 		b, err := proto.Marshal(m)
 		if err != nil {
 			return nil, fmt.Errorf("format: journal: %v", err)

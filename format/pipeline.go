@@ -5,12 +5,13 @@ import (
 )
 
 // jobType is what a job's bytes are.
-type jobType int
+type jobType uint8
 
 const (
-	jobRecords jobType = iota
+	jobRecords jobType = iota + 1
 	jobVectors
-	jobMessage // index pages and roots
+	jobIndex
+	jobRoot
 	jobBlob
 	jobBarrier
 )
@@ -23,22 +24,20 @@ type job struct {
 	comp    int
 	raw     []byte
 	kind    string // records
-	ordinal uint64 // records
-	count   uint64 // records
+	ordinal uint64 // of a shard or vector member; of an index page: its place in the run
+	count   uint64 // records, vectors or entries
 	salt    [32]byte
-	first   int // records: offset of the first record in raw
+	fences  [2]uint64 // of an index page
 
 	out  []byte
 	root [32]byte // records: of the shard's tree
-	leaf [32]byte // records: of the shard
 	sum  [32]byte // SHA-256 of out
 	crc  uint32
 	err  error
 
-	last    bool       // of a blob: its buffers are not needed any more
-	written func(*job) // called by the writing goroutine; nil: nothing to note
-	done    chan struct{}
-	home    chan *job // where it goes when it is written
+	last bool // of a blob: its buffers are not needed any more
+	done chan struct{}
+	home chan *job // where it goes when it is written
 }
 
 // pipeline moves jobs from one producer through workers to one writer. A fixed number of jobs
@@ -89,9 +88,7 @@ func (p *pipeline) writeAll() {
 		}
 		err := j.err
 		if err == nil && p.failed() == nil {
-			if err = p.write(j); err == nil && j.written != nil {
-				j.written(j)
-			}
+			err = p.write(j)
 		}
 		if err != nil {
 			p.fail(err)

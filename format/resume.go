@@ -15,7 +15,6 @@ import (
 	"github.com/exitramp/exitramp/context/agentstate"
 	"github.com/exitramp/exitramp/format/internal/container"
 	"github.com/exitramp/exitramp/format/internal/seal"
-	"github.com/exitramp/exitramp/format/internal/tree"
 	pb "github.com/exitramp/exitramp/proto/exitramp/v1"
 )
 
@@ -39,10 +38,10 @@ func (w *Writer) resume(run *brokenRun) error {
 	if err := w.takeKeys(run.begin.Compartments); err != nil {
 		return err
 	}
-	var prior []container.Entry
+	end := int64(0)
 	for i := range run.commits {
 		var err error
-		if prior, err = w.take(&run.commits[i], prior); err != nil {
+		if end, err = w.take(&run.commits[i], end); err != nil {
 			return fmt.Errorf("%w: %s.part.journal: %v; delete it and the .part beside it to begin anew", ErrResume, p.path, err)
 		}
 	}
@@ -63,42 +62,38 @@ func (w *Writer) resume(run *brokenRun) error {
 		Gaps: slices.Clone(w.tally.Gaps), Statements: slices.Clone(w.tally.Statements),
 	}
 	p.members, p.at = w.next.Members, time.Now()
-	p.done = journaled{len(prior), len(w.blobs), len(w.tally.Gaps), len(w.tally.Statements), nil}
-	for _, t := range w.led.tables {
-		p.done.tables = append(p.done.tables, journaledTable{len(t.shards), len(t.vectors), len(t.runs)})
-	}
-	w.start(p.part, last.End, prior)
+	p.done = journaled{w.led.len(), len(w.blobs), len(w.tally.Gaps), len(w.tally.Statements)}
+	w.start(p.part, last.End)
 	return nil
 }
 
-// take restores what one commit added.
-func (w *Writer) take(c *journalCommit, prior []container.Entry) ([]container.Entry, error) {
+// take restores what one commit added behind end, which it returns anew.
+func (w *Writer) take(c *journalCommit, end int64) (int64, error) {
+	before := w.led.len()
 	for _, m := range c.Members {
-		e := container.Entry{Name: w.id.prefix() + m.Name, Size: m.Size, CRC: m.CRC}
-		if len(prior) > 0 {
-			before := prior[len(prior)-1]
-			e.Offset = before.DataOffset() + before.Size
-			if len(m.Sum) != sha256.Size {
-				return nil, fmt.Errorf("%s has no digest", m.Name)
-			}
-			w.led.note(m.Name, m.Size, [32]byte(m.Sum))
+		r := row{size: uint32(m.Size), crc: m.CRC}
+		copy(r.sum[:], m.Sum)
+		if parseName(m.Name).typ.isData() && len(m.Sum) != sha256.Size {
+			return 0, fmt.Errorf("%s has no digest", m.Name)
 		}
-		prior = append(prior, e)
-	}
-	if n := len(prior); n == 0 || prior[n-1].DataOffset()+prior[n-1].Size != c.End {
-		return nil, fmt.Errorf("members do not end at %d", c.End)
-	}
-	if len(c.Tables) != len(w.led.tables) {
-		return nil, fmt.Errorf("%d compartments", len(c.Tables))
-	}
-	for i, jt := range c.Tables {
-		if err := w.takeTable(&w.led.tables[i], &jt); err != nil {
-			return nil, err
+		if err := w.led.note(m.Name, r); err != nil {
+			return 0, err
 		}
+		e := container.Entry{Name: w.id.prefix() + m.Name, Offset: end}
+		end = e.DataOffset() + m.Size
+	}
+	if end == 0 || end != c.End {
+		return 0, fmt.Errorf("members do not end at %d", c.End)
+	}
+	if len(c.Tables) != len(w.comps) {
+		return 0, fmt.Errorf("%d compartments", len(c.Tables))
+	}
+	if err := w.led.takeTables(c.Tables, before); err != nil {
+		return 0, err
 	}
 	for _, b := range c.Blobs {
 		if len(b.Sum) != sha256.Size {
-			return nil, fmt.Errorf("a blob has no digest")
+			return 0, fmt.Errorf("a blob has no digest")
 		}
 		w.blobs = append(w.blobs, blobState{b.Comp, b.Size, [32]byte(b.Sum), b.Chunks})
 	}
@@ -107,30 +102,7 @@ func (w *Writer) take(c *journalCommit, prior []container.Entry) ([]container.En
 	}
 	sts, err := unmarshalAll[pb.Completeness](c.Statements)
 	w.tally.Statements = append(w.tally.Statements, sts...)
-	return prior, err
-}
-
-func (w *Writer) takeTable(t *table, jt *journalTable) error {
-	shards, err := unmarshalAll[pb.Shard](jt.Shards)
-	if err != nil {
-		return err
-	}
-	vectors, err := unmarshalAll[pb.VectorMember](jt.Vectors)
-	if err != nil {
-		return err
-	}
-	runs, err := unmarshalAll[pb.IndexRun](jt.Runs)
-	if err != nil {
-		return err
-	}
-	for _, s := range shards {
-		if len(s.Root) != sha256.Size {
-			return fmt.Errorf("shard %d has no root", s.Ordinal)
-		}
-		w.led.leaves = append(w.led.leaves, numbered{s.Ordinal, tree.ShardLeaf(s.Kind, s.Ordinal, s.Count, [32]byte(s.Root))})
-	}
-	t.shards, t.vectors, t.runs = append(t.shards, shards...), append(t.vectors, vectors...), append(t.runs, runs...)
-	return nil
+	return end, err
 }
 
 // takeKeys restores the compartments: what seals, not what opens.
@@ -151,7 +123,6 @@ func (w *Writer) takeKeys(keys []journalKey) error {
 		}
 		w.comps = append(w.comps, c)
 	}
-	w.led.tables = make([]table, len(w.comps))
 	return nil
 }
 

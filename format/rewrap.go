@@ -107,7 +107,7 @@ func (a *archive) rewrap(opts *RewrapOptions, ro *ReaderOptions) error {
 
 // copyWithKeys writes a with the key files of a.wraps; every other member is copied as stored.
 func (a *archive) copyWithKeys(ctx context.Context, w io.Writer) error {
-	zip := container.NewWriter(w, 0, nil)
+	zip := container.NewWriter(w)
 	var buf []byte
 	for _, e := range a.entries {
 		name := e.Name[len(a.prefix):]

@@ -41,7 +41,6 @@ type openShard struct {
 	ordinal uint64
 	salt    [32]byte
 	raw     []byte // the header, then records
-	first   int    // offset of the first record
 	count   int
 	cut     int // bytes of vectors that its records left in vector members
 }
@@ -58,7 +57,6 @@ func (s *openShard) begin(id archiveID) error {
 	}
 	s.raw = protowire.AppendTag(s.raw[:0], shardHeader, protowire.BytesType)
 	s.raw = protowire.AppendBytes(s.raw, h)
-	s.first = len(s.raw)
 	return nil
 }
 

@@ -104,7 +104,7 @@ func (s *signing) run(ctx context.Context, w io.Writer) (*Signature, error) {
 	if err := s.signedBefore(a, manifest); err != nil {
 		return nil, err
 	}
-	zip := container.NewWriter(w, 0, nil)
+	zip := container.NewWriter(w)
 	var buf []byte
 	for _, e := range a.entries {
 		if err := a.copyMember(ctx, zip, &buf, e); err != nil {

@@ -126,7 +126,7 @@ func Unsigned(ra io.ReaderAt, size int64) (io.ReaderAt, int64, error) {
 	}
 	var tail bytes.Buffer
 	at := entries[n].Offset
-	if err := container.NewWriter(&tail, at, slices.Clone(entries[:n])).Close(); err != nil {
+	if err := container.NewStream(&tail, at).Close(slices.Values(entries[:n])); err != nil {
 		return nil, 0, fmt.Errorf("format: %w", err)
 	}
 	return &spliced{ra, at, tail.Bytes()}, at + int64(tail.Len()), nil

@@ -74,7 +74,6 @@ func (w *Writer) closeVectors(v *openVectors) {
 	j.raw, v.raw = v.raw, j.raw[:0]
 	j.typ, j.comp, j.ordinal, j.count = jobVectors, v.comp, v.ordinal, uint64(v.count)
 	j.name = w.dataName(vectorsName(v.ordinal))
-	j.written = w.led.vectors
 	v.ordinal, v.count = 0, 0
 	if len(w.vectors) > 16 {
 		delete(w.vectors, v.vectorKey)

@@ -13,6 +13,7 @@ import (
 	"strconv"
 	"time"
 	"unicode/utf8"
+	"unique"
 
 	"google.golang.org/protobuf/proto"
 	"google.golang.org/protobuf/reflect/protoreflect"
@@ -36,7 +37,7 @@ type Writer struct {
 	id      archiveID
 	created time.Time
 
-	zip  *container.Writer
+	zip  *container.Stream
 	pipe *pipeline
 	file *partFile // nil: an io.Writer
 
@@ -86,7 +87,7 @@ func NewWriter(w io.Writer, opts *WriterOptions) (*Writer, error) {
 	if err := nw.makeKeys(); err != nil {
 		return nil, err
 	}
-	nw.start(w, 0, nil)
+	nw.start(w, 0)
 	if err := nw.begin(); err != nil {
 		return nil, errors.Join(err, nw.Close())
 	}
@@ -123,9 +124,9 @@ func newWriter(opts *WriterOptions) (*Writer, error) {
 	return w, nil
 }
 
-// start opens the container on out, of which at bytes with the members prior are there.
-func (w *Writer) start(out io.Writer, at int64, prior []container.Entry) {
-	w.zip = container.NewWriter(out, at, prior)
+// start opens the container on out, of which at bytes with the ledger's members are there.
+func (w *Writer) start(out io.Writer, at int64) {
+	w.zip = container.NewStream(out, at)
 	packers := make([]*packer, w.opts.workers())
 	for i := range packers {
 		packers[i] = newPacker(w)
@@ -143,24 +144,12 @@ func (w *Writer) begin() error {
 		return err
 	}
 	w.count1(schemaName(digest))
-	return w.addData(schemaName(digest), set)
+	return w.add(schemaName(digest), set)
 }
 
-// add writes a member that is not data, from the caller's goroutine; nothing may be in the
-// pipeline.
+// add writes a member as it is, from the caller's goroutine; nothing may be in the pipeline.
 func (w *Writer) add(name string, body []byte) error {
-	if _, err := w.zip.Add(w.id.prefix()+name, body, crc32.ChecksumIEEE(body)); err != nil {
-		return fmt.Errorf("format: %w", err)
-	}
-	return nil
-}
-
-func (w *Writer) addData(name string, body []byte) error {
-	if err := w.add(name, body); err != nil {
-		return err
-	}
-	w.led.note(name, int64(len(body)), sha256.Sum256(body))
-	return nil
+	return w.write(&job{name: name, out: body, sum: sha256.Sum256(body), crc: crc32.ChecksumIEEE(body)})
 }
 
 // write is the pipeline's last stage.
@@ -168,8 +157,10 @@ func (w *Writer) write(j *job) error {
 	if _, err := w.zip.Add(w.id.prefix()+j.name, j.out, j.crc); err != nil {
 		return fmt.Errorf("format: %w", err)
 	}
-	w.led.note(j.name, int64(len(j.out)), j.sum)
-	return nil
+	return w.led.note(j.name, row{
+		sum: j.sum, root: j.root, first: j.fences[0], last: j.fences[1], raw: uint64(len(j.raw)), size: uint32(len(j.out)), crc: j.crc,
+		ordinal: uint32(j.ordinal), count: uint32(j.count), kind: unique.Make(j.kind), holds: j.typ, comp: uint8(j.comp),
+	})
 }
 
 // ready is the reason why nothing can be put, nil when something can.

@@ -104,7 +104,7 @@ func TestFarArchive(t *testing.T) {
 		t.Fatal(err)
 	}
 	defer file.Close()
-	w := container.NewWriter(&holes{f: file}, 0, nil)
+	w := container.NewWriter(&holes{f: file})
 	crc := crc32.ChecksumIEEE(body)
 	for _, p := range f.members {
 		c := crc

@@ -113,7 +113,7 @@ func (f *forge) addAfter(after, name string, body []byte) {
 func (f *forge) bytes() []byte {
 	f.t.Helper()
 	var b bytes.Buffer
-	w := container.NewWriter(&b, 0, nil)
+	w := container.NewWriter(&b)
 	for _, p := range f.members {
 		if _, err := w.Add(f.prefix+p.name, p.body, crc32.ChecksumIEEE(p.body)); err != nil {
 			f.t.Fatal(err)

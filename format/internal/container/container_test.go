@@ -22,7 +22,7 @@ var limits = Limits{Members: 100_000, Stored: 1 << 20}
 func write(t testing.TB, names ...string) []byte {
 	t.Helper()
 	var b bytes.Buffer
-	w := NewWriter(&b, 0, nil)
+	w := NewWriter(&b)
 	for i, n := range names {
 		body := bytes.Repeat([]byte{byte(i)}, i*7)
 		if _, err := w.Add(n, body, crc32.ChecksumIEEE(body)); err != nil {
@@ -180,7 +180,7 @@ func TestFar(t *testing.T) {
 	}
 	defer f.Close()
 	s := &sparse{f: f}
-	w := NewWriter(s, 0, nil)
+	w := NewWriter(s)
 	for i := range 70_000 {
 		if _, err := w.Add(fmt.Sprintf("m/%06d", i), nil, 0); err != nil {
 			t.Fatal(err)
@@ -256,7 +256,7 @@ func FuzzRead(f *testing.F) {
 		}
 		// What is accepted is what would have been written.
 		var out bytes.Buffer
-		w := NewWriter(&out, 0, nil)
+		w := NewWriter(&out)
 		for _, e := range es {
 			body, err := ReadMember(bytes.NewReader(b), e)
 			if err != nil {
@@ -277,7 +277,7 @@ func FuzzRead(f *testing.F) {
 
 func BenchmarkRead(b *testing.B) {
 	var buf bytes.Buffer
-	w := NewWriter(&buf, 0, nil)
+	w := NewWriter(&buf)
 	body := make([]byte, 100)
 	for i := range 1300 {
 		rand.Shuffle(len(body), func(i, j int) { body[i], body[j] = body[j], body[i] })

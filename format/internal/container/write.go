@@ -3,6 +3,8 @@ package container
 import (
 	"fmt"
 	"io"
+	"iter"
+	"slices"
 	"strings"
 )
 
@@ -32,25 +34,40 @@ func CheckName(name string) error {
 
 // A Writer writes members one after another. It never seeks.
 type Writer struct {
-	w       io.Writer
-	at      int64
+	Stream
 	entries []Entry
-	buf     []byte
 }
 
-// NewWriter writes to w, of which start bytes with the members prior are there already.
-func NewWriter(w io.Writer, start int64, prior []Entry) *Writer {
-	return &Writer{w: w, at: start, entries: prior}
-}
-
-// Offset is the number of bytes written so far.
-func (w *Writer) Offset() int64 { return w.at }
-
-// Entries are the members so far. The slice is the Writer's.
-func (w *Writer) Entries() []Entry { return w.entries }
+// NewWriter writes to w.
+func NewWriter(w io.Writer) *Writer { return &Writer{Stream: Stream{w: w}} }
 
 // Add writes a member. crc is the CRC-32 (IEEE) of body.
 func (w *Writer) Add(name string, body []byte, crc uint32) (Entry, error) {
+	e, err := w.Stream.Add(name, body, crc)
+	if err == nil {
+		w.entries = append(w.entries, e)
+	}
+	return e, err
+}
+
+// Close writes the directory and the trailer.
+func (w *Writer) Close() error { return w.Stream.Close(slices.Values(w.entries)) }
+
+// A Stream is a Writer that remembers no member: for who knows them all in less room.
+type Stream struct {
+	w   io.Writer
+	at  int64
+	buf []byte
+}
+
+// NewStream writes to w, of which start bytes are there already.
+func NewStream(w io.Writer, start int64) *Stream { return &Stream{w: w, at: start} }
+
+// Offset is the number of bytes written so far.
+func (w *Stream) Offset() int64 { return w.at }
+
+// Add writes a member. crc is the CRC-32 (IEEE) of body.
+func (w *Stream) Add(name string, body []byte, crc uint32) (Entry, error) {
 	if err := CheckName(name); err != nil {
 		return Entry{}, err
 	}
@@ -66,12 +83,11 @@ func (w *Writer) Add(name string, body []byte, crc uint32) (Entry, error) {
 			return Entry{}, err
 		}
 	}
-	w.entries = append(w.entries, e)
 	return e, nil
 }
 
-// Close writes the directory and the trailer.
-func (w *Writer) Close() error {
+// Close writes the directory of members, which are all in the order of the file, and the trailer.
+func (w *Stream) Close(members iter.Seq[Entry]) error {
 	dirAt := w.at
 	flush := func() error {
 		n, err := w.w.Write(w.buf)
@@ -80,7 +96,9 @@ func (w *Writer) Close() error {
 		return err
 	}
 	w.buf = w.buf[:0]
-	for _, e := range w.entries {
+	n := 0
+	for e := range members {
+		n++
 		w.buf = appendCentral(w.buf, e)
 		if len(w.buf) > 1<<16 {
 			if err := flush(); err != nil {
@@ -91,6 +109,6 @@ func (w *Writer) Close() error {
 	if err := flush(); err != nil {
 		return err
 	}
-	w.buf = appendTrailer(w.buf, len(w.entries), dirAt, w.at-dirAt)
+	w.buf = appendTrailer(w.buf, n, dirAt, w.at-dirAt)
 	return flush()
 }
