@@ -134,12 +134,16 @@ func (l *ledger) sorted(i int, keep func(*row) bool, by func(a, b *row) int) []*
 
 func byOrdinal(a, b *row) int { return cmp.Compare(a.ordinal, b.ordinal) }
 
-// byName compares names bytewise. In one folder, numbers of as many digits as they are padded to do.
-func (l *ledger) byName(a, b *row) int {
-	if a.typ == b.typ && (a.typ != typeRecords || a.kind == b.kind) && max(a.n, b.n) < 1e8 && max(a.sub, b.sub) < 1e6 && a.typ != typeRoot {
-		return cmp.Or(cmp.Compare(a.n, b.n), cmp.Compare(a.sub, b.sub))
-	}
-	return strings.Compare(l.name(a), l.name(b))
+// dataByName are the data members in the bytewise order of their names. In one folder that is the
+// order of numbers, up to those that have more digits than they are padded to.
+func (l *ledger) dataByName() []*row {
+	return l.sorted(0, func(r *row) bool { return r.typ.isData() }, func(a, b *row) int {
+		sameFolder := a.typ == b.typ && a.typ != typeRoot && (a.typ != typeRecords || a.kind == b.kind)
+		if sameFolder && max(a.n, b.n) < 1e8 && max(a.sub, b.sub) < 1e6 {
+			return cmp.Or(cmp.Compare(a.n, b.n), cmp.Compare(a.sub, b.sub))
+		}
+		return strings.Compare(l.name(a), l.name(b))
+	})
 }
 
 // leaves are the leaf hashes of all shards, by ordinal.
@@ -157,7 +161,7 @@ func (l *ledger) leaves() iter.Seq[tree.Hash] {
 // reads it.
 func (l *ledger) list(size uint64) []byte {
 	out := make([]byte, 0, size)
-	for _, r := range l.sorted(0, func(r *row) bool { return r.typ.isData() }, l.byName) {
+	for _, r := range l.dataByName() {
 		out = appendListLine(out, r.sum, l.name(r))
 	}
 	return out

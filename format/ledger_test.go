@@ -1,0 +1,46 @@
+package format
+
+import (
+	"math/rand/v2"
+	"slices"
+	"strings"
+	"testing"
+
+	"github.com/google/go-cmp/cmp"
+)
+
+// A row gives the name back that it was noted with, and those of data sort as their names do, also where
+// a number has more digits than it is padded to.
+func TestRowNames(t *testing.T) {
+	names := append(fixedNames(), schemaName(strings.Repeat("0a", 32)), keyName(0, 1), keyName(3, 12), attestationName(1))
+	for _, n := range []uint64{1, 9, 10, 4711, 1e6 - 1, 1e6, 1e8 - 1, 1e8, 1e9} {
+		names = append(names, recordsName("memory", n), recordsName("message", n), vectorsName(n), indexName(n), opaqueName(n))
+		names = append(names, chunkName(7, n, true), chunkName(n, 7, true), rootName(int(n%60000), true))
+	}
+	g := rand.New(rand.NewPCG(5, 5))
+	g.Shuffle(len(names), func(i, j int) { names[i], names[j] = names[j], names[i] })
+	l := &ledger{}
+	for _, n := range names {
+		if err := l.note(n, row{}); err != nil {
+			t.Fatal(err)
+		}
+	}
+	var noted, sorted []string
+	for r := range l.from(0) {
+		noted = append(noted, l.name(r))
+	}
+	for _, r := range l.dataByName() {
+		sorted = append(sorted, l.name(r))
+	}
+	if d := cmp.Diff(names, noted); d != "" {
+		t.Error(d)
+	}
+	names = slices.DeleteFunc(names, func(n string) bool { return !strings.HasPrefix(n, "data/") })
+	slices.Sort(names)
+	if d := cmp.Diff(names, sorted); d != "" {
+		t.Error(d)
+	}
+	if err := l.note("data/r/Memory/1", row{}); err == nil {
+		t.Error("a name outside of the grammar was taken")
+	}
+}
