@@ -22,21 +22,25 @@ func (w *Writer) flushIndex() {
 	}
 }
 
+// writeRun writes es, a page at a time in the room of one.
 func (w *Writer) writeRun(comp int, es []entry) {
+	n := min(len(es), pageEntries)
+	p := &pb.IndexPage{
+		ArchiveId: w.id[:], Compartment: uint32(comp),
+		FingerprintDeltas: make([]uint64, n), Shards: make([]uint64, n), Positions: make([]uint32, n),
+	}
 	for page := 0; len(es) > 0; page++ {
-		n := min(len(es), pageEntries)
-		w.writePage(comp, page, es[:n])
+		n = min(len(es), n)
+		w.writePage(comp, page, p, es[:n])
 		es = es[n:]
 	}
 }
 
 // writePage writes a page of a run, the first of which has the number 0.
-func (w *Writer) writePage(comp, page int, es []entry) {
+func (w *Writer) writePage(comp, page int, p *pb.IndexPage, es []entry) {
 	w.next.Index++
-	p := &pb.IndexPage{
-		ArchiveId: w.id[:], Compartment: uint32(comp), Number: w.next.Index,
-		FingerprintDeltas: make([]uint64, len(es)), Shards: make([]uint64, len(es)), Positions: make([]uint32, len(es)),
-	}
+	p.Number = w.next.Index
+	p.FingerprintDeltas, p.Shards, p.Positions = p.FingerprintDeltas[:len(es)], p.Shards[:len(es)], p.Positions[:len(es)]
 	before := uint64(0)
 	for i, e := range es {
 		fp := e.fingerprint()
