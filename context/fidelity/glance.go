@@ -90,9 +90,6 @@ func (g *glancer) look(r agentstate.Record, b []byte) (out glance, ok bool) {
 		b = g.marshal(v)
 	}
 	if b == nil {
-		b = g.measured(v)
-	}
-	if b == nil {
 		return out, false
 	}
 	p := g.place(r)
@@ -113,39 +110,20 @@ func (g *glancer) look(r agentstate.Record, b []byte) (out glance, ok bool) {
 	return g.sum, true
 }
 
-// marshal is the wire form of v, which the generated code writes from its end into what room there is;
-// nil: there was too little, and it ran over. Nearly always there is enough, and to measure first takes
-// as long as to write.
-func (g *glancer) marshal(v fast) (b []byte) {
-	defer func() {
-		if recover() != nil {
-			b = nil
-		}
-	}()
-	if len(g.wire) == 0 || len(g.wire) > mostWire {
-		g.wire = make([]byte, firstWire)
-	}
-	n, err := v.MarshalToSizedBufferVT(g.wire)
-	if err != nil {
-		return nil
-	}
-	return g.wire[len(g.wire)-n:]
-}
-
-const firstWire, mostWire = 64 << 10, 1 << 20
-
-// measured is marshal with room enough; nil: v cannot be written.
-func (g *glancer) measured(v fast) []byte {
+// marshal is the wire form of v, until the next one; nil: it cannot be written.
+func (g *glancer) marshal(v fast) []byte {
 	n := v.SizeVT()
-	if len(g.wire) < n {
-		g.wire = make([]byte, n+n/2)
+	if len(g.wire) < n || len(g.wire) > max(n, mostWire) {
+		g.wire = make([]byte, max(n+n/2, firstWire))
 	}
 	b := g.wire[:n]
-	if n, err := v.MarshalToSizedBufferVT(b); err != nil || n != len(b) {
+	if wrote, err := v.MarshalToSizedBufferVT(b); err != nil || wrote != n {
 		return nil
 	}
 	return b
 }
+
+const firstWire, mostWire = 64 << 10, 1 << 20 // of room that is kept
 
 func (g *glancer) use(path uint16) {
 	for len(g.seen) <= int(path) {

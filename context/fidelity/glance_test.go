@@ -3,6 +3,7 @@ package fidelity_test
 import (
 	"fmt"
 	"slices"
+	"strings"
 	"testing"
 
 	"google.golang.org/protobuf/proto"
@@ -97,6 +98,20 @@ func TestGlance(t *testing.T) {
 				t.Errorf("%s, %s: %d of %d alike", name, product, rep.Same, rep.Records)
 			}
 		}
+	}
+}
+
+// TestLarge: there is room for a record of any size, whatever size the one before it had.
+func TestLarge(t *testing.T) {
+	var rs []agentstate.Record
+	for i, n := range []int{1, 64<<10 - 1, 64 << 10, 2 << 20, 1, 3 << 20, 0} {
+		rs = append(rs, &pb.Memory{Meta: agentstate.Meta("memory", nil, fmt.Sprint(i)), Name: strings.Repeat("x", n)})
+	}
+	for range 2 { // the second of each path is compared at a glance
+		if rep := compare(t, memstate.Whole("x", rs...), memstate.Whole("x", rs...), nil); int(rep.Same) != len(rs) {
+			t.Errorf("%d of %d alike", rep.Same, len(rs))
+		}
+		slices.Reverse(rs)
 	}
 }
 
