@@ -54,6 +54,7 @@ func Drivers() []exporters.Driver {
 type Home struct {
 	root string
 	wait time.Duration // for locks of databases
+	made stages        // of databases
 
 	mu      sync.Mutex
 	reading map[string]*homefiles.File // of the stream under way, by path; nil: none

@@ -39,7 +39,7 @@ func (h *Home) openDB(ctx context.Context, f *homefiles.File) (*database, error)
 		return nil, err
 	}
 	d := &database{DB: file, rel: f.Rel}
-	if d.schema, err = match(ctx, file.Conn, f.Rel); err != nil {
+	if d.schema, err = h.made.match(ctx, file.Conn, f.Rel); err != nil {
 		for _, n := range file.Notes { // the likely reason: it was copied without its log
 			err = fmt.Errorf("%w; %s", err, n)
 		}

@@ -78,7 +78,7 @@ func odd() map[string][]string {
 // makeDB makes a database of the supported schema.
 func makeDB(t testing.TB, root, rel string, statements ...string) {
 	t.Helper()
-	s, err := schemaAt(t.Context(), rel, first(nameOf(rel)))
+	s, err := new(stages).at(t.Context(), rel, first(nameOf(rel)))
 	if err != nil || len(s.tables) == 0 {
 		t.Fatal(rel, err)
 	}
@@ -370,7 +370,7 @@ func TestDatabaseBad(t *testing.T) {
 			}
 			defer db.Close()
 			db.SetMaxOpenConns(1)
-			s, _ := schemaAt(t.Context(), "state_5.sqlite", 62)
+			s, _ := new(stages).at(t.Context(), "state_5.sqlite", 62)
 			for _, q := range append([]string{"PRAGMA journal_mode=wal", "PRAGMA wal_autocheckpoint=0"}, s.statements...) {
 				if _, err := db.Exec(q); err != nil {
 					t.Fatal(err)
@@ -513,7 +513,7 @@ func TestDatabaseLocked(t *testing.T) {
 // what that one has no table for is named.
 func TestLaterRelease(t *testing.T) {
 	const rel = "state_5.sqlite"
-	s, err := schemaAt(t.Context(), rel, 64)
+	s, err := new(stages).at(t.Context(), rel, 64)
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -26,7 +26,7 @@ func TestReleases(t *testing.T) {
 		"queue_1.sqlite":          {1},
 	} {
 		for _, n := range counts {
-			src, err := schemaAt(t.Context(), rel, n)
+			src, err := new(stages).at(t.Context(), rel, n)
 			if err != nil {
 				t.Fatal(rel, n, err)
 			}
@@ -74,11 +74,12 @@ func TestSteps(t *testing.T) {
 		if got := fmt.Sprintf("%d %.8s", len(all), all[len(all)-1].checksum); got != want {
 			t.Errorf("%s: %s, want %s", rel, got, want)
 		}
-		s, err := schemaAt(t.Context(), rel, first(nameOf(rel)))
+		var st stages
+		s, err := st.at(t.Context(), rel, first(nameOf(rel)))
 		if err != nil {
 			t.Fatal(err)
 		}
-		if again, err := schemaAt(t.Context(), rel, first(nameOf(rel))); err != nil || again != s {
+		if again, err := st.at(t.Context(), rel, first(nameOf(rel))); err != nil || again != s {
 			t.Errorf("%s: made twice (%v)", rel, err)
 		}
 		// As archives of databases of 0.169.0 have it.

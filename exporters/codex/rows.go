@@ -88,7 +88,7 @@ func (w *writer) schema(ctx context.Context, rel string) (*schema, error) {
 	if s := w.schemas[rel]; s != nil {
 		return s, nil
 	}
-	s, err := schemaAt(ctx, rel, first(nameOf(rel)))
+	s, err := w.made.at(ctx, rel, first(nameOf(rel)))
 	if err != nil {
 		return nil, err
 	}
@@ -98,7 +98,7 @@ func (w *writer) schema(ctx context.Context, rel string) (*schema, error) {
 		if err != nil {
 			return nil, err
 		}
-		have, err := match(ctx, file.Conn, rel)
+		have, err := w.made.match(ctx, file.Conn, rel)
 		file.Close()
 		if err != nil && !errors.Is(err, ErrSchema) { // that one is said of each row
 			return nil, err
@@ -107,7 +107,7 @@ func (w *writer) schema(ctx context.Context, rel string) (*schema, error) {
 			s = have
 		}
 	} else if r, err := w.run.Source.Get(ctx, agentstate.Key("opaque", rel)); err == nil {
-		said, err := schemaOf(ctx, rel, r)
+		said, err := w.made.schemaOf(ctx, rel, r)
 		if err != nil {
 			return nil, err
 		}
@@ -121,7 +121,7 @@ func (w *writer) schema(ctx context.Context, rel string) (*schema, error) {
 
 // schemaOf is the schema that the record of a database says; nil: it is no such record, or says one
 // that is not known.
-func schemaOf(ctx context.Context, rel string, r agentstate.Record) (*schema, error) {
+func (st *stages) schemaOf(ctx context.Context, rel string, r agentstate.Record) (*schema, error) {
 	n := r.GetMeta().GetNative()
 	if len(n) != 1 || len(n[0].GetRow().GetColumns()) != 3 || n[0].GetRow().Columns[2].Name != "checksum" {
 		return nil, nil
@@ -131,7 +131,7 @@ func schemaOf(ctx context.Context, rel string, r agentstate.Record) (*schema, er
 	if steps := cols[1].GetInteger(); err != nil || steps < 1 || steps > int64(len(all)) {
 		return nil, err
 	}
-	s, err := schemaAt(ctx, rel, int(cols[1].GetInteger()))
+	s, err := st.at(ctx, rel, int(cols[1].GetInteger()))
 	if err != nil || s.mark() != string(cols[2].GetText()) {
 		return nil, err
 	}
@@ -140,7 +140,7 @@ func schemaOf(ctx context.Context, rel string, r agentstate.Record) (*schema, er
 
 // database makes the database of a record that says what it was made of.
 func (w *writer) database(ctx context.Context, r agentstate.Record, s *schema, kind, rel string) (replay.Receipt, error) {
-	said, err := schemaOf(ctx, rel, r)
+	said, err := w.made.schemaOf(ctx, rel, r)
 	if err != nil {
 		return replay.Receipt{}, err
 	}

@@ -63,7 +63,7 @@ func newSchema(ctx context.Context, name string, statements []string) (*schema, 
 
 // match is the schema that a database has by the migrations that it went through: the first of those
 // that are known, any number of them.
-func match(ctx context.Context, c *sql.Conn, rel string) (*schema, error) {
+func (st *stages) match(ctx context.Context, c *sql.Conn, rel string) (*schema, error) {
 	all, err := stepsOf(rel)
 	if err != nil {
 		return nil, err
@@ -79,7 +79,7 @@ func match(ctx context.Context, c *sql.Conn, rel string) (*schema, error) {
 	if n := len(ms); n == 0 || n > len(known) || !slices.Equal(ms, known[:n]) {
 		return nil, fmt.Errorf("%w: %s: found %s; supported: the first of %s (%s)", ErrSchema, rel, said(ms, len(objects)), said(known, 0), supported)
 	}
-	s, err := schemaAt(ctx, rel, len(ms))
+	s, err := st.at(ctx, rel, len(ms))
 	if err != nil {
 		return nil, err
 	}

@@ -74,31 +74,39 @@ func stepsOf(rel string) (out []step, err error) {
 	return out, nil
 }
 
-// A stage is a database after some of its migrations.
+// stages are databases after some of their migrations, each made once: it costs a database.
+type stages struct {
+	mu   sync.Mutex
+	made map[stage]*schema // nobody changes one
+}
+
+// A stage is a database after its first n migrations.
 type stage struct {
 	name string
 	n    int
 }
 
-// made holds what schemaAt made, each once: they are constants of the build, nobody changes one, and
-// each costs a database.
-var made sync.Map // of stage: *schema
-
-// schemaAt is what a database is after its first n migrations.
-func schemaAt(ctx context.Context, rel string, n int) (*schema, error) {
+// at is what a database is after its first n migrations.
+func (st *stages) at(ctx context.Context, rel string, n int) (*schema, error) {
 	all, err := stepsOf(rel)
 	if err != nil {
 		return nil, err
 	}
+	st.mu.Lock()
+	defer st.mu.Unlock()
 	key := stage{nameOf(rel), min(n, len(all))}
-	if s, ok := made.Load(key); ok {
-		return s.(*schema), nil
+	if had := st.made[key]; had != nil {
+		return had, nil
 	}
-	s, err := steppedTo(ctx, key.name, all[:key.n])
-	if err == nil {
-		made.Store(key, s)
+	made, err := steppedTo(ctx, key.name, all[:key.n])
+	if err != nil {
+		return nil, err
 	}
-	return s, err
+	if st.made == nil {
+		st.made = map[stage]*schema{}
+	}
+	st.made[key] = made
+	return made, nil
 }
 
 // steppedTo makes the schema of a database that went through steps.

@@ -30,6 +30,7 @@ type writer struct {
 
 	home    string // Root as Codex names it
 	wait    time.Duration
+	made    *stages
 	schemas map[string]*schema   // by database
 	dbs     map[string]*database // open; nil in a plan: it is not there
 }
@@ -58,7 +59,7 @@ func (h *Home) Begin(_ context.Context, run *replay.Run) (replay.Writer, error) 
 
 func (h *Home) writer(run *replay.Run) *writer {
 	return &writer{Writer: &homefiles.Writer{Root: h.root, Run: run}, run: run, exact: run.From.GetProduct() == product,
-		rollouts: map[string]*rollout{}, wait: h.wait, schemas: map[string]*schema{}, dbs: map[string]*database{}}
+		rollouts: map[string]*rollout{}, wait: h.wait, made: &h.made, schemas: map[string]*schema{}, dbs: map[string]*database{}}
 }
 
 // Exact tells whether the state is of this runtime: then messages and grants arrive in their files.
