@@ -58,7 +58,7 @@ func Scan(src agentstate.Source, s *Scanner, o Options) *Source {
 	if o.MaxBlob == 0 {
 		o.MaxBlob = 16 << 20
 	}
-	return &Source{src: src, scanner: s, opts: o}
+	return &Source{src: src, scanner: s, opts: o, plans: plans{}}
 }
 
 // Source is a source whose records are scanned.
@@ -66,6 +66,7 @@ type Source struct {
 	src     agentstate.Source
 	scanner *Scanner
 	opts    Options
+	plans   plans
 
 	sum   Summary
 	named []Record
@@ -205,7 +206,7 @@ func (s *Source) record(ctx context.Context, kind string, r agentstate.Record) e
 		}
 		inKey = inKey || key && len(s.found) > 0
 	}
-	texts(r, s.opts.Mode != Label, func(p place) {
+	s.plans.texts(r, s.opts.Mode != Label, func(p place) {
 		text := p.text(&s.buf)
 		s.sum.Bytes += uint64(len(text))
 		if !p.native && s.seen(text) {
@@ -353,7 +354,7 @@ func (s *Source) OpenBlob(ctx context.Context, b *pb.Blob) (io.ReadCloser, error
 func (s *Source) redact(r agentstate.Record, blobs map[string][]byte) bool {
 	values := map[string]bool{}
 	all := func(f func(key bool, text []byte, set func([]byte))) {
-		texts(r, true, func(p place) {
+		s.plans.texts(r, true, func(p place) {
 			f(p.key, p.text(&s.buf), p.set)
 		})
 		for _, id := range slices.Sorted(maps.Keys(blobs)) {

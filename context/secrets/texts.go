@@ -3,7 +3,6 @@ package secrets
 import (
 	"slices"
 	"strings"
-	"sync"
 
 	"google.golang.org/protobuf/reflect/protoreflect"
 
@@ -52,13 +51,13 @@ type field struct {
 	key, native   bool
 }
 
-// plans are the fields of messages that are looked at.
-var plans sync.Map // by protoreflect.MessageDescriptor
+// plans are the fields of messages that are looked at, each found once. They are for one goroutine.
+type plans map[protoreflect.MessageDescriptor][]field
 
-// planOf leaves out what is no text of anybody: vectors, digests, names of columns and of types.
-func planOf(md protoreflect.MessageDescriptor) []field {
-	if p, ok := plans.Load(md); ok {
-		return p.([]field)
+// of leaves out what is no text of anybody: vectors, digests, names of columns and of types.
+func (ps plans) of(md protoreflect.MessageDescriptor) []field {
+	if p, ok := ps[md]; ok {
+		return p
 	}
 	p := []field{}
 	for i := range md.Fields().Len() {
@@ -83,15 +82,17 @@ func planOf(md protoreflect.MessageDescriptor) []field {
 		}
 		p = append(p, f)
 	}
-	plans.Store(md, p)
+	ps[md] = p
 	return p
 }
 
 // texts calls f for every text of r, native ones first, and references only where refs says so.
-func texts(r agentstate.Record, refs bool, f func(place)) { walk(r.ProtoReflect(), refs, false, f) }
+func (ps plans) texts(r agentstate.Record, refs bool, f func(place)) {
+	ps.walk(r.ProtoReflect(), refs, false, f)
+}
 
-func walk(m protoreflect.Message, refs, native bool, f func(place)) {
-	for _, x := range planOf(m.Descriptor()) {
+func (ps plans) walk(m protoreflect.Message, refs, native bool, f func(place)) {
+	for _, x := range ps.of(m.Descriptor()) {
 		if !m.Has(x.fd) || x.key && !refs && x.fd.Name() != "key" {
 			continue
 		}
@@ -99,13 +100,13 @@ func walk(m protoreflect.Message, refs, native bool, f func(place)) {
 		case x.list:
 			for i := range v.List().Len() {
 				if x.message {
-					walk(v.List().Get(i).Message(), refs, native || x.native, f)
+					ps.walk(v.List().Get(i).Message(), refs, native || x.native, f)
 				} else {
 					f(place{m, x.fd, i, x.key, native})
 				}
 			}
 		case x.message:
-			walk(v.Message(), refs, native || x.native, f)
+			ps.walk(v.Message(), refs, native || x.native, f)
 		default:
 			f(place{m, x.fd, -1, x.key, native})
 		}
