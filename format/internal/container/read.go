@@ -118,20 +118,6 @@ func (d *dir) one(br *reader, at int64) (Entry, error) {
 	return e, nil
 }
 
-// CheckLocal compares the local header of e with the only legal one. Read does not: it would
-// cost a read a member. Whoever reads a member does.
-func CheckLocal(ra io.ReaderAt, e Entry) error {
-	want := appendLocal(nil, e)
-	got := make([]byte, len(want))
-	if err := readFull(ra, got, e.Offset); err != nil {
-		return err
-	}
-	if !bytes.Equal(got, want) {
-		return &Error{Class: "container", Member: e.Name, Want: "the one legal local header", Got: "another"}
-	}
-	return nil
-}
-
 // ReadMember reads the bytes of e and compares its local header in the same read.
 func ReadMember(ra io.ReaderAt, e Entry) ([]byte, error) {
 	var buf []byte

@@ -70,18 +70,3 @@ func question(v val) ([]byte, []string) {
 	}
 	return render(v, 64<<10), opts
 }
-
-// Error is the message of an __error__ write, for people.
-func Error(serializer string, b []byte) string {
-	v, err := parse(serializer, b)
-	if err != nil {
-		return ""
-	}
-	if s, ok := v.text(); ok {
-		return s
-	}
-	if s := v.str("message"); s != "" {
-		return s
-	}
-	return string(render(v, 500))
-}

@@ -23,14 +23,6 @@ func JSON(serializer string, b []byte, max int) []byte {
 	return render(v, max)
 }
 
-// Text is a value for people: a text as it is, anything else as JSON of at most 2,000 bytes.
-func Text(serializer string, b []byte) string {
-	if v, err := parse(serializer, b); err == nil {
-		return plain(v, 2000)
-	}
-	return string(JSON(serializer, b, 2000))
-}
-
 func render(v val, max int) []byte {
 	r := &renderer{max: max}
 	r.value(v, 0)
