@@ -94,7 +94,7 @@ func gapOf(rel string, err error) *pb.Gap {
 
 // count counts the rows of a table.
 func (d *database) count(ctx context.Context, table string) (uint64, error) {
-	rows, err := query(ctx, d.Conn, "SELECT count(*) FROM "+quote(table))
+	rows, err := sqlitefile.Query(ctx, d.Conn, "SELECT count(*) FROM "+quote(table))
 	if err != nil {
 		return 0, d.Wrap(err)
 	}
@@ -134,7 +134,7 @@ func (d *database) title(ctx context.Context, id string) (string, error) {
 	if t.column("name") >= 0 {
 		name = "name"
 	}
-	rows, err := query(ctx, d.Conn, "SELECT CAST(coalesce(nullif("+name+", ''), substr(title, 1, 4096)) AS TEXT) FROM threads WHERE id = ?", id)
+	rows, err := sqlitefile.Query(ctx, d.Conn, "SELECT CAST(coalesce(nullif("+name+", ''), substr(title, 1, 4096)) AS TEXT) FROM threads WHERE id = ?", id)
 	if err != nil || len(rows) == 0 {
 		return "", d.Wrap(err)
 	}

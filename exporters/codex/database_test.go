@@ -138,7 +138,7 @@ func dump(t testing.TB, root, rel string) map[string][]string {
 	defer d.Close()
 	out := map[string][]string{}
 	read := func(name, q string) {
-		rows, err := query(t.Context(), d.Conn, q)
+		rows, err := sqlitefile.Query(t.Context(), d.Conn, q)
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -159,7 +159,7 @@ func dump(t testing.TB, root, rel string) map[string][]string {
 		t.Fatal(err)
 	}
 	for _, x := range ts {
-		read(x.name, "SELECT "+selects(x.cols)+" FROM "+quote(x.name)+" ORDER BY rowid")
+		read(x.name, "SELECT "+sqlitefile.Selects(x.cols)+" FROM "+quote(x.name)+" ORDER BY rowid")
 	}
 	read(" schema", "SELECT +type, +name, +sql FROM sqlite_master ORDER BY type, name")
 	read(" migrations", "SELECT +version, +description, +success, +checksum FROM "+bookkeeping+" ORDER BY version")

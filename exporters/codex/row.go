@@ -143,7 +143,7 @@ func (r *reading) rows(ctx context.Context, d *database) error {
 		}
 	}
 	if d.schema.objects["table "+enrolments] != "" {
-		err := each(ctx, d.Conn, "SELECT CAST(websocket_url AS TEXT), CAST(account_id AS TEXT), CAST(app_server_client_name AS TEXT) FROM "+enrolments, nil, func(v []any) error {
+		err := sqlitefile.Each(ctx, d.Conn, "SELECT CAST(websocket_url AS TEXT), CAST(account_id AS TEXT), CAST(app_server_client_name AS TEXT) FROM "+enrolments, nil, func(v []any) error {
 			return r.put(&pb.Credential{Meta: agentstate.Meta("credential", nil, d.rel, enrolments, asText(v[0]), asText(v[1]), asText(v[2])), Name: "remote control", Form: "enrolment",
 				Location: d.rel + " " + enrolments, Rebind: "enrol the machine again: codex remote-control"})
 		})
@@ -159,7 +159,7 @@ func (r *reading) rows(ctx context.Context, d *database) error {
 
 // table are the rows of a table: while some are used those behind them are read and made records.
 func (r *reading) table(ctx context.Context, d *database, t *table) error {
-	queue := sqlitefile.Ahead(ctx, d.DB, "SELECT "+selects(t.cols)+" FROM "+quote(t.name)+" ORDER BY rowid", func(rows [][]any) []agentstate.Record {
+	queue := sqlitefile.Ahead(ctx, d.DB, "SELECT "+sqlitefile.Selects(t.cols)+" FROM "+quote(t.name)+" ORDER BY rowid", func(rows [][]any) []agentstate.Record {
 		out := make([]agentstate.Record, len(rows))
 		for i, v := range rows {
 			out[i] = r.row(d, t, v)

@@ -237,7 +237,7 @@ func (w *writer) openDB(ctx context.Context, rel string, s *schema) (*database, 
 		}
 	} else {
 		if err = s.check(ctx, file.Conn, rel); err == nil && s.table(counters) != nil {
-			err = each(ctx, file.Conn, "SELECT CAST(name AS TEXT), CAST(seq AS INTEGER) FROM "+counters, nil, func(v []any) error {
+			err = sqlitefile.Each(ctx, file.Conn, "SELECT CAST(name AS TEXT), CAST(seq AS INTEGER) FROM "+counters, nil, func(v []any) error {
 				d.ids[asText(v[0])], _ = v[1].(int64)
 				return nil
 			})

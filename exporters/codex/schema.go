@@ -8,6 +8,8 @@ import (
 	"slices"
 
 	_ "modernc.org/sqlite" // the driver of the models
+
+	"github.com/exitramp/exitramp/exporters/internal/sqlitefile"
 )
 
 // A schema is what a database is made of.
@@ -98,7 +100,7 @@ func (s *schema) create(ctx context.Context, c *sql.Conn) error {
 
 // tables are the tables whose rows are carried. What enrols a machine at a service is none.
 func tables(ctx context.Context, c *sql.Conn) ([]table, error) {
-	rows, err := query(ctx, c, `SELECT +m.name, +x.name, +x.pk FROM sqlite_master m JOIN pragma_table_info(m.name) x WHERE m.type = 'table' ORDER BY m.rowid, x.cid`)
+	rows, err := sqlitefile.Query(ctx, c, `SELECT +m.name, +x.name, +x.pk FROM sqlite_master m JOIN pragma_table_info(m.name) x WHERE m.type = 'table' ORDER BY m.rowid, x.cid`)
 	if err != nil {
 		return nil, err
 	}
@@ -131,7 +133,7 @@ func (s *schema) table(name string) *table {
 
 // inspect reads what a database is made of.
 func inspect(ctx context.Context, c *sql.Conn) (objects map[string]string, ms []migration, err error) {
-	rows, err := query(ctx, c, `SELECT +type, +name, +sql FROM sqlite_master WHERE name NOT LIKE 'sqlite\_%' ESCAPE '\'`)
+	rows, err := sqlitefile.Query(ctx, c, `SELECT +type, +name, +sql FROM sqlite_master WHERE name NOT LIKE 'sqlite\_%' ESCAPE '\'`)
 	if err != nil {
 		return nil, nil, err
 	}
@@ -142,7 +144,7 @@ func inspect(ctx context.Context, c *sql.Conn) (objects map[string]string, ms []
 	if objects["table "+bookkeeping] == "" {
 		return objects, nil, nil
 	}
-	rows, err = query(ctx, c, "SELECT CAST(version AS INTEGER), CAST(description AS TEXT), CAST(success AS INTEGER), CAST(checksum AS BLOB) FROM "+bookkeeping+" ORDER BY version LIMIT 10000")
+	rows, err = sqlitefile.Query(ctx, c, "SELECT CAST(version AS INTEGER), CAST(description AS TEXT), CAST(success AS INTEGER), CAST(checksum AS BLOB) FROM "+bookkeeping+" ORDER BY version LIMIT 10000")
 	for _, r := range rows {
 		m := migration{}
 		m.version, _ = r[0].(int64)

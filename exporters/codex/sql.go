@@ -3,7 +3,6 @@ package codex
 import (
 	"bytes"
 	"context"
-	"database/sql"
 	"fmt"
 	"io"
 	"slices"
@@ -11,6 +10,7 @@ import (
 	"strings"
 
 	"github.com/exitramp/exitramp/context/agentstate"
+	"github.com/exitramp/exitramp/exporters/internal/sqlitefile"
 )
 
 // find is the row of the record target: its rowid and these columns; nil: there is none.
@@ -26,12 +26,12 @@ func (d *database) find(ctx context.Context, t *table, target string, cols []str
 			where, args = append(where, quote(k)+" = ?"), append(args, p)
 		}
 	}
-	q := "SELECT +rowid, " + selects(t.key) + ", " + selects(cols) + " FROM " + quote(t.name)
+	q := "SELECT +rowid, " + sqlitefile.Selects(t.key) + ", " + sqlitefile.Selects(cols) + " FROM " + quote(t.name)
 	if len(where) > 0 {
 		q += " WHERE " + strings.Join(where, " AND ")
 	}
 	var out []any
-	err := each(ctx, d.Conn, q, args, func(r []any) error {
+	err := sqlitefile.Each(ctx, d.Conn, q, args, func(r []any) error {
 		have := []string{parts[0], parts[1]}
 		for i := range t.key {
 			have = append(have, asText(r[1+i]))
@@ -82,50 +82,3 @@ func asText(v any) string {
 }
 
 func quote(s string) string { return `"` + strings.ReplaceAll(s, `"`, `""`) + `"` }
-
-// selects is the list of columns as expressions, which keeps the driver from making times and
-// truths of numbers.
-func selects(cols []string) string {
-	out := make([]string, len(cols))
-	for i, c := range cols {
-		out[i] = "+" + quote(c)
-	}
-	return strings.Join(out, ", ")
-}
-
-// query reads a small result.
-func query(ctx context.Context, c *sql.Conn, q string, args ...any) ([][]any, error) {
-	var out [][]any
-	err := each(ctx, c, q, args, func(row []any) error {
-		out = append(out, slices.Clone(row))
-		return nil
-	})
-	return out, err
-}
-
-// each calls fn for every row; the row is valid during the call.
-func each(ctx context.Context, c *sql.Conn, q string, args []any, fn func([]any) error) error {
-	rows, err := c.QueryContext(ctx, q, args...)
-	if err != nil {
-		return err
-	}
-	defer rows.Close()
-	names, err := rows.Columns()
-	if err != nil {
-		return err
-	}
-	v, p := make([]any, len(names)), make([]any, len(names))
-	for i := range v {
-		p[i] = &v[i]
-	}
-	for rows.Next() {
-		clear(v)
-		if err := rows.Scan(p...); err != nil {
-			return err
-		}
-		if err := fn(v); err != nil {
-			return err
-		}
-	}
-	return rows.Err()
-}

@@ -255,29 +255,7 @@ func asText(v any) string {
 type lite struct{ *sqlitefile.DB }
 
 func (l lite) each(ctx context.Context, q string, args []any, fn func([]any) error) error {
-	rows, err := l.Conn.QueryContext(ctx, q, args...)
-	if err != nil {
-		return err
-	}
-	defer rows.Close()
-	names, err := rows.Columns()
-	if err != nil {
-		return err
-	}
-	v, p := make([]any, len(names)), make([]any, len(names))
-	for i := range v {
-		p[i] = &v[i]
-	}
-	for rows.Next() {
-		clear(v)
-		if err := rows.Scan(p...); err != nil {
-			return err
-		}
-		if err := fn(v); err != nil {
-			return err
-		}
-	}
-	return rows.Err()
+	return sqlitefile.Each(ctx, l.Conn, q, args, fn)
 }
 
 func (l lite) exec(ctx context.Context, q string, args ...any) error {

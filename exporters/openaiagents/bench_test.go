@@ -12,6 +12,7 @@ import (
 	"github.com/jackc/pgx/v5"
 
 	"github.com/exitramp/exitramp/exporters/exportertest"
+	"github.com/exitramp/exitramp/exporters/internal/sqlitefile"
 )
 
 const benchItems = 100_000
@@ -35,10 +36,10 @@ func BenchmarkRead(b *testing.B) {
 			}
 			defer c.Close()
 			exportertest.Speed(b, benchItems, "message", func() (int, error) {
-				if _, err := exportertest.Select(b.Context(), c, "SELECT "+selects([]string{"session_id", "created_at", "updated_at"})+" FROM agent_sessions ORDER BY session_id"); err != nil {
+				if _, err := exportertest.Select(b.Context(), c, "SELECT "+sqlitefile.Selects([]string{"session_id", "created_at", "updated_at"})+" FROM agent_sessions ORDER BY session_id"); err != nil {
 					return 0, err
 				}
-				return exportertest.Select(b.Context(), c, "SELECT "+selects([]string{"id", "session_id", "message_data", "created_at"})+" FROM agent_messages ORDER BY session_id, id")
+				return exportertest.Select(b.Context(), c, "SELECT "+sqlitefile.Selects([]string{"id", "session_id", "message_data", "created_at"})+" FROM agent_messages ORDER BY session_id, id")
 			}, f)
 		})
 	}

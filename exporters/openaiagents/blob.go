@@ -12,6 +12,7 @@ import (
 
 	"github.com/exitramp/exitramp/context/agentstate"
 	"github.com/exitramp/exitramp/exporters/internal/responses"
+	"github.com/exitramp/exitramp/exporters/internal/sqlitefile"
 	pb "github.com/exitramp/exitramp/proto/exitramp/v1"
 )
 
@@ -27,7 +28,7 @@ type beside struct{ blob bool }
 
 // longItem is a beside where the item is too long; nil: it is NULL.
 func (d *db) longItem(ctx context.Context, table string, id any) (any, error) {
-	rows, err := query(ctx, d.Conn, "SELECT typeof(message_data) FROM "+quote(table)+" WHERE id IS ?", id)
+	rows, err := sqlitefile.Query(ctx, d.Conn, "SELECT typeof(message_data) FROM "+quote(table)+" WHERE id IS ?", id)
 	if err != nil || len(rows) != 1 || rows[0][0] == "null" {
 		return nil, err
 	}
@@ -100,7 +101,7 @@ func (v *value) next() error {
 	if v.last {
 		return io.EOF
 	}
-	rows, err := query(v.ctx, v.d.Conn, "SELECT substr(CAST("+quote(v.col)+" AS BLOB), ?, ?) FROM "+quote(v.table)+" WHERE "+strings.Join(v.where, " AND "), append([]any{v.off + 1, maxItem}, v.key...)...)
+	rows, err := sqlitefile.Query(v.ctx, v.d.Conn, "SELECT substr(CAST("+quote(v.col)+" AS BLOB), ?, ?) FROM "+quote(v.table)+" WHERE "+strings.Join(v.where, " AND "), append([]any{v.off + 1, maxItem}, v.key...)...)
 	if err == nil && len(rows) != 1 {
 		err = fmt.Errorf("%w: row of %s", agentstate.ErrNotFound, v.table)
 	}

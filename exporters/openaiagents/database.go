@@ -134,7 +134,7 @@ func openDB(ctx context.Context, f found, wait time.Duration) (_ *db, err error)
 // readLayout finds the pairs of tables by their columns, since their names may be any.
 func readLayout(ctx context.Context, c *sql.Conn, rel string) (layout, error) {
 	l := layout{File: rel, Dialect: plainSQLite}
-	rows, err := query(ctx, c, `SELECT +m.name, +x.name, +x.type FROM sqlite_master m JOIN pragma_table_info(m.name) x WHERE m.type = 'table' ORDER BY m.name, x.cid`)
+	rows, err := sqlitefile.Query(ctx, c, `SELECT +m.name, +x.name, +x.type FROM sqlite_master m JOIN pragma_table_info(m.name) x WHERE m.type = 'table' ORDER BY m.name, x.cid`)
 	if err != nil {
 		return l, err
 	}
@@ -154,7 +154,7 @@ func readLayout(ctx context.Context, c *sql.Conn, rel string) (layout, error) {
 		if !slices.Contains(cols[t], "message_data") || !slices.Contains(cols[t], "session_id") {
 			continue
 		}
-		fk, err := query(ctx, c, `SELECT +"table" FROM pragma_foreign_key_list(?) WHERE "from" = 'session_id'`, t)
+		fk, err := sqlitefile.Query(ctx, c, `SELECT +"table" FROM pragma_foreign_key_list(?) WHERE "from" = 'session_id'`, t)
 		if err != nil {
 			return l, err
 		}
@@ -178,7 +178,7 @@ func readLayout(ctx context.Context, c *sql.Conn, rel string) (layout, error) {
 		if varchar[t] {
 			l.Alchemy = append(l.Alchemy, t)
 		}
-		index, err := query(ctx, c, `SELECT 1 FROM pragma_index_info(?) WHERE name = 'created_at'`, "idx_"+t+"_session_id")
+		index, err := sqlitefile.Query(ctx, c, `SELECT 1 FROM pragma_index_info(?) WHERE name = 'created_at'`, "idx_"+t+"_session_id")
 		if err != nil {
 			return l, err
 		}
@@ -211,7 +211,7 @@ func readLayout(ctx context.Context, c *sql.Conn, rel string) (layout, error) {
 		if t != "message_structure" {
 			continue
 		}
-		fk, err := query(ctx, c, `SELECT +"table" FROM pragma_foreign_key_list(?) WHERE "from" = 'message_id'`, t)
+		fk, err := sqlitefile.Query(ctx, c, `SELECT +"table" FROM pragma_foreign_key_list(?) WHERE "from" = 'message_id'`, t)
 		if err != nil {
 			return l, err
 		}
@@ -243,52 +243,6 @@ func (l *layout) knows(table string, p *pair, have []string) error {
 		l.Added[table] = append(l.Added[table], c)
 	}
 	return nil
-}
-
-// query reads a small result.
-func query(ctx context.Context, c *sql.Conn, q string, args ...any) ([][]any, error) {
-	var out [][]any
-	err := each(ctx, c, q, args, func(row []any) error {
-		out = append(out, slices.Clone(row))
-		return nil
-	})
-	return out, err
-}
-
-// each calls fn for every row; the row is valid during the call.
-func each(ctx context.Context, c *sql.Conn, q string, args []any, fn func([]any) error) error {
-	rows, err := c.QueryContext(ctx, q, args...)
-	if err != nil {
-		return err
-	}
-	defer rows.Close()
-	names, err := rows.Columns()
-	if err != nil {
-		return err
-	}
-	v, p := make([]any, len(names)), make([]any, len(names))
-	for i := range v {
-		p[i] = &v[i]
-	}
-	for rows.Next() {
-		clear(v)
-		if err := rows.Scan(p...); err != nil {
-			return err
-		}
-		if err := fn(v); err != nil {
-			return err
-		}
-	}
-	return rows.Err()
-}
-
-// selects is the list of columns as expressions, which keeps the driver from making times of text.
-func selects(cols []string) string {
-	out := make([]string, len(cols))
-	for i, c := range cols {
-		out[i] = "+" + quote(c)
-	}
-	return strings.Join(out, ", ")
 }
 
 // A nativeRow is what the native form of a row of four columns consists of, made at once:

@@ -17,6 +17,7 @@ import (
 	"github.com/exitramp/exitramp/context/memstate"
 	"github.com/exitramp/exitramp/context/replay"
 	"github.com/exitramp/exitramp/exporters/exportertest"
+	"github.com/exitramp/exitramp/exporters/internal/sqlitefile"
 	pb "github.com/exitramp/exitramp/proto/exitramp/v1"
 )
 
@@ -72,7 +73,7 @@ func dump(t testing.TB, root string) map[string]string {
 			return err
 		}
 		defer conn.Close()
-		tables, err := query(t.Context(), conn, "SELECT name, type, +sql FROM sqlite_master ORDER BY name")
+		tables, err := sqlitefile.Query(t.Context(), conn, "SELECT name, type, +sql FROM sqlite_master ORDER BY name")
 		if err != nil {
 			return err
 		}
@@ -81,7 +82,7 @@ func dump(t testing.TB, root string) map[string]string {
 			if m[1] != "table" {
 				continue
 			}
-			cols, err := query(t.Context(), conn, "SELECT name FROM pragma_table_info(?)", m[0])
+			cols, err := sqlitefile.Query(t.Context(), conn, "SELECT name FROM pragma_table_info(?)", m[0])
 			if err != nil {
 				return err
 			}
@@ -89,7 +90,7 @@ func dump(t testing.TB, root string) map[string]string {
 			for _, c := range cols {
 				names = append(names, c[0].(string))
 			}
-			rows, err := query(t.Context(), conn, "SELECT "+selects(names)+" FROM "+quote(m[0].(string))+" ORDER BY 1, 2")
+			rows, err := sqlitefile.Query(t.Context(), conn, "SELECT "+sqlitefile.Selects(names)+" FROM "+quote(m[0].(string))+" ORDER BY 1, 2")
 			if err != nil {
 				return err
 			}

@@ -11,6 +11,7 @@ import (
 	"github.com/exitramp/exitramp/context/agentstate"
 	"github.com/exitramp/exitramp/context/fidelity"
 	"github.com/exitramp/exitramp/context/replay"
+	"github.com/exitramp/exitramp/exporters/internal/sqlitefile"
 	pb "github.com/exitramp/exitramp/proto/exitramp/v1"
 )
 
@@ -184,7 +185,7 @@ func (w *writer) foreignMessage(ctx context.Context, m *pb.Message) (replay.Rece
 // written looks for an item that an attempt of this run wrote before it was broken off: the first
 // behind after. 0: there is none.
 func (d *db) written(ctx context.Context, p pair, session, item string, after int64) (id int64, created string, err error) {
-	rows, err := query(ctx, d.Conn, "SELECT id, +created_at FROM "+quote(p.Messages)+" WHERE session_id = ? AND message_data = ? AND id > ? ORDER BY id LIMIT 1", session, item, after)
+	rows, err := sqlitefile.Query(ctx, d.Conn, "SELECT id, +created_at FROM "+quote(p.Messages)+" WHERE session_id = ? AND message_data = ? AND id > ? ORDER BY id LIMIT 1", session, item, after)
 	if err != nil || len(rows) == 0 {
 		return 0, "", d.Wrap(err)
 	}

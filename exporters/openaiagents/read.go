@@ -15,6 +15,7 @@ import (
 	"strings"
 
 	"github.com/exitramp/exitramp/context/agentstate"
+	"github.com/exitramp/exitramp/exporters/internal/sqlitefile"
 	pb "github.com/exitramp/exitramp/proto/exitramp/v1"
 )
 
@@ -243,7 +244,7 @@ func (r *reading) branches(ctx context.Context, d *db, p *pair, c *pb.Conversati
 	if !slices.Contains(d.layout.Extra, "message_structure") || p != d.layout.structured() {
 		return nil
 	}
-	heads, err := query(ctx, d.Conn, `SELECT +branch_id, +message_id, max(sequence_number) FROM message_structure WHERE session_id IS ? GROUP BY branch_id ORDER BY branch_id`, id)
+	heads, err := sqlitefile.Query(ctx, d.Conn, `SELECT +branch_id, +message_id, max(sequence_number) FROM message_structure WHERE session_id IS ? GROUP BY branch_id ORDER BY branch_id`, id)
 	for _, h := range heads {
 		c.Branches = append(c.Branches, &pb.Branch{Name: valid(asText(h[0])), HeadKey: agentstate.Key("message", d.place(p), asText(h[1]))})
 	}
@@ -259,12 +260,12 @@ func (r *reading) extras(ctx context.Context, d *db) error {
 		if t == "turn_usage" {
 			kind = "run"
 		}
-		n, err := query(ctx, d.Conn, "SELECT count(*) FROM "+t)
+		n, err := sqlitefile.Query(ctx, d.Conn, "SELECT count(*) FROM "+t)
 		if err != nil {
 			return err
 		}
 		r.n[kind] += uint64(n[0][0].(int64))
-		if err := each(ctx, d.Conn, "SELECT "+selects(cols)+" FROM "+t+" ORDER BY "+strings.Join(key, ", "), nil, func(v []any) error {
+		if err := sqlitefile.Each(ctx, d.Conn, "SELECT "+sqlitefile.Selects(cols)+" FROM "+t+" ORDER BY "+strings.Join(key, ", "), nil, func(v []any) error {
 			parts := []string{d.rel, t}
 			for _, k := range key {
 				parts = append(parts, asText(v[slices.Index(cols, k)]))
@@ -372,7 +373,7 @@ func (f *Folder) Preflight(ctx context.Context) (*agentstate.Preflight, error) {
 func (d *db) preflight(ctx context.Context, counts map[string]int64) (sealed int64, err error) {
 	for _, p := range d.layout.Pairs {
 		s, m := quote(p.Sessions), quote(p.Messages)
-		n, err := query(ctx, d.Conn, "SELECT (SELECT count(*) FROM "+s+"), (SELECT count(*) FROM "+m+"), (SELECT count(*) FROM "+m+` WHERE message_data LIKE '{"__enc__"%')`)
+		n, err := sqlitefile.Query(ctx, d.Conn, "SELECT (SELECT count(*) FROM "+s+"), (SELECT count(*) FROM "+m+"), (SELECT count(*) FROM "+m+` WHERE message_data LIKE '{"__enc__"%')`)
 		if err != nil {
 			return sealed, err
 		}

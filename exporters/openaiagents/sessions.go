@@ -11,6 +11,7 @@ import (
 
 	"github.com/exitramp/exitramp/context/agentstate"
 	"github.com/exitramp/exitramp/exporters/internal/responses"
+	"github.com/exitramp/exitramp/exporters/internal/sqlitefile"
 	pb "github.com/exitramp/exitramp/proto/exitramp/v1"
 )
 
@@ -21,7 +22,7 @@ func (r *reading) pair(ctx context.Context, d *db, p *pair) error {
 		return err
 	}
 	own, items := d.layout.table(p.Sessions, p), &itemTable{d.layout.table(p.Messages, p), p, agentstate.Key("message", d.place(p)) + "/"}
-	sessions := feedOf(ctx, d, "SELECT "+selects(own.cols)+" FROM "+quote(p.Sessions)+" ORDER BY session_id", func(v []any) []any { return v })
+	sessions := feedOf(ctx, d, "SELECT "+sqlitefile.Selects(own.cols)+" FROM "+quote(p.Sessions)+" ORDER BY session_id", func(v []any) []any { return v })
 	defer sessions.queue.Close()
 	messages := feedOf(ctx, d, "SELECT +id, +session_id, "+shortItem+", +created_at"+more(items.table)+" FROM "+quote(p.Messages)+" ORDER BY session_id, id", func(v []any) item {
 		if v[2] == nil {
@@ -62,13 +63,13 @@ func more(t *table) string {
 	if len(t.cols) == t.own {
 		return ""
 	}
-	return ", " + selects(t.cols[t.own:])
+	return ", " + sqlitefile.Selects(t.cols[t.own:])
 }
 
 // tally counts by other routes.
 func (r *reading) tally(ctx context.Context, d *db, p *pair) error {
 	s, m := quote(p.Sessions), quote(p.Messages)
-	rows, err := query(ctx, d.Conn, "SELECT (SELECT count(*) FROM "+s+"), (SELECT count(*) FROM "+m+"), (SELECT count(*) FROM (SELECT session_id FROM "+m+" EXCEPT SELECT session_id FROM "+s+"))")
+	rows, err := sqlitefile.Query(ctx, d.Conn, "SELECT (SELECT count(*) FROM "+s+"), (SELECT count(*) FROM "+m+"), (SELECT count(*) FROM (SELECT session_id FROM "+m+" EXCEPT SELECT session_id FROM "+s+"))")
 	if err != nil {
 		return err
 	}

@@ -162,7 +162,7 @@ func (d *db) find(ctx context.Context, table string, cols, pk []string, vals []a
 	for _, k := range pk {
 		where, args = append(where, quote(k)+" IS ?"), append(args, vals[slices.Index(cols, k)])
 	}
-	rows, err := query(ctx, d.Conn, "SELECT "+selects(cols)+" FROM "+quote(table)+" WHERE "+strings.Join(where, " AND "), args...)
+	rows, err := sqlitefile.Query(ctx, d.Conn, "SELECT "+sqlitefile.Selects(cols)+" FROM "+quote(table)+" WHERE "+strings.Join(where, " AND "), args...)
 	if err != nil || len(rows) == 0 {
 		return nil, err
 	}

@@ -11,6 +11,7 @@ import (
 
 	"github.com/exitramp/exitramp/context/agentstate"
 	"github.com/exitramp/exitramp/context/replay"
+	"github.com/exitramp/exitramp/exporters/internal/sqlitefile"
 )
 
 // Undo removes the rows and files that a run made. What says something else by now stays, and so
@@ -112,7 +113,7 @@ func (d *db) remove(ctx context.Context, table string, p *pair, target string, i
 	}
 	for _, r := range rows {
 		if p != nil && table == p.Sessions {
-			n, err := query(ctx, d.Conn, "SELECT count(*) FROM "+quote(p.Messages)+" WHERE session_id = ?", r[1])
+			n, err := sqlitefile.Query(ctx, d.Conn, "SELECT count(*) FROM "+quote(p.Messages)+" WHERE session_id = ?", r[1])
 			if err != nil {
 				return "", d.Wrap(err)
 			}
@@ -130,9 +131,9 @@ func (d *db) remove(ctx context.Context, table string, p *pair, target string, i
 // rowsOf are the n rows of a receipt, with their rowids; fewer where they are gone.
 func (d *db) rowsOf(ctx context.Context, table string, p *pair, target string, id []string, n int) ([][]any, error) {
 	cols, pk := d.layout.table(table, p).cols, keyOf(table, p)
-	q := "SELECT rowid, " + selects(cols) + " FROM " + quote(table)
+	q := "SELECT rowid, " + sqlitefile.Selects(cols) + " FROM " + quote(table)
 	if n > 1 {
-		return query(ctx, d.Conn, q+" WHERE id >= CAST(? AS INTEGER) ORDER BY id LIMIT ?", id[0], n)
+		return sqlitefile.Query(ctx, d.Conn, q+" WHERE id >= CAST(? AS INTEGER) ORDER BY id LIMIT ?", id[0], n)
 	}
 	var out [][]any
 	var where []string
@@ -147,7 +148,7 @@ func (d *db) rowsOf(ctx context.Context, table string, p *pair, target string, i
 		q += " WHERE " + strings.Join(where, " AND ")
 	}
 	kind, parts := agentstate.SplitKey(target)
-	err := each(ctx, d.Conn, q, args, func(r []any) error {
+	err := sqlitefile.Each(ctx, d.Conn, q, args, func(r []any) error {
 		full := slices.Clone(parts[:len(parts)-len(pk)])
 		for _, k := range pk {
 			full = append(full, asText(r[1+slices.Index(cols, k)]))
