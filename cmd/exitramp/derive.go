@@ -162,6 +162,11 @@ func (a *app) derive(ctx context.Context, in, out string, f *deriveFlags) error 
 	if err != nil {
 		return err
 	}
+	return a.derived(out, part, rep, o, a.now().Sub(began), &f.export)
+}
+
+// derived prints what became of an archive.
+func (a *app) derived(out string, part *derive.Part, rep *agentstate.Report, o *format.WriterOptions, took time.Duration, f *exportFlags) error {
 	var kept, left uint64
 	for _, n := range part.Kept {
 		kept += n
@@ -171,9 +176,9 @@ func (a *app) derive(ctx context.Context, in, out string, f *deriveFlags) error 
 	}
 	tombstones := rep.Records["tombstone"]
 	a.result["archive"], a.result["kept"], a.result["left_out"] = out, part.Kept, part.Left
-	if f.export.json {
+	if f.json {
 		return a.printJSON(map[string]any{
-			"archive": out, "written": !f.export.dryRun, "base": o.Base, "lineage": o.Lineage, "kept": part.Kept, "left_out": part.Left, "tombstones": tombstones,
+			"archive": out, "written": !f.dryRun, "base": o.Base, "lineage": o.Lineage, "kept": part.Kept, "left_out": part.Left, "tombstones": tombstones,
 			"mentions": part.Mentions, "coverage": rep.Verdict.Coverage.String(),
 		})
 	}
@@ -185,9 +190,9 @@ func (a *app) derive(ctx context.Context, in, out string, f *deriveFlags) error 
 		fmt.Fprintf(a.stdout, "  %s records that were kept name one that was left out; their own bytes stay as the runtime wrote them\n", number(part.Mentions))
 	}
 	what := "sealed " + out
-	if f.export.dryRun {
+	if f.dryRun {
 		what = "nothing written: " + out
 	}
-	fmt.Fprintf(a.stdout, "%s  %s  %s\n", what, a.now().Sub(began).Round(10*time.Millisecond), rep.Verdict.Coverage)
+	fmt.Fprintf(a.stdout, "%s  %s  %s\n", what, took.Round(10*time.Millisecond), rep.Verdict.Coverage)
 	return nil
 }

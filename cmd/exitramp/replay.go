@@ -1,12 +1,10 @@
 package main
 
 import (
-	"bufio"
 	"context"
 	"errors"
 	"fmt"
 	"os"
-	"path/filepath"
 	"strings"
 
 	"github.com/spf13/cobra"
@@ -48,38 +46,6 @@ func (f *replayFlags) addWhat(c *cobra.Command) {
 	c.Flags().StringVar(&f.names, "map", "", "rename by `FILE` (YAML): tools, principals, namespaces, models")
 	c.Flags().StringVar(&f.approve, "approve", "", "`FILE` of what a person lets through: approvals as plan writes them, filled in, or keys, one a line")
 	f.embedderFlags.add(c)
-}
-
-func (a *app) planCmd() *cobra.Command {
-	f := &replayFlags{}
-	c := &cobra.Command{
-		Use: "plan ARCHIVE TARGET", Short: "What a replay would do; writes nothing to the target", Args: cobra.ExactArgs(2),
-		Long: `Says for every record what a replay would do with it, and writes nothing to the target.
-
-What gives power is off until a person lets it through: with -o FILE what waits is written to
-FILE.approvals.yaml, a line each; fill in approved_by and date, and give it back with --approve.
-
---map renames on the way into another runtime. Names that it does not have wait for a person, or as
-unmapped says:
-
-  unmapped: hold                      # or refuse, keep; or one a noun: {tools: keep, models: refuse}
-  tools:
-    lookup_order: orders.lookup
-    refund: {name: orders.refund, arguments: {order: order_id}}
-  principals: {ada: ada@example.org}  # by the last part of the key, or by whole key
-  namespaces: {users/*: people/*}
-  models: {gpt-4.1: {name: gpt-5.1, provider: openai}}
-
-Names inside of texts and of a runtime's own documents stay, so a target that takes those whole, as
-the same runtime does, is refused with a map. A plan that would take longer than 30 days at the
-target's limits is INFEASIBLE: exit code 4.`,
-		RunE: func(c *cobra.Command, args []string) error { return a.plan(c.Context(), args[0], args[1], f) },
-	}
-	f.add(c)
-	f.addWhat(c)
-	c.Flags().StringVar(&f.asks, "approvals-out", "", "write what waits for a person to `FILE`, to be filled in (default OUTPUT.approvals.yaml, with -o)")
-	c.Flags().StringVarP(&f.out, "output", "o", "", "write the plan to `FILE`: exitramp replay FILE carries it out, and refuses if archive or target changed")
-	return c
 }
 
 func (a *app) replayCmd() *cobra.Command {
@@ -146,117 +112,13 @@ func journalOf(archive string, f *replayFlags) string {
 	return archivePath(archive) + ".journal"
 }
 
-func (a *app) plan(ctx context.Context, archive, target string, f *replayFlags) error {
-	r, err := a.openTrusted(archive, &f.keys)
-	if err != nil {
-		return err
-	}
-	defer r.Close()
-	rt, dst, err := a.target(ctx, target)
-	if err != nil {
-		return err
-	}
-	defer rt.Close()
-	o, err := a.replayOptions(ctx, r, archive, target, f)
-	if err != nil {
-		return err
-	}
-	src, x, err := a.embedded(ctx, r, &f.embedderFlags, vectorsOf(journalOf(archive, f)), true)
-	if err != nil {
-		return err
-	}
-	defer x.Close()
-	if err := a.unmixed(ctx, src, r.Info().Records["embedding"], rt, dst, o, x); err != nil {
-		return err
-	}
-	p := a.newProgress("plan", "records")
-	p.expect(archiveCounts(r))
-	o.OnReceipt = func(rc replay.Receipt) { p.add(agentstate.KindOfKey(rc.Key)) }
-	asks := &approvalsFile{path: f.asks}
-	if err := asks.free(); err != nil {
-		return err
-	}
-	if beside := f.out + ".approvals.yaml"; asks.path == "" && f.out != "" && !exists(beside) { // else it may be filled in
-		asks.path = beside
-	}
-	if asks.path != "" {
-		o.OnWaiting = asks.add
-	}
-	defer asks.discard()
-	var rep *replay.Report
-	if f.out == "" {
-		rep, err = replay.Plan(ctx, dst, src, o)
-	} else {
-		rep, err = a.writePlan(ctx, f.out, dst, src, o)
-	}
-	p.done()
-	if err != nil {
-		return err
-	}
-	if err := asks.close(); err != nil {
-		return err
-	}
-	a.result["plan"] = actions(rep)
-	a.asks = asks.written
-	if err := a.printReplay("plan", rep, x, f.json); err != nil {
-		return err
-	}
-	if rep.Infeasible() && !f.slow {
-		return tooSlow(fmt.Errorf("%w: it takes longer than %d days", replay.ErrInfeasible, int(replay.MostTime.Hours()/24)))
-	}
-	return nil
-}
-
-// tooSlow is what a plan that cannot end in time comes to.
-func tooSlow(err error) error {
-	return &exitError{code: exitCheck, err: err, hint: "have the quota raised, replay fewer --kinds, or go on all the same with --accept-slow"}
-}
-
-func (a *app) writePlan(ctx context.Context, path string, dst replay.Target, r agentstate.Source, o *replay.Options) (*replay.Report, error) {
-	f, err := os.CreateTemp(filepath.Dir(path), "."+filepath.Base(path)+".*") // two runs do not write to one file
-	if err != nil {
-		return nil, err
-	}
-	defer os.Remove(f.Name())
-	w := bufio.NewWriter(f)
-	rep, err := replay.WritePlan(ctx, w, dst, r, o)
-	if err := errors.Join(err, w.Flush(), f.Sync(), f.Close()); err != nil {
-		return nil, err
-	}
-	return rep, os.Rename(f.Name(), path)
-}
-
-func readPlan(path string) (*replay.PlanFile, error) {
-	f, err := os.Open(path)
-	if err != nil {
-		return nil, err
-	}
-	defer f.Close()
-	return replay.ReadPlan(bufio.NewReader(f), nil)
-}
-
 func (a *app) replay(ctx context.Context, archive, target, planPath string, f *replayFlags) error {
 	if f.dryRun && planPath == "" {
 		return a.plan(ctx, archive, target, f)
 	}
-	var reviewed *replay.PlanFile
-	if planPath != "" {
-		var err error
-		if reviewed, err = readPlan(planPath); err != nil {
-			return err
-		}
-		if archive == "" {
-			archive = reviewed.ArchivePath
-		}
-		if target == "" && !strings.Contains(reviewed.TargetURL, exporters.Hidden) {
-			target = reviewed.TargetURL
-		}
-		if archive == "" || target == "" {
-			return usagef("the target of this plan has a password or an option that a plan does not hold: give it with --target (it was %s)", reviewed.TargetURL)
-		}
-	}
-	if reviewed != nil && (f.approve != "" || f.kinds != nil || f.graves != nil || f.holds != nil) {
-		return usagef("--approve, --kinds, --tombstones and --hold belong to the plan: exitramp plan with them, and replay that")
+	reviewed, archive, target, err := f.reviewed(archive, target, planPath)
+	if err != nil {
+		return err
 	}
 	r, err := a.openTrusted(archive, &f.keys)
 	if err != nil {
@@ -272,12 +134,8 @@ func (a *app) replay(ctx context.Context, archive, target, planPath string, f *r
 	if err != nil {
 		return err
 	}
-	if reviewed != nil {
-		if err := sameMap(f.names, reviewed.Map); err != nil {
-			return err
-		}
-		o.Reviewed, o.Map = reviewed, reviewed.Map
-		o.Kinds, o.Approved, o.Approvals, o.Tombstones, o.Holds = reviewed.Kinds, reviewed.Approved, reviewed.Approvals, reviewed.Tombstones, reviewed.Holds
+	if err := asReviewed(o, reviewed, f.names); err != nil {
+		return err
 	}
 	journal := journalOf(archive, f)
 	j, err := replay.OpenJournal(journal)
@@ -310,19 +168,7 @@ func (a *app) replay(ctx context.Context, archive, target, planPath string, f *r
 	rep, err := replay.Apply(ctx, dst, src, o)
 	p.done()
 	if err != nil {
-		if errors.Is(err, context.Canceled) {
-			return &exitError{code: exitResume, err: fmt.Errorf("stopped; the journal is %s", journal), hint: "run the same command again to go on"}
-		}
-		if errors.Is(err, replay.ErrInfeasible) {
-			return tooSlow(err)
-		}
-		if errors.Is(err, replay.ErrOtherRun) {
-			return withHint(err, "to begin anew, run the same command with --journal "+shellWord(unused(journal)))
-		}
-		if rep != nil && len(rep.Actions) > 0 { // the login ended, a quota was reached, a disk is full
-			return &exitError{code: exitResume, err: fmt.Errorf("%w; what was written is in the journal %s", err, journal), hint: goOn(err)}
-		}
-		return err
+		return replayFailed(err, rep, journal)
 	}
 	if err := rf.Close(); err != nil {
 		return err
@@ -339,6 +185,64 @@ func (a *app) replay(ctx context.Context, archive, target, planPath string, f *r
 	if !f.json {
 		fmt.Fprintf(a.stdout, "undo: exitramp undo %s %s\n", shellWord(journal), shellWord(exporters.Redact(target)))
 	}
+	return notWritten(rep, refused)
+}
+
+// reviewed is the plan that is replayed, nil where there is none, and the archive and the target that are
+// meant: given, or as the plan has them.
+func (f *replayFlags) reviewed(archive, target, planPath string) (_ *replay.PlanFile, from, to string, err error) {
+	if planPath == "" {
+		return nil, archive, target, nil
+	}
+	plan, err := readPlan(planPath)
+	if err != nil {
+		return nil, "", "", err
+	}
+	if archive == "" {
+		archive = plan.ArchivePath
+	}
+	if target == "" && !strings.Contains(plan.TargetURL, exporters.Hidden) {
+		target = plan.TargetURL
+	}
+	if archive == "" || target == "" {
+		return nil, "", "", usagef("the target of this plan has a password or an option that a plan does not hold: give it with --target (it was %s)", plan.TargetURL)
+	}
+	if f.approve != "" || f.kinds != nil || f.graves != nil || f.holds != nil {
+		return nil, "", "", usagef("--approve, --kinds, --tombstones and --hold belong to the plan: exitramp plan with them, and replay that")
+	}
+	return plan, archive, target, nil
+}
+
+// asReviewed puts into o what a plan has decided; nil: there is none. names is the map that was given.
+func asReviewed(o *replay.Options, plan *replay.PlanFile, names string) error {
+	if plan == nil {
+		return nil
+	}
+	if err := sameMap(names, plan.Map); err != nil {
+		return err
+	}
+	o.Reviewed, o.Map = plan, plan.Map
+	o.Kinds, o.Approved, o.Approvals, o.Tombstones, o.Holds = plan.Kinds, plan.Approved, plan.Approvals, plan.Tombstones, plan.Holds
+	return nil
+}
+
+// replayFailed is err with what to do now.
+func replayFailed(err error, rep *replay.Report, journal string) error {
+	switch {
+	case errors.Is(err, context.Canceled):
+		return &exitError{code: exitResume, err: fmt.Errorf("stopped; the journal is %s", journal), hint: "run the same command again to go on"}
+	case errors.Is(err, replay.ErrInfeasible):
+		return tooSlow(err)
+	case errors.Is(err, replay.ErrOtherRun):
+		return withHint(err, "to begin anew, run the same command with --journal "+shellWord(unused(journal)))
+	case rep != nil && len(rep.Actions) > 0: // the login ended, a quota was reached, a disk is full
+		return &exitError{code: exitResume, err: fmt.Errorf("%w; what was written is in the journal %s", err, journal), hint: goOn(err)}
+	}
+	return err
+}
+
+// notWritten is the error of a replay that ended and left something out; refused is the file that names it.
+func notWritten(rep *replay.Report, refused string) error {
 	if rep.Records > 0 && rep.Actions[replay.Skipped] == rep.Records {
 		return &exitError{code: exitPartial, err: errors.New("nothing was written: the target has no place for any record of this archive"), hint: "the lines above say why, kind by kind; exitramp drivers lists the runtimes"}
 	}

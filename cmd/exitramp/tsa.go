@@ -26,7 +26,7 @@ func timestamper(rawURL string) (func(ctx context.Context, request []byte) ([]by
 	return func(ctx context.Context, request []byte) ([]byte, error) {
 		req, err := http.NewRequestWithContext(ctx, http.MethodPost, rawURL, bytes.NewReader(request))
 		if err != nil {
-			return nil, errors.New("the URL of the authority is not valid")
+			return nil, usagef("--tsa: not a valid URL") // err has it whole
 		}
 		req.Header.Set("Content-Type", "application/timestamp-query")
 		resp, err := client.Do(req)

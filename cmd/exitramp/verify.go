@@ -112,11 +112,17 @@ func (a *app) verify(ctx context.Context, path string, k *keyFlags, policy forma
 		}
 		found = secretsOf(in.Statements)
 	}
-	if f.json {
+	return a.printVerified(path, v, found, len(vo.Require), f.json)
+}
+
+// printVerified prints what verify found. found is what the export says of secrets, nil where it says
+// nothing; required is how many keys were asked to open it.
+func (a *app) printVerified(path string, v *format.Verification, found *secrets.Summary, required int, asJSON bool) error {
+	if asJSON {
 		return a.printJSON(map[string]any{
 			"secrets": secretsJSON(found),
 			"archive": path, "integrity": v.Integrity, "level": v.Level, "authenticity": v.Authenticity, "freshness": v.Freshness, "signed_by": signedByJSON(v.SignedBy),
-			"lineage": v.Lineage, "sequence": v.Sequence, "required_recipients": len(vo.Require),
+			"lineage": v.Lineage, "sequence": v.Sequence, "required_recipients": required,
 			"members": v.Members, "bytes": v.Bytes, "records": v.Records, "not_understood": v.Unknown, "dangling": v.Dangling,
 			"coverage": v.Coverage.Coverage.String(), "not_verified": v.NotVerified, "manifest_sha256": fmt.Sprintf("%x", v.ManifestSHA256),
 		})
@@ -142,8 +148,8 @@ func (a *app) verify(ctx context.Context, path string, k *keyFlags, policy forma
 		fresh += " (give --ledger FILE)"
 	}
 	fmt.Fprintf(a.stdout, "AUTHENTICITY  %s\nFRESHNESS     %s\n", v.Authenticity, fresh)
-	if n := len(vo.Require); n > 0 {
-		fmt.Fprintf(a.stdout, "RECIPIENTS    each of the %s asked for opens all of it\n", count(n, "keys"))
+	if required > 0 {
+		fmt.Fprintf(a.stdout, "RECIPIENTS    each of the %s asked for opens all of it\n", count(required, "keys"))
 	}
 	fmt.Fprintf(a.stdout, "COVERAGE      %s\n", coverageText(v))
 	if found != nil {

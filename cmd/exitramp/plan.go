@@ -1,0 +1,136 @@
+package main
+
+import (
+	"bufio"
+	"context"
+	"errors"
+	"fmt"
+	"os"
+	"path/filepath"
+
+	"github.com/spf13/cobra"
+
+	"github.com/exitramp/exitramp/context/agentstate"
+	"github.com/exitramp/exitramp/context/replay"
+)
+
+func (a *app) planCmd() *cobra.Command {
+	f := &replayFlags{}
+	c := &cobra.Command{
+		Use: "plan ARCHIVE TARGET", Short: "What a replay would do; writes nothing to the target", Args: cobra.ExactArgs(2),
+		Long: `Says for every record what a replay would do with it, and writes nothing to the target.
+
+What gives power is off until a person lets it through: with -o FILE what waits is written to
+FILE.approvals.yaml, a line each; fill in approved_by and date, and give it back with --approve.
+
+--map renames on the way into another runtime. Names that it does not have wait for a person, or as
+unmapped says:
+
+  unmapped: hold                      # or refuse, keep; or one a noun: {tools: keep, models: refuse}
+  tools:
+    lookup_order: orders.lookup
+    refund: {name: orders.refund, arguments: {order: order_id}}
+  principals: {ada: ada@example.org}  # by the last part of the key, or by whole key
+  namespaces: {users/*: people/*}
+  models: {gpt-4.1: {name: gpt-5.1, provider: openai}}
+
+Names inside of texts and of a runtime's own documents stay, so a target that takes those whole, as
+the same runtime does, is refused with a map. A plan that would take longer than 30 days at the
+target's limits is INFEASIBLE: exit code 4.`,
+		RunE: func(c *cobra.Command, args []string) error { return a.plan(c.Context(), args[0], args[1], f) },
+	}
+	f.add(c)
+	f.addWhat(c)
+	c.Flags().StringVar(&f.asks, "approvals-out", "", "write what waits for a person to `FILE`, to be filled in (default OUTPUT.approvals.yaml, with -o)")
+	c.Flags().StringVarP(&f.out, "output", "o", "", "write the plan to `FILE`: exitramp replay FILE carries it out, and refuses if archive or target changed")
+	return c
+}
+
+func (a *app) plan(ctx context.Context, archive, target string, f *replayFlags) error {
+	r, err := a.openTrusted(archive, &f.keys)
+	if err != nil {
+		return err
+	}
+	defer r.Close()
+	rt, dst, err := a.target(ctx, target)
+	if err != nil {
+		return err
+	}
+	defer rt.Close()
+	o, err := a.replayOptions(ctx, r, archive, target, f)
+	if err != nil {
+		return err
+	}
+	src, x, err := a.embedded(ctx, r, &f.embedderFlags, vectorsOf(journalOf(archive, f)), true)
+	if err != nil {
+		return err
+	}
+	defer x.Close()
+	if err := a.unmixed(ctx, src, r.Info().Records["embedding"], rt, dst, o, x); err != nil {
+		return err
+	}
+	p := a.newProgress("plan", "records")
+	p.expect(archiveCounts(r))
+	o.OnReceipt = func(rc replay.Receipt) { p.add(agentstate.KindOfKey(rc.Key)) }
+	asks := &approvalsFile{path: f.asks}
+	if err := asks.free(); err != nil {
+		return err
+	}
+	if beside := f.out + ".approvals.yaml"; asks.path == "" && f.out != "" && !exists(beside) { // else it may be filled in
+		asks.path = beside
+	}
+	if asks.path != "" {
+		o.OnWaiting = asks.add
+	}
+	defer asks.discard()
+	var rep *replay.Report
+	if f.out == "" {
+		rep, err = replay.Plan(ctx, dst, src, o)
+	} else {
+		rep, err = a.writePlan(ctx, f.out, dst, src, o)
+	}
+	p.done()
+	if err != nil {
+		return err
+	}
+	if err := asks.close(); err != nil {
+		return err
+	}
+	a.result["plan"] = actions(rep)
+	a.asks = asks.written
+	if err := a.printReplay("plan", rep, x, f.json); err != nil {
+		return err
+	}
+	if rep.Infeasible() && !f.slow {
+		return tooSlow(fmt.Errorf("%w: it takes longer than %d days", replay.ErrInfeasible, int(replay.MostTime.Hours()/24)))
+	}
+	return nil
+}
+
+// tooSlow is what a plan that cannot end in time comes to.
+func tooSlow(err error) error {
+	return &exitError{code: exitCheck, err: err, hint: "have the quota raised, replay fewer --kinds, or go on all the same with --accept-slow"}
+}
+
+func (a *app) writePlan(ctx context.Context, path string, dst replay.Target, r agentstate.Source, o *replay.Options) (*replay.Report, error) {
+	f, err := os.CreateTemp(filepath.Dir(path), "."+filepath.Base(path)+".*") // two runs do not write to one file
+	if err != nil {
+		return nil, err
+	}
+	defer os.Remove(f.Name())
+	w := bufio.NewWriter(f)
+	rep, err := replay.WritePlan(ctx, w, dst, r, o)
+	if err := errors.Join(err, w.Flush(), f.Sync(), f.Close()); err != nil {
+		return nil, err
+	}
+	return rep, os.Rename(f.Name(), path)
+}
+
+func readPlan(path string) (*replay.PlanFile, error) {
+	f, err := os.Open(path)
+	if err != nil {
+		return nil, err
+	}
+	defer f.Close()
+	return replay.ReadPlan(bufio.NewReader(f), nil)
+}
