@@ -21,141 +21,172 @@ const noPlace = "an item has no place for it"
 
 // Items are the items that m becomes, and what they lose. src finds what m cites.
 func Items(ctx context.Context, src agentstate.Resolver, m *pb.Message) ([][]byte, []fidelity.Loss, error) {
-	losses := fidelity.Lost(m, noPlace, "conversation_key", "role", "native_role", "parts", "meta.created_unix_nano")
-	lose := func(path string, g fidelity.Grade, why string) {
-		losses = append(losses, fidelity.Loss{Path: path, Grade: g, Why: why})
-	}
-	role := map[pb.Role]string{pb.Role_ROLE_USER: "user", pb.Role_ROLE_ASSISTANT: "assistant", pb.Role_ROLE_SYSTEM: "system"}[m.Role]
-	if role == "system" && m.NativeRole == "developer" {
-		role = "developer"
+	w := itemWriter{m: m, losses: fidelity.Lost(m, noPlace, "conversation_key", "role", "native_role", "parts", "meta.created_unix_nano")}
+	w.role = map[pb.Role]string{pb.Role_ROLE_USER: "user", pb.Role_ROLE_ASSISTANT: "assistant", pb.Role_ROLE_SYSTEM: "system"}[m.Role]
+	if w.role == "system" && m.NativeRole == "developer" {
+		w.role = "developer"
 	} else if m.NativeRole != "" {
-		lose("native_role", fidelity.Dropped, noPlace)
+		w.lose("native_role", fidelity.Dropped, noPlace)
 	}
-	if role == "" { // a user has more authority than a tool: that would be a rise
-		role = "assistant"
-	}
-	as := func(r pb.Role, why string) {
-		said := func(l fidelity.Loss) bool { return l.Path == "role" }
-		if m.Role != r && !slices.ContainsFunc(losses, said) {
-			lose("role", fidelity.Transformed, why)
-		}
-	}
-	var items [][]byte
-	var said []map[string]any
-	add := func(v any) error {
-		b, err := encode(v)
-		items = append(items, b)
-		return err
-	}
-	flush := func() error {
-		if len(said) == 0 {
-			return nil
-		}
-		text := said
-		said = nil
-		switch m.Role {
-		case pb.Role_ROLE_USER, pb.Role_ROLE_SYSTEM:
-		case pb.Role_ROLE_TOOL:
-			as(pb.Role_ROLE_ASSISTANT, "a tool's words that are no result stand as the assistant's: a user's would have more authority")
-		default:
-			as(pb.Role_ROLE_ASSISTANT, "not understood: stands as the assistant's, who has the least authority of those that speak")
-		}
-		if len(text) == 1 && text[0]["text"] != nil && text[0]["type"] != "refusal" {
-			return add(map[string]any{"role": role, "content": text[0]["text"]})
-		}
-		return add(map[string]any{"role": role, "content": text})
-	}
-	kind := "input_text"
-	if role == "assistant" {
-		kind = "output_text"
+	if w.role == "" { // a user has more authority than a tool: that would be a rise
+		w.role = "assistant"
 	}
 	for _, p := range m.Parts {
-		var err error
-		switch b := p.Body.(type) {
-		case *pb.Part_Text:
-			said = append(said, map[string]any{"type": kind, "text": b.Text})
-		case *pb.Part_Refusal:
-			said = append(said, map[string]any{"type": "refusal", "refusal": b.Refusal})
-		case *pb.Part_Media:
-			url, why, err := image(ctx, src, b.Media)
-			if err != nil {
-				return nil, nil, err
-			}
-			if why == "" && role == "assistant" {
-				why = "only images of a user can be carried"
-			}
-			if why != "" {
-				lose("parts.media", fidelity.Dropped, why)
-				continue
-			}
-			said = append(said, map[string]any{"type": "input_image", "image_url": url, "detail": "auto"})
-			if b.Media.Url != "" {
-				lose("parts.media", fidelity.Transformed, "an image at its address")
-			} else if b.Media.Name != "" {
-				lose("parts.media.name", fidelity.Dropped, noPlace)
-			}
-		case *pb.Part_ToolCall:
-			if err = flush(); err == nil {
-				as(pb.Role_ROLE_ASSISTANT, "a call is the assistant's")
-				args := string(b.ToolCall.ArgumentsJson)
-				if !utf8.ValidString(args) {
-					args = strings.ToValidUTF8(args, "\ufffd")
-					lose("parts.tool_call.arguments_json", fidelity.Transformed, "bytes that are no text")
-				}
-				name, changed := toolname.Legal(b.ToolCall.Name)
-				if changed {
-					lose("parts.tool_call.name", fidelity.Transformed, toolname.Why)
-				}
-				err = add(map[string]any{"type": "function_call", "call_id": b.ToolCall.Id, "name": name, "arguments": args})
-			}
-		case *pb.Part_ToolResult:
-			if err = flush(); err == nil {
-				as(pb.Role_ROLE_TOOL, "a result is a tool's")
-				var out []byte
-				if out, err = src.Data(ctx, b.ToolResult.Output); err != nil && !errors.Is(err, agentstate.ErrUnsupported) {
-					return nil, nil, err
-				}
-				output, why := result(out)
-				switch mt := b.ToolResult.Output.GetMediaType(); {
-				case Cut(b.ToolResult.Output):
-					lose("parts.tool_result.output", fidelity.Dropped, "too long for a record: it stands in the source's own form alone")
-				case mt != "text/plain":
-					lose("parts.tool_result.output", fidelity.Transformed, why)
-				default:
-					output = strings.ToValidUTF8(string(out), "\ufffd")
-				}
-				if b.ToolResult.Name != "" {
-					lose("parts.tool_result.name", fidelity.Dropped, noPlace)
-				}
-				if b.ToolResult.IsError {
-					lose("parts.tool_result.is_error", fidelity.Dropped, noPlace)
-				}
-				err = add(map[string]any{"type": "function_call_output", "call_id": b.ToolResult.Id, "output": output})
-			}
-		case *pb.Part_Reasoning:
-			lose("parts.reasoning", fidelity.Dropped, "thoughts belong to the provider that made them")
-		case *pb.Part_Data:
-			lose("parts.data", fidelity.Dropped, noPlace)
-		case *pb.Part_Citation:
-			lose("parts.citation", fidelity.Dropped, noPlace)
-		case *pb.Part_Approval:
-			lose("parts.approval", fidelity.Dropped, noPlace)
-		}
-		if err != nil {
+		if err := w.part(ctx, src, p); err != nil {
 			return nil, nil, err
 		}
 	}
-	if err := flush(); err != nil {
+	if err := w.flush(); err != nil {
 		return nil, nil, err
 	}
-	dropped := slices.ContainsFunc(losses, func(l fidelity.Loss) bool { return strings.HasPrefix(l.Path, "parts.") && l.Grade == fidelity.Dropped })
-	if len(items) == 1 && len(m.Parts) > 1 && dropped {
-		lose("parts", fidelity.Transformed, "what follows a part that is dropped moves up")
+	dropped := slices.ContainsFunc(w.losses, func(l fidelity.Loss) bool { return strings.HasPrefix(l.Path, "parts.") && l.Grade == fidelity.Dropped })
+	if len(w.items) == 1 && len(m.Parts) > 1 && dropped {
+		w.lose("parts", fidelity.Transformed, "what follows a part that is dropped moves up")
 	}
-	if len(items) > 1 {
-		lose("parts", fidelity.Transformed, fmt.Sprintf("becomes %d items", len(items)))
+	if len(w.items) > 1 {
+		w.lose("parts", fidelity.Transformed, fmt.Sprintf("becomes %d items", len(w.items)))
 	}
-	return items, losses, nil
+	return w.items, w.losses, nil
+}
+
+// An itemWriter makes the items of one message.
+type itemWriter struct {
+	m      *pb.Message
+	role   string           // of what is said
+	said   []map[string]any // since the last item
+	items  [][]byte
+	losses []fidelity.Loss
+}
+
+func (w *itemWriter) lose(path string, g fidelity.Grade, why string) {
+	w.losses = append(w.losses, fidelity.Loss{Path: path, Grade: g, Why: why})
+}
+
+// as notes, once, that something of the message stands under the role r.
+func (w *itemWriter) as(r pb.Role, why string) {
+	said := func(l fidelity.Loss) bool { return l.Path == "role" }
+	if w.m.Role != r && !slices.ContainsFunc(w.losses, said) {
+		w.lose("role", fidelity.Transformed, why)
+	}
+}
+
+func (w *itemWriter) add(v any) error {
+	b, err := encode(v)
+	w.items = append(w.items, b)
+	return err
+}
+
+// flush makes an item of what was said since the last one.
+func (w *itemWriter) flush() error {
+	if len(w.said) == 0 {
+		return nil
+	}
+	text := w.said
+	w.said = nil
+	switch w.m.Role {
+	case pb.Role_ROLE_USER, pb.Role_ROLE_SYSTEM:
+	case pb.Role_ROLE_TOOL:
+		w.as(pb.Role_ROLE_ASSISTANT, "a tool's words that are no result stand as the assistant's: a user's would have more authority")
+	default:
+		w.as(pb.Role_ROLE_ASSISTANT, "not understood: stands as the assistant's, who has the least authority of those that speak")
+	}
+	if len(text) == 1 && text[0]["text"] != nil && text[0]["type"] != "refusal" {
+		return w.add(map[string]any{"role": w.role, "content": text[0]["text"]})
+	}
+	return w.add(map[string]any{"role": w.role, "content": text})
+}
+
+func (w *itemWriter) part(ctx context.Context, src agentstate.Resolver, p *pb.Part) error {
+	switch b := p.Body.(type) {
+	case *pb.Part_Text:
+		kind := "input_text"
+		if w.role == "assistant" {
+			kind = "output_text"
+		}
+		w.said = append(w.said, map[string]any{"type": kind, "text": b.Text})
+	case *pb.Part_Refusal:
+		w.said = append(w.said, map[string]any{"type": "refusal", "refusal": b.Refusal})
+	case *pb.Part_Media:
+		return w.media(ctx, src, b.Media)
+	case *pb.Part_ToolCall:
+		return w.toolCall(b.ToolCall)
+	case *pb.Part_ToolResult:
+		return w.toolResult(ctx, src, b.ToolResult)
+	case *pb.Part_Reasoning:
+		w.lose("parts.reasoning", fidelity.Dropped, "thoughts belong to the provider that made them")
+	case *pb.Part_Data:
+		w.lose("parts.data", fidelity.Dropped, noPlace)
+	case *pb.Part_Citation:
+		w.lose("parts.citation", fidelity.Dropped, noPlace)
+	case *pb.Part_Approval:
+		w.lose("parts.approval", fidelity.Dropped, noPlace)
+	}
+	return nil
+}
+
+func (w *itemWriter) media(ctx context.Context, src agentstate.Resolver, m *pb.Media) error {
+	url, why, err := image(ctx, src, m)
+	if err != nil {
+		return err
+	}
+	if why == "" && w.role == "assistant" {
+		why = "only images of a user can be carried"
+	}
+	if why != "" {
+		w.lose("parts.media", fidelity.Dropped, why)
+		return nil
+	}
+	w.said = append(w.said, map[string]any{"type": "input_image", "image_url": url, "detail": "auto"})
+	if m.Url != "" {
+		w.lose("parts.media", fidelity.Transformed, "an image at its address")
+	} else if m.Name != "" {
+		w.lose("parts.media.name", fidelity.Dropped, noPlace)
+	}
+	return nil
+}
+
+func (w *itemWriter) toolCall(c *pb.ToolCall) error {
+	if err := w.flush(); err != nil {
+		return err
+	}
+	w.as(pb.Role_ROLE_ASSISTANT, "a call is the assistant's")
+	args := string(c.ArgumentsJson)
+	if !utf8.ValidString(args) {
+		args = strings.ToValidUTF8(args, "\ufffd")
+		w.lose("parts.tool_call.arguments_json", fidelity.Transformed, "bytes that are no text")
+	}
+	name, changed := toolname.Legal(c.Name)
+	if changed {
+		w.lose("parts.tool_call.name", fidelity.Transformed, toolname.Why)
+	}
+	return w.add(map[string]any{"type": "function_call", "call_id": c.Id, "name": name, "arguments": args})
+}
+
+func (w *itemWriter) toolResult(ctx context.Context, src agentstate.Resolver, r *pb.ToolResult) error {
+	if err := w.flush(); err != nil {
+		return err
+	}
+	w.as(pb.Role_ROLE_TOOL, "a result is a tool's")
+	out, err := src.Data(ctx, r.Output)
+	if err != nil && !errors.Is(err, agentstate.ErrUnsupported) {
+		return err
+	}
+	output, why := result(out)
+	switch mt := r.Output.GetMediaType(); {
+	case Cut(r.Output):
+		w.lose("parts.tool_result.output", fidelity.Dropped, "too long for a record: it stands in the source's own form alone")
+	case mt != "text/plain":
+		w.lose("parts.tool_result.output", fidelity.Transformed, why)
+	default:
+		output = strings.ToValidUTF8(string(out), "\ufffd")
+	}
+	if r.Name != "" {
+		w.lose("parts.tool_result.name", fidelity.Dropped, noPlace)
+	}
+	if r.IsError {
+		w.lose("parts.tool_result.is_error", fidelity.Dropped, noPlace)
+	}
+	return w.add(map[string]any{"type": "function_call_output", "call_id": r.Id, "output": output})
 }
 
 // Cut tells whether d is a reading of something that was too long for a record, and stands there
