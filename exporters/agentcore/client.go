@@ -145,7 +145,7 @@ func (k *keeper) Do(r *http.Request) (*http.Response, error) {
 	}
 	if len(b) > maxAnswer {
 		a.large = true
-		return nil, errors.New("agentcore: an answer above 64 MiB")
+		return nil, errLarge
 	}
 	a.body, a.status = b, res.StatusCode
 	a.retryAfter = retryAfter(res.Header)

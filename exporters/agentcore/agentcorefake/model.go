@@ -48,6 +48,8 @@ type shape struct {
 type model struct {
 	Operations map[string]operation
 	Shapes     map[string]shape
+
+	patterns sync.Map // string → *regexp.Regexp: each is compiled once
 }
 
 var theModel = sync.OnceValues(func() (*model, error) {
@@ -84,7 +86,7 @@ func (m *model) route(method, escaped string) (string, map[string]string) {
 
 // check says what in v is not as shape name wants it; empty: all is.
 func (m *model) check(path, name string, v any, l limits, strict bool) string {
-	if why := l.check(path, v); why != "" {
+	if why := m.within(l, path, v); why != "" {
 		return why
 	}
 	s, ok := m.Shapes[name]
@@ -92,7 +94,7 @@ func (m *model) check(path, name string, v any, l limits, strict bool) string {
 		return primitive(path, name, v)
 	}
 	if s.Type != "enum" {
-		if why := s.limits.check(path, v); why != "" {
+		if why := m.within(s.limits, path, v); why != "" {
 			return why
 		}
 	}
@@ -120,7 +122,7 @@ func (m *model) check(path, name string, v any, l limits, strict bool) string {
 		}
 		k, e := s.Members["key"], s.Members["value"]
 		for n, x := range vs {
-			if why := k.limits.check(path+" key", n); why != "" {
+			if why := m.within(k.limits, path+" key", n); why != "" {
 				return why
 			}
 			if why := m.check(path+"."+n, e.Target, x, e.limits, strict); why != "" {
@@ -172,12 +174,13 @@ func primitive(path, name string, v any) string {
 	return ""
 }
 
-func (l limits) check(path string, v any) string {
+// within says in what v is outside of l; empty: in nothing.
+func (m *model) within(l limits, path string, v any) string {
 	n := -1
 	switch v := v.(type) {
 	case string:
 		n = utf8.RuneCountInString(v)
-		if l.Pattern != "" && !pattern(l.Pattern).MatchString(v) {
+		if l.Pattern != "" && !m.pattern(l.Pattern).MatchString(v) {
 			return fmt.Sprintf("%s: must satisfy regular expression pattern: %s", path, l.Pattern)
 		}
 	case []any:
@@ -199,15 +202,11 @@ func (l limits) check(path string, v any) string {
 // longCount is a repetition of more than 999; compiled once.
 var longCount = regexp.MustCompile(`\{(\d+),\d{4,}\}`)
 
-// pattern compiles p once. What it keeps is a cache of pure results.
-var pattern = func() func(string) *regexp.Regexp {
-	var m sync.Map
-	return func(p string) *regexp.Regexp {
-		if r, ok := m.Load(p); ok {
-			return r.(*regexp.Regexp)
-		}
-		r := regexp.MustCompile(longCount.ReplaceAllString(p, "{$1,}")) // Go counts to 1,000
-		m.Store(p, r)
-		return r
+func (m *model) pattern(p string) *regexp.Regexp {
+	if r, ok := m.patterns.Load(p); ok {
+		return r.(*regexp.Regexp)
 	}
-}()
+	r := regexp.MustCompile(longCount.ReplaceAllString(p, "{$1,}")) // Go counts to 1,000
+	m.patterns.Store(p, r)
+	return r
+}
