@@ -19,6 +19,7 @@ import (
 	"github.com/exitramp/exitramp/context/memstate"
 	"github.com/exitramp/exitramp/context/replay"
 	"github.com/exitramp/exitramp/exporters/exportertest"
+	"github.com/exitramp/exitramp/exporters/internal/homefiles/hometest"
 	pb "github.com/exitramp/exitramp/proto/exitramp/v1"
 )
 
@@ -169,17 +170,11 @@ func TestRead(t *testing.T) {
 
 func home(t testing.TB, put map[string]string) *Home {
 	t.Helper()
-	root := t.TempDir()
+	in := map[string]string{}
 	for rel, text := range put {
-		p := filepath.Join(root, ".claude", rel)
-		if err := os.MkdirAll(filepath.Dir(p), 0o700); err != nil {
-			t.Fatal(err)
-		}
-		if err := os.WriteFile(p, []byte(text), 0o600); err != nil {
-			t.Fatal(err)
-		}
+		in[filepath.Join(".claude", rel)] = text
 	}
-	return Open(root)
+	return Open(hometest.Write(t, in))
 }
 
 // What may be state and is not carried is named; what is of the machine is not.

@@ -5,8 +5,6 @@ package codex
 import (
 	"context"
 	"errors"
-	"io"
-	"io/fs"
 	"maps"
 	"os"
 	"path/filepath"
@@ -21,6 +19,7 @@ import (
 	"github.com/exitramp/exitramp/context/agentstate"
 	"github.com/exitramp/exitramp/context/memstate"
 	"github.com/exitramp/exitramp/exporters/exportertest"
+	"github.com/exitramp/exitramp/exporters/internal/homefiles/hometest"
 	"github.com/exitramp/exitramp/internal/heappeak"
 	pb "github.com/exitramp/exitramp/proto/exitramp/v1"
 )
@@ -36,22 +35,7 @@ const (
 // TestBad spoils a home in one way each. What is missing is named, and nothing else is lost: every
 // other file arrives, to the byte.
 func TestBad(t *testing.T) {
-	put := func(rel, text string) func(*testing.T, string) {
-		return func(t *testing.T, root string) {
-			p := filepath.Join(root, rel)
-			if err := errors.Join(os.MkdirAll(filepath.Dir(p), 0o700), os.WriteFile(p, []byte(text), 0o600)); err != nil {
-				t.Fatal(err)
-			}
-		}
-	}
-	link := func(to, rel string) func(*testing.T, string) {
-		return func(t *testing.T, root string) {
-			p := filepath.Join(root, rel)
-			if err := errors.Join(os.MkdirAll(filepath.Dir(p), 0o700), os.Symlink(to, p)); err != nil {
-				t.Fatal(err)
-			}
-		}
-	}
+	put, link := hometest.Put, hometest.Link
 	text, err := os.ReadFile(filepath.Join("testdata/home", inner))
 	if err != nil {
 		t.Fatal(err)
@@ -61,7 +45,7 @@ func TestBad(t *testing.T) {
 		t.Fatal(err)
 	}
 	for name, c := range map[string]struct {
-		spoil    func(t *testing.T, root string)
+		spoil    func(t testing.TB, root string)
 		gaps     []string
 		messages int // of the spoiled transcript; -1: does not matter
 	}{
@@ -101,7 +85,7 @@ func TestBad(t *testing.T) {
 		"link of the machine":      {link(outside, "log"), nil, -1},
 		"a name of no text":        {put("sessions/2026/rollout-\xff.jsonl", meta), []string{"conversation sessions/2026/rollout-\ufffd.jsonl limit"}, -1},
 		"not known":                {put("novel/state.json", "{}"), []string{"artifact novel"}, -1},
-		"a pipe": {func(t *testing.T, root string) {
+		"a pipe": {func(t testing.TB, root string) {
 			if err := syscall.Mkfifo(filepath.Join(root, "prompts/x.md"), 0o600); err != nil {
 				t.Fatal(err)
 			}
@@ -213,77 +197,10 @@ func TestUnreadable(t *testing.T) {
 // TestChanging: a session that goes on is carried as it was; a file that is replaced is read as it is
 // now, or the reading ends and says so.
 func TestChanging(t *testing.T) {
-	big := strings.Repeat(item, agentstate.SpillSize/len(item)+1)
-	for name, c := range map[string]struct {
-		change func(p string) error
-		is     error
-		size   int
-	}{
-		"goes on": {func(p string) error {
-			f, err := os.OpenFile(p, os.O_APPEND|os.O_WRONLY, 0)
-			if err != nil {
-				return err
-			}
-			_, err = f.WriteString(item)
-			return errors.Join(err, f.Close())
-		}, nil, len(big)},
-		"cut": {func(p string) error { return os.Truncate(p, 100) }, ErrChanged, 0},
-		"replaced": {func(p string) error {
-			return errors.Join(os.WriteFile(p+".x", []byte(big), 0o600), os.Rename(p+".x", p))
-		}, ErrChanged, 0},
-		"gone": {os.Remove, fs.ErrNotExist, 0},
-	} {
-		src := home(t, map[string]string{"AGENTS.md": "x", at: big})
-		var last error
-		for r, err := range src.Records(t.Context(), nil) {
-			if last = err; err != nil {
-				break
-			}
-			if conv, ok := r.(*pb.Conversation); ok {
-				if err := c.change(filepath.Join(src.root, at)); err != nil {
-					t.Fatal(err)
-				}
-				body, err := src.OpenBlob(t.Context(), conv.Meta.Native[0].GetData().GetBlob())
-				if err == nil {
-					var n int64
-					n, err = io.Copy(io.Discard, body)
-					if c.is == nil && n != int64(c.size) {
-						t.Errorf("%s: %d bytes, want %d", name, n, c.size)
-					}
-				}
-				if !errors.Is(err, c.is) {
-					t.Errorf("%s: the blob: %v", name, err)
-				}
-			}
-		}
-		if !errors.Is(last, c.is) || last != nil && !strings.HasPrefix(last.Error(), "codex: ") {
-			t.Errorf("%s: %v", name, last)
-		}
-	}
-	// Settings that an editor replaces between the walk and the reading.
-	src := home(t, map[string]string{"config.toml": "a = 1", "AGENTS.md": "x"})
-	for r, err := range src.Records(t.Context(), nil) {
-		if err != nil {
-			t.Fatal(err)
-		}
-		switch r := r.(type) {
-		case *pb.Origin:
-			p := filepath.Join(src.root, "config.toml")
-			if err := errors.Join(os.WriteFile(p+"x", []byte("a = 'another'"), 0o600), os.Rename(p+"x", p), os.Remove(filepath.Join(src.root, "AGENTS.md"))); err != nil {
-				t.Fatal(err)
-			}
-		case *pb.Policy:
-			if string(r.Text.GetInline()) != "a = 'another'" {
-				t.Errorf("%s", r.Text.GetInline())
-			}
-		case *pb.Gap:
-			if r.Reason != pb.Gap_REASON_GONE || r.Kind != "memory" {
-				t.Error(r)
-			}
-		case *pb.Memory:
-			t.Error("a file that is gone was read")
-		}
-	}
+	hometest.Home{
+		Errors: "codex", Open: func(root string) hometest.Source { return Open(root) },
+		Session: at, Line: item, Settings: "config.toml", Texts: [2]string{"a = 1", "a = 'another'"}, Note: "AGENTS.md",
+	}.Changing(t)
 }
 
 // TestLongLine: a line of 100 MB costs no memory of its size, and what stands around it is read.

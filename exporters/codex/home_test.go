@@ -18,6 +18,7 @@ import (
 	"github.com/exitramp/exitramp/context/memstate"
 	"github.com/exitramp/exitramp/context/replay"
 	"github.com/exitramp/exitramp/exporters/exportertest"
+	"github.com/exitramp/exitramp/exporters/internal/homefiles/hometest"
 	pb "github.com/exitramp/exitramp/proto/exitramp/v1"
 )
 
@@ -44,17 +45,7 @@ func files(t testing.TB, root string) map[string]string {
 
 func home(t testing.TB, put map[string]string) *Home {
 	t.Helper()
-	root := t.TempDir()
-	for rel, text := range put {
-		p := filepath.Join(root, rel)
-		if err := os.MkdirAll(filepath.Dir(p), 0o700); err != nil {
-			t.Fatal(err)
-		}
-		if err := os.WriteFile(p, []byte(text), 0o600); err != nil {
-			t.Fatal(err)
-		}
-	}
-	return Open(root)
+	return Open(hometest.Write(t, put))
 }
 
 // Every file that is carried goes back to the byte, but for the secrets in settings.
