@@ -5,6 +5,7 @@ import (
 	"encoding/base64"
 	"encoding/binary"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"math"
 	"math/big"
@@ -28,7 +29,7 @@ func pickleText(b []byte, s string) []byte {
 func pickleDocument(raw []byte) ([]byte, error) {
 	v, ok := jsonvalue.Parse(raw)
 	if !ok {
-		return nil, fmt.Errorf("a payload that is no JSON")
+		return nil, errors.New("a payload that is no JSON")
 	}
 	return pickleJSON(nil, v)
 }
@@ -77,7 +78,7 @@ func pickleNumber(b, raw []byte) ([]byte, error) {
 	}
 	f, err := strconv.ParseFloat(string(raw), 64)
 	if err != nil {
-		return nil, fmt.Errorf("a number that Python cannot hold")
+		return nil, errors.New("a number that Python cannot hold")
 	}
 	return binary.BigEndian.AppendUint64(append(b, 'G'), math.Float64bits(f)), nil
 }

@@ -7,7 +7,7 @@ import (
 	"crypto/sha256"
 	"encoding/hex"
 	"encoding/json"
-	"fmt"
+	"errors"
 	"slices"
 	"strings"
 	"time"
@@ -161,7 +161,7 @@ func (w *writer) payloadOf(ctx context.Context, m *pb.Memory, scope []ident) (st
 	return p.done(), said, nil
 }
 
-var errNoText = fmt.Errorf("its content is neither text nor JSON")
+var errNoText = errors.New("its content is neither text nor JSON")
 
 // renamed is a payload of mem0's other package, or other store, in the target's spelling.
 func (w *writer) renamed(raw []byte) string {
