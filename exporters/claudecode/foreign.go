@@ -1,9 +1,7 @@
 package claudecode
 
 import (
-	"bytes"
 	"context"
-	"encoding/json"
 	"errors"
 	"fmt"
 	"io/fs"
@@ -17,9 +15,6 @@ import (
 	"github.com/exitramp/exitramp/context/fidelity"
 	"github.com/exitramp/exitramp/context/replay"
 	"github.com/exitramp/exitramp/exporters/internal/homefiles"
-	"github.com/exitramp/exitramp/exporters/internal/images"
-	"github.com/exitramp/exitramp/exporters/internal/responses"
-	"github.com/exitramp/exitramp/exporters/internal/toolname"
 	"github.com/exitramp/exitramp/internal/lazyre"
 	pb "github.com/exitramp/exitramp/proto/exitramp/v1"
 )
@@ -232,116 +227,4 @@ func linesOf(m *pb.Message, blocks []any) []said {
 		out = append(out, said{assistant, []any{b}})
 	}
 	return out
-}
-
-// blocks are the content blocks that m becomes, and what they lose.
-func (w *writer) blocks(ctx context.Context, m *pb.Message) ([]any, []fidelity.Loss, error) {
-	losses := fidelity.Lost(m, noPlace, "conversation_key", "role", "parts", "native_id", "position", "parent_key", "meta.created_unix_nano", "meta.view_of_keys", "model")
-	lose := func(path string, g fidelity.Grade, why string) {
-		losses = append(losses, fidelity.Loss{Path: path, Grade: g, Why: why})
-	}
-	as := func(r pb.Role, why string) {
-		known := func(l fidelity.Loss) bool { return l.Path == "role" }
-		if m.Role != r && !slices.ContainsFunc(losses, known) {
-			lose("role", fidelity.Transformed, why)
-		}
-	}
-	words := func() {
-		switch m.Role {
-		case pb.Role_ROLE_USER:
-		case pb.Role_ROLE_TOOL:
-			as(pb.Role_ROLE_ASSISTANT, "a tool's words that are no result stand as the assistant's: a user's would have more authority")
-		default:
-			as(pb.Role_ROLE_ASSISTANT, "not understood: stands as the assistant's, who has the least authority of those that speak")
-		}
-	}
-	var out []any
-	text := func(s string) {
-		if s != "" { // the API refuses empty text
-			words()
-			out = append(out, map[string]any{"type": "text", "text": s})
-		} else {
-			lose("parts.text", fidelity.Dropped, "empty text")
-		}
-	}
-	for _, p := range m.Parts {
-		switch b := p.Body.(type) {
-		case *pb.Part_Text:
-			text(b.Text)
-		case *pb.Part_Refusal:
-			text(b.Refusal)
-			lose("parts.refusal", fidelity.Transformed, "as text")
-			lose("parts.text", fidelity.Transformed, "a refusal as text")
-		case *pb.Part_ToolCall:
-			input := json.RawMessage(b.ToolCall.ArgumentsJson)
-			var o map[string]json.RawMessage
-			if json.Unmarshal(input, &o) != nil || o == nil {
-				input, _ = json.Marshal(map[string]string{"arguments": valid(string(b.ToolCall.ArgumentsJson))})
-				lose("parts.tool_call", fidelity.Transformed, "arguments that are no JSON object stand as text in one")
-			} else if bytes.ContainsAny(input, " \n\t") {
-				lose("parts.tool_call.arguments_json", fidelity.Equivalent, "the same JSON without spaces")
-			}
-			as(pb.Role_ROLE_ASSISTANT, "a call is the assistant's")
-			name, changed := toolname.Legal(b.ToolCall.Name)
-			if changed {
-				lose("parts.tool_call.name", fidelity.Transformed, toolname.Why)
-			}
-			out = append(out, map[string]any{"type": "tool_use", "id": b.ToolCall.Id, "name": name, "input": input})
-		case *pb.Part_ToolResult:
-			d, err := w.run.Source.Data(ctx, b.ToolResult.Output)
-			if err != nil && !errors.Is(err, agentstate.ErrUnsupported) {
-				return nil, nil, err
-			}
-			content, why := any(valid(string(d))), "the result as text"
-			if parts, ok := images.Result(d); ok && images.HasImage(parts) {
-				content, why = blocksOf(parts), "the same texts and images in a result's own blocks"
-			}
-			switch mt := b.ToolResult.Output.GetMediaType(); {
-			case responses.Cut(b.ToolResult.Output):
-				lose("parts.tool_result.output", fidelity.Dropped, "too long for a record: it stands in the source's own form alone")
-			case mt != "text/plain":
-				lose("parts.tool_result.output", fidelity.Transformed, why)
-			default:
-				content = valid(string(d))
-			}
-			if b.ToolResult.Name != "" {
-				lose("parts.tool_result.name", fidelity.Dropped, noPlace)
-			}
-			as(pb.Role_ROLE_TOOL, "a result is a tool's")
-			out = append(out, map[string]any{"type": "tool_result", "tool_use_id": b.ToolResult.Id, "content": content, "is_error": b.ToolResult.IsError})
-		case *pb.Part_Media:
-			d := b.Media.Data
-			switch whole := d != nil && images.Known(d.MediaType); {
-			case m.Role != pb.Role_ROLE_USER:
-				lose("parts.media", fidelity.Dropped, "only images of a user can be carried")
-			case strings.HasPrefix(b.Media.Url, "http"): // not what names a file at a provider
-				out = append(out, image(images.Part{URL: b.Media.Url}))
-			case !whole:
-				lose("parts.media", fidelity.Dropped, "only images, at an address or whole, can be carried")
-			case responses.Cut(d):
-				lose("parts.media", fidelity.Dropped, "too long for a record: it stands in the source's own form alone")
-			default:
-				data, err := w.run.Source.Data(ctx, d)
-				if err != nil {
-					return nil, nil, err
-				}
-				out = append(out, image(images.Part{MediaType: d.MediaType, Data: data}))
-				if b.Media.Name != "" {
-					lose("parts.media.name", fidelity.Dropped, noPlace)
-				}
-			}
-		case *pb.Part_Reasoning:
-			lose("parts.reasoning", fidelity.Dropped, "thoughts belong to the provider that made them")
-		case *pb.Part_Data:
-			lose("parts.data", fidelity.Dropped, noPlace)
-		case *pb.Part_Citation:
-			lose("parts.citation", fidelity.Dropped, noPlace)
-		case *pb.Part_Approval:
-			lose("parts.approval", fidelity.Dropped, noPlace)
-		}
-	}
-	if len(out) > 0 && len(out) < len(m.Parts) {
-		lose("parts", fidelity.Transformed, "what follows a part that is dropped moves up")
-	}
-	return out, losses, nil
 }

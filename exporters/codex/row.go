@@ -19,19 +19,8 @@ type cell struct {
 	text    pb.Column_Text
 }
 
-// row is the record of a row, whose values are its own from here on; nil: its key is NULL. It is called
-// for several rows at once.
-func (r *reading) row(d *database, t *table, v []any) agentstate.Record {
-	kind := kindOfRow(t.name)
-	parts := append(make([]string, 0, 2+len(t.key)), d.rel, t.name)
-	for _, k := range t.key {
-		x := v[t.column(k)]
-		if x == nil {
-			return nil
-		}
-		parts = append(parts, asText(x))
-	}
-	id := func(col string) string { return "row:" + col + " " + agentstate.Key(kind, parts...) }
+// native is the native form of a row. id names the blob of a column whose value is too long for a record.
+func native(t *table, v []any, id func(col string) string) *pb.Row {
 	row := &pb.Row{Columns: make([]*pb.Column, len(t.cols))}
 	cells := make([]cell, len(t.cols))
 	for i, c := range t.cols {
@@ -58,6 +47,23 @@ func (r *reading) row(d *database, t *table, v []any) agentstate.Record {
 			}
 		}
 	}
+	return row
+}
+
+// row is the record of a row, whose values are its own from here on; nil: its key is NULL. It is called
+// for several rows at once.
+func (r *reading) row(d *database, t *table, v []any) agentstate.Record {
+	kind := kindOfRow(t.name)
+	parts := append(make([]string, 0, 2+len(t.key)), d.rel, t.name)
+	for _, k := range t.key {
+		x := v[t.column(k)]
+		if x == nil {
+			return nil
+		}
+		parts = append(parts, asText(x))
+	}
+	id := func(col string) string { return "row:" + col + " " + agentstate.Key(kind, parts...) }
+	row := native(t, v, id)
 	m := agentstate.Meta(kind, &pb.Native{Type: t.name, Body: &pb.Native_Row{Row: row}}, parts...)
 	get := func(name string) any {
 		if i := t.column(name); i >= 0 {
@@ -85,16 +91,9 @@ func (r *reading) row(d *database, t *table, v []any) agentstate.Record {
 		}
 		return agentstate.Inline(media, []byte(s))
 	}
-	at := func(col string, unit time.Duration) int64 {
-		n, _ := get(col).(int64)
-		if n <= 0 || n > int64(1<<62)/int64(unit) {
-			return 0
-		}
-		return n * int64(unit)
-	}
 	switch t.name {
 	case "thread_goals", "queued_items":
-		m.CreatedUnixNano, m.UpdatedUnixNano = at("created_at_ms", time.Millisecond), at("updated_at_ms", time.Millisecond)
+		m.CreatedUnixNano, m.UpdatedUnixNano = nanos(get("created_at_ms"), time.Millisecond), nanos(get("updated_at_ms"), time.Millisecond)
 		s := &pb.State{Meta: m, Scope: "thread", ScopeKey: conversation}
 		if t.name == "thread_goals" {
 			s.Value = document("objective", "text/plain", "#value")
@@ -106,7 +105,7 @@ func (r *reading) row(d *database, t *table, v []any) agentstate.Record {
 		}
 		return s
 	case "stage1_outputs":
-		m.UpdatedUnixNano = at("generated_at", time.Second)
+		m.UpdatedUnixNano = nanos(get("generated_at"), time.Second)
 		mem := &pb.Memory{Meta: m, Form: pb.Memory_FORM_EPISODIC}
 		if s, ok := get("rollout_slug").(string); ok && len(s) <= agentstate.SpillSize {
 			mem.Name = valid(s)
@@ -127,6 +126,15 @@ func (r *reading) row(d *database, t *table, v []any) agentstate.Record {
 		o.AboutKeys = []string{conversation}
 	}
 	return o
+}
+
+// nanos is a time of a column that counts units since 1970, in nanoseconds; 0: it holds none.
+func nanos(v any, unit time.Duration) int64 {
+	n, _ := v.(int64)
+	if n <= 0 || n > int64(1<<62)/int64(unit) {
+		return 0
+	}
+	return n * int64(unit)
 }
 
 // rows are all rows of a database.
