@@ -3,6 +3,7 @@ package agentcore
 import (
 	"context"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"slices"
 	"strings"
@@ -95,7 +96,11 @@ func (w *writer) prepareForeign(ctx context.Context, m *pb.Message) (*outEvent, 
 			continue
 		}
 		whole = false
-		if doc := w.partJSON(ctx, part); doc != nil {
+		doc, err := w.partJSON(ctx, part)
+		if err != nil {
+			return nil, replay.Receipt{}, err
+		}
+		if doc != nil {
 			o.ev.Payload = append(o.ev.Payload, doc)
 		}
 	}
@@ -132,8 +137,8 @@ func (w *writer) prepareForeign(ctx context.Context, m *pb.Message) (*outEvent, 
 	return o, replay.Receipt{}, nil
 }
 
-// partJSON is a part that is not text as a blob.
-func (w *writer) partJSON(ctx context.Context, part *pb.Part) json.RawMessage {
+// partJSON is a part that is not text as a blob; nil: it has no form here.
+func (w *writer) partJSON(ctx context.Context, part *pb.Part) (json.RawMessage, error) {
 	v := map[string]any{}
 	switch b := part.Body.(type) {
 	case *pb.Part_Text:
@@ -141,14 +146,20 @@ func (w *writer) partJSON(ctx context.Context, part *pb.Part) json.RawMessage {
 	case *pb.Part_ToolCall:
 		v["toolCall"] = map[string]any{"id": b.ToolCall.Id, "name": b.ToolCall.Name, "arguments": string(b.ToolCall.ArgumentsJson)}
 	case *pb.Part_ToolResult:
-		out, _ := w.run.Source.Data(ctx, b.ToolResult.Output)
+		out, err := w.run.Source.Data(ctx, b.ToolResult.Output)
+		if err != nil && !errors.Is(err, agentstate.ErrUnsupported) {
+			return nil, err
+		}
 		v["toolResult"] = map[string]any{"id": b.ToolResult.Id, "name": b.ToolResult.Name, "output": string(out), "isError": b.ToolResult.IsError}
 	case *pb.Part_Refusal:
 		v["refusal"] = b.Refusal
 	case *pb.Part_Data:
-		d, _ := w.run.Source.Data(ctx, b.Data)
+		d, err := w.run.Source.Data(ctx, b.Data)
+		if err != nil && !errors.Is(err, agentstate.ErrUnsupported) {
+			return nil, err
+		}
 		if len(d) == 0 {
-			return nil
+			return nil, nil
 		}
 		if json.Valid(d) {
 			v["data"] = json.RawMessage(d)
@@ -156,13 +167,13 @@ func (w *writer) partJSON(ctx context.Context, part *pb.Part) json.RawMessage {
 			v["base64"] = d
 		}
 	default: // reasoning is bound to its provider, media and approvals have no form here
-		return nil
+		return nil, nil
 	}
 	doc, err := marshal(map[string]any{"blob": v})
 	if err != nil {
-		return nil
+		return nil, nil
 	}
-	return doc
+	return doc, nil
 }
 
 // prepareForeignRecord makes a memory record of a memory of another runtime.
