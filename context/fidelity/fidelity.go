@@ -1,4 +1,9 @@
-// Package fidelity compares two states and grades every difference.
+// Package fidelity compares two states and grades every difference. A loss is data here, no error: what a
+// target cannot hold is said field by field, before a replay by its plan and after it by the comparison, and
+// whoever set the policy decides whether that is good enough.
+//
+// Compare is the proof: it reads both states record by record, with its indexes in sealed temporary files,
+// and its report accounts for every field of every record that is in both in exactly one Grade.
 package fidelity
 
 // Grade is what became of one field of one record.
