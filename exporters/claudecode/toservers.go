@@ -18,6 +18,7 @@ import (
 	"github.com/exitramp/exitramp/context/replay"
 	"github.com/exitramp/exitramp/exporters/internal/homefiles"
 	"github.com/exitramp/exitramp/exporters/internal/jsonvalue"
+	"github.com/exitramp/exitramp/internal/syncdir"
 	pb "github.com/exitramp/exitramp/proto/exitramp/v1"
 )
 
@@ -179,10 +180,7 @@ func (f *serverFile) commit() error {
 		return err
 	}
 	f.was, f.changed = f.doc, false
-	if dir, err := os.Open(filepath.Dir(f.path)); err == nil {
-		dir.Sync()
-		dir.Close()
-	}
+	_ = syncdir.Sync(filepath.Dir(f.path)) // it is there; not every file system can do more
 	return nil
 }
 

@@ -18,6 +18,7 @@ import (
 	"github.com/exitramp/exitramp/context/agentstate"
 	"github.com/exitramp/exitramp/context/replay"
 	"github.com/exitramp/exitramp/internal/diskmap"
+	"github.com/exitramp/exitramp/internal/syncdir"
 	pb "github.com/exitramp/exitramp/proto/exitramp/v1"
 )
 
@@ -270,10 +271,7 @@ func (g *Graph) replace(old *file, write func(io.Writer) error) (err error) {
 			return fmt.Errorf("mcpmemory: %w", err)
 		}
 	}
-	if dir, err := os.Open(filepath.Dir(path)); err == nil {
-		dir.Sync()
-		dir.Close()
-	}
+	_ = syncdir.Sync(filepath.Dir(path)) // it is there; not every file system can do more
 	return nil
 }
 

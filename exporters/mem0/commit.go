@@ -11,6 +11,7 @@ import (
 	"slices"
 
 	"github.com/exitramp/exitramp/context/replay"
+	"github.com/exitramp/exitramp/internal/syncdir"
 )
 
 // writeMeta writes Qdrant's list of collections with Commit. One that is there stays as it is.
@@ -96,13 +97,11 @@ func writeFile(path string, b []byte) error {
 	if err := errors.Join(err, tmp.Sync(), tmp.Close()); err != nil {
 		return err
 	}
-	// A link fails where a rename would replace a file that appeared meanwhile.
-	if err := os.Link(tmp.Name(), path); errors.Is(err, fs.ErrExist) {
+	err = syncdir.Place(tmp.Name(), path)
+	if errors.Is(err, fs.ErrExist) {
 		return fmt.Errorf("%w: %s appeared", ErrChanged, path)
-	} else if err != nil {
-		return os.Rename(tmp.Name(), path)
 	}
-	return nil
+	return err
 }
 
 // Close gives up what was not committed.

@@ -15,6 +15,7 @@ import (
 	"github.com/exitramp/exitramp/context/replay"
 	"github.com/exitramp/exitramp/exporters/internal/sqlitefile"
 	"github.com/exitramp/exitramp/internal/lazyre"
+	"github.com/exitramp/exitramp/internal/syncdir"
 	pb "github.com/exitramp/exitramp/proto/exitramp/v1"
 )
 
@@ -230,18 +231,10 @@ func (w *writer) Commit(ctx context.Context) error {
 	}
 	for len(w.files) > 0 {
 		x := w.files[0]
-		// A link fails where a rename would replace a file that appeared meanwhile.
-		if err := os.Link(x.tmp, x.path); errors.Is(err, fs.ErrExist) {
+		if err := syncdir.Place(x.tmp, x.path); errors.Is(err, fs.ErrExist) {
 			return fmt.Errorf("%w: %s appeared", own(ErrChanged), x.path)
 		} else if err != nil {
-			if err := os.Rename(x.tmp, x.path); err != nil {
-				return own(err)
-			}
-		}
-		os.Remove(x.tmp)
-		if dir, err := os.Open(filepath.Dir(x.path)); err == nil {
-			dir.Sync()
-			dir.Close()
+			return own(err)
 		}
 		w.files = w.files[1:]
 	}

@@ -3,6 +3,7 @@ package syncdir
 
 import (
 	"errors"
+	"io/fs"
 	"os"
 	"path/filepath"
 	"runtime"
@@ -26,6 +27,22 @@ func WriteFile(path string, b []byte, mode os.FileMode) error {
 		return err
 	}
 	return Sync(filepath.Dir(path))
+}
+
+// Place gives the file tmp, which is on stable storage, the name path where nothing has it yet. fs.ErrExist:
+// something has, and both stay as they are.
+func Place(tmp, path string) error {
+	// A link fails where a rename would replace a file that appeared meanwhile.
+	if err := os.Link(tmp, path); errors.Is(err, fs.ErrExist) {
+		return err
+	} else if err != nil { // not every file system has links
+		if err := os.Rename(tmp, path); err != nil {
+			return err
+		}
+	}
+	os.Remove(tmp)               // a second name of it, if it is there still
+	_ = Sync(filepath.Dir(path)) // it is there; not every file system can do more
+	return nil
 }
 
 // Sync brings what was made, renamed or removed in the folder to stable storage, where the system can.

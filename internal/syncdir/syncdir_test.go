@@ -38,3 +38,26 @@ func TestWriteFile(t *testing.T) {
 		t.Error("something was left beside it", es, err)
 	}
 }
+
+// Where another has the name, both files stay as they are.
+func TestPlace(t *testing.T) {
+	dir := t.TempDir()
+	path := filepath.Join(dir, "a")
+	for _, text := range []string{"one", "two"} {
+		tmp := filepath.Join(dir, text)
+		if err := os.WriteFile(tmp, []byte(text), 0o600); err != nil {
+			t.Fatal(err)
+		}
+		err := syncdir.Place(tmp, path)
+		_, left := os.Lstat(tmp)
+		if text == "one" && (err != nil || !errors.Is(left, fs.ErrNotExist)) || text == "two" && (!errors.Is(err, fs.ErrExist) || left != nil) {
+			t.Errorf("%s: %v, beside it: %v", text, err, left)
+		}
+	}
+	if b, err := os.ReadFile(path); err != nil || string(b) != "one" {
+		t.Errorf("%q, %v; want %q", b, err, "one")
+	}
+	if err := syncdir.Place(filepath.Join(dir, "none"), filepath.Join(dir, "b")); !errors.Is(err, fs.ErrNotExist) {
+		t.Error(err)
+	}
+}

@@ -23,6 +23,7 @@ import (
 	"time"
 
 	"github.com/exitramp/exitramp/context/replay"
+	"github.com/exitramp/exitramp/internal/syncdir"
 	pb "github.com/exitramp/exitramp/proto/exitramp/v1"
 )
 
@@ -157,18 +158,10 @@ func (w *Writer) Commit(context.Context) error {
 	}
 	for len(w.files) > 0 {
 		x := w.files[0]
-		// A link fails where a rename would replace a file that appeared meanwhile.
-		if err := os.Link(x.tmp, x.path); errors.Is(err, fs.ErrExist) {
+		if err := syncdir.Place(x.tmp, x.path); errors.Is(err, fs.ErrExist) {
 			return fmt.Errorf("%w: %s appeared", ErrChanged, x.path)
 		} else if err != nil {
-			if err := os.Rename(x.tmp, x.path); err != nil {
-				return err
-			}
-		}
-		os.Remove(x.tmp)
-		if dir, err := os.Open(filepath.Dir(x.path)); err == nil {
-			dir.Sync()
-			dir.Close()
+			return err
 		}
 		w.files = w.files[1:]
 	}

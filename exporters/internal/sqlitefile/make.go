@@ -9,6 +9,8 @@ import (
 	"path/filepath"
 
 	"modernc.org/sqlite"
+
+	"github.com/exitramp/exitramp/internal/syncdir"
 )
 
 // partSuffix ends the name of a file while it is made.
@@ -86,9 +88,6 @@ func (d *DB) name() error {
 		}
 	}
 	d.drop()
-	if dir, err := os.Open(filepath.Dir(d.file.path)); err == nil {
-		dir.Sync()
-		dir.Close()
-	}
+	_ = syncdir.Sync(filepath.Dir(d.file.path)) // it is there; not every file system can do more
 	return nil
 }
