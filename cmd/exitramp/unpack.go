@@ -17,10 +17,14 @@ import (
 
 const unpackedScheme = "unpacked:" // before a folder: it is a source
 
+type unpackFlags struct {
+	keys         keyFlags
+	form         unpack.Form
+	json, dryRun bool
+}
+
 func (a *app) unpackCmd() *cobra.Command {
-	k := &keyFlags{}
-	var as string
-	var asJSON, dry bool
+	f := &unpackFlags{}
 	c := &cobra.Command{
 		Use: "unpack ARCHIVE FOLDER", Short: "Write an archive as JSON lines, CSV or one SQLite file",
 		Long: `Verifies ARCHIVE, then writes every record in a form that everybody's tools open: --as jsonl (all of
@@ -28,48 +32,48 @@ it; ` + "`exitramp pack`" + ` reads it back), csv (a file a kind), sqlite (one f
 views conversations, talk and memories). FOLDER holds plain text afterwards.`,
 		Args: cobra.ExactArgs(2),
 		RunE: func(c *cobra.Command, args []string) error {
-			return a.unpack(c.Context(), args[0], args[1], unpack.Form(as), k, asJSON, dry)
+			return a.unpack(c.Context(), args[0], args[1], f)
 		},
 	}
-	k.add(c)
-	c.Flags().BoolVar(&dry, "dry-run", false, "verify and read all of it, and write nothing")
-	c.Flags().StringVar(&as, "as", string(unpack.JSONL), "jsonl, csv or sqlite")
-	c.Flags().BoolVar(&asJSON, "json", false, "the outcome as JSON")
+	f.keys.add(c)
+	c.Flags().BoolVar(&f.dryRun, "dry-run", false, "verify and read all of it, and write nothing")
+	c.Flags().StringVar((*string)(&f.form), "as", string(unpack.JSONL), "jsonl, csv or sqlite")
+	c.Flags().BoolVar(&f.json, "json", false, "the outcome as JSON")
 	return c
 }
 
-func (a *app) unpack(ctx context.Context, archive, folder string, form unpack.Form, k *keyFlags, asJSON, dry bool) error {
-	if !slices.Contains(unpack.Forms(), form) {
-		return usagef("--as %s: want jsonl, csv or sqlite", form)
+func (a *app) unpack(ctx context.Context, archive, folder string, f *unpackFlags) error {
+	if !slices.Contains(unpack.Forms(), f.form) {
+		return usagef("--as %s: want jsonl, csv or sqlite", f.form)
 	}
 	path := archivePath(archive)
-	ro, err := a.readerOptions(k, format.IntegrityOnly())
+	ro, err := a.readerOptions(&f.keys, format.IntegrityOnly())
 	if err != nil {
 		return err
 	}
-	f, err := os.Open(path)
+	af, err := os.Open(path)
 	if err != nil {
 		return err
 	}
-	defer f.Close()
-	fi, err := f.Stat()
+	defer af.Close()
+	fi, err := af.Stat()
 	if err != nil {
 		return err
 	}
 	began := a.now()
-	v, err := format.Verify(ctx, f, fi.Size(), &format.VerifyOptions{ReaderOptions: *ro})
+	v, err := format.Verify(ctx, af, fi.Size(), &format.VerifyOptions{ReaderOptions: *ro})
 	if err != nil {
-		return a.refused(path, err, asJSON)
+		return a.refused(path, err, f.json)
 	}
-	r, err := format.NewReader(f, fi.Size(), ro)
+	r, err := format.NewReader(af, fi.Size(), ro)
 	if err != nil {
 		return fmt.Errorf("%s: %w", path, err)
 	}
 	defer r.Close()
 	note := fmt.Sprintf("The state in the archive %s, coverage %s, SHA-256 of its manifest %x.", fi.Name(), v.Coverage.Coverage, v.ManifestSHA256)
 	var sink agentstate.Sink = discard{}
-	if !dry {
-		d, err := unpack.Create(folder, form, &unpack.Options{Note: note})
+	if !f.dryRun {
+		d, err := unpack.Create(folder, f.form, &unpack.Options{Note: note})
 		if err != nil {
 			return err
 		}
@@ -85,14 +89,14 @@ func (a *app) unpack(ctx context.Context, archive, folder string, form unpack.Fo
 		total += n
 	}
 	a.result["records"], a.result["folder"] = stateCounts(rep.Records), folder
-	if asJSON {
-		return a.printJSON(map[string]any{"folder": folder, "form": form, "written": !dry, "records": stateCounts(rep.Records), "coverage": rep.Verdict.Coverage.String()})
+	if f.json {
+		return a.printJSON(map[string]any{"folder": folder, "form": f.form, "written": !f.dryRun, "records": stateCounts(rep.Records), "coverage": rep.Verdict.Coverage.String()})
 	}
-	if dry {
-		fmt.Fprintf(a.stdout, "read, nothing written: %s records as %s for %s\n", number(total), form, folder)
+	if f.dryRun {
+		fmt.Fprintf(a.stdout, "read, nothing written: %s records as %s for %s\n", number(total), f.form, folder)
 		return nil
 	}
-	fmt.Fprintf(a.stdout, "%s  %s records as %s  %s\n", folder, number(total), form, a.now().Sub(began).Round(10*time.Millisecond))
+	fmt.Fprintf(a.stdout, "%s  %s records as %s  %s\n", folder, number(total), f.form, a.now().Sub(began).Round(10*time.Millisecond))
 	fmt.Fprintf(a.stderr, "%s holds plain text: what agents know of people. Delete it when it has served.\n", folder)
 	return nil
 }
