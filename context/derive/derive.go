@@ -173,10 +173,11 @@ func (p *Part) Records(ctx context.Context, opts *agentstate.ReadOptions) iter.S
 			case *pb.Completeness:
 				if !buried {
 					buried = true
-					if more, err := p.bury(graves, yield); err != nil || !more {
-						if err != nil {
-							yield(nil, err)
-						}
+					more, err := p.bury(graves, yield)
+					if err != nil {
+						yield(nil, err)
+					}
+					if err != nil || !more {
 						return
 					}
 				}
