@@ -17,11 +17,17 @@ import (
 func digest(vals ...any) string {
 	h := sha256.New()
 	for _, v := range vals {
-		s := fmt.Sprint(v)
-		if b, ok := v.([]byte); ok {
-			s = string(b)
+		var b []byte
+		switch v := v.(type) {
+		case []byte: // a pickle of many megabytes
+			b = v
+		case string:
+			b = []byte(v)
+		default:
+			b = fmt.Append(nil, v)
 		}
-		fmt.Fprintf(h, "%T %d:%s", v, len(s), s)
+		fmt.Fprintf(h, "%T %d:", v, len(b))
+		h.Write(b)
 	}
 	return hex.EncodeToString(h.Sum(nil)[:16])
 }
