@@ -142,9 +142,10 @@ func TestSame(t *testing.T) {
 
 // TestEveryFieldIsSeen changes every field of every record in turn: none may pass.
 func TestEveryFieldIsSeen(t *testing.T) {
-	base := records(t, memstate.Sample(3))
+	base := memstate.Sample(3)
+	defer base.Close()
 	n := 0
-	for _, r := range base {
+	for _, r := range records(t, base) {
 		if !agentstate.IsState(agentstate.KindOf(r)) {
 			continue
 		}
@@ -161,7 +162,7 @@ func TestEveryFieldIsSeen(t *testing.T) {
 				continue // where a blob lies is not what it holds
 			}
 			n++
-			rep, err := both(t, one(r), one(changed), nil)
+			rep, err := both(t, one(base, r), one(base, changed), nil)
 			if errors.Is(err, agentstate.ErrUnsupported) {
 				continue // a piece or a value that is none
 			}
@@ -184,8 +185,8 @@ func unplaced(r agentstate.Record) agentstate.Record {
 	return c
 }
 
-func one(r agentstate.Record) agentstate.Source {
-	base := memstate.Sample(3)
+// one is r alone, with what it may refer to in base.
+func one(base *memstate.State, r agentstate.Record) agentstate.Source {
 	cited, err := base.Get(context.Background(), "channelvalue/t1/x/1")
 	if err != nil || agentstate.KindOf(r) == "channelvalue" {
 		cited = &pb.State{Meta: meta("state", "other")}

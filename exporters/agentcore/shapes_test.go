@@ -181,10 +181,10 @@ func TestShapes(t *testing.T) {
 		"more than a page": func(t *testing.T, w *world) string {
 			mem := w.plain(t, "pages")
 			var in []types.MemoryRecordCreateInput
-			for i := range 250 {
+			for i := range 205 { // three pages of a hundred
 				w.event(t, mem, "ada", "long", at0+int64(i), nil, say(types.RoleUser, fmt.Sprint(i)))
 			}
-			for i := range 120 {
+			for i := range 105 {
 				w.event(t, mem, fmt.Sprintf("a%03d", i), "s", at0, nil, say(types.RoleUser, "hello"))
 				w.event(t, mem, "ada", fmt.Sprintf("s%03d", i), at0, nil, say(types.RoleUser, "hello"))
 			}
@@ -228,11 +228,11 @@ func TestShapes(t *testing.T) {
 		"huge": func(t *testing.T, w *world) string {
 			mem := w.plain(t, "huge")
 			var ps []types.PayloadType
-			for range 60 {
+			for range 24 { // above holdSize: its session waits in a file
 				ps = append(ps, say(types.RoleUser, strings.Repeat("é", 100_000)))
 			}
 			w.event(t, mem, "ada", "s", at0, nil, ps...)
-			for i := range 6 {
+			for i := range 2 {
 				w.event(t, mem, "ada", "s", at0+1+int64(i), nil, blob(strings.Repeat("x", 1<<20)))
 			}
 			w.records(t, mem, record("", "/h", strings.Repeat("字", 16000)))
