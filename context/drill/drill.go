@@ -25,6 +25,7 @@ import (
 
 	"github.com/exitramp/exitramp/context/agentstate"
 	"github.com/exitramp/exitramp/context/evidence"
+	"github.com/exitramp/exitramp/context/evidence/report"
 	"github.com/exitramp/exitramp/context/replay"
 	"github.com/exitramp/exitramp/internal/filelock"
 )
@@ -82,8 +83,9 @@ type run struct {
 	undoErr  error
 	undone   bool // before this attempt
 	stop     *evidence.Stop
-	digests  []string // of the archive's manifest, at each opening
-	first    string   // digest of the archive that an earlier drill of the same plan made; empty: none did
+	digests  []string      // of the archive's manifest, at each opening
+	first    string        // digest of the archive that an earlier drill of the same plan made; empty: none did
+	files    []report.File // made of the statement, where this run judged
 }
 
 // Run carries out p. The error is nil for every drill that has ended, whatever its verdict. ErrBroken:

@@ -110,9 +110,11 @@ func (r *run) finish(ctx context.Context) (*Outcome, error) {
 			return nil, broken("the statement was not signed", err)
 		}
 	}
-	files, err := report.Artifacts(s)
-	if err != nil {
-		return nil, fmt.Errorf("drill: %w", err)
+	files := r.files
+	if files == nil { // it was judged by a run before
+		if files, err = report.Artifacts(s); err != nil {
+			return nil, fmt.Errorf("drill: %w", err)
+		}
 	}
 	var pack bytes.Buffer
 	if err := report.Pack(&pack, out.Statement, bundle, files); err != nil {
@@ -187,6 +189,7 @@ func (r *run) statement(p *evidence.Predicate) ([]byte, error) {
 		return nil, fmt.Errorf("drill: %w", err)
 	}
 	report.Attach(st, files)
+	r.files = files
 	return spell(st)
 }
 

@@ -58,37 +58,6 @@ func (v *view) Head() []viewRow { return v.Rows[:min(len(v.Rows), maxShown)] }
 // More is how many rows are in the CSV file alone.
 func (v *view) More() int { return len(v.Rows) - len(v.Head()) }
 
-type viewRow struct {
-	ID    string
-	Long  bool // has a word that must break somewhere
-	Cells []viewCell
-}
-
-type viewCell struct {
-	Text   string
-	Number bool
-	Long   bool
-	Class  string // of a result
-}
-
-// Set is the classes of a cell: numbers, words that must break, sentences that need room.
-func (c viewCell) Set() string {
-	switch {
-	case c.Number:
-		return "n"
-	case c.Long:
-		return "long"
-	case len(c.Text) > 40:
-		return "words"
-	}
-	return ""
-}
-
-// long tells whether a text has a word that does not fit in a column.
-func long(s string) bool {
-	return slices.ContainsFunc(strings.Fields(s), func(w string) bool { return len(w) > 22 })
-}
-
 // Table shows a table: these columns, or without any all of them. The id is always there.
 func (p *page) Table(name string, columns ...string) *view {
 	t := p.table(name)

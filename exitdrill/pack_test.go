@@ -1,0 +1,49 @@
+package exitdrill_test
+
+import (
+	"bytes"
+	"os"
+	"strings"
+	"testing"
+
+	"github.com/google/go-cmp/cmp"
+
+	"github.com/exitramp/exitramp/context/evidence"
+	"github.com/exitramp/exitramp/context/evidence/report"
+)
+
+// TestPack: what a drill leaves beside its statement are the files that anyone makes of the statement anew.
+func TestPack(t *testing.T) {
+	p := newPlace(t)
+	pl := p.plan()
+	out := p.run(pl)
+	b, err := os.ReadFile(strings.TrimSuffix(pl.Statement(), ".statement.json") + ".evidence.zip")
+	if err != nil {
+		t.Fatal(err)
+	}
+	pack, err := report.OpenPack(bytes.NewReader(b), int64(len(b)))
+	if err != nil {
+		t.Fatal(err)
+	}
+	st, err := evidence.ParseStatement(bytes.NewReader(out.Statement), nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := pack.Check(st); err != nil {
+		t.Error(err)
+	}
+	files, err := report.Artifacts(st)
+	if err != nil {
+		t.Fatal(err)
+	}
+	want, got := map[string]string{}, map[string]string{}
+	for _, f := range files {
+		want[f.Name] = string(f.Data)
+	}
+	for _, f := range pack.Files {
+		got[f.Name] = string(f.Data)
+	}
+	if d := cmp.Diff(want, got); d != "" {
+		t.Errorf("anew and in the pack: %.2000s", d)
+	}
+}
