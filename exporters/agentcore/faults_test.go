@@ -170,7 +170,10 @@ func TestFaults(t *testing.T) {
 				at = append(at, c.At)
 			}
 		}
-		if len(at) < 2 || at[1].Sub(at[0]) < time.Second {
+		if len(at) < 2 {
+			t.Fatalf("asked %d times", len(at))
+		}
+		if at[1].Sub(at[0]) < time.Second {
 			t.Errorf("asked again after %s", at[1].Sub(at[0]))
 		}
 	})
