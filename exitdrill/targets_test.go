@@ -2,6 +2,9 @@ package exitdrill_test
 
 import (
 	"bytes"
+	"context"
+	"iter"
+	"net/url"
 	"os"
 	"path/filepath"
 	"slices"
@@ -13,6 +16,7 @@ import (
 	"github.com/exitramp/exitramp/context/evidence"
 	"github.com/exitramp/exitramp/context/fidelity"
 	"github.com/exitramp/exitramp/context/memstate"
+	"github.com/exitramp/exitramp/exporters"
 	"github.com/exitramp/exitramp/format"
 	pb "github.com/exitramp/exitramp/proto/exitramp/v1"
 )
@@ -232,4 +236,42 @@ func TestStillExtracting(t *testing.T) {
 			t.Errorf("%s: %s", name, said)
 		}
 	}
+}
+
+// TestDoubled: a target that gives a record twice is read to the end, and the drill fails for it by name of the kind.
+func TestDoubled(t *testing.T) {
+	p := newPlace(t)
+	p.opts.Registry = exporters.NewRegistry(exporters.Driver{Scheme: "mem", URL: "mem:name", Open: func(_ context.Context, u *url.URL) (exporters.Runtime, error) {
+		if u.Opaque == "target" {
+			return doubled{p.runtimes["target"]}, nil
+		}
+		return p.runtimes[u.Opaque], nil
+	}})
+	out := p.run(p.plan())
+	k := kind(out, "memory")
+	if k.Missing != 0 || k.Extra != 1 || k.Duplicates == nil || *k.Duplicates != 1 || out.Judgement.Verdict != evidence.VerdictFail {
+		t.Errorf("%+v, %+v", k, out.Judgement)
+	}
+	for n, want := range map[int]string{13: "extra 1, by kind in the table; of the extra ones 1 are under a key", 33: "beyond the one that was due under its key: 1", 40: "R2"} {
+		if c := check(out, n); !strings.Contains(c.Why, want) || (c.Result == evidence.Fail) != (n == 33) {
+			t.Errorf("%d: %+v", n, c)
+		}
+	}
+}
+
+// doubled gives one memory twice.
+type doubled struct{ *memstate.Runtime }
+
+func (d doubled) Records(ctx context.Context, o *agentstate.ReadOptions) iter.Seq2[agentstate.Record, error] {
+	return func(yield func(agentstate.Record, error) bool) {
+		for r, err := range d.Runtime.Records(ctx, o) {
+			if !yield(r, err) || err == nil && r.GetMeta().Key == "memory/ada/0003" && !yield(r, nil) {
+				return
+			}
+		}
+	}
+}
+
+func (d doubled) Lend(ctx context.Context, o *agentstate.ReadOptions) iter.Seq2[agentstate.Record, error] {
+	return d.Records(ctx, o)
 }

@@ -195,9 +195,9 @@ func (a *app) printFidelity(what string, rep *fidelity.Report, asJSON bool, stri
 		forbidden += k.Forbidden
 	}
 	if !strict {
-		alike = forbidden == 0 && rep.NotWritten["conflict"] == 0 && rep.MissingN == 0 && rep.Same+rep.Announced == rep.Records && len(rep.Raised) == 0
+		alike = forbidden == 0 && rep.NotWritten["conflict"] == 0 && rep.MissingN == 0 && rep.TwiceN == 0 && rep.Same+rep.Announced == rep.Records && len(rep.Raised) == 0
 	}
-	a.result[strings.ReplaceAll(what, " ", "_")] = map[string]any{"match": alike, "records": rep.Records, "same": rep.Same, "missing": rep.MissingN, "extra": rep.ExtraN}
+	a.result[strings.ReplaceAll(what, " ", "_")] = map[string]any{"match": alike, "records": rep.Records, "same": rep.Same, "missing": rep.MissingN, "extra": rep.ExtraN, "twice": rep.TwiceN}
 	if asJSON {
 		grades := map[string]uint64{}
 		for g, n := range rep.Grades {
@@ -205,7 +205,7 @@ func (a *app) printFidelity(what string, rep *fidelity.Report, asJSON bool, stri
 		}
 		out := map[string]any{
 			"match": alike, "records": rep.Records, "same": rep.Same, "announced": rep.Announced, "raised": rep.Raised, "skipped": rep.Skipped, "not_written": rep.NotWritten, "missing": rep.MissingN, "missing_keys": rep.Missing,
-			"extra": rep.ExtraN, "extra_keys": rep.Extra, "must_not_be_there": forbidden, "fields": rep.Fields, "grades": grades, "losses": lossList(rep.Losses), "loss_count": rep.LossN,
+			"extra": rep.ExtraN, "extra_keys": rep.Extra, "twice": rep.TwiceN, "twice_keys": rep.Twice, "must_not_be_there": forbidden, "fields": rep.Fields, "grades": grades, "losses": lossList(rep.Losses), "loss_count": rep.LossN,
 			"equivalent": rep.Equivalent, "links": linksJSON(rep), "times": timesJSON(rep.Times),
 			"unannounced": lossList(rep.Unannounced), "unannounced_count": rep.UnannouncedN,
 		}
@@ -236,6 +236,7 @@ func (a *app) printFidelity(what string, rep *fidelity.Report, asJSON bool, stri
 		a.printKeys("speaks with more authority", rep.Raised, uint64(len(rep.Raised)))
 		a.printKeys("missing", rep.Missing, rep.MissingN)
 		a.printKeys("extra", rep.Extra, rep.ExtraN)
+		a.printKeys("one more under a key that was due once", rep.Twice, rep.TwiceN)
 		for _, l := range rep.Unannounced[:min(len(rep.Unannounced), few)] {
 			fmt.Fprintf(a.stdout, "not announced  %s  %s  %s: %s\n", clean(l.Key), l.Path, l.Grade, clean(l.Why))
 		}

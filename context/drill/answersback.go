@@ -10,9 +10,8 @@ import (
 
 // fidelity is what the read-back tells: 13, 29, 32 to 38, 40.
 func (a *answers) fidelity() {
-	b, r := a.r.st.Back, a.r
-	f := b.Fidelity
-	a.set(13, evidence.Pass, evidence.Measured, "missing %d, extra %d, by kind in the table", f.MissingN, f.ExtraN)
+	r := a.r
+	a.extra()
 	au := &a.p.Authority
 	switch {
 	case r.neutral:
@@ -56,6 +55,20 @@ func (a *answers) fidelity() {
 	}
 	a.recall()
 	a.tasks()
+}
+
+// extra is 13.
+func (a *answers) extra() {
+	f := a.r.st.Back.Fidelity
+	say := fmt.Sprintf("missing %d, extra %d, by kind in the table", f.MissingN, f.ExtraN)
+	again := uint64(0)
+	for _, k := range f.Kinds {
+		again += k.Duplicates
+	}
+	if again > 0 {
+		say += fmt.Sprintf("; of the extra ones %d are under a key that another record has", again)
+	}
+	a.set(13, evidence.Pass, evidence.Measured, "%s", say)
 }
 
 // recall is 39.
@@ -163,7 +176,13 @@ func (a *answers) survival() {
 	if least == 0 {
 		least = 1
 	}
+	twice := a.r.st.Back.Fidelity.TwiceN
+	if twice > 0 {
+		say += fmt.Sprintf("; beyond the one that was due under its key: %d", twice)
+	}
 	switch {
+	case twice > 0:
+		a.set(33, evidence.Fail, evidence.Measured, "%s", say)
 	case due == 0:
 		a.untold(33, "nothing was to arrive; %d records were in the target before", before)
 	case float64(arrived) < least*float64(due):

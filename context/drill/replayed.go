@@ -52,7 +52,7 @@ func (r *run) replayed() []evidence.Replayed {
 	if r.st.Report != nil { // as AC-40 has it
 		level, like := r.stateLevel()
 		all := r.st.Back.Fidelity
-		out = append(out, evidence.Replayed{Feature: "state", Level: level, Runs: 1, Passed: 1, Equal: once(all.Same == all.Records+all.MissingN), Judge: "all kinds together: " + like})
+		out = append(out, evidence.Replayed{Feature: "state", Level: level, Runs: 1, Passed: 1, Equal: once(all.Same == all.Records+all.MissingN && all.TwiceN == 0), Judge: "all kinds together: " + like})
 	}
 	if s != nil && s.Target != nil {
 		level, how := r.tasksLevel()
@@ -95,7 +95,7 @@ func (r *run) tasksLevel() (level, how string) {
 func (r *run) stateLevel() (level, like string) {
 	f := r.st.Back.Fidelity
 	level, like = "R3", "state equal"
-	if f.Same+f.Announced < f.Records+f.MissingN {
+	if f.Same+f.Announced < f.Records+f.MissingN || f.TwiceN > 0 {
 		level, like = "R2", "taken by the target"
 	}
 	like = fmt.Sprintf("%s: %d of %d records in every field, %d more as announced or in another form; one run", like, f.Same, f.Records+f.MissingN, f.Announced)

@@ -20,7 +20,7 @@ type Kind struct {
 	Differ      uint64   `json:"differ"`           // differ where it did not
 	Missing     uint64   `json:"missing"`
 	Extra       uint64   `json:"extra"`
-	Duplicates  *uint64  `json:"duplicates,omitempty"` // of Extra, under a key that another has; absent: not read back. What is due ends a read-back where it comes twice
+	Duplicates  *uint64  `json:"duplicates,omitempty"` // of Extra, under a key that another has; absent: not read back
 	Quarantined uint64   `json:"quarantined"`          // held until a person decides
 	Refused     uint64   `json:"refused"`
 	Conflicts   uint64   `json:"conflicts"`

@@ -38,72 +38,6 @@ const (
 	Absent                      // it must not be there: then it is Extra
 )
 
-// Report is what Compare found. Lists hold the first 1,000; the counts are of all.
-//
-// A field is a path in the schema at which want, got or both hold something: all elements of a list
-// together are one, "parts.text", and so is each column of a native row, "native.checkpoint". Keys
-// are not fields, nor is origin_key, which says where a record was read and not what it is.
-type Report struct {
-	Records    uint64 // in both
-	Same       uint64 // of those, alike in every field
-	Announced  uint64 // of those, differ only where it was announced, or in form
-	Equivalent uint64 // of Announced, those of which nothing was announced: the same values in another form
-	Skipped    uint64 // ignored, optional and not there, or absent as they should be
-	// NotWritten are records of want that the replay did not write, as its journal says: by
-	// "conflict", "refuse", "hold". Set by replay.ReadBack; they are among Skipped.
-	NotWritten map[string]uint64
-	Missing    []string // in want alone
-	MissingN   uint64
-	Extra      []string // in got alone, or there and must not be
-	ExtraN     uint64
-	Fields     uint64           // fields of the records in both; Grades add up to it
-	Grades     map[Grade]uint64 // how they fared
-	Kinds      map[string]*Kind
-	Losses     []Loss            // fields that are not Exact
-	LossN      map[string]uint64 // by kind and field: "message.native_id"
-	// FieldN is how each field fared, exact ones counted too, by kind and path. Its counts add up to
-	// Grades.
-	FieldN map[string]map[string]map[Grade]uint64
-	// Unannounced are those Losses that were not announced, where Options.Announced says what was.
-	Unannounced  []Loss
-	UnannouncedN uint64
-	// Links are the references of both states, by kind and field, "message.parent_key", and calls and
-	// results of tools (ToolCalls, ToolResults). Of want, those that are ignored or must be absent are
-	// left out.
-	Links  map[string]*Link
-	Times  Times
-	Raised []string // records that speak with more authority in got; never good
-	// Native tells whether native forms were compared: only between stores of one product and
-	// flavor are they of one form.
-	Native bool
-}
-
-// Kind is the share of one kind.
-type Kind struct {
-	Records, Same, Missing, Extra, Skipped uint64
-
-	Announced  uint64 // of Records, differ only where it was announced
-	Forbidden  uint64 // of Extra, must not be there: what was erased came back
-	Duplicates uint64 // of Extra, under a key that another of them has
-}
-
-// Match tells whether everything in want is in got, alike in every field, and nothing speaks with
-// more authority. Extra is allowed.
-func (r *Report) Match() bool {
-	return r.MissingN == 0 && r.Same == r.Records && len(r.Raised) == 0
-}
-
-// most is the number of entries that lists hold.
-const most = 1000
-
-func (r *Report) kind(key string) *Kind {
-	k := agentstate.KindOfKey(key)
-	if r.Kinds[k] == nil {
-		r.Kinds[k] = &Kind{}
-	}
-	return r.Kinds[k]
-}
-
 // Compare compares two states by key, field by field. It reads want once and got once, and holds
 // digests of want in a sealed temporary file: one a record where want has access by key, and what
 // turns out to differ is then read again; else one a field, some 300 bytes a record. Values that lie outside of
@@ -192,7 +126,6 @@ func (c *comparer) readWant(ctx context.Context, src agentstate.Source) error {
 			continue
 		}
 		e := entry{n: c.n, key: r.GetMeta().GetKey(), rank: rank(r), made: r.GetMeta().GetCreatedUnixNano()}
-		c.n++
 		at := e.key
 		if c.opts.Key != nil {
 			at = c.opts.Key(e.key)
@@ -209,11 +142,16 @@ func (c *comparer) readWant(ctx context.Context, src agentstate.Source) error {
 			}
 		}
 		raw = e.append(raw[:0], at)
-		if err := c.known.Put(at, raw); err != nil {
+		switch added, err := c.known.Add(at, raw); {
+		case err != nil:
 			return err
-		}
-		if c.known.Len() < c.n {
-			return fmt.Errorf("two records under the key %s", at)
+		case added:
+			c.n++
+		case e.expect == Required:
+			c.rep.twice(at)
+			c.rep.missing(e.key)
+		default:
+			c.skip(e.key)
 		}
 		l.there(at)
 	}
@@ -249,14 +187,17 @@ func (c *comparer) readGot(ctx context.Context, src agentstate.Source) error {
 			return err
 		}
 		l.begin(r)
-		if !ok {
-			c.extra(key)
-			had := c.others.Len()
-			if err := c.others.Put(key, nil); err != nil {
+		var e entry
+		again := false // it came before
+		if ok {
+			if e, err = decode(key, raw); err != nil {
 				return err
 			}
-			if c.others.Len() == had {
-				c.rep.kind(key).Duplicates++
+			again = c.seen[e.n/64]>>(e.n%64)&1 == 1
+		}
+		if !ok || again {
+			if err := c.more(key, ok, e.expect); err != nil {
+				return err
 			}
 			l.there(key)
 			if _, ok := g.look(r, nil); ok { // for its references
@@ -267,13 +208,6 @@ func (c *comparer) readGot(ctx context.Context, src agentstate.Source) error {
 			}
 			continue
 		}
-		e, err := decode(key, raw)
-		if err != nil {
-			return err
-		}
-		if c.seen[e.n/64]>>(e.n%64)&1 == 1 {
-			return fmt.Errorf("two records under the key %s", key)
-		}
 		c.seen[e.n/64] |= 1 << (e.n % 64)
 		c.arrived++
 		l.there(key)
@@ -282,7 +216,7 @@ func (c *comparer) readGot(ctx context.Context, src agentstate.Source) error {
 			c.skip(e.key)
 			continue
 		case Absent:
-			c.extra(e.key)
+			c.rep.extra(e.key)
 			c.rep.kind(e.key).Forbidden++
 			continue
 		}
@@ -323,12 +257,25 @@ func (c *comparer) skip(key string) {
 	c.rep.kind(key).Skipped++
 }
 
-func (c *comparer) extra(key string) {
-	c.rep.ExtraN++
-	c.rep.kind(key).Extra++
-	if len(c.rep.Extra) < most {
-		c.rep.Extra = append(c.rep.Extra, key)
+// more notes a record of got that none of want is left for. due: one of want was there, and expected as expect says.
+func (c *comparer) more(key string, due bool, expect Expectation) error {
+	if due && expect == Ignored {
+		return nil
 	}
+	c.rep.extra(key)
+	if due {
+		c.rep.kind(key).Duplicates++
+		c.rep.twice(key)
+		if expect == Absent {
+			c.rep.kind(key).Forbidden++
+		}
+		return nil
+	}
+	added, err := c.others.Add(key, nil)
+	if err == nil && !added {
+		c.rep.kind(key).Duplicates++
+	}
+	return err
 }
 
 // alike tells whether native forms of a and b are of one form.
@@ -391,11 +338,7 @@ func (c *comparer) missing() error {
 			c.skip(e.key)
 			continue
 		}
-		c.rep.MissingN++
-		c.rep.kind(e.key).Missing++
-		if len(c.rep.Missing) < most {
-			c.rep.Missing = append(c.rep.Missing, e.key)
-		}
+		c.rep.missing(e.key)
 	}
 	return nil
 }

@@ -558,13 +558,6 @@ func TestRaised(t *testing.T) {
 func TestErrors(t *testing.T) {
 	broken := stream(func(yield func(agentstate.Record, error) bool) { yield(nil, errGone) })
 	twice := memstate.Sample(4)
-	dup := stream(func(yield func(agentstate.Record, error) bool) {
-		for _, r := range []agentstate.Record{&pb.Memory{Meta: meta("memory", "a")}, &pb.Memory{Meta: meta("memory", "a")}} {
-			if !yield(r, nil) {
-				return
-			}
-		}
-	})
 	noBlobs := stream(func(yield func(agentstate.Record, error) bool) {
 		yield(&pb.State{Meta: meta("state", "a"), Value: &pb.Data{Body: &pb.Data_Blob{Blob: &pb.Blob{Id: "x"}}}}, nil)
 	})
@@ -574,8 +567,6 @@ func TestErrors(t *testing.T) {
 	}{
 		{broken, twice, "first state: connection gone"},
 		{twice, broken, "second state: connection gone"},
-		{dup, twice, "two records under the key memory/a"},
-		{memstate.New(&pb.Memory{Meta: meta("memory", "a")}), dup, "two records under the key memory/a"},
 		{noBlobs, twice, "does not open blobs"},
 	} {
 		if _, err := fidelity.Compare(t.Context(), c.want, c.got, nil); err == nil || !strings.Contains(err.Error(), c.say) {
@@ -589,19 +580,81 @@ func TestErrors(t *testing.T) {
 	}
 }
 
-// TestDuplicates: what is more than was due, and comes twice under one key, is counted.
-func TestDuplicates(t *testing.T) {
-	want := memstate.New(&pb.Memory{Meta: meta("memory", "a")})
-	got := stream(func(yield func(agentstate.Record, error) bool) {
-		for _, id := range []string{"a", "b", "c", "b", "b"} {
-			if !yield(&pb.Memory{Meta: meta("memory", id)}, nil) {
-				return
+// TestTwice: what comes twice under one key ends nothing. It is counted, and named where one was due; the first
+// of two is compared.
+func TestTwice(t *testing.T) {
+	of := func(ids ...string) stream {
+		return func(yield func(agentstate.Record, error) bool) {
+			for i, id := range ids {
+				m := &pb.Memory{Meta: meta("memory", id), Name: id}
+				if slices.Contains(ids[:i], id) {
+					m.Name = "another one"
+				}
+				if !yield(m, nil) {
+					return
+				}
 			}
 		}
-	})
-	if k := compare(t, want, got, nil).Kinds["memory"]; k.Records != 1 || k.Extra != 4 || k.Duplicates != 2 {
-		t.Errorf("%+v", k)
 	}
+	absent := &fidelity.Options{Expect: func(agentstate.Record) fidelity.Expectation { return fidelity.Absent }}
+	ignored := &fidelity.Options{Expect: func(agentstate.Record) fidelity.Expectation { return fidelity.Ignored }}
+	for name, c := range map[string]struct {
+		want, got stream
+		opts      *fidelity.Options
+		kind      fidelity.Kind
+		twice     []string
+	}{
+		"of neither": {of("a"), of("a"), nil, fidelity.Kind{Records: 1, Same: 1}, nil},
+		"of others":  {of("a"), of("a", "b", "c", "b", "b"), nil, fidelity.Kind{Records: 1, Same: 1, Extra: 4, Duplicates: 2}, nil},
+		"of got":     {of("a", "b"), of("a", "b", "a", "a"), nil, fidelity.Kind{Records: 2, Same: 2, Extra: 2, Duplicates: 2}, []string{"memory/a", "memory/a"}},
+		"of want":    {of("a", "b", "a"), of("a", "b"), nil, fidelity.Kind{Records: 2, Same: 2, Missing: 1}, []string{"memory/a"}},
+		"of both":    {of("a", "a"), of("a", "a"), nil, fidelity.Kind{Records: 1, Same: 1, Missing: 1, Extra: 1, Duplicates: 1}, []string{"memory/a", "memory/a"}},
+		"two in one": {of("a", "b"), of("a"), &fidelity.Options{Key: func(string) string { return "memory/a" }}, fidelity.Kind{Records: 1, Same: 1, Missing: 1}, []string{"memory/a"}},
+		"forbidden":  {of("a"), of("a", "a"), absent, fidelity.Kind{Extra: 2, Duplicates: 1, Forbidden: 2}, []string{"memory/a"}},
+		"ignored":    {of("a"), of("a", "a"), ignored, fidelity.Kind{Skipped: 1}, nil},
+	} {
+		rep := compare(t, c.want, c.got, c.opts)
+		if d := cmp.Diff(&c.kind, rep.Kinds["memory"]); d != "" {
+			t.Errorf("%s: %s", name, d)
+		}
+		if d := cmp.Diff(c.twice, rep.Twice); d != "" || rep.TwiceN != uint64(len(c.twice)) || rep.Match() != (c.kind.Same == c.kind.Records && c.twice == nil) {
+			t.Errorf("%s: %d, match %v: %s", name, rep.TwiceN, rep.Match(), d)
+		}
+	}
+}
+
+// TestManyTwice: where so many differ that the first state is read once more, the first of two is compared, too.
+func TestManyTwice(t *testing.T) {
+	half := 1100
+	twice := func(name string) stream {
+		return func(yield func(agentstate.Record, error) bool) {
+			for i := range 2 * half {
+				m := &pb.Memory{Meta: meta("memory", fmt.Sprint(i%half)), Name: name}
+				if i >= half {
+					m.Name += " another"
+				}
+				if !yield(m, nil) {
+					return
+				}
+			}
+		}
+	}
+	rep := compare(t, keyed{twice("a\u0308")}, twice("\u00e4"), nil)
+	if rep.Records != 1100 || rep.Equivalent != 1100 || rep.TwiceN != 2200 || len(rep.Twice) != 1000 || rep.MissingN != 1100 || rep.ExtraN != 1100 {
+		t.Errorf("%d twice, %+v", rep.TwiceN, rep.Kinds["memory"])
+	}
+}
+
+// keyed is a stream with access by key: the first record of it.
+type keyed struct{ stream }
+
+func (s keyed) Get(ctx context.Context, key string) (agentstate.Record, error) {
+	for r, err := range s.Records(ctx, nil) {
+		if err != nil || r.GetMeta().GetKey() == key {
+			return r, err
+		}
+	}
+	return nil, agentstate.ErrNotFound
 }
 
 var errGone = errors.New("connection gone")

@@ -81,12 +81,17 @@ func (c *comparer) again(ctx context.Context, want agentstate.Source) error {
 		if err != nil {
 			return err
 		}
-		if !ok {
+		if !ok || len(raw) == 0 {
 			continue
 		}
 		n++
 		if err := one(r, raw); err != nil {
 			return err
+		}
+		if c.rep.TwiceN > 0 { // of two, the first is compared
+			if err := c.differ.Put(r.GetMeta().GetKey(), nil); err != nil {
+				return err
+			}
 		}
 	}
 	if err := ctx.Err(); err != nil {

@@ -204,7 +204,8 @@ func (s *side) put(r agentstate.Record) error {
 	if err != nil {
 		return err
 	}
-	return s.spool.Put(r.GetMeta().GetKey(), b)
+	_, err = s.spool.Add(r.GetMeta().GetKey(), b) // of two, the first is compared
+	return err
 }
 
 func (s *side) get(_ context.Context, key string) (agentstate.Record, error) {

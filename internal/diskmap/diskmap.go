@@ -41,21 +41,29 @@ func (m *Map) Len() int { return m.used }
 
 // Put sets key to val.
 func (m *Map) Put(key string, val []byte) error {
+	_, err := m.set(key, val, true)
+	return err
+}
+
+// Add is Put for a key that has no value; false: it has one, and keeps it.
+func (m *Map) Add(key string, val []byte) (added bool, err error) { return m.set(key, val, false) }
+
+func (m *Map) set(key string, val []byte, over bool) (done bool, err error) {
 	hash := maphash.String(m.seed, key)
 	at, had, err := m.find(hash, key)
-	if err != nil {
-		return err
+	if err != nil || had && !over {
+		return false, err
 	}
 	off, err := m.log.append(key, val)
 	if err != nil {
-		return err
+		return false, err
 	}
 	if had {
 		m.again = true
 	} else {
 		m.used++
 	}
-	return m.index.set(at, slot{hash, uint64(off) + 1})
+	return true, m.index.set(at, slot{hash, uint64(off) + 1})
 }
 
 // Get is the value of key. The caller may keep it.

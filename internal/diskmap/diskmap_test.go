@@ -40,10 +40,18 @@ func againstMap(t *testing.T, mem int) {
 			n = bufSize + r.IntN(1000)
 		}
 		v := bytes.Repeat([]byte{byte(r.Uint32())}, n)
-		want[k] = v
-		if err := m.Put(k, v); err != nil {
+		if r.IntN(4) == 0 {
+			_, in := want[k]
+			if added, err := m.Add(k, v); err != nil || added == in {
+				t.Fatalf("%s: added %v, %v; it was there: %v", k, added, err, in)
+			}
+			if in {
+				continue
+			}
+		} else if err := m.Put(k, v); err != nil {
 			t.Fatal(err)
 		}
+		want[k] = v
 	}
 	if disk := len(m.index.runs) > 0; disk != (mem != mostSlots) {
 		t.Errorf("%d runs of the index", len(m.index.runs))
