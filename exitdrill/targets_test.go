@@ -211,6 +211,22 @@ func TestHold(t *testing.T) {
 	}
 }
 
+// TestHoldTearDown: what was replayed and is under a legal hold is not taken out again, and the report says so.
+func TestHoldTearDown(t *testing.T) {
+	for hold, stays := range map[string]bool{"memory/ada/0002": true, "memory/nobody": false} {
+		p := newPlace(t)
+		p.write("hold", hold+"\n")
+		out := p.run(p.plan("keep: true", "keep: false", "replay: {approve: DIR/approvals}", "replay: {approve: DIR/approvals, holds: [DIR/hold]}"))
+		said := strings.Join(out.Predicate.Limits, " ")
+		if (p.runtimes["target"].Len() > 0) != stays || strings.Contains(said, "under a legal hold") != stays || out.Judgement.Verdict != evidence.VerdictPass {
+			t.Errorf("%s: %d records left, %s, %+v", hold, p.runtimes["target"].Len(), said, out.Judgement)
+		}
+		if hints := strings.Join(out.Hints, " "); strings.Contains(hints, "a person decides") != stays {
+			t.Errorf("%s: %s", hold, hints)
+		}
+	}
+}
+
 // TestStillExtracting: where a service concludes memories from messages some time later, the evidence says
 // up to when it had.
 func TestStillExtracting(t *testing.T) {

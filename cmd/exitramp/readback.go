@@ -138,10 +138,8 @@ func (a *app) undo(ctx context.Context, journal, target string, from []string, k
 	if err != nil {
 		return err
 	}
-	if renamed, err := j.Map(); err != nil {
-		return err
-	} else if renamed != nil && len(graves) > 0 {
-		return withHint(usagef("--tombstones: the replay renamed, and a journal does not hold every name"), "exitramp readback ARCHIVE TARGET --journal "+shellWord(journal)+" --tombstones FILE finds what must not be there; then undo without it")
+	if _, err := j.KeysThere(graves); err != nil { // before anything is taken out
+		return unnamed(err, target, "tombstone")
 	}
 	if dryRun {
 		rep, err := replay.PlanUndo(j)

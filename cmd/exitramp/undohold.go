@@ -25,11 +25,6 @@ func (a *app) held(ctx context.Context, journal, target string, from []string, k
 	if err != nil {
 		return err
 	}
-	if renamed, err := j.Map(); err != nil {
-		return err
-	} else if renamed != nil {
-		return withHint(usagef("--hold: the replay renamed, and a journal does not hold every name"), "exitramp list TARGET shows the records by the names that they have there; what is held among them, a person looks for")
-	}
 	if err := ofTarget(j, journal, target); err != nil {
 		return err
 	}
@@ -43,7 +38,7 @@ func (a *app) held(ctx context.Context, journal, target string, from []string, k
 	case errors.Is(err, fs.ErrNotExist): // the target is not there, and so nothing is in it
 		return nil
 	case err != nil:
-		return err
+		return unnamed(err, target, "hold")
 	case rep.N == 0:
 		return nil
 	}
@@ -58,6 +53,17 @@ func (a *app) held(ctx context.Context, journal, target string, from []string, k
 		a.printKeys("held", rep.Keys, rep.N)
 	}
 	return err
+}
+
+// unnamed is err, and what to do where the map of a replay left no trace of a name.
+func unnamed(err error, target, class string) error {
+	if !errors.Is(err, replay.ErrRenamed) {
+		return err
+	}
+	return &exitError{
+		code: exitRefused, class: class, err: err,
+		hint: "exitramp list " + shellWord(exporters.Redact(target)) + " memoryspace shows what it is called there: put that key into the file in its place",
+	}
 }
 
 // openJournal opens the journal of a replay that was, which has to be there.

@@ -295,6 +295,8 @@ func (r *run) limits() []string {
 	case !r.p.reaches(evidence.L3) || r.stop != nil:
 	case r.p.Keep:
 		out = append(out, "What was replayed was left in the target, as the plan asks.")
+	case errors.Is(r.undoErr, errHeld):
+		out = append(out, "What was replayed was left in the target: some of it is under a legal hold.")
 	case r.undoErr != nil:
 		out = append(out, "What was replayed could not be taken out of the target.")
 	case r.undone:

@@ -3,6 +3,7 @@ package drill
 import (
 	"context"
 	"errors"
+	"fmt"
 
 	"github.com/exitramp/exitramp/context/agentstate"
 	"github.com/exitramp/exitramp/context/evidence"
@@ -87,7 +88,7 @@ func (r *run) runControls(ctx context.Context) error {
 	return nil
 }
 
-// tearDown takes out of the target what this drill put there.
+// tearDown takes out of the target what this drill put there, unless some of it is under a legal hold.
 func (r *run) tearDown(ctx context.Context) error {
 	if r.p.Keep || !r.p.reaches(evidence.L3) {
 		return nil
@@ -103,6 +104,9 @@ func (r *run) tearDown(ctx context.Context) error {
 			return 0, 0, err
 		}
 		defer j.Close()
+		if err := r.underHold(ctx, rt, j); err != nil {
+			return 0, 0, err
+		}
 		if r.undo, err = replay.Undo(ctx, dst, j); err != nil {
 			return 0, 0, err
 		}
@@ -115,6 +119,21 @@ func (r *run) tearDown(ctx context.Context) error {
 		return broken(phaseTearDown, r.undoErr)
 	}
 	return nil
+}
+
+// errHeld: what was replayed is under a legal hold. An undo is whole or none, so all of it stays.
+var errHeld = errors.New("is under a legal hold")
+
+// underHold is errHeld where the tear-down would take out what is under a legal hold.
+func (r *run) underHold(ctx context.Context, rt agentstate.Source, j *replay.Journal) error {
+	if len(r.e.Replay.Holds) == 0 {
+		return nil
+	}
+	rep, err := replay.UnderHold(ctx, rt, j, r.e.Replay.Holds)
+	if err == nil && rep.N > 0 {
+		err = fmt.Errorf("%d of what was replayed %w, and nothing was taken out: a person decides, and then exitramp undo with its journal, %s", rep.N, errHeld, r.journal())
+	}
+	return err
 }
 
 // secondReader has another program read the archive.

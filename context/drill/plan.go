@@ -89,7 +89,7 @@ type Replay struct {
 	Map        string   `yaml:"map"`
 	Approve    string   `yaml:"approve"`
 	Tombstones []string `yaml:"tombstones"`
-	Holds      []string `yaml:"holds"`   // keys under a legal hold, one a line
+	Holds      []string `yaml:"holds"`   // keys under a legal hold, one a line: the tear-down takes nothing out where the drill brought some of it
 	Journal    string   `yaml:"journal"` // empty: in the output folder
 }
 

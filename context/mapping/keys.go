@@ -124,6 +124,41 @@ func (p *Mapper) space(s *pb.MemorySpace) string {
 	return agentstate.Key("memoryspace", to...)
 }
 
+// Keys are those that a record under key may have afterwards, as far as that can be told without the record: of
+// a space none, where no end of its key is a path that m renames. What keeps its key has none, too.
+func (m *Map) Keys(key string) []string {
+	p, out := &Mapper{m: m}, []string(nil)
+	switch agentstate.KindOfKey(key) {
+	case "principal":
+		if to := p.principal(key); to != key {
+			out = append(out, to)
+		}
+	case "memoryspace":
+		_, parts := agentstate.SplitKey(key)
+		for i := range parts {
+			if to, _, ok := p.path(parts[i:]); ok {
+				out = append(out, agentstate.Key("memoryspace", slices.Concat(parts[:i], to)...))
+			}
+		}
+	}
+	return out
+}
+
+// Makes tells whether the space under key is called as m makes spaces called.
+func (m *Map) Makes(key string) bool {
+	_, parts := agentstate.SplitKey(key)
+	back := &Mapper{m: &Map{Namespaces: map[string]string{}}}
+	for old, to := range m.Namespaces {
+		back.m.Namespaces[to] = old
+	}
+	for i := range parts {
+		if _, _, ok := back.path(parts[i:]); ok {
+			return true
+		}
+	}
+	return false
+}
+
 // Source is src as the target sees it: every record under its new names, also one that waits.
 func (p *Mapper) Source(src agentstate.Source) agentstate.Source {
 	s := mapped{src, p}

@@ -1,8 +1,11 @@
 package replay
 
 import (
+	"cmp"
 	"context"
+	"errors"
 	"fmt"
+	"slices"
 	"strings"
 
 	"github.com/exitramp/exitramp/context/agentstate"
@@ -47,19 +50,75 @@ type AliveReport struct {
 	Keys []string // in the target: the first 1,000
 }
 
+// ErrRenamed: the map of a run renamed a space, and the journal does not tell to what: the target took it with
+// other records, and gave no id.
+var ErrRenamed = errors.New("replay: renamed by the map of the run, and its journal does not tell to what")
+
+// KeysThere adds to keys, which are of the archive or of the target, those that their records have in the target
+// of the run. j may be nil.
+func (j *Journal) KeysThere(keys []string) ([]string, error) {
+	if j == nil || j.head == nil {
+		return keys, nil
+	}
+	m, err := j.Map()
+	if err != nil {
+		return nil, err
+	}
+	out := slices.Clip(keys)
+	for _, k := range keys {
+		e, err := j.get(k)
+		if err != nil {
+			return nil, err
+		}
+		told := true
+		switch {
+		case e == nil: // no record of the archive, where its spaces were asked for
+			if m != nil && m.Namespaces != nil && agentstate.KindOfKey(k) == "memoryspace" {
+				if told, err = j.asked("memoryspace"); err != nil {
+					return nil, err
+				}
+			}
+		case e.done == nil: // in doubt
+			out = append(out, cmp.Or(e.as, k))
+		case e.done.Target != "":
+			out = append(out, targetKey(k, e.done.Target))
+		default:
+			told = e.done.Action == Held.String() || e.done.Action == Refused.String() // and nothing in it was written
+		}
+		if m == nil {
+			continue
+		}
+		to := m.Keys(k)
+		if !told && len(to) == 0 && m.Namespaces != nil && agentstate.KindOfKey(k) == "memoryspace" && !m.Makes(k) {
+			return nil, fmt.Errorf("%w: %s", ErrRenamed, k)
+		}
+		out = append(out, to...)
+	}
+	return out, nil
+}
+
+// asked tells whether the run came to records of a kind.
+func (j *Journal) asked(kind string) (bool, error) {
+	for x, err := range j.all() {
+		if err != nil || agentstate.KindOfKey(x.key) == kind {
+			return err == nil, err
+		}
+	}
+	return false, nil
+}
+
 // Alive names the records of a target that tombstones speak of: by key, by the subject that they are about,
-// or by what they belong to, as Apply leaves them out. j has the ids that the target gave to the records
-// of its run; nil: none. What a map renamed is not found.
+// or by what they belong to, as Apply leaves them out. The keys are those of the archive, or of the target. j
+// has the ids that the target gave to the records of its run, and what a map made of their names; nil: none.
 func Alive(ctx context.Context, target agentstate.Source, j *Journal, tombstones []string) (*AliveReport, error) {
 	return j.find(ctx, target, tombstones, func(agentstate.Record) bool { return true })
 }
 
 // find names the records of a target that keys speak of, and that are wanted. j may be nil.
 func (j *Journal) find(ctx context.Context, target agentstate.Source, keys []string, wanted func(agentstate.Record) bool) (*AliveReport, error) {
-	if j != nil && j.head != nil {
-		for _, k := range keys {
-			keys = append(keys[:len(keys):len(keys)], j.KeyThere(k))
-		}
+	keys, err := j.KeysThere(keys)
+	if err != nil {
+		return nil, err
 	}
 	e, rep := newErased(keys), &AliveReport{Keys: []string{}}
 	for r, err := range target.Records(ctx, nil) {

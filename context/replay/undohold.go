@@ -57,7 +57,7 @@ func (c *came) brought(r agentstate.Record) bool {
 
 // UnderHold names the records of a target that the run of j brought, and that are under a legal hold: by key, by
 // the subject that they are about, or by what they belong to. An undo of the run would take them out, so a
-// caller asks before. What a map renamed is not found.
+// caller asks before. Keys are those of the archive, or of the target.
 func UnderHold(ctx context.Context, target agentstate.Source, j *Journal, holds []string) (*AliveReport, error) {
 	if j == nil || j.head == nil {
 		return nil, fmt.Errorf("%w: it holds no run", ErrJournal)

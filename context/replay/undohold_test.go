@@ -3,6 +3,7 @@ package replay_test
 import (
 	"errors"
 	"slices"
+	"strings"
 	"testing"
 
 	"github.com/exitramp/exitramp/context/agentstate"
@@ -46,5 +47,54 @@ func TestUnderHold(t *testing.T) {
 	defer none.Close()
 	if _, err := replay.UnderHold(t.Context(), memstate.Whole("x", []agentstate.Record{}...), none, nil); !errors.Is(err, replay.ErrJournal) {
 		t.Error(err)
+	}
+}
+
+// TestUnderHoldRenamed: a hold is put on what an archive calls it, or the target: after a map both are found.
+func TestUnderHoldRenamed(t *testing.T) {
+	for _, own := range []bool{false, true} {
+		src, dst, path := memstate.Sample(6), memstate.NewRuntime(&memstate.RuntimeOptions{OwnIDs: own}), journal(t)
+		mustRun(t, dst, src, path, replay.Options{Map: mapOf(t, names), Approved: held(t, src)})
+		j, err := replay.OpenJournal(path)
+		if err != nil {
+			t.Fatal(err)
+		}
+		defer j.Close()
+		there := func(key string) string {
+			keys, err := j.KeysThere([]string{key})
+			if err != nil {
+				t.Fatal(err)
+			}
+			return keys[1]
+		}
+		for hold, least := range map[string]uint64{
+			"principal/ada": 6, there("principal/ada"): 6, "memoryspace/users/ada": 7, there("memoryspace/users/ada"): 7, "memory/ada/0001": 1, "memory/nobody": 0, "memoryspace/users/eve": 0,
+		} {
+			rep, err := replay.UnderHold(t.Context(), dst, j, []string{hold})
+			if err != nil || rep.N < least || least == 0 && rep.N > 0 {
+				t.Errorf("own ids %v: %s holds %+v, %v, want %d", own, hold, rep, err, least)
+			}
+		}
+	}
+}
+
+// TestRenamedUntold: where nothing tells what a space is called now, nobody may take it for free.
+func TestRenamedUntold(t *testing.T) {
+	rs := []agentstate.Record{
+		&pb.MemorySpace{Meta: meta("memoryspace", "m1"), Path: []string{"users", "ada"}},
+		&pb.Memory{Meta: meta("memory", "a"), SpaceKey: "memoryspace/m1"},
+	}
+	dst, path := memstate.NewRuntime(nil), journal(t)
+	mustRun(t, dst, memstate.Whole("x", rs...), path, replay.Options{Map: mapOf(t, names), Kinds: []string{"memory"}})
+	j, err := replay.OpenJournal(path)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer j.Close()
+	if _, err := replay.UnderHold(t.Context(), dst, j, []string{"memoryspace/m1"}); !errors.Is(err, replay.ErrRenamed) || !strings.Contains(err.Error(), "memoryspace/m1") {
+		t.Error(err)
+	}
+	if rep, err := replay.UnderHold(t.Context(), dst, j, []string{"memoryspace/people/ada"}); err != nil || rep.N != 1 {
+		t.Error(rep, err)
 	}
 }
