@@ -53,6 +53,20 @@ func TestArtefacts(t *testing.T) {
 			t.Errorf("AC-%d by %s: %q, want %q", tc.n, tc.name, got, tc.want)
 		}
 	}
+	self, err := os.ReadFile(os.Args[0])
+	if err != nil {
+		t.Fatal(err)
+	}
+	if got := shown(out, 20, filepath.Base(os.Args[0])); got != fmt.Sprintf("%x", sha256.Sum256(self)) {
+		t.Errorf("the program of the second reader is %q", got)
+	}
+	seen := map[string]bool{}
+	for _, x := range pr.Replay {
+		if seen[x.Feature] {
+			t.Errorf("%s stands for two things", x.Feature)
+		}
+		seen[x.Feature] = true
+	}
 	if got := pr.Tool.ConfigDigest; got != evidence.Config(pr.Drill.PlanDigest) || !strings.Contains(check(out, 27).Why, got.SHA256[:16]) {
 		t.Errorf("judged by %+v, %s", got, check(out, 27).Why)
 	}

@@ -45,12 +45,12 @@ func TestPass(t *testing.T) {
 		t.Errorf("its name is %q", out.Predicate.Drill.Name)
 	}
 	rows := out.Predicate.Replay
-	if i := slices.IndexFunc(rows, func(r evidence.Replayed) bool { return r.Feature == "state" }); i < 0 || rows[i].Level != "R3" || rows[i].Runs != 1 || rows[i].Passed != 1 ||
+	if i := slices.IndexFunc(rows, func(r evidence.Replayed) bool { return r.Feature == evidence.FeatureAll }); i < 0 || rows[i].Level != "R3" || rows[i].Runs != 1 || rows[i].Passed != 1 ||
 		!strings.HasPrefix(check(out, 40).Why, "R3, ") {
 		t.Errorf("%+v, and AC-40 says %s", rows, check(out, 40).Why)
 	}
 	for _, r := range rows {
-		if r.Equal == nil || *r.Equal != 1 || r.CI95 != nil || (r.Shared == nil) != strings.HasPrefix(r.Judge, "all kinds together") {
+		if r.Equal == nil || *r.Equal != 1 || r.CI95 != nil || (r.Shared == nil) != (r.Feature == evidence.FeatureAll) {
 			t.Errorf("%+v", r)
 		}
 	}

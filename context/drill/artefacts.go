@@ -8,6 +8,7 @@ import (
 	"io"
 	"io/fs"
 	"os"
+	"os/exec"
 	"path/filepath"
 	"slices"
 
@@ -63,8 +64,13 @@ func (r *run) artefacts(p *evidence.Predicate) (map[string][]evidence.Subject, e
 	if p.FormatRegister != nil {
 		put(byRegister, "format register", p.FormatRegister.Digest)
 	}
-	if s := r.st.Second; s != nil && len(s.Output) > 0 {
-		put(bySecond, filepath.Base(r.file(secondOutput)), evidence.Digest{SHA256: hexSum(s.Output)})
+	if s := r.st.Second; s != nil {
+		if len(s.Output) > 0 {
+			put(bySecond, filepath.Base(r.file(secondOutput)), evidence.Digest{SHA256: hexSum(s.Output)})
+		}
+		for _, f := range s.Files {
+			put(bySecond, f.Name, f.Digest)
+		}
 	}
 	if p.Drill.PrevDigest.SHA256 != "" {
 		put(byLedger, fmt.Sprintf("ledger entry %d", p.Drill.LedgerIndex-1), p.Drill.PrevDigest)
@@ -109,6 +115,28 @@ func (r *run) show(p *evidence.Predicate) error {
 		}
 	}
 	return nil
+}
+
+// programFiles are the program that args start, and those of its arguments that are files: what was run can be told
+// by their digests.
+func programFiles(args []string) ([]evidence.Subject, error) {
+	var out []evidence.Subject
+	for i, path := range args {
+		if i == 0 {
+			if found, err := exec.LookPath(path); err == nil {
+				path = found
+			}
+		}
+		if fi, err := os.Stat(path); err != nil || !fi.Mode().IsRegular() {
+			continue
+		}
+		sum, err := fileSum(path)
+		if err != nil {
+			return nil, err
+		}
+		out = append(out, evidence.Subject{Name: filepath.Base(path), Digest: evidence.Digest{SHA256: sum}})
+	}
+	return out, nil
 }
 
 // fileSum is the SHA-256 of a file, in hexadecimal; empty: it is not there.

@@ -85,6 +85,8 @@ type SecondReading struct {
 	Refused        string            `json:"-"`     // why it took the archive for none; empty: it read it
 	// Output is what it said, as it said it: kept beside the statement. Empty: it said nothing.
 	Output []byte `json:"output,omitempty"`
+	// Files are the program and what it was given, with digests. Run fills them in.
+	Files []evidence.Subject `json:"files,omitempty"`
 }
 
 // secondOutput is the end of the name of the file with it.

@@ -142,9 +142,14 @@ func (r *run) secondReader(ctx context.Context) error {
 		return nil
 	}
 	err := r.phase(phaseSecond, func() (n uint64, _ int64, err error) {
+		files, err := programFiles(r.p.SecondReader)
+		if err != nil {
+			return 0, 0, err
+		}
 		if r.st.Second, err = r.e.SecondReader(ctx, r.p.Archive); err != nil {
 			return 0, 0, err
 		}
+		r.st.Second.Files = files
 		for kind, k := range r.st.Second.Kinds {
 			if agentstate.IsState(kind) {
 				n += k

@@ -52,11 +52,11 @@ func (r *run) replayed() []evidence.Replayed {
 	if r.st.Report != nil { // as AC-40 has it
 		level, like := r.stateLevel()
 		all := r.st.Back.Fidelity
-		out = append(out, evidence.Replayed{Feature: "state", Level: level, Runs: 1, Passed: 1, Equal: once(all.Same == all.Records+all.MissingN && all.TwiceN == 0), Judge: "all kinds together: " + like})
+		out = append(out, evidence.Replayed{Feature: evidence.FeatureAll, Level: level, Runs: 1, Passed: 1, Equal: once(all.Same == all.Records+all.MissingN && all.TwiceN == 0), Judge: like})
 	}
 	if s != nil && s.Target != nil {
 		level, how := r.tasksLevel()
-		x := evidence.Replayed{Feature: "tasks", Level: level, Runs: uint64(s.Target.Total), Passed: uint64(s.Target.Passed), CI95: s.Target.CI95(), Judge: how + "; " + r.continuity().Judge}
+		x := evidence.Replayed{Feature: evidence.FeatureTasks, Level: level, Runs: uint64(s.Target.Total), Passed: uint64(s.Target.Passed), CI95: s.Target.CI95(), Judge: how + "; " + r.continuity().Judge}
 		if s.Equal != nil {
 			n, shared := uint64(s.Equal.Passed), s.Equal.Total > 0
 			x.Equal, x.Shared = &n, &shared
