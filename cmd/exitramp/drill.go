@@ -120,6 +120,7 @@ func (a *app) drillEach(ctx context.Context, path string, f *drillFlags) error {
 			}
 		}
 		clear(a.result) // the verdict of another drill is none of this one
+		a.told = false
 		err := a.drill(ctx, path, p, &of)
 		if v := a.result["verdict"]; v != nil {
 			outcomes = append(outcomes, map[string]any{"name": p.Name, "verdict": v, "word": a.result["word"]})
@@ -149,6 +150,9 @@ func (a *app) drill(ctx context.Context, path string, p *drill.Plan, f *drillFla
 		}
 		if p.Mode == evidence.Stressed && !exists(p.Archive) {
 			return withHint(fmt.Errorf("a stressed drill starts from an archive, and %s is not there", p.Archive), "a planned drill of the same plan makes it: mode: planned")
+		}
+		if f.json {
+			return a.printJSON(map[string]any{"plan": "holds", "name": p.Name, "mode": p.Mode, "level": p.Level})
 		}
 		fmt.Fprintf(a.stdout, "the plan holds: %s, %s, level %s\n", p.Name, p.Mode, p.Level)
 		return nil

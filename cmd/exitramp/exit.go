@@ -5,6 +5,8 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"maps"
+	"slices"
 	"strings"
 	"syscall"
 	"time"
@@ -114,20 +116,26 @@ func class(err error) string {
 
 // report prints an error: what, then what to do.
 func (a *app) report(err error) {
-	var e *exitError
-	errors.As(err, &e)
-	// A person who pressed Ctrl-C knows of no context.
-	msg := strings.ReplaceAll(err.Error(), context.Canceled.Error(), "stopped")
-	if msg != "" {
+	if msg := message(err); msg != "" {
 		fmt.Fprintln(a.stderr, "exitramp:", msg)
 	}
-	hint := hintOf(err)
-	if e != nil && e.hint != "" {
-		hint = e.hint
-	}
-	if hint != "" {
+	if hint := hintFor(err); hint != "" {
 		fmt.Fprintln(a.stderr, "hint:", hint)
 	}
+}
+
+// message is err for people: who pressed Ctrl-C knows of no context.
+func message(err error) string {
+	return strings.ReplaceAll(err.Error(), context.Canceled.Error(), "stopped")
+}
+
+// hintFor is what a person does about err; empty: nobody knows.
+func hintFor(err error) string {
+	var e *exitError
+	if errors.As(err, &e) && e.hint != "" {
+		return e.hint
+	}
+	return hintOf(err)
 }
 
 func hintOf(err error) string {
@@ -198,11 +206,41 @@ func redactArgs(args []string) []string {
 	return out
 }
 
+// wantsJSON tells whether the outcome of c is asked for as JSON, also where its options could not be parsed.
+func wantsJSON(c *cobra.Command, args []string) bool {
+	f := c.Flags().Lookup("json")
+	if f == nil {
+		return false
+	}
+	if n := slices.Index(args, "--"); n >= 0 {
+		args = args[:n] // what follows is another program's
+	}
+	return f.Value.String() == "true" || !f.Changed && slices.Contains(args, "--json")
+}
+
+// errorJSON prints an error as its command prints its outcome, with more facts. Another process may have said what
+// it was: then err has no words, and neither has this.
+func (a *app) errorJSON(facts map[string]any, err error) {
+	if err.Error() == "" {
+		return
+	}
+	out := map[string]any{"error": message(err), "class": class(err), "exit_code": exitCode(err), "hint": hintFor(err)}
+	var e *format.Error
+	if errors.As(err, &e) {
+		out["integrity"], out["member"], out["want"], out["got"] = "REFUSED", e.Member, e.Want, e.Got
+	}
+	maps.Copy(out, facts)
+	if perr := a.printJSON(out); perr != nil {
+		fmt.Fprintln(a.stderr, "exitramp:", perr)
+	}
+}
+
 func (a *app) printJSON(v any) error {
 	b, err := json.MarshalIndent(v, "", "  ")
 	if err != nil {
 		return err
 	}
+	a.told = true
 	_, err = fmt.Fprintf(a.stdout, "%s\n", b)
 	return err
 }

@@ -81,6 +81,7 @@ func (a *app) list(ctx context.Context, path string, kinds []string, k *keyFlags
 			if err != nil {
 				return err
 			}
+			a.told = true // an error behind it would be no record: what reads them looks at the exit code
 			if _, err := fmt.Fprintf(w, "%s\n", b); err != nil {
 				return err
 			}

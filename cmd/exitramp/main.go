@@ -52,7 +52,7 @@ type app struct {
 
 	authenticity string // of the archive that a verb acts on
 	asks         string // file of approvals that a plan wrote
-	told         bool   // a refusal was printed as JSON
+	told         bool   // the outcome was printed as JSON, or some of it
 }
 
 // run runs one command line and returns its exit code.
@@ -66,9 +66,8 @@ func (a *app) run(ctx context.Context, args []string) int {
 	root.SetOut(a.stdout)
 	root.SetErr(a.stderr)
 	c, err := root.ExecuteContextC(ctx)
-	// But list has a line a record: what reads them looks at the exit code.
-	if f := c.Flags().Lookup("json"); f != nil && c.Name() != "list" && f.Value.String() == "true" && !a.told {
-		a.refusedJSON(nil, err)
+	if err != nil && !a.told && wantsJSON(c, args) {
+		a.errorJSON(nil, err)
 	}
 	if err == nil {
 		err = out.err

@@ -48,7 +48,7 @@ func (a *app) held(ctx context.Context, journal, target string, from []string, k
 		hint: "ask whoever put the hold on it; an undo does not go before it",
 	}
 	if asJSON {
-		a.refusedJSON(map[string]any{"removed": 0, "held": rep.N, "held_keys": rep.Keys}, err)
+		a.errorJSON(map[string]any{"removed": 0, "held": rep.N, "held_keys": rep.Keys}, err)
 	} else {
 		a.printKeys("held", rep.Keys, rep.N)
 	}

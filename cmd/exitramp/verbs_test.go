@@ -2,6 +2,9 @@ package main
 
 import (
 	"bytes"
+	"encoding/json"
+	"path/filepath"
+	"strings"
 	"testing"
 )
 
@@ -41,5 +44,39 @@ func TestWritersHaveDryRun(t *testing.T) {
 		if c.Flags().Lookup("dry-run") == nil {
 			t.Errorf("exitramp %s has no --dry-run", verb)
 		}
+	}
+}
+
+// Whatever goes wrong, a script that asked for JSON gets one object, of the same fields, and nothing else.
+func TestEveryErrorSpeaksJSON(t *testing.T) {
+	fails := func(args ...string) {
+		t.Helper()
+		var out, said bytes.Buffer
+		code := newApp(&out, &said).run(t.Context(), args)
+		var got struct {
+			Error, Class, Hint *string
+			Code               int `json:"exit_code"`
+		}
+		if err := json.Unmarshal(out.Bytes(), &got); err != nil || code == 0 || got.Code != code || got.Error == nil || got.Class == nil || got.Hint == nil {
+			t.Errorf("%v: exit code %d, %v: %s", args, code, err, &out)
+		}
+		if got.Error != nil && !strings.Contains(said.String(), *got.Error) {
+			t.Errorf("%v: %q is not %q", args, *got.Error, &said)
+		}
+	}
+	var out bytes.Buffer
+	for _, c := range newApp(&out, &out).root().Commands() {
+		if c.Flags().Lookup("json") != nil {
+			fails(c.Name(), "--no-such-option", "--json")
+			fails(c.Name(), "--json", "--no-such-option")
+			fails(c.Name(), "--json", "")
+		}
+	}
+	none := filepath.Join(t.TempDir(), "none")
+	for _, args := range [][]string{
+		{"verify", none}, {"list", none}, {"inspect", none}, {"diff", none, none}, {"plan", none, "mcpmemory:x", "-o", none}, {"replay", none, "mcpmemory:x"}, {"readback", none, "mcpmemory:x"},
+		{"undo", none, "mcpmemory:x"}, {"undo", none, "mcpmemory:x", "--hold", none}, {"drill", none}, {"drill", none, "--dry-run"}, {"report", none}, {"drills", none}, {"export", "nosuch:x", none}, {"sample", none},
+	} {
+		fails(append(args, "--json")...)
 	}
 }

@@ -4,7 +4,6 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"maps"
 	"os"
 	"strings"
 	"sync"
@@ -181,27 +180,7 @@ func coverageText(v *format.Verification) string {
 // refused names the archive that was refused; with asJSON it prints for what.
 func (a *app) refused(path string, err error, asJSON bool) error {
 	if asJSON {
-		a.refusedJSON(map[string]any{"archive": path}, err)
+		a.errorJSON(map[string]any{"archive": path}, err)
 	}
 	return fmt.Errorf("%s: %w", path, err)
-}
-
-// refusedJSON prints what an archive was refused for, with more facts; nothing where err is
-// something else.
-func (a *app) refusedJSON(facts map[string]any, err error) {
-	var e *format.Error
-	var out map[string]any
-	switch {
-	case errors.As(err, &e):
-		out = map[string]any{"integrity": "REFUSED", "class": e.Class, "member": e.Member, "want": e.Want, "got": e.Got, "error": err.Error()}
-	case err != nil && class(err) != "":
-		out = map[string]any{"class": class(err), "error": err.Error()}
-	default:
-		return
-	}
-	maps.Copy(out, facts)
-	a.told = true
-	if perr := a.printJSON(out); perr != nil {
-		fmt.Fprintln(a.stderr, "exitramp:", perr)
-	}
 }
