@@ -8,6 +8,7 @@ import (
 	"slices"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/exitramp/exitramp/context/agentstate"
 	"github.com/exitramp/exitramp/context/drill"
@@ -195,6 +196,30 @@ func TestTwice(t *testing.T) {
 	}
 	if left, _ := filepath.Glob(filepath.Join(p.dir, "out", "*.lock")); len(left) > 0 {
 		t.Errorf("left %v", left)
+	}
+}
+
+// TestLedgerTaken: a drill waits for a ledger that another one writes to. Stopped meanwhile, it goes on when it is run
+// again.
+func TestLedgerTaken(t *testing.T) {
+	p := newPlace(t)
+	pl := p.plan()
+	take := func() *drill.Ledger {
+		l, err := drill.OpenLedger(pl.Ledger)
+		if err != nil {
+			t.Fatal(err)
+		}
+		return l
+	}
+	other := take()
+	ctx, stop := context.WithTimeout(t.Context(), 4*time.Second)
+	defer stop()
+	if _, err := exitdrill.Run(ctx, pl, &p.opts); !errors.Is(err, drill.ErrLedgerLocked) && !errors.Is(err, drill.ErrBroken) { // a slow machine has not come to it
+		t.Fatal(err)
+	}
+	time.AfterFunc(300*time.Millisecond, func() { other.Close() })
+	if out := p.run(pl); out.Predicate.Drill.LedgerIndex != 0 || out.Judgement.Verdict != evidence.VerdictPass {
+		t.Errorf("%+v", out.Judgement)
 	}
 }
 

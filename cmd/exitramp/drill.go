@@ -224,7 +224,9 @@ func (a *app) drillFailed(err error, name string) error {
 		return withHint(err, "name another archive in the plan, or rehearse with this one: mode: stressed")
 	case errors.Is(err, drill.ErrNoArchive):
 		return withHint(err, "see why the first drill of the plan ended there")
-	case errors.Is(err, drill.ErrLedgerLocked), errors.Is(err, drill.ErrRunning):
+	case errors.Is(err, drill.ErrLedgerLocked): // all is done but to enter it
+		return &exitError{code: exitResume, err: err, hint: "wait for the other drill, then run the same command again: it goes on where it was"}
+	case errors.Is(err, drill.ErrRunning):
 		return withHint(err, "wait for the other drill, then run the same command again")
 	}
 	if s := diskFull(err); s != "" {

@@ -26,7 +26,7 @@ func TestDrillFailed(t *testing.T) {
 		"disk full":             {fmt.Errorf("drill: %w", full), exitResume, "the disk is full: make room"},
 		"ended":                 {drill.ErrEnded, exitOther, "--name q-2"},
 		"archive":               {drill.ErrArchive, exitOther, "mode: stressed"},
-		"ledger":                {drill.ErrLedgerLocked, exitOther, "wait for the other drill"},
+		"ledger":                {drill.ErrLedgerLocked, exitResume, "wait for the other drill"},
 		"anything else":         {errors.New("x"), exitOther, ""},
 	} {
 		err := a.drillFailed(tc.err, "q")

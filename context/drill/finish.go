@@ -76,7 +76,7 @@ func (r *run) finish(ctx context.Context) (*Outcome, error) {
 	var damaged error
 	if r.p.Ledger != "" {
 		var err error
-		switch l, err = OpenLedger(r.p.Ledger); {
+		switch l, err = waitForLedger(ctx, r.p.Ledger); {
 		case errors.Is(err, ErrLedger):
 			damaged = err
 		case err != nil:

@@ -2,6 +2,7 @@ package drill
 
 import (
 	"bytes"
+	"context"
 	"crypto/sha256"
 	"encoding/hex"
 	"encoding/json"
@@ -154,6 +155,24 @@ func OpenLedger(path string) (*Ledger, error) {
 		return nil, errors.Join(fmt.Errorf("%s: %w", path, err), l.Close())
 	}
 	return l, nil
+}
+
+// How long a drill waits for the ledger, and how often it asks: another one has it for as long as it takes to sign.
+const ledgerWait, ledgerStep = 15 * time.Second, 100 * time.Millisecond
+
+// waitForLedger is OpenLedger for who has a drill to enter that took hours.
+func waitForLedger(ctx context.Context, path string) (*Ledger, error) {
+	for until := time.Now().Add(ledgerWait); ; {
+		l, err := OpenLedger(path)
+		if !errors.Is(err, ErrLedgerLocked) || time.Now().After(until) {
+			return l, err
+		}
+		select {
+		case <-ctx.Done():
+			return nil, err
+		case <-time.After(ledgerStep):
+		}
+	}
 }
 
 // Next is the number of the next entry, and the digest that it will name.
