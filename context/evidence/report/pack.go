@@ -73,9 +73,13 @@ func OpenPack(r io.ReaderAt, size int64) (*Packed, error) {
 	if len(z.File) > maxFiles {
 		return refuse("%d files, at most %d", len(z.File), maxFiles)
 	}
-	p, left, seen := &Packed{}, int64(maxPack), map[string]bool{}
+	p, left, seen, top := &Packed{}, int64(maxPack), map[string]bool{}, topFolder(z)
 	for _, f := range z.File {
-		if !filepath.IsLocal(f.Name) || strings.Contains(f.Name, `\`) || !f.Mode().IsRegular() {
+		if f.Mode().IsDir() && f.UncompressedSize64 == 0 { // who packs anew gets an entry a folder
+			continue
+		}
+		name := strings.TrimPrefix(f.Name, top)
+		if !filepath.IsLocal(f.Name) || !filepath.IsLocal(name) || strings.Contains(f.Name, `\`) || !f.Mode().IsRegular() {
 			return refuse("%.100q is no file in a folder", f.Name)
 		}
 		if seen[strings.ToLower(f.Name)] {
@@ -94,19 +98,33 @@ func OpenPack(r io.ReaderAt, size int64) (*Packed, error) {
 		if left -= int64(len(data)); left < 0 {
 			return refuse("more than %d bytes, unpacked", maxPack)
 		}
-		switch f.Name {
+		switch name {
 		case NameStatement:
 			p.Statement = data
 		case NameBundle:
 			p.Bundle = data
 		default:
-			p.Files = append(p.Files, File{f.Name, data})
+			p.Files = append(p.Files, File{name, data})
 		}
 	}
 	if len(p.Statement) == 0 {
 		return refuse("no %s in it", NameStatement)
 	}
 	return p, nil
+}
+
+// topFolder is the folder that all of z is in, where somebody packed the folder that a pack had been taken apart
+// into; empty: there is none.
+func topFolder(z *zip.Reader) string {
+	if len(z.File) == 0 {
+		return ""
+	}
+	top, _, ok := strings.Cut(z.File[0].Name, "/")
+	top += "/"
+	if !ok || slices.ContainsFunc(z.File, func(f *zip.File) bool { return !strings.HasPrefix(f.Name, top) }) {
+		return ""
+	}
+	return top
 }
 
 // Check compares the files of a pack with the statement in it: each artifact is there as it is

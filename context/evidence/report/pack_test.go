@@ -5,9 +5,12 @@ import (
 	"bytes"
 	"encoding/json"
 	"errors"
+	"io"
 	"os"
 	"strings"
 	"testing"
+
+	"github.com/google/go-cmp/cmp"
 
 	"github.com/exitramp/exitramp/context/evidence"
 )
@@ -69,6 +72,49 @@ func TestPack(t *testing.T) {
 	change("a file under another name", func(p *Packed) { p.Files[0].Name = "x" })
 }
 
+// TestPackedAnew: who takes a pack apart and packs it again has the same one: with an entry for each folder, and with
+// the folder that it was taken apart into.
+func TestPackedAnew(t *testing.T) {
+	raw, _ := packed(t, full(), []byte("{}"))
+	want, err := open(raw)
+	if err != nil {
+		t.Fatal(err)
+	}
+	z, err := zip.NewReader(bytes.NewReader(raw), int64(len(raw)))
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, folder := range []string{"", "q4/"} {
+		var b bytes.Buffer
+		w := zip.NewWriter(&b)
+		for _, name := range []string{folder, folder + "csv/"} {
+			if name != "" {
+				if _, err := w.Create(name); err != nil {
+					t.Fatal(err)
+				}
+			}
+		}
+		for _, f := range z.File {
+			r, err := f.Open()
+			if err != nil {
+				t.Fatal(err)
+			}
+			to, err := w.Create(folder + f.Name)
+			if err == nil {
+				_, err = io.Copy(to, r)
+			}
+			if err != nil {
+				t.Fatal(err)
+			}
+		}
+		w.Close()
+		got, err := open(b.Bytes())
+		if d := cmp.Diff(want, got); err != nil || d != "" {
+			t.Errorf("in %q: %v %s", folder, err, d)
+		}
+	}
+}
+
 func TestOpenPackHostile(t *testing.T) {
 	make := func(do func(w *zip.Writer)) []byte {
 		var buf bytes.Buffer
@@ -95,7 +141,6 @@ func TestOpenPackHostile(t *testing.T) {
 		"a way out":       make(func(w *zip.Writer) { put(w, "../x", nil); put(w, NameStatement, []byte("{}")) }),
 		"another way out": make(func(w *zip.Writer) { put(w, `..\x`, nil); put(w, NameStatement, []byte("{}")) }),
 		"a root":          make(func(w *zip.Writer) { put(w, "/etc/x", nil); put(w, NameStatement, []byte("{}")) }),
-		"a folder":        make(func(w *zip.Writer) { put(w, "x/", nil); put(w, NameStatement, []byte("{}")) }),
 		"twice":           make(func(w *zip.Writer) { put(w, NameStatement, []byte("{}")); put(w, NameStatement, []byte("[]")) }),
 		"twice, on some disks": make(func(w *zip.Writer) {
 			put(w, NameStatement, []byte("{}"))
@@ -115,6 +160,10 @@ func TestOpenPackHostile(t *testing.T) {
 				f.Write(zeros)
 			}
 			put(w, NameStatement, []byte("{}"))
+		}),
+		"out of its folder": make(func(w *zip.Writer) {
+			put(w, "a/"+NameStatement, []byte("{}"))
+			put(w, "a/../x", nil)
 		}),
 		"many": make(func(w *zip.Writer) {
 			put(w, NameStatement, []byte("{}"))
