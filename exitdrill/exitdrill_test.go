@@ -174,6 +174,14 @@ func TestTearDown(t *testing.T) {
 	}
 }
 
+// TestArchiveFolder: the folder of the archive is made, as that of the evidence is.
+func TestArchiveFolder(t *testing.T) {
+	p := newPlace(t)
+	if out := p.run(p.plan("archive: DIR/a.ctxa", "archive: DIR/not/there/a.ctxa")); out.Judgement.Verdict != evidence.VerdictPass {
+		t.Errorf("%+v", out.Judgement)
+	}
+}
+
 // TestUnsigned: nobody's archive cannot pass.
 func TestUnsigned(t *testing.T) {
 	p := newPlace(t)

@@ -254,6 +254,26 @@ func TestStillExtracting(t *testing.T) {
 	}
 }
 
+// TestUnknownAnswer: whoever named an answer that is not in the archive is told so, and looks for it at the source.
+func TestUnknownAnswer(t *testing.T) {
+	for name, tc := range map[string]struct {
+		contains, alter string
+		away            bool
+	}{"lost on the way": {"likes tea 0003", "x", false}, "never there": {"likes mate", "", true}} {
+		p := newPlace(t)
+		p.runtimes["target"] = memstate.NewRuntime(&memstate.RuntimeOptions{Alter: func(r agentstate.Record) []fidelity.Loss {
+			if m, ok := r.(*pb.Memory); ok && tc.alter != "" {
+				m.Content = &pb.Memory_Text{Text: tc.alter}
+			}
+			return nil
+		}})
+		out := p.run(p.plan("likes tea 0003", tc.contains))
+		if c := check(out, 11); c.Result != evidence.Fail || strings.Contains(c.Why, "1 of them are not in the archive") != tc.away {
+			t.Errorf("%s: %+v", name, c)
+		}
+	}
+}
+
 // TestDoubled: a target that gives a record twice is read to the end, and the drill fails for it by name of the kind.
 func TestDoubled(t *testing.T) {
 	p := newPlace(t)

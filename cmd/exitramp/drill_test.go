@@ -42,7 +42,7 @@ func TestDrillFailed(t *testing.T) {
 }
 
 func TestClock(t *testing.T) {
-	for s, want := range map[float64]string{0: "0.00 s", 9.994: "9.99 s", 59: "0:59", 362: "6:02", 4 * 3600: "4 h", 4*3600 + 600: "4 h 10 min", 7 * 86400: "7 d", 2.5 * 86400: "2.5 d"} {
+	for s, want := range map[float64]string{0: "0.00 s", 9.994: "9.99 s", 59: "0:59", 362: "6:02", 4 * 3600: "4 h", 4*3600 + 600: "4 h 10 min", 7 * 86400: "7 d", 2.5 * 86400: "2.5 d", 30_000 * 86400: "30,000 d"} {
 		if got := clock(s); got != want {
 			t.Errorf("%v: %s, want %s", s, got, want)
 		}

@@ -169,7 +169,9 @@ func clock(s float64) string {
 		return fmt.Sprintf("%d h", int(d.Hours()))
 	case d < 48*time.Hour:
 		return fmt.Sprintf("%d h %d min", int(d.Hours()), int(d.Minutes())%60)
-	default:
+	case d < 100*24*time.Hour:
 		return fmt.Sprintf("%.3g d", d.Hours()/24)
+	default:
+		return number(uint64(d.Hours()/24)) + " d"
 	}
 }

@@ -301,7 +301,18 @@ func (a *answers) canaries() {
 			lost = append(lost, fmt.Sprintf("%s %d of %d", k.Kind, k.Canaries.Recovered, k.Canaries.Planted))
 		}
 	}
-	n := uint64(len(a.r.p.Canaries))
+	n, never := uint64(len(a.r.p.Canaries)), 0
+	if s := a.r.st.Seen; s != nil && len(s.Canaries) == len(a.r.p.Canaries) {
+		for _, times := range s.Canaries {
+			if times == 0 {
+				never++
+			}
+		}
+	}
+	away := "" // so that nobody looks for it in the target
+	if never > 0 && a.r.st.Back != nil {
+		away = fmt.Sprintf("; %d of them are not in the archive: the source has them no more, or the plan does not say them as the source does", never)
+	}
 	where := "in the target, read back"
 	if a.r.st.Back == nil {
 		where = "in the archive: nothing was imported"
@@ -310,7 +321,7 @@ func (a *answers) canaries() {
 	case n == 0:
 		a.untold(11, "the plan names no known answer")
 	case len(lost) > 0:
-		a.set(11, evidence.Fail, evidence.Measured, "%d of %d known answers found %s; found of %s", found, n, where, strings.Join(lost, ", "))
+		a.set(11, evidence.Fail, evidence.Measured, "%d of %d known answers found %s; found of %s%s", found, n, where, strings.Join(lost, ", "), away)
 	default:
 		a.set(11, evidence.Pass, evidence.Measured, "%d of %d known answers found %s", found, n, where)
 	}

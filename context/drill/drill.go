@@ -95,8 +95,14 @@ func Run(ctx context.Context, p *Plan, e *Env) (*Outcome, error) {
 	if r.now == nil {
 		r.now = time.Now
 	}
-	if err := os.MkdirAll(p.Output, 0o755); err != nil {
-		return nil, fmt.Errorf("drill: %w", err)
+	folders := []string{p.Output}
+	if p.Mode == evidence.Planned {
+		folders = append(folders, filepath.Dir(p.Archive)) // that it is not there is no finding about an exit
+	}
+	for _, dir := range folders {
+		if err := os.MkdirAll(dir, 0o755); err != nil {
+			return nil, fmt.Errorf("drill: %w", err)
+		}
 	}
 	held, err := os.OpenFile(r.file(".drill.lock"), os.O_RDWR|os.O_CREATE, 0o600)
 	if err != nil {

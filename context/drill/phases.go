@@ -87,7 +87,7 @@ func (r *run) open(ctx context.Context) (Runtime, error) { return r.e.Archives.O
 
 // look reads the records once, where no later phase does.
 func (r *run) look(ctx context.Context) error {
-	o := r.observer(r.p.Canaries)
+	o := r.observer()
 	err := r.phase(phaseRead, func() (uint64, int64, error) {
 		src, err := r.open(ctx)
 		if err != nil {
@@ -117,8 +117,8 @@ func each(ctx context.Context, src agentstate.Source, look func(agentstate.Recor
 }
 
 // observer looks at the archive, for what the plan asks of it.
-func (r *run) observer(canaries []Canary) *observer {
-	o := newObserver(canaries)
+func (r *run) observer() *observer {
+	o := newObserver(r.p.Canaries)
 	o.metadata, o.gone, o.words = r.p.Metadata, r.e.Gone, r.p.Provider.Register.File != ""
 	o.seen.Metadata = make([]uint64, len(r.p.Metadata))
 	return o
@@ -133,7 +133,7 @@ func (r *run) neutralStore(ctx context.Context) error {
 		return fmt.Errorf("drill: %w", err)
 	}
 	defer os.RemoveAll(dir)
-	o := r.observer(r.p.Canaries)
+	o := r.observer()
 	folder := filepath.Join(dir, "state")
 	src, err := r.open(ctx)
 	if err != nil {
@@ -188,7 +188,7 @@ func (r *run) planReplay(ctx context.Context) error {
 	if r.st.Planned {
 		return nil
 	}
-	o := r.observer(nil)
+	o := r.observer()
 	err := r.phase(phasePlan, func() (uint64, int64, error) {
 		src, err := r.open(ctx)
 		if err != nil {
