@@ -146,7 +146,7 @@ func (a *app) drill(ctx context.Context, path string, p *drill.Plan, f *drillFla
 			return err
 		}
 		if err := p.Free(); err != nil {
-			return a.drillFailed(err, p.Name)
+			return a.drillFailed(err, path, p.Name)
 		}
 		if p.Mode == evidence.Stressed && !exists(p.Archive) {
 			return withHint(fmt.Errorf("a stressed drill starts from an archive, and %s is not there", p.Archive), "a planned drill of the same plan makes it: mode: planned")
@@ -190,7 +190,7 @@ func (a *app) drill(ctx context.Context, path string, p *drill.Plan, f *drillFla
 		bar.done()
 	}
 	if err != nil {
-		return a.drillFailed(err, strings.TrimSuffix(p.Name, "-"+f.into))
+		return a.drillFailed(err, path, strings.TrimSuffix(p.Name, "-"+f.into))
 	}
 	return a.drilled(out, p, f)
 }
@@ -210,16 +210,14 @@ func (a *app) drillOptions() *exitdrill.Options {
 }
 
 // drillFailed says how a drill goes on that has not ended.
-func (a *app) drillFailed(err error, name string) error {
+func (a *app) drillFailed(err error, path, name string) error {
 	switch {
+	case isFull(err):
+		return &exitError{code: exitResume, err: err, hint: fullHint}
 	case errors.Is(err, drill.ErrBroken):
-		hint := "run the same command again to go on"
-		if s := diskFull(err); s != "" {
-			hint = s + ", then " + hint
-		}
-		return &exitError{code: exitResume, err: err, hint: hint}
+		return &exitError{code: exitResume, err: err, hint: "run the same command again to go on"}
 	case errors.Is(err, drill.ErrEnded):
-		return withHint(err, fmt.Sprintf("exitramp drill PLAN --name %s-2", name))
+		return withHint(err, fmt.Sprintf("exitramp drill %s --name %s-2", shellWord(path), name))
 	case errors.Is(err, drill.ErrArchive):
 		return withHint(err, "name another archive in the plan, or rehearse with this one: mode: stressed")
 	case errors.Is(err, drill.ErrNoArchive):
@@ -228,9 +226,6 @@ func (a *app) drillFailed(err error, name string) error {
 		return &exitError{code: exitResume, err: err, hint: "wait for the other drill, then run the same command again: it goes on where it was"}
 	case errors.Is(err, drill.ErrRunning):
 		return withHint(err, "wait for the other drill, then run the same command again")
-	}
-	if s := diskFull(err); s != "" {
-		return &exitError{code: exitResume, err: err, hint: s + ", then run the same command again"}
 	}
 	return err
 }

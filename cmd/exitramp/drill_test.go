@@ -22,14 +22,15 @@ func TestDrillFailed(t *testing.T) {
 		hint string
 	}{
 		"broken off":            {fmt.Errorf("%w: replay: the login ended", drill.ErrBroken), exitResume, "run the same command again to go on"},
-		"disk full, on the way": {fmt.Errorf("%w: replay: %w", drill.ErrBroken, full), exitResume, "the disk is full: make room, then run the same command again"},
-		"disk full":             {fmt.Errorf("drill: %w", full), exitResume, "the disk is full: make room"},
-		"ended":                 {drill.ErrEnded, exitOther, "--name q-2"},
+		"disk full, on the way": {fmt.Errorf("%w: replay: %w", drill.ErrBroken, full), exitResume, "make room, then run the same command again"},
+		"disk full":             {fmt.Errorf("drill: %w", full), exitResume, "make room"},
+		"file too large":        {&os.PathError{Op: "write", Path: "x", Err: syscall.EFBIG}, exitResume, "make room"},
+		"ended":                 {drill.ErrEnded, exitOther, "exitramp drill p.yaml --name q-2"},
 		"archive":               {drill.ErrArchive, exitOther, "mode: stressed"},
 		"ledger":                {drill.ErrLedgerLocked, exitResume, "wait for the other drill"},
 		"anything else":         {errors.New("x"), exitOther, ""},
 	} {
-		err := a.drillFailed(tc.err, "q")
+		err := a.drillFailed(tc.err, "p.yaml", "q")
 		var e *exitError
 		hint := ""
 		if errors.As(err, &e) {

@@ -16,7 +16,6 @@ import (
 	"path/filepath"
 	"runtime/debug"
 	"strings"
-	"syscall"
 
 	"github.com/exitramp/exitramp/context/evidence"
 	"github.com/exitramp/exitramp/format"
@@ -44,14 +43,6 @@ func tool() evidence.Tool {
 		}
 	}
 	return t
-}
-
-// diskFull says what to do about a disk without room; empty: err is something else.
-func diskFull(err error) string {
-	if errors.Is(err, syscall.ENOSPC) || errors.Is(err, syscall.EDQUOT) {
-		return "the disk is full: make room"
-	}
-	return ""
 }
 
 // openssl has the program of that name check who signed an archive, where it is at hand: a second

@@ -90,7 +90,7 @@ func (a *app) evidenceReport(path string, f *reportFlags) error {
 // refusedEvidence gives what must not be believed its exit code.
 func refusedEvidence(path string, err error) error {
 	if e := (*exitError)(nil); errors.As(err, &e) {
-		return &exitError{code: e.code, err: fmt.Errorf("%s: %w", path, err), hint: e.hint}
+		return &exitError{code: e.code, class: e.class, err: fmt.Errorf("%s: %w", path, err), hint: e.hint}
 	}
 	for _, bad := range []error{evidence.ErrStatement, evidence.ErrVerdict, report.ErrPack, report.ErrDigest, errEvidence} {
 		if errors.Is(err, bad) {
@@ -152,7 +152,7 @@ func (g *given) checkSignature(f *trustFlags) error {
 	trust, _ := policy.(*format.Trust)
 	switch {
 	case g.bundle == nil && trust != nil:
-		return &exitError{code: exitRefused, err: errors.New("nobody signed the statement"), hint: "without --trust it is read, by whomever"}
+		return &exitError{code: exitRefused, class: "unsigned", err: errors.New("nobody signed the statement"), hint: "without --trust it is read, by whomever"}
 	case g.bundle == nil:
 		g.signature = "not signed"
 		return nil

@@ -14,6 +14,11 @@ import (
 	"github.com/spf13/cobra"
 
 	"github.com/exitramp/exitramp/context/agentstate"
+	"github.com/exitramp/exitramp/context/derive"
+	"github.com/exitramp/exitramp/context/drill"
+	"github.com/exitramp/exitramp/context/embed"
+	"github.com/exitramp/exitramp/context/evidence"
+	"github.com/exitramp/exitramp/context/evidence/report"
 	"github.com/exitramp/exitramp/context/unpack"
 	"github.com/exitramp/exitramp/exporters"
 	"github.com/exitramp/exitramp/format"
@@ -87,7 +92,7 @@ func withHint(err error, hint string) error {
 	if err == nil {
 		return nil
 	}
-	return &exitError{code: exitCode(err), err: err, hint: hint}
+	return &exitError{code: exitCode(err), err: err, hint: hint, class: class(err)}
 }
 
 func exitCode(err error) int {
@@ -110,6 +115,17 @@ func class(err error) string {
 	var e *exitError
 	if errors.As(err, &e) && e.class != "" {
 		return e.class
+	}
+	for _, c := range [...]struct {
+		err  error
+		name string
+	}{
+		{derive.ErrHold, "hold"}, {drill.ErrLedger, "ledger"}, {embed.ErrMixed, "vectors"}, {evidence.ErrVerdict, "verdict"}, {evidence.ErrStatement, "statement"},
+		{report.ErrDigest, "digest"}, {report.ErrPack, "pack"}, {errEvidence, "evidence"},
+	} {
+		if errors.Is(err, c.err) {
+			return c.name
+		}
 	}
 	return format.Class(err)
 }

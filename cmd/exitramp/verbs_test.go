@@ -3,9 +3,17 @@ package main
 import (
 	"bytes"
 	"encoding/json"
+	"fmt"
 	"path/filepath"
 	"strings"
 	"testing"
+
+	"github.com/exitramp/exitramp/context/derive"
+	"github.com/exitramp/exitramp/context/drill"
+	"github.com/exitramp/exitramp/context/embed"
+	"github.com/exitramp/exitramp/context/evidence"
+	"github.com/exitramp/exitramp/context/evidence/report"
+	"github.com/exitramp/exitramp/format"
 )
 
 // Scripts can ask every verb for JSON.
@@ -78,5 +86,16 @@ func TestEveryErrorSpeaksJSON(t *testing.T) {
 		{"undo", none, "mcpmemory:x"}, {"undo", none, "mcpmemory:x", "--hold", none}, {"drill", none}, {"drill", none, "--dry-run"}, {"report", none}, {"drills", none}, {"export", "nosuch:x", none}, {"sample", none},
 	} {
 		fails(append(args, "--json")...)
+	}
+}
+
+// TestRefusedHasClass: a script can tell the refusals apart, whatever was said around them.
+func TestRefusedHasClass(t *testing.T) {
+	for want, err := range map[string]error{
+		"ledger": drill.ErrLedger, "hold": derive.ErrHold, "vectors": embed.ErrMixed, "verdict": evidence.ErrVerdict, "pack": report.ErrPack, "digest": format.ErrDigest, "secrets": &exitError{code: exitRefused, class: "secrets", err: errEvidence},
+	} {
+		if got := class(withHint(fmt.Errorf("x: %w", err), "y")); got != want {
+			t.Errorf("%v: class %q, want %q", err, got, want)
+		}
 	}
 }
