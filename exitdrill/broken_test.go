@@ -237,4 +237,9 @@ func TestLedgerDamaged(t *testing.T) {
 	if check(out, 25).Result != evidence.Fail {
 		t.Errorf("%+v", check(out, 25))
 	}
+	p.write("out/drills.jsonl", string(b)+string(b[:len(b)/2])) // and that a line was torn off, which leaves no other trace
+	out = p.run(p.plan("name: q", "name: s", "mode: planned", "mode: stressed"))
+	if c := check(out, 25); c.Result != evidence.Warn || !strings.Contains(c.Why, "line 2 was cut off") {
+		t.Errorf("%+v", c)
+	}
 }

@@ -99,11 +99,11 @@ func (a *app) drills(path, period string, asJSON bool) error {
 		fmt.Fprintln(a.stdout, drillLine(e, before[as]))
 		before[as] = e
 	}
-	fmt.Fprintf(a.stdout, "%d drills, %d passed", len(entries), passed)
+	fmt.Fprintf(a.stdout, "%s, %d passed", plural(len(entries), "drill", "drills"), passed)
 	if want != nil {
 		fmt.Fprintf(a.stdout, " in %s · a drill that passed in %d of %d quarters", period, len(quarter), len(want))
 	}
-	fmt.Fprintf(a.stdout, " · the chain of %d entries holds\n", len(all))
+	fmt.Fprintf(a.stdout, " · the chain of %s holds\n", plural(len(all), "entry", "entries"))
 	if torn > 0 {
 		fmt.Fprintf(a.stdout, "line %d was torn by a crash, and is no entry: the next drill cuts it off\n", torn)
 	}

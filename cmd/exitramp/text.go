@@ -29,6 +29,14 @@ func number[N int | int64 | uint64](n N) string {
 	return s
 }
 
+// plural is n of a thing.
+func plural(n int, one, many string) string {
+	if n == 1 {
+		return "1 " + one
+	}
+	return number(n) + " " + many
+}
+
 func bytesText(n int64) string {
 	switch {
 	case n < 1000:

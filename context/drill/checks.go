@@ -47,14 +47,14 @@ func (a *answers) declared(n int, what string, values map[string]string) bool {
 }
 
 // checks answers all statements.
-func (r *run) checks(p *evidence.Predicate, ledger error, noLedger bool) []evidence.Check {
+func (r *run) checks(p *evidence.Predicate, l *Ledger, damaged error) []evidence.Check {
 	a := &answers{r: r, p: p}
 	for i := range a.list {
 		a.list[i] = evidence.Check{ID: fmt.Sprintf("AC-%d", i+1), Result: evidence.Untold, Why: "the drill ended before it"}
 	}
 	a.standing()
 	a.unasked()
-	a.ledger(ledger, noLedger)
+	a.ledger(l, damaged)
 	a.tool()
 	if r.facts == nil {
 		if r.stop != nil {
@@ -185,12 +185,14 @@ func (a *answers) unasked() {
 	}
 }
 
-func (a *answers) ledger(err error, none bool) {
+func (a *answers) ledger(l *Ledger, damaged error) {
 	switch {
-	case none:
+	case a.r.p.Ledger == "":
 		a.untold(25, "the plan names no ledger")
-	case err != nil:
-		a.set(25, evidence.Fail, evidence.Measured, "%v", err)
+	case damaged != nil:
+		a.set(25, evidence.Fail, evidence.Measured, "%v", damaged)
+	case l.torn > 0:
+		a.set(25, evidence.Warn, evidence.Measured, "entry %d of the ledger; line %d was cut off in its middle, as by a crash, and this entry takes its place", a.p.Drill.LedgerIndex, l.torn)
 	default:
 		a.set(25, evidence.Pass, evidence.Measured, "entry %d of the ledger; each of the entries before it holds the digest of the one before", a.p.Drill.LedgerIndex)
 	}

@@ -31,7 +31,7 @@ func (r *run) judge(l *Ledger, damaged error) error {
 		p.Drill.LedgerIndex, p.Drill.PrevDigest = l.Next()
 		p.Trend = l.trend()
 	}
-	p.Checks = r.checks(p, damaged, r.p.Ledger == "")
+	p.Checks = r.checks(p, l, damaged)
 	if err := r.show(p); err != nil {
 		return err
 	}
