@@ -55,6 +55,9 @@ func TestStopped(t *testing.T) {
 			}
 			delete(p.runtimes, "source") // a stressed drill does not open it
 			out := p.run(p.plan(append(tc.edit, "name: q", "name: s", "mode: planned", "mode: stressed")...))
+			if c := check(out, 11); c.Result != evidence.Untold {
+				t.Errorf("nobody looked for a known answer: %+v", c)
+			}
 			s := out.Predicate.Drill.Stopped
 			if s == nil || s.Phase != tc.phase || s.Class != tc.class || out.Judgement.Verdict != evidence.VerdictFail {
 				t.Errorf("%+v, %v", s, out.Judgement)

@@ -274,6 +274,18 @@ func TestUnknownAnswer(t *testing.T) {
 	}
 }
 
+// TestSeenWhole: vectors that lie in the target are compared with the archive's first, and the evidence speaks of
+// all records of the archive nevertheless.
+func TestSeenWhole(t *testing.T) {
+	p := newPlace(t)
+	p.runtimes["target"].Set(&pb.Memory{Meta: agentstate.Meta("memory", nil, "other"), Content: &pb.Memory_Text{Text: "likes tea"}})
+	p.runtimes["target"].Set(&pb.Embedding{Meta: agentstate.Meta("embedding", nil, "other"), OfKey: "memory/other", Model: "e1", Dimensions: 2, Element: pb.Embedding_ELEMENT_FLOAT32, Vector: make([]byte, 8)})
+	out := p.run(p.plan())
+	if s := out.Predicate.Drill.Stopped; s != nil || kind(out, "memory").SourceForm == "" {
+		t.Errorf("%+v, %+v", s, kind(out, "memory"))
+	}
+}
+
 // TestDoubled: a target that gives a record twice is read to the end, and the drill fails for it by name of the kind.
 func TestDoubled(t *testing.T) {
 	p := newPlace(t)

@@ -322,6 +322,8 @@ func (a *answers) canaries() {
 	switch {
 	case n == 0:
 		a.untold(11, "the plan names no known answer")
+	case a.r.last() == nil:
+		a.untold(11, "the drill ended before anybody looked for the %d known answers", n)
 	case len(lost) > 0:
 		a.set(11, evidence.Fail, evidence.Measured, "%d of %d known answers found %s; found of %s%s", found, n, where, strings.Join(lost, ", "), away)
 	default:

@@ -201,12 +201,11 @@ func (r *run) planReplay(ctx context.Context) error {
 		}
 		defer rt.Close()
 		from := agentstate.Source(src)
-		if r.e.Embedded != nil || len(r.p.sends) > 0 { // the plan does not come to see all of it as it is
+		whole := r.e.Embedded == nil && len(r.p.sends) == 0 // the plan comes to see all of it as it is
+		if !whole {
 			if err := each(ctx, src, o.record); err != nil {
 				return 0, 0, err
 			}
-		} else {
-			from = &tap{Source: src, look: o.record}
 		}
 		if r.e.Embedded != nil {
 			x, err := r.e.Embedded(ctx, src, true)
@@ -216,10 +215,13 @@ func (r *run) planReplay(ctx context.Context) error {
 			defer x.Close()
 			from = x.Source
 		}
-		if r.e.Unmixed != nil {
+		if r.e.Unmixed != nil { // which reads vectors alone
 			if err := r.e.Unmixed(ctx, from, rt, dst, r.options(phasePlan)); err != nil {
 				return 0, 0, err
 			}
+		}
+		if whole {
+			from = &tap{Source: src, look: o.record}
 		}
 		rep, err := replay.Plan(ctx, dst, from, r.options(phasePlan))
 		if err != nil {

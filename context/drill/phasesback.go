@@ -122,7 +122,7 @@ func (r *run) tearDown(ctx context.Context) error {
 }
 
 // errHeld: what was replayed is under a legal hold. An undo is whole or none, so all of it stays.
-var errHeld = errors.New("is under a legal hold")
+var errHeld = errors.New("some of it is under a legal hold")
 
 // underHold is errHeld where the tear-down would take out what is under a legal hold.
 func (r *run) underHold(ctx context.Context, rt agentstate.Source, j *replay.Journal) error {
@@ -131,7 +131,7 @@ func (r *run) underHold(ctx context.Context, rt agentstate.Source, j *replay.Jou
 	}
 	rep, err := replay.UnderHold(ctx, rt, j, r.e.Replay.Holds)
 	if err == nil && rep.N > 0 {
-		err = fmt.Errorf("%d of what was replayed %w, and nothing was taken out: a person decides, and then exitramp undo with its journal, %s", rep.N, errHeld, r.journal())
+		err = fmt.Errorf("%w, records: %d; a person decides, and then exitramp undo takes it out by its journal, %s", errHeld, rep.N, r.journal())
 	}
 	return err
 }
