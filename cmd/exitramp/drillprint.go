@@ -8,6 +8,7 @@ import (
 
 	"github.com/exitramp/exitramp/context/drill"
 	"github.com/exitramp/exitramp/context/evidence"
+	"github.com/exitramp/exitramp/context/fidelity"
 )
 
 // printDrill says what became of a drill.
@@ -47,14 +48,25 @@ func (a *app) printDrill(out *drill.Outcome, word string, f *drillFlags) {
 		fmt.Fprintln(a.stdout, "NOT refused ✗:", n)
 	}
 	came, due := p.Survival()
-	held, stays := uint64(0), uint64(0)
+	held, stays, away := uint64(0), uint64(0), uint64(0)
 	for i := range p.Kinds {
-		held, stays = held+p.Kinds[i].Quarantined, stays+p.Kinds[i].Stays
+		k := &p.Kinds[i]
+		held, stays = held+k.Quarantined, stays+k.Stays
+		away += k.Refused + k.Conflicts + k.Stays
+	}
+	lost := uint64(0) // as records; those that are due are among them
+	for _, l := range p.Losses {
+		if l.Path == "" && l.Grade == fidelity.Dropped.String() {
+			lost += l.Count
+		}
 	}
 	if due > 0 {
 		s := fmt.Sprintf("%s of %s records arrived, as they were or as announced", number(came), number(due))
 		if held > 0 {
 			s += fmt.Sprintf(" · %s wait for a person", number(held))
+		}
+		if lost > away {
+			s += fmt.Sprintf(" · no place in the target for %s more", number(lost-away))
 		}
 		if stays > 0 {
 			s += fmt.Sprintf(" · %s of other kinds stay in the archive", number(stays))

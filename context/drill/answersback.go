@@ -26,7 +26,7 @@ func (a *answers) fidelity() {
 	case r.neutral:
 		a.untold(32, "a neutral store revives nobody")
 	case s.Revived > 0:
-		a.set(32, evidence.Fail, evidence.Measured, "%d records came back that were erased, of %d tombstones", s.Revived, s.Tombstones)
+		a.set(32, evidence.Fail, evidence.Measured, "of %[2]d tombstones %[1]d came back as records", s.Revived, s.Tombstones)
 	default:
 		a.set(32, evidence.Pass, evidence.Measured, "%d tombstones, 0 revived", s.Tombstones)
 	}
@@ -166,6 +166,9 @@ func (a *answers) survival() {
 	if stays > 0 {
 		say += fmt.Sprintf("; %d of other kinds stay in the archive, as the plan has it", stays)
 	}
+	if n := a.r.noPlace(); n > 0 {
+		say += fmt.Sprintf("; no place in the target for %d more, which are listed as lost", n)
+	}
 	if rows > 0 {
 		say += fmt.Sprintf("; %d rows of bookkeeping were in the target before", rows)
 	}
@@ -192,6 +195,19 @@ func (a *answers) survival() {
 	default:
 		a.set(33, evidence.Pass, evidence.Measured, "%s", say)
 	}
+}
+
+// noPlace is how many records the target has no place for.
+func (r *run) noPlace() uint64 {
+	n := uint64(0)
+	if r.st.Report != nil {
+		for _, whys := range r.st.Report.NoPlace {
+			for _, of := range whys {
+				n += of
+			}
+		}
+	}
+	return n
 }
 
 // fields is 34.
