@@ -3,6 +3,7 @@ package exitdrill_test
 import (
 	"bytes"
 	"context"
+	"fmt"
 	"iter"
 	"net/url"
 	"os"
@@ -14,6 +15,7 @@ import (
 
 	"github.com/exitramp/exitramp/context/agentstate"
 	"github.com/exitramp/exitramp/context/evidence"
+	"github.com/exitramp/exitramp/context/evidence/report"
 	"github.com/exitramp/exitramp/context/fidelity"
 	"github.com/exitramp/exitramp/context/memstate"
 	"github.com/exitramp/exitramp/exporters"
@@ -28,6 +30,18 @@ func TestHeld(t *testing.T) {
 	a := out.Predicate.Authority
 	if a.Reproduced != 0 || a.Reduced == 0 || len(a.Reconsent) == 0 || a.Widened != 0 {
 		t.Errorf("%+v", a)
+	}
+	waiting := uint64(0) // words of the operator and the like, too: not grants alone
+	for _, k := range out.Predicate.Kinds {
+		waiting += k.Quarantined
+	}
+	files, err := report.Artifacts(&evidence.Statement{Predicate: out.Predicate})
+	if err != nil {
+		t.Fatal(err)
+	}
+	i := slices.IndexFunc(files, func(f report.File) bool { return f.Name == "csv/safety.csv" })
+	if want := fmt.Sprintf("grants_reconsent,%d,,", waiting); i < 0 || !strings.Contains(string(files[i].Data), want) || !strings.Contains(check(out, 29).Why, fmt.Sprintf("%d records wait", waiting)) {
+		t.Errorf("want %s, got %s; %s", want, files[i].Data, check(out, 29).Why)
 	}
 	if k := kind(out, "toolgrant"); k.Quarantined != 1 || k.Imported != 0 {
 		t.Errorf("%+v", k)

@@ -19,7 +19,7 @@ func (a *answers) fidelity() {
 	case au.Widened+au.Raised > 0:
 		a.set(29, evidence.Fail, evidence.Measured, "%d grants widened, %d records raised", au.Widened, au.Raised)
 	default:
-		a.set(29, evidence.Pass, evidence.Measured, "%d grants: %d reproduced, %d not or less, 0 widened; 0 roles raised; %d records wait for a person", au.Grants, au.Reproduced, au.Reduced, len(au.Reconsent))
+		a.set(29, evidence.Pass, evidence.Measured, "%d grants: %d reproduced, %d not or less, 0 widened; 0 roles raised; %d records wait for a person", au.Grants, au.Reproduced, au.Reduced, a.held())
 	}
 	s := &a.p.Safety
 	switch {
@@ -39,10 +39,6 @@ func (a *answers) fidelity() {
 	} else {
 		a.set(37, evidence.Pass, evidence.Derived, "preserve, for every kind: no model of the target derived anything anew")
 	}
-	held := uint64(0)
-	for _, k := range a.p.Kinds {
-		held += k.Quarantined
-	}
 	switch {
 	case r.neutral:
 		a.untold(38, "nothing runs in a neutral store")
@@ -51,10 +47,19 @@ func (a *answers) fidelity() {
 	case au.Raised > 0:
 		a.set(38, evidence.Fail, evidence.Measured, "%d records speak with more authority than before", au.Raised)
 	default:
-		a.set(38, evidence.Pass, evidence.Measured, "%d records quarantined, %d let through by a person's file; of %d planted instructions 0 arrived with an operator's authority", held, len(r.e.Replay.Approved)+len(r.e.Replay.Approvals), s.InjectionCanaries)
+		a.set(38, evidence.Pass, evidence.Measured, "%d records quarantined, %d let through by a person's file; of %d planted instructions 0 arrived with an operator's authority", a.held(), len(r.e.Replay.Approved)+len(r.e.Replay.Approvals), s.InjectionCanaries)
 	}
 	a.recall()
 	a.tasks()
+}
+
+// held is how many records wait for a person.
+func (a *answers) held() uint64 {
+	n := uint64(0)
+	for i := range a.p.Kinds {
+		n += a.p.Kinds[i].Quarantined
+	}
+	return n
 }
 
 // extra is 13.

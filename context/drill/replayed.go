@@ -95,11 +95,14 @@ func (r *run) tasksLevel() (level, how string) {
 func (r *run) stateLevel() (level, like string) {
 	f := r.st.Back.Fidelity
 	level, like = "R3", "state equal"
+	if f.Same < f.Records {
+		like = "state as announced"
+	}
 	if f.Same+f.Announced < f.Records+f.MissingN || f.TwiceN > 0 {
 		level, like = "R2", "taken by the target"
 	}
 	like = fmt.Sprintf("%s: %d of %d records in every field, %d more as announced or in another form; one run", like, f.Same, f.Records+f.MissingN, f.Announced)
-	away := uint64(0)
+	away := r.noPlace()
 	for _, acts := range r.st.Report.Kinds {
 		away += acts[replay.Refused] + acts[replay.Conflict] + acts[replay.Held]
 	}

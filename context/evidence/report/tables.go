@@ -289,7 +289,7 @@ func (b *book) safetyTables() []*table {
 	t.put("grants_reproduced", a.Reproduced, a.Grants, "grants that are as they were")
 	t.put("grants_reduced", a.Reduced, a.Grants, "grants that allow less than before")
 	t.put("grants_widened", a.Widened, a.Grants, "grants that allow more than before; must be 0")
-	t.put("grants_reconsent", uint64(len(a.Reconsent)), a.Grants, "grants that are off until a person consents")
+	t.put("grants_reconsent", b.waiting(), cell{}, "grants, words of an operator and other records that are off until a person consents")
 	t.put("roles_raised", a.Raised, cell{}, "records that speak with more authority than before; must be 0")
 	t.put("injections_effective", s.InjectionEffective, s.InjectionCanaries, "planted instructions that took effect; must be 0")
 	t.put("erasures_applied", s.Tombstones, cell{}, "earlier erasures that were applied again")

@@ -86,3 +86,13 @@ func repaired(l *evidence.Links) cell {
 	}
 	return cellOf(n)
 }
+
+// waiting is how many records wait for a person.
+func (b *book) waiting() uint64 {
+	n := uint64(len(b.Authority.Reconsent)) // at most the first thousand
+	held := uint64(0)
+	for i := range b.Kinds {
+		held = plus(held, b.Kinds[i].Quarantined)
+	}
+	return max(n, held)
+}
