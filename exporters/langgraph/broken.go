@@ -100,7 +100,7 @@ func (w *writer) follow(ctx context.Context, r agentstate.Record, cross func() (
 		return replay.Receipt{}, err
 	}
 	if isWrite {
-		if why := w.line.write(at, id, p.Channel); why != "" {
+		if why := w.line.write(at, id, p.Channel); why != "" && w.front.broken[threadOf(w.key)].key != w.key {
 			return replay.Receipt{}, refuse("%s", why)
 		}
 		return cross()

@@ -145,8 +145,8 @@ func (t *thread) lost(ctx context.Context, cp *pb.Checkpoint, parsed *values.Che
 	if t.r.lay.engine != "postgres" || !t.r.lay.t["checkpoint_blobs"].readable() || t.r.lay.t["checkpoint_blobs"].partial != "" {
 		return nil
 	}
-	deltas := deltaCounters(metadata)
-	for ch := range deltas {
+	deltas := deltaChannels(metadata)
+	for _, ch := range deltas {
 		t.delta[hashOf(ns, ch)] = true
 	}
 	marks := map[string]bool{} // what may be the runtime's mark of a snapshot that is in a row
@@ -171,8 +171,7 @@ func (t *thread) lost(ctx context.Context, cp *pb.Checkpoint, parsed *values.Che
 			continue // sends are in the parent's writes
 		}
 		if t.r.lay.lang == python && !snapshot {
-			_, delta := deltas[ch.Name]
-			if delta || ephemeral(ch.Name) {
+			if slices.Contains(deltas, ch.Name) || ephemeral(ch.Name) {
 				continue
 			}
 			updated := slices.Contains(parsed.Updated, ch.Name)

@@ -20,35 +20,42 @@ import (
 
 // crossWrite writes a pending write into the other database.
 func (w *writer) crossWrite(ctx context.Context, p *pb.PendingWrite) (replay.Receipt, error) {
-	if values.IsEncrypted(p.Serializer) {
-		return replay.Receipt{}, refuse(needsKey)
-	}
-	row, err := w.rowOf(ctx, p)
+	t, row, losses, err := w.crossedWrite(ctx, p)
 	if err != nil {
 		return replay.Receipt{}, err
 	}
-	var losses []fidelity.Loss
+	return w.putFitting(ctx, t, row, losses)
+}
+
+// crossedWrite is the row of a pending write in the other database, and the name of its table.
+func (w *writer) crossedWrite(ctx context.Context, p *pb.PendingWrite) (table string, row map[string]cell, losses []fidelity.Loss, err error) {
+	if values.IsEncrypted(p.Serializer) {
+		return "", nil, nil, refuse(needsKey)
+	}
+	if row, err = w.rowOf(ctx, p); err != nil {
+		return "", nil, nil, err
+	}
 	if w.lay.engine == "postgres" {
 		v := row["value"]
 		if v.isNull() {
-			return replay.Receipt{}, refuse("the write has no value, and PostgreSQL wants one")
+			return "", nil, nil, refuse("the write has no value, and PostgreSQL wants one")
 		}
 		delete(row, "value")
 		row["blob"] = cell{kind: blob, b: v.b}
-		return w.putFitting(ctx, "checkpoint_writes", row, nil)
+		return "checkpoint_writes", row, nil, nil
 	}
 	v := row["blob"]
 	delete(row, "blob")
 	if w.lay.lang == javascript && row["type"].String() == "bytes" {
 		if v.b, err = inJSON(v.b); err != nil {
-			return replay.Receipt{}, err
+			return "", nil, nil, err
 		}
 		row["type"] = textCell("json")
 		const why = "the library's SQLite saver reads plain bytes as text and breaks them; as JSON they stay whole"
 		losses = append(losses, loss("serializer", fidelity.Equivalent, why), loss("value", fidelity.Equivalent, why))
 	}
 	row["value"] = v
-	return w.putFitting(ctx, "writes", row, losses)
+	return "writes", row, losses, nil
 }
 
 // inJSON are bytes as the JavaScript library writes them inside JSON.

@@ -2,14 +2,13 @@ package langgraph
 
 import (
 	"context"
-	"encoding/json"
 	"errors"
-	"maps"
 	"slices"
 	"strings"
 
 	"github.com/exitramp/exitramp/context/agentstate"
 	"github.com/exitramp/exitramp/context/fidelity"
+	"github.com/exitramp/exitramp/exporters/langgraph/internal/values"
 	pb "github.com/exitramp/exitramp/proto/exitramp/v1"
 )
 
@@ -18,13 +17,16 @@ import (
 
 const rebuiltFrom = "the state of its thread is rebuilt from what was written at a checkpoint that is refused, and without it the runtime would silently show another: "
 
-// deltaCounters are the delta channels that a checkpoint with this metadata does not hold whole.
-func deltaCounters(metadata []byte) map[string]json.RawMessage {
-	var m struct {
-		Delta map[string]json.RawMessage `json:"counters_since_delta_snapshot"`
+const rebuiltWrite = "the state of its thread is rebuilt from a write that is refused, and without it the runtime would silently show another: "
+
+// deltaChannels are the delta channels that a checkpoint with this metadata does not hold whole.
+func deltaChannels(metadata []byte) []string {
+	md, err := values.ParseMetadata(metadata)
+	if err != nil {
+		return nil
 	}
-	json.Unmarshal(metadata, &m)
-	return m.Delta
+	slices.Sort(md.Delta)
+	return md.Delta
 }
 
 // unseeded are those of channels that c holds no value of.
@@ -48,10 +50,10 @@ func (w *writer) unseeded(ctx context.Context, c *pb.Checkpoint, channels []stri
 	return out, nil
 }
 
-// rebuilt finds the nearest checkpoint that c's delta channels are rebuilt from and that the target
-// refuses; nil: there is none. x is c in the form of the target.
+// rebuilt finds the nearest checkpoint, or write at one, that c's delta channels are rebuilt from and that
+// the target refuses; nil: there is none. x is c in the form of the target.
 func (w *writer) rebuilt(ctx context.Context, c *pb.Checkpoint, x crossed) (*refused, error) {
-	open := slices.Sorted(maps.Keys(deltaCounters(x.row["metadata"].b)))
+	open := deltaChannels(x.row["metadata"].b)
 	seen := map[string]bool{} // a hostile store may have a cycle
 	for {
 		var err error
@@ -59,6 +61,11 @@ func (w *writer) rebuilt(ctx context.Context, c *pb.Checkpoint, x crossed) (*ref
 			return nil, err
 		}
 		seen[c.ParentKey] = true
+		for _, no := range w.front.writes[c.ParentKey] {
+			if slices.ContainsFunc(open, func(ch string) bool { return valid(ch) == no.channel }) {
+				return &refused{no.key, rebuiltWrite + no.why}, nil
+			}
+		}
 		rec, err := w.resolver().Get(ctx, c.ParentKey)
 		parent, ok := rec.(*pb.Checkpoint)
 		switch {
@@ -84,7 +91,7 @@ func (w *writer) less(ctx context.Context, c *pb.Checkpoint, x crossed) (*fideli
 	if !l.gone[c.ParentKey] && len(l.less[c.ParentKey]) == 0 {
 		return nil, nil
 	}
-	open, err := w.unseeded(ctx, c, slices.Sorted(maps.Keys(deltaCounters(x.row["metadata"].b))))
+	open, err := w.unseeded(ctx, c, deltaChannels(x.row["metadata"].b))
 	if err != nil {
 		return nil, err
 	}

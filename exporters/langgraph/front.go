@@ -25,12 +25,19 @@ type front struct {
 	thread string             // the key of its conversation, of the thread that came last
 	made   map[string]crossed // some of its newest checkpoints, until they come
 	broken map[string]refused // threads that do not arrive, by thread
+	writes map[string][]write // of the thread, that the target refuses, by checkpoint
 }
 
-// refused is a checkpoint that the target does not take, and why nothing else of its thread arrives.
+// refused is a checkpoint or a write that the target does not take, and why nothing else of its thread
+// arrives.
 type refused struct{ key, why string }
 
+// write is a write that the target refuses.
+type write struct{ key, channel, why string }
+
 const notNewest = "the newest checkpoint of its thread is refused, and from an older one the runtime would do again what was done since: "
+
+const notItsWrite = "a write at the newest checkpoint of its thread is refused, and without it the runtime would do again what was done, or ask no more: "
 
 // threadOf is the key of the conversation of a thread's record.
 func threadOf(key string) string {
@@ -65,6 +72,9 @@ func (w *writer) whole(ctx context.Context) error {
 
 // try makes the newest checkpoints of the thread, and keeps them until they come.
 func (w *writer) try(ctx context.Context, f *front, keys []string) error {
+	if err := w.tryWrites(ctx, f, keys); err != nil {
+		return err
+	}
 	for _, key := range keys {
 		rec, err := w.resolver().Get(ctx, key)
 		c, ok := rec.(*pb.Checkpoint)
@@ -79,6 +89,8 @@ func (w *writer) try(ctx context.Context, f *front, keys []string) error {
 		var at *refused
 		if errors.As(err, &no) {
 			at, err = &refused{key, notNewest + string(no)}, nil
+		} else if bad := f.writes[key]; err == nil && len(bad) > 0 {
+			at = &refused{bad[0].key, notItsWrite + bad[0].why}
 		} else if err == nil {
 			at, err = w.rebuilt(ctx, c, x)
 		}
@@ -97,6 +109,37 @@ func (w *writer) try(ctx context.Context, f *front, keys []string) error {
 		}
 		if len(f.made) < mostMade {
 			f.made[key] = x
+		}
+	}
+	return nil
+}
+
+// tryWrites finds out which of the writes under keys the target refuses.
+func (w *writer) tryWrites(ctx context.Context, f *front, keys []string) error {
+	for _, key := range keys {
+		if agentstate.KindOfKey(key) != "pendingwrite" {
+			continue
+		}
+		rec, err := w.resolver().Get(ctx, key)
+		p, ok := rec.(*pb.PendingWrite)
+		switch {
+		case errors.Is(err, agentstate.ErrNotFound) || err == nil && !ok:
+			continue
+		case err != nil:
+			return err
+		}
+		t, row, _, err := w.crossedWrite(ctx, p)
+		if err == nil {
+			_, err = w.fit(w.lay.t[t], row)
+		}
+		var no refusal
+		if errors.As(err, &no) {
+			if f.writes == nil {
+				f.writes = map[string][]write{}
+			}
+			f.writes[p.CheckpointKey] = append(f.writes[p.CheckpointKey], write{key, p.Channel, string(no)})
+		} else if err != nil {
+			return err
 		}
 	}
 	return nil

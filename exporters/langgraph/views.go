@@ -61,6 +61,11 @@ func (t *thread) conversation(ctx context.Context) error {
 			return err
 		}
 	}
+	if len(t.heads) > 0 {
+		if err := t.oddWrites(ctx, c, v.conv.Meta); err != nil {
+			return err
+		}
+	}
 	for _, v := range t.views {
 		if n := len(v.messages); n > 0 {
 			v.conv.HeadKey = v.messages[n-1].Meta.Key

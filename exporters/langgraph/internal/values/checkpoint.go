@@ -107,8 +107,9 @@ type Metadata struct {
 	Source  string // "input", "loop", "update", "fork"
 	Step    *int64 // nil: not said
 	RunID   string
-	Parents []KV // namespace → checkpoint id
-	Extra   []KV // what the caller added
+	Parents []KV     // namespace → checkpoint id
+	Delta   []string // channels that are rebuilt from writes
+	Extra   []KV     // what the caller added
 }
 
 // ParseMetadata reads a metadata document, which is JSON everywhere.
@@ -135,7 +136,12 @@ func ParseMetadata(b []byte) (Metadata, error) {
 				id, _ := x.value.text()
 				m.Parents = append(m.Parents, KV{ns, id})
 			}
-		case "writes", "counters_since_delta_snapshot":
+		case "counters_since_delta_snapshot":
+			for x := range f.value.fields() {
+				ch, _ := x.key.text()
+				m.Delta = append(m.Delta, ch)
+			}
+		case "writes":
 		default:
 			m.Extra = append(m.Extra, KV{name, plain(f.value, 4096)})
 		}

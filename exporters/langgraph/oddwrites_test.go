@@ -1,0 +1,58 @@
+package langgraph
+
+import (
+	"path/filepath"
+	"strings"
+	"testing"
+
+	"github.com/exitramp/exitramp/exporters/exportertest"
+)
+
+// A write that the target refuses and that the newest state of its thread needs refuses the thread: a task
+// would run again, a question be gone, or a delta channel show another state. One that nothing needs does not.
+func TestRefusedWrite(t *testing.T) {
+	const newest = "checkpoint_id = (SELECT max(checkpoint_id) FROM checkpoints c WHERE c.thread_id = writes.thread_id AND c.checkpoint_ns = writes.checkpoint_ns)"
+	for name, c := range map[string]struct {
+		thread, change string
+		want           string // why the thread is refused; empty: it arrives
+	}{
+		"a question":                      {"t-interrupt", "value = NULL WHERE channel = '__interrupt__' AND " + newest, notItsWrite + "the write has no value"},
+		"what a sibling did":              {"t-failed", "channel = 'a' || char(0) WHERE idx >= 0 AND " + newest, notItsWrite + "column channel: text holds NUL"},
+		"what waits inside":               {"t-subgraph", "task_id = CAST(x'ff' AS TEXT) WHERE checkpoint_ns <> '' AND " + newest, notItsWrite + "column task_id: text is not valid UTF-8"},
+		"what a delta channel is made of": {"t-delta", "type = 'msgpack+aes' WHERE channel = 'log2' AND checkpoint_id < (SELECT max(checkpoint_id) FROM checkpoints WHERE thread_id = 't-delta')", rebuiltWrite + "encrypted"},
+		"of an older checkpoint":          {"t-done", "value = NULL WHERE NOT " + newest, ""},
+	} {
+		t.Run(name, func(t *testing.T) {
+			p := sample(t, "python.sqlite")
+			run(t, p, false, "UPDATE writes SET "+strings.Replace(c.change, "WHERE", "WHERE thread_id = '"+c.thread+"' AND", 1))
+			m, _ := exportertest.Export(t, SQLite(p))
+			dst := postgres(t, database(t))
+			asSaid(t, m, dst)
+			arrived, why := 0, map[string]int{}
+			for _, rc := range apply(t, SQLite(filepath.Join(t.TempDir(), "same.sqlite")), m, false) {
+				if strings.Contains(rc.Key, c.thread) && rc.Why != "" && !rc.NoLoss {
+					t.Errorf("into SQLite: %s: %s", rc.Key, rc.Why)
+				}
+			}
+			for _, rc := range apply(t, dst, m, false) {
+				if strings.HasPrefix(rc.Key, "checkpoint/"+c.thread+"/") {
+					why[rc.Why]++
+				}
+			}
+			got, _ := exportertest.Export(t, dst)
+			for _, r := range records(t, got) {
+				if strings.Contains(r.GetMeta().GetKey()+"/", "/"+c.thread+"/") {
+					arrived++
+				}
+			}
+			if (arrived > 0) != (c.want == "") {
+				t.Errorf("%d records of the thread are in the target", arrived)
+			}
+			for w := range why {
+				if len(why) != 1 || !strings.HasPrefix(w, c.want) || c.want == "" && w != "" {
+					t.Errorf("%v, want %q", why, c.want)
+				}
+			}
+		})
+	}
+}
