@@ -35,7 +35,7 @@ func (w *writer) cross(ctx context.Context, r agentstate.Record) (replay.Receipt
 			return replay.Receipt{}, refuse(needsKey)
 		}
 		if w.lay.engine == "sqlite" {
-			return w.valueToSQLite(r), nil
+			return w.valueToSQLite(ctx, r)
 		}
 		return w.valueToPostgres(ctx, r)
 	case *pb.Checkpoint:

@@ -5,8 +5,6 @@ import (
 	"context"
 	"errors"
 	"slices"
-	"strconv"
-	"strings"
 
 	"github.com/exitramp/exitramp/context/agentstate"
 	"github.com/exitramp/exitramp/context/fidelity"
@@ -16,17 +14,32 @@ import (
 )
 
 // valueToSQLite says what becomes of a value inside the documents of the checkpoints that name it.
-func (w *writer) valueToSQLite(v *pb.ChannelValue) replay.Receipt {
+func (w *writer) valueToSQLite(ctx context.Context, v *pb.ChannelValue) (replay.Receipt, error) {
 	rc := comes("in SQLite a value stands inside the checkpoints that name it")
 	doc := "msgpack"
 	if w.lay.lang == javascript {
 		doc = "json"
 	}
-	if v.Serializer != doc && v.Serializer != "empty" {
-		const why = "the same value, in the serializer of the document"
-		rc.Losses = append(rc.Losses, loss("serializer", fidelity.Equivalent, why), loss("value", fidelity.Equivalent, why))
+	if v.Serializer == doc || v.Serializer == "empty" {
+		return rc, nil
 	}
-	return rc
+	const same = "the same value, in the serializer of the document"
+	g, why := fidelity.Equivalent, same
+	switch {
+	case w.lay.lang == javascript:
+	case v.Serializer == "bytearray":
+		g, why = fidelity.Transformed, values.NoBytearray
+	case v.Serializer == "json":
+		b, err := w.resolver().Data(ctx, v.Value)
+		if err != nil {
+			return replay.Receipt{}, err
+		}
+		if values.TooLong(b) {
+			g, why = fidelity.Transformed, values.NoLong
+		}
+	}
+	rc.Losses = append(rc.Losses, loss("serializer", fidelity.Equivalent, same), loss("value", g, why))
+	return rc, nil
 }
 
 // checkpointToSQLite writes the document with all its values inside.
@@ -59,11 +72,6 @@ func (w *writer) checkpointToSQLite(ctx context.Context, c *pb.Checkpoint) (cros
 	if js {
 		tag = "json"
 	}
-	for _, i := range parsed.Inline {
-		if n := row["checkpoint"].b[i.Start:i.End]; !js && tooLong(n) {
-			losses = append(losses, loss("channels.value_key", fidelity.Transformed, "channel "+valid(i.Name)+": a whole number of more than 64 bits becomes a float; msgpack has no others"))
-		}
-	}
 	if slices.ContainsFunc(vs, func(v values.TypedValue) bool { return v.Type == "empty" }) && len(losses) == 0 {
 		losses = append(losses, loss("channels.value_key", fidelity.Equivalent, "in SQLite a version without a value has none; PostgreSQL keeps an empty row for it, and the library reads both alike"))
 	}
@@ -72,17 +80,6 @@ func (w *writer) checkpointToSQLite(ctx context.Context, c *pb.Checkpoint) (cros
 		"parent_checkpoint_id": row["parent_checkpoint_id"],
 		"type":                 textCell(tag), "checkpoint": {kind: blob, b: doc}, "metadata": {kind: blob, b: row["metadata"].b},
 	}), losses, nil}, nil
-}
-
-// tooLong tells whether b is a whole number in JSON that 64 bits do not hold.
-func tooLong(b []byte) bool {
-	s := string(b)
-	if s == "" || strings.Trim(s, "-0123456789") != "" {
-		return false
-	}
-	_, errI := strconv.ParseInt(s, 10, 64)
-	_, errU := strconv.ParseUint(s, 10, 64)
-	return errI != nil && errU != nil
 }
 
 // held gathers the values that stand in rows of their own, which win over what stands in the

@@ -43,7 +43,7 @@ func JoinCheckpoint(js bool, checkpoint []byte, vs []TypedValue) (doc []byte, lo
 		if js {
 			j.add(name, f.value.b)
 		} else {
-			j.add(name, packJSON(nil, f.value))
+			j.addJSON(name, f.value)
 		}
 	}
 	for _, v := range vs {
@@ -65,6 +65,14 @@ func (j *joiner) add(name string, b []byte) {
 	j.names, j.parts = append(j.names, name), append(j.parts, b)
 }
 
+// addJSON adds a value of JSON to a document in msgpack.
+func (j *joiner) addJSON(name string, v val) {
+	if TooLong(v.b) {
+		j.losses = append(j.losses, "channel "+name+": "+NoLong)
+	}
+	j.add(name, packJSON(nil, v))
+}
+
 func (j *joiner) value(v TypedValue) error {
 	switch v.Type {
 	case "empty":
@@ -78,7 +86,7 @@ func (j *joiner) value(v TypedValue) error {
 		if err != nil {
 			return err
 		}
-		j.add(v.Channel, packJSON(nil, x))
+		j.addJSON(v.Channel, x)
 		return nil
 	case "msgpack":
 		if !j.js {
@@ -98,7 +106,7 @@ func (j *joiner) value(v TypedValue) error {
 			return nil
 		}
 		if v.Type == "bytearray" {
-			j.losses = append(j.losses, "channel "+v.Channel+": a bytearray reads back as bytes")
+			j.losses = append(j.losses, "channel "+v.Channel+": "+NoBytearray)
 		}
 		j.add(v.Channel, packBin(nil, v.Value))
 		return nil

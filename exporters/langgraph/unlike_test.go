@@ -1,0 +1,73 @@
+package langgraph
+
+import (
+	"bytes"
+	"path/filepath"
+	"strings"
+	"testing"
+
+	"github.com/google/go-cmp/cmp"
+
+	"github.com/exitramp/exitramp/context/fidelity"
+	"github.com/exitramp/exitramp/exporters/exportertest"
+	"github.com/exitramp/exitramp/exporters/langgraph/internal/values"
+)
+
+// A value that the other database has no form for, or that the library cannot write there again, says so itself
+// and not only the checkpoints that hold it.
+func TestUnlikeValues(t *testing.T) {
+	p := sample(t, "python.sqlite")
+	db := run(t, p, true)
+	rows, err := db.Query("SELECT checkpoint_id, checkpoint FROM checkpoints WHERE thread_id = 't-types'")
+	if err != nil {
+		t.Fatal(err)
+	}
+	docs := map[string][]byte{}
+	for rows.Next() {
+		var id string
+		var doc []byte
+		if err := rows.Scan(&id, &doc); err != nil {
+			t.Fatal(err)
+		}
+		doc = bytes.ReplaceAll(doc, []byte("Z\u00fcrich"), []byte("Z\x00-rich"))
+		docs[id] = bytes.ReplaceAll(doc, []byte("\xa7v_float\xcb\x3f\xb9\x99\x99\x99\x99\x99\x9a"), []byte("\xa7v_float\xcb\x7f\xf0\x00\x00\x00\x00\x00\x00"))
+	}
+	rows.Close()
+	for id, doc := range docs {
+		if _, err := db.Exec("UPDATE checkpoints SET checkpoint = ? WHERE checkpoint_id = ?", doc, id); err != nil {
+			t.Fatal(err)
+		}
+	}
+	db.Close()
+	for name, c := range map[string]struct {
+		from *Store
+		to   func(t *testing.T) *Store
+		want map[string]string // by channel
+	}{
+		"into SQLite": {
+			storeNamed(t, "python.pg.sql").load(t), func(t *testing.T) *Store { return SQLite(filepath.Join(t.TempDir(), "new.sqlite")) },
+			map[string]string{"v_bytearray": values.NoBytearray, "v_float_big": values.NoLong},
+		},
+		"into PostgreSQL": {
+			SQLite(p), func(t *testing.T) *Store { return postgres(t, database(t)) },
+			map[string]string{"v_str": "text that holds NUL" + notAgain, "v_float": "NaN or infinity" + notAgain},
+		},
+	} {
+		t.Run(name, func(t *testing.T) {
+			m, _ := exportertest.Export(t, c.from)
+			dst := c.to(t)
+			got := map[string]string{}
+			for _, rc := range apply(t, dst, m, true) {
+				for _, l := range rc.Losses {
+					if strings.HasPrefix(rc.Key, "channelvalue/t-types/") && l.Path == "value" && l.Grade == fidelity.Transformed {
+						got[strings.Split(rc.Key, "/")[3]] = l.Why
+					}
+				}
+			}
+			if d := cmp.Diff(c.want, got); d != "" {
+				t.Errorf("(-want +got):\n%s", d)
+			}
+			asSaid(t, m, dst)
+		})
+	}
+}
