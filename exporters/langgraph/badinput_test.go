@@ -107,12 +107,6 @@ func TestBadFile(t *testing.T) {
 			run(t, p, false, "CREATE TABLE store (sku TEXT PRIMARY KEY, amount INT)")
 			return p
 		}, ErrSchema, "no LangGraph tables"},
-		{"shallow", func(t *testing.T) string {
-			p := filepath.Join(t.TempDir(), "x.sqlite")
-			run(t, p, false, "CREATE TABLE checkpoints (thread_id TEXT, checkpoint_ns TEXT, parent_checkpoint_id TEXT, type TEXT, checkpoint BLOB, metadata BLOB, PRIMARY KEY (thread_id, checkpoint_ns))",
-				"CREATE TABLE checkpoint_blobs (thread_id TEXT, checkpoint_ns TEXT, channel TEXT, type TEXT, blob BLOB, PRIMARY KEY (thread_id, checkpoint_ns, channel))")
-			return p
-		}, ErrSchema, "ShallowPostgresSaver"},
 		{"LangGraph 0.1", func(t *testing.T) string {
 			p := filepath.Join(t.TempDir(), "x.sqlite")
 			run(t, p, false, "CREATE TABLE checkpoints (thread_id TEXT NOT NULL, thread_ts TEXT NOT NULL, parent_ts TEXT, checkpoint BLOB, metadata BLOB, PRIMARY KEY (thread_id, thread_ts))")

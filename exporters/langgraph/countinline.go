@@ -24,10 +24,10 @@ func (r *reading) countInline(ctx context.Context) (uint64, error) {
 	c := r.lay.t["checkpoints"]
 	if r.lay.engine == "postgres" {
 		q := "SELECT count(*) FROM (SELECT DISTINCT c.thread_id, c.checkpoint_ns, v.key, c.checkpoint -> 'channel_versions' ->> v.key, " +
-			"v.value::text FROM " + c.ident +
-			" c, jsonb_each(CASE jsonb_typeof(c.checkpoint -> 'channel_values') WHEN 'object' THEN c.checkpoint -> 'channel_values' ELSE '{}' END) v"
+			"v.value::text FROM " + c.from("c") +
+			", jsonb_each(CASE jsonb_typeof(c.checkpoint -> 'channel_values') WHEN 'object' THEN c.checkpoint -> 'channel_values' ELSE '{}' END) v"
 		if b := r.lay.t["checkpoint_blobs"]; b.readable() {
-			q += " WHERE NOT EXISTS (SELECT 1 FROM " + b.ident + " b WHERE b.thread_id = c.thread_id AND b.checkpoint_ns = c.checkpoint_ns" +
+			q += " WHERE NOT EXISTS (SELECT 1 FROM " + b.from("b") + " WHERE b.thread_id = c.thread_id AND b.checkpoint_ns = c.checkpoint_ns" +
 				" AND b.channel = v.key AND b.version = c.checkpoint -> 'channel_versions' ->> v.key)"
 		}
 		rows, err := r.eng.query(ctx, q+") x")

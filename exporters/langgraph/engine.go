@@ -1,6 +1,7 @@
 package langgraph
 
 import (
+	"cmp"
 	"context"
 	"fmt"
 	"slices"
@@ -46,6 +47,7 @@ type facts struct {
 type table struct {
 	name  string   // as the runtime calls it
 	ident string   // quoted, for SQL
+	view  string   // the statement that gives its rows as the runtime has them elsewhere; empty: they are
 	cols  []column // in the order of the table, generated ones left out
 	key   []string // primary key
 	// denied is the permission that reading needs and the observer lacks; partial is the one
@@ -65,6 +67,17 @@ type column struct {
 // col is the position of the column name; -1: there is none.
 func (t *table) col(name string) int {
 	return slices.IndexFunc(t.cols, func(c column) bool { return c.name == name })
+}
+
+// from is t in a FROM clause, under the name as; empty: under its own.
+func (t *table) from(as string) string {
+	switch {
+	case t.view != "":
+		return "(" + t.view + ") " + cmp.Or(as, t.name)
+	case as != "":
+		return t.ident + " " + as
+	}
+	return t.ident
 }
 
 // has tells whether t has all of names.

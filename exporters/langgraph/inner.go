@@ -62,8 +62,8 @@ func (t *thread) headMetadata(ctx context.Context, c *table) (map[string]values.
 			id += "::text"
 		}
 	}
-	rows, err := t.r.eng.query(ctx, "SELECT c.checkpoint_ns, m FROM (SELECT checkpoint_ns, "+id+" AS id, "+text+" AS m FROM "+c.ident+
-		" WHERE thread_id = ?) c JOIN (SELECT checkpoint_ns, max("+id+") AS id FROM "+c.ident+" WHERE thread_id = ? GROUP BY checkpoint_ns) h"+
+	rows, err := t.r.eng.query(ctx, "SELECT c.checkpoint_ns, m FROM (SELECT checkpoint_ns, "+id+" AS id, "+text+" AS m FROM "+c.from("")+
+		" WHERE thread_id = ?) c JOIN (SELECT checkpoint_ns, max("+id+") AS id FROM "+c.from("")+" WHERE thread_id = ? GROUP BY checkpoint_ns) h"+
 		" ON h.checkpoint_ns = c.checkpoint_ns AND h.id = c.id WHERE octet_length(m) <= "+strconv.Itoa(maxMetadata), t.id.arg(), t.id.arg())
 	if err != nil {
 		return nil, err

@@ -21,12 +21,13 @@ const (
 
 // A layout is what introspection found: the tables, their schema versions and the language.
 type layout struct {
-	engine string // "sqlite", "postgres"
-	lang   language
-	basis  string // what the language was told by
-	tell   bool   // false: an empty store, lang is a guess
-	t      map[string]*table
-	v      map[string]int64 // highest row of each migrations table; -1: empty
+	engine  string // "sqlite", "postgres"
+	lang    language
+	basis   string // what the language was told by
+	tell    bool   // false: an empty store, lang is a guess
+	t       map[string]*table
+	v       map[string]int64 // highest row of each migrations table; -1: empty
+	shallow bool             // tables of ShallowPostgresSaver
 }
 
 // Names of the tables that differ by database.
@@ -83,6 +84,7 @@ func detect(ctx context.Context, e engine) (*layout, error) {
 		return nil, err
 	}
 	l := &layout{engine: e.facts().engine, t: ts, v: map[string]int64{}}
+	l.deepen()
 	if err := l.required(); err != nil {
 		return nil, err
 	}
@@ -94,6 +96,9 @@ func detect(ctx context.Context, e engine) (*layout, error) {
 			}
 			l.v[n] = rows[0][0].i
 		}
+	}
+	if l.shallow {
+		delete(l.v, "checkpoint_migrations") // which it counts in its own way
 	}
 	if err := l.tellLanguage(ctx, e.query); err != nil {
 		return nil, err
@@ -116,8 +121,6 @@ func (l *layout) required() error {
 		}
 		if c := t.missing(need[n]...); c != "" {
 			switch {
-			case n+"."+c == "checkpoints.checkpoint_id", n+"."+c == "checkpoint_blobs.version":
-				return errSchema("table %s has no column %s: a ShallowPostgresSaver, which keeps no history and is deprecated; move it to PostgresSaver first", n, c)
 			case t.col("thread_ts") >= 0:
 				return errSchema("table %s has a column thread_ts: LangGraph 0.1 or older, whose checkpoints no later release reads either", n)
 			}
@@ -200,6 +203,10 @@ func (l *layout) versions() error {
 // is taken.
 func (l *layout) tellLanguage(ctx context.Context, query queryFunc) error {
 	set := func(lang language, basis string) { l.lang, l.basis, l.tell = lang, basis, true }
+	if l.shallow {
+		set(python, shallowSaver)
+		return nil
+	}
 	if c := l.t["checkpoints"]; c.readable() && l.writes().readable() {
 		lang, basis, err := l.byValues(ctx, query)
 		if err != nil {
@@ -236,6 +243,7 @@ func (l *layout) tellLanguage(ctx context.Context, query queryFunc) error {
 
 // byValues looks at serializer tags and at the last checkpoint in key order.
 func (l *layout) byValues(ctx context.Context, query queryFunc) (language, string, error) {
+	empty := false
 	for _, t := range []*table{l.writes(), l.t["checkpoint_blobs"], l.t["checkpoints"]} {
 		if !t.readable() {
 			continue
@@ -249,9 +257,12 @@ func (l *layout) byValues(ctx context.Context, query queryFunc) (language, strin
 			case "msgpack", "null", "bytearray", "pickle":
 				return python, "serializer tag " + r[0].String(), nil
 			case "empty":
-				return javascript, "serializer tag empty", nil
+				empty = true
 			}
 		}
+	}
+	if empty && l.writes().col("task_path") < 0 { // which older releases of Python's wrote, too
+		return javascript, "serializer tag empty", nil
 	}
 	const last = " ORDER BY thread_id DESC, checkpoint_ns DESC, checkpoint_id DESC LIMIT 1"
 	var ts string

@@ -200,7 +200,7 @@ func (d *postgresDB) page(ctx context.Context, t *table, prefix, after []cell) (
 		}
 		where = append(where, fmt.Sprintf("(%s) > (%s)", strings.Join(order[len(prefix):], ", "), strings.Join(marks, ", ")))
 	}
-	q := "SELECT " + strings.Join(inner, ", ") + " FROM " + t.ident
+	q := "SELECT " + strings.Join(inner, ", ") + " FROM " + t.from("")
 	if len(where) > 0 {
 		q += " WHERE " + strings.Join(where, " AND ")
 	}
@@ -254,7 +254,7 @@ func (d *postgresDB) value(ctx context.Context, t *table, pk []cell, col string,
 		where = append(where, quote(k)+" = ?")
 		args = append(args, pk[i].arg())
 	}
-	rows, err := d.query(ctx, "SELECT "+expr+" FROM "+t.ident+" WHERE "+strings.Join(where, " AND "), args...)
+	rows, err := d.query(ctx, "SELECT "+expr+" FROM "+t.from("")+" WHERE "+strings.Join(where, " AND "), args...)
 	if err != nil {
 		return nil, err
 	}

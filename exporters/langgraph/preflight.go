@@ -18,6 +18,9 @@ func (s *Store) Preflight(ctx context.Context) (*agentstate.Preflight, error) {
 	f := r.eng.facts()
 	p := &agentstate.Preflight{Origin: r.origin(), Observer: f.observer, Counts: map[string]int64{}, Gaps: denials(r.lay)}
 	p.Notes = append(p.Notes, f.notes...)
+	if r.lay.shallow {
+		p.Notes = append(p.Notes, labelShallow+": "+noHistory)
+	}
 	if r.left != "" {
 		p.Notes = append(p.Notes, labelTables+": "+r.left)
 	}

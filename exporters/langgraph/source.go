@@ -123,6 +123,9 @@ func (r *reading) origin() *pb.Origin {
 	for _, l := range f.labels {
 		label(l[0], l[1])
 	}
+	if r.lay.shallow {
+		label(labelShallow, noHistory)
+	}
 	if r.left != "" {
 		label(labelTables, r.left)
 	}

@@ -131,6 +131,9 @@ func (w *writer) layout(ctx context.Context, s *Store) error {
 	if w.lay, err = detect(ctx, w.d); err != nil {
 		return err
 	}
+	if w.lay.shallow {
+		return errSchema("the target has the tables of a %s, which the library has given up: replay into an empty database or schema, and open that with PostgresSaver; with durability=\"exit\" it keeps as little", shallowSaver)
+	}
 	for _, t := range w.lay.t {
 		if t.denied != "" || t.partial != "" {
 			return fmt.Errorf("langgraph: %w: %s%s", ErrForbidden, t.denied, t.partial)

@@ -83,7 +83,7 @@ func (t *thread) newestOf(ctx context.Context, c *table) (first map[string]int64
 	if c.cols[c.col(id)].typ == "uuid" { // which PostgreSQL has no max of
 		id += "::text"
 	}
-	rows, err := t.r.eng.query(ctx, "SELECT checkpoint_ns, max("+id+"), min("+id+") FROM "+c.ident+
+	rows, err := t.r.eng.query(ctx, "SELECT checkpoint_ns, max("+id+"), min("+id+") FROM "+c.from("")+
 		" WHERE thread_id = ? GROUP BY checkpoint_ns ORDER BY checkpoint_ns DESC", t.id.arg())
 	if err != nil {
 		return nil, err
@@ -265,7 +265,7 @@ func (h *heads) look(ctx context.Context) error {
 	if !b.readable() {
 		return nil
 	}
-	rows, err := h.t.r.eng.query(ctx, "SELECT channel, version, type, coalesce(octet_length(blob), 0), substring(blob from 1 for 40) FROM "+b.ident+
+	rows, err := h.t.r.eng.query(ctx, "SELECT channel, version, type, coalesce(octet_length(blob), 0), substring(blob from 1 for 40) FROM "+b.from("")+
 		" WHERE thread_id = ? AND checkpoint_ns = ?", h.t.id.arg(), h.ns.arg())
 	if err != nil {
 		return err

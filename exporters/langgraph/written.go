@@ -88,7 +88,7 @@ func (t *thread) replay(ctx context.Context, v *view, ns cell, head, channel str
 
 // ancestors are the ids of the checkpoints before head.
 func (t *thread) ancestors(ctx context.Context, ns cell, head string) (map[string]bool, error) {
-	rows, err := t.r.eng.query(ctx, "SELECT checkpoint_id, parent_checkpoint_id FROM "+t.r.lay.t["checkpoints"].ident+
+	rows, err := t.r.eng.query(ctx, "SELECT checkpoint_id, parent_checkpoint_id FROM "+t.r.lay.t["checkpoints"].from("")+
 		" WHERE thread_id = ? AND checkpoint_ns = ? AND parent_checkpoint_id IS NOT NULL", t.id.arg(), ns.arg())
 	if err != nil {
 		return nil, err
