@@ -197,8 +197,24 @@ func TestSearchPath(t *testing.T) {
 	if err := readErr(t.Context(), postgres(t, u)); !errors.Is(err, ErrSchema) {
 		t.Errorf("public: %v", err)
 	}
-	// A schema that is not there is made.
+	// Tables that lay in two schemas come into two, where the target names both, and into the first of others.
 	m, _ := exportertest.Export(t, postgres(t, u+"?search_path=Agents,lg_store"))
+	for path, want := range map[string]string{"Agents,lg_store": "Agents.checkpoints lg_store.store", "lg_store,Agents": "Agents.checkpoints lg_store.store", "one,two": "one.checkpoints one.store"} {
+		other := database(t)
+		s := postgres(t, other+"?search_path="+path)
+		if n := actions(apply(t, s, m, false)); n["refuse"]+n["conflict"] > 0 {
+			t.Errorf("into %s: %v", path, n)
+		}
+		rows, err := pgRows(t.Context(), connect(t, other), "SELECT string_agg(schemaname || '.' || tablename, ' ' ORDER BY tablename) FROM pg_tables WHERE tablename IN ('checkpoints', 'store')")
+		if err != nil || rows[0][0].String() != want {
+			t.Errorf("into %s: %v %v, want %s", path, rows, err, want)
+		}
+		if _, rep := exportertest.Export(t, s); rep.Records["checkpoint"] != 37 || rep.Records["memory"] != 3 {
+			t.Errorf("in %s: %v", path, rep.Records)
+		}
+	}
+	// A schema that is not there is made.
+	m, _ = exportertest.Export(t, postgres(t, u+"?search_path=Agents,lg_store"))
 	fresh := postgres(t, u+"?search_path=Fresh")
 	plan := apply(t, fresh, m, true)
 	if n := actions(plan); n["create"] != 264 || n["refuse"] > 0 {

@@ -47,6 +47,7 @@ type facts struct {
 type table struct {
 	name  string   // as the runtime calls it
 	ident string   // quoted, for SQL
+	home  string   // the schema that it lies in; SQLite: empty
 	view  string   // the statement that gives its rows as the runtime has them elsewhere; empty: they are
 	cols  []column // in the order of the table, generated ones left out
 	key   []string // primary key

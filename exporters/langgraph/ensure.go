@@ -3,6 +3,7 @@ package langgraph
 import (
 	"context"
 	"fmt"
+	"slices"
 	"strings"
 
 	pb "github.com/exitramp/exitramp/proto/exitramp/v1"
@@ -73,10 +74,8 @@ func (w *writer) ensure(ctx context.Context, g tableGroup, from *pb.Origin) erro
 		return err
 	}
 	if !w.run.DryRun {
-		for _, q := range s.statements() {
-			if err := w.d.exec(ctx, q); err != nil {
-				return err
-			}
+		if err := w.setUp(ctx, g, from, s.statements()); err != nil {
+			return err
 		}
 		ts, err := w.d.tables(ctx)
 		if err != nil {
@@ -95,6 +94,45 @@ func (w *writer) ensure(ctx context.Context, g tableGroup, from *pb.Origin) erro
 	}
 	if s.counter != "" {
 		w.lay.v[s.counter] = s.first + int64(len(s.steps)) - 1
+	}
+	return nil
+}
+
+// labelHome is the schema that tables lie in, where those of one store lie in two. The program opens them
+// with two search paths.
+func labelHome(g tableGroup) string { return mainTable(g) + ".schema" }
+
+// setUp runs the statements that make the tables of g: in the schema of that name which they come from,
+// where the target's search path has it.
+func (w *writer) setUp(ctx context.Context, g tableGroup, from *pb.Origin, statements []string) error {
+	if g == vectorTables {
+		g = storeTables
+	}
+	home, path := labelOf(from, labelHome(g)), ""
+	set := func(path string) error {
+		_, err := w.d.query(ctx, "SELECT set_config('search_path', ?::text, true)", path)
+		return err
+	}
+	if d, ok := w.d.(*postgresDest); ok && slices.Contains(d.path, home) {
+		rows, err := d.query(ctx, "SELECT current_setting('search_path'), (SELECT count(*) FROM pg_namespace WHERE nspname = ?)", home)
+		if err != nil {
+			return err
+		}
+		path = rows[0][0].String()
+		if rows[0][1].i == 0 {
+			statements = append([]string{"CREATE SCHEMA " + quote(home)}, statements...)
+		}
+		if err := set(quote(home) + ", " + path); err != nil {
+			return err
+		}
+	}
+	for _, q := range statements {
+		if err := w.d.exec(ctx, q); err != nil {
+			return err
+		}
+	}
+	if path != "" {
+		return set(path)
 	}
 	return nil
 }

@@ -48,7 +48,7 @@ func pgTables(ctx context.Context, query queryFunc, path []string) (map[string]*
 			if k := r[2].String(); k != "r" && k != "p" {
 				return nil, errSchema("%s.%s is not a table", schema, name)
 			}
-			t := &table{name: name, ident: quote(schema) + "." + quote(name)}
+			t := &table{name: name, home: schema, ident: quote(schema) + "." + quote(name)}
 			switch {
 			case r[3].i == 0:
 				t.denied = "USAGE on schema " + schema

@@ -129,6 +129,10 @@ func (r *reading) origin() *pb.Origin {
 	if r.left != "" {
 		label(labelTables, r.left)
 	}
+	if c, s := r.lay.t["checkpoints"], r.lay.t["store"]; c != nil && s != nil && c.home != s.home {
+		label(labelHome(checkpointTables), c.home)
+		label(labelHome(storeTables), s.home)
+	}
 	if w := r.lay.t["writes"]; w != nil {
 		if i := w.col("task_path"); i >= 0 {
 			label(labelTaskPath, w.cols[i].full)
