@@ -83,12 +83,12 @@ func (w *writer) crossMemory(ctx context.Context, m *pb.Memory) (replay.Receipt,
 		row["value"] = cell{kind: text, b: v}
 		losses = append(losses, loss("data", fidelity.Equivalent, "jsonb keeps values, not the order of keys or the form of numbers"))
 		if t := row["ttl_minutes"]; t.kind == real {
-			n := math.RoundToEven(t.f)
+			n := minutes(t.f)
 			if math.Abs(n) > math.MaxInt32 {
 				return replay.Receipt{}, refuse("column ttl_minutes: PostgreSQL has 32 bits for it")
 			}
 			if n != t.f {
-				losses = append(losses, loss("ttl_minutes", fidelity.Transformed, "PostgreSQL keeps whole minutes; expires_at stays exact"))
+				losses = append(losses, loss("ttl_minutes", fidelity.Transformed, wholeMinutes))
 			}
 			row["ttl_minutes"] = cell{kind: integer, i: int64(n)}
 		}
@@ -107,6 +107,17 @@ func (w *writer) crossMemory(ctx context.Context, m *pb.Memory) (replay.Receipt,
 		row["ttl_minutes"] = cell{kind: real, f: float64(t.i)}
 	}
 	return w.putItem(ctx, row, losses)
+}
+
+const wholeMinutes = "PostgreSQL keeps whole minutes, at least one; expires_at stays exact"
+
+// minutes is a time to live as PostgreSQL keeps it. A reading of the item begins it anew: with none the item
+// would be over.
+func minutes(f float64) float64 {
+	if n := math.RoundToEven(f); n != 0 || f <= 0 {
+		return n
+	}
+	return 1
 }
 
 // putItem writes a store item, and remembers it while planning.

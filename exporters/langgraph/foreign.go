@@ -78,9 +78,9 @@ func (w *writer) foreignMemory(ctx context.Context, m *pb.Memory) (replay.Receip
 		case t.col("ttl_minutes") < 0:
 			lose("ttl_minutes", fidelity.Dropped, "the target has no column for it; expires_at stays")
 		case w.lay.engine == "postgres":
-			row["ttl_minutes"] = cell{kind: integer, i: int64(math.RoundToEven(m.TtlMinutes))}
+			row["ttl_minutes"] = cell{kind: integer, i: int64(minutes(m.TtlMinutes))}
 			if m.TtlMinutes != math.Trunc(m.TtlMinutes) {
-				lose("ttl_minutes", fidelity.Transformed, "whole minutes")
+				lose("ttl_minutes", fidelity.Transformed, wholeMinutes)
 			}
 		default:
 			row["ttl_minutes"] = cell{kind: real, f: m.TtlMinutes}
