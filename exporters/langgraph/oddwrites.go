@@ -39,6 +39,16 @@ func (t *thread) oddWrites(ctx context.Context, c *table, whole *pb.Meta) error 
 			where = append(where, "typeof("+col+") = 'blob'", "instr("+col+", char(0)) > 0", col+" GLOB '*[^ -~]*'")
 		}
 	}
+	if t.r.odd == nil { // most stores have none: they are asked once, and not for each thread
+		rows, err := t.r.eng.query(ctx, "SELECT 1 FROM "+w.ident+" WHERE "+strings.Join(where, " OR ")+" LIMIT 1")
+		if err != nil {
+			return err
+		}
+		t.r.odd = new(len(rows) > 0)
+	}
+	if !*t.r.odd {
+		return nil
+	}
 	rows, err := t.r.eng.query(ctx, "SELECT checkpoint_ns, "+id+", idx, CASE WHEN "+always+" THEN 1 ELSE 0 END, "+strings.Join(cols, ", ")+" FROM "+w.ident+
 		" WHERE thread_id = ? AND ("+strings.Join(where, " OR ")+") ORDER BY checkpoint_id DESC, task_id, idx LIMIT "+strconv.Itoa(oddSeen), t.id.arg())
 	if err != nil || len(rows) == 0 {

@@ -19,6 +19,7 @@ type reading struct {
 	e    *agentstate.Emitter
 	fp   string // of the store; empty: no resuming
 	pos  position
+	odd  *bool // whether any write is one that the other database may refuse; nil: not asked yet
 }
 
 // position is the place in the stream that a cursor holds.
