@@ -168,7 +168,14 @@ func (a *app) record(ctx context.Context, args []string, f *recordFlags) error {
 	}
 	s.stop()
 	if rec.Exchanges() == 0 {
-		return errors.Join(failed, silent(rec.Missing()))
+		why := rec.Missing()
+		for w, n := range rec.Failures() {
+			why[w] += n
+		}
+		return errors.Join(failed, silent(why))
+	}
+	if n := rec.Failures(); len(n) > 0 {
+		fmt.Fprintln(a.stderr, "kept as they were, and played so:", byWhy(n))
 	}
 	var read agentstate.Source = rec
 	scan, err := scanned(rec, f.to.secrets)
@@ -191,6 +198,7 @@ type playFlags struct {
 	serve  serveFlags
 	keys   keyFlags
 	system bool
+	same   bool
 }
 
 func (a *app) playCmd() *cobra.Command {
@@ -200,7 +208,9 @@ func (a *app) playCmd() *cobra.Command {
 		Long: `Serves the model's side of the conversations in SOURCE (an archive, or a runtime) to programs on this
 machine: OpenAI's Chat Completions and Responses and Anthropic's Messages, streamed or not. A request is
 answered with what the model said next when its messages are those of a recording so far. Any other is
-refused, and what differs is named: for a tool, its arguments.
+refused, and what differs is named: for a tool, its arguments. Settings (the model, temperature, tools that
+are offered) that differ are named once each and answered all the same; --same-settings refuses them. A
+failure of the model (429, 500, a stream that broke off) is played as it was.
 
 CMD finds the server in OPENAI_BASE_URL and ANTHROPIC_BASE_URL, and a key that opens nothing. Without
 CMD the server's address is printed and it runs until it is interrupted.
@@ -217,6 +227,7 @@ Exit code 4: something was asked that was not recorded.`,
 	f.keys.add(c)
 	f.keys.addTrust(c)
 	c.Flags().BoolVar(&f.system, "ignore-system", false, "do not compare operator's texts: they say the date, or were changed on purpose")
+	c.Flags().BoolVar(&f.same, "same-settings", false, "refuse what was recorded for another model, temperature, or other tools on offer")
 	f.serve.add(c)
 	return c
 }
@@ -236,6 +247,8 @@ type played struct {
 	requests int
 	answers  map[string]bool
 	misses   []cassette.Miss
+	others   []cassette.Miss // answered, though asked with other settings
+	told     map[string]bool // what differs in those
 }
 
 func (p *played) miss(m cassette.Miss) {
@@ -244,6 +257,21 @@ func (p *played) miss(m cassette.Miss) {
 	p.requests++
 	if len(p.misses) < 1000 {
 		p.misses = append(p.misses, m)
+		fmt.Fprintln(p.stderr, "!", m)
+	}
+}
+
+// other notes an answer that was recorded for other settings. An agent asks so at every step: it is told once.
+func (p *played) other(m cassette.Miss) {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	what := strings.Join(m.Differs, "; ")
+	if len(p.others) == 1000 {
+		return
+	}
+	p.others = append(p.others, m)
+	if !p.told[what] {
+		p.told[what] = true
 		fmt.Fprintln(p.stderr, "!", m)
 	}
 }
@@ -261,8 +289,8 @@ func (a *app) play(ctx context.Context, from string, args []string, f *playFlags
 		return err
 	}
 	defer src.Close()
-	p := &played{stderr: a.stderr, answers: map[string]bool{}, misses: []cassette.Miss{}}
-	player, err := cassette.NewPlayer(ctx, watched{src, a, "read", nil}, &cassette.PlayerOptions{IgnoreSystem: f.system, OnMiss: p.miss, OnAnswer: p.answer})
+	p := &played{stderr: a.stderr, answers: map[string]bool{}, misses: []cassette.Miss{}, others: []cassette.Miss{}, told: map[string]bool{}}
+	player, err := cassette.NewPlayer(ctx, watched{src, a, "read", nil}, &cassette.PlayerOptions{IgnoreSystem: f.system, SameSettings: f.same, OnMiss: p.miss, OnOther: p.other, OnAnswer: p.answer})
 	if err != nil {
 		return err
 	}
@@ -281,11 +309,15 @@ func (a *app) play(ctx context.Context, from string, args []string, f *playFlags
 	s.stop()
 	a.result["requests"], a.result["misses"] = p.requests, p.misses
 	if f.serve.json {
-		if err := a.printJSON(map[string]any{"requests": p.requests, "answers": len(p.answers), "recorded": player.Answers(), "misses": p.misses}); err != nil {
+		if err := a.printJSON(map[string]any{"requests": p.requests, "answers": len(p.answers), "recorded": player.Answers(), "misses": p.misses, "other_settings": p.others}); err != nil {
 			return err
 		}
 	} else {
-		fmt.Fprintf(a.stderr, "played %d of %d recorded answers to %d requests\n", len(p.answers), player.Answers(), p.requests)
+		fmt.Fprintf(a.stderr, "played %d of %d recorded answers to %d requests", len(p.answers), player.Answers(), p.requests)
+		if n := len(p.others); n > 0 {
+			fmt.Fprintf(a.stderr, ", %d of them recorded for other settings", n)
+		}
+		fmt.Fprintln(a.stderr)
 	}
 	if n := len(p.misses); n > 0 {
 		return errors.Join(&exitError{code: exitCheck, err: fmt.Errorf("%d requests were not as recorded", n)}, failed)
@@ -299,11 +331,16 @@ var _ agentstate.BlobSource = (*cassette.Recorder)(nil)
 func silent(missing map[string]uint64) error {
 	why, hint := "the model said nothing", "the program finds the proxy in OPENAI_BASE_URL or ANTHROPIC_BASE_URL; a base URL in its code goes before them"
 	if len(missing) > 0 {
-		var by []string
-		for _, w := range slices.Sorted(maps.Keys(missing)) {
-			by = append(by, number(missing[w])+" "+w)
-		}
-		why, hint = "nothing that can be played: "+strings.Join(by, ", "), "--upstream is the model's base URL, and the program gives its key"
+		why, hint = "no answer to play: "+byWhy(missing), "--upstream is the model's base URL, and the program gives its key"
 	}
 	return withHint(errors.New(why+": nothing was sealed"), hint)
+}
+
+// byWhy are counts of requests, by why.
+func byWhy(n map[string]uint64) string {
+	var by []string
+	for _, w := range slices.Sorted(maps.Keys(n)) {
+		by = append(by, number(n[w])+" "+w)
+	}
+	return strings.Join(by, ", ")
 }

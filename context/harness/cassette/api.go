@@ -15,6 +15,7 @@ import (
 
 // An api is the form of one provider's requests and answers.
 type api interface {
+	name() string
 	// request reads what a program asks.
 	request(body []byte) (*request, error)
 	// answer reads what the model said; events does where it was streamed.

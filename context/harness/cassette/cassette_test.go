@@ -466,12 +466,16 @@ func TestRecorderFaults(t *testing.T) {
 	for _, g := range rep.Gaps {
 		got[g.Place] = g.Count
 	}
-	want := map[string]uint64{"requests that the model answered with status 429": 1, "answers that broke off or were not understood": 2, "requests to /v1/embeddings": 1, "requests that were not understood": 1, "the conversation is kept by the provider; send its items": 1}
+	want := map[string]uint64{"requests to /v1/embeddings": 1, "requests that were not understood": 1, "the conversation is kept by the provider; send its items": 1}
 	if d := cmp.Diff(want, got); d != "" {
 		t.Error(d)
 	}
-	if rep.Verdict.Coverage != agentstate.Gaps || rep.Records["message"] != 2 || rec.Exchanges() != 1 {
+	if rep.Verdict.Coverage != agentstate.Gaps || rep.Records["message"] != 5 || rec.Exchanges() != 1 {
 		t.Errorf("%v %v", rep.Verdict, rep.Records)
+	}
+	kept := map[string]uint64{"requests that the model answered with status 429": 1, "answers that ended early, or with an error": 2}
+	if d := cmp.Diff(kept, rec.Failures()); d != "" {
+		t.Error(d)
 	}
 	for _, bad := range []string{"", "model", "ftp://x/v1", "http://"} {
 		if _, err := NewRecorder(RecorderOptions{Upstream: bad}); err == nil {
@@ -562,7 +566,7 @@ func FuzzAnswer(f *testing.F) {
 				t.Fatal(err)
 			}
 			q := &request{Model: "m\xff", Messages: []*pb.Message{message("user", "", nil, textPart("Hi"))}, Stream: stream}
-			r.keep(&pending{api: api, q: q, items: flatten(q.Messages)}, body, true)
+			r.take(&pending{api: api, q: q, items: flatten(q.Messages)}, &http.Response{StatusCode: http.StatusOK}, body, endedWhole)
 			mem := &memstate.State{}
 			if _, err := agentstate.Copy(t.Context(), mem, r, nil); err != nil {
 				t.Fatal(err)

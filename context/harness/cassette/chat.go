@@ -11,6 +11,8 @@ import (
 // chatAPI is OpenAI's Chat Completions.
 type chatAPI struct{}
 
+func (chatAPI) name() string { return "chat" }
+
 type chatFunction struct {
 	Name      string `json:"name,omitempty"`
 	Arguments string `json:"arguments"`

@@ -31,7 +31,7 @@ func (k *kept) close() error {
 }
 
 func place(c *conversation, what string, i int) string {
-	return fmt.Sprintf("%d/%d/%s/%d", c.run, c.n, what, i)
+	return fmt.Sprintf("%d/%s/%s/%d", c.run, c.name(), what, i)
 }
 
 func (k *kept) put(c *conversation, what string, i int, b []byte) error {

@@ -24,6 +24,9 @@ type reply struct {
 	model string
 	parts []*pb.Part
 	own   *answer // the same as the provider gave it; nil: it is not kept
+
+	failed *failure // there is none; what came instead
+	asked  setup    // for what
 }
 
 // chains are the ways from the first message to each last one. Messages without parents are one
@@ -72,6 +75,7 @@ func chains(ms []*pb.Message) [][]*pb.Message {
 // add takes one way through a conversation.
 func (p *Player) add(key string, ms []*pb.Message, answered map[string]bool) {
 	t := &track{key: key}
+	failures := p.runs.failed[key]
 	for _, turn := range turns(ms) {
 		m := turn[0]
 		if m.Role != pb.Role_ROLE_ASSISTANT || len(t.items) == 0 {
@@ -93,10 +97,19 @@ func (p *Player) add(key string, ms []*pb.Message, answered map[string]bool) {
 		if r.model != "" {
 			p.models = append(p.models, r.model)
 		}
-		if !answered[r.key] {
+		if r.own != nil {
+			r.asked = p.runs.setup(r.own.api, m.RunKey)
+		}
+		if !answered[r.key] && failures == nil { // what led to a failure is recorded where it was said
 			answered[r.key] = true
 			p.next[where] = append(p.next[where], r)
 		}
+	}
+	for _, r := range failures {
+		with := t.system && !p.o.IgnoreSystem
+		p.system = p.system || with
+		where := state(t.items, with)
+		p.next[where] = append(p.next[where], r)
 	}
 	p.tracks = append(p.tracks, t)
 }
@@ -136,10 +149,16 @@ type Miss struct {
 	Differs      []string `json:"differs"`                // what differs, with digests of what was wanted and got
 }
 
+// otherSettings is a request that is recorded, but for the settings.
+const otherSettings = "settings"
+
 // String is the miss on one line.
 func (m Miss) String() string {
-	if m.Item == 0 && m.Conversation == "" {
+	if m.Item == 0 && m.Conversation == "" && m.What != otherSettings {
 		return "not played: " + m.What + ": " + strings.Join(m.Differs, "; ")
+	}
+	if m.What == otherSettings {
+		return "recorded for other " + m.What + ": " + strings.Join(m.Differs, "; ") + " (recorded: " + m.Message + ")"
 	}
 	s := fmt.Sprintf("not recorded: item %d, %s: %s", m.Item, m.What, strings.Join(m.Differs, "; "))
 	if m.Message != "" {
@@ -148,8 +167,9 @@ func (m Miss) String() string {
 	return s
 }
 
-// find is the next answer for a conversation. Recorded several times, the answers take turns.
-func (p *Player) find(items []item) *reply {
+// find is the next answer for a conversation. Recorded several times, the answers take turns: those that were
+// given for the same settings where there are any.
+func (p *Player) find(items []item, asked setup) *reply {
 	var keys []string
 	if p.system {
 		keys = append(keys, state(items, true))
@@ -158,11 +178,17 @@ func (p *Player) find(items []item) *reply {
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	for _, k := range keys {
-		if rs := p.next[k]; rs != nil {
-			r := rs[p.served[k]%len(rs)]
-			p.served[k]++
-			return r
+		rs := p.next[k]
+		if rs == nil {
+			continue
 		}
+		if same := slices.DeleteFunc(slices.Clone(rs), func(r *reply) bool { return len(r.asked.differs(asked)) > 0 }); len(same) > 0 {
+			rs = same
+			k += harness.Digest(asked.json)
+		}
+		r := rs[p.served[k]%len(rs)]
+		p.served[k]++
+		return r
 	}
 	return nil
 }

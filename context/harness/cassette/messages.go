@@ -12,6 +12,8 @@ import (
 // messagesAPI is Anthropic's Messages.
 type messagesAPI struct{}
 
+func (messagesAPI) name() string { return "messages" }
+
 type block struct {
 	Type      string          `json:"type"`
 	Text      string          `json:"text"`

@@ -29,7 +29,13 @@ type PlayerOptions struct {
 	IgnoreSystem bool
 	// OnMiss is told of each request that is not as it was recorded.
 	OnMiss func(Miss)
-	// OnAnswer is told of each request that was answered: the key of the first message of the answer.
+	// SameSettings refuses a request whose settings (model, temperature, tools that are offered) are not
+	// those of the recording. Else it is answered: another runtime asks in other words.
+	SameSettings bool
+	// OnOther is told of each answer that was recorded for other settings.
+	OnOther func(Miss)
+	// OnAnswer is told of each request that was answered: the key of the first message of the answer,
+	// or of the run that failed.
 	OnAnswer func(key string)
 }
 
@@ -42,6 +48,7 @@ type Player struct {
 	system bool // there are tracks with operator's texts
 	models []string
 	own    map[string]*answer // by key of the message; while reading
+	runs   runs               // while reading
 
 	mu      sync.Mutex
 	served  map[string]int // by where
@@ -53,13 +60,23 @@ func NewPlayer(ctx context.Context, src agentstate.Source, o *PlayerOptions) (*P
 	if o == nil {
 		o = &PlayerOptions{}
 	}
-	p := &Player{o: *o, next: map[string][]*reply{}, served: map[string]int{}, threads: newThreads(), own: map[string]*answer{}}
+	p := &Player{o: *o, next: map[string][]*reply{}, served: map[string]int{}, threads: newThreads(), own: map[string]*answer{}, runs: newRuns()}
 	byConversation := map[string][]*pb.Message{}
 	var order []string
 	held := 0
-	for m, err := range agentstate.Of[*pb.Message](src.Records(ctx, &agentstate.ReadOptions{Kinds: []string{"message"}})) {
+	for rec, err := range src.Records(ctx, &agentstate.ReadOptions{Kinds: []string{"message", "run"}}) {
 		if err != nil {
 			return nil, err
+		}
+		if r, ok := rec.(*pb.Run); ok {
+			n, err := p.runs.add(ctx, src, r)
+			if held += n; err != nil {
+				return nil, err
+			}
+		}
+		m, ok := rec.(*pb.Message)
+		if !ok {
+			continue
 		}
 		if held += size(m); held > maxHeld {
 			return nil, fmt.Errorf("cassette: conversations of more than %d bytes; derive an archive of those that are to be played", maxHeld)
@@ -82,7 +99,7 @@ func NewPlayer(ctx context.Context, src agentstate.Source, o *PlayerOptions) (*P
 			p.add(key, ms, answered)
 		}
 	}
-	p.own = nil
+	p.own, p.runs = nil, runs{}
 	if len(p.next) == 0 {
 		return nil, ErrEmpty
 	}
@@ -193,13 +210,28 @@ func (p *Player) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 		return
 	}
 	items := once(slices.Concat(after.items, flatten(q.Messages)))
-	found := p.find(items)
+	asked := newSetup(api.name(), q.Settings)
+	found := p.find(items, asked)
 	if found == nil {
 		refuse(p.miss(items))
 		return
 	}
+	if d := found.asked.differs(asked); len(d) > 0 {
+		m := Miss{Message: found.key, What: otherSettings, Differs: d}
+		if p.o.SameSettings {
+			refuse(m)
+			return
+		}
+		if p.o.OnOther != nil {
+			p.o.OnOther(m)
+		}
+	}
 	if p.o.OnAnswer != nil {
 		p.o.OnAnswer(found.key)
+	}
+	if found.failed != nil {
+		found.failed.fail(w, api, q.Stream)
+		return
 	}
 	// The same answer has the same id whenever it is played: runtimes tell messages apart by it.
 	a := &answer{}

@@ -42,21 +42,23 @@ type Recorder struct {
 	upstream *url.URL
 	proxy    *httputil.ReverseProxy
 
-	mu      sync.Mutex
-	run     int
-	open    []*conversation // of this run
-	all     []*conversation
-	threads threads
-	held    int64
-	kept    *kept
-	asked   uint64            // exchanges that are to be in the recording
-	beyond  map[string]uint64 // requests that it cannot hold, by why
-	failed  map[string]lost   // requests without an answer, by where their conversation is
+	mu       sync.Mutex
+	run      int
+	open     []*conversation // of this run
+	all      []*conversation
+	threads  threads
+	held     int64
+	kept     *kept
+	asked    uint64            // exchanges that are to be in the recording
+	beyond   map[string]uint64 // requests that it cannot hold, by why
+	failed   map[string]*tried // requests without an answer, by where their conversation is
+	failures int               // conversations that end with one
 }
 
 // A conversation is requests that go on from each other.
 type conversation struct {
 	run, n    int
+	failed    bool   // it ends without an answer
 	items     []item // without their text
 	messages  int
 	exchanges []*exchange
@@ -84,7 +86,7 @@ func NewRecorder(o RecorderOptions) (*Recorder, error) {
 	if err != nil {
 		return nil, fmt.Errorf("cassette: %w", err)
 	}
-	r := &Recorder{o: o, kept: kept, upstream: u, run: 1, threads: newThreads(), beyond: map[string]uint64{}, failed: map[string]lost{}}
+	r := &Recorder{o: o, kept: kept, upstream: u, run: 1, threads: newThreads(), beyond: map[string]uint64{}, failed: map[string]*tried{}}
 	r.proxy = &httputil.ReverseProxy{
 		Transport: o.Transport,
 		Rewrite: func(p *httputil.ProxyRequest) {
@@ -170,63 +172,55 @@ func (r *Recorder) miss(why string) {
 // tee reads along while the program reads.
 func (r *Recorder) tee(resp *http.Response) error {
 	p, ok := resp.Request.Context().Value(pendingKey{}).(*pending)
-	if !ok {
+	switch {
+	case !ok:
 		return nil
-	}
-	if resp.StatusCode != http.StatusOK {
+	case denied(resp.StatusCode):
 		r.unanswered(p, refusedWith(resp.StatusCode))
 		return nil
 	}
-	resp.Body = &teeBody{ReadCloser: resp.Body, done: func(b []byte, whole bool) { r.keep(p, b, whole) }}
+	resp.Body = &teeBody{ReadCloser: resp.Body, done: func(b []byte, how ending) { r.take(p, resp, b, how) }}
 	return nil
 }
 
-// A teeBody calls done once, with what was read.
-type teeBody struct {
-	io.ReadCloser
-	buf  bytes.Buffer
-	done func(b []byte, whole bool)
-}
-
-func (t *teeBody) Read(b []byte) (int, error) {
-	n, err := t.ReadCloser.Read(b)
-	if t.buf.Len() <= maxBody {
-		t.buf.Write(b[:n])
+// take keeps what came: an answer, a failure, or that there was something else.
+func (r *Recorder) take(p *pending, resp *http.Response, b []byte, how ending) {
+	if resp.StatusCode != http.StatusOK {
+		if len(b) > maxBody {
+			r.unanswered(p, refusedWith(resp.StatusCode))
+			return
+		}
+		r.keepFailure(p, newFailure(p, resp, b), refusedWith(resp.StatusCode))
+		return
 	}
-	if errors.Is(err, io.EOF) {
-		t.end(true)
-	}
-	return n, err
-}
-
-func (t *teeBody) Close() error {
-	t.end(false)
-	return t.ReadCloser.Close()
-}
-
-func (t *teeBody) end(whole bool) {
-	if t.done != nil {
-		t.done(t.buf.Bytes(), whole && t.buf.Len() <= maxBody)
-		t.done = nil
-	}
-}
-
-// keep takes an answer into the conversation that it belongs to.
-func (r *Recorder) keep(p *pending, b []byte, whole bool) {
 	var a *answer
 	err := errAnswer
 	if p.q.Stream {
 		a, err = p.api.events(parseEvents(b)) // a client may stop to read behind the last event
-	} else if whole {
+	} else if how == endedWhole {
 		a, err = p.api.answer(b)
 	}
+	switch {
+	case err == nil:
+		r.keep(p, a, b)
+	case how == endedLeft:
+		r.unanswered(p, "answers that the program did not read to the end, or that are too long")
+	case how == endedBroken:
+		f := newFailure(p, resp, b)
+		f.Broken = true
+		r.keepFailure(p, f, "answers that broke off")
+	case p.q.Stream || failed(b):
+		r.keepFailure(p, newFailure(p, resp, b), "answers that ended early, or with an error")
+	default:
+		r.unanswered(p, "answers that were not understood")
+	}
+}
+
+// keep takes an answer into the conversation that it belongs to.
+func (r *Recorder) keep(p *pending, a *answer, b []byte) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	r.asked++
-	if err != nil {
-		r.unansweredLocked(p, "answers that broke off or were not understood")
-		return
-	}
 	if r.held += int64(len(b)); r.held > maxRecorded {
 		r.beyond["answers behind the limit of a recording"]++
 		return
@@ -237,11 +231,12 @@ func (r *Recorder) keep(p *pending, b []byte, whole bool) {
 	said.Meta.CreatedUnixNano = agentstate.UnixNano(x.ended)
 	c, fresh := r.conversation(p)
 	var before []*pb.Message
+	var err error
 	if fresh {
 		before, err = r.before(p)
 	}
 	if err == nil {
-		err = r.store(c, x, slices.Concat(before, c.new(p), []*pb.Message{said}), a.Usage, harness.Encode(p.q.Settings))
+		err = r.store(c, x, slices.Concat(before, c.new(p), []*pb.Message{said}), a.Usage, p)
 	}
 	if err != nil {
 		r.beyond["answers that could not be kept on disk"]++
@@ -273,7 +268,7 @@ func (r *Recorder) before(p *pending) ([]*pb.Message, error) {
 }
 
 // store keeps the messages of x and what was said beside them. Until all of it is kept, c is as it was.
-func (r *Recorder) store(c *conversation, x *exchange, messages []*pb.Message, usage, settings []byte) error {
+func (r *Recorder) store(c *conversation, x *exchange, messages []*pb.Message, usage []byte, p *pending) error {
 	at, n := c.messages, len(c.exchanges)
 	for _, m := range messages {
 		if err := r.kept.putMessage(c, at, m); err != nil {
@@ -284,13 +279,22 @@ func (r *Recorder) store(c *conversation, x *exchange, messages []*pb.Message, u
 	if err := r.kept.put(c, "usage", n, usage); err != nil {
 		return err
 	}
-	if sum := sha256.Sum256(settings); len(settings) > 0 && sum != c.settings {
-		if err := r.kept.put(c, "settings", n, settings); err != nil {
+	if err := r.putSettings(c, x, p); err != nil {
+		return err
+	}
+	c.messages, x.first = at, at-1
+	return nil
+}
+
+// putSettings keeps the settings of x, where they are not those of the exchange before.
+func (r *Recorder) putSettings(c *conversation, x *exchange, p *pending) error {
+	settings := harness.Encode(p.q.Settings)
+	if sum := sha256.Sum256(settings); sum != c.settings || len(c.exchanges) == 0 {
+		if err := r.kept.put(c, nativeSettings, len(c.exchanges), settings); err != nil {
 			return err
 		}
 		c.settings, x.settings = sum, true
 	}
-	c.messages, x.first = at, at-1
 	return nil
 }
 
@@ -343,8 +347,11 @@ func (r *Recorder) Exchanges() int {
 	return n
 }
 
-// nativeAnswer is the type of an answer as the provider gave it.
-const nativeAnswer = "answer"
+// The types of native forms.
+const (
+	nativeAnswer   = "answer"   // as the provider gave it
+	nativeSettings = "settings" // what was asked for beside the messages
+)
 
 // document is a native form that is JSON, or the events of a stream.
 func document(typ string, b []byte) *pb.Native {

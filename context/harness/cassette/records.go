@@ -34,7 +34,8 @@ func (r *Recorder) Records(ctx context.Context, opts *agentstate.ReadOptions) it
 		}
 		models := map[string]string{}
 		var exchanges, messages, tests uint64
-		for _, c := range r.all {
+		all := r.conversations()
+		for _, c := range all {
 			for _, x := range c.exchanges {
 				if x.requested+x.served != "" {
 					models[modelKey(x)] = x.requested + "\x00" + x.served
@@ -46,7 +47,7 @@ func (r *Recorder) Records(ctx context.Context, opts *agentstate.ReadOptions) it
 			requested, served, _ := strings.Cut(models[k], "\x00")
 			e.Put(&pb.Model{Meta: &pb.Meta{Key: k}, RequestedId: valid(requested), ServedId: valid(served)})
 		}
-		for _, c := range r.all {
+		for _, c := range all {
 			if !r.put(e, c) {
 				return
 			}
@@ -76,12 +77,12 @@ func modelKey(x *exchange) string { return agentstate.Key("model", x.requested, 
 
 // put yields one conversation; false: stop.
 func (r *Recorder) put(e *agentstate.Emitter, c *conversation) bool {
-	id := []string{r.o.Name, strconv.Itoa(c.run), strconv.Itoa(c.n)}
+	id := []string{r.o.Name, strconv.Itoa(c.run), c.name()}
 	conv := agentstate.Key("conversation", id...)
 	key := func(i int) string { return agentstate.Key("message", append(id, strconv.Itoa(i+1))...) }
 	began, ended := c.exchanges[0].began, c.exchanges[len(c.exchanges)-1].ended
 	k := &pb.Conversation{Meta: &pb.Meta{Key: conv, CreatedUnixNano: agentstate.UnixNano(began)}, HeadKey: key(c.messages - 1)}
-	k.Title = fmt.Sprintf("%s, run %d, %d", valid(r.o.Name), c.run, c.n)
+	k.Title = fmt.Sprintf("%s, run %d, %s", valid(r.o.Name), c.run, c.name())
 	if !e.Put(k) {
 		return false
 	}
@@ -93,14 +94,16 @@ func (r *Recorder) put(e *agentstate.Emitter, c *conversation) bool {
 		if err == nil && len(usage) > 0 {
 			m.Usage = agentstate.Inline(harness.JSON, usage)
 		}
-		if err == nil && x.settings {
-			m.Meta.Native, err = r.settings(c, i)
+		if err == nil {
+			m.Meta.Native, err = r.beside(c, i)
 		}
 		if err != nil {
 			e.Fail(err)
 			return false
 		}
-		run[x.first] = m.Meta.Key
+		if run[x.first] = m.Meta.Key; c.failed {
+			m.Status = "failed"
+		}
 		if !e.Put(spilled(m, m.Meta.Key)) {
 			return false
 		}
@@ -117,7 +120,7 @@ func (r *Recorder) put(e *agentstate.Emitter, c *conversation) bool {
 			m.ParentKey = key(i - 1)
 		}
 		t.MessageKeys = append(t.MessageKeys, m.Meta.Key)
-		if text, _ := said(m.Parts); i == c.messages-1 && text != "" {
+		if text, _ := said(m.Parts); i == c.messages-1 && text != "" && !c.failed {
 			t.Output = agentstate.Inline(harness.PlainText, []byte(text))
 		}
 		if !e.Put(spilled(m, m.Meta.Key)) {
@@ -127,13 +130,32 @@ func (r *Recorder) put(e *agentstate.Emitter, c *conversation) bool {
 	return e.Put(spilled(t, t.Meta.Key))
 }
 
-// settings are those of an exchange, as its run has them.
-func (r *Recorder) settings(c *conversation, i int) ([]*pb.Native, error) {
-	b, err := r.kept.get(c, "settings", i)
-	if err != nil {
-		return nil, err
+// name tells a conversation from the others of its run.
+func (c *conversation) name() string {
+	if c.failed {
+		return "failed-" + strconv.Itoa(c.n)
 	}
-	return []*pb.Native{document("settings", b)}, nil
+	return strconv.Itoa(c.n)
+}
+
+// beside is what a run has beside it: the settings that were asked for, and the failure where it is one.
+func (r *Recorder) beside(c *conversation, i int) ([]*pb.Native, error) {
+	var out []*pb.Native
+	at := i
+	for at > 0 && !c.exchanges[at].settings {
+		at--
+	}
+	for typ, at := range map[string]int{nativeSettings: at, nativeFailure: i} {
+		b, err := r.kept.get(c, typ, at)
+		if err != nil {
+			return nil, err
+		}
+		if len(b) > 0 {
+			out = append(out, document(typ, b))
+		}
+	}
+	slices.SortFunc(out, func(a, b *pb.Native) int { return strings.Compare(a.Type, b.Type) })
+	return out, nil
 }
 
 // spilled is r with its long data beside it: a blob's name is the record's key and the place of the
@@ -178,8 +200,8 @@ func (r *Recorder) OpenBlob(_ context.Context, b *pb.Blob) (io.ReadCloser, error
 	key, at, _ := strings.Cut(b.GetId(), "#")
 	_, parts := agentstate.SplitKey(key)
 	var found []byte
-	for _, c := range r.all { // Records holds the lock
-		if len(parts) < 3 || parts[1] != strconv.Itoa(c.run) || parts[2] != strconv.Itoa(c.n) {
+	for _, c := range r.conversations() { // Records holds the lock
+		if len(parts) < 3 || parts[1] != strconv.Itoa(c.run) || parts[2] != c.name() {
 			continue
 		}
 		var rec agentstate.Record
@@ -190,9 +212,9 @@ func (r *Recorder) OpenBlob(_ context.Context, b *pb.Blob) (io.ReadCloser, error
 				rec, err = r.kept.message(c, n-1)
 			}
 		case agentstate.KindOfKey(key) == "run" && len(parts) == 4:
-			if n, _ = strconv.Atoi(parts[3]); n >= 1 && n <= len(c.exchanges) && c.exchanges[n-1].settings {
+			if n, _ = strconv.Atoi(parts[3]); n >= 1 && n <= len(c.exchanges) {
 				run := &pb.Run{Meta: &pb.Meta{}}
-				run.Meta.Native, err = r.settings(c, n-1)
+				run.Meta.Native, err = r.beside(c, n-1)
 				rec = run
 			}
 		case agentstate.KindOfKey(key) == "testrun":

@@ -13,6 +13,8 @@ import (
 // responsesAPI is OpenAI's Responses.
 type responsesAPI struct{}
 
+func (responsesAPI) name() string { return "responses" }
+
 type responseItem struct {
 	Type      string          `json:"type"`
 	Role      string          `json:"role"`
