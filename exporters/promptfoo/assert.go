@@ -56,7 +56,7 @@ func (b *builder) judge(a any, typ string, options map[string]any) *pb.Expectati
 	b.out.judged[harness.Short(typ)]++
 	if m, ok := a.(map[string]any); ok && graded(typ) {
 		m = maps.Clone(m)
-		for _, k := range []string{"rubricPrompt", "provider"} {
+		for _, k := range []string{"rubricPrompt", "provider", "factuality"} {
 			if m[k] == nil && options[k] != nil {
 				m[k] = options[k]
 			}

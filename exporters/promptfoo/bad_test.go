@@ -28,7 +28,7 @@ func bomb() string {
 func TestRefused(t *testing.T) {
 	many := "prompts: ['{{a}}']\ntests: [{vars: {"
 	for _, v := range "abcdef" {
-		many += string(v) + ": [1,2,3,4,5,6,7,8,9,10], "
+		many += string(v) + ": [a,2,3,4,5,6,7,8,9,10], "
 	}
 	for name, c := range map[string]struct{ text, want string }{
 		"empty":              {"", "empty"},

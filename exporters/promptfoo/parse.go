@@ -128,14 +128,23 @@ func scalar(n *yaml.Node) any {
 			return v
 		}
 	case "!!int", "!!float":
+		text := decimal(text)
 		if json.Valid([]byte(text)) {
 			return json.Number(text)
 		}
 		var v float64
-		if n.Decode(&v) == nil && !math.IsNaN(v) && !math.IsInf(v, 0) {
+		if !strings.Contains(text, "_") && n.Decode(&v) == nil && !math.IsNaN(v) && !math.IsInf(v, 0) {
 			b, _ := json.Marshal(v)
 			return json.Number(b)
 		}
 	}
 	return text
+}
+
+// decimal takes the zeros off that YAML 1.1 reads as octal, and promptfoo does not: 010 is ten.
+func decimal(s string) string {
+	if digits := strings.TrimLeft(s, "0"); digits != s && digits != "" && strings.Trim(digits, "0123456789") == "" {
+		return digits
+	}
+	return s
 }

@@ -39,9 +39,8 @@ func (s *Suite) Records(ctx context.Context, opts *agentstate.ReadOptions) iter.
 				return
 			}
 		}
-		for _, o := range doc.outside {
-			e.Gap(&pb.Gap{Kind: "testcase", Place: o, Reason: pb.Gap_REASON_GONE,
-				Detail: "it is outside of the suite, or of a form that is not known: put it into the file"})
+		for _, o := range doc.left {
+			e.Gap(o.gap())
 		}
 		e.Reference("testsuite", 1, "the file is one suite", "whole file")
 		e.Derived("testcase", "testsuite")
@@ -87,6 +86,14 @@ func (c *testCase) record() *pb.TestCase {
 	return r
 }
 
+func (l left) gap() *pb.Gap {
+	g := &pb.Gap{Kind: "testcase", Place: l.place, Detail: l.why}
+	if l.why == outside {
+		g.Reason = pb.Gap_REASON_GONE
+	}
+	return g
+}
+
 // Preflight says what is in the file, and stores nothing.
 func (s *Suite) Preflight(context.Context) (*agentstate.Preflight, error) {
 	doc, _, err := s.load()
@@ -95,8 +102,8 @@ func (s *Suite) Preflight(context.Context) (*agentstate.Preflight, error) {
 	}
 	p := &agentstate.Preflight{Origin: s.origin(), Observer: fmt.Sprintf("uid %d", os.Getuid()),
 		Counts: map[string]int64{"testsuite": 1, "testcase": int64(len(doc.cases))}}
-	for _, o := range doc.outside {
-		p.Gaps = append(p.Gaps, &pb.Gap{Kind: "testcase", Place: o, Reason: pb.Gap_REASON_GONE, Detail: "it is outside of the suite, or of a form that is not known"})
+	for _, o := range doc.left {
+		p.Gaps = append(p.Gaps, o.gap())
 	}
 	for _, typ := range slices.Sorted(maps.Keys(doc.judged)) {
 		p.Notes = append(p.Notes, fmt.Sprintf("%d assertions %s need a judge command", doc.judged[typ], typ))

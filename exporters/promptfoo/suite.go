@@ -19,7 +19,7 @@ import (
 type suite struct {
 	description string
 	cases       []testCase
-	outside     []string       // places that name another file, or have a form that is not known: not followed
+	left        []left         // what the cases do not have
 	judged      map[string]int // assertions that need a judge, by type
 	unfilled    int            // cases whose prompt only promptfoo can fill
 }
@@ -70,14 +70,17 @@ func understand(v any) (*suite, error) {
 		return nil, err
 	}
 	b.files("", doc)
+	b.unread()
 	return b.out, nil
 }
 
 // leave notes what is not followed, once: a scenario comes to its tests with every setting.
-func (b *builder) leave(place string) {
+func (b *builder) leave(place string) { b.leaveFor(place, outside) }
+
+func (b *builder) leaveFor(place, why string) {
 	if !b.left[place] {
 		b.left[place] = true
-		b.out.outside = append(b.out.outside, place)
+		b.out.left = append(b.out.left, left{place, why})
 	}
 }
 
@@ -137,11 +140,12 @@ func (b *builder) prompt(place string, p prompt) {
 
 // tests reads a list of tests. Without any, promptfoo sends the prompts alone.
 func (b *builder) tests(place string, v any, base map[string]any, alone bool) error {
+	list, isList := v.([]any)
+	if alone && (v == nil || isList && len(list) == 0) {
+		return b.test(place, base, nil)
+	}
 	switch v := v.(type) {
 	case nil:
-		if alone {
-			return b.test(place, base, nil)
-		}
 	case []any:
 		for i, x := range v {
 			at := place + "[" + strconv.Itoa(i) + "]"
@@ -180,7 +184,7 @@ func (b *builder) scenarios(v any, base map[string]any) error {
 				b.leave(fmt.Sprintf("%s.config[%d]", place, j))
 				continue
 			}
-			if err := b.tests(place+".tests", s["tests"], merge(base, c), true); err != nil {
+			if err := b.tests(place+".tests", s["tests"], merge(base, c), false); err != nil {
 				return err
 			}
 		}
@@ -203,6 +207,11 @@ func merge(base, test map[string]any) map[string]any {
 		}
 		m := maps.Clone(a)
 		maps.Copy(m, c)
+		for _, end := range []string{"prefix", "suffix"} {
+			if part == "options" && m[end] == "" { // an empty one does not take the default away
+				m[end] = a[end]
+			}
+		}
 		out[part] = m
 	}
 	a, _ := base["assert"].([]any)
@@ -235,7 +244,7 @@ func (b *builder) test(place string, base, t map[string]any) error {
 			return fmt.Errorf("%s: its variables make more than %d cases", place, maxCases)
 		}
 	}
-	for _, p := range b.chosen(t["prompts"]) {
+	for _, p := range b.chosen(place, t["prompts"]) {
 		for _, vars := range combos {
 			if len(b.out.cases) == maxCases {
 				return fmt.Errorf("more than %d cases", maxCases)
@@ -246,27 +255,49 @@ func (b *builder) test(place string, base, t map[string]any) error {
 	return nil
 }
 
-// chosen are the prompts that a test names; all, where it names none that are known.
-func (b *builder) chosen(v any) []prompt {
-	list, _ := v.([]any)
+// chosen are the prompts that a test names; all, where it says nothing of them.
+func (b *builder) chosen(place string, v any) []prompt {
+	list, ok := v.([]any)
+	if !ok {
+		return b.prompts
+	}
 	var out []prompt
+	used := make([]bool, len(list))
 	for _, p := range b.prompts {
-		if slices.ContainsFunc(list, func(x any) bool { s, ok := x.(string); return ok && slices.Contains(p.names, s) }) {
+		found := false
+		for i, x := range list {
+			if s, ok := x.(string); ok && p.is(s) {
+				found, used[i] = true, true
+			}
+		}
+		if found {
 			out = append(out, p)
 		}
 	}
-	if out == nil {
-		return b.prompts
+	if slices.Contains(used, false) {
+		b.leaveFor(place+".prompts", "it names a prompt that is not in the file")
 	}
 	return out
 }
 
-// combine gives a variable that is a list each of its values, for all lists.
+// is tells whether a test means p: by a name, by how names begin (support*), or by a group (support of support:short).
+func (p *prompt) is(ref string) bool {
+	begins, wild := strings.CutSuffix(ref, "*")
+	return slices.ContainsFunc(p.names, func(name string) bool {
+		return name == ref || wild && strings.HasPrefix(name, begins) || strings.HasPrefix(name, ref+":")
+	})
+}
+
+// combine gives a variable that is a list of texts each of its values, for all such lists. What the first of a list is
+// says what the list is: one of numbers or of lists is a value.
 func combine(vars map[string]any, limit int) ([]map[string]any, bool) {
 	out := []map[string]any{vars}
 	for _, k := range slices.Sorted(maps.Keys(vars)) {
 		list, ok := vars[k].([]any)
 		if !ok || len(list) == 0 {
+			continue
+		}
+		if _, ok := list[0].(string); !ok {
 			continue
 		}
 		if len(out)*len(list) > limit {

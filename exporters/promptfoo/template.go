@@ -50,7 +50,7 @@ func plainText(v any) (string, bool) {
 		}
 		return escaped().ReplaceAllString(v, "$1"), true
 	case json.Number:
-		return v.String(), true
+		return spelled(v), true
 	case bool:
 		if v {
 			return "true", true
@@ -58,6 +58,16 @@ func plainText(v any) (string, bool) {
 		return "false", true
 	}
 	return "", false
+}
+
+// spelled is a number as JavaScript writes it: 1.50 is 1.5.
+func spelled(n json.Number) string {
+	if f, err := n.Float64(); err == nil {
+		if b, err := json.Marshal(f); err == nil {
+			return string(b)
+		}
+	}
+	return n.String()
 }
 
 func templated(s string) bool {
