@@ -10,6 +10,7 @@ import (
 	"math"
 	"strconv"
 	"strings"
+	"unicode/utf16"
 	"unicode/utf8"
 
 	"google.golang.org/protobuf/encoding/protowire"
@@ -28,10 +29,17 @@ func Parse(line []byte) (agentstate.Record, error) {
 	if !utf8.Valid(line) {
 		return nil, fmt.Errorf("%w: not UTF-8", ErrSyntax)
 	}
+	if halfSurrogate(line) {
+		return nil, fmt.Errorf("%w: an escape is half of a surrogate pair, which no text is; the other half is missing", ErrSyntax)
+	}
 	var head struct {
 		Kind string `json:"kind"`
 	}
-	if err := json.Unmarshal(line, &head); err != nil {
+	err := json.Unmarshal(line, &head)
+	if errors.As(err, new(*json.UnmarshalTypeError)) {
+		return nil, fmt.Errorf("%w: want an object with a kind on each line", ErrSyntax)
+	}
+	if err != nil {
 		return nil, fmt.Errorf("%w: %w", ErrSyntax, err)
 	}
 	if head.Kind == "" {
@@ -50,6 +58,41 @@ func Parse(line []byte) (agentstate.Record, error) {
 		return nil, fmt.Errorf("%w: kind is %q and the key is of a %q", ErrSyntax, head.Kind, got)
 	}
 	return r, nil
+}
+
+// halfSurrogate tells whether a text has an escape that stands for no character. The decoder would put another
+// character in its place.
+func halfSurrogate(line []byte) bool {
+	for {
+		i := bytes.IndexByte(line, '\\')
+		if i < 0 || i+1 == len(line) {
+			return false
+		}
+		if line = line[i+1:]; line[0] != 'u' {
+			line = line[1:]
+			continue
+		}
+		r := escaped(line[1:])
+		if line = line[1:]; !utf16.IsSurrogate(r) {
+			continue
+		}
+		if len(line) < 6 || line[4] != '\\' || line[5] != 'u' || utf16.DecodeRune(r, escaped(line[6:])) == utf8.RuneError {
+			return true
+		}
+		line = line[6:]
+	}
+}
+
+// escaped is the rune of four hexadecimal digits; 0: there are none, and the decoder says so.
+func escaped(b []byte) rune {
+	if len(b) < 4 {
+		return 0
+	}
+	n, err := strconv.ParseUint(string(b[:4]), 16, 16)
+	if err != nil {
+		return 0
+	}
+	return rune(n)
 }
 
 type parser struct{ d *json.Decoder }

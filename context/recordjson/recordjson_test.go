@@ -113,8 +113,13 @@ func TestSample(t *testing.T) {
 // What is not a record is refused, and the error names the field and never the content.
 func TestParseBad(t *testing.T) {
 	for line, want := range map[string]string{
-		``:                  "EOF|unexpected end",
-		`[]`:                "array",
+		``:           "EOF|unexpected end",
+		`[]`:         "want an object",
+		`{"kind":1}`: "want an object",
+		`{"kind":"memory","meta":{"key":"memory/1"},"text":"s3cret \ud800 x"}`:           "half of a surrogate pair",
+		`{"kind":"memory","meta":{"key":"memory/1"},"text":"s3cret \uDC00"}`:             "half of a surrogate pair",
+		`{"kind":"memory","meta":{"key":"memory/1"},"text":"s3cret \ud800\u0041"}`:       "half of a surrogate pair",
+		`{"kind":"memory","meta":{"key":"memory/1"},"text":"s3cret \ud800\ud800\udc00"}`: "half of a surrogate pair",
 		`{}`:                "no kind",
 		`{"kind":"memory"}`: `key is of a`,
 		`{"kind":"memory","meta":{"key":"agent/1"}}`:                                                "key is of a",
@@ -148,6 +153,14 @@ func TestParseBad(t *testing.T) {
 		if !ok || strings.Contains(err.Error(), "s3cret") {
 			t.Errorf("%s: %v; want %s, and no content", line, err, want)
 		}
+	}
+}
+
+// Escapes that are characters are taken.
+func TestEscapes(t *testing.T) {
+	r, err := recordjson.Parse([]byte(`{"kind":"memory","meta":{"key":"memory/1"},"text":"\ud83d\ude00 \\ud800 \u00e9 \\"}`))
+	if err != nil || r.(*pb.Memory).GetText() != `😀 \ud800 é \` {
+		t.Errorf("%v %v", r, err)
 	}
 }
 

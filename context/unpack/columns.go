@@ -81,7 +81,7 @@ func value(m protoreflect.Message, fd protoreflect.FieldDescriptor) any {
 		return enum(fd, v.Enum())
 	case protoreflect.Sfixed64Kind, protoreflect.Int64Kind, protoreflect.Sint64Kind:
 		if strings.HasSuffix(string(fd.Name()), nanos) {
-			return time.Unix(0, v.Int()).UTC().Format("2006-01-02T15:04:05.999999999Z")
+			return time.Unix(0, v.Int()).UTC().Format("2006-01-02T15:04:05.000000000Z") // of one length: texts in the order of time
 		}
 	}
 	return v.Interface() // string, bool, numbers

@@ -4,6 +4,7 @@ import (
 	"database/sql"
 	"errors"
 	"fmt"
+	"math"
 	"strings"
 
 	"google.golang.org/protobuf/proto"
@@ -60,6 +61,9 @@ func (d *database) put(kind string, r agentstate.Record) error {
 		t.args[i] = c.value(r)
 		if u, ok := t.args[i].(uint64); ok && u > 1<<63-1 { // SQLite has no such number
 			t.args[i] = fmt.Sprint(u)
+		}
+		if f, ok := t.args[i].(float64); ok && math.IsNaN(f) { // nor this: it would be NULL, as what is not said
+			t.args[i] = "NaN"
 		}
 	}
 	short := proto.Clone(r).(agentstate.Record)

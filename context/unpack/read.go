@@ -105,7 +105,11 @@ func (f *Folder) file(ctx context.Context, kind string, yield func(agentstate.Re
 		if err := ctx.Err(); err != nil {
 			return false, err
 		}
-		line := bytes.TrimSpace(s.Bytes())
+		line := s.Bytes()
+		if n == 1 {
+			line = bytes.TrimPrefix(line, []byte("\ufeff")) // as some editors begin a file
+		}
+		line = bytes.TrimSpace(line)
 		if len(line) == 0 {
 			continue
 		}

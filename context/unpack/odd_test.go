@@ -1,0 +1,72 @@
+package unpack_test
+
+import (
+	"database/sql"
+	"math"
+	"os"
+	"path/filepath"
+	"testing"
+
+	"github.com/google/go-cmp/cmp"
+
+	"github.com/exitramp/exitramp/context/agentstate"
+	"github.com/exitramp/exitramp/context/memstate"
+	"github.com/exitramp/exitramp/context/unpack"
+	pb "github.com/exitramp/exitramp/proto/exitramp/v1"
+)
+
+// A number that SQLite has not is not as if nothing was said, and times sort as texts.
+func TestOddColumns(t *testing.T) {
+	number := func(f float64) *float64 { return &f }
+	src := memstate.Whole("odd",
+		&pb.Memory{Meta: &pb.Meta{Key: "memory/a", CreatedUnixNano: 1_500_000_000}, Importance: number(math.NaN()), Content: &pb.Memory_Text{Text: "a\x00b"}},
+		&pb.Memory{Meta: &pb.Meta{Key: "memory/b", CreatedUnixNano: 1_000_000_000}, Importance: number(math.Inf(1)), Content: &pb.Memory_Text{Text: ""}},
+		&pb.Memory{Meta: &pb.Meta{Key: "memory/c", CreatedUnixNano: 1_000_000_001}, Content: &pb.Memory_Text{Text: "c"}},
+	)
+	path, _ := create(t, src, unpack.SQLite)
+	db, err := sql.Open("sqlite", "file:"+filepath.Join(path, "state.sqlite")+"?mode=ro")
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer db.Close()
+	rows, err := db.QueryContext(t.Context(), "SELECT key, created, coalesce(CAST(importance AS TEXT), 'none'), coalesce(hex(text), 'none') FROM memory ORDER BY created")
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer rows.Close()
+	var got [][4]string
+	for rows.Next() {
+		var r [4]string
+		if err := rows.Scan(&r[0], &r[1], &r[2], &r[3]); err != nil {
+			t.Fatal(err)
+		}
+		got = append(got, r)
+	}
+	want := [][4]string{
+		{"memory/b", "1970-01-01T00:00:01.000000000Z", "Inf", ""},
+		{"memory/c", "1970-01-01T00:00:01.000000001Z", "none", "63"},
+		{"memory/a", "1970-01-01T00:00:01.500000000Z", "NaN", "610062"},
+	}
+	if d := cmp.Diff(want, got); d != "" || rows.Err() != nil {
+		t.Error(d, rows.Err())
+	}
+}
+
+// An editor that puts a mark at the start of a file has changed nothing.
+func TestByteOrderMark(t *testing.T) {
+	path, _ := create(t, memstate.Sample(20), unpack.JSONL)
+	for _, kind := range []string{"memory", "origin"} {
+		file := filepath.Join(path, kind+".jsonl")
+		b, err := os.ReadFile(file)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if err := os.WriteFile(file, append([]byte("\ufeff"), b...), 0o600); err != nil {
+			t.Fatal(err)
+		}
+	}
+	rep, err := agentstate.Copy(t.Context(), &memstate.State{}, open(t, path), nil)
+	if err != nil || rep.Verdict.Coverage != agentstate.Reconciled {
+		t.Errorf("%v %v", err, rep)
+	}
+}
