@@ -104,7 +104,7 @@ func (x *file) locate(root, p string) {
 		return
 	}
 	if in, err := filepath.Rel(root, real); err != nil || !filepath.IsLocal(in) {
-		x.why = "a link that leads out of the folder"
+		x.why = "a link that leads out of the folder: name a folder that holds both (of Hugging Face's cache: models--…)"
 		return
 	}
 	st, err := os.Stat(real)
@@ -198,6 +198,9 @@ func (r *reading) file(ctx context.Context, x *file) error {
 	sum := hex.EncodeToString(x.sum[:])
 	if want := promised(x); want != "" && want != sum {
 		return gap(pb.Gap_REASON_CORRUPT, "its name promises sha256 "+want+", its bytes have "+sum)
+	}
+	if p := x.pointer(); p != "" {
+		return gap(pb.Gap_REASON_GONE, p)
 	}
 	if pickled(x.rel) || pickleHead(x.head8) {
 		return gap(pb.Gap_REASON_REFUSED, whyPickle+"; sha256 "+sum)

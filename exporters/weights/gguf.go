@@ -3,6 +3,7 @@ package weights
 import (
 	"bufio"
 	"encoding/binary"
+	"fmt"
 	"io"
 	"math"
 	"math/bits"
@@ -23,10 +24,14 @@ func typeOf(n uint32) (ggmlType, bool) {
 		13: {"Q5_K", 256, 176}, 14: {"Q6_K", 256, 210}, 15: {"Q8_K", 256, 292}, 16: {"IQ2_XXS", 256, 66}, 17: {"IQ2_XS", 256, 74},
 		18: {"IQ3_XXS", 256, 98}, 19: {"IQ1_S", 256, 50}, 20: {"IQ4_NL", 32, 18}, 21: {"IQ3_S", 256, 110}, 22: {"IQ2_S", 256, 82},
 		23: {"IQ4_XS", 256, 136}, 24: {"I8", 1, 1}, 25: {"I16", 1, 2}, 26: {"I32", 1, 4}, 27: {"I64", 1, 8}, 28: {"F64", 1, 8},
-		29: {"IQ1_M", 256, 56}, 30: {"BF16", 1, 2}, 34: {"TQ1_0", 256, 54}, 35: {"TQ2_0", 256, 66}, 39: {"MXFP4", 32, 17},
+		29: {"IQ1_M", 256, 56}, 30: {"BF16", 1, 2}, 31: {"Q4_0_4_4", 32, 18}, 32: {"Q4_0_4_8", 32, 18}, 33: {"Q4_0_8_8", 32, 18}, 36: {"IQ4_NL_4_4", 32, 18},
+		37: {"IQ4_NL_4_8", 32, 18}, 38: {"IQ4_NL_8_8", 32, 18}, 34: {"TQ1_0", 256, 54}, 35: {"TQ2_0", 256, 66}, 39: {"MXFP4", 32, 17},
 	}[n]
 	return t, ok
 }
+
+// maxFormat is the number that a format of a later release has at most. There are some forty by now.
+const maxFormat = 255
 
 // readGGUF reads the header of a file of size bytes. Arrays of metadata, such as the words of a
 // tokenizer, are passed over and counted.
@@ -240,8 +245,11 @@ func (g *gguf) tensor(align uint64) (tensor, error) {
 		return t, g.err
 	}
 	f, ok := typeOf(typ)
-	if !ok {
+	switch {
+	case !ok && typ > maxFormat:
 		return t, badHeader("tensor %.60q: number format %d is not known", t.Name, typ)
+	case !ok: // of a later release: how many bytes it has is not known
+		f = ggmlType{fmt.Sprintf("type %d", typ), 1, 0}
 	}
 	n, fits := t.numbers()
 	row := uint64(1)

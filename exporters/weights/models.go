@@ -39,7 +39,7 @@ func (m *model) label(name, value string) {
 	}
 }
 
-var shard = lazyre.New(`-\d{5}-of-\d{5}$`)
+var shard = lazyre.New(`-(\d{5})-of-(\d{5})$`)
 
 // models yields the Models that the files make, those without an adapter first: an adapter says the
 // digest of its base.
@@ -68,7 +68,7 @@ func (r *reading) models() error {
 		return strings.Compare(a.id+"\x00"+a.version, b.id+"\x00"+b.version)
 	})
 	for _, rel := range slices.Sorted(maps.Keys(r.missing)) {
-		if !r.out.Gap(&pb.Gap{Meta: agentstate.Meta("gap", nil, "artifact", rel), Kind: "artifact", Place: rel, Reason: pb.Gap_REASON_GONE, Detail: "the index of its model names it", Count: 1}) {
+		if !r.out.Gap(&pb.Gap{Meta: agentstate.Meta("gap", nil, "artifact", rel), Kind: "artifact", Place: rel, Reason: pb.Gap_REASON_GONE, Detail: "a part of a model: its index, or the name of another part, speaks of it", Count: 1}) {
 			return errStop
 		}
 	}
@@ -108,6 +108,9 @@ func (r *reading) inFolder(dir string, files []*file) []*model {
 	var tensors, docs []*file
 	for _, x := range files {
 		base := path.Base(x.rel)
+		if x.hdr != nil {
+			r.shards(x)
+		}
 		switch {
 		case x.hdr != nil && x.hdr.Format == "gguf":
 			stem := shard().ReplaceAllString(strings.TrimSuffix(base, path.Ext(base)), "")

@@ -1,0 +1,53 @@
+package weights
+
+import (
+	"bytes"
+	"path/filepath"
+	"slices"
+	"strings"
+	"testing"
+
+	"github.com/google/go-cmp/cmp"
+)
+
+// What is not here is named by what it is: pointers of a clone without git-lfs, parts of a model.
+func TestNotHere(t *testing.T) {
+	const sum = "4d7a214614ab2935c943f9e0ff69d22eadbb8f32b1258daaa5e2ca24d17e2393"
+	pointer := "version https://git-lfs.github.com/spec/v1\noid sha256:" + sum + "\nsize 4976698672\n"
+	root := t.TempDir()
+	whole := st(`{"a":{"dtype":"U8","shape":[1],"data_offsets":[0,1]}}`, 1)
+	for name, b := range map[string][]byte{
+		"m/config.json": []byte(`{"model_type":"x"}`), "m/model-00001-of-00003.safetensors": whole, "m/model-00002-of-00003.safetensors": []byte(pointer),
+		"m/tokenizer.json": []byte(strings.ReplaceAll(pointer, "\n", "\r\n")), "m/pytorch_model.bin": []byte(pointer), "m/notes.txt": []byte("version 1 of the notes"),
+		"g/q-00002-of-00002.gguf": begin(0, 0).Bytes(),
+	} {
+		put(t, filepath.Join(root, name), b)
+	}
+	_, rep := export(t, Open(root, false))
+	var got []string
+	for _, g := range rep.Gaps {
+		got = append(got, g.Place+" "+g.Reason.String()+" "+g.Detail)
+	}
+	slices.Sort(got)
+	const part = " REASON_GONE a part of a model: its index, or the name of another part, speaks of it"
+	is := " REASON_GONE a Git LFS pointer to 4976698672 bytes with sha256 " + sum + ", which are not here: git lfs pull"
+	want := []string{"g/q-00001-of-00002.gguf" + part, "m/model-00002-of-00003.safetensors" + is, "m/model-00003-of-00003.safetensors" + part, "m/pytorch_model.bin" + is, "m/tokenizer.json" + is}
+	if d := cmp.Diff(want, got); d != "" {
+		t.Error(d)
+	}
+}
+
+// Odd and real: tensors of no numbers, number formats that were taken back, and one of a later release.
+func TestOddHeaders(t *testing.T) {
+	b := st(`{"__metadata__":{},"none":{"dtype":"F32","shape":[0,4],"data_offsets":[2,2]},"one":{"dtype":"F16","shape":[],"data_offsets":[0,2]},"first":{"dtype":"F8_E4M3","shape":[0],"data_offsets":[0,0]}} `, 2)
+	if h, err := readSafetensors(bytes.NewReader(b), int64(len(b))); err != nil || len(h.Tensors) != 3 {
+		t.Errorf("%v %v", h, err)
+	}
+	one := func(name string, format uint32, offset uint64) []any {
+		return []any{name, uint32(1), uint64(32), format, offset}
+	}
+	b = begin(2, 0).n(append(one("old", 31, 0), one("new", 77, 32)...)...).data(64)
+	if h, err := readGGUF(bytes.NewReader(b), int64(len(b))); err != nil || h.Tensors[0].DType != "Q4_0_4_4" || h.Tensors[1].DType != "type 77" {
+		t.Errorf("%v %v", h, err)
+	}
+}
