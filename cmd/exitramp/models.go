@@ -63,20 +63,27 @@ func (a *app) models(ctx context.Context, archive string, f *modelsFlags) error 
 	if err != nil {
 		return err
 	}
-	ending := 0
+	ending, undated := 0, 0
 	for _, u := range uses {
+		if u.Live && u.Retires.IsZero() {
+			undated++
+		}
 		if u.Live && !u.Retires.IsZero() && u.Retires.Before(until) {
 			ending++
 		}
 	}
-	a.result["models"], a.result["ending"] = len(uses), ending
+	a.result["models"], a.result["ending"], a.result["undated"] = len(uses), ending, undated
 	if f.json {
-		if err := a.printJSON(map[string]any{"models": uses, "dates_as_of": dates.AsOf.Format(time.DateOnly), "until": f.until, "ending": ending}); err != nil {
+		if err := a.printJSON(map[string]any{"models": uses, "dates_as_of": dates.AsOf.Format(time.DateOnly), "until": f.until, "ending": ending, "undated": undated}); err != nil {
 			return err
 		}
 	} else {
 		a.printModels(uses)
-		fmt.Fprintf(a.stdout, "dates that the runtime does not say were read on %s\n", dates.AsOf.Format(time.DateOnly))
+		fmt.Fprintf(a.stdout, "dates that the runtime does not say were read on %s", dates.AsOf.Format(time.DateOnly))
+		if undated > 0 {
+			fmt.Fprintf(a.stdout, "; %s in use, and nobody says when it ends", count(undated, "models"))
+		}
+		fmt.Fprintln(a.stdout)
 	}
 	if ending > 0 {
 		return &exitError{code: exitCheck, err: fmt.Errorf("%d models in use end before %s", ending, f.until), hint: "name a successor, and compare it on what the agents have to do"}

@@ -6,6 +6,7 @@ import (
 	"encoding/json"
 	"fmt"
 	"io"
+	"strings"
 	"time"
 )
 
@@ -72,11 +73,59 @@ func (d *Dates) Add(other *Dates) {
 	}
 }
 
-// of is the date of a model; provider may be empty.
+// of is the date of a model; provider may be empty. Libraries put the provider before the id ("openai:gpt-4o",
+// "anthropic/claude-x", "models/gemini-x").
 func (d *Dates) of(provider, id string) (date, bool) {
 	on, ok := d.by[id]
-	if !ok || provider != "" && on.provider != "" && provider != on.provider {
+	if !ok {
+		at := strings.IndexAny(id, ":/")
+		if at < 0 {
+			return date{}, false
+		}
+		by := id[:at]
+		if on, ok = d.by[id[at+1:]]; !ok || by != "models" && !strings.EqualFold(by, on.provider) {
+			return date{}, false
+		}
+	}
+	if provider != "" && on.provider != "" && !strings.EqualFold(provider, on.provider) {
 		return date{}, false
 	}
 	return on, true
+}
+
+// tuned is the model that a fine-tuned one of OpenAI was made of; empty: it is none. It ends with its base.
+func tuned(id string) string {
+	rest, ok := strings.CutPrefix(id, "ft:")
+	if !ok {
+		return ""
+	}
+	base, _, _ := strings.Cut(rest, ":")
+	return base
+}
+
+// forUse is the day on which a model ends, and who says so. Where nobody speaks of the model, its base does, or what
+// answered for it.
+func (d *Dates) forUse(u *Use) (time.Time, string) {
+	basis := func(on date, of string) (time.Time, string) {
+		return on.retires, of + on.source + ", read " + d.AsOf.Format(time.DateOnly)
+	}
+	if on, ok := d.of(u.Provider, u.ID); ok {
+		return basis(on, "")
+	}
+	if base := tuned(u.ID); base != "" {
+		if on, ok := d.of(u.Provider, base); ok {
+			return basis(on, "its base "+base+": ")
+		}
+	}
+	var first date
+	var which string
+	for _, id := range u.Served {
+		if on, ok := d.of(u.Provider, id); ok && (which == "" || on.retires.Before(first.retires)) {
+			first, which = on, id
+		}
+	}
+	if which == "" {
+		return time.Time{}, ""
+	}
+	return basis(first, "answered by "+which+": ")
 }

@@ -37,7 +37,7 @@ type Use struct {
 const recent = 90 * 24 * time.Hour
 
 // snapshot is how ids end that name one version.
-var snapshot = lazyre.New(`[-@](\d{4}-\d{2}-\d{2}|\d{8}|\d{4})(-v\d+(:\d+)?)?$`)
+var snapshot = lazyre.New(`[-@](\d{4}-\d{2}-\d{2}|\d{8}|\d{4}|00\d)(-v\d+(:\d+)?)?$`)
 
 // List reads src and lists its models, live ones first, those that end soonest first among them.
 func List(ctx context.Context, src agentstate.Source, dates *Dates) ([]Use, error) {
@@ -54,7 +54,7 @@ func List(ctx context.Context, src agentstate.Source, dates *Dates) ([]Use, erro
 // List is the models of the records so far, in the order of [List].
 func (c *Lister) List(dates *Dates) []Use {
 	var out []Use
-	for key, u := range c.runs { // runs name a record that may come later, or not at all
+	for key, u := range c.named { // runs and agents name a record that may come later, or not at all
 		id := c.keys[key]
 		if id == "" {
 			_, parts := agentstate.SplitKey(key)
@@ -62,17 +62,16 @@ func (c *Lister) List(dates *Dates) []Use {
 		}
 		m := c.use(id)
 		m.Runs += u.Runs
+		m.Agents = append(m.Agents, u.Agents...)
 		m.LastUsed = later(m.LastUsed, u.LastUsed)
 	}
 	for _, u := range c.by {
 		if !u.Pinned {
-			u.Pinned = snapshot().MatchString(u.ID)
+			u.Pinned = snapshot().MatchString(u.ID) || tuned(u.ID) != ""
 		}
 		u.Live = u.Live || len(u.Agents) > 0 || u.Embeddings > 0 || u.Spaces > 0 || !u.LastUsed.IsZero() && c.newest.Sub(u.LastUsed) <= recent
 		if u.Retires.IsZero() && dates != nil {
-			if on, ok := dates.of(u.Provider, u.ID); ok {
-				u.Retires, u.RetiresBasis = on.retires, on.source+", read "+dates.AsOf.Format(time.DateOnly)
-			}
+			u.Retires, u.RetiresBasis = dates.forUse(u)
 		}
 		slices.Sort(u.Agents)
 		slices.Sort(u.Served)
@@ -104,13 +103,13 @@ func (c *Lister) List(dates *Dates) []Use {
 type Lister struct {
 	by     map[string]*Use
 	keys   map[string]string // key of a Model record to its id
-	runs   map[string]*Use   // by the key of the model
+	named  map[string]*Use   // by the key of the model: what names it by that
 	newest time.Time
 }
 
 // NewLister is a Lister that has seen nothing.
 func NewLister() *Lister {
-	return &Lister{by: map[string]*Use{}, keys: map[string]string{}, runs: map[string]*Use{}}
+	return &Lister{by: map[string]*Use{}, keys: map[string]string{}, named: map[string]*Use{}}
 }
 
 func (c *Lister) use(id string) *Use {
@@ -118,6 +117,15 @@ func (c *Lister) use(id string) *Use {
 	if !ok {
 		u = &Use{ID: id}
 		c.by[id] = u
+	}
+	return u
+}
+
+func (c *Lister) byKey(key string) *Use {
+	u, ok := c.named[key]
+	if !ok {
+		u = &Use{}
+		c.named[key] = u
 	}
 	return u
 }
@@ -132,8 +140,8 @@ func (c *Lister) Add(r agentstate.Record) {
 	case *pb.Model:
 		c.model(r)
 	case *pb.Agent:
-		if id := c.keys[r.ModelKey]; id != "" {
-			u := c.use(id)
+		if r.ModelKey != "" {
+			u := c.byKey(r.ModelKey)
 			u.Agents = append(u.Agents, r.Meta.GetKey())
 		}
 	case *pb.Message:
@@ -144,11 +152,7 @@ func (c *Lister) Add(r agentstate.Record) {
 		}
 	case *pb.Run:
 		if r.ModelKey != "" {
-			u, ok := c.runs[r.ModelKey]
-			if !ok {
-				u = &Use{}
-				c.runs[r.ModelKey] = u
-			}
+			u := c.byKey(r.ModelKey)
 			u.Runs++
 			u.LastUsed = later(u.LastUsed, later(at, stamp(r.StartedUnixNano)))
 		}
@@ -183,8 +187,9 @@ func (c *Lister) model(m *pb.Model) {
 	if m.ServedId != "" && m.ServedId != id {
 		u.Served = append(u.Served, m.ServedId)
 	}
-	if m.RetiresUnixNano != 0 {
-		u.Retires, u.RetiresBasis = stamp(m.RetiresUnixNano), m.RetiresBasis
+	// Regions and accounts say days of their own: the first one counts.
+	if at := stamp(m.RetiresUnixNano); !at.IsZero() && (u.Retires.IsZero() || at.Before(u.Retires)) {
+		u.Retires, u.RetiresBasis = at, m.RetiresBasis
 	}
 }
 

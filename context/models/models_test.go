@@ -77,6 +77,57 @@ func TestList(t *testing.T) {
 	}
 }
 
+// A model is known by whatever name it goes under, and what no record describes is named all the same.
+func TestNames(t *testing.T) {
+	dates, err := models.ReadDates(strings.NewReader(`{"as_of": "2026-10-01", "models": [
+		{"provider": "openai", "retires": "2027-01-14", "ids": ["gpt-4o", "gpt-4o-2024-08-06", "gpt-4o-mini-2024-07-18"], "source": "s"},
+		{"provider": "google", "retires": "2027-02-01", "ids": ["gemini-x-001"], "source": "s"}]}`))
+	if err != nil {
+		t.Fatal(err)
+	}
+	agent := func(n, key string) *pb.Agent { return &pb.Agent{Meta: &pb.Meta{Key: "agent/" + n}, ModelKey: key} }
+	model := func(n string, m *pb.Model) *pb.Model {
+		m.Meta = &pb.Meta{Key: "model/" + n}
+		return m
+	}
+	got, err := models.List(t.Context(), list{
+		agent("early", "model/1"), // before the record that it names
+		model("1", &pb.Model{RequestedId: "openai:gpt-4o"}),
+		model("2", &pb.Model{Provider: "OpenAI", RequestedId: "ft:gpt-4o-mini-2024-07-18:acme::x1"}), agent("tuned", "model/2"),
+		model("3", &pb.Model{RequestedId: "models/gemini-x-001"}), agent("prefix", "model/3"),
+		model("4", &pb.Model{Provider: "openai", RequestedId: "our-alias", ServedId: "gpt-4o-2024-08-06"}), agent("alias", "model/4"),
+		model("5", &pb.Model{RequestedId: "azure/gpt-4o"}), agent("cloud", "model/5"), // which sets days of its own
+		agent("gone", "model/gone-1"),
+		model("6", &pb.Model{RequestedId: "regional", Region: "a", RetiresUnixNano: day("2026-12-05").UnixNano(), RetiresBasis: "a"}),
+		model("7", &pb.Model{RequestedId: "regional", Region: "b", RetiresUnixNano: day("2026-12-01").UnixNano(), RetiresBasis: "b"}),
+		model("8", &pb.Model{RequestedId: "regional", Region: "c", RetiresUnixNano: day("2026-12-09").UnixNano(), RetiresBasis: "c"}), agent("regions", "model/8"),
+	}, dates)
+	if err != nil {
+		t.Fatal(err)
+	}
+	var lines []string
+	for _, u := range got {
+		on := "none"
+		if !u.Retires.IsZero() {
+			on = u.Retires.Format(time.DateOnly) + " " + u.RetiresBasis
+		}
+		pinned := map[bool]string{true: "pinned", false: "alias"}[u.Pinned]
+		lines = append(lines, strings.Join([]string{u.ID, pinned, strings.Join(u.Agents, ","), on}, " "))
+	}
+	want := []string{
+		"regional alias agent/regions 2026-12-01 b",
+		"ft:gpt-4o-mini-2024-07-18:acme::x1 pinned agent/tuned 2027-01-14 its base gpt-4o-mini-2024-07-18: s, read 2026-10-01",
+		"openai:gpt-4o alias agent/early 2027-01-14 s, read 2026-10-01",
+		"our-alias alias agent/alias 2027-01-14 answered by gpt-4o-2024-08-06: s, read 2026-10-01",
+		"models/gemini-x-001 pinned agent/prefix 2027-02-01 s, read 2026-10-01",
+		"azure/gpt-4o alias agent/cloud none",
+		"gone-1 alias agent/gone none",
+	}
+	if d := cmp.Diff(want, lines); d != "" {
+		t.Error(d)
+	}
+}
+
 // The dates that a release carries parse, say when they were read, and each has a source.
 func TestKnown(t *testing.T) {
 	d, err := models.Known()
