@@ -177,6 +177,9 @@ func (a *app) record(ctx context.Context, args []string, f *recordFlags) error {
 	if n := rec.Failures(); len(n) > 0 {
 		fmt.Fprintln(a.stderr, "kept as they were, and played so:", byWhy(n))
 	}
+	if n := rec.Missing(); len(n) > 0 {
+		fmt.Fprintln(a.stderr, "! not in the recording:", byWhy(n))
+	}
 	var read agentstate.Source = rec
 	scan, err := scanned(rec, f.to.secrets)
 	if err != nil {
@@ -191,7 +194,12 @@ func (a *app) record(ctx context.Context, args []string, f *recordFlags) error {
 		return errors.Join(failed, a.exportFailed(err, rep, out, false))
 	}
 	f.to.json = f.serve.json
-	return errors.Join(failed, a.exported(rep, out, a.now().Sub(began), &f.to))
+	err = a.exported(rep, out, a.now().Sub(began), &f.to)
+	var partial *exitError
+	if errors.As(err, &partial) && partial.code == exitPartial {
+		partial.hint = "a play names those requests and does not answer them; docs/cassette.md says what can be recorded"
+	}
+	return errors.Join(failed, err)
 }
 
 type playFlags struct {
