@@ -85,11 +85,21 @@ func (e *Endpoint) run(ctx context.Context, r *Request) (*Answer, error) {
 	return nil, fmt.Errorf("the model still calls tools after %d turns", maxTurns)
 }
 
-// ask sends one request.
+// ask sends one request, again where the endpoint is busy.
 func (e *Endpoint) ask(ctx context.Context, body []byte, limit time.Duration) ([]byte, error) {
+	for asked := 1; ; asked++ {
+		b, wait, err := e.askOnce(ctx, body, limit, asked)
+		if wait == 0 || !sleep(ctx, wait) {
+			return b, err
+		}
+	}
+}
+
+// askOnce sends it once. wait is how long to wait before it is sent again; 0: it is not.
+func (e *Endpoint) askOnce(ctx context.Context, body []byte, limit time.Duration, asked int) (_ []byte, wait time.Duration, _ error) {
 	req, err := http.NewRequestWithContext(ctx, http.MethodPost, strings.TrimSuffix(e.URL, "/")+"/chat/completions", bytes.NewReader(body))
 	if err != nil {
-		return nil, fmt.Errorf("%w: malformed URL of the endpoint", ErrRunner)
+		return nil, 0, fmt.Errorf("%w: malformed URL of the endpoint", ErrRunner)
 	}
 	req.Header.Set("Content-Type", "application/json")
 	if e.Key != "" {
@@ -102,23 +112,27 @@ func (e *Endpoint) ask(ctx context.Context, body []byte, limit time.Duration) ([
 	resp, err := client.Do(req)
 	if err != nil {
 		if ctx.Err() != nil {
-			return nil, fmt.Errorf("no answer within %s", limit)
+			return nil, 0, fmt.Errorf("no answer within %s", limit)
 		}
-		return nil, errors.New("the endpoint cannot be reached") // the error holds the URL, and that may hold a password
+		return nil, 0, errors.New("the endpoint cannot be reached") // the error holds the URL, and that may hold a password
 	}
 	defer resp.Body.Close()
 	b, err := io.ReadAll(io.LimitReader(resp.Body, maxLine+1))
 	switch {
 	case err != nil:
-		return nil, errors.New("the answer of the endpoint broke off")
+		return nil, 0, errors.New("the answer of the endpoint broke off")
 	case len(b) > maxLine:
-		return nil, fmt.Errorf("an answer of more than %d bytes", maxLine)
+		return nil, 0, fmt.Errorf("an answer of more than %d bytes", maxLine)
 	case resp.StatusCode == http.StatusUnauthorized || resp.StatusCode == http.StatusForbidden:
-		return nil, fmt.Errorf("%w: the endpoint answers %d; check the key", ErrRunner, resp.StatusCode)
+		return nil, 0, fmt.Errorf("%w: the endpoint answers %d; check the key", ErrRunner, resp.StatusCode)
 	case resp.StatusCode != http.StatusOK:
-		return nil, fmt.Errorf("the endpoint answers %d", resp.StatusCode)
+		wait, again := busyFor(resp, asked)
+		if !again {
+			wait = 0
+		}
+		return nil, wait, fmt.Errorf("the endpoint answers %d", resp.StatusCode)
 	}
-	return b, nil
+	return b, 0, nil
 }
 
 // body is the request for r.

@@ -238,6 +238,44 @@ func TestEndpoint(t *testing.T) {
 	}
 }
 
+// TestEndpointBusy: an endpoint that is busy is asked again when it says, as long as the task has time.
+func TestEndpointBusy(t *testing.T) {
+	for name, c := range map[string]struct {
+		codes []int
+		after string
+		limit time.Duration
+		want  string
+		asked int
+	}{
+		"busy once":  {[]int{429, 200}, "1", time.Minute, "", 2},
+		"overloaded": {[]int{529, 503, 200}, "0.1", time.Minute, "", 3},
+		"a date":     {[]int{429, 200}, "Mon, 02 Jan 2006 15:04:05 GMT", time.Minute, "", 2},
+		"too long":   {[]int{429, 200}, "3600", time.Minute, "answers 429", 1},
+		"no time":    {[]int{429, 200}, "", time.Second / 2, "answers 429", 1},
+		"not busy":   {[]int{500, 200}, "1", time.Minute, "answers 500", 1},
+		"not found":  {[]int{404, 200}, "1", time.Minute, "answers 404", 1},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			asked := 0
+			srv := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) {
+				if c.after != "" {
+					w.Header().Set("Retry-After", c.after)
+				}
+				w.WriteHeader(c.codes[asked])
+				asked++
+				io.WriteString(w, `{"choices":[{"message":{"content":"hi"}}]}`)
+			}))
+			defer srv.Close()
+			e := &Endpoint{URL: srv.URL, Model: "m", Timeout: c.limit}
+			_, err := e.Run(t.Context(), &Request{ID: "1", Task: "testcase/x", Input: []byte(`"hi"`)})
+			if (err == nil) != (c.want == "") || err != nil && !strings.Contains(err.Error(), c.want) || asked != c.asked {
+				t.Errorf("asked %d times: %v", asked, err)
+			}
+		})
+	}
+}
+
 // tools knows orders, fails on demand, and dies on demand.
 func tools() {
 	in := bufio.NewScanner(os.Stdin)
