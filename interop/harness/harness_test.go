@@ -125,6 +125,24 @@ func TestOffline(t *testing.T) {
 	}
 }
 
+// A program that goes on when its model fails sees the same failures without it.
+func TestFailuresOffline(t *testing.T) {
+	for _, stream := range []string{"plain", "stream"} {
+		archive := filepath.Join(t.TempDir(), "c.ctxa")
+		cmd := []string{python(t), "python/failing_agent.py", stream}
+		url, stop := model(t)
+		live := must(t, "", nil, exitramp(), append([]string{"record", "--upstream", url, "-o", archive, "--"}, cmd...)...)
+		stop()
+		said, _, _ := strings.Cut(live.out, "model ")
+		if !strings.Contains(said, "BadRequestError 400 5 ") || !strings.Contains(said, "RateLimitError 429 5 ") || !strings.HasSuffix(said, "Hello.\n") || !strings.Contains(live.err, "kept as they were, and played so: ") {
+			t.Errorf("%s: %s%s", stream, live.out, live.err)
+		}
+		if off := play(t, archive, nil, cmd...); off.code != 0 || off.out != said {
+			t.Errorf("%s: exit code %d; with the model\n%s\nwithout it\n%s%s", stream, off.code, said, off.out, off.err)
+		}
+	}
+}
+
 // play runs a program against what an archive remembers.
 func play(t *testing.T, archive string, env []string, cmd ...string) result {
 	t.Helper()

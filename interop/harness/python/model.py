@@ -91,6 +91,17 @@ class Handler(BaseHTTPRequestHandler):
         body = json.loads(self.rfile.read(int(self.headers["Content-Length"])))
         if self.headers.get("Authorization") != KEY:
             return self.answer(401, "application/json", b'{"error":{"message":"who are you?"}}')
+        fail = re.search(r'"fail (\w+)', json.dumps(body))
+        if fail and fail[1] != "in":
+            return self.answer(int(fail[1]), "application/json", b'{"message":"made to fail"}', {"Retry-After-Ms": "5"})
+        if fail:  # says half of an answer, or an error in a stream, and is gone
+            self.send_response(200)
+            self.send_header("Content-Type", "text/event-stream" if body.get("stream") else "application/json")
+            self.send_header("Content-Length", "1000")
+            self.end_headers()
+            self.wfile.write(b'data: {"error": {"message": "overloaded"}}\n\n' if body.get("stream") else b'{"choices":[')
+            self.close_connection = True
+            return None
         events = chat(body) if self.path.endswith("/chat/completions") else responses(body)
         if not body.get("stream"):
             return self.answer(200, "application/json", json.dumps(events[0]).encode())
@@ -101,8 +112,10 @@ class Handler(BaseHTTPRequestHandler):
             lines += ["data: " + json.dumps(e), ""]
         self.answer(200, "text/event-stream", ("\n".join(lines) + "\ndata: [DONE]\n\n").encode())
 
-    def answer(self, code, kind, body):
+    def answer(self, code, kind, body, more=None):
         self.send_response(code)
+        for name, value in (more or {}).items():
+            self.send_header(name, value)
         self.send_header("Content-Type", kind)
         self.send_header("Content-Length", str(len(body)))
         self.end_headers()
