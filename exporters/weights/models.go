@@ -68,7 +68,7 @@ func (r *reading) models() error {
 		return strings.Compare(a.id+"\x00"+a.version, b.id+"\x00"+b.version)
 	})
 	for _, rel := range slices.Sorted(maps.Keys(r.missing)) {
-		if !r.out.Gap(&pb.Gap{Meta: agentstate.Meta("gap", nil, "artifact", rel), Kind: "artifact", Place: rel, Reason: pb.Gap_REASON_GONE, Detail: "a part of a model: its index, or the name of another part, speaks of it", Count: 1}) {
+		if !r.out.Gap(&pb.Gap{Meta: agentstate.Meta("gap", nil, "artifact", rel), Kind: "artifact", Place: rel, Reason: pb.Gap_REASON_GONE, Detail: "a part of a model that its index, its manifest or the name of another part speaks of: it is not here, or of another size", Count: 1}) {
 			return errStop
 		}
 	}

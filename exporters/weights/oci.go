@@ -1,6 +1,7 @@
 package weights
 
 import (
+	"fmt"
 	"path"
 	"strings"
 )
@@ -94,7 +95,7 @@ func (r *reading) manifest(dir string, d descriptor, depth int, left *int) []*mo
 			one.label("layer", l.Digest+": not in this folder")
 		}
 		var a adapter
-		if y := r.blob(dir, l); path.Base(name) == "adapter_config.json" && y.json(&a) {
+		if path.Base(name) == "adapter_config.json" && r.blob(dir, l).json(&a) {
 			one.adapter = &a
 		}
 	}
@@ -102,14 +103,23 @@ func (r *reading) manifest(dir string, d descriptor, depth int, left *int) []*mo
 	return []*model{one}
 }
 
-// blob is the file that d names; nil: it is not there, or is not what d says.
+// blob is the file that d names; nil: it is not there, or is not what d says. That is noted.
 func (r *reading) blob(dir string, d descriptor) *file {
-	sum, ok := strings.CutPrefix(d.Digest, "sha256:")
-	if !ok || !hexName().MatchString(sum) {
+	if d.Digest == "" { // it names nothing
 		return nil
 	}
-	x := r.files[path.Join(dir, "blobs/sha256", sum)]
-	if x == nil || x.key == "" || x.size != d.Size {
+	algorithm, sum, _ := strings.Cut(d.Digest, ":")
+	rel := path.Join(dir, "blobs", algorithm, sum)
+	if algorithm != "sha256" || !hexName().MatchString(sum) {
+		r.missing[fmt.Sprintf("%s: %.40q", path.Join(dir, "blobs"), d.Digest)] = true
+		return nil
+	}
+	x := r.files[rel]
+	switch {
+	case x == nil || x.key != "" && x.size != d.Size:
+		r.missing[rel] = true
+		return nil
+	case x.key == "": // it is a gap already
 		return nil
 	}
 	return x

@@ -2,6 +2,8 @@ package weights
 
 import (
 	"bytes"
+	"crypto/sha256"
+	"fmt"
 	"path/filepath"
 	"slices"
 	"strings"
@@ -29,11 +31,37 @@ func TestNotHere(t *testing.T) {
 		got = append(got, g.Place+" "+g.Reason.String()+" "+g.Detail)
 	}
 	slices.Sort(got)
-	const part = " REASON_GONE a part of a model: its index, or the name of another part, speaks of it"
+	const part = " REASON_GONE a part of a model that its index, its manifest or the name of another part speaks of: it is not here, or of another size"
 	is := " REASON_GONE a Git LFS pointer to 4976698672 bytes with sha256 " + sum + ", which are not here: git lfs pull"
 	want := []string{"g/q-00001-of-00002.gguf" + part, "m/model-00002-of-00003.safetensors" + is, "m/model-00003-of-00003.safetensors" + part, "m/pytorch_model.bin" + is, "m/tokenizer.json" + is}
 	if d := cmp.Diff(want, got); d != "" {
 		t.Error(d)
+	}
+}
+
+// A layout whose manifest, or a layer of it, is not there is not a layout without models.
+func TestLayoutNotWhole(t *testing.T) {
+	root := t.TempDir()
+	blob := func(b string) (digest string, size int) {
+		sum := fmt.Sprintf("%x", sha256.Sum256([]byte(b)))
+		put(t, filepath.Join(root, "blobs/sha256", sum), []byte(b))
+		return "sha256:" + sum, len(b)
+	}
+	none := strings.Repeat("0", 64)
+	here, n := blob("weights")
+	manifest, size := blob(fmt.Sprintf(`{"config":{"digest":"%s","size":%d},"layers":[{"digest":"sha256:%s","size":1},{"digest":"%s","size":%d}]}`, here, n, none, here, n+1))
+	put(t, filepath.Join(root, "oci-layout"), []byte(`{"imageLayoutVersion":"1.0.0"}`))
+	put(t, filepath.Join(root, "index.json"), []byte(fmt.Sprintf(`{"manifests":[{"digest":"%s","size":%d},{"digest":"sha256:1%s","size":2},{"digest":"sha512:%s%s","size":3}]}`, manifest, size, none[1:], none, none)))
+	_, rep := export(t, Open(root, false))
+	var got []string
+	for _, g := range rep.Gaps {
+		got = append(got, g.Place)
+	}
+	slices.Sort(got)
+	want := []string{"blobs/sha256/" + none, "blobs/sha256/1" + none[1:], "blobs/sha256/" + here[7:], `blobs: "sha512:`}
+	slices.Sort(want)
+	if len(got) != 4 || !strings.HasPrefix(got[3], want[3]) || !slices.Equal(got[:3], want[:3]) {
+		t.Errorf("gaps %q, want %q", got, want)
 	}
 }
 
