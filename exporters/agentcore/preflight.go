@@ -33,21 +33,8 @@ func (s *Service) Preflight(ctx context.Context) (*agentstate.Preflight, error) 
 		if err == nil || errors.Is(err, errEnough) {
 			return true, nil
 		}
-		var d *denied
-		var no *refused
-		g := &pb.Gap{Kind: kind, Place: place, Detail: err.Error()}
-		switch {
-		case errors.As(err, &d):
-			g.Reason, g.Permission = pb.Gap_REASON_FORBIDDEN, d.permission()
-		case errors.As(err, &no) && no.status == 404 && !no.unknown():
-			g.Reason = pb.Gap_REASON_GONE
-		case errors.As(err, &no):
-			g.Reason = pb.Gap_REASON_REFUSED
-		case errors.As(err, new(*lacking)):
-			g.Reason = pb.Gap_REASON_REFUSED
-		case errors.Is(err, ErrSchema):
-			g.Reason = pb.Gap_REASON_CORRUPT
-		default:
+		g := unread(kind, place, err)
+		if g == nil {
 			return false, err
 		}
 		p.Gaps = append(p.Gaps, g)
@@ -122,6 +109,26 @@ func (s *Service) Preflight(ctx context.Context) (*agentstate.Preflight, error) 
 	}
 	p.Notes = append(p.Notes, "this driver has never run against the real service: it is tested against a fake that says how each of its facts is known")
 	return p, nil
+}
+
+// unread is the gap where err is about one listing or definition; nil: it is about all of them.
+func unread(kind, place string, err error) *pb.Gap {
+	var d *denied
+	var no *refused
+	g := &pb.Gap{Kind: kind, Place: place, Detail: err.Error()}
+	switch {
+	case errors.As(err, &d):
+		g.Reason, g.Permission = pb.Gap_REASON_FORBIDDEN, d.permission()
+	case errors.As(err, &no) && no.status == 404 && !no.unknown():
+		g.Reason = pb.Gap_REASON_GONE
+	case errors.As(err, &no), errors.As(err, new(*lacking)):
+		g.Reason = pb.Gap_REASON_REFUSED
+	case errors.Is(err, ErrSchema):
+		g.Reason = pb.Gap_REASON_CORRUPT
+	default:
+		return nil
+	}
+	return g
 }
 
 // probeDefinitions asks for the first definition of each sort, and of what is inside of it. Operations
