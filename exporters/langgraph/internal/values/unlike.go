@@ -35,7 +35,7 @@ func TooLong(b []byte) bool {
 }
 
 func long(n string) bool {
-	if strings.Trim(n, "-0123456789") != "" {
+	if digits := strings.TrimPrefix(n, "-"); digits == "" || strings.Trim(digits, "0123456789") != "" {
 		return false
 	}
 	_, errI := strconv.ParseInt(n, 10, 64)

@@ -5,7 +5,7 @@ import "testing"
 func TestTooLong(t *testing.T) {
 	for in, want := range map[string]bool{
 		"18446744073709551615": false, "18446744073709551616": true, "-9223372036854775808": false, "-9223372036854775809": true,
-		`{"a":[1,-99999999999999999999]}`: true, `"99999999999999999999"`: false, `["\"99999999999999999999"]`: false, "1e300": false, "99999999999999999999.5": false,
+		`{"a":[1,-99999999999999999999]}`: true, `"99999999999999999999"`: false, `["\"99999999999999999999"]`: false, "1e300": false, "99999999999999999999.5": false, "-": false,
 	} {
 		if got := TooLong([]byte(in)); got != want {
 			t.Errorf("%s: %v", in, got)
