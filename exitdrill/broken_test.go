@@ -226,6 +226,19 @@ func TestLedgerTaken(t *testing.T) {
 	}
 }
 
+// TestClockBehind: where the archive is of later than the drill, no recovery point is made up.
+func TestClockBehind(t *testing.T) {
+	p := newPlace(t)
+	p.run(p.plan("level: L3", "level: L1"))
+	behind := time.Since(time.Unix(1_500_000_000, 0)) // the sample's memories are of 2023
+	p.opts.Now = func() time.Time { return time.Now().Add(-behind) }
+	out := p.run(p.plan("name: q", "name: r", "mode: planned", "mode: stressed"))
+	_, known := out.Predicate.Timing.RPOSeconds["memory"]
+	if c := check(out, 42); known || c.Result != evidence.Untold || !strings.Contains(c.Why, "a clock is wrong") || out.Judgement.Verdict != evidence.VerdictPartial {
+		t.Errorf("%+v, %v, %+v", c, out.Predicate.Timing.RPOSeconds, out.Judgement)
+	}
+}
+
 // TestLedgerDamaged: a drill ends all the same, and says that the ledger was changed.
 func TestLedgerDamaged(t *testing.T) {
 	p := newPlace(t)

@@ -193,18 +193,27 @@ func (a *answers) exit() {
 		bad = append(bad, fmt.Sprintf("RPO %s: %s", say, strings.Join(kinds, ", ")))
 	}
 	slices.Sort(bad)
-	var silent []string
+	var silent, ahead []string
 	for k, n := range a.r.facts.Records {
-		if _, ok := t.RPOSeconds[k]; !ok && n > 0 && agentstate.IsState(k) {
+		if _, ok := t.RPOSeconds[k]; ok || n == 0 || !agentstate.IsState(k) {
+			continue
+		}
+		if a.r.ahead(a.r.wholeUntil(k)) {
+			ahead = append(ahead, k)
+		} else {
 			silent = append(silent, k)
 		}
 	}
 	slices.Sort(silent)
+	slices.Sort(ahead)
 	if n := len(t.RPOSeconds); n > 0 {
 		parts = append(parts, fmt.Sprintf("RPO met by %d of %d kinds", n-missed, n))
 	}
 	if len(silent) > 0 {
 		parts = append(parts, "no time is known of "+strings.Join(silent, ", "))
+	}
+	if len(ahead) > 0 {
+		parts = append(parts, "a clock is wrong: the archive has what is of later than this drill, so no recovery point is known of "+strings.Join(ahead, ", "))
 	}
 	if t.Projection != nil {
 		parts = append(parts, t.Projection.Formula)
@@ -222,6 +231,8 @@ func (a *answers) exit() {
 		a.untold(42, "%s; nothing is imported at %s, so no recovery time was measured", say, p.Level)
 	case len(bad) > 0:
 		a.set(42, evidence.Fail, evidence.Measured, "%s", say)
+	case len(ahead) > 0:
+		a.untold(42, "%s", say)
 	default:
 		a.set(42, evidence.Pass, evidence.Measured, "%s", say)
 	}

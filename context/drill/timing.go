@@ -39,7 +39,7 @@ func (r *run) timing() evidence.Timing {
 		return t
 	}
 	for name, n := range r.facts.Records {
-		if at := r.wholeUntil(name); n > 0 && !at.IsZero() && agentstate.IsState(name) {
+		if at := r.wholeUntil(name); n > 0 && !at.IsZero() && agentstate.IsState(name) && !r.ahead(at) {
 			t.RPOSeconds[name] = uint64(max(0, r.st.Started.Sub(at).Seconds()))
 		}
 	}
@@ -53,6 +53,16 @@ func (r *run) timing() evidence.Timing {
 			Formula: fmt.Sprintf("(%.3f s export + %.3f s %s) × %d (%s) / %d records measured = %.1f s of %d s (30 days)", export, exit, how, full, whose, n, secs, month)}
 	}
 	return t
+}
+
+// ahead tells whether at is later than what happened then can be: a clock is wrong, this machine's or the source's,
+// and a recovery point of 0 would be its word. Clocks of two machines are a minute apart.
+func (r *run) ahead(at time.Time) bool {
+	last := r.now()
+	if r.p.Mode == evidence.Stressed { // the archive was there before
+		last = r.st.Started
+	}
+	return at.After(last.Add(time.Minute))
 }
 
 // wholeUntil is the moment up to which the archive is known to have all of a kind: when its reading
