@@ -35,9 +35,14 @@ type Scanner struct {
 	spare  sync.Pool
 }
 
-// New is a Scanner with all rules. It takes some milliseconds; expressions are compiled when a text
-// first calls for them.
-func New() (*Scanner, error) {
+// New is the Scanner with all rules, one for all of a process. The first takes some milliseconds;
+// expressions are compiled when a text first calls for them.
+func New() (*Scanner, error) { return shared() }
+
+// shared is never changed: it keeps the rules, and what was compiled of them, between drills.
+var shared = sync.OnceValues(build)
+
+func build() (*Scanner, error) {
 	s := &Scanner{}
 	var err error
 	if s.rules, s.global, err = parse(); err != nil {

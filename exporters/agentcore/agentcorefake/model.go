@@ -22,6 +22,7 @@ var modelJSON []byte
 type operation struct {
 	Method, URI, Plane string
 	Code               int
+	path               []string // of URI
 }
 
 type member struct {
@@ -54,7 +55,12 @@ type model struct {
 
 var theModel = sync.OnceValues(func() (*model, error) {
 	m := &model{}
-	return m, json.Unmarshal(modelJSON, m)
+	err := json.Unmarshal(modelJSON, m)
+	for name, o := range m.Operations {
+		o.path = strings.Split(strings.TrimSuffix(o.URI, "/"), "/")
+		m.Operations[name] = o
+	}
+	return m, err
 })
 
 // route finds the operation of a request, and the labels in its path.
@@ -62,8 +68,8 @@ func (m *model) route(method, escaped string) (string, map[string]string) {
 	best, bestLabels, literal := "", map[string]string(nil), -1
 	have := strings.Split(strings.TrimSuffix(escaped, "/"), "/")
 	for name, o := range m.Operations {
-		want := strings.Split(strings.TrimSuffix(o.URI, "/"), "/")
-		if o.Method != method || len(want) != len(have) {
+		want := o.path // its first part is no label
+		if o.Method != method || len(want) != len(have) || want[1] != have[1] {
 			continue
 		}
 		labels, lit, ok := map[string]string{}, 0, true
