@@ -102,10 +102,10 @@ func (w *Writer) submitRoot(comp int, verdict *agentstate.Verdict) error {
 // tables are not all in memory as messages.
 func (w *Writer) root(comp int, verdict *agentstate.Verdict, put func(*pb.Root)) {
 	put(&pb.Root{ArchiveId: w.id[:], Compartment: uint32(comp)})
-	for s := range w.led.shards(comp, 0) {
+	for s := range w.led.shards(comp) {
 		put(&pb.Root{Shards: []*pb.Shard{s}})
 	}
-	for v := range w.led.vectors(comp, 0) {
+	for v := range w.led.vectors(comp) {
 		put(&pb.Root{Vectors: []*pb.VectorMember{v}})
 	}
 	for i, b := range w.blobs {
@@ -113,7 +113,7 @@ func (w *Writer) root(comp int, verdict *agentstate.Verdict, put func(*pb.Root))
 			put(&pb.Root{Blobs: []*pb.BlobEntry{{Number: uint64(i + 1), Size: b.size, Sha256: b.sum[:], Chunks: b.chunks}}})
 		}
 	}
-	for run := range w.led.runs(comp, 0) {
+	for run := range w.led.runs(comp) {
 		put(&pb.Root{Index: []*pb.IndexRun{run}})
 	}
 	last := &pb.Root{}

@@ -32,9 +32,8 @@ type journalKey struct {
 }
 
 type journalCommit struct {
-	End        int64 // bytes of the part
-	Members    []journalMember
-	Tables     []journalTable
+	End        int64        // bytes of the part
+	Rows       []journalRow // of the ledger
 	Blobs      []journalBlob
 	Next       counters
 	Records    map[string]uint64
@@ -44,15 +43,16 @@ type journalCommit struct {
 	Cursor     []byte
 }
 
-type journalMember struct {
-	Name string
-	Size int64
-	CRC  uint32
-	Sum  []byte `json:",omitempty"` // of data members
-}
-
-type journalTable struct {
-	Shards, Vectors, Runs [][]byte // as in Root
+type journalRow struct {
+	Name           string
+	Size, CRC      uint32
+	Sum, Root      []byte
+	Raw            uint64
+	Ordinal, Count uint32
+	Kind           string
+	Holds          jobType
+	Comp           uint8
+	First, Last    uint64
 }
 
 type journalBlob struct {

@@ -120,10 +120,10 @@ func (l *ledger) data() (n, bytes uint64) {
 	return n, bytes
 }
 
-// sorted are the rows from the i-th on that keep takes, in the order of by.
-func (l *ledger) sorted(i int, keep func(*row) bool, by func(a, b *row) int) []*row {
+// sorted are the rows that keep takes, in the order of by.
+func (l *ledger) sorted(keep func(*row) bool, by func(a, b *row) int) []*row {
 	var out []*row
-	for r := range l.from(i) {
+	for r := range l.from(0) {
 		if keep(r) {
 			out = append(out, r)
 		}
@@ -137,7 +137,7 @@ func byOrdinal(a, b *row) int { return cmp.Compare(a.ordinal, b.ordinal) }
 // dataByName are the data members in the bytewise order of their names. In one folder that is the
 // order of numbers, up to those that have more digits than they are padded to.
 func (l *ledger) dataByName() []*row {
-	return l.sorted(0, func(r *row) bool { return r.typ.isData() }, func(a, b *row) int {
+	return l.sorted(func(r *row) bool { return r.typ.isData() }, func(a, b *row) int {
 		sameFolder := a.typ == b.typ && a.typ != typeRoot && (a.typ != typeRecords || a.kind == b.kind)
 		if sameFolder && max(a.n, b.n) < 1e8 && max(a.sub, b.sub) < 1e6 {
 			return cmp.Or(cmp.Compare(a.n, b.n), cmp.Compare(a.sub, b.sub))
@@ -149,7 +149,7 @@ func (l *ledger) dataByName() []*row {
 // leaves are the leaf hashes of all shards, by ordinal.
 func (l *ledger) leaves() iter.Seq[tree.Hash] {
 	return func(yield func(tree.Hash) bool) {
-		for _, r := range l.sorted(0, func(r *row) bool { return r.holds == jobRecords }, byOrdinal) {
+		for _, r := range l.sorted(func(r *row) bool { return r.holds == jobRecords }, byOrdinal) {
 			if !yield(tree.ShardLeaf(r.kind.Value(), uint64(r.ordinal), uint64(r.count), r.root)) {
 				return
 			}

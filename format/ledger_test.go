@@ -1,10 +1,16 @@
 package format
 
 import (
+	"bytes"
+	"context"
+	"errors"
 	"math/rand/v2"
+	"os"
+	"path/filepath"
 	"slices"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/google/go-cmp/cmp"
 )
@@ -42,5 +48,41 @@ func TestRowNames(t *testing.T) {
 	}
 	if err := l.note("data/r/Memory/1", row{}); err == nil {
 		t.Error("a name outside of the grammar was taken")
+	}
+}
+
+// A journal whose rows are not there, as in those of a release that named them otherwise, is refused
+// and says what to do: nothing is sealed without them.
+func TestJournalWithoutRows(t *testing.T) {
+	path := filepath.Join(t.TempDir(), "x.ctxa")
+	o := &WriterOptions{CommitShards: 1, CommitInterval: time.Nanosecond}
+	w, err := Create(path, o)
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, r := range state(100) {
+		if err := w.Put(context.Background(), r); err != nil {
+			t.Fatal(err)
+		}
+	}
+	if err := errors.Join(w.Mark(context.Background(), []byte("x")), w.Close()); err != nil {
+		t.Fatal(err)
+	}
+	journal := path + ".part.journal"
+	b, err := os.ReadFile(journal)
+	if err != nil {
+		t.Fatal(err)
+	}
+	run := readJournal(bytes.NewReader(b))
+	run.last().Rows = nil
+	b, err = appendFrame(nil, run.begin)
+	if err == nil {
+		b, err = appendFrame(b, run.last())
+	}
+	if err := errors.Join(err, os.WriteFile(journal, b, 0o600)); err != nil {
+		t.Fatal(err)
+	}
+	if _, err := Create(path, o); !errors.Is(err, ErrResume) || !strings.Contains(err.Error(), "delete it") {
+		t.Error(err)
 	}
 }

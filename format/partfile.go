@@ -6,10 +6,8 @@ import (
 	"fmt"
 	"io"
 	"io/fs"
-	"iter"
 	"os"
 	"path/filepath"
-	"slices"
 	"time"
 
 	"google.golang.org/protobuf/proto"
@@ -207,22 +205,7 @@ func (p *partFile) append(v any) error {
 func (p *partFile) delta(w *Writer) (*journalCommit, error) {
 	c := &journalCommit{End: w.zip.Offset(), Next: w.next, Records: w.tally.Records, Views: w.tally.Views}
 	for r := range w.led.from(p.done.members) {
-		m := journalMember{Name: w.led.name(r), Size: int64(r.size), CRC: r.crc}
-		if r.typ.isData() {
-			m.Sum = r.sum[:]
-		}
-		c.Members = append(c.Members, m)
-	}
-	for comp := range w.comps {
-		var t journalTable
-		var errs [3]error
-		t.Shards, errs[0] = marshalAll(w.led.shards(comp, p.done.members))
-		t.Vectors, errs[1] = marshalAll(w.led.vectors(comp, p.done.members))
-		t.Runs, errs[2] = marshalAll(w.led.runs(comp, p.done.members))
-		if err := errors.Join(errs[:]...); err != nil {
-			return nil, err
-		}
-		c.Tables = append(c.Tables, t)
+		c.Rows = append(c.Rows, w.led.journal(r))
 	}
 	p.done.members = w.led.len()
 	for _, b := range w.blobs[p.done.blobs:] {
@@ -234,14 +217,14 @@ func (p *partFile) delta(w *Writer) (*journalCommit, error) {
 	}
 	p.done.gaps = len(w.tally.Gaps)
 	var err error
-	c.Statements, err = marshalAll(slices.Values(w.tally.Statements[p.done.statements:]))
+	c.Statements, err = marshalAll(w.tally.Statements[p.done.statements:])
 	p.done.statements = len(w.tally.Statements)
 	return c, err
 }
 
-func marshalAll[M proto.Message](ms iter.Seq[M]) ([][]byte, error) {
+func marshalAll[M proto.Message](ms []M) ([][]byte, error) {
 	var out [][]byte
-	for m := range ms {
+	for _, m := range ms {
 		b, err := proto.Marshal(m)
 		if err != nil {
 			return nil, fmt.Errorf("format: journal: %v", err)

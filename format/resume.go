@@ -69,27 +69,16 @@ func (w *Writer) resume(run *brokenRun) error {
 
 // take restores what one commit added behind end, which it returns anew.
 func (w *Writer) take(c *journalCommit, end int64) (int64, error) {
-	before := w.led.len()
-	for _, m := range c.Members {
-		r := row{size: uint32(m.Size), crc: m.CRC}
-		copy(r.sum[:], m.Sum)
-		if parseName(m.Name).typ.isData() && len(m.Sum) != sha256.Size {
-			return 0, fmt.Errorf("%s has no digest", m.Name)
-		}
-		if err := w.led.note(m.Name, r); err != nil {
+	for i := range c.Rows {
+		m := &c.Rows[i]
+		if err := w.led.resume(m, len(w.comps)); err != nil {
 			return 0, err
 		}
-		e := container.Entry{Name: w.id.prefix() + m.Name, Offset: end}
-		end = e.DataOffset() + m.Size
+		e := container.Entry{Name: w.id.prefix() + m.Name, Size: int64(m.Size), Offset: end}
+		end = e.DataOffset() + e.Size
 	}
 	if end == 0 || end != c.End {
 		return 0, fmt.Errorf("members do not end at %d", c.End)
-	}
-	if len(c.Tables) != len(w.comps) {
-		return 0, fmt.Errorf("%d compartments", len(c.Tables))
-	}
-	if err := w.led.takeTables(c.Tables, before); err != nil {
-		return 0, err
 	}
 	for _, b := range c.Blobs {
 		if len(b.Sum) != sha256.Size {
