@@ -171,7 +171,7 @@ func TestKilledExport(t *testing.T) {
 	g := rand.New(rand.NewPCG(uint64(time.Now().UnixNano()), 1))
 	path := filepath.Join(dir, "x.ctxa")
 	kills, resumed := 0, 0
-	early, most, records := 5, 20, childRecords
+	early, most, records := 4, 10, childRecords
 	if load() {
 		early, most, records = 20, 200, 12*childRecords // enough to be killed so often
 	}

@@ -268,7 +268,7 @@ func TestReaderMemory(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	for i := range 200_000 {
+	for i := range 100_000 {
 		if err := w.Put(context.Background(), memory(g, i)); err != nil {
 			t.Fatal(err)
 		}
