@@ -162,6 +162,12 @@ func (w *writer) checkpointToPostgres(ctx context.Context, c *pb.Checkpoint) (cr
 			out = slices.Concat([]byte(`{"channel_values":{},`), out[1:])
 		}
 	}
+	for _, ref := range c.Channels {
+		_, parts := agentstate.SplitKey(ref.ValueKey)
+		if _, ok := moved[ref.Channel]; !ok && len(parts) == 5 && w.lay.lang == python {
+			losses = append(losses, loss("channels.value_key", fidelity.Transformed, "channel "+ref.Channel+": written again under its version with other content; PostgreSQL keeps what was written first"))
+		}
+	}
 	if len(moved) > 0 {
 		if out, err = renumber(out, moved); err != nil {
 			return crossed{}, refuse("its document is not what a checkpoint looks like")

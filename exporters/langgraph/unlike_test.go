@@ -71,3 +71,25 @@ func TestUnlikeValues(t *testing.T) {
 		})
 	}
 }
+
+// A node may change a value in place, without a new version: SQLite's newest document has the change, and a row of
+// PostgreSQL what was written first. The checkpoint says so, too.
+func TestChangedInPlace(t *testing.T) {
+	p := sample(t, "python.sqlite")
+	db := run(t, p, true)
+	const head = "thread_id = 't-done' AND checkpoint_ns = '' AND checkpoint_id = (SELECT max(checkpoint_id) FROM checkpoints WHERE thread_id = 't-done' AND checkpoint_ns = '')"
+	var doc []byte
+	if err := db.QueryRow("SELECT checkpoint FROM checkpoints WHERE " + head).Scan(&doc); err != nil {
+		t.Fatal(err)
+	}
+	changed := bytes.Replace(doc, []byte("\xa5ratio\xcb\x3f\xf0"), []byte("\xa5ratio\xcb\x40\x00"), 1)
+	if bytes.Equal(doc, changed) {
+		t.Fatal("nothing was changed")
+	}
+	if _, err := db.Exec("UPDATE checkpoints SET checkpoint = ? WHERE "+head, changed); err != nil {
+		t.Fatal(err)
+	}
+	db.Close()
+	m, _ := exportertest.Export(t, SQLite(p))
+	asSaid(t, m, postgres(t, database(t)))
+}
