@@ -197,8 +197,8 @@ func TestMemberMemory(t *testing.T) {
 			if err := w.Put(context.Background(), memory(g, i)); err != nil {
 				t.Fatal(err)
 			}
-			if i >= members-4 {
-				w.pipe.barrier()
+			if err := w.pipe.barrier(); err != nil { // the ledger is the pipeline's until then
+				t.Fatal(err)
 			}
 		}
 		var m runtime.MemStats

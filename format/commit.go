@@ -48,6 +48,10 @@ func (w *Writer) commit() error {
 		if err := w.submitRoot(i, &verdict); err != nil {
 			return err
 		}
+		// The next root is made of the ledger, to which the pipeline adds this one.
+		if err := w.pipe.barrier(); err != nil {
+			return err
+		}
 	}
 	if err := w.pipe.stop(); err != nil {
 		return err
