@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"context"
 	"errors"
+	"slices"
 	"strings"
 	"testing"
 
@@ -184,6 +185,7 @@ func TestOptionsThatDoNotGoTogether(t *testing.T) {
 		{Recipients: []age.Recipient{rec}, Compartments: []Compartment{{Match: all}}},
 		{Recipients: []age.Recipient{rec}, Compartments: []Compartment{{Recipients: []age.Recipient{rec}}}},
 		{Recipients: []age.Recipient{rec}, Compartments: make([]Compartment, 64)},
+		{Recipients: []age.Recipient{rec}, Compartments: slices.Repeat([]Compartment{{Recipients: []age.Recipient{rec}, Match: all}}, 256), Limits: &Limits{Compartments: 1000}},
 		{Seed: []byte("x")},
 		{Level: 7},
 		{Base: "x"},

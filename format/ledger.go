@@ -4,6 +4,7 @@ import (
 	"cmp"
 	"fmt"
 	"iter"
+	"math"
 	"slices"
 	"strings"
 	"unique"
@@ -21,7 +22,11 @@ type ledger struct {
 	schema string // digest in the name of the schema
 }
 
-const ledgerRows = 1 << 10
+const (
+	ledgerRows = 1 << 10
+	// mostCompartments is how many a row can tell apart, whatever the limits.
+	mostCompartments = math.MaxUint8 + 1
+)
 
 // row is one member.
 type row struct {

@@ -121,8 +121,8 @@ func (o *WriterOptions) check() error {
 		return fmt.Errorf("%w: Tool or Lineage is longer than 256 bytes", ErrOptions)
 	}
 	lim := o.Limits.orDefault()
-	if n := len(o.Compartments) + 1; n > lim.Compartments {
-		return fmt.Errorf("%w: %d compartments, at most %d", ErrOptions, n, lim.Compartments)
+	if n, most := len(o.Compartments)+1, min(lim.Compartments, mostCompartments); n > most {
+		return fmt.Errorf("%w: %d compartments, at most %d", ErrOptions, n, most)
 	}
 	if o.ShardSize < 0 || int64(o.ShardSize) > lim.Raw/4 {
 		return fmt.Errorf("%w: ShardSize %d, at most %d", ErrOptions, o.ShardSize, lim.Raw/4)
