@@ -93,7 +93,8 @@ type comparer struct {
 	origins [2]*pb.Origin
 	n       int                  // entries
 	arrived int                  // of them, in got
-	seen    []uint64             // one bit an entry
+	seen    bits                 // entries that came
+	raised  bits                 // entries that came with more authority
 	open    pendings             // records that differ in form, maybe in no more
 	others  *diskmap.Map         // keys of got that are not in want
 	fields  map[string]*[]graded // by kind; at the number of its path
@@ -111,7 +112,8 @@ func (c *comparer) readWant(ctx context.Context, src agentstate.Source) error {
 	f := newFlattener(ctx, src, c.paths, c.opts.Key)
 	l := newLinks(c.opts.Dir, func(key string) (bool, error) { _, ok, err := c.known.View(key); return ok, err })
 	defer l.close()
-	f.ref = l.ref
+	var refs []reference // of the present record
+	f.ref = func(path uint16, key string) { refs = append(refs, reference{path, key}) }
 	g := newGlancer(f, c.sums)
 	var raw []byte
 	for w, err := range agentstate.WiredOf(ctx, src, nil) {
@@ -133,8 +135,8 @@ func (c *comparer) readWant(ctx context.Context, src agentstate.Source) error {
 		if c.opts.Expect != nil {
 			e.expect = c.opts.Expect(r)
 		}
-		if e.expect == Required || e.expect == Optional {
-			l.begin(r)
+		refs = refs[:0]
+		if e.due() {
 			if e.glance, e.whole = g.look(r, w.Wire); !e.whole {
 				if e.fields, err = f.flatten(r); err != nil {
 					return fmt.Errorf("%s: %w", e.key, err)
@@ -147,6 +149,12 @@ func (c *comparer) readWant(ctx context.Context, src agentstate.Source) error {
 			return err
 		case added:
 			c.n++
+			if e.due() { // a copy's references are those of the first
+				l.begin(r)
+				for _, x := range refs {
+					l.ref(x.path, x.key)
+				}
+			}
 		case e.expect == Required:
 			c.rep.twice(at)
 			c.rep.missing(e.key)
@@ -155,7 +163,7 @@ func (c *comparer) readWant(ctx context.Context, src agentstate.Source) error {
 		}
 		l.there(at)
 	}
-	c.seen = make([]uint64, c.n/64+1)
+	c.seen, c.raised = newBits(c.n), newBits(c.n)
 	if err := errors.Join(ctx.Err(), l.end()); err != nil {
 		return err
 	}
@@ -186,19 +194,15 @@ func (c *comparer) readGot(ctx context.Context, src agentstate.Source) error {
 		if err != nil {
 			return err
 		}
-		l.begin(r)
-		var e entry
-		again := false // it came before
-		if ok {
-			if e, err = decode(key, raw); err != nil {
+		if !ok {
+			first, err := c.other(key)
+			if err != nil {
 				return err
 			}
-			again = c.seen[e.n/64]>>(e.n%64)&1 == 1
-		}
-		if !ok || again {
-			if err := c.more(key, ok, e.expect); err != nil {
-				return err
+			if !first { // a copy's references are those of the first
+				continue
 			}
+			l.begin(r)
 			l.there(key)
 			if _, ok := g.look(r, nil); ok { // for its references
 				continue
@@ -208,8 +212,21 @@ func (c *comparer) readGot(ctx context.Context, src agentstate.Source) error {
 			}
 			continue
 		}
-		c.seen[e.n/64] |= 1 << (e.n % 64)
+		e, err := decode(key, raw)
+		if err != nil {
+			return err
+		}
+		if e.due() && rank(r) > e.rank && !c.raised.has(e.n) { // whichever of two it is: an agent may go by either
+			c.raised.set(e.n)
+			c.rep.Raised = list(c.rep.Raised, e.key)
+		}
+		if c.seen.has(e.n) {
+			c.copied(key, e.expect)
+			continue
+		}
+		c.seen.set(e.n)
 		c.arrived++
+		l.begin(r)
 		l.there(key)
 		switch e.expect {
 		case Ignored:
@@ -219,9 +236,6 @@ func (c *comparer) readGot(ctx context.Context, src agentstate.Source) error {
 			c.rep.extra(e.key)
 			c.rep.kind(e.key).Forbidden++
 			continue
-		}
-		if rank(r) > e.rank && len(c.rep.Raised) < most {
-			c.rep.Raised = append(c.rep.Raised, e.key)
 		}
 		c.rep.Times.add(e.key, e.made, r.GetMeta().GetCreatedUnixNano())
 		if err := c.pair(&e, r, f, g); err != nil {
@@ -249,33 +263,12 @@ func (c *comparer) inGot(key string) (bool, error) {
 	if i <= 0 {
 		return false, errEntry
 	}
-	return c.seen[n/64]>>(n%64)&1 == 1, nil
+	return c.seen.has(int(n)), nil
 }
 
 func (c *comparer) skip(key string) {
 	c.rep.Skipped++
 	c.rep.kind(key).Skipped++
-}
-
-// more notes a record of got that none of want is left for. due: one of want was there, and expected as expect says.
-func (c *comparer) more(key string, due bool, expect Expectation) error {
-	if due && expect == Ignored {
-		return nil
-	}
-	c.rep.extra(key)
-	if due {
-		c.rep.kind(key).Duplicates++
-		c.rep.twice(key)
-		if expect == Absent {
-			c.rep.kind(key).Forbidden++
-		}
-		return nil
-	}
-	added, err := c.others.Add(key, nil)
-	if err == nil && !added {
-		c.rep.kind(key).Duplicates++
-	}
-	return err
 }
 
 // alike tells whether native forms of a and b are of one form.
@@ -331,7 +324,7 @@ func (c *comparer) missing() error {
 		if err != nil {
 			return err
 		}
-		if c.seen[e.n/64]>>(e.n%64)&1 == 1 {
+		if c.seen.has(e.n) {
 			continue
 		}
 		if e.expect != Required {

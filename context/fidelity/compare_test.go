@@ -555,6 +555,39 @@ func TestRaised(t *testing.T) {
 	}
 }
 
+// TestRaisedCopy: whichever of the records under one key speaks with more authority, it is seen, and once.
+func TestRaisedCopy(t *testing.T) {
+	of := func(roles ...pb.Role) stream {
+		return func(yield func(agentstate.Record, error) bool) {
+			for _, r := range roles {
+				if !yield(&pb.Message{Meta: meta("message", "a"), Role: r}, nil) {
+					return
+				}
+			}
+		}
+	}
+	const user, system = pb.Role_ROLE_USER, pb.Role_ROLE_SYSTEM
+	as := func(x fidelity.Expectation) *fidelity.Options {
+		return &fidelity.Options{Expect: func(agentstate.Record) fidelity.Expectation { return x }}
+	}
+	for name, c := range map[string]struct {
+		got    stream
+		opts   *fidelity.Options
+		raised []string
+	}{
+		"as before":     {of(user, user), nil, nil},
+		"behind":        {of(user, system), nil, []string{"message/a"}},
+		"in front":      {of(system, user), nil, []string{"message/a"}},
+		"more than one": {of(system, user, system, system), nil, []string{"message/a"}},
+		"optional":      {of(user, system), as(fidelity.Optional), []string{"message/a"}},
+		"ignored":       {of(user, system), as(fidelity.Ignored), nil},
+	} {
+		if d := cmp.Diff(c.raised, compare(t, of(user), c.got, c.opts).Raised); d != "" {
+			t.Errorf("%s: %s", name, d)
+		}
+	}
+}
+
 func TestErrors(t *testing.T) {
 	broken := stream(func(yield func(agentstate.Record, error) bool) { yield(nil, errGone) })
 	twice := memstate.Sample(4)
@@ -606,11 +639,11 @@ func TestTwice(t *testing.T) {
 	}{
 		"of neither": {of("a"), of("a"), nil, fidelity.Kind{Records: 1, Same: 1}, nil},
 		"of others":  {of("a"), of("a", "b", "c", "b", "b"), nil, fidelity.Kind{Records: 1, Same: 1, Extra: 4, Duplicates: 2}, nil},
-		"of got":     {of("a", "b"), of("a", "b", "a", "a"), nil, fidelity.Kind{Records: 2, Same: 2, Extra: 2, Duplicates: 2}, []string{"memory/a", "memory/a"}},
+		"of got":     {of("a", "b"), of("a", "b", "a", "a"), nil, fidelity.Kind{Records: 2, Same: 2, Extra: 2, Duplicates: 2, Copies: 2}, []string{"memory/a", "memory/a"}},
 		"of want":    {of("a", "b", "a"), of("a", "b"), nil, fidelity.Kind{Records: 2, Same: 2, Missing: 1}, []string{"memory/a"}},
-		"of both":    {of("a", "a"), of("a", "a"), nil, fidelity.Kind{Records: 1, Same: 1, Missing: 1, Extra: 1, Duplicates: 1}, []string{"memory/a", "memory/a"}},
+		"of both":    {of("a", "a"), of("a", "a"), nil, fidelity.Kind{Records: 1, Same: 1, Missing: 1, Extra: 1, Duplicates: 1, Copies: 1}, []string{"memory/a", "memory/a"}},
 		"two in one": {of("a", "b"), of("a"), &fidelity.Options{Key: func(string) string { return "memory/a" }}, fidelity.Kind{Records: 1, Same: 1, Missing: 1}, []string{"memory/a"}},
-		"forbidden":  {of("a"), of("a", "a"), absent, fidelity.Kind{Extra: 2, Duplicates: 1, Forbidden: 2}, []string{"memory/a"}},
+		"forbidden":  {of("a"), of("a", "a"), absent, fidelity.Kind{Extra: 2, Duplicates: 1, Copies: 1, Forbidden: 2}, []string{"memory/a"}},
 		"ignored":    {of("a"), of("a", "a"), ignored, fidelity.Kind{Skipped: 1}, nil},
 	} {
 		rep := compare(t, c.want, c.got, c.opts)

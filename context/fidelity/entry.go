@@ -21,6 +21,9 @@ type entry struct {
 	glance glance
 }
 
+// due tells whether the record is compared.
+func (e *entry) due() bool { return e.expect == Required || e.expect == Optional }
+
 // rank is 2 for what a runtime takes for words of its operator, or always shows to the model, 1 for
 // words of a person, and 0 for the rest: what a model or a tool said commands nobody. A grant that
 // allows is 2, one that asks 1, and one that denies 0.

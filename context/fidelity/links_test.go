@@ -64,6 +64,49 @@ func TestLinks(t *testing.T) {
 	}
 }
 
+// TestLinksOfCopies: of the records under one key the first counts, on either side: what a copy names, calls and says
+// of its time is no second one. Of what is in one state alone the first counts as well.
+func TestLinksOfCopies(t *testing.T) {
+	of := func(rs ...agentstate.Record) stream {
+		return func(yield func(agentstate.Record, error) bool) {
+			for _, r := range rs {
+				if !yield(r, nil) {
+					return
+				}
+			}
+		}
+	}
+	memory := &pb.Memory{Meta: meta("memory", "a"), SpaceKey: "memoryspace/gone"}
+	late, early := msg("c", 2, call("1"), result("2")), msg("c", 1)
+	late.ParentKey, early.ParentKey = "", ""
+	links := map[string]uint64{"memory.space_key": 1, "message.conversation_key": 2, fidelity.ToolCalls: 1, fidelity.ToolResults: 1}
+	once := of(memory, late, early)
+	twice := of(memory, late, early, memory, late, early, memory, late, early)
+	for name, c := range map[string]struct {
+		want, got stream
+		in, out   uint64 // how often what it names counts
+	}{
+		"once":     {once, once, 1, 1},
+		"of got":   {once, twice, 1, 1},
+		"of want":  {twice, once, 1, 1},
+		"of both":  {twice, twice, 1, 1},
+		"not due":  {of(), twice, 0, 1},
+		"gone all": {twice, of(), 1, 0},
+	} {
+		rep := compare(t, c.want, c.got, nil)
+		want := map[string]*fidelity.Link{}
+		for name, n := range links {
+			want[name] = &fidelity.Link{Want: fidelity.Refs{Total: c.in * n}, Got: fidelity.Refs{Total: c.out * n}}
+		}
+		if d := cmp.Diff(want, rep.Links); d != "" {
+			t.Errorf("%s: %s", name, d)
+		}
+		if x := rep.Times; x.WantInversions != c.in || x.GotInversions != c.out {
+			t.Errorf("%s: %+v", name, x)
+		}
+	}
+}
+
 // TestManyConversations: the calls of conversations whose messages are mixed pair all the same, and
 // memory does not grow with their number.
 func TestManyConversations(t *testing.T) {

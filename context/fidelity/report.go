@@ -38,10 +38,10 @@ type Report struct {
 	UnannouncedN uint64
 	// Links are the references of both states, by kind and field, "message.parent_key", and calls and
 	// results of tools (ToolCalls, ToolResults). Of want, those that are ignored or must be absent are
-	// left out.
+	// left out, and so is every record but the first under one key.
 	Links  map[string]*Link
 	Times  Times
-	Raised []string // records that speak with more authority in got; never good
+	Raised []string // records that speak with more authority in got, each once; never good
 	// Native tells whether native forms were compared: only between stores of one product and
 	// flavor are they of one form.
 	Native bool
@@ -54,6 +54,7 @@ type Kind struct {
 	Announced  uint64 // of Records, differ only where it was announced
 	Forbidden  uint64 // of Extra, must not be there: what was erased came back
 	Duplicates uint64 // of Extra, under a key that another of them has
+	Copies     uint64 // of Duplicates, under a key of want: which of them a runtime goes by is not known
 }
 
 // Match tells whether everything in want is in got, once, alike in every field, and nothing speaks with
