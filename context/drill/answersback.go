@@ -17,7 +17,11 @@ func (a *answers) fidelity() {
 	case r.neutral:
 		a.untold(29, "nothing runs in a neutral store")
 	case au.Widened+au.Raised > 0:
-		a.set(29, evidence.Fail, evidence.Measured, "%d grants widened, %d records raised", au.Widened, au.Raised)
+		say := ""
+		if f := r.st.Back.Fidelity.Kinds["toolgrant"]; f != nil && f.Copies > 0 {
+			say = fmt.Sprintf(" (%d of them stand beside another one under the same key)", f.Copies)
+		}
+		a.set(29, evidence.Fail, evidence.Measured, "%d grants widened%s, %d records raised", au.Widened, say, au.Raised)
 	default:
 		a.set(29, evidence.Pass, evidence.Measured, "%d grants: %d reproduced, %d not or less, 0 widened; 0 roles raised; %d records wait for a person", au.Grants, au.Reproduced, au.Reduced, a.held())
 	}

@@ -7,7 +7,8 @@ import (
 )
 
 // authority says what the replayed agents may do. A grant that is read back otherwise than it was
-// written, and than was announced, counts as widened until somebody shows that it is not.
+// written, and than was announced, counts as widened until somebody shows that it is not. So does each
+// record more under its key: which of them the agent goes by is not known.
 func (r *run) authority(salt evidence.Salt) evidence.Authority {
 	a := evidence.Authority{}
 	if r.facts == nil {
@@ -18,7 +19,7 @@ func (r *run) authority(salt evidence.Salt) evidence.Authority {
 		if f := b.Fidelity.Kinds["toolgrant"]; f != nil && !r.neutral {
 			a.Reproduced = f.Same
 			a.Reduced = f.Announced
-			a.Widened = f.Records - f.Same - f.Announced
+			a.Widened = f.Records - f.Same - f.Announced + f.Copies
 		}
 		a.Raised = uint64(len(b.Fidelity.Raised))
 	}
