@@ -10,6 +10,7 @@ import (
 	"testing"
 
 	"github.com/exitramp/exitramp/context/drill"
+	"github.com/exitramp/exitramp/context/evidence"
 )
 
 // TestDrillFailed: a drill that has not ended says how it goes on, and scripts can tell by its exit code.
@@ -38,6 +39,23 @@ func TestDrillFailed(t *testing.T) {
 		}
 		if !errors.Is(err, tc.err) || exitCode(err) != tc.code || !strings.Contains(hint, tc.hint) {
 			t.Errorf("%s: %v, exit code %d, hint %q", name, err, exitCode(err), hint)
+		}
+	}
+}
+
+// TestDrillLost: what was written and is not found again is no record that the target has no place for.
+func TestDrillLost(t *testing.T) {
+	gone := evidence.Loss{Kind: "memory", Count: 2, Of: 12, Grade: "dropped", Why: "not found when the target was read back"}
+	none := evidence.Loss{Kind: "trigger", Count: 3, Of: 3, Grade: "dropped", Why: "the target has no triggers"}
+	for want, losses := range map[string][]evidence.Loss{
+		"10 of 12 records arrived, as they were or as announced\n":                                     {gone},
+		"10 of 12 records arrived, as they were or as announced · no place in the target for 3 more\n": {gone, none},
+	} {
+		var out bytes.Buffer
+		p := &evidence.Predicate{Kinds: []evidence.Kind{{Kind: "memory", Archived: 12, Imported: 12, Matched: 10, Missing: 2}}, Losses: losses}
+		newApp(&out, &out).printDrill(&drill.Outcome{Predicate: p, Judgement: &evidence.Judgement{}}, "FAIL", &drillFlags{})
+		if !strings.Contains(out.String(), want) {
+			t.Errorf("%s\ndoes not say %q", out.String(), want)
 		}
 	}
 }

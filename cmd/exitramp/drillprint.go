@@ -52,7 +52,7 @@ func (a *app) printDrill(out *drill.Outcome, word string, f *drillFlags) {
 	for i := range p.Kinds {
 		k := &p.Kinds[i]
 		held, stays = held+k.Quarantined, stays+k.Stays
-		away += k.Refused + k.Conflicts + k.Stays
+		away += k.Refused + k.Conflicts + k.Stays + k.Missing
 	}
 	lost := uint64(0) // as records; those that are due are among them
 	for _, l := range p.Losses {
