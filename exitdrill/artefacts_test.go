@@ -12,6 +12,7 @@ import (
 	"github.com/exitramp/exitramp/context/agentstate"
 	"github.com/exitramp/exitramp/context/drill"
 	"github.com/exitramp/exitramp/context/evidence"
+	"github.com/exitramp/exitramp/context/evidence/report"
 	"github.com/exitramp/exitramp/context/memstate"
 )
 
@@ -22,6 +23,22 @@ func shown(out *drill.Outcome, n int, name string) string {
 			return e.Digest.SHA256
 		}
 	}
+	return ""
+}
+
+// artefact is a file that is made of the statement.
+func artefact(t *testing.T, out *drill.Outcome, name string) string {
+	t.Helper()
+	files, err := report.Artifacts(&evidence.Statement{Predicate: out.Predicate})
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, f := range files {
+		if f.Name == name {
+			return string(f.Data)
+		}
+	}
+	t.Fatalf("there is no %s", name)
 	return ""
 }
 

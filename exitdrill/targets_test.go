@@ -195,6 +195,22 @@ func TestErased(t *testing.T) {
 	}
 }
 
+// TestRevivedMany: one tombstone may speak of many records, and the evidence does not count them as one.
+func TestRevivedMany(t *testing.T) {
+	p := newPlace(t)
+	p.write("erased", "principal/ada\n")
+	for _, id := range []string{"0001", "0002", "0003"} {
+		p.runtimes["target"].Set(&pb.Memory{Meta: agentstate.Meta("memory", nil, "ada", id), Content: &pb.Memory_Text{Text: "x"}})
+	}
+	out := p.run(p.plan("replay: {approve: DIR/approvals}", "replay: {tombstones: [DIR/erased]}"))
+	if c := check(out, 32); c.Result != evidence.Fail || c.Why != "3 records that tombstones speak of are in the target; 1 tombstones" {
+		t.Errorf("%+v, %+v", c, out.Predicate.Safety)
+	}
+	if csv := artefact(t, out, "csv/safety.csv"); !strings.Contains(csv, "\nerasures_revived,3,,") {
+		t.Errorf("of one tombstone, three: %s", csv)
+	}
+}
+
 // TestMap: a drill renames on the way, and finds a known answer under its new name.
 func TestMap(t *testing.T) {
 	p := newPlace(t)

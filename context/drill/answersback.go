@@ -30,7 +30,7 @@ func (a *answers) fidelity() {
 	case r.neutral:
 		a.untold(32, "a neutral store revives nobody")
 	case s.Revived > 0:
-		a.set(32, evidence.Fail, evidence.Measured, "of %[2]d tombstones %[1]d came back as records", s.Revived, s.Tombstones)
+		a.set(32, evidence.Fail, evidence.Measured, "%d records that tombstones speak of are in the target; %d tombstones", s.Revived, s.Tombstones)
 	default:
 		a.set(32, evidence.Pass, evidence.Measured, "%d tombstones, 0 revived", s.Tombstones)
 	}

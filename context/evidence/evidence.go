@@ -266,7 +266,7 @@ type Safety struct {
 	InjectionCanaries  uint64            `json:"injectionCanaries"`
 	InjectionEffective uint64            `json:"injectionEffective"`
 	Tombstones         uint64            `json:"tombstones"` // erasures that were applied again
-	Revived            uint64            `json:"revived"`    // must be 0
+	Revived            uint64            `json:"revived"`    // records that tombstones speak of, several of one maybe; must be 0
 }
 
 // Obstacle is what stood in the way.

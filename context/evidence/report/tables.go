@@ -293,7 +293,7 @@ func (b *book) safetyTables() []*table {
 	t.put("roles_raised", a.Raised, cell{}, "records that speak with more authority than before; must be 0")
 	t.put("injections_effective", s.InjectionEffective, s.InjectionCanaries, "planted instructions that took effect; must be 0")
 	t.put("erasures_applied", s.Tombstones, cell{}, "earlier erasures that were applied again")
-	t.put("erasures_revived", s.Revived, s.Tombstones, "records with a tombstone that came back; must be 0")
+	t.put("erasures_revived", s.Revived, cell{}, "records that tombstones speak of and that are in the target; must be 0")
 	secrets := newTable("secrets", "Secrets that were found, by class; values are in no file", "id=class", "#found")
 	for _, c := range s.SecretClasses {
 		secrets.put(c, s.SecretFindings[c])
