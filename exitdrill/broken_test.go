@@ -3,6 +3,7 @@ package exitdrill_test
 import (
 	"context"
 	"errors"
+	"net/url"
 	"os"
 	"path/filepath"
 	"slices"
@@ -13,8 +14,12 @@ import (
 	"github.com/exitramp/exitramp/context/agentstate"
 	"github.com/exitramp/exitramp/context/drill"
 	"github.com/exitramp/exitramp/context/evidence"
+	"github.com/exitramp/exitramp/context/evidence/report"
 	"github.com/exitramp/exitramp/context/memstate"
+	"github.com/exitramp/exitramp/context/replay"
 	"github.com/exitramp/exitramp/exitdrill"
+	"github.com/exitramp/exitramp/exporters"
+	pb "github.com/exitramp/exitramp/proto/exitramp/v1"
 )
 
 // TestStopped: an exit that ends early is a FAIL, with the class of the refusal.
@@ -237,6 +242,58 @@ func TestClockBehind(t *testing.T) {
 	if c := check(out, 42); known || c.Result != evidence.Untold || !strings.Contains(c.Why, "a clock is wrong") || out.Judgement.Verdict != evidence.VerdictPartial {
 		t.Errorf("%+v, %v, %+v", c, out.Predicate.Timing.RPOSeconds, out.Judgement)
 	}
+}
+
+// TestAhead: a record that the source dates ahead leaves a drill untold where its kind has a target for the recovery
+// point, and nowhere else.
+func TestAhead(t *testing.T) {
+	for rpo, want := range map[string]evidence.Result{`{"*": 30000d}`: evidence.Untold, `{trigger: 1d, memory: 30000d}`: evidence.Untold, `{memory: 30000d}`: evidence.Pass} {
+		p := newPlace(t)
+		r := &pb.Trigger{Meta: agentstate.Meta("trigger", nil, "future")}
+		r.Meta.CreatedUnixNano = time.Now().Add(48 * time.Hour).UnixNano()
+		p.runtimes["source"].Set(r)
+		out := p.run(p.plan(`rpo: {"*": 30000d}`, `rpo: `+rpo))
+		if c := check(out, 42); c.Result != want || !strings.Contains(c.Why, "a clock is wrong, or the source dates records ahead") || !strings.Contains(c.Why, "known of trigger") {
+			t.Errorf("%s: %+v", rpo, c)
+		}
+		if (out.Judgement.Verdict == evidence.VerdictPartial) != (want == evidence.Untold) {
+			t.Errorf("%s: %+v", rpo, out.Judgement)
+		}
+	}
+}
+
+// TestStoppedInReplay: a drill that ends before anything was written says nothing of the target.
+func TestStoppedInReplay(t *testing.T) {
+	p := newPlace(t)
+	p.opts.Registry = exporters.NewRegistry(exporters.Driver{Scheme: "mem", URL: "mem:name", Open: func(_ context.Context, u *url.URL) (exporters.Runtime, error) {
+		if u.Opaque == "target" {
+			return refusing{p.runtimes["target"]}, nil
+		}
+		return p.runtimes[u.Opaque], nil
+	}})
+	out := p.run(p.plan())
+	if s := out.Predicate.Drill.Stopped; s == nil || s.Phase != "replay" || out.Judgement.Verdict != evidence.VerdictFail {
+		t.Fatalf("%+v, %+v", s, out.Judgement)
+	}
+	if c := check(out, 11); c.Result != evidence.Untold || !strings.Contains(c.Why, "the drill ended before anybody looked for the 2 known answers in the target") {
+		t.Errorf("%+v", c)
+	}
+	if said := strings.Join(out.Predicate.Limits, " "); strings.Contains(said, "read back by the process") {
+		t.Errorf("limits: %s", said)
+	}
+	if xml := artefact(t, out, report.NameJUnit); strings.Count(xml, "1 of 1 found again") != 2 || strings.Count(xml, "not tested: 1 of 1 found again") != 2 {
+		t.Errorf("%s", xml)
+	}
+}
+
+// refusing takes no writes.
+type refusing struct{ *memstate.Runtime }
+
+func (r refusing) Begin(ctx context.Context, run *replay.Run) (replay.Writer, error) {
+	if !run.DryRun {
+		return nil, errors.New("the target takes no writes today")
+	}
+	return r.Runtime.Begin(ctx, run)
 }
 
 // TestLedgerDamaged: a drill ends all the same, and says that the ledger was changed.

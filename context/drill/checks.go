@@ -326,6 +326,8 @@ func (a *answers) canaries() {
 		a.untold(11, "the drill ended before anybody looked for the %d known answers", n)
 	case len(lost) > 0:
 		a.set(11, evidence.Fail, evidence.Measured, "%d of %d known answers found %s; found of %s%s", found, n, where, strings.Join(lost, ", "), away)
+	case a.r.stop != nil && a.r.st.Back == nil:
+		a.untold(11, "the drill ended before anybody looked for the %d known answers in the target; the archive has them", n)
 	default:
 		a.set(11, evidence.Pass, evidence.Measured, "%d of %d known answers found %s", found, n, where)
 	}

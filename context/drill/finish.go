@@ -271,7 +271,7 @@ func (r *run) limits() []string {
 	if r.p.Mode == evidence.Stressed && !r.e.Blocked.Enforced {
 		out = append(out, "The provider was not kept out from outside of the process.")
 	}
-	if r.p.reaches(evidence.L3) && r.e.ReadBack == nil {
+	if r.p.reaches(evidence.L3) && r.e.ReadBack == nil && r.st.Back != nil {
 		out = append(out, "The target was read back by the process that had written it.")
 	}
 	if r.st.Attempts > 1 {

@@ -146,6 +146,15 @@ type Targets struct {
 	Survival        float64             `yaml:"survival"` // share of records that must match; 0: all
 }
 
+// rpo is the target for a kind, where one is set.
+func (t *Targets) rpo(kind string) (Duration, bool) {
+	d, ok := t.RPO[kind]
+	if !ok {
+		d, ok = t.RPO["*"]
+	}
+	return d, ok
+}
+
 // Parties are who does what.
 type Parties struct {
 	Operator  evidence.Party `yaml:"operator"`

@@ -55,8 +55,8 @@ func (r *run) timing() evidence.Timing {
 	return t
 }
 
-// ahead tells whether at is later than what happened then can be: a clock is wrong, this machine's or the source's,
-// and a recovery point of 0 would be its word. Clocks of two machines are a minute apart.
+// ahead tells whether at is later than what happened then can be: a clock is wrong, this machine's or the source's, or
+// the source dates records ahead, and a recovery point of 0 would be its word. Clocks of two machines are a minute apart.
 func (r *run) ahead(at time.Time) bool {
 	last := r.now()
 	if r.p.Mode == evidence.Stressed { // the archive was there before

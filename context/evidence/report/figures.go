@@ -56,7 +56,7 @@ func (b *book) figures() []figure {
 	for i := range b.Kinds {
 		planted, recovered = plus(planted, b.Kinds[i].Canaries.Planted), plus(recovered, b.Kinds[i].Canaries.Recovered)
 	}
-	if planted > 0 {
+	if planted > 0 && (recovered < planted || b.answered("AC-11").Result != evidence.Untold) { // found in the archive, with no target read, is not found again
 		f := &out[2]
 		f.Value, f.Of, f.Target = grouped(recovered), "of "+grouped(planted), grouped(planted)
 		f.State = state(true, recovered >= planted)
