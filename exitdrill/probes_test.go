@@ -1,8 +1,10 @@
 package exitdrill_test
 
 import (
+	"bytes"
 	"fmt"
 	"os"
+	"path/filepath"
 	"strings"
 	"testing"
 
@@ -49,5 +51,31 @@ func TestProbes(t *testing.T) {
 				t.Errorf("%+v", c)
 			}
 		})
+	}
+}
+
+// TestReaderUnread: a program that can be run and not be read has no digest, and the drill ends. The digest of what
+// it was given to open the archive with is nowhere.
+func TestReaderUnread(t *testing.T) {
+	p := newPlace(t)
+	self, err := os.ReadFile(os.Args[0])
+	if err != nil {
+		t.Fatal(err)
+	}
+	p.write("reader", string(self))
+	p.write("pw.txt", "hunter2\n")
+	path := filepath.Join(p.dir, "reader")
+	if err := os.Chmod(path, 0o111); err != nil {
+		t.Fatal(err)
+	}
+	out := p.run(p.plan("recipients: [DIR/ops.age.pub], identities: [DIR/ops.age]", "identities: []", "next_review", "second_reader: [DIR/reader, reader, well, DIR/pw.txt]\nnext_review"))
+	if bytes.Contains(out.Statement, []byte("pw.txt")) {
+		t.Error("the digest of the passphrase is in the statement")
+	}
+	if _, err := os.ReadFile(path); err == nil {
+		t.Skip("whoever runs this reads every file")
+	}
+	if c := check(out, 20); shown(out, 20, "reader") != "" || !strings.HasSuffix(c.Why, "; no digest of reader, which could be run and not be read") {
+		t.Errorf("%+v", c)
 	}
 }

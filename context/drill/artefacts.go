@@ -11,6 +11,7 @@ import (
 	"os/exec"
 	"path/filepath"
 	"slices"
+	"strings"
 
 	"github.com/exitramp/exitramp/context/evidence"
 	"github.com/exitramp/exitramp/context/replay"
@@ -105,6 +106,13 @@ func (r *run) show(p *evidence.Predicate) error {
 	if err != nil {
 		return err
 	}
+	if s := r.st.Second; s != nil && p.SecondReader != nil {
+		for _, f := range s.Files {
+			if f.Digest.SHA256 == "" {
+				p.Checks[19].Why += fmt.Sprintf("; no digest of %s, which could be run and not be read", f.Name)
+			}
+		}
+	}
 	by := shownBy()
 	for i := range p.Checks {
 		if p.Checks[i].Result == evidence.Untold {
@@ -117,9 +125,11 @@ func (r *run) show(p *evidence.Predicate) error {
 	return nil
 }
 
-// programFiles are the program that args start, and those of its arguments that are files: what was run can be told
-// by their digests.
-func programFiles(args []string) ([]evidence.Subject, error) {
+// programFiles are the program that args start and its script: what was run can be told by their digests. Those of
+// other arguments would be of passphrases and key files, which can be guessed offline from what is signed: so a
+// script is executable, or what an interpreter is given first; it follows no option, and is no key of the plan. A
+// file that cannot be read has no digest.
+func programFiles(args []string, k *Keys) []evidence.Subject {
 	var out []evidence.Subject
 	for i, path := range args {
 		if i == 0 {
@@ -127,16 +137,35 @@ func programFiles(args []string) ([]evidence.Subject, error) {
 				path = found
 			}
 		}
-		if fi, err := os.Stat(path); err != nil || !fi.Mode().IsRegular() {
+		fi, err := os.Stat(path)
+		if err != nil || !fi.Mode().IsRegular() || k.have(fi) {
+			continue
+		}
+		script := fi.Mode()&0o111 != 0 || i == 1 && interprets(args[0])
+		if i > 0 && (!script || strings.HasPrefix(args[i-1], "-")) {
 			continue
 		}
 		sum, err := fileSum(path)
 		if err != nil {
-			return nil, err
+			sum = ""
 		}
 		out = append(out, evidence.Subject{Name: filepath.Base(path), Digest: evidence.Digest{SHA256: sum}})
 	}
-	return out, nil
+	return out
+}
+
+// have tells whether a file is one of k.
+func (k *Keys) have(fi fs.FileInfo) bool {
+	return slices.ContainsFunc(slices.Concat(k.Identities, k.Escrow, k.Recipients, k.TSACerts, []string{k.Trust, k.Sign}), func(path string) bool {
+		key, err := os.Stat(path)
+		return err == nil && os.SameFile(fi, key)
+	})
+}
+
+// interprets tells whether a program runs the file that it is given first: python3.12 does, as python does.
+func interprets(program string) bool {
+	name := strings.TrimSuffix(strings.ToLower(filepath.Base(program)), ".exe")
+	return slices.Contains([]string{"bash", "bun", "dash", "ksh", "lua", "node", "nodejs", "perl", "php", "pypy", "python", "rscript", "ruby", "sh", "zsh"}, strings.TrimRight(name, "0123456789."))
 }
 
 // fileSum is the SHA-256 of a file, in hexadecimal; empty: it is not there.

@@ -85,7 +85,7 @@ type SecondReading struct {
 	Refused        string            `json:"-"`     // why it took the archive for none; empty: it read it
 	// Output is what it said, as it said it: kept beside the statement. Empty: it said nothing.
 	Output []byte `json:"output,omitempty"`
-	// Files are the program and what it was given, with digests. Run fills them in.
+	// Files are the program and its script, with digests, but for what cannot be read. Run fills them in.
 	Files []evidence.Subject `json:"files,omitempty"`
 }
 

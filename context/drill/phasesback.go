@@ -142,10 +142,7 @@ func (r *run) secondReader(ctx context.Context) error {
 		return nil
 	}
 	err := r.phase(phaseSecond, func() (n uint64, _ int64, err error) {
-		files, err := programFiles(r.p.SecondReader)
-		if err != nil {
-			return 0, 0, err
-		}
+		files := programFiles(r.p.SecondReader, &r.p.Keys)
 		if r.st.Second, err = r.e.SecondReader(ctx, r.p.Archive); err != nil {
 			return 0, 0, err
 		}
