@@ -138,15 +138,14 @@ func (a *app) undo(ctx context.Context, journal, target string, from []string, k
 	if err != nil {
 		return err
 	}
-	if _, err := j.KeysThere(graves); err != nil { // before anything is taken out
-		return unnamed(err, target, "tombstone")
-	}
-	if dryRun {
+	if dryRun || len(graves) > 0 {
 		rep, err := replay.PlanUndo(j)
 		if err != nil {
 			return err
 		}
-		return a.printUndoPlan(rep, asJSON)
+		if dryRun {
+			return a.printUndoPlan(rep, asJSON)
+		}
 	}
 	if err := ofTarget(j, journal, target); err != nil {
 		return err
@@ -156,6 +155,10 @@ func (a *app) undo(ctx context.Context, journal, target string, from []string, k
 		return err
 	}
 	defer rt.Close()
+	graves, err = j.KeysThere(ctx, watched{rt, a, "look for what has a tombstone", nil}, graves) // before it is taken out
+	if err != nil {
+		return unnamed(err, target, "tombstone")
+	}
 	rep, err := replay.Undo(ctx, dst, j)
 	if errors.Is(err, context.Canceled) {
 		return &exitError{code: exitResume, err: fmt.Errorf("stopped; the journal is %s", journal), hint: "run the same command again to go on"}
@@ -166,7 +169,7 @@ func (a *app) undo(ctx context.Context, journal, target string, from []string, k
 	if len(graves) == 0 {
 		return a.printUndo(rep, nil, asJSON)
 	}
-	left, err := a.alive(ctx, target, j, graves)
+	left, err := a.alive(ctx, target, graves)
 	if rep.Removed > 0 && errors.Is(err, fs.ErrNotExist) { // the replay had made the file itself
 		left, err = &replay.AliveReport{Keys: []string{}}, nil
 	}
@@ -176,14 +179,14 @@ func (a *app) undo(ctx context.Context, journal, target string, from []string, k
 	return a.printUndo(rep, left, asJSON)
 }
 
-// alive reads target anew, for what tombstones name.
-func (a *app) alive(ctx context.Context, target string, j *replay.Journal, graves []string) (*replay.AliveReport, error) {
+// alive reads target anew, for what tombstones name by their keys there.
+func (a *app) alive(ctx context.Context, target string, graves []string) (*replay.AliveReport, error) {
 	rt, err := a.runtime(ctx, target)
 	if err != nil {
 		return nil, err
 	}
 	defer rt.Close()
-	return replay.Alive(ctx, watched{rt, a, "look for what has a tombstone", nil}, j, graves)
+	return replay.Alive(ctx, watched{rt, a, "look for what has a tombstone", nil}, nil, graves)
 }
 
 // samePlace tells whether two URLs may name one target. Who asks and how does not count: an undo may be

@@ -62,7 +62,7 @@ func unnamed(err error, target, class string) error {
 	}
 	return &exitError{
 		code: exitRefused, class: class, err: err,
-		hint: "exitramp list " + shellWord(exporters.Redact(target)) + " memoryspace shows what it is called there: put that key into the file in its place",
+		hint: "exitramp list " + shellWord(exporters.Redact(target)) + " memoryspace shows what it is called there: put that key into the file in its place; where the replay brought nothing of it, leave the key out",
 	}
 }
 

@@ -144,21 +144,6 @@ func (m *Map) Keys(key string) []string {
 	return out
 }
 
-// Makes tells whether the space under key is called as m makes spaces called.
-func (m *Map) Makes(key string) bool {
-	_, parts := agentstate.SplitKey(key)
-	back := &Mapper{m: &Map{Namespaces: map[string]string{}}}
-	for old, to := range m.Namespaces {
-		back.m.Namespaces[to] = old
-	}
-	for i := range parts {
-		if _, _, ok := back.path(parts[i:]); ok {
-			return true
-		}
-	}
-	return false
-}
-
 // Source is src as the target sees it: every record under its new names, also one that waits.
 func (p *Mapper) Source(src agentstate.Source) agentstate.Source {
 	s := mapped{src, p}

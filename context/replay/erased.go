@@ -5,6 +5,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"maps"
 	"slices"
 	"strings"
 
@@ -50,13 +51,14 @@ type AliveReport struct {
 	Keys []string // in the target: the first 1,000
 }
 
-// ErrRenamed: the map of a run renamed a space, and the journal does not tell to what: the target took it with
-// other records, and gave no id.
-var ErrRenamed = errors.New("replay: renamed by the map of the run, and its journal does not tell to what")
+// ErrRenamed: the map of a run may have renamed a space, and neither the journal nor the target tells to what: the
+// target took it with other records, and gave no id.
+var ErrRenamed = errors.New("replay: renamed by the map of the run, or not, and neither its journal nor the target tells to what")
 
 // KeysThere adds to keys, which are of the archive or of the target, those that their records have in the target
-// of the run. j may be nil.
-func (j *Journal) KeysThere(keys []string) ([]string, error) {
+// of the run. A map goes by the path of a space, which a key does not tell: where the run did not write the space
+// by itself, the target is read, and has to hold something that the run brought under one of its names. j may be nil.
+func (j *Journal) KeysThere(ctx context.Context, target agentstate.Source, keys []string) ([]string, error) {
 	if j == nil || j.head == nil {
 		return keys, nil
 	}
@@ -64,16 +66,17 @@ func (j *Journal) KeysThere(keys []string) ([]string, error) {
 	if err != nil {
 		return nil, err
 	}
-	out := slices.Clip(keys)
+	out, unsure := slices.Clip(keys), map[string]*erased{}
 	for _, k := range keys {
 		e, err := j.get(k)
 		if err != nil {
 			return nil, err
 		}
+		space := m != nil && m.Namespaces != nil && agentstate.KindOfKey(k) == "memoryspace"
 		told := true
 		switch {
 		case e == nil: // no record of the archive, where its spaces were asked for
-			if m != nil && m.Namespaces != nil && agentstate.KindOfKey(k) == "memoryspace" {
+			if space {
 				if told, err = j.asked("memoryspace"); err != nil {
 					return nil, err
 				}
@@ -89,12 +92,43 @@ func (j *Journal) KeysThere(keys []string) ([]string, error) {
 			continue
 		}
 		to := m.Keys(k)
-		if !told && len(to) == 0 && m.Namespaces != nil && agentstate.KindOfKey(k) == "memoryspace" && !m.Makes(k) {
-			return nil, fmt.Errorf("%w: %s", ErrRenamed, k)
+		if space && !told {
+			unsure[k] = newErased(append([]string{k}, to...))
 		}
 		out = append(out, to...)
 	}
-	return out, nil
+	if len(unsure) > 0 {
+		err = j.seen(ctx, target, unsure)
+	}
+	return out, err
+}
+
+// seen is an ErrRenamed where the run brought nothing that one of unsure finds in the target.
+func (j *Journal) seen(ctx context.Context, target agentstate.Source, unsure map[string]*erased) error {
+	ours, err := j.came()
+	if err != nil {
+		return err
+	}
+	for r, err := range target.Records(ctx, nil) {
+		if err != nil {
+			return fmt.Errorf("%w: %w", ErrTarget, err)
+		}
+		if !agentstate.IsState(agentstate.KindOf(r)) {
+			continue
+		}
+		for k, e := range unsure {
+			if e.holds(r) && ours.brought(r) {
+				delete(unsure, k)
+			}
+		}
+		if len(unsure) == 0 {
+			return nil
+		}
+	}
+	if err := ctx.Err(); err != nil {
+		return err
+	}
+	return fmt.Errorf("%w: %s", ErrRenamed, slices.Min(slices.Collect(maps.Keys(unsure))))
 }
 
 // asked tells whether the run came to records of a kind.
@@ -116,7 +150,7 @@ func Alive(ctx context.Context, target agentstate.Source, j *Journal, tombstones
 
 // find names the records of a target that keys speak of, and that are wanted. j may be nil.
 func (j *Journal) find(ctx context.Context, target agentstate.Source, keys []string, wanted func(agentstate.Record) bool) (*AliveReport, error) {
-	keys, err := j.KeysThere(keys)
+	keys, err := j.KeysThere(ctx, target, keys)
 	if err != nil {
 		return nil, err
 	}

@@ -57,10 +57,14 @@ func (c *came) brought(r agentstate.Record) bool {
 
 // UnderHold names the records of a target that the run of j brought, and that are under a legal hold: by key, by
 // the subject that they are about, or by what they belong to. An undo of the run would take them out, so a
-// caller asks before. Keys are those of the archive, or of the target.
+// caller asks before. Keys are those of the archive, or of the target. Of a run that was undone nothing is left to be
+// taken out.
 func UnderHold(ctx context.Context, target agentstate.Source, j *Journal, holds []string) (*AliveReport, error) {
 	if j == nil || j.head == nil {
 		return nil, fmt.Errorf("%w: it holds no run", ErrJournal)
+	}
+	if j.undone {
+		return &AliveReport{Keys: []string{}}, nil
 	}
 	ours, err := j.came()
 	if err != nil {

@@ -1,6 +1,7 @@
 package replay_test
 
 import (
+	"context"
 	"errors"
 	"slices"
 	"strings"
@@ -61,7 +62,7 @@ func TestUnderHoldRenamed(t *testing.T) {
 		}
 		defer j.Close()
 		there := func(key string) string {
-			keys, err := j.KeysThere([]string{key})
+			keys, err := j.KeysThere(t.Context(), dst, []string{key})
 			if err != nil {
 				t.Fatal(err)
 			}
@@ -78,23 +79,58 @@ func TestUnderHoldRenamed(t *testing.T) {
 	}
 }
 
-// TestRenamedUntold: where nothing tells what a space is called now, nobody may take it for free.
+// TestRenamedUntold: a map goes by the path of a space, and where the space itself was not written nothing but the
+// target tells what it is called now. What it does not touch keeps its name; where nothing tells, nobody may take it
+// for free.
 func TestRenamedUntold(t *testing.T) {
-	rs := []agentstate.Record{
-		&pb.MemorySpace{Meta: meta("memoryspace", "m1"), Path: []string{"users", "ada"}},
-		&pb.Memory{Meta: meta("memory", "a"), SpaceKey: "memoryspace/m1"},
-	}
-	dst, path := memstate.NewRuntime(nil), journal(t)
-	mustRun(t, dst, memstate.Whole("x", rs...), path, replay.Options{Map: mapOf(t, names), Kinds: []string{"memory"}})
-	j, err := replay.OpenJournal(path)
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer j.Close()
-	if _, err := replay.UnderHold(t.Context(), dst, j, []string{"memoryspace/m1"}); !errors.Is(err, replay.ErrRenamed) || !strings.Contains(err.Error(), "memoryspace/m1") {
-		t.Error(err)
-	}
-	if rep, err := replay.UnderHold(t.Context(), dst, j, []string{"memoryspace/people/ada"}); err != nil || rep.N != 1 {
-		t.Error(rep, err)
+	for name, tc := range map[string]struct {
+		key  string // of the space
+		path []string
+		now  string
+		told bool // by key
+	}{
+		"by its path":               {"memoryspace/m1", []string{"users", "ada"}, "memoryspace/people/ada", false},
+		"by its path, key misleads": {"memoryspace/users/ada", []string{"users", "bob"}, "memoryspace/people/bob", false},
+		"key misleads to a new one": {"memoryspace/people/ada", []string{"users", "bob"}, "memoryspace/people/bob", false},
+		"as its key says":           {"memoryspace/users/ada", []string{"users", "ada"}, "memoryspace/people/ada", true},
+		"untouched":                 {"memoryspace/m1", []string{"shop", "ada"}, "memoryspace/m1", true},
+		"untouched, key misleads":   {"memoryspace/users/ada", []string{"shop", "ada"}, "memoryspace/users/ada", true},
+	} {
+		space := &pb.MemorySpace{Meta: &pb.Meta{Key: tc.key}, Path: tc.path}
+		dst, path := memstate.NewRuntime(nil), journal(t)
+		mustRun(t, dst, memstate.Whole("x", space, &pb.Memory{Meta: meta("memory", "a"), SpaceKey: tc.key}), path, replay.Options{Map: mapOf(t, names), Kinds: []string{"memory"}})
+		if got := get[*pb.Memory](t, dst, "memory/a").SpaceKey; got != tc.now {
+			t.Fatalf("%s: it lies in %s, want %s", name, got, tc.now)
+		}
+		j, err := replay.OpenJournal(path)
+		if err != nil {
+			t.Fatal(err)
+		}
+		defer j.Close()
+		look := func(what, key string, told bool, do func(context.Context, agentstate.Source, *replay.Journal, []string) (*replay.AliveReport, error)) {
+			t.Helper()
+			rep, err := do(t.Context(), dst, j, []string{"memory/other", key})
+			switch {
+			case !told && (!errors.Is(err, replay.ErrRenamed) || !strings.Contains(err.Error(), key)):
+				t.Errorf("%s: %s %s: %+v, %v, want ErrRenamed", name, what, key, rep, err)
+			case told && (err != nil || rep.N != 1):
+				t.Errorf("%s: %s %s: %+v, %v, want 1", name, what, key, rep, err)
+			}
+		}
+		look("hold", tc.key, tc.told, replay.UnderHold)
+		look("hold", tc.now, true, replay.UnderHold) // the key there in its place
+		look("hold", "memoryspace/people/eve", false, replay.UnderHold)
+		look("tombstone", tc.key, tc.told, replay.Alive)
+		look("tombstone", tc.now, true, replay.Alive)
+
+		if _, err := replay.Undo(t.Context(), dst, j); err != nil {
+			t.Fatal(err)
+		}
+		if rep, err := replay.UnderHold(t.Context(), dst, j, []string{tc.key}); err != nil || rep.N > 0 {
+			t.Errorf("%s: after the undo %+v, %v", name, rep, err)
+		}
+		if _, err := replay.Undo(t.Context(), dst, j); !errors.Is(err, replay.ErrUndone) {
+			t.Errorf("%s: a second undo: %v", name, err)
+		}
 	}
 }
