@@ -157,31 +157,40 @@ func TestBrokenAfterSeal(t *testing.T) {
 }
 
 // TestBrokenAfterTearDown: broken off when all was taken out of the target already, a drill does not say
-// that it stays there.
+// that it stays there, also where a hold was put since on what nothing tells the name of.
 func TestBrokenAfterTearDown(t *testing.T) {
-	p := newPlace(t)
-	pl := p.plan("keep: true", "keep: false")
-	state := strings.TrimSuffix(pl.Statement(), ".statement.json") + ".drill.json"
-	p.opts.Progress = func(phase string, _ agentstate.Record) {
-		if phase == "tear-down" { // the disk is full from here on
-			if err := errors.Join(os.Rename(state, state+".kept"), os.MkdirAll(filepath.Join(state, "x"), 0o700)); err != nil {
-				t.Error(err)
+	for name, edit := range map[string][]string{
+		"whole": nil,
+		"renamed, and held since": {"target: mem:target\n", "into: [{name: m, target: \"mem:target\", kinds: [memory]}]\n",
+			"replay: {approve: DIR/approvals}", "replay: {approve: DIR/approvals, map: DIR/map, holds: [DIR/hold]}"},
+	} {
+		p := newPlace(t)
+		p.write("map", "unmapped: keep\nnamespaces: {users/*: people/*}\n")
+		p.write("hold", "memory/nobody\n")
+		pl := p.plan(append(edit, "keep: true", "keep: false")...).Each()[0]
+		state := strings.TrimSuffix(pl.Statement(), ".statement.json") + ".drill.json"
+		p.opts.Progress = func(phase string, _ agentstate.Record) {
+			if phase == "tear-down" { // the disk is full from here on
+				if err := errors.Join(os.Rename(state, state+".kept"), os.MkdirAll(filepath.Join(state, "x"), 0o700)); err != nil {
+					t.Error(err)
+				}
 			}
 		}
-	}
-	if _, err := exitdrill.Run(t.Context(), pl, &p.opts); err == nil {
-		t.Fatal("it ended")
-	}
-	if err := errors.Join(os.RemoveAll(state), os.Rename(state+".kept", state)); err != nil {
-		t.Fatal(err)
-	}
-	p.opts.Progress = nil
-	out := p.run(pl)
-	if out.Judgement.Verdict != evidence.VerdictPass || len(out.Hints) > 0 || p.runtimes["target"].Len() > 0 {
-		t.Errorf("%+v, %q, %d records", out.Judgement, out.Hints, p.runtimes["target"].Len())
-	}
-	if all := strings.Join(out.Predicate.Limits, " "); strings.Contains(all, "could not be taken out") || !strings.Contains(all, "was taken out of the target") {
-		t.Errorf("limits: %s", all)
+		if _, err := exitdrill.Run(t.Context(), pl, &p.opts); err == nil {
+			t.Fatal("it ended")
+		}
+		if err := errors.Join(os.RemoveAll(state), os.Rename(state+".kept", state)); err != nil {
+			t.Fatal(err)
+		}
+		p.opts.Progress = nil
+		p.write("hold", "memoryspace/m1\n")
+		out := p.run(pl)
+		if edit == nil && out.Judgement.Verdict != evidence.VerdictPass || len(out.Hints) > 0 || p.runtimes["target"].Len() > 0 {
+			t.Errorf("%s: %+v, %q, %d records", name, out.Judgement, out.Hints, p.runtimes["target"].Len())
+		}
+		if all := strings.Join(out.Predicate.Limits, " "); strings.Contains(all, "could not be taken out") || !strings.Contains(all, "was taken out of the target") {
+			t.Errorf("%s: limits: %s", name, all)
+		}
 	}
 }
 
