@@ -7,6 +7,7 @@ import (
 	"errors"
 	"io"
 	"net/http"
+	"unicode/utf8"
 
 	"github.com/exitramp/exitramp/context/harness"
 )
@@ -21,6 +22,7 @@ type failure struct {
 	Status int               `json:"status"`
 	Header map[string]string `json:"header,omitempty"`
 	Body   string            `json:"body"`
+	Rest   []byte            `json:"rest,omitempty"`   // of the body, from where it is no text
 	Broken bool              `json:"broken,omitempty"` // the connection ended in the middle
 }
 
@@ -30,13 +32,40 @@ func keptHeaders() []string {
 }
 
 func newFailure(p *pending, resp *http.Response, b []byte) *failure {
-	f := &failure{API: p.api.name(), Stream: p.q.Stream, Status: resp.StatusCode, Header: map[string]string{}, Body: valid(string(b))}
+	f := &failure{API: p.api.name(), Stream: p.q.Stream, Status: resp.StatusCode, Header: map[string]string{}}
+	f.setBody(b)
 	for _, h := range keptHeaders() {
 		if v := resp.Header.Get(h); v != "" {
 			f.Header[h] = valid(v)
 		}
 	}
 	return f
+}
+
+// setBody keeps b byte for byte: as text up to where it is none, which a search for secrets can read.
+func (f *failure) setBody(b []byte) {
+	n := 0
+	for n < len(b) {
+		r, size := utf8.DecodeRune(b[n:])
+		if r == utf8.RuneError && size == 1 {
+			break
+		}
+		n += size
+	}
+	if len(harness.Encode(string(b[:n]))) > 2*maxBody { // JSON writes some bytes in six
+		n = 0
+	}
+	f.Body, f.Rest = string(b[:n]), bytes.Clone(b[n:])
+}
+
+// repeats tells whether a credential of p is in what would be kept.
+func (f *failure) repeats(p *pending) bool {
+	for _, v := range f.Header {
+		if p.repeats([]byte(v)) {
+			return true
+		}
+	}
+	return p.repeats(append([]byte(f.Body), f.Rest...))
 }
 
 // denied tells whether an answer may repeat the key that it refuses.
@@ -78,6 +107,7 @@ func (f *failure) fail(w http.ResponseWriter, api api, stream bool) {
 	}
 	w.WriteHeader(f.Status)
 	io.WriteString(w, f.Body)
+	w.Write(f.Rest)
 	if f.Broken {
 		if fl, ok := w.(http.Flusher); ok {
 			fl.Flush()

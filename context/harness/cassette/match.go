@@ -184,7 +184,9 @@ func (p *Player) find(items []item, asked setup) *reply {
 		}
 		if same := slices.DeleteFunc(slices.Clone(rs), func(r *reply) bool { return len(r.asked.differs(asked)) > 0 }); len(same) > 0 {
 			rs = same
-			k += harness.Digest(asked.json)
+			if slices.ContainsFunc(rs, func(r *reply) bool { return r.asked.is(asked) }) {
+				k += harness.Digest(asked.json)
+			}
 		}
 		r := rs[p.served[k]%len(rs)]
 		p.served[k]++

@@ -18,7 +18,13 @@ import (
 // fixed is a model that always says the same, and a recorder in front of it.
 func fixed(t *testing.T, said string) (*Recorder, string) {
 	t.Helper()
-	model := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) { io.WriteString(w, said) }))
+	return behind(t, func(w http.ResponseWriter, _ *http.Request) { io.WriteString(w, said) })
+}
+
+// behind is a recorder in front of a model.
+func behind(t *testing.T, answer http.HandlerFunc) (*Recorder, string) {
+	t.Helper()
+	model := httptest.NewServer(answer)
 	t.Cleanup(model.Close)
 	rec, err := NewRecorder(RecorderOptions{Upstream: model.URL + "/v1", Name: "q4"})
 	if err != nil {

@@ -122,6 +122,8 @@ type pending struct {
 	items []item
 	after thread // that it goes on from
 	began time.Time
+
+	credentials []string // of the request
 }
 
 // ServeHTTP hands a request on.
@@ -147,7 +149,7 @@ func (r *Recorder) ServeHTTP(w http.ResponseWriter, req *http.Request) {
 		r.proxy.ServeHTTP(w, req)
 		return
 	}
-	p := &pending{api: api, q: q, began: r.o.Now()}
+	p := &pending{api: api, q: q, began: r.o.Now(), credentials: credentials(req)}
 	after, ok := r.threads.get(q.Previous)
 	if !ok {
 		q.Beyond = "it goes on from an answer that was not recorded"
@@ -175,7 +177,7 @@ func (r *Recorder) tee(resp *http.Response) error {
 	switch {
 	case !ok:
 		return nil
-	case denied(resp.StatusCode):
+	case denied(resp.StatusCode), resp.StatusCode/100 == 3: // where else to ask is not kept
 		r.unanswered(p, refusedWith(resp.StatusCode))
 		return nil
 	}
@@ -183,14 +185,22 @@ func (r *Recorder) tee(resp *http.Response) error {
 	return nil
 }
 
+const notRead = "answers that the program did not read to the end, or that are too long"
+
 // take keeps what came: an answer, a failure, or that there was something else.
 func (r *Recorder) take(p *pending, resp *http.Response, b []byte, how ending) {
+	if p.repeats(b) {
+		r.unanswered(p, repeated)
+		return
+	}
 	if resp.StatusCode != http.StatusOK {
-		if len(b) > maxBody {
-			r.unanswered(p, refusedWith(resp.StatusCode))
+		if how == endedLeft {
+			r.unanswered(p, notRead)
 			return
 		}
-		r.keepFailure(p, newFailure(p, resp, b), refusedWith(resp.StatusCode))
+		f := newFailure(p, resp, b)
+		f.Broken = how == endedBroken
+		r.keepFailure(p, f, refusedWith(resp.StatusCode))
 		return
 	}
 	var a *answer
@@ -202,9 +212,13 @@ func (r *Recorder) take(p *pending, resp *http.Response, b []byte, how ending) {
 	}
 	switch {
 	case err == nil:
+		if text, _ := said(a.Parts); p.repeats([]byte(text)) { // piece by piece, where it was streamed
+			r.unanswered(p, repeated)
+			return
+		}
 		r.keep(p, a, b)
 	case how == endedLeft:
-		r.unanswered(p, "answers that the program did not read to the end, or that are too long")
+		r.unanswered(p, notRead)
 	case how == endedBroken:
 		f := newFailure(p, resp, b)
 		f.Broken = true

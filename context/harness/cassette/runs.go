@@ -31,14 +31,15 @@ func (r *runs) add(ctx context.Context, src agentstate.Source, run *pb.Run) (int
 			continue
 		}
 		res := agentstate.ResolverOf(src)
-		res.Limit = 2 * maxBody // a body is longer as JSON
+		res.Limit = 3 * maxBody // a body is longer as JSON
 		b, err := res.Data(ctx, n.GetData())
 		if err != nil {
 			return 0, fmt.Errorf("cassette: %s: %w", run.Meta.GetKey(), err)
 		}
 		if n.Type == nativeFailure {
-			failed = asFailure(b)
-			held += len(b)
+			if failed = asFailure(b); failed != nil {
+				held += len(failed.Body) + len(failed.Rest)
+			}
 			continue
 		}
 		settings = b

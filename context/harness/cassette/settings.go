@@ -65,10 +65,15 @@ func readSetup(api string, b []byte) setup {
 	return newSetup(api, m)
 }
 
+// is tells whether two setups are known to be the same.
+func (s setup) is(got setup) bool {
+	return s.json != nil && s.api == got.api && bytes.Equal(s.json, got.json)
+}
+
 // differs names what is asked for otherwise. Where a recording says nothing of it, or another API says it in
 // its own words, nothing is.
 func (s setup) differs(got setup) []string {
-	if s.json == nil || got.json == nil || s.api != got.api || bytes.Equal(s.json, got.json) {
+	if s.json == nil || got.json == nil || s.api != got.api || s.is(got) {
 		return nil
 	}
 	return harness.Differ(s.json, got.json)

@@ -1,11 +1,14 @@
 package cassette
 
 import (
+	"cmp"
 	"errors"
 	"fmt"
 	"maps"
 	"net/http"
 	"slices"
+
+	"github.com/exitramp/exitramp/context/harness"
 )
 
 // lost are requests that got no answer, by why.
@@ -39,7 +42,12 @@ func (r *Recorder) tried(p *pending) *tried {
 	return r.failed[where]
 }
 
-func (p *pending) where(run int) string { return fmt.Sprintf("%d/%s", run, state(p.items, true)) }
+// where a request is: its messages, and what it asks for beside them. A failure of one model is not made good by
+// another's answer.
+func (p *pending) where(run int) string {
+	asked := harness.Digest(newSetup(p.api.name(), p.q.Settings).json)
+	return fmt.Sprintf("%d/%s/%s", run, state(p.items, true), asked)
+}
 
 // unanswered notes that p got none. A program that tries again may yet get one: see answered.
 func (r *Recorder) unanswered(p *pending, why string) {
@@ -61,6 +69,10 @@ func (r *Recorder) unansweredLocked(p *pending, why string) {
 func (r *Recorder) keepFailure(p *pending, f *failure, why string) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
+	if f.repeats(p) {
+		r.unansweredLocked(p, repeated)
+		return
+	}
 	r.asked++
 	t := r.tried(p)
 	if t == nil || t.in != nil && len(t.in.exchanges) == maxTried {
@@ -111,9 +123,13 @@ func (r *Recorder) putFailure(c *conversation, x *exchange, p *pending, f *failu
 }
 
 // answered forgets the failures of a request that was asked again.
-func (r *Recorder) answered(p *pending) { delete(r.failed, p.where(r.run)) }
+func (r *Recorder) answered(p *pending) {
+	if len(r.failed) > 0 {
+		delete(r.failed, p.where(r.run))
+	}
+}
 
-// conversations are all that is kept, those that end with a failure last.
+// conversations are all that is kept, by run and then by the time of the first answer, or failure.
 func (r *Recorder) conversations() []*conversation {
 	var failed []*conversation
 	for _, t := range r.failed {
@@ -122,7 +138,11 @@ func (r *Recorder) conversations() []*conversation {
 		}
 	}
 	slices.SortFunc(failed, func(a, b *conversation) int { return a.n - b.n })
-	return slices.Concat(r.all, failed)
+	all := slices.Concat(r.all, failed)
+	slices.SortStableFunc(all, func(a, b *conversation) int {
+		return cmp.Or(a.run-b.run, a.exchanges[0].ended.Compare(b.exchanges[0].ended))
+	})
+	return all
 }
 
 // Missing is how many requests passed that the recording does not have, by why.
