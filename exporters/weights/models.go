@@ -67,10 +67,17 @@ func (r *reading) models() error {
 		}
 		return strings.Compare(a.id+"\x00"+a.version, b.id+"\x00"+b.version)
 	})
+	r.shards()
+	gone := func(place, detail string, n uint64) bool {
+		return r.out.Gap(&pb.Gap{Meta: agentstate.Meta("gap", nil, "artifact", place), Kind: "artifact", Place: place, Reason: pb.Gap_REASON_GONE, Detail: detail, Count: n})
+	}
 	for _, rel := range slices.Sorted(maps.Keys(r.missing)) {
-		if !r.out.Gap(&pb.Gap{Meta: agentstate.Meta("gap", nil, "artifact", rel), Kind: "artifact", Place: rel, Reason: pb.Gap_REASON_GONE, Detail: "a part of a model that its index, its manifest or the name of another part speaks of: it is not here, or of another size", Count: 1}) {
+		if !gone(rel, "a part of a model that its index, its manifest or the name of another part speaks of: it is not here, or of another size", 1) {
 			return errStop
 		}
+	}
+	if r.lacking > 0 && !gone("further parts of models", fmt.Sprintf("beyond %d that are named: they are spoken of, and not here", maxMissing), r.lacking) {
+		return errStop
 	}
 	adapters := map[string][]string{} // by the name of the base
 	for _, m := range ms {
@@ -108,9 +115,6 @@ func (r *reading) inFolder(dir string, files []*file) []*model {
 	var tensors, docs []*file
 	for _, x := range files {
 		base := path.Base(x.rel)
-		if x.hdr != nil {
-			r.shards(x)
-		}
 		switch {
 		case x.hdr != nil && x.hdr.Format == "gguf":
 			stem := shard().ReplaceAllString(strings.TrimSuffix(base, path.Ext(base)), "")
@@ -201,14 +205,14 @@ func (r *reading) describe(m *model) {
 		}
 		m.params["trainer_state"] = map[string]any{"global_step": st.Step, "epoch": st.Epoch, "best_metric": st.Best, "last_metrics": last}
 	}
-	var index struct {
-		Map map[string]string `json:"weight_map"`
-	}
 	for _, x := range m.files {
+		var index struct {
+			Map map[string]string `json:"weight_map"`
+		}
 		if strings.HasSuffix(x.rel, ".safetensors.index.json") && x.json(&index) {
-			for _, name := range index.Map {
+			for _, name := range slices.Compact(slices.Sorted(maps.Values(index.Map))) {
 				if rel := path.Join(m.dir, name); r.files[rel] == nil {
-					r.missing[rel] = true
+					r.lacks(rel)
 				}
 			}
 		}

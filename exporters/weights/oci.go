@@ -111,13 +111,13 @@ func (r *reading) blob(dir string, d descriptor) *file {
 	algorithm, sum, _ := strings.Cut(d.Digest, ":")
 	rel := path.Join(dir, "blobs", algorithm, sum)
 	if algorithm != "sha256" || !hexName().MatchString(sum) {
-		r.missing[fmt.Sprintf("%s: %.40q", path.Join(dir, "blobs"), d.Digest)] = true
+		r.lacks(fmt.Sprintf("%s: %.40q", path.Join(dir, "blobs"), d.Digest))
 		return nil
 	}
 	x := r.files[rel]
 	switch {
 	case x == nil || x.key != "" && x.size != d.Size:
-		r.missing[rel] = true
+		r.lacks(rel)
 		return nil
 	case x.key == "": // it is a gap already
 		return nil

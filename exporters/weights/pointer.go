@@ -2,7 +2,9 @@ package weights
 
 import (
 	"fmt"
+	"maps"
 	"path"
+	"slices"
 	"strconv"
 	"strings"
 )
@@ -37,24 +39,72 @@ func (x *file) pointer() string {
 	return "a Git LFS pointer to " + size + " bytes with sha256 " + sum + ", which are not here: git lfs pull"
 }
 
-// maxShards is how many parts one model is in at most.
-const maxShards = 10_000
+// Bounds: a name can speak of any number of parts.
+const (
+	maxShards  = 10_000 // that one model is in
+	maxMissing = 1000   // that are named; the others are counted
+)
 
-// shards notes the parts of a model that its other parts speak of by their names, and that are not here.
-func (r *reading) shards(x *file) {
-	ext := path.Ext(x.rel)
-	m := shard().FindStringSubmatch(strings.TrimSuffix(x.rel, ext))
-	if m == nil {
-		return
+// lacks notes a file that something speaks of and that is not here.
+func (r *reading) lacks(rel string) {
+	switch {
+	case r.missing[rel]:
+	case len(r.missing) < maxMissing:
+		r.missing[rel] = true
+	default:
+		r.lacking++
 	}
-	n, err := strconv.Atoi(m[2])
-	if err != nil || n > maxShards {
-		return
+}
+
+// shards notes the parts of models that their other parts speak of by their names, and that are not here.
+func (r *reading) shards() {
+	type set struct {
+		name  string // of a part, for its number
+		n     int
+		here  map[int]bool
+		opens bool // a part of it is one
 	}
-	stem := strings.TrimSuffix(x.rel, m[0]+ext)
-	for i := range n {
-		if rel := fmt.Sprintf("%s-%05d-of-%s%s", stem, i+1, m[2], ext); r.files[rel] == nil {
-			r.missing[rel] = true
+	sets := map[string]*set{}
+	for _, rel := range r.order {
+		ext := path.Ext(rel)
+		m := shard().FindStringSubmatch(strings.TrimSuffix(rel, ext))
+		if m == nil {
+			continue
 		}
+		i, err := strconv.Atoi(m[1])
+		n, err2 := strconv.Atoi(m[2])
+		if err != nil || err2 != nil || n > maxShards {
+			continue
+		}
+		stem, end := strings.TrimSuffix(rel, m[0]+ext), "-of-"+m[2]+ext
+		s := sets[stem+end]
+		if s == nil {
+			s = &set{strings.ReplaceAll(stem, "%", "%%") + "-%05d" + strings.ReplaceAll(end, "%", "%%"), n, map[int]bool{}, false}
+			sets[stem+end] = s
+		}
+		s.here[i], s.opens = true, s.opens || r.files[rel].hdr != nil
+	}
+	for _, k := range slices.Sorted(maps.Keys(sets)) {
+		s := sets[k]
+		if !s.opens {
+			continue
+		}
+		first := 1
+		if s.here[0] && !s.here[s.n] { // some count from zero
+			first = 0
+		}
+		left := s.n
+		for i := range s.here {
+			if i >= first && i < first+s.n {
+				left--
+			}
+		}
+		for i := first; left > 0 && len(r.missing) < maxMissing; i++ {
+			if !s.here[i] {
+				r.lacks(fmt.Sprintf(s.name, i))
+				left--
+			}
+		}
+		r.lacking += uint64(left)
 	}
 }

@@ -39,6 +39,53 @@ func TestNotHere(t *testing.T) {
 	}
 }
 
+// Parts are counted once a model, from one or from zero, and what names claim is bounded.
+func TestShards(t *testing.T) {
+	whole := st(`{"a":{"dtype":"U8","shape":[1],"data_offsets":[0,1]}}`, 1)
+	const parts = "-of-00003.safetensors"
+	var many []string
+	for i := range 30 {
+		many = append(many, fmt.Sprintf("a%d-00001-of-10000.safetensors", i))
+	}
+	for name, c := range map[string]struct {
+		files []string
+		named []string
+		more  uint64
+	}{
+		"from one":               {[]string{"a-00001" + parts, "a-00002" + parts, "a-00003" + parts}, nil, 0},
+		"from zero":              {[]string{"a-00000" + parts, "a-00001" + parts, "a-00002" + parts}, nil, 0},
+		"from zero, not all":     {[]string{"a-00000" + parts, "a-00002" + parts}, []string{"a-00001" + parts}, 0},
+		"one too many":           {[]string{"a-00000" + parts, "a-00001" + parts, "a-00003" + parts}, []string{"a-00002" + parts}, 0},
+		"two models":             {[]string{"a-00001" + parts, "b%d-00001" + parts}, []string{"a-00002" + parts, "a-00003" + parts, "b%d-00002" + parts, "b%d-00003" + parts}, 0},
+		"more than one model is": {[]string{"a-00001-of-99999.safetensors"}, nil, 0},
+		"many":                   {many, nil, 30*9999 - maxMissing},
+	} {
+		t.Run(name, func(t *testing.T) {
+			root := t.TempDir()
+			for _, f := range c.files {
+				put(t, filepath.Join(root, f), whole)
+			}
+			_, rep := export(t, Open(root, false))
+			var got []string
+			var more uint64
+			for _, g := range rep.Gaps {
+				if g.Place == "further parts of models" {
+					more = g.Count
+				} else {
+					got = append(got, g.Place)
+				}
+			}
+			slices.Sort(got)
+			if c.more > 0 && len(got) == maxMissing {
+				got = nil
+			}
+			if d := cmp.Diff(c.named, got); d != "" || more != c.more {
+				t.Errorf("%s more %d, want %d", d, more, c.more)
+			}
+		})
+	}
+}
+
 // A layout whose manifest, or a layer of it, is not there is not a layout without models.
 func TestLayoutNotWhole(t *testing.T) {
 	root := t.TempDir()

@@ -118,6 +118,7 @@ type reading struct {
 	named   map[string]base     // by id; adapters are not in it
 	headers map[[32]byte]string // keys of the Artifacts that hold a header, by the digest of the file
 	missing map[string]bool     // files that a document names and that are not there
+	lacking uint64              // more of them
 }
 
 var errStop = errors.New("the consumer stopped")
@@ -174,7 +175,7 @@ func (r *reading) all(ctx context.Context) error {
 	if len(again) != len(fs) {
 		return ErrChanged
 	}
-	r.out.Reference("artifact", uint64(len(again)+len(r.missing)), "second walk of the folder", "whole folder")
+	r.out.Reference("artifact", uint64(len(again)+len(r.missing))+r.lacking, "second walk of the folder", "whole folder")
 	r.out.Derived("model", "artifact")
 	r.out.AbsentOthers()
 	st := r.out.Statement()
