@@ -6,6 +6,8 @@ import (
 	"encoding/json"
 	"fmt"
 	"io"
+	"maps"
+	"slices"
 	"strings"
 	"time"
 )
@@ -104,8 +106,8 @@ func tuned(id string) string {
 }
 
 // forUse is the day on which a model ends, and who says so. Where nobody speaks of the model, its base does, or what
-// answered for it.
-func (d *Dates) forUse(u *Use) (time.Time, string) {
+// answered for it last: answered are the ids that did, and when.
+func (d *Dates) forUse(u *Use, answered map[string]time.Time) (time.Time, string) {
 	basis := func(on date, of string) (time.Time, string) {
 		return on.retires, of + on.source + ", read " + d.AsOf.Format(time.DateOnly)
 	}
@@ -117,10 +119,15 @@ func (d *Dates) forUse(u *Use) (time.Time, string) {
 			return basis(on, "its base "+base+": ")
 		}
 	}
+	var last time.Time
+	for _, at := range answered {
+		last = later(last, at)
+	}
 	var first date
 	var which string
-	for _, id := range u.Served {
-		if on, ok := d.of(u.Provider, id); ok && (which == "" || on.retires.Before(first.retires)) {
+	for _, id := range slices.Sorted(maps.Keys(answered)) {
+		on, ok := d.of(u.Provider, id)
+		if ok && answered[id].Equal(last) && u.from(on.provider, id) && (which == "" || on.retires.Before(first.retires)) {
 			first, which = on, id
 		}
 	}
@@ -128,4 +135,22 @@ func (d *Dates) forUse(u *Use) (time.Time, string) {
 		return time.Time{}, ""
 	}
 	return basis(first, "answered by "+which+": ")
+}
+
+// from tells whether u is the provider's own model where served answered for it. A name that somebody gave to a
+// deployment may be that of a cloud, which sets days of its own.
+func (u *Use) from(provider, served string) bool {
+	if u.Provider != "" || provider == "" {
+		return true
+	}
+	name := u.ID
+	if at := strings.IndexAny(u.ID, ":/"); at >= 0 {
+		if strings.EqualFold(u.ID[:at], provider) {
+			return true
+		}
+		if u.ID[:at] == "models" {
+			name = u.ID[at+1:]
+		}
+	}
+	return strings.HasPrefix(served, name+"-")
 }

@@ -64,6 +64,9 @@ func (c *Lister) List(dates *Dates) []Use {
 		m.Runs += u.Runs
 		m.Agents = append(m.Agents, u.Agents...)
 		m.LastUsed = later(m.LastUsed, u.LastUsed)
+		if served := c.serves[key]; served != "" {
+			c.answer(id, served, u.LastUsed)
+		}
 	}
 	for _, u := range c.by {
 		if !u.Pinned {
@@ -71,7 +74,7 @@ func (c *Lister) List(dates *Dates) []Use {
 		}
 		u.Live = u.Live || len(u.Agents) > 0 || u.Embeddings > 0 || u.Spaces > 0 || !u.LastUsed.IsZero() && c.newest.Sub(u.LastUsed) <= recent
 		if u.Retires.IsZero() && dates != nil {
-			u.Retires, u.RetiresBasis = dates.forUse(u)
+			u.Retires, u.RetiresBasis = dates.forUse(u, c.answered[u.ID])
 		}
 		slices.Sort(u.Agents)
 		slices.Sort(u.Served)
@@ -105,11 +108,14 @@ type Lister struct {
 	keys   map[string]string // key of a Model record to its id
 	named  map[string]*Use   // by the key of the model: what names it by that
 	newest time.Time
+
+	serves   map[string]string               // key of a Model record to the id that answered
+	answered map[string]map[string]time.Time // by id: those that answered for it, and when last
 }
 
 // NewLister is a Lister that has seen nothing.
 func NewLister() *Lister {
-	return &Lister{by: map[string]*Use{}, keys: map[string]string{}, named: map[string]*Use{}}
+	return &Lister{by: map[string]*Use{}, keys: map[string]string{}, named: map[string]*Use{}, serves: map[string]string{}, answered: map[string]map[string]time.Time{}}
 }
 
 func (c *Lister) use(id string) *Use {
@@ -119,6 +125,13 @@ func (c *Lister) use(id string) *Use {
 		c.by[id] = u
 	}
 	return u
+}
+
+func (c *Lister) answer(id, served string, at time.Time) {
+	if c.answered[id] == nil {
+		c.answered[id] = map[string]time.Time{}
+	}
+	c.answered[id][served] = later(c.answered[id][served], at)
 }
 
 func (c *Lister) byKey(key string) *Use {
@@ -138,7 +151,7 @@ func (c *Lister) Add(r agentstate.Record) {
 	}
 	switch r := r.(type) {
 	case *pb.Model:
-		c.model(r)
+		c.model(r, at)
 	case *pb.Agent:
 		if r.ModelKey != "" {
 			u := c.byKey(r.ModelKey)
@@ -167,7 +180,7 @@ func (c *Lister) Add(r agentstate.Record) {
 	}
 }
 
-func (c *Lister) model(m *pb.Model) {
+func (c *Lister) model(m *pb.Model, at time.Time) {
 	id := m.RequestedId
 	if id == "" {
 		id = m.ServedId
@@ -184,8 +197,12 @@ func (c *Lister) model(m *pb.Model) {
 	if m.Region != "" {
 		u.Region = m.Region
 	}
-	if m.ServedId != "" && m.ServedId != id {
-		u.Served = append(u.Served, m.ServedId)
+	if m.ServedId != "" {
+		c.serves[m.Meta.GetKey()] = m.ServedId
+		c.answer(id, m.ServedId, at)
+		if m.ServedId != id {
+			u.Served = append(u.Served, m.ServedId)
+		}
 	}
 	// Regions and accounts say days of their own: the first one counts.
 	if at := stamp(m.RetiresUnixNano); !at.IsZero() && (u.Retires.IsZero() || at.Before(u.Retires)) {

@@ -128,6 +128,60 @@ func TestNames(t *testing.T) {
 	}
 }
 
+// What answered for a model last says when it ends, where its provider is known to be the one that says so.
+func TestServed(t *testing.T) {
+	dates, err := models.ReadDates(strings.NewReader(`{"as_of": "2026-10-01", "models": [
+		{"provider": "openai", "retires": "2024-06-13", "ids": ["gpt-old-0613"], "source": "s"},
+		{"provider": "openai", "retires": "2028-01-14", "ids": ["gpt-new-0125"], "source": "s"}]}`))
+	if err != nil {
+		t.Fatal(err)
+	}
+	type served struct{ id, made, ran string }
+	was, is, own := served{"gpt-old-0613", "2024-01-01", ""}, served{"gpt-new-0125", "2026-09-01", ""}, served{"a-model-of-ours", "2026-09-02", ""}
+	for name, c := range map[string]struct {
+		provider, id string
+		by           []served
+		want         string
+	}{
+		"the last record":        {"openai", "our-alias", []served{was, is}, "2028-01-14"},
+		"in another order":       {"openai", "our-alias", []served{is, was}, "2028-01-14"},
+		"the last run":           {"openai", "our-alias", []served{{was.id, was.made, "2026-09-05"}, {is.id, is.made, "2026-09-04"}}, "2024-06-13"},
+		"none says when":         {"openai", "our-alias", []served{{is.id, "", ""}, {was.id, "", ""}}, "2024-06-13"},
+		"nobody speaks of it":    {"openai", "our-alias", []served{was, own}, ""},
+		"a deployment":           {"", "our-alias", []served{is}, ""},
+		"a deployment of azure":  {"", "azure/gpt-new", []served{is}, ""},
+		"provider before the id": {"", "openai/our-alias", []served{is}, "2028-01-14"},
+		"an alias of the maker":  {"", "gpt-new", []served{is}, "2028-01-14"},
+	} {
+		t.Run(name, func(t *testing.T) {
+			stamp := func(on string) int64 {
+				if on == "" {
+					return 0
+				}
+				return day(on).UnixNano()
+			}
+			var recs list
+			for _, s := range c.by {
+				recs = append(recs, &pb.Model{Meta: &pb.Meta{Key: "model/" + s.id, CreatedUnixNano: stamp(s.made)}, Provider: c.provider, RequestedId: c.id, ServedId: s.id})
+				if s.ran != "" {
+					recs = append(recs, &pb.Run{Meta: &pb.Meta{Key: "run/" + s.id}, ModelKey: "model/" + s.id, StartedUnixNano: stamp(s.ran)})
+				}
+			}
+			got, err := models.List(t.Context(), recs, dates)
+			if err != nil || len(got) != 1 {
+				t.Fatal(got, err)
+			}
+			on := ""
+			if !got[0].Retires.IsZero() {
+				on = got[0].Retires.Format(time.DateOnly)
+			}
+			if on != c.want {
+				t.Errorf("it ends %q, want %q", on, c.want)
+			}
+		})
+	}
+}
+
 // The dates that a release carries parse, say when they were read, and each has a source.
 func TestKnown(t *testing.T) {
 	d, err := models.Known()
