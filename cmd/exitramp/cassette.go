@@ -254,34 +254,42 @@ type played struct {
 	stderr   io.Writer
 	requests int
 	answers  map[string]bool
-	misses   []cassette.Miss
-	others   []cassette.Miss // answered, though asked with other settings
+	missed   int
+	misses   []cassette.Miss // the first of them
+	other    int             // answered, though asked with other settings
+	others   []cassette.Miss // the first of them
 	told     map[string]bool // what differs in those
 }
+
+// maxTold is how many misses, and how many differences of settings, are told one by one.
+const maxTold = 1000
 
 func (p *played) miss(m cassette.Miss) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	p.requests++
-	if len(p.misses) < 1000 {
+	if p.missed++; len(p.misses) < maxTold {
 		p.misses = append(p.misses, m)
 		fmt.Fprintln(p.stderr, "!", m)
 	}
 }
 
-// other notes an answer that was recorded for other settings. An agent asks so at every step: it is told once.
-func (p *played) other(m cassette.Miss) {
+// otherSettings notes an answer that was recorded for other settings. An agent asks so at every step: it is told once.
+func (p *played) otherSettings(m cassette.Miss) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
+	if p.other++; len(p.others) < maxTold {
+		p.others = append(p.others, m)
+	}
 	what := strings.Join(m.Differs, "; ")
-	if len(p.others) == 1000 {
+	if p.told[what] || len(p.told) > maxTold {
 		return
 	}
-	p.others = append(p.others, m)
-	if !p.told[what] {
-		p.told[what] = true
-		fmt.Fprintln(p.stderr, "!", m)
+	if p.told[what] = true; len(p.told) > maxTold {
+		fmt.Fprintln(p.stderr, "! other settings that differ otherwise are counted from here on, and not told")
+		return
 	}
+	fmt.Fprintln(p.stderr, "!", m)
 }
 
 func (p *played) answer(key string) {
@@ -298,7 +306,7 @@ func (a *app) play(ctx context.Context, from string, args []string, f *playFlags
 	}
 	defer src.Close()
 	p := &played{stderr: a.stderr, answers: map[string]bool{}, misses: []cassette.Miss{}, others: []cassette.Miss{}, told: map[string]bool{}}
-	player, err := cassette.NewPlayer(ctx, watched{src, a, "read", nil}, &cassette.PlayerOptions{IgnoreSystem: f.system, SameSettings: f.same, OnMiss: p.miss, OnOther: p.other, OnAnswer: p.answer})
+	player, err := cassette.NewPlayer(ctx, watched{src, a, "read", nil}, &cassette.PlayerOptions{IgnoreSystem: f.system, SameSettings: f.same, OnMiss: p.miss, OnOther: p.otherSettings, OnAnswer: p.answer})
 	if err != nil {
 		return err
 	}
@@ -317,17 +325,17 @@ func (a *app) play(ctx context.Context, from string, args []string, f *playFlags
 	s.stop()
 	a.result["requests"], a.result["misses"] = p.requests, p.misses
 	if f.serve.json {
-		if err := a.printJSON(map[string]any{"requests": p.requests, "answers": len(p.answers), "recorded": player.Answers(), "misses": p.misses, "other_settings": p.others}); err != nil {
+		if err := a.printJSON(map[string]any{"requests": p.requests, "answers": len(p.answers), "recorded": player.Answers(), "misses": p.misses, "other_settings": p.others, "other_settings_count": p.other}); err != nil {
 			return err
 		}
 	} else {
 		fmt.Fprintf(a.stderr, "played %d of %d recorded answers to %d requests", len(p.answers), player.Answers(), p.requests)
-		if n := len(p.others); n > 0 {
+		if n := p.other; n > 0 {
 			fmt.Fprintf(a.stderr, ", %d of them recorded for other settings", n)
 		}
 		fmt.Fprintln(a.stderr)
 	}
-	if n := len(p.misses); n > 0 {
+	if n := p.missed; n > 0 {
 		return errors.Join(&exitError{code: exitCheck, err: fmt.Errorf("%d requests were not as recorded", n)}, failed)
 	}
 	return failed

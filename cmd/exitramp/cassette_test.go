@@ -7,7 +7,10 @@ import (
 	"io"
 	"net/http"
 	"os"
+	"strings"
 	"testing"
+
+	"github.com/exitramp/exitramp/context/harness/cassette"
 )
 
 // asks is a program that talks to a model: it sends the operator's text and the question in the
@@ -62,6 +65,30 @@ func asks() {
 		}
 	}
 	os.Exit(1)
+}
+
+// A difference is told whenever it is new, and everything is counted, however often the same was told before.
+func TestPlayedOthers(t *testing.T) {
+	var said bytes.Buffer
+	p := &played{stderr: &said, told: map[string]bool{}}
+	other := func(what string) {
+		p.otherSettings(cassette.Miss{What: "settings", Differs: []string{what}})
+	}
+	for range 1500 {
+		other("model: want a, got b")
+		p.miss(cassette.Miss{What: "x"})
+	}
+	other("temperature: want a, got b")
+	if n := strings.Count(said.String(), "other settings"); n != 2 || p.other != 1501 || len(p.others) != maxTold || p.missed != 1500 || len(p.misses) != maxTold {
+		t.Errorf("%d told, %d others, %d missed", n, p.other, p.missed)
+	}
+	said.Reset()
+	for i := range 1500 {
+		other(fmt.Sprint("seed ", i))
+	}
+	if n := strings.Count(said.String(), "\n"); n != maxTold-1 || !strings.HasSuffix(said.String(), "and not told\n") {
+		t.Errorf("%d lines, the last %q", n, said.String()[max(0, said.Len()-100):])
+	}
 }
 
 // A page that resolves its own name to this machine reads nothing, and other machines are not served.
