@@ -7,9 +7,12 @@ import (
 	"fmt"
 	"io"
 	"math"
+	"math/big"
 	"strings"
 
 	"go.yaml.in/yaml/v3"
+
+	"github.com/exitramp/exitramp/internal/lazyre"
 )
 
 // Bounds of a document: aliases can claim any size.
@@ -128,23 +131,39 @@ func scalar(n *yaml.Node) any {
 			return v
 		}
 	case "!!int", "!!float":
-		text := decimal(text)
-		if json.Valid([]byte(text)) {
-			return json.Number(text)
-		}
-		var v float64
-		if !strings.Contains(text, "_") && n.Decode(&v) == nil && !math.IsNaN(v) && !math.IsInf(v, 0) {
-			b, _ := json.Marshal(v)
-			return json.Number(b)
+		if v, ok := number(text); ok {
+			return v
 		}
 	}
 	return text
 }
 
-// decimal takes the zeros off that YAML 1.1 reads as octal, and promptfoo does not: 010 is ten.
-func decimal(s string) string {
-	if digits := strings.TrimLeft(s, "0"); digits != s && digits != "" && strings.Trim(digits, "0123456789") == "" {
-		return digits
+// decimals are numbers of YAML 1.2: sign, whole part, fraction, exponent.
+var decimals = lazyre.New(`^([-+]?)([0-9]*)(\.[0-9]*)?([eE][-+]?[0-9]+)?$`)
+
+// number is what promptfoo reads as one, which is YAML 1.2: 010 is ten, -0x1F and 0b11 are texts.
+func number(s string) (json.Number, bool) {
+	for prefix, base := range map[string]int{"0o": 8, "0x": 16} {
+		if digits, ok := strings.CutPrefix(s, prefix); ok {
+			v, ok := new(big.Int).SetString(digits, base)
+			if !ok || strings.ContainsAny(digits, "+-_") {
+				return "", false
+			}
+			return json.Number(v.String()), true
+		}
 	}
-	return s
+	m := decimals().FindStringSubmatch(s)
+	if m == nil || m[2] == "" && len(m[3]) < 2 {
+		return "", false
+	}
+	whole, fraction := strings.TrimLeft(m[2], "0"), m[3]
+	if whole == "" {
+		whole = "0"
+	}
+	if fraction == "." {
+		fraction = ""
+	}
+	v := json.Number(strings.TrimPrefix(m[1], "+") + whole + fraction + m[4])
+	f, err := v.Float64()
+	return v, err == nil && !math.IsInf(f, 0)
 }

@@ -37,14 +37,16 @@ type builder struct {
 	out     *suite
 	prompts []prompt
 	doc     map[string]any
+	base    map[string]any  // defaultTest
 	seen    map[string]int  // ids of cases
 	left    map[string]bool // places
 }
 
 // A prompt is what is sent, before variables are filled in.
 type prompt struct {
-	names []string // that tests may choose it by
-	text  string
+	names    []string // that tests may choose it by
+	labelled bool     // its text is no name
+	text     string
 }
 
 // understand reads a document. Beyond maxCases cases it is refused.
@@ -59,14 +61,14 @@ func understand(v any) (*suite, error) {
 	b := &builder{out: &suite{judged: map[string]int{}}, doc: doc, seen: map[string]int{}, left: map[string]bool{}}
 	b.out.description, _ = doc["description"].(string)
 	b.readPrompts(doc["prompts"])
-	base, _ := doc["defaultTest"].(map[string]any)
-	if doc["defaultTest"] != nil && base == nil {
+	b.base, _ = doc["defaultTest"].(map[string]any)
+	if doc["defaultTest"] != nil && b.base == nil {
 		b.leave("defaultTest")
 	}
-	if err := b.tests("tests", doc["tests"], base, doc["scenarios"] == nil); err != nil {
+	if err := b.tests("tests", doc["tests"], nil, doc["scenarios"] == nil); err != nil {
 		return nil, err
 	}
-	if err := b.scenarios(doc["scenarios"], base); err != nil {
+	if err := b.scenarios(doc["scenarios"]); err != nil {
 		return nil, err
 	}
 	b.files("", doc)
@@ -112,7 +114,7 @@ func (b *builder) readPrompts(v any) {
 				p := prompt{}
 				for _, name := range []string{"label", "id"} {
 					if s, ok := x[name].(string); ok {
-						p.names = append(p.names, s)
+						p.names, p.labelled = append(p.names, s), p.labelled || name == "label"
 					}
 				}
 				if raw, ok := x["raw"].(string); ok {
@@ -134,15 +136,17 @@ func (b *builder) prompt(place string, p prompt) {
 	if fileLike(p.text) {
 		b.leave(place)
 	}
-	p.names = append(p.names, p.text)
+	if !p.labelled {
+		p.names = append(p.names, p.text)
+	}
 	b.prompts = append(b.prompts, p)
 }
 
-// tests reads a list of tests. Without any, promptfoo sends the prompts alone.
-func (b *builder) tests(place string, v any, base map[string]any, alone bool) error {
+// tests reads a list of tests, of a scenario where there is a setting. Without any, promptfoo sends the prompts alone.
+func (b *builder) tests(place string, v any, setting map[string]any, alone bool) error {
 	list, isList := v.([]any)
 	if alone && (v == nil || isList && len(list) == 0) {
-		return b.test(place, base, nil)
+		return b.test(place, setting, nil)
 	}
 	switch v := v.(type) {
 	case nil:
@@ -154,7 +158,7 @@ func (b *builder) tests(place string, v any, base map[string]any, alone bool) er
 				b.leave(at)
 				continue
 			}
-			if err := b.test(at, base, t); err != nil {
+			if err := b.test(at, setting, t); err != nil {
 				return err
 			}
 		}
@@ -165,7 +169,7 @@ func (b *builder) tests(place string, v any, base map[string]any, alone bool) er
 }
 
 // scenarios are tests that run once for each of several settings.
-func (b *builder) scenarios(v any, base map[string]any) error {
+func (b *builder) scenarios(v any) error {
 	list, ok := v.([]any)
 	if v != nil && !ok {
 		b.leave("scenarios")
@@ -184,7 +188,7 @@ func (b *builder) scenarios(v any, base map[string]any) error {
 				b.leave(fmt.Sprintf("%s.config[%d]", place, j))
 				continue
 			}
-			if err := b.tests(place+".tests", s["tests"], merge(base, c), false); err != nil {
+			if err := b.tests(place+".tests", s["tests"], c, false); err != nil {
 				return err
 			}
 		}
@@ -192,42 +196,9 @@ func (b *builder) scenarios(v any, base map[string]any) error {
 	return nil
 }
 
-// merge is a test with what it takes from a default.
-func merge(base, test map[string]any) map[string]any {
-	out := maps.Clone(base)
-	if out == nil {
-		out = map[string]any{}
-	}
-	maps.Copy(out, test)
-	for _, part := range []string{"vars", "options"} {
-		a, _ := base[part].(map[string]any)
-		c, isMap := test[part].(map[string]any)
-		if a == nil || test[part] != nil && !isMap {
-			continue
-		}
-		m := maps.Clone(a)
-		maps.Copy(m, c)
-		for _, end := range []string{"prefix", "suffix"} {
-			if part == "options" && m[end] == "" { // an empty one does not take the default away
-				m[end] = a[end]
-			}
-		}
-		out[part] = m
-	}
-	a, _ := base["assert"].([]any)
-	c, _ := test["assert"].([]any)
-	if options, _ := out["options"].(map[string]any); options["disableDefaultAsserts"] == true {
-		a = nil
-	}
-	if len(a)+len(c) > 0 {
-		out["assert"] = slices.Concat(a, c)
-	}
-	return out
-}
-
 // test makes the cases of one test: one a prompt and combination of variables.
-func (b *builder) test(place string, base, t map[string]any) error {
-	t = merge(base, t)
+func (b *builder) test(place string, setting, t map[string]any) error {
+	t = whole(b.base, setting, t)
 	vars, ok := t["vars"].(map[string]any)
 	if t["vars"] != nil && !ok {
 		b.leave(place + ".vars")

@@ -63,6 +63,9 @@ func plainText(v any) (string, bool) {
 // spelled is a number as JavaScript writes it: 1.50 is 1.5.
 func spelled(n json.Number) string {
 	if f, err := n.Float64(); err == nil {
+		if f == 0 { // -0.0 too
+			return "0"
+		}
 		if b, err := json.Marshal(f); err == nil {
 			return string(b)
 		}

@@ -1,0 +1,95 @@
+package promptfoo
+
+import (
+	"slices"
+	"strings"
+	"testing"
+
+	"github.com/google/go-cmp/cmp"
+)
+
+// sent are the cases of a suite: what is sent, and what is expected in it.
+func sent(t *testing.T, yaml string) []string {
+	t.Helper()
+	v, err := parse([]byte(yaml))
+	if err != nil {
+		t.Fatal(err)
+	}
+	s, err := understand(v)
+	if err != nil {
+		t.Fatal(err)
+	}
+	var out []string
+	for _, c := range s.cases {
+		line := []string{c.input.Text + ":"}
+		for _, e := range c.expect {
+			line = append(line, string(e.Value.GetInline()))
+		}
+		out = append(out, strings.Join(line, " "))
+	}
+	return out
+}
+
+// What promptfoo 0.121.20 sends and checks for these suites, with its provider echo.
+func TestMerge(t *testing.T) {
+	for name, c := range map[string]struct {
+		yaml string
+		want []string
+	}{
+		"default assertions are kept away": {`
+prompts: ['A {{x}}']
+defaultTest: {assert: [{type: contains, value: default}], options: {prefix: 'D '}}
+tests:
+  - {vars: {x: own}, options: {disableDefaultAsserts: true}}
+  - {vars: {x: own2}, options: {disableDefaultAsserts: true}, assert: [{type: contains, value: A}]}
+  - {vars: {x: both}, assert: [{type: contains, value: B}]}
+scenarios:
+  - config: [{vars: {x: s1}, assert: [{type: contains, value: config}], options: {prefix: 'C '}}]
+    tests: [{options: {disableDefaultAsserts: true, prefix: ''}, assert: [{type: contains, value: test}]}, {assert: [{type: contains, value: test2}]}]
+  - config: [{vars: {x: s2}, options: {disableDefaultAsserts: true}}]
+    tests: [{vars: {y: 1}}]
+`, []string{"D A own:", "D A own2: A", "D A both: default B", "D A s1: config test", "C A s1: default config test2", "D A s2:"}},
+		"by the default itself": {`
+prompts: ['{{x}}']
+defaultTest: {assert: [{type: contains, value: default}], options: {disableDefaultAsserts: true}}
+tests: [{vars: {x: plain}}]
+scenarios: [{config: [{vars: {x: s1}}], tests: [{assert: [{type: contains, value: test}]}]}]
+`, []string{"plain: default", "s1: test"}},
+		"a label goes before the text": {`
+prompts: [{raw: 'long {{x}}', label: l}, {raw: 'raw {{x}}', label: m}, 'plain {{x}}', {id: i, raw: 'with {{x}}'}]
+tests:
+  - {vars: {x: 1}, prompts: ['l*']}
+  - {vars: {x: 2}, prompts: ['plain*']}
+  - {vars: {x: 3}, prompts: ['i']}
+  - {vars: {x: 4}, prompts: ['with*']}
+  - {vars: {x: 5}, prompts: ['l*', m]}
+  - {vars: {x: 6}, prompts: ['raw*']}
+`, []string{"long 1:", "plain 2:", "with 3:", "with 4:", "long 5:", "raw 5:"}},
+	} {
+		t.Run(name, func(t *testing.T) {
+			if d := cmp.Diff(c.want, sent(t, c.yaml)); d != "" {
+				t.Error(d)
+			}
+		})
+	}
+}
+
+// Numbers as js-yaml 5 reads them and JavaScript writes them.
+func TestNumbers(t *testing.T) {
+	numbers := []string{"-010 -10", "+010 10", "-0 0", "-0.0 0", "0o17 15", "0x1F 31", "1e21 1e+21", "1e-7 1e-7", "-.5 -0.5", "+.5 0.5", "-5. -5", "1.e3 1000", "08 8", "-08 -8", "010.5 10.5", "0e5 0", "00 0", "1e+3 1000"}
+	texts := []string{"-0o17", "+0o17", "0b11", "-0b11", "0B11", "-0x1F", "+0x1F", "0X1f", "0o8", "1_0.5", "1_000", "0x1_F", "0o1_7", "0x", "1e400", "-1e400", "0_8", "1.2.3", "190:20:30"}
+	var yaml strings.Builder
+	yaml.WriteString("prompts: ['{{x}}']\ntests:\n")
+	var want []string
+	for _, s := range slices.Concat(numbers, texts) {
+		in, out, ok := strings.Cut(s, " ")
+		if !ok {
+			out = in
+		}
+		yaml.WriteString("  - {vars: {x: " + in + "}}\n")
+		want = append(want, out+":")
+	}
+	if d := cmp.Diff(want, sent(t, yaml.String())); d != "" {
+		t.Error(d)
+	}
+}
