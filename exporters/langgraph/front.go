@@ -1,13 +1,16 @@
 package langgraph
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"maps"
+	"slices"
 	"strings"
 
 	"github.com/exitramp/exitramp/context/agentstate"
 	"github.com/exitramp/exitramp/context/fidelity"
+	"github.com/exitramp/exitramp/exporters/langgraph/internal/values"
 	pb "github.com/exitramp/exitramp/proto/exitramp/v1"
 )
 
@@ -38,6 +41,8 @@ type write struct{ key, channel, why string }
 const notNewest = "the newest checkpoint of its thread is refused, and from an older one the runtime would do again what was done since: "
 
 const notItsWrite = "a write at the newest checkpoint of its thread is refused, and without it the runtime would do again what was done, or ask no more: "
+
+const notItsSend = "a send that waits at the newest checkpoint of its thread is refused, and without it the runtime would not run the task: "
 
 // threadOf is the key of the conversation of a thread's record.
 func threadOf(key string) string {
@@ -92,7 +97,9 @@ func (w *writer) try(ctx context.Context, f *front, keys []string) error {
 		} else if bad := f.writes[key]; err == nil && len(bad) > 0 {
 			at = &refused{bad[0].key, notItsWrite + bad[0].why}
 		} else if err == nil {
-			at, err = w.rebuilt(ctx, c, x)
+			if at = f.unsent(c, x); at == nil {
+				at, err = w.rebuilt(ctx, c, x)
+			}
 		}
 		if err != nil {
 			return err
@@ -112,6 +119,21 @@ func (w *writer) try(ctx context.Context, f *front, keys []string) error {
 		}
 	}
 	return nil
+}
+
+// unsent is a write of sends that wait at c, in the form x, and that the target refuses: below version 4 it
+// is one of c's parent. nil: there is none.
+func (f *front) unsent(c *pb.Checkpoint, x crossed) *refused {
+	i := slices.IndexFunc(f.writes[c.ParentKey], func(p write) bool { return p.channel == channelSends })
+	if i < 0 {
+		return nil
+	}
+	cp, err := values.ParseCheckpoint(cmp.Or(x.row["type"].String(), "json"), x.row["checkpoint"].b)
+	if err != nil || cp.V >= 4 {
+		return nil
+	}
+	no := f.writes[c.ParentKey][i]
+	return &refused{no.key, notItsSend + no.why}
 }
 
 // tryWrites finds out which of the writes under keys the target refuses.

@@ -21,7 +21,7 @@ const maxMetadata = 64 << 10
 // all of them: the thread is as a whole what they are together.
 func (t *thread) inner(ctx context.Context, c *table, first map[string]int64) error {
 	root := t.root.String()
-	meta, err := t.headMetadata(ctx, c)
+	meta, err := t.headMetadata(ctx, c, maxMetadata)
 	if err != nil {
 		return err
 	}
@@ -53,8 +53,8 @@ func (t *thread) inner(ctx context.Context, c *table, first map[string]int64) er
 	return nil
 }
 
-// headMetadata is the metadata of the newest checkpoint of each namespace.
-func (t *thread) headMetadata(ctx context.Context, c *table) (map[string]values.Metadata, error) {
+// headMetadata is the metadata of the newest checkpoint of each namespace, where it is not above most bytes.
+func (t *thread) headMetadata(ctx context.Context, c *table, most int) (map[string]values.Metadata, error) {
 	text, id := "CAST(metadata AS BLOB)", "checkpoint_id"
 	if t.r.lay.engine == "postgres" {
 		text = "convert_to(metadata::text, 'UTF8')"
@@ -64,7 +64,7 @@ func (t *thread) headMetadata(ctx context.Context, c *table) (map[string]values.
 	}
 	rows, err := t.r.eng.query(ctx, "SELECT c.checkpoint_ns, m FROM (SELECT checkpoint_ns, "+id+" AS id, "+text+" AS m FROM "+c.from("")+
 		" WHERE thread_id = ?) c JOIN (SELECT checkpoint_ns, max("+id+") AS id FROM "+c.from("")+" WHERE thread_id = ? GROUP BY checkpoint_ns) h"+
-		" ON h.checkpoint_ns = c.checkpoint_ns AND h.id = c.id WHERE octet_length(m) <= "+strconv.Itoa(maxMetadata), t.id.arg(), t.id.arg())
+		" ON h.checkpoint_ns = c.checkpoint_ns AND h.id = c.id WHERE octet_length(m) <= "+strconv.Itoa(most), t.id.arg(), t.id.arg())
 	if err != nil {
 		return nil, err
 	}

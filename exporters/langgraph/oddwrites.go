@@ -3,24 +3,22 @@ package langgraph
 import (
 	"bytes"
 	"context"
+	"maps"
+	"math"
 	"slices"
-	"strconv"
 	"strings"
 	"unicode/utf8"
 
 	pb "github.com/exitramp/exitramp/proto/exitramp/v1"
 )
 
-// How many writes of a thread are looked at, the newest first, and how many are named: one that is
-// refused is enough to refuse the thread.
-const (
-	oddSeen  = 4096
-	oddNamed = 16
-)
+// oddNamed is how many of the writes at one newest checkpoint are named: one that is refused is enough to
+// refuse the thread.
+const oddNamed = 16
 
 // oddWrites adds to the view of a thread those writes that the other database may refuse and that the
-// newest state of the thread needs: what waits at its newest checkpoints, and what its delta channels are
-// rebuilt from. A target reads them before anything of the thread is written.
+// newest state of the thread needs: what waits at its newest checkpoints, the sends before them, and what
+// their delta channels are rebuilt from. A target reads them before anything of the thread is written.
 func (t *thread) oddWrites(ctx context.Context, c *table, whole *pb.Meta) error {
 	w := t.r.lay.writes()
 	if !w.readable() {
@@ -49,30 +47,69 @@ func (t *thread) oddWrites(ctx context.Context, c *table, whole *pb.Meta) error 
 	if !*t.r.odd {
 		return nil
 	}
-	rows, err := t.r.eng.query(ctx, "SELECT checkpoint_ns, "+id+", idx, CASE WHEN "+always+" THEN 1 ELSE 0 END, "+strings.Join(cols, ", ")+" FROM "+w.ident+
-		" WHERE thread_id = ? AND ("+strings.Join(where, " OR ")+") ORDER BY checkpoint_id DESC, task_id, idx LIMIT "+strconv.Itoa(oddSeen), t.id.arg())
-	if err != nil || len(rows) == 0 {
+	odd := " FROM " + w.ident + " WHERE thread_id = ? AND (" + strings.Join(where, " OR ") + ")"
+	if rows, err := t.r.eng.query(ctx, "SELECT 1"+odd+" LIMIT 1", t.id.arg()); err != nil || len(rows) == 0 {
 		return err
 	}
-	meta, err := t.headMetadata(ctx, c)
+	meta, err := t.headMetadata(ctx, c, math.MaxInt32)
 	if err != nil {
 		return err
 	}
 	heads := slices.Clone(whole.ViewOfKeys)
-	for _, r := range rows {
-		if r[3].i == 0 && !slices.ContainsFunc(r[4:], oddText) {
+	for _, ns := range slices.Sorted(maps.Keys(t.heads)) {
+		head := t.heads[ns]
+		if !slices.Contains(heads, t.key("checkpoint", ns, head)) {
 			continue
 		}
-		ns, id, channel := r[0].String(), r[1].String(), r[5].String()
-		if !slices.Contains(heads, t.key("checkpoint", ns, t.heads[ns])) || t.heads[ns] != id && !slices.Contains(meta[ns].Delta, channel) {
+		from := append(slices.Clone(meta[ns].Delta), channelSends)
+		q, args := "SELECT "+id+", idx, CASE WHEN "+always+" THEN 1 ELSE 0 END, "+strings.Join(cols, ", ")+odd+" AND checkpoint_ns = ?", []any{t.id.arg(), ns}
+		if len(from) < 1000 { // as many as a statement may have: a hostile store has more
+			q += " AND (" + id + " = ? OR channel IN (?" + strings.Repeat(", ?", len(from)-1) + "))"
+			args = append(args, head)
+			for _, ch := range from {
+				args = append(args, ch)
+			}
+		}
+		rows, err := t.r.eng.query(ctx, q+" ORDER BY task_id, idx", args...)
+		if err != nil {
+			return err
+		}
+		rows = slices.DeleteFunc(rows, func(r []cell) bool { return r[2].i == 0 && !slices.ContainsFunc(r[3:], oddText) })
+		if len(rows) == 0 {
 			continue
 		}
-		whole.ViewOfKeys = append(whole.ViewOfKeys, t.key("pendingwrite", ns, id, r[4].String(), r[2].String()))
-		if len(whole.ViewOfKeys) == len(heads)+oddNamed {
-			break
+		line, err := t.ancestors(ctx, textCell(ns), head)
+		if err != nil {
+			return err
 		}
+		whole.ViewOfKeys = append(whole.ViewOfKeys, t.needed(rows, ns, head, line, from)...)
 	}
 	return nil
+}
+
+// needed are the keys of those rows that the state at head needs. Of a channel in from, which is rebuilt
+// from what was written on the line before it, the nearest is enough: where a value stands between them,
+// the others do not count either.
+func (t *thread) needed(rows [][]cell, ns, head string, line map[string]int, from []string) (keys []string) {
+	nearest, near := map[string]string{}, map[string]int{}
+	for _, ch := range from {
+		near[ch] = math.MaxInt
+	}
+	near[channelSends] = 2 // only those of the checkpoint before wait
+	for _, r := range rows {
+		id, channel := r[0].String(), r[4].String()
+		key := t.key("pendingwrite", ns, id, r[3].String(), r[1].String())
+		switch at := line[id]; {
+		case id == head && len(keys) < oddNamed:
+			keys = append(keys, key)
+		case at > 0 && at < near[channel]:
+			nearest[channel], near[channel] = key, at
+		}
+	}
+	for _, ch := range slices.Sorted(maps.Keys(nearest)) {
+		keys = append(keys, nearest[ch])
+	}
+	return keys
 }
 
 // oddText tells whether PostgreSQL has no text for c.

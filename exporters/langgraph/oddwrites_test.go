@@ -12,19 +12,25 @@ import (
 // would run again, a question be gone, or a delta channel show another state. One that nothing needs does not.
 func TestRefusedWrite(t *testing.T) {
 	const newest = "checkpoint_id = (SELECT max(checkpoint_id) FROM checkpoints c WHERE c.thread_id = writes.thread_id AND c.checkpoint_ns = writes.checkpoint_ns)"
+	const delta = "type = 'msgpack+aes' WHERE channel = 'log2' AND checkpoint_id < (SELECT max(checkpoint_id) FROM checkpoints WHERE thread_id = 't-delta')"
 	for name, c := range map[string]struct {
 		thread, change string
-		want           string // why the thread is refused; empty: it arrives
+		want           string   // why the thread is refused; empty: it arrives
+		also           []string // statements
 	}{
-		"a question":                      {"t-interrupt", "value = NULL WHERE channel = '__interrupt__' AND " + newest, notItsWrite + "the write has no value"},
-		"what a sibling did":              {"t-failed", "channel = 'a' || char(0) WHERE idx >= 0 AND " + newest, notItsWrite + "column channel: text holds NUL"},
-		"what waits inside":               {"t-subgraph", "task_id = CAST(x'ff' AS TEXT) WHERE checkpoint_ns <> '' AND " + newest, notItsWrite + "column task_id: text is not valid UTF-8"},
-		"what a delta channel is made of": {"t-delta", "type = 'msgpack+aes' WHERE channel = 'log2' AND checkpoint_id < (SELECT max(checkpoint_id) FROM checkpoints WHERE thread_id = 't-delta')", rebuiltWrite + "encrypted"},
-		"of an older checkpoint":          {"t-done", "value = NULL WHERE NOT " + newest, ""},
+		"a question":                      {"t-interrupt", "value = NULL WHERE channel = '__interrupt__' AND " + newest, notItsWrite + "the write has no value", nil},
+		"what a sibling did":              {"t-failed", "channel = 'a' || char(0) WHERE idx >= 0 AND " + newest, notItsWrite + "column channel: text holds NUL", nil},
+		"what waits inside":               {"t-subgraph", "task_id = CAST(x'ff' AS TEXT) WHERE checkpoint_ns <> '' AND " + newest, notItsWrite + "column task_id: text is not valid UTF-8", nil},
+		"what a delta channel is made of": {"t-delta", delta, rebuiltWrite + "encrypted", nil},
+		"behind metadata that is long": {"t-delta", delta, rebuiltWrite + "encrypted", []string{
+			"UPDATE checkpoints SET metadata = CAST(json_set(CAST(metadata AS TEXT), '$.note', '" + strings.Repeat("x", maxMetadata) + "') AS BLOB) WHERE thread_id = 't-delta'"}},
+		"behind those of a dead branch": {"t-delta", delta, rebuiltWrite + "encrypted", []string{
+			"WITH RECURSIVE c(x) AS (SELECT 1 UNION ALL SELECT x + 1 FROM c LIMIT 5000) INSERT INTO writes (thread_id, checkpoint_ns, checkpoint_id, task_id, idx, channel, type, value) SELECT 't-delta', '', 'ff-branch', 'task', x, 'log2', 'msgpack+aes', x'00' FROM c"}},
+		"of an older checkpoint": {"t-done", "value = NULL WHERE NOT " + newest, "", nil},
 	} {
 		t.Run(name, func(t *testing.T) {
 			p := sample(t, "python.sqlite")
-			run(t, p, false, "UPDATE writes SET "+strings.Replace(c.change, "WHERE", "WHERE thread_id = '"+c.thread+"' AND", 1))
+			run(t, p, false, append(c.also, "UPDATE writes SET "+strings.Replace(c.change, "WHERE", "WHERE thread_id = '"+c.thread+"' AND", 1))...)
 			m, _ := exportertest.Export(t, SQLite(p))
 			dst := postgres(t, database(t))
 			asSaid(t, m, dst)

@@ -16,15 +16,8 @@ import (
 // Checkpoints below version 4 have sends that wait: in SQLite inside the document, in PostgreSQL in the
 // writes of the parent alone. TestOldSends makes such ones out of new ones.
 func TestOldSends(t *testing.T) {
-	// A map of four fields: v, id, channel_versions and the sends, one Send of langgraph.types.
-	const doc = "84a17601a269 64a163b06368616e6e656c5f76657273696f6e7380ad70656e64696e675f73656e647391c7220193af6c616e6767726170682e7479706573a453656e6492a6776f726b657281a16901"
-	const send = "c7220193af6c616e6767726170682e7479706573a453656e6492a6776f726b657281a16901"
 	p := sample(t, "python.sqlite")
-	run(t, p, false, "DELETE FROM checkpoints", "DELETE FROM writes",
-		"INSERT INTO checkpoints VALUES ('t', '', 'b', NULL, 'msgpack', x'83a17601a26964a162b06368616e6e656c5f76657273696f6e7380', CAST('{\"source\":\"loop\",\"step\":0}' AS BLOB))",
-		"INSERT INTO checkpoints VALUES ('t', '', 'c', 'b', 'msgpack', x'"+strings.ReplaceAll(doc, " ", "")+"', CAST('{\"source\":\"loop\",\"step\":1}' AS BLOB))",
-		"INSERT INTO checkpoints VALUES ('u', '', 'c', NULL, 'msgpack', x'"+strings.ReplaceAll(doc, " ", "")+"', CAST('{\"source\":\"loop\",\"step\":1}' AS BLOB))",
-		"INSERT INTO writes VALUES ('t', '', 'b', 'task', 0, '__pregel_tasks', 'msgpack', x'"+send+"')")
+	run(t, p, false, append(oldSends("'task'"), "INSERT INTO checkpoints SELECT 'u', '', 'c', NULL, type, checkpoint, metadata FROM checkpoints WHERE checkpoint_id = 'c'")...)
 	src := SQLite(p)
 	m, _ := exportertest.Export(t, src)
 	copyExact(t, src, m)
@@ -44,6 +37,51 @@ func TestOldSends(t *testing.T) {
 		if want := strings.HasPrefix(rc.Key, "checkpoint/t/") || strings.HasPrefix(rc.Key, "pendingwrite/t/"); want != (rc.Action == replay.Refused) {
 			t.Errorf("%s: %v %s", rc.Key, rc.Action, rc.Why)
 		}
+	}
+}
+
+// oldSends makes a thread t at the second of two such checkpoints. What was sent at the first is by task.
+func oldSends(task string) []string {
+	// A map of four fields: v, id, channel_versions and the sends, one Send of langgraph.types.
+	const send = "c7220193af6c616e6767726170682e7479706573a453656e6492a6776f726b657281a16901"
+	const doc = "84a17601a26964a163b06368616e6e656c5f76657273696f6e7380ad70656e64696e675f73656e647391" + send
+	return []string{
+		"DELETE FROM checkpoints", "DELETE FROM writes",
+		"INSERT INTO checkpoints VALUES ('t', '', 'b', NULL, 'msgpack', x'83a17601a26964a162b06368616e6e656c5f76657273696f6e7380', CAST('{\"source\":\"loop\",\"step\":0}' AS BLOB))",
+		"INSERT INTO checkpoints VALUES ('t', '', 'c', 'b', 'msgpack', x'" + doc + "', CAST('{\"source\":\"loop\",\"step\":1}' AS BLOB))",
+		"INSERT INTO writes VALUES ('t', '', 'b', " + task + ", 0, '__pregel_tasks', 'msgpack', x'" + send + "')",
+	}
+}
+
+// A send that PostgreSQL refuses would be lost there with its task, for the document has it no more.
+func TestRefusedSend(t *testing.T) {
+	for name, c := range map[string]struct {
+		change  string
+		arrives bool
+	}{
+		"it waits":        {"SELECT 1", false},
+		"one of an older": {"INSERT INTO checkpoints SELECT thread_id, checkpoint_ns, 'd', 'c', type, x'83a17601a26964a164b06368616e6e656c5f76657273696f6e7380', metadata FROM checkpoints WHERE checkpoint_id = 'c'", true},
+		"version 4":       {"UPDATE checkpoints SET checkpoint = x'83a17604a26964a163b06368616e6e656c5f76657273696f6e7380' WHERE checkpoint_id = 'c'", true},
+		"another write":   {"UPDATE writes SET channel = 'x'", true},
+	} {
+		t.Run(name, func(t *testing.T) {
+			p := sample(t, "python.sqlite")
+			run(t, p, false, append(oldSends("'task' || char(0)"), c.change)...)
+			m, _ := exportertest.Export(t, SQLite(p))
+			n := 0
+			for _, rc := range apply(t, postgres(t, database(t)), m, false) {
+				if !strings.HasPrefix(rc.Key, "checkpoint/t/") {
+					continue
+				}
+				n++
+				if refused := rc.Action == replay.Refused; refused == c.arrives || refused && !strings.HasPrefix(rc.Why, notItsSend) {
+					t.Errorf("%s: %v %s", rc.Key, rc.Action, rc.Why)
+				}
+			}
+			if n < 2 {
+				t.Errorf("%d checkpoints", n)
+			}
+		})
 	}
 }
 

@@ -43,7 +43,7 @@ func (t *thread) replay(ctx context.Context, v *view, ns cell, head, channel str
 	var keys []string
 	at, chat := map[string]int{}, false
 	for _, r := range rows {
-		if !line[r[0].String()] || opaque(r[3].String()) {
+		if line[r[0].String()] == 0 || opaque(r[3].String()) {
 			continue
 		}
 		w, ok, err := values.Written(r[3].String(), r[4].b)
@@ -86,8 +86,8 @@ func (t *thread) replay(ctx context.Context, v *view, ns cell, head, channel str
 	return nil
 }
 
-// ancestors are the ids of the checkpoints before head.
-func (t *thread) ancestors(ctx context.Context, ns cell, head string) (map[string]bool, error) {
+// ancestors are the ids of the checkpoints before head, and how far back each is: 1 is its parent.
+func (t *thread) ancestors(ctx context.Context, ns cell, head string) (map[string]int, error) {
 	rows, err := t.r.eng.query(ctx, "SELECT checkpoint_id, parent_checkpoint_id FROM "+t.r.lay.t["checkpoints"].from("")+
 		" WHERE thread_id = ? AND checkpoint_ns = ? AND parent_checkpoint_id IS NOT NULL", t.id.arg(), ns.arg())
 	if err != nil {
@@ -97,9 +97,9 @@ func (t *thread) ancestors(ctx context.Context, ns cell, head string) (map[strin
 	for _, r := range rows {
 		parent[r[0].String()] = r[1].String()
 	}
-	out := map[string]bool{}
-	for id, ok := parent[head]; ok && !out[id]; id, ok = parent[id] {
-		out[id] = true
+	out := map[string]int{}
+	for id, ok := parent[head]; ok && out[id] == 0; id, ok = parent[id] {
+		out[id] = len(out) + 1
 	}
 	return out, nil
 }
