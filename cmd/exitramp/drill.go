@@ -107,6 +107,7 @@ func (a *app) drillEach(ctx context.Context, path string, f *drillFlags) error {
 	var outcomes []map[string]any
 	var failed error
 	var first map[string]any // what became of the drill that failed
+	var told bool            // and whether it said so
 	for i, p := range list {
 		if _, err := os.Lstat(p.Statement()); err == nil && ended < len(list) && !f.dryRun {
 			fmt.Fprintf(a.stderr, "%s has ended before\n", p.Name)
@@ -126,13 +127,14 @@ func (a *app) drillEach(ctx context.Context, path string, f *drillFlags) error {
 			outcomes = append(outcomes, map[string]any{"name": p.Name, "verdict": v, "word": a.result["word"]})
 		}
 		if failed == nil && err != nil {
-			failed, first = err, maps.Clone(a.result)
+			failed, first, told = err, maps.Clone(a.result), a.told
 		}
 		if err != nil && exitCode(err) != exitCheck {
 			return err
 		}
 	}
 	maps.Copy(a.result, first) // the outcome of the command is that one's
+	a.told = told
 	if len(list) > 1 {
 		a.result["drills"] = outcomes
 	}

@@ -251,8 +251,15 @@ func (a *app) errorJSON(facts map[string]any, err error) {
 	}
 }
 
+// jsonLines annotates verbs whose JSON is an object a line, of which an error is one: else who reads line by line
+// finds no object in any.
+const jsonLines = "json-lines"
+
 func (a *app) printJSON(v any) error {
 	b, err := json.MarshalIndent(v, "", "  ")
+	if a.lines {
+		b, err = json.Marshal(v)
+	}
 	if err != nil {
 		return err
 	}

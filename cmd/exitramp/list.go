@@ -4,6 +4,7 @@ import (
 	"bufio"
 	"context"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"slices"
 	"strings"
@@ -22,13 +23,13 @@ func (a *app) listCmd() *cobra.Command {
 		Use: "list ARCHIVE [KIND…]", Short: "What is in an archive: a line a record, its key first",
 		Long: `Without KIND, lists what a person looks for: agents, people, conversations, what waits for an
 answer, memories, grants; the rest as counts. With KIND, or --all, every record.`,
-		Args: cobra.MinimumNArgs(1),
+		Args: cobra.MinimumNArgs(1), Annotations: map[string]string{jsonLines: "true"},
 		RunE: func(c *cobra.Command, args []string) error {
 			return a.list(c.Context(), args[0], args[1:], k, asJSON, every)
 		},
 	}
 	k.add(c)
-	c.Flags().BoolVar(&asJSON, "json", false, "a JSON object a record, with key and kind")
+	c.Flags().BoolVar(&asJSON, "json", false, "a JSON object a line: of a record, with key and kind, or of an error before the first")
 	c.Flags().BoolVar(&every, "all", false, "every record of every kind")
 	return c
 }
@@ -42,7 +43,7 @@ func forPeople() []string {
 // widest is the key, in bytes, that titles still stand in a column behind.
 const widest = 120
 
-func (a *app) list(ctx context.Context, path string, kinds []string, k *keyFlags, asJSON, every bool) error {
+func (a *app) list(ctx context.Context, path string, kinds []string, k *keyFlags, asJSON, every bool) (err error) {
 	src, err := a.source(ctx, path, k)
 	if err != nil {
 		return err
@@ -56,10 +57,14 @@ func (a *app) list(ctx context.Context, path string, kinds []string, k *keyFlags
 	shown := map[string]bool{}
 	w := bufio.NewWriterSize(a.stdout, 1<<16)
 	tw := tabwriter.NewWriter(w, 0, 8, 2, ' ', 0)
+	defer func() { // what was listed stands before an error, too
+		if ferr := errors.Join(tw.Flush(), w.Flush()); err == nil {
+			err = ferr
+		}
+	}()
 	last := ""
 	for r, err := range src.Records(ctx, nil) {
 		if err != nil {
-			w.Flush()
 			return err
 		}
 		kind := agentstate.KindOf(r)
@@ -81,10 +86,10 @@ func (a *app) list(ctx context.Context, path string, kinds []string, k *keyFlags
 			if err != nil {
 				return err
 			}
-			a.told = true // an error behind it would be no record: what reads them looks at the exit code
 			if _, err := fmt.Fprintf(w, "%s\n", b); err != nil {
 				return err
 			}
+			a.told = true // an error behind it would be no record: what reads them looks at the exit code
 			continue
 		}
 		if kind != last {
@@ -113,7 +118,7 @@ func (a *app) list(ctx context.Context, path string, kinds []string, k *keyFlags
 			fmt.Fprintf(a.stderr, "there is no %s in it\n", kind)
 		}
 	}
-	return w.Flush()
+	return nil
 }
 
 // listRest counts what was not listed.

@@ -53,11 +53,12 @@ type app struct {
 	authenticity string // of the archive that a verb acts on
 	asks         string // file of approvals that a plan wrote
 	told         bool   // the outcome was printed as JSON, or some of it
+	lines        bool   // JSON is an object a line
 }
 
 // run runs one command line and returns its exit code.
 func (a *app) run(ctx context.Context, args []string) int {
-	a.result, a.told = map[string]any{}, false
+	a.result, a.told, a.lines = map[string]any{}, false, false
 	out := &words{Writer: a.stdout}
 	a.stdout = out
 	defer func() { a.stdout = out.Writer }()
@@ -66,6 +67,7 @@ func (a *app) run(ctx context.Context, args []string) int {
 	root.SetOut(a.stdout)
 	root.SetErr(a.stderr)
 	c, err := root.ExecuteContextC(ctx)
+	a.lines = c.Annotations[jsonLines] != ""
 	if err != nil && !a.told && wantsJSON(c, args) {
 		a.errorJSON(nil, err)
 	}
