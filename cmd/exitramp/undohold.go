@@ -55,7 +55,7 @@ func (a *app) held(ctx context.Context, journal, target string, from []string, k
 	return err
 }
 
-// unnamed is err, and what to do where the map of a replay left no trace of a name.
+// unnamed is err, and what to do where a replay left no trace of a name.
 func unnamed(err error, target, class string) error {
 	if !errors.Is(err, replay.ErrRenamed) {
 		return err

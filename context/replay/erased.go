@@ -51,13 +51,14 @@ type AliveReport struct {
 	Keys []string // in the target: the first 1,000
 }
 
-// ErrRenamed: the map of a run may have renamed a space, and neither the journal nor the target tells to what: the
-// target took it with other records, and gave no id.
-var ErrRenamed = errors.New("replay: renamed by the map of the run, or not, and neither its journal nor the target tells to what")
+// ErrRenamed: the map of a run may have renamed a space, or the target, and neither the journal nor the target tells
+// to what: the target took it with other records, and gave no id.
+var ErrRenamed = errors.New("replay: it may have another name in the target, and neither the journal nor the target tells which")
 
 // KeysThere adds to keys, which are of the archive or of the target, those that their records have in the target
-// of the run. A map goes by the path of a space, which a key does not tell: where the run did not write the space
-// by itself, the target is read, and has to hold something that the run brought under one of its names. j may be nil.
+// of the run. A map goes by the path of a space, which a key does not tell, and a target may name it by ids of its
+// own: where the run did not write the space by itself, the target is read, and has to hold something that the run
+// brought under one of its names. j may be nil.
 func (j *Journal) KeysThere(ctx context.Context, target agentstate.Source, keys []string) ([]string, error) {
 	if j == nil || j.head == nil {
 		return keys, nil
@@ -72,7 +73,7 @@ func (j *Journal) KeysThere(ctx context.Context, target agentstate.Source, keys 
 		if err != nil {
 			return nil, err
 		}
-		space := m != nil && m.Namespaces != nil && agentstate.KindOfKey(k) == "memoryspace"
+		space := agentstate.KindOfKey(k) == "memoryspace"
 		told := true
 		switch {
 		case e == nil: // no record of the archive, where its spaces were asked for
@@ -88,10 +89,10 @@ func (j *Journal) KeysThere(ctx context.Context, target agentstate.Source, keys 
 		default:
 			told = e.done.Action == Held.String() || e.done.Action == Refused.String() // and nothing in it was written
 		}
-		if m == nil {
-			continue
+		var to []string
+		if m != nil {
+			to = m.Keys(k)
 		}
-		to := m.Keys(k)
 		if space && !told {
 			unsure[k] = newErased(append([]string{k}, to...))
 		}

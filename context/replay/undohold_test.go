@@ -134,3 +134,27 @@ func TestRenamedUntold(t *testing.T) {
 		}
 	}
 }
+
+// TestSpaceUntold: without a map, too: a target with ids of its own may call a space otherwise.
+func TestSpaceUntold(t *testing.T) {
+	rs := []agentstate.Record{&pb.MemorySpace{Meta: meta("memoryspace", "s")}, &pb.Memory{Meta: meta("memory", "a"), SpaceKey: "memoryspace/s"}}
+	dst, path := memstate.NewRuntime(nil), journal(t)
+	mustRun(t, dst, memstate.Whole("x", rs...), path, replay.Options{Kinds: []string{"memory"}})
+	j, err := replay.OpenJournal(path)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer j.Close()
+	if rep, err := replay.UnderHold(t.Context(), dst, j, []string{"memoryspace/s"}); err != nil || rep.N != 1 {
+		t.Errorf("by its key: %+v, %v", rep, err)
+	}
+	own := get[*pb.Memory](t, dst, "memory/a")
+	own.SpaceKey = "memoryspace/ids/7"
+	dst.Set(own)
+	if rep, err := replay.UnderHold(t.Context(), dst, j, []string{"memoryspace/s"}); !errors.Is(err, replay.ErrRenamed) {
+		t.Errorf("by an id: %+v, %v, want ErrRenamed", rep, err)
+	}
+	if rep, err := replay.UnderHold(t.Context(), dst, j, []string{"memoryspace/ids/7"}); err != nil || rep.N != 1 {
+		t.Errorf("by its id: %+v, %v", rep, err)
+	}
+}
