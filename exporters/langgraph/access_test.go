@@ -226,6 +226,50 @@ func TestSearchPath(t *testing.T) {
 	}
 }
 
+// TestSchemaPermission: tables come into a schema that takes them, and a plan says where none does.
+func TestSchemaPermission(t *testing.T) {
+	u := database(t)
+	load(t, u, "js.pg.sql")
+	admin(t, u, `CREATE SCHEMA agents`, `CREATE SCHEMA kept`,
+		`ALTER TABLE checkpoints SET SCHEMA agents`, `ALTER TABLE checkpoint_blobs SET SCHEMA agents`,
+		`ALTER TABLE checkpoint_writes SET SCHEMA agents`, `ALTER TABLE checkpoint_migrations SET SCHEMA agents`,
+		`ALTER TABLE store SET SCHEMA kept`, `ALTER TABLE store_migrations SET SCHEMA kept`)
+	m, _ := exportertest.Export(t, postgres(t, u+"?search_path=agents,kept"))
+	for name, c := range map[string]struct {
+		before      string // at the target; me is the role, db the database
+		where, want string
+	}{
+		"where they were":       {"CREATE SCHEMA agents AUTHORIZATION me; CREATE SCHEMA kept AUTHORIZATION me", "agents.checkpoints kept.store", ""},
+		"not there, to be made": {"CREATE SCHEMA agents AUTHORIZATION me; GRANT CREATE ON DATABASE db TO me", "agents.checkpoints kept.store", ""},
+		"not there":             {"CREATE SCHEMA agents AUTHORIZATION me", "agents.checkpoints agents.store", ""},
+		"closed":                {"CREATE SCHEMA agents AUTHORIZATION me; CREATE SCHEMA kept; GRANT USAGE ON SCHEMA kept TO me", "agents.checkpoints agents.store", ""},
+		"the first closed":      {"CREATE SCHEMA agents; GRANT USAGE ON SCHEMA agents TO me; CREATE SCHEMA kept AUTHORIZATION me", "", "CREATE on schema agents is missing"},
+		"the first not there":   {"CREATE SCHEMA kept AUTHORIZATION me", "", "no schema agents, and CREATE on the database is missing"},
+	} {
+		t.Run(name, func(t *testing.T) {
+			u := database(t)
+			as := role(t, u)
+			to, err := url.Parse(as)
+			if err != nil {
+				t.Fatal(err)
+			}
+			names := strings.NewReplacer(" me", " "+quote(to.User.Username()), " db ", " "+quote(to.Path[1:])+" ")
+			admin(t, u, strings.Split(names.Replace(c.before), "; ")...)
+			s := postgres(t, as+"?search_path=agents,kept")
+			for _, dry := range []bool{true, false} {
+				_, err := tryApply(t, s, m, dry)
+				if c.want == "" && err != nil || c.want != "" && !errors.Is(err, ErrForbidden) || c.want != "" && dry && !strings.Contains(err.Error(), c.want) {
+					t.Errorf("dry %v: %v, want %q", dry, err, c.want)
+				}
+			}
+			rows, err := pgRows(t.Context(), connect(t, u), "SELECT coalesce(string_agg(schemaname || '.' || tablename, ' ' ORDER BY tablename), '') FROM pg_tables WHERE tablename IN ('checkpoints', 'store')")
+			if err != nil || rows[0][0].String() != c.where {
+				t.Errorf("made %v %v, want %s", rows, err, c.where)
+			}
+		})
+	}
+}
+
 // TestNoVectorExtension replays vectors to a server without pgvector: they are refused with what to
 // do, the rest arrives.
 func TestNoVectorExtension(t *testing.T) {

@@ -3,7 +3,6 @@ package langgraph
 import (
 	"context"
 	"fmt"
-	"slices"
 	"strings"
 
 	pb "github.com/exitramp/exitramp/proto/exitramp/v1"
@@ -73,8 +72,18 @@ func (w *writer) ensure(ctx context.Context, g tableGroup, from *pb.Origin) erro
 	if err != nil {
 		return err
 	}
+	home := ""
+	if d, ok := w.d.(*postgresDest); ok {
+		of := g
+		if g == vectorTables {
+			of = storeTables
+		}
+		if home, err = d.home(ctx, labelOf(from, labelHome(of))); err != nil {
+			return err
+		}
+	}
 	if !w.run.DryRun {
-		if err := w.setUp(ctx, g, from, s.statements()); err != nil {
+		if err := w.setUp(ctx, home, s.statements()); err != nil {
 			return err
 		}
 		ts, err := w.d.tables(ctx)
@@ -102,19 +111,15 @@ func (w *writer) ensure(ctx context.Context, g tableGroup, from *pb.Origin) erro
 // with two search paths.
 func labelHome(g tableGroup) string { return mainTable(g) + ".schema" }
 
-// setUp runs the statements that make the tables of g: in the schema of that name which they come from,
-// where the target's search path has it.
-func (w *writer) setUp(ctx context.Context, g tableGroup, from *pb.Origin, statements []string) error {
-	if g == vectorTables {
-		g = storeTables
-	}
-	home, path := labelOf(from, labelHome(g)), ""
+// setUp runs the statements that make tables, in PostgreSQL in the schema home.
+func (w *writer) setUp(ctx context.Context, home string, statements []string) error {
+	path := ""
 	set := func(path string) error {
 		_, err := w.d.query(ctx, "SELECT set_config('search_path', ?::text, true)", path)
 		return err
 	}
-	if d, ok := w.d.(*postgresDest); ok && slices.Contains(d.path, home) {
-		rows, err := d.query(ctx, "SELECT current_setting('search_path'), (SELECT count(*) FROM pg_namespace WHERE nspname = ?)", home)
+	if home != "" {
+		rows, err := w.d.query(ctx, "SELECT current_setting('search_path'), (SELECT count(*) FROM pg_namespace WHERE nspname = ?)", home)
 		if err != nil {
 			return err
 		}

@@ -3,6 +3,7 @@ package langgraph
 import (
 	"context"
 	"fmt"
+	"slices"
 	"strings"
 
 	"github.com/jackc/pgx/v5"
@@ -45,7 +46,11 @@ func openPostgresDest(ctx context.Context, s *pgsnapshot.Server, dry bool) (_ *p
 		}
 	}
 	if dry {
-		return d, d.mayCreate(ctx)
+		why, there, err := d.lacks(ctx, d.path[0])
+		if err == nil && why != "" && !there { // the run makes it first of all
+			err = fmt.Errorf("langgraph: %w: %s", ErrForbidden, why)
+		}
+		return d, err
 	}
 	if len(s.Schema) > 0 { // as the JavaScript library does; Python expects it to be there
 		rows, err := d.query(ctx, "SELECT count(*) FROM pg_namespace WHERE nspname = ?", d.path[0])
@@ -68,17 +73,36 @@ func openPostgresDest(ctx context.Context, s *pgsnapshot.Server, dry bool) (_ *p
 	return d, d.exec(ctx, "SET LOCAL search_path = "+strings.Join(path, ", "))
 }
 
-// mayCreate refuses a plan for a schema in which the run could not write.
-func (d *postgresDest) mayCreate(ctx context.Context) error {
-	rows, err := d.query(ctx, `SELECT (SELECT count(*) FROM pg_namespace WHERE nspname = ?),
-		has_database_privilege(current_database(), 'CREATE')::int4`, d.path[0])
+// lacks is why no tables can be made in schema; empty: they can. there is false where it would be made too.
+func (d *postgresDest) lacks(ctx context.Context, schema string) (why string, there bool, err error) {
+	rows, err := d.query(ctx, `SELECT has_database_privilege(current_database(), 'CREATE')::int4,
+		(SELECT (has_schema_privilege(oid, 'CREATE') AND has_schema_privilege(oid, 'USAGE'))::int4 FROM pg_namespace WHERE nspname = ?)`, schema)
 	if err != nil {
-		return err
+		return "", false, err
 	}
-	if rows[0][0].i == 0 && rows[0][1].i == 0 {
-		return fmt.Errorf("langgraph: %w: no schema %s, and CREATE on the database is missing", ErrForbidden, d.path[0])
+	there = !rows[0][1].isNull()
+	switch {
+	case there && rows[0][1].i == 0:
+		why = "CREATE on schema " + schema + " is missing"
+	case !there && rows[0][0].i == 0:
+		why = "no schema " + schema + ", and CREATE on the database is missing"
 	}
-	return nil
+	return why, there, nil
+}
+
+// home is the schema to make tables in: the one that they come from, where the search path has it and it
+// takes them, else the first.
+func (d *postgresDest) home(ctx context.Context, from string) (string, error) {
+	if slices.Contains(d.path, from) {
+		if why, _, err := d.lacks(ctx, from); err != nil || why == "" {
+			return from, err
+		}
+	}
+	why, _, err := d.lacks(ctx, d.path[0])
+	if err == nil && why != "" {
+		err = fmt.Errorf("langgraph: %w: %s", ErrForbidden, why)
+	}
+	return d.path[0], err
 }
 
 func (d *postgresDest) tables(ctx context.Context) (map[string]*table, error) {
