@@ -90,6 +90,32 @@ func TestShallowSends(t *testing.T) {
 	}
 }
 
+// One table that may not be read is a gap, and the others are read.
+func TestShallowDenied(t *testing.T) {
+	for table, kind := range map[string]string{"checkpoint_blobs": "channelvalue", "checkpoint_writes": "pendingwrite", "checkpoints": "checkpoint"} {
+		t.Run(table, func(t *testing.T) {
+			_, u := shallowed(t)
+			_, rep := exportertest.Export(t, postgres(t, role(t, u, table)))
+			if len(rep.Gaps) != 1 || rep.Gaps[0].Kind != kind || rep.Gaps[0].Reason != pb.Gap_REASON_FORBIDDEN {
+				t.Errorf("gaps %v", rep.Gaps)
+			}
+			for _, k := range []string{"channelvalue", "pendingwrite", "checkpoint"} {
+				if k != kind && rep.Records[k] == 0 {
+					t.Errorf("no %s", k)
+				}
+			}
+		})
+	}
+}
+
+// A column of the same name is not added twice.
+func TestShallowParent(t *testing.T) {
+	s, _ := shallowed(t, "ALTER TABLE checkpoints ADD COLUMN parent_checkpoint_id text")
+	if err := readErr(t.Context(), s); !errors.Is(err, ErrSchema) || !strings.Contains(err.Error(), "has no column") {
+		t.Errorf("%v", err)
+	}
+}
+
 // Older releases of Python's library wrote rows of type empty, which the JavaScript library still does.
 func TestEmptyRowsOfPython(t *testing.T) {
 	u := database(t)
