@@ -261,33 +261,37 @@ func (l *layout) byValues(ctx context.Context, query queryFunc) (language, strin
 			}
 		}
 	}
-	if empty && l.writes().col("task_path") < 0 { // which older releases of Python's wrote, too
-		return javascript, "serializer tag empty", nil
-	}
-	const last = " ORDER BY thread_id DESC, checkpoint_ns DESC, checkpoint_id DESC LIMIT 1"
-	var ts string
-	if l.engine == "postgres" {
-		rows, err := query(ctx, "SELECT coalesce(checkpoint ->> 'ts', '') FROM "+l.t["checkpoints"].ident+last)
-		if err != nil || len(rows) == 0 {
-			return "", "", err
-		}
-		ts = rows[0][0].String()
-	} else {
-		rows, err := query(ctx, "SELECT coalesce(type, ''), CAST(checkpoint AS BLOB) FROM "+l.t["checkpoints"].ident+last)
-		if err != nil || len(rows) == 0 {
-			return "", "", err
-		}
-		cp, err := values.ParseCheckpoint(rows[0][0].String(), rows[0][1].b)
-		if err != nil {
-			return "", "", nil // nothing can be told from it
-		}
-		ts = cp.TS
-	}
+	ts, err := l.lastTime(ctx, query)
 	switch {
+	case err != nil:
+		return "", "", err
 	case strings.HasSuffix(ts, "Z"):
 		return javascript, "checkpoint.ts ends in Z", nil
 	case strings.HasSuffix(ts, "+00:00"):
 		return python, "checkpoint.ts ends in +00:00", nil
+	case empty && l.writes().col("task_path") < 0 && l.v["checkpoint_migrations"] <= 4: // older releases of Python's wrote it, too
+		return javascript, "serializer tag empty", nil
 	}
 	return "", "", nil
+}
+
+// lastTime is the time that stands in the last checkpoint in key order; empty: there is none, or it does
+// not say.
+func (l *layout) lastTime(ctx context.Context, query queryFunc) (string, error) {
+	what := "coalesce(type, ''), CAST(checkpoint AS BLOB)"
+	if l.engine == "postgres" {
+		what = "coalesce(checkpoint ->> 'ts', '')"
+	}
+	rows, err := query(ctx, "SELECT "+what+" FROM "+l.t["checkpoints"].ident+" ORDER BY thread_id DESC, checkpoint_ns DESC, checkpoint_id DESC LIMIT 1")
+	switch {
+	case err != nil || len(rows) == 0:
+		return "", err
+	case l.engine == "postgres":
+		return rows[0][0].String(), nil
+	}
+	cp, err := values.ParseCheckpoint(rows[0][0].String(), rows[0][1].b)
+	if err != nil {
+		return "", nil // nothing can be told from it
+	}
+	return cp.TS, nil
 }

@@ -115,15 +115,3 @@ func TestShallowParent(t *testing.T) {
 		t.Errorf("%v", err)
 	}
 }
-
-// Older releases of Python's library wrote rows of type empty, which the JavaScript library still does.
-func TestEmptyRowsOfPython(t *testing.T) {
-	u := database(t)
-	load(t, u, "python.pg.sql")
-	admin(t, u, "DELETE FROM checkpoint_writes", "DELETE FROM checkpoint_blobs", "DROP TABLE store",
-		"INSERT INTO checkpoint_blobs VALUES ('t-done', '', 'branch:to:x', '1', 'empty', NULL)")
-	m, _ := exportertest.Export(t, postgres(t, u))
-	if f := originOf(t, m).Flavor; f != "python+postgres" {
-		t.Errorf("flavor %s", f)
-	}
-}

@@ -1,0 +1,43 @@
+package langgraph
+
+import (
+	"testing"
+
+	"github.com/exitramp/exitramp/exporters/exportertest"
+)
+
+// Older releases of Python's library wrote rows of type empty, which the JavaScript library still does, and
+// no task path: langgraph-checkpoint-postgres 1.0.3 has the migrations 0 to 4. The time of a checkpoint tells.
+func TestEmptyRowsOfPython(t *testing.T) {
+	older := func(more ...string) []string {
+		return append([]string{"ALTER TABLE checkpoint_writes DROP COLUMN task_path"}, more...)
+	}
+	const noTime = "UPDATE checkpoints SET checkpoint = checkpoint - 'ts'"
+	for name, c := range map[string]struct {
+		change []string
+		want   string
+	}{
+		"with task paths":           {[]string{noTime}, "python+postgres"},
+		"without":                   {older(), "python+postgres"},
+		"at version 8":              {older("DELETE FROM checkpoint_migrations WHERE v > 8"), "python+postgres"},
+		"at version 4":              {older("DELETE FROM checkpoint_migrations WHERE v > 4"), "python+postgres"},
+		"at version 8, no time":     {older("DELETE FROM checkpoint_migrations WHERE v > 8", noTime), "python+postgres"},
+		"at version 4, no time":     {older("DELETE FROM checkpoint_migrations WHERE v > 4", noTime), "js+postgres"},
+		"at version 4, another one": {older("DELETE FROM checkpoint_migrations WHERE v > 4", `UPDATE checkpoints SET checkpoint = jsonb_set(checkpoint, '{ts}', '"2026-01-01T00:00:00.000Z"')`), "js+postgres"},
+	} {
+		t.Run(name, func(t *testing.T) {
+			u := database(t)
+			load(t, u, "python.pg.sql")
+			admin(t, u, append(c.change, "DELETE FROM checkpoint_writes", "DELETE FROM checkpoint_blobs", "DROP TABLE store",
+				"INSERT INTO checkpoint_writes (thread_id, checkpoint_ns, checkpoint_id, task_id, idx, channel, type, blob) SELECT thread_id, checkpoint_ns, checkpoint_id, 't', 0, 'foo', 'json', '1' FROM checkpoints",
+				"INSERT INTO checkpoint_blobs VALUES ('t-done', '', 'foo', '1', 'json', '\"x\"'), ('t-done', '', 'branch:to:x', '1', 'empty', NULL)")...)
+			m, _ := exportertest.Export(t, postgres(t, u))
+			if f := originOf(t, m).Flavor; f != c.want {
+				t.Errorf("flavor %s, want %s", f, c.want)
+			}
+			if n := actions(apply(t, postgres(t, database(t)), m, false)); n["refuse"]+n["conflict"] > 0 {
+				t.Errorf("into an empty database: %v", n)
+			}
+		})
+	}
+}
