@@ -92,10 +92,11 @@ func (w *writer) try(ctx context.Context, f *front, keys []string) error {
 		x, err := w.fitting(ctx, c)
 		var no refusal
 		var at *refused
+		needs := func(p write) bool { return p.channel != channelError } // a task that failed runs again anyway
 		if errors.As(err, &no) {
 			at, err = &refused{key, notNewest + string(no)}, nil
-		} else if bad := f.writes[key]; err == nil && len(bad) > 0 {
-			at = &refused{bad[0].key, notItsWrite + bad[0].why}
+		} else if i := slices.IndexFunc(f.writes[key], needs); err == nil && i >= 0 {
+			at = &refused{f.writes[key][i].key, notItsWrite + f.writes[key][i].why}
 		} else if err == nil {
 			if at = f.unsent(c, x); at == nil {
 				at, err = w.rebuilt(ctx, c, x)

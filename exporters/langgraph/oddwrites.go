@@ -100,6 +100,8 @@ func (t *thread) needed(rows [][]cell, ns, head string, line map[string]int, fro
 		id, channel := r[0].String(), r[4].String()
 		key := t.key("pendingwrite", ns, id, r[3].String(), r[1].String())
 		switch at := line[id]; {
+		case id == head && channel == channelError: // which refuses nothing, but the view says that it failed
+			nearest[channel] = key
 		case id == head && len(keys) < oddNamed:
 			keys = append(keys, key)
 		case at > 0 && at < near[channel]:

@@ -26,6 +26,7 @@ func TestRefusedWrite(t *testing.T) {
 			"UPDATE checkpoints SET metadata = CAST(json_set(CAST(metadata AS TEXT), '$.note', '" + strings.Repeat("x", maxMetadata) + "') AS BLOB) WHERE thread_id = 't-delta'"}},
 		"behind those of a dead branch": {"t-delta", delta, rebuiltWrite + "encrypted", []string{
 			"WITH RECURSIVE c(x) AS (SELECT 1 UNION ALL SELECT x + 1 FROM c LIMIT 5000) INSERT INTO writes (thread_id, checkpoint_ns, checkpoint_id, task_id, idx, channel, type, value) SELECT 't-delta', '', 'ff-branch', 'task', x, 'log2', 'msgpack+aes', x'00' FROM c"}},
+		"what failed":            {"t-failed", "value = NULL WHERE channel = '__error__' AND " + newest, "", nil},
 		"of an older checkpoint": {"t-done", "value = NULL WHERE NOT " + newest, "", nil},
 	} {
 		t.Run(name, func(t *testing.T) {

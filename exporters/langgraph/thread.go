@@ -287,6 +287,9 @@ func (t *thread) sendsWait(ns string, cp *pb.Checkpoint, parsed *values.Checkpoi
 // channelSends is the channel of Sends.
 const channelSends = "__pregel_tasks"
 
+// channelError is the channel of what a task failed with.
+const channelError = "__error__"
+
 // maxDoc is the size above which a checkpoint's document is carried whole and not looked into.
 const maxDoc = 512 << 20
 

@@ -149,7 +149,7 @@ func (t *thread) head(ctx context.Context, v *view, c *table, row []cell) error 
 		}
 		for _, r := range rows {
 			waiting = waiting || r[0].String() == "__interrupt__"
-			failed = failed || r[0].String() == "__error__"
+			failed = failed || r[0].String() == channelError
 		}
 	}
 	next, understood, err := t.headValues(ctx, v, c, row)

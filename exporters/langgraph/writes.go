@@ -100,7 +100,7 @@ func (t *thread) write(ctx context.Context, g *group, w *table, row []cell, valu
 func (t *thread) note(ctx context.Context, g *group, w *table, row []cell, value string, p *pb.PendingWrite, ser string) error {
 	k := g.task(p.TaskId)
 	switch p.Channel {
-	case "__error__":
+	case channelError:
 		k.failed = true
 	case "__scheduled__":
 	case "__resume__":
