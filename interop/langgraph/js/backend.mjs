@@ -34,7 +34,7 @@ export async function open(url, fields) {
   const store = PostgresStore.fromConnString(u.href, { schema, index: { dims: 4, embed: new Embedder(), fields } });
   await store.setup();
   const pool = new pg.Pool({ connectionString: u.href, options: `-c search_path=${schema},public`, max: 1 });
-  for (const p of [pool, saver.pool]) p?.on?.("error", () => {}); // a scratch database is dropped under idle connections
+  for (const p of [pool, saver.pool, store.core?.pool]) p?.on?.("error", () => {}); // a scratch database is dropped under idle connections
   return { pg: true, saver, store, rows: async (sql) => (await pool.query(sql)).rows,
     close: async () => { await pool.end(); await saver.end(); await store.stop?.(); } };
 }
