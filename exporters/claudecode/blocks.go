@@ -5,7 +5,6 @@ import (
 	"context"
 	"encoding/json"
 	"errors"
-	"slices"
 	"strings"
 
 	"github.com/exitramp/exitramp/context/agentstate"
@@ -18,35 +17,22 @@ import (
 
 // blocks are the content blocks that m becomes, and what they lose.
 func (w *writer) blocks(ctx context.Context, m *pb.Message) ([]any, []fidelity.Loss, error) {
-	b := blockWriter{m: m, losses: fidelity.Lost(m, noPlace, "conversation_key", "role", "parts", "native_id", "position", "parent_key", "meta.created_unix_nano", "meta.view_of_keys", "model")}
+	b := blockWriter{Losses: responses.Losses{Of: m, All: fidelity.Lost(m, noPlace, "conversation_key", "role", "parts", "native_id", "position", "parent_key", "meta.created_unix_nano", "meta.view_of_keys", "model")}}
 	for _, p := range m.Parts {
 		if err := b.part(ctx, w.run.Source, p); err != nil {
 			return nil, nil, err
 		}
 	}
 	if len(b.out) > 0 && len(b.out) < len(m.Parts) {
-		b.lose("parts", fidelity.Transformed, "what follows a part that is dropped moves up")
+		b.Lose("parts", fidelity.Transformed, "what follows a part that is dropped moves up")
 	}
-	return b.out, b.losses, nil
+	return b.out, b.All, nil
 }
 
 // A blockWriter makes the blocks of one message.
 type blockWriter struct {
-	m      *pb.Message
-	out    []any
-	losses []fidelity.Loss
-}
-
-func (w *blockWriter) lose(path string, g fidelity.Grade, why string) {
-	w.losses = append(w.losses, fidelity.Loss{Path: path, Grade: g, Why: why})
-}
-
-// as notes, once, that something of the message stands under the role r.
-func (w *blockWriter) as(r pb.Role, why string) {
-	known := func(l fidelity.Loss) bool { return l.Path == "role" }
-	if w.m.Role != r && !slices.ContainsFunc(w.losses, known) {
-		w.lose("role", fidelity.Transformed, why)
-	}
+	responses.Losses
+	out []any
 }
 
 func (w *blockWriter) part(ctx context.Context, src agentstate.Resolver, p *pb.Part) error {
@@ -55,8 +41,8 @@ func (w *blockWriter) part(ctx context.Context, src agentstate.Resolver, p *pb.P
 		w.text(b.Text)
 	case *pb.Part_Refusal:
 		w.text(b.Refusal)
-		w.lose("parts.refusal", fidelity.Transformed, "as text")
-		w.lose("parts.text", fidelity.Transformed, "a refusal as text")
+		w.Lose("parts.refusal", fidelity.Transformed, "as text")
+		w.Lose("parts.text", fidelity.Transformed, "a refusal as text")
 	case *pb.Part_ToolCall:
 		w.toolCall(b.ToolCall)
 	case *pb.Part_ToolResult:
@@ -64,28 +50,28 @@ func (w *blockWriter) part(ctx context.Context, src agentstate.Resolver, p *pb.P
 	case *pb.Part_Media:
 		return w.media(ctx, src, b.Media)
 	case *pb.Part_Reasoning:
-		w.lose("parts.reasoning", fidelity.Dropped, "thoughts belong to the provider that made them")
+		w.Lose("parts.reasoning", fidelity.Dropped, "thoughts belong to the provider that made them")
 	case *pb.Part_Data:
-		w.lose("parts.data", fidelity.Dropped, noPlace)
+		w.Lose("parts.data", fidelity.Dropped, noPlace)
 	case *pb.Part_Citation:
-		w.lose("parts.citation", fidelity.Dropped, noPlace)
+		w.Lose("parts.citation", fidelity.Dropped, noPlace)
 	case *pb.Part_Approval:
-		w.lose("parts.approval", fidelity.Dropped, noPlace)
+		w.Lose("parts.approval", fidelity.Dropped, noPlace)
 	}
 	return nil
 }
 
 func (w *blockWriter) text(s string) {
 	if s == "" { // the API refuses empty text
-		w.lose("parts.text", fidelity.Dropped, "empty text")
+		w.Lose("parts.text", fidelity.Dropped, "empty text")
 		return
 	}
-	switch w.m.Role {
+	switch w.Of.Role {
 	case pb.Role_ROLE_USER:
 	case pb.Role_ROLE_TOOL:
-		w.as(pb.Role_ROLE_ASSISTANT, "a tool's words that are no result stand as the assistant's: a user's would have more authority")
+		w.As(pb.Role_ROLE_ASSISTANT, "a tool's words that are no result stand as the assistant's: a user's would have more authority")
 	default:
-		w.as(pb.Role_ROLE_ASSISTANT, "not understood: stands as the assistant's, who has the least authority of those that speak")
+		w.As(pb.Role_ROLE_ASSISTANT, "not understood: stands as the assistant's, who has the least authority of those that speak")
 	}
 	w.out = append(w.out, map[string]any{"type": "text", "text": s})
 }
@@ -95,14 +81,14 @@ func (w *blockWriter) toolCall(c *pb.ToolCall) {
 	var o map[string]json.RawMessage
 	if json.Unmarshal(input, &o) != nil || o == nil {
 		input, _ = json.Marshal(map[string]string{"arguments": valid(string(c.ArgumentsJson))}) // of text: it cannot fail
-		w.lose("parts.tool_call", fidelity.Transformed, "arguments that are no JSON object stand as text in one")
+		w.Lose("parts.tool_call", fidelity.Transformed, "arguments that are no JSON object stand as text in one")
 	} else if bytes.ContainsAny(input, " \n\t") {
-		w.lose("parts.tool_call.arguments_json", fidelity.Equivalent, "the same JSON without spaces")
+		w.Lose("parts.tool_call.arguments_json", fidelity.Equivalent, "the same JSON without spaces")
 	}
-	w.as(pb.Role_ROLE_ASSISTANT, "a call is the assistant's")
+	w.As(pb.Role_ROLE_ASSISTANT, "a call is the assistant's")
 	name, changed := toolname.Legal(c.Name)
 	if changed {
-		w.lose("parts.tool_call.name", fidelity.Transformed, toolname.Why)
+		w.Lose("parts.tool_call.name", fidelity.Transformed, toolname.Why)
 	}
 	w.out = append(w.out, map[string]any{"type": "tool_use", "id": c.Id, "name": name, "input": input})
 }
@@ -118,16 +104,16 @@ func (w *blockWriter) toolResult(ctx context.Context, src agentstate.Resolver, r
 	}
 	switch mt := r.Output.GetMediaType(); {
 	case responses.Cut(r.Output):
-		w.lose("parts.tool_result.output", fidelity.Dropped, "too long for a record: it stands in the source's own form alone")
+		w.Lose("parts.tool_result.output", fidelity.Dropped, "too long for a record: it stands in the source's own form alone")
 	case mt != "text/plain":
-		w.lose("parts.tool_result.output", fidelity.Transformed, why)
+		w.Lose("parts.tool_result.output", fidelity.Transformed, why)
 	default:
 		content = valid(string(d))
 	}
 	if r.Name != "" {
-		w.lose("parts.tool_result.name", fidelity.Dropped, noPlace)
+		w.Lose("parts.tool_result.name", fidelity.Dropped, noPlace)
 	}
-	w.as(pb.Role_ROLE_TOOL, "a result is a tool's")
+	w.As(pb.Role_ROLE_TOOL, "a result is a tool's")
 	w.out = append(w.out, map[string]any{"type": "tool_result", "tool_use_id": r.Id, "content": content, "is_error": r.IsError})
 	return nil
 }
@@ -135,14 +121,14 @@ func (w *blockWriter) toolResult(ctx context.Context, src agentstate.Resolver, r
 func (w *blockWriter) media(ctx context.Context, src agentstate.Resolver, m *pb.Media) error {
 	d := m.Data
 	switch whole := d != nil && images.Known(d.MediaType); {
-	case w.m.Role != pb.Role_ROLE_USER:
-		w.lose("parts.media", fidelity.Dropped, "only images of a user can be carried")
+	case w.Of.Role != pb.Role_ROLE_USER:
+		w.Lose("parts.media", fidelity.Dropped, "only images of a user can be carried")
 	case strings.HasPrefix(m.Url, "http"): // not what names a file at a provider
 		w.out = append(w.out, image(images.Part{URL: m.Url}))
 	case !whole:
-		w.lose("parts.media", fidelity.Dropped, "only images, at an address or whole, can be carried")
+		w.Lose("parts.media", fidelity.Dropped, "only images, at an address or whole, can be carried")
 	case responses.Cut(d):
-		w.lose("parts.media", fidelity.Dropped, "too long for a record: it stands in the source's own form alone")
+		w.Lose("parts.media", fidelity.Dropped, "too long for a record: it stands in the source's own form alone")
 	default:
 		data, err := src.Data(ctx, d)
 		if err != nil {
@@ -150,7 +136,7 @@ func (w *blockWriter) media(ctx context.Context, src agentstate.Resolver, m *pb.
 		}
 		w.out = append(w.out, image(images.Part{MediaType: d.MediaType, Data: data}))
 		if m.Name != "" {
-			w.lose("parts.media.name", fidelity.Dropped, noPlace)
+			w.Lose("parts.media.name", fidelity.Dropped, noPlace)
 		}
 	}
 	return nil

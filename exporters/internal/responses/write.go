@@ -21,12 +21,12 @@ const noPlace = "an item has no place for it"
 
 // Items are the items that m becomes, and what they lose. src finds what m cites.
 func Items(ctx context.Context, src agentstate.Resolver, m *pb.Message) ([][]byte, []fidelity.Loss, error) {
-	w := itemWriter{m: m, losses: fidelity.Lost(m, noPlace, "conversation_key", "role", "native_role", "parts", "meta.created_unix_nano")}
+	w := itemWriter{Losses: Losses{Of: m, All: fidelity.Lost(m, noPlace, "conversation_key", "role", "native_role", "parts", "meta.created_unix_nano")}}
 	w.role = map[pb.Role]string{pb.Role_ROLE_USER: "user", pb.Role_ROLE_ASSISTANT: "assistant", pb.Role_ROLE_SYSTEM: "system"}[m.Role]
 	if w.role == "system" && m.NativeRole == "developer" {
 		w.role = "developer"
 	} else if m.NativeRole != "" {
-		w.lose("native_role", fidelity.Dropped, noPlace)
+		w.Lose("native_role", fidelity.Dropped, noPlace)
 	}
 	if w.role == "" { // a user has more authority than a tool: that would be a rise
 		w.role = "assistant"
@@ -39,35 +39,22 @@ func Items(ctx context.Context, src agentstate.Resolver, m *pb.Message) ([][]byt
 	if err := w.flush(); err != nil {
 		return nil, nil, err
 	}
-	dropped := slices.ContainsFunc(w.losses, func(l fidelity.Loss) bool { return strings.HasPrefix(l.Path, "parts.") && l.Grade == fidelity.Dropped })
+	dropped := slices.ContainsFunc(w.All, func(l fidelity.Loss) bool { return strings.HasPrefix(l.Path, "parts.") && l.Grade == fidelity.Dropped })
 	if len(w.items) == 1 && len(m.Parts) > 1 && dropped {
-		w.lose("parts", fidelity.Transformed, "what follows a part that is dropped moves up")
+		w.Lose("parts", fidelity.Transformed, "what follows a part that is dropped moves up")
 	}
 	if len(w.items) > 1 {
-		w.lose("parts", fidelity.Transformed, fmt.Sprintf("becomes %d items", len(w.items)))
+		w.Lose("parts", fidelity.Transformed, fmt.Sprintf("becomes %d items", len(w.items)))
 	}
-	return w.items, w.losses, nil
+	return w.items, w.All, nil
 }
 
 // An itemWriter makes the items of one message.
 type itemWriter struct {
-	m      *pb.Message
-	role   string           // of what is said
-	said   []map[string]any // since the last item
-	items  [][]byte
-	losses []fidelity.Loss
-}
-
-func (w *itemWriter) lose(path string, g fidelity.Grade, why string) {
-	w.losses = append(w.losses, fidelity.Loss{Path: path, Grade: g, Why: why})
-}
-
-// as notes, once, that something of the message stands under the role r.
-func (w *itemWriter) as(r pb.Role, why string) {
-	said := func(l fidelity.Loss) bool { return l.Path == "role" }
-	if w.m.Role != r && !slices.ContainsFunc(w.losses, said) {
-		w.lose("role", fidelity.Transformed, why)
-	}
+	Losses
+	role  string           // of what is said
+	said  []map[string]any // since the last item
+	items [][]byte
 }
 
 func (w *itemWriter) add(v any) error {
@@ -83,12 +70,12 @@ func (w *itemWriter) flush() error {
 	}
 	text := w.said
 	w.said = nil
-	switch w.m.Role {
+	switch w.Of.Role {
 	case pb.Role_ROLE_USER, pb.Role_ROLE_SYSTEM:
 	case pb.Role_ROLE_TOOL:
-		w.as(pb.Role_ROLE_ASSISTANT, "a tool's words that are no result stand as the assistant's: a user's would have more authority")
+		w.As(pb.Role_ROLE_ASSISTANT, "a tool's words that are no result stand as the assistant's: a user's would have more authority")
 	default:
-		w.as(pb.Role_ROLE_ASSISTANT, "not understood: stands as the assistant's, who has the least authority of those that speak")
+		w.As(pb.Role_ROLE_ASSISTANT, "not understood: stands as the assistant's, who has the least authority of those that speak")
 	}
 	if len(text) == 1 && text[0]["text"] != nil && text[0]["type"] != "refusal" {
 		return w.add(map[string]any{"role": w.role, "content": text[0]["text"]})
@@ -113,13 +100,13 @@ func (w *itemWriter) part(ctx context.Context, src agentstate.Resolver, p *pb.Pa
 	case *pb.Part_ToolResult:
 		return w.toolResult(ctx, src, b.ToolResult)
 	case *pb.Part_Reasoning:
-		w.lose("parts.reasoning", fidelity.Dropped, "thoughts belong to the provider that made them")
+		w.Lose("parts.reasoning", fidelity.Dropped, "thoughts belong to the provider that made them")
 	case *pb.Part_Data:
-		w.lose("parts.data", fidelity.Dropped, noPlace)
+		w.Lose("parts.data", fidelity.Dropped, noPlace)
 	case *pb.Part_Citation:
-		w.lose("parts.citation", fidelity.Dropped, noPlace)
+		w.Lose("parts.citation", fidelity.Dropped, noPlace)
 	case *pb.Part_Approval:
-		w.lose("parts.approval", fidelity.Dropped, noPlace)
+		w.Lose("parts.approval", fidelity.Dropped, noPlace)
 	}
 	return nil
 }
@@ -133,14 +120,14 @@ func (w *itemWriter) media(ctx context.Context, src agentstate.Resolver, m *pb.M
 		why = "only images of a user can be carried"
 	}
 	if why != "" {
-		w.lose("parts.media", fidelity.Dropped, why)
+		w.Lose("parts.media", fidelity.Dropped, why)
 		return nil
 	}
 	w.said = append(w.said, map[string]any{"type": "input_image", "image_url": url, "detail": "auto"})
 	if m.Url != "" {
-		w.lose("parts.media", fidelity.Transformed, "an image at its address")
+		w.Lose("parts.media", fidelity.Transformed, "an image at its address")
 	} else if m.Name != "" {
-		w.lose("parts.media.name", fidelity.Dropped, noPlace)
+		w.Lose("parts.media.name", fidelity.Dropped, noPlace)
 	}
 	return nil
 }
@@ -149,15 +136,15 @@ func (w *itemWriter) toolCall(c *pb.ToolCall) error {
 	if err := w.flush(); err != nil {
 		return err
 	}
-	w.as(pb.Role_ROLE_ASSISTANT, "a call is the assistant's")
+	w.As(pb.Role_ROLE_ASSISTANT, "a call is the assistant's")
 	args := string(c.ArgumentsJson)
 	if !utf8.ValidString(args) {
 		args = strings.ToValidUTF8(args, "\ufffd")
-		w.lose("parts.tool_call.arguments_json", fidelity.Transformed, "bytes that are no text")
+		w.Lose("parts.tool_call.arguments_json", fidelity.Transformed, "bytes that are no text")
 	}
 	name, changed := toolname.Legal(c.Name)
 	if changed {
-		w.lose("parts.tool_call.name", fidelity.Transformed, toolname.Why)
+		w.Lose("parts.tool_call.name", fidelity.Transformed, toolname.Why)
 	}
 	return w.add(map[string]any{"type": "function_call", "call_id": c.Id, "name": name, "arguments": args})
 }
@@ -166,7 +153,7 @@ func (w *itemWriter) toolResult(ctx context.Context, src agentstate.Resolver, r 
 	if err := w.flush(); err != nil {
 		return err
 	}
-	w.as(pb.Role_ROLE_TOOL, "a result is a tool's")
+	w.As(pb.Role_ROLE_TOOL, "a result is a tool's")
 	out, err := src.Data(ctx, r.Output)
 	if err != nil && !errors.Is(err, agentstate.ErrUnsupported) {
 		return err
@@ -174,17 +161,17 @@ func (w *itemWriter) toolResult(ctx context.Context, src agentstate.Resolver, r 
 	output, why := result(out)
 	switch mt := r.Output.GetMediaType(); {
 	case Cut(r.Output):
-		w.lose("parts.tool_result.output", fidelity.Dropped, "too long for a record: it stands in the source's own form alone")
+		w.Lose("parts.tool_result.output", fidelity.Dropped, "too long for a record: it stands in the source's own form alone")
 	case mt != "text/plain":
-		w.lose("parts.tool_result.output", fidelity.Transformed, why)
+		w.Lose("parts.tool_result.output", fidelity.Transformed, why)
 	default:
 		output = strings.ToValidUTF8(string(out), "\ufffd")
 	}
 	if r.Name != "" {
-		w.lose("parts.tool_result.name", fidelity.Dropped, noPlace)
+		w.Lose("parts.tool_result.name", fidelity.Dropped, noPlace)
 	}
 	if r.IsError {
-		w.lose("parts.tool_result.is_error", fidelity.Dropped, noPlace)
+		w.Lose("parts.tool_result.is_error", fidelity.Dropped, noPlace)
 	}
 	return w.add(map[string]any{"type": "function_call_output", "call_id": r.Id, "output": output})
 }
