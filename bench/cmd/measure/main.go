@@ -11,6 +11,8 @@
 //	measure jsonl MIX N OUT         the JSON peer's lines of the records that stream makes
 //	measure key IN [IDFILE]         the key of the record in the middle of an archive
 //	measure verify IN LEVEL [IDFILE]
+//	measure floorpack IN OUT RECIPIENT  the least that writing encrypted records costs
+//	measure floorverify IN IDFILE       the least that a deep verify costs
 //
 // With CPUPROFILE=FILE it writes a CPU profile of what the clock measures.
 package main
@@ -81,6 +83,10 @@ func run(ctx context.Context, args []string) error {
 			return err
 		}
 		return c.print("jsonzip", len(lines), bytes, arg(2))
+	case "floorpack":
+		return floorPack(arg(1), arg(2), arg(3))
+	case "floorverify":
+		return floorVerify(arg(1), arg(2))
 	case "jsonl":
 		return jsonLines(arg(1), arg(2), arg(3))
 	case "readjson":
