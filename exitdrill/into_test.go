@@ -126,3 +126,18 @@ func TestEmbedder(t *testing.T) {
 		t.Errorf("%+v", s)
 	}
 }
+
+// TestIntoMap: names are those that the map makes of the whole state, also where some kinds alone are replayed.
+func TestIntoMap(t *testing.T) {
+	p := newPlace(t)
+	p.write("map.yaml", "namespaces: {\"users/*\": \"people/*\"}\nunmapped: {namespaces: keep}\n")
+	for _, kinds := range []string{"memory", "memory, memoryspace"} {
+		name := strings.ReplaceAll(kinds, ", ", "-")
+		p.runtimes[name] = memstate.NewRuntime(nil)
+		pl := p.plan("target: mem:target\n", fmt.Sprintf("into: [{name: %s, target: \"mem:%s\", kinds: [%s], map: DIR/map.yaml}]\n", name, name, kinds), "DIR/a.ctxa", "DIR/"+name+".ctxa")
+		out := p.run(pl.Each()[0])
+		if out.Judgement.Verdict != evidence.VerdictPassWithLoss || check(out, 33).Result == evidence.Fail || check(out, 34).Result == evidence.Fail {
+			t.Errorf("%s: %v\n%+v\n%+v", kinds, out.Judgement, check(out, 33), check(out, 34))
+		}
+	}
+}

@@ -121,7 +121,7 @@ func (a *app) readback(ctx context.Context, archive, target string, f *replayFla
 	if err != nil {
 		return err
 	}
-	rep, err := replay.ReadBackErased(ctx, watched{want, a, "read the archive", counts}, watched{rt, a, "read back", counts}, j, graves)
+	rep, err := replay.ReadBackWith(ctx, watched{want, a, "read the archive", counts}, watched{rt, a, "read back", counts}, j, &replay.ReadBackOptions{Tombstones: graves})
 	if err != nil {
 		return err
 	}

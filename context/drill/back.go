@@ -3,7 +3,6 @@ package drill
 import (
 	"context"
 	"errors"
-	"iter"
 	"os"
 	"slices"
 
@@ -49,9 +48,6 @@ func ReadBack(ctx context.Context, want, got agentstate.Source, j *replay.Journa
 	if re, ok := want.(*embed.Source); ok {
 		plain = re.Unwrap()
 	}
-	if len(p.sends) > 0 && j != nil {
-		want = &only{want, p.sends}
-	}
 	ours := map[uint64]bool{} // keys in the target, of records of those kinds that came with this drill
 	var failed error
 	first := &tap{Source: want, look: func(r agentstate.Record) {
@@ -75,17 +71,18 @@ func ReadBack(ctx context.Context, want, got agentstate.Source, j *replay.Journa
 	if j == nil {
 		state.kinds = nil
 	}
-	seen := agentstate.Source(&tap{Source: got, look: func(r agentstate.Record) {
+	seen := &tap{Source: got, look: func(r agentstate.Record) {
 		o.record(r)
 		if err := state.add(r); err != nil && unsummed == nil {
 			unsummed = err
 		}
-	}})
-	if len(p.sends) > 0 && j != nil {
-		seen = &only{seen, p.sends} // what else lies there is not of this drill
+	}}
+	opts := &replay.ReadBackOptions{}
+	if j != nil && len(p.sends) > 0 {
+		opts.Kinds = p.sends // what else lies there is not of this drill
 	}
 	o.arrived = func(key string) bool { return ours[xxhash.Sum64String(key)] }
-	rep, err := replay.ReadBack(ctx, first, seen, j)
+	rep, err := replay.ReadBackWith(ctx, first, seen, j, opts)
 	if err = errors.Join(err, failed, unsummed); err != nil {
 		return nil, err
 	}
@@ -107,38 +104,6 @@ func ReadBack(ctx context.Context, want, got agentstate.Source, j *replay.Journa
 		return nil, err
 	}
 	return b, nil
-}
-
-// only is a source of some kinds: the rest is not for this target.
-type only struct {
-	agentstate.Source
-	kinds []string
-}
-
-// Unwrap is the source itself.
-func (s *only) Unwrap() agentstate.Source { return s.Source }
-
-// Records are those of its kinds that are asked for.
-func (s *only) Records(ctx context.Context, opts *agentstate.ReadOptions) iter.Seq2[agentstate.Record, error] {
-	o := agentstate.ReadOptions{}
-	if opts != nil {
-		o = *opts
-	}
-	if o.Kinds == nil {
-		o.Kinds = s.kinds
-	} else {
-		o.Kinds = slices.DeleteFunc(slices.Clone(o.Kinds), func(k string) bool { return !slices.Contains(s.kinds, k) })
-	}
-	return func(yield func(agentstate.Record, error) bool) {
-		for r, err := range s.Source.Records(ctx, &o) {
-			if err == nil && agentstate.IsState(agentstate.KindOf(r)) && !slices.Contains(s.kinds, agentstate.KindOf(r)) {
-				continue // a source may give more than is asked for
-			}
-			if !yield(r, err) {
-				return
-			}
-		}
-	}
 }
 
 // renamed is what the map of j makes of names; nil: there is none, or nobody asks.

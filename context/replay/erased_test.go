@@ -48,7 +48,7 @@ func TestReadBackErased(t *testing.T) {
 				}
 				defer j.Close()
 			}
-			rep, err := replay.ReadBackErased(t.Context(), src, dst, j, dead)
+			rep, err := replay.ReadBackWith(t.Context(), src, dst, j, &replay.ReadBackOptions{Tombstones: dead})
 			if err != nil {
 				t.Fatal(err)
 			}

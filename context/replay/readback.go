@@ -20,12 +20,28 @@ import (
 // compared under its new name. Vectors that were made anew are compared with those where want is a
 // Reembedder, else they are Transformed. A nil j compares everything, key by key.
 func ReadBack(ctx context.Context, want, got agentstate.Source, j *Journal) (*fidelity.Report, error) {
-	return ReadBackErased(ctx, want, got, j, nil)
+	return ReadBackWith(ctx, want, got, j, nil)
 }
 
-// ReadBackErased is ReadBack after what tombstones name was asked to be erased: it must not be in the
-// target, whether the replay knew of that or not. What they name is found as Apply finds it.
-func ReadBackErased(ctx context.Context, want, got agentstate.Source, j *Journal, tombstones []string) (*fidelity.Report, error) {
+// ReadBackOptions are those of ReadBackWith. A nil pointer is the zero value.
+type ReadBackOptions struct {
+	// Kinds are the only ones that are compared, as in the Options of the run; nil: all. want is whole all the
+	// same: a map makes names of records of other kinds, too.
+	Kinds []string
+	// Tombstones name what was asked to be erased since: it must not be in the target, whether the replay
+	// knew of that or not. What they name is found as Apply finds it.
+	Tombstones []string
+}
+
+// ReadBackWith is ReadBack with options.
+func ReadBackWith(ctx context.Context, want, got agentstate.Source, j *Journal, o *ReadBackOptions) (*fidelity.Report, error) {
+	if o == nil {
+		o = &ReadBackOptions{}
+	}
+	whole, tombstones := want, o.Tombstones
+	if o.Kinds != nil {
+		want, got = &only{want, o.Kinds}, &only{got, o.Kinds}
+	}
 	if j == nil || j.head == nil {
 		if len(tombstones) == 0 {
 			return fidelity.Compare(ctx, want, got, nil)
@@ -39,7 +55,6 @@ func ReadBackErased(ctx context.Context, want, got agentstate.Source, j *Journal
 		}})
 	}
 	b := newReadBack(j)
-	first := before(want)
 	if re, vectors := reembedder(want); re != nil {
 		if !sameVectors(j.head.Vectors, vectors) {
 			return nil, fmt.Errorf("%w: the vectors of its run are %s, not %s", ErrJournal, j.head.Vectors, vectors)
@@ -56,7 +71,7 @@ func ReadBackErased(ctx context.Context, want, got agentstate.Source, j *Journal
 		return nil, err
 	}
 	if m != nil {
-		if b.names, err = mapping.New(ctx, m, first); err != nil {
+		if b.names, err = mapping.New(ctx, m, before(whole)); err != nil {
 			return nil, fmt.Errorf("%w: %w", ErrSource, err)
 		}
 		defer b.names.Close()
