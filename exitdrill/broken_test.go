@@ -287,11 +287,18 @@ func TestStoppedInReplay(t *testing.T) {
 	if c := check(out, 11); c.Result != evidence.Untold || !strings.Contains(c.Why, "the drill ended before anybody looked for the 2 known answers in the target") {
 		t.Errorf("%+v", c)
 	}
+	if k := kind(out, "memory"); k.Canaries.Planted != 1 || k.Canaries.Recovered != nil {
+		t.Errorf("%+v", k.Canaries)
+	}
 	if said := strings.Join(out.Predicate.Limits, " "); strings.Contains(said, "read back by the process") {
 		t.Errorf("limits: %s", said)
 	}
-	if xml := artefact(t, out, report.NameJUnit); strings.Count(xml, "1 of 1 found again") != 2 || strings.Count(xml, "not tested: 1 of 1 found again") != 2 {
+	if xml := artefact(t, out, report.NameJUnit); strings.Contains(xml, "1 found again") || strings.Count(xml, "not tested: nobody looked for 1\"") != 2 {
 		t.Errorf("%s", xml)
+	}
+	out = p.run(p.plan("name: q", "name: never", "mode: planned", "mode: stressed", "likes tea 0003", "likes coffee"))
+	if c := check(out, 11); c.Result != evidence.Fail || !strings.Contains(c.Why, "1 of them are not in the archive") {
+		t.Errorf("%+v", c)
 	}
 }
 

@@ -28,7 +28,7 @@ func TestPass(t *testing.T) {
 	if w := out.Predicate.Word(evidence.DefaultGates()); w != "PASS at L3, 18 gates" {
 		t.Errorf("%s: %v", w, out.Judgement.Reasons)
 	}
-	if k := kind(out, "memory"); k.Archived != 6 || k.Matched != 6 || k.Canaries.Recovered != 1 || k.Coverage != "RECONCILED" && k.Coverage != "LISTED" {
+	if k := kind(out, "memory"); k.Archived != 6 || k.Matched != 6 || k.Canaries.Recovered == nil || *k.Canaries.Recovered != 1 || k.Coverage != "RECONCILED" && k.Coverage != "LISTED" {
 		t.Errorf("%+v", k)
 	}
 	if len(out.Predicate.NegativeControls) != 5 {

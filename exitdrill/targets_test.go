@@ -216,7 +216,7 @@ func TestMap(t *testing.T) {
 	p := newPlace(t)
 	p.write("map.yaml", "principals: {ada: eve}\ntools: {refund: repay}\n")
 	out := p.run(p.plan("replay: {approve: DIR/approvals}", "replay: {approve: DIR/approvals, map: DIR/map.yaml}", "{key: message/t1/0002, contains: order 1}", "{key: principal/ada}"))
-	if k := kind(out, "principal"); k.Canaries.Recovered != 1 || check(out, 11).Result != evidence.Pass {
+	if k := kind(out, "principal"); k.Canaries.Recovered == nil || *k.Canaries.Recovered != 1 || check(out, 11).Result != evidence.Pass {
 		t.Errorf("%+v %+v", k, check(out, 11))
 	}
 	if v := out.Judgement.Verdict; v != evidence.VerdictPass && v != evidence.VerdictPassWithLoss {

@@ -298,13 +298,16 @@ func (a *answers) promised() {
 func (a *answers) canaries() {
 	found, lost := uint64(0), []string{}
 	for _, k := range a.p.Kinds {
-		found += k.Canaries.Recovered
-		if k.Canaries.Recovered < k.Canaries.Planted {
-			lost = append(lost, fmt.Sprintf("%s %d of %d", k.Kind, k.Canaries.Recovered, k.Canaries.Planted))
+		if k.Canaries.Recovered != nil {
+			found += *k.Canaries.Recovered
+		}
+		if k.Canaries.Lost() {
+			lost = append(lost, fmt.Sprintf("%s %d of %d", k.Kind, *k.Canaries.Recovered, k.Canaries.Planted))
 		}
 	}
 	n, never := uint64(len(a.r.p.Canaries)), 0
-	if s := a.r.st.Seen; s != nil && len(s.Canaries) == len(a.r.p.Canaries) {
+	s := a.r.st.Seen
+	if s != nil && len(s.Canaries) == len(a.r.p.Canaries) {
 		for _, times := range s.Canaries {
 			if times == 0 {
 				never++
@@ -312,7 +315,7 @@ func (a *answers) canaries() {
 		}
 	}
 	away := "" // so that nobody looks for it in the target
-	if never > 0 && a.r.st.Back != nil {
+	if never > 0 && a.r.p.reaches(evidence.L2) {
 		away = fmt.Sprintf("; %d of them are not in the archive: the source has them no more, or the plan does not say them as the source does", never)
 	}
 	where := "in the target, read back"
@@ -322,12 +325,14 @@ func (a *answers) canaries() {
 	switch {
 	case n == 0:
 		a.untold(11, "the plan names no known answer")
-	case a.r.last() == nil:
+	case a.r.last() == nil && s == nil:
 		a.untold(11, "the drill ended before anybody looked for the %d known answers", n)
-	case len(lost) > 0:
-		a.set(11, evidence.Fail, evidence.Measured, "%d of %d known answers found %s; found of %s%s", found, n, where, strings.Join(lost, ", "), away)
-	case a.r.stop != nil && a.r.st.Back == nil:
+	case a.r.last() == nil && never == 0:
 		a.untold(11, "the drill ended before anybody looked for the %d known answers in the target; the archive has them", n)
+	case a.r.last() == nil:
+		a.set(11, evidence.Fail, evidence.Measured, "the drill ended before anybody looked for the %d known answers in the target%s", n, away)
+	case len(lost) > 0 || found < n:
+		a.set(11, evidence.Fail, evidence.Measured, "%d of %d known answers found %s; found of %s%s", found, n, where, strings.Join(lost, ", "), away)
 	default:
 		a.set(11, evidence.Pass, evidence.Measured, "%d of %d known answers found %s", found, n, where)
 	}

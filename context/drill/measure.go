@@ -50,14 +50,7 @@ func (r *run) kinds() []evidence.Kind {
 		}
 		k.Source, k.Excluded = max(k.Source, n), r.excluded(name, f)
 		r.became(&k)
-		for i, c := range r.p.Canaries {
-			if c.of(name) {
-				k.Canaries.Planted++
-				if s := r.last(); s != nil && i < len(s.Canaries) && s.Canaries[i] > 0 {
-					k.Canaries.Recovered++
-				}
-			}
-		}
+		k.Canaries = r.answersOf(name)
 		if roots := r.facts.Roots[name]; len(roots) == 1 {
 			k.TreeRoot.SHA256 = roots[0]
 		}
@@ -86,10 +79,32 @@ func (r *run) formOf(kind string) string {
 	return evidence.FormRestructured
 }
 
-// last is the reading furthest from the source: of the target, or else of the archive.
+// answersOf counts the known answers of a kind where the drill was to end: in the target, or at L1 in the archive.
+func (r *run) answersOf(kind string) evidence.Canaries {
+	var c evidence.Canaries
+	s := r.last()
+	if s != nil {
+		c.Recovered = new(uint64)
+	}
+	for i, x := range r.p.Canaries {
+		if !x.of(kind) {
+			continue
+		}
+		c.Planted++
+		if s != nil && i < len(s.Canaries) && s.Canaries[i] > 0 {
+			*c.Recovered++
+		}
+	}
+	return c
+}
+
+// last is the reading with which the drill was to end: of the target, or at L1 of the archive. nil: it did not come to it.
 func (r *run) last() *Seen {
-	if r.st.Back != nil {
+	switch {
+	case r.st.Back != nil:
 		return r.st.Back.Seen
+	case r.p.reaches(evidence.L2):
+		return nil
 	}
 	return r.st.Seen
 }

@@ -70,8 +70,9 @@ func TestJudge(t *testing.T) {
 			p.Checks = slices.DeleteFunc(p.Checks, func(c Check) bool { return c.ID == "AC-33" })
 		}, VerdictPartial, "no such check"},
 		{"no checks", func(p *Predicate) { p.Checks = nil }, VerdictPartial, "no such check"},
-		{"a known answer is lost", func(p *Predicate) { p.Kinds[0].Canaries = Canaries{Planted: 2, Recovered: 1} }, VerdictFail, "1 of 2 known answers"},
-		{"known answers are found", func(p *Predicate) { p.Kinds[0].Canaries = Canaries{Planted: 2, Recovered: 2} }, VerdictPass, ""},
+		{"a known answer is lost", func(p *Predicate) { p.Kinds[0].Canaries = Canaries{Planted: 2, Recovered: new(uint64(1))} }, VerdictFail, "1 of 2 known answers"},
+		{"nobody looked for a known answer", func(p *Predicate) { p.Kinds[0].Canaries = Canaries{Planted: 2} }, VerdictPartial, "nobody looked for 2 known answers"},
+		{"known answers are found", func(p *Predicate) { p.Kinds[0].Canaries = Canaries{Planted: 2, Recovered: new(uint64(2))} }, VerdictPass, ""},
 		{"failed", func(p *Predicate) { p.answer("AC-33", Fail) }, VerdictFail, "AC-33"},
 		{"failed, and not tested after", func(p *Predicate) { p.answer("AC-33", Fail); p.answer("AC-38", Untold) }, VerdictFail, "AC-33"},
 		{"a control accepted", func(p *Predicate) { p.NegativeControls[0].Observed = "" }, VerdictFail, "flipped byte"},

@@ -98,9 +98,12 @@ type Field struct {
 
 // Canaries are known answers: records that were planted, or named before the drill.
 type Canaries struct {
-	Planted   uint64 `json:"planted"`
-	Recovered uint64 `json:"recovered"`
+	Planted   uint64  `json:"planted"`
+	Recovered *uint64 `json:"recovered,omitempty"` // absent: the drill ended before anybody looked for them
 }
+
+// Lost tells whether one was looked for and not found.
+func (c *Canaries) Lost() bool { return c.Recovered != nil && *c.Recovered < c.Planted }
 
 // Links are references from one record to another.
 type Links struct {

@@ -131,10 +131,14 @@ func (p *Predicate) Judge(g *Gates) *Judgement {
 		worse(VerdictFail, "authority was widened, a role raised, an erasure revived or a planted instruction took effect")
 	}
 	for i := range p.Kinds {
-		if k := &p.Kinds[i]; k.Canaries.Recovered < k.Canaries.Planted {
-			worse(VerdictFail, fmt.Sprintf("%s: %d of %d known answers were found", k.Kind, k.Canaries.Recovered, k.Canaries.Planted))
+		k := &p.Kinds[i]
+		switch c := &k.Canaries; {
+		case c.Lost():
+			worse(VerdictFail, fmt.Sprintf("%s: %d of %d known answers were found", k.Kind, *c.Recovered, c.Planted))
+		case c.Recovered == nil && c.Planted > 0 && p.Drill.Stopped == nil:
+			worse(VerdictPartial, fmt.Sprintf("%s: nobody looked for %d known answers", k.Kind, c.Planted))
 		}
-		if k := &p.Kinds[i]; k.Coverage == "UNKNOWN" && k.Archived > 0 || k.Class == "caller_ids" {
+		if k.Coverage == "UNKNOWN" && k.Archived > 0 || k.Class == "caller_ids" {
 			worse(VerdictPassWithLoss, fmt.Sprintf("%s: coverage %s, class %s: nobody can say that these are all", k.Kind, k.Coverage, k.Class))
 		}
 	}

@@ -46,7 +46,8 @@ func byHand(t *testing.T, files map[string][]byte) evidence.Verdict {
 		fail = fail || strings.Contains(r["about"], "must be 0") && r["count"] != "0"
 	}
 	for _, k := range rows(t, files, "kinds") {
-		fail = fail || k["canaries_planted"] != k["canaries_recovered"]
+		fail = fail || k["canaries_recovered"] != "" && k["canaries_planted"] != k["canaries_recovered"]
+		partial = partial || k["canaries_recovered"] == "" && k["canaries_planted"] != "0"
 		loss = loss || k["coverage"] == "UNKNOWN" && k["archived"] != "0" || k["class"] == "caller_ids"
 	}
 	switch {
@@ -68,7 +69,7 @@ func TestByHand(t *testing.T) {
 		}
 		for i := range p.Kinds {
 			k := &p.Kinds[i]
-			k.Canaries.Recovered, k.Coverage, k.Class = k.Canaries.Planted, "RECONCILED", "listed"
+			k.Canaries.Recovered, k.Coverage, k.Class = num(k.Canaries.Planted), "RECONCILED", "listed"
 		}
 		for i := range p.NegativeControls {
 			p.NegativeControls[i].Observed = p.NegativeControls[i].Expected
@@ -99,7 +100,8 @@ func TestByHand(t *testing.T) {
 		"widened":          {func(p *evidence.Predicate) { p.Authority.Widened = 1 }, evidence.VerdictFail},
 		"raised":           {func(p *evidence.Predicate) { p.Authority.Raised = 1 }, evidence.VerdictFail},
 		"took effect":      {func(p *evidence.Predicate) { p.Safety.InjectionEffective = 1 }, evidence.VerdictFail},
-		"not found":        {func(p *evidence.Predicate) { p.Kinds[0].Canaries = evidence.Canaries{Planted: 2, Recovered: 1} }, evidence.VerdictFail},
+		"not found":        {func(p *evidence.Predicate) { p.Kinds[0].Canaries = evidence.Canaries{Planted: 2, Recovered: num(1)} }, evidence.VerdictFail},
+		"not looked for":   {func(p *evidence.Predicate) { p.Kinds[0].Canaries = evidence.Canaries{Planted: 2} }, evidence.VerdictPartial},
 		"unknown":          {func(p *evidence.Predicate) { p.Kinds[0].Coverage = "UNKNOWN" }, evidence.VerdictPassWithLoss},
 		"caller's ids":     {func(p *evidence.Predicate) { p.Kinds[0].Class = "caller_ids" }, evidence.VerdictPassWithLoss},
 	} {

@@ -135,9 +135,12 @@ func (b *book) junitKind(s *suite, k *evidence.Kind) {
 	s.add("read back", tested(live && k.Imported > 0, k.Missing == 0 && k.Differ == 0), "readback",
 		fmt.Sprintf("%s of %s alike, %s differ as announced, %s differ otherwise, %s missing, %s extra",
 			grouped(k.Matched), grouped(k.Imported), grouped(k.Announced), grouped(k.Differ), grouped(k.Missing), grouped(k.Extra)))
-	told := k.Canaries.Recovered < k.Canaries.Planted || b.answered("AC-11").Result != evidence.Untold
-	s.add("known answers", tested(k.Canaries.Planted > 0 && told, k.Canaries.Recovered >= k.Canaries.Planted), "canaries",
-		grouped(k.Canaries.Recovered)+" of "+grouped(k.Canaries.Planted)+" found again")
+	c := &k.Canaries
+	told, found := false, "nobody looked for "+grouped(c.Planted)
+	if c.Recovered != nil {
+		told, found = c.Lost() || b.answered("AC-11").Result != evidence.Untold, grouped(*c.Recovered)+" of "+grouped(c.Planted)+" found again"
+	}
+	s.add("known answers", tested(c.Planted > 0 && told, !c.Lost()), "canaries", found)
 	if l := k.Links; l != nil {
 		s.add("links", tested(l.Total > 0, l.Resolved == l.Total && l.Orphans == 0), "links",
 			fmt.Sprintf("%s of %s resolve, %s orphans", grouped(l.Resolved), grouped(l.Total), grouped(l.Orphans)))

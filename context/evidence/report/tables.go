@@ -207,7 +207,7 @@ func (b *book) kindTables() []*table {
 			times = []any{m.Total, m.Original, m.Inversions, m.MaxSkewMS}
 		}
 		kinds.put(k.Kind, slices.Concat([]any{k.Class, k.Coverage, k.Reference, k.Source, k.Archived, k.Gaps, k.Imported, k.Before, k.Matched, k.Announced, k.Differ, k.Missing, k.Extra, counted(k.Duplicates),
-			k.Quarantined, k.Refused, k.Conflicts, k.Skipped, k.Stays, k.Canaries.Planted, k.Canaries.Recovered}, links, times, []any{arrived, due, k.TreeRoot.SHA256})...)
+			k.Quarantined, k.Refused, k.Conflicts, k.Skipped, k.Stays, k.Canaries.Planted, counted(k.Canaries.Recovered)}, links, times, []any{arrived, due, k.TreeRoot.SHA256})...)
 		var s evidence.Field
 		for _, f := range k.Fields {
 			fields.put(k.Kind+"."+f.Path, k.Kind, f.Path, f.Present, f.Exact, f.Equivalent, f.Transformed, f.Defaulted, f.Dropped, f.Redacted, f.Quarantined)
