@@ -78,8 +78,19 @@ func (w *wired) reader() format.ReaderOptions {
 	return format.ReaderOptions{Policy: w.policy, Identities: w.ids}
 }
 
-// Open opens an archive to act on.
-func (w *wired) Open(_ context.Context, path string) (drill.Runtime, error) {
+// Open opens the archive with that manifest to act on.
+func (w *wired) Open(_ context.Context, path, manifest string) (drill.Runtime, error) {
+	r, err := w.archive(path)
+	if err != nil {
+		return nil, err
+	}
+	if sum := r.Info().ManifestSHA256; hex.EncodeToString(sum[:]) != manifest {
+		return nil, errors.Join(fmt.Errorf("%w: %s: want manifest sha256 %s, got %x", drill.ErrExchanged, path, manifest, sum), r.Close())
+	}
+	return r, nil
+}
+
+func (w *wired) archive(path string) (*format.Reader, error) {
 	o := w.reader()
 	r, err := format.Open(path, &o)
 	if err != nil {

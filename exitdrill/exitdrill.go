@@ -130,7 +130,7 @@ func ReadBack(ctx context.Context, p *drill.Plan, o *Options, journal string) (*
 	if err != nil {
 		return nil, err
 	}
-	src, err := w.Open(ctx, p.Archive)
+	src, err := w.archive(p.Archive)
 	if err != nil {
 		return nil, err
 	}
@@ -145,6 +145,9 @@ func ReadBack(ctx context.Context, p *drill.Plan, o *Options, journal string) (*
 		return nil, err
 	}
 	defer j.Close()
+	if err := j.Of(src.Info().ManifestSHA256); err != nil {
+		return nil, err
+	}
 	want, kept, err := w.expected(src, j)
 	if err != nil {
 		return nil, err

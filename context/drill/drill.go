@@ -36,6 +36,8 @@ var (
 	ErrBroken = errors.New("drill: broken off; run it again to go on")
 	// ErrArchive: there is an archive already where a planned drill would make one.
 	ErrArchive = errors.New("drill: an archive is never overwritten")
+	// ErrExchanged: where the archive was is another one now. Evidence is of one.
+	ErrExchanged = errors.New("drill: the archive was exchanged")
 	// ErrEnded: a drill of this name has ended. Evidence is never overwritten.
 	ErrEnded = errors.New("drill: a drill of this name has ended")
 	// ErrNoArchive: the first of several drills ended before there was an archive.

@@ -106,8 +106,9 @@ type Archives interface {
 	Seal(ctx context.Context, path string, src agentstate.Source, each func(agentstate.Record)) error
 	// Check checks every byte and every record. What is not as it was sealed is a *Refused.
 	Check(ctx context.Context, path string) (*Facts, error)
-	// Open opens an archive to act on, as Check would have it.
-	Open(ctx context.Context, path string) (Runtime, error)
+	// Open opens an archive to act on, as Check would have it. Where it is not the one with this digest of its
+	// manifest, in hexadecimal, that is ErrExchanged.
+	Open(ctx context.Context, path, manifest string) (Runtime, error)
 }
 
 // Facts are what is known of an archive that was checked.

@@ -75,15 +75,20 @@ func (r *run) verify(ctx context.Context) error {
 	if r.first != "" {
 		r.digests = append(r.digests, r.first)
 	}
-	if r.st.Exit.IsZero() {
-		r.st.Exit = began.UTC()
+	switch got := r.facts.Archive.ManifestSHA256; {
+	case r.st.Exit.IsZero():
+		r.st.Exit, r.st.Archive = began.UTC(), got
 		return r.st.save()
+	case r.st.Archive != "" && got != r.st.Archive: // what is known by now is of the other one
+		return fmt.Errorf("%w: %s: want manifest sha256 %s, as when the drill began, got %s; put it back, or remove %s to begin anew", ErrExchanged, r.p.Archive, r.st.Archive, got, r.st.path)
 	}
 	return nil
 }
 
 // open opens the archive to act on it.
-func (r *run) open(ctx context.Context) (Runtime, error) { return r.e.Archives.Open(ctx, r.p.Archive) }
+func (r *run) open(ctx context.Context) (Runtime, error) {
+	return r.e.Archives.Open(ctx, r.p.Archive, r.facts.Archive.ManifestSHA256)
+}
 
 // look reads the records once, where no later phase does.
 func (r *run) look(ctx context.Context) error {
@@ -237,7 +242,7 @@ func (r *run) planReplay(ctx context.Context) error {
 		return rep.Records, 0, nil
 	})
 	if err != nil {
-		if ctx.Err() != nil {
+		if ctx.Err() != nil || errors.Is(err, ErrExchanged) {
 			return broken(phasePlan, err)
 		}
 		r.stopped(phasePlan, err)
@@ -298,7 +303,7 @@ func (r *run) replay(ctx context.Context) error {
 	case err == nil:
 		r.st.Resumed += r.st.Report.Resumed
 		return r.st.save()
-	case ctx.Err() != nil || begun:
+	case ctx.Err() != nil || begun || errors.Is(err, ErrExchanged):
 		return broken(phaseReplay, err)
 	}
 	r.stopped(phaseReplay, err)

@@ -23,6 +23,7 @@ type state struct {
 	Started  time.Time         `json:"started"`
 	Attempts uint64            `json:"attempts"`
 	Exit     time.Time         `json:"exit"`    // the first verify began
+	Archive  string            `json:"archive"` // digest of its manifest, as the first verify found it
 	Sealed   bool              `json:"sealed"`  // the archive is there
 	Planned  bool              `json:"planned"` // the replay may have begun
 	Phases   []evidence.Phase  `json:"phases"`
