@@ -101,6 +101,8 @@ func TestEmbedder(t *testing.T) {
 		}
 	}
 	held(p.runtimes["source"], "e1")
+	p.runtimes["source"].Set(&pb.Memory{Meta: agentstate.Meta("memory", nil, "ada", "silent")}) // with no text to make a vector of
+	p.runtimes["source"].Set(&pb.Embedding{Meta: agentstate.Meta("embedding", nil, "ada", "silent"), OfKey: "memory/ada/silent", Field: "text", Model: "e1", Dimensions: 2, Element: pb.Embedding_ELEMENT_FLOAT32, Vector: make([]byte, 8)})
 	embedder := fmt.Sprintf("embedder: {command: [%q, embed, words-1]}\nrecall: {queries: 5, k: 2, seed: 7}\nnext_review", os.Args[0])
 	out := p.run(p.plan("next_review", embedder))
 	v, rc := out.Predicate.Vectors, out.Predicate.Recall

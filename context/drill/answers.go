@@ -8,6 +8,7 @@ import (
 
 	"github.com/exitramp/exitramp/context/agentstate"
 	"github.com/exitramp/exitramp/context/evidence"
+	"github.com/exitramp/exitramp/context/secrets"
 	pb "github.com/exitramp/exitramp/proto/exitramp/v1"
 )
 
@@ -69,7 +70,7 @@ func (a *answers) archive() {
 		if said < n {
 			res = evidence.Warn
 		}
-		a.set(31, res, evidence.Measured, "%d of %d records say whether they were provided, observed or inferred; nothing was redacted", said, n)
+		a.set(31, res, evidence.Measured, "%d of %d records say whether they were provided, observed or inferred; %s", said, n, a.redacted())
 	}
 	a.integrity()
 	refused := 0
@@ -108,6 +109,19 @@ func (a *answers) archive() {
 	default:
 		a.set(30, evidence.Pass, evidence.Measured, "encrypted (%s), opened with the operator's key and with each of %d escrow keys", f.Weakest, f.Escrow)
 	}
+}
+
+// redacted says what was taken out of records when the source was read.
+func (a *answers) redacted() string {
+	sum := a.r.scanned()
+	switch {
+	case sum == nil:
+		return "nobody looked for what to take out"
+	case sum.Mode != secrets.Redact.String():
+		return "nothing was taken out"
+	}
+	places, records := sum.Total()
+	return fmt.Sprintf("secrets were taken out of %d places in %d records", places, records)
 }
 
 // integrity is 22.
@@ -159,7 +173,7 @@ func (a *answers) secrets() {
 	if sum.BlobsNotScanned > 0 {
 		res, say = evidence.Warn, fmt.Sprintf("%s; %d blobs were too large to be looked at", say, sum.BlobsNotScanned)
 	}
-	if places > 0 && sum.Mode != "redact" {
+	if places > 0 && sum.Mode != secrets.Redact.String() {
 		res = evidence.Warn
 	}
 	a.set(28, res, evidence.Measured, "%s", say)

@@ -144,12 +144,17 @@ func (r *run) became(k *evidence.Kind) {
 		k.Matched, k.Announced, k.Missing, k.Extra = f.Same, f.Announced, f.Missing, f.Extra
 		k.Differ = f.Records - f.Same - f.Announced
 		k.Imported = f.Records + f.Missing
+		// Counted, and no remainder: so a record of which nobody knows what became of it does not add up.
+		k.Skipped = f.Skipped - min(f.Skipped, k.Quarantined+k.Refused+k.Conflicts)
+		if rest := k.Imported + k.Quarantined + k.Refused + k.Conflicts; f.Forbidden > 0 && rest <= k.Archived {
+			k.Skipped = k.Archived - rest // what must stay away and is there, maybe more than once
+		}
 	}
-	if rest := k.Imported + k.Quarantined + k.Refused + k.Conflicts; rest <= k.Archived {
-		k.Skipped = k.Archived - rest
+	if !slices.Contains(agentstate.StateKinds(), k.Kind) { // a later release's: nothing here can carry it
+		k.Skipped = k.Archived
 	}
 	if r.p.stays(k.Kind) && !r.neutral {
-		k.Stays = k.Skipped
+		k.Skipped, k.Stays = k.Archived, k.Archived
 	}
 	if k.Imported > 0 {
 		k.ImportMode = evidence.ImportPreserve

@@ -3,8 +3,47 @@ package drill
 import (
 	"testing"
 
+	"github.com/exitramp/exitramp/context/agentstate"
 	"github.com/exitramp/exitramp/context/evidence"
+	"github.com/exitramp/exitramp/context/fidelity"
+	pb "github.com/exitramp/exitramp/proto/exitramp/v1"
 )
+
+// TestAccounted: a record of which nobody knows what became of it is not taken for one that has no place.
+func TestAccounted(t *testing.T) {
+	for name, tc := range map[string]struct {
+		kind         string
+		f            *fidelity.Kind
+		written, out uint64 // imported and skipped
+	}{
+		"all":            {"memory", &fidelity.Kind{Records: 6, Same: 6}, 6, 0},
+		"no place":       {"memory", &fidelity.Kind{Records: 4, Same: 4, Skipped: 2}, 4, 2},
+		"lost":           {"memory", &fidelity.Kind{Records: 4, Same: 4}, 4, 0},
+		"not seen":       {"memory", nil, 0, 0},
+		"came back":      {"memory", &fidelity.Kind{Records: 5, Same: 5, Extra: 1, Forbidden: 1}, 5, 1},
+		"later releases": {"later", nil, 0, 6},
+	} {
+		b := &Back{Fidelity: &fidelity.Report{Kinds: map[string]*fidelity.Kind{}}}
+		if tc.f != nil {
+			b.Fidelity.Kinds[tc.kind] = tc.f
+		}
+		r := &run{p: &Plan{}, st: &state{Back: b}}
+		k := evidence.Kind{Kind: tc.kind, Archived: 6}
+		if r.became(&k); k.Imported != tc.written || k.Skipped != tc.out {
+			t.Errorf("%s: %d imported, %d skipped; want %d, %d", name, k.Imported, k.Skipped, tc.written, tc.out)
+		}
+	}
+}
+
+// TestSeenOnce: a view with bytes of its own does not stand for a record that has none.
+func TestSeenOnce(t *testing.T) {
+	o := newObserver(nil)
+	o.record(&pb.Message{Meta: &pb.Meta{Key: "message/1", ViewOfKeys: []string{"checkpoint/1"}, Native: []*pb.Native{{}}}})
+	o.record(&pb.Message{Meta: agentstate.Meta("message", nil, "2")})
+	if k := o.seen.Kinds["message"]; k.Native+k.Views != 1 {
+		t.Errorf("%+v", k)
+	}
+}
 
 // TestFormOf: views have no bytes of their own, and do not count.
 func TestFormOf(t *testing.T) {

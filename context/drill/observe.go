@@ -31,7 +31,7 @@ type Seen struct {
 type SeenKind struct {
 	Records  uint64 `json:"records"`
 	Views    uint64 `json:"views"`
-	Native   uint64 `json:"native"` // with the runtime's own bytes
+	Native   uint64 `json:"native"` // with the runtime's own bytes, and no view
 	Newest   int64  `json:"newest"` // ns since 1970; 0: no record has a time
 	Oldest   int64  `json:"oldest"` // as Newest
 	Said     uint64 `json:"said"`   // with a derivation
@@ -127,10 +127,10 @@ func (o *observer) record(r agentstate.Record) {
 	o.models.Add(r)
 	k := o.kind(name)
 	k.Records++
-	if len(m.GetViewOfKeys()) > 0 {
+	switch {
+	case len(m.GetViewOfKeys()) > 0:
 		k.Views++
-	}
-	if len(m.GetNative()) > 0 {
+	case len(m.GetNative()) > 0:
 		k.Native++
 	}
 	switch m.GetDerivation() {
