@@ -3,6 +3,8 @@ package cassette
 import (
 	"bytes"
 	"encoding/base64"
+	"encoding/json"
+	"fmt"
 	"net/http"
 	"slices"
 	"strconv"
@@ -65,6 +67,56 @@ func (p *pending) repeats(b []byte) bool {
 	return slices.ContainsFunc(p.credentials, func(s string) bool {
 		return bytes.Contains(b, []byte(s)) || bytes.Contains(plain, []byte(s))
 	})
+}
+
+// repeatsInPieces tells whether the events of b spell one of the request's credentials one after the other, in a
+// member that each of them has some of: a text, or the arguments of a call.
+func (p *pending) repeatsInPieces(b []byte) bool {
+	if len(p.credentials) == 0 {
+		return false
+	}
+	spelled := map[string][]byte{} // by member
+	rest := []byte(nil)            // of a member of an event that broke off
+	for _, e := range parseEvents(b) {
+		var v any
+		if json.Unmarshal(e.data, &v) == nil {
+			pieces(spelled, e.name, v)
+		} else {
+			cut := bytes.TrimSuffix(bytes.TrimRight(e.data, "]}"), []byte{'"'})
+			rest = unescaped(cut[bytes.LastIndexByte(cut, '"')+1:])
+		}
+	}
+	for _, s := range spelled {
+		if p.repeats(append(s, rest...)) {
+			return true
+		}
+	}
+	return false
+}
+
+// pieces adds the texts in v, each to its member. Choices, items and calls are told apart by the number that they give.
+func pieces(to map[string][]byte, at string, v any) {
+	switch v := v.(type) {
+	case string:
+		to[at] = append(to[at], v...)
+	case []any:
+		for i, x := range v {
+			place := strconv.Itoa(i)
+			if m, ok := x.(map[string]any); ok && m["index"] != nil {
+				place = fmt.Sprint(m["index"])
+			}
+			pieces(to, at+"."+place, x)
+		}
+	case map[string]any:
+		for _, n := range []string{"output_index", "content_index", "index"} {
+			if v[n] != nil {
+				at += fmt.Sprint(".", v[n])
+			}
+		}
+		for name, x := range v {
+			pieces(to, at+"."+name, x)
+		}
+	}
 }
 
 // unescaped is b with what JSON writes as \u002b or \/ as it reads; b need not be JSON as a whole.

@@ -16,10 +16,12 @@ import (
 func TestRepeatedKey(t *testing.T) {
 	const key = "sk-canary+0123/456789abcdef"
 	const cut = 10
-	deltas := ""
+	deltas, args := "", ""
 	for _, s := range []string{key[:cut], key[cut:]} {
 		deltas += fmt.Sprintf(`data: {"id":"x","model":"m","choices":[{"index":0,"delta":{"content":%q}}]}`, s) + "\n\n"
+		args += fmt.Sprintf(`data: {"choices":[{"index":0,"delta":{"tool_calls":[{"index":1,"id":"c","function":{"name":"","arguments":%q}}]}}]}`, s) + "\n\n"
 	}
+	const ends = "data: {\"choices\":[{\"index\":0,\"delta\":{},\"finish_reason\":\"stop\"}]}\n\ndata: [DONE]\n\n"
 	says := func(s string) string { return `{"error":{"message":"Incorrect API key provided: ` + s + `"}}` }
 	answer := oddAnswer("chat", `[{"index":0,"message":{"role":"assistant","content":"`+key+`"},"finish_reason":"stop"}]`)
 	for name, c := range map[string]struct {
@@ -37,7 +39,11 @@ func TestRepeatedKey(t *testing.T) {
 		"a kept header":       {"X-Goog-Api-Key", key, 429, says(""), key, true},
 		"an address":          {"", "", 400, says(key), "", true},
 		"an answer":           {"Authorization", "Bearer " + key, 200, answer, "", true},
-		"a streamed answer":   {"Authorization", "Bearer " + key, 200, deltas + "data: {\"choices\":[{\"index\":0,\"delta\":{},\"finish_reason\":\"stop\"}]}\n\ndata: [DONE]\n\n", "", true},
+		"a streamed answer":   {"Authorization", "Bearer " + key, 200, deltas + ends, "", true},
+		"a call, streamed":    {"Authorization", "Bearer " + key, 200, args + ends, "", true},
+		"a failed stream":     {"Authorization", "Bearer " + key, 200, deltas + `data: {"error":{"message":"overloaded"}}` + "\n\n", "", true},
+		"one that broke off":  {"Authorization", "Bearer " + key, 200, deltas[:len(deltas)-7], "", true},
+		"behind its text":     {"Authorization", "Bearer " + key, 200, deltas[:len(deltas)-4], "", true},
 		"a part of it":        {"Authorization", "Bearer " + key, 400, says("sk-…cdef"), "", false},
 		"no key at all":       {"Authorization", "Bearer none", 400, says("none"), "", false},
 	} {

@@ -189,7 +189,7 @@ const notRead = "answers that the program did not read to the end, or that are t
 
 // take keeps what came: an answer, a failure, or that there was something else.
 func (r *Recorder) take(p *pending, resp *http.Response, b []byte, how ending) {
-	if p.repeats(b) {
+	if p.repeats(b) || p.q.Stream && p.repeatsInPieces(b) {
 		r.unanswered(p, repeated)
 		return
 	}
@@ -212,10 +212,6 @@ func (r *Recorder) take(p *pending, resp *http.Response, b []byte, how ending) {
 	}
 	switch {
 	case err == nil:
-		if text, _ := said(a.Parts); p.repeats([]byte(text)) { // piece by piece, where it was streamed
-			r.unanswered(p, repeated)
-			return
-		}
 		r.keep(p, a, b)
 	case how == endedLeft:
 		r.unanswered(p, notRead)
