@@ -10,6 +10,7 @@ package embed
 
 import (
 	"context"
+	"encoding/json"
 	"errors"
 	"fmt"
 	"math"
@@ -69,6 +70,26 @@ var (
 	// ErrVectors: a file of vectors is of another model, or is none.
 	ErrVectors = errors.New("embed: file of vectors")
 )
+
+// floats are those of a vector in JSON. null is none of them: programs write NaN so, and it would be read as 0.
+type floats []float32
+
+// UnmarshalJSON reads a list of numbers.
+func (v *floats) UnmarshalJSON(b []byte) error {
+	var list []*float32
+	if err := json.Unmarshal(b, &list); err != nil || list == nil {
+		*v = nil
+		return err
+	}
+	*v = make(floats, len(list))
+	for i, f := range list {
+		if f == nil {
+			return errors.New("a vector with null in it")
+		}
+		(*v)[i] = *f
+	}
+	return nil
+}
 
 // unfit says why v is no vector of n numbers; empty: it is one. A vector of zeros has no direction,
 // so no search by cosine can compare it.

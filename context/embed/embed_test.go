@@ -170,7 +170,7 @@ func status(code int, header ...string) func(http.ResponseWriter) {
 }
 
 func TestHTTP(t *testing.T) {
-	h, waits := service(t, status(429, "Retry-After", "7"), status(503))
+	h, waits := service(t, status(429, "Retry-After", "7"), status(503), status(429, "Retry-After", "0"))
 	texts := append(manyTexts(9), "this is unembeddable", "after")
 	got, err := h.Embed(t.Context(), texts)
 	if err != nil {
@@ -185,7 +185,7 @@ func TestHTTP(t *testing.T) {
 			t.Errorf("%s: %s", text, d)
 		}
 	}
-	if d := cmp.Diff([]time.Duration{7 * time.Second, time.Second}, *waits); d != "" {
+	if d := cmp.Diff([]time.Duration{7 * time.Second, time.Second, 2 * time.Second}, *waits); d != "" {
 		t.Error(d)
 	}
 }
@@ -196,6 +196,7 @@ func TestHTTPFaults(t *testing.T) {
 		"unauthorized": status(401), "a redirect": status(307, "Location", "http://127.0.0.1:1/"), "waits an hour": status(429, "Retry-After", "3600"),
 		"no JSON": answer("hi"), "too few": answer(`{"data":[]}`), "twice the same": answer(`{"data":[{"index":0,"embedding":[1]},{"index":0,"embedding":[1]}]}`),
 		"beyond": answer(`{"data":[{"index":0,"embedding":[1]},{"index":9,"embedding":[1]}]}`), "none": answer(`{"data":[{"index":0},{"index":1}]}`),
+		"no number": answer(`{"data":[{"index":0,"embedding":[1,null]},{"index":1,"embedding":[1,2]}]}`),
 		"endless": func(w http.ResponseWriter) { io.Copy(w, io.LimitReader(zeros{}, 4<<20)) },
 	} {
 		h, _ := service(t, f)

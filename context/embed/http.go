@@ -142,7 +142,7 @@ func sleep(ctx context.Context, d time.Duration) error {
 	}
 }
 
-// once makes one request. after is how long the service asks to wait; 0: it does not say; negative:
+// once makes one request. after is how long the service asks to wait; 0: it does not say, or says now; negative:
 // asking again does not help.
 func (h *HTTP) once(ctx context.Context, body []byte, n int) (_ []Answer, after time.Duration, err error) {
 	at, err := h.endpoint()
@@ -193,10 +193,10 @@ func (h *HTTP) once(ctx context.Context, body []byte, n int) (_ []Answer, after 
 func retryAfter(h http.Header) time.Duration {
 	v := h.Get("Retry-After")
 	if n, err := strconv.Atoi(v); err == nil && n >= 0 && n < 1<<30 {
-		return max(time.Duration(n)*time.Second, time.Millisecond)
+		return time.Duration(n) * time.Second
 	}
 	if t, err := http.ParseTime(v); err == nil {
-		return max(time.Until(t), time.Millisecond)
+		return max(time.Until(t), 0)
 	}
 	return 0
 }
@@ -223,8 +223,8 @@ func code(raw []byte) string {
 func answers(raw []byte, n int) ([]Answer, error) {
 	var a struct {
 		Data []struct {
-			Index     *int      `json:"index"`
-			Embedding []float32 `json:"embedding"`
+			Index     *int    `json:"index"`
+			Embedding floats `json:"embedding"`
 		} `json:"data"`
 	}
 	if err := json.Unmarshal(raw, &a); err != nil {
