@@ -38,7 +38,7 @@ func (r *reader) cases(v *ofEval, suite string, criteria []json.RawMessage) bool
 	}
 	templates := map[string]jsonvalue.Value{}
 	for i := range v.runs {
-		templates[v.runs[i].id] = templateOf(&v.runs[i])
+		templates[v.runs[i].id] = v.runs[i].raw.Get("data_source").Get("input_messages")
 	}
 	for i := range v.items {
 		x := &v.items[i]
@@ -47,7 +47,7 @@ func (r *reader) cases(v *ofEval, suite string, criteria []json.RawMessage) bool
 		sample := o.Get("sample")
 		sent := conversation(sample.Get("input"))
 		if sent == nil { // nothing was sent, as where the model could not be reached: what would have been
-			sent = conversation(filled(templates[x.run], item))
+			sent = sentFor(templates[x.run], item)
 		}
 		if item.IsObject() && !put(item, sent, itemKey(x)) {
 			return false
@@ -62,7 +62,7 @@ func (r *reader) cases(v *ofEval, suite string, criteria []json.RawMessage) bool
 		going := true
 		source.Get("content").Elements(func(row jsonvalue.Value) {
 			if item := row.Get("item"); going && item.IsObject() {
-				going = put(item, conversation(filled(template, item)), runKey(x.eval, x.id))
+				going = put(item, sentFor(template, item), runKey(x.eval, x.id))
 			}
 		})
 		if !going {
@@ -70,28 +70,6 @@ func (r *reader) cases(v *ofEval, suite string, criteria []json.RawMessage) bool
 		}
 	}
 	return true
-}
-
-// templateOf are the messages of a run before values are filled in; nil: it has none.
-func templateOf(x *object) jsonvalue.Value {
-	data := x.raw.Get("data_source")
-	messages := data.Get("input_messages")
-	return messages.Get("template")
-}
-
-// conversation is raw where it is a list of messages with a role, else nil.
-func conversation(raw jsonvalue.Value) jsonvalue.Value {
-	var list []struct {
-		Role string `json:"role"`
-	}
-	if json.Unmarshal(raw, &list) != nil || len(list) == 0 || slices.ContainsFunc(list, func(m struct {
-		Role string `json:"role"`
-	}) bool {
-		return m.Role == ""
-	}) {
-		return nil
-	}
-	return raw
 }
 
 // filled is a template of messages with the values of a row; nil where it takes anything else.

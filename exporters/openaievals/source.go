@@ -183,7 +183,7 @@ func (r *reader) items(v *ofEval) bool {
 		t := &pb.TestRun{Meta: &pb.Meta{Key: itemKey(x), CreatedUnixNano: seconds(o.Get("created_at"))}}
 		t.Meta.Native = []*pb.Native{r.native("eval.run.output_item", t.Meta.Key, x.raw)}
 		t.StartedUnixNano = t.Meta.CreatedUnixNano
-		if item := o.Get("datasource_item"); len(item) > 0 {
+		if item := o.Get("datasource_item"); item.IsObject() { // else there is no case
 			t.CaseKey = caseKey(v.id, item)
 		}
 		sample := o.Get("sample")
@@ -209,20 +209,14 @@ func (r *reader) items(v *ofEval) bool {
 	return true
 }
 
-// output is the text of the assistant's messages.
+// output is the text of the assistant's messages; false: there is none.
 func output(raw jsonvalue.Value) ([]byte, bool) {
-	var list []struct {
-		Content *string `json:"content"`
-	}
-	if json.Unmarshal(raw, &list) != nil {
-		return nil, false
-	}
 	var out []string
-	for _, m := range list {
-		if m.Content != nil {
-			out = append(out, *m.Content)
+	raw.Elements(func(m jsonvalue.Value) {
+		if s, ok := plain(m.Get("content")); ok {
+			out = append(out, s)
 		}
-	}
+	})
 	return []byte(strings.Join(out, "\n")), len(out) > 0
 }
 
