@@ -39,7 +39,11 @@ func (a *answers) fidelity() {
 	a.links()
 	a.times()
 	if v := a.p.Vectors; v != nil {
-		a.set(37, evidence.Pass, evidence.Measured, "hybrid: vectors of %d texts were made anew with %s, %d have none; every other kind: preserve, no model derived anything anew", v.Texts, v.Model, v.Dropped)
+		res := evidence.Pass
+		if v.Dropped > 0 {
+			res = evidence.Warn
+		}
+		a.set(37, res, evidence.Measured, "hybrid: vectors of %d texts were to be made anew with %s, %d were not; every other kind: preserve, no model derived anything anew", v.Texts, v.Model, v.Dropped)
 	} else {
 		a.set(37, evidence.Pass, evidence.Derived, "preserve, for every kind: no model of the target derived anything anew")
 	}

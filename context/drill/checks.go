@@ -211,32 +211,54 @@ func (a *answers) tool() {
 func (a *answers) completeness() {
 	r := a.r
 	a.promised()
-	classes, unknown := 0, []string{}
-	agree, none, differ := 0, 0, []string{}
+	unknown, unclassed := []string{}, []string{}
+	agree, none, differ, more := 0, 0, []string{}, []string{}
 	for i := range a.p.Kinds {
 		k := &a.p.Kinds[i]
-		classes++
-		switch {
+		if k.Class == "unknown" && k.Archived > 0 {
+			unclassed = append(unclassed, k.Kind)
+		}
+		other := uint64(0) // the largest count beside that of the archive
+		if k.Class == "enumerated" {
+			other = k.Source
+		}
+		if k.Reference != nil && k.Class != "excluded" {
+			other = max(other, *k.Reference)
+		}
+		switch { // a count that disagrees leaves a kind at UNKNOWN, and is worse than none
+		case other > k.Archived+k.Gaps:
+			differ = append(differ, fmt.Sprintf("%s: %d of %d", k.Kind, k.Archived, other))
+		case k.Reference != nil && *k.Reference < k.Archived:
+			more = append(more, fmt.Sprintf("%s: %d, and the other count says %d", k.Kind, k.Archived, *k.Reference))
 		case k.Coverage == agentstate.Unknown.String() && k.Archived > 0:
 			unknown = append(unknown, k.Kind)
 		case k.Reference != nil && k.Coverage == agentstate.Reconciled.String():
 			agree++
-		case k.Reference != nil && *k.Reference > k.Archived+k.Gaps:
-			differ = append(differ, fmt.Sprintf("%s: %d of %d", k.Kind, k.Archived, *k.Reference))
 		default:
 			none++
 		}
 	}
-	a.set(9, evidence.Pass, evidence.Measured, "%d kinds, each with its class; coverage %s", classes, r.facts.Archive.Coverage)
+	if len(unclassed) > 0 {
+		a.set(9, evidence.Warn, evidence.Measured, "%d kinds; nobody says how records were found of %s; coverage %s", len(a.p.Kinds), strings.Join(unclassed, ", "), r.facts.Archive.Coverage)
+	} else {
+		a.set(9, evidence.Pass, evidence.Measured, "%d kinds, each with its class; coverage %s", len(a.p.Kinds), r.facts.Archive.Coverage)
+	}
+	say := fmt.Sprintf("%d kinds agree with a count by another route, %d have none", agree, none)
+	if len(more) > 0 {
+		say += "; the archive has more of " + strings.Join(more, ", ")
+	}
+	if len(unknown) > 0 {
+		say += "; nobody can say whether these are all: " + strings.Join(unknown, ", ")
+	}
 	switch {
 	case len(differ) > 0:
 		a.set(10, evidence.Fail, evidence.Measured, "another count says more: %s", strings.Join(differ, ", "))
-	case len(unknown) > 0:
-		a.set(10, evidence.Warn, evidence.Measured, "%d kinds agree with a count by another route, %d have none; nobody can say whether these are all: %s", agree, none, strings.Join(unknown, ", "))
+	case len(more)+len(unknown) > 0:
+		a.set(10, evidence.Warn, evidence.Measured, "%s", say)
 	case r.facts.Archive.Coverage == agentstate.Gaps.String():
-		a.set(10, evidence.Warn, evidence.Measured, "%d kinds agree with a count by another route, %d have none; %d gaps are named", agree, none, len(r.facts.Gaps))
+		a.set(10, evidence.Warn, evidence.Measured, "%s; %d gaps are named", say, len(r.facts.Gaps))
 	default:
-		a.set(10, evidence.Pass, evidence.Measured, "%d kinds agree with a count by another route, %d have none (no reference)", agree, none)
+		a.set(10, evidence.Pass, evidence.Measured, "%s (no reference)", say)
 	}
 	a.canaries()
 	a.excluded()
