@@ -129,7 +129,8 @@ func TestTasks(t *testing.T) {
 		target  string
 		verdict evidence.Verdict
 		result  evidence.Result
-	}{"as before": {"target", evidence.VerdictPass, evidence.Pass}, "forgot": {"cold", evidence.VerdictFail, evidence.Fail}} {
+		level   string // that the tasks reached
+	}{"as before": {"target", evidence.VerdictPass, evidence.Pass, "R5"}, "forgot": {"cold", evidence.VerdictFail, evidence.Fail, "R3"}} {
 		p := newPlace(t)
 		p.opts.Registry = p.opts.Registry.With(promptfoo.Drivers()...)
 		p.write("suite.yaml", "prompts: ['{{q}}']\nproviders: [echo]\ntests:\n  - vars: {q: 'what do I like?'}\n    assert: [{type: contains, value: tea}]\n")
@@ -138,6 +139,10 @@ func TestTasks(t *testing.T) {
 		c := out.Predicate.Continuity
 		if out.Judgement.Verdict != tc.verdict || check(out, 40).Result != tc.result || c == nil || c.Source != 2 || c.Cold != 0 || c.Runs != 2 || c.Tasks != 1 {
 			t.Errorf("%s: %v, %+v, %+v", name, out.Judgement, check(out, 40), c)
+		}
+		last := out.Predicate.Replay[len(out.Predicate.Replay)-1]
+		if last.Feature != evidence.FeatureTasks || last.Level != tc.level || !strings.HasPrefix(check(out, 40).Why, tc.level+", ") {
+			t.Errorf("%s: %+v, %s", name, last, check(out, 40).Why)
 		}
 	}
 	// L5 is L4 without the provider, who has to be kept out from outside of the process.
@@ -201,7 +206,7 @@ func TestCassette(t *testing.T) {
 		}
 		rows := out.Predicate.Replay
 		i := slices.IndexFunc(rows, func(r evidence.Replayed) bool { return r.Feature == "tasks" })
-		if i < 0 || rows[i].Level != "R4" {
+		if i < 0 || rows[i].Level != map[uint64]string{2: "R4", 0: "R3"}[tc.passed] { // where none passed, the state alone is alike
 			t.Fatalf("%+v", rows)
 		}
 		// A target that is asked in other words gets no answer, and so none that is like the source's.

@@ -55,7 +55,7 @@ func (a *answers) fidelity() {
 	case au.Raised > 0:
 		a.set(38, evidence.Fail, evidence.Measured, "%d records speak with more authority than before", au.Raised)
 	default:
-		a.set(38, evidence.Pass, evidence.Measured, "%d records quarantined, %d let through by a person's file; of %d planted instructions 0 arrived with an operator's authority", a.held(), len(r.e.Replay.Approved)+len(r.e.Replay.Approvals), s.InjectionCanaries)
+		a.set(38, evidence.Pass, evidence.Measured, "%d records quarantined, a person's file names %d to let through; of %d planted instructions 0 arrived with an operator's authority", a.held(), len(r.e.Replay.Approved)+len(r.e.Replay.Approvals), s.InjectionCanaries)
 	}
 	a.recall()
 	a.tasks()

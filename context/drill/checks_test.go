@@ -33,3 +33,11 @@ func TestCounts(t *testing.T) {
 		}
 	}
 }
+
+// TestObstacles: what was not compared with what the provider states is no full answer.
+func TestObstacles(t *testing.T) {
+	a := &answers{r: &run{p: &Plan{}, st: &state{}, facts: &Facts{}}, p: &evidence.Predicate{}}
+	if a.exit(); a.list[42].Result != evidence.Warn {
+		t.Errorf("%+v", a.list[42])
+	}
+}

@@ -75,9 +75,20 @@ func once(equal bool) *uint64 {
 	return &n
 }
 
-// tasksLevel is the level that the tasks were run at, and in words: R4 with a model that answers as it was
-// recorded, R5 with the one that the programs ask by themselves.
+// tasksLevel is the level that the tasks reached, and in words: that of the state, where not one passed at the target.
 func (r *run) tasksLevel() (level, how string) {
+	level, how = r.tasksTried()
+	if t := r.st.Tasks.Target; (t == nil || t.Passed == 0) && r.st.Back != nil && r.st.Report != nil {
+		tried := level
+		level, _ = r.stateLevel()
+		how = fmt.Sprintf("tried at %s, and no task passed at the target; %s", tried, how)
+	}
+	return level, how
+}
+
+// tasksTried is the level that the tasks were run at: R4 with a model that answers as it was recorded, R5 with the
+// one that the programs ask by themselves.
+func (r *run) tasksTried() (level, how string) {
 	if r.p.Tasks.Cassette == "" {
 		return "R5", "with the model that the programs ask"
 	}
