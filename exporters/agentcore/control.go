@@ -183,92 +183,71 @@ func twiceOf(s sort, list func(size int32, each func(json.RawMessage) error) err
 	return ids, again, odd, nil
 }
 
+// operation is a method of the SDK's client.
+type operation[I, O any] func(ctx context.Context, in *I, opts ...func(*cp.Options)) (*O, error)
+
+// listing is the page of a sort: set fills in what of, where the sort is inside of others, how many, and
+// where to go on.
+func listing[I, O any](op operation[I, O], set func(in *I, of, next *string, n *int32)) func(context.Context, string, int32, *string) error {
+	return func(ctx context.Context, of string, n int32, next *string) error {
+		var in I
+		set(&in, &of, next, &n)
+		_, err := op(ctx, &in)
+		return err
+	}
+}
+
+// getting is the get of a sort: set fills in what it is inside of, and its id.
+func getting[I, O any](op operation[I, O], set func(in *I, of, id *string)) func(context.Context, string, string) error {
+	return func(ctx context.Context, of, id string) error {
+		var in I
+		set(&in, &of, &id)
+		_, err := op(ctx, &in)
+		return err
+	}
+}
+
 // sorts are all sorts of definitions.
 func (cl *client) sorts() []sort {
 	c := cl.cp
-	p := func(s string) *string { return &s }
 	return append([]sort{
 		{name: "WorkloadIdentity", arn: "workloadIdentityArn", op: "ListWorkloadIdentities", list: "workloadIdentities", id: "name", kind: "principal", size: 20, put: (*reading).identity,
-			page: func(ctx context.Context, _ string, n int32, t *string) error {
-				_, err := c.ListWorkloadIdentities(ctx, &cp.ListWorkloadIdentitiesInput{MaxResults: &n, NextToken: t})
-				return err
-			},
-			get: func(ctx context.Context, _, id string) error {
-				_, err := c.GetWorkloadIdentity(ctx, &cp.GetWorkloadIdentityInput{Name: p(id)})
-				return err
-			}},
+			page: listing(c.ListWorkloadIdentities, func(in *cp.ListWorkloadIdentitiesInput, _, next *string, n *int32) {
+				in.MaxResults, in.NextToken = n, next
+			}),
+			get: getting(c.GetWorkloadIdentity, func(in *cp.GetWorkloadIdentityInput, _, id *string) { in.Name = id })},
 		{name: "Oauth2CredentialProvider", arn: "credentialProviderArn", op: "ListOauth2CredentialProviders", list: "credentialProviders", id: "name", kind: "credential", size: 20, put: (*reading).oauth2,
-			page: func(ctx context.Context, _ string, n int32, t *string) error {
-				_, err := c.ListOauth2CredentialProviders(ctx, &cp.ListOauth2CredentialProvidersInput{MaxResults: &n, NextToken: t})
-				return err
-			},
-			get: func(ctx context.Context, _, id string) error {
-				_, err := c.GetOauth2CredentialProvider(ctx, &cp.GetOauth2CredentialProviderInput{Name: p(id)})
-				return err
-			}},
+			page: listing(c.ListOauth2CredentialProviders, func(in *cp.ListOauth2CredentialProvidersInput, _, next *string, n *int32) {
+				in.MaxResults, in.NextToken = n, next
+			}),
+			get: getting(c.GetOauth2CredentialProvider, func(in *cp.GetOauth2CredentialProviderInput, _, id *string) { in.Name = id })},
 		{name: "ApiKeyCredentialProvider", arn: "credentialProviderArn", op: "ListApiKeyCredentialProviders", list: "credentialProviders", id: "name", kind: "credential", size: 100, put: (*reading).apiKey,
-			page: func(ctx context.Context, _ string, n int32, t *string) error {
-				_, err := c.ListApiKeyCredentialProviders(ctx, &cp.ListApiKeyCredentialProvidersInput{MaxResults: &n, NextToken: t})
-				return err
-			},
-			get: func(ctx context.Context, _, id string) error {
-				_, err := c.GetApiKeyCredentialProvider(ctx, &cp.GetApiKeyCredentialProviderInput{Name: p(id)})
-				return err
-			}},
+			page: listing(c.ListApiKeyCredentialProviders, func(in *cp.ListApiKeyCredentialProvidersInput, _, next *string, n *int32) {
+				in.MaxResults, in.NextToken = n, next
+			}),
+			get: getting(c.GetApiKeyCredentialProvider, func(in *cp.GetApiKeyCredentialProviderInput, _, id *string) { in.Name = id })},
 		{name: "Gateway", op: "ListGateways", list: "items", id: "gatewayId", kind: "toolserver", size: 100, put: (*reading).gateway, also: []string{"credential"}, below: []string{"GatewayTarget", "GatewayRule", "GatewayRateLimit"}, arn: "gatewayArn", guarded: true,
-			page: func(ctx context.Context, _ string, n int32, t *string) error {
-				_, err := c.ListGateways(ctx, &cp.ListGatewaysInput{MaxResults: &n, NextToken: t})
-				return err
-			},
-			get: func(ctx context.Context, _, id string) error {
-				_, err := c.GetGateway(ctx, &cp.GetGatewayInput{GatewayIdentifier: p(id)})
-				return err
-			}},
+			page: listing(c.ListGateways, func(in *cp.ListGatewaysInput, _, next *string, n *int32) { in.MaxResults, in.NextToken = n, next }),
+			get:  getting(c.GetGateway, func(in *cp.GetGatewayInput, _, id *string) { in.GatewayIdentifier = id })},
 		{name: "GatewayTarget", inside: true, op: "ListGatewayTargets", list: "items", id: "targetId", kind: "toolserver", size: 100, put: (*reading).target, also: []string{"credential"},
-			page: func(ctx context.Context, parent string, n int32, t *string) error {
-				_, err := c.ListGatewayTargets(ctx, &cp.ListGatewayTargetsInput{GatewayIdentifier: p(parent), MaxResults: &n, NextToken: t})
-				return err
-			},
-			get: func(ctx context.Context, parent, id string) error {
-				_, err := c.GetGatewayTarget(ctx, &cp.GetGatewayTargetInput{GatewayIdentifier: p(parent), TargetId: p(id)})
-				return err
-			}},
+			page: listing(c.ListGatewayTargets, func(in *cp.ListGatewayTargetsInput, of, next *string, n *int32) {
+				in.GatewayIdentifier, in.MaxResults, in.NextToken = of, n, next
+			}),
+			get: getting(c.GetGatewayTarget, func(in *cp.GetGatewayTargetInput, of, id *string) { in.GatewayIdentifier, in.TargetId = of, id })},
 		{name: "PolicyEngine", op: "ListPolicyEngines", list: "policyEngines", id: "policyEngineId", kind: "opaque", size: 100, put: (*reading).policyEngine, also: []string{"policy"}, below: []string{"Policy"}, arn: "policyEngineArn",
-			page: func(ctx context.Context, _ string, n int32, t *string) error {
-				_, err := c.ListPolicyEngines(ctx, &cp.ListPolicyEnginesInput{MaxResults: &n, NextToken: t})
-				return err
-			},
-			get: func(ctx context.Context, _, id string) error {
-				_, err := c.GetPolicyEngine(ctx, &cp.GetPolicyEngineInput{PolicyEngineId: p(id)})
-				return err
-			}},
+			page: listing(c.ListPolicyEngines, func(in *cp.ListPolicyEnginesInput, _, next *string, n *int32) { in.MaxResults, in.NextToken = n, next }),
+			get:  getting(c.GetPolicyEngine, func(in *cp.GetPolicyEngineInput, _, id *string) { in.PolicyEngineId = id })},
 		{name: "Policy", inside: true, op: "ListPolicies", list: "policies", id: "policyId", kind: "policy", size: 100, put: (*reading).policy,
-			page: func(ctx context.Context, parent string, n int32, t *string) error {
-				_, err := c.ListPolicies(ctx, &cp.ListPoliciesInput{PolicyEngineId: p(parent), MaxResults: &n, NextToken: t})
-				return err
-			},
-			get: func(ctx context.Context, parent, id string) error {
-				_, err := c.GetPolicy(ctx, &cp.GetPolicyInput{PolicyEngineId: p(parent), PolicyId: p(id)})
-				return err
-			}},
+			page: listing(c.ListPolicies, func(in *cp.ListPoliciesInput, of, next *string, n *int32) {
+				in.PolicyEngineId, in.MaxResults, in.NextToken = of, n, next
+			}),
+			get: getting(c.GetPolicy, func(in *cp.GetPolicyInput, of, id *string) { in.PolicyEngineId, in.PolicyId = of, id })},
 		{name: "Harness", below: []string{"HarnessEndpoint", "HarnessVersion"}, arn: "arn", op: "ListHarnesses", list: "harnesses", id: "harnessId", label: "harnessName", kind: "agent", size: 100, put: (*reading).harness, also: []string{"credential", "toolserver"}, wrapped: "harness",
-			page: func(ctx context.Context, _ string, n int32, t *string) error {
-				_, err := c.ListHarnesses(ctx, &cp.ListHarnessesInput{MaxResults: &n, NextToken: t})
-				return err
-			},
-			get: func(ctx context.Context, _, id string) error {
-				_, err := c.GetHarness(ctx, &cp.GetHarnessInput{HarnessId: p(id)})
-				return err
-			}},
+			page: listing(c.ListHarnesses, func(in *cp.ListHarnessesInput, _, next *string, n *int32) { in.MaxResults, in.NextToken = n, next }),
+			get:  getting(c.GetHarness, func(in *cp.GetHarnessInput, _, id *string) { in.HarnessId = id })},
 		{name: "AgentRuntime", below: []string{"AgentRuntimeEndpoint", "AgentRuntimeVersion"}, arn: "agentRuntimeArn", guarded: true, op: "ListAgentRuntimes", list: "agentRuntimes", id: "agentRuntimeId", label: "agentRuntimeName", kind: "agent", size: 100, put: (*reading).agentRuntime, also: []string{"credential"},
-			page: func(ctx context.Context, _ string, n int32, t *string) error {
-				_, err := c.ListAgentRuntimes(ctx, &cp.ListAgentRuntimesInput{MaxResults: &n, NextToken: t})
-				return err
-			},
-			get: func(ctx context.Context, _, id string) error {
-				_, err := c.GetAgentRuntime(ctx, &cp.GetAgentRuntimeInput{AgentRuntimeId: p(id)})
-				return err
-			}},
+			page: listing(c.ListAgentRuntimes, func(in *cp.ListAgentRuntimesInput, _, next *string, n *int32) { in.MaxResults, in.NextToken = n, next }),
+			get:  getting(c.GetAgentRuntime, func(in *cp.GetAgentRuntimeInput, _, id *string) { in.AgentRuntimeId = id })},
 	}, cl.others()...)
 }
 

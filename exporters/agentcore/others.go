@@ -1,7 +1,6 @@
 package agentcore
 
 import (
-	"context"
 	"encoding/json"
 	"strings"
 
@@ -28,211 +27,115 @@ func NotRead() map[string]string {
 // and a person makes it anew. They are pages of 20: what the greatest is, the model does not say of all.
 func (cl *client) others() []sort {
 	c := cl.cp
-	type str = *string
 	all := []sort{
 		{name: "GatewayRule", op: "ListGatewayRules", list: "gatewayRules", id: "ruleId", inside: true,
-			page: func(ctx context.Context, of string, n int32, t str) error {
-				_, err := c.ListGatewayRules(ctx, &cp.ListGatewayRulesInput{GatewayIdentifier: &of, MaxResults: &n, NextToken: t})
-				return err
-			},
-			get: func(ctx context.Context, of, id string) error {
-				_, err := c.GetGatewayRule(ctx, &cp.GetGatewayRuleInput{GatewayIdentifier: &of, RuleId: &id})
-				return err
-			}},
+			page: listing(c.ListGatewayRules, func(in *cp.ListGatewayRulesInput, of, next *string, n *int32) {
+				in.GatewayIdentifier, in.MaxResults, in.NextToken = of, n, next
+			}),
+			get: getting(c.GetGatewayRule, func(in *cp.GetGatewayRuleInput, of, id *string) { in.GatewayIdentifier, in.RuleId = of, id })},
 		{name: "GatewayRateLimit", op: "ListGatewayRateLimits", list: "rateLimits", id: "rateLimitId", inside: true,
-			page: func(ctx context.Context, of string, n int32, t str) error {
-				_, err := c.ListGatewayRateLimits(ctx, &cp.ListGatewayRateLimitsInput{GatewayIdentifier: &of, MaxResults: &n, NextToken: t})
-				return err
-			},
-			get: func(ctx context.Context, of, id string) error {
-				_, err := c.GetGatewayRateLimit(ctx, &cp.GetGatewayRateLimitInput{GatewayIdentifier: &of, RateLimitId: &id})
-				return err
-			}},
+			page: listing(c.ListGatewayRateLimits, func(in *cp.ListGatewayRateLimitsInput, of, next *string, n *int32) {
+				in.GatewayIdentifier, in.MaxResults, in.NextToken = of, n, next
+			}),
+			get: getting(c.GetGatewayRateLimit, func(in *cp.GetGatewayRateLimitInput, of, id *string) { in.GatewayIdentifier, in.RateLimitId = of, id })},
 		{name: "HarnessEndpoint", op: "ListHarnessEndpoints", list: "endpoints", id: "endpointName", inside: true, wrapped: "endpoint",
-			page: func(ctx context.Context, of string, n int32, t str) error {
-				_, err := c.ListHarnessEndpoints(ctx, &cp.ListHarnessEndpointsInput{HarnessId: &of, MaxResults: &n, NextToken: t})
-				return err
-			},
-			get: func(ctx context.Context, of, id string) error {
-				_, err := c.GetHarnessEndpoint(ctx, &cp.GetHarnessEndpointInput{HarnessId: &of, EndpointName: &id})
-				return err
-			}},
+			page: listing(c.ListHarnessEndpoints, func(in *cp.ListHarnessEndpointsInput, of, next *string, n *int32) {
+				in.HarnessId, in.MaxResults, in.NextToken = of, n, next
+			}),
+			get: getting(c.GetHarnessEndpoint, func(in *cp.GetHarnessEndpointInput, of, id *string) { in.HarnessId, in.EndpointName = of, id })},
 		{name: "HarnessVersion", op: "ListHarnessVersions", list: "harnessVersions", id: "harnessVersion", inside: true, getOp: "GetHarness", wrapped: "harness",
-			page: func(ctx context.Context, of string, n int32, t str) error {
-				_, err := c.ListHarnessVersions(ctx, &cp.ListHarnessVersionsInput{HarnessId: &of, MaxResults: &n, NextToken: t})
-				return err
-			},
-			get: func(ctx context.Context, of, id string) error {
-				_, err := c.GetHarness(ctx, &cp.GetHarnessInput{HarnessId: &of, HarnessVersion: &id})
-				return err
-			}},
+			page: listing(c.ListHarnessVersions, func(in *cp.ListHarnessVersionsInput, of, next *string, n *int32) {
+				in.HarnessId, in.MaxResults, in.NextToken = of, n, next
+			}),
+			get: getting(c.GetHarness, func(in *cp.GetHarnessInput, of, id *string) { in.HarnessId, in.HarnessVersion = of, id })},
 		{name: "AgentRuntimeEndpoint", op: "ListAgentRuntimeEndpoints", list: "runtimeEndpoints", id: "name", inside: true,
-			page: func(ctx context.Context, of string, n int32, t str) error {
-				_, err := c.ListAgentRuntimeEndpoints(ctx, &cp.ListAgentRuntimeEndpointsInput{AgentRuntimeId: &of, MaxResults: &n, NextToken: t})
-				return err
-			},
-			get: func(ctx context.Context, of, id string) error {
-				_, err := c.GetAgentRuntimeEndpoint(ctx, &cp.GetAgentRuntimeEndpointInput{AgentRuntimeId: &of, EndpointName: &id})
-				return err
-			}},
+			page: listing(c.ListAgentRuntimeEndpoints, func(in *cp.ListAgentRuntimeEndpointsInput, of, next *string, n *int32) {
+				in.AgentRuntimeId, in.MaxResults, in.NextToken = of, n, next
+			}),
+			get: getting(c.GetAgentRuntimeEndpoint, func(in *cp.GetAgentRuntimeEndpointInput, of, id *string) { in.AgentRuntimeId, in.EndpointName = of, id })},
 		{name: "AgentRuntimeVersion", op: "ListAgentRuntimeVersions", list: "agentRuntimes", id: "agentRuntimeVersion", inside: true, getOp: "GetAgentRuntime",
-			page: func(ctx context.Context, of string, n int32, t str) error {
-				_, err := c.ListAgentRuntimeVersions(ctx, &cp.ListAgentRuntimeVersionsInput{AgentRuntimeId: &of, MaxResults: &n, NextToken: t})
-				return err
-			},
-			get: func(ctx context.Context, of, id string) error {
-				_, err := c.GetAgentRuntime(ctx, &cp.GetAgentRuntimeInput{AgentRuntimeId: &of, AgentRuntimeVersion: &id})
-				return err
-			}},
+			page: listing(c.ListAgentRuntimeVersions, func(in *cp.ListAgentRuntimeVersionsInput, of, next *string, n *int32) {
+				in.AgentRuntimeId, in.MaxResults, in.NextToken = of, n, next
+			}),
+			get: getting(c.GetAgentRuntime, func(in *cp.GetAgentRuntimeInput, of, id *string) { in.AgentRuntimeId, in.AgentRuntimeVersion = of, id })},
 		{name: "Browser", op: "ListBrowsers", list: "browserSummaries", id: "browserId",
-			page: func(ctx context.Context, _ string, n int32, t str) error {
-				_, err := c.ListBrowsers(ctx, &cp.ListBrowsersInput{MaxResults: &n, NextToken: t, Type: types.ResourceTypeCustom})
-				return err
-			},
-			get: func(ctx context.Context, _, id string) error {
-				_, err := c.GetBrowser(ctx, &cp.GetBrowserInput{BrowserId: &id})
-				return err
-			}},
+			page: listing(c.ListBrowsers, func(in *cp.ListBrowsersInput, _, next *string, n *int32) {
+				in.MaxResults, in.NextToken, in.Type = n, next, types.ResourceTypeCustom
+			}),
+			get: getting(c.GetBrowser, func(in *cp.GetBrowserInput, _, id *string) { in.BrowserId = id })},
 		{name: "BrowserProfile", op: "ListBrowserProfiles", list: "profileSummaries", id: "profileId",
-			page: func(ctx context.Context, _ string, n int32, t str) error {
-				_, err := c.ListBrowserProfiles(ctx, &cp.ListBrowserProfilesInput{MaxResults: &n, NextToken: t})
-				return err
-			},
-			get: func(ctx context.Context, _, id string) error {
-				_, err := c.GetBrowserProfile(ctx, &cp.GetBrowserProfileInput{ProfileId: &id})
-				return err
-			}},
+			page: listing(c.ListBrowserProfiles, func(in *cp.ListBrowserProfilesInput, _, next *string, n *int32) {
+				in.MaxResults, in.NextToken = n, next
+			}),
+			get: getting(c.GetBrowserProfile, func(in *cp.GetBrowserProfileInput, _, id *string) { in.ProfileId = id })},
 		{name: "CodeInterpreter", op: "ListCodeInterpreters", list: "codeInterpreterSummaries", id: "codeInterpreterId",
-			page: func(ctx context.Context, _ string, n int32, t str) error {
-				_, err := c.ListCodeInterpreters(ctx, &cp.ListCodeInterpretersInput{MaxResults: &n, NextToken: t, Type: types.ResourceTypeCustom})
-				return err
-			},
-			get: func(ctx context.Context, _, id string) error {
-				_, err := c.GetCodeInterpreter(ctx, &cp.GetCodeInterpreterInput{CodeInterpreterId: &id})
-				return err
-			}},
+			page: listing(c.ListCodeInterpreters, func(in *cp.ListCodeInterpretersInput, _, next *string, n *int32) {
+				in.MaxResults, in.NextToken, in.Type = n, next, types.ResourceTypeCustom
+			}),
+			get: getting(c.GetCodeInterpreter, func(in *cp.GetCodeInterpreterInput, _, id *string) { in.CodeInterpreterId = id })},
 		{name: "CapacityProvider", op: "ListCapacityProviders", list: "capacityProviders", id: "capacityProviderId",
-			page: func(ctx context.Context, _ string, n int32, t str) error {
-				_, err := c.ListCapacityProviders(ctx, &cp.ListCapacityProvidersInput{MaxResults: &n, NextToken: t})
-				return err
-			},
-			get: func(ctx context.Context, _, id string) error {
-				_, err := c.GetCapacityProvider(ctx, &cp.GetCapacityProviderInput{CapacityProviderId: &id})
-				return err
-			}},
+			page: listing(c.ListCapacityProviders, func(in *cp.ListCapacityProvidersInput, _, next *string, n *int32) {
+				in.MaxResults, in.NextToken = n, next
+			}),
+			get: getting(c.GetCapacityProvider, func(in *cp.GetCapacityProviderInput, _, id *string) { in.CapacityProviderId = id })},
 		{name: "Evaluator", op: "ListEvaluators", list: "evaluators", id: "evaluatorId", label: "evaluatorName", service: builtin,
-			page: func(ctx context.Context, _ string, n int32, t str) error {
-				_, err := c.ListEvaluators(ctx, &cp.ListEvaluatorsInput{MaxResults: &n, NextToken: t})
-				return err
-			},
-			get: func(ctx context.Context, _, id string) error {
-				_, err := c.GetEvaluator(ctx, &cp.GetEvaluatorInput{EvaluatorId: &id})
-				return err
-			}},
+			page: listing(c.ListEvaluators, func(in *cp.ListEvaluatorsInput, _, next *string, n *int32) { in.MaxResults, in.NextToken = n, next }),
+			get:  getting(c.GetEvaluator, func(in *cp.GetEvaluatorInput, _, id *string) { in.EvaluatorId = id })},
 		{name: "OnlineEvaluationConfig", op: "ListOnlineEvaluationConfigs", list: "onlineEvaluationConfigs", id: "onlineEvaluationConfigId", label: "onlineEvaluationConfigName",
-			page: func(ctx context.Context, _ string, n int32, t str) error {
-				_, err := c.ListOnlineEvaluationConfigs(ctx, &cp.ListOnlineEvaluationConfigsInput{MaxResults: &n, NextToken: t})
-				return err
-			},
-			get: func(ctx context.Context, _, id string) error {
-				_, err := c.GetOnlineEvaluationConfig(ctx, &cp.GetOnlineEvaluationConfigInput{OnlineEvaluationConfigId: &id})
-				return err
-			}},
+			page: listing(c.ListOnlineEvaluationConfigs, func(in *cp.ListOnlineEvaluationConfigsInput, _, next *string, n *int32) {
+				in.MaxResults, in.NextToken = n, next
+			}),
+			get: getting(c.GetOnlineEvaluationConfig, func(in *cp.GetOnlineEvaluationConfigInput, _, id *string) { in.OnlineEvaluationConfigId = id })},
 		{name: "ConfigurationBundle", op: "ListConfigurationBundles", list: "bundles", id: "bundleId", label: "bundleName", below: []string{"ConfigurationBundleVersion"},
-			page: func(ctx context.Context, _ string, n int32, t str) error {
-				_, err := c.ListConfigurationBundles(ctx, &cp.ListConfigurationBundlesInput{MaxResults: &n, NextToken: t})
-				return err
-			},
-			get: func(ctx context.Context, _, id string) error {
-				_, err := c.GetConfigurationBundle(ctx, &cp.GetConfigurationBundleInput{BundleId: &id})
-				return err
-			}},
+			page: listing(c.ListConfigurationBundles, func(in *cp.ListConfigurationBundlesInput, _, next *string, n *int32) {
+				in.MaxResults, in.NextToken = n, next
+			}),
+			get: getting(c.GetConfigurationBundle, func(in *cp.GetConfigurationBundleInput, _, id *string) { in.BundleId = id })},
 		{name: "ConfigurationBundleVersion", op: "ListConfigurationBundleVersions", list: "versions", id: "versionId", inside: true,
-			page: func(ctx context.Context, of string, n int32, t str) error {
-				_, err := c.ListConfigurationBundleVersions(ctx, &cp.ListConfigurationBundleVersionsInput{BundleId: &of, MaxResults: &n, NextToken: t})
-				return err
-			},
-			get: func(ctx context.Context, of, id string) error {
-				_, err := c.GetConfigurationBundleVersion(ctx, &cp.GetConfigurationBundleVersionInput{BundleId: &of, VersionId: &id})
-				return err
-			}},
+			page: listing(c.ListConfigurationBundleVersions, func(in *cp.ListConfigurationBundleVersionsInput, of, next *string, n *int32) {
+				in.BundleId, in.MaxResults, in.NextToken = of, n, next
+			}),
+			get: getting(c.GetConfigurationBundleVersion, func(in *cp.GetConfigurationBundleVersionInput, of, id *string) { in.BundleId, in.VersionId = of, id })},
 		{name: "Dataset", op: "ListDatasets", list: "datasets", id: "datasetId", label: "datasetName", below: []string{"DatasetVersion", "DatasetExample"},
-			page: func(ctx context.Context, _ string, n int32, t str) error {
-				_, err := c.ListDatasets(ctx, &cp.ListDatasetsInput{MaxResults: &n, NextToken: t})
-				return err
-			},
-			get: func(ctx context.Context, _, id string) error {
-				_, err := c.GetDataset(ctx, &cp.GetDatasetInput{DatasetId: &id})
-				return err
-			}},
+			page: listing(c.ListDatasets, func(in *cp.ListDatasetsInput, _, next *string, n *int32) { in.MaxResults, in.NextToken = n, next }),
+			get:  getting(c.GetDataset, func(in *cp.GetDatasetInput, _, id *string) { in.DatasetId = id })},
 		{name: "DatasetVersion", op: "ListDatasetVersions", list: "versions", id: "datasetVersion", inside: true, getOp: "GetDataset",
-			page: func(ctx context.Context, of string, n int32, t str) error {
-				_, err := c.ListDatasetVersions(ctx, &cp.ListDatasetVersionsInput{DatasetId: &of, MaxResults: &n, NextToken: t})
-				return err
-			},
-			get: func(ctx context.Context, of, id string) error {
-				_, err := c.GetDataset(ctx, &cp.GetDatasetInput{DatasetId: &of, DatasetVersion: &id})
-				return err
-			}},
+			page: listing(c.ListDatasetVersions, func(in *cp.ListDatasetVersionsInput, of, next *string, n *int32) {
+				in.DatasetId, in.MaxResults, in.NextToken = of, n, next
+			}),
+			get: getting(c.GetDataset, func(in *cp.GetDatasetInput, of, id *string) { in.DatasetId, in.DatasetVersion = of, id })},
 		{name: "DatasetExample", op: "ListDatasetExamples", list: "examples", inside: true,
-			page: func(ctx context.Context, of string, n int32, t str) error {
-				_, err := c.ListDatasetExamples(ctx, &cp.ListDatasetExamplesInput{DatasetId: &of, MaxResults: &n, NextToken: t})
-				return err
-			}},
+			page: listing(c.ListDatasetExamples, func(in *cp.ListDatasetExamplesInput, of, next *string, n *int32) {
+				in.DatasetId, in.MaxResults, in.NextToken = of, n, next
+			})},
 		{name: "ConsentPortal", op: "ListConsentPortals", list: "consentPortals", id: "consentPortalId",
-			page: func(ctx context.Context, _ string, n int32, t str) error {
-				_, err := c.ListConsentPortals(ctx, &cp.ListConsentPortalsInput{MaxResults: &n, NextToken: t})
-				return err
-			},
-			get: func(ctx context.Context, _, id string) error {
-				_, err := c.GetConsentPortal(ctx, &cp.GetConsentPortalInput{ConsentPortalIdentifier: &id})
-				return err
-			}},
+			page: listing(c.ListConsentPortals, func(in *cp.ListConsentPortalsInput, _, next *string, n *int32) { in.MaxResults, in.NextToken = n, next }),
+			get:  getting(c.GetConsentPortal, func(in *cp.GetConsentPortalInput, _, id *string) { in.ConsentPortalIdentifier = id })},
 		{name: "Registry", op: "ListRegistries", list: "registries", id: "registryId", below: []string{"RegistryRecord"},
-			page: func(ctx context.Context, _ string, n int32, t str) error {
-				_, err := c.ListRegistries(ctx, &cp.ListRegistriesInput{MaxResults: &n, NextToken: t})
-				return err
-			},
-			get: func(ctx context.Context, _, id string) error {
-				_, err := c.GetRegistry(ctx, &cp.GetRegistryInput{RegistryId: &id})
-				return err
-			}},
+			page: listing(c.ListRegistries, func(in *cp.ListRegistriesInput, _, next *string, n *int32) { in.MaxResults, in.NextToken = n, next }),
+			get:  getting(c.GetRegistry, func(in *cp.GetRegistryInput, _, id *string) { in.RegistryId = id })},
 		{name: "RegistryRecord", op: "ListRegistryRecords", list: "registryRecords", id: "recordId", inside: true,
-			page: func(ctx context.Context, of string, n int32, t str) error {
-				_, err := c.ListRegistryRecords(ctx, &cp.ListRegistryRecordsInput{RegistryId: &of, MaxResults: &n, NextToken: t})
-				return err
-			},
-			get: func(ctx context.Context, of, id string) error {
-				_, err := c.GetRegistryRecord(ctx, &cp.GetRegistryRecordInput{RegistryId: &of, RecordId: &id})
-				return err
-			}},
+			page: listing(c.ListRegistryRecords, func(in *cp.ListRegistryRecordsInput, of, next *string, n *int32) {
+				in.RegistryId, in.MaxResults, in.NextToken = of, n, next
+			}),
+			get: getting(c.GetRegistryRecord, func(in *cp.GetRegistryRecordInput, of, id *string) { in.RegistryId, in.RecordId = of, id })},
 		{name: "PaymentCredentialProvider", op: "ListPaymentCredentialProviders", list: "credentialProviders", id: "name",
-			page: func(ctx context.Context, _ string, n int32, t str) error {
-				_, err := c.ListPaymentCredentialProviders(ctx, &cp.ListPaymentCredentialProvidersInput{MaxResults: &n, NextToken: t})
-				return err
-			},
-			get: func(ctx context.Context, _, id string) error {
-				_, err := c.GetPaymentCredentialProvider(ctx, &cp.GetPaymentCredentialProviderInput{Name: &id})
-				return err
-			}},
+			page: listing(c.ListPaymentCredentialProviders, func(in *cp.ListPaymentCredentialProvidersInput, _, next *string, n *int32) {
+				in.MaxResults, in.NextToken = n, next
+			}),
+			get: getting(c.GetPaymentCredentialProvider, func(in *cp.GetPaymentCredentialProviderInput, _, id *string) { in.Name = id })},
 		{name: "PaymentManager", op: "ListPaymentManagers", list: "paymentManagers", id: "paymentManagerId", below: []string{"PaymentConnector"},
-			page: func(ctx context.Context, _ string, n int32, t str) error {
-				_, err := c.ListPaymentManagers(ctx, &cp.ListPaymentManagersInput{MaxResults: &n, NextToken: t})
-				return err
-			},
-			get: func(ctx context.Context, _, id string) error {
-				_, err := c.GetPaymentManager(ctx, &cp.GetPaymentManagerInput{PaymentManagerId: &id})
-				return err
-			}},
+			page: listing(c.ListPaymentManagers, func(in *cp.ListPaymentManagersInput, _, next *string, n *int32) {
+				in.MaxResults, in.NextToken = n, next
+			}),
+			get: getting(c.GetPaymentManager, func(in *cp.GetPaymentManagerInput, _, id *string) { in.PaymentManagerId = id })},
 		{name: "PaymentConnector", op: "ListPaymentConnectors", list: "paymentConnectors", id: "paymentConnectorId", inside: true,
-			page: func(ctx context.Context, of string, n int32, t str) error {
-				_, err := c.ListPaymentConnectors(ctx, &cp.ListPaymentConnectorsInput{PaymentManagerId: &of, MaxResults: &n, NextToken: t})
-				return err
-			},
-			get: func(ctx context.Context, of, id string) error {
-				_, err := c.GetPaymentConnector(ctx, &cp.GetPaymentConnectorInput{PaymentManagerId: &of, PaymentConnectorId: &id})
-				return err
-			}},
+			page: listing(c.ListPaymentConnectors, func(in *cp.ListPaymentConnectorsInput, of, next *string, n *int32) {
+				in.PaymentManagerId, in.MaxResults, in.NextToken = of, n, next
+			}),
+			get: getting(c.GetPaymentConnector, func(in *cp.GetPaymentConnectorInput, of, id *string) {
+				in.PaymentManagerId, in.PaymentConnectorId = of, id
+			})},
 	}
 	for i := range all {
 		s := &all[i]
