@@ -3,6 +3,7 @@ package agentstate
 import (
 	"context"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"maps"
 	"slices"
@@ -58,6 +59,18 @@ func (e *Emitter) Put(r Record) bool {
 	e.seen[KindOf(r)]++
 	e.done = !e.yield(r, nil)
 	return !e.done
+}
+
+// ErrStopped is what the functions of a source return to each other once there is nobody to read for.
+// [Emitter.End] takes it for what it is.
+var ErrStopped = errors.New("agentstate: the consumer has stopped")
+
+// Err is ErrStopped once Put, Gap and Mark are false.
+func (e *Emitter) Err() error {
+	if e.done {
+		return ErrStopped
+	}
+	return nil
 }
 
 // Gap yields g and counts what it misses as seen. Without a Meta it gets the key

@@ -123,6 +123,14 @@ func TestEmitterStops(t *testing.T) {
 			}
 		}
 	}
+	e := agentstate.NewEmitter(t.Context(), func(r agentstate.Record, err error) bool { return agentstate.KindOf(r) == "origin" }, &pb.Origin{Product: "x"})
+	if err := e.Err(); err != nil {
+		t.Error(err)
+	}
+	if e.Put(memory("a", "x")); !errors.Is(e.Err(), agentstate.ErrStopped) {
+		t.Error(e.Err())
+	}
+	e.End(e.Err()) // yields nothing: KindOf would panic
 	ctx, cancel := context.WithCancel(t.Context())
 	defer cancel()
 	var last error

@@ -15,7 +15,7 @@ func native(typ string, doc json.RawMessage) *pb.Native {
 	return agentstate.Document(typ, "application/json", doc)
 }
 
-// yield puts records; false answers become errStop. The tags of a definition are labels of its record,
+// yield puts records. The tags of a definition are labels of its record,
 // not of what is read out of it.
 func (r *reading) yield(recs ...agentstate.Record) error {
 	for _, rec := range recs {
@@ -23,7 +23,7 @@ func (r *reading) yield(recs ...agentstate.Record) error {
 			m.Labels, r.tags = r.tags, nil
 		}
 		if !r.put(rec) {
-			return errStop
+			return r.e.Err()
 		}
 	}
 	return nil

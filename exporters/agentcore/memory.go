@@ -308,13 +308,11 @@ func b2i(b bool) int {
 
 // stop turns what a listing failed with into a gap; what ends the reading comes back.
 func (w *recordsOf) stop(err error) error {
-	if err == nil || errors.Is(err, errStop) {
+	if err == nil || errors.Is(err, agentstate.ErrStopped) {
 		return err
 	}
 	return w.gap("memory", w.mem+"/*", err)
 }
-
-var errStop = errors.New("agentcore: the reader has stopped")
 
 // put yields one record, and before it the namespace that it is in.
 func (w *recordsOf) put(doc json.RawMessage) error {
@@ -337,7 +335,7 @@ func (w *recordsOf) put(doc json.RawMessage) error {
 		}
 		sp.OwnerKey = w.subject(d.StrategyID, ns)
 		if !w.e.Put(sp) {
-			return errStop
+			return w.e.Err()
 		}
 		w.pos.Relisted["memoryspace"]++
 	}
@@ -361,10 +359,8 @@ func (w *recordsOf) put(doc json.RawMessage) error {
 		_ = json.Unmarshal(doc, &c)
 		m.Content = &pb.Memory_Data{Data: agentstate.Inline("application/json", c.Content)}
 	}
-	if !w.reading.put(m) {
-		return errStop
-	}
-	return nil
+	w.reading.put(m)
+	return w.e.Err()
 }
 
 // template is a regular expression that finds the actor in a namespace.

@@ -78,9 +78,7 @@ func (s *Service) Records(ctx context.Context, opts *agentstate.ReadOptions) ite
 		if who != "" {
 			st.ObserverBasis = "sts:GetCallerIdentity"
 		}
-		if err = r.all(ctx); errors.Is(err, errStop) {
-			err = nil
-		}
+		err = r.all(ctx)
 		st.Changed = r.pos.Changed
 		if s.o.Memory == "" {
 			st.Meta.Labels = append(st.Meta.Labels, &pb.Label{Name: "not_read", Value: strings.Join(slices.Sorted(maps.Keys(NotRead())), " ")})

@@ -26,20 +26,14 @@ type reading struct {
 	sessions map[string]bool // keys of all conversations
 }
 
-var errStop = errors.New("the consumer stopped")
-
 func (r *reading) put(rec agentstate.Record) error {
-	if !r.out.Put(rec) {
-		return errStop
-	}
-	return nil
+	r.out.Put(rec)
+	return r.out.Err()
 }
 
 func (r *reading) gap(g *pb.Gap) error {
-	if !r.out.Gap(g) {
-		return errStop
-	}
-	return nil
+	r.out.Gap(g)
+	return r.out.Err()
 }
 
 func (h *Home) origin() *pb.Origin {
@@ -76,9 +70,6 @@ func (h *Home) Records(ctx context.Context, opts *agentstate.ReadOptions) iter.S
 		}()
 		r.out = agentstate.NewEmitter(ctx, yield, h.origin())
 		err = r.run(h, w)
-		if errors.Is(err, errStop) {
-			return
-		}
 		if err == nil {
 			r.finish(h, w)
 		} else {

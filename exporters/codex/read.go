@@ -2,7 +2,6 @@ package codex
 
 import (
 	"context"
-	"errors"
 	"fmt"
 	"iter"
 	"os"
@@ -32,21 +31,15 @@ type rolledOut struct {
 	key string
 }
 
-var errStop = errors.New("the consumer stopped")
-
 func (r *reading) put(rec agentstate.Record) error {
-	if !r.out.Put(rec) {
-		return errStop
-	}
-	return nil
+	r.out.Put(rec)
+	return r.out.Err()
 }
 
 func (r *reading) gap(g *pb.Gap) error {
 	r.short[g.Kind] = true
-	if !r.out.Gap(g) {
-		return errStop
-	}
-	return nil
+	r.out.Gap(g)
+	return r.out.Err()
 }
 
 func (h *Home) origin() *pb.Origin {
@@ -93,9 +86,6 @@ func (h *Home) Records(ctx context.Context, opts *agentstate.ReadOptions) iter.S
 			h.mu.Unlock()
 		}()
 		err = r.run(ctx, w)
-		if errors.Is(err, errStop) {
-			return
-		}
 		if err == nil {
 			r.finish(h, w)
 		} else if ctx.Err() == nil {

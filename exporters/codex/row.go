@@ -144,7 +144,7 @@ func (r *reading) rows(ctx context.Context, d *database) error {
 	}
 	for i := range d.schema.tables {
 		t := &d.schema.tables[i]
-		if err := r.table(ctx, d, t); errors.Is(err, errStop) {
+		if err := r.table(ctx, d, t); errors.Is(err, agentstate.ErrStopped) {
 			return err
 		} else if err != nil {
 			return r.broken(d, d.Wrap(err))

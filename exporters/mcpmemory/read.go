@@ -2,7 +2,6 @@ package mcpmemory
 
 import (
 	"context"
-	"errors"
 	"fmt"
 	"io"
 	"iter"
@@ -55,14 +54,9 @@ func (g *Graph) Records(ctx context.Context, opts *agentstate.ReadOptions) iter.
 		if err == nil {
 			err = r.finish(f, counted)
 		}
-		if errors.Is(err, errStop) {
-			return
-		}
 		out.End(err)
 	}
 }
-
-var errStop = errors.New("the consumer stopped")
 
 // known refuses a file that is none of the server's before the first record of it is out. In the
 // server's own files it reads one line.
@@ -138,7 +132,7 @@ func (r *reader) line(p *parsed) error {
 	}
 	switch {
 	case !r.out.OK():
-		return errStop
+		return r.out.Err()
 	case p.object != nil:
 	case blank(p.text):
 		r.lay.blank(string(p.text))
@@ -192,7 +186,7 @@ func (r *reader) damaged(l *line) error {
 // finish yields the layout and counts again by another route.
 func (r *reader) finish(f *file, counted *recounting) error {
 	if !r.out.OK() {
-		return errStop
+		return r.out.Err()
 	}
 	extra := uint64(0)
 	if b := r.lay.encode(); b != nil {

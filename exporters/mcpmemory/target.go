@@ -160,15 +160,16 @@ func (w *writer) long(ctx context.Context, key string, d *pb.Data) (replay.Recei
 	defer body.Close()
 	kind := agentstate.KindOfKey(key)
 	var one *line
+	more := errors.New("a second line")
 	if err := eachLine(ctx, body, func(l *line) error {
 		if one != nil {
-			return errStop
+			return more
 		}
 		c := *l
 		one = &c
 		one.text = bytes.Clone(l.text)
 		return nil
-	}); errors.Is(err, errStop) {
+	}); errors.Is(err, more) {
 		return replay.Receipt{Action: replay.Refused, Why: "the native line is more than one line"}, nil
 	} else if err != nil {
 		return replay.Receipt{}, fmt.Errorf("mcpmemory: %s: %w", key, err)

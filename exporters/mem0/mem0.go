@@ -170,7 +170,7 @@ func (s *Store) OpenBlob(ctx context.Context, b *pb.Blob) (io.ReadCloser, error)
 }
 
 func own(err error) error {
-	if err == nil || errors.Is(err, context.Canceled) || errors.Is(err, context.DeadlineExceeded) || errors.Is(err, ErrSchema) || errors.Is(err, errStop) {
+	if err == nil || errors.Is(err, context.Canceled) || errors.Is(err, context.DeadlineExceeded) || errors.Is(err, ErrSchema) || errors.Is(err, agentstate.ErrStopped) {
 		return err
 	}
 	return fmt.Errorf("mem0: %w", err)

@@ -10,6 +10,7 @@ import (
 
 	"github.com/jackc/pgx/v5"
 
+	"github.com/exitramp/exitramp/context/agentstate"
 	"github.com/exitramp/exitramp/exporters/internal/pgsnapshot"
 )
 
@@ -148,7 +149,7 @@ func (p *pg) close() {
 
 // wrap says what an error of the server means; others, and those that it has seen, stay.
 func (p *pg) wrap(err error) error {
-	if err == nil || errors.Is(err, errStop) || errors.Is(err, ErrSchema) {
+	if err == nil || errors.Is(err, agentstate.ErrStopped) || errors.Is(err, ErrSchema) {
 		return err
 	}
 	return p.server.Wrap(err)

@@ -3,7 +3,6 @@ package mem0
 import (
 	"context"
 	"encoding/json"
-	"errors"
 	"fmt"
 	"iter"
 	"os"
@@ -31,18 +30,14 @@ type reading struct {
 	last struct{ place, space, user, agent, run string } // of the row before
 }
 
-var errStop = errors.New("the consumer stopped")
-
 func (r *reading) put(rec agentstate.Record) error {
-	if !r.out.Put(rec) {
-		return errStop
-	}
-	return nil
+	r.out.Put(rec)
+	return r.out.Err()
 }
 
 func (r *reading) gap(kind, place string, reason pb.Gap_Reason, n uint64, detail string) error {
 	if !r.out.Gap(&pb.Gap{Kind: kind, Place: place, Reason: reason, Detail: detail, Count: n}) {
-		return errStop
+		return r.out.Err()
 	}
 	r.n[kind] += n
 	return nil
@@ -127,9 +122,6 @@ func (s *Store) Records(ctx context.Context, opts *agentstate.ReadOptions) iter.
 		if err == nil {
 			err = r.finish(ctx, o)
 		}
-		if errors.Is(err, errStop) {
-			return
-		}
 		r.out.End(err)
 	}
 }
@@ -137,7 +129,7 @@ func (s *Store) Records(ctx context.Context, opts *agentstate.ReadOptions) iter.
 func (r *reading) run(ctx context.Context) error {
 	for _, g := range r.gaps {
 		if !r.out.Gap(g) {
-			return errStop
+			return r.out.Err()
 		}
 	}
 	if r.meta != nil {

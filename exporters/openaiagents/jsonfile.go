@@ -199,7 +199,7 @@ func (r *reading) runState(f *document, b []byte) error {
 		if d.want != "" {
 			if !r.out.Gap(&pb.Gap{Kind: "interrupt", Place: f.rel, Reason: pb.Gap_REASON_CORRUPT, Count: 1,
 				Detail: fmt.Sprintf("$schemaVersion: found %.20q, supported %s: the file is carried as it is, what waits in it is not read", d.version, d.want)}) {
-				return errStop
+				return r.out.Err()
 			}
 			continue
 		}

@@ -3,7 +3,6 @@ package openaiagents
 import (
 	"context"
 	"encoding/json"
-	"errors"
 	"fmt"
 	"iter"
 	"strings"
@@ -119,9 +118,6 @@ func (s *Store) Records(ctx context.Context, opts *agentstate.ReadOptions) iter.
 		if err == nil {
 			err = r.run(ctx)
 		}
-		if errors.Is(err, errStop) {
-			return
-		}
 		if err == nil {
 			err = r.finish(ctx, counted)
 		}
@@ -143,7 +139,7 @@ const room = `SELECT set_config('work_mem', '64MB', true) WHERE pg_size_bytes(cu
 func (r *pgReading) run(ctx context.Context) error {
 	for _, g := range r.denials() {
 		if !r.out.Gap(g) {
-			return errStop
+			return r.out.Err()
 		}
 	}
 	if err := r.exec(ctx, room); err != nil {
@@ -179,7 +175,7 @@ func (r *pgReading) tooLong(ctx context.Context, p *pgPair) error {
 			}
 			if n > 0 && !r.out.Gap(&pb.Gap{Kind: t.kind, Place: t.name + " column " + a[0], Reason: pb.Gap_REASON_LIMIT,
 				Detail: fmt.Sprintf("%d values of a column that an application added are longer than %d bytes: their rows are carried without them", n, agentstate.SpillSize)}) {
-				return errStop
+				return r.out.Err()
 			}
 		}
 	}

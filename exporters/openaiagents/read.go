@@ -31,13 +31,9 @@ type reading struct {
 	n    map[string]uint64 // by kind, as other routes count
 }
 
-var errStop = errors.New("the consumer stopped")
-
 func (r *reading) put(rec agentstate.Record) error {
-	if !r.out.Put(rec) {
-		return errStop
-	}
-	return nil
+	r.out.Put(rec)
+	return r.out.Err()
 }
 
 // gap names a file of which n records of kind are missing; 0: nobody knows how many.
@@ -69,7 +65,7 @@ func (u unread) gaps() (out []*pb.Gap) {
 func (r *reading) gaps(gs ...*pb.Gap) error {
 	for _, g := range gs {
 		if !r.out.Gap(g) {
-			return errStop
+			return r.out.Err()
 		}
 		r.n[g.Kind] += g.Count
 	}
@@ -168,9 +164,6 @@ func (f *Folder) Records(ctx context.Context, opts *agentstate.ReadOptions) iter
 		}()
 		r.out = agentstate.NewEmitter(ctx, yield, o)
 		err = r.run(ctx)
-		if errors.Is(err, errStop) {
-			return
-		}
 		if err == nil {
 			err = r.finish(f)
 		}
@@ -216,7 +209,7 @@ func (r *reading) database(ctx context.Context, d *db) error {
 }
 
 func (r *reading) wrap(d *db, err error) error {
-	if errors.Is(err, errStop) {
+	if errors.Is(err, agentstate.ErrStopped) {
 		return err
 	}
 	return own(d.Wrap(err))

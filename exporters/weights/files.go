@@ -182,10 +182,8 @@ const maxDocument = 16 << 20
 // file yields the Artifact of x, or the Gap.
 func (r *reading) file(ctx context.Context, x *file) error {
 	gap := func(reason pb.Gap_Reason, detail string) error {
-		if !r.out.Gap(&pb.Gap{Meta: agentstate.Meta("gap", nil, "artifact", x.rel), Kind: "artifact", Place: x.rel, Reason: reason, Detail: detail, Count: 1}) {
-			return errStop
-		}
-		return nil
+		r.out.Gap(&pb.Gap{Meta: agentstate.Meta("gap", nil, "artifact", x.rel), Kind: "artifact", Place: x.rel, Reason: reason, Detail: detail, Count: 1})
+		return r.out.Err()
 	}
 	if x.why != "" {
 		return gap(pb.Gap_REASON_GONE, x.why)
@@ -248,10 +246,8 @@ func (r *reading) file(ctx context.Context, x *file) error {
 		}
 	}
 	x.key = a.Meta.Key
-	if !r.out.Put(a) {
-		return errStop
-	}
-	return nil
+	r.out.Put(a)
+	return r.out.Err()
 }
 
 // hash reads the file once. A file that several links lead to is read once for all.

@@ -73,11 +73,11 @@ func (r *reading) models() error {
 	}
 	for _, rel := range slices.Sorted(maps.Keys(r.missing)) {
 		if !gone(rel, "a part of a model that its index, its manifest or the name of another part speaks of: it is not here, or of another size", 1) {
-			return errStop
+			return r.out.Err()
 		}
 	}
 	if r.lacking > 0 && !gone("further parts of models", fmt.Sprintf("beyond %d that are named: they are spoken of, and not here", maxMissing), r.lacking) {
-		return errStop
+		return r.out.Err()
 	}
 	adapters := map[string][]string{} // by the name of the base
 	for _, m := range ms {
@@ -101,10 +101,10 @@ func (r *reading) models() error {
 			r.named[m.id] = base{rec.Meta.Key, slices.Clone(rec.Digest)}
 		}
 		if !r.out.Put(rec) {
-			return errStop
+			break
 		}
 	}
-	return nil
+	return r.out.Err()
 }
 
 // inFolder are the models of one folder: one of its safetensors, one of each GGUF, one of each dumped

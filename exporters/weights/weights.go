@@ -121,8 +121,6 @@ type reading struct {
 	lacking uint64              // more of them
 }
 
-var errStop = errors.New("the consumer stopped")
-
 // Records reads the folder.
 func (f *Folder) Records(ctx context.Context, opts *agentstate.ReadOptions) iter.Seq2[agentstate.Record, error] {
 	return func(yield func(agentstate.Record, error) bool) {
@@ -140,9 +138,7 @@ func (f *Folder) Records(ctx context.Context, opts *agentstate.ReadOptions) iter
 			f.reading = nil
 			f.mu.Unlock()
 		}()
-		if err := r.all(ctx); !errors.Is(err, errStop) {
-			out.End(err)
-		}
+		out.End(r.all(ctx))
 	}
 }
 
