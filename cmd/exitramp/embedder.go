@@ -12,7 +12,6 @@ import (
 	"github.com/exitramp/exitramp/context/agentstate"
 	"github.com/exitramp/exitramp/context/embed"
 	"github.com/exitramp/exitramp/context/replay"
-	"github.com/exitramp/exitramp/exporters"
 )
 
 // embedderFlags say with what the vectors of a replay are made anew. docs/embedder.md has the protocol.
@@ -119,22 +118,6 @@ func (a *app) embedded(ctx context.Context, r agentstate.Source, f *embedderFlag
 		x.src = x.src.ForPlan()
 	}
 	return x.src, x, nil
-}
-
-// unmixed refuses what would bring vectors of two models into one index: see embed.Meet.
-func (a *app) unmixed(ctx context.Context, src agentstate.Source, vectors uint64, rt exporters.Runtime, dst replay.Target, o *replay.Options, x *embedding) error {
-	if vectors == 0 && x.src == nil {
-		return nil
-	}
-	unsaid, err := embed.Meet(ctx, src, rt, dst, o)
-	if unsaid {
-		fmt.Fprintln(a.stderr, "! neither the archive nor the target says with which model its vectors were made. Where it is not the same one, make them anew: --embedder")
-	}
-	if errors.Is(err, embed.ErrMixed) {
-		hint := "--embedder makes these anew with the target's model; --target-model NAME says which that is, where its store does not"
-		return &exitError{code: exitRefused, err: err, hint: hint}
-	}
-	return err
 }
 
 // bound is what the vectors of a run that was begun, or of a plan, are made with. The command that

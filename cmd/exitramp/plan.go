@@ -10,7 +10,6 @@ import (
 
 	"github.com/spf13/cobra"
 
-	"github.com/exitramp/exitramp/context/agentstate"
 	"github.com/exitramp/exitramp/context/replay"
 )
 
@@ -47,31 +46,15 @@ target's limits is INFEASIBLE: exit code 4.`,
 }
 
 func (a *app) plan(ctx context.Context, archive, target string, f *replayFlags) error {
-	r, err := a.openTrusted(archive, &f.keys)
+	t, err := a.openTransfer(ctx, archive, target, f)
 	if err != nil {
 		return err
 	}
-	defer r.Close()
-	rt, dst, err := a.target(ctx, target)
-	if err != nil {
+	defer t.Close()
+	if err := t.embed(ctx, &f.embedderFlags, vectorsOf(journalOf(archive, f)), true); err != nil {
 		return err
 	}
-	defer rt.Close()
-	o, err := a.replayOptions(ctx, r, archive, target, f)
-	if err != nil {
-		return err
-	}
-	src, x, err := a.embedded(ctx, r, &f.embedderFlags, vectorsOf(journalOf(archive, f)), true)
-	if err != nil {
-		return err
-	}
-	defer x.Close()
-	if err := a.unmixed(ctx, src, r.Info().Records["embedding"], rt, dst, o, x); err != nil {
-		return err
-	}
-	p := a.newProgress("plan", "records")
-	p.expect(archiveCounts(r))
-	o.OnReceipt = func(rc replay.Receipt) { p.add(agentstate.KindOfKey(rc.Key)) }
+	p := t.progress("plan")
 	asks := &approvalsFile{path: f.asks}
 	if err := asks.free(); err != nil {
 		return err
@@ -80,14 +63,14 @@ func (a *app) plan(ctx context.Context, archive, target string, f *replayFlags) 
 		asks.path = beside
 	}
 	if asks.path != "" {
-		o.OnWaiting = asks.add
+		t.options.OnWaiting = asks.add
 	}
 	defer asks.discard()
 	var rep *replay.Report
 	if f.out == "" {
-		rep, err = replay.Plan(ctx, dst, src, o)
+		rep, err = replay.Plan(ctx, t.target, t.source, t.options)
 	} else {
-		rep, err = a.writePlan(ctx, f.out, dst, src, o)
+		rep, err = t.writePlan(ctx, f.out)
 	}
 	p.done()
 	if err != nil {
@@ -98,7 +81,7 @@ func (a *app) plan(ctx context.Context, archive, target string, f *replayFlags) 
 	}
 	a.result["plan"] = actions(rep)
 	a.asks = asks.written
-	if err := a.printReplay("plan", rep, x, f.json); err != nil {
+	if err := a.printReplay("plan", rep, t.vectors, f.json); err != nil {
 		return err
 	}
 	if rep.Infeasible() && !f.slow {
@@ -112,14 +95,14 @@ func tooSlow(err error) error {
 	return &exitError{code: exitCheck, err: err, hint: "have the quota raised, replay fewer --kinds, or go on all the same with --accept-slow"}
 }
 
-func (a *app) writePlan(ctx context.Context, path string, dst replay.Target, r agentstate.Source, o *replay.Options) (*replay.Report, error) {
+func (t *transfer) writePlan(ctx context.Context, path string) (*replay.Report, error) {
 	f, err := os.CreateTemp(filepath.Dir(path), "."+filepath.Base(path)+".*") // two runs do not write to one file
 	if err != nil {
 		return nil, err
 	}
 	defer os.Remove(f.Name())
 	w := bufio.NewWriter(f)
-	rep, err := replay.WritePlan(ctx, w, dst, r, o)
+	rep, err := replay.WritePlan(ctx, w, t.target, t.source, t.options)
 	if err := errors.Join(err, w.Flush(), f.Sync(), f.Close()); err != nil {
 		return nil, err
 	}

@@ -47,9 +47,7 @@ func (a *app) readbackCmd() *cobra.Command {
 }
 
 func (a *app) undoCmd() *cobra.Command {
-	var asJSON, dryRun bool
-	var graves, holds []string
-	k := &keyFlags{}
+	f := &replayFlags{}
 	c := &cobra.Command{
 		Use: "undo JOURNAL TARGET", Short: "Take out of a target what one replay wrote, and nothing else", Args: cobra.ExactArgs(2),
 		Long: `Takes out of TARGET what the replay of JOURNAL made, and names what it left: what was changed since, and
@@ -61,17 +59,17 @@ undo takes out what one replay made, and nothing else. Exit code 3 where anythin
 With --hold the target is read before. Where the replay brought something that is under a legal hold,
 nothing at all is taken out: exit code 5, and a person decides.`,
 		RunE: func(c *cobra.Command, args []string) error {
-			if err := a.held(c.Context(), args[0], args[1], holds, k, asJSON); err != nil {
+			if err := a.held(c.Context(), args[0], args[1], f); err != nil {
 				return err
 			}
-			return a.undo(c.Context(), args[0], args[1], graves, k, asJSON, dryRun)
+			return a.undo(c.Context(), args[0], args[1], f)
 		},
 	}
-	addGraves(c, &graves)
-	c.Flags().StringArrayVar(&holds, "hold", nil, "keys in a `FILE` that are under a legal hold, one a line: nothing of them is taken out; may be given again")
-	k.add(c)
-	c.Flags().BoolVar(&dryRun, "dry-run", false, "say what would be taken out, by the journal alone")
-	c.Flags().BoolVar(&asJSON, "json", false, "the outcome as JSON")
+	addGraves(c, &f.graves)
+	c.Flags().StringArrayVar(&f.holds, "hold", nil, "keys in a `FILE` that are under a legal hold, one a line: nothing of them is taken out; may be given again")
+	f.keys.add(c)
+	c.Flags().BoolVar(&f.dryRun, "dry-run", false, "say what would be taken out, by the journal alone")
+	c.Flags().BoolVar(&f.json, "json", false, "the outcome as JSON")
 	return c
 }
 
@@ -128,23 +126,23 @@ func (a *app) readback(ctx context.Context, archive, target string, f *replayFla
 	return a.printFidelity("read back", rep, f.json, false)
 }
 
-func (a *app) undo(ctx context.Context, journal, target string, from []string, k *keyFlags, asJSON, dryRun bool) error {
+func (a *app) undo(ctx context.Context, journal, target string, f *replayFlags) error {
 	j, err := openJournal(journal)
 	if err != nil {
 		return err
 	}
 	defer j.Close()
-	graves, err := a.tombstones(ctx, from, k)
+	graves, err := a.tombstones(ctx, f.graves, &f.keys)
 	if err != nil {
 		return err
 	}
-	if dryRun || len(graves) > 0 {
+	if f.dryRun || len(graves) > 0 {
 		rep, err := replay.PlanUndo(j)
 		if err != nil {
 			return err
 		}
-		if dryRun {
-			return a.printUndoPlan(rep, asJSON)
+		if f.dryRun {
+			return a.printUndoPlan(rep, f.json)
 		}
 	}
 	if err := ofTarget(j, journal, target); err != nil {
@@ -167,7 +165,7 @@ func (a *app) undo(ctx context.Context, journal, target string, from []string, k
 		return err
 	}
 	if len(graves) == 0 {
-		return a.printUndo(rep, nil, asJSON)
+		return a.printUndo(rep, nil, f.json)
 	}
 	left, err := a.alive(ctx, target, graves)
 	if rep.Removed > 0 && errors.Is(err, fs.ErrNotExist) { // the replay had made the file itself
@@ -176,7 +174,7 @@ func (a *app) undo(ctx context.Context, journal, target string, from []string, k
 	if err != nil {
 		return err
 	}
-	return a.printUndo(rep, left, asJSON)
+	return a.printUndo(rep, left, f.json)
 }
 
 // alive reads target anew, for what tombstones name by their keys there.

@@ -9,10 +9,8 @@ import (
 
 	"github.com/spf13/cobra"
 
-	"github.com/exitramp/exitramp/context/agentstate"
 	"github.com/exitramp/exitramp/context/replay"
 	"github.com/exitramp/exitramp/exporters"
-	"github.com/exitramp/exitramp/format"
 )
 
 type replayFlags struct {
@@ -74,36 +72,6 @@ written. exitramp undo takes it out again.`,
 	return c
 }
 
-// target opens a runtime to write to.
-func (a *app) target(ctx context.Context, rawURL string) (exporters.Runtime, replay.Target, error) {
-	rt, err := a.runtime(ctx, rawURL)
-	if err != nil {
-		return nil, nil, err
-	}
-	t, err := exporters.Replayable(rt)
-	if err != nil {
-		rt.Close()
-		return nil, nil, err
-	}
-	return rt, t, nil
-}
-
-func (a *app) replayOptions(ctx context.Context, r *format.Reader, archive, target string, f *replayFlags) (*replay.Options, error) {
-	o := &replay.Options{Kinds: f.kinds, ArchiveSHA256: r.Info().ManifestSHA256, TargetURL: exporters.Redact(target), ArchivePath: archive, AcceptSlow: f.slow, TargetModel: f.target}
-	var err error
-	if o.Map, err = readMap(f.names); err != nil {
-		return nil, err
-	}
-	if o.Holds, err = a.tombstones(ctx, f.holds, &f.keys); err != nil {
-		return nil, err
-	}
-	if o.Tombstones, err = a.tombstones(ctx, f.graves, &f.keys); err != nil || f.approve == "" {
-		return o, err
-	}
-	o.Approved, o.Approvals, err = a.readApprovals(f.approve)
-	return o, err
-}
-
 // journalOf is the journal of a replay of archive.
 func journalOf(archive string, f *replayFlags) string {
 	if f.journal != "" {
@@ -120,20 +88,12 @@ func (a *app) replay(ctx context.Context, archive, target, planPath string, f *r
 	if err != nil {
 		return err
 	}
-	r, err := a.openTrusted(archive, &f.keys)
+	t, err := a.openTransfer(ctx, archive, target, f)
 	if err != nil {
 		return err
 	}
-	defer r.Close()
-	rt, dst, err := a.target(ctx, target)
-	if err != nil {
-		return err
-	}
-	defer rt.Close()
-	o, err := a.replayOptions(ctx, r, archive, target, f)
-	if err != nil {
-		return err
-	}
+	defer t.Close()
+	o := t.options
 	if err := asReviewed(o, reviewed, f.names); err != nil {
 		return err
 	}
@@ -147,12 +107,7 @@ func (a *app) replay(ctx context.Context, archive, target, planPath string, f *r
 	if v := bound(j, reviewed); v != nil && f.spec == "" {
 		return usagef("this run makes its vectors anew with %s: give its --embedder", v)
 	}
-	src, x, err := a.embedded(ctx, r, &f.embedderFlags, vectorsOf(journal), false)
-	if err != nil {
-		return err
-	}
-	defer x.Close()
-	if err := a.unmixed(ctx, src, r.Info().Records["embedding"], rt, dst, o, x); err != nil {
+	if err := t.embed(ctx, &f.embedderFlags, vectorsOf(journal), false); err != nil {
 		return err
 	}
 	refused := f.refused
@@ -162,10 +117,8 @@ func (a *app) replay(ctx context.Context, archive, target, planPath string, f *r
 	rf := &lazyFile{path: refused}
 	defer rf.Close()
 	o.Refused = rf
-	p := a.newProgress("replay", "records")
-	p.expect(archiveCounts(r))
-	o.OnReceipt = func(rc replay.Receipt) { p.add(agentstate.KindOfKey(rc.Key)) }
-	rep, err := replay.Apply(ctx, dst, src, o)
+	p := t.progress("replay")
+	rep, err := replay.Apply(ctx, t.target, t.source, o)
 	p.done()
 	if err != nil {
 		return replayFailed(err, rep, journal)
@@ -179,7 +132,7 @@ func (a *app) replay(ctx context.Context, archive, target, planPath string, f *r
 		}
 	}
 	a.result["replay"], a.result["journal"] = actions(rep), journal
-	if err := a.printReplay("replay", rep, x, f.json); err != nil {
+	if err := a.printReplay("replay", rep, t.vectors, f.json); err != nil {
 		return err
 	}
 	if !f.json {

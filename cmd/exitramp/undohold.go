@@ -12,8 +12,8 @@ import (
 )
 
 // held refuses an undo that would take out what is under a legal hold.
-func (a *app) held(ctx context.Context, journal, target string, from []string, k *keyFlags, asJSON bool) error {
-	if len(from) == 0 {
+func (a *app) held(ctx context.Context, journal, target string, f *replayFlags) error {
+	if len(f.holds) == 0 {
 		return nil
 	}
 	j, err := openJournal(journal)
@@ -21,7 +21,7 @@ func (a *app) held(ctx context.Context, journal, target string, from []string, k
 		return err
 	}
 	defer j.Close()
-	holds, err := a.tombstones(ctx, from, k)
+	holds, err := a.tombstones(ctx, f.holds, &f.keys)
 	if err != nil {
 		return err
 	}
@@ -47,7 +47,7 @@ func (a *app) held(ctx context.Context, journal, target string, from []string, k
 		code: exitRefused, class: "hold", err: fmt.Errorf("%s of what this replay brought is under a legal hold: nothing was taken out", number(rep.N)),
 		hint: "ask whoever put the hold on it; an undo does not go before it",
 	}
-	if asJSON {
+	if f.json {
 		a.errorJSON(map[string]any{"removed": 0, "held": rep.N, "held_keys": rep.Keys}, err)
 	} else {
 		a.printKeys("held", rep.Keys, rep.N)
