@@ -34,15 +34,15 @@ func (m Model) String() string {
 	return fmt.Sprintf("%s, %d numbers", name, m.Dimensions)
 }
 
-// MaxDimensions is how many numbers a vector has at most.
-const MaxDimensions = 65536
+// maxDimensions is how many numbers a vector has at most.
+const maxDimensions = 65536
 
 func (m Model) check() error {
 	switch {
 	case m.Name == "" || len(m.Name) > 256:
 		return fmt.Errorf("%w: want the name of its model, of at most 256 bytes", ErrEmbedder)
-	case m.Dimensions < 1 || m.Dimensions > MaxDimensions:
-		return fmt.Errorf("%w: want 1 to %d dimensions, got %d", ErrEmbedder, MaxDimensions, m.Dimensions)
+	case m.Dimensions < 1 || m.Dimensions > maxDimensions:
+		return fmt.Errorf("%w: want 1 to %d dimensions, got %d", ErrEmbedder, maxDimensions, m.Dimensions)
 	}
 	return nil
 }

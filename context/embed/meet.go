@@ -18,18 +18,18 @@ func Meet(ctx context.Context, src, there agentstate.Source, dst replay.Target, 
 	if o.Journal != nil && o.Journal.Run() != "" {
 		return false, nil
 	}
-	held, err := Held(ctx, there)
-	if err != nil || len(held) == 0 && o.TargetModel == "" {
+	have, err := held(ctx, there)
+	if err != nil || len(have) == 0 && o.TargetModel == "" {
 		return false, nil // what cannot be read holds nothing, or Begin says why
 	}
 	re, anew := agentstate.As[*Source](src)
 	var come map[Model]uint64
 	if anew {
 		come = map[Model]uint64{re.keep.Model(): 1}
-	} else if come, err = Held(ctx, src); err != nil {
+	} else if come, err = held(ctx, src); err != nil {
 		return false, err
 	}
-	mixed := Unmixed(come, held, o.TargetModel)
+	mixed := Unmixed(come, have, o.TargetModel)
 	if mixed == nil {
 		return false, nil
 	}

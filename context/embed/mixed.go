@@ -11,9 +11,9 @@ import (
 	pb "github.com/exitramp/exitramp/proto/exitramp/v1"
 )
 
-// Held counts the vectors that src holds, by what they were made with. Most stores say the
+// held counts the vectors that src holds, by what they were made with. Most stores say the
 // dimensions and no model.
-func Held(ctx context.Context, src agentstate.Source) (map[Model]uint64, error) {
+func held(ctx context.Context, src agentstate.Source) (map[Model]uint64, error) {
 	out := map[Model]uint64{}
 	for r, err := range src.Records(ctx, &agentstate.ReadOptions{Kinds: []string{"embedding"}}) {
 		if err != nil {

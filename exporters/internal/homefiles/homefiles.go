@@ -83,7 +83,7 @@ func (w *Writer) Put(ctx context.Context, key, rel string, d *pb.Data, mode fs.F
 		if rc.Version, err = digest(body); err != nil {
 			return replay.Receipt{}, err
 		}
-		have, err := Digest(path)
+		have, err := fileDigest(path)
 		switch {
 		case err != nil:
 			return replay.Receipt{}, err
@@ -191,8 +191,8 @@ func Remove(root, path string) error {
 	return nil
 }
 
-// Digest marks the bytes of a file.
-func Digest(path string) (string, error) {
+// fileDigest marks the bytes of a file.
+func fileDigest(path string) (string, error) {
 	f, err := os.Open(path)
 	if err != nil {
 		return "", err
@@ -258,7 +258,7 @@ func UUID(name string) string {
 // it has none to compare with and ours says that it holds more than the run wrote. A file that is
 // gone is no failure.
 func Undo(root, path, version string, ours func() bool) (why string, err error) {
-	sum, err := Digest(path)
+	sum, err := fileDigest(path)
 	switch {
 	case errors.Is(err, fs.ErrNotExist):
 		return "", nil

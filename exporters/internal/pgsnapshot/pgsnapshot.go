@@ -105,8 +105,8 @@ func (s *Server) Connect(ctx context.Context) (*pgx.Conn, error) {
 	return nil, fmt.Errorf("%w: %s: %s; is the server running, and may this machine reach it?", ErrUnreachable, s, why)
 }
 
-// Settings, run first in a transaction, make text forms of values independent of server and role.
-const Settings = `SET LOCAL client_encoding = 'UTF8'; SET LOCAL TimeZone = 'UTC'; SET LOCAL DateStyle = 'ISO, MDY';
+// settings, run first in a transaction, make text forms of values independent of server and role.
+const settings = `SET LOCAL client_encoding = 'UTF8'; SET LOCAL TimeZone = 'UTC'; SET LOCAL DateStyle = 'ISO, MDY';
 SET LOCAL extra_float_digits = 3; SET LOCAL bytea_output = 'hex'; SET LOCAL standard_conforming_strings = on;
 SET LOCAL statement_timeout = 0; SET LOCAL idle_in_transaction_session_timeout = 0`
 
@@ -123,7 +123,7 @@ func (s *Server) Begin(ctx context.Context, begin string) (*pgx.Conn, error) {
 	if err != nil {
 		return nil, err
 	}
-	for _, q := range []string{begin, Settings, "SET LOCAL row_security = off"} {
+	for _, q := range []string{begin, settings, "SET LOCAL row_security = off"} {
 		if _, err := conn.Exec(ctx, q, pgx.QueryExecModeSimpleProtocol); err != nil {
 			conn.Close(ctx)
 			return nil, s.Wrap(err)

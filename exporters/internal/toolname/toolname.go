@@ -8,8 +8,8 @@ import (
 	"strings"
 )
 
-// Most is how long a name may be.
-const Most = 64
+// most is how long a name may be.
+const most = 64
 
 // Why is what a loss says of a name that was changed.
 const Why = "providers take letters, digits, _ and - in a tool's name, at most 64: a map (tools) names another"
@@ -20,7 +20,7 @@ func Legal(name string) (legal string, changed bool) {
 	ok := func(r rune) bool {
 		return r >= 'a' && r <= 'z' || r >= 'A' && r <= 'Z' || r >= '0' && r <= '9' || r == '_' || r == '-'
 	}
-	if name != "" && len(name) <= Most && strings.IndexFunc(name, func(r rune) bool { return !ok(r) }) < 0 {
+	if name != "" && len(name) <= most && strings.IndexFunc(name, func(r rune) bool { return !ok(r) }) < 0 {
 		return name, false
 	}
 	sum := sha256.Sum256([]byte(name))
@@ -31,5 +31,5 @@ func Legal(name string) (legal string, changed bool) {
 		}
 		return '_'
 	}, name)
-	return legal[:min(len(legal), Most-len(end))] + end, true
+	return legal[:min(len(legal), most-len(end))] + end, true
 }
