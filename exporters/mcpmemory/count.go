@@ -52,117 +52,120 @@ func (c *recounting) stop() {
 // count counts objects by another route than the lines: it walks the bytes, follows braces and
 // strings, and looks at the member "type" of each outermost object. Memory is constant. With first it ends at the first entity or relation.
 func count(ctx context.Context, r io.Reader, first bool) (counts, error) {
-	var (
-		n      counts
-		piece  = make([]byte, 1<<16)
-		buf    []byte // of piece, what was read
-		i      int    // in buf
-		depth  int
-		quoted bool
-		escape bool
-		word   = make([]byte, 0, 16) // the string under way at depth 1, cut there
-		key    bool                  // the next string at depth 1 is a member's name
-		typed  bool                  // the member under way is "type"
-		typ    string
-		loose  bool // the line has something outside of objects and lists
-		opened bool // the line has an object or a list
-	)
-	end := func() {
-		if loose && !opened {
-			n.others++
-		}
-		depth, loose, opened = 0, false, false // no JSON of the server goes over the end of a line
-	}
+	w := walk{word: make([]byte, 0, 16)}
+	piece := make([]byte, 1<<16)
 	for {
-		if i == len(buf) {
-			k, err := r.Read(piece)
-			switch {
-			case k > 0:
-				buf, i = piece[:k], 0
-				if ctx.Err() != nil {
-					return n, ctx.Err()
-				}
-			case errors.Is(err, io.EOF):
-				end()
-				return n, nil
-			case err != nil:
-				return n, err
-			default:
-				continue
+		k, err := r.Read(piece)
+		switch {
+		case k > 0:
+			if ctx.Err() != nil {
+				return w.n, ctx.Err()
 			}
+		case errors.Is(err, io.EOF):
+			w.line()
+			return w.n, nil
+		case err != nil:
+			return w.n, err
 		}
-		if quoted && !escape && (depth != 1 || len(word) == cap(word)) {
-			if i += plain(buf[i:]); i == len(buf) {
-				continue
-			}
-		}
-		c := buf[i]
-		i++
-		if quoted {
-			switch {
-			case escape && c != '\n':
-				escape = false
-				if len(word) < cap(word) {
-					word = append(word, '\\') // no escape is in the words that are looked for
+		for b := piece[:k]; len(b) > 0; {
+			if w.quoted && !w.escape {
+				n := plain(b)
+				if w.depth == 1 {
+					w.word = append(w.word, b[:min(n, cap(w.word)-len(w.word))]...)
 				}
-			case c == '\n': // no string goes over the end of a line
-				quoted = false
-				end()
-			case c == '\\':
-				escape = true
-			case c == '"':
-				quoted = false
-				if depth == 1 && key {
-					typed = string(word) == "type"
-				} else if depth == 1 && typed {
-					typ = string(word)
-				}
-			case depth == 1 && len(word) < cap(word):
-				word = append(word, c)
-			}
-			continue
-		}
-		if depth == 0 && c > ' ' && c < 0x80 {
-			loose = true
-		}
-		switch c {
-		case '"':
-			quoted, word = true, word[:0]
-		case '{', '[':
-			depth++
-			opened = true
-			if depth == 1 {
-				key, typed, typ = c == '{', false, ""
-			}
-		case '}', ']':
-			depth--
-			if depth < 0 { // a half line: start afresh behind it
-				depth = 0
-			}
-			if depth == 0 {
-				switch typ {
-				case "entity":
-					n.entities++
-				case "relation":
-					n.relations++
-				default:
-					n.others++
-				}
-				if first && n.entities+n.relations > 0 {
-					return n, nil
+				if b = b[n:]; len(b) == 0 {
+					break
 				}
 			}
-		case ':':
-			if depth == 1 {
-				key = false
+			if w.quoted {
+				w.inString(b[0])
+			} else if w.outside(b[0]); first && w.n.entities+w.n.relations > 0 {
+				return w.n, nil
 			}
-		case ',':
-			if depth == 1 {
-				key = true
-			}
-		case '\n':
-			end()
+			b = b[1:]
 		}
+	}
+}
+
+// A walk is where a count stands.
+type walk struct {
+	n              counts
+	depth          int
+	quoted, escape bool
+	word           []byte // the string under way at depth 1, cut at its capacity
+	key            bool   // the next string at depth 1 is a member's name
+	typed          bool   // the member under way is "type"
+	typ            string
+	loose          bool // the line has something outside of objects and lists
+	opened         bool // the line has an object or a list
+}
+
+// line ends a line: no JSON of the server goes over its end.
+func (w *walk) line() {
+	if w.loose && !w.opened {
+		w.n.others++
+	}
+	w.depth, w.quoted, w.loose, w.opened = 0, false, false, false
+}
+
+// inString takes a byte that ends something, or the one behind a backslash.
+func (w *walk) inString(c byte) {
+	switch {
+	case w.escape && c != '\n':
+		w.escape = false
+		if len(w.word) < cap(w.word) {
+			w.word = append(w.word, '\\') // no escape is in the words that are looked for
+		}
+	case c == '\n':
+		w.line()
+	case c == '\\':
+		w.escape = true
+	case c == '"':
+		w.quoted = false
+		if w.depth == 1 && w.key {
+			w.typed = string(w.word) == "type"
+		} else if w.depth == 1 && w.typed {
+			w.typ = string(w.word)
+		}
+	}
+}
+
+func (w *walk) outside(c byte) {
+	if w.depth == 0 && c > ' ' && c < 0x80 {
+		w.loose = true
+	}
+	switch c {
+	case '"':
+		w.quoted, w.word = true, w.word[:0]
+	case '{', '[':
+		w.depth++
+		w.opened = true
+		if w.depth == 1 {
+			w.key, w.typed, w.typ = c == '{', false, ""
+		}
+	case '}', ']':
+		w.depth = max(w.depth-1, 0) // of a half line: start afresh behind it
+		if w.depth == 0 {
+			w.object()
+		}
+	case ':', ',':
+		if w.depth == 1 {
+			w.key = c == ','
+		}
+	case '\n':
+		w.line()
+	}
+}
+
+// object counts one that has ended.
+func (w *walk) object() {
+	switch w.typ {
+	case "entity":
+		w.n.entities++
+	case "relation":
+		w.n.relations++
+	default:
+		w.n.others++
 	}
 }
 

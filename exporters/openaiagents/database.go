@@ -131,95 +131,129 @@ func openDB(ctx context.Context, f found, wait time.Duration) (_ *db, err error)
 	return d, nil
 }
 
+// fileTables are those of a file, in the order of their names.
+type fileTables struct {
+	names   []string
+	cols    map[string][]string
+	varchar map[string]bool // tables with a column of that type, which SQLAlchemy declares
+}
+
+func readTables(ctx context.Context, c *sql.Conn) (*fileTables, error) {
+	rows, err := sqlitefile.Query(ctx, c, `SELECT +m.name, +x.name, +x.type FROM sqlite_master m JOIN pragma_table_info(m.name) x WHERE m.type = 'table' ORDER BY m.name, x.cid`)
+	if err != nil {
+		return nil, err
+	}
+	ts := &fileTables{cols: map[string][]string{}, varchar: map[string]bool{}}
+	for _, r := range rows {
+		t := r[0].(string)
+		if ts.cols[t] == nil {
+			ts.names = append(ts.names, t)
+		}
+		ts.cols[t] = append(ts.cols[t], r[1].(string))
+		ts.varchar[t] = ts.varchar[t] || r[2] == "VARCHAR"
+	}
+	return ts, nil
+}
+
+// refersTo is the table that a column refers to; one is false where it is none, or several.
+func refersTo(ctx context.Context, c *sql.Conn, table, column string) (to string, one bool, err error) {
+	fk, err := sqlitefile.Query(ctx, c, `SELECT +"table" FROM pragma_foreign_key_list(?) WHERE "from" = ?`, table, column)
+	if err != nil || len(fk) != 1 {
+		return "", false, err
+	}
+	return fk[0][0].(string), true, nil
+}
+
 // readLayout finds the pairs of tables by their columns, since their names may be any.
 func readLayout(ctx context.Context, c *sql.Conn, rel string) (layout, error) {
 	l := layout{File: rel, Dialect: plainSQLite}
-	rows, err := sqlitefile.Query(ctx, c, `SELECT +m.name, +x.name, +x.type FROM sqlite_master m JOIN pragma_table_info(m.name) x WHERE m.type = 'table' ORDER BY m.name, x.cid`)
+	ts, err := readTables(ctx, c)
 	if err != nil {
 		return l, err
 	}
-	cols := map[string][]string{}
-	var names []string
-	varchar := map[string]bool{}
-	for _, r := range rows {
-		t := r[0].(string)
-		if cols[t] == nil {
-			names = append(names, t)
-		}
-		cols[t] = append(cols[t], r[1].(string))
-		varchar[t] = varchar[t] || r[2] == "VARCHAR"
-	}
-	isSessions := map[string]bool{}
-	for _, t := range names {
-		if !slices.Contains(cols[t], "message_data") || !slices.Contains(cols[t], "session_id") {
-			continue
-		}
-		fk, err := sqlitefile.Query(ctx, c, `SELECT +"table" FROM pragma_foreign_key_list(?) WHERE "from" = 'session_id'`, t)
-		if err != nil {
-			return l, err
-		}
-		if len(fk) != 1 {
-			if t == "agent_messages" {
-				return l, fmt.Errorf("%w: %s: table %s refers to no table of sessions; supported: session_id of agent_sessions (openai-agents "+releases+")", ErrSchema, rel, t)
+	for _, t := range ts.names {
+		if slices.Contains(ts.cols[t], "message_data") && slices.Contains(ts.cols[t], "session_id") {
+			if err := l.messages(ctx, c, ts, t); err != nil {
+				return l, err
 			}
-			continue // not one of the SDK's
-		}
-		p := pair{Sessions: fk[0][0].(string), Messages: t}
-		if err := l.knows(t, &p, cols[t]); err != nil {
-			return l, err
-		}
-		if isSessions[p.Sessions] = true; cols[p.Sessions] == nil {
-			return l, fmt.Errorf("%w: %s: table %s is not there, whose sessions the messages in %s are of; supported: both (openai-agents "+releases+")", ErrSchema, rel, p.Sessions, t)
-		}
-		if err := l.knows(p.Sessions, &p, cols[p.Sessions]); err != nil {
-			return l, err
-		}
-		l.Pairs = append(l.Pairs, p)
-		if varchar[t] {
-			l.Alchemy = append(l.Alchemy, t)
-		}
-		index, err := sqlitefile.Query(ctx, c, `SELECT 1 FROM pragma_index_info(?) WHERE name = 'created_at'`, "idx_"+t+"_session_id")
-		if err != nil {
-			return l, err
-		}
-		if len(index) > 0 {
-			l.ByTime = append(l.ByTime, t)
 		}
 	}
-	for _, t := range names { // the SDK makes both at once
-		if slices.Equal(cols[t], columnsOf(t, &pair{Sessions: t})) && !isSessions[t] && (t == "agent_sessions" || l.Pairs == nil) {
+	for _, t := range ts.names { // the SDK makes both at once
+		if slices.Equal(ts.cols[t], columnsOf(t, &pair{Sessions: t})) && !l.isSessions(t) && (t == "agent_sessions" || l.Pairs == nil) {
 			return l, fmt.Errorf("%w: %s: no table holds the messages of the sessions in %s; supported: both (openai-agents "+releases+")", ErrSchema, rel, t)
 		}
-	}
-	if len(l.Alchemy) == len(l.Pairs) && l.Pairs != nil {
-		l.Dialect, l.Alchemy = sqlAlchemy, nil
 	}
 	if l.Pairs == nil {
 		return l, nil
 	}
-	for _, t := range names {
-		if extraTables()[t] == nil {
-			if p := l.pair(t); !isSessions[t] && (p == nil || p.Messages != t) && !strings.HasPrefix(t, "sqlite_") {
-				l.others = append(l.others, t)
-			}
-			continue
-		}
-		if err := l.knows(t, nil, cols[t]); err != nil {
+	if len(l.Alchemy) == len(l.Pairs) {
+		l.Dialect, l.Alchemy = sqlAlchemy, nil
+	}
+	for _, t := range ts.names {
+		if err := l.extra(ctx, c, ts, t); err != nil {
 			return l, err
-		}
-		l.Extra = append(l.Extra, t)
-		if t != "message_structure" {
-			continue
-		}
-		fk, err := sqlitefile.Query(ctx, c, `SELECT +"table" FROM pragma_foreign_key_list(?) WHERE "from" = 'message_id'`, t)
-		if err != nil {
-			return l, err
-		}
-		if len(fk) == 1 && l.pair(fk[0][0].(string)) != nil && fk[0][0] != l.Pairs[0].Messages {
-			l.Structure = fk[0][0].(string)
 		}
 	}
 	return l, nil
+}
+
+func (l *layout) isSessions(table string) bool {
+	return slices.ContainsFunc(l.Pairs, func(p pair) bool { return p.Sessions == table })
+}
+
+// messages notes the pair of t, which has the columns of a table of messages.
+func (l *layout) messages(ctx context.Context, c *sql.Conn, ts *fileTables, t string) error {
+	sessions, one, err := refersTo(ctx, c, t, "session_id")
+	if err != nil {
+		return err
+	}
+	if !one {
+		if t == "agent_messages" {
+			return fmt.Errorf("%w: %s: table %s refers to no table of sessions; supported: session_id of agent_sessions (openai-agents "+releases+")", ErrSchema, l.File, t)
+		}
+		return nil // not one of the SDK's
+	}
+	p := pair{Sessions: sessions, Messages: t}
+	if err := l.knows(t, &p, ts.cols[t]); err != nil {
+		return err
+	}
+	if ts.cols[sessions] == nil {
+		return fmt.Errorf("%w: %s: table %s is not there, whose sessions the messages in %s are of; supported: both (openai-agents "+releases+")", ErrSchema, l.File, sessions, t)
+	}
+	if err := l.knows(sessions, &p, ts.cols[sessions]); err != nil {
+		return err
+	}
+	l.Pairs = append(l.Pairs, p)
+	if ts.varchar[t] {
+		l.Alchemy = append(l.Alchemy, t)
+	}
+	index, err := sqlitefile.Query(ctx, c, `SELECT 1 FROM pragma_index_info(?) WHERE name = 'created_at'`, "idx_"+t+"_session_id")
+	if len(index) > 0 {
+		l.ByTime = append(l.ByTime, t)
+	}
+	return err
+}
+
+// extra notes t where it is of no pair.
+func (l *layout) extra(ctx context.Context, c *sql.Conn, ts *fileTables, t string) error {
+	if extraTables()[t] == nil {
+		if p := l.pair(t); !l.isSessions(t) && (p == nil || p.Messages != t) && !strings.HasPrefix(t, "sqlite_") {
+			l.others = append(l.others, t)
+		}
+		return nil
+	}
+	if err := l.knows(t, nil, ts.cols[t]); err != nil {
+		return err
+	}
+	l.Extra = append(l.Extra, t)
+	if t != "message_structure" {
+		return nil
+	}
+	messages, one, err := refersTo(ctx, c, t, "message_id")
+	if one && l.pair(messages) != nil && messages != l.Pairs[0].Messages {
+		l.Structure = messages
+	}
+	return err
 }
 
 // knows refuses a table that lacks a column of the library, and notes those that an application added.
