@@ -225,69 +225,37 @@ func (w *writer) event(ctx context.Context, o *outEvent, here map[string]string)
 	}
 	target := func(id string) string { return messageKey(o.p.id, o.actor, o.id, id, 0) }
 	ms := nanos(o.ev.EventTimestamp) / 1e6
-	d := digest(&o.ev)
-	if ids := k.events[d]; len(ids) > 0 {
-		k.events[d] = ids[1:]
-		rc.Action, rc.Target = replay.Same, target(ids[0])
-		if doubt {
-			rc.Action = replay.Created
-		}
-		here[key] = ids[0]
-		return rc, nil
-	}
-	at := ms
-	for ; has(k.times, at); at++ { // it, or an equal one, may have been moved here before
-		if at == ms {
-			continue
-		}
-		moved := o.ev
-		moved.EventTimestamp = stamp(at)
-		if d := digest(&moved); len(k.events[d]) > 0 {
-			rc.Action, rc.Target, here[key] = replay.Same, target(k.events[d][0]), k.events[d][0]
-			k.events[d] = k.events[d][1:]
-			rc.Losses = append(rc.Losses, tied(at-ms))
-			if doubt {
-				rc.Action = replay.Created
-			}
-			return rc, nil
-		}
-	}
+	at, id := k.take(o.ev)
 	if at > ms {
 		o.ev.EventTimestamp = stamp(at)
 		rc.Losses = append(rc.Losses, tied(at-ms))
 	}
-	if w.run.DryRun {
-		if o.root != "" && here[o.root] == "" {
-			switch ok, err := w.there(ctx, o.root); {
-			case err != nil:
-				return rc, err
-			case !ok && k.before(at) == "":
-				return refuse(whyNoRoot), nil
-			case !ok:
-				rc.Losses = append(rc.Losses, otherRoot())
-			}
+	if id != "" {
+		rc.Target, here[key] = target(id), id
+		if !doubt {
+			rc.Action = replay.Same
 		}
-		k.times[at] = "planned"
 		return rc, nil
 	}
-	if o.p.full.Load() {
+	if !w.run.DryRun && o.p.full.Load() {
 		return closed(whyQuota), nil
 	}
 	if o.root != "" {
-		id, ok := here[o.root]
-		if !ok {
-			if t, found := w.run.Target(o.root); found {
-				_, parts := agentstate.SplitKey(t)
-				id, ok = parts[3], true
-			}
+		root, ok, err := w.root(ctx, o, here)
+		if err != nil {
+			return rc, err
 		}
 		if !ok { // it was deleted in the source, or is in no archive
-			if id = k.before(at); id == "" {
+			if root = k.before(at); root == "" {
 				return refuse(whyNoRoot), nil
 			}
 			rc.Losses = append(rc.Losses, otherRoot())
 		}
-		o.ev.Branch = &branch{Name: o.ev.Branch.name(), RootEventID: id}
+		o.ev.Branch = &branch{Name: o.ev.Branch.name(), RootEventID: root}
+	}
+	if w.run.DryRun {
+		k.times[at] = "planned"
+		return rc, nil
 	}
 	id, err := w.c.createEvent(ctx, o, token(w.run.ID, key))
 	var no *refused
@@ -304,6 +272,43 @@ func (w *writer) event(ctx context.Context, o *outEvent, here map[string]string)
 	k.times[at] = id
 	rc.Target, here[key] = target(id), id
 	return rc, nil
+}
+
+// take finds an event that says what e says, and answers for it once: at its time, or where it, or an equal
+// one, was moved to before. Without one, id is empty and at is free.
+func (k *known) take(e event) (at int64, id string) {
+	ms := nanos(e.EventTimestamp) / 1e6
+	for at = ms; ; at++ {
+		if at > ms {
+			e.EventTimestamp = stamp(at)
+		}
+		d := digest(&e)
+		if ids := k.events[d]; len(ids) > 0 {
+			k.events[d] = ids[1:]
+			return at, ids[0]
+		}
+		if !has(k.times, at) {
+			return at, ""
+		}
+	}
+}
+
+// root is the id of the event that the branch of o starts at, where it is there. A plan has no id of what it
+// would make.
+func (w *writer) root(ctx context.Context, o *outEvent, here map[string]string) (id string, ok bool, err error) {
+	if id, ok = here[o.root]; ok {
+		return id, true, nil
+	}
+	if w.run.DryRun {
+		ok, err = w.there(ctx, o.root)
+		return "", ok, err
+	}
+	t, found := w.run.Target(o.root)
+	if !found {
+		return "", false, nil
+	}
+	_, parts := agentstate.SplitKey(t)
+	return parts[3], true, nil
 }
 
 const whyNoRoot = "the event that its branch starts at was not written, and none is before it"
