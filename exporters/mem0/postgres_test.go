@@ -2,40 +2,25 @@ package mem0
 
 import (
 	"context"
-	"fmt"
-	"net/url"
 	"os"
 	"path/filepath"
-	"sync/atomic"
 	"testing"
 
+	"github.com/exitramp/exitramp/exporters/internal/pgsnapshot/pgtest"
+
 	"github.com/google/go-cmp/cmp"
-	"github.com/jackc/pgx/v5"
 
 	"github.com/exitramp/exitramp/context/agentstate"
 	"github.com/exitramp/exitramp/context/replay"
 	"github.com/exitramp/exitramp/exporters/exportertest"
 )
 
-var databases atomic.Int64
-
-// database makes a fresh database on the server of EXITRAMP_TEST_POSTGRES, whose user may do
-// everything, and returns its URL. Without the variable the test is skipped.
+// database is one with the extension vector, and with what file of testdata has; without the extension the test
+// is skipped.
 func database(t testing.TB, file string) string {
 	t.Helper()
-	raw := os.Getenv("EXITRAMP_TEST_POSTGRES")
-	if raw == "" {
-		t.Skip("EXITRAMP_TEST_POSTGRES is not set: want postgres://superuser@host:port/postgres")
-	}
-	name := fmt.Sprintf("exitramp_mem0_%d_%d", os.Getpid(), databases.Add(1))
-	statement(t, raw, `CREATE DATABASE "`+name+`"`)
-	t.Cleanup(func() { statement(t, raw, `DROP DATABASE "`+name+`" WITH (FORCE)`) })
-	u, err := url.Parse(raw)
-	if err != nil {
-		t.Fatal("EXITRAMP_TEST_POSTGRES is no URL")
-	}
-	u.Path = "/" + name
-	if n := pgRows(t, u.String(), "SELECT name FROM pg_available_extensions WHERE name = 'vector'"); len(n) == 0 {
+	u := pgtest.Database(t)
+	if len(pgtest.Rows(t, u, "SELECT name FROM pg_available_extensions WHERE name = 'vector'")) == 0 {
 		t.Skip("the server has no extension vector")
 	}
 	if file != "" {
@@ -43,52 +28,19 @@ func database(t testing.TB, file string) string {
 		if err != nil {
 			t.Fatal(err)
 		}
-		statement(t, u.String(), string(b))
+		pgtest.Exec(t, u, string(b))
 	}
-	return u.String()
-}
-
-func connect(t testing.TB, rawURL string) *pgx.Conn {
-	t.Helper()
-	conn, err := pgx.Connect(context.Background(), rawURL)
-	if err != nil {
-		t.Fatal(err)
-	}
-	return conn
-}
-
-func statement(t testing.TB, rawURL, q string) {
-	t.Helper()
-	conn := connect(t, rawURL)
-	defer conn.Close(context.Background())
-	if _, err := conn.Exec(context.Background(), q, pgx.QueryExecModeSimpleProtocol); err != nil {
-		t.Fatalf("%.200s: %v", q, err)
-	}
-}
-
-func pgRows(t testing.TB, rawURL, q string) []string {
-	t.Helper()
-	conn := connect(t, rawURL)
-	defer conn.Close(context.Background())
-	rows, err := conn.Query(context.Background(), q)
-	if err != nil {
-		t.Fatal(err)
-	}
-	out, err := pgx.CollectRows(rows, pgx.RowTo[string])
-	if err != nil {
-		t.Fatal(err)
-	}
-	return out
+	return u
 }
 
 // pgDump is every row, column and index of the schema public.
 func pgDump(t testing.TB, rawURL string) []string {
 	t.Helper()
-	out := pgRows(t, rawURL, `SELECT table_name || ' ' || column_name || ' ' || udt_name || ' ' || is_nullable || ' ' || coalesce(column_default, '') FROM information_schema.columns WHERE table_schema = 'public'
+	out := pgtest.Rows(t, rawURL, `SELECT table_name || ' ' || column_name || ' ' || udt_name || ' ' || is_nullable || ' ' || coalesce(column_default, '') FROM information_schema.columns WHERE table_schema = 'public'
 		UNION ALL SELECT indexdef FROM pg_indexes WHERE schemaname = 'public'
 		UNION ALL SELECT relname || ' ' || format_type(atttypid, atttypmod) FROM pg_attribute JOIN pg_class c ON c.oid = attrelid WHERE attname = 'vector' AND relkind = 'r' ORDER BY 1`)
-	for _, n := range pgRows(t, rawURL, "SELECT relname::text FROM pg_class WHERE relnamespace = 'public'::regnamespace AND relkind = 'r' ORDER BY 1") {
-		out = append(out, pgRows(t, rawURL, "SELECT '"+n+" ' || t::text FROM "+quote(n)+" t ORDER BY 1")...)
+	for _, n := range pgtest.Rows(t, rawURL, "SELECT relname::text FROM pg_class WHERE relnamespace = 'public'::regnamespace AND relkind = 'r' ORDER BY 1") {
+		out = append(out, pgtest.Rows(t, rawURL, "SELECT '"+n+" ' || t::text FROM "+quote(n)+" t ORDER BY 1")...)
 	}
 	return out
 }
@@ -129,8 +81,8 @@ func TestPostgres(t *testing.T) {
 			if u := undo(t, dst, journal); u.LeftN != 0 {
 				t.Errorf("undo: %+v", u)
 			}
-			for _, n := range pgRows(t, to, "SELECT relname::text FROM pg_class WHERE relnamespace = 'public'::regnamespace AND relkind = 'r'") {
-				if n := pgRows(t, to, "SELECT count(*)::text FROM "+quote(n))[0]; n != "0" {
+			for _, n := range pgtest.Rows(t, to, "SELECT relname::text FROM pg_class WHERE relnamespace = 'public'::regnamespace AND relkind = 'r'") {
+				if n := pgtest.Rows(t, to, "SELECT count(*)::text FROM "+quote(n))[0]; n != "0" {
 					t.Errorf("after undo there are %s rows", n)
 				}
 			}
@@ -170,7 +122,7 @@ func TestPostgresConformance(t *testing.T) {
 					if kind != "memory" {
 						return errUnsupported
 					}
-					statement(t, urls[target], "UPDATE "+quote(parts[0])+` SET payload = payload || '{"more": 1}' WHERE id = '`+parts[1]+"'")
+					pgtest.Exec(t, urls[target], "UPDATE "+quote(parts[0])+` SET payload = payload || '{"more": 1}' WHERE id = '`+parts[1]+"'")
 					return nil
 				},
 			})
@@ -186,7 +138,7 @@ func TestPostgresOrder(t *testing.T) {
 	dst := store(t, to, filepath.Join(t.TempDir(), "history.db"))
 	_, journal := apply(t, dst, mem)
 	table := quote("mem0")
-	statement(t, to, "CREATE TABLE turned AS SELECT * FROM "+table+" ORDER BY id DESC; DELETE FROM "+table+"; INSERT INTO "+table+" SELECT * FROM turned ORDER BY id DESC; DROP TABLE turned")
+	pgtest.Exec(t, to, "CREATE TABLE turned AS SELECT * FROM "+table+" ORDER BY id DESC; DELETE FROM "+table+"; INSERT INTO "+table+" SELECT * FROM turned ORDER BY id DESC; DROP TABLE turned")
 	again, err := replay.OpenJournal(journal)
 	if err != nil {
 		t.Fatal(err)
@@ -215,9 +167,9 @@ func TestPostgresAlone(t *testing.T) {
 // TestPostgresForeign: tables that look like mem0's and are not are refused, others are left alone.
 func TestPostgresForeign(t *testing.T) {
 	u := database(t, "pgvector-js.sql")
-	statement(t, u, "CREATE TABLE orders (id int); INSERT INTO orders VALUES (1)")
+	pgtest.Exec(t, u, "CREATE TABLE orders (id int); INSERT INTO orders VALUES (1)")
 	exportertest.Export(t, store(t, u, ""))
-	statement(t, u, "CREATE TABLE other (id text, vector vector(3), payload jsonb)")
+	pgtest.Exec(t, u, "CREATE TABLE other (id text, vector vector(3), payload jsonb)")
 	for _, err := range store(t, u, "").Records(t.Context(), nil) {
 		if err == nil || !isSchema(err) {
 			t.Fatalf("%v", err)

@@ -6,6 +6,8 @@ import (
 	"strings"
 	"testing"
 
+	"github.com/exitramp/exitramp/exporters/internal/pgsnapshot/pgtest"
+
 	"github.com/google/go-cmp/cmp"
 
 	"github.com/exitramp/exitramp/context/agentstate"
@@ -116,7 +118,7 @@ func TestUnknownBesideOthers(t *testing.T) {
 // The same in PostgreSQL, where columns have types.
 func TestAddedColumnsPostgres(t *testing.T) {
 	add := `ALTER TABLE agent_sessions ADD COLUMN tenant uuid; ALTER TABLE agent_messages ADD COLUMN "cost in €" numeric(10,2), ADD COLUMN meta jsonb DEFAULT '{}', ADD COLUMN tags text[], ADD COLUMN size int GENERATED ALWAYS AS (length(message_data)) STORED`
-	from := newDatabase(t, tables(ownNames()), add,
+	from := pgtest.Database(t, tables(ownNames()), add,
 		`INSERT INTO agent_sessions VALUES ('s', '2026-11-23 16:21:40', '2026-11-23 16:21:41', '7d444840-9dc0-11d1-b245-5ffdce74fad2')`,
 		`INSERT INTO agent_messages (session_id, message_data, created_at, "cost in €", meta, tags) VALUES ('s', '{"role":"user","content":"a"}', '2026-11-23 16:21:40', 1.50, '{"a": [1, 2.0]}', '{x,"y z"}'),
 			('s', '{"role":"user","content":"b"}', '2026-11-23 16:21:41', NULL, NULL, NULL)`)
@@ -125,10 +127,10 @@ func TestAddedColumnsPostgres(t *testing.T) {
 		t.Errorf("%v", rep.Verdict)
 	}
 	want := map[string]uint64{"conversation.native.tenant": 1, "message.native.cost in €": 1, "message.native.meta": 1, "message.native.tags": 1}
-	if d := cmp.Diff(want, lost(t, postgres(t, newDatabase(t)), mem)); d != "" {
+	if d := cmp.Diff(want, lost(t, postgres(t, pgtest.Database(t)), mem)); d != "" {
 		t.Errorf("lost: %s", d)
 	}
-	to := newDatabase(t, tables(ownNames()), add)
+	to := pgtest.Database(t, tables(ownNames()), add)
 	dst := postgres(t, to)
 	if got := lost(t, dst, mem); len(got) > 0 {
 		t.Errorf("lost: %v", got)
@@ -144,7 +146,7 @@ func TestAddedColumnsPostgres(t *testing.T) {
 		t.Errorf("undo: %+v %v", left, err)
 	}
 	// A column of another type refuses its row alone.
-	other := newDatabase(t, tables(ownNames()), "ALTER TABLE agent_messages ADD COLUMN tags int")
+	other := pgtest.Database(t, tables(ownNames()), "ALTER TABLE agent_messages ADD COLUMN tags int")
 	got, _, _ := apply(t, postgres(t, other), mem)
 	if len(got.Refused) != 1 || strings.Contains(got.Refused[0].Why, "y z") || got.Actions[replay.Created] != 2 {
 		t.Errorf("%+v", got)

@@ -9,6 +9,8 @@ import (
 	"path/filepath"
 	"testing"
 
+	"github.com/exitramp/exitramp/exporters/internal/pgsnapshot/pgtest"
+
 	"github.com/jackc/pgx/v5"
 
 	"github.com/exitramp/exitramp/exporters/exportertest"
@@ -49,7 +51,7 @@ func BenchmarkRead(b *testing.B) {
 func BenchmarkReadPostgres(b *testing.B) {
 	for _, sessions := range []int{1, 20_000} {
 		b.Run(fmt.Sprintf("sessions=%d", sessions), func(b *testing.B) {
-			u := newDatabase(b, tables(ownNames()), fmt.Sprintf(`INSERT INTO agent_sessions SELECT 's' || i, now(), now() FROM generate_series(1, %d) i`, sessions),
+			u := pgtest.Database(b, tables(ownNames()), fmt.Sprintf(`INSERT INTO agent_sessions SELECT 's' || i, now(), now() FROM generate_series(1, %d) i`, sessions),
 				fmt.Sprintf(`INSERT INTO agent_messages (session_id, message_data) SELECT 's' || (i %% %d + 1), '{"role": "user", "content": "' || repeat('0', 300) || i || '"}' FROM generate_series(1, %d) i`, sessions, benchItems), "ANALYZE")
 			conn, err := pgx.Connect(b.Context(), u)
 			if err != nil {

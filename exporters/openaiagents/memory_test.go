@@ -12,6 +12,8 @@ import (
 	"testing"
 	"time"
 
+	"github.com/exitramp/exitramp/exporters/internal/pgsnapshot/pgtest"
+
 	"github.com/google/go-cmp/cmp"
 
 	"github.com/exitramp/exitramp/context/agentstate"
@@ -46,7 +48,7 @@ func peak(f func()) uint64 {
 
 // readPostgres reads an item of 100 MB out of PostgreSQL.
 func readPostgres(t *testing.T) {
-	src := postgres(t, newDatabase(t, tables(ownNames()), `INSERT INTO agent_sessions VALUES ('s', now(), now())`,
+	src := postgres(t, pgtest.Database(t, tables(ownNames()), `INSERT INTO agent_sessions VALUES ('s', now(), now())`,
 		`INSERT INTO agent_messages (session_id, message_data) VALUES ('s', '{"role":"assistant","content":"' || repeat('ab', 50000000) || '"}'), ('s', '{"role":"user","content":"short"}')`))
 	var size int64
 	n := peak(func() {

@@ -10,12 +10,12 @@ import (
 	"path/filepath"
 	"slices"
 	"strings"
-	"sync/atomic"
 	"testing"
 	"time"
 
+	"github.com/exitramp/exitramp/exporters/internal/pgsnapshot/pgtest"
+
 	"github.com/google/go-cmp/cmp"
-	"github.com/jackc/pgx/v5"
 
 	"github.com/exitramp/exitramp/context/agentstate"
 	"github.com/exitramp/exitramp/context/memstate"
@@ -23,42 +23,6 @@ import (
 	"github.com/exitramp/exitramp/exporters/exportertest"
 	pb "github.com/exitramp/exitramp/proto/exitramp/v1"
 )
-
-var databases atomic.Int64
-
-// newDatabase makes a fresh database on the server of EXITRAMP_TEST_POSTGRES, whose user may do
-// everything, fills it, and returns its URL. Without the variable the test is skipped.
-func newDatabase(t testing.TB, statements ...string) string {
-	t.Helper()
-	raw := os.Getenv("EXITRAMP_TEST_POSTGRES")
-	if raw == "" {
-		t.Skip("EXITRAMP_TEST_POSTGRES is not set: want postgres://superuser@host:port/postgres")
-	}
-	name := fmt.Sprintf("exitramp_oai_%d_%d", os.Getpid(), databases.Add(1))
-	admin(t, raw, `CREATE DATABASE "`+name+`"`)
-	t.Cleanup(func() { admin(t, raw, `DROP DATABASE "`+name+`" WITH (FORCE)`) })
-	u, err := url.Parse(raw)
-	if err != nil {
-		t.Fatal("EXITRAMP_TEST_POSTGRES is no URL")
-	}
-	u.Path = "/" + name
-	admin(t, u.String(), statements...)
-	return u.String()
-}
-
-func admin(t testing.TB, rawURL string, statements ...string) {
-	t.Helper()
-	conn, err := pgx.Connect(context.Background(), rawURL)
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer conn.Close(context.Background())
-	for _, q := range statements {
-		if _, err := conn.Exec(context.Background(), q, pgx.QueryExecModeSimpleProtocol); err != nil {
-			t.Fatalf("%.200s: %v", q, err)
-		}
-	}
-}
 
 // real is a pg_dump of what the real library made.
 func real(t testing.TB) string {
@@ -87,23 +51,8 @@ func tables(p pair) string {
 // dumpPG is every row of every table of a schema, each sequence, and how all of them are defined.
 func dumpPG(t testing.TB, rawURL string) map[string]string {
 	t.Helper()
-	conn, err := pgx.Connect(t.Context(), rawURL)
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer conn.Close(context.Background())
 	out := map[string]string{}
-	collect := func(key, q string) {
-		rows, err := conn.Query(t.Context(), q)
-		if err != nil {
-			t.Fatal(err)
-		}
-		lines, err := pgx.CollectRows(rows, pgx.RowTo[string])
-		if err != nil {
-			t.Fatal(err)
-		}
-		out[key] = strings.Join(lines, "\n")
-	}
+	collect := func(key, q string) { out[key] = strings.Join(pgtest.Rows(t, rawURL, q), "\n") }
 	collect("columns", `SELECT concat_ws(' ', table_name, column_name, data_type, is_nullable, column_default) FROM information_schema.columns WHERE table_schema = 'public' ORDER BY table_name, ordinal_position`)
 	collect("indexes", `SELECT indexdef FROM pg_indexes WHERE schemaname = 'public' ORDER BY 1`)
 	collect("constraints", `SELECT conrelid::regclass::text || ' ' || conname || ' ' || pg_get_constraintdef(oid) FROM pg_constraint WHERE connamespace = 'public'::regnamespace ORDER BY 1`)
@@ -118,21 +67,21 @@ func dumpPG(t testing.TB, rawURL string) map[string]string {
 }
 
 func TestConformancePostgres(t *testing.T) {
-	u := newDatabase(t, real(t), `SET search_path = public; SELECT setval('agent_messages_id_seq', 10)`)
+	u := pgtest.Database(t, real(t), `SET search_path = public; SELECT setval('agent_messages_id_seq', 10)`)
 	target := ""
 	exportertest.Run(t, exportertest.Harness{
 		Open: func(context.Context) (agentstate.Source, error) { return postgres(t, u), nil },
 		Target: func(context.Context) (replay.Target, error) {
-			target = newDatabase(t)
+			target = pgtest.Database(t)
 			return postgres(t, target), nil
 		},
 		Change: func(_ context.Context, _ replay.Target, key string) error {
 			kind, parts := agentstate.SplitKey(key)
 			switch kind {
 			case "message":
-				admin(t, target, `UPDATE agent_messages SET message_data = '{"role":"user","content":"other"}' WHERE id = `+parts[1])
+				pgtest.Exec(t, target, `UPDATE agent_messages SET message_data = '{"role":"user","content":"other"}' WHERE id = `+parts[1])
 			case "conversation":
-				admin(t, target, `UPDATE agent_sessions SET updated_at = now()`)
+				pgtest.Exec(t, target, `UPDATE agent_sessions SET updated_at = now()`)
 			default:
 				return errors.ErrUnsupported
 			}
@@ -161,7 +110,7 @@ func TestExactPostgres(t *testing.T) {
 			`INSERT INTO agent_messages (session_id, message_data) SELECT 's' || (i % 450 + 1), '{"role":"user","content":"' || i || '"}' FROM generate_series(1, 900) i`},
 	} {
 		t.Run(name, func(t *testing.T) {
-			from, to := newDatabase(t, fill...), newDatabase(t)
+			from, to := pgtest.Database(t, fill...), pgtest.Database(t)
 			mem, rep := exportertest.Export(t, postgres(t, from))
 			if rep.Verdict.Coverage != agentstate.Reconciled || len(rep.Gaps) > 0 {
 				t.Errorf("%v %v", rep.Verdict, rep.Gaps)
@@ -212,16 +161,16 @@ func TestExactPostgres(t *testing.T) {
 
 // A run into tables in use leaves what is there, raises the sequence, and undoes only its own.
 func TestPostgresInUse(t *testing.T) {
-	src := postgres(t, newDatabase(t, real(t)))
+	src := postgres(t, pgtest.Database(t, real(t)))
 	mem, _ := exportertest.Export(t, src)
-	to := newDatabase(t, tables(ownNames()), `INSERT INTO agent_sessions VALUES ('mine', now(), now())`,
+	to := pgtest.Database(t, tables(ownNames()), `INSERT INTO agent_sessions VALUES ('mine', now(), now())`,
 		`INSERT INTO agent_messages (session_id, message_data) VALUES ('mine', '{"role":"user","content":"first"}')`)
 	dst := postgres(t, to)
 	rep, j, path := apply(t, dst, mem)
 	if len(rep.Conflicts) != 1 || rep.Conflicts[0].Key != "message/agent_messages/1" || rep.Actions[replay.Created] != 10 {
 		t.Errorf("%v %v", rep.Actions, rep.Conflicts)
 	}
-	admin(t, to, `INSERT INTO agent_messages (session_id, message_data) VALUES ('s-alchemy', '{"role":"user","content":"goes on"}')`,
+	pgtest.Exec(t, to, `INSERT INTO agent_messages (session_id, message_data) VALUES ('s-alchemy', '{"role":"user","content":"goes on"}')`,
 		`UPDATE agent_messages SET message_data = '{}' WHERE id = 5`)
 	j.Close()
 	j, err := replay.OpenJournal(path)
@@ -243,18 +192,18 @@ const canary = "c4nary-0f-the-passw0rd"
 // readerOf makes a role that may read the tables, but for those that revoked names.
 func readerOf(t testing.TB, rawURL string, revoked ...string) string {
 	t.Helper()
-	name := fmt.Sprintf("oai_reader_%d_%d", os.Getpid(), databases.Add(1))
+	u, err := url.Parse(rawURL)
+	if err != nil {
+		t.Fatal(err)
+	}
+	name := "reader_of_" + strings.TrimPrefix(u.Path, "/")
 	q := []string{`CREATE ROLE "` + name + `" LOGIN PASSWORD '` + canary + `'`, `GRANT SELECT ON ALL TABLES IN SCHEMA public TO "` + name + `"`,
 		`GRANT SELECT ON ALL SEQUENCES IN SCHEMA public TO "` + name + `"`}
 	for _, r := range revoked {
 		q = append(q, `REVOKE SELECT ON `+r+` FROM "`+name+`"`)
 	}
-	admin(t, rawURL, q...)
-	t.Cleanup(func() { admin(t, rawURL, `DROP OWNED BY "`+name+`"`, `DROP ROLE "`+name+`"`) })
-	u, err := url.Parse(rawURL)
-	if err != nil {
-		t.Fatal(err)
-	}
+	pgtest.Exec(t, rawURL, q...)
+	t.Cleanup(func() { pgtest.Exec(t, rawURL, `DROP OWNED BY "`+name+`"`, `DROP ROLE "`+name+`"`) })
 	u.User = url.UserPassword(name, canary)
 	return u.String()
 }
@@ -276,9 +225,9 @@ func TestPostgresAccess(t *testing.T) {
 		"no schema":          {nil, []string{"REVOKE USAGE ON SCHEMA public FROM PUBLIC"}, "conversation", "USAGE on schema public", 0},
 	} {
 		t.Run(name, func(t *testing.T) {
-			u := newDatabase(t, real(t))
+			u := pgtest.Database(t, real(t))
 			s := postgres(t, readerOf(t, u, c.revoke...)+"?search_path=public")
-			admin(t, u, append([]string{"SET search_path = public"}, c.sql...)...)
+			pgtest.Exec(t, u, append([]string{"SET search_path = public"}, c.sql...)...)
 			m, rep := exportertest.Export(t, s)
 			i := slices.IndexFunc(rep.Gaps, func(g *pb.Gap) bool { return g.Kind == c.kind })
 			if i < 0 || rep.Gaps[i].Permission != c.permission || rep.Gaps[i].Reason != pb.Gap_REASON_FORBIDDEN {
@@ -288,7 +237,7 @@ func TestPostgresAccess(t *testing.T) {
 				t.Errorf("%v %v", rep.Verdict, rep.Records)
 			}
 			pre, err := s.Preflight(t.Context())
-			if err != nil || len(pre.Gaps) != len(rep.Gaps) || !strings.HasPrefix(pre.Observer, "oai_reader_") {
+			if err != nil || len(pre.Gaps) != len(rep.Gaps) || !strings.HasPrefix(pre.Observer, "reader_of_") {
 				t.Errorf("%+v %v", pre, err)
 			}
 			if _, err := replay.Plan(t.Context(), s, m, nil); !errors.Is(err, replay.ErrTarget) || !errors.Is(err, ErrForbidden) {
@@ -317,14 +266,14 @@ func TestPostgresBadInput(t *testing.T) {
 		"no key":        {"CREATE TABLE agent_messages (id int, session_id text, message_data text, created_at timestamp)", "no tables"},
 	} {
 		t.Run(name, func(t *testing.T) {
-			_, err := agentstate.Copy(t.Context(), &memstate.State{}, postgres(t, newDatabase(t, c.sql)), nil)
+			_, err := agentstate.Copy(t.Context(), &memstate.State{}, postgres(t, pgtest.Database(t, c.sql)), nil)
 			if !errors.Is(err, ErrSchema) || !strings.Contains(err.Error(), c.text) {
 				t.Errorf("%v", err)
 			}
 		})
 	}
-	u := newDatabase(t, real(t))
-	for raw, want := range map[string]error{strings.Replace(u, "exitramp_oai", "nowhere", 1): ErrLogin, "postgres://x@127.0.0.1:1/x": ErrUnreachable, u + "?search_path=nowhere": ErrSchema} {
+	u := pgtest.Database(t, real(t))
+	for raw, want := range map[string]error{strings.Replace(u, "exitramp_test", "nowhere", 1): ErrLogin, "postgres://x@127.0.0.1:1/x": ErrUnreachable, u + "?search_path=nowhere": ErrSchema} {
 		if _, err := agentstate.Copy(t.Context(), &memstate.State{}, postgres(t, raw), nil); !errors.Is(err, want) || !strings.Contains(err.Error(), ": openaiagents: ") {
 			t.Errorf("%v", err)
 		}
@@ -360,7 +309,7 @@ func TestPostgresBadInput(t *testing.T) {
 	if err := edited.Commit(t.Context()); err != nil {
 		t.Fatal(err)
 	}
-	rep, _, _ := apply(t, postgres(t, newDatabase(t)), edited)
+	rep, _, _ := apply(t, postgres(t, pgtest.Database(t)), edited)
 	if rep.Actions[replay.Refused] != 7 || rep.Actions[replay.Created] != 4 {
 		t.Errorf("%v %v", rep.Actions, rep.Refused)
 	}
@@ -384,7 +333,7 @@ func TestFolderAndPostgres(t *testing.T) {
 		return out
 	}
 	src := Open("testdata/sdk")
-	mid := postgres(t, newDatabase(t))
+	mid := postgres(t, pgtest.Database(t))
 	rep, j, _ := apply(t, mid, src)
 	if len(rep.Refused)+len(rep.Conflicts) > 0 {
 		t.Errorf("%v %v", rep.Refused, rep.Conflicts)
@@ -421,7 +370,7 @@ func TestForeignPostgres(t *testing.T) {
 		rs = append(rs, m)
 	}
 	src := memstate.Whole("other", rs...)
-	u := newDatabase(t)
+	u := pgtest.Database(t)
 	dst := postgres(t, u)
 	rep, j, path := apply(t, dst, src)
 	lost := map[string]string{}
@@ -433,24 +382,15 @@ func TestForeignPostgres(t *testing.T) {
 		"message/2": at + "transformed;", "message/3": at + "transformed;"}, lost); d != "" {
 		t.Error(d)
 	}
-	conn, err := pgx.Connect(t.Context(), u)
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer conn.Close(context.Background())
-	rows, err := conn.Query(t.Context(), "SELECT message_data FROM agent_messages WHERE session_id = 'chat-1' ORDER BY created_at, id")
-	if err != nil {
-		t.Fatal(err)
-	}
-	got, err := pgx.CollectRows(rows, pgx.RowTo[string])
-	if err != nil || len(got) != 4 || !slices.IsSorted(got) {
-		t.Errorf("%v %v", got, err)
+	if got := pgtest.Rows(t, u, "SELECT message_data FROM agent_messages WHERE session_id = 'chat-1' ORDER BY created_at, id"); len(got) != 4 || !slices.IsSorted(got) {
+		t.Errorf("%v", got)
 	}
 	if back, err := replay.ReadBack(t.Context(), src, dst, j); err != nil || back.MissingN != 0 || back.Same+back.Announced != back.Records {
 		t.Errorf("%+v %v", back, err)
 	}
 	j.Close()
-	if j, err = replay.OpenJournal(path); err != nil {
+	j, err := replay.OpenJournal(path)
+	if err != nil {
 		t.Fatal(err)
 	}
 	defer j.Close()
@@ -464,9 +404,9 @@ func TestForeignPostgres(t *testing.T) {
 
 // One reading is one snapshot: what is written meanwhile is not in it.
 func TestPostgresSnapshot(t *testing.T) {
-	u := newDatabase(t, real(t))
+	u := pgtest.Database(t, real(t))
 	_, rep := exportertest.Export(t, &during{postgres(t, u), func() {
-		admin(t, u, `INSERT INTO public.agent_messages (session_id, message_data) VALUES ('s-alchemy', '{}'), ('s-alchemy', '{}')`, `DELETE FROM public.agent_messages WHERE id = 3`)
+		pgtest.Exec(t, u, `INSERT INTO public.agent_messages (session_id, message_data) VALUES ('s-alchemy', '{}'), ('s-alchemy', '{}')`, `DELETE FROM public.agent_messages WHERE id = 3`)
 	}})
 	if rep.Records["message"] != 10 || rep.Verdict.Coverage != agentstate.Reconciled {
 		t.Errorf("%v %v", rep.Records, rep.Verdict)
@@ -496,14 +436,14 @@ func (d *during) Records(ctx context.Context, opts *agentstate.ReadOptions) iter
 
 // A role that gets one connection reads the same: counts then come when the rows are read.
 func TestPostgresOneConnection(t *testing.T) {
-	u := newDatabase(t, real(t))
+	u := pgtest.Database(t, real(t))
 	role := readerOf(t, u)
 	_, want := exportertest.Export(t, postgres(t, role))
 	name, err := url.Parse(role)
 	if err != nil {
 		t.Fatal(err)
 	}
-	admin(t, u, `ALTER ROLE "`+name.User.Username()+`" CONNECTION LIMIT 1`)
+	pgtest.Exec(t, u, `ALTER ROLE "`+name.User.Username()+`" CONNECTION LIMIT 1`)
 	_, got := exportertest.Export(t, postgres(t, role))
 	if got.Verdict.Coverage != agentstate.Reconciled || want.Verdict.Coverage != agentstate.Reconciled || got.Records["message"] != want.Records["message"] {
 		t.Errorf("one connection: %v %v, several: %v %v", got.Verdict, got.Records, want.Verdict, want.Records)
@@ -512,7 +452,7 @@ func TestPostgresOneConnection(t *testing.T) {
 
 // A cancelled reading ends soon.
 func TestPostgresStops(t *testing.T) {
-	u := newDatabase(t, tables(ownNames()), `INSERT INTO agent_sessions SELECT 's', now(), now()`,
+	u := pgtest.Database(t, tables(ownNames()), `INSERT INTO agent_sessions SELECT 's', now(), now()`,
 		`INSERT INTO agent_messages (session_id, message_data) SELECT 's', '{"role":"user","content":"x"}' FROM generate_series(1, 2000)`)
 	ctx, cancel := context.WithTimeout(t.Context(), 30*time.Second)
 	defer cancel()
