@@ -4,7 +4,6 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"io"
 	"iter"
 	"math/rand/v2"
 	"slices"
@@ -26,108 +25,7 @@ var (
 
 const canary = "hunter2-canary"
 
-// good is the harness that every bad driver below spoils in one way.
-func good() Harness {
-	return Harness{
-		Open: func(context.Context) (agentstate.Source, error) {
-			return small, nil
-		},
-		Secrets: []string{canary},
-		Fault: func(_ context.Context, f memstate.Fault) (agentstate.Source, error) {
-			return &memstate.Client{Server: memstate.NewServer(large, 10, f)}, nil
-		},
-	}
-}
-
-// served is a harness whose state comes from the paged service too.
-func served() Harness {
-	h := good()
-	h.Open = func(context.Context) (agentstate.Source, error) {
-		return &memstate.Client{Server: memstate.NewServer(large, 10, "")}, nil
-	}
-	return h
-}
-
 type recs = []agentstate.Record
-
-// state is a State with the blobs of another.
-type state struct {
-	*memstate.State
-	base *memstate.State
-}
-
-func (s state) OpenBlob(ctx context.Context, b *pb.Blob) (io.ReadCloser, error) {
-	return s.base.OpenBlob(ctx, b)
-}
-
-// edited spoils the records. run counts the openings.
-func edited(edit func(rs recs, run int) recs) Harness {
-	h := served()
-	run := 0
-	h.Open = func(ctx context.Context) (agentstate.Source, error) {
-		run++
-		r, err := read(ctx, small, nil)
-		if err != nil {
-			return nil, err
-		}
-		s := memstate.New(edit(r.recs, run)...)
-		s.MarkEvery = 7
-		return state{s, small}, nil
-	}
-	h.Fault = nil // it is another source
-	return h
-}
-
-// streamed spoils the stream.
-func streamed(f func(ctx context.Context, opts *agentstate.ReadOptions, base iter.Seq2[agentstate.Record, error], yield func(agentstate.Record, error) bool)) Harness {
-	h := edited(func(rs recs, _ int) recs { return rs })
-	openGood := h.Open
-	h.Open = func(ctx context.Context) (agentstate.Source, error) {
-		src, err := openGood(ctx)
-		return stream{src, f}, err
-	}
-	return h
-}
-
-type stream struct {
-	agentstate.Source
-	f func(ctx context.Context, opts *agentstate.ReadOptions, base iter.Seq2[agentstate.Record, error], yield func(agentstate.Record, error) bool)
-}
-
-func (s stream) Unwrap() agentstate.Source { return s.Source }
-
-func (s stream) Records(ctx context.Context, opts *agentstate.ReadOptions) iter.Seq2[agentstate.Record, error] {
-	return func(yield func(agentstate.Record, error) bool) {
-		s.f(ctx, opts, s.Source.Records(ctx, opts), yield)
-	}
-}
-
-// find is the first record of type R.
-func find[R agentstate.Record](rs recs) (R, int) {
-	for i, r := range rs {
-		if t, ok := r.(R); ok {
-			return t, i
-		}
-	}
-	panic("the sample has no such record")
-}
-
-// faulty serves a state, and misbehaves in another way than it is told to for one fault.
-func faulty(f memstate.Fault, instead func() agentstate.Source) Harness {
-	h := served()
-	honest := h.Fault
-	h.Fault = func(ctx context.Context, g memstate.Fault) (agentstate.Source, error) {
-		if f == g {
-			return instead(), nil
-		}
-		return honest(ctx, g)
-	}
-	return h
-}
-
-func clean() agentstate.Source {
-	return &memstate.Client{Server: memstate.NewServer(large, 10, "")}
-}
 
 // bad are drivers with one defect each, by the rule that must find it.
 func bad() map[string][]Harness {
@@ -140,23 +38,11 @@ func bad() map[string][]Harness {
 			edited(func(rs recs, _ int) recs { return rs[:len(rs)-1] }),
 		},
 		"every kind spoken of": {
-			edited(func(rs recs, _ int) recs {
-				st, _ := find[*pb.Completeness](rs)
-				st.Kinds = st.Kinds[1:]
-				return rs
-			}),
+			on(func(st *pb.Completeness) { st.Kinds = st.Kinds[1:] }),
 		},
 		"counts are true": {
-			edited(func(rs recs, _ int) recs {
-				st, _ := find[*pb.Completeness](rs)
-				st.Kinds[0].Enumerated++
-				return rs
-			}),
-			edited(func(rs recs, _ int) recs {
-				st, _ := find[*pb.Completeness](rs)
-				st.Kinds[0].Class = pb.KindCompleteness_CLASS_ABSENT
-				return rs
-			}),
+			on(func(st *pb.Completeness) { st.Kinds[0].Enumerated++ }),
+			on(func(st *pb.Completeness) { st.Kinds[0].Class = pb.KindCompleteness_CLASS_ABSENT }),
 		},
 		"hard references precede": {
 			edited(func(rs recs, _ int) recs {
@@ -165,11 +51,7 @@ func bad() map[string][]Harness {
 				rs[i], rs[j] = rs[j], rs[i]
 				return rs
 			}),
-			edited(func(rs recs, _ int) recs {
-				m, _ := find[*pb.Message](rs)
-				m.ConversationKey = "conversation/gone"
-				return rs
-			}),
+			on(func(m *pb.Message) { m.ConversationKey = "conversation/gone" }),
 		},
 		"break": {
 			streamed(func(_ context.Context, _ *agentstate.ReadOptions, base iter.Seq2[agentstate.Record, error], yield func(agentstate.Record, error) bool) {
@@ -307,11 +189,7 @@ func bad() map[string][]Harness {
 			}),
 		},
 		"keys again": {
-			edited(func(rs recs, _ int) recs {
-				m, _ := find[*pb.Opaque](rs)
-				m.Meta.Key = agentstate.Key("opaque", fmt.Sprintf("%020d", rand.Uint64()))
-				return rs
-			}),
+			on(func(m *pb.Opaque) { m.Meta.Key = agentstate.Key("opaque", fmt.Sprintf("%020d", rand.Uint64())) }),
 		},
 		"order again": {
 			edited(func(rs recs, run int) recs {
@@ -333,24 +211,16 @@ func bad() map[string][]Harness {
 			edited(func(rs recs, _ int) recs { m, _ := find[*pb.Memory](rs); m.Name = "\xff"; return rs }),
 		},
 		"size": {
-			edited(func(rs recs, _ int) recs {
-				m, _ := find[*pb.Memory](rs)
+			on(func(m *pb.Memory) {
 				for range 17 {
 					m.Tags = append(m.Tags, strings.Repeat("x", 1<<20))
 				}
-				return rs
 			}),
 		},
 		"spill": {
-			edited(func(rs recs, _ int) recs {
-				m, _ := find[*pb.State](rs)
-				m.Value = agentstate.Inline("", make([]byte, agentstate.SpillSize+1))
-				return rs
-			}),
-			edited(func(rs recs, _ int) recs {
-				m, _ := find[*pb.Checkpoint](rs)
+			on(func(m *pb.State) { m.Value = agentstate.Inline("", make([]byte, agentstate.SpillSize+1)) }),
+			on(func(m *pb.Checkpoint) {
 				m.Meta.Native[0].GetRow().Columns[0].Value = &pb.Column_Text{Text: make([]byte, agentstate.SpillSize+1)}
-				return rs
 			}),
 		},
 		"native once": {
@@ -360,12 +230,10 @@ func bad() map[string][]Harness {
 				rs[i].GetMeta().Native, rs[i+2].GetMeta().Native = []*pb.Native{n}, []*pb.Native{n}
 				return rs
 			}),
-			edited(func(rs recs, _ int) recs {
-				m, _ := find[*pb.ChannelValue](rs)
+			on(func(m *pb.ChannelValue) {
 				v := []byte(strings.Repeat("once ", 20))
 				m.Value = agentstate.Inline("", v)
 				m.Meta.Native[0].GetRow().Columns[6].Value = &pb.Column_Blob{Blob: v}
-				return rs
 			}),
 		},
 		"views have no native": {
@@ -396,11 +264,7 @@ func bad() map[string][]Harness {
 			}),
 		},
 		"secrets": {
-			edited(func(rs recs, _ int) recs {
-				o, _ := find[*pb.Origin](rs)
-				o.Location = "postgres://u:" + canary + "@host"
-				return rs
-			}),
+			on(func(o *pb.Origin) { o.Location = "postgres://u:" + canary + "@host" }),
 		},
 	}
 	for name, h := range badTargets() {
