@@ -399,7 +399,7 @@ func (s *Source) redact(r agentstate.Record, blobs map[string][]byte) bool {
 			set(mask(text, s.found))
 		}
 	})
-	dropUnknown(r.ProtoReflect())
+	agentstate.DropUnknown(r)
 	return clean
 }
 

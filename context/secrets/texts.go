@@ -113,24 +113,6 @@ func (ps plans) walk(m protoreflect.Message, refs, native bool, f func(place)) {
 	}
 }
 
-// dropUnknown takes the fields of later releases out of m and of all that is in it: nobody here can
-// tell what they hold.
-func dropUnknown(m protoreflect.Message) {
-	m.SetUnknown(nil)
-	m.Range(func(fd protoreflect.FieldDescriptor, v protoreflect.Value) bool {
-		switch {
-		case fd.Message() == nil:
-		case fd.IsList():
-			for i := range v.List().Len() {
-				dropUnknown(v.List().Get(i).Message())
-			}
-		default:
-			dropUnknown(v.Message())
-		}
-		return true
-	})
-}
-
 // mask is text with every byte between from and to of found as an asterisk: of the same length, so
 // that what counts lengths (msgpack, pickle) and what has quotes (JSON) stays what it was.
 func mask(text []byte, found []Finding) []byte {
