@@ -214,8 +214,9 @@ func (d *db) row(ctx context.Context, table string, id any) ([]any, error) {
 }
 
 // insert puts a whole row, unless one with its key is there.
-func (w *writer) insert(ctx context.Context, d *db, l layout, from, key, table string, cols []string, vals map[string]any) (replay.Receipt, error) {
+func (w *writer) insert(ctx context.Context, d *db, l layout, from, key, table string, vals map[string]any) (replay.Receipt, error) {
 	var args []any
+	cols := columnsOf(table)
 	for _, c := range cols {
 		args = append(args, vals[c])
 	}

@@ -89,7 +89,7 @@ func (w *writer) mappedMessage(ctx context.Context, m *pb.Message) (replay.Recei
 		return replay.Receipt{}, err
 	}
 	key := agentstate.Key("message", l.Place, asText(vals["id"]))
-	return w.insert(ctx, d, l, m.Meta.Key, key, "messages", columnsOf("messages"), vals)
+	return w.insert(ctx, d, l, m.Meta.Key, key, "messages", vals)
 }
 
 // mappedRevision writes a row of the history in the columns of the other package.
@@ -127,7 +127,7 @@ func (w *writer) mappedRevision(ctx context.Context, r *pb.Revision) (replay.Rec
 		return refused("its id is a %T", id)
 	}
 	key := agentstate.Key("revision", l.Place, asText(vals["id"]))
-	rc, err := w.insert(ctx, d, l, r.Meta.Key, key, string(l.Form), columnsOf(string(l.Form)), vals)
+	rc, err := w.insert(ctx, d, l, r.Meta.Key, key, string(l.Form), vals)
 	if rc.Action == replay.Created || rc.Action == replay.Same {
 		got := &pb.Revision{Meta: &pb.Meta{Key: key, CreatedUnixNano: r.Meta.CreatedUnixNano, UpdatedUnixNano: r.Meta.UpdatedUnixNano}, OfKey: w.keyThere(r.OfKey), Operation: r.Operation, Before: r.Before, After: r.After}
 		if n, ok := vals["id"].(int64); ok && n > 0 {
@@ -169,7 +169,7 @@ func (w *writer) renumber(ctx context.Context, d *db, l layout, from string, val
 		return replay.Receipt{}, err
 	}
 	vals["id"] = n
-	rc, err := w.insert(ctx, d, l, from, agentstate.Key("revision", l.Place, strconv.FormatInt(n, 10)), "memory_history", columnsOf("memory_history"), vals)
+	rc, err := w.insert(ctx, d, l, from, agentstate.Key("revision", l.Place, strconv.FormatInt(n, 10)), "memory_history", vals)
 	if rc.Action == replay.Created || rc.Action == replay.Same {
 		for _, p := range []string{"number", "native.id"} {
 			rc.Losses = append(rc.Losses, fidelity.Loss{Path: p, Grade: fidelity.Transformed, Why: "another row of the history has this number: it gets the next"})

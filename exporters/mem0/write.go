@@ -89,14 +89,10 @@ func (w *writer) native(ctx context.Context, r agentstate.Record) (replay.Receip
 	if err != nil {
 		return replay.Receipt{}, err
 	}
-	table := n.Type
-	if l.Form == pgForm && table == "pgvector" {
-		table = l.File
-	}
 	if half {
 		return w.part(ctx, d, l, r.GetMeta().GetKey(), r.GetMeta().GetKey(), vals)
 	}
-	return w.insert(ctx, d, l, r.GetMeta().GetKey(), r.GetMeta().GetKey(), table, cols, vals)
+	return w.insert(ctx, d, l, r.GetMeta().GetKey(), r.GetMeta().GetKey(), n.Type, vals)
 }
 
 // open opens the database of a place, and makes what is missing in it. nil in a plan: it is not

@@ -303,46 +303,45 @@ func contains(v []byte) ([]madeAssert, bool) {
 
 // escapeAll is v with every text as a template that gives it.
 func escapeAll(v any) any {
-	switch v := v.(type) {
-	case string:
-		return escape(v)
-	case []any:
-		out := make([]any, len(v))
-		for i, x := range v {
-			out[i] = escapeAll(x)
+	return leaves(v, func(v any) any {
+		if s, ok := v.(string); ok {
+			return escape(s)
 		}
-		return out
-	case map[string]any:
-		out := make(map[string]any, len(v))
-		for k, x := range v {
-			out[k] = escapeAll(x)
-		}
-		return out
-	}
-	return numbers(v)
+		return numeral(v)
+	})
 }
 
-// numbers is v with its numbers as YAML nodes: they are written as they are spelled.
-func numbers(v any) any {
+// numbers is v with its numbers as YAML nodes.
+func numbers(v any) any { return leaves(v, numeral) }
+
+// leaves is v with f of every value in it that is no list and no object.
+func leaves(v any, f func(any) any) any {
 	switch v := v.(type) {
-	case json.Number:
-		tag := "!!int"
-		if strings.ContainsAny(v.String(), ".eE") {
-			tag = "!!float"
-		}
-		return &yaml.Node{Kind: yaml.ScalarNode, Tag: tag, Value: v.String()}
 	case []any:
 		out := make([]any, len(v))
 		for i, x := range v {
-			out[i] = numbers(x)
+			out[i] = leaves(x, f)
 		}
 		return out
 	case map[string]any:
 		out := make(map[string]any, len(v))
 		for k, x := range v {
-			out[k] = numbers(x)
+			out[k] = leaves(x, f)
 		}
 		return out
 	}
-	return v
+	return f(v)
+}
+
+// numeral is v, as a YAML node where it is a number: it is written as it is spelled.
+func numeral(v any) any {
+	n, ok := v.(json.Number)
+	if !ok {
+		return v
+	}
+	tag := "!!int"
+	if strings.ContainsAny(n.String(), ".eE") {
+		tag = "!!float"
+	}
+	return &yaml.Node{Kind: yaml.ScalarNode, Tag: tag, Value: n.String()}
 }
