@@ -25,6 +25,7 @@ import (
 	"os"
 	"runtime/debug"
 	"runtime/pprof"
+	"slices"
 	"strconv"
 	"syscall"
 	"time"
@@ -134,31 +135,7 @@ func pack(ctx context.Context, in, out, recipient string) error {
 	if err != nil {
 		return err
 	}
-	o, err := options(recipient)
-	if err != nil {
-		return err
-	}
-	f, err := os.Create(out)
-	if err != nil {
-		return err
-	}
-	c := start()
-	w, err := format.NewWriter(f, o)
-	if err != nil {
-		return err
-	}
-	for _, r := range recs {
-		if err := w.Put(ctx, r); err != nil {
-			return err
-		}
-	}
-	if err := w.Commit(ctx); err != nil {
-		return err
-	}
-	if err := f.Close(); err != nil {
-		return err
-	}
-	return c.print("pack", len(recs), bytes, out)
+	return write(ctx, "pack", slices.Values(recs), len(recs), bytes, out, recipient)
 }
 
 // made are the records of a mix, one at a time.
@@ -179,6 +156,11 @@ func stream(ctx context.Context, mix, count, out, recipient string) error {
 	if err != nil {
 		return err
 	}
+	return write(ctx, "stream", recs, n, 0, out, recipient)
+}
+
+// write measures how n records, of so many bytes, become an archive.
+func write(ctx context.Context, what string, recs iter.Seq[agentstate.Record], n int, bytes int64, out, recipient string) error {
 	o, err := options(recipient)
 	if err != nil {
 		return err
@@ -203,7 +185,7 @@ func stream(ctx context.Context, mix, count, out, recipient string) error {
 	if err := f.Close(); err != nil {
 		return err
 	}
-	return c.print("stream", n, 0, out)
+	return c.print(what, n, bytes, out)
 }
 
 func read(ctx context.Context, in, identityFile string) error {
