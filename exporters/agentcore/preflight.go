@@ -29,21 +29,11 @@ func (s *Service) Preflight(ctx context.Context) (*agentstate.Preflight, error) 
 	if s.o.Memory == "" {
 		p.Never = append(p.Never, "live sessions of browsers, code interpreters and payments; results of evaluations, tests, extractions and policy generations: they are not read")
 	}
-	probe := func(kind, place string, err error) (bool, error) {
-		if err == nil || errors.Is(err, errEnough) {
-			return true, nil
-		}
-		g := unread(kind, place, err)
-		if g == nil {
-			return false, err
-		}
-		p.Gaps = append(p.Gaps, g)
-		return false, nil
-	}
+	b := &prober{c, p}
 	ids := []string{s.o.Memory}
 	if s.o.Memory == "" {
 		ids = nil
-		if _, err := probe("memoryspace", "ListMemories", c.listMemories(ctx, 100, func(doc json.RawMessage) error {
+		if _, err := b.open("memoryspace", "ListMemories", c.listMemories(ctx, 100, func(doc json.RawMessage) error {
 			id, err := field(doc, "id")
 			ids = append(ids, id)
 			return err
@@ -51,64 +41,85 @@ func (s *Service) Preflight(ctx context.Context) (*agentstate.Preflight, error) 
 			return nil, err
 		}
 	}
-	first := func(doc json.RawMessage) error { return errEnough }
 	for _, id := range ids {
-		doc, err := c.getMemory(ctx, id)
-		if gone(err) && id == s.o.Memory {
-			return nil, fmt.Errorf("%w: write one that ListMemories gives, or leave it out", err)
-		}
-		if ok, err := probe("memoryspace", id, err); err != nil {
+		if err := b.memory(ctx, id, id == s.o.Memory); err != nil {
 			return nil, err
-		} else if ok {
-			var m memoryDoc
-			if err := json.Unmarshal(doc, &m); err != nil {
-				return nil, fmt.Errorf("%w: GetMemory: %s", ErrSchema, id)
-			}
-			p.Counts["memoryspace"] += int64(1 + len(m.Strategies))
-			if m.Status != "ACTIVE" {
-				p.Notes = append(p.Notes, fmt.Sprintf("memory %s is %s", id, m.Status))
-			}
-			if len(m.Strategies) > 0 {
-				p.Notes = append(p.Notes, fmt.Sprintf("memory %s extracts records from new events: stop writers before the export, or what they say last may not be remembered in it", id))
-			}
-		}
-		if _, err := probe("memory", id+"/*", c.listRecords(ctx, id, scope{path: "/"}, 1, first)); err != nil {
-			return nil, err
-		}
-		actor := ""
-		ok, err := probe("principal", id+"/actors", c.listActors(ctx, id, 100, func(doc json.RawMessage) (err error) {
-			p.Counts["principal"]++
-			actor, err = field(doc, "actorId")
-			return err
-		}))
-		if err != nil {
-			return nil, err
-		}
-		if !ok || actor == "" {
-			continue
-		}
-		session := ""
-		if _, err := probe("conversation", id+"/*", c.listSessions(ctx, id, actor, 1, func(doc json.RawMessage) (err error) {
-			if session, err = field(doc, "sessionId"); err == nil {
-				err = errEnough
-			}
-			return err
-		})); err != nil {
-			return nil, err
-		}
-		if session != "" {
-			if _, err := probe("message", id+"/*", c.listEvents(ctx, id, actor, session, false, 1, first)); err != nil {
-				return nil, err
-			}
 		}
 	}
 	if s.o.Memory == "" {
-		if err := c.probeDefinitions(ctx, probe); err != nil {
+		if err := b.definitions(ctx); err != nil {
 			return nil, err
 		}
 	}
 	p.Notes = append(p.Notes, "this driver has never run against the real service: it is tested against a fake that says how each of its facts is known")
 	return p, nil
+}
+
+// A prober asks, and notes in a preflight what is there and what is closed.
+type prober struct {
+	c *client
+	p *agentstate.Preflight
+}
+
+// open tells whether what was asked for has answered; what is closed is a gap, and other errors come back.
+func (b *prober) open(kind, place string, err error) (bool, error) {
+	if err == nil || errors.Is(err, errEnough) {
+		return true, nil
+	}
+	g := unread(kind, place, err)
+	if g == nil {
+		return false, err
+	}
+	b.p.Gaps = append(b.p.Gaps, g)
+	return false, nil
+}
+
+// memory asks for the first of what is in a memory; named: a person gave its id.
+func (b *prober) memory(ctx context.Context, id string, named bool) error {
+	c, p := b.c, b.p
+	doc, err := c.getMemory(ctx, id)
+	if gone(err) && named {
+		return fmt.Errorf("%w: write one that ListMemories gives, or leave it out", err)
+	}
+	if ok, err := b.open("memoryspace", id, err); err != nil {
+		return err
+	} else if ok {
+		var m memoryDoc
+		if err := json.Unmarshal(doc, &m); err != nil {
+			return fmt.Errorf("%w: GetMemory: %s", ErrSchema, id)
+		}
+		p.Counts["memoryspace"] += int64(1 + len(m.Strategies))
+		if m.Status != "ACTIVE" {
+			p.Notes = append(p.Notes, fmt.Sprintf("memory %s is %s", id, m.Status))
+		}
+		if len(m.Strategies) > 0 {
+			p.Notes = append(p.Notes, fmt.Sprintf("memory %s extracts records from new events: stop writers before the export, or what they say last may not be remembered in it", id))
+		}
+	}
+	first := func(json.RawMessage) error { return errEnough }
+	if _, err := b.open("memory", id+"/*", c.listRecords(ctx, id, scope{path: "/"}, 1, first)); err != nil {
+		return err
+	}
+	actor := ""
+	ok, err := b.open("principal", id+"/actors", c.listActors(ctx, id, 100, func(doc json.RawMessage) (err error) {
+		p.Counts["principal"]++
+		actor, err = field(doc, "actorId")
+		return err
+	}))
+	if err != nil || !ok || actor == "" {
+		return err
+	}
+	session := ""
+	if _, err := b.open("conversation", id+"/*", c.listSessions(ctx, id, actor, 1, func(doc json.RawMessage) (err error) {
+		if session, err = field(doc, "sessionId"); err == nil {
+			err = errEnough
+		}
+		return err
+	})); err != nil || session == "" {
+		return err
+	}
+	_, err = b.open("message", id+"/*", c.listEvents(ctx, id, actor, session, false, 1, first))
+	return err
 }
 
 // unread is the gap where err is about one listing or definition; nil: it is about all of them.
@@ -131,9 +142,10 @@ func unread(kind, place string, err error) *pb.Gap {
 	return g
 }
 
-// probeDefinitions asks for the first definition of each sort, and of what is inside of it. Operations
+// definitions asks for the first definition of each sort, and of what is inside of it. Operations
 // that the endpoint does not have are one finding.
-func (c *client) probeDefinitions(ctx context.Context, probe func(kind, place string, err error) (bool, error)) error {
+func (b *prober) definitions(ctx context.Context) error {
+	c := b.c
 	sorts := c.sorts()
 	var lacks []string
 	said := map[string]bool{}
@@ -142,7 +154,7 @@ func (c *client) probeDefinitions(ctx context.Context, probe func(kind, place st
 			return nil
 		}
 		said[place] = true
-		_, err = probe(kind, place, err)
+		_, err = b.open(kind, place, err)
 		return err
 	}
 	first := func(s sort, parent string) (string, error) {
@@ -161,7 +173,7 @@ func (c *client) probeDefinitions(ctx context.Context, probe func(kind, place st
 			lacks = append(lacks, s.op)
 			return "", nil
 		}
-		ok, err := probe(s.kind, s.op, err)
+		ok, err := b.open(s.kind, s.op, err)
 		if !ok || id == "" {
 			return "", err
 		}
@@ -191,7 +203,7 @@ func (c *client) probeDefinitions(ctx context.Context, probe func(kind, place st
 	}
 	if len(lacks) > 0 {
 		slices.Sort(lacks)
-		_, err := probe("opaque", "operations", &lacking{lacks})
+		_, err := b.open("opaque", "operations", &lacking{lacks})
 		return err
 	}
 	return nil
