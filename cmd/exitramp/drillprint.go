@@ -2,6 +2,7 @@ package main
 
 import (
 	"fmt"
+	"maps"
 	"slices"
 	"strings"
 	"time"
@@ -132,23 +133,10 @@ func rtoText(p *evidence.Predicate) string {
 	return rto
 }
 
-// printRPO names the worst kinds that have a target.
+// printRPO names the worst kind, and its target.
 func (a *app) printRPO(p *evidence.Predicate) {
-	targetOf := func(k string) (uint64, bool) {
-		t, ok := p.Targets.RPOSeconds[k]
-		if !ok {
-			t, ok = p.Targets.RPOSeconds["*"]
-		}
-		return t, ok
-	}
 	worst, most := "", uint64(0)
-	for _, k := range slices.Sorted(func(yield func(string) bool) {
-		for k := range p.Timing.RPOSeconds {
-			if !yield(k) {
-				return
-			}
-		}
-	}) {
+	for _, k := range slices.Sorted(maps.Keys(p.Timing.RPOSeconds)) {
 		if n := p.Timing.RPOSeconds[k]; worst == "" || n > most {
 			worst, most = k, n
 		}
@@ -157,7 +145,11 @@ func (a *app) printRPO(p *evidence.Predicate) {
 		return
 	}
 	s := fmt.Sprintf("RPO %s (%s, the worst kind)", clock(float64(most)), worst)
-	if t, ok := targetOf(worst); ok {
+	t, ok := p.Targets.RPOSeconds[worst]
+	if !ok {
+		t, ok = p.Targets.RPOSeconds["*"]
+	}
+	if ok {
 		s += fmt.Sprintf(" of %s %s", clock(float64(t)), tick(most <= t))
 	}
 	fmt.Fprintln(a.stdout, s)
