@@ -15,16 +15,21 @@ import (
 	pb "github.com/exitramp/exitramp/proto/exitramp/v1"
 )
 
-// jsonForm looks for what only a run state and a list of items have. It reads no further than the
-// first members of the document.
-func jsonForm(r io.Reader) form {
-	var seen bytes.Buffer
-	d := json.NewDecoder(io.TeeReader(io.LimitReader(r, 1<<20), &seen))
-	t, err := d.Token()
-	switch {
-	case err != nil:
+// jsonForm looks for what only run states and a list of items have. Where the first members do not
+// tell, it looks through all of it: a program keeps its run states under any names.
+func jsonForm(r io.ReadSeeker) form {
+	head, err := io.ReadAll(io.LimitReader(r, 1<<20))
+	if err != nil {
 		return notOurs
-	case t == json.Delim('['):
+	}
+	head = bytes.TrimPrefix(head, bom)
+	if bytes.HasPrefix(bytes.TrimLeft(head, " \t\r\n[{"), []byte(`"`+schemaVersion+`"`)) {
+		return runState // also where the rest is cut off
+	}
+	d := json.NewDecoder(bytes.NewReader(head))
+	if t, err := d.Token(); err != nil {
+		return notOurs
+	} else if t == json.Delim('[') {
 		var o responses.Object
 		if !d.More() {
 			if t, err := d.Token(); err == nil && t == json.Delim(']') {
@@ -35,58 +40,85 @@ func jsonForm(r io.Reader) form {
 		if d.Decode(&o) == nil && isItem(o) {
 			return itemList
 		}
-	case t == json.Delim('{'):
-		for d.More() {
-			k, err := d.Token()
-			if err != nil {
-				break
-			}
-			if k == schemaVersion {
-				return runState
-			}
-			var v json.RawMessage
-			if d.Decode(&v) != nil {
-				break // longer than what is read here, or no JSON
-			}
-			if _, ok := wrapped(v); ok {
-				return runState
-			}
-		}
-		if bytes.Contains(seen.Bytes(), []byte(schemaVersion)) && seen.Len() == 1<<20 {
-			return runState
-		}
+	}
+	if !mentions(io.MultiReader(bytes.NewReader(head), r), schemaVersion) {
+		return notOurs
+	}
+	if _, err := r.Seek(0, io.SeekStart); err != nil {
+		return notOurs
+	}
+	b, err := io.ReadAll(io.LimitReader(r, maxJSON+1))
+	if err != nil || len(b) > maxJSON {
+		return runState // which is said to be too long
+	}
+	if found, _ := states(b); len(found) > 0 {
+		return runState
 	}
 	return notOurs
+}
+
+// bom is what some programs write before a text.
+var bom = []byte("\xef\xbb\xbf")
+
+// mentions tells whether what is in r, to its end.
+func mentions(r io.Reader, what string) bool {
+	buf := make([]byte, 1<<16)
+	for kept := 0; ; {
+		n, err := r.Read(buf[kept:])
+		if n += kept; bytes.Contains(buf[:n], []byte(what)) {
+			return true
+		}
+		if err != nil {
+			return false
+		}
+		kept = copy(buf, buf[max(0, n-len(what)):n])
+	}
 }
 
 // schemaVersion is the member that every run state has.
 const schemaVersion = "$schemaVersion"
 
-// wrapped is the run state that v, a member of a program's own document, is: an object, or the text of
-// one.
-func wrapped(v json.RawMessage) (json.RawMessage, bool) {
-	if !bytes.Contains(v, []byte(schemaVersion)) {
-		return nil, false
+// deepest is how deep in a program's own document a run state is looked for.
+const deepest = 8
+
+// states are the run states in a document: it is one, or a program has put one or several into an object,
+// a list, a text or lines of its own. With an error they are those before it.
+func states(b []byte) (out []json.RawMessage, err error) {
+	d := json.NewDecoder(bytes.NewReader(bytes.TrimPrefix(b, bom)))
+	for {
+		var v json.RawMessage
+		if err := d.Decode(&v); err == io.EOF {
+			return out, nil
+		} else if err != nil {
+			return out, fmt.Errorf("not JSON at byte %d", max(offset(err), d.InputOffset()))
+		}
+		out = statesIn(out, v, 0)
 	}
-	if s, ok := responses.Text(v); ok {
-		v = json.RawMessage(s)
-	}
-	var o struct {
-		Version json.RawMessage `json:"$schemaVersion"`
-	}
-	return v, json.Unmarshal(v, &o) == nil && o.Version != nil
 }
 
-// states are the run states in a document: it is one, or some of its members are.
-func states(b []byte) []json.RawMessage {
-	var o responses.Object
-	if json.Unmarshal(b, &o) != nil || o[schemaVersion] != nil {
-		return []json.RawMessage{b}
+func statesIn(out []json.RawMessage, v json.RawMessage, depth int) []json.RawMessage {
+	if depth > deepest || !bytes.Contains(v, []byte(schemaVersion)) {
+		return out
 	}
-	var out []json.RawMessage
-	for _, name := range sorted(o) {
-		if v, ok := wrapped(o[name]); ok {
-			out = append(out, v)
+	switch v[0] {
+	case '"':
+		if s, ok := responses.Text(v); ok && json.Valid([]byte(s)) {
+			out = statesIn(out, bytes.TrimSpace([]byte(s)), depth+1)
+		}
+	case '[':
+		var list []json.RawMessage
+		json.Unmarshal(v, &list)
+		for _, x := range list {
+			out = statesIn(out, x, depth+1)
+		}
+	case '{':
+		var o responses.Object
+		json.Unmarshal(v, &o)
+		if o[schemaVersion] != nil && (depth < 2 || responses.First(o, "current_agent", "currentAgent") != nil) {
+			return append(out, v)
+		}
+		for _, name := range sorted(o) {
+			out = statesIn(out, o[name], depth+1)
 		}
 	}
 	return out
@@ -163,7 +195,11 @@ func offset(err error) int64 {
 func (r *reading) runState(f *document, b []byte) error {
 	short := responses.Shorten(b)
 	var docs []*runDoc
-	for _, x := range states(short) {
+	found, err := states(short)
+	if err != nil {
+		return r.gaps(gap("state", f.rel, 1, err))
+	}
+	for _, x := range found {
 		d, err := readRunState(x)
 		if err != nil {
 			return r.gaps(gap("state", f.rel, 1, err))
@@ -242,7 +278,7 @@ func question(raw json.RawMessage) *pb.Data {
 func (r *reading) items(f *document, b []byte) error {
 	short := responses.Shorten(b)
 	var list []json.RawMessage
-	if err := json.Unmarshal(short, &list); err != nil {
+	if err := json.Unmarshal(bytes.TrimPrefix(short, bom), &list); err != nil {
 		err = fmt.Errorf("not JSON at byte %d", offset(err))
 		return r.gaps(gap("conversation", f.rel, 1, err), gap("message", f.rel, 0, err))
 	}

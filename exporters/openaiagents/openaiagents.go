@@ -264,7 +264,7 @@ func lookAt(p string) (form, error) {
 
 // mayBeJSON tells whether an object or a list may begin so. Programs give their files any name.
 func mayBeJSON(head []byte) bool {
-	head = bytes.TrimLeft(head, " \t\r\n")
+	head = bytes.TrimLeft(bytes.TrimPrefix(head, bom), " \t\r\n")
 	return len(head) > 0 && (head[0] == '{' || head[0] == '[')
 }
 

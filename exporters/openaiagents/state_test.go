@@ -167,7 +167,7 @@ func TestWrapped(t *testing.T) {
 		put(t, dir, name, []byte(text))
 	}
 	mem, rep := exportertest.Export(t, Open(dir))
-	if rep.Records["state"] != 6 || rep.Records["interrupt"] != 2+2+2+2+4+2 || rep.Records["conversation"] != 1 || rep.Records["credential"] != 1 || rep.Verdict.Coverage != agentstate.Reconciled {
+	if rep.Records["state"] != 6 || rep.Records["interrupt"] != 2+2+2+2+4+4 || rep.Records["conversation"] != 1 || rep.Records["credential"] != 1 || rep.Verdict.Coverage != agentstate.Reconciled {
 		t.Errorf("%v %v", rep.Records, rep.Verdict)
 	}
 	dst := Open(filepath.Join(t.TempDir(), "copy"))

@@ -1,0 +1,85 @@
+package openaiagents
+
+import (
+	"bytes"
+	"encoding/json"
+	"os"
+	"path/filepath"
+	"slices"
+	"strings"
+	"testing"
+
+	"github.com/google/go-cmp/cmp"
+
+	"github.com/exitramp/exitramp/context/agentstate"
+	"github.com/exitramp/exitramp/context/replay"
+	"github.com/exitramp/exitramp/exporters/exportertest"
+)
+
+// A program keeps its run states under any names and in any container: each is found, what waits in it is
+// read, and the file arrives to the byte.
+func TestRunStatesAnywhere(t *testing.T) {
+	sample, err := os.ReadFile("testdata/sdk/runstate.paused.json")
+	if err != nil {
+		t.Fatal(err)
+	}
+	var line bytes.Buffer
+	if err := json.Compact(&line, sample); err != nil {
+		t.Fatal(err)
+	}
+	quoted, err := json.Marshal(line.String())
+	if err != nil {
+		t.Fatal(err)
+	}
+	one, text := line.String(), string(quoted)
+	for name, c := range map[string]struct {
+		file, doc string
+		waiting   uint64
+	}{
+		"a list":          {"queue.json", "[" + one + ",\n" + one + "]", 4},
+		"a list of texts": {"queue.json", "[" + text + "]", 2},
+		"by user":         {"users.json", `{"users": {"ada": {"pending": ` + one + `}, "bo": null}}`, 2},
+		"a text deep":     {"users.json", `{"v": 1, "tickets": [{"id": 7, "state": ` + text + `}]}`, 2},
+		"lines":           {"queue.jsonl", one + "\n" + one + "\n", 4},
+		"a mark first":    {"r.json", "\ufeff" + one, 2},
+		"after much":      {"r.json", `{"log": "` + strings.Repeat("x", 2<<20) + `", "run": ` + one + `}`, 2},
+	} {
+		t.Run(name, func(t *testing.T) {
+			dir := t.TempDir()
+			if err := os.WriteFile(filepath.Join(dir, c.file), []byte(c.doc), 0o600); err != nil {
+				t.Fatal(err)
+			}
+			mem, rep := exportertest.Export(t, Open(dir))
+			if rep.Records["state"] != 1 || rep.Records["interrupt"] != c.waiting || rep.Verdict.Coverage != agentstate.Reconciled {
+				t.Errorf("%v %v", rep.Records, rep.Verdict)
+			}
+			dst := Open(filepath.Join(t.TempDir(), "copy"))
+			_, j, _ := apply(t, dst, mem)
+			if back, err := replay.ReadBack(t.Context(), mem, dst, j); err != nil || back.MissingN+back.ExtraN != 0 || back.Same != back.Records {
+				t.Errorf("%+v %v", back, err)
+			}
+			if got, err := os.ReadFile(filepath.Join(dst.root, c.file)); err != nil || string(got) != c.doc {
+				t.Errorf("not the same bytes: %v", err)
+			}
+		})
+	}
+	// One that is cut off is named; a document that has only such a name is none of the SDK's.
+	dir := t.TempDir()
+	for file, doc := range map[string]string{
+		"whole.json": one, "cut.jsonl": one + "\n" + one[:len(one)/2], "cut.json": "[" + one[:len(one)/2],
+		"schema.json": `{"a": {"b": {"$schemaVersion": "1.0"}}}`, "notes.md": "[see](x) about $schemaVersion",
+	} {
+		if err := os.WriteFile(filepath.Join(dir, file), []byte(doc), 0o600); err != nil {
+			t.Fatal(err)
+		}
+	}
+	_, rep := exportertest.Export(t, Open(dir))
+	var places []string
+	for _, g := range rep.Gaps {
+		places = append(places, g.Place)
+	}
+	slices.Sort(places)
+	if d := cmp.Diff([]string{"cut.json", "cut.jsonl"}, places); d != "" || rep.Records["state"] != 1 {
+		t.Errorf("%v %s", rep.Records, d)
+	}
+}
