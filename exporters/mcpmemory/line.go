@@ -66,16 +66,20 @@ func parse(line []byte) (*object, error) {
 	return o, nil
 }
 
-// observe reads a list of texts. It is false where something else is among them, which stands in
-// the line alone.
+// observe reads a list of texts. It is false where something else is among them: its JSON is read as
+// the text, and what it was stands in the line alone.
 func (o *object) observe(list jsonvalue.Value) bool {
 	texts := list.IsList()
 	if texts {
 		o.observations = []string{}
 	}
 	list.Elements(func(v jsonvalue.Value) {
-		texts = texts && v.IsText()
-		o.observations = append(o.observations, v.Text())
+		if v.IsText() {
+			o.observations = append(o.observations, v.Text())
+			return
+		}
+		texts = false
+		o.observations = append(o.observations, string(v))
 	})
 	return texts
 }

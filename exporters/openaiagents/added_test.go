@@ -3,6 +3,7 @@ package openaiagents
 import (
 	"fmt"
 	"path/filepath"
+	"slices"
 	"strings"
 	"testing"
 
@@ -92,15 +93,18 @@ func TestUnknownBesideOthers(t *testing.T) {
 	f := made(t, `INSERT INTO agent_messages (session_id, message_data) VALUES ('s', '{"role":"user","content":"a"}')`)
 	change(t, filepath.Join(f.root, "old.db"), "CREATE TABLE agent_sessions (session_id TEXT PRIMARY KEY)", "CREATE TABLE agent_messages (session_id TEXT REFERENCES agent_sessions, message_data TEXT)")
 	// A table of an application that only has such columns is none of the SDK's. Beside sessions it is named.
-	change(t, filepath.Join(f.root, "s.db"), "CREATE TABLE users (id INT)", "CREATE TABLE chat_log (session_id TEXT, message_data TEXT, at INT)")
+	change(t, filepath.Join(f.root, "s.db"), "CREATE TABLE users (id INT)", "CREATE TABLE chat_log (session_id TEXT, message_data TEXT, at INT)",
+		"CREATE TRIGGER audit AFTER INSERT ON agent_messages BEGIN INSERT INTO users VALUES (new.id); END")
 	change(t, filepath.Join(f.root, "own.db"), "CREATE TABLE chat_log (session_id TEXT, message_data TEXT, at INT)")
 	mem := &memstate.State{}
 	rep, err := agentstate.Copy(t.Context(), mem, f, nil)
 	if err != nil || rep.Records["message"] != 1 || rep.Verdict.Coverage != agentstate.Gaps {
 		t.Errorf("%v %v %v", rep.Records, rep.Verdict, err)
 	}
-	if p, err := f.Preflight(t.Context()); err != nil || !strings.Contains(strings.Join(p.Notes, "\n"), "s.db: 2 tables of an application are not carried: chat_log, users") {
-		t.Errorf("%v %v", p, err)
+	for _, note := range []string{"s.db: 2 tables of an application are not carried: chat_log, users", "s.db: 1 triggers of an application are not carried: audit"} {
+		if p, err := f.Preflight(t.Context()); err != nil || !slices.Contains(p.Notes, note) {
+			t.Errorf("%v %v", p, err)
+		}
 	}
 	named := false
 	for r, err := range mem.Records(t.Context(), nil) {

@@ -38,7 +38,8 @@ type layout struct {
 	// that is not the first one.
 	Structure string `json:"structure,omitempty"`
 
-	others []string // tables of an application, which are not carried
+	others   []string // tables of an application, which are not carried
+	triggers []string // and triggers, which act on what the library writes
 }
 
 // structured is the pair that the tables of AdvancedSQLiteSession belong to.
@@ -185,6 +186,13 @@ func readLayout(ctx context.Context, c *sql.Conn, rel string) (layout, error) {
 	}
 	if l.Pairs == nil {
 		return l, nil
+	}
+	triggers, err := sqlitefile.Query(ctx, c, `SELECT +name FROM sqlite_master WHERE type = 'trigger' ORDER BY name`)
+	if err != nil {
+		return l, err
+	}
+	for _, r := range triggers {
+		l.triggers = append(l.triggers, r[0].(string))
 	}
 	if len(l.Alchemy) == len(l.Pairs) {
 		l.Dialect, l.Alchemy = sqlAlchemy, nil

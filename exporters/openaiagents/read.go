@@ -119,10 +119,15 @@ func (f *Folder) begin(ctx context.Context) (r *reading, o *pb.Origin, notes []s
 		for _, n := range d.Notes {
 			notes = append(notes, x.rel+": "+n)
 		}
-		if n := len(d.layout.others); n > 0 {
-			what := fmt.Sprintf("%d tables of an application are not carried: %s", n, valid(strings.Join(d.layout.others[:min(n, 5)], ", ")))
-			o.Meta.Labels = append(o.Meta.Labels, &pb.Label{Name: valid(x.rel) + " tables", Value: what})
-			notes = append(notes, x.rel+": "+what)
+		for _, left := range []struct {
+			what  string
+			names []string
+		}{{"tables", d.layout.others}, {"triggers", d.layout.triggers}} {
+			if n := len(left.names); n > 0 {
+				text := fmt.Sprintf("%d %s of an application are not carried: %s", n, left.what, valid(strings.Join(left.names[:min(n, 5)], ", ")))
+				o.Meta.Labels = append(o.Meta.Labels, &pb.Label{Name: valid(x.rel) + " " + left.what, Value: text})
+				notes = append(notes, x.rel+": "+text)
+			}
 		}
 	}
 	switch {
