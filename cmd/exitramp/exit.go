@@ -102,7 +102,7 @@ func exitCode(err error) int {
 		return exitDone
 	case errors.As(err, &e):
 		return e.code
-	case errors.Is(err, exporters.ErrScheme):
+	case errors.Is(err, exporters.ErrScheme), errors.Is(err, exporters.ErrURL):
 		return exitUsage
 	case format.Class(err) != "":
 		return exitRefused
@@ -160,6 +160,8 @@ func hintOf(err error) string {
 		return "--trust FILE has the keys that you trust; --accept-unsigned goes on with an archive by whomever"
 	case errors.Is(err, format.ErrUnsigned):
 		return "a signature that lies beside the archive is given with --bundle; exitramp sign ARCHIVE --key FILE makes one"
+	case errors.Is(err, format.ErrTruncated):
+		return "copy it again, whole; a file that ends in .part is an export that has not ended: run the same export again"
 	case errors.Is(err, format.ErrNoIdentity):
 		return "give the key file with -i, or the passphrase with -p"
 	case errors.Is(err, format.ErrLocked), errors.Is(err, unpack.ErrRunning):

@@ -71,7 +71,7 @@ func (a *app) preflight(ctx context.Context, from string, asJSON bool) error {
 		fmt.Fprintln(a.stdout, "note  ", clean(n))
 	}
 	if len(p.Gaps) > 0 {
-		return &exitError{code: exitPartial, err: fmt.Errorf("an export would have %d gaps", len(p.Gaps)), hint: "open what is missing first, or export with the gaps named"}
+		return &exitError{code: exitPartial, err: fmt.Errorf("an export would have %s", plural(len(p.Gaps), "gap", "gaps")), hint: "open what is missing first, or export with the gaps named"}
 	}
 	return nil
 }
@@ -175,7 +175,7 @@ func encryptionText(in *format.Info) string {
 	if in.Encryption == "none" {
 		return "not encrypted: whoever has the file reads it"
 	}
-	s := fmt.Sprintf("encrypted: %s, %s · opens with age %s+", in.Weakest, count(len(in.Compartments), "compartments"), in.OpensWith)
+	s := fmt.Sprintf("encrypted: %s, %s · opens with age %s+", in.Weakest, plural(len(in.Compartments), "compartment", "compartments"), in.OpensWith)
 	if in.Shreddable {
 		s += " · keys beside it: ends with them"
 	}

@@ -142,7 +142,7 @@ func (a *app) listRest(w *bufio.Writer, counts, opaque map[string]uint64, shown 
 		fmt.Fprintf(w, "and %s\n", strings.Join(rest, " · "))
 	}
 	if n := counts["gap"]; n > 0 {
-		fmt.Fprintf(w, "%s gaps: exitramp list ARCHIVE gap\n", number(n))
+		fmt.Fprintf(w, "%s: exitramp list ARCHIVE gap\n", plural(int(n), "gap", "gaps"))
 	}
 }
 

@@ -137,7 +137,7 @@ exit codes, ` + "`exitramp drivers`" + ` the runtimes.`,
 				inner := c.Args
 				c.Args = func(c *cobra.Command, args []string) error {
 					if err := inner(c, args); err != nil {
-						return usagef("%s", c.UseLine())
+						return usagef("want: %s", c.UseLine())
 					}
 					return nil
 				}
@@ -178,7 +178,7 @@ type group struct {
 func usageArgs(use string) cobra.PositionalArgs {
 	return func(c *cobra.Command, args []string) error {
 		if err := cobra.NoArgs(c, args); err != nil {
-			return usagef("exitramp %s", use)
+			return usagef("want: exitramp %s", use)
 		}
 		return nil
 	}

@@ -4,6 +4,9 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"io"
+	"net/url"
+	"os"
 	"strings"
 
 	"github.com/spf13/cobra"
@@ -124,15 +127,41 @@ func (a *app) open(path string, k *keyFlags, policy format.Policy) (*format.Read
 	return r, nil
 }
 
-func archivePath(s string) string { return strings.TrimPrefix(s, "archive:") }
+// archivePath is the file that s names: a path, archive:path, or the URL of a file.
+func archivePath(s string) string {
+	if u, err := url.Parse(s); err == nil && u.Scheme == "file" {
+		if p, err := exporters.Path(u, "file:FILE"); err == nil {
+			return p
+		}
+	}
+	return strings.TrimPrefix(s, "archive:")
+}
 
-// isArchive tells archives from runtimes: x.ctxa, or archive:x.
+// isArchive tells archives from runtimes: x.ctxa, archive:x, or a file of any name that is a zip.
 func isArchive(s string) bool {
 	if strings.HasPrefix(s, "archive:") {
 		return true
 	}
-	scheme, _, ok := strings.Cut(s, ":")
-	return strings.HasSuffix(s, ".ctxa") && (!ok || strings.ContainsAny(scheme, "/."))
+	path := archivePath(s)
+	if scheme, _, ok := strings.Cut(path, ":"); ok && !strings.ContainsAny(scheme, "/.") {
+		return false // a runtime's URL
+	}
+	return strings.HasSuffix(path, ".ctxa") || isZip(path)
+}
+
+// isZip tells whether a file begins as a zip does.
+func isZip(path string) bool {
+	if st, err := os.Stat(path); err != nil || !st.Mode().IsRegular() { // a pipe would wait
+		return false
+	}
+	f, err := os.Open(path)
+	if err != nil {
+		return false
+	}
+	defer f.Close()
+	head := make([]byte, 4)
+	_, err = io.ReadFull(f, head)
+	return err == nil && string(head) == "PK\x03\x04"
 }
 
 // runtime opens a runtime by URL.

@@ -39,7 +39,8 @@ func (a *app) sampleCmd() *cobra.Command {
 		Use: "sample ARCHIVE --n N --seed SEED", Short: "Records to look up at the provider, drawn by a seed",
 		Long: `Draws records of an archive for somebody who looks them up at the provider, and writes a CSV file:
 kind, native id, digest, where the provider has it, and an empty column "seen by". It has no content;
-a digest is the SHA-256 of the record's line of exitramp cat, so keep the file as you keep the archive.
+a digest is the SHA-256 of the record's line of exitramp cat, without its line feed, so keep the file as
+you keep the archive.
 
 The same seed draws the same records: those N whose HMAC-SHA256 of the key, under the seed, is lowest.
 So everybody can draw them again, and whoever gives the seed after the archive was sealed knows that
