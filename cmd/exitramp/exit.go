@@ -5,6 +5,7 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"io/fs"
 	"maps"
 	"slices"
 	"strings"
@@ -172,11 +173,16 @@ func hintOf(err error) string {
 		return "nothing is half-written; run the same command again"
 	case isFull(err):
 		return fullHint
+	case errors.Is(err, fs.ErrPermission):
+		return closedHint + ", or name another place"
 	case errors.Is(err, agentstate.ErrNotFound):
 		return "exitramp list ARCHIVE prints the keys"
 	}
 	return ""
 }
+
+// closedHint is for whoever may not read or write a file.
+const closedHint = "this user may not read or write there: have it opened"
 
 // fullHint is for whoever has no room left.
 const fullHint = "the disk is full, or a quota or a limit on files is reached: make room, then run the same command again"

@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"io/fs"
 	"os"
 	"slices"
 	"time"
@@ -224,6 +225,9 @@ func (a *app) exportFailed(err error, rep *agentstate.Report, to string, dry boo
 func goOn(err error) string {
 	if isFull(err) {
 		return fullHint + ": it goes on"
+	}
+	if errors.Is(err, fs.ErrPermission) {
+		return closedHint + ", then run the same command again: it goes on"
 	}
 	return "run the same command again to go on"
 }

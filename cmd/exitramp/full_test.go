@@ -3,6 +3,7 @@ package main
 import (
 	"database/sql"
 	"fmt"
+	"os"
 	"path/filepath"
 	"strings"
 	"syscall"
@@ -26,5 +27,16 @@ func TestFull(t *testing.T) {
 		if got := strings.Contains(goOn(fmt.Errorf("replay: %w", err)), "make room"); got != want {
 			t.Errorf("%v: %v", err, got)
 		}
+	}
+}
+
+// A place that is closed to this user is opened first; running it again alone does not help.
+func TestClosed(t *testing.T) {
+	err := fmt.Errorf("replay: target: %w", &os.PathError{Op: "mkdir", Path: "sub", Err: syscall.EACCES})
+	if got := goOn(err); !strings.Contains(got, "have it opened, then run the same command again") {
+		t.Error(got)
+	}
+	if got := hintFor(err); !strings.Contains(got, "have it opened, or name another place") {
+		t.Error(got)
 	}
 }
