@@ -266,7 +266,9 @@ func (h *Home) Preflight(ctx context.Context) (*agentstate.Preflight, error) {
 		return nil, err
 	}
 	p := &agentstate.Preflight{Origin: h.origin(), Observer: "uid " + strconv.Itoa(os.Getuid()), Counts: map[string]int64{}, Notes: w.Notes(), Gaps: w.Gaps,
-		Never: []string{".claude/.credentials.json, *.key: not opened", "values of env, headers and tokens in settings and in the heads of agents and skills: a person binds them again"}}
+		Never: []string{".claude/.credentials.json, *.key: not opened",
+			"of .claude.json all but its MCP servers: the account, which folders are trusted, permissions that old releases kept there",
+			"values of env, headers and tokens in settings and in the heads of agents and skills: a person binds them again"}}
 	for _, f := range w.Files {
 		p.Counts[f.Kind]++
 	}
