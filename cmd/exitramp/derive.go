@@ -179,7 +179,7 @@ func (a *app) derived(out string, part *derive.Part, rep *agentstate.Report, o *
 	if f.json {
 		return a.printJSON(map[string]any{
 			"archive": out, "written": !f.dryRun, "base": o.Base, "lineage": o.Lineage, "kept": part.Kept, "left_out": part.Left, "tombstones": tombstones,
-			"mentions": part.Mentions, "coverage": rep.Verdict.Coverage.String(),
+			"mentions": part.Mentions, "unowned": part.Unowned, "unowned_of": part.UnownedOf, "coverage": rep.Verdict.Coverage.String(),
 		})
 	}
 	fmt.Fprintf(a.stdout, "kept %s · left out %s · tombstones %s\n", number(kept), number(left), number(tombstones))
@@ -187,7 +187,11 @@ func (a *app) derived(out string, part *derive.Part, rep *agentstate.Report, o *
 		fmt.Fprintf(a.stdout, "  left out  %s %s\n", number(part.Left[k]), k)
 	}
 	if part.Mentions > 0 {
-		fmt.Fprintf(a.stdout, "  %s records that were kept name one that was left out; their own bytes stay as the runtime wrote them\n", number(part.Mentions))
+		fmt.Fprintf(a.stdout, "  %s one that was left out; their own bytes stay as the runtime wrote them\n", plural(int(part.Mentions), "record that was kept names", "records that were kept name"))
+	}
+	if part.Unowned > 0 {
+		fmt.Fprintf(a.stdout, "  %s of memories that are not there stay: nobody can say whose they were. exitramp cat %s revision embedding shows them;\n  --exclude-subject takes the key of such a memory, as %s\n",
+			plural(int(part.Unowned), "revision or vector", "revisions or vectors"), out, clean(part.UnownedOf))
 	}
 	what := "sealed " + out
 	if f.dryRun {

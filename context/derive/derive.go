@@ -62,6 +62,11 @@ type Part struct {
 	// Mentions are kept records that name one that was left out. They stay as the runtime wrote them:
 	// their own bytes may say more of it.
 	Mentions uint64
+	// Unowned are kept revisions and vectors of memories that are not there any more, such as the history
+	// of what was deleted: nobody can say of whom they are, and what is to go may be among them. They are
+	// counted for Exclude and Tombstones. UnownedOf is the first of those memories: a key for Exclude.
+	Unowned   uint64
+	UnownedOf string
 }
 
 // New reads src as often as it takes to find all that goes together, twice in most cases.
@@ -154,13 +159,19 @@ func (p *Part) chosen(r agentstate.Record) (bool, error) {
 // which something is left out is EXCLUDED: its coverage cannot be RECONCILED or LISTED any more.
 func (p *Part) Records(ctx context.Context, opts *agentstate.ReadOptions) iter.Seq2[agentstate.Record, error] {
 	return func(yield func(agentstate.Record, error) bool) {
-		p.Kept, p.Left, p.Mentions = map[string]uint64{}, map[string]uint64{}, 0
+		p.Kept, p.Left, p.Mentions, p.Unowned, p.UnownedOf = map[string]uint64{}, map[string]uint64{}, 0, 0, ""
 		graves, err := diskmap.New(p.opts.Dir)
 		if err != nil {
 			yield(nil, err)
 			return
 		}
 		defer graves.Close()
+		memories, err := diskmap.New(p.opts.Dir) // which precede what is of them
+		if err != nil {
+			yield(nil, err)
+			return
+		}
+		defer memories.Close()
 		buried := false
 		for r, err := range p.src.Records(ctx, opts) {
 			if err != nil {
@@ -184,6 +195,9 @@ func (p *Part) Records(ctx context.Context, opts *agentstate.ReadOptions) iter.S
 				p.exclude(r)
 			default:
 				keep, err := p.keeps(r, graves)
+				if err == nil && p.out.Len() > 0 {
+					err = p.own(r, keep, memories)
+				}
 				if err != nil {
 					yield(nil, err)
 					return
@@ -234,6 +248,29 @@ func (p *Part) keeps(r agentstate.Record, graves *diskmap.Map) (bool, error) {
 		return false, nil
 	}
 	return false, graves.Put(key, nil)
+}
+
+// own notes memories, and counts what is kept of those that are not there.
+func (p *Part) own(r agentstate.Record, keep bool, memories *diskmap.Map) error {
+	var of string
+	switch r := r.(type) {
+	case *pb.Memory:
+		return memories.Put(r.Meta.Key, nil)
+	case *pb.Revision:
+		of = r.OfKey
+	case *pb.Embedding:
+		of = r.OfKey
+	}
+	if !keep || agentstate.KindOfKey(of) != "memory" || len(r.GetMeta().GetSubjectKeys()) > 0 {
+		return nil
+	}
+	_, here, err := memories.Get(of)
+	if err == nil && !here {
+		if p.Unowned++; p.Unowned == 1 {
+			p.UnownedOf = of
+		}
+	}
+	return err
 }
 
 func (p *Part) bury(graves *diskmap.Map, yield func(agentstate.Record, error) bool) (bool, error) {

@@ -252,3 +252,44 @@ func TestHold(t *testing.T) {
 	}
 	p.Close()
 }
+
+// A history outlives its memory in some runtimes, and does not say whose it was: that it stays is said, and
+// the key of the memory takes it out.
+func TestUnowned(t *testing.T) {
+	rs := list{
+		&pb.Origin{Meta: &pb.Meta{Key: "origin/1"}},
+		&pb.Principal{Meta: &pb.Meta{Key: "principal/ann"}},
+		&pb.Memory{Meta: &pb.Meta{Key: "memory/1", SubjectKeys: []string{"principal/ann"}}},
+		&pb.Memory{Meta: &pb.Meta{Key: "memory/2"}},
+		&pb.Revision{Meta: &pb.Meta{Key: "revision/1"}, OfKey: "memory/1"},
+		&pb.Revision{Meta: &pb.Meta{Key: "revision/2"}, OfKey: "memory/2"},
+		&pb.Revision{Meta: &pb.Meta{Key: "revision/gone"}, OfKey: "memory/gone"},
+		&pb.Embedding{Meta: &pb.Meta{Key: "embedding/gone"}, OfKey: "memory/gone"},
+		&pb.Completeness{Meta: &pb.Meta{Key: "completeness/1"}},
+	}
+	for _, c := range []struct {
+		exclude, of string
+		left, n     uint64
+	}{{"principal/ann", "memory/gone", 3, 2}, {"memory/gone", "", 2, 0}, {"", "", 0, 0}} {
+		o := derive.Options{Exclude: []string{c.exclude}}
+		if c.exclude == "" {
+			o = derive.Options{Keep: func(agentstate.Record) (bool, error) { return true, nil }}
+		}
+		p, err := derive.New(t.Context(), rs, o)
+		if err != nil {
+			t.Errorf("%s: %v", c.exclude, err)
+			continue
+		}
+		defer p.Close()
+		if _, err := agentstate.Copy(t.Context(), &memstate.State{}, p, nil); err != nil {
+			t.Fatal(err)
+		}
+		var left uint64
+		for _, n := range p.Left {
+			left += n
+		}
+		if left != c.left || p.Unowned != c.n || p.UnownedOf != c.of {
+			t.Errorf("%s: left out %v, unowned %d of %q", c.exclude, p.Left, p.Unowned, p.UnownedOf)
+		}
+	}
+}

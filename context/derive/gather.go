@@ -63,6 +63,12 @@ func (p *Part) gather(ctx context.Context, set *diskmap.Map, keys, must []string
 				found[s] = true
 			}
 			take := len(who) > 0
+			kind := agentstate.KindOf(r)
+			agentstate.Refs(r, func(field, to string) { // what it belongs to may be gone itself
+				if subjects[to] && ties(kind, field) {
+					take, found[to] = true, true
+				}
+			})
 			if !take {
 				var err error
 				if take, err = belongs(r, set); err != nil {
