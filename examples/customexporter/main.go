@@ -1,5 +1,4 @@
-// Customexporter is a driver for a runtime that the project does not know: the file of the MCP
-// memory server, one JSON object a line. go run ./examples/customexporter memory.jsonl out.ctxa
+// Customexporter is a driver for a runtime that the project does not know: JSON lines of the MCP memory server.
 package main
 
 import (
@@ -28,14 +27,13 @@ func (g graph) Records(ctx context.Context, _ *agentstate.ReadOptions) iter.Seq2
 				Observations                                   []string
 			}
 			native := agentstate.Document("line", "application/json", bytes.TrimRight(line, "\n"))
-			if bad := json.Unmarshal(line, &l); bad != nil {
+			bad := json.Unmarshal(line, &l)
+			switch {
+			case bad != nil:
 				out.Gap(&pb.Gap{Kind: "entity", Place: fmt.Sprintf("%.40q", line), Reason: pb.Gap_REASON_CORRUPT, Count: 1})
-				continue
-			}
-			switch l.Type {
-			case "entity":
+			case l.Type == "entity":
 				out.Put(&pb.Entity{Meta: agentstate.Meta("entity", native, l.Name), Name: l.Name, Types: []string{l.EntityType}, Observations: l.Observations})
-			case "relation":
+			case l.Type == "relation":
 				out.Put(&pb.Relation{Meta: agentstate.Meta("relation", native, l.From, l.RelationType, l.To), FromKey: agentstate.Key("entity", l.From), ToKey: agentstate.Key("entity", l.To), Type: l.RelationType})
 			default:
 				out.Put(&pb.Opaque{Meta: agentstate.Meta("opaque", native, string(line))})
@@ -51,6 +49,9 @@ func (g graph) Records(ctx context.Context, _ *agentstate.ReadOptions) iter.Seq2
 }
 
 func main() {
+	if len(os.Args) != 3 {
+		log.Fatal("usage: customexporter memory.jsonl out.ctxa")
+	}
 	rep, err := format.Export(context.Background(), os.Args[2], graph{os.Args[1]}, nil, nil)
 	if err != nil {
 		log.Fatal(err)

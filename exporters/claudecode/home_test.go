@@ -318,3 +318,11 @@ func FuzzTranscript(f *testing.F) {
 		}
 	})
 }
+
+// What is not read of the file that names MCP servers is said before an export.
+func TestNeverRead(t *testing.T) {
+	p, err := Open("testdata/home").Preflight(t.Context())
+	if err != nil || !slices.ContainsFunc(p.Never, func(s string) bool { return strings.Contains(s, ".claude.json all but its MCP servers") }) {
+		t.Errorf("%v %v", p, err)
+	}
+}
