@@ -274,11 +274,11 @@ func notRead(s *pb.Completeness) []string {
 }
 
 // originNotes are what a person should know of how a place was read: a database whose write-ahead
-// log was not beside it, or that holds tables or triggers of others.
+// log was not beside it, or that holds what is of others.
 func originNotes(o *pb.Origin) []string {
 	out := []string{}
 	for _, l := range o.GetMeta().GetLabels() {
-		if (l.Name == "wal" || strings.HasSuffix(l.Name, " wal")) && strings.Contains(l.Value, "absent") || strings.HasSuffix(l.Name, " tables") || strings.HasSuffix(l.Name, " triggers") {
+		if (l.Name == "wal" || strings.HasSuffix(l.Name, " wal")) && strings.Contains(l.Value, "absent") || strings.HasSuffix(l.Name, " tables") || strings.HasSuffix(l.Name, " triggers") || l.Name == "other files" {
 			out = append(out, clean(l.Name+" "+l.Value))
 		}
 	}

@@ -96,12 +96,14 @@ func TestUnknownBesideOthers(t *testing.T) {
 	change(t, filepath.Join(f.root, "s.db"), "CREATE TABLE users (id INT)", "CREATE TABLE chat_log (session_id TEXT, message_data TEXT, at INT)",
 		"CREATE TRIGGER audit AFTER INSERT ON agent_messages BEGIN INSERT INTO users VALUES (new.id); END")
 	change(t, filepath.Join(f.root, "own.db"), "CREATE TABLE chat_log (session_id TEXT, message_data TEXT, at INT)")
+	put(t, f.root, "own.json", []byte(`{"session": "s", "items": [{"role": "user", "content": "hi"}]}`))
 	mem := &memstate.State{}
 	rep, err := agentstate.Copy(t.Context(), mem, f, nil)
 	if err != nil || rep.Records["message"] != 1 || rep.Verdict.Coverage != agentstate.Gaps {
 		t.Errorf("%v %v %v", rep.Records, rep.Verdict, err)
 	}
-	for _, note := range []string{"s.db: 2 tables of an application are not carried: chat_log, users", "s.db: 1 triggers of an application are not carried: audit"} {
+	for _, note := range []string{"s.db: 2 tables of an application are not carried: chat_log, users", "s.db: 1 triggers of an application are not carried: audit",
+		"JSON files that are neither run states nor lists of items are not carried (1): own.json"} {
 		if p, err := f.Preflight(t.Context()); err != nil || !slices.Contains(p.Notes, note) {
 			t.Errorf("%v %v", p, err)
 		}

@@ -204,6 +204,20 @@ func (l *listing) claim(empty []found) {
 	}
 }
 
+// documents says which JSON files are not carried: a program may keep its sessions in a form of its own.
+func (l *listing) documents() string {
+	var names []string
+	for _, rel := range l.other {
+		if ext := path.Ext(rel); ext == ".json" || ext == ".jsonl" {
+			names = append(names, rel)
+		}
+	}
+	if names == nil {
+		return ""
+	}
+	return fmt.Sprintf("JSON files that are neither run states nor lists of items are not carried (%d): %s", len(names), valid(strings.Join(names[:min(len(names), 5)], ", ")))
+}
+
 // nothing refuses a folder without state, and says what is in it.
 func (l *listing) nothing(root string) error {
 	what := "it is empty"

@@ -130,6 +130,10 @@ func (f *Folder) begin(ctx context.Context) (r *reading, o *pb.Origin, notes []s
 			}
 		}
 	}
+	if text := l.documents(); text != "" {
+		o.Meta.Labels = append(o.Meta.Labels, &pb.Label{Name: "other files", Value: text})
+		notes = append(notes, text)
+	}
 	switch {
 	case len(r.dbs)+len(r.docs) > 0:
 	case len(r.bad) > 0 && !errors.Is(r.bad[0].err, errLink):
