@@ -41,7 +41,7 @@ func (p *pgPair) sessionRecords(rows []pgsnapshot.Row) []*sessionRecord {
 // orphan is the conversation of messages whose session has no row, or none that the observer sees.
 func (p *pgPair) orphan(sid string) *pb.Conversation {
 	c := &pb.Conversation{Meta: agentstate.Meta("conversation", nil, p.Messages, sid), Title: sid}
-	c.Meta.Labels = []*pb.Label{{Name: "session", Value: "has no row of its own; its messages have"}}
+	c.Meta.Labels = []*pb.Label{rowless()}
 	return c
 }
 

@@ -150,7 +150,7 @@ func (w *pgWriter) Write(ctx context.Context, r agentstate.Record) (replay.Recei
 func (w *pgWriter) row(ctx context.Context, r agentstate.Record) (replay.Receipt, error) {
 	ns := r.GetMeta().GetNative()
 	if len(ns) != 1 || ns[0].GetRow() == nil {
-		return replay.Receipt{Action: replay.Skipped, Why: "has no row of its own"}, nil
+		return replay.Receipt{Action: replay.Skipped, Why: "has no row of its own", NoLoss: isRowless(r)}, nil
 	}
 	kind, parts := agentstate.SplitKey(r.GetMeta().GetKey())
 	i := slices.IndexFunc(w.names, func(p pair) bool { return len(parts) == 2 && p.Messages == parts[0] })

@@ -6,6 +6,7 @@ import (
 	"context"
 	"fmt"
 	"net/url"
+	"slices"
 	"strconv"
 	"strings"
 
@@ -50,7 +51,7 @@ func (r *reading) pair(ctx context.Context, d *db, p *pair) error {
 			sessions.next()
 		} else { // somebody deleted its row with foreign keys off
 			id, c = m.row[1], d.session(p, m.row[1])
-			c.Meta.Labels = []*pb.Label{{Name: "session", Value: "has no row of its own; its messages have"}}
+			c.Meta.Labels = []*pb.Label{rowless()}
 		}
 		if err := r.session(ctx, d, items, c, id, messages); err != nil {
 			return err
@@ -169,6 +170,15 @@ func (r *reading) session(ctx context.Context, d *db, t *itemTable, c *pb.Conver
 			return err
 		}
 	}
+}
+
+// rowless marks a conversation of messages whose session has no row: it comes with them.
+func rowless() *pb.Label {
+	return &pb.Label{Name: "session", Value: "has no row of its own; its messages have"}
+}
+
+func isRowless(r agentstate.Record) bool {
+	return slices.ContainsFunc(r.GetMeta().GetLabels(), func(l *pb.Label) bool { return l.Name == rowless().Name && l.Value == rowless().Value })
 }
 
 // A message is a record with its parts, made at once: there is one for each row.

@@ -83,3 +83,17 @@ func TestRunStatesAnywhere(t *testing.T) {
 		t.Errorf("%v %s", rep.Records, d)
 	}
 }
+
+// Messages whose session has no row come as they are: nothing is lost, and nothing is said to be.
+func TestRowless(t *testing.T) {
+	f := made(t, `INSERT INTO agent_messages (session_id, message_data) VALUES ('orphan', '{"role":"user","content":"a"}')`)
+	mem, _ := exportertest.Export(t, f)
+	dst := Open(filepath.Join(t.TempDir(), "copy"))
+	rep, j, _ := apply(t, dst, mem)
+	if len(rep.NoPlace) > 0 {
+		t.Errorf("said to be lost: %v", rep.NoPlace)
+	}
+	if back, err := replay.ReadBack(t.Context(), mem, dst, j); err != nil || back.MissingN+back.ExtraN != 0 || back.Same != back.Records {
+		t.Errorf("%+v %v", back, err)
+	}
+}

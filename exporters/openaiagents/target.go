@@ -109,7 +109,7 @@ func (w *writer) write(ctx context.Context, r agentstate.Record) (replay.Receipt
 	}
 	ns := r.GetMeta().GetNative()
 	if len(ns) != 1 {
-		return replay.Receipt{Action: replay.Skipped, Why: "has no row or file of its own"}, nil
+		return replay.Receipt{Action: replay.Skipped, Why: "has no row or file of its own", NoLoss: isRowless(r)}, nil
 	}
 	kind, parts := agentstate.SplitKey(r.GetMeta().GetKey())
 	if len(parts) == 0 || strings.Contains(r.GetMeta().GetKey(), "~") && len(parts[0]) > 1000 {
