@@ -21,7 +21,7 @@ import (
 // reserved tells whether mem0 gives a name in a payload a meaning: no metadata may have it.
 func reserved(name string) bool {
 	switch name {
-	case "data", "hash", "user_id", "agent_id", "run_id", "userId", "agentId", "runId", "expiration_date", "expirationDate", "memory_type", "memoryType",
+	case "data", "hash", "user_id", "agent_id", "run_id", "userId", "agentId", "runId", "expiration_date", "memory_type", "memoryType",
 		"createdAt", "created_at", "updatedAt", "updated_at", "textLemmatized", "text_lemmatized":
 		return true
 	}

@@ -69,3 +69,14 @@ func TestNumbersAsIDs(t *testing.T) {
 		}
 	}
 }
+
+// Both packages read when a memory ends from one name alone: another spelling is somebody's own metadata, and
+// no memory that mem0 shows may end for it elsewhere.
+func TestExpires(t *testing.T) {
+	for name, ends := range map[string]bool{"expiration_date": true, "expirationDate": false} {
+		p := readPayload([]byte(`{"data":"a","` + name + `":"2020-01-31"}`))
+		if (p.expires != 0) != ends || (len(p.labels) == 0) != ends {
+			t.Errorf("%s: ends %d, labels %v", name, p.expires, p.labels)
+		}
+	}
+}

@@ -115,7 +115,7 @@ func (p *payload) member(name, s string, isText bool, raw []byte) {
 	case "entityType", "entity_type":
 		p.types = []string{s}
 		return
-	case "expiration_date", "expirationDate":
+	case "expiration_date": // in both packages: another spelling is somebody's metadata
 		// The day itself still counts: hidden is what lies before today, in UTC.
 		if t, err := time.Parse("2006-01-02", s); err == nil {
 			p.expires = agentstate.UnixNano(t.AddDate(0, 0, 1))
