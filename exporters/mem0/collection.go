@@ -161,6 +161,7 @@ func (l *layout) record(key, space string, p *payload) agentstate.Record {
 	if l.Entities {
 		return &pb.Entity{Meta: m, Name: p.data, Types: p.types, SpaceKey: space}
 	}
+	m.Labels = append(m.Labels, p.ofEntity...)
 	parts.text.Text = p.data
 	x := &parts.memory
 	x.Meta, x.SpaceKey, x.Content, x.Form, x.ExpiresUnixNano = m, space, &parts.text, p.form, p.expires

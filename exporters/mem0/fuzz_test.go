@@ -190,7 +190,7 @@ func FuzzPayload(f *testing.F) {
 		}
 		for _, python := range []bool{false, true} {
 			w := &writer{foreign: &foreignTarget{python: python}}
-			if out := w.renamed(b); ms != nil && !json.Valid([]byte(out)) {
+			if out := w.renamed(b, true); ms != nil && !json.Valid([]byte(out)) {
 				t.Errorf("%q becomes %q", b, out)
 			}
 		}

@@ -28,11 +28,12 @@ func reserved(name string) bool {
 	return false
 }
 
-// spell is the name as the target's package has it: the packages spell some differently.
-func (f *foreignTarget) spell(name string) string {
-	for _, s := range [][2]string{{"createdAt", "created_at"}, {"updatedAt", "updated_at"}, {"attributedTo", "attributed_to"},
-		{"textLemmatized", "text_lemmatized"}, {"entityType", "entity_type"}, {"linkedMemoryIds", "linked_memory_ids"}} {
-		if name == s[0] || name == s[1] {
+// spell is the name as the target's package has it: the packages spell some differently, two of them in
+// entities alone.
+func (f *foreignTarget) spell(name string, entity bool) string {
+	for i, s := range [][2]string{{"entityType", "entity_type"}, {"linkedMemoryIds", "linked_memory_ids"},
+		{"createdAt", "created_at"}, {"updatedAt", "updated_at"}, {"attributedTo", "attributed_to"}, {"textLemmatized", "text_lemmatized"}} {
+		if (entity || i > 1) && (name == s[0] || name == s[1]) {
 			if f.python {
 				return s[1]
 			}
@@ -92,7 +93,7 @@ func (w *writer) payloadOf(ctx context.Context, m *pb.Memory, scope []ident) (st
 	meta := func(name string, v any) bool { return !reserved(name) && p.put(name, v) }
 	text := strings.ToValidUTF8(m.GetText(), "\ufffd")
 	for _, l := range m.Meta.Labels {
-		meta(w.foreign.spell(l.Name), l.Value)
+		meta(w.foreign.spell(l.Name, false), l.Value)
 	}
 	if d := m.GetData(); d != nil {
 		b, err := w.run.Source.Data(ctx, d)
@@ -133,7 +134,7 @@ func (w *writer) payloadOf(ctx context.Context, m *pb.Memory, scope []ident) (st
 	if !w.foreign.python {
 		lemmas = strings.ToLower(text)
 	}
-	p.put(w.foreign.spell("text_lemmatized"), lemmas)
+	p.put(w.foreign.spell("text_lemmatized", false), lemmas)
 	format, unit := "2006-01-02T15:04:05.000000-07:00", "microsecond"
 	if !w.foreign.python {
 		format, unit = "2006-01-02T15:04:05.000Z", "millisecond"
@@ -148,7 +149,7 @@ func (w *writer) payloadOf(ctx context.Context, m *pb.Memory, scope []ident) (st
 		ns   int64
 	}{{"created_at", m.Meta.CreatedUnixNano}, {"updated_at", m.Meta.UpdatedUnixNano}} {
 		if x.ns != 0 {
-			p.put(w.foreign.spell(x.name), time.Unix(0, x.ns).UTC().Format(format))
+			p.put(w.foreign.spell(x.name, false), time.Unix(0, x.ns).UTC().Format(format))
 		}
 	}
 	if m.ExpiresUnixNano != 0 { // the day itself still counts
@@ -164,11 +165,11 @@ func (w *writer) payloadOf(ctx context.Context, m *pb.Memory, scope []ident) (st
 var errNoText = errors.New("its content is neither text nor JSON")
 
 // renamed is a payload of mem0's other package, or other store, in the target's spelling.
-func (w *writer) renamed(raw []byte) string {
+func (w *writer) renamed(raw []byte, entity bool) string {
 	p := &builder{}
 	ms := members(raw)
 	for _, m := range ms {
-		p.put(w.foreign.spell(m.name), m.raw)
+		p.put(w.foreign.spell(m.name, entity), m.raw)
 	}
 	if ms == nil {
 		return string(raw)

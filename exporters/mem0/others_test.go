@@ -9,6 +9,8 @@ import (
 	"strings"
 	"testing"
 
+	"github.com/google/go-cmp/cmp"
+
 	"github.com/exitramp/exitramp/context/agentstate"
 	"github.com/exitramp/exitramp/exporters/exportertest"
 	pb "github.com/exitramp/exitramp/proto/exitramp/v1"
@@ -77,6 +79,29 @@ func TestExpires(t *testing.T) {
 		p := readPayload([]byte(`{"data":"a","` + name + `":"2020-01-31"}`))
 		if (p.expires != 0) != ends || (len(p.labels) == 0) != ends {
 			t.Errorf("%s: ends %d, labels %v", name, p.expires, p.labels)
+		}
+	}
+}
+
+// What an entity has a field for is of a memory somebody's metadata: it keeps its name in the other package,
+// and is read.
+func TestEntityNames(t *testing.T) {
+	const raw = `{"data":"a","entity_type":"invoice","linkedMemoryIds":["x"],"created_at":"2020-01-31T00:00:00Z"}`
+	p := readPayload([]byte(raw))
+	got := map[string]string{}
+	for _, l := range (&layout{}).record("memory/1", "", &p).GetMeta().GetLabels() {
+		got[l.Name] = l.Value
+	}
+	if d := cmp.Diff(map[string]string{"entity_type": "invoice", "linkedMemoryIds": `["x"]`}, got); d != "" {
+		t.Error(d)
+	}
+	w := &writer{foreign: &foreignTarget{}}
+	for entity, want := range map[bool]string{
+		false: `{"data":"a","entity_type":"invoice","linkedMemoryIds":["x"],"createdAt":"2020-01-31T00:00:00Z"}`,
+		true:  `{"data":"a","entityType":"invoice","linkedMemoryIds":["x"],"createdAt":"2020-01-31T00:00:00Z"}`,
+	} {
+		if d := cmp.Diff(want, w.renamed([]byte(raw), entity)); d != "" {
+			t.Errorf("entity %v: %s", entity, d)
 		}
 	}
 }

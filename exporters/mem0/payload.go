@@ -28,6 +28,7 @@ type payload struct {
 	types            []string
 	linked           []string
 	labels           []*pb.Label
+	ofEntity         []*pb.Label // types and linked, which of a memory are somebody's metadata
 }
 
 // maxLabel is the length above which a value of a payload is in the native form alone.
@@ -110,10 +111,16 @@ func (p *payload) member(name, s string, isText bool, raw []byte) {
 		return
 	case "linkedMemoryIds", "linked_memory_ids":
 		if json.Unmarshal(raw, &p.linked) == nil {
+			if len(raw) <= maxLabel {
+				p.ofEntity = append(p.ofEntity, &pb.Label{Name: name, Value: strings.ToValidUTF8(string(raw), "\ufffd")})
+			}
 			return
 		}
 	case "entityType", "entity_type":
 		p.types = []string{s}
+		if len(s) <= maxLabel {
+			p.ofEntity = append(p.ofEntity, &pb.Label{Name: name, Value: s})
+		}
 		return
 	case "expiration_date": // in both packages: another spelling is somebody's metadata
 		// The day itself still counts: hidden is what lies before today, in UTC.

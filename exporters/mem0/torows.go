@@ -57,7 +57,7 @@ func (w *writer) other(ctx context.Context, r agentstate.Record, entity bool) (r
 	if members(raw) == nil {
 		return refused("its payload is no JSON object")
 	}
-	return w.row(ctx, l, r, w.renamed(raw), map[string]reason{})
+	return w.row(ctx, l, r, w.renamed(raw, entity), map[string]reason{})
 }
 
 // row writes the payload of a memory or an entity, and says what is lost by it.
