@@ -105,3 +105,19 @@ func TestEntityNames(t *testing.T) {
 		}
 	}
 }
+
+// Whose a memory is stands under the names that both packages use: a customer's id in the metadata of an
+// agent's memory makes nobody its user. Only where there is no such name an early spelling counts.
+func TestWhose(t *testing.T) {
+	for raw, want := range map[string]string{
+		`{"data":"a","userId":"9","agent_id":"ag"}`:                "agent_id ag",
+		`{"data":"a","user_id":"u","userId":"9"}`:                  "user_id u",
+		`{"data":"a","userId":"9","runId":"r"}`:                    "user_id 9 run_id r",
+		`{"data":"a","user_id":"u","agent_id":"ag","run_id":"r1"}`: "user_id u agent_id ag run_id r1",
+	} {
+		p := readPayload([]byte(raw))
+		if got := strings.Join(p.scope(), " "); got != want || strings.Contains(raw, `_id"`) && strings.Contains(raw, "userId") != (len(p.labels) == 1) {
+			t.Errorf("%s: %s, labels %v", raw, got, p.labels)
+		}
+	}
+}

@@ -28,6 +28,7 @@ type payload struct {
 	types            []string
 	linked           []string
 	labels           []*pb.Label
+	camel            []*pb.Label // userId, agentId, runId
 	ofEntity         []*pb.Label // types and linked, which of a memory are somebody's metadata
 }
 
@@ -48,7 +49,22 @@ func (x *scanner) payload(raw []byte) payload {
 		}
 		p.member(m.name, s, isText, m.raw)
 	}
+	p.settle()
 	return p
+}
+
+// settle takes the names of an early JavaScript package for the scope where there is no other. Beside one
+// they are somebody's metadata.
+func (p *payload) settle() {
+	old := p.user+p.agent+p.run == ""
+	for _, l := range p.camel {
+		if old {
+			p.set(strings.ToLower(strings.TrimSuffix(l.Name, "Id"))+"_id", l.Value)
+		} else if len(l.Value) <= maxLabel {
+			p.labels = append(p.labels, l)
+		}
+	}
+	p.camel = nil
 }
 
 // dict is payload for what a point holds, which is printed as JSON where it is no plain text.
@@ -80,6 +96,7 @@ func (x *scanner) dict(d *dict, w *printer) (payload, error) {
 			p.member(m.name, textOf(m.raw), isText, m.raw)
 		}
 	}
+	p.settle()
 	return p, nil
 }
 
@@ -94,14 +111,11 @@ func (p *payload) member(name, s string, isText bool, raw []byte) {
 	case "data":
 		p.data = s
 		return
-	case "user_id", "userId":
-		p.user = s
+	case "user_id", "agent_id", "run_id":
+		p.set(name, s)
 		return
-	case "agent_id", "agentId":
-		p.agent = s
-		return
-	case "run_id", "runId":
-		p.run = s
+	case "userId", "agentId", "runId":
+		p.camel = append(p.camel, &pb.Label{Name: name, Value: s})
 		return
 	case "createdAt", "created_at":
 		p.created = timeOf(s)
