@@ -279,6 +279,8 @@ func (r *reading) extras(ctx context.Context, d *db) error {
 			o := &pb.Opaque{Meta: agentstate.Meta("opaque", native, parts...)}
 			if i := slices.Index(cols, "message_id"); i >= 0 {
 				o.AboutKeys = []string{agentstate.Key("message", d.place(d.layout.structured()), asText(v[i]))}
+			} else if i := slices.Index(cols, "session_id"); i >= 0 { // else an erasure would leave the session's name behind
+				o.AboutKeys = []string{agentstate.Key("conversation", d.place(d.layout.structured()), asText(v[i]))}
 			}
 			return r.put(o)
 		}); err != nil {

@@ -3,6 +3,7 @@ package openaiagents
 import (
 	"bytes"
 	"encoding/json"
+	"fmt"
 	"os"
 	"path/filepath"
 	"slices"
@@ -12,8 +13,11 @@ import (
 	"github.com/google/go-cmp/cmp"
 
 	"github.com/exitramp/exitramp/context/agentstate"
+	"github.com/exitramp/exitramp/context/derive"
+	"github.com/exitramp/exitramp/context/memstate"
 	"github.com/exitramp/exitramp/context/replay"
 	"github.com/exitramp/exitramp/exporters/exportertest"
+	pb "github.com/exitramp/exitramp/proto/exitramp/v1"
 )
 
 // A program keeps its run states under any names and in any container: each is found, what waits in it is
@@ -95,5 +99,23 @@ func TestRowless(t *testing.T) {
 	}
 	if back, err := replay.ReadBack(t.Context(), mem, dst, j); err != nil || back.MissingN+back.ExtraN != 0 || back.Same != back.Records {
 		t.Errorf("%+v %v", back, err)
+	}
+}
+
+// Every row of a session goes with it: none that is left names it.
+func TestRowsOfSession(t *testing.T) {
+	p, err := derive.New(t.Context(), Open("testdata/sdk"), derive.Options{Exclude: []string{"conversation/advanced.sqlite/s-branches"}})
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer p.Close()
+	mem := &memstate.State{}
+	if _, err := agentstate.Copy(t.Context(), mem, p, nil); err != nil {
+		t.Fatal(err)
+	}
+	for r, err := range mem.Records(t.Context(), nil) {
+		if _, grave := r.(*pb.Tombstone); err != nil || !grave && strings.Contains(fmt.Sprint(r), "s-branches") {
+			t.Errorf("%v %v", r, err)
+		}
 	}
 }
