@@ -7,8 +7,10 @@ import (
 	"encoding/binary"
 	"encoding/json"
 	"errors"
+	"fmt"
 	"reflect"
 	"strconv"
+	"strings"
 
 	"github.com/exitramp/exitramp/context/agentstate"
 	"github.com/exitramp/exitramp/context/fidelity"
@@ -16,35 +18,88 @@ import (
 	pb "github.com/exitramp/exitramp/proto/exitramp/v1"
 )
 
-const newVersion = "another branch of the thread counted to the same version; PostgreSQL keeps one value for it, so this one has a version between it and the next"
+// Why a value has another version in PostgreSQL, which keeps one value for a channel and version.
+const (
+	newVersion     = "another branch of the thread counted to the same version; PostgreSQL keeps one value for it, so this one has a version between it and the next"
+	changedInPlace = "a later checkpoint wrote the version again with other content: a value that was changed in place; PostgreSQL keeps one value for a version, so this one has a version of its own"
+	firstIsKept    = "a later checkpoint wrote the version again with other content: a value that was changed in place; PostgreSQL keeps what was written first"
+)
 
-// branchVersion is a version of its own for a value that would collide with another branch's: a
-// number between version and the next, which the library compares and counts on like any other.
-// Only JavaScript counts versions.
+// A move gives a channel of one checkpoint another version, both as JSON.
+type move struct{ from, to, why string }
+
+// branchVersion is a version of its own for a value that would collide with the first of its version. It
+// counts like version where the library compares it: JavaScript's is a number between version and the next,
+// Python's has another random part behind the same count.
 func (w *writer) branchVersion(version, salt string) (string, bool) {
+	sum := sha256.Sum256([]byte(salt))
+	if w.lay.lang == python {
+		count, _, ok := strings.Cut(version, ".")
+		if !ok || len(count) != 32 || strings.Trim(count, "0123456789") != "" {
+			return "", false
+		}
+		return fmt.Sprintf("%s.0.%016d", count, binary.BigEndian.Uint64(sum[:])%1e16), true
+	}
 	n, err := strconv.ParseInt(version, 10, 32)
-	if err != nil || n < 0 || w.lay.lang != javascript {
+	if err != nil || n < 0 {
 		return "", false
 	}
-	sum := sha256.Sum256([]byte(salt))
 	f := float64(n) + float64(1+binary.BigEndian.Uint16(sum[:])%0xfffe)/(1<<16)
 	return strconv.FormatFloat(f, 'f', -1, 64), true // the spelling of JavaScript, whatever it adds
 }
 
-// again answers for a version that a later checkpoint inherited and wrote again.
-func (w *writer) again(ctx context.Context, v *pb.ChannelValue, s slot) (replay.Receipt, error) {
-	rc := comes("the same version is there already, as it was written first; PostgreSQL keeps one")
-	l := loss("value", fidelity.Transformed, "a later checkpoint wrote the version again with other content: a value that was changed in place")
-	first, err := w.resolver().Get(ctx, agentstate.Key("channelvalue", s.thread, s.ns, s.channel, s.version))
-	if f, ok := first.(*pb.ChannelValue); err == nil && ok {
-		a, errA := w.resolver().Data(ctx, f.Value)
-		b, errB := w.resolver().Data(ctx, v.Value)
-		if errA == nil && errB == nil && alike(v.Serializer, a, b) {
-			l = loss("value", fidelity.Equivalent, "written again in other bytes, with the same content")
+// move is how v, which is not the first value of its version, comes by a version of its own. nil: v has the
+// content of the first, or was changed in place and its version is none that is known: the first stays.
+func (w *writer) move(ctx context.Context, v *pb.ChannelValue, s slot) (m *move, version string, err error) {
+	why := newVersion
+	if inherited(v) {
+		if why = changedInPlace; w.lay.lang == javascript { // which leaves out what was undefined
+			same, err := w.likeFirst(ctx, v, s)
+			if same || err != nil {
+				return nil, "", err
+			}
 		}
 	}
+	to, ok := w.branchVersion(s.version, s.digest)
+	switch {
+	case !ok && inherited(v):
+		return nil, "", nil
+	case !ok:
+		return nil, "", refuse("it is on a branch that has the versions of another: PostgreSQL keeps one value for a channel and version, and would show the other's")
+	case w.lay.lang == python:
+		return &move{strconv.Quote(s.version), strconv.Quote(to), why}, to, nil
+	}
+	return &move{s.version, to, why}, to, nil
+}
+
+// likeFirst tells whether v has the content of the first value of its version.
+func (w *writer) likeFirst(ctx context.Context, v *pb.ChannelValue, s slot) (bool, error) {
+	first, err := w.resolver().Get(ctx, agentstate.Key("channelvalue", s.thread, s.ns, s.channel, s.version))
+	if err != nil && !errors.Is(err, agentstate.ErrNotFound) {
+		return false, err
+	}
+	f, ok := first.(*pb.ChannelValue)
+	if !ok {
+		return false, nil
+	}
+	a, err := w.resolver().Data(ctx, f.Value)
+	if err != nil {
+		return false, err
+	}
+	b, err := w.resolver().Data(ctx, v.Value)
+	return err == nil && alike(v.Serializer, a, b), err
+}
+
+// again answers for a version that a later checkpoint inherited and wrote again, and of which the first stays.
+func (w *writer) again(ctx context.Context, v *pb.ChannelValue, s slot) (replay.Receipt, error) {
+	rc := comes("the same version is there already, as it was written first; PostgreSQL keeps one")
+	l := loss("value", fidelity.Transformed, firstIsKept)
+	same, err := w.likeFirst(ctx, v, s)
+	if same {
+		l = loss("value", fidelity.Equivalent, "written again in other bytes, with the same content")
+	}
 	rc.Losses = []fidelity.Loss{l}
-	return rc, nil
+	return rc, err
 }
 
 // inherited tells whether v is a version that a checkpoint inherited and wrote again.
@@ -91,9 +146,6 @@ func defined(x any) any {
 	return x
 }
 
-// A move gives a channel of one checkpoint another version.
-type move struct{ from, to string }
-
 // renumber gives channels their new versions, also where nodes have seen them.
 func renumber(doc []byte, moved map[string]move) ([]byte, error) {
 	var m, versions map[string]json.RawMessage
@@ -129,8 +181,8 @@ func renumber(doc []byte, moved map[string]move) ([]byte, error) {
 	return json.Marshal(m)
 }
 
-// branch looks at a value that is not the first of its version: it was written again, or it is
-// another branch's, and then its channel is moved.
+// branch looks at a value that is not the first of its version: where it does not say the same, its channel is
+// moved.
 func (w *writer) branch(ctx context.Context, key string, moved map[string]move) error {
 	rec, err := w.resolver().Get(ctx, key)
 	v, ok := rec.(*pb.ChannelValue)
@@ -139,17 +191,14 @@ func (w *writer) branch(ctx context.Context, key string, moved map[string]move) 
 		return refuse("it cites a channel value that did not come with it")
 	case err != nil:
 		return err
-	case inherited(v):
-		return nil
 	}
 	s, err := w.slotOf(ctx, v)
 	if err != nil {
 		return err
 	}
-	to, ok := w.branchVersion(s.version, s.digest)
-	if !ok {
-		return refuse("it is on a branch that has the versions of another: PostgreSQL keeps one value for a channel and version, and would show the other's")
+	m, _, err := w.move(ctx, v, s)
+	if m != nil {
+		moved[s.channel] = *m
 	}
-	moved[s.channel] = move{s.version, to}
-	return nil
+	return err
 }

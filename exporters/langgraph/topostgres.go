@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"context"
 	"errors"
+	"maps"
 	"slices"
 	"strings"
 
@@ -84,15 +85,21 @@ func (w *writer) valueToPostgres(ctx context.Context, v *pb.ChannelValue) (repla
 		rc := comes("a channel without a version holds its default, which the library makes anew")
 		rc.Losses = []fidelity.Loss{loss("value", fidelity.Defaulted, "no version: PostgreSQL keeps no value for it")}
 		return rc, nil
-	case s.digest != "" && inherited(v):
-		return w.again(ctx, v, s)
 	case s.digest != "":
-		to, ok := w.branchVersion(s.version, s.digest)
-		if !ok {
-			return replay.Receipt{}, refuse("another branch of the thread has a value under this version, and PostgreSQL keeps one")
+		m, to, err := w.move(ctx, v, s)
+		if err != nil {
+			return replay.Receipt{}, err
+		}
+		if m == nil {
+			return w.again(ctx, v, s)
 		}
 		s.version = to
-		losses = append(losses, loss("version", fidelity.Transformed, newVersion))
+		losses = append(losses, loss("version", fidelity.Transformed, m.why))
+		if inherited(v) {
+			for _, path := range []string{"meta.labels.name", "meta.labels.value"} {
+				losses = append(losses, loss(path, fidelity.Equivalent, "with a version of its own it is the first of it"))
+			}
+		}
 	}
 	b, err := w.resolver().Data(ctx, v.Value)
 	if err != nil {
@@ -165,14 +172,18 @@ func (w *writer) checkpointToPostgres(ctx context.Context, c *pb.Checkpoint) (cr
 	for _, ref := range c.Channels {
 		_, parts := agentstate.SplitKey(ref.ValueKey)
 		if _, ok := moved[ref.Channel]; !ok && len(parts) == 5 && w.lay.lang == python {
-			losses = append(losses, loss("channels.value_key", fidelity.Transformed, "channel "+ref.Channel+": written again under its version with other content; PostgreSQL keeps what was written first"))
+			losses = append(losses, loss("channels.value_key", fidelity.Transformed, "channel "+ref.Channel+": "+firstIsKept))
 		}
 	}
 	if len(moved) > 0 {
 		if out, err = renumber(out, moved); err != nil {
 			return crossed{}, refuse("its document is not what a checkpoint looks like")
 		}
-		losses = append(losses, loss("channels.version", fidelity.Transformed, newVersion))
+		for _, why := range []string{newVersion, changedInPlace} {
+			if slices.ContainsFunc(slices.Collect(maps.Values(moved)), func(m move) bool { return m.why == why }) {
+				losses = append(losses, loss("channels.version", fidelity.Transformed, why))
+			}
+		}
 	}
 	if why := jsonbProblem(out); why != "" {
 		return crossed{}, refuse("checkpoint: %s", why)
@@ -220,7 +231,7 @@ func (w *writer) emptyRows(ctx context.Context, row map[string]cell, cp *values.
 			if !ok {
 				return nil, false, refuse("another branch of the thread has a value under a version that is empty here")
 			}
-			moved[ch.Name] = move{s.version, to}
+			moved[ch.Name] = move{s.version, to, newVersion}
 			s.version = to
 		}
 		out = append(out, outRow{w.lay.t["checkpoint_blobs"], s.row("empty", cell{})})

@@ -3,6 +3,7 @@ package langgraph
 import (
 	"bytes"
 	"path/filepath"
+	"slices"
 	"strings"
 	"testing"
 
@@ -11,6 +12,7 @@ import (
 	"github.com/exitramp/exitramp/context/fidelity"
 	"github.com/exitramp/exitramp/exporters/exportertest"
 	"github.com/exitramp/exitramp/exporters/langgraph/internal/values"
+	pb "github.com/exitramp/exitramp/proto/exitramp/v1"
 )
 
 // A value that the other database has no form for, or that the library cannot write there again, says so itself
@@ -72,8 +74,8 @@ func TestUnlikeValues(t *testing.T) {
 	}
 }
 
-// A node may change a value in place, without a new version: SQLite's newest document has the change, and a row of
-// PostgreSQL what was written first. The checkpoint says so, too.
+// A node may change a value in place, without a new version: SQLite's newest document has the change. PostgreSQL
+// has one row for a version, so there the changed value has a version of its own, for its checkpoint alone.
 func TestChangedInPlace(t *testing.T) {
 	p := sample(t, "python.sqlite")
 	db := run(t, p, true)
@@ -91,5 +93,23 @@ func TestChangedInPlace(t *testing.T) {
 	}
 	db.Close()
 	m, _ := exportertest.Export(t, SQLite(p))
-	asSaid(t, m, postgres(t, database(t)))
+	dst := postgres(t, database(t))
+	asSaid(t, m, dst)
+	got, _ := exportertest.Export(t, dst)
+	with := map[string]bool{} // values that have the change
+	for _, r := range records(t, got) {
+		if v, ok := r.(*pb.ChannelValue); ok && v.Channel == "ratio" && bytes.HasPrefix(v.Value.GetInline(), []byte("\xcb\x40\x00")) {
+			with[v.Meta.Key] = true
+		}
+	}
+	var holders []string
+	for _, r := range records(t, got) {
+		if c, ok := r.(*pb.Checkpoint); ok && slices.ContainsFunc(c.Channels, func(r *pb.ChannelRef) bool { return with[r.ValueKey] }) {
+			holders = append(holders, c.Meta.Key)
+		}
+	}
+	newest := get[*pb.Conversation](t, got, "conversation/t-done").Meta.ViewOfKeys[:1]
+	if d := cmp.Diff(newest, holders); d != "" {
+		t.Errorf("checkpoints that show the change (-want +got):\n%s", d)
+	}
 }
