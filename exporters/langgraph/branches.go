@@ -21,8 +21,8 @@ import (
 // Why a value has another version in PostgreSQL, which keeps one value for a channel and version.
 const (
 	newVersion     = "another branch of the thread counted to the same version; PostgreSQL keeps one value for it, so this one has a version between it and the next"
-	changedInPlace = "a later checkpoint wrote the version again with other content: a value that was changed in place; PostgreSQL keeps one value for a version, so this one has a version of its own"
-	firstIsKept    = "a later checkpoint wrote the version again with other content: a value that was changed in place; PostgreSQL keeps what was written first"
+	changedInPlace = "a later checkpoint wrote the version again in other bytes: a value that was changed in place, or a set in another order; PostgreSQL keeps one value for a version, so this one has a version of its own"
+	firstIsKept    = "a later checkpoint wrote the version again in other bytes: a value that was changed in place, or a set in another order; PostgreSQL keeps what was written first"
 )
 
 // A move gives a channel of one checkpoint another version, both as JSON.

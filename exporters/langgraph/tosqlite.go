@@ -20,6 +20,13 @@ func (w *writer) valueToSQLite(ctx context.Context, v *pb.ChannelValue) (replay.
 	if w.lay.lang == javascript {
 		doc = "json"
 	}
+	if js := w.lay.lang == javascript; js && v.Serializer == "json" {
+		b, err := w.resolver().Data(ctx, v.Value)
+		if err == nil && len(b) == 0 {
+			rc.Losses = append(rc.Losses, loss("value", fidelity.Dropped, noJSON))
+		}
+		return rc, err
+	}
 	if v.Serializer == doc || v.Serializer == "empty" {
 		return rc, nil
 	}
@@ -42,6 +49,9 @@ func (w *writer) valueToSQLite(ctx context.Context, v *pb.ChannelValue) (replay.
 	return rc, nil
 }
 
+// noJSON is of what JavaScript's JSON has no text for, as the value of a channel.
+const noJSON = "a function or a symbol, which the library wrote as nothing and cannot read again: in SQLite the channel has no value, as when the library writes there itself"
+
 // checkpointToSQLite writes the document with all its values inside.
 func (w *writer) checkpointToSQLite(ctx context.Context, c *pb.Checkpoint) (crossed, error) {
 	row, err := w.rowOf(ctx, c)
@@ -60,11 +70,17 @@ func (w *writer) checkpointToSQLite(ctx context.Context, c *pb.Checkpoint) (cros
 		return crossed{}, err
 	}
 	js := w.lay.lang == javascript
+	var losses []fidelity.Loss
+	for i, v := range vs {
+		if js && v.Type == "json" && len(v.Value) == 0 {
+			vs[i].Type = "empty"
+			losses = append(losses, loss("channels.value_key", fidelity.Dropped, "channel "+valid(v.Channel)+": "+noJSON))
+		}
+	}
 	doc, notes, err := values.JoinCheckpoint(js, row["checkpoint"].b, vs)
 	if err != nil {
 		return crossed{}, refuse("a value of its has no form inside a document")
 	}
-	var losses []fidelity.Loss
 	for _, n := range notes {
 		losses = append(losses, loss("channels.value_key", fidelity.Transformed, valid(n)))
 	}

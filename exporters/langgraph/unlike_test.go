@@ -10,6 +10,7 @@ import (
 	"github.com/google/go-cmp/cmp"
 
 	"github.com/exitramp/exitramp/context/fidelity"
+	"github.com/exitramp/exitramp/context/replay"
 	"github.com/exitramp/exitramp/exporters/exportertest"
 	"github.com/exitramp/exitramp/exporters/langgraph/internal/values"
 	pb "github.com/exitramp/exitramp/proto/exitramp/v1"
@@ -111,5 +112,35 @@ func TestChangedInPlace(t *testing.T) {
 	newest := get[*pb.Conversation](t, got, "conversation/t-done").Meta.ViewOfKeys[:1]
 	if d := cmp.Diff(newest, holders); d != "" {
 		t.Errorf("checkpoints that show the change (-want +got):\n%s", d)
+	}
+}
+
+// JavaScript has no JSON for a function, and PostgreSQL keeps nothing for it, which nothing can read. It must not
+// break the document of SQLite; other text that is no JSON is refused.
+func TestFunctionsAreNoValues(t *testing.T) {
+	for text, want := range map[string]string{"''": "", "'{\"a\":'": notNewest} {
+		t.Run(text, func(t *testing.T) {
+			src := storeNamed(t, "js.pg.sql").load(t)
+			change(t, src, "UPDATE checkpoint_blobs SET blob = "+text+" WHERE thread_id = 'thread-done' AND channel = 'big'")
+			m, _ := exportertest.Export(t, src)
+			dst := SQLite(filepath.Join(t.TempDir(), "new.sqlite"))
+			asSaid(t, m, dst)
+			got, _ := exportertest.Export(t, dst)
+			n := 0
+			for _, r := range records(t, got) {
+				if c, ok := r.(*pb.Checkpoint); ok && c.ConversationKey == "conversation/thread-done" && len(c.Channels) > 0 {
+					n++
+				}
+			}
+			why := ""
+			for _, rc := range apply(t, SQLite(filepath.Join(t.TempDir(), "again.sqlite")), m, true) {
+				if rc.Action == replay.Refused && strings.HasPrefix(rc.Key, "checkpoint/thread-done/") {
+					why = rc.Why
+				}
+			}
+			if (n > 0) != (want == "") || !strings.HasPrefix(why, want) || want == "" && why != "" {
+				t.Errorf("%d checkpoints of the thread arrived; refused for %q, want %q", n, why, want)
+			}
+		})
 	}
 }

@@ -78,15 +78,15 @@ func (j *joiner) value(v TypedValue) error {
 	case "empty":
 		return nil
 	case "json":
-		if j.js {
-			j.add(v.Channel, v.Value)
-			return nil
-		}
 		x, err := parse("json", v.Value)
-		if err != nil {
+		switch {
+		case err != nil: // it would break the document
 			return err
+		case j.js:
+			j.add(v.Channel, v.Value)
+		default:
+			j.addJSON(v.Channel, x)
 		}
-		j.addJSON(v.Channel, x)
 		return nil
 	case "msgpack":
 		if !j.js {
