@@ -75,6 +75,24 @@ func TestUnlikeValues(t *testing.T) {
 	}
 }
 
+// The two stores read one JSON in two ways: what comes of a long number is said.
+func TestLongNumberOfAnItem(t *testing.T) {
+	src := storeNamed(t, "python.pg.sql").load(t)
+	change(t, src, `UPDATE store SET value = '{"n": 1e30}' WHERE key = 'mem-1'`)
+	m, _ := exportertest.Export(t, src)
+	var got []string
+	for _, rc := range apply(t, SQLite(filepath.Join(t.TempDir(), "new.sqlite")), m, true) {
+		for _, l := range rc.Losses {
+			if l.Path == "data" && l.Grade == fidelity.Transformed {
+				got = append(got, rc.Key)
+			}
+		}
+	}
+	if d := cmp.Diff([]string{"memory/users.u-1.memories/mem-1", "memory/users.u-2/mem-1"}, got); d != "" {
+		t.Errorf("(-want +got):\n%s", d)
+	}
+}
+
 // A node may change a value in place, without a new version: SQLite's newest document has the change. PostgreSQL
 // has one row for a version, so there the changed value has a version of its own, for its checkpoint alone.
 func TestChangedInPlace(t *testing.T) {
