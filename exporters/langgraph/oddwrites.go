@@ -82,7 +82,12 @@ func (t *thread) oddWrites(ctx context.Context, c *table, whole *pb.Meta) error 
 		if err != nil {
 			return err
 		}
-		whole.ViewOfKeys = append(whole.ViewOfKeys, t.needed(rows, ns, head, line, from)...)
+		needed := t.needed(rows, ns, head, line, from)
+		for _, v := range t.views {
+			if v == t.views[0] || v.ns == ns {
+				v.conv.Meta.ViewOfKeys = append(v.conv.Meta.ViewOfKeys, needed...)
+			}
+		}
 	}
 	return nil
 }

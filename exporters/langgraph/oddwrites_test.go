@@ -1,11 +1,13 @@
 package langgraph
 
 import (
+	"fmt"
 	"path/filepath"
 	"strings"
 	"testing"
 
 	"github.com/exitramp/exitramp/exporters/exportertest"
+	pb "github.com/exitramp/exitramp/proto/exitramp/v1"
 )
 
 // A write that the target refuses and that the newest state of its thread needs refuses the thread: a task
@@ -61,5 +63,36 @@ func TestRefusedWrite(t *testing.T) {
 				}
 			}
 		})
+	}
+}
+
+// A task that failed after an answer does not wait, and a graph inside that failed does not run. Where the error is
+// refused both look otherwise in the target, and read-back knows why.
+func TestRefusedError(t *testing.T) {
+	p := sample(t, "js.sqlite")
+	var sql []string
+	for _, c := range [][4]string{{"", "2f", "", "a"}, {"sub:now", "3f", `"":"2f"`, "b"}} {
+		sql = append(sql, fmt.Sprintf(`INSERT INTO checkpoints VALUES ('t', '%s', '%s', NULL, 'json', CAST('{"v":4,"ts":"2026-11-23T15:54:29.009Z","id":"%[2]s","channel_values":{"messages":[{"lc":1,"type":"constructor",`+
+			`"id":["langchain_core","messages","AIMessage"],"kwargs":{"content":"hi","id":"%[4]s"}}]},"channel_versions":{"messages":2},"versions_seen":{}}' AS BLOB), CAST('{"source":"loop","step":1,"parents":{%[3]s}}' AS BLOB))`, c[0], c[1], c[2], c[3]))
+	}
+	for _, w := range []string{
+		`'', '2f', 'asks', -3, '__interrupt__', 'json', CAST('[{"id":"q","value":"well?"}]' AS BLOB)`, `'', '2f', 'asks', -4, '__resume__', 'json', CAST('["yes"]' AS BLOB)`,
+		`'', '2f', 'asks', -1, '__error__', 'json', NULL`, `'sub:now', '3f', 'x', -1, '__error__', 'json', NULL`,
+	} {
+		sql = append(sql, "INSERT INTO writes VALUES ('t', "+w+")")
+	}
+	run(t, p, false, sql...)
+	m, _ := exportertest.Export(t, SQLite(p))
+	if i := get[*pb.Interrupt](t, m, "interrupt/t//2f/asks/-3/0"); i.Status != pb.Interrupt_STATUS_ANSWERED {
+		t.Errorf("the question is %v", i.Status)
+	}
+	if c := get[*pb.Conversation](t, m, "conversation/t/sub:now"); c.Status != "failed" {
+		t.Errorf("the graph inside is %s", c.Status)
+	}
+	dst := postgres(t, database(t))
+	asSaid(t, m, dst)
+	got, _ := exportertest.Export(t, dst)
+	if i := get[*pb.Interrupt](t, got, "interrupt/t//2f/asks/-3/0"); i.Status != pb.Interrupt_STATUS_OPEN {
+		t.Errorf("in the target the question is %v", i.Status)
 	}
 }

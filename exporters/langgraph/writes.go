@@ -21,8 +21,9 @@ type group struct {
 }
 
 type task struct {
-	wrote, failed, resumed bool
-	answer                 *pb.Data
+	wrote, resumed bool
+	failed         string // key of the write of its error; empty: it has none
+	answer         *pb.Data
 }
 
 // An asking is an __interrupt__ write.
@@ -101,7 +102,7 @@ func (t *thread) note(ctx context.Context, g *group, w *table, row []cell, value
 	k := g.task(p.TaskId)
 	switch p.Channel {
 	case channelError:
-		k.failed = true
+		k.failed = p.Meta.Key
 	case "__scheduled__":
 	case "__resume__":
 		k.resumed = true
@@ -205,8 +206,11 @@ func (t *thread) status(g *group, a *asking, i *pb.Interrupt) {
 	switch {
 	case t.heads[g.ns] != g.id:
 		i.Status = pb.Interrupt_STATUS_CLOSED
-	case k.wrote, answered && k.failed:
+	case k.wrote:
 		i.Status = pb.Interrupt_STATUS_ANSWERED
+	case answered && k.failed != "": // where the error does not arrive the task waits again
+		i.Status = pb.Interrupt_STATUS_ANSWERED
+		i.Meta.ViewOfKeys = append(i.Meta.ViewOfKeys, k.failed)
 	default:
 		// Also when an earlier question of the same task was answered: the runtime shows the
 		// task as waiting.
