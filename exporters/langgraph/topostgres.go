@@ -147,7 +147,7 @@ func (w *writer) checkpointToPostgres(ctx context.Context, c *pb.Checkpoint) (cr
 	if err != nil {
 		return crossed{}, refuse("its document holds more than PostgreSQL's JSON has a form for")
 	}
-	var losses []fidelity.Loss
+	losses := w.numberID(row)
 	if parsed.PendingSends {
 		for _, path := range []string{"meta.labels.name", "meta.labels.value"} {
 			losses = append(losses, loss(path, fidelity.Equivalent, "in PostgreSQL its sends are the writes of its parent, as the label there says"))

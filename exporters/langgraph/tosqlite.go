@@ -91,6 +91,7 @@ func (w *writer) checkpointToSQLite(ctx context.Context, c *pb.Checkpoint) (cros
 	if slices.ContainsFunc(vs, func(v values.TypedValue) bool { return v.Type == "empty" }) && len(losses) == 0 {
 		losses = append(losses, loss("channels.value_key", fidelity.Equivalent, "in SQLite a version without a value has none; PostgreSQL keeps an empty row for it, and the library reads both alike"))
 	}
+	losses = append(losses, w.numberID(row)...)
 	return crossed{added(row, map[string]cell{
 		"thread_id": row["thread_id"], "checkpoint_ns": row["checkpoint_ns"], "checkpoint_id": row["checkpoint_id"],
 		"parent_checkpoint_id": row["parent_checkpoint_id"],

@@ -93,6 +93,43 @@ func TestLongNumberOfAnItem(t *testing.T) {
 	}
 }
 
+// JavaScript's SQLite keeps the thread 7 as 7.0 where a program gives a number, PostgreSQL as 7: a program that goes on
+// giving a number finds nothing, and is told before.
+func TestNumbersAsThreads(t *testing.T) {
+	for name, c := range map[string]struct {
+		from *Store
+		to   func(t *testing.T) *Store
+		want []string // threads
+	}{
+		"into PostgreSQL": {SQLite(sample(t, "js.sqlite")), func(t *testing.T) *Store { return postgres(t, database(t)) }, []string{"7.0"}},
+		"into SQLite":     {storeNamed(t, "js.pg.sql").load(t), func(t *testing.T) *Store { return SQLite(filepath.Join(t.TempDir(), "new.sqlite")) }, []string{"7"}},
+	} {
+		t.Run(name, func(t *testing.T) {
+			for from, to := range map[string]string{"thread-done": "7.0", "thread-pending": "7"} {
+				for _, table := range []string{"checkpoints", "writes", "checkpoint_blobs", "checkpoint_writes"} {
+					if strings.Contains(table, "_") == (name == "into SQLite") || table == "checkpoints" {
+						change(t, c.from, "UPDATE "+table+" SET thread_id = '"+to+"' WHERE thread_id = '"+from+"'")
+					}
+				}
+			}
+			m, _ := exportertest.Export(t, c.from)
+			dst := c.to(t)
+			var got []string
+			for _, rc := range apply(t, dst, m, true) {
+				for _, l := range rc.Losses {
+					if l.Path == "conversation_key" {
+						got = append(got, strings.Split(rc.Key, "/")[1])
+					}
+				}
+			}
+			if d := cmp.Diff(c.want, got); d != "" {
+				t.Errorf("(-want +got):\n%s", d)
+			}
+			asSaid(t, m, dst)
+		})
+	}
+}
+
 // A node may change a value in place, without a new version: SQLite's newest document has the change. PostgreSQL
 // has one row for a version, so there the changed value has a version of its own, for its checkpoint alone.
 func TestChangedInPlace(t *testing.T) {
