@@ -53,6 +53,30 @@ func oldSends(task string) []string {
 	}
 }
 
+// An update of an older state begins a branch at which what its parent sent does not wait. PostgreSQL would run it
+// again below version 4.
+func TestSettledSends(t *testing.T) {
+	for version, why := range map[string]string{"1": "what its parent sent is settled", "3": ""} {
+		t.Run(version, func(t *testing.T) {
+			p := sample(t, "python.sqlite")
+			run(t, p, false, append(oldSends("'task'"), "UPDATE checkpoints SET checkpoint = x'83a1760"+version+"a26964a163b06368616e6e656c5f76657273696f6e7380' WHERE checkpoint_id = 'c'")...)
+			src := SQLite(p)
+			m, _ := exportertest.Export(t, src)
+			copyExact(t, src, m)
+			if c := get[*pb.Conversation](t, m, "conversation/t"); c.Status != "finished" {
+				t.Errorf("the thread is %s", c.Status)
+			}
+			dst := postgres(t, database(t))
+			for _, rc := range apply(t, dst, m, true) {
+				if strings.HasPrefix(rc.Key, "checkpoint/t/") && (!strings.Contains(rc.Why, why) || why == "" && rc.Why != "") {
+					t.Errorf("%s: %v %s, want %s", rc.Key, rc.Action, rc.Why, why)
+				}
+			}
+			asSaid(t, m, dst)
+		})
+	}
+}
+
 // A send that PostgreSQL refuses would be lost there with its task, for the document has it no more.
 func TestRefusedSend(t *testing.T) {
 	for name, c := range map[string]struct {

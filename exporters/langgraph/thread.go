@@ -250,18 +250,25 @@ func (t *thread) checkpoint(ctx context.Context, c *table, row []cell) error {
 	return t.r.put(cp)
 }
 
-// labelSends is on a checkpoint whose sends stand in the writes of its parent, as PostgreSQL has them for
-// Python's checkpoints below version 4.
-const labelSends = "sends_in_parent"
+// Labels of Python's checkpoints below version 4, which PostgreSQL looks for sends in the writes of the parent for, and
+// SQLite in the document alone.
+const (
+	labelSends   = "sends_in_parent"         // its sends stand there
+	labelSettled = "sends_of_parent_settled" // what stands there does not wait at it
+)
 
-// sends labels cp where its sends are its parent's writes.
+// sends labels cp by what its parent sent.
 func (t *thread) sends(ctx context.Context, cp *pb.Checkpoint, parsed *values.Checkpoint, ns, parent cell) error {
-	if parsed.V >= 4 || parent.isNull() || t.r.lay.engine != "postgres" || t.r.lay.lang != python {
+	if parsed.V >= 4 || parsed.PendingSends || parent.isNull() || t.r.lay.lang != python {
 		return nil
 	}
 	wrote, err := t.wrote(ctx, ns.String(), channelSends, &parent)
 	if wrote {
-		cp.Meta.Labels = append(cp.Meta.Labels, &pb.Label{Name: labelSends, Value: "true"})
+		name := labelSettled
+		if t.r.lay.engine == "postgres" {
+			name = labelSends
+		}
+		cp.Meta.Labels = append(cp.Meta.Labels, &pb.Label{Name: name, Value: "true"})
 	}
 	return err
 }

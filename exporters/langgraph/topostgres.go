@@ -3,6 +3,7 @@ package langgraph
 import (
 	"bytes"
 	"context"
+	"encoding/json"
 	"errors"
 	"maps"
 	"slices"
@@ -148,6 +149,17 @@ func (w *writer) checkpointToPostgres(ctx context.Context, c *pb.Checkpoint) (cr
 		return crossed{}, refuse("its document holds more than PostgreSQL's JSON has a form for")
 	}
 	losses := w.numberID(row)
+	if labelOf(c, labelSettled) != "" {
+		if parsed.V < 3 {
+			return crossed{}, refuse("what its parent sent is settled, and PostgreSQL, which looks for sends there at checkpoints below version 4, would run it again: let the thread go on once with a newer library")
+		}
+		if out, err = settled(out); err != nil {
+			return crossed{}, refusal(notADocument(ser))
+		}
+		for _, path := range []string{"meta.labels.name", "meta.labels.value"} {
+			losses = append(losses, loss(path, fidelity.Equivalent, "as version 4, which differs from 3 by this alone, it does not wait for what its parent sent"))
+		}
+	}
 	if parsed.PendingSends {
 		for _, path := range []string{"meta.labels.name", "meta.labels.value"} {
 			losses = append(losses, loss(path, fidelity.Equivalent, "in PostgreSQL its sends are the writes of its parent, as the label there says"))
@@ -195,6 +207,16 @@ func (w *writer) checkpointToPostgres(ctx context.Context, c *pb.Checkpoint) (cr
 		"parent_checkpoint_id": row["parent_checkpoint_id"],
 		"checkpoint":           {kind: text, b: out}, "metadata": {kind: text, b: meta},
 	}), losses, extras}, nil
+}
+
+// settled makes version 4 of a document of version 3.
+func settled(doc []byte) ([]byte, error) {
+	var m map[string]json.RawMessage
+	if err := json.Unmarshal(doc, &m); err != nil {
+		return nil, err
+	}
+	m["v"] = json.RawMessage("4")
+	return json.Marshal(m)
 }
 
 // notADocument says why a document with this serializer is not taken apart.

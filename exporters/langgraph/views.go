@@ -195,7 +195,8 @@ func (t *thread) headValues(ctx context.Context, v *view, c *table, row []cell) 
 	if err := h.look(ctx); err != nil {
 		return false, false, err
 	}
-	if next = cp.PendingSends; cp.V < 4 && !next { // its sends are in the parent's writes
+	inDoc := t.r.lay.lang == python && t.r.lay.engine == "sqlite"
+	if next = cp.PendingSends; cp.V < 4 && !next && !inDoc { // its sends are in the parent's writes
 		if parent := row[c.col("parent_checkpoint_id")]; !parent.isNull() {
 			if next, err = t.wrote(ctx, ns.String(), "__pregel_tasks", &parent); err != nil {
 				return false, false, err
