@@ -259,15 +259,15 @@ const (
 
 // sends labels cp by what its parent sent.
 func (t *thread) sends(ctx context.Context, cp *pb.Checkpoint, parsed *values.Checkpoint, ns, parent cell) error {
-	if parsed.V >= 4 || parsed.PendingSends || parent.isNull() || t.r.lay.lang != python {
+	name := labelSettled
+	if t.r.lay.engine == "postgres" {
+		name = labelSends
+	}
+	if parsed.V >= 4 || parent.isNull() || t.r.lay.lang != python || name == labelSettled && parsed.PendingSends {
 		return nil
 	}
 	wrote, err := t.wrote(ctx, ns.String(), channelSends, &parent)
 	if wrote {
-		name := labelSettled
-		if t.r.lay.engine == "postgres" {
-			name = labelSends
-		}
 		cp.Meta.Labels = append(cp.Meta.Labels, &pb.Label{Name: name, Value: "true"})
 	}
 	return err

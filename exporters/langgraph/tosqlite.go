@@ -71,13 +71,19 @@ func (w *writer) checkpointToSQLite(ctx context.Context, c *pb.Checkpoint) (cros
 	}
 	js := w.lay.lang == javascript
 	var losses []fidelity.Loss
+	// Python's old releases write all in JSON, with objects that msgpack has no form for.
+	asJSON := js || len(vs) > 0 && !slices.ContainsFunc(vs, func(v values.TypedValue) bool { return v.Type != "json" && v.Type != "null" && v.Type != "empty" })
+	old := func(v values.TypedValue) bool { return v.Type == "json" && bytes.Contains(v.Value, []byte(`"lc"`)) }
+	if !asJSON && slices.ContainsFunc(vs, old) {
+		return crossed{}, refuse("a value is an object in the JSON of an old release, which a document in msgpack cannot hold")
+	}
 	for i, v := range vs {
 		if js && v.Type == "json" && len(v.Value) == 0 {
 			vs[i].Type = "empty"
 			losses = append(losses, loss("channels.value_key", fidelity.Dropped, "channel "+valid(v.Channel)+": "+noJSON))
 		}
 	}
-	doc, notes, err := values.JoinCheckpoint(js, row["checkpoint"].b, vs)
+	doc, notes, err := values.JoinCheckpoint(asJSON, row["checkpoint"].b, vs)
 	if err != nil {
 		return crossed{}, refuse("a value of its has no form inside a document")
 	}
@@ -85,7 +91,7 @@ func (w *writer) checkpointToSQLite(ctx context.Context, c *pb.Checkpoint) (cros
 		losses = append(losses, loss("channels.value_key", fidelity.Transformed, valid(n)))
 	}
 	tag := "msgpack"
-	if js {
+	if asJSON {
 		tag = "json"
 	}
 	if slices.ContainsFunc(vs, func(v values.TypedValue) bool { return v.Type == "empty" }) && len(losses) == 0 {
@@ -135,9 +141,6 @@ func (w *writer) held(ctx context.Context, c *pb.Checkpoint, row map[string]cell
 		b, err := w.resolver().Data(ctx, v.Value)
 		if err != nil {
 			return nil, err
-		}
-		if v.Serializer == "json" && w.lay.lang == python && bytes.Contains(b, []byte(`"lc"`)) {
-			return nil, refuse("a value is an object in the JSON of an old release, which a document cannot hold")
 		}
 		out = append(out, values.TypedValue{Channel: ch.Name, Type: v.Serializer, Value: b})
 	}

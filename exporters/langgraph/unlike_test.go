@@ -75,6 +75,33 @@ func TestUnlikeValues(t *testing.T) {
 	}
 }
 
+// Old releases of Python's library wrote values in JSON, with objects that msgpack has no form for. A document of such
+// values alone is JSON, too.
+func TestValuesOfOldReleases(t *testing.T) {
+	const old = `UPDATE checkpoint_blobs SET type = 'json', blob = convert_to('{"lc":2,"type":"constructor","id":["builtins","set"],"method":null,"args":[[1]],"kwargs":{}}', 'UTF8') WHERE thread_id = 't-done' AND `
+	for name, c := range map[string]struct {
+		which string
+		want  int // checkpoints that are refused
+	}{"all": {"type <> 'null'", 0}, "beside msgpack": {"type = 'msgpack' AND channel = 'messages'", 1}} {
+		t.Run(name, func(t *testing.T) {
+			src := storeNamed(t, "python.pg.sql").load(t)
+			change(t, src, old+c.which)
+			m, _ := exportertest.Export(t, src)
+			dst := SQLite(filepath.Join(t.TempDir(), "new.sqlite"))
+			n := 0
+			for _, rc := range apply(t, dst, m, true) {
+				if strings.HasPrefix(rc.Key, "checkpoint/t-done/") && rc.Action == replay.Refused {
+					n = 1
+				}
+			}
+			if n != c.want {
+				t.Errorf("%d refused, want %d", n, c.want)
+			}
+			asSaid(t, m, dst)
+		})
+	}
+}
+
 // The two stores read one JSON in two ways: what comes of a long number is said.
 func TestLongNumberOfAnItem(t *testing.T) {
 	src := storeNamed(t, "python.pg.sql").load(t)

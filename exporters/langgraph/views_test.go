@@ -39,6 +39,8 @@ func TestSendsAreNext(t *testing.T) {
 		"version 4, none":            {doc(4, `[[],[]]`), "", "finished"},
 		"version 3":                  {doc(3, `[[],[]]`), "__pregel_tasks", "unfinished"},
 		"version 3, none":            {doc(3, `[[],[]]`), "messages", "finished"},
+		"version 1, of PostgreSQL":   {`{"v":1,"id":"2f","channel_values":{},"channel_versions":{},"pending_sends":["json","W3sibm9kZSI6InciLCJhcmciOjF9XQ=="]}`, "", "unfinished"},
+		"version 1, none":            {`{"v":1,"id":"2f","channel_values":{},"channel_versions":{},"pending_sends":["json","W10="]}`, "", "finished"},
 		"version 4 has them in here": {doc(4, `[[],[]]`), "__pregel_tasks", "finished"},
 	} {
 		t.Run(name, func(t *testing.T) {

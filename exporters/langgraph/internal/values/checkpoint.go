@@ -79,13 +79,21 @@ func ParseCheckpoint(serializer string, b []byte) (*Checkpoint, error) {
 				}
 			}
 		case "pending_sends":
-			for range f.value.items() {
-				c.PendingSends = true
-				break
-			}
+			c.PendingSends = sendsWait(f.value)
 		}
 	}
 	return c, nil
+}
+
+// sendsWait tells whether a list of sends holds any. PostgreSQL's first releases wrote it as a serializer's name and
+// its bytes in base64.
+func sendsWait(v val) bool {
+	n, last := 0, ""
+	for x := range v.items() {
+		n++
+		last, _ = x.text()
+	}
+	return n > 0 && (n != 2 || last != "W10=" && last != "kA==") // [] in JSON, and in msgpack
 }
 
 // number is a number's text, "" for anything else.
