@@ -6,6 +6,7 @@ import (
 	"strings"
 	"testing"
 
+	"github.com/exitramp/exitramp/context/agentstate"
 	"github.com/exitramp/exitramp/context/replay"
 	"github.com/exitramp/exitramp/exporters/exportertest"
 )
@@ -13,8 +14,14 @@ import (
 // TestForkReadBack: a value whose version was moved is found under the one that it has in PostgreSQL, by a
 // run that wrote it and by one that found it there; undo takes it out.
 func TestForkReadBack(t *testing.T) {
+	t.Run("short id", func(t *testing.T) { forkReadBack(t, forked) })
+	const longer = " SET thread_id = thread_id || printf('%.*c', 1400, 'x')" // than a key holds
+	t.Run("long id", func(t *testing.T) { forkReadBack(t, forked, "UPDATE checkpoints"+longer, "UPDATE writes"+longer) })
+}
+
+func forkReadBack(t *testing.T, sql ...string) {
 	p := sample(t, "js.sqlite")
-	run(t, p, false, forked)
+	run(t, p, false, sql...)
 	m, _ := exportertest.Export(t, SQLite(p))
 	dst := postgres(t, database(t))
 	var first *replay.Journal
@@ -47,6 +54,17 @@ func TestForkReadBack(t *testing.T) {
 	for table, rows := range tableRows(t, dst) {
 		if len(rows) > 0 && table != "checkpoint_migrations" {
 			t.Errorf("undo left %d rows of %s", len(rows), table)
+		}
+	}
+}
+
+// A key that holds a part of an id alone names no row: undo says that it left it.
+func TestUndoOfACutKey(t *testing.T) {
+	u := &undo{lay: &layout{t: map[string]*table{"store": {name: "store", key: []string{"prefix", "key"}}}}}
+	for _, name := range []string{"short", strings.Repeat("x", 2000)} {
+		rows := u.rowsOf(agentstate.Key("memory", "ns", name))
+		if _, _, ok := parseRowID(rows[0]); ok != (name == "short") {
+			t.Errorf("%.20s…: %.100s", name, rows)
 		}
 	}
 }

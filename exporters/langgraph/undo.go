@@ -23,7 +23,7 @@ func (s *Store) Undo(ctx context.Context, run *replay.Run, created []replay.Rece
 	if err != nil {
 		return nil, err
 	}
-	u := &undo{d: d, lay: lay, threads: map[string]*undone{}}
+	u := &undo{d: d, lay: lay, threads: map[string]*undone{}, names: map[string]cell{}}
 	for _, rc := range created {
 		u.note(u.rowsOf(rc.Target))
 	}
@@ -55,6 +55,7 @@ type undo struct {
 	d       dest
 	lay     *layout
 	threads map[string]*undone
+	names   map[string]cell // ids of threads, by the keys of their conversations, which may hold a part of an id alone
 }
 
 // undone is what a run created of one thread.
@@ -81,7 +82,19 @@ func (u *undo) rowsOf(target string) []string {
 	for i, k := range t.key {
 		row[k] = textCell(parts[i])
 	}
+	cut := target // "~" stands in a key only where a part was cut
+	if id, ok := u.names[threadOf(target)]; ok && name == "checkpoint_blobs" {
+		row["thread_id"], cut = id, afterThread(target)
+	}
+	if strings.Contains(cut, "~") {
+		return []string{target} // no row: it stays, and is named
+	}
 	return []string{rowID(t, row)}
+}
+
+// afterThread is what stands in a key behind its thread.
+func afterThread(key string) string {
+	return strings.SplitN(key, "/", 3)[2]
 }
 
 // note gathers the rows of a thread.
@@ -95,6 +108,7 @@ func (u *undo) note(ids []string) {
 		if t == nil {
 			t = &undone{id: key[0], rows: map[string]bool{}}
 			u.threads[key[0].String()] = t
+			u.names[agentstate.Key("conversation", key[0].String())] = key[0]
 		}
 		t.rows[id] = true
 	}
