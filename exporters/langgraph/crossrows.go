@@ -169,6 +169,14 @@ func (w *writer) vector(ctx context.Context, e *pb.Embedding, row map[string]cel
 			return replay.Receipt{}, refuse("the target's vectors have %d dimensions, this one has %d, so it is of another embedding model: --embedder makes it anew with the model of the program at the target", n, e.Dimensions)
 		}
 	}
+	for _, path := range []string{"element", "vector"} {
+		switch half := t.cols[t.col("embedding")].typ == "halfvec"; {
+		case half && e.Element == pb.Embedding_ELEMENT_FLOAT32:
+			losses = append(losses, loss(path, fidelity.Transformed, "the target keeps halves, of 11 bits, as its index says"))
+		case !half && e.Element == pb.Embedding_ELEMENT_FLOAT16:
+			losses = append(losses, loss(path, fidelity.Equivalent, "the same numbers: the target keeps no halves"))
+		}
+	}
 	there, err := w.hasItem(ctx, row)
 	if err != nil {
 		return replay.Receipt{}, err

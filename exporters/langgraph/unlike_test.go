@@ -226,3 +226,16 @@ func TestFunctionsAreNoValues(t *testing.T) {
 		})
 	}
 }
+
+// A store whose index keeps halves takes vectors of a store that does not, and says what they lose.
+func TestVectorsBecomeHalves(t *testing.T) {
+	dst := storeNamed(t, "python.pgvector.sql").load(t)
+	needVector(t, dst)
+	change(t, dst, "TRUNCATE store, checkpoints, checkpoint_blobs, checkpoint_writes CASCADE")
+	change(t, dst, "DO $$ DECLARE i text; BEGIN FOR i IN SELECT indexname FROM pg_indexes WHERE tablename = 'store_vectors' AND indexdef LIKE '%vector_%_ops%' LOOP EXECUTE 'DROP INDEX ' || i; END LOOP; END $$")
+	change(t, dst, "ALTER TABLE store_vectors ALTER COLUMN embedding TYPE halfvec(4)")
+	p := sample(t, "python.sqlite")
+	run(t, p, false, "UPDATE store_vectors SET embedding = x'cdcccc3dcdcccc3dcdcccc3dcdcccc3d'") // 0.1
+	m, _ := exportertest.Export(t, SQLite(p))
+	asSaid(t, m, dst)
+}
