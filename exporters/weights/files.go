@@ -3,7 +3,6 @@ package weights
 import (
 	"bytes"
 	"context"
-	"crypto/sha256"
 	"encoding/hex"
 	"encoding/json"
 	"errors"
@@ -19,7 +18,6 @@ import (
 	"unicode/utf8"
 
 	"github.com/exitramp/exitramp/context/agentstate"
-	"github.com/exitramp/exitramp/internal/lazyre"
 	pb "github.com/exitramp/exitramp/proto/exitramp/v1"
 )
 
@@ -31,10 +29,11 @@ type file struct {
 	mtime time.Time
 	why   string // why it is not read; empty: it is
 
-	sum   [32]byte
-	head8 []byte  // its first bytes
-	hdr   *header // of weights; nil: it is none, or was refused
-	key   string  // of its Artifact; empty: it has none
+	sum    [32]byte
+	broken string  // the digest that its name promises, and has not; empty: it has what it promises
+	head8  []byte  // its first bytes
+	hdr    *header // of weights; nil: it is none, or was refused
+	key    string  // of its Artifact; empty: it has none
 }
 
 // maxFiles is how many files a folder has at most.
@@ -160,10 +159,11 @@ func text(rel string) string {
 
 // media is the media type of x where its bytes are archived; empty: they are weights, or not understood.
 func (x *file) media() string {
-	if t := text(x.rel); t != "" || path.Ext(x.rel) != "" || x.size > 1<<20 || x.hdr != nil {
+	tag := strings.Contains("/"+x.rel, "/manifests/") // of Ollama: may have a dot
+	if t := text(x.rel); t != "" || path.Ext(x.rel) != "" && !tag || x.size > 1<<20 || x.hdr != nil {
 		return t
 	}
-	// Without a name: manifests of an OCI layout, refs of Hugging Face's cache.
+	// Without a name that says so: manifests of an OCI layout, refs of Hugging Face's cache.
 	b, err := x.head(x.size)
 	switch {
 	case err != nil || !utf8.Valid(b):
@@ -194,13 +194,13 @@ func (r *reading) file(ctx context.Context, x *file) error {
 		return err
 	}
 	sum := hex.EncodeToString(x.sum[:])
-	if want := promised(x); want != "" && want != sum {
-		return gap(pb.Gap_REASON_CORRUPT, "its name promises sha256 "+want+", its bytes have "+sum)
+	if x.broken != "" {
+		return gap(pb.Gap_REASON_CORRUPT, x.broken)
 	}
 	if p := x.pointer(); p != "" {
 		return gap(pb.Gap_REASON_GONE, p)
 	}
-	if pickled(x.rel) || pickleHead(x.head8) {
+	if pickled(x.rel) || x.pickle() {
 		return gap(pb.Gap_REASON_REFUSED, whyPickle+"; sha256 "+sum)
 	}
 	if err := x.header(); err != nil && errors.Is(err, errHeader) {
@@ -250,70 +250,6 @@ func (r *reading) file(ctx context.Context, x *file) error {
 	return r.out.Err()
 }
 
-// hash reads the file once. A file that several links lead to is read once for all.
-func (r *reading) hash(ctx context.Context, x *file) error {
-	h, err := os.Open(x.path)
-	if err != nil {
-		return fmt.Errorf("weights: %w", err)
-	}
-	defer h.Close()
-	b := make([]byte, 8)
-	n, _ := io.ReadFull(h, b)
-	x.head8 = b[:n]
-	if sum, ok := r.digest[x.path]; ok {
-		x.sum = sum
-		return nil
-	}
-	if _, err := h.Seek(0, io.SeekStart); err != nil {
-		return fmt.Errorf("weights: %w", err)
-	}
-	sum := sha256.New()
-	size, err := io.Copy(sum, reader{ctx, h})
-	if err != nil {
-		return fmt.Errorf("weights: %s: %w", x.rel, err)
-	}
-	if size != x.size {
-		return fmt.Errorf("%w: %s", ErrChanged, x.rel)
-	}
-	sum.Sum(x.sum[:0])
-	r.digest[x.path] = x.sum
-	return nil
-}
-
-// reader ends when its context does: a file may take minutes.
-type reader struct {
-	ctx context.Context
-	r   io.Reader
-}
-
-func (r reader) Read(b []byte) (int, error) {
-	if err := r.ctx.Err(); err != nil {
-		return 0, err
-	}
-	return r.r.Read(b)
-}
-
-var hexName = lazyre.New(`^[0-9a-f]{64}$`)
-
-// promised is the SHA-256 that a store says the file has: by its name in an OCI layout or among the
-// blobs of Hugging Face's cache. Empty: nobody says.
-func promised(x *file) string {
-	dir, base := filepath.Split(x.path)
-	dir = filepath.ToSlash(filepath.Clean(dir))
-	if hexName().MatchString(base) && (strings.HasSuffix(dir, "/blobs/sha256") || strings.HasSuffix(dir, "/blobs")) {
-		return base
-	}
-	return ""
-}
-
-// pickleHead tells whether bytes begin as a pickle does, whatever the file is called.
-func pickleHead(b []byte) bool {
-	return len(b) > 1 && b[0] == 0x80 && b[1] >= 1 && b[1] <= 5 && !sizeLike(b)
-}
-
-// sizeLike: the first eight bytes of safetensors are a length, which may begin with 0x80 too.
-func sizeLike(b []byte) bool { return len(b) == 8 && bytes.Equal(b[4:], make([]byte, 4)) }
-
 // header reads the header of weights, by name or by the first bytes.
 func (x *file) header() error {
 	var read func(io.Reader, int64) (*header, error)
@@ -322,7 +258,7 @@ func (x *file) header() error {
 		read = readSafetensors
 	case ext == ".gguf" || bytes.HasPrefix(x.head8, []byte("GGUF")):
 		read = readGGUF
-	case text(x.rel) == "" && ext == "" && sizeLike(x.head8):
+	case text(x.rel) == "" && ext == "" && x.sizeLike():
 		read = readSafetensors // a blob without a name
 	default:
 		return nil
@@ -339,15 +275,6 @@ func (x *file) header() error {
 	return err
 }
 
-// json is the document in x; false: it is none, or too long to be looked at.
-func (x *file) json(v any) bool {
-	if x == nil || x.key == "" || x.size > maxDocument {
-		return false
-	}
-	b, err := x.head(x.size)
-	return err == nil && json.Unmarshal(b, v) == nil
-}
-
 // secret names a member of a document that may open something; empty: none does. Tools write such
 // members into their arguments, most with a placeholder.
 func (r *reading) secret(x *file) string {
@@ -359,7 +286,7 @@ func (r *reading) secret(x *file) string {
 		return ""
 	}
 	var v any
-	if json.Unmarshal(b, &v) != nil {
+	if decode(b, &v) != nil {
 		return ""
 	}
 	return secretIn(v, 0)

@@ -36,17 +36,19 @@ const maxFormat = 255
 // readGGUF reads the header of a file of size bytes. Arrays of metadata, such as the words of a
 // tokenizer, are passed over and counted.
 func readGGUF(r io.Reader, size int64) (*header, error) {
-	g := &gguf{r: bufio.NewReaderSize(r, 64<<10), left: min(size, maxHeader)}
+	g := &gguf{r: bufio.NewReaderSize(r, 64<<10), left: min(size, maxHeader), order: binary.LittleEndian}
 	h := &header{Format: "gguf", Metadata: map[string]any{}}
 	magic, version := g.bytes(4), g.u32()
+	if v := bits.ReverseBytes32(version); v == 2 || v == 3 { // made for a machine that counts from the other end, such as s390x
+		g.order, version = binary.BigEndian, v
+		h.Order = "big-endian"
+	}
 	tensors, pairs := g.u64(), g.u64()
 	switch {
 	case g.err != nil:
 		return nil, g.err
 	case string(magic) != "GGUF":
 		return nil, badHeader("no GGUF")
-	case bits.ReverseBytes32(version) == 3 || bits.ReverseBytes32(version) == 2:
-		return nil, badHeader("its numbers are big-endian, which is not understood")
 	case version != 2 && version != 3:
 		return nil, badHeader("version %d, want 2 or 3", version)
 	case tensors > maxTensors || pairs > maxTensors:
@@ -97,9 +99,10 @@ func readGGUF(r io.Reader, size int64) (*header, error) {
 
 // gguf reads the parts of a header. After an error everything is zero.
 type gguf struct {
-	r    *bufio.Reader
-	left int64 // bytes that may still be of the header
-	err  error
+	r     *bufio.Reader
+	left  int64 // bytes that may still be of the header
+	order binary.ByteOrder
+	err   error
 }
 
 func (g *gguf) bytes(n uint64) []byte {
@@ -130,8 +133,8 @@ func (g *gguf) skip(n uint64) {
 	g.left -= int64(n)
 }
 
-func (g *gguf) u32() uint32 { return binary.LittleEndian.Uint32(g.bytes(4)) }
-func (g *gguf) u64() uint64 { return binary.LittleEndian.Uint64(g.bytes(8)) }
+func (g *gguf) u32() uint32 { return g.order.Uint32(g.bytes(4)) }
+func (g *gguf) u64() uint64 { return g.order.Uint64(g.bytes(8)) }
 
 // text is a string of at most most bytes.
 func (g *gguf) text(most uint64) string {
@@ -161,9 +164,9 @@ func (g *gguf) value(typ uint32, depth int) any {
 	case 1:
 		return int32(int8(g.bytes(1)[0]))
 	case 2:
-		return uint32(binary.LittleEndian.Uint16(g.bytes(2)))
+		return uint32(g.order.Uint16(g.bytes(2)))
 	case 3:
-		return int32(int16(binary.LittleEndian.Uint16(g.bytes(2))))
+		return int32(int16(g.order.Uint16(g.bytes(2))))
 	case 4:
 		return g.u32()
 	case 5:

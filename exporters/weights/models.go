@@ -41,6 +41,9 @@ func (m *model) label(name, value string) {
 
 var shard = lazyre.New(`-(\d{5})-of-(\d{5})$`)
 
+// indexed is the name of a document that says which shard a tensor is in, of a variant too: model.safetensors.index.fp16.json.
+var indexed = lazyre.New(`\.(safetensors|bin)\.index(\.[^./]+)?\.json$`)
+
 // models yields the Models that the files make, those without an adapter first: an adapter says the
 // digest of its base.
 func (r *reading) models() error {
@@ -51,13 +54,18 @@ func (r *reading) models() error {
 			dirs[path.Dir(rel)] = append(dirs[path.Dir(rel)], x)
 		}
 	}
+	inOllama, ollama := r.inOllama()
 	for _, dir := range slices.Sorted(maps.Keys(dirs)) {
-		if r.files[path.Join(dir, "../../oci-layout")] != nil && path.Base(dir) == "sha256" {
+		if r.files[path.Join(dir, "../../oci-layout")] != nil && path.Base(path.Dir(dir)) == "blobs" {
 			continue // their manifests say what they are
+		}
+		if path.Base(dir) == "blobs" && ollama[path.Dir(dir)] {
+			continue
 		}
 		ms = append(ms, r.inFolder(dir, dirs[dir])...)
 	}
 	ms = append(ms, r.inLayouts()...)
+	ms = append(ms, inOllama...)
 	slices.SortStableFunc(ms, func(a, b *model) int {
 		if (a.adapter == nil) != (b.adapter == nil) {
 			if a.adapter == nil {
@@ -68,11 +76,14 @@ func (r *reading) models() error {
 		return strings.Compare(a.id+"\x00"+a.version, b.id+"\x00"+b.version)
 	})
 	r.shards()
+	if err := r.unreadGaps(); err != nil {
+		return err
+	}
 	gone := func(place, detail string, n uint64) bool {
 		return r.out.Gap(&pb.Gap{Meta: agentstate.Meta("gap", nil, "artifact", place), Kind: "artifact", Place: place, Reason: pb.Gap_REASON_GONE, Detail: detail, Count: n})
 	}
 	for _, rel := range slices.Sorted(maps.Keys(r.missing)) {
-		if !gone(rel, "a part of a model that its index, its manifest or the name of another part speaks of: it is not here, or of another size", 1) {
+		if !gone(rel, r.missing[rel], 1) {
 			return r.out.Err()
 		}
 	}
@@ -98,7 +109,7 @@ func (r *reading) models() error {
 		seen[rec.Meta.Key] = true
 		if m.adapter == nil {
 			rec.AdapterKeys = adapters[m.id]
-			r.named[m.id] = base{rec.Meta.Key, slices.Clone(rec.Digest)}
+			r.named[m.id] = append(r.named[m.id], base{rec.Meta.Key, slices.Clone(rec.Digest), m})
 		}
 		if !r.out.Put(rec) {
 			break
@@ -132,7 +143,7 @@ func (r *reading) inFolder(dir string, files []*file) []*model {
 		Type          string   `json:"model_type"`
 		Architectures []string `json:"architectures"`
 	}
-	r.files[path.Join(dir, "config.json")].json(&config)
+	r.files[path.Join(dir, "config.json")].json(&config) // describe says what is wrong with it
 	peft := r.files[path.Join(dir, "adapter_config.json")]
 	if len(tensors) > 0 || config.Type != "" || len(config.Architectures) > 0 || peft != nil && peft.key != "" {
 		m := &model{dir: dir, files: append(tensors, docs...)}
@@ -159,12 +170,15 @@ func (r *reading) name(m *model) {
 	if at := slices.IndexFunc(parts, func(s string) bool { return strings.HasPrefix(s, "models--") }); at >= 0 && at+2 < len(parts) && parts[at+1] == "snapshots" {
 		m.provider = "huggingface"
 		m.id = strings.ReplaceAll(strings.TrimPrefix(parts[at], "models--"), "--", "/")
+		if part := strings.Join(parts[at+3:], "/"); part != "" { // of a pipeline: its unet, its vae
+			m.id += "/" + part
+		}
 		m.version = parts[at+2]
 		refs := path.Join(strings.Join(parts[:at+1], "/"), "refs")
 		for _, rel := range r.order {
-			if x := r.files[rel]; x.key != "" && path.Dir(rel) == refs && x.size < 200 {
+			if x, ref := r.files[rel], strings.TrimPrefix(rel, refs+"/"); x.key != "" && ref != rel && x.size < 200 { // also pr/1
 				if b, err := x.head(x.size); err == nil && strings.TrimSpace(string(b)) == m.version {
-					m.label("ref", path.Base(rel))
+					m.label("ref", ref)
 				}
 			}
 		}
@@ -181,7 +195,7 @@ func (r *reading) describe(m *model) {
 	m.params = map[string]any{}
 	for _, name := range []string{"config.json", "generation_config.json", "adapter_config.json", "training_args.json"} {
 		var v map[string]any
-		if x := r.files[path.Join(m.dir, name)]; x.json(&v) && r.secret(x) == "" {
+		if x := r.files[path.Join(m.dir, name)]; r.document(x, &v) && r.secret(x) == "" {
 			m.params[strings.TrimSuffix(name, ".json")] = v
 			if seed, ok := v["seed"]; ok && name == "training_args.json" {
 				m.label("seed", fmt.Sprint(seed))
@@ -189,16 +203,16 @@ func (r *reading) describe(m *model) {
 		}
 	}
 	var a adapter
-	if r.files[path.Join(m.dir, "adapter_config.json")].json(&a) {
+	if r.document(r.files[path.Join(m.dir, "adapter_config.json")], &a) {
 		m.adapter = &a
 	}
 	var st struct {
-		Step  *float64         `json:"global_step"`
-		Epoch *float64         `json:"epoch"`
-		Best  *float64         `json:"best_metric"`
+		Step  any              `json:"global_step"`
+		Epoch any              `json:"epoch"`
+		Best  any              `json:"best_metric"`
 		Log   []map[string]any `json:"log_history"`
 	}
-	if r.files[path.Join(m.dir, "trainer_state.json")].json(&st) {
+	if r.document(r.files[path.Join(m.dir, "trainer_state.json")], &st) {
 		last := map[string]any{}
 		for _, l := range st.Log {
 			maps.Copy(last, l)
@@ -209,10 +223,10 @@ func (r *reading) describe(m *model) {
 		var index struct {
 			Map map[string]string `json:"weight_map"`
 		}
-		if strings.HasSuffix(x.rel, ".safetensors.index.json") && x.json(&index) {
+		if indexed().MatchString(x.rel) && r.document(x, &index) {
 			for _, name := range slices.Compact(slices.Sorted(maps.Values(index.Map))) {
 				if rel := path.Join(m.dir, name); r.files[rel] == nil {
-					r.lacks(rel)
+					r.lacks(rel, whyMissing)
 				}
 			}
 		}
@@ -239,7 +253,11 @@ func (r *reading) record(m *model) *pb.Model {
 			dtypes[x.hdr.Tensors[i].DType] += n
 		}
 		size += uint64(x.size)
-		weights = append(weights, map[string]any{"file": x.rel, "sha256": sum, "bytes": x.size, "format": x.hdr.Format, "metadata": x.hdr.Metadata, "tensors": x.hdr.Tensors})
+		w := map[string]any{"file": x.rel, "sha256": sum, "bytes": x.size, "format": x.hdr.Format, "metadata": x.hdr.Metadata, "tensors": x.hdr.Tensors}
+		if x.hdr.Order != "" {
+			w["byte_order"] = x.hdr.Order
+		}
+		weights = append(weights, w)
 	}
 	if m.params == nil {
 		m.params = map[string]any{}
@@ -259,7 +277,7 @@ func (r *reading) record(m *model) *pb.Model {
 	}
 	if len(m.params) > 0 {
 		if b, err := json.Marshal(m.params); err == nil {
-			rec.Parameters = r.document("parameters "+rec.Meta.Key, b)
+			rec.Parameters = r.asData("parameters "+rec.Meta.Key, b)
 		}
 	}
 	m.label("version", m.version)
@@ -267,10 +285,13 @@ func (r *reading) record(m *model) *pb.Model {
 		m.label("adapter", a.Type)
 		m.label("base_model", a.Base)
 		m.label("base_revision", a.Revision)
-		if b := r.base(a.Base); len(b.digest) > 0 {
-			m.label("base_key", b.key)
-			m.label("base_digest", hex.EncodeToString(b.digest))
-		} else {
+		switch bs := r.bases(a); {
+		case len(bs) == 1 && len(bs[0].digest) > 0:
+			m.label("base_key", bs[0].key)
+			m.label("base_digest", hex.EncodeToString(bs[0].digest))
+		case len(bs) > 1:
+			m.label("base_digest", fmt.Sprintf("not known: %d models of this folder have its name, and the adapter does not say which", len(bs)))
+		default:
 			m.label("base_digest", "not known: the base is not in this folder")
 		}
 	}
@@ -278,18 +299,28 @@ func (r *reading) record(m *model) *pb.Model {
 	return rec
 }
 
-// base is what an adapter says of its base.
+// base is a model that an adapter may be of.
 type base struct {
 	key    string
 	digest []byte
+	of     *model
 }
 
-// base is the model of this folder that an adapter names, by its id or by its path; zero: none is.
-func (r *reading) base(name string) base {
-	b, ok := r.named[name]
-	if !ok && (path.IsAbs(slash(name)) || strings.HasPrefix(name, ".")) {
-		b = r.named[path.Base(slash(name))]
+// bases are the models of this folder that an adapter names, by id or by path, and by revision where it says one.
+func (r *reading) bases(a *adapter) []base {
+	bs := r.named[a.Base]
+	if len(bs) == 0 && (path.IsAbs(slash(a.Base)) || strings.HasPrefix(a.Base, ".")) {
+		bs = r.named[path.Base(slash(a.Base))]
 	}
-	b.digest = slices.Clone(b.digest)
-	return b
+	if a.Revision == "" {
+		return bs
+	}
+	var out []base
+	for _, b := range bs {
+		ref := func(l *pb.Label) bool { return l.Name == "ref" && l.Value == a.Revision }
+		if b.of.version == "" || b.of.version == a.Revision || slices.ContainsFunc(b.of.labels, ref) {
+			out = append(out, b)
+		}
+	}
+	return out
 }

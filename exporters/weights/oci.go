@@ -21,6 +21,14 @@ type descriptor struct {
 	Annotations map[string]string `json:"annotations"`
 }
 
+type manifest struct {
+	Manifests    []descriptor      `json:"manifests"`
+	Config       descriptor        `json:"config"`
+	Layers       []descriptor      `json:"layers"`
+	ArtifactType string            `json:"artifactType"`
+	Annotations  map[string]string `json:"annotations"`
+}
+
 // maxManifests is how many manifests one layout has at most, those in its indexes included.
 const maxManifests = 10_000
 
@@ -35,7 +43,7 @@ func (r *reading) inLayouts() []*model {
 		var index struct {
 			Manifests []descriptor `json:"manifests"`
 		}
-		if !r.files[path.Join(dir, "index.json")].json(&index) {
+		if !r.document(r.files[path.Join(dir, "index.json")], &index) {
 			continue
 		}
 		left := maxManifests
@@ -49,20 +57,15 @@ func (r *reading) inLayouts() []*model {
 // manifest is the model of one manifest, or those of an index.
 func (r *reading) manifest(dir string, d descriptor, depth int, left *int) []*model {
 	if *left--; *left < 0 || depth > 3 {
+		r.unread[dir] = fmt.Sprintf("more than %d manifests, or indexes in indexes in indexes: the models behind them are not described", maxManifests)
 		return nil
 	}
 	x := r.blob(dir, d)
-	var m struct {
-		Manifests    []descriptor      `json:"manifests"`
-		Config       descriptor        `json:"config"`
-		Layers       []descriptor      `json:"layers"`
-		ArtifactType string            `json:"artifactType"`
-		Annotations  map[string]string `json:"annotations"`
-	}
-	if x == nil || !x.json(&m) {
+	var m manifest
+	if !r.document(x, &m) {
 		return nil
 	}
-	if len(m.Manifests) > 0 {
+	if m.Manifests != nil && m.Config.Digest == "" {
 		var out []*model
 		for _, sub := range m.Manifests {
 			out = append(out, r.manifest(dir, sub, depth+1, left)...)
@@ -73,6 +76,13 @@ func (r *reading) manifest(dir string, d descriptor, depth int, left *int) []*mo
 	if one.id == "" {
 		one.id = d.Digest
 	}
+	r.parts(one, &m)
+	return []*model{one}
+}
+
+// parts adds to a model what its manifest names.
+func (r *reading) parts(one *model, m *manifest) {
+	dir := one.dir
 	one.label("artifact_type", m.ArtifactType)
 	one.label("base_model", m.Annotations[baseAnnotation])
 	if c := r.blob(dir, m.Config); c != nil {
@@ -90,6 +100,9 @@ func (r *reading) manifest(dir string, d descriptor, depth int, left *int) []*mo
 		}
 		if y := r.blob(dir, l); y != nil {
 			one.files = append(one.files, y)
+			if name == "" { // Ollama says what a layer is by its type alone
+				name = l.MediaType
+			}
 			names[y.rel] = name
 		} else {
 			one.label("layer", l.Digest+": not in this folder")
@@ -100,7 +113,30 @@ func (r *reading) manifest(dir string, d descriptor, depth int, left *int) []*mo
 		}
 	}
 	one.params["layers"] = names
-	return []*model{one}
+}
+
+// inOllama are the models of a folder of Ollama's: manifests/HOST/NAMESPACE/NAME/TAG names what is in blobs. dirs are
+// the folders that have such.
+func (r *reading) inOllama() (out []*model, dirs map[string]bool) {
+	dirs = map[string]bool{}
+	for _, rel := range r.order {
+		parts := strings.Split(rel, "/")
+		at := len(parts) - 5
+		if at < 0 || parts[at] != "manifests" {
+			continue
+		}
+		dir := path.Join(append([]string{"."}, parts[:at]...)...)
+		var m manifest
+		if x := r.files[rel]; x.key == "" || !r.document(x, &m) || len(m.Layers) == 0 {
+			continue
+		}
+		dirs[dir] = true
+		id := strings.TrimPrefix(strings.TrimPrefix(path.Join(parts[at+1:at+4]...), "registry.ollama.ai/"), "library/")
+		one := &model{provider: "ollama", id: id + ":" + parts[at+4], dir: dir, files: []*file{r.files[rel]}, params: map[string]any{}}
+		r.parts(one, &m)
+		out = append(out, one)
+	}
+	return out, dirs
 }
 
 // blob is the file that d names; nil: it is not there, or is not what d says. That is noted.
@@ -110,14 +146,19 @@ func (r *reading) blob(dir string, d descriptor) *file {
 	}
 	algorithm, sum, _ := strings.Cut(d.Digest, ":")
 	rel := path.Join(dir, "blobs", algorithm, sum)
-	if algorithm != "sha256" || !hexName().MatchString(sum) {
-		r.lacks(fmt.Sprintf("%s: %.40q", path.Join(dir, "blobs"), d.Digest))
+	if !(algorithm == "sha256" && hexName().MatchString(sum) || algorithm == "sha512" && hexName512().MatchString(sum)) {
+		r.lacks(fmt.Sprintf("%s: %.40q", path.Join(dir, "blobs"), d.Digest), whyAlgorithm)
 		return nil
 	}
 	x := r.files[rel]
+	if x == nil { // as Ollama has it
+		if y := r.files[path.Join(dir, "blobs", algorithm+"-"+sum)]; y != nil {
+			x = y
+		}
+	}
 	switch {
 	case x == nil || x.key != "" && x.size != d.Size:
-		r.lacks(rel)
+		r.lacks(rel, whyMissing)
 		return nil
 	case x.key == "": // it is a gap already
 		return nil

@@ -45,12 +45,17 @@ const (
 	maxMissing = 1000   // that are named; the others are counted
 )
 
+const (
+	whyMissing   = "a part of a model that its index, its manifest or the name of another part speaks of: it is not here, or of another size"
+	whyAlgorithm = "a part of a model that its manifest names by a digest that is not checked here: want sha256 or sha512"
+)
+
 // lacks notes a file that something speaks of and that is not here.
-func (r *reading) lacks(rel string) {
+func (r *reading) lacks(rel, why string) {
 	switch {
-	case r.missing[rel]:
+	case r.missing[rel] != "":
 	case len(r.missing) < maxMissing:
-		r.missing[rel] = true
+		r.missing[rel] = why
 	default:
 		r.lacking++
 	}
@@ -101,7 +106,7 @@ func (r *reading) shards() {
 		}
 		for i := first; left > 0 && len(r.missing) < maxMissing; i++ {
 			if !s.here[i] {
-				r.lacks(fmt.Sprintf(s.name, i))
+				r.lacks(fmt.Sprintf(s.name, i), whyMissing)
 				left--
 			}
 		}

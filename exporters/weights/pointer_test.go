@@ -98,14 +98,14 @@ func TestLayoutNotWhole(t *testing.T) {
 	here, n := blob("weights")
 	manifest, size := blob(fmt.Sprintf(`{"config":{"digest":"%s","size":%d},"layers":[{"digest":"sha256:%s","size":1},{"digest":"%s","size":%d}]}`, here, n, none, here, n+1))
 	put(t, filepath.Join(root, "oci-layout"), []byte(`{"imageLayoutVersion":"1.0.0"}`))
-	put(t, filepath.Join(root, "index.json"), []byte(fmt.Sprintf(`{"manifests":[{"digest":"%s","size":%d},{"digest":"sha256:1%s","size":2},{"digest":"sha512:%s%s","size":3}]}`, manifest, size, none[1:], none, none)))
+	put(t, filepath.Join(root, "index.json"), []byte(fmt.Sprintf(`{"manifests":[{"digest":"%s","size":%d},{"digest":"sha256:1%s","size":2},{"digest":"blake3:%s%s","size":3}]}`, manifest, size, none[1:], none, none)))
 	_, rep := export(t, Open(root, false))
 	var got []string
 	for _, g := range rep.Gaps {
 		got = append(got, g.Place)
 	}
 	slices.Sort(got)
-	want := []string{"blobs/sha256/" + none, "blobs/sha256/1" + none[1:], "blobs/sha256/" + here[7:], `blobs: "sha512:`}
+	want := []string{"blobs/sha256/" + none, "blobs/sha256/1" + none[1:], "blobs/sha256/" + here[7:], `blobs: "blake3:`}
 	slices.Sort(want)
 	if len(got) != 4 || !strings.HasPrefix(got[3], want[3]) || !slices.Equal(got[:3], want[:3]) {
 		t.Errorf("gaps %q, want %q", got, want)

@@ -9,7 +9,6 @@ import (
 	"io"
 	"math/bits"
 	"slices"
-	"strings"
 )
 
 // A tensor is one entry of a header.
@@ -39,13 +38,14 @@ type header struct {
 	Format   string         `json:"format"` // "safetensors", "gguf"
 	Metadata map[string]any `json:"metadata,omitempty"`
 	Tensors  []tensor       `json:"tensors"`
+	Order    string         `json:"byte_order,omitempty"` // where it is not that of most machines
 
 	size int64 // of the header in the file, bytes from its start
 }
 
 // Limits of a header. Real ones are some megabytes.
 const (
-	maxHeader  = 64 << 20
+	maxHeader  = 100_000_000 // as the safetensors library has it
 	maxTensors = 1 << 20
 	maxShape   = 8
 )
@@ -152,8 +152,7 @@ func (h *header) safetensors(raw []byte) error {
 	if _, err := d.Token(); err != nil {
 		return badHeader("no JSON object")
 	}
-	rest, _ := io.ReadAll(d.Buffered())
-	if strings.Trim(string(rest), " \t\r\n") != "" {
+	if len(bytes.Trim(raw[d.InputOffset():], " \t\r\n")) > 0 {
 		return badHeader("it goes on after its end")
 	}
 	return nil

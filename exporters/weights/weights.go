@@ -113,12 +113,13 @@ type reading struct {
 	out     *agentstate.Emitter
 	files   map[string]*file // by rel
 	order   []string
-	digest  map[string][32]byte // by where a file really is
+	digest  map[string]digest   // by where a file really is
 	made    map[string][]byte   // blobs that are made: by id
-	named   map[string]base     // by id; adapters are not in it
+	named   map[string][]base   // by id; adapters are not in it
 	headers map[[32]byte]string // keys of the Artifacts that hold a header, by the digest of the file
-	missing map[string]bool     // files that a document names and that are not there
+	missing map[string]string   // files that a document names and that are not there, and why one says so
 	lacking uint64              // more of them
+	unread  map[string]string   // documents that are not what they should be, and why
 }
 
 // Records reads the folder.
@@ -129,7 +130,7 @@ func (f *Folder) Records(ctx context.Context, opts *agentstate.ReadOptions) iter
 			out.Fail(fmt.Errorf("weights: %w", agentstate.ErrCursor))
 			return
 		}
-		r := &reading{f: f, out: out, files: map[string]*file{}, digest: map[string][32]byte{}, made: map[string][]byte{}, named: map[string]base{}, headers: map[[32]byte]string{}, missing: map[string]bool{}}
+		r := &reading{f: f, out: out, files: map[string]*file{}, digest: map[string]digest{}, made: map[string][]byte{}, named: map[string][]base{}, headers: map[[32]byte]string{}, missing: map[string]string{}, unread: map[string]string{}}
 		f.mu.Lock()
 		f.reading = r
 		f.mu.Unlock()
@@ -219,8 +220,8 @@ func (r *reading) bytesOf(x *file, n int64, media string) (*pb.Data, error) {
 	return agentstate.Inline(media, b), nil
 }
 
-// document is b as Data under a name of its own.
-func (r *reading) document(id string, b []byte) *pb.Data {
+// asData is b as Data under a name of its own.
+func (r *reading) asData(id string, b []byte) *pb.Data {
 	if len(b) <= agentstate.SpillSize {
 		return agentstate.Inline("application/json", b)
 	}

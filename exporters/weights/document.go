@@ -1,0 +1,90 @@
+package weights
+
+import (
+	"bytes"
+	"encoding/json"
+	"io"
+	"maps"
+	"slices"
+
+	"github.com/exitramp/exitramp/context/agentstate"
+	pb "github.com/exitramp/exitramp/proto/exitramp/v1"
+)
+
+// json is the document in x, numbers as they are spelled; false: it is none, or too long to be looked at.
+func (x *file) json(v any) bool {
+	if x == nil || x.key == "" || x.size > maxDocument {
+		return false
+	}
+	b, err := x.head(x.size)
+	return err == nil && decode(b, v) == nil
+}
+
+// document is json for one that says what a model is: where it cannot be read, that is noted.
+func (r *reading) document(x *file, v any) bool {
+	if x == nil || x.key == "" { // a gap already, where it is spoken of
+		return false
+	}
+	ok := x.json(v)
+	if !ok {
+		r.unread[x.rel] = "a document of a model that is not JSON of the form that its name promises: it is archived as it is, and the model is described without it"
+	}
+	return ok
+}
+
+// unreadGaps yields what document noted.
+func (r *reading) unreadGaps() error {
+	for _, rel := range slices.Sorted(maps.Keys(r.unread)) {
+		if !r.out.Gap(&pb.Gap{Meta: agentstate.Meta("gap", nil, "model", rel), Kind: "model", Place: rel, Reason: pb.Gap_REASON_CORRUPT, Detail: r.unread[rel], Count: 1}) {
+			return r.out.Err()
+		}
+	}
+	return nil
+}
+
+func decode(b []byte, v any) error {
+	d := json.NewDecoder(bytes.NewReader(quoteWords(bytes.TrimPrefix(b, []byte("\ufeff")))))
+	d.UseNumber()
+	if err := d.Decode(v); err != nil {
+		return err
+	}
+	if _, err := d.Token(); err != io.EOF {
+		return errHeader // it goes on
+	}
+	return nil
+}
+
+// quoteWords is b with NaN, Infinity and -Infinity as texts: Python writes them, and JSON has no such numbers. They
+// stand in the configurations of real models, and in the log of a training that diverged.
+func quoteWords(b []byte) []byte {
+	if json.Valid(b) {
+		return b
+	}
+	var out []byte
+	for i := 0; i < len(b); {
+		n := 1
+		if b[i] == '"' {
+			for i+n < len(b) && b[i+n] != '"' {
+				if b[i+n] == '\\' {
+					n++
+				}
+				n++
+			}
+			n = min(n+1, len(b)-i)
+		} else if w := word(b[i:]); w != "" {
+			out, i = append(append(append(out, '"'), w...), '"'), i+len(w)
+			continue
+		}
+		out, i = append(out, b[i:i+n]...), i+n
+	}
+	return out
+}
+
+func word(b []byte) string {
+	for _, w := range []string{"NaN", "Infinity", "-Infinity"} {
+		if bytes.HasPrefix(b, []byte(w)) {
+			return w
+		}
+	}
+	return ""
+}
