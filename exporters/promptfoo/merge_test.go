@@ -76,7 +76,8 @@ tests:
 
 // Numbers as js-yaml 5 reads them and JavaScript writes them.
 func TestNumbers(t *testing.T) {
-	numbers := []string{"-010 -10", "+010 10", "-0 0", "-0.0 0", "0o17 15", "0x1F 31", "1e21 1e+21", "1e-7 1e-7", "-.5 -0.5", "+.5 0.5", "-5. -5", "1.e3 1000", "08 8", "-08 -8", "010.5 10.5", "0e5 0", "00 0", "1e+3 1000"}
+	numbers := []string{"-010 -10", "+010 10", "-0 0", "-0.0 0", "0o17 15", "0x1F 31", "1e21 1e+21", "1e-7 1e-7", "-.5 -0.5", "+.5 0.5", "-5. -5", "1.e3 1000", "08 8", "-08 -8", "010.5 10.5", "0e5 0", "00 0", "1e+3 1000",
+		".inf Infinity", "+.Inf Infinity", "-.INF -Infinity", ".NaN NaN"}
 	texts := []string{"-0o17", "+0o17", "0b11", "-0b11", "0B11", "-0x1F", "+0x1F", "0X1f", "0o8", "1_0.5", "1_000", "0x1_F", "0o1_7", "0x", "1e400", "-1e400", "0_8", "1.2.3", "190:20:30"}
 	var yaml strings.Builder
 	yaml.WriteString("prompts: ['{{x}}']\ntests:\n")

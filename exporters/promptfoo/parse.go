@@ -134,6 +134,14 @@ func scalar(n *yaml.Node) any {
 		if v, ok := number(text); ok {
 			return v
 		}
+		switch strings.ToLower(text) { // JSON has no such numbers; JavaScript writes them so
+		case ".nan":
+			return "NaN"
+		case ".inf", "+.inf":
+			return "Infinity"
+		case "-.inf":
+			return "-Infinity"
+		}
 	}
 	return text
 }

@@ -48,6 +48,12 @@ func (b *builder) unread() {
 }
 
 func (b *builder) unreadTest(at string, t map[string]any) {
+	if _, ok := t["assert"].([]any); !ok {
+		b.says(at, t, "assert", "it is no list, which promptfoo refuses: nothing is expected by it")
+	}
+	if _, ok := t["options"].(map[string]any); !ok {
+		b.says(at, t, "options", "it is no mapping, and is not read")
+	}
 	b.says(at, t, "providerOutput", "the answer is given: the case is run all the same")
 	options, _ := t["options"].(map[string]any)
 	at += ".options"

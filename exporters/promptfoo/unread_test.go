@@ -21,6 +21,7 @@ tests:
   - {vars: {x: 1}, options: {storeOutputAs: got, prefix: P}, metadata: {any: thing}}
   - {vars: {x: 1}, providerOutput: given, provider: echo}
   - {vars: {x: 1}, prompts: [p, not there]}
+  - {vars: {x: 1}, assert: {type: equals, value: y}, options: [repeat]}
 scenarios: [{config: [{vars: {x: 1}, options: {repeat: 4}}], tests: [{options: {repeat: 5}}]}]
 redteam: {purpose: x}
 `))
@@ -35,6 +36,7 @@ redteam: {purpose: x}
 		"providers[1].openai:gpt.transform": runner, "defaultTest.options.repeat": "run the cases with --runs 2", "defaultTest.options.response_format": noPlace,
 		"tests[0].options.storeOutputAs": "later tests use its answer, and each case stands alone", "tests[1].providerOutput": "the answer is given: the case is run all the same",
 		"tests[2].prompts": "it names a prompt that is not in the file", "scenarios[0].config[0].options.repeat": "run the cases with --runs 4",
+		"tests[3].assert": "it is no list, which promptfoo refuses: nothing is expected by it", "tests[3].options": "it is no mapping, and is not read",
 		"scenarios[0].tests[0].options.repeat": "run the cases with --runs 5", "redteam": "promptfoo makes its tests when it runs",
 	}
 	if d := cmp.Diff(want, got); d != "" {
