@@ -2,6 +2,7 @@ package unpack_test
 
 import (
 	"database/sql"
+	"errors"
 	"math"
 	"os"
 	"path/filepath"
@@ -68,5 +69,36 @@ func TestByteOrderMark(t *testing.T) {
 	rep, err := agentstate.Copy(t.Context(), &memstate.State{}, open(t, path), nil)
 	if err != nil || rep.Verdict.Coverage != agentstate.Reconciled {
 		t.Errorf("%v %v", err, rep)
+	}
+}
+
+// A kind of a later release may be called as a view is.
+func TestKindsLikeViews(t *testing.T) {
+	rs := []agentstate.Record{&pb.Origin{Meta: &pb.Meta{Key: "origin/1"}}}
+	for _, kind := range []string{"talk", "conversations", "memories"} {
+		rs = append(rs, &pb.Unknown{Meta: &pb.Meta{Key: kind + "/1"}})
+	}
+	rs = append(rs, &pb.MemorySpace{Meta: &pb.Meta{Key: "memoryspace/s"}}, &pb.Memory{Meta: &pb.Meta{Key: "memory/a"}, SpaceKey: "memoryspace/s"},
+		&pb.Conversation{Meta: &pb.Meta{Key: "conversation/c"}}, &pb.Message{Meta: &pb.Meta{Key: "message/m"}, ConversationKey: "conversation/c"})
+	path, _ := create(t, &one{rs: rs}, unpack.SQLite)
+	db, err := sql.Open("sqlite", "file:"+filepath.Join(path, "state.sqlite")+"?mode=ro")
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer db.Close()
+	var key string
+	if err := db.QueryRowContext(t.Context(), "SELECT key FROM talk").Scan(&key); err != nil || key != "talk/1" {
+		t.Error(key, err)
+	}
+}
+
+// A folder whose origin was emptied is not packed as a state from nowhere.
+func TestEmptyOrigin(t *testing.T) {
+	path, _ := create(t, memstate.Sample(20), unpack.JSONL)
+	if err := os.WriteFile(filepath.Join(path, "origin.jsonl"), []byte("\n"), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	if _, err := agentstate.Copy(t.Context(), &memstate.State{}, open(t, path), nil); !errors.Is(err, unpack.ErrFolder) {
+		t.Error(err)
 	}
 }

@@ -99,6 +99,7 @@ func (f *Folder) file(ctx context.Context, kind string, yield func(agentstate.Re
 		return false, err
 	}
 	defer file.Close()
+	found := false
 	s := bufio.NewScanner(file)
 	s.Buffer(make([]byte, 64<<10), maxLine)
 	for n := 1; s.Scan(); n++ {
@@ -120,12 +121,16 @@ func (f *Folder) file(ctx context.Context, kind string, yield func(agentstate.Re
 		if fileKind(agentstate.KindOf(r)) != kind {
 			return false, fmt.Errorf("%w: %s line %d: a %s; it belongs in another file", ErrFolder, filepath.Join(f.path, name), n, agentstate.KindOf(r))
 		}
+		found = true
 		if !yield(r, nil) {
 			return false, nil
 		}
 	}
 	if err := s.Err(); err != nil {
 		return false, fmt.Errorf("unpack: %s: %w", filepath.Join(f.path, name), err)
+	}
+	if !found && kind == "origin" { // without one, nothing says where the records are from
+		return false, fmt.Errorf("%w: %s holds no record; unpack the archive again", ErrFolder, filepath.Join(f.path, name))
 	}
 	return true, nil
 }
