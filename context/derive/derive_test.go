@@ -205,6 +205,26 @@ func TestWhere(t *testing.T) {
 	}
 }
 
+// Whole numbers are compared digit by digit.
+func TestWhereNumbers(t *testing.T) {
+	r := &pb.Memory{Meta: &pb.Meta{Key: "memory/a", CreatedUnixNano: 1795921300578402177}, Importance: proto.Float64(0.5)}
+	for expression, want := range map[string]bool{
+		"record.meta.created_unix_nano == 1795921300578402177": true,
+		"record.meta.created_unix_nano == 1795921300578402176": false,
+		"record.meta.created_unix_nano > 1.5":                  true,
+		"record.importance == 0.5":                             true,
+		"record.importance * 2 == 1":                           true,
+	} {
+		keep, err := derive.Where(expression)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if got, err := keep(r); err != nil || got != want {
+			t.Errorf("%s: %t %v", expression, got, err)
+		}
+	}
+}
+
 func TestNothing(t *testing.T) {
 	for _, o := range []derive.Options{
 		{Exclude: []string{"principal/zoe"}},

@@ -1,8 +1,10 @@
 package derive
 
 import (
+	"bytes"
 	"encoding/json"
 	"fmt"
+	"strconv"
 	"strings"
 	"time"
 
@@ -46,9 +48,12 @@ func Where(expression string) (func(agentstate.Record) (bool, error), error) {
 			e.Labels[l.Name] = l.Value
 		}
 		if deep {
-			if err := json.Unmarshal(recordjson.Append(nil, r), &e.Record); err != nil {
+			d := json.NewDecoder(bytes.NewReader(recordjson.Append(nil, r)))
+			d.UseNumber()
+			if err := d.Decode(&e.Record); err != nil {
 				return false, err
 			}
+			whole(e.Record)
 		}
 		v, err := expr.Run(prog, e)
 		if err != nil {
@@ -56,6 +61,31 @@ func Where(expression string) (func(agentstate.Record) (bool, error), error) {
 		}
 		return v.(bool), nil // AsBool
 	}, nil
+}
+
+// whole makes numbers of v what expressions compare: whole ones keep all of their digits, as times in nanoseconds
+// need them.
+func whole(v any) any {
+	switch v := v.(type) {
+	case json.Number:
+		if n, err := v.Int64(); err == nil {
+			return n
+		}
+		if n, err := strconv.ParseUint(v.String(), 10, 64); err == nil {
+			return n
+		}
+		f, _ := v.Float64()
+		return f
+	case map[string]any:
+		for k, x := range v {
+			v[k] = whole(x)
+		}
+	case []any:
+		for i, x := range v {
+			v[i] = whole(x)
+		}
+	}
+	return v
 }
 
 // Derivation is the word for d: "provided", "observed", "inferred", "system"; empty: not known.
