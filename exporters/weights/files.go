@@ -107,6 +107,10 @@ func (x *file) locate(root, p string) {
 		return
 	}
 	st, err := os.Stat(real)
+	if err == nil && st.IsDir() {
+		x.why = "a link to a folder, which is not followed: what is in the folder is read where it lies"
+		return
+	}
 	if err != nil || !st.Mode().IsRegular() {
 		x.why = "no regular file"
 		return
@@ -146,8 +150,10 @@ func text(rel string) string {
 		return "application/json"
 	case ".jsonl", ".ndjson":
 		return "application/x-ndjson"
-	case ".md", ".txt", ".jinja", ".csv", ".tsv":
+	case ".md", ".txt", ".jinja", ".jinja2", ".csv", ".tsv", ".bpe", ".tiktoken", ".toml":
 		return "text/plain"
+	case ".py": // code of its own, which a configuration names in auto_map
+		return "text/x-python"
 	case ".yaml", ".yml":
 		return "application/yaml"
 	}
@@ -229,7 +235,11 @@ func (r *reading) file(ctx context.Context, x *file) error {
 		}
 	default:
 		a.Location = slash(path.Join(filepath.ToSlash(r.f.root), x.rel))
-		label("archived", "no: weights referenced, not archived")
+		what := "no: weights referenced, not archived"
+		if x.hdr == nil { // a tokenizer, or weights in a form that is not read
+			what = "no: referenced, not archived"
+		}
+		label("archived", what)
 	}
 	if x.hdr != nil {
 		label("format", x.hdr.Format)

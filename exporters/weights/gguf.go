@@ -200,10 +200,15 @@ func (g *gguf) value(typ uint32, depth int) any {
 	return nil
 }
 
-// finite is f for JSON, which has no word for the others.
+// finite is f for JSON, which has no word for the others: they are the texts that quoteWords makes.
 func finite(f float64) any {
-	if math.IsNaN(f) || math.IsInf(f, 0) {
-		return nil
+	switch {
+	case math.IsNaN(f):
+		return "NaN"
+	case math.IsInf(f, 1):
+		return "Infinity"
+	case math.IsInf(f, -1):
+		return "-Infinity"
 	}
 	return f
 }
@@ -235,8 +240,8 @@ func (g *gguf) array(depth int) any {
 func (g *gguf) tensor(align uint64) (tensor, error) {
 	t := tensor{Name: g.text(math.MaxUint16), Shape: []uint64{}}
 	dims := g.u32()
-	if g.err == nil && dims > maxShape {
-		return t, badHeader("tensor %.60q: %d dimensions, at most %d", t.Name, dims, maxShape)
+	if g.err == nil && dims > maxDims {
+		return t, badHeader("tensor %.60q: %d dimensions, at most %d", t.Name, dims, maxDims)
 	}
 	for range dims {
 		if g.err == nil {

@@ -143,7 +143,9 @@ func (r *reading) inFolder(dir string, files []*file) []*model {
 		Type          string   `json:"model_type"`
 		Architectures []string `json:"architectures"`
 	}
-	r.files[path.Join(dir, "config.json")].json(&config) // describe says what is wrong with it
+	if x := r.files[path.Join(dir, "config.json")]; !x.json(&config) {
+		r.document(x, new(any)) // one of another form may be another tool's
+	}
 	peft := r.files[path.Join(dir, "adapter_config.json")]
 	if len(tensors) > 0 || config.Type != "" || len(config.Architectures) > 0 || peft != nil && peft.key != "" {
 		m := &model{dir: dir, files: append(tensors, docs...)}

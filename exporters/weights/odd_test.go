@@ -5,12 +5,16 @@ import (
 	"crypto/sha256"
 	"crypto/sha512"
 	"fmt"
+	"math"
+	"os"
 	"path/filepath"
 	"slices"
 	"strings"
 	"testing"
 
 	"github.com/google/go-cmp/cmp"
+
+	pb "github.com/exitramp/exitramp/proto/exitramp/v1"
 )
 
 const oneTensor = `{"w":{"dtype":"U8","shape":[1],"data_offsets":[0,1]}}`
@@ -19,19 +23,19 @@ const oneTensor = `{"w":{"dtype":"U8","shape":[1],"data_offsets":[0,1]}}`
 func TestBigEndian(t *testing.T) {
 	g := &gg{big: true}
 	g.WriteString("GGUF")
-	b := g.n(uint32(3), uint64(1), uint64(2), "general.name", uint32(8), "s390x", "n", uint32(2), uint16(258), "w", uint32(1), uint64(8), uint32(0), uint64(0)).data(32)
+	b := g.n(uint32(3), uint64(1), uint64(3), "general.name", uint32(8), "s390x", "n", uint32(2), uint16(258), "scale", uint32(6), float32(math.Inf(-1)), "w", uint32(1), uint64(8), uint32(0), uint64(0)).data(32)
 	h, err := readGGUF(bytes.NewReader(b), int64(len(b)))
 	if err != nil {
 		t.Fatal(err)
 	}
-	if d := cmp.Diff(map[string]any{"general.name": "s390x", "n": uint32(258)}, h.Metadata); d != "" || h.Order != "big-endian" || h.Tensors[0].Shape[0] != 8 {
+	if d := cmp.Diff(map[string]any{"general.name": "s390x", "n": uint32(258), "scale": "-Infinity"}, h.Metadata); d != "" || h.Order != "big-endian" || h.Tensors[0].Shape[0] != 8 {
 		t.Error(d, h)
 	}
 }
 
-// Python writes NaN and Infinity where JSON has no such numbers: in the configuration of Mamba 2, and in the log of a
+// A folder as it is: Python writes NaN and Infinity where JSON has no such numbers: in the configuration of Mamba 2, and in the log of a
 // training that diverged.
-func TestPythonJSON(t *testing.T) {
+func TestOddFolder(t *testing.T) {
 	root := t.TempDir()
 	for name, b := range map[string]string{
 		"m/model.safetensors":                string(st(oneTensor, 1)),
@@ -41,11 +45,27 @@ func TestPythonJSON(t *testing.T) {
 		"m/pytorch_model.bin.index.json":     `{"weight_map":{"a":"pytorch_model-00001-of-00002.bin"}}`,
 		"m/model.safetensors.index.x-y.json": `{"weight_map":{"a":"model.x-y.safetensors"}}`,
 		"m/adapter_config.json":              `{"base_model_name_or_path":`,
+		"z/config.json":                      "",
+		"s/modeling_s.py":                    "import torch\n",
+		"s/tokenizer.model":                  "\x0a\x00",
 		"s/config.json":                      `{"model_type":"a","x":NaN,"hub_token":"not-shown"}`,
 	} {
 		put(t, filepath.Join(root, name), []byte(b))
 	}
+	if err := os.Symlink("../m", filepath.Join(root, "s/link")); err != nil {
+		t.Skip(err)
+	}
 	mem, rep := export(t, Open(root, false))
+	archived := map[string]string{}
+	for r, err := range mem.Records(t.Context(), nil) {
+		if a, ok := r.(*pb.Artifact); ok && err == nil && strings.HasPrefix(a.Name, "s/") {
+			archived[a.Name] = a.Data.GetMediaType() + label(a.Meta, "archived")
+		}
+	}
+	texts := map[string]string{"s/config.json": "no: its member hub_token may be a secret", "s/modeling_s.py": "text/x-python", "s/tokenizer.model": "no: referenced, not archived"}
+	if d := cmp.Diff(texts, archived); d != "" {
+		t.Error(d)
+	}
 	ms := models(t, mem)
 	if got := label(ms["m"].GetMeta(), "seed"); got != "9007199254740993" {
 		t.Errorf("seed %s", got)
@@ -63,7 +83,7 @@ func TestPythonJSON(t *testing.T) {
 		got = append(got, g.Kind+" "+g.Place)
 	}
 	slices.Sort(got)
-	want := []string{"artifact m/model.x-y.safetensors", "artifact m/pytorch_model-00001-of-00002.bin", "model m/adapter_config.json"}
+	want := []string{"artifact m/model.x-y.safetensors", "artifact m/pytorch_model-00001-of-00002.bin", "artifact s/link", "model m/adapter_config.json", "model z/config.json"}
 	if d := cmp.Diff(want, got); d != "" {
 		t.Error(d)
 	}

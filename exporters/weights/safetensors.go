@@ -47,7 +47,8 @@ type header struct {
 const (
 	maxHeader  = 100_000_000 // as the safetensors library has it
 	maxTensors = 1 << 20
-	maxShape   = 8
+	maxShape   = 64 // PyTorch's
+	maxDims    = 8  // GGUF has four
 )
 
 // errHeader is of a header that is not what it claims to be.
