@@ -164,7 +164,11 @@ func TestLayoutOdd(t *testing.T) {
 	w := string(st(oneTensor, 1))
 	good := blob(fmt.Sprintf(`{"config":%s,"layers":[%s,%s]}`, blob("{}", false), blob(w, false), blob("changed", true)), false)
 	put(t, filepath.Join(root, "l/oci-layout"), []byte(`{}`))
-	put(t, filepath.Join(root, "l/index.json"), fmt.Appendf(nil, `{"manifests":[%s,%s,%s]}`, good, blob("no JSON {", false), blob(`{"manifests":[]}`, false)))
+	put(t, filepath.Join(root, "bare/oci-layout"), []byte(`{}`))
+	empty := fmt.Sprintf(`{"digest":"sha256:%x","size":2,"data":"e30="}`, sha256.Sum256([]byte("{}")))
+	named := blob(fmt.Sprintf(`{"manifests":[%s]}`, blob(fmt.Sprintf(`{"config":%s,"layers":[%s]}`, empty, blob(w, false)), false)), false)
+	named = strings.Replace(named, "{", `{"annotations":{"org.opencontainers.image.ref.name":"v1"},`, 1)
+	put(t, filepath.Join(root, "l/index.json"), fmt.Appendf(nil, `{"manifests":[%s,%s,%s,%s]}`, named, good, blob("no JSON {", false), blob(`{"manifests":[]}`, false)))
 	put(t, filepath.Join(root, "broken/oci-layout"), []byte(`{}`))
 	put(t, filepath.Join(root, "broken/index.json"), []byte(`{"manifests":7}`))
 	mem, rep := export(t, Open(root, false))
@@ -173,13 +177,13 @@ func TestLayoutOdd(t *testing.T) {
 		got = append(got, g.Kind+" "+filepath.Dir(g.Place)+" "+g.Reason.String())
 	}
 	slices.Sort(got)
-	want := []string{"artifact l/blobs/sha512 REASON_CORRUPT", "model broken REASON_CORRUPT", "model l/blobs/sha512 REASON_CORRUPT"}
+	want := []string{"artifact bare REASON_GONE", "artifact l/blobs/sha512 REASON_CORRUPT", "model broken REASON_CORRUPT", "model l/blobs/sha512 REASON_CORRUPT"}
 	if d := cmp.Diff(want, got); d != "" {
 		t.Error(d)
 	}
 	ms := models(t, mem)
-	if len(ms) != 1 {
-		t.Errorf("%d models, want 1", len(ms))
+	if len(ms) != 2 || ms["v1"] == nil {
+		t.Errorf("%d models, want 2, and one called v1", len(ms))
 	}
 	for _, m := range ms {
 		if want := fmt.Sprintf("%x", sha256.Sum256([]byte(w))); fmt.Sprintf("%x", m.Digest) != want {
