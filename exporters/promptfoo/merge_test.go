@@ -55,6 +55,16 @@ defaultTest: {assert: [{type: contains, value: default}], options: {disableDefau
 tests: [{vars: {x: plain}}]
 scenarios: [{config: [{vars: {x: s1}}], tests: [{assert: [{type: contains, value: test}]}]}]
 `, []string{"plain: default", "s1: test"}},
+		"references": {`
+prompts: ['A {{x}} B']
+assertionTemplates: {t: {type: contains, value: A}, 'a/b c': {type: contains, value: slash}}
+shared: {vars: {x: shared}, list: [{$ref: '#/assertionTemplates/t'}, {$ref: '#/assertionTemplates/a~1b%20c'}]}
+tests:
+  - {vars: {x: one}, assert: [{$ref: '#/assertionTemplates/t', value: beside}]}
+  - {vars: {x: two}, assert: [{$ref: '#/assertionTemplates/t', weight: 0}]}
+  - {vars: {$ref: '#/shared/vars'}, assert: {$ref: '#/shared/list'}}
+  - {vars: {x: three}, assert: [{$ref: '#/tests/0/assert/0'}]}
+`, []string{"A one B: beside", "A two B:", "A shared B: A slash", "A three B: beside"}},
 		"a label goes before the text": {`
 prompts: [{raw: 'long {{x}}', label: l}, {raw: 'raw {{x}}', label: m}, 'plain {{x}}', {id: i, raw: 'with {{x}}'}]
 tests:
@@ -92,5 +102,35 @@ func TestNumbers(t *testing.T) {
 	}
 	if d := cmp.Diff(want, sent(t, yaml.String())); d != "" {
 		t.Error(d)
+	}
+}
+
+// References that lead nowhere or round are named, and those that multiply are refused.
+func TestReferences(t *testing.T) {
+	_, rep := export(t, write(t, `prompts: ['{{x}}']
+a: {$ref: '#/a'}
+b: {$ref: '#/c'}
+c: [{$ref: '#/b'}]
+tests: [{vars: {x: 1}, assert: [{$ref: '#/none'}, {$ref: '#/tests/9'}]}]
+`))
+	got := map[string]bool{}
+	for _, g := range rep.Gaps {
+		got[g.Place] = g.Detail == nowhere
+	}
+	if !got["a.$ref"] || !got["tests[0].assert[0].$ref"] || !got["tests[0].assert[1].$ref"] || !got["b[0].$ref"] {
+		t.Error(got)
+	}
+	var laughs strings.Builder
+	laughs.WriteString("prompts: [a]\nl0: [1, 2, 3, 4, 5, 6, 7, 8, 9, 10]\n")
+	for _, n := range []string{"1 0", "2 1", "3 2", "4 3", "5 4", "6 5", "7 6"} {
+		one := "{$ref: '#/l" + n[2:] + "'}, "
+		laughs.WriteString("l" + n[:1] + ": [" + strings.TrimSuffix(strings.Repeat(one, 10), ", ") + "]\n")
+	}
+	v, err := parse([]byte(laughs.String()))
+	if err != nil {
+		t.Fatal(err)
+	}
+	if _, err := understand(v); err == nil || !strings.Contains(err.Error(), "more than 500000 values") {
+		t.Error(err)
 	}
 }

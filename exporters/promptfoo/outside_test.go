@@ -30,7 +30,7 @@ tests:
 	for _, g := range rep.Gaps {
 		got = append(got, g.Place)
 	}
-	want := []string{"prompts[0]", "tests[0].vars.x", "tests[1]", "defaultTest.options.rubricPrompt", "defaultTest.options.transform", "extensions[0]", "nunjucksFilters.shout",
+	want := []string{"tests[0].assert[2].value.$ref", "prompts[0]", "tests[0].vars.x", "tests[1]", "defaultTest.options.rubricPrompt", "defaultTest.options.transform", "extensions[0]", "nunjucksFilters.shout",
 		"providers[0].config.tools", "tests[0].assert[0].value", "tests[0].assert[1].value.$ref", "tests[0].vars.deep.of", "tests[0].vars.list[0]"}
 	if d := cmp.Diff(want, got); d != "" {
 		t.Error(d)

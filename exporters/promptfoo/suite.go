@@ -51,6 +51,11 @@ type prompt struct {
 
 // understand reads a document. Beyond maxCases cases it is refused.
 func understand(v any) (*suite, error) {
+	r := &refs{doc: v}
+	v, err := r.value(v, "", nil)
+	if err != nil {
+		return nil, err
+	}
 	doc, ok := v.(map[string]any)
 	if !ok {
 		return nil, errors.New("it is no mapping; want prompts, providers and tests")
@@ -59,6 +64,9 @@ func understand(v any) (*suite, error) {
 		return nil, errors.New("it has neither prompts nor tests nor scenarios")
 	}
 	b := &builder{out: &suite{judged: map[string]int{}}, doc: doc, seen: map[string]int{}, left: map[string]bool{}}
+	for _, place := range r.lost {
+		b.leaveFor(place, nowhere)
+	}
 	b.out.description, _ = doc["description"].(string)
 	b.readPrompts(doc["prompts"])
 	b.base, _ = doc["defaultTest"].(map[string]any)

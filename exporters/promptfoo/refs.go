@@ -1,0 +1,103 @@
+package promptfoo
+
+import (
+	"fmt"
+	"maps"
+	"net/url"
+	"slices"
+	"strconv"
+	"strings"
+
+	"github.com/exitramp/exitramp/context/harness"
+)
+
+// maxRefs is how many references one leads through at most.
+const maxRefs = 20
+
+const nowhere = "it points at nothing in the file, or at itself"
+
+// refs puts what references point at in their places, as promptfoo does for a whole suite: {$ref: "#/shared/x"}. What
+// stands beside a reference goes before what it points at.
+type refs struct {
+	doc   any
+	nodes int
+	lost  []string // places of references that lead nowhere
+}
+
+func (r *refs) value(v any, place string, open []string) (any, error) {
+	if r.nodes++; r.nodes > maxNodes {
+		return nil, fmt.Errorf("%s: more than %d values, references followed", place, maxNodes)
+	}
+	switch v := v.(type) {
+	case []any:
+		out := make([]any, len(v))
+		for i, x := range v {
+			var err error
+			if out[i], err = r.value(x, place+"["+strconv.Itoa(i)+"]", open); err != nil {
+				return nil, err
+			}
+		}
+		return out, nil
+	case map[string]any:
+		return r.mapping(v, place, open)
+	}
+	return v, nil
+}
+
+func (r *refs) mapping(v map[string]any, place string, open []string) (any, error) {
+	out := map[string]any{}
+	ref, _ := v["$ref"].(string)
+	follow := strings.HasPrefix(ref, "#/")
+	if follow {
+		to, ok := pointed(r.doc, ref)
+		if !ok || slices.Contains(open, ref) || len(open) == maxRefs {
+			r.lost, follow = append(r.lost, strings.TrimPrefix(place+".$ref", ".")), false
+		} else {
+			to, err := r.value(to, place, append(slices.Clip(open), ref))
+			m, isMap := to.(map[string]any)
+			if err != nil || !isMap || len(v) == 1 {
+				return to, err
+			}
+			out = m
+		}
+	}
+	for _, k := range slices.Sorted(maps.Keys(v)) {
+		if follow && k == "$ref" {
+			continue
+		}
+		x, err := r.value(v[k], strings.TrimPrefix(place+"."+harness.Short(k), "."), open)
+		if err != nil {
+			return nil, err
+		}
+		out[k] = x
+	}
+	return out, nil
+}
+
+// pointed is what a JSON pointer in a fragment leads to in v.
+func pointed(v any, ref string) (any, bool) {
+	for part := range strings.SplitSeq(strings.TrimPrefix(ref, "#/"), "/") {
+		part, err := url.PathUnescape(part)
+		if err != nil {
+			return nil, false
+		}
+		part = strings.NewReplacer("~1", "/", "~0", "~").Replace(part)
+		switch at := v.(type) {
+		case map[string]any:
+			x, ok := at[part]
+			if !ok {
+				return nil, false
+			}
+			v = x
+		case []any:
+			i, err := strconv.Atoi(part)
+			if err != nil || i < 0 || i >= len(at) {
+				return nil, false
+			}
+			v = at[i]
+		default:
+			return nil, false
+		}
+	}
+	return v, true
+}
