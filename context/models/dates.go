@@ -4,6 +4,7 @@ import (
 	"bytes"
 	_ "embed"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"io"
 	"maps"
@@ -14,8 +15,8 @@ import (
 
 // Dates are days on which providers stop serving models, as somebody read them.
 type Dates struct {
-	AsOf time.Time // when they were read
-	by   map[string]date
+	AsOf time.Time         // when they were read
+	by   map[string][]date // by id; a cloud may serve a model longer than its maker
 }
 
 type date struct {
@@ -48,7 +49,10 @@ func ReadDates(r io.Reader) (*Dates, error) {
 	if err := dec.Decode(&file); err != nil {
 		return nil, fmt.Errorf("models: dates: %w", err)
 	}
-	d := &Dates{by: map[string]date{}}
+	if _, err := dec.Token(); err != io.EOF {
+		return nil, errors.New("models: dates: the file goes on after its end")
+	}
+	d := &Dates{by: map[string][]date{}}
 	var err error
 	if d.AsOf, err = time.Parse(time.DateOnly, file.AsOf); err != nil {
 		return nil, fmt.Errorf("models: dates: as_of is %q, want a day like 2026-10-28", file.AsOf)
@@ -59,7 +63,7 @@ func ReadDates(r io.Reader) (*Dates, error) {
 			return nil, fmt.Errorf("models: dates: %v: want retires (a day), ids and source", m.IDs)
 		}
 		for _, id := range m.IDs {
-			d.by[id] = date{m.Provider, m.Source, on}
+			d.set(id, date{m.Provider, m.Source, on})
 		}
 	}
 	return d, nil
@@ -67,32 +71,39 @@ func ReadDates(r io.Reader) (*Dates, error) {
 
 // Add adds the dates of other, which go before those of d.
 func (d *Dates) Add(other *Dates) {
-	for id, on := range other.by {
-		d.by[id] = on
+	for id, all := range other.by {
+		for _, on := range all {
+			d.set(id, on)
+		}
 	}
 	if other.AsOf.After(d.AsOf) {
 		d.AsOf = other.AsOf
 	}
 }
 
-// of is the date of a model; provider may be empty. Libraries put the provider before the id ("openai:gpt-4o",
-// "anthropic/claude-x", "models/gemini-x").
-func (d *Dates) of(provider, id string) (date, bool) {
-	on, ok := d.by[id]
-	if !ok {
-		at := strings.IndexAny(id, ":/")
-		if at < 0 {
-			return date{}, false
-		}
-		by := id[:at]
-		if on, ok = d.by[id[at+1:]]; !ok || by != "models" && !strings.EqualFold(by, on.provider) {
-			return date{}, false
+// set takes the place of what was said of the same provider's model.
+func (d *Dates) set(id string, on date) {
+	same := func(o date) bool {
+		return o.provider == "" || on.provider == "" || strings.EqualFold(o.provider, on.provider)
+	}
+	d.by[id] = append(slices.DeleteFunc(slices.Clone(d.by[id]), same), on)
+}
+
+// of is the date of a model, the first of several; provider may be empty. Libraries put the provider before the id
+// ("openai:gpt-4o", "anthropic/claude-x", "models/gemini-x").
+func (d *Dates) of(provider, id string) (first date, ok bool) {
+	all, by := d.by[id], ""
+	if at := strings.IndexAny(id, ":/"); len(all) == 0 && at >= 0 {
+		by, all = id[:at], d.by[id[at+1:]]
+	}
+	for _, on := range all {
+		prefixed := by == "" || by == "models" || strings.EqualFold(by, on.provider)
+		said := provider == "" || on.provider == "" || strings.EqualFold(provider, on.provider)
+		if prefixed && said && (!ok || on.retires.Before(first.retires)) {
+			first, ok = on, true
 		}
 	}
-	if provider != "" && on.provider != "" && !strings.EqualFold(provider, on.provider) {
-		return date{}, false
-	}
-	return on, true
+	return first, ok
 }
 
 // tuned is the model that a fine-tuned one of OpenAI was made of; empty: it is none. It ends with its base.

@@ -192,9 +192,50 @@ func TestKnown(t *testing.T) {
 		t.Error("no day")
 	}
 	for _, bad := range []string{``, `{}`, `{"as_of":"soon"}`, `{"as_of":"2026-01-01","models":[{"retires":"2026-02-30","ids":["x"],"source":"y"}]}`,
-		`{"as_of":"2026-01-01","models":[{"retires":"2026-02-01","ids":["x"]}]}`, `{"as_of":"2026-01-01","model":[]}`} {
+		`{"as_of":"2026-01-01","models":[{"retires":"2026-02-01","ids":["x"]}]}`, `{"as_of":"2026-01-01","model":[]}`,
+		`{"as_of":"2026-01-01"} {"as_of":"2026-01-02"}`} {
 		if _, err := models.ReadDates(strings.NewReader(bad)); err == nil {
 			t.Errorf("%s is no list of dates", bad)
+		}
+	}
+}
+
+// Two providers serve a model of one name, each until a day of its own: what a list says of one hides nothing of the other.
+func TestTwoProviders(t *testing.T) {
+	read := func(s string) *models.Dates {
+		d, err := models.ReadDates(strings.NewReader(s))
+		if err != nil {
+			t.Fatal(err)
+		}
+		return d
+	}
+	src := list{
+		&pb.Model{Meta: &pb.Meta{Key: "model/1"}, Provider: "openai", RequestedId: "gpt-4o"},
+		&pb.Model{Meta: &pb.Meta{Key: "model/2"}, RequestedId: "azure/gpt-4o"},
+		&pb.Model{Meta: &pb.Meta{Key: "model/3"}, RequestedId: "openai:gpt-4o"},
+	}
+	for name, c := range map[string]struct{ more, openai, azure string }{
+		"another provider's": {`{"provider":"azure","retires":"2027-06-01","ids":["gpt-4o"],"source":"s"}`, "2027-01-14", "2027-06-01"},
+		"nobody's":           {`{"retires":"2027-07-01","ids":["gpt-4o"],"source":"s"}`, "2027-07-01", "0001-01-01"},
+		"the same, later":    {`{"provider":"OpenAI","retires":"2027-02-02","ids":["gpt-4o"],"source":"s"}`, "2027-02-02", "0001-01-01"},
+	} {
+		dates := read(`{"as_of": "2026-10-01", "models": [{"provider": "openai", "retires": "2027-01-14", "ids": ["gpt-4o"], "source": "s"}]}`)
+		dates.Add(read(`{"as_of": "2026-11-01", "models": [` + c.more + `]}`))
+		got, err := models.List(t.Context(), src, dates)
+		if err != nil {
+			t.Fatal(err)
+		}
+		for _, u := range got {
+			want := c.openai
+			switch {
+			case u.ID == "azure/gpt-4o":
+				want = c.azure
+			case u.ID == "openai:gpt-4o" && name == "nobody's": // a prefix that no list knows
+				want = "0001-01-01"
+			}
+			if day := u.Retires.Format(time.DateOnly); day != want {
+				t.Errorf("%s: %s %s ends %s, want %s", name, u.Provider, u.ID, day, want)
+			}
 		}
 	}
 }
