@@ -2,10 +2,12 @@ package unpack_test
 
 import (
 	"database/sql"
+	"encoding/csv"
 	"errors"
 	"math"
 	"os"
 	"path/filepath"
+	"slices"
 	"testing"
 
 	"github.com/google/go-cmp/cmp"
@@ -100,5 +102,34 @@ func TestEmptyOrigin(t *testing.T) {
 	}
 	if _, err := agentstate.Copy(t.Context(), &memstate.State{}, open(t, path), nil); !errors.Is(err, unpack.ErrFolder) {
 		t.Error(err)
+	}
+}
+
+// What a spreadsheet would run as a formula is text, also behind spaces and in the signs of full width.
+func TestFormulas(t *testing.T) {
+	var rs []agentstate.Record
+	words := []string{"=1+1", "+1", "-1", "@x", "\t=1", "\r=1", " =1", "\n=1", "＝1", "＠x", "|x", "a=1", "\ttab", ""}
+	for i, s := range words {
+		rs = append(rs, &pb.Memory{Meta: &pb.Meta{Key: agentstate.Key("memory", string(rune('a'+i)))}, Name: s})
+	}
+	path, _ := create(t, &one{rs: append([]agentstate.Record{&pb.Origin{Meta: &pb.Meta{Key: "origin/1"}}}, rs...)}, unpack.CSV)
+	f, err := os.Open(filepath.Join(path, "memory.csv"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer f.Close()
+	rows, err := csv.NewReader(f).ReadAll()
+	if err != nil {
+		t.Fatal(err)
+	}
+	at := slices.Index(rows[0], "name")
+	for i, s := range words {
+		want := "'" + s
+		if s == "a=1" || s == "" {
+			want = s
+		}
+		if got := rows[i+1][at]; got != want {
+			t.Errorf("%q is %q, want %q", s, got, want)
+		}
 	}
 }

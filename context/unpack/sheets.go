@@ -3,6 +3,8 @@ package unpack
 import (
 	"encoding/csv"
 	"fmt"
+	"strings"
+	"unicode"
 
 	"github.com/exitramp/exitramp/context/agentstate"
 )
@@ -61,11 +63,8 @@ func cell(v any) string {
 	case nil:
 		return ""
 	case string:
-		if v != "" {
-			switch v[0] {
-			case '=', '+', '-', '@', '\t', '\r':
-				return "'" + v
-			}
+		if first := []rune(strings.TrimLeftFunc(v, unicode.IsSpace)); len(first) > 0 && strings.ContainsRune("=+-@|＝＋－＠", first[0]) || strings.HasPrefix(v, "\t") || strings.HasPrefix(v, "\r") {
+			return "'" + v
 		}
 		return v
 	}
