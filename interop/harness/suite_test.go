@@ -33,6 +33,15 @@ tests: [{vars: {x: 1}, prompts: ['group:*']}, {vars: {x: 2}, prompts: [group]}, 
 defaultTest: {vars: {z: d}, options: {prefix: 'P ', suffix: ' S'}, assert: [{type: contains, value: '{{z}}'}]}
 tests: [{vars: {x: 1}}, {vars: {x: 2, z: e}, options: {prefix: ''}}, {vars: {x: 3}, options: {prefix: 'Q ', disableDefaultAsserts: true}, assert: [{type: equals, value: 'Q A 3 d S'}]}]
 `,
+	"references": `prompts: ['A {{x}} B {{y}}']
+assertionTemplates: {t: {type: contains, value: A}, 'a/b c': {type: icontains, value: b}}
+shared: {vars: {x: shared, y: .inf}, list: [{$ref: '#/assertionTemplates/t'}, {$ref: '#/assertionTemplates/a~1b%20c'}]}
+tests:
+  - {vars: {x: one, y: .nan}, assert: [{$ref: '#/assertionTemplates/t', value: beside}]}
+  - {vars: {x: two, y: -.inf}, assert: [{$ref: '#/assertionTemplates/t', weight: 0, value: beside}, {type: contains, value: two}]}
+  - {vars: {$ref: '#/shared/vars'}, assert: {$ref: '#/shared/list'}}
+  - {vars: {x: three, y: 1}, assert: [{$ref: '#/tests/0/assert/0'}]}
+`,
 	"scenarios": `prompts: ['A {{x}} {{y}}']
 tests: [{vars: {x: t, y: t}}]
 scenarios:
