@@ -1,7 +1,7 @@
 // Package weights reads models that lie in a folder: safetensors and GGUF files, folders as Hugging
 // Face's tools make them (a downloaded model, the cache with its snapshots, refs and blobs, an adapter
-// beside its base), OCI image layouts, and what is left of a fine-tune: training_args.json,
-// trainer_state.json, a dumped fine-tuning job of OpenAI's API.
+// beside its base), OCI image layouts, folders of Ollama, and what is left of a fine-tune:
+// training_args.json, trainer_state.json, a dumped fine-tuning job of OpenAI's API.
 //
 // Every file is an Artifact with its size and SHA-256. Texts are archived: they are the recipe. Weights
 // are referenced, not archived, unless ?files=all asks for their bytes; their headers are read, checked
