@@ -11,6 +11,12 @@ import (
 	pb "github.com/exitramp/exitramp/proto/exitramp/v1"
 )
 
+// unread is why a model is not described as a document has it.
+type unread struct {
+	reason pb.Gap_Reason
+	detail string
+}
+
 // json is the document in x, numbers as they are spelled; false: it is none, or too long to be looked at.
 func (x *file) json(v any) bool {
 	if x == nil || x.key == "" || x.size > maxDocument {
@@ -27,7 +33,7 @@ func (r *reading) document(x *file, v any) bool {
 	}
 	ok := x.json(v)
 	if !ok {
-		r.unread[x.rel] = "a document of a model that is not JSON of the form that its name promises: it is archived as it is, and the model is described without it"
+		r.unread[x.rel] = unread{pb.Gap_REASON_CORRUPT, "a document of a model that is not JSON of the form that its name promises: it is archived as it is, and the model is described without it"}
 	}
 	return ok
 }
@@ -35,7 +41,7 @@ func (r *reading) document(x *file, v any) bool {
 // unreadGaps yields what document noted.
 func (r *reading) unreadGaps() error {
 	for _, rel := range slices.Sorted(maps.Keys(r.unread)) {
-		if !r.out.Gap(&pb.Gap{Meta: agentstate.Meta("gap", nil, "model", rel), Kind: "model", Place: rel, Reason: pb.Gap_REASON_CORRUPT, Detail: r.unread[rel], Count: 1}) {
+		if !r.out.Gap(&pb.Gap{Meta: agentstate.Meta("gap", nil, "model", rel), Kind: "model", Place: rel, Reason: r.unread[rel].reason, Detail: r.unread[rel].detail, Count: 1}) {
 			return r.out.Err()
 		}
 	}

@@ -231,7 +231,35 @@ func (r *reading) describe(m *model) {
 					r.lacks(rel, whyMissing)
 				}
 			}
+			r.agrees(x, m.dir, index.Map)
 		}
+	}
+}
+
+// agrees notes where an index has tensors in files that do not have them.
+func (r *reading) agrees(x *file, dir string, in map[string]string) {
+	has := map[string]map[string]bool{}
+	n, first := 0, ""
+	for _, tensor := range slices.Sorted(maps.Keys(in)) {
+		rel := path.Join(dir, in[tensor])
+		y := r.files[rel]
+		if y == nil || y.hdr == nil { // said already
+			continue
+		}
+		if has[rel] == nil {
+			has[rel] = map[string]bool{}
+			for i := range y.hdr.Tensors {
+				has[rel][y.hdr.Tensors[i].Name] = true
+			}
+		}
+		if !has[rel][tensor] {
+			if n++; n == 1 {
+				first = fmt.Sprintf("%.60q in %.60q", tensor, in[tensor])
+			}
+		}
+	}
+	if n > 0 {
+		r.unread[x.rel] = unread{pb.Gap_REASON_CORRUPT, fmt.Sprintf("it has %d tensors in files that do not have them, the first %s: the files are of another model or version", n, first)}
 	}
 }
 

@@ -6,6 +6,8 @@ import (
 	"maps"
 	"path"
 	"strings"
+
+	pb "github.com/exitramp/exitramp/proto/exitramp/v1"
 )
 
 // Names in manifests of OCI image layouts.
@@ -64,7 +66,7 @@ func (r *reading) inLayouts() []*model {
 // manifest is the model of one manifest, or those of an index.
 func (r *reading) manifest(dir string, d descriptor, depth int, left *int) []*model {
 	if *left--; *left < 0 || depth > 3 {
-		r.unread[dir] = fmt.Sprintf("more than %d manifests, or indexes in indexes in indexes: the models behind them are not described", maxManifests)
+		r.unread[dir] = unread{pb.Gap_REASON_LIMIT, fmt.Sprintf("more than %d manifests, or indexes in indexes in indexes: the models behind them are not described", maxManifests)}
 		return nil
 	}
 	x := r.blob(dir, d)

@@ -43,6 +43,7 @@ func TestOddFolder(t *testing.T) {
 		"m/training_args.json":               "\ufeff" + `{"seed":9007199254740993,"x":-Infinity}`,
 		"m/trainer_state.json":               `{"best_metric":NaN,"global_step":5,"log_history":[{"loss":NaN}]}`,
 		"m/pytorch_model.bin.index.json":     `{"weight_map":{"a":"pytorch_model-00001-of-00002.bin"}}`,
+		"m/model.safetensors.index.json":     `{"weight_map":{"w":"model.safetensors","v":"model.safetensors"}}`,
 		"m/model.safetensors.index.x-y.json": `{"weight_map":{"a":"model.x-y.safetensors"}}`,
 		"m/adapter_config.json":              `{"base_model_name_or_path":`,
 		"z/config.json":                      "",
@@ -83,7 +84,7 @@ func TestOddFolder(t *testing.T) {
 		got = append(got, g.Kind+" "+g.Place)
 	}
 	slices.Sort(got)
-	want := []string{"artifact m/model.x-y.safetensors", "artifact m/pytorch_model-00001-of-00002.bin", "artifact s/link", "model m/adapter_config.json", "model z/config.json"}
+	want := []string{"artifact m/model.x-y.safetensors", "artifact m/pytorch_model-00001-of-00002.bin", "artifact s/link", "model m/adapter_config.json", "model m/model.safetensors.index.json", "model z/config.json"}
 	if d := cmp.Diff(want, got); d != "" {
 		t.Error(d)
 	}
@@ -223,5 +224,23 @@ func TestOllama(t *testing.T) {
 	slices.Sort(got)
 	if d := cmp.Diff([]string{"REASON_CORRUPT", "REASON_GONE"}, got); d != "" {
 		t.Error(d)
+	}
+}
+
+// Indexes in indexes in indexes end in a limit that is said.
+func TestDeepIndex(t *testing.T) {
+	root := t.TempDir()
+	d := ""
+	for range 7 {
+		b := `{"manifests":[` + d + `]}`
+		sum := fmt.Sprintf("%x", sha256.Sum256([]byte(b)))
+		put(t, filepath.Join(root, "blobs/sha256", sum), []byte(b))
+		d = fmt.Sprintf(`{"digest":"sha256:%s","size":%d}`, sum, len(b))
+	}
+	put(t, filepath.Join(root, "oci-layout"), []byte(`{}`))
+	put(t, filepath.Join(root, "index.json"), []byte(`{"manifests":[`+d+`]}`))
+	_, rep := export(t, Open(root, false))
+	if len(rep.Gaps) != 1 || rep.Gaps[0].Kind != "model" || rep.Gaps[0].Reason != pb.Gap_REASON_LIMIT {
+		t.Error(rep.Gaps)
 	}
 }

@@ -119,7 +119,7 @@ type reading struct {
 	headers map[[32]byte]string // keys of the Artifacts that hold a header, by the digest of the file
 	missing map[string]string   // files that a document names and that are not there, and why one says so
 	lacking uint64              // more of them
-	unread  map[string]string   // documents that are not what they should be, and why
+	unread  map[string]unread   // documents that are not what they should be
 }
 
 // Records reads the folder.
@@ -130,7 +130,7 @@ func (f *Folder) Records(ctx context.Context, opts *agentstate.ReadOptions) iter
 			out.Fail(fmt.Errorf("weights: %w", agentstate.ErrCursor))
 			return
 		}
-		r := &reading{f: f, out: out, files: map[string]*file{}, digest: map[string]digest{}, made: map[string][]byte{}, named: map[string][]base{}, headers: map[[32]byte]string{}, missing: map[string]string{}, unread: map[string]string{}}
+		r := &reading{f: f, out: out, files: map[string]*file{}, digest: map[string]digest{}, made: map[string][]byte{}, named: map[string][]base{}, headers: map[[32]byte]string{}, missing: map[string]string{}, unread: map[string]unread{}}
 		f.mu.Lock()
 		f.reading = r
 		f.mu.Unlock()
