@@ -65,7 +65,7 @@ func TestBad(t *testing.T) {
 		"surrogates, NUL":        {put(inFolder, `{"type":"user","uuid":"\ud800","message":{"role":"user","content":"\ud83d \u0000"}}`+"\n"), nil, 1},
 		"bytes that are no text": {put(inFolder, `{"type":"user","uuid":"x","message":{"role":"user","content":"`+"\xff\xfe"+`"}}`+"\n"), nil, 1},
 		"parents in a ring": {put(inFolder, `{"type":"user","uuid":"a","parentUuid":"b","message":{"content":"x"}}`+"\n"+`{"type":"user","uuid":"b","parentUuid":"a","message":{"content":"x"}}`+"\n"+
-			strings.ReplaceAll(user, "u1", "c")+strings.ReplaceAll(user, "u1", "c")), nil, 3},
+			strings.ReplaceAll(user, "u1", "c")+strings.ReplaceAll(user, "u1", "c")), []string{"message " + inFolder + " line 1 corrupt"}, 3},
 		"parent not there":      {put(inFolder, user+`{"type":"user","uuid":"u2","parentUuid":"gone","isSidechain":true,"message":{"content":"x"}}`+"\n"), []string{"message " + inFolder + " line 2 gone"}, 2},
 		"session not there":     {put(".claude/projects/p/gone/subagents/agent-a.jsonl", user), []string{"conversation .claude/projects/p/gone.jsonl of agent-a.jsonl gone"}, -1},
 		"deep JSON":             {put(inFolder, user+strings.Repeat("[", 1<<20)+"\n"), []string{"message " + inFolder + " line 2 corrupt"}, 1},

@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"errors"
 	"fmt"
+	"slices"
 	"strconv"
 	"strings"
 
@@ -29,6 +30,8 @@ type transcript struct {
 	nodes    []node            // the first one is nothing: what the roots follow
 	read     homefiles.LineSet // lines that are read a second time
 	branched bool
+	side     int32        // the last message of a sidechain
+	late     map[int32]id // of messages that stand before what they follow: the id of that
 }
 
 // A place is where an id stands, and the message that it belongs to.
@@ -134,9 +137,16 @@ func outline(f *homefiles.File, d *pb.Data) (*transcript, error) {
 		n := int32(len(t.nodes))
 		t.nodes = append(t.nodes, node{id: x, parent: parent})
 		t.lines[x] = place{int32(no), n}
-		t.branched = t.branched || parent != 0 && t.nodes[parent].child
+		// A second root is a branch, too: a compaction starts one, and so does a sidechain.
+		t.branched = t.branched || t.nodes[parent].child
 		t.nodes[parent].child = true
-		if !l.sidechain {
+		if up := newID(l.parent); up != (id{}) && t.lines[up] == (place{}) {
+			if t.late == nil {
+				t.late = map[int32]id{}
+			}
+			t.late[n] = up
+		}
+		if t.side = n; !l.sidechain {
 			t.head = n
 		}
 		api, last = answer, n
@@ -148,6 +158,10 @@ func outline(f *homefiles.File, d *pb.Data) (*transcript, error) {
 		}
 		return nil
 	})
+	t.link()
+	if t.head == 0 { // a sub-agent's own file
+		t.head = t.side
+	}
 	if n := t.lines[newID(leaf)].node; n != 0 {
 		t.head = n
 	}
@@ -160,6 +174,29 @@ func outline(f *homefiles.File, d *pb.Data) (*transcript, error) {
 		t.title = t.words
 	}
 	return t, err
+}
+
+// maxClimb is how many steps link takes at most: a home of real size needs few.
+const maxClimb = 10_000_000
+
+// link finds what those messages follow that stand before it. One that would follow itself in a ring
+// stays a root.
+func (t *transcript) link() {
+	steps := 0
+	for _, n := range slices.Backward(sortedKeys(t.late)) {
+		p := t.lines[t.late[n]].node
+		k := p
+		for ; k != 0 && k != n && steps < maxClimb; k = t.nodes[k].parent {
+			steps++
+		}
+		if p != 0 && k == 0 {
+			t.branched = t.branched || t.nodes[p].child
+			t.nodes[n].parent, t.nodes[p].child = p, true
+			if t.head == p {
+				t.head = n
+			}
+		}
+	}
 }
 
 // maxTitle is how many characters of a person's words are a title.
@@ -191,7 +228,7 @@ func (t *transcript) context() []string {
 		return nil
 	}
 	n := 0
-	for k := t.head; k != 0; k = t.nodes[k].parent { // a parent stands before its child: no ring
+	for k := t.head; k != 0; k = t.nodes[k].parent { // link makes no ring
 		n++
 	}
 	out := make([]string, n)
@@ -233,13 +270,18 @@ func (t *transcript) messages(f *homefiles.File, d *pb.Data, r *reading) error {
 		if cur != nil && at == p.node {
 			cur.Parts = append(cur.Parts, parts(body.content)...)
 		} else {
-			if err := flush(); err != nil {
+			err := flush()
+			if err != nil {
 				return err
 			}
-			if x := newID(l.parent); x != (id{}) && t.lines[x] == (place{}) {
-				if err := gap(no, pb.Gap_REASON_GONE, "what it follows, "+x.String()+", is not there"); err != nil {
-					return err
-				}
+			switch x, late := t.late[p.node]; {
+			case late && t.lines[x] == (place{}):
+				err = gap(no, pb.Gap_REASON_GONE, "what it follows, "+x.String()+", is not there")
+			case late && t.nodes[p.node].parent == 0 && t.lines[x].node != 0:
+				err = gap(no, pb.Gap_REASON_CORRUPT, "what it follows, "+x.String()+", follows it: it stands as a first message")
+			}
+			if err != nil {
+				return err
 			}
 			position++
 			parent := last

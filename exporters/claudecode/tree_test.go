@@ -1,0 +1,54 @@
+package claudecode
+
+import (
+	"fmt"
+	"strings"
+	"testing"
+
+	"github.com/google/go-cmp/cmp"
+
+	"github.com/exitramp/exitramp/context/agentstate"
+	"github.com/exitramp/exitramp/exporters/exportertest"
+	pb "github.com/exitramp/exitramp/proto/exitramp/v1"
+)
+
+// TestTree: what the model sees of a transcript, and what each message follows.
+func TestTree(t *testing.T) {
+	line := func(id, parent, more string) string {
+		if parent = `"` + parent + `"`; parent == `""` {
+			parent = "null"
+		}
+		return fmt.Sprintf(`{"type":"user","uuid":"%s","parentUuid":%s,%s"message":{"role":"user","content":"x"}}`+"\n", id, parent, more)
+	}
+	const side = `"isSidechain":true,`
+	compact := `{"type":"system","subtype":"compact_boundary","uuid":"k","parentUuid":null,"logicalParentUuid":"b","content":"Conversation compacted"}` + "\n"
+	for _, x := range []struct{ name, lines, head, context, parents string }{
+		{"a line", line("a", "", "") + line("b", "a", ""), "b", "", "a< b<a"},
+		{"compacted", line("a", "", "") + line("b", "a", "") + compact + line("c", "k", `"isCompactSummary":true,`) + line("d", "c", ""), "d", "k c d", "a< b<a k< c<k d<c"},
+		{"a sidechain beside it", line("a", "", "") + line("s", "", side) + line("r", "s", side) + line("b", "a", ""), "b", "a b", "a< s< r<s b<a"},
+		{"a sub-agent's own file", line("s", "", side) + line("r", "s", side), "r", "", "s< r<s"},
+		{"a child before its parent", line("a", "", "") + line("c", "b", "") + line("b", "a", ""), "c", "a b c", "a< c<b b<a"},
+		{"a ring", line("a", "b", "") + line("b", "a", ""), "b", "", "a< b<a"},
+	} {
+		mem, _ := exportertest.Export(t, home(t, map[string]string{"projects/p/s.jsonl": x.lines}))
+		r, err := mem.Get(t.Context(), "conversation/p/s")
+		if err != nil {
+			t.Fatal(err)
+		}
+		c := r.(*pb.Conversation)
+		id := func(key string) string { return strings.TrimPrefix(key, "message/p/s/") }
+		var context, parents []string
+		for _, k := range c.ContextKeys {
+			context = append(context, id(k))
+		}
+		for r := range mem.Records(t.Context(), &agentstate.ReadOptions{}) {
+			if m, ok := r.(*pb.Message); ok {
+				parents = append(parents, id(m.Meta.Key)+"<"+id(m.ParentKey))
+			}
+		}
+		got := []string{id(c.HeadKey), strings.Join(context, " "), strings.Join(parents, " ")}
+		if d := cmp.Diff([]string{x.head, x.context, x.parents}, got); d != "" {
+			t.Errorf("%s: %s", x.name, d)
+		}
+	}
+}
