@@ -42,6 +42,7 @@ type node struct {
 	id     id
 	parent int32
 	child  bool // somebody follows it
+	side   bool // of a sidechain
 }
 
 // key is the key of a message; empty for none.
@@ -135,16 +136,16 @@ func outline(f *homefiles.File, d *pb.Data) (*transcript, error) {
 			t.words = firstWords(readBody(l.message).content)
 		}
 		n := int32(len(t.nodes))
-		t.nodes = append(t.nodes, node{id: x, parent: parent})
+		t.nodes = append(t.nodes, node{id: x, parent: parent, side: l.sidechain})
 		t.lines[x] = place{int32(no), n}
-		// A second root is a branch, too: a compaction starts one, and so does a sidechain.
-		t.branched = t.branched || t.nodes[parent].child
-		t.nodes[parent].child = true
 		if up := newID(l.parent); up != (id{}) && t.lines[up] == (place{}) {
 			if t.late == nil {
 				t.late = map[int32]id{}
 			}
 			t.late[n] = up
+		} else { // a second root is a branch, too: a compaction starts one, and so does a sidechain
+			t.branched = t.branched || t.nodes[parent].child
+			t.nodes[parent].child = true
 		}
 		if t.side = n; !l.sidechain {
 			t.head = n
@@ -163,7 +164,7 @@ func outline(f *homefiles.File, d *pb.Data) (*transcript, error) {
 		t.head = t.side
 	}
 	if n := t.lines[newID(leaf)].node; n != 0 {
-		t.head = n
+		t.head = t.tip(n)
 	}
 	for _, v := range []jsonvalue.Value{made, custom} { // a person's counts before the program's
 		if s := v.Text(); s != "" {
@@ -197,6 +198,21 @@ func (t *transcript) link() {
 			}
 		}
 	}
+}
+
+// tip is the last message that follows n: Claude Code goes on there, also where it named n before.
+func (t *transcript) tip(n int32) int32 {
+	if !t.nodes[n].child {
+		return n
+	}
+	tip, below := n, make([]bool, len(t.nodes))
+	below[n] = true
+	for k := int32(1); k < int32(len(t.nodes)); k++ {
+		if x := t.nodes[k]; below[x.parent] && !x.side {
+			tip, below[k] = k, true
+		}
+	}
+	return tip
 }
 
 // maxTitle is how many characters of a person's words are a title.

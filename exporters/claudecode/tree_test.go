@@ -21,13 +21,17 @@ func TestTree(t *testing.T) {
 		return fmt.Sprintf(`{"type":"user","uuid":"%s","parentUuid":%s,%s"message":{"role":"user","content":"x"}}`+"\n", id, parent, more)
 	}
 	const side = `"isSidechain":true,`
+	leaf := func(id string) string { return `{"type":"last-prompt","leafUuid":"` + id + `"}` + "\n" }
 	compact := `{"type":"system","subtype":"compact_boundary","uuid":"k","parentUuid":null,"logicalParentUuid":"b","content":"Conversation compacted"}` + "\n"
 	for _, x := range []struct{ name, lines, head, context, parents string }{
 		{"a line", line("a", "", "") + line("b", "a", ""), "b", "", "a< b<a"},
 		{"compacted", line("a", "", "") + line("b", "a", "") + compact + line("c", "k", `"isCompactSummary":true,`) + line("d", "c", ""), "d", "k c d", "a< b<a k< c<k d<c"},
 		{"a sidechain beside it", line("a", "", "") + line("s", "", side) + line("r", "s", side) + line("b", "a", ""), "b", "a b", "a< s< r<s b<a"},
 		{"a sub-agent's own file", line("s", "", side) + line("r", "s", side), "r", "", "s< r<s"},
-		{"a child before its parent", line("a", "", "") + line("c", "b", "") + line("b", "a", ""), "c", "a b c", "a< c<b b<a"},
+		{"a child before its parent", line("a", "", "") + line("c", "b", "") + line("b", "a", ""), "c", "", "a< c<b b<a"},
+		{"what it follows is gone", line("a", "", "") + line("c", "b", ""), "c", "", "a< c<"},
+		{"goes on behind the leaf", line("a", "", "") + leaf("a") + line("b", "a", "") + line("s", "a", side), "b", "a b", "a< b<a s<a"},
+		{"a branch beside the leaf", line("a", "", "") + line("b", "a", "") + leaf("b") + line("c", "a", ""), "b", "a b", "a< b<a c<a"},
 		{"a ring", line("a", "b", "") + line("b", "a", ""), "b", "", "a< b<a"},
 	} {
 		mem, _ := exportertest.Export(t, home(t, map[string]string{"projects/p/s.jsonl": x.lines}))
