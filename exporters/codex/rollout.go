@@ -10,7 +10,6 @@ import (
 	"fmt"
 	"io"
 	"path"
-	"strconv"
 	"strings"
 	"time"
 
@@ -19,7 +18,6 @@ import (
 	"github.com/exitramp/exitramp/context/agentstate"
 	"github.com/exitramp/exitramp/exporters/internal/homefiles"
 	"github.com/exitramp/exitramp/exporters/internal/jsonvalue"
-	"github.com/exitramp/exitramp/exporters/internal/responses"
 	pb "github.com/exitramp/exitramp/proto/exitramp/v1"
 )
 
@@ -112,6 +110,7 @@ type head struct {
 	from, to   int64
 	lines      homefiles.LineSet // that are read a second time
 	cut        bool              // its first line is missing
+	edited     bool              // a compaction or a rollback changed what the model sees
 }
 
 // A base is the rollout in which the turns before a fork or a revert stand: so many bytes of it.
@@ -136,6 +135,9 @@ func headOf(f *homefiles.File, d *pb.Data) (*head, error) {
 		}
 		switch {
 		case l.typ.Is("response_item"), l.typ.Is("turn_context"):
+			h.lines.Add(no)
+		case l.typ.Is("compacted"), l.rolledBack():
+			h.edited = true
 			h.lines.Add(no)
 		case !found && l.typ.Is("session_meta"):
 			found = true
@@ -193,10 +195,18 @@ func (r *reading) rollout(ctx context.Context, f *homefiles.File) error {
 		return err
 	}
 	key := c.Meta.Key
+	if h.edited {
+		if c.ContextKeys, err = view(f, d, &h.lines); err != nil {
+			return r.gap(homefiles.GapOf(f, err))
+		}
+		if n := len(c.ContextKeys); n > 0 {
+			c.HeadKey = c.ContextKeys[n-1]
+		}
+	}
 	if err := r.put(c); err != nil {
 		return err
 	}
-	return r.lines(f, d, &h.lines, key)
+	return r.lines(f, d, h, key)
 }
 
 // parent is the conversation in which the turns before a fork or a revert stand. A rollout whose parent
@@ -234,40 +244,6 @@ func (r *reading) parent(f *homefiles.File, h *head) (key string, err error) {
 		return key, nil
 	}
 	return b.key, nil
-}
-
-func (r *reading) lines(f *homefiles.File, d *pb.Data, only *homefiles.LineSet, conversation string) error {
-	seen := map[string]bool{}
-	rel := strings.TrimSuffix(f.Rel, ".jsonl")
-	position := uint64(0)
-	last := ""
-	bad := func(no int, reason pb.Gap_Reason, why string) error {
-		return r.gap(&pb.Gap{Kind: "message", Place: f.Rel + " line " + strconv.Itoa(no), Reason: reason, Detail: why + "; the file itself is carried whole", Count: 1})
-	}
-	return eachLine(f, d, only, bad, func(no int, l *line) error {
-		if l.typ.Is("turn_context") {
-			return r.grant(f, conversation, l.payload, seen)
-		}
-		if !l.typ.Is("response_item") {
-			return nil
-		}
-		m := homefiles.NewMessage(conversation)
-		m.Meta.CreatedUnixNano, m.ConversationKey, m.ParentKey = timeOf(l.timestamp), conversation, last
-		responses.Read(m, l.payload)
-		notes(m)
-		if len(l.payload) > maxParts { // too much for a record
-			m.Parts = []*pb.Part{{Body: &pb.Part_Data{Data: &pb.Data{MediaType: "application/json"}}}}
-		}
-		id := m.NativeId
-		if id == "" || seen["m"+id] {
-			id = "line " + strconv.Itoa(no)
-		}
-		seen["m"+id] = true
-		position++
-		m.Meta.Key, m.Position = agentstate.Key("message", rel, id), position
-		last = m.Meta.Key
-		return r.put(m)
-	})
 }
 
 // notes tells what the program says of the machine (working folder, shell, date) from the words of the

@@ -1,0 +1,148 @@
+package codex
+
+import (
+	"strconv"
+	"strings"
+
+	"github.com/exitramp/exitramp/context/agentstate"
+	"github.com/exitramp/exitramp/exporters/internal/homefiles"
+	"github.com/exitramp/exitramp/exporters/internal/jsonvalue"
+	"github.com/exitramp/exitramp/exporters/internal/responses"
+	pb "github.com/exitramp/exitramp/proto/exitramp/v1"
+)
+
+// An items makes messages of the lines of one rollout, in order.
+type items struct {
+	rel, conversation string
+	edited            bool // else context holds the last message alone
+	seen              map[string]bool
+	position          uint64
+	context           []string // keys of what the model sees
+	turns             []int    // where in it a person spoke
+	put               func(*pb.Message) error
+}
+
+func newItems(f *homefiles.File, edited bool, put func(*pb.Message) error) *items {
+	return &items{rel: strings.TrimSuffix(f.Rel, ".jsonl"), conversation: keyOf(f.Rel), edited: edited, seen: map[string]bool{}, put: put}
+}
+
+// view are the keys of what the model sees of a rollout that was compacted or rolled back.
+func view(f *homefiles.File, d *pb.Data, only *homefiles.LineSet) ([]string, error) {
+	x := newItems(f, true, func(*pb.Message) error { return nil })
+	bad := func(int, pb.Gap_Reason, string) error { return nil } // named when the lines are read
+	err := eachLine(f, d, only, bad, x.line)
+	return x.context, err
+}
+
+// lines yields the messages and grants of a rollout.
+func (r *reading) lines(f *homefiles.File, d *pb.Data, h *head, conversation string) error {
+	x := newItems(f, h.edited, func(m *pb.Message) error { return r.put(m) })
+	granted := map[string]bool{}
+	bad := func(no int, reason pb.Gap_Reason, why string) error {
+		return r.gap(&pb.Gap{Kind: "message", Place: f.Rel + " line " + strconv.Itoa(no), Reason: reason, Detail: why + "; the file itself is carried whole", Count: 1})
+	}
+	return eachLine(f, d, &h.lines, bad, func(no int, l *line) error {
+		if l.typ.Is("turn_context") {
+			return r.grant(f, conversation, l.payload, granted)
+		}
+		return x.line(no, l)
+	})
+}
+
+func (x *items) line(no int, l *line) error {
+	switch {
+	case l.typ.Is("response_item"):
+		return x.item(l, l.payload, "line "+strconv.Itoa(no))
+	case l.typ.Is("compacted"):
+		return x.compacted(no, l)
+	case l.rolledBack():
+		n, err := strconv.Atoi(string(l.payload.Get("num_turns")))
+		if err != nil || n <= 0 || len(x.turns) == 0 {
+			return nil
+		}
+		n = max(0, len(x.turns)-n)
+		x.context, x.turns = x.context[:x.turns[n]], x.turns[:n]
+	}
+	return nil
+}
+
+// compacted is a line whose items the model sees in the place of all before it. Older releases wrote
+// a summary alone, which stands behind what a person said.
+func (x *items) compacted(no int, l *line) error {
+	before, turns := x.context, x.turns
+	x.context, x.turns = nil, nil
+	if history := l.payload.Get("replacement_history"); history.IsList() {
+		n := 0
+		var err error
+		history.Elements(func(v jsonvalue.Value) {
+			if n++; err == nil {
+				err = x.item(l, v, "line "+strconv.Itoa(no)+"."+strconv.Itoa(n))
+			}
+		})
+		return err
+	}
+	for _, at := range turns {
+		x.turns = append(x.turns, len(x.context))
+		x.context = append(x.context, before[at])
+	}
+	m := homefiles.NewMessage(x.conversation)
+	m.Role, m.NativeRole = pb.Role_ROLE_USER, "compacted"
+	if s := valid(l.payload.Get("message").Text()); len(s) <= agentstate.SpillSize {
+		m.Parts = homefiles.TextPart(s)
+	}
+	return x.message(l, m, "line "+strconv.Itoa(no))
+}
+
+// item is an item of the Responses API; where gives it a name when it has none.
+func (x *items) item(l *line, raw jsonvalue.Value, where string) error {
+	m := homefiles.NewMessage(x.conversation)
+	responses.Read(m, raw)
+	notes(m)
+	if len(raw) > maxParts { // too much for a record
+		m.Parts = []*pb.Part{{Body: &pb.Part_Data{Data: &pb.Data{MediaType: "application/json"}}}}
+	}
+	return x.message(l, m, where)
+}
+
+func (x *items) message(l *line, m *pb.Message, where string) error {
+	id := m.NativeId
+	if id == "" || x.seen[id] {
+		id = where
+	}
+	x.seen[id] = true
+	x.position++
+	m.Meta.CreatedUnixNano, m.ConversationKey = timeOf(l.timestamp), x.conversation
+	m.Meta.Key, m.Position = agentstate.Key("message", x.rel, id), x.position
+	if n := len(x.context); n > 0 {
+		m.ParentKey = x.context[n-1]
+	}
+	switch {
+	case !x.edited:
+		x.context = append(x.context[:0], m.Meta.Key)
+	default:
+		if m.Role == pb.Role_ROLE_USER && !contextual(m) {
+			x.turns = append(x.turns, len(x.context))
+		}
+		x.context = append(x.context, m.Meta.Key)
+	}
+	return x.put(m)
+}
+
+// contextual tells whether all that a message says is of the program, between tags: Codex does not
+// count it as a turn of the person.
+func contextual(m *pb.Message) bool {
+	for _, p := range m.Parts {
+		s := strings.TrimSpace(p.GetText())
+		tag, _, ok := strings.Cut(strings.TrimPrefix(s, "<"), ">")
+		ours := ok && strings.HasPrefix(s, "<") && strings.HasSuffix(s, "</"+tag+">") || strings.HasPrefix(s, "# AGENTS.md instructions")
+		if s != "" && !ours || p.GetMedia() != nil {
+			return false
+		}
+	}
+	return true
+}
+
+// rolledBack tells whether the line takes turns back. Such lines are short, and there are many others.
+func (l *line) rolledBack() bool {
+	return l.typ.Is("event_msg") && len(l.payload) < 1000 && l.payload.Get("type").Is("thread_rolled_back")
+}

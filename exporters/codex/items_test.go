@@ -1,0 +1,59 @@
+package codex
+
+import (
+	"strings"
+	"testing"
+
+	"github.com/google/go-cmp/cmp"
+
+	"github.com/exitramp/exitramp/exporters/exportertest"
+	pb "github.com/exitramp/exitramp/proto/exitramp/v1"
+)
+
+// TestView: what the model sees of a rollout that was compacted or rolled back.
+func TestView(t *testing.T) {
+	item := func(role, id, text string) string {
+		return `{"type":"message","role":"` + role + `","id":"` + id + `","content":[{"type":"input_text","text":"` + text + `"}]}`
+	}
+	line := func(typ, payload string) string {
+		return `{"timestamp":"2026-11-24T03:00:00.000Z","type":"` + typ + `","payload":` + payload + "}\n"
+	}
+	turn := func(n string) string {
+		return line("response_item", item("user", "u"+n, "ask "+n)) + line("response_item", item("assistant", "a"+n, "say "+n))
+	}
+	const rel = "sessions/2026/11/24/rollout-2026-11-24T03-00-00-01a20b77-0000-7000-8000-000000000001"
+	meta := line("session_meta", `{"id":"01a20b77-0000-7000-8000-000000000001","timestamp":"2026-11-24T03:00:00.000Z"}`)
+	agents := line("response_item", item("user", "ctx", "# AGENTS.md instructions for /w"))
+	back := func(n string) string { return line("event_msg", `{"type":"thread_rolled_back","num_turns":`+n+`}`) }
+	whole := line("compacted", `{"message":"","replacement_history":[`+item("user", "u1", "ask 1")+`,{"type":"compaction","encrypted_content":"c2VhbGVk"}]}`)
+	for _, x := range []struct{ name, lines, context, parents string }{
+		{"as it is", turn("1"), "", "u1< a1<u1"},
+		{"rolled back", agents + turn("1") + turn("2") + back("1") + turn("3"), "ctx u1 a1 u3 a3", "ctx< u1<ctx a1<u1 u2<a1 a2<u2 u3<a1 a3<u3"},
+		{"by more than there is", agents + turn("1") + back("9") + turn("2"), "ctx u2 a2", "ctx< u1<ctx a1<u1 u2<ctx a2<u2"},
+		{"compacted", turn("1") + whole + turn("2"), "line 4.1 line 4.2 u2 a2", "u1< a1<u1 line 4.1< line 4.2<line 4.1 u2<line 4.2 a2<u2"},
+		{"compacted, as older releases write it", turn("1") + line("compacted", `{"message":"the summary"}`) + turn("2"), "u1 line 4 u2 a2", "u1< a1<u1 line 4<u1 u2<line 4 a2<u2"},
+		{"nonsense", turn("1") + line("compacted", `7`) + back(`"x"`) + back("-1"), "u1 line 4", "u1< a1<u1 line 4<u1"},
+	} {
+		mem, rep := exportertest.Export(t, home(t, map[string]string{rel + ".jsonl": meta + x.lines}))
+		if len(rep.Gaps) > 0 {
+			t.Errorf("%s: %v", x.name, rep.Gaps)
+		}
+		id := func(key string) string {
+			return strings.ReplaceAll(key[strings.LastIndexByte(key, '/')+1:], "%20", " ")
+		}
+		var context, parents []string
+		for r := range mem.Records(t.Context(), nil) {
+			switch r := r.(type) {
+			case *pb.Conversation:
+				for _, k := range r.ContextKeys {
+					context = append(context, id(k))
+				}
+			case *pb.Message:
+				parents = append(parents, id(r.Meta.Key)+"<"+id(r.ParentKey))
+			}
+		}
+		if d := cmp.Diff([]string{x.context, x.parents}, []string{strings.Join(context, " "), strings.Join(parents, " ")}); d != "" {
+			t.Errorf("%s: %s", x.name, d)
+		}
+	}
+}
