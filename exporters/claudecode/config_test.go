@@ -106,3 +106,35 @@ func configFiles(t *testing.T, root string) map[string]string {
 	}
 	return out
 }
+
+// TestByteOrderMark: files that an editor began with a byte order mark are read, and arrive with it.
+func TestByteOrderMark(t *testing.T) {
+	const settings, bom = `{"env":{"PIN":1234},"permissions":{"allow":["Read"]}}`, "\ufeff"
+	h := home(t, map[string]string{"settings.json": bom + settings, "skills/s/SKILL.md": bom + "---\r\nname: rye\r\ndescription: >-\r\n  bakes\r\n  rye\r\n---\r\nKnead.\r\n"})
+	if err := os.WriteFile(filepath.Join(h.root, ".claude.json"), []byte(bom+`{"mcpServers":{"db":{"command":"false"}}}`), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	mem, rep := exportertest.Export(t, h)
+	if n := rep.Records; rep.Verdict.Coverage != agentstate.Reconciled || n["toolserver"] != 1 || n["toolgrant"] != 1 || n["credential"] != 1 {
+		t.Errorf("%v %v %v", rep.Verdict, n, rep.Gaps)
+	}
+	r, err := mem.Get(t.Context(), "skill/skills%2Fs%2FSKILL.md")
+	if s, ok := r.(*pb.Skill); err != nil || !ok || s.Name != "rye" || s.Description != "bakes rye" {
+		t.Errorf("%v %v", r, err)
+	}
+	dst := Open(filepath.Join(t.TempDir(), "home"))
+	if err := os.MkdirAll(dst.root, 0o700); err != nil {
+		t.Fatal(err)
+	}
+	if err := os.WriteFile(filepath.Join(dst.root, ".claude.json"), []byte(bom+`{"userID":"x"}`), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	exportertest.Apply(t, dst, mem, "policy/settings.json", "toolserver//db")
+	if d := cmp.Diff(bom+`{"env":{"PIN":""},"permissions":{"allow":["Read"]}}`, files(t, dst.root)[".claude/settings.json"][1:]); d != "" {
+		t.Error(d)
+	}
+	b, err := os.ReadFile(filepath.Join(dst.root, ".claude.json"))
+	if err != nil || string(b) != "{\n  \"userID\": \"x\",\n  \"mcpServers\": {\n  \"db\": {\"command\":\"false\"}\n}\n}" {
+		t.Errorf("%s %v", b, err)
+	}
+}

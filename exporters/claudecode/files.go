@@ -71,7 +71,7 @@ func left(rel string) string {
 	base := path.Base(in)
 	top, _, deep := strings.Cut(in, "/")
 	switch {
-	case base == ".credentials.json", base == ".session_ingress_token", base == "hfi-auth.json", path.Ext(base) == ".key", base == ".env":
+	case homefiles.SecretFile(base), base == ".session_ingress_token", base == "hfi-auth.json":
 		return "a secret: not opened"
 	case in == ".config.json", in == ".claude.json", strings.HasPrefix(in, ".claude.json."):
 		return "of this machine, but for the servers that it names"

@@ -1,7 +1,6 @@
 package claudecode
 
 import (
-	"bytes"
 	"context"
 	"errors"
 	"fmt"
@@ -132,7 +131,7 @@ func (r *reading) file(f *homefiles.File, skill string) error {
 			return err
 		}
 	}
-	front := frontmatter(d.GetInline())
+	front := homefiles.Front(d.GetInline())
 	m := metaOf(f)
 	m.UpdatedUnixNano = agentstate.UnixNano(f.Info.ModTime())
 	name := front["name"]
@@ -145,13 +144,13 @@ func (r *reading) file(f *homefiles.File, skill string) error {
 		return r.put(&pb.Memory{Meta: m, Name: valid(name), Form: pb.Memory_FORM_FILE, Content: &pb.Memory_Data{Data: d}})
 	case "agent":
 		m.Native = []*pb.Native{cite("#instructions")}
-		return r.put(&pb.Agent{Meta: m, Name: valid(name), Description: valid(front["description"]), Instructions: d})
+		return r.put(&pb.Agent{Meta: m, Name: valid(name), Description: front["description"], Instructions: d})
 	case "skill":
 		m.Native = []*pb.Native{cite("#instructions")}
 		if path.Base(f.Rel) == "SKILL.md" && front["name"] == "" {
 			name = path.Base(path.Dir(f.Rel))
 		}
-		return r.put(&pb.Skill{Meta: m, Name: valid(name), Description: valid(front["description"]), Instructions: d})
+		return r.put(&pb.Skill{Meta: m, Name: valid(name), Description: front["description"], Instructions: d})
 	case "policy": // a program that settings may name
 		m.Native = []*pb.Native{cite("#text")}
 		return r.put(&pb.Policy{Meta: m, Name: f.Rel, Language: "hook", Text: d})
@@ -184,26 +183,6 @@ func redacted(f *homefiles.File, d *pb.Data) (*pb.Data, []homefiles.Secret, erro
 		return nil, nil, errors.Join(errors.New("secrets stand in its YAML, and it is larger than any definition"), err)
 	}
 	return d, nil, nil
-}
-
-// frontmatter reads the simple lines name: value between --- and --- at the start of a file.
-func frontmatter(b []byte) map[string]string {
-	out := map[string]string{}
-	rest, ok := bytes.CutPrefix(b, []byte("---\n"))
-	if !ok {
-		return out
-	}
-	head, _, ok := bytes.Cut(rest, []byte("\n---"))
-	if !ok {
-		return out
-	}
-	for line := range strings.SplitSeq(string(head), "\n") {
-		k, v, ok := strings.Cut(line, ":")
-		if ok && !strings.HasPrefix(line, " ") {
-			out[k] = strings.Trim(strings.TrimSpace(v), `"'`)
-		}
-	}
-	return out
 }
 
 // conversation is a transcript: its file, and the messages that are read out of it.

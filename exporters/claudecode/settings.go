@@ -36,7 +36,7 @@ func (r *reading) settings(f *homefiles.File) error {
 	var doc struct {
 		Permissions map[string]json.RawMessage `json:"permissions"`
 	}
-	json.Unmarshal(clean, &doc)
+	json.Unmarshal(homefiles.JSON(clean), &doc)
 	p := &pb.Policy{Meta: metaOf(f), Name: f.Rel, Language: product, Text: agentstate.Inline("application/json", clean), Enforced: true}
 	p.Meta.Native = []*pb.Native{cite("#text")}
 	key := p.Meta.Key
@@ -78,6 +78,10 @@ func (r *reading) credentials(rel string, secrets []homefiles.Secret) error {
 	return nil
 }
 
+// maxServers is how large the file may be that names servers: it also holds what people typed, with
+// what they pasted.
+const maxServers = 64 << 20
+
 // servers are the MCP servers that the file rel names. The rest of it is of the machine, and stays
 // there.
 func (r *reading) servers(path, rel string) error {
@@ -89,7 +93,7 @@ func (r *reading) servers(path, rel string) error {
 	if errors.Is(err, fs.ErrNotExist) {
 		return nil
 	}
-	if err == nil && (!st.Mode().IsRegular() || st.Size() > maxLine) {
+	if err == nil && (!st.Mode().IsRegular() || st.Size() > maxServers) {
 		return broken(pb.Gap_REASON_LIMIT, "larger than any such file, or no file")
 	}
 	b, err := os.ReadFile(path)
@@ -102,7 +106,7 @@ func (r *reading) servers(path, rel string) error {
 			Servers map[string]json.RawMessage `json:"mcpServers"`
 		} `json:"projects"`
 	}
-	if err := json.Unmarshal(b, &doc); err != nil {
+	if err := json.Unmarshal(homefiles.JSON(b), &doc); err != nil {
 		return broken(pb.Gap_REASON_CORRUPT, "not JSON, or servers that are no objects")
 	}
 	scopes := map[string]map[string]json.RawMessage{"": doc.Servers}

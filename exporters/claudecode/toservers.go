@@ -51,7 +51,7 @@ func (h *Home) openServers() (*serverFile, error) {
 	case err != nil:
 		return nil, err
 	default:
-		f.was, f.doc = b, b
+		f.was, f.doc = b, homefiles.JSON(b)
 	}
 	if o, ok := jsonvalue.Parse(f.doc); !ok || !o.IsObject() {
 		return nil, fmt.Errorf("%s is no JSON object", path)

@@ -77,7 +77,7 @@ func left(rel string) string {
 	base := path.Base(rel)
 	top, _, deep := strings.Cut(rel, "/")
 	switch {
-	case base == "auth.json", base == ".credentials.json", base == ".env", path.Ext(base) == ".age", path.Ext(base) == ".key", rel == "installation_id":
+	case homefiles.SecretFile(base), base == "auth.json", rel == "installation_id":
 		return "a secret: not opened"
 	case strings.HasPrefix(top, "logs_"), top == "log", top == "logs":
 		return "log lines of the program are not state"

@@ -1,6 +1,7 @@
 package codex
 
 import (
+	"cmp"
 	"context"
 	"fmt"
 	"iter"
@@ -192,10 +193,11 @@ func (r *reading) file(f *homefiles.File, skill string) error {
 		rec = &pb.Memory{Meta: m, Name: name, Form: pb.Memory_FORM_FILE, Content: &pb.Memory_Data{Data: d}}
 	case "skill":
 		m.Native = []*pb.Native{cite("#instructions")}
+		front := homefiles.Front(d.GetInline())
 		if name == "SKILL" {
-			name = path.Base(path.Dir(f.Rel))
+			name = cmp.Or(front["name"], path.Base(path.Dir(f.Rel)))
 		}
-		rec = &pb.Skill{Meta: m, Name: name, Instructions: d}
+		rec = &pb.Skill{Meta: m, Name: name, Description: front["description"], Instructions: d}
 	case "policy":
 		m.Native = []*pb.Native{cite("#text")}
 		top, _, _ := strings.Cut(f.Rel, "/")

@@ -53,7 +53,7 @@ func programs() []string { return []string{"mcpServers", "hooks", "env"} }
 
 // headOf is where the YAML of doc begins and ends.
 func headOf(doc []byte) (from, to int) {
-	from = len(doc) - len(bytes.TrimPrefix(doc, []byte("\ufeff")))
+	from = len(doc) - len(bytes.TrimPrefix(doc, []byte(bom)))
 	first, rest, ok := bytes.Cut(doc[from:], []byte("\n"))
 	if !ok || string(bytes.TrimRight(first, " \t\r")) != "---" {
 		return 0, 0
@@ -67,6 +67,32 @@ func headOf(doc []byte) (from, to int) {
 		at = len(doc) - len(next)
 	}
 	return from, len(doc) // no end: all of it may be read as a head
+}
+
+// Front are the texts that the head of a file names, as name and description. Programs take heads
+// that are no YAML, too: of those the lines count.
+func Front(doc []byte) map[string]string {
+	out := map[string]string{}
+	from, to := headOf(doc)
+	head := doc[from:to]
+	if to == len(doc) || len(head) > maxHead { // no head, or one without an end
+		return out
+	}
+	var all map[string]yaml.Node
+	if yaml.Unmarshal(head, &all) == nil {
+		for k, v := range all {
+			if v.Kind == yaml.ScalarNode && v.Tag != "!!null" {
+				out[k] = strings.TrimSpace(valid(v.Value))
+			}
+		}
+		return out
+	}
+	for line := range strings.Lines(string(head)) {
+		if k, v, ok := strings.Cut(line, ":"); ok && !strings.HasPrefix(line, " ") {
+			out[k] = valid(strings.Trim(strings.TrimSpace(v), `"'`))
+		}
+	}
+	return out
 }
 
 // A spot is where a secret stands in a head.

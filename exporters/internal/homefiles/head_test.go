@@ -72,3 +72,20 @@ func FuzzRedactHead(f *testing.F) {
 		}
 	})
 }
+
+// TestFront: what people write into heads.
+func TestFront(t *testing.T) {
+	for in, want := range map[string]map[string]string{
+		"---\nname: rye\ndescription: bakes\n---\nx":                         {"name": "rye", "description": "bakes"},
+		"---\nname: rye\ndescription: >-\n  bakes\n  rye: all\n---\n":        {"name": "rye", "description": "bakes rye: all"},
+		"---\ndescription: |\n  Use it when\n  - rye\ntools: [a]\n---\n":     {"description": "Use it when\n- rye"},
+		"\ufeff---\r\nname: \"r\u00e9\"\r\ndescription: 'it''s'\r\n---\r\nx": {"name": "ré", "description": "it's"},
+		"---\nname: rye\ndescription: Use when: rye\n---\n":                  {"name": "rye", "description": "Use when: rye"},
+		"---\nname: ~\nn: 7\n---\n":                                          {"n": "7"},
+		"---\nname: rye\n":                                                   {}, "name: rye\n": {}, "": {}, "---\n---\n": {},
+	} {
+		if d := cmp.Diff(want, Front([]byte(in))); d != "" {
+			t.Errorf("%q: %s", in, d)
+		}
+	}
+}

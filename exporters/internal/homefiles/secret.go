@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"encoding/json"
 	"fmt"
+	"slices"
 	"strings"
 
 	"github.com/exitramp/exitramp/internal/lazyre"
@@ -14,24 +15,34 @@ type Secret struct{ Path, Name string }
 
 // patterns of secrets. It takes out too much rather than too little.
 var (
-	secretName = lazyre.New(`(?i)(token|secret|passw|pwd$|api_?-?key|authorization|credential|private_?-?key|cookie)`)
+	secretName = lazyre.New(`(?i)(token|secret|passw|pwd$|passphrase|(api|private|access|signing|encryption|subscription|master)_?-?key|authorization|credential|cookie|bearer|(^|[_-])pat$)`)
 	secretText = lazyre.New(`(?i)://[^/\s"'@]*:[^/\s"'@]*@` + // a URL with a password
 		`|[?&][^=&\s]*(token|secret|passw|key|sig|auth)[^=&\s]*=[^&\s]` +
 		`|\b(bearer|basic)\s+[a-z0-9._~+/=-]{6,}` +
 		`|(^|\s)--?([a-z0-9]+[_-])*(token|secret|password|passwd|passphrase|pat|jwt|(api|private|access)?-?key|auth|authorization|cookie|credentials?)([_-][a-z0-9]+)*[=\s]\s*\S` +
 		`|(^|\s)(-u|--user|--proxy-user)[=\s]\s*["']?[^\s:/]*[a-z][^\s:/]*:[^\s/]` + // of curl
+		`|(^|\s)(-h|--headers?)[=\s]\s*\\?["']?[a-z0-9-]*(token|secret|key|auth|cookie)[a-z0-9-]*\s*:\s*\S` + // of curl, in one text
+		`|(?-i:\b[A-Z0-9_]*(_KEY|_PASS|PASSWD|_PWD|_PAT|_AUTH|PASSPHRASE|CREDENTIALS?)=\S)` +
+		`|\bhttps?://[^/\s"'@:]{16,}@` + // a token as the user
 		`|://hooks\.slack\.com/\S|://(\w+\.)?discord(app)?\.com/api/webhooks/\S` +
 		`|\b[a-z0-9_]*(token|secret|password|api_?key)[a-z0-9_]*=\S` +
-		`|\b(sk-[a-z0-9_-]{16,}|gh[pousr]_[a-z0-9]{20,}|xox[a-z]-[a-z0-9-]{10,}|akia[a-z0-9]{16})\b|-----begin [a-z ]*private key`)
+		`|\b(sk-[a-z0-9_-]{16,}|gh[pousr]_[a-z0-9]{20,}|xox[a-z]-[a-z0-9-]{10,}|xapp-[a-z0-9-]{10,}|a[ks]ia[a-z0-9]{16}|github_pat_\w{20,}|glpat-[\w-]{16,}|hf_[a-z0-9]{20,}` +
+		`|npm_[a-z0-9]{30,}|[srp]k_(live|test)_[a-z0-9]{10,}|whsec_\S{16,}|aiza[\w-]{30,}|gsk_\w{20,}|tvly-[\w-]{16,}|lin_api_\w{20,}|ntn_\w{20,}|eyj[\w-]{10,}\.eyj[\w-]{10,}[\w.-]*)\b|-----begin [a-z ]*private key`)
 	secretFlag = lazyre.New(`(?i)^(-h|--?([a-z0-9]+[_-])*(token|secret|password|passwd|passphrase|pat|jwt|(api|private|access)?-?key|auth|authorization|cookie|credentials?|headers?)([_-][a-z0-9]+)*)$`)
 	secretUser = lazyre.New(`(?i)^(-u|--user|--proxy-user)$`)
 	userAndKey = lazyre.New(`(?i)^[^\s:/]*[a-z][^\s:/]*:[^\s/]`)
 	// Addresses of MCP servers have the key in their path, as one long word or a UUID.
 	inPath = lazyre.New(`(?i)^https?://[^/?#]+/([^?#]*/)?([a-z0-9_]{20,}|[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12})[^/?#]*(/|[?#]|$)`)
 	digit  = lazyre.New(`[0-9]`)
-	// Names of variables that hold a secret are none themselves.
-	variable = lazyre.New(`(?i)(^|_)env(_|$)|_var$`)
+	// Names of variables that hold a secret are none themselves, nor is the kind of store that has them.
+	variable = lazyre.New(`(?i)(^|_)env(_|$)|_var$|_store$`)
 )
+
+// bom is what some editors of Windows write before a text.
+const bom = "\ufeff"
+
+// JSON is a document without a byte order mark, which the programs take.
+func JSON(doc []byte) []byte { return bytes.TrimPrefix(doc, []byte(bom)) }
 
 // hides tells whether the text at a path of names is a secret. before is the element that stands
 // before it in a list.
@@ -49,8 +60,16 @@ func hides(names []string, text, before string) bool {
 	if len(names) > 0 {
 		last = names[len(names)-1]
 	}
+	if n := len(names); last == "key" && n > 1 && names[n-2] == "query_params" {
+		return true
+	}
 	return secretName().MatchString(last) && !variable().MatchString(last) || secretText().MatchString(text) || secretFlag().MatchString(before) ||
 		secretUser().MatchString(before) && userAndKey().MatchString(text) || last == "url" && keyInPath(text)
+}
+
+// hidesNumber tells whether the number at a path of names is a secret. Limits are called max_tokens.
+func hidesNumber(names []string, number string) bool {
+	return hides(slices.DeleteFunc(slices.Clone(names), func(n string) bool { return strings.Contains(strings.ToLower(n), "token") }), number, "")
 }
 
 // keyInPath tells whether a long word with digits stands in the path of an address.
@@ -62,6 +81,10 @@ func keyInPath(url string) bool {
 // RedactJSON takes secrets out of a JSON document and leaves every other byte as it is: values below
 // "env" and "headers", values with the name of a secret or the look of one.
 func RedactJSON(doc []byte) (out []byte, secrets []Secret, err error) {
+	if rest, ok := bytes.CutPrefix(doc, []byte(bom)); ok {
+		out, secrets, err = RedactJSON(rest)
+		return slices.Concat([]byte(bom), out), secrets, err
+	}
 	d := json.NewDecoder(bytes.NewReader(doc))
 	d.UseNumber()
 	type frame struct {
@@ -111,6 +134,10 @@ func RedactJSON(doc []byte) (out []byte, secrets []Secret, err error) {
 		s, _ := t.(string)
 		names := path()
 		hide := hides(names, s, stack[top].before)
+		number, isNumber := t.(json.Number)
+		if isNumber {
+			hide = hidesNumber(names, number.String())
+		}
 		stack[top].key, stack[top].before = true, s
 		if stack[top].object {
 			stack[top].before = ""
@@ -119,6 +146,9 @@ func RedactJSON(doc []byte) (out []byte, secrets []Secret, err error) {
 			continue
 		}
 		start := int(before) + bytes.IndexByte(doc[before:], '"')
+		if isNumber {
+			start = int(d.InputOffset()) - len(number)
+		}
 		out = append(append(out, doc[last:start]...), `""`...)
 		last = int(d.InputOffset())
 		secrets = append(secrets, secretAt(names))

@@ -29,6 +29,11 @@ func TestRedactJSON(t *testing.T) {
 		{`{"url":"https://mcp.h/api/mcp/s/OTAxNzk4ZmYtZDY0Zi00/mcp"}`, `{"url":""}`, "url"},
 		{`{"url":"https://mcp.h/7d444840-9dc0-11d1-b245-5ffdce74fad2/slack"}`, `{"url":""}`, "url"},
 		{`{"url":"https://mcp.h/a_very_long_name_without_numbers/mcp","base_url":"https://h/0123456789abcdef0123456789abcdef/x"}`, `{"url":"https://mcp.h/a_very_long_name_without_numbers/mcp","base_url":"https://h/0123456789abcdef0123456789abcdef/x"}`, ""},
+		{"\ufeff" + `{"env":{"PIN":1234, "N":-1.5e3,"T":true},"max_tokens":5,"password": 77 }`, "\ufeff" + `{"env":{"PIN":"", "N":"","T":true},"max_tokens":5,"password": "" }`, "env.PIN env.N password"},
+		{`{"a":["curl -H 'X-Api-Key: abc' h","DB_PASS=x run","export STRIPE_KEY=x; y","https://0123456789abcdefgh@h/x","ssh://git@h/x","Bash(npm run auth:*)","sort_key=x","make KEY=x"]}`,
+			`{"a":["","","","","ssh://git@h/x","Bash(npm run auth:*)","sort_key=x","make KEY=x"]}`, "a a a a"},
+		{`{"a":["AIzaSyA0123456789abcdefghijklmnopqrstuv","github_pat_0123456789abcdefghijkl","glpat-0123456789abcdefghij","sk_live_0123456789ab","eyJhbGciOiJIUzI1NiJ9.eyJzdWIiOiIxMjM0In0.c2ln","hf_0123456789abcdefghij"],"accessKey":"k","gh_pat":"p","passphrase":"p","pattern":"x","patch":"y"}`,
+			`{"a":["","","","","",""],"accessKey":"","gh_pat":"","passphrase":"","pattern":"x","patch":"y"}`, "a a a a a a accessKey gh_pat passphrase"},
 		{`{"w":"https://hooks.slack.com/services/T0/B0/x"}`, `{"w":""}`, "w"},
 	} {
 		out, secrets, err := RedactJSON([]byte(c.in))
@@ -55,6 +60,9 @@ func TestRedactTOML(t *testing.T) {
 		{"[otel]\nexporter = { otlp-http = { endpoint = \"https://h\", headers = { x = \"v\" } } }\n", "[otel]\nexporter = { otlp-http = { endpoint = \"https://h\", headers = { x = \"\" } } }\n", "otel.exporter.otlp-http.headers.x"},
 		{"[[a.\"b c\"]]\nargs = [\n  \"--token\", # t\n  \"v\",\n  1.5e3, 2026-01-01, true,\n]\n", "[[a.\"b c\"]]\nargs = [\n  \"--token\", # t\n  \"\",\n  1.5e3, 2026-01-01, true,\n]\n", "a.b c.args"},
 		{"t = '''a'b''''\nn = \"\"\"x\\\"\"\"\"\"\"\n\n  \t# end", "t = '''a'b''''\nn = \"\"\"x\\\"\"\"\"\"\"\n\n  \t# end", ""},
+		{"cli_auth_credentials_store = \"file\"\nmcp_oauth_credentials_store = \"keyring\"\n", "cli_auth_credentials_store = \"file\"\nmcp_oauth_credentials_store = \"keyring\"\n", ""},
+		{"[p.query_params]\napi-version = \"1\"\nkey = \"k\"\n", "[p.query_params]\napi-version = \"1\"\nkey = \"\"\n", "p.query_params.key"},
+		{"n = [\"sh\", \"-c\", \"curl -H \\\"X-Auth: abc\\\" h\"]\n", "n = [\"sh\", \"-c\", \"\"]\n", "n"},
 		{"", "", ""},
 	} {
 		out, secrets, err := RedactTOML(c.in)

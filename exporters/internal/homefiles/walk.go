@@ -67,6 +67,19 @@ func (w *Walk) Notes() []string {
 	return notes
 }
 
+// SecretFile tells whether a file of this name holds nothing but secrets, wherever it lies: skills and
+// projects bring them along.
+func SecretFile(base string) bool {
+	env, isEnv := strings.CutPrefix(base, ".env.")
+	switch {
+	case isEnv:
+		return !slices.Contains([]string{"example", "sample", "template", "dist"}, env)
+	case slices.Contains([]string{".key", ".pem", ".p12", ".pfx", ".age"}, path.Ext(base)):
+		return true
+	}
+	return slices.Contains([]string{".env", ".envrc", ".credentials.json", ".netrc", ".npmrc", ".pypirc", ".pgpass", ".git-credentials", "id_rsa", "id_ecdsa", "id_ed25519"}, base)
+}
+
 // maxFiles is how many files a home may have that are carried.
 const maxFiles = 500_000
 
