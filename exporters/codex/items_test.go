@@ -57,3 +57,29 @@ func TestView(t *testing.T) {
 		}
 	}
 }
+
+// TestSubAgent: a thread that another one started runs inside it; one whose parent is gone is whole.
+func TestSubAgent(t *testing.T) {
+	const a, b = "01a20b77-0000-7000-8000-00000000000a", "01a20b77-0000-7000-8000-00000000000b"
+	for name, x := range map[string]struct{ more, parent string }{
+		"of the source":  {`"source":{"subagent":{"thread_spawn":{"parent_thread_id":"` + a + `","depth":1}}}`, "a"},
+		"of its own":     {`"source":"exec","parent_thread_id":"` + a + `"`, "a"},
+		"gone":           {`"parent_thread_id":"01a20b77-0000-7000-8000-00000000000c"`, ""},
+		"itself":         {`"parent_thread_id":"` + b + `"`, ""},
+		"another source": {`"source":{"subagent":"review"}`, ""},
+	} {
+		file := func(id string) string { return "sessions/2026/11/24/rollout-2026-11-24T03-00-00-" + id + ".jsonl" }
+		mem, rep := exportertest.Export(t, home(t, map[string]string{
+			file(a): `{"type":"session_meta","payload":{"id":"` + a + `","source":"exec"}}` + "\n",
+			file(b): `{"type":"session_meta","payload":{"id":"` + b + `",` + x.more + `}}` + "\n",
+		}))
+		r, err := mem.Get(t.Context(), keyOf(file(b)))
+		if err != nil || len(rep.Gaps) > 0 {
+			t.Fatal(err, rep.Gaps)
+		}
+		want := map[string]string{"a": keyOf(file(a)), "": ""}[x.parent]
+		if got := r.(*pb.Conversation).ParentKey; got != want {
+			t.Errorf("%s: %q, want %q", name, got, want)
+		}
+	}
+}

@@ -2,6 +2,7 @@ package codex
 
 import (
 	"bytes"
+	"cmp"
 	"context"
 	"crypto/sha256"
 	"encoding/hex"
@@ -107,6 +108,8 @@ type head struct {
 	Provider   string `json:"model_provider"`
 	ForkedFrom string `json:"forked_from_id"`
 	Base       *base  `json:"history_base"`
+	Parent     string `json:"parent_thread_id"`
+	Source     json.RawMessage
 	from, to   int64
 	lines      homefiles.LineSet // that are read a second time
 	cut        bool              // its first line is missing
@@ -209,6 +212,20 @@ func (r *reading) rollout(ctx context.Context, f *homefiles.File) error {
 	return r.lines(f, d, h, key)
 }
 
+// spawned is the thread that started this one as its sub-agent; empty: none. Older releases say it in
+// the source alone, which is a word otherwise.
+func (h *head) spawned() string {
+	var s struct {
+		Agent struct {
+			Spawn struct {
+				Parent string `json:"parent_thread_id"`
+			} `json:"thread_spawn"`
+		} `json:"subagent"`
+	}
+	json.Unmarshal(h.Source, &s)
+	return cmp.Or(h.Parent, s.Agent.Spawn.Parent)
+}
+
 // parent is the conversation in which the turns before a fork or a revert stand. A rollout whose parent
 // is not there, or not whole, holds only its own turns.
 func (r *reading) parent(f *homefiles.File, h *head) (key string, err error) {
@@ -225,6 +242,9 @@ func (r *reading) parent(f *homefiles.File, h *head) (key string, err error) {
 		if err := gone("forked_from_id", h.ForkedFrom, pb.Gap_REASON_GONE, "the rollout that this one was forked from is not there"); err != nil {
 			return "", err
 		}
+	}
+	if of := r.threads[h.spawned()]; h.ForkedFrom == "" && of != nil && of.File != f {
+		key = of.key // its turns are all its own
 	}
 	if h.Base == nil {
 		return key, nil
