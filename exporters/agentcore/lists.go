@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"hash/maphash"
+	"net/http"
 
 	"github.com/aws/aws-sdk-go-v2/aws"
 	dp "github.com/aws/aws-sdk-go-v2/service/bedrockagentcore"
@@ -31,15 +32,28 @@ func items(op string, body []byte, name string) (out []json.RawMessage, next str
 	return out, next, nil
 }
 
-// pages calls each for every element of a listing. one asks for one page.
+// maxBegun is how often a listing is begun anew whose token the service no longer takes.
+const maxBegun = 3
+
+// pages calls each for every element of a listing. one asks for one page. Tokens expire, in a
+// long listing or where the service is slow: then it begins anew, behind as many elements as there were.
+// What changed meanwhile is found as between any two listings.
 func pages(size int32, op, name string, each func(json.RawMessage) error, one func(size int32, token *string) ([]byte, error)) error {
 	var token *string
 	seen := map[uint64]bool{}
 	seed := maphash.MakeSeed()
+	had, skip, begun := 0, 0, 1 // elements; how often the listing was begun
 	for {
 		body, err := one(size, token)
 		if errors.Is(err, errLarge) && size > 1 {
 			size = max(1, size/4)
+			continue
+		}
+		var no *refused
+		if token != nil && begun <= maxBegun && errors.As(err, &no) && no.status == http.StatusBadRequest { // the token is too old
+			clear(seen)
+			token, skip = nil, had
+			begun++
 			continue
 		}
 		if err != nil {
@@ -50,6 +64,11 @@ func pages(size int32, op, name string, each func(json.RawMessage) error, one fu
 			return err
 		}
 		for _, x := range xs {
+			if skip > 0 {
+				skip--
+				continue
+			}
+			had++
 			if err := each(x); err != nil {
 				return err
 			}
