@@ -94,6 +94,7 @@ type Options struct {
 
 // These are compiled once and never change.
 var (
+	notAllowed  = lazyre.New(`not authorized to perform:? ([a-z0-9-]+:[A-Za-z]+)`)
 	regionShape = lazyre.New(`^[a-z]{2}(-[a-z]+)+-[0-9]$`)
 	memoryShape = lazyre.New(`^[a-zA-Z0-9][a-zA-Z0-9-_]{0,127}$`) // the service's own end in a dash and ten characters; it says itself which are there
 )

@@ -2,6 +2,7 @@ package agentcore
 
 import (
 	"bytes"
+	"cmp"
 	"context"
 	"encoding/json"
 	"errors"
@@ -214,7 +215,7 @@ func (c *client) call(ctx context.Context, op string, f func(ctx context.Context
 		case isLogin(code), strings.Contains(err.Error(), "get credentials"):
 			return nil, fmt.Errorf("%w: %s: %s", ErrLogin, op, code)
 		case a.status == 403 || code == "AccessDeniedException":
-			return nil, &denied{op: op}
+			return nil, &denied{op, actionOf(err)}
 		case a.status >= 500 || a.status == 0 || code == "RetryableConflictException":
 			if a.status == 0 && code == "" && !isNet(err) {
 				return nil, fmt.Errorf("agentcore: %s: %w", op, err)
@@ -277,11 +278,27 @@ func sleep(ctx context.Context, d time.Duration) error {
 var errLarge = errors.New("agentcore: an answer above 64 MiB")
 
 // denied is a 403.
-type denied struct{ op string }
+type denied struct{ op, action string }
 
-func (d *denied) Error() string        { return "agentcore: needs " + d.permission() }
+func (d *denied) Error() string {
+	if d.action != "" {
+		return "agentcore: " + d.op + " needs " + d.action
+	}
+	return "agentcore: needs " + d.permission()
+}
+
 func (d *denied) Is(target error) bool { return target == ErrForbidden }
-func (d *denied) permission() string   { return "bedrock-agentcore:" + d.op }
+
+// permission is what is wanted. A memory under a key of the account's own needs the key, too.
+func (d *denied) permission() string { return cmp.Or(d.action, "bedrock-agentcore:"+d.op) }
+
+// actionOf is the action that a refusal names; empty: none. Of its text no more is taken.
+func actionOf(err error) string {
+	if m := notAllowed().FindStringSubmatch(err.Error()); m != nil {
+		return m[1]
+	}
+	return ""
+}
 
 // refused is any other answer that is an error. The service's text is left out: it may hold content.
 type refused struct {

@@ -38,3 +38,25 @@ func TestTokensExpire(t *testing.T) {
 		}
 	}
 }
+
+// A refusal that names what is wanted, as the key of a memory, is told by that name, and by no more of
+// its text.
+func TestKeyDenied(t *testing.T) {
+	t.Parallel()
+	w, _ := firmWith(t, func(op string, _ int, _ map[string]string, _ map[string]any) *agentcorefake.Fault {
+		if op != "ListEvents" {
+			return nil
+		}
+		return &agentcorefake.Fault{Status: 403, Type: "AccessDeniedException", Message: "User: arn:aws:sts::1:assumed-role/canary is not authorized to perform: kms:Decrypt on resource: arn:aws:kms:eu-central-1:1:key/canary"}
+	})
+	_, rep := read(t, New(Options{Region: "eu-central-1", Config: &w.cfg}))
+	n := 0
+	for _, g := range rep.Gaps {
+		if g.Permission == "kms:Decrypt" && g.Detail == "agentcore: ListEvents needs kms:Decrypt" {
+			n++
+		}
+	}
+	if n == 0 || n != len(rep.Gaps) {
+		t.Errorf("%d of %v", n, rep.Gaps)
+	}
+}
