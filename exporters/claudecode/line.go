@@ -12,7 +12,7 @@ import (
 type line struct {
 	typ, subtype, uuid, parent, logical, agent, timestamp jsonvalue.Value
 	cwd, message, content, summary, title, leaf           jsonvalue.Value
-	aiTitle, relocated                                    jsonvalue.Value
+	aiTitle, relocated, session                           jsonvalue.Value
 	sidechain, note                                       bool // note: not what a person typed
 }
 
@@ -35,6 +35,8 @@ func (l *line) read(b []byte) bool {
 			l.agent = v
 		case "timestamp":
 			l.timestamp = v
+		case "sessionId":
+			l.session = v
 		case "cwd":
 			l.cwd = v
 		case "message":

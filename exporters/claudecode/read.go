@@ -204,7 +204,11 @@ func (r *reading) conversation(f *homefiles.File) error {
 	if t.cwd != "" { // folders that differ in . and - share one folder of sessions
 		c.Meta.Labels = append(c.Meta.Labels, &pb.Label{Name: "cwd", Value: t.cwd})
 	}
-	if p := keyParts(f); len(p) > 2 { // what a sub-agent did, below its session
+	p := keyParts(f)
+	if of := agentstate.Key("conversation", p[0], t.session); len(p) == 2 && strings.HasPrefix(p[1], "agent-") && r.sessions[of] {
+		c.ParentKey = of // older releases put it beside its session
+	}
+	if len(p) > 2 { // what a sub-agent did, below its session
 		if c.ParentKey = agentstate.Key("conversation", p[0], p[1]); !r.sessions[c.ParentKey] {
 			c.ParentKey = ""
 			r.n["conversation"]++

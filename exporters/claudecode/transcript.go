@@ -20,6 +20,7 @@ const maxLine = 16 << 20
 // A transcript is what its file says as a whole: its tree and its names.
 type transcript struct {
 	title, cwd string
+	session    string // that its first line names
 	words      string // that the first person said; a title where there is none
 	head       int32  // the message that the next turn continues
 	from, to   int64
@@ -95,6 +96,9 @@ func outline(f *homefiles.File, d *pb.Data) (*transcript, error) {
 	err := each(f, d, nil, bad, func(no int, l *line) error {
 		if t.cwd == "" {
 			t.cwd = l.cwd.Text()
+		}
+		if t.session == "" {
+			t.session = l.session.Text()
 		}
 		switch {
 		case l.typ.Is("summary"):

@@ -56,3 +56,20 @@ func TestTree(t *testing.T) {
 		}
 	}
 }
+
+// TestBeside: a sub-agent's file of an older release, beside its session, belongs to that.
+func TestBeside(t *testing.T) {
+	const own = `{"type":"user","uuid":"a","sessionId":"s","message":{"role":"user","content":"x"}}` + "\n"
+	side := strings.Replace(own, `"uuid"`, `"isSidechain":true,"uuid"`, 1)
+	mem, rep := exportertest.Export(t, home(t, map[string]string{"projects/p/s.jsonl": own, "projects/p/agent-1.jsonl": side,
+		"projects/p/agent-2.jsonl": strings.Replace(side, `"s"`, `"gone"`, 1), "projects/p/s2.jsonl": own}))
+	if len(rep.Gaps) > 0 {
+		t.Error(rep.Gaps)
+	}
+	for name, want := range map[string]string{"s": "", "s2": "", "agent-1": "conversation/p/s", "agent-2": ""} {
+		r, err := mem.Get(t.Context(), "conversation/p/"+name)
+		if err != nil || r.(*pb.Conversation).ParentKey != want {
+			t.Errorf("%s: %v %v", name, r, err)
+		}
+	}
+}
