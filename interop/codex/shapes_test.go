@@ -130,6 +130,15 @@ set = { ANY = "canary-secret-7" }
 			t.Errorf("a %s holds %s", kind, out[strings.Index(out, "canary-secret"):][:20])
 		}
 	}
+	compacted := ""
+	for line := range strings.Lines(exitramp(t, 0, "cat", archive, "conversation")) {
+		if strings.Contains(line, forkOfFork) && strings.Contains(line, "context_keys") {
+			compacted = line
+		}
+	}
+	if !strings.Contains(compacted, "line%20") { // what a compaction put in the place of all before it
+		t.Errorf("what the model sees of a compacted thread is not said: %s", compacted)
+	}
 	approve := filepath.Join(dir, "approve")
 	put(t, approve, strings.Join(powers(t, archive), "\n")+"\n")
 	exitramp(t, 0, "replay", archive, "codex:"+copied, "--accept-unsigned", "--approve", approve, "--journal", filepath.Join(dir, "j1"))
