@@ -113,6 +113,15 @@ func TestShapes(t *testing.T) {
 			t.Errorf("a %s holds %s", kind, out[strings.Index(out, "canary-secret"):][:20])
 		}
 	}
+	compacted := ""
+	for line := range strings.Lines(exitramp(t, "cat", archive, "conversation")) {
+		if strings.Contains(line, "/"+fork+`"`) {
+			compacted = line
+		}
+	}
+	if !strings.Contains(compacted, `"context_keys":["`) {
+		t.Error("what the model sees of a compacted session is not said")
+	}
 	approve := filepath.Join(dir, "approve")
 	put(t, approve, powers(t, archive))
 	exitramp(t, "replay", archive, "claudecode:"+copied, "--accept-unsigned", "--approve", approve, "--journal", filepath.Join(dir, "j1"))
