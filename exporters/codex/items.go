@@ -52,7 +52,7 @@ func (r *reading) lines(f *homefiles.File, d *pb.Data, h *head, conversation str
 func (x *items) line(no int, l *line) error {
 	switch {
 	case l.typ.Is("response_item"):
-		return x.item(l, l.payload, "line "+strconv.Itoa(no))
+		return x.item(l, l.payload, no, 0)
 	case l.typ.Is("compacted"):
 		return x.compacted(no, l)
 	case l.rolledBack():
@@ -76,7 +76,7 @@ func (x *items) compacted(no int, l *line) error {
 		var err error
 		history.Elements(func(v jsonvalue.Value) {
 			if n++; err == nil {
-				err = x.item(l, v, "line "+strconv.Itoa(no)+"."+strconv.Itoa(n))
+				err = x.item(l, v, no, n)
 			}
 		})
 		return err
@@ -90,31 +90,33 @@ func (x *items) compacted(no int, l *line) error {
 	if s := valid(l.payload.Get("message").Text()); len(s) <= agentstate.SpillSize {
 		m.Parts = homefiles.TextPart(s)
 	}
-	return x.message(l, m, "line "+strconv.Itoa(no))
+	return x.message(l, m, no, 0)
 }
 
-// item is an item of the Responses API; where gives it a name when it has none.
-func (x *items) item(l *line, raw jsonvalue.Value, where string) error {
+// item is an item of the Responses API, in line no; in a compaction, the n-th of it.
+func (x *items) item(l *line, raw jsonvalue.Value, no, n int) error {
 	m := homefiles.NewMessage(x.conversation)
 	responses.Read(m, raw)
 	notes(m)
 	if len(raw) > maxParts { // too much for a record
 		m.Parts = []*pb.Part{{Body: &pb.Part_Data{Data: &pb.Data{MediaType: "application/json"}}}}
 	}
-	return x.message(l, m, where)
+	return x.message(l, m, no, n)
 }
 
-func (x *items) message(l *line, m *pb.Message, where string) error {
+func (x *items) message(l *line, m *pb.Message, no, n int) error {
 	id := m.NativeId
 	if id == "" || x.seen[id] {
-		id = where
+		if id = "line " + strconv.Itoa(no); n > 0 {
+			id += "." + strconv.Itoa(n)
+		}
 	}
 	x.seen[id] = true
 	x.position++
 	m.Meta.CreatedUnixNano, m.ConversationKey = timeOf(l.timestamp), x.conversation
 	m.Meta.Key, m.Position = agentstate.Key("message", x.rel, id), x.position
-	if n := len(x.context); n > 0 {
-		m.ParentKey = x.context[n-1]
+	if k := len(x.context); k > 0 {
+		m.ParentKey = x.context[k-1]
 	}
 	switch {
 	case !x.edited:
