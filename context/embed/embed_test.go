@@ -197,7 +197,7 @@ func TestHTTPFaults(t *testing.T) {
 		"no JSON": answer("hi"), "too few": answer(`{"data":[]}`), "twice the same": answer(`{"data":[{"index":0,"embedding":[1]},{"index":0,"embedding":[1]}]}`),
 		"beyond": answer(`{"data":[{"index":0,"embedding":[1]},{"index":9,"embedding":[1]}]}`), "none": answer(`{"data":[{"index":0},{"index":1}]}`),
 		"no number": answer(`{"data":[{"index":0,"embedding":[1,null]},{"index":1,"embedding":[1,2]}]}`),
-		"endless": func(w http.ResponseWriter) { io.Copy(w, io.LimitReader(zeros{}, 4<<20)) },
+		"endless":   func(w http.ResponseWriter) { io.Copy(w, io.LimitReader(zeros{}, 4<<20)) },
 	} {
 		h, _ := service(t, f)
 		_, err := h.Embed(t.Context(), []string{"a secret", "b"})

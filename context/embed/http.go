@@ -223,7 +223,7 @@ func code(raw []byte) string {
 func answers(raw []byte, n int) ([]Answer, error) {
 	var a struct {
 		Data []struct {
-			Index     *int    `json:"index"`
+			Index     *int   `json:"index"`
 			Embedding floats `json:"embedding"`
 		} `json:"data"`
 	}

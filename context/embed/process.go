@@ -172,9 +172,9 @@ func (p *Process) embed(texts []string) ([]Answer, error) {
 			return nil, err
 		}
 		var a struct {
-			ID     string  `json:"id"`
+			ID     string `json:"id"`
 			Vector floats `json:"vector"`
-			Error  string  `json:"error"`
+			Error  string `json:"error"`
 		}
 		if err := json.Unmarshal(raw, &a); err != nil {
 			return nil, errors.New("a line that is no answer")
