@@ -196,6 +196,12 @@ func (r *reading) runState(f *document, b []byte) error {
 	short := responses.Shorten(b)
 	var docs []*runDoc
 	found, err := states(short)
+	if len(short) < len(b) && bytes.Contains(b, []byte(`\"`+schemaVersion)) { // one that a text holds may be cut with the text
+		found, err = states(b)
+		for i, x := range found {
+			found[i] = responses.Shorten(x)
+		}
+	}
 	if err != nil {
 		return r.gaps(gap("state", f.rel, 1, err))
 	}
@@ -276,9 +282,9 @@ func question(raw json.RawMessage) *pb.Data {
 
 // items are the records of a list of items: the file is the conversation, each item a reading of it.
 func (r *reading) items(f *document, b []byte) error {
-	short := responses.Shorten(b)
+	short := bytes.TrimPrefix(responses.Shorten(b), bom)
 	var list []json.RawMessage
-	if err := json.Unmarshal(bytes.TrimPrefix(short, bom), &list); err != nil {
+	if err := json.Unmarshal(short, &list); err != nil {
 		err = fmt.Errorf("not JSON at byte %d", offset(err))
 		return r.gaps(gap("conversation", f.rel, 1, err), gap("message", f.rel, 0, err))
 	}

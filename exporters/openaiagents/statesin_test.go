@@ -36,6 +36,10 @@ func TestRunStatesAnywhere(t *testing.T) {
 		t.Fatal(err)
 	}
 	one, text := line.String(), string(quoted)
+	long, err := json.Marshal(`{"log":["` + strings.Repeat(strings.Repeat("x", 1000)+`","`, 3000) + `"],` + one[1:])
+	if err != nil {
+		t.Fatal(err)
+	}
 	for name, c := range map[string]struct {
 		file, doc string
 		waiting   uint64
@@ -44,6 +48,7 @@ func TestRunStatesAnywhere(t *testing.T) {
 		"a list of texts": {"queue.json", "[" + text + "]", 2},
 		"by user":         {"users.json", `{"users": {"ada": {"pending": ` + one + `}, "bo": null}}`, 2},
 		"a text deep":     {"users.json", `{"v": 1, "tickets": [{"id": 7, "state": ` + text + `}]}`, 2},
+		"a long text":     {"users.json", `{"a": ` + string(long) + `, "b": ` + text + `}`, 4},
 		"lines":           {"queue.jsonl", one + "\n" + one + "\n", 4},
 		"a mark first":    {"r.json", "\ufeff" + one, 2},
 		"after much":      {"r.json", `{"log": "` + strings.Repeat("x", 2<<20) + `", "run": ` + one + `}`, 2},
@@ -85,6 +90,15 @@ func TestRunStatesAnywhere(t *testing.T) {
 	slices.Sort(places)
 	if d := cmp.Diff([]string{"cut.json", "cut.jsonl"}, places); d != "" || rep.Records["state"] != 1 {
 		t.Errorf("%v %s", rep.Records, d)
+	}
+}
+
+// A list of items behind a byte order mark is counted as it is read.
+func TestItemsBehindMark(t *testing.T) {
+	dir := t.TempDir()
+	put(t, dir, "s.json", []byte("\ufeff"+`[{"role": "user", "content": "hi"}, {"role": "user", "content": "ho"}]`))
+	if _, rep := exportertest.Export(t, Open(dir)); rep.Records["message"] != 2 || rep.Verdict.Coverage != agentstate.Reconciled {
+		t.Errorf("%v %v", rep.Records, rep.Verdict)
 	}
 }
 
