@@ -112,12 +112,16 @@ a: {$ref: '#/a'}
 b: {$ref: '#/c'}
 c: [{$ref: '#/b'}]
 tests: [{vars: {x: 1}, assert: [{$ref: '#/none'}, {$ref: '#/tests/9'}]}]
+providers:
+  - {id: 'openai:a', config: {tools: [{function: {parameters: {$ref: '#/$defs/x'}}}], other: {parameters: {$ref: '#/$defs/y'}}}}
+  - 'openai:gpt-4.1': {config: {functions: [{parameters: {properties: {a: {$ref: '#/$defs/x'}}}}]}}
 `))
 	got := map[string]bool{}
 	for _, g := range rep.Gaps {
 		got[g.Place] = g.Detail == nowhere
 	}
-	if !got["a.$ref"] || !got["tests[0].assert[0].$ref"] || !got["tests[0].assert[1].$ref"] || !got["b[0].$ref"] {
+	if !got["a.$ref"] || !got["tests[0].assert[0].$ref"] || !got["tests[0].assert[1].$ref"] || !got["b[0].$ref"] ||
+		!got["providers[0].config.other.parameters.$ref"] || len(got) != 6 { // what a tool takes is the model's
 		t.Error(got)
 	}
 	var laughs strings.Builder

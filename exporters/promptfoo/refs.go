@@ -9,10 +9,14 @@ import (
 	"strings"
 
 	"github.com/exitramp/exitramp/context/harness"
+	"github.com/exitramp/exitramp/internal/lazyre"
 )
 
 // maxRefs is how many references one leads through at most.
 const maxRefs = 20
+
+// ofTool is the place of what a provider's tool takes: promptfoo leaves the references in such a schema to the model.
+var ofTool = lazyre.New(`^providers\[\d+\](\..+)?\.config\.(functions\[\d+\]|tools\[\d+\]\.function)\.parameters$`)
 
 const nowhere = "it points at nothing in the file, or at itself"
 
@@ -65,7 +69,12 @@ func (r *refs) mapping(v map[string]any, place string, open []string) (any, erro
 		if follow && k == "$ref" {
 			continue
 		}
-		x, err := r.value(v[k], strings.TrimPrefix(place+"."+harness.Short(k), "."), open)
+		at := strings.TrimPrefix(place+"."+harness.Short(k), ".")
+		if k == "parameters" && len(open) == 0 && ofTool().MatchString(at) {
+			out[k] = v[k]
+			continue
+		}
+		x, err := r.value(v[k], at, open)
 		if err != nil {
 			return nil, err
 		}
