@@ -3,6 +3,7 @@ package weights
 import (
 	"bytes"
 	"encoding/json"
+	"fmt"
 	"io"
 	"maps"
 	"slices"
@@ -32,7 +33,11 @@ func (r *reading) document(x *file, v any) bool {
 		return false
 	}
 	ok := x.json(v)
-	if !ok {
+	switch {
+	case ok:
+	case x.size > maxDocument:
+		r.unread[x.rel] = unread{pb.Gap_REASON_LIMIT, fmt.Sprintf("%d bytes; a document of a model is looked at up to %d: it is archived as it is, and the model is described without it", x.size, maxDocument)}
+	default:
 		r.unread[x.rel] = unread{pb.Gap_REASON_CORRUPT, "a document of a model that is not JSON of the form that its name promises: it is archived as it is, and the model is described without it"}
 	}
 	return ok

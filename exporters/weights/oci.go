@@ -135,6 +135,12 @@ func (r *reading) parts(one *model, m *manifest) {
 // the folders that have such.
 func (r *reading) inOllama() (out []*model, dirs map[string]bool) {
 	dirs = map[string]bool{}
+	stores := map[string]bool{} // folders with a folder blobs; other programs have manifests, too
+	for _, rel := range r.order {
+		if dir := path.Dir(rel); path.Base(dir) == "blobs" {
+			stores[path.Dir(dir)] = true
+		}
+	}
 	for _, rel := range r.order {
 		parts := strings.Split(rel, "/")
 		at := len(parts) - 5
@@ -143,7 +149,14 @@ func (r *reading) inOllama() (out []*model, dirs map[string]bool) {
 		}
 		dir := path.Join(append([]string{"."}, parts[:at]...)...)
 		var m manifest
-		if x := r.files[rel]; x.key == "" || !r.document(x, &m) || len(m.Layers) == 0 {
+		x := r.files[rel]
+		ok := false
+		if stores[dir] {
+			ok = r.document(x, &m)
+		} else {
+			ok = x.json(&m)
+		}
+		if !ok || len(m.Layers) == 0 {
 			continue
 		}
 		dirs[dir] = true

@@ -90,6 +90,18 @@ func TestOddFolder(t *testing.T) {
 	}
 }
 
+// A document that is too long to be looked at is not called damaged, and manifests of other programs are none of Ollama's.
+func TestNotDamaged(t *testing.T) {
+	root := t.TempDir()
+	put(t, filepath.Join(root, "m/model.safetensors"), st(oneTensor, 1))
+	put(t, filepath.Join(root, "m/trainer_state.json"), []byte(`{"global_step":5,"log_history":[`+strings.Repeat(`{"loss":1},`, maxDocument/11)+`{}]}`))
+	put(t, filepath.Join(root, "manifests/base/apps/m/deploy.yaml"), []byte("kind: Deployment\n"))
+	_, rep := export(t, Open(root, false))
+	if len(rep.Gaps) != 1 || rep.Gaps[0].Place != "m/trainer_state.json" || rep.Gaps[0].Reason != pb.Gap_REASON_LIMIT {
+		t.Error(rep.Gaps)
+	}
+}
+
 // An adapter says the digest of its base where the folder has one that it can mean, and not of any other.
 func TestWhichBase(t *testing.T) {
 	root := t.TempDir()
