@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"strings"
 	"unicode"
+	"unicode/utf8"
 
 	"github.com/exitramp/exitramp/context/agentstate"
 )
@@ -63,7 +64,7 @@ func cell(v any) string {
 	case nil:
 		return ""
 	case string:
-		if first := []rune(strings.TrimLeftFunc(v, unicode.IsSpace)); len(first) > 0 && strings.ContainsRune("=+-@|＝＋－＠", first[0]) || strings.HasPrefix(v, "\t") || strings.HasPrefix(v, "\r") {
+		if first, _ := utf8.DecodeRuneInString(strings.TrimLeftFunc(v, unicode.IsSpace)); strings.ContainsRune("=+-@|＝＋－＠", first) || strings.HasPrefix(v, "\t") || strings.HasPrefix(v, "\r") {
 			return "'" + v
 		}
 		return v
