@@ -1,6 +1,7 @@
 package codex
 
 import (
+	"sort"
 	"strconv"
 	"strings"
 
@@ -69,9 +70,8 @@ func (x *items) line(no int, l *line) error {
 // compacted is a line whose items the model sees in the place of all before it. Older releases wrote
 // a summary alone, which stands behind what a person said.
 func (x *items) compacted(no int, l *line) error {
-	before, turns := x.context, x.turns
-	x.context, x.turns = nil, nil
 	if history := l.payload.Get("replacement_history"); history.IsList() {
+		x.context, x.turns = nil, nil
 		n := 0
 		var err error
 		history.Elements(func(v jsonvalue.Value) {
@@ -81,10 +81,11 @@ func (x *items) compacted(no int, l *line) error {
 		})
 		return err
 	}
-	for _, at := range turns {
-		x.turns = append(x.turns, len(x.context))
-		x.context = append(x.context, before[at])
+	// What a person said before an earlier one stands at the front already, however much it is.
+	for i := sort.Search(len(x.turns), func(i int) bool { return x.turns[i] > i }); i < len(x.turns); i++ {
+		x.context[i], x.turns[i] = x.context[x.turns[i]], i
 	}
+	x.context = x.context[:len(x.turns)]
 	m := homefiles.NewMessage(x.conversation)
 	m.Role, m.NativeRole = pb.Role_ROLE_USER, "compacted"
 	if s := valid(l.payload.Get("message").Text()); len(s) <= agentstate.SpillSize {

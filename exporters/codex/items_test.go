@@ -1,12 +1,14 @@
 package codex
 
 import (
+	"runtime"
 	"strings"
 	"testing"
 
 	"github.com/google/go-cmp/cmp"
 
 	"github.com/exitramp/exitramp/exporters/exportertest"
+	"github.com/exitramp/exitramp/exporters/internal/homefiles"
 	pb "github.com/exitramp/exitramp/proto/exitramp/v1"
 )
 
@@ -32,6 +34,8 @@ func TestView(t *testing.T) {
 		{"by more than there is", agents + turn("1") + back("9") + turn("2"), "ctx u2 a2", "ctx< u1<ctx a1<u1 u2<ctx a2<u2"},
 		{"compacted", turn("1") + whole + turn("2"), "line 4.1 line 4.2 u2 a2", "u1< a1<u1 line 4.1< line 4.2<line 4.1 u2<line 4.2 a2<u2"},
 		{"compacted, as older releases write it", turn("1") + line("compacted", `{"message":"the summary"}`) + turn("2"), "u1 line 4 u2 a2", "u1< a1<u1 line 4<u1 u2<line 4 a2<u2"},
+		{"so, and again", turn("1") + line("compacted", `{"message":"a"}`) + turn("2") + line("compacted", `{"message":"b"}`) + back("1"), "u1 line 4 u2",
+			"u1< a1<u1 line 4<u1 u2<line 4 a2<u2 line 7<u2"},
 		{"nonsense", turn("1") + line("compacted", `7`) + back(`"x"`) + back("-1"), "u1 line 4", "u1< a1<u1 line 4<u1"},
 	} {
 		mem, rep := exportertest.Export(t, home(t, map[string]string{rel + ".jsonl": meta + x.lines}))
@@ -55,6 +59,33 @@ func TestView(t *testing.T) {
 		if d := cmp.Diff([]string{x.context, x.parents}, []string{strings.Join(context, " "), strings.Join(parents, " ")}); d != "" {
 			t.Errorf("%s: %s", x.name, d)
 		}
+	}
+}
+
+// TestManyCompactions: each takes what is new since the one before, not all that was ever said.
+func TestManyCompactions(t *testing.T) {
+	const n = 3000
+	x := newItems(&homefiles.File{Rel: "r.jsonl"}, true, func(*pb.Message) error { return nil })
+	do := func(doc string) {
+		l := &line{}
+		if !l.read([]byte(doc)) {
+			t.Fatal(doc)
+		}
+		if err := x.line(len(x.seen), l); err != nil {
+			t.Fatal(err)
+		}
+	}
+	for range n {
+		do(`{"type":"response_item","payload":{"type":"message","role":"user","content":[{"type":"input_text","text":"a"}]}}`)
+	}
+	var before, after runtime.MemStats
+	runtime.ReadMemStats(&before)
+	for range n {
+		do(`{"type":"compacted","payload":{"message":"s"}}`)
+	}
+	runtime.ReadMemStats(&after)
+	if mib := (after.TotalAlloc - before.TotalAlloc) >> 20; len(x.context) != 2*n || mib > 50 {
+		t.Errorf("%d in view, %d MiB", len(x.context), mib)
 	}
 }
 
