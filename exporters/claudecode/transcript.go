@@ -181,22 +181,28 @@ func outline(f *homefiles.File, d *pb.Data) (*transcript, error) {
 	return t, err
 }
 
-// maxClimb is how many steps link takes at most: a home of real size needs few.
-const maxClimb = 10_000_000
-
 // link finds what those messages follow that stand before it. One that would follow itself in a ring
 // stays a root.
 func (t *transcript) link() {
-	steps := 0
-	for _, n := range slices.Backward(sortedKeys(t.late)) {
-		p := t.lines[t.late[n]].node
-		k := p
-		for ; k != 0 && k != n && steps < maxClimb; k = t.nodes[k].parent {
-			steps++
+	if len(t.late) == 0 {
+		return
+	}
+	tops := make([]int32, len(t.nodes)) // of each a message above it, at last the one that follows nothing
+	for k := range tops {
+		if tops[k] = int32(k); t.nodes[k].parent != 0 {
+			tops[k] = tops[t.nodes[k].parent]
 		}
-		if p != 0 && k == 0 {
+	}
+	top := func(k int32) int32 {
+		for ; tops[k] != k; k = tops[k] {
+			tops[k] = tops[tops[k]]
+		}
+		return k
+	}
+	for _, n := range slices.Backward(sortedKeys(t.late)) {
+		if p := t.lines[t.late[n]].node; p != 0 && top(p) != n {
 			t.branched = t.branched || t.nodes[p].child
-			t.nodes[n].parent, t.nodes[p].child = p, true
+			t.nodes[n].parent, t.nodes[p].child, tops[n] = p, true, top(p)
 			if t.head == p {
 				t.head = n
 			}

@@ -57,6 +57,22 @@ func TestTree(t *testing.T) {
 	}
 }
 
+// TestUpsideDown: messages that all stand before what they follow are found, however many they are.
+func TestUpsideDown(t *testing.T) {
+	const n = 6000
+	var lines strings.Builder
+	for i := range n {
+		fmt.Fprintf(&lines, `{"type":"user","uuid":"%d","parentUuid":"%d","message":{"role":"user","content":"x"}}`+"\n", i, i+1)
+	}
+	mem, rep := exportertest.Export(t, home(t, map[string]string{"projects/p/s.jsonl": lines.String()}))
+	if len(rep.Gaps) != 1 || rep.Gaps[0].Reason != pb.Gap_REASON_GONE {
+		t.Errorf("%d gaps, the first %v", len(rep.Gaps), rep.Gaps[:min(1, len(rep.Gaps))])
+	}
+	if r, err := mem.Get(t.Context(), "conversation/p/s"); err != nil || r.(*pb.Conversation).HeadKey != "message/p/s/0" {
+		t.Errorf("%v %v", r, err)
+	}
+}
+
 // TestBeside: a sub-agent's file of an older release, beside its session, belongs to that.
 func TestBeside(t *testing.T) {
 	const own = `{"type":"user","uuid":"a","sessionId":"s","message":{"role":"user","content":"x"}}` + "\n"
