@@ -10,6 +10,7 @@ package derive
 
 import (
 	"context"
+	"encoding/binary"
 	"errors"
 	"fmt"
 	"io"
@@ -64,7 +65,7 @@ type Part struct {
 	Mentions uint64
 	// Unowned are kept revisions and vectors of memories that are not there any more, such as the history
 	// of what was deleted: nobody can say of whom they are, and what is to go may be among them. They are
-	// counted for Exclude and Tombstones. UnownedOf is the first of those memories: a key for Exclude.
+	// counted for Exclude and Tombstones. UnownedOf is one of those memories: a key for Exclude.
 	Unowned   uint64
 	UnownedOf string
 }
@@ -166,7 +167,7 @@ func (p *Part) Records(ctx context.Context, opts *agentstate.ReadOptions) iter.S
 			return
 		}
 		defer graves.Close()
-		memories, err := diskmap.New(p.opts.Dir) // which precede what is of them
+		memories, err := diskmap.New(p.opts.Dir) // which may stand behind what is of them
 		if err != nil {
 			yield(nil, err)
 			return
@@ -210,6 +211,9 @@ func (p *Part) Records(ctx context.Context, opts *agentstate.ReadOptions) iter.S
 				return
 			}
 		}
+		if err := p.unowned(memories); err != nil {
+			yield(nil, err)
+		}
 	}
 }
 
@@ -250,7 +254,7 @@ func (p *Part) keeps(r agentstate.Record, graves *diskmap.Map) (bool, error) {
 	return false, graves.Put(key, nil)
 }
 
-// own notes memories, and counts what is kept of those that are not there.
+// own notes memories, without a value, and of others how many records that are kept are of them.
 func (p *Part) own(r agentstate.Record, keep bool, memories *diskmap.Map) error {
 	var of string
 	switch r := r.(type) {
@@ -264,13 +268,29 @@ func (p *Part) own(r agentstate.Record, keep bool, memories *diskmap.Map) error 
 	if !keep || agentstate.KindOfKey(of) != "memory" || len(r.GetMeta().GetSubjectKeys()) > 0 {
 		return nil
 	}
-	_, here, err := memories.Get(of)
-	if err == nil && !here {
-		if p.Unowned++; p.Unowned == 1 {
-			p.UnownedOf = of
-		}
+	n, had, err := memories.Get(of)
+	if err != nil || had && len(n) == 0 {
+		return err
 	}
-	return err
+	n = append(n, make([]byte, 8-len(n))...)
+	return memories.Put(of, binary.BigEndian.AppendUint64(nil, binary.BigEndian.Uint64(n)+1))
+}
+
+// unowned counts what is of memories that are not there.
+func (p *Part) unowned(memories *diskmap.Map) error {
+	for e, err := range memories.All() {
+		if err != nil {
+			return err
+		}
+		if len(e.Value) == 0 {
+			continue
+		}
+		if p.UnownedOf == "" {
+			p.UnownedOf = e.Key
+		}
+		p.Unowned += binary.BigEndian.Uint64(e.Value)
+	}
+	return nil
 }
 
 func (p *Part) bury(graves *diskmap.Map, yield func(agentstate.Record, error) bool) (bool, error) {

@@ -280,9 +280,9 @@ func TestUnowned(t *testing.T) {
 		&pb.Origin{Meta: &pb.Meta{Key: "origin/1"}},
 		&pb.Principal{Meta: &pb.Meta{Key: "principal/ann"}},
 		&pb.Memory{Meta: &pb.Meta{Key: "memory/1", SubjectKeys: []string{"principal/ann"}}},
-		&pb.Memory{Meta: &pb.Meta{Key: "memory/2"}},
 		&pb.Revision{Meta: &pb.Meta{Key: "revision/1"}, OfKey: "memory/1"},
 		&pb.Revision{Meta: &pb.Meta{Key: "revision/2"}, OfKey: "memory/2"},
+		&pb.Memory{Meta: &pb.Meta{Key: "memory/2"}}, // the reference is soft: either may stand first
 		&pb.Revision{Meta: &pb.Meta{Key: "revision/gone"}, OfKey: "memory/gone"},
 		&pb.Embedding{Meta: &pb.Meta{Key: "embedding/gone"}, OfKey: "memory/gone"},
 		&pb.Completeness{Meta: &pb.Meta{Key: "completeness/1"}},
