@@ -127,7 +127,7 @@ func (r *reading) server(rel, scope, name string, raw json.RawMessage) error {
 	r.n["toolserver"]++
 	clean, secrets, err := homefiles.RedactJSON(raw)
 	if err != nil || len(clean) > agentstate.SpillSize {
-		return r.gap(&pb.Gap{Kind: "toolserver", Place: rel + " " + valid(name), Reason: pb.Gap_REASON_CORRUPT, Count: 1, Detail: "larger than any server's settings"})
+		return r.gap(&pb.Gap{Kind: "toolserver", Place: rel + " " + valid(name), Reason: pb.Gap_REASON_CORRUPT, Count: 1, Detail: "larger, or nested deeper, than any server's settings"})
 	}
 	var d struct {
 		Type, Command, URL string

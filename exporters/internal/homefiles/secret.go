@@ -15,8 +15,9 @@ type Secret struct{ Path, Name string }
 
 // patterns of secrets. It takes out too much rather than too little.
 var (
-	secretName = lazyre.New(`(?i)(token|secret|passw|pwd$|passphrase|(api|private|access|signing|encryption|subscription|master)_?-?key|authorization|credential|cookie|bearer|(^|[_-])pat$)`)
-	secretText = lazyre.New(`(?i)://[^/\s"'@]*:[^/\s"'@]*@` + // a URL with a password
+	secretName   = lazyre.New(`(?i)(token|secret|passw|pwd$|passphrase|(api|private|access|signing|encryption|subscription|master)_?-?key|authorization|credential|cookie|bearer|(^|[_-])pat$)`)
+	secretNumber = lazyre.New(`(?i)(token|secret|passw(or)?d|pwd|passphrase|key|authorization|credentials?|cookie|bearer|(^|[_-])pat)$`)
+	secretText   = lazyre.New(`(?i)://[^/\s"'@]*:[^/\s"'@]*@` + // a URL with a password
 		`|[?&][^=&\s]*(token|secret|passw|key|sig|auth)[^=&\s]*=[^&\s]` +
 		`|\b(bearer|basic)\s+[a-z0-9._~+/=-]{6,}` +
 		`|(^|\s)--?([a-z0-9]+[_-])*(token|secret|password|passwd|passphrase|pat|jwt|(api|private|access)?-?key|auth|authorization|cookie|credentials?)([_-][a-z0-9]+)*[=\s]\s*\S` +
@@ -44,6 +45,10 @@ const bom = "\ufeff"
 // JSON is a document without a byte order mark, which the programs take.
 func JSON(doc []byte) []byte { return bytes.TrimPrefix(doc, []byte(bom)) }
 
+// maxNest is how deep values are looked for: settings of real homes have a few levels, and each text is
+// judged by all the names above it.
+const maxNest = 200
+
 // hides tells whether the text at a path of names is a secret. before is the element that stands
 // before it in a list.
 func hides(names []string, text, before string) bool {
@@ -67,9 +72,13 @@ func hides(names []string, text, before string) bool {
 		secretUser().MatchString(before) && userAndKey().MatchString(text) || last == "url" && keyInPath(text)
 }
 
-// hidesNumber tells whether the number at a path of names is a secret. Limits are called max_tokens.
+// hidesNumber tells whether the number at a path of names is a secret: its name ends as one. Limits are
+// called max_tokens, cookie_max_age, passwordMinLength.
 func hidesNumber(names []string, number string) bool {
-	return hides(slices.DeleteFunc(slices.Clone(names), func(n string) bool { return strings.Contains(strings.ToLower(n), "token") }), number, "")
+	if last := len(names) - 1; last >= 0 && !secretNumber().MatchString(names[last]) {
+		names = append(slices.Clone(names[:last]), "")
+	}
+	return hides(names, number, "")
 }
 
 // keyInPath tells whether a long word with digits stands in the path of an address.
@@ -114,6 +123,9 @@ func RedactJSON(doc []byte) (out []byte, secrets []Secret, err error) {
 		switch v := t.(type) {
 		case json.Delim:
 			if v == '{' || v == '[' {
+				if len(stack) == maxNest {
+					return nil, nil, fmt.Errorf("at byte %d it is nested deeper than %d levels", before, maxNest)
+				}
 				if top >= 0 {
 					stack[top].key = true
 				}

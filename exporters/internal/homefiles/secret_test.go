@@ -30,6 +30,8 @@ func TestRedactJSON(t *testing.T) {
 		{`{"url":"https://mcp.h/7d444840-9dc0-11d1-b245-5ffdce74fad2/slack"}`, `{"url":""}`, "url"},
 		{`{"url":"https://mcp.h/a_very_long_name_without_numbers/mcp","base_url":"https://h/0123456789abcdef0123456789abcdef/x"}`, `{"url":"https://mcp.h/a_very_long_name_without_numbers/mcp","base_url":"https://h/0123456789abcdef0123456789abcdef/x"}`, ""},
 		{"\ufeff" + `{"env":{"PIN":1234, "N":-1.5e3,"T":true},"max_tokens":5,"password": 77 }`, "\ufeff" + `{"env":{"PIN":"", "N":"","T":true},"max_tokens":5,"password": "" }`, "env.PIN env.N password"},
+		{`{"cookie_max_age":3600,"passwordMinLength":12,"secretRotationDays":30,"maxTokens":5,"access_token":12345678,"env":{"X_TOKEN":1}}`,
+			`{"cookie_max_age":3600,"passwordMinLength":12,"secretRotationDays":30,"maxTokens":5,"access_token":"","env":{"X_TOKEN":""}}`, "access_token env.X_TOKEN"},
 		{`{"a":["curl -H 'X-Api-Key: abc' h","DB_PASS=x run","export STRIPE_KEY=x; y","https://0123456789abcdefgh@h/x","ssh://git@h/x","Bash(npm run auth:*)","sort_key=x","make KEY=x"]}`,
 			`{"a":["","","","","ssh://git@h/x","Bash(npm run auth:*)","sort_key=x","make KEY=x"]}`, "a a a a"},
 		{`{"a":["AIzaSyA0123456789abcdefghijklmnopqrstuv","github_pat_0123456789abcdefghijkl","glpat-0123456789abcdefghij","sk_live_0123456789ab","eyJhbGciOiJIUzI1NiJ9.eyJzdWIiOiIxMjM0In0.c2ln","hf_0123456789abcdefghij"],"accessKey":"k","gh_pat":"p","passphrase":"p","pattern":"x","patch":"y"}`,
@@ -41,7 +43,7 @@ func TestRedactJSON(t *testing.T) {
 			t.Errorf("%s: %s %v %v", c.in, out, paths(secrets), err)
 		}
 	}
-	for _, bad := range []string{"", "{", `{"a":}`, "x"} {
+	for _, bad := range []string{"", "{", `{"a":}`, "x", strings.Repeat(`{"a":`, maxNest+1) + "1" + strings.Repeat("}", maxNest+1)} {
 		if _, _, err := RedactJSON([]byte(bad)); err == nil {
 			t.Errorf("%q passes", bad)
 		}
@@ -49,6 +51,9 @@ func TestRedactJSON(t *testing.T) {
 }
 
 func TestRedactTOML(t *testing.T) {
+	deep := func(open, end string) string {
+		return strings.Repeat(open, maxNest+1) + "1" + strings.Repeat(end, maxNest+1)
+	}
 	for _, c := range []struct{ in, want, paths string }{
 		{"a = \"b\"\n# api_key = \"x\"\napi_key = \"x\" # why\n", "a = \"b\"\n#\napi_key = \"\" # why\n", "api_key"},
 		{"model_max_output_tokens = 5\nenv_key = \"K\"\nbearer_token_env_var = \"V\"\n", "model_max_output_tokens = 5\nenv_key = \"K\"\nbearer_token_env_var = \"V\"\n", ""},
@@ -70,7 +75,8 @@ func TestRedactTOML(t *testing.T) {
 			t.Errorf("%q: %q %v %v", c.in, out, paths(secrets), err)
 		}
 	}
-	for _, bad := range []string{"a", "a = ", "[a", "[[a]", "a = \"x", "a = 'x\n'", "a = [1", "a = {b}", "= 1", "a = \"x\" \"y\"", "\xff\n=", "a = \"\\"} {
+	for _, bad := range []string{"a", "a = ", "[a", "[[a]", "a = \"x", "a = 'x\n'", "a = [1", "a = {b}", "= 1", "a = \"x\" \"y\"", "\xff\n=", "a = \"\\",
+		"a = " + deep("[", "]"), "a = " + deep("{a=", "}"), "a = " + strings.Repeat("{a.a.a=", maxNest/2) + "1" + strings.Repeat("}", maxNest/2), "[a" + strings.Repeat(".a", maxNest) + "]"} {
 		if out, _, err := RedactTOML(bad); err == nil {
 			t.Errorf("%q passes as %q", bad, out)
 		}

@@ -37,12 +37,16 @@ type toml struct {
 	i       int // the next byte
 	done    int // bytes that are in out
 	table   []string
+	nest    int // lists and tables that are open
 	out     strings.Builder
 	secrets []Secret
 	see     func(names []string, text string) // nil: secrets are looked for
 }
 
-var errTOML = errors.New("a key or value that is not understood")
+var (
+	errTOML = errors.New("a key or value that is not understood")
+	errNest = fmt.Errorf("nested deeper than %d levels", maxNest)
+)
 
 func (t *toml) at(c byte) bool { return t.i < len(t.doc) && t.doc[t.i] == c }
 
@@ -126,6 +130,9 @@ func (t *toml) pair(above []string) error {
 	if !t.at('=') {
 		return errTOML
 	}
+	if len(above)+len(names) > maxNest {
+		return errNest
+	}
 	t.i++
 	t.blank(false)
 	_, err = t.value(append(above[:len(above):len(above)], names...), "")
@@ -155,7 +162,9 @@ func (t *toml) key() (names []string, err error) {
 		if t.blank(false); !t.at('.') {
 			return names, nil
 		}
-		t.i++
+		if t.i++; len(names) == maxNest {
+			return nil, errNest
+		}
 	}
 }
 
@@ -201,6 +210,10 @@ func (t *toml) value(names []string, before string) (s string, err error) {
 		}
 		return s, err
 	case t.at('['), t.at('{'):
+		if t.nest++; t.nest > maxNest {
+			return "", errNest
+		}
+		defer func() { t.nest-- }()
 		end := t.doc[t.i] + 2
 		t.i++
 		for {
