@@ -44,7 +44,13 @@ func (w *writer) branchVersion(version, salt string) (string, bool) {
 	if err != nil || n < 0 {
 		return "", false
 	}
-	f := float64(n) + float64(1+binary.BigEndian.Uint16(sum[:])%0xfffe)/(1<<16)
+	bits := 32 // of the 53 of a number; a value that is changed at every step has hundreds of versions in here
+	if n >= 1<<20 {
+		bits = 21
+	}
+	const least = 1 << 16 // part of one: JavaScript spells what is below a millionth in another way
+	one := uint64(1) << bits
+	f := float64(n) + float64(one/least+binary.BigEndian.Uint64(sum[:])%(one-one/least))/float64(one)
 	return strconv.FormatFloat(f, 'f', -1, 64), true // the spelling of JavaScript, whatever it adds
 }
 

@@ -1,8 +1,10 @@
 package langgraph
 
 import (
+	"os"
 	"path/filepath"
 	"slices"
+	"strconv"
 	"strings"
 	"testing"
 
@@ -66,5 +68,31 @@ func TestUndoOfACutKey(t *testing.T) {
 		if _, _, ok := parseRowID(rows[0]); ok != (name == "short") {
 			t.Errorf("%.20s…: %.100s", name, rows)
 		}
+	}
+}
+
+// A value that is changed in place at every step has hundreds of versions between one number and the next: no two
+// of them are one, and JavaScript counts on and spells them as PostgreSQL does.
+func TestBranchVersions(t *testing.T) {
+	w := &writer{lay: &layout{lang: javascript}}
+	for n, salts := range map[int64]int{0: 2000, 3: 2000, 1<<20 - 1: 2000, 1 << 20: 100, 1<<31 - 1: 100} {
+		seen := map[string]bool{}
+		for i := range salts {
+			got, ok := w.branchVersion(strconv.FormatInt(n, 10), strconv.Itoa(i))
+			f, err := strconv.ParseFloat(got, 64)
+			if !ok || err != nil || seen[got] || f-float64(n) < 1e-6 || f >= float64(n+1) || f+1 <= float64(n+1) || f+1 >= float64(n+2) {
+				t.Fatalf("%d, %d: %s", n, i, got)
+			}
+			seen[got] = true
+		}
+	}
+}
+
+// A run that made nothing is undone, though there is no database.
+func TestUndoOfNothing(t *testing.T) {
+	p := filepath.Join(t.TempDir(), "none.sqlite")
+	left, err := SQLite(p).Undo(t.Context(), &replay.Run{}, []replay.Receipt{{Key: "memory/x", Action: replay.Created}})
+	if _, stat := os.Stat(p); err != nil || left != nil || !os.IsNotExist(stat) {
+		t.Errorf("left %v, error %v, file %v", left, err, stat)
 	}
 }

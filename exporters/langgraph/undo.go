@@ -14,6 +14,9 @@ import (
 // stays, and so does a whole thread that went on: its new checkpoints stand on the old ones. The
 // tables stay too, as the runtime's setup would have left them.
 func (s *Store) Undo(ctx context.Context, run *replay.Run, created []replay.Receipt) (left []replay.Receipt, err error) {
+	if !slices.ContainsFunc(created, func(rc replay.Receipt) bool { return rc.Target != "" }) {
+		return nil, nil // the run made nothing, perhaps not even the database
+	}
 	d, err := s.openDest(ctx, false)
 	if err != nil {
 		return nil, err
