@@ -8,6 +8,7 @@ import (
 	"errors"
 	"fmt"
 	"math"
+	"slices"
 	"strings"
 	"time"
 
@@ -169,8 +170,12 @@ func (w *writer) vector(ctx context.Context, e *pb.Embedding, row map[string]cel
 			return replay.Receipt{}, refuse("the target's vectors have %d dimensions, this one has %d, so it is of another embedding model: --embedder makes it anew with the model of the program at the target", n, e.Dimensions)
 		}
 	}
+	half := t.cols[t.col("embedding")].typ == "halfvec"
+	if half && e.Element == pb.Embedding_ELEMENT_FLOAT32 && slices.ContainsFunc(floats(e), func(f float32) bool { return halfOf(f)&0x7fff == infinite }) {
+		return replay.Receipt{}, refuse("the vector holds a number beyond 65,504, and the target keeps halves, which end there")
+	}
 	for _, path := range []string{"element", "vector"} {
-		switch half := t.cols[t.col("embedding")].typ == "halfvec"; {
+		switch {
 		case half && e.Element == pb.Embedding_ELEMENT_FLOAT32:
 			losses = append(losses, loss(path, fidelity.Transformed, "the target keeps halves, of 11 bits, as its index says"))
 		case !half && e.Element == pb.Embedding_ELEMENT_FLOAT16:
@@ -196,14 +201,14 @@ func (w *writer) vector(ctx context.Context, e *pb.Embedding, row map[string]cel
 	case err != nil:
 		return replay.Receipt{}, err
 	case w.run.DryRun:
-		return replay.Receipt{Action: replay.Created}, nil
+		return replay.Receipt{Action: replay.Created, Losses: losses}, nil
 	}
 	version, err := w.d.version(ctx, t, row)
 	if err != nil {
 		return replay.Receipt{}, err
 	}
 	w.waiting[e.OfKey] = append(w.waiting[e.OfKey], e.Meta.Key)
-	return replay.Receipt{Action: replay.Created, Target: rowID(t, row), Version: version}, nil
+	return replay.Receipt{Action: replay.Created, Target: rowID(t, row), Version: version, Losses: losses}, nil
 }
 
 // hasItem tells whether the item of a vector is in the target, or in a plan would be.

@@ -235,7 +235,30 @@ func TestVectorsBecomeHalves(t *testing.T) {
 	change(t, dst, "DO $$ DECLARE i text; BEGIN FOR i IN SELECT indexname FROM pg_indexes WHERE tablename = 'store_vectors' AND indexdef LIKE '%vector_%_ops%' LOOP EXECUTE 'DROP INDEX ' || i; END LOOP; END $$")
 	change(t, dst, "ALTER TABLE store_vectors ALTER COLUMN embedding TYPE halfvec(4)")
 	p := sample(t, "python.sqlite")
-	run(t, p, false, "UPDATE store_vectors SET embedding = x'cdcccc3dcdcccc3dcdcccc3dcdcccc3d'") // 0.1
+	run(t, p, false, "UPDATE store_vectors SET embedding = x'cdcccc3dcdcccc3dcdcccc3dcdcccc3d'", // 0.1, and beyond halves
+		"UPDATE store_vectors SET embedding = x'00247449cdcccc3dcdcccc3dcdcccc3d' WHERE rowid = (SELECT max(rowid) FROM store_vectors)")
 	m, _ := exportertest.Export(t, SQLite(p))
+	// Planned by itself, a vector comes before its item, and says what it loses all the same.
+	w, err := dst.Begin(t.Context(), &replay.Run{ID: "run-1", DryRun: true, From: originOf(t, m), Source: resolver(m)})
+	if err != nil {
+		t.Fatal(err)
+	}
+	refused := 0
+	for _, r := range records(t, m) {
+		if e, ok := r.(*pb.Embedding); ok {
+			rc, err := w.Write(t.Context(), e)
+			lossy := slices.ContainsFunc(rc.Losses, func(l fidelity.Loss) bool { return l.Path == "vector" })
+			if err != nil || (rc.Action == replay.Refused) == lossy {
+				t.Errorf("%s: %v %s, losses %v, error %v", rc.Key, rc.Action, rc.Why, rc.Losses, err)
+			}
+			if rc.Action == replay.Refused {
+				refused++
+			}
+		}
+	}
+	w.Close()
+	if refused != 1 {
+		t.Errorf("%d vectors are refused, want the one that halves do not hold", refused)
+	}
 	asSaid(t, m, dst)
 }

@@ -75,6 +75,9 @@ func halfTo(h uint16) float32 {
 	return math.Float32frombits(sign | (exp+112)<<23 | frac<<13)
 }
 
+// infinite is binary16's infinity.
+const infinite = 0x7c00
+
 // halfOf narrows f to binary16, to the nearest, ties to even.
 func halfOf(f float32) uint16 {
 	u := math.Float32bits(f)
