@@ -36,3 +36,33 @@ func TestUndoStopped(t *testing.T) {
 		t.Error(out)
 	}
 }
+
+// TestNothingWritten: a replay that wrote nothing has made no target; it reads back as announced, and is undone. A
+// target that is not there is none for what was written.
+func TestNothingWritten(t *testing.T) {
+	t.Chdir(t.TempDir())
+	if err := os.WriteFile("graph", []byte(`{"type":"relation","from":"a","to":"b","relationType":"knows"}`+"\n"), 0o644); err != nil {
+		t.Fatal(err)
+	}
+	if err := os.WriteFile("s.sqlite", supportStore, 0o644); err != nil {
+		t.Fatal(err)
+	}
+	for _, c := range []struct {
+		code int
+		says string
+		args []string
+	}{
+		{0, "", []string{"export", "mcpmemory:graph", "x.ctxa"}},
+		{exitPartial, "nothing was written", []string{"replay", "x.ctxa", "langgraph+sqlite:none.sqlite", "--accept-unsigned"}},
+		{0, "0 of 0 match", []string{"readback", "x.ctxa", "langgraph+sqlite:none.sqlite", "--accept-unsigned"}},
+		{0, "removed 0", []string{"undo", "x.ctxa.journal", "langgraph+sqlite:none.sqlite"}},
+		{0, "", []string{"export", "langgraph+sqlite:s.sqlite", "y.ctxa"}},
+		{0, "", []string{"replay", "y.ctxa", "langgraph+sqlite:there.sqlite", "--accept-unsigned"}},
+		{exitOther, "no file none.sqlite", []string{"readback", "y.ctxa", "langgraph+sqlite:none.sqlite", "--accept-unsigned"}},
+	} {
+		var out bytes.Buffer
+		if code := newApp(&out, &out).run(t.Context(), c.args); code != c.code || !strings.Contains(out.String(), c.says) {
+			t.Errorf("%v: exit code %d, want %d and %q\n%s", c.args, code, c.code, c.says, &out)
+		}
+	}
+}
