@@ -144,7 +144,11 @@ func (a *app) printRPO(p *evidence.Predicate) {
 	if worst == "" {
 		return
 	}
-	s := fmt.Sprintf("RPO %s (%s, the worst kind)", clock(float64(most)), worst)
+	age := clock(float64(most))
+	if most < 10 { // whole seconds, rounded up: no hundredths are known
+		age = fmt.Sprintf("%d s", most)
+	}
+	s := fmt.Sprintf("RPO %s (%s, the worst kind)", age, worst)
 	t, ok := p.Targets.RPOSeconds[worst]
 	if !ok {
 		t, ok = p.Targets.RPOSeconds["*"]

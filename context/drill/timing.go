@@ -40,7 +40,7 @@ func (r *run) timing() evidence.Timing {
 	}
 	for name, n := range r.facts.Records {
 		if at := r.wholeUntil(name); n > 0 && !at.IsZero() && agentstate.IsState(name) && !r.ahead(at) {
-			t.RPOSeconds[name] = uint64(max(0, r.st.Started.Sub(at).Seconds()))
+			t.RPOSeconds[name] = uint64(math.Ceil(max(0, r.st.Started.Sub(at).Seconds()))) // never less than it was
 		}
 	}
 	if n := r.facts.Archive.Records; n > 0 && r.stop == nil {
