@@ -221,7 +221,7 @@ func (a *apply) begin(ctx context.Context, dst Target, src agentstate.Source, o 
 	}
 	re, vectors := reembedder(src)
 	a.anew = re
-	h := &head{Journal: journalFormat, Run: id, Archive: hex.EncodeToString(a.opts.ArchiveSHA256[:]), Target: a.opts.TargetURL, Map: mapText(a.opts.Map), Origin: origin, Vectors: vectors}
+	h := &head{Journal: journalFormat, Run: id, Archive: hex.EncodeToString(a.opts.ArchiveSHA256[:]), Target: a.opts.TargetURL, Map: mapText(a.opts.Map), Origin: origin, Vectors: vectors, Kinds: a.opts.Kinds}
 	if id == "" {
 		h.Run = newRunID()
 	} else if err := a.journal.matches(h); err != nil {

@@ -2,9 +2,11 @@ package replay
 
 import (
 	"bytes"
+	"errors"
 	"fmt"
 	"os"
 	"path/filepath"
+	"slices"
 	"testing"
 
 	"github.com/google/go-cmp/cmp"
@@ -109,5 +111,39 @@ func TestAnswersTogether(t *testing.T) {
 	b, err := os.ReadFile(j.path)
 	if n := bytes.Count(b, []byte("\n")); err != nil || n != 1001 {
 		t.Errorf("%d lines, %v", n, err)
+	}
+}
+
+// TestJournalKinds: the kinds of a run are those of its attempts together, and all where one was to send all.
+func TestJournalKinds(t *testing.T) {
+	for _, tc := range []struct {
+		attempts [][]string
+		want     []string
+	}{
+		{[][]string{{"memory"}}, []string{"memory"}},
+		{[][]string{{"memory", "message"}, {"artifact", "memory"}}, []string{"artifact", "memory", "message"}},
+		{[][]string{{"memory"}, nil, {"memory"}}, nil},
+		{[][]string{nil, {"memory"}}, nil},
+	} {
+		path := filepath.Join(t.TempDir(), "j")
+		for _, kinds := range tc.attempts {
+			j, err := OpenJournal(path)
+			if err != nil {
+				t.Fatal(err)
+			}
+			if err := errors.Join(j.bind(&head{Journal: journalFormat, Run: "r", Kinds: kinds}), j.Close()); err != nil {
+				t.Fatal(err)
+			}
+		}
+		j, err := OpenJournal(path)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if got := j.Kinds(); !slices.Equal(got, tc.want) {
+			t.Errorf("%q: %q, want %q", tc.attempts, got, tc.want)
+		}
+		if err := j.Close(); err != nil {
+			t.Fatal(err)
+		}
 	}
 }

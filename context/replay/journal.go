@@ -43,6 +43,7 @@ type Journal struct {
 	counts  int64 // what stands before it counts: the last commit
 	ended   bool
 	undone  bool
+	kinds   []string // what its attempts were given together; nil: all
 }
 
 // head binds a journal to its run.
@@ -56,6 +57,8 @@ type head struct {
 	Origin  []byte `json:"origin"`          // of the state
 	// Vectors is what the vectors of the run are made with; nil: they are as they were.
 	Vectors *Vectors `json:"vectors,omitempty"`
+	// Kinds are those of the Options of the first attempt; nil: all.
+	Kinds []string `json:"kinds,omitempty"`
 }
 
 const journalFormat = "exitramp-journal/1"
@@ -148,7 +151,7 @@ func (j *Journal) take(l line, n int64, done []byte) error {
 		if j.head != nil || l.Head.Journal != journalFormat {
 			return fmt.Errorf("%w: %s: want format %s", ErrJournal, j.path, journalFormat)
 		}
-		j.head = l.Head
+		j.head, j.kinds = l.Head, l.Head.Kinds
 		j.flushed = append(j.flushed, span{j.size, j.size})
 	case l.Intent != "":
 		if len(j.intents) >= mostIntents {
@@ -169,6 +172,11 @@ func (j *Journal) take(l line, n int64, done []byte) error {
 		return j.index.Put(l.Done.Key, j.entry)
 	case l.Resumed:
 		j.ended = false // it was opened again for what was refused
+		if l.Kinds == nil || j.kinds == nil {
+			j.kinds = nil
+		} else {
+			j.kinds = union(j.kinds, l.Kinds)
+		}
 		j.flushed = append(j.flushed, span{j.size, j.size})
 	case l.Flushed:
 		j.flushed[len(j.flushed)-1].to = at

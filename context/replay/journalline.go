@@ -16,13 +16,14 @@ import (
 	"unicode/utf8"
 )
 
-// line is one event. One of the fields is set.
+// line is one event. One of the fields is set; Kinds and As go with another.
 type line struct {
 	Head      *head    `json:"head,omitempty"`
 	Intent    string   `json:"intent,omitempty"`  // key: will be written
 	As        string   `json:"as,omitempty"`      // of an intent: the key that the target knows it by, where a map gave it one
 	Done      *receipt `json:"done,omitempty"`    // was answered
 	Resumed   bool     `json:"resumed,omitempty"` // a new attempt begins
+	Kinds     []string `json:"kinds,omitempty"`   // of Resumed, as head.Kinds
 	Flushed   bool     `json:"flushed,omitempty"` // what this attempt has written so far counts
 	Committed bool     `json:"committed,omitempty"`
 	Undone    bool     `json:"undone,omitempty"`

@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"os"
 	"path/filepath"
+	"slices"
 
 	"google.golang.org/protobuf/proto"
 
@@ -20,7 +21,7 @@ func (j *Journal) bind(h *head) error {
 		if err := j.matches(h); err != nil {
 			return err
 		}
-		return j.write(line{Resumed: true})
+		return j.write(line{Resumed: true, Kinds: h.Kinds})
 	}
 	if j.file == nil {
 		f, err := os.OpenFile(j.path, os.O_RDWR|os.O_CREATE|os.O_EXCL, 0o600)
@@ -37,6 +38,13 @@ func (j *Journal) bind(h *head) error {
 	}
 	j.start = j.size
 	return errors.Join(j.sync(), syncdir.Sync(filepath.Dir(j.path)))
+}
+
+// Kinds are those that the attempts of the run were given together, sorted; nil: all, or it is not said.
+func (j *Journal) Kinds() []string { return slices.Sorted(slices.Values(j.kinds)) }
+
+func union(a, b []string) []string {
+	return slices.Compact(slices.Sorted(slices.Values(slices.Concat(a, b))))
 }
 
 // otherRun is an ErrOtherRun that says why in its own words.

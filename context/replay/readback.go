@@ -25,8 +25,9 @@ func ReadBack(ctx context.Context, want, got agentstate.Source, j *Journal) (*fi
 
 // ReadBackOptions are those of ReadBackWith. A nil pointer is the zero value.
 type ReadBackOptions struct {
-	// Kinds are the only ones that are compared, as in the Options of the run; nil: all. want is whole all the
-	// same: a map makes names of records of other kinds, too.
+	// Kinds are the only ones that are compared; nil: those that the run was given. With Tombstones that is all:
+	// what was erased must not be in the target, whoever brought it. want is whole all the same: a map makes
+	// names of records of other kinds, too.
 	Kinds []string
 	// Tombstones name what was asked to be erased since: it must not be in the target, whether the replay
 	// knew of that or not. What they name is found as Apply finds it.
@@ -38,9 +39,12 @@ func ReadBackWith(ctx context.Context, want, got agentstate.Source, j *Journal, 
 	if o == nil {
 		o = &ReadBackOptions{}
 	}
-	whole, tombstones := want, o.Tombstones
-	if o.Kinds != nil {
-		want, got = &only{want, o.Kinds}, &only{got, o.Kinds}
+	whole, tombstones, kinds := want, o.Tombstones, o.Kinds
+	if kinds == nil && len(tombstones) == 0 && j != nil {
+		kinds = j.Kinds()
+	}
+	if kinds != nil {
+		want, got = &only{want, kinds}, &only{got, kinds}
 	}
 	if j == nil || j.head == nil {
 		if len(tombstones) == 0 {
