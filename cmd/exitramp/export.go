@@ -129,7 +129,12 @@ func (a *app) export(ctx context.Context, from, to string, f *exportFlags) error
 		read = secrets.Recount(read) // an archive that was scanned is a source as well
 	}
 	began := a.now()
-	p := a.newProgress("export", "records")
+	_, lines := unpacked(from)
+	verb := "export"
+	if lines {
+		verb = "pack"
+	}
+	p := a.newProgress(verb, "records")
 	stop := a.expectSource(ctx, p, from, &f.keys)
 	co := &agentstate.CopyOptions{Kinds: f.kinds, OnRecord: func(r agentstate.Record) {
 		p.add(agentstate.KindOf(r))
@@ -150,7 +155,7 @@ func (a *app) export(ctx context.Context, from, to string, f *exportFlags) error
 	}
 	stop()
 	p.done()
-	if _, lines := unpacked(from); lines && errors.Is(err, agentstate.ErrConflict) { // no second attempt reads it otherwise
+	if lines && errors.Is(err, agentstate.ErrConflict) { // no second attempt reads it otherwise
 		if !f.dryRun {
 			err = errors.Join(err, format.Discard(to))
 		}

@@ -122,6 +122,9 @@ func (a *app) readback(ctx context.Context, archive, target string, f *replayFla
 	if err != nil {
 		return err
 	}
+	if j != nil && len(graves) == 0 && len(j.Kinds()) > 0 {
+		fmt.Fprintf(a.stderr, "! compared are the kinds that the replay was given: %s\n", strings.Join(j.Kinds(), ", "))
+	}
 	compare := func(got agentstate.Source) (*fidelity.Report, error) {
 		return replay.ReadBackWith(ctx, watched{want, a, "read the archive", counts}, got, j, &replay.ReadBackOptions{Tombstones: graves})
 	}

@@ -135,7 +135,7 @@ func (a *app) replay(ctx context.Context, archive, target, planPath string, f *r
 	if err := a.printReplay("replay", rep, t.vectors, f.json); err != nil {
 		return err
 	}
-	if !f.json {
+	if !f.json && rep.Actions[replay.Created]+rep.Resumed > 0 {
 		fmt.Fprintf(a.stdout, "undo: exitramp undo %s %s\n", shellWord(journal), shellWord(exporters.Redact(target)))
 	}
 	return notWritten(rep, refused)
