@@ -55,5 +55,5 @@ func alikeText(s string) string {
 	s = regexp.MustCompile(`\b[0-9a-f]{16,64}\b`).ReplaceAllString(s, "H")
 	s = regexp.MustCompile(`\d+:\d\d\b`).ReplaceAllString(s, "0.0 s") // a slow machine
 	s = regexp.MustCompile(`\d{4}-\d\d-\d\d`).ReplaceAllString(s, "D")
-	return strings.TrimSpace(regexp.MustCompile(`\d+\.\d+ s`).ReplaceAllString(s, "T"))
+	return strings.TrimSpace(regexp.MustCompile(`\b\d+(\.\d+)? s\b`).ReplaceAllString(s, "T"))
 }
