@@ -63,8 +63,20 @@ func (x *items) line(no int, l *line) error {
 		}
 		n = max(0, len(x.turns)-n)
 		x.context, x.turns = x.context[:x.turns[n]], x.turns[:n]
+		return x.none(no, l, "thread_rolled_back")
 	}
 	return nil
+}
+
+// none is a note of the program where the model sees nothing any more: a view without a key would mean
+// all that is there.
+func (x *items) none(no int, l *line, what string) error {
+	if len(x.context) > 0 {
+		return nil
+	}
+	m := homefiles.NewMessage(x.conversation)
+	m.NativeRole = what
+	return x.message(l, m, no, 0)
 }
 
 // compacted is a line whose items the model sees in the place of all before it. Older releases wrote
@@ -79,7 +91,10 @@ func (x *items) compacted(no int, l *line) error {
 				err = x.item(l, v, no, n)
 			}
 		})
-		return err
+		if err != nil {
+			return err
+		}
+		return x.none(no, l, "compacted")
 	}
 	// What a person said before an earlier one stands at the front already, however much it is.
 	for i := sort.Search(len(x.turns), func(i int) bool { return x.turns[i] > i }); i < len(x.turns); i++ {

@@ -36,6 +36,9 @@ func TestView(t *testing.T) {
 		{"compacted, as older releases write it", turn("1") + line("compacted", `{"message":"the summary"}`) + turn("2"), "u1 line 4 u2 a2", "u1< a1<u1 line 4<u1 u2<line 4 a2<u2"},
 		{"so, and again", turn("1") + line("compacted", `{"message":"a"}`) + turn("2") + line("compacted", `{"message":"b"}`) + back("1"), "u1 line 4 u2",
 			"u1< a1<u1 line 4<u1 u2<line 4 a2<u2 line 7<u2"},
+		{"nothing is left", turn("1") + back("1"), "line 4", "u1< a1<u1 line 4<"},
+		{"nothing was left", turn("1") + back("1") + turn("2") + back("1") + turn("3"), "line 4 u3 a3", "u1< a1<u1 line 4< u2<line 4 a2<u2 u3<line 4 a3<u3"},
+		{"compacted to nothing", turn("1") + line("compacted", `{"message":"","replacement_history":[]}`), "line 4", "u1< a1<u1 line 4<"},
 		{"nonsense", turn("1") + line("compacted", `7`) + back(`"x"`) + back("-1"), "u1 line 4", "u1< a1<u1 line 4<u1"},
 	} {
 		mem, rep := exportertest.Export(t, home(t, map[string]string{rel + ".jsonl": meta + x.lines}))
