@@ -71,6 +71,16 @@ func (l *line) isMessage() bool {
 	return (l.typ.Is("user") || l.typ.Is("assistant")) && !l.message.IsNull() || l.typ.Is("system") && len(l.subtype) > 2 && l.subtype.IsText()
 }
 
+// isResult tells whether a message is what a tool answered.
+func isResult(message jsonvalue.Value) (is bool) {
+	first := true
+	message.Get("content").Elements(func(v jsonvalue.Value) {
+		is = is || first && v.Get("type").Is("tool_result")
+		first = false
+	})
+	return is
+}
+
 // An id is a uuid of a line, packed where it is one: a long session has many.
 type id struct {
 	uuid [16]byte

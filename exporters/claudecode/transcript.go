@@ -44,6 +44,8 @@ type node struct {
 	parent int32
 	child  bool // somebody follows it
 	side   bool // of a sidechain
+	result bool // what a tool answered
+	answer bool // a further part of the answer that it follows
 }
 
 // key is the key of a message; empty for none.
@@ -87,6 +89,8 @@ func outline(f *homefiles.File, d *pb.Data) (*transcript, error) {
 	t.prefix = agentstate.Key("message", t.keyParts...) + "/"
 	var api string // id of the answer under way, whose last block is the message last
 	var last int32
+	var of string // id of the last answer, whose last message is calls: results of its tools may stand in it
+	var calls int32
 	var custom, made, leaf jsonvalue.Value
 	keep := func(v jsonvalue.Value) jsonvalue.Value { return bytes.Clone(v) }
 	bad := func(no int, _ pb.Gap_Reason, _ string) error {
@@ -140,7 +144,11 @@ func outline(f *homefiles.File, d *pb.Data) (*transcript, error) {
 			t.words = firstWords(readBody(l.message).content)
 		}
 		n := int32(len(t.nodes))
-		t.nodes = append(t.nodes, node{id: x, parent: parent, side: l.sidechain})
+		t.nodes = append(t.nodes, node{id: x, parent: parent, side: l.sidechain, result: l.typ.Is("user") && isResult(l.message),
+			answer: answer != "" && answer == of && parent == calls})
+		if assistant {
+			of, calls = answer, n
+		}
 		t.lines[x] = place{int32(no), n}
 		if up := newID(l.parent); up != (id{}) && t.lines[up] == (place{}) {
 			if t.late == nil {
@@ -168,8 +176,9 @@ func outline(f *homefiles.File, d *pb.Data) (*transcript, error) {
 		t.head = t.side
 	}
 	if n := t.lines[newID(leaf)].node; n != 0 {
-		t.head = t.tip(n)
+		t.head = n
 	}
+	t.head = t.tip(t.head)
 	for _, v := range []jsonvalue.Value{made, custom} { // a person's counts before the program's
 		if s := v.Text(); s != "" {
 			t.title = s
@@ -203,23 +212,37 @@ func (t *transcript) link() {
 		if p := t.lines[t.late[n]].node; p != 0 && top(p) != n {
 			t.branched = t.branched || t.nodes[p].child
 			t.nodes[n].parent, t.nodes[p].child, tops[n] = p, true, top(p)
-			if t.head == p {
-				t.head = n
-			}
 		}
 	}
 }
 
-// tip is the last message that follows n: Claude Code goes on there, also where it named n before.
+// tip is the last message that follows n, and that nothing follows: Claude Code goes on there, also
+// where it named n before.
 func (t *transcript) tip(n int32) int32 {
 	if !t.nodes[n].child {
 		return n
 	}
-	tip, below := n, make([]bool, len(t.nodes))
-	below[n] = true
-	for k := int32(1); k < int32(len(t.nodes)); k++ {
-		if x := t.nodes[k]; below[x.parent] && !x.side {
-			tip, below[k] = k, true
+	const yes, no = 1, 2
+	below, followed := make([]byte, len(t.nodes)), make([]bool, len(t.nodes))
+	below[0], below[n] = no, yes
+	for k, x := range t.nodes {
+		if x.side && below[k] == 0 {
+			below[k] = no
+		}
+		followed[x.parent] = followed[x.parent] || !x.side
+	}
+	tip := n
+	var path []int32
+	for k := range int32(len(t.nodes)) {
+		p := k
+		for path = path[:0]; below[p] == 0; p = t.nodes[p].parent { // it may stand before what it follows
+			path = append(path, p)
+		}
+		for _, x := range path {
+			below[x] = below[p]
+		}
+		if below[k] == yes && !followed[k] {
+			tip = k
 		}
 	}
 	return tip
@@ -248,19 +271,31 @@ func firstWords(content jsonvalue.Value) string {
 	return ""
 }
 
-// context is the path from the root to the head, where the tree has more than one.
+// context is the path from the root to the head, where the tree has more than one. Tools that run beside
+// each other answer beside each other: all that they said belongs to it, as the program sends it.
 func (t *transcript) context() []string {
 	if !t.branched {
 		return nil
 	}
-	n := 0
+	in := make([]bool, len(t.nodes))
+	var path []int32
 	for k := t.head; k != 0; k = t.nodes[k].parent { // link makes no ring
-		n++
+		path, in[k] = append(path, k), true
 	}
-	out := make([]string, n)
-	for k := t.head; k != 0; k = t.nodes[k].parent {
-		n--
-		out[n] = t.key(k)
+	beside := map[int32][]int32{} // by what they follow
+	for k, x := range t.nodes {
+		if p := x.parent; p != 0 && !in[k] && in[p] && (x.result || x.answer) {
+			in[k] = true
+			beside[p] = append(beside[p], int32(k))
+		}
+	}
+	var out []string
+	for len(path) > 0 { // the next one is the last
+		k := path[len(path)-1]
+		path = path[:len(path)-1]
+		out = append(out, t.key(k))
+		slices.Reverse(beside[k])
+		path = append(path, beside[k]...)
 	}
 	return out
 }

@@ -23,6 +23,15 @@ func TestTree(t *testing.T) {
 	const side = `"isSidechain":true,`
 	leaf := func(id string) string { return `{"type":"last-prompt","leafUuid":"` + id + `"}` + "\n" }
 	compact := `{"type":"system","subtype":"compact_boundary","uuid":"k","parentUuid":null,"logicalParentUuid":"b","content":"Conversation compacted"}` + "\n"
+	part := func(typ, id, parent, body string) string {
+		return fmt.Sprintf(`{"type":"%s","uuid":"%s","parentUuid":"%s","message":{"id":"m1","role":"%s","content":[%s]}}`+"\n", typ, id, parent, typ, body)
+	}
+	call := func(id, parent string) string {
+		return part("assistant", id, parent, `{"type":"tool_use","id":"`+id+`","name":"Bash","input":{}}`)
+	}
+	result := func(id, parent, of string) string {
+		return part("user", id, parent, `{"tool_use_id":"`+of+`","type":"tool_result","content":"x"}`)
+	}
 	for _, x := range []struct{ name, lines, head, context, parents string }{
 		{"a line", line("a", "", "") + line("b", "a", ""), "b", "", "a< b<a"},
 		{"compacted", line("a", "", "") + line("b", "a", "") + compact + line("c", "k", `"isCompactSummary":true,`) + line("d", "c", ""), "d", "k c d", "a< b<a k< c<k d<c"},
@@ -32,6 +41,10 @@ func TestTree(t *testing.T) {
 		{"what it follows is gone", line("a", "", "") + line("c", "b", ""), "c", "", "a< c<"},
 		{"goes on behind the leaf", line("a", "", "") + leaf("a") + line("b", "a", "") + line("s", "a", side), "b", "a b", "a< b<a s<a"},
 		{"a branch beside the leaf", line("a", "", "") + line("b", "a", "") + leaf("b") + line("c", "a", ""), "b", "a b", "a< b<a c<a"},
+		{"and more behind it", line("a", "", "") + line("c", "b", "") + line("d", "c", "") + line("b", "a", "") + line("s", "b", side), "d", "a b c d", "a< c<b d<c b<a s<b"},
+		{"a sidechain before it", line("a", "", "") + line("s", "b", side) + line("b", "a", ""), "b", "", "a< s<b b<a"},
+		{"tools beside each other", line("a", "", "") + call("b", "a") + call("c", "b") + result("r", "b", "b") + result("t", "c", "c") + line("d", "t", "") + line("e", "c", ""), "e", "a b r t e", "a< b<a r<b t<b d<t e<b"},
+		{"tools that answer at once", line("a", "", "") + call("b", "a") + result("r", "b", "b") + call("c", "b") + result("t", "c", "c") + line("d", "r", ""), "d", "a b c t r d", "a< b<a r<b c<b t<c d<r"},
 		{"a ring", line("a", "b", "") + line("b", "a", ""), "b", "", "a< b<a"},
 	} {
 		mem, _ := exportertest.Export(t, home(t, map[string]string{"projects/p/s.jsonl": x.lines}))
