@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"strings"
 	"testing"
+	"unicode/utf8"
 
 	"github.com/google/go-cmp/cmp"
 )
@@ -62,6 +63,11 @@ func FuzzRedactHead(f *testing.F) {
 	f.Add([]byte("---\nenv: {A: \"b\", C: [d, e]}\nhooks: &x {k: *x}\n---\n"))
 	f.Add([]byte("---\r\nmcpServers: {a: {env: {b: é}}}\r\n---\r\n"))
 	f.Fuzz(func(t *testing.T, doc []byte) {
+		for k, v := range Front(doc) {
+			if !utf8.ValidString(v) {
+				t.Fatalf("%q: %q", k, v)
+			}
+		}
 		out, _, err := RedactHead(doc)
 		if err != nil {
 			return

@@ -36,6 +36,8 @@ func TestRedactJSON(t *testing.T) {
 			`{"a":["","","","","ssh://git@h/x","Bash(npm run auth:*)","sort_key=x","make KEY=x"]}`, "a a a a"},
 		{`{"a":["AIzaSyA0123456789abcdefghijklmnopqrstuv","github_pat_0123456789abcdefghijkl","glpat-0123456789abcdefghij","sk_live_0123456789ab","eyJhbGciOiJIUzI1NiJ9.eyJzdWIiOiIxMjM0In0.c2ln","hf_0123456789abcdefghij"],"accessKey":"k","gh_pat":"p","passphrase":"p","pattern":"x","patch":"y"}`,
 			`{"a":["","","","","",""],"accessKey":"","gh_pat":"","passphrase":"","pattern":"x","patch":"y"}`, "a a a a a a accessKey gh_pat passphrase"},
+		{`{"maxHeaders":9,"cookieTimeout":30,"passwordMinLength":8,"credentials":{"max_tokens":5,"port":1},"headers":{"X-N":5,"max":[6]},"admin_password":7,"x":["asiapacificsoutheast","ASIA0123456789ABCDEF"]}`,
+			`{"maxHeaders":9,"cookieTimeout":30,"passwordMinLength":8,"credentials":{"max_tokens":5,"port":1},"headers":{"X-N":"","max":[""]},"admin_password":"","x":["asiapacificsoutheast",""]}`, "headers.X-N headers.max admin_password x"},
 		{`{"w":"https://hooks.slack.com/services/T0/B0/x"}`, `{"w":""}`, "w"},
 	} {
 		out, secrets, err := RedactJSON([]byte(c.in))
@@ -100,4 +102,13 @@ func FuzzRedact(f *testing.F) {
 			}
 		}
 	})
+}
+
+// TestSecretFile: files that are left where they are, and those that only look so.
+func TestSecretFile(t *testing.T) {
+	for name, want := range map[string]bool{".env": true, ".env.local": true, "prod.env": true, ".env.example": false, "a.pem": true, "id_rsa": true, "id_rsa.pub": false, ".npmrc": true, "env": false, "SKILL.md": false} {
+		if got := SecretFile(name); got != want {
+			t.Errorf("%s: %v", name, got)
+		}
+	}
 }

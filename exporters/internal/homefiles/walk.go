@@ -74,10 +74,10 @@ func SecretFile(base string) bool {
 	switch {
 	case isEnv:
 		return !slices.Contains([]string{"example", "sample", "template", "dist"}, env)
-	case slices.Contains([]string{".key", ".pem", ".p12", ".pfx", ".age"}, path.Ext(base)):
+	case slices.Contains([]string{".env", ".key", ".pem", ".p12", ".pfx", ".age"}, path.Ext(base)):
 		return true
 	}
-	return slices.Contains([]string{".env", ".envrc", ".credentials.json", ".netrc", ".npmrc", ".pypirc", ".pgpass", ".git-credentials", "id_rsa", "id_ecdsa", "id_ed25519"}, base)
+	return slices.Contains([]string{".envrc", ".credentials.json", ".netrc", ".npmrc", ".pypirc", ".pgpass", ".git-credentials", "id_rsa", "id_dsa", "id_ecdsa", "id_ed25519"}, base)
 }
 
 // maxFiles is how many files a home may have that are carried.
