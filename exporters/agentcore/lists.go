@@ -36,13 +36,15 @@ func items(op string, body []byte, name string) (out []json.RawMessage, next str
 const maxBegun = 3
 
 // pages calls each for every element of a listing. one asks for one page. Tokens expire, in a
-// long listing or where the service is slow: then it begins anew, behind as many elements as there were.
-// What changed meanwhile is found as between any two listings.
+// long listing or where the service is slow: then it begins anew, without the elements that were given.
+// Others may have written or deleted meanwhile, so these are known by what they say, not by their number.
 func pages(size int32, op, name string, each func(json.RawMessage) error, one func(size int32, token *string) ([]byte, error)) error {
 	var token *string
 	seen := map[uint64]bool{}
 	seed := maphash.MakeSeed()
-	had, skip, begun := 0, 0, 1 // elements; how often the listing was begun
+	var given []uint64      // elements, by their hash
+	var skip map[uint64]int // how often one of a hash is passed over
+	begun := 1              // how often the listing was
 	for {
 		body, err := one(size, token)
 		if errors.Is(err, errLarge) && size > 1 {
@@ -52,7 +54,10 @@ func pages(size int32, op, name string, each func(json.RawMessage) error, one fu
 		var no *refused
 		if token != nil && begun <= maxBegun && errors.As(err, &no) && no.status == http.StatusBadRequest { // the token is too old
 			clear(seen)
-			token, skip = nil, had
+			token, skip = nil, map[uint64]int{}
+			for _, h := range given {
+				skip[h]++
+			}
 			begun++
 			continue
 		}
@@ -64,11 +69,12 @@ func pages(size int32, op, name string, each func(json.RawMessage) error, one fu
 			return err
 		}
 		for _, x := range xs {
-			if skip > 0 {
-				skip--
+			h := maphash.Bytes(seed, x)
+			if skip[h] > 0 {
+				skip[h]--
 				continue
 			}
-			had++
+			given = append(given, h)
 			if err := each(x); err != nil {
 				return err
 			}

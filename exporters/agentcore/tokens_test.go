@@ -1,8 +1,14 @@
 package agentcore
 
 import (
+	"encoding/json"
+	"errors"
+	"strconv"
+	"strings"
 	"sync"
 	"testing"
+
+	"github.com/google/go-cmp/cmp"
 
 	"github.com/exitramp/exitramp/exporters/agentcore/agentcorefake"
 )
@@ -58,5 +64,57 @@ func TestKeyDenied(t *testing.T) {
 	}
 	if n == 0 || n != len(rep.Gaps) {
 		t.Errorf("%d of %v", n, rep.Gaps)
+	}
+}
+
+// A listing whose every token expires ends, after few requests, with what the service says.
+func TestTokensAlwaysExpire(t *testing.T) {
+	calls, given := 0, 0
+	err := pages(1, "ListX", "xs", func(json.RawMessage) error { given++; return nil }, func(_ int32, token *string) ([]byte, error) {
+		if calls++; calls > 100 {
+			t.Fatal("it begins anew for ever")
+		}
+		if token != nil {
+			return nil, &refused{status: 400}
+		}
+		return []byte(`{"xs":[{}],"nextToken":"t"}`), nil
+	})
+	var no *refused
+	if !errors.As(err, &no) || given != 1 || calls != 2*(maxBegun+1) {
+		t.Errorf("%v after %d requests, %d elements", err, calls, given)
+	}
+}
+
+// A listing that begins anew while others write gives each element once, and leaves none out.
+func TestTokensExpireAmongWriters(t *testing.T) {
+	for name, x := range map[string]struct{ after, want string }{
+		"as it was":   {"a b c d", "a b c d"},
+		"one came":    {"n a b c d", "a b n c d"},
+		"one is gone": {"b c d", "a b c d"},
+		"equal ones":  {"a b b b", "a b b b"},
+	} {
+		list, expired, got := strings.Fields("a b c d"), false, []string{}
+		err := pages(2, "ListX", "xs", func(doc json.RawMessage) error {
+			got = append(got, strings.Trim(string(doc), `"`))
+			return nil
+		}, func(n int32, token *string) ([]byte, error) {
+			at := 0
+			if token != nil {
+				if !expired {
+					expired, list = true, strings.Fields(x.after)
+					return nil, &refused{status: 400}
+				}
+				at, _ = strconv.Atoi(*token)
+			}
+			end := min(at+int(n), len(list))
+			doc := map[string]any{"xs": list[at:end]}
+			if end < len(list) {
+				doc["nextToken"] = strconv.Itoa(end)
+			}
+			return json.Marshal(doc)
+		})
+		if d := cmp.Diff(x.want, strings.Join(got, " ")); d != "" || err != nil {
+			t.Errorf("%s: %v %s", name, err, d)
+		}
 	}
 }
