@@ -346,7 +346,7 @@ func (w *wired) replayOptions(ctx context.Context) (replay.Options, error) {
 		}
 	}
 	for _, path := range w.p.Replay.Tombstones {
-		keys, err := w.graves(ctx, path)
+		keys, err := w.tombstones(ctx, path)
 		if err != nil {
 			return o, fmt.Errorf("exitdrill: replay.tombstones: %w", err)
 		}
@@ -378,8 +378,8 @@ func (w *wired) now() time.Time {
 	return time.Now()
 }
 
-// graves are the keys in a file, one a line, or of the tombstones in an archive.
-func (w *wired) graves(ctx context.Context, path string) ([]string, error) {
+// tombstones are the keys in a file, one a line, or of the tombstones in an archive.
+func (w *wired) tombstones(ctx context.Context, path string) ([]string, error) {
 	if !strings.HasSuffix(path, ".ctxa") {
 		return keyfile.Read(path)
 	}
@@ -388,5 +388,5 @@ func (w *wired) graves(ctx context.Context, path string) ([]string, error) {
 		return nil, err
 	}
 	defer r.Close()
-	return derive.Graves(ctx, r)
+	return derive.TombstoneKeys(ctx, r)
 }

@@ -23,7 +23,7 @@ type deriveFlags struct {
 	kinds      []string
 	derivation []string
 	where      string
-	graves     []string // --tombstones
+	tombstones []string // --tombstones
 	holds      []string // --hold
 	plaintext  bool
 }
@@ -52,7 +52,7 @@ created, updated, derivation, subjects, labels and record, which has the fields 
 	f.export.keys.add(c)
 	c.Flags().StringArrayVar(&f.exclude, "exclude-subject", nil, "`KEY` of a principal whose data is left out, or of a record; may be given again")
 	c.Flags().StringArrayVar(&f.holds, "hold", nil, "keys in a `FILE` that are under a legal hold: nothing of theirs is left out for --exclude or --tombstones, and that is refused; may be given again")
-	c.Flags().StringArrayVar(&f.graves, "tombstones", nil, "leave out what has tombstones in `ARCHIVE`, or the keys in a file; may be given again")
+	c.Flags().StringArrayVar(&f.tombstones, "tombstones", nil, "leave out what has tombstones in `ARCHIVE`, or the keys in a file; may be given again")
 	c.Flags().StringArrayVar(&f.only, "only-subject", nil, "`KEY` of a principal: only what is of them; may be given again")
 	c.Flags().StringSliceVar(&f.kinds, "only-kind", nil, "only these `KINDS`, and what they belong to")
 	c.Flags().StringSliceVar(&f.derivation, "derivation", nil, "only what came to be so: provided, observed, inferred, system")
@@ -112,7 +112,7 @@ func (a *app) derive(ctx context.Context, in, out string, f *deriveFlags) error 
 	if err != nil {
 		return err
 	}
-	if keep == nil && len(f.exclude)+len(f.only)+len(f.graves) == 0 {
+	if keep == nil && len(f.exclude)+len(f.only)+len(f.tombstones) == 0 {
 		return withHint(usagef("say what to keep or to leave out"), "exitramp derive --help shows how")
 	}
 	if exists(out) && !f.export.dryRun {
@@ -133,7 +133,7 @@ func (a *app) derive(ctx context.Context, in, out string, f *deriveFlags) error 
 	if info.Encryption != "none" && len(o.Recipients) == 0 && !f.plaintext {
 		return usagef("%s is encrypted: give the recipients of the new archive with -r, or --plaintext", in)
 	}
-	gone, err := a.tombstones(ctx, f.graves, &f.export.keys)
+	gone, err := a.tombstones(ctx, f.tombstones, &f.export.keys)
 	if err != nil {
 		return err
 	}

@@ -41,7 +41,7 @@ func (a *app) readbackCmd() *cobra.Command {
 	}
 	f.add(c)
 	c.Flags().StringVar(&f.names, "map", "", "the map `FILE` of the replay, to be compared with the one that its journal holds")
-	addGraves(c, &f.graves)
+	addTombstones(c, &f.tombstones)
 	c.Flags().StringVar(&plan, "drill", "", "read back for the drill of `PLAN.yaml`: archive, target and known answers are of the plan")
 	c.Flags().StringVar(&name, "drill-name", "", "`NAME` of the drill, in place of the plan's")
 	c.Flags().StringVar(&into, "drill-into", "", "the target of this `NAME`, of several in the plan")
@@ -68,7 +68,7 @@ nothing at all is taken out: exit code 5, and a person decides.`,
 			return a.undo(c.Context(), args[0], args[1], f)
 		},
 	}
-	addGraves(c, &f.graves)
+	addTombstones(c, &f.tombstones)
 	c.Flags().StringArrayVar(&f.holds, "hold", nil, "keys in a `FILE` that are under a legal hold, one a line: nothing of them is taken out; may be given again")
 	f.keys.add(c)
 	c.Flags().BoolVar(&f.dryRun, "dry-run", false, "say what would be taken out, by the journal alone")
@@ -118,15 +118,15 @@ func (a *app) readback(ctx context.Context, archive, target string, f *replayFla
 	}
 	defer x.Close()
 	counts := archiveCounts(r)
-	graves, err := a.tombstones(ctx, f.graves, &f.keys)
+	tombstones, err := a.tombstones(ctx, f.tombstones, &f.keys)
 	if err != nil {
 		return err
 	}
-	if j != nil && len(graves) == 0 && len(j.Kinds()) > 0 {
+	if j != nil && len(tombstones) == 0 && len(j.Kinds()) > 0 {
 		fmt.Fprintf(a.stderr, "! compared are the kinds that the replay was given: %s\n", strings.Join(j.Kinds(), ", "))
 	}
 	compare := func(got agentstate.Source) (*fidelity.Report, error) {
-		return replay.ReadBackWith(ctx, watched{want, a, "read the archive", counts}, got, j, &replay.ReadBackOptions{Tombstones: graves})
+		return replay.ReadBackWith(ctx, watched{want, a, "read the archive", counts}, got, j, &replay.ReadBackOptions{Tombstones: tombstones})
 	}
 	rep, err := compare(watched{rt, a, "read back", counts})
 	if j != nil && errors.Is(err, fs.ErrNotExist) { // a run that wrote nothing makes no target
@@ -153,11 +153,11 @@ func (a *app) undo(ctx context.Context, journal, target string, f *replayFlags) 
 		return err
 	}
 	defer j.Close()
-	graves, err := a.tombstones(ctx, f.graves, &f.keys)
+	tombstones, err := a.tombstones(ctx, f.tombstones, &f.keys)
 	if err != nil {
 		return err
 	}
-	if f.dryRun || len(graves) > 0 {
+	if f.dryRun || len(tombstones) > 0 {
 		rep, err := replay.PlanUndo(j)
 		if err != nil {
 			return err
@@ -174,7 +174,7 @@ func (a *app) undo(ctx context.Context, journal, target string, f *replayFlags) 
 		return err
 	}
 	defer rt.Close()
-	graves, err = j.KeysThere(ctx, watched{rt, a, "look for what has a tombstone", nil}, graves) // before it is taken out
+	tombstones, err = j.KeysThere(ctx, watched{rt, a, "look for what has a tombstone", nil}, tombstones) // before it is taken out
 	if err != nil {
 		return unnamed(err, target, "tombstone")
 	}
@@ -185,10 +185,10 @@ func (a *app) undo(ctx context.Context, journal, target string, f *replayFlags) 
 	if err != nil {
 		return err
 	}
-	if len(graves) == 0 {
+	if len(tombstones) == 0 {
 		return a.printUndo(rep, nil, f.json)
 	}
-	left, err := a.alive(ctx, target, graves)
+	left, err := a.alive(ctx, target, tombstones)
 	if rep.Removed > 0 && errors.Is(err, fs.ErrNotExist) { // the replay had made the file itself
 		left, err = &replay.AliveReport{Keys: []string{}}, nil
 	}
@@ -199,13 +199,13 @@ func (a *app) undo(ctx context.Context, journal, target string, f *replayFlags) 
 }
 
 // alive reads target anew, for what tombstones name by their keys there.
-func (a *app) alive(ctx context.Context, target string, graves []string) (*replay.AliveReport, error) {
+func (a *app) alive(ctx context.Context, target string, tombstones []string) (*replay.AliveReport, error) {
 	rt, err := a.runtime(ctx, target)
 	if err != nil {
 		return nil, err
 	}
 	defer rt.Close()
-	return replay.Alive(ctx, watched{rt, a, "look for what has a tombstone", nil}, nil, graves)
+	return replay.Alive(ctx, watched{rt, a, "look for what has a tombstone", nil}, nil, tombstones)
 }
 
 // samePlace tells whether two URLs may name one target. Who asks and how does not count: an undo may be

@@ -14,19 +14,19 @@ import (
 )
 
 type replayFlags struct {
-	keys    keyFlags
-	kinds   []string
-	approve string
-	asks    string   // --approvals-out
-	names   string   // --map
-	graves  []string // --tombstones
-	holds   []string // --hold
-	out     string
-	journal string
-	refused string
-	json    bool
-	dryRun  bool
-	slow    bool // --accept-slow
+	keys       keyFlags
+	kinds      []string
+	approve    string
+	asks       string   // --approvals-out
+	names      string   // --map
+	tombstones []string // --tombstones
+	holds      []string // --hold
+	out        string
+	journal    string
+	refused    string
+	json       bool
+	dryRun     bool
+	slow       bool // --accept-slow
 	embedderFlags
 }
 
@@ -39,7 +39,7 @@ func (f *replayFlags) add(c *cobra.Command) {
 func (f *replayFlags) addWhat(c *cobra.Command) {
 	c.Flags().StringSliceVar(&f.kinds, "kinds", nil, "only these kinds")
 	c.Flags().StringArrayVar(&f.holds, "hold", nil, "keys in a `FILE` that are under a legal hold, one a line: what has a tombstone as well waits for a person; may be given again")
-	addGraves(c, &f.graves)
+	addTombstones(c, &f.tombstones)
 	c.Flags().BoolVar(&f.slow, "accept-slow", false, "go on with what takes longer than 30 days at the target's limits")
 	c.Flags().StringVar(&f.names, "map", "", "rename by `FILE` (YAML): tools, principals, namespaces, models")
 	c.Flags().StringVar(&f.approve, "approve", "", "`FILE` of what a person lets through: approvals as plan writes them, filled in, or keys, one a line")
@@ -160,7 +160,7 @@ func (f *replayFlags) reviewed(archive, target, planPath string) (_ *replay.Plan
 	if archive == "" || target == "" {
 		return nil, "", "", usagef("the target of this plan has a password or an option that a plan does not hold: give it with --target (it was %s)", plan.TargetURL)
 	}
-	if f.approve != "" || f.kinds != nil || f.graves != nil || f.holds != nil {
+	if f.approve != "" || f.kinds != nil || f.tombstones != nil || f.holds != nil {
 		return nil, "", "", usagef("--approve, --kinds, --tombstones and --hold belong to the plan: exitramp plan with them, and replay that")
 	}
 	return plan, archive, target, nil

@@ -9,8 +9,8 @@ import (
 	"github.com/exitramp/exitramp/internal/keyfile"
 )
 
-// addGraves adds --tombstones.
-func addGraves(c *cobra.Command, to *[]string) {
+// addTombstones adds --tombstones.
+func addTombstones(c *cobra.Command, to *[]string) {
 	c.Flags().StringArrayVar(to, "tombstones", nil, "what must not come back: an `ARCHIVE` with tombstones, or a file of keys, one a line; may be given again")
 }
 
@@ -27,7 +27,7 @@ func (a *app) tombstones(ctx context.Context, from []string, k *keyFlags) ([]str
 			out = append(out, keys...)
 			continue
 		}
-		keys, err := a.graves(ctx, path, k)
+		keys, err := a.tombstonesOf(ctx, path, k)
 		if err != nil {
 			return nil, err
 		}
@@ -36,11 +36,11 @@ func (a *app) tombstones(ctx context.Context, from []string, k *keyFlags) ([]str
 	return out, nil
 }
 
-func (a *app) graves(ctx context.Context, path string, k *keyFlags) ([]string, error) {
+func (a *app) tombstonesOf(ctx context.Context, path string, k *keyFlags) ([]string, error) {
 	r, err := a.openArchive(path, k)
 	if err != nil {
 		return nil, err
 	}
 	defer r.Close()
-	return derive.Graves(ctx, r)
+	return derive.TombstoneKeys(ctx, r)
 }

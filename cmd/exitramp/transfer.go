@@ -100,7 +100,7 @@ func (a *app) replayOptions(ctx context.Context, r *format.Reader, archive, targ
 	if o.Holds, err = a.tombstones(ctx, f.holds, &f.keys); err != nil {
 		return nil, err
 	}
-	if o.Tombstones, err = a.tombstones(ctx, f.graves, &f.keys); err != nil || f.approve == "" {
+	if o.Tombstones, err = a.tombstones(ctx, f.tombstones, &f.keys); err != nil || f.approve == "" {
 		return o, err
 	}
 	o.Approved, o.Approvals, err = a.readApprovals(f.approve)

@@ -161,12 +161,12 @@ func (p *Part) chosen(r agentstate.Record) (bool, error) {
 func (p *Part) Records(ctx context.Context, opts *agentstate.ReadOptions) iter.Seq2[agentstate.Record, error] {
 	return func(yield func(agentstate.Record, error) bool) {
 		p.Kept, p.Left, p.Mentions, p.Unowned, p.UnownedOf = map[string]uint64{}, map[string]uint64{}, 0, 0, ""
-		graves, err := diskmap.New(p.opts.Dir)
+		tombstones, err := diskmap.New(p.opts.Dir)
 		if err != nil {
 			yield(nil, err)
 			return
 		}
-		defer graves.Close()
+		defer tombstones.Close()
 		memories, err := diskmap.New(p.opts.Dir) // which may stand behind what is of them
 		if err != nil {
 			yield(nil, err)
@@ -185,7 +185,7 @@ func (p *Part) Records(ctx context.Context, opts *agentstate.ReadOptions) iter.S
 			case *pb.Completeness:
 				if !buried {
 					buried = true
-					more, err := p.bury(graves, yield)
+					more, err := p.bury(tombstones, yield)
 					if err != nil {
 						yield(nil, err)
 					}
@@ -195,7 +195,7 @@ func (p *Part) Records(ctx context.Context, opts *agentstate.ReadOptions) iter.S
 				}
 				p.exclude(r)
 			default:
-				keep, err := p.keeps(r, graves)
+				keep, err := p.keeps(r, tombstones)
 				if err == nil && p.out.Len() > 0 {
 					err = p.own(r, keep, memories)
 				}
@@ -217,7 +217,7 @@ func (p *Part) Records(ctx context.Context, opts *agentstate.ReadOptions) iter.S
 	}
 }
 
-func (p *Part) keeps(r agentstate.Record, graves *diskmap.Map) (bool, error) {
+func (p *Part) keeps(r agentstate.Record, tombstones *diskmap.Map) (bool, error) {
 	kind := agentstate.KindOf(r)
 	if !agentstate.IsState(kind) {
 		return true, nil
@@ -251,7 +251,7 @@ func (p *Part) keeps(r agentstate.Record, graves *diskmap.Map) (bool, error) {
 	if p.in != nil {
 		return false, nil
 	}
-	return false, graves.Put(key, nil)
+	return false, tombstones.Put(key, nil)
 }
 
 // own notes memories, without a value, and of others how many records that are kept are of them.
@@ -293,8 +293,8 @@ func (p *Part) unowned(memories *diskmap.Map) error {
 	return nil
 }
 
-func (p *Part) bury(graves *diskmap.Map, yield func(agentstate.Record, error) bool) (bool, error) {
-	for e, err := range graves.All() {
+func (p *Part) bury(tombstones *diskmap.Map, yield func(agentstate.Record, error) bool) (bool, error) {
+	for e, err := range tombstones.All() {
 		if err != nil {
 			return false, err
 		}
@@ -320,8 +320,8 @@ func (p *Part) exclude(st *pb.Completeness) {
 	}
 }
 
-// Graves are the keys that tombstones in src name: what must not come back.
-func Graves(ctx context.Context, src agentstate.Source) ([]string, error) {
+// TombstoneKeys are the keys that tombstones in src name: what must not come back.
+func TombstoneKeys(ctx context.Context, src agentstate.Source) ([]string, error) {
 	var out []string
 	for t, err := range agentstate.Of[*pb.Tombstone](src.Records(ctx, &agentstate.ReadOptions{Kinds: []string{"tombstone"}})) {
 		if err != nil {

@@ -130,10 +130,10 @@ func TestExclude(t *testing.T) {
 	if d := cmp.Diff(dead, p.dead); d != "" {
 		t.Errorf("tombstones (-want +got)\n%s", d)
 	}
-	graves, err := derive.Graves(t.Context(), p.Part)
-	slices.Sort(graves)
-	if d := cmp.Diff(dead, graves); d != "" || err != nil {
-		t.Errorf("graves (-want +got)\n%s%v", d, err)
+	tombstones, err := derive.TombstoneKeys(t.Context(), p.Part)
+	slices.Sort(tombstones)
+	if d := cmp.Diff(dead, tombstones); d != "" || err != nil {
+		t.Errorf("tombstones (-want +got)\n%s%v", d, err)
 	}
 	kept := []string{
 		"channelvalue/loose", "checkpoint/both/2", "conversation/both", "memory/team/2", "memory/team/3", "memoryspace/team", "message/both/2", "opaque/2", "principal/bob",

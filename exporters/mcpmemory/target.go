@@ -8,17 +8,14 @@ import (
 	"fmt"
 	"io"
 	"io/fs"
-	"iter"
 	"os"
 	"path/filepath"
-	"strings"
 
 	"google.golang.org/protobuf/proto"
 
 	"github.com/exitramp/exitramp/context/agentstate"
 	"github.com/exitramp/exitramp/context/replay"
 	"github.com/exitramp/exitramp/internal/diskmap"
-	"github.com/exitramp/exitramp/internal/syncdir"
 	pb "github.com/exitramp/exitramp/proto/exitramp/v1"
 )
 
@@ -228,172 +225,6 @@ func (w *writer) Commit(ctx context.Context) error {
 		}
 		return w.fresh(ctx, out)
 	})
-}
-
-// replace writes a new file and renames it over the one that is there, which must be old.
-func (g *Graph) replace(old *file, write func(io.Writer) error) (err error) {
-	path, mode := g.path, fs.FileMode(0o600)
-	if old != nil {
-		path, mode = old.path, old.mode
-	}
-	tmp, err := os.CreateTemp(filepath.Dir(path), "."+filepath.Base(path)+".exitramp-*")
-	if err != nil {
-		return fmt.Errorf("mcpmemory: %w", err)
-	}
-	defer func() {
-		if err != nil {
-			tmp.Close()
-			os.Remove(tmp.Name())
-		}
-	}()
-	if err := write(tmp); err != nil {
-		return fmt.Errorf("mcpmemory: %s: %w", g.path, err)
-	}
-	if err := errors.Join(tmp.Chmod(mode), tmp.Sync(), tmp.Close()); err != nil {
-		return fmt.Errorf("mcpmemory: %s: %w", g.path, err)
-	}
-	now, err := os.Stat(path)
-	if old == nil {
-		// A link fails where a rename would replace a file that appeared meanwhile.
-		if err = os.Link(tmp.Name(), path); errors.Is(err, fs.ErrExist) {
-			return fmt.Errorf("%w: %s appeared", ErrChanged, path)
-		} else if err == nil {
-			os.Remove(tmp.Name())
-		}
-	}
-	if old != nil {
-		was, serr := old.Stat()
-		if err != nil || serr != nil || !os.SameFile(now, was) || now.Size() != old.size || !now.ModTime().Equal(old.mtime) {
-			return fmt.Errorf("%w: %s", ErrChanged, path)
-		}
-	}
-	if old != nil || err != nil {
-		if err := os.Rename(tmp.Name(), path); err != nil {
-			return fmt.Errorf("mcpmemory: %w", err)
-		}
-	}
-	_ = syncdir.Sync(filepath.Dir(path)) // it is there; not every file system can do more
-	return nil
-}
-
-// appendTo copies the file and puts the new lines behind it.
-func (w *writer) appendTo(ctx context.Context, out io.Writer) error {
-	if _, err := w.old.Seek(0, io.SeekStart); err != nil {
-		return err
-	}
-	if n, err := io.Copy(out, w.old); err != nil || n != w.old.size {
-		return errors.Join(err, w.old.check())
-	}
-	last := make([]byte, 1)
-	if _, err := w.old.ReadAt(last, w.old.size-1); err != nil {
-		return err
-	}
-	sep := "\n"
-	if last[0] == '\n' {
-		sep = ""
-	}
-	for e, err := range w.lines.All() {
-		if err != nil {
-			return err
-		}
-		if _, err := io.WriteString(out, sep); err != nil {
-			return err
-		}
-		if err := w.line(ctx, out, e.Value); err != nil {
-			return err
-		}
-		sep = "\n"
-	}
-	if last[0] == '\n' {
-		_, err := io.WriteString(out, "\n")
-		return err
-	}
-	return nil
-}
-
-// fresh writes the lines in the order of the layout: without one, in which they came, entities
-// first.
-func (w *writer) fresh(ctx context.Context, out io.Writer) error {
-	counts := map[byte]int{}
-	for e, err := range w.lines.All() {
-		if err != nil {
-			return err
-		}
-		counts[e.Value[0]]++
-	}
-	want := map[byte]int{}
-	for _, r := range w.lay {
-		switch r.Kind {
-		case "entity", "relation", "opaque":
-			want[r.Kind[0]] += r.N
-		case "":
-		default:
-			want['?']++ // not written by this package
-		}
-	}
-	lay := w.lay
-	if want['?'] > 0 {
-		lay = nil
-	}
-	for _, k := range []string{"entity", "relation", "opaque"} {
-		if want[k[0]] != counts[k[0]] { // some were held or refused: then the layout fits no more
-			lay = nil
-		}
-	}
-	if lay == nil {
-		for _, k := range []string{"entity", "relation", "opaque"} {
-			lay = append(lay, run{Kind: k, N: counts[k[0]]})
-		}
-	}
-	return w.arrange(ctx, out, lay)
-}
-
-// arrange writes the lines run by run, each kind in the order in which it came.
-func (w *writer) arrange(ctx context.Context, out io.Writer, lay []run) error {
-	next := map[byte]func() (diskmap.Entry, error, bool){}
-	for _, k := range []byte("ero") {
-		pull, stop := iter.Pull2(w.ofKind(k))
-		defer stop()
-		next[k] = pull
-	}
-	sep := ""
-	for _, r := range lay {
-		if r.Bad != nil {
-			continue
-		}
-		if r.Kind == "" {
-			if _, err := io.WriteString(out, sep+strings.ReplaceAll(r.Text, "\n", "")); err != nil {
-				return err
-			}
-			sep = "\n"
-			continue
-		}
-		for range r.N {
-			e, err, ok := next[r.Kind[0]]()
-			if err != nil || !ok {
-				return err
-			}
-			if _, err := io.WriteString(out, sep); err != nil {
-				return err
-			}
-			sep = "\n"
-			if err := w.line(ctx, out, e.Value); err != nil {
-				return err
-			}
-		}
-	}
-	return nil
-}
-
-// ofKind is the new lines of one kind.
-func (w *writer) ofKind(kind byte) iter.Seq2[diskmap.Entry, error] {
-	return func(yield func(diskmap.Entry, error) bool) {
-		for e, err := range w.lines.All() {
-			if (err != nil || e.Value[0] == kind) && !yield(e, err) {
-				return
-			}
-		}
-	}
 }
 
 // line writes one line.
