@@ -34,8 +34,12 @@ type manifest struct {
 	Annotations  map[string]string `json:"annotations"`
 }
 
-// maxManifests is how many manifests one layout has at most, those in its indexes included.
-const maxManifests = 10_000
+// maxManifests is how many manifests one layout has at most, those in its indexes included. A long one
+// counts for each manifestSize of its bytes: an index may name it again and again.
+const (
+	maxManifests = 10_000
+	manifestSize = 4 << 10
+)
 
 // inLayouts are the models of OCI image layouts: one a manifest.
 func (r *reading) inLayouts() []*model {
@@ -66,10 +70,13 @@ func (r *reading) inLayouts() []*model {
 // manifest is the model of one manifest, or those of an index.
 func (r *reading) manifest(dir string, d descriptor, depth int, left *int) []*model {
 	if *left--; *left < 0 || depth > 3 {
-		r.unread[dir] = unread{pb.Gap_REASON_LIMIT, fmt.Sprintf("more than %d manifests, or indexes in indexes in indexes: the models behind them are not described", maxManifests)}
+		r.unread[dir] = unread{pb.Gap_REASON_LIMIT, fmt.Sprintf("more than %d manifests of usual size, or indexes in indexes in indexes: the models behind them are not described", maxManifests)}
 		return nil
 	}
 	x := r.blob(dir, d)
+	if x != nil {
+		*left -= int(x.size / manifestSize)
+	}
 	var m manifest
 	if !r.document(x, &m) {
 		return nil
@@ -124,7 +131,7 @@ func (r *reading) parts(one *model, m *manifest) {
 			one.label("layer", l.Digest+": not in this folder, or a gap of it")
 		}
 		var a adapter
-		if path.Base(name) == "adapter_config.json" && r.blob(dir, l).json(&a) {
+		if one.adapter == nil && path.Base(name) == "adapter_config.json" && r.blob(dir, l).json(&a) {
 			one.adapter = &a
 		}
 	}

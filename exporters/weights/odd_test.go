@@ -256,3 +256,22 @@ func TestDeepIndex(t *testing.T) {
 		t.Error(rep.Gaps)
 	}
 }
+
+// A long manifest that an index names again and again is not read for ever.
+func TestManifestAgain(t *testing.T) {
+	root := t.TempDir()
+	b := append([]byte(`{"config":{},"layers":[],"annotations":{"a":"`), bytes.Repeat([]byte("x"), 1<<20)...)
+	b = append(b, `"}}`...)
+	sum := fmt.Sprintf("%x", sha256.Sum256(b))
+	put(t, filepath.Join(root, "blobs/sha256", sum), b)
+	put(t, filepath.Join(root, "oci-layout"), []byte(`{}`))
+	d := fmt.Sprintf(`{"digest":"sha256:%s","size":%d}`, sum, len(b))
+	put(t, filepath.Join(root, "index.json"), []byte(`{"manifests":[`+d+strings.Repeat(","+d, 99)+`]}`))
+	mem, rep := export(t, Open(root, false))
+	if len(rep.Gaps) != 1 || rep.Gaps[0].Reason != pb.Gap_REASON_LIMIT {
+		t.Error(rep.Gaps)
+	}
+	if n := len(models(t, mem)); n == 0 || n > 40 {
+		t.Errorf("%d models of one manifest of 1 MiB", n)
+	}
+}
