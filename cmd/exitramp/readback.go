@@ -6,7 +6,6 @@ import (
 	"errors"
 	"fmt"
 	"io/fs"
-	"iter"
 	"net"
 	"net/url"
 	"os"
@@ -17,6 +16,7 @@ import (
 
 	"github.com/exitramp/exitramp/context/agentstate"
 	"github.com/exitramp/exitramp/context/fidelity"
+	"github.com/exitramp/exitramp/context/memstate"
 	"github.com/exitramp/exitramp/context/replay"
 	"github.com/exitramp/exitramp/exporters"
 )
@@ -130,7 +130,7 @@ func (a *app) readback(ctx context.Context, archive, target string, f *replayFla
 	}
 	rep, err := compare(watched{rt, a, "read back", counts})
 	if j != nil && errors.Is(err, fs.ErrNotExist) { // a run that wrote nothing makes no target
-		if none, e := compare(nothing{}); e == nil && none.MissingN == 0 {
+		if none, e := compare(memstate.New()); e == nil && none.MissingN == 0 {
 			rep, err = none, nil
 		}
 	}
@@ -138,13 +138,6 @@ func (a *app) readback(ctx context.Context, archive, target string, f *replayFla
 		return err
 	}
 	return a.printFidelity("read back", rep, f.json, false)
-}
-
-// nothing is the state of a target that is not there.
-type nothing struct{}
-
-func (nothing) Records(context.Context, *agentstate.ReadOptions) iter.Seq2[agentstate.Record, error] {
-	return func(func(agentstate.Record, error) bool) {}
 }
 
 func (a *app) undo(ctx context.Context, journal, target string, f *replayFlags) error {

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"math/rand/v2"
 	"net/url"
 	"os"
 	"strings"
@@ -13,6 +14,7 @@ import (
 	"github.com/exitramp/exitramp/context/agentstate"
 	"github.com/exitramp/exitramp/context/replay"
 	"github.com/exitramp/exitramp/exporters/exportertest"
+	"github.com/exitramp/exitramp/exporters/internal/pgsnapshot/pgtest"
 	pb "github.com/exitramp/exitramp/proto/exitramp/v1"
 )
 
@@ -22,7 +24,7 @@ const canary = "c4nary-0f-the-passw0rd"
 // those that revoked names, and returns the database's URL with it.
 func role(t testing.TB, rawURL string, revoked ...string) string {
 	t.Helper()
-	name := fmt.Sprintf("reader_%d_%d", os.Getpid(), databases.Add(1))
+	name := fmt.Sprintf("reader_%d_%x", os.Getpid(), rand.Uint64())
 	q := []string{
 		`CREATE ROLE "` + name + `" LOGIN PASSWORD '` + canary + `'`,
 		`GRANT SELECT ON ALL TABLES IN SCHEMA public TO "` + name + `"`,
@@ -30,8 +32,8 @@ func role(t testing.TB, rawURL string, revoked ...string) string {
 	for _, r := range revoked {
 		q = append(q, `REVOKE SELECT ON `+r+` FROM "`+name+`"`)
 	}
-	admin(t, rawURL, q...)
-	t.Cleanup(func() { admin(t, rawURL, `DROP OWNED BY "`+name+`"`, `DROP ROLE "`+name+`"`) })
+	pgtest.Exec(t, rawURL, q...)
+	t.Cleanup(func() { pgtest.Exec(t, rawURL, `DROP OWNED BY "`+name+`"`, `DROP ROLE "`+name+`"`) })
 	u, err := url.Parse(rawURL)
 	if err != nil {
 		t.Fatal(err)
@@ -43,10 +45,10 @@ func role(t testing.TB, rawURL string, revoked ...string) string {
 // TestRowSecurity shows the observer half of the rows, and the count agrees: that must never look
 // whole.
 func TestRowSecurity(t *testing.T) {
-	u := database(t)
+	u := pgtest.Database(t)
 	load(t, u, "python.pg.sql")
 	reader := role(t, u)
-	admin(t, u, "ALTER TABLE checkpoints ENABLE ROW LEVEL SECURITY",
+	pgtest.Exec(t, u, "ALTER TABLE checkpoints ENABLE ROW LEVEL SECURITY",
 		"CREATE POLICY half ON checkpoints FOR SELECT USING (thread_id < 't-f')")
 	s := postgres(t, reader)
 	m, rep := exportertest.Export(t, s)
@@ -89,7 +91,7 @@ func TestDenied(t *testing.T) {
 		{"store", "memory"}, {"checkpoint_migrations", "opaque"},
 	} {
 		t.Run(c.table, func(t *testing.T) {
-			u := database(t)
+			u := pgtest.Database(t)
 			load(t, u, "python.pg.sql")
 			s := postgres(t, role(t, u, c.table))
 			_, rep := exportertest.Export(t, s)
@@ -111,10 +113,10 @@ func TestDenied(t *testing.T) {
 		})
 	}
 	t.Run("schema", func(t *testing.T) {
-		u := database(t)
+		u := pgtest.Database(t)
 		load(t, u, "python.pg.sql")
 		reader := role(t, u)
-		admin(t, u, "REVOKE USAGE ON SCHEMA public FROM PUBLIC")
+		pgtest.Exec(t, u, "REVOKE USAGE ON SCHEMA public FROM PUBLIC")
 		_, rep := exportertest.Export(t, postgres(t, reader+"?search_path=public"))
 		if len(rep.Gaps) == 0 || rep.Gaps[0].Permission != "USAGE on schema public" || rep.Verdict.Coverage == agentstate.Reconciled {
 			t.Errorf("%v %v", rep.Gaps, rep.Verdict.Coverage)
@@ -124,7 +126,7 @@ func TestDenied(t *testing.T) {
 
 // TestLogin fails to log in in the usual ways. The password is in no error and in no record.
 func TestLogin(t *testing.T) {
-	u := database(t)
+	u := pgtest.Database(t)
 	load(t, u, "python.pg.sql")
 	good, err := url.Parse(role(t, u))
 	if err != nil {
@@ -178,9 +180,9 @@ func TestLogin(t *testing.T) {
 // TestSearchPath has the checkpoints in one schema and the long-term store in another, one of them
 // with capitals, as the JavaScript library allows.
 func TestSearchPath(t *testing.T) {
-	u := database(t)
+	u := pgtest.Database(t)
 	load(t, u, "js.pg.sql")
-	admin(t, u, `CREATE SCHEMA "Agents"`, `CREATE SCHEMA lg_store`,
+	pgtest.Exec(t, u, `CREATE SCHEMA "Agents"`, `CREATE SCHEMA lg_store`,
 		`ALTER TABLE checkpoints SET SCHEMA "Agents"`, `ALTER TABLE checkpoint_blobs SET SCHEMA "Agents"`,
 		`ALTER TABLE checkpoint_writes SET SCHEMA "Agents"`, `ALTER TABLE checkpoint_migrations SET SCHEMA "Agents"`,
 		`ALTER TABLE store SET SCHEMA lg_store`, `ALTER TABLE store_migrations SET SCHEMA lg_store`)
@@ -200,7 +202,7 @@ func TestSearchPath(t *testing.T) {
 	// Tables that lay in two schemas come into two, where the target names both, and into the first of others.
 	m, _ := exportertest.Export(t, postgres(t, u+"?search_path=Agents,lg_store"))
 	for path, want := range map[string]string{"Agents,lg_store": "Agents.checkpoints lg_store.store", "lg_store,Agents": "Agents.checkpoints lg_store.store", "one,two": "one.checkpoints one.store"} {
-		other := database(t)
+		other := pgtest.Database(t)
 		s := postgres(t, other+"?search_path="+path)
 		if n := actions(apply(t, s, m, false)); n["refuse"]+n["conflict"] > 0 {
 			t.Errorf("into %s: %v", path, n)
@@ -228,9 +230,9 @@ func TestSearchPath(t *testing.T) {
 
 // TestSchemaPermission: tables come into a schema that takes them, and a plan says where none does.
 func TestSchemaPermission(t *testing.T) {
-	u := database(t)
+	u := pgtest.Database(t)
 	load(t, u, "js.pg.sql")
-	admin(t, u, `CREATE SCHEMA agents`, `CREATE SCHEMA kept`,
+	pgtest.Exec(t, u, `CREATE SCHEMA agents`, `CREATE SCHEMA kept`,
 		`ALTER TABLE checkpoints SET SCHEMA agents`, `ALTER TABLE checkpoint_blobs SET SCHEMA agents`,
 		`ALTER TABLE checkpoint_writes SET SCHEMA agents`, `ALTER TABLE checkpoint_migrations SET SCHEMA agents`,
 		`ALTER TABLE store SET SCHEMA kept`, `ALTER TABLE store_migrations SET SCHEMA kept`)
@@ -247,14 +249,14 @@ func TestSchemaPermission(t *testing.T) {
 		"the first not there":   {"CREATE SCHEMA kept AUTHORIZATION me", "", "no schema agents, and CREATE on the database is missing"},
 	} {
 		t.Run(name, func(t *testing.T) {
-			u := database(t)
+			u := pgtest.Database(t)
 			as := role(t, u)
 			to, err := url.Parse(as)
 			if err != nil {
 				t.Fatal(err)
 			}
 			names := strings.NewReplacer(" me", " "+quote(to.User.Username()), " db ", " "+quote(to.Path[1:])+" ")
-			admin(t, u, strings.Split(names.Replace(c.before), "; ")...)
+			pgtest.Exec(t, u, strings.Split(names.Replace(c.before), "; ")...)
 			s := postgres(t, as+"?search_path=agents,kept")
 			for _, dry := range []bool{true, false} {
 				_, err := tryApply(t, s, m, dry)
@@ -273,7 +275,7 @@ func TestSchemaPermission(t *testing.T) {
 // TestNoVectorExtension replays vectors to a server without pgvector: they are refused with what to
 // do, the rest arrives.
 func TestNoVectorExtension(t *testing.T) {
-	u := database(t)
+	u := pgtest.Database(t)
 	m, _ := exportertest.Export(t, SQLite(sample(t, "python.sqlite")))
 	s := postgres(t, u)
 	if hasVector(t, u) {

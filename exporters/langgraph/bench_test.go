@@ -12,6 +12,7 @@ import (
 	"github.com/jackc/pgx/v5"
 
 	"github.com/exitramp/exitramp/exporters/exportertest"
+	"github.com/exitramp/exitramp/exporters/internal/pgsnapshot/pgtest"
 )
 
 const benchRecords = 100_000
@@ -172,7 +173,7 @@ func BenchmarkReadSQLiteParsed(b *testing.B) {
 func BenchmarkReadPostgres(b *testing.B) {
 	for _, s := range shapes() {
 		b.Run(s.name, func(b *testing.B) {
-			u := database(b)
+			u := pgtest.Database(b)
 			load(b, u, "js.pg.sql")
 			conn := connect(b, u)
 			for _, q := range []string{"TRUNCATE checkpoints, checkpoint_blobs, checkpoint_writes, store", "BEGIN"} {

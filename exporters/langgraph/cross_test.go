@@ -16,6 +16,7 @@ import (
 	"github.com/exitramp/exitramp/context/memstate"
 	"github.com/exitramp/exitramp/context/replay"
 	"github.com/exitramp/exitramp/exporters/exportertest"
+	"github.com/exitramp/exitramp/exporters/internal/pgsnapshot/pgtest"
 	"github.com/exitramp/exitramp/exporters/langgraph/internal/values"
 	pb "github.com/exitramp/exitramp/proto/exitramp/v1"
 )
@@ -279,7 +280,7 @@ func TestAddedColumn(t *testing.T) {
 	if fresh["checkpoint"] == 0 || fresh["pendingwrite"] == 0 || fresh["memory"] != 2 {
 		t.Errorf("into a fresh store: %v", fresh)
 	}
-	pg := dropped(postgres(t, database(t)))
+	pg := dropped(postgres(t, pgtest.Database(t)))
 	if pg["checkpoint"] != fresh["checkpoint"]-5 || pg["memory"] != 2 { // 5 are encrypted, and cannot cross
 		t.Errorf("into PostgreSQL: %v, into SQLite: %v", pg, fresh)
 	}

@@ -11,6 +11,7 @@ import (
 	"github.com/exitramp/exitramp/context/agentstate"
 	"github.com/exitramp/exitramp/context/replay"
 	"github.com/exitramp/exitramp/exporters/exportertest"
+	"github.com/exitramp/exitramp/exporters/internal/pgsnapshot/pgtest"
 )
 
 // TestForkReadBack: a value whose version was moved is found under the one that it has in PostgreSQL, by a
@@ -25,7 +26,7 @@ func forkReadBack(t *testing.T, sql ...string) {
 	p := sample(t, "js.sqlite")
 	run(t, p, false, sql...)
 	m, _ := exportertest.Export(t, SQLite(p))
-	dst := postgres(t, database(t))
+	dst := postgres(t, pgtest.Database(t))
 	var first *replay.Journal
 	for _, want := range []replay.Action{replay.Created, replay.Same} {
 		j, err := replay.OpenJournal(filepath.Join(t.TempDir(), "journal"))

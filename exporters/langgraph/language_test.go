@@ -4,6 +4,7 @@ import (
 	"testing"
 
 	"github.com/exitramp/exitramp/exporters/exportertest"
+	"github.com/exitramp/exitramp/exporters/internal/pgsnapshot/pgtest"
 )
 
 // Older releases of Python's library wrote rows of type empty, which the JavaScript library still does, and
@@ -26,16 +27,16 @@ func TestEmptyRowsOfPython(t *testing.T) {
 		"at version 4, another one": {older("DELETE FROM checkpoint_migrations WHERE v > 4", `UPDATE checkpoints SET checkpoint = jsonb_set(checkpoint, '{ts}', '"2026-01-01T00:00:00.000Z"')`), "js+postgres"},
 	} {
 		t.Run(name, func(t *testing.T) {
-			u := database(t)
+			u := pgtest.Database(t)
 			load(t, u, "python.pg.sql")
-			admin(t, u, append(c.change, "DELETE FROM checkpoint_writes", "DELETE FROM checkpoint_blobs", "DROP TABLE store",
+			pgtest.Exec(t, u, append(c.change, "DELETE FROM checkpoint_writes", "DELETE FROM checkpoint_blobs", "DROP TABLE store",
 				"INSERT INTO checkpoint_writes (thread_id, checkpoint_ns, checkpoint_id, task_id, idx, channel, type, blob) SELECT thread_id, checkpoint_ns, checkpoint_id, 't', 0, 'foo', 'json', '1' FROM checkpoints",
 				"INSERT INTO checkpoint_blobs VALUES ('t-done', '', 'foo', '1', 'json', '\"x\"'), ('t-done', '', 'branch:to:x', '1', 'empty', NULL)")...)
 			m, _ := exportertest.Export(t, postgres(t, u))
 			if f := originOf(t, m).Flavor; f != c.want {
 				t.Errorf("flavor %s, want %s", f, c.want)
 			}
-			if n := actions(apply(t, postgres(t, database(t)), m, false)); n["refuse"]+n["conflict"] > 0 {
+			if n := actions(apply(t, postgres(t, pgtest.Database(t)), m, false)); n["refuse"]+n["conflict"] > 0 {
 				t.Errorf("into an empty database: %v", n)
 			}
 		})

@@ -7,6 +7,7 @@ import (
 	"testing"
 
 	"github.com/exitramp/exitramp/exporters/exportertest"
+	"github.com/exitramp/exitramp/exporters/internal/pgsnapshot/pgtest"
 	pb "github.com/exitramp/exitramp/proto/exitramp/v1"
 )
 
@@ -35,7 +36,7 @@ func TestRefusedWrite(t *testing.T) {
 			p := sample(t, "python.sqlite")
 			run(t, p, false, append(c.also, "UPDATE writes SET "+strings.Replace(c.change, "WHERE", "WHERE thread_id = '"+c.thread+"' AND", 1))...)
 			m, _ := exportertest.Export(t, SQLite(p))
-			dst := postgres(t, database(t))
+			dst := postgres(t, pgtest.Database(t))
 			asSaid(t, m, dst)
 			arrived, why := 0, map[string]int{}
 			for _, rc := range apply(t, SQLite(filepath.Join(t.TempDir(), "same.sqlite")), m, false) {
@@ -89,7 +90,7 @@ func TestRefusedError(t *testing.T) {
 	if c := get[*pb.Conversation](t, m, "conversation/t/sub:now"); c.Status != "failed" {
 		t.Errorf("the graph inside is %s", c.Status)
 	}
-	dst := postgres(t, database(t))
+	dst := postgres(t, pgtest.Database(t))
 	asSaid(t, m, dst)
 	got, _ := exportertest.Export(t, dst)
 	if i := get[*pb.Interrupt](t, got, "interrupt/t//2f/asks/-3/0"); i.Status != pb.Interrupt_STATUS_OPEN {

@@ -5,6 +5,7 @@ import (
 	"testing"
 
 	"github.com/exitramp/exitramp/exporters/exportertest"
+	"github.com/exitramp/exitramp/exporters/internal/pgsnapshot/pgtest"
 	pb "github.com/exitramp/exitramp/proto/exitramp/v1"
 )
 
@@ -40,9 +41,9 @@ func TestOthers(t *testing.T) {
 		"many": {lite(sqliteCache, "CREATE TABLE a (x)", "CREATE TABLE b (x)", "CREATE TABLE d (x)", "CREATE TABLE e (x)", "CREATE VIRTUAL TABLE f USING fts5(x)", "CREATE TABLE g (x)"),
 			"not carried: cache, LangGraph's cache of what nodes returned: they run again; 6 of an application: a, b, d, e, f, …"},
 		"PostgreSQL": {func(t *testing.T) *Store {
-			u := database(t)
+			u := pgtest.Database(t)
 			load(t, u, "python.pg.sql")
-			admin(t, u, "CREATE TABLE users (x int)", "CREATE VIEW seen AS SELECT x FROM users", "CREATE SCHEMA older", "CREATE TABLE older.checkpoints (x int)",
+			pgtest.Exec(t, u, "CREATE TABLE users (x int)", "CREATE VIEW seen AS SELECT x FROM users", "CREATE SCHEMA older", "CREATE TABLE older.checkpoints (x int)",
 				"CREATE TABLE parts (x int) PARTITION BY LIST (x)", "CREATE TABLE part1 PARTITION OF parts FOR VALUES IN (1)")
 			return postgres(t, u+"?search_path=public,older")
 		}, "not carried: 3 of an application: public.parts, public.users, older.checkpoints"},

@@ -10,6 +10,7 @@ import (
 	"github.com/exitramp/exitramp/context/fidelity"
 	"github.com/exitramp/exitramp/context/replay"
 	"github.com/exitramp/exitramp/exporters/exportertest"
+	"github.com/exitramp/exitramp/exporters/internal/pgsnapshot/pgtest"
 )
 
 // TestTablesOfOthers: people change the tables that the runtime made. What it goes on with, is read and
@@ -39,18 +40,18 @@ func TestTablesOfOthers(t *testing.T) {
 			"ALTER TABLE checkpoint_writes ADD PRIMARY KEY (thread_id, checkpoint_ns, checkpoint_id, task_id, idx)", "INSERT INTO checkpoint_writes SELECT * FROM older", "DROP TABLE older"}, nil},
 	} {
 		t.Run(c.name, func(t *testing.T) {
-			u := database(t)
+			u := pgtest.Database(t)
 			load(t, u, "python.pg.sql")
-			admin(t, u, c.change...)
+			pgtest.Exec(t, u, c.change...)
 			src := postgres(t, u)
 			m, rep := exportertest.Export(t, src)
 			if len(rep.Gaps) > 0 {
 				t.Errorf("gaps %v", rep.Gaps)
 			}
-			alike := database(t)
+			alike := pgtest.Database(t)
 			load(t, alike, "python.pg.sql")
-			admin(t, alike, "TRUNCATE checkpoints, checkpoint_blobs, checkpoint_writes, store")
-			admin(t, alike, c.change...)
+			pgtest.Exec(t, alike, "TRUNCATE checkpoints, checkpoint_blobs, checkpoint_writes, store")
+			pgtest.Exec(t, alike, c.change...)
 			dst := postgres(t, alike)
 			for _, rc := range apply(t, dst, m, false) {
 				if len(rc.Losses) > 0 || rc.Action == replay.Refused || rc.Action == replay.Conflict {
@@ -61,7 +62,7 @@ func TestTablesOfOthers(t *testing.T) {
 				t.Errorf("rows differ:\n%.1000s", d)
 			}
 			lost := map[string]fidelity.Grade{}
-			for _, rc := range apply(t, postgres(t, database(t)), m, false) {
+			for _, rc := range apply(t, postgres(t, pgtest.Database(t)), m, false) {
 				if rc.Action == replay.Refused {
 					t.Fatalf("into new tables: %s %s", rc.Key, rc.Why)
 				}
@@ -81,11 +82,11 @@ func TestTablesOfOthers(t *testing.T) {
 
 // TestNumberedColumn: a column that the database numbers itself takes no value, and the row arrives.
 func TestNumberedColumn(t *testing.T) {
-	u := database(t)
+	u := pgtest.Database(t)
 	load(t, u, "python.pg.sql")
-	admin(t, u, "ALTER TABLE checkpoint_writes ADD COLUMN seq bigint GENERATED ALWAYS AS IDENTITY")
+	pgtest.Exec(t, u, "ALTER TABLE checkpoint_writes ADD COLUMN seq bigint GENERATED ALWAYS AS IDENTITY")
 	m, _ := exportertest.Export(t, postgres(t, u))
-	admin(t, u, "TRUNCATE checkpoints, checkpoint_blobs, checkpoint_writes, store")
+	pgtest.Exec(t, u, "TRUNCATE checkpoints, checkpoint_blobs, checkpoint_writes, store")
 	n := 0
 	for _, rc := range apply(t, postgres(t, u), m, false) {
 		if strings.HasPrefix(rc.Key, "pendingwrite/") {
@@ -101,7 +102,7 @@ func TestNumberedColumn(t *testing.T) {
 
 // TestNoSchema: a search_path of which nothing exists is no reason to write into public.
 func TestNoSchema(t *testing.T) {
-	u := database(t)
+	u := pgtest.Database(t)
 	m, _ := exportertest.Export(t, SQLite(sample(t, "python.sqlite")))
 	for _, dry := range []bool{true, false} {
 		_, err := tryApply(t, postgres(t, u+"?options=-c%20search_path%3Dnowhere"), m, dry)

@@ -10,6 +10,7 @@ import (
 	"github.com/exitramp/exitramp/context/fidelity"
 	"github.com/exitramp/exitramp/context/replay"
 	"github.com/exitramp/exitramp/exporters/exportertest"
+	"github.com/exitramp/exitramp/exporters/internal/pgsnapshot/pgtest"
 	pb "github.com/exitramp/exitramp/proto/exitramp/v1"
 )
 
@@ -32,7 +33,7 @@ func pickled(t *testing.T, older bool) *Store {
 // pickledValue is such a thread in PostgreSQL, where a value has a row of its own.
 func pickledValue(t *testing.T) *Store {
 	t.Helper()
-	u := database(t)
+	u := pgtest.Database(t)
 	load(t, u, "python.pg.sql")
 	tag, err := connect(t, u).Exec(t.Context(), `UPDATE checkpoint_blobs SET type = 'pickle', blob = '\x80049500' WHERE thread_id = 't-interrupt' AND channel = 'messages'
 		AND version = (SELECT checkpoint->'channel_versions'->>'messages' FROM checkpoints WHERE thread_id = 't-interrupt' ORDER BY checkpoint_id DESC LIMIT 1)`)
@@ -46,7 +47,7 @@ func pickledValue(t *testing.T) *Store {
 // do again what was done since, and questions would look open, or answered, that are not. Read-back finds
 // nothing that was not said.
 func TestPickledThread(t *testing.T) {
-	server := func(t *testing.T) *Store { return postgres(t, database(t)) }
+	server := func(t *testing.T) *Store { return postgres(t, pgtest.Database(t)) }
 	for name, c := range map[string]struct {
 		from func(t *testing.T) *Store
 		to   func(t *testing.T) *Store
@@ -112,7 +113,7 @@ func TestPickledFirst(t *testing.T) {
 	p := sample(t, "python.sqlite")
 	run(t, p, false, "UPDATE checkpoints SET type = 'pickle', checkpoint = x'80049500' WHERE thread_id = 't-interrupt' AND checkpoint_id = (SELECT min(checkpoint_id) FROM checkpoints WHERE thread_id = 't-interrupt')")
 	m, _ := exportertest.Export(t, SQLite(p))
-	dst := postgres(t, database(t))
+	dst := postgres(t, pgtest.Database(t))
 	asSaid(t, m, dst)
 	got, _ := exportertest.Export(t, dst)
 	c := get[*pb.Conversation](t, got, "conversation/t-interrupt")
@@ -157,7 +158,7 @@ func TestPickledBeforeDelta(t *testing.T) {
 			}
 			run(t, p, false, "UPDATE checkpoints SET type = 'pickle', checkpoint = x'80049500' WHERE "+at(c.step))
 			m, _ := exportertest.Export(t, SQLite(p))
-			dst := postgres(t, database(t))
+			dst := postgres(t, pgtest.Database(t))
 			n, less := map[string]int{}, 0
 			for _, rc := range apply(t, dst, m, false) {
 				if strings.HasPrefix(rc.Key, "checkpoint/t-delta/") {
@@ -194,7 +195,7 @@ func TestPickledInside(t *testing.T) {
 	const inside = "thread_id = 't-subgraph' AND checkpoint_ns <> ''"
 	run(t, p, false, "UPDATE checkpoints SET type = 'pickle', checkpoint = x'80049500' WHERE "+inside+" AND checkpoint_id = (SELECT max(checkpoint_id) FROM checkpoints WHERE "+inside+")")
 	m, _ := exportertest.Export(t, SQLite(p))
-	dst := postgres(t, database(t))
+	dst := postgres(t, pgtest.Database(t))
 	asSaid(t, m, dst)
 	got, _ := exportertest.Export(t, dst)
 	for _, r := range records(t, got) {

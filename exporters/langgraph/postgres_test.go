@@ -2,11 +2,8 @@ package langgraph
 
 import (
 	"context"
-	"fmt"
-	"net/url"
 	"os"
 	"strings"
-	"sync/atomic"
 	"testing"
 
 	"github.com/google/go-cmp/cmp"
@@ -14,51 +11,14 @@ import (
 
 	"github.com/exitramp/exitramp/context/agentstate"
 	"github.com/exitramp/exitramp/exporters/exportertest"
+	"github.com/exitramp/exitramp/exporters/internal/pgsnapshot/pgtest"
 )
-
-var databases atomic.Int64
-
-// database makes a fresh database on the server of EXITRAMP_TEST_POSTGRES, whose user may do
-// everything, and returns its URL. Without the variable the test is skipped.
-func database(t testing.TB) string {
-	t.Helper()
-	raw := os.Getenv("EXITRAMP_TEST_POSTGRES")
-	if raw == "" {
-		t.Skip("EXITRAMP_TEST_POSTGRES is not set: want postgres://superuser@host:port/postgres")
-	}
-	name := fmt.Sprintf("exitramp_test_%d_%d", os.Getpid(), databases.Add(1))
-	admin(t, raw, `CREATE DATABASE "`+name+`"`)
-	t.Cleanup(func() { admin(t, raw, `DROP DATABASE "`+name+`" WITH (FORCE)`) })
-	u, err := url.Parse(raw)
-	if err != nil {
-		t.Fatal("EXITRAMP_TEST_POSTGRES is no URL")
-	}
-	u.Path = "/" + name
-	return u.String()
-}
 
 func connect(t testing.TB, rawURL string) *pgx.Conn {
 	t.Helper()
-	conn, err := pgx.Connect(context.Background(), rawURL)
-	if err != nil {
-		t.Fatal(err)
-	}
+	conn := pgtest.Connect(t, rawURL)
 	t.Cleanup(func() { conn.Close(context.Background()) })
 	return conn
-}
-
-func admin(t testing.TB, rawURL string, statements ...string) {
-	t.Helper()
-	conn, err := pgx.Connect(context.Background(), rawURL)
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer conn.Close(context.Background())
-	for _, q := range statements {
-		if _, err := conn.Exec(context.Background(), q, pgx.QueryExecModeSimpleProtocol); err != nil {
-			t.Fatalf("%.200s: %v", q, err)
-		}
-	}
 }
 
 // load puts a pg_dump of testdata into the database.
@@ -141,7 +101,7 @@ func postgres(t testing.TB, rawURL string) *Store {
 func TestRowsPostgres(t *testing.T) {
 	for _, name := range []string{"js.pg.sql", "python.pg.sql", "python.pgvector.sql"} {
 		t.Run(name, func(t *testing.T) {
-			u := database(t)
+			u := pgtest.Database(t)
 			load(t, u, name)
 			s := postgres(t, u)
 			want := tableRows(t, s)

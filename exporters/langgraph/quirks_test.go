@@ -17,6 +17,7 @@ import (
 	"github.com/exitramp/exitramp/context/memstate"
 	"github.com/exitramp/exitramp/context/replay"
 	"github.com/exitramp/exitramp/exporters/exportertest"
+	"github.com/exitramp/exitramp/exporters/internal/pgsnapshot/pgtest"
 	pb "github.com/exitramp/exitramp/proto/exitramp/v1"
 )
 
@@ -67,17 +68,17 @@ func TestFlavor(t *testing.T) {
 		})
 	}
 	t.Run("values before versions", func(t *testing.T) { // an old Python library stopped at 4 too
-		u := database(t)
+		u := pgtest.Database(t)
 		load(t, u, "python.pg.sql")
-		admin(t, u, "DELETE FROM checkpoint_migrations WHERE v > 4", "ALTER TABLE checkpoint_writes DROP COLUMN task_path", "DROP TABLE store")
+		pgtest.Exec(t, u, "DELETE FROM checkpoint_migrations WHERE v > 4", "ALTER TABLE checkpoint_writes DROP COLUMN task_path", "DROP TABLE store")
 		if got := flavor(t, postgres(t, u)); got != "python+postgres checkpoints=4 store=3" {
 			t.Error(got)
 		}
 	})
 	t.Run("Python without rows", func(t *testing.T) {
-		u := database(t)
+		u := pgtest.Database(t)
 		load(t, u, "python.pg.sql")
-		admin(t, u, "DROP TABLE store", "TRUNCATE checkpoints, checkpoint_blobs, checkpoint_writes")
+		pgtest.Exec(t, u, "DROP TABLE store", "TRUNCATE checkpoints, checkpoint_blobs, checkpoint_writes")
 		if got := flavor(t, postgres(t, u)); got != "python+postgres checkpoints=9 store=3" {
 			t.Error(got)
 		}
@@ -124,9 +125,9 @@ func TestLost(t *testing.T) {
 		{"JavaScript, an empty row", "js.pg.sql", "DELETE FROM checkpoint_blobs WHERE thread_id = 'thread-interrupt' AND channel = '__start__' AND version = '2'", "/thread-interrupt//__start__/2"},
 	} {
 		t.Run(c.name, func(t *testing.T) {
-			u := database(t)
+			u := pgtest.Database(t)
 			load(t, u, c.dump)
-			admin(t, u, c.damage)
+			pgtest.Exec(t, u, c.damage)
 			m, rep := exportertest.Export(t, postgres(t, u))
 			if len(rep.Gaps) != 1 {
 				t.Fatalf("%d gaps: %v", len(rep.Gaps), rep.Gaps)
@@ -150,17 +151,17 @@ func TestLost(t *testing.T) {
 		})
 	}
 	t.Run("pruned and healthy", func(t *testing.T) {
-		u := database(t)
+		u := pgtest.Database(t)
 		load(t, u, "python.pg.sql")
-		admin(t, u, "DELETE FROM checkpoints WHERE thread_id = 't-interrupt' AND (metadata ->> 'step')::int < 3")
+		pgtest.Exec(t, u, "DELETE FROM checkpoints WHERE thread_id = 't-interrupt' AND (metadata ->> 'step')::int < 3")
 		if _, rep := exportertest.Export(t, postgres(t, u)); len(rep.Gaps) > 0 {
 			t.Errorf("%v", rep.Gaps)
 		}
 	})
 	t.Run("sends of version 3", func(t *testing.T) { // they are in the parent's writes
-		u := database(t)
+		u := pgtest.Database(t)
 		load(t, u, "js.pg.sql")
-		admin(t, u, `UPDATE checkpoints SET checkpoint = jsonb_set(jsonb_set(checkpoint, '{v}', '3'), '{channel_versions,__pregel_tasks}', '99') WHERE thread_id = 'thread-interrupt'`)
+		pgtest.Exec(t, u, `UPDATE checkpoints SET checkpoint = jsonb_set(jsonb_set(checkpoint, '{v}', '3'), '{channel_versions,__pregel_tasks}', '99') WHERE thread_id = 'thread-interrupt'`)
 		if _, rep := exportertest.Export(t, postgres(t, u)); len(rep.Gaps) > 0 {
 			t.Errorf("%v", rep.Gaps)
 		}
@@ -189,7 +190,7 @@ func TestFork(t *testing.T) {
 		t.Errorf("the fork's messages: %s", v.Meta)
 	}
 	copyExact(t, s, m)
-	dst := postgres(t, database(t))
+	dst := postgres(t, pgtest.Database(t))
 	for _, rc := range apply(t, dst, m, false) {
 		if rc.Action != replay.Created && rc.Action != replay.Skipped {
 			t.Errorf("%s: %v %s", rc.Key, rc.Action, rc.Why)
@@ -216,7 +217,7 @@ func TestFork(t *testing.T) {
 func TestInherited(t *testing.T) {
 	m, _ := exportertest.Export(t, SQLite(sample(t, "js.sqlite")))
 	n := 0
-	for _, rc := range apply(t, postgres(t, database(t)), m, false) {
+	for _, rc := range apply(t, postgres(t, pgtest.Database(t)), m, false) {
 		if rc.Action == replay.Refused {
 			t.Errorf("%s: %s", rc.Key, rc.Why)
 		}
@@ -257,7 +258,7 @@ func TestJSONB(t *testing.T) {
 	s := SQLite(p)
 	m, _ := exportertest.Export(t, s)
 	copyExact(t, s, m)
-	dst := postgres(t, database(t))
+	dst := postgres(t, pgtest.Database(t))
 	for _, rc := range apply(t, dst, m, false) {
 		switch rc.Key {
 		case "checkpoint/t-odd//1f", "checkpoint/t-odd//2f":
@@ -318,7 +319,7 @@ func TestOrphanVector(t *testing.T) {
 		t.Errorf("%v", rep.Records)
 	}
 	copyExact(t, s, m)
-	dst := postgres(t, database(t))
+	dst := postgres(t, pgtest.Database(t))
 	needVector(t, dst)
 	for _, dry := range []bool{true, false} {
 		for _, rc := range apply(t, dst, m, dry) {
@@ -343,7 +344,7 @@ func TestTTL(t *testing.T) {
 	if i := get[*pb.Memory](t, m, agentstate.Key("memory", "users.u-1.memories", "mem-2")); i.TtlMinutes != 1.5 || i.ExpiresUnixNano != 1577836800500000000 {
 		t.Errorf("%v", i) // an expired item stays until it is swept
 	}
-	dst := postgres(t, database(t))
+	dst := postgres(t, pgtest.Database(t))
 	for _, rc := range apply(t, dst, m, false) {
 		lost := slices.ContainsFunc(rc.Losses, func(l fidelity.Loss) bool { return l.Path == "ttl_minutes" })
 		switch {
@@ -370,7 +371,7 @@ func TestTTL(t *testing.T) {
 
 // TestNamespace: two namespaces can be joined to one path in JavaScript; the path is kept as it is.
 func TestNamespace(t *testing.T) {
-	u := database(t)
+	u := pgtest.Database(t)
 	load(t, u, "js.pg.sql")
 	m, _ := exportertest.Export(t, postgres(t, u))
 	s := get[*pb.MemorySpace](t, m, "memoryspace/org:a:b")

@@ -11,6 +11,7 @@ import (
 	"github.com/exitramp/exitramp/context/memstate"
 	"github.com/exitramp/exitramp/context/replay"
 	"github.com/exitramp/exitramp/exporters/exportertest"
+	"github.com/exitramp/exitramp/exporters/internal/pgsnapshot/pgtest"
 	"github.com/exitramp/exitramp/internal/wordembedtest"
 	pb "github.com/exitramp/exitramp/proto/exitramp/v1"
 )
@@ -124,7 +125,7 @@ func TestVectorsOfAnotherLength(t *testing.T) {
 		if !strings.Contains(at.name, "pgvector") {
 			continue
 		}
-		u := database(t)
+		u := pgtest.Database(t)
 		needVector(t, postgres(t, u))
 		load(t, u, at.name)
 		src, _ := exportertest.Export(t, postgres(t, u))

@@ -10,6 +10,7 @@ import (
 	"github.com/exitramp/exitramp/context/memstate"
 	"github.com/exitramp/exitramp/context/replay"
 	"github.com/exitramp/exitramp/exporters/exportertest"
+	"github.com/exitramp/exitramp/exporters/internal/pgsnapshot/pgtest"
 	pb "github.com/exitramp/exitramp/proto/exitramp/v1"
 )
 
@@ -21,7 +22,7 @@ func TestOldSends(t *testing.T) {
 	src := SQLite(p)
 	m, _ := exportertest.Export(t, src)
 	copyExact(t, src, m)
-	pg := postgres(t, database(t))
+	pg := postgres(t, pgtest.Database(t))
 	for _, rc := range apply(t, pg, m, false) {
 		switch refused := rc.Action == replay.Refused; {
 		case rc.Key == "checkpoint/u//c":
@@ -66,7 +67,7 @@ func TestSettledSends(t *testing.T) {
 			if c := get[*pb.Conversation](t, m, "conversation/t"); c.Status != "finished" {
 				t.Errorf("the thread is %s", c.Status)
 			}
-			dst := postgres(t, database(t))
+			dst := postgres(t, pgtest.Database(t))
 			for _, rc := range apply(t, dst, m, true) {
 				if strings.HasPrefix(rc.Key, "checkpoint/t/") && (!strings.Contains(rc.Why, why) || why == "" && rc.Why != "") {
 					t.Errorf("%s: %v %s, want %s", rc.Key, rc.Action, rc.Why, why)
@@ -93,7 +94,7 @@ func TestRefusedSend(t *testing.T) {
 			run(t, p, false, append(oldSends("'task' || char(0)"), c.change)...)
 			m, _ := exportertest.Export(t, SQLite(p))
 			n := 0
-			for _, rc := range apply(t, postgres(t, database(t)), m, false) {
+			for _, rc := range apply(t, postgres(t, pgtest.Database(t)), m, false) {
 				if !strings.HasPrefix(rc.Key, "checkpoint/t/") {
 					continue
 				}
@@ -136,7 +137,7 @@ func TestWhoAsks(t *testing.T) {
 			if d := cmp.Diff(c.want, who(m)); d != "" {
 				t.Error(d)
 			}
-			pg := postgres(t, database(t))
+			pg := postgres(t, pgtest.Database(t))
 			apply(t, pg, m, false)
 			there, _ := exportertest.Export(t, pg)
 			if d := cmp.Diff(c.want, who(there)); d != "" {

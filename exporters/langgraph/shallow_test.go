@@ -13,6 +13,7 @@ import (
 	"github.com/exitramp/exitramp/context/agentstate"
 	"github.com/exitramp/exitramp/context/replay"
 	"github.com/exitramp/exitramp/exporters/exportertest"
+	"github.com/exitramp/exitramp/exporters/internal/pgsnapshot/pgtest"
 	pb "github.com/exitramp/exitramp/proto/exitramp/v1"
 )
 
@@ -20,10 +21,10 @@ import (
 // namespace, its values, and what was written at it.
 func shallowed(t *testing.T, more ...string) (*Store, string) {
 	t.Helper()
-	u := database(t)
+	u := pgtest.Database(t)
 	load(t, u, "python.pg.sql")
 	const older = " t WHERE t.checkpoint_id < (SELECT max(c.checkpoint_id) FROM checkpoints c WHERE c.thread_id = t.thread_id AND c.checkpoint_ns = t.checkpoint_ns)"
-	admin(t, u, append([]string{
+	pgtest.Exec(t, u, append([]string{
 		"DELETE FROM checkpoint_writes" + older, "DELETE FROM checkpoints" + older,
 		"DELETE FROM checkpoint_blobs b WHERE NOT EXISTS (SELECT FROM checkpoints c WHERE c.thread_id = b.thread_id AND c.checkpoint_ns = b.checkpoint_ns AND c.checkpoint -> 'channel_versions' ->> b.channel = b.version)",
 		"ALTER TABLE checkpoints DROP CONSTRAINT checkpoints_pkey, DROP COLUMN checkpoint_id, DROP COLUMN parent_checkpoint_id, ADD PRIMARY KEY (thread_id, checkpoint_ns)",
@@ -64,7 +65,7 @@ func TestShallow(t *testing.T) {
 	if n < 8 {
 		t.Errorf("%d checkpoints", n)
 	}
-	for name, dst := range map[string]*Store{"PostgreSQL": postgres(t, database(t)), "SQLite": SQLite(filepath.Join(t.TempDir(), "new.sqlite"))} {
+	for name, dst := range map[string]*Store{"PostgreSQL": postgres(t, pgtest.Database(t)), "SQLite": SQLite(filepath.Join(t.TempDir(), "new.sqlite"))} {
 		asSaid(t, m, dst)
 		back, rep := exportertest.Export(t, dst)
 		if got := rep.Records["checkpoint"]; got < uint64(n)-2 || len(rep.Gaps) > 0 || labelOf(originOf(t, back), labelShallow) != "" { // two are encrypted

@@ -14,6 +14,7 @@ import (
 	"github.com/exitramp/exitramp/context/memstate"
 	"github.com/exitramp/exitramp/context/replay"
 	"github.com/exitramp/exitramp/exporters/exportertest"
+	"github.com/exitramp/exitramp/exporters/internal/pgsnapshot/pgtest"
 	pb "github.com/exitramp/exitramp/proto/exitramp/v1"
 )
 
@@ -108,7 +109,7 @@ func TestOddRows(t *testing.T) {
 	}
 	// PostgreSQL takes what it can, and says what it cannot: the run goes through.
 	refused := map[string]string{}
-	for _, rc := range apply(t, postgres(t, database(t)), m, false) {
+	for _, rc := range apply(t, postgres(t, pgtest.Database(t)), m, false) {
 		if rc.Action == replay.Refused && !strings.Contains(rc.Key, "t-encrypted") {
 			refused[rc.Key] = rc.Why
 		}

@@ -15,6 +15,7 @@ import (
 	"github.com/exitramp/exitramp/context/memstate"
 	"github.com/exitramp/exitramp/context/replay"
 	"github.com/exitramp/exitramp/exporters/exportertest"
+	"github.com/exitramp/exitramp/exporters/internal/pgsnapshot/pgtest"
 	pb "github.com/exitramp/exitramp/proto/exitramp/v1"
 )
 
@@ -111,10 +112,10 @@ func stores() []storeAt {
 	}
 	pg := func(name string) storeAt {
 		return storeAt{name, func(t testing.TB) *Store {
-			u := database(t)
+			u := pgtest.Database(t)
 			load(t, u, name)
 			return postgres(t, u)
-		}, func(t testing.TB) *Store { return postgres(t, database(t)) }}
+		}, func(t testing.TB) *Store { return postgres(t, pgtest.Database(t)) }}
 	}
 	return []storeAt{lite("js.sqlite"), lite("python.sqlite"), pg("js.pg.sql"), pg("python.pg.sql"), pg("python.pgvector.sql")}
 }

@@ -10,6 +10,7 @@ import (
 	"github.com/exitramp/exitramp/context/agentstate"
 	"github.com/exitramp/exitramp/context/replay"
 	"github.com/exitramp/exitramp/exporters/exportertest"
+	"github.com/exitramp/exitramp/exporters/internal/pgsnapshot/pgtest"
 	pb "github.com/exitramp/exitramp/proto/exitramp/v1"
 )
 
@@ -92,7 +93,7 @@ func TestTaskPath(t *testing.T) {
 		asSaid(t, older, dst)
 	})
 	t.Run("through PostgreSQL", func(t *testing.T) {
-		pg := postgres(t, database(t))
+		pg := postgres(t, pgtest.Database(t))
 		apply(t, pg, m, false)
 		there, _ := exportertest.Export(t, pg)
 		dst := SQLite(filepath.Join(t.TempDir(), "back.sqlite"))
@@ -115,7 +116,7 @@ func TestVectorWithNUL(t *testing.T) {
 	s := SQLite(sample(t, "python.sqlite"))
 	change(t, s, "INSERT INTO store (prefix, key, value) VALUES ('a', 'b' || char(0), CAST('{}' AS BLOB)); INSERT INTO store_vectors (prefix, key, field_name, embedding) VALUES ('a', 'b' || char(0), '$', x'00000000000000000000000000000000')")
 	m, _ := exportertest.Export(t, s)
-	dst := postgres(t, database(t))
+	dst := postgres(t, pgtest.Database(t))
 	needVector(t, dst)
 	want := map[string]bool{agentstate.Key("memory", "a", "b\x00"): true, agentstate.Key("embedding", "a", "b\x00", "$"): true}
 	for _, rc := range apply(t, dst, m, false) {

@@ -12,6 +12,7 @@ import (
 	"github.com/exitramp/exitramp/context/fidelity"
 	"github.com/exitramp/exitramp/context/replay"
 	"github.com/exitramp/exitramp/exporters/exportertest"
+	"github.com/exitramp/exitramp/exporters/internal/pgsnapshot/pgtest"
 	"github.com/exitramp/exitramp/exporters/langgraph/internal/values"
 	pb "github.com/exitramp/exitramp/proto/exitramp/v1"
 )
@@ -52,7 +53,7 @@ func TestUnlikeValues(t *testing.T) {
 			map[string]string{"v_bytearray": values.NoBytearray, "v_float_big": values.NoLong},
 		},
 		"into PostgreSQL": {
-			SQLite(p), func(t *testing.T) *Store { return postgres(t, database(t)) },
+			SQLite(p), func(t *testing.T) *Store { return postgres(t, pgtest.Database(t)) },
 			map[string]string{"v_str": "text that holds NUL" + notAgain, "v_float": "NaN or infinity" + notAgain},
 		},
 	} {
@@ -128,7 +129,7 @@ func TestNumbersAsThreads(t *testing.T) {
 		to   func(t *testing.T) *Store
 		want []string // threads
 	}{
-		"into PostgreSQL": {SQLite(sample(t, "js.sqlite")), func(t *testing.T) *Store { return postgres(t, database(t)) }, []string{"7.0"}},
+		"into PostgreSQL": {SQLite(sample(t, "js.sqlite")), func(t *testing.T) *Store { return postgres(t, pgtest.Database(t)) }, []string{"7.0"}},
 		"into SQLite":     {storeNamed(t, "js.pg.sql").load(t), func(t *testing.T) *Store { return SQLite(filepath.Join(t.TempDir(), "new.sqlite")) }, []string{"7"}},
 	} {
 		t.Run(name, func(t *testing.T) {
@@ -176,7 +177,7 @@ func TestChangedInPlace(t *testing.T) {
 	}
 	db.Close()
 	m, _ := exportertest.Export(t, SQLite(p))
-	dst := postgres(t, database(t))
+	dst := postgres(t, pgtest.Database(t))
 	asSaid(t, m, dst)
 	got, _ := exportertest.Export(t, dst)
 	with := map[string]bool{} // values that have the change
