@@ -84,8 +84,9 @@ type apply struct {
 	names    *mapping.Mapper // nil: no map
 	label    string          // that memories get; empty: none
 	refused  *json.Encoder
-	over     bool  // the run has ended, and nothing of it is asked for again
-	load     tally // of what is created
+	denied   map[string]string // see guard
+	over     bool              // the run has ended, and nothing of it is asked for again
+	load     tally             // of what is created
 }
 
 func newApply(o *Options) *apply {
@@ -128,6 +129,11 @@ func (a *apply) run(ctx context.Context, dst Target, src agentstate.Source) (err
 			return a.fail(ErrSource, err)
 		}
 		a.rep.Map = a.names.Report()
+	}
+	if !a.over {
+		if a.denied, err = denied(ctx, before(src), a.opts); err != nil {
+			return a.fail(ErrSource, err)
+		}
 	}
 	for r, err := range src.Records(ctx, &agentstate.ReadOptions{Kinds: a.opts.Kinds}) {
 		if err != nil {
@@ -248,6 +254,7 @@ func (a *apply) begin(ctx context.Context, dst Target, src agentstate.Source, o 
 		}
 	}
 	a.guard = newGuard(a.opts, exact)
+	a.guard.denied = a.denied
 	if l, ok := a.w.(Labeler); ok && !exact && l.Labels("memory") {
 		h.Label = importedFrom(o)
 	}

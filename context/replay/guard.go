@@ -18,7 +18,8 @@ type guard struct {
 	approved map[string]bool
 	by       map[string]*Approval // those that a person signed
 	dead     map[string]bool
-	hold     map[string]bool // under a legal hold
+	hold     map[string]bool   // under a legal hold
+	denied   map[string]string // approved grants, and the denial beside each that is not
 	// missing are the conversations, spaces and suites that were not written: what belongs to
 	// them is not written either. One entry for each such parent, not for its children.
 	missing map[string]string
@@ -26,7 +27,10 @@ type guard struct {
 }
 
 func newGuard(o *Options, exact bool) *guard {
-	g := &guard{exact, set(o.Approved), map[string]*Approval{}, set(o.Tombstones), set(o.Holds), map[string]string{}, map[string]protoreflect.MessageDescriptor{}}
+	g := &guard{
+		exact: exact, approved: set(o.Approved), by: map[string]*Approval{}, dead: set(o.Tombstones), hold: set(o.Holds),
+		missing: map[string]string{}, types: map[string]protoreflect.MessageDescriptor{},
+	}
 	for i, a := range o.Approvals {
 		g.approved[a.Key], g.by[a.Key] = true, &o.Approvals[i]
 	}
@@ -48,6 +52,7 @@ const (
 	whyHold        = "it must not be revived, and is under a legal hold: a person decides"
 	whyWaits       = "waits"
 	whyQuarantined = "quarantined: "
+	whyDenied      = " may deny some of what it allows, and is not approved"
 	whyApproval    = ": waits for a person's approval"
 )
 
@@ -95,6 +100,11 @@ func (g *guard) stop(r agentstate.Record) (Receipt, bool) {
 		if what != "" && !g.approved[key] && !g.withSkill(r) {
 			rc.Action, rc.Why = Held, what+whyApproval
 			rc.Losses = []fidelity.Loss{{Key: key, Grade: fidelity.Quarantined, Why: "not approved"}}
+			return rc, true
+		}
+		if by := g.denied[key]; by != "" {
+			rc.Action, rc.Why = Held, by+whyDenied+whyApproval
+			rc.Losses = []fidelity.Loss{{Key: key, Grade: fidelity.Quarantined, Why: by + whyDenied}}
 			return rc, true
 		}
 	}

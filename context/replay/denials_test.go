@@ -1,0 +1,69 @@
+package replay_test
+
+import (
+	"strings"
+	"testing"
+
+	"github.com/exitramp/exitramp/context/memstate"
+	"github.com/exitramp/exitramp/context/replay"
+	pb "github.com/exitramp/exitramp/proto/exitramp/v1"
+)
+
+// TestDenialOff: a grant is not let through beside a denial that stays off.
+func TestDenialOff(t *testing.T) {
+	const allow, deny = pb.ToolGrant_EFFECT_ALLOW, pb.ToolGrant_EFFECT_DENY
+	bash := func(pattern string) *pb.ToolGrant {
+		return &pb.ToolGrant{Pattern: pattern, PatternDialect: "claude-code", Enabled: true}
+	}
+	for name, c := range map[string]struct {
+		allow, deny *pb.ToolGrant
+		waits       bool
+	}{
+		"the same tool in patterns":      {bash("Bash"), bash("Bash(rm:*)"), true},
+		"another tool":                   {bash("Bash(ls:*)"), bash("Read(./.env)"), false},
+		"a pattern over tools":           {bash("mcp__files__read"), bash("mcp__*"), true},
+		"patterns of two dialects":       {bash("Bash"), &pb.ToolGrant{Pattern: "shell", PatternDialect: "codex", Enabled: true}, true},
+		"pattern and tool":               {bash("Bash"), &pb.ToolGrant{ToolKey: "tool/bash", Enabled: true}, true},
+		"everyone":                       {&pb.ToolGrant{PrincipalKey: "principal/ada", ToolKey: "tool/x"}, &pb.ToolGrant{ToolKey: "tool/x", Enabled: true}, true},
+		"another person":                 {&pb.ToolGrant{PrincipalKey: "principal/ada", ToolKey: "tool/x"}, &pb.ToolGrant{PrincipalKey: "principal/bob", ToolKey: "tool/x", Enabled: true}, false},
+		"a group":                        {&pb.ToolGrant{PrincipalKey: "principal/ada", ToolKey: "tool/x"}, &pb.ToolGrant{PrincipalKey: "principal/staff", ToolKey: "tool/x", Enabled: true}, true},
+		"a principal that nobody names":  {&pb.ToolGrant{PrincipalKey: "principal/ada"}, &pb.ToolGrant{PrincipalKey: "principal/none", Enabled: true}, true},
+		"another key of a tool":          {&pb.ToolGrant{ToolKey: "tool/x"}, &pb.ToolGrant{ToolKey: "tool/y", Enabled: true}, false},
+		"a denial that is off in source": {&pb.ToolGrant{ToolKey: "tool/x"}, &pb.ToolGrant{ToolKey: "tool/x"}, false},
+	} {
+		c.allow.Meta, c.allow.Effect, c.deny.Meta, c.deny.Effect = meta("toolgrant", "a"), allow, meta("toolgrant", "d"), deny
+		src := memstate.Whole("x",
+			&pb.Principal{Meta: meta("principal", "ada"), Form: pb.Principal_FORM_USER},
+			&pb.Principal{Meta: meta("principal", "bob"), Form: pb.Principal_FORM_USER},
+			&pb.Principal{Meta: meta("principal", "staff"), Form: pb.Principal_FORM_GROUP},
+			c.allow, c.deny)
+		dst, path := memstate.NewRuntime(nil), journal(t)
+		var asked []replay.Approval
+		o := replay.Options{Approved: []string{"toolgrant/a"}, OnWaiting: func(a replay.Approval) { asked = append(asked, a) }}
+		rep := mustRun(t, dst, src, path, o)
+		if waits := rep.Waiting == 2; waits != c.waits || rep.Actions[replay.Held] != rep.Waiting {
+			t.Errorf("%s: %d wait, %+v", name, rep.Waiting, rep.Actions)
+		}
+		if c.waits && !strings.Contains(asked[0].What, "toolgrant/d may deny some of what it allows") {
+			t.Errorf("%s: a person is told %q", name, asked[0].What)
+		}
+		// Both, and both arrive: in the same run.
+		o.Approved = append(o.Approved, "toolgrant/d")
+		if rep = mustRun(t, dst, src, path, o); rep.Waiting != 0 || rep.Actions[replay.Held] != 0 {
+			t.Errorf("%s: with both approved: %+v", name, rep.Actions)
+		}
+		get[*pb.ToolGrant](t, dst, "toolgrant/a")
+		get[*pb.ToolGrant](t, dst, "toolgrant/d")
+	}
+}
+
+// TestDenialLowered: what a person lowers to a denial lets nothing through, and waits for nobody.
+func TestDenialLowered(t *testing.T) {
+	src := memstate.Whole("x",
+		&pb.ToolGrant{Meta: meta("toolgrant", "a"), ToolKey: "tool/x", Effect: pb.ToolGrant_EFFECT_ALLOW},
+		&pb.ToolGrant{Meta: meta("toolgrant", "d"), ToolKey: "tool/x", Effect: pb.ToolGrant_EFFECT_DENY, Enabled: true})
+	as := []replay.Approval{sign(replay.Approval{Key: "toolgrant/a", Effect: "deny"})}
+	if rep := mustRun(t, memstate.NewRuntime(nil), src, journal(t), replay.Options{Approvals: as}); rep.Waiting != 1 || rep.Actions[replay.Created] != 1 {
+		t.Errorf("%+v", rep.Actions)
+	}
+}
