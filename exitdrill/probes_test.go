@@ -25,7 +25,7 @@ func TestProbes(t *testing.T) {
 		"logs since":          {"logs: {kinds: [memory], days: 9000, since: 2099-01-01}", 15, evidence.Pass, "no gaps"},
 		"metadata":            {"metadata: [{kind: message, path: native_id}, {kind: memory, absent: no scores are kept}]", 16, evidence.Pass, "1 found (message.native_id"},
 		"no metadata":         {"metadata: [{kind: memory, path: meta.origin_key}]", 16, evidence.Fail, "in no record: memory.meta.origin_key"},
-		"register":            {"provider: {register: {url: \"https://p.example\", retrieved: 2026-11-01, file: DIR/register}}", 18, evidence.Warn, "not in it: "},
+		"register":            {"provider: {register: {url: \"https://p.example\", retrieved: 2026-11-01, file: DIR/register}}", 18, evidence.Warn, "3 stand in it; names inside of documents were not compared; not in it: "},
 		"register of before":  {"provider: {register: {url: \"https://p.example\", retrieved: 2026-11-01, file: DIR/register, sha256: \"" + strings.Repeat("0", 64) + "\"}}", 18, evidence.Warn, "not the file of the drill before"},
 		"second":              {"second_reader: [SELF, reader, well]", 20, evidence.Pass, "a second program read"},
 		"second counts":       {"second_reader: [SELF, reader, miscount]", 20, evidence.Fail, "the same count of each kind"},
@@ -40,8 +40,8 @@ func TestProbes(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
 			p := newPlace(t)
-			p.runtimes["source"].Set(&pb.Memory{Meta: &pb.Meta{Key: "memory/native", CreatedUnixNano: 1, Native: []*pb.Native{{Type: "rows", Body: &pb.Native_Row{Row: &pb.Row{Columns: []*pb.Column{{Name: "known"}, {Name: "unheard_of"}}}}}}}})
-			p.write("register", "Table ROWS has the columns known and others.")
+			p.runtimes["source"].Set(&pb.Memory{Meta: &pb.Meta{Key: "memory/native", CreatedUnixNano: 1, Native: []*pb.Native{{Type: "rows", Body: &pb.Native_Row{Row: &pb.Row{Columns: []*pb.Column{{Name: "known"}, {Name: "größe"}, {Name: "unheard_of"}}}}}}}})
+			p.write("register", "Table ROWS has the columns known, Größe and others.")
 			p.write("letter", "we did")
 			p.write("gone", "memory/ada/9999\n")
 			p.write("there", "memory/ada/0002\n")

@@ -195,7 +195,7 @@ func (a *app) printFidelity(what string, rep *fidelity.Report, asJSON bool, stri
 		forbidden += k.Forbidden
 	}
 	if !strict {
-		alike = forbidden == 0 && rep.NotWritten["conflict"] == 0 && rep.MissingN == 0 && rep.TwiceN == 0 && rep.Same+rep.Announced == rep.Records && len(rep.Raised) == 0
+		alike = forbidden == 0 && rep.NotWritten["conflict"] == 0 && rep.MissingN == 0 && rep.TwiceN == 0 && rep.Same+rep.Announced == rep.Records && rep.RaisedN == 0
 	}
 	a.result[strings.ReplaceAll(what, " ", "_")] = map[string]any{"match": alike, "records": rep.Records, "same": rep.Same, "missing": rep.MissingN, "extra": rep.ExtraN, "twice": rep.TwiceN}
 	if asJSON {
@@ -204,7 +204,7 @@ func (a *app) printFidelity(what string, rep *fidelity.Report, asJSON bool, stri
 			grades[g.String()] = n
 		}
 		out := map[string]any{
-			"match": alike, "records": rep.Records, "same": rep.Same, "announced": rep.Announced, "raised": rep.Raised, "skipped": rep.Skipped, "not_written": rep.NotWritten, "missing": rep.MissingN, "missing_keys": rep.Missing,
+			"match": alike, "records": rep.Records, "same": rep.Same, "announced": rep.Announced, "raised": rep.RaisedN, "raised_keys": rep.Raised, "skipped": rep.Skipped, "not_written": rep.NotWritten, "missing": rep.MissingN, "missing_keys": rep.Missing,
 			"extra": rep.ExtraN, "extra_keys": rep.Extra, "twice": rep.TwiceN, "twice_keys": rep.Twice, "must_not_be_there": forbidden, "fields": rep.Fields, "grades": grades, "losses": lossList(rep.Losses), "loss_count": rep.LossN,
 			"equivalent": rep.Equivalent, "links": linksJSON(rep), "times": timesJSON(rep.Times),
 			"unannounced": lossList(rep.Unannounced), "unannounced_count": rep.UnannouncedN,
@@ -233,7 +233,7 @@ func (a *app) printFidelity(what string, rep *fidelity.Report, asJSON bool, stri
 			fmt.Fprintf(a.stdout, "has a tombstone, and is there: %s of the extra ones\n", number(forbidden))
 		}
 		a.printLinks(rep)
-		a.printKeys("speaks with more authority", rep.Raised, uint64(len(rep.Raised)))
+		a.printKeys("speaks with more authority", rep.Raised, rep.RaisedN)
 		a.printKeys("missing", rep.Missing, rep.MissingN)
 		a.printKeys("extra", rep.Extra, rep.ExtraN)
 		a.printKeys("one more under a key that was due once", rep.Twice, rep.TwiceN)

@@ -23,7 +23,11 @@ func (a *answers) fidelity() {
 		}
 		a.set(29, evidence.Fail, evidence.Measured, "%d grants widened%s, %d records raised", au.Widened, say, au.Raised)
 	default:
-		a.set(29, evidence.Pass, evidence.Measured, "%d grants: %d reproduced, %d not or less, 0 widened; 0 roles raised; %d records wait for a person", au.Grants, au.Reproduced, au.Reduced, a.held())
+		res, say := evidence.Pass, ""
+		if k := grants(a.p.Kinds); k != nil && k.Conflicts+k.Extra > 0 {
+			res, say = evidence.Warn, fmt.Sprintf("; the target has %d others under their keys, which were left as they are, and %d that the archive does not have", k.Conflicts, k.Extra)
+		}
+		a.set(29, res, evidence.Measured, "%d grants: %d reproduced, %d not or less, 0 widened; 0 roles raised; %d records wait for a person%s", au.Grants, au.Reproduced, au.Reduced, a.held(), say)
 	}
 	s := &a.p.Safety
 	switch {
@@ -201,7 +205,7 @@ func (a *answers) survival() {
 		a.set(33, evidence.Fail, evidence.Measured, "%s", say)
 	case due == 0:
 		a.untold(33, "nothing was to arrive; %d records were in the target before", before)
-	case float64(arrived) < least*float64(due):
+	case float64(arrived)/float64(due) < least:
 		a.set(33, evidence.Fail, evidence.Measured, "%s; the target is %g", say, least)
 	case bad > 0 || before > 0:
 		a.set(33, evidence.Warn, evidence.Measured, "%s", say)

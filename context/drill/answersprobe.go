@@ -5,6 +5,7 @@ import (
 	"slices"
 	"strings"
 	"time"
+	"unicode"
 
 	"github.com/exitramp/exitramp/context/agentstate"
 	"github.com/exitramp/exitramp/context/evidence"
@@ -166,7 +167,7 @@ func (r *run) register() *evidence.FormatRegister {
 	}
 	there := map[string]bool{}
 	for w := range strings.FieldsFuncSeq(strings.ToLower(string(r.e.Register)), func(c rune) bool {
-		return !(c >= 'a' && c <= 'z' || c >= '0' && c <= '9' || strings.ContainsRune("_-.", c))
+		return !(unicode.IsLetter(c) || unicode.IsNumber(c) || strings.ContainsRune("_-.", c))
 	}) {
 		there[strings.Trim(w, ".-")] = true
 	}

@@ -1,35 +1,46 @@
 package drill
 
 import (
+	"slices"
+
 	"github.com/exitramp/exitramp/context/evidence"
-	"github.com/exitramp/exitramp/context/replay"
 	"github.com/exitramp/exitramp/context/secrets"
 )
 
 // authority says what the replayed agents may do. A grant that is read back otherwise than it was
 // written, and than was announced, counts as widened until somebody shows that it is not. So does each
-// record more under its key: which of them the agent goes by is not known.
-func (r *run) authority(salt evidence.Salt) evidence.Authority {
+// record more under its key: which of them the agent goes by is not known. What did not arrive allows
+// nothing; what the target had instead is counted as a conflict, and as nothing here.
+func (r *run) authority(salt evidence.Salt, kinds []evidence.Kind) evidence.Authority {
 	a := evidence.Authority{}
 	if r.facts == nil {
 		return a
 	}
 	a.Grants = r.facts.Records["toolgrant"]
 	if b := r.st.Back; b != nil {
-		if f := b.Fidelity.Kinds["toolgrant"]; f != nil && !r.neutral {
-			a.Reproduced = f.Same
-			a.Reduced = f.Announced
-			a.Widened = f.Records - f.Same - f.Announced + f.Copies
+		if k := grants(kinds); k != nil && !r.neutral {
+			a.Reproduced, a.Widened = k.Matched, k.Differ
+			a.Reduced = k.Announced + k.Missing + k.Quarantined + k.Refused + k.Skipped
+			if f := b.Fidelity.Kinds[k.Kind]; f != nil {
+				a.Widened += f.Copies
+			}
 		}
-		a.Raised = uint64(len(b.Fidelity.Raised))
+		a.Raised = b.Fidelity.RaisedN
 	}
 	if rep := r.st.Report; rep != nil {
-		a.Reduced += rep.Kinds["toolgrant"][replay.Held] + rep.Kinds["toolgrant"][replay.Skipped] + rep.Kinds["toolgrant"][replay.Refused]
 		for _, k := range rep.Held {
 			a.Reconsent = append(a.Reconsent, salt.Hide(k))
 		}
 	}
 	return a
+}
+
+// grants is what became of grants of tools; nil: there are none.
+func grants(kinds []evidence.Kind) *evidence.Kind {
+	if i := slices.IndexFunc(kinds, func(k evidence.Kind) bool { return k.Kind == "toolgrant" }); i >= 0 {
+		return &kinds[i]
+	}
+	return nil
 }
 
 // scanned is what was looked for when the source was read; nil: nobody looked.

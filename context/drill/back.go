@@ -50,7 +50,11 @@ func ReadBack(ctx context.Context, want, got agentstate.Source, j *replay.Journa
 	}
 	ours := map[uint64]bool{} // keys in the target, of records of those kinds that came with this drill
 	var failed error
-	first := &tap{Source: want, look: func(r agentstate.Record) {
+	opts := &replay.ReadBackOptions{}
+	if j != nil && len(p.sends) > 0 {
+		opts.Kinds = p.sends // what else lies there is not of this drill
+	}
+	first := &tap{Source: want, kinds: opts.Kinds, look: func(r agentstate.Record) {
 		if !kinds[agentstate.KindOf(r)] {
 			return
 		}
@@ -71,16 +75,12 @@ func ReadBack(ctx context.Context, want, got agentstate.Source, j *replay.Journa
 	if j == nil {
 		state.kinds = nil
 	}
-	seen := &tap{Source: got, look: func(r agentstate.Record) {
+	seen := &tap{Source: got, kinds: opts.Kinds, look: func(r agentstate.Record) {
 		o.record(r)
 		if err := state.add(r); err != nil && unsummed == nil {
 			unsummed = err
 		}
 	}}
-	opts := &replay.ReadBackOptions{}
-	if j != nil && len(p.sends) > 0 {
-		opts.Kinds = p.sends // what else lies there is not of this drill
-	}
 	o.arrived = func(key string) bool { return ours[xxhash.Sum64String(key)] }
 	rep, err := replay.ReadBackWith(ctx, first, seen, j, opts)
 	if err = errors.Join(err, failed, unsummed); err != nil {

@@ -5,6 +5,7 @@ import (
 	"testing"
 
 	"github.com/exitramp/exitramp/context/evidence"
+	"github.com/exitramp/exitramp/context/fidelity"
 )
 
 // TestCounts: a kind of which nobody says how it was found, and a count that is not the archive's, are told.
@@ -39,5 +40,25 @@ func TestObstacles(t *testing.T) {
 	a := &answers{r: &run{p: &Plan{}, st: &state{}, facts: &Facts{}}, p: &evidence.Predicate{}}
 	if a.exit(); a.list[42].Result != evidence.Warn {
 		t.Errorf("%+v", a.list[42])
+	}
+}
+
+// TestShare: a share that is met to the last record is met.
+func TestShare(t *testing.T) {
+	for arrived := range uint64(100) {
+		for less, want := range map[uint64]evidence.Result{0: evidence.Warn, 1: evidence.Fail} {
+			if arrived < less {
+				continue
+			}
+			p := &Plan{Targets: Targets{Survival: float64(arrived) / 100}}
+			if arrived == 0 { // which is all
+				continue
+			}
+			k := evidence.Kind{Kind: "memory", Archived: 100, Imported: 100, Matched: arrived - less, Missing: 100 - arrived + less}
+			a := &answers{r: &run{p: p, st: &state{Back: &Back{Fidelity: &fidelity.Report{}}}}, p: &evidence.Predicate{Kinds: []evidence.Kind{k}}}
+			if a.survival(); a.list[32].Result != want {
+				t.Errorf("%d of 100, wanted %d: %+v", arrived-less, arrived, a.list[32])
+			}
+		}
 	}
 }

@@ -209,10 +209,11 @@ func (r *run) predicate(salt evidence.Salt) *evidence.Predicate {
 			CopyDeletedBy: string(at.CopyDeletedBy), PromisedKinds: at.PromisedKinds, Exclusions: at.Exclusions,
 		},
 		Targets: evidence.Targets{RTOSeconds: pl.Targets.RTO.seconds(), ImpactTolerance: pl.Targets.ImpactTolerance, Survival: pl.Targets.Survival},
-		Source:  r.source(), Target: r.into(), Kinds: r.kinds(), Recall: r.recall(), Replay: r.replayed(), Continuity: r.continuity(), Authority: r.authority(salt), Safety: r.safety(),
+		Source:  r.source(), Target: r.into(), Kinds: r.kinds(), Recall: r.recall(), Replay: r.replayed(), Continuity: r.continuity(), Safety: r.safety(),
 		Timing: r.timing(), Models: r.modelEnds(), Obstacles: r.obstacles(), NegativeControls: r.controls, Losses: r.losses(), Tool: r.e.Tool,
 		Limits: r.limits(), FormatRegister: r.register(), SecondReader: r.second(), Erasure: r.erasure(), Vectors: r.vectors(),
 	}
+	p.Authority = r.authority(salt, p.Kinds)
 	p.NotTested = r.unknown(p)
 	p.Tool.ConfigDigest = evidence.Config(p.Drill.PlanDigest)
 	if len(r.st.Proof) > 0 {

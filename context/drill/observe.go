@@ -4,6 +4,7 @@ import (
 	"cmp"
 	"context"
 	"iter"
+	"slices"
 	"strings"
 
 	"google.golang.org/protobuf/reflect/protoreflect"
@@ -56,11 +57,12 @@ func newObserver(canaries []Canary) *observer {
 	}
 }
 
-// tap is a source whose records are looked at the first time that they are read.
+// tap is a source whose records are looked at the first time that all of its kinds are read.
 type tap struct {
 	agentstate.Source
-	look func(agentstate.Record)
-	read bool
+	look  func(agentstate.Record)
+	kinds []string // nil: all that there are
+	read  bool
 }
 
 // Unwrap is the source itself.
@@ -68,22 +70,22 @@ func (t *tap) Unwrap() agentstate.Source { return t.Source }
 
 // Records are those of the source.
 func (t *tap) Records(ctx context.Context, opts *agentstate.ReadOptions) iter.Seq2[agentstate.Record, error] {
-	return looked(t, t.Source.Records(ctx, opts), func(r agentstate.Record) agentstate.Record { return r })
+	return looked(t, opts, t.Source.Records(ctx, opts), func(r agentstate.Record) agentstate.Record { return r })
 }
 
 // Lend are those of the source, lent where it lends: who looks changes none.
 func (t *tap) Lend(ctx context.Context, opts *agentstate.ReadOptions) iter.Seq2[agentstate.Record, error] {
-	return looked(t, agentstate.Lent(ctx, t.Source, opts), func(r agentstate.Record) agentstate.Record { return r })
+	return looked(t, opts, agentstate.Lent(ctx, t.Source, opts), func(r agentstate.Record) agentstate.Record { return r })
 }
 
 // Wired are those of the source, with their bytes where it has them.
 func (t *tap) Wired(ctx context.Context, opts *agentstate.ReadOptions) iter.Seq2[agentstate.Wired, error] {
-	return looked(t, agentstate.WiredOf(ctx, t.Source, opts), func(w agentstate.Wired) agentstate.Record { return w.Record })
+	return looked(t, opts, agentstate.WiredOf(ctx, t.Source, opts), func(w agentstate.Wired) agentstate.Record { return w.Record })
 }
 
-// looked is seq, of which t looks at each record where it is its first.
-func looked[T any](t *tap, seq iter.Seq2[T, error], record func(T) agentstate.Record) iter.Seq2[T, error] {
-	if t.read {
+// looked is seq, read with opts, of which t looks at each record where it is its first of all kinds.
+func looked[T any](t *tap, opts *agentstate.ReadOptions, seq iter.Seq2[T, error], record func(T) agentstate.Record) iter.Seq2[T, error] {
+	if t.read || opts != nil && opts.Kinds != nil && !slices.Equal(opts.Kinds, t.kinds) {
 		return seq
 	}
 	t.read = true

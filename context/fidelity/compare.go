@@ -219,6 +219,7 @@ func (c *comparer) readGot(ctx context.Context, src agentstate.Source) error {
 		if e.due() && rank(r) > e.rank && !c.raised.has(e.n) { // whichever of two it is: an agent may go by either
 			c.raised.set(e.n)
 			c.rep.Raised = list(c.rep.Raised, e.key)
+			c.rep.RaisedN++
 		}
 		if c.seen.has(e.n) {
 			c.copied(key, e.expect)

@@ -3,6 +3,7 @@ package fidelity_test
 import (
 	"context"
 	"errors"
+	"fmt"
 	"slices"
 	"strings"
 	"testing"
@@ -193,6 +194,19 @@ func TestRaised(t *testing.T) {
 		if rep := compare(t, got, memstate.Sample(4), nil); len(rep.Raised) != 0 {
 			t.Errorf("a fall is called a rise: %v", rep.Raised)
 		}
+	}
+}
+
+// TestRaisedMany: they are counted beyond those that are listed.
+func TestRaisedMany(t *testing.T) {
+	var want, got []agentstate.Record
+	for i := range 1200 {
+		m := &pb.Memory{Meta: agentstate.Meta("memory", nil, fmt.Sprint(i))}
+		want = append(want, m)
+		got = append(got, &pb.Memory{Meta: m.Meta, Form: pb.Memory_FORM_BLOCK})
+	}
+	if rep := compare(t, memstate.Whole("x", want...), memstate.Whole("x", got...), nil); rep.RaisedN != 1200 || len(rep.Raised) != 1000 {
+		t.Errorf("%d, %d listed", rep.RaisedN, len(rep.Raised))
 	}
 }
 

@@ -39,9 +39,11 @@ type Report struct {
 	// Links are the references of both states, by kind and field, "message.parent_key", and calls and
 	// results of tools (ToolCalls, ToolResults). Of want, those that are ignored or must be absent are
 	// left out, and so is every record but the first under one key.
-	Links  map[string]*Link
-	Times  Times
-	Raised []string // records that speak with more authority in got, each once; never good
+	Links map[string]*Link
+	Times Times
+	// Raised are records that speak with more authority in got, each once: the first 1,000. Never good.
+	Raised  []string
+	RaisedN uint64
 	// Native tells whether native forms were compared: only between stores of one product and
 	// flavor are they of one form.
 	Native bool
@@ -60,7 +62,7 @@ type Kind struct {
 // Match tells whether everything in want is in got, once, alike in every field, and nothing speaks with
 // more authority. Extra is allowed.
 func (r *Report) Match() bool {
-	return r.MissingN == 0 && r.TwiceN == 0 && r.Same == r.Records && len(r.Raised) == 0
+	return r.MissingN == 0 && r.TwiceN == 0 && r.Same == r.Records && r.RaisedN == 0
 }
 
 // most is the number of entries that lists hold.
