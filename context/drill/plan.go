@@ -8,6 +8,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"math"
 	"strconv"
 	"strings"
 	"time"
@@ -221,14 +222,16 @@ type Duration time.Duration
 // UnmarshalYAML reads one.
 func (d *Duration) UnmarshalYAML(n *yaml.Node) error {
 	s := n.Value
+	v, err := time.ParseDuration(s)
 	if days, ok := strings.CutSuffix(s, "d"); ok {
-		v, err := strconv.ParseFloat(days, 64)
-		if err == nil && v >= 0 && v < 36500 {
-			*d = Duration(v * float64(24*time.Hour))
-			return nil
+		var f float64
+		if f, err = strconv.ParseFloat(days, 64); !(f >= 0 && f < 36500) {
+			f = -1
+		}
+		if v = time.Duration(math.Round(f*24*60*60)) * time.Second; v == 0 && f > 0 {
+			v = 1 // below a second
 		}
 	}
-	v, err := time.ParseDuration(s)
 	if err != nil || v < 0 || v%time.Second != 0 {
 		return fmt.Errorf("line %d: %q is no time: want whole seconds, as in 4h, 90m or 7d", n.Line, s)
 	}

@@ -50,6 +50,8 @@ func TestReadPlanRefuses(t *testing.T) {
 		"survival":         {"output: out", "output: out\ntargets: {survival: 2}", "targets.survival"},
 		"time":             {"output: out", "output: out\ntargets: {rto: soon}", `line 10: "soon" is no time`},
 		"below a second":   {"output: out", "output: out\ntargets: {rto: 1ms}", "whole seconds"},
+		"a bit of a day":   {"output: out", "output: out\ntargets: {rto: 0.000001d}", "whole seconds"},
+		"days without end": {"output: out", "output: out\ntargets: {rto: .infd}", "is no time"},
 		"day":              {"output: out", "output: out\nnext_review: tomorrow", `line 10: "tomorrow" is no day`},
 		"kind":             {"output: out", "output: out\nkinds: [memories]", `kinds: no kind "memories"`},
 		"promised":         {"output: out", "output: out\narrangement: {promised_kinds: [x]}", "promised_kinds"},
