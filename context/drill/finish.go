@@ -100,56 +100,8 @@ func (r *run) finish(ctx context.Context) (*Outcome, error) {
 		return nil, fmt.Errorf("drill: %s: %w", r.st.path, err)
 	}
 	out.Predicate, out.Judgement = s.Predicate, s.Predicate.Judge(evidence.DefaultGates())
-	leave := func(suffix string, b []byte) error {
-		out.Files = append(out.Files, r.file(suffix))
-		return syncdir.WriteFile(r.file(suffix), b, 0o644)
-	}
-	var bundle []byte
-	if r.e.Sign != nil {
-		if bundle, err = r.e.Sign(ctx, out.Statement); err != nil {
-			return nil, broken("the statement was not signed", err)
-		}
-	}
-	files := r.files
-	if files == nil { // it was judged by a run before
-		if files, err = report.Artifacts(s); err != nil {
-			return nil, fmt.Errorf("drill: %w", err)
-		}
-	}
-	var pack bytes.Buffer
-	if err := report.Pack(&pack, out.Statement, bundle, files); err != nil {
-		return nil, fmt.Errorf("drill: %w", err)
-	}
-	for _, f := range files {
-		if f.Name == report.NameHTML {
-			if err := leave(".html", f.Data); err != nil {
-				return nil, err
-			}
-		}
-	}
-	if err := leave(".evidence.zip", pack.Bytes()); err != nil {
+	if err := r.leaveReport(ctx, out, s); err != nil {
 		return nil, err
-	}
-	if bundle != nil {
-		if err := leave(".sigstore.json", bundle); err != nil {
-			return nil, err
-		}
-	}
-	for _, x := range []struct {
-		suffix string
-		b      []byte
-	}{{".block.txt", r.st.Proof}, {secondOutput, r.st.Second.said()}} {
-		if len(x.b) == 0 {
-			continue
-		}
-		if err := leave(x.suffix, x.b); err != nil {
-			return nil, err
-		}
-	}
-	if len(out.Predicate.Authority.Reconsent) > 0 {
-		if err := leave(".salt", []byte(r.st.Salt+"\n")); err != nil {
-			return nil, err
-		}
 	}
 	if l != nil {
 		if err := l.Append(r.st.Entry); err != nil {
@@ -158,10 +110,58 @@ func (r *run) finish(ctx context.Context) (*Outcome, error) {
 		out.Files = append(out.Files, r.p.Ledger)
 	}
 	// The statement is last: where it is, all of the rest is.
-	if err := leave(".statement.json", out.Statement); err != nil {
+	if err := r.leave(out, ".statement.json", out.Statement); err != nil {
 		return nil, err
 	}
 	return out, os.Remove(r.st.path)
+}
+
+// leave writes a file of the drill; nothing of nothing.
+func (r *run) leave(out *Outcome, suffix string, b []byte) error {
+	if len(b) == 0 {
+		return nil
+	}
+	out.Files = append(out.Files, r.file(suffix))
+	return syncdir.WriteFile(r.file(suffix), b, 0o644)
+}
+
+// leaveReport writes what stands beside the statement: the report, all in a pack, the signature, and what shows
+// single answers.
+func (r *run) leaveReport(ctx context.Context, out *Outcome, s *evidence.Statement) (err error) {
+	var bundle []byte
+	if r.e.Sign != nil {
+		if bundle, err = r.e.Sign(ctx, out.Statement); err != nil {
+			return broken("the statement was not signed", err)
+		}
+	}
+	files := r.files
+	if files == nil { // it was judged by a run before
+		if files, err = report.Artifacts(s); err != nil {
+			return fmt.Errorf("drill: %w", err)
+		}
+	}
+	var pack bytes.Buffer
+	if err := report.Pack(&pack, out.Statement, bundle, files); err != nil {
+		return fmt.Errorf("drill: %w", err)
+	}
+	var html, salt []byte
+	if i := slices.IndexFunc(files, func(f report.File) bool { return f.Name == report.NameHTML }); i >= 0 {
+		html = files[i].Data
+	}
+	if len(out.Predicate.Authority.Reconsent) > 0 {
+		salt = []byte(r.st.Salt + "\n")
+	}
+	for _, x := range []struct {
+		suffix string
+		b      []byte
+	}{
+		{".html", html}, {".evidence.zip", pack.Bytes()}, {".sigstore.json", bundle}, {".block.txt", r.st.Proof}, {secondOutput, r.st.Second.said()}, {".salt", salt},
+	} {
+		if err := r.leave(out, x.suffix, x.b); err != nil {
+			return err
+		}
+	}
+	return nil
 }
 
 // statement spells the statement, as it is signed: with the digests of the files that are made of it.
