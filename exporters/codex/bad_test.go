@@ -98,7 +98,7 @@ func TestBad(t *testing.T) {
 				t.Fatal(err)
 			}
 			c.spoil(t, root)
-			src := Open(root)
+			src := opened(root)
 			mem, rep := exportertest.Export(t, src)
 			if d := cmp.Diff(c.gaps, exportertest.Gaps(rep)); d != "" {
 				t.Error(d)
@@ -118,7 +118,7 @@ func TestBad(t *testing.T) {
 			if c.messages >= 0 && n != c.messages {
 				t.Errorf("%d messages, want %d", n, c.messages)
 			}
-			dst := Open(filepath.Join(t.TempDir(), "home"))
+			dst := opened(filepath.Join(t.TempDir(), "home"))
 			exportertest.Apply(t, dst, mem, "policy/config.toml", "skill/skills%2Fshop%2FSKILL.md", "skill/prompts%2Fplan.md")
 			want, got := files(t, src.root), files(t, dst.root)
 			for _, rel := range []string{"config.toml", "hooks.json", "x.config.toml"} { // without their secrets, TestExact; or a gap

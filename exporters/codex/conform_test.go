@@ -17,9 +17,9 @@ import (
 func TestConformance(t *testing.T) {
 	src := fullHome(t)
 	exportertest.Run(t, exportertest.Harness{
-		Open: func(context.Context) (agentstate.Source, error) { return Open(src.root), nil },
+		Open: func(context.Context) (agentstate.Source, error) { return opened(src.root), nil },
 		Target: func(context.Context) (replay.Target, error) {
-			return Open(filepath.Join(t.TempDir(), "target")), nil
+			return opened(filepath.Join(t.TempDir(), "target")), nil
 		},
 		Read:    func(_ context.Context, t replay.Target) (agentstate.Source, error) { return anywhere{t.(*Home)}, nil },
 		Secrets: []string{"canary-zq-1", "canary-zq-2", "canary-zq-3", "canary-zq-4", "canary-zq-5", "canary-zq-6", "canary-zq-7"},

@@ -3,11 +3,14 @@ package codex
 import (
 	"database/sql"
 	"fmt"
+	"maps"
 	"os"
 	"path/filepath"
 	"slices"
 	"strings"
+	"sync"
 	"testing"
+	"testing/fstest"
 	"time"
 
 	"github.com/google/go-cmp/cmp"
@@ -72,10 +75,23 @@ func odd() map[string][]string {
 	}
 }
 
+// madeOnce is the stages that tests share: each costs tens of milliseconds, and a test opens many homes. TestSteps
+// makes its own.
+var madeOnce = sync.OnceValue(func() *stages { return new(stages) })
+
+// opened is a home that need not make again what an earlier one made.
+func opened(root string) *Home {
+	h, st := Open(root), madeOnce()
+	st.mu.Lock()
+	defer st.mu.Unlock()
+	h.made.made = maps.Clone(st.made)
+	return h
+}
+
 // makeDB makes a database of the supported schema.
 func makeDB(t testing.TB, root, rel string, statements ...string) {
 	t.Helper()
-	s, err := new(stages).at(t.Context(), rel, first(nameOf(rel)))
+	s, err := madeOnce().at(t.Context(), rel, first(nameOf(rel)))
 	if err != nil || len(s.tables) == 0 {
 		t.Fatal(rel, err)
 	}
@@ -105,12 +121,16 @@ func change(t testing.TB, root, rel string, statements ...string) {
 		t.Fatal(err)
 	}
 	defer db.Close()
+	db.SetMaxOpenConns(1) // a transaction of the statements is one
 	for _, q := range statements {
 		if _, err := db.Exec(q); err != nil {
 			t.Fatal(q, err)
 		}
 	}
 }
+
+// oddFiles are the databases with odd rows, as files. They are made once and copied.
+var oddFiles = sync.OnceValue(func() fstest.MapFS { return fstest.MapFS{} })
 
 // fullHome is the home of testdata with every database.
 func fullHome(t testing.TB) *Home {
@@ -119,10 +139,20 @@ func fullHome(t testing.TB) *Home {
 	if err := os.CopyFS(root, os.DirFS("testdata/home")); err != nil {
 		t.Fatal(err)
 	}
-	for rel, rows := range odd() {
-		makeDB(t, root, rel, rows...)
+	files := oddFiles()
+	if len(files) == 0 {
+		for rel, rows := range odd() {
+			makeDB(t, root, rel, rows...)
+			b, err := os.ReadFile(filepath.Join(root, rel))
+			if err != nil {
+				t.Fatal(err)
+			}
+			files[rel] = &fstest.MapFile{Data: b, Mode: 0o644}
+		}
+	} else if err := os.CopyFS(root, files); err != nil {
+		t.Fatal(err)
 	}
-	return Open(root)
+	return opened(root)
 }
 
 // dump is every value of a database, with its storage class, and what it is made of.
@@ -188,7 +218,7 @@ func TestDatabasesExact(t *testing.T) {
 	if rep.Verdict.Coverage != agentstate.Reconciled {
 		t.Errorf("%v %v", rep.Verdict, rep.Gaps)
 	}
-	dst := Open(filepath.Join(t.TempDir(), "home"))
+	dst := opened(filepath.Join(t.TempDir(), "home"))
 	plan, err := replay.Plan(t.Context(), dst, mem, nil)
 	if err != nil {
 		t.Fatal(err)
@@ -300,7 +330,7 @@ func TestDatabaseInto(t *testing.T) {
 	root := t.TempDir()
 	makeDB(t, root, "goals_1.sqlite", `INSERT INTO thread_goals VALUES ('`+thread+`', 'g', 'another', 'active', 1000, 1, 2, 3, 4)`)
 	makeDB(t, root, "memories_1.sqlite", `INSERT OR REPLACE INTO consolidation_progress VALUES (1, 7)`, `INSERT INTO stage1_outputs VALUES ('mine', 1, 'x', 'y', NULL, 5, NULL, NULL, 0, NULL)`)
-	dst := Open(root)
+	dst := opened(root)
 	goals, memories := dump(t, root, "goals_1.sqlite")["thread_goals"], dump(t, root, "memories_1.sqlite")["stage1_outputs"]
 	rep, j := exportertest.Apply(t, dst, mem)
 	if n := len(rep.Conflicts); n != 1 {

@@ -62,7 +62,7 @@ func TestDatabaseBad(t *testing.T) {
 			}
 			defer db.Close()
 			db.SetMaxOpenConns(1)
-			s, _ := new(stages).at(t.Context(), "state_5.sqlite", 62)
+			s, _ := madeOnce().at(t.Context(), "state_5.sqlite", 62)
 			for _, q := range append([]string{"PRAGMA journal_mode=wal", "PRAGMA wal_autocheckpoint=0"}, s.statements...) {
 				if _, err := db.Exec(q); err != nil {
 					t.Fatal(err)
@@ -97,7 +97,7 @@ func TestDatabaseBad(t *testing.T) {
 			if len(rep.Gaps) != 1 || rep.Gaps[0].Kind != "opaque" || !strings.Contains(rep.Gaps[0].Detail, c.says) || rep.Verdict.Coverage != agentstate.Gaps {
 				t.Errorf("%v %v", rep.Verdict, rep.Gaps)
 			}
-			dst := Open(filepath.Join(t.TempDir(), "home"))
+			dst := opened(filepath.Join(t.TempDir(), "home"))
 			exportertest.Apply(t, dst, mem, "policy/config.toml", "skill/skills%2Fshop%2FSKILL.md", "skill/prompts%2Fplan.md")
 			if d := cmp.Diff(sortedKeys(files(t, src.root)), sortedKeys(files(t, dst.root))); d != "" {
 				t.Error(d)
@@ -115,12 +115,12 @@ func TestDatabaseOther(t *testing.T) {
 	root := t.TempDir()
 	change(t, root, "goals_1.sqlite", "CREATE TABLE mine (a)")
 	before, _ := os.ReadFile(filepath.Join(root, "goals_1.sqlite"))
-	rep, _ := exportertest.Apply(t, Open(root), mem)
+	rep, _ := exportertest.Apply(t, opened(root), mem)
 	after, _ := os.ReadFile(filepath.Join(root, "goals_1.sqlite"))
 	if rep.Actions[replay.Refused] != 3 || rep.Actions[replay.Conflict] != 1 || string(before) != string(after) {
 		t.Errorf("%v", rep.Actions)
 	}
-	if _, err := replay.Plan(t.Context(), Open(root), mem, nil); err != nil {
+	if _, err := replay.Plan(t.Context(), opened(root), mem, nil); err != nil {
 		t.Error(err)
 	}
 }
@@ -150,7 +150,7 @@ func TestDatabaseHostile(t *testing.T) {
 		rec("thread_goal_continuation_deferrals", []*pb.Column{{Name: "thread_id"}}, "goals_1.sqlite", "thread_goal_continuation_deferrals", "\x00<nil> %!x(<nil>)"),
 		good,
 	}
-	dst := Open(filepath.Join(t.TempDir(), "home"))
+	dst := opened(filepath.Join(t.TempDir(), "home"))
 	rep, j := exportertest.Apply(t, dst, memstate.Whole(product, recs...))
 	if rep.Actions[replay.Refused] != uint64(len(recs)-1) || rep.Actions[replay.Created] != 1 {
 		t.Errorf("%v %v", rep.Actions, rep.Refused)
@@ -166,7 +166,7 @@ func TestDatabaseHostile(t *testing.T) {
 	if err := os.Symlink(outside, filepath.Join(link, "state_5.sqlite")); err != nil {
 		t.Fatal(err)
 	}
-	if rep, _ := exportertest.Apply(t, Open(link), memstate.Whole(product, good)); rep.Actions[replay.Refused] != 1 {
+	if rep, _ := exportertest.Apply(t, opened(link), memstate.Whole(product, good)); rep.Actions[replay.Refused] != 1 {
 		t.Errorf("%v", rep.Actions)
 	}
 	if _, err := os.Stat(outside); !errors.Is(err, os.ErrNotExist) {
@@ -191,7 +191,7 @@ func TestDatabaseLocked(t *testing.T) {
 	defer j.Close()
 	ctx, cancel := context.WithTimeout(t.Context(), time.Minute)
 	defer cancel()
-	dst := Open(root)
+	dst := opened(root)
 	dst.wait = 100 * time.Millisecond
 	if _, err := replay.Apply(ctx, dst, mem, &replay.Options{Journal: j}); !errors.Is(err, sqlitefile.ErrLocked) {
 		t.Errorf("%v", err)
@@ -205,7 +205,7 @@ func TestDatabaseLocked(t *testing.T) {
 // what that one has no table for is named.
 func TestLaterRelease(t *testing.T) {
 	const rel = "state_5.sqlite"
-	s, err := new(stages).at(t.Context(), rel, 64)
+	s, err := madeOnce().at(t.Context(), rel, 64)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -216,13 +216,13 @@ func TestLaterRelease(t *testing.T) {
 	if rep.Verdict.Coverage != agentstate.Reconciled || len(rep.Gaps) > 0 {
 		t.Fatalf("%v %v", rep.Verdict, rep.Gaps)
 	}
-	fresh := Open(filepath.Join(t.TempDir(), "home"))
+	fresh := opened(filepath.Join(t.TempDir(), "home"))
 	exportertest.Apply(t, fresh, mem)
 	want := relocate(dump(t, src.root, rel), fresh.root)
 	if d := cmp.Diff(want, dump(t, fresh.root, rel)); d != "" {
 		t.Errorf("%.2000s", d)
 	}
-	older := Open(t.TempDir())
+	older := opened(t.TempDir())
 	makeDB(t, older.root, rel, "DELETE FROM backfill_state")
 	got, j := exportertest.Apply(t, older, mem)
 	if len(got.Refused) != 1 || !strings.Contains(got.Refused[0].Why, `no table "session_model_ids"`) || len(got.Conflicts) > 0 {

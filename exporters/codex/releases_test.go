@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 	"testing"
 
@@ -26,7 +27,7 @@ func TestReleases(t *testing.T) {
 		"queue_1.sqlite":          {1},
 	} {
 		for _, n := range counts {
-			src, err := new(stages).at(t.Context(), rel, n)
+			src, err := madeOnce().at(t.Context(), rel, n)
 			if err != nil {
 				t.Fatal(rel, n, err)
 			}
@@ -34,7 +35,7 @@ func TestReleases(t *testing.T) {
 			if err := os.CopyFS(root, os.DirFS("testdata/home")); err != nil {
 				t.Fatal(err)
 			}
-			change(t, root, rel, src.statements...)
+			change(t, root, rel, slices.Concat([]string{"BEGIN"}, src.statements, []string{"COMMIT"})...)
 			if src.table("threads") != nil {
 				change(t, root, rel, `INSERT INTO threads (id, rollout_path, created_at, updated_at, source, model_provider, cwd, title, sandbox_policy, approval_mode)
 					VALUES ('`+thread+`', '/home/u/.codex/sessions/2026/11/24/rollout-2026-11-24T02-51-41-`+thread+`.jsonl', 1, 2, 'cli', 'openai', '/w', 'rye bread', '{}', 'never')`)
@@ -43,11 +44,11 @@ func TestReleases(t *testing.T) {
 				change(t, root, rel, `INSERT INTO thread_goals (thread_id, goal_id, objective, status, created_at_ms, updated_at_ms) VALUES ('`+thread+`', 'g', 'bake', 'active', 1, 2)`,
 					`INSERT INTO stage1_outputs (thread_id, source_updated_at, raw_memory, rollout_summary, generated_at) VALUES ('`+thread+`', 1, 'likes rye', 's', 2)`)
 			}
-			mem, rep := exportertest.Export(t, Open(root))
+			mem, rep := exportertest.Export(t, opened(root))
 			if rep.Verdict.Coverage != agentstate.Reconciled || len(rep.Gaps) > 0 || n == 33 && (rep.Records["memory"] != 2 || rep.Records["state"] != 1) {
 				t.Fatalf("%s %d: %v %v %v", rel, n, rep.Records, rep.Verdict, rep.Gaps)
 			}
-			fresh := Open(filepath.Join(t.TempDir(), "home"))
+			fresh := opened(filepath.Join(t.TempDir(), "home"))
 			got, _ := exportertest.Apply(t, fresh, mem)
 			if len(got.Refused)+len(got.Conflicts) > 0 {
 				t.Errorf("%s %d: %v %v", rel, n, got.Refused, got.Conflicts)
