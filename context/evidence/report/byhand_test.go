@@ -117,7 +117,7 @@ func TestByHand(t *testing.T) {
 				c.Gate = c.Gate || g == c.ID
 			}
 		}
-		if got := byHand(t, artifacts(t, st)); got != tc.want || j.Verdict != tc.want {
+		if got := byHand(t, artifactsOf(t, st)); got != tc.want || j.Verdict != tc.want {
 			t.Errorf("%s: by hand %s, computed %s, want %s: %q", name, got, j.Verdict, tc.want, j.Reasons)
 		}
 	}

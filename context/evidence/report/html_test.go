@@ -7,20 +7,30 @@ import (
 	"net/url"
 	"regexp"
 	"strings"
+	"sync"
 	"testing"
 
 	"github.com/exitramp/exitramp/context/evidence"
 )
 
-func reports(t *testing.T) map[string]string {
-	t.Helper()
+// pagesOf is the reports of all, alone, made once.
+var pagesOf = sync.OnceValues(func() (map[string]string, error) {
 	out := map[string]string{}
 	for name, st := range all() {
 		b, err := HTML(st)
 		if err != nil {
-			t.Fatal(name, err)
+			return nil, fmt.Errorf("%s: %w", name, err)
 		}
 		out[name] = string(b)
+	}
+	return out, nil
+})
+
+func reports(t *testing.T) map[string]string {
+	t.Helper()
+	out, err := pagesOf()
+	if err != nil {
+		t.Fatal(err)
 	}
 	return out
 }
@@ -96,8 +106,8 @@ func TestHTMLStructure(t *testing.T) {
 
 // Every link to a number leads to a row that is in the CSV file.
 func TestHTMLRows(t *testing.T) {
-	for name, st := range all() {
-		files := artifacts(t, st)
+	for name := range all() {
+		files := artifacts(t, name)
 		rows := map[string]bool{}
 		for file, data := range files {
 			if !strings.HasPrefix(file, "csv/") {
@@ -135,8 +145,8 @@ func TestHTMLRows(t *testing.T) {
 func TestWords(t *testing.T) {
 	bad := []string{"complete", "identical", "erased", "guarantee", "complian", "compliant", "certified", "certif", "lossless", "zero loss", "proof", `prove[ns]?\b`,
 		"anonymous", "shredded", "verified", "no secrets", "satisfied", "satisfies", "gauge", "score"}
-	for name, st := range map[string]*evidence.Statement{"full": full(), "bare": bare()} {
-		for file, data := range artifacts(t, st) {
+	for name := range map[string]*evidence.Statement{"full": full(), "bare": bare()} {
+		for file, data := range artifacts(t, name) {
 			text := strings.ToLower(string(data))
 			if file == NameHTML {
 				text = text[strings.Index(text, "<body"):]

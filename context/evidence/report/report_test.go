@@ -6,10 +6,12 @@ import (
 	"encoding/json"
 	"encoding/xml"
 	"flag"
+	"fmt"
 	"os"
 	"path/filepath"
 	"regexp"
 	"strings"
+	"sync"
 	"testing"
 
 	"github.com/google/go-cmp/cmp"
@@ -24,12 +26,39 @@ func all() map[string]*evidence.Statement {
 	return map[string]*evidence.Statement{"full": full(), "bare": bare(), "hostile": hostile()}
 }
 
-func artifacts(t *testing.T, st *evidence.Statement) map[string][]byte {
+// made is the artifacts of each statement of all. They are made once: most tests read the same ones.
+var made = sync.OnceValues(func() (map[string][]File, error) {
+	out := map[string][]File{}
+	for name, st := range all() {
+		files, err := Artifacts(st)
+		if err != nil {
+			return nil, fmt.Errorf("%s: %w", name, err)
+		}
+		out[name] = files
+	}
+	return out, nil
+})
+
+// artifacts are those of the statement of that name, which stays as it is.
+func artifacts(t *testing.T, name string) map[string][]byte {
+	t.Helper()
+	files, err := made()
+	if err != nil {
+		t.Fatal(err)
+	}
+	return byName(files[name])
+}
+
+func artifactsOf(t *testing.T, st *evidence.Statement) map[string][]byte {
 	t.Helper()
 	files, err := Artifacts(st)
 	if err != nil {
 		t.Fatal(err)
 	}
+	return byName(files)
+}
+
+func byName(files []File) map[string][]byte {
 	out := map[string][]byte{}
 	for _, f := range files {
 		out[f.Name] = f.Data
@@ -107,9 +136,9 @@ func TestSameBytes(t *testing.T) {
 
 // Every table is RFC 4180 with as many cells as its header, and unique ids.
 func TestCSV(t *testing.T) {
-	for name, st := range all() {
+	for name := range all() {
 		n := 0
-		for file, data := range artifacts(t, st) {
+		for file, data := range artifacts(t, name) {
 			if !strings.HasSuffix(file, ".csv") {
 				continue
 			}
@@ -139,7 +168,7 @@ func TestCSV(t *testing.T) {
 			t.Errorf("%s: %d tables", name, n)
 		}
 	}
-	data := artifacts(t, full())
+	data := artifacts(t, "full")
 	for file, want := range map[string]string{
 		"csv/kinds.csv":             "\r\nconversation,enumerated,RECONCILED,9120,9120,9120,0,9120,0,9105,14,0,1,0,0,0,0,0,0,0,4,4,92210,92210,0,0,9119,9119,0,0,9119,9120,\r\n",
 		"csv/exclusions.csv":        "\r\nconversation,erasure,31,a tombstone of the archive stands for each,measured\r\nopaque,DA-25(2)(f),,The provider's own bookkeeping; the target makes its own,declared\r\n",
@@ -173,7 +202,7 @@ func TestCell(t *testing.T) {
 func TestJUnit(t *testing.T) {
 	for name, st := range all() {
 		var got suites
-		if err := xml.Unmarshal(artifacts(t, st)[NameJUnit], &got); err != nil {
+		if err := xml.Unmarshal(artifacts(t, name)[NameJUnit], &got); err != nil {
 			t.Fatal(name, err)
 		}
 		var tests, failures, skipped int
@@ -195,7 +224,7 @@ func TestJUnit(t *testing.T) {
 			t.Errorf("%s: says %d, %d, %d; counted %d, %d, %d in %d suites", name, got.Tests, got.Failures, got.Skipped, tests, failures, skipped, len(got.Suites))
 		}
 	}
-	text := string(artifacts(t, full())[NameJUnit])
+	text := string(artifacts(t, "full")[NameJUnit])
 	for _, want := range []string{
 		`<testsuite name="checks" tests="46" failures="2" errors="0" skipped="5">`,
 		`<testsuite name="kind skill" tests="6" failures="0" errors="0" skipped="5">`,
@@ -206,7 +235,7 @@ func TestJUnit(t *testing.T) {
 			t.Errorf("no %s in\n%s", want, text)
 		}
 	}
-	if text := string(artifacts(t, bare())[NameJUnit]); !strings.Contains(text, `<testsuite name="checks" tests="46" failures="0" errors="0" skipped="46">`) {
+	if text := string(artifacts(t, "bare")[NameJUnit]); !strings.Contains(text, `<testsuite name="checks" tests="46" failures="0" errors="0" skipped="46">`) {
 		t.Errorf("what was not tested is not skipped:\n%s", text)
 	}
 }
@@ -214,7 +243,7 @@ func TestJUnit(t *testing.T) {
 // A finding is satisfied of what passed on a measured basis, and of nothing else.
 func TestOSCAL(t *testing.T) {
 	for name, st := range all() {
-		raw := artifacts(t, st)[NameOSCAL]
+		raw := artifacts(t, name)[NameOSCAL]
 		var doc oscalDoc
 		if err := json.Unmarshal(raw, &doc); err != nil {
 			t.Fatal(err)
@@ -273,7 +302,7 @@ func TestOSCAL(t *testing.T) {
 		walk(v)
 	}
 	var doc oscalDoc
-	json.Unmarshal(artifacts(t, bare())[NameOSCAL], &doc)
+	json.Unmarshal(artifacts(t, "bare")[NameOSCAL], &doc)
 	if n := len(doc.Results.Results[0].Findings); n != 0 {
 		t.Errorf("a drill that tested nothing has %d findings", n)
 	}
@@ -281,7 +310,7 @@ func TestOSCAL(t *testing.T) {
 
 // VERIFY.md and SHA256SUMS hold each other and the files.
 func TestSums(t *testing.T) {
-	files := artifacts(t, full())
+	files := artifacts(t, "full")
 	sums := string(files[NameSums])
 	if n := strings.Count(sums, "\n"); n != len(files)-1 {
 		t.Errorf("%d lines for %d files", n, len(files)-1)

@@ -16,12 +16,18 @@ import (
 // maxText is how many characters of one text a report shows.
 const maxText = 600
 
-// printable takes out of a text what would not print, or would print other than it is.
+// printable takes out of a text what would not print, or would print other than it is. Nearly every text of a report
+// is plain ASCII and is not looked up in the tables of Unicode.
 func printable(s string) string {
+	if i := strings.IndexFunc(s, func(r rune) bool { return r < ' ' || r > '~' }); i < 0 {
+		return s
+	}
 	return strings.Map(func(r rune) rune {
 		switch {
 		case r == '\n' || r == '\t':
 			return ' '
+		case ' ' <= r && r <= '~':
+			return r
 		case r == unicode.ReplacementChar, unicode.IsControl(r), unicode.Is(unicode.Cf, r), unicode.Is(unicode.Co, r), unicode.Is(unicode.Zl, r), unicode.Is(unicode.Zp, r):
 			return unicode.ReplacementChar
 		}
