@@ -20,6 +20,7 @@ import (
 	"github.com/exitramp/exitramp/exitdrill"
 	"github.com/exitramp/exitramp/exporters/promptfoo"
 	"github.com/exitramp/exitramp/format"
+	"github.com/exitramp/exitramp/internal/gcfloor"
 	"github.com/exitramp/exitramp/internal/wordembedtest"
 	pb "github.com/exitramp/exitramp/proto/exitramp/v1"
 )
@@ -119,7 +120,10 @@ func TestMain(m *testing.M) {
 			return
 		}
 	}
-	os.Exit(m.Run())
+	lower := gcfloor.Raise() // as the command runs
+	code := m.Run()
+	lower()
+	os.Exit(code)
 }
 
 // TestTasks: at L4 the users' tasks decide, and what the state was worth to them is said.

@@ -19,6 +19,7 @@ import (
 	ctypes "github.com/aws/aws-sdk-go-v2/service/bedrockagentcorecontrol/types"
 
 	"github.com/exitramp/exitramp/exporters/agentcore/agentcorefake"
+	"github.com/exitramp/exitramp/internal/gcfloor"
 )
 
 // Most tests that run beside others wait, for a rate or for a service that tries its callers: more of
@@ -28,7 +29,10 @@ func TestMain(m *testing.M) {
 	if err := flag.Set("test.parallel", "16"); err != nil {
 		panic(err)
 	}
-	os.Exit(m.Run())
+	lower := gcfloor.Raise() // as the command runs
+	code := m.Run()
+	lower()
+	os.Exit(code)
 }
 
 // world is a fake service and the official SDK on it.
