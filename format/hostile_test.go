@@ -66,12 +66,12 @@ func TestEveryByteFlip(t *testing.T) {
 				t.Fatal(err)
 			}
 			schema := bytes.Index(b, set)
-			step := 5
+			step := 11
 			switch {
 			case name == "encrypted" && load():
 				step = 11
 			case name == "encrypted" || testing.Short():
-				step = 29
+				step = 53
 			case load():
 				step = 1
 			}

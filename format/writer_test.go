@@ -146,7 +146,7 @@ func putBlob(t testing.TB, w *Writer, i int, content []byte) *pb.Artifact {
 
 func TestBlobs(t *testing.T) {
 	id, rec := keyPair(t, false)
-	content := make([]byte, 20<<20)
+	content := make([]byte, 2*chunkSize+1)
 	g := rand.New(rand.NewPCG(1, 2))
 	for i := range content {
 		content[i] = byte(g.Uint32() >> 30)
