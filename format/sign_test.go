@@ -5,89 +5,17 @@ import (
 	"context"
 	"crypto"
 	"crypto/ecdsa"
-	"crypto/ed25519"
 	"crypto/elliptic"
 	"crypto/rand"
-	"crypto/sha256"
-	"encoding/asn1"
-	"encoding/json"
 	"errors"
-	"fmt"
 	"io"
-	"math/big"
 	"os"
 	"path/filepath"
 	"strings"
-	"sync"
 	"testing"
 
 	"github.com/exitramp/exitramp/format/internal/container"
 )
-
-// signingPair is a signer and the trust in it.
-func signingPair(t testing.TB, ed bool, name string) (crypto.Signer, TrustedKey) {
-	t.Helper()
-	private, public, err := GenerateSigningKey(ed)
-	if err != nil {
-		t.Fatal(err)
-	}
-	s, err := ParseSigningKey(strings.NewReader(private))
-	if err != nil {
-		t.Fatal(err)
-	}
-	ks, err := ParseTrust(strings.NewReader("# " + name + "\n" + public))
-	if err != nil || len(ks) != 1 {
-		t.Fatal(err, ks)
-	}
-	return s, ks[0]
-}
-
-// archiveFile is a small archive on disk.
-func archiveFile(t testing.TB) string {
-	t.Helper()
-	path := filepath.Join(t.TempDir(), "a.ctxa")
-	if err := os.WriteFile(path, sealed(t, nil, state(5)...), 0o640); err != nil {
-		t.Fatal(err)
-	}
-	return path
-}
-
-func read(t testing.TB, path string) []byte {
-	t.Helper()
-	b, err := os.ReadFile(path)
-	if err != nil {
-		t.Fatal(err)
-	}
-	return b
-}
-
-func sign(t testing.TB, path string, s crypto.Signer, o *SignOptions) *Signature {
-	t.Helper()
-	sig, err := Sign(context.Background(), path, s, o)
-	if err != nil {
-		t.Fatal(err)
-	}
-	return sig
-}
-
-func trusted(b []byte, p Policy) (*Verification, error) {
-	return Verify(context.Background(), bytes.NewReader(b), int64(len(b)), &VerifyOptions{ReaderOptions: ReaderOptions{Policy: p}})
-}
-
-func only(t *testing.T, dir string, want ...string) {
-	t.Helper()
-	es, err := os.ReadDir(dir)
-	if err != nil {
-		t.Fatal(err)
-	}
-	var got []string
-	for _, e := range es {
-		got = append(got, e.Name())
-	}
-	if fmt.Sprint(got) != fmt.Sprint(want) {
-		t.Errorf("files %q, want %q", got, want)
-	}
-}
 
 // A signed archive has the stored bytes of the unsigned one, is authentic by each kind of key,
 // and by as many as signed it.
@@ -167,8 +95,6 @@ func TestSign(t *testing.T) {
 	}
 	only(t, filepath.Dir(path), "a.ctxa")
 }
-
-func mustSigner(t testing.TB) crypto.Signer { s, _ := signingPair(t, false, ""); return s }
 
 // A detached signature leaves the archive as it is; its bytes can be those of a member.
 func TestSignDetached(t *testing.T) {
@@ -282,71 +208,6 @@ func TestSigner(t *testing.T) {
 	}
 }
 
-// otherForm is the signature with n - s - off in place of s: with off 0 also a good one.
-func otherForm(t *testing.T, sig []byte, off int64) []byte {
-	var v struct{ R, S *big.Int }
-	if _, err := asn1.Unmarshal(sig, &v); err != nil {
-		t.Fatal(err)
-	}
-	v.S.Sub(elliptic.P256().Params().N, v.S)
-	v.S.Sub(v.S, big.NewInt(off))
-	b, err := asn1.Marshal(v)
-	if err != nil {
-		t.Fatal(err)
-	}
-	return b
-}
-
-// The other form of an ECDSA signature is good elsewhere, and refused here: one file a signature.
-func TestOneFormOfSignature(t *testing.T) {
-	path := archiveFile(t)
-	s, k := signingPair(t, false, "")
-	det := sign(t, path, s, &SignOptions{Detached: true})
-	b, err := parseBundle(det.Bundle)
-	if err != nil {
-		t.Fatal(err)
-	}
-	sum := sha256.Sum256(b.signed())
-	b.sig = otherForm(t, b.sig, 0)
-	if !ecdsa.VerifyASN1(k.public.(*ecdsa.PublicKey), sum[:], b.sig) {
-		t.Fatal("the other form is not good at all")
-	}
-	if _, err := trusted(read(t, path), &Trust{Keys: []TrustedKey{k}, Bundles: [][]byte{b.marshal()}}); !errors.Is(err, ErrUntrusted) {
-		t.Error(err)
-	}
-}
-
-// Many who sign at once: all signatures are in, or their signers were told that it is locked.
-func TestSignConcurrently(t *testing.T) {
-	path := archiveFile(t)
-	var wg sync.WaitGroup
-	var mu sync.Mutex
-	var keys []TrustedKey
-	for range 8 {
-		s, k := signingPair(t, true, "")
-		wg.Go(func() {
-			for {
-				_, err := Sign(context.Background(), path, s, nil)
-				if errors.Is(err, ErrLocked) {
-					continue
-				}
-				if err != nil {
-					t.Error(err)
-				}
-				mu.Lock()
-				keys = append(keys, k)
-				mu.Unlock()
-				return
-			}
-		})
-	}
-	wg.Wait()
-	if v, err := trusted(read(t, path), &Trust{Keys: keys, Threshold: 8}); err != nil || len(v.SignedBy) != 8 {
-		t.Error(v, err)
-	}
-	only(t, filepath.Dir(path), "a.ctxa")
-}
-
 // What is broken is not signed; nor is what is not there. A link stays one.
 func TestSignRefuses(t *testing.T) {
 	ctx, s := context.Background(), mustSigner(t)
@@ -385,40 +246,4 @@ func TestSignRefuses(t *testing.T) {
 		t.Error(err)
 	}
 	only(t, filepath.Dir(path), "a.ctxa", "link")
-}
-
-// The bundle is plain JSON for any tool.
-func TestBundleIsJSON(t *testing.T) {
-	s, _ := signingPair(t, true, "")
-	det := sign(t, archiveFile(t), s, &SignOptions{Detached: true})
-	var v struct {
-		MediaType            string
-		VerificationMaterial struct{ PublicKey struct{ Hint string } }
-		DsseEnvelope         struct {
-			Payload     []byte
-			PayloadType string
-			Signatures  []struct{ Sig []byte }
-		}
-	}
-	if err := json.Unmarshal(det.Bundle, &v); err != nil {
-		t.Fatal(err)
-	}
-	e := v.DsseEnvelope
-	pae := fmt.Sprintf("DSSEv1 %d %s %d %s", len(e.PayloadType), e.PayloadType, len(e.Payload), e.Payload)
-	if !ed25519.Verify(s.Public().(ed25519.PublicKey), []byte(pae), e.Signatures[0].Sig) {
-		t.Error("not signed over DSSE's encoding")
-	}
-	var st struct {
-		Type    string `json:"_type"`
-		Subject []struct {
-			Name   string
-			Digest map[string]string
-		}
-	}
-	if err := json.Unmarshal(e.Payload, &st); err != nil {
-		t.Fatal(err)
-	}
-	if st.Type != "https://in-toto.io/Statement/v1" || len(st.Subject) != 1 || st.Subject[0].Name != "manifest.json" || st.Subject[0].Digest["sha256"] != fmt.Sprintf("%x", det.ManifestSHA256) {
-		t.Errorf("%+v", st)
-	}
 }

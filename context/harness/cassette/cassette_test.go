@@ -1,8 +1,6 @@
 package cassette
 
 import (
-	"bytes"
-	"encoding/json"
 	"fmt"
 	"io"
 	"net/http"
@@ -12,10 +10,8 @@ import (
 	"testing"
 
 	"github.com/google/go-cmp/cmp"
-	"google.golang.org/protobuf/proto"
 
 	"github.com/exitramp/exitramp/context/agentstate"
-	"github.com/exitramp/exitramp/context/harness"
 	"github.com/exitramp/exitramp/context/memstate"
 	pb "github.com/exitramp/exitramp/proto/exitramp/v1"
 )
@@ -62,116 +58,6 @@ func play(t *testing.T, o *PlayerOptions, recs ...[]agentstate.Record) (*Player,
 	srv := httptest.NewServer(p)
 	t.Cleanup(srv.Close)
 	return p, srv.URL
-}
-
-// A program talks to a model over one of the APIs.
-type program struct {
-	t      *testing.T
-	base   string
-	api    string // "chat", "responses", "messages"
-	stream bool
-	system string
-
-	log []any // the conversation in the API's own form
-}
-
-var paths = map[string]string{"chat": "/v1/chat/completions", "responses": "/v1/responses", "messages": "/v1/messages"}
-
-func post(t *testing.T, url string, body any) (int, []byte) {
-	t.Helper()
-	req, err := http.NewRequestWithContext(t.Context(), http.MethodPost, url, bytes.NewReader(harness.Encode(body)))
-	if err != nil {
-		t.Fatal(err)
-	}
-	req.Header.Set("Authorization", "Bearer canary-key")
-	req.Header.Set("X-Api-Key", "canary-key")
-	resp, err := http.DefaultClient.Do(req)
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer resp.Body.Close()
-	b, err := io.ReadAll(resp.Body)
-	if err != nil {
-		t.Fatal(err)
-	}
-	return resp.StatusCode, b
-}
-
-// ask sends the conversation so far and takes the answer into it.
-func (p *program) ask() (text string, calls []*pb.ToolCall, failure string) {
-	p.t.Helper()
-	body := map[string]any{"model": "m-1", "stream": p.stream, "temperature": 0, "max_tokens": 100}
-	switch p.api {
-	case "chat":
-		body["messages"] = append([]any{map[string]any{"role": "system", "content": p.system}}, p.log...)
-		body["stream_options"] = map[string]any{"include_usage": true}
-	case "responses":
-		body["input"], body["instructions"] = p.log, p.system
-	case "messages":
-		body["messages"], body["system"] = p.log, p.system
-	}
-	code, b := post(p.t, p.base+paths[p.api], body)
-	if code != http.StatusOK {
-		return "", nil, string(b)
-	}
-	api := apiOf(paths[p.api])
-	var a *answer
-	var err error
-	if p.stream {
-		a, err = api.events(parseEvents(b))
-	} else {
-		a, err = api.answer(b)
-	}
-	if err != nil {
-		p.t.Fatalf("%s: %v\n%s", p.api, err, b)
-	}
-	text, calls = said(a.Parts)
-	var own map[string]any
-	if err := json.Unmarshal(harness.Encode(api.write(a)), &own); err != nil {
-		p.t.Fatal(err)
-	}
-	switch p.api {
-	case "chat":
-		p.log = append(p.log, own["choices"].([]any)[0].(map[string]any)["message"])
-	case "responses":
-		p.log = append(p.log, own["output"].([]any)...)
-	case "messages":
-		p.log = append(p.log, map[string]any{"role": "assistant", "content": own["content"]})
-	}
-	return text, calls, ""
-}
-
-func (p *program) say(text string) {
-	p.log = append(p.log, map[string]any{"role": "user", "content": text})
-}
-
-func (p *program) result(call *pb.ToolCall, output string) {
-	switch p.api {
-	case "chat":
-		p.log = append(p.log, map[string]any{"role": "tool", "tool_call_id": call.Id, "content": output})
-	case "responses":
-		p.log = append(p.log, map[string]any{"type": "function_call_output", "call_id": call.Id, "output": output})
-	case "messages":
-		p.log = append(p.log, map[string]any{"role": "user", "content": []any{map[string]any{"type": "tool_result", "tool_use_id": call.Id, "content": output}}})
-	}
-}
-
-// talk is the whole conversation; it returns what the model said.
-func (p *program) talk(order string) string {
-	p.t.Helper()
-	p.say("Where is " + order + "?")
-	first, calls, failure := p.ask()
-	if failure != "" || len(calls) != 1 {
-		return failure
-	}
-	p.result(calls[0], `{"status":"shipped"}`)
-	second, _, failure := p.ask()
-	if failure != "" {
-		return failure
-	}
-	p.say("Thanks")
-	third, _, _ := p.ask()
-	return strings.Join([]string{first, calls[0].Name, string(calls[0].ArgumentsJson), second, third}, "|")
 }
 
 // What is recorded with one API is played with every other, streamed and not.
@@ -263,123 +149,6 @@ func TestMiss(t *testing.T) {
 	// Members in another order and 1 for 1.0 are no difference.
 	code, b := post(t, base+"/v1/chat/completions", map[string]any{"messages": []any{sys, ask, call("lookup", `{"limit":1, "order":"A-1"}`), result(`{"status":"shipped"}`)}})
 	if code != 200 || !strings.Contains(string(b), "It shipped.") {
-		t.Errorf("%d %s", code, b)
-	}
-}
-
-// Several recordings of one question take turns; texts of an operator are left out where nobody
-// recorded them, and on demand.
-func TestTurns(t *testing.T) {
-	ask := func(base, system string) string {
-		p := &program{t: t, base: base, api: "chat", system: system}
-		p.say("Hi")
-		text, _, failure := p.ask()
-		return text + failure
-	}
-	hi := func(name, answer string) []agentstate.Record {
-		return conv(name, says(pb.Role_ROLE_USER, textPart("Hi")), says(pb.Role_ROLE_ASSISTANT, textPart(answer)))
-	}
-	p, base := play(t, nil, hi("a", "one"), hi("b", "two"))
-	if got := ask(base, "x") + ask(base, "y") + ask(base, "z"); got != "onetwoone" || p.Answers() != 2 {
-		t.Error(got)
-	}
-	strict := conv("a", says(pb.Role_ROLE_SYSTEM, textPart("It is Monday.")), says(pb.Role_ROLE_USER, textPart("Hi")), says(pb.Role_ROLE_ASSISTANT, textPart("Hello")))
-	_, base = play(t, nil, strict)
-	if got := ask(base, "It is Tuesday."); !strings.Contains(got, "operator's text") {
-		t.Error(got)
-	}
-	_, base = play(t, &PlayerOptions{IgnoreSystem: true}, strict)
-	if got := ask(base, "It is Tuesday."); got != "Hello" {
-		t.Error(got)
-	}
-	if _, err := NewPlayer(t.Context(), memstate.Whole("test", conv("a", says(pb.Role_ROLE_USER, textPart("Hi")))...), nil); err != ErrEmpty {
-		t.Error(err)
-	}
-}
-
-// Runtimes tell messages apart by the id of the answer: two answers have two, and one has the same
-// whenever it is played.
-func TestIDs(t *testing.T) {
-	var ids []string
-	for range 2 {
-		_, base := play(t, nil, shop("a", "A-1", "It shipped."))
-		for _, messages := range [][]any{
-			{map[string]any{"role": "system", "content": "You serve a shop."}, map[string]any{"role": "user", "content": "Where is A-1?"}},
-			{map[string]any{"role": "system", "content": "You serve a shop."}, map[string]any{"role": "user", "content": "Where is A-1?"},
-				map[string]any{"role": "assistant", "content": "Let me look.", "tool_calls": []any{map[string]any{"function": map[string]any{"name": "lookup", "arguments": `{"order":"A-1","limit":1}`}}}},
-				map[string]any{"role": "tool", "content": `{"status":"shipped"}`}},
-		} {
-			_, b := post(t, base+"/v1/chat/completions", map[string]any{"messages": messages})
-			var a struct{ ID string }
-			if err := json.Unmarshal(b, &a); err != nil || a.ID == "" {
-				t.Fatalf("%v: %s", err, b)
-			}
-			ids = append(ids, a.ID)
-		}
-	}
-	if ids[0] == ids[1] || ids[0] != ids[2] || ids[1] != ids[3] {
-		t.Error(ids)
-	}
-}
-
-// A conversation that was forked can be played to each of its ends.
-func TestFork(t *testing.T) {
-	recs := conv("a", says(pb.Role_ROLE_USER, textPart("Hi")), says(pb.Role_ROLE_ASSISTANT, textPart("Hello")),
-		says(pb.Role_ROLE_USER, textPart("left")), says(pb.Role_ROLE_ASSISTANT, textPart("L")), says(pb.Role_ROLE_USER, textPart("right")), says(pb.Role_ROLE_ASSISTANT, textPart("R")))
-	for i, parent := range []int{0, 1, 2, 3, 2, 5} {
-		if parent > 0 {
-			recs[i+1].(*pb.Message).ParentKey = fmt.Sprintf("message/a/%d", parent)
-		}
-	}
-	p, base := play(t, nil, recs)
-	for _, way := range []string{"left", "right"} {
-		g := &program{t: t, base: base, api: "responses"}
-		g.say("Hi")
-		g.ask()
-		g.say(way)
-		if text, _, failure := g.ask(); text != strings.ToUpper(way[:1]) {
-			t.Errorf("%s: %s %s", way, text, failure)
-		}
-	}
-	if p.Answers() != 3 {
-		t.Errorf("%d answers", p.Answers())
-	}
-}
-
-// A program that lets the provider keep the conversation.
-func TestPrevious(t *testing.T) {
-	_, model := play(t, nil, conv("a", says(pb.Role_ROLE_USER, textPart("Hi")), says(pb.Role_ROLE_ASSISTANT, textPart("Hello")), says(pb.Role_ROLE_USER, textPart("Bye")), says(pb.Role_ROLE_ASSISTANT, textPart("See you"))))
-	rec, err := NewRecorder(RecorderOptions{Upstream: model + "/v1", Name: "q4"})
-	if err != nil {
-		t.Fatal(err)
-	}
-	proxy := httptest.NewServer(rec)
-	defer proxy.Close()
-	talk := func(base string) string {
-		_, b := post(t, base+"/v1/responses", map[string]any{"model": "m", "input": "Hi"})
-		var first struct{ ID string }
-		json.Unmarshal(b, &first)
-		_, b = post(t, base+"/v1/responses", map[string]any{"model": "m", "input": "Bye", "previous_response_id": first.ID})
-		return string(b)
-	}
-	if got := talk(proxy.URL); !strings.Contains(got, "See you") {
-		t.Fatal(got)
-	}
-	mem := &memstate.State{}
-	if rep, err := agentstate.Copy(t.Context(), mem, rec, nil); err != nil || rep.Records["message"] != 4 {
-		t.Fatalf("%v %v", err, rep.Records)
-	}
-	p, err := NewPlayer(t.Context(), mem, nil)
-	if err != nil {
-		t.Fatal(err)
-	}
-	srv := httptest.NewServer(p)
-	defer srv.Close()
-	if got := talk(srv.URL); !strings.Contains(got, "See you") {
-		t.Error(got)
-	}
-	code, b := post(t, srv.URL+"/v1/responses", map[string]any{"input": "Bye", "previous_response_id": "nobody's"})
-	if code != 400 || !strings.Contains(string(b), "was not given here") {
 		t.Errorf("%d %s", code, b)
 	}
 }
@@ -525,61 +294,4 @@ func TestLong(t *testing.T) {
 	if got := talk(srv.URL); got != "done" {
 		t.Error(got)
 	}
-}
-
-// FuzzRequest: whatever a program asks is answered, and never with a panic.
-func FuzzRequest(f *testing.F) {
-	f.Add("chat", []byte(`{"messages":[{"role":"user","content":[{"type":"text","text":"Hi"},{"type":"image_url"}]},{"role":"assistant","tool_calls":[{"id":"1","function":{"name":"f","arguments":"{"}}]},{"role":"tool","content":null}],"stream":true}`))
-	f.Add("responses", []byte(`{"instructions":"x","input":[{"role":"user","content":"Hi"},{"type":"reasoning"},{"type":"function_call","name":"f","arguments":""},{"type":"function_call_output","output":[{"type":"input_text","text":"a"}]},{"type":"item_reference"}]}`))
-	f.Add("messages", []byte(`{"system":[{"type":"text","text":"x"}],"messages":[{"role":"user","content":[{"type":"tool_result","content":[{"type":"text","text":"a"}]},{"type":"text","text":"Hi"}]},{"role":"assistant","content":[{"type":"tool_use","input":{}}]}]}`))
-	recs := shop("a", "A-1", "It shipped.")
-	p, err := NewPlayer(f.Context(), memstate.Whole("test", recs...), nil)
-	if err != nil {
-		f.Fatal(err)
-	}
-	f.Fuzz(func(t *testing.T, api string, body []byte) {
-		path, ok := paths[api]
-		if !ok {
-			return
-		}
-		w := httptest.NewRecorder()
-		p.ServeHTTP(w, httptest.NewRequest(http.MethodPost, path, bytes.NewReader(body)))
-		if w.Code != 200 && !json.Valid(w.Body.Bytes()) {
-			t.Fatalf("%d %q", w.Code, w.Body)
-		}
-	})
-}
-
-// FuzzAnswer: whatever a model streams or says, what is kept of it can be sealed and played.
-func FuzzAnswer(f *testing.F) {
-	f.Add("chat", []byte("data: {\"choices\":[{\"index\":0,\"delta\":{\"tool_calls\":[{\"index\":7,\"id\":\"a\",\"function\":{\"name\":\"f\",\"arguments\":\"{\"}}]},\"finish_reason\":\"x\"}]}\n\ndata: [DONE]\n\n"))
-	f.Add("responses", []byte("event: response.completed\ndata: {\"type\":\"response.completed\",\"response\":{\"id\":\"r\",\"output\":[{\"type\":\"message\",\"content\":[{\"type\":\"output_text\",\"text\":\"\xff\"}]},{\"type\":\"web_search_call\"}]}}\n\n"))
-	f.Add("messages", []byte("data: {\"type\":\"message_start\",\"message\":{\"id\":\"m\"}}\n\ndata: {\"type\":\"content_block_start\",\"content_block\":{\"type\":\"tool_use\"}}\n\ndata: {\"type\":\"content_block_delta\",\"index\":0,\"delta\":{\"partial_json\":\"{\"}}\n\ndata: {\"type\":\"message_stop\"}\n\n"))
-	f.Fuzz(func(t *testing.T, name string, body []byte) {
-		api := apiOf(paths[name])
-		if api == nil {
-			return
-		}
-		for _, stream := range []bool{false, true} {
-			r, err := NewRecorder(RecorderOptions{Upstream: "http://127.0.0.1:1/v1", Name: "f"})
-			if err != nil {
-				t.Fatal(err)
-			}
-			q := &request{Model: "m\xff", Messages: []*pb.Message{message("user", "", nil, textPart("Hi"))}, Stream: stream}
-			r.take(&pending{api: api, q: q, items: flatten(q.Messages)}, &http.Response{StatusCode: http.StatusOK}, body, endedWhole)
-			mem := &memstate.State{}
-			if _, err := agentstate.Copy(t.Context(), mem, r, nil); err != nil {
-				t.Fatal(err)
-			}
-			for rec := range mem.Records(t.Context(), nil) {
-				if _, err := proto.Marshal(rec); err != nil {
-					t.Fatal(err)
-				}
-			}
-			if p, err := NewPlayer(t.Context(), mem, nil); err == nil && p.Answers() == 0 {
-				t.Fatal("nothing to play")
-			}
-			r.Close()
-		}
-	})
 }
