@@ -36,7 +36,8 @@ func TestScripts(t *testing.T) {
 				return err
 			}
 			e.Setenv("MEM0", mem0)
-			e.Setenv("GOGC", "400") // hundreds of short processes: what they collect is of their start
+			e.Setenv("GOGC", "off") // hundreds of short processes: what they collect is of their start
+			e.Setenv("GOMEMLIMIT", "256MiB")
 			return os.WriteFile(filepath.Join(e.WorkDir, "support.sqlite"), supportStore, 0o644)
 		},
 		Cmds: map[string]func(*testscript.TestScript, bool, []string){"code": code, "flip": flip, "cut": cut, "lock": lock, "swap": swap, "nowhere": nowhere},
