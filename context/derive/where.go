@@ -23,8 +23,9 @@ type row struct {
 	Updated    time.Time         `expr:"updated"`
 	Derivation string            `expr:"derivation"` // "provided", "observed", "inferred", "system"; empty: not known
 	Subjects   []string          `expr:"subjects"`
-	Labels     map[string]string `expr:"labels"`
-	Record     map[string]any    `expr:"record"` // all fields, as recordjson writes them
+	Labels     map[string]string `expr:"labels"`       // the last value of each name
+	Values     values            `expr:"label_values"` // all of them
+	Record     map[string]any    `expr:"record"`       // all fields, as recordjson writes them
 }
 
 // Where is a Keep for an expression in the language of expr (github.com/expr-lang/expr), which sees
@@ -32,8 +33,16 @@ type row struct {
 //
 //	kind == "memory" && created >= date("2026-01-01")
 //	record.conversation_key == "conversation/chat-1001"
+//
+// A record may have several labels of one name: labels.topic == "billing" is true where one of them is billing,
+// and labels.topic != "billing" where none is. label_values.topic is the list of them.
 func Where(expression string) (func(agentstate.Record) (bool, error), error) {
-	prog, err := expr.Compile(expression, expr.Env(row{}), expr.AsBool())
+	env := []expr.Option{expr.Env(row{}), expr.AsBool()}
+	_, err := expr.Compile(expression, env...) // as it is written: what is wrong in it is said in its own words
+	if err != nil {
+		return nil, fmt.Errorf("derive: expression: %w", err)
+	}
+	prog, err := expr.Compile(expression, append(env, comparisons()...)...)
 	if err != nil {
 		return nil, fmt.Errorf("derive: expression: %w", err)
 	}
@@ -42,10 +51,11 @@ func Where(expression string) (func(agentstate.Record) (bool, error), error) {
 		m := r.GetMeta()
 		e := row{
 			Kind: agentstate.KindOf(r), Key: m.GetKey(), Created: at(m.GetCreatedUnixNano()), Updated: at(m.GetUpdatedUnixNano()),
-			Derivation: Derivation(m.GetDerivation()), Subjects: m.GetSubjectKeys(), Labels: map[string]string{},
+			Derivation: Derivation(m.GetDerivation()), Subjects: m.GetSubjectKeys(), Labels: map[string]string{}, Values: values{},
 		}
 		for _, l := range m.GetLabels() {
 			e.Labels[l.Name] = l.Value
+			e.Values[l.Name] = append(e.Values[l.Name], l.Value)
 		}
 		if deep {
 			d := json.NewDecoder(bytes.NewReader(recordjson.Append(nil, r)))
