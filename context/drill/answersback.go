@@ -6,6 +6,7 @@ import (
 
 	"github.com/exitramp/exitramp/context/evidence"
 	"github.com/exitramp/exitramp/context/fidelity"
+	"github.com/exitramp/exitramp/context/harness"
 )
 
 // fidelity is what the read-back tells: 13, 29, 32 to 38, 40.
@@ -63,6 +64,16 @@ func (a *answers) fidelity() {
 	}
 	a.recall()
 	a.tasks()
+}
+
+// met tells whether as large a share of the runs passed at the target as is wanted, of the share that passed at the
+// source; without a source, of all.
+func (t *Targets) met(s *harness.Scores) bool {
+	source := s.Source
+	if source == nil || source.Total == 0 {
+		source = &harness.Rate{Passed: 1, Total: 1}
+	}
+	return float64(s.Target.Passed)*float64(source.Total) >= t.Tasks*float64(source.Passed)*float64(s.Target.Total)
 }
 
 // held is how many records wait for a person.
@@ -142,6 +153,8 @@ func (a *answers) tasks() {
 		a.untold(40, "%s", say)
 	case s.Target.Passed == 0:
 		a.set(40, evidence.Fail, evidence.Measured, "%s", say)
+	case !r.p.Targets.met(s):
+		a.set(40, evidence.Fail, evidence.Measured, "%s; the target is %g of what passes at the source", say, r.p.Targets.Tasks)
 	case r.st.Played["target"].Misses > 0, s.Source != nil && s.Target.Of() < s.Source.Of(), s.Source == nil && s.Target.Passed < s.Target.Total, s.NotJudged > 0:
 		a.set(40, evidence.Warn, evidence.Measured, "%s", say)
 	default:

@@ -145,6 +145,9 @@ type Targets struct {
 	RPO             map[string]Duration `yaml:"rpo"` // by kind; "*": any other
 	ImpactTolerance string              `yaml:"impact_tolerance"`
 	Survival        float64             `yaml:"survival"` // share of records that must match; 0: all
+	// Tasks is the least share of the tasks that passed at the source that must pass at the target; without a
+	// source, of all. 0: none is set, and a loss only warns unless nothing passes.
+	Tasks float64 `yaml:"tasks"`
 }
 
 // rpo is the target for a kind, where one is set.

@@ -47,6 +47,8 @@ func TestReadPlanRefuses(t *testing.T) {
 		"no output":        {"output: out", "", "output: which folder?"},
 		"a path for name":  {"name: q4", "name: ../q4", "name: want letters"},
 		"hidden name":      {"name: q4", "name: .q4", "name: want letters"},
+		"tasks target":     {"output: out", "output: out\ntasks: {suite: 'promptfoo:s.yaml', target: [x]}\ntargets: {tasks: 90}", "targets.tasks"},
+		"tasks of nothing": {"output: out", "output: out\ntargets: {tasks: 0.9}", "targets.tasks: of which tasks"},
 		"survival":         {"output: out", "output: out\ntargets: {survival: 2}", "targets.survival"},
 		"time":             {"output: out", "output: out\ntargets: {rto: soon}", `line 10: "soon" is no time`},
 		"below a second":   {"output: out", "output: out\ntargets: {rto: 1ms}", "whole seconds"},

@@ -36,6 +36,8 @@ func (p *Plan) Check() error {
 	want(p.Output != "", "output: which folder?")
 	want(slices.Contains([]string{"", "label", "redact", "refuse", "off"}, p.Secrets), "secrets: want label, redact, refuse or off, got %q", p.Secrets)
 	want(p.Targets.Survival >= 0 && p.Targets.Survival <= 1, "targets.survival: want a share from 0 to 1, got %v", p.Targets.Survival)
+	want(p.Targets.Tasks >= 0 && p.Targets.Tasks <= 1, "targets.tasks: want a share from 0 to 1, got %v", p.Targets.Tasks)
+	want(p.Targets.Tasks == 0 || p.Tasks.Suite != "", "targets.tasks: of which tasks? give tasks.suite")
 	state := agentstate.StateKinds()
 	kind := func(where, k string) { want(slices.Contains(state, k), "%s: no kind %q", where, k) }
 	for _, k := range p.Kinds {

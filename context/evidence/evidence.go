@@ -197,6 +197,7 @@ type Targets struct {
 	RPOSeconds      map[string]uint64 `json:"rpoSeconds,omitempty"` // by kind; "*": any other
 	ImpactTolerance string            `json:"impactTolerance,omitempty"`
 	Survival        float64           `json:"survival,omitempty"` // least share of records that must match, of those that were to arrive
+	Tasks           float64           `json:"tasks,omitempty"`    // least share of tasks that must pass, of those that pass at the source
 }
 
 // Recall is what searches by vector found, before and after.
