@@ -214,7 +214,7 @@ func (a *app) playCmd() *cobra.Command {
 	c := &cobra.Command{
 		Use: "play SOURCE [-- CMD…]", Short: "Be the model that an archive remembers",
 		Long: `Serves the model's side of the conversations in SOURCE (an archive, or a runtime) to programs on this
-machine: OpenAI's Chat Completions and Responses and Anthropic's Messages, streamed or not. A request is
+machine: OpenAI's Chat Completions, Responses and Embeddings and Anthropic's Messages, streamed or not. A request is
 answered with what the model said next when its messages are those of a recording so far. Any other is
 refused, and what differs is named: for a tool, its arguments. Settings (the model, temperature, tools that
 are offered) that differ are named once each and answered all the same; --same-settings refuses them. A

@@ -125,6 +125,25 @@ func TestOffline(t *testing.T) {
 	}
 }
 
+// A real program that embeds runs without its model; vectors of another model it does not get.
+func TestEmbeddingsOffline(t *testing.T) {
+	archive := filepath.Join(t.TempDir(), "c.ctxa")
+	cmd := []string{python(t), "python/embedding_agent.py"}
+	url, stop := model(t)
+	live := must(t, "", nil, exitramp(), append([]string{"record", "--upstream", url, "-o", archive, "--"}, cmd...)...)
+	stop()
+	said, sealed, _ := strings.Cut(live.out, "model 1 ")
+	if strings.Count(said, "text-embedding-3-small [0, 1, 2] ") != 4 || !strings.Contains(sealed, "run ") || strings.Contains(sealed, "conversation") {
+		t.Fatalf("%s%s", live.out, live.err)
+	}
+	if off := play(t, archive, nil, cmd...); off.code != 0 || off.out != said {
+		t.Errorf("exit code %d; with the model\n%s\nwithout it\n%s%s", off.code, said, off.out, off.err)
+	}
+	if off := play(t, archive, nil, append(cmd, "new")...); off.code != 4 || off.out != said+"not_recorded\n" || !strings.Contains(off.err, "input 1 was embedded with other settings: model: ") {
+		t.Errorf("exit code %d\n%s%s", off.code, off.out, off.err)
+	}
+}
+
 // A program that goes on when its model fails sees the same failures without it.
 func TestFailuresOffline(t *testing.T) {
 	for _, stream := range []string{"plain", "stream"} {

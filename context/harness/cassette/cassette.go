@@ -8,7 +8,8 @@
 // the arguments. So a program runs offline, and a tool that is called otherwise than before shows.
 //
 // Both speak OpenAI's Chat Completions and Responses and Anthropic's Messages, streamed or not; what was
-// recorded with one can be played with another. Headers are never kept, so no key is.
+// recorded with one can be played with another. OpenAI's Embeddings are played for the texts, and the model, that they were
+// recorded for. Headers are never kept, so no key is.
 package cassette
 
 import (

@@ -223,6 +223,7 @@ func TestRecorderFaults(t *testing.T) {
 			t.Errorf("%s: %d %s", c.what, code, b)
 		}
 	}
+	post(t, proxy.URL+"/v1/images/generations", map[string]any{"prompt": "x"})
 	post(t, proxy.URL+"/v1/embeddings", map[string]any{"input": "x"})
 	post(t, proxy.URL+"/v1/chat/completions", []int{1})
 	post(t, proxy.URL+"/v1/responses", map[string]any{"conversation": "conv_1", "input": "hi"})
@@ -235,7 +236,7 @@ func TestRecorderFaults(t *testing.T) {
 	for _, g := range rep.Gaps {
 		got[g.Place] = g.Count
 	}
-	want := map[string]uint64{"requests to /v1/embeddings": 1, "requests that were not understood": 1, "the conversation is kept by the provider; send its items": 1}
+	want := map[string]uint64{"requests to /v1/images/generations": 1, "answers that were not understood": 1, "requests that were not understood": 1, "the conversation is kept by the provider; send its items": 1}
 	if d := cmp.Diff(want, got); d != "" {
 		t.Error(d)
 	}

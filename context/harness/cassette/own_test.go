@@ -163,7 +163,9 @@ func TestNotPlayed(t *testing.T) {
 		body any
 		want string
 	}{
-		{"/v1/embeddings", map[string]any{"input": "x"}, "not played: request to /v1/embeddings: only POST "},
+		{"/v1/images/generations", map[string]any{"prompt": "x"}, "not played: request to /v1/images/generations: only POST "},
+		{"/v1/embeddings", map[string]any{"input": "x"}, "not played: request to /v1/embeddings: input 1 ("},
+		{"/v1/embeddings", map[string]any{"input": []any{"x", nil}}, "not played: request to /v1/embeddings: cassette: request: its input is neither"},
 		{"/v1/chat/completions", []int{1}, "not played: request to /v1/chat/completions: cassette: request: "},
 		{"/v1/responses", map[string]any{"conversation": "c", "input": "x"}, "not played: request to /v1/responses: the conversation is kept by the provider"},
 		{"/v1/responses", map[string]any{"previous_response_id": "c", "input": "x"}, "not played: request to /v1/responses: the answer that it goes on from was not given here"},

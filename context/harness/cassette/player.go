@@ -17,7 +17,7 @@ import (
 )
 
 // ErrEmpty: there is nothing to play.
-var ErrEmpty = errors.New("cassette: no conversation in which a model answers")
+var ErrEmpty = errors.New("cassette: no conversation in which a model answers, and no embeddings")
 
 // maxHeld is how much text a Player holds, in bytes.
 const maxHeld = 512 << 20
@@ -50,6 +50,8 @@ type Player struct {
 	own    map[string]*answer // by key of the message; while reading
 	runs   runs               // while reading
 
+	embeddings embeddings
+
 	mu      sync.Mutex
 	served  map[string]int // by where
 	threads threads
@@ -60,7 +62,7 @@ func NewPlayer(ctx context.Context, src agentstate.Source, o *PlayerOptions) (*P
 	if o == nil {
 		o = &PlayerOptions{}
 	}
-	p := &Player{o: *o, next: map[string][]*reply{}, served: map[string]int{}, threads: newThreads(), own: map[string]*answer{}, runs: newRuns()}
+	p := &Player{o: *o, next: map[string][]*reply{}, served: map[string]int{}, threads: newThreads(), own: map[string]*answer{}, runs: newRuns(), embeddings: newEmbeddings()}
 	byConversation := map[string][]*pb.Message{}
 	var order []string
 	held := 0
@@ -73,13 +75,20 @@ func NewPlayer(ctx context.Context, src agentstate.Source, o *PlayerOptions) (*P
 			if held += n; err != nil {
 				return nil, err
 			}
+			n, err = p.embeddings.add(ctx, src, r)
+			if held += n; err != nil {
+				return nil, err
+			}
+			if held > maxHeld {
+				return nil, errHeld()
+			}
 		}
 		m, ok := rec.(*pb.Message)
 		if !ok {
 			continue
 		}
 		if held += size(m); held > maxHeld {
-			return nil, fmt.Errorf("cassette: conversations of more than %d bytes; derive an archive of those that are to be played", maxHeld)
+			return nil, errHeld()
 		}
 		if err := inline(ctx, src, m); err != nil {
 			return nil, err
@@ -99,13 +108,22 @@ func NewPlayer(ctx context.Context, src agentstate.Source, o *PlayerOptions) (*P
 			p.add(key, ms, answered)
 		}
 	}
+	for _, r := range p.embeddings.whole {
+		if r.model != "" {
+			p.models = append(p.models, r.model)
+		}
+	}
 	p.own, p.runs = nil, runs{}
-	if len(p.next) == 0 {
+	if len(p.next) == 0 && p.embeddings.runs == 0 {
 		return nil, ErrEmpty
 	}
 	slices.Sort(p.models)
 	p.models = slices.Compact(p.models)
 	return p, nil
+}
+
+func errHeld() error {
+	return fmt.Errorf("cassette: conversations of more than %d bytes; derive an archive of those that are to be played", maxHeld)
 }
 
 // keepOwn keeps an answer as the provider gave it, unless the record says something else by now.
@@ -164,7 +182,7 @@ func inline(ctx context.Context, src agentstate.Source, m *pb.Message) error {
 
 // Answers is how many answers are there to give.
 func (p *Player) Answers() int {
-	n := 0
+	n := p.embeddings.runs
 	for _, rs := range p.next {
 		n += len(rs)
 	}
@@ -175,6 +193,10 @@ func (p *Player) Answers() int {
 func (p *Player) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	if r.Method == http.MethodGet && strings.HasSuffix(r.URL.Path, "/models") {
 		p.list(w)
+		return
+	}
+	if r.Method == http.MethodPost && embeds(r.URL.Path) {
+		p.embed(w, r)
 		return
 	}
 	api := apiOf(r.URL.Path)
@@ -262,7 +284,7 @@ func (p *Player) list(w http.ResponseWriter) {
 	w.Write(harness.Encode(map[string]any{"object": "list", "data": data}))
 }
 
-const playedPaths = "POST …/chat/completions, …/responses, …/messages and GET …/models"
+const playedPaths = "POST …/chat/completions, …/responses, …/messages, …/embeddings and GET …/models"
 
 func (p *Player) missed(m Miss) {
 	if p.o.OnMiss != nil {

@@ -53,12 +53,17 @@ type Recorder struct {
 	beyond   map[string]uint64 // requests that it cannot hold, by why
 	failed   map[string]*tried // requests without an answer, by where their conversation is
 	failures int               // conversations that end with one
+
+	embeddings *conversation   // of this run, or the last one with any
+	embedded   map[string]bool // requests for embeddings that are kept
+	again      uint64          // requests that were among them
 }
 
 // A conversation is requests that go on from each other.
 type conversation struct {
 	run, n    int
 	failed    bool   // it ends without an answer
+	embeds    bool   // it is none: it holds the embeddings of a run
 	items     []item // without their text
 	messages  int
 	exchanges []*exchange
@@ -86,7 +91,7 @@ func NewRecorder(o RecorderOptions) (*Recorder, error) {
 	if err != nil {
 		return nil, fmt.Errorf("cassette: %w", err)
 	}
-	r := &Recorder{o: o, kept: kept, upstream: u, run: 1, threads: newThreads(), beyond: map[string]uint64{}, failed: map[string]*tried{}}
+	r := &Recorder{o: o, kept: kept, upstream: u, run: 1, threads: newThreads(), beyond: map[string]uint64{}, failed: map[string]*tried{}, embedded: map[string]bool{}}
 	r.proxy = &httputil.ReverseProxy{
 		Transport: o.Transport,
 		Rewrite: func(p *httputil.ProxyRequest) {
@@ -117,17 +122,22 @@ type pendingKey struct{}
 
 // pending is a request under way.
 type pending struct {
-	api   api
-	q     *request
-	items []item
-	after thread // that it goes on from
-	began time.Time
+	api    api
+	q      *request
+	items  []item
+	embeds *embeddingRequest // nil: it asks for an answer
+	after  thread            // that it goes on from
+	began  time.Time
 
 	credentials []string // of the request
 }
 
 // ServeHTTP hands a request on.
 func (r *Recorder) ServeHTTP(w http.ResponseWriter, req *http.Request) {
+	if embeds(req.URL.Path) && req.Method == http.MethodPost {
+		r.embed(w, req)
+		return
+	}
 	api := apiOf(req.URL.Path)
 	if api == nil || req.Method != http.MethodPost {
 		if req.Method != http.MethodGet || !strings.HasSuffix(req.URL.Path, "/models") {
@@ -181,7 +191,11 @@ func (r *Recorder) tee(resp *http.Response) error {
 		r.unanswered(p, refusedWith(resp.StatusCode))
 		return nil
 	}
-	resp.Body = &teeBody{ReadCloser: resp.Body, done: func(b []byte, how ending) { r.take(p, resp, b, how) }}
+	done := func(b []byte, how ending) { r.take(p, resp, b, how) }
+	if p.embeds != nil {
+		done = func(b []byte, how ending) { r.takeEmbeddings(p, resp.StatusCode, b, how) }
+	}
+	resp.Body = &teeBody{ReadCloser: resp.Body, done: done}
 	return nil
 }
 
@@ -354,7 +368,7 @@ func (r *Recorder) Exchanges() int {
 	for _, c := range r.all {
 		n += len(c.exchanges)
 	}
-	return n
+	return n + int(r.again)
 }
 
 // The types of native forms.

@@ -41,7 +41,10 @@ func (r *Recorder) Records(ctx context.Context, opts *agentstate.ReadOptions) it
 					models[modelKey(x)] = x.requested + "\x00" + x.served
 				}
 			}
-			exchanges, messages, tests = exchanges+uint64(len(c.exchanges)), messages+uint64(c.messages), tests+1
+			exchanges, messages = exchanges+uint64(len(c.exchanges)), messages+uint64(c.messages)
+			if !c.embeds {
+				tests++
+			}
 		}
 		for _, k := range slices.Sorted(maps.Keys(models)) {
 			requested, served, _ := strings.Cut(models[k], "\x00")
@@ -81,32 +84,18 @@ func (r *Recorder) put(e *agentstate.Emitter, c *conversation) bool {
 	conv := agentstate.Key("conversation", id...)
 	key := func(i int) string { return agentstate.Key("message", append(id, strconv.Itoa(i+1))...) }
 	began, ended := c.exchanges[0].began, c.exchanges[len(c.exchanges)-1].ended
+	if c.embeds {
+		_, ok := r.putRuns(e, c, "", id)
+		return ok
+	}
 	k := &pb.Conversation{Meta: &pb.Meta{Key: conv, CreatedUnixNano: agentstate.UnixNano(began)}, HeadKey: key(c.messages - 1)}
 	k.Title = fmt.Sprintf("%s, run %d, %s", valid(r.o.Name), c.run, c.name())
 	if !e.Put(k) {
 		return false
 	}
-	run := map[int]string{}
-	for i, x := range c.exchanges {
-		m := &pb.Run{Meta: &pb.Meta{Key: agentstate.Key("run", append(id, strconv.Itoa(i+1))...)}, ConversationKey: conv, Status: "completed",
-			ModelKey: modelKey(x), StartedUnixNano: agentstate.UnixNano(x.began), EndedUnixNano: agentstate.UnixNano(x.ended)}
-		usage, err := r.kept.get(c, "usage", i)
-		if err == nil && len(usage) > 0 {
-			m.Usage = agentstate.Inline(harness.JSON, usage)
-		}
-		if err == nil {
-			m.Meta.Native, err = r.beside(c, i)
-		}
-		if err != nil {
-			e.Fail(err)
-			return false
-		}
-		if run[x.first] = m.Meta.Key; c.failed {
-			m.Status = "failed"
-		}
-		if !e.Put(spilled(m, m.Meta.Key)) {
-			return false
-		}
+	run, ok := r.putRuns(e, c, conv, id)
+	if !ok {
+		return false
 	}
 	t := &pb.TestRun{Meta: agentstate.Meta("testrun", nil, id...), StartedUnixNano: agentstate.UnixNano(began), EndedUnixNano: agentstate.UnixNano(ended), ModelKey: modelKey(c.exchanges[len(c.exchanges)-1])}
 	for i := range c.messages {
@@ -130,10 +119,40 @@ func (r *Recorder) put(e *agentstate.Emitter, c *conversation) bool {
 	return e.Put(spilled(t, t.Meta.Key))
 }
 
+// putRuns yields the runs of a conversation, and says which message each of them said; false: stop.
+func (r *Recorder) putRuns(e *agentstate.Emitter, c *conversation, conv string, id []string) (map[int]string, bool) {
+	run := map[int]string{}
+	for i, x := range c.exchanges {
+		m := &pb.Run{Meta: &pb.Meta{Key: agentstate.Key("run", append(id, strconv.Itoa(i+1))...)}, ConversationKey: conv, Status: "completed",
+			ModelKey: modelKey(x), StartedUnixNano: agentstate.UnixNano(x.began), EndedUnixNano: agentstate.UnixNano(x.ended)}
+		usage, err := r.kept.get(c, "usage", i)
+		if err == nil && len(usage) > 0 {
+			m.Usage = agentstate.Inline(harness.JSON, usage)
+		}
+		if err == nil {
+			m.Meta.Native, err = r.beside(c, i)
+		}
+		if err != nil {
+			e.Fail(err)
+			return nil, false
+		}
+		if run[x.first] = m.Meta.Key; c.failed {
+			m.Status = "failed"
+		}
+		if !e.Put(spilled(m, m.Meta.Key)) {
+			return nil, false
+		}
+	}
+	return run, true
+}
+
 // name tells a conversation from the others of its run.
 func (c *conversation) name() string {
-	if c.failed {
+	switch {
+	case c.failed:
 		return "failed-" + strconv.Itoa(c.n)
+	case c.embeds:
+		return embeddingConversation
 	}
 	return strconv.Itoa(c.n)
 }
@@ -145,7 +164,7 @@ func (r *Recorder) beside(c *conversation, i int) ([]*pb.Native, error) {
 	for at > 0 && !c.exchanges[at].settings {
 		at--
 	}
-	for typ, at := range map[string]int{nativeSettings: at, nativeFailure: i} {
+	for typ, at := range map[string]int{nativeSettings: at, nativeFailure: i, nativeEmbedded: i} {
 		b, err := r.kept.get(c, typ, at)
 		if err != nil {
 			return nil, err

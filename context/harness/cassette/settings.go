@@ -56,13 +56,22 @@ func byName(tools []any) map[string]any {
 
 // readSetup is a setup that was kept.
 func readSetup(api string, b []byte) setup {
+	m := decodeSettings(b)
+	if m == nil {
+		return setup{}
+	}
+	return newSetup(api, m)
+}
+
+// decodeSettings are settings that were kept; nil: they are none.
+func decodeSettings(b []byte) map[string]any {
 	d := json.NewDecoder(bytes.NewReader(b))
 	d.UseNumber()
 	var m map[string]any
 	if d.Decode(&m) != nil {
-		return setup{}
+		return nil
 	}
-	return newSetup(api, m)
+	return m
 }
 
 // is tells whether two setups are known to be the same.

@@ -1,9 +1,12 @@
-"""A model that always says the same: OpenAI's Chat Completions and Responses, streamed or not.
+"""A model that always says the same: OpenAI's Chat Completions and Responses, streamed or not, and Embeddings.
 
 It knows three things: to look an order up that it is asked about, to tell what a tool said, and to
 remember which order was asked about before. Prints its address and serves until it is stopped."""
+import base64
+import hashlib
 import json
 import re
+import struct
 import sys
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 
@@ -81,6 +84,19 @@ def responses(body):
     return [dict(e, sequence_number=i) for i, e in enumerate(out)]
 
 
+def embeddings(body):
+    given = body["input"]
+    inputs = [given] if isinstance(given, str) or given and isinstance(given[0], int) else given
+    data = []
+    for i, text in enumerate(inputs):
+        digest = hashlib.sha256(json.dumps([body["model"], text]).encode()).digest()
+        vector = [struct.unpack("<f", struct.pack("<f", b / 255))[0] for b in digest[: body.get("dimensions", 8)]]
+        if body.get("encoding_format") == "base64":
+            vector = base64.b64encode(struct.pack(f"<{len(vector)}f", *vector)).decode()
+        data.append({"object": "embedding", "index": i, "embedding": vector})
+    return [{"object": "list", "data": data, "model": body["model"], "usage": {"prompt_tokens": 3, "total_tokens": 3}}]
+
+
 class Handler(BaseHTTPRequestHandler):
     protocol_version = "HTTP/1.1"
 
@@ -102,7 +118,8 @@ class Handler(BaseHTTPRequestHandler):
             self.wfile.write(b'data: {"error": {"message": "overloaded"}}\n\n' if body.get("stream") else b'{"choices":[')
             self.close_connection = True
             return None
-        events = chat(body) if self.path.endswith("/chat/completions") else responses(body)
+        of = {"completions": chat, "embeddings": embeddings, "responses": responses}
+        events = of[self.path.rsplit("/", 1)[1]](body)
         if not body.get("stream"):
             return self.answer(200, "application/json", json.dumps(events[0]).encode())
         lines = []
