@@ -9,6 +9,7 @@ import (
 	"net/http"
 	"net/http/httptest"
 	"os"
+	"os/exec"
 	"path/filepath"
 	"strings"
 	"testing"
@@ -107,6 +108,49 @@ func TestProcessFaults(t *testing.T) {
 	cancel()
 	if _, err := p.Embed(ctx, []string{"a"}); err == nil {
 		t.Error("a context that has ended: no error")
+	}
+}
+
+// A program that says nothing any more is ended, and so is what it has started; the run that asks is not held up.
+func TestProcessHangs(t *testing.T) {
+	exe, err := os.Executable()
+	if err != nil {
+		t.Fatal(err)
+	}
+	p, err := embed.StartPatient(t.Context(), []string{exe, "wordembed", "words-1", "hang"}, io.Discard, 300*time.Millisecond)
+	if err != nil {
+		t.Fatal(err)
+	}
+	for range 2 {
+		_, err = p.Embed(t.Context(), manyTexts(60))
+		if !errors.Is(err, embed.ErrEmbedder) || !strings.Contains(err.Error(), "it said nothing for 300ms, and was ended") {
+			t.Error(err)
+		}
+	}
+	if err := p.Close(); err != nil {
+		t.Error(err)
+	}
+	sh, err := exec.LookPath("sh")
+	if err != nil {
+		t.Skip(err)
+	}
+	for what, argv := range map[string][]string{
+		"says no first line":            {sh, "-c", "exec sleep 20"},
+		"is started by another program": {sh, "-c", "sleep 20 2>/dev/null & wait"},
+	} {
+		began := time.Now()
+		if _, err := embed.StartPatient(t.Context(), argv, io.Discard, 100*time.Millisecond); err == nil || !strings.Contains(err.Error(), "it said nothing for 100ms") {
+			t.Errorf("%s: %v", what, err)
+		}
+		if d := time.Since(began); d > 15*time.Second {
+			t.Errorf("%s: %s", what, d)
+		}
+	}
+	ctx, cancel := context.WithTimeout(t.Context(), 100*time.Millisecond)
+	defer cancel()
+	began := time.Now()
+	if _, err := embed.Start(ctx, []string{sh, "-c", "sleep 20 2>/dev/null & wait"}, io.Discard); err == nil || time.Since(began) > 15*time.Second {
+		t.Errorf("a context that ends while it starts: %v", err)
 	}
 }
 

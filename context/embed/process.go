@@ -11,6 +11,7 @@ import (
 	"os/exec"
 	"strconv"
 	"strings"
+	"sync/atomic"
 	"time"
 )
 
@@ -34,25 +35,36 @@ func Command(s string) ([]string, error) {
 // A Process is an embedder that is a program beside us. It speaks JSON lines: its first line says
 // {"model": NAME, "dimensions": N}; then it reads {"id": "1", "text": …} and answers {"id": "1", "vector":
 // […]} or {"id": "1", "error": WHY}, in any order. An empty line ends a batch: all that came before it
-// is answered then. It is for one goroutine.
+// is answered then. Where it says nothing for longer than its patience it is ended. It is for one goroutine.
 type Process struct {
-	cmd   *exec.Cmd
-	in    io.WriteCloser
-	out   *bufio.Reader
-	model Model
-	n     uint64
-	kill  context.CancelFunc
-	err   error // it broke: nothing more is asked
+	cmd      *exec.Cmd
+	in       io.WriteCloser
+	out      *bufio.Reader
+	model    Model
+	n        uint64
+	kill     context.CancelFunc
+	patience time.Duration
+	silent   atomic.Bool // it was ended for that
+	err      error       // it broke: nothing more is asked
 }
+
+// Patience is how long a Process that Start has started may say nothing: while it loads its model, and between two
+// lines of its answers.
+const Patience = 10 * time.Minute
 
 // maxAnswer is the size of a line of a Process, in bytes.
 const maxAnswer = 4 << 20
 
 // Start starts argv and reads its first line. It sends no text. stderr takes what the program says
 // there; nil: nothing does. Close it.
-func Start(ctx context.Context, argv []string, stderr io.Writer) (_ *Process, err error) {
+func Start(ctx context.Context, argv []string, stderr io.Writer) (*Process, error) {
+	return StartPatient(ctx, argv, stderr, Patience)
+}
+
+// StartPatient is Start with another patience.
+func StartPatient(ctx context.Context, argv []string, stderr io.Writer, patience time.Duration) (_ *Process, err error) {
 	ctx, kill := context.WithCancel(ctx)
-	p := &Process{cmd: exec.CommandContext(ctx, argv[0], argv[1:]...), kill: kill}
+	p := &Process{cmd: exec.CommandContext(ctx, argv[0], argv[1:]...), kill: kill, patience: patience}
 	p.cmd.Stderr = stderr
 	p.cmd.WaitDelay = 5 * time.Second
 	defer func() {
@@ -70,6 +82,7 @@ func Start(ctx context.Context, argv []string, stderr io.Writer) (_ *Process, er
 	if err := p.cmd.Start(); err != nil {
 		return nil, fmt.Errorf("%w: %w", ErrEmbedder, err)
 	}
+	context.AfterFunc(ctx, func() { out.Close() }) // a program that it has started may hold that open
 	p.out = bufio.NewReaderSize(out, 64<<10)
 	raw, err := p.line()
 	var head struct {
@@ -110,7 +123,13 @@ func (p *Process) Close() error {
 	return nil
 }
 
+// line is the next line. Without one the program is ended when the patience is over.
 func (p *Process) line() ([]byte, error) {
+	t := time.AfterFunc(p.patience, func() {
+		p.silent.Store(true)
+		p.kill()
+	})
+	defer t.Stop()
 	var out []byte
 	for {
 		b, err := p.out.ReadSlice('\n')
@@ -120,6 +139,8 @@ func (p *Process) line() ([]byte, error) {
 			return nil, fmt.Errorf("a line of more than %d bytes", maxAnswer)
 		case err == nil:
 			return out, nil
+		case p.silent.Load():
+			return nil, fmt.Errorf("it said nothing for %s, and was ended", p.patience)
 		case errors.Is(err, io.EOF):
 			return nil, errors.New("it ended")
 		case !errors.Is(err, bufio.ErrBufferFull):

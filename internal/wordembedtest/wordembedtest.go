@@ -13,6 +13,7 @@ import (
 	"path/filepath"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/exitramp/exitramp/context/agentstate"
 	"github.com/exitramp/exitramp/context/embed"
@@ -53,7 +54,7 @@ func (e Embedder) Embed(_ context.Context, texts []string) ([]embed.Answer, erro
 
 // Main speaks the protocol of docs/embedder.md. args are the name of the model, and what it does wrong:
 // "none" refuses every text, "die" ends after 40 texts, "short" forgets a number, "head" says nothing
-// of itself first, "zero" and "other" answer wrongly. A text with the word unembeddable is always refused.
+// of itself first, "hang" says nothing after 40 texts, "zero" and "other" answer wrongly. A text with the word unembeddable is always refused.
 func Main(args []string, in io.Reader, out io.Writer) error {
 	model, fault := "words-1", ""
 	if len(args) > 0 {
@@ -87,6 +88,8 @@ func Main(args []string, in io.Reader, out io.Writer) error {
 		switch {
 		case fault == "die" && n > 40:
 			return fmt.Errorf("out of memory")
+		case fault == "hang" && n > 40:
+			time.Sleep(time.Hour) // it is killed before
 		case fault == "none", strings.Contains(q.Text, "unembeddable"):
 			a = map[string]any{"id": q.ID, "error": "9000 tokens,\n at most 512"}
 		case fault == "short":
