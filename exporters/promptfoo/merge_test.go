@@ -65,6 +65,18 @@ tests:
   - {vars: {$ref: '#/shared/vars'}, assert: {$ref: '#/shared/list'}}
   - {vars: {x: three}, assert: [{$ref: '#/tests/0/assert/0'}]}
 `, []string{"A one B: beside", "A two B:", "A shared B: A slash", "A three B: beside"}},
+		"a reference through another": {`
+prompts: ['A {{x}} B']
+b: {x: {type: contains, value: A}, list: [{type: contains, value: L}], vars: {x: v}}
+a: {$ref: '#/b'}
+a2: {$ref: '#/a'}
+ext: {$ref: '#/b', x: {type: contains, value: ext}}
+tests:
+  - {vars: {x: one}, assert: [{$ref: '#/a/x'}]}
+  - {vars: {x: two}, assert: [{$ref: '#/a2/list/0'}]}
+  - {vars: {x: three}, assert: [{$ref: '#/ext/x'}, {$ref: '#/ext/list/0'}]}
+  - {vars: {$ref: '#/a2/vars'}, assert: [{$ref: '#/a/x', value: beside}]}
+`, []string{"A one B: A", "A two B: L", "A three B: ext L", "A v B: beside"}},
 		"a label goes before the text": {`
 prompts: [{raw: 'long {{x}}', label: l}, {raw: 'raw {{x}}', label: m}, 'plain {{x}}', {id: i, raw: 'with {{x}}'}]
 tests:
@@ -111,6 +123,9 @@ func TestReferences(t *testing.T) {
 a: {$ref: '#/a'}
 b: {$ref: '#/c'}
 c: [{$ref: '#/b'}]
+d: {$ref: '#/d/x'}
+e: {$ref: '#/f/x'}
+f: {$ref: '#/e/y'}
 tests: [{vars: {x: 1}, assert: [{$ref: '#/none'}, {$ref: '#/tests/9'}]}]
 providers:
   - {id: 'openai:a', config: {tools: [{function: {parameters: {$ref: '#/$defs/x'}}}], other: {parameters: {$ref: '#/$defs/y'}}}}
@@ -121,7 +136,7 @@ providers:
 		got[g.Place] = g.Detail == nowhere
 	}
 	if !got["a.$ref"] || !got["tests[0].assert[0].$ref"] || !got["tests[0].assert[1].$ref"] || !got["b[0].$ref"] ||
-		!got["providers[0].config.other.parameters.$ref"] || len(got) != 6 { // what a tool takes is the model's
+		!got["providers[0].config.other.parameters.$ref"] || !got["d.$ref"] || !got["e.$ref"] || !got["f.$ref"] || len(got) != 9 { // what a tool takes is the model's
 		t.Error(got)
 	}
 	var laughs strings.Builder

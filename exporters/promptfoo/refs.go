@@ -1,6 +1,7 @@
 package promptfoo
 
 import (
+	"errors"
 	"fmt"
 	"maps"
 	"net/url"
@@ -19,6 +20,8 @@ const maxRefs = 20
 var ofTool = lazyre.New(`^providers\[\d+\](\..+)?\.config\.(functions\[\d+\]|tools\[\d+\]\.function)\.parameters$`)
 
 const nowhere = "it points at nothing in the file, or at itself"
+
+var errNowhere = errors.New(nowhere)
 
 // refs puts what references point at in their places, as promptfoo does for a whole suite: {$ref: "#/shared/x"}. What
 // stands beside a reference goes before what it points at.
@@ -53,7 +56,7 @@ func (r *refs) mapping(v map[string]any, place string, open []string) (any, erro
 	ref, _ := v["$ref"].(string)
 	follow := strings.HasPrefix(ref, "#/")
 	if follow {
-		to, ok := pointed(r.doc, ref)
+		to, ok := r.pointed(ref, open)
 		if !ok || slices.Contains(open, ref) || len(open) == maxRefs {
 			r.lost, follow = append(r.lost, strings.TrimPrefix(place+".$ref", ".")), false
 		} else {
@@ -83,14 +86,22 @@ func (r *refs) mapping(v map[string]any, place string, open []string) (any, erro
 	return out, nil
 }
 
-// pointed is what a JSON pointer in a fragment leads to in v.
-func pointed(v any, ref string) (any, bool) {
+// pointed is what a JSON pointer in a fragment leads to, also through other references; open are those on the way.
+func (r *refs) pointed(ref string, open []string) (any, bool) {
+	if r.nodes++; slices.Contains(open, ref) || len(open) == maxRefs || r.nodes > maxNodes {
+		return nil, false
+	}
+	open = append(slices.Clip(open), ref)
+	v := r.doc
 	for part := range strings.SplitSeq(strings.TrimPrefix(ref, "#/"), "/") {
 		part, err := url.PathUnescape(part)
 		if err != nil {
 			return nil, false
 		}
 		part = strings.NewReplacer("~1", "/", "~0", "~").Replace(part)
+		if v, err = r.through(v, open); err != nil {
+			return nil, false
+		}
 		switch at := v.(type) {
 		case map[string]any:
 			x, ok := at[part]
@@ -109,4 +120,29 @@ func pointed(v any, ref string) (any, bool) {
 		}
 	}
 	return v, true
+}
+
+// through is v, or what it refers to, with what stands beside the reference before that.
+func (r *refs) through(v any, open []string) (any, error) {
+	m, _ := v.(map[string]any)
+	ref, _ := m["$ref"].(string)
+	if !strings.HasPrefix(ref, "#/") {
+		return v, nil
+	}
+	to, ok := r.pointed(ref, open)
+	if !ok {
+		return nil, errNowhere
+	}
+	to, err := r.through(to, append(slices.Clip(open), ref))
+	of, isMap := to.(map[string]any)
+	if err != nil || !isMap || len(m) == 1 {
+		return to, err
+	}
+	out := maps.Clone(of)
+	for k, x := range m {
+		if k != "$ref" {
+			out[k] = x
+		}
+	}
+	return out, nil
 }
