@@ -79,8 +79,9 @@ func (r *reading) harness(_, id string, raw json.RawMessage) error {
 		}
 	}
 	var views []agentstate.Record
+	seen := map[string]bool{}
 	for i, x := range d.Tools {
-		views = append(views, x.read(a, id, i, found)...)
+		views = append(views, x.read(a, id, i, found, seen)...)
 	}
 	for i, pattern := range d.AllowedTools {
 		g := &pb.ToolGrant{Meta: agentstate.Meta("toolgrant", nil, "harness", id, strconv.Itoa(i)), Pattern: pattern, PatternDialect: "agentcore-harness", Effect: pb.ToolGrant_EFFECT_ALLOW,
@@ -106,7 +107,7 @@ type harnessTool struct {
 
 // read ties the tool to its agent: a gateway is there already; a server elsewhere, a function and the
 // service's own tools are readings of the agent.
-func (x *harnessTool) read(a *pb.Agent, id string, i int, found []string) []agentstate.Record {
+func (x *harnessTool) read(a *pb.Agent, id string, i int, found []string, seen map[string]bool) []agentstate.Record {
 	name := x.Name
 	if name == "" {
 		name = x.Type
@@ -116,7 +117,7 @@ func (x *harnessTool) read(a *pb.Agent, id string, i int, found []string) []agen
 		a.ToolServerKeys = append(a.ToolServerKeys, gatewayKey(lastOf(c.AgentCoreGateway.GatewayArn)))
 		return nil
 	case c.RemoteMCP != nil:
-		t := &pb.ToolServer{Meta: agentstate.Meta("toolserver", nil, "harness", id, name), Name: name, Protocol: "mcp+http", Location: c.RemoteMCP.URL}
+		t := &pb.ToolServer{Meta: agentstate.Meta("toolserver", nil, "harness", id, once(seen, name, i)), Name: name, Protocol: "mcp+http", Location: c.RemoteMCP.URL}
 		t.Meta.ViewOfKeys = []string{a.Meta.Key}
 		for _, at := range found {
 			if strings.HasPrefix(at, fmt.Sprintf("tools[%d].", i)) {
@@ -126,7 +127,7 @@ func (x *harnessTool) read(a *pb.Agent, id string, i int, found []string) []agen
 		a.ToolServerKeys = append(a.ToolServerKeys, t.Meta.Key)
 		return []agentstate.Record{t}
 	}
-	t := &pb.Tool{Meta: agentstate.Meta("tool", nil, "harness", id, name), Name: name}
+	t := &pb.Tool{Meta: agentstate.Meta("tool", nil, "harness", id, once(seen, name, i)), Name: name}
 	t.Meta.ViewOfKeys = []string{a.Meta.Key}
 	if f := x.Config.InlineFunction; f != nil {
 		t.Description = f.Description

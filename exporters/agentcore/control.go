@@ -136,20 +136,27 @@ func (c *client) list(ctx context.Context, s sort, parent string, size int32, ea
 // get is one definition, whole.
 func (c *client) get(ctx context.Context, s sort, parent, id string) (json.RawMessage, error) {
 	doc, err := c.call(ctx, s.operation(), func(ctx context.Context) error { return s.get(ctx, parent, id) })
-	if err != nil || s.wrapped == "" {
-		return doc, err
+	if err != nil {
+		return nil, err
 	}
 	var w map[string]json.RawMessage
-	if err := json.Unmarshal(doc, &w); err != nil || w[s.wrapped] == nil {
-		return nil, fmt.Errorf("%w: %s", ErrSchema, s.operation())
+	if err := json.Unmarshal(doc, &w); err != nil || w == nil {
+		return nil, fmt.Errorf("%w: %s: not a JSON object", ErrSchema, s.operation())
+	}
+	if s.wrapped == "" {
+		return doc, nil
+	}
+	if w[s.wrapped] == nil {
+		return nil, fmt.Errorf("%w: %s: no member %q", ErrSchema, s.operation(), s.wrapped)
 	}
 	return w[s.wrapped], nil
 }
 
-// twiceOf lists in pages of two sizes, and reads each entry after the first listing. Entries without
-// an id have their place in the list.
+// twiceOf lists in pages of two sizes, and reads each entry after that. Entries that are all that there is of them, as the
+// examples of a dataset, are read while they are listed: they may be many, and are not held. Entries without an id have
+// their place in the list.
 func twiceOf(s sort, list func(size int32, each func(json.RawMessage) error) error, one func(id string, entry json.RawMessage) error) (ids []string, again int, odd string, err error) {
-	docs := map[string]json.RawMessage{}
+	known := map[string]bool{}
 	for i, size := range []int32{s.size, max(1, s.size/3)} {
 		n := 0
 		err := list(size, func(doc json.RawMessage) (err error) {
@@ -159,11 +166,15 @@ func twiceOf(s sort, list func(size int32, each func(json.RawMessage) error) err
 					return err
 				}
 			}
-			if (docs[id] != nil) == (i == 0) {
+			was := known[id]
+			if was == (i == 0) {
 				odd = "two listings differ"
 			}
-			docs[id] = doc
+			known[id] = true
 			n++
+			if s.get == nil && !was {
+				return one(id, doc)
+			}
 			return nil
 		})
 		if err != nil {
@@ -171,12 +182,15 @@ func twiceOf(s sort, list func(size int32, each func(json.RawMessage) error) err
 		}
 		again = n
 	}
-	ids = sortedKeys(docs)
+	ids = sortedKeys(known)
 	if again != len(ids) {
 		odd = "two listings differ"
 	}
 	for _, id := range ids {
-		if err := one(id, docs[id]); err != nil {
+		if s.get == nil {
+			break
+		}
+		if err := one(id, nil); err != nil {
 			return ids, again, odd, err
 		}
 	}

@@ -133,6 +133,9 @@ func configuration(typ string, doc json.RawMessage) (out map[string]any, what st
 		if part == "type" || string(v) == "null" {
 			continue
 		}
+		if part == "" {
+			return nil, "configuration"
+		}
 		// {"extraction":{"customExtractionConfiguration":{"semanticExtractionOverride":{…}}}}
 		var outer, inner map[string]json.RawMessage
 		name := strings.ToUpper(part[:1]) + part[1:]

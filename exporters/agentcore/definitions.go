@@ -82,7 +82,8 @@ func (r *reading) apiKey(_, id string, doc json.RawMessage) error {
 
 func gatewayKey(id string) string { return agentstate.Key("toolserver", id) }
 
-func (r *reading) gateway(_, id string, doc json.RawMessage) error {
+func (r *reading) gateway(_, id string, raw json.RawMessage) error {
+	doc, found := disarm(raw)
 	var d struct {
 		Name, GatewayURL, ProtocolType string
 		CreatedAt, UpdatedAt           moment
@@ -92,6 +93,9 @@ func (r *reading) gateway(_, id string, doc json.RawMessage) error {
 	}
 	t := &pb.ToolServer{Meta: agentstate.Meta("toolserver", native("Gateway", doc), id), Name: d.Name, Protocol: "mcp+http", Location: d.GatewayURL}
 	t.Meta.CreatedUnixNano, t.Meta.UpdatedUnixNano = nanos(d.CreatedAt), nanos(d.UpdatedAt)
+	if err := r.taken(t.Meta.Key, found); err != nil {
+		return err
+	}
 	return r.yield(t)
 }
 
@@ -135,8 +139,9 @@ func (r *reading) target(gateway, id string, raw json.RawMessage) error {
 	if tools != nil && json.Unmarshal(tools, &list) != nil {
 		return fmt.Errorf("%w: GetGatewayTarget: its tools", ErrSchema)
 	}
-	for _, x := range list {
-		tool := &pb.Tool{Meta: agentstate.Meta("tool", nil, gateway, id, x.Name), Name: d.Name + "___" + x.Name, Description: x.Description, ServerKey: key}
+	seen := map[string]bool{}
+	for i, x := range list {
+		tool := &pb.Tool{Meta: agentstate.Meta("tool", nil, gateway, id, once(seen, x.Name, i)), Name: d.Name + "___" + x.Name, Description: x.Description, ServerKey: key}
 		tool.Meta.ViewOfKeys = []string{key}
 		if x.InputSchema != nil {
 			tool.InputSchema = agentstate.Inline("application/json", x.InputSchema)
@@ -152,11 +157,26 @@ func (r *reading) target(gateway, id string, raw json.RawMessage) error {
 	return nil
 }
 
+// once is a name as a part of a key, which no other element of its list has.
+func once(seen map[string]bool, name string, at int) string {
+	for seen[name] {
+		name = fmt.Sprintf("%s#%d", name, at+1)
+	}
+	seen[name] = true
+	return name
+}
+
 // lastOf is the name at the end of an ARN.
 func lastOf(arn string) string { return arn[strings.LastIndexAny(arn, "/:")+1:] }
 
 func (r *reading) policyEngine(_, id string, doc json.RawMessage) error {
-	return r.yield(&pb.Opaque{Meta: agentstate.Meta("opaque", native("PolicyEngine", doc), "policy-engine", id)})
+	var d struct{ CreatedAt, UpdatedAt moment }
+	if err := object("GetPolicyEngine", doc, &d); err != nil {
+		return err
+	}
+	o := &pb.Opaque{Meta: agentstate.Meta("opaque", native("PolicyEngine", doc), "policy-engine", id)}
+	o.Meta.CreatedUnixNano, o.Meta.UpdatedUnixNano = nanos(d.CreatedAt), nanos(d.UpdatedAt)
+	return r.yield(o)
 }
 
 func (r *reading) policy(engine, id string, doc json.RawMessage) error {
@@ -250,7 +270,13 @@ func secretive(name string) bool {
 // isAddress tells whether a member is a URL.
 func isAddress(name string) bool {
 	name = strings.ToLower(name)
-	return name == "endpoint" || name == "apibase" || strings.HasSuffix(name, "url")
+	return name == "apibase" || strings.HasSuffix(name, "endpoint") || strings.HasSuffix(name, "url")
+}
+
+// isSchema tells whether a member is the schema of a tool: what it has of the names of secrets are names of its arguments.
+func isSchema(name string) bool {
+	name = strings.ToLower(name)
+	return name == "inputschema" || name == "outputschema"
 }
 
 // disarm empties the values of what may be secret in doc, and tells where they stood. Without any,
@@ -269,6 +295,9 @@ func disarm(doc json.RawMessage) (json.RawMessage, []string) {
 		case map[string]any:
 			for _, k := range sortedKeys(v) {
 				at := strings.TrimPrefix(path+"."+k, ".")
+				if _, ok := v[k].(map[string]any); ok && isSchema(k) {
+					continue
+				}
 				if secretive(k) {
 					if m, ok := v[k].(map[string]any); ok {
 						for _, n := range sortedKeys(m) {

@@ -35,6 +35,9 @@ func items(op string, body []byte, name string) (out []json.RawMessage, next str
 // maxBegun is how often a listing is begun anew whose token the service no longer takes.
 const maxBegun = 3
 
+// maxEmpty is how many pages may have no element and go on all the same, one behind the other.
+const maxEmpty = 1000
+
 // pages calls each for every element of a listing. one asks for one page. Tokens expire, in a
 // long listing or where the service is slow: then it begins anew, without the elements that were given.
 // Others may have written or deleted meanwhile, so these are known by what they say, not by their number.
@@ -45,6 +48,7 @@ func pages(size int32, op, name string, each func(json.RawMessage) error, one fu
 	var given []uint64      // elements, by their hash
 	var skip map[uint64]int // how often one of a hash is passed over
 	begun := 1              // how often the listing was
+	none := 0               // pages without an element, one behind the other
 	for {
 		body, err := one(size, token)
 		if errors.Is(err, errLarge) && size > 1 {
@@ -82,8 +86,11 @@ func pages(size int32, op, name string, each func(json.RawMessage) error, one fu
 		if next == "" {
 			return nil
 		}
+		if none++; len(xs) > 0 {
+			none = 0
+		}
 		h := maphash.String(seed, next)
-		if seen[h] {
+		if seen[h] || none > maxEmpty {
 			return errCircle
 		}
 		seen[h] = true

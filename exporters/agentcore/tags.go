@@ -12,7 +12,7 @@ import (
 )
 
 // tagsOf are the tags of a definition, as labels. An endpoint that knows no tags, or knows none of
-// this one, has none; only a denial is an error.
+// this one, has none; a denial, a failure and an answer that is none are errors.
 func (c *client) tagsOf(ctx context.Context, s sort, doc json.RawMessage) ([]*pb.Label, error) {
 	if s.arn == "" {
 		return nil, nil
@@ -25,8 +25,7 @@ func (c *client) tagsOf(ctx context.Context, s sort, doc json.RawMessage) ([]*pb
 		_, err := c.cp.ListTagsForResource(ctx, &cp.ListTagsForResourceInput{ResourceArn: &arn})
 		return err
 	})
-	var no *refused
-	if errors.As(err, &no) {
+	if none(err) {
 		return nil, nil
 	}
 	if err != nil {
@@ -34,8 +33,8 @@ func (c *client) tagsOf(ctx context.Context, s sort, doc json.RawMessage) ([]*pb
 	}
 	var out []*pb.Label
 	var d struct{ Tags map[string]string }
-	if json.Unmarshal(b, &d) != nil {
-		return nil, nil
+	if err := object("ListTagsForResource", b, &d); err != nil {
+		return nil, err
 	}
 	for _, k := range sortedKeys(d.Tags) {
 		out = append(out, &pb.Label{Name: k, Value: d.Tags[k]})
@@ -70,8 +69,15 @@ func (r *reading) around(ctx context.Context, s sort, id string, doc json.RawMes
 	return err
 }
 
+// none tells whether a refusal says that there is nothing, and not that the service failed: a failure of it has a code, and
+// one without is of an endpoint that does not have the operation.
+func none(err error) bool {
+	var no *refused
+	return errors.As(err, &no) && (no.status < 500 || no.unknown() || no.code == "" || no.code == "UnknownError")
+}
+
 // policyOf is the answer that says who may use a definition, and the policy in it; empty: there is
-// none, or the endpoint knows of none. Only a denial is an error.
+// none, or the endpoint knows of none. A denial, a failure and an answer that is none are errors.
 func (c *client) policyOf(ctx context.Context, s sort, doc json.RawMessage) (json.RawMessage, string, error) {
 	if !s.guarded {
 		return nil, "", nil
@@ -84,12 +90,14 @@ func (c *client) policyOf(ctx context.Context, s sort, doc json.RawMessage) (jso
 		_, err := c.cp.GetResourcePolicy(ctx, &cp.GetResourcePolicyInput{ResourceArn: &arn})
 		return err
 	})
-	var no *refused
-	if errors.As(err, &no) {
+	if none(err) {
 		return nil, "", nil
 	}
 	var d struct{ Policy string }
-	if err != nil || json.Unmarshal(b, &d) != nil {
+	if err == nil {
+		err = object("GetResourcePolicy", b, &d)
+	}
+	if err != nil {
 		return nil, "", err
 	}
 	return b, d.Policy, nil

@@ -223,7 +223,7 @@ func (w *writer) byName(ctx context.Context, r agentstate.Record, typ string) (r
 	case *pb.Agent:
 		rc.Losses = anew("version", "attachments", "tool_keys")
 	case *pb.ToolServer:
-		rc.Losses = anew("location", "credential_keys", "definition")
+		rc.Losses = append(anew("location", "credential_keys", "definition"), unguarded(doc, clean)...)
 	case *pb.Opaque:
 		rc.Losses = anew()
 	default:
@@ -280,8 +280,8 @@ func unlike(typ string, a, b json.RawMessage) []string {
 		"Oauth2CredentialProvider": {"credentialProviderVendor"},
 		"Gateway":                  {"description", "protocolType", "protocolConfiguration", "authorizerType", "authorizerConfiguration", "exceptionLevel"},
 		"GatewayTarget":            {"description", "protocolType", "targetConfiguration", "metadataConfiguration"},
-		"Harness":                  {"systemPrompt", "model", "tools", "allowedTools", "skills", "truncation", "maxIterations", "maxTokens", "timeoutSeconds"},
-		"AgentRuntime":             {"description", "protocolConfiguration", "agentRuntimeArtifact", "networkConfiguration"},
+		"Harness":                  {"systemPrompt", "model", "tools", "allowedTools", "skills", "truncation", "maxIterations", "maxTokens", "timeoutSeconds", "authorizerConfiguration"},
+		"AgentRuntime":             {"description", "protocolConfiguration", "agentRuntimeArtifact", "networkConfiguration", "authorizerConfiguration"},
 	}
 	var x, y map[string]json.RawMessage
 	if json.Unmarshal(a, &x) != nil || json.Unmarshal(b, &y) != nil {
@@ -292,12 +292,33 @@ func unlike(typ string, a, b json.RawMessage) []string {
 	}
 	var out []string
 	for _, m := range members[typ] {
-		mask := func(doc json.RawMessage) []byte { return anARN().ReplaceAll(canonical(doc), []byte("arn")) }
-		if !bytes.Equal(mask(x[m]), mask(y[m])) {
+		if !alike(x[m], y[m]) {
 			out = append(out, m)
 		}
 	}
 	return out
+}
+
+// unguarded are the losses of a gateway that decides otherwise than the source's who may call what. It is there, and may be
+// without a policy engine before its policies are made: to attach one is for a person.
+func unguarded(was, is json.RawMessage) []fidelity.Loss {
+	var out []fidelity.Loss
+	var x, y map[string]json.RawMessage
+	if json.Unmarshal(was, &x) != nil || json.Unmarshal(is, &y) != nil {
+		return nil
+	}
+	for _, m := range []string{"policyEngineConfiguration", "interceptorConfigurations"} {
+		if len(x[m]) > 0 && string(x[m]) != "null" && !alike(x[m], y[m]) {
+			out = append(out, loss("native", fidelity.Dropped, m+" is another one in the target, or none: who may call its tools may be more; a person sets it"))
+		}
+	}
+	return out
+}
+
+// alike tells whether two documents are the same, ARNs aside.
+func alike(a, b json.RawMessage) bool {
+	mask := func(doc json.RawMessage) []byte { return anARN().ReplaceAll(canonical(doc), []byte("arn")) }
+	return bytes.Equal(mask(a), mask(b))
 }
 
 // own are the members of two definitions that a person has given: not ids, dates, states and addresses.

@@ -182,9 +182,9 @@ func (w *writer) placeEngine(ctx context.Context, e *engine, r *pb.Opaque, d *en
 
 var errNotMade = errors.New("agentcore: the service could not make it")
 
-// ready waits until a policy engine or a policy is there.
+// ready waits until a policy engine or a policy is there, as long as for a memory.
 func (w *writer) ready(ctx context.Context, s sort, parent, id string) error {
-	for wait := 100 * time.Millisecond; ; wait = min(2*wait, 5*time.Second) {
+	for wait, end := 100*time.Millisecond, time.Now().Add(w.c.patience); ; wait = min(2*wait, 5*time.Second) {
 		doc, err := w.c.get(ctx, s, parent, id)
 		if err != nil {
 			return err
@@ -195,7 +195,9 @@ func (w *writer) ready(ctx context.Context, s sort, parent, id string) error {
 		case st == "ACTIVE":
 			return nil
 		case strings.HasSuffix(st, "_FAILED"):
-			return errNotMade
+			return fmt.Errorf("%w: %s is %s", errNotMade, s.place(parent, id), st)
+		case time.Now().After(end):
+			return fmt.Errorf("%w: %s is %s for %s", ErrBusy, s.place(parent, id), st, w.c.patience)
 		}
 		if err := sleep(ctx, wait); err != nil {
 			return err
@@ -235,6 +237,7 @@ func (w *writer) policy(ctx context.Context, r *pb.Policy) (replay.Receipt, erro
 	} else {
 		text = u.Policy.Statement
 	}
+	to := map[string]string{}
 	for from, id := range gatewayNames(text) {
 		arn, err := w.gateway(ctx, id)
 		if err != nil {
@@ -243,12 +246,13 @@ func (w *writer) policy(ctx context.Context, r *pb.Policy) (replay.Receipt, erro
 		if arn == "" { // the service asks the gateway whether it has the tools that a policy names
 			return refuse("needs a person: it names gateway " + id + ", and the target has none of its name; make the gateway, and replay again"), nil
 		}
-		if arn != from {
-			text = strings.ReplaceAll(text, from, arn)
+		if to[from] = arn; arn != from {
 			why := "it names the target's gateway of the same name"
 			w.rewritten[r.Meta.Key] = []fidelity.Loss{loss("pattern", fidelity.Transformed, why), loss("scope_key", fidelity.Transformed, why)}
 		}
 	}
+	// All at once: the ARN of one gateway may begin as that of another.
+	text = gatewayARN().ReplaceAllStringFunc(text, func(from string) string { return to[from] })
 	if len(w.rewritten[r.Meta.Key]) > 0 {
 		rc.Losses = append(rc.Losses, loss("text", fidelity.Transformed, "it names the target's gateway of the same name"))
 	}
