@@ -34,6 +34,8 @@ type file struct {
 	head8  []byte  // its first bytes
 	hdr    *header // of weights; nil: it is none, or was refused
 	key    string  // of its Artifact; empty: it has none
+	looked bool    // for secrets
+	leak   string  // member that may be one; empty: none
 }
 
 // maxFiles is how many files a folder has at most.
@@ -78,7 +80,7 @@ func (f *Folder) walk(ctx context.Context) ([]file, error) {
 			return nil
 		}
 		if len(out) >= maxFiles {
-			return fmt.Errorf("more than %d files", maxFiles)
+			return fmt.Errorf("%w: more than %d files: name a folder of fewer models", ErrSchema, maxFiles)
 		}
 		x := file{rel: slash(rel)}
 		x.locate(root, p)
@@ -91,7 +93,15 @@ func (f *Folder) walk(ctx context.Context) ([]file, error) {
 	if len(out) == 0 {
 		return nil, fmt.Errorf("%w: %s is empty", ErrSchema, f.root)
 	}
-	slices.SortFunc(out, func(a, b file) int { return strings.Compare(a.rel, b.rel) })
+	slices.SortStableFunc(out, func(a, b file) int { return strings.Compare(a.rel, b.rel) })
+	seen := map[string]bool{}
+	for i := range out { // two names that are no text may be one as text
+		for n, rel := 2, out[i].rel; seen[out[i].rel]; n++ {
+			out[i].rel = fmt.Sprintf("%s (%d)", rel, n)
+		}
+		seen[out[i].rel] = true
+	}
+	slices.SortStableFunc(out, func(a, b file) int { return strings.Compare(a.rel, b.rel) })
 	return out, nil
 }
 
@@ -209,7 +219,7 @@ func (r *reading) file(ctx context.Context, x *file) error {
 	if pickled(x.rel) || x.pickle() {
 		return gap(pb.Gap_REASON_REFUSED, whyPickle+"; sha256 "+sum)
 	}
-	if err := x.header(); err != nil && errors.Is(err, errHeader) {
+	if err := r.header(x); err != nil && errors.Is(err, errHeader) {
 		return gap(pb.Gap_REASON_CORRUPT, err.Error()+"; sha256 "+sum)
 	} else if err != nil {
 		return err
@@ -260,6 +270,26 @@ func (r *reading) file(ctx context.Context, x *file) error {
 	return r.out.Err()
 }
 
+// header reads the header of x once for all files of the same bytes: it may be a hundred megabytes, and links to it many.
+func (r *reading) header(x *file) error {
+	at := parsed{x.sum, strings.ToLower(path.Ext(x.rel))}
+	if had, ok := r.parsed[at]; ok {
+		x.hdr = had
+		return nil
+	}
+	err := x.header()
+	if err == nil {
+		r.parsed[at] = x.hdr
+	}
+	return err
+}
+
+// parsed is what a header is read by.
+type parsed struct {
+	sum [32]byte
+	ext string
+}
+
 // header reads the header of weights, by name or by the first bytes.
 func (x *file) header() error {
 	var read func(io.Reader, int64) (*header, error)
@@ -283,48 +313,4 @@ func (x *file) header() error {
 		return nil // it only looked like one
 	}
 	return err
-}
-
-// secret names a member of a document that may open something; empty: none does. Tools write such
-// members into their arguments, most with a placeholder.
-func (r *reading) secret(x *file) string {
-	if path.Ext(x.rel) != ".json" || x.size > maxDocument {
-		return ""
-	}
-	b, err := x.head(x.size)
-	if err != nil {
-		return ""
-	}
-	var v any
-	if decode(b, &v) != nil {
-		return ""
-	}
-	return secretIn(v, 0)
-}
-
-func secretIn(v any, depth int) string {
-	if depth > 20 {
-		return ""
-	}
-	switch v := v.(type) {
-	case []any:
-		for _, x := range v {
-			if s := secretIn(x, depth+1); s != "" {
-				return s
-			}
-		}
-	case map[string]any:
-		for k, x := range v {
-			switch strings.ToLower(k) {
-			case "hub_token", "push_to_hub_token", "api_key", "apikey", "secret", "password", "access_token", "auth_token", "authorization":
-				if s, ok := x.(string); ok && s != "" && !strings.HasPrefix(s, "<") {
-					return k
-				}
-			}
-			if s := secretIn(x, depth+1); s != "" {
-				return s
-			}
-		}
-	}
-	return ""
 }

@@ -3,7 +3,6 @@ package weights
 import (
 	"crypto/sha256"
 	"encoding/hex"
-	"encoding/json"
 	"fmt"
 	"maps"
 	"path"
@@ -90,16 +89,7 @@ func (r *reading) models() error {
 	if r.lacking > 0 && !gone("further parts of models", fmt.Sprintf("beyond %d that are named: they are spoken of, and not here", maxMissing), r.lacking) {
 		return r.out.Err()
 	}
-	adapters := map[string][]string{} // by the name of the base
-	for _, m := range ms {
-		if m.adapter != nil && m.adapter.Base != "" {
-			for _, x := range m.files {
-				if x.hdr != nil {
-					adapters[m.adapter.Base] = append(adapters[m.adapter.Base], x.key)
-				}
-			}
-		}
-	}
+	adapters := adaptersOf(ms)
 	seen := map[string]bool{}
 	for _, m := range ms {
 		rec := r.record(m)
@@ -108,7 +98,7 @@ func (r *reading) models() error {
 		}
 		seen[rec.Meta.Key] = true
 		if m.adapter == nil {
-			rec.AdapterKeys = adapters[m.id]
+			rec.AdapterKeys = adapters[m]
 			r.named[m.id] = append(r.named[m.id], base{rec.Meta.Key, slices.Clone(rec.Digest), m})
 		}
 		if !r.out.Put(rec) {
@@ -155,6 +145,8 @@ func (r *reading) inFolder(dir string, files []*file) []*model {
 	}
 	for _, stem := range slices.Sorted(maps.Keys(byGGUF)) {
 		m := &model{dir: dir, files: byGGUF[stem]}
+		r.splits(m)
+		m.adapter = adapterIn(m.files[0].hdr)
 		switch r.name(m); {
 		case dir == ".":
 			m.id = stem
@@ -176,9 +168,13 @@ func (r *reading) name(m *model) {
 			m.id += "/" + part
 		}
 		m.version = parts[at+2]
-		refs := path.Join(strings.Join(parts[:at+1], "/"), "refs")
-		for _, rel := range r.order {
-			if x, ref := r.files[rel], strings.TrimPrefix(rel, refs+"/"); x.key != "" && ref != rel && x.size < 200 { // also pr/1
+		refs := path.Join(strings.Join(parts[:at+1], "/"), "refs") + "/"
+		first, _ := slices.BinarySearch(r.order, refs) // a cache may have many models
+		for _, rel := range r.order[first:] {
+			if !strings.HasPrefix(rel, refs) {
+				break
+			}
+			if x, ref := r.files[rel], rel[len(refs):]; x.key != "" && x.size < 200 { // also pr/1
 				if b, err := x.head(x.size); err == nil && strings.TrimSpace(string(b)) == m.version {
 					m.label("ref", ref)
 				}
@@ -306,9 +302,7 @@ func (r *reading) record(m *model) *pb.Model {
 		m.label("weights", map[bool]string{true: "archived", false: "referenced, not archived"}[r.f.all])
 	}
 	if len(m.params) > 0 {
-		if b, err := json.Marshal(m.params); err == nil {
-			rec.Parameters = r.asData("parameters "+rec.Meta.Key, b)
-		}
+		rec.Parameters = r.asData("parameters "+rec.Meta.Key, m.params)
 	}
 	m.label("version", m.version)
 	if a := m.adapter; a != nil {
@@ -339,17 +333,50 @@ type base struct {
 // bases are the models of this folder that an adapter names, by id or by path, and by revision where it says one.
 func (r *reading) bases(a *adapter) []base {
 	bs := r.named[a.Base]
-	if len(bs) == 0 && (path.IsAbs(slash(a.Base)) || strings.HasPrefix(a.Base, ".")) {
+	if len(bs) == 0 && a.isPath() {
 		bs = r.named[path.Base(slash(a.Base))]
-	}
-	if a.Revision == "" {
-		return bs
 	}
 	var out []base
 	for _, b := range bs {
-		ref := func(l *pb.Label) bool { return l.Name == "ref" && l.Value == a.Revision }
-		if b.of.version == "" || b.of.version == a.Revision || slices.ContainsFunc(b.of.labels, ref) {
+		if a.means(b.of) {
 			out = append(out, b)
+		}
+	}
+	return out
+}
+
+// isPath tells whether the base is a folder, and not a name.
+func (a *adapter) isPath() bool { return path.IsAbs(slash(a.Base)) || strings.HasPrefix(a.Base, ".") }
+
+// means tells whether a model that has the base's name is of the revision that is wanted.
+func (a *adapter) means(m *model) bool {
+	ref := func(l *pb.Label) bool { return l.Name == "ref" && l.Value == a.Revision }
+	return a.Revision == "" || m.version == "" || m.version == a.Revision || slices.ContainsFunc(m.labels, ref)
+}
+
+// adaptersOf are the keys of the adapters' files, by the model that they are of, where that is known to be one.
+func adaptersOf(ms []*model) map[*model][]string {
+	named := map[string][]*model{}
+	for _, m := range ms {
+		if m.adapter == nil {
+			named[m.id] = append(named[m.id], m)
+		}
+	}
+	out := map[*model][]string{}
+	for _, m := range ms {
+		a := m.adapter
+		if a == nil || a.Base == "" {
+			continue
+		}
+		bs := named[a.Base]
+		if len(bs) == 0 && a.isPath() {
+			bs = named[path.Base(slash(a.Base))]
+		}
+		bs = slices.DeleteFunc(slices.Clone(bs), func(b *model) bool { return !a.means(b) })
+		for _, x := range m.files {
+			if x.hdr != nil && len(bs) == 1 {
+				out[bs[0]] = append(out[bs[0]], x.key)
+			}
 		}
 	}
 	return out

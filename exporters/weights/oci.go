@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"maps"
 	"path"
+	"slices"
 	"strings"
 
 	pb "github.com/exitramp/exitramp/proto/exitramp/v1"
@@ -111,7 +112,7 @@ func (r *reading) parts(one *model, m *manifest) {
 	if c := r.blob(dir, m.Config); c != nil {
 		one.files = append(one.files, c)
 		var v map[string]any
-		if c.json(&v) {
+		if c.json(&v) && r.secret(c) == "" {
 			one.params["config"] = v
 		}
 	}
@@ -122,7 +123,9 @@ func (r *reading) parts(one *model, m *manifest) {
 			name = l.Annotations[pathAnnotation]
 		}
 		if y := r.blob(dir, l); y != nil {
-			one.files = append(one.files, y)
+			if _, again := names[y.rel]; !again && !slices.Contains(one.files[:min(2, len(one.files))], y) { // manifest and config
+				one.files = append(one.files, y)
+			}
 			if name == "" { // Ollama says what a layer is by its type alone
 				name = l.MediaType
 			}

@@ -60,17 +60,10 @@ func (r *reading) job(x *file, beside []*file) *model {
 		find("result_file", id)
 	}
 	for _, y := range beside {
-		var l struct {
-			Object string `json:"object"`
-			Data   []struct {
-				Object string `json:"object"`
-				Job    string `json:"fine_tuning_job_id"`
-			} `json:"data"`
-		}
-		if y == x || path.Ext(y.rel) != ".json" || !y.json(&l) || l.Object != "list" || len(l.Data) == 0 {
+		if y == x || path.Ext(y.rel) != ".json" {
 			continue
 		}
-		switch l.Data[0].Object {
+		switch l := r.list(y); l.Object {
 		case "fine_tuning.job.event":
 			// An event does not name its job: a list beside one job is of it, and its name may say more.
 			if !strings.Contains(y.rel, "ftjob-") || strings.Contains(y.rel, j.ID) {
@@ -78,11 +71,34 @@ func (r *reading) job(x *file, beside []*file) *model {
 				m.label("events", y.key)
 			}
 		case "fine_tuning.job.checkpoint":
-			if l.Data[0].Job == j.ID {
+			if l.Job == j.ID {
 				m.files = append(m.files, y)
 				m.label("checkpoints", y.key)
 			}
 		}
 	}
 	return m
+}
+
+// listed is what the first element of a list is, and of which job.
+type listed struct {
+	Object string `json:"object"`
+	Job    string `json:"fine_tuning_job_id"`
+}
+
+// list is what y is a list of; empty: it is none. It is read once, though there may be many jobs beside it.
+func (r *reading) list(y *file) listed {
+	if l, ok := r.lists[y]; ok {
+		return l
+	}
+	var l struct {
+		Object string   `json:"object"`
+		Data   []listed `json:"data"`
+	}
+	var out listed
+	if y.json(&l) && l.Object == "list" && len(l.Data) > 0 {
+		out = l.Data[0]
+	}
+	r.lists[y] = out
+	return out
 }

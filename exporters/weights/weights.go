@@ -15,6 +15,7 @@ package weights
 import (
 	"bytes"
 	"context"
+	"encoding/json"
 	"errors"
 	"fmt"
 	"io"
@@ -114,12 +115,14 @@ type reading struct {
 	files   map[string]*file // by rel
 	order   []string
 	digest  map[string]digest   // by where a file really is
-	made    map[string][]byte   // blobs that are made: by id
+	made    map[string]any      // blobs that are made, anew when they are opened: by id
+	parsed  map[parsed]*header  // nil: it is none
 	named   map[string][]base   // by id; adapters are not in it
 	headers map[[32]byte]string // keys of the Artifacts that hold a header, by the digest of the file
 	missing map[string]string   // files that a document names and that are not there, and why one says so
 	lacking uint64              // more of them
 	unread  map[string]unread   // documents that are not what they should be
+	lists   map[*file]listed    // documents that are lists, beside a fine-tuning job
 }
 
 // Records reads the folder.
@@ -130,7 +133,7 @@ func (f *Folder) Records(ctx context.Context, opts *agentstate.ReadOptions) iter
 			out.Fail(fmt.Errorf("weights: %w", agentstate.ErrCursor))
 			return
 		}
-		r := &reading{f: f, out: out, files: map[string]*file{}, digest: map[string]digest{}, made: map[string][]byte{}, named: map[string][]base{}, headers: map[[32]byte]string{}, missing: map[string]string{}, unread: map[string]unread{}}
+		r := &reading{f: f, out: out, files: map[string]*file{}, digest: map[string]digest{}, made: map[string]any{}, parsed: map[parsed]*header{}, named: map[string][]base{}, headers: map[[32]byte]string{}, missing: map[string]string{}, unread: map[string]unread{}, lists: map[*file]listed{}}
 		f.mu.Lock()
 		f.reading = r
 		f.mu.Unlock()
@@ -190,7 +193,11 @@ func (f *Folder) OpenBlob(_ context.Context, b *pb.Blob) (io.ReadCloser, error) 
 		return nil, fmt.Errorf("%w: blob %s: its stream has ended", agentstate.ErrNotFound, b.GetId())
 	}
 	if made, ok := r.made[b.GetId()]; ok {
-		return io.NopCloser(bytes.NewReader(made)), nil
+		doc, err := json.Marshal(made)
+		if err != nil {
+			return nil, fmt.Errorf("weights: blob %s: %w", b.GetId(), err)
+		}
+		return io.NopCloser(bytes.NewReader(doc)), nil
 	}
 	var n int64
 	form, rel, _ := strings.Cut(b.GetId(), " ")
@@ -220,12 +227,16 @@ func (r *reading) bytesOf(x *file, n int64, media string) (*pb.Data, error) {
 	return agentstate.Inline(media, b), nil
 }
 
-// asData is b as Data under a name of its own.
-func (r *reading) asData(id string, b []byte) *pb.Data {
+// asData is v as Data under a name of its own. What is long is not held: models have megabytes of it.
+func (r *reading) asData(id string, v any) *pb.Data {
+	b, err := json.Marshal(v)
+	if err != nil {
+		return nil
+	}
 	if len(b) <= agentstate.SpillSize {
 		return agentstate.Inline("application/json", b)
 	}
-	r.made[id] = b
+	r.made[id] = v
 	return &pb.Data{MediaType: "application/json", Body: &pb.Data_Blob{Blob: &pb.Blob{Id: id}}}
 }
 
