@@ -3,6 +3,8 @@ package cassette
 import (
 	"cmp"
 	"encoding/json"
+	"maps"
+	"slices"
 
 	"github.com/exitramp/exitramp/context/harness"
 	pb "github.com/exitramp/exitramp/proto/exitramp/v1"
@@ -233,6 +235,11 @@ func (c chatAPI) stream(w *eventWriter, q *request, a *answer) {
 			}
 			chunk(i, map[string]any{name: m[name]}, logprobs, nil)
 			logprobs = nil
+		}
+		for _, name := range slices.Sorted(maps.Keys(m)) {
+			if !chatOwn(name) && m[name] != nil {
+				chunk(i, map[string]any{name: m[name]}, nil, nil)
+			}
 		}
 		if calls, ok := m["tool_calls"].([]any); ok && len(calls) > 0 {
 			for n, x := range calls {

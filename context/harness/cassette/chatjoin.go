@@ -1,12 +1,51 @@
 package cassette
 
 import (
+	"bytes"
 	"encoding/json"
+	"maps"
 	"slices"
 )
 
 // chatThought are the members in which servers of this API give a model's thought. OpenAI's has none.
 func chatThought() []string { return []string{"reasoning_content", "reasoning"} }
+
+// chatOwn tells whether a member of a message is one that is known here.
+func chatOwn(name string) bool {
+	return slices.Contains(append(chatThought(), "role", "content", "refusal", "function_call", "tool_calls"), name)
+}
+
+// joined is a member that is not known here with one more piece: lists and texts go on, and so do the texts of a sound.
+func joined(was any, raw json.RawMessage) any {
+	var more any
+	d := json.NewDecoder(bytes.NewReader(raw))
+	d.UseNumber()
+	if d.Decode(&more) != nil || more == nil {
+		return was
+	}
+	switch more := more.(type) {
+	case []any:
+		list, _ := was.([]any)
+		return append(list, more...)
+	case string:
+		s, _ := was.(string)
+		return s + more
+	case map[string]any:
+		m, ok := was.(map[string]any)
+		if !ok {
+			return more
+		}
+		for k, v := range more {
+			s, isText := v.(string)
+			if before, ok := m[k].(string); ok && isText && (k == "data" || k == "transcript") {
+				v = before + s
+			}
+			m[k] = v
+		}
+		return m
+	}
+	return more
+}
 
 // A chatDelta is a piece of a choice.
 type chatDelta struct {
@@ -25,6 +64,7 @@ type joinedChoice struct {
 	calls    []chatCall
 	function *chatFunction
 	logprobs map[string][]json.RawMessage
+	more     map[string]any // other members: sources, pictures, sound
 	reason   any
 }
 
@@ -33,7 +73,7 @@ func (j *chatJoiner) add(d *chatDelta) bool {
 	n := slices.IndexFunc(j.choices, func(c *joinedChoice) bool { return c.index == d.Index })
 	if n < 0 {
 		n = len(j.choices)
-		j.choices = append(j.choices, &joinedChoice{index: d.Index, texts: map[string]string{}, logprobs: map[string][]json.RawMessage{}})
+		j.choices = append(j.choices, &joinedChoice{index: d.Index, texts: map[string]string{}, logprobs: map[string][]json.RawMessage{}, more: map[string]any{}})
 	}
 	c := j.choices[n]
 	for _, name := range append(chatThought(), "content", "refusal") {
@@ -54,6 +94,14 @@ func (j *chatJoiner) add(d *chatDelta) bool {
 	_ = json.Unmarshal(d.Delta["tool_calls"], &calls)
 	for i := range calls {
 		c.call(&calls[i])
+	}
+	for name, raw := range d.Delta {
+		if chatOwn(name) {
+			continue
+		}
+		if v := joined(c.more[name], raw); v != nil {
+			c.more[name] = v
+		}
 	}
 	for name, raw := range d.Logprobs {
 		var list []json.RawMessage
@@ -90,6 +138,7 @@ func (c *joinedChoice) call(d *chatCall) {
 // whole is the choice as it is where it is not streamed.
 func (c *joinedChoice) whole() map[string]any {
 	m := map[string]any{"role": "assistant", "content": nil, "refusal": nil}
+	maps.Copy(m, c.more)
 	for name, s := range c.texts {
 		if s != "" {
 			m[name] = s

@@ -289,7 +289,11 @@ func (m messagesAPI) stream(w *eventWriter, _ *request, a *answer) {
 		send("content_block_start", map[string]any{"index": i, "content_block": empty})
 		switch {
 		case b["input"] != nil:
-			delta("input_json_delta", "partial_json", string(harness.Encode(b["input"])))
+			input, broken := b["input"].(string) // as it was said, up to where it broke off
+			if !broken {
+				input = string(harness.Encode(b["input"]))
+			}
+			delta("input_json_delta", "partial_json", input)
 		case b["type"] == "text":
 			delta("text_delta", "text", b["text"])
 		case b["type"] == "thinking":
