@@ -53,6 +53,9 @@ func (d *dump) file(name string, b []byte) {
 
 func (d *dump) walk(name string, raw jsonvalue.Value, depth int) {
 	if depth > maxDepth {
+		if raw.IsList() || raw.IsObject() {
+			d.deep(name)
+		}
 		return
 	}
 	if raw.IsList() {
@@ -79,6 +82,15 @@ func (d *dump) walk(name string, raw jsonvalue.Value, depth int) {
 	default:
 		raw.Members(func(_ []byte, v jsonvalue.Value) { d.walk(name, v, depth+1) })
 	}
+}
+
+// deep notes, once a file, that something in it is not looked at.
+func (d *dump) deep(name string) {
+	detail := fmt.Sprintf("what stands deeper than %d lists and objects is not looked at: dump the API's answers as they come", maxDepth)
+	if n := len(d.damaged); n > 0 && d.damaged[n-1].Place == name && d.damaged[n-1].Detail == detail {
+		return
+	}
+	d.damaged = append(d.damaged, &pb.Gap{Kind: "testrun", Place: name, Reason: pb.Gap_REASON_LIMIT, Detail: detail})
 }
 
 // put takes an object once. Of two that differ the first is kept and the other is named.
