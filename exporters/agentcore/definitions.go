@@ -188,14 +188,14 @@ func (r *reading) policy(engine, id string, doc json.RawMessage) error {
 	if err := object("GetPolicy", doc, &d); err != nil {
 		return err
 	}
-	p := &pb.Policy{Meta: agentstate.Meta("policy", native("Policy", doc), engine, id), Name: d.Name, Language: "cedar", Enforced: d.EnforcementMode != "LOG_ONLY" && d.Status == "ACTIVE"}
+	p := &pb.Policy{Meta: agentstate.Meta("policy", native("Policy", doc), engine, id), Name: d.Name, Enforced: d.EnforcementMode != "LOG_ONLY" && d.Status == "ACTIVE"}
 	p.Meta.CreatedUnixNano, p.Meta.UpdatedUnixNano = nanos(d.CreatedAt), nanos(d.UpdatedAt)
 	text := ""
 	switch {
 	case d.Definition.Cedar != nil:
-		text = d.Definition.Cedar.Statement
-	case d.Definition.Policy != nil:
-		text = d.Definition.Policy.Statement
+		p.Language, text = "cedar", d.Definition.Cedar.Statement
+	case d.Definition.Policy != nil: // Cedar, and more: conditions of time, guardrails
+		p.Language, text = "dogwood", d.Definition.Policy.Statement
 	}
 	if text != "" {
 		p.Text = agentstate.Inline("text/plain", []byte(text))
@@ -219,7 +219,7 @@ func grant(p *pb.Policy, text string) *pb.ToolGrant {
 		return nil
 	}
 	_, parts := agentstate.SplitKey(p.Meta.Key)
-	g := &pb.ToolGrant{Meta: agentstate.Meta("toolgrant", nil, parts...), PolicyKey: p.Meta.Key, PatternDialect: "cedar", Pattern: strings.TrimSpace(text), Enabled: p.Enforced,
+	g := &pb.ToolGrant{Meta: agentstate.Meta("toolgrant", nil, parts...), PolicyKey: p.Meta.Key, PatternDialect: p.Language, Pattern: strings.TrimSpace(text), Enabled: p.Enforced,
 		Effect: pb.ToolGrant_EFFECT_ALLOW, ApprovalMode: pb.ToolGrant_APPROVAL_MODE_NEVER}
 	g.Meta.ViewOfKeys = []string{p.Meta.Key}
 	if m[1] == "forbid" {
