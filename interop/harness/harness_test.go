@@ -125,6 +125,34 @@ func TestOffline(t *testing.T) {
 	}
 }
 
+// A model that calls several tools at once is played so, streamed or not, whatever API or program asks.
+func TestParallelCallsOffline(t *testing.T) {
+	for _, program := range []string{"langgraph_agent.py", "openai_agent.py"} {
+		for _, api := range []string{"chat", "responses"} {
+			archive := filepath.Join(t.TempDir(), "c.ctxa")
+			cmd := func(stream string) []string {
+				return []string{python(t), "python/" + program, api, stream, "Where are A-1041 and A-1042?"}
+			}
+			url, stop := model(t)
+			live := must(t, "", nil, exitramp(), append([]string{"record", "--upstream", url, "-o", archive, "--"}, cmd("stream")...)...)
+			stop()
+			said, _, _ := strings.Cut(live.out, "model 1 ")
+			if !strings.Contains(said, "Order status: in transit, unknown.") {
+				t.Fatalf("%s over %s: %s%s", program, api, live.out, live.err)
+			}
+			for _, stream := range []string{"stream", "plain"} {
+				if off := play(t, archive, nil, cmd(stream)...); off.code != 0 || off.out != said {
+					t.Errorf("%s over %s, %s: exit code %d; with the model\n%s\nwithout it\n%s%s", program, api, stream, off.code, said, off.out, off.err)
+				}
+				across := play(t, archive, nil, python(t), "python/anthropic_agent.py", stream, "Where are A-1041 and A-1042?")
+				if across.code != 0 || across.out != "end_turn Order status: in transit, unknown.\n" {
+					t.Errorf("%s over %s, then Anthropic's SDK, %s: exit code %d\n%s%s", program, api, stream, across.code, across.out, across.err)
+				}
+			}
+		}
+	}
+}
+
 // A real program that embeds runs without its model; vectors of another model it does not get.
 func TestEmbeddingsOffline(t *testing.T) {
 	archive := filepath.Join(t.TempDir(), "c.ctxa")

@@ -14,17 +14,16 @@ KEY = "Bearer canary-4711"  # what is not recorded
 
 
 def think(turns):
-    """turns are (role, text) with the role tool for results. Returns a text, or an order to look up."""
+    """turns are (role, text) with the role tool for results. Returns a text, or the orders to look up."""
     role, text = turns[-1]
     if role == "tool":
-        return "Order status: " + json.loads(text)["status"] + ".", None
+        results = [t for r, t in turns[max(i for i, (r, _) in enumerate(turns) if r not in ("tool", "assistant")) + 1 :] if r == "tool"]
+        return "Order status: " + ", ".join(json.loads(t)["status"] for t in results) + ".", None
     earlier = [m for r, t in turns[:-1] if r != "system" for m in re.findall(r"A-\d+", t)]
     if "Which order" in text:
         return ("You asked about " + earlier[0] + "." if earlier else "I do not know."), None
-    order = re.search(r"A-\d+", text)
-    if order:
-        return None, order.group()
-    return "Hello.", None
+    orders = re.findall(r"A-\d+", text)
+    return (None, orders) if orders else ("Hello.", None)
 
 
 def text_of(content):
@@ -35,12 +34,11 @@ def text_of(content):
 
 def chat(body):
     turns = [(m["role"], text_of(m.get("content"))) for m in body["messages"]]
-    text, order = think(turns)
+    text, orders = think(turns)
     message = {"role": "assistant", "content": text}
-    if order:
-        call = {"id": "call_" + order, "type": "function", "function": {"name": "lookup_order", "arguments": json.dumps({"order_id": order})}}
-        message["tool_calls"] = [call]
-    finish = "tool_calls" if order else "stop"
+    if orders:
+        message["tool_calls"] = [{"id": "call_" + o, "type": "function", "function": {"name": "lookup_order", "arguments": json.dumps({"order_id": o})}} for o in orders]
+    finish = "tool_calls" if orders else "stop"
     name = f"chat-{len(turns)}"  # runtimes tell messages apart by it
     whole = {"id": name, "object": "chat.completion", "created": 1, "model": "fixed-2026-11", "usage": {"prompt_tokens": 5, "completion_tokens": 2, "total_tokens": 7}}
     if not body.get("stream"):
@@ -66,21 +64,27 @@ def responses(body):
             turns.append(("tool", it["output"]))
         elif it.get("type") in (None, "message"):
             turns.append((it["role"], text_of(it["content"])))
-    text, order = think(turns)
-    if order:
-        item = {"type": "function_call", "id": f"fc_{len(turns)}", "call_id": "call_" + order, "name": "lookup_order", "arguments": json.dumps({"order_id": order}), "status": "completed"}
+    text, orders = think(turns)
+    if orders:
+        items = [
+            {"type": "function_call", "id": f"fc_{len(turns)}_{i}", "call_id": "call_" + o, "name": "lookup_order", "arguments": json.dumps({"order_id": o}), "status": "completed"}
+            for i, o in enumerate(orders)
+        ]
     else:
-        item = {"type": "message", "id": f"msg_{len(turns)}", "role": "assistant", "status": "completed", "content": [{"type": "output_text", "text": text, "annotations": []}]}
+        items = [{"type": "message", "id": f"msg_{len(turns)}", "role": "assistant", "status": "completed", "content": [{"type": "output_text", "text": text, "annotations": []}]}]
     whole = {
-        "id": f"resp_{len(turns)}", "object": "response", "created_at": 1, "status": "completed", "model": "fixed-2026-11", "output": [item], "parallel_tool_calls": True, "tool_choice": "auto", "tools": [],
+        "id": f"resp_{len(turns)}", "object": "response", "created_at": 1, "status": "completed", "model": "fixed-2026-11", "output": items, "parallel_tool_calls": True, "tool_choice": "auto", "tools": [],
         "usage": {"input_tokens": 5, "output_tokens": 2, "total_tokens": 7, "input_tokens_details": {"cached_tokens": 0, "cache_write_tokens": 0}, "output_tokens_details": {"reasoning_tokens": 0}},
     }
     if not body.get("stream"):
         return [whole]
-    out = [{"type": "response.created", "response": dict(whole, output=[], status="in_progress")}, {"type": "response.output_item.added", "output_index": 0, "item": item}]
-    if not order:
-        out.append({"type": "response.output_text.delta", "item_id": item["id"], "output_index": 0, "content_index": 0, "delta": text, "logprobs": []})
-    out += [{"type": "response.output_item.done", "output_index": 0, "item": item}, {"type": "response.completed", "response": whole}]
+    out = [{"type": "response.created", "response": dict(whole, output=[], status="in_progress")}]
+    for i, item in enumerate(items):
+        out.append({"type": "response.output_item.added", "output_index": i, "item": item})
+        if not orders:
+            out.append({"type": "response.output_text.delta", "item_id": item["id"], "output_index": i, "content_index": 0, "delta": text, "logprobs": []})
+        out.append({"type": "response.output_item.done", "output_index": i, "item": item})
+    out.append({"type": "response.completed", "response": whole})
     return [dict(e, sequence_number=i) for i, e in enumerate(out)]
 
 
