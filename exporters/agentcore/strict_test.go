@@ -243,7 +243,7 @@ func TestNeverReady(t *testing.T) {
 	}
 	x := wr.(*writer)
 	x.c.patience = 300 * time.Millisecond
-	err = x.ready(t.Context(), x.sort("PolicyEngine"), "", "rules-abcdefghij")
+	_, err = x.ready(t.Context(), x.sort("PolicyEngine"), "", "rules-abcdefghij")
 	if err == nil || !strings.Contains(err.Error(), "PolicyEngine/rules-abcdefghij is CREATING for 300ms") {
 		t.Error(err)
 	}
@@ -320,5 +320,26 @@ func TestLanguagesOfPolicies(t *testing.T) {
 		if grants != want.grants {
 			t.Errorf("%s: %d grants", name, grants)
 		}
+	}
+}
+
+// An endpoint that knows no modes makes a policy that decides: it is taken away again.
+func TestPolicyThatWouldDecide(t *testing.T) {
+	t.Parallel()
+	st, _ := read(t, firm(t).service(""))
+	fake := target(t, agentcorefake.Options{}, true)
+	dst := fake.behind(t, odd{change: func(_ string, doc map[string]any) {
+		if doc["policyId"] != nil {
+			delete(doc, "enforcementMode")
+		}
+	}})
+	got, _ := approved(t, dst.service(""), st)
+	for key, rc := range got {
+		if agentstate.KindOfKey(key) == "policy" && strings.Contains(key, "rules-") && (rc.Action != replay.Refused || !strings.Contains(rc.Why, "taken away again")) {
+			t.Errorf("%s: %s %s", key, rc.Action, rc.Why)
+		}
+	}
+	if left := fake.policies(t); len(left) > 0 {
+		t.Errorf("left: %v", left)
 	}
 }

@@ -135,7 +135,7 @@ func (w *writer) placeEngine(ctx context.Context, e *engine, r *pb.Opaque, d *en
 			if made.ID == "" {
 				return fmt.Errorf("%w: CreatePolicyEngine: no id", ErrSchema)
 			}
-			if err := w.ready(ctx, w.sort("PolicyEngine"), "", made.ID); err != nil {
+			if _, err := w.ready(ctx, w.sort("PolicyEngine"), "", made.ID); err != nil {
 				return err
 			}
 			e.id, rc.Target = made.ID, engineKey(made.ID)
@@ -182,25 +182,25 @@ func (w *writer) placeEngine(ctx context.Context, e *engine, r *pb.Opaque, d *en
 
 var errNotMade = errors.New("agentcore: the service could not make it")
 
-// ready waits until a policy engine or a policy is there, as long as for a memory.
-func (w *writer) ready(ctx context.Context, s sort, parent, id string) error {
+// ready waits until a policy engine or a policy is there, as long as for a memory, and gives what it is then.
+func (w *writer) ready(ctx context.Context, s sort, parent, id string) (json.RawMessage, error) {
 	for wait, end := 100*time.Millisecond, time.Now().Add(w.c.patience); ; wait = min(2*wait, 5*time.Second) {
 		doc, err := w.c.get(ctx, s, parent, id)
 		if err != nil {
-			return err
+			return nil, err
 		}
 		switch st, err := field(doc, "status"); {
 		case err != nil:
-			return err
+			return nil, err
 		case st == "ACTIVE":
-			return nil
+			return doc, nil
 		case strings.HasSuffix(st, "_FAILED"):
-			return fmt.Errorf("%w: %s is %s", errNotMade, s.place(parent, id), st)
+			return nil, fmt.Errorf("%w: %s is %s", errNotMade, s.place(parent, id), st)
 		case time.Now().After(end):
-			return fmt.Errorf("%w: %s is %s for %s", ErrBusy, s.place(parent, id), st, w.c.patience)
+			return nil, fmt.Errorf("%w: %s is %s for %s", ErrBusy, s.place(parent, id), st, w.c.patience)
 		}
 		if err := sleep(ctx, wait); err != nil {
-			return err
+			return nil, err
 		}
 	}
 }
@@ -335,14 +335,25 @@ func (w *writer) makePolicy(ctx context.Context, e *engine, r *pb.Policy, d *pol
 	if err := object("CreatePolicy", b, &made); err != nil {
 		return rc, err
 	}
-	switch err := w.ready(ctx, w.sort("Policy"), e.id, made.ID); {
+	doc, err := w.ready(ctx, w.sort("Policy"), e.id, made.ID)
+	var is policyDoc
+	if err == nil {
+		err = object("GetPolicy", doc, &is)
+	}
+	why := ""
+	switch {
 	case errors.Is(err, errNotMade):
+		why = "the service finds it not valid here: it may name tools or a gateway that the target has not"
+	case err != nil:
+		return rc, err
+	case is.Mode != string(types.EnforcementModeLogOnly): // an endpoint of before there were modes takes no notice of the one that is asked for
+		why = "the service does not say that it only logs, and it would decide: it was taken away again; a person makes it"
+	}
+	if why != "" {
 		if err := w.c.deletePolicy(ctx, e.id, made.ID); err != nil {
 			return rc, err
 		}
-		return refuse("the service finds it not valid here: it may name tools or a gateway that the target has not"), nil
-	case err != nil:
-		return rc, err
+		return refuse(why), nil
 	}
 	rc.Target, rc.Version = agentstate.Key("policy", e.id, made.ID), made.version()
 	if e.policies != nil {
