@@ -4,11 +4,9 @@ import (
 	"context"
 	"encoding/json"
 	"fmt"
-	"io"
 	"maps"
 	"net/http"
 	"slices"
-	"strconv"
 	"strings"
 
 	"github.com/exitramp/exitramp/context/agentstate"
@@ -152,9 +150,8 @@ func (r *embeddingReply) write(q *embeddingRequest) (any, bool) {
 // embed answers a request for embeddings.
 func (p *Player) embed(w http.ResponseWriter, r *http.Request) {
 	api := embeddingsAPI{}
-	body, err := io.ReadAll(http.MaxBytesReader(w, r.Body, maxBody))
-	if err != nil {
-		fail(w, api, http.StatusRequestEntityTooLarge, "a request of more than "+strconv.Itoa(maxBody)+" bytes")
+	body, ok := bodyOf(w, r, api)
+	if !ok {
 		return
 	}
 	refuse := func(differs ...string) {
@@ -172,8 +169,8 @@ func (p *Player) embed(w http.ResponseWriter, r *http.Request) {
 		refuse(differs...)
 		return
 	}
-	out, ok := found.write(q)
-	if !ok {
+	out, said := found.write(q)
+	if !said {
 		refuse("a number of a vector is none of JSON: ask for encoding_format base64")
 		return
 	}

@@ -208,9 +208,8 @@ func (p *Player) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 		reply404(w)
 		return
 	}
-	body, err := io.ReadAll(http.MaxBytesReader(w, r.Body, maxBody))
-	if err != nil {
-		fail(w, api, http.StatusRequestEntityTooLarge, "a request of more than "+strconv.Itoa(maxBody)+" bytes")
+	body, ok := bodyOf(w, r, api)
+	if !ok {
 		return
 	}
 	refuse := func(m Miss) {
@@ -226,8 +225,8 @@ func (p *Player) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 		refuse(Miss{What: what, Differs: []string{q.Beyond}})
 		return
 	}
-	after, ok := p.threads.get(q.Previous)
-	if !ok {
+	after, known := p.threads.get(q.Previous)
+	if !known {
 		refuse(Miss{What: what, Differs: []string{"the answer that it goes on from was not given here"}})
 		return
 	}
@@ -255,7 +254,11 @@ func (p *Player) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 		found.failed.fail(w, api, q.Stream)
 		return
 	}
-	// The same answer has the same id whenever it is played: runtimes tell messages apart by it.
+	p.give(w, api, q, found, items)
+}
+
+// give says an answer. The same answer has the same id whenever it is played: runtimes tell messages apart by it.
+func (p *Player) give(w http.ResponseWriter, api api, q *request, found *reply, items []item) {
 	a := &answer{}
 	if found.own != nil {
 		*a = *found.own
@@ -273,6 +276,15 @@ func (p *Player) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	w.Header().Set("Content-Type", "text/event-stream")
 	w.Header().Set("Cache-Control", "no-store")
 	api.stream(&eventWriter{w: w}, q, a)
+}
+
+// bodyOf is what is asked; false: it is too long, and that was answered.
+func bodyOf(w http.ResponseWriter, r *http.Request, api api) ([]byte, bool) {
+	body, err := io.ReadAll(http.MaxBytesReader(w, r.Body, maxBody))
+	if err != nil {
+		fail(w, api, http.StatusRequestEntityTooLarge, "a request of more than "+strconv.Itoa(maxBody)+" bytes")
+	}
+	return body, err == nil
 }
 
 func (p *Player) list(w http.ResponseWriter) {
