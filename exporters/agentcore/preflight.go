@@ -132,10 +132,12 @@ func unread(kind, place string, err error) *pb.Gap {
 		g.Reason, g.Permission = pb.Gap_REASON_FORBIDDEN, d.permission()
 	case errors.As(err, &no) && no.status == 404 && !no.unknown():
 		g.Reason = pb.Gap_REASON_GONE
-	case errors.As(err, &no), errors.As(err, new(*lacking)):
+	case errors.As(err, &no), errors.As(err, new(*lacking)), errors.Is(err, errCircle):
 		g.Reason = pb.Gap_REASON_REFUSED
 	case errors.Is(err, ErrSchema):
 		g.Reason = pb.Gap_REASON_CORRUPT
+	case errors.Is(err, errLarge):
+		g.Reason = pb.Gap_REASON_LIMIT
 	default:
 		return nil
 	}

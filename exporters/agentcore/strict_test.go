@@ -343,3 +343,22 @@ func TestPolicyThatWouldDecide(t *testing.T) {
 		t.Errorf("left: %v", left)
 	}
 }
+
+// A preflight goes on where an export does: each error that is a gap there is one here, for the same reason.
+func TestPreflightGapsAsExportDoes(t *testing.T) {
+	for _, err := range []error{errLarge, errCircle, ErrSchema, &denied{op: "X"}, &refused{op: "X", status: 404, code: "ResourceNotFoundException"}, &refused{op: "X", status: 400}, &lacking{[]string{"X"}}, ErrBusy, ErrLogin} {
+		var said []*pb.Gap
+		r := &reading{gaps: map[string]bool{}, pos: at{Odd: map[string]string{}}}
+		r.e = agentstate.NewEmitter(t.Context(), func(rec agentstate.Record, _ error) bool {
+			if g, ok := rec.(*pb.Gap); ok {
+				said = append(said, g)
+			}
+			return true
+		}, &pb.Origin{Meta: agentstate.Meta("origin", nil, "x")})
+		back := r.gap("agent", "place", err)
+		g := unread("agent", "place", err)
+		if (g == nil) != (back != nil) || g != nil && (len(said) != 1 || said[0].Reason != g.Reason) {
+			t.Errorf("%v: export %v %v, preflight %v", err, said, back, g)
+		}
+	}
+}
