@@ -3,6 +3,7 @@ package main
 import (
 	"bytes"
 	"context"
+	"database/sql"
 	"os"
 	"path/filepath"
 	"strings"
@@ -59,6 +60,38 @@ func TestNothingWritten(t *testing.T) {
 		{0, "", []string{"export", "langgraph+sqlite:s.sqlite", "y.ctxa"}},
 		{0, "", []string{"replay", "y.ctxa", "langgraph+sqlite:there.sqlite", "--accept-unsigned"}},
 		{exitOther, "no file none.sqlite", []string{"readback", "y.ctxa", "langgraph+sqlite:none.sqlite", "--accept-unsigned"}},
+	} {
+		var out bytes.Buffer
+		if code := newApp(&out, &out).run(t.Context(), c.args); code != c.code || !strings.Contains(out.String(), c.says) {
+			t.Errorf("%v: exit code %d, want %d and %q\n%s", c.args, code, c.code, c.says, &out)
+		}
+	}
+}
+
+// TestNothingWrittenInto: a database of an application alone has no table of the runtime either.
+func TestNothingWrittenInto(t *testing.T) {
+	t.Chdir(t.TempDir())
+	if err := os.WriteFile("graph", []byte(`{"type":"relation","from":"a","to":"b","relationType":"knows"}`+"\n"), 0o644); err != nil {
+		t.Fatal(err)
+	}
+	db, err := sql.Open("sqlite", "file:app.sqlite")
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer db.Close()
+	if _, err := db.Exec("CREATE TABLE customers (id)"); err != nil {
+		t.Fatal(err)
+	}
+	for _, c := range []struct {
+		code int
+		says string
+		args []string
+	}{
+		{0, "", []string{"export", "mcpmemory:graph", "x.ctxa"}},
+		{exitPartial, "nothing was written", []string{"replay", "x.ctxa", "langgraph+sqlite:app.sqlite", "--accept-unsigned"}},
+		{0, "0 of 0 match", []string{"readback", "x.ctxa", "langgraph+sqlite:app.sqlite", "--accept-unsigned"}},
+		{0, "removed 0", []string{"undo", "x.ctxa.journal", "langgraph+sqlite:app.sqlite"}},
+		{exitOther, "no LangGraph tables", []string{"export", "langgraph+sqlite:app.sqlite", "y.ctxa"}},
 	} {
 		var out bytes.Buffer
 		if code := newApp(&out, &out).run(t.Context(), c.args); code != c.code || !strings.Contains(out.String(), c.says) {

@@ -16,6 +16,7 @@ import (
 	"github.com/exitramp/exitramp/context/replay"
 	"github.com/exitramp/exitramp/exporters"
 	"github.com/exitramp/exitramp/exporters/exportertest"
+	"github.com/exitramp/exitramp/exporters/internal/pgsnapshot/pgtest"
 )
 
 // readErr is the error of reading all of s; nil: it went well.
@@ -261,5 +262,25 @@ func TestTargetRefused(t *testing.T) {
 				t.Errorf("%s, dry %v: %v; want %q", c.name, dry, err, c.says)
 			}
 		}
+	}
+}
+
+// An empty database is no store to read, and holds nothing that a run wrote.
+func TestNoStore(t *testing.T) {
+	p := filepath.Join(t.TempDir(), "x.sqlite")
+	run(t, p, false, "CREATE TABLE notes (id INTEGER PRIMARY KEY, body TEXT)")
+	for name, s := range map[string]func(t *testing.T) *Store{
+		"SQLite":     func(*testing.T) *Store { return SQLite(p) },
+		"PostgreSQL": func(t *testing.T) *Store { return postgres(t, pgtest.Database(t, "CREATE TABLE notes (id int)")) },
+	} {
+		t.Run(name, func(t *testing.T) {
+			if err := readErr(t.Context(), s(t)); !errors.Is(err, ErrSchema) || !errors.Is(err, fs.ErrNotExist) || !strings.Contains(err.Error(), "no LangGraph tables") {
+				t.Errorf("%v", err)
+			}
+		})
+	}
+	run(t, p, false, "CREATE TABLE checkpoints (id INTEGER PRIMARY KEY, epoch INT, loss REAL)")
+	if err := readErr(t.Context(), SQLite(p)); errors.Is(err, fs.ErrNotExist) {
+		t.Errorf("a table that is not understood: %v", err)
 	}
 }

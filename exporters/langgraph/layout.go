@@ -145,7 +145,7 @@ func (l *layout) required() error {
 		return err
 	}
 	if l.t["checkpoints"] == nil && l.t["store"] == nil {
-		return errSchema("no LangGraph tables (checkpoints, store) found")
+		return noStore{errSchema("no LangGraph tables (checkpoints, store) found")}
 	}
 	return nil
 }
