@@ -131,3 +131,19 @@ func TestVectorWithNUL(t *testing.T) {
 		t.Errorf("never asked: %v", want)
 	}
 }
+
+// TestNodeOf: the node in the task paths of langgraph 1.2.11. What handles a node's errors asks in the name of the node.
+func TestNodeOf(t *testing.T) {
+	for path, want := range map[string]string{
+		"~__pregel_pull, fan": "fan",
+		"~__pregel_push, ~__pregel_pull, wf, 0000000002, 0000000001":                                  "wf",
+		"~__pregel_push, 0000000000, 0000000000":                                                      "",
+		"~__pregel_pull, bad, node_error_handler, 0000000000":                                         "bad",
+		"~__pregel_push, ~__pregel_pull, bad, node_error_handler, 0000000000, 0000000000, 0000000001": "bad",
+		"": "",
+	} {
+		if got := nodeOf(path); got != want {
+			t.Errorf("%q: %q, want %q", path, got, want)
+		}
+	}
+}

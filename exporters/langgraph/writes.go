@@ -179,18 +179,17 @@ func (t *thread) askedBy(g *group, a *asking) string {
 // nodeOf is the node in a task path: of a task that a node is, or of one that a node called. A task that
 // a Send started has only its number.
 func nodeOf(path string) string {
-	const pull = "~__pregel_pull, "
-	if node, ok := strings.CutPrefix(path, pull); ok {
-		return node
-	}
-	node, ok := strings.CutPrefix(path, "~__pregel_push, "+pull)
+	const pull, handler = "~__pregel_pull, ", ", node_error_handler, 0000000000"
+	node, ok := strings.CutPrefix(path, pull)
 	if !ok {
-		return ""
+		if node, ok = strings.CutPrefix(path, "~__pregel_push, "+pull); !ok {
+			return ""
+		}
+		for range 2 { // the numbers of the call
+			node = node[:max(strings.LastIndex(node, ", "), 0)]
+		}
 	}
-	for range 2 { // the numbers of the call
-		node = node[:max(strings.LastIndex(node, ", "), 0)]
-	}
-	return node
+	return strings.TrimSuffix(node, handler) // what handles the node's errors asks in its name
 }
 
 // status tells whether an interrupt still waits. It is over when the graph went on to another
