@@ -253,7 +253,7 @@ func (t *thread) checkpoint(ctx context.Context, c *table, row []cell) error {
 // Labels of Python's checkpoints below version 4, which PostgreSQL looks for sends in the writes of the parent for, and
 // SQLite in the document alone.
 const (
-	labelSends   = "sends_in_parent"         // its sends stand there
+	labelSends   = "sends_in_parent"         // its sends stand there: the key of one, in the order in which they run
 	labelSettled = "sends_of_parent_settled" // what stands there does not wait at it
 )
 
@@ -266,9 +266,31 @@ func (t *thread) sends(ctx context.Context, cp *pb.Checkpoint, parsed *values.Ch
 	if parsed.V >= 4 || parent.isNull() || t.r.lay.lang != python || name == labelSettled && parsed.PendingSends {
 		return nil
 	}
+	if name == labelSends {
+		return t.sent(ctx, cp, ns, parent)
+	}
 	wrote, err := t.wrote(ctx, ns.String(), channelSends, &parent)
 	if wrote {
 		cp.Meta.Labels = append(cp.Meta.Labels, &pb.Label{Name: name, Value: "true"})
+	}
+	return err
+}
+
+// sent labels cp with what its parent sent.
+func (t *thread) sent(ctx context.Context, cp *pb.Checkpoint, ns, parent cell) error {
+	w := t.r.lay.writes()
+	if !w.readable() {
+		return nil
+	}
+	order := "task_id, idx"
+	if w.col("task_path") >= 0 {
+		order = "task_path, " + order
+	}
+	rows, err := t.r.eng.query(ctx, "SELECT task_id, idx FROM "+w.ident+" WHERE thread_id = ? AND checkpoint_ns = ? AND channel = ? AND checkpoint_id = ? ORDER BY "+order,
+		t.id.arg(), ns.String(), channelSends, parent.String())
+	for _, r := range rows {
+		key := t.key("pendingwrite", ns.String(), parent.String(), r[0].String(), r[1].String())
+		cp.Meta.Labels = append(cp.Meta.Labels, &pb.Label{Name: labelSends, Value: key})
 	}
 	return err
 }

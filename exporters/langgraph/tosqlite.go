@@ -62,19 +62,21 @@ func (w *writer) checkpointToSQLite(ctx context.Context, c *pb.Checkpoint) (cros
 	if err != nil {
 		return crossed{}, refuse("its document is not what a checkpoint looks like")
 	}
-	if labelOf(c, labelSends) != "" {
-		return crossed{}, refuse("sends that wait stand in the writes of its parent, as before checkpoints of version 4, and in SQLite inside the document: let the thread go on once with a newer library")
-	}
 	vs, err := w.held(ctx, c, row, parsed)
+	if err != nil {
+		return crossed{}, err
+	}
+	sends, err := w.sends(ctx, c, parsed)
 	if err != nil {
 		return crossed{}, err
 	}
 	js := w.lay.lang == javascript
 	var losses []fidelity.Loss
 	// Python's old releases write all in JSON, with objects that msgpack has no form for.
-	asJSON := js || len(vs) > 0 && !slices.ContainsFunc(vs, func(v values.TypedValue) bool { return v.Type != "json" && v.Type != "null" && v.Type != "empty" })
+	all := slices.Concat(vs, sends)
+	asJSON := js || len(all) > 0 && !slices.ContainsFunc(all, func(v values.TypedValue) bool { return v.Type != "json" && v.Type != "null" && v.Type != "empty" })
 	old := func(v values.TypedValue) bool { return v.Type == "json" && bytes.Contains(v.Value, []byte(`"lc"`)) }
-	if !asJSON && slices.ContainsFunc(vs, old) {
+	if !asJSON && slices.ContainsFunc(all, old) {
 		return crossed{}, refuse("a value is an object in the JSON of an old release, which a document in msgpack cannot hold")
 	}
 	for i, v := range vs {
@@ -83,7 +85,7 @@ func (w *writer) checkpointToSQLite(ctx context.Context, c *pb.Checkpoint) (cros
 			losses = append(losses, loss("channels.value_key", fidelity.Dropped, "channel "+valid(v.Channel)+": "+noJSON))
 		}
 	}
-	doc, notes, err := values.JoinCheckpoint(asJSON, row["checkpoint"].b, vs)
+	doc, notes, err := values.JoinCheckpoint(asJSON, row["checkpoint"].b, vs, sends...)
 	if err != nil {
 		return crossed{}, refuse("a value of its has no form inside a document")
 	}
@@ -97,12 +99,47 @@ func (w *writer) checkpointToSQLite(ctx context.Context, c *pb.Checkpoint) (cros
 	if slices.ContainsFunc(vs, func(v values.TypedValue) bool { return v.Type == "empty" }) && len(losses) == 0 {
 		losses = append(losses, loss("channels.value_key", fidelity.Equivalent, "in SQLite a version without a value has none; PostgreSQL keeps an empty row for it, and the library reads both alike"))
 	}
+	if len(sends) > 0 {
+		for _, path := range []string{"meta.labels.name", "meta.labels.value"} {
+			losses = append(losses, loss(path, fidelity.Equivalent, "in SQLite the sends that wait stand inside its document, and below version 4 the library reads them there"))
+		}
+	}
 	losses = append(losses, w.numberID(row)...)
 	return crossed{added(row, map[string]cell{
 		"thread_id": row["thread_id"], "checkpoint_ns": row["checkpoint_ns"], "checkpoint_id": row["checkpoint_id"],
 		"parent_checkpoint_id": row["parent_checkpoint_id"],
 		"type":                 textCell(tag), "checkpoint": {kind: blob, b: doc}, "metadata": {kind: blob, b: row["metadata"].b},
 	}), losses, nil}, nil
+}
+
+// sends gathers what waits at c below version 4: in PostgreSQL the library reads it from the writes of c's parent.
+func (w *writer) sends(ctx context.Context, c *pb.Checkpoint, cp *values.Checkpoint) ([]values.TypedValue, error) {
+	var out []values.TypedValue
+	for _, l := range c.Meta.Labels {
+		if l.Name != labelSends {
+			continue
+		}
+		rec, err := w.resolver().Get(ctx, l.Value)
+		p, ok := rec.(*pb.PendingWrite)
+		switch {
+		case errors.Is(err, agentstate.ErrNotFound) || err == nil && !ok:
+			return nil, refuse("sends that wait at it are writes of its parent, and one of them did not come with it: read the store again, whole")
+		case err != nil:
+			return nil, err
+		case values.IsEncrypted(p.Serializer):
+			return nil, refuse(needsKey)
+		case p.Serializer != "msgpack" && p.Serializer != "json":
+			return nil, refuse("a send that waits at it is of the type %s, and a document has no place for one", valid(p.Serializer))
+		case len(cp.Channels) == 0:
+			return nil, refuse("sends wait at it, and no channel has a version: the library reads such a checkpoint in PostgreSQL alone")
+		}
+		b, err := w.resolver().Data(ctx, p.Value)
+		if err != nil {
+			return nil, err
+		}
+		out = append(out, values.TypedValue{Channel: p.Channel, Type: p.Serializer, Value: b})
+	}
+	return out, nil
 }
 
 // held gathers the values that stand in rows of their own, which win over what stands in the

@@ -54,6 +54,9 @@ func made(t *testing.T, f flavour, shape, kind string) sealed {
 	default:
 		s.place = postgres(t, "")
 	}
+	if shape == "oldsends" {
+		restore(t, s.place, "oldsends.pg.sql")
+	}
 	t.Log(f.script(t, "make", shape, s.place.of(f), s.facts).out)
 	return s
 }
@@ -156,6 +159,8 @@ func (s sealed) crossing(to string) (out []loss) {
 		out = append(out, loss{"encrypt", []string{"t-encrypted"}})
 	case "python rare": // a whole checkpoint is one pickle on SQLite, one channel is on PostgreSQL: nothing may execute it
 		out = append(out, loss{"pickle", []string{"pickled"}})
+	case "python oldsends": // the savers themselves do not show them alike: one adds the sends, the other leaves that to the graph
+		out = append(out, loss{"", []string{"paused", "failed"}})
 	}
 	if s.name == "js" && to == "sqlite" { // LangGraph.js has no store there
 		out = append(out, loss{"no long-term store", nil})

@@ -2,13 +2,11 @@ package values
 
 import (
 	"bytes"
-	"encoding/binary"
 	"encoding/json"
 	"fmt"
-	"math"
+	"slices"
 	"strconv"
 	"strings"
-	"unicode/utf8"
 )
 
 // A TypedValue is a channel's value as a blob row has it.
@@ -20,13 +18,17 @@ type TypedValue struct {
 
 // JoinCheckpoint makes the one document that SQLite holds from a checkpoint of PostgreSQL and
 // the values of its channels. A value wins over one inside the checkpoint, as in the runtime.
-// js tells the flavour: JSON text, else msgpack.
-func JoinCheckpoint(js bool, checkpoint []byte, vs []TypedValue) (doc []byte, losses []string, err error) {
+// js tells the flavour: JSON text, else msgpack. sends are those that wait at a checkpoint of Python's
+// below version 4, which SQLite has in the document.
+func JoinCheckpoint(js bool, checkpoint []byte, vs []TypedValue, sends ...TypedValue) (doc []byte, losses []string, err error) {
 	c, err := parse("json", checkpoint)
 	if err != nil {
 		return nil, nil, err
 	}
 	j := &joiner{js: js}
+	if j.sends, err = j.list(sends); err != nil {
+		return nil, nil, err
+	}
 	byName := map[string]bool{}
 	for _, v := range vs {
 		byName[v.Channel] = true
@@ -58,6 +60,7 @@ type joiner struct {
 	js     bool
 	names  []string
 	parts  [][]byte
+	sends  []byte // the list of them; nil: the checkpoint's own
 	losses []string
 }
 
@@ -114,11 +117,29 @@ func (j *joiner) value(v TypedValue) error {
 	return fmt.Errorf("%w: a value of type %q cannot stand in a checkpoint document", ErrValue, v.Type)
 }
 
+// list is vs as one list of the document; nil where there are none.
+func (j *joiner) list(vs []TypedValue) ([]byte, error) {
+	if len(vs) == 0 {
+		return nil, nil
+	}
+	of := joiner{js: j.js}
+	for _, v := range vs {
+		if err := of.value(v); err != nil {
+			return nil, err
+		}
+	}
+	j.losses = append(j.losses, of.losses...)
+	if j.js {
+		return slices.Concat([]byte{'['}, bytes.Join(of.parts, []byte{','}), []byte{']'}), nil
+	}
+	return append(packHeadOf(nil, len(of.parts), 0x90, 0xdc), bytes.Join(of.parts, nil)...), nil
+}
+
 // document writes the fields of c in their order, channel_values before channel_versions.
 func (j *joiner) document(c val) []byte {
 	var fs []field
 	for f := range c.fields() {
-		if n, _ := f.key.text(); n != "channel_values" {
+		if n, _ := f.key.text(); n != "channel_values" && (n != "pending_sends" || j.sends == nil) {
 			fs = append(fs, f)
 		}
 	}
@@ -140,10 +161,19 @@ func (j *joiner) document(c val) []byte {
 			b.WriteByte(':')
 			b.Write(j.parts[i])
 		}
-		b.WriteString("}}")
+		b.WriteByte('}')
+		if j.sends != nil {
+			b.WriteString(`,"pending_sends":`)
+			b.Write(j.sends)
+		}
+		b.WriteByte('}')
 		return b.Bytes()
 	}
-	b := packMapHead(nil, len(fs)+1)
+	n := len(fs) + 1
+	if j.sends != nil {
+		n++
+	}
+	b := packMapHead(nil, n)
 	for _, f := range fs {
 		b = packJSON(b, f.key)
 		b = packJSON(b, f.value)
@@ -152,6 +182,9 @@ func (j *joiner) document(c val) []byte {
 	b = packMapHead(b, len(j.names))
 	for i, n := range j.names {
 		b = append(packString(b, n), j.parts[i]...)
+	}
+	if j.sends != nil {
+		b = append(packString(b, "pending_sends"), j.sends...)
 	}
 	return b
 }
@@ -303,110 +336,4 @@ func jsonString(s string) []byte {
 		return []byte(`""`)
 	}
 	return bytes.TrimRight(b.Bytes(), "\n")
-}
-
-// packJSON appends a JSON value as msgpack. Integers beyond 64 bits become floats, as msgpack
-// has no others.
-func packJSON(dst []byte, v val) []byte {
-	switch v.kind() {
-	case kNil:
-		return append(dst, 0xc0)
-	case kBool:
-		if v.b[0] == 't' {
-			return append(dst, 0xc3)
-		}
-		return append(dst, 0xc2)
-	case kNumber:
-		return packNum(dst, string(v.b))
-	case kString:
-		s, ok := v.text()
-		if !ok {
-			s = strings.ToValidUTF8(s, "?")
-		}
-		return packString(dst, s)
-	case kArray:
-		var parts []byte
-		n := 0
-		for x := range v.items() {
-			parts = packJSON(parts, x)
-			n++
-		}
-		return append(packHeadOf(dst, n, 0x90, 0xdc), parts...)
-	}
-	var parts []byte
-	n := 0
-	for f := range v.fields() {
-		parts = packJSON(packJSON(parts, f.key), f.value)
-		n++
-	}
-	return append(packMapHead(dst, n), parts...)
-}
-
-func packMapHead(dst []byte, n int) []byte { return packHeadOf(dst, n, 0x80, 0xde) }
-
-// packHeadOf is the shortest head of an array or map of n, as the runtime's encoder writes it.
-func packHeadOf(dst []byte, n int, fix, wide byte) []byte {
-	switch {
-	case n < 16:
-		return append(dst, fix|byte(n))
-	case n < 1<<16:
-		return binary.BigEndian.AppendUint16(append(dst, wide), uint16(n))
-	}
-	return binary.BigEndian.AppendUint32(append(dst, wide+1), uint32(n))
-}
-
-func packString(dst []byte, s string) []byte {
-	if !utf8.ValidString(s) {
-		s = strings.ToValidUTF8(s, "?")
-	}
-	if len(s) < 32 {
-		return append(append(dst, 0xa0|byte(len(s))), s...)
-	}
-	return append(packLen(dst, len(s), 0xd9), s...)
-}
-
-func packBin(dst, b []byte) []byte { return append(packLen(dst, len(b), 0xc4), b...) }
-
-func packLen(dst []byte, n int, first byte) []byte {
-	switch {
-	case n < 1<<8:
-		return append(dst, first, byte(n))
-	case n < 1<<16:
-		return binary.BigEndian.AppendUint16(append(dst, first+1), uint16(n))
-	}
-	return binary.BigEndian.AppendUint32(append(dst, first+2), uint32(n))
-}
-
-func packNum(dst []byte, s string) []byte {
-	if u, err := strconv.ParseUint(s, 10, 64); err == nil {
-		switch {
-		case u < 0x80:
-			return append(dst, byte(u))
-		case u < 1<<8:
-			return append(dst, 0xcc, byte(u))
-		case u < 1<<16:
-			return binary.BigEndian.AppendUint16(append(dst, 0xcd), uint16(u))
-		case u < 1<<32:
-			return binary.BigEndian.AppendUint32(append(dst, 0xce), uint32(u))
-		}
-		return binary.BigEndian.AppendUint64(append(dst, 0xcf), u)
-	}
-	if i, err := strconv.ParseInt(s, 10, 64); err == nil {
-		switch {
-		case i >= -32:
-			return append(dst, byte(i))
-		case i >= math.MinInt8:
-			return append(dst, 0xd0, byte(i))
-		case i >= math.MinInt16:
-			return binary.BigEndian.AppendUint16(append(dst, 0xd1), uint16(i))
-		case i >= math.MinInt32:
-			return binary.BigEndian.AppendUint32(append(dst, 0xd2), uint32(i))
-		}
-		return binary.BigEndian.AppendUint64(append(dst, 0xd3), uint64(i))
-	}
-	f, err := strconv.ParseFloat(s, 64)
-	if err != nil && !math.IsInf(f, 0) {
-		return append(dst, 0xc0)
-	}
-	return binary.BigEndian.AppendUint64(append(dst, 0xcb), math.Float64bits(f))
 }
