@@ -4,6 +4,7 @@ import (
 	"cmp"
 	"fmt"
 	"iter"
+	"maps"
 	"math"
 	"slices"
 	"strings"
@@ -140,15 +141,39 @@ func (l *ledger) sorted(keep func(*row) bool, by func(a, b *row) int) []*row {
 func byOrdinal(a, b *row) int { return cmp.Compare(a.ordinal, b.ordinal) }
 
 // dataByName are the data members in the bytewise order of their names. In one folder that is the
-// order of numbers, up to those that have more digits than they are padded to.
+// order of numbers, up to those that have more digits than they are padded to; the names of a folder
+// stand side by side, so that folders are put in order by one name of each.
 func (l *ledger) dataByName() []*row {
-	return l.sorted(func(r *row) bool { return r.typ.isData() }, func(a, b *row) int {
-		sameFolder := a.typ == b.typ && a.typ != typeRoot && (a.typ != typeRecords || a.kind == b.kind)
-		if sameFolder && max(a.n, b.n) < 1e8 && max(a.sub, b.sub) < 1e6 {
-			return cmp.Or(cmp.Compare(a.n, b.n), cmp.Compare(a.sub, b.sub))
+	type folder struct {
+		typ  memberType
+		kind unique.Handle[string]
+		n    uint32
+	}
+	in := map[folder][]*row{}
+	for r := range l.from(0) {
+		if !r.typ.isData() {
+			continue
 		}
-		return strings.Compare(l.name(a), l.name(b))
-	})
+		f := folder{typ: r.typ}
+		switch r.typ {
+		case typeRecords:
+			f.kind = r.kind
+		case typeFixed: // which lie anywhere
+			f.n = r.n
+		}
+		in[f] = append(in[f], r)
+	}
+	for f, rows := range in {
+		slices.SortFunc(rows, func(a, b *row) int {
+			if f.typ != typeRoot && max(a.n, b.n) < 1e8 && max(a.sub, b.sub) < 1e6 {
+				return cmp.Or(cmp.Compare(a.n, b.n), cmp.Compare(a.sub, b.sub))
+			}
+			return strings.Compare(l.name(a), l.name(b))
+		})
+	}
+	return slices.Concat(slices.SortedFunc(maps.Values(in), func(a, b []*row) int {
+		return strings.Compare(l.name(a[0]), l.name(b[0]))
+	})...)
 }
 
 // leaves are the leaf hashes of all shards, by ordinal.
