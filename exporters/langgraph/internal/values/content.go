@@ -1,6 +1,7 @@
 package values
 
 import (
+	"cmp"
 	"encoding/base64"
 	"strings"
 
@@ -183,9 +184,12 @@ func media(v val, t string) *pb.Part {
 	}
 	typ := ""
 	for _, k := range []string{"media_type", "mime_type", "mimeType"} {
-		if s := src.str(k) + v.str(k); s != "" {
+		if s := cmp.Or(src.str(k), v.str(k)); s != "" {
 			typ = s
 		}
+	}
+	if f := src.str("format"); typ == "" && f != "" && strings.HasSuffix(t, "audio") { // OpenAI's
+		typ = "audio/" + f
 	}
 	for _, k := range []string{"url", "file_id", "fileId", "id"} {
 		if s := src.str(k); s != "" && m.Url == "" {

@@ -2,6 +2,7 @@ package values
 
 import (
 	"bytes"
+	"cmp"
 	"strings"
 
 	pb "github.com/exitramp/exitramp/proto/exitramp/v1"
@@ -319,13 +320,18 @@ func extras(kw table, role pb.Role) []*pb.Part {
 		out = append(out, p)
 	}
 	if role == pb.Role_ROLE_ASSISTANT {
-		for c := range kw.field("content").items() { // as Anthropic has them, where nobody took them out
-			if t := c.str("type"); (t == "tool_use" || t == "tool_call") && !seen[c.str("id")] {
-				out = append(out, toolCall(c))
+		for c := range kw.field("content").items() { // as Anthropic and OpenAI have them, where nobody took them out
+			if t := c.str("type"); t != "tool_use" && t != "tool_call" && t != "function_call" {
+				continue
+			}
+			if p := toolCall(c); !seen[p.GetToolCall().Id] {
+				out = append(out, p)
 			}
 		}
-		if f := kw.field("function_call"); f.kind() == kMap && len(out) == 0 { // before there were tools
-			out = append(out, toolCall(f))
+		for _, of := range []val{kw.of, kw.field("additional_kwargs")} { // before there were tools
+			if f := of.field("function_call"); f.kind() == kMap && len(out) == 0 {
+				out = append(out, toolCall(f))
+			}
 		}
 	}
 	more := kw.field("additional_kwargs")
@@ -338,6 +344,14 @@ func extras(kw table, role pb.Role) []*pb.Part {
 	if r := more.field("reasoning"); r.kind() == kMap { // as langchain-openai had it before content had blocks
 		if p := reasoning(r, ""); p.GetReasoning().Text != "" || p.GetReasoning().Opaque != nil {
 			out = append(out, p)
+		}
+	}
+	if a := more.field("audio"); a.kind() == kMap { // OpenAI's: the content is empty
+		if p := media(a, "audio"); p != nil {
+			out = append(out, p)
+		}
+		if s := a.str("transcript"); s != "" {
+			out = append(out, &pb.Part{Body: &pb.Part_Text{Text: s}})
 		}
 	}
 	if s := more.str("refusal"); s != "" {
@@ -353,7 +367,7 @@ func extras(kw table, role pb.Role) []*pb.Part {
 
 // toolCall maps a call of LangChain ("args"), Anthropic ("input") or OpenAI ("function").
 func toolCall(c val) *pb.Part {
-	t := &pb.ToolCall{Id: c.str("id")}
+	t := &pb.ToolCall{Id: cmp.Or(c.str("call_id"), c.str("id"))} // OpenAI's items have an id of their own beside that of the call
 	if f := c.field("function"); f.kind() == kMap {
 		c = f
 	}

@@ -81,6 +81,14 @@ func TestChat(t *testing.T) {
 		`[{"role":"assistant","content":[{"type":"server_tool_use","id":"s","name":"find","input":{"q":1}},{"type":"web_search_tool_result","tool_use_id":"s","content":[1]}]}]`:         `assistant calls s find {"q":1} result s [1] false`,
 		`[{"role":"assistant","content":[{"type":"server_tool_call","id":"s","name":"run","args":{}},{"type":"server_tool_result","tool_call_id":"s","status":"error","output":"no"}]}]`: "assistant calls s run {} result s no true",
 		`[{"role":"assistant","content":[{"type":"server_tool_use","id":"s","name":"find","input":{}},{"type":"mcp_tool_result","tool_use_id":"t","content":[]}]}]`:                      "assistant *exitrampv1.Part_Data *exitrampv1.Part_Data",
+		// Blocks that say themselves what they are.
+		`[{"role":"user","content":[{"type":"file","data":"aGk=","mime_type":"application/pdf","filename":"a.pdf"},{"type":"image","source":{"media_type":"image/png","data":"aGk="}}]}]`: "user a.pdf application/pdf hi  image/png hi",
+		`[{"role":"user","content":[{"type":"input_audio","input_audio":{"data":"aGk=","format":"wav"}}]}]`:                                                                               "user  audio/wav hi",
+		// What OpenAI's older and newer interfaces have beside the content.
+		`[{"type":"ai","content":"","additional_kwargs":{"function_call":{"name":"f","arguments":"{}"}}}]`:                                                                                                               "assistant calls  f {}",
+		`[{"type":"ai","content":[{"type":"function_call","id":"fc_1","call_id":"c1","name":"f","arguments":"{}"}]}]`:                                                                                                    "assistant calls c1 f {}",
+		`[{"type":"ai","content":[{"type":"function_call","id":"fc_1","call_id":"c1","name":"f","arguments":"{}"}],"tool_calls":[{"id":"c1","name":"f","args":{}}],"additional_kwargs":{"function_call":{"name":"f"}}}]`: "assistant calls c1 f {}",
+		`[{"type":"ai","content":"","additional_kwargs":{"audio":{"id":"audio_1","data":"aGk=","transcript":"spoken"}}}]`:                                                                                                "assistant   hi spoken",
 		// Files and reasoning in older shapes.
 		`[{"role":"user","content":[{"type":"file","file":{"filename":"a.txt","file_data":"data:text/plain;base64,aGk="}},{"type":"document","title":"d","source":{"type":"text","media_type":"text/plain","data":"ho"}}]}]`: "user a.txt text/plain hi d text/plain ho",
 		`[{"type":"ai","content":"","additional_kwargs":{"reasoning":{"summary":[{"type":"summary_text","text":"why"}]}}}]`:                                                                                                  "assistant thinks why",
