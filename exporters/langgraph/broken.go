@@ -58,7 +58,7 @@ func (l *lineage) write(at [2]string, id, channel string) string {
 	case b == nil:
 	case b.refused[id]:
 		return "its checkpoint was refused, and the runtime reads a write with its checkpoint alone"
-	case channel == "__interrupt__" && id == b.newest && b.last > id:
+	case channel == channelInterrupt && id == b.newest && b.last > id:
 		return "newer checkpoints of the thread were refused: what was answered since would look open again"
 	}
 	return ""

@@ -316,8 +316,11 @@ func (t *thread) sendsWait(ns string, cp *pb.Checkpoint, parsed *values.Checkpoi
 // channelSends is the channel of Sends.
 const channelSends = "__pregel_tasks"
 
-// channelError is the channel of what a task failed with.
-const channelError = "__error__"
+// Channels of what a task failed with, and of what it asks.
+const (
+	channelError     = "__error__"
+	channelInterrupt = "__interrupt__"
+)
 
 // maxDoc is the size above which a checkpoint's document is carried whole and not looked into.
 const maxDoc = 512 << 20

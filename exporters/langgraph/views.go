@@ -142,13 +142,14 @@ func (t *thread) head(ctx context.Context, v *view, c *table, row []cell) error 
 	w := t.r.lay.writes()
 	var waiting, failed bool
 	if w.readable() {
-		rows, err := t.r.eng.query(ctx, "SELECT DISTINCT channel FROM "+w.ident+" WHERE thread_id = ? AND checkpoint_ns = ? AND checkpoint_id = ? AND idx < 0",
-			t.id.arg(), row[c.col("checkpoint_ns")].arg(), row[c.col("checkpoint_id")].arg())
+		// By name: JavaScript's checkpoint-sqlite 0.1 counted them among the other writes.
+		rows, err := t.r.eng.query(ctx, "SELECT DISTINCT channel FROM "+w.ident+" WHERE thread_id = ? AND checkpoint_ns = ? AND checkpoint_id = ? AND channel IN (?, ?)",
+			t.id.arg(), row[c.col("checkpoint_ns")].arg(), row[c.col("checkpoint_id")].arg(), channelInterrupt, channelError)
 		if err != nil {
 			return err
 		}
 		for _, r := range rows {
-			waiting = waiting || r[0].String() == "__interrupt__"
+			waiting = waiting || r[0].String() == channelInterrupt
 			failed = failed || r[0].String() == channelError
 		}
 	}

@@ -109,7 +109,7 @@ func (t *thread) note(ctx context.Context, g *group, w *table, row []cell, value
 		if b := row[w.col(value)]; !b.big && !opaque(ser) {
 			k.answer = agentstate.Inline("application/json", values.JSON(ser, b.b, agentstate.SpillSize))
 		}
-	case "__interrupt__":
+	case channelInterrupt:
 		if opaque(ser) {
 			g.asked = append(g.asked, &asking{task: p.TaskId, node: nodeOf(p.TaskPath), idx: row[w.col("idx")].String(), key: p.Meta.Key, what: []values.Interrupt{{}}})
 			return nil
