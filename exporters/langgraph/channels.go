@@ -21,6 +21,7 @@ func (t *thread) channels(ctx context.Context, c *table, row []cell, cp *pb.Chec
 		versions[ch.Name] = ch.Version
 	}
 	held := map[string]string{} // channel → key of its value
+	due := map[string]bool{}    // triggers by which a node is due
 	var pieces []*pb.Piece
 	at := 0
 	for _, s := range parsed.Inline {
@@ -30,6 +31,7 @@ func (t *thread) channels(ctx context.Context, c *table, row []cell, cp *pb.Chec
 		}
 		key, fresh, first := t.valueKey(ns, s.Name, ver, ok, doc[s.Start:s.End])
 		held[s.Name] = key
+		due[s.Name] = values.NodeOf(s.Name, parsed.V) != "" && values.Due(s.Name, ser, doc[s.Start:s.End])
 		if fresh {
 			slot := hashOf(ns, s.Name, ver)
 			self := hashOf(ns, row[c.col("checkpoint_id")].String())
@@ -49,11 +51,10 @@ func (t *thread) channels(ctx context.Context, c *table, row []cell, cp *pb.Chec
 	}
 	for _, ch := range parsed.Channels {
 		ref := &pb.ChannelRef{Channel: valid(ch.Name), Version: valid(ch.Version), ValueKey: held[ch.Name]}
-		has, row := t.rows[hashOf(ns, ch.Name, ch.Version)]
-		if row {
+		if _, row := t.rows[hashOf(ns, ch.Name, ch.Version)]; row {
 			ref.ValueKey = t.key("channelvalue", ns, ch.Name, ch.Version)
 		}
-		if node, ok := strings.CutPrefix(ch.Name, "branch:to:"); ok && (has || held[ch.Name] != "") {
+		if node := values.NodeOf(ch.Name, parsed.V); node != "" && (due[ch.Name] || t.due[hashOf(ns, ch.Name, ch.Version)]) {
 			cp.NextNodes = append(cp.NextNodes, valid(node))
 		}
 		cp.Channels = append(cp.Channels, ref)

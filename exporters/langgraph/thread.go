@@ -91,6 +91,7 @@ type thread struct {
 	present map[hash]bool     // checkpoint ids that are there
 	next    map[hash]string   // checkpoint → the one node that runs next
 	sending map[hash]bool     // (namespace, version) under which a row has Sends
+	due     map[hash]bool     // PostgreSQL: rows of triggers by which a node is due
 	asked   map[string]bool   // interrupt ids that have a record
 	parents map[hash]hash     // checkpoint → its parent
 	holder  map[hash]hash     // (namespace, channel, version) → checkpoint that held it first
@@ -112,7 +113,7 @@ func (r *reading) thread(ctx context.Context, id cell) error {
 	t := &thread{
 		r: r, id: id, name: id.String(), heads: map[string]string{},
 		values: map[hash]hash{}, others: map[hash]bool{}, rows: map[hash]bool{}, valued: map[hash]bool{},
-		intro: map[hash]bool{}, present: map[hash]bool{}, next: map[hash]string{}, sending: map[hash]bool{}, asked: map[string]bool{}, delta: map[hash]bool{},
+		intro: map[hash]bool{}, present: map[hash]bool{}, next: map[hash]string{}, sending: map[hash]bool{}, due: map[hash]bool{}, asked: map[string]bool{}, delta: map[hash]bool{},
 		parents: map[hash]hash{}, holder: map[hash]hash{}, nodes: map[string]string{},
 	}
 	if err := t.conversation(ctx); err != nil {
@@ -184,6 +185,9 @@ func (t *thread) blobRow(b *table, row []cell) error {
 		t.sending[hashOf(ns, ver)] = true
 	}
 	has := ser != "empty"
+	if x := row[b.col("blob")]; has && values.NodeOf(ch, 0) != "" {
+		t.due[hashOf(ns, ch, ver)] = x.big || values.Due(ch, ser, x.b)
+	}
 	t.rows[hashOf(ns, ch, ver)] = has
 	if has {
 		t.valued[hashOf(ns, ch)] = true

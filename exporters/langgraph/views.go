@@ -206,10 +206,13 @@ func (t *thread) headValues(ctx context.Context, v *view, c *table, row []cell) 
 	}
 	var chat []*pb.Message
 	var from values.Channel
+	unsure := false
 	for _, ch := range cp.Channels {
-		if strings.HasPrefix(ch.Name, "branch:to:") || ch.Name == "__start__" {
-			next = next || h.has(ch)
+		due, asks, err := h.due(ctx, ch, cp.V)
+		if err != nil {
+			return false, false, err
 		}
+		next, unsure = next || due, unsure || asks
 		if ch.Name == "__pregel_tasks" && !next {
 			b, tag, err := h.value(ctx, ch, false)
 			if err != nil {
@@ -217,7 +220,7 @@ func (t *thread) headValues(ctx context.Context, v *view, c *table, row []cell) 
 			}
 			next = values.Holds(tag, b)
 		}
-		if strings.HasPrefix(ch.Name, "__") && !whole(ch.Name) || strings.HasPrefix(ch.Name, "branch:") || from.Name == "messages" {
+		if strings.HasPrefix(ch.Name, "__") && !whole(ch.Name) || values.NodeOf(ch.Name, cp.V) != "" || from.Name == "messages" {
 			continue
 		}
 		ms, err := h.chat(ctx, ch)
@@ -231,7 +234,7 @@ func (t *thread) headValues(ctx context.Context, v *view, c *table, row []cell) 
 	}
 	if len(chat) > 0 {
 		t.keep(v, chat, from.Name, t.key("channelvalue", ns.String(), from.Name, from.Version))
-		return next, true, nil
+		return next, next || !unsure, nil
 	}
 	for _, ch := range cp.Channels {
 		if h.has(ch) || ephemeral(ch.Name) || len(v.messages) > 0 {
@@ -241,7 +244,7 @@ func (t *thread) headValues(ctx context.Context, v *view, c *table, row []cell) 
 			return false, false, err
 		}
 	}
-	return next, true, nil
+	return next, next || !unsure, nil
 }
 
 // heads finds the values of the head checkpoint.
@@ -287,6 +290,20 @@ func (h *heads) has(ch values.Channel) bool {
 	}
 	_, ok := h.spans[ch.Name]
 	return ok
+}
+
+// due tells whether a node is due by what ch holds in a checkpoint of version v. unsure: one may be, as the graph knows.
+func (h *heads) due(ctx context.Context, ch values.Channel, v int64) (due, unsure bool, err error) {
+	trigger := values.NodeOf(ch.Name, v) != ""
+	if ch.Name == "__start__" || !h.has(ch) || !trigger && v > 2 {
+		return ch.Name == "__start__" && h.has(ch), false, nil
+	}
+	b, tag, err := h.value(ctx, ch, true)
+	if err != nil || !trigger {
+		return false, err == nil && values.Ran(ch.Name, tag, b), err
+	}
+	due = values.Due(ch.Name, tag, b)
+	return due, !due && b == nil && tag != "null", nil // one that is sealed, or too big
 }
 
 // whole tells whether a channel is the whole state: of a graph without keys, or what the functional
