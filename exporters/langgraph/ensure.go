@@ -13,7 +13,7 @@ func (w *writer) oldEnough(from *pb.Origin) error {
 	for name, want := range versionsOf(from) {
 		have, ok := w.lay.v[name]
 		if w.lay.lang == javascript && name == "store_migrations" {
-			want = min(want, 3) // further ones are vectors, which are made when they come
+			want = min(want, firstOfVectors-1) // further ones are vectors, which are made when they come
 		}
 		if ok && have >= 0 && have < want {
 			return errSchema("%s of the target is at version %d, the archive's was at %d: run setup() of the newer library on it first", name, have, want)

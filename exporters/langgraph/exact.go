@@ -27,7 +27,7 @@ func (w *writer) exact(ctx context.Context, r agentstate.Record) (replay.Receipt
 	if !w.belongs(r, n.Type) {
 		return replay.Receipt{}, refuse("a %s cannot be a row of %q", agentstate.KindOf(r), n.Type)
 	}
-	if err := w.ensureFor(ctx, groupOf(n.Type), r); err != nil {
+	if err := w.ensureFor(ctx, w.groupOf(n), r); err != nil {
 		return replay.Receipt{}, err
 	}
 	t := w.lay.t[n.Type]
@@ -68,19 +68,35 @@ func (w *writer) belongs(r agentstate.Record, name string) bool {
 	return false
 }
 
+// groupOf is the group of the table of a native row. The JavaScript library counts the making of its table of vectors
+// as migrations of the store: with them alone it would never make that table.
+func (w *writer) groupOf(n *pb.Native) tableGroup {
+	if w.lay.lang == javascript && n.Type == "store_migrations" && slices.ContainsFunc(n.GetRow().Columns, func(c *pb.Column) bool {
+		return c.Name == "v" && c.GetInteger() >= firstOfVectors
+	}) {
+		return vectorTables
+	}
+	return groupOf(n.Type)
+}
+
+// firstOfVectors is the first migration of JavaScript's store that is about vectors.
+const firstOfVectors = 4
+
 // ensureFor is ensure, with what the record says about vectors.
 func (w *writer) ensureFor(ctx context.Context, g tableGroup, r agentstate.Record) error {
 	e, ok := r.(*pb.Embedding)
-	if !ok {
+	if !ok && g != vectorTables {
 		return w.ensure(ctx, g, w.run.From)
 	}
 	if w.novec != "" {
 		return refusal(w.novec)
 	}
-	if w.vec == nil && w.lay.t["store_vectors"] == nil && w.lay.engine == "postgres" && (e.Dimensions == 0 || e.Dimensions > 16000) {
+	if made := w.lay.t["store_vectors"] != nil || w.lay.engine != "postgres"; !ok && w.vec == nil && !made {
+		return refuse("it counts a table of vectors, and nothing says of which length: let the store set that up with its index")
+	} else if w.vec == nil && !made && (e.Dimensions == 0 || e.Dimensions > 16000) {
 		return refuse("the table of vectors is to be made, and this one has %d dimensions; pgvector takes 1 to 16,000", e.Dimensions)
 	}
-	if w.vec == nil {
+	if ok && w.vec == nil {
 		w.vec = defaultShape(w.lay.lang, e.Dimensions)
 		if e.Element == pb.Embedding_ELEMENT_FLOAT16 {
 			w.vec.typ, w.vec.indexes[0].class = "halfvec", "halfvec_cosine_ops"

@@ -56,7 +56,7 @@ func setupOf(flavor string, g tableGroup, v int64, vec *vectorShape) (*setup, er
 	case "js+postgres store":
 		s = &setup{counter: "store_migrations", steps: javascriptStore()}
 	case "js+postgres vectors":
-		s = &setup{counter: "store_migrations", first: 4, steps: javascriptVectors(vec)}
+		s = &setup{counter: "store_migrations", first: firstOfVectors, steps: javascriptVectors(vec)}
 	default:
 		return nil, fmt.Errorf("langgraph: %s has no %s", flavor, g)
 	}

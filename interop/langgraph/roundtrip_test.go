@@ -9,7 +9,7 @@ import (
 )
 
 // shapes are the kinds of state that each flavour's make script knows.
-var shapes = map[string][]string{"python": {"trip", "odd", "rare", "chats", "alive"}, "js": {"trip", "odd"}}
+var shapes = map[string][]string{"python": {"trip", "odd", "rare", "chats", "alive", "wide"}, "js": {"trip", "odd", "wide"}}
 
 // TestRoundTrip carries real state of every shape from each store of each flavour into each other store of that flavour:
 // into tables that the runtime made, and into an empty place where exitramp makes them. The runtime then judges the copy.
@@ -116,6 +116,18 @@ func TestAliveIsShown(t *testing.T) {
 		if n != 3 {
 			t.Errorf("%d conversations inside the team's, want 3", n)
 		}
+	})
+}
+
+// TestWideIsShown: a thread waits where the runtime says so, and the node that asks is named.
+func TestWideIsShown(t *testing.T) {
+	shown(t, "wide", map[string][]string{
+		"join":                  {"waiting", "WAITS FOR A PERSON  c "},
+		"asked%20by%20a%20join": {"waiting", "WAITS FOR A PERSON  join "},
+		"before%20a%20join":     {"unfinished"},
+		"handled":               {"failed", "WAITS FOR A PERSON  bad "},
+		"flow":                  {"waiting", "WAITS FOR A PERSON  wf "},
+		"by%20hand":             {"finished"},
 	})
 }
 
