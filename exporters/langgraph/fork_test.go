@@ -20,6 +20,15 @@ func TestForkReadBack(t *testing.T) {
 	t.Run("short id", func(t *testing.T) { forkReadBack(t, forked) })
 	const longer = " SET thread_id = thread_id || printf('%.*c', 1400, 'x')" // than a key holds
 	t.Run("long id", func(t *testing.T) { forkReadBack(t, forked, "UPDATE checkpoints"+longer, "UPDATE writes"+longer) })
+	const channel = "printf('%.*c', 1400, 'c')"
+	renamed := []string{forked, `UPDATE checkpoints SET checkpoint = CAST(replace(CAST(checkpoint AS TEXT), '"messages":', '"' || ` + channel + ` || '":') AS BLOB)`,
+		"UPDATE writes SET channel = " + channel + " WHERE channel = 'messages'"}
+	t.Run("long channel", func(t *testing.T) { forkReadBack(t, renamed...) })
+	t.Run("long id and channel", func(t *testing.T) {
+		forkReadBack(t, append(renamed, "UPDATE checkpoints"+longer, "UPDATE writes"+longer)...)
+	})
+	const ns = " SET checkpoint_ns = printf('%.*c', 1400, 'n') || checkpoint_ns"
+	t.Run("long namespace", func(t *testing.T) { forkReadBack(t, forked, "UPDATE checkpoints"+ns, "UPDATE writes"+ns) })
 }
 
 func forkReadBack(t *testing.T, sql ...string) {
@@ -61,11 +70,14 @@ func forkReadBack(t *testing.T, sql ...string) {
 	}
 }
 
-// A key that holds a part of an id alone names no row: undo says that it left it.
+// A key of an item that holds a part of an id alone names no row: undo says that it left it.
 func TestUndoOfACutKey(t *testing.T) {
 	u := &undo{lay: &layout{t: map[string]*table{"store": {name: "store", key: []string{"prefix", "key"}}}}}
 	for _, name := range []string{"short", strings.Repeat("x", 2000)} {
-		rows := u.rowsOf(agentstate.Key("memory", "ns", name))
+		rows, err := u.rowsOf(t.Context(), agentstate.Key("memory", "ns", name))
+		if err != nil {
+			t.Fatal(err)
+		}
 		if _, _, ok := parseRowID(rows[0]); ok != (name == "short") {
 			t.Errorf("%.20s…: %.100s", name, rows)
 		}

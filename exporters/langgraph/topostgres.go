@@ -114,9 +114,8 @@ func (w *writer) valueToPostgres(ctx context.Context, v *pb.ChannelValue) (repla
 	// Nil and plain bytes have tags of their own in rows that the runtime writes. It reads them
 	// alike, and so the value stays as it is.
 	rc, err := w.putFitting(ctx, "checkpoint_blobs", s.row(v.Serializer, cell{kind: blob, b: b}), losses)
-	key := agentstate.Key("channelvalue", s.thread, s.ns, s.channel, s.version)
-	if s.digest != "" && (rc.Action == replay.Created || rc.Action == replay.Same) && !strings.Contains(afterThread(key), "~") {
-		rc.Target = key // as a reading of the target yields it
+	if s.digest != "" && (rc.Action == replay.Created || rc.Action == replay.Same) {
+		rc.Target = agentstate.Key("channelvalue", s.thread, s.ns, s.channel, s.version) // as a reading of the target yields it
 	}
 	return rc, err
 }

@@ -28,7 +28,11 @@ func (s *Store) Undo(ctx context.Context, run *replay.Run, created []replay.Rece
 	}
 	u := &undo{d: d, lay: lay, threads: map[string]*undone{}, names: map[string]cell{}}
 	for _, rc := range created {
-		u.note(u.rowsOf(rc.Target))
+		ids, err := u.rowsOf(ctx, rc.Target)
+		if err != nil {
+			return nil, err
+		}
+		u.note(ids)
 	}
 	// Vectors go before their items, which take what is left of them along.
 	order := slices.Clone(created)
@@ -74,30 +78,38 @@ func threadTable(name string) bool {
 }
 
 // rowsOf are the rows that target names: by their ids, or one by the key of its record.
-func (u *undo) rowsOf(target string) []string {
+func (u *undo) rowsOf(ctx context.Context, target string) ([]string, error) {
 	kind, parts := agentstate.SplitKey(target)
 	name := map[string]string{"memory": "store", "embedding": "store_vectors", "channelvalue": "checkpoint_blobs"}[kind]
 	t := u.lay.t[name]
 	if t == nil || len(parts) != len(t.key) {
-		return strings.Split(target, ",")
+		return strings.Split(target, ","), nil
 	}
 	row := map[string]cell{}
 	for i, k := range t.key {
 		row[k] = textCell(parts[i])
 	}
-	cut := target // "~" stands in a key only where a part was cut
-	if id, ok := u.names[threadOf(target)]; ok && name == "checkpoint_blobs" {
-		row["thread_id"], cut = id, afterThread(target)
+	id, known := u.names[threadOf(target)]
+	switch {
+	case !strings.Contains(target, "~"): // which stands in a key only where a part was cut
+	case known && name == "checkpoint_blobs":
+		return u.behind(ctx, t, id, target, parts)
+	default:
+		return []string{target}, nil // no row: it stays, and is named
 	}
-	if strings.Contains(cut, "~") {
-		return []string{target} // no row: it stays, and is named
-	}
-	return []string{rowID(t, row)}
+	return []string{rowID(t, row)}, nil
 }
 
-// afterThread is what stands in a key behind its thread.
-func afterThread(key string) string {
-	return strings.SplitN(key, "/", 3)[2]
+// behind finds the row of checkpoint_blobs that the key target of parts names, of the thread id. Its version is too short
+// to be cut.
+func (u *undo) behind(ctx context.Context, t *table, id cell, target string, parts []string) ([]string, error) {
+	rows, err := u.d.query(ctx, "SELECT checkpoint_ns, channel FROM "+t.ident+" WHERE thread_id = ? AND version = ?", id.arg(), parts[3])
+	for _, r := range rows {
+		if agentstate.Key("channelvalue", id.String(), r[0].String(), r[1].String(), parts[3]) == target {
+			return []string{rowID(t, map[string]cell{"thread_id": id, "checkpoint_ns": r[0], "channel": r[1], "version": textCell(parts[3])})}, nil
+		}
+	}
+	return []string{target}, err
 }
 
 // note gathers the rows of a thread.
@@ -122,7 +134,11 @@ func (u *undo) remove(ctx context.Context, rc replay.Receipt) (why string, err e
 	if rc.Target == "" {
 		return "", nil
 	}
-	ids, versions := u.rowsOf(rc.Target), strings.Split(rc.Version, ",")
+	ids, err := u.rowsOf(ctx, rc.Target)
+	if err != nil {
+		return "", err
+	}
+	versions := strings.Split(rc.Version, ",")
 	for i, id := range ids {
 		name, key, ok := parseRowID(id)
 		t := u.lay.t[name]
