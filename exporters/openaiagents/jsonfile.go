@@ -146,9 +146,11 @@ type runDoc struct {
 
 // An approval is a call that waits for a person.
 type approval struct {
-	call, tool, agent, server string
-	raw                       json.RawMessage // the call
-	answer                    []byte          // what a person has said of it, as JSON; nil: nothing yet
+	call, agent, server string
+	by                  string          // agent, or what tells it from another of its name
+	tools               []string        // the names under which rulings of its tool stand
+	raw                 json.RawMessage // the call
+	answer              []byte          // what a person has said of it, as JSON; nil: nothing yet
 }
 
 func readRunState(b []byte) (*runDoc, error) {
@@ -167,15 +169,13 @@ func readRunState(b []byte) (*runDoc, error) {
 	json.Unmarshal(data["interruptions"], &list)
 	ruled := rulings(o["context"])
 	for _, i := range list {
-		var raw, agent responses.Object
+		var raw responses.Object
+		var agent agentName
 		json.Unmarshal(responses.First(i, "raw_item", "rawItem"), &raw)
 		json.Unmarshal(i["agent"], &agent)
 		a := approval{
-			call: responses.Plain(responses.First(raw, "call_id", "callId", "id")), tool: responses.Plain(responses.First(i, "tool_name", "toolName")),
-			agent: responses.Plain(agent["name"]), server: serverOf(raw), raw: responses.First(i, "raw_item", "rawItem"),
-		}
-		if a.tool == "" {
-			a.tool = responses.Plain(raw["name"])
+			call: responses.Plain(responses.First(raw, "call_id", "callId", "id")), tools: tools(i, raw),
+			agent: agent.Name, by: agent.id(), server: serverOf(raw), raw: responses.First(i, "raw_item", "rawItem"),
 		}
 		a.answer = answer(ruled, &a)
 		d.waiting = append(d.waiting, a)

@@ -3,6 +3,7 @@ package openaiagents
 import (
 	"encoding/json"
 	"slices"
+	"strings"
 
 	"github.com/exitramp/exitramp/exporters/internal/responses"
 )
@@ -13,6 +14,9 @@ type ruling struct {
 	Rejected any               `json:"rejected"`
 	Python   map[string]string `json:"rejection_messages"`
 	JS       map[string]string `json:"messages"`
+	// What is said to every call of a tool that is rejected for good.
+	PythonAll string `json:"sticky_rejection_message"`
+	JSAll     string `json:"stickyRejectMessage"`
 
 	tool, agent, server, request string // of which; an empty agent or server is any
 }
@@ -23,13 +27,14 @@ func rulings(context json.RawMessage) (out []ruling) {
 	var c struct {
 		Approvals map[string]ruling `json:"approvals"`
 		JS        []struct {
+			Agent     string            `json:"agentIdentity"`
 			Approvals map[string]ruling `json:"approvals"`
 		} `json:"functionApprovals"`
 		Hosted map[string]ruling `json:"hostedMcpApprovals"`
 		Python []struct {
-			Agent    struct{ Name string } `json:"agent"`
-			Tool     string                `json:"tool_key"`
-			Decision ruling                `json:"decision"`
+			Agent    agentName `json:"agent"`
+			Tool     string    `json:"tool_key"`
+			Decision ruling    `json:"decision"`
 		} `json:"function_tool_approvals"`
 		PythonHosted []struct {
 			Identity struct {
@@ -46,18 +51,26 @@ func rulings(context json.RawMessage) (out []ruling) {
 		out = append(out, r)
 	}
 	for name, r := range c.Approvals {
-		add(r, name, "", "", "")
+		add(r, toolOf(name), "", "", "")
 	}
 	for _, a := range c.JS {
 		for name, r := range a.Approvals {
-			add(r, toolOf(name), "", "", "")
+			add(r, toolOf(name), a.Agent, "", "")
 		}
 	}
 	for name, r := range c.Hosted {
-		add(r, toolOf(name), "", "", name)
+		var key []string
+		switch json.Unmarshal([]byte(name), &key); len(key) {
+		case 3: // "hosted_mcp", server, tool
+			add(r, key[2], "", key[1], "")
+		case 4: // "hosted_mcp_request", server, tool, request
+			add(r, key[2], "", key[1], key[3])
+		default:
+			add(r, "", "", "", name)
+		}
 	}
 	for _, r := range c.Python {
-		add(r.Decision, toolOf(r.Tool), r.Agent.Name, "", "")
+		add(r.Decision, toolOf(r.Tool), r.Agent.id(), "", "")
 	}
 	for _, r := range c.PythonHosted {
 		add(r.Decision, r.Identity.Tool, "", r.Identity.Server, r.Identity.Request)
@@ -65,16 +78,51 @@ func rulings(context json.RawMessage) (out []ruling) {
 	return out
 }
 
-// toolOf is the name of a tool in the key under which rulings of it stand: the name, or a list whose
-// last element is.
-func toolOf(key string) string {
-	var list []any
-	if json.Unmarshal([]byte(key), &list) == nil && len(list) > 0 {
-		if s, ok := list[len(list)-1].(string); ok {
-			return s
-		}
+// An agentName is how a run state speaks of an agent. Of two of one name, one has an identity too.
+type agentName struct {
+	Name     string `json:"name"`
+	Identity string `json:"identity"`
+}
+
+func (a agentName) id() string {
+	if a.Identity != "" {
+		return a.Identity
 	}
-	return key
+	return a.Name
+}
+
+// toolOf is the tool in the key under which rulings of it stand: its name, behind that of its
+// namespace if it has one.
+func toolOf(key string) string {
+	var list []string
+	if json.Unmarshal([]byte(key), &list) == nil && len(list) > 1 { // "bare", name; "namespaced", namespace, name
+		return strings.Join(list[1:], ".")
+	}
+	return strings.TrimPrefix(key, "deferred_top_level:")
+}
+
+// tools are the names under which rulings of the call i stand.
+func tools(i, raw responses.Object) (out []string) {
+	name := responses.Plain(responses.First(i, "tool_name", "toolName"))
+	if name == "" {
+		name = responses.Plain(raw["name"])
+	}
+	space := responses.Plain(responses.First(i, "tool_namespace", "toolNamespace"))
+	if space == "" {
+		space = responses.Plain(raw["namespace"])
+	}
+	switch key := responses.Plain(i["functionToolStateKey"]); {
+	case key != "":
+		out = []string{toolOf(key)}
+	case space != "" && space != name && !strings.HasPrefix(name, space+"."): // its own name: loaded when it is searched for
+		out = []string{space + "." + name}
+	default:
+		return []string{name}
+	}
+	if string(i["allow_bare_name_alias"]) == "true" {
+		out = append(out, name)
+	}
+	return out
 }
 
 // answer is what was said of a call: of this one, else of every call of its tool.
@@ -90,18 +138,21 @@ func answer(all []ruling, a *approval) []byte {
 	var found *said
 	for _, r := range all {
 		asked := r.request != "" && r.request == a.call
-		tool := r.tool != "" && r.tool == a.tool && r.request == "" && (r.agent == "" || r.agent == a.agent) && (r.server == "" || r.server == a.server)
+		tool := r.tool != "" && slices.Contains(a.tools, r.tool) && r.request == "" && (r.agent == "" || r.agent == a.by) && (r.server == "" || r.server == a.server)
+		no := &said{Message: r.Python[a.call] + r.JS[a.call]}
 		switch {
 		case has(r.Approved), asked && r.Approved == true:
 			b, _ := json.Marshal(said{Approved: true})
 			return b
 		case has(r.Rejected), asked && r.Rejected == true:
-			b, _ := json.Marshal(said{Message: r.Python[a.call] + r.JS[a.call]})
+			b, _ := json.Marshal(no)
 			return b
 		case tool && r.Approved == true:
 			found = &said{Approved: true}
 		case tool && r.Rejected == true && found == nil:
-			found = &said{}
+			if found = no; no.Message == "" {
+				no.Message = r.PythonAll + r.JSAll
+			}
 		}
 	}
 	if found == nil {

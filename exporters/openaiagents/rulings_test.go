@@ -1,0 +1,62 @@
+package openaiagents
+
+import (
+	"fmt"
+	"testing"
+)
+
+// What the SDKs wrote when a person answered a call of another kind of tool: a tool of a namespace, a
+// shell, a hosted MCP server, an agent whose name another has. What was said is read, with its words,
+// and what was said of another tool, agent or server is no answer.
+func TestRulings(t *testing.T) {
+	const (
+		pyNamespaced = `{"raw_item": {"type": "function_call", "call_id": "call_1", "name": "delete_file", "namespace": "crm"}, "agent": {"name": "desk"},
+			"tool_name": "delete_file", "tool_namespace": "crm", "tool_lookup_key": {"kind": "namespaced", "namespace": "crm", "name": "delete_file"}}`
+		pyDeferred = `{"raw_item": {"type": "function_call", "call_id": "call_1", "name": "delete_file", "namespace": "delete_file"}, "agent": {"name": "desk"}, "tool_name": "delete_file",
+			"tool_namespace": "delete_file", "tool_lookup_key": {"kind": "deferred_top_level", "name": "delete_file"}}`
+		pyShell      = `{"raw_item": {"type": "shell_call", "id": "sh_1", "call_id": "call_1", "action": {"commands": ["ls"]}}, "agent": {"name": "desk"}, "tool_name": "shell"}`
+		pyTwin       = `{"raw_item": {"type": "function_call", "call_id": "call_1", "name": "delete_file"}, "agent": {"name": "desk", "identity": "desk#2"}, "tool_name": "delete_file"}`
+		jsNamespaced = `{"rawItem": {"type": "function_call", "callId": "call_1", "name": "delete_file", "namespace": "crm"}, "agent": {"name": "desk"},
+			"toolName": "crm.delete_file", "functionToolStateKey": "[\"namespaced\",\"crm\",\"delete_file\"]"}`
+		jsBare = `{"rawItem": {"type": "function_call", "callId": "call_1", "name": "delete_file"}, "agent": {"name": "desk"}, "toolName": "delete_file", "functionToolStateKey": "[\"bare\",\"delete_file\"]"}`
+		jsMCP  = `{"rawItem": {"type": "hosted_tool_call", "name": "ask", "id": "mcpr_1", "providerData": {"type": "mcp_approval_request", "id": "mcpr_1", "server_label": "wiki", "name": "ask"}},
+			"agent": {"name": "desk"}, "toolName": "ask"}`
+		always, never = `{"approved": true, "rejected": []}`, `{"approved": false, "rejected": true, "rejection_messages": {"call_0": "no"}, "sticky_rejection_message": "never"}`
+		neverJS       = `{"approved": false, "rejected": true, "messages": {"call_0": "no", "mcpr_1": "not this"}, "stickyRejectMessage": "never"}`
+	)
+	python := func(agent, tool, said string) string {
+		return fmt.Sprintf(`{"function_tool_approvals": [{"agent": {%s}, "tool_key": %q, "decision": %s}]}`, agent, tool, said)
+	}
+	js := func(agent, tool, said string) string {
+		return fmt.Sprintf(`{"functionApprovals": [{"agentIdentity": %q, "approvals": {%q: %s}}]}`, agent, tool, said)
+	}
+	desk, yes, no := `"name": "desk"`, `{"approved":true}`, `{"approved":false,"message":"never"}`
+	for name, c := range map[string]struct{ call, context, want string }{
+		"Python, a tool of a namespace":     {pyNamespaced, python(desk, "crm.delete_file", always), yes},
+		"Python, never":                     {pyNamespaced, python(desk, "crm.delete_file", never), no},
+		"Python, outside of the namespace":  {pyNamespaced, python(desk, "delete_file", always), ""},
+		"Python, under its bare name too":   {pyNamespaced[:len(pyNamespaced)-1] + `, "allow_bare_name_alias": true}`, python(desk, "delete_file", always), yes},
+		"Python, a tool that is searched":   {pyDeferred, python(desk, "deferred_top_level:delete_file", always), yes},
+		"Python, a shell, never":            {pyShell, `{"approvals": {"shell": ` + never + `}}`, no},
+		"Python, the agent itself":          {pyTwin, python(`"name": "desk", "identity": "desk#2"`, "delete_file", always), yes},
+		"Python, another of the same name":  {pyTwin, python(desk, "delete_file", always), ""},
+		"JavaScript, a tool of a namespace": {jsNamespaced, js("desk", `["namespaced","crm","delete_file"]`, always), yes},
+		"JavaScript, never":                 {jsNamespaced, js("desk", `["namespaced","crm","delete_file"]`, neverJS), no},
+		"JavaScript, another namespace":     {jsNamespaced, js("desk", `["namespaced","erp","delete_file"]`, always), ""},
+		"JavaScript, no namespace":          {jsBare, js("desk", `["namespaced","crm","delete_file"]`, always), ""},
+		"JavaScript, another agent":         {jsBare, js("expert", `["bare","delete_file"]`, always), ""},
+		"JavaScript, an older release":      {jsBare, `{"approvals": {"delete_file": ` + neverJS + `}}`, no},
+		"JavaScript, a hosted server":       {jsMCP, `{"hostedMcpApprovals": {"[\"hosted_mcp\",\"wiki\",\"ask\"]": ` + always + `}}`, yes},
+		"JavaScript, never, with words":     {jsMCP, `{"hostedMcpApprovals": {"[\"hosted_mcp\",\"wiki\",\"ask\"]": ` + neverJS + `}}`, `{"approved":false,"message":"not this"}`},
+		"JavaScript, another server":        {jsMCP, `{"hostedMcpApprovals": {"[\"hosted_mcp\",\"docs\",\"ask\"]": ` + always + `}}`, ""},
+		"JavaScript, one request":           {jsMCP, `{"hostedMcpApprovals": {"[\"hosted_mcp_request\",\"wiki\",\"ask\",\"mcpr_1\"]": ` + always + `}}`, yes},
+	} {
+		d, err := readRunState([]byte(`{"$schemaVersion": "1.21", "context": ` + c.context + `, "current_step": {"data": {"interruptions": [` + c.call + `]}}}`))
+		if err != nil || len(d.waiting) != 1 {
+			t.Fatalf("%s: %+v %v", name, d, err)
+		}
+		if got := string(d.waiting[0].answer); got != c.want {
+			t.Errorf("%s: got %s, want %s", name, got, c.want)
+		}
+	}
+}
