@@ -94,15 +94,17 @@ func TestUnknownBesideOthers(t *testing.T) {
 	change(t, filepath.Join(f.root, "old.db"), "CREATE TABLE agent_sessions (session_id TEXT PRIMARY KEY)", "CREATE TABLE agent_messages (session_id TEXT REFERENCES agent_sessions, message_data TEXT)")
 	// A table of an application that only has such columns is none of the SDK's. Beside sessions it is named.
 	change(t, filepath.Join(f.root, "s.db"), "CREATE TABLE users (id INT)", "CREATE TABLE chat_log (session_id TEXT, message_data TEXT, at INT)",
-		"CREATE TRIGGER audit AFTER INSERT ON agent_messages BEGIN INSERT INTO users VALUES (new.id); END")
+		"CREATE TRIGGER audit AFTER INSERT ON agent_messages BEGIN INSERT INTO users VALUES (new.id); END",
+		"CREATE UNIQUE INDEX once ON agent_messages (session_id, message_data)", "CREATE INDEX by_day ON agent_sessions (created_at)", "CREATE INDEX own_users ON users (id)", "CREATE VIEW last AS SELECT max(id) FROM agent_messages")
 	change(t, filepath.Join(f.root, "own.db"), "CREATE TABLE chat_log (session_id TEXT, message_data TEXT, at INT)")
-	put(t, f.root, "own.json", []byte(`{"session": "s", "items": [{"role": "user", "content": "hi"}]}`))
+	put(t, f.root, "own.json", []byte(`{"session": "s", "turns": [{"role": "user", "content": "hi"}]}`))
 	mem := &memstate.State{}
 	rep, err := agentstate.Copy(t.Context(), mem, f, nil)
 	if err != nil || rep.Records["message"] != 1 || rep.Verdict.Coverage != agentstate.Gaps {
 		t.Errorf("%v %v %v", rep.Records, rep.Verdict, err)
 	}
 	for _, note := range []string{"s.db: 2 tables of an application are not carried: chat_log, users", "s.db: 1 triggers of an application are not carried: audit",
+		"s.db: 2 indexes of an application are not carried: by_day, once", "s.db: 1 views of an application are not carried: last",
 		"JSON files that are neither run states nor lists of items are not carried (1): own.json"} {
 		if p, err := f.Preflight(t.Context()); err != nil || !slices.Contains(p.Notes, note) {
 			t.Errorf("%v %v", p, err)

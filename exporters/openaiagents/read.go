@@ -122,7 +122,7 @@ func (f *Folder) begin(ctx context.Context) (r *reading, o *pb.Origin, notes []s
 		for _, left := range []struct {
 			what  string
 			names []string
-		}{{"tables", d.layout.others}, {"triggers", d.layout.triggers}} {
+		}{{"tables", d.layout.others}, {"triggers", d.layout.triggers}, {"indexes", d.layout.indexes}, {"views", d.layout.views}} {
 			if n := len(left.names); n > 0 {
 				text := fmt.Sprintf("%d %s of an application are not carried: %s", n, left.what, valid(strings.Join(left.names[:min(n, 5)], ", ")))
 				o.Meta.Labels = append(o.Meta.Labels, &pb.Label{Name: valid(x.rel) + " " + left.what, Value: text})
@@ -363,7 +363,8 @@ func (f *Folder) Preflight(ctx context.Context) (*agentstate.Preflight, error) {
 		} else {
 			p.Counts["conversation"]++
 			if b, err := x.read(); err == nil {
-				p.Counts["message"] += int64(countElements(b))
+				member, _, _ := listIn(b)
+				p.Counts["message"] += int64(countElements(b, member))
 			}
 		}
 	}

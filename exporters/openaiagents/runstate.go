@@ -4,7 +4,6 @@ import (
 	"bytes"
 	"encoding/json"
 	"fmt"
-	"io"
 	"regexp"
 	"strconv"
 	"strings"
@@ -14,128 +13,6 @@ import (
 	"github.com/exitramp/exitramp/internal/lazyre"
 	pb "github.com/exitramp/exitramp/proto/exitramp/v1"
 )
-
-// jsonForm looks for what only run states and a list of items have. Where the first members do not
-// tell, it looks through all of it: a program keeps its run states under any names.
-func jsonForm(r io.ReadSeeker) form {
-	head, err := io.ReadAll(io.LimitReader(r, 1<<20))
-	if err != nil {
-		return notOurs
-	}
-	head = bytes.TrimPrefix(head, bom)
-	if bytes.HasPrefix(bytes.TrimLeft(head, " \t\r\n[{"), []byte(`"`+schemaVersion+`"`)) {
-		return runState // also where the rest is cut off
-	}
-	d := json.NewDecoder(bytes.NewReader(head))
-	if t, err := d.Token(); err != nil {
-		return notOurs
-	} else if t == json.Delim('[') {
-		var o responses.Object
-		if !d.More() {
-			if t, err := d.Token(); err == nil && t == json.Delim(']') {
-				return emptyList
-			}
-			return notOurs
-		}
-		if d.Decode(&o) == nil && isItem(o) {
-			return itemList
-		}
-	}
-	if !mentions(io.MultiReader(bytes.NewReader(head), r), schemaVersion) {
-		return notOurs
-	}
-	if _, err := r.Seek(0, io.SeekStart); err != nil {
-		return notOurs
-	}
-	b, err := io.ReadAll(io.LimitReader(r, maxJSON+1))
-	if err != nil || len(b) > maxJSON {
-		return runState // which is said to be too long
-	}
-	if found, _ := states(b); len(found) > 0 {
-		return runState
-	}
-	return notOurs
-}
-
-// bom is what some programs write before a text.
-var bom = []byte("\xef\xbb\xbf")
-
-// mentions tells whether what is in r, to its end.
-func mentions(r io.Reader, what string) bool {
-	buf := make([]byte, 1<<16)
-	for kept := 0; ; {
-		n, err := r.Read(buf[kept:])
-		if n += kept; bytes.Contains(buf[:n], []byte(what)) {
-			return true
-		}
-		if err != nil {
-			return false
-		}
-		kept = copy(buf, buf[max(0, n-len(what)):n])
-	}
-}
-
-// schemaVersion is the member that every run state has.
-const schemaVersion = "$schemaVersion"
-
-// deepest is how deep in a program's own document a run state is looked for.
-const deepest = 8
-
-// states are the run states in a document: it is one, or a program has put one or several into an object,
-// a list, a text or lines of its own. With an error they are those before it.
-func states(b []byte) (out []json.RawMessage, err error) {
-	d := json.NewDecoder(bytes.NewReader(bytes.TrimPrefix(b, bom)))
-	for {
-		var v json.RawMessage
-		if err := d.Decode(&v); err == io.EOF {
-			return out, nil
-		} else if err != nil {
-			return out, fmt.Errorf("not JSON at byte %d", max(offset(err), d.InputOffset()))
-		}
-		out = statesIn(out, v, 0)
-	}
-}
-
-func statesIn(out []json.RawMessage, v json.RawMessage, depth int) []json.RawMessage {
-	if depth > deepest || !bytes.Contains(v, []byte(schemaVersion)) {
-		return out
-	}
-	switch v[0] {
-	case '"':
-		if s, ok := responses.Text(v); ok && json.Valid([]byte(s)) {
-			out = statesIn(out, bytes.TrimSpace([]byte(s)), depth+1)
-		}
-	case '[':
-		var list []json.RawMessage
-		json.Unmarshal(v, &list)
-		for _, x := range list {
-			out = statesIn(out, x, depth+1)
-		}
-	case '{':
-		var o responses.Object
-		json.Unmarshal(v, &o)
-		if o[schemaVersion] != nil && (depth < 2 || responses.First(o, "current_agent", "currentAgent") != nil) {
-			return append(out, v)
-		}
-		for _, name := range sorted(o) {
-			out = statesIn(out, o[name], depth+1)
-		}
-	}
-	return out
-}
-
-func isItem(o responses.Object) bool {
-	switch responses.Plain(o["type"]) {
-	case "message", "":
-		role := responses.Plain(o["role"])
-		return (role == "user" || role == "assistant" || role == "system" || role == "developer") && len(o["content"]) > 0
-	case "function_call", "function_call_result", "function_call_output":
-		return responses.Plain(responses.First(o, "callId", "call_id")) != ""
-	case "reasoning":
-		return len(o["id"]) > 0
-	}
-	return false
-}
 
 // A runDoc is what is read of a RunState, in the names of both languages.
 type runDoc struct {
@@ -278,53 +155,6 @@ func question(raw json.RawMessage) *pb.Data {
 		return &pb.Data{MediaType: "application/json"}
 	}
 	return agentstate.Inline("application/json", bytes.Clone(raw))
-}
-
-// items are the records of a list of items: the file is the conversation, each item a reading of it.
-func (r *reading) items(f *document, b []byte) error {
-	short := bytes.TrimPrefix(responses.Shorten(b), bom)
-	var list []json.RawMessage
-	if err := json.Unmarshal(short, &list); err != nil {
-		err = fmt.Errorf("not JSON at byte %d", offset(err))
-		return r.gaps(gap("conversation", f.rel, 1, err), gap("message", f.rel, 0, err))
-	}
-	c := &pb.Conversation{Meta: agentstate.Meta("conversation", f.native("items", b), f.rel)}
-	key := c.Meta.Key
-	r.n["conversation"]++
-	r.n["message"] += countElements(short)
-	if err := r.put(c); err != nil {
-		return err
-	}
-	for i, raw := range list {
-		m := &pb.Message{Meta: agentstate.Meta("message", nil, f.rel, strconv.Itoa(i)), ConversationKey: key, Position: uint64(i + 1)}
-		m.Meta.ViewOfKeys = []string{key}
-		responses.Read(m, raw)
-		if err := r.put(m); err != nil {
-			return err
-		}
-	}
-	return nil
-}
-
-// countElements counts the elements of a list by another route: it walks over the tokens.
-func countElements(b []byte) (n uint64) {
-	d := json.NewDecoder(bytes.NewReader(b))
-	for depth := 0; ; {
-		t, err := d.Token()
-		if err != nil {
-			return n
-		}
-		delim, ok := t.(json.Delim)
-		if depth == 1 && delim != ']' {
-			n++
-		}
-		switch {
-		case ok && (delim == '{' || delim == '['):
-			depth++
-		case ok:
-			depth--
-		}
-	}
 }
 
 // tracingKey is the API key that a program may ask the SDK to write into a run state: the same name

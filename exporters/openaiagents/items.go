@@ -1,0 +1,105 @@
+package openaiagents
+
+import (
+	"bytes"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"strconv"
+
+	"github.com/exitramp/exitramp/context/agentstate"
+	"github.com/exitramp/exitramp/exporters/internal/responses"
+	pb "github.com/exitramp/exitramp/proto/exitramp/v1"
+)
+
+// items are the records of a list of items: the file is the conversation, each item a reading of it.
+func (r *reading) items(f *document, b []byte) error {
+	short := responses.Shorten(b)
+	member, list, err := listIn(short)
+	if err != nil {
+		if at := offset(err); at > 0 {
+			err = fmt.Errorf("not JSON at byte %d", at)
+		}
+		return r.gaps(gap("conversation", f.rel, 1, err), gap("message", f.rel, 0, err))
+	}
+	c := &pb.Conversation{Meta: agentstate.Meta("conversation", f.native("items", b), f.rel)}
+	key := c.Meta.Key
+	r.n["conversation"]++
+	r.n["message"] += countElements(short, member)
+	if err := r.put(c); err != nil {
+		return err
+	}
+	for i, raw := range list {
+		m := &pb.Message{Meta: agentstate.Meta("message", nil, f.rel, strconv.Itoa(i)), ConversationKey: key, Position: uint64(i + 1)}
+		m.Meta.ViewOfKeys = []string{key}
+		responses.Read(m, raw)
+		if err := r.put(m); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// countElements counts the elements of a document's list, which is its member or itself, by another
+// route: it walks over the tokens.
+func countElements(b []byte, member string) (n uint64) {
+	d := json.NewDecoder(bytes.NewReader(bytes.TrimPrefix(b, bom)))
+	if member != "" && !stepTo(d, member) {
+		return 0
+	}
+	for depth := 0; ; {
+		t, err := d.Token()
+		if err != nil {
+			return n
+		}
+		delim, ok := t.(json.Delim)
+		if depth == 1 && delim != ']' {
+			n++
+		}
+		switch {
+		case ok && (delim == '{' || delim == '['):
+			depth++
+		case ok && depth == 1:
+			return n
+		case ok:
+			depth--
+		}
+	}
+}
+
+// stepTo goes to the value of a member of the object that begins.
+func stepTo(d *json.Decoder, member string) bool {
+	if t, err := d.Token(); err != nil || t != json.Delim('{') {
+		return false
+	}
+	for d.More() {
+		var v json.RawMessage
+		if name, err := d.Token(); err != nil || name == member {
+			return err == nil
+		} else if d.Decode(&v) != nil {
+			return false
+		}
+	}
+	return false
+}
+
+// listIn is the list of items in a document, and the name of the member that it is; empty: it is the
+// document itself.
+func listIn(b []byte) (member string, list []json.RawMessage, err error) {
+	b = bytes.TrimPrefix(b, bom)
+	if t := bytes.TrimSpace(b); len(t) == 0 || t[0] != '{' {
+		err = json.Unmarshal(b, &list)
+		return "", list, err
+	}
+	var o responses.Object
+	if err := json.Unmarshal(b, &o); err != nil {
+		return "", nil, err
+	}
+	for _, name := range members() {
+		var first responses.Object
+		if json.Unmarshal(o[name], &list) == nil && len(list) > 0 && json.Unmarshal(list[0], &first) == nil && isItem(first) {
+			return name, list, nil
+		}
+	}
+	return "", nil, errors.New("no list of items in it")
+}

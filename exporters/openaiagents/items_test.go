@@ -1,0 +1,99 @@
+package openaiagents
+
+import (
+	"fmt"
+	"os"
+	"path/filepath"
+	"strings"
+	"testing"
+
+	"github.com/google/go-cmp/cmp"
+
+	"github.com/exitramp/exitramp/context/agentstate"
+	"github.com/exitramp/exitramp/context/replay"
+	"github.com/exitramp/exitramp/exporters/exportertest"
+	pb "github.com/exitramp/exitramp/proto/exitramp/v1"
+)
+
+// A program may keep the items of a session in an object of its own, and a session need not begin with a
+// message: one that was compacted begins with what is left of it.
+func TestListsOfItems(t *testing.T) {
+	const said = `{"role": "user", "content": "hi"}, {"type": "function_call", "callId": "c1", "name": "f", "arguments": "[1, {}]"}`
+	sample, err := os.ReadFile("testdata/sdk/runstate.paused.json")
+	if err != nil {
+		t.Fatal(err)
+	}
+	files, messages := map[string]string{}, 0
+	for name, c := range map[string]struct {
+		text string
+		n    int
+	}{
+		"wrapped.json":       {`{"sessionId": "s-1", "at": [[], {"items": 1}], "items": [` + said + `], "more": {"items": [1, 2, 3]}}`, 2},
+		"wrapped.session":    {"\ufeff{\"history\": [" + said + "]}\n", 2},
+		"two.json":           {`{"items": null, "history": [` + said + `]}`, 2},
+		"compacted.json":     {`[{"id": "cmp_1", "type": "compaction", "encrypted_content": "x"}, ` + said + `]`, 3},
+		"compacted.js.json":  {`[{"type": "compaction", "encrypted_content": "x"}]`, 1},
+		"hosted.json":        {`[{"type": "hosted_tool_call", "id": "ws_1", "name": "web_search_call", "status": "completed"}, ` + said + `]`, 3},
+		"shell.json":         {`[{"type": "shell_call_output", "call_id": "c0", "output": []}, ` + said + `]`, 3},
+		"search.json":        {`{"items": [{"id": "ws_1", "type": "web_search_call", "status": "completed"}]}`, 1},
+		"long/wrapped.json":  {`{"items": [{"role": "user", "content": "` + strings.Repeat("long ", agentstate.SpillSize/4) + `"}, ` + said + `]}`, 3},
+		"image.json":         {`[{"role": "user", "content": [{"type": "input_image", "image_url": "data:image/png;base64,` + strings.Repeat("AAAA", 400_000) + `"}]}, ` + said + `]`, 3},
+		"image2.json":        {`{"picture": "` + strings.Repeat("AAAA", 400_000) + `", "items": [` + said + `]}`, 2},
+		"approved.json":      {`[{"type": "mcp_approval_response", "approval_request_id": "mcpr_1", "approve": true}]`, 1},
+		"pages/of/list.json": {fmt.Sprintf(`{"items": [%s%s]}`, said, strings.Repeat(", "+said, 500)), 1002},
+	} {
+		files[name], messages = c.text, messages+c.n
+	}
+	others := map[string]string{
+		"shop.json":   `{"items": [{"id": 7, "type": "book"}]}`,
+		"calls.json":  `[{"type": "phone_call", "number": 1}]`,
+		"empty.json":  `{"items": []}`,
+		"number.json": `{"items": 3, "history": {"role": "user", "content": "hi"}}`,
+		"texts.json":  `{"items": ["a"]}`,
+	}
+	files["state.json"] = `{"items": [` + said + `], "run": ` + string(sample) + `}` // a run state beside them: carried as one
+	dir := t.TempDir()
+	for _, m := range []map[string]string{files, others} {
+		for name, text := range m {
+			put(t, dir, name, []byte(text))
+		}
+	}
+	f := Open(dir)
+	mem, rep := exportertest.Export(t, f)
+	want := map[string]uint64{"conversation": uint64(len(files) - 1), "message": uint64(messages), "state": 1, "interrupt": 2, "origin": 1}
+	if rep.Verdict.Coverage != agentstate.Reconciled {
+		t.Errorf("%v", rep.Verdict)
+	}
+	for k, n := range want {
+		if rep.Records[k] != n && k != "origin" {
+			t.Errorf("%s: got %d, want %d", k, rep.Records[k], n)
+		}
+	}
+	p, err := f.Preflight(t.Context())
+	if err != nil || p.Counts["message"] != int64(messages) || p.Counts["conversation"] != int64(len(files)-1) || !strings.Contains(strings.Join(p.Notes, "\n"), "not carried (5)") {
+		t.Errorf("%v %v", p, err)
+	}
+	r, err := mem.Get(t.Context(), agentstate.Key("message", "wrapped.json", "1"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	if c := r.(*pb.Message).GetParts(); len(c) != 1 || c[0].GetToolCall().GetName() != "f" {
+		t.Errorf("%v", r)
+	}
+	dst := Open(filepath.Join(t.TempDir(), "copy"))
+	_, j, _ := apply(t, dst, mem)
+	if back, err := replay.ReadBack(t.Context(), mem, dst, j); err != nil || back.MissingN+back.ExtraN != 0 || back.Same != back.Records {
+		t.Errorf("%+v %v", back, err)
+	}
+	got := map[string]string{}
+	for name := range files {
+		b, err := os.ReadFile(filepath.Join(dst.root, name))
+		if err != nil {
+			t.Error(err)
+		}
+		got[name] = string(b)
+	}
+	if d := cmp.Diff(files, got); d != "" {
+		t.Errorf("not the same bytes: %s", d)
+	}
+}

@@ -1,0 +1,191 @@
+package openaiagents
+
+import (
+	"bytes"
+	"encoding/json"
+	"fmt"
+	"io"
+	"slices"
+	"strings"
+
+	"github.com/exitramp/exitramp/exporters/internal/responses"
+)
+
+// jsonForm looks for what only run states and a list of items have. Where the first members do not
+// tell, it looks through all of it: a program keeps its run states under any names.
+func jsonForm(r io.ReadSeeker) form {
+	head, err := io.ReadAll(io.LimitReader(r, 1<<20))
+	if err != nil {
+		return notOurs
+	}
+	cut := len(head) == 1<<20
+	head = bytes.TrimPrefix(head, bom)
+	if bytes.HasPrefix(bytes.TrimLeft(head, " \t\r\n[{"), []byte(`"`+schemaVersion+`"`)) {
+		return runState // also where the rest is cut off
+	}
+	list, top := listed(head)
+	if list == notOurs && cut { // the first item may be longer, or what stands before it
+		var short responses.Shortener
+		if _, err := io.Copy(&short, io.MultiReader(bytes.NewReader(head), io.LimitReader(r, 64<<20))); err != nil {
+			return notOurs
+		}
+		if _, err := r.Seek(int64(len(head)), io.SeekStart); err != nil {
+			return notOurs
+		}
+		list, top = listed(short.Bytes())
+	}
+	if list != notOurs && top {
+		return list
+	}
+	if !mentions(io.MultiReader(bytes.NewReader(head), r), schemaVersion) {
+		return list
+	}
+	if _, err := r.Seek(0, io.SeekStart); err != nil {
+		return notOurs
+	}
+	b, err := io.ReadAll(io.LimitReader(r, maxJSON+1))
+	if err != nil || len(b) > maxJSON {
+		return runState // which is said to be too long
+	}
+	if found, _ := states(b); len(found) > 0 {
+		return runState
+	}
+	return list
+}
+
+// listed is what a text is as a list of items; top: it is the list itself.
+func listed(text []byte) (f form, top bool) {
+	d := json.NewDecoder(bytes.NewReader(text))
+	switch t, err := d.Token(); {
+	case err == nil && t == json.Delim('{'):
+		return wrapped(d), false
+	case err == nil && t == json.Delim('['):
+		return listForm(d), true
+	}
+	return notOurs, false
+}
+
+// listForm is what the list is that d stands in.
+func listForm(d *json.Decoder) form {
+	var o responses.Object
+	if d.More() {
+		if d.Decode(&o) == nil && isItem(o) {
+			return itemList
+		}
+	} else if t, err := d.Token(); err == nil && t == json.Delim(']') {
+		return emptyList
+	}
+	return notOurs
+}
+
+// members are the names under which programs put the items of a session into an object of their own.
+func members() []string { return []string{"items", "history"} }
+
+// wrapped is what the object is that d stands in. Where its list is empty nobody can tell.
+func wrapped(d *json.Decoder) form {
+	for d.More() {
+		var v json.RawMessage
+		name, err := d.Token()
+		if err != nil {
+			return notOurs
+		}
+		if s, _ := name.(string); !slices.Contains(members(), s) {
+			if d.Decode(&v) != nil {
+				return notOurs
+			}
+			continue
+		}
+		if t, err := d.Token(); err != nil || t == json.Delim('{') {
+			return notOurs
+		} else if t == json.Delim('[') && listForm(d) == itemList {
+			return itemList
+		} else if t == json.Delim('[') {
+			return notOurs
+		}
+	}
+	return notOurs
+}
+
+// bom is what some programs write before a text.
+var bom = []byte("\xef\xbb\xbf")
+
+// mentions tells whether what is in r, to its end.
+func mentions(r io.Reader, what string) bool {
+	buf := make([]byte, 1<<16)
+	for kept := 0; ; {
+		n, err := r.Read(buf[kept:])
+		if n += kept; bytes.Contains(buf[:n], []byte(what)) {
+			return true
+		}
+		if err != nil {
+			return false
+		}
+		kept = copy(buf, buf[max(0, n-len(what)):n])
+	}
+}
+
+// schemaVersion is the member that every run state has.
+const schemaVersion = "$schemaVersion"
+
+// deepest is how deep in a program's own document a run state is looked for.
+const deepest = 8
+
+// states are the run states in a document: it is one, or a program has put one or several into an object,
+// a list, a text or lines of its own. With an error they are those before it.
+func states(b []byte) (out []json.RawMessage, err error) {
+	d := json.NewDecoder(bytes.NewReader(bytes.TrimPrefix(b, bom)))
+	for {
+		var v json.RawMessage
+		if err := d.Decode(&v); err == io.EOF {
+			return out, nil
+		} else if err != nil {
+			return out, fmt.Errorf("not JSON at byte %d", max(offset(err), d.InputOffset()))
+		}
+		out = statesIn(out, v, 0)
+	}
+}
+
+func statesIn(out []json.RawMessage, v json.RawMessage, depth int) []json.RawMessage {
+	if depth > deepest || !bytes.Contains(v, []byte(schemaVersion)) {
+		return out
+	}
+	switch v[0] {
+	case '"':
+		if s, ok := responses.Text(v); ok && json.Valid([]byte(s)) {
+			out = statesIn(out, bytes.TrimSpace([]byte(s)), depth+1)
+		}
+	case '[':
+		var list []json.RawMessage
+		json.Unmarshal(v, &list)
+		for _, x := range list {
+			out = statesIn(out, x, depth+1)
+		}
+	case '{':
+		var o responses.Object
+		json.Unmarshal(v, &o)
+		if o[schemaVersion] != nil && (depth < 2 || responses.First(o, "current_agent", "currentAgent") != nil) {
+			return append(out, v)
+		}
+		for _, name := range sorted(o) {
+			out = statesIn(out, o[name], depth+1)
+		}
+	}
+	return out
+}
+
+// isItem tells what programs write out of sessions from other lists of objects.
+func isItem(o responses.Object) bool {
+	called := responses.Plain(responses.First(o, "callId", "call_id")) != ""
+	switch typ := responses.Plain(o["type"]); typ {
+	case "message", "":
+		role := responses.Plain(o["role"])
+		return (role == "user" || role == "assistant" || role == "system" || role == "developer") && len(o["content"]) > 0
+	case "reasoning", "compaction", "hosted_tool_call", "item_reference", "mcp_list_tools", "mcp_approval_request":
+		return len(o["id"]) > 0 || len(o["encrypted_content"]) > 0
+	case "mcp_approval_response":
+		return len(o["approval_request_id"]) > 0
+	default:
+		return called && (strings.HasSuffix(typ, "_call") || strings.HasSuffix(typ, "_call_result") || strings.HasSuffix(typ, "_call_output")) ||
+			len(o["id"]) > 0 && strings.HasSuffix(typ, "_call")
+	}
+}
