@@ -238,20 +238,3 @@ func TestForeign(t *testing.T) {
 		t.Errorf("%+v", u)
 	}
 }
-
-// An observation that is no text is read as its JSON, so that it arrives in another runtime.
-func TestOtherObservations(t *testing.T) {
-	mem, _ := exportertest.Export(t, write(t, `{"type":"entity","name":"n","entityType":"t","observations":[2.50,{"a":[1]},null,"text"]}`))
-	var got []string
-	for r, err := range mem.Records(t.Context(), nil) {
-		if err != nil {
-			t.Fatal(err)
-		}
-		if m, ok := r.(*pb.Memory); ok {
-			got = append(got, m.GetText())
-		}
-	}
-	if d := cmp.Diff([]string{"2.50", `{"a":[1]}`, "null", "text"}, got); d != "" {
-		t.Error(d)
-	}
-}

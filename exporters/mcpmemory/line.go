@@ -56,10 +56,10 @@ func parse(line []byte) (*object, error) {
 		return nil, errJSON
 	case !v.IsObject(): // a number, a list: the server passes over it
 	case typ.Is("entity"):
-		o.kind, o.name, o.typ = "entity", name.Text(), entityType.Text()
+		o.kind, o.name, o.typ = "entity", textOf(name), textOf(entityType)
 		o.plain = o.observe(observations) && name.IsText() && entityType.IsText()
 	case typ.Is("relation"):
-		o.kind, o.from, o.to, o.typ = "relation", from.Text(), to.Text(), relationType.Text()
+		o.kind, o.from, o.to, o.typ = "relation", textOf(from), textOf(to), textOf(relationType)
 		o.plain = from.IsText() && to.IsText() && relationType.IsText()
 	}
 	o.plain = o.plain && members == 4 && !bytes.Contains(line, []byte(`\ud`)) && !bytes.Contains(line, []byte(`\uD`)) && !bytes.Contains(line, []byte("\ufffd"))
@@ -74,14 +74,18 @@ func (o *object) observe(list jsonvalue.Value) bool {
 		o.observations = []string{}
 	}
 	list.Elements(func(v jsonvalue.Value) {
-		if v.IsText() {
-			o.observations = append(o.observations, v.Text())
-			return
-		}
-		texts = false
-		o.observations = append(o.observations, string(v))
+		texts = texts && v.IsText()
+		o.observations = append(o.observations, textOf(v))
 	})
 	return texts
+}
+
+// textOf is v as a text: of what is none its JSON, so that two of them stay apart.
+func textOf(v jsonvalue.Value) string {
+	if v.IsText() {
+		return v.Text()
+	}
+	return rewritten(v)
 }
 
 // parseLong reads the names out of the start of a line that is too long to be taken apart.
@@ -101,10 +105,7 @@ func parseLong(head []byte) *object {
 		if d.Decode(&v) != nil {
 			break // the long member
 		}
-		var s string
-		if json.Unmarshal(v, &s) == nil {
-			fields[k.(string)] = s
-		}
+		fields[k.(string)] = textOf(jsonvalue.Value(v))
 	}
 	switch fields["type"] {
 	case "entity":

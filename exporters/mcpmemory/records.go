@@ -123,6 +123,7 @@ func (o *object) memories(key string, put func(agentstate.Record) bool) {
 		had = make(map[string]int, len(o.observations))
 	}
 	prefix := "memory" + strings.TrimPrefix(key, "entity")
+	numbered := strings.Count(key, "/") > 1 // it is not the first entity of this name
 	for i, text := range o.observations {
 		m := &memory{}
 		m.meta.Key = prefix + agentstate.Key("", text)
@@ -138,6 +139,9 @@ func (o *object) memories(key string, put func(agentstate.Record) bool) {
 			}
 		}
 		if n > 1 {
+			if _, err := strconv.ParseUint(text, 10, 64); err == nil && !numbered { // else it could be what a second entity of this name knows
+				m.meta.Key = prefix + "/1" + agentstate.Key("", text)
+			}
 			m.meta.Key += "/" + strconv.Itoa(n)
 		}
 		m.Meta, m.Name, m.Content, m.text.Text = &m.meta, o.name, &m.text, text

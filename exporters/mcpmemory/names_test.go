@@ -1,0 +1,98 @@
+package mcpmemory
+
+import (
+	"maps"
+	"slices"
+	"strings"
+	"testing"
+
+	"github.com/google/go-cmp/cmp"
+
+	"github.com/exitramp/exitramp/context/agentstate"
+	"github.com/exitramp/exitramp/context/memstate"
+	"github.com/exitramp/exitramp/exporters/exportertest"
+	pb "github.com/exitramp/exitramp/proto/exitramp/v1"
+)
+
+// texts are the memories of a state, by key.
+func texts(t *testing.T, mem *memstate.State) map[string]string {
+	t.Helper()
+	got := map[string]string{}
+	for r, err := range mem.Records(t.Context(), nil) {
+		if err != nil {
+			t.Fatal(err)
+		}
+		if m, ok := r.(*pb.Memory); ok {
+			got[m.Meta.Key] = m.GetText()
+		}
+	}
+	return got
+}
+
+// An observation that is no text is read as its JSON, so that it arrives in another runtime, and as the
+// server writes it: the reading is the same after the server has written the file anew. The pairs below are
+// what Node 20 says to JSON.stringify(JSON.parse(…)).
+func TestOtherObservations(t *testing.T) {
+	var in, want []string
+	for from, to := range map[string]string{
+		`2.50`: `2.5`, `null`: `null`, `true`: `true`, `-0.0`: `0`, `1e21`: `1e+21`, `1E20`: `100000000000000000000`, `0.0000001`: `1e-7`, `1.5e-10`: `1.5e-10`, `0.000001`: `0.000001`,
+		`12345678901234567890`: `12345678901234567000`, `1e400`: `null`, `[]`: `[]`, `{ }`: `{}`, `[1 , [ "a" ]]`: `[1,["a"]]`,
+		`{"b": 1.0, "a": "\u00e9\/\u2028\u007f", "10": 1, "2": [], "a": null, "-1": 0, "01": {}}`: `{"2":[],"10":1,"b":1,"a":null,"-1":0,"01":{}}`,
+		`{"k": "\u0001\b\"\\ \u00e9\u2028\ud83d\ude00"}`:                                          "{\"k\":\"\\u0001\\b\\\"\\\\ \u00e9\u2028\U0001f600\"}",
+	} {
+		in, want = append(in, from), append(want, to)
+	}
+	line := func(list []string) string {
+		return `{"type":"entity","name":"n","entityType":"t","observations":[` + strings.Join(list, ",") + `]}`
+	}
+	before, _ := exportertest.Export(t, write(t, line(in)))
+	after, _ := exportertest.Export(t, write(t, line(want)))
+	got := texts(t, before)
+	if d := cmp.Diff(got, texts(t, after)); d != "" {
+		t.Errorf("after the server wrote the file: %s", d)
+	}
+	all := slices.Collect(maps.Values(got))
+	for _, w := range want {
+		if !slices.Contains(all, w) {
+			t.Errorf("%s is not among %q", w, all)
+		}
+	}
+}
+
+// In one call the server makes two entities of one name, and keeps an observation twice. What they know
+// has keys of its own, also where observations are numbers.
+func TestSameNames(t *testing.T) {
+	mem, rep := exportertest.Export(t, write(t, `{"type":"entity","name":"A","entityType":"t","observations":["2","2","2","02"]}
+{"type":"entity","name":"A","entityType":"t","observations":["2","3","1","2","3"]}
+{"type":"entity","name":"A","entityType":"t","observations":["2"]}`))
+	if rep.Records["memory"] != 10 || rep.Verdict.Coverage != agentstate.Reconciled {
+		t.Errorf("%v %v", rep.Records, rep.Verdict)
+	}
+	if got := texts(t, mem); len(got) != 10 || got["memory/A/2"] != "2" || got["memory/A/2/2"] != "2" || got["memory/A/3/2"] != "2" {
+		t.Errorf("%v", got)
+	}
+}
+
+// A name that is no text is its JSON: relations end at the right entity.
+func TestOtherNames(t *testing.T) {
+	mem, _ := exportertest.Export(t, write(t, `{"type":"entity","name":5,"entityType":7,"observations":["five"]}
+{"type":"entity","name":6.0,"entityType":"t","observations":["six"]}
+{"type":"entity","name":null,"entityType":"t","observations":[]}
+{"type":"entity","entityType":"t"}
+{"type":"relation","from":5,"to":6.0,"relationType":"r"}`))
+	var got []string
+	for r, err := range mem.Records(t.Context(), nil) {
+		if err != nil {
+			t.Fatal(err)
+		}
+		switch r := r.(type) {
+		case *pb.Entity:
+			got = append(got, r.Meta.Key+" "+strings.Join(r.Types, ","))
+		case *pb.Relation:
+			got = append(got, r.Meta.Key+" "+r.FromKey+" "+r.ToKey)
+		}
+	}
+	if d := cmp.Diff([]string{"entity/5 7", "entity/6 t", "entity/null t", "entity/ t", "relation/5/r/6 entity/5 entity/6"}, got); d != "" {
+		t.Error(d)
+	}
+}
