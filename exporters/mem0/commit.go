@@ -119,6 +119,10 @@ func (w *writer) Close() error {
 		w.past.rows.Close()
 		w.past = nil
 	}
+	for _, p := range w.positions {
+		p.rows.Close()
+	}
+	w.positions = nil
 	if w.foreign != nil {
 		w.foreign.rows.Close()
 		w.foreign = nil

@@ -32,11 +32,13 @@ type writer struct {
 	pg      *pg // the transaction of PostgreSQL; nil: none yet
 	foreign *foreignTarget
 	past    *past // of JavaScript's history; nil: not looked at
+
+	positions map[string]positions // of histories by place, of those that were looked at
 }
 
 // Begin looks at the folder, and refuses an Origin whose tables are not mem0's.
 func (s *Store) Begin(ctx context.Context, run *replay.Run) (_ replay.Writer, err error) {
-	w := &writer{run: run, s: s, dims: s.dims, layouts: map[string]layout{}, dbs: map[string]*db{}, planned: map[string]int64{}}
+	w := &writer{run: run, s: s, dims: s.dims, layouts: map[string]layout{}, dbs: map[string]*db{}, planned: map[string]int64{}, positions: map[string]positions{}}
 	defer func() {
 		if err != nil {
 			w.Close()

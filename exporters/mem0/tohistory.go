@@ -89,7 +89,7 @@ func (w *writer) mappedMessage(ctx context.Context, m *pb.Message) (replay.Recei
 		return replay.Receipt{}, err
 	}
 	key := agentstate.Key("message", l.Place, asText(vals["id"]))
-	return w.insert(ctx, d, l, m.Meta.Key, key, "messages", vals)
+	return w.message(ctx, d, l, m, key, vals)
 }
 
 // mappedRevision writes a row of the history in the columns of the other package.

@@ -9,6 +9,7 @@ import (
 	"github.com/exitramp/exitramp/context/agentstate"
 	"github.com/exitramp/exitramp/context/replay"
 	"github.com/exitramp/exitramp/exporters/internal/sqlitefile"
+	pb "github.com/exitramp/exitramp/proto/exitramp/v1"
 )
 
 func refused(format string, args ...any) (replay.Receipt, error) {
@@ -91,6 +92,9 @@ func (w *writer) native(ctx context.Context, r agentstate.Record) (replay.Receip
 	}
 	if half {
 		return w.part(ctx, d, l, r.GetMeta().GetKey(), r.GetMeta().GetKey(), vals)
+	}
+	if m, ok := r.(*pb.Message); ok {
+		return w.message(ctx, d, l, m, m.Meta.Key, vals)
 	}
 	return w.insert(ctx, d, l, r.GetMeta().GetKey(), r.GetMeta().GetKey(), n.Type, vals)
 }
