@@ -119,6 +119,9 @@ func (r *reading) subject(d *db, s subject) error {
 	switch rec := s.rec.(type) {
 	case *pb.Memory:
 		rec.SpaceKey = space
+		if err := r.remember(s.id, d.layout.Place); err != nil {
+			return err
+		}
 	case *pb.Entity:
 		rec.SpaceKey = space
 	}

@@ -21,7 +21,11 @@ func (r *reading) history(ctx context.Context, d *db) error {
 	cols := columnsOf(d.main())
 	err = d.each(ctx, "SELECT "+d.selects(d.main(), cols)+" FROM "+d.main()+" ORDER BY rowid", nil, func(v []any) error {
 		id := asText(v[0])
-		rev := &pb.Revision{OfKey: agentstate.Key("memory", r.collectionOf(), asText(v[1]))}
+		of, err := r.collectionOf(asText(v[1]))
+		if err != nil {
+			return err
+		}
+		rev := &pb.Revision{OfKey: agentstate.Key("memory", of, asText(v[1]))}
 		rev.Operation, _ = v[4].(string)
 		rev.Operation = strings.ToValidUTF8(rev.Operation, "\ufffd")
 		if n, ok := v[0].(int64); ok && n > 0 {
@@ -62,14 +66,39 @@ func (r *reading) history(ctx context.Context, d *db) error {
 	return r.messages(ctx, d)
 }
 
-// collectionOf is the collection of memories that a history is of: it does not say so itself.
-func (r *reading) collectionOf() string {
+// collections are those of memories, in the order in which they are read.
+func (r *reading) collections() (out []string) {
 	for _, d := range r.dbs {
 		if !d.layout.Entities && !d.layout.Form.history() {
-			return d.layout.Place
+			out = append(out, d.layout.Place)
 		}
 	}
-	return ""
+	return out
+}
+
+// remember notes in which collection a memory is: several share one history.
+func (r *reading) remember(id, place string) error {
+	if len(r.places) < 2 {
+		return nil
+	}
+	if _, ok, err := r.seen.Get("collection of " + id); ok || err != nil {
+		return err
+	}
+	return r.seen.Put("collection of "+id, []byte(place))
+}
+
+// collectionOf is the collection of a memory in the history, which does not say so itself: the one that
+// holds it. Of one that is gone nobody knows: it is taken for one of the first.
+func (r *reading) collectionOf(id string) (string, error) {
+	if len(r.places) == 0 {
+		return "", nil
+	}
+	if len(r.places) > 1 {
+		if place, ok, err := r.seen.Get("collection of " + id); ok || err != nil {
+			return string(place), err
+		}
+	}
+	return r.places[0], nil
 }
 
 // messages reads the last messages of each scope: a conversation has no row of its own.

@@ -28,6 +28,8 @@ type reading struct {
 	seen *diskmap.Map                                    // views that were yielded
 	near map[string]bool                                 // some of them: those of the rows before
 	last struct{ place, space, user, agent, run string } // of the row before
+
+	places []string // collections of memories
 }
 
 func (r *reading) put(rec agentstate.Record) error {
@@ -138,6 +140,7 @@ func (r *reading) run(ctx context.Context) error {
 			return err
 		}
 	}
+	r.places = r.collections()
 	for _, d := range r.dbs {
 		var err error
 		switch d.layout.Form {

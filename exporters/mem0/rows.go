@@ -11,6 +11,7 @@ import (
 	"strings"
 
 	"github.com/exitramp/exitramp/context/replay"
+	"github.com/exitramp/exitramp/exporters/internal/sqlitefile"
 )
 
 // digest is the mark of values, with the storage class of each.
@@ -267,32 +268,28 @@ func (w *writer) insert(ctx context.Context, d *db, l layout, from, key, table s
 
 // plan answers for a row that the run would make. Rows with numbers raise SQLite's counter.
 func (w *writer) plan(l layout, rc replay.Receipt, table string, args []any) (replay.Receipt, error) {
-	if n, ok := args[0].(int64); ok && table != "sqlite_sequence" {
-		w.planned[l.Place+"\x00"+table] = max(w.planned[l.Place+"\x00"+table], n)
-	}
-	if seq, _ := args[1].(int64); table == "sqlite_sequence" && w.planned[l.Place+"\x00"+asText(args[0])] >= seq {
-		rc.Action = replay.Same
+	if table == "sqlite_sequence" {
+		seq, _ := args[1].(int64)
+		rc, _ = w.counters.Answer(rc, l.Place, asText(args[0]), -1, seq)
+	} else if n, ok := args[0].(int64); ok {
+		w.counters.Planned(l.Place, table, n)
 	}
 	return rc, nil
 }
 
-// counter raises SQLite's counter of ids, so that those of deleted rows are not given again. It
-// never lowers one.
+// counter raises SQLite's counter of ids.
 func (w *writer) counter(ctx context.Context, d *db, rc replay.Receipt, have, args []any) (replay.Receipt, error) {
 	want, ok := args[1].(int64)
 	if _, name := args[0].(string); !ok || !name {
 		return refused("no counter")
 	}
-	q := "INSERT INTO sqlite_sequence (seq, name) VALUES (?, ?)"
+	n := int64(-1)
 	if have != nil {
-		q = "UPDATE sqlite_sequence SET seq = ? WHERE name = ?"
-		if n, _ := have[1].(int64); n >= want {
-			rc.Action = replay.Same
-			return rc, nil
-		}
+		n, _ = have[1].(int64)
 	}
-	if w.run.DryRun {
-		return w.plan(d.layout, rc, "sqlite_sequence", args)
+	rc, raise := w.counters.Answer(rc, d.layout.Place, asText(args[0]), n, want)
+	if !raise || w.run.DryRun {
+		return rc, nil
 	}
-	return rc, d.wrap(d.exec(ctx, q, want, args[0]))
+	return rc, d.wrap(d.exec(ctx, sqlitefile.CounterQuery(have != nil), want, args[0]))
 }

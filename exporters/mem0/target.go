@@ -26,19 +26,19 @@ type writer struct {
 	exact   bool
 	layouts map[string]layout // by place, as they will be
 	dbs     map[string]*db    // by place, open; in a plan nil for files that are not there
-	planned map[string]int64  // in a plan: the highest id in each table that the run would make
 	meta    []byte            // Qdrant's meta.json to be written; nil: none
 	unlock  func()
 	pg      *pg // the transaction of PostgreSQL; nil: none yet
 	foreign *foreignTarget
 	past    *past // of JavaScript's history; nil: not looked at
 
+	counters  sqlitefile.Counters
 	positions map[string]positions // of histories by place, of those that were looked at
 }
 
 // Begin looks at the folder, and refuses an Origin whose tables are not mem0's.
 func (s *Store) Begin(ctx context.Context, run *replay.Run) (_ replay.Writer, err error) {
-	w := &writer{run: run, s: s, dims: s.dims, layouts: map[string]layout{}, dbs: map[string]*db{}, planned: map[string]int64{}, positions: map[string]positions{}}
+	w := &writer{run: run, s: s, dims: s.dims, layouts: map[string]layout{}, dbs: map[string]*db{}, positions: map[string]positions{}}
 	defer func() {
 		if err != nil {
 			w.Close()

@@ -129,18 +129,41 @@ func (w *writer) mappedRevision(ctx context.Context, r *pb.Revision) (replay.Rec
 	key := agentstate.Key("revision", l.Place, asText(vals["id"]))
 	rc, err := w.insert(ctx, d, l, r.Meta.Key, key, string(l.Form), vals)
 	if rc.Action == replay.Created || rc.Action == replay.Same {
-		got := &pb.Revision{Meta: &pb.Meta{Key: key, CreatedUnixNano: r.Meta.CreatedUnixNano, UpdatedUnixNano: r.Meta.UpdatedUnixNano}, OfKey: w.keyThere(r.OfKey), Operation: r.Operation, Before: r.Before, After: r.After}
+		got := &pb.Revision{Meta: &pb.Meta{Key: key, CreatedUnixNano: r.Meta.CreatedUnixNano, UpdatedUnixNano: r.Meta.UpdatedUnixNano}, OfKey: w.ofKeyThere(r), Operation: r.Operation, Before: r.Before, After: r.After}
 		if n, ok := vals["id"].(int64); ok && n > 0 {
 			got.Number = uint64(n)
-		}
-		if _, parts := agentstate.SplitKey(r.OfKey); len(parts) == 2 {
-			got.OfKey = agentstate.Key("memory", w.firstPlace(), parts[1])
 		}
 		if l.Form == pythonHistory {
 			got.ByKey = r.ByKey
 		}
 		rc.Losses = w.differences(r, got, "the other package's history has no such column", map[string]reason{
-			"number": {0, "rows of the history are numbered in one package and not in the other"}, "of_key": {0, "the memory is gone, its collection is named otherwise"}})
+			"number": {0, "rows of the history are numbered in one package and not in the other"}, "of_key": {0, otherCollection}})
+	}
+	return rc, err
+}
+
+const otherCollection = "the memory is gone, its collection is named otherwise"
+
+// ofKeyThere is the memory that a reading of the target takes a row of the history to be of: where it is
+// there, itself.
+func (w *writer) ofKeyThere(r *pb.Revision) string {
+	_, parts := agentstate.SplitKey(r.OfKey)
+	if len(parts) != 2 {
+		return r.OfKey
+	}
+	if to, ok := w.run.Target(r.OfKey); ok && agentstate.KindOfKey(to) == "memory" {
+		if _, there := agentstate.SplitKey(to); len(there) == 2 && there[1] == parts[1] {
+			return to
+		}
+	}
+	return agentstate.Key("memory", w.firstPlace(), parts[1])
+}
+
+// revision writes a row of the history as it is.
+func (w *writer) revision(ctx context.Context, d *db, l layout, r *pb.Revision, table string, vals map[string]any) (replay.Receipt, error) {
+	rc, err := w.insert(ctx, d, l, r.Meta.Key, r.Meta.Key, table, vals)
+	if (rc.Action == replay.Created || rc.Action == replay.Same) && w.ofKeyThere(r) != r.OfKey {
+		rc.Losses = append(rc.Losses, fidelity.Loss{Path: "of_key", Grade: fidelity.Transformed, Why: otherCollection})
 	}
 	return rc, err
 }

@@ -93,8 +93,11 @@ func (w *writer) native(ctx context.Context, r agentstate.Record) (replay.Receip
 	if half {
 		return w.part(ctx, d, l, r.GetMeta().GetKey(), r.GetMeta().GetKey(), vals)
 	}
-	if m, ok := r.(*pb.Message); ok {
-		return w.message(ctx, d, l, m, m.Meta.Key, vals)
+	switch r := r.(type) {
+	case *pb.Message:
+		return w.message(ctx, d, l, r, r.Meta.Key, vals)
+	case *pb.Revision:
+		return w.revision(ctx, d, l, r, n.Type, vals)
 	}
 	return w.insert(ctx, d, l, r.GetMeta().GetKey(), r.GetMeta().GetKey(), n.Type, vals)
 }

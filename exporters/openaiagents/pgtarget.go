@@ -10,7 +10,9 @@ import (
 	"unicode/utf8"
 
 	"github.com/exitramp/exitramp/context/agentstate"
+	"github.com/exitramp/exitramp/context/fidelity"
 	"github.com/exitramp/exitramp/context/replay"
+	"github.com/exitramp/exitramp/exporters/internal/sqlitefile"
 )
 
 // A pgWriter writes one run, in one transaction.
@@ -302,6 +304,9 @@ func (w *pgWriter) counter(ctx context.Context, p *pgPair, made bool, key string
 	}
 	switch {
 	case want <= have:
+		if want < have {
+			rc.Losses = []fidelity.Loss{{Path: "native.last_id", Grade: fidelity.Transformed, Why: sqlitefile.Counted}}
+		}
 		return rc, nil
 	case want > p.maxID:
 		return refused("last id %d is out of the range of table %s", want, p.messages.name)

@@ -27,10 +27,11 @@ type writer struct {
 	exact   bool
 	layouts map[string]layout // by file, as the source had them
 	dbs     map[string]*db    // open; in a plan nil for files that are not there
-	ids     map[string]int64  // in a plan: the highest id in each table that the run would make
 	files   []file
 	ctx     map[string]map[string]bool // foreign: what the model sees, by conversation
 	next    int64                      // of a foreign state: the last message id that was given or found
+
+	counters sqlitefile.Counters
 }
 
 // A file is a document on its way.
@@ -39,7 +40,7 @@ type file struct{ tmp, path string }
 // Begin looks at the folder, and refuses an Origin whose tables are not the SDK's.
 func (f *Folder) Begin(_ context.Context, run *replay.Run) (replay.Writer, error) {
 	w := &writer{run: run, f: f, exact: run.From.GetProduct() == product && run.From.GetFlavor() != flavorPostgres, layouts: map[string]layout{}, dbs: map[string]*db{},
-		ids: map[string]int64{}, ctx: map[string]map[string]bool{}}
+		ctx: map[string]map[string]bool{}}
 	if st, err := os.Stat(f.root); err == nil && !st.IsDir() {
 		return nil, fmt.Errorf("%w: openaiagents: %s is a file; want a folder", replay.ErrTarget, f.root)
 	} else if err != nil && !errors.Is(err, fs.ErrNotExist) {

@@ -135,14 +135,11 @@ func (w *writer) insert(ctx context.Context, d *db, key, table string, cols, pk 
 func (w *writer) plan(rc replay.Receipt, table string, cols []string, vals []any) (replay.Receipt, error) {
 	_, parts := agentstate.SplitKey(rc.Key)
 	rel, _, _ := strings.Cut(parts[0], "#")
-	id, ok := vals[0].(int64)
-	switch {
-	case cols[0] == "id" && ok:
-		w.ids[rel+"\x00"+table] = max(w.ids[rel+"\x00"+table], id)
-	case table == "sqlite_sequence":
-		if seq, _ := vals[1].(int64); w.ids[rel+"\x00"+asText(vals[0])] >= seq {
-			rc.Action = replay.Same
-		}
+	if table == "sqlite_sequence" {
+		seq, _ := vals[1].(int64)
+		rc, _ = w.counters.Answer(rc, rel, asText(vals[0]), -1, seq)
+	} else if id, ok := vals[0].(int64); ok && cols[0] == "id" {
+		w.counters.Planned(rel, table, id)
 	}
 	return rc, nil
 }
@@ -169,24 +166,20 @@ func (d *db) find(ctx context.Context, table string, cols, pk []string, vals []a
 	return rows[0], nil
 }
 
-// counter raises SQLite's counter of ids, so that those of deleted rows are not given again. It
-// never lowers one.
+// counter raises SQLite's counter of ids.
 func (w *writer) counter(ctx context.Context, d *db, rc replay.Receipt, have, vals []any) (replay.Receipt, error) {
 	want, ok := vals[1].(int64)
 	if _, name := vals[0].(string); !ok || !name {
 		return refused("no counter")
 	}
-	q := "INSERT INTO sqlite_sequence (seq, name) VALUES (?, ?)"
+	n := int64(-1)
 	if have != nil {
-		q = "UPDATE sqlite_sequence SET seq = ? WHERE name = ?"
-		if n, _ := have[1].(int64); n >= want {
-			rc.Action = replay.Same
-			return rc, nil
-		}
+		n, _ = have[1].(int64)
 	}
-	if w.run.DryRun {
-		return w.plan(rc, "sqlite_sequence", extraTables()["sqlite_sequence"], vals)
+	rc, raise := w.counters.Answer(rc, d.rel, asText(vals[0]), n, want)
+	if !raise || w.run.DryRun {
+		return rc, nil
 	}
-	_, err := d.Conn.ExecContext(ctx, q, want, vals[0])
+	_, err := d.Conn.ExecContext(ctx, sqlitefile.CounterQuery(have != nil), want, vals[0])
 	return rc, d.Wrap(err)
 }
