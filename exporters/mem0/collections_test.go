@@ -98,3 +98,29 @@ func TestHistoryOfSeveral(t *testing.T) {
 		})
 	}
 }
+
+// A store of the JavaScript package counts its uses under a name of its own. A target in use keeps that
+// name, and all else arrives.
+func TestNameOfTargetInUse(t *testing.T) {
+	name := func(dir, v string) string {
+		sqlOf(t, filepath.Join(dir, "vector_store.db"), "INSERT INTO memory_migrations (user_id) VALUES ('"+v+"')")
+		return dir
+	}
+	mem, _ := exportertest.Export(t, Open(name(collections(t, 0, "vector_store"), "mine")))
+	dst := Open(name(collections(t, 5, "vector_store"), "theirs"))
+	rep, journal := apply(t, dst, mem)
+	if len(rep.Conflicts)+len(rep.Refused) != 0 || rep.LossCount["opaque.native.user_id"] != 1 {
+		t.Errorf("%+v", rep)
+	}
+	j, err := replay.OpenJournal(journal)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer j.Close()
+	if back, err := replay.ReadBack(t.Context(), mem, dst, j); err != nil || back.MissingN+back.UnannouncedN != 0 {
+		t.Errorf("%+v %v", back, err)
+	}
+	if got := dump(t, dst.root); !slices.ContainsFunc(got, func(l string) bool { return strings.Contains(l, "theirs") }) || slices.ContainsFunc(got, func(l string) bool { return strings.Contains(l, "mine") }) {
+		t.Errorf("%q", got)
+	}
+}

@@ -10,6 +10,7 @@ import (
 	"slices"
 	"strings"
 
+	"github.com/exitramp/exitramp/context/fidelity"
 	"github.com/exitramp/exitramp/context/replay"
 	"github.com/exitramp/exitramp/exporters/internal/sqlitefile"
 )
@@ -243,6 +244,9 @@ func (w *writer) insert(ctx context.Context, d *db, l layout, from, key, table s
 		return rc, nil
 	case have != nil && table == "memory_history" && digest(have[1]) != digest(args[1]): // the number of another memory's
 		return w.renumber(ctx, d, l, from, vals)
+	case have != nil && table == "memory_migrations":
+		rc.Action, rc.Losses = replay.Same, []fidelity.Loss{{Path: "native.user_id", Grade: fidelity.Transformed, Why: "the name under which mem0 counts the target's uses: it has one of its own, which stays"}}
+		return rc, nil
 	case have != nil:
 		var differ []string
 		for i, c := range cols {
