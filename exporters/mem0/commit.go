@@ -1,7 +1,6 @@
 package mem0
 
 import (
-	"bytes"
 	"context"
 	"errors"
 	"fmt"
@@ -10,33 +9,8 @@ import (
 	"path/filepath"
 	"slices"
 
-	"github.com/exitramp/exitramp/context/replay"
 	"github.com/exitramp/exitramp/internal/syncdir"
 )
-
-// writeMeta writes Qdrant's list of collections with Commit. One that is there stays as it is.
-func (w *writer) writeMeta(key string, b []byte) (replay.Receipt, error) {
-	if _, err := parseMeta(b); err != nil {
-		return refused("%v", err)
-	}
-	rc := replay.Receipt{Action: replay.Created, Target: key, Version: digest(b)}
-	have, err := w.s.readMeta()
-	switch {
-	case err != nil:
-		return replay.Receipt{}, err
-	case have == nil:
-		if !w.run.DryRun {
-			w.meta = bytes.Clone(b)
-		}
-		return rc, nil
-	case bytes.Equal(have, b):
-		if w.run.InDoubt == nil || !w.run.InDoubt(key) {
-			rc.Action = replay.Same
-		}
-		return rc, nil
-	}
-	return replay.Receipt{Action: replay.Conflict, Why: "the folder's meta.json names other collections; replay into an empty folder"}, nil
-}
 
 // Commit commits each database, and names the collections last.
 func (w *writer) Commit(ctx context.Context) error {
@@ -70,17 +44,7 @@ func (w *writer) Commit(ctx context.Context) error {
 		}
 		delete(w.dbs, p)
 	}
-	if w.meta != nil {
-		p, err := w.s.path("qdrant/meta.json")
-		if err == nil {
-			err = writeFile(p, w.meta)
-		}
-		if err != nil {
-			return own(err)
-		}
-		w.meta = nil
-	}
-	return nil
+	return own(w.commitMeta())
 }
 
 // writeFile makes a file that must not be there.

@@ -27,6 +27,7 @@ type writer struct {
 	layouts map[string]layout // by place, as they will be
 	dbs     map[string]*db    // by place, open; in a plan nil for files that are not there
 	meta    []byte            // Qdrant's meta.json to be written; nil: none
+	oldMeta []byte            // what it is to be written over; nil: nothing
 	unlock  func()
 	pg      *pg // the transaction of PostgreSQL; nil: none yet
 	foreign *foreignTarget

@@ -2,10 +2,7 @@ package mem0
 
 import (
 	"context"
-	"errors"
 	"fmt"
-	"io/fs"
-	"os"
 	"strings"
 
 	"github.com/exitramp/exitramp/context/agentstate"
@@ -180,22 +177,4 @@ func number(key any) any {
 // mapping tells whether the run wrote from mapped fields. Then a point too is two records.
 func (w *writer) mapping() bool {
 	return w.run.Vectors != nil || w.run.From.GetProduct() != product || !strings.HasPrefix(w.run.From.GetFlavor(), "python+qdrant")
-}
-
-func (w *writer) undoMeta(version string) (why string, err error) {
-	p, err := w.s.path("qdrant/meta.json")
-	if err != nil {
-		return err.Error(), nil
-	}
-	b, err := os.ReadFile(p)
-	if errors.Is(err, fs.ErrNotExist) {
-		return "", nil
-	}
-	if err != nil {
-		return "", err
-	}
-	if digest(b) != version {
-		return changed, nil
-	}
-	return "", os.Remove(p)
 }

@@ -1,0 +1,181 @@
+package mem0
+
+import (
+	"bytes"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io/fs"
+	"net/url"
+	"os"
+	"path/filepath"
+	"slices"
+	"strings"
+
+	"github.com/exitramp/exitramp/context/fidelity"
+	"github.com/exitramp/exitramp/context/replay"
+	"github.com/exitramp/exitramp/exporters/internal/jsonvalue"
+	"github.com/exitramp/exitramp/internal/syncdir"
+)
+
+// addedPrefix begins the version of a meta.json that was there before the run: the names of the collections
+// that the run added follow.
+const addedPrefix = "added "
+
+// writeMeta writes Qdrant's list of collections with Commit. To one that is there, what it lacks is added.
+func (w *writer) writeMeta(key string, b []byte) (replay.Receipt, error) {
+	if _, err := parseMeta(b); err != nil {
+		return refused("%v", err)
+	}
+	rc := replay.Receipt{Action: replay.Created, Target: key, Version: digest(b)}
+	have, err := w.s.readMeta()
+	switch {
+	case err != nil:
+		return replay.Receipt{}, err
+	case bytes.Equal(have, b):
+		if w.run.InDoubt == nil || !w.run.InDoubt(key) {
+			rc.Action = replay.Same
+		}
+		return rc, nil
+	case have == nil:
+		w.newMeta(nil, b)
+		return rc, nil
+	}
+	merged, names, why := mergeMeta(have, b)
+	if why != "" {
+		return replay.Receipt{Action: replay.Conflict, Why: why}, nil
+	}
+	rc.Losses = []fidelity.Loss{{Path: "native", Grade: fidelity.Transformed, Why: "the target's own list of collections, with those of the state"}}
+	if len(names) == 0 {
+		rc.Action = replay.Same
+		return rc, nil
+	}
+	for i, n := range names {
+		names[i] = url.QueryEscape(n)
+	}
+	rc.Version = addedPrefix + strings.Join(names, " ")
+	w.newMeta(have, merged)
+	return rc, nil
+}
+
+func (w *writer) newMeta(have, b []byte) {
+	if !w.run.DryRun {
+		w.oldMeta, w.meta = have, bytes.Clone(b)
+	}
+}
+
+// mergeMeta is the list have with the collections of b that it lacks; why: one is made otherwise in both.
+func mergeMeta(have, b []byte) (merged []byte, names []string, why string) {
+	var all []string
+	there := map[string]string{}
+	eachCollection(have, func(name, c jsonvalue.Value) {
+		all, there[name.Text()] = append(all, fmt.Sprintf("%s: %s", name, c)), compact(c)
+	})
+	eachCollection(b, func(name, c jsonvalue.Value) {
+		switch old, ok := there[name.Text()]; {
+		case !ok:
+			all, names = append(all, fmt.Sprintf("%s: %s", name, c)), append(names, name.Text())
+		case old != compact(c):
+			why = fmt.Sprintf("the target's collection %.60q is made otherwise, as meta.json says: replay into an empty folder", name.Text())
+		}
+	})
+	return withCollections(have, all), names, why
+}
+
+func eachCollection(b []byte, fn func(name, c jsonvalue.Value)) {
+	v, _ := jsonvalue.Parse(b)
+	v.Get("collections").Pairs(fn)
+}
+
+// withCollections is the list b with these collections, written as Python writes it.
+func withCollections(b []byte, all []string) []byte {
+	var members []string
+	v, _ := jsonvalue.Parse(b)
+	v.Pairs(func(name, x jsonvalue.Value) {
+		value := string(x)
+		if name.Text() == "collections" {
+			value = "{" + strings.Join(all, ", ") + "}"
+		}
+		members = append(members, fmt.Sprintf("%s: %s", name, value))
+	})
+	return []byte("{" + strings.Join(members, ", ") + "}")
+}
+
+func compact(v jsonvalue.Value) string {
+	var b bytes.Buffer
+	json.Compact(&b, v) // it was checked
+	return b.String()
+}
+
+// commitMeta writes the list.
+func (w *writer) commitMeta() error {
+	if w.meta == nil {
+		return nil
+	}
+	p, err := w.s.path("qdrant/meta.json")
+	if err == nil && w.oldMeta == nil {
+		err = writeFile(p, w.meta)
+	} else if err == nil {
+		err = exchangeFile(p, w.oldMeta, w.meta)
+	}
+	if err == nil {
+		w.meta, w.oldMeta = nil, nil
+	}
+	return err
+}
+
+// exchangeFile puts b in the place of a file that holds old.
+func exchangeFile(path string, old, b []byte) error {
+	st, err := os.Stat(path)
+	if err != nil {
+		return err
+	}
+	tmp, err := os.CreateTemp(filepath.Dir(path), ".exitramp-*.part")
+	if err != nil {
+		return err
+	}
+	defer os.Remove(tmp.Name())
+	_, err = tmp.Write(b)
+	if err := errors.Join(err, tmp.Chmod(st.Mode().Perm()), tmp.Sync(), tmp.Close()); err != nil {
+		return err
+	}
+	if now, err := os.ReadFile(path); err != nil || !bytes.Equal(now, old) {
+		return fmt.Errorf("%w: %s", ErrChanged, path)
+	}
+	if err := os.Rename(tmp.Name(), path); err != nil {
+		return err
+	}
+	_ = syncdir.Sync(filepath.Dir(path)) // it is there; not every file system can do more
+	return nil
+}
+
+// undoMeta takes the list away, or what the run added to it.
+func (w *writer) undoMeta(version string) (why string, err error) {
+	p, err := w.s.path("qdrant/meta.json")
+	if err != nil {
+		return err.Error(), nil
+	}
+	b, err := os.ReadFile(p)
+	if errors.Is(err, fs.ErrNotExist) {
+		return "", nil
+	}
+	if err != nil {
+		return "", err
+	}
+	if names, ok := strings.CutPrefix(version, addedPrefix); ok {
+		if _, err := parseMeta(b); err != nil {
+			return changed, nil
+		}
+		var kept []string
+		eachCollection(b, func(name, c jsonvalue.Value) {
+			if !slices.Contains(strings.Fields(names), url.QueryEscape(name.Text())) {
+				kept = append(kept, fmt.Sprintf("%s: %s", name, c))
+			}
+		})
+		return "", exchangeFile(p, b, withCollections(b, kept))
+	}
+	if digest(b) != version {
+		return changed, nil
+	}
+	return "", os.Remove(p)
+}
