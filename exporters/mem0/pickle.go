@@ -167,6 +167,37 @@ func (m *machine) step(op byte) error {
 		return m.push(true)
 	case 0x89:
 		return m.push(false)
+	case 0x94: // MEMOIZE
+		if len(m.stack) == 0 {
+			return bad("nothing to remember")
+		}
+		m.memo = append(m.memo, m.top())
+		return nil
+	case 'q', 'r': // BINPUT, LONG_BINPUT: as Python writes them, one after the other
+		n, err := m.number(width(op))
+		if err == nil && (n != uint64(len(m.memo)) || len(m.stack) == 0) {
+			err = bad("its memory has gaps")
+		}
+		m.memo = append(m.memo, m.top())
+		return err
+	case 'h', 'j': // BINGET, LONG_BINGET
+		n, err := m.number(width(op))
+		if err == nil && n >= uint64(len(m.memo)) {
+			err = bad("it recalls what it has not remembered")
+		}
+		if err != nil {
+			return err
+		}
+		return m.push(m.memo[n])
+	case 'K', 'M', 'J', 0x8a, 0x8b, 'G', 0x8c, 'X', 0x8d:
+		return m.scalar(op)
+	}
+	return m.build(op)
+}
+
+// scalar takes a number or a string.
+func (m *machine) scalar(op byte) error {
+	switch op {
 	case 'K', 'M', 'J': // BININT1, BININT2, BININT
 		n, err := m.number(width(op))
 		if err != nil {
@@ -205,30 +236,8 @@ func (m *machine) step(op byte) error {
 			return err
 		}
 		return m.push(m.text(b))
-	case 0x94: // MEMOIZE
-		if len(m.stack) == 0 {
-			return bad("nothing to remember")
-		}
-		m.memo = append(m.memo, m.top())
-		return nil
-	case 'q', 'r': // BINPUT, LONG_BINPUT: as Python writes them, one after the other
-		n, err := m.number(width(op))
-		if err == nil && (n != uint64(len(m.memo)) || len(m.stack) == 0) {
-			err = bad("its memory has gaps")
-		}
-		m.memo = append(m.memo, m.top())
-		return err
-	case 'h', 'j': // BINGET, LONG_BINGET
-		n, err := m.number(width(op))
-		if err == nil && n >= uint64(len(m.memo)) {
-			err = bad("it recalls what it has not remembered")
-		}
-		if err != nil {
-			return err
-		}
-		return m.push(m.memo[n])
 	}
-	return m.build(op)
+	return bad("opcode %#x is no value", op)
 }
 
 // text is a string. Short ones, which are mostly the names of fields, are kept for the next pickles.

@@ -4,6 +4,7 @@ import (
 	"context"
 	"os"
 	"path/filepath"
+	"slices"
 	"testing"
 
 	"github.com/exitramp/exitramp/exporters/internal/pgsnapshot/pgtest"
@@ -174,5 +175,19 @@ func TestPostgresForeign(t *testing.T) {
 		if err == nil || !isSchema(err) {
 			t.Fatalf("%v", err)
 		}
+	}
+}
+
+// TestPostgresAboutNUL: a text about the escape of a NUL holds none, and arrives.
+func TestPostgresAboutNUL(t *testing.T) {
+	from, to := database(t, "pgvector-python.sql"), database(t, "")
+	pgtest.Exec(t, from, `UPDATE mem0 SET payload = jsonb_set(payload, '{note}', to_jsonb('C:\users, \u0000 and \\u0000'::text))`)
+	mem, _ := exportertest.Export(t, store(t, from, ""))
+	rep, _ := apply(t, store(t, to, ""), mem)
+	if len(rep.Refused)+len(rep.Conflicts) != 0 {
+		t.Errorf("%+v", rep.Refused)
+	}
+	if want, got := pgDump(t, from), pgDump(t, to); !slices.Equal(want, got) {
+		t.Errorf("got %q, want %q", got, want)
 	}
 }

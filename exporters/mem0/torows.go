@@ -6,7 +6,6 @@ import (
 	"errors"
 	"fmt"
 	"math"
-	"strings"
 
 	"github.com/exitramp/exitramp/context/agentstate"
 	"github.com/exitramp/exitramp/context/fidelity"
@@ -151,8 +150,8 @@ func (w *writer) held(ctx context.Context, l layout, raw string) (out, why strin
 		}
 		return string(x.b), "", nil
 	case pgForm:
-		if strings.Contains(strings.ReplaceAll(raw, `\\`, ""), `\u0000`) {
-			return "", "its payload holds a NUL, which JSONB does not take", nil
+		if holdsNUL(raw) {
+			return "", noNUL, nil
 		}
 		if halfAt([]byte(raw), 0) >= 0 {
 			return "", "its payload holds a half character, which JSONB does not take", nil

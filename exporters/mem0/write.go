@@ -34,63 +34,21 @@ func (w *writer) native(ctx context.Context, r agentstate.Record) (replay.Receip
 	if !ok || len(parts) < 2 {
 		return refused("the archive does not say what its database is")
 	}
-	subject := "memory"
-	if l.Entities {
-		subject = "entity"
-	}
-	want := map[string][]string{"vectors": {subject, "embedding"}, "pgvector": {subject, "embedding"}, "points": {subject, "opaque"},
-		"memory_history": {"revision"}, "history": {"revision"}, "messages": {"message"}, "memory_migrations": {"opaque"}, "sqlite_sequence": {"opaque"}}[n.Type]
-	if n.GetRow() == nil || !slices.Contains(want, kind) || n.Type != string(l.Form) && !slices.Contains(l.Tables, n.Type) {
+	if n.GetRow() == nil || !slices.Contains(l.kindsIn(n.Type), kind) || n.Type != string(l.Form) && !slices.Contains(l.Tables, n.Type) {
 		return refused("a %s cannot be a row of %.40q of a database of %s", kind, n.Type, l.Form)
 	}
-	vals := map[string]any{}
-	for _, c := range n.GetRow().Columns {
-		v, err := w.run.Source.Column(ctx, r, c)
-		if err != nil {
-			return replay.Receipt{}, err
-		}
-		if b, ok := v.([]byte); ok && c.GetAt() != "" && c.Name != "vector" {
-			v = string(b) // a text that is held in a field
-		}
-		if b, ok := v.([]byte); ok && c.Name == "vector" && l.Form == pgForm {
-			v = formatVector(b)
-		}
-		vals[c.Name] = v
+	vals, err := w.columns(ctx, r, l, n.GetRow())
+	if err != nil {
+		return replay.Receipt{}, err
 	}
-	cols := columnsOf(n.Type)
-	half := n.Type == "vectors" || n.Type == "pgvector"
-	for name := range vals {
-		if !slices.Contains(cols, name) {
-			return refused("want the columns %s", strings.Join(cols, ", "))
-		}
-	}
-	if len(n.GetRow().Columns) != len(vals) || !half && len(vals) != len(cols) || vals[cols[0]] == nil {
-		return refused("want the columns %s", strings.Join(cols, ", "))
-	}
-	if n.Type == "points" {
-		b, _ := vals["point"].([]byte)
-		if p, err := readPoint(b); err != nil {
-			return refused("%s; loading it may run a program", err)
-		} else if k, _ := vals["id"].(string); k != rowKey(p.id) && kind != "opaque" {
-			if id, err := keyID(k); err != nil || fmt.Sprint(id) != fmt.Sprint(p.id) {
-				return refused("its row is not that of its point's id")
-			}
-		}
-	}
-	if l.Form.history() && w.s.server != nil && w.s.beside == "" {
-		return refused("the history is in a SQLite file of its own: name it with ?history=FILE")
-	}
-	if id, _ := vals["id"].(string); n.Type == "pgvector" && !uuidForm().MatchString(id) {
-		return refused("its id is no UUID")
-	}
-	if p, _ := vals["payload"].(string); n.Type == "pgvector" && strings.Contains(p, `\u0000`) {
-		return refused("its payload holds a NUL, which JSONB does not take")
+	if why := w.unfit(l, kind, n, vals); why != "" {
+		return replay.Receipt{Action: replay.Refused, Why: why}, nil
 	}
 	d, err := w.open(ctx, parts[0])
 	if err != nil {
 		return replay.Receipt{}, err
 	}
-	if half {
+	if halves(n.Type) {
 		return w.part(ctx, d, l, r.GetMeta().GetKey(), r.GetMeta().GetKey(), vals)
 	}
 	switch r := r.(type) {
@@ -100,6 +58,97 @@ func (w *writer) native(ctx context.Context, r agentstate.Record) (replay.Receip
 		return w.revision(ctx, d, l, r, n.Type, vals)
 	}
 	return w.insert(ctx, d, l, r.GetMeta().GetKey(), r.GetMeta().GetKey(), n.Type, vals)
+}
+
+// kindsIn are the kinds of records that are rows of a table.
+func (l *layout) kindsIn(table string) []string {
+	subject := "memory"
+	if l.Entities {
+		subject = "entity"
+	}
+	switch table {
+	case "vectors", "pgvector":
+		return []string{subject, "embedding"}
+	case "points":
+		return []string{subject, "opaque"}
+	case "memory_history", "history":
+		return []string{"revision"}
+	case "messages":
+		return []string{"message"}
+	case "memory_migrations", "sqlite_sequence":
+		return []string{"opaque"}
+	}
+	return nil
+}
+
+// halves tells whether two records share a row of a table: a memory and its vector.
+func halves(table string) bool { return table == "vectors" || table == "pgvector" }
+
+// columns are the values of a native row, as the target's database takes them.
+func (w *writer) columns(ctx context.Context, r agentstate.Record, l layout, row *pb.Row) (map[string]any, error) {
+	vals := map[string]any{}
+	for _, c := range row.Columns {
+		v, err := w.run.Source.Column(ctx, r, c)
+		if err != nil {
+			return nil, err
+		}
+		if b, ok := v.([]byte); ok && c.GetAt() != "" && c.Name != "vector" {
+			v = string(b) // a text that is held in a field
+		}
+		if b, ok := v.([]byte); ok && c.Name == "vector" && l.Form == pgForm {
+			v = formatVector(b)
+		}
+		vals[c.Name] = v
+	}
+	return vals, nil
+}
+
+// unfit says why a row cannot be one of mem0's; empty: it can.
+func (w *writer) unfit(l layout, kind string, n *pb.Native, vals map[string]any) string {
+	cols := columnsOf(n.Type)
+	for name := range vals {
+		if !slices.Contains(cols, name) {
+			return "want the columns " + strings.Join(cols, ", ")
+		}
+	}
+	id, _ := vals["id"].(string)
+	payload, _ := vals["payload"].(string)
+	switch {
+	case len(n.GetRow().Columns) != len(vals) || !halves(n.Type) && len(vals) != len(cols) || vals[cols[0]] == nil:
+		return "want the columns " + strings.Join(cols, ", ")
+	case n.Type == "points":
+		return pointUnfit(kind, id, vals["point"])
+	case l.Form.history() && w.s.server != nil && w.s.beside == "":
+		return "the history is in a SQLite file of its own: name it with ?history=FILE"
+	case n.Type == "pgvector" && !uuidForm().MatchString(id):
+		return "its id is no UUID"
+	case n.Type == "pgvector" && holdsNUL(payload):
+		return noNUL
+	}
+	return ""
+}
+
+// pointUnfit says why a row cannot be one of Qdrant's; empty: it can.
+func pointUnfit(kind, id string, point any) string {
+	b, _ := point.([]byte)
+	p, err := readPoint(b)
+	if err != nil {
+		return fmt.Sprintf("%s; loading it may run a program", err)
+	}
+	if id != rowKey(p.id) && kind != "opaque" {
+		if k, err := keyID(id); err != nil || fmt.Sprint(k) != fmt.Sprint(p.id) {
+			return "its row is not that of its point's id"
+		}
+	}
+	return ""
+}
+
+const noNUL = "its payload holds a NUL, which JSONB does not take"
+
+// holdsNUL tells whether a JSON text holds a NUL, which stands there as an escape: one behind a backslash
+// that is escaped itself is a text about it.
+func holdsNUL(raw string) bool {
+	return strings.Contains(strings.ReplaceAll(raw, `\\`, ""), `\u0000`)
 }
 
 // open opens the database of a place, and makes what is missing in it. nil in a plan: it is not
