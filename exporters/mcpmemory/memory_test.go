@@ -10,7 +10,6 @@ import (
 	"runtime"
 	"strings"
 	"testing"
-	"time"
 
 	"github.com/google/go-cmp/cmp"
 
@@ -32,7 +31,7 @@ func TestFlat(t *testing.T) {
 		src := write(t, b.String())
 		b.Reset()
 		n := 0
-		high := peak(func() {
+		high := exportertest.Peak(func() {
 			for _, err := range src.Records(t.Context(), nil) {
 				if err != nil {
 					t.Fatal(err)
@@ -50,32 +49,6 @@ func TestFlat(t *testing.T) {
 	if many > few+16<<20 {
 		t.Errorf("it grew by %d MiB", (many-few)>>20)
 	}
-}
-
-// peak is how much more is on the heap while f runs, at its highest: of what is in use, so that a
-// collector that is late on a busy machine does not count.
-func peak(f func()) uint64 {
-	live := func() uint64 {
-		runtime.GC()
-		var m runtime.MemStats
-		runtime.ReadMemStats(&m)
-		return m.HeapAlloc
-	}
-	before, high, done := live(), uint64(0), make(chan bool)
-	go func() {
-		defer close(done)
-		for {
-			high = max(high, live())
-			select {
-			case done <- true:
-				return
-			case <-time.After(5 * time.Millisecond):
-			}
-		}
-	}()
-	f()
-	<-done
-	return high - min(high, before)
 }
 
 // A line of 100 MB costs no more memory than others, and its names are read.

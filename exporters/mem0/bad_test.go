@@ -2,7 +2,6 @@ package mem0
 
 import (
 	"bytes"
-	"context"
 	"database/sql"
 	"errors"
 	"fmt"
@@ -18,6 +17,7 @@ import (
 	"github.com/exitramp/exitramp/context/agentstate"
 	"github.com/exitramp/exitramp/context/memstate"
 	"github.com/exitramp/exitramp/exporters/exportertest"
+	"github.com/exitramp/exitramp/exporters/internal/sqlitefile/sqlitetest"
 	pb "github.com/exitramp/exitramp/proto/exitramp/v1"
 )
 
@@ -142,27 +142,13 @@ func TestRefused(t *testing.T) {
 // TestLocked: a file that another process is writing is waited for, and then said to be locked.
 func TestLocked(t *testing.T) {
 	dir := copied(t, "js")
-	db, err := sql.Open("sqlite", dir+"/vector_store.db")
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer db.Close()
-	conn, err := db.Conn(t.Context())
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer conn.Close()
-	if _, err := conn.ExecContext(t.Context(), "BEGIN EXCLUSIVE"); err != nil {
-		t.Fatal(err)
-	}
+	unlock := sqlitetest.Lock(t, dir+"/vector_store.db")
 	s := Open(dir)
 	s.wait = 50 * time.Millisecond
 	if _, err := agentstate.Copy(t.Context(), memstate.New(), s, nil); !errors.Is(err, ErrLocked) || !strings.Contains(err.Error(), "stop the application") {
 		t.Errorf("%v", err)
 	}
-	if _, err := conn.ExecContext(context.Background(), "ROLLBACK"); err != nil {
-		t.Fatal(err)
-	}
+	unlock()
 	if _, rep := exportertest.Export(t, s); rep.Verdict.Coverage != agentstate.Reconciled {
 		t.Errorf("%v", rep.Verdict)
 	}

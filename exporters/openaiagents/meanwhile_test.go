@@ -16,6 +16,7 @@ import (
 	"github.com/exitramp/exitramp/context/agentstate"
 	"github.com/exitramp/exitramp/context/memstate"
 	"github.com/exitramp/exitramp/exporters/exportertest"
+	"github.com/exitramp/exitramp/exporters/internal/sqlitefile/sqlitetest"
 	pb "github.com/exitramp/exitramp/proto/exitramp/v1"
 )
 
@@ -145,22 +146,14 @@ func TestLocked(t *testing.T) {
 		t.Fatal(err)
 	}
 	change(t, p, "PRAGMA journal_mode=DELETE")
-	c, err := sql.Open("sqlite", "file:"+p)
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer c.Close()
-	conn, err := c.Conn(t.Context())
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer conn.Close()
-	if _, err := conn.ExecContext(t.Context(), "BEGIN EXCLUSIVE"); err != nil {
-		t.Fatal(err)
-	}
+	unlock := sqlitetest.Lock(t, p)
 	f := Open(dir)
 	f.wait = 10 * time.Millisecond
 	if _, err := agentstate.Copy(t.Context(), &memstate.State{}, f, nil); !errors.Is(err, ErrLocked) || !strings.Contains(err.Error(), "stop the application") {
 		t.Error(err)
+	}
+	unlock()
+	if _, rep := exportertest.Export(t, f); rep.Verdict.Coverage != agentstate.Reconciled {
+		t.Errorf("%v", rep.Verdict)
 	}
 }

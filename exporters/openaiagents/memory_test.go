@@ -7,11 +7,10 @@ import (
 	"fmt"
 	"io"
 	"os"
-	"runtime"
 	"slices"
 	"testing"
-	"time"
 
+	"github.com/exitramp/exitramp/exporters/exportertest"
 	"github.com/exitramp/exitramp/exporters/internal/pgsnapshot/pgtest"
 
 	"github.com/google/go-cmp/cmp"
@@ -20,38 +19,12 @@ import (
 	pb "github.com/exitramp/exitramp/proto/exitramp/v1"
 )
 
-// peak is how much more is on the heap while f runs, at its highest: of what is in use, so that a
-// collector that is late on a busy machine does not count.
-func peak(f func()) uint64 {
-	live := func() uint64 {
-		runtime.GC()
-		var m runtime.MemStats
-		runtime.ReadMemStats(&m)
-		return m.HeapAlloc
-	}
-	before, high, done := live(), uint64(0), make(chan bool)
-	go func() {
-		defer close(done)
-		for {
-			high = max(high, live())
-			select {
-			case done <- true:
-				return
-			case <-time.After(5 * time.Millisecond):
-			}
-		}
-	}()
-	f()
-	<-done
-	return high - min(high, before)
-}
-
 // readPostgres reads an item of 100 MB out of PostgreSQL.
 func readPostgres(t *testing.T) {
 	src := postgres(t, pgtest.Database(t, tables(ownNames()), `INSERT INTO agent_sessions VALUES ('s', now(), now())`,
 		`INSERT INTO agent_messages (session_id, message_data) VALUES ('s', '{"role":"assistant","content":"' || repeat('ab', 50000000) || '"}'), ('s', '{"role":"user","content":"short"}')`))
 	var size int64
-	n := peak(func() {
+	n := exportertest.Peak(func() {
 		for r, err := range src.Records(t.Context(), nil) {
 			if err != nil {
 				t.Fatal(err)
@@ -89,7 +62,7 @@ func TestFlat(t *testing.T) {
 	heap := func(items, sessions int) uint64 {
 		src := made(t, fmt.Sprintf(`WITH RECURSIVE n(i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n WHERE i < %d) INSERT INTO agent_messages SELECT i, 's' || (i %% %d), '{"role": "user", "content": "' || hex(zeroblob(150)) || '"}', NULL FROM n`, items, sessions))
 		n := 0
-		high := peak(func() {
+		high := exportertest.Peak(func() {
 			for r, err := range src.Records(t.Context(), nil) {
 				if err != nil {
 					t.Fatal(err)
@@ -126,7 +99,7 @@ func TestManyMegabytes(t *testing.T) {
 	read := func(src *Folder, want map[string]int64, limit uint64) {
 		t.Helper()
 		got := map[string]int64{}
-		n := peak(func() {
+		n := exportertest.Peak(func() {
 			for r, err := range src.Records(t.Context(), nil) {
 				if err != nil {
 					t.Fatal(err)

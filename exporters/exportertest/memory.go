@@ -1,0 +1,32 @@
+package exportertest
+
+import (
+	"runtime"
+	"time"
+)
+
+// Peak is how much more is on the heap while f runs, at its highest: of what is in use, so that a
+// collector that is late on a busy machine does not count.
+func Peak(f func()) uint64 {
+	live := func() uint64 {
+		runtime.GC()
+		var m runtime.MemStats
+		runtime.ReadMemStats(&m)
+		return m.HeapAlloc
+	}
+	before, high, done := live(), uint64(0), make(chan bool)
+	go func() {
+		defer close(done)
+		for {
+			high = max(high, live())
+			select {
+			case done <- true:
+				return
+			case <-time.After(5 * time.Millisecond):
+			}
+		}
+	}()
+	f()
+	<-done
+	return high - min(high, before)
+}
