@@ -11,6 +11,7 @@ import (
 	"strings"
 
 	"github.com/exitramp/exitramp/context/agentstate"
+	"github.com/exitramp/exitramp/exporters/internal/sqlitefile"
 	pb "github.com/exitramp/exitramp/proto/exitramp/v1"
 )
 
@@ -88,9 +89,9 @@ func (r *reading) bookkeeping(ctx context.Context, d *db, table string) error {
 	return d.each(ctx, "SELECT "+d.selects(table, cols)+" FROM "+table+" ORDER BY "+cols[0], nil, func(v []any) error {
 		row := &pb.Row{}
 		for i, c := range cols {
-			row.Columns = append(row.Columns, d.cell(c, asText(v[0]), v[i]))
+			row.Columns = append(row.Columns, d.cell(c, sqlitefile.Text(v[0]), v[i]))
 		}
-		return r.put(&pb.Opaque{Meta: agentstate.Meta("opaque", &pb.Native{Type: table, Body: &pb.Native_Row{Row: row}}, d.layout.Place, table, asText(v[0]))})
+		return r.put(&pb.Opaque{Meta: agentstate.Meta("opaque", &pb.Native{Type: table, Body: &pb.Native_Row{Row: row}}, d.layout.Place, table, sqlitefile.Text(v[0]))})
 	})
 }
 

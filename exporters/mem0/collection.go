@@ -5,6 +5,7 @@ import (
 	"strings"
 
 	"github.com/exitramp/exitramp/context/agentstate"
+	"github.com/exitramp/exitramp/exporters/internal/sqlitefile"
 	pb "github.com/exitramp/exitramp/proto/exitramp/v1"
 )
 
@@ -56,7 +57,7 @@ func (r *reading) collection(ctx context.Context, d *db) error {
 
 // vectorRow is what a row becomes. It is called for several rows at once.
 func (d *db) vectorRow(s *scratch, v []any) vectorRow {
-	id := asText(v[0])
+	id := sqlitefile.Text(v[0])
 	e := d.vector(v[1])
 	n := newRow(string(d.layout.Form), 2)
 	d.fill(&n.cols[0], "id", id, v[0])

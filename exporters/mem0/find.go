@@ -287,7 +287,7 @@ func (s *Store) openRead(ctx context.Context, rel string) (*db, error) {
 	}
 	d.layout.Place = placeOf(rel)
 	mode := ""
-	err = d.each(ctx, "PRAGMA journal_mode", nil, func(v []any) error { mode = asText(v[0]); return nil })
+	err = d.each(ctx, "PRAGMA journal_mode", nil, func(v []any) error { mode = sqlitefile.Text(v[0]); return nil })
 	d.locked = mode == "delete"
 	return d, d.wrap(err)
 }

@@ -8,6 +8,7 @@ import (
 	"unicode/utf8"
 
 	"github.com/exitramp/exitramp/context/agentstate"
+	"github.com/exitramp/exitramp/exporters/internal/sqlitefile"
 	pb "github.com/exitramp/exitramp/proto/exitramp/v1"
 )
 
@@ -20,12 +21,12 @@ func (r *reading) history(ctx context.Context, d *db) error {
 	r.n["revision"] += uint64(n)
 	cols := columnsOf(d.main())
 	err = d.each(ctx, "SELECT "+d.selects(d.main(), cols)+" FROM "+d.main()+" ORDER BY rowid", nil, func(v []any) error {
-		id := asText(v[0])
-		of, err := r.collectionOf(asText(v[1]))
+		id := sqlitefile.Text(v[0])
+		of, err := r.collectionOf(sqlitefile.Text(v[1]))
 		if err != nil {
 			return err
 		}
-		rev := &pb.Revision{OfKey: agentstate.Key("memory", of, asText(v[1]))}
+		rev := &pb.Revision{OfKey: agentstate.Key("memory", of, sqlitefile.Text(v[1]))}
 		rev.Operation, _ = v[4].(string)
 		rev.Operation = strings.ToValidUTF8(rev.Operation, "\ufffd")
 		if n, ok := v[0].(int64); ok && n > 0 {
@@ -114,7 +115,7 @@ func (r *reading) messages(ctx context.Context, d *db) error {
 	var conversation string
 	// Each scope is where its first message is.
 	return d.each(ctx, "SELECT "+d.selects("messages", cols)+" FROM messages m JOIN (SELECT session_scope AS s, min(rowid) AS f FROM messages GROUP BY session_scope) g ON g.s IS m.session_scope ORDER BY g.f, m.rowid", nil, func(v []any) error {
-		id, scope := asText(v[0]), asText(v[1])
+		id, scope := sqlitefile.Text(v[0]), sqlitefile.Text(v[1])
 		key := agentstate.Key("message", d.layout.Place, id)
 		if first || scope != last {
 			first, last, at = false, scope, 0

@@ -140,11 +140,11 @@ func create(f form, table string) string {
 func tablesOf(ctx context.Context, e engine) (names []string, cols map[string][]string, err error) {
 	cols = map[string][]string{}
 	err = e.each(ctx, `SELECT +m.name, +x.name FROM sqlite_master m JOIN pragma_table_info(m.name) x WHERE m.type = 'table' ORDER BY m.name, x.cid`, nil, func(v []any) error {
-		t := asText(v[0])
+		t := sqlitefile.Text(v[0])
 		if cols[t] == nil {
 			names = append(names, t)
 		}
-		cols[t] = append(cols[t], asText(v[1]))
+		cols[t] = append(cols[t], sqlitefile.Text(v[1]))
 		return nil
 	})
 	return names, cols, err
@@ -236,19 +236,6 @@ func (d *db) one(ctx context.Context, q string, args ...any) (n int64, err error
 		return nil
 	})
 	return n, err
-}
-
-// asText is a value as text: ids are text, unless somebody wrote a number.
-func asText(v any) string {
-	switch v := v.(type) {
-	case string:
-		return v
-	case []byte:
-		return "\x00blob:" + string(v)
-	case nil:
-		return "\x00null"
-	}
-	return fmt.Sprint(v)
 }
 
 // lite is SQLite.

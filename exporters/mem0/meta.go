@@ -15,6 +15,7 @@ import (
 	"github.com/exitramp/exitramp/context/fidelity"
 	"github.com/exitramp/exitramp/context/replay"
 	"github.com/exitramp/exitramp/exporters/internal/jsonvalue"
+	"github.com/exitramp/exitramp/exporters/internal/sqlitefile"
 	"github.com/exitramp/exitramp/internal/syncdir"
 )
 
@@ -27,7 +28,7 @@ func (w *writer) writeMeta(key string, b []byte) (replay.Receipt, error) {
 	if _, err := parseMeta(b); err != nil {
 		return refused("%v", err)
 	}
-	rc := replay.Receipt{Action: replay.Created, Target: key, Version: digest(b)}
+	rc := replay.Receipt{Action: replay.Created, Target: key, Version: sqlitefile.Digest(b)}
 	have, err := w.s.readMeta()
 	switch {
 	case err != nil:
@@ -174,7 +175,7 @@ func (w *writer) undoMeta(version string) (why string, err error) {
 		})
 		return "", exchangeFile(p, b, withCollections(b, kept))
 	}
-	if digest(b) != version {
+	if sqlitefile.Digest(b) != version {
 		return changed, nil
 	}
 	return "", os.Remove(p)

@@ -8,6 +8,7 @@ import (
 	"slices"
 
 	"github.com/exitramp/exitramp/context/agentstate"
+	"github.com/exitramp/exitramp/exporters/internal/sqlitefile"
 	pb "github.com/exitramp/exitramp/proto/exitramp/v1"
 )
 
@@ -55,7 +56,7 @@ type pointRow struct {
 
 // pointRow is what a row becomes. It is called for several rows at once.
 func (d *db) pointRow(s *scratch, v []any) pointRow {
-	x := pointRow{rowid: v[0].(int64), id: asText(v[1])}
+	x := pointRow{rowid: v[0].(int64), id: sqlitefile.Text(v[1])}
 	n := newRow("points", 2)
 	x.native = &n.native
 	d.fill(&n.cols[0], "id", x.id, v[1])
@@ -110,7 +111,7 @@ func (r *reading) latest(ctx context.Context, d *db) (map[string]int64, error) {
 	}
 	out := map[string]int64{}
 	err = d.each(ctx, "SELECT rowid, "+d.column("points", "id")+" FROM points ORDER BY rowid", nil, func(v []any) error {
-		if id, err := keyID(asText(v[1])); err == nil {
+		if id, err := keyID(sqlitefile.Text(v[1])); err == nil {
 			out[fmt.Sprint(id)] = v[0].(int64)
 		}
 		return nil

@@ -7,6 +7,7 @@ import (
 
 	"github.com/exitramp/exitramp/context/fidelity"
 	"github.com/exitramp/exitramp/context/replay"
+	"github.com/exitramp/exitramp/exporters/internal/sqlitefile"
 	"github.com/exitramp/exitramp/internal/diskmap"
 	pb "github.com/exitramp/exitramp/proto/exitramp/v1"
 )
@@ -37,11 +38,11 @@ func (p positions) look(ctx context.Context, d *db) error {
 		return nil
 	}
 	err := d.each(ctx, "SELECT +id, +session_scope FROM messages ORDER BY rowid", nil, func(v []any) error {
-		n, err := p.add(asText(v[1]))
+		n, err := p.add(sqlitefile.Text(v[1]))
 		if err != nil {
 			return err
 		}
-		return p.rows.Put("id "+asText(v[0]), binary.BigEndian.AppendUint64(nil, n))
+		return p.rows.Put("id "+sqlitefile.Text(v[0]), binary.BigEndian.AppendUint64(nil, n))
 	})
 	if err != nil && strings.Contains(err.Error(), "no such table") {
 		return nil
@@ -68,9 +69,9 @@ func (w *writer) message(ctx context.Context, d *db, l layout, m *pb.Message, ke
 	if err != nil || rc.Action != replay.Created && rc.Action != replay.Same {
 		return rc, err
 	}
-	at, ok, err := p.get("id " + asText(vals["id"]))
+	at, ok, err := p.get("id " + sqlitefile.Text(vals["id"]))
 	if err == nil && !ok {
-		at, err = p.add(asText(vals["session_scope"]))
+		at, err = p.add(sqlitefile.Text(vals["session_scope"]))
 	}
 	if err == nil && m.Position != 0 && at != m.Position {
 		rc.Losses = append(rc.Losses, fidelity.Loss{Path: "position", Grade: fidelity.Transformed, Why: "the scope has other messages in the target: it stands among them"})

@@ -3,9 +3,7 @@ package mem0
 import (
 	"bytes"
 	"context"
-	"crypto/sha256"
 	"encoding/binary"
-	"encoding/hex"
 	"fmt"
 	"slices"
 	"strings"
@@ -14,25 +12,6 @@ import (
 	"github.com/exitramp/exitramp/context/replay"
 	"github.com/exitramp/exitramp/exporters/internal/sqlitefile"
 )
-
-// digest is the mark of values, with the storage class of each.
-func digest(vals ...any) string {
-	h := sha256.New()
-	for _, v := range vals {
-		var b []byte
-		switch v := v.(type) {
-		case []byte: // a pickle of many megabytes
-			b = v
-		case string:
-			b = []byte(v)
-		default:
-			b = fmt.Append(nil, v)
-		}
-		fmt.Fprintf(h, "%T %d:", v, len(b))
-		h.Write(b)
-	}
-	return hex.EncodeToString(h.Sum(nil)[:16])
-}
 
 // empty tells whether half of a row has not been written: a payload is never empty, and a vector
 // without numbers, or of filler, is none.
@@ -148,7 +127,7 @@ func (w *writer) part(ctx context.Context, d *db, l layout, from, key string, va
 	if len(cols) > 0 && cols[0] == "vector" && l.Form == pgForm {
 		marks[0] = numbers(args[0])
 	}
-	rc := replay.Receipt{Action: replay.Created, Target: key, Version: digest(marks...)}
+	rc := replay.Receipt{Action: replay.Created, Target: key, Version: sqlitefile.Digest(marks...)}
 	if d == nil {
 		return rc, nil
 	}
@@ -170,7 +149,7 @@ func (w *writer) part(ctx context.Context, d *db, l layout, from, key string, va
 	same, free := true, true
 	var differ []string
 	for i, c := range cols {
-		if digest(have[c]) != digest(marks[i]) {
+		if sqlitefile.Digest(have[c]) != sqlitefile.Digest(marks[i]) {
 			same, differ = false, append(differ, c)
 		}
 		free = free && empty(have[c])
@@ -222,7 +201,7 @@ func (w *writer) insert(ctx context.Context, d *db, l layout, from, key, table s
 	for _, c := range cols {
 		args = append(args, vals[c])
 	}
-	rc := replay.Receipt{Action: replay.Created, Target: key, Version: digest(args...)}
+	rc := replay.Receipt{Action: replay.Created, Target: key, Version: sqlitefile.Digest(args...)}
 	if d == nil {
 		return w.plan(l, rc, table, args)
 	}
@@ -237,12 +216,12 @@ func (w *writer) insert(ctx context.Context, d *db, l layout, from, key, table s
 		return replay.Receipt{}, d.wrap(err)
 	case table == "sqlite_sequence":
 		return w.counter(ctx, d, rc, have, args)
-	case have != nil && digest(have...) == rc.Version:
+	case have != nil && sqlitefile.Digest(have...) == rc.Version:
 		if w.run.InDoubt == nil || !w.run.InDoubt(from) {
 			rc.Action = replay.Same
 		}
 		return rc, nil
-	case have != nil && table == "memory_history" && digest(have[1]) != digest(args[1]): // the number of another memory's
+	case have != nil && table == "memory_history" && sqlitefile.Digest(have[1]) != sqlitefile.Digest(args[1]): // the number of another memory's
 		return w.renumber(ctx, d, l, from, vals)
 	case have != nil && table == "memory_migrations":
 		rc.Action, rc.Losses = replay.Same, []fidelity.Loss{{Path: "native.user_id", Grade: fidelity.Transformed, Why: "the name under which mem0 counts the target's uses: it has one of its own, which stays"}}
@@ -250,7 +229,7 @@ func (w *writer) insert(ctx context.Context, d *db, l layout, from, key, table s
 	case have != nil:
 		var differ []string
 		for i, c := range cols {
-			if digest(have[i]) != digest(args[i]) {
+			if sqlitefile.Digest(have[i]) != sqlitefile.Digest(args[i]) {
 				differ = append(differ, c)
 			}
 		}
@@ -274,7 +253,7 @@ func (w *writer) insert(ctx context.Context, d *db, l layout, from, key, table s
 func (w *writer) plan(l layout, rc replay.Receipt, table string, args []any) (replay.Receipt, error) {
 	if table == "sqlite_sequence" {
 		seq, _ := args[1].(int64)
-		rc, _ = w.counters.Answer(rc, l.Place, asText(args[0]), -1, seq)
+		rc, _ = w.counters.Answer(rc, l.Place, sqlitefile.Text(args[0]), -1, seq)
 	} else if n, ok := args[0].(int64); ok {
 		w.counters.Planned(l.Place, table, n)
 	}
@@ -291,7 +270,7 @@ func (w *writer) counter(ctx context.Context, d *db, rc replay.Receipt, have, ar
 	if have != nil {
 		n, _ = have[1].(int64)
 	}
-	rc, raise := w.counters.Answer(rc, d.layout.Place, asText(args[0]), n, want)
+	rc, raise := w.counters.Answer(rc, d.layout.Place, sqlitefile.Text(args[0]), n, want)
 	if !raise || w.run.DryRun {
 		return rc, nil
 	}

@@ -9,6 +9,7 @@ import (
 	"github.com/exitramp/exitramp/context/agentstate"
 	"github.com/exitramp/exitramp/context/fidelity"
 	"github.com/exitramp/exitramp/context/replay"
+	"github.com/exitramp/exitramp/exporters/internal/sqlitefile"
 	"github.com/exitramp/exitramp/internal/diskmap"
 	pb "github.com/exitramp/exitramp/proto/exitramp/v1"
 )
@@ -88,7 +89,7 @@ func (w *writer) mappedMessage(ctx context.Context, m *pb.Message) (replay.Recei
 	if err != nil {
 		return replay.Receipt{}, err
 	}
-	key := agentstate.Key("message", l.Place, asText(vals["id"]))
+	key := agentstate.Key("message", l.Place, sqlitefile.Text(vals["id"]))
 	return w.message(ctx, d, l, m, key, vals)
 }
 
@@ -126,7 +127,7 @@ func (w *writer) mappedRevision(ctx context.Context, r *pb.Revision) (replay.Rec
 	default:
 		return refused("its id is a %T", id)
 	}
-	key := agentstate.Key("revision", l.Place, asText(vals["id"]))
+	key := agentstate.Key("revision", l.Place, sqlitefile.Text(vals["id"]))
 	rc, err := w.insert(ctx, d, l, r.Meta.Key, key, string(l.Form), vals)
 	if rc.Action == replay.Created || rc.Action == replay.Same {
 		got := &pb.Revision{Meta: &pb.Meta{Key: key, CreatedUnixNano: r.Meta.CreatedUnixNano, UpdatedUnixNano: r.Meta.UpdatedUnixNano}, OfKey: w.ofKeyThere(r), Operation: r.Operation, Before: r.Before, After: r.After}
@@ -215,7 +216,7 @@ func (w *writer) number(ctx context.Context, d *db, vals map[string]any) (int64,
 	for i, c := range cols {
 		args[i] = vals[c]
 	}
-	same := "history " + digest(args...)
+	same := "history " + sqlitefile.Digest(args...)
 	if b, ok, err := f.rows.Get(same); err != nil {
 		return 0, err
 	} else if ok && len(b) >= 8 { // each row of the target is one row of the state at most
@@ -242,7 +243,7 @@ func (w *writer) numbers(ctx context.Context, d *db) error {
 			return nil
 		}
 		w.past.next = max(w.past.next, n+1)
-		same := "history " + digest(v[1:]...)
+		same := "history " + sqlitefile.Digest(v[1:]...)
 		b, _, err := w.past.rows.Get(same)
 		if err != nil {
 			return err

@@ -8,6 +8,7 @@ import (
 	"math"
 
 	"github.com/exitramp/exitramp/context/replay"
+	"github.com/exitramp/exitramp/exporters/internal/sqlitefile"
 )
 
 // dimensions is how many numbers the vectors of a collection have; 0: it has none yet.
@@ -88,7 +89,7 @@ func (w *writer) pointPart(ctx context.Context, d *db, from, key, id, column str
 	if nums, ok := v.([]float64); ok {
 		mark = markOf(nums)
 	}
-	rc := replay.Receipt{Action: replay.Created, Target: key, Version: digest(mark)}
+	rc := replay.Receipt{Action: replay.Created, Target: key, Version: sqlitefile.Digest(mark)}
 	if d == nil {
 		return rc, nil
 	}
@@ -96,7 +97,7 @@ func (w *writer) pointPart(ctx context.Context, d *db, from, key, id, column str
 	if err != nil {
 		return replay.Receipt{}, d.wrap(err)
 	}
-	if have != nil && digest(have[column]) == rc.Version {
+	if have != nil && sqlitefile.Digest(have[column]) == rc.Version {
 		if w.run.InDoubt == nil || !w.run.InDoubt(from) {
 			rc.Action = replay.Same
 		}

@@ -10,6 +10,7 @@ import (
 	"github.com/exitramp/exitramp/context/agentstate"
 	"github.com/exitramp/exitramp/context/fidelity"
 	"github.com/exitramp/exitramp/context/replay"
+	"github.com/exitramp/exitramp/exporters/internal/sqlitefile"
 	pb "github.com/exitramp/exitramp/proto/exitramp/v1"
 )
 
@@ -164,7 +165,7 @@ func (w *writer) held(ctx context.Context, l layout, raw string) (out, why strin
 			return "", "", w.pg.wrap(err)
 		}
 		err := w.pg.each(ctx, "SELECT (?::text)::jsonb::text", []any{raw}, func(v []any) error {
-			out = asText(v[0])
+			out = sqlitefile.Text(v[0])
 			return nil
 		})
 		if err != nil && ctx.Err() == nil {

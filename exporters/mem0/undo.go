@@ -7,6 +7,7 @@ import (
 
 	"github.com/exitramp/exitramp/context/agentstate"
 	"github.com/exitramp/exitramp/context/replay"
+	"github.com/exitramp/exitramp/exporters/internal/sqlitefile"
 )
 
 const changed = "changed since the run"
@@ -108,7 +109,7 @@ func (d *db) undoHalves(ctx context.Context, id string, rcs []replay.Receipt) (b
 		switch {
 		case agentstate.KindOfKey(rc.Target) == "embedding":
 			cols = []string{"vector"}
-		case digest(have["payload"]) != rc.Version: // without a vector of its own the row is one record
+		case sqlitefile.Digest(have["payload"]) != rc.Version: // without a vector of its own the row is one record
 			cols = []string{"vector", "payload"}
 		}
 		var vals []any
@@ -116,7 +117,7 @@ func (d *db) undoHalves(ctx context.Context, id string, rcs []replay.Receipt) (b
 			vals = append(vals, have[c])
 			made[c] = true
 		}
-		if digest(vals...) != rc.Version {
+		if sqlitefile.Digest(vals...) != rc.Version {
 			return false, nil
 		}
 	}
@@ -159,7 +160,7 @@ func (d *db) undoRow(ctx context.Context, kind, target string, id []string, vers
 		return "its id is cut in the journal", nil
 	case have == nil:
 		return "", nil
-	case digest(have...) != version:
+	case sqlitefile.Digest(have...) != version:
 		return changed, nil
 	}
 	return "", d.exec(ctx, "DELETE FROM "+table+" WHERE "+quote(keyOf(table))+" = "+d.param(table, keyOf(table)), have[0])

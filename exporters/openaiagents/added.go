@@ -8,6 +8,7 @@ import (
 
 	"github.com/exitramp/exitramp/context/agentstate"
 	"github.com/exitramp/exitramp/context/fidelity"
+	"github.com/exitramp/exitramp/exporters/internal/sqlitefile"
 	pb "github.com/exitramp/exitramp/proto/exitramp/v1"
 )
 
@@ -73,5 +74,5 @@ func mark(own []any, added []addition) string {
 			all = append(all, a.name, a.value)
 		}
 	}
-	return digest(all)
+	return sqlitefile.Digest(all...)
 }

@@ -43,7 +43,7 @@ func (d *db) blob(t *table, col string, v []any) *pb.Blob {
 		case int64:
 			id = append(id, k, "i"+strconv.FormatInt(v, 10))
 		default:
-			id = append(id, k, "t"+asText(v))
+			id = append(id, k, "t"+sqlitefile.Text(v))
 		}
 	}
 	for i, p := range id {

@@ -161,7 +161,7 @@ func (w *writer) foreignMessage(ctx context.Context, m *pb.Message) (replay.Rece
 				if i == 0 {
 					rc.Target = agentstate.Key("message", place, fmt.Sprint(id))
 				}
-				versions = append(versions, digest([]any{id, sid, string(item), at}))
+				versions = append(versions, sqlitefile.Digest(id, sid, string(item), at))
 				continue
 			}
 		}
@@ -176,7 +176,7 @@ func (w *writer) foreignMessage(ctx context.Context, m *pb.Message) (replay.Rece
 		if i == 0 {
 			rc.Target = agentstate.Key("message", place, fmt.Sprint(id))
 		}
-		versions = append(versions, digest([]any{id, sid, string(item), created}))
+		versions = append(versions, sqlitefile.Digest(id, sid, string(item), created))
 	}
 	rc.Version = strings.Join(versions, ",")
 	return rc, nil
@@ -190,5 +190,5 @@ func (d *db) written(ctx context.Context, p pair, session, item string, after in
 		return 0, "", d.Wrap(err)
 	}
 	id, _ = rows[0][0].(int64)
-	return id, asText(rows[0][1]), nil
+	return id, sqlitefile.Text(rows[0][1]), nil
 }

@@ -9,6 +9,7 @@ import (
 	"github.com/exitramp/exitramp/context/agentstate"
 	"github.com/exitramp/exitramp/context/fidelity"
 	"github.com/exitramp/exitramp/context/replay"
+	"github.com/exitramp/exitramp/exporters/internal/sqlitefile"
 	pb "github.com/exitramp/exitramp/proto/exitramp/v1"
 )
 
@@ -152,7 +153,7 @@ func (w *pgWriter) foreignMessage(ctx context.Context, m *pb.Message) (replay.Re
 		if i == 0 {
 			rc.Target = agentstate.Key("message", p.Messages, fmt.Sprint(id))
 		}
-		versions = append(versions, digest([]any{id, sid, string(item), at}))
+		versions = append(versions, sqlitefile.Digest(id, sid, string(item), at))
 	}
 	rc.Version = strings.Join(versions, ",")
 	return rc, nil

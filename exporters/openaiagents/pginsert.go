@@ -10,6 +10,7 @@ import (
 	"github.com/jackc/pgx/v5/pgconn"
 
 	"github.com/exitramp/exitramp/context/replay"
+	"github.com/exitramp/exitramp/exporters/internal/sqlitefile"
 )
 
 // stored is the row under the key, which is the first column; nil: there is none.
@@ -64,7 +65,7 @@ func (w *pgWriter) insert(ctx context.Context, made bool, t pgTable, key string,
 		return rc, nil
 	case have == nil:
 		return refused("a constraint of table %s forbids the row", t.ident)
-	case digest(have) == digest(vals):
+	case sqlitefile.Digest(have...) == sqlitefile.Digest(vals...):
 		if w.run.InDoubt == nil || !w.run.InDoubt(key) {
 			rc.Action = replay.Same
 		}
@@ -72,7 +73,7 @@ func (w *pgWriter) insert(ctx context.Context, made bool, t pgTable, key string,
 	}
 	var differ []string
 	for i, c := range cols {
-		if digest(have[i:i+1]) != digest(vals[i:i+1]) {
+		if sqlitefile.Digest(have[i:i+1]...) != sqlitefile.Digest(vals[i:i+1]...) {
 			differ = append(differ, c)
 		}
 	}

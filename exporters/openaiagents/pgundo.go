@@ -10,6 +10,7 @@ import (
 
 	"github.com/exitramp/exitramp/context/agentstate"
 	"github.com/exitramp/exitramp/context/replay"
+	"github.com/exitramp/exitramp/exporters/internal/sqlitefile"
 )
 
 // Undo removes the rows that a run made, in one transaction. What says something else by now stays,
@@ -84,7 +85,7 @@ func (t pgTable) as(row []any, own int, version string) bool {
 			added = append(added, addition{t.added[i][0], v})
 		}
 	}
-	return digest(row[:own]) == version || mark(row[:own], added) == version
+	return sqlitefile.Digest(row[:own]...) == version || mark(row[:own], added) == version
 }
 
 // undoItems deletes the items of a receipt: the first by its id, the others behind it.

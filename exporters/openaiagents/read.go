@@ -248,7 +248,7 @@ func (r *reading) branches(ctx context.Context, d *db, p *pair, c *pb.Conversati
 	}
 	heads, err := sqlitefile.Query(ctx, d.Conn, `SELECT +branch_id, +message_id, max(sequence_number) FROM message_structure WHERE session_id IS ? GROUP BY branch_id ORDER BY branch_id`, id)
 	for _, h := range heads {
-		c.Branches = append(c.Branches, &pb.Branch{Name: valid(asText(h[0])), HeadKey: agentstate.Key("message", d.place(p), asText(h[1]))})
+		c.Branches = append(c.Branches, &pb.Branch{Name: valid(sqlitefile.Text(h[0])), HeadKey: agentstate.Key("message", d.place(p), sqlitefile.Text(h[1]))})
 	}
 	return err
 }
@@ -270,7 +270,7 @@ func (r *reading) extras(ctx context.Context, d *db) error {
 		if err := sqlitefile.Each(ctx, d.Conn, "SELECT "+sqlitefile.Selects(cols)+" FROM "+t+" ORDER BY "+strings.Join(key, ", "), nil, func(v []any) error {
 			parts := []string{d.rel, t}
 			for _, k := range key {
-				parts = append(parts, asText(v[slices.Index(cols, k)]))
+				parts = append(parts, sqlitefile.Text(v[slices.Index(cols, k)]))
 			}
 			native := d.row(x, v)
 			if kind == "run" {
@@ -278,9 +278,9 @@ func (r *reading) extras(ctx context.Context, d *db) error {
 			}
 			o := &pb.Opaque{Meta: agentstate.Meta("opaque", native, parts...)}
 			if i := slices.Index(cols, "message_id"); i >= 0 {
-				o.AboutKeys = []string{agentstate.Key("message", d.place(d.layout.structured()), asText(v[i]))}
+				o.AboutKeys = []string{agentstate.Key("message", d.place(d.layout.structured()), sqlitefile.Text(v[i]))}
 			} else if i := slices.Index(cols, "session_id"); i >= 0 { // else an erasure would leave the session's name behind
-				o.AboutKeys = []string{agentstate.Key("conversation", d.place(d.layout.structured()), asText(v[i]))}
+				o.AboutKeys = []string{agentstate.Key("conversation", d.place(d.layout.structured()), sqlitefile.Text(v[i]))}
 			}
 			return r.put(o)
 		}); err != nil {
@@ -296,7 +296,7 @@ func (d *db) usage(native *pb.Native, parts []string, v []any) *pb.Run {
 		n, _ := x.(int64)
 		return uint64(max(n, 0))
 	}
-	u := &pb.Run{Meta: agentstate.Meta("run", native, parts...), ConversationKey: agentstate.Key("conversation", d.place(d.layout.structured()), asText(v[1])),
+	u := &pb.Run{Meta: agentstate.Meta("run", native, parts...), ConversationKey: agentstate.Key("conversation", d.place(d.layout.structured()), sqlitefile.Text(v[1])),
 		InputTokens: num(v[5]), OutputTokens: num(v[6])}
 	var details struct {
 		Cached uint64 `json:"cached_tokens"`

@@ -4,7 +4,6 @@ import (
 	"bytes"
 	"cmp"
 	"context"
-	"fmt"
 	"net/url"
 	"slices"
 	"strconv"
@@ -113,21 +112,8 @@ func compare(a, b any) int {
 	return cmp.Compare(number(a), number(b))
 }
 
-// asText is a value as text: ids are text, unless somebody wrote a number.
-func asText(v any) string {
-	switch v := v.(type) {
-	case string:
-		return v
-	case []byte:
-		return "\x00blob:" + string(v)
-	case nil:
-		return "\x00null"
-	}
-	return fmt.Sprint(v)
-}
-
 func (d *db) session(p *pair, id any) *pb.Conversation {
-	sid := asText(id)
+	sid := sqlitefile.Text(id)
 	return &pb.Conversation{Meta: agentstate.Meta("conversation", nil, d.place(p), sid), Title: valid(sid)}
 }
 
@@ -215,7 +201,7 @@ func (d *db) message(t *itemTable, v []any) *pb.Message {
 	if id, ok := v[0].(int64); ok {
 		m.meta.Key = numbered(t.prefix, id)
 	} else {
-		m.meta.Key = t.prefix + url.PathEscape(asText(v[0]))
+		m.meta.Key = t.prefix + url.PathEscape(sqlitefile.Text(v[0]))
 	}
 	m.meta.CreatedUnixNano = timeOf(v[3])
 	switch data := v[2].(type) {

@@ -2,8 +2,6 @@ package openaiagents
 
 import (
 	"context"
-	"crypto/sha256"
-	"encoding/hex"
 	"fmt"
 	"slices"
 	"strings"
@@ -73,19 +71,6 @@ func (w *writer) setup(ctx context.Context, d *db, have layout) error {
 	return nil
 }
 
-// digest is the mark of a row, with the storage class of each value.
-func digest(vals []any) string {
-	h := sha256.New()
-	for _, v := range vals {
-		s := fmt.Sprint(v)
-		if b, ok := v.([]byte); ok {
-			s = string(b)
-		}
-		fmt.Fprintf(h, "%T %d:%s", v, len(s), s)
-	}
-	return hex.EncodeToString(h.Sum(nil)[:16])
-}
-
 // insert puts a row, unless one with its key is there. added are columns that the table has beside
 // cols.
 func (w *writer) insert(ctx context.Context, d *db, key, table string, cols, pk []string, vals []any, added ...addition) (replay.Receipt, error) {
@@ -105,7 +90,7 @@ func (w *writer) insert(ctx context.Context, d *db, key, table string, cols, pk 
 		return replay.Receipt{}, d.Wrap(err)
 	case table == "sqlite_sequence":
 		return w.counter(ctx, d, rc, have, vals)
-	case have != nil && digest(have) == digest(vals):
+	case have != nil && sqlitefile.Digest(have...) == sqlitefile.Digest(vals...):
 		if w.run.InDoubt == nil || !w.run.InDoubt(key) {
 			rc.Action = replay.Same
 		}
@@ -113,7 +98,7 @@ func (w *writer) insert(ctx context.Context, d *db, key, table string, cols, pk 
 	case have != nil:
 		var differ []string
 		for i, c := range cols {
-			if digest(have[i:i+1]) != digest(vals[i:i+1]) {
+			if sqlitefile.Digest(have[i:i+1]...) != sqlitefile.Digest(vals[i:i+1]...) {
 				differ = append(differ, c)
 			}
 		}
@@ -137,7 +122,7 @@ func (w *writer) plan(rc replay.Receipt, table string, cols []string, vals []any
 	rel, _, _ := strings.Cut(parts[0], "#")
 	if table == "sqlite_sequence" {
 		seq, _ := vals[1].(int64)
-		rc, _ = w.counters.Answer(rc, rel, asText(vals[0]), -1, seq)
+		rc, _ = w.counters.Answer(rc, rel, sqlitefile.Text(vals[0]), -1, seq)
 	} else if id, ok := vals[0].(int64); ok && cols[0] == "id" {
 		w.counters.Planned(rel, table, id)
 	}
@@ -176,7 +161,7 @@ func (w *writer) counter(ctx context.Context, d *db, rc replay.Receipt, have, va
 	if have != nil {
 		n, _ = have[1].(int64)
 	}
-	rc, raise := w.counters.Answer(rc, d.rel, asText(vals[0]), n, want)
+	rc, raise := w.counters.Answer(rc, d.rel, sqlitefile.Text(vals[0]), n, want)
 	if !raise || w.run.DryRun {
 		return rc, nil
 	}

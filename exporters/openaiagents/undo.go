@@ -107,7 +107,7 @@ func (d *db) remove(ctx context.Context, table string, p *pair, target string, i
 	}
 	own := len(columnsOf(table, p))
 	for i, r := range rows {
-		if digest(r[1:own+1]) != versions[i] && mark(r[1:own+1], d.added(table, r[own+1:])) != versions[i] {
+		if sqlitefile.Digest(r[1:own+1]...) != versions[i] && mark(r[1:own+1], d.added(table, r[own+1:])) != versions[i] {
 			return changed, nil
 		}
 	}
@@ -151,7 +151,7 @@ func (d *db) rowsOf(ctx context.Context, table string, p *pair, target string, i
 	err := sqlitefile.Each(ctx, d.Conn, q, args, func(r []any) error {
 		full := slices.Clone(parts[:len(parts)-len(pk)])
 		for _, k := range pk {
-			full = append(full, asText(r[1+slices.Index(cols, k)]))
+			full = append(full, sqlitefile.Text(r[1+slices.Index(cols, k)]))
 		}
 		if agentstate.Key(kind, full...) == target && len(out) == 0 {
 			out = append(out, slices.Clone(r))
