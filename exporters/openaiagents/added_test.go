@@ -98,6 +98,7 @@ func TestUnknownBesideOthers(t *testing.T) {
 		"CREATE UNIQUE INDEX once ON agent_messages (session_id, message_data)", "CREATE INDEX by_day ON agent_sessions (created_at)", "CREATE INDEX own_users ON users (id)", "CREATE VIEW last AS SELECT max(id) FROM agent_messages")
 	change(t, filepath.Join(f.root, "own.db"), "CREATE TABLE chat_log (session_id TEXT, message_data TEXT, at INT)")
 	put(t, f.root, "own.json", []byte(`{"session": "s", "turns": [{"role": "user", "content": "hi"}]}`))
+	put(t, f.root, "redis/dump.rdb", []byte("REDIS0011\xfa"))
 	mem := &memstate.State{}
 	rep, err := agentstate.Copy(t.Context(), mem, f, nil)
 	if err != nil || rep.Records["message"] != 1 || rep.Verdict.Coverage != agentstate.Gaps {
@@ -105,7 +106,7 @@ func TestUnknownBesideOthers(t *testing.T) {
 	}
 	for _, note := range []string{"s.db: 2 tables of an application are not carried: chat_log, users", "s.db: 1 triggers of an application are not carried: audit",
 		"s.db: 2 indexes of an application are not carried: by_day, once", "s.db: 1 views of an application are not carried: last",
-		"JSON files that are neither run states nor lists of items are not carried (1): own.json"} {
+		"JSON files that are neither run states nor lists of items are not carried (1): own.json", "dumps of Redis and MongoDB are not read (1): redis/dump.rdb"} {
 		if p, err := f.Preflight(t.Context()); err != nil || !slices.Contains(p.Notes, note) {
 			t.Errorf("%v %v", p, err)
 		}

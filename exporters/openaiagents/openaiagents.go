@@ -20,6 +20,7 @@ import (
 	"os"
 	"path"
 	"path/filepath"
+	"slices"
 	"strings"
 	"sync"
 	"time"
@@ -204,18 +205,27 @@ func (l *listing) claim(empty []found) {
 	}
 }
 
-// documents says which JSON files are not carried: a program may keep its sessions in a form of its own.
-func (l *listing) documents() string {
-	var names []string
-	for _, rel := range l.other {
-		if ext := path.Ext(rel); ext == ".json" || ext == ".jsonl" {
-			names = append(names, rel)
+// notCarried says which files may be sessions in a form that is not read: a program's own JSON, and dumps
+// of Redis and MongoDB, in which sessions of the SDK may be.
+func (l *listing) notCarried() (out []string) {
+	for _, of := range []struct {
+		what string
+		exts []string
+	}{
+		{"JSON files that are neither run states nor lists of items are not carried", []string{".json", ".jsonl"}},
+		{"dumps of Redis and MongoDB are not read", []string{".rdb", ".aof", ".bson"}},
+	} {
+		var names []string
+		for _, rel := range l.other {
+			if slices.Contains(of.exts, path.Ext(rel)) {
+				names = append(names, rel)
+			}
+		}
+		if n := len(names); n > 0 {
+			out = append(out, fmt.Sprintf("%s (%d): %s", of.what, n, valid(strings.Join(names[:min(n, 5)], ", "))))
 		}
 	}
-	if names == nil {
-		return ""
-	}
-	return fmt.Sprintf("JSON files that are neither run states nor lists of items are not carried (%d): %s", len(names), valid(strings.Join(names[:min(len(names), 5)], ", ")))
+	return out
 }
 
 // nothing refuses a folder without state, and says what is in it.

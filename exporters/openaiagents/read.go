@@ -130,7 +130,7 @@ func (f *Folder) begin(ctx context.Context) (r *reading, o *pb.Origin, notes []s
 			}
 		}
 	}
-	if text := l.documents(); text != "" {
+	for _, text := range l.notCarried() {
 		o.Meta.Labels = append(o.Meta.Labels, &pb.Label{Name: "other files", Value: text})
 		notes = append(notes, text)
 	}
