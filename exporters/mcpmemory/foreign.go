@@ -58,8 +58,11 @@ func (w *writer) memory(ctx context.Context, m *pb.Memory) (replay.Receipt, erro
 		}
 		losses = append(losses, fidelity.Loss{Path: "data", Grade: fidelity.Transformed, Why: why}, fidelity.Loss{Path: "text", Grade: fidelity.Defaulted, Why: why})
 	}
-	_, parts := agentstate.SplitKey(m.Meta.Key)
-	o := &object{kind: "entity", name: strings.ToValidUTF8(strings.Join(parts, "/"), "\ufffd"), typ: memoryType, observations: []string{text}, plain: true}
+	name, err := w.named(m.Meta.Key, joined(m.Meta.Key))
+	if err != nil {
+		return replay.Receipt{}, err
+	}
+	o := &object{kind: "entity", name: name, typ: memoryType, observations: []string{text}, plain: true}
 	losses = append(losses, fidelity.Loss{Path: "meta.view_of_keys", Grade: fidelity.Defaulted, Why: "it is read as an observation of its entity"})
 	if m.Name != o.name {
 		losses = append(losses, fidelity.Loss{Path: "name", Grade: fidelity.Transformed, Why: "names are unique there: it is the memory's key"})
@@ -91,22 +94,42 @@ func (w *writer) entity(e *pb.Entity) (replay.Receipt, error) {
 		losses = append(losses, fidelity.Loss{Path: "summary", Grade: fidelity.Transformed, Why: why}, fidelity.Loss{Path: "observations", Grade: fidelity.Transformed, Why: why})
 	}
 	if o.name == "" {
-		_, parts := agentstate.SplitKey(e.Meta.Key)
-		o.name = strings.Join(parts, "/")
+		o.name = joined(e.Meta.Key)
 		losses = append(losses, fidelity.Loss{Path: "name", Grade: fidelity.Defaulted, Why: "an entity has no id there but its name: it is the record's key"})
 	}
-	if err := w.named(e.Meta.Key, o.name); err != nil {
+	name, err := w.named(e.Meta.Key, o.name)
+	if err != nil {
 		return replay.Receipt{}, err
 	}
+	if name != o.name {
+		losses = append(losses, fidelity.Loss{Path: "name", Grade: fidelity.Transformed, Why: "another record has this name, and an entity has no id there but its name: the record's key is added"})
+	}
+	o.name = name
 	return w.made(o, losses)
 }
 
-// named remembers the name that an entity got, for its relations.
-func (w *writer) named(key, name string) error {
-	if err := w.keys.seen.Put("name of "+key, []byte(name)); err != nil {
-		return fmt.Errorf("mcpmemory: %w", err)
+// joined is a record's key as a name.
+func joined(key string) string {
+	_, parts := agentstate.SplitKey(key)
+	return strings.ToValidUTF8(strings.Join(parts, "/"), "\ufffd")
+}
+
+// named is the name that a record gets, which its relations say: where another record of this run has it,
+// its key comes behind it.
+func (w *writer) named(key, name string) (string, error) {
+	first, ok, err := w.keys.seen.Get("called " + name)
+	if err == nil && ok && string(first) != key {
+		name += " (" + key + ")"
+	} else if err == nil && !ok {
+		err = w.keys.seen.Put("called "+name, []byte(key))
 	}
-	return nil
+	if err == nil {
+		err = w.keys.seen.Put("name of "+key, []byte(name))
+	}
+	if err != nil {
+		return "", fmt.Errorf("mcpmemory: %w", err)
+	}
+	return name, nil
 }
 
 func (w *writer) relation(r *pb.Relation) (replay.Receipt, error) {
@@ -121,11 +144,13 @@ func (w *writer) relation(r *pb.Relation) (replay.Receipt, error) {
 			return replay.Receipt{}, fmt.Errorf("mcpmemory: %w", err)
 		}
 		*end.name = string(v)
+		if ok && agentstate.KindOfKey(end.key) != "entity" {
+			losses = append(losses, fidelity.Loss{Path: end.path, Grade: fidelity.Transformed, Why: "it leads to the entity that the memory became"})
+		}
 		if ok {
 			continue
 		}
-		_, parts := agentstate.SplitKey(end.key)
-		*end.name = strings.ToValidUTF8(strings.Join(parts, "/"), "\ufffd")
+		*end.name = joined(end.key)
 		if end.key != agentstate.Key("entity", *end.name) {
 			losses = append(losses, fidelity.Loss{Path: end.path, Grade: fidelity.Transformed, Why: "it dangles, and a relation names its ends"})
 		}

@@ -2,6 +2,7 @@ package mcpmemory
 
 import (
 	"maps"
+	"path/filepath"
 	"slices"
 	"strings"
 	"testing"
@@ -10,6 +11,7 @@ import (
 
 	"github.com/exitramp/exitramp/context/agentstate"
 	"github.com/exitramp/exitramp/context/memstate"
+	"github.com/exitramp/exitramp/context/replay"
 	"github.com/exitramp/exitramp/exporters/exportertest"
 	pb "github.com/exitramp/exitramp/proto/exitramp/v1"
 )
@@ -94,5 +96,39 @@ func TestOtherNames(t *testing.T) {
 	}
 	if d := cmp.Diff([]string{"entity/5 7", "entity/6 t", "entity/null t", "entity/ t", "relation/5/r/6 entity/5 entity/6"}, got); d != "" {
 		t.Error(d)
+	}
+}
+
+// Records of other runtimes that would have one name stay apart: entities of two users, and memories whose
+// spaces are joined to one.
+func TestForeignNames(t *testing.T) {
+	mem := memstate.Whole("other",
+		&pb.Memory{Meta: agentstate.Meta("memory", nil, "a/b", "c"), Content: &pb.Memory_Text{Text: "tea"}},
+		&pb.Memory{Meta: agentstate.Meta("memory", nil, "a", "b/c"), Content: &pb.Memory_Text{Text: "tea"}},
+		&pb.Entity{Meta: agentstate.Meta("entity", nil, "u1", "z"), Name: "Zürich", Types: []string{"place"}},
+		&pb.Entity{Meta: agentstate.Meta("entity", nil, "u2", "z"), Name: "Zürich", Types: []string{"place"}},
+		&pb.Entity{Meta: agentstate.Meta("entity", nil, "u3", "z"), Name: "a/b/c", Types: []string{"memory"}, Observations: []string{"tea"}},
+		&pb.Relation{Meta: agentstate.Meta("relation", nil, "r1"), FromKey: "entity/u1/z", ToKey: agentstate.Key("memory", "a", "b/c"), Type: "in"},
+		&pb.Relation{Meta: agentstate.Meta("relation", nil, "r2"), FromKey: "entity/u2/z", ToKey: "entity/u3/z", Type: "in"},
+	)
+	dst := Open(filepath.Join(t.TempDir(), "new.jsonl"))
+	rep, j := exportertest.Apply(t, dst, mem)
+	if rep.Actions[replay.Created] != 7 {
+		t.Errorf("%v %+v", rep.Actions, rep.Conflicts)
+	}
+	want := strings.Join([]string{
+		`{"type":"entity","name":"a/b/c","entityType":"memory","observations":["tea"]}`,
+		`{"type":"entity","name":"a/b/c (memory/a/b%2Fc)","entityType":"memory","observations":["tea"]}`,
+		`{"type":"entity","name":"Zürich","entityType":"place","observations":[]}`,
+		`{"type":"entity","name":"Zürich (entity/u2/z)","entityType":"place","observations":[]}`,
+		`{"type":"entity","name":"a/b/c (entity/u3/z)","entityType":"memory","observations":["tea"]}`,
+		`{"type":"relation","from":"Zürich","to":"a/b/c (memory/a/b%2Fc)","relationType":"in"}`,
+		`{"type":"relation","from":"Zürich (entity/u2/z)","to":"a/b/c (entity/u3/z)","relationType":"in"}`,
+	}, "\n")
+	if d := cmp.Diff(want, content(t, dst)); d != "" {
+		t.Error(d)
+	}
+	if back, err := replay.ReadBack(t.Context(), mem, dst, j); err != nil || back.MissingN+back.UnannouncedN != 0 {
+		t.Errorf("%+v %v", back, err)
 	}
 }
