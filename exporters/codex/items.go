@@ -1,6 +1,7 @@
 package codex
 
 import (
+	"slices"
 	"sort"
 	"strconv"
 	"strings"
@@ -15,11 +16,14 @@ import (
 // An items makes messages of the lines of one rollout, in order.
 type items struct {
 	rel, conversation string
-	edited            bool // else context holds the last message alone
+	of                string // the conversation in whose file the line stands
+	prefix            string // of ids that are made of its number
+	edited            bool   // else context holds the last message alone
 	seen              map[string]bool
 	position          uint64
 	context           []string // keys of what the model sees
 	turns             []int    // where in it a person spoke
+	base, summed      int      // of context and turns, how much a compaction put there
 	put               func(*pb.Message) error
 }
 
@@ -27,24 +31,31 @@ func newItems(f *homefiles.File, edited bool, put func(*pb.Message) error) *item
 	return &items{rel: strings.TrimSuffix(f.Rel, ".jsonl"), conversation: keyOf(f.Rel), edited: edited, seen: map[string]bool{}, put: put}
 }
 
-// view are the keys of what the model sees of a rollout that was compacted or rolled back.
-func view(f *homefiles.File, d *pb.Data, only *homefiles.LineSet) ([]string, error) {
-	x := newItems(f, true, func(*pb.Message) error { return nil })
+// view are the keys of what the model sees of a rollout, the last of all, that was compacted or rolled
+// back.
+func view(all []*segment) ([]string, error) {
+	x := newItems(all[len(all)-1].f, true, func(*pb.Message) error { return nil })
 	bad := func(int, pb.Gap_Reason, string) error { return nil } // named when the lines are read
-	err := eachLine(f, d, only, bad, x.line)
+	err := x.walk(all, bad, func(_ *segment, no int, l *line) error { return x.line(no, l) })
 	return x.context, err
 }
 
-// lines yields the messages and grants of a rollout.
-func (r *reading) lines(f *homefiles.File, d *pb.Data, h *head, conversation string) error {
-	x := newItems(f, h.edited, func(m *pb.Message) error { return r.put(m) })
+// lines yields the messages and grants of a rollout, the last of all; those before it are read as far
+// as it goes on from them.
+func (r *reading) lines(all []*segment) error {
+	own := all[len(all)-1]
+	f := own.f
+	x := newItems(f, own.edited, func(m *pb.Message) error { return r.put(m) })
 	granted := map[string]bool{}
 	bad := func(no int, reason pb.Gap_Reason, why string) error {
 		return r.gap(&pb.Gap{Kind: "message", Place: f.Rel + " line " + strconv.Itoa(no), Reason: reason, Detail: why + "; the file itself is carried whole", Count: 1})
 	}
-	return eachLine(f, d, &h.lines, bad, func(no int, l *line) error {
+	return x.walk(all, bad, func(s *segment, no int, l *line) error {
 		if l.typ.Is("turn_context") {
-			return r.grant(f, conversation, l.payload, granted)
+			if s != own {
+				return nil
+			}
+			return r.grant(f, own.key, l.payload, granted)
 		}
 		return x.line(no, l)
 	})
@@ -61,11 +72,25 @@ func (x *items) line(no int, l *line) error {
 		if err != nil || n <= 0 || len(x.turns) == 0 {
 			return nil
 		}
-		n = max(0, len(x.turns)-n)
-		x.context, x.turns = x.context[:x.turns[n]], x.turns[:n]
+		x.rollback(n)
 		return x.none(no, l, "thread_rolled_back")
 	}
 	return nil
+}
+
+// rollback takes the last n turns out of view. Where that is more than there are since a compaction,
+// Codex shows the model nothing of what stood before it either.
+func (x *items) rollback(n int) {
+	n = max(0, len(x.turns)-n)
+	if n < x.summed {
+		end := len(x.context)
+		if x.summed < len(x.turns) {
+			end = x.turns[x.summed]
+		}
+		x.context, x.turns, x.base, x.summed = slices.Clone(x.context[x.base:end]), nil, 0, 0
+		return
+	}
+	x.context, x.turns = x.context[:x.turns[n]], x.turns[:n]
 }
 
 // none is a note of the program where the model sees nothing any more: a view without a key would mean
@@ -74,7 +99,7 @@ func (x *items) none(no int, l *line, what string) error {
 	if len(x.context) > 0 {
 		return nil
 	}
-	m := homefiles.NewMessage(x.conversation)
+	m := homefiles.NewMessage(x.of)
 	m.NativeRole = what
 	return x.message(l, m, no, 0)
 }
@@ -94,14 +119,15 @@ func (x *items) compacted(no int, l *line) error {
 		if err != nil {
 			return err
 		}
+		x.base, x.summed = len(x.context), len(x.turns)
 		return x.none(no, l, "compacted")
 	}
 	// What a person said before an earlier one stands at the front already, however much it is.
 	for i := sort.Search(len(x.turns), func(i int) bool { return x.turns[i] > i }); i < len(x.turns); i++ {
 		x.context[i], x.turns[i] = x.context[x.turns[i]], i
 	}
-	x.context = x.context[:len(x.turns)]
-	m := homefiles.NewMessage(x.conversation)
+	x.context, x.base, x.summed = x.context[:len(x.turns)], 0, 0
+	m := homefiles.NewMessage(x.of)
 	m.Role, m.NativeRole = pb.Role_ROLE_USER, "compacted"
 	if s := valid(l.payload.Get("message").Text()); len(s) <= agentstate.SpillSize {
 		m.Parts = homefiles.TextPart(s)
@@ -111,7 +137,7 @@ func (x *items) compacted(no int, l *line) error {
 
 // item is an item of the Responses API, in line no; in a compaction, the n-th of it.
 func (x *items) item(l *line, raw jsonvalue.Value, no, n int) error {
-	m := homefiles.NewMessage(x.conversation)
+	m := homefiles.NewMessage(x.of)
 	responses.Read(m, raw)
 	notes(m)
 	if len(raw) > maxParts { // too much for a record
@@ -123,7 +149,7 @@ func (x *items) item(l *line, raw jsonvalue.Value, no, n int) error {
 func (x *items) message(l *line, m *pb.Message, no, n int) error {
 	id := m.NativeId
 	if id == "" || x.seen[id] {
-		if id = "line " + strconv.Itoa(no); n > 0 {
+		if id = x.prefix + "line " + strconv.Itoa(no); n > 0 {
 			id += "." + strconv.Itoa(n)
 		}
 	}

@@ -21,6 +21,7 @@ type reading struct {
 	out     *agentstate.Emitter
 	n       map[string]uint64
 	threads map[string]*rolledOut // rollouts, by the id of the thread, or of what a revert made of it
+	latest  map[string]string     // of a thread the last of these ids
 	dbs     map[string]*database
 	unread  map[string]error // databases that cannot be read, by name
 	short   map[string]bool  // kinds with a gap
@@ -63,7 +64,7 @@ func (h *Home) Records(ctx context.Context, opts *agentstate.ReadOptions) iter.S
 			yield(nil, err)
 			return
 		}
-		r := &reading{n: map[string]uint64{}, threads: map[string]*rolledOut{}, dbs: map[string]*database{}, unread: map[string]error{}, short: map[string]bool{}}
+		r := &reading{n: map[string]uint64{}, threads: map[string]*rolledOut{}, latest: map[string]string{}, dbs: map[string]*database{}, unread: map[string]error{}, short: map[string]bool{}}
 		defer r.close()
 		origin, err := r.open(ctx, h, w)
 		if err != nil {
@@ -74,9 +75,7 @@ func (h *Home) Records(ctx context.Context, opts *agentstate.ReadOptions) iter.S
 		byPath := map[string]*homefiles.File{}
 		for _, f := range w.Files {
 			byPath[f.Rel] = f
-			if ids := uuid().FindAllString(path.Base(f.Rel), -1); f.Kind == "conversation" && len(ids) > 0 && f.Size() > 0 {
-				r.threads[ids[len(ids)-1]] = &rolledOut{f, keyOf(f.Rel)}
-			}
+			r.found(f)
 		}
 		h.mu.Lock()
 		h.reading, h.dbs = byPath, r.dbs

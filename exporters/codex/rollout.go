@@ -11,6 +11,7 @@ import (
 	"fmt"
 	"io"
 	"path"
+	"strconv"
 	"strings"
 	"time"
 
@@ -26,7 +27,7 @@ import (
 const maxLine = 16 << 20
 
 // A line is one line of a rollout, as far as it is read here.
-type line struct{ timestamp, typ, payload jsonvalue.Value }
+type line struct{ timestamp, typ, payload, ordinal jsonvalue.Value }
 
 // read is false for what is no JSON.
 func (l *line) read(b []byte) bool {
@@ -39,14 +40,26 @@ func (l *line) read(b []byte) bool {
 			l.typ = v
 		case "payload":
 			l.payload = v
+		case "ordinal":
+			l.ordinal = v
 		}
 	})
 	return ok
 }
 
+// errEnd: the segment ends here.
+var errEnd = errors.New("the segment ends here")
+
+// ends tells whether the line stands behind the segment.
+func (s *segment) ends(l *line) bool {
+	n, err := strconv.ParseInt(string(l.ordinal), 10, 64)
+	return s.ordinal > 0 && err == nil && n >= s.ordinal
+}
+
 // eachLine calls fn for every line of only that holds JSON, and bad for every other one of it.
-func eachLine(f *homefiles.File, d *pb.Data, only *homefiles.LineSet, bad func(no int, r pb.Gap_Reason, why string) error, fn func(no int, l *line) error) error {
-	body, err := f.Body(d)
+func (s *segment) eachLine(only *homefiles.LineSet, bad func(no int, r pb.Gap_Reason, why string) error, fn func(no int, l *line) error) error {
+	f := s.f
+	body, err := f.Body(s.d)
 	if err != nil {
 		return err
 	}
@@ -60,6 +73,9 @@ func eachLine(f *homefiles.File, d *pb.Data, only *homefiles.LineSet, bad func(n
 		defer z.Close()
 		in.Reader = z
 	}
+	if s.bytes > 0 {
+		in.Reader = io.LimitReader(in.Reader, s.bytes)
+	}
 	l, last := &line{}, 0
 	err = homefiles.EachLine(in, maxLine, func(no int, b []byte) error {
 		if last = no; !only.Has(no) {
@@ -69,6 +85,9 @@ func eachLine(f *homefiles.File, d *pb.Data, only *homefiles.LineSet, bad func(n
 			return bad(no, pb.Gap_REASON_LIMIT, fmt.Sprintf("longer than %d MiB", maxLine>>20))
 		}
 		if l.read(b) {
+			if s.ends(l) {
+				return errEnd
+			}
 			return fn(no, l)
 		}
 		if len(bytes.TrimSpace(b)) == 0 {
@@ -79,6 +98,9 @@ func eachLine(f *homefiles.File, d *pb.Data, only *homefiles.LineSet, bad func(n
 		}
 		return bad(no, pb.Gap_REASON_CORRUPT, fmt.Sprintf("%d bytes that are not JSON", len(b)))
 	})
+	if errors.Is(err, errEnd) {
+		return nil
+	}
 	if in.err != nil && path.Ext(f.Rel) == ".zst" && !errors.Is(in.err, ErrChanged) {
 		return bad(last+1, pb.Gap_REASON_CORRUPT, "from here on it cannot be unpacked: "+in.err.Error())
 	}
@@ -107,6 +129,7 @@ type head struct {
 	Version    string `json:"cli_version"`
 	Provider   string `json:"model_provider"`
 	ForkedFrom string `json:"forked_from_id"`
+	ForkedAt   int64  `json:"forked_from_ordinal_exclusive"` // 0: it holds the turns before the fork itself
 	Base       *base  `json:"history_base"`
 	Parent     string `json:"parent_thread_id"`
 	Source     json.RawMessage
@@ -118,13 +141,14 @@ type head struct {
 
 // A base is the rollout in which the turns before a fork or a revert stand: so many bytes of it.
 type base struct {
-	Thread string `json:"thread_id"`
-	End    int64  `json:"end_byte_offset"`
+	Thread  string `json:"thread_id"`
+	End     int64  `json:"end_byte_offset"`
+	Ordinal int64  `json:"end_ordinal_exclusive"`
 }
 
-// headOf reads what the rollout f, of which d is the data, says of itself: its first line that is
-// a session_meta, and the times of all.
-func headOf(f *homefiles.File, d *pb.Data) (*head, error) {
+// headOf reads what a rollout says of itself: its first line that is a session_meta, and the times of
+// all.
+func headOf(s *segment) (*head, error) {
 	h := &head{}
 	found, begun := false, false
 	bad := func(no int, _ pb.Gap_Reason, _ string) error {
@@ -132,7 +156,7 @@ func headOf(f *homefiles.File, d *pb.Data) (*head, error) {
 		h.lines.Add(no)
 		return nil
 	}
-	err := eachLine(f, d, nil, bad, func(no int, l *line) error {
+	err := s.eachLine(nil, bad, func(no int, l *line) error {
 		if !begun {
 			begun, h.cut = true, !l.typ.Is("session_meta")
 		}
@@ -159,18 +183,14 @@ func headOf(f *homefiles.File, d *pb.Data) (*head, error) {
 
 // rollout is a conversation: its file, and what is read out of it.
 func (r *reading) rollout(ctx context.Context, f *homefiles.File) error {
-	media := "application/jsonl"
-	if path.Ext(f.Rel) == ".zst" { // an old one, packed by Codex
-		media = "application/zstd"
-	}
-	d, err := f.Data(media)
-	var h *head
+	s, err := segmentOf(f)
 	if err == nil {
-		h, err = headOf(f, d)
+		s.head, err = headOf(s)
 	}
 	if err != nil {
 		return r.gap(homefiles.GapOf(f, err))
 	}
+	h := s.head
 	if f.Size() == 0 {
 		return r.gap(&pb.Gap{Kind: f.Kind, Place: f.Rel, Reason: pb.Gap_REASON_CORRUPT, Count: 1, Detail: "a rollout of 0 bytes: what was in it is lost; bring it back, or remove the file"})
 	}
@@ -182,7 +202,7 @@ func (r *reading) rollout(ctx context.Context, f *homefiles.File) error {
 		}
 	}
 	c := &pb.Conversation{Meta: metaOf(f)}
-	c.Meta.Native = []*pb.Native{{Type: "file", Body: &pb.Native_Data{Data: homefiles.Clone(d)}}} // the record is the caller's
+	c.Meta.Native = []*pb.Native{{Type: "file", Body: &pb.Native_Data{Data: homefiles.Clone(s.d)}}} // the record is the caller's
 	c.Meta.CreatedUnixNano, c.Meta.UpdatedUnixNano = h.from, h.to
 	for _, x := range [][2]string{{"cwd", h.Cwd}, {"cli_version", h.Version}, {"model_provider", h.Provider}} {
 		if x[1] != "" {
@@ -197,9 +217,16 @@ func (r *reading) rollout(ctx context.Context, f *homefiles.File) error {
 	if c.ParentKey, err = r.parent(f, h); err != nil {
 		return err
 	}
-	key := c.Meta.Key
+	all, err := r.before(s)
+	if err != nil {
+		return err
+	}
+	all = append(all, s)
+	if r.superseded(f) {
+		c.Status = statusReverted
+	}
 	if h.edited {
-		if c.ContextKeys, err = view(f, d, &h.lines); err != nil {
+		if c.ContextKeys, err = view(all); err != nil {
 			return r.gap(homefiles.GapOf(f, err))
 		}
 		if n := len(c.ContextKeys); n > 0 {
@@ -209,7 +236,7 @@ func (r *reading) rollout(ctx context.Context, f *homefiles.File) error {
 	if err := r.put(c); err != nil {
 		return err
 	}
-	return r.lines(f, d, h, key)
+	return r.lines(all)
 }
 
 // spawned is the thread that started this one as its sub-agent; empty: none. Older releases say it in
@@ -238,6 +265,7 @@ func (r *reading) parent(f *homefiles.File, h *head) (key string, err error) {
 	case h.ForkedFrom == "" || p != nil && p.File == f:
 	case p != nil:
 		key = p.key
+	case h.ForkedAt == 0 && h.Base == nil: // it holds what stood before the fork itself
 	default:
 		if err := gone("forked_from_id", h.ForkedFrom, pb.Gap_REASON_GONE, "the rollout that this one was forked from is not there"); err != nil {
 			return "", err

@@ -27,7 +27,12 @@ type app struct {
 
 func startApp(t *testing.T, home, cwd string) *app {
 	t.Helper()
-	a := &app{t: t, out: make(chan object, 1000), cmd: exec.Command(binary(t), "app-server")}
+	return startAppOf(t, binary(t), home, cwd)
+}
+
+func startAppOf(t *testing.T, binary, home, cwd string) *app {
+	t.Helper()
+	a := &app{t: t, out: make(chan object, 1000), cmd: exec.Command(binary, "app-server")}
 	a.cmd.Dir = cwd
 	a.cmd.Env = append(os.Environ(), "CODEX_HOME="+home, "TEST_KEY=x", "HOME="+filepath.Join(home, "..", "user"))
 	var err error

@@ -1,0 +1,123 @@
+package codex
+
+import (
+	"path"
+	"slices"
+
+	"github.com/exitramp/exitramp/exporters/internal/homefiles"
+	pb "github.com/exitramp/exitramp/proto/exitramp/v1"
+)
+
+// A segment is as much of a rollout as one conversation has of it: its own one, or what stands before a
+// fork or a revert in another.
+type segment struct {
+	f       *homefiles.File
+	d       *pb.Data
+	key     string // of the conversation that the file is
+	prefix  string // of ids that are made of a line's number
+	bytes   int64  // it ends there; 0: where the file ends
+	ordinal int64  // it ends before this one; 0: where the file ends
+	*head
+}
+
+// segmentOf is a whole rollout.
+func segmentOf(f *homefiles.File) (*segment, error) {
+	media := "application/jsonl"
+	if path.Ext(f.Rel) == ".zst" { // an old one, packed by Codex
+		media = "application/zstd"
+	}
+	d, err := f.Data(media)
+	return &segment{f: f, d: d, key: keyOf(f.Rel)}, err
+}
+
+// base is the rollout in which the turns before those of h stand, up to where they end; nil: there is
+// none, or it is not there, or h has them all itself, as forks of older releases do.
+func (r *reading) base(h *head) *segment {
+	s := &segment{}
+	var of *rolledOut
+	id := h.ForkedFrom
+	switch {
+	case h.Base != nil:
+		id, s.bytes, s.ordinal = h.Base.Thread, h.Base.End, h.Base.Ordinal
+	case h.ForkedAt > 0:
+		s.ordinal = h.ForkedAt
+	default:
+		return nil
+	}
+	if of = r.threads[id]; of == nil {
+		return nil
+	}
+	s.f, s.key, s.prefix = of.File, of.key, id+" "
+	return s
+}
+
+// before are the stretches of other rollouts that the model sees before the own turns of s, the first
+// one first. One that a revert took the place of has its own turns alone: the one in its place has all.
+func (r *reading) before(s *segment) (out []*segment, err error) {
+	if r.superseded(s.f) {
+		return nil, nil
+	}
+	seen := map[*homefiles.File]bool{s.f: true}
+	for at := s; ; {
+		b := r.base(at.head)
+		if b == nil || seen[b.f] {
+			break
+		}
+		seen[b.f] = true
+		whole, err := segmentOf(b.f)
+		if b.d = whole.d; err == nil {
+			b.head, err = headOf(b)
+		}
+		if err != nil { // what was found before it stays
+			r.n["conversation"]++
+			g := homefiles.GapOf(b.f, err)
+			g.Place = s.f.Rel + " history_base " + b.f.Rel
+			if err := r.gap(g); err != nil {
+				return nil, err
+			}
+			break
+		}
+		s.edited = s.edited || b.edited
+		out = append(out, b)
+		at = b
+	}
+	slices.Reverse(out)
+	return out, nil
+}
+
+// superseded tells whether a revert of the same thread wrote another rollout in the place of f.
+func (r *reading) superseded(f *homefiles.File) bool {
+	ids := uuid().FindAllString(path.Base(f.Rel), -1)
+	return len(ids) > 0 && r.latest[ids[0]] > ids[len(ids)-1]
+}
+
+// found remembers a rollout by the id of its thread, or of what a revert made of it: those of reverts
+// are the larger, the later they are. That of the thread counts as the first.
+func (r *reading) found(f *homefiles.File) {
+	ids := uuid().FindAllString(path.Base(f.Rel), -1)
+	if f.Kind != "conversation" || len(ids) == 0 || f.Size() == 0 {
+		return
+	}
+	last := ids[len(ids)-1]
+	r.threads[last] = &rolledOut{f, keyOf(f.Rel)}
+	r.latest[ids[0]] = max(r.latest[ids[0]], last)
+}
+
+// walk calls fn for the lines of all segments, in order, with what they are of in x. Lines of the last
+// one that cannot be read go to bad: those before are named in their own conversations.
+func (x *items) walk(all []*segment, bad func(no int, r pb.Gap_Reason, why string) error, fn func(s *segment, no int, l *line) error) error {
+	for i, s := range all {
+		named := bad
+		if i < len(all)-1 {
+			named = func(int, pb.Gap_Reason, string) error { return nil }
+		}
+		x.of, x.prefix = s.key, s.prefix
+		if err := s.eachLine(&s.lines, named, func(no int, l *line) error { return fn(s, no, l) }); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// statusReverted is what a conversation says that a revert took the place of.
+const statusReverted = "reverted"
