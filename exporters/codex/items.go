@@ -65,6 +65,8 @@ func (x *items) line(no int, l *line) error {
 	switch {
 	case l.typ.Is("response_item"):
 		return x.item(l, l.payload, no, 0)
+	case l.typ.Is(interAgent):
+		return x.item(l, agentMessage(l.payload), no, 0)
 	case l.typ.Is("compacted"):
 		return x.compacted(no, l)
 	case l.rolledBack():
@@ -76,6 +78,29 @@ func (x *items) line(no int, l *line) error {
 		return x.none(no, l, "thread_rolled_back")
 	}
 	return nil
+}
+
+// interAgent is the type of lines in which older releases write what agents say to each other.
+const interAgent = "inter_agent_communication"
+
+// agentMessage is the payload of such a line as the item that newer releases write.
+func agentMessage(payload jsonvalue.Value) jsonvalue.Value {
+	var content, more []string
+	payload.Members(func(name []byte, v jsonvalue.Value) {
+		switch string(name) {
+		case "content":
+			if v.IsText() && len(v) > len(`""`) {
+				content = append(content, `{"type":"input_text","text":`+string(v)+`}`)
+			}
+		case "encrypted_content":
+			if v.IsText() {
+				content = append(content, `{"type":"encrypted_content","encrypted_content":`+string(v)+`}`)
+			}
+		case "id", "author", "recipient":
+			more = append(more, `"`+string(name)+`":`+string(v)+`,`)
+		}
+	})
+	return jsonvalue.Value(`{"type":"agent_message",` + strings.Join(more, "") + `"content":[` + strings.Join(content, ",") + `]}`)
 }
 
 // rollback takes the last n turns out of view. Where that is more than there are since a compaction,

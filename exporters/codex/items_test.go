@@ -67,6 +67,34 @@ func TestView(t *testing.T) {
 	}
 }
 
+// TestAgentsSpeak: what agents say to each other stands in the conversation, in the words of either form.
+func TestAgentsSpeak(t *testing.T) {
+	const rel = "sessions/2026/11/24/rollout-2026-11-24T03-00-00-01a20b77-0000-7000-8000-000000000001.jsonl"
+	mem, rep := exportertest.Export(t, home(t, map[string]string{rel: `{"type":"session_meta","payload":{"id":"01a20b77-0000-7000-8000-000000000001"}}
+{"type":"inter_agent_communication","payload":{"author":"/root","recipient":"/root/looker","content":"","encrypted_content":"c2VhbGVk","trigger_turn":true}}
+{"type":"inter_agent_communication_metadata","payload":{"trigger_turn":false}}
+{"type":"response_item","payload":{"type":"agent_message","author":"/root/looker","content":[{"type":"input_text","text":"It is rye."}]}}
+{"type":"inter_agent_communication","payload":{"author":"/root/looker","content":"It is \"rye\"."}}
+{"type":"inter_agent_communication","payload":7}
+`}))
+	var got []string
+	for r := range mem.Records(t.Context(), nil) {
+		m, ok := r.(*pb.Message)
+		if !ok {
+			continue
+		}
+		s := strings.Join(m.AuthorPath, "/") + ":"
+		for _, p := range m.Parts {
+			s += " " + p.GetText() + string(p.GetData().GetInline())
+		}
+		got = append(got, s)
+	}
+	want := []string{`root: {"type":"encrypted_content","encrypted_content":"c2VhbGVk"}`, "root/looker: It is rye.", `root/looker: It is "rye".`, ":"}
+	if d := cmp.Diff(want, got); d != "" || len(rep.Gaps) > 0 {
+		t.Error(d, rep.Gaps)
+	}
+}
+
 // TestManyCompactions: each takes what is new since the one before, not all that was ever said.
 func TestManyCompactions(t *testing.T) {
 	const n = 3000

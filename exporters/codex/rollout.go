@@ -161,7 +161,7 @@ func headOf(s *segment) (*head, error) {
 			begun, h.cut = true, !l.typ.Is("session_meta")
 		}
 		switch {
-		case l.typ.Is("response_item"), l.typ.Is("turn_context"):
+		case l.typ.Is("response_item"), l.typ.Is("turn_context"), l.typ.Is(interAgent):
 			h.lines.Add(no)
 		case l.typ.Is("compacted"), l.rolledBack():
 			h.edited = true

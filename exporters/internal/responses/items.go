@@ -70,7 +70,7 @@ func jsonPart(raw []byte) *pb.Part {
 
 // An item is what is read of a Responses item.
 type item struct {
-	id, typ, role, content, arguments, input, callID, callId, name, output, summary, encrypted, encryptedJS, enc, kid jsonvalue.Value
+	id, typ, role, content, arguments, input, callID, callId, name, output, summary, encrypted, encryptedJS, enc, kid, author jsonvalue.Value
 }
 
 func (o *item) member(name []byte, v jsonvalue.Value) {
@@ -105,6 +105,8 @@ func (o *item) member(name []byte, v jsonvalue.Value) {
 		o.enc = v
 	case "kid":
 		o.kid = v
+	case "author":
+		o.author = v
 	}
 }
 
@@ -182,6 +184,11 @@ func Read(m *pb.Message, raw []byte) {
 			r.Text = ""
 		}
 		m.Parts = []*pb.Part{{Body: &pb.Part_Reasoning{Reasoning: r}}}
+	case "agent_message": // of another agent, as /root/looker
+		m.Role, m.NativeRole, m.Parts = pb.Role_ROLE_ASSISTANT, typ, content(o.content)
+		if s, ok := text(o.author); ok && s != "" {
+			m.AuthorPath = strings.Split(strings.Trim(s, "/"), "/")
+		}
 	default: // hosted tools, computer use, compactions
 		m.Role, m.NativeRole = pb.Role_ROLE_ASSISTANT, typ
 		m.Parts = []*pb.Part{jsonPart(raw)}

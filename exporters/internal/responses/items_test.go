@@ -27,6 +27,16 @@ func TestCustomTool(t *testing.T) {
 	}
 }
 
+// TestAgentMessage: what one agent says to another is read as words, by whom; sealed words stay sealed.
+func TestAgentMessage(t *testing.T) {
+	m := &pb.Message{Meta: &pb.Meta{}}
+	Read(m, []byte(`{"type":"agent_message","id":"a1","author":"/root/looker","recipient":"/root","content":[{"type":"input_text","text":"It is rye."},{"type":"encrypted_content","encrypted_content":"c2VhbGVk"}]}`))
+	if m.NativeId != "a1" || m.Role != pb.Role_ROLE_ASSISTANT || m.NativeRole != "agent_message" || len(m.AuthorPath) != 2 || m.AuthorPath[1] != "looker" || len(m.Parts) != 2 ||
+		m.Parts[0].GetText() != "It is rye." || string(m.Parts[1].GetData().GetInline()) != `{"type":"encrypted_content","encrypted_content":"c2VhbGVk"}` {
+		t.Errorf("%v", m)
+	}
+}
+
 // FuzzRead: whatever an item holds becomes valid text, under the names that encoding/json finds.
 func FuzzRead(f *testing.F) {
 	for _, s := range []string{
@@ -36,7 +46,7 @@ func FuzzRead(f *testing.F) {
 		`{"type":"function_call_output","call_id":"c","output":"x"}`, `{"type":"function_call_result","callId":"c","name":"n","output":{"type":"text","text":"x"}}`, `{"type":"function_call_output","output":[1]}`,
 		`{"type":"reasoning","summary":[{"type":"summary_text","text":"s"},{"text":""}],"content":[{"text":"c"}],"encrypted_content":"e"}`, `{"type":"reasoning","encryptedContent":null}`,
 		`{"type":"custom_tool_call","call_id":"c","name":"apply_patch","input":"*** Begin"}`, `{"type":"custom_tool_call","input":"\ud83d"}`, `{"type":"custom_tool_call","input":7}`, `{"type":"custom_tool_call_output","call_id":"c","output":"x"}`,
-		`{"type":"web_search_call","id":"w"}`, `{"__enc__":1,"kid":"k"}`, `[]`, `7`, `{"type":7,"id":[]}`, `{}`,
+		`{"type":"agent_message","author":"/\ud83d/é","content":"x"}`, `{"type":"agent_message","author":7,"content":[7]}`, `{"type":"web_search_call","id":"w"}`, `{"__enc__":1,"kid":"k"}`, `[]`, `7`, `{"type":7,"id":[]}`, `{}`,
 	} {
 		f.Add([]byte(s))
 	}
