@@ -13,7 +13,9 @@ type line struct {
 	typ, subtype, uuid, parent, logical, agent, timestamp jsonvalue.Value
 	cwd, message, content, summary, title, leaf           jsonvalue.Value
 	aiTitle, relocated, session                           jsonvalue.Value
-	sidechain, note                                       bool // note: not what a person typed
+	compact                                               jsonvalue.Value // of a compaction: what it kept
+	origin                                                jsonvalue.Value // of what is not a person's: what put it there
+	sidechain, note                                       bool            // note: not what a person typed
 }
 
 // read is false for what is no JSON.
@@ -53,6 +55,13 @@ func (l *line) read(b []byte) bool {
 			l.relocated = v
 		case "leafUuid":
 			l.leaf = v
+		case "compactMetadata":
+			l.compact = v
+		case "origin":
+			switch k := v.Get("kind"); k.Text() {
+			case "task-notification", "auto-continuation", "observer-activity", "coordinator", "plugin", "peer", "channel":
+				l.origin, l.note = k, true
+			}
 		case "isSidechain":
 			l.sidechain = string(v) == "true"
 		case "isMeta", "isCompactSummary":

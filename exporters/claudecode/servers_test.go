@@ -75,6 +75,26 @@ func TestServers(t *testing.T) {
 	}
 }
 
+// A byte order mark before the file stays where it is, with a server put into it and without it again.
+func TestServersBehindMark(t *testing.T) {
+	dst := home(t, map[string]string{"CLAUDE.md": "own"})
+	p := filepath.Join(dst.root, ".claude.json")
+	if err := os.WriteFile(p, []byte("\ufeff{\"userID\": \"mine\"}"), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	s := &pb.ToolServer{Meta: agentstate.Meta("toolserver", agentstate.Document("mcpServers", "application/json", []byte(`{"command":"a"}`)), "", "x")}
+	_, j := exportertest.Apply(t, dst, memstate.Whole(product, s), s.Meta.Key)
+	if b, err := os.ReadFile(p); err != nil || !strings.HasPrefix(string(b), "\ufeff{") || !json.Valid(b[3:]) || !strings.Contains(string(b), `{"command":"a"}`) {
+		t.Errorf("%q %v", b, err)
+	}
+	if u, err := replay.Undo(t.Context(), dst, j); err != nil || u.LeftN != 0 {
+		t.Errorf("%+v %v", u, err)
+	}
+	if b, err := os.ReadFile(p); err != nil || !strings.HasPrefix(string(b), "\ufeff{") || strings.Contains(string(b), "command") || !strings.Contains(string(b), "mine") {
+		t.Errorf("after undo: %q %v", b, err)
+	}
+}
+
 // A home without the file gets one, and loses it with undo; a hostile archive writes nothing else.
 func TestServersOfNone(t *testing.T) {
 	server := func(key, doc string) *pb.ToolServer {

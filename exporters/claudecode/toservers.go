@@ -11,6 +11,7 @@ import (
 	"io/fs"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 	"unicode/utf8"
 
@@ -37,6 +38,7 @@ type serverFile struct {
 	path    string
 	was     []byte // nil: it is not there
 	doc     []byte
+	bom     []byte // that stands before it, as some editors write it
 	changed bool
 }
 
@@ -52,6 +54,7 @@ func (h *Home) openServers() (*serverFile, error) {
 		return nil, err
 	default:
 		f.was, f.doc = b, homefiles.JSON(b)
+		f.bom = b[:len(b)-len(f.doc)]
 	}
 	if o, ok := jsonvalue.Parse(f.doc); !ok || !o.IsObject() {
 		return nil, fmt.Errorf("%s is no JSON object", path)
@@ -172,14 +175,15 @@ func (f *serverFile) commit() error {
 		return err
 	}
 	defer os.Remove(tmp.Name())
-	_, err = tmp.Write(f.doc)
+	whole := slices.Concat(f.bom, f.doc)
+	_, err = tmp.Write(whole)
 	if err = errors.Join(err, tmp.Sync(), tmp.Close()); err == nil {
 		err = os.Rename(tmp.Name(), f.path)
 	}
 	if err != nil {
 		return err
 	}
-	f.was, f.changed = f.doc, false
+	f.was, f.changed = whole, false
 	_ = syncdir.Sync(filepath.Dir(f.path)) // it is there; not every file system can do more
 	return nil
 }

@@ -4,7 +4,6 @@ import (
 	"bytes"
 	"errors"
 	"fmt"
-	"slices"
 	"strconv"
 	"strings"
 
@@ -33,6 +32,7 @@ type transcript struct {
 	branched bool
 	side     int32        // the last message of a sidechain
 	late     map[int32]id // of messages that stand before what they follow: the id of that
+	kept     map[int32]kept
 }
 
 // A place is where an id stands, and the message that it belongs to.
@@ -83,171 +83,6 @@ func each(f *homefiles.File, d *pb.Data, only *homefiles.LineSet, bad func(no in
 	})
 }
 
-// outline reads the transcript f, of which d is the data, as a whole.
-func outline(f *homefiles.File, d *pb.Data) (*transcript, error) {
-	t := &transcript{keyParts: keyParts(f), lines: map[id]place{}, nodes: make([]node, 1)}
-	t.prefix = agentstate.Key("message", t.keyParts...) + "/"
-	var api string // id of the answer under way, whose last block is the message last
-	var last int32
-	var of string // id of the last answer, whose last message is calls: results of its tools may stand in it
-	var calls int32
-	var custom, made, leaf jsonvalue.Value
-	keep := func(v jsonvalue.Value) jsonvalue.Value { return bytes.Clone(v) }
-	bad := func(no int, _ pb.Gap_Reason, _ string) error {
-		t.read.Add(no)
-		return nil
-	}
-	err := each(f, d, nil, bad, func(no int, l *line) error {
-		if t.cwd == "" {
-			t.cwd = l.cwd.Text()
-		}
-		if t.session == "" {
-			t.session = l.session.Text()
-		}
-		switch {
-		case l.typ.Is("summary"):
-			t.title = l.summary.Text()
-		case l.typ.Is("custom-title"):
-			custom = keep(l.title)
-		case l.typ.Is("ai-title"):
-			made = keep(l.aiTitle)
-		case l.typ.Is("relocated"): // into a working tree: the session is there from now on
-			if s := l.relocated.Text(); s != "" {
-				t.cwd = s
-			}
-		case l.typ.Is("last-prompt"):
-			leaf = keep(l.leaf)
-		}
-		x := newID(l.uuid)
-		if x == (id{}) {
-			return nil
-		}
-		if _, dup := t.lines[x]; dup {
-			return nil // written twice: one message
-		}
-		parent := t.lines[newID(l.parent)].node
-		if !l.isMessage() {
-			t.lines[x] = place{int32(no), parent} // an attachment stands for what it follows
-			return nil
-		}
-		t.read.Add(no)
-		assistant := l.typ.Is("assistant")
-		answer := ""
-		if assistant {
-			answer = l.message.Get("id").Text()
-		}
-		if answer != "" && answer == api && parent == last {
-			t.lines[x] = place{int32(no), last} // a further block of the same answer
-			return nil
-		}
-		if t.words == "" && l.typ.Is("user") && !l.note {
-			t.words = firstWords(readBody(l.message).content)
-		}
-		n := int32(len(t.nodes))
-		t.nodes = append(t.nodes, node{id: x, parent: parent, side: l.sidechain, result: l.typ.Is("user") && isResult(l.message),
-			answer: answer != "" && answer == of && parent == calls})
-		if assistant {
-			of, calls = answer, n
-		}
-		t.lines[x] = place{int32(no), n}
-		if up := newID(l.parent); up != (id{}) && t.lines[up] == (place{}) {
-			if t.late == nil {
-				t.late = map[int32]id{}
-			}
-			t.late[n] = up
-		} else { // a second root is a branch, too: a compaction starts one, and so does a sidechain
-			t.branched = t.branched || t.nodes[parent].child
-			t.nodes[parent].child = true
-		}
-		if t.side = n; !l.sidechain {
-			t.head = n
-		}
-		api, last = answer, n
-		if at := timeOf(l.timestamp); at != 0 {
-			if t.from == 0 {
-				t.from = at
-			}
-			t.to = max(t.to, at)
-		}
-		return nil
-	})
-	t.link()
-	if t.head == 0 { // a sub-agent's own file
-		t.head = t.side
-	}
-	if n := t.lines[newID(leaf)].node; n != 0 {
-		t.head = n
-	}
-	t.head = t.tip(t.head)
-	for _, v := range []jsonvalue.Value{made, custom} { // a person's counts before the program's
-		if s := v.Text(); s != "" {
-			t.title = s
-		}
-	}
-	if t.title == "" {
-		t.title = t.words
-	}
-	return t, err
-}
-
-// link finds what those messages follow that stand before it. One that would follow itself in a ring
-// stays a root.
-func (t *transcript) link() {
-	if len(t.late) == 0 {
-		return
-	}
-	tops := make([]int32, len(t.nodes)) // of each a message above it, at last the one that follows nothing
-	for k := range tops {
-		if tops[k] = int32(k); t.nodes[k].parent != 0 {
-			tops[k] = tops[t.nodes[k].parent]
-		}
-	}
-	top := func(k int32) int32 {
-		for ; tops[k] != k; k = tops[k] {
-			tops[k] = tops[tops[k]]
-		}
-		return k
-	}
-	for _, n := range slices.Backward(sortedKeys(t.late)) {
-		if p := t.lines[t.late[n]].node; p != 0 && top(p) != n {
-			t.branched = t.branched || t.nodes[p].child
-			t.nodes[n].parent, t.nodes[p].child, tops[n] = p, true, top(p)
-		}
-	}
-}
-
-// tip is the last message that follows n, and that nothing follows: Claude Code goes on there, also
-// where it named n before.
-func (t *transcript) tip(n int32) int32 {
-	if !t.nodes[n].child {
-		return n
-	}
-	const yes, no = 1, 2
-	below, followed := make([]byte, len(t.nodes)), make([]bool, len(t.nodes))
-	below[0], below[n] = no, yes
-	for k, x := range t.nodes {
-		if x.side && below[k] == 0 {
-			below[k] = no
-		}
-		followed[x.parent] = followed[x.parent] || !x.side
-	}
-	tip := n
-	var path []int32
-	for k := range int32(len(t.nodes)) {
-		p := k
-		for path = path[:0]; below[p] == 0; p = t.nodes[p].parent { // it may stand before what it follows
-			path = append(path, p)
-		}
-		for _, x := range path {
-			below[x] = below[p]
-		}
-		if below[k] == yes && !followed[k] {
-			tip = k
-		}
-	}
-	return tip
-}
-
 // maxTitle is how many characters of a person's words are a title.
 const maxTitle = 80
 
@@ -269,35 +104,6 @@ func firstWords(content jsonvalue.Value) string {
 		return s
 	}
 	return ""
-}
-
-// context is the path from the root to the head, where the tree has more than one. Tools that run beside
-// each other answer beside each other: all that they said belongs to it, as the program sends it.
-func (t *transcript) context() []string {
-	if !t.branched {
-		return nil
-	}
-	in := make([]bool, len(t.nodes))
-	var path []int32
-	for k := t.head; k != 0; k = t.nodes[k].parent { // link makes no ring
-		path, in[k] = append(path, k), true
-	}
-	beside := map[int32][]int32{} // by what they follow
-	for k, x := range t.nodes {
-		if p := x.parent; p != 0 && !in[k] && in[p] && (x.result || x.answer) {
-			in[k] = true
-			beside[p] = append(beside[p], int32(k))
-		}
-	}
-	var out []string
-	for len(path) > 0 { // the next one is the last
-		k := path[len(path)-1]
-		path = path[:len(path)-1]
-		out = append(out, t.key(k))
-		slices.Reverse(beside[k])
-		path = append(path, beside[k]...)
-	}
-	return out
 }
 
 // messages yields the messages of a transcript, each block of one answer in one message.
@@ -385,6 +191,8 @@ func (t *transcript) message(l *line, b body, n int32, conversation, parent stri
 		m.Role, m.Parts = pb.Role_ROLE_USER, parts(b.content)
 		if len(m.Parts) > 0 && m.Parts[0].GetToolResult() != nil {
 			m.Role = pb.Role_ROLE_TOOL
+		} else if len(l.origin) > 0 { // as that a task has ended: in another runtime a person would have said it
+			m.Role, m.NativeRole = pb.Role_ROLE_UNSPECIFIED, "user/"+l.origin.Text()
 		}
 	}
 	if l.sidechain {

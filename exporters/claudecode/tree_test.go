@@ -23,6 +23,11 @@ func TestTree(t *testing.T) {
 	const side = `"isSidechain":true,`
 	leaf := func(id string) string { return `{"type":"last-prompt","leafUuid":"` + id + `"}` + "\n" }
 	compact := `{"type":"system","subtype":"compact_boundary","uuid":"k","parentUuid":null,"logicalParentUuid":"b","content":"Conversation compacted"}` + "\n"
+	keeps := func(what string) string { // a compaction that keeps messages in view
+		return strings.Replace(compact, `"content"`, `"compactMetadata":`+what+`,"content"`, 1)
+	}
+	two := line("a", "", "") + line("b", "a", "")
+	summed := line("c", "k", `"isCompactSummary":true,`) + line("d", "c", "")
 	part := func(typ, id, parent, body string) string {
 		return fmt.Sprintf(`{"type":"%s","uuid":"%s","parentUuid":"%s","message":{"id":"m1","role":"%s","content":[%s]}}`+"\n", typ, id, parent, typ, body)
 	}
@@ -35,6 +40,11 @@ func TestTree(t *testing.T) {
 	for _, x := range []struct{ name, lines, head, context, parents string }{
 		{"a line", line("a", "", "") + line("b", "a", ""), "b", "", "a< b<a"},
 		{"compacted", line("a", "", "") + line("b", "a", "") + compact + line("c", "k", `"isCompactSummary":true,`) + line("d", "c", ""), "d", "k c d", "a< b<a k< c<k d<c"},
+		{"and the last message kept", two + keeps(`{"preservedMessages":{"anchorUuid":"c","uuids":["b","b","none"]},"preservedSegment":{"headUuid":"a","anchorUuid":"k","tailUuid":"a"}}`) + summed, "d", "k c b d", "a< b<a k< c<k d<c"},
+		{"a stretch kept", two + keeps(`{"preservedSegment":{"headUuid":"a","anchorUuid":"k","tailUuid":"b"}}`) + summed, "d", "k a b c d", "a< b<a k< c<k d<c"},
+		{"a stretch that is none", two + keeps(`{"preservedSegment":{"headUuid":"b","anchorUuid":"k","tailUuid":"a"}}`) + summed, "d", "k c d", "a< b<a k< c<k d<c"},
+		{"kept in view of itself", two + keeps(`{"preservedMessages":{"anchorUuid":"none","uuids":["d","k","a"]}}`) + summed, "d", "k a c d", "a< b<a k< c<k d<c"},
+		{"nonsense kept", two + keeps(`[7]`) + summed, "d", "k c d", "a< b<a k< c<k d<c"},
 		{"a sidechain beside it", line("a", "", "") + line("s", "", side) + line("r", "s", side) + line("b", "a", ""), "b", "a b", "a< s< r<s b<a"},
 		{"a sub-agent's own file", line("s", "", side) + line("r", "s", side), "r", "", "s< r<s"},
 		{"a child before its parent", line("a", "", "") + line("c", "b", "") + line("b", "a", ""), "c", "", "a< c<b b<a"},

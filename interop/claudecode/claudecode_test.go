@@ -54,6 +54,16 @@ func exitramp(t *testing.T, args ...string) string {
 	return string(out)
 }
 
+// exitrampOut is what exitramp writes to its standard output alone.
+func exitrampOut(t *testing.T, args ...string) string {
+	t.Helper()
+	out, err := exec.CommandContext(t.Context(), os.Getenv("EXITRAMP_BIN"), args...).Output()
+	if err != nil {
+		t.Fatalf("exitramp %s: %v", strings.Join(args, " "), err)
+	}
+	return string(out)
+}
+
 func folders(t *testing.T) (home, work string) {
 	t.Helper()
 	dir := t.TempDir()

@@ -1,0 +1,170 @@
+package claudecode
+
+import (
+	"encoding/json"
+	"os"
+	"path/filepath"
+	"slices"
+	"strings"
+	"testing"
+)
+
+// A part is a part of a message, in the API's form or in the archive's, as far as it is compared.
+type part struct {
+	Type, Text, ID string
+	ToolUse        string               `json:"tool_use_id"`
+	Call           *struct{ ID string } `json:"tool_call"`
+	Result         *struct{ ID string } `json:"tool_result"`
+}
+
+// plain is what a part says: words, calls, results; empty: a reminder of the program.
+func (p part) plain(role string) string {
+	switch {
+	case p.Call != nil:
+		return "call " + p.Call.ID
+	case p.Result != nil:
+		return "result " + p.Result.ID
+	case p.Type == "tool_use":
+		return "call " + p.ID
+	case p.Type == "tool_result":
+		return "result " + p.ToolUse
+	case p.Text == "" || strings.HasPrefix(p.Text, "<system-reminder>") || strings.HasPrefix(p.Text, "[SYSTEM NOTIFICATION"):
+		return ""
+	}
+	return role + ": " + strings.TrimSpace(p.Text)
+}
+
+// sent is what was said in the last request of the conversation itself.
+func (m *model) sent(t *testing.T) (out []string) {
+	t.Helper()
+	var ms []message
+	if err := json.Unmarshal([]byte(m.last()), &ms); err != nil {
+		t.Fatal(err)
+	}
+	for _, x := range ms {
+		var text string
+		var parts []part
+		if json.Unmarshal(x.Content, &text) == nil {
+			parts = []part{{Text: text}}
+		} else if err := json.Unmarshal(x.Content, &parts); err != nil {
+			t.Fatal(err)
+		}
+		for _, p := range parts {
+			if s := p.plain(x.Role); s != "" && x.Role != "system" {
+				out = append(out, s)
+			}
+		}
+	}
+	return out
+}
+
+// viewed is what was said in each session of an archive, as far as the model sees it.
+func viewed(t *testing.T, archive string) map[string][]string {
+	t.Helper()
+	said, own, out := map[string][]string{}, map[string][]string{}, map[string][]string{}
+	for line := range strings.Lines(exitrampOut(t, "cat", archive, "message")) {
+		var m struct {
+			Meta         struct{ Key string }
+			Conversation string `json:"conversation_key"`
+			Role         string
+			Parts        []part
+		}
+		if err := json.Unmarshal([]byte(line), &m); err != nil {
+			t.Fatal(err)
+		}
+		own[m.Conversation] = append(own[m.Conversation], m.Meta.Key)
+		for _, p := range m.Parts {
+			// What a program says has no role: that a task has ended, or was compacted.
+			if s := p.plain(strings.ToLower(strings.TrimPrefix(m.Role, "ROLE_"))); s != "" && m.Role != "" {
+				said[m.Meta.Key] = append(said[m.Meta.Key], s)
+			}
+		}
+	}
+	for line := range strings.Lines(exitrampOut(t, "cat", archive, "conversation")) {
+		var c struct {
+			Meta    struct{ Key string }
+			Context []string `json:"context_keys"`
+		}
+		if err := json.Unmarshal([]byte(line), &c); err != nil {
+			t.Fatal(err)
+		}
+		keys := c.Context
+		if len(keys) == 0 {
+			keys = own[c.Meta.Key]
+		}
+		id := c.Meta.Key[strings.LastIndexByte(c.Meta.Key, '/')+1:]
+		for _, k := range keys {
+			out[id] = append(out[id], said[k]...)
+		}
+	}
+	return out
+}
+
+// words leaves calls and results out: they are sent together where an answer has several.
+func words(said []string) (out []string) {
+	for _, s := range said {
+		if !strings.HasPrefix(s, "call ") && !strings.HasPrefix(s, "result ") {
+			out = append(out, s)
+		}
+	}
+	return out
+}
+
+// TestParallelTools: the real CLI runs tools and agents beside each other, forks and compacts; what the archive says that
+// the model sees is what the CLI sends it when it goes on in the copy.
+func TestParallelTools(t *testing.T) {
+	m := newModel(t)
+	home, work := folders(t)
+	use := func(name string, input object) object {
+		return object{"type": "tool_use", "name": name, "input": input}
+	}
+	bash := func(cmd string) object { return use("Bash", object{"command": cmd, "description": "run it"}) }
+	read := func(name string) object { return use("Read", object{"file_path": filepath.Join(work, name)}) }
+	agent := func(s string) object {
+		return use("Agent", object{"description": "look", "prompt": s, "subagent_type": "general-purpose"})
+	}
+	put(t, filepath.Join(work, "a.txt"), "rye\n")
+	m.script = map[string][]object{
+		"do: two":            {object{"type": "text", "text": "I run both."}, bash("echo one"), bash("echo two")},
+		"do: think and read": {object{"type": "thinking", "thinking": "I weigh it.", "signature": "c2VhbGVk"}, read("a.txt"), read("none.txt"), bash("echo three")},
+		"do: ask others":     {agent("look at one"), agent("look at two")},
+	}
+	say := func(id, s string, more ...string) string {
+		args := append([]string{"-p", s, "--allowedTools", "Bash(echo:*)", "Read", "Agent"}, more...)
+		if id != "" {
+			args = append(args, "--resume", id)
+		}
+		return claude(t, m, home, work, args...)
+	}
+	first := say("", "do: two")
+	say(first, "do: think and read")
+	fork := say(first, "do: two", "--fork-session")
+	say(first, "do: ask others")
+	summed := say(fork, "do: think and read", "--fork-session")
+	say(summed, "/compact")
+	say(summed, "do: two")
+
+	dir := t.TempDir()
+	archive, copied := filepath.Join(dir, "a.ctxa"), filepath.Join(dir, "copy")
+	if out := exitramp(t, "export", "claudecode:"+home, archive); strings.Contains(out, "GAPS") {
+		t.Errorf("export: %s", out)
+	}
+	exitramp(t, "replay", archive, "claudecode:"+copied, "--accept-unsigned")
+	if out := exitramp(t, "readback", archive, "claudecode:"+copied, "--accept-unsigned"); !strings.Contains(out, "missing 0 · extra 0") {
+		t.Errorf("readback: %s", out)
+	}
+	if err := os.Rename(home, home+".gone"); err != nil {
+		t.Fatal(err)
+	}
+	view := viewed(t, archive)
+	for name, id := range map[string]string{"first": first, "fork": fork, "compacted": summed} {
+		claude(t, m, copied, work, "-p", "and on it goes", "--resume", id)
+		want, got := append(slices.Clone(view[id]), "user: and on it goes"), m.sent(t)
+		if !slices.Equal(words(got), words(want)) || !slices.Equal(slices.Sorted(slices.Values(got)), slices.Sorted(slices.Values(want))) {
+			t.Errorf("%s: the CLI sends\n%s\nand the archive says\n%s", name, strings.Join(got, "\n"), strings.Join(want, "\n"))
+		}
+		if n := strings.Count(strings.Join(got, "\n"), "result "); n < 2 {
+			t.Errorf("%s: %d results, which this test is for", name, n)
+		}
+	}
+}
