@@ -13,6 +13,7 @@ type line struct {
 	typ, subtype, uuid, parent, logical, agent, timestamp jsonvalue.Value
 	cwd, message, content, summary, title, leaf           jsonvalue.Value
 	aiTitle, relocated, session                           jsonvalue.Value
+	queued                                                jsonvalue.Value // what a person said while the model was at work
 	compact                                               jsonvalue.Value // of a compaction: what it kept
 	origin                                                jsonvalue.Value // of what is not a person's: what put it there
 	sidechain, note                                       bool            // note: not what a person typed
@@ -55,6 +56,8 @@ func (l *line) read(b []byte) bool {
 			l.relocated = v
 		case "leafUuid":
 			l.leaf = v
+		case "attachment":
+			l.attached(v)
 		case "compactMetadata":
 			l.compact = v
 		case "origin":
@@ -71,13 +74,24 @@ func (l *line) read(b []byte) bool {
 	return ok
 }
 
+// attached reads an attachment: one of them is no note of the program but what was said meanwhile.
+func (l *line) attached(v jsonvalue.Value) {
+	if !v.Get("type").Is("queued_command") {
+		return
+	}
+	l.queued = v.Get("prompt")
+	if mode := v.Get("commandMode"); !mode.IsNull() && !mode.Is("prompt") { // as that a task has ended
+		l.origin, l.note = mode, true
+	}
+}
+
 // isMessage tells whether a line is part of the conversation. The rest is bookkeeping, also where
 // it holds copies of messages, as api-request-blob does.
 func (l *line) isMessage() bool {
 	if newID(l.uuid) == (id{}) {
 		return false
 	}
-	return (l.typ.Is("user") || l.typ.Is("assistant")) && !l.message.IsNull() || l.typ.Is("system") && len(l.subtype) > 2 && l.subtype.IsText()
+	return l.typ.Is("attachment") && len(l.queued) > 0 || (l.typ.Is("user") || l.typ.Is("assistant")) && !l.message.IsNull() || l.typ.Is("system") && len(l.subtype) > 2 && l.subtype.IsText()
 }
 
 // isResult tells whether a message is what a tool answered.

@@ -14,6 +14,13 @@ import (
 // body is the message of a user's or an assistant's line.
 type body struct{ role, model, content jsonvalue.Value }
 
+func (l *line) body() body {
+	if l.typ.Is("attachment") {
+		return body{content: l.queued}
+	}
+	return readBody(l.message)
+}
+
 func readBody(v jsonvalue.Value) (b body) {
 	v.Members(func(name []byte, v jsonvalue.Value) {
 		switch string(name) {

@@ -43,6 +43,28 @@ func TestSpeakers(t *testing.T) {
 	}
 }
 
+// TestQueued: what a person says while the model is at work is theirs, with its pictures; that a task has ended is not.
+func TestQueued(t *testing.T) {
+	line := func(n int, prompt, mode string) string {
+		return fmt.Sprintf(`{"type":"attachment","uuid":"01a20b77-0000-4000-8000-00000000000%d","sessionId":"s","attachment":{"type":"queued_command","prompt":%s,"commandMode":%s}}`+"\n", n, prompt, mode)
+	}
+	mem, rep := exportertest.Export(t, home(t, map[string]string{"projects/-w/01a20b77-0000-4000-8000-0000000000aa.jsonl": line(1, `"wait"`, `"prompt"`) +
+		line(2, `[{"type":"text","text":"so"},{"type":"image","source":{"type":"url","url":"https://x"}}]`, "null") + line(3, `"ended"`, `"task-notification"`)}))
+	var got []string
+	for r := range mem.Records(t.Context(), nil) {
+		if m, ok := r.(*pb.Message); ok {
+			s := strings.TrimPrefix(m.Role.String(), "ROLE_") + " " + m.NativeRole
+			for _, p := range m.Parts {
+				s += " " + p.GetText() + p.GetMedia().GetUrl()
+			}
+			got = append(got, s)
+		}
+	}
+	if d := cmp.Diff([]string{"USER  wait", "USER  so https://x", "UNSPECIFIED user/task-notification ended"}, got); d != "" || len(rep.Gaps) > 0 {
+		t.Error(d, rep.Gaps)
+	}
+}
+
 // TestOrigin: what a program puts where a person speaks is not the person's; what a person says elsewhere is.
 func TestOrigin(t *testing.T) {
 	line := func(n int, origin string) string {

@@ -133,7 +133,7 @@ func (t *transcript) messages(f *homefiles.File, d *pb.Data, r *reading) error {
 		if p.line != int32(no) || !l.isMessage() {
 			return nil
 		}
-		body := readBody(l.message)
+		body := l.body()
 		if cur != nil && at == p.node {
 			cur.Parts = append(cur.Parts, parts(body.content)...)
 		} else {
@@ -158,7 +158,7 @@ func (t *transcript) messages(f *homefiles.File, d *pb.Data, r *reading) error {
 			cur, at, size = t.message(l, body, p.node, conversation, parent, position), p.node, 0
 			last = cur.Meta.Key
 		}
-		if size += len(l.message) + len(l.content); size > maxParts { // too much for a record
+		if size += len(l.message) + len(l.content) + len(l.queued); size > maxParts { // too much for a record
 			cur.Parts = []*pb.Part{{Body: &pb.Part_Data{Data: &pb.Data{MediaType: "application/json"}}}}
 		}
 		return nil

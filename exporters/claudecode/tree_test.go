@@ -37,6 +37,9 @@ func TestTree(t *testing.T) {
 	result := func(id, parent, of string) string {
 		return part("user", id, parent, `{"tool_use_id":"`+of+`","type":"tool_result","content":"x"}`)
 	}
+	queue := func(id, parent, more string) string {
+		return fmt.Sprintf(`{"type":"attachment","uuid":"%s","parentUuid":"%s","attachment":{"type":"queued_command",%s"x":1}}`+"\n", id, parent, strings.TrimPrefix(more+",", ","))
+	}
 	for _, x := range []struct{ name, lines, head, context, parents string }{
 		{"a line", line("a", "", "") + line("b", "a", ""), "b", "", "a< b<a"},
 		{"compacted", line("a", "", "") + line("b", "a", "") + compact + line("c", "k", `"isCompactSummary":true,`) + line("d", "c", ""), "d", "k c d", "a< b<a k< c<k d<c"},
@@ -55,6 +58,7 @@ func TestTree(t *testing.T) {
 		{"a sidechain before it", line("a", "", "") + line("s", "b", side) + line("b", "a", ""), "b", "", "a< s<b b<a"},
 		{"tools beside each other", line("a", "", "") + call("b", "a") + call("c", "b") + result("r", "b", "b") + result("t", "c", "c") + line("d", "t", "") + line("e", "c", ""), "e", "a b r t e", "a< b<a r<b t<b d<t e<b"},
 		{"tools that answer at once", line("a", "", "") + call("b", "a") + result("r", "b", "b") + call("c", "b") + result("t", "c", "c") + line("d", "r", ""), "d", "a b c t r d", "a< b<a r<b c<b t<c d<r"},
+		{"said while tools run", line("a", "", "") + call("b", "a") + result("r", "b", "b") + queue("q", "r", `"prompt":"wait","commandMode":"prompt"`) + queue("n", "q", "") + line("c", "n", ""), "c", "", "a< b<a r<b q<r c<q"},
 		{"a ring", line("a", "b", "") + line("b", "a", ""), "b", "", "a< b<a"},
 	} {
 		mem, _ := exportertest.Export(t, home(t, map[string]string{"projects/p/s.jsonl": x.lines}))

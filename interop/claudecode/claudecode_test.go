@@ -21,6 +21,12 @@ func binary(t *testing.T) string {
 	return filepath.Join(dir, "node_modules", ".bin", "claude")
 }
 
+// environment is that of the real CLI with the home home.
+func environment(m *model, home string) []string {
+	return append(os.Environ(), "HOME="+home, "ANTHROPIC_BASE_URL="+m.URL, "ANTHROPIC_API_KEY=sk-ant-test", "DISABLE_TELEMETRY=1", "DISABLE_ERROR_REPORTING=1",
+		"DISABLE_AUTOUPDATER=1", "CLAUDE_CODE_DISABLE_NONESSENTIAL_TRAFFIC=1")
+}
+
 // claude runs the real CLI in the working folder cwd with the home home, and gives the session's id.
 func claude(t *testing.T, m *model, home, cwd string, args ...string) string {
 	t.Helper()
@@ -28,8 +34,7 @@ func claude(t *testing.T, m *model, home, cwd string, args ...string) string {
 	defer cancel()
 	cmd := exec.CommandContext(ctx, binary(t), append([]string{"--output-format", "json"}, args...)...)
 	cmd.Dir = cwd
-	cmd.Env = append(os.Environ(), "HOME="+home, "ANTHROPIC_BASE_URL="+m.URL, "ANTHROPIC_API_KEY=sk-ant-test", "DISABLE_TELEMETRY=1", "DISABLE_ERROR_REPORTING=1",
-		"DISABLE_AUTOUPDATER=1", "CLAUDE_CODE_DISABLE_NONESSENTIAL_TRAFFIC=1")
+	cmd.Env = environment(m, home)
 	var out, errs bytes.Buffer
 	cmd.Stdout, cmd.Stderr = &out, &errs
 	if err := cmd.Run(); err != nil {

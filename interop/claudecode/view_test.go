@@ -1,12 +1,18 @@
 package claudecode
 
 import (
+	"bytes"
+	"context"
+	"encoding/base64"
 	"encoding/json"
 	"os"
+	"os/exec"
 	"path/filepath"
+	"regexp"
 	"slices"
 	"strings"
 	"testing"
+	"time"
 )
 
 // A part is a part of a message, in the API's form or in the archive's, as far as it is compared.
@@ -16,6 +22,9 @@ type part struct {
 	Call           *struct{ ID string } `json:"tool_call"`
 	Result         *struct{ ID string } `json:"tool_result"`
 }
+
+// meanwhile stands before what a person says while tools run.
+const meanwhile = "The user sent a new message while you were working:\n"
 
 // plain is what a part says: words, calls, results; empty: a reminder of the program.
 func (p part) plain(role string) string {
@@ -28,6 +37,10 @@ func (p part) plain(role string) string {
 		return "call " + p.ID
 	case p.Type == "tool_result":
 		return "result " + p.ToolUse
+	case strings.Contains(p.Text, meanwhile): // as the CLI tells the model of it
+		_, said, _ := strings.Cut(p.Text, meanwhile)
+		said, _, _ = strings.Cut(said, "\n\nThis is how")
+		return role + ": " + said
 	case p.Text == "" || strings.HasPrefix(p.Text, "<system-reminder>") || strings.HasPrefix(p.Text, "[SYSTEM NOTIFICATION"):
 		return ""
 	}
@@ -144,6 +157,13 @@ func TestParallelTools(t *testing.T) {
 	say(summed, "/compact")
 	say(summed, "do: two")
 
+	goesOn(t, m, home, work, map[string]string{"first": first, "fork": fork, "compacted": summed}, 2)
+}
+
+// goesOn carries a home, and compares for each session what the archive says that the model sees with what the CLI sends
+// when it goes on in the copy: at least so many results.
+func goesOn(t *testing.T, m *model, home, work string, sessions map[string]string, results int) {
+	t.Helper()
 	dir := t.TempDir()
 	archive, copied := filepath.Join(dir, "a.ctxa"), filepath.Join(dir, "copy")
 	if out := exitramp(t, "export", "claudecode:"+home, archive); strings.Contains(out, "GAPS") {
@@ -157,14 +177,99 @@ func TestParallelTools(t *testing.T) {
 		t.Fatal(err)
 	}
 	view := viewed(t, archive)
-	for name, id := range map[string]string{"first": first, "fork": fork, "compacted": summed} {
+	for name, id := range sessions {
 		claude(t, m, copied, work, "-p", "and on it goes", "--resume", id)
 		want, got := append(slices.Clone(view[id]), "user: and on it goes"), m.sent(t)
 		if !slices.Equal(words(got), words(want)) || !slices.Equal(slices.Sorted(slices.Values(got)), slices.Sorted(slices.Values(want))) {
 			t.Errorf("%s: the CLI sends\n%s\nand the archive says\n%s", name, strings.Join(got, "\n"), strings.Join(want, "\n"))
 		}
-		if n := strings.Count(strings.Join(got, "\n"), "result "); n < 2 {
+		if n := strings.Count(strings.Join(got, "\n"), "result "); n < results {
 			t.Errorf("%s: %d results, which this test is for", name, n)
 		}
 	}
+}
+
+// stream gives the real CLI several messages at once, and gives the session's id.
+func stream(t *testing.T, m *model, home, work string, contents ...any) string {
+	t.Helper()
+	ctx, cancel := context.WithTimeout(t.Context(), time.Minute)
+	defer cancel()
+	cmd := exec.CommandContext(ctx, binary(t), "-p", "--input-format", "stream-json", "--output-format", "stream-json", "--verbose", "--allowedTools", "Bash(echo:*)")
+	cmd.Dir, cmd.Env = work, environment(m, home)
+	var in bytes.Buffer
+	for _, c := range contents {
+		if err := json.NewEncoder(&in).Encode(object{"type": "user", "message": object{"role": "user", "content": c}}); err != nil {
+			t.Fatal(err)
+		}
+	}
+	cmd.Stdin = &in
+	out, err := cmd.CombinedOutput()
+	id := regexp.MustCompile(`"session_id":"([^"]+)"`).FindSubmatch(out)
+	if err != nil || id == nil {
+		t.Fatalf("%v\n%s", err, out)
+	}
+	return string(id[1])
+}
+
+// TestSteps: prompts that wait while tools run, pictures and documents, hooks that say something, a tool that is refused,
+// edits, skills, commands, and a session that is taken back to an earlier answer.
+func TestSteps(t *testing.T) {
+	m := newModel(t)
+	home, work := folders(t)
+	use := func(name string, input object) []object {
+		return []object{{"type": "tool_use", "name": name, "input": input}}
+	}
+	file := filepath.Join(work, "a.txt")
+	put(t, file, "rye\n")
+	put(t, filepath.Join(work, "CLAUDE.md"), "As @more.md says.\n")
+	put(t, filepath.Join(work, "more.md"), "Knead.\n")
+	put(t, filepath.Join(home, ".claude", "skills", "bake", "SKILL.md"), "---\nname: bake\ndescription: bakes\n---\nKnead it.\n")
+	put(t, filepath.Join(home, ".claude", "commands", "plan.md"), "Plan it: $ARGUMENTS\n")
+	hook := func(command string) string { return `[{"hooks":[{"type":"command","command":"` + command + `"}]}]` }
+	put(t, filepath.Join(home, ".claude", "settings.json"), `{"hooks":{"UserPromptSubmit":`+hook("echo said by a hook")+`,"PostToolUse":`+hook("echo not so >&2; exit 2")+`,"Stop":`+hook("true")+`}}`)
+	m.script = map[string][]object{
+		"do: two": {use("Bash", object{"command": "echo one", "description": "run it"})[0], use("Bash", object{"command": "echo two", "description": "run it"})[0]},
+		"do: rm":  use("Bash", object{"command": "rm -rf x", "description": "run it"}), "do: read": use("Read", object{"file_path": file}),
+		"do: edit":  use("Edit", object{"file_path": file, "old_string": "rye", "new_string": "oat"}),
+		"do: skill": use("Skill", object{"skill": "bake"}),
+	}
+	waited := stream(t, m, home, work, "do: two", "said meanwhile", "and this")
+	whole := func(media, data string) object {
+		return object{"type": "base64", "media_type": media, "data": base64.StdEncoding.EncodeToString([]byte(data))}
+	}
+	shown := stream(t, m, home, work, []any{object{"type": "text", "text": "look at these, do: two"}, object{"type": "image", "source": whole("image/png", "\x89PNG\r\n\x1a\n")},
+		object{"type": "document", "source": whole("application/pdf", "%PDF-1.4\n1 0 obj<<>>endobj\n")}}, "and then")
+	say := func(id, s string, more ...string) string {
+		args := append([]string{"-p", s, "--allowedTools", "Bash(echo:*)", "Read", "Edit", "Skill"}, more...)
+		if id != "" {
+			args = append(args, "--resume", id)
+		}
+		return claude(t, m, home, work, args...)
+	}
+	long := say("", "do: rm")
+	for _, s := range []string{"do: read", "do: edit", "do: skill", "/plan the rye", "/bake now", "last"} {
+		say(long, s)
+	}
+	say(long, "after it was taken back", "--resume-session-at", answers(t, home, long)[4])
+	goesOn(t, m, home, work, map[string]string{"waited": waited, "shown": shown, "taken back": long}, 1)
+}
+
+// answers are the ids of the lines of a session that the model wrote.
+func answers(t *testing.T, home, session string) (ids []string) {
+	t.Helper()
+	files, err := filepath.Glob(filepath.Join(home, ".claude", "projects", "*", session+".jsonl"))
+	if err != nil || len(files) != 1 {
+		t.Fatal(files, err)
+	}
+	b, err := os.ReadFile(files[0])
+	if err != nil {
+		t.Fatal(err)
+	}
+	for l := range strings.Lines(string(b)) {
+		var o struct{ Type, UUID string }
+		if json.Unmarshal([]byte(l), &o) == nil && o.Type == "assistant" {
+			ids = append(ids, o.UUID)
+		}
+	}
+	return ids
 }
