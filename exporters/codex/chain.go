@@ -17,6 +17,8 @@ type segment struct {
 	prefix  string // of ids that are made of a line's number
 	bytes   int64  // it ends there; 0: where the file ends
 	ordinal int64  // it ends before this one; 0: where the file ends
+	begun   bool   // its first line was seen
+	bare    bool   // its lines are items with nothing around them
 	*head
 }
 

@@ -4,9 +4,11 @@ import (
 	"runtime"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/google/go-cmp/cmp"
 
+	"github.com/exitramp/exitramp/context/agentstate"
 	"github.com/exitramp/exitramp/exporters/exportertest"
 	"github.com/exitramp/exitramp/exporters/internal/homefiles"
 	pb "github.com/exitramp/exitramp/proto/exitramp/v1"
@@ -91,6 +93,27 @@ func TestAgentsSpeak(t *testing.T) {
 	}
 	want := []string{`root: {"type":"encrypted_content","encrypted_content":"c2VhbGVk"}`, "root/looker: It is rye.", `root/looker: It is "rye".`, ":"}
 	if d := cmp.Diff(want, got); d != "" || len(rep.Gaps) > 0 {
+		t.Error(d, rep.Gaps)
+	}
+}
+
+// TestBareLines: a rollout of a release of 2025, whose lines are items with nothing around them.
+func TestBareLines(t *testing.T) {
+	const rel = "sessions/2025/08/09/rollout-2025-08-09T03-00-00-05cab663-bfc3-43d8-a778-216cbb3a40f2"
+	const head, state = `{"id":"05cab663-bfc3-43d8-a778-216cbb3a40f2","timestamp":"2025-08-09T03:00:00.000Z","instructions":"Say rye.","git":{"branch":"main"}}` + "\n", `{"record_type":"state"}` + "\n"
+	mem, rep := exportertest.Export(t, home(t, map[string]string{rel + ".jsonl": head + state + `{"type":"message","id":null,"role":"user","content":[{"type":"input_text","text":"ask"}]}` + "\n" + state + state +
+		`{"type":"function_call","id":"fc_1","name":"shell","arguments":"{}","call_id":"call_1"}` + "\n" + `{"type":"function_call_output","call_id":"call_1","output":"hi"}` + "\n" +
+		`{"type":"message","id":"a1","role":"assistant","content":[{"type":"output_text","text":"say"}]}` + "\n"}))
+	var got []string
+	for r := range mem.Records(t.Context(), nil) {
+		switch r := r.(type) {
+		case *pb.Conversation:
+			got = append(got, r.Meta.Key, time.Unix(0, r.Meta.CreatedUnixNano).UTC().Format(time.RFC3339))
+		case *pb.Message:
+			got = append(got, strings.TrimPrefix(r.Role.String(), "ROLE_")+" "+r.Parts[0].GetText()+r.Parts[0].GetToolCall().GetName()+string(r.Parts[0].GetToolResult().GetOutput().GetInline()))
+		}
+	}
+	if d := cmp.Diff([]string{agentstate.Key("conversation", rel), "2025-08-09T03:00:00Z", "USER ask", "ASSISTANT shell", "TOOL hi", "ASSISTANT say"}, got); d != "" || len(rep.Gaps) > 0 {
 		t.Error(d, rep.Gaps)
 	}
 }

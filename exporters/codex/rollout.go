@@ -27,12 +27,12 @@ import (
 const maxLine = 16 << 20
 
 // A line is one line of a rollout, as far as it is read here.
-type line struct{ timestamp, typ, payload, ordinal jsonvalue.Value }
+type line struct{ timestamp, typ, payload, ordinal, id, whole jsonvalue.Value }
 
 // read is false for what is no JSON.
 func (l *line) read(b []byte) bool {
 	*l = line{}
-	_, ok := jsonvalue.Object(b, func(name []byte, v jsonvalue.Value) {
+	whole, ok := jsonvalue.Object(b, func(name []byte, v jsonvalue.Value) {
 		switch string(name) {
 		case "timestamp":
 			l.timestamp = v
@@ -42,8 +42,11 @@ func (l *line) read(b []byte) bool {
 			l.payload = v
 		case "ordinal":
 			l.ordinal = v
+		case "id":
+			l.id = v
 		}
 	})
+	l.whole = whole
 	return ok
 }
 
@@ -54,6 +57,21 @@ var errEnd = errors.New("the segment ends here")
 func (s *segment) ends(l *line) bool {
 	n, err := strconv.ParseInt(string(l.ordinal), 10, 64)
 	return s.ordinal > 0 && err == nil && n >= s.ordinal
+}
+
+// bareLine tells in a line of a release of 2025 what later ones tell around it: the first one is what
+// the rollout says of itself, and the others are items. The first reading of a rollout sees the first.
+func (s *segment) bareLine(reading bool, l *line) {
+	if reading && !s.begun {
+		s.begun = true
+		if s.bare = len(l.typ) == 0 && len(l.payload) == 0 && l.timestamp.IsText() && whole().MatchString(l.id.Text()); s.bare {
+			l.typ, l.payload = jsonvalue.Value(`"session_meta"`), l.whole
+			return
+		}
+	}
+	if s.bare && len(l.payload) == 0 && l.typ.IsText() {
+		l.typ, l.payload = jsonvalue.Value(`"response_item"`), l.whole
+	}
 }
 
 // eachLine calls fn for every line of only that holds JSON, and bad for every other one of it.
@@ -85,6 +103,7 @@ func (s *segment) eachLine(only *homefiles.LineSet, bad func(no int, r pb.Gap_Re
 			return bad(no, pb.Gap_REASON_LIMIT, fmt.Sprintf("longer than %d MiB", maxLine>>20))
 		}
 		if l.read(b) {
+			s.bareLine(only == nil, l)
 			if s.ends(l) {
 				return errEnd
 			}
