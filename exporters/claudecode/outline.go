@@ -102,7 +102,7 @@ func (o *outliner) line(no int, l *line) {
 		return
 	}
 	if t.words == "" && l.typ.Is("user") && !l.note {
-		t.words = firstWords(readBody(l.message).content)
+		t.words = homefiles.FirstWords(parts(readBody(l.message).content))
 	}
 	o.node(no, l, x, parent, answer)
 	if at := timeOf(l.timestamp); at != 0 {

@@ -5,11 +5,9 @@ import (
 	"errors"
 	"fmt"
 	"strconv"
-	"strings"
 
 	"github.com/exitramp/exitramp/context/agentstate"
 	"github.com/exitramp/exitramp/exporters/internal/homefiles"
-	"github.com/exitramp/exitramp/exporters/internal/jsonvalue"
 	pb "github.com/exitramp/exitramp/proto/exitramp/v1"
 )
 
@@ -81,29 +79,6 @@ func each(f *homefiles.File, d *pb.Data, only *homefiles.LineSet, bad func(no in
 		}
 		return bad(no, pb.Gap_REASON_CORRUPT, fmt.Sprintf("%d bytes that are not JSON", len(b)))
 	})
-}
-
-// maxTitle is how many characters of a person's words are a title.
-const maxTitle = 80
-
-// firstWords are the first words of a message that a person typed; empty: there are none. Texts in
-// angle brackets are the program's: what a command printed, or a reminder.
-func firstWords(content jsonvalue.Value) string {
-	for _, p := range parts(content) {
-		s := strings.TrimSpace(p.GetText())
-		if s == "" || s[0] == '<' {
-			continue
-		}
-		if len(s) > 4*4*maxTitle { // enough, in bytes, for what Fields takes out
-			s = s[:4*4*maxTitle]
-		}
-		s = strings.Join(strings.Fields(strings.ToValidUTF8(s, "")), " ")
-		if r := []rune(s); len(r) > maxTitle {
-			return string(r[:maxTitle-1]) + "…"
-		}
-		return s
-	}
-	return ""
 }
 
 // messages yields the messages of a transcript, each block of one answer in one message.

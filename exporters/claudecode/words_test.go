@@ -22,7 +22,7 @@ func TestFirstWords(t *testing.T) {
 		{"plain", user("", `"find\n the   bug"`), "find the bug"},
 		{"of the program", user(`"isMeta":true,`, `"Caveat"`) + user("", `"<command-name>/x</command-name>"`) + user(`"isSidechain":false,`, `[{"type":"text","text":"<system-reminder>r</system-reminder>"},{"type":"text","text":"yes"}]`), "yes"},
 		{"a summary of a compaction", user(`"isCompactSummary":true,`, `"This session"`) + user("", `"go on"`), "go on"},
-		{"long", user("", `"`+long+`"`), long[:3*(maxTitle/2-1)] + "é…"},
+		{"long", user("", `"`+long+`"`), long[:3*(80/2-1)] + "é…"},
 		{"named", user("", `"find"`) + `{"type":"custom-title","customTitle":"A name"}` + "\n", "A name"},
 		{"summary", user("", `"find"`) + `{"type":"summary","summary":"About bugs"}` + "\n", "About bugs"},
 		{"nothing", user("", `[{"type":"tool_result","tool_use_id":"t","content":"x"}]`), ""},

@@ -211,6 +211,18 @@ func contextual(m *pb.Message) bool {
 	return true
 }
 
+// firstWords are those of an item, where a person says something in it.
+func firstWords(raw jsonvalue.Value) string {
+	if !raw.Get("role").Is("user") {
+		return ""
+	}
+	m := homefiles.NewMessage("")
+	if responses.Read(m, raw); contextual(m) {
+		return ""
+	}
+	return homefiles.FirstWords(m.Parts)
+}
+
 // rolledBack tells whether the line takes turns back. Such lines are short, and there are many others.
 func (l *line) rolledBack() bool {
 	return l.typ.Is("event_msg") && len(l.payload) < 1000 && l.payload.Get("type").Is("thread_rolled_back")

@@ -108,13 +108,26 @@ func TestBareLines(t *testing.T) {
 	for r := range mem.Records(t.Context(), nil) {
 		switch r := r.(type) {
 		case *pb.Conversation:
-			got = append(got, r.Meta.Key, time.Unix(0, r.Meta.CreatedUnixNano).UTC().Format(time.RFC3339))
+			got = append(got, r.Meta.Key, r.Title, time.Unix(0, r.Meta.CreatedUnixNano).UTC().Format(time.RFC3339))
 		case *pb.Message:
 			got = append(got, strings.TrimPrefix(r.Role.String(), "ROLE_")+" "+r.Parts[0].GetText()+r.Parts[0].GetToolCall().GetName()+string(r.Parts[0].GetToolResult().GetOutput().GetInline()))
 		}
 	}
-	if d := cmp.Diff([]string{agentstate.Key("conversation", rel), "2025-08-09T03:00:00Z", "USER ask", "ASSISTANT shell", "TOOL hi", "ASSISTANT say"}, got); d != "" || len(rep.Gaps) > 0 {
+	if d := cmp.Diff([]string{agentstate.Key("conversation", rel), "ask", "2025-08-09T03:00:00Z", "USER ask", "ASSISTANT shell", "TOOL hi", "ASSISTANT say"}, got); d != "" || len(rep.Gaps) > 0 {
 		t.Error(d, rep.Gaps)
+	}
+}
+
+// TestTitle: where no database has a name, a person's first words are the title, not the program's.
+func TestTitle(t *testing.T) {
+	const rel = "sessions/2026/11/24/rollout-2026-11-24T03-00-00-01a20b77-0000-7000-8000-000000000001"
+	item := func(role, text string) string {
+		return `{"type":"response_item","payload":{"type":"message","role":"` + role + `","content":[{"type":"input_text","text":"` + text + `"}]}}` + "\n"
+	}
+	mem, _ := exportertest.Export(t, home(t, map[string]string{rel + ".jsonl": `{"type":"session_meta","payload":{"id":"01a20b77-0000-7000-8000-000000000001"}}` + "\n" + item("developer", "be brief") +
+		item("user", "# AGENTS.md instructions for /w") + item("user", "<environment_context>x</environment_context>") + item("assistant", "hm") + item("user", "  bake\\n the rye ") + item("user", "and more")}))
+	if r, err := mem.Get(t.Context(), agentstate.Key("conversation", rel)); err != nil || r.(*pb.Conversation).Title != "bake the rye" {
+		t.Errorf("%v %v", r, err)
 	}
 }
 

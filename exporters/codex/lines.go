@@ -1,0 +1,134 @@
+package codex
+
+import (
+	"bytes"
+	"errors"
+	"fmt"
+	"io"
+	"path"
+	"strconv"
+
+	"github.com/klauspost/compress/zstd"
+
+	"github.com/exitramp/exitramp/exporters/internal/homefiles"
+	"github.com/exitramp/exitramp/exporters/internal/jsonvalue"
+	pb "github.com/exitramp/exitramp/proto/exitramp/v1"
+)
+
+// maxLine is how long a line may be to be taken apart; longer ones are in the file alone.
+const maxLine = 16 << 20
+
+// A line is one line of a rollout, as far as it is read here.
+type line struct{ timestamp, typ, payload, ordinal, id, whole jsonvalue.Value }
+
+// read is false for what is no JSON.
+func (l *line) read(b []byte) bool {
+	*l = line{}
+	whole, ok := jsonvalue.Object(b, func(name []byte, v jsonvalue.Value) {
+		switch string(name) {
+		case "timestamp":
+			l.timestamp = v
+		case "type":
+			l.typ = v
+		case "payload":
+			l.payload = v
+		case "ordinal":
+			l.ordinal = v
+		case "id":
+			l.id = v
+		}
+	})
+	l.whole = whole
+	return ok
+}
+
+// errEnd: the segment ends here.
+var errEnd = errors.New("the segment ends here")
+
+// ends tells whether the line stands behind the segment.
+func (s *segment) ends(l *line) bool {
+	n, err := strconv.ParseInt(string(l.ordinal), 10, 64)
+	return s.ordinal > 0 && err == nil && n >= s.ordinal
+}
+
+// bareLine tells in a line of a release of 2025 what later ones tell around it: the first one is what
+// the rollout says of itself, and the others are items. The first reading of a rollout sees the first.
+func (s *segment) bareLine(reading bool, l *line) {
+	if reading && !s.begun {
+		s.begun = true
+		if s.bare = len(l.typ) == 0 && len(l.payload) == 0 && l.timestamp.IsText() && whole().MatchString(l.id.Text()); s.bare {
+			l.typ, l.payload = jsonvalue.Value(`"session_meta"`), l.whole
+			return
+		}
+	}
+	if s.bare && len(l.payload) == 0 && l.typ.IsText() {
+		l.typ, l.payload = jsonvalue.Value(`"response_item"`), l.whole
+	}
+}
+
+// eachLine calls fn for every line of only that holds JSON, and bad for every other one of it.
+func (s *segment) eachLine(only *homefiles.LineSet, bad func(no int, r pb.Gap_Reason, why string) error, fn func(no int, l *line) error) error {
+	f := s.f
+	body, err := f.Body(s.d)
+	if err != nil {
+		return err
+	}
+	defer body.Close()
+	in := &unpacked{Reader: body}
+	if path.Ext(f.Rel) == ".zst" {
+		z, err := zstd.NewReader(body, zstd.WithDecoderConcurrency(1), zstd.WithDecoderMaxWindow(64<<20))
+		if err != nil {
+			return err
+		}
+		defer z.Close()
+		in.Reader = z
+	}
+	if s.bytes > 0 {
+		in.Reader = io.LimitReader(in.Reader, s.bytes)
+	}
+	l, last := &line{}, 0
+	err = homefiles.EachLine(in, maxLine, func(no int, b []byte) error {
+		if last = no; !only.Has(no) {
+			return nil
+		}
+		if b == nil {
+			return bad(no, pb.Gap_REASON_LIMIT, fmt.Sprintf("longer than %d MiB", maxLine>>20))
+		}
+		if l.read(b) {
+			s.bareLine(only == nil, l)
+			if s.ends(l) {
+				return errEnd
+			}
+			return fn(no, l)
+		}
+		if len(bytes.TrimSpace(b)) == 0 {
+			return nil
+		}
+		if b[len(b)-1] != '\n' { // the last line
+			return bad(no, pb.Gap_REASON_CHANGED, fmt.Sprintf("%d bytes of a line that has no end: it was being written, or was broken off; export again while nobody writes", len(b)))
+		}
+		return bad(no, pb.Gap_REASON_CORRUPT, fmt.Sprintf("%d bytes that are not JSON", len(b)))
+	})
+	if errors.Is(err, errEnd) {
+		return nil
+	}
+	if in.err != nil && path.Ext(f.Rel) == ".zst" && !errors.Is(in.err, ErrChanged) {
+		return bad(last+1, pb.Gap_REASON_CORRUPT, "from here on it cannot be unpacked: "+in.err.Error())
+	}
+	return err
+}
+
+// unpacked remembers what broke the reading.
+type unpacked struct {
+	io.Reader
+	err error
+}
+
+// Read reads.
+func (u *unpacked) Read(b []byte) (int, error) {
+	n, err := u.Reader.Read(b)
+	if err != nil && err != io.EOF {
+		u.err = err
+	}
+	return n, err
+}
