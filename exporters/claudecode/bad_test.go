@@ -5,10 +5,8 @@ package claudecode
 import (
 	"context"
 	"errors"
-	"maps"
 	"os"
 	"path/filepath"
-	"slices"
 	"strings"
 	"syscall"
 	"testing"
@@ -19,7 +17,6 @@ import (
 	"github.com/exitramp/exitramp/context/memstate"
 	"github.com/exitramp/exitramp/exporters/exportertest"
 	"github.com/exitramp/exitramp/exporters/internal/homefiles/hometest"
-	"github.com/exitramp/exitramp/internal/heappeak"
 	pb "github.com/exitramp/exitramp/proto/exitramp/v1"
 )
 
@@ -28,6 +25,14 @@ const (
 	sample   = ".claude/projects/-home-dev-shop/0b5c7a52-6d0e-4d7e-9b57-0a4b8f0f1c11.jsonl" // of testdata
 	inFolder = ".claude/projects/p/a.jsonl"
 )
+
+// homeOf is what a home of the driver consists of.
+func homeOf() hometest.Home {
+	return hometest.Home{
+		Errors: "claudecode", Open: func(root string) hometest.Source { return Open(root) },
+		Session: inFolder, Line: user, Settings: ".claude/settings.json", Texts: [2]string{`{"a":1}`, `{"a":"another"}`}, Note: ".claude/CLAUDE.md",
+	}
+}
 
 // TestBad spoils a home in one way each. What is missing is named, and nothing else is lost: every
 // other file arrives, to the byte.
@@ -44,11 +49,16 @@ func TestBad(t *testing.T) {
 	if err := os.WriteFile(filepath.Join(outside, "SKILL.md"), []byte("outside"), 0o600); err != nil {
 		t.Fatal(err)
 	}
-	for name, c := range map[string]struct {
-		spoil    func(t testing.TB, root string)
-		gaps     []string
-		messages int // of the spoiled transcript; -1: does not matter
-	}{
+	how := hometest.Spoiled{
+		Approve: []string{"policy/settings.json", "agent/agents%2Freviewer.md", "skill/skills%2Frelease%2FSKILL.md", "skill/commands%2Fplan.md"},
+		Of:      func(conversation string) bool { return conversation == "conversation/p/a" }, Files: files,
+		Differ: func(_ string, want, got map[string]string) {
+			delete(want, ".claude/settings.local.json")
+			delete(want, ".claude/projects/p/\xff.jsonl")
+			want[".claude/settings.json"] = got[".claude/settings.json"] // secrets: TestExact
+		},
+	}
+	homeOf().Spoiled(t, how, map[string]hometest.Spoil{
 		"truncated": {put(sample, string(text[:len(text)-150])), []string{"message " + sample + " line 13 changed"}, -1},
 		"head cut off": {put(sample, string(text[strings.Index(string(text), `{"parentUuid":"`):])),
 			[]string{"message " + sample + " line 1 gone", "message " + sample + " line 3 gone"}, -1},
@@ -87,45 +97,7 @@ func TestBad(t *testing.T) {
 			}
 		}, nil, -1},
 		"a folder of a file's name": {put(".claude/settings.local.json/x", "y"), []string{"artifact .claude/settings.local.json"}, -1},
-	} {
-		t.Run(name, func(t *testing.T) {
-			root := t.TempDir()
-			if err := os.CopyFS(root, os.DirFS("testdata/home")); err != nil {
-				t.Fatal(err)
-			}
-			c.spoil(t, root)
-			src := Open(root)
-			mem, rep := exportertest.Export(t, src)
-			if d := cmp.Diff(c.gaps, exportertest.Gaps(rep)); d != "" {
-				t.Error(d)
-			}
-			if want := map[bool]agentstate.Coverage{true: agentstate.Gaps, false: agentstate.Reconciled}[len(c.gaps) > 0]; rep.Verdict.Coverage != want {
-				t.Errorf("%v, want %v", rep.Verdict, want)
-			}
-			n := 0
-			for r := range mem.Records(t.Context(), nil) {
-				if m, ok := r.(*pb.Message); ok && m.ConversationKey == "conversation/p/a" {
-					n++
-				}
-				if strings.Contains(r.GetMeta().GetKey(), "outside") {
-					t.Errorf("%s came from outside", r.GetMeta().GetKey())
-				}
-			}
-			if c.messages >= 0 && n != c.messages {
-				t.Errorf("%d messages, want %d", n, c.messages)
-			}
-			dst := Open(filepath.Join(t.TempDir(), "home"))
-			exportertest.Apply(t, dst, mem, "policy/settings.json", "agent/agents%2Freviewer.md", "skill/skills%2Frelease%2FSKILL.md", "skill/commands%2Fplan.md")
-			want, got := files(t, src.root), files(t, dst.root)
-			delete(want, ".claude/settings.local.json")
-			delete(want, ".claude/projects/p/\xff.jsonl")
-			maps.DeleteFunc(want, func(_, text string) bool { return len(text) <= 1 && name == "empty" })
-			want[".claude/settings.json"] = got[".claude/settings.json"] // secrets: TestExact
-			if d := cmp.Diff(want, got); d != "" {
-				t.Error(d)
-			}
-		})
-	}
+	})
 }
 
 func readAll(ctx context.Context, h *Home) (rep *agentstate.Report, err error) {
@@ -199,10 +171,7 @@ func TestUnreadable(t *testing.T) {
 // TestChanging: a session that goes on is carried as it was; a file that is replaced is read as it is
 // now, or the reading ends and says so.
 func TestChanging(t *testing.T) {
-	hometest.Home{
-		Errors: "claudecode", Open: func(root string) hometest.Source { return Open(root) },
-		Session: inFolder, Line: user, Settings: ".claude/settings.json", Texts: [2]string{`{"a":1}`, `{"a":"another"}`}, Note: ".claude/CLAUDE.md",
-	}.Changing(t)
+	homeOf().Changing(t)
 }
 
 // TestSharedFolder: /a/b-c and /a-b/c keep their sessions in one folder; each says which is its own.
@@ -235,38 +204,6 @@ func TestSharedFolder(t *testing.T) {
 
 // TestLongLine: a line of 100 MB costs no memory of its size, and what stands around it is read.
 func TestLongLine(t *testing.T) {
-	if testing.Short() {
-		t.Skip("100 MB")
-	}
-	src := home(t, nil)
-	p := filepath.Join(src.root, inFolder)
-	if err := os.MkdirAll(filepath.Dir(p), 0o700); err != nil {
-		t.Fatal(err)
-	}
-	f, err := os.Create(p)
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer f.Close()
-	f.WriteString(user + `{"type":"user","uuid":"u2","parentUuid":"u1","message":{"role":"user","content":"`)
-	for range 100 {
-		f.WriteString(strings.Repeat("0123456789abcdef", 1<<16))
-	}
-	f.WriteString(`"}}` + "\n" + strings.ReplaceAll(user, "u1", "u3"))
-	var ta agentstate.Tally // a State would hold the file
-	most := heappeak.Growth(func() {
-		for r, err := range Open(src.root).Records(t.Context(), nil) {
-			if err != nil {
-				t.Fatal(err)
-			}
-			ta.Add(r)
-		}
-	})
-	t.Logf("%d MiB of heap", most>>20)
-	if most > 100<<20 {
-		t.Errorf("%d MiB of heap", most>>20)
-	}
-	if rep := (&agentstate.Report{Tally: ta}); rep.Records["message"] != 2 || !slices.Equal(exportertest.Gaps(rep), []string{"message " + inFolder + " line 2 limit"}) || rep.Records["conversation"] != 1 {
-		t.Errorf("%v %v", rep.Records, rep.Gaps)
-	}
+	homeOf().LongLine(t, user, `{"type":"user","uuid":"u2","parentUuid":"u1","message":{"role":"user","content":"`, `"}}`+"\n", strings.ReplaceAll(user, "u1", "u3"),
+		"message "+inFolder+" line 2 limit")
 }

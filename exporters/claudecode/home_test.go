@@ -3,7 +3,6 @@ package claudecode
 import (
 	"bytes"
 	"encoding/json"
-	"errors"
 	"fmt"
 	"io/fs"
 	"os"
@@ -26,23 +25,7 @@ import (
 // files are all files below root that are carried, with their bytes and modes.
 func files(t testing.TB, root string) map[string]string {
 	t.Helper()
-	out := map[string]string{}
-	err := filepath.WalkDir(root, func(p string, d fs.DirEntry, err error) error {
-		if err != nil || !d.Type().IsRegular() {
-			return err
-		}
-		rel, _ := filepath.Rel(root, p)
-		b, err := os.ReadFile(p)
-		st, _ := d.Info()
-		if kindOf(filepath.ToSlash(rel)) != "" {
-			out[rel] = st.Mode().String()[3:4] + string(b)
-		}
-		return err
-	})
-	if err != nil && !errors.Is(err, fs.ErrNotExist) {
-		t.Fatal(err)
-	}
-	return out
+	return hometest.Files(t, root, func(rel string) bool { return kindOf(rel) != "" }, func(mode fs.FileMode, b []byte) string { return mode.String()[3:4] + string(b) })
 }
 
 // Every file that is carried goes back to the byte, but for the secrets in settings.

@@ -5,10 +5,8 @@ package codex
 import (
 	"context"
 	"errors"
-	"maps"
 	"os"
 	"path/filepath"
-	"slices"
 	"strings"
 	"syscall"
 	"testing"
@@ -20,8 +18,6 @@ import (
 	"github.com/exitramp/exitramp/context/memstate"
 	"github.com/exitramp/exitramp/exporters/exportertest"
 	"github.com/exitramp/exitramp/exporters/internal/homefiles/hometest"
-	"github.com/exitramp/exitramp/internal/heappeak"
-	pb "github.com/exitramp/exitramp/proto/exitramp/v1"
 )
 
 const (
@@ -31,6 +27,14 @@ const (
 	item  = `{"type":"response_item","payload":{"type":"message","role":"user","content":"hi"}}` + "\n"
 	inner = "sessions/2026/11/24/rollout-2026-11-24T02-51-41-" + thread + ".jsonl" // of testdata
 )
+
+// homeOf is what a home of the driver consists of.
+func homeOf() hometest.Home {
+	return hometest.Home{
+		Errors: "codex", Open: func(root string) hometest.Source { return opened(root) },
+		Session: at, Line: item, Settings: "config.toml", Texts: [2]string{"a = 1", "a = 'another'"}, Note: "AGENTS.md",
+	}
+}
 
 // TestBad spoils a home in one way each. What is missing is named, and nothing else is lost: every
 // other file arrives, to the byte.
@@ -44,11 +48,18 @@ func TestBad(t *testing.T) {
 	if err := os.WriteFile(filepath.Join(outside, "SKILL.md"), []byte("outside"), 0o600); err != nil {
 		t.Fatal(err)
 	}
-	for name, c := range map[string]struct {
-		spoil    func(t testing.TB, root string)
-		gaps     []string
-		messages int // of the spoiled transcript; -1: does not matter
-	}{
+	how := hometest.Spoiled{
+		Approve: []string{"policy/config.toml", "skill/skills%2Fshop%2FSKILL.md", "skill/prompts%2Fplan.md"},
+		Of:      func(conversation string) bool { return strings.Contains(conversation, own) }, Files: files,
+		Differ: func(_ string, want, got map[string]string) {
+			for _, rel := range []string{"config.toml", "hooks.json", "x.config.toml"} { // without their secrets, TestExact; or a gap
+				delete(want, rel)
+				delete(got, rel)
+			}
+			delete(want, "sessions/2026/rollout-\xff.jsonl")
+		},
+	}
+	homeOf().Spoiled(t, how, map[string]hometest.Spoil{
 		"truncated":                {put(inner, string(text[:len(text)-50])), []string{"message " + inner + " line 35 changed"}, -1},
 		"head cut off":             {put(inner, string(text[strings.IndexByte(string(text), '\n')+1:])), []string{"conversation " + inner + " session_meta corrupt"}, -1},
 		"half a last line":         {put(at, meta+`{"type":"resp`), []string{"message " + at + " line 2 changed"}, 0},
@@ -92,47 +103,7 @@ func TestBad(t *testing.T) {
 			}
 		}, nil, -1},
 		"a folder of a database's name": {put("goals_1.sqlite/x", "y"), []string{"artifact goals_1.sqlite"}, -1},
-	} {
-		t.Run(name, func(t *testing.T) {
-			root := t.TempDir()
-			if err := os.CopyFS(root, os.DirFS("testdata/home")); err != nil {
-				t.Fatal(err)
-			}
-			c.spoil(t, root)
-			src := opened(root)
-			mem, rep := exportertest.Export(t, src)
-			if d := cmp.Diff(c.gaps, exportertest.Gaps(rep)); d != "" {
-				t.Error(d)
-			}
-			if want := map[bool]agentstate.Coverage{true: agentstate.Gaps, false: agentstate.Reconciled}[len(c.gaps) > 0]; rep.Verdict.Coverage != want {
-				t.Errorf("%v, want %v", rep.Verdict, want)
-			}
-			n := 0
-			for r := range mem.Records(t.Context(), nil) {
-				if m, ok := r.(*pb.Message); ok && strings.Contains(m.ConversationKey, own) {
-					n++
-				}
-				if strings.Contains(r.GetMeta().GetKey(), "outside") {
-					t.Errorf("%s came from outside", r.GetMeta().GetKey())
-				}
-			}
-			if c.messages >= 0 && n != c.messages {
-				t.Errorf("%d messages, want %d", n, c.messages)
-			}
-			dst := opened(filepath.Join(t.TempDir(), "home"))
-			exportertest.Apply(t, dst, mem, "policy/config.toml", "skill/skills%2Fshop%2FSKILL.md", "skill/prompts%2Fplan.md")
-			want, got := files(t, src.root), files(t, dst.root)
-			for _, rel := range []string{"config.toml", "hooks.json", "x.config.toml"} { // without their secrets, TestExact; or a gap
-				delete(want, rel)
-				delete(got, rel)
-			}
-			delete(want, "sessions/2026/rollout-\xff.jsonl")
-			maps.DeleteFunc(want, func(_, text string) bool { return len(text) <= 1 && name == "empty" })
-			if d := cmp.Diff(want, got); d != "" {
-				t.Error(d)
-			}
-		})
-	}
+	})
 }
 
 // pack is a rollout as Codex packs old ones.
@@ -198,46 +169,10 @@ func TestUnreadable(t *testing.T) {
 // TestChanging: a session that goes on is carried as it was; a file that is replaced is read as it is
 // now, or the reading ends and says so.
 func TestChanging(t *testing.T) {
-	hometest.Home{
-		Errors: "codex", Open: func(root string) hometest.Source { return Open(root) },
-		Session: at, Line: item, Settings: "config.toml", Texts: [2]string{"a = 1", "a = 'another'"}, Note: "AGENTS.md",
-	}.Changing(t)
+	homeOf().Changing(t)
 }
 
 // TestLongLine: a line of 100 MB costs no memory of its size, and what stands around it is read.
 func TestLongLine(t *testing.T) {
-	if testing.Short() {
-		t.Skip("100 MB")
-	}
-	src := home(t, nil)
-	p := filepath.Join(src.root, at)
-	if err := os.MkdirAll(filepath.Dir(p), 0o700); err != nil {
-		t.Fatal(err)
-	}
-	f, err := os.Create(p)
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer f.Close()
-	f.WriteString(meta + item + `{"type":"response_item","payload":{"type":"message","role":"user","content":"`)
-	for range 100 {
-		f.WriteString(strings.Repeat("0123456789abcdef", 1<<16))
-	}
-	f.WriteString(`"}}` + "\n" + item)
-	var ta agentstate.Tally // a State would hold the file
-	most := heappeak.Growth(func() {
-		for r, err := range Open(src.root).Records(t.Context(), nil) {
-			if err != nil {
-				t.Fatal(err)
-			}
-			ta.Add(r)
-		}
-	})
-	t.Logf("%d MiB of heap", most>>20)
-	if most > 100<<20 {
-		t.Errorf("%d MiB of heap", most>>20)
-	}
-	if rep := (&agentstate.Report{Tally: ta}); rep.Records["message"] != 2 || !slices.Equal(exportertest.Gaps(rep), []string{"message " + at + " line 3 limit"}) || rep.Records["conversation"] != 1 {
-		t.Errorf("%v %v", rep.Records, rep.Gaps)
-	}
+	homeOf().LongLine(t, meta+item, `{"type":"response_item","payload":{"type":"message","role":"user","content":"`, `"}}`+"\n", item, "message "+at+" line 3 limit")
 }

@@ -3,9 +3,7 @@ package codex
 import (
 	"bytes"
 	"encoding/json"
-	"errors"
 	"io/fs"
-	"os"
 	"path/filepath"
 	"slices"
 	"strings"
@@ -25,22 +23,7 @@ import (
 // files are all files below root that are carried.
 func files(t testing.TB, root string) map[string]string {
 	t.Helper()
-	out := map[string]string{}
-	err := filepath.WalkDir(root, func(p string, d fs.DirEntry, err error) error {
-		if err != nil || !d.Type().IsRegular() {
-			return err
-		}
-		rel, _ := filepath.Rel(root, p)
-		b, err := os.ReadFile(p)
-		if k := kindOf(filepath.ToSlash(rel)); k != "" && k != "database" {
-			out[filepath.ToSlash(rel)] = string(b)
-		}
-		return err
-	})
-	if err != nil && !errors.Is(err, fs.ErrNotExist) {
-		t.Fatal(err)
-	}
-	return out
+	return hometest.Files(t, root, func(rel string) bool { k := kindOf(rel); return k != "" && k != "database" }, func(_ fs.FileMode, b []byte) string { return string(b) })
 }
 
 func home(t testing.TB, put map[string]string) *Home {
