@@ -10,6 +10,8 @@ import (
 	"strings"
 	"testing"
 	"time"
+
+	"github.com/exitramp/exitramp/interop/clihome"
 )
 
 func binary(t *testing.T) string {
@@ -50,25 +52,6 @@ func claude(t *testing.T, m *model, home, cwd string, args ...string) string {
 	return res.ID
 }
 
-func exitramp(t *testing.T, args ...string) string {
-	t.Helper()
-	out, err := exec.CommandContext(t.Context(), os.Getenv("EXITRAMP_BIN"), args...).CombinedOutput()
-	if err != nil {
-		t.Fatalf("exitramp %s: %v\n%s", strings.Join(args, " "), err, out)
-	}
-	return string(out)
-}
-
-// exitrampOut is what exitramp writes to its standard output alone.
-func exitrampOut(t *testing.T, args ...string) string {
-	t.Helper()
-	out, err := exec.CommandContext(t.Context(), os.Getenv("EXITRAMP_BIN"), args...).Output()
-	if err != nil {
-		t.Fatalf("exitramp %s: %v", strings.Join(args, " "), err)
-	}
-	return string(out)
-}
-
 func folders(t *testing.T) (home, work string) {
 	t.Helper()
 	dir := t.TempDir()
@@ -81,53 +64,30 @@ func folders(t *testing.T) (home, work string) {
 	return home, work
 }
 
-func put(t *testing.T, path, text string) {
-	t.Helper()
-	if err := os.MkdirAll(filepath.Dir(path), 0o700); err != nil {
-		t.Fatal(err)
-	}
-	if err := os.WriteFile(path, []byte(text), 0o600); err != nil {
-		t.Fatal(err)
-	}
-}
-
-func says(t *testing.T, sent string, what ...string) {
-	t.Helper()
-	at := 0
-	for _, w := range what {
-		i := strings.Index(sent[at:], w)
-		if i < 0 {
-			t.Errorf("the model was not sent %q in its place", w)
-			continue
-		}
-		at += i
-	}
-}
-
 // TestRoundTrip: the real CLI makes sessions, one of them with a tool, one forked; an archive carries
 // the home; in the copy the CLI resumes each of them and sends what was said before.
 func TestRoundTrip(t *testing.T) {
 	m := newModel(t)
 	home, work := folders(t)
-	put(t, filepath.Join(home, ".claude", "CLAUDE.md"), "Say canary-memory.\n")
-	put(t, filepath.Join(home, ".claude", "agents", "reviewer.md"), "---\nname: reviewer\ndescription: reads changes\n---\n\nYou review.\n")
-	put(t, filepath.Join(home, ".claude", "settings.json"), `{"permissions": {"allow": ["Bash(echo:*)"], "deny": ["WebFetch"]}, "env": {"SHOP_TOKEN": "canary-secret"}}`)
+	clihome.Put(t, filepath.Join(home, ".claude", "CLAUDE.md"), "Say canary-memory.\n")
+	clihome.Put(t, filepath.Join(home, ".claude", "agents", "reviewer.md"), "---\nname: reviewer\ndescription: reads changes\n---\n\nYou review.\n")
+	clihome.Put(t, filepath.Join(home, ".claude", "settings.json"), `{"permissions": {"allow": ["Bash(echo:*)"], "deny": ["WebFetch"]}, "env": {"SHOP_TOKEN": "canary-secret"}}`)
 	first := claude(t, m, home, work, "-p", "please list files", "--allowedTools", "Bash(echo:*)")
 	claude(t, m, home, work, "-p", "and again é 🙂", "--resume", first)
 	fork := claude(t, m, home, work, "-p", "a fork", "--resume", first, "--fork-session")
 
 	dir := t.TempDir()
 	archive, copied := filepath.Join(dir, "a.ctxa"), filepath.Join(dir, "copy")
-	if out := exitramp(t, "export", "claudecode:"+home, archive); !strings.Contains(out, "RECONCILED") {
+	if out := clihome.Exitramp(t, 0, "export", "claudecode:"+home, archive); !strings.Contains(out, "RECONCILED") {
 		t.Errorf("export: %s", out)
 	}
-	exitramp(t, "verify", archive, "--integrity-only")
-	if out := exitramp(t, "cat", archive, "policy"); strings.Contains(out, "canary-secret") || !strings.Contains(out, "SHOP_TOKEN") {
+	clihome.Exitramp(t, 0, "verify", archive, "--integrity-only")
+	if out := clihome.Exitramp(t, 0, "cat", archive, "policy"); strings.Contains(out, "canary-secret") || !strings.Contains(out, "SHOP_TOKEN") {
 		t.Error("the archive holds a secret, or not its name")
 	}
-	exitramp(t, "plan", archive, "claudecode:"+copied, "--accept-unsigned")
-	exitramp(t, "replay", archive, "claudecode:"+copied, "--accept-unsigned")
-	if out := exitramp(t, "readback", archive, "claudecode:"+copied, "--accept-unsigned"); !strings.Contains(out, "missing 0 · extra 0") {
+	clihome.Exitramp(t, 0, "plan", archive, "claudecode:"+copied, "--accept-unsigned")
+	clihome.Exitramp(t, 0, "replay", archive, "claudecode:"+copied, "--accept-unsigned")
+	if out := clihome.Exitramp(t, 0, "readback", archive, "claudecode:"+copied, "--accept-unsigned"); !strings.Contains(out, "missing 0 · extra 0") {
 		t.Errorf("readback: %s", out)
 	}
 	if _, err := os.Stat(filepath.Join(copied, ".claude", "settings.json")); err == nil {
@@ -135,9 +95,9 @@ func TestRoundTrip(t *testing.T) {
 	}
 
 	claude(t, m, copied, work, "-p", "go on", "--resume", first)
-	says(t, m.last(), "canary-memory", "please list files", "tool_use", "toolu_", "hello-from-tool", "and again é 🙂", "answer", "go on")
+	clihome.Says(t, m.last(), "canary-memory", "please list files", "tool_use", "toolu_", "hello-from-tool", "and again é 🙂", "answer", "go on")
 	claude(t, m, copied, work, "-p", "go on there", "--resume", fork)
-	says(t, m.last(), "please list files", "hello-from-tool", "and again é 🙂", "a fork", "answer", "go on there")
+	clihome.Says(t, m.last(), "please list files", "hello-from-tool", "and again é 🙂", "a fork", "answer", "go on there")
 	if strings.Contains(m.last(), `"go on"`) {
 		t.Error("the fork was sent the other branch")
 	}
@@ -148,9 +108,9 @@ func TestFromLangGraph(t *testing.T) {
 	m := newModel(t)
 	dir := t.TempDir()
 	archive, home := filepath.Join(dir, "a.ctxa"), filepath.Join(dir, "home")
-	exitramp(t, "export", "langgraph+sqlite:../../cmd/exitramp/demo/support.sqlite", archive)
-	exitramp(t, "replay", archive, "claudecode:"+home, "--accept-unsigned")
-	if out := exitramp(t, "readback", archive, "claudecode:"+home, "--accept-unsigned"); !strings.Contains(out, "missing 0") {
+	clihome.Exitramp(t, 0, "export", "langgraph+sqlite:../../cmd/exitramp/demo/support.sqlite", archive)
+	clihome.Exitramp(t, 0, "replay", archive, "claudecode:"+home, "--accept-unsigned")
+	if out := clihome.Exitramp(t, 0, "readback", archive, "claudecode:"+home, "--accept-unsigned"); !strings.Contains(out, "missing 0") {
 		t.Errorf("readback: %s", out)
 	}
 	sessions, err := filepath.Glob(filepath.Join(home, ".claude", "projects", "*", "*.jsonl"))
@@ -166,7 +126,7 @@ func TestFromLangGraph(t *testing.T) {
 			continue
 		}
 		claude(t, m, home, home, "-p", "thank you", "--resume", strings.TrimSuffix(filepath.Base(s), ".jsonl"))
-		says(t, m.last(), "tool_use", "tool_result", "thank you")
+		clihome.Says(t, m.last(), "tool_use", "tool_result", "thank you")
 		return
 	}
 	t.Error("no conversation with a tool")
@@ -186,7 +146,7 @@ func TestJudgeNotices(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	put(t, files[0], strings.ReplaceAll(string(b), "the first thing", "another thing"))
+	clihome.Put(t, files[0], strings.ReplaceAll(string(b), "the first thing", "another thing"))
 	claude(t, m, home, work, "-p", "go on", "--resume", id)
 	if sent := m.last(); strings.Contains(sent, "the first thing") || !strings.Contains(sent, "the second thing") {
 		t.Error("the judge looks at something else than the transcript")

@@ -4,33 +4,14 @@ import (
 	"bytes"
 	"image"
 	"image/png"
-	"io/fs"
 	"os"
-	"os/exec"
 	"path/filepath"
 	"regexp"
 	"strings"
 	"testing"
-)
 
-// tree are the files below root, with their bytes.
-func tree(t *testing.T, root string) map[string]string {
-	t.Helper()
-	out := map[string]string{}
-	err := filepath.WalkDir(root, func(p string, d fs.DirEntry, err error) error {
-		if err != nil || !d.Type().IsRegular() {
-			return err
-		}
-		rel, _ := filepath.Rel(root, p)
-		b, err := os.ReadFile(p)
-		out[rel] = string(b)
-		return err
-	})
-	if err != nil {
-		t.Fatal(err)
-	}
-	return out
-}
+	"github.com/exitramp/exitramp/interop/clihome"
+)
 
 // notCarried are the files of a home that are none of its state.
 var notCarried = regexp.MustCompile(`^(\.claude\.json|\.cache/.*|\.npm/.*|\.local/.*|\.config/.*|\.claude/(\.credentials\.json|\.last-cleanup|backups/.*|cache/.*|debug/.*|daemon.*|ide/.*|logs/.*|plugins/(store|cache|marketplaces)/.*|plugins/[^/]*\.json|session-env/.*|sessions/.*|shell-snapshots/.*|state/.*|statsig/.*|stats-cache\.json|telemetry/.*|mcp-.*|policy-limits\.json|remote-settings\.json))$`)
@@ -57,32 +38,32 @@ func TestShapes(t *testing.T) {
 		"do: plan it": {object{"type": "tool_use", "name": "ExitPlanMode", "input": object{"plan": "1. knead\n2. bake\n"}}},
 	}
 	file := func(rel string) string { return filepath.Join(home, ".claude", rel) }
-	put(t, file("CLAUDE.md"), "Say canary-memory.\n")
-	put(t, file("agents/reviewer.md"), "---\nname: reviewer\ndescription: reads changes\n---\n\nYou review.\n")
-	put(t, file("skills/rye/SKILL.md"), "---\nname: rye\ndescription: bakes rye\n---\nKnead.\n")
-	put(t, file("skills/rye/scripts/knead.sh"), "echo knead\n")
-	put(t, file("commands/plan.md"), "Plan it.\n")
-	put(t, file("output-styles/short.md"), "---\nname: short\n---\nBe short.\n")
-	put(t, file("rules/units.md"), "Metric.\n")
-	put(t, file("hooks/check.sh"), "#!/bin/sh\nexit 0\n")
-	put(t, file("plans/old.md"), "1. bake\n")
-	put(t, file("history.jsonl"), `{"display":"é 🙂","pastedContents":{},"timestamp":1,"project":"/w"}`+"\n")
-	put(t, file("agent-memory/reviewer/MEMORY.md"), "# Notes\n")
-	put(t, file(".credentials.json"), `{"claudeAiOauth":{"accessToken":"canary-secret-1"}}`)
-	put(t, file("settings.json"), `{
+	clihome.Put(t, file("CLAUDE.md"), "Say canary-memory.\n")
+	clihome.Put(t, file("agents/reviewer.md"), "---\nname: reviewer\ndescription: reads changes\n---\n\nYou review.\n")
+	clihome.Put(t, file("skills/rye/SKILL.md"), "---\nname: rye\ndescription: bakes rye\n---\nKnead.\n")
+	clihome.Put(t, file("skills/rye/scripts/knead.sh"), "echo knead\n")
+	clihome.Put(t, file("commands/plan.md"), "Plan it.\n")
+	clihome.Put(t, file("output-styles/short.md"), "---\nname: short\n---\nBe short.\n")
+	clihome.Put(t, file("rules/units.md"), "Metric.\n")
+	clihome.Put(t, file("hooks/check.sh"), "#!/bin/sh\nexit 0\n")
+	clihome.Put(t, file("plans/old.md"), "1. bake\n")
+	clihome.Put(t, file("history.jsonl"), `{"display":"é 🙂","pastedContents":{},"timestamp":1,"project":"/w"}`+"\n")
+	clihome.Put(t, file("agent-memory/reviewer/MEMORY.md"), "# Notes\n")
+	clihome.Put(t, file(".credentials.json"), `{"claudeAiOauth":{"accessToken":"canary-secret-1"}}`)
+	clihome.Put(t, file("settings.json"), `{
   "permissions": {"allow": ["Bash(seq:*)", "Bash(echo:*)", "Bash(exit:*)", "Read", "Write", "Agent", "TodoWrite"], "deny": ["WebFetch"]},
   "env": {"SHOP_TOKEN": "canary-secret-2", "PLAIN": "canary-secret-3"},
   "apiKeyHelper": "",
   "hooks": {"PostToolUse": [{"matcher": "Bash", "hooks": [{"type": "command", "command": "SHOP_TOKEN=canary-secret-4 true"}]}]}
 }
 `)
-	put(t, filepath.Join(home, ".claude.json"), `{"mcpServers": {"db": {"command": "false", "args": ["--token", "canary-secret-5", "--api-key=canary-secret-6"], "env": {"A": "canary-secret-7"}},
+	clihome.Put(t, filepath.Join(home, ".claude.json"), `{"mcpServers": {"db": {"command": "false", "args": ["--token", "canary-secret-5", "--api-key=canary-secret-6"], "env": {"A": "canary-secret-7"}},
  "docs": {"type": "http", "url": "https://u:canary-secret-8@127.0.0.1:1/mcp?api_key=canary-secret-9", "headers": {"X-Any": "canary-secret-10"}}}}`)
 	var picture bytes.Buffer
 	if err := png.Encode(&picture, image.NewRGBA(image.Rect(0, 0, 64, 64))); err != nil {
 		t.Fatal(err)
 	}
-	put(t, filepath.Join(work, "p.png"), picture.String())
+	clihome.Put(t, filepath.Join(work, "p.png"), picture.String())
 
 	first := claude(t, m, home, work, "-p", "do: a lot of output")
 	for _, s := range []string{"do: fail", "do: look at it", "do: write it", "do: note it", "do: ask another"} {
@@ -104,17 +85,17 @@ func TestShapes(t *testing.T) {
 
 	dir := t.TempDir()
 	archive, copied := filepath.Join(dir, "a.ctxa"), filepath.Join(dir, "copy")
-	out := exitramp(t, "export", "claudecode:"+home, archive)
+	out := clihome.Exitramp(t, 0, "export", "claudecode:"+home, archive)
 	if !strings.Contains(out, "RECONCILED") || strings.Contains(out, "GAPS") {
 		t.Errorf("export: %s", out)
 	}
 	for _, kind := range []string{"policy", "agent", "skill", "artifact", "memory", "credential", "toolserver", "toolgrant", "conversation", "message"} {
-		if out := exitramp(t, "cat", archive, kind); strings.Contains(out, "canary-secret") {
+		if out := clihome.Exitramp(t, 0, "cat", archive, kind); strings.Contains(out, "canary-secret") {
 			t.Errorf("a %s holds %s", kind, out[strings.Index(out, "canary-secret"):][:20])
 		}
 	}
 	compacted := ""
-	for line := range strings.Lines(exitramp(t, "cat", archive, "conversation")) {
+	for line := range strings.Lines(clihome.Exitramp(t, 0, "cat", archive, "conversation")) {
 		if strings.Contains(line, "/"+fork+`"`) {
 			compacted = line
 		}
@@ -123,12 +104,12 @@ func TestShapes(t *testing.T) {
 		t.Error("what the model sees of a compacted session is not said")
 	}
 	approve := filepath.Join(dir, "approve")
-	put(t, approve, powers(t, archive))
-	exitramp(t, "replay", archive, "claudecode:"+copied, "--accept-unsigned", "--approve", approve, "--journal", filepath.Join(dir, "j1"))
-	if out := exitramp(t, "readback", archive, "claudecode:"+copied, "--accept-unsigned", "--journal", filepath.Join(dir, "j1")); !strings.Contains(out, "missing 0 · extra 0") {
+	clihome.Put(t, approve, clihome.Powers(t, archive))
+	clihome.Exitramp(t, 0, "replay", archive, "claudecode:"+copied, "--accept-unsigned", "--approve", approve, "--journal", filepath.Join(dir, "j1"))
+	if out := clihome.Exitramp(t, 0, "readback", archive, "claudecode:"+copied, "--accept-unsigned", "--journal", filepath.Join(dir, "j1")); !strings.Contains(out, "missing 0 · extra 0") {
 		t.Errorf("readback: %s", out)
 	}
-	from, to := tree(t, home), tree(t, copied)
+	from, to := clihome.Tree(t, home), clihome.Tree(t, copied)
 	kinds := map[string]bool{}
 	for rel, text := range from {
 		got, there := to[rel]
@@ -162,31 +143,11 @@ func TestShapes(t *testing.T) {
 		t.Fatal(err)
 	}
 	claude(t, m, copied, work, "-p", "go on", "--resume", first)
-	says(t, m.last(), "canary-memory", "do: a lot of output", "do: fail", "do: look at it", "image/png", "do: write it", "do: note it", "do: ask another", "do: think", "go on")
+	clihome.Says(t, m.last(), "canary-memory", "do: a lot of output", "do: fail", "do: look at it", "image/png", "do: write it", "do: note it", "do: ask another", "do: think", "go on")
 	claude(t, m, copied, work, "-p", "go on there", "--resume", fork)
-	says(t, m.last(), "after the compaction", "go on there")
+	clihome.Says(t, m.last(), "after the compaction", "go on there")
 	claude(t, m, copied, other, "-p", "go on", "--resume", here)
-	says(t, m.last(), "said in wo.rk", "go on")
+	clihome.Says(t, m.last(), "said in wo.rk", "go on")
 	claude(t, m, copied, twin, "-p", "go on", "--resume", there)
-	says(t, m.last(), "said in wo-rk", "go on")
-}
-
-// powers are the keys of an archive that wait for a person, one a line.
-func powers(t *testing.T, archive string) string {
-	t.Helper()
-	keys := map[string]bool{}
-	for _, kind := range []string{"policy", "agent", "skill"} {
-		out, err := exec.CommandContext(t.Context(), os.Getenv("EXITRAMP_BIN"), "cat", archive, kind).Output()
-		if err != nil {
-			t.Fatal(err)
-		}
-		for _, k := range regexp.MustCompile(`"key": ?"(`+kind+`/[^"]*)"`).FindAllStringSubmatch(string(out), -1) {
-			keys[k[1]] = true
-		}
-	}
-	text := ""
-	for k := range keys {
-		text += k + "\n"
-	}
-	return text
+	clihome.Says(t, m.last(), "said in wo-rk", "go on")
 }

@@ -13,6 +13,8 @@ import (
 	"strings"
 	"testing"
 	"time"
+
+	"github.com/exitramp/exitramp/interop/clihome"
 )
 
 // A part is a part of a message, in the API's form or in the archive's, as far as it is compared.
@@ -75,7 +77,7 @@ func (m *model) sent(t *testing.T) (out []string) {
 func viewed(t *testing.T, archive string) map[string][]string {
 	t.Helper()
 	said, own, out := map[string][]string{}, map[string][]string{}, map[string][]string{}
-	for line := range strings.Lines(exitrampOut(t, "cat", archive, "message")) {
+	for line := range strings.Lines(clihome.Output(t, "cat", archive, "message")) {
 		var m struct {
 			Meta         struct{ Key string }
 			Conversation string `json:"conversation_key"`
@@ -93,7 +95,7 @@ func viewed(t *testing.T, archive string) map[string][]string {
 			}
 		}
 	}
-	for line := range strings.Lines(exitrampOut(t, "cat", archive, "conversation")) {
+	for line := range strings.Lines(clihome.Output(t, "cat", archive, "conversation")) {
 		var c struct {
 			Meta    struct{ Key string }
 			Context []string `json:"context_keys"`
@@ -136,7 +138,7 @@ func TestParallelTools(t *testing.T) {
 	agent := func(s string) object {
 		return use("Agent", object{"description": "look", "prompt": s, "subagent_type": "general-purpose"})
 	}
-	put(t, filepath.Join(work, "a.txt"), "rye\n")
+	clihome.Put(t, filepath.Join(work, "a.txt"), "rye\n")
 	m.script = map[string][]object{
 		"do: two":            {object{"type": "text", "text": "I run both."}, bash("echo one"), bash("echo two")},
 		"do: think and read": {object{"type": "thinking", "thinking": "I weigh it.", "signature": "c2VhbGVk"}, read("a.txt"), read("none.txt"), bash("echo three")},
@@ -166,11 +168,11 @@ func goesOn(t *testing.T, m *model, home, work string, sessions map[string]strin
 	t.Helper()
 	dir := t.TempDir()
 	archive, copied := filepath.Join(dir, "a.ctxa"), filepath.Join(dir, "copy")
-	if out := exitramp(t, "export", "claudecode:"+home, archive); strings.Contains(out, "GAPS") {
+	if out := clihome.Exitramp(t, 0, "export", "claudecode:"+home, archive); strings.Contains(out, "GAPS") {
 		t.Errorf("export: %s", out)
 	}
-	exitramp(t, "replay", archive, "claudecode:"+copied, "--accept-unsigned")
-	if out := exitramp(t, "readback", archive, "claudecode:"+copied, "--accept-unsigned"); !strings.Contains(out, "missing 0 · extra 0") {
+	clihome.Exitramp(t, 0, "replay", archive, "claudecode:"+copied, "--accept-unsigned")
+	if out := clihome.Exitramp(t, 0, "readback", archive, "claudecode:"+copied, "--accept-unsigned"); !strings.Contains(out, "missing 0 · extra 0") {
 		t.Errorf("readback: %s", out)
 	}
 	if err := os.Rename(home, home+".gone"); err != nil {
@@ -220,13 +222,13 @@ func TestSteps(t *testing.T) {
 		return []object{{"type": "tool_use", "name": name, "input": input}}
 	}
 	file := filepath.Join(work, "a.txt")
-	put(t, file, "rye\n")
-	put(t, filepath.Join(work, "CLAUDE.md"), "As @more.md says.\n")
-	put(t, filepath.Join(work, "more.md"), "Knead.\n")
-	put(t, filepath.Join(home, ".claude", "skills", "bake", "SKILL.md"), "---\nname: bake\ndescription: bakes\n---\nKnead it.\n")
-	put(t, filepath.Join(home, ".claude", "commands", "plan.md"), "Plan it: $ARGUMENTS\n")
+	clihome.Put(t, file, "rye\n")
+	clihome.Put(t, filepath.Join(work, "CLAUDE.md"), "As @more.md says.\n")
+	clihome.Put(t, filepath.Join(work, "more.md"), "Knead.\n")
+	clihome.Put(t, filepath.Join(home, ".claude", "skills", "bake", "SKILL.md"), "---\nname: bake\ndescription: bakes\n---\nKnead it.\n")
+	clihome.Put(t, filepath.Join(home, ".claude", "commands", "plan.md"), "Plan it: $ARGUMENTS\n")
 	hook := func(command string) string { return `[{"hooks":[{"type":"command","command":"` + command + `"}]}]` }
-	put(t, filepath.Join(home, ".claude", "settings.json"), `{"hooks":{"UserPromptSubmit":`+hook("echo said by a hook")+`,"PostToolUse":`+hook("echo not so >&2; exit 2")+`,"Stop":`+hook("true")+`}}`)
+	clihome.Put(t, filepath.Join(home, ".claude", "settings.json"), `{"hooks":{"UserPromptSubmit":`+hook("echo said by a hook")+`,"PostToolUse":`+hook("echo not so >&2; exit 2")+`,"Stop":`+hook("true")+`}}`)
 	m.script = map[string][]object{
 		"do: two": {use("Bash", object{"command": "echo one", "description": "run it"})[0], use("Bash", object{"command": "echo two", "description": "run it"})[0]},
 		"do: rm":  use("Bash", object{"command": "rm -rf x", "description": "run it"}), "do: read": use("Read", object{"file_path": file}),

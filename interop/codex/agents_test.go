@@ -7,6 +7,8 @@ import (
 	"strings"
 	"testing"
 	"time"
+
+	"github.com/exitramp/exitramp/interop/clihome"
 )
 
 // TestAgents: agents speak to each other, in the pinned release and in an older one, which writes that in another form;
@@ -38,7 +40,7 @@ func TestAgents(t *testing.T) {
 				if err != nil {
 					t.Fatal(err)
 				}
-				put(t, filepath.Join(home, "config.toml"), string(b)+"[features]\nmulti_agent_v2 = true\n")
+				clihome.Put(t, filepath.Join(home, "config.toml"), string(b)+"[features]\nmulti_agent_v2 = true\n")
 			}
 			settings(home)
 			a := startAppOf(t, cli, home, work)
@@ -55,11 +57,11 @@ func TestAgents(t *testing.T) {
 			if n := len(rollouts(t, home)); n != 2 {
 				t.Fatalf("%d rollouts, want the thread's and the agent's", n)
 			}
-			if out := exitramp(t, 0, "export", "codex:"+home, archive); strings.Contains(out, "GAPS") {
+			if out := clihome.Exitramp(t, 0, "export", "codex:"+home, archive); strings.Contains(out, "GAPS") {
 				t.Errorf("export: %s", out)
 			}
 			spoke := 0
-			for line := range strings.Lines(exitrampOut(t, "cat", archive, "message")) {
+			for line := range strings.Lines(clihome.Output(t, "cat", archive, "message")) {
 				if strings.Contains(line, `"native_role":"agent_message"`) {
 					spoke++
 					if !strings.Contains(line, `"author_path":["root"`) || !strings.Contains(line, "look at the rye") && !strings.Contains(line, "Message Type: FINAL_ANSWER") {
@@ -70,13 +72,13 @@ func TestAgents(t *testing.T) {
 			if spoke < 2 {
 				t.Errorf("agents said %d things, want a task and its answer", spoke)
 			}
-			exitramp(t, 0, "replay", archive, "codex:"+copied, "--accept-unsigned")
+			clihome.Exitramp(t, 0, "replay", archive, "codex:"+copied, "--accept-unsigned")
 			if err := os.Rename(home, home+".gone"); err != nil {
 				t.Fatal(err)
 			}
 			settings(copied)
 			execute(t, cli, copied, work, "resume", first, "and on it goes")
-			says(t, m.last(), "do: spawn", "look at the rye", "Message Type: FINAL_ANSWER", "and on it goes")
+			clihome.Says(t, m.last(), "do: spawn", "look at the rye", "Message Type: FINAL_ANSWER", "and on it goes")
 		})
 	}
 }

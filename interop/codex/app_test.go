@@ -12,6 +12,8 @@ import (
 	"strings"
 	"testing"
 	"time"
+
+	"github.com/exitramp/exitramp/interop/clihome"
 )
 
 type object = map[string]any
@@ -244,17 +246,17 @@ c.commit()
 	}
 	held := rows(t, home)
 
-	out := exitramp(t, 0, "export", "codex:"+home, archive)
+	out := clihome.Exitramp(t, 0, "export", "codex:"+home, archive)
 	for _, s := range []string{"RECONCILED", "state 2 RECONCILED", "memory 1 RECONCILED", "conversation 3 RECONCILED"} {
 		if !strings.Contains(out, s) || strings.Contains(out, "GAPS") {
 			t.Errorf("export does not say %s: %s", s, out)
 		}
 	}
 	same(t, "the home after the export", held, rows(t, home))
-	exitramp(t, 0, "verify", archive, "--integrity-only")
-	exitramp(t, 0, "plan", archive, "codex:"+copied, "--accept-unsigned")
-	exitramp(t, 0, "replay", archive, "codex:"+copied, "--accept-unsigned", "--journal", filepath.Join(dir, "j1"))
-	if out := exitramp(t, 0, "readback", archive, "codex:"+copied, "--accept-unsigned", "--journal", filepath.Join(dir, "j1")); !strings.Contains(out, "missing 0 · extra 0") {
+	clihome.Exitramp(t, 0, "verify", archive, "--integrity-only")
+	clihome.Exitramp(t, 0, "plan", archive, "codex:"+copied, "--accept-unsigned")
+	clihome.Exitramp(t, 0, "replay", archive, "codex:"+copied, "--accept-unsigned", "--journal", filepath.Join(dir, "j1"))
+	if out := clihome.Exitramp(t, 0, "readback", archive, "codex:"+copied, "--accept-unsigned", "--journal", filepath.Join(dir, "j1")); !strings.Contains(out, "missing 0 · extra 0") {
 		t.Errorf("readback: %s", out)
 	}
 	same(t, "rows of the copy", held, rows(t, copied))
@@ -276,16 +278,16 @@ c.commit()
 	a = startApp(t, copied, work)
 	a.call("thread/resume", object{"threadId": fork})
 	a.turn(fork, "go on in the fork")
-	says(t, m.last(), "the first thing", "said in the fork", "go on in the fork")
+	clihome.Says(t, m.last(), "the first thing", "said in the fork", "go on in the fork")
 	a.stop()
 	codex(t, copied, work, "resume", first, "go on here")
-	if says(t, m.last(), "the first thing", "go on here"); strings.Contains(m.last(), "this is taken back") {
+	if clihome.Says(t, m.last(), "the first thing", "go on here"); strings.Contains(m.last(), "this is taken back") {
 		t.Error("what was reverted is back")
 	}
 
 	second := filepath.Join(dir, "second")
-	exitramp(t, 0, "replay", archive, "codex:"+second, "--accept-unsigned", "--journal", filepath.Join(dir, "j2"))
-	exitramp(t, 0, "undo", filepath.Join(dir, "j2"), "codex:"+second)
+	clihome.Exitramp(t, 0, "replay", archive, "codex:"+second, "--accept-unsigned", "--journal", filepath.Join(dir, "j2"))
+	clihome.Exitramp(t, 0, "undo", filepath.Join(dir, "j2"), "codex:"+second)
 	if es, err := os.ReadDir(second); err == nil && len(es) > 0 {
 		t.Errorf("undo left %v", es)
 	}
@@ -310,8 +312,8 @@ func TestIntoUsedHome(t *testing.T) {
 		return h
 	}
 	from, to := home("one"), home("two")
-	exitramp(t, 0, "export", "codex:"+from, archive)
-	out := exitramp(t, 3, "replay", archive, "codex:"+to, "--accept-unsigned")
+	clihome.Exitramp(t, 0, "export", "codex:"+from, archive)
+	out := clihome.Exitramp(t, 3, "replay", archive, "codex:"+to, "--accept-unsigned")
 	conflicts := regexp.MustCompile(`(?m)^\s*conflict  (\S+)`).FindAllStringSubmatch(out, -1)
 	for _, c := range conflicts { // each home's own lists; the second one is alike when both were made in one second
 		if c[1] != "artifact/session_index.jsonl" && c[1] != "opaque/state_5.sqlite/backfill_state/1" {

@@ -16,6 +16,8 @@ import (
 	"sync"
 	"testing"
 	"time"
+
+	"github.com/exitramp/exitramp/interop/clihome"
 )
 
 // A model is a loopback server that speaks the Responses API: it calls a tool when it is asked to
@@ -123,29 +125,9 @@ func execute(t *testing.T, binary, home, cwd string, args ...string) {
 	}
 }
 
-func exitramp(t *testing.T, want int, args ...string) string {
-	t.Helper()
-	cmd := exec.CommandContext(t.Context(), os.Getenv("EXITRAMP_BIN"), args...)
-	out, err := cmd.CombinedOutput()
-	if cmd.ProcessState == nil || cmd.ProcessState.ExitCode() != want {
-		t.Fatalf("exitramp %s: %v\n%s", strings.Join(args, " "), err, out)
-	}
-	return string(out)
-}
-
-// exitrampOut is what exitramp writes to its standard output alone.
-func exitrampOut(t *testing.T, args ...string) string {
-	t.Helper()
-	out, err := exec.CommandContext(t.Context(), os.Getenv("EXITRAMP_BIN"), args...).Output()
-	if err != nil {
-		t.Fatalf("exitramp %s: %v", strings.Join(args, " "), err)
-	}
-	return string(out)
-}
-
 func config(t *testing.T, m *model, home string) {
 	t.Helper()
-	put(t, filepath.Join(home, "config.toml"), `model = "test-1"
+	clihome.Put(t, filepath.Join(home, "config.toml"), `model = "test-1"
 model_provider = "test"
 approval_policy = "never"
 sandbox_mode = "danger-full-access"
@@ -156,16 +138,6 @@ wire_api = "responses"
 env_key = "TEST_KEY"
 http_headers = { "X-Shop" = "canary-secret" }
 `)
-}
-
-func put(t *testing.T, path, text string) {
-	t.Helper()
-	if err := os.MkdirAll(filepath.Dir(path), 0o700); err != nil {
-		t.Fatal(err)
-	}
-	if err := os.WriteFile(path, []byte(text), 0o600); err != nil {
-		t.Fatal(err)
-	}
 }
 
 var uuid = regexp.MustCompile(`[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}`)
@@ -179,19 +151,6 @@ func rollouts(t *testing.T, home string) []string {
 	return files
 }
 
-func says(t *testing.T, sent string, what ...string) {
-	t.Helper()
-	at := 0
-	for _, w := range what {
-		i := strings.Index(sent[at:], w)
-		if i < 0 {
-			t.Errorf("the model was not sent %q in its place", w)
-			continue
-		}
-		at += i
-	}
-}
-
 // TestRoundTrip: the real CLI makes a session with a tool and a second turn; in the copy it resumes
 // it and sends what was said before.
 func TestRoundTrip(t *testing.T) {
@@ -202,7 +161,7 @@ func TestRoundTrip(t *testing.T) {
 		t.Fatal(err)
 	}
 	config(t, m, home)
-	put(t, filepath.Join(home, "AGENTS.md"), "Say canary-memory.\n")
+	clihome.Put(t, filepath.Join(home, "AGENTS.md"), "Say canary-memory.\n")
 	codex(t, home, work, "please list files")
 	files := rollouts(t, home)
 	if len(files) != 1 {
@@ -211,16 +170,16 @@ func TestRoundTrip(t *testing.T) {
 	id := uuid.FindString(filepath.Base(files[0]))
 	codex(t, home, work, "resume", id, "and again é 🙂")
 
-	if out := exitramp(t, 0, "export", "codex:"+home, archive); !strings.Contains(out, "conversation 1 RECONCILED") || strings.Contains(out, "GAPS") {
+	if out := clihome.Exitramp(t, 0, "export", "codex:"+home, archive); !strings.Contains(out, "conversation 1 RECONCILED") || strings.Contains(out, "GAPS") {
 		t.Errorf("export: %s", out)
 	}
-	exitramp(t, 0, "verify", archive, "--integrity-only")
-	if out := exitramp(t, 0, "cat", archive, "policy"); strings.Contains(out, "canary-secret") {
+	clihome.Exitramp(t, 0, "verify", archive, "--integrity-only")
+	if out := clihome.Exitramp(t, 0, "cat", archive, "policy"); strings.Contains(out, "canary-secret") {
 		t.Error("the archive holds a secret")
 	}
-	exitramp(t, 0, "plan", archive, "codex:"+copied, "--accept-unsigned")
-	exitramp(t, 0, "replay", archive, "codex:"+copied, "--accept-unsigned")
-	if out := exitramp(t, 0, "readback", archive, "codex:"+copied, "--accept-unsigned"); !strings.Contains(out, "missing 0 · extra 0") {
+	clihome.Exitramp(t, 0, "plan", archive, "codex:"+copied, "--accept-unsigned")
+	clihome.Exitramp(t, 0, "replay", archive, "codex:"+copied, "--accept-unsigned")
+	if out := clihome.Exitramp(t, 0, "readback", archive, "codex:"+copied, "--accept-unsigned"); !strings.Contains(out, "missing 0 · extra 0") {
 		t.Errorf("readback: %s", out)
 	}
 	if _, err := os.Stat(filepath.Join(copied, "config.toml")); err == nil {
@@ -228,7 +187,7 @@ func TestRoundTrip(t *testing.T) {
 	}
 	config(t, m, copied)
 	codex(t, copied, work, "resume", id, "go on")
-	says(t, m.last(), "canary-memory", "please list files", "function_call", "hello-from-tool", "and again é 🙂", "answer", "go on")
+	clihome.Says(t, m.last(), "canary-memory", "please list files", "function_call", "hello-from-tool", "and again é 🙂", "answer", "go on")
 }
 
 // TestFromLangGraph: a conversation that the real LangGraph wrote is resumed by the real CLI.
@@ -236,9 +195,9 @@ func TestFromLangGraph(t *testing.T) {
 	m := newModel(t)
 	dir := t.TempDir()
 	archive, home := filepath.Join(dir, "a.ctxa"), filepath.Join(dir, "home")
-	exitramp(t, 0, "export", "langgraph+sqlite:../../cmd/exitramp/demo/support.sqlite", archive)
-	exitramp(t, 0, "replay", archive, "codex:"+home, "--accept-unsigned")
-	if out := exitramp(t, 0, "readback", archive, "codex:"+home, "--accept-unsigned"); !strings.Contains(out, "missing 0") {
+	clihome.Exitramp(t, 0, "export", "langgraph+sqlite:../../cmd/exitramp/demo/support.sqlite", archive)
+	clihome.Exitramp(t, 0, "replay", archive, "codex:"+home, "--accept-unsigned")
+	if out := clihome.Exitramp(t, 0, "readback", archive, "codex:"+home, "--accept-unsigned"); !strings.Contains(out, "missing 0") {
 		t.Errorf("readback: %s", out)
 	}
 	config(t, m, home)
@@ -251,7 +210,7 @@ func TestFromLangGraph(t *testing.T) {
 			continue
 		}
 		codex(t, home, home, "resume", uuid.FindString(filepath.Base(f)), "thank you")
-		says(t, m.last(), "function_call", "function_call_output", "thank you")
+		clihome.Says(t, m.last(), "function_call", "function_call_output", "thank you")
 		return
 	}
 	t.Error("no conversation with a tool")
@@ -268,7 +227,7 @@ func TestJudgeNotices(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	put(t, f, strings.ReplaceAll(string(b), "the first thing", "another thing"))
+	clihome.Put(t, f, strings.ReplaceAll(string(b), "the first thing", "another thing"))
 	codex(t, home, home, "resume", uuid.FindString(filepath.Base(f)), "go on")
 	if sent := m.last(); strings.Contains(sent, "the first thing") || !strings.Contains(sent, "another thing") {
 		t.Error("the judge looks at something else than the rollout")

@@ -5,6 +5,8 @@ import (
 	"path/filepath"
 	"strings"
 	"testing"
+
+	"github.com/exitramp/exitramp/interop/clihome"
 )
 
 // TestOlderRelease: the home of an older release, whose databases went through fewer migrations, arrives whole;
@@ -22,11 +24,11 @@ func TestOlderRelease(t *testing.T) {
 	if _, err := os.Stat(filepath.Join(home, "state_5.sqlite")); err != nil {
 		t.Fatal("the older release made no database, which this test is for")
 	}
-	if out := exitramp(t, 0, "export", "codex:"+home, archive); strings.Contains(out, "GAPS") || !strings.Contains(out, "conversation 1 RECONCILED") {
+	if out := clihome.Exitramp(t, 0, "export", "codex:"+home, archive); strings.Contains(out, "GAPS") || !strings.Contains(out, "conversation 1 RECONCILED") {
 		t.Errorf("export: %s", out)
 	}
-	exitramp(t, 0, "replay", archive, "codex:"+copied, "--accept-unsigned", "--journal", journal)
-	if out := exitramp(t, 0, "readback", archive, "codex:"+copied, "--accept-unsigned", "--journal", journal); !strings.Contains(out, "missing 0 · extra 0") {
+	clihome.Exitramp(t, 0, "replay", archive, "codex:"+copied, "--accept-unsigned", "--journal", journal)
+	if out := clihome.Exitramp(t, 0, "readback", archive, "codex:"+copied, "--accept-unsigned", "--journal", journal); !strings.Contains(out, "missing 0 · extra 0") {
 		t.Errorf("readback: %s", out)
 	}
 	session := uuid.FindString(filepath.Base(rollouts(t, copied)[0]))
@@ -35,7 +37,7 @@ func TestOlderRelease(t *testing.T) {
 	}
 	config(t, m, copied)
 	execute(t, older, copied, work, "resume", session, "go on there")
-	says(t, m.last(), "list files", "hello-from-tool", "go on there")
+	clihome.Says(t, m.last(), "list files", "hello-from-tool", "go on there")
 	codex(t, copied, work, "resume", session, "and with the newer one")
-	says(t, m.last(), "list files", "hello-from-tool", "go on there", "and with the newer one")
+	clihome.Says(t, m.last(), "list files", "hello-from-tool", "go on there", "and with the newer one")
 }

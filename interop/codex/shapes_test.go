@@ -4,34 +4,14 @@ import (
 	"bytes"
 	"image"
 	"image/png"
-	"io/fs"
 	"os"
-	"os/exec"
 	"path/filepath"
 	"regexp"
-	"slices"
 	"strings"
 	"testing"
-)
 
-// tree are the files below root, with their bytes.
-func tree(t *testing.T, root string) map[string]string {
-	t.Helper()
-	out := map[string]string{}
-	err := filepath.WalkDir(root, func(p string, d fs.DirEntry, err error) error {
-		if err != nil || !d.Type().IsRegular() {
-			return err
-		}
-		rel, _ := filepath.Rel(root, p)
-		b, err := os.ReadFile(p)
-		out[rel] = string(b)
-		return err
-	})
-	if err != nil {
-		t.Fatal(err)
-	}
-	return out
-}
+	"github.com/exitramp/exitramp/interop/clihome"
+)
 
 // notCarried are the files of a home that are none of its state, and those that are compared row by row.
 var notCarried = regexp.MustCompile(`^(auth\.json|\.credentials\.json|installation_id|version\.json|models_cache\.json|log/.*|logs_.*|\.sandbox.*|\.?tmp/.*|thread-writer-locks/.*|shell_snapshots/.*|cache/.*|skills/\.system/.*|.*\.sqlite(-wal|-shm)?)$`)
@@ -75,24 +55,24 @@ set = { ANY = "canary-secret-7" }
 	if err != nil {
 		t.Fatal(err)
 	}
-	put(t, filepath.Join(home, "config.toml"), string(b)+settings)
-	put(t, filepath.Join(home, "work.config.toml"), "model = \"test-2\"\nservice_token = \"canary-secret-9\"\n")
-	put(t, filepath.Join(home, "AGENTS.md"), "Say canary-memory.\n")
-	put(t, filepath.Join(home, "auth.json"), `{"OPENAI_API_KEY":"canary-secret-10"}`)
-	put(t, filepath.Join(home, ".credentials.json"), `{"db":{"access_token":"canary-secret-11"}}`)
-	put(t, filepath.Join(home, "agents", "baker.toml"), "name = \"baker\"\ndescription = \"bakes\"\ndeveloper_instructions = \"You bake.\"\n")
-	put(t, filepath.Join(home, "rules", "default.rules"), "prefix_rule(pattern=[\"echo\"], decision=\"allow\")\n")
-	put(t, filepath.Join(home, "skills", "rye", "SKILL.md"), "---\nname: rye\ndescription: bakes rye\n---\nKnead.\n")
-	put(t, filepath.Join(home, "skills", "rye", "scripts", "knead.sh"), "echo knead\n")
-	put(t, filepath.Join(home, "prompts", "plan.md"), "Plan it.\n")
-	put(t, filepath.Join(home, "memories", "MEMORY.md"), "# Rye\n")
-	put(t, filepath.Join(home, "memories", "rollout_summaries", "a.md"), "sum\n")
-	put(t, filepath.Join(home, "history.jsonl"), `{"session_id":"x","ts":1,"text":"é 🙂"}`+"\n")
+	clihome.Put(t, filepath.Join(home, "config.toml"), string(b)+settings)
+	clihome.Put(t, filepath.Join(home, "work.config.toml"), "model = \"test-2\"\nservice_token = \"canary-secret-9\"\n")
+	clihome.Put(t, filepath.Join(home, "AGENTS.md"), "Say canary-memory.\n")
+	clihome.Put(t, filepath.Join(home, "auth.json"), `{"OPENAI_API_KEY":"canary-secret-10"}`)
+	clihome.Put(t, filepath.Join(home, ".credentials.json"), `{"db":{"access_token":"canary-secret-11"}}`)
+	clihome.Put(t, filepath.Join(home, "agents", "baker.toml"), "name = \"baker\"\ndescription = \"bakes\"\ndeveloper_instructions = \"You bake.\"\n")
+	clihome.Put(t, filepath.Join(home, "rules", "default.rules"), "prefix_rule(pattern=[\"echo\"], decision=\"allow\")\n")
+	clihome.Put(t, filepath.Join(home, "skills", "rye", "SKILL.md"), "---\nname: rye\ndescription: bakes rye\n---\nKnead.\n")
+	clihome.Put(t, filepath.Join(home, "skills", "rye", "scripts", "knead.sh"), "echo knead\n")
+	clihome.Put(t, filepath.Join(home, "prompts", "plan.md"), "Plan it.\n")
+	clihome.Put(t, filepath.Join(home, "memories", "MEMORY.md"), "# Rye\n")
+	clihome.Put(t, filepath.Join(home, "memories", "rollout_summaries", "a.md"), "sum\n")
+	clihome.Put(t, filepath.Join(home, "history.jsonl"), `{"session_id":"x","ts":1,"text":"é 🙂"}`+"\n")
 	var picture bytes.Buffer
 	if err := png.Encode(&picture, image.NewRGBA(image.Rect(0, 0, 64, 64))); err != nil {
 		t.Fatal(err)
 	}
-	put(t, filepath.Join(work, "p.png"), picture.String())
+	clihome.Put(t, filepath.Join(work, "p.png"), picture.String())
 
 	codex(t, home, work, "-i", filepath.Join(work, "p.png"), "--", "what is in the picture?")
 	codex(t, home, work, "do: a lot of output")
@@ -121,17 +101,17 @@ set = { ANY = "canary-secret-7" }
 	want := shown(t, home, work)
 	held := rows(t, home)
 
-	out := exitramp(t, 0, "export", "codex:"+home, archive)
+	out := clihome.Exitramp(t, 0, "export", "codex:"+home, archive)
 	if strings.Contains(out, "GAPS") || !strings.Contains(out, "conversation 8 RECONCILED") {
 		t.Errorf("export: %s", out)
 	}
 	for _, kind := range []string{"policy", "agent", "skill", "artifact", "memory", "credential", "conversation", "message", "state", "opaque", "toolgrant"} {
-		if out := exitramp(t, 0, "cat", archive, kind); strings.Contains(out, "canary-secret") {
+		if out := clihome.Exitramp(t, 0, "cat", archive, kind); strings.Contains(out, "canary-secret") {
 			t.Errorf("a %s holds %s", kind, out[strings.Index(out, "canary-secret"):][:20])
 		}
 	}
 	compacted := ""
-	for line := range strings.Lines(exitramp(t, 0, "cat", archive, "conversation")) {
+	for line := range strings.Lines(clihome.Exitramp(t, 0, "cat", archive, "conversation")) {
 		if strings.Contains(line, forkOfFork) && strings.Contains(line, "context_keys") {
 			compacted = line
 		}
@@ -140,12 +120,12 @@ set = { ANY = "canary-secret-7" }
 		t.Errorf("what the model sees of a compacted thread is not said: %s", compacted)
 	}
 	approve := filepath.Join(dir, "approve")
-	put(t, approve, strings.Join(powers(t, archive), "\n")+"\n")
-	exitramp(t, 0, "replay", archive, "codex:"+copied, "--accept-unsigned", "--approve", approve, "--journal", filepath.Join(dir, "j1"))
-	if out := exitramp(t, 0, "readback", archive, "codex:"+copied, "--accept-unsigned", "--journal", filepath.Join(dir, "j1")); !strings.Contains(out, "missing 0 · extra 0") {
+	clihome.Put(t, approve, clihome.Powers(t, archive))
+	clihome.Exitramp(t, 0, "replay", archive, "codex:"+copied, "--accept-unsigned", "--approve", approve, "--journal", filepath.Join(dir, "j1"))
+	if out := clihome.Exitramp(t, 0, "readback", archive, "codex:"+copied, "--accept-unsigned", "--journal", filepath.Join(dir, "j1")); !strings.Contains(out, "missing 0 · extra 0") {
 		t.Errorf("readback: %s", out)
 	}
-	from, to := tree(t, home), tree(t, copied)
+	from, to := clihome.Tree(t, home), clihome.Tree(t, copied)
 	for rel, text := range from {
 		got, there := to[rel]
 		switch {
@@ -172,24 +152,7 @@ set = { ANY = "canary-secret-7" }
 	config(t, m, copied)
 	same(t, "what the CLI shows of the copy", want, shown(t, copied, work))
 	codex(t, copied, work, "resume", forkOfFork, "go on there")
-	says(t, m.last(), "canary-memory", "after the compaction", "go on there")
+	clihome.Says(t, m.last(), "canary-memory", "after the compaction", "go on there")
 	codex(t, copied, work, "resume", fork, "go on in the fork")
-	says(t, m.last(), "do: search", "do: make a plan", "list files", "hello-from-tool", "said in the fork", "go on in the fork")
-}
-
-// powers are the keys of an archive that wait for a person.
-func powers(t *testing.T, archive string) []string {
-	t.Helper()
-	var keys []string
-	for _, kind := range []string{"policy", "agent", "skill"} {
-		out, err := exec.CommandContext(t.Context(), os.Getenv("EXITRAMP_BIN"), "cat", archive, kind).Output()
-		if err != nil {
-			t.Fatal(err)
-		}
-		for _, k := range regexp.MustCompile(`"key": ?"(`+kind+`/[^"]*)"`).FindAllStringSubmatch(string(out), -1) {
-			keys = append(keys, k[1])
-		}
-	}
-	slices.Sort(keys)
-	return slices.Compact(keys)
+	clihome.Says(t, m.last(), "do: search", "do: make a plan", "list files", "hello-from-tool", "said in the fork", "go on in the fork")
 }

@@ -7,6 +7,8 @@ import (
 	"slices"
 	"strings"
 	"testing"
+
+	"github.com/exitramp/exitramp/interop/clihome"
 )
 
 // An entry is a message, as far as it is compared.
@@ -48,7 +50,7 @@ func viewed(t *testing.T, archive string) map[string][]string {
 	t.Helper()
 	said := map[string]string{}
 	own := map[string][]string{}
-	for line := range strings.Lines(exitrampOut(t, "cat", archive, "message")) {
+	for line := range strings.Lines(clihome.Output(t, "cat", archive, "message")) {
 		var m struct {
 			Meta         struct{ Key string }
 			Conversation string `json:"conversation_key"`
@@ -66,7 +68,7 @@ func viewed(t *testing.T, archive string) map[string][]string {
 		own[m.Conversation] = append(own[m.Conversation], m.Meta.Key)
 	}
 	out := map[string][]string{}
-	for line := range strings.Lines(exitrampOut(t, "cat", archive, "conversation")) {
+	for line := range strings.Lines(clihome.Output(t, "cat", archive, "conversation")) {
 		var c struct {
 			Meta    struct{ Key string }
 			Context []string `json:"context_keys"`
@@ -119,12 +121,12 @@ func goesOn(t *testing.T, m *model, cli, home, work string, threads ...string) m
 	t.Helper()
 	dir := t.TempDir()
 	archive, copied, journal := filepath.Join(dir, "a.ctxa"), filepath.Join(dir, "copy"), filepath.Join(dir, "j")
-	if out := exitramp(t, 0, "export", "codex:"+home, archive); strings.Contains(out, "GAPS") {
+	if out := clihome.Exitramp(t, 0, "export", "codex:"+home, archive); strings.Contains(out, "GAPS") {
 		t.Errorf("export: %s", out)
 	}
-	exitramp(t, 0, "verify", archive, "--integrity-only")
-	exitramp(t, 0, "replay", archive, "codex:"+copied, "--accept-unsigned", "--journal", journal)
-	if out := exitramp(t, 0, "readback", archive, "codex:"+copied, "--accept-unsigned", "--journal", journal); !strings.Contains(out, "missing 0 · extra 0") {
+	clihome.Exitramp(t, 0, "verify", archive, "--integrity-only")
+	clihome.Exitramp(t, 0, "replay", archive, "codex:"+copied, "--accept-unsigned", "--journal", journal)
+	if out := clihome.Exitramp(t, 0, "readback", archive, "codex:"+copied, "--accept-unsigned", "--journal", journal); !strings.Contains(out, "missing 0 · extra 0") {
 		t.Errorf("readback: %s", out)
 	}
 	if err := os.Rename(home, home+".gone"); err != nil {
