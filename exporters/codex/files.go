@@ -25,7 +25,7 @@ func kindOf(rel string) string {
 	top, _, deep := strings.Cut(rel, "/")
 	if !deep {
 		switch {
-		case rel == "AGENTS.md", rel == "AGENTS.override.md":
+		case rel == "AGENTS.md", rel == "AGENTS.override.md", rel == "instructions.md": // which releases of 2025 read
 			return "memory"
 		case isTOML(rel), rel == "hooks.json":
 			return "policy"
