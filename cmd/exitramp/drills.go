@@ -1,6 +1,7 @@
 package main
 
 import (
+	"errors"
 	"fmt"
 	"os"
 	"regexp"
@@ -53,6 +54,9 @@ func (a *app) drills(path, period string, asJSON bool) error {
 	}
 	defer f.Close()
 	all, torn, err := drill.ReadLedger(f)
+	if err != nil && !errors.Is(err, drill.ErrLedger) {
+		return fmt.Errorf("%s: %w", path, err)
+	}
 	if err != nil {
 		return &exitError{code: exitRefused, err: fmt.Errorf("%s: %w", path, err), hint: "keep the file as it is: a copy from before shows what was changed"}
 	}

@@ -10,7 +10,6 @@ import (
 	"slices"
 	"strings"
 	"syscall"
-	"time"
 
 	"github.com/spf13/cobra"
 
@@ -196,38 +195,6 @@ func isFull(err error) bool {
 		return true
 	}
 	return errors.Is(err, syscall.ENOSPC) || errors.Is(err, syscall.EDQUOT) || errors.Is(err, syscall.EFBIG)
-}
-
-// writeStatus leaves the outcome in a file, for scripts that lose exit codes.
-func (a *app) writeStatus(args []string, code int, err error) error {
-	if a.status == "" {
-		return nil
-	}
-	st := map[string]any{"command": redactArgs(args), "exit_code": code, "ended_at": a.now().UTC().Format(time.RFC3339)}
-	for k, v := range a.result {
-		st[k] = v
-	}
-	if err != nil && err.Error() != "" { // else another process said it, and it is in the result
-		st["error"] = err.Error()
-		if c := class(err); c != "" {
-			st["class"] = c
-		}
-	}
-	b, jerr := json.MarshalIndent(st, "", "  ")
-	if jerr != nil {
-		return jerr
-	}
-	return writeFile(a.status, append(b, '\n'), 0o644)
-}
-
-func redactArgs(args []string) []string {
-	out := make([]string, len(args))
-	for i, s := range args {
-		if out[i] = s; strings.Contains(s, "://") {
-			out[i] = exporters.Redact(s)
-		}
-	}
-	return out
 }
 
 // wantsJSON tells whether the outcome of c is asked for as JSON, also where its options could not be parsed.

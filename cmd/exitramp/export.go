@@ -172,16 +172,12 @@ func (f *exportFlags) line(o *format.WriterOptions) error {
 	if f.follows == "" {
 		return nil
 	}
-	af, err := os.Open(archivePath(f.follows))
+	af, size, err := openFile(archivePath(f.follows))
 	if err != nil {
 		return err
 	}
 	defer af.Close()
-	fi, err := af.Stat()
-	if err != nil {
-		return err
-	}
-	in, err := format.Inspect(af, fi.Size(), &format.ReaderOptions{Policy: format.IntegrityOnly()})
+	in, err := format.Inspect(af, size, &format.ReaderOptions{Policy: format.IntegrityOnly()})
 	if err != nil {
 		return fmt.Errorf("%s: %w", f.follows, err)
 	}

@@ -3,7 +3,6 @@ package main
 import (
 	"context"
 	"fmt"
-	"os"
 	"strings"
 	"time"
 
@@ -103,17 +102,13 @@ func (a *app) inspect(path string, k *keyFlags, asJSON bool) error {
 	if err != nil {
 		return err
 	}
-	f, err := os.Open(path)
+	f, size, err := openFile(path)
 	if err != nil {
 		return err
 	}
 	defer f.Close()
-	fi, err := f.Stat()
-	if err != nil {
-		return err
-	}
 	ro.Keys = format.KeysBeside(path)
-	in, err := format.Inspect(f, fi.Size(), ro)
+	in, err := format.Inspect(f, size, ro)
 	if err != nil {
 		return a.refused(path, err, asJSON)
 	}

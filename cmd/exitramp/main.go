@@ -8,7 +8,6 @@ import (
 	"io"
 	"os"
 	"os/signal"
-	"path/filepath"
 	"slices"
 	"strings"
 	"syscall"
@@ -26,6 +25,7 @@ func main() {
 	lower := gcfloor.Raise()
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
 	defer stop()
+	context.AfterFunc(ctx, stop) // a second signal ends what waits and cannot be woken
 	a := &app{
 		stdout: os.Stdout, stderr: os.Stderr, getenv: os.Getenv, now: time.Now, drivers: all.Registry(),
 		terminal:     term.IsTerminal(int(os.Stderr.Fd())),
@@ -105,8 +105,8 @@ exit codes, ` + "`exitramp drivers`" + ` the runtimes.`,
 			if !slices.Contains([]string{"auto", "plain", "json", "none"}, a.progress) {
 				return usagef("--progress %s: want auto, plain, json or none", a.progress)
 			}
-			if st, err := os.Stat(filepath.Dir(a.status)); a.status != "" && (err != nil || !st.IsDir()) { // not after hours
-				return usagef("--status %s: there is no such folder", a.status)
+			if err := a.beginStatus(); err != nil {
+				return err
 			}
 			return saidNothing(c, args)
 		},

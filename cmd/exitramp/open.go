@@ -117,6 +117,9 @@ func (a *app) open(path string, k *keyFlags, policy format.Policy) (*format.Read
 	if err != nil {
 		return nil, err
 	}
+	if err := regular(archivePath(path)); err != nil {
+		return nil, err
+	}
 	r, err := format.Open(archivePath(path), o)
 	if err != nil {
 		return nil, fmt.Errorf("%s: %w", archivePath(path), err)
@@ -149,6 +152,30 @@ func isArchive(s string) bool {
 	return strings.HasSuffix(path, ".ctxa") || isZip(path)
 }
 
+// regular refuses what is there and cannot be an archive: a folder, and a pipe, which would be waited for.
+func regular(path string) error {
+	if st, err := os.Stat(path); err == nil && !st.Mode().IsRegular() {
+		return fmt.Errorf("%w: %s is not a regular file", format.ErrNotArchive, path)
+	}
+	return nil
+}
+
+// openFile opens the file of an archive, and tells its size.
+func openFile(path string) (*os.File, int64, error) {
+	if err := regular(path); err != nil {
+		return nil, 0, err
+	}
+	f, err := os.Open(path)
+	if err != nil {
+		return nil, 0, err
+	}
+	fi, err := f.Stat()
+	if err != nil {
+		return nil, 0, errors.Join(err, f.Close())
+	}
+	return f, fi.Size(), nil
+}
+
 // isZip tells whether a file begins as a zip does.
 func isZip(path string) bool {
 	if st, err := os.Stat(path); err != nil || !st.Mode().IsRegular() { // a pipe would wait
@@ -172,6 +199,19 @@ func (a *app) runtime(ctx context.Context, rawURL string) (exporters.Runtime, er
 	return a.drivers.Open(ctx, rawURL)
 }
 
+// bareName opens what is named without a scheme and does not look like an archive: it says what it is.
+func (a *app) bareName(s string, k *keyFlags) (exporters.Runtime, error) {
+	const hint = "an archive is named by its path, a runtime by its URL: langgraph+sqlite:state.db; exitramp drivers lists the schemes"
+	if !exists(s) {
+		return nil, withHint(usagef("%s: there is no such file, and it is not a URL of a runtime", s), hint)
+	}
+	r, err := a.openArchive(s, k)
+	if format.Class(err) == "not-archive" {
+		return nil, withHint(usagef("%w; and it is not a URL of a runtime", err), hint)
+	}
+	return r, err
+}
+
 // source opens a runtime or an archive to read from.
 func (a *app) source(ctx context.Context, s string, k *keyFlags) (exporters.Runtime, error) {
 	if isArchive(s) {
@@ -179,6 +219,9 @@ func (a *app) source(ctx context.Context, s string, k *keyFlags) (exporters.Runt
 	}
 	if folder, ok := unpacked(s); ok {
 		return unpack.Open(folder)
+	}
+	if !strings.Contains(s, ":") {
+		return a.bareName(s, k)
 	}
 	return a.runtime(ctx, s)
 }

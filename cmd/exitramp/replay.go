@@ -11,6 +11,7 @@ import (
 
 	"github.com/exitramp/exitramp/context/replay"
 	"github.com/exitramp/exitramp/exporters"
+	"github.com/exitramp/exitramp/internal/lazyfile"
 )
 
 type replayFlags struct {
@@ -114,7 +115,7 @@ func (a *app) replay(ctx context.Context, archive, target, planPath string, f *r
 	if refused == "" {
 		refused = journal + ".refused.ndjson"
 	}
-	rf := &lazyFile{path: refused}
+	rf := lazyfile.New(refused)
 	defer rf.Close()
 	o.Refused = rf
 	p := t.progress("replay")
@@ -126,7 +127,7 @@ func (a *app) replay(ctx context.Context, archive, target, planPath string, f *r
 	if err := rf.Close(); err != nil {
 		return err
 	}
-	if !rf.made && f.refused == "" { // what an earlier attempt was refused was taken by now
+	if !rf.Made() && f.refused == "" { // what an earlier attempt was refused was taken by now
 		if err := os.Remove(refused); err != nil && !errors.Is(err, os.ErrNotExist) {
 			return err
 		}
@@ -212,31 +213,4 @@ func unused(path string) string {
 			return name
 		}
 	}
-}
-
-// lazyFile comes into being with its first byte.
-type lazyFile struct {
-	path string
-	f    *os.File
-	made bool
-}
-
-func (l *lazyFile) Write(b []byte) (int, error) {
-	if l.f == nil {
-		f, err := os.OpenFile(l.path, os.O_WRONLY|os.O_CREATE|os.O_TRUNC, 0o600)
-		if err != nil {
-			return 0, err
-		}
-		l.f = f
-	}
-	return l.f.Write(b)
-}
-
-func (l *lazyFile) Close() error {
-	if l.f == nil {
-		return nil
-	}
-	err := errors.Join(l.f.Sync(), l.f.Close())
-	l.f, l.made = nil, true
-	return err
 }

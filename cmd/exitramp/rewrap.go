@@ -41,6 +41,9 @@ somebody is exitramp re-encrypt, and the end of the old copies.`,
 				wo.Recipients[n] = o.Recipients
 			}
 			path := archivePath(args[0])
+			if err := regular(path); err != nil {
+				return err
+			}
 			if f.dryRun {
 				return a.rewrapDry(path, compartments, o, f)
 			}

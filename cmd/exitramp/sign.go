@@ -53,6 +53,10 @@ func (a *app) sign(ctx context.Context, path string, f *signFlags) error {
 	case f.out != "" && !f.detached:
 		return usagef("-o is for --detached: without it the signature goes into the archive")
 	}
+	path = archivePath(path)
+	if err := regular(path); err != nil {
+		return err
+	}
 	if f.detached && f.out == "" {
 		f.out = path + ".sigstore.json"
 	}
@@ -82,7 +86,10 @@ func (a *app) sign(ctx context.Context, path string, f *signFlags) error {
 	sig, err := format.Sign(ctx, path, signer, o)
 	if errors.Is(err, format.ErrSigned) { // the same command again does nothing
 		fmt.Fprintf(a.stderr, "%s is signed by this key already\n", path)
-		return nil
+		if !f.json {
+			return nil
+		}
+		return a.printJSON(map[string]any{"archive": path, "signature": "", "written": false, "detached": false, "signed_before": true})
 	}
 	if err != nil {
 		return a.refused(path, err, f.json)

@@ -99,7 +99,10 @@ func (f *trustFlags) policy(name string, unsigned bool) (format.Policy, error) {
 	if p.Keys, err = format.ParseTrust(tf); err != nil {
 		return nil, fmt.Errorf("%s: %w", f.file, err)
 	}
-	if f.threshold < 1 || f.threshold > len(p.Keys) {
+	if f.threshold < 1 {
+		return nil, usagef("--threshold %d: want 1 or more", f.threshold)
+	}
+	if f.threshold > len(p.Keys) {
 		return nil, usagef("--threshold %d: %s has %s", f.threshold, f.file, count(len(p.Keys), "keys"))
 	}
 	if p.TSA, err = readTSA(f.tsa); err != nil {

@@ -3,7 +3,7 @@ package main
 import (
 	"context"
 	"fmt"
-	"os"
+	"path/filepath"
 	"slices"
 	"strings"
 	"time"
@@ -51,26 +51,22 @@ func (a *app) unpack(ctx context.Context, archive, folder string, f *unpackFlags
 	if err != nil {
 		return err
 	}
-	af, err := os.Open(path)
+	af, size, err := openFile(path)
 	if err != nil {
 		return err
 	}
 	defer af.Close()
-	fi, err := af.Stat()
-	if err != nil {
-		return err
-	}
 	began := a.now()
-	v, err := format.Verify(ctx, af, fi.Size(), &format.VerifyOptions{ReaderOptions: *ro})
+	v, err := format.Verify(ctx, af, size, &format.VerifyOptions{ReaderOptions: *ro})
 	if err != nil {
 		return a.refused(path, err, f.json)
 	}
-	r, err := format.NewReader(af, fi.Size(), ro)
+	r, err := format.NewReader(af, size, ro)
 	if err != nil {
 		return fmt.Errorf("%s: %w", path, err)
 	}
 	defer r.Close()
-	note := fmt.Sprintf("The state in the archive %s, coverage %s, SHA-256 of its manifest %x.", fi.Name(), v.Coverage.Coverage, v.ManifestSHA256)
+	note := fmt.Sprintf("The state in the archive %s, coverage %s, SHA-256 of its manifest %x.", filepath.Base(path), v.Coverage.Coverage, v.ManifestSHA256)
 	var sink agentstate.Sink = discard{}
 	if !f.dryRun {
 		d, err := unpack.Create(folder, f.form, &unpack.Options{Note: note})

@@ -4,7 +4,6 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"os"
 	"strings"
 	"sync"
 
@@ -78,26 +77,21 @@ func (a *app) verify(ctx context.Context, path string, k *keyFlags, policy forma
 		}
 		vo.Require = append(vo.Require, ids...)
 	}
-	af, err := os.Open(path)
+	af, size, err := openFile(path)
 	if err != nil {
 		return err
 	}
 	defer af.Close()
-	fi, err := af.Stat()
-	if err != nil {
-		return err
-	}
 	p := a.newProgress("verify", "bytes")
-	p.expect(map[string]int64{"": fi.Size()})
-	v, err := format.Verify(ctx, watchedFile{af, &sync.Mutex{}, p}, fi.Size(), vo)
+	p.expect(map[string]int64{"": size})
+	v, err := format.Verify(ctx, watchedFile{af, &sync.Mutex{}, p}, size, vo)
 	p.done()
 	if err != nil {
 		return a.refused(path, err, f.json)
 	}
 	if note {
-		ro.Ledger.Add(v)
-		if err := writeFile(k.trust.ledger, []byte(ro.Ledger.String()), 0o644); err != nil {
-			return err
+		if err := k.trust.noteVerified(ctx, af, size, *ro, v); err != nil {
+			return a.refused(path, err, f.json)
 		}
 	}
 	a.result["integrity"], a.result["level"], a.result["coverage"] = v.Integrity, v.Level, v.Coverage.Coverage.String()
@@ -105,7 +99,7 @@ func (a *app) verify(ctx context.Context, path string, k *keyFlags, policy forma
 	var found *secrets.Summary
 	if v.Level == "deep" {
 		ro.Ledger = nil // it has been asked
-		in, err := format.Inspect(af, fi.Size(), ro)
+		in, err := format.Inspect(af, size, ro)
 		if err != nil {
 			return a.refused(path, err, f.json)
 		}

@@ -12,6 +12,7 @@ import (
 	"github.com/exitramp/exitramp/context/evidence"
 	"github.com/exitramp/exitramp/context/replay"
 	"github.com/exitramp/exitramp/context/unpack"
+	"github.com/exitramp/exitramp/internal/lazyfile"
 )
 
 func (r *run) export(ctx context.Context) error {
@@ -274,7 +275,7 @@ func (r *run) replay(ctx context.Context) error {
 			return 0, 0, err
 		}
 		defer j.Close()
-		refused := &lazyFile{path: r.file(".refused.ndjson")}
+		refused := lazyfile.New(r.file(".refused.ndjson"))
 		defer refused.Close()
 		o := r.options(phaseReplay)
 		o.Journal, o.Refused = j, refused
@@ -308,31 +309,4 @@ func (r *run) replay(ctx context.Context) error {
 	}
 	r.stopped(phaseReplay, err)
 	return nil
-}
-
-// lazyFile comes into being with its first byte.
-type lazyFile struct {
-	path string
-	f    *os.File
-}
-
-func (l *lazyFile) Write(b []byte) (int, error) {
-	if l.f == nil {
-		f, err := os.OpenFile(l.path, os.O_WRONLY|os.O_CREATE|os.O_TRUNC, 0o600)
-		if err != nil {
-			return 0, err
-		}
-		l.f = f
-	}
-	return l.f.Write(b)
-}
-
-// Close syncs. Closed twice, it does nothing.
-func (l *lazyFile) Close() error {
-	if l.f == nil {
-		return nil
-	}
-	err := errors.Join(l.f.Sync(), l.f.Close())
-	l.f = nil
-	return err
 }

@@ -1,0 +1,107 @@
+package main
+
+import (
+	"encoding/json"
+	"errors"
+	"io/fs"
+	"os"
+	"path/filepath"
+	"slices"
+	"strings"
+	"time"
+
+	"github.com/exitramp/exitramp/exporters"
+)
+
+// beginStatus finds out before the work whether the status has a place, not after hours; and takes away what an
+// earlier run said: a run that is killed, or whose disk is full, must not be read as that one.
+func (a *app) beginStatus() error {
+	if a.status == "" || isDescriptor(a.status) {
+		return nil
+	}
+	if st, err := os.Stat(filepath.Dir(a.status)); err != nil || !st.IsDir() {
+		return a.noStatus("there is no such folder")
+	}
+	st, err := os.Stat(a.status)
+	switch {
+	case errors.Is(err, fs.ErrNotExist):
+		return nil
+	case err != nil:
+		return a.noStatus(err.Error())
+	case st.IsDir():
+		return a.noStatus("it is a folder")
+	case !st.Mode().IsRegular():
+		return nil
+	}
+	if b, err := os.ReadFile(a.status); err != nil || !isStatus(b) {
+		return err
+	}
+	return os.Remove(a.status)
+}
+
+// noStatus refuses the place for a status, and asks for none there.
+func (a *app) noStatus(why string) error {
+	path := a.status
+	a.status = ""
+	return usagef("--status %s: %s", path, why)
+}
+
+func isStatus(b []byte) bool {
+	var st struct {
+		Command []string `json:"command"`
+		EndedAt string   `json:"ended_at"`
+	}
+	return json.Unmarshal(b, &st) == nil && st.Command != nil && st.EndedAt != ""
+}
+
+// writeStatus leaves the outcome in a file, for scripts that lose exit codes.
+func (a *app) writeStatus(args []string, code int, err error) error {
+	if a.status == "" {
+		return nil
+	}
+	st := map[string]any{"command": redactArgs(args), "exit_code": code, "ended_at": a.now().UTC().Format(time.RFC3339)}
+	for k, v := range a.result {
+		st[k] = v
+	}
+	if err != nil && err.Error() != "" { // else another process said it, and it is in the result
+		st["error"] = err.Error()
+		if c := class(err); c != "" {
+			st["class"] = c
+		}
+	}
+	b, jerr := json.MarshalIndent(st, "", "  ")
+	if jerr != nil {
+		return jerr
+	}
+	return writeFile(a.status, append(b, '\n'), 0o644)
+}
+
+// programs are the options that name a program with its arguments.
+var programs = [...]string{"--runner", "--source", "--cold", "--judge", "--tools", "--embedder", "--before-embedder"}
+
+// redactArgs are args without what may be a secret: what opens something, and what is said to other programs.
+func redactArgs(args []string) []string {
+	out := make([]string, 0, len(args))
+	for i, s := range args {
+		option, value, ok := strings.Cut(s, "=")
+		if !ok || !strings.HasPrefix(s, "--") {
+			option, value = "", s
+		}
+		program := slices.Contains(programs[:], option) || option == "" && i > 0 && slices.Contains(programs[:], args[i-1])
+		if option != "" {
+			option += "="
+		}
+		switch word, rest, _ := strings.Cut(value, " "); {
+		case s == "--" && len(args) > i+2: // the program, and not what it is told
+			return append(out, s, args[i+1], "…")
+		case strings.Contains(strings.ToUpper(value), "AGE-SECRET-KEY-"):
+			value = "…"
+		case program && rest != "":
+			value = word + " …"
+		case strings.Contains(value, "://"):
+			value = exporters.Redact(value)
+		}
+		out = append(out, option+value)
+	}
+	return out
+}
