@@ -47,6 +47,8 @@ Exit code 0: PASS, or PASS_WITH_LOSS, where every gate held and what is lost is 
 		Args: cobra.MaximumNArgs(1),
 		RunE: func(c *cobra.Command, args []string) error {
 			switch {
+			case f.example && f.json:
+				return usagef("--init prints YAML, for people to fill in: leave --json out")
 			case f.example:
 				_, err := fmt.Fprint(a.stdout, drill.Example)
 				return err
