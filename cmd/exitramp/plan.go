@@ -115,5 +115,9 @@ func readPlan(path string) (*replay.PlanFile, error) {
 		return nil, err
 	}
 	defer f.Close()
-	return replay.ReadPlan(bufio.NewReader(f), nil)
+	p, err := replay.ReadPlan(bufio.NewReader(f), nil)
+	if errors.Is(err, replay.ErrPlan) { // somebody changed what was reviewed
+		return nil, &exitError{code: exitRefused, class: "plan", err: fmt.Errorf("%s: %w", path, err), hint: "exitramp plan ARCHIVE TARGET -o FILE makes it anew"}
+	}
+	return p, err
 }
