@@ -61,12 +61,12 @@ var ErrSeveral = errors.New("exitdrill: a plan with several targets: want one of
 
 // Run carries out p; see drill.Run.
 func Run(ctx context.Context, p *drill.Plan, o *Options) (*drill.Outcome, error) {
-	if len(p.Each()) > 1 || p.Each()[0] != p {
-		return nil, ErrSeveral
-	}
 	w, err := wire(p, o)
 	if err != nil {
 		return nil, err
+	}
+	if len(p.Each()) > 1 || p.Each()[0] != p {
+		return nil, ErrSeveral
 	}
 	e := &drill.Env{
 		Archives: w, Controls: w.controls, Source: w.source, Target: w.target, Unmixed: w.unmixed, ReadBack: o.ReadBack, Tool: o.Tool, Blocked: o.Blocked, BlockProof: o.BlockProof,
@@ -192,6 +192,15 @@ func certificates(path string) ([]*x509.Certificate, error) {
 }
 
 func wire(p *drill.Plan, o *Options) (*wired, error) {
+	if p == nil {
+		return nil, fmt.Errorf("%w: it is nil", drill.ErrPlan)
+	}
+	if err := p.Check(); err != nil { // it may have been made in Go
+		return nil, err
+	}
+	if o == nil || o.Registry == nil {
+		return nil, errors.New("exitdrill: Options.Registry is nil: it says which runtimes can be opened; all.Registry() of exporters/all knows every driver")
+	}
 	w := &wired{p: p, o: o}
 	k := &p.Keys
 	var err error

@@ -81,8 +81,11 @@ func (j *Judgement) word(l Level) string {
 func (p *Predicate) Word(g *Gates) string { return p.Judge(g).word(p.Drill.Level) }
 
 // Judge computes the verdict. What is missing counts against it: a check that is not there was
-// not tested, and a drill without negative controls is INVALID.
+// not tested, and a drill without negative controls is INVALID. Gates nil: those of this release.
 func (p *Predicate) Judge(g *Gates) *Judgement {
+	if g == nil {
+		g = DefaultGates()
+	}
 	j := &Judgement{Verdict: VerdictPass}
 	gates := g.At(p.Drill.Level)
 	j.Gates = len(gates)

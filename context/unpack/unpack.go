@@ -134,8 +134,14 @@ func (d *Dir) hold() error {
 	return err
 }
 
+// errClosed: what was committed or closed takes nothing more.
+var errClosed = fmt.Errorf("unpack: the folder has ended: %w", os.ErrClosed)
+
 // Put writes a record.
 func (d *Dir) Put(_ context.Context, r agentstate.Record) error {
+	if d.t == nil {
+		return errClosed
+	}
 	kind := agentstate.KindOf(r)
 	if kind == "mark" {
 		return nil
@@ -159,6 +165,9 @@ func fileKind(kind string) string {
 
 // PutBlob writes the bytes of a blob as blobs/<SHA-256>.
 func (d *Dir) PutBlob(ctx context.Context, b *pb.Blob, r io.Reader) error {
+	if d.t == nil {
+		return errClosed
+	}
 	f, err := os.CreateTemp(filepath.Join(d.part, blobFolder), ".blob-")
 	if err != nil {
 		return err
@@ -193,6 +202,9 @@ func (f readFunc) Read(p []byte) (int, error) { return f(p) }
 
 // Commit ends the files and gives the folder its name.
 func (d *Dir) Commit(context.Context) error {
+	if d.t == nil {
+		return errClosed
+	}
 	if err := d.t.close(); err != nil {
 		return err
 	}
@@ -219,11 +231,12 @@ func isNotEmpty(path string) bool {
 	return err == nil && len(e) > 0
 }
 
-// Close removes what was not committed.
+// Close removes what was not committed. Closed twice, it does nothing.
 func (d *Dir) Close() error {
 	if d.done {
 		return nil
 	}
+	d.done = true // by now another run may write there
 	var err error
 	if d.t != nil {
 		err = d.t.close()
