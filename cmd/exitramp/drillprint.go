@@ -34,6 +34,27 @@ func (a *app) printDrill(out *drill.Outcome, word string, f *drillFlags) {
 	fmt.Fprintln(a.stdout, strings.Join(times, " · "))
 	fmt.Fprintln(a.stdout, rtoText(p))
 	a.printRPO(p)
+	a.printControls(p)
+	a.printArrived(p)
+	a.printWorth(p)
+	untold := 0
+	for _, c := range p.Checks {
+		if c.Result == evidence.Untold {
+			untold++
+		}
+	}
+	fmt.Fprintf(a.stdout, "%s. %d of %d statements not tested\n", word, untold, len(p.Checks))
+	for _, r := range j.Reasons {
+		fmt.Fprintln(a.stdout, "  ", clean(r))
+	}
+	for _, h := range out.Hints {
+		fmt.Fprintln(a.stdout, "!", clean(h))
+	}
+	fmt.Fprintln(a.stdout, strings.Join(out.Files, " · "))
+}
+
+// printControls says which altered archives were refused, and which were not.
+func (a *app) printControls(p *evidence.Predicate) {
 	var refused, not []string
 	for i := range p.NegativeControls {
 		if n := &p.NegativeControls[i]; n.Refused() {
@@ -48,6 +69,10 @@ func (a *app) printDrill(out *drill.Outcome, word string, f *drillFlags) {
 	for _, n := range not {
 		fmt.Fprintln(a.stdout, "NOT refused ✗:", n)
 	}
+}
+
+// printArrived says how many records arrived, and where the others are.
+func (a *app) printArrived(p *evidence.Predicate) {
 	came, due := p.Survival()
 	held, stays, away := uint64(0), uint64(0), uint64(0)
 	for i := range p.Kinds {
@@ -74,6 +99,10 @@ func (a *app) printDrill(out *drill.Outcome, word string, f *drillFlags) {
 		}
 		fmt.Fprintln(a.stdout, s)
 	}
+}
+
+// printWorth says what tasks made of the state, and what became of its vectors.
+func (a *app) printWorth(p *evidence.Predicate) {
 	if c := p.Continuity; c != nil {
 		of := func(side string, n uint64) string {
 			if slices.Contains(c.NotRun, side) {
@@ -88,20 +117,6 @@ func (a *app) printDrill(out *drill.Outcome, word string, f *drillFlags) {
 	if v := p.Vectors; v != nil {
 		fmt.Fprintf(a.stdout, "vectors of %s texts made anew with %s, some %s tokens (estimate: 4 bytes each)\n", number(v.Texts), clean(v.Model), number(v.Tokens))
 	}
-	untold := 0
-	for _, c := range p.Checks {
-		if c.Result == evidence.Untold {
-			untold++
-		}
-	}
-	fmt.Fprintf(a.stdout, "%s. %d of %d statements not tested\n", word, untold, len(p.Checks))
-	for _, r := range j.Reasons {
-		fmt.Fprintln(a.stdout, "  ", clean(r))
-	}
-	for _, h := range out.Hints {
-		fmt.Fprintln(a.stdout, "!", clean(h))
-	}
-	fmt.Fprintln(a.stdout, strings.Join(out.Files, " · "))
 }
 
 // rtoText is the recovery time, or why there is none.

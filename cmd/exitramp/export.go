@@ -89,18 +89,11 @@ func (a *app) export(ctx context.Context, from, to string, f *exportFlags) error
 	if exists(to) && !f.dryRun {
 		return withHint(fmt.Errorf("%s is there already", to), "give another name, or move it away: an archive is never overwritten")
 	}
-	o := &format.WriterOptions{Tool: "exitramp " + version(), Lineage: f.lineage}
-	if o.KeysBeside = f.beside; f.beside && len(f.recipients)+len(f.recipientFiles) == 0 && !f.passphrase {
-		return usagef("--keys-beside is for encrypted archives: give -r KEY, -R FILE or -p")
-	}
-	o.Source = fmt.Sprintf("%s kinds %q gaps of %q secrets %s", exporters.Redact(from), f.kinds, f.onlyGaps, f.secrets)
-	if err := f.line(o); err != nil {
+	if err := inFolder("the archive", to); err != nil && !f.dryRun {
 		return err
 	}
-	if f.small {
-		o.Level = format.LevelDefault
-	}
-	if err := a.recipients(f, o); err != nil {
+	o, err := a.writerOptions(from, f)
+	if err != nil {
 		return err
 	}
 	src, err := a.source(ctx, from, &f.keys)
@@ -136,17 +129,7 @@ func (a *app) export(ctx context.Context, from, to string, f *exportFlags) error
 	}
 	p := a.newProgress(verb, "records")
 	stop := a.expectSource(ctx, p, from, &f.keys)
-	co := &agentstate.CopyOptions{Kinds: f.kinds, OnRecord: func(r agentstate.Record) {
-		p.add(agentstate.KindOf(r))
-		switch r := r.(type) {
-		case *pb.Gap:
-			p.note("gap  " + gapLine(r) + "  Going on.")
-		case *pb.Origin:
-			for _, n := range originNotes(r) {
-				p.note(n)
-			}
-		}
-	}}
+	co := noted(p, f.kinds)
 	var rep *agentstate.Report
 	if f.dryRun {
 		rep, err = agentstate.Copy(ctx, discard{}, read, co)
@@ -165,6 +148,40 @@ func (a *app) export(ctx context.Context, from, to string, f *exportFlags) error
 		return a.exportFailed(err, rep, to, f.dryRun)
 	}
 	return a.exported(rep, to, a.now().Sub(began), f)
+}
+
+// writerOptions are how the archive of a source is written.
+func (a *app) writerOptions(from string, f *exportFlags) (*format.WriterOptions, error) {
+	o := &format.WriterOptions{Tool: "exitramp " + version(), Lineage: f.lineage}
+	if o.KeysBeside = f.beside; f.beside && len(f.recipients)+len(f.recipientFiles) == 0 && !f.passphrase {
+		return nil, usagef("--keys-beside is for encrypted archives: give -r KEY, -R FILE or -p")
+	}
+	o.Source = fmt.Sprintf("%s kinds %q gaps of %q secrets %s", exporters.Redact(from), f.kinds, f.onlyGaps, f.secrets)
+	if err := f.line(o); err != nil {
+		return nil, err
+	}
+	if f.small {
+		o.Level = format.LevelDefault
+	}
+	if err := a.recipients(f, o); err != nil {
+		return nil, err
+	}
+	return o, nil
+}
+
+// noted has p count what is copied, and tell of gaps and of what the source says about itself.
+func noted(p *progress, kinds []string) *agentstate.CopyOptions {
+	return &agentstate.CopyOptions{Kinds: kinds, OnRecord: func(r agentstate.Record) {
+		p.add(agentstate.KindOf(r))
+		switch r := r.(type) {
+		case *pb.Gap:
+			p.note("gap  " + gapLine(r) + "  Going on.")
+		case *pb.Origin:
+			for _, n := range originNotes(r) {
+				p.note(n)
+			}
+		}
+	}}
 }
 
 // line gives the archive its place behind the one that it follows.

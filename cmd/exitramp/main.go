@@ -108,7 +108,10 @@ exit codes, ` + "`exitramp drivers`" + ` the runtimes.`,
 			if err := a.beginStatus(); err != nil {
 				return err
 			}
-			return saidNothing(c, args)
+			if err := saidNothing(c, args); err != nil {
+				return err
+			}
+			return hasPlace(c)
 		},
 		SuggestionsMinimumDistance: 2,
 		Args: func(c *cobra.Command, args []string) error {

@@ -4,6 +4,9 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"io/fs"
+	"os"
+	"path/filepath"
 	"syscall"
 
 	"github.com/spf13/cobra"
@@ -29,6 +32,29 @@ func saidNothing(c *cobra.Command, args []string) error {
 		}
 	})
 	return err
+}
+
+// hasPlace refuses a file in a folder that is not there before the work, not after hours, or after a program has asked
+// a model. A folder for a report is made.
+func hasPlace(c *cobra.Command) error {
+	var err error
+	c.Flags().Visit(func(f *pflag.Flag) {
+		path := f.Value.String()
+		if f.Name != "output" && f.Name != "approvals-out" || c.Name() == "report" && filepath.Ext(path) != ".html" {
+			return
+		}
+		err = errors.Join(err, inFolder("--"+f.Name, archivePath(path)))
+	})
+	return err
+}
+
+// inFolder refuses a path whose folder is not there.
+func inFolder(what, path string) error {
+	dir := filepath.Dir(path)
+	if st, err := os.Stat(dir); errors.Is(err, fs.ErrNotExist) || err == nil && !st.IsDir() {
+		return usagef("%s %s: there is no folder %s", what, path, dir)
+	}
+	return nil
 }
 
 // words is standard output. It keeps the first error: most of what a command says is printed by the way, and a
