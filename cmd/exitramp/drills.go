@@ -21,8 +21,8 @@ func (a *app) drillsCmd() *cobra.Command {
 		Long: `Reads a ledger of drills and checks its chain: each line names the digest of the one before. With
 --period it counts the drills of a year or a quarter, and the quarters that have one that passed.
 
-Exit code 5: a line was changed, taken out or put in. Lines that were cut off at the end leave no
-trace in the file; the statement of the drill after them would name them.`,
+Exit code 5: a line was changed, taken out or put in. Nothing in the file binds its last line: one that was
+changed or cut off shows in the statement of the drill after it, and in its own (exitramp report).`,
 		Args: cobra.ExactArgs(1),
 		RunE: func(c *cobra.Command, args []string) error { return a.drills(args[0], period, asJSON) },
 	}

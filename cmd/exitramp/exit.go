@@ -163,7 +163,7 @@ func hintOf(err error) string {
 	case errors.Is(err, format.ErrTruncated):
 		return "copy it again, whole; a file that ends in .part is an export that has not ended: run the same export again"
 	case errors.Is(err, format.ErrNoIdentity):
-		return "give the key file with -i, or the passphrase with -p"
+		return "give the key file with -i, or the passphrase with -p: of somebody whom it was encrypted to"
 	case errors.Is(err, format.ErrLocked), errors.Is(err, unpack.ErrRunning):
 		return "wait for the other run, or stop it"
 	case errors.Is(err, exporters.ErrScheme):

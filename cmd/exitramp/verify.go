@@ -96,16 +96,22 @@ func (a *app) verify(ctx context.Context, path string, k *keyFlags, policy forma
 	}
 	a.result["integrity"], a.result["level"], a.result["coverage"] = v.Integrity, v.Level, v.Coverage.Coverage.String()
 	a.result["authenticity"], a.result["freshness"] = v.Authenticity, v.Freshness
+	ro.Ledger = nil // it has been asked
+	in, err := format.Inspect(af, size, ro)
+	if err != nil {
+		return a.refused(path, err, f.json)
+	}
 	var found *secrets.Summary
 	if v.Level == "deep" {
-		ro.Ledger = nil // it has been asked
-		in, err := format.Inspect(af, size, ro)
-		if err != nil {
-			return a.refused(path, err, f.json)
-		}
 		found = secretsOf(in.Statements)
 	}
-	return a.printVerified(path, v, found, len(vo.Require), f.json)
+	if err := a.printVerified(path, v, found, len(vo.Require), f.json); err != nil {
+		return err
+	}
+	if len(vo.Require) > 0 && in.Encryption == "none" {
+		fmt.Fprintln(a.stderr, "! the archive is not encrypted: whoever has the file reads it, with these keys or without")
+	}
+	return nil
 }
 
 // printVerified prints what verify found. found is what the export says of secrets, nil where it says
