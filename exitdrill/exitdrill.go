@@ -302,40 +302,9 @@ func signingKey(path string) (crypto.Signer, error) {
 	return s, nil
 }
 
-// open opens a runtime by a URL of the plan.
-func (w *wired) open(ctx context.Context, u string) (exporters.Runtime, error) {
-	u, err := drill.Expand(u, w.lookup)
-	if err != nil {
-		return nil, err
-	}
-	return w.o.Registry.Open(ctx, u)
-}
-
-// lookup answers for ${NAME}.
-func (w *wired) lookup(name string) (string, bool) {
-	if w.o.Lookup == nil {
-		return "", false
-	}
-	return w.o.Lookup(name)
-}
-
-func (w *wired) source(ctx context.Context) (drill.Runtime, error) { return w.open(ctx, w.p.Source) }
-
-func (w *wired) target(ctx context.Context) (drill.Runtime, replay.Target, error) {
-	rt, err := w.open(ctx, w.p.Target)
-	if err != nil {
-		return nil, nil, err
-	}
-	t, err := exporters.Replayable(rt)
-	if err != nil {
-		return nil, nil, errors.Join(err, rt.Close())
-	}
-	return rt, t, nil
-}
-
 // replayOptions reads what is approved and what must not come back.
 func (w *wired) replayOptions(ctx context.Context) (replay.Options, error) {
-	u, err := drill.Expand(w.p.Target, w.lookup)
+	u, err := w.url(w.p.Target)
 	if err != nil {
 		return replay.Options{}, err
 	}

@@ -3,6 +3,7 @@ package exporters
 import (
 	"fmt"
 	"net/url"
+	"strings"
 )
 
 // Path is the file or folder that u names: scheme:relative/path or scheme:///absolute/path. A user, a
@@ -27,4 +28,14 @@ func Path(u *url.URL, want string) (string, error) {
 		return p, nil
 	}
 	return "", fmt.Errorf("%w: %s: want %s", ErrURL, what, want)
+}
+
+// AtHome is rawURL with home in the place of a ~ that its path begins with, which a shell puts there at the start of a
+// word alone. Without a home it stays as it is.
+func AtHome(rawURL, home string) string {
+	scheme, rest, _ := strings.Cut(rawURL, ":")
+	if home == "" || rest != "~" && !strings.HasPrefix(rest, "~/") && !strings.HasPrefix(rest, "~?") {
+		return rawURL
+	}
+	return scheme + ":" + (&url.URL{Path: home}).EscapedPath() + rest[1:]
 }

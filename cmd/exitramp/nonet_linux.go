@@ -13,7 +13,6 @@ import (
 	"net/url"
 	"os"
 	"os/exec"
-	"path/filepath"
 	"strings"
 	"syscall"
 	"time"
@@ -22,6 +21,7 @@ import (
 
 	"github.com/exitramp/exitramp/context/drill"
 	"github.com/exitramp/exitramp/context/evidence"
+	"github.com/exitramp/exitramp/exporters"
 )
 
 const methodOpened = "no source driver opened"
@@ -137,14 +137,14 @@ func (a *app) blocked(ctx context.Context, p *drill.Plan, outside string) (b evi
 		syscall.CloseOnExec(3) // programs that a drill starts would hold it open
 	}
 	w := &bytes.Buffer{}
-	b = lookAround(ctx, p, outside, w)
+	b = a.lookAround(ctx, p, outside, w)
 	if !b.Enforced {
 		return b, nil
 	}
 	return b, w.Bytes()
 }
 
-func lookAround(ctx context.Context, p *drill.Plan, outside string, proof *bytes.Buffer) evidence.Block {
+func (a *app) lookAround(ctx context.Context, p *drill.Plan, outside string, proof *bytes.Buffer) evidence.Block {
 	b := evidence.Block{Method: "empty network namespace"}
 	ns, err := os.Readlink("/proc/self/ns/net")
 	if err != nil || ns == outside {
@@ -203,7 +203,7 @@ func lookAround(ctx context.Context, p *drill.Plan, outside string, proof *bytes
 	}
 	b.Probe = "no route to the provider: " + strings.Join(seen, ", ")
 	if p.Source != "" && !overNetwork(p.Source) {
-		seen, err := hide(p.Source)
+		seen, err := a.hideSource(p)
 		if err != nil {
 			b.Probe += "; but the source is on this machine, and could not be hidden: " + err.Error()
 			return b
@@ -231,6 +231,15 @@ func loopbackUp() error {
 	return unix.IoctlIfreq(fd, unix.SIOCSIFFLAGS, r)
 }
 
+// hideSource hides the source of a plan.
+func (a *app) hideSource(p *drill.Plan) (string, error) {
+	u, err := drill.Expand(p.Source, a.drillOptions().Lookup)
+	if err != nil { // what the source would be is not known
+		return "", errors.New("its URL does not say where all of it is")
+	}
+	return hide(exporters.AtHome(u, a.getenv("HOME")))
+}
+
 // hide puts nothing in the place of a source that is a file or a folder, for this process and those that
 // it starts, and says what is seen there then.
 func hide(source string) (string, error) {
@@ -238,14 +247,8 @@ func hide(source string) (string, error) {
 	if err != nil {
 		return "", errors.New("its URL has no path")
 	}
-	path := u.Opaque
-	if path == "" {
-		path = u.Path
-	}
-	if home, err := os.UserHomeDir(); err == nil && strings.HasPrefix(path, "~/") {
-		path = filepath.Join(home, path[2:])
-	}
-	if u.RawQuery != "" || path == "" || strings.Contains(path, "$") {
+	path, err := exporters.Path(u, "a file or folder") // as the driver reads it
+	if err != nil {
 		return "", errors.New("its URL does not say where all of it is")
 	}
 	fi, err := os.Stat(path)

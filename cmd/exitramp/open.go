@@ -196,17 +196,7 @@ func (a *app) runtime(ctx context.Context, rawURL string) (exporters.Runtime, er
 	if !strings.Contains(rawURL, ":") {
 		return nil, withHint(usagef("%q is not a URL of a runtime", rawURL), "for example langgraph+sqlite:state.db; exitramp drivers lists the schemes")
 	}
-	return a.drivers.Open(ctx, a.atHome(rawURL))
-}
-
-// atHome puts the home of this user where a URL has ~, which the shell does at the start of a word alone.
-func (a *app) atHome(rawURL string) string {
-	scheme, rest, _ := strings.Cut(rawURL, ":")
-	home := a.getenv("HOME")
-	if home == "" || rest != "~" && !strings.HasPrefix(rest, "~/") && !strings.HasPrefix(rest, "~?") {
-		return rawURL
-	}
-	return scheme + ":" + (&url.URL{Path: home}).EscapedPath() + rest[1:]
+	return a.drivers.Open(ctx, exporters.AtHome(rawURL, a.getenv("HOME")))
 }
 
 // bareName opens what is named without a scheme and does not look like an archive: it says what it is.

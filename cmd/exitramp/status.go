@@ -64,7 +64,7 @@ func (a *app) writeStatus(args []string, code int, err error) error {
 		st[k] = v
 	}
 	if err != nil && err.Error() != "" { // else another process said it, and it is in the result
-		st["error"] = err.Error()
+		st["error"] = message(err)
 		if c := class(err); c != "" {
 			st["class"] = c
 		}

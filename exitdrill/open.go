@@ -1,0 +1,48 @@
+package exitdrill
+
+import (
+	"context"
+	"errors"
+
+	"github.com/exitramp/exitramp/context/drill"
+	"github.com/exitramp/exitramp/context/replay"
+	"github.com/exitramp/exitramp/exporters"
+)
+
+// open opens a runtime by a URL of the plan.
+func (w *wired) open(ctx context.Context, u string) (exporters.Runtime, error) {
+	u, err := w.url(u)
+	if err != nil {
+		return nil, err
+	}
+	return w.o.Registry.Open(ctx, u)
+}
+
+// url is a URL of the plan with what the environment says.
+func (w *wired) url(u string) (string, error) {
+	u, err := drill.Expand(u, w.lookup)
+	home, _ := w.lookup("HOME")
+	return exporters.AtHome(u, home), err
+}
+
+// lookup answers for ${NAME}.
+func (w *wired) lookup(name string) (string, bool) {
+	if w.o.Lookup == nil {
+		return "", false
+	}
+	return w.o.Lookup(name)
+}
+
+func (w *wired) source(ctx context.Context) (drill.Runtime, error) { return w.open(ctx, w.p.Source) }
+
+func (w *wired) target(ctx context.Context) (drill.Runtime, replay.Target, error) {
+	rt, err := w.open(ctx, w.p.Target)
+	if err != nil {
+		return nil, nil, err
+	}
+	t, err := exporters.Replayable(rt)
+	if err != nil {
+		return nil, nil, errors.Join(err, rt.Close())
+	}
+	return rt, t, nil
+}
