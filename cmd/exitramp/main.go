@@ -68,6 +68,9 @@ func (a *app) run(ctx context.Context, args []string) int {
 	root.SetErr(a.stderr)
 	c, err := root.ExecuteContextC(ctx)
 	a.lines = c.Annotations[jsonLines] != ""
+	if completing(c) { // the options on the line are not meant yet
+		a.status = ""
+	}
 	if err != nil && !a.told && wantsJSON(c, args) {
 		a.errorJSON(nil, err)
 	}
@@ -102,6 +105,9 @@ exit codes, ` + "`exitramp drivers`" + ` the runtimes.`,
   exitramp replay q4.ctxa langgraph+sqlite:copy.db --accept-unsigned`,
 		SilenceUsage: true, SilenceErrors: true,
 		PersistentPreRunE: func(c *cobra.Command, args []string) error {
+			if completing(c) {
+				return nil
+			}
 			if !slices.Contains([]string{"auto", "plain", "json", "none"}, a.progress) {
 				return usagef("--progress %s: want auto, plain, json or none", a.progress)
 			}
@@ -148,6 +154,7 @@ exit codes, ` + "`exitramp drivers`" + ` the runtimes.`,
 			root.AddCommand(c)
 		}
 	}
+	completions(root)
 	root.InitDefaultHelpCmd()
 	if help, _, err := root.Find([]string{"help"}); err == nil {
 		help.Args = func(_ *cobra.Command, args []string) error { // else it is answered with the help of root
