@@ -2,6 +2,7 @@
 package keyfile
 
 import (
+	"bytes"
 	"errors"
 	"fmt"
 	"os"
@@ -13,11 +14,15 @@ import (
 // not to come back would.
 var ErrNoKey = errors.New("keyfile: no key of a record")
 
-// Read is the keys in the file path, one a line; blank lines and those that begin with # are none.
+// Read is the keys in the file path, one a line; blank lines and those that begin with # are none. A file with nothing
+// in it at all is refused: it may have been cut off, and what it held would be forgotten.
 func Read(path string) ([]string, error) {
 	b, err := os.ReadFile(path)
 	if err != nil {
 		return nil, err
+	}
+	if len(bytes.TrimSpace(b)) == 0 {
+		return nil, fmt.Errorf("%w: %s is empty; a list of nothing says so in a line that begins with #", ErrNoKey, path)
 	}
 	key := regexp.MustCompile(`^[a-z]+/\S*$`) // a kind of a later release, too; blanks are escaped
 	var out []string

@@ -27,6 +27,19 @@ func TestRead(t *testing.T) {
 	}
 }
 
+// An empty file is no list of nothing, and a comment alone is one.
+func TestEmpty(t *testing.T) {
+	path := filepath.Join(t.TempDir(), "keys")
+	for text, bad := range map[string]bool{"": true, " \r\n\n": true, "# nobody this quarter\n": false} {
+		if err := os.WriteFile(path, []byte(text), 0o600); err != nil {
+			t.Fatal(err)
+		}
+		if got, err := keyfile.Read(path); errors.Is(err, keyfile.ErrNoKey) != bad || len(got) > 0 {
+			t.Errorf("%q: %v, %v", text, got, err)
+		}
+	}
+}
+
 // What is no list of keys is refused by its line, and none of its text is shown.
 func TestNoKeys(t *testing.T) {
 	path := filepath.Join(t.TempDir(), "keys")
