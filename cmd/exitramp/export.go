@@ -334,7 +334,7 @@ func (a *app) exported(rep *agentstate.Report, to string, took time.Duration, f 
 	}
 	if v.Coverage == agentstate.Gaps || len(rep.Gaps) > 0 {
 		return &exitError{code: exitPartial, err: errors.New("sealed with gaps"),
-			hint: fmt.Sprintf("open what is missing, then: exitramp export --only-gaps %s SOURCE NEW-ARCHIVE", to)}
+			hint: fmt.Sprintf("open what is missing, then: exitramp export --only-gaps %s SOURCE NEW-ARCHIVE", shellWord(to))}
 	}
 	return nil
 }

@@ -153,6 +153,9 @@ func shellWord(s string) string {
 	plain := func(r rune) bool {
 		return 'a' <= r && r <= 'z' || 'A' <= r && r <= 'Z' || '0' <= r && r <= '9' || strings.ContainsRune("_-./:@%+=,~", r)
 	}
+	if strings.HasPrefix(s, "-") { // else it would be an option
+		s = "./" + s
+	}
 	if s != "" && s[0] != '~' && strings.IndexFunc(s, func(r rune) bool { return !plain(r) }) < 0 {
 		return s
 	}
