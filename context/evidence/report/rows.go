@@ -28,45 +28,12 @@ func (r viewRow) Row() template.HTML {
 		if set := c.Set(); set != "" {
 			fmt.Fprintf(&out, " class=%q", set)
 		}
-		text := escaped(c.Text)
+		text := strings.ReplaceAll(template.HTMLEscapeString(c.Text), "+", "&#43;") // as templates do
 		if c.Class != "" {
 			text = fmt.Sprintf("<span class=\"word %s\">%s</span>", c.Class, text)
 		}
 		out.WriteString(">" + text + "</td>")
 	}
-	return template.HTML(out.String())
-}
-
-// escaped is a text as a template writes it, between tags and in an attribute.
-func escaped(s string) string {
-	return strings.ReplaceAll(template.HTMLEscapeString(s), "+", "&#43;")
-}
-
-// Draw is a shape in SVG. A report draws hundreds: a template that writes each takes longer than all the rest.
-func (s shape) Draw() template.HTML {
-	var out strings.Builder
-	attributes := func(named ...string) {
-		for i := 0; i < len(named); i += 2 {
-			out.WriteString(" " + named[i] + `="` + escaped(named[i+1]) + `"`)
-		}
-	}
-	switch s.Kind {
-	case "rect":
-		out.WriteString("<rect")
-		attributes("x", s.X, "y", s.Y, "width", s.W, "height", s.H, "class", s.Class)
-	case "line":
-		out.WriteString("<line")
-		attributes("x1", s.X, "y1", s.Y, "x2", s.W, "y2", s.H, "class", s.Class)
-	case "dot":
-		out.WriteString("<circle")
-		attributes("cx", s.X, "cy", s.Y, "r", "5", "class", s.Class)
-	default:
-		out.WriteString("<text")
-		attributes("x", s.X, "y", s.Y, "text-anchor", s.End, "class", s.Class)
-		out.WriteString(">" + escaped(printable(s.Text)) + "</text>")
-		return template.HTML(out.String())
-	}
-	out.WriteString("/>")
 	return template.HTML(out.String())
 }
 
