@@ -1,9 +1,12 @@
 package replay_test
 
 import (
+	"strconv"
 	"strings"
 	"testing"
+	"time"
 
+	"github.com/exitramp/exitramp/context/agentstate"
 	"github.com/exitramp/exitramp/context/memstate"
 	"github.com/exitramp/exitramp/context/replay"
 	pb "github.com/exitramp/exitramp/proto/exitramp/v1"
@@ -29,9 +32,19 @@ func TestDenialOff(t *testing.T) {
 		"a group":                        {&pb.ToolGrant{PrincipalKey: "principal/ada", ToolKey: "tool/x"}, &pb.ToolGrant{PrincipalKey: "principal/staff", ToolKey: "tool/x", Enabled: true}, true},
 		"a principal that nobody names":  {&pb.ToolGrant{PrincipalKey: "principal/ada"}, &pb.ToolGrant{PrincipalKey: "principal/none", Enabled: true}, true},
 		"another key of a tool":          {&pb.ToolGrant{ToolKey: "tool/x"}, &pb.ToolGrant{ToolKey: "tool/y", Enabled: true}, false},
+		"a group, and one of it":         {&pb.ToolGrant{PrincipalKey: "principal/staff", ToolKey: "tool/x"}, &pb.ToolGrant{PrincipalKey: "principal/ada", ToolKey: "tool/x", Enabled: true}, true},
+		"all tools of an MCP server":     {bash("mcp__files__read"), bash("mcp__files"), true},
+		"two tools of an MCP server":     {bash("mcp__files__read"), bash("mcp__files__write"), false},
+		"all tools that write files":     {bash("Write"), bash("Edit(./secrets/**)"), true},
+		"all tools that read files":      {bash("Grep"), bash("Read(./.env)"), true},
+		"policies in the pattern":        {&pb.ToolGrant{Pattern: "permit(principal, action, resource);", PatternDialect: "cedar"}, &pb.ToolGrant{Pattern: "forbid(principal, action, resource);", PatternDialect: "cedar", Enabled: true}, true},
+		"what asks, at the source":       {bash("Bash"), &pb.ToolGrant{Pattern: "Bash(git push:*)", PatternDialect: "claude-code", Enabled: true, Effect: pb.ToolGrant_EFFECT_ASK}, true},
 		"a denial that is off in source": {&pb.ToolGrant{ToolKey: "tool/x"}, &pb.ToolGrant{ToolKey: "tool/x"}, false},
 	} {
-		c.allow.Meta, c.allow.Effect, c.deny.Meta, c.deny.Effect = meta("toolgrant", "a"), allow, meta("toolgrant", "d"), deny
+		c.allow.Meta, c.allow.Effect, c.deny.Meta = meta("toolgrant", "a"), allow, meta("toolgrant", "d")
+		if c.deny.Effect == 0 {
+			c.deny.Effect = deny
+		}
 		src := memstate.Whole("x",
 			&pb.Principal{Meta: meta("principal", "ada"), Form: pb.Principal_FORM_USER},
 			&pb.Principal{Meta: meta("principal", "bob"), Form: pb.Principal_FORM_USER},
@@ -65,5 +78,51 @@ func TestDenialLowered(t *testing.T) {
 	as := []replay.Approval{sign(replay.Approval{Key: "toolgrant/a", Effect: "deny"})}
 	if rep := mustRun(t, memstate.NewRuntime(nil), src, journal(t), replay.Options{Approvals: as}); rep.Waiting != 1 || rep.Actions[replay.Created] != 1 {
 		t.Errorf("%+v", rep.Actions)
+	}
+}
+
+// TestDenialAsked: a grant that asks waits for no other that asks, nor does one that a person lowers to asking; both
+// wait for a denial.
+func TestDenialAsked(t *testing.T) {
+	const ask, deny, allow = pb.ToolGrant_EFFECT_ASK, pb.ToolGrant_EFFECT_DENY, pb.ToolGrant_EFFECT_ALLOW
+	for _, beside := range []pb.ToolGrant_Effect{ask, deny} {
+		src := memstate.Whole("x",
+			&pb.ToolGrant{Meta: meta("toolgrant", "a"), ToolKey: "tool/x", Effect: allow},
+			&pb.ToolGrant{Meta: meta("toolgrant", "b"), ToolKey: "tool/x", Effect: ask},
+			&pb.ToolGrant{Meta: meta("toolgrant", "d"), ToolKey: "tool/x", Effect: beside, Enabled: true})
+		as := []replay.Approval{sign(replay.Approval{Key: "toolgrant/a", Effect: "ask"}), sign(replay.Approval{Key: "toolgrant/b", Effect: "ask"})}
+		rep := mustRun(t, memstate.NewRuntime(nil), src, journal(t), replay.Options{Approvals: as})
+		if want := map[pb.ToolGrant_Effect]uint64{ask: 2, deny: 0}[beside]; rep.Actions[replay.Created] != want {
+			t.Errorf("beside %s: %+v", beside, rep.Actions)
+		}
+	}
+}
+
+// TestDenialWaits: a denial that is approved and waits all the same, since nobody understands all of it, is off.
+func TestDenialWaits(t *testing.T) {
+	d := &pb.ToolGrant{Meta: meta("toolgrant", "d"), ToolKey: "tool/x", Effect: pb.ToolGrant_EFFECT_DENY, Enabled: true, ApprovalMode: 99}
+	src := memstate.Whole("x", &pb.ToolGrant{Meta: meta("toolgrant", "a"), ToolKey: "tool/x", Effect: pb.ToolGrant_EFFECT_ALLOW}, d)
+	rep := mustRun(t, memstate.NewRuntime(nil), src, journal(t), replay.Options{Approved: []string{"toolgrant/a", "toolgrant/d"}})
+	if rep.Actions[replay.Held] != 2 || rep.Actions[replay.Created] != 0 {
+		t.Errorf("%+v", rep.Actions)
+	}
+}
+
+// TestDenialsOfMany: grants and denials of many principals are told apart by looking each up.
+func TestDenialsOfMany(t *testing.T) {
+	const n = 20_000
+	var rs []agentstate.Record
+	o := replay.Options{}
+	for i := range n {
+		who := agentstate.Key("principal", strconv.Itoa(i))
+		rs = append(rs, &pb.Principal{Meta: meta("principal", strconv.Itoa(i)), Form: pb.Principal_FORM_USER},
+			&pb.ToolGrant{Meta: meta("toolgrant", "a", strconv.Itoa(i)), PrincipalKey: who, ToolKey: "tool/x", Effect: pb.ToolGrant_EFFECT_ALLOW},
+			&pb.ToolGrant{Meta: meta("toolgrant", "d", strconv.Itoa(i)), PrincipalKey: who, ToolKey: "tool/y", Effect: pb.ToolGrant_EFFECT_DENY, Enabled: true})
+		o.Approved = append(o.Approved, agentstate.Key("toolgrant", "a", strconv.Itoa(i)))
+	}
+	began := time.Now()
+	rep := mustRun(t, memstate.NewRuntime(nil), memstate.Whole("x", rs...), journal(t), o)
+	if took := time.Since(began); rep.Waiting != n || took > 30*time.Second { // some 400 million pairs, of which each would take 100 ns
+		t.Errorf("%d wait, in %s", rep.Waiting, took)
 	}
 }

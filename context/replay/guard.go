@@ -19,7 +19,7 @@ type guard struct {
 	by       map[string]*Approval // those that a person signed
 	dead     map[string]bool
 	hold     map[string]bool   // under a legal hold
-	denied   map[string]string // approved grants, and the denial beside each that is not
+	denied   map[string]string // approved grants, and what limits each and is not
 	// missing are the conversations, spaces and suites that were not written: what belongs to
 	// them is not written either. One entry for each such parent, not for its children.
 	missing map[string]string
@@ -52,7 +52,7 @@ const (
 	whyHold        = "it must not be revived, and is under a legal hold: a person decides"
 	whyWaits       = "waits"
 	whyQuarantined = "quarantined: "
-	whyDenied      = " may deny some of what it allows, and is not approved"
+	whyDenied      = " may deny some of what it allows, or ask first, and stays off"
 	whyApproval    = ": waits for a person's approval"
 )
 
