@@ -67,8 +67,11 @@ func (x *approvalsFile) close() error {
 	if x.f == nil {
 		return x.err
 	}
-	part := x.f.Name()
-	err := errors.Join(x.err, x.w.Flush(), x.f.Sync(), x.f.Close())
+	part, err := x.f.Name(), x.err
+	if err == nil { // else w says it again
+		err = errors.Join(x.w.Flush(), x.f.Sync())
+	}
+	err = errors.Join(err, x.f.Close())
 	x.f = nil
 	if err != nil {
 		return errors.Join(err, os.Remove(part))

@@ -17,7 +17,15 @@ const noteWait, noteStep = 15 * time.Second, 20 * time.Millisecond
 // noteVerified enters an archive that was verified in the ledger. Another run may have written to it since it was
 // read, so it is read anew, and asked anew, while nobody else does the same.
 func (t *trustFlags) noteVerified(ctx context.Context, af *os.File, size int64, ro format.ReaderOptions, v *format.Verification) error {
-	unlock, err := holdFolder(ctx, filepath.Dir(t.ledger))
+	path := t.ledger
+	if real, err := filepath.EvalSymlinks(path); err == nil { // else a run by another name would hold another folder
+		path = real
+	}
+	dir, err := filepath.EvalSymlinks(filepath.Dir(path))
+	if err != nil {
+		return err
+	}
+	unlock, err := holdFolder(ctx, dir)
 	if err != nil {
 		return fmt.Errorf("%s: %w", t.ledger, err)
 	}
@@ -29,7 +37,7 @@ func (t *trustFlags) noteVerified(ctx context.Context, af *os.File, size int64, 
 		return err
 	}
 	ro.Ledger.Add(v)
-	return writeFile(t.ledger, []byte(ro.Ledger.String()), 0o644)
+	return writeFile(path, []byte(ro.Ledger.String()), 0o644)
 }
 
 // holdFolder waits until no other run holds the folder.

@@ -96,6 +96,9 @@ func tooSlow(err error) error {
 }
 
 func (t *transfer) writePlan(ctx context.Context, path string) (*replay.Report, error) {
+	if st, err := os.Stat(path); err == nil && !st.Mode().IsRegular() { // a rename would take its place: that of /dev/null, too
+		return nil, usagef("--output %s: it is there, and no file that a plan could replace", path)
+	}
 	f, err := os.CreateTemp(filepath.Dir(path), "."+filepath.Base(path)+".*") // two runs do not write to one file
 	if err != nil {
 		return nil, err
@@ -103,7 +106,10 @@ func (t *transfer) writePlan(ctx context.Context, path string) (*replay.Report, 
 	defer os.Remove(f.Name())
 	w := bufio.NewWriter(f)
 	rep, err := replay.WritePlan(ctx, w, t.target, t.source, t.options)
-	if err := errors.Join(err, w.Flush(), f.Sync(), f.Close()); err != nil {
+	if err == nil { // else w says again what ended the plan
+		err = errors.Join(w.Flush(), f.Sync())
+	}
+	if err = errors.Join(err, f.Close()); err != nil {
 		return nil, err
 	}
 	return rep, os.Rename(f.Name(), path)

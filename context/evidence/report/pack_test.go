@@ -8,6 +8,7 @@ import (
 	"io"
 	"os"
 	"reflect"
+	"slices"
 	"strings"
 	"testing"
 
@@ -192,4 +193,15 @@ func FuzzOpenPack(f *testing.F) {
 			p.Check(st)
 		}
 	})
+}
+
+// TestPackWhole: bytes that are in none of the files of a pack are in nothing that was signed.
+func TestPackWhole(t *testing.T) {
+	raw, _ := packed(t, full(), []byte("{}"))
+	comment := slices.Concat(raw[:len(raw)-2], []byte{3, 0}, []byte("hey"))
+	for name, b := range map[string][]byte{"after": slices.Concat(raw, []byte("more")), "before": slices.Concat([]byte("more"), raw), "a comment": comment} {
+		if _, err := open(b); !errors.Is(err, ErrPack) {
+			t.Errorf("%s: %v", name, err)
+		}
+	}
 }
