@@ -68,6 +68,9 @@ func (a *app) run(ctx context.Context, args []string) int {
 	root.SetErr(a.stderr)
 	c, err := root.ExecuteContextC(ctx)
 	a.lines = c.Annotations[jsonLines] != ""
+	if err != nil {
+		a.lateStatus(c, args)
+	}
 	if completing(c) { // the options on the line are not meant yet
 		a.status = ""
 	}
@@ -132,7 +135,7 @@ exit codes, ` + "`exitramp drivers`" + ` the runtimes.`,
 		RunE: func(c *cobra.Command, _ []string) error { return c.Help() },
 	}
 	root.PersistentFlags().StringVar(&a.progress, "progress", "auto", "progress on standard error: auto, plain, json, none")
-	root.PersistentFlags().StringVar(&a.status, "status", "", "write what became of the command, as JSON, to `FILE`")
+	root.PersistentFlags().StringVar(&a.status, "status", "", "write what became of the command, as JSON, to `FILE`; what an earlier run said there goes at the start")
 	root.SetHelpCommandGroupID("More:")
 	root.SetCompletionCommandGroupID("More:")
 	root.SetFlagErrorFunc(func(_ *cobra.Command, err error) error { return usagef("%v", err) })

@@ -10,6 +10,8 @@ import (
 	"strings"
 	"time"
 
+	"github.com/spf13/cobra"
+
 	"github.com/exitramp/exitramp/exporters"
 )
 
@@ -37,6 +39,26 @@ func (a *app) beginStatus() error {
 		return err
 	}
 	return os.Remove(a.status)
+}
+
+// lateStatus is beginStatus for a line whose options could not be parsed: what stands behind the one that is wrong was
+// not read, and the status of an earlier run would be taken for that of this one.
+func (a *app) lateStatus(c *cobra.Command, args []string) {
+	if f := c.Root().PersistentFlags().Lookup("status"); f == nil || f.Changed {
+		return
+	}
+	for i, s := range args {
+		value, ok := strings.CutPrefix(s, "--status=")
+		switch {
+		case s == "--": // what follows is another program's
+			return
+		case ok:
+			a.status = value
+		case s == "--status" && i+1 < len(args):
+			a.status = args[i+1]
+		}
+	}
+	_ = a.beginStatus() // it has no place then, and the line is refused for something else
 }
 
 // noStatus refuses the place for a status, and asks for none there.

@@ -67,13 +67,14 @@ func (a *answers) fidelity() {
 }
 
 // met tells whether as large a share of the runs passed at the target as is wanted, of the share that passed at the
-// source; without a source, of all.
+// source; without a source, of all. Some passed at the target.
 func (t *Targets) met(s *harness.Scores) bool {
 	source := s.Source
 	if source == nil || source.Total == 0 {
 		source = &harness.Rate{Passed: 1, Total: 1}
 	}
-	return float64(s.Target.Passed)*float64(source.Total) >= t.Tasks*float64(source.Passed)*float64(s.Target.Total)
+	// One division of whole numbers: 55 of 100 are 0.55 as a plan says it, and 0.55 × 100 is a little more than 55.
+	return float64(s.Target.Passed*source.Total)/float64(source.Passed*s.Target.Total) >= t.Tasks
 }
 
 // held is how many records wait for a person.

@@ -24,6 +24,9 @@ func TestTasksTarget(t *testing.T) {
 		"of a bad source":      {0.9, rate(5, 10), rate(4, 10), evidence.Fail},
 		"no source, met":       {0.5, nil, rate(1, 2), evidence.Warn},
 		"no source, missed":    {0.6, nil, rate(1, 2), evidence.Fail},
+		"met to the run":       {0.55, nil, rate(55, 100), evidence.Warn},
+		"met, of the source":   {0.07, rate(100, 100), rate(7, 100), evidence.Warn},
+		"a source that fails":  {1, rate(0, 2), rate(1, 2), evidence.Pass},
 		"nothing passes":       {0.5, rate(0, 2), rate(0, 2), evidence.Fail},
 	} {
 		st := &state{Tasks: &harness.Scores{Runs: 1, Source: tc.source, Target: tc.target}}
