@@ -77,12 +77,13 @@ func NewReader(ra io.ReaderAt, size int64, opts *ReaderOptions) (*Reader, error)
 	return &Reader{c: c, opts: *opts, cache: newCache(cacheSize)}, nil
 }
 
-// Close closes the file that Open opened.
+// Close closes the file that Open opened. Closed twice, it does nothing.
 func (r *Reader) Close() error {
-	if r.file == nil {
+	f := r.file
+	if r.file = nil; f == nil {
 		return nil
 	}
-	return r.file.Close()
+	return f.Close()
 }
 
 // decoder takes a decoder that put gives back.

@@ -213,5 +213,11 @@ func (l *Ledger) Append(e Entry) error {
 	return nil
 }
 
-// Close releases the ledger.
-func (l *Ledger) Close() error { return filelock.Close(l.f) }
+// Close releases the ledger. Closed twice, it does nothing.
+func (l *Ledger) Close() error {
+	f := l.f
+	if l.f = nil; f == nil {
+		return nil
+	}
+	return filelock.Close(f)
+}

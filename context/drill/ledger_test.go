@@ -155,3 +155,16 @@ func FuzzReadLedger(f *testing.F) {
 		}
 	})
 }
+
+func TestLedgerClosedTwice(t *testing.T) {
+	l, err := drill.OpenLedger(filepath.Join(t.TempDir(), "l"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	if a, b := l.Close(), l.Close(); a != nil || b != nil {
+		t.Error(a, b)
+	}
+	if err := l.Append(drill.Entry{}); err == nil {
+		t.Error("a closed ledger took an entry")
+	}
+}

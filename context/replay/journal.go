@@ -43,6 +43,7 @@ type Journal struct {
 	counts  int64 // what stands before it counts: the last commit
 	ended   bool
 	undone  bool
+	closed  bool
 	kinds   []string // what its attempts were given together; nil: all
 }
 
@@ -331,8 +332,12 @@ func (j *Journal) syncing() <-chan error {
 	return done
 }
 
-// Close releases the file. The journal stays on disk.
+// Close releases the file. The journal stays on disk. Closed twice, it does nothing.
 func (j *Journal) Close() error {
+	if j.closed {
+		return nil
+	}
+	j.closed = true
 	var err error
 	if j.file != nil {
 		err = filelock.Close(j.file)

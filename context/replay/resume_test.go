@@ -319,3 +319,15 @@ func FuzzOpenJournal(f *testing.F) {
 		j.Close()
 	})
 }
+
+func TestJournalClosedTwice(t *testing.T) {
+	path := journal(t)
+	mustRun(t, memstate.NewRuntime(nil), memstate.Whole("x"), path, replay.Options{})
+	j, err := replay.OpenJournal(path)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if a, b := j.Close(), j.Close(); a != nil || b != nil {
+		t.Error(a, b)
+	}
+}
