@@ -36,7 +36,7 @@ func stat(path string) (*file, error) {
 	switch {
 	case errors.Is(err, fs.ErrNotExist):
 		if strings.HasPrefix(path, "~") {
-			return nil, fmt.Errorf("no file %s: ~ stands for the home folder only at the start of a word of the shell; write the path in full", path)
+			return nil, fmt.Errorf("no file %s: ~ is the home folder before a / alone, and where HOME is set; write the path in full", path)
 		}
 		return nil, fmt.Errorf("no file %s: %w", path, fs.ErrNotExist)
 	case err != nil:
