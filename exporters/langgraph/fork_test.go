@@ -1,6 +1,7 @@
 package langgraph
 
 import (
+	"bytes"
 	"os"
 	"path/filepath"
 	"slices"
@@ -9,10 +10,74 @@ import (
 	"testing"
 
 	"github.com/exitramp/exitramp/context/agentstate"
+	"github.com/exitramp/exitramp/context/fidelity"
 	"github.com/exitramp/exitramp/context/replay"
 	"github.com/exitramp/exitramp/exporters/exportertest"
 	"github.com/exitramp/exitramp/exporters/internal/pgsnapshot/pgtest"
+	pb "github.com/exitramp/exitramp/proto/exitramp/v1"
 )
+
+// forked makes a second child of the third checkpoint, with the version of the fourth and other messages.
+const forked = `INSERT INTO checkpoints SELECT thread_id, checkpoint_ns, '1f1e6e7c-ffff-6b30-8003-000000000000', '1f1e6e7c-8dd8-62b0-8001-9bac61eabb19', type,
+	CAST(replace(CAST(checkpoint AS TEXT), 'Sunny in', 'Foggy in') AS BLOB), metadata FROM checkpoints WHERE checkpoint_id = '1f1e6e7c-8deb-6b30-8002-93bdb05d456b'`
+
+// TestFork: JavaScript counts versions, so two branches give one number to two values. Both are
+// carried; in PostgreSQL, which keeps one for a version, the second branch has versions of its own
+// instead of the other's messages.
+func TestFork(t *testing.T) {
+	p := sample(t, "js.sqlite")
+	run(t, p, false, forked)
+	s := SQLite(p)
+	m, rep := exportertest.Export(t, s)
+	if rep.Verdict.Coverage != agentstate.Reconciled {
+		t.Errorf("%v", rep.Verdict)
+	}
+	fork := get[*pb.Checkpoint](t, m, agentstate.Key("checkpoint", "thread-interrupt", "", "1f1e6e7c-ffff-6b30-8003-000000000000"))
+	i := slices.IndexFunc(fork.Channels, func(c *pb.ChannelRef) bool { return c.Channel == "messages" })
+	v := get[*pb.ChannelValue](t, m, fork.Channels[i].ValueKey)
+	if !bytes.Contains(v.Value.GetInline(), []byte("Foggy in")) || inherited(v) {
+		t.Errorf("the fork's messages: %s", v.Meta)
+	}
+	copyExact(t, s, m)
+	dst := postgres(t, pgtest.Database(t))
+	for _, rc := range apply(t, dst, m, false) {
+		if rc.Action != replay.Created && rc.Action != replay.Skipped {
+			t.Errorf("%s: %v %s", rc.Key, rc.Action, rc.Why)
+		}
+		moved := slices.ContainsFunc(rc.Losses, func(l fidelity.Loss) bool {
+			return strings.HasSuffix(l.Path, "version") && l.Grade == fidelity.Transformed
+		})
+		if moved != (rc.Key == fork.Meta.Key || rc.Key == v.Meta.Key) {
+			t.Errorf("%s: %+v", rc.Key, rc.Losses)
+		}
+	}
+	back, _ := exportertest.Export(t, dst)
+	for id, want := range map[string]string{"1f1e6e7c-ffff-6b30-8003-000000000000": "Foggy in", "1f1e6e7c-8deb-6b30-8002-93bdb05d456b": "Sunny in"} {
+		cp := get[*pb.Checkpoint](t, back, agentstate.Key("checkpoint", "thread-interrupt", "", id))
+		i := slices.IndexFunc(cp.Channels, func(c *pb.ChannelRef) bool { return c.Channel == "messages" })
+		if v := get[*pb.ChannelValue](t, back, cp.Channels[i].ValueKey); !bytes.Contains(v.Value.GetInline(), []byte(want)) {
+			t.Errorf("%s does not show %q: version %s", id, want, v.Version)
+		}
+	}
+}
+
+// TestInherited: a checkpoint that JavaScript loaded and saved again drops what was undefined; it
+// is the same version and the same value.
+func TestInherited(t *testing.T) {
+	m, _ := exportertest.Export(t, SQLite(sample(t, "js.sqlite")))
+	n := 0
+	for _, rc := range apply(t, postgres(t, pgtest.Database(t)), m, false) {
+		if rc.Action == replay.Refused {
+			t.Errorf("%s: %s", rc.Key, rc.Why)
+		}
+		if rc.Action == replay.Skipped && len(rc.Losses) == 1 && rc.Losses[0].Grade == fidelity.Equivalent {
+			n++
+		}
+	}
+	if n != 3 { // one in each of the three threads that were resumed
+		t.Errorf("%d inherited values, want 3", n)
+	}
+}
 
 // TestForkReadBack: a value whose version was moved is found under the one that it has in PostgreSQL, by a
 // run that wrote it and by one that found it there; undo takes it out.

@@ -1,0 +1,73 @@
+package langgraph
+
+import (
+	"slices"
+	"strings"
+	"testing"
+
+	"github.com/exitramp/exitramp/context/replay"
+	"github.com/exitramp/exitramp/exporters/exportertest"
+	"github.com/exitramp/exitramp/exporters/internal/pgsnapshot/pgtest"
+)
+
+// TestFlavor: the tables have the same names in both languages; what is in them tells.
+func TestFlavor(t *testing.T) {
+	flavor := func(t *testing.T, s *Store) string {
+		p, err := s.Preflight(t.Context())
+		if err != nil {
+			t.Fatal(err)
+		}
+		return p.Origin.Flavor + " " + p.Origin.Schema
+	}
+	for _, at := range stores() {
+		t.Run(at.name, func(t *testing.T) {
+			want := map[string]string{
+				"js.sqlite": "js+sqlite ", "python.sqlite": "python+sqlite store=4 vectors=0", "js.pg.sql": "js+postgres checkpoints=4 store=3",
+				"python.pg.sql": "python+postgres checkpoints=9 store=3", "python.pgvector.sql": "python+postgres checkpoints=9 store=3 vectors=2",
+			}[at.name]
+			if got := flavor(t, at.load(t)); got != want {
+				t.Errorf("%q, want %q", got, want)
+			}
+		})
+	}
+	t.Run("values before versions", func(t *testing.T) { // an old Python library stopped at 4 too
+		u := pgtest.Database(t)
+		load(t, u, "python.pg.sql")
+		pgtest.Exec(t, u, "DELETE FROM checkpoint_migrations WHERE v > 4", "ALTER TABLE checkpoint_writes DROP COLUMN task_path", "DROP TABLE store")
+		if got := flavor(t, postgres(t, u)); got != "python+postgres checkpoints=4 store=3" {
+			t.Error(got)
+		}
+	})
+	t.Run("Python without rows", func(t *testing.T) {
+		u := pgtest.Database(t)
+		load(t, u, "python.pg.sql")
+		pgtest.Exec(t, u, "DROP TABLE store", "TRUNCATE checkpoints, checkpoint_blobs, checkpoint_writes")
+		if got := flavor(t, postgres(t, u)); got != "python+postgres checkpoints=9 store=3" {
+			t.Error(got)
+		}
+	})
+	t.Run("cannot be told", func(t *testing.T) {
+		p := sample(t, "js.sqlite")
+		run(t, p, false, "DELETE FROM checkpoints", "DELETE FROM writes")
+		pre, err := SQLite(p).Preflight(t.Context())
+		if err != nil {
+			t.Fatal(err)
+		}
+		if pre.Origin.Flavor != "python+sqlite" || !slices.ContainsFunc(pre.Notes, func(n string) bool { return strings.Contains(n, "taken as Python") }) {
+			t.Errorf("%s %q", pre.Origin.Flavor, pre.Notes)
+		}
+		// As a target it takes what comes.
+		m, _ := exportertest.Export(t, SQLite(sample(t, "js.sqlite")))
+		if n := actions(apply(t, SQLite(p), m, false)); n["create"] != 149 {
+			t.Errorf("%v", n)
+		}
+	})
+	t.Run("JavaScript does not read Python", func(t *testing.T) {
+		m, _ := exportertest.Export(t, SQLite(sample(t, "python.sqlite")))
+		for _, rc := range apply(t, SQLite(sample(t, "js.sqlite")), m, false) {
+			if rc.Action == replay.Created {
+				t.Errorf("%s was written: %s", rc.Key, rc.Why)
+			}
+		}
+	})
+}
