@@ -14,6 +14,7 @@ import (
 	"github.com/exitramp/exitramp/context/agentstate"
 	"github.com/exitramp/exitramp/context/fidelity"
 	"github.com/exitramp/exitramp/context/replay"
+	"github.com/exitramp/exitramp/internal/diskmap"
 	pb "github.com/exitramp/exitramp/proto/exitramp/v1"
 )
 
@@ -32,7 +33,10 @@ func (w *writer) foreignMemory(ctx context.Context, m *pb.Memory) (replay.Receip
 	if agentstate.Key("memoryspace", ns) != m.SpaceKey {
 		lose("space_key", fidelity.Transformed, "the namespace as the store joins its labels")
 	}
-	name := itemName(m)
+	name, err := w.named(ns, m)
+	if err != nil {
+		return replay.Receipt{}, err
+	}
 	if name != m.Name {
 		lose("name", fidelity.Transformed, "an item needs a key of its own: it is made from the record's")
 	}
@@ -135,6 +139,25 @@ func (w *writer) label(l string, first bool) string {
 		}
 	}
 	return b.String()
+}
+
+// named is the key of m's item in the namespace ns. Where another record of the run has it already, the record's key
+// is added: an item must not stand for two.
+func (w *writer) named(ns string, m *pb.Memory) (name string, err error) {
+	if w.names == nil {
+		if w.names, err = diskmap.New(""); err != nil {
+			return "", fmt.Errorf("langgraph: %w", err)
+		}
+	}
+	for name = itemName(m); ; name += " (" + m.Meta.GetKey() + ")" {
+		added, err := w.names.Add(ns+"\x00"+name, []byte(m.Meta.GetKey()))
+		if added || err != nil {
+			return name, err
+		}
+		if whose, _, err := w.names.View(ns + "\x00" + name); err != nil || string(whose) == m.Meta.GetKey() {
+			return name, err
+		}
+	}
 }
 
 // itemName is the key of m's item inside its namespace: its name where that identifies it.

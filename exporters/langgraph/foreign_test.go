@@ -10,6 +10,7 @@ import (
 	"github.com/exitramp/exitramp/context/agentstate"
 	"github.com/exitramp/exitramp/context/memstate"
 	"github.com/exitramp/exitramp/context/replay"
+	"github.com/exitramp/exitramp/exporters/exportertest"
 	pb "github.com/exitramp/exitramp/proto/exitramp/v1"
 )
 
@@ -80,6 +81,51 @@ func TestForeignReadBack(t *testing.T) {
 			u, err := replay.Undo(t.Context(), dst, j)
 			if err != nil || u.LeftN != 0 || u.Removed != 3 {
 				t.Errorf("undo: %+v %v", u, err)
+			}
+		})
+	}
+}
+
+// Two memories whose names would be one key in one namespace: each has an item of its own, as the plan says, and
+// the same one when the state comes again.
+func TestForeignSameName(t *testing.T) {
+	var in []agentstate.Record
+	for _, parts := range [][]string{{"Ada", "Ada"}, {"Ada", "2", "Ada"}, {"Ada", "3", "Ada"}, {"Ada/2", "Ada"}} {
+		in = append(in, &pb.Memory{Meta: agentstate.Meta("memory", nil, parts...), Name: "Ada", Content: &pb.Memory_Text{Text: "Ada"}})
+	}
+	in = append(in, &pb.Memory{Meta: agentstate.Meta("memory", nil, "Ada", "2", "x"), Name: "Ada", Content: &pb.Memory_Text{Text: "Ada"}},
+		&pb.Memory{Meta: agentstate.Meta("memory", nil, "Ada/2", "x"), Name: "Ada", Content: &pb.Memory_Text{Text: "Ada"}})
+	src := memstate.Whole("other", in...)
+	for _, at := range stores() {
+		t.Run(at.name, func(t *testing.T) {
+			dst := SQLite(filepath.Join(t.TempDir(), "new.sqlite"))
+			if at.load(t).server != nil {
+				dst = at.void(t)
+			}
+			plan := apply(t, dst, src, true)
+			if n := actions(plan)["create"]; n != len(in) {
+				t.Errorf("plan: %d of %d items", n, len(in))
+			}
+			done := apply(t, dst, src, false)
+			if d := cmp.Diff(bare(plan), bare(done)); d != "" {
+				t.Errorf("plan and run differ:\n%s", d)
+			}
+			targets := map[string]bool{}
+			for _, rc := range done {
+				targets[rc.Target] = true
+			}
+			there, _ := exportertest.Export(t, dst)
+			n := 0
+			for _, r := range records(t, there) {
+				if m, ok := r.(*pb.Memory); ok && targets[m.Meta.Key] {
+					n++
+				}
+			}
+			if n != len(in) {
+				t.Errorf("%d items in the target, want %d", n, len(in))
+			}
+			if n := actions(apply(t, dst, src, false))["same"]; n != len(in) {
+				t.Errorf("again: %d of %d are there alike", n, len(in))
 			}
 		})
 	}

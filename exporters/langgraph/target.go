@@ -9,6 +9,7 @@ import (
 	"github.com/exitramp/exitramp/context/agentstate"
 	"github.com/exitramp/exitramp/context/fidelity"
 	"github.com/exitramp/exitramp/context/replay"
+	"github.com/exitramp/exitramp/internal/diskmap"
 	pb "github.com/exitramp/exitramp/proto/exitramp/v1"
 )
 
@@ -48,6 +49,7 @@ type writer struct {
 	novec   string              // why the target takes no vectors; empty: it does
 	line    lineage             // of checkpoints that come from the other database
 	front   front               // the newest of them
+	names   *diskmap.Map        // namespaces and keys of items of other runtimes → key of the record; nil: none came
 }
 
 // flavorParts are the language and the database of an Origin's flavor.
@@ -333,11 +335,13 @@ func (w *writer) Commit(ctx context.Context) error {
 }
 
 // Close releases the target. Before Commit nothing of the run stays.
-func (w *writer) Close() error {
-	if w.d == nil {
-		return nil
+func (w *writer) Close() (err error) {
+	if w.names != nil {
+		err = w.names.Close()
 	}
-	d := w.d
-	w.d = nil
-	return d.close()
+	if w.d != nil {
+		err = errors.Join(err, w.d.close())
+	}
+	w.names, w.d = nil, nil
+	return err
 }

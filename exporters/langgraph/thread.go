@@ -377,6 +377,9 @@ func labels(md values.Metadata) []*pb.Label {
 		out = append(out, &pb.Label{Name: "run_id", Value: valid(md.RunID)})
 	}
 	for _, l := range md.Extra {
+		if l.Name == labelSends || l.Name == labelSettled {
+			continue // they say something else here; the row has it
+		}
 		out = append(out, &pb.Label{Name: valid(l.Name), Value: valid(l.Value)})
 	}
 	slices.SortStableFunc(out, func(a, b *pb.Label) int { return strings.Compare(a.Name, b.Name) })
