@@ -16,7 +16,9 @@ func TestConformance(t *testing.T) {
 		t.Run(at.name, func(t *testing.T) {
 			s := at.load(t)
 			exportertest.Run(t, exportertest.Harness{
-				Open: func(context.Context) (agentstate.Source, error) { return s, nil },
+				Open: func(context.Context) (agentstate.Source, error) {
+					return &Store{path: s.path, wait: s.wait, server: s.server}, nil // each is closed
+				},
 				Target: func(context.Context) (replay.Target, error) {
 					if s.server != nil {
 						return at.void(t), nil

@@ -19,6 +19,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"io/fs"
 	"net/url"
 	"sync"
 	"time"
@@ -79,6 +80,7 @@ type Store struct {
 
 	mu      sync.Mutex
 	reading *reading // the stream under way; nil: none
+	closed  bool
 }
 
 var (
@@ -105,6 +107,9 @@ func Postgres(rawURL string) (*Store, error) {
 
 // open opens the database for reading.
 func (s *Store) open(ctx context.Context) (engine, error) {
+	if err := s.usable(); err != nil {
+		return nil, err
+	}
 	if s.server != nil {
 		d, err := openPostgres(ctx, s.server)
 		if err != nil {
@@ -119,8 +124,24 @@ func (s *Store) open(ctx context.Context) (engine, error) {
 	return d, nil
 }
 
-// Close does nothing: a Store holds its database open only while it is read or written.
-func (s *Store) Close() error { return nil }
+// Close ends the use of s: a reading or a run that is under way goes on, and no other begins. A Store holds its
+// database open only while it is read or written.
+func (s *Store) Close() error {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.closed = true
+	return nil
+}
+
+// usable is an error where s was closed.
+func (s *Store) usable() error {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if s.closed {
+		return fmt.Errorf("langgraph: the store was closed (%w): open it anew", fs.ErrClosed)
+	}
+	return nil
+}
 
 // OpenBlob opens bytes that a record of the stream under way points at.
 func (s *Store) OpenBlob(ctx context.Context, b *pb.Blob) (io.ReadCloser, error) {

@@ -19,6 +19,9 @@ type sqliteDest struct {
 
 // openDest opens the store for a run. nil: a plan, and there is no store yet.
 func (s *Store) openDest(ctx context.Context, dry bool) (dest, error) {
+	if err := s.usable(); err != nil {
+		return nil, err
+	}
 	if s.server != nil {
 		d, err := openPostgresDest(ctx, s.server, dry)
 		if err != nil {
