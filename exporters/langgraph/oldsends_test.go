@@ -139,7 +139,7 @@ func TestSendsInMetadata(t *testing.T) {
 	u := pgtest.Database(t)
 	load(t, u, "python.pg.sql")
 	plain, _ := exportertest.Export(t, postgres(t, u))
-	pgtest.Exec(t, u, `UPDATE checkpoints SET metadata = metadata || '{"sends_in_parent": "x", "sends_of_parent_settled": "y"}'`)
+	pgtest.Exec(t, u, `UPDATE checkpoints SET metadata = metadata || '{"sends_in_parent": "x", "sends_of_parent_settled": "y", "sends_not_in_parent": "z"}'`)
 	m, _ := exportertest.Export(t, postgres(t, u))
 	lite := func() *Store { return SQLite(filepath.Join(t.TempDir(), "new.sqlite")) }
 	if d := cmp.Diff(actions(apply(t, lite(), plain, false)), actions(apply(t, lite(), m, false))); d != "" {

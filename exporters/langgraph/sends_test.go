@@ -54,6 +54,21 @@ func oldSends(task string) []string {
 	}
 }
 
+// A checkpoint that an update copied holds the sends of the one that it follows, and no write of that one says so:
+// PostgreSQL, which looks there, would not run them.
+func TestCopiedSends(t *testing.T) {
+	p := sample(t, "python.sqlite")
+	run(t, p, false, append(oldSends("'task'"), "INSERT INTO checkpoints SELECT thread_id, '', 'd', 'c', type, checkpoint, metadata FROM checkpoints WHERE checkpoint_id = 'c'")...)
+	src := SQLite(p)
+	m, _ := exportertest.Export(t, src)
+	copyExact(t, src, m)
+	for _, rc := range apply(t, postgres(t, pgtest.Database(t)), m, false) {
+		if rc.Key == "checkpoint/t//d" && (rc.Action != replay.Refused || !strings.Contains(rc.Why, "sends that wait")) {
+			t.Errorf("%s: %v %s", rc.Key, rc.Action, rc.Why)
+		}
+	}
+}
+
 // An update of an older state begins a branch at which what its parent sent does not wait. PostgreSQL would run it
 // again below version 4.
 func TestSettledSends(t *testing.T) {

@@ -259,25 +259,27 @@ func (t *thread) checkpoint(ctx context.Context, c *table, row []cell) error {
 const (
 	labelSends   = "sends_in_parent"         // its sends stand there: the key of one, in the order in which they run
 	labelSettled = "sends_of_parent_settled" // what stands there does not wait at it
+	labelOwn     = "sends_not_in_parent"     // its sends stand in its document alone
 )
 
 // sends labels cp by what its parent sent.
 func (t *thread) sends(ctx context.Context, cp *pb.Checkpoint, parsed *values.Checkpoint, ns, parent cell) error {
-	name := labelSettled
-	if t.r.lay.engine == "postgres" {
-		name = labelSends
-	}
-	if parsed.V >= 4 || parent.isNull() || t.r.lay.lang != python || name == labelSettled && parsed.PendingSends {
+	if parsed.V >= 4 || parent.isNull() || t.r.lay.lang != python {
 		return nil
 	}
-	if name == labelSends {
+	if t.r.lay.engine == "postgres" {
 		return t.sent(ctx, cp, ns, parent)
 	}
 	wrote, err := t.wrote(ctx, ns.String(), channelSends, &parent)
-	if wrote {
-		cp.Meta.Labels = append(cp.Meta.Labels, &pb.Label{Name: name, Value: "true"})
+	if err != nil || wrote == parsed.PendingSends {
+		return err
 	}
-	return err
+	name := labelSettled
+	if parsed.PendingSends {
+		name = labelOwn
+	}
+	cp.Meta.Labels = append(cp.Meta.Labels, &pb.Label{Name: name, Value: "true"})
+	return nil
 }
 
 // sent labels cp with what its parent sent.
@@ -377,7 +379,7 @@ func labels(md values.Metadata) []*pb.Label {
 		out = append(out, &pb.Label{Name: "run_id", Value: valid(md.RunID)})
 	}
 	for _, l := range md.Extra {
-		if l.Name == labelSends || l.Name == labelSettled {
+		if l.Name == labelSends || l.Name == labelSettled || l.Name == labelOwn {
 			continue // they say something else here; the row has it
 		}
 		out = append(out, &pb.Label{Name: valid(l.Name), Value: valid(l.Value)})

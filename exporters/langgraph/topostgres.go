@@ -140,8 +140,12 @@ func (w *writer) checkpointToPostgres(ctx context.Context, c *pb.Checkpoint) (cr
 	if err != nil {
 		return crossed{}, refusal(notADocument(ser))
 	}
-	if parsed.PendingSends && row["parent_checkpoint_id"].isNull() {
+	switch {
+	case !parsed.PendingSends:
+	case row["parent_checkpoint_id"].isNull():
 		return crossed{}, refuse("it holds sends that wait, and no parent, in whose writes PostgreSQL has them")
+	case labelOf(c, labelOwn) != "":
+		return crossed{}, refuse("it holds sends that wait, and its parent, in whose writes PostgreSQL looks for them, has none: let the thread go on once with a newer library")
 	}
 	out, _, _, err := values.SplitCheckpoint(ser == "json", doc)
 	if err != nil {
