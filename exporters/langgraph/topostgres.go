@@ -123,6 +123,34 @@ func (w *writer) valueToPostgres(ctx context.Context, v *pb.ChannelValue) (repla
 // notAgain is of values that PostgreSQL reads from a row of their own, as this driver writes them.
 const notAgain = " arrives as it is, but the library writes it into jsonb, which has no such: the next step of the thread fails until update_state gives the channel another value"
 
+// sendsToPostgres is the document out of c as PostgreSQL finds the sends that wait at c and no others: below version 4
+// in the writes of its parent alone. losses get what changes by that.
+func sendsToPostgres(c *pb.Checkpoint, parsed *values.Checkpoint, out []byte, losses []fidelity.Loss) ([]byte, []fidelity.Loss, error) {
+	why := ""
+	switch own := labelOf(c, labelOwn) != ""; {
+	case parsed.PendingSends && c.ParentKey == "":
+		return nil, nil, refuse("it holds sends that wait, and no parent, in whose writes PostgreSQL has them")
+	case parsed.PendingSends && own:
+		return nil, nil, refuse("it holds sends that wait, and its parent, in whose writes PostgreSQL looks for them, has none: let the thread go on once with a newer library")
+	case parsed.PendingSends:
+		why = "in PostgreSQL its sends are the writes of its parent, as the label there says"
+	case labelOf(c, labelSettled) == "":
+		return out, losses, nil
+	case parsed.V < 3:
+		return nil, nil, refuse("what its parent sent is settled, and PostgreSQL, which looks for sends there at checkpoints below version 4, would run it again: let the thread go on once with a newer library")
+	default:
+		var err error
+		if out, err = settled(out); err != nil {
+			return nil, nil, refuse("its document is not what a checkpoint looks like")
+		}
+		why = "as version 4, which differs from 3 by this alone, it does not wait for what its parent sent"
+	}
+	for _, path := range []string{"meta.labels.name", "meta.labels.value"} {
+		losses = append(losses, loss(path, fidelity.Equivalent, why))
+	}
+	return out, losses, nil
+}
+
 // checkpointToPostgres writes the document without its values.
 func (w *writer) checkpointToPostgres(ctx context.Context, c *pb.Checkpoint) (crossed, error) {
 	row, doc, moved, err := w.skeleton(ctx, c)
@@ -140,33 +168,13 @@ func (w *writer) checkpointToPostgres(ctx context.Context, c *pb.Checkpoint) (cr
 	if err != nil {
 		return crossed{}, refusal(notADocument(ser))
 	}
-	switch {
-	case !parsed.PendingSends:
-	case row["parent_checkpoint_id"].isNull():
-		return crossed{}, refuse("it holds sends that wait, and no parent, in whose writes PostgreSQL has them")
-	case labelOf(c, labelOwn) != "":
-		return crossed{}, refuse("it holds sends that wait, and its parent, in whose writes PostgreSQL looks for them, has none: let the thread go on once with a newer library")
-	}
 	out, _, _, err := values.SplitCheckpoint(ser == "json", doc)
 	if err != nil {
 		return crossed{}, refuse("its document holds more than PostgreSQL's JSON has a form for")
 	}
 	losses := w.numberID(row)
-	if labelOf(c, labelSettled) != "" {
-		if parsed.V < 3 {
-			return crossed{}, refuse("what its parent sent is settled, and PostgreSQL, which looks for sends there at checkpoints below version 4, would run it again: let the thread go on once with a newer library")
-		}
-		if out, err = settled(out); err != nil {
-			return crossed{}, refusal(notADocument(ser))
-		}
-		for _, path := range []string{"meta.labels.name", "meta.labels.value"} {
-			losses = append(losses, loss(path, fidelity.Equivalent, "as version 4, which differs from 3 by this alone, it does not wait for what its parent sent"))
-		}
-	}
-	if parsed.PendingSends {
-		for _, path := range []string{"meta.labels.name", "meta.labels.value"} {
-			losses = append(losses, loss(path, fidelity.Equivalent, "in PostgreSQL its sends are the writes of its parent, as the label there says"))
-		}
+	if out, losses, err = sendsToPostgres(c, parsed, out, losses); err != nil {
+		return crossed{}, err
 	}
 	extras, shown, err := w.emptyRows(ctx, row, parsed, moved)
 	if err != nil {

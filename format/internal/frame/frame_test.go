@@ -66,7 +66,7 @@ func TestRoundTrip(t *testing.T) {
 	}
 }
 
-// The largest content that there is.
+// Large content; with EXITRAMP_LOAD the largest that there is.
 func TestLarge(t *testing.T) {
 	size := 16 << 20
 	if os.Getenv("EXITRAMP_LOAD") != "" {
