@@ -57,7 +57,13 @@ func (p *Plan) Each() []*Plan {
 				return !slices.ContainsFunc(t.Kinds, func(k string) bool { return c.of(k) })
 			})
 		}
-		q.Accepted = slices.DeleteFunc(slices.Clone(p.Accepted), func(a Accept) bool { return a.Into != "" && a.Into != t.Name })
+		q.Accepted = nil
+		for _, a := range p.Accepted {
+			if a.Into == "" || a.Into == t.Name {
+				a.Into = "" // it has no targets by name
+				q.Accepted = append(q.Accepted, a)
+			}
+		}
 		if len(out) > 0 && p.Mode == evidence.Planned {
 			q.after = out[0].Name
 		}
