@@ -60,6 +60,7 @@ func readKept(compact jsonvalue.Value) (k kept) {
 // in the path stays where it is.
 func (t *transcript) keptAfter(in []bool) map[int32][]int32 {
 	after := map[int32][]int32{}
+	left := 64 * len(t.nodes) // steps: thousands of stretches, each as long as the transcript, are no real ones
 	for _, n := range sortedKeys(t.kept) {
 		if !in[n] {
 			continue
@@ -74,7 +75,8 @@ func (t *transcript) keptAfter(in []bool) map[int32][]int32 {
 		}
 		if to := t.lines[k.head].node; to != 0 {
 			x := t.lines[k.tail].node
-			for ; x != 0 && x != to; x = t.nodes[x].parent {
+			for ; x != 0 && x != to && left > 0; x = t.nodes[x].parent {
+				left--
 				nodes = append(nodes, x)
 			}
 			if nodes = append(nodes, to); x != to { // they are no stretch

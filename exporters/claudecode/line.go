@@ -61,10 +61,7 @@ func (l *line) read(b []byte) bool {
 		case "compactMetadata":
 			l.compact = v
 		case "origin":
-			switch k := v.Get("kind"); k.Text() {
-			case "task-notification", "auto-continuation", "observer-activity", "coordinator", "plugin", "peer", "channel":
-				l.origin, l.note = k, true
-			}
+			l.from(v)
 		case "isSidechain":
 			l.sidechain = string(v) == "true"
 		case "isMeta", "isCompactSummary":
@@ -74,11 +71,22 @@ func (l *line) read(b []byte) bool {
 	return ok
 }
 
+// from reads an origin: none of a person's words have one but those that they typed, or spoke in a call.
+func (l *line) from(origin jsonvalue.Value) {
+	if k := origin.Get("kind"); k.IsText() && !k.Is("human") && !k.Is("voice-call") {
+		l.origin, l.note = k, true
+	}
+}
+
 // attached reads an attachment: one of them is no note of the program but what was said meanwhile.
 func (l *line) attached(v jsonvalue.Value) {
 	if !v.Get("type").Is("queued_command") {
 		return
 	}
+	if string(v.Get("isMeta")) == "true" {
+		l.origin, l.note = jsonvalue.Value(`"meta"`), true
+	}
+	l.from(v.Get("origin"))
 	l.queued = v.Get("prompt")
 	if mode := v.Get("commandMode"); !mode.IsNull() && !mode.Is("prompt") { // as that a task has ended
 		l.origin, l.note = mode, true

@@ -49,7 +49,8 @@ func TestQueued(t *testing.T) {
 		return fmt.Sprintf(`{"type":"attachment","uuid":"01a20b77-0000-4000-8000-00000000000%d","sessionId":"s","attachment":{"type":"queued_command","prompt":%s,"commandMode":%s}}`+"\n", n, prompt, mode)
 	}
 	mem, rep := exportertest.Export(t, home(t, map[string]string{"projects/-w/01a20b77-0000-4000-8000-0000000000aa.jsonl": line(1, `"wait"`, `"prompt"`) +
-		line(2, `[{"type":"text","text":"so"},{"type":"image","source":{"type":"url","url":"https://x"}}]`, "null") + line(3, `"ended"`, `"task-notification"`)}))
+		line(2, `[{"type":"text","text":"so"},{"type":"image","source":{"type":"url","url":"https://x"}}]`, "null") + line(3, `"ended"`, `"task-notification"`) +
+		line(4, `"hi"`, `"prompt","origin":{"kind":"peer"},"isMeta":true`) + line(5, `"on"`, `"prompt","isMeta":true`) + line(6, `"me"`, `"prompt","origin":{"kind":"human"}`)}))
 	var got []string
 	for r := range mem.Records(t.Context(), nil) {
 		if m, ok := r.(*pb.Message); ok {
@@ -60,7 +61,8 @@ func TestQueued(t *testing.T) {
 			got = append(got, s)
 		}
 	}
-	if d := cmp.Diff([]string{"USER  wait", "USER  so https://x", "UNSPECIFIED user/task-notification ended"}, got); d != "" || len(rep.Gaps) > 0 {
+	if d := cmp.Diff([]string{"USER  wait", "USER  so https://x", "UNSPECIFIED user/task-notification ended",
+		"UNSPECIFIED user/peer hi", "UNSPECIFIED user/meta on", "USER  me"}, got); d != "" || len(rep.Gaps) > 0 {
 		t.Error(d, rep.Gaps)
 	}
 }
@@ -71,7 +73,8 @@ func TestOrigin(t *testing.T) {
 		return fmt.Sprintf(`{"type":"user","uuid":"01a20b77-0000-4000-8000-00000000000%d","sessionId":"s","message":{"role":"user","content":"said %d"}%s}`+"\n", n, n, origin)
 	}
 	mem, _ := exportertest.Export(t, home(t, map[string]string{"projects/-w/01a20b77-0000-4000-8000-0000000000aa.jsonl": line(1, `,"origin":{"kind":"task-notification","producer":"x"}`) +
-		line(2, `,"origin":{"kind":"human"}`) + line(3, "") + line(4, `,"origin":{"kind":"voice-call"}`) + line(5, `,"origin":7`)}))
+		line(2, `,"origin":{"kind":"human"}`) + line(3, "") + line(4, `,"origin":{"kind":"voice-call"}`) + line(5, `,"origin":7`) +
+		line(6, `,"origin":{"kind":"unclassified"}`)}))
 	var got []string
 	for r := range mem.Records(t.Context(), nil) {
 		switch r := r.(type) {
@@ -81,7 +84,7 @@ func TestOrigin(t *testing.T) {
 			got = append(got, strings.TrimPrefix(r.Role.String(), "ROLE_")+" "+r.NativeRole)
 		}
 	}
-	if d := cmp.Diff([]string{"said 2", "UNSPECIFIED user/task-notification", "USER ", "USER ", "USER ", "USER "}, got); d != "" {
+	if d := cmp.Diff([]string{"said 2", "UNSPECIFIED user/task-notification", "USER ", "USER ", "USER ", "USER ", "UNSPECIFIED user/unclassified"}, got); d != "" {
 		t.Error(d)
 	}
 }

@@ -2,8 +2,10 @@ package claudecode
 
 import (
 	"fmt"
+	"strconv"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/google/go-cmp/cmp"
 
@@ -114,5 +116,25 @@ func TestBeside(t *testing.T) {
 		if err != nil || r.(*pb.Conversation).ParentKey != want {
 			t.Errorf("%s: %v %v", name, r, err)
 		}
+	}
+}
+
+// TestManyStretches: compactions that each say to keep all there is cost no square of it.
+func TestManyStretches(t *testing.T) {
+	const n = 60_000
+	x := &transcript{lines: map[id]place{}, nodes: make([]node, 2*n+1), kept: map[int32]kept{}}
+	in := make([]bool, len(x.nodes))
+	name := func(k int32) id { return id{text: strconv.Itoa(int(k))} }
+	for k := range int32(n) {
+		x.nodes[k+1].parent = k
+		x.lines[name(k+1)] = place{node: k + 1}
+	}
+	for k := range int32(n) {
+		x.kept[n+k+1], in[n+k+1] = kept{head: name(1), tail: name(n)}, true
+	}
+	from := time.Now()
+	after := x.keptAfter(in)
+	if d := time.Since(from); d > 2*time.Second || len(after[n+1]) != n {
+		t.Errorf("%v, %d kept", d, len(after[n+1]))
 	}
 }
