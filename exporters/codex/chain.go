@@ -19,24 +19,31 @@ type segment struct {
 	ordinal int64  // it ends before this one; 0: where the file ends
 	begun   bool   // its first line was seen
 	bare    bool   // its lines are items with nothing around them
+	err     error  // that stopped its reading
 	*head
 }
 
-// segmentOf is a whole rollout.
-func segmentOf(f *homefiles.File) (*segment, error) {
+// whole is a whole rollout, with what it says of itself: read once, however many forks it has.
+func (r *reading) whole(f *homefiles.File) (*segment, error) {
+	if s := r.segments[f]; s != nil {
+		return s, s.err
+	}
 	media := "application/jsonl"
 	if path.Ext(f.Rel) == ".zst" { // an old one, packed by Codex
 		media = "application/zstd"
 	}
-	d, err := f.Data(media)
-	return &segment{f: f, d: d, key: keyOf(f.Rel)}, err
+	s := &segment{f: f, key: keyOf(f.Rel)}
+	r.segments[f] = s
+	if s.d, s.err = f.Data(media); s.err == nil {
+		s.head, s.err = headOf(s)
+	}
+	return s, s.err
 }
 
-// base is the rollout in which the turns before those of h stand, up to where they end; nil: there is
-// none, or it is not there, or h has them all itself, as forks of older releases do.
+// base is the rollout in which the turns before those of h stand, up to where they end, and is not read
+// yet; nil: there is none, or it is not there, or h has them all itself, as forks of older releases do.
 func (r *reading) base(h *head) *segment {
 	s := &segment{}
-	var of *rolledOut
 	id := h.ForkedFrom
 	switch {
 	case h.Base != nil:
@@ -46,12 +53,21 @@ func (r *reading) base(h *head) *segment {
 	default:
 		return nil
 	}
-	if of = r.threads[id]; of == nil {
+	of := r.threads[id]
+	if of == nil {
 		return nil
 	}
 	s.f, s.key, s.prefix = of.File, of.key, id+" "
 	return s
 }
+
+// maxRepeated is how much of what stands before forks is read for them, in all, in bytes: each fork
+// repeats the messages of its parent, and a thousand forks of a long thread would be an archive of a
+// thousand long threads. It takes about a minute.
+const maxRepeated = 2 << 30
+
+// perMessage is what a message costs, however short it is, in bytes of long ones.
+const perMessage = 512
 
 // before are the stretches of other rollouts that the model sees before the own turns of s, the first
 // one first. One that a revert took the place of has its own turns alone: the one in its place has all.
@@ -66,35 +82,47 @@ func (r *reading) before(s *segment) (out []*segment, err error) {
 			break
 		}
 		seen[b.f] = true
-		whole, err := segmentOf(b.f)
-		if b.d = whole.d; err == nil {
-			b.head, err = headOf(b)
-		}
-		if err != nil { // what was found before it stays
-			r.n["conversation"]++
-			g := homefiles.GapOf(b.f, err)
-			g.Place = s.f.Rel + " history_base " + b.f.Rel
-			if err := r.gap(g); err != nil {
-				return nil, err
+		r.repeat -= perMessage
+		g := &pb.Gap{Kind: b.f.Kind, Reason: pb.Gap_REASON_LIMIT, Count: 1,
+			Detail: "forks repeat more than the export reads: this rollout holds only its own turns; the others stand in the one that it was forked from"}
+		if r.repeat > 0 {
+			whole, err := r.whole(b.f)
+			if err == nil {
+				b.d, b.head, b.bare = whole.d, whole.head, whole.bare
+				out = append(out, b)
+				at = b
+				continue
 			}
-			break
+			g = homefiles.GapOf(b.f, err) // what was found before it stays
 		}
-		s.edited = s.edited || b.edited
-		out = append(out, b)
-		at = b
+		r.n["conversation"]++
+		g.Place = s.f.Rel + " history_base " + b.f.Rel
+		if err := r.gap(g); err != nil {
+			return nil, err
+		}
+		break
 	}
 	slices.Reverse(out)
 	return out, nil
 }
 
+// edited tells whether the model sees something else than all that stands in the rollouts.
+func edited(all []*segment) bool {
+	return slices.ContainsFunc(all, func(s *segment) bool { return s.edited })
+}
+
 // superseded tells whether a revert of the same thread wrote another rollout in the place of f.
 func (r *reading) superseded(f *homefiles.File) bool {
 	ids := uuid().FindAllString(path.Base(f.Rel), -1)
-	return len(ids) > 0 && r.latest[ids[0]] > ids[len(ids)-1]
+	if len(ids) == 0 || r.latest[ids[0]] == "" {
+		return false
+	}
+	return len(ids) == 1 || r.latest[ids[0]] > ids[len(ids)-1]
 }
 
 // found remembers a rollout by the id of its thread, or of what a revert made of it: those of reverts
-// are the larger, the later they are. That of the thread counts as the first.
+// are the larger, the later they are. That of the thread is the first, whatever it is: older releases
+// drew lots for it.
 func (r *reading) found(f *homefiles.File) {
 	ids := uuid().FindAllString(path.Base(f.Rel), -1)
 	if f.Kind != "conversation" || len(ids) == 0 || f.Size() == 0 {
@@ -102,7 +130,9 @@ func (r *reading) found(f *homefiles.File) {
 	}
 	last := ids[len(ids)-1]
 	r.threads[last] = &rolledOut{f, keyOf(f.Rel)}
-	r.latest[ids[0]] = max(r.latest[ids[0]], last)
+	if len(ids) > 1 {
+		r.latest[ids[0]] = max(r.latest[ids[0]], last)
+	}
 }
 
 // walk calls fn for the lines of all segments, in order, with what they are of in x. Lines of the last

@@ -57,6 +57,7 @@ type Home struct {
 	wait time.Duration // for locks of databases
 	made stages        // of databases
 
+	repeat  int64 // how much of what stands before forks is read for them
 	mu      sync.Mutex
 	reading map[string]*homefiles.File // of the stream under way, by path; nil: none
 	dbs     map[string]*database       // of the same
@@ -71,7 +72,7 @@ var (
 )
 
 // Open is the home root. It need not exist before a replay.
-func Open(root string) *Home { return &Home{root: root, wait: 5 * time.Second} }
+func Open(root string) *Home { return &Home{root: root, wait: 5 * time.Second, repeat: maxRepeated} }
 
 // Close does nothing: a Home holds its files open only while it is read or written.
 func (h *Home) Close() error { return nil }

@@ -22,7 +22,7 @@ type items struct {
 	seen              map[string]bool
 	position          uint64
 	context           []string // keys of what the model sees
-	turns             []int    // where in it a person spoke
+	turns             []int    // where in it a person spoke, or another agent
 	base, summed      int      // of context and turns, how much a compaction put there
 	put               func(*pb.Message) error
 }
@@ -45,12 +45,15 @@ func view(all []*segment) ([]string, error) {
 func (r *reading) lines(all []*segment) error {
 	own := all[len(all)-1]
 	f := own.f
-	x := newItems(f, own.edited, func(m *pb.Message) error { return r.put(m) })
+	x := newItems(f, edited(all), func(m *pb.Message) error { return r.put(m) })
 	granted := map[string]bool{}
 	bad := func(no int, reason pb.Gap_Reason, why string) error {
 		return r.gap(&pb.Gap{Kind: "message", Place: f.Rel + " line " + strconv.Itoa(no), Reason: reason, Detail: why + "; the file itself is carried whole", Count: 1})
 	}
 	return x.walk(all, bad, func(s *segment, no int, l *line) error {
+		if s != own {
+			r.repeat -= perMessage + int64(len(l.payload))
+		}
 		if l.typ.Is("turn_context") {
 			if s != own {
 				return nil
@@ -83,6 +86,9 @@ func (x *items) line(no int, l *line) error {
 // interAgent is the type of lines in which older releases write what agents say to each other.
 const interAgent = "inter_agent_communication"
 
+// agentSaid is the type of items of newer ones: Codex counts each as a turn, as what a person says.
+const agentSaid = "agent_message"
+
 // agentMessage is the payload of such a line as the item that newer releases write.
 func agentMessage(payload jsonvalue.Value) jsonvalue.Value {
 	var content, more []string
@@ -100,7 +106,7 @@ func agentMessage(payload jsonvalue.Value) jsonvalue.Value {
 			more = append(more, `"`+string(name)+`":`+string(v)+`,`)
 		}
 	})
-	return jsonvalue.Value(`{"type":"agent_message",` + strings.Join(more, "") + `"content":[` + strings.Join(content, ",") + `]}`)
+	return jsonvalue.Value(`{"type":"` + agentSaid + `",` + strings.Join(more, "") + `"content":[` + strings.Join(content, ",") + `]}`)
 }
 
 // rollback takes the last n turns out of view. Where that is more than there are since a compaction,
@@ -189,7 +195,7 @@ func (x *items) message(l *line, m *pb.Message, no, n int) error {
 	case !x.edited:
 		x.context = append(x.context[:0], m.Meta.Key)
 	default:
-		if m.Role == pb.Role_ROLE_USER && !contextual(m) {
+		if m.Role == pb.Role_ROLE_USER && !contextual(m) || m.NativeRole == agentSaid {
 			x.turns = append(x.turns, len(x.context))
 		}
 		x.context = append(x.context, m.Meta.Key)

@@ -42,6 +42,7 @@ func TestView(t *testing.T) {
 		{"nothing was left", turn("1") + back("1") + turn("2") + back("1") + turn("3"), "line 4 u3 a3", "u1< a1<u1 line 4< u2<line 4 a2<u2 u3<line 4 a3<u3"},
 		{"rolled back to a compaction", turn("1") + whole + turn("2") + back("1") + turn("3"), "line 4.1 line 4.2 u3 a3", "u1< a1<u1 line 4.1< line 4.2<line 4.1 u2<line 4.2 a2<u2 u3<line 4.2 a3<u3"},
 		{"rolled back behind a compaction", agents + turn("1") + whole + agents + turn("2") + back("2") + turn("3"), "line 6 u3 a3", "ctx< u1<ctx a1<u1 line 5.1< line 5.2<line 5.1 line 6<line 5.2 u2<line 6 a2<u2 u3<line 6 a3<u3"},
+		{"what an agent says is a turn", turn("1") + line("response_item", `{"type":"agent_message","id":"g","author":"/root","content":[]}`) + turn("2") + back("2"), "u1 a1", "u1< a1<u1 g<a1 u2<g a2<u2"},
 		{"compacted to nothing", turn("1") + line("compacted", `{"message":"","replacement_history":[]}`), "line 4", "u1< a1<u1 line 4<"},
 		{"nonsense", turn("1") + line("compacted", `7`) + back(`"x"`) + back("-1"), "u1 line 4", "u1< a1<u1 line 4<u1"},
 	} {

@@ -80,10 +80,7 @@ func headOf(s *segment) (*head, error) {
 
 // rollout is a conversation: its file, and what is read out of it.
 func (r *reading) rollout(ctx context.Context, f *homefiles.File) error {
-	s, err := segmentOf(f)
-	if err == nil {
-		s.head, err = headOf(s)
-	}
+	s, err := r.whole(f)
 	if err != nil {
 		return r.gap(homefiles.GapOf(f, err))
 	}
@@ -123,7 +120,7 @@ func (r *reading) rollout(ctx context.Context, f *homefiles.File) error {
 	if r.superseded(f) {
 		c.Status = statusReverted
 	}
-	if h.edited {
+	if edited(all) {
 		if c.ContextKeys, err = view(all); err != nil {
 			return r.gap(homefiles.GapOf(f, err))
 		}
