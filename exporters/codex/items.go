@@ -226,6 +226,11 @@ func firstWords(raw jsonvalue.Value) string {
 	if responses.Read(m, raw); contextual(m) {
 		return ""
 	}
+	for i, p := range m.Parts { // an editor puts before it what is open there
+		if _, said, ok := strings.Cut(p.GetText(), "## My request for Codex:"); ok {
+			m.Parts[i] = homefiles.TextPart(said)[0]
+		}
+	}
 	return homefiles.FirstWords(m.Parts)
 }
 

@@ -125,10 +125,12 @@ func TestTitle(t *testing.T) {
 	item := func(role, text string) string {
 		return `{"type":"response_item","payload":{"type":"message","role":"` + role + `","content":[{"type":"input_text","text":"` + text + `"}]}}` + "\n"
 	}
-	mem, _ := exportertest.Export(t, home(t, map[string]string{rel + ".jsonl": `{"type":"session_meta","payload":{"id":"01a20b77-0000-7000-8000-000000000001"}}` + "\n" + item("developer", "be brief") +
-		item("user", "# AGENTS.md instructions for /w") + item("user", "<environment_context>x</environment_context>") + item("assistant", "hm") + item("user", "  bake\\n the rye ") + item("user", "and more")}))
-	if r, err := mem.Get(t.Context(), agentstate.Key("conversation", rel)); err != nil || r.(*pb.Conversation).Title != "bake the rye" {
-		t.Errorf("%v %v", r, err)
+	for _, first := range []string{"  bake\\n the rye ", "# Context from my IDE setup:\\n\\n## Active file: a.go\\n\\n## My request for Codex:\\nbake the rye"} {
+		mem, _ := exportertest.Export(t, home(t, map[string]string{rel + ".jsonl": `{"type":"session_meta","payload":{"id":"01a20b77-0000-7000-8000-000000000001"}}` + "\n" + item("developer", "be brief") +
+			item("user", "# AGENTS.md instructions for /w") + item("user", "<environment_context>x</environment_context>") + item("assistant", "hm") + item("user", first) + item("user", "and more")}))
+		if r, err := mem.Get(t.Context(), agentstate.Key("conversation", rel)); err != nil || r.(*pb.Conversation).Title != "bake the rye" {
+			t.Errorf("%v %v", r, err)
+		}
 	}
 }
 

@@ -2,6 +2,7 @@ package homefiles
 
 import (
 	"strings"
+	"unicode"
 
 	pb "github.com/exitramp/exitramp/proto/exitramp/v1"
 )
@@ -17,14 +18,30 @@ func FirstWords(parts []*pb.Part) string {
 		if s == "" || s[0] == '<' {
 			continue
 		}
-		if len(s) > 4*4*maxTitle { // enough, in bytes, for what Fields takes out
+		cut := len(s) > 4*4*maxTitle // enough, in bytes, for what FieldsFunc takes out
+		if cut {
 			s = s[:4*4*maxTitle]
 		}
-		s = strings.Join(strings.Fields(strings.ToValidUTF8(s, "")), " ")
-		if r := []rune(s); len(r) > maxTitle {
-			return string(r[:maxTitle-1]) + "…"
+		r := []rune(strings.Join(strings.FieldsFunc(strings.ToValidUTF8(s, ""), blank), " "))
+		if cut || len(r) > maxTitle {
+			return shortened(r[:min(len(r), maxTitle-1)])
 		}
-		return s
+		return string(r)
+	}
+	return ""
+}
+
+func blank(r rune) bool { return unicode.IsSpace(r) || unicode.IsControl(r) }
+
+// shortened is the start of a text without the word that the cut went through: half a secret is none
+// that a scan would find. Scripts that put no spaces between words are cut anywhere.
+func shortened(r []rune) string {
+	n := len(r)
+	for n > 0 && r[n-1] > ' ' && r[n-1] <= unicode.MaxASCII {
+		n--
+	}
+	if s := strings.TrimSpace(string(r[:n])); s != "" {
+		return s + "…"
 	}
 	return ""
 }
