@@ -10,7 +10,7 @@ import (
 	pb "github.com/exitramp/exitramp/proto/exitramp/v1"
 )
 
-// TestNotes: what the program says of the machine is no word of the user's.
+// TestNotes: what the program says is no word of the user's.
 func TestNotes(t *testing.T) {
 	const env = "<environment_context>\\n  <cwd>/home/ada</cwd>\\n</environment_context>"
 	for _, x := range []struct {
@@ -19,6 +19,10 @@ func TestNotes(t *testing.T) {
 		said  string
 	}{
 		{[]string{env}, pb.Role_ROLE_UNSPECIFIED, ""},
+		{[]string{"<turn_aborted>by hand</turn_aborted>"}, pb.Role_ROLE_UNSPECIFIED, ""},
+		{[]string{"<user_shell_command>\\nls\\n</user_shell_command>\\n"}, pb.Role_ROLE_UNSPECIFIED, ""},
+		{[]string{"<subagent_notification>done</subagent_notification>"}, pb.Role_ROLE_UNSPECIFIED, ""},
+		{[]string{"<b>do it</b>"}, pb.Role_ROLE_USER, "<b>do it</b>"},
 		{[]string{"# AGENTS.md instructions", env}, pb.Role_ROLE_USER, "# AGENTS.md instructions"},
 		{[]string{"what is <environment_context>?"}, pb.Role_ROLE_USER, "what is <environment_context>?"},
 		{[]string{env + " and this"}, pb.Role_ROLE_USER, strings.ReplaceAll(env, `\n`, "\n") + " and this"},
