@@ -22,6 +22,7 @@ func TestTasksTarget(t *testing.T) {
 		"met whole":            {1, rate(2, 2), rate(2, 2), evidence.Pass},
 		"as bad as the source": {1, rate(1, 2), rate(1, 2), evidence.Pass},
 		"of a bad source":      {0.9, rate(5, 10), rate(4, 10), evidence.Fail},
+		"just met, not of 2":   {0.55, rate(3, 3), rate(33, 60), evidence.Warn},
 		"no source, met":       {0.5, nil, rate(1, 2), evidence.Warn},
 		"no source, missed":    {0.6, nil, rate(1, 2), evidence.Fail},
 		"met to the run":       {0.55, nil, rate(55, 100), evidence.Warn},
