@@ -11,6 +11,8 @@ import (
 	"slices"
 	"strings"
 
+	"golang.org/x/text/encoding/unicode"
+
 	"github.com/exitramp/exitramp/internal/lazyre"
 )
 
@@ -40,8 +42,21 @@ func (r *reading) secret(x *file) string {
 		return "" // it changed: that is found at the end
 	}
 	defer h.Close()
-	x.leak, _ = look(bufio.NewReaderSize(h, 64<<10))
+	x.leak, _ = look(asText(h))
 	return x.leak
+}
+
+// asText is a text as UTF-8. JSON may be UTF-16, and begins with ASCII then, or with a mark.
+func asText(in io.Reader) *bufio.Reader {
+	r := bufio.NewReaderSize(in, 64<<10)
+	order := unicode.LittleEndian
+	switch b, _ := r.Peek(2); {
+	case len(b) < 2 || b[0] != 0 && b[1] != 0 && b[0] < 0xfe:
+		return r
+	case b[0] == 0:
+		order = unicode.BigEndian
+	}
+	return bufio.NewReaderSize(unicode.UTF16(order, unicode.UseBOM).NewDecoder().Reader(r), 64<<10)
 }
 
 // opens tells whether a member of this name may hold what opens something.
@@ -56,15 +71,16 @@ func opens(name string) bool {
 }
 
 // isSet tells whether a value is more than a placeholder.
-func isSet(value string) bool { return value != "" && !strings.HasPrefix(value, "<") }
+func isSet(value []byte) bool { return len(value) > 0 && value[0] != '<' }
 
 // maxLook is how many bytes of a text are looked at as a name or as a value.
 const maxLook = 256
 
 // leakInJSON looks for "name": "value" in a text that is JSON, or nearly: Python's numbers do not stop it, nor how deep
-// it is nested. Zero bytes are passed over, so that UTF-16 is read too.
+// it is nested. Of most texts no string is made: there are millions.
 func leakInJSON(r *bufio.Reader) (string, error) {
-	last, key := "", "" // the text before, and the one before a colon
+	var last []byte // the text before, with its first quote
+	key := ""       // the one before a colon, where it may open something
 	for {
 		c, err := r.ReadByte()
 		switch {
@@ -72,80 +88,77 @@ func leakInJSON(r *bufio.Reader) (string, error) {
 			return "", nil
 		case err != nil:
 			return "", err
-		case c == 0 || c == ' ' || c == '\t' || c == '\r' || c == '\n':
+		case c == ' ' || c == '\t' || c == '\r' || c == '\n':
 		case c == ':':
-			key, last = last, ""
+			if key = ""; len(last) > 0 {
+				if name := unquoted(last); opens(name) {
+					key = name
+				}
+			}
+			last = last[:0]
 		case c == '"':
-			if last, err = quoted(r); err != nil && !errors.Is(err, io.EOF) {
+			if last, err = quoted(r, last[:0]); err != nil && !errors.Is(err, io.EOF) {
 				return "", err
 			}
-			if opens(key) && isSet(last) {
+			if key != "" && isSet(last[1:]) {
 				return key, nil
 			}
 			key = ""
 		default:
-			last, key = "", ""
+			last, key = last[:0], ""
 		}
 	}
 }
 
-// quoted is a text of JSON behind its first quote, up to maxLook of it.
-func quoted(r *bufio.Reader) (string, error) {
-	raw := []byte{'"'}
-	for {
+// quoted appends a text of JSON to raw, from its first quote up to maxLook of it; r stands behind that quote.
+func quoted(r *bufio.Reader, raw []byte) ([]byte, error) {
+	raw = append(raw, '"')
+	for escaped := false; ; {
 		c, err := r.ReadByte()
-		if err != nil {
-			return unquoted(raw), err
-		}
-		if c == 0 {
-			continue
-		}
-		if c == '"' {
-			return unquoted(raw), nil
-		}
-		if len(raw) < maxLook {
+		switch {
+		case err != nil:
+			return raw, err
+		case c == '"' && !escaped:
+			return raw, nil
+		case len(raw) < maxLook:
 			raw = append(raw, c)
 		}
-		if c == '\\' {
-			for c, err = r.ReadByte(); err == nil && c == 0; {
-				c, err = r.ReadByte()
-			}
-			if err != nil {
-				return unquoted(raw), err
-			}
-			if len(raw) < maxLook {
-				raw = append(raw, c)
-			}
-		}
+		escaped = c == '\\' && !escaped
 	}
 }
 
 func unquoted(raw []byte) string {
 	var s string
-	if json.Unmarshal(append(slices.Clone(raw), '"'), &s) != nil {
+	if bytes.IndexByte(raw, '\\') < 0 || json.Unmarshal(append(slices.Clone(raw), '"'), &s) != nil {
 		return string(raw[1:])
 	}
 	return s
 }
 
-// setting is a line of YAML or TOML that sets something.
-var setting = lazyre.New(`^\s*(?:- *)?["']?([A-Za-z0-9_.-]+)["']?\s*[:=]\s*["']?([^"'\s#]*)`)
+// setting is what sets something in a line of YAML or TOML: at its start, or in braces.
+var setting = lazyre.New(`(?:^\s*(?:- *)*|[{,]\s*)["']?([A-Za-z0-9_.-]+)["']?\s*[:=]\s*(?:"([^"]*)|'([^']*)|([^"'\s#,{}\[\]]*))`)
 
 // leakInLines looks for lines that set something.
 func leakInLines(r *bufio.Reader) (string, error) {
+	var line []byte // with the end of the part before, where it is longer than the buffer
 	for {
-		line, err := r.ReadSlice('\n')
-		if m := setting().FindSubmatch(bytes.ReplaceAll(line, []byte{0}, nil)); m != nil {
-			name, value := string(m[1]), string(m[2])
-			word := slices.Contains([]string{"null", "~", "none", "true", "false", "|", ">", "{}", "[]"}, strings.ToLower(value))
-			if opens(name[strings.LastIndexByte(name, '.')+1:]) && isSet(value) && !word && !strings.HasPrefix(value, "$") && !strings.HasPrefix(value, "{") {
+		part, err := r.ReadSlice('\n')
+		line = append(line, part...)
+		for _, m := range setting().FindAllSubmatch(line, -1) {
+			name, value := string(m[1]), bytes.Join(m[2:], nil)
+			word := slices.Contains([]string{"null", "~", "none", "true", "false"}, strings.ToLower(string(m[4])))
+			if opens(name[strings.LastIndexByte(name, '.')+1:]) && isSet(value) && !word && value[0] != '$' && value[0] != '{' {
 				return name, nil
 			}
 		}
 		switch {
+		case err == nil:
+			line = line[:0]
+		case errors.Is(err, bufio.ErrBufferFull):
+			line = append(line[:0], line[len(line)-maxLook:]...)
 		case errors.Is(err, io.EOF):
 			return "", nil
-		case err != nil && !errors.Is(err, bufio.ErrBufferFull):
+		default:
 			return "", err
 		}
 	}

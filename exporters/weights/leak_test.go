@@ -1,7 +1,6 @@
 package weights
 
 import (
-	"bufio"
 	"crypto/sha256"
 	"fmt"
 	"os"
@@ -19,9 +18,10 @@ import (
 )
 
 func TestLeaks(t *testing.T) {
-	wide := ""
-	for _, c := range utf16.Encode([]rune("\ufeff" + `{"hub_token": "hf_x"}`)) {
+	wide, big := "", ""
+	for _, c := range utf16.Encode([]rune("\ufeff" + `{"for": "∀", "hub_token": "hf_x"}`)) { // a byte of ∀ is that of a quote
 		wide += string([]byte{byte(c), byte(c >> 8)})
+		big += string([]byte{byte(c >> 8), byte(c)})
 	}
 	for text, want := range map[string]string{
 		`{"hub_token":"hf_x"}`:                            "hub_token",
@@ -31,7 +31,9 @@ func TestLeaks(t *testing.T) {
 		`{"api_key":"x"}`:                                 "api_key",
 		`{"api\u005fkey":"x"}`:                            "api_key",
 		wide:                                              "hub_token",
-		`{"x":"a \" b","aws_secret_access_key":"\"q"`:     "aws_secret_access_key",
+		big[2:]:                                           "hub_token",
+		wide[2:]:                                          "hub_token",
+		`{"x":"a \" b","aws_secret_access_key":"\"q"`:                   "aws_secret_access_key",
 		`{"hub_token":"<HUB_TOKEN>","api_key":"","password":null}`:      "",
 		`{"vocab":{"password":7,"secret":[1]},"m":["api_key",":","x"]}`: "",
 		`{"use_auth_token":true,"token":"x","unk_token":"<unk>"}`:       "",
@@ -39,20 +41,26 @@ func TestLeaks(t *testing.T) {
 		`{"` + strings.Repeat("a", 9000) + `api_key":"x"}`:              "",
 		"": "", `"`: "", `"\`: "",
 	} {
-		got, err := leakInJSON(bufio.NewReader(strings.NewReader(text)))
+		got, err := leakInJSON(asText(strings.NewReader(text)))
 		if got != want || err != nil {
 			t.Errorf("%.60q: %q %v, want %q", text, got, err, want)
 		}
 	}
 	for text, want := range map[string]string{
-		"a: 1\nhub_token: hf_x\n":                        "hub_token",
-		"  - wandb_api_key: 'x'":                         "wandb_api_key",
-		"[hub]\napi-key = \"x\"\n":                       "api-key",
-		"hub.password=x":                                 "hub.password",
-		strings.Repeat("x", 200_000) + "\nsecret: abc\n": "secret",
-		"hub_token: null\npassword: ~\napi_key: ${KEY}\nsecret: <yours>\nauthorization:\n#password: x\nkeys: x": "",
+		"a: 1\nhub_token: hf_x\n":    "hub_token",
+		"  - wandb_api_key: 'x'":     "wandb_api_key",
+		"[hub]\napi-key = \"x\"\n":   "api-key",
+		"hub.password=x":             "hub.password",
+		"a: {b: 1, hub_token: hf_x}": "hub_token",
+		"hub = { api-key = \"x\" }":  "api-key",
+		`{"a": 1, "api_key": "x"}`:   "api_key",
+		"hub_token: |\n  hf_x":       "hub_token",
+		"password: '#1 {x}'":         "password",
+		"a: {" + strings.Repeat("b: 1, ", 64<<10/6-1) + "hub_token: x}": "hub_token",
+		strings.Repeat("x", 200_000) + "\nsecret: abc\n":                "secret",
+		"hub_token: null\npassword: ~\napi_key: ${KEY}\nsecret: <yours>\nauthorization:\n#password: x\nkeys: x\nhub: {api_key: , password: ~}\napi_key: {a: 1}\nsecret: \"\"": "",
 	} {
-		got, err := leakInLines(bufio.NewReader(strings.NewReader(text)))
+		got, err := leakInLines(asText(strings.NewReader(text)))
 		if got != want || err != nil {
 			t.Errorf("%.60q: %q %v, want %q", text, got, err, want)
 		}
