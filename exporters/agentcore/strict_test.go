@@ -81,7 +81,10 @@ func TestFailuresAreNotNone(t *testing.T) {
 		{op: "x", status: 404, code: "ResourceNotFoundException"}: true,
 		{op: "x", status: 400, code: "ValidationException"}:       true,
 		{op: "x", status: 501, code: ""}:                          true,
+		{op: "x", status: 500, code: ""}:                          true,
 		{op: "x", status: 500, code: "InternalServerException"}:   false,
+		{op: "x", status: 502, code: ""}:                          false,
+		{op: "x", status: 504, code: "UnknownError"}:              false,
 		{op: "x", status: 503, code: "ServiceUnavailable"}:        false,
 	} {
 		if none(err) != want {
@@ -341,6 +344,23 @@ func TestPolicyThatWouldDecide(t *testing.T) {
 	}
 	if left := fake.policies(t); len(left) > 0 {
 		t.Errorf("left: %v", left)
+	}
+}
+
+// What an attempt made that broke off before it was looked at may decide: that it only logs is not said of it.
+func TestPolicyInDoubt(t *testing.T) {
+	t.Parallel()
+	wr, err := firm(t).service("").Begin(t.Context(), &replay.Run{ID: "r", From: &pb.Origin{Product: "agentcore"}, InDoubt: func(string) bool { return true }})
+	if err != nil {
+		t.Fatal(err)
+	}
+	r := &pb.Policy{Meta: agentstate.Meta("policy", nil, "rules-abcdefghij", "small-abcdefghij")}
+	for mode, want := range map[string]replay.Action{"LOG_ONLY": replay.Created, "ACTIVE": replay.Conflict, "": replay.Conflict, "LATER": replay.Conflict} {
+		e := &engine{id: "rules-0123456789", policies: map[string]*policyDoc{"small": {ID: "small-0123456789", Mode: mode, Status: "ACTIVE", Definition: json.RawMessage(`{"cedar":{"statement":"x"}}`)}}}
+		rc, err := wr.(*writer).hasPolicy(t.Context(), e, r, &policyDoc{Name: "small"}, "x", replay.Receipt{})
+		if err != nil || rc.Action != want {
+			t.Errorf("%q: %s %v, want %s", mode, rc.Action, err, want)
+		}
 	}
 }
 

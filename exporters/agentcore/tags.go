@@ -69,11 +69,11 @@ func (r *reading) around(ctx context.Context, s sort, id string, doc json.RawMes
 	return err
 }
 
-// none tells whether a refusal says that there is nothing, and not that the service failed: a failure of it has a code, and
-// one without is of an endpoint that does not have the operation.
+// none tells whether a refusal says that there is nothing, and not that the service failed: a failure of it has a code, or
+// is of what stands before it. A 500 without a code is of an endpoint that does not have the operation.
 func none(err error) bool {
 	var no *refused
-	return errors.As(err, &no) && (no.status < 500 || no.unknown() || no.code == "" || no.code == "UnknownError")
+	return errors.As(err, &no) && (no.status < 500 || no.unknown() || no.status == 500 && (no.code == "" || no.code == "UnknownError"))
 }
 
 // policyOf is the answer that says who may use a definition, and the policy in it; empty: there is

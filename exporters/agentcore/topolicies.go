@@ -305,6 +305,9 @@ func (w *writer) hasPolicy(ctx context.Context, e *engine, r *pb.Policy, d *poli
 	}
 	rc.Action, rc.Target = replay.Same, agentstate.Key("policy", e.id, p.ID)
 	if w.doubt(r) {
+		if p.Mode != string(types.EnforcementModeLogOnly) { // broken off before makePolicy looked, or not of this run: not ours to delete
+			return replay.Receipt{Action: replay.Conflict, Why: "a policy of this name and text is in the engine, and the service does not say that it only logs; this run may have made it: a person looks whether it may decide"}, nil
+		}
 		rc.Action, rc.Version = replay.Created, p.version()
 	}
 	return rc, nil
