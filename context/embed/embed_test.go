@@ -134,9 +134,11 @@ func TestProcessHangs(t *testing.T) {
 	if err != nil {
 		t.Skip(err)
 	}
+	late := filepath.Join(t.TempDir(), "late")
 	for what, argv := range map[string][]string{
 		"says no first line":            {sh, "-c", "exec sleep 20"},
 		"is started by another program": {sh, "-c", "sleep 20 2>/dev/null & wait"},
+		"goes on by itself":             {sh, "-c", "(sleep 1; touch " + late + ") & wait"},
 	} {
 		began := time.Now()
 		if _, err := embed.StartPatient(t.Context(), argv, io.Discard, 100*time.Millisecond); err == nil || !strings.Contains(err.Error(), "it said nothing for 100ms") {
@@ -145,6 +147,10 @@ func TestProcessHangs(t *testing.T) {
 		if d := time.Since(began); d > 15*time.Second {
 			t.Errorf("%s: %s", what, d)
 		}
+	}
+	time.Sleep(2 * time.Second)
+	if _, err := os.Stat(late); err == nil {
+		t.Error("what the program has started lives on")
 	}
 	ctx, cancel := context.WithTimeout(t.Context(), 100*time.Millisecond)
 	defer cancel()

@@ -13,6 +13,8 @@ import (
 	"strings"
 	"sync/atomic"
 	"time"
+
+	"github.com/exitramp/exitramp/internal/procgroup"
 )
 
 // Command takes apart what stands behind "exec:": words between blanks, or a JSON list of strings
@@ -67,6 +69,8 @@ func StartPatient(ctx context.Context, argv []string, stderr io.Writer, patience
 	p := &Process{cmd: exec.CommandContext(ctx, argv[0], argv[1:]...), kill: kill, patience: patience}
 	p.cmd.Stderr = stderr
 	p.cmd.WaitDelay = 5 * time.Second
+	procgroup.Own(p.cmd)
+	p.cmd.Cancel = func() error { procgroup.Kill(p.cmd); return nil }
 	defer func() {
 		if err != nil {
 			kill()
@@ -99,6 +103,7 @@ func StartPatient(ctx context.Context, argv []string, stderr io.Writer, patience
 	if err != nil {
 		kill()
 		p.cmd.Wait()
+		procgroup.Kill(p.cmd) // what it left behind
 		return nil, fmt.Errorf("%w: %s: want a first line {\"model\": NAME, \"dimensions\": N}: %w", ErrEmbedder, argv[0], err)
 	}
 	return p, nil
@@ -114,7 +119,8 @@ func (p *Process) Close() error {
 	defer t.Stop()
 	defer p.kill()
 	err := p.cmd.Wait()
-	if p.err != nil { // said already
+	procgroup.Kill(p.cmd) // what it left behind
+	if p.err != nil {     // said already
 		return nil
 	}
 	if err != nil {

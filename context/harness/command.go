@@ -8,6 +8,8 @@ import (
 	"io"
 	"os/exec"
 	"time"
+
+	"github.com/exitramp/exitramp/internal/procgroup"
 )
 
 // A Command is a program that speaks the runner protocol (docs/runner.md): it gets a Request a line
@@ -46,7 +48,7 @@ func start(args, env []string, dir string, stderr io.Writer) (*process, error) {
 	}
 	cmd := exec.Command(args[0], args[1:]...)
 	cmd.Env, cmd.Dir = env, dir
-	ownGroup(cmd)
+	procgroup.Own(cmd)
 	cmd.WaitDelay = 5 * time.Second
 	if stderr != nil {
 		cmd.Stderr = &limitedWriter{w: stderr, left: 1 << 20}
@@ -124,10 +126,10 @@ func (p *process) stop(grace time.Duration) string {
 	select {
 	case err = <-ended:
 	case <-time.After(grace):
-		killGroup(p.cmd)
+		procgroup.Kill(p.cmd)
 		err = <-ended
 	}
-	killGroup(p.cmd) // what it left behind
+	procgroup.Kill(p.cmd) // what it left behind
 	if err == nil {
 		return "exit code 0"
 	}
