@@ -140,8 +140,8 @@ func (c *client) get(ctx context.Context, s sort, parent, id string) (json.RawMe
 		return nil, err
 	}
 	var w map[string]json.RawMessage
-	if err := json.Unmarshal(doc, &w); err != nil || w == nil {
-		return nil, fmt.Errorf("%w: %s: not a JSON object", ErrSchema, s.operation())
+	if err := json.Unmarshal(doc, &w); err != nil || len(w) == 0 {
+		return nil, fmt.Errorf("%w: %s: not a JSON object, or one of nothing", ErrSchema, s.operation())
 	}
 	if s.wrapped == "" {
 		return doc, nil

@@ -1,6 +1,7 @@
 package agentcore
 
 import (
+	"bytes"
 	"encoding/json"
 	"fmt"
 	"slices"
@@ -30,7 +31,7 @@ func (r *reading) yield(recs ...agentstate.Record) error {
 }
 
 func object(op string, doc json.RawMessage, v any) error {
-	if err := json.Unmarshal(doc, v); err != nil {
+	if err := json.Unmarshal(doc, v); err != nil || string(bytes.TrimSpace(doc)) == "null" {
 		return fmt.Errorf("%w: %s", ErrSchema, op)
 	}
 	return nil

@@ -52,7 +52,7 @@ func TestAnswersThatAreNone(t *testing.T) {
 			t.Errorf("harness %s: %v, %d agents", body, got, rep.Records["agent"])
 		}
 	}
-	for _, body := range []string{"<html>welcome", "null", "[]"} {
+	for _, body := range []string{"<html>welcome", "null", "[]", " null\n", "{}"} {
 		_, rep := read(t, firm(t).instead(t, "/runtimes/bot-abcdefghij", body).service(""))
 		if got := gapsAt(rep, "AgentRuntime/bot-abcdefghij"); got["agent"] != pb.Gap_REASON_CORRUPT || rep.Records["agent"] != 1 {
 			t.Errorf("agent runtime %s: %v, %d agents", body, got, rep.Records["agent"])
@@ -91,6 +91,10 @@ func TestFailuresAreNotNone(t *testing.T) {
 			t.Errorf("%v: %t", err, !want)
 		}
 	}
+	_, rep := read(t, firm(t).instead(t, "/tags/", "null").service(""))
+	if got := gapsAt(rep, "Gateway/shop-gw-abcdefghij/tags"); got["toolserver"] != pb.Gap_REASON_CORRUPT {
+		t.Errorf("tags that are null: %v", got)
+	}
 	w := firm(t).behind(t, odd{change: func(path string, doc map[string]any) {
 		if strings.HasPrefix(path, "/tags/") {
 			doc["tags"] = "none"
@@ -99,7 +103,7 @@ func TestFailuresAreNotNone(t *testing.T) {
 			doc["policy"] = 5
 		}
 	}})
-	_, rep := read(t, w.service(""))
+	_, rep = read(t, w.service(""))
 	for place, kind := range map[string]string{"Gateway/shop-gw-abcdefghij/tags": "toolserver", "Gateway/shop-gw-abcdefghij/policy": "policy"} {
 		if got := gapsAt(rep, place); got[kind] != pb.Gap_REASON_CORRUPT {
 			t.Errorf("%s: %v", place, got)
