@@ -3,7 +3,6 @@ package format_test
 import (
 	"bytes"
 	"context"
-	"runtime/debug"
 	"slices"
 	"testing"
 
@@ -15,7 +14,6 @@ import (
 // Verify, a reading of all records and Inspect take at most 128 MiB, whatever the vector is. A
 // passphrase takes what its cost says, and its cost is bounded.
 func TestVectorMemory(t *testing.T) {
-	defer debug.SetGCPercent(debug.SetGCPercent(20))
 	vs := allVectors(t)
 	// peak is what vs take, one after the other: the collector runs before the first of them only, which costs the most.
 	peak := func(vs ...formattest.Vector) uint64 {

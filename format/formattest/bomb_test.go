@@ -4,7 +4,6 @@ import (
 	"bytes"
 	"context"
 	"fmt"
-	"runtime/debug"
 	"testing"
 
 	"google.golang.org/protobuf/proto"
@@ -13,12 +12,6 @@ import (
 	"github.com/exitramp/exitramp/internal/heappeak"
 	pb "github.com/exitramp/exitramp/proto/exitramp/v1"
 )
-
-// peak is by how much the heap grew at most while f ran, with a collector that runs often.
-func peak(f func()) uint64 {
-	defer debug.SetGCPercent(debug.SetGCPercent(20))
-	return heappeak.Growth(f)
-}
 
 func verifyDeep(b []byte, o *format.VerifyOptions) error {
 	o.Policy = format.IntegrityOnly()
@@ -43,7 +36,7 @@ func TestBomb(t *testing.T) {
 	b := f.bytes()
 	f = nil
 	var err error
-	grown := peak(func() { err = verifyDeep(b, &format.VerifyOptions{}) })
+	grown := heappeak.Growth(func() { err = verifyDeep(b, &format.VerifyOptions{}) })
 	if format.Class(err) != "limit" || grown > 160<<20 {
 		t.Errorf("%d MiB, %v", grown>>20, err)
 	}
@@ -75,13 +68,13 @@ func TestHonestBomb(t *testing.T) {
 	}
 	o := &format.VerifyOptions{}
 	o.Workers = 2
-	grown := peak(func() { err = verifyDeep(out.Bytes(), o) })
+	grown := heappeak.Growth(func() { err = verifyDeep(out.Bytes(), o) })
 	t.Logf("verify: %d MiB for %d MiB raw, %d bytes stored", grown>>20, shards*16, out.Len())
 	if err != nil || grown > 128<<20 {
 		t.Errorf("verify: %d MiB, %v", grown>>20, err)
 	}
 	n := 0
-	grown = peak(func() {
+	grown = heappeak.Growth(func() {
 		r, e := format.NewReader(bytes.NewReader(out.Bytes()), int64(out.Len()), &format.ReaderOptions{Policy: format.IntegrityOnly(), Workers: 2})
 		if e != nil {
 			t.Fatal(e)
