@@ -45,8 +45,9 @@ A record goes with what it belongs to: messages with their conversation, vectors
 their memory. What is left out leaves a tombstone, so that no replay revives it; --only-subject leaves
 none, since they would name other people. Who is a subject is what the runtime says:
 exitramp list IN principal. --where takes expressions of github.com/expr-lang/expr over kind, key,
-created, updated, derivation, subjects, labels and record, which has the fields that cat prints. A comparison with a label holds where one
-of its values does, labels.NAME != "x" where none is x.`,
+created, updated, derivation, subjects, labels and record, which has the fields that cat prints.
+A comparison with a label holds where one of its values does; labels.NAME != "x", and not in, where none
+does. label_values.NAME is the list of them.`,
 		Args: cobra.ExactArgs(2),
 		RunE: func(c *cobra.Command, args []string) error { return a.derive(c.Context(), args[0], args[1], f) },
 	}

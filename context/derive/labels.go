@@ -5,6 +5,7 @@ import (
 	"regexp"
 	"slices"
 	"strings"
+	"sync"
 
 	"github.com/expr-lang/expr"
 	"github.com/expr-lang/expr/ast"
@@ -55,10 +56,11 @@ func label(node ast.Node) (ast.Node, bool) {
 
 // comparisons are the options of an expression that sees labels.
 func comparisons() []expr.Option {
+	var c comparison
 	return []expr.Option{
 		expr.Patch(compared{}),
 		expr.Function(anyLabel, func(args ...any) (any, error) {
-			return anyOf(args[0].(string), texts(args[1]), texts(args[2]), args[2])
+			return c.anyOf(args[0].(string), texts(args[1]), texts(args[2]), args[2])
 		}, new(func(string, any, any) bool)),
 	}
 }
@@ -77,17 +79,44 @@ func texts(v any) []string {
 	return nil
 }
 
+// maxPatterns is how many patterns are held that were compiled: those of an expression are few, those of records may be many.
+const maxPatterns = 100
+
+// comparison is what the comparisons of an expression share.
+type comparison struct {
+	mu       sync.Mutex
+	patterns map[string]*regexp.Regexp
+}
+
+// pattern is a pattern, compiled once for all records.
+func (c *comparison) pattern(text string) (*regexp.Regexp, error) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	if re := c.patterns[text]; re != nil {
+		return re, nil
+	}
+	re, err := regexp.Compile(text)
+	if err != nil {
+		return nil, err
+	}
+	if c.patterns == nil || len(c.patterns) >= maxPatterns {
+		c.patterns = map[string]*regexp.Regexp{}
+	}
+	c.patterns[text] = re
+	return re, nil
+}
+
 // anyOf tells whether op holds of one of a and one of b. Where it says what is not so, it holds of all.
-func anyOf(op string, a, b []string, whole any) (bool, error) {
+func (c *comparison) anyOf(op string, a, b []string, whole any) (bool, error) {
 	switch op {
 	case "!=":
-		same, err := anyOf("==", a, b, whole)
+		same, err := c.anyOf("==", a, b, whole)
 		return !same, err
 	case "in":
 		return slices.ContainsFunc(a, func(s string) bool { return among(s, whole) }), nil
 	}
 	for _, pattern := range b {
-		holds, err := holdsOf(op, pattern)
+		holds, err := c.holdsOf(op, pattern)
 		if err != nil {
 			return false, err
 		}
@@ -119,7 +148,7 @@ func among(s string, whole any) bool {
 }
 
 // holdsOf is whether op holds of a value and b.
-func holdsOf(op, b string) (func(string) bool, error) {
+func (c *comparison) holdsOf(op, b string) (func(string) bool, error) {
 	switch op {
 	case "==":
 		return func(a string) bool { return a == b }, nil
@@ -138,7 +167,7 @@ func holdsOf(op, b string) (func(string) bool, error) {
 	case "endsWith":
 		return func(a string) bool { return strings.HasSuffix(a, b) }, nil
 	case "matches":
-		re, err := regexp.Compile(b)
+		re, err := c.pattern(b)
 		if err != nil {
 			return nil, err
 		}

@@ -51,3 +51,22 @@ func TestWhereLabels(t *testing.T) {
 		}
 	}
 }
+
+// A pattern is compiled once, and not for each record.
+func TestWherePatternOnce(t *testing.T) {
+	r := &pb.Memory{Meta: &pb.Meta{Key: "memory/a", Labels: []*pb.Label{{Name: "topic", Value: "billing"}}}}
+	allocs := func(expression string) float64 {
+		keep, err := derive.Where(expression)
+		if err != nil {
+			t.Fatal(err)
+		}
+		return testing.AllocsPerRun(100, func() {
+			if ok, err := keep(r); !ok || err != nil {
+				t.Error(ok, err)
+			}
+		})
+	}
+	if with, without := allocs(`labels.topic matches "^bill(ing|s)?[a-z]*$"`), allocs(`labels.topic startsWith "bill"`); with > without+5 {
+		t.Errorf("%v allocations, %v without a pattern", with, without)
+	}
+}
