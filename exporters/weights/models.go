@@ -23,6 +23,8 @@ type model struct {
 	labels      []*pb.Label
 	adapter     *adapter
 	params      map[string]any
+	key         string // of its record; empty: it was not read yet
+	digest      []byte
 }
 
 // adapter is what adapter_config.json says of its base.
@@ -89,7 +91,7 @@ func (r *reading) models() error {
 	if r.lacking > 0 && !gone("further parts of models", fmt.Sprintf("beyond %d that are named: they are spoken of, and not here", maxMissing), r.lacking) {
 		return r.out.Err()
 	}
-	adapters := adaptersOf(ms)
+	adapters := r.adaptersOf(ms)
 	seen := map[string]bool{}
 	for _, m := range ms {
 		rec := r.record(m)
@@ -99,7 +101,7 @@ func (r *reading) models() error {
 		seen[rec.Meta.Key] = true
 		if m.adapter == nil {
 			rec.AdapterKeys = adapters[m]
-			r.named[m.id] = append(r.named[m.id], base{rec.Meta.Key, slices.Clone(rec.Digest), m})
+			m.key, m.digest = rec.Meta.Key, slices.Clone(rec.Digest)
 		}
 		if !r.out.Put(rec) {
 			break
@@ -323,26 +325,13 @@ func (r *reading) record(m *model) *pb.Model {
 	return rec
 }
 
-// base is a model that an adapter may be of.
-type base struct {
-	key    string
-	digest []byte
-	of     *model
-}
-
 // bases are the models of this folder that an adapter names, by id or by path, and by revision where it says one.
-func (r *reading) bases(a *adapter) []base {
+func (r *reading) bases(a *adapter) []*model {
 	bs := r.named[a.Base]
 	if len(bs) == 0 && a.isPath() {
 		bs = r.named[path.Base(slash(a.Base))]
 	}
-	var out []base
-	for _, b := range bs {
-		if a.means(b.of) {
-			out = append(out, b)
-		}
-	}
-	return out
+	return slices.DeleteFunc(slices.Clone(bs), func(b *model) bool { return !a.means(b) })
 }
 
 // isPath tells whether the base is a folder, and not a name.
@@ -355,24 +344,18 @@ func (a *adapter) means(m *model) bool {
 }
 
 // adaptersOf are the keys of the adapters' files, by the model that they are of, where that is known to be one.
-func adaptersOf(ms []*model) map[*model][]string {
-	named := map[string][]*model{}
+func (r *reading) adaptersOf(ms []*model) map[*model][]string {
 	for _, m := range ms {
 		if m.adapter == nil {
-			named[m.id] = append(named[m.id], m)
+			r.named[m.id] = append(r.named[m.id], m)
 		}
 	}
 	out := map[*model][]string{}
 	for _, m := range ms {
-		a := m.adapter
-		if a == nil || a.Base == "" {
+		if m.adapter == nil || m.adapter.Base == "" {
 			continue
 		}
-		bs := named[a.Base]
-		if len(bs) == 0 && a.isPath() {
-			bs = named[path.Base(slash(a.Base))]
-		}
-		bs = slices.DeleteFunc(slices.Clone(bs), func(b *model) bool { return !a.means(b) })
+		bs := r.bases(m.adapter)
 		for _, x := range m.files {
 			if x.hdr != nil && len(bs) == 1 {
 				out[bs[0]] = append(out[bs[0]], x.key)

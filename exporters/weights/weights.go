@@ -118,7 +118,7 @@ type reading struct {
 	digest  map[string]digest   // by where a file really is
 	made    map[string]any      // blobs that are made, anew when they are opened: by id
 	parsed  map[parsed]*header  // nil: it is none
-	named   map[string][]base   // by id; adapters are not in it
+	named   map[string][]*model // by id; adapters are not in it
 	headers map[[32]byte]string // keys of the Artifacts that hold a header, by the digest of the file
 	missing map[string]string   // files that a document names and that are not there, and why one says so
 	lacking uint64              // more of them
@@ -134,7 +134,7 @@ func (f *Folder) Records(ctx context.Context, opts *agentstate.ReadOptions) iter
 			out.Fail(fmt.Errorf("weights: %w", agentstate.ErrCursor))
 			return
 		}
-		r := &reading{f: f, out: out, files: map[string]*file{}, digest: map[string]digest{}, made: map[string]any{}, parsed: map[parsed]*header{}, named: map[string][]base{}, headers: map[[32]byte]string{}, missing: map[string]string{}, unread: map[string]unread{}, lists: map[*file]listed{}}
+		r := &reading{f: f, out: out, files: map[string]*file{}, digest: map[string]digest{}, made: map[string]any{}, parsed: map[parsed]*header{}, named: map[string][]*model{}, headers: map[[32]byte]string{}, missing: map[string]string{}, unread: map[string]unread{}, lists: map[*file]listed{}}
 		f.mu.Lock()
 		f.reading = r
 		f.mu.Unlock()
