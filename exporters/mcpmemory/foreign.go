@@ -117,10 +117,12 @@ func joined(key string) string {
 // named is the name that a record gets, which its relations say: where another record of this run has it,
 // its key comes behind it.
 func (w *writer) named(key, name string) (string, error) {
-	first, ok, err := w.keys.seen.Get("called " + name)
-	if err == nil && ok && string(first) != key {
+	first, taken, err := w.keys.seen.Get("called " + name)
+	for err == nil && taken && string(first) != key {
 		name += " (" + key + ")"
-	} else if err == nil && !ok {
+		first, taken, err = w.keys.seen.Get("called " + name)
+	}
+	if err == nil && !taken {
 		err = w.keys.seen.Put("called "+name, []byte(key))
 	}
 	if err == nil {

@@ -6,6 +6,7 @@ import (
 	"slices"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/google/go-cmp/cmp"
 
@@ -61,6 +62,20 @@ func TestOtherObservations(t *testing.T) {
 	}
 }
 
+// What is no text is walked over once, however deep it is.
+func TestDeepObservation(t *testing.T) {
+	const depth = 3000
+	deep := strings.Repeat("[", depth) + strings.Repeat("1,", 1<<19) + "1" + strings.Repeat("]", depth)
+	at := time.Now()
+	o, err := parse([]byte(`{"type":"entity","name":"n","entityType":"t","observations":[` + deep + `]}`))
+	if err != nil || len(o.observations) != 1 || o.observations[0] != deep {
+		t.Errorf("%v", err)
+	}
+	if took := time.Since(at); took > 5*time.Second {
+		t.Errorf("took %v for %d bytes", took, len(deep))
+	}
+}
+
 // In one call the server makes two entities of one name, and keeps an observation twice. What they know
 // has keys of its own, also where observations are numbers.
 func TestSameNames(t *testing.T) {
@@ -108,12 +123,13 @@ func TestForeignNames(t *testing.T) {
 		&pb.Entity{Meta: agentstate.Meta("entity", nil, "u1", "z"), Name: "Zürich", Types: []string{"place"}},
 		&pb.Entity{Meta: agentstate.Meta("entity", nil, "u2", "z"), Name: "Zürich", Types: []string{"place"}},
 		&pb.Entity{Meta: agentstate.Meta("entity", nil, "u3", "z"), Name: "a/b/c", Types: []string{"memory"}, Observations: []string{"tea"}},
+		&pb.Entity{Meta: agentstate.Meta("entity", nil, "u4", "z"), Name: "Zürich (entity/u2/z)", Types: []string{"place"}},
 		&pb.Relation{Meta: agentstate.Meta("relation", nil, "r1"), FromKey: "entity/u1/z", ToKey: agentstate.Key("memory", "a", "b/c"), Type: "in"},
 		&pb.Relation{Meta: agentstate.Meta("relation", nil, "r2"), FromKey: "entity/u2/z", ToKey: "entity/u3/z", Type: "in"},
 	)
 	dst := Open(filepath.Join(t.TempDir(), "new.jsonl"))
 	rep, j := exportertest.Apply(t, dst, mem)
-	if rep.Actions[replay.Created] != 7 {
+	if rep.Actions[replay.Created] != 8 {
 		t.Errorf("%v %+v", rep.Actions, rep.Conflicts)
 	}
 	want := strings.Join([]string{
@@ -122,6 +138,7 @@ func TestForeignNames(t *testing.T) {
 		`{"type":"entity","name":"Zürich","entityType":"place","observations":[]}`,
 		`{"type":"entity","name":"Zürich (entity/u2/z)","entityType":"place","observations":[]}`,
 		`{"type":"entity","name":"a/b/c (entity/u3/z)","entityType":"memory","observations":["tea"]}`,
+		`{"type":"entity","name":"Zürich (entity/u2/z) (entity/u4/z)","entityType":"place","observations":[]}`,
 		`{"type":"relation","from":"Zürich","to":"a/b/c (memory/a/b%2Fc)","relationType":"in"}`,
 		`{"type":"relation","from":"Zürich (entity/u2/z)","to":"a/b/c (entity/u3/z)","relationType":"in"}`,
 	}, "\n")

@@ -1,7 +1,9 @@
 package mcpmemory
 
 import (
+	"bytes"
 	"cmp"
+	"encoding/json"
 	"fmt"
 	"math"
 	"slices"
@@ -14,64 +16,75 @@ import (
 // rewritten is v as the server writes it when it next rewrites the file, JSON.stringify of what JSON.parse
 // makes of it: so what is no text has one reading before and after.
 func rewritten(v jsonvalue.Value) string {
-	var b strings.Builder
-	rewrite(&b, v)
-	return b.String()
-}
-
-func rewrite(b *strings.Builder, v jsonvalue.Value) {
-	switch {
-	case v.IsText():
-		quoteText(b, v.Text())
-	case v.IsList():
-		sep := "["
-		v.Elements(func(x jsonvalue.Value) {
-			b.WriteString(sep)
-			rewrite(b, x)
-			sep = ","
-		})
-		b.WriteString(strings.TrimSuffix(sep, ",") + "]")
-	case v.IsObject():
-		rewriteObject(b, v)
-	case len(v) > 0 && (v[0] == '-' || '0' <= v[0] && v[0] <= '9'):
-		b.WriteString(number(string(v)))
-	default:
-		b.Write(v) // true, false, null
+	if len(v) == 0 {
+		return ""
 	}
+	d := json.NewDecoder(bytes.NewReader(v)) // it walks over a value once, however deep it is
+	d.UseNumber()
+	return string(rewrite(nil, d))
 }
 
-// rewriteObject writes members as JavaScript keeps them: numbers first, in their order; of a name that
+// rewrite appends the value that d stands before, which was checked.
+func rewrite(out []byte, d *json.Decoder) []byte {
+	t, _ := d.Token()
+	switch t := t.(type) {
+	case string:
+		return quoteText(out, t)
+	case json.Number:
+		return append(out, number(string(t))...)
+	case bool:
+		return strconv.AppendBool(out, t)
+	case json.Delim:
+		if t == '{' {
+			return rewriteObject(out, d)
+		}
+		out = append(out, '[')
+		for d.More() {
+			out = append(rewrite(out, d), ',')
+		}
+		d.Token()
+		return append(bytes.TrimSuffix(out, []byte(",")), ']')
+	}
+	return append(out, "null"...)
+}
+
+// rewriteObject appends members as JavaScript keeps them: numbers first, in their order; of a name that
 // stands there twice the last value, where the first stood.
-func rewriteObject(b *strings.Builder, v jsonvalue.Value) {
+func rewriteObject(out []byte, d *json.Decoder) []byte {
 	type member struct {
-		name  string
-		index int64 // -1: none
-		value jsonvalue.Value
+		index    uint64 // MaxUint64: its name is no number
+		from, to int    // where it stands in out
 	}
 	var all []member
-	at := map[string]int{}
-	v.Members(func(name []byte, x jsonvalue.Value) {
-		m := member{string(name), -1, x}
-		if n, err := strconv.ParseUint(m.name, 10, 32); err == nil && n < math.MaxUint32 && strconv.FormatUint(n, 10) == m.name {
-			m.index = int64(n)
+	at, moved := map[string]int{}, false
+	out = append(out, '{')
+	begin := len(out)
+	for d.More() {
+		t, _ := d.Token()
+		name, _ := t.(string)
+		m := member{math.MaxUint64, len(out), 0}
+		out = append(rewrite(append(quoteText(out, name), ':'), d), ',')
+		m.to = len(out)
+		if n, err := strconv.ParseUint(name, 10, 32); err == nil && n < math.MaxUint32 && strconv.FormatUint(n, 10) == name {
+			m.index, moved = n, true
 		}
-		if i, ok := at[m.name]; ok {
-			all[i].value = x
-			return
+		if i, ok := at[name]; ok {
+			all[i], moved = m, true
+			continue
 		}
-		at[m.name] = len(all)
+		at[name] = len(all)
 		all = append(all, m)
-	})
-	slices.SortStableFunc(all, func(x, y member) int { return cmp.Compare(uint64(x.index), uint64(y.index)) }) // -1 is the last
-	sep := "{"
-	for _, m := range all {
-		b.WriteString(sep)
-		quoteText(b, m.name)
-		b.WriteByte(':')
-		rewrite(b, m.value)
-		sep = ","
 	}
-	b.WriteString(strings.TrimSuffix(sep, ",") + "}")
+	d.Token()
+	if moved {
+		slices.SortStableFunc(all, func(x, y member) int { return cmp.Compare(x.index, y.index) })
+		was := bytes.Clone(out[begin:])
+		out = out[:begin]
+		for _, m := range all {
+			out = append(out, was[m.from-begin:m.to-begin]...)
+		}
+	}
+	return append(bytes.TrimSuffix(out, []byte(",")), '}')
 }
 
 // number is a JSON number as JavaScript writes it.
@@ -89,18 +102,17 @@ func number(s string) string {
 	return digits + "e" + exp[:1] + strings.TrimLeft(exp[1:], "0")
 }
 
-func quoteText(b *strings.Builder, s string) {
-	b.WriteByte('"')
+func quoteText(out []byte, s string) []byte {
+	out = append(out, '"')
 	for _, c := range s {
 		switch i := strings.IndexRune("\b\f\n\r\t\"\\", c); {
 		case i >= 0:
-			b.WriteByte('\\')
-			b.WriteByte(`bfnrt"\`[i])
+			out = append(out, '\\', `bfnrt"\`[i])
 		case c < ' ':
-			fmt.Fprintf(b, `\u%04x`, c)
+			out = fmt.Appendf(out, `\u%04x`, c)
 		default:
-			b.WriteRune(c)
+			out = append(out, string(c)...)
 		}
 	}
-	b.WriteByte('"')
+	return append(out, '"')
 }
