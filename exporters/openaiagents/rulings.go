@@ -30,6 +30,7 @@ func rulings(context json.RawMessage) (out []ruling) {
 			Agent     string            `json:"agentIdentity"`
 			Approvals map[string]ruling `json:"approvals"`
 		} `json:"functionApprovals"`
+		JSOld  map[string]ruling `json:"legacyFunctionApprovals"`
 		Hosted map[string]ruling `json:"hostedMcpApprovals"`
 		Python []struct {
 			Agent    agentName `json:"agent"`
@@ -50,16 +51,18 @@ func rulings(context json.RawMessage) (out []ruling) {
 		r.tool, r.agent, r.server, r.request = tool, agent, server, request
 		out = append(out, r)
 	}
-	for name, r := range c.Approvals {
-		add(r, toolOf(name), "", "", "")
-	}
-	for _, a := range c.JS {
-		for name, r := range a.Approvals {
-			add(r, toolOf(name), a.Agent, "", "")
+	for _, of := range []map[string]ruling{c.Approvals, c.JSOld} {
+		for _, name := range sorted(of) {
+			add(of[name], toolOf(name), "", "", "")
 		}
 	}
-	for name, r := range c.Hosted {
-		var key []string
+	for _, a := range c.JS {
+		for _, name := range sorted(a.Approvals) {
+			add(a.Approvals[name], toolOf(name), a.Agent, "", "")
+		}
+	}
+	for _, name := range sorted(c.Hosted) {
+		r, key := c.Hosted[name], []string(nil)
 		switch json.Unmarshal([]byte(name), &key); len(key) {
 		case 3: // "hosted_mcp", server, tool
 			add(r, key[2], "", key[1], "")
@@ -125,37 +128,45 @@ func tools(i, raw responses.Object) (out []string) {
 	return out
 }
 
-// answer is what was said of a call: of this one, else of every call of its tool.
+// answer is what was said of a call: of this one, else of every call of its tool. What was said of calls of
+// its agent counts before what older releases kept for all agents, and yes before no.
 func answer(all []ruling, a *approval) []byte {
-	has := func(v any) bool {
-		list, _ := v.([]any)
-		return a.call != "" && slices.Contains(list, any(a.call))
-	}
 	type said struct {
 		Approved bool   `json:"approved"`
 		Message  string `json:"message,omitempty"`
 	}
-	var found *said
+	var found said
+	best := 0
 	for _, r := range all {
+		if r.agent != "" && r.agent != a.by {
+			continue
+		}
 		asked := r.request != "" && r.request == a.call
-		tool := r.tool != "" && slices.Contains(a.tools, r.tool) && r.request == "" && (r.agent == "" || r.agent == a.by) && (r.server == "" || r.server == a.server)
-		no := &said{Message: r.Python[a.call] + r.JS[a.call]}
-		switch {
-		case has(r.Approved), asked && r.Approved == true:
-			b, _ := json.Marshal(said{Approved: true})
-			return b
-		case has(r.Rejected), asked && r.Rejected == true:
-			b, _ := json.Marshal(no)
-			return b
-		case tool && r.Approved == true:
-			found = &said{Approved: true}
-		case tool && r.Rejected == true && found == nil:
-			if found = no; no.Message == "" {
-				no.Message = r.PythonAll + r.JSAll
+		tool := r.tool != "" && r.request == "" && slices.Contains(a.tools, r.tool) && (r.server == "" || r.server == a.server)
+		rank := func(v any) int { // 0: it says nothing of the call
+			if list, _ := v.([]any); a.call != "" && slices.Contains(list, any(a.call)) || asked && v == true {
+				return 5
+			} else if tool && v == true {
+				return 1
+			}
+			return 0
+		}
+		yes, no := rank(r.Approved), rank(r.Rejected)
+		n := max(2*yes, 2*no-1)
+		if n > 0 && r.agent != "" {
+			n += 4
+		}
+		if n <= best {
+			continue
+		}
+		best, found = n, said{Approved: yes >= no}
+		if !found.Approved {
+			if found.Message = r.Python[a.call] + r.JS[a.call]; found.Message == "" && r.Rejected == true {
+				found.Message = r.PythonAll + r.JSAll
 			}
 		}
 	}
-	if found == nil {
+	if best == 0 {
 		return nil
 	}
 	b, _ := json.Marshal(found)

@@ -30,6 +30,7 @@ func TestRulings(t *testing.T) {
 	js := func(agent, tool, said string) string {
 		return fmt.Sprintf(`{"functionApprovals": [{"agentIdentity": %q, "approvals": {%q: %s}}]}`, agent, tool, said)
 	}
+	this, notThis := `{"approved": ["call_1"], "rejected": []}`, `{"approved": false, "rejected": ["call_1"], "messages": {"call_1": "not this"}}`
 	desk, yes, no := `"name": "desk"`, `{"approved":true}`, `{"approved":false,"message":"never"}`
 	for name, c := range map[string]struct{ call, context, want string }{
 		"Python, a tool of a namespace":     {pyNamespaced, python(desk, "crm.delete_file", always), yes},
@@ -49,7 +50,16 @@ func TestRulings(t *testing.T) {
 		"JavaScript, a hosted server":       {jsMCP, `{"hostedMcpApprovals": {"[\"hosted_mcp\",\"wiki\",\"ask\"]": ` + always + `}}`, yes},
 		"JavaScript, never, with words":     {jsMCP, `{"hostedMcpApprovals": {"[\"hosted_mcp\",\"wiki\",\"ask\"]": ` + neverJS + `}}`, `{"approved":false,"message":"not this"}`},
 		"JavaScript, another server":        {jsMCP, `{"hostedMcpApprovals": {"[\"hosted_mcp\",\"docs\",\"ask\"]": ` + always + `}}`, ""},
-		"JavaScript, one request":           {jsMCP, `{"hostedMcpApprovals": {"[\"hosted_mcp_request\",\"wiki\",\"ask\",\"mcpr_1\"]": ` + always + `}}`, yes},
+		"Python, a call of another agent":   {pyTwin, python(desk, "delete_file", this), ""},
+		"Python, this call of this agent":   {pyTwin, python(`"name": "desk", "identity": "desk#2"`, "delete_file", this), yes},
+		"JavaScript, a call of another":     {jsBare, js("expert", `["bare","delete_file"]`, this), ""},
+		"JavaScript, resumed, an older":     {jsBare, `{"approvals": {}, "legacyFunctionApprovals": {"delete_file": ` + notThis + `}}`, `{"approved":false,"message":"not this"}`},
+		"JavaScript, its agent said no": {jsBare, `{"legacyFunctionApprovals": {"delete_file": ` + always + `},
+			"functionApprovals": [{"agentIdentity": "desk", "approvals": {"delete_file": ` + neverJS + `}}]}`, no},
+		"JavaScript, once yes, never else": {jsBare, `{"legacyFunctionApprovals": {"delete_file": ` + this + `},
+			"functionApprovals": [{"agentIdentity": "desk", "approvals": {"delete_file": ` + neverJS + `}}]}`, yes},
+		"both, under two names":   {jsBare, `{"approvals": {"a": ` + notThis + `, "b": ` + this + `, "c": ` + notThis + `, "d": ` + notThis + `}}`, yes},
+		"JavaScript, one request": {jsMCP, `{"hostedMcpApprovals": {"[\"hosted_mcp_request\",\"wiki\",\"ask\",\"mcpr_1\"]": ` + always + `}}`, yes},
 	} {
 		d, err := readRunState([]byte(`{"$schemaVersion": "1.21", "context": ` + c.context + `, "current_step": {"data": {"interruptions": [` + c.call + `]}}}`))
 		if err != nil || len(d.waiting) != 1 {
