@@ -2,6 +2,7 @@ package mem0
 
 import (
 	"bytes"
+	"context"
 	"encoding/json"
 	"errors"
 	"fmt"
@@ -47,15 +48,21 @@ func (w *writer) writeMeta(key string, b []byte) (replay.Receipt, error) {
 		return replay.Receipt{Action: replay.Conflict, Why: why}, nil
 	}
 	rc.Losses = []fidelity.Loss{{Path: "native", Grade: fidelity.Transformed, Why: "the target's own list of collections, with those of the state"}}
-	if len(names) == 0 {
-		rc.Action = replay.Same
-		return rc, nil
+	added := len(names) > 0
+	if !added {
+		if w.run.InDoubt == nil || !w.run.InDoubt(key) {
+			rc.Action = replay.Same
+			return rc, nil
+		}
+		eachCollection(b, func(name, _ jsonvalue.Value) { names = append(names, name.Text()) }) // which of them nobody knows
 	}
 	for i, n := range names {
 		names[i] = url.QueryEscape(n)
 	}
 	rc.Version = addedPrefix + strings.Join(names, " ")
-	w.newMeta(have, merged)
+	if added {
+		w.newMeta(have, merged)
+	}
 	return rc, nil
 }
 
@@ -150,8 +157,9 @@ func exchangeFile(path string, old, b []byte) error {
 	return nil
 }
 
-// undoMeta takes the list away, or what the run added to it.
-func (w *writer) undoMeta(version string) (why string, err error) {
+// undoMeta takes the list away, or what the run added to it. A collection stays in it as long as it holds
+// points, of whomever: Qdrant finds none that is not in its list.
+func (w *writer) undoMeta(ctx context.Context, version string) (why string, err error) {
 	p, err := w.s.path("qdrant/meta.json")
 	if err != nil {
 		return err.Error(), nil
@@ -163,20 +171,43 @@ func (w *writer) undoMeta(version string) (why string, err error) {
 	if err != nil {
 		return "", err
 	}
-	if names, ok := strings.CutPrefix(version, addedPrefix); ok {
-		if _, err := parseMeta(b); err != nil {
-			return changed, nil
-		}
-		var kept []string
-		eachCollection(b, func(name, c jsonvalue.Value) {
-			if !slices.Contains(strings.Fields(names), url.QueryEscape(name.Text())) {
-				kept = append(kept, fmt.Sprintf("%s: %s", name, c))
-			}
-		})
-		return "", exchangeFile(p, b, withCollections(b, kept))
-	}
-	if sqlitefile.Digest(b) != version {
+	names, added := strings.CutPrefix(version, addedPrefix)
+	if _, err := parseMeta(b); err != nil || !added && sqlitefile.Digest(b) != version {
 		return changed, nil
 	}
+	var kept []string
+	eachCollection(b, func(name, c jsonvalue.Value) {
+		made, held := !added || slices.Contains(strings.Fields(names), url.QueryEscape(name.Text())), false
+		if made && err == nil {
+			held, err = w.holds(ctx, name.Text())
+		}
+		if held {
+			why = fmt.Sprintf("its collection %.60q holds memories that are not the run's, or changed since", name.Text())
+		}
+		if held || !made {
+			kept = append(kept, fmt.Sprintf("%s: %s", name, c))
+		}
+	})
+	switch {
+	case err != nil:
+		return "", err
+	case added:
+		return why, exchangeFile(p, b, withCollections(b, kept))
+	case why != "":
+		return why, nil
+	}
 	return "", os.Remove(p)
+}
+
+// holds tells whether a collection of Qdrant holds a point.
+func (w *writer) holds(ctx context.Context, place string) (bool, error) {
+	if w.layouts[place].Form != pointsForm {
+		return false, nil
+	}
+	d, err := w.open(ctx, place)
+	if err != nil {
+		return false, err
+	}
+	n, err := d.one(ctx, "SELECT count(*) FROM (SELECT 1 FROM points LIMIT 1)")
+	return n > 0, d.wrap(err)
 }

@@ -2,6 +2,9 @@ package mem0
 
 import (
 	"bytes"
+	"context"
+	"errors"
+	"io/fs"
 	"os"
 	"path/filepath"
 	"strings"
@@ -30,6 +33,10 @@ func TestListOfTargetInUse(t *testing.T) {
 		edit(t, filepath.Join(dir, "qdrant", "meta.json"), func(b []byte) []byte { return bytes.Replace(b, []byte(`"`+from+`"`), []byte(`"`+to+`"`), 1) })
 		return dir
 	}
+	without := copied(t, "python")
+	if err := os.RemoveAll(filepath.Join(without, "qdrant", "collection")); err != nil {
+		t.Fatal(err)
+	}
 	mem, _ := exportertest.Export(t, Open("testdata/python"))
 	for name, c := range map[string]struct {
 		dir    string
@@ -40,7 +47,7 @@ func TestListOfTargetInUse(t *testing.T) {
 		"another collection":        {renamed("mem0", "theirs"), nil, 1, true},
 		"the same":                  {copied(t, "python"), nil, 0, false},
 		"the same, spelt otherwise": {copied(t, "python"), func(s string) string { return strings.ReplaceAll(s, ": {", ":{") }, 1, false},
-		"no collection yet":         {copied(t, "python"), func(string) string { return `{"aliases": {}, "collections": {}, "more": {}}` }, 1, false},
+		"no collection yet":         {without, func(string) string { return `{"aliases": {}, "collections": {}, "more": {}}` }, 1, false},
 	} {
 		t.Run(name, func(t *testing.T) {
 			if c.change != nil {
@@ -80,5 +87,88 @@ func TestListOfTargetInUse(t *testing.T) {
 	was := list(other)
 	if rep, _, _ := tried(t, Open(other), mem); rep == nil || len(rep.Conflicts) != 1 || list(other) != was {
 		t.Errorf("%+v", rep)
+	}
+}
+
+// cutOff is a store whose runs break off when all is done, before they know.
+type cutOff struct{ *Store }
+
+type cutWriter struct{ *writer }
+
+var errCut = errors.New("cut off")
+
+func (c cutOff) Begin(ctx context.Context, run *replay.Run) (replay.Writer, error) {
+	w, err := c.Store.Begin(ctx, run)
+	if err != nil {
+		return nil, err
+	}
+	return cutWriter{w.(*writer)}, nil
+}
+
+func (c cutWriter) Commit(ctx context.Context) error {
+	return errors.Join(c.writer.Commit(ctx), errCut)
+}
+
+// A collection stays in the list as long as it holds points: those of others, that came after the run, would
+// be lost to Qdrant. A run that was broken off behind its last step is undone as any other.
+func TestUndoOfList(t *testing.T) {
+	mem, _ := exportertest.Export(t, Open("testdata/python"))
+	for name, c := range map[string]struct {
+		list string // of the target before; empty: there is no target
+		used bool   // somebody adds a point after the run
+		cut  bool
+	}{
+		"into a place in use":            {list: `{"collections": {}, "aliases": {}}`},
+		"into a place in use, used":      {list: `{"collections": {}, "aliases": {}}`, used: true},
+		"into a place in use, cut off":   {list: `{"collections": {}, "aliases": {}}`, cut: true},
+		"into an empty place":            {},
+		"into an empty place, used":      {used: true},
+		"into an empty place, cut off":   {cut: true},
+		"into a place in use, both":      {list: `{"collections": {}, "aliases": {}}`, used: true, cut: true},
+		"into an empty place, both more": {used: true, cut: true},
+	} {
+		t.Run(name, func(t *testing.T) {
+			dir := filepath.Join(t.TempDir(), "store")
+			if c.list != "" {
+				if err := os.MkdirAll(filepath.Join(dir, "qdrant"), 0o700); err != nil {
+					t.Fatal(err)
+				}
+				if err := os.WriteFile(filepath.Join(dir, "qdrant", "meta.json"), []byte(c.list), 0o600); err != nil {
+					t.Fatal(err)
+				}
+			}
+			journal := filepath.Join(t.TempDir(), "journal")
+			run := func(dst replay.Target) error {
+				j, err := replay.OpenJournal(journal)
+				if err != nil {
+					t.Fatal(err)
+				}
+				defer j.Close()
+				_, err = replay.Apply(t.Context(), dst, mem, &replay.Options{Journal: j, TargetModel: "m"})
+				return err
+			}
+			dst := Open(dir)
+			if c.cut {
+				if err := run(cutOff{dst}); !errors.Is(err, errCut) {
+					t.Fatal(err)
+				}
+			}
+			if err := run(dst); err != nil {
+				t.Fatal(err)
+			}
+			if c.used {
+				sqlOf(t, pointsOf(dir), "INSERT INTO points SELECT 'theirs', point FROM points LIMIT 1")
+			}
+			rep := undo(t, dst, journal)
+			b, err := os.ReadFile(filepath.Join(dir, "qdrant", "meta.json"))
+			sizes, _ := parseMeta(b)
+			_, listed := sizes["mem0"]
+			switch {
+			case listed != c.used, c.used != (rep.LeftN != 0):
+				t.Errorf("left %+v and the list %s", rep.Left, b)
+			case !c.used && c.list == "" && !errors.Is(err, fs.ErrNotExist), !c.used && c.list != "" && string(b) != c.list:
+				t.Errorf("the list is %s %v", b, err)
+			}
+		})
 	}
 }

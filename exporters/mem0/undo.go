@@ -36,19 +36,14 @@ func (w *writer) undo(ctx context.Context, created []replay.Receipt) (left []rep
 	}
 	rows := map[string][]replay.Receipt{} // by place and id, of collections
 	var order []string
+	var lists []replay.Receipt
 	for _, rc := range created {
 		kind, parts := agentstate.SplitKey(rc.Target)
 		switch {
 		case rc.Target == "":
 			continue
 		case rc.Target == agentstate.Key("opaque", "meta.json"):
-			why, err := w.undoMeta(rc.Version)
-			if err != nil {
-				return nil, own(err)
-			}
-			if why != "" {
-				leave(why, rc)
-			}
+			lists = append(lists, rc)
 			continue
 		case len(parts) < 2:
 			leave(changed, rc)
@@ -94,7 +89,19 @@ func (w *writer) undo(ctx context.Context, created []replay.Receipt) (left []rep
 			leave(changed, rows[at]...)
 		}
 	}
-	return left, w.Commit(ctx)
+	if err := w.Commit(ctx); err != nil {
+		return nil, err
+	}
+	for _, rc := range lists { // when it is known what is left in the collections
+		why, err := w.undoMeta(ctx, rc.Version)
+		if err != nil {
+			return nil, own(err)
+		}
+		if why != "" {
+			leave(why, rc)
+		}
+	}
+	return left, nil
 }
 
 // undoHalves removes a row of a collection, if each half is as the run wrote it or was never written.
