@@ -40,6 +40,7 @@ func TestListsOfItems(t *testing.T) {
 		"image.json":         {`[{"role": "user", "content": [{"type": "input_image", "image_url": "data:image/png;base64,` + strings.Repeat("AAAA", 400_000) + `"}]}, ` + said + `]`, 3},
 		"image2.json":        {`{"picture": "` + strings.Repeat("AAAA", 400_000) + `", "items": [` + said + `]}`, 2},
 		"approved.json":      {`[{"type": "mcp_approval_response", "approval_request_id": "mcpr_1", "approve": true}]`, 1},
+		"found.json":         {`[{"type": "tool_search_output", "call_id": "ts_1", "tools": []}, ` + said + `]`, 3},
 		"pages/of/list.json": {fmt.Sprintf(`{"items": [%s%s]}`, said, strings.Repeat(", "+said, 500)), 1002},
 	} {
 		files[name], messages = c.text, messages+c.n
@@ -47,6 +48,8 @@ func TestListsOfItems(t *testing.T) {
 	others := map[string]string{
 		"shop.json":   `{"items": [{"id": 7, "type": "book"}]}`,
 		"calls.json":  `[{"type": "phone_call", "number": 1}]`,
+		"phone.json":  `{"history": [{"type": "missed_call", "id": 7}]}`,
+		"phone2.json": `[{"type": "phone_call", "call_id": "7", "status": "completed"}]`,
 		"empty.json":  `{"items": []}`,
 		"number.json": `{"items": 3, "history": {"role": "user", "content": "hi"}}`,
 		"texts.json":  `{"items": ["a"]}`,
@@ -70,7 +73,7 @@ func TestListsOfItems(t *testing.T) {
 		}
 	}
 	p, err := f.Preflight(t.Context())
-	if err != nil || p.Counts["message"] != int64(messages) || p.Counts["conversation"] != int64(len(files)-1) || !strings.Contains(strings.Join(p.Notes, "\n"), "not carried (5)") {
+	if err != nil || p.Counts["message"] != int64(messages) || p.Counts["conversation"] != int64(len(files)-1) || !strings.Contains(strings.Join(p.Notes, "\n"), "not carried (7)") {
 		t.Errorf("%v %v", p, err)
 	}
 	r, err := mem.Get(t.Context(), agentstate.Key("message", "wrapped.json", "1"))

@@ -29,15 +29,15 @@ func jsonForm(r io.ReadSeeker) form {
 		if _, err := io.Copy(&short, io.MultiReader(bytes.NewReader(head), io.LimitReader(r, 64<<20))); err != nil {
 			return notOurs
 		}
-		if _, err := r.Seek(int64(len(head)), io.SeekStart); err != nil {
-			return notOurs
-		}
 		list, top = listed(short.Bytes())
 	}
 	if list != notOurs && top {
 		return list
 	}
-	if !mentions(io.MultiReader(bytes.NewReader(head), r), schemaVersion) {
+	if _, err := r.Seek(0, io.SeekStart); err != nil {
+		return notOurs
+	}
+	if !mentions(r, schemaVersion) {
 		return list
 	}
 	if _, err := r.Seek(0, io.SeekStart); err != nil {
@@ -175,17 +175,26 @@ func statesIn(out []json.RawMessage, v json.RawMessage, depth int) []json.RawMes
 
 // isItem tells what programs write out of sessions from other lists of objects.
 func isItem(o responses.Object) bool {
-	called := responses.Plain(responses.First(o, "callId", "call_id")) != ""
-	switch typ := responses.Plain(o["type"]); typ {
+	typ := responses.Plain(o["type"])
+	switch typ {
 	case "message", "":
 		role := responses.Plain(o["role"])
 		return (role == "user" || role == "assistant" || role == "system" || role == "developer") && len(o["content"]) > 0
-	case "reasoning", "compaction", "hosted_tool_call", "item_reference", "mcp_list_tools", "mcp_approval_request":
+	case "reasoning", "compaction", "item_reference", "mcp_list_tools", "mcp_approval_request":
 		return len(o["id"]) > 0 || len(o["encrypted_content"]) > 0
 	case "mcp_approval_response":
 		return len(o["approval_request_id"]) > 0
-	default:
-		return called && (strings.HasSuffix(typ, "_call") || strings.HasSuffix(typ, "_call_result") || strings.HasSuffix(typ, "_call_output")) ||
-			len(o["id"]) > 0 && strings.HasSuffix(typ, "_call")
 	}
+	for _, suffix := range []string{"_call", "_call_output", "_call_result", "_output"} {
+		if tool, ok := strings.CutSuffix(typ, suffix); ok && slices.Contains(calls(), tool) {
+			return len(o["id"]) > 0 || responses.Plain(responses.First(o, "callId", "call_id")) != ""
+		}
+	}
+	return false
+}
+
+// calls are the tools that items of sessions are calls of: other programs keep lists of phone calls.
+func calls() []string {
+	return []string{"function", "custom_tool", "hosted_tool", "mcp", "shell", "local_shell", "apply_patch", "computer", "tool_search",
+		"file_search", "web_search", "image_generation", "code_interpreter", "program"}
 }
