@@ -50,6 +50,7 @@ func TestListsOfItems(t *testing.T) {
 		"calls.json":  `[{"type": "phone_call", "number": 1}]`,
 		"phone.json":  `{"history": [{"type": "missed_call", "id": 7}]}`,
 		"phone2.json": `[{"type": "phone_call", "call_id": "7", "status": "completed"}]`,
+		"lines.jsonl": "\ufeff" + `{"history": [` + said + `]}` + "\n" + `{"history": [` + said + `]}`, // a set of data
 		"empty.json":  `{"items": []}`,
 		"number.json": `{"items": 3, "history": {"role": "user", "content": "hi"}}`,
 		"texts.json":  `{"items": ["a"]}`,
@@ -73,7 +74,7 @@ func TestListsOfItems(t *testing.T) {
 		}
 	}
 	p, err := f.Preflight(t.Context())
-	if err != nil || p.Counts["message"] != int64(messages) || p.Counts["conversation"] != int64(len(files)-1) || !strings.Contains(strings.Join(p.Notes, "\n"), "not carried (7)") {
+	if err != nil || p.Counts["message"] != int64(messages) || p.Counts["conversation"] != int64(len(files)-1) || !strings.Contains(strings.Join(p.Notes, "\n"), "not carried (8)") {
 		t.Errorf("%v %v", p, err)
 	}
 	r, err := mem.Get(t.Context(), agentstate.Key("message", "wrapped.json", "1"))

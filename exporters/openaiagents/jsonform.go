@@ -1,6 +1,7 @@
 package openaiagents
 
 import (
+	"bufio"
 	"bytes"
 	"encoding/json"
 	"fmt"
@@ -37,11 +38,15 @@ func jsonForm(r io.ReadSeeker) form {
 	if _, err := r.Seek(0, io.SeekStart); err != nil {
 		return notOurs
 	}
-	if !mentions(r, schemaVersion) {
-		return list
-	}
+	mentioned := mentions(r, schemaVersion)
 	if _, err := r.Seek(0, io.SeekStart); err != nil {
 		return notOurs
+	}
+	switch {
+	case !mentioned && list == itemList && !alone(r):
+		return notOurs
+	case !mentioned:
+		return list
 	}
 	b, err := io.ReadAll(io.LimitReader(r, maxJSON+1))
 	if err != nil || len(b) > maxJSON {
@@ -122,6 +127,18 @@ func mentions(r io.Reader, what string) bool {
 		}
 		kept = copy(buf, buf[max(0, n-len(what)):n])
 	}
+}
+
+// alone tells whether an object is all that is in r: sets of data have one in each line. One that is cut off
+// is alone.
+func alone(r io.Reader) bool {
+	b := bufio.NewReader(io.LimitReader(r, maxJSON))
+	if head, _ := b.Peek(len(bom)); bytes.Equal(head, bom) {
+		b.Discard(len(bom))
+	}
+	var v json.RawMessage
+	d := json.NewDecoder(b)
+	return d.Decode(&v) != nil || !d.More()
 }
 
 // schemaVersion is the member that every run state has.
