@@ -329,6 +329,9 @@ func (d *database) counter(ctx context.Context, rc replay.Receipt, have, vals []
 		now, _ = have[1].(int64)
 		q = "UPDATE sqlite_sequence SET seq = ? WHERE name = ?"
 	}
+	if now > want {
+		rc.Losses = append(rc.Losses, fidelity.Loss{Path: "native.seq", Grade: fidelity.Transformed, Why: sqlitefile.Counted})
+	}
 	if now >= want || run.DryRun {
 		return rc, nil
 	}
