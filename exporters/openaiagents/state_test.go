@@ -103,7 +103,8 @@ func TestDecided(t *testing.T) {
 		`{"delete_file": {"approved": true, "rejected": ["CALL1"]}}`:                                                                       `2 {"approved":true} 2 {"approved":false}`,
 		`{"delete_file": {"approved": [], "rejected": true}}`:                                                                              `2 {"approved":false} 2 {"approved":false}`,
 		`{"another": {"approved": true, "rejected": []}}`:                                                                                  "1 - 1 -",
-		`{}, "functionApprovals": [{"agentIdentity": "a", "approvals": {"[\"x\"]": {"approved": ["CALL1"], "rejected": false}}}], "x": {}`: `1 - 2 {"approved":true}`,
+		`{}, "functionApprovals": [{"agentIdentity": "a", "approvals": {"[\"x\"]": {"approved": ["CALL1"], "rejected": false}}}], "x": {}`: "1 - 1 -", // a call of another agent
+		`{}, "functionApprovals": [{"agentIdentity": "assistant", "approvals": {"[\"x\"]": {"approved": ["CALL1"], "rejected": false}}}]`:  `1 - 2 {"approved":true}`,
 		`{}, "function_tool_approvals": [{"agent": {"name": "assistant"}, "tool_key": "delete_file", "decision": {"approved": ["CALL0"], "rejected": ["CALL1"], "rejection_messages": {"CALL1": "no"}}}]`: `2 {"approved":true} 2 {"approved":false,"message":"no"}`,
 		`{}, "function_tool_approvals": [{"agent": {"name": "assistant"}, "tool_key": "delete_file", "decision": {"approved": true, "rejected": false}}]`:                                                 `2 {"approved":true} 2 {"approved":true}`,
 		`{}, "function_tool_approvals": [{"agent": {"name": "another"}, "tool_key": "delete_file", "decision": {"approved": true, "rejected": false}}]`:                                                   "1 - 1 -",
