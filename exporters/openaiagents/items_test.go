@@ -101,3 +101,16 @@ func TestListsOfItems(t *testing.T) {
 		t.Errorf("not the same bytes: %s", d)
 	}
 }
+
+// A long document of another program costs no more than its start to be told from a session.
+func TestLongDocumentOfOthers(t *testing.T) {
+	text := `{"data": [1` + strings.Repeat(`, {"k": 1, "v": "abc"}`, 2<<20) + `]}`
+	r := strings.NewReader(text)
+	if high := exportertest.Peak(func() {
+		if f := jsonForm(r); f != notOurs {
+			t.Errorf("form %d", f)
+		}
+	}); high > 48<<20 {
+		t.Errorf("%d MB of memory for %d MB", high>>20, len(text)>>20)
+	}
+}

@@ -27,7 +27,11 @@ func jsonForm(r io.ReadSeeker) form {
 	list, top := listed(head)
 	if list == notOurs && cut { // the first item may be longer, or what stands before it
 		var short responses.Shortener
-		if _, err := io.Copy(&short, io.MultiReader(bytes.NewReader(head), io.LimitReader(r, 64<<20))); err != nil {
+		long := io.MultiReader(bytes.NewReader(head), io.LimitReader(r, 64<<20))
+		for err == nil && len(short.Bytes()) < 8<<20 { // pictures are cut: what is longer begins with no item
+			_, err = io.CopyN(&short, long, 1<<20)
+		}
+		if err != nil && err != io.EOF {
 			return notOurs
 		}
 		list, top = listed(short.Bytes())
