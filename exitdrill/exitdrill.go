@@ -331,7 +331,7 @@ func (w *wired) replayOptions(ctx context.Context) (replay.Options, error) {
 		o.Tombstones = append(o.Tombstones, keys...)
 	}
 	for _, path := range w.p.Replay.Holds {
-		keys, err := keyfile.Read(path)
+		keys, err := keyfile.ReadKept(path)
 		if err != nil {
 			return o, fmt.Errorf("exitdrill: replay.holds: %w", err)
 		}
@@ -359,7 +359,7 @@ func (w *wired) now() time.Time {
 // tombstones are the keys in a file, one a line, or of the tombstones in an archive.
 func (w *wired) tombstones(ctx context.Context, path string) ([]string, error) {
 	if !strings.HasSuffix(path, ".ctxa") {
-		return keyfile.Read(path)
+		return keyfile.ReadKept(path)
 	}
 	r, err := format.Open(path, &format.ReaderOptions{Policy: format.IntegrityOnly(), Identities: w.ids})
 	if err != nil {

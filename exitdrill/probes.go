@@ -48,7 +48,7 @@ func (w *wired) probes(e *drill.Env) error {
 		if _, err := bounded(x.Keys, maxKeys); err != nil {
 			return fmt.Errorf("exitdrill: erasure.keys: %w", err)
 		}
-		keys, err := keyfile.Read(x.Keys)
+		keys, err := keyfile.ReadKept(x.Keys)
 		if err != nil {
 			return fmt.Errorf("exitdrill: erasure.keys: %w", err)
 		}

@@ -20,7 +20,7 @@ func (a *app) tombstones(ctx context.Context, from []string, k *keyFlags) ([]str
 	var out []string
 	for _, path := range from {
 		if !isArchive(path) {
-			keys, err := keyfile.Read(path)
+			keys, err := keyfile.ReadKept(path)
 			if err != nil {
 				return nil, err
 			}

@@ -14,9 +14,9 @@ import (
 // not to come back would.
 var ErrNoKey = errors.New("keyfile: no key of a record")
 
-// Read is the keys in the file path, one a line; blank lines and those that begin with # are none. A file with nothing
-// in it at all is refused: it may have been cut off, and what it held would be forgotten.
-func Read(path string) ([]string, error) {
+// ReadKept is Read for keys that must not be forgotten, as of tombstones and holds. A file with nothing in it at all is
+// refused: it may have been cut off.
+func ReadKept(path string) ([]string, error) {
 	b, err := os.ReadFile(path)
 	if err != nil {
 		return nil, err
@@ -24,6 +24,19 @@ func Read(path string) ([]string, error) {
 	if len(bytes.TrimSpace(b)) == 0 {
 		return nil, fmt.Errorf("%w: %s is empty; a list of nothing says so in a line that begins with #", ErrNoKey, path)
 	}
+	return parse(path, b)
+}
+
+// Read is the keys in the file path, one a line; blank lines and those that begin with # are none.
+func Read(path string) ([]string, error) {
+	b, err := os.ReadFile(path)
+	if err != nil {
+		return nil, err
+	}
+	return parse(path, b)
+}
+
+func parse(path string, b []byte) ([]string, error) {
 	key := regexp.MustCompile(`^[a-z]+/\S*$`) // a kind of a later release, too; blanks are escaped
 	var out []string
 	n := 0
