@@ -38,29 +38,16 @@ func TestUndoStopped(t *testing.T) {
 	}
 }
 
-// TestNothingWritten: a replay that wrote nothing has made no target; it reads back as announced, and is undone. A
-// target that is not there is none for what was written.
-func TestNothingWritten(t *testing.T) {
-	t.Chdir(t.TempDir())
-	if err := os.WriteFile("graph", []byte(`{"type":"relation","from":"a","to":"b","relationType":"knows"}`+"\n"), 0o644); err != nil {
-		t.Fatal(err)
-	}
-	if err := os.WriteFile("s.sqlite", supportStore, 0o644); err != nil {
-		t.Fatal(err)
-	}
-	for _, c := range []struct {
-		code int
-		says string
-		args []string
-	}{
-		{0, "", []string{"export", "mcpmemory:graph", "x.ctxa"}},
-		{exitPartial, "nothing was written", []string{"replay", "x.ctxa", "langgraph+sqlite:none.sqlite", "--accept-unsigned"}},
-		{0, "0 of 0 match", []string{"readback", "x.ctxa", "langgraph+sqlite:none.sqlite", "--accept-unsigned"}},
-		{0, "removed 0", []string{"undo", "x.ctxa.journal", "langgraph+sqlite:none.sqlite"}},
-		{0, "", []string{"export", "langgraph+sqlite:s.sqlite", "y.ctxa"}},
-		{0, "", []string{"replay", "y.ctxa", "langgraph+sqlite:there.sqlite", "--accept-unsigned"}},
-		{exitOther, "no file none.sqlite", []string{"readback", "y.ctxa", "langgraph+sqlite:none.sqlite", "--accept-unsigned"}},
-	} {
+// typing is a command line, its exit code and what it says.
+type typing struct {
+	code int
+	says string
+	args []string
+}
+
+func typed(t *testing.T, lines []typing) {
+	t.Helper()
+	for _, c := range lines {
 		var out bytes.Buffer
 		if code := newApp(&out, &out).run(t.Context(), c.args); code != c.code || !strings.Contains(out.String(), c.says) {
 			t.Errorf("%v: exit code %d, want %d and %q\n%s", c.args, code, c.code, c.says, &out)
@@ -68,12 +55,37 @@ func TestNothingWritten(t *testing.T) {
 	}
 }
 
-// TestNothingWrittenInto: a database of an application alone has no table of the runtime either.
-func TestNothingWrittenInto(t *testing.T) {
-	t.Chdir(t.TempDir())
+// relationAlone makes a file of MCP memory, graph, of which LangGraph takes nothing.
+func relationAlone(t *testing.T) {
+	t.Helper()
 	if err := os.WriteFile("graph", []byte(`{"type":"relation","from":"a","to":"b","relationType":"knows"}`+"\n"), 0o644); err != nil {
 		t.Fatal(err)
 	}
+}
+
+// TestNothingWritten: a replay that wrote nothing has made no target; it reads back as announced, and is undone. A
+// target that is not there is none for what was written.
+func TestNothingWritten(t *testing.T) {
+	t.Chdir(t.TempDir())
+	relationAlone(t)
+	if err := os.WriteFile("s.sqlite", supportStore, 0o644); err != nil {
+		t.Fatal(err)
+	}
+	typed(t, []typing{
+		{0, "", []string{"export", "mcpmemory:graph", "x.ctxa"}},
+		{exitPartial, "nothing was written", []string{"replay", "x.ctxa", "langgraph+sqlite:none.sqlite", "--accept-unsigned"}},
+		{0, "0 of 0 match", []string{"readback", "x.ctxa", "langgraph+sqlite:none.sqlite", "--accept-unsigned"}},
+		{0, "removed 0", []string{"undo", "x.ctxa.journal", "langgraph+sqlite:none.sqlite"}},
+		{0, "", []string{"export", "langgraph+sqlite:s.sqlite", "y.ctxa"}},
+		{0, "", []string{"replay", "y.ctxa", "langgraph+sqlite:there.sqlite", "--accept-unsigned"}},
+		{exitOther, "no file none.sqlite", []string{"readback", "y.ctxa", "langgraph+sqlite:none.sqlite", "--accept-unsigned"}},
+	})
+}
+
+// TestNothingWrittenInto: a database of an application alone has no table of the runtime either.
+func TestNothingWrittenInto(t *testing.T) {
+	t.Chdir(t.TempDir())
+	relationAlone(t)
 	db, err := sql.Open("sqlite", "file:app.sqlite")
 	if err != nil {
 		t.Fatal(err)
@@ -82,20 +94,11 @@ func TestNothingWrittenInto(t *testing.T) {
 	if _, err := db.Exec("CREATE TABLE customers (id)"); err != nil {
 		t.Fatal(err)
 	}
-	for _, c := range []struct {
-		code int
-		says string
-		args []string
-	}{
+	typed(t, []typing{
 		{0, "", []string{"export", "mcpmemory:graph", "x.ctxa"}},
 		{exitPartial, "nothing was written", []string{"replay", "x.ctxa", "langgraph+sqlite:app.sqlite", "--accept-unsigned"}},
 		{0, "0 of 0 match", []string{"readback", "x.ctxa", "langgraph+sqlite:app.sqlite", "--accept-unsigned"}},
 		{0, "removed 0", []string{"undo", "x.ctxa.journal", "langgraph+sqlite:app.sqlite"}},
 		{exitOther, "no LangGraph tables", []string{"export", "langgraph+sqlite:app.sqlite", "y.ctxa"}},
-	} {
-		var out bytes.Buffer
-		if code := newApp(&out, &out).run(t.Context(), c.args); code != c.code || !strings.Contains(out.String(), c.says) {
-			t.Errorf("%v: exit code %d, want %d and %q\n%s", c.args, code, c.code, c.says, &out)
-		}
-	}
+	})
 }

@@ -92,15 +92,24 @@ func embed(t *testing.T, base string, body map[string]any) []any {
 	return vectors
 }
 
-// Vectors are recorded and played: for a request as it was, for its inputs in another order or alone, and in the other form.
-func TestEmbeddings(t *testing.T) {
+// recording is a recorder before an embedder, and the server that it is.
+func recording(t *testing.T) (*Recorder, *httptest.Server) {
+	t.Helper()
 	rec, err := NewRecorder(RecorderOptions{Upstream: embedder(t).URL + "/v1", Name: "q4"})
 	if err != nil {
 		t.Fatal(err)
 	}
-	defer rec.Close()
 	proxy := httptest.NewServer(rec)
-	defer proxy.Close()
+	t.Cleanup(func() {
+		proxy.Close()
+		rec.Close()
+	})
+	return rec, proxy
+}
+
+// Vectors are recorded and played: for a request as it was, for its inputs in another order or alone, and in the other form.
+func TestEmbeddings(t *testing.T) {
+	rec, proxy := recording(t)
 	asks := []map[string]any{
 		{"model": "e", "input": "one"},
 		{"model": "e", "input": []any{"two", "three"}, "encoding_format": "base64"},
@@ -160,13 +169,7 @@ func numbers(v any) []float64 {
 
 // Requests for embeddings are runs of the archive; one that failed and was made good is none, one that stayed without is a gap.
 func TestEmbeddingsKept(t *testing.T) {
-	rec, err := NewRecorder(RecorderOptions{Upstream: embedder(t).URL + "/v1", Name: "q4"})
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer rec.Close()
-	proxy := httptest.NewServer(rec)
-	defer proxy.Close()
+	rec, proxy := recording(t)
 	long := strings.Repeat("x", agentstate.SpillSize)
 	embed(t, proxy.URL, map[string]any{"model": "e", "input": "busy"})
 	embed(t, proxy.URL, map[string]any{"model": "e", "input": []any{"busy", "busy"}})
