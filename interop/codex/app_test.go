@@ -203,16 +203,23 @@ func same(t *testing.T, what, want, got string) {
 	t.Errorf("%s: %d lines, want %d", what, len(g), len(w))
 }
 
-// TestDatabases: the real CLI names threads, sets a goal, forks, reverts and queues a message; of the
-// copy it shows the same, migrates nothing, and goes on in the fork and in the reverted thread.
-func TestDatabases(t *testing.T) {
-	m := newModel(t)
-	dir := t.TempDir()
-	home, work, copied, archive := filepath.Join(dir, "home"), filepath.Join(dir, "work"), filepath.Join(dir, "copy"), filepath.Join(dir, "a.ctxa")
+// atWork is a model, a folder with a home that asks it, and a folder to work in.
+func atWork(t *testing.T) (m *model, dir, home, work string) {
+	t.Helper()
+	m, dir = newModel(t), t.TempDir()
+	home, work = filepath.Join(dir, "home"), filepath.Join(dir, "work")
 	if err := os.MkdirAll(work, 0o700); err != nil {
 		t.Fatal(err)
 	}
 	config(t, m, home)
+	return m, dir, home, work
+}
+
+// TestDatabases: the real CLI names threads, sets a goal, forks, reverts and queues a message; of the
+// copy it shows the same, migrates nothing, and goes on in the fork and in the reverted thread.
+func TestDatabases(t *testing.T) {
+	m, dir, home, work := atWork(t)
+	copied, archive := filepath.Join(dir, "copy"), filepath.Join(dir, "a.ctxa")
 	a := startApp(t, home, work)
 	first := id(a.call("thread/start", object{"cwd": work}))
 	a.turn(first, "the first thing é 🙂")

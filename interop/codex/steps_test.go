@@ -1,8 +1,6 @@
 package codex
 
 import (
-	"os"
-	"path/filepath"
 	"slices"
 	"testing"
 )
@@ -10,13 +8,7 @@ import (
 // TestSteps: a patch, a review, items that a client put in, words that a person says while the model is at work, a
 // command of the person's own, and a fork whose parent is archived.
 func TestSteps(t *testing.T) {
-	m := newModel(t)
-	dir := t.TempDir()
-	home, work := filepath.Join(dir, "home"), filepath.Join(dir, "work")
-	if err := os.MkdirAll(work, 0o700); err != nil {
-		t.Fatal(err)
-	}
-	config(t, m, home)
+	m, _, home, work := atWork(t)
 	m.script = map[string][]object{"do: patch": {{"type": "custom_tool_call", "id": "ctc_1", "call_id": "call_patch", "name": "apply_patch", "input": "*** Begin Patch\n*** Add File: x.txt\n+hello\n*** End Patch", "status": "completed"}}}
 	a := startApp(t, home, work)
 	done := func() {

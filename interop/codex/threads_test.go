@@ -147,13 +147,7 @@ func goesOn(t *testing.T, m *model, cli, home, work string, threads ...string) m
 // TestReverts: the real CLI reverts, forks from what was reverted, compacts and forks again; what the archive says that
 // the model sees is what the CLI sends it.
 func TestReverts(t *testing.T) {
-	m := newModel(t)
-	dir := t.TempDir()
-	home, work := filepath.Join(dir, "home"), filepath.Join(dir, "work")
-	if err := os.MkdirAll(work, 0o700); err != nil {
-		t.Fatal(err)
-	}
-	config(t, m, home)
+	m, _, home, work := atWork(t)
 	a := startApp(t, home, work)
 	first := id(a.call("thread/start", object{"cwd": work}))
 	for _, s := range []string{"the first", "the second, list files", "the third, gone"} {
