@@ -67,6 +67,26 @@ func TestGrants(t *testing.T) {
 	}
 }
 
+// TestDenialNotTaken: grants without what was denied beside them are wider than the source.
+func TestDenialNotTaken(t *testing.T) {
+	p := newPlace(t)
+	p.runtimes["target"] = memstate.NewRuntime(&memstate.RuntimeOptions{Refuse: func(r agentstate.Record) string {
+		if g, ok := r.(*pb.ToolGrant); ok && g.Effect == pb.ToolGrant_EFFECT_DENY {
+			return "it has no denials"
+		}
+		return ""
+	}})
+	denial := grant("other")
+	denial.Effect = pb.ToolGrant_EFFECT_DENY
+	p.runtimes["source"].Set(denial)
+	pl := p.plan()
+	p.write("approvals", approvals+"toolgrant/other\n")
+	out := p.run(pl)
+	if c := check(out, 29); c.Result != evidence.Fail || !strings.Contains(c.Why, "1 denials of the source are not in the target") || out.Judgement.Verdict != evidence.VerdictFail {
+		t.Errorf("%+v, %s", c, out.Judgement.Verdict)
+	}
+}
+
 // viewing reads a grant out of a policy that it holds.
 type viewing struct {
 	*memstate.Runtime

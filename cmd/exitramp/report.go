@@ -53,7 +53,7 @@ const few = 5
 func (a *app) printReplay(what string, rep *replay.Report, x *embedding, asJSON bool) error {
 	if asJSON {
 		return a.printJSON(map[string]any{
-			"what": what, "run": rep.Run, "records": rep.Records, "actions": actions(rep), "kinds": byKind(rep), "losses": rep.LossCount, "no_place": rep.NoPlace,
+			"what": what, "run": rep.Run, "records": rep.Records, "actions": actions(rep), "kinds": byKind(rep), "losses": rep.LossCount, "no_place": rep.NoPlace, "undenied": rep.Undenied,
 			"held": rep.Held, "waiting": rep.Waiting, "conflicts": receipts(rep.Conflicts), "refused": receipts(rep.Refused), "foretold": receipts(rep.Foretold), "resumed": rep.Resumed, "labelled": rep.Labelled, "seconds": rep.Time.Seconds(), "formula": rep.Formula, "infeasible": rep.Infeasible(), "map": mapJSON(rep.Map),
 			"embedded":     x.json(),
 			"authenticity": a.authenticity,
@@ -102,6 +102,9 @@ func (a *app) printReplay(what string, rep *replay.Report, x *embedding, asJSON 
 	if n := rep.Actions[replay.Held]; n > 0 {
 		a.printHeld(rep, n)
 		a.printReceipts("once approved", rep.Foretold, rep.ForetoldN)
+	}
+	if rep.Undenied > 0 {
+		fmt.Fprintf(a.stdout, "wider:  %s denials that the target does not take: it may allow what the source did not\n", number(rep.Undenied))
 	}
 	for _, kind := range keys(rep.NoPlace) {
 		for _, why := range keys(rep.NoPlace[kind]) {

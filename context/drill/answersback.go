@@ -23,6 +23,8 @@ func (a *answers) fidelity() {
 			say = fmt.Sprintf(" (%d of them stand beside another one under the same key)", f.Copies)
 		}
 		a.set(29, evidence.Fail, evidence.Measured, "%d grants widened%s, %d records raised", au.Widened, say, au.Raised)
+	case r.st.Report != nil && r.st.Report.Undenied > 0:
+		a.set(29, evidence.Fail, evidence.Measured, "%d denials of the source are not in the target, which has other grants: it may allow what the source did not", r.st.Report.Undenied)
 	default:
 		res, say := evidence.Pass, ""
 		if k := grants(a.p.Kinds); k != nil && k.Conflicts+k.Extra > 0 {

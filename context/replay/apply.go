@@ -85,6 +85,7 @@ type apply struct {
 	label    string          // that memories get; empty: none
 	refused  *json.Encoder
 	denied   map[string]string // see guard
+	granted  bool              // a grant arrived that is no denial
 	over     bool              // the run has ended, and nothing of it is asked for again
 	load     tally             // of what is created
 }
@@ -99,6 +100,9 @@ func newApply(o *Options) *apply {
 
 func (a *apply) report() *Report {
 	a.answers.Sum(a.rep.Answers[:0])
+	if !a.granted {
+		a.rep.Undenied = 0
+	}
 	return a.rep
 }
 

@@ -306,6 +306,7 @@ func (a *apply) one(ctx context.Context, p *pending, wrote *Receipt) error {
 	a.line = append(append(append(quoted(a.line[:0], rc.Key), ' '), rc.Action.String()...), '\n')
 	a.answers.Write(a.line)
 	a.rep.add(kind, *rc)
+	a.grant(p.out, rc)
 	if p.labelled && rc.Action <= Updated {
 		a.rep.Labelled++
 	}

@@ -71,6 +71,20 @@ func (s *beside) read(g *guard, t *pb.ToolGrant) {
 	}
 }
 
+// grant takes note of what became of a grant; of another record it takes none.
+func (a *apply) grant(r agentstate.Record, rc *Receipt) {
+	g, ok := r.(*pb.ToolGrant)
+	if !ok {
+		return
+	}
+	switch deny := g.Effect == pb.ToolGrant_EFFECT_DENY; {
+	case rc.Action <= Updated:
+		a.granted = a.granted || !deny
+	case deny && g.Enabled && rc.Action != Held && !rc.NoLoss:
+		a.rep.Undenied++
+	}
+}
+
 // held are the grants that wait, and for what.
 func (s *beside) held() map[string]string {
 	whole := func(a about) about {

@@ -126,3 +126,29 @@ func TestDenialsOfMany(t *testing.T) {
 		t.Errorf("%d wait, in %s", rep.Waiting, took)
 	}
 }
+
+// TestDenialLeft: a denial that the target does not take beside a grant that it takes is counted, in a plan, in a run
+// and when it is resumed; where no grant arrives, nothing is wider.
+func TestDenialLeft(t *testing.T) {
+	src := memstate.Whole("x",
+		&pb.ToolGrant{Meta: meta("toolgrant", "a"), ToolKey: "tool/x", Effect: pb.ToolGrant_EFFECT_ALLOW},
+		&pb.ToolGrant{Meta: meta("toolgrant", "d"), ToolKey: "tool/x", Effect: pb.ToolGrant_EFFECT_DENY, Enabled: true})
+	for refused, want := range map[string]uint64{"toolgrant/d": 1, "toolgrant/": 0, "none": 0} {
+		dst := memstate.NewRuntime(&memstate.RuntimeOptions{Refuse: func(r agentstate.Record) string {
+			if strings.HasPrefix(r.GetMeta().GetKey(), refused) {
+				return "no place"
+			}
+			return ""
+		}})
+		o := replay.Options{Approved: []string{"toolgrant/a", "toolgrant/d"}}
+		if rep, err := replay.Plan(t.Context(), dst, src, &o); err != nil || rep.Undenied != want {
+			t.Errorf("%s: a plan counts %d, want %d: %v", refused, rep.Undenied, want, err)
+		}
+		path := journal(t)
+		for range 2 {
+			if rep := mustRun(t, dst, src, path, o); rep.Undenied != want {
+				t.Errorf("%s: %d, want %d", refused, rep.Undenied, want)
+			}
+		}
+	}
+}

@@ -71,12 +71,15 @@ type Report struct {
 	LossCount map[string]uint64            // by kind and field: "message.native_id"
 	// NoPlace counts the records that are skipped and lost, by kind and reason: the first reasons of
 	// a kind by their words, all others together.
-	NoPlace   map[string]map[string]uint64
-	Held      []string      // keys that wait for a person
-	Time      time.Duration // of a plan: how long writing takes at the least, by the target's own limits
-	Formula   string        // how Time was computed; empty: the target cannot say
-	Labelled  uint64        // records that were labelled as imported, of those that are there now
-	Waiting   uint64        // of what is held: waits for an approval; the rest for something else
+	NoPlace  map[string]map[string]uint64
+	Held     []string      // keys that wait for a person
+	Time     time.Duration // of a plan: how long writing takes at the least, by the target's own limits
+	Formula  string        // how Time was computed; empty: the target cannot say
+	Labelled uint64        // records that were labelled as imported, of those that are there now
+	// Undenied are denials in force that were let through and that the target did not take, where it has other
+	// grants: it may allow what the source did not.
+	Undenied  uint64
+	Waiting   uint64 // of what is held: waits for an approval; the rest for something else
 	Conflicts []Receipt
 	Refused   []Receipt
 	Foretold  []Receipt // of a plan, of what waits for an approval: would be refused with it too, and why
