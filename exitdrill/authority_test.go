@@ -40,7 +40,7 @@ func TestGrants(t *testing.T) {
 		},
 		"the target has others": {
 			have: []*pb.ToolGrant{{Meta: agentstate.Meta("toolgrant", nil, "ada", "refund"), Effect: pb.ToolGrant_EFFECT_ALLOW}, grant("theirs")},
-			want: evidence.Authority{Grants: 3, Reduced: 2}, result: evidence.Warn, says: "1 others under their keys, which were left as they are, and 1 that the archive does not have",
+			want: evidence.Authority{Grants: 3, Reduced: 2}, result: evidence.Warn, says: "1 others under keys of grants and policies, which were left as they are, and 1 grants that the archive does not have",
 		},
 	} {
 		p := newPlace(t)
@@ -82,7 +82,7 @@ func TestDenialNotTaken(t *testing.T) {
 	pl := p.plan()
 	p.write("approvals", approvals+"toolgrant/other\n")
 	out := p.run(pl)
-	if c := check(out, 29); c.Result != evidence.Fail || !strings.Contains(c.Why, "1 denials of the source are not in the target") || out.Judgement.Verdict != evidence.VerdictFail {
+	if c := check(out, 29); c.Result != evidence.Fail || !strings.Contains(c.Why, "1 grants widened (1 denials, or rules to ask first, are not in the target") || out.Judgement.Verdict != evidence.VerdictFail {
 		t.Errorf("%+v, %s", c, out.Judgement.Verdict)
 	}
 }

@@ -21,8 +21,8 @@ import (
 func TestInto(t *testing.T) {
 	p := newPlace(t)
 	p.runtimes["second"] = memstate.NewRuntime(nil)
-	pl := p.plan("target: mem:target\n", "into:\n  - {name: all, target: \"mem:target\"}\n  - {name: memories, target: \"mem:second\", kinds: [memory, memoryspace, principal]}\n"+
-		"accepted_losses: [{kind: memory, path: name, by: ada, until: 2099-01-01, into: memories}]\n")
+	pl := p.plan("target: mem:target\n", "into:\n  - {name: all, target: \"mem:target\", kinds: []}\n  - {name: memories, target: \"mem:second\", kinds: [memory, memoryspace, principal]}\n"+
+		"accepted_losses: [{kind: memory, path: name, by: ada, until: 2099-01-01, into: Memories}]\n")
 	if _, err := exitdrill.Run(t.Context(), pl, &p.opts); !errors.Is(err, exitdrill.ErrSeveral) {
 		t.Fatal(err)
 	}

@@ -104,7 +104,7 @@ func (a *app) printReplay(what string, rep *replay.Report, x *embedding, asJSON 
 		a.printReceipts("once approved", rep.Foretold, rep.ForetoldN)
 	}
 	if rep.Undenied > 0 {
-		fmt.Fprintf(a.stdout, "wider:  %s denials that the target does not take: it may allow what the source did not\n", number(rep.Undenied))
+		fmt.Fprintf(a.stdout, "wider:  %s denials, or rules to ask first, that the target does not take: it may allow what the source did not\n", number(rep.Undenied))
 	}
 	for _, kind := range keys(rep.NoPlace) {
 		for _, why := range keys(rep.NoPlace[kind]) {

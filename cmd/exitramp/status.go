@@ -118,6 +118,8 @@ func redactArgs(args []string) []string {
 			return append(out, s, args[i+1], "…")
 		case strings.Contains(strings.ToUpper(value), "AGE-SECRET-KEY-"):
 			value = "…"
+		case program && strings.HasPrefix(value, "exec:["): // a list in JSON has no blank between words
+			value = "exec:[…]"
 		case program && rest != "":
 			value = word + " …"
 		case strings.Contains(value, "://"):

@@ -22,15 +22,12 @@ func (a *answers) fidelity() {
 		if f := r.st.Back.Fidelity.Kinds["toolgrant"]; f != nil && f.Copies > 0 {
 			say = fmt.Sprintf(" (%d of them stand beside another one under the same key)", f.Copies)
 		}
-		a.set(29, evidence.Fail, evidence.Measured, "%d grants widened%s, %d records raised", au.Widened, say, au.Raised)
-	case r.st.Report != nil && r.st.Report.Undenied > 0:
-		a.set(29, evidence.Fail, evidence.Measured, "%d denials of the source are not in the target, which has other grants: it may allow what the source did not", r.st.Report.Undenied)
-	default:
-		res, say := evidence.Pass, ""
-		if k := grants(a.p.Kinds); k != nil && k.Conflicts+k.Extra > 0 {
-			res, say = evidence.Warn, fmt.Sprintf("; the target has %d others under their keys, which were left as they are, and %d that the archive does not have", k.Conflicts, k.Extra)
+		if n := r.undenied(); n > 0 {
+			say += fmt.Sprintf(" (%d denials, or rules to ask first, are not in the target, which has other grants)", n)
 		}
-		a.set(29, res, evidence.Measured, "%d grants: %d reproduced, %d not or less, 0 widened; 0 roles raised; %d records wait for a person%s", au.Grants, au.Reproduced, au.Reduced, a.held(), say)
+		a.set(29, evidence.Fail, evidence.Measured, "%d grants widened%s, %d records raised", au.Widened, say, au.Raised)
+	default:
+		a.narrow()
 	}
 	s := &a.p.Safety
 	switch {
@@ -77,6 +74,28 @@ func (t *Targets) met(s *harness.Scores) bool {
 	}
 	// One division of whole numbers: 55 of 100 are 0.55 as a plan says it, and 0.55 × 100 is a little more than 55.
 	return float64(s.Target.Passed*source.Total)/float64(source.Passed*s.Target.Total) >= t.Tasks
+}
+
+// narrow is 29 where nothing was widened.
+func (a *answers) narrow() {
+	au, res, say := &a.p.Authority, evidence.Pass, ""
+	k, conflicts := grants(a.p.Kinds), uint64(0)
+	for i := range a.p.Kinds {
+		if name := a.p.Kinds[i].Kind; name == "toolgrant" || name == "policy" {
+			conflicts += a.p.Kinds[i].Conflicts
+		}
+	}
+	if k != nil && k.Missing+k.Announced > 0 {
+		res, say = evidence.Warn, fmt.Sprintf("; %d are gone when read back or arrived otherwise: whether one of these denies less was not looked at", k.Missing+k.Announced)
+	}
+	extra := uint64(0)
+	if k != nil {
+		extra = k.Extra
+	}
+	if conflicts+extra > 0 {
+		res, say = evidence.Warn, say+fmt.Sprintf("; the target has %d others under keys of grants and policies, which were left as they are, and %d grants that the archive does not have", conflicts, extra)
+	}
+	a.set(29, res, evidence.Measured, "%d grants: %d reproduced, %d not or less, 0 widened; 0 roles raised; %d records wait for a person%s", au.Grants, au.Reproduced, au.Reduced, a.held(), say)
 }
 
 // held is how many records wait for a person.

@@ -24,8 +24,11 @@ func (r *run) authority(salt evidence.Salt, kinds []evidence.Kind) evidence.Auth
 			if f := b.Fidelity.Kinds[k.Kind]; f != nil {
 				a.Widened += f.Copies
 			}
+			// What was denied and is not is not less: it is more.
+			away := min(r.undenied(), a.Reduced)
+			a.Reduced, a.Widened = a.Reduced-away, a.Widened+away
 		}
-		a.Raised = b.Fidelity.RaisedN
+		a.Raised = max(b.Fidelity.RaisedN, uint64(len(b.Fidelity.Raised))) // an earlier release counted none
 	}
 	if rep := r.st.Report; rep != nil {
 		for _, k := range rep.Held {
@@ -33,6 +36,14 @@ func (r *run) authority(salt evidence.Salt, kinds []evidence.Kind) evidence.Auth
 		}
 	}
 	return a
+}
+
+// undenied are denials of the source that the target does not take, where it takes other grants.
+func (r *run) undenied() uint64 {
+	if r.st.Report == nil {
+		return 0
+	}
+	return r.st.Report.Undenied
 }
 
 // grants is what became of grants of tools; nil: there are none.

@@ -42,7 +42,10 @@ func (p *Plan) Each() []*Plan {
 	var out []*Plan
 	for _, t := range p.Into {
 		q := *p
-		q.Into, q.Name, q.Target, q.sends = nil, p.Name+"-"+t.Name, t.Target, t.Kinds
+		q.Into, q.Name, q.Target, q.sends = nil, p.Name+"-"+t.Name, t.Target, nil
+		if len(t.Kinds) > 0 {
+			q.sends = t.Kinds
+		}
 		if t.Map != "" {
 			q.Replay.Map = t.Map
 		}
@@ -59,7 +62,7 @@ func (p *Plan) Each() []*Plan {
 		}
 		q.Accepted = nil
 		for _, a := range p.Accepted {
-			if a.Into == "" || a.Into == t.Name {
+			if a.Into == "" || strings.EqualFold(a.Into, t.Name) {
 				a.Into = "" // it has no targets by name
 				q.Accepted = append(q.Accepted, a)
 			}

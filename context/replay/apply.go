@@ -84,10 +84,9 @@ type apply struct {
 	names    *mapping.Mapper // nil: no map
 	label    string          // that memories get; empty: none
 	refused  *json.Encoder
-	denied   map[string]string // see guard
-	granted  bool              // a grant arrived that is no denial
-	over     bool              // the run has ended, and nothing of it is asked for again
-	load     tally             // of what is created
+	grants   arrived
+	over     bool  // the run has ended, and nothing of it is asked for again
+	load     tally // of what is created
 }
 
 func newApply(o *Options) *apply {
@@ -100,9 +99,7 @@ func newApply(o *Options) *apply {
 
 func (a *apply) report() *Report {
 	a.answers.Sum(a.rep.Answers[:0])
-	if !a.granted {
-		a.rep.Undenied = 0
-	}
+	a.rep.Undenied = a.grants.undenied()
 	return a.rep
 }
 
@@ -133,11 +130,6 @@ func (a *apply) run(ctx context.Context, dst Target, src agentstate.Source) (err
 			return a.fail(ErrSource, err)
 		}
 		a.rep.Map = a.names.Report()
-	}
-	if !a.over {
-		if a.denied, err = denied(ctx, before(src), a.opts); err != nil {
-			return a.fail(ErrSource, err)
-		}
 	}
 	for r, err := range src.Records(ctx, &agentstate.ReadOptions{Kinds: a.opts.Kinds}) {
 		if err != nil {
@@ -258,7 +250,9 @@ func (a *apply) begin(ctx context.Context, dst Target, src agentstate.Source, o 
 		}
 	}
 	a.guard = newGuard(a.opts, exact)
-	a.guard.denied = a.denied
+	if a.guard.denied, err = denied(ctx, before(src), a.guard); err != nil {
+		return a.fail(ErrSource, err)
+	}
 	if l, ok := a.w.(Labeler); ok && !exact && l.Labels("memory") {
 		h.Label = importedFrom(o)
 	}

@@ -161,7 +161,11 @@ func (a *apply) waiting(ctx context.Context, r agentstate.Record, rc Receipt) er
 		return nil
 	}
 	if a.opts.OnWaiting != nil {
-		a.opts.OnWaiting(approvalOf(r, what))
+		asked := approvalOf(r, what)
+		if by := a.guard.by[rc.Key]; by != nil { // it was narrowed before, and waits for another
+			asked.After, asked.Effect = by.After, by.Effect
+		}
+		a.opts.OnWaiting(asked)
 	}
 	f, ok := a.w.(Foreteller)
 	if !ok || a.journal != nil {
@@ -306,7 +310,7 @@ func (a *apply) one(ctx context.Context, p *pending, wrote *Receipt) error {
 	a.line = append(append(append(quoted(a.line[:0], rc.Key), ' '), rc.Action.String()...), '\n')
 	a.answers.Write(a.line)
 	a.rep.add(kind, *rc)
-	a.grant(p.out, rc)
+	a.grants.note(p.rec, rc)
 	if p.labelled && rc.Action <= Updated {
 		a.rep.Labelled++
 	}

@@ -21,7 +21,8 @@ func aboutOf(g *pb.ToolGrant) about {
 }
 
 // toolsOf is the name for the tools that a pattern of Claude Code is about. Its rules for Edit hold for all
-// tools that write files, those for Read for all that read them, those for an MCP server for all of its tools.
+// tools that write files, those for Read for all that read them, those for an MCP server for all of its tools;
+// where the name of a server ends is not to be seen, so tools of MCP are not told apart.
 func toolsOf(pattern string) string {
 	name, _, _ := strings.Cut(pattern, "(")
 	switch name = strings.TrimSpace(name); name {
@@ -30,7 +31,10 @@ func toolsOf(pattern string) string {
 	case "Glob", "Grep", "LS", "NotebookRead":
 		return "Read"
 	}
-	if strings.ContainsAny(name, "*?[") || strings.HasPrefix(name, "mcp__") && strings.Count(name, "__") < 2 {
+	switch {
+	case strings.HasPrefix(name, "mcp__"):
+		return "mcp"
+	case strings.ContainsAny(name, "*?["):
 		return ""
 	}
 	return name
@@ -68,6 +72,10 @@ type limits map[about]string
 func (l limits) add(a about, key string) {
 	for rest := range places {
 		first(l, a.with(rest, "*"), key)
+	}
+	if a.name == "Read" || a.name == "Edit" { // Claude Code asks these of commands, too
+		a.name = "Bash"
+		l.add(a, key)
 	}
 }
 

@@ -11,23 +11,28 @@ import (
 // question beside it does, it allows without asking what the source asked for. So it waits until that is
 // approved as well.
 
+// let is a grant that is to be let through, or what brings it.
+type let struct {
+	key  string
+	what about
+	asks bool
+}
+
 // beside are the grants of a source that say what others may do.
 type beside struct {
-	lets      map[string]about // grants that are to be let through
-	asked     map[string]bool  // those of them that ask
-	denies    map[about]string // those that are not, and one of their keys
+	lets      map[let]bool
+	denies    map[about]string // those that are not let through, and one of their keys
 	asks      map[about]string
 	principal map[string]bool // of all of them those that are no single one, as far as anybody says
 }
 
-// denied are the grants that o approves, and for each a denial, or a question, that it leaves off and that may be of
-// the same. It reads the grants of src, and where they name a principal, the principals.
-func denied(ctx context.Context, src agentstate.Source, o *Options) (map[string]string, error) {
-	g := newGuard(o, false)
-	if !g.approves("toolgrant") {
+// denied are what g approves that lets something through, and for each a denial, or a question, that g leaves off and
+// that may be of the same. It reads the grants of src, and where they name a principal, the principals.
+func denied(ctx context.Context, src agentstate.Source, g *guard) (map[string]string, error) {
+	if len(g.approved) == 0 {
 		return nil, nil
 	}
-	s := &beside{map[string]about{}, map[string]bool{}, map[about]string{}, map[about]string{}, map[string]bool{}}
+	s := &beside{map[let]bool{}, map[about]string{}, map[about]string{}, map[string]bool{}}
 	for r, err := range src.Records(ctx, &agentstate.ReadOptions{Kinds: []string{"toolgrant"}}) {
 		if err != nil {
 			return nil, err
@@ -47,16 +52,19 @@ func denied(ctx context.Context, src agentstate.Source, o *Options) (map[string]
 
 func (s *beside) read(g *guard, t *pb.ToolGrant) {
 	key, effect, a := t.GetMeta().GetKey(), effects[t.Effect], aboutOf(t)
+	if of := t.GetMeta().GetViewOfKeys(); g.exact && len(of) > 0 {
+		key = of[0] // it arrives in that, or not at all
+	}
 	on := g.approved[key] && alien(t) == "" // else it waits, whoever approved it
-	if by := g.by[key]; on && by != nil {
+	if g.among(t, g.dead, whyTombstone) != "" && g.among(t, g.hold, whyWaits) != "" {
+		on = false // as stop has it
+	}
+	if by := g.by[key]; on && by != nil && by.Effect != "" {
 		effect = by.Effect
 	}
 	switch {
 	case on && effect != effects[pb.ToolGrant_EFFECT_DENY]:
-		s.lets[key] = a
-		if effect == effects[pb.ToolGrant_EFFECT_ASK] {
-			s.asked[key] = true
-		}
+		s.lets[let{key, a, effect == effects[pb.ToolGrant_EFFECT_ASK]}] = true
 	case on || !t.Enabled:
 		return
 	case t.Effect == pb.ToolGrant_EFFECT_DENY:
@@ -71,18 +79,56 @@ func (s *beside) read(g *guard, t *pb.ToolGrant) {
 	}
 }
 
-// grant takes note of what became of a grant; of another record it takes none.
-func (a *apply) grant(r agentstate.Record, rc *Receipt) {
+// arrived are the grants that arrived, and what would limit them and did not.
+type arrived struct {
+	policies         map[string]Action // what became of each, whose grants come with it
+	granted, allowed bool              // something came that is no denial, and that does not ask
+	denials, asks    uint64            // were in force in the source, and the target does not take them
+}
+
+// note takes note of what became of a grant, or of a policy; of another record it takes none.
+func (a *arrived) note(r agentstate.Record, rc *Receipt) {
+	if p, ok := r.(*pb.Policy); ok && !(rc.Action == Skipped && rc.NoLoss) {
+		if a.policies == nil {
+			a.policies = map[string]Action{}
+		}
+		a.policies[p.GetMeta().GetKey()] = rc.Action
+	}
 	g, ok := r.(*pb.ToolGrant)
 	if !ok {
 		return
 	}
-	switch deny := g.Effect == pb.ToolGrant_EFFECT_DENY; {
-	case rc.Action <= Updated:
-		a.granted = a.granted || !deny
-	case deny && g.Enabled && rc.Action != Held && !rc.NoLoss:
-		a.rep.Undenied++
+	action, effect := rc.Action, effects[g.Effect]
+	if rc.NoLoss && g.PolicyKey != "" {
+		action = a.policies[g.PolicyKey]
 	}
+	if rc.Approval != nil {
+		effect = rc.Approval.Effect
+	}
+	switch action {
+	case Created, Same, Updated:
+		a.granted = a.granted || effect != effects[pb.ToolGrant_EFFECT_DENY]
+		a.allowed = a.allowed || effect == effects[pb.ToolGrant_EFFECT_ALLOW]
+	case Refused, Skipped:
+		switch {
+		case !g.Enabled || rc.NoLoss && g.PolicyKey == "":
+		case g.Effect == pb.ToolGrant_EFFECT_DENY:
+			a.denials++
+		case g.Effect == pb.ToolGrant_EFFECT_ASK:
+			a.asks++
+		}
+	}
+}
+
+// undenied is how many limits of the source are not on what arrived.
+func (a *arrived) undenied() (n uint64) {
+	if a.granted {
+		n += a.denials
+	}
+	if a.allowed {
+		n += a.asks
+	}
+	return n
 }
 
 // held are the grants that wait, and for what.
@@ -101,27 +147,17 @@ func (s *beside) held() map[string]string {
 		asks.add(whole(a), key)
 	}
 	out := map[string]string{}
-	for key, a := range s.lets {
-		a = whole(a)
+	for l := range s.lets {
+		a := whole(l.what)
 		by := denies.of(a)
-		if by == "" && !s.asked[key] { // what asks waits for no question
+		if by == "" && !l.asks { // what asks waits for no question
 			by = asks.of(a)
 		}
-		if by != "" {
-			out[key] = by
+		if by != "" && by != l.key && (out[l.key] == "" || by < out[l.key]) {
+			out[l.key] = by
 		}
 	}
 	return out
-}
-
-// approves tells whether a record of kind is approved.
-func (g *guard) approves(kind string) bool {
-	for key := range g.approved {
-		if agentstate.KindOfKey(key) == kind {
-			return true
-		}
-	}
-	return false
 }
 
 // single takes out of groups those who are a person, an agent or a service by themselves.

@@ -23,7 +23,9 @@ func TestDenialOff(t *testing.T) {
 		waits       bool
 	}{
 		"the same tool in patterns":      {bash("Bash"), bash("Bash(rm:*)"), true},
-		"another tool":                   {bash("Bash(ls:*)"), bash("Read(./.env)"), false},
+		"another tool":                   {bash("WebFetch"), bash("Read(./.env)"), false},
+		"a command, and what it reads":   {bash("Bash(cat:*)"), bash("Read(./.env)"), true},
+		"a file, and commands":           {bash("Read"), bash("Bash(rm:*)"), false},
 		"a pattern over tools":           {bash("mcp__files__read"), bash("mcp__*"), true},
 		"patterns of two dialects":       {bash("Bash"), &pb.ToolGrant{Pattern: "shell", PatternDialect: "codex", Enabled: true}, true},
 		"pattern and tool":               {bash("Bash"), &pb.ToolGrant{ToolKey: "tool/bash", Enabled: true}, true},
@@ -34,7 +36,8 @@ func TestDenialOff(t *testing.T) {
 		"another key of a tool":          {&pb.ToolGrant{ToolKey: "tool/x"}, &pb.ToolGrant{ToolKey: "tool/y", Enabled: true}, false},
 		"a group, and one of it":         {&pb.ToolGrant{PrincipalKey: "principal/staff", ToolKey: "tool/x"}, &pb.ToolGrant{PrincipalKey: "principal/ada", ToolKey: "tool/x", Enabled: true}, true},
 		"all tools of an MCP server":     {bash("mcp__files__read"), bash("mcp__files"), true},
-		"two tools of an MCP server":     {bash("mcp__files__read"), bash("mcp__files__write"), false},
+		"a server of a long name":        {bash("mcp__my__srv__read"), bash("mcp__my__srv"), true},
+		"MCP, and no MCP":                {bash("Bash"), bash("mcp__files"), false},
 		"all tools that write files":     {bash("Write"), bash("Edit(./secrets/**)"), true},
 		"all tools that read files":      {bash("Grep"), bash("Read(./.env)"), true},
 		"policies in the pattern":        {&pb.ToolGrant{Pattern: "permit(principal, action, resource);", PatternDialect: "cedar"}, &pb.ToolGrant{Pattern: "forbid(principal, action, resource);", PatternDialect: "cedar", Enabled: true}, true},
@@ -127,20 +130,75 @@ func TestDenialsOfMany(t *testing.T) {
 	}
 }
 
+// TestDenialInPolicy: where grants arrive in their policies alone, a policy that allows waits for one that denies.
+func TestDenialInPolicy(t *testing.T) {
+	grant := func(key, policy string, effect pb.ToolGrant_Effect) *pb.ToolGrant {
+		return &pb.ToolGrant{Meta: &pb.Meta{Key: key, ViewOfKeys: []string{policy}}, Pattern: "Bash", PatternDialect: "claude-code", Effect: effect, Enabled: true, PolicyKey: policy}
+	}
+	src := memstate.Whole("x",
+		&pb.Policy{Meta: meta("policy", "a")}, &pb.Policy{Meta: meta("policy", "d")},
+		grant("toolgrant/a", "policy/a", pb.ToolGrant_EFFECT_ALLOW), grant("toolgrant/d", "policy/d", pb.ToolGrant_EFFECT_DENY))
+	exact := memstate.RuntimeOptions{Exact: true}
+	path := journal(t)
+	dst := memstate.NewRuntime(&exact)
+	o := replay.Options{Approved: []string{"policy/a"}}
+	if rep := mustRun(t, dst, src, path, o); rep.Waiting != 2 || rep.Actions[replay.Created] != 0 {
+		t.Errorf("%+v", rep.Actions)
+	}
+	o.Approved = append(o.Approved, "policy/d")
+	if rep := mustRun(t, dst, src, path, o); rep.Waiting != 0 || rep.Undenied != 0 {
+		t.Errorf("%+v", rep)
+	}
+	exact.Refuse = func(r agentstate.Record) string {
+		if r.GetMeta().GetKey() == "policy/d" {
+			return "no place"
+		}
+		return ""
+	}
+	path = journal(t)
+	dst = memstate.NewRuntime(&exact)
+	for range 2 {
+		if rep := mustRun(t, dst, src, path, o); rep.Undenied != 1 {
+			t.Errorf("a policy that was refused: %+v", rep)
+		}
+	}
+}
+
+// TestDenialOfLowered: what a person lowered to a denial is none of the source's, also when the run is resumed.
+func TestDenialOfLowered(t *testing.T) {
+	src := memstate.Whole("x",
+		&pb.ToolGrant{Meta: meta("toolgrant", "a"), ToolKey: "tool/x", Effect: pb.ToolGrant_EFFECT_ALLOW, Enabled: true},
+		&pb.ToolGrant{Meta: meta("toolgrant", "d"), ToolKey: "tool/x", Effect: pb.ToolGrant_EFFECT_DENY, Enabled: true})
+	dst := memstate.NewRuntime(&memstate.RuntimeOptions{Refuse: func(r agentstate.Record) string {
+		if r.GetMeta().GetKey() == "toolgrant/d" {
+			return "no place"
+		}
+		return ""
+	}})
+	path := journal(t)
+	o := replay.Options{Approvals: []replay.Approval{sign(replay.Approval{Key: "toolgrant/a", Effect: "deny"}), sign(replay.Approval{Key: "toolgrant/d", Effect: "deny"})}}
+	for range 2 {
+		if rep := mustRun(t, dst, src, path, o); rep.Undenied != 0 || rep.Actions[replay.Refused] != 1 {
+			t.Errorf("%+v", rep)
+		}
+	}
+}
+
 // TestDenialLeft: a denial that the target does not take beside a grant that it takes is counted, in a plan, in a run
 // and when it is resumed; where no grant arrives, nothing is wider.
 func TestDenialLeft(t *testing.T) {
 	src := memstate.Whole("x",
 		&pb.ToolGrant{Meta: meta("toolgrant", "a"), ToolKey: "tool/x", Effect: pb.ToolGrant_EFFECT_ALLOW},
-		&pb.ToolGrant{Meta: meta("toolgrant", "d"), ToolKey: "tool/x", Effect: pb.ToolGrant_EFFECT_DENY, Enabled: true})
-	for refused, want := range map[string]uint64{"toolgrant/d": 1, "toolgrant/": 0, "none": 0} {
+		&pb.ToolGrant{Meta: meta("toolgrant", "d"), ToolKey: "tool/x", Effect: pb.ToolGrant_EFFECT_DENY, Enabled: true},
+		&pb.ToolGrant{Meta: meta("toolgrant", "q"), ToolKey: "tool/x", Effect: pb.ToolGrant_EFFECT_ASK, Enabled: true})
+	for refused, want := range map[string]uint64{"toolgrant/d": 1, "toolgrant/q": 1, "toolgrant/": 0, "none": 0} {
 		dst := memstate.NewRuntime(&memstate.RuntimeOptions{Refuse: func(r agentstate.Record) string {
 			if strings.HasPrefix(r.GetMeta().GetKey(), refused) {
 				return "no place"
 			}
 			return ""
 		}})
-		o := replay.Options{Approved: []string{"toolgrant/a", "toolgrant/d"}}
+		o := replay.Options{Approved: []string{"toolgrant/a", "toolgrant/d", "toolgrant/q"}}
 		if rep, err := replay.Plan(t.Context(), dst, src, &o); err != nil || rep.Undenied != want {
 			t.Errorf("%s: a plan counts %d, want %d: %v", refused, rep.Undenied, want, err)
 		}

@@ -205,6 +205,9 @@ func (j *Journal) mended(approved map[string]bool) (bool, error) {
 		if done == nil || !done.open() {
 			continue
 		}
+		if by, ok := strings.CutSuffix(done.Why, whyDenied+whyApproval); ok && !approved[by] {
+			continue
+		}
 		waits := strings.HasSuffix(done.Why, whyApproval) || strings.HasPrefix(done.Why, whyQuarantined)
 		if done.Action != Held.String() || !waits || approved[x.key] {
 			return true, nil

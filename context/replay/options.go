@@ -76,8 +76,8 @@ type Report struct {
 	Time     time.Duration // of a plan: how long writing takes at the least, by the target's own limits
 	Formula  string        // how Time was computed; empty: the target cannot say
 	Labelled uint64        // records that were labelled as imported, of those that are there now
-	// Undenied are denials in force that were let through and that the target did not take, where it has other
-	// grants: it may allow what the source did not.
+	// Undenied are denials, and rules to ask first, that were in force in the source and that the target does not take,
+	// where it takes other grants: it may allow what the source did not.
 	Undenied  uint64
 	Waiting   uint64 // of what is held: waits for an approval; the rest for something else
 	Conflicts []Receipt
