@@ -19,6 +19,7 @@ type ruling struct {
 	JSAll     string `json:"stickyRejectMessage"`
 
 	tool, agent, server, request string // of which; an empty agent or server is any
+	first                        bool   // Python asks its agent before all that is kept for all agents
 }
 
 // rulings are those of a run's context. Newer releases of both languages keep them for each agent, and
@@ -73,6 +74,7 @@ func rulings(context json.RawMessage) (out []ruling) {
 		}
 	}
 	for _, r := range c.Python {
+		r.Decision.first = true
 		add(r.Decision, toolOf(r.Tool), r.Agent.id(), "", "")
 	}
 	for _, r := range c.PythonHosted {
@@ -129,7 +131,8 @@ func tools(i, raw responses.Object) (out []string) {
 }
 
 // answer is what was said of a call: of this one, else of every call of its tool. What was said of calls of
-// its agent counts before what older releases kept for all agents, and yes before no.
+// its agent counts before what older releases kept for all agents, and yes before no. In JavaScript what those
+// kept of this one call counts before what its agent's record says of every call.
 func answer(all []ruling, a *approval) []byte {
 	type said struct {
 		Approved bool   `json:"approved"`
@@ -153,7 +156,11 @@ func answer(all []ruling, a *approval) []byte {
 		}
 		yes, no := rank(r.Approved), rank(r.Rejected)
 		n := max(2*yes, 2*no-1)
-		if n > 0 && r.agent != "" {
+		switch {
+		case n == 0:
+		case r.first:
+			n += 10
+		case r.agent != "":
 			n += 4
 		}
 		if n <= best {

@@ -14,6 +14,7 @@ func TestRulings(t *testing.T) {
 			"tool_name": "delete_file", "tool_namespace": "crm", "tool_lookup_key": {"kind": "namespaced", "namespace": "crm", "name": "delete_file"}}`
 		pyDeferred = `{"raw_item": {"type": "function_call", "call_id": "call_1", "name": "delete_file", "namespace": "delete_file"}, "agent": {"name": "desk"}, "tool_name": "delete_file",
 			"tool_namespace": "delete_file", "tool_lookup_key": {"kind": "deferred_top_level", "name": "delete_file"}}`
+		pyBare       = `{"raw_item": {"type": "function_call", "call_id": "call_1", "name": "delete_file"}, "agent": {"name": "desk"}, "tool_name": "delete_file"}`
 		pyShell      = `{"raw_item": {"type": "shell_call", "id": "sh_1", "call_id": "call_1", "action": {"commands": ["ls"]}}, "agent": {"name": "desk"}, "tool_name": "shell"}`
 		pyTwin       = `{"raw_item": {"type": "function_call", "call_id": "call_1", "name": "delete_file"}, "agent": {"name": "desk", "identity": "desk#2"}, "tool_name": "delete_file"}`
 		jsNamespaced = `{"rawItem": {"type": "function_call", "callId": "call_1", "name": "delete_file", "namespace": "crm"}, "agent": {"name": "desk"},
@@ -33,14 +34,16 @@ func TestRulings(t *testing.T) {
 	this, notThis := `{"approved": ["call_1"], "rejected": []}`, `{"approved": false, "rejected": ["call_1"], "messages": {"call_1": "not this"}}`
 	desk, yes, no := `"name": "desk"`, `{"approved":true}`, `{"approved":false,"message":"never"}`
 	for name, c := range map[string]struct{ call, context, want string }{
-		"Python, a tool of a namespace":     {pyNamespaced, python(desk, "crm.delete_file", always), yes},
-		"Python, never":                     {pyNamespaced, python(desk, "crm.delete_file", never), no},
-		"Python, outside of the namespace":  {pyNamespaced, python(desk, "delete_file", always), ""},
-		"Python, under its bare name too":   {pyNamespaced[:len(pyNamespaced)-1] + `, "allow_bare_name_alias": true}`, python(desk, "delete_file", always), yes},
-		"Python, a tool that is searched":   {pyDeferred, python(desk, "deferred_top_level:delete_file", always), yes},
-		"Python, a shell, never":            {pyShell, `{"approvals": {"shell": ` + never + `}}`, no},
-		"Python, the agent itself":          {pyTwin, python(`"name": "desk", "identity": "desk#2"`, "delete_file", always), yes},
-		"Python, another of the same name":  {pyTwin, python(desk, "delete_file", always), ""},
+		"Python, a tool of a namespace":    {pyNamespaced, python(desk, "crm.delete_file", always), yes},
+		"Python, never":                    {pyNamespaced, python(desk, "crm.delete_file", never), no},
+		"Python, outside of the namespace": {pyNamespaced, python(desk, "delete_file", always), ""},
+		"Python, under its bare name too":  {pyNamespaced[:len(pyNamespaced)-1] + `, "allow_bare_name_alias": true}`, python(desk, "delete_file", always), yes},
+		"Python, a tool that is searched":  {pyDeferred, python(desk, "deferred_top_level:delete_file", always), yes},
+		"Python, a shell, never":           {pyShell, `{"approvals": {"shell": ` + never + `}}`, no},
+		"Python, the agent itself":         {pyTwin, python(`"name": "desk", "identity": "desk#2"`, "delete_file", always), yes},
+		"Python, another of the same name": {pyTwin, python(desk, "delete_file", always), ""},
+		"Python, once yes, never by its agent": {pyBare, `{"approvals": {"delete_file": {"approved": ["call_1"], "rejected": []}},
+			"function_tool_approvals": [{"agent": {"name": "desk"}, "tool_key": "delete_file", "decision": ` + never + `}]}`, no},
 		"JavaScript, a tool of a namespace": {jsNamespaced, js("desk", `["namespaced","crm","delete_file"]`, always), yes},
 		"JavaScript, never":                 {jsNamespaced, js("desk", `["namespaced","crm","delete_file"]`, neverJS), no},
 		"JavaScript, another namespace":     {jsNamespaced, js("desk", `["namespaced","erp","delete_file"]`, always), ""},
