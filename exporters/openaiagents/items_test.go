@@ -38,6 +38,7 @@ func TestListsOfItems(t *testing.T) {
 		"search.json":        {`{"items": [{"id": "ws_1", "type": "web_search_call", "status": "completed"}]}`, 1},
 		"long/wrapped.json":  {`{"items": [{"role": "user", "content": "` + strings.Repeat("long ", agentstate.SpillSize/4) + `"}, ` + said + `]}`, 3},
 		"image.json":         {`[{"role": "user", "content": [{"type": "input_image", "image_url": "data:image/png;base64,` + strings.Repeat("AAAA", 400_000) + `"}]}, ` + said + `]`, 3},
+		"images.json":        {`[{"role": "user", "content": [` + strings.Repeat(`{"type": "input_image", "image_url": "data:image/png;base64,`+strings.Repeat("AAAA", 500_000)+`"}, `, 6) + `{"type": "input_text", "text": "which?"}]}]`, 1},
 		"image2.json":        {`{"picture": "` + strings.Repeat("AAAA", 400_000) + `", "items": [` + said + `]}`, 2},
 		"approved.json":      {`[{"type": "mcp_approval_response", "approval_request_id": "mcpr_1", "approve": true}]`, 1},
 		"found.json":         {`[{"type": "tool_search_output", "call_id": "ts_1", "tools": []}, ` + said + `]`, 3},
@@ -112,5 +113,31 @@ func TestLongDocumentOfOthers(t *testing.T) {
 		}
 	}); high > 48<<20 {
 		t.Errorf("%d MB of memory for %d MB", high>>20, len(text)>>20)
+	}
+}
+
+// A long session in an object costs no more than its start either.
+func TestLongWrappedSession(t *testing.T) {
+	const item = `{"role": "user", "content": "a \"}{[ b \\"}`
+	text := `{"items": [` + item + strings.Repeat(", "+item, 1<<20) + `]}`
+	for tail, want := range map[string]form{"": itemList, "\n": itemList, `"}]}`: itemList, "\n{}": notOurs, "\n[]": notOurs} {
+		r := strings.NewReader(text + tail)
+		if high := exportertest.Peak(func() {
+			if f := jsonForm(r); f != want {
+				t.Errorf("%q: form %d, want %d", tail, f, want)
+			}
+		}); high > 16<<20 {
+			t.Errorf("%q: %d MB of memory for %d MB", tail, high>>20, len(text)>>20)
+		}
+	}
+}
+
+// A session with the end of a longer one behind it is no document of others: it is named as damaged.
+func TestSessionBeforeTail(t *testing.T) {
+	dir := t.TempDir()
+	put(t, dir, "s.json", []byte(`{"items": [{"role": "user", "content": "hi"}]}"}]}`))
+	_, rep := exportertest.Export(t, Open(dir))
+	if len(rep.Gaps) != 2 || rep.Gaps[0].Place != "s.json" || rep.Gaps[0].Reason != pb.Gap_REASON_CORRUPT {
+		t.Errorf("%v", rep.Gaps)
 	}
 }

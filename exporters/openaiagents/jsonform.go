@@ -26,9 +26,9 @@ func jsonForm(r io.ReadSeeker) form {
 	}
 	list, top := listed(head)
 	if list == notOurs && cut { // the first item may be longer, or what stands before it
-		var short responses.Shortener
+		short := responses.Shortener{Keep: 1 << 10} // an item is told by its short members
 		long := io.MultiReader(bytes.NewReader(head), io.LimitReader(r, 64<<20))
-		for err == nil && len(short.Bytes()) < 8<<20 { // pictures are cut: what is longer begins with no item
+		for err == nil && len(short.Bytes()) < 8<<20 { // of pictures and texts the starts are left: few items are longer
 			_, err = io.CopyN(&short, long, 1<<20)
 		}
 		if err != nil && err != io.EOF {
@@ -134,15 +134,34 @@ func mentions(r io.Reader, what string) bool {
 }
 
 // alone tells whether an object is all that is in r: sets of data have one in each line. One that is cut off
-// is alone.
+// is alone, and so is one before the end of a longer text that it was written over.
 func alone(r io.Reader) bool {
-	b := bufio.NewReader(io.LimitReader(r, maxJSON))
+	b := bufio.NewReaderSize(io.LimitReader(r, maxJSON), 1<<16)
 	if head, _ := b.Peek(len(bom)); bytes.Equal(head, bom) {
 		b.Discard(len(bom))
 	}
-	var v json.RawMessage
-	d := json.NewDecoder(b)
-	return d.Decode(&v) != nil || !d.More()
+	depth, ended, quoted, escaped := 0, false, false, false
+	for {
+		c, err := b.ReadByte()
+		switch {
+		case err != nil:
+			return true
+		case escaped:
+			escaped = false
+		case quoted:
+			escaped, quoted = c == '\\', c != '"'
+		case c == ' ' || c == '\t' || c == '\r' || c == '\n':
+		case ended:
+			return c != '{' && c != '['
+		case c == '"':
+			quoted = true
+		case c == '{' || c == '[':
+			depth++
+		case c == '}' || c == ']':
+			depth--
+			ended = depth == 0
+		}
+	}
 }
 
 // schemaVersion is the member that every run state has.

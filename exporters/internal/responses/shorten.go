@@ -1,6 +1,10 @@
 package responses
 
-import "github.com/exitramp/exitramp/context/agentstate"
+import (
+	"cmp"
+
+	"github.com/exitramp/exitramp/context/agentstate"
+)
 
 // keptString is how much of a long string Shorten keeps: more than a record holds, also where each
 // character is escaped.
@@ -20,6 +24,8 @@ func Shorten(b []byte) []byte {
 
 // A Shortener is Shorten for a text that comes in pieces.
 type Shortener struct {
+	Keep int // bytes of a long string that stay; 0: more than a record holds
+
 	out    []byte
 	quoted bool
 	escape bool // the last byte was the backslash of an escape
@@ -30,6 +36,7 @@ type Shortener struct {
 
 // Write takes the next piece.
 func (s *Shortener) Write(p []byte) (int, error) {
+	keep := cmp.Or(s.Keep, keptString)
 	for _, c := range p {
 		if !s.quoted {
 			s.quoted = c == '"'
@@ -51,7 +58,7 @@ func (s *Shortener) Write(p []byte) (int, error) {
 		case c == '"':
 			s.quoted = false
 		}
-		if whole && s.kept >= keptString {
+		if whole && s.kept >= keep {
 			s.cut = true
 		}
 		if !s.cut || !s.quoted {
