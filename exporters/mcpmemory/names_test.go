@@ -3,10 +3,10 @@ package mcpmemory
 import (
 	"maps"
 	"path/filepath"
+	"runtime"
 	"slices"
 	"strings"
 	"testing"
-	"time"
 
 	"github.com/google/go-cmp/cmp"
 
@@ -65,14 +65,27 @@ func TestOtherObservations(t *testing.T) {
 // What is no text is walked over once, however deep it is.
 func TestDeepObservation(t *testing.T) {
 	const depth = 3000
-	deep := strings.Repeat("[", depth) + strings.Repeat("1,", 1<<19) + "1" + strings.Repeat("]", depth)
-	at := time.Now()
-	o, err := parse([]byte(`{"type":"entity","name":"n","entityType":"t","observations":[` + deep + `]}`))
-	if err != nil || len(o.observations) != 1 || o.observations[0] != deep {
-		t.Errorf("%v", err)
-	}
-	if took := time.Since(at); took > 5*time.Second {
-		t.Errorf("took %v for %d bytes", took, len(deep))
+	rest := strings.Repeat("1,", 1<<19) + "1"
+	for name, c := range map[string]struct{ open, shut, want, wantShut string }{
+		"lists":       {`[`, `]`, `[`, `]`},
+		"numbers":     {`{"1":[`, `]}`, `{"1":[`, `]}`},
+		"moved":       {`{"a":0,"1":[`, `]}`, `{"1":[`, `],"a":0}`},
+		"moved twice": {`{"a":0,"b":1,"a":2,"10":3,"9":[`, `]}`, `{"9":[`, `],"10":3,"a":2,"b":1}`},
+		"left out":    {`{"1":{"b":0,"2":3},"1":[`, `]}`, `{"1":[`, `]}`},
+	} {
+		deep := strings.Repeat(c.open, depth) + rest + strings.Repeat(c.shut, depth)
+		want := strings.Repeat(c.want, depth) + rest + strings.Repeat(c.wantShut, depth)
+		line := []byte(`{"type":"entity","name":"n","entityType":"t","observations":[` + deep + `]}`)
+		var before, after runtime.MemStats
+		runtime.ReadMemStats(&before)
+		o, err := parse(line)
+		runtime.ReadMemStats(&after)
+		if err != nil || len(o.observations) != 1 || o.observations[0] != want {
+			t.Errorf("%s: %v", name, err)
+		}
+		if n := after.TotalAlloc - before.TotalAlloc; n > 512<<20 {
+			t.Errorf("%s: %d MB were made of %d bytes", name, n>>20, len(deep))
+		}
 	}
 }
 

@@ -21,70 +21,112 @@ func rewritten(v jsonvalue.Value) string {
 	}
 	d := json.NewDecoder(bytes.NewReader(v)) // it walks over a value once, however deep it is
 	d.UseNumber()
-	return string(rewrite(nil, d))
+	w := &rewriter{}
+	w.value(d)
+	if len(w.moved) == 0 {
+		return string(w.out)
+	}
+	slices.SortFunc(w.moved, func(x, y objectAt) int { return cmp.Compare(x.from, y.from) })
+	return string(w.ordered(make([]byte, 0, len(w.out)), 0, len(w.out)))
 }
 
-// rewrite appends the value that d stands before, which was checked.
-func rewrite(out []byte, d *json.Decoder) []byte {
+// A rewriter writes a value in the order of its text. Objects whose members JavaScript keeps in another
+// order are put into it at the end, all at once: they may stand in each other, thousands deep.
+type rewriter struct {
+	out   []byte
+	moved []objectAt
+}
+
+type objectAt struct {
+	from, to int      // where it stands in out
+	members  []member // those that it keeps, in their order
+}
+
+type member struct {
+	index    uint64 // MaxUint64: its name is no number
+	from, to int
+}
+
+// value appends the value that d stands before, which was checked.
+func (w *rewriter) value(d *json.Decoder) {
 	t, _ := d.Token()
 	switch t := t.(type) {
 	case string:
-		return quoteText(out, t)
+		w.out = quoteText(w.out, t)
 	case json.Number:
-		return append(out, number(string(t))...)
+		w.out = append(w.out, number(string(t))...)
 	case bool:
-		return strconv.AppendBool(out, t)
+		w.out = strconv.AppendBool(w.out, t)
 	case json.Delim:
 		if t == '{' {
-			return rewriteObject(out, d)
+			w.object(d)
+			return
 		}
-		out = append(out, '[')
-		for d.More() {
-			out = append(rewrite(out, d), ',')
+		w.out = append(w.out, '[')
+		for comma := false; d.More(); comma = true {
+			if comma {
+				w.out = append(w.out, ',')
+			}
+			w.value(d)
 		}
 		d.Token()
-		return append(bytes.TrimSuffix(out, []byte(",")), ']')
+		w.out = append(w.out, ']')
+	default:
+		w.out = append(w.out, "null"...)
 	}
-	return append(out, "null"...)
 }
 
-// rewriteObject appends members as JavaScript keeps them: numbers first, in their order; of a name that
-// stands there twice the last value, where the first stood.
-func rewriteObject(out []byte, d *json.Decoder) []byte {
-	type member struct {
-		index    uint64 // MaxUint64: its name is no number
-		from, to int    // where it stands in out
-	}
-	var all []member
-	at, moved := map[string]int{}, false
-	out = append(out, '{')
-	begin := len(out)
-	for d.More() {
+// object appends an object. JavaScript keeps numbers first, in their order; of a name that stands there twice
+// the last value, where the first stood.
+func (w *rewriter) object(d *json.Decoder) {
+	o, at, twice := objectAt{from: len(w.out)}, map[string]int{}, false
+	w.out = append(w.out, '{')
+	for comma := false; d.More(); comma = true {
+		if comma {
+			w.out = append(w.out, ',')
+		}
 		t, _ := d.Token()
 		name, _ := t.(string)
-		m := member{math.MaxUint64, len(out), 0}
-		out = append(rewrite(append(quoteText(out, name), ':'), d), ',')
-		m.to = len(out)
+		m := member{index: math.MaxUint64, from: len(w.out)}
+		w.out = append(quoteText(w.out, name), ':')
+		w.value(d)
+		m.to = len(w.out)
 		if n, err := strconv.ParseUint(name, 10, 32); err == nil && n < math.MaxUint32 && strconv.FormatUint(n, 10) == name {
-			m.index, moved = n, true
+			m.index = n
 		}
 		if i, ok := at[name]; ok {
-			all[i], moved = m, true
+			o.members[i], twice = m, true
 			continue
 		}
-		at[name] = len(all)
-		all = append(all, m)
+		at[name] = len(o.members)
+		o.members = append(o.members, m)
 	}
 	d.Token()
-	if moved {
-		slices.SortStableFunc(all, func(x, y member) int { return cmp.Compare(x.index, y.index) })
-		was := bytes.Clone(out[begin:])
-		out = out[:begin]
-		for _, m := range all {
-			out = append(out, was[m.from-begin:m.to-begin]...)
-		}
+	w.out = append(w.out, '}')
+	byIndex := func(x, y member) int { return cmp.Compare(x.index, y.index) }
+	if o.to = len(w.out); twice || !slices.IsSortedFunc(o.members, byIndex) {
+		slices.SortStableFunc(o.members, byIndex)
+		w.moved = append(w.moved, o)
 	}
-	return append(bytes.TrimSuffix(out, []byte(",")), '}')
+}
+
+// ordered appends what stands from..to, with the members of each object in their order.
+func (w *rewriter) ordered(out []byte, from, to int) []byte {
+	for {
+		i, _ := slices.BinarySearchFunc(w.moved, from, func(o objectAt, at int) int { return cmp.Compare(o.from, at) })
+		if i == len(w.moved) || w.moved[i].from >= to {
+			return append(out, w.out[from:to]...)
+		}
+		o := w.moved[i]
+		out = append(append(out, w.out[from:o.from]...), '{')
+		for n, m := range o.members {
+			if n > 0 {
+				out = append(out, ',')
+			}
+			out = w.ordered(out, m.from, m.to)
+		}
+		out, from = append(out, '}'), o.to
+	}
 }
 
 // number is a JSON number as JavaScript writes it.
