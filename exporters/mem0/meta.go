@@ -35,10 +35,7 @@ func (w *writer) writeMeta(key string, b []byte) (replay.Receipt, error) {
 	case err != nil:
 		return replay.Receipt{}, err
 	case bytes.Equal(have, b):
-		if w.run.InDoubt == nil || !w.run.InDoubt(key) {
-			rc.Action = replay.Same
-		}
-		return rc, nil
+		return w.sameMeta(rc), nil
 	case have == nil:
 		w.newMeta(nil, b)
 		return rc, nil
@@ -48,22 +45,26 @@ func (w *writer) writeMeta(key string, b []byte) (replay.Receipt, error) {
 		return replay.Receipt{Action: replay.Conflict, Why: why}, nil
 	}
 	rc.Losses = []fidelity.Loss{{Path: "native", Grade: fidelity.Transformed, Why: "the target's own list of collections, with those of the state"}}
-	added := len(names) > 0
-	if !added {
-		if w.run.InDoubt == nil || !w.run.InDoubt(key) {
-			rc.Action = replay.Same
-			return rc, nil
-		}
-		eachCollection(b, func(name, _ jsonvalue.Value) { names = append(names, name.Text()) }) // which of them nobody knows
+	if len(names) == 0 {
+		return w.sameMeta(rc), nil
 	}
 	for i, n := range names {
 		names[i] = url.QueryEscape(n)
 	}
 	rc.Version = addedPrefix + strings.Join(names, " ")
-	if added {
-		w.newMeta(have, merged)
-	}
+	w.newMeta(have, merged)
 	return rc, nil
+}
+
+// sameMeta is the receipt of a list that has all collections. The list is written with Commit, behind all
+// answers: what an attempt that was broken off has added stands in its answer, and the journal joins that
+// to an answer without a version. What was there before that attempt is another's, and stays.
+func (w *writer) sameMeta(rc replay.Receipt) replay.Receipt {
+	rc.Action = replay.Same
+	if w.run.InDoubt != nil && w.run.InDoubt(rc.Target) {
+		rc.Version = ""
+	}
+	return rc
 }
 
 func (w *writer) newMeta(have, b []byte) {

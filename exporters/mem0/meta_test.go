@@ -113,19 +113,30 @@ func (c cutWriter) Commit(ctx context.Context) error {
 // be lost to Qdrant. A run that was broken off behind its last step is undone as any other.
 func TestUndoOfList(t *testing.T) {
 	mem, _ := exportertest.Export(t, Open("testdata/python"))
+	same, err := os.ReadFile("testdata/python/qdrant/meta.json")
+	if err != nil {
+		t.Fatal(err)
+	}
+	theirs := strings.ReplaceAll(string(same), ": {", ":{")
 	for name, c := range map[string]struct {
 		list string // of the target before; empty: there is no target
 		used bool   // somebody adds a point after the run
 		cut  bool
+		own  bool // the collection was in the list before
 	}{
-		"into a place in use":            {list: `{"collections": {}, "aliases": {}}`},
-		"into a place in use, used":      {list: `{"collections": {}, "aliases": {}}`, used: true},
-		"into a place in use, cut off":   {list: `{"collections": {}, "aliases": {}}`, cut: true},
-		"into an empty place":            {},
-		"into an empty place, used":      {used: true},
-		"into an empty place, cut off":   {cut: true},
-		"into a place in use, both":      {list: `{"collections": {}, "aliases": {}}`, used: true, cut: true},
-		"into an empty place, both more": {used: true, cut: true},
+		"beside an empty one of its own":          {list: theirs, own: true},
+		"beside an empty one of its own, cut off": {list: theirs, own: true, cut: true},
+		"beside an empty one of its own, more":    {list: theirs, own: true, cut: true, used: true},
+		"the same list":                           {list: string(same), own: true},
+		"the same list, cut off":                  {list: string(same), own: true, cut: true},
+		"into a place in use":                     {list: `{"collections": {}, "aliases": {}}`},
+		"into a place in use, used":               {list: `{"collections": {}, "aliases": {}}`, used: true},
+		"into a place in use, cut off":            {list: `{"collections": {}, "aliases": {}}`, cut: true},
+		"into an empty place":                     {},
+		"into an empty place, used":               {used: true},
+		"into an empty place, cut off":            {cut: true},
+		"into a place in use, both":               {list: `{"collections": {}, "aliases": {}}`, used: true, cut: true},
+		"into an empty place, both more":          {used: true, cut: true},
 	} {
 		t.Run(name, func(t *testing.T) {
 			dir := filepath.Join(t.TempDir(), "store")
@@ -164,6 +175,9 @@ func TestUndoOfList(t *testing.T) {
 			sizes, _ := parseMeta(b)
 			_, listed := sizes["mem0"]
 			switch {
+			case c.own && (string(b) != c.list || rep.LeftN > 0):
+				t.Errorf("left %+v and the list %s", rep.Left, b)
+			case c.own:
 			case listed != c.used, c.used != (rep.LeftN != 0):
 				t.Errorf("left %+v and the list %s", rep.Left, b)
 			case !c.used && c.list == "" && !errors.Is(err, fs.ErrNotExist), !c.used && c.list != "" && string(b) != c.list:
