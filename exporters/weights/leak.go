@@ -12,6 +12,8 @@ import (
 	"strings"
 
 	"golang.org/x/text/encoding/unicode"
+	"golang.org/x/text/runes"
+	"golang.org/x/text/transform"
 
 	"github.com/exitramp/exitramp/internal/lazyre"
 )
@@ -46,7 +48,8 @@ func (r *reading) secret(x *file) string {
 	return x.leak
 }
 
-// asText is a text as UTF-8. JSON may be UTF-16, and begins with ASCII then, or with a mark.
+// asText is a text as UTF-8. JSON may be UTF-16, and begins with ASCII then, or with a mark. UTF-32 is read as UTF-16
+// with a zero beside each character.
 func asText(in io.Reader) *bufio.Reader {
 	r := bufio.NewReaderSize(in, 64<<10)
 	order := unicode.LittleEndian
@@ -56,7 +59,9 @@ func asText(in io.Reader) *bufio.Reader {
 	case b[0] == 0:
 		order = unicode.BigEndian
 	}
-	return bufio.NewReaderSize(unicode.UTF16(order, unicode.UseBOM).NewDecoder().Reader(r), 64<<10)
+	zero := runes.Remove(runes.Predicate(func(c rune) bool { return c == 0 }))
+	wide := transform.Chain(unicode.UTF16(order, unicode.UseBOM).NewDecoder(), zero)
+	return bufio.NewReaderSize(transform.NewReader(r, wide), 64<<10)
 }
 
 // opens tells whether a member of this name may hold what opens something.
@@ -100,7 +105,7 @@ func leakInJSON(r *bufio.Reader) (string, error) {
 			if last, err = quoted(r, last[:0]); err != nil && !errors.Is(err, io.EOF) {
 				return "", err
 			}
-			if key != "" && isSet(last[1:]) {
+			if key != "" && isSet([]byte(unquoted(last))) { // some programs write < as an escape
 				return key, nil
 			}
 			key = ""
@@ -138,12 +143,18 @@ func unquoted(raw []byte) string {
 // setting is what sets something in a line of YAML or TOML: at its start, or in braces.
 var setting = lazyre.New(`(?:^\s*(?:- *)*|[{,]\s*)["']?([A-Za-z0-9_.-]+)["']?\s*[:=]\s*(?:"([^"]*)|'([^']*)|([^"'\s#,{}\[\]]*))`)
 
-// leakInLines looks for lines that set something.
+// leakInLines looks for lines that set something. Those that are comments do not.
 func leakInLines(r *bufio.Reader) (string, error) {
 	var line []byte // with the end of the part before, where it is longer than the buffer
+	begins, comment := true, false
 	for {
 		part, err := r.ReadSlice('\n')
-		line = append(line, part...)
+		if begins {
+			comment = bytes.HasPrefix(bytes.TrimLeft(part, " \t"), []byte("#"))
+		}
+		if begins = err == nil; !comment {
+			line = append(line, part...)
+		}
 		for _, m := range setting().FindAllSubmatch(line, -1) {
 			name, value := string(m[1]), bytes.Join(m[2:], nil)
 			word := slices.Contains([]string{"null", "~", "none", "true", "false"}, strings.ToLower(string(m[4])))
@@ -155,7 +166,7 @@ func leakInLines(r *bufio.Reader) (string, error) {
 		case err == nil:
 			line = line[:0]
 		case errors.Is(err, bufio.ErrBufferFull):
-			line = append(line[:0], line[len(line)-maxLook:]...)
+			line = append(line[:0], line[max(0, len(line)-maxLook):]...)
 		case errors.Is(err, io.EOF):
 			return "", nil
 		default:

@@ -18,10 +18,12 @@ import (
 )
 
 func TestLeaks(t *testing.T) {
-	wide, big := "", ""
+	wide, big, wider, biggest := "", "", "", ""
 	for _, c := range utf16.Encode([]rune("\ufeff" + `{"for": "∀", "hub_token": "hf_x"}`)) { // a byte of ∀ is that of a quote
 		wide += string([]byte{byte(c), byte(c >> 8)})
 		big += string([]byte{byte(c >> 8), byte(c)})
+		wider += wide[len(wide)-2:] + "\x00\x00"
+		biggest += "\x00\x00" + big[len(big)-2:]
 	}
 	for text, want := range map[string]string{
 		`{"hub_token":"hf_x"}`:                            "hub_token",
@@ -33,9 +35,15 @@ func TestLeaks(t *testing.T) {
 		wide:                                              "hub_token",
 		big[2:]:                                           "hub_token",
 		wide[2:]:                                          "hub_token",
+		wider:                                             "hub_token",
+		wider[4:]:                                         "hub_token",
+		biggest:                                           "hub_token",
+		biggest[4:]:                                       "hub_token",
 		`{"x":"a \" b","aws_secret_access_key":"\"q"`:                   "aws_secret_access_key",
 		`{"hub_token":"<HUB_TOKEN>","api_key":"","password":null}`:      "",
 		`{"vocab":{"password":7,"secret":[1]},"m":["api_key",":","x"]}`: "",
+		`{"hub_token":"\u003cHUB_TOKEN\u003e","api_key":"\u003Ckey>"}`:  "",
+		`{"hub_token":"\u0068f_x"}`:                                     "hub_token",
 		`{"use_auth_token":true,"token":"x","unk_token":"<unk>"}`:       "",
 		`{"text":"\"api_key\": \"x\""}`:                                 "",
 		`{"` + strings.Repeat("a", 9000) + `api_key":"x"}`:              "",
@@ -47,15 +55,18 @@ func TestLeaks(t *testing.T) {
 		}
 	}
 	for text, want := range map[string]string{
-		"a: 1\nhub_token: hf_x\n":    "hub_token",
-		"  - wandb_api_key: 'x'":     "wandb_api_key",
-		"[hub]\napi-key = \"x\"\n":   "api-key",
-		"hub.password=x":             "hub.password",
-		"a: {b: 1, hub_token: hf_x}": "hub_token",
-		"hub = { api-key = \"x\" }":  "api-key",
-		`{"a": 1, "api_key": "x"}`:   "api_key",
-		"hub_token: |\n  hf_x":       "hub_token",
-		"password: '#1 {x}'":         "password",
+		"a: 1\nhub_token: hf_x\n":                                       "hub_token",
+		"  - wandb_api_key: 'x'":                                        "wandb_api_key",
+		"[hub]\napi-key = \"x\"\n":                                      "api-key",
+		"hub.password=x":                                                "hub.password",
+		"a: {b: 1, hub_token: hf_x}":                                    "hub_token",
+		"a: 1\n  # e.g. {api_key: abc}\n# or, password: x\n":            "",
+		"#" + strings.Repeat("x", 200_000) + ", secret: abc":            "",
+		"# a\nb: {hub_token: hf_x}":                                     "hub_token",
+		"hub = { api-key = \"x\" }":                                     "api-key",
+		`{"a": 1, "api_key": "x"}`:                                      "api_key",
+		"hub_token: |\n  hf_x":                                          "hub_token",
+		"password: '#1 {x}'":                                            "password",
 		"a: {" + strings.Repeat("b: 1, ", 64<<10/6-1) + "hub_token: x}": "hub_token",
 		strings.Repeat("x", 200_000) + "\nsecret: abc\n":                "secret",
 		"hub_token: null\npassword: ~\napi_key: ${KEY}\nsecret: <yours>\nauthorization:\n#password: x\nkeys: x\nhub: {api_key: , password: ~}\napi_key: {a: 1}\nsecret: \"\"": "",
