@@ -19,7 +19,7 @@ type ruling struct {
 	JSAll     string `json:"stickyRejectMessage"`
 
 	tool, agent, server, request string // of which; an empty agent or server is any
-	first                        bool   // Python asks its agent before all that is kept for all agents
+	first                        bool   // of an agent in Python, which asks it before all that is kept for all agents
 }
 
 // rulings are those of a run's context. Newer releases of both languages keep them for each agent, and
@@ -149,7 +149,7 @@ func answer(all []ruling, a *approval) []byte {
 		rank := func(v any) int { // 0: it says nothing of the call
 			if list, _ := v.([]any); a.call != "" && slices.Contains(list, any(a.call)) || asked && v == true {
 				return 5
-			} else if tool && v == true {
+			} else if tool && v == true && (r.first || !a.owned) {
 				return 1
 			}
 			return 0

@@ -44,6 +44,8 @@ func TestRulings(t *testing.T) {
 		"Python, another of the same name": {pyTwin, python(desk, "delete_file", always), ""},
 		"Python, once yes, never by its agent": {pyBare, `{"approvals": {"delete_file": {"approved": ["call_1"], "rejected": []}},
 			"function_tool_approvals": [{"agent": {"name": "desk"}, "tool_key": "delete_file", "decision": ` + never + `}]}`, no},
+		"Python, kept by an older release":  {pyBare, `{"approvals": {"delete_file": ` + always + `}}`, ""}, // it asks again
+		"Python, once, by an older release": {pyBare, `{"approvals": {"delete_file": ` + this + `}}`, yes},
 		"JavaScript, a tool of a namespace": {jsNamespaced, js("desk", `["namespaced","crm","delete_file"]`, always), yes},
 		"JavaScript, never":                 {jsNamespaced, js("desk", `["namespaced","crm","delete_file"]`, neverJS), no},
 		"JavaScript, another namespace":     {jsNamespaced, js("desk", `["namespaced","erp","delete_file"]`, always), ""},

@@ -28,7 +28,12 @@ type approval struct {
 	tools               []string        // the names under which rulings of its tool stand
 	raw                 json.RawMessage // the call
 	answer              []byte          // what a person has said of it, as JSON; nil: nothing yet
+	owned               bool            // what is said of every call counts of its own agent alone
 }
+
+// ownedSince is the first 1.x schema of Python that keeps answers to calls of functions for each agent. What
+// older ones kept of every call of a function it does not heed: nobody knows whose it was.
+const ownedSince = 18
 
 func readRunState(b []byte) (*runDoc, error) {
 	var o responses.Object
@@ -45,6 +50,7 @@ func readRunState(b []byte) (*runDoc, error) {
 	var list []responses.Object
 	json.Unmarshal(data["interruptions"], &list)
 	ruled := rulings(o["context"])
+	minor, _ := strconv.Atoi(strings.TrimPrefix(d.version, "1."))
 	for _, i := range list {
 		var raw responses.Object
 		var agent agentName
@@ -54,6 +60,7 @@ func readRunState(b []byte) (*runDoc, error) {
 			call: responses.Plain(responses.First(raw, "call_id", "callId", "id")), tools: tools(i, raw),
 			agent: agent.Name, by: agent.id(), server: serverOf(raw), raw: responses.First(i, "raw_item", "rawItem"),
 		}
+		a.owned = i["raw_item"] != nil && minor >= ownedSince && responses.Plain(raw["type"]) == "function_call"
 		a.answer = answer(ruled, &a)
 		d.waiting = append(d.waiting, a)
 	}
