@@ -78,12 +78,13 @@ func (l *line) from(origin jsonvalue.Value) {
 	}
 }
 
-// attached reads an attachment: one of them is no note of the program but what was said meanwhile.
+// attached reads an attachment: one of them is no note of the program but what was said meanwhile. What
+// it says that a person typed is theirs, also where it is called meta.
 func (l *line) attached(v jsonvalue.Value) {
 	if !v.Get("type").Is("queued_command") {
 		return
 	}
-	if string(v.Get("isMeta")) == "true" {
+	if string(v.Get("isMeta")) == "true" && !v.Get("origin").Get("kind").Is("human") {
 		l.origin, l.note = jsonvalue.Value(`"meta"`), true
 	}
 	l.from(v.Get("origin"))

@@ -50,7 +50,7 @@ func TestQueued(t *testing.T) {
 	}
 	mem, rep := exportertest.Export(t, home(t, map[string]string{"projects/-w/01a20b77-0000-4000-8000-0000000000aa.jsonl": line(1, `"wait"`, `"prompt"`) +
 		line(2, `[{"type":"text","text":"so"},{"type":"image","source":{"type":"url","url":"https://x"}}]`, "null") + line(3, `"ended"`, `"task-notification"`) +
-		line(4, `"hi"`, `"prompt","origin":{"kind":"peer"},"isMeta":true`) + line(5, `"on"`, `"prompt","isMeta":true`) + line(6, `"me"`, `"prompt","origin":{"kind":"human"}`)}))
+		line(4, `"hi"`, `"prompt","origin":{"kind":"peer"},"isMeta":true`) + line(5, `"on"`, `"prompt","isMeta":true`) + line(6, `"me"`, `"prompt","origin":{"kind":"human"}`) + line(7, `"yes"`, `"prompt","isMeta":true,"origin":{"kind":"human"}`)}))
 	var got []string
 	for r := range mem.Records(t.Context(), nil) {
 		if m, ok := r.(*pb.Message); ok {
@@ -62,7 +62,7 @@ func TestQueued(t *testing.T) {
 		}
 	}
 	if d := cmp.Diff([]string{"USER  wait", "USER  so https://x", "UNSPECIFIED user/task-notification ended",
-		"UNSPECIFIED user/peer hi", "UNSPECIFIED user/meta on", "USER  me"}, got); d != "" || len(rep.Gaps) > 0 {
+		"UNSPECIFIED user/peer hi", "UNSPECIFIED user/meta on", "USER  me", "USER  yes"}, got); d != "" || len(rep.Gaps) > 0 {
 		t.Error(d, rep.Gaps)
 	}
 }
