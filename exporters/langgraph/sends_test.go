@@ -62,10 +62,18 @@ func TestCopiedSends(t *testing.T) {
 	src := SQLite(p)
 	m, _ := exportertest.Export(t, src)
 	copyExact(t, src, m)
+	seen := false
 	for _, rc := range apply(t, postgres(t, pgtest.Database(t)), m, false) {
-		if rc.Key == "checkpoint/t//d" && (rc.Action != replay.Refused || !strings.Contains(rc.Why, "sends that wait")) {
+		if rc.Key != "checkpoint/t//d" {
+			continue
+		}
+		seen = true
+		if rc.Action != replay.Refused || !strings.Contains(rc.Why, "sends that wait") {
 			t.Errorf("%s: %v %s", rc.Key, rc.Action, rc.Why)
 		}
+	}
+	if !seen {
+		t.Error("the copied checkpoint is not there")
 	}
 }
 
