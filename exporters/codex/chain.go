@@ -12,38 +12,34 @@ import (
 // fork or a revert in another.
 type segment struct {
 	f       *homefiles.File
-	d       *pb.Data
-	key     string // of the conversation that the file is
-	prefix  string // of ids that are made of a line's number
-	bytes   int64  // it ends there; 0: where the file ends
-	ordinal int64  // it ends before this one; 0: where the file ends
-	begun   bool   // its first line was seen
-	bare    bool   // its lines are items with nothing around them
-	err     error  // that stopped its reading
+	d       *pb.Data // nil: read from the file
+	key     string   // of the conversation that the file is
+	prefix  string   // of ids that are made of a line's number
+	bytes   int64    // it ends there; 0: where the file ends
+	ordinal int64    // it ends before this one; 0: where the file ends
+	left    *int64   // how much more may be read of such ones; nil: all
 	*head
 }
 
-// whole is a whole rollout, with what it says of itself: read once, however many forks it has.
-func (r *reading) whole(f *homefiles.File) (*segment, error) {
-	if s := r.segments[f]; s != nil {
-		return s, s.err
+// known has what the rollout of s says of itself: read once, however many forks it has. It fails where
+// the file is not the one that was found any more.
+func (r *reading) known(s *segment) error {
+	in, err := s.f.Open()
+	if err != nil {
+		return err
 	}
-	media := "application/jsonl"
-	if path.Ext(f.Rel) == ".zst" { // an old one, packed by Codex
-		media = "application/zstd"
+	in.Close()
+	if r.heads[s.f] == nil {
+		r.heads[s.f] = headOf(s.f, nil)
 	}
-	s := &segment{f: f, key: keyOf(f.Rel)}
-	r.segments[f] = s
-	if s.d, s.err = f.Data(media); s.err == nil {
-		s.head, s.err = headOf(s)
-	}
-	return s, s.err
+	s.head = r.heads[s.f]
+	return s.err
 }
 
 // base is the rollout in which the turns before those of h stand, up to where they end, and is not read
 // yet; nil: there is none, or it is not there, or h has them all itself, as forks of older releases do.
 func (r *reading) base(h *head) *segment {
-	s := &segment{}
+	s := &segment{left: &r.repeat}
 	id := h.ForkedFrom
 	switch {
 	case h.Base != nil:
@@ -64,10 +60,10 @@ func (r *reading) base(h *head) *segment {
 // maxRepeated is how much of what stands before forks is read for them, in all, in bytes: each fork
 // repeats the messages of its parent, and a thousand forks of a long thread would be an archive of a
 // thousand long threads. It takes about a minute.
-const maxRepeated = 2 << 30
+const maxRepeated = 4 << 30
 
-// perMessage is what a message costs, however short it is, in bytes of long ones.
-const perMessage = 512
+// perRollout is what a rollout costs, however short it is, in bytes of long ones.
+const perRollout = 4 << 10
 
 // before are the stretches of other rollouts that the model sees before the own turns of s, the first
 // one first. One that a revert took the place of has its own turns alone: the one in its place has all.
@@ -82,13 +78,12 @@ func (r *reading) before(s *segment) (out []*segment, err error) {
 			break
 		}
 		seen[b.f] = true
-		r.repeat -= perMessage
+		r.repeat -= perRollout
 		g := &pb.Gap{Kind: b.f.Kind, Reason: pb.Gap_REASON_LIMIT, Count: 1,
-			Detail: "forks repeat more than the export reads: this rollout holds only its own turns; the others stand in the one that it was forked from"}
+			Detail: "forks and reverts repeat more than the export reads: of this rollout, the turns up to the end of the one that is named are missing; they stand there, and before it"}
 		if r.repeat > 0 {
-			whole, err := r.whole(b.f)
+			err := r.known(b)
 			if err == nil {
-				b.d, b.head, b.bare = whole.d, whole.head, whole.bare
 				out = append(out, b)
 				at = b
 				continue

@@ -51,9 +51,6 @@ func (r *reading) lines(all []*segment) error {
 		return r.gap(&pb.Gap{Kind: "message", Place: f.Rel + " line " + strconv.Itoa(no), Reason: reason, Detail: why + "; the file itself is carried whole", Count: 1})
 	}
 	return x.walk(all, bad, func(s *segment, no int, l *line) error {
-		if s != own {
-			r.repeat -= perMessage + int64(len(l.payload))
-		}
 		if l.typ.Is("turn_context") {
 			if s != own {
 				return nil

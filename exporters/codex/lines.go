@@ -74,7 +74,7 @@ func (s *segment) eachLine(only *homefiles.LineSet, bad func(no int, r pb.Gap_Re
 		return err
 	}
 	defer body.Close()
-	in := &unpacked{Reader: body}
+	in := &unpacked{Reader: body, left: s.left}
 	if path.Ext(f.Rel) == ".zst" {
 		z, err := zstd.NewReader(body, zstd.WithDecoderConcurrency(1), zstd.WithDecoderMaxWindow(64<<20))
 		if err != nil {
@@ -118,15 +118,19 @@ func (s *segment) eachLine(only *homefiles.LineSet, bad func(no int, r pb.Gap_Re
 	return err
 }
 
-// unpacked remembers what broke the reading.
+// unpacked remembers what broke the reading, and takes what was read from left.
 type unpacked struct {
 	io.Reader
-	err error
+	err  error
+	left *int64
 }
 
 // Read reads.
 func (u *unpacked) Read(b []byte) (int, error) {
 	n, err := u.Reader.Read(b)
+	if u.left != nil {
+		*u.left -= int64(n)
+	}
 	if err != nil && err != io.EOF {
 		u.err = err
 	}

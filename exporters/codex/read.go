@@ -18,15 +18,15 @@ import (
 
 // A reading is one stream under way.
 type reading struct {
-	out      *agentstate.Emitter
-	n        map[string]uint64
-	threads  map[string]*rolledOut        // rollouts, by the id of the thread, or of what a revert made of it
-	latest   map[string]string            // of a thread the last of these ids
-	segments map[*homefiles.File]*segment // rollouts that were read
-	repeat   int64                        // how much of what stands before forks may be read for them yet
-	dbs      map[string]*database
-	unread   map[string]error // databases that cannot be read, by name
-	short    map[string]bool  // kinds with a gap
+	out     *agentstate.Emitter
+	n       map[string]uint64
+	threads map[string]*rolledOut     // rollouts, by the id of the thread, or of what a revert made of it
+	latest  map[string]string         // of a thread the last of these ids
+	heads   map[*homefiles.File]*head // of rollouts that were read
+	repeat  int64                     // how much of what stands before forks may be read for them yet
+	dbs     map[string]*database
+	unread  map[string]error // databases that cannot be read, by name
+	short   map[string]bool  // kinds with a gap
 }
 
 // A rolledOut is a rollout, and the key of its conversation.
@@ -66,7 +66,7 @@ func (h *Home) Records(ctx context.Context, opts *agentstate.ReadOptions) iter.S
 			yield(nil, err)
 			return
 		}
-		r := &reading{n: map[string]uint64{}, threads: map[string]*rolledOut{}, latest: map[string]string{}, segments: map[*homefiles.File]*segment{}, repeat: h.repeat,
+		r := &reading{n: map[string]uint64{}, threads: map[string]*rolledOut{}, latest: map[string]string{}, heads: map[*homefiles.File]*head{}, repeat: h.repeat,
 			dbs: map[string]*database{}, unread: map[string]error{}, short: map[string]bool{}}
 		defer r.close()
 		origin, err := r.open(ctx, h, w)

@@ -31,6 +31,9 @@ type head struct {
 	cut        bool              // its first line is missing
 	words      string            // that a person said first
 	edited     bool              // a compaction or a rollback changed what the model sees
+	begun      bool              // its first line was seen
+	bare       bool              // its lines are items with nothing around them
+	err        error             // that stopped its reading
 }
 
 // A base is the rollout in which the turns before a fork or a revert stand: so many bytes of it.
@@ -41,16 +44,17 @@ type base struct {
 }
 
 // headOf reads what a rollout says of itself: its first line that is a session_meta, and the times of
-// all.
-func headOf(s *segment) (*head, error) {
+// all. d is its data; nil: it is read from the file.
+func headOf(f *homefiles.File, d *pb.Data) *head {
 	h := &head{}
+	s := &segment{f: f, d: d, head: h}
 	found, begun := false, false
 	bad := func(no int, _ pb.Gap_Reason, _ string) error {
 		begun = true // and named as a gap
 		h.lines.Add(no)
 		return nil
 	}
-	err := s.eachLine(nil, bad, func(no int, l *line) error {
+	h.err = s.eachLine(nil, bad, func(no int, l *line) error {
 		if !begun {
 			begun, h.cut = true, !l.typ.Is("session_meta")
 		}
@@ -75,16 +79,24 @@ func headOf(s *segment) (*head, error) {
 	if terr == nil {
 		h.from = agentstate.UnixNano(t)
 	}
-	return h, err
+	return h
 }
 
 // rollout is a conversation: its file, and what is read out of it.
 func (r *reading) rollout(ctx context.Context, f *homefiles.File) error {
-	s, err := r.whole(f)
+	media := "application/jsonl"
+	if path.Ext(f.Rel) == ".zst" { // an old one, packed by Codex
+		media = "application/zstd"
+	}
+	d, err := f.Data(media)
 	if err != nil {
 		return r.gap(homefiles.GapOf(f, err))
 	}
-	h := s.head
+	h := headOf(f, d)
+	if r.heads[f] = h; h.err != nil {
+		return r.gap(homefiles.GapOf(f, h.err))
+	}
+	s := &segment{f: f, d: d, key: keyOf(f.Rel), head: h}
 	if f.Size() == 0 {
 		return r.gap(&pb.Gap{Kind: f.Kind, Place: f.Rel, Reason: pb.Gap_REASON_CORRUPT, Count: 1, Detail: "a rollout of 0 bytes: what was in it is lost; bring it back, or remove the file"})
 	}
@@ -96,7 +108,7 @@ func (r *reading) rollout(ctx context.Context, f *homefiles.File) error {
 		}
 	}
 	c := &pb.Conversation{Meta: metaOf(f)}
-	c.Meta.Native = []*pb.Native{{Type: "file", Body: &pb.Native_Data{Data: homefiles.Clone(s.d)}}} // the record is the caller's
+	c.Meta.Native = []*pb.Native{{Type: "file", Body: &pb.Native_Data{Data: homefiles.Clone(d)}}} // the record is the caller's
 	c.Meta.CreatedUnixNano, c.Meta.UpdatedUnixNano = h.from, h.to
 	for _, x := range [][2]string{{"cwd", h.Cwd}, {"cli_version", h.Version}, {"model_provider", h.Provider}} {
 		if x[1] != "" {

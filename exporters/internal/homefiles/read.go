@@ -130,9 +130,9 @@ func Clone(d *pb.Data) *pb.Data {
 	return agentstate.Inline(d.GetMediaType(), bytes.Clone(d.GetInline()))
 }
 
-// Body is what d, the data of the file, holds.
+// Body is what d, the data of the file, holds; nil: the file.
 func (f *File) Body(d *pb.Data) (io.ReadCloser, error) {
-	if d.GetBlob() == nil {
+	if d != nil && d.GetBlob() == nil {
 		return io.NopCloser(bytes.NewReader(d.GetInline())), nil
 	}
 	return f.Open()
