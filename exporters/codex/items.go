@@ -23,6 +23,7 @@ type items struct {
 	position          uint64
 	context           []string // keys of what the model sees
 	turns             []int    // where in it a person spoke, or another agent
+	said              []int    // where a person did
 	base, summed      int      // of context and turns, how much a compaction put there
 	put               func(*pb.Message) error
 }
@@ -115,10 +116,11 @@ func (x *items) rollback(n int) {
 		if x.summed < len(x.turns) {
 			end = x.turns[x.summed]
 		}
-		x.context, x.turns, x.base, x.summed = slices.Clone(x.context[x.base:end]), nil, 0, 0
+		x.context, x.turns, x.said, x.base, x.summed = slices.Clone(x.context[x.base:end]), nil, nil, 0, 0
 		return
 	}
 	x.context, x.turns = x.context[:x.turns[n]], x.turns[:n]
+	x.said = x.said[:sort.SearchInts(x.said, len(x.context))]
 }
 
 // none is a note of the program where the model sees nothing any more: a view without a key would mean
@@ -136,7 +138,7 @@ func (x *items) none(no int, l *line, what string) error {
 // a summary alone, which stands behind what a person said.
 func (x *items) compacted(no int, l *line) error {
 	if history := l.payload.Get("replacement_history"); history.IsList() {
-		x.context, x.turns = nil, nil
+		x.context, x.turns, x.said = nil, nil, nil
 		n := 0
 		var err error
 		history.Elements(func(v jsonvalue.Value) {
@@ -151,10 +153,12 @@ func (x *items) compacted(no int, l *line) error {
 		return x.none(no, l, "compacted")
 	}
 	// What a person said before an earlier one stands at the front already, however much it is.
-	for i := sort.Search(len(x.turns), func(i int) bool { return x.turns[i] > i }); i < len(x.turns); i++ {
-		x.context[i], x.turns[i] = x.context[x.turns[i]], i
+	front := sort.Search(len(x.said), func(i int) bool { return x.said[i] > i })
+	for i := front; i < len(x.said); i++ {
+		x.context[i], x.said[i] = x.context[x.said[i]], i
 	}
-	x.context, x.base, x.summed = x.context[:len(x.turns)], 0, 0
+	x.context, x.turns = x.context[:len(x.said)], append(x.turns[:front], x.said[front:]...)
+	x.base, x.summed = 0, 0
 	m := homefiles.NewMessage(x.of)
 	m.Role, m.NativeRole = pb.Role_ROLE_USER, "compacted"
 	if s := valid(l.payload.Get("message").Text()); len(s) <= agentstate.SpillSize {
@@ -192,7 +196,11 @@ func (x *items) message(l *line, m *pb.Message, no, n int) error {
 	case !x.edited:
 		x.context = append(x.context[:0], m.Meta.Key)
 	default:
-		if m.Role == pb.Role_ROLE_USER && !contextual(m) || m.NativeRole == agentSaid {
+		said := m.Role == pb.Role_ROLE_USER && !contextual(m)
+		if said {
+			x.said = append(x.said, len(x.context))
+		}
+		if said || m.NativeRole == agentSaid {
 			x.turns = append(x.turns, len(x.context))
 		}
 		x.context = append(x.context, m.Meta.Key)

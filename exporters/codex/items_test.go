@@ -30,6 +30,7 @@ func TestView(t *testing.T) {
 	agents := line("response_item", item("user", "ctx", "# AGENTS.md instructions for /w"))
 	back := func(n string) string { return line("event_msg", `{"type":"thread_rolled_back","num_turns":`+n+`}`) }
 	whole := line("compacted", `{"message":"","replacement_history":[`+item("user", "u1", "ask 1")+`,{"type":"compaction","encrypted_content":"c2VhbGVk"}]}`)
+	g := line("response_item", `{"type":"agent_message","id":"g","author":"/root","content":[]}`)
 	for _, x := range []struct{ name, lines, context, parents string }{
 		{"as it is", turn("1"), "", "u1< a1<u1"},
 		{"rolled back", agents + turn("1") + turn("2") + back("1") + turn("3"), "ctx u1 a1 u3 a3", "ctx< u1<ctx a1<u1 u2<a1 a2<u2 u3<a1 a3<u3"},
@@ -42,7 +43,9 @@ func TestView(t *testing.T) {
 		{"nothing was left", turn("1") + back("1") + turn("2") + back("1") + turn("3"), "line 4 u3 a3", "u1< a1<u1 line 4< u2<line 4 a2<u2 u3<line 4 a3<u3"},
 		{"rolled back to a compaction", turn("1") + whole + turn("2") + back("1") + turn("3"), "line 4.1 line 4.2 u3 a3", "u1< a1<u1 line 4.1< line 4.2<line 4.1 u2<line 4.2 a2<u2 u3<line 4.2 a3<u3"},
 		{"rolled back behind a compaction", agents + turn("1") + whole + agents + turn("2") + back("2") + turn("3"), "line 6 u3 a3", "ctx< u1<ctx a1<u1 line 5.1< line 5.2<line 5.1 line 6<line 5.2 u2<line 6 a2<u2 u3<line 6 a3<u3"},
-		{"what an agent says is a turn", turn("1") + line("response_item", `{"type":"agent_message","id":"g","author":"/root","content":[]}`) + turn("2") + back("2"), "u1 a1", "u1< a1<u1 g<a1 u2<g a2<u2"},
+		{"what an agent says is a turn", turn("1") + g + turn("2") + back("2"), "u1 a1", "u1< a1<u1 g<a1 u2<g a2<u2"},
+		{"an agent's turn is no words of a person", g + turn("1") + g + line("compacted", `{"message":"s"}`) + turn("2") + g + line("compacted", `{"message":"t"}`) + back("1") + turn("3") + back("2"), "u1 line 6",
+			"g< u1<g a1<u1 line 5<a1 line 6<u1 u2<line 6 a2<u2 line 9<a2 line 10<u2 u3<u2 a3<u3"},
 		{"compacted to nothing", turn("1") + line("compacted", `{"message":"","replacement_history":[]}`), "line 4", "u1< a1<u1 line 4<"},
 		{"nonsense", turn("1") + line("compacted", `7`) + back(`"x"`) + back("-1"), "u1 line 4", "u1< a1<u1 line 4<u1"},
 	} {
