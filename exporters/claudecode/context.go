@@ -56,12 +56,12 @@ func readKept(compact jsonvalue.Value) (k kept) {
 	return k
 }
 
-// keptAfter is what compactions on the path keep in view, by the message that it stands behind. What is
-// in the path stays where it is.
+// keptAfter is what compactions on the path keep in view, by the message that it stands behind: the last
+// one first, since what it keeps is what the program sends. What is in the path stays where it is.
 func (t *transcript) keptAfter(in []bool) map[int32][]int32 {
 	after := map[int32][]int32{}
 	left := 64 * len(t.nodes) // steps: thousands of stretches, each as long as the transcript, are no real ones
-	for _, n := range sortedKeys(t.kept) {
+	for _, n := range slices.Backward(sortedKeys(t.kept)) {
 		if !in[n] {
 			continue
 		}
