@@ -110,7 +110,7 @@ func TestRefusedSend(t *testing.T) {
 		"it waits":        {"SELECT 1", false},
 		"one of an older": {"INSERT INTO checkpoints SELECT thread_id, checkpoint_ns, 'd', 'c', type, x'83a17601a26964a164b06368616e6e656c5f76657273696f6e7380', metadata FROM checkpoints WHERE checkpoint_id = 'c'", true},
 		"version 4":       {"UPDATE checkpoints SET checkpoint = x'83a17604a26964a163b06368616e6e656c5f76657273696f6e7380' WHERE checkpoint_id = 'c'", true},
-		"another write":   {"UPDATE writes SET channel = 'x'", true},
+		"another write":   {"INSERT INTO writes SELECT thread_id, checkpoint_ns, checkpoint_id, 'other', idx, 'x', type, value FROM writes WHERE channel = '__pregel_tasks'; UPDATE writes SET task_id = 'other' || char(0) WHERE channel = 'x'; UPDATE writes SET task_id = 'task' WHERE channel <> 'x'", true},
 	} {
 		t.Run(name, func(t *testing.T) {
 			p := sample(t, "python.sqlite")
