@@ -2,8 +2,6 @@ package codex
 
 import (
 	"context"
-	"crypto/sha256"
-	"encoding/hex"
 	"errors"
 	"fmt"
 	"io/fs"
@@ -70,7 +68,7 @@ func (w *writer) row(ctx context.Context, r agentstate.Record) (replay.Receipt, 
 			rc.Losses = []fidelity.Loss{{Path: "native.rollout_path", Grade: fidelity.Transformed, Why: "the path of the copy's rollout: Codex opens the thread there"}}
 		}
 	}
-	rc.Version = digest(vals)
+	rc.Version = sqlitefile.Digest(vals...)
 	d, err := w.openDB(ctx, parts[0], s)
 	if errors.Is(err, ErrSchema) {
 		return refused("the home's database is another one: %v", err)
@@ -285,7 +283,7 @@ func (w *writer) insert(ctx context.Context, d *database, t *table, rc replay.Re
 	switch {
 	case t.name == counters:
 		return d.counter(ctx, rc, have, vals, w.run)
-	case have != nil && digest(have) == rc.Version:
+	case have != nil && sqlitefile.Digest(have...) == rc.Version:
 		if w.run.InDoubt == nil || !w.run.InDoubt(rc.Target) {
 			rc.Action = replay.Same
 		}
@@ -293,7 +291,7 @@ func (w *writer) insert(ctx context.Context, d *database, t *table, rc replay.Re
 	case have != nil:
 		var differ []string
 		for i, c := range t.cols {
-			if digest(have[i:i+1]) != digest(vals[i:i+1]) {
+			if sqlitefile.Digest(have[i]) != sqlitefile.Digest(vals[i]) {
 				differ = append(differ, c)
 			}
 		}
@@ -366,17 +364,4 @@ func (w *writer) Close() error {
 	}
 	w.dbs = map[string]*database{}
 	return w.Writer.Close()
-}
-
-// digest is the mark of a row, with the storage class of each value.
-func digest(vals []any) string {
-	h := sha256.New()
-	for _, v := range vals {
-		s := fmt.Sprint(v)
-		if b, ok := v.([]byte); ok {
-			s = string(b)
-		}
-		fmt.Fprintf(h, "%T %d:%s", v, len(s), s)
-	}
-	return hex.EncodeToString(h.Sum(nil)[:16])
 }

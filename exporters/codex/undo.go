@@ -160,7 +160,7 @@ func (d *database) remove(ctx context.Context, t *table, rc replay.Receipt) (why
 	if err != nil || r == nil {
 		return "", err
 	}
-	if digest(r[1:]) != rc.Version {
+	if sqlitefile.Digest(r[1:]...) != rc.Version {
 		return "changed since the run", nil
 	}
 	_, err = d.Conn.ExecContext(ctx, "DELETE FROM "+quote(t.name)+" WHERE rowid = ?", r[0])
