@@ -11,6 +11,7 @@ import (
 	"path/filepath"
 	"strconv"
 	"strings"
+	"sync/atomic"
 	"testing"
 	"time"
 
@@ -51,40 +52,45 @@ func TestDiskFull(t *testing.T) {
 		cmd.Env = append(os.Environ(), "FORMAT_TEST_CHILD="+dir, "FORMAT_TEST_IGNORE_XFSZ=1", "FORMAT_TEST_RECORDS="+strconv.Itoa(records))
 		return cmd.CombinedOutput()
 	}
-	kept := 0
-	for _, blocks := range limits {
-		dir := t.TempDir()
-		path := filepath.Join(dir, "x.ctxa")
-		if err := os.WriteFile(filepath.Join(dir, "recipient"), []byte(rec), 0o600); err != nil {
-			t.Fatal(err)
+	var kept atomic.Int64
+	t.Run("full", func(t *testing.T) { // side by side: they wait for the disk
+		for _, blocks := range limits {
+			t.Run(fmt.Sprintf("%d blocks", blocks), func(t *testing.T) {
+				t.Parallel()
+				dir := t.TempDir()
+				path := filepath.Join(dir, "x.ctxa")
+				if err := os.WriteFile(filepath.Join(dir, "recipient"), []byte(rec), 0o600); err != nil {
+					t.Fatal(err)
+				}
+				out, err := run(dir, fmt.Sprintf("ulimit -f %d &&", blocks))
+				if err == nil || !strings.Contains(string(out), "file too large") || !strings.Contains(string(out), "x.ctxa.part") {
+					t.Fatalf("%v: %s", err, out)
+				}
+				if _, err := os.Stat(path); !errors.Is(err, os.ErrNotExist) {
+					t.Fatalf("an archive: %v", err)
+				}
+				noPlaintext(t, path+".part", path+".part.journal")
+				if b, err := os.Open(path + ".part.journal"); err == nil {
+					if readJournal(b) != nil {
+						kept.Add(1)
+					}
+					b.Close()
+				}
+				if out, err := run(dir, ""); err != nil {
+					t.Fatalf("then enough: %v: %s", err, out)
+				}
+				b, err := os.ReadFile(path)
+				if err != nil {
+					t.Fatal(err)
+				}
+				if err := tryVerify(b, ids...); err != nil {
+					t.Fatalf("then enough: %v", err)
+				}
+			})
 		}
-		out, err := run(dir, fmt.Sprintf("ulimit -f %d &&", blocks))
-		if err == nil || !strings.Contains(string(out), "file too large") || !strings.Contains(string(out), "x.ctxa.part") {
-			t.Fatalf("%d blocks: %v: %s", blocks, err, out)
-		}
-		if _, err := os.Stat(path); !errors.Is(err, os.ErrNotExist) {
-			t.Fatalf("%d blocks: an archive: %v", blocks, err)
-		}
-		noPlaintext(t, path+".part", path+".part.journal")
-		if b, err := os.Open(path + ".part.journal"); err == nil {
-			if readJournal(b) != nil {
-				kept++
-			}
-			b.Close()
-		}
-		if out, err := run(dir, ""); err != nil {
-			t.Fatalf("%d blocks, then enough: %v: %s", blocks, err, out)
-		}
-		b, err := os.ReadFile(path)
-		if err != nil {
-			t.Fatal(err)
-		}
-		if err := tryVerify(b, ids...); err != nil {
-			t.Fatalf("%d blocks, then enough: %v", blocks, err)
-		}
-	}
-	t.Logf("full at %d points, %d of them gone on from", len(limits), kept)
-	if kept == 0 {
+	})
+	t.Logf("full at %d points, %d of them gone on from", len(limits), kept.Load())
+	if kept.Load() == 0 {
 		t.Error("nothing was ever kept")
 	}
 }
