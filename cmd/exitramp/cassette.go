@@ -129,14 +129,15 @@ other headers pass and are not kept. exitramp play ARCHIVE answers from it.`,
 }
 
 func (a *app) record(ctx context.Context, args []string, f *recordFlags) error {
-	out := archivePath(f.out)
 	switch {
-	case out == "" || f.upstream == "":
-		return usagef("exitramp record --upstream URL -o ARCHIVE [-- CMD…]")
+	case f.out == "" || f.upstream == "":
+		return usagef("want: exitramp record --upstream URL -o ARCHIVE [-- CMD…]")
 	case f.runs < 1 || f.runs > 1000:
 		return usagef("--runs %d: want 1 to 1000", f.runs)
-	case exists(out):
-		return withHint(fmt.Errorf("%s is there already", out), "give another name, or move it away: an archive is never overwritten")
+	}
+	out, err := a.newArchive(f.out, false)
+	if err != nil {
+		return err
 	}
 	if _, err := scanned(nil, f.to.secrets); err != nil { // before anything is asked
 		return err

@@ -53,7 +53,7 @@ does. label_values.NAME is the list of them.`,
 	}
 	f.export.keys.add(c)
 	c.Flags().StringArrayVar(&f.exclude, "exclude-subject", nil, "`KEY` of a principal whose data is left out, or of a record; may be given again")
-	c.Flags().StringArrayVar(&f.holds, "hold", nil, "keys in a `FILE` that are under a legal hold: nothing of theirs is left out for --exclude or --tombstones, and that is refused; may be given again")
+	c.Flags().StringArrayVar(&f.holds, "hold", nil, "keys in a `FILE` that are under a legal hold: nothing of theirs is left out for --exclude-subject or --tombstones, and that is refused; may be given again")
 	c.Flags().StringArrayVar(&f.tombstones, "tombstones", nil, "leave out what has tombstones in `ARCHIVE`, or the keys in a file; may be given again")
 	c.Flags().StringArrayVar(&f.only, "only-subject", nil, "`KEY` of a principal: only what is of them; may be given again")
 	c.Flags().StringSliceVar(&f.kinds, "only-kind", nil, "only these `KINDS`, and what they belong to")
@@ -109,7 +109,6 @@ func (f *deriveFlags) keep() (func(agentstate.Record) (bool, error), error) {
 }
 
 func (a *app) derive(ctx context.Context, in, out string, f *deriveFlags) error {
-	out = archivePath(out)
 	keep, err := f.keep()
 	if err != nil {
 		return err
@@ -117,8 +116,8 @@ func (a *app) derive(ctx context.Context, in, out string, f *deriveFlags) error 
 	if keep == nil && len(f.exclude)+len(f.only)+len(f.tombstones) == 0 {
 		return withHint(usagef("say what to keep or to leave out"), "exitramp derive --help shows how")
 	}
-	if exists(out) && !f.export.dryRun {
-		return withHint(fmt.Errorf("%s is there already", out), "give another name, or move it away: an archive is never overwritten")
+	if out, err = a.newArchive(out, f.export.dryRun); err != nil {
+		return err
 	}
 	r, err := a.openArchive(in, &f.export.keys)
 	if err != nil {

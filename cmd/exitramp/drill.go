@@ -53,7 +53,7 @@ Exit code 0: PASS, or PASS_WITH_LOSS, where every gate held and what is lost is 
 				_, err := fmt.Fprint(a.stdout, drill.Example)
 				return err
 			case len(args) != 1:
-				return withHint(usagef("exitramp drill PLAN.yaml"), "exitramp drill --init > plan.yaml makes one to fill in")
+				return withHint(usagef("want: exitramp drill PLAN.yaml"), "exitramp drill --init > plan.yaml makes one to fill in")
 			}
 			return a.drillEach(c.Context(), args[0], f)
 		},

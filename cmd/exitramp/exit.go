@@ -140,9 +140,23 @@ func (a *app) report(err error) {
 	}
 }
 
-// message is err for people: who pressed Ctrl-C knows of no context.
+// message is err for people: who pressed Ctrl-C knows of no context. A URL that stands where a file is wanted may hold
+// a password.
 func message(err error) string {
-	return strings.ReplaceAll(err.Error(), context.Canceled.Error(), "stopped")
+	s := strings.ReplaceAll(err.Error(), context.Canceled.Error(), "stopped")
+	if path := urlAsFile(err); path != "" {
+		s = strings.ReplaceAll(s, path, exporters.Redact(path))
+	}
+	return s
+}
+
+// urlAsFile is the URL that stood where a file is wanted, and was no file's name; else empty.
+func urlAsFile(err error) string {
+	var e *fs.PathError
+	if errors.As(err, &e) && isURL(e.Path) {
+		return e.Path
+	}
+	return ""
 }
 
 // hintFor is what a person does about err; empty: nobody knows.
@@ -174,6 +188,8 @@ func hintOf(err error) string {
 		return fullHint
 	case errors.Is(err, fs.ErrPermission):
 		return closedHint + ", or name another place"
+	case errors.Is(err, fs.ErrNotExist) && urlAsFile(err) != "":
+		return "a URL stands where a file is wanted: --help says what goes where"
 	case errors.Is(err, agentstate.ErrNotFound):
 		return "exitramp list ARCHIVE prints the keys"
 	}

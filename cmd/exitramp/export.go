@@ -80,16 +80,13 @@ func (f *exportFlags) addRecipients(c *cobra.Command) {
 }
 
 func (a *app) export(ctx context.Context, from, to string, f *exportFlags) error {
-	to = archivePath(to)
 	for _, k := range f.kinds {
 		if !slices.Contains(agentstate.StateKinds(), k) {
 			return noKind(k)
 		}
 	}
-	if exists(to) && !f.dryRun {
-		return withHint(fmt.Errorf("%s is there already", to), "give another name, or move it away: an archive is never overwritten")
-	}
-	if err := inFolder("the archive", to); err != nil && !f.dryRun {
+	to, err := a.newArchive(to, f.dryRun)
+	if err != nil {
 		return err
 	}
 	o, err := a.writerOptions(from, f)

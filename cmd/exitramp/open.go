@@ -7,6 +7,7 @@ import (
 	"io"
 	"net/url"
 	"os"
+	"slices"
 	"strings"
 
 	"github.com/spf13/cobra"
@@ -130,26 +131,47 @@ func (a *app) open(path string, k *keyFlags, policy format.Policy) (*format.Read
 	return r, nil
 }
 
-// archivePath is the file that s names: a path, archive:path, or the URL of a file.
+// archivePath is the file that s names: a path, archive:path, or the URL of a file. No shell puts the home of a user
+// behind a colon.
 func archivePath(s string) string {
-	if u, err := url.Parse(s); err == nil && u.Scheme == "file" {
+	home := os.Getenv("HOME")
+	if u, err := url.Parse(exporters.AtHome(s, home)); err == nil && u.Scheme == "file" {
 		if p, err := exporters.Path(u, "file:FILE"); err == nil {
 			return p
 		}
 	}
-	return strings.TrimPrefix(s, "archive:")
+	path, ok := strings.CutPrefix(s, "archive:")
+	if ok && home != "" && strings.HasPrefix(path, "~/") {
+		return home + path[1:]
+	}
+	return path
+}
+
+// newArchive is the file of an archive that is to be made. dry: nothing will be written.
+func (a *app) newArchive(s string, dry bool) (string, error) {
+	path := archivePath(s)
+	if scheme, _, _ := strings.Cut(path, ":"); slices.ContainsFunc(a.drivers.Drivers(), func(d exporters.Driver) bool { return d.Scheme == scheme }) {
+		return "", withHint(usagef("%s is the URL of a runtime, and the name of an archive is wanted there", exporters.Redact(path)), "exitramp replay writes an archive into a runtime; a file of that name is written ./"+scheme+":…")
+	}
+	if dry {
+		return path, nil
+	}
+	if exists(path) {
+		return "", withHint(fmt.Errorf("%s is there already", path), "give another name, or move it away: an archive is never overwritten")
+	}
+	return path, inFolder("the archive", path)
 }
 
 // isArchive tells archives from runtimes: x.ctxa, archive:x, or a file of any name that is a zip.
 func isArchive(s string) bool {
-	if strings.HasPrefix(s, "archive:") {
-		return true
-	}
 	path := archivePath(s)
-	if scheme, _, ok := strings.Cut(path, ":"); ok && !strings.ContainsAny(scheme, "/.") {
-		return false // a runtime's URL
-	}
-	return strings.HasSuffix(path, ".ctxa") || isZip(path)
+	return strings.HasPrefix(s, "archive:") || strings.HasSuffix(path, ".ctxa") && !isURL(path) || isZip(path)
+}
+
+// isURL tells whether s reads as the URL of a runtime.
+func isURL(s string) bool {
+	scheme, _, ok := strings.Cut(s, ":")
+	return ok && !strings.ContainsAny(scheme, "/.")
 }
 
 // regular refuses what is there and cannot be an archive: a folder, and a pipe, which would be waited for.

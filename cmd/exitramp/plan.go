@@ -123,7 +123,11 @@ func readPlan(path string) (*replay.PlanFile, error) {
 	defer f.Close()
 	p, err := replay.ReadPlan(bufio.NewReader(f), nil)
 	if errors.Is(err, replay.ErrPlan) { // somebody changed what was reviewed
-		return nil, &exitError{code: exitRefused, class: "plan", err: fmt.Errorf("%s: %w", path, err), hint: "exitramp plan ARCHIVE TARGET -o FILE makes it anew"}
+		hint := "exitramp plan ARCHIVE TARGET -o FILE makes it anew"
+		if isZip(path) {
+			hint = "it is an archive: say where it goes, exitramp replay " + shellWord(path) + " TARGET"
+		}
+		return nil, &exitError{code: exitRefused, class: "plan", err: fmt.Errorf("%s: %w", path, err), hint: hint}
 	}
 	return p, err
 }

@@ -142,6 +142,9 @@ func (a *app) readback(ctx context.Context, archive, target string, f *replayFla
 
 func (a *app) undo(ctx context.Context, journal, target string, f *replayFlags) error {
 	j, err := openJournal(journal)
+	if err != nil && isArchive(journal) {
+		return withHint(usagef("%s is an archive, and a journal is wanted", journal), "the journal of a replay is ARCHIVE.journal, or what --journal said")
+	}
 	if err != nil {
 		return err
 	}

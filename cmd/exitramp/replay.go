@@ -153,7 +153,9 @@ func (f *replayFlags) reviewed(archive, target, planPath string) (_ *replay.Plan
 		return nil, "", "", err
 	}
 	if archive == "" {
-		archive = plan.ArchivePath
+		if archive = plan.ArchivePath; archive != "" && !exists(archivePath(archive)) {
+			return nil, "", "", withHint(fmt.Errorf("the archive of %s is not at %s", planPath, archive), "--archive FILE says where it is now")
+		}
 	}
 	if target == "" && !strings.Contains(plan.TargetURL, exporters.Hidden) {
 		target = plan.TargetURL

@@ -99,7 +99,7 @@ old one stays as it is: end it, and its copies, yourself. Records of all compart
 but for those of --compartment.`,
 		Args: cobra.ExactArgs(2),
 		RunE: func(c *cobra.Command, args []string) error {
-			return a.reencrypt(c.Context(), args[0], archivePath(args[1]), f)
+			return a.reencrypt(c.Context(), args[0], args[1], f)
 		},
 	}
 	f.addRecipients(c)
@@ -114,8 +114,9 @@ but for those of --compartment.`,
 }
 
 func (a *app) reencrypt(ctx context.Context, from, to string, f *exportFlags) error {
-	if exists(to) && !f.dryRun {
-		return withHint(fmt.Errorf("%s is there already", to), "give another name: an archive is never overwritten")
+	to, err := a.newArchive(to, f.dryRun)
+	if err != nil {
+		return err
 	}
 	o := &format.WriterOptions{Tool: "exitramp " + version()}
 	if f.small {

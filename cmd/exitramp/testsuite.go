@@ -81,8 +81,10 @@ func (a *app) test(ctx context.Context, suite string, f *testFlags) error {
 	if f.runs < 1 || f.runs > 1000 {
 		return usagef("--runs %d: want 1 to 1000", f.runs)
 	}
-	if f.out != "" && exists(archivePath(f.out)) {
-		return withHint(fmt.Errorf("%s is there already", f.out), "give another name, or move it away: an archive is never overwritten")
+	if f.out != "" {
+		if _, err := a.newArchive(f.out, f.dryRun); err != nil {
+			return err
+		}
 	}
 	tasks, err := a.tasks(ctx, suite, f)
 	if err != nil {

@@ -32,7 +32,7 @@ func openSQLite(ctx context.Context, path string, wait time.Duration) (*sqliteDB
 		return nil, own(err)
 	}
 	d := &sqliteDB{DB: db, stmts: map[string]*sql.Stmt{}, f: facts{
-		engine: "sqlite", location: path, account: path, access: "whole database file",
+		engine: "sqlite", location: valid(path), account: valid(path), access: "whole database file",
 		observer: "uid " + strconv.Itoa(os.Getuid()), basis: "process", notes: db.Notes, labels: db.Labels,
 	}}
 	var enc string

@@ -11,6 +11,7 @@ import (
 	"database/sql"
 	"errors"
 	"fmt"
+	"io/fs"
 	"net/url"
 	"os"
 	"path/filepath"
@@ -209,7 +210,7 @@ func (d *DB) Wrap(err error) error {
 		if d.file.journal {
 			return fmt.Errorf("%w: %s: a write was broken off (-journal lies beside it); open it once with the application or sqlite3, which rolls it back", ErrDamaged, path)
 		}
-		return fmt.Errorf("%s cannot be opened: permission, or a missing folder", path)
+		return fmt.Errorf("%s cannot be opened: %w, or a missing folder", path, fs.ErrPermission)
 	case 10:
 		return fmt.Errorf("%w: %s: the disk does not give its pages: cut short, or a faulty medium", ErrDamaged, path)
 	case 13:

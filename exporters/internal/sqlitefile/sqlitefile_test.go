@@ -3,6 +3,7 @@ package sqlitefile
 import (
 	"bytes"
 	"errors"
+	"io/fs"
 	"os"
 	"path/filepath"
 	"testing"
@@ -133,5 +134,20 @@ func TestRefused(t *testing.T) {
 		if err == nil {
 			d.Close()
 		}
+	}
+}
+
+// A database that this user may not write to is told from one that is damaged, so that somebody opens it.
+func TestMayNotWrite(t *testing.T) {
+	path := filepath.Join(t.TempDir(), "a.db")
+	create(t, path, "CREATE TABLE t (v)")
+	d, err := Open(t.Context(), path, time.Second)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer d.Close()
+	_, err = d.Conn.ExecContext(t.Context(), "INSERT INTO t VALUES (1)")
+	if err = d.Wrap(err); !errors.Is(err, fs.ErrPermission) || errors.Is(err, ErrDamaged) {
+		t.Error(err)
 	}
 }
