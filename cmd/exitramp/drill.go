@@ -221,7 +221,7 @@ func (a *app) drillFailed(err error, path, name string) error {
 	case errors.Is(err, drill.ErrBroken):
 		return &exitError{code: exitResume, err: err, hint: "run the same command again to go on"}
 	case errors.Is(err, drill.ErrEnded):
-		return withHint(err, fmt.Sprintf("exitramp drill %s --name %s-2", shellWord(path), name))
+		return withHint(err, fmt.Sprintf("exitramp drill %s --name %s-2, and where it is planned another archive in the plan", shellWord(path), name))
 	case errors.Is(err, drill.ErrArchive):
 		return withHint(err, "name another archive in the plan, or rehearse with this one: mode: stressed")
 	case errors.Is(err, drill.ErrNoArchive):

@@ -8,7 +8,6 @@ import (
 	"io/fs"
 	"net"
 	"net/url"
-	"os"
 	"path/filepath"
 	"strings"
 
@@ -87,18 +86,15 @@ func (a *app) readback(ctx context.Context, archive, target string, f *replayFla
 		return err
 	}
 	defer rt.Close()
-	path := journalOf(archive, f)
-	var j *replay.Journal
-	if _, err := os.Stat(path); err == nil {
-		if j, err = replay.OpenJournal(path); err != nil {
-			return err
-		}
+	j, path, err := a.journalInto(target, archive, f.journal)
+	if err != nil {
+		return err
+	}
+	if j != nil {
 		defer j.Close()
 		if err := j.Of(r.Info().ManifestSHA256); err != nil {
 			return err
 		}
-	} else if f.journal != "" {
-		return err
 	}
 	if f.names != "" {
 		if j == nil {
@@ -138,6 +134,26 @@ func (a *app) readback(ctx context.Context, archive, target string, f *replayFla
 		return err
 	}
 	return a.printFidelity("read back", rep, f.json, false)
+}
+
+// journalInto is the journal of the replay of archive into target, and its name: what was named, or ARCHIVE.journal
+// where it is there and is of that target. nil: none.
+func (a *app) journalInto(target, archive, named string) (*replay.Journal, string, error) {
+	path := named
+	if path == "" {
+		if path = archivePath(archive) + ".journal"; !exists(path) {
+			return nil, path, nil
+		}
+	}
+	j, err := openJournal(path)
+	if err != nil {
+		return nil, path, err
+	}
+	if err := ofTarget(j, path, target); err != nil && named == "" {
+		fmt.Fprintf(a.stderr, "! %s is of the target %s and does not count here; --journal FILE names the one that does\n", path, clean(j.Target()))
+		return nil, path, j.Close()
+	}
+	return j, path, nil
 }
 
 func (a *app) undo(ctx context.Context, journal, target string, f *replayFlags) error {

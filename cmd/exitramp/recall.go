@@ -9,7 +9,6 @@ import (
 	"github.com/spf13/cobra"
 
 	"github.com/exitramp/exitramp/context/embed"
-	"github.com/exitramp/exitramp/context/replay"
 )
 
 type recallFlags struct {
@@ -44,6 +43,7 @@ searched. The search is exact: what the index of a runtime loses comes on top. N
 	c.Flags().StringVar(&f.journal, "journal", "", "journal `FILE` of the replay, where the target makes ids of its own (default BEFORE.journal, where it is there)")
 	c.Flags().StringVar(&f.before, "before-embedder", "", "`exec:COMMAND` that makes the queries' vectors for BEFORE")
 	f.embedderFlags.add(c)
+	c.Flags().Lookup("embedder").Usage = "what makes the queries' vectors for AFTER: the URL of a service with POST /v1/embeddings, or `exec:COMMAND` for a program that speaks JSON lines"
 	_ = c.Flags().MarkHidden("target-model") // nothing is written
 	c.Flags().BoolVar(&f.json, "json", false, "as JSON")
 	return c
@@ -78,19 +78,13 @@ func (a *app) recall(ctx context.Context, before, after string, f *recallFlags) 
 		defer x.Close()
 		*e.to = x.e
 	}
-	path := f.journal
-	if path == "" {
-		path = archivePath(before) + ".journal"
+	j, _, err := a.journalInto(after, before, f.journal)
+	if err != nil {
+		return err
 	}
-	if _, err := os.Stat(path); err == nil {
-		j, err := replay.OpenJournal(path)
-		if err != nil {
-			return err
-		}
+	if j != nil {
 		defer j.Close()
 		o.Key = j.KeyThere
-	} else if f.journal != "" {
-		return err
 	}
 	x, err := a.source(ctx, before, &f.keys)
 	if err != nil {
@@ -142,8 +136,10 @@ func (a *app) printRecall(rep *embed.RecallReport) {
 			model = "a model that is not said"
 		}
 		switch {
+		case s.m.Searched == 0 && rep.Sampled:
+			fmt.Fprintf(a.stdout, "%s  not searched: it has no vector of what was drawn\n", s.name)
 		case s.m.Searched == 0:
-			fmt.Fprintf(a.stdout, "%s  not searched\n", s.name)
+			fmt.Fprintf(a.stdout, "%s  not searched: no embedder was given for it\n", s.name)
 		case s.m.Expected == 0:
 			fmt.Fprintf(a.stdout, "%s  %s searched, %s found nothing; recall not measured: no query says what is expected · %s vectors of %s\n", s.name, number(s.m.Searched), number(s.m.Empty), number(s.m.Vectors), clean(model))
 		default:

@@ -141,7 +141,7 @@ func (a *app) printHeld(rep *replay.Report, n uint64) {
 	case asked > 0 && a.asks != "":
 		fmt.Fprintf(a.stdout, "off until you approve: %s → %s (fill it in, then --approve it)\n", number(asked), a.asks)
 	case asked > 0:
-		fmt.Fprintf(a.stdout, "off until you approve: %s (--approvals-out FILE asks, --approve FILE answers)\n", number(asked))
+		fmt.Fprintf(a.stdout, "off until you approve: %s (exitramp plan --approvals-out FILE asks, --approve FILE answers)\n", number(asked))
 	}
 	if rest := n - rep.Waiting; rest > 0 {
 		fmt.Fprintf(a.stdout, "waits: %s that no approval helps\n", number(rest))

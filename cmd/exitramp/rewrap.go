@@ -55,7 +55,7 @@ somebody is exitramp re-encrypt, and the end of the old copies.`,
 			if f.json {
 				return a.printJSON(map[string]any{"archive": path, "recipients": len(o.Recipients), "compartments": compartments, "written": true})
 			}
-			fmt.Fprintf(a.stdout, "rewrapped %s for %s; copies made before open as before\n", path, count(len(o.Recipients), "recipients"))
+			fmt.Fprintf(a.stdout, "rewrapped %s for %s; copies made before open as before\n", path, plural(len(o.Recipients), "recipient", "recipients"))
 			return nil
 		},
 	}
@@ -85,7 +85,7 @@ func (a *app) rewrapDry(path string, compartments []int, o *format.WriterOptions
 	if f.json {
 		return a.printJSON(map[string]any{"archive": path, "recipients": len(o.Recipients), "compartments": compartments, "written": false})
 	}
-	fmt.Fprintf(a.stdout, "opened, nothing written: %s would be rewrapped for %s\n", path, count(len(o.Recipients), "recipients"))
+	fmt.Fprintf(a.stdout, "opened, nothing written: %s would be rewrapped for %s\n", path, plural(len(o.Recipients), "recipient", "recipients"))
 	return nil
 }
 

@@ -43,7 +43,7 @@ names what is wrong.`,
 	k.add(c)
 	k.trust.add(c)
 	c.Flags().StringVar(&k.trust.ledger, "ledger", "", "`FILE` with the newest archive of each line that was verified; this one is held against it and noted. A ledger of drills does, too, and stays as it is")
-	c.Flags().BoolVar(&integrity, "integrity-only", false, "ask for no signature; the word is INTACT, never VERIFIED")
+	c.Flags().BoolVar(&integrity, "integrity-only", false, "ask for no signature; the word is INTACT, never AUTHENTIC")
 	c.Flags().BoolVar(&f.stored, "stored", false, "the stored bytes alone; needs no key and a third of the time")
 	c.Flags().StringArrayVar(&f.require, "require-recipient", nil, "key `FILE` of somebody, such as an escrow, who has to be able to open all of it; may be given again")
 	c.Flags().BoolVar(&f.json, "json", false, "as JSON")
