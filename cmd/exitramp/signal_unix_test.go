@@ -6,6 +6,8 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"strconv"
+	"strings"
 	"syscall"
 	"testing"
 	"time"
@@ -51,5 +53,45 @@ func TestSecondSignal(t *testing.T) {
 	}
 	if exists(status) {
 		t.Error("the status of the run before is there")
+	}
+}
+
+// TestProgramAndItsChildren: who ends a play from outside ends its program, and what that started. A shell waits for
+// its program before it heeds an interrupt.
+func TestProgramAndItsChildren(t *testing.T) {
+	dir := t.TempDir()
+	store, pidfile := filepath.Join(dir, "support.sqlite"), filepath.Join(dir, "pid")
+	if err := os.WriteFile(store, supportStore, 0o600); err != nil {
+		t.Fatal(err)
+	}
+	cmd := exec.Command("exitramp", "play", "langgraph+sqlite:"+store, "--", "sh", "-c", `sh -c 'echo $$ > "$1.new"; mv "$1.new" "$1"; exec sleep 60' x "$1"; true`, "x", pidfile)
+	if err := cmd.Start(); err != nil {
+		t.Fatal(err)
+	}
+	for until := time.Now().Add(20 * time.Second); !exists(pidfile) && time.Now().Before(until); {
+		time.Sleep(10 * time.Millisecond)
+	}
+	b, err := os.ReadFile(pidfile)
+	if err != nil {
+		cmd.Process.Kill()
+		t.Fatal(err)
+	}
+	pid, err := strconv.Atoi(strings.TrimSpace(string(b)))
+	if err != nil {
+		t.Fatal(err)
+	}
+	began := time.Now()
+	if err := cmd.Process.Signal(syscall.SIGTERM); err != nil {
+		t.Fatal(err)
+	}
+	if err := cmd.Wait(); err == nil {
+		t.Error("exit code 0")
+	}
+	if took := time.Since(began); took > 5*time.Second {
+		t.Errorf("it took %s", took)
+	}
+	if syscall.Kill(pid, 0) == nil {
+		syscall.Kill(pid, syscall.SIGKILL)
+		t.Error("what the program started is still there")
 	}
 }

@@ -6,6 +6,7 @@ package procgroup
 import (
 	"os/exec"
 	"syscall"
+	"time"
 )
 
 // Own puts the program, before it is started, into a process group of its own, so that what it starts ends with it.
@@ -13,3 +14,14 @@ func Own(cmd *exec.Cmd) { cmd.SysProcAttr = &syscall.SysProcAttr{Setpgid: true} 
 
 // Kill ends the program and what it has started, also where it has ended itself.
 func Kill(cmd *exec.Cmd) { _ = syscall.Kill(-cmd.Process.Pid, syscall.SIGKILL) }
+
+// Interrupt asks the program, and what it has started, to end.
+func Interrupt(cmd *exec.Cmd) error { return syscall.Kill(-cmd.Process.Pid, syscall.SIGINT) }
+
+// End waits for what a program that has ended has started, and after grace ends it by force.
+func End(cmd *exec.Cmd, grace time.Duration) {
+	for until := time.Now().Add(grace); syscall.Kill(-cmd.Process.Pid, 0) == nil && time.Now().Before(until); {
+		time.Sleep(10 * time.Millisecond)
+	}
+	Kill(cmd)
+}
