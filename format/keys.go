@@ -129,6 +129,9 @@ func ParseRecipient(s string) (age.Recipient, error) {
 	}
 	r, err := age.ParseX25519Recipient(s)
 	if err != nil {
+		if !strings.HasPrefix(s, "age1") { // of another file, it may be a secret
+			s = "…"
+		}
 		return nil, fmt.Errorf("format: recipient %q: want age1pq1… or age1…", s)
 	}
 	return r, nil

@@ -87,7 +87,7 @@ func (a *app) program(ctx context.Context, args, env []string, asJSON bool) erro
 	c.Env, c.Stdin, c.Stdout, c.Stderr = env, os.Stdin, bare(a.stdout), a.stderr
 	c.Cancel = func() error { return c.Process.Signal(os.Interrupt) }
 	c.WaitDelay = 10 * time.Second
-	own := !a.terminal && !term.IsTerminal(int(os.Stdin.Fd()))
+	own := a.columns == 0 && !term.IsTerminal(int(os.Stdin.Fd()))
 	if own {
 		procgroup.Own(c)
 		c.Cancel = func() error { return procgroup.Interrupt(c) }
@@ -179,6 +179,9 @@ func (a *app) record(ctx context.Context, args []string, f *recordFlags) error {
 		failed = a.program(ctx, args, s.env(), f.serve.json)
 	}
 	s.stop()
+	if errors.Is(failed, exec.ErrNotFound) { // it has asked for nothing
+		return failed
+	}
 	if rec.Exchanges() == 0 {
 		why := rec.Missing()
 		for w, n := range rec.Failures() {

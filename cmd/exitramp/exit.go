@@ -215,14 +215,11 @@ func isFull(err error) bool {
 
 // wantsJSON tells whether the outcome of c is asked for as JSON, also where its options could not be parsed.
 func wantsJSON(c *cobra.Command, args []string) bool {
-	f := c.Flags().Lookup("json")
-	if f == nil {
-		return false
-	}
+	f := c.Flags().Lookup("json") // nil also where there is no such command
 	if n := slices.Index(args, "--"); n >= 0 {
 		args = args[:n] // what follows is another program's
 	}
-	return f.Value.String() == "true" || !f.Changed && slices.Contains(args, "--json")
+	return f != nil && f.Value.String() == "true" || (f == nil || !f.Changed) && slices.Contains(args, "--json")
 }
 
 // errorJSON prints an error as its command prints its outcome, with more facts. Another process may have said what

@@ -28,7 +28,7 @@ func main() {
 	context.AfterFunc(ctx, stop) // a second signal ends what waits and cannot be woken
 	a := &app{
 		stdout: os.Stdout, stderr: os.Stderr, getenv: os.Getenv, now: time.Now, drivers: all.Registry(),
-		terminal:     term.IsTerminal(int(os.Stderr.Fd())),
+		columns:      columns(os.Stderr),
 		readPassword: func(prompt string) (string, error) { return readPassword(ctx, prompt) },
 	}
 	code := a.run(ctx, os.Args[1:])
@@ -43,7 +43,7 @@ type app struct {
 	getenv         func(string) string
 	now            func() time.Time
 	drivers        *exporters.Registry
-	terminal       bool // stderr is one
+	columns        int // of the terminal that stderr is; 0: it is none
 	readPassword   func(prompt string) (string, error)
 
 	progress string // --progress
@@ -54,6 +54,15 @@ type app struct {
 	asks         string // file of approvals that a plan wrote
 	told         bool   // the outcome was printed as JSON, or some of it
 	lines        bool   // JSON is an object a line
+}
+
+// columns is how wide the terminal f is; one that does not say it is as wide as they were.
+func columns(f *os.File) int {
+	w, _, err := term.GetSize(int(f.Fd()))
+	if err == nil && w == 0 {
+		return 80
+	}
+	return w
 }
 
 // run runs one command line and returns its exit code.

@@ -215,6 +215,9 @@ func isZip(path string) bool {
 
 // runtime opens a runtime by URL.
 func (a *app) runtime(ctx context.Context, rawURL string) (exporters.Runtime, error) {
+	if isArchive(rawURL) {
+		return nil, withHint(usagef("%s is an archive, and the URL of a runtime is wanted there", rawURL), "exitramp drivers lists the schemes")
+	}
 	if !strings.Contains(rawURL, ":") {
 		return nil, withHint(usagef("%q is not a URL of a runtime", rawURL), "for example langgraph+sqlite:state.db; exitramp drivers lists the schemes")
 	}

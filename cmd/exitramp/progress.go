@@ -17,7 +17,7 @@ import (
 )
 
 // progress tells on standard error how far a command is, with rate and time left: a bar on a
-// terminal, a line every five seconds elsewhere and on a dumb one, JSON lines for machines.
+// terminal, a line every five seconds elsewhere and on a dumb or narrow one, JSON lines for machines.
 type progress struct {
 	w          io.Writer
 	mode       string
@@ -37,7 +37,7 @@ type progress struct {
 func (a *app) newProgress(what, unit string) *progress {
 	mode := a.progress
 	if mode == "auto" {
-		if mode = "plain"; a.terminal && a.getenv("TERM") != "dumb" {
+		if mode = "plain"; a.columns >= 80 && a.getenv("TERM") != "dumb" { // a line that breaks is not painted over
 			mode = "line"
 		}
 	}

@@ -57,14 +57,19 @@ func TestProgress(t *testing.T) {
 	}
 }
 
-// A dumb terminal shows what moves a cursor as rubbish.
+// A dumb terminal shows what moves a cursor as rubbish, and a narrow one a line for each step.
 func TestDumbTerminal(t *testing.T) {
 	for name, want := range map[string]string{"dumb": "plain", "xterm": "line", "": "line"} {
 		var out, msgs bytes.Buffer
 		a := newApp(&out, &msgs)
-		a.progress, a.terminal, a.getenv = "auto", true, func(string) string { return name }
+		a.progress, a.columns, a.getenv = "auto", 80, func(string) string { return name }
 		if p := a.newProgress("export", "records"); p.mode != want {
 			t.Errorf("TERM=%s: %s, want %s", name, p.mode, want)
+		}
+		for _, a.columns = range []int{0, 79} {
+			if p := a.newProgress("export", "records"); p.mode != "plain" {
+				t.Errorf("TERM=%s, %d columns: %s", name, a.columns, p.mode)
+			}
 		}
 	}
 }

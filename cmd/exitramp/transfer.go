@@ -86,7 +86,7 @@ func (a *app) target(ctx context.Context, rawURL string) (exporters.Runtime, rep
 	t, err := exporters.Replayable(rt)
 	if err != nil {
 		rt.Close()
-		return nil, nil, err
+		return nil, nil, fmt.Errorf("%s: %w", exporters.Redact(rawURL), err)
 	}
 	return rt, t, nil
 }

@@ -80,6 +80,9 @@ func TestEveryErrorSpeaksJSON(t *testing.T) {
 			fails(c.Name(), "--json", "")
 		}
 	}
+	for _, args := range [][]string{{"no-such-command"}, {"--json", "verify", "x"}, {"cat", "x"}, {"help", "no-such-command"}} {
+		fails(append(args, "--json")...)
+	}
 	none := filepath.Join(t.TempDir(), "none")
 	for _, args := range [][]string{
 		{"verify", none}, {"list", none}, {"inspect", none}, {"diff", none, none}, {"plan", none, "mcpmemory:x", "-o", none}, {"replay", none, "mcpmemory:x"}, {"readback", none, "mcpmemory:x"},

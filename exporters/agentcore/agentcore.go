@@ -61,7 +61,7 @@ func Drivers() []exporters.Driver {
 		OpenWith: func(_ context.Context, u *url.URL, eo exporters.Options) (exporters.Runtime, error) {
 			o, err := parse(u)
 			if err != nil {
-				return nil, err
+				return nil, fmt.Errorf("%w: %w", exporters.ErrURL, err)
 			}
 			o.HTTPClient, o.Logger = eo.HTTPClient, eo.Logger
 			return New(o), nil

@@ -18,6 +18,8 @@ import (
 
 	"github.com/jackc/pgx/v5"
 	"github.com/jackc/pgx/v5/pgconn"
+
+	"github.com/exitramp/exitramp/exporters"
 )
 
 // Errors that callers act on.
@@ -36,7 +38,7 @@ type Server struct {
 	conn *pgx.ConnConfig
 }
 
-const malformed = "malformed PostgreSQL URL; want postgres://user@host:port/database?search_path=schema"
+var errURL = fmt.Errorf("%w: want RUNTIME+postgres://user@host:port/database?search_path=schema", exporters.ErrURL)
 
 // Parse takes a postgres:// URL apart. ?search_path= names schemas, split at commas, with quoted
 // names as they are. As in every client of PostgreSQL, PGPASSWORD and ~/.pgpass count where the
@@ -44,7 +46,7 @@ const malformed = "malformed PostgreSQL URL; want postgres://user@host:port/data
 func Parse(rawURL string) (*Server, error) {
 	u, err := url.Parse(rawURL)
 	if err != nil || u.Host == "" && u.Query().Get("host") == "" {
-		return nil, errors.New(malformed)
+		return nil, errURL
 	}
 	q := u.Query()
 	path := splitPath(q.Get("search_path"))
@@ -52,7 +54,7 @@ func Parse(rawURL string) (*Server, error) {
 	u.RawQuery = strings.ReplaceAll(q.Encode(), "+", "%20") // as in libpq, + is a plus: options=-c%20name%3Dvalue
 	cfg, err := pgx.ParseConfig(u.String())
 	if err != nil {
-		return nil, errors.New(malformed)
+		return nil, errURL
 	}
 	if cfg.DefaultQueryExecMode == pgx.QueryExecModeCacheStatement {
 		cfg.DefaultQueryExecMode = pgx.QueryExecModeExec // no prepared statements: poolers lose them

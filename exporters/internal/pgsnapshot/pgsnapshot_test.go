@@ -1,10 +1,13 @@
 package pgsnapshot
 
 import (
+	"errors"
 	"strings"
 	"testing"
 
 	"github.com/google/go-cmp/cmp"
+
+	"github.com/exitramp/exitramp/exporters"
 )
 
 func TestSearchPath(t *testing.T) {
@@ -28,7 +31,7 @@ func TestParse(t *testing.T) {
 	const canary = "s3cret-zq"
 	for _, u := range []string{"", "postgres://", "postgres://u:" + canary + "@host:notaport/db", "postgres://u:" + canary + "@host/db?sslmode=" + canary} {
 		_, err := Parse(u)
-		if err == nil || !strings.Contains(err.Error(), "want postgres://") || strings.Contains(err.Error(), canary) {
+		if err == nil || !errors.Is(err, exporters.ErrURL) || !strings.Contains(err.Error(), "+postgres://user@host") || strings.Contains(err.Error(), canary) {
 			t.Errorf("%v", err)
 		}
 	}
