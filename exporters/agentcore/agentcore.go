@@ -57,7 +57,6 @@ var (
 func Drivers() []exporters.Driver {
 	return []exporters.Driver{{
 		Scheme: "agentcore", URL: "agentcore://REGION[/MEMORY-ID]",
-		Kinds: []string{"principal", "credential", "policy", "toolserver", "tool", "toolgrant", "model", "agent", "memoryspace", "memory", "conversation", "message"},
 		OpenWith: func(_ context.Context, u *url.URL, eo exporters.Options) (exporters.Runtime, error) {
 			o, err := parse(u)
 			if err != nil {

@@ -37,7 +37,6 @@ const product = "claude-code"
 func Drivers() []exporters.Driver {
 	return []exporters.Driver{{
 		Scheme: "claudecode", URL: "claudecode:home",
-		Kinds: []string{"credential", "policy", "toolgrant", "toolserver", "agent", "skill", "artifact", "memory", "conversation", "message"},
 		Open: func(_ context.Context, u *url.URL) (exporters.Runtime, error) {
 			config := false
 			if q := u.Query(); len(q) == 1 && q.Has("config") {

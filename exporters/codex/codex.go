@@ -39,7 +39,6 @@ const product = "codex"
 func Drivers() []exporters.Driver {
 	return []exporters.Driver{{
 		Scheme: "codex", URL: "codex:CODEX_HOME",
-		Kinds: []string{"credential", "policy", "toolgrant", "toolserver", "agent", "skill", "artifact", "memory", "conversation", "message", "state", "opaque"},
 		Open: func(_ context.Context, u *url.URL) (exporters.Runtime, error) {
 			p, err := exporters.Path(u, "codex:CODEX_HOME, usually ~/.codex, or codex:///abs/CODEX_HOME")
 			if err != nil {

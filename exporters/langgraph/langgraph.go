@@ -45,13 +45,9 @@ var (
 
 // Drivers are the drivers for exporters.Registry, one a URL scheme.
 func Drivers() []exporters.Driver {
-	kinds := []string{
-		"memoryspace", "memory", "conversation", "message", "channelvalue", "checkpoint",
-		"pendingwrite", "interrupt", "embedding", "opaque",
-	}
 	return []exporters.Driver{
 		{
-			Scheme: "langgraph+sqlite", URL: "langgraph+sqlite:state.db", Kinds: kinds,
+			Scheme: "langgraph+sqlite", URL: "langgraph+sqlite:state.db",
 			Open: func(_ context.Context, u *url.URL) (exporters.Runtime, error) {
 				p, err := exporters.Path(u, "langgraph+sqlite:FILE or langgraph+sqlite:///abs/FILE")
 				if err != nil {
@@ -61,7 +57,7 @@ func Drivers() []exporters.Driver {
 			},
 		},
 		{
-			Scheme: "langgraph+postgres", URL: "langgraph+postgres://user@host/database?search_path=schema", Kinds: kinds,
+			Scheme: "langgraph+postgres", URL: "langgraph+postgres://user@host/database?search_path=schema",
 			Open: func(_ context.Context, u *url.URL) (exporters.Runtime, error) {
 				v := *u
 				v.Scheme = "postgres"

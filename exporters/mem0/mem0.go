@@ -43,15 +43,11 @@ const (
 	supported = "mem0ai 3.3.1 (JavaScript), 2.0.18 and 2.2.1 (Python)"
 )
 
-func kinds() []string {
-	return []string{"principal", "memoryspace", "memory", "revision", "entity", "relation", "conversation", "message", "embedding", "opaque"}
-}
-
 // Drivers are the drivers for exporters.Registry.
 func Drivers() []exporters.Driver {
 	return []exporters.Driver{
-		{Scheme: "mem0", URL: "mem0:folder?history=history.db", Kinds: kinds(), Open: openFolder},
-		{Scheme: "mem0+postgres", URL: "mem0+postgres://user@host/database?search_path=schema&history=history.db", Kinds: kinds(), Open: openServer},
+		{Scheme: "mem0", URL: "mem0:folder?history=history.db", Open: openFolder},
+		{Scheme: "mem0+postgres", URL: "mem0+postgres://user@host/database?search_path=schema&history=history.db", Open: openServer},
 	}
 }
 

@@ -51,7 +51,6 @@ const (
 func Drivers() []exporters.Driver {
 	return []exporters.Driver{{
 		Scheme: "openaiagents", URL: "openaiagents:folder",
-		Kinds: []string{"conversation", "message", "run", "interrupt", "state", "opaque", "credential"},
 		Open: func(_ context.Context, u *url.URL) (exporters.Runtime, error) {
 			p, err := exporters.Path(u, "openaiagents:FOLDER or openaiagents:///abs/FOLDER")
 			if err != nil {

@@ -32,7 +32,6 @@ const flavorPostgres = "postgres"
 func postgresDriver() exporters.Driver {
 	return exporters.Driver{
 		Scheme: "openaiagents+postgres", URL: "openaiagents+postgres://user@host/database?search_path=schema",
-		Kinds: []string{"conversation", "message", "opaque"},
 		Open: func(_ context.Context, u *url.URL) (exporters.Runtime, error) {
 			v := *u
 			v.Scheme = "postgres"

@@ -40,7 +40,7 @@ const (
 // Drivers are the drivers for exporters.Registry.
 func Drivers() []exporters.Driver {
 	return []exporters.Driver{{
-		Scheme: "openaievals", URL: "openaievals:dump", Kinds: []string{"model", "testsuite", "testcase", "testrun", "opaque"},
+		Scheme: "openaievals", URL: "openaievals:dump",
 		Open: func(_ context.Context, u *url.URL) (exporters.Runtime, error) {
 			p, err := exporters.Path(u, "openaievals:FILE-OR-FOLDER or openaievals:///abs/…")
 			if err != nil {

@@ -43,7 +43,7 @@ var (
 // Drivers are the drivers for exporters.Registry.
 func Drivers() []exporters.Driver {
 	return []exporters.Driver{{
-		Scheme: "weights", URL: "weights:DIR", Kinds: []string{"artifact", "model"},
+		Scheme: "weights", URL: "weights:DIR",
 		Open: func(_ context.Context, u *url.URL) (exporters.Runtime, error) {
 			const want = "weights:DIR or weights:///abs/DIR, and ?files=all to archive the weights too"
 			q, err := url.ParseQuery(u.RawQuery)
