@@ -154,7 +154,7 @@ func TestProofRevealsNoNeighbour(t *testing.T) {
 		}
 		h := &pb.ShardHeader{}
 		err = walkShard(raw.raw, func(b []byte) error { return proto.Unmarshal(b, h) }, func(i int, rec []byte) error {
-			n := tree.Nonce(tree.Hash(h.Salt), uint64(i))
+			n := tree.NewHasher("", h.Salt).Nonce(uint64(i))
 			m := agentstate.New(s.Kind)
 			if err := proto.Unmarshal(rec, m); err != nil {
 				return err

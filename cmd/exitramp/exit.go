@@ -51,24 +51,22 @@ var exitCodes = [...]struct {
 
 func (a *app) exitCodesCmd() *cobra.Command {
 	var asJSON bool
-	c := &cobra.Command{
-		Use: "exit-codes", Short: "The exit codes", Args: cobra.NoArgs,
-		RunE: func(*cobra.Command, []string) error {
-			if asJSON {
-				return a.printJSON(exitCodes)
-			}
-			for _, e := range exitCodes {
-				fmt.Fprintf(a.stdout, "%-3d %s\n", e.Code, e.Meaning)
-			}
-			return nil
-		},
-	}
-	// exitramp help exit-codes prints the same.
-	c.SetHelpFunc(func(*cobra.Command, []string) {
+	show := func(*cobra.Command, []string) {
 		for _, e := range exitCodes {
 			fmt.Fprintf(a.stdout, "%-3d %s\n", e.Code, e.Meaning)
 		}
-	})
+	}
+	c := &cobra.Command{
+		Use: "exit-codes", Short: "The exit codes", Args: cobra.NoArgs,
+		RunE: func(c *cobra.Command, args []string) error {
+			if asJSON {
+				return a.printJSON(exitCodes)
+			}
+			show(c, args)
+			return nil
+		},
+	}
+	c.SetHelpFunc(show) // of exitramp help exit-codes
 	c.Flags().BoolVar(&asJSON, "json", false, "as JSON")
 	return c
 }
@@ -213,9 +211,13 @@ func isFull(err error) bool {
 	return errors.Is(err, syscall.ENOSPC) || errors.Is(err, syscall.EDQUOT) || errors.Is(err, syscall.EFBIG)
 }
 
-// wantsJSON tells whether the outcome of c is asked for as JSON, also where its options could not be parsed.
+// wantsJSON tells whether the outcome of c is asked for as JSON, also where its options could not be parsed, or there is
+// no such command and c is the root.
 func wantsJSON(c *cobra.Command, args []string) bool {
-	f := c.Flags().Lookup("json") // nil also where there is no such command
+	f := c.Flags().Lookup("json")
+	if f == nil && c.HasParent() {
+		return false
+	}
 	if n := slices.Index(args, "--"); n >= 0 {
 		args = args[:n] // what follows is another program's
 	}

@@ -9,6 +9,7 @@ import (
 	"github.com/spf13/cobra"
 
 	"github.com/exitramp/exitramp/context/agentstate"
+	"github.com/exitramp/exitramp/context/secrets"
 	"github.com/exitramp/exitramp/format"
 	pb "github.com/exitramp/exitramp/proto/exitramp/v1"
 )
@@ -147,7 +148,7 @@ func (a *app) inspect(path string, k *keyFlags, asJSON bool) error {
 		fmt.Fprintf(a.stdout, "number %d of lineage %s; made from the archive whose manifest is %s\n", in.Sequence, clean(in.Lineage), in.Base)
 	}
 	if in.Open {
-		fmt.Fprintln(a.stdout, "secrets", secretsText(secretsOf(in.Statements)))
+		fmt.Fprintln(a.stdout, "secrets", secretsText(secrets.Of(in.Statements...)))
 	}
 	fmt.Fprintln(a.stdout, encryptionText(in))
 	if len(in.Compartments) > 1 {
@@ -251,7 +252,7 @@ func (a *app) inspectJSON(path string, in *format.Info) error {
 	return a.printJSON(map[string]any{
 		"archive": path, "format": "ctxa/1", "archive_id": in.ArchiveID, "lineage": in.Lineage, "sequence": in.Sequence, "base": in.Base,
 		"created_at": in.Created.UTC().Format(time.RFC3339), "tool": in.Tool, "coverage": in.Coverage, "records": stateCounts(in.Records),
-		"views": in.Views, "not_understood": in.Unknown, "kinds": kinds, "origins": origins, "readings": readings, "secrets": secretsJSON(secretsOf(in.Statements)), "gaps": gapList(in.Gaps),
+		"views": in.Views, "not_understood": in.Unknown, "kinds": kinds, "origins": origins, "readings": readings, "secrets": secretsJSON(secrets.Of(in.Statements...)), "gaps": gapList(in.Gaps),
 		"encryption": in.Encryption, "compartments": compartments, "weakest": in.Weakest, "opens_with_age": in.OpensWith, "shreddable": in.Shreddable, "open": in.Open,
 		"members": in.Members, "bytes": in.Bytes, "manifest_sha256": in.ManifestHex(), "signatures": in.Attestations, "signed_by": signedByJSON(in.SignedBy),
 	})

@@ -38,7 +38,7 @@ func TestOnceApproved(t *testing.T) {
 	if err := a.printReplay("plan", rep, &embedding{}, false); err != nil {
 		t.Fatal(err)
 	}
-	const want = "off until you approve: 2 (--approvals-out FILE asks, --approve FILE answers)\n   toolserver/a\n   toolserver/b\nonce approved  toolserver/b  needs a person: make one\n"
+	const want = "off until you approve: 2 (exitramp plan --approvals-out FILE asks, --approve FILE answers)\n   toolserver/a\n   toolserver/b\nonce approved  toolserver/b  needs a person: make one\n"
 	if !strings.Contains(out.String(), want) {
 		t.Error(out.String())
 	}

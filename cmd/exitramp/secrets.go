@@ -8,7 +8,6 @@ import (
 
 	"github.com/exitramp/exitramp/context/agentstate"
 	"github.com/exitramp/exitramp/context/secrets"
-	pb "github.com/exitramp/exitramp/proto/exitramp/v1"
 )
 
 // secretsOff is the value of --secrets that scans nothing.
@@ -32,20 +31,6 @@ func scanned(src agentstate.Source, mode string) (*secrets.Source, error) {
 		return nil, err
 	}
 	return secrets.Scan(src, s, secrets.Options{Mode: m}), nil
-}
-
-// secretsOf is what the readings of an archive stated; nil: nobody looked.
-func secretsOf(statements []*pb.Completeness) (sum *secrets.Summary) {
-	for _, st := range statements {
-		switch s := secrets.Of(st); {
-		case s == nil:
-		case sum == nil:
-			sum = s
-		default:
-			sum.Join(s)
-		}
-	}
-	return sum
 }
 
 // secretsText is what was looked for and found. It never says that there are none.

@@ -103,7 +103,7 @@ func (a *app) verify(ctx context.Context, path string, k *keyFlags, policy forma
 	}
 	var found *secrets.Summary
 	if v.Level == "deep" {
-		found = secretsOf(in.Statements)
+		found = secrets.Of(in.Statements...)
 	}
 	if err := a.printVerified(path, v, found, len(vo.Require), f.json); err != nil {
 		return err

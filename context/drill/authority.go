@@ -55,20 +55,11 @@ func grants(kinds []evidence.Kind) *evidence.Kind {
 }
 
 // scanned is what was looked for when the source was read; nil: nobody looked.
-func (r *run) scanned() (sum *secrets.Summary) {
+func (r *run) scanned() *secrets.Summary {
 	if r.facts == nil {
 		return nil
 	}
-	for _, st := range r.facts.Statements {
-		switch s := secrets.Of(st); {
-		case s == nil:
-		case sum == nil:
-			sum = s
-		default:
-			sum.Join(s)
-		}
-	}
-	return sum
+	return secrets.Of(r.facts.Statements...)
 }
 
 func (r *run) safety() evidence.Safety {

@@ -85,9 +85,6 @@ func (p *Plan) Of(name string) *Plan {
 	return nil
 }
 
-// Sends are the kinds that are replayed; none: all.
-func (p *Plan) Sends() []string { return p.sends }
-
 // stays tells whether records of a kind are in the archive and not for this target.
 func (p *Plan) stays(kind string) bool { return len(p.sends) > 0 && !slices.Contains(p.sends, kind) }
 

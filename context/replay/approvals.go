@@ -5,7 +5,6 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"io"
 	"slices"
 	"strings"
 	"time"
@@ -56,27 +55,6 @@ func (a Approval) Line() (string, error) {
 	n.Style = yaml.FlowStyle
 	b, err := yaml.Marshal([]*yaml.Node{&n})
 	return string(b), err
-}
-
-// WriteApprovals writes as a file of approvals, for a person to fill in.
-func WriteApprovals(w io.Writer, as []Approval) error {
-	if _, err := io.WriteString(w, ApprovalsHeader); err != nil {
-		return err
-	}
-	if len(as) == 0 {
-		_, err := io.WriteString(w, "  []\n")
-		return err
-	}
-	for _, a := range as {
-		l, err := a.Line()
-		if err != nil {
-			return err
-		}
-		if _, err := io.WriteString(w, l); err != nil {
-			return err
-		}
-	}
-	return nil
 }
 
 // IsApprovals tells a file of approvals from a list of keys.

@@ -85,9 +85,22 @@ func (c Counts) label() string {
 	return string(b)
 }
 
-// Of is what the reading that st ends stated about secrets; nil where nobody looked, or in words that
+// Of is what the readings that statements end stated about secrets; nil where nobody looked, or in words that
 // this release does not know.
-func Of(st *pb.Completeness) *Summary {
+func Of(statements ...*pb.Completeness) (sum *Summary) {
+	for _, st := range statements {
+		switch s := of(st); {
+		case s == nil:
+		case sum == nil:
+			sum = s
+		default:
+			sum.join(s)
+		}
+	}
+	return sum
+}
+
+func of(st *pb.Completeness) *Summary {
 	for _, l := range st.GetMeta().GetLabels() {
 		if l.GetName() == agentstate.LabelScan {
 			s := &Summary{}
@@ -99,8 +112,8 @@ func Of(st *pb.Completeness) *Summary {
 	return nil
 }
 
-// Join adds what another reading stated: an archive may have several.
-func (s *Summary) Join(o *Summary) {
+// join adds what another reading stated: an archive may have several.
+func (s *Summary) join(o *Summary) {
 	for kind, c := range o.Found {
 		n := uint64(0)
 		if s.Records != nil {

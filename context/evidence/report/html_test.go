@@ -17,7 +17,7 @@ import (
 var pagesOf = sync.OnceValues(func() (map[string]string, error) {
 	out := map[string]string{}
 	for name, st := range all() {
-		b, err := HTML(st)
+		b, err := newBook(st.Predicate).html()
 		if err != nil {
 			return nil, fmt.Errorf("%s: %w", name, err)
 		}
@@ -204,7 +204,7 @@ func TestHTMLSays(t *testing.T) {
 	}
 	no := full()
 	no.Predicate.Arrangement.NoticeGiven = true
-	if b, err := HTML(no); err != nil || bytes.Contains(b, []byte("EXERCISE ONLY")) || !bytes.Contains(b, []byte("NOT STATED TO BE AN EXERCISE")) {
+	if b, err := newBook(no.Predicate).html(); err != nil || bytes.Contains(b, []byte("EXERCISE ONLY")) || !bytes.Contains(b, []byte("NOT STATED TO BE AN EXERCISE")) {
 		t.Errorf("a notice was given, and the cover says that it was an exercise: %v", err)
 	}
 }
@@ -241,7 +241,7 @@ func TestCover(t *testing.T) {
 	} {
 		st := full()
 		tc.change(st.Predicate)
-		html, err := HTML(st)
+		html, err := newBook(st.Predicate).html()
 		if err != nil {
 			t.Fatal(err)
 		}

@@ -79,14 +79,6 @@ func Artifacts(st *evidence.Statement) ([]File, error) {
 	return append(files, File{NameSums, sums(files)}), nil
 }
 
-// HTML is the report alone.
-func HTML(st *evidence.Statement) ([]byte, error) {
-	if st.Predicate == nil {
-		return nil, fmt.Errorf("report: the statement has no predicate")
-	}
-	return newBook(st.Predicate).html()
-}
-
 // sums lists files as sha256sum -c reads them.
 func sums(files []File) []byte {
 	var out strings.Builder

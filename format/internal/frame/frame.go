@@ -101,16 +101,6 @@ func (d *Decoder) Decode(dst, stored []byte, rawSize int64) ([]byte, error) {
 	return out, nil
 }
 
-// Check walks stored: one frame with content size and checksum, without dictionary, reserved
-// bits and anything behind it. rawSize is the declared content size; negative: any.
-func Check(stored []byte, rawSize int64) error {
-	n, err := walk(stored)
-	if err != nil {
-		return err
-	}
-	return sameSize(n, rawSize)
-}
-
 func sameSize(n uint64, want int64) error {
 	if want >= 0 && n != uint64(want) {
 		return &Error{"size", fmt.Sprintf("%d bytes of content", want), fmt.Sprint(n)}

@@ -26,10 +26,7 @@ type PlaneEncoder struct {
 	planes []byte
 }
 
-// EncodePlanes appends to dst the frame of vec, whose length is a multiple of four.
-func EncodePlanes(dst, vec []byte) ([]byte, error) { return new(PlaneEncoder).Encode(dst, vec) }
-
-// Encode is EncodePlanes with buffers that are used again.
+// Encode appends to dst the frame of vec, whose length is a multiple of four.
 func (e *PlaneEncoder) Encode(dst, vec []byte) ([]byte, error) {
 	if len(vec)%4 != 0 || uint64(len(vec)) > 1<<32-1 {
 		return nil, &Error{"planes", "a multiple of 4 bytes, below 4 GiB", fmt.Sprint(len(vec))}

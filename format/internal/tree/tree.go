@@ -63,9 +63,6 @@ func RecordLeaf(kind string, nonce Hash, record []byte) Hash {
 	return sha256.Sum256(append(b, record...))
 }
 
-// Nonce is HMAC-SHA256(salt, be64(i)).
-func Nonce(salt Hash, i uint64) Hash { return NewHasher("", salt[:]).Nonce(i) }
-
 // ShardLeaf is the leaf hash of a shard.
 func ShardLeaf(kind string, ordinal, count uint64, root Hash) Hash {
 	b := append([]byte(shardTag), kind...)
@@ -132,14 +129,6 @@ func Proof(leaves []Hash, i uint64) []Hash {
 
 // ErrProof is a proof that does not lead to the root.
 var ErrProof = errors.New("tree: the proof does not lead to the root")
-
-// Check verifies that leaf is the i-th of n under root.
-func Check(root, leaf Hash, i, n uint64, proof []Hash) error {
-	if r, err := Climb(leaf, i, n, proof); err != nil || r != root {
-		return ErrProof
-	}
-	return nil
-}
 
 // Climb is the root that the proof of leaf, the i-th of n, leads to.
 func Climb(leaf Hash, i, n uint64, proof []Hash) (Hash, error) {
