@@ -44,7 +44,7 @@ func (a *app) readbackCmd() *cobra.Command {
 	c.Flags().StringVar(&plan, "drill", "", "read back for the drill of `PLAN.yaml`: archive, target and known answers are of the plan")
 	c.Flags().StringVar(&name, "drill-name", "", "`NAME` of the drill, in place of the plan's")
 	c.Flags().StringVar(&into, "drill-into", "", "the target of this `NAME`, of several in the plan")
-	c.Flags().StringVar(&f.journal, "journal", "", "journal `FILE` of the replay (default ARCHIVE.journal, where it is there)")
+	c.Flags().StringVar(&f.journal, "journal", "", "journal `FILE` of the replay (default ARCHIVE.journal, where it is there and of TARGET)")
 	return c
 }
 

@@ -40,7 +40,7 @@ searched. The search is exact: what the index of a runtime loses comes on top. N
 	c.Flags().IntVarP(&f.n, "sample", "n", 100, "how many memories are drawn")
 	c.Flags().Uint64Var(&f.seed, "seed", 1, "of the sample and of the intervals")
 	c.Flags().StringVar(&f.queries, "queries", "", "`FILE` of queries, one a line")
-	c.Flags().StringVar(&f.journal, "journal", "", "journal `FILE` of the replay, where the target makes ids of its own (default BEFORE.journal, where it is there)")
+	c.Flags().StringVar(&f.journal, "journal", "", "journal `FILE` of the replay, where the target makes ids of its own (default BEFORE.journal, where it is there and of AFTER)")
 	c.Flags().StringVar(&f.before, "before-embedder", "", "`exec:COMMAND` that makes the queries' vectors for BEFORE")
 	f.embedderFlags.add(c)
 	c.Flags().Lookup("embedder").Usage = "what makes the queries' vectors for AFTER: the URL of a service with POST /v1/embeddings, or `exec:COMMAND` for a program that speaks JSON lines"

@@ -34,6 +34,7 @@ func (p *Plan) Check() error {
 	want(p.Tasks.Cassette == "" || p.Tasks.Suite != "", "tasks.cassette: for which tasks? give tasks.suite")
 	want(p.Tasks.Runs >= 0 && p.Tasks.Runs <= 1000, "tasks.runs: want 1 to 1000, got %d", p.Tasks.Runs)
 	want(p.Output != "", "output: which folder?")
+	want(!slices.ContainsFunc([]string{p.Archive, p.Output, p.Ledger}, func(s string) bool { return strings.HasPrefix(s, "~/") }), "archive, output, ledger: ~ is a folder of that name there: write the whole path")
 	want(slices.Contains([]string{"", "label", "redact", "refuse", "off"}, p.Secrets), "secrets: want label, redact, refuse or off, got %q", p.Secrets)
 	want(p.Targets.Survival >= 0 && p.Targets.Survival <= 1, "targets.survival: want a share from 0 to 1, got %v", p.Targets.Survival)
 	want(p.Targets.Tasks >= 0 && p.Targets.Tasks <= 1, "targets.tasks: want a share from 0 to 1, got %v", p.Targets.Tasks)
