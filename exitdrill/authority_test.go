@@ -87,6 +87,34 @@ func TestDenialNotTaken(t *testing.T) {
 	}
 }
 
+// TestDenialOverruled: a target that holds, under the key of a denial, a grant of its own allows more than the source;
+// where the source allows as well, or denies nothing as yet, it does not.
+func TestDenialOverruled(t *testing.T) {
+	for name, c := range map[string]struct {
+		source, target pb.ToolGrant_Effect
+		enabled        bool
+		want           evidence.Result
+	}{
+		"denied":  {pb.ToolGrant_EFFECT_DENY, pb.ToolGrant_EFFECT_ASK, true, evidence.Fail},
+		"asked":   {pb.ToolGrant_EFFECT_ASK, pb.ToolGrant_EFFECT_ALLOW, true, evidence.Fail},
+		"less":    {pb.ToolGrant_EFFECT_ASK, pb.ToolGrant_EFFECT_DENY, true, evidence.Warn},
+		"allowed": {pb.ToolGrant_EFFECT_ALLOW, pb.ToolGrant_EFFECT_ASK, true, evidence.Warn},
+		"off":     {pb.ToolGrant_EFFECT_DENY, pb.ToolGrant_EFFECT_ALLOW, false, evidence.Warn},
+	} {
+		p := newPlace(t)
+		source, target := grant("other"), grant("other")
+		source.Effect, source.Enabled, target.Effect = c.source, c.enabled, c.target
+		p.runtimes["source"].Set(source)
+		p.runtimes["target"].Set(target)
+		pl := p.plan()
+		p.write("approvals", approvals+"toolgrant/other\n")
+		out := p.run(pl)
+		if ch := check(out, 29); ch.Result != c.want || strings.Contains(ch.Why, "1 of these others allow what the source denied") != (c.want == evidence.Fail) {
+			t.Errorf("%s: %+v", name, ch)
+		}
+	}
+}
+
 // viewing reads a grant out of a policy that it holds.
 type viewing struct {
 	*memstate.Runtime

@@ -161,6 +161,7 @@ func TestParties(t *testing.T) {
 		"{operator: {name: a, key: k1}, observer: {name: b, key: k2}, approver: {name: c, key: k1}}": evidence.Warn,
 		"{operator: {name: a, key: SIGNER}, observer: {name: b}, approver: {name: c}}":               evidence.Warn,
 		"{operator: {name: a}, observer: {name: a}, approver: {name: c}}":                            evidence.Warn,
+		"{operator: {name: Ops  team}, observer: {name: ops team}, approver: {name: c}}":             evidence.Warn,
 		"{operator: {name: a}, observer: {name: b}}":                                                 evidence.Untold,
 	} {
 		p := newPlace(t)
@@ -208,6 +209,25 @@ func TestRevivedMany(t *testing.T) {
 	}
 	if csv := artefact(t, out, "csv/safety.csv"); !strings.Contains(csv, "\nerasures_revived,3,,") {
 		t.Errorf("of one tombstone, three: %s", csv)
+	}
+}
+
+// TestTombstoned: what the archive has a tombstone of is not in the target, whoever brought it there; what it has
+// as well came back at the source, and belongs there.
+func TestTombstoned(t *testing.T) {
+	for _, there := range []bool{false, true} {
+		p := newPlace(t)
+		for _, id := range []string{"erased", "0002"} {
+			p.runtimes["source"].Set(&pb.Tombstone{Meta: agentstate.Meta("tombstone", nil, "memory/ada/"+id), OfKey: "memory/ada/" + id, Reason: "erasure"})
+		}
+		if there {
+			p.runtimes["target"].Set(&pb.Memory{Meta: agentstate.Meta("memory", nil, "ada", "erased"), Content: &pb.Memory_Text{Text: "x"}})
+		}
+		out := p.run(p.plan())
+		s := out.Predicate.Safety
+		if s.Tombstones != 2 || (s.Revived == 1) != there || (out.Judgement.Verdict == evidence.VerdictFail) != there || (check(out, 32).Result == evidence.Fail) != there {
+			t.Errorf("%v: %+v, %+v, %v", there, s, check(out, 32), out.Judgement)
+		}
 	}
 }
 

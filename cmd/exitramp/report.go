@@ -261,9 +261,12 @@ func (a *app) printLinks(rep *fidelity.Report) {
 	}
 	for _, name := range keys(rep.Links) {
 		l := rep.Links[name]
-		if l.Got.Orphans() > l.Want.Orphans() {
-			fmt.Fprintf(a.stdout, "orphans: %s of %s %s point at nothing; of %s before it were %s\n", number(l.Got.Orphans()), number(l.Got.Total), name, number(l.Want.Total), number(l.Want.Orphans()))
+		if came := l.Came(); came.Orphans() > l.Want.Orphans() {
+			fmt.Fprintf(a.stdout, "orphans: %s of %s %s point at nothing; of %s before it were %s\n", number(came.Orphans()), number(came.Total), name, number(l.Want.Total), number(l.Want.Orphans()))
 		}
+	}
+	if n := rep.Times.Reordered; n > 0 {
+		fmt.Fprintf(a.stdout, "order: %s messages are read behind one that they stood before, and nothing else says which is first\n", number(n))
 	}
 	if t := rep.Times; t.Records > t.Kept || t.GotInversions > t.WantInversions {
 		fmt.Fprintf(a.stdout, "times: %s of %s kept · %s lost · largest shift %s · out of order %s, before %s\n",
@@ -274,14 +277,15 @@ func (a *app) printLinks(rep *fidelity.Report) {
 func linksJSON(rep *fidelity.Report) map[string]any {
 	out := map[string]any{}
 	for name, l := range rep.Links {
-		out[name] = map[string]any{"want": l.Want.Total, "want_orphans": l.Want.Orphans(), "got": l.Got.Total, "got_orphans": l.Got.Orphans()}
+		out[name] = map[string]any{"want": l.Want.Total, "want_orphans": l.Want.Orphans(), "got": l.Got.Total, "got_orphans": l.Got.Orphans(),
+			"foreign": l.Foreign.Total, "foreign_orphans": l.Foreign.Orphans()}
 	}
 	return out
 }
 
 func timesJSON(t fidelity.Times) map[string]any {
 	return map[string]any{"records": t.Records, "kept": t.Kept, "lost": t.Lost, "largest_shift_seconds": t.Shift.Seconds(), "largest_shift_of": t.ShiftOf,
-		"inversions_want": t.WantInversions, "inversions_got": t.GotInversions}
+		"inversions_want": t.WantInversions, "inversions_got": t.GotInversions, "reordered": t.Reordered}
 }
 
 func (a *app) printKeys(what string, list []string, n uint64) {

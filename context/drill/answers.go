@@ -255,10 +255,14 @@ func (a *answers) exit() {
 
 // limits is 46.
 func (a *answers) limits() {
-	var open []string
+	var open, late []string
 	for _, f := range a.r.p.Findings {
-		if f.State == "open" && (f.Owner == "" || f.Due == "" || f.Retest == "") {
+		switch {
+		case f.State != "open":
+		case f.Owner == "" || f.Due == "" || f.Retest == "":
 			open = append(open, f.ID)
+		case a.r.past(f.Due) || a.r.past(f.Retest):
+			late = append(late, f.ID)
 		}
 	}
 	untold := 0
@@ -272,7 +276,13 @@ func (a *answers) limits() {
 		a.set(46, evidence.Fail, evidence.Declared, "findings without owner, due date or date of re-test: %s", strings.Join(open, ", "))
 	case a.r.p.Review == "":
 		a.untold(46, "the plan does not say when the next review is")
+	case a.r.past(a.r.p.Review):
+		a.untold(46, "the next review was to be on %s, which was before this drill: the plan does not say when the next one is", a.r.p.Review)
 	default:
-		a.set(46, evidence.Pass, evidence.Declared, "%d statements not tested and %d limits are listed; %d findings, each with owner and dates; next review %s", untold, len(a.p.Limits), len(a.r.p.Findings), a.r.p.Review)
+		res, say := evidence.Pass, ""
+		if len(late) > 0 {
+			res, say = evidence.Warn, fmt.Sprintf(", %d open beyond the day on which they were due or to be tested again: %s", len(late), strings.Join(late, ", "))
+		}
+		a.set(46, res, evidence.Declared, "%d statements not tested and %d limits are listed; %d findings, each with owner and dates%s; next review %s", untold, len(a.p.Limits), len(a.r.p.Findings), say, a.r.p.Review)
 	}
 }

@@ -25,6 +25,9 @@ func (a *answers) fidelity() {
 		if n := r.undenied(); n > 0 {
 			say += fmt.Sprintf(" (%d denials, or rules to ask first, are not in the target, which has other grants)", n)
 		}
+		if n := r.lifted().Lifted; n > 0 {
+			say += fmt.Sprintf(" (%d denials, or rules to ask first, were written and are gone when read back; the target has other grants)", n)
+		}
 		a.set(29, evidence.Fail, evidence.Measured, "%d grants widened%s, %d records raised", au.Widened, say, au.Raised)
 	default:
 		a.narrow()
@@ -80,13 +83,24 @@ func (t *Targets) met(s *harness.Scores) bool {
 func (a *answers) narrow() {
 	au, res, say := &a.p.Authority, evidence.Pass, ""
 	k, conflicts := grants(a.p.Kinds), uint64(0)
+	var policies evidence.Kind
 	for i := range a.p.Kinds {
-		if name := a.p.Kinds[i].Kind; name == "toolgrant" || name == "policy" {
+		switch name := a.p.Kinds[i].Kind; name {
+		case "policy":
+			policies = a.p.Kinds[i]
+			fallthrough
+		case "toolgrant":
 			conflicts += a.p.Kinds[i].Conflicts
 		}
 	}
-	if k != nil && k.Missing+k.Announced > 0 {
-		res, say = evidence.Warn, fmt.Sprintf("; %d are gone when read back or arrived otherwise: whether one of these denies less was not looked at", k.Missing+k.Announced)
+	if k != nil && k.Missing > 0 {
+		say = fmt.Sprintf("; %d are gone when read back, and none that denies what another one allows", k.Missing)
+	}
+	if k != nil && k.Announced > 0 {
+		res, say = evidence.Warn, say+fmt.Sprintf("; %d arrived otherwise, as announced: whether one of these denies less was not looked at", k.Announced)
+	}
+	if n := policies.Missing + policies.Announced; n > 0 {
+		res, say = evidence.Warn, say+fmt.Sprintf("; %d policies are gone when read back, or arrived otherwise as announced: whether one of these forbade something was not looked at", n)
 	}
 	extra := uint64(0)
 	if k != nil {
@@ -94,6 +108,12 @@ func (a *answers) narrow() {
 	}
 	if conflicts+extra > 0 {
 		res, say = evidence.Warn, say+fmt.Sprintf("; the target has %d others under keys of grants and policies, which were left as they are, and %d grants that the archive does not have", conflicts, extra)
+	}
+	if n := a.r.lifted().Overruled; n > 0 {
+		res, say = evidence.Fail, say+fmt.Sprintf("; %d of these others allow what the source denied, or do not ask as it did", n)
+	}
+	if n := policies.Differ; n > 0 { // as a grant that differs: it may allow more, until somebody shows that it does not
+		res, say = evidence.Fail, say+fmt.Sprintf("; %d policies differ from what was written", n)
 	}
 	a.set(29, res, evidence.Measured, "%d grants: %d reproduced, %d not or less, 0 widened; 0 roles raised; %d records wait for a person%s", au.Grants, au.Reproduced, au.Reduced, a.held(), say)
 }
@@ -290,10 +310,10 @@ func (a *answers) links() {
 	for name, l := range a.r.st.Back.Fidelity.Links {
 		whole += mended(l)
 		if name == fidelity.ToolCalls || name == fidelity.ToolResults {
-			alone, wasAlone = alone+l.Got.Orphans(), wasAlone+l.Want.Orphans()
+			alone, wasAlone = alone+l.Came().Orphans(), wasAlone+l.Want.Orphans()
 			continue
 		}
-		total, resolved, open = total+l.Got.Total, resolved+l.Got.Resolved, open+l.Want.Orphans()
+		total, resolved, open = total+l.Came().Total, resolved+l.Came().Resolved, open+l.Want.Orphans()
 	}
 	say := fmt.Sprintf("%d of %d references lead to a record; %d tool calls or results stand alone, %d did in the archive; %d were repaired on the way", resolved, total, alone, wasAlone, whole)
 	away := uint64(0) // what did not arrive leaves references open, and was said
@@ -314,9 +334,13 @@ func (a *answers) links() {
 func (a *answers) times() {
 	t := &a.r.st.Back.Fidelity.Times
 	res := evidence.Pass
-	if t.Kept < t.Records || t.GotInversions > t.WantInversions {
+	if t.Kept < t.Records || t.GotInversions > t.WantInversions || t.Reordered > 0 {
 		res = evidence.Warn
 	}
-	a.set(36, res, evidence.Measured, "%d of %d times of creation kept, %d lost, largest shift %s; %d messages are older than the one before them, %d were in the archive",
+	say := fmt.Sprintf("%d of %d times of creation kept, %d lost, largest shift %s; %d messages are older than the one before them, %d were in the archive",
 		t.Kept, t.Records, t.Lost, t.Shift, t.GotInversions, t.WantInversions)
+	if t.Reordered > 0 {
+		say += fmt.Sprintf("; %d messages are read behind one that they stood before, and nothing else in the target says which is first", t.Reordered)
+	}
+	a.set(36, res, evidence.Measured, "%s", say)
 }

@@ -4,6 +4,7 @@ import (
 	"slices"
 
 	"github.com/exitramp/exitramp/context/evidence"
+	"github.com/exitramp/exitramp/context/fidelity"
 	"github.com/exitramp/exitramp/context/secrets"
 )
 
@@ -25,7 +26,7 @@ func (r *run) authority(salt evidence.Salt, kinds []evidence.Kind) evidence.Auth
 				a.Widened += f.Copies
 			}
 			// What was denied and is not is not less: it is more.
-			away := min(r.undenied(), a.Reduced)
+			away := min(r.undenied()+r.lifted().Lifted, a.Reduced)
 			a.Reduced, a.Widened = a.Reduced-away, a.Widened+away
 		}
 		a.Raised = max(b.Fidelity.RaisedN, uint64(len(b.Fidelity.Raised))) // an earlier release counted none
@@ -44,6 +45,17 @@ func (r *run) undenied() uint64 {
 		return 0
 	}
 	return r.st.Report.Undenied
+}
+
+// lifted is what became of denials and rules to ask first that the target took, or has something else for.
+func (r *run) lifted() fidelity.Kind {
+	if r.st.Back == nil || r.neutral {
+		return fidelity.Kind{}
+	}
+	if f := r.st.Back.Fidelity.Kinds["toolgrant"]; f != nil {
+		return *f
+	}
+	return fidelity.Kind{}
 }
 
 // grants is what became of grants of tools; nil: there are none.
@@ -79,10 +91,18 @@ func (r *run) safety() evidence.Safety {
 	for i, c := range r.p.Canaries {
 		if c.Injection {
 			s.InjectionCanaries++
-			if b := r.st.Back; b != nil && i < len(b.Seen.Commands) && b.Seen.Commands[i] > 0 {
+			if b := r.st.Back; b != nil && (at(b.Seen.Commands, i) > 0 || at(b.Seen.Echoes, i) > at(r.st.Seen.echoes(), i)) {
 				s.InjectionEffective++
 			}
 		}
 	}
 	return s
+}
+
+// at is the ith count; 0: it was not counted, as by an earlier release.
+func at(counts []uint64, i int) uint64 {
+	if i < len(counts) {
+		return counts[i]
+	}
+	return 0
 }

@@ -85,8 +85,9 @@ func (r *run) repairs(kind string) []evidence.Repair {
 // mended is how many references lead to a record that led nowhere before. Where some did not come along,
 // that fewer are open shows nothing.
 func mended(l *fidelity.Link) uint64 {
-	if l.Got.Total < l.Want.Total || l.Got.Orphans() >= l.Want.Orphans() {
+	got := l.Came()
+	if got.Total < l.Want.Total || got.Orphans() >= l.Want.Orphans() {
 		return 0
 	}
-	return l.Want.Orphans() - l.Got.Orphans()
+	return l.Want.Orphans() - got.Orphans()
 }

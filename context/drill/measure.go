@@ -176,7 +176,7 @@ func (r *run) became(k *evidence.Kind) {
 	k.Links, k.Times = r.linksOf(k.Kind), r.timesOf(k)
 }
 
-// linksOf sums the references of a kind in the target.
+// linksOf sums the references of a kind in the target: of what came there, and not of what was there before.
 func (r *run) linksOf(kind string) *evidence.Links {
 	var l *evidence.Links
 	for name, x := range r.st.Back.Fidelity.Links {
@@ -187,10 +187,10 @@ func (r *run) linksOf(kind string) *evidence.Links {
 			l = &evidence.Links{Repairs: r.repairs(kind)}
 		}
 		if name == fidelity.ToolCalls || name == fidelity.ToolResults {
-			l.Orphans += x.Got.Orphans()
+			l.Orphans += x.Came().Orphans()
 			continue
 		}
-		l.Total, l.Resolved = l.Total+x.Got.Total, l.Resolved+x.Got.Resolved
+		l.Total, l.Resolved = l.Total+x.Came().Total, l.Resolved+x.Came().Resolved
 	}
 	return l
 }

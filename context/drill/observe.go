@@ -23,6 +23,7 @@ type Seen struct {
 	Buried     map[string]map[string]uint64 `json:"buried,omitempty"` // tombstones, by kind and reason
 	Canaries   []uint64                     `json:"canaries"`         // by their place in the plan: how often each was found
 	Commands   []uint64                     `json:"commands"`         // of those, how often with an operator's authority
+	Echoes     []uint64                     `json:"echoes,omitempty"` // of planted instructions, how often another record says it with an operator's authority
 	Metadata   []uint64                     `json:"metadata"`         // by their place in the plan: records that have it
 	Gone       uint64                       `json:"gone"`             // records that the provider was asked to delete, and that are there
 	Words      map[string]bool              `json:"words,omitempty"`  // the runtime's own names of tables, objects and columns
@@ -52,7 +53,7 @@ type observer struct {
 
 func newObserver(canaries []Canary) *observer {
 	return &observer{
-		seen:   &Seen{Kinds: map[string]*SeenKind{}, Canaries: make([]uint64, len(canaries)), Commands: make([]uint64, len(canaries))},
+		seen:   &Seen{Kinds: map[string]*SeenKind{}, Canaries: make([]uint64, len(canaries)), Commands: make([]uint64, len(canaries)), Echoes: make([]uint64, len(canaries))},
 		models: models.NewLister(), canaries: canaries,
 	}
 }
@@ -159,11 +160,14 @@ func (o *observer) record(r agentstate.Record) {
 		o.native(m.GetNative())
 	}
 	for i := range o.canaries {
-		if c := &o.canaries[i]; c.matches(r, name) && (o.arrived == nil || o.arrived(m.GetKey())) {
+		switch c := &o.canaries[i]; {
+		case c.matches(r, name) && (o.arrived == nil || o.arrived(m.GetKey())):
 			o.seen.Canaries[i]++
 			if commands(r) {
 				o.seen.Commands[i]++
 			}
+		case c.Injection && c.Contains != "" && commands(r) && holds(r.ProtoReflect(), "", "", c.Contains):
+			o.seen.Echoes[i]++
 		}
 	}
 }
@@ -226,11 +230,18 @@ func holds(m protoreflect.Message, at, path, want string) bool {
 func commands(r agentstate.Record) bool {
 	switch r := r.(type) {
 	case *pb.Message:
-		return r.Role == pb.Role_ROLE_SYSTEM || r.NativeRole == "system" || r.NativeRole == "developer"
+		return agentstate.FromOperator(r)
 	case *pb.Memory:
 		return r.Form == pb.Memory_FORM_BLOCK
-	case *pb.Agent, *pb.Policy:
+	case *pb.Agent, *pb.Policy, *pb.Skill, *pb.Tool:
 		return true
 	}
 	return false
+}
+
+func (s *Seen) echoes() []uint64 {
+	if s == nil {
+		return nil
+	}
+	return s.Echoes
 }

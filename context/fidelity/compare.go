@@ -64,6 +64,11 @@ func Compare(ctx context.Context, want, got agentstate.Source, opts *Options) (*
 		}
 		defer (*m).Close()
 	}
+	defer func() {
+		if c.buried != nil {
+			c.buried.Close()
+		}
+	}()
 	if err := c.readWant(ctx, want); err != nil {
 		return nil, fmt.Errorf("fidelity: first state: %w", err)
 	}
@@ -97,6 +102,9 @@ type comparer struct {
 	raised  bits                 // entries that came with more authority
 	open    pendings             // records that differ in form, maybe in no more
 	others  *diskmap.Map         // keys of got that are not in want
+	buried  *diskmap.Map         // keys in got of which want has tombstones; nil: it has none
+	most    granted              // of got
+	order   order                // of got
 	fields  map[string]*[]graded // by kind; at the number of its path
 }
 
@@ -124,10 +132,15 @@ func (c *comparer) readWant(ctx context.Context, src agentstate.Source) error {
 		if o, ok := r.(*pb.Origin); ok && c.origins[0] == nil {
 			c.origins[0] = o
 		}
+		if t, ok := r.(*pb.Tombstone); ok {
+			if err := c.bury(t.OfKey); err != nil {
+				return err
+			}
+		}
 		if c.control(r) {
 			continue
 		}
-		e := entry{n: c.n, key: r.GetMeta().GetKey(), rank: rank(r), made: r.GetMeta().GetCreatedUnixNano()}
+		e := entry{n: c.n, key: r.GetMeta().GetKey(), rank: rank(r), limits: limits(r), made: r.GetMeta().GetCreatedUnixNano()}
 		at := e.key
 		if c.opts.Key != nil {
 			at = c.opts.Key(e.key)
@@ -150,7 +163,7 @@ func (c *comparer) readWant(ctx context.Context, src agentstate.Source) error {
 		case added:
 			c.n++
 			if e.due() { // a copy's references are those of the first
-				l.begin(r)
+				l.begin(r, ours)
 				for _, x := range refs {
 					l.ref(x.path, x.key)
 				}
@@ -189,6 +202,7 @@ func (c *comparer) readGot(ctx context.Context, src agentstate.Source) error {
 		if c.control(r) {
 			continue
 		}
+		c.most.add(r)
 		key := r.GetMeta().GetKey()
 		raw, ok, err := c.known.View(key)
 		if err != nil {
@@ -202,7 +216,7 @@ func (c *comparer) readGot(ctx context.Context, src agentstate.Source) error {
 			if !first { // a copy's references are those of the first
 				continue
 			}
-			l.begin(r)
+			l.begin(r, foreign)
 			l.there(key)
 			if _, ok := g.look(r, nil); ok { // for its references
 				continue
@@ -227,10 +241,17 @@ func (c *comparer) readGot(ctx context.Context, src agentstate.Source) error {
 		}
 		c.seen.set(e.n)
 		c.arrived++
-		l.begin(r)
+		whose := ours
+		if !e.due() { // what was there before, or must not be there
+			whose = foreign
+		}
+		l.begin(r, whose)
 		l.there(key)
 		switch e.expect {
 		case Ignored:
+			if e.limits && rank(r) > e.rank {
+				c.rep.kind(e.key).Overruled++
+			}
 			c.skip(e.key)
 			continue
 		case Absent:
@@ -239,6 +260,7 @@ func (c *comparer) readGot(ctx context.Context, src agentstate.Source) error {
 			continue
 		}
 		c.rep.Times.add(e.key, e.made, r.GetMeta().GetCreatedUnixNano())
+		c.order.add(&c.rep.Times, r, e.n)
 		if err := c.pair(&e, r, f, g); err != nil {
 			return fmt.Errorf("%s: %w", key, err)
 		}
@@ -333,6 +355,9 @@ func (c *comparer) missing() error {
 			continue
 		}
 		c.rep.missing(e.key)
+		if e.limits && c.most.more(e.rank) {
+			c.rep.kind(e.key).Lifted++
+		}
 	}
 	return nil
 }

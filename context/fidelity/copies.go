@@ -1,5 +1,7 @@
 package fidelity
 
+import "github.com/exitramp/exitramp/internal/diskmap"
+
 // bits are one bit an entry.
 type bits []uint64
 
@@ -25,9 +27,31 @@ func (c *comparer) copied(key string, expect Expectation) {
 // other notes a record of got under a key that is not in want. first: it is the first one under it.
 func (c *comparer) other(key string) (first bool, err error) {
 	c.rep.extra(key)
+	if c.buried != nil {
+		_, dead, err := c.buried.View(key)
+		if err != nil {
+			return false, err
+		}
+		if dead {
+			c.rep.kind(key).Forbidden++
+		}
+	}
 	first, err = c.others.Add(key, nil)
 	if err == nil && !first {
 		c.rep.kind(key).Duplicates++
 	}
 	return first, err
+}
+
+// bury notes a record of which want has a tombstone. One that want has as well came back before.
+func (c *comparer) bury(key string) (err error) {
+	if c.buried == nil {
+		if c.buried, err = diskmap.New(c.opts.Dir); err != nil {
+			return err
+		}
+	}
+	if c.opts.Key != nil {
+		key = c.opts.Key(key)
+	}
+	return c.buried.Put(key, nil)
 }

@@ -3,10 +3,6 @@ package fidelity
 import (
 	"encoding/binary"
 	"errors"
-	"slices"
-
-	"github.com/exitramp/exitramp/context/agentstate"
-	pb "github.com/exitramp/exitramp/proto/exitramp/v1"
 )
 
 // entry is what is kept of a record of want.
@@ -15,6 +11,7 @@ type entry struct {
 	key    string // in want
 	expect Expectation
 	rank   byte
+	limits bool  // it is a denial in force, or a rule to ask first
 	made   int64 // Meta.CreatedUnixNano
 	fields []field
 	whole  bool // it has a glance, and no fields
@@ -24,39 +21,13 @@ type entry struct {
 // due tells whether the record is compared.
 func (e *entry) due() bool { return e.expect == Required || e.expect == Optional }
 
-// rank is 2 for what a runtime takes for words of its operator, or always shows to the model, 1 for
-// words of a person, and 0 for the rest: what a model or a tool said commands nobody. A grant that
-// allows is 2, one that asks 1, and one that denies 0.
-func rank(r agentstate.Record) byte {
-	switch r := r.(type) {
-	case *pb.Message:
-		if r.Role == pb.Role_ROLE_SYSTEM || slices.Contains([]string{"system", "developer"}, r.NativeRole) {
-			return 2
-		}
-		if r.Role == pb.Role_ROLE_USER {
-			return 1
-		}
-	case *pb.ToolGrant:
-		switch r.Effect {
-		case pb.ToolGrant_EFFECT_ALLOW:
-			return 2
-		case pb.ToolGrant_EFFECT_ASK:
-			return 1
-		}
-	case *pb.Memory:
-		if r.Form == pb.Memory_FORM_BLOCK {
-			return 2
-		}
-	}
-	return 0
-}
-
 const fieldSize = 2 + 1 + 16
 
 // Of the byte with rank and expectation: what follows.
 const (
 	hasKey    = 1 << 4 // another one than in got
 	hasGlance = 1 << 5
+	isLimit   = 1 << 6 // as entry.limits
 )
 
 // append appends e, which lies under the key at.
@@ -64,6 +35,9 @@ func (e *entry) append(b []byte, at string) []byte {
 	flags := e.rank | byte(e.expect)<<2
 	if e.key != at {
 		flags |= hasKey
+	}
+	if e.limits {
+		flags |= isLimit
 	}
 	if e.whole {
 		flags |= hasGlance
@@ -99,7 +73,7 @@ func decode(at string, b []byte) (e entry, err error) {
 		return e, errEntry
 	}
 	flags := b[i]
-	e = entry{n: int(n), key: at, rank: flags & 3, expect: Expectation(flags >> 2 & 3)}
+	e = entry{n: int(n), key: at, rank: flags & 3, expect: Expectation(flags >> 2 & 3), limits: flags&isLimit != 0}
 	b = b[i+1:]
 	if e.made, i = binary.Varint(b); i <= 0 {
 		return e, errEntry

@@ -11,8 +11,14 @@ import (
 	pb "github.com/exitramp/exitramp/proto/exitramp/v1"
 )
 
-// Link is how the references of one field fare in both states.
-type Link struct{ Want, Got Refs }
+// Link is how the references of one field fare in both states. Of Got, Foreign are those of records that are
+// not in want.
+type Link struct{ Want, Got, Foreign Refs }
+
+// Came are the references in got of the records of want.
+func (l *Link) Came() Refs {
+	return Refs{l.Got.Total - l.Foreign.Total, l.Got.Resolved - l.Foreign.Resolved}
+}
 
 // Refs counts references, and those of which the other end is there.
 type Refs struct{ Total, Resolved uint64 }
@@ -36,6 +42,10 @@ type Times struct {
 	ShiftOf string        // key of that record in want
 	// Inversions are neighbours in one conversation of which the later one was made earlier.
 	WantInversions, GotInversions uint64
+	// Reordered are neighbours in one conversation of got that want has the other way round, of which only the
+	// order of reading says which one is first: the later one has no place, names none that it follows, and has no
+	// time, or the same one.
+	Reordered uint64
 }
 
 func (t *Times) add(key string, want, got int64) {
@@ -62,8 +72,9 @@ type links struct {
 	dir   string
 	later *diskmap.Map // references that were not there yet: their number; nil: none
 	kind  string       // of the present record
-	refs  map[linkName]*Refs
-	paths []*Refs // of refs, those of kind, by path
+	whose int          // of the present record: ours or foreign
+	refs  map[linkName]*[2]Refs
+	paths []*[2]Refs // of refs, those of kind, by path
 
 	recent       []uint64 // hashes of keys that are there, each at the place that it says: with a random seed two keys never have one
 	seed         maphash.Seed
@@ -73,17 +84,29 @@ type links struct {
 
 	open  map[string]*exchange // conversations by key
 	order []string             // of open
-	calls [2]Refs              // and results
+	calls [2][2]Refs           // and results
 	err   error
 }
+
+// Whose a reference is: of got, foreign is what is of no record of want.
+const (
+	ours = iota
+	foreign
+)
 
 type linkName struct {
 	kind string
 	path uint16
 }
 
-// exchange is the calls and the results of a conversation, by id.
-type exchange [2]map[string]uint64
+// exchange is the calls and the results of a conversation, by id: ours and foreign ones.
+type exchange [2][2]map[string]uint64
+
+func newExchange() *exchange {
+	return &exchange{{map[string]uint64{}, map[string]uint64{}}, {map[string]uint64{}, map[string]uint64{}}}
+}
+
+func (x *exchange) len() int { return len(x[0][0]) + len(x[0][1]) + len(x[1][0]) + len(x[1][1]) }
 
 const (
 	mostOpen   = 64      // conversations whose messages may be mixed
@@ -92,7 +115,7 @@ const (
 )
 
 func newLinks(dir string, has func(string) (bool, error)) *links {
-	return &links{has: has, dir: dir, refs: map[linkName]*Refs{}, recent: make([]uint64, mostRecent), seed: maphash.MakeSeed(), open: map[string]*exchange{}}
+	return &links{has: has, dir: dir, refs: map[linkName]*[2]Refs{}, recent: make([]uint64, mostRecent), seed: maphash.MakeSeed(), open: map[string]*exchange{}}
 }
 
 func (l *links) close() {
@@ -101,8 +124,9 @@ func (l *links) close() {
 	}
 }
 
-// begin is called before the references of r are told.
-func (l *links) begin(r agentstate.Record) {
+// begin is called before the references of r are told, and says whose they are.
+func (l *links) begin(r agentstate.Record, whose int) {
+	l.whose = whose
 	if kind := agentstate.KindOf(r); kind != l.kind {
 		l.kind = strings.Clone(kind)
 		clear(l.paths)
@@ -133,9 +157,9 @@ func (l *links) begin(r agentstate.Record) {
 
 func (l *links) exchange(conversation string, which int, id string) {
 	x := l.open[conversation]
-	if x != nil && len(x[0])+len(x[1]) >= mostIDs {
+	if x != nil && x.len() >= mostIDs {
 		l.settle(x)
-		*x = exchange{map[string]uint64{}, map[string]uint64{}}
+		*x = *newExchange()
 	}
 	if x == nil {
 		if len(l.order) >= mostOpen {
@@ -143,19 +167,22 @@ func (l *links) exchange(conversation string, which int, id string) {
 			delete(l.open, l.order[0])
 			l.order = l.order[1:]
 		}
-		x = &exchange{map[string]uint64{}, map[string]uint64{}}
+		x = newExchange()
 		l.open[conversation] = x
 		l.order = append(l.order, conversation)
 	}
-	x[which][id]++
+	x[which][l.whose][id]++
 }
 
 func (l *links) settle(x *exchange) {
 	for i := range x {
-		for id, n := range x[i] {
-			l.calls[i].Total += n
-			if x[1-i][id] > 0 {
-				l.calls[i].Resolved += n
+		for whose, ids := range x[i] {
+			c := &l.calls[i][whose]
+			for id, n := range ids {
+				c.Total += n
+				if x[1-i][ours][id]+x[1-i][foreign][id] > 0 {
+					c.Resolved += n
+				}
 			}
 		}
 	}
@@ -179,12 +206,12 @@ func (l *links) ref(path uint16, key string) {
 	c := l.paths[path]
 	if c == nil {
 		if c = l.refs[name]; c == nil {
-			c = &Refs{}
+			c = &[2]Refs{}
 			l.refs[name] = c
 		}
 		l.paths[path] = c
 	}
-	c.Total++
+	c[l.whose].Total++
 	hash := maphash.String(l.seed, key)
 	ok := l.recent[hash%mostRecent] == hash
 	if !ok {
@@ -195,7 +222,7 @@ func (l *links) ref(path uint16, key string) {
 	switch {
 	case l.err != nil:
 	case ok:
-		c.Resolved++
+		c[l.whose].Resolved++
 	default:
 		l.wait(name, key)
 	}
@@ -208,7 +235,7 @@ func (l *links) wait(name linkName, key string) {
 			return
 		}
 	}
-	k := string(binary.LittleEndian.AppendUint16(nil, name.path)) + name.kind + "\x00" + key
+	k := string(append(binary.LittleEndian.AppendUint16(nil, name.path), byte(l.whose))) + name.kind + "\x00" + key
 	had, _, err := l.later.Get(k)
 	n := uint64(0)
 	if len(had) > 0 {
@@ -232,14 +259,14 @@ func (l *links) end() error {
 		if err != nil {
 			return err
 		}
-		kind, key, _ := strings.Cut(x.Key[2:], "\x00")
+		kind, key, _ := strings.Cut(x.Key[3:], "\x00")
 		ok, err := l.has(key)
 		if err != nil {
 			return err
 		}
 		if ok {
 			n, _ := binary.Uvarint(x.Value)
-			l.refs[linkName{kind, binary.LittleEndian.Uint16([]byte(x.Key[:2]))}].Resolved += n
+			l.refs[linkName{kind, binary.LittleEndian.Uint16([]byte(x.Key[:2]))}][x.Key[2]].Resolved += n
 		}
 	}
 	return nil
@@ -247,24 +274,25 @@ func (l *links) end() error {
 
 // report puts what was counted into the report.
 func (l *links) report(r *Report, p *paths, got bool) {
-	put := func(name string, c Refs) {
+	put := func(name string, c *[2]Refs) {
 		k := r.Links[name]
 		if k == nil {
 			k = &Link{}
 			r.Links[name] = k
 		}
+		all := Refs{c[ours].Total + c[foreign].Total, c[ours].Resolved + c[foreign].Resolved}
 		if got {
-			k.Got = c
+			k.Got, k.Foreign = all, c[foreign]
 		} else {
-			k.Want = c
+			k.Want = all
 		}
 	}
 	for n, c := range l.refs {
-		put(n.kind+"."+p.names[n.path], *c)
+		put(n.kind+"."+p.names[n.path], c)
 	}
 	for i, name := range []string{ToolCalls, ToolResults} {
-		if l.calls[i].Total > 0 {
-			put(name, l.calls[i])
+		if l.calls[i][ours].Total+l.calls[i][foreign].Total > 0 {
+			put(name, &l.calls[i])
 		}
 	}
 	if got {

@@ -46,20 +46,25 @@ func TestLinks(t *testing.T) {
 	)
 	got := memstate.Whole("x", conv("a"), conv("b"),
 		msg("a", 1, call("1"), call("2"), call("3")), // its results did not arrive
-		msg("b", 1, call("3")), msg("b", 2, result("3"), result("9")), msg("c", 2),
+		msg("b", 1, call("3")), msg("b", 2, result("3"), result("9")), msg("c", 2, call("7")),
+		msg("a", 9, result("3")), // which is not of want, and answers a call that is
 		&pb.Memory{Meta: agentstate.Meta("memory", nil, "m"), SourceKeys: []string{"message/a/1", "message/b/2", "message/gone"}},
 	)
 	rep := compare(t, want, got, nil)
 	link := func(wt, wr, gt, gr uint64) *fidelity.Link {
 		return &fidelity.Link{Want: fidelity.Refs{Total: wt, Resolved: wr}, Got: fidelity.Refs{Total: gt, Resolved: gr}}
 	}
+	other := func(l *fidelity.Link, total, resolved uint64) *fidelity.Link {
+		l.Foreign = fidelity.Refs{Total: total, Resolved: resolved}
+		return l
+	}
 	if d := cmp.Diff(map[string]*fidelity.Link{
-		"message.conversation_key": link(4, 4, 4, 3), "message.parent_key": link(2, 2, 2, 1), "memory.source_keys": link(3, 2, 3, 2),
-		fidelity.ToolCalls: link(4, 3, 4, 1), fidelity.ToolResults: link(4, 3, 2, 1),
+		"message.conversation_key": other(link(4, 4, 5, 4), 2, 1), "message.parent_key": other(link(2, 2, 3, 1), 2, 0), "memory.source_keys": link(3, 2, 3, 2),
+		fidelity.ToolCalls: other(link(4, 3, 5, 2), 1, 0), fidelity.ToolResults: other(link(4, 3, 3, 2), 1, 1),
 	}, rep.Links); d != "" {
 		t.Error(d)
 	}
-	if n := rep.Links[fidelity.ToolCalls].Got.Orphans(); n != 3 {
+	if n := rep.Links[fidelity.ToolCalls].Came().Orphans(); n != 2 {
 		t.Errorf("%d calls without a result", n)
 	}
 }
@@ -97,6 +102,9 @@ func TestLinksOfCopies(t *testing.T) {
 		want := map[string]*fidelity.Link{}
 		for name, n := range links {
 			want[name] = &fidelity.Link{Want: fidelity.Refs{Total: c.in * n}, Got: fidelity.Refs{Total: c.out * n}}
+			if c.in == 0 {
+				want[name].Foreign = want[name].Got
+			}
 		}
 		if d := cmp.Diff(want, rep.Links); d != "" {
 			t.Errorf("%s: %s", name, d)

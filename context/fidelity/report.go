@@ -54,9 +54,13 @@ type Kind struct {
 	Records, Same, Missing, Extra, Skipped uint64
 
 	Announced  uint64 // of Records, differ only where it was announced
-	Forbidden  uint64 // of Extra, must not be there: what was erased came back
+	Forbidden  uint64 // of Extra, must not be there: what was erased came back, or what want has a tombstone of
 	Duplicates uint64 // of Extra, under a key that another of them has
 	Copies     uint64 // of Duplicates, under a key of want: which of them a runtime goes by is not known
+
+	// Denials in force, and rules to ask first, that would hold down grants of got.
+	Lifted    uint64 // of Missing
+	Overruled uint64 // of Skipped: what got has under its key, and was not looked at, allows more
 }
 
 // Match tells whether everything in want is in got, once, alike in every field, and nothing speaks with

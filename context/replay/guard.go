@@ -2,7 +2,6 @@ package replay
 
 import (
 	"fmt"
-	"strings"
 
 	"google.golang.org/protobuf/reflect/protoreflect"
 
@@ -208,7 +207,7 @@ func power(r agentstate.Record) string {
 	}
 	switch r := r.(type) {
 	case *pb.Message:
-		if operator(r) {
+		if agentstate.FromOperator(r) {
 			return "words of the operator"
 		}
 	case *pb.Agent:
@@ -230,19 +229,6 @@ func power(r agentstate.Record) string {
 		}
 	}
 	return ""
-}
-
-// operator tells whether a runtime could take m for words of its operator: by role, by a role of a
-// later release, or by the runtime's own word.
-func operator(m *pb.Message) bool {
-	if m.Role == pb.Role_ROLE_SYSTEM || m.Role.Descriptor().Values().ByNumber(m.Role.Number()) == nil {
-		return true
-	}
-	switch strings.ToLower(strings.TrimSpace(m.NativeRole)) {
-	case "system", "developer", "root", "platform":
-		return true
-	}
-	return false
 }
 
 // alien says what in r is not understood; empty: all is.

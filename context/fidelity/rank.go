@@ -1,0 +1,77 @@
+package fidelity
+
+import (
+	"github.com/exitramp/exitramp/context/agentstate"
+	pb "github.com/exitramp/exitramp/proto/exitramp/v1"
+)
+
+// rank is 2 for what a runtime takes for words of its operator, or always shows to the model, 1 for
+// words of a person, and 0 for the rest: what a model or a tool said commands nobody. A grant that
+// allows is 2, one that asks 1, and one that denies 0.
+func rank(r agentstate.Record) byte {
+	switch r := r.(type) {
+	case *pb.Message:
+		if agentstate.FromOperator(r) {
+			return 2
+		}
+		if r.Role == pb.Role_ROLE_USER {
+			return 1
+		}
+	case *pb.ToolGrant:
+		switch r.Effect {
+		case pb.ToolGrant_EFFECT_ALLOW:
+			return 2
+		case pb.ToolGrant_EFFECT_ASK:
+			return 1
+		}
+	case *pb.Memory:
+		if r.Form == pb.Memory_FORM_BLOCK {
+			return 2
+		}
+	}
+	return 0
+}
+
+// limits tells whether r is a denial in force, or a rule to ask first: without it others allow more.
+func limits(r agentstate.Record) bool {
+	g, ok := r.(*pb.ToolGrant)
+	return ok && g.Enabled && (g.Effect == pb.ToolGrant_EFFECT_DENY || g.Effect == pb.ToolGrant_EFFECT_ASK)
+}
+
+// granted is the highest rank of the grants in a state. Whether one of them is about what a limit is about is not
+// asked.
+type granted byte
+
+func (g *granted) add(r agentstate.Record) {
+	if _, ok := r.(*pb.ToolGrant); ok {
+		*g = max(*g, granted(rank(r)))
+	}
+}
+
+// more tells whether there are grants that a limit of this rank would hold down.
+func (g granted) more(limit byte) bool { return byte(g) > limit }
+
+// order is whether the messages of one conversation come in the order in which want has them.
+type order struct {
+	conversation string
+	n            int   // of the last message, in want
+	made         int64 // as Meta.CreatedUnixNano
+}
+
+// add counts r, which is the nth record of want. Where the target says of a message which place it has, which one it
+// follows or that it was made at another time than the last, the order in which it gives them says nothing.
+func (o *order) add(t *Times, r agentstate.Record, n int) {
+	m, ok := r.(*pb.Message)
+	if !ok {
+		return
+	}
+	made := m.GetMeta().GetCreatedUnixNano()
+	if m.ConversationKey != o.conversation {
+		*o = order{m.ConversationKey, n, made}
+		return
+	}
+	if n < o.n && m.Position == 0 && m.ParentKey == "" && (made == 0 || made == o.made) {
+		t.Reordered++
+	}
+	o.n, o.made = n, made
+}
