@@ -1,6 +1,7 @@
 package replay
 
 import (
+	"iter"
 	"strings"
 
 	pb "github.com/exitramp/exitramp/proto/exitramp/v1"
@@ -21,8 +22,8 @@ func aboutOf(g *pb.ToolGrant) about {
 }
 
 // toolsOf is the name for the tools that a pattern of Claude Code is about. Its rules for Edit hold for all
-// tools that write files, those for Read for all that read them, those for an MCP server for all of its tools;
-// where the name of a server ends is not to be seen, so tools of MCP are not told apart.
+// tools that write files, those for Read for all that read them. Of tools of MCP it is as much as says which they are:
+// see above.
 func toolsOf(pattern string) string {
 	name, _, _ := strings.Cut(pattern, "(")
 	switch name = strings.TrimSpace(name); name {
@@ -32,13 +33,53 @@ func toolsOf(pattern string) string {
 		return "Read"
 	}
 	switch {
-	case strings.HasPrefix(name, "mcp__"):
-		return "mcp"
+	case strings.HasPrefix(name, mcpPrefix):
+		return toolsOfMCP(name)
 	case strings.ContainsAny(name, "*?["):
 		return ""
 	}
 	return name
 }
+
+const mcpPrefix = "mcp__"
+
+// mostSteps is how many pieces of the name of a tool of MCP are looked at: longer ones are all of one.
+const mostSteps = 16
+
+// toolsOfMCP is name up to where it leaves open what follows.
+func toolsOfMCP(name string) string {
+	if i := strings.IndexAny(name, "*?["); i >= 0 {
+		name = name[:strings.LastIndex(name[:i], "__")] // there is one: the prefix has it
+	}
+	for n, up := range above(name) {
+		if n == mostSteps {
+			return up
+		}
+	}
+	return name
+}
+
+// above yields the names that hold for a tool of MCP, too: mcp__a__b is a tool b of the server a, or all tools of a
+// server a__b; where the name of a server ends is not to be seen.
+func above(name string) iter.Seq2[int, string] {
+	return func(yield func(int, string) bool) {
+		if !strings.HasPrefix(name, mcpPrefix) {
+			return
+		}
+		n := 0
+		for i := range len(name) - 1 {
+			if name[i:i+2] == "__" {
+				if !yield(n, name[:i]) {
+					return
+				}
+				n++
+			}
+		}
+	}
+}
+
+// below stands behind a name for all that it is above of.
+const below = "__…"
 
 // with is a with s in those of its places that mask names.
 func (a about) with(mask int, s string) about {
@@ -70,10 +111,16 @@ const places = 1 << 3
 type limits map[about]string
 
 func (l limits) add(a about, key string) {
-	for rest := range places {
-		first(l, a.with(rest, "*"), key)
+	names := []string{a.name}
+	for _, up := range above(a.name) {
+		names = append(names, up+below)
 	}
-	if a.name == "Read" || a.name == "Edit" { // Claude Code asks these of commands, too
+	for _, a.name = range names {
+		for rest := range places {
+			first(l, a.with(rest, "*"), key)
+		}
+	}
+	if a.name = names[0]; a.name == "Read" || a.name == "Edit" { // Claude Code asks these of commands, too
 		a.name = "Bash"
 		l.add(a, key)
 	}
@@ -81,6 +128,24 @@ func (l limits) add(a about, key string) {
 
 // of is a limit that may be about some of what a is about; empty: none is.
 func (l limits) of(a about) string {
+	names := []string{a.name}
+	if a.name != "" {
+		names = append(names, a.name+below)
+	}
+	for _, up := range above(a.name) {
+		names = append(names, up)
+	}
+	least := ""
+	for _, a.name = range names {
+		if key := l.named(a); key != "" && (least == "" || key < least) {
+			least = key
+		}
+	}
+	return least
+}
+
+// named is of for limits of the very name that a has.
+func (l limits) named(a about) string {
 	least, empty := "", a.empty()
 	for wide := range places { // each place of the limit says the same as a's, or is empty
 		if wide&empty != 0 {
