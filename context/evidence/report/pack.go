@@ -73,8 +73,8 @@ func OpenPack(r io.ReaderAt, size int64) (*Packed, error) {
 	if len(z.File) > maxFiles {
 		return refuse("%d files, at most %d", len(z.File), maxFiles)
 	}
-	if !isWhole(r, size) {
-		return refuse("bytes before its first file, a comment, or bytes after its end: nobody signed them")
+	if err := gapless(r, size, z); err != nil {
+		return refuse("%v: nobody signed that", err)
 	}
 	p, left, seen, top := &Packed{}, int64(maxPack), map[string]bool{}, topFolder(z)
 	for _, f := range z.File {
@@ -114,14 +114,6 @@ func OpenPack(r io.ReaderAt, size int64) (*Packed, error) {
 		return refuse("no %s in it", NameStatement)
 	}
 	return p, nil
-}
-
-// isWhole tells whether a ZIP begins with its first file, and ends with its end, which has no comment.
-func isWhole(r io.ReaderAt, size int64) bool {
-	first, end := make([]byte, 4), make([]byte, 22)
-	_, errA := r.ReadAt(first, 0)
-	_, errB := r.ReadAt(end, size-int64(len(end)))
-	return errA == nil && (errB == nil || errB == io.EOF) && string(first) == "PK\x03\x04" && string(end[:4]) == "PK\x05\x06" && end[20] == 0 && end[21] == 0
 }
 
 // topFolder is the folder that all of z is in, where somebody packed the folder that a pack had been taken apart

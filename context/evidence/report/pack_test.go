@@ -3,6 +3,7 @@ package report
 import (
 	"archive/zip"
 	"bytes"
+	"encoding/binary"
 	"encoding/json"
 	"errors"
 	"io"
@@ -199,7 +200,37 @@ func FuzzOpenPack(f *testing.F) {
 func TestPackWhole(t *testing.T) {
 	raw, _ := packed(t, full(), []byte("{}"))
 	comment := slices.Concat(raw[:len(raw)-2], []byte{3, 0}, []byte("hey"))
-	for name, b := range map[string][]byte{"after": slices.Concat(raw, []byte("more")), "before": slices.Concat([]byte("more"), raw), "a comment": comment} {
+	directory := int(binary.LittleEndian.Uint32(raw[len(raw)-6:]))
+	second := bytes.Index(raw[4:], []byte("PK\x03\x04")) + 4
+	// at puts bytes where a directory of today does not look: what lies behind is named anew.
+	at := func(i int, more string) []byte {
+		b := slices.Concat(raw[:i], []byte(more), raw[i:])
+		end := len(b) - zipEndSize
+		pos := directory
+		if i <= directory {
+			pos += len(more)
+			binary.LittleEndian.PutUint32(b[end+16:], uint32(pos))
+		} else {
+			binary.LittleEndian.PutUint32(b[end+12:], uint32(end-directory))
+		}
+		for ; string(b[pos:pos+4]) == "PK\x01\x02"; pos += 46 + int(binary.LittleEndian.Uint16(b[pos+28:])) + int(binary.LittleEndian.Uint16(b[pos+30:])) {
+			if old := binary.LittleEndian.Uint32(b[pos+42:]); int(old) >= i {
+				binary.LittleEndian.PutUint32(b[pos+42:], old+uint32(len(more)))
+			}
+		}
+		return b
+	}
+	hidden := string(raw[:second]) // a file that the directory does not name
+	other := slices.Clone(raw)
+	other[30] ^= 1 // its name before it is another one
+	for name, b := range map[string][]byte{
+		"after": slices.Concat(raw, []byte("more")), "before": slices.Concat([]byte("more"), raw), "a comment": comment, "between files": at(second, "more"),
+		"8 between files": at(second, "12345678"), "before the directory": at(directory, "more"), "behind the directory": at(len(raw)-zipEndSize, "more"), "a hidden file": at(second, hidden),
+		"before, and named": at(0, hidden), "another name": other,
+	} {
+		if z, err := zip.NewReader(bytes.NewReader(b), int64(len(b))); err != nil || len(z.File) == 0 && name != "a comment" {
+			t.Errorf("%s: nobody would open it: %v", name, err)
+		}
 		if _, err := open(b); !errors.Is(err, ErrPack) {
 			t.Errorf("%s: %v", name, err)
 		}
