@@ -17,6 +17,7 @@ import (
 	"github.com/exitramp/exitramp/context/drill"
 	"github.com/exitramp/exitramp/context/evidence"
 	"github.com/exitramp/exitramp/exitdrill"
+	"github.com/exitramp/exitramp/internal/diskfull"
 )
 
 type drillFlags struct {
@@ -216,7 +217,7 @@ func (a *app) drillOptions() *exitdrill.Options {
 // drillFailed says how a drill goes on that has not ended.
 func (a *app) drillFailed(err error, path, name string) error {
 	switch {
-	case isFull(err):
+	case diskfull.Is(err):
 		return &exitError{code: exitResume, err: err, hint: fullHint}
 	case errors.Is(err, drill.ErrBroken):
 		return &exitError{code: exitResume, err: err, hint: "run the same command again to go on"}

@@ -9,7 +9,6 @@ import (
 	"maps"
 	"slices"
 	"strings"
-	"syscall"
 
 	"github.com/spf13/cobra"
 
@@ -22,6 +21,7 @@ import (
 	"github.com/exitramp/exitramp/context/unpack"
 	"github.com/exitramp/exitramp/exporters"
 	"github.com/exitramp/exitramp/format"
+	"github.com/exitramp/exitramp/internal/diskfull"
 )
 
 // Exit codes. New ones may be added; whatever is not known means failure.
@@ -182,7 +182,7 @@ func hintOf(err error) string {
 		return "exitramp drivers lists what can be opened"
 	case errors.Is(err, context.Canceled):
 		return "nothing is half-written; run the same command again"
-	case isFull(err):
+	case diskfull.Is(err):
 		return fullHint
 	case errors.Is(err, fs.ErrPermission):
 		return closedHint + ", or name another place"
@@ -199,17 +199,6 @@ const closedHint = "this user may not read or write there: have it opened"
 
 // fullHint is for whoever has no room left.
 const fullHint = "the disk is full, or a quota or a limit on files is reached: make room, then run the same command again"
-
-func isFull(err error) bool {
-	var lite interface { // SQLite's error
-		error
-		Code() int
-	}
-	if errors.As(err, &lite) && lite.Code()&0xff == 13 {
-		return true
-	}
-	return errors.Is(err, syscall.ENOSPC) || errors.Is(err, syscall.EDQUOT) || errors.Is(err, syscall.EFBIG)
-}
 
 // wantsJSON tells whether the outcome of c is asked for as JSON, also where its options could not be parsed, or there is
 // no such command and c is the root.

@@ -19,6 +19,7 @@ import (
 	"github.com/exitramp/exitramp/context/unpack"
 	"github.com/exitramp/exitramp/exporters"
 	"github.com/exitramp/exitramp/format"
+	"github.com/exitramp/exitramp/internal/diskfull"
 	pb "github.com/exitramp/exitramp/proto/exitramp/v1"
 )
 
@@ -238,7 +239,7 @@ func (a *app) exportFailed(err error, rep *agentstate.Report, to string, dry boo
 
 // goOn is what a person does about err where the same command goes on.
 func goOn(err error) string {
-	if isFull(err) {
+	if diskfull.Is(err) {
 		return fullHint + ": it goes on"
 	}
 	if errors.Is(err, fs.ErrPermission) {

@@ -115,7 +115,10 @@ func Run(ctx context.Context, p *Plan, e *Env) (*Outcome, error) {
 		return nil, fmt.Errorf("%w: %s", ErrRunning, held.Name())
 	}
 	defer os.Remove(held.Name())
-	if err := p.Free(); err != nil {
+	if err := p.Free(); errors.Is(err, ErrEnded) {
+		// Killed behind its statement, it left what it knew, which is more than evidence may say.
+		return nil, errors.Join(err, removeAll(p.Output, p.Name+".drill.json"))
+	} else if err != nil {
 		return nil, err
 	}
 	if p.after != "" {
@@ -127,7 +130,7 @@ func Run(ctx context.Context, p *Plan, e *Env) (*Outcome, error) {
 		return nil, err
 	}
 	// A neutral store of a drill that was killed holds everything in the clear.
-	if err := removeAll(r.file(neutralStore + "*")); err != nil {
+	if err := removeAll(p.Output, p.Name+neutralStore); err != nil {
 		return nil, err
 	}
 	if r.st.Statement == nil {
@@ -159,11 +162,13 @@ func (p *Plan) Free() error {
 // neutralStore is what the folder of the neutral store is called.
 const neutralStore = ".neutral."
 
-// removeAll removes what pattern finds.
-func removeAll(pattern string) error {
-	old, err := filepath.Glob(pattern)
-	for _, path := range old {
-		err = errors.Join(err, os.RemoveAll(path))
+// removeAll removes what is in a folder under names that begin like this.
+func removeAll(dir, begin string) error {
+	all, err := os.ReadDir(dir)
+	for _, e := range all {
+		if strings.HasPrefix(e.Name(), begin) {
+			err = errors.Join(err, os.RemoveAll(filepath.Join(dir, e.Name())))
+		}
 	}
 	if err != nil {
 		return fmt.Errorf("drill: %w", err)

@@ -12,6 +12,7 @@ import (
 	"github.com/exitramp/exitramp/context/evidence"
 	"github.com/exitramp/exitramp/context/replay"
 	"github.com/exitramp/exitramp/context/unpack"
+	"github.com/exitramp/exitramp/internal/diskfull"
 	"github.com/exitramp/exitramp/internal/lazyfile"
 )
 
@@ -40,11 +41,17 @@ func (r *run) export(ctx context.Context) error {
 	case err == nil:
 		r.st.Sealed = true
 		return r.st.save()
-	case ctx.Err() != nil || n > 0 && !errors.As(err, &no):
+	case goesOn(ctx, err) || n > 0 && !errors.As(err, &no):
 		return broken(phaseExport, err)
 	}
 	r.stopped(phaseExport, err)
 	return nil
+}
+
+// goesOn tells whether err is none of the exit's, and the same drill goes on: somebody broke it off, this machine has
+// no room, or the archive was exchanged and is to be put back.
+func goesOn(ctx context.Context, err error) bool {
+	return ctx.Err() != nil || diskfull.Is(err) || errors.Is(err, ErrExchanged)
 }
 
 func sizeOf(path string) int64 {
@@ -66,7 +73,7 @@ func (r *run) verify(ctx context.Context) error {
 		return f.Archive.Records, f.Archive.Bytes, nil
 	})
 	if err != nil {
-		if ctx.Err() != nil {
+		if goesOn(ctx, err) {
 			return broken(phaseVerify, err)
 		}
 		r.stopped(phaseVerify, err)
@@ -243,7 +250,7 @@ func (r *run) planReplay(ctx context.Context) error {
 		return rep.Records, 0, nil
 	})
 	if err != nil {
-		if ctx.Err() != nil || errors.Is(err, ErrExchanged) {
+		if goesOn(ctx, err) {
 			return broken(phasePlan, err)
 		}
 		r.stopped(phasePlan, err)
@@ -304,7 +311,7 @@ func (r *run) replay(ctx context.Context) error {
 	case err == nil:
 		r.st.Resumed += r.st.Report.Resumed
 		return r.st.save()
-	case ctx.Err() != nil || begun || errors.Is(err, ErrExchanged):
+	case begun || goesOn(ctx, err):
 		return broken(phaseReplay, err)
 	}
 	r.stopped(phaseReplay, err)

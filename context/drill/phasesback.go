@@ -115,7 +115,7 @@ func (r *run) tearDown(ctx context.Context) error {
 	switch {
 	case errors.Is(r.undoErr, replay.ErrUndone): // by the attempt before, which broke off behind it
 		r.undone, r.undoErr = true, nil
-	case r.undoErr != nil && ctx.Err() != nil:
+	case r.undoErr != nil && goesOn(ctx, r.undoErr):
 		return broken(phaseTearDown, r.undoErr)
 	}
 	return nil

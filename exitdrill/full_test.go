@@ -1,0 +1,82 @@
+package exitdrill_test
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"net/url"
+	"os"
+	"path/filepath"
+	"syscall"
+	"testing"
+
+	"github.com/exitramp/exitramp/context/drill"
+	"github.com/exitramp/exitramp/context/evidence"
+	"github.com/exitramp/exitramp/exitdrill"
+	"github.com/exitramp/exitramp/exporters"
+)
+
+// TestFull: a machine that has no room left is no finding about an exit, in no phase: with room, the drill goes on.
+func TestFull(t *testing.T) {
+	t.Parallel()
+	opened := 0 // of the target: by plan, replay, read-back and tear-down
+	for ; opened < 4; opened++ {
+		p := newPlace(t)
+		n, failed := 0, false
+		p.opts.Registry = exporters.NewRegistry(exporters.Driver{Scheme: "mem", URL: "mem:name", Open: func(_ context.Context, u *url.URL) (exporters.Runtime, error) {
+			if u.Opaque == "target" {
+				if n++; n == opened+1 && !failed {
+					failed = true
+					return nil, fmt.Errorf("mem: %w", syscall.ENOSPC)
+				}
+			}
+			return p.runtimes[u.Opaque], nil
+		}})
+		pl := p.plan("keep: true", "keep: false")
+		if _, err := exitdrill.Run(t.Context(), pl, &p.opts); !errors.Is(err, drill.ErrBroken) {
+			t.Errorf("opening %d: %v", opened, err)
+			continue
+		}
+		if out := p.run(pl); out.Judgement.Verdict != evidence.VerdictPass || p.runtimes["target"].Len() > 0 {
+			t.Errorf("opening %d: %v, %d records left", opened, out.Judgement, p.runtimes["target"].Len())
+		}
+	}
+	// The source, of which nothing was read yet.
+	p := newPlace(t)
+	failed := false
+	p.opts.Registry = exporters.NewRegistry(exporters.Driver{Scheme: "mem", URL: "mem:name", Open: func(_ context.Context, u *url.URL) (exporters.Runtime, error) {
+		if !failed {
+			failed = true
+			return nil, fmt.Errorf("mem: %w", syscall.ENOSPC)
+		}
+		return p.runtimes[u.Opaque], nil
+	}})
+	if _, err := exitdrill.Run(t.Context(), p.plan(), &p.opts); !errors.Is(err, drill.ErrBroken) {
+		t.Errorf("source: %v", err)
+	} else if out := p.run(p.plan()); out.Judgement.Verdict != evidence.VerdictPass {
+		t.Errorf("source: %v", out.Judgement)
+	}
+}
+
+// TestKilledAtTheEnd: killed behind its statement, a drill leaves nothing of what it knew once it is asked for again; nor
+// does it leave a store in the clear, whatever its folder is called.
+func TestKilledAtTheEnd(t *testing.T) {
+	p := newPlace(t)
+	neutral := filepath.Join(p.dir, "[a]", "q.neutral.1")
+	if err := os.MkdirAll(neutral, 0o700); err != nil {
+		t.Fatal(err)
+	}
+	pl := p.plan("output: DIR/out", `output: "DIR/[a]"`, "ledger: DIR/out/drills.jsonl", "")
+	if _, err := exitdrill.Run(t.Context(), pl, &p.opts); err != nil {
+		t.Fatal(err)
+	}
+	p.write("[a]/q.drill.json", "{}")
+	if _, err := exitdrill.Run(t.Context(), pl, &p.opts); !errors.Is(err, drill.ErrEnded) {
+		t.Errorf("%v", err)
+	}
+	for _, path := range []string{neutral, filepath.Join(p.dir, "[a]", "q.drill.json")} {
+		if _, err := os.Stat(path); !errors.Is(err, os.ErrNotExist) {
+			t.Errorf("%s is there: %v", path, err)
+		}
+	}
+}
