@@ -168,6 +168,11 @@ func TestAltered(t *testing.T) {
 		"an argument":         {set("message/t1/0002", func(m *pb.Message) { m.Parts[1].GetToolCall().ArgumentsJson = []byte(`{"text":"x"}`) }), fail, []int{33, 34}, nil},
 		"an id of a call":     {set("message/t1/0002", func(m *pb.Message) { m.Parts[1].GetToolCall().Id = "zzz" }), fail, []int{33, 34}, nil},
 		"an answer":           {set("interrupt/t1/i1", func(i *pb.Interrupt) { i.Status = pb.Interrupt_STATUS_ANSWERED }), fail, []int{33, 34}, nil},
+		// One that leads somewhere by now does not make up for one that leads nowhere.
+		"one link for another": {func(all []agentstate.Record) []agentstate.Record {
+			set("revision/ada/1", func(r *pb.Revision) { r.OfKey = "memory/ada/0001" })(all)
+			return set("memory/ada/0002", func(m *pb.Memory) { m.Meta.SubjectKeys = []string{"principal/eve"} })(all)
+		}, fail, []int{33, 34, 35}, map[int]string{35: "1 were repaired on the way"}},
 		// What is not of the archive is counted, and its open references are not the exit's.
 		"a message more":             {more(&pb.Message{Meta: agentstate.Meta("message", nil, "t9", "1"), ConversationKey: "conversation/t9", ParentKey: "message/t9/0", Parts: []*pb.Part{{Body: &pb.Part_ToolResult{ToolResult: &pb.ToolResult{Id: "c9"}}}}}), pass, nil, map[int]string{13: "missing 0, extra 1"}},
 		"a grant more":               {more(grant("theirs")), lossy, nil, map[int]string{29: "1 grants that the archive does not have"}},
@@ -198,5 +203,32 @@ func TestAltered(t *testing.T) {
 				t.Errorf("%+v", ch)
 			}
 		})
+	}
+}
+
+// TestAllBefore: where all was in the target before, and some of it is gone when read back, nothing survived that was not there.
+func TestAllBefore(t *testing.T) {
+	for gone, want := range map[string]evidence.Result{"": evidence.Untold, "memory/ada/0002": evidence.Fail} {
+		p := newPlace(t)
+		for r, err := range p.runtimes["source"].Records(t.Context(), nil) {
+			if err != nil {
+				t.Fatal(err)
+			}
+			if agentstate.IsState(agentstate.KindOf(r)) {
+				p.runtimes["target"].Set(r)
+			}
+		}
+		opened := 0
+		p.opts.Registry = exporters.NewRegistry(exporters.Driver{Scheme: "mem", URL: "mem:name", Open: func(_ context.Context, u *url.URL) (exporters.Runtime, error) {
+			if u.Opaque == "target" {
+				if opened++; opened > 2 && gone != "" {
+					return altered{p.runtimes["target"], drop(gone)}, nil
+				}
+			}
+			return p.runtimes[u.Opaque], nil
+		}})
+		if c := check(p.run(p.plan()), 33); c.Result != want {
+			t.Errorf("%q gone: %+v", gone, c)
+		}
 	}
 }

@@ -71,7 +71,7 @@ func openssl(ctx context.Context, archive string, keys []format.TrustedKey) (str
 		for _, k := range keys {
 			ok, err := opensslOne(ctx, path, dir, raw, k, manifest)
 			if err != nil {
-				return "", fmt.Errorf("%s does not agree: %w", name, err)
+				return "", fmt.Errorf("%s did not say that it agrees: %w", name, err)
 			}
 			if ok {
 				good++

@@ -258,6 +258,8 @@ func (a *answers) survival() {
 	switch {
 	case twice > 0:
 		a.set(33, evidence.Fail, evidence.Measured, "%s", say)
+	case due == 0 && bad > 0: // all of it was there before, and some is not any more
+		a.set(33, evidence.Fail, evidence.Measured, "%s", say)
 	case due == 0:
 		a.untold(33, "nothing was to arrive; %d records were in the target before", before)
 	case float64(arrived)/float64(due) < least:
@@ -307,8 +309,10 @@ func (a *answers) fields() {
 // links is 35: what leads nowhere in the target, and did in the archive.
 func (a *answers) links() {
 	var total, resolved, open, alone, wasAlone, whole uint64
+	worse := false // some references of one field, whatever became of others
 	for name, l := range a.r.st.Back.Fidelity.Links {
 		whole += mended(l)
+		worse = worse || l.Came().Orphans() > l.Want.Orphans()
 		if name == fidelity.ToolCalls || name == fidelity.ToolResults {
 			alone, wasAlone = alone+l.Came().Orphans(), wasAlone+l.Want.Orphans()
 			continue
@@ -321,7 +325,7 @@ func (a *answers) links() {
 		away += k.Quarantined + k.Refused + k.Conflicts + k.Skipped
 	}
 	res := evidence.Pass
-	if total-resolved > open || alone > wasAlone {
+	if worse {
 		say = fmt.Sprintf("%s; %d references led nowhere in the archive, and %d records did not come along", say, open, away)
 		if res = evidence.Warn; away == 0 {
 			res = evidence.Fail
