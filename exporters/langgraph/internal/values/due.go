@@ -36,11 +36,26 @@ func Due(channel, serializer string, b []byte) bool {
 	if !join {
 		return true
 	}
-	n := -1 // of the names, with one sign between them: a set has them in no order
-	for _, name := range members(v) {
-		n += len(name) + 1
+	return spelled(nodes[:max(strings.LastIndexByte(nodes, ':'), 0)], members(v))
+}
+
+// spelled tells whether list is some of names with + between them: in any order, each as often as it was waited for. A
+// name may hold a + itself.
+func spelled(list string, names []string) bool {
+	if len(list)*len(names) > 1<<24 { // of no graph that anybody runs
+		return len(strings.Join(names, "+")) == len(list)
 	}
-	return n >= 0 && n == max(strings.LastIndexByte(nodes, ':'), 0)
+	begins := make([]bool, len(list)+2) // where a name may begin
+	begins[0] = true
+	for at := range len(list) {
+		for _, name := range names {
+			end := at + len(name)
+			if begins[at] && strings.HasPrefix(list[at:], name) && (end == len(list) || list[end] == '+') {
+				begins[end+1] = true
+			}
+		}
+	}
+	return begins[len(list)+1]
 }
 
 // pairOf reads [value, bool].
