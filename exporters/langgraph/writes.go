@@ -18,6 +18,7 @@ type group struct {
 	ns, id string
 	tasks  map[string]*task
 	asked  []*asking
+	sent   []string // nodes that the Sends at the checkpoint start; nil: not looked for yet
 }
 
 type task struct {
@@ -29,7 +30,7 @@ type task struct {
 // An asking is an __interrupt__ write.
 type asking struct {
 	task, idx, key string // task id and index of the write; its key
-	node           string // that its task runs, where the task path says it
+	path           string // of the task, where the library writes it
 	what           []values.Interrupt
 }
 
@@ -55,7 +56,7 @@ func (t *thread) pendingWrites(ctx context.Context) error {
 	err := t.r.eng.scan(ctx, w, []cell{t.id}, nil, func(row []cell) (bool, error) {
 		ns, id := row[w.col("checkpoint_ns")].String(), row[w.col("checkpoint_id")].String()
 		if g != nil && (g.ns != ns || g.id != id) {
-			if err := t.interrupts(g); err != nil {
+			if err := t.interrupts(ctx, g); err != nil {
 				return true, err
 			}
 			g = nil
@@ -68,7 +69,7 @@ func (t *thread) pendingWrites(ctx context.Context) error {
 	if err != nil || g == nil {
 		return err
 	}
-	return t.interrupts(g)
+	return t.interrupts(ctx, g)
 }
 
 // write emits one row of writes.
@@ -111,7 +112,7 @@ func (t *thread) note(ctx context.Context, g *group, w *table, row []cell, value
 		}
 	case channelInterrupt:
 		if opaque(ser) {
-			g.asked = append(g.asked, &asking{task: p.TaskId, node: nodeOf(p.TaskPath), idx: row[w.col("idx")].String(), key: p.Meta.Key, what: []values.Interrupt{{}}})
+			g.asked = append(g.asked, &asking{task: p.TaskId, path: p.TaskPath, idx: row[w.col("idx")].String(), key: p.Meta.Key, what: []values.Interrupt{{}}})
 			return nil
 		}
 		b, err := t.r.bytes(ctx, w, row, value, maxView)
@@ -122,7 +123,7 @@ func (t *thread) note(ctx context.Context, g *group, w *table, row []cell, value
 		if err != nil || len(what) == 0 {
 			what = []values.Interrupt{{}} // something is asked; the write itself says what
 		}
-		g.asked = append(g.asked, &asking{task: p.TaskId, node: nodeOf(p.TaskPath), idx: row[w.col("idx")].String(), key: p.Meta.Key, what: what})
+		g.asked = append(g.asked, &asking{task: p.TaskId, path: p.TaskPath, idx: row[w.col("idx")].String(), key: p.Meta.Key, what: what})
 	default:
 		if p.Index >= 0 {
 			k.wrote = true
@@ -133,8 +134,12 @@ func (t *thread) note(ctx context.Context, g *group, w *table, row []cell, value
 
 // interrupts emits what the tasks of a checkpoint asked. What a subgraph asks stands in the writes
 // of each graph around it too, under one id: the outermost is emitted.
-func (t *thread) interrupts(g *group) error {
+func (t *thread) interrupts(ctx context.Context, g *group) error {
 	for _, a := range g.asked {
+		by, err := t.askedBy(ctx, g, a)
+		if err != nil {
+			return err
+		}
 		for n, w := range a.what {
 			id := w.ID
 			if id == "" {
@@ -147,7 +152,7 @@ func (t *thread) interrupts(g *group) error {
 			i := &pb.Interrupt{
 				Meta:            agentstate.Meta("interrupt", nil, t.name, g.ns, g.id, a.task, a.idx, fmt.Sprint(n)),
 				ConversationKey: t.key("conversation"), CheckpointKey: t.key("checkpoint", g.ns, g.id),
-				NativeId: valid(w.ID), AskedBy: t.askedBy(g, a),
+				NativeId: valid(w.ID), AskedBy: by,
 			}
 			i.Meta.ViewOfKeys = []string{a.key}
 			if w.Value != nil {
@@ -166,23 +171,26 @@ func (t *thread) interrupts(g *group) error {
 }
 
 // askedBy is the node that asks; empty where nothing says it.
-func (t *thread) askedBy(g *group, a *asking) string {
-	if a.node != "" {
-		return a.node
+func (t *thread) askedBy(ctx context.Context, g *group, a *asking) (string, error) {
+	if node := nodeOf(a.path); node != "" {
+		return node, nil
 	}
 	if node := t.nodes[a.task]; node != "" {
-		return valid(node)
+		return valid(node), nil
 	}
-	return t.next[hashOf(g.ns, g.id)]
+	if node, err := t.sentTo(ctx, g, a.path); node != "" || err != nil {
+		return node, err
+	}
+	return t.next[hashOf(g.ns, g.id)], nil
 }
 
-// nodeOf is the node in a task path: of a task that a node is, or of one that a node called. A task that
-// a Send started has only its number.
+// nodeOf is the node in a task path: of a task that a node is, or of one that a node called. Of a task that a Send
+// started sentTo knows it.
 func nodeOf(path string) string {
 	const pull, handler = "~__pregel_pull, ", ", node_error_handler, 0000000000"
 	node, ok := strings.CutPrefix(path, pull)
 	if !ok {
-		if node, ok = strings.CutPrefix(path, "~__pregel_push, "+pull); !ok {
+		if node, ok = strings.CutPrefix(path, push+pull); !ok {
 			return ""
 		}
 		for range 2 { // the numbers of the call

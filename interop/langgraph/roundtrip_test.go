@@ -96,7 +96,7 @@ func TestAliveIsShown(t *testing.T) {
 		"team":                 {"waiting", "hello", "WAITS FOR A PERSON", "WAITS FOR A PERSON", "WAITS FOR A PERSON", "inside it", "left", "waiting", "mid / deep", "waiting", "right", "waiting"},
 		"handing":              {"hello", "over to bob", "WAITS FOR A PERSON  bob", "inside it", "bob"},
 		"remembering":          {"hello", "helper: noted 1"},
-		"fan":                  {"failed", "WAITS FOR A PERSON"},
+		"fan":                  {"failed", "WAITS FOR A PERSON  work "},
 		"kept":                 {"hello", "bot 1"},
 		"emptied":              {"finished\n\nuser\n  a plain text", "bot 1"},
 		"written%20over":       {"finished\n\nuser\n  only this", "a plain text", "bot 2"},

@@ -70,3 +70,22 @@ func question(v val) ([]byte, []string) {
 	}
 	return render(v, 64<<10), opts
 }
+
+// SentTo are the nodes that a list of Sends starts, in its order; of one that is not understood it is empty.
+func SentTo(serializer string, b []byte) (nodes []string) {
+	v, err := parse(serializer, b)
+	if err != nil {
+		return nil
+	}
+	for x := range v.items() {
+		node := ""
+		if o, ok := x.object(); ok && o.class() == "Send" {
+			for arg := range o.args.items() {
+				node, _ = arg.text()
+				break
+			}
+		}
+		nodes = append(nodes, node)
+	}
+	return nodes
+}
