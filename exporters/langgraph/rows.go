@@ -230,9 +230,9 @@ func (c *cache) get(key string) (r agentstate.Record, known bool) {
 }
 
 func (c *cache) add(key string, r agentstate.Record) {
-	n := len(key) + 64
+	n := 2*len(key) + 100 // the places in the list and in the map
 	if r != nil {
-		n += proto.Size(r)
+		n += proto.Size(r) + 600 // what the messages of a record take beside their bytes
 	}
 	if e := c.at[key]; e != nil && e.Value.(*cached).rec == nil {
 		c.order.Remove(e) // it came after all
