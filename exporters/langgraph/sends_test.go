@@ -117,7 +117,7 @@ func TestRefusedSend(t *testing.T) {
 		"it waits":        {"SELECT 1", false},
 		"one of an older": {"INSERT INTO checkpoints SELECT thread_id, checkpoint_ns, 'd', 'c', type, x'83a17601a26964a164b06368616e6e656c5f76657273696f6e7380', metadata FROM checkpoints WHERE checkpoint_id = 'c'", true},
 		"version 4":       {"UPDATE checkpoints SET checkpoint = x'83a17604a26964a163b06368616e6e656c5f76657273696f6e7380' WHERE checkpoint_id = 'c'", true},
-		"another write": {anotherWrite, true},
+		"another write":   {anotherWrite, true},
 	} {
 		t.Run(name, func(t *testing.T) {
 			p := sample(t, "python.sqlite")
@@ -174,5 +174,37 @@ func TestWhoAsks(t *testing.T) {
 				t.Errorf("in PostgreSQL: %s", d)
 			}
 		})
+	}
+}
+
+// TestWhoAsksJS: JavaScript writes no task paths. Where all that runs at a checkpoint is of one node, that one asks.
+func TestWhoAsksJS(t *testing.T) {
+	for sends, want := range map[string]string{
+		`[{"node":"w","args":{"i":1}},{"node":"w","args":{"i":2}}]`: "w",
+		`[{"node":"w","args":{"i":1}},{"node":"v","args":{"i":2}}]`: "",
+		`[]`: "",
+	} {
+		p := sample(t, "js.sqlite")
+		run(t, p, false, `UPDATE checkpoints SET checkpoint = CAST(json_set(json_remove(CAST(checkpoint AS TEXT), '$.channel_values."branch:to:approve"'),
+			'$.channel_versions.__pregel_tasks', 5, '$.channel_values.__pregel_tasks', json('`+sends+`')) AS BLOB) WHERE thread_id = 'thread-interrupt' AND checkpoint_id = '1f1e6e7c-8e01-6ac0-8003-37dd2b08ba7f'`)
+		check := func(at string, m *memstate.State) {
+			n := 0
+			for _, r := range records(t, m) {
+				if i, ok := r.(*pb.Interrupt); ok && i.ConversationKey == "conversation/thread-interrupt" {
+					if n++; i.AskedBy != want {
+						t.Errorf("%s: %s is asked by %q, want %q", at, sends, i.AskedBy, want)
+					}
+				}
+			}
+			if n != 1 {
+				t.Errorf("%s: %d questions", at, n)
+			}
+		}
+		m, _ := exportertest.Export(t, SQLite(p))
+		check("SQLite", m)
+		pg := postgres(t, pgtest.Database(t))
+		apply(t, pg, m, false)
+		there, _ := exportertest.Export(t, pg)
+		check("PostgreSQL", there)
 	}
 }

@@ -7,7 +7,86 @@ import (
 	"strings"
 
 	"github.com/exitramp/exitramp/exporters/langgraph/internal/values"
+	pb "github.com/exitramp/exitramp/proto/exitramp/v1"
 )
+
+// Labels of Python's checkpoints below version 4, which PostgreSQL looks for sends in the writes of the parent for, and
+// SQLite in the document alone.
+const (
+	labelSends   = "sends_in_parent"         // its sends stand there: the key of one, in the order in which they run
+	labelSettled = "sends_of_parent_settled" // what stands there does not wait at it
+	labelOwn     = "sends_not_in_parent"     // its sends stand in its document alone
+)
+
+// sends labels cp by what its parent sent.
+func (t *thread) sends(ctx context.Context, cp *pb.Checkpoint, parsed *values.Checkpoint, ns, parent cell) error {
+	if parsed.V >= 4 || parent.isNull() || t.r.lay.lang != python {
+		return nil
+	}
+	if t.r.lay.engine == "postgres" {
+		return t.sent(ctx, cp, ns, parent)
+	}
+	wrote, err := t.wrote(ctx, ns.String(), channelSends, &parent)
+	if err != nil || wrote == parsed.PendingSends {
+		return err
+	}
+	name := labelSettled
+	if parsed.PendingSends {
+		name = labelOwn
+	}
+	cp.Meta.Labels = append(cp.Meta.Labels, &pb.Label{Name: name, Value: "true"})
+	return nil
+}
+
+// sent labels cp with what its parent sent.
+func (t *thread) sent(ctx context.Context, cp *pb.Checkpoint, ns, parent cell) error {
+	w := t.r.lay.writes()
+	if !w.readable() {
+		return nil
+	}
+	order := "task_id, idx"
+	if w.col("task_path") >= 0 {
+		order = "task_path, " + order
+	}
+	rows, err := t.r.eng.query(ctx, "SELECT task_id, idx FROM "+w.ident+" WHERE thread_id = ? AND checkpoint_ns = ? AND channel = ? AND checkpoint_id = ? ORDER BY "+order,
+		t.id.arg(), ns.String(), channelSends, parent.String())
+	for _, r := range rows {
+		key := t.key("pendingwrite", ns.String(), parent.String(), r[0].String(), r[1].String())
+		cp.Meta.Labels = append(cp.Meta.Labels, &pb.Label{Name: labelSends, Value: key})
+	}
+	return err
+}
+
+// sendsWait tells whether tasks that Sends started run next, beside the nodes that do, and the one node of all of them;
+// empty: they are of several, or it is not known.
+func (t *thread) sendsWait(ns string, cp *pb.Checkpoint, parsed *values.Checkpoint, ser string, doc []byte) (node string, wait bool) {
+	if parsed.PendingSends || labelOf(cp, labelSends) != "" {
+		return "", true
+	}
+	for _, s := range parsed.Inline {
+		if b := doc[s.Start:s.End]; s.Name == channelSends {
+			return only(values.SentTo(ser, b)), values.Holds(ser, b)
+		}
+	}
+	for _, ch := range parsed.Channels {
+		if ch.Name == channelSends {
+			node, wait = t.sending[hashOf(ns, ch.Version)]
+			return node, wait
+		}
+	}
+	return "", false
+}
+
+// only is what all of names are; empty: they are several, or none.
+func only(names []string) string {
+	if len(names) == 0 || slices.ContainsFunc(names, func(n string) bool { return n != names[0] }) {
+		return ""
+	}
+	return names[0]
+}
+
+// channelSends is the channel of Sends.
+const channelSends = "__pregel_tasks"
 
 // push is how the path of a task begins that a Send or another task started.
 const push = "~__pregel_push, "

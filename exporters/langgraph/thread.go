@@ -90,7 +90,7 @@ type thread struct {
 	intro   map[hash]bool     // versions that a checkpoint has named
 	present map[hash]bool     // checkpoint ids that are there
 	next    map[hash]string   // checkpoint → the one node that runs next
-	sending map[hash]bool     // (namespace, version) under which a row has Sends
+	sending map[hash]string   // (namespace, version) under which a row has Sends → the one node that they start
 	due     map[hash]bool     // PostgreSQL: rows of triggers by which a node is due
 	asked   map[string]bool   // interrupt ids that have a record
 	parents map[hash]hash     // checkpoint → its parent
@@ -113,7 +113,7 @@ func (r *reading) thread(ctx context.Context, id cell) error {
 	t := &thread{
 		r: r, id: id, name: id.String(), heads: map[string]string{},
 		values: map[hash]hash{}, others: map[hash]bool{}, rows: map[hash]bool{}, valued: map[hash]bool{},
-		intro: map[hash]bool{}, present: map[hash]bool{}, next: map[hash]string{}, sending: map[hash]bool{}, due: map[hash]bool{}, asked: map[string]bool{}, delta: map[hash]bool{},
+		intro: map[hash]bool{}, present: map[hash]bool{}, next: map[hash]string{}, sending: map[hash]string{}, due: map[hash]bool{}, asked: map[string]bool{}, delta: map[hash]bool{},
 		parents: map[hash]hash{}, holder: map[hash]hash{}, nodes: map[string]string{},
 	}
 	if err := t.conversation(ctx); err != nil {
@@ -181,8 +181,8 @@ func (t *thread) blobRow(b *table, row []cell) error {
 	if opaque(ser) {
 		t.r.pos.Opaque["channelvalue"]++
 	}
-	if x := row[b.col("blob")]; ch == channelSends && !x.big && values.Holds(ser, x.b) {
-		t.sending[hashOf(ns, ver)] = true
+	if x := row[b.col("blob")]; ch == channelSends && (x.big || values.Holds(ser, x.b)) {
+		t.sending[hashOf(ns, ver)] = only(values.SentTo(ser, x.b))
 	}
 	has := ser != "empty"
 	if x := row[b.col("blob")]; has && values.NodeOf(ch, 0) != "" {
@@ -212,7 +212,7 @@ func (t *thread) checkpoint(ctx context.Context, c *table, row []cell) error {
 	}
 	md := t.metadata(ctx, c, row, cp)
 
-	over, sending := map[string]*pb.Column{}, false
+	over, sending, sentTo := map[string]*pb.Column{}, false, ""
 	doc, ser, err := t.doc(ctx, c, row)
 	if err != nil {
 		return err
@@ -228,7 +228,7 @@ func (t *thread) checkpoint(ctx context.Context, c *table, row []cell) error {
 		if err := t.sends(ctx, cp, parsed, row[c.col("checkpoint_ns")], parent); err != nil {
 			return err
 		}
-		sending = t.sendsWait(ns, cp, parsed, ser, doc)
+		sentTo, sending = t.sendsWait(ns, cp, parsed, ser, doc)
 		pieces, err := t.channels(ctx, c, row, cp, parsed, ser, doc)
 		if err != nil {
 			return err
@@ -248,79 +248,15 @@ func (t *thread) checkpoint(ctx context.Context, c *table, row []cell) error {
 		t.r.pos.Opaque["checkpoint"]++
 	}
 	cp.Meta.Native = []*pb.Native{t.r.native(c, row, over)}
-	if len(cp.NextNodes) == 1 && !sending {
-		t.next[hashOf(ns, id)] = cp.NextNodes[0]
+	next := cp.NextNodes
+	if sending {
+		next = append(slices.Clone(next), sentTo)
+	}
+	if node := only(next); node != "" {
+		t.next[hashOf(ns, id)] = valid(node)
 	}
 	return t.r.put(cp)
 }
-
-// Labels of Python's checkpoints below version 4, which PostgreSQL looks for sends in the writes of the parent for, and
-// SQLite in the document alone.
-const (
-	labelSends   = "sends_in_parent"         // its sends stand there: the key of one, in the order in which they run
-	labelSettled = "sends_of_parent_settled" // what stands there does not wait at it
-	labelOwn     = "sends_not_in_parent"     // its sends stand in its document alone
-)
-
-// sends labels cp by what its parent sent.
-func (t *thread) sends(ctx context.Context, cp *pb.Checkpoint, parsed *values.Checkpoint, ns, parent cell) error {
-	if parsed.V >= 4 || parent.isNull() || t.r.lay.lang != python {
-		return nil
-	}
-	if t.r.lay.engine == "postgres" {
-		return t.sent(ctx, cp, ns, parent)
-	}
-	wrote, err := t.wrote(ctx, ns.String(), channelSends, &parent)
-	if err != nil || wrote == parsed.PendingSends {
-		return err
-	}
-	name := labelSettled
-	if parsed.PendingSends {
-		name = labelOwn
-	}
-	cp.Meta.Labels = append(cp.Meta.Labels, &pb.Label{Name: name, Value: "true"})
-	return nil
-}
-
-// sent labels cp with what its parent sent.
-func (t *thread) sent(ctx context.Context, cp *pb.Checkpoint, ns, parent cell) error {
-	w := t.r.lay.writes()
-	if !w.readable() {
-		return nil
-	}
-	order := "task_id, idx"
-	if w.col("task_path") >= 0 {
-		order = "task_path, " + order
-	}
-	rows, err := t.r.eng.query(ctx, "SELECT task_id, idx FROM "+w.ident+" WHERE thread_id = ? AND checkpoint_ns = ? AND channel = ? AND checkpoint_id = ? ORDER BY "+order,
-		t.id.arg(), ns.String(), channelSends, parent.String())
-	for _, r := range rows {
-		key := t.key("pendingwrite", ns.String(), parent.String(), r[0].String(), r[1].String())
-		cp.Meta.Labels = append(cp.Meta.Labels, &pb.Label{Name: labelSends, Value: key})
-	}
-	return err
-}
-
-// sendsWait tells whether tasks that Sends started run next, beside the nodes that do.
-func (t *thread) sendsWait(ns string, cp *pb.Checkpoint, parsed *values.Checkpoint, ser string, doc []byte) bool {
-	if parsed.PendingSends || labelOf(cp, labelSends) != "" {
-		return true
-	}
-	for _, s := range parsed.Inline {
-		if s.Name == channelSends {
-			return values.Holds(ser, doc[s.Start:s.End])
-		}
-	}
-	for _, ch := range parsed.Channels {
-		if ch.Name == channelSends {
-			return t.sending[hashOf(ns, ch.Version)]
-		}
-	}
-	return false
-}
-
-// channelSends is the channel of Sends.
-const channelSends = "__pregel_tasks"
 
 // Channels of what a task failed with, and of what it asks.
 const (

@@ -71,14 +71,14 @@ func question(v val) ([]byte, []string) {
 	return render(v, 64<<10), opts
 }
 
-// SentTo are the nodes that a list of Sends starts, in its order; of one that is not understood it is empty.
+// SentTo are the nodes that a list of Sends starts, in its order; the node of one that is not understood is empty.
 func SentTo(serializer string, b []byte) (nodes []string) {
 	v, err := parse(serializer, b)
 	if err != nil {
 		return nil
 	}
 	for x := range v.items() {
-		node := ""
+		node := x.str("node") // JavaScript's
 		if o, ok := x.object(); ok && o.class() == "Send" {
 			for arg := range o.args.items() {
 				node, _ = arg.text()
