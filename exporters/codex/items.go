@@ -131,7 +131,7 @@ func (x *items) none(no int, l *line, what string) error {
 	}
 	m := homefiles.NewMessage(x.of)
 	m.NativeRole = what
-	return x.message(l, m, no, 0)
+	return x.message(l, m, no, 0, false)
 }
 
 // compacted is a line whose items the model sees in the place of all before it. Older releases wrote
@@ -164,21 +164,22 @@ func (x *items) compacted(no int, l *line) error {
 	if s := valid(l.payload.Get("message").Text()); len(s) <= agentstate.SpillSize {
 		m.Parts = homefiles.TextPart(s)
 	}
-	return x.message(l, m, no, 0)
+	return x.message(l, m, no, 0, true)
 }
 
 // item is an item of the Responses API, in line no; in a compaction, the n-th of it.
 func (x *items) item(l *line, raw jsonvalue.Value, no, n int) error {
 	m := homefiles.NewMessage(x.of)
 	responses.Read(m, raw)
-	notes(m)
+	program := notes(m)
 	if len(raw) > maxParts { // too much for a record
 		m.Parts = []*pb.Part{{Body: &pb.Part_Data{Data: &pb.Data{MediaType: "application/json"}}}}
 	}
-	return x.message(l, m, no, n)
+	return x.message(l, m, no, n, !program && raw.Get("role").Is("user"))
 }
 
-func (x *items) message(l *line, m *pb.Message, no, n int) error {
+// message yields a message; said: a person's, and so the start of a turn.
+func (x *items) message(l *line, m *pb.Message, no, n int, said bool) error {
 	id := m.NativeId
 	if id == "" || x.seen[id] {
 		if id = x.prefix + "line " + strconv.Itoa(no); n > 0 {
@@ -196,7 +197,6 @@ func (x *items) message(l *line, m *pb.Message, no, n int) error {
 	case !x.edited:
 		x.context = append(x.context[:0], m.Meta.Key)
 	default:
-		said := m.Role == pb.Role_ROLE_USER && !contextual(m)
 		if said {
 			x.said = append(x.said, len(x.context))
 		}
@@ -206,37 +206,6 @@ func (x *items) message(l *line, m *pb.Message, no, n int) error {
 		x.context = append(x.context, m.Meta.Key)
 	}
 	return x.put(m)
-}
-
-// contextual tells whether all that a message says is of the program, between tags: Codex does not
-// count it as a turn of the person.
-func contextual(m *pb.Message) bool {
-	for _, p := range m.Parts {
-		s := strings.TrimSpace(p.GetText())
-		tag, _, ok := strings.Cut(strings.TrimPrefix(s, "<"), ">")
-		ours := ok && strings.HasPrefix(s, "<") && strings.HasSuffix(s, "</"+tag+">") || strings.HasPrefix(s, "# AGENTS.md instructions")
-		if s != "" && !ours || p.GetMedia() != nil {
-			return false
-		}
-	}
-	return true
-}
-
-// firstWords are those of an item, where a person says something in it.
-func firstWords(raw jsonvalue.Value) string {
-	if !raw.Get("role").Is("user") {
-		return ""
-	}
-	m := homefiles.NewMessage("")
-	if responses.Read(m, raw); contextual(m) {
-		return ""
-	}
-	for i, p := range m.Parts { // an editor puts before it what is open there
-		if _, said, ok := strings.Cut(p.GetText(), "## My request for Codex:"); ok {
-			m.Parts[i] = homefiles.TextPart(said)[0]
-		}
-	}
-	return homefiles.FirstWords(m.Parts)
 }
 
 // rolledBack tells whether the line takes turns back. Such lines are short, and there are many others.

@@ -28,6 +28,9 @@ func TestView(t *testing.T) {
 	const rel = "sessions/2026/11/24/rollout-2026-11-24T03-00-00-01a20b77-0000-7000-8000-000000000001"
 	meta := line("session_meta", `{"id":"01a20b77-0000-7000-8000-000000000001","timestamp":"2026-11-24T03:00:00.000Z"}`)
 	agents := line("response_item", item("user", "ctx", "# AGENTS.md instructions for /w"))
+	tagged := line("response_item", item("user", "u4", "<b>do it</b>"))
+	action := line("response_item", item("user", "u5", "<user_action>a review</user_action>"))
+	mixed := line("response_item", `{"type":"message","role":"user","id":"m","content":[{"type":"input_text","text":"<turn_aborted>x</turn_aborted>"},{"type":"input_text","text":"and this"}]}`)
 	back := func(n string) string { return line("event_msg", `{"type":"thread_rolled_back","num_turns":`+n+`}`) }
 	whole := line("compacted", `{"message":"","replacement_history":[`+item("user", "u1", "ask 1")+`,{"type":"compaction","encrypted_content":"c2VhbGVk"}]}`)
 	g := line("response_item", `{"type":"agent_message","id":"g","author":"/root","content":[]}`)
@@ -39,6 +42,9 @@ func TestView(t *testing.T) {
 		{"compacted, as older releases write it", turn("1") + line("compacted", `{"message":"the summary"}`) + turn("2"), "u1 line 4 u2 a2", "u1< a1<u1 line 4<u1 u2<line 4 a2<u2"},
 		{"so, and again", turn("1") + line("compacted", `{"message":"a"}`) + turn("2") + line("compacted", `{"message":"b"}`) + back("1"), "u1 line 4 u2",
 			"u1< a1<u1 line 4<u1 u2<line 4 a2<u2 line 7<u2"},
+		{"a person's words in tags are a turn", turn("1") + tagged + back("1"), "u1 a1", "u1< a1<u1 u4<a1"},
+		{"so is a review", turn("1") + action + back("1"), "u1 a1", "u1< a1<u1 u5<a1"},
+		{"what a program says in part is none", turn("1") + mixed + back("1"), "line 5", "u1< a1<u1 m<a1 line 5<"},
 		{"nothing is left", turn("1") + back("1"), "line 4", "u1< a1<u1 line 4<"},
 		{"nothing was left", turn("1") + back("1") + turn("2") + back("1") + turn("3"), "line 4 u3 a3", "u1< a1<u1 line 4< u2<line 4 a2<u2 u3<line 4 a3<u3"},
 		{"rolled back to a compaction", turn("1") + whole + turn("2") + back("1") + turn("3"), "line 4.1 line 4.2 u3 a3", "u1< a1<u1 line 4.1< line 4.2<line 4.1 u2<line 4.2 a2<u2 u3<line 4.2 a3<u3"},

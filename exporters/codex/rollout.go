@@ -6,7 +6,6 @@ import (
 	"encoding/json"
 	"fmt"
 	"path"
-	"strings"
 	"time"
 
 	"github.com/exitramp/exitramp/context/agentstate"
@@ -199,38 +198,6 @@ func (r *reading) parent(f *homefiles.File, h *head) (key string, err error) {
 		return key, nil
 	}
 	return b.key, nil
-}
-
-// notes tells what the program says (of the machine, of a command that ran, of another agent) from the
-// words of the user, in whose messages it stands. It is data: in another runtime it would be said by a
-// person, and wrong.
-func notes(m *pb.Message) {
-	if m.Role != pb.Role_ROLE_USER {
-		return
-	}
-	n, last := 0, ""
-	for i, p := range m.Parts {
-		if tag := noteOf(p.GetText()); tag != "" {
-			m.Parts[i] = &pb.Part{Body: &pb.Part_Data{Data: agentstate.Inline("text/plain", []byte(p.GetText()))}}
-			n, last = n+1, tag
-		}
-	}
-	if n > 0 && n == len(m.Parts) {
-		m.Role, m.NativeRole = pb.Role_ROLE_UNSPECIFIED, "user/"+last
-	}
-}
-
-// noteOf is the tag around a text that is a note of the program as a whole; empty: it is none. What a
-// person wrote down for the model, as AGENTS.md and skills, is no note.
-func noteOf(s string) string {
-	tag, _, _ := strings.Cut(strings.TrimPrefix(s, "<"), ">")
-	switch tag {
-	case "environment_context", "turn_aborted", "user_shell_command", "subagent_notification":
-		if strings.HasPrefix(s, "<") && strings.HasSuffix(strings.TrimSpace(s), "</"+tag+">") {
-			return tag
-		}
-	}
-	return ""
 }
 
 // maxParts is how many bytes of JSON a message is read from. What is longer stands there without its

@@ -15,7 +15,7 @@ const maxTitle = 80
 func FirstWords(parts []*pb.Part) string {
 	for _, p := range parts {
 		s := strings.TrimSpace(p.GetText())
-		if s == "" || s[0] == '<' {
+		if s == "" || s[0] == '<' && s[len(s)-1] == '>' {
 			continue
 		}
 		cut := len(s) > 4*4*maxTitle // enough, in bytes, for what FieldsFunc takes out

@@ -17,6 +17,7 @@ func TestFirstWords(t *testing.T) {
 		{strings.Repeat("語", 100), strings.Repeat("語", 79) + "…"},
 		{"a\x1b[31mb\x00c", "a [31mb c"},
 		{"<reminder>", ""},
+		{"<b> is what I say", "<b> is what I say"},
 		{"", ""},
 	} {
 		if got := FirstWords(TextPart(c[0])); got != c[1] {
