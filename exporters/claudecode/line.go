@@ -2,6 +2,7 @@ package claudecode
 
 import (
 	"encoding/hex"
+	"strings"
 	"time"
 
 	"github.com/exitramp/exitramp/context/agentstate"
@@ -16,7 +17,8 @@ type line struct {
 	queued                                                jsonvalue.Value // what a person said while the model was at work
 	compact                                               jsonvalue.Value // of a compaction: what it kept
 	origin                                                jsonvalue.Value // of what is not a person's: what put it there
-	sidechain, note                                       bool            // note: not what a person typed
+	tool                                                  jsonvalue.Value // of a note: the call that put it there
+	sidechain, note, meta, human                          bool            // note: not what a person typed
 }
 
 // read is false for what is no JSON.
@@ -64,7 +66,12 @@ func (l *line) read(b []byte) bool {
 			l.from(v)
 		case "isSidechain":
 			l.sidechain = string(v) == "true"
-		case "isMeta", "isCompactSummary":
+		case "sourceToolUseID":
+			l.tool = v
+		case "isMeta":
+			l.meta = string(v) == "true"
+			l.note = l.note || l.meta
+		case "isCompactSummary":
 			l.note = l.note || string(v) == "true"
 		}
 	})
@@ -73,9 +80,52 @@ func (l *line) read(b []byte) bool {
 
 // from reads an origin: none of a person's words have one but those that they typed, or spoke in a call.
 func (l *line) from(origin jsonvalue.Value) {
-	if k := origin.Get("kind"); k.IsText() && !k.Is("human") && !k.Is("voice-call") {
+	k := origin.Get("kind")
+	if l.human = k.Is("human") || k.Is("voice-call"); k.IsText() && !l.human {
 		l.origin, l.note = k, true
 	}
+}
+
+// notes is what kind of note of the program a user's line is; empty: it is a person's. What a command or
+// a skill says is theirs: they called it, and somebody wrote it down. asked: the line follows a command.
+func (l *line) notes(asked bool) string {
+	if len(l.origin) > 0 {
+		return l.origin.Text()
+	}
+	if l.meta && !l.human && !asked && len(l.tool) == 0 {
+		return "meta"
+	}
+	s := strings.TrimSpace(firstText(l.message.Get("content")))
+	for _, tag := range []string{"local-command-stdout", "local-command-stderr", "bash-stdout", "bash-stderr"} {
+		if strings.HasPrefix(s, "<"+tag+">") && strings.HasSuffix(s, ">") {
+			return tag
+		}
+	}
+	if s == "[Request interrupted by user]" || s == "[Request interrupted by user for tool use]" {
+		return "interrupted"
+	}
+	return ""
+}
+
+// isCommand tells whether a user's line says that a person called a command: what that says follows.
+func (l *line) isCommand() bool {
+	s := firstText(l.message.Get("content"))
+	return strings.HasPrefix(s, "<command-message>") || strings.HasPrefix(s, "<command-name>")
+}
+
+// firstText is what a content begins with, where that is short enough to be looked at.
+func firstText(content jsonvalue.Value) (s string) {
+	if content.IsText() && len(content) < maxParts {
+		return content.Text()
+	}
+	first := true
+	content.Elements(func(v jsonvalue.Value) {
+		if first && len(v) < maxParts {
+			s = v.Get("text").Text()
+		}
+		first = false
+	})
+	return s
 }
 
 // attached reads an attachment: one of them is no note of the program but what was said meanwhile. What

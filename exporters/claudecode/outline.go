@@ -101,7 +101,7 @@ func (o *outliner) line(no int, l *line) {
 		t.lines[x] = place{int32(no), o.last} // a further block of the same answer
 		return
 	}
-	if t.words == "" && l.typ.Is("user") && !l.note {
+	if t.words == "" && l.typ.Is("user") && !l.note && l.notes(true) == "" {
 		t.words = homefiles.FirstWords(parts(readBody(l.message).content))
 	}
 	o.node(no, l, x, parent, answer)

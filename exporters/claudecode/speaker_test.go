@@ -88,3 +88,48 @@ func TestOrigin(t *testing.T) {
 		t.Error(d)
 	}
 }
+
+// TestMeta: what the program says where a person speaks is a note; what a command or a skill says, which a person called,
+// is theirs.
+func TestMeta(t *testing.T) {
+	n, lines := 0, ""
+	add := func(content, more string) {
+		n++
+		parent := "null"
+		if n > 1 {
+			parent = fmt.Sprintf(`"01a20b77-0000-4000-8000-%012d"`, n-1)
+		}
+		lines += fmt.Sprintf(`{"type":"user","parentUuid":%s,"uuid":"01a20b77-0000-4000-8000-%012d","sessionId":"s","message":{"role":"user","content":%s}%s}`+"\n", parent, n, content, more)
+	}
+	const meta = `,"isMeta":true`
+	add(`"[Request interrupted by user]"`, "")
+	add(`"<local-command-caveat>x</local-command-caveat>"`, meta)
+	add(`"<command-name>/cost</command-name>"`, "")
+	add(`"<local-command-stdout>3</local-command-stdout>"`, "")
+	add(`"bake"`, "")
+	add(`"Stop hook feedback: no"`, meta)
+	add(`[{"type":"text","text":"Knead."}]`, meta+`,"sourceToolUseID":"toolu_1"`)
+	add(`"<command-message>plan</command-message>\n<command-name>/plan</command-name>"`, "")
+	add(`[{"type":"text","text":"Plan it."}]`, meta)
+	add(`[{"type":"text","text":"And more."}]`, meta)
+	add(`"go on"`, "")
+	add(`"Continue from where you left off."`, meta)
+	add(`"<bash-input>ls</bash-input>"`, "")
+	add(`"<bash-stdout>a</bash-stdout><bash-stderr></bash-stderr>"`, "")
+	add(`"<b>mine</b>"`, "")
+	add(`"spoken"`, meta+`,"origin":{"kind":"human"}`)
+	mem, _ := exportertest.Export(t, home(t, map[string]string{"projects/-w/01a20b77-0000-4000-8000-0000000000aa.jsonl": lines}))
+	var got []string
+	for r := range mem.Records(t.Context(), nil) {
+		switch r := r.(type) {
+		case *pb.Conversation:
+			got = append(got, r.Title)
+		case *pb.Message:
+			got = append(got, strings.TrimPrefix(r.Role.String(), "ROLE_")+" "+r.NativeRole)
+		}
+	}
+	if d := cmp.Diff([]string{"bake", "UNSPECIFIED user/interrupted", "UNSPECIFIED user/meta", "USER ", "UNSPECIFIED user/local-command-stdout", "USER ", "UNSPECIFIED user/meta", "USER ", "USER ", "USER ", "USER ",
+		"USER ", "UNSPECIFIED user/meta", "USER ", "UNSPECIFIED user/bash-stdout", "USER ", "USER "}, got); d != "" {
+		t.Error(d)
+	}
+}

@@ -87,6 +87,7 @@ func (t *transcript) messages(f *homefiles.File, d *pb.Data, r *reading) error {
 	var cur *pb.Message
 	var at int32    // its node
 	var last string // and key
+	var asked id    // the last command that a person called, or a line of what it says
 	size := 0
 	position := uint64(0)
 	flush := func() error {
@@ -130,7 +131,11 @@ func (t *transcript) messages(f *homefiles.File, d *pb.Data, r *reading) error {
 			if t.nodes[p.node].parent != at || at == 0 {
 				parent = t.key(t.nodes[p.node].parent)
 			}
-			cur, at, size = t.message(l, body, p.node, conversation, parent, position), p.node, 0
+			of := asked != (id{}) && newID(l.parent) == asked
+			cur, at, size = t.message(l, body, p.node, conversation, parent, position, of), p.node, 0
+			if l.typ.Is("user") && !t.nodes[p.node].result && (of && l.meta || l.isCommand()) {
+				asked = newID(l.uuid)
+			}
 			last = cur.Meta.Key
 		}
 		if size += len(l.message) + len(l.content) + len(l.queued); size > maxParts { // too much for a record
@@ -145,7 +150,7 @@ func (t *transcript) messages(f *homefiles.File, d *pb.Data, r *reading) error {
 // parts: they are in the file alone.
 const maxParts = 4 << 20
 
-func (t *transcript) message(l *line, b body, n int32, conversation, parent string, position uint64) *pb.Message {
+func (t *transcript) message(l *line, b body, n int32, conversation, parent string, position uint64, asked bool) *pb.Message {
 	m := homefiles.NewMessage(conversation)
 	m.Meta.Key, m.Meta.CreatedUnixNano = t.key(n), timeOf(l.timestamp)
 	m.ConversationKey, m.ParentKey, m.Position, m.Model = conversation, parent, position, b.model.Text()
@@ -166,8 +171,8 @@ func (t *transcript) message(l *line, b body, n int32, conversation, parent stri
 		m.Role, m.Parts = pb.Role_ROLE_USER, parts(b.content)
 		if len(m.Parts) > 0 && m.Parts[0].GetToolResult() != nil {
 			m.Role = pb.Role_ROLE_TOOL
-		} else if len(l.origin) > 0 { // as that a task has ended: in another runtime a person would have said it
-			m.Role, m.NativeRole = pb.Role_ROLE_UNSPECIFIED, "user/"+l.origin.Text()
+		} else if note := l.notes(asked); note != "" { // as that a task has ended: in another runtime a person would have said it
+			m.Role, m.NativeRole = pb.Role_ROLE_UNSPECIFIED, "user/"+note
 		}
 	}
 	if l.sidechain {
