@@ -133,6 +133,24 @@ func TestForeign(t *testing.T) {
 		msg("3", pb.Role_ROLE_TOOL, &pb.Part{Body: &pb.Part_ToolResult{ToolResult: &pb.ToolResult{Id: "c1", Output: agentstate.Inline("text/plain", []byte("sunny"))}}}))
 	dst := Open(filepath.Join(t.TempDir(), "home"))
 	rep, j := exportertest.Apply(t, dst, src)
+	shown := "" // what Codex shows a person of it
+	for _, text := range files(t, dst.root) {
+		for l := range strings.Lines(text) {
+			var o struct {
+				Type    string
+				Payload struct{ Type, Source, Message string }
+			}
+			if err := json.Unmarshal([]byte(l), &o); err != nil {
+				t.Fatal(err)
+			}
+			if o.Type != "response_item" {
+				shown += o.Payload.Source + o.Payload.Type + " " + o.Payload.Message + "\n"
+			}
+		}
+	}
+	if d := cmp.Diff("cli \nuser_message Hi\nagent_message Let me look.\n", shown); d != "" {
+		t.Error(d)
+	}
 	var dropped []string
 	for _, l := range rep.Losses {
 		if l.Grade.String() == "dropped" {

@@ -1,6 +1,7 @@
 package codex
 
 import (
+	"bytes"
 	"slices"
 	"sort"
 	"strconv"
@@ -172,6 +173,7 @@ func (x *items) item(l *line, raw jsonvalue.Value, no, n int) error {
 	m := homefiles.NewMessage(x.of)
 	responses.Read(m, raw)
 	program := notes(m)
+	calls(m, raw)
 	if len(raw) > maxParts { // too much for a record
 		m.Parts = []*pb.Part{{Body: &pb.Part_Data{Data: &pb.Data{MediaType: "application/json"}}}}
 	}
@@ -206,6 +208,22 @@ func (x *items) message(l *line, m *pb.Message, no, n int, said bool) error {
 		x.context = append(x.context, m.Meta.Key)
 	}
 	return x.put(m)
+}
+
+// calls tells of a call what only Codex writes so: the server of a tool beside its name, and a command of
+// the older kind, whose result is that of any other call.
+func calls(m *pb.Message, raw jsonvalue.Value) {
+	if len(m.Parts) != 1 {
+		return
+	}
+	switch c := m.Parts[0].GetToolCall(); {
+	case c != nil:
+		if server := raw.Get("namespace").Text(); server != "" {
+			c.Name = server + "__" + c.Name
+		}
+	case m.NativeRole == "local_shell_call" && raw.Get("call_id").IsText() && len(raw) <= agentstate.SpillSize:
+		m.Parts = []*pb.Part{{Body: &pb.Part_ToolCall{ToolCall: &pb.ToolCall{Id: raw.Get("call_id").Text(), Name: "local_shell", ArgumentsJson: bytes.Clone(raw.Get("action"))}}}}
+	}
 }
 
 // rolledBack tells whether the line takes turns back. Such lines are short, and there are many others.

@@ -128,6 +128,27 @@ func TestBareLines(t *testing.T) {
 	}
 }
 
+// TestCalls: a call is told by its server, too, and one of the older kind is a call like any other.
+func TestCalls(t *testing.T) {
+	const rel = "sessions/2026/11/24/rollout-2026-11-24T03-00-00-01a20b77-0000-7000-8000-000000000001.jsonl"
+	mem, _ := exportertest.Export(t, home(t, map[string]string{rel: `{"type":"session_meta","payload":{"id":"01a20b77-0000-7000-8000-000000000001"}}
+{"type":"response_item","payload":{"type":"function_call","id":"a","call_id":"c1","name":"shot","namespace":"mcp__pic","arguments":"{}"}}
+{"type":"response_item","payload":{"type":"function_call","id":"b","call_id":"c2","name":"shell","arguments":"{}"}}
+{"type":"response_item","payload":{"type":"local_shell_call","id":"c","call_id":"c3","status":"completed","action":{"type":"exec","command":["ls"]}}}
+{"type":"response_item","payload":{"type":"local_shell_call","id":"d","call_id":null,"action":{"type":"exec","command":["ls"]}}}
+`}))
+	var got []string
+	for r := range mem.Records(t.Context(), nil) {
+		if m, ok := r.(*pb.Message); ok {
+			c := m.Parts[0].GetToolCall()
+			got = append(got, c.GetId()+" "+c.GetName()+" "+string(c.GetArgumentsJson()))
+		}
+	}
+	if d := cmp.Diff([]string{"c1 mcp__pic__shot {}", "c2 shell {}", `c3 local_shell {"type":"exec","command":["ls"]}`, "  "}, got); d != "" {
+		t.Error(d)
+	}
+}
+
 // TestTitle: where no database has a name, a person's first words are the title, not the program's.
 func TestTitle(t *testing.T) {
 	const rel = "sessions/2026/11/24/rollout-2026-11-24T03-00-00-01a20b77-0000-7000-8000-000000000001"

@@ -58,15 +58,20 @@ func onlyItems(path string, ours map[string]bool) bool {
 		return false
 	}
 	defer r.Close()
-	ok := true
+	ok, item := true, false // item: the line before has one
 	var l line
 	err = homefiles.EachLine(r, maxLine, func(_ int, b []byte) error {
 		valid := l.read(b)
+		if item && l.typ.Is("event_msg") { // it shows what is said there
+			item = false
+			return nil
+		}
 		id := l.payload.Get("id").Text()
 		if strings.Count(id, "_") == 2 { // a further item of one message
 			id = id[:strings.LastIndexByte(id, '_')]
 		}
-		ok = ok && valid && (ours[id] || l.typ.Is("session_meta") && l.payload.Get("originator").Is("exitramp"))
+		item = ours[id]
+		ok = ok && valid && (item || l.typ.Is("session_meta") && l.payload.Get("originator").Is("exitramp"))
 		return nil
 	})
 	return err == nil && ok

@@ -82,6 +82,7 @@ func viewed(t *testing.T, archive string) map[string][]string {
 			Meta         struct{ Key string }
 			Conversation string `json:"conversation_key"`
 			Role         string
+			Native       string `json:"native_role"`
 			Parts        []part
 		}
 		if err := json.Unmarshal([]byte(line), &m); err != nil {
@@ -89,7 +90,10 @@ func viewed(t *testing.T, archive string) map[string][]string {
 		}
 		own[m.Conversation] = append(own[m.Conversation], m.Meta.Key)
 		for _, p := range m.Parts {
-			// What a program says has no role: that a task has ended, or was compacted.
+			if m.Native == "user/meta" || strings.HasPrefix(m.Native, "user/local-command-") { // the program's, and sent as a user's
+				m.Role = "ROLE_USER"
+			}
+			// What else a program says has no role: that a task has ended, or was compacted.
 			if s := p.plain(strings.ToLower(strings.TrimPrefix(m.Role, "ROLE_"))); s != "" && m.Role != "" {
 				said[m.Meta.Key] = append(said[m.Meta.Key], s)
 			}

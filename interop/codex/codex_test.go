@@ -201,6 +201,18 @@ func TestFromLangGraph(t *testing.T) {
 		t.Errorf("readback: %s", out)
 	}
 	config(t, m, home)
+	a := startApp(t, home, home)
+	listed := a.call("thread/list", object{})["data"].([]any)
+	if len(listed) != 2 { // in the third one nobody said anything
+		t.Errorf("the CLI lists %d threads", len(listed))
+	}
+	for _, x := range listed {
+		thread := x.(object)
+		if n := len(a.turns(thread["id"].(string))); n == 0 || thread["preview"] == "" {
+			t.Errorf("the CLI shows %d turns, and %q of them", n, thread["preview"])
+		}
+	}
+	a.stop()
 	for _, f := range rollouts(t, home) {
 		b, err := os.ReadFile(f)
 		if err != nil {
