@@ -9,6 +9,7 @@ import (
 
 	"github.com/exitramp/exitramp/context/agentstate"
 	"github.com/exitramp/exitramp/exporters/internal/homefiles"
+	"github.com/exitramp/exitramp/exporters/internal/images"
 	"github.com/exitramp/exitramp/exporters/internal/jsonvalue"
 	"github.com/exitramp/exitramp/exporters/internal/responses"
 	pb "github.com/exitramp/exitramp/proto/exitramp/v1"
@@ -210,13 +211,23 @@ func (x *items) message(l *line, m *pb.Message, no, n int, said bool) error {
 	return x.put(m)
 }
 
-// calls tells of a call what only Codex writes so: the server of a tool beside its name, and a command of
-// the older kind, whose result is that of any other call.
+// calls tells of a call what only Codex writes so: the server of a tool beside its name, a command of the
+// older kind, whose result is that of any other call, and a result that is texts in a list.
 func calls(m *pb.Message, raw jsonvalue.Value) {
 	if len(m.Parts) != 1 {
 		return
 	}
-	switch c := m.Parts[0].GetToolCall(); {
+	switch c, r := m.Parts[0].GetToolCall(), m.Parts[0].GetToolResult(); {
+	case r.GetOutput().GetMediaType() == "application/json":
+		list, ok := images.Result(r.Output.GetInline())
+		if !ok || images.HasImage(list) {
+			return
+		}
+		var texts []string
+		for _, p := range list {
+			texts = append(texts, p.Text)
+		}
+		r.Output = agentstate.Inline("text/plain", []byte(strings.Join(texts, "\n")))
 	case c != nil:
 		if server := raw.Get("namespace").Text(); server != "" {
 			c.Name = server + "__" + c.Name

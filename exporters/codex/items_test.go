@@ -136,15 +136,17 @@ func TestCalls(t *testing.T) {
 {"type":"response_item","payload":{"type":"function_call","id":"b","call_id":"c2","name":"shell","arguments":"{}"}}
 {"type":"response_item","payload":{"type":"local_shell_call","id":"c","call_id":"c3","status":"completed","action":{"type":"exec","command":["ls"]}}}
 {"type":"response_item","payload":{"type":"local_shell_call","id":"d","call_id":null,"action":{"type":"exec","command":["ls"]}}}
+{"type":"response_item","payload":{"type":"function_call_output","id":"e","call_id":"c1","output":[{"type":"input_text","text":"a"},{"type":"input_text","text":"b"}]}}
+{"type":"response_item","payload":{"type":"function_call_output","id":"f","call_id":"c1","output":[{"type":"input_image","image_url":"https://x"}]}}
 `}))
 	var got []string
 	for r := range mem.Records(t.Context(), nil) {
 		if m, ok := r.(*pb.Message); ok {
 			c := m.Parts[0].GetToolCall()
-			got = append(got, c.GetId()+" "+c.GetName()+" "+string(c.GetArgumentsJson()))
+			got = append(got, c.GetId()+" "+c.GetName()+" "+string(c.GetArgumentsJson())+string(m.Parts[0].GetToolResult().GetOutput().GetInline()))
 		}
 	}
-	if d := cmp.Diff([]string{"c1 mcp__pic__shot {}", "c2 shell {}", `c3 local_shell {"type":"exec","command":["ls"]}`, "  "}, got); d != "" {
+	if d := cmp.Diff([]string{"c1 mcp__pic__shot {}", "c2 shell {}", `c3 local_shell {"type":"exec","command":["ls"]}`, "  ", "  a\nb", `  [{"type":"input_image","image_url":"https://x"}]`}, got); d != "" {
 		t.Error(d)
 	}
 }
