@@ -16,8 +16,8 @@ import (
 )
 
 // blocks are the content blocks that m becomes, and what they lose.
-func (w *writer) blocks(ctx context.Context, m *pb.Message) ([]any, []fidelity.Loss, error) {
-	b := blockWriter{Losses: responses.Losses{Of: m, All: fidelity.Lost(m, noPlace, "conversation_key", "role", "parts", "native_id", "position", "parent_key", "meta.created_unix_nano", "meta.view_of_keys", "model")}}
+func (w *writer) blocks(ctx context.Context, s *session, m *pb.Message) ([]any, []fidelity.Loss, error) {
+	b := blockWriter{ids: &s.ids, Losses: responses.Losses{Of: m, All: fidelity.Lost(m, noPlace, "conversation_key", "role", "parts", "native_id", "position", "parent_key", "meta.created_unix_nano", "meta.view_of_keys", "model")}}
 	for _, p := range m.Parts {
 		if err := b.part(ctx, w.run.Source, p); err != nil {
 			return nil, nil, err
@@ -32,6 +32,7 @@ func (w *writer) blocks(ctx context.Context, m *pb.Message) ([]any, []fidelity.L
 // A blockWriter makes the blocks of one message.
 type blockWriter struct {
 	responses.Losses
+	ids *callIDs
 	out []any
 }
 
@@ -90,7 +91,11 @@ func (w *blockWriter) toolCall(c *pb.ToolCall) {
 	if changed {
 		w.Lose("parts.tool_call.name", fidelity.Transformed, toolname.Why)
 	}
-	w.out = append(w.out, map[string]any{"type": "tool_use", "id": c.Id, "name": name, "input": input})
+	id := w.ids.call(c.Id)
+	if id != c.Id {
+		w.Lose("parts.tool_call.id", fidelity.Transformed, otherID)
+	}
+	w.out = append(w.out, map[string]any{"type": "tool_use", "id": id, "name": name, "input": input})
 }
 
 func (w *blockWriter) toolResult(ctx context.Context, src agentstate.Resolver, r *pb.ToolResult) error {
@@ -114,7 +119,11 @@ func (w *blockWriter) toolResult(ctx context.Context, src agentstate.Resolver, r
 		w.Lose("parts.tool_result.name", fidelity.Dropped, noPlace)
 	}
 	w.As(pb.Role_ROLE_TOOL, "a result is a tool's")
-	w.out = append(w.out, map[string]any{"type": "tool_result", "tool_use_id": r.Id, "content": content, "is_error": r.IsError})
+	id := w.ids.result(r.Id)
+	if id != r.Id {
+		w.Lose("parts.tool_result.id", fidelity.Transformed, otherID)
+	}
+	w.out = append(w.out, map[string]any{"type": "tool_result", "tool_use_id": id, "content": content, "is_error": r.IsError})
 	return nil
 }
 

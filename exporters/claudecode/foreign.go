@@ -29,8 +29,9 @@ type session struct {
 	project, id, cwd string
 	context          map[string]bool // what the model sees; nil: all
 	parent           string          // uuid of the last line
-	begun            bool            // it has a line
-	tmp              string          // the transcript until Commit; empty: a plan, or it is there already
+	ids              callIDs
+	begun            bool   // it has a line
+	tmp              string // the transcript until Commit; empty: a plan, or it is there already
 }
 
 // foreign writes a record of another runtime from its mapped fields.
@@ -145,7 +146,7 @@ func (w *writer) message(ctx context.Context, m *pb.Message) (replay.Receipt, er
 	case m.Role == pb.Role_ROLE_SYSTEM:
 		return replay.Receipt{Action: replay.Skipped, Why: "a transcript holds no operator's words; they belong into CLAUDE.md"}, nil
 	}
-	blocks, losses, err := w.blocks(ctx, m)
+	blocks, losses, err := w.blocks(ctx, s, m)
 	if err != nil {
 		return replay.Receipt{}, err
 	}

@@ -1,0 +1,44 @@
+package claudecode
+
+import (
+	"fmt"
+
+	"github.com/exitramp/exitramp/exporters/internal/toolname"
+)
+
+// callIDs are the ids of calls in one transcript. The provider takes letters, digits, _ and - in them, and
+// the program drops the second call of one id with its result; other runtimes count them anew in each turn.
+type callIDs struct {
+	used map[string]bool
+	open map[string][]string // of calls without a result yet, by what they were called
+	last map[string]string
+}
+
+// call is the id of a call that was called id.
+func (c *callIDs) call(id string) string {
+	if c.used == nil {
+		c.used, c.open, c.last = map[string]bool{}, map[string][]string{}, map[string]string{}
+	}
+	legal, _ := toolname.Legal(id)
+	as := legal
+	for n := 2; c.used[as]; n++ {
+		as = fmt.Sprintf("%s_%d", legal, n)
+	}
+	c.used[as], c.open[id], c.last[id] = true, append(c.open[id], as), as
+	return as
+}
+
+// result is the id of the call that a result for id is of: the first one that has none.
+func (c *callIDs) result(id string) string {
+	if open := c.open[id]; len(open) > 0 {
+		c.open[id] = open[1:]
+		return open[0]
+	}
+	if as, ok := c.last[id]; ok {
+		return as
+	}
+	legal, _ := toolname.Legal(id)
+	return legal
+}
+
+const otherID = "ids of calls are letters, digits, _ and -, and each is of one call: another stands for it"

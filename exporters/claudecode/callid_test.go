@@ -1,0 +1,60 @@
+package claudecode
+
+import (
+	"os"
+	"path/filepath"
+	"regexp"
+	"testing"
+
+	"github.com/google/go-cmp/cmp"
+
+	"github.com/exitramp/exitramp/context/agentstate"
+	"github.com/exitramp/exitramp/context/memstate"
+	"github.com/exitramp/exitramp/context/replay"
+	"github.com/exitramp/exitramp/exporters/exportertest"
+	pb "github.com/exitramp/exitramp/proto/exitramp/v1"
+)
+
+// TestCallIDs: ids that another runtime uses again, or that the provider does not take, become others, and each result
+// stays with its call.
+func TestCallIDs(t *testing.T) {
+	c := &pb.Conversation{Meta: agentstate.Meta("conversation", nil, "c")}
+	recs := []agentstate.Record{c}
+	add := func(role pb.Role, parts ...*pb.Part) {
+		recs = append(recs, &pb.Message{Meta: agentstate.Meta("message", nil, "c", string(rune('0'+len(recs)))), ConversationKey: c.Meta.Key, Role: role, Parts: parts})
+	}
+	call := func(id string) *pb.Part {
+		return &pb.Part{Body: &pb.Part_ToolCall{ToolCall: &pb.ToolCall{Id: id, Name: "view", ArgumentsJson: []byte("{}")}}}
+	}
+	result := func(id string) *pb.Part {
+		return &pb.Part{Body: &pb.Part_ToolResult{ToolResult: &pb.ToolResult{Id: id, Output: agentstate.Inline("text/plain", []byte("x"))}}}
+	}
+	add(pb.Role_ROLE_ASSISTANT, call("0"), call("0"))
+	add(pb.Role_ROLE_TOOL, result("0"), result("0"))
+	add(pb.Role_ROLE_ASSISTANT, call("0"), call("functions.view:1"))
+	add(pb.Role_ROLE_TOOL, result("functions.view:1"))
+	add(pb.Role_ROLE_TOOL, result("0"))
+	add(pb.Role_ROLE_TOOL, result("0"))
+	add(pb.Role_ROLE_TOOL, result("none"))
+	mem := memstate.Whole("another", recs...)
+	dst := Open(filepath.Join(t.TempDir(), "home"))
+	_, j := exportertest.Apply(t, dst, mem)
+	files, err := filepath.Glob(filepath.Join(dst.root, ".claude/projects/*/*.jsonl"))
+	if err != nil || len(files) != 1 {
+		t.Fatal(files, err)
+	}
+	b, err := os.ReadFile(files[0])
+	if err != nil {
+		t.Fatal(err)
+	}
+	var got []string
+	for _, m := range regexp.MustCompile(`"(?:id|tool_use_id)":"([^"]*)","(?:input":|type":"tool_result)`).FindAllSubmatch(b, -1) {
+		got = append(got, string(m[1]))
+	}
+	if d := cmp.Diff([]string{"0", "0_2", "0", "0_2", "0_3", "functions_view_1_74b02ba6", "functions_view_1_74b02ba6", "0_3", "0_3", "none"}, got); d != "" {
+		t.Errorf("%s\n%s", d, b)
+	}
+	if rep, err := replay.ReadBack(t.Context(), mem, dst, j); err != nil || rep.MissingN+rep.ExtraN+rep.UnannouncedN != 0 {
+		t.Errorf("%+v %v", rep, err)
+	}
+}
