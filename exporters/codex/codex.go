@@ -1,7 +1,7 @@
 // Package codex reads and writes what Codex keeps in its home, CODEX_HOME: rollouts with their forks
 // and reverts, instructions, agents, skills, prompts, rules, hooks and settings.
 //
-// A rollout is one file of JSON lines, and is carried as that file, to the byte; its messages are
+// A rollout is one file of JSON lines (of the first release one document), and is carried as that file, to the byte; its messages are
 // readings of it, and so are the permissions that each turn ran with. The rollout of a fork or a revert
 // holds only its own turns and says where in another one it left: its messages are those before it,
 // too, as the model sees them. One that a revert took the place of has the status "reverted". MCP servers are readings of settings. Values of secrets in

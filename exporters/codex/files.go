@@ -38,7 +38,7 @@ func kindOf(rel string) string {
 	}
 	switch top {
 	case "sessions", "archived_sessions":
-		if (ext == ".jsonl" || strings.HasSuffix(base, ".jsonl.zst")) && strings.HasPrefix(base, "rollout-") {
+		if (ext == ".jsonl" || ext == ".json" || strings.HasSuffix(base, ".jsonl.zst")) && strings.HasPrefix(base, "rollout-") {
 			return "conversation"
 		}
 		return ""
@@ -135,7 +135,7 @@ func keyOf(rel string) string {
 
 // fileOf is the file whose record has a key of this kind and part.
 func fileOf(kind, part string) string {
-	if kind == "conversation" && !strings.HasSuffix(part, ".jsonl.zst") {
+	if kind == "conversation" && !strings.HasSuffix(part, ".jsonl.zst") && path.Ext(part) != ".json" {
 		part += ".jsonl"
 	}
 	return part

@@ -69,6 +69,9 @@ func (s *segment) bareLine(reading bool, l *line) {
 // eachLine calls fn for every line of only that holds JSON, and bad for every other one of it.
 func (s *segment) eachLine(only *homefiles.LineSet, bad func(no int, r pb.Gap_Reason, why string) error, fn func(no int, l *line) error) error {
 	f := s.f
+	if path.Ext(f.Rel) == ".json" {
+		return s.document(only, bad, fn)
+	}
 	body, err := f.Body(s.d)
 	if err != nil {
 		return err
@@ -115,6 +118,48 @@ func (s *segment) eachLine(only *homefiles.LineSet, bad func(no int, r pb.Gap_Re
 	if in.err != nil && path.Ext(f.Rel) == ".zst" && !errors.Is(in.err, ErrChanged) {
 		return bad(last+1, pb.Gap_REASON_CORRUPT, "from here on it cannot be unpacked: "+in.err.Error())
 	}
+	return err
+}
+
+// maxDocument is how long a rollout may be that is one document, to be taken apart.
+const maxDocument = 64 << 20
+
+// document calls fn for what a rollout of the first release says, which was written in TypeScript: one
+// document of the session and its items. What later ones tell around them is told here, as of lines.
+func (s *segment) document(only *homefiles.LineSet, bad func(no int, r pb.Gap_Reason, why string) error, fn func(no int, l *line) error) error {
+	if s.f.Size() > maxDocument {
+		return bad(1, pb.Gap_REASON_LIMIT, fmt.Sprintf("longer than %d MiB", maxDocument>>20))
+	}
+	b := s.d.GetInline()
+	if s.d == nil || s.d.GetBlob() != nil {
+		var err error
+		if b, err = s.f.Bytes(); err != nil {
+			return err
+		}
+	}
+	session, items, no := jsonvalue.Value(nil), jsonvalue.Value(nil), 1
+	whole, ok := jsonvalue.Object(b, func(name []byte, v jsonvalue.Value) {
+		switch string(name) {
+		case "session":
+			session = v
+		case "items":
+			items = v
+		}
+	})
+	if !ok || !whole.IsObject() {
+		return bad(no, pb.Gap_REASON_CORRUPT, fmt.Sprintf("%d bytes that are not JSON", len(b)))
+	}
+	var err error
+	give := func(typ string, v jsonvalue.Value) {
+		if err == nil && only.Has(no) {
+			err = fn(no, &line{typ: jsonvalue.Value(typ), payload: v, whole: v})
+		}
+		no++
+	}
+	if session.IsObject() {
+		give(`"session_meta"`, session)
+	}
+	items.Elements(func(v jsonvalue.Value) { give(`"response_item"`, v) })
 	return err
 }
 

@@ -84,8 +84,11 @@ func headOf(f *homefiles.File, d *pb.Data) *head {
 // rollout is a conversation: its file, and what is read out of it.
 func (r *reading) rollout(ctx context.Context, f *homefiles.File) error {
 	media := "application/jsonl"
-	if path.Ext(f.Rel) == ".zst" { // an old one, packed by Codex
+	switch path.Ext(f.Rel) {
+	case ".zst": // an old one, packed by Codex
 		media = "application/zstd"
+	case ".json":
+		media = "application/json"
 	}
 	d, err := f.Data(media)
 	if err != nil {

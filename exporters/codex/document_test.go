@@ -1,0 +1,50 @@
+package codex
+
+import (
+	"path/filepath"
+	"strings"
+	"testing"
+
+	"github.com/google/go-cmp/cmp"
+
+	"github.com/exitramp/exitramp/exporters/exportertest"
+	pb "github.com/exitramp/exitramp/proto/exitramp/v1"
+)
+
+// TestDocument: a rollout of the first release is one document; it is read, and comes back to the byte.
+func TestDocument(t *testing.T) {
+	const rel = "sessions/rollout-2025-05-07-05cab663-bfc3-43d8-a778-216cbb3a40f2.json"
+	src := home(t, map[string]string{rel: `{
+  "session": {"timestamp": "2025-05-07T03:00:00.000Z", "id": "05cab663-bfc3-43d8-a778-216cbb3a40f2", "instructions": ""},
+  "items": [
+    {"role": "user", "content": [{"type": "input_text", "text": "ask"}], "type": "message"},
+    {"id": "rs_1", "type": "reasoning", "summary": [], "duration_ms": 3},
+    {"id": "fc_1", "type": "function_call", "status": "completed", "arguments": "{}", "call_id": "call_1", "name": "shell"},
+    {"type": "function_call_output", "call_id": "call_1", "output": "{}"},
+    {"id": "msg_1", "type": "message", "status": "completed", "content": [{"type": "output_text", "text": "say"}], "role": "assistant"}
+  ]
+}`, "sessions/rollout-2025-05-08-05cab663-bfc3-43d8-a778-216cbb3a40f3.json": `{"session": {"id": "x"`, "sessions/rollout-2025-05-09-05cab663-bfc3-43d8-a778-216cbb3a40f4.json": `{"items": []}`})
+	mem, rep := exportertest.Export(t, src)
+	var got []string
+	for r := range mem.Records(t.Context(), nil) {
+		switch r := r.(type) {
+		case *pb.Conversation:
+			got = append(got, filepath.Base(strings.ReplaceAll(r.Meta.Key, "%2F", "/"))[:18]+" "+r.Title)
+		case *pb.Message:
+			got = append(got, strings.TrimPrefix(r.Role.String(), "ROLE_")+" "+r.NativeId+" "+r.Parts[0].GetText()+r.Parts[0].GetToolCall().GetName()+r.Parts[0].GetToolResult().GetId())
+		}
+	}
+	if d := cmp.Diff([]string{"rollout-2025-05-07 ask", "USER  ask", "ASSISTANT rs_1 ", "ASSISTANT fc_1 shell", "TOOL  call_1", "ASSISTANT msg_1 say", "rollout-2025-05-08 ", "rollout-2025-05-09 "}, got); d != "" {
+		t.Error(d)
+	}
+	wantGaps := []string{"conversation sessions/rollout-2025-05-09-05cab663-bfc3-43d8-a778-216cbb3a40f4.json session_meta corrupt",
+		"message sessions/rollout-2025-05-08-05cab663-bfc3-43d8-a778-216cbb3a40f3.json line 1 corrupt"}
+	if d := cmp.Diff(wantGaps, exportertest.Gaps(rep)); d != "" {
+		t.Error(d)
+	}
+	dst := Open(filepath.Join(t.TempDir(), "home"))
+	exportertest.Apply(t, dst, mem)
+	if d := cmp.Diff(files(t, src.root), files(t, dst.root)); d != "" {
+		t.Error(d)
+	}
+}
