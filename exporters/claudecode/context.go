@@ -6,7 +6,8 @@ import (
 	"github.com/exitramp/exitramp/exporters/internal/jsonvalue"
 )
 
-// context is the path from the root to the head, where the tree has more than one. Tools that run beside
+// context is the path from the root to the head, where the tree has more than one, or something in it that
+// the model does not see. Tools that run beside
 // each other answer beside each other: all that they said belongs to it, as the program sends it.
 func (t *transcript) context() []string {
 	if !t.branched {
@@ -29,7 +30,9 @@ func (t *transcript) context() []string {
 	for len(path) > 0 { // the next one is the last
 		k := path[len(path)-1]
 		path = path[:len(path)-1]
-		out = append(out, t.key(k))
+		if !t.nodes[k].failed {
+			out = append(out, t.key(k))
+		}
 		for _, x := range after[k] {
 			out = append(out, t.key(x))
 		}

@@ -19,6 +19,7 @@ type line struct {
 	origin                                                jsonvalue.Value // of what is not a person's: what put it there
 	tool                                                  jsonvalue.Value // of a note: the call that put it there
 	sidechain, note, meta, human                          bool            // note: not what a person typed
+	failed                                                bool            // what stands in an answer's place where the provider refused: the model never sees it
 }
 
 // read is false for what is no JSON.
@@ -66,6 +67,8 @@ func (l *line) read(b []byte) bool {
 			l.from(v)
 		case "isSidechain":
 			l.sidechain = string(v) == "true"
+		case "isApiErrorMessage":
+			l.failed = string(v) == "true"
 		case "sourceToolUseID":
 			l.tool = v
 		case "isMeta":

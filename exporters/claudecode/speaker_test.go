@@ -133,3 +133,34 @@ func TestMeta(t *testing.T) {
 		t.Error(d)
 	}
 }
+
+// TestFailed: what stands in an answer's place where the provider refused is no answer, and the model does not see it; what
+// the program says in the model's name is of no model.
+func TestFailed(t *testing.T) {
+	line := func(n int, typ, message, more string) string {
+		parent := "null"
+		if n > 1 {
+			parent = fmt.Sprintf(`"01a20b77-0000-4000-8000-%012d"`, n-1)
+		}
+		return fmt.Sprintf(`{"type":%q,"parentUuid":%s,"uuid":"01a20b77-0000-4000-8000-%012d","sessionId":"s","message":%s%s}`+"\n", typ, parent, n, message, more)
+	}
+	said := func(id, text string) string {
+		return `{"id":"` + id + `","role":"assistant","model":"<synthetic>","content":[{"type":"text","text":"` + text + `"}]}`
+	}
+	mem, _ := exportertest.Export(t, home(t, map[string]string{"projects/-w/01a20b77-0000-4000-8000-0000000000aa.jsonl": line(1, "user", `{"role":"user","content":"ask"}`, "") +
+		line(2, "assistant", said("a", "API Error: 529"), `,"isApiErrorMessage":true`) + line(3, "user", `{"role":"user","content":"again"}`, "") + line(4, "assistant", said("b", "No response requested."), "")}))
+	var got, context []string
+	for r := range mem.Records(t.Context(), nil) {
+		switch r := r.(type) {
+		case *pb.Conversation:
+			for _, k := range r.ContextKeys {
+				context = append(context, k[len(k)-1:])
+			}
+		case *pb.Message:
+			got = append(got, strings.TrimPrefix(r.Role.String(), "ROLE_")+" "+r.NativeRole+" "+r.Model)
+		}
+	}
+	if d := cmp.Diff([]string{"USER  ", "UNSPECIFIED assistant/error ", "USER  ", "ASSISTANT  "}, got) + cmp.Diff([]string{"1", "3", "4"}, context); d != "" {
+		t.Error(d)
+	}
+}

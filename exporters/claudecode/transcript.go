@@ -44,6 +44,7 @@ type node struct {
 	side   bool // of a sidechain
 	result bool // what a tool answered
 	answer bool // a further part of the answer that it follows
+	failed bool // no answer: the model does not see it
 }
 
 // key is the key of a message; empty for none.
@@ -154,6 +155,9 @@ func (t *transcript) message(l *line, b body, n int32, conversation, parent stri
 	m := homefiles.NewMessage(conversation)
 	m.Meta.Key, m.Meta.CreatedUnixNano = t.key(n), timeOf(l.timestamp)
 	m.ConversationKey, m.ParentKey, m.Position, m.Model = conversation, parent, position, b.model.Text()
+	if m.Model == "<synthetic>" { // the program's own words
+		m.Model = ""
+	}
 	if m.NativeId = t.nodes[n].id.text; m.NativeId == "" {
 		m.NativeId = m.Meta.Key[len(t.prefix):]
 	}
@@ -165,6 +169,8 @@ func (t *transcript) message(l *line, b body, n int32, conversation, parent stri
 		if s := l.logical.Text(); s != "" {
 			m.Meta.Labels = append(m.Meta.Labels, &pb.Label{Name: "logicalParentUuid", Value: s})
 		}
+	case b.role.Is("assistant") && l.failed:
+		m.NativeRole, m.Parts = "assistant/error", parts(b.content)
 	case b.role.Is("assistant"):
 		m.Role, m.Parts = pb.Role_ROLE_ASSISTANT, parts(b.content)
 	default:
