@@ -2,6 +2,7 @@ package claudecode
 
 import (
 	"fmt"
+	"strings"
 
 	"github.com/exitramp/exitramp/exporters/internal/toolname"
 )
@@ -21,11 +22,18 @@ func (c *callIDs) call(id string) string {
 	}
 	legal, _ := toolname.Legal(id)
 	as := legal
-	for n := 2; c.used[as]; n++ {
-		as = fmt.Sprintf("%s_%d", legal, n)
+	for n := 2; c.taken(as); n++ {
+		as = fmt.Sprintf("%s-%d", legal, n)
 	}
 	c.used[as], c.open[id], c.last[id] = true, append(c.open[id], as), as
 	return as
+}
+
+// taken tells whether the program takes id for that of a call before it: it does so where only a number
+// behind a _ tells them apart.
+func (c *callIDs) taken(id string) bool {
+	at := strings.LastIndexByte(id, '_')
+	return c.used[id] || at > 0 && strings.Trim(id[at+1:], "0123456789") == "" && c.used[id[:at]]
 }
 
 // result is the id of the call that a result for id is of: the first one that has none.
