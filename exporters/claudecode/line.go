@@ -19,7 +19,7 @@ type line struct {
 	origin                                                jsonvalue.Value // of what is not a person's: what put it there
 	tool                                                  jsonvalue.Value // of a note: the call that put it there
 	sidechain, note, meta, human                          bool            // note: not what a person typed
-	failed                                                bool            // what stands in an answer's place where the provider refused: the model never sees it
+	failed                                                bool            // of an answer: the provider refused
 }
 
 // read is false for what is no JSON.
@@ -155,6 +155,10 @@ func (l *line) isMessage() bool {
 	}
 	return l.typ.Is("attachment") && len(l.queued) > 0 || (l.typ.Is("user") || l.typ.Is("assistant")) && !l.message.IsNull() || l.typ.Is("system") && len(l.subtype) > 2 && l.subtype.IsText()
 }
+
+// isRefusal tells whether a line stands in an answer's place where the provider refused: the model never
+// sees it.
+func (l *line) isRefusal() bool { return l.failed && l.message.Get("model").Is("<synthetic>") }
 
 // isResult tells whether a message is what a tool answered.
 func isResult(message jsonvalue.Value) (is bool) {

@@ -117,8 +117,8 @@ func (o *outliner) line(no int, l *line) {
 func (o *outliner) node(no int, l *line, x id, parent int32, answer string) {
 	t, n := o.transcript, int32(len(o.nodes))
 	t.nodes = append(t.nodes, node{id: x, parent: parent, side: l.sidechain, result: l.typ.Is("user") && isResult(l.message),
-		answer: answer != "" && answer == o.of && parent == o.calls, failed: l.failed})
-	t.branched = t.branched || l.failed
+		answer: answer != "" && answer == o.of && parent == o.calls, failed: l.isRefusal()})
+	t.branched = t.branched || t.nodes[n].failed
 	if l.typ.Is("assistant") {
 		o.of, o.calls = answer, n
 	}

@@ -148,7 +148,8 @@ func TestFailed(t *testing.T) {
 		return `{"id":"` + id + `","role":"assistant","model":"<synthetic>","content":[{"type":"text","text":"` + text + `"}]}`
 	}
 	mem, _ := exportertest.Export(t, home(t, map[string]string{"projects/-w/01a20b77-0000-4000-8000-0000000000aa.jsonl": line(1, "user", `{"role":"user","content":"ask"}`, "") +
-		line(2, "assistant", said("a", "API Error: 529"), `,"isApiErrorMessage":true`) + line(3, "user", `{"role":"user","content":"again"}`, "") + line(4, "assistant", said("b", "No response requested."), "")}))
+		line(2, "assistant", said("a", "API Error: 529"), `,"isApiErrorMessage":true`) + line(3, "user", `{"role":"user","content":"again"}`, "") + line(4, "assistant", said("b", "No response requested."), "") +
+		line(5, "assistant", strings.Replace(said("c", "as of a proxy"), "<synthetic>", "m", 1), `,"isApiErrorMessage":true`)}))
 	var got, context []string
 	for r := range mem.Records(t.Context(), nil) {
 		switch r := r.(type) {
@@ -160,7 +161,7 @@ func TestFailed(t *testing.T) {
 			got = append(got, strings.TrimPrefix(r.Role.String(), "ROLE_")+" "+r.NativeRole+" "+r.Model)
 		}
 	}
-	if d := cmp.Diff([]string{"USER  ", "UNSPECIFIED assistant/error ", "USER  ", "ASSISTANT  "}, got) + cmp.Diff([]string{"1", "3", "4"}, context); d != "" {
+	if d := cmp.Diff([]string{"USER  ", "UNSPECIFIED assistant/error ", "USER  ", "ASSISTANT  ", "ASSISTANT  m"}, got) + cmp.Diff([]string{"1", "3", "4", "5"}, context); d != "" {
 		t.Error(d)
 	}
 }

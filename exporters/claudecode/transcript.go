@@ -169,7 +169,7 @@ func (t *transcript) message(l *line, b body, n int32, conversation, parent stri
 		if s := l.logical.Text(); s != "" {
 			m.Meta.Labels = append(m.Meta.Labels, &pb.Label{Name: "logicalParentUuid", Value: s})
 		}
-	case b.role.Is("assistant") && l.failed:
+	case b.role.Is("assistant") && t.nodes[n].failed:
 		m.NativeRole, m.Parts = "assistant/error", parts(b.content)
 	case b.role.Is("assistant"):
 		m.Role, m.Parts = pb.Role_ROLE_ASSISTANT, parts(b.content)

@@ -90,7 +90,7 @@ func viewed(t *testing.T, archive string) map[string][]string {
 		}
 		own[m.Conversation] = append(own[m.Conversation], m.Meta.Key)
 		for _, p := range m.Parts {
-			if m.Native == "user/meta" || m.Native == "user/interrupted" || strings.HasPrefix(m.Native, "user/local-command-") { // the program's, and sent as a user's
+			if m.Native == "user/meta" || m.Native == "user/interrupted" || strings.HasPrefix(m.Native, "user/local-command-") || m.Native == "user/bash-stdout" { // the program's, and sent as a user's
 				m.Role = "ROLE_USER"
 			}
 			// What else a program says has no role: that a task has ended, or was compacted.
