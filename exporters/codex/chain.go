@@ -65,6 +65,29 @@ const maxRepeated = 4 << 30
 // perRollout is what a rollout costs, however short it is, in bytes of long ones.
 const perRollout = 4 << 10
 
+// packed is how much longer a packed rollout may be than its file, about.
+const packed = 16
+
+// inOrder are files in the order in which they are read: where forks could repeat more than is allowed, the
+// newest rollout is first, so that the oldest are those that go without.
+func (r *reading) inOrder(files []*homefiles.File) []*homefiles.File {
+	n, size := int64(0), int64(0)
+	for _, f := range files {
+		if f.Kind == "conversation" {
+			n, size = n+1, size+f.Size()+perRollout
+			if path.Ext(f.Rel) == ".zst" {
+				size += packed * f.Size()
+			}
+		}
+	}
+	if size < r.repeat/max(n, 1) { // each one, repeated in each other one
+		return files
+	}
+	files = slices.Clone(files)
+	slices.Reverse(files)
+	return files
+}
+
 // before are the stretches of other rollouts that the model sees before the own turns of s, the first
 // one first. One that a revert took the place of has its own turns alone: the one in its place has all.
 func (r *reading) before(s *segment) (out []*segment, err error) {

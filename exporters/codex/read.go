@@ -145,7 +145,11 @@ func (r *reading) run(ctx context.Context, w *homefiles.Walk) error {
 		}
 	}
 	for _, kind := range []string{"policy", "artifact", "skill", "agent", "memory", "conversation", "database"} {
-		for _, f := range w.Files {
+		files := w.Files
+		if kind == "conversation" {
+			files = r.inOrder(files)
+		}
+		for _, f := range files {
 			if f.Kind != kind {
 				continue
 			}

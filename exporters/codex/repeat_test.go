@@ -41,8 +41,8 @@ func event(bytes int) string {
 	return `{"type":"event_msg","payload":{"type":"agent_message","message":"` + strings.Repeat("x", bytes) + `"}}` + "\n"
 }
 
-// TestRepeat: forks repeat what stands before them, up to a bound of all that is read for it; the first
-// one beyond it says so, and has the turns that were read, and its own.
+// TestRepeat: forks repeat what stands before them, the newest first, up to a bound of all that is read for
+// it; the first one beyond it says so, and has the turns that were read, and its own.
 func TestRepeat(t *testing.T) {
 	gap := func(n, of int) []string {
 		return []string{"conversation " + rolloutAt + threadID(n) + ".jsonl history_base " + rolloutAt + threadID(of) + ".jsonl limit"}
@@ -58,12 +58,12 @@ func TestRepeat(t *testing.T) {
 		said     string
 		gaps     []string
 	}{
-		{"short ones", three(""), 2 * perRollout, "one / one two / three / ", gap(3, 1)},
-		{"what is passed over", three(event(3 * perRollout)), 4 * perRollout, "one / one two / three / ", gap(3, 1)},
+		{"short ones", three(""), 2 * perRollout, "one / two / one three / ", gap(2, 1)},
+		{"what is passed over", three(event(3 * perRollout)), 4 * perRollout, "one / two / one three / ", gap(2, 1)},
 		{"no more than is allowed", three(event(3 * perRollout)), 6 * perRollout, "one / one two / one three / ", nil},
-		{"read twice", three(event(3*perRollout) + summed), 7 * perRollout, "one sum / one sum two / three / ", gap(3, 1)},
+		{"read twice", three(event(3*perRollout) + summed), 7 * perRollout, "one sum / two / one sum three / ", gap(2, 1)},
 		{"of a fork", map[string][]string{threadID(1): {"", "one"}, threadID(2): {forkOf(1), "two"}, threadID(3): {forkOf(2), "three"}},
-			2*perRollout + 500, "one / one two / two three / ", gap(3, 1)},
+			2*perRollout + 500, "one / two / one two three / ", gap(2, 1)},
 	} {
 		h := Open(threadHome(t, c.rollouts))
 		h.repeat = c.repeat
