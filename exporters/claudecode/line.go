@@ -16,6 +16,7 @@ type line struct {
 	aiTitle, relocated, session                           jsonvalue.Value
 	queued                                                jsonvalue.Value // what a person said while the model was at work
 	compact                                               jsonvalue.Value // of a compaction: what it kept
+	added                                                 jsonvalue.Value // what was put beside a message: a file that it names, what a hook says
 	origin                                                jsonvalue.Value // of what is not a person's: what put it there
 	tool                                                  jsonvalue.Value // of a note: the call that put it there
 	sidechain, note, meta, human                          bool            // note: not what a person typed
@@ -134,7 +135,15 @@ func firstText(content jsonvalue.Value) (s string) {
 // attached reads an attachment: one of them is no note of the program but what was said meanwhile. What
 // it says that a person typed is theirs, also where it is called meta.
 func (l *line) attached(v jsonvalue.Value) {
-	if !v.Get("type").Is("queued_command") {
+	if typ := v.Get("type"); !typ.Is("queued_command") {
+		for _, t := range []string{"file", "directory", "edited_text_file", "selected_lines_in_ide", "mcp_resource", "hook_additional_context", "hook_blocking_error"} {
+			if typ.Is(t) {
+				l.added = v
+			}
+		}
+		if typ.Is("hook_success") && v.Get("content").Text() != "" { // the model is told what it says
+			l.added = v
+		}
 		return
 	}
 	if string(v.Get("isMeta")) == "true" && !v.Get("origin").Get("kind").Is("human") {

@@ -165,3 +165,40 @@ func TestFailed(t *testing.T) {
 		t.Error(d)
 	}
 }
+
+// TestAttachments: a file that a person names, and what a hook says, stand beside the words of the message that they follow, as
+// data: the model sees them, and nobody said them.
+func TestAttachments(t *testing.T) {
+	n, lines := 0, ""
+	add := func(typ, member, value string) {
+		n++
+		parent := "null"
+		if n > 1 {
+			parent = fmt.Sprintf(`"01a20b77-0000-4000-8000-%012d"`, n-1)
+		}
+		lines += fmt.Sprintf(`{"type":%q,"parentUuid":%s,"uuid":"01a20b77-0000-4000-8000-%012d","sessionId":"s",%q:%s}`+"\n", typ, parent, n, member, value)
+	}
+	add("attachment", "attachment", `{"type":"hook_success","content":"of the start"}`)
+	add("user", "message", `{"role":"user","content":"look at @a.txt"}`)
+	add("attachment", "attachment", `{"type":"file","filename":"a.txt","content":{"type":"text","file":{"content":"rye"}}}`)
+	add("attachment", "attachment", `{"type":"prompt_snapshot","systemPrompt":["long"]}`)
+	add("attachment", "attachment", `{"type":"hook_success","content":""}`)
+	add("attachment", "attachment", `{"type":"hook_success","content":"said"}`)
+	add("assistant", "message", `{"id":"m","role":"assistant","model":"x","content":[{"type":"text","text":"rye"}]}`)
+	mem, rep := exportertest.Export(t, home(t, map[string]string{"projects/-w/01a20b77-0000-4000-8000-0000000000aa.jsonl": lines}))
+	var got []string
+	for r := range mem.Records(t.Context(), nil) {
+		switch r := r.(type) {
+		case *pb.Conversation:
+			got = append(got, r.Title)
+		case *pb.Message:
+			for _, p := range r.Parts {
+				got = append(got, strings.TrimPrefix(r.Role.String(), "ROLE_")+" "+p.GetText()+string(p.GetData().GetInline()))
+			}
+		}
+	}
+	if d := cmp.Diff([]string{"look at @a.txt", "USER look at @a.txt", `USER {"type":"file","filename":"a.txt","content":{"type":"text","file":{"content":"rye"}}}`,
+		`USER {"type":"hook_success","content":"said"}`, "ASSISTANT rye"}, got); d != "" || len(rep.Gaps) > 0 {
+		t.Error(d, rep.Gaps)
+	}
+}

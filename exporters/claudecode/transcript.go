@@ -107,7 +107,14 @@ func (t *transcript) messages(f *homefiles.File, d *pb.Data, r *reading) error {
 	}
 	err := each(f, d, &t.read, bad, func(no int, l *line) error {
 		p := t.lines[newID(l.uuid)]
-		if p.line != int32(no) || !l.isMessage() {
+		if p.line != int32(no) {
+			return nil
+		}
+		if !l.isMessage() {
+			if cur != nil && at == p.node && size+len(l.added) <= maxParts { // data: no person's words
+				size += len(l.added)
+				cur.Parts = append(cur.Parts, &pb.Part{Body: &pb.Part_Data{Data: inline("application/json", l.added)}})
+			}
 			return nil
 		}
 		body := l.body()
