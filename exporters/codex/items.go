@@ -173,12 +173,13 @@ func (x *items) compacted(no int, l *line) error {
 func (x *items) item(l *line, raw jsonvalue.Value, no, n int) error {
 	m := homefiles.NewMessage(x.of)
 	responses.Read(m, raw)
-	program := notes(m)
+	person := m.Role == pb.Role_ROLE_USER
+	person = !notes(m) && person
 	calls(m, raw)
 	if len(raw) > maxParts { // too much for a record
 		m.Parts = []*pb.Part{{Body: &pb.Part_Data{Data: &pb.Data{MediaType: "application/json"}}}}
 	}
-	return x.message(l, m, no, n, !program && raw.Get("role").Is("user"))
+	return x.message(l, m, no, n, person)
 }
 
 // message yields a message; said: a person's, and so the start of a turn.
