@@ -168,6 +168,14 @@ func TestForeign(t *testing.T) {
 	if u, err := replay.Undo(t.Context(), dst, j); err != nil || u.LeftN != 0 || len(files(t, dst.root)) != 0 {
 		t.Errorf("%+v %v", u, err)
 	}
+	dst = Open(filepath.Join(t.TempDir(), "home"))
+	_, j = exportertest.Apply(t, dst, src)
+	for rel, text := range files(t, dst.root) {
+		hometest.Put(rel, text+`{"type":"event_msg","payload":{"type":"thread_name_updated"}}`+"\n")(t, dst.root)
+	}
+	if u, err := replay.Undo(t.Context(), dst, j); err != nil || u.LeftN == 0 || len(files(t, dst.root)) != 1 {
+		t.Errorf("a thread that went on since is gone: %+v %v", u, err)
+	}
 }
 
 // FuzzRollout: whatever a rollout holds, it is carried whole and read without a panic, and every record

@@ -62,7 +62,8 @@ func onlyItems(path string, ours map[string]bool) bool {
 	var l line
 	err = homefiles.EachLine(r, maxLine, func(_ int, b []byte) error {
 		valid := l.read(b)
-		if item && l.typ.Is("event_msg") { // it shows what is said there
+		shows := l.payload.Get("type")
+		if item && l.typ.Is("event_msg") && (shows.Is("user_message") || shows.Is("agent_message")) { // what is said there
 			item = false
 			return nil
 		}
