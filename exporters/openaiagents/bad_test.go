@@ -281,6 +281,7 @@ func TestHostile(t *testing.T) {
 		`{"file":"x.db","dialect":"sqlite","pairs":[{"sessions":"a; DROP TABLE x","messages":"b"}]}`,
 		`{"file":"x.db","dialect":"sqlite","pairs":[{"sessions":"a","messages":"sqlite_master"}]}`,
 		`{"file":"x.db","dialect":"sqlite","pairs":[{"sessions":"a","messages":"b"}],"extra":["evil"]}`,
+		`{"file":"x.db","dialect":"sqlalchemy","pairs":[{"sessions":"a","messages":"b\u0000"}]}`,
 		`{"file":"x.db","dialect":"oracle","pairs":[{"sessions":"a","messages":"b"}]}`, `{`,
 	} {
 		o := &pb.Origin{Meta: agentstate.Meta("origin", nil, product), Product: product, Flavor: "files"}

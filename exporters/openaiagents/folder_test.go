@@ -147,6 +147,10 @@ func TestExact(t *testing.T) {
 		"two databases": made(t),
 		"an older library": made(t, "DROP INDEX idx_agent_messages_session_id", strings.Replace(createPair(plainSQLite, pair{"agent_sessions", "agent_messages"})[2], "(session_id, id)", "(session_id, created_at)", 1),
 			`INSERT INTO agent_messages VALUES (2, 's', '{"role":"user","content":"second"}', '2026-01-01'), (1, 's', '{"role":"user","content":"first"}', '2026-01-02')`),
+		"names that need quotes": made(t, append(createPair(sqlAlchemy, pair{"order", `m-#1 "; DROP TABLE agent_messages; --`}), `INSERT INTO "order" VALUES ('s', 'a', 'b')`,
+			`INSERT INTO "m-#1 ""; DROP TABLE agent_messages; --" (session_id, message_data, created_at) VALUES ('s', '{"role":"user","content":"other"}', 'c')`)...),
+		"names in other letters": made(t, append(createPair(plainSQLite, pair{"sitzungen_ü", "Nachrichten$ü"}), `INSERT INTO sitzungen_ü VALUES ('s', 'a', 'b')`,
+			`INSERT INTO Nachrichten$ü (session_id, message_data) VALUES ('s', '{"role":"user","content":"other"}')`)...),
 		"both libraries in one file": made(t, append(createPair(sqlAlchemy, pair{"al_sessions", "al_messages"}), `INSERT INTO al_sessions VALUES ('s', 'a', 'b')`,
 			`INSERT INTO al_messages (session_id, message_data, created_at) VALUES ('s', '{"role":"user","content":"other"}', 'c')`)...),
 	}
@@ -155,6 +159,9 @@ func TestExact(t *testing.T) {
 		t.Fatal(err)
 	}
 	change(t, filepath.Join(other, "alchemy.sqlite3"), append(createPair(sqlAlchemy, pair{"agent_sessions", "agent_messages"}), `INSERT INTO agent_sessions VALUES ('s', 'a', 'b')`)...)
+	folders["a sign in the file's name"] = Open(t.TempDir())
+	change(t, filepath.Join(folders["a sign in the file's name"].root, "chat #1.db"), append(createPair(sqlAlchemy, pair{"al_s", "a#b"}), `INSERT INTO al_s VALUES ('s', 'a', 'b')`,
+		`INSERT INTO "a#b" (session_id, message_data, created_at) VALUES ('s', '{"role":"user","content":"other"}', 'c')`)...)
 	for name, src := range folders {
 		t.Run(name, func(t *testing.T) {
 			mem, rep := exportertest.Export(t, src)

@@ -111,11 +111,13 @@ func TestPostgresBadInput(t *testing.T) {
 			t.Errorf("%v", err)
 		}
 	}
-	// An archive cannot name other tables, nor make the transaction fail with a row.
+	// An archive cannot name what is no name of a table, nor make the transaction fail with a row.
 	o := &pb.Origin{Meta: agentstate.Meta("origin", nil, product), Product: product, Flavor: flavorPostgres}
-	o.Meta.Labels = []*pb.Label{{Name: labelDatabase, Value: `{"pairs":[{"sessions":"a; DROP TABLE x","messages":"b"}]}`}}
-	if _, err := postgres(t, u).Begin(t.Context(), &replay.Run{From: o}); !errors.Is(err, replay.ErrTarget) || !errors.Is(err, ErrSchema) {
-		t.Error(err)
+	for _, name := range []string{"", `a\u0000`, "b", strings.Repeat("x", 64)} {
+		o.Meta.Labels = []*pb.Label{{Name: labelDatabase, Value: `{"pairs":[{"sessions":"` + name + `","messages":"b"}]}`}}
+		if _, err := postgres(t, u).Begin(t.Context(), &replay.Run{From: o}); !errors.Is(err, replay.ErrTarget) || !errors.Is(err, ErrSchema) {
+			t.Errorf("%q: %v", name, err)
+		}
 	}
 	mem, _ := exportertest.Export(t, postgres(t, u))
 	edited, n := &memstate.State{}, 0

@@ -96,12 +96,7 @@ func (w *pgWriter) connect(ctx context.Context, s *Store) (err error) {
 
 func validNames(pairs []pair) bool {
 	for _, p := range pairs {
-		for _, n := range []string{p.Sessions, p.Messages} {
-			if !identifier().MatchString(n) || len(n) > 63 {
-				return false
-			}
-		}
-		if p.Sessions == p.Messages {
+		if !p.valid(sqlAlchemy) || len(p.Sessions) > 63 || len(p.Messages) > 63 {
 			return false
 		}
 	}

@@ -57,7 +57,7 @@ func dumpPG(t testing.TB, rawURL string) map[string]string {
 	collect("names", `SELECT table_name FROM information_schema.tables WHERE table_schema = 'public' ORDER BY 1`)
 	for n := range strings.SplitSeq(out["names"], "\n") {
 		if n != "" {
-			collect("rows "+n, `SELECT x::text FROM "`+n+`" x ORDER BY 1`)
+			collect("rows "+n, `SELECT x::text FROM `+quote(n)+` x ORDER BY 1`)
 		}
 	}
 	return out
@@ -103,6 +103,7 @@ func TestExactPostgres(t *testing.T) {
 		"deleted ids": {tables(p), sess, `INSERT INTO agent_messages (session_id, message_data) VALUES ('s', '{}'), ('s', '{}')`, `DELETE FROM agent_messages WHERE id = 2`},
 		"all deleted": {tables(p), sess, `INSERT INTO agent_messages (session_id, message_data) VALUES ('s', '{}'), ('s', '{}')`, `DELETE FROM agent_messages`},
 		"other names": {tables(p), sess, tables(pair{"Team_sessions", "Team_messages"}), `INSERT INTO "Team_sessions" VALUES ('s', now(), now())`, `INSERT INTO "Team_messages" (session_id, message_data) VALUES ('s', '{"role":"user","content":"other"}')`},
+		"in quotes":   {tables(p), sess, tables(pair{"order", `m-#1 "; DROP TABLE agent_messages; --ü`}), `INSERT INTO "order" VALUES ('s', now(), now())`, `INSERT INTO "m-#1 ""; DROP TABLE agent_messages; --ü" (session_id, message_data) VALUES ('s', '{"role":"user","content":"other"}')`},
 		"many": {tables(p), `INSERT INTO agent_sessions SELECT 's' || i, now(), now() FROM generate_series(1, 450) i`,
 			`INSERT INTO agent_messages (session_id, message_data) SELECT 's' || (i % 450 + 1), '{"role":"user","content":"' || i || '"}' FROM generate_series(1, 900) i`},
 	} {

@@ -1,11 +1,18 @@
 package openaiagents
 
-import "fmt"
+import (
+	"fmt"
+	"strings"
+
+	"github.com/exitramp/exitramp/internal/lazyre"
+)
 
 // createPair makes a pair of tables as the SDK does, to the letter: its own databases and ours are
 // of one schema.
 func createPair(d dialect, p pair) []string {
 	if d == sqlAlchemy {
+		index := d.name("idx_" + p.Messages + "_session_time")
+		p = pair{d.name(p.Sessions), d.name(p.Messages)}
 		return []string{
 			fmt.Sprintf(`CREATE TABLE %s (
 	session_id VARCHAR NOT NULL, 
@@ -20,7 +27,7 @@ func createPair(d dialect, p pair) []string {
 	created_at TIMESTAMP DEFAULT CURRENT_TIMESTAMP NOT NULL, 
 	FOREIGN KEY(session_id) REFERENCES %s (session_id) ON DELETE CASCADE
 )`, p.Messages, p.Sessions),
-			fmt.Sprintf(`CREATE INDEX idx_%s_session_time ON %s (session_id, created_at)`, p.Messages, p.Messages),
+			fmt.Sprintf(`CREATE INDEX %s ON %s (session_id, created_at)`, index, p.Messages),
 		}
 	}
 	return []string{
@@ -43,8 +50,20 @@ func createPair(d dialect, p pair) []string {
 	}
 }
 
+// name is n as the library writes it: SQLiteSession never with quotes, SQLAlchemy where it is not all of small
+// letters. A word of SQL has no underscore, but for a few that begin alike.
+func (d dialect) name(n string) string {
+	if d == plainSQLite && identifier().MatchString(n) || small().MatchString(n) && !strings.HasPrefix(n, "current_") {
+		return n
+	}
+	return quote(n)
+}
+
+var small = lazyre.New(`^[a-z]+_[a-z0-9_]*$`)
+
 // createExtra makes a table of AdvancedSQLiteSession, which belongs to one pair.
 func createExtra(table string, p pair) []string {
+	p = pair{plainSQLite.name(p.Sessions), plainSQLite.name(p.Messages)}
 	switch table {
 	case "message_structure":
 		return []string{fmt.Sprintf(`CREATE TABLE IF NOT EXISTS message_structure (

@@ -66,14 +66,23 @@ func (f *Folder) Begin(_ context.Context, run *replay.Run) (replay.Writer, error
 // Exact tells whether the state is of this runtime: then what is read out of documents is left out.
 func (w *writer) Exact() bool { return w.exact }
 
-var identifier = lazyre.New(`^[A-Za-z_][A-Za-z0-9_]{0,127}$`)
+// identifier is what SQLite takes for a name without quotes.
+var identifier = lazyre.New(`^[A-Za-z_\x{80}-\x{10ffff}][A-Za-z0-9_$\x{80}-\x{10ffff}]*$`)
 
-func (l *layout) valid() bool {
-	for _, p := range l.Pairs {
-		if !identifier().MatchString(p.Sessions) || !identifier().MatchString(p.Messages) || p.Sessions == p.Messages ||
-			strings.HasPrefix(strings.ToLower(p.Sessions), "sqlite_") || strings.HasPrefix(strings.ToLower(p.Messages), "sqlite_") {
+// valid tells whether the names are such as d makes tables of: SQLiteSession quotes none, SQLAlchemy all
+// that need it.
+func (p pair) valid(d dialect) bool {
+	for _, n := range []string{p.Sessions, p.Messages} {
+		if n == "" || len(n) > 512 || strings.Contains(n, "\x00") || d == plainSQLite && !identifier().MatchString(n) || strings.HasPrefix(strings.ToLower(n), "sqlite_") {
 			return false
 		}
+	}
+	return p.Sessions != p.Messages
+}
+
+func (l *layout) valid() bool {
+	if slices.ContainsFunc(l.Pairs, func(p pair) bool { return !p.valid(l.dialectOf(p)) }) {
+		return false
 	}
 	if l.Structure != "" && l.pair(l.Structure) == nil {
 		return false
@@ -119,7 +128,7 @@ func (w *writer) write(ctx context.Context, r agentstate.Record) (replay.Receipt
 	if ns[0].GetRow() == nil || ns[0].Type == "runstate" {
 		return w.document(ctx, r, kind, parts[0], ns[0])
 	}
-	rel, table, _ := strings.Cut(parts[0], "#")
+	rel, table := w.split(parts[0])
 	l, ok := w.layouts[rel]
 	if !ok {
 		return refused("the archive does not say how the tables of its file are made")
@@ -166,6 +175,19 @@ func (w *writer) write(ctx context.Context, r agentstate.Record) (replay.Receipt
 		rc.Losses = append(rc.Losses, losses...)
 	}
 	return rc, err
+}
+
+// split is the file of a place, and the table of messages: either may have the sign in its name that stands
+// between them.
+func (w *writer) split(place string) (rel, table string) {
+	for i := len(place); i >= 0; i = strings.LastIndexByte(place[:i], '#') {
+		_, ok := w.layouts[place[:i]]
+		if path, err := w.inside(place[:i]); ok || w.layouts == nil && err == nil && !sqlitefile.Missing(path) {
+			return place[:i], strings.TrimPrefix(place[i:], "#")
+		}
+	}
+	rel, table, _ = strings.Cut(place, "#")
+	return rel, table
 }
 
 // pair is the pair of tables with this table of messages; empty: the SDK's own, or the first.

@@ -119,7 +119,7 @@ func (w *writer) insert(ctx context.Context, d *db, key, table string, cols, pk 
 // plan answers for a row that the run would make. Rows with ids raise SQLite's counter.
 func (w *writer) plan(rc replay.Receipt, table string, cols []string, vals []any) (replay.Receipt, error) {
 	_, parts := agentstate.SplitKey(rc.Key)
-	rel, _, _ := strings.Cut(parts[0], "#")
+	rel, _ := w.split(parts[0])
 	if table == "sqlite_sequence" {
 		seq, _ := vals[1].(int64)
 		rc, _ = w.counters.Answer(rc, rel, sqlitefile.Text(vals[0]), -1, seq)

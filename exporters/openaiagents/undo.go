@@ -40,10 +40,10 @@ func (f *Folder) Undo(ctx context.Context, run *replay.Run, created []replay.Rec
 func (w *writer) undo(ctx context.Context, rc replay.Receipt) (why string, err error) {
 	const changed = "changed since the run"
 	kind, parts := agentstate.SplitKey(rc.Target)
-	if len(parts) == 0 || !localFile(strings.SplitN(parts[0], "#", 2)[0]) {
-		return "the journal names a place outside of the folder", nil
+	if len(parts) == 0 {
+		return "the journal names no place", nil
 	}
-	rel, table, _ := strings.Cut(parts[0], "#")
+	rel, table := w.split(parts[0]) // what it does not know, inside refuses
 	path, err := w.inside(rel)
 	if err != nil {
 		return err.Error(), nil
