@@ -20,6 +20,7 @@ type ruling struct {
 
 	tool, agent, server, request string // of which; an empty agent or server is any
 	first                        bool   // of an agent in Python, which asks it before all that is kept for all agents
+	shared                       bool   // of all agents in JavaScript, which keeps what is said of single calls for each
 }
 
 // rulings are those of a run's context. Newer releases of both languages keep them for each agent, and
@@ -32,6 +33,10 @@ func rulings(context json.RawMessage) (out []ruling) {
 			Approvals map[string]ruling `json:"approvals"`
 		} `json:"functionApprovals"`
 		JSOld  map[string]ruling `json:"legacyFunctionApprovals"`
+		JSCall []struct {
+			Agent     string            `json:"agentIdentity"`
+			Approvals map[string]ruling `json:"approvals"`
+		} `json:"approvalInvocations"` // of tools that are no functions
 		Hosted map[string]ruling `json:"hostedMcpApprovals"`
 		Python []struct {
 			Agent    agentName `json:"agent"`
@@ -50,6 +55,7 @@ func rulings(context json.RawMessage) (out []ruling) {
 	json.Unmarshal(context, &c)
 	add := func(r ruling, tool, agent, server, request string) {
 		r.tool, r.agent, r.server, r.request = tool, agent, server, request
+		r.shared = agent == "" && c.JSCall != nil
 		out = append(out, r)
 	}
 	for _, of := range []map[string]ruling{c.Approvals, c.JSOld} {
@@ -57,7 +63,7 @@ func rulings(context json.RawMessage) (out []ruling) {
 			add(of[name], toolOf(name), "", "", "")
 		}
 	}
-	for _, a := range c.JS {
+	for _, a := range append(c.JS, c.JSCall...) {
 		for _, name := range sorted(a.Approvals) {
 			add(a.Approvals[name], toolOf(name), a.Agent, "", "")
 		}
@@ -132,7 +138,8 @@ func tools(i, raw responses.Object) (out []string) {
 
 // answer is what was said of a call: of this one, else of every call of its tool. What was said of calls of
 // its agent counts before what older releases kept for all agents, and yes before no. In JavaScript what those
-// kept of this one call counts before what its agent's record says of every call.
+// kept of this one call counts before what its agent's record says of every call; two agents may have calls
+// of one id.
 func answer(all []ruling, a *approval) []byte {
 	type said struct {
 		Approved bool   `json:"approved"`
@@ -147,7 +154,7 @@ func answer(all []ruling, a *approval) []byte {
 		asked := r.request != "" && r.request == a.call
 		tool := r.tool != "" && r.request == "" && slices.Contains(a.tools, r.tool) && (r.server == "" || r.server == a.server)
 		rank := func(v any) int { // 0: it says nothing of the call
-			if list, _ := v.([]any); a.call != "" && slices.Contains(list, any(a.call)) || asked && v == true {
+			if list, _ := v.([]any); a.call != "" && slices.Contains(list, any(a.call)) && (a.function || !r.shared) || asked && v == true {
 				return 5
 			} else if tool && v == true && (r.first || !a.owned) {
 				return 1
@@ -162,6 +169,9 @@ func answer(all []ruling, a *approval) []byte {
 			n += 10
 		case r.agent != "":
 			n += 4
+		}
+		if n > 0 && len(a.tools) > 1 && r.tool == a.tools[0] {
+			n += 20 // its own name before the bare one
 		}
 		if n <= best {
 			continue

@@ -19,8 +19,9 @@ func TestRulings(t *testing.T) {
 		pyTwin       = `{"raw_item": {"type": "function_call", "call_id": "call_1", "name": "delete_file"}, "agent": {"name": "desk", "identity": "desk#2"}, "tool_name": "delete_file"}`
 		jsNamespaced = `{"rawItem": {"type": "function_call", "callId": "call_1", "name": "delete_file", "namespace": "crm"}, "agent": {"name": "desk"},
 			"toolName": "crm.delete_file", "functionToolStateKey": "[\"namespaced\",\"crm\",\"delete_file\"]"}`
-		jsBare = `{"rawItem": {"type": "function_call", "callId": "call_1", "name": "delete_file"}, "agent": {"name": "desk"}, "toolName": "delete_file", "functionToolStateKey": "[\"bare\",\"delete_file\"]"}`
-		jsMCP  = `{"rawItem": {"type": "hosted_tool_call", "name": "ask", "id": "mcpr_1", "providerData": {"type": "mcp_approval_request", "id": "mcpr_1", "server_label": "wiki", "name": "ask"}},
+		jsBare  = `{"rawItem": {"type": "function_call", "callId": "call_1", "name": "delete_file"}, "agent": {"name": "desk"}, "toolName": "delete_file", "functionToolStateKey": "[\"bare\",\"delete_file\"]"}`
+		jsShell = `{"rawItem": {"type": "shell_call", "callId": "call_1", "action": {"commands": ["ls"]}}, "agent": {"name": "desk"}, "toolName": "shell"}`
+		jsMCP   = `{"rawItem": {"type": "hosted_tool_call", "name": "ask", "id": "mcpr_1", "providerData": {"type": "mcp_approval_request", "id": "mcpr_1", "server_label": "wiki", "name": "ask"}},
 			"agent": {"name": "desk"}, "toolName": "ask"}`
 		always, never = `{"approved": true, "rejected": []}`, `{"approved": false, "rejected": true, "rejection_messages": {"call_0": "no"}, "sticky_rejection_message": "never"}`
 		neverJS       = `{"approved": false, "rejected": true, "messages": {"call_0": "no", "mcpr_1": "not this"}, "stickyRejectMessage": "never"}`
@@ -46,19 +47,29 @@ func TestRulings(t *testing.T) {
 			"function_tool_approvals": [{"agent": {"name": "desk"}, "tool_key": "delete_file", "decision": ` + never + `}]}`, no},
 		"Python, kept by an older release":  {pyBare, `{"approvals": {"delete_file": ` + always + `}}`, ""}, // it asks again
 		"Python, once, by an older release": {pyBare, `{"approvals": {"delete_file": ` + this + `}}`, yes},
-		"JavaScript, a tool of a namespace": {jsNamespaced, js("desk", `["namespaced","crm","delete_file"]`, always), yes},
-		"JavaScript, never":                 {jsNamespaced, js("desk", `["namespaced","crm","delete_file"]`, neverJS), no},
-		"JavaScript, another namespace":     {jsNamespaced, js("desk", `["namespaced","erp","delete_file"]`, always), ""},
-		"JavaScript, no namespace":          {jsBare, js("desk", `["namespaced","crm","delete_file"]`, always), ""},
-		"JavaScript, another agent":         {jsBare, js("expert", `["bare","delete_file"]`, always), ""},
-		"JavaScript, an older release":      {jsBare, `{"approvals": {"delete_file": ` + neverJS + `}}`, no},
-		"JavaScript, a hosted server":       {jsMCP, `{"hostedMcpApprovals": {"[\"hosted_mcp\",\"wiki\",\"ask\"]": ` + always + `}}`, yes},
-		"JavaScript, never, with words":     {jsMCP, `{"hostedMcpApprovals": {"[\"hosted_mcp\",\"wiki\",\"ask\"]": ` + neverJS + `}}`, `{"approved":false,"message":"not this"}`},
-		"JavaScript, another server":        {jsMCP, `{"hostedMcpApprovals": {"[\"hosted_mcp\",\"docs\",\"ask\"]": ` + always + `}}`, ""},
-		"Python, a call of another agent":   {pyTwin, python(desk, "delete_file", this), ""},
-		"Python, this call of this agent":   {pyTwin, python(`"name": "desk", "identity": "desk#2"`, "delete_file", this), yes},
-		"JavaScript, a call of another":     {jsBare, js("expert", `["bare","delete_file"]`, this), ""},
-		"JavaScript, resumed, an older":     {jsBare, `{"approvals": {}, "legacyFunctionApprovals": {"delete_file": ` + notThis + `}}`, `{"approved":false,"message":"not this"}`},
+		// It was rejected, then every call was approved: that is kept under the tool's own name alone.
+		"Python, its own name before the bare one": {pyNamespaced[:len(pyNamespaced)-1] + `, "allow_bare_name_alias": true}`, `{"function_tool_approvals": [
+			{"agent": {"name": "desk"}, "tool_key": "delete_file", "decision": ` + notThis + `}, {"agent": {"name": "desk"}, "tool_key": "crm.delete_file", "decision": ` + always + `}]}`, yes},
+		"JavaScript, a shell": {jsShell, `{"approvals": {"shell": ` + this + `}, "approvalInvocations": [{"agentIdentity": "desk", "approvals": {"shell": ` + this + `}}]}`, yes},
+		// Both agents made a call of this id; what was said of one stands in the list of all, too.
+		"JavaScript, a shell of another agent": {jsShell, `{"approvals": {"shell": ` + this + `}, "approvalInvocations": [{"agentIdentity": "expert", "approvals": {"shell": ` + this + `}}]}`, ""},
+		"JavaScript, a shell of both": {jsShell, `{"approvals": {"shell": ` + this + `}, "approvalInvocations": [
+			{"agentIdentity": "expert", "approvals": {"shell": ` + this + `}}, {"agentIdentity": "desk", "approvals": {"shell": ` + notThis + `}}]}`, `{"approved":false,"message":"not this"}`},
+		"JavaScript, a shell, never":            {jsShell, `{"approvals": {"shell": ` + neverJS + `}, "approvalInvocations": []}`, no},
+		"JavaScript, a shell, an older release": {jsShell, `{"approvals": {"shell": ` + this + `}}`, yes},
+		"JavaScript, a tool of a namespace":     {jsNamespaced, js("desk", `["namespaced","crm","delete_file"]`, always), yes},
+		"JavaScript, never":                     {jsNamespaced, js("desk", `["namespaced","crm","delete_file"]`, neverJS), no},
+		"JavaScript, another namespace":         {jsNamespaced, js("desk", `["namespaced","erp","delete_file"]`, always), ""},
+		"JavaScript, no namespace":              {jsBare, js("desk", `["namespaced","crm","delete_file"]`, always), ""},
+		"JavaScript, another agent":             {jsBare, js("expert", `["bare","delete_file"]`, always), ""},
+		"JavaScript, an older release":          {jsBare, `{"approvals": {"delete_file": ` + neverJS + `}}`, no},
+		"JavaScript, a hosted server":           {jsMCP, `{"hostedMcpApprovals": {"[\"hosted_mcp\",\"wiki\",\"ask\"]": ` + always + `}}`, yes},
+		"JavaScript, never, with words":         {jsMCP, `{"hostedMcpApprovals": {"[\"hosted_mcp\",\"wiki\",\"ask\"]": ` + neverJS + `}}`, `{"approved":false,"message":"not this"}`},
+		"JavaScript, another server":            {jsMCP, `{"hostedMcpApprovals": {"[\"hosted_mcp\",\"docs\",\"ask\"]": ` + always + `}}`, ""},
+		"Python, a call of another agent":       {pyTwin, python(desk, "delete_file", this), ""},
+		"Python, this call of this agent":       {pyTwin, python(`"name": "desk", "identity": "desk#2"`, "delete_file", this), yes},
+		"JavaScript, a call of another":         {jsBare, js("expert", `["bare","delete_file"]`, this), ""},
+		"JavaScript, resumed, an older":         {jsBare, `{"approvals": {}, "legacyFunctionApprovals": {"delete_file": ` + notThis + `}}`, `{"approved":false,"message":"not this"}`},
 		"JavaScript, its agent said no": {jsBare, `{"legacyFunctionApprovals": {"delete_file": ` + always + `},
 			"functionApprovals": [{"agentIdentity": "desk", "approvals": {"delete_file": ` + neverJS + `}}]}`, no},
 		"JavaScript, once yes, never else": {jsBare, `{"legacyFunctionApprovals": {"delete_file": ` + this + `},

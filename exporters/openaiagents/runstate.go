@@ -29,6 +29,7 @@ type approval struct {
 	raw                 json.RawMessage // the call
 	answer              []byte          // what a person has said of it, as JSON; nil: nothing yet
 	owned               bool            // what is said of every call counts of its own agent alone
+	function            bool            // it is a call of a function
 }
 
 // ownedSince is the first 1.x schema of Python that keeps answers to calls of functions for each agent. What
@@ -60,7 +61,8 @@ func readRunState(b []byte) (*runDoc, error) {
 			call: responses.Plain(responses.First(raw, "call_id", "callId", "id")), tools: tools(i, raw),
 			agent: agent.Name, by: agent.id(), server: serverOf(raw), raw: responses.First(i, "raw_item", "rawItem"),
 		}
-		a.owned = i["raw_item"] != nil && minor >= ownedSince && responses.Plain(raw["type"]) == "function_call"
+		a.function = responses.Plain(raw["type"]) == "function_call"
+		a.owned = a.function && i["raw_item"] != nil && minor >= ownedSince
 		a.answer = answer(ruled, &a)
 		d.waiting = append(d.waiting, a)
 	}
