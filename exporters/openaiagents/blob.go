@@ -135,6 +135,11 @@ func (d *db) readLong(ctx context.Context, m *pb.Message, p *pair, id any) error
 	return readLong(m, &value{ctx: ctx, d: d, table: p.Messages, col: "message_data", where: []string{"id IS ?"}, key: []any{id}})
 }
 
+// unreadItem marks a message whose item is too long to be taken apart.
+func unreadItem() *pb.Label {
+	return &pb.Label{Name: "item", Value: "in the native form alone: it is longer than 16 MiB"}
+}
+
 // readLong reads an item without the middle of its long strings. One that is long without them is
 // carried, and not taken apart.
 func readLong(m *pb.Message, r io.Reader) error {
@@ -151,7 +156,7 @@ func readLong(m *pb.Message, r io.Reader) error {
 			return err
 		}
 		if len(s.Bytes()) > 4*maxItem {
-			m.Meta.Labels = append(m.Meta.Labels, &pb.Label{Name: "item", Value: "in the native form alone: it is longer than 16 MiB"})
+			m.Meta.Labels = append(m.Meta.Labels, unreadItem())
 			return nil
 		}
 	}

@@ -5,6 +5,7 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"io"
 	"strconv"
 
 	"github.com/exitramp/exitramp/context/agentstate"
@@ -32,7 +33,11 @@ func (r *reading) items(f *document, b []byte) error {
 	for i, raw := range list {
 		m := &pb.Message{Meta: agentstate.Meta("message", nil, f.rel, strconv.Itoa(i)), ConversationKey: key, Position: uint64(i + 1)}
 		m.Meta.ViewOfKeys = []string{key}
-		responses.Read(m, raw)
+		if len(raw) > 4*maxItem {
+			m.Meta.Labels = append(m.Meta.Labels, unreadItem())
+		} else {
+			responses.Read(m, raw)
+		}
 		if err := r.put(m); err != nil {
 			return err
 		}
@@ -47,19 +52,23 @@ func countElements(b []byte, member string) (n uint64) {
 	if member != "" && !stepTo(d, member) {
 		return 0
 	}
+	outer := 1 // the depth at which elements are
+	if t := bytes.TrimLeft(bytes.TrimPrefix(b, bom), " \t\r\n"); member == "" && len(t) > 0 && t[0] == '{' {
+		outer = 0
+	}
 	for depth := 0; ; {
 		t, err := d.Token()
 		if err != nil {
 			return n
 		}
 		delim, ok := t.(json.Delim)
-		if depth == 1 && delim != ']' {
+		if depth == outer && delim != ']' && delim != '}' {
 			n++
 		}
 		switch {
 		case ok && (delim == '{' || delim == '['):
 			depth++
-		case ok && depth == 1:
+		case ok && depth == outer:
 			return n
 		case ok:
 			depth--
@@ -92,7 +101,7 @@ func listIn(b []byte) (member string, list []json.RawMessage, err error) {
 		return "", list, err
 	}
 	var o responses.Object
-	if err := json.Unmarshal(b, &o); err != nil {
+	if err := json.Unmarshal(b, &o); err != nil && !inLines(b) {
 		return "", nil, err
 	}
 	for _, name := range members() {
@@ -101,5 +110,22 @@ func listIn(b []byte) (member string, list []json.RawMessage, err error) {
 			return name, list, nil
 		}
 	}
+	if inLines(b) {
+		list, err = lines(b)
+		return "", list, err
+	}
 	return "", nil, errors.New("no list of items in it")
+}
+
+// lines are the values of a text that has one in each line.
+func lines(b []byte) (list []json.RawMessage, err error) {
+	for d := json.NewDecoder(bytes.NewReader(b)); ; {
+		var v json.RawMessage
+		if err := d.Decode(&v); err == io.EOF {
+			return list, nil
+		} else if err != nil {
+			return nil, err
+		}
+		list = append(list, v)
+	}
 }

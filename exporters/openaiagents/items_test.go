@@ -41,6 +41,11 @@ func TestListsOfItems(t *testing.T) {
 		"images.json":        {`[{"role": "user", "content": [` + strings.Repeat(`{"type": "input_image", "image_url": "data:image/png;base64,`+strings.Repeat("AAAA", 500_000)+`"}, `, 6) + `{"type": "input_text", "text": "which?"}]}]`, 1},
 		"image2.json":        {`{"picture": "` + strings.Repeat("AAAA", 400_000) + `", "items": [` + said + `]}`, 2},
 		"approved.json":      {`[{"type": "mcp_approval_response", "approval_request_id": "mcpr_1", "approve": true}]`, 1},
+		"session.jsonl":      {strings.ReplaceAll(said, "}, {", "}\n{") + "\n", 2},
+		"one.jsonl":          {"\ufeff" + `{"role": "user", "content": "hi", "items": 5}` + "\r\n\r\n", 1},
+		"long.log":           {`{"role": "user", "content": "` + strings.Repeat("long ", 300_000) + `"}` + "\n" + `{"role": "assistant", "content": "so?"}`, 2},
+		"parts.json":         {`[{"role": "user", "content": [{}` + strings.Repeat(`, {"type": "input_text", "text": "short"}`, 220_000) + `]}, ` + said + `]`, 3},
+		"most parts.json":    {`[{"role": "user", "content": [{}` + strings.Repeat(`, {"type": "input_text", "text": "short"}`, 440_000) + `]}, ` + said + `]`, 3},
 		"found.json":         {`[{"type": "tool_search_output", "call_id": "ts_1", "tools": []}, ` + said + `]`, 3},
 		"pages/of/list.json": {fmt.Sprintf(`{"items": [%s%s]}`, said, strings.Repeat(", "+said, 500)), 1002},
 	} {
@@ -52,6 +57,10 @@ func TestListsOfItems(t *testing.T) {
 		"phone.json":  `{"history": [{"type": "missed_call", "id": 7}]}`,
 		"phone2.json": `[{"type": "phone_call", "call_id": "7", "status": "completed"}]`,
 		"lines.jsonl": "\ufeff" + `{"history": [` + said + `]}` + "\n" + `{"history": [` + said + `]}`, // a set of data
+		"one.json":    `{"role": "user", "content": "no list"}`,
+		"pretty.json": "{\n" + `"role": "user", "content": "no list"}` + "\n",
+		"mixed.jsonl": `{"role": "user", "content": "hi"}` + "\n[1]",
+		"chats.jsonl": `{"role": "user", "text": "hi"}` + "\n" + `{"role": "user", "content": "hi"}`,
 		"empty.json":  `{"items": []}`,
 		"number.json": `{"items": 3, "history": {"role": "user", "content": "hi"}}`,
 		"texts.json":  `{"items": ["a"]}`,
@@ -75,7 +84,7 @@ func TestListsOfItems(t *testing.T) {
 		}
 	}
 	p, err := f.Preflight(t.Context())
-	if err != nil || p.Counts["message"] != int64(messages) || p.Counts["conversation"] != int64(len(files)-1) || !strings.Contains(strings.Join(p.Notes, "\n"), "not carried (8)") {
+	if err != nil || p.Counts["message"] != int64(messages) || p.Counts["conversation"] != int64(len(files)-1) || !strings.Contains(strings.Join(p.Notes, "\n"), "not carried (12)") {
 		t.Errorf("%v %v", p, err)
 	}
 	r, err := mem.Get(t.Context(), agentstate.Key("message", "wrapped.json", "1"))
@@ -84,6 +93,9 @@ func TestListsOfItems(t *testing.T) {
 	}
 	if c := r.(*pb.Message).GetParts(); len(c) != 1 || c[0].GetToolCall().GetName() != "f" {
 		t.Errorf("%v", r)
+	}
+	if r, err := mem.Get(t.Context(), agentstate.Key("message", "most parts.json", "0")); err != nil || len(r.GetMeta().GetLabels()) != 1 {
+		t.Errorf("%v %v", r.GetMeta().GetLabels(), err)
 	}
 	dst := Open(filepath.Join(t.TempDir(), "copy"))
 	_, j, _ := apply(t, dst, mem)

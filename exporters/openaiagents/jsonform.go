@@ -4,6 +4,7 @@ import (
 	"bufio"
 	"bytes"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"io"
 	"slices"
@@ -67,7 +68,10 @@ func listed(text []byte) (f form, top bool) {
 	d := json.NewDecoder(bytes.NewReader(text))
 	switch t, err := d.Token(); {
 	case err == nil && t == json.Delim('{'):
-		return wrapped(d), false
+		if f := wrapped(d); f != notOurs || !inLines(text) {
+			return f, false
+		}
+		return itemList, true
 	case err == nil && t == json.Delim('['):
 		return listForm(d), true
 	}
@@ -76,15 +80,58 @@ func listed(text []byte) (f form, top bool) {
 
 // listForm is what the list is that d stands in.
 func listForm(d *json.Decoder) form {
-	var o responses.Object
 	if d.More() {
-		if d.Decode(&o) == nil && isItem(o) {
+		if isItem(opening(d)) {
 			return itemList
 		}
 	} else if t, err := d.Token(); err == nil && t == json.Delim(']') {
 		return emptyList
 	}
 	return notOurs
+}
+
+// opening is the object that d stands before, as far as its text goes: a member that is cut off is known by
+// its name.
+func opening(d *json.Decoder) responses.Object {
+	if t, err := d.Token(); err != nil || t != json.Delim('{') {
+		return nil
+	}
+	o := responses.Object{}
+	for d.More() {
+		t, err := d.Token()
+		name, _ := t.(string)
+		if err != nil {
+			break
+		}
+		v := json.RawMessage("null")
+		switch err := d.Decode(&v); {
+		case errors.Is(err, io.ErrUnexpectedEOF):
+			o[name] = v
+			return o
+		case err != nil:
+			return nil
+		}
+		o[name] = v
+	}
+	return o
+}
+
+// inLines tells whether a text has an item in its first line, and nothing but objects behind it.
+func inLines(text []byte) bool {
+	d := json.NewDecoder(bytes.NewReader(text))
+	if !isItem(opening(d)) {
+		return false
+	}
+	if t, err := d.Token(); err != nil || t != json.Delim('}') {
+		return false
+	}
+	first, rest := text[:d.InputOffset()], bytes.TrimLeft(text[d.InputOffset():], " \t\r")
+	return !bytes.Contains(first, []byte("\n")) && bytes.HasPrefix(rest, []byte("\n")) && mayBeLine(rest)
+}
+
+func mayBeLine(rest []byte) bool {
+	rest = bytes.TrimSpace(rest)
+	return len(rest) == 0 || rest[0] == '{'
 }
 
 // members are the names under which programs put the items of a session into an object of their own.

@@ -44,7 +44,7 @@ const (
 	product = "openai-agents"
 	// releases are those whose tables were looked at: all of them make the same ones.
 	releases = "0.22.0 to 0.24.0"
-	layouts  = "SQLite files of SQLiteSession, AdvancedSQLiteSession and SQLAlchemySession (openai-agents " + releases + "), run states and lists of items in JSON files"
+	layouts  = "SQLite files of SQLiteSession, AdvancedSQLiteSession and SQLAlchemySession (openai-agents " + releases + "), run states and lists of items in files of JSON and JSON Lines"
 )
 
 // Drivers are the drivers for exporters.Registry.

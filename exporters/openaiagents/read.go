@@ -53,7 +53,7 @@ func gap(kind, place string, n uint64, err error) *pb.Gap {
 // gaps name what a file that cannot be read may hold.
 func (u unread) gaps() (out []*pb.Gap) {
 	kinds := []string{"conversation", "message", "run", "opaque"}
-	if path.Ext(u.rel) == ".json" {
+	if ext := path.Ext(u.rel); ext == ".json" || ext == ".jsonl" {
 		kinds = []string{"conversation", "message", "state"}
 	}
 	for _, k := range kinds {
