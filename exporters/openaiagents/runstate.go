@@ -2,9 +2,11 @@ package openaiagents
 
 import (
 	"bytes"
+	"cmp"
 	"encoding/json"
 	"fmt"
 	"regexp"
+	"slices"
 	"strconv"
 	"strings"
 
@@ -19,6 +21,7 @@ type runDoc struct {
 	version, agent string
 	want           string // the versions that are supported, if this one is not
 	waiting        []approval
+	remote         string // the conversation, or the response before this one, that the provider keeps; empty: none
 }
 
 // An approval is a call that waits for a person.
@@ -46,6 +49,9 @@ func readRunState(b []byte) (*runDoc, error) {
 	var agent, step, data responses.Object
 	json.Unmarshal(responses.First(o, "current_agent", "currentAgent"), &agent)
 	d.agent = responses.Plain(agent["name"])
+	for _, names := range [][2]string{{"conversation_id", "conversationId"}, {"previous_response_id", "previousResponseId"}} {
+		d.remote = cmp.Or(d.remote, responses.Plain(responses.First(o, names[0], names[1])))
+	}
 	json.Unmarshal(responses.First(o, "current_step", "currentStep"), &step)
 	json.Unmarshal(step["data"], &data)
 	var list []responses.Object
@@ -122,6 +128,9 @@ func (r *reading) runState(f *document, b []byte) error {
 	if err := r.put(s); err != nil {
 		return err
 	}
+	if err := r.remote(f.rel, docs); err != nil {
+		return err
+	}
 	seen := map[string]bool{}
 	for no, d := range docs {
 		if d.want != "" {
@@ -146,6 +155,22 @@ func (r *reading) runState(f *document, b []byte) error {
 		}
 	}
 	return nil
+}
+
+// remote names the conversations that runs go on in and that the provider keeps, not this folder.
+func (r *reading) remote(rel string, docs []*runDoc) error {
+	var ids []string
+	for _, d := range docs {
+		if d.remote != "" && !slices.Contains(ids, d.remote) {
+			ids = append(ids, d.remote)
+		}
+	}
+	if len(ids) == 0 {
+		return nil
+	}
+	g := gap("conversation", rel, uint64(len(ids)), fmt.Errorf("what was said before this run is kept by the provider, not here (%.200s): the run goes on with the provider alone; to leave, read those items there", strings.Join(ids, ", ")))
+	g.Reason = pb.Gap_REASON_GONE
+	return r.gaps(g)
 }
 
 // record is the record of an approval that waits in the run state under key.

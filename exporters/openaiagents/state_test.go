@@ -224,3 +224,22 @@ func TestWrittenMeanwhile(t *testing.T) {
 		t.Error("half a run state is not named")
 	}
 }
+
+// A run that goes on in a conversation that the provider keeps does not say that all of it is here.
+func TestRemoteConversation(t *testing.T) {
+	for member, id := range map[string]string{"conversation_id": "conv_1", "previous_response_id": "resp_1", "conversationId": "conv_1", "previousResponseId": "resp_1", "other_id": ""} {
+		dir := t.TempDir()
+		one := fmt.Sprintf(`{"$schemaVersion": "1.16", "current_agent": {"name": "a"}, %q: %q}`, member, id)
+		if id == "" {
+			one = `{"$schemaVersion": "1.16", "current_agent": {"name": "a"}, "conversation_id": null, "previous_response_id": null}`
+		}
+		put(t, dir, "r.json", []byte(`[`+one+`, `+one+`]`)) // two of one conversation
+		_, rep := exportertest.Export(t, Open(dir))
+		switch {
+		case id == "" && rep.Verdict.Coverage == agentstate.Reconciled:
+		case id != "" && len(rep.Gaps) == 1 && rep.Gaps[0].Kind == "conversation" && rep.Gaps[0].Count == 1 && rep.Gaps[0].Reason == pb.Gap_REASON_GONE && strings.Contains(rep.Gaps[0].Detail, id):
+		default:
+			t.Errorf("%s: %v %v", member, rep.Verdict, rep.Gaps)
+		}
+	}
+}
