@@ -12,12 +12,12 @@ const answers = {
 };
 const usage = { requests: 1, inputTokens: 5, outputTokens: 3, totalTokens: 8 };
 const ran = [];
-// one makes its call, then says what came of it.
-const one = (call) => ({
+// one makes its calls, then says what came of it.
+const one = (...calls) => ({
   async getResponse(req) {
     const last = Array.isArray(req.input) ? req.input.at(-1) : {};
     const done = /_(result|output)$/.test(last.type ?? "") || last.name === "mcp_approval_response";
-    return { usage, responseId: "resp_1", output: [done ? { type: "message", id: "msg_1", role: "assistant", status: "completed", content: [{ type: "output_text", text: "after" }] } : call] };
+    return { usage, responseId: "resp_1", output: done ? [{ type: "message", id: "msg_1", role: "assistant", status: "completed", content: [{ type: "output_text", text: "after" }] }] : calls };
   },
   async *getStreamedResponse() {
     throw new Error("not used");
@@ -36,6 +36,10 @@ const agents = {
   patch: agent("patch", { type: "apply_patch_call", id: "ap_1", callId: "call_ap", status: "completed", operation: { type: "delete_file", path: "a.txt" } }, [applyPatchTool({ editor, needsApproval: true })]),
   hosted: agent("hosted", { type: "hosted_tool_call", id: "mcpr_1", name: "ask", arguments: hosted.arguments, status: "in_progress", providerData: hosted }, [hostedMcpTool({ serverLabel: "wiki", serverUrl: "https://wiki.invalid", requireApproval: "always" })]),
 };
+// Two agents, each a tool of one, make a call of one id: what is said of one call is not said of the other.
+const twin = (name) => agent(name, { type: "shell_call", id: "sh_1", callId: "call_same", status: "completed", action: { commands: ["echo " + name] } }, [shellTool({ shell, needsApproval: true })]);
+const ask = (of) => ({ type: "function_call", id: "fc_" + of, callId: "call_" + of, name: "ask_" + of, arguments: '{"input":"go"}', status: "completed" });
+const twins = new Agent({ name: "twins", instructions: "i", model: one(ask("alpha"), ask("beta")), tools: ["alpha", "beta"].map((n) => twin(n).asTool({ toolName: "ask_" + n, toolDescription: n })) });
 const runs = { function: "delete_file /x", namespaced: "delete_file /x", shell: "shell rm -rf \u00e9", patch: "patch a.txt" };
 
 const [, , command, folder] = process.argv;
@@ -55,5 +59,16 @@ for (const [name, a] of Object.entries(agents))
     const got = [ran, r.interruptions.length];
     if (JSON.stringify(got) !== JSON.stringify(want)) bad.push(`${name}, ${how}: got ${JSON.stringify(got)} want ${JSON.stringify(want)}`);
   }
+const file = path.join(folder, "twins.json");
+if (command === "make") {
+  const { state } = await runner.run(twins, "go");
+  state.approve(state.getInterruptions()[0]);
+  fs.writeFileSync(file, state.toString());
+} else {
+  ran.length = 0;
+  const r = await runner.run(twins, await RunState.fromString(twins, fs.readFileSync(file, "utf8")));
+  const got = JSON.stringify([ran, r.interruptions.map((i) => i.agent.name)]);
+  if (got !== '[["shell echo alpha"],["beta"]]') bad.push("twins: " + got);
+}
 for (const b of bad) console.log("DIFF", b);
 process.exit(bad.length ? 1 : 0);

@@ -105,7 +105,7 @@ async def make(folder):
     c = OpenAIResponsesCompactionSession("compacted", w.plain("compacted"), client=Compacts())
     await c.add_items([{"role": "user", "content": "long"}, {"role": "assistant", "content": "talk"}])
     await c.run_compaction({"force": True, "compaction_mode": "input"})
-    for url, names in ((w.alchemy_url, "team"), (f"sqlite+aiosqlite:///{w.dir.resolve()}/sessions.sqlite", "al")):
+    for url, names in ((w.alchemy_url, "team"), (f"sqlite+aiosqlite:///{w.dir.resolve()}/sessions.sqlite", "al"), (odd_url(w), "Team #1")):
         s = SQLAlchemySession.from_url("named \u00fc", url=url, create_tables=True, sessions_table=names + "_s", messages_table=names + "_m")
         w.open.append(s.engine)
         await s.add_items([{"role": "user", "content": "hi"}, {"role": "assistant", "content": "ho"}])
@@ -124,6 +124,9 @@ async def make(folder):
     c = sqlite3.connect(w.dir / "mine.db")
     c.executescript("ALTER TABLE agent_sessions ADD COLUMN tenant TEXT; UPDATE agent_sessions SET tenant = 'acme'; ALTER TABLE agent_messages ADD COLUMN score REAL; CREATE TABLE users (id INT)")
     c.close()
+
+def odd_url(w):
+    return f"sqlite+aiosqlite:///{w.dir.resolve()}/odd #1.db"
 
 def mixed(w):
     return w._keep(AdvancedSQLiteSession(session_id="mixed", db_path=w.dir / "mine.db", create_tables=True, sessions_table="zz_sessions", messages_table="zz_messages"))
@@ -173,6 +176,10 @@ async def judge(folder):
         await run(agent, state)
         same(name + ": what was approved before ran", CALLS, ["delete_file /data/x"])
     same("tables with further columns", await w._keep(SQLiteSession("mine", w.dir / "mine.db")).get_items(), [{"role": "user", "content": "hi"}])
+    s = SQLAlchemySession.from_url("named \u00fc", url=odd_url(w), sessions_table="Team #1_s", messages_table="Team #1_m")
+    w.open.append(s.engine)
+    same("names that need quotes", len(await s.get_items()), 2)
+    await s.add_items([{"role": "user", "content": "goes on"}])
     b = mixed(w)
     same("branches in tables of other names", sorted(x["branch_id"] for x in await b.list_branches()), ["main", "other way"])
     await run(agent, "goes on", b)
