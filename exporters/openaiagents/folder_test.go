@@ -231,6 +231,10 @@ func TestRead(t *testing.T) {
 	if len(heads) != 2 || !strings.HasPrefix(heads[0], "main message/advanced.sqlite/") || !strings.HasPrefix(heads[1], "what-if ") {
 		t.Error(heads)
 	}
+	// The library opens a session on its main branch: another one is no part of what was said there.
+	if n := len(c.ContextKeys); n != 9 || c.ContextKeys[8] != "message/advanced.sqlite/9" || c.HeadKey != c.ContextKeys[8] {
+		t.Error(c.ContextKeys, c.HeadKey)
+	}
 	m := get("message/sessions.sqlite/5").(*pb.Message)
 	if call := m.Parts[0].GetToolCall(); m.Role != pb.Role_ROLE_ASSISTANT || call.GetId() != "call_w3" || string(call.GetArgumentsJson()) != `{"city":"Zürich"}` {
 		t.Error(m)

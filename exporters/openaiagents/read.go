@@ -241,18 +241,6 @@ func (d *db) place(p *pair) string {
 	return d.rel + "#" + p.Messages
 }
 
-// branches names the heads of a session of AdvancedSQLiteSession.
-func (r *reading) branches(ctx context.Context, d *db, p *pair, c *pb.Conversation, id any) error {
-	if !slices.Contains(d.layout.Extra, "message_structure") || p != d.layout.structured() {
-		return nil
-	}
-	heads, err := sqlitefile.Query(ctx, d.Conn, `SELECT +branch_id, +message_id, max(sequence_number) FROM message_structure WHERE session_id IS ? GROUP BY branch_id ORDER BY branch_id`, id)
-	for _, h := range heads {
-		c.Branches = append(c.Branches, &pb.Branch{Name: valid(sqlitefile.Text(h[0])), HeadKey: agentstate.Key("message", d.place(p), sqlitefile.Text(h[1]))})
-	}
-	return err
-}
-
 // extras reads the structure of branches, usage and counters, row by row.
 func (r *reading) extras(ctx context.Context, d *db) error {
 	for _, t := range d.layout.Extra {

@@ -158,6 +158,27 @@ func (r *reading) session(ctx context.Context, d *db, t *itemTable, c *pb.Conver
 	}
 }
 
+// branches names the heads of a session of AdvancedSQLiteSession, and of several branches what the model sees:
+// a program that opens the session is on the main one.
+func (r *reading) branches(ctx context.Context, d *db, p *pair, c *pb.Conversation, id any) error {
+	if !slices.Contains(d.layout.Extra, "message_structure") || p != d.layout.structured() {
+		return nil
+	}
+	heads, err := sqlitefile.Query(ctx, d.Conn, `SELECT +branch_id, +message_id, max(sequence_number) FROM message_structure WHERE session_id IS ? GROUP BY branch_id ORDER BY branch_id`, id)
+	for _, h := range heads {
+		c.Branches = append(c.Branches, &pb.Branch{Name: valid(sqlitefile.Text(h[0])), HeadKey: agentstate.Key("message", d.place(p), sqlitefile.Text(h[1]))})
+	}
+	if err != nil || len(heads) < 2 {
+		return err
+	}
+	rows, err := sqlitefile.Query(ctx, d.Conn, "SELECT +m.id FROM "+quote(p.Messages)+" m JOIN message_structure s ON s.message_id = m.id WHERE s.session_id IS ? AND s.branch_id = 'main' ORDER BY s.sequence_number", id)
+	for _, m := range rows {
+		c.HeadKey = agentstate.Key("message", d.place(p), sqlitefile.Text(m[0]))
+		c.ContextKeys = append(c.ContextKeys, c.HeadKey)
+	}
+	return err
+}
+
 // rowless marks a conversation of messages whose session has no row: it comes with them.
 func rowless() *pb.Label {
 	return &pb.Label{Name: "session", Value: "has no row of its own; its messages have"}
