@@ -84,3 +84,26 @@ func sessionOf(ctx context.Context, from *pb.Origin, src agentstate.Resolver, r 
 	}
 	return sessionID(key), nil
 }
+
+// inView are the messages that the model sees, by conversation. Of one that does not say so it sees all.
+type inView map[string]map[string]bool
+
+func (v inView) hides(m *pb.Message) bool {
+	seen := v[m.ConversationKey]
+	return seen != nil && !seen[m.Meta.Key]
+}
+
+// session notes what the model sees of c, and gives what c loses as the session id, beside its times.
+func (v inView) session(from *pb.Origin, c *pb.Conversation, id string) []fidelity.Loss {
+	if len(c.ContextKeys) > 0 {
+		v[c.Meta.Key] = map[string]bool{}
+		for _, k := range c.ContextKeys {
+			v[c.Meta.Key][k] = true
+		}
+	}
+	losses := append(fidelity.Lost(c, "a session has an id and times", "title", "meta.created_unix_nano", "meta.updated_unix_nano"), notTaken(from, c)...)
+	if c.Title != id {
+		losses = append(losses, fidelity.Loss{Path: "title", Grade: fidelity.Transformed, Why: "a session is shown by its id"})
+	}
+	return losses
+}

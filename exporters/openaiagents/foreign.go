@@ -92,17 +92,7 @@ func (w *writer) foreignSession(ctx context.Context, c *pb.Conversation) (replay
 	if err != nil {
 		return replay.Receipt{}, err
 	}
-	losses := append(fidelity.Lost(c, "a session has an id and times", "title", "meta.created_unix_nano", "meta.updated_unix_nano"), notTaken(w.run.From, c)...)
-	if c.Title != id {
-		losses = append(losses, fidelity.Loss{Path: "title", Grade: fidelity.Transformed, Why: "a session is shown by its id"})
-	}
-	if len(c.ContextKeys) > 0 {
-		seen := map[string]bool{}
-		for _, k := range c.ContextKeys {
-			seen[k] = true
-		}
-		w.ctx[c.Meta.Key] = seen
-	}
+	losses := w.seen.session(w.run.From, c, id)
 	created, l1 := w.stamp(c.Meta.CreatedUnixNano, "meta.created_unix_nano")
 	updated, l2 := w.stamp(c.Meta.UpdatedUnixNano, "meta.updated_unix_nano")
 	losses = append(append(losses, l1...), l2...)
@@ -123,7 +113,7 @@ func (w *writer) foreignSession(ctx context.Context, c *pb.Conversation) (replay
 }
 
 func (w *writer) foreignMessage(ctx context.Context, m *pb.Message) (replay.Receipt, error) {
-	if seen := w.ctx[m.ConversationKey]; seen != nil && !seen[m.Meta.Key] {
+	if w.seen.hides(m) {
 		return replay.Receipt{Action: replay.Skipped, Why: "the model does not see it: another branch, or cut from the context"}, nil
 	}
 	items, losses, err := itemsOf(ctx, w.run.From, w.run.Source, m)

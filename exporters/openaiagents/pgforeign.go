@@ -51,17 +51,7 @@ func (w *pgWriter) foreignSession(ctx context.Context, c *pb.Conversation) (repl
 		return refused("another session of the archive has the same id, and a database has one of each")
 	}
 	w.owner[id] = c.Meta.Key
-	losses := append(fidelity.Lost(c, "a session has an id and times", "title", "meta.created_unix_nano", "meta.updated_unix_nano"), notTaken(w.run.From, c)...)
-	if c.Title != id {
-		losses = append(losses, fidelity.Loss{Path: "title", Grade: fidelity.Transformed, Why: "a session is shown by its id"})
-	}
-	if len(c.ContextKeys) > 0 {
-		seen := map[string]bool{}
-		for _, k := range c.ContextKeys {
-			seen[k] = true
-		}
-		w.ctx[c.Meta.Key] = seen
-	}
+	losses := w.seen.session(w.run.From, c, id)
 	p, made, err := w.table(ctx, ownNames())
 	if err != nil {
 		return replay.Receipt{}, err
@@ -105,7 +95,7 @@ func (w *pgWriter) end(ctx context.Context, p *pgPair, id string) error {
 }
 
 func (w *pgWriter) foreignMessage(ctx context.Context, m *pb.Message) (replay.Receipt, error) {
-	if seen := w.ctx[m.ConversationKey]; seen != nil && !seen[m.Meta.Key] {
+	if w.seen.hides(m) {
 		return replay.Receipt{Action: replay.Skipped, Why: "the model does not see it: another branch, or cut from the context"}, nil
 	}
 	sid, err := sessionOf(ctx, w.run.From, w.run.Source, m)

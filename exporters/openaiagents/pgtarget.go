@@ -20,13 +20,13 @@ type pgWriter struct {
 	*pg
 	run   *replay.Run
 	exact bool
-	names []pair                     // exact: of the source
-	added map[string][]string        // exact: the columns of an application that its tables had
-	top   map[string]int64           // by table of messages: the highest id that the run gave, or would
-	there map[[2]string]bool         // table of messages and session: has a row, or would
-	owner map[string]string          // foreign: the conversation that a session is
-	ctx   map[string]map[string]bool // foreign: what the model sees, by conversation
-	ends  map[string]time.Time       // foreign: of a session, the time of its last item
+	names []pair               // exact: of the source
+	added map[string][]string  // exact: the columns of an application that its tables had
+	top   map[string]int64     // by table of messages: the highest id that the run gave, or would
+	there map[[2]string]bool   // table of messages and session: has a row, or would
+	owner map[string]string    // foreign: the conversation that a session is
+	seen  inView               // foreign
+	ends  map[string]time.Time // foreign: of a session, the time of its last item
 	now   time.Time
 	next  int64 // foreign: the last id that was given or found
 }
@@ -34,7 +34,7 @@ type pgWriter struct {
 // Begin connects, and refuses tables that are not the SDK's.
 func (s *Store) Begin(ctx context.Context, run *replay.Run) (replay.Writer, error) {
 	w := &pgWriter{run: run, exact: run.From.GetProduct() == product && run.From.GetFlavor() == flavorPostgres, top: map[string]int64{}, there: map[[2]string]bool{},
-		owner: map[string]string{}, ctx: map[string]map[string]bool{}, ends: map[string]time.Time{}, now: time.Now().UTC().Truncate(time.Microsecond)}
+		owner: map[string]string{}, seen: inView{}, ends: map[string]time.Time{}, now: time.Now().UTC().Truncate(time.Microsecond)}
 	for _, l := range run.From.GetMeta().GetLabels() {
 		var x layout
 		if !w.exact || l.Name != labelDatabase {
