@@ -159,10 +159,18 @@ func newRule(t ruleText) (*rule, error) {
 		r.lead, _ = lead(tree)
 	case len(r.lead) >= 4 && all(func(k string) bool { return r.leads(k) }):
 		r.how = byLead
-	case all(func(k string) bool { return strings.Contains(low, strings.ReplaceAll(k, ".", `\.`)) }) || t.ID[:4] == "said":
+	case all(func(k string) bool { return strings.Contains(low, strings.ReplaceAll(k, ".", `\.`)) }) || t.ID[:4] == "said" || r.startsWithWord(tree):
 		r.how = byWindow
 	}
 	return r, nil
+}
+
+// startsWithWord tells whether a keyword is in the beginning of every match.
+func (r *rule) startsWithWord(tree *syntax.Regexp) bool {
+	begins, _ := starts(tree)
+	return !slices.ContainsFunc(begins, func(b string) bool {
+		return !slices.ContainsFunc(r.Keywords, func(k string) bool { return strings.Contains(b, strings.ToLower(k)) })
+	})
 }
 
 // isName tells whether the expression of a name matches k.

@@ -108,6 +108,23 @@ func TestAssignments(t *testing.T) {
 	}
 }
 
+// Each memory of mem0 has a member text_lemmatized, in which a rule's keyword stands: that costs no look at all of
+// the vector beside it.
+func TestKeywordInCommonName(t *testing.T) {
+	s := newScanner(t)
+	at := slices.IndexFunc(s.rules, func(r *rule) bool { return r.ID == "authress-service-client-access-key" })
+	w := &work{pending: make([]span, len(s.rules))}
+	text := append([]byte(`"text_lemmatized"`), make([]byte, 1<<16)...)
+	s.words.each(text, func(word, end int) {
+		for _, r := range s.of[word] {
+			s.try(w, r, text, end-s.sizes[word], end, nil)
+		}
+	})
+	if p := w.pending[at]; p.hi == 0 || p.hi > 1024 {
+		t.Errorf("the rule is run over %d to %d of %d bytes", p.lo, p.hi, len(text))
+	}
+}
+
 func TestClasses(t *testing.T) {
 	s := newScanner(t)
 	c := s.Classes()

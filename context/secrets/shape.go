@@ -3,6 +3,7 @@ package secrets
 import (
 	"math/bits"
 	"regexp/syntax"
+	"strings"
 	"unicode/utf8"
 )
 
@@ -93,6 +94,42 @@ func lead(re *syntax.Regexp) (out []set, exact bool) {
 		return out, exact && n == top
 	}
 	return nil, false
+}
+
+// starts are texts in lower case of which one begins every match of re. whole tells that the match is no
+// longer than that.
+func starts(re *syntax.Regexp) (out []string, whole bool) {
+	switch re.Op {
+	case syntax.OpEmptyMatch, syntax.OpWordBoundary:
+		return []string{""}, true
+	case syntax.OpLiteral:
+		return []string{strings.ToLower(string(re.Rune))}, true
+	case syntax.OpCapture:
+		return starts(re.Sub[0])
+	case syntax.OpConcat:
+		out = []string{""}
+		for _, sub := range re.Sub {
+			more, whole := starts(sub)
+			var all []string
+			for _, a := range out {
+				for _, b := range more {
+					all = append(all, a+b)
+				}
+			}
+			if out = all; !whole || len(out) > 16 {
+				return out, false
+			}
+		}
+		return out, true
+	case syntax.OpAlternate:
+		whole = true
+		for _, sub := range re.Sub {
+			more, w := starts(sub)
+			out, whole = append(out, more...), whole && w
+		}
+		return out, whole
+	}
+	return []string{""}, false
 }
 
 // folds tells whether a range is one of the two signs outside of ASCII that case folding brings into
