@@ -32,6 +32,8 @@ type layout struct {
 	Entities bool     `json:"entities,omitempty"` // a collection of entities
 	Dims     int      `json:"dims,omitempty"`     // of PostgreSQL's column
 	Indexes  []string `json:"indexes,omitempty"`  // of PostgreSQL: hnsw, diskann, gin
+
+	there bool // the table was found in PostgreSQL
 }
 
 // columnsOf are the columns of mem0's tables. Others are a schema that is not known.

@@ -1,6 +1,7 @@
 package mem0
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -156,13 +157,13 @@ func (p *pg) wrap(err error) error {
 }
 
 // collections are the tables of the schema that mem0 made, by their columns. Others are named in
-// notes.
-func (p *pg) collections(ctx context.Context) (dbs []*db, notes []string, err error) {
+// notes, as are those of the other package than flavor, where that is not empty.
+func (p *pg) collections(ctx context.Context, flavor string) (dbs []*db, notes []string, err error) {
 	cols, types := map[string][]string{}, map[string][]string{}
 	var names []string
 	err = p.each(ctx, `SELECT c.relname::text, a.attname::text, format_type(a.atttypid, a.atttypmod)::text
 		FROM pg_class c JOIN pg_namespace n ON n.oid = c.relnamespace JOIN pg_attribute a ON a.attrelid = c.oid
-		WHERE n.nspname = ? AND c.relkind IN ('r', 'p') AND a.attnum > 0 AND NOT a.attisdropped ORDER BY c.relname, a.attnum`, []any{p.schema}, func(v []any) error {
+		WHERE n.nspname = ? AND c.relkind IN ('r', 'p') AND NOT c.relispartition AND a.attnum > 0 AND NOT a.attisdropped ORDER BY c.relname, a.attnum`, []any{p.schema}, func(v []any) error {
 		t := v[0].(string)
 		if cols[t] == nil {
 			names = append(names, t)
@@ -179,7 +180,7 @@ func (p *pg) collections(ctx context.Context) (dbs []*db, notes []string, err er
 		case t == "memory_migrations" && slices.Equal(cols[t], columnsOf(t)):
 			p.migrations = true
 			continue
-		case !slices.Contains(cols[t], "vector") || !slices.Contains(cols[t], "payload"):
+		case !slices.Contains(cols[t], "vector") || !slices.Contains(cols[t], "payload") || !slices.Contains(types[t], "jsonb"):
 			notes = append(notes, fmt.Sprintf("table %s is not mem0's: not carried", t))
 			continue
 		}
@@ -187,7 +188,7 @@ func (p *pg) collections(ctx context.Context) (dbs []*db, notes []string, err er
 		if !slices.Equal(cols[t], columnsOf("pgvector")) || types[t][0] != "uuid" || !strings.HasPrefix(types[t][1], "vector") || types[t][2] != "jsonb" {
 			return nil, nil, fmt.Errorf("%w: %s: table %s has the columns %s; supported: id, vector, payload of uuid, vector(N), jsonb (%s)", ErrSchema, p.location, t, got, supported)
 		}
-		l := layout{File: t, Place: t, Form: pgForm}
+		l := layout{File: t, Place: t, Form: pgForm, there: true}
 		l.Dims, _ = strconv.Atoi(strings.TrimSuffix(strings.TrimPrefix(types[t][1], "vector("), ")"))
 		err := p.each(ctx, "SELECT indexdef::text FROM pg_indexes WHERE schemaname = ? AND tablename = ? ORDER BY indexname", []any{p.schema, t}, func(v []any) error {
 			for _, kind := range []string{"hnsw", "diskann", "gin"} {
@@ -202,46 +203,62 @@ func (p *pg) collections(ctx context.Context) (dbs []*db, notes []string, err er
 		}
 		dbs = append(dbs, &db{engine: p, layout: l})
 	}
+	dbs, more, err := p.language(ctx, dbs, flavor)
 	classify(dbs)
-	return dbs, notes, p.language(ctx, dbs)
+	return dbs, append(notes, more...), err
 }
 
 // language finds out which package made the collections: Python's has an index of the lemmatised
-// text, JavaScript's a table of migrations; else the names in the payloads tell.
-func (p *pg) language(ctx context.Context, dbs []*db) error {
+// text, JavaScript's a table of migrations; else the names in the payloads tell. One without a payload is of the
+// package of the others.
+func (p *pg) language(ctx context.Context, all []*db, flavor string) (dbs []*db, notes []string, err error) {
 	var first string
-	for _, d := range dbs {
-		lang := ""
+	for _, d := range all {
+		lang, err := p.languageOf(ctx, d)
 		switch {
-		case slices.Contains(d.layout.Indexes, "gin"):
-			lang = "python+pgvector"
-		case p.migrations:
-			lang = "js+pgvector"
-		default:
-			n, err := d.one(ctx, "SELECT count(*) FROM (SELECT 1 FROM "+quote(d.layout.File)+" WHERE jsonb_exists_any(payload, ARRAY['created_at', 'text_lemmatized', 'linked_memory_ids']) LIMIT 1) x")
-			if err != nil {
-				return p.wrap(err)
-			}
-			if lang = "js+pgvector"; n > 0 {
-				lang = "python+pgvector"
-			}
+		case err != nil:
+			return nil, nil, p.wrap(err)
+		case lang != "" && flavor != "" && lang != flavor:
+			notes = append(notes, "table "+d.layout.Place+" is of the other package: not carried")
+			continue
+		case lang == "":
+		case p.flavor == "":
+			p.flavor, first = lang+"+pgvector", d.layout.Place
+		case p.flavor != lang+"+pgvector":
+			return nil, nil, fmt.Errorf("%w: %s: table %s is of %s, table %s of %s; add ?flavor=js or ?flavor=python, or put them into schemas of their own", ErrSchema, p.location, first, p.flavor, d.layout.Place, lang)
 		}
-		if p.flavor == "" {
-			p.flavor, first = lang, d.layout.Place
-		}
-		if p.flavor != lang {
-			return fmt.Errorf("%w: %s: table %s is of %s, table %s of %s; put them into schemas of their own", ErrSchema, p.location, first, p.flavor, d.layout.Place, lang)
-		}
+		dbs = append(dbs, d)
 	}
-	if p.migrations {
+	if len(dbs) > 0 && p.flavor == "" {
+		p.flavor = cmp.Or(flavor, "js") + "+pgvector"
+	}
+	if p.migrations = p.migrations && flavor != "python"; p.migrations {
 		for _, d := range dbs {
-			if !d.layout.Entities {
+			if d.layout.Place == d.layout.memories() {
 				d.layout.Tables = []string{"memory_migrations"}
 				break
 			}
 		}
 	}
-	return nil
+	return dbs, notes, nil
+}
+
+// languageOf is the package that made a collection; empty: nothing tells.
+func (p *pg) languageOf(ctx context.Context, d *db) (string, error) {
+	if slices.Contains(d.layout.Indexes, "gin") {
+		return "python", nil
+	}
+	for _, x := range []struct{ lang, where string }{
+		{"js", fmt.Sprint("WHERE ", p.migrations, " AND jsonb_exists_any(payload, ARRAY['createdAt', 'textLemmatized', 'linkedMemoryIds'])")},
+		{"python", "WHERE jsonb_exists_any(payload, ARRAY['created_at', 'text_lemmatized', 'linked_memory_ids'])"},
+		{"js", ""},
+	} {
+		n, err := d.one(ctx, "SELECT count(*) FROM (SELECT 1 FROM "+quote(d.layout.File)+" "+x.where+" LIMIT 1) x")
+		if err != nil || n > 0 {
+			return x.lang, err
+		}
+	}
+	return "", nil
 }
 
 // openAllPG opens the schema, and the file of the history.
@@ -250,7 +267,7 @@ func (s *Store) openAllPG(ctx context.Context) (dbs []*db, notes []string, err e
 	if err != nil {
 		return nil, nil, own(err)
 	}
-	dbs, notes, err = p.collections(ctx)
+	dbs, notes, err = p.collections(ctx, s.flavor)
 	if err == nil && len(dbs) == 0 {
 		err = fmt.Errorf("%w: %s has no collection; ?search_path= names the schema of one; supported: %s", ErrSchema, p.location, supported)
 	}

@@ -16,7 +16,7 @@ func (s *Store) presentPG(ctx context.Context) (presence, error) {
 		return out, err
 	}
 	defer p.close()
-	dbs, _, err := p.collections(ctx)
+	dbs, _, err := p.collections(ctx, s.flavor)
 	if err != nil {
 		return out, err
 	}
@@ -61,6 +61,9 @@ func (w *writer) openPG(ctx context.Context, l layout) (*db, error) {
 	if err != nil {
 		return nil, w.pg.wrap(err)
 	}
+	if there > 0 && !l.there {
+		return nil, fmt.Errorf("%w: %s: table %s is no collection of the package that is to read it: name another with ?collection=, or another schema with ?search_path=", ErrSchema, w.pg.location, l.File)
+	}
 	if there == 0 && w.run.DryRun {
 		w.dbs[l.Place] = nil
 		return nil, nil
@@ -91,10 +94,10 @@ func createPG(l layout, there bool) (out []string) {
 		}
 		out = append(out, "CREATE EXTENSION IF NOT EXISTS vector WITH SCHEMA public", "CREATE TABLE "+t+" (id UUID PRIMARY KEY, vector vector"+dims+", payload JSONB)")
 		for _, x := range l.Indexes {
-			switch x {
-			case "hnsw":
+			switch {
+			case x == "hnsw" && l.Dims > 0: // a column of vectors of any length takes none
 				out = append(out, "CREATE INDEX "+quote(l.File+"_hnsw_idx")+" ON "+t+" USING hnsw (vector vector_cosine_ops)")
-			case "gin":
+			case x == "gin":
 				out = append(out, "CREATE INDEX "+quote(l.File+"_text_lemmatized_idx")+" ON "+t+" USING gin(to_tsvector('simple', payload->>'text_lemmatized'))")
 			}
 		}

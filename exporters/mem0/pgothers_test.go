@@ -1,0 +1,72 @@
+package mem0
+
+import (
+	"path/filepath"
+	"strings"
+	"testing"
+
+	"github.com/exitramp/exitramp/context/agentstate"
+	"github.com/exitramp/exitramp/context/replay"
+	"github.com/exitramp/exitramp/exporters/exportertest"
+	"github.com/exitramp/exitramp/exporters/internal/pgsnapshot/pgtest"
+	pb "github.com/exitramp/exitramp/proto/exitramp/v1"
+)
+
+// A schema may hold more than a store: tables of other programs, partitions of a collection, an empty copy of one.
+// None of them is in the way, and none is read twice.
+func TestPostgresNeighbours(t *testing.T) {
+	u := database(t, "pgvector-python.sql")
+	want, _ := exportertest.Export(t, store(t, u, "testdata/python/history.db"))
+	pgtest.Exec(t, u, `CREATE TABLE docs (id bigserial PRIMARY KEY, vector vector(3), payload text);
+		CREATE TABLE mem0_copy (LIKE mem0);
+		ALTER TABLE mem0 RENAME TO before;
+		CREATE TABLE mem0 (LIKE before INCLUDING ALL) PARTITION BY HASH (id);
+		CREATE TABLE mem0_0 PARTITION OF mem0 FOR VALUES WITH (MODULUS 2, REMAINDER 0);
+		CREATE TABLE mem0_1 PARTITION OF mem0 FOR VALUES WITH (MODULUS 2, REMAINDER 1);
+		INSERT INTO mem0 SELECT * FROM before;
+		DROP TABLE before`)
+	got, rep := exportertest.Export(t, store(t, u, "testdata/python/history.db"))
+	if rep.Verdict.Coverage != agentstate.Reconciled || recordOrigin(t, got) != "python+pgvector" {
+		t.Errorf("%s is %v: %s", recordOrigin(t, got), rep.Verdict.Coverage, rep.Verdict.Why)
+	}
+	if a, b := len(recordsOf[*pb.Memory](t, want)), len(recordsOf[*pb.Memory](t, got)); a != b {
+		t.Errorf("%d records of %d", b, a)
+	}
+	pre, err := store(t, u, "").Preflight(t.Context())
+	if err != nil || !strings.Contains(strings.Join(pre.Notes, "; "), "table docs is not mem0's") {
+		t.Errorf("%v %v", pre, err)
+	}
+}
+
+// Both packages may share a schema: a flavor says which is meant, and a replay writes to no table of the other.
+func TestPostgresBoth(t *testing.T) {
+	u := database(t, "pgvector-python.sql")
+	pgtest.Exec(t, u, `CREATE TABLE memory_migrations (id SERIAL PRIMARY KEY, user_id TEXT NOT NULL UNIQUE);
+		CREATE TABLE memories (id UUID PRIMARY KEY, vector vector(8), payload JSONB);
+		INSERT INTO memories VALUES (gen_random_uuid(), '[1,2,3,4,5,6,7,8]', '{"data":"a","user_id":"u","createdAt":"2026-11-23T02:55:19.482Z","created_at":"mine"}')`)
+	if _, _, _, err := store(t, u, "").openAll(t.Context()); err == nil || !strings.Contains(err.Error(), "?flavor=js or ?flavor=python") {
+		t.Fatal(err)
+	}
+	js := store(t, u, "")
+	js.flavor = "js"
+	mem, _ := exportertest.Export(t, js)
+	if o, n := recordOrigin(t, mem), len(recordsOf[*pb.Memory](t, mem)); o != "js+pgvector" || n != 1 {
+		t.Errorf("%s with %d memories", o, n)
+	}
+	dst := store(t, u, filepath.Join(t.TempDir(), "history.db"))
+	dst.flavor, dst.collection, dst.dims = "python", "memories", 8
+	if _, err := replay.Plan(t.Context(), dst, mem, nil); err == nil || !strings.Contains(err.Error(), "table memories is no collection of the package") {
+		t.Errorf("into the other package's table: %v", err)
+	}
+}
+
+// A column of vectors of any length takes no index, and arrives without one.
+func TestPostgresNoDimensions(t *testing.T) {
+	from := database(t, "pgvector-python.sql")
+	pgtest.Exec(t, from, "ALTER TABLE mem0 ALTER COLUMN vector TYPE vector")
+	mem, _ := exportertest.Export(t, store(t, from, "testdata/python/history.db"))
+	rep, _ := apply(t, store(t, database(t, ""), filepath.Join(t.TempDir(), "history.db")), mem)
+	if len(rep.Refused)+len(rep.Conflicts) != 0 {
+		t.Errorf("%+v", rep)
+	}
+}
