@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"io/fs"
+	"maps"
 	"os"
 	"path"
 	"path/filepath"
@@ -201,6 +202,32 @@ func (l link) gaps() (out []*pb.Gap) {
 	for _, k := range kinds {
 		place := strings.ToValidUTF8(l.rel, "\ufffd")
 		out = append(out, &pb.Gap{Meta: agentstate.Meta("gap", nil, k, place), Kind: k, Place: place, Reason: reason, Detail: l.why()})
+	}
+	return out
+}
+
+// unread are the collections that Qdrant's list names, and whose points are in no file that is read: names with a
+// slash, which early releases of qdrant-client took, their form of before SQLite, and files that are gone.
+func (s *Store) unread(meta []byte, dbs []*db, links []link) (out []*pb.Gap) {
+	sizes, _ := parseMeta(meta) // which readMeta has looked at
+	for _, name := range slices.Sorted(maps.Keys(sizes)) {
+		file := filepath.Join(s.qdrant(), "collection", name, "storage.sqlite")
+		read := slices.ContainsFunc(dbs, func(d *db) bool { return d.layout.Place == name })
+		named := slices.ContainsFunc(links, func(l link) bool {
+			return l.other == "" && (l.rel == "collection" || strings.HasPrefix("qdrant/collection/"+name+"/storage.sqlite", l.rel))
+		})
+		if read || named || sqlitefile.Missing(file) && regular(file) { // an empty file is a collection without points
+			continue
+		}
+		g := &pb.Gap{Kind: "memory", Place: "qdrant/collection/" + name, Reason: pb.Gap_REASON_GONE, Detail: "meta.json lists the collection, and its storage.sqlite is not there"}
+		if strings.HasSuffix(name, "_entities") {
+			g.Kind = "entity"
+		}
+		if regular(file) {
+			g.Reason, g.Detail = pb.Gap_REASON_REFUSED, "a collection with a slash in its name, which this release does not read"
+		}
+		g.Meta = agentstate.Meta("gap", nil, g.Kind, g.Place)
+		out = append(out, g)
 	}
 	return out
 }

@@ -62,6 +62,7 @@ func (s *Store) begin(ctx context.Context) (r *reading, o *pb.Origin, notes []st
 			r.close()
 			return nil, nil, nil, err
 		}
+		r.gaps = append(r.gaps, s.unread(r.meta, r.dbs, links)...)
 	}
 	location := s.root
 	if s.server != nil {
