@@ -8,6 +8,7 @@ import (
 	"unicode/utf8"
 
 	"github.com/exitramp/exitramp/context/agentstate"
+	"github.com/exitramp/exitramp/context/fidelity"
 	"github.com/exitramp/exitramp/exporters/internal/sqlitefile"
 	pb "github.com/exitramp/exitramp/proto/exitramp/v1"
 )
@@ -20,44 +21,50 @@ func (r *reading) history(ctx context.Context, d *db) error {
 	}
 	r.n["revision"] += uint64(n)
 	cols := columnsOf(d.main())
+	if d.layout.Columns != nil {
+		cols = d.layout.Columns
+	}
+	at := columnsAt(cols)
 	err = d.each(ctx, "SELECT "+d.selects(d.main(), cols)+" FROM "+d.main()+" ORDER BY rowid", nil, func(v []any) error {
-		id := sqlitefile.Text(v[0])
-		of, err := r.collectionOf(sqlitefile.Text(v[1]))
+		text := func(name string) (s string) {
+			if i, ok := at[name]; ok {
+				s, _ = v[i].(string)
+			}
+			return s
+		}
+		id, memory := sqlitefile.Text(v[at["id"]]), sqlitefile.Text(v[at["memory_id"]])
+		of, err := r.collectionOf(memory)
 		if err != nil {
 			return err
 		}
-		rev := &pb.Revision{OfKey: agentstate.Key("memory", of, sqlitefile.Text(v[1]))}
-		rev.Operation, _ = v[4].(string)
-		rev.Operation = strings.ToValidUTF8(rev.Operation, "\ufffd")
-		if n, ok := v[0].(int64); ok && n > 0 {
+		rev := &pb.Revision{OfKey: agentstate.Key("memory", of, memory), Operation: strings.ToValidUTF8(text("event"), "\ufffd")}
+		if n, ok := v[at["id"]].(int64); ok && n > 0 {
 			rev.Number = uint64(n)
 		}
 		row := &pb.Row{}
 		for i, c := range cols {
-			col := d.cell(c, id, v[i])
-			if s, ok := v[i].(string); ok && (i == 2 || i == 3) {
-				data := &pb.Data{MediaType: "text/plain", Body: &pb.Data_Inline{Inline: []byte(s)}}
-				if len(s) > agentstate.SpillSize {
-					data.Body = &pb.Data_Blob{Blob: &pb.Blob{Id: d.blobID(c, id)}}
-				}
-				field := "before"
-				if i == 2 {
-					rev.Before = data
-				} else {
-					rev.After, field = data, "after"
-				}
-				col = &pb.Column{Name: c, Value: &pb.Column_At{At: "#" + field}}
+			row.Columns = append(row.Columns, d.cell(c, id, v[i]))
+		}
+		for _, x := range []struct {
+			name, field string
+			data        **pb.Data
+		}{{"old_memory", "before", &rev.Before}, {"new_memory", "after", &rev.After}} {
+			i, ok := at[x.name]
+			if !ok {
+				continue
 			}
-			row.Columns = append(row.Columns, col)
+			if s, ok := v[i].(string); ok {
+				*x.data = &pb.Data{MediaType: "text/plain", Body: &pb.Data_Inline{Inline: []byte(s)}}
+				if len(s) > agentstate.SpillSize {
+					(*x.data).Body = &pb.Data_Blob{Blob: &pb.Blob{Id: d.blobID(cols[i], id)}}
+				}
+				row.Columns[i] = &pb.Column{Name: cols[i], Value: &pb.Column_At{At: "#" + x.field}}
+			}
 		}
 		rev.Meta = agentstate.Meta("revision", &pb.Native{Type: d.main(), Body: &pb.Native_Row{Row: row}}, d.layout.Place, id)
-		created, _ := v[5].(string)
-		updated, _ := v[6].(string)
-		rev.Meta.CreatedUnixNano, rev.Meta.UpdatedUnixNano = timeOf(created), timeOf(updated)
-		if d.layout.Form == pythonHistory {
-			if who, ok := v[8].(string); ok && who != "" && utf8.ValidString(who) {
-				rev.ByKey = agentstate.Key("principal", "actor", who)
-			}
+		rev.Meta.CreatedUnixNano, rev.Meta.UpdatedUnixNano = timeOf(text("created_at")), timeOf(text("updated_at"))
+		if who := text("actor_id"); who != "" && utf8.ValidString(who) {
+			rev.ByKey = agentstate.Key("principal", "actor", who)
 		}
 		return r.put(rev)
 	})
@@ -65,6 +72,58 @@ func (r *reading) history(ctx context.Context, d *db) error {
 		return err
 	}
 	return r.messages(ctx, d)
+}
+
+// columnsAt says where the columns of a history are, by the names of the Python package's.
+func columnsAt(cols []string) map[string]int {
+	at := map[string]int{}
+	for name, older := range map[string][]string{"old_memory": {"previous_value", "prev_value"}, "new_memory": {"new_value"}, "event": {"action"}, "created_at": {"timestamp"},
+		"id": nil, "memory_id": nil, "updated_at": nil, "actor_id": nil} {
+		for _, n := range append([]string{name}, older...) {
+			if i := slices.Index(cols, n); i >= 0 {
+				at[name] = i
+				break
+			}
+		}
+	}
+	return at
+}
+
+// current makes of a row of an older history one of today's, as mem0 itself does when it opens one, which forgets
+// what it has no column for. Earlier names of columns are of what bears another name now.
+func current(vals map[string]any) (losses []fidelity.Loss) {
+	want := columnsOf(string(pythonHistory))
+	var have []string
+	for name := range vals {
+		have = append(have, name)
+	}
+	if sameSet(have, want) {
+		return nil
+	}
+	slices.Sort(have)
+	for name, i := range columnsAt(have) {
+		if _, ok := vals[name]; !ok {
+			vals[name] = vals[have[i]]
+			delete(vals, have[i])
+			for _, n := range []string{have[i], name} {
+				losses = append(losses, fidelity.Loss{Path: "native." + n, Grade: fidelity.Transformed, Why: "an older release's " + have[i] + " is " + name + " today"})
+			}
+		}
+	}
+	for name := range vals {
+		if !slices.Contains(want, name) {
+			delete(vals, name)
+			losses = append(losses, fidelity.Loss{Path: "native." + name, Grade: fidelity.Dropped, Why: "a column of an older release, which mem0 drops when it opens the history"})
+		}
+	}
+	for _, name := range want {
+		if _, ok := vals[name]; !ok {
+			vals[name] = nil
+			losses = append(losses, fidelity.Loss{Path: "native." + name, Grade: fidelity.Defaulted, Why: "an older release had no such column"})
+		}
+	}
+	slices.SortFunc(losses, func(a, b fidelity.Loss) int { return strings.Compare(a.Path, b.Path) })
+	return losses
 }
 
 // collections are those of memories, in the order in which they are read.

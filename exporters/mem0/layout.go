@@ -32,6 +32,7 @@ type layout struct {
 	Entities bool     `json:"entities,omitempty"` // a collection of entities
 	Dims     int      `json:"dims,omitempty"`     // of PostgreSQL's column
 	Indexes  []string `json:"indexes,omitempty"`  // of PostgreSQL: hnsw, diskann, gin
+	Columns  []string `json:"columns,omitempty"`  // of a history of an older release: others than those of columnsOf
 
 	there bool // the table was found in PostgreSQL
 }
@@ -176,7 +177,11 @@ func detect(ctx context.Context, e engine, rel string) (layout, error) {
 		if cols[t] == nil {
 			continue
 		}
-		if want := columnsOf(t); !slices.Equal(cols[t], want) {
+		switch want := columnsOf(t); {
+		case t == string(pythonHistory) && sameSet(cols[t], want): // mem0 names its columns
+		case t == string(pythonHistory) && slices.Contains(cols[t], "id"):
+			l.Columns = cols[t]
+		case !slices.Equal(cols[t], want):
 			return l, fmt.Errorf("%w: %s: table %s has the columns %s; supported: %s (%s)", ErrSchema, rel, t, strings.Join(cols[t], ", "), strings.Join(want, ", "), supported)
 		}
 		l.Tables = append(l.Tables, t)
@@ -187,6 +192,10 @@ func detect(ctx context.Context, e engine, rel string) (layout, error) {
 		}
 	}
 	return l, nil
+}
+
+func sameSet(a, b []string) bool {
+	return len(a) == len(b) && !slices.ContainsFunc(a, func(s string) bool { return !slices.Contains(b, s) })
 }
 
 // An engine is one database in one transaction; ? stands for a parameter.

@@ -100,6 +100,9 @@ func (w *writer) mappedRevision(ctx context.Context, r *pb.Revision) (replay.Rec
 	if err != nil || why != "" {
 		return replay.Receipt{Action: replay.Skipped, Why: why}, err
 	}
+	if ns := r.Meta.Native; len(ns) > 0 && ns[0].Type == string(pythonHistory) {
+		current(vals)
+	}
 	for _, x := range [][2]string{{"previous_value", "old_memory"}, {"new_value", "new_memory"}, {"action", "event"}} {
 		to, from := x[0], x[1]
 		if l.Form == pythonHistory {

@@ -30,7 +30,7 @@ func (s *Store) presentPG(ctx context.Context) (presence, error) {
 	if err != nil {
 		return out, err
 	}
-	if d == nil || !d.layout.Form.history() {
+	if d == nil || !d.layout.Form.history() || d.layout.Columns != nil {
 		return out, fmt.Errorf("%w: %s is no history of mem0", ErrSchema, s.beside)
 	}
 	out.layouts[d.layout.Place] = d.layout

@@ -7,6 +7,7 @@ import (
 	"strings"
 
 	"github.com/exitramp/exitramp/context/agentstate"
+	"github.com/exitramp/exitramp/context/fidelity"
 	"github.com/exitramp/exitramp/context/replay"
 	"github.com/exitramp/exitramp/exporters/internal/sqlitefile"
 	pb "github.com/exitramp/exitramp/proto/exitramp/v1"
@@ -41,6 +42,10 @@ func (w *writer) native(ctx context.Context, r agentstate.Record) (replay.Receip
 	if err != nil {
 		return replay.Receipt{}, err
 	}
+	var losses []fidelity.Loss
+	if n.Type == string(pythonHistory) && w.was[parts[0]] != nil {
+		losses = current(vals)
+	}
 	if why := w.unfit(l, kind, n, vals); why != "" {
 		return replay.Receipt{Action: replay.Refused, Why: why}, nil
 	}
@@ -55,7 +60,11 @@ func (w *writer) native(ctx context.Context, r agentstate.Record) (replay.Receip
 	case *pb.Message:
 		return w.message(ctx, d, l, r, r.Meta.Key, vals)
 	case *pb.Revision:
-		return w.revision(ctx, d, l, r, n.Type, vals)
+		rc, err := w.revision(ctx, d, l, r, n.Type, vals)
+		if rc.Action == replay.Created || rc.Action == replay.Same {
+			rc.Losses = append(rc.Losses, losses...)
+		}
+		return rc, err
 	}
 	return w.insert(ctx, d, l, r.GetMeta().GetKey(), r.GetMeta().GetKey(), n.Type, vals)
 }
@@ -114,7 +123,7 @@ func (w *writer) unfit(l layout, kind string, n *pb.Native, vals map[string]any)
 	id, _ := vals["id"].(string)
 	payload, _ := vals["payload"].(string)
 	switch {
-	case len(n.GetRow().Columns) != len(vals) || !halves(n.Type) && len(vals) != len(cols) || vals[cols[0]] == nil:
+	case len(n.GetRow().Columns) != len(vals) && w.was[l.Place] == nil || !halves(n.Type) && len(vals) != len(cols) || vals[cols[0]] == nil:
 		return "want the columns " + strings.Join(cols, ", ")
 	case n.Type == "points":
 		return pointUnfit(kind, id, vals["point"])
