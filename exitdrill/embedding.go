@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"io"
 	"os"
+	"time"
 
 	"github.com/exitramp/exitramp/context/agentstate"
 	"github.com/exitramp/exitramp/context/drill"
@@ -35,7 +36,7 @@ func (w *wired) embedder(ctx context.Context) (embed.Embedder, embed.Model, func
 	x := &w.p.Embedder
 	nothing := func() error { return nil }
 	if len(x.Command) > 0 {
-		p, err := embed.Start(ctx, x.Command, w.o.Stderr)
+		p, err := embed.Start(ctx, x.Command, w.o.Stderr, time.Duration(x.Patience))
 		if err != nil {
 			return nil, embed.Model{}, nil, fmt.Errorf("exitdrill: embedder.command: %w", err)
 		}

@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"os"
 	"strings"
+	"time"
 
 	"github.com/spf13/cobra"
 
@@ -20,7 +21,8 @@ type embedderFlags struct {
 	model  string
 	dims   int
 	keyEnv string
-	target string // name of the target's model, where its store does not say it
+	wait   time.Duration // a program's patience; 0: embed.Patience
+	target string        // name of the target's model, where its store does not say it
 }
 
 func (f *embedderFlags) add(c *cobra.Command) {
@@ -28,6 +30,7 @@ func (f *embedderFlags) add(c *cobra.Command) {
 	c.Flags().StringVar(&f.model, "embedder-model", "", "the `NAME` of the embedder's model; a program says it itself")
 	c.Flags().IntVar(&f.dims, "embedder-dimensions", 0, "how many numbers the embedder's vectors have; a program says it itself")
 	c.Flags().StringVar(&f.keyEnv, "embedder-key-env", "", "`NAME` of the environment variable with the service's key")
+	c.Flags().DurationVar(&f.wait, "embedder-patience", 0, "how long an embedder that is a program may say nothing before it is ended, as in `30m`; 0: "+strings.TrimSuffix(embed.Patience.String(), "0s"))
 	c.Flags().StringVar(&f.target, "target-model", "", "`NAME` of the embedding model that the program at the target uses: vectors of another one are refused")
 }
 
@@ -53,12 +56,14 @@ func (a *app) openEmbedder(ctx context.Context, f *embedderFlags) (*embedding, e
 	x := &embedding{model: embed.Model{Name: f.model, Dimensions: f.dims}}
 	command, isExec := strings.CutPrefix(f.spec, "exec:")
 	switch {
+	case f.wait < 0 || f.wait != 0 && !isExec:
+		return nil, usagef("--embedder-patience: want a time as in 30m, of an embedder that is a program")
 	case isExec:
 		argv, err := embed.Command(command)
 		if err != nil {
 			return nil, &exitError{code: exitUsage, err: err}
 		}
-		p, err := embed.Start(ctx, argv, a.stderr)
+		p, err := embed.Start(ctx, argv, a.stderr, f.wait)
 		if err != nil {
 			return nil, err
 		}
@@ -95,8 +100,8 @@ func vectorsOf(journal string) string { return journal + ".vectors" }
 // file at path; in a plan they are looked for there, and nothing is made. The caller closes.
 func (a *app) embedded(ctx context.Context, r agentstate.Source, f *embedderFlags, path string, plan bool) (agentstate.Source, *embedding, error) {
 	if f.spec == "" {
-		if f.model != "" || f.dims != 0 || f.keyEnv != "" {
-			return nil, nil, usagef("--embedder-model, --embedder-dimensions and --embedder-key-env say more of --embedder, which is not given")
+		if f.model != "" || f.dims != 0 || f.keyEnv != "" || f.wait != 0 {
+			return nil, nil, usagef("--embedder-model, --embedder-dimensions, --embedder-key-env and --embedder-patience say more of --embedder, which is not given")
 		}
 		return r, &embedding{}, nil
 	}

@@ -27,6 +27,7 @@ type Embedder struct {
 	Model       string   `yaml:"model"`        // of the service
 	Dimensions  int      `yaml:"dimensions"`   // of the service's vectors
 	Key         string   `yaml:"key"`          // of the service, as ${NAME} of the environment
+	Patience    Duration `yaml:"patience"`     // how long the program may say nothing; 0: ten minutes
 	TargetModel string   `yaml:"target_model"` // with which the program at the target searches, where its store does not say it
 }
 
@@ -128,6 +129,7 @@ func (p *Plan) checkInto(want func(ok bool, f string, args ...any), kind func(wh
 func (e *Embedder) checkAs(where string, want func(ok bool, f string, args ...any)) {
 	want(len(e.Command) == 0 || e.URL == "", "%s: want a command or a url, one of them", where)
 	want(e.URL == "" || e.Model != "" && e.Dimensions > 0, "%s: a service does not say its model without a bill: give model and dimensions", where)
+	want(e.Patience == 0 || len(e.Command) > 0, "%s.patience: want it beside a command", where)
 	want(e.Key == "" || variable(e.Key), "%s.key: want ${NAME}: a key stands in the environment", where)
 	want(!password(e.URL), "%s.url: a password stands in it", where)
 }

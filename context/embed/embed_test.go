@@ -1,6 +1,7 @@
 package embed_test
 
 import (
+	"bytes"
 	"context"
 	"encoding/json"
 	"errors"
@@ -39,7 +40,7 @@ func start(t *testing.T, args ...string) (*embed.Process, error) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	p, err := embed.Start(t.Context(), append([]string{exe, "wordembed"}, args...), io.Discard)
+	p, err := embed.Start(t.Context(), append([]string{exe, "wordembed"}, args...), io.Discard, 0)
 	if err == nil {
 		t.Cleanup(func() { p.Close() })
 	}
@@ -86,7 +87,7 @@ func TestProcessFaults(t *testing.T) {
 	if _, err := start(t, "words-1", "head"); !errors.Is(err, embed.ErrEmbedder) {
 		t.Errorf("a first line that is no JSON: %v", err)
 	}
-	if _, err := embed.Start(t.Context(), []string{"/nosuch"}, nil); !errors.Is(err, embed.ErrEmbedder) {
+	if _, err := embed.Start(t.Context(), []string{"/nosuch"}, nil, 0); !errors.Is(err, embed.ErrEmbedder) {
 		t.Errorf("no program: %v", err)
 	}
 	for _, fault := range []string{"other", "die"} {
@@ -117,7 +118,7 @@ func TestProcessHangs(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	p, err := embed.StartPatient(t.Context(), []string{exe, "wordembed", "words-1", "hang"}, io.Discard, 300*time.Millisecond)
+	p, err := embed.Start(t.Context(), []string{exe, "wordembed", "words-1", "hang"}, io.Discard, 300*time.Millisecond)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -141,7 +142,7 @@ func TestProcessHangs(t *testing.T) {
 		"goes on by itself":             {sh, "-c", "(sleep 1; touch " + late + ") & wait"},
 	} {
 		began := time.Now()
-		if _, err := embed.StartPatient(t.Context(), argv, io.Discard, 100*time.Millisecond); err == nil || !strings.Contains(err.Error(), "it said nothing for 100ms") {
+		if _, err := embed.Start(t.Context(), argv, io.Discard, 100*time.Millisecond); err == nil || !strings.Contains(err.Error(), "it said nothing for 100ms") {
 			t.Errorf("%s: %v", what, err)
 		}
 		if d := time.Since(began); d > 15*time.Second {
@@ -155,8 +156,29 @@ func TestProcessHangs(t *testing.T) {
 	ctx, cancel := context.WithTimeout(t.Context(), 100*time.Millisecond)
 	defer cancel()
 	began := time.Now()
-	if _, err := embed.Start(ctx, []string{sh, "-c", "sleep 20 2>/dev/null & wait"}, io.Discard); err == nil || time.Since(began) > 15*time.Second {
+	if _, err := embed.Start(ctx, []string{sh, "-c", "sleep 20 2>/dev/null & wait"}, io.Discard, 0); err == nil || time.Since(began) > 15*time.Second {
 		t.Errorf("a context that ends while it starts: %v", err)
+	}
+}
+
+// A program that shows its progress on standard error is not silent, whoever takes that.
+func TestProcessShowsProgress(t *testing.T) {
+	sh, err := exec.LookPath("sh")
+	if err != nil {
+		t.Skip(err)
+	}
+	const loads = `for i in 1 2 3 4 5 6 7 8; do sleep 0.2; echo "$i of 8" >&2; done; echo '{"model":"m","dimensions":1}'; cat >/dev/null`
+	for name, to := range map[string]io.Writer{"taken": &bytes.Buffer{}, "not taken": nil} {
+		p, err := embed.Start(t.Context(), []string{sh, "-c", loads}, to, time.Second)
+		if err != nil {
+			t.Fatalf("%s: %v", name, err)
+		}
+		if err := p.Close(); err != nil {
+			t.Error(err)
+		}
+		if b, ok := to.(*bytes.Buffer); ok && !strings.HasSuffix(b.String(), "8 of 8\n") {
+			t.Errorf("%q", b)
+		}
 	}
 }
 

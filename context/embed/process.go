@@ -3,6 +3,7 @@ package embed
 import (
 	"bufio"
 	"bytes"
+	"cmp"
 	"context"
 	"encoding/json"
 	"errors"
@@ -37,7 +38,8 @@ func Command(s string) ([]string, error) {
 // A Process is an embedder that is a program beside us. It speaks JSON lines: its first line says
 // {"model": NAME, "dimensions": N}; then it reads {"id": "1", "text": …} and answers {"id": "1", "vector":
 // […]} or {"id": "1", "error": WHY}, in any order. An empty line ends a batch: all that came before it
-// is answered then. Where it says nothing for longer than its patience it is ended. It is for one goroutine.
+// is answered then. Where it says nothing for longer than its patience, on standard error neither, it is ended. It
+// is for one goroutine.
 type Process struct {
 	cmd      *exec.Cmd
 	in       io.WriteCloser
@@ -46,11 +48,12 @@ type Process struct {
 	n        uint64
 	kill     context.CancelFunc
 	patience time.Duration
-	silent   atomic.Bool // it was ended for that
-	err      error       // it broke: nothing more is asked
+	heard    atomic.Int64 // when it said something on standard error, in nanoseconds
+	silent   atomic.Bool  // it was ended for saying nothing
+	err      error        // it broke: nothing more is asked
 }
 
-// Patience is how long a Process that Start has started may say nothing: while it loads its model, and between two
+// Patience is how long a Process may say nothing where nobody says how long: while it loads its model, and between two
 // lines of its answers.
 const Patience = 10 * time.Minute
 
@@ -58,16 +61,11 @@ const Patience = 10 * time.Minute
 const maxAnswer = 4 << 20
 
 // Start starts argv and reads its first line. It sends no text. stderr takes what the program says
-// there; nil: nothing does. Close it.
-func Start(ctx context.Context, argv []string, stderr io.Writer) (*Process, error) {
-	return StartPatient(ctx, argv, stderr, Patience)
-}
-
-// StartPatient is Start with another patience.
-func StartPatient(ctx context.Context, argv []string, stderr io.Writer, patience time.Duration) (_ *Process, err error) {
+// there; nil: nothing does. patience 0 is Patience. Close it.
+func Start(ctx context.Context, argv []string, stderr io.Writer, patience time.Duration) (_ *Process, err error) {
 	ctx, kill := context.WithCancel(ctx)
-	p := &Process{cmd: exec.CommandContext(ctx, argv[0], argv[1:]...), kill: kill, patience: patience}
-	p.cmd.Stderr = stderr
+	p := &Process{cmd: exec.CommandContext(ctx, argv[0], argv[1:]...), kill: kill, patience: cmp.Or(patience, Patience)}
+	p.cmd.Stderr = listener{p, stderr}
 	p.cmd.WaitDelay = 5 * time.Second
 	procgroup.Own(p.cmd)
 	p.cmd.Cancel = func() error { procgroup.Kill(p.cmd); return nil }
@@ -129,13 +127,41 @@ func (p *Process) Close() error {
 	return nil
 }
 
+// A listener passes on what the program says on standard error: who shows progress is not silent.
+type listener struct {
+	p  *Process
+	to io.Writer // nil: nothing takes it
+}
+
+func (l listener) Write(b []byte) (int, error) {
+	l.p.heard.Store(time.Now().UnixNano())
+	if l.to == nil {
+		return len(b), nil
+	}
+	return l.to.Write(b)
+}
+
+// watch ends the program when its patience is over, until ctx ends.
+func (p *Process) watch(ctx context.Context) {
+	p.heard.Store(time.Now().UnixNano())
+	for {
+		rest := p.patience - time.Since(time.Unix(0, p.heard.Load()))
+		if rest <= 0 {
+			p.silent.Store(true)
+			p.kill()
+			return
+		}
+		if sleep(ctx, rest) != nil {
+			return
+		}
+	}
+}
+
 // line is the next line. Without one the program is ended when the patience is over.
 func (p *Process) line() ([]byte, error) {
-	t := time.AfterFunc(p.patience, func() {
-		p.silent.Store(true)
-		p.kill()
-	})
-	defer t.Stop()
+	ctx, stop := context.WithCancel(context.Background())
+	defer stop()
+	go p.watch(ctx)
 	var out []byte
 	for {
 		b, err := p.out.ReadSlice('\n')
