@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"math"
+	"strings"
 
 	"github.com/exitramp/exitramp/context/agentstate"
 	"github.com/exitramp/exitramp/context/fidelity"
@@ -57,7 +58,47 @@ func (w *writer) other(ctx context.Context, r agentstate.Record, entity bool) (r
 	if members(raw) == nil {
 		return refused("its payload is no JSON object")
 	}
-	return w.row(ctx, l, r, w.renamed(raw, entity), map[string]reason{})
+	rc, err := w.row(ctx, l, r, w.renamed(raw, entity), map[string]reason{})
+	if err == nil && (rc.Action == replay.Created || rc.Action == replay.Same) {
+		names, err := w.vectorsBeside(ctx, r)
+		if err != nil {
+			return rc, err
+		}
+		if names != "" {
+			rc.Losses = append(rc.Losses, fidelity.Loss{Path: "native.point", Grade: fidelity.Dropped, Why: "Qdrant's vectors " + names + " stay behind: a memory has one vector here, and what mem0 makes for words it makes anew with the text"})
+		}
+	}
+	return rc, err
+}
+
+// vectorsBeside names the vectors of a point of Qdrant beside that of its text; empty: there is none.
+func (w *writer) vectorsBeside(ctx context.Context, r agentstate.Record) (string, error) {
+	for _, n := range r.GetMeta().GetNative() {
+		for _, c := range n.GetRow().GetColumns() {
+			if c.Name != "point" {
+				continue
+			}
+			v, err := w.run.Source.Column(ctx, r, c)
+			if err != nil {
+				return "", err
+			}
+			b, _ := v.([]byte)
+			p, err := readPoint(b)
+			if err != nil {
+				return "", nil // it was said
+			}
+			var names []string
+			if d, ok := p.vector.(*dict); ok {
+				for _, k := range d.keys {
+					if k != "" {
+						names = append(names, fmt.Sprintf("%.40q", fmt.Sprint(k)))
+					}
+				}
+			}
+			return strings.Join(names, ", "), nil
+		}
+	}
+	return "", nil
 }
 
 // row writes the payload of a memory or an entity, and says what is lost by it.
