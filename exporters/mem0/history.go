@@ -89,6 +89,17 @@ func columnsAt(cols []string) map[string]int {
 	return at
 }
 
+// older tells whether a history of these columns is one of an older release: all of them said at least this.
+func older(cols []string) bool {
+	at := columnsAt(cols)
+	for _, name := range []string{"id", "memory_id", "old_memory", "new_memory", "event", "created_at"} {
+		if _, ok := at[name]; !ok {
+			return false
+		}
+	}
+	return slices.Contains(cols, "is_deleted")
+}
+
 // current makes of a row of an older history one of today's, as mem0 itself does when it opens one, which forgets
 // what it has no column for. Earlier names of columns are of what bears another name now.
 func current(vals map[string]any) (losses []fidelity.Loss) {

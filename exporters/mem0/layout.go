@@ -179,7 +179,7 @@ func detect(ctx context.Context, e engine, rel string) (layout, error) {
 		}
 		switch want := columnsOf(t); {
 		case t == string(pythonHistory) && sameSet(cols[t], want): // mem0 names its columns
-		case t == string(pythonHistory) && slices.Contains(cols[t], "id"):
+		case t == string(pythonHistory) && older(cols[t]):
 			l.Columns = cols[t]
 		case !slices.Equal(cols[t], want):
 			return l, fmt.Errorf("%w: %s: table %s has the columns %s; supported: %s (%s)", ErrSchema, rel, t, strings.Join(cols[t], ", "), strings.Join(want, ", "), supported)
