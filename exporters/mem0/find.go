@@ -174,6 +174,8 @@ func (s *Store) others() (out []link) {
 				out = append(out, link{rel: at, other: "an index of FAISS"})
 			case e.Name() == "chroma.sqlite3":
 				out = append(out, link{rel: at, other: "a database of Chroma"})
+			case e.Name() == "raft_state.json":
+				out = append(out, link{rel: at, other: "the storage of a Qdrant server"})
 			}
 		}
 		return below

@@ -164,12 +164,22 @@ func (w *writer) payloadOf(ctx context.Context, m *pb.Memory, scope []ident) (st
 
 var errNoText = errors.New("its content is neither text nor JSON")
 
-// renamed is a payload of mem0's other package, or other store, in the target's spelling.
+// renamed is a payload of mem0's other package, or other store, in the target's spelling. Metadata that is spelled as
+// the target spells a name of mem0's own gives way to that, and gets the other spelling, which means nothing there.
 func (w *writer) renamed(raw []byte, entity bool) string {
 	p := &builder{}
-	ms := members(raw)
+	ms, was := members(raw), map[string]string{}
 	for _, m := range ms {
-		p.put(w.foreign.spell(m.name, entity), m.raw)
+		if name := w.foreign.spell(m.name, entity); name != m.name {
+			was[name] = m.name
+		}
+	}
+	for _, m := range ms {
+		name := w.foreign.spell(m.name, entity)
+		if other, ok := was[name]; ok && name == m.name {
+			name = other
+		}
+		p.put(name, m.raw)
 	}
 	if ms == nil {
 		return string(raw)

@@ -19,7 +19,7 @@ import (
 // TestOtherStores: what lies beside the store in a form that is not read is a gap of its name, and
 // alone it is refused by its name.
 func TestOtherStores(t *testing.T) {
-	for file, name := range map[string]string{"faiss/mem0.faiss": "an index of FAISS", "mem0.faiss": "an index of FAISS", "chroma/chroma.sqlite3": "a database of Chroma"} {
+	for file, name := range map[string]string{"faiss/mem0.faiss": "an index of FAISS", "mem0.faiss": "an index of FAISS", "chroma/chroma.sqlite3": "a database of Chroma", "storage/raft_state.json": "the storage of a Qdrant server"} {
 		put := func(dir string) {
 			p := filepath.Join(dir, filepath.FromSlash(file))
 			if err := os.MkdirAll(filepath.Dir(p), 0o700); err != nil {
@@ -102,6 +102,23 @@ func TestEntityNames(t *testing.T) {
 	} {
 		if d := cmp.Diff(want, w.renamed([]byte(raw), entity)); d != "" {
 			t.Errorf("entity %v: %s", entity, d)
+		}
+	}
+}
+
+// A time in somebody's metadata, spelled as the target's package spells its own, does not become the memory's.
+func TestTimeInMetadata(t *testing.T) {
+	for python, x := range map[bool][2]string{
+		true:  {`{"created_at":"2020-01-31","data":"a","createdAt":"2026-11-23T00:00:00Z"}`, `{"createdAt":"2020-01-31","data":"a","created_at":"2026-11-23T00:00:00Z"}`},
+		false: {`{"createdAt":"2020-01-31","data":"a","created_at":"2026-11-23T00:00:00Z"}`, `{"created_at":"2020-01-31","data":"a","createdAt":"2026-11-23T00:00:00Z"}`},
+	} {
+		w := &writer{foreign: &foreignTarget{python: python}}
+		got := w.renamed([]byte(x[0]), false)
+		if d := cmp.Diff(x[1], got); d != "" {
+			t.Error(d)
+		}
+		if a, b := readPayload([]byte(x[0])).created, readPayload([]byte(got)).created; a != b || a == 0 {
+			t.Errorf("created %d, and %d there", a, b)
 		}
 	}
 }
