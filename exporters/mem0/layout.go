@@ -32,6 +32,7 @@ type layout struct {
 	Entities bool     `json:"entities,omitempty"` // a collection of entities
 	Dims     int      `json:"dims,omitempty"`     // of PostgreSQL's column
 	Indexes  []string `json:"indexes,omitempty"`  // of PostgreSQL: hnsw, diskann, gin
+	Half     bool     `json:"half,omitempty"`     // PostgreSQL's column holds numbers of 16 bits: mem0 makes none, and uses it
 	Columns  []string `json:"columns,omitempty"`  // of a history of an older release: others than those of columnsOf
 
 	there bool // the table was found in PostgreSQL
@@ -219,6 +220,7 @@ type db struct {
 	layout layout
 	notes  []string
 	locked bool // nobody can write it while it is read
+	wrote  bool // the run has put a row into it
 }
 
 // main is the table that holds the collection or the history.

@@ -25,7 +25,7 @@ import (
 const addedPrefix = "added "
 
 // writeMeta writes Qdrant's list of collections with Commit. To one that is there, what it lacks is added.
-func (w *writer) writeMeta(key string, b []byte) (replay.Receipt, error) {
+func (w *writer) writeMeta(ctx context.Context, key string, b []byte) (replay.Receipt, error) {
 	if _, err := parseMeta(b); err != nil {
 		return refused("%v", err)
 	}
@@ -35,7 +35,7 @@ func (w *writer) writeMeta(key string, b []byte) (replay.Receipt, error) {
 	case err != nil:
 		return replay.Receipt{}, err
 	case bytes.Equal(have, b):
-		return w.sameMeta(rc), nil
+		return w.sameMeta(ctx, rc, b)
 	case have == nil:
 		w.newMeta(nil, b)
 		return rc, nil
@@ -46,7 +46,7 @@ func (w *writer) writeMeta(key string, b []byte) (replay.Receipt, error) {
 	}
 	rc.Losses = []fidelity.Loss{{Path: "native", Grade: fidelity.Transformed, Why: "the target's own list of collections, with those of the state"}}
 	if len(names) == 0 {
-		return w.sameMeta(rc), nil
+		return w.sameMeta(ctx, rc, b)
 	}
 	for i, n := range names {
 		names[i] = url.QueryEscape(n)
@@ -58,13 +58,35 @@ func (w *writer) writeMeta(key string, b []byte) (replay.Receipt, error) {
 
 // sameMeta is the receipt of a list that has all collections. The list is written with Commit, behind all
 // answers: what an attempt that was broken off has added stands in its answer, and the journal joins that
-// to an answer without a version. What was there before that attempt is another's, and stays.
-func (w *writer) sameMeta(rc replay.Receipt) replay.Receipt {
+// to an answer without a version. What was there before that attempt is another's, and stays, and so is all of it
+// where the attempt did not come to its list.
+func (w *writer) sameMeta(ctx context.Context, rc replay.Receipt, b []byte) (replay.Receipt, error) {
 	rc.Action = replay.Same
-	if w.run.InDoubt != nil && w.run.InDoubt(rc.Target) {
-		rc.Version = ""
+	if w.run.DryRun || w.run.InDoubt == nil || !w.run.InDoubt(rc.Target) {
+		return rc, nil
 	}
-	return rc
+	rc.Version = ""
+	committed, err := w.committed(ctx, b)
+	if !committed {
+		rc.Version = addedPrefix
+	}
+	return rc, err
+}
+
+// committed tells whether an attempt that was broken off may have come to its list, which it writes behind all
+// rows: then there are some, and none had to be put again.
+func (w *writer) committed(ctx context.Context, b []byte) (held bool, err error) {
+	for _, d := range w.dbs {
+		if d != nil && d.wrote {
+			return false, nil
+		}
+	}
+	eachCollection(b, func(name, _ jsonvalue.Value) {
+		if err == nil && !held {
+			held, err = w.holds(ctx, name.Text())
+		}
+	})
+	return held, err
 }
 
 func (w *writer) newMeta(have, b []byte) {
@@ -177,7 +199,9 @@ func (w *writer) undoMeta(ctx context.Context, version string) (why string, err 
 		return changed, nil
 	}
 	var kept []string
+	n := 0
 	eachCollection(b, func(name, c jsonvalue.Value) {
+		n++
 		made, held := !added || slices.Contains(strings.Fields(names), url.QueryEscape(name.Text())), false
 		if made && err == nil {
 			held, err = w.holds(ctx, name.Text())
@@ -192,6 +216,8 @@ func (w *writer) undoMeta(ctx context.Context, version string) (why string, err 
 	switch {
 	case err != nil:
 		return "", err
+	case added && len(kept) == n:
+		return why, nil
 	case added:
 		return why, exchangeFile(p, b, withCollections(b, kept))
 	case why != "":

@@ -109,6 +109,69 @@ func (c cutWriter) Commit(ctx context.Context) error {
 	return errors.Join(c.writer.Commit(ctx), errCut)
 }
 
+// cutBefore is a store whose runs break off before anything is committed.
+type cutBefore struct{ *Store }
+
+type uncommitted struct{ *writer }
+
+func (c cutBefore) Begin(ctx context.Context, run *replay.Run) (replay.Writer, error) {
+	w, err := c.Store.Begin(ctx, run)
+	if err != nil {
+		return nil, err
+	}
+	return uncommitted{w.(*writer)}, nil
+}
+
+func (uncommitted) Commit(context.Context) error { return errCut }
+
+// A run that was broken off before it wrote the list has added nothing to it: an empty collection that somebody else
+// made meanwhile stays theirs when the run that went on is undone.
+func TestListOfAnother(t *testing.T) {
+	mem, _ := exportertest.Export(t, Open("testdata/python"))
+	same, err := os.ReadFile("testdata/python/qdrant/meta.json")
+	if err != nil {
+		t.Fatal(err)
+	}
+	for name, list := range map[string]string{"a list before": `{"collections": {}, "aliases": {}}`, "no list before": ""} {
+		t.Run(name, func(t *testing.T) {
+			dir := filepath.Join(t.TempDir(), "store")
+			at := filepath.Join(dir, "qdrant", "meta.json")
+			if err := os.MkdirAll(filepath.Dir(at), 0o700); err != nil {
+				t.Fatal(err)
+			}
+			put := func(list string) {
+				if err := os.WriteFile(at, []byte(list), 0o600); err != nil {
+					t.Fatal(err)
+				}
+			}
+			if list != "" {
+				put(list)
+			}
+			journal := filepath.Join(t.TempDir(), "journal")
+			for _, dst := range []replay.Target{cutBefore{Open(dir)}, Open(dir)} {
+				j, err := replay.OpenJournal(journal)
+				if err != nil {
+					t.Fatal(err)
+				}
+				_, err = replay.Apply(t.Context(), dst, mem, &replay.Options{Journal: j, TargetModel: "m"})
+				if _, cut := dst.(cutBefore); cut != errors.Is(err, errCut) {
+					t.Fatal(err)
+				}
+				if err := j.Close(); err != nil {
+					t.Fatal(err)
+				}
+				if _, cut := dst.(cutBefore); cut {
+					put(string(same))
+				}
+			}
+			rep := undo(t, Open(dir), journal)
+			if b, err := os.ReadFile(at); err != nil || string(b) != string(same) || rep.LeftN != 0 {
+				t.Errorf("left %+v and the list %s %v", rep.Left, b, err)
+			}
+		})
+	}
+}
+
 // A collection stays in the list as long as it holds points: those of others, that came after the run, would
 // be lost to Qdrant. A run that was broken off behind its last step is undone as any other.
 func TestUndoOfList(t *testing.T) {

@@ -70,3 +70,53 @@ func TestPostgresNoDimensions(t *testing.T) {
 		t.Errorf("%+v", rep)
 	}
 }
+
+// A column of numbers of 16 bits, which mem0 does not make and works with, is read; a copy is exact, and what is
+// written to one from wider numbers is announced.
+func TestPostgresHalves(t *testing.T) {
+	half := func(u string) {
+		pgtest.Exec(t, u, "DROP INDEX IF EXISTS mem0_hnsw_idx; ALTER TABLE mem0 ALTER COLUMN vector TYPE halfvec(8); CREATE INDEX mem0_hnsw_idx ON mem0 USING hnsw (vector halfvec_cosine_ops)")
+	}
+	from := database(t, "pgvector-python.sql")
+	wide, _ := exportertest.Export(t, store(t, from, "testdata/python/history.db"))
+	half(from)
+	narrow, rep := exportertest.Export(t, store(t, from, "testdata/python/history.db"))
+	if rep.Verdict.Coverage != agentstate.Reconciled || len(recordsOf[*pb.Embedding](t, narrow)) != len(recordsOf[*pb.Embedding](t, wide)) {
+		t.Errorf("%v", rep.Verdict)
+	}
+	to := database(t, "")
+	used := database(t, "pgvector-python.sql")
+	half(used)
+	pgtest.Exec(t, used, "DELETE FROM mem0; DELETE FROM mem0_entities")
+	graph := other(t, spaceOf("a", "a"), textIn("a", "1", "hello"), vectorFor("a", "1", 0.1, 0.2, 0.3, 0.4, 0.5, 0.6, 0.7, 0.8))
+	for name, c := range map[string]struct {
+		to    string
+		src   agentstate.Source
+		loses bool
+	}{"a copy": {to, narrow, false}, "of wider numbers": {used, wide, true}, "of another runtime": {used, graph, true}} {
+		dst := store(t, c.to, filepath.Join(t.TempDir(), "history.db"))
+		rep, journal := apply(t, dst, c.src)
+		if (rep.LossCount["embedding.vector"] > 0) != c.loses || len(rep.Refused)+len(rep.Conflicts) != 0 {
+			t.Errorf("%s: %+v", name, rep)
+		}
+		j, err := replay.OpenJournal(journal)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if back, err := replay.ReadBack(t.Context(), c.src, dst, j); err != nil || back.MissingN+back.UnannouncedN != 0 {
+			t.Errorf("%s: %+v %v", name, back, err)
+		}
+		if err := j.Close(); err != nil {
+			t.Error(err)
+		}
+		if again, _ := apply(t, dst, c.src); again.Actions[replay.Created] != 0 {
+			t.Errorf("%s: again: %+v", name, again.Actions)
+		}
+		if u := undo(t, dst, journal); u.LeftN != 0 {
+			t.Errorf("%s: undo: %+v", name, u)
+		}
+	}
+	if got := pgtest.Rows(t, to, "SELECT format_type(atttypid, atttypmod)::text FROM pg_attribute WHERE attrelid = 'mem0'::regclass AND attname = 'vector'"); got[0] != "halfvec(8)" {
+		t.Errorf("the copy's vectors are %s", got[0])
+	}
+}

@@ -185,11 +185,13 @@ func (p *pg) collections(ctx context.Context, flavor string) (dbs []*db, notes [
 			continue
 		}
 		got := strings.Join(cols[t], ", ") + " of " + strings.Join(types[t], ", ")
-		if !slices.Equal(cols[t], columnsOf("pgvector")) || types[t][0] != "uuid" || !strings.HasPrefix(types[t][1], "vector") || types[t][2] != "jsonb" {
-			return nil, nil, fmt.Errorf("%w: %s: table %s has the columns %s; supported: id, vector, payload of uuid, vector(N), jsonb (%s)", ErrSchema, p.location, t, got, supported)
+		if !slices.Equal(cols[t], columnsOf("pgvector")) || types[t][0] != "uuid" || !vectorType(types[t][1]) || types[t][2] != "jsonb" {
+			return nil, nil, fmt.Errorf("%w: %s: table %s has the columns %s; supported: id, vector, payload of uuid, vector(N) or halfvec(N), jsonb (%s)", ErrSchema, p.location, t, got, supported)
 		}
 		l := layout{File: t, Place: t, Form: pgForm, there: true}
-		l.Dims, _ = strconv.Atoi(strings.TrimSuffix(strings.TrimPrefix(types[t][1], "vector("), ")"))
+		typ, dims, _ := strings.Cut(strings.TrimSuffix(types[t][1], ")"), "(")
+		l.Dims, _ = strconv.Atoi(dims)
+		l.Half = typ == "halfvec"
 		err := p.each(ctx, "SELECT indexdef::text FROM pg_indexes WHERE schemaname = ? AND tablename = ? ORDER BY indexname", []any{p.schema, t}, func(v []any) error {
 			for _, kind := range []string{"hnsw", "diskann", "gin"} {
 				if strings.Contains(v[0].(string), " USING "+kind+" ") {
@@ -206,6 +208,11 @@ func (p *pg) collections(ctx context.Context, flavor string) (dbs []*db, notes [
 	dbs, more, err := p.language(ctx, dbs, flavor)
 	classify(dbs)
 	return dbs, append(notes, more...), err
+}
+
+func vectorType(s string) bool {
+	typ, _, _ := strings.Cut(s, "(")
+	return typ == "vector" || typ == "halfvec"
 }
 
 // language finds out which package made the collections: Python's has an index of the lemmatised
@@ -299,7 +306,7 @@ func (d *db) rows(ctx context.Context, fn func(vectorRow) error) error {
 	}
 	cols := d.selects(d.main(), columnsOf("vectors"))
 	if d.layout.Form == pgForm { // the numbers themselves, which are shorter than their text
-		cols = `"id"::text, vector_send("vector"), "payload"::text`
+		cols = `"id"::text, vector_send("vector"::vector), "payload"::text`
 	}
 	q := "SELECT " + cols + ", CASE WHEN " + d.withVector() + " THEN " + one + " END FROM " + quote(d.main())
 	if d.layout.Form != pgForm {

@@ -54,7 +54,7 @@ func filler(dims int) []byte {
 // withVector are the rows that have a vector, in SQL.
 func (d *db) withVector() string {
 	if d.layout.Form == pgForm {
-		return "vector IS NOT NULL AND (vector_dims(vector) < 2 OR vector <> array_fill((-1)::real, ARRAY[vector_dims(vector)])::vector)"
+		return "vector IS NOT NULL AND (vector_dims(vector::vector) < 2 OR vector::vector <> array_fill((-1)::real, ARRAY[vector_dims(vector::vector)])::vector)"
 	}
 	return "typeof(vector) = 'blob' AND length(vector) > 0 AND length(vector) % 4 = 0" // without a look at the bytes
 }
@@ -118,6 +118,13 @@ func (w *writer) part(ctx context.Context, d *db, l layout, from, key string, va
 	delete(vals, "id")
 	var cols []string
 	var args []any
+	var losses []fidelity.Loss
+	if v, ok := vals["vector"].(string); ok && l.Half && d != nil {
+		var err error
+		if vals["vector"], losses, err = d.halved(ctx, v); err != nil {
+			return replay.Receipt{}, err
+		}
+	}
 	for _, c := range []string{"vector", "payload"} {
 		if v, ok := vals[c]; ok {
 			cols, args = append(cols, c), append(args, v)
@@ -127,7 +134,7 @@ func (w *writer) part(ctx context.Context, d *db, l layout, from, key string, va
 	if len(cols) > 0 && cols[0] == "vector" && l.Form == pgForm {
 		marks[0] = numbers(args[0])
 	}
-	rc := replay.Receipt{Action: replay.Created, Target: key, Version: sqlitefile.Digest(marks...)}
+	rc := replay.Receipt{Action: replay.Created, Target: key, Version: sqlitefile.Digest(marks...), Losses: losses}
 	if d == nil {
 		return rc, nil
 	}
@@ -179,6 +186,7 @@ func (d *db) put(ctx context.Context, table string, cols []string, args []any) e
 	for _, c := range cols {
 		names, marks = append(names, quote(c)), append(marks, d.param(table, c))
 	}
+	d.wrote = true
 	return d.wrap(d.exec(ctx, "INSERT INTO "+quote(table)+" ("+strings.Join(names, ", ")+") VALUES ("+strings.Join(marks, ", ")+")", args...))
 }
 

@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"math"
+	"slices"
 	"strings"
 
 	"github.com/exitramp/exitramp/context/agentstate"
@@ -294,6 +295,9 @@ func (w *writer) mappedEmbedding(ctx context.Context, e *pb.Embedding) (replay.R
 		return skipped("the memory has a vector already: mem0 keeps one"), nil
 	}
 	if rc.Action == replay.Created || rc.Action == replay.Same {
+		if len(rc.Losses) > 0 && !slices.ContainsFunc(losses, func(l fidelity.Loss) bool { return l.Path == "vector" }) {
+			losses = append(losses, rc.Losses[0]) // of the vector: it has no native form there
+		}
 		rc.Losses = losses
 	}
 	return rc, err

@@ -29,7 +29,7 @@ func (w *writer) native(ctx context.Context, r agentstate.Record) (replay.Receip
 		if err != nil {
 			return replay.Receipt{}, err
 		}
-		return w.writeMeta(r.GetMeta().GetKey(), b)
+		return w.writeMeta(ctx, r.GetMeta().GetKey(), b)
 	}
 	l, ok := w.layouts[parts[0]]
 	if !ok || len(parts) < 2 {
