@@ -11,6 +11,7 @@ import (
 
 	"github.com/google/go-cmp/cmp"
 
+	"github.com/exitramp/exitramp/context/replay"
 	"github.com/exitramp/exitramp/exporters/internal/jsonvalue"
 )
 
@@ -189,7 +190,7 @@ func FuzzPayload(f *testing.F) {
 			t.Fatalf("%q: %v, and %d members", b, err, len(ms))
 		}
 		for _, python := range []bool{false, true} {
-			w := &writer{foreign: &foreignTarget{python: python}}
+			w := &writer{run: &replay.Run{}, foreign: &foreignTarget{python: python}}
 			if out := w.renamed(b, true); ms != nil && !json.Valid([]byte(out)) {
 				t.Errorf("%q becomes %q", b, out)
 			}

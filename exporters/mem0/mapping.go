@@ -167,6 +167,9 @@ var errNoText = errors.New("its content is neither text nor JSON")
 // renamed is a payload of mem0's other package, or other store, in the target's spelling. Metadata that is spelled as
 // the target spells a name of mem0's own gives way to that, and gets the other spelling, which means nothing there.
 func (w *writer) renamed(raw []byte, entity bool) string {
+	if from, _, _ := strings.Cut(w.run.From.GetFlavor(), "+"); from != "" && (from == "python") == w.foreign.python {
+		return string(raw) // another store of the same package
+	}
 	p := &builder{}
 	ms, was := members(raw), map[string]string{}
 	for _, m := range ms {

@@ -12,6 +12,7 @@ import (
 	"github.com/google/go-cmp/cmp"
 
 	"github.com/exitramp/exitramp/context/agentstate"
+	"github.com/exitramp/exitramp/context/replay"
 	"github.com/exitramp/exitramp/exporters/exportertest"
 	pb "github.com/exitramp/exitramp/proto/exitramp/v1"
 )
@@ -95,7 +96,7 @@ func TestEntityNames(t *testing.T) {
 	if d := cmp.Diff(map[string]string{"entity_type": "invoice", "linkedMemoryIds": `["x"]`}, got); d != "" {
 		t.Error(d)
 	}
-	w := &writer{foreign: &foreignTarget{}}
+	w := &writer{run: &replay.Run{}, foreign: &foreignTarget{}}
 	for entity, want := range map[bool]string{
 		false: `{"data":"a","entity_type":"invoice","linkedMemoryIds":["x"],"createdAt":"2020-01-31T00:00:00Z"}`,
 		true:  `{"data":"a","entityType":"invoice","linkedMemoryIds":["x"],"createdAt":"2020-01-31T00:00:00Z"}`,
@@ -112,13 +113,17 @@ func TestTimeInMetadata(t *testing.T) {
 		true:  {`{"created_at":"2020-01-31","data":"a","createdAt":"2026-11-23T00:00:00Z"}`, `{"createdAt":"2020-01-31","data":"a","created_at":"2026-11-23T00:00:00Z"}`},
 		false: {`{"createdAt":"2020-01-31","data":"a","created_at":"2026-11-23T00:00:00Z"}`, `{"created_at":"2020-01-31","data":"a","createdAt":"2026-11-23T00:00:00Z"}`},
 	} {
-		w := &writer{foreign: &foreignTarget{python: python}}
+		w := &writer{run: &replay.Run{}, foreign: &foreignTarget{python: python}}
 		got := w.renamed([]byte(x[0]), false)
 		if d := cmp.Diff(x[1], got); d != "" {
 			t.Error(d)
 		}
 		if a, b := readPayload([]byte(x[0])).created, readPayload([]byte(got)).created; a != b || a == 0 {
 			t.Errorf("created %d, and %d there", a, b)
+		}
+		own := &writer{run: &replay.Run{From: &pb.Origin{Product: product, Flavor: map[bool]string{true: "python+qdrant", false: "js+sqlite"}[python]}}, foreign: w.foreign}
+		if got := own.renamed([]byte(x[1]), false); got != x[1] {
+			t.Errorf("within its own package it becomes %s", got)
 		}
 	}
 }
