@@ -82,7 +82,7 @@ func (b *builder) expectation(a any, vars, options map[string]any) []*pb.Expecta
 		}
 	}
 	value, ok := renderAll(m["value"], vars)
-	if s, text := value.(string); !ok || m["transform"] != nil || m["threshold"] != nil && typ != "tool-call-f1" || text && strings.HasPrefix(s, "file://") {
+	if s, text := value.(string); !ok || m["transform"] != nil || m["threshold"] != nil && typ != "tool-call-f1" || text && fetched(s) {
 		return []*pb.Expectation{b.judge(a, typ, options)}
 	}
 	if e := known(typ, value, m); e != nil {

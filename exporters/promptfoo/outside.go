@@ -36,3 +36,8 @@ func (b *builder) files(place string, v any) {
 		}
 	}
 }
+
+// fetched tells whether a variable or what is expected is taken from a file, or from what a program of a package gives.
+func fetched(s string) bool {
+	return strings.HasPrefix(s, "file://") || strings.HasPrefix(s, "package:")
+}

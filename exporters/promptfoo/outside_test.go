@@ -37,6 +37,26 @@ tests:
 	}
 }
 
+// A prompt that a service keeps, and a variable that a program gives, are not what is sent. A prompt without any text makes no case.
+func TestNamedElsewhere(t *testing.T) {
+	src := write(t, `prompts: ["langfuse://support@production:chat", "portkey://pp-1", "helicone://id:1.2", {raw: "Say {{x}}"}, {id: technical, content: My app}, {label: billing, text: A bill}]
+tests: [{vars: {x: "package:@acme/vars:name"}, assert: [{type: equals, value: "package:@acme/want:f"}]}]
+`)
+	_, rep := export(t, src)
+	var got []string
+	for _, g := range rep.Gaps {
+		got = append(got, g.Place+" "+g.Reason.String())
+	}
+	want := []string{"prompts[0] REASON_GONE", "prompts[1] REASON_GONE", "prompts[2] REASON_GONE", "prompts[4] REASON_UNSPECIFIED", "prompts[5] REASON_UNSPECIFIED", "tests[0].vars.x REASON_GONE"}
+	if d := cmp.Diff(want, got); d != "" {
+		t.Error(d)
+	}
+	all := strings.Join(lines(t, src), "\n")
+	if strings.Count(all, `"template"`) != 4 || strings.Contains(all, `"text"`) || strings.Contains(all, "exact ") || strings.Contains(all, "technical") {
+		t.Error(all)
+	}
+}
+
 // A judge is told by whom and by what words promptfoo would have judged, and only where a model does.
 func TestGrader(t *testing.T) {
 	got := strings.Join(lines(t, write(t, `prompts: [hello]

@@ -126,7 +126,7 @@ func TestShapes(t *testing.T) {
 		"anchors and merges":   {"x: &v {a: 1}\nprompts: ['{{a}}']\ntests: [{vars: {<<: *v}}]\n", []string{` | {"text":"1","vars":{"a":1}}`}, 0},
 		"the same twice":       {"prompts: [hi]\ntests: [{vars: {}}, {vars: {}}]\n", []string{` | {"text":"hi"}`, ` | {"text":"hi"}`}, 0},
 		"JSON":                 {`{"prompts":["hi {{a}}"],"tests":[{"vars":{"a":"\u00e9"},"assert":[{"type":"contains-json"},{"type":"contains-all","value":"a, b"}]}]}`, []string{` | {"text":"hi é","vars":{"a":"é"}}`, `  json_schema application/schema+json; within=text true`, `  contains application/json {"all":["a","b"]}`}, 0},
-		"nothing is text":      {"prompts: [7, {id: x.py}, {}]\ntests: [7]\n", nil, 3},
+		"nothing is text":      {"prompts: [7, {id: x.py}, {}]\ntests: [7]\n", nil, 4},
 		"dates and numbers":    {"prompts: ['{{d}} {{h}} {{i}}']\ntests: [{vars: {d: 2026-11-28, h: 0x10, i: .inf}}]\n", []string{` | {"text":"2026-11-28 16 Infinity","vars":{"d":"2026-11-28","h":16,"i":"Infinity"}}`}, 0},
 	} {
 		t.Run(name, func(t *testing.T) {

@@ -1,6 +1,7 @@
 package promptfoo
 
 import (
+	"cmp"
 	"crypto/sha256"
 	"encoding/hex"
 	"encoding/json"
@@ -94,10 +95,12 @@ func (b *builder) leaveFor(place, why string) {
 	}
 }
 
-// fileLike tells whether a prompt names a file, by promptfoo's rules.
+// fileLike tells whether a prompt only names what is sent, by promptfoo's rules.
 func fileLike(s string) bool {
-	if strings.HasPrefix(s, "file://") || strings.HasPrefix(s, "exec:") {
-		return true
+	for _, scheme := range []string{"file://", "exec:", "langfuse://", "portkey://", "helicone://"} { // the last three are kept by services
+		if strings.HasPrefix(s, scheme) {
+			return true
+		}
 	}
 	if strings.ContainsAny(s, "\n{") || len(s) > 1024 {
 		return false
@@ -125,10 +128,11 @@ func (b *builder) readPrompts(v any) {
 						p.names, p.labelled = append(p.names, s), p.labelled || name == "label"
 					}
 				}
-				if raw, ok := x["raw"].(string); ok {
-					p.text = raw
-				} else if id, ok := x["id"].(string); ok {
-					p.text = id
+				raw, _ := x["raw"].(string)
+				id, _ := x["id"].(string)
+				if p.text = cmp.Or(raw, id); p.text == "" || raw == "" && !p.labelled {
+					b.leaveFor(place, "it has no text to send, and promptfoo refuses the suite: want raw, or label and id")
+					continue
 				}
 				b.prompt(place, p)
 			default:
@@ -212,7 +216,7 @@ func (b *builder) test(place string, setting, t map[string]any) error {
 		b.leave(place + ".vars")
 	}
 	for _, k := range slices.Sorted(maps.Keys(vars)) {
-		if s, ok := vars[k].(string); ok && strings.HasPrefix(s, "file://") {
+		if s, ok := vars[k].(string); ok && fetched(s) {
 			b.leave(place + ".vars." + harness.Short(k))
 		}
 	}

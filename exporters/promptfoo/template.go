@@ -45,7 +45,7 @@ func plainText(v any) (string, bool) {
 	switch v := v.(type) {
 	case string:
 		v = strings.TrimSuffix(v, "\n")
-		if strings.HasPrefix(v, "file://") || templated(escaped().ReplaceAllString(v, "")) {
+		if fetched(v) || templated(escaped().ReplaceAllString(v, "")) {
 			return "", false
 		}
 		return escaped().ReplaceAllString(v, "$1"), true
