@@ -28,6 +28,7 @@ type file struct {
 	size  int64
 	mtime time.Time
 	why   string // why it is not read; empty: it is
+	shut  bool   // since nobody may read it here: what is in it is not known
 
 	sum    [32]byte
 	broken string  // the digest that its name promises, and has not; empty: it has what it promises
@@ -62,9 +63,10 @@ func (f *Folder) walk(ctx context.Context) ([]file, error) {
 		return nil, fmt.Errorf("%w: %s is no folder", ErrSchema, f.root)
 	}
 	var out []file
-	err = filepath.WalkDir(root, func(p string, d fs.DirEntry, err error) error {
-		if err != nil {
-			return err
+	err = filepath.WalkDir(root, func(p string, d fs.DirEntry, refused error) error {
+		shut := errors.Is(refused, fs.ErrPermission) && p != root
+		if refused != nil && !shut {
+			return refused
 		}
 		if err := ctx.Err(); err != nil {
 			return err
@@ -73,7 +75,7 @@ func (f *Folder) walk(ctx context.Context) ([]file, error) {
 		if err != nil {
 			return err
 		}
-		if d.IsDir() {
+		if d.IsDir() && !shut {
 			if skipped(slash(rel)) {
 				return fs.SkipDir
 			}
@@ -82,8 +84,12 @@ func (f *Folder) walk(ctx context.Context) ([]file, error) {
 		if len(out) >= maxFiles {
 			return fmt.Errorf("%w: more than %d files: name a folder of fewer models", ErrSchema, maxFiles)
 		}
-		x := file{rel: slash(rel)}
-		x.locate(root, p)
+		x := file{rel: slash(rel), shut: shut}
+		if shut {
+			x.why = whyShut
+		} else {
+			x.locate(root, p)
+		}
 		out = append(out, x)
 		return nil
 	})
@@ -104,6 +110,8 @@ func (f *Folder) walk(ctx context.Context) ([]file, error) {
 	slices.SortStableFunc(out, func(a, b file) int { return strings.Compare(a.rel, b.rel) })
 	return out, nil
 }
+
+const whyShut = "a folder that may not be read: what is in it is not known"
 
 // locate finds where the file at p really is. A link leads to a file inside of root, or nowhere.
 func (x *file) locate(root, p string) {
@@ -201,7 +209,10 @@ func (r *reading) file(ctx context.Context, x *file) error {
 		r.out.Gap(&pb.Gap{Meta: agentstate.Meta("gap", nil, "artifact", x.rel), Kind: "artifact", Place: x.rel, Reason: reason, Detail: detail, Count: 1})
 		return r.out.Err()
 	}
-	if x.why != "" {
+	switch {
+	case x.shut:
+		return gap(pb.Gap_REASON_FORBIDDEN, x.why)
+	case x.why != "":
 		return gap(pb.Gap_REASON_GONE, x.why)
 	}
 	if err := r.hash(ctx, x); errors.Is(err, fs.ErrPermission) {

@@ -19,7 +19,8 @@ import (
 )
 
 // secret names a member of a document that may open something; empty: none does. Tools write such members into
-// their arguments, most with a placeholder. A document is looked at whole, whatever its length.
+// their arguments, most with a placeholder. A document is looked at whole, whatever its length; of a
+// model card the settings at its top.
 func (r *reading) secret(x *file) string {
 	if x.looked {
 		return x.leak
@@ -27,13 +28,16 @@ func (r *reading) secret(x *file) string {
 	x.looked = true
 	var look func(*bufio.Reader) (string, error)
 	switch x.media() {
-	case "application/json":
+	case "application/json", "application/x-ndjson":
 		look = leakInJSON
 	case "application/yaml":
 		look = leakInLines
 	case "text/plain":
-		if strings.ToLower(path.Ext(x.rel)) == ".toml" {
+		switch strings.ToLower(path.Ext(x.rel)) {
+		case ".toml":
 			look = leakInLines
+		case ".md":
+			look = leakInFront
 		}
 	}
 	if look == nil {
@@ -143,10 +147,24 @@ func unquoted(raw []byte) string {
 // setting is what sets something in a line of YAML or TOML: at its start, or in braces.
 var setting = lazyre.New(`(?:^\s*(?:- *)*|[{,]\s*)["']?([A-Za-z0-9_.-]+)["']?\s*[:=]\s*(?:"([^"]*)|'([^']*)|([^"'\s#,{}\[\]]*))`)
 
-// leakInLines looks for lines that set something. Those that are comments do not.
+// alone is a name of YAML whose value, if it has one, stands in the lines below.
+var alone = lazyre.New(`^(\s*(?:- *)*)["']?([A-Za-z0-9_.-]+)["']?\s*:\s*(?:#.*)?$`)
+
+// scalar is a line that is a value of YAML, and no list, no mapping and no name with a value of its own.
+var scalar = lazyre.New(`^(\s*)(?:"([^"]*)|'([^']*)|([^"'\s#,{}\[\]|>:-][^\s#:]*)\s*(?:#.*)?$)`)
+
+// gives tells whether a name that may open something has a value: in quotes, or bare, where some words are none.
+func gives(name string, quoted []byte, bare string) bool {
+	word := slices.Contains([]string{"null", "~", "none", "true", "false"}, strings.ToLower(bare))
+	value := append(slices.Clip(quoted), bare...)
+	return opens(name[strings.LastIndexByte(name, '.')+1:]) && isSet(value) && !word && value[0] != '$' && value[0] != '{'
+}
+
+// leakInLines looks for lines that set something, or for two of them. Those that are comments do not.
 func leakInLines(r *bufio.Reader) (string, error) {
 	var line []byte // with the end of the part before, where it is longer than the buffer
 	begins, comment := true, false
+	above, indent := "", 0 // the name that the line before is alone
 	for {
 		part, err := r.ReadSlice('\n')
 		if begins {
@@ -156,10 +174,18 @@ func leakInLines(r *bufio.Reader) (string, error) {
 			line = append(line, part...)
 		}
 		for _, m := range setting().FindAllSubmatch(line, -1) {
-			name, value := string(m[1]), bytes.Join(m[2:], nil)
-			word := slices.Contains([]string{"null", "~", "none", "true", "false"}, strings.ToLower(string(m[4])))
-			if opens(name[strings.LastIndexByte(name, '.')+1:]) && isSet(value) && !word && value[0] != '$' && value[0] != '{' {
+			if name := string(m[1]); gives(name, slices.Concat(m[2], m[3]), string(m[4])) {
 				return name, nil
+			}
+		}
+		if text := bytes.TrimRight(line, " \t\r\n"); len(text) > 0 {
+			if m := scalar().FindSubmatch(text); above != "" && m != nil && len(m[1]) > indent && gives(above, slices.Concat(m[2], m[3]), string(m[4])) {
+				return above, nil
+			}
+			if above = ""; err == nil {
+				if m := alone().FindSubmatch(text); m != nil {
+					above, indent = string(m[2]), len(m[1])
+				}
 			}
 		}
 		switch {
@@ -173,4 +199,22 @@ func leakInLines(r *bufio.Reader) (string, error) {
 			return "", err
 		}
 	}
+}
+
+// leakInFront looks at the YAML that a model card begins with. What is behind it is prose, which quotes settings.
+func leakInFront(r *bufio.Reader) (string, error) {
+	var front []byte
+	for begun := false; len(front) < maxDocument; begun = true {
+		line, err := r.ReadSlice('\n')
+		fence := string(bytes.TrimRight(bytes.TrimPrefix(line, []byte("\ufeff")), " \t\r\n")) == "---"
+		if fence == begun {
+			break
+		}
+		if front = append(front, line...); errors.Is(err, io.EOF) {
+			break
+		} else if err != nil && !errors.Is(err, bufio.ErrBufferFull) {
+			return "", err
+		}
+	}
+	return leakInLines(bufio.NewReader(bytes.NewReader(front)))
 }

@@ -69,10 +69,30 @@ func TestLeaks(t *testing.T) {
 		"password: '#1 {x}'":                                            "password",
 		"a: {" + strings.Repeat("b: 1, ", 64<<10/6-1) + "hub_token: x}": "hub_token",
 		strings.Repeat("x", 200_000) + "\nsecret: abc\n":                "secret",
+		"a:\n  hub_token:\n    hf_x\n":                                  "hub_token",
+		"- api_key: # of the hub\n\n    # here\n    'hf x'\r\n":         "api_key",
+		"hub_token:\n  - hf_x\nsecret:\n  a: 1\npassword:\nb\napi_key:\n  [x]\nauthorization:\n  null\nhf_token:\n  ${T}\nprivate_key:\n\nname:\n  x":                         "",
 		"hub_token: null\npassword: ~\napi_key: ${KEY}\nsecret: <yours>\nauthorization:\n#password: x\nkeys: x\nhub: {api_key: , password: ~}\napi_key: {a: 1}\nsecret: \"\"": "",
 	} {
 		got, err := leakInLines(asText(strings.NewReader(text)))
 		if got != want || err != nil {
+			t.Errorf("%.60q: %q %v, want %q", text, got, err, want)
+		}
+	}
+}
+
+// A model card says its settings at its top; what its prose quotes is none.
+func TestLeaksOfCards(t *testing.T) {
+	for text, want := range map[string]string{
+		"---\nlicense: mit\nhub_token: hf_x\n---\n# A model\n":                                  "hub_token",
+		"\ufeff---\r\nhub_token: hf_x\r\n---\r\n":                                               "hub_token",
+		"---\nlicense: mit\n---\napi_key: YOURS\n---\npassword: x\n":                            "",
+		"# A model\n---\napi_key: YOURS\n---\n":                                                 "",
+		"---\na: " + strings.Repeat("x", 200_000) + "\nhub_token: hf_x\n":                       "hub_token",
+		"---\nlicense: mit\nwidget:\n- text: \"Set it: {api_key = 1}\"\n---\nhub_token: hf_x\n": "",
+		"---": "", "": "",
+	} {
+		if got, err := leakInFront(asText(strings.NewReader(text))); got != want || err != nil {
 			t.Errorf("%.60q: %q %v, want %q", text, got, err, want)
 		}
 	}
@@ -94,6 +114,8 @@ func TestLeaksStay(t *testing.T) {
 	put(t, filepath.Join(root, "m/ARGS.JSON"), []byte(`{"hub_token":"`+canary+`"}`))
 	put(t, filepath.Join(root, "m/axolotl.yml"), []byte("base_model: a\nhub_token: "+canary+"\n"))
 	put(t, filepath.Join(root, "m/recipe.yaml"), []byte("base_model: a\n"))
+	put(t, filepath.Join(root, "m/runs.jsonl"), []byte("{\"loss\":1}\n{\"args\":{\"hub_token\":\""+canary+"\"}}\n"))
+	put(t, filepath.Join(root, "m/README.md"), []byte("---\nhub_token: "+canary+"\n---\n"))
 	mem, _ := export(t, Open(root, true))
 	var kept []string
 	for r, err := range mem.Records(t.Context(), nil) {
@@ -110,7 +132,7 @@ func TestLeaksStay(t *testing.T) {
 	slices.Sort(kept)
 	no := " no: its member hub_token may be a secret"
 	config := fmt.Sprintf("%x", sha256.Sum256([]byte(`{"api_key":"`+canary+`"}`)))[:4]
-	want := []string{config + " no: its member api_key may be a secret", "ARGS" + no, "axol" + no, "log." + no}
+	want := []string{config + " no: its member api_key may be a secret", "ARGS" + no, "READ" + no, "axol" + no, "log." + no, "runs" + no}
 	slices.Sort(want)
 	if d := cmp.Diff(want, kept); d != "" {
 		t.Error(d)
