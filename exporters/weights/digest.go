@@ -1,7 +1,6 @@
 package weights
 
 import (
-	"bytes"
 	"context"
 	"crypto/sha256"
 	"crypto/sha512"
@@ -101,24 +100,6 @@ func promised(x *file) (algorithm, sum string) {
 		return "sha256", base
 	}
 	return "", ""
-}
-
-// pickle tells whether x begins as a pickle does, or as a ZIP file of PyTorch with one in it, whatever it is called.
-func (x *file) pickle() bool {
-	b := x.head8
-	switch {
-	case len(b) > 1 && b[0] == 0x80 && b[1] >= 1 && b[1] <= 5:
-		return !x.sizeLike()
-	case bytes.HasPrefix(b, []byte("PK\x03\x04")):
-		// Its first entry, which has its name behind 30 bytes: NAME/data.pkl.
-		b, err := x.head(min(x.size, 30+256))
-		if err != nil || len(b) < 30 {
-			return false
-		}
-		name := b[30:min(len(b), 30+int(binary.LittleEndian.Uint16(b[26:])))]
-		return bytes.HasSuffix(name, []byte(".pkl"))
-	}
-	return false
 }
 
 // sizeLike: the first eight bytes of safetensors are the length of a header that begins with a brace. They may look

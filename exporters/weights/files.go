@@ -150,17 +150,6 @@ func (x *file) head(n int64) ([]byte, error) {
 	return b, nil
 }
 
-const whyPickle = "may be a pickle, and loading one can run a program: it is not opened; convert it to safetensors"
-
-// pickled tells whether a file of this name may be a pickle.
-func pickled(rel string) bool {
-	switch strings.ToLower(path.Ext(rel)) {
-	case ".bin", ".pt", ".pth", ".ckpt", ".pkl", ".pickle", ".joblib", ".mar":
-		return true
-	}
-	return false
-}
-
 // text is the media type of files that are archived: what a person can read, which is the recipe.
 func text(rel string) string {
 	switch strings.ToLower(path.Ext(rel)) {
