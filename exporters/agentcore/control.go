@@ -5,6 +5,7 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"reflect"
 	"slices"
 	"strings"
 
@@ -200,24 +201,47 @@ func twiceOf(s sort, list func(size int32, each func(json.RawMessage) error) err
 // operation is a method of the SDK's client.
 type operation[I, O any] func(ctx context.Context, in *I, opts ...func(*cp.Options)) (*O, error)
 
-// listing is the page of a sort: set fills in what of, where the sort is inside of others, how many, and
-// where to go on.
-func listing[I, O any](op operation[I, O], set func(in *I, of, next *string, n *int32)) func(context.Context, string, int32, *string) error {
-	return func(ctx context.Context, of string, n int32, next *string) error {
-		var in I
-		set(&in, &of, next, &n)
-		_, err := op(ctx, &in)
+// listing is the page of a sort: of is the member that says what it is inside of, empty where it is not.
+func listing[I, O any](op operation[I, O], of string, more ...func(in *I)) func(context.Context, string, int32, *string) error {
+	set := members[I](of, "MaxResults", "NextToken")
+	return func(ctx context.Context, parent string, n int32, next *string) error {
+		in := set(&parent, &n, next)
+		for _, f := range more {
+			f(in)
+		}
+		_, err := op(ctx, in)
 		return err
 	}
 }
 
-// getting is the get of a sort: set fills in what it is inside of, and its id.
-func getting[I, O any](op operation[I, O], set func(in *I, of, id *string)) func(context.Context, string, string) error {
-	return func(ctx context.Context, of, id string) error {
-		var in I
-		set(&in, &of, &id)
-		_, err := op(ctx, &in)
+// getting is the get of a sort: of is the member that says what it is inside of, id the one for its id.
+func getting[I, O any](op operation[I, O], of, id string) func(context.Context, string, string) error {
+	set := members[I](of, id)
+	return func(ctx context.Context, parent, name string) error {
+		_, err := op(ctx, set(&parent, &name))
 		return err
+	}
+}
+
+// members makes requests of values for the members of these names; an empty name takes no value. A name that the SDK
+// does not have is found when the table is made, by every test.
+func members[I any](names ...string) func(values ...any) *I {
+	var at [][]int
+	for _, name := range names {
+		f, ok := reflect.TypeFor[I]().FieldByName(name)
+		if !ok && name != "" {
+			panic("agentcore: the SDK's " + reflect.TypeFor[I]().Name() + " has no " + name)
+		}
+		at = append(at, f.Index)
+	}
+	return func(values ...any) *I {
+		in := new(I)
+		for i, v := range values {
+			if at[i] != nil {
+				reflect.ValueOf(in).Elem().FieldByIndex(at[i]).Set(reflect.ValueOf(v))
+			}
+		}
+		return in
 	}
 }
 
@@ -226,42 +250,23 @@ func (cl *client) sorts() []sort {
 	c := cl.cp
 	return append([]sort{
 		{name: "WorkloadIdentity", arn: "workloadIdentityArn", op: "ListWorkloadIdentities", list: "workloadIdentities", id: "name", kind: "principal", size: 20, put: (*reading).identity,
-			page: listing(c.ListWorkloadIdentities, func(in *cp.ListWorkloadIdentitiesInput, _, next *string, n *int32) {
-				in.MaxResults, in.NextToken = n, next
-			}),
-			get: getting(c.GetWorkloadIdentity, func(in *cp.GetWorkloadIdentityInput, _, id *string) { in.Name = id })},
+			page: listing(c.ListWorkloadIdentities, ""), get: getting(c.GetWorkloadIdentity, "", "Name")},
 		{name: "Oauth2CredentialProvider", arn: "credentialProviderArn", op: "ListOauth2CredentialProviders", list: "credentialProviders", id: "name", kind: "credential", size: 20, put: (*reading).oauth2,
-			page: listing(c.ListOauth2CredentialProviders, func(in *cp.ListOauth2CredentialProvidersInput, _, next *string, n *int32) {
-				in.MaxResults, in.NextToken = n, next
-			}),
-			get: getting(c.GetOauth2CredentialProvider, func(in *cp.GetOauth2CredentialProviderInput, _, id *string) { in.Name = id })},
+			page: listing(c.ListOauth2CredentialProviders, ""), get: getting(c.GetOauth2CredentialProvider, "", "Name")},
 		{name: "ApiKeyCredentialProvider", arn: "credentialProviderArn", op: "ListApiKeyCredentialProviders", list: "credentialProviders", id: "name", kind: "credential", size: 100, put: (*reading).apiKey,
-			page: listing(c.ListApiKeyCredentialProviders, func(in *cp.ListApiKeyCredentialProvidersInput, _, next *string, n *int32) {
-				in.MaxResults, in.NextToken = n, next
-			}),
-			get: getting(c.GetApiKeyCredentialProvider, func(in *cp.GetApiKeyCredentialProviderInput, _, id *string) { in.Name = id })},
+			page: listing(c.ListApiKeyCredentialProviders, ""), get: getting(c.GetApiKeyCredentialProvider, "", "Name")},
 		{name: "Gateway", op: "ListGateways", list: "items", id: "gatewayId", kind: "toolserver", size: 100, put: (*reading).gateway, also: []string{"credential"}, below: []string{"GatewayTarget", "GatewayRule", "GatewayRateLimit"}, arn: "gatewayArn", guarded: true,
-			page: listing(c.ListGateways, func(in *cp.ListGatewaysInput, _, next *string, n *int32) { in.MaxResults, in.NextToken = n, next }),
-			get:  getting(c.GetGateway, func(in *cp.GetGatewayInput, _, id *string) { in.GatewayIdentifier = id })},
+			page: listing(c.ListGateways, ""), get: getting(c.GetGateway, "", "GatewayIdentifier")},
 		{name: "GatewayTarget", inside: true, op: "ListGatewayTargets", list: "items", id: "targetId", kind: "toolserver", size: 100, put: (*reading).target, also: []string{"credential"},
-			page: listing(c.ListGatewayTargets, func(in *cp.ListGatewayTargetsInput, of, next *string, n *int32) {
-				in.GatewayIdentifier, in.MaxResults, in.NextToken = of, n, next
-			}),
-			get: getting(c.GetGatewayTarget, func(in *cp.GetGatewayTargetInput, of, id *string) { in.GatewayIdentifier, in.TargetId = of, id })},
+			page: listing(c.ListGatewayTargets, "GatewayIdentifier"), get: getting(c.GetGatewayTarget, "GatewayIdentifier", "TargetId")},
 		{name: "PolicyEngine", op: "ListPolicyEngines", list: "policyEngines", id: "policyEngineId", kind: "opaque", size: 100, put: (*reading).policyEngine, also: []string{"policy"}, below: []string{"Policy"}, arn: "policyEngineArn",
-			page: listing(c.ListPolicyEngines, func(in *cp.ListPolicyEnginesInput, _, next *string, n *int32) { in.MaxResults, in.NextToken = n, next }),
-			get:  getting(c.GetPolicyEngine, func(in *cp.GetPolicyEngineInput, _, id *string) { in.PolicyEngineId = id })},
+			page: listing(c.ListPolicyEngines, ""), get: getting(c.GetPolicyEngine, "", "PolicyEngineId")},
 		{name: "Policy", inside: true, op: "ListPolicies", list: "policies", id: "policyId", kind: "policy", size: 100, put: (*reading).policy,
-			page: listing(c.ListPolicies, func(in *cp.ListPoliciesInput, of, next *string, n *int32) {
-				in.PolicyEngineId, in.MaxResults, in.NextToken = of, n, next
-			}),
-			get: getting(c.GetPolicy, func(in *cp.GetPolicyInput, of, id *string) { in.PolicyEngineId, in.PolicyId = of, id })},
+			page: listing(c.ListPolicies, "PolicyEngineId"), get: getting(c.GetPolicy, "PolicyEngineId", "PolicyId")},
 		{name: "Harness", below: []string{"HarnessEndpoint", "HarnessVersion"}, arn: "arn", op: "ListHarnesses", list: "harnesses", id: "harnessId", label: "harnessName", kind: "agent", size: 100, put: (*reading).harness, also: []string{"credential", "toolserver"}, wrapped: "harness",
-			page: listing(c.ListHarnesses, func(in *cp.ListHarnessesInput, _, next *string, n *int32) { in.MaxResults, in.NextToken = n, next }),
-			get:  getting(c.GetHarness, func(in *cp.GetHarnessInput, _, id *string) { in.HarnessId = id })},
+			page: listing(c.ListHarnesses, ""), get: getting(c.GetHarness, "", "HarnessId")},
 		{name: "AgentRuntime", below: []string{"AgentRuntimeEndpoint", "AgentRuntimeVersion"}, arn: "agentRuntimeArn", guarded: true, op: "ListAgentRuntimes", list: "agentRuntimes", id: "agentRuntimeId", label: "agentRuntimeName", kind: "agent", size: 100, put: (*reading).agentRuntime, also: []string{"credential"},
-			page: listing(c.ListAgentRuntimes, func(in *cp.ListAgentRuntimesInput, _, next *string, n *int32) { in.MaxResults, in.NextToken = n, next }),
-			get:  getting(c.GetAgentRuntime, func(in *cp.GetAgentRuntimeInput, _, id *string) { in.AgentRuntimeId = id })},
+			page: listing(c.ListAgentRuntimes, ""), get: getting(c.GetAgentRuntime, "", "AgentRuntimeId")},
 	}, cl.others()...)
 }
 

@@ -29,113 +29,51 @@ func (cl *client) others() []sort {
 	c := cl.cp
 	all := []sort{
 		{name: "GatewayRule", op: "ListGatewayRules", list: "gatewayRules", id: "ruleId", inside: true,
-			page: listing(c.ListGatewayRules, func(in *cp.ListGatewayRulesInput, of, next *string, n *int32) {
-				in.GatewayIdentifier, in.MaxResults, in.NextToken = of, n, next
-			}),
-			get: getting(c.GetGatewayRule, func(in *cp.GetGatewayRuleInput, of, id *string) { in.GatewayIdentifier, in.RuleId = of, id })},
+			page: listing(c.ListGatewayRules, "GatewayIdentifier"), get: getting(c.GetGatewayRule, "GatewayIdentifier", "RuleId")},
 		{name: "GatewayRateLimit", op: "ListGatewayRateLimits", list: "rateLimits", id: "rateLimitId", inside: true,
-			page: listing(c.ListGatewayRateLimits, func(in *cp.ListGatewayRateLimitsInput, of, next *string, n *int32) {
-				in.GatewayIdentifier, in.MaxResults, in.NextToken = of, n, next
-			}),
-			get: getting(c.GetGatewayRateLimit, func(in *cp.GetGatewayRateLimitInput, of, id *string) { in.GatewayIdentifier, in.RateLimitId = of, id })},
+			page: listing(c.ListGatewayRateLimits, "GatewayIdentifier"), get: getting(c.GetGatewayRateLimit, "GatewayIdentifier", "RateLimitId")},
 		{name: "HarnessEndpoint", op: "ListHarnessEndpoints", list: "endpoints", id: "endpointName", inside: true, wrapped: "endpoint",
-			page: listing(c.ListHarnessEndpoints, func(in *cp.ListHarnessEndpointsInput, of, next *string, n *int32) {
-				in.HarnessId, in.MaxResults, in.NextToken = of, n, next
-			}),
-			get: getting(c.GetHarnessEndpoint, func(in *cp.GetHarnessEndpointInput, of, id *string) { in.HarnessId, in.EndpointName = of, id })},
+			page: listing(c.ListHarnessEndpoints, "HarnessId"), get: getting(c.GetHarnessEndpoint, "HarnessId", "EndpointName")},
 		{name: "HarnessVersion", op: "ListHarnessVersions", list: "harnessVersions", id: "harnessVersion", inside: true, getOp: "GetHarness", wrapped: "harness",
-			page: listing(c.ListHarnessVersions, func(in *cp.ListHarnessVersionsInput, of, next *string, n *int32) {
-				in.HarnessId, in.MaxResults, in.NextToken = of, n, next
-			}),
-			get: getting(c.GetHarness, func(in *cp.GetHarnessInput, of, id *string) { in.HarnessId, in.HarnessVersion = of, id })},
+			page: listing(c.ListHarnessVersions, "HarnessId"), get: getting(c.GetHarness, "HarnessId", "HarnessVersion")},
 		{name: "AgentRuntimeEndpoint", op: "ListAgentRuntimeEndpoints", list: "runtimeEndpoints", id: "name", inside: true,
-			page: listing(c.ListAgentRuntimeEndpoints, func(in *cp.ListAgentRuntimeEndpointsInput, of, next *string, n *int32) {
-				in.AgentRuntimeId, in.MaxResults, in.NextToken = of, n, next
-			}),
-			get: getting(c.GetAgentRuntimeEndpoint, func(in *cp.GetAgentRuntimeEndpointInput, of, id *string) { in.AgentRuntimeId, in.EndpointName = of, id })},
+			page: listing(c.ListAgentRuntimeEndpoints, "AgentRuntimeId"), get: getting(c.GetAgentRuntimeEndpoint, "AgentRuntimeId", "EndpointName")},
 		{name: "AgentRuntimeVersion", op: "ListAgentRuntimeVersions", list: "agentRuntimes", id: "agentRuntimeVersion", inside: true, getOp: "GetAgentRuntime",
-			page: listing(c.ListAgentRuntimeVersions, func(in *cp.ListAgentRuntimeVersionsInput, of, next *string, n *int32) {
-				in.AgentRuntimeId, in.MaxResults, in.NextToken = of, n, next
-			}),
-			get: getting(c.GetAgentRuntime, func(in *cp.GetAgentRuntimeInput, of, id *string) { in.AgentRuntimeId, in.AgentRuntimeVersion = of, id })},
+			page: listing(c.ListAgentRuntimeVersions, "AgentRuntimeId"), get: getting(c.GetAgentRuntime, "AgentRuntimeId", "AgentRuntimeVersion")},
 		{name: "Browser", op: "ListBrowsers", list: "browserSummaries", id: "browserId",
-			page: listing(c.ListBrowsers, func(in *cp.ListBrowsersInput, _, next *string, n *int32) {
-				in.MaxResults, in.NextToken, in.Type = n, next, types.ResourceTypeCustom
-			}),
-			get: getting(c.GetBrowser, func(in *cp.GetBrowserInput, _, id *string) { in.BrowserId = id })},
+			page: listing(c.ListBrowsers, "", func(in *cp.ListBrowsersInput) { in.Type = types.ResourceTypeCustom }), get: getting(c.GetBrowser, "", "BrowserId")},
 		{name: "BrowserProfile", op: "ListBrowserProfiles", list: "profileSummaries", id: "profileId",
-			page: listing(c.ListBrowserProfiles, func(in *cp.ListBrowserProfilesInput, _, next *string, n *int32) {
-				in.MaxResults, in.NextToken = n, next
-			}),
-			get: getting(c.GetBrowserProfile, func(in *cp.GetBrowserProfileInput, _, id *string) { in.ProfileId = id })},
+			page: listing(c.ListBrowserProfiles, ""), get: getting(c.GetBrowserProfile, "", "ProfileId")},
 		{name: "CodeInterpreter", op: "ListCodeInterpreters", list: "codeInterpreterSummaries", id: "codeInterpreterId",
-			page: listing(c.ListCodeInterpreters, func(in *cp.ListCodeInterpretersInput, _, next *string, n *int32) {
-				in.MaxResults, in.NextToken, in.Type = n, next, types.ResourceTypeCustom
-			}),
-			get: getting(c.GetCodeInterpreter, func(in *cp.GetCodeInterpreterInput, _, id *string) { in.CodeInterpreterId = id })},
+			page: listing(c.ListCodeInterpreters, "", func(in *cp.ListCodeInterpretersInput) { in.Type = types.ResourceTypeCustom }), get: getting(c.GetCodeInterpreter, "", "CodeInterpreterId")},
 		{name: "CapacityProvider", op: "ListCapacityProviders", list: "capacityProviders", id: "capacityProviderId",
-			page: listing(c.ListCapacityProviders, func(in *cp.ListCapacityProvidersInput, _, next *string, n *int32) {
-				in.MaxResults, in.NextToken = n, next
-			}),
-			get: getting(c.GetCapacityProvider, func(in *cp.GetCapacityProviderInput, _, id *string) { in.CapacityProviderId = id })},
+			page: listing(c.ListCapacityProviders, ""), get: getting(c.GetCapacityProvider, "", "CapacityProviderId")},
 		{name: "Evaluator", op: "ListEvaluators", list: "evaluators", id: "evaluatorId", label: "evaluatorName", service: builtin,
-			page: listing(c.ListEvaluators, func(in *cp.ListEvaluatorsInput, _, next *string, n *int32) { in.MaxResults, in.NextToken = n, next }),
-			get:  getting(c.GetEvaluator, func(in *cp.GetEvaluatorInput, _, id *string) { in.EvaluatorId = id })},
+			page: listing(c.ListEvaluators, ""), get: getting(c.GetEvaluator, "", "EvaluatorId")},
 		{name: "OnlineEvaluationConfig", op: "ListOnlineEvaluationConfigs", list: "onlineEvaluationConfigs", id: "onlineEvaluationConfigId", label: "onlineEvaluationConfigName",
-			page: listing(c.ListOnlineEvaluationConfigs, func(in *cp.ListOnlineEvaluationConfigsInput, _, next *string, n *int32) {
-				in.MaxResults, in.NextToken = n, next
-			}),
-			get: getting(c.GetOnlineEvaluationConfig, func(in *cp.GetOnlineEvaluationConfigInput, _, id *string) { in.OnlineEvaluationConfigId = id })},
+			page: listing(c.ListOnlineEvaluationConfigs, ""), get: getting(c.GetOnlineEvaluationConfig, "", "OnlineEvaluationConfigId")},
 		{name: "ConfigurationBundle", op: "ListConfigurationBundles", list: "bundles", id: "bundleId", label: "bundleName", below: []string{"ConfigurationBundleVersion"},
-			page: listing(c.ListConfigurationBundles, func(in *cp.ListConfigurationBundlesInput, _, next *string, n *int32) {
-				in.MaxResults, in.NextToken = n, next
-			}),
-			get: getting(c.GetConfigurationBundle, func(in *cp.GetConfigurationBundleInput, _, id *string) { in.BundleId = id })},
+			page: listing(c.ListConfigurationBundles, ""), get: getting(c.GetConfigurationBundle, "", "BundleId")},
 		{name: "ConfigurationBundleVersion", op: "ListConfigurationBundleVersions", list: "versions", id: "versionId", inside: true,
-			page: listing(c.ListConfigurationBundleVersions, func(in *cp.ListConfigurationBundleVersionsInput, of, next *string, n *int32) {
-				in.BundleId, in.MaxResults, in.NextToken = of, n, next
-			}),
-			get: getting(c.GetConfigurationBundleVersion, func(in *cp.GetConfigurationBundleVersionInput, of, id *string) { in.BundleId, in.VersionId = of, id })},
+			page: listing(c.ListConfigurationBundleVersions, "BundleId"), get: getting(c.GetConfigurationBundleVersion, "BundleId", "VersionId")},
 		{name: "Dataset", op: "ListDatasets", list: "datasets", id: "datasetId", label: "datasetName", below: []string{"DatasetVersion", "DatasetExample"},
-			page: listing(c.ListDatasets, func(in *cp.ListDatasetsInput, _, next *string, n *int32) { in.MaxResults, in.NextToken = n, next }),
-			get:  getting(c.GetDataset, func(in *cp.GetDatasetInput, _, id *string) { in.DatasetId = id })},
+			page: listing(c.ListDatasets, ""), get: getting(c.GetDataset, "", "DatasetId")},
 		{name: "DatasetVersion", op: "ListDatasetVersions", list: "versions", id: "datasetVersion", inside: true, getOp: "GetDataset",
-			page: listing(c.ListDatasetVersions, func(in *cp.ListDatasetVersionsInput, of, next *string, n *int32) {
-				in.DatasetId, in.MaxResults, in.NextToken = of, n, next
-			}),
-			get: getting(c.GetDataset, func(in *cp.GetDatasetInput, of, id *string) { in.DatasetId, in.DatasetVersion = of, id })},
+			page: listing(c.ListDatasetVersions, "DatasetId"), get: getting(c.GetDataset, "DatasetId", "DatasetVersion")},
 		{name: "DatasetExample", op: "ListDatasetExamples", list: "examples", inside: true,
-			page: listing(c.ListDatasetExamples, func(in *cp.ListDatasetExamplesInput, of, next *string, n *int32) {
-				in.DatasetId, in.MaxResults, in.NextToken = of, n, next
-			})},
+			page: listing(c.ListDatasetExamples, "DatasetId")},
 		{name: "ConsentPortal", op: "ListConsentPortals", list: "consentPortals", id: "consentPortalId",
-			page: listing(c.ListConsentPortals, func(in *cp.ListConsentPortalsInput, _, next *string, n *int32) { in.MaxResults, in.NextToken = n, next }),
-			get:  getting(c.GetConsentPortal, func(in *cp.GetConsentPortalInput, _, id *string) { in.ConsentPortalIdentifier = id })},
+			page: listing(c.ListConsentPortals, ""), get: getting(c.GetConsentPortal, "", "ConsentPortalIdentifier")},
 		{name: "Registry", op: "ListRegistries", list: "registries", id: "registryId", below: []string{"RegistryRecord"},
-			page: listing(c.ListRegistries, func(in *cp.ListRegistriesInput, _, next *string, n *int32) { in.MaxResults, in.NextToken = n, next }),
-			get:  getting(c.GetRegistry, func(in *cp.GetRegistryInput, _, id *string) { in.RegistryId = id })},
+			page: listing(c.ListRegistries, ""), get: getting(c.GetRegistry, "", "RegistryId")},
 		{name: "RegistryRecord", op: "ListRegistryRecords", list: "registryRecords", id: "recordId", inside: true,
-			page: listing(c.ListRegistryRecords, func(in *cp.ListRegistryRecordsInput, of, next *string, n *int32) {
-				in.RegistryId, in.MaxResults, in.NextToken = of, n, next
-			}),
-			get: getting(c.GetRegistryRecord, func(in *cp.GetRegistryRecordInput, of, id *string) { in.RegistryId, in.RecordId = of, id })},
+			page: listing(c.ListRegistryRecords, "RegistryId"), get: getting(c.GetRegistryRecord, "RegistryId", "RecordId")},
 		{name: "PaymentCredentialProvider", op: "ListPaymentCredentialProviders", list: "credentialProviders", id: "name",
-			page: listing(c.ListPaymentCredentialProviders, func(in *cp.ListPaymentCredentialProvidersInput, _, next *string, n *int32) {
-				in.MaxResults, in.NextToken = n, next
-			}),
-			get: getting(c.GetPaymentCredentialProvider, func(in *cp.GetPaymentCredentialProviderInput, _, id *string) { in.Name = id })},
+			page: listing(c.ListPaymentCredentialProviders, ""), get: getting(c.GetPaymentCredentialProvider, "", "Name")},
 		{name: "PaymentManager", op: "ListPaymentManagers", list: "paymentManagers", id: "paymentManagerId", below: []string{"PaymentConnector"},
-			page: listing(c.ListPaymentManagers, func(in *cp.ListPaymentManagersInput, _, next *string, n *int32) {
-				in.MaxResults, in.NextToken = n, next
-			}),
-			get: getting(c.GetPaymentManager, func(in *cp.GetPaymentManagerInput, _, id *string) { in.PaymentManagerId = id })},
+			page: listing(c.ListPaymentManagers, ""), get: getting(c.GetPaymentManager, "", "PaymentManagerId")},
 		{name: "PaymentConnector", op: "ListPaymentConnectors", list: "paymentConnectors", id: "paymentConnectorId", inside: true,
-			page: listing(c.ListPaymentConnectors, func(in *cp.ListPaymentConnectorsInput, of, next *string, n *int32) {
-				in.PaymentManagerId, in.MaxResults, in.NextToken = of, n, next
-			}),
-			get: getting(c.GetPaymentConnector, func(in *cp.GetPaymentConnectorInput, of, id *string) {
-				in.PaymentManagerId, in.PaymentConnectorId = of, id
-			})},
+			page: listing(c.ListPaymentConnectors, "PaymentManagerId"), get: getting(c.GetPaymentConnector, "PaymentManagerId", "PaymentConnectorId")},
 	}
 	for i := range all {
 		s := &all[i]
