@@ -89,6 +89,7 @@ type Options struct {
 	start  float64
 	auto   bool
 	quotas bool // nobody said how fast a session may be
+	hold   int  // bytes of a session that are held in memory; 0: holdSize
 }
 
 // These are compiled once and never change.

@@ -39,6 +39,7 @@ type client struct {
 	auto       bool          // nobody gave a rate
 	session    float64       // of the fixed rates of one session; 0: there are none
 	elsewhere  bool          // it is not the provider's endpoint
+	hold       int           // holdSize, or less in tests
 	patience   time.Duration // until a memory is there that was asked for
 	idle       func()        // closes connections that nobody uses
 	log        *slog.Logger
@@ -91,7 +92,7 @@ func newClient(ctx context.Context, o Options) (*client, error) {
 		own := &http.Client{Timeout: 2 * time.Minute, Transport: &http.Transport{Proxy: http.ProxyFromEnvironment, MaxIdleConnsPerHost: o.Parallel * 2, IdleConnTimeout: time.Minute}}
 		inner, idle = own, own.CloseIdleConnections
 	}
-	c := &client{max: o.Rate, start: o.start, auto: o.auto, session: o.Sessions, patience: 15 * time.Minute, idle: idle, log: o.Logger, pace: map[string]*pace{}, turns: map[string]*session{}}
+	c := &client{max: o.Rate, start: o.start, auto: o.auto, session: o.Sessions, hold: cmp.Or(o.hold, holdSize), patience: 15 * time.Minute, idle: idle, log: o.Logger, pace: map[string]*pace{}, turns: map[string]*session{}}
 	cfg.HTTPClient = &keeper{inner, c}
 	cfg.Retryer = func() aws.Retryer { return aws.NopRetryer{} }
 	c.dp, c.cp, c.sts = dp.NewFromConfig(cfg), cp.NewFromConfig(cfg), sts.NewFromConfig(cfg)

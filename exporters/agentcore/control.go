@@ -144,13 +144,15 @@ func (c *client) get(ctx context.Context, s sort, parent, id string) (json.RawMe
 	if err := json.Unmarshal(doc, &w); err != nil || len(w) == 0 {
 		return nil, fmt.Errorf("%w: %s: not a JSON object, or one of nothing", ErrSchema, s.operation())
 	}
-	if s.wrapped == "" {
-		return doc, nil
+	if s.wrapped != "" {
+		if doc = w[s.wrapped]; doc == nil {
+			return nil, fmt.Errorf("%w: %s: no member %q", ErrSchema, s.operation(), s.wrapped)
+		}
 	}
-	if w[s.wrapped] == nil {
-		return nil, fmt.Errorf("%w: %s: no member %q", ErrSchema, s.operation(), s.wrapped)
+	if of, err := field(doc, s.id); err == nil && of != id { // not all answers have it
+		return nil, fmt.Errorf("%w: %s: the answer is another one's: its %s is not the one that was asked for", ErrSchema, s.operation(), s.id)
 	}
-	return w[s.wrapped], nil
+	return doc, nil
 }
 
 // twiceOf lists in pages of two sizes, and reads each entry after that. Entries that are all that there is of them, as the

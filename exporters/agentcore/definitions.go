@@ -7,6 +7,8 @@ import (
 	"slices"
 	"strings"
 
+	"github.com/aws/aws-sdk-go-v2/service/bedrockagentcorecontrol/types"
+
 	"github.com/exitramp/exitramp/context/agentstate"
 	"github.com/exitramp/exitramp/internal/lazyre"
 	pb "github.com/exitramp/exitramp/proto/exitramp/v1"
@@ -21,7 +23,7 @@ func native(typ string, doc json.RawMessage) *pb.Native {
 func (r *reading) yield(recs ...agentstate.Record) error {
 	for _, rec := range recs {
 		if m := rec.GetMeta(); r.tags != nil && len(m.GetNative()) > 0 {
-			m.Labels, r.tags = r.tags, nil
+			m.Labels, r.tags = append(m.Labels, r.tags...), nil
 		}
 		if !r.put(rec) {
 			return r.e.Err()
@@ -189,7 +191,13 @@ func (r *reading) policy(engine, id string, doc json.RawMessage) error {
 	if err := object("GetPolicy", doc, &d); err != nil {
 		return err
 	}
-	p := &pb.Policy{Meta: agentstate.Meta("policy", native("Policy", doc), engine, id), Name: d.Name, Enforced: d.EnforcementMode != "LOG_ONLY" && d.Status == "ACTIVE"}
+	p := &pb.Policy{Meta: agentstate.Meta("policy", native("Policy", doc), engine, id), Name: d.Name}
+	switch enforced, known := enforces(d.EnforcementMode, d.Status); {
+	case known:
+		p.Enforced = enforced
+	default:
+		p.Meta.Labels = []*pb.Label{{Name: "enforced", Value: strings.TrimSpace("not known: " + d.Status + " " + d.EnforcementMode)}}
+	}
 	p.Meta.CreatedUnixNano, p.Meta.UpdatedUnixNano = nanos(d.CreatedAt), nanos(d.UpdatedAt)
 	text := ""
 	switch {
@@ -211,6 +219,18 @@ func (r *reading) policy(engine, id string, doc json.RawMessage) error {
 	return r.yield(p)
 }
 
+// enforces tells whether a policy decides; known is false where its mode and status do not say it: one that is changed or
+// taken away, or where that failed, may decide by what it said before, which no answer has.
+func enforces(mode, status string) (enforced, known bool) {
+	switch {
+	case mode == string(types.EnforcementModeLogOnly), status == string(types.PolicyStatusCreating), status == string(types.PolicyStatusCreateFailed):
+		return false, true
+	case mode != "" && mode != string(types.EnforcementModeActive), status != string(types.PolicyStatusActive):
+		return false, false
+	}
+	return true, true
+}
+
 // simple is a Cedar policy that one grant says as well. Anything else stays text. Compiled once.
 var simple = lazyre.New(`(?s)^\s*(permit|forbid)\s*\(\s*principal(?:\s*(?:==|is)\s*([^,"]+(?:"[^"]*")?))?\s*,\s*action(?:\s*==\s*[\w:]*Action::"([^"]+)")?\s*,\s*resource(?:\s*==\s*[\w:]*::"([^"]+)")?\s*\)\s*(?:when\s*\{(.*)\})?\s*;\s*$`)
 
@@ -222,7 +242,7 @@ func grant(p *pb.Policy, text string) *pb.ToolGrant {
 	_, parts := agentstate.SplitKey(p.Meta.Key)
 	g := &pb.ToolGrant{Meta: agentstate.Meta("toolgrant", nil, parts...), PolicyKey: p.Meta.Key, PatternDialect: p.Language, Pattern: strings.TrimSpace(text), Enabled: p.Enforced,
 		Effect: pb.ToolGrant_EFFECT_ALLOW, ApprovalMode: pb.ToolGrant_APPROVAL_MODE_NEVER}
-	g.Meta.ViewOfKeys = []string{p.Meta.Key}
+	g.Meta.ViewOfKeys, g.Meta.Labels = []string{p.Meta.Key}, p.Meta.Labels // also that nobody knows whether it decides
 	if m[1] == "forbid" {
 		g.Effect = pb.ToolGrant_EFFECT_DENY
 	}

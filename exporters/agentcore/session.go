@@ -132,7 +132,7 @@ func (c *client) readOnce(ctx context.Context, mem string, t *thread) error {
 			s.root = e.Branch.RootEventID
 		}
 		t.at = append(t.at, s)
-		return t.keep(s.n, doc, &size)
+		return t.keep(s.n, doc, &size, c.hold)
 	})
 	if errors.Is(err, errCircle) {
 		t.odd = "its listing goes in a circle"
@@ -181,8 +181,8 @@ func (c *client) readOnce(ctx context.Context, mem string, t *thread) error {
 	return err
 }
 
-func (t *thread) keep(n int, doc json.RawMessage, size *int) error {
-	if *size += len(doc); *size <= holdSize {
+func (t *thread) keep(n int, doc json.RawMessage, size *int, hold int) error {
+	if *size += len(doc); *size <= hold {
 		t.held[n] = doc
 		return nil
 	}

@@ -223,13 +223,11 @@ func TestShapes(t *testing.T) {
 		},
 		"huge": func(t *testing.T, w *world) string {
 			mem := w.plain(t, "huge")
-			var ps []types.PayloadType
-			for range 24 { // above holdSize: its session waits in a file
-				ps = append(ps, say(types.RoleUser, strings.Repeat("é", 100_000)))
-			}
-			w.event(t, mem, "ada", "s", at0, nil, ps...)
+			w.hold = 512 << 10 // its session waits in a file
+			long := say(types.RoleUser, strings.Repeat("é", 100_000))
+			w.event(t, mem, "ada", "s", at0, nil, long, long)
 			for i := range 2 {
-				w.event(t, mem, "ada", "s", at0+1+int64(i), nil, blob(strings.Repeat("x", 1<<20)))
+				w.event(t, mem, "ada", "s", at0+1+int64(i), nil, long, blob(strings.Repeat("x", 256<<10)))
 			}
 			w.records(t, mem, record("", "/h", strings.Repeat("字", 16000)))
 			return mem

@@ -144,6 +144,9 @@ func (w *writer) WriteBatch(ctx context.Context, rs []agentstate.Record) ([]repl
 	return out, err
 }
 
+// whyLabels says why labels are not written: they are tags, or say of a policy that nobody knows whether it decides.
+const whyLabels = "tags can give access by the policies of an account, and whether a policy decided is of the moment it was read: a person sets them"
+
 func (w *writer) one(ctx context.Context, r agentstate.Record) (rc replay.Receipt, err error) {
 	switch r := r.(type) {
 	case *pb.MemorySpace:
@@ -156,7 +159,7 @@ func (w *writer) one(ctx context.Context, r agentstate.Record) (rc replay.Receip
 		rc, err = w.definition(ctx, r)
 	}
 	if w.own && len(r.GetMeta().GetLabels()) > 0 && (rc.Action == replay.Created || rc.Action == replay.Same) {
-		rc.Losses = append(slices.Clip(rc.Losses), loss("meta.labels", fidelity.Dropped, "tags can give access by the policies of an account: a person sets them"))
+		rc.Losses = append(slices.Clip(rc.Losses), loss("meta.labels", fidelity.Dropped, whyLabels))
 	}
 	return rc, err
 }

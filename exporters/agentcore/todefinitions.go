@@ -99,6 +99,9 @@ func (w *writer) viewOfDefinition(ctx context.Context, r agentstate.Record) (rep
 		if agentstate.KindOfKey(of) == "policy" {
 			rc.Losses = append([]fidelity.Loss{logs("enabled")}, w.rewritten[of]...)
 		}
+		if len(x.Meta.Labels) > 0 {
+			rc.Losses = append(rc.Losses, loss("meta.labels", fidelity.Dropped, whyLabels))
+		}
 		if _, ok := w.run.Target(x.ToolKey); !ok && x.ToolKey != "" {
 			rc.Losses = append(rc.Losses, loss("tool_key", fidelity.Dropped, "the target has no such tool"))
 		}

@@ -44,6 +44,7 @@ type world struct {
 	url  string
 	mem  string
 	root string // of the branch of the shop
+	hold int    // bytes of a session that are held in memory; 0: as many as ever
 }
 
 const secretKey = "canary-secret-access-key"
@@ -67,7 +68,7 @@ func newWorld(t testing.TB, o agentcorefake.Options) *world {
 
 // service is the driver on the world.
 func (w *world) service(mem string) *Service {
-	return New(Options{Region: "eu-central-1", Memory: mem, Config: &w.cfg, Rate: 5000, Sessions: 1000, Settle: 200 * time.Millisecond})
+	return New(Options{Region: "eu-central-1", Memory: mem, Config: &w.cfg, Rate: 5000, Sessions: 1000, Settle: 200 * time.Millisecond, hold: w.hold})
 }
 
 func must[T any](v T, err error) func(t testing.TB) T {
