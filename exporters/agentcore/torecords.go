@@ -234,6 +234,40 @@ func (w *writer) batch(ctx context.Context, os []*outRecord, out []replay.Receip
 // batchOnce makes one request, and reads what became of each record. Those come back that the service
 // could not write for now.
 func (w *writer) batchOnce(ctx context.Context, os []*outRecord, out []replay.Receipt, try int) (again []*outRecord, err error) {
+	body, tok, err := w.batchBody(os, try)
+	if err != nil {
+		return nil, err
+	}
+	mem := os[0].p.id
+	b, err := w.c.call(ctx, "BatchCreateMemoryRecords", func(ctx context.Context) error {
+		_, err := w.c.dp.BatchCreateMemoryRecords(ctx, &dp.BatchCreateMemoryRecordsInput{MemoryId: &mem, Records: []types.MemoryRecordCreateInput{}, ClientToken: &tok}, rawData(body))
+		return err
+	})
+	var no *refused
+	switch {
+	case err == nil:
+		return w.batchAnswer(b, os, out)
+	case !errors.As(err, &no) || no.status >= 500:
+		return nil, err
+	case no.quota():
+		os[0].p.full.Store(true)
+		for _, o := range os {
+			out[o.i] = w.no(no)
+		}
+		return nil, nil
+	case len(os) == 1:
+		out[os[0].i] = w.no(no)
+		return nil, nil
+	}
+	// One that is not valid spoils the request of all: halves find it.
+	if err := w.batch(ctx, os[:len(os)/2], out); err != nil {
+		return nil, err
+	}
+	return nil, w.batch(ctx, os[len(os)/2:], out)
+}
+
+// batchBody is the request for os, and its token: of this run, and of these records.
+func (w *writer) batchBody(os []*outRecord, try int) (body []byte, tok string, err error) {
 	keys := []string{w.run.ID}
 	if try > 0 {
 		keys = append(keys, strconv.Itoa(try))
@@ -241,7 +275,6 @@ func (w *writer) batchOnce(ctx context.Context, os []*outRecord, out []replay.Re
 	for _, o := range os {
 		keys = append(keys, o.key)
 	}
-	tok, mem := token(keys...), os[0].p.id
 	type expiry struct {
 		Days uint64 `json:"recordExpiryDurationDays"`
 	}
@@ -249,40 +282,16 @@ func (w *writer) batchOnce(ctx context.Context, os []*outRecord, out []replay.Re
 		Records []*outRecord `json:"records"`
 		Token   string       `json:"clientToken"`
 		Expiry  *expiry      `json:"recordExpirySpecification,omitempty"`
-	}{Records: os, Token: tok}
+	}{Records: os, Token: token(keys...)}
 	if os[0].days > 0 {
 		in.Expiry = &expiry{os[0].days}
 	}
-	body, err := marshal(in)
-	if err != nil {
-		return nil, err
-	}
-	b, err := w.c.call(ctx, "BatchCreateMemoryRecords", func(ctx context.Context) error {
-		_, err := w.c.dp.BatchCreateMemoryRecords(ctx, &dp.BatchCreateMemoryRecordsInput{MemoryId: &mem, Records: []types.MemoryRecordCreateInput{}, ClientToken: &tok}, rawData(body))
-		return err
-	})
-	var no *refused
-	if errors.As(err, &no) && no.status < 500 {
-		if no.quota() {
-			os[0].p.full.Store(true)
-			for _, o := range os {
-				out[o.i] = w.no(no)
-			}
-			return nil, nil
-		}
-		if len(os) == 1 {
-			out[os[0].i] = w.no(no)
-			return nil, nil
-		}
-		// One that is not valid spoils the request of all: halves find it.
-		if err := w.batch(ctx, os[:len(os)/2], out); err != nil {
-			return nil, err
-		}
-		return nil, w.batch(ctx, os[len(os)/2:], out)
-	}
-	if err != nil {
-		return nil, err
-	}
+	body, err = marshal(in)
+	return body, in.Token, err
+}
+
+// batchAnswer gives each of os what the answer b says of it; again are those that the service could not take now.
+func (w *writer) batchAnswer(b []byte, os []*outRecord, out []replay.Receipt) (again []*outRecord, err error) {
 	type result struct {
 		ID        string `json:"memoryRecordId"`
 		Request   string `json:"requestIdentifier"`
@@ -302,7 +311,7 @@ func (w *writer) batchOnce(ctx context.Context, os []*outRecord, out []replay.Re
 	for _, o := range os {
 		same := func(r result) bool { return r.Request == o.ID }
 		if i := slices.IndexFunc(res.SuccessfulRecords, same); i >= 0 {
-			id := res.SuccessfulRecords[i].ID
+			id, mem := res.SuccessfulRecords[i].ID, o.p.id
 			out[o.i] = replay.Receipt{Action: replay.Created, Target: recordKey(mem, id), Losses: o.losses, Version: o.digest()}
 			if len(o.Namespaces) > 0 {
 				w.last = &lately{mem, o.Namespaces[0], id}

@@ -1,6 +1,7 @@
 package report
 
 import (
+	"cmp"
 	"fmt"
 	"slices"
 	"strconv"
@@ -157,11 +158,44 @@ func widths(n []uint64, of uint64) []float64 {
 // heat is chart C: the fields that are not as they were, by kind.
 func (b *book) heat() *chart {
 	const title = "Fields that are not as they were, kind by kind"
-	type col struct {
-		path string
-		lost uint64
+	paths, fields := b.lostFields()
+	switch {
+	case fields == 0:
+		return untested("heat", title, "No field was compared: "+b.answered("AC-34").Why)
+	case len(paths) == 0:
+		return &chart{ID: "heat", Note: fmt.Sprintf("Of the %d fields that were compared, %d are exact or the same value in another form, so there is nothing to draw.", fields, fields)}
 	}
-	lost, fields, rows := map[string]uint64{}, 0, 0
+	const most = 10
+	c := &chart{ID: "heat", Title: title}
+	if len(paths) > most {
+		c.Note = fmt.Sprintf("The %d fields with most losses of %d are drawn; the table has the rest.", most, len(paths))
+		paths = paths[:most]
+	}
+	w := 68 / float64(len(paths))
+	for i, path := range paths {
+		c.text(32+(float64(i)+.5)*w, 12, "middle", "small", string(rune('a'+i)))
+		c.Legend = append(c.Legend, swatch{"", string(rune('a'+i)) + "  " + short(clean(path), 60)})
+	}
+	rows := 0
+	c.H = 18
+	for i := range b.Kinds {
+		k := &b.Kinds[i]
+		if !slices.ContainsFunc(k.Fields, func(f evidence.Field) bool { return slices.Contains(paths, f.Path) }) {
+			continue
+		}
+		if rows++; rows <= maxRows {
+			c.heatRow(k, paths)
+		}
+	}
+	if rows > maxRows {
+		c.rest(rows)
+	}
+	return c
+}
+
+// lostFields are the paths of fields that are not as they were, those with most losses first, and of how many that is.
+func (b *book) lostFields() (paths []string, fields int) {
+	lost := map[string]uint64{}
 	for i := range b.Kinds {
 		for j := range b.Kinds[i].Fields {
 			f := &b.Kinds[i].Fields[j]
@@ -171,73 +205,32 @@ func (b *book) heat() *chart {
 			}
 		}
 	}
-	switch {
-	case fields == 0:
-		return untested("heat", title, "No field was compared: "+b.answered("AC-34").Why)
-	case len(lost) == 0:
-		return &chart{ID: "heat", Note: fmt.Sprintf("Of the %d fields that were compared, %d are exact or the same value in another form, so there is nothing to draw.", fields, fields)}
-	}
-	var cols []col
-	for _, p := range sortedKeys(lost) {
-		cols = append(cols, col{p, lost[p]})
-	}
-	slices.SortStableFunc(cols, func(x, y col) int {
-		if x.lost > y.lost {
-			return -1
-		}
-		return 1
-	})
-	most := 10
-	c := &chart{ID: "heat", Title: title}
-	if len(cols) > most {
-		c.Note = fmt.Sprintf("The %d fields with most losses of %d are drawn; the table has the rest.", most, len(cols))
-		cols = cols[:most]
-	}
-	w := 68 / float64(len(cols))
-	for i := range cols {
-		c.text(32+(float64(i)+.5)*w, 12, "middle", "small", string(rune('a'+i)))
-		c.Legend = append(c.Legend, swatch{"", string(rune('a'+i)) + "  " + short(clean(cols[i].path), 60)})
-	}
-	y := 18
-	for i := range b.Kinds {
-		k := &b.Kinds[i]
-		has := slices.ContainsFunc(k.Fields, func(f evidence.Field) bool {
-			return slices.ContainsFunc(cols, func(c col) bool { return c.path == f.Path })
-		})
-		if !has {
+	paths = sortedKeys(lost)
+	slices.SortStableFunc(paths, func(x, y string) int { return cmp.Compare(lost[y], lost[x]) })
+	return paths, fields
+}
+
+// heatRow draws one kind, below what is there.
+func (c *chart) heatRow(k *evidence.Kind, paths []string) {
+	y, w := c.H, 68/float64(len(paths))
+	c.text(0, y+16, "start", "", short(plural(k.Kind), 15))
+	for j, path := range paths {
+		x := 32 + float64(j)*w
+		n := slices.IndexFunc(k.Fields, func(f evidence.Field) bool { return f.Path == path })
+		if n < 0 || k.Fields[n].Present == 0 {
+			c.text(x+w/2, y+16, "middle", "small", "·")
 			continue
 		}
-		if rows++; rows > maxRows {
-			continue
+		f := &k.Fields[n]
+		alike := plus(f.Exact, f.Equivalent)
+		s := ratio(alike, f.Present)
+		class, p := "h4", "100"
+		if alike < f.Present {
+			class, p = "h"+strconv.Itoa(min(3, int(s*4))), strconv.Itoa(int(100*s))
 		}
-		c.text(0, y+16, "start", "", short(plural(k.Kind), 15))
-		for j := range cols {
-			x := 32 + float64(j)*w
-			n := slices.IndexFunc(k.Fields, func(f evidence.Field) bool { return f.Path == cols[j].path })
-			if n < 0 || k.Fields[n].Present == 0 {
-				c.text(x+w/2, y+16, "middle", "small", "·")
-				continue
-			}
-			f := &k.Fields[n]
-			alike := plus(f.Exact, f.Equivalent)
-			s := ratio(alike, f.Present)
-			class := "h4"
-			if alike < f.Present {
-				class = "h" + strconv.Itoa(min(3, int(s*4)))
-			}
-			c.rect(x+.3, y+1, w-.6, 22, class)
-			p := strconv.Itoa(int(100 * s))
-			if alike == f.Present {
-				p = "100"
-			}
-			c.text(x+w/2, y+16, "middle", "t-"+class, p)
-			c.Desc += fmt.Sprintf("%s, %s: %s of %s. ", plural(k.Kind), clean(f.Path), grouped(alike), grouped(f.Present))
-		}
-		y += 25
+		c.rect(x+.3, y+1, w-.6, 22, class)
+		c.text(x+w/2, y+16, "middle", "t-"+class, p)
+		c.Desc += fmt.Sprintf("%s, %s: %s of %s. ", plural(k.Kind), clean(f.Path), grouped(alike), grouped(f.Present))
 	}
-	c.H = y
-	if rows > maxRows {
-		c.rest(rows)
-	}
-	return c
+	c.H += 25
 }

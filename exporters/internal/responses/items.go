@@ -133,37 +133,14 @@ func Read(m *pb.Message, raw []byte) {
 	m.NativeId = o.id.Text()
 	switch typ := word(o.typ); typ {
 	case "", "message":
-		switch role := word(o.role); role {
-		case "user":
-			m.Role = pb.Role_ROLE_USER
-		case "assistant":
-			m.Role = pb.Role_ROLE_ASSISTANT
-		case "system":
-			m.Role = pb.Role_ROLE_SYSTEM
-		case "developer":
-			m.Role, m.NativeRole = pb.Role_ROLE_SYSTEM, role
-		default:
-			m.NativeRole = role
-		}
+		m.Role, m.NativeRole = role(word(o.role))
 		m.Parts = content(o.content)
-	case "function_call":
+	case "function_call", "custom_tool_call":
 		m.Role = pb.Role_ROLE_ASSISTANT
-		args, ok := text(o.arguments)
-		c := &pb.ToolCall{Id: o.callID.Text(), Name: o.name.Text(), ArgumentsJson: []byte(args)}
-		_, valid := jsonvalue.Parse(c.ArgumentsJson)
-		if c.Invalid = !ok || !valid; len(args) > agentstate.SpillSize {
-			c.ArgumentsJson, c.Invalid = nil, true
+		if typ != "function_call" {
+			m.NativeRole = typ
 		}
-		m.Parts = []*pb.Part{{Body: &pb.Part_ToolCall{ToolCall: c}}}
-	case "custom_tool_call": // its input is free text: it stands in an object, as arguments do
-		m.Role, m.NativeRole = pb.Role_ROLE_ASSISTANT, typ
-		c := &pb.ToolCall{Id: o.callID.Text(), Name: o.name.Text()}
-		if s, ok := text(o.input); !ok || len(s) > agentstate.SpillSize {
-			c.Invalid = true
-		} else {
-			c.ArgumentsJson = slices.Concat([]byte(`{"input":`), o.input, []byte("}"))
-		}
-		m.Parts = []*pb.Part{{Body: &pb.Part_ToolCall{ToolCall: c}}}
+		m.Parts = []*pb.Part{{Body: &pb.Part_ToolCall{ToolCall: o.call(typ)}}}
 	case "function_call_output", "function_call_result", "custom_tool_call_output":
 		m.Role = pb.Role_ROLE_TOOL
 		r := &pb.ToolResult{Id: o.callID.Text(), Name: o.name.Text()}
@@ -172,18 +149,7 @@ func Read(m *pb.Message, raw []byte) {
 		}
 		m.Parts = []*pb.Part{{Body: &pb.Part_ToolResult{ToolResult: r}}}
 	case "reasoning":
-		m.Role = pb.Role_ROLE_ASSISTANT
-		r := &pb.Reasoning{Text: strings.Join(append(texts(o.summary), texts(o.content)...), "\n")}
-		if len(o.encrypted) == 0 {
-			o.encrypted = o.encryptedJS
-		}
-		if !o.encrypted.IsNull() {
-			r.Opaque, r.BoundTo = inline("application/json", bytes.Clone(o.encrypted)), "openai"
-		}
-		if len(r.Text) > agentstate.SpillSize {
-			r.Text = ""
-		}
-		m.Parts = []*pb.Part{{Body: &pb.Part_Reasoning{Reasoning: r}}}
+		m.Role, m.Parts = pb.Role_ROLE_ASSISTANT, []*pb.Part{{Body: &pb.Part_Reasoning{Reasoning: o.reasoning()}}}
 	case "agent_message": // of another agent, as /root/looker
 		m.Role, m.NativeRole, m.Parts = pb.Role_ROLE_ASSISTANT, typ, content(o.content)
 		if s, ok := text(o.author); ok && s != "" {
@@ -193,6 +159,55 @@ func Read(m *pb.Message, raw []byte) {
 		m.Role, m.NativeRole = pb.Role_ROLE_ASSISTANT, typ
 		m.Parts = []*pb.Part{jsonPart(raw)}
 	}
+}
+
+// role is a role of the API, and its name where that says more.
+func role(name string) (pb.Role, string) {
+	switch name {
+	case "user":
+		return pb.Role_ROLE_USER, ""
+	case "assistant":
+		return pb.Role_ROLE_ASSISTANT, ""
+	case "system":
+		return pb.Role_ROLE_SYSTEM, ""
+	case "developer":
+		return pb.Role_ROLE_SYSTEM, name
+	}
+	return pb.Role_ROLE_UNSPECIFIED, name
+}
+
+// call is a call of a tool. The input of one that is not a function is free text: it stands in an object, as arguments do.
+func (o *item) call(typ string) *pb.ToolCall {
+	c := &pb.ToolCall{Id: o.callID.Text(), Name: o.name.Text()}
+	if typ == "custom_tool_call" {
+		if s, ok := text(o.input); !ok || len(s) > agentstate.SpillSize {
+			c.Invalid = true
+		} else {
+			c.ArgumentsJson = slices.Concat([]byte(`{"input":`), o.input, []byte("}"))
+		}
+		return c
+	}
+	args, ok := text(o.arguments)
+	c.ArgumentsJson = []byte(args)
+	_, valid := jsonvalue.Parse(c.ArgumentsJson)
+	if c.Invalid = !ok || !valid; len(args) > agentstate.SpillSize {
+		c.ArgumentsJson, c.Invalid = nil, true
+	}
+	return c
+}
+
+func (o *item) reasoning() *pb.Reasoning {
+	r := &pb.Reasoning{Text: strings.Join(append(texts(o.summary), texts(o.content)...), "\n")}
+	if len(o.encrypted) == 0 {
+		o.encrypted = o.encryptedJS
+	}
+	if !o.encrypted.IsNull() {
+		r.Opaque, r.BoundTo = inline("application/json", bytes.Clone(o.encrypted)), "openai"
+	}
+	if len(r.Text) > agentstate.SpillSize {
+		r.Text = ""
+	}
+	return r
 }
 
 // content is the content of a message: text, or a list of parts.
