@@ -115,9 +115,14 @@ func (j *chatJoiner) add(d *chatDelta) bool {
 	return d.FinishReason != nil
 }
 
+// call takes a piece of a call. Some servers give every call the same place: one with a name and another id is another call.
 func (c *joinedChoice) call(d *chatCall) {
-	n := slices.IndexFunc(c.calls, func(x chatCall) bool { return x.Index == d.Index })
-	if n < 0 {
+	n := len(c.calls) - 1
+	for n >= 0 && c.calls[n].Index != d.Index {
+		n--
+	}
+	named := d.Function.Name != "" || d.Custom != nil && d.Custom.Name != ""
+	if n < 0 || named && d.ID != "" && c.calls[n].ID != "" && d.ID != c.calls[n].ID {
 		n, c.calls = len(c.calls), append(c.calls, chatCall{Index: d.Index, Type: "function"})
 	}
 	x := &c.calls[n]

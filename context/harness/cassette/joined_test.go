@@ -2,6 +2,7 @@ package cassette
 
 import (
 	"encoding/json"
+	"fmt"
 	"strings"
 	"testing"
 
@@ -29,6 +30,57 @@ func TestUnknownMembers(t *testing.T) {
 	if d := cmp.Diff(want, got.Message); d != "" {
 		t.Error(d)
 	}
+}
+
+// Servers that stream otherwise than OpenAI's own: several calls in one place, each whole, and an end without the items that
+// were said before it.
+func TestStreamsOfOtherServers(t *testing.T) {
+	call := func(id, name, args string) event {
+		return event{data: fmt.Appendf(nil, `{"id":"c","choices":[{"index":0,"delta":{"tool_calls":[{"index":0,"id":%q,"function":{"name":%q,"arguments":%q}}]}}]}`, id, name, args)}
+	}
+	end := event{data: []byte(`{"choices":[{"index":0,"delta":{},"finish_reason":"tool_calls"}]}`)}
+	for name, c := range map[string]struct {
+		es   []event
+		want string
+	}{
+		"one place":    {[]event{call("1", "f", `{"a":1}`), call("2", "f", `{"a":2}`), end}, `1 f {"a":1}; 2 f {"a":2}`},
+		"and pieces":   {[]event{call("1", "f", `{"a"`), call("", "", `:1}`), call("2", "g", `{`), call("2", "", `}`), end}, `1 f {"a":1}; 2 g {}`},
+		"the id again": {[]event{call("1", "f", `{"a"`), call("1", "", `:1}`), end}, `1 f {"a":1}`},
+	} {
+		a, err := chatAPI{}.events(c.es)
+		if err != nil {
+			t.Fatal(name, err)
+		}
+		if got := callsOf(a); got != c.want {
+			t.Errorf("%s: %s, want %s", name, got, c.want)
+		}
+	}
+	item := func(at int, id string) event {
+		return event{data: fmt.Appendf(nil, `{"type":"response.output_item.done","output_index":%d,"item":{"type":"function_call","call_id":%q,"name":"f","arguments":"{}"}}`, at, id)}
+	}
+	for _, output := range []string{``, `,"output":null`, `,"output":[]`} {
+		a, err := responsesAPI{}.events([]event{item(1, "2"), item(0, "1"), {data: []byte(`{"type":"response.completed","response":{"id":"r","status":"completed"` + output + `}}`)}})
+		if err != nil {
+			t.Fatal(output, err)
+		}
+		if got := callsOf(a); got != "1 f {}; 2 f {}" || a.ID != "r" {
+			t.Errorf("%s: %s %s", output, got, a.ID)
+		}
+	}
+	for _, bad := range []string{`{"type":"response.completed"}`, `{"type":"response.completed","response":7}`, `{"type":"response.failed","response":{"output":[]}}`} {
+		if a, err := (responsesAPI{}).events([]event{item(0, "1"), {data: []byte(bad)}}); err == nil {
+			t.Errorf("%s: %v", bad, a)
+		}
+	}
+}
+
+func callsOf(a *answer) string {
+	var out []string
+	for _, p := range a.Parts {
+		c := p.GetToolCall()
+		out = append(out, c.GetId()+" "+c.GetName()+" "+string(c.GetArgumentsJson()))
+	}
+	return strings.Join(out, "; ")
 }
 
 // A call whose input broke off is streamed as far as it came, and not as a text of JSON.

@@ -3,6 +3,7 @@ package cassette
 import (
 	"encoding/json"
 	"fmt"
+	"maps"
 	"slices"
 	"strings"
 
@@ -133,15 +134,32 @@ func (responsesAPI) answer(body []byte) (*answer, error) {
 	return a, nil
 }
 
-// events takes the answer out of the event that ends the stream.
+// events takes the answer out of the event that ends the stream. Some servers leave the items out of that one: they were
+// said before.
 func (r responsesAPI) events(es []event) (*answer, error) {
-	for i := len(es) - 1; i >= 0; i-- {
+	items := map[int]json.RawMessage{}
+	for _, x := range es {
 		var e struct {
-			Type     string          `json:"type"`
-			Response json.RawMessage `json:"response"`
+			Type     string                     `json:"type"`
+			Response map[string]json.RawMessage `json:"response"`
+			Item     json.RawMessage            `json:"item"`
+			At       int                        `json:"output_index"`
 		}
-		if json.Unmarshal(es[i].data, &e) == nil && (e.Type == "response.completed" || e.Type == "response.incomplete") {
-			return r.answer(e.Response)
+		if json.Unmarshal(x.data, &e) != nil {
+			continue
+		}
+		switch e.Type {
+		case "response.output_item.done":
+			items[e.At] = e.Item
+		case "response.completed", "response.incomplete":
+			var said []json.RawMessage
+			if _ = json.Unmarshal(e.Response["output"], &said); e.Response != nil && len(said) == 0 && len(items) > 0 {
+				for _, at := range slices.Sorted(maps.Keys(items)) {
+					said = append(said, items[at])
+				}
+				e.Response["output"] = harness.Encode(said)
+			}
+			return r.answer(harness.Encode(e.Response))
 		}
 	}
 	return nil, errAnswer
