@@ -181,8 +181,8 @@ func (e *Endpoint) answer(b []byte, id string) (*Answer, *reply, error) {
 	var got struct {
 		Choices []struct {
 			Message struct {
-				Content   *string `json:"content"`
-				Refusal   *string `json:"refusal"`
+				Content   *spoken `json:"content"`
+				Refusal   *spoken `json:"refusal"`
 				ToolCalls []struct {
 					ID       string `json:"id"`
 					Function struct {
@@ -200,19 +200,44 @@ func (e *Endpoint) answer(b []byte, id string) (*Answer, *reply, error) {
 	said := &reply{message: raw.Choices[0].Message}
 	m := got.Choices[0].Message
 	a := &Answer{ID: id, Usage: got.Usage, Output: json.RawMessage(`""`)}
-	for _, text := range []*string{m.Refusal, m.Content} {
+	for _, text := range []*spoken{m.Refusal, m.Content} {
 		if text != nil {
 			a.Output = Encode(*text)
 		}
 	}
 	for _, c := range m.ToolCalls {
 		args := json.RawMessage(c.Function.Arguments)
-		if !json.Valid(args) {
+		switch {
+		case len(bytes.TrimSpace(args)) == 0: // as several servers say that there are none
+			args = json.RawMessage("{}")
+		case !json.Valid(args):
 			args = Encode(c.Function.Arguments) // what is no JSON equals no arguments
 		}
 		a.ToolCalls, said.ids = append(a.ToolCalls, ToolCall{c.Function.Name, args}), append(said.ids, c.ID)
 	}
 	return a, said, nil
+}
+
+// spoken is a content: a text, or a list of parts, of which the texts count. A thought is none of them.
+type spoken string
+
+func (s *spoken) UnmarshalJSON(b []byte) error {
+	if json.Unmarshal(b, (*string)(s)) == nil {
+		return nil
+	}
+	var parts []struct {
+		Type string `json:"type"`
+		Text string `json:"text"`
+	}
+	if err := json.Unmarshal(b, &parts); err != nil {
+		return err
+	}
+	for _, p := range parts {
+		if p.Type == "text" || p.Type == "output_text" {
+			*s += spoken(p.Text)
+		}
+	}
+	return nil
 }
 
 // Close ends the program of the tools.

@@ -78,30 +78,8 @@ func (r *reading) records(ctx context.Context, id string, m *memoryDoc) error {
 		}
 		return nil
 	}
-	second := func(doc json.RawMessage) error {
-		var d recordDoc
-		if err := json.Unmarshal(doc, &d); err != nil {
-			return fmt.Errorf("%w: ListMemoryRecords", ErrSchema)
-		}
-		if h := xxhash.Sum64String(d.ID); !w.again[h] {
-			w.again[h] = true
-			w.extra[h] = !w.seen[h]
-			return w.put(doc)
-		}
-		return nil
-	}
-	for _, s := range m.Strategies {
-		path := "/"
-		if t := s.templates(); len(t) > 0 {
-			if path, _, _ = strings.Cut(strings.ReplaceAll(t[0], "{memoryStrategyId}", s.StrategyID), "{"); path == "" {
-				path = "/"
-			}
-		}
-		for _, p := range []string{path, "/"}[:2-b2i(path == "/")] {
-			if err := w.stop(r.c.listRecords(ctx, id, scope{path: p, strategy: s.StrategyID}, 73, second)); err != nil {
-				return err
-			}
-		}
+	if err := w.byStrategy(ctx); err != nil {
+		return err
 	}
 	if whole == nil {
 		if err := w.stop(r.c.listRecords(ctx, id, scope{path: "/"}, 91, first)); err != nil {
@@ -111,7 +89,7 @@ func (r *reading) records(ctx context.Context, id string, m *memoryDoc) error {
 			if ns == "" {
 				continue
 			}
-			if err := w.stop(r.c.listRecords(ctx, id, scope{exact: ns}, 73, second)); err != nil {
+			if err := w.stop(r.c.listRecords(ctx, id, scope{exact: ns}, 73, w.second)); err != nil {
 				return err
 			}
 		}
@@ -128,6 +106,39 @@ func (r *reading) records(ctx context.Context, id string, m *memoryDoc) error {
 		}
 	}
 	r.pos.Relisted["memory"] += uint64(len(w.again))
+	return nil
+}
+
+// second takes an element of the second listing.
+func (w *recordsOf) second(doc json.RawMessage) error {
+	var d recordDoc
+	if err := json.Unmarshal(doc, &d); err != nil {
+		return fmt.Errorf("%w: ListMemoryRecords", ErrSchema)
+	}
+	h := xxhash.Sum64String(d.ID)
+	if w.again[h] {
+		return nil
+	}
+	w.again[h] = true
+	w.extra[h] = !w.seen[h]
+	return w.put(doc)
+}
+
+// byStrategy lists the records of each strategy, by the path that its first template begins with and by all.
+func (w *recordsOf) byStrategy(ctx context.Context) error {
+	for _, s := range w.m.Strategies {
+		path := "/"
+		if t := s.templates(); len(t) > 0 {
+			if path, _, _ = strings.Cut(strings.ReplaceAll(t[0], "{memoryStrategyId}", s.StrategyID), "{"); path == "" {
+				path = "/"
+			}
+		}
+		for _, p := range []string{path, "/"}[:2-b2i(path == "/")] {
+			if err := w.stop(w.c.listRecords(ctx, w.mem, scope{path: p, strategy: s.StrategyID}, 73, w.second)); err != nil {
+				return err
+			}
+		}
+	}
 	return nil
 }
 
