@@ -3,12 +3,13 @@
 // beside its base), OCI image layouts, folders of Ollama, and what is left of a fine-tune:
 // training_args.json, trainer_state.json, a dumped fine-tuning job of OpenAI's API.
 //
-// Every file is an Artifact with its size and SHA-256. Texts are archived: they are the recipe; a JSON, YAML or TOML
-// document with a member that may be a secret, however long it is, is named and not archived. Weights
+// Every file is an Artifact with its size and SHA-256. Texts are archived: they are the recipe; a JSON, JSON Lines,
+// YAML or TOML document with a member that may be a secret, however long it is, is named and not archived, and so is a
+// model card with such a setting at its top. Weights
 // are referenced, not archived, unless ?files=all asks for their bytes; their headers are read, checked
 // and archived. A Model is a reading of files: which weights, in which numbers, by which digest, and of
-// an adapter its base. Nothing is ever unpickled: a file that may be a pickle is a named Gap with its
-// digest, since loading one can run a program.
+// an adapter its base. Nothing is ever unpickled: a file that may be a pickle, or holds one, is a named Gap
+// with its digest, since loading one can run a program.
 //
 // The folder is only read. Links are followed inside of it alone.
 package weights
