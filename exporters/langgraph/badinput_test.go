@@ -176,9 +176,9 @@ func TestBadURL(t *testing.T) {
 		{"langgraph+sqlite:state.db?mode=rw", "unknown options"},
 		{"langgraph+sqlite:50%", "malformed"},
 		{"langgraph+sqlite:50%zz", "malformed"},
-		{"langgraph+postgres:lost", "malformed PostgreSQL URL"},
+		{"langgraph+postgres:lost", "want RUNTIME+postgres://user@host:port/database"},
 		{"langgraph+postgres://u:hunter2@host:port/db", "malformed"},
-		{"langgraph+postgres://u:hunter2@host/db?sslmode=hunter2", "malformed PostgreSQL URL"},
+		{"langgraph+postgres://u:hunter2@host/db?sslmode=hunter2", "want RUNTIME+postgres://"},
 		{"langgraph+mysql://u:hunter2@host/db", "no driver"},
 	} {
 		rt, err := reg.Open(t.Context(), c.url)
