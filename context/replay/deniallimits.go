@@ -50,6 +50,7 @@ const mostSteps = 16
 func toolsOfMCP(name string) string {
 	if i := strings.IndexAny(name, "*?["); i >= 0 {
 		name = name[:strings.LastIndex(name[:i], "__")] // there is one: the prefix has it
+		name = strings.TrimRight(name, "_")             // of mcp__a___* some are tools of a
 	}
 	for n, up := range above(name) {
 		if n == mostSteps {
@@ -60,15 +61,16 @@ func toolsOfMCP(name string) string {
 }
 
 // above yields the names that hold for a tool of MCP, too: mcp__a__b is a tool b of the server a, or all tools of a
-// server a__b; where the name of a server ends is not to be seen.
+// server a__b; where the name of a server ends is not to be seen. Nor is it where that ends in _: mcp__a_ may share
+// mcp__a___b with mcp__a.
 func above(name string) iter.Seq2[int, string] {
 	return func(yield func(int, string) bool) {
 		if !strings.HasPrefix(name, mcpPrefix) {
 			return
 		}
 		n := 0
-		for i := range len(name) - 1 {
-			if name[i:i+2] == "__" {
+		for i := range len(name) {
+			if strings.HasPrefix(name[i:]+"_", "__") {
 				if !yield(n, name[:i]) {
 					return
 				}
