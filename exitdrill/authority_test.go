@@ -109,7 +109,7 @@ func TestDenialOverruled(t *testing.T) {
 		pl := p.plan()
 		p.write("approvals", approvals+"toolgrant/other\n")
 		out := p.run(pl)
-		if ch := check(out, 29); ch.Result != c.want || strings.Contains(ch.Why, "1 of these others allow what the source denied") != (c.want == evidence.Fail) {
+		if ch := check(out, 29); ch.Result != c.want || strings.Contains(ch.Why, "where the source has 1 denials, or rules to ask first, the target has grants of its own, which allow more") != (c.want == evidence.Fail) {
 			t.Errorf("%s: %+v", name, ch)
 		}
 	}

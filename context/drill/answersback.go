@@ -110,7 +110,7 @@ func (a *answers) narrow() {
 		res, say = evidence.Warn, say+fmt.Sprintf("; the target has %d others under keys of grants and policies, which were left as they are, and %d grants that the archive does not have", conflicts, extra)
 	}
 	if n := a.r.lifted().Overruled; n > 0 {
-		res, say = evidence.Fail, say+fmt.Sprintf("; %d of these others allow what the source denied, or do not ask as it did", n)
+		res, say = evidence.Fail, say+fmt.Sprintf("; where the source has %d denials, or rules to ask first, the target has grants of its own, which allow more", n)
 	}
 	if n := policies.Differ; n > 0 { // as a grant that differs: it may allow more, until somebody shows that it does not
 		res, say = evidence.Fail, say+fmt.Sprintf("; %d policies differ from what was written", n)

@@ -104,6 +104,7 @@ type comparer struct {
 	others  *diskmap.Map         // keys of got that are not in want
 	buried  *diskmap.Map         // keys in got of which want has tombstones; nil: it has none
 	most    granted              // of got
+	off     [2]uint64            // limits, by rank, for which got has under their keys what is off
 	order   order                // of got
 	fields  map[string]*[]graded // by kind; at the number of its path
 }
@@ -209,19 +210,7 @@ func (c *comparer) readGot(ctx context.Context, src agentstate.Source) error {
 			return err
 		}
 		if !ok {
-			first, err := c.other(key)
-			if err != nil {
-				return err
-			}
-			if !first { // a copy's references are those of the first
-				continue
-			}
-			l.begin(r, foreign)
-			l.there(key)
-			if _, ok := g.look(r, nil); ok { // for its references
-				continue
-			}
-			if _, err := f.flatten(r); err != nil {
+			if err := c.unwanted(r, l, f, g); err != nil {
 				return fmt.Errorf("%s: %w", key, err)
 			}
 			continue
@@ -249,9 +238,7 @@ func (c *comparer) readGot(ctx context.Context, src agentstate.Source) error {
 		l.there(key)
 		switch e.expect {
 		case Ignored:
-			if e.limits && rank(r) > e.rank {
-				c.rep.kind(e.key).Overruled++
-			}
+			c.overruled(&e, r)
 			c.skip(e.key)
 			continue
 		case Absent:
@@ -268,8 +255,25 @@ func (c *comparer) readGot(ctx context.Context, src agentstate.Source) error {
 	if err := errors.Join(ctx.Err(), l.end()); err != nil {
 		return err
 	}
+	c.settle()
 	l.report(c.rep, c.paths, true)
 	return nil
+}
+
+// unwanted is a record of got that want has not.
+func (c *comparer) unwanted(r agentstate.Record, l *links, f *flattener, g *glancer) error {
+	key := r.GetMeta().GetKey()
+	first, err := c.other(key)
+	if err != nil || !first { // a copy's references are those of the first
+		return err
+	}
+	l.begin(r, foreign)
+	l.there(key)
+	if _, ok := g.look(r, nil); ok { // for its references
+		return nil
+	}
+	_, err = f.flatten(r)
+	return err
 }
 
 // inGot tells whether a record of got was read.

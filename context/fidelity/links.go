@@ -40,7 +40,7 @@ type Times struct {
 	Lost    uint64        // of those, got says none
 	Shift   time.Duration // the largest difference where both say one
 	ShiftOf string        // key of that record in want
-	// Inversions are neighbours in one conversation of which the later one was made earlier.
+	// Inversions are neighbours in one conversation of which the later one was made earlier: in got, among those of want.
 	WantInversions, GotInversions uint64
 	// Reordered are neighbours in one conversation of got that want has the other way round, of which only the
 	// order of reading says which one is first: the later one has no place, names none that it follows, and has no
@@ -139,7 +139,7 @@ func (l *links) begin(r agentstate.Record, whose int) {
 	if m.ConversationKey != l.conversation {
 		l.conversation, l.made = m.ConversationKey, 0
 	}
-	if made != 0 {
+	if made != 0 && whose == ours {
 		if made < l.made {
 			l.inversions++
 		}

@@ -34,22 +34,51 @@ func rank(r agentstate.Record) byte {
 
 // limits tells whether r is a denial in force, or a rule to ask first: without it others allow more.
 func limits(r agentstate.Record) bool {
-	g, ok := r.(*pb.ToolGrant)
-	return ok && g.Enabled && (g.Effect == pb.ToolGrant_EFFECT_DENY || g.Effect == pb.ToolGrant_EFFECT_ASK)
+	if !inForce(r) {
+		return false
+	}
+	effect := r.(*pb.ToolGrant).Effect
+	return effect == pb.ToolGrant_EFFECT_DENY || effect == pb.ToolGrant_EFFECT_ASK
 }
 
-// granted is the highest rank of the grants in a state. Whether one of them is about what a limit is about is not
-// asked.
+// granted is the highest rank of the grants in force in a state. Whether one of them is about what a limit is about is
+// not asked.
 type granted byte
 
 func (g *granted) add(r agentstate.Record) {
-	if _, ok := r.(*pb.ToolGrant); ok {
+	if inForce(r) {
 		*g = max(*g, granted(rank(r)))
 	}
 }
 
+func inForce(r agentstate.Record) bool {
+	g, ok := r.(*pb.ToolGrant)
+	return ok && g.Enabled
+}
+
 // more tells whether there are grants that a limit of this rank would hold down.
 func (g granted) more(limit byte) bool { return byte(g) > limit }
+
+// overruled counts a limit of want that was not written, where r is what got has under its key. One that is off limits
+// nothing: whether there is what it would hold down is known at the end.
+func (c *comparer) overruled(e *entry, r agentstate.Record) {
+	switch {
+	case !e.limits:
+	case !inForce(r):
+		c.off[e.rank]++
+	case rank(r) > e.rank:
+		c.rep.kind(e.key).Overruled++
+	}
+}
+
+// settle counts those that are off.
+func (c *comparer) settle() {
+	for limit, n := range c.off {
+		if n > 0 && c.most.more(byte(limit)) {
+			c.rep.kind("toolgrant/").Overruled += n
+		}
+	}
+}
 
 // order is whether the messages of one conversation come in the order in which want has them.
 type order struct {

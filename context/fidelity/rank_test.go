@@ -15,8 +15,8 @@ func TestLifted(t *testing.T) {
 	g := func(name string, e pb.ToolGrant_Effect) *pb.ToolGrant {
 		return &pb.ToolGrant{Meta: meta("toolgrant", name), Effect: e, Enabled: true}
 	}
-	off := g("l", deny)
-	off.Enabled = false
+	off, idle := g("l", deny), g("x", allow)
+	off.Enabled, idle.Enabled = false, false
 	for name, c := range map[string]struct {
 		limit *pb.ToolGrant
 		rest  []agentstate.Record
@@ -29,6 +29,7 @@ func TestLifted(t *testing.T) {
 		"a denial, and another":      {g("l", deny), []agentstate.Record{g("x", deny)}, 0},
 		"a denial, and nothing":      {g("l", deny), nil, 0},
 		"off at the source":          {off, []agentstate.Record{g("x", allow)}, 0},
+		"what allows is off":         {g("l", deny), []agentstate.Record{idle}, 0},
 		"what allows is no limit":    {g("l", allow), []agentstate.Record{g("x", allow)}, 0},
 		"what allows was there, too": {g("l", deny), []agentstate.Record{g("theirs", allow)}, 1},
 	} {
@@ -40,6 +41,33 @@ func TestLifted(t *testing.T) {
 		}
 		rep := compare(t, memstate.Whole("x", rest...), memstate.Whole("x", c.rest...), nil)
 		if k := rep.Kinds["toolgrant"]; k.Missing != 1 || k.Lifted != c.want || k.Overruled != 0 {
+			t.Errorf("%s: %+v", name, k)
+		}
+	}
+}
+
+// TestOverruled: of what got has under the key of a limit that was not written, only what is in force allows more, or limits.
+func TestOverruled(t *testing.T) {
+	const allow, ask, deny = pb.ToolGrant_EFFECT_ALLOW, pb.ToolGrant_EFFECT_ASK, pb.ToolGrant_EFFECT_DENY
+	g := func(name string, e pb.ToolGrant_Effect, on bool) *pb.ToolGrant {
+		return &pb.ToolGrant{Meta: meta("toolgrant", name), Effect: e, Enabled: on}
+	}
+	for name, c := range map[string]struct {
+		limit *pb.ToolGrant
+		got   []agentstate.Record
+		want  uint64
+	}{
+		"what allows":                  {g("l", deny, true), []agentstate.Record{g("l", allow, true)}, 1},
+		"what allows and is off":       {g("l", deny, true), []agentstate.Record{g("l", allow, false)}, 0},
+		"what asks":                    {g("l", ask, true), []agentstate.Record{g("l", ask, true)}, 0},
+		"off, and nothing else":        {g("l", deny, true), []agentstate.Record{g("l", deny, false)}, 0},
+		"off, and another one allows":  {g("l", deny, true), []agentstate.Record{g("l", deny, false), g("x", allow, true)}, 1},
+		"off, and another one asks":    {g("l", ask, true), []agentstate.Record{g("l", ask, false), g("x", ask, true)}, 0},
+		"off, and another one is, too": {g("l", deny, true), []agentstate.Record{g("l", deny, false), g("x", allow, false)}, 0},
+		"no limit":                     {g("l", deny, false), []agentstate.Record{g("l", allow, true)}, 0},
+	} {
+		rep := compare(t, memstate.Whole("x", c.limit), memstate.Whole("x", c.got...), expect(fidelity.Ignored))
+		if k := rep.Kinds["toolgrant"]; k.Overruled != c.want || k.Skipped != 1 {
 			t.Errorf("%s: %+v", name, k)
 		}
 	}
