@@ -13,17 +13,18 @@ type callIDs struct {
 	used map[string]bool
 	open map[string][]string // of calls without a result yet, by what they were called
 	last map[string]string
+	next map[string]int // the number to try next behind an id that is used
 }
 
 // call is the id of a call that was called id.
 func (c *callIDs) call(id string) string {
 	if c.used == nil {
-		c.used, c.open, c.last = map[string]bool{}, map[string][]string{}, map[string]string{}
+		c.used, c.open, c.last, c.next = map[string]bool{}, map[string][]string{}, map[string]string{}, map[string]int{}
 	}
 	legal, _ := toolname.Legal(id)
 	as := legal
-	for n := 2; c.taken(as); n++ {
-		as = fmt.Sprintf("%s-%d", legal, n)
+	for ; c.taken(as); c.next[legal]++ {
+		as = fmt.Sprintf("%s-%d", legal, c.next[legal]+2)
 	}
 	c.used[as], c.open[id], c.last[id] = true, append(c.open[id], as), as
 	return as
