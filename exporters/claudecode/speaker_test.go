@@ -43,6 +43,14 @@ func TestSpeakers(t *testing.T) {
 	}
 }
 
+// spoken is a text, and in brackets one that is data, which nobody said.
+func spoken(p *pb.Part) string {
+	if d := p.GetData(); d != nil {
+		return "(" + string(d.GetInline()) + ")"
+	}
+	return p.GetText()
+}
+
 // TestQueued: what a person says while the model is at work is theirs, with its pictures; that a task has ended is not.
 func TestQueued(t *testing.T) {
 	line := func(n int, prompt, mode string) string {
@@ -56,13 +64,13 @@ func TestQueued(t *testing.T) {
 		if m, ok := r.(*pb.Message); ok {
 			s := strings.TrimPrefix(m.Role.String(), "ROLE_") + " " + m.NativeRole
 			for _, p := range m.Parts {
-				s += " " + p.GetText() + p.GetMedia().GetUrl()
+				s += " " + spoken(p) + p.GetMedia().GetUrl()
 			}
 			got = append(got, s)
 		}
 	}
-	if d := cmp.Diff([]string{"USER  wait", "USER  so https://x", "UNSPECIFIED user/task-notification ended",
-		"UNSPECIFIED user/peer hi", "UNSPECIFIED user/meta on", "USER  me", "USER  yes"}, got); d != "" || len(rep.Gaps) > 0 {
+	if d := cmp.Diff([]string{"USER  wait", "USER  so https://x", "UNSPECIFIED user/task-notification (ended)",
+		"UNSPECIFIED user/peer (hi)", "UNSPECIFIED user/meta (on)", "USER  me", "USER  yes"}, got); d != "" || len(rep.Gaps) > 0 {
 		t.Error(d, rep.Gaps)
 	}
 }
@@ -148,8 +156,8 @@ func TestFailed(t *testing.T) {
 		return `{"id":"` + id + `","role":"assistant","model":"<synthetic>","content":[{"type":"text","text":"` + text + `"}]}`
 	}
 	mem, _ := exportertest.Export(t, home(t, map[string]string{"projects/-w/01a20b77-0000-4000-8000-0000000000aa.jsonl": line(1, "user", `{"role":"user","content":"ask"}`, "") +
-		line(2, "assistant", said("a", "API Error: 529"), `,"isApiErrorMessage":true`) + line(3, "user", `{"role":"user","content":"again"}`, "") + line(4, "assistant", said("b", "No response requested."), "") +
-		line(5, "assistant", strings.Replace(said("c", "as of a proxy"), "<synthetic>", "m", 1), `,"isApiErrorMessage":true`)}))
+		line(2, "assistant", strings.Replace(said("a", "API Error: 529"), "}]", `},{"type":"text","text":"again"}]`, 1), `,"isApiErrorMessage":true`) + line(3, "user", `{"role":"user","content":"again"}`, "") + line(4, "assistant", said("b", "No response requested."), "") +
+		line(5, "assistant", strings.Replace(said("c", "as of a proxy"), "<synthetic>", "m", 1), `,"isApiErrorMessage":true`) + line(6, "system", "null", `,"subtype":"notice","content":"hooks ran"`)}))
 	var got, context []string
 	for r := range mem.Records(t.Context(), nil) {
 		switch r := r.(type) {
@@ -158,10 +166,15 @@ func TestFailed(t *testing.T) {
 				context = append(context, k[len(k)-1:])
 			}
 		case *pb.Message:
-			got = append(got, strings.TrimPrefix(r.Role.String(), "ROLE_")+" "+r.NativeRole+" "+r.Model)
+			said := ""
+			for _, p := range r.Parts {
+				said += spoken(p)
+			}
+			got = append(got, strings.TrimPrefix(r.Role.String(), "ROLE_")+" "+r.NativeRole+" "+r.Model+said)
 		}
 	}
-	if d := cmp.Diff([]string{"USER  ", "UNSPECIFIED assistant/error ", "USER  ", "ASSISTANT  ", "ASSISTANT  m"}, got) + cmp.Diff([]string{"1", "3", "4", "5"}, context); d != "" {
+	if d := cmp.Diff([]string{"USER  ask", "UNSPECIFIED assistant/error (API Error: 529)(again)", "USER  again", "ASSISTANT  No response requested.", "ASSISTANT  mas of a proxy",
+		"UNSPECIFIED system/notice (hooks ran)"}, got) + cmp.Diff([]string{"1", "3", "4", "5", "6"}, context); d != "" {
 		t.Error(d)
 	}
 }

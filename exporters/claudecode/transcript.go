@@ -97,6 +97,7 @@ func (t *transcript) messages(f *homefiles.File, d *pb.Data, r *reading) error {
 		}
 		m := cur
 		cur = nil
+		unsaid(m)
 		return r.put(m)
 	}
 	gap := func(no int, reason pb.Gap_Reason, why string) error {
@@ -152,6 +153,16 @@ func (t *transcript) messages(f *homefiles.File, d *pb.Data, r *reading) error {
 		return nil
 	})
 	return errors.Join(err, flush())
+}
+
+// unsaid makes data of the words of a message that nobody said, as notes of the program are: in another
+// runtime they would be the assistant's.
+func unsaid(m *pb.Message) {
+	for i, p := range m.Parts {
+		if _, ok := p.Body.(*pb.Part_Text); ok && m.Role == pb.Role_ROLE_UNSPECIFIED {
+			m.Parts[i] = homefiles.NotePart(p.GetText())
+		}
+	}
 }
 
 // maxParts is how many bytes of JSON a message is read from. What is longer stands there without its

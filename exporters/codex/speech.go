@@ -3,7 +3,6 @@ package codex
 import (
 	"strings"
 
-	"github.com/exitramp/exitramp/context/agentstate"
 	"github.com/exitramp/exitramp/exporters/internal/homefiles"
 	"github.com/exitramp/exitramp/exporters/internal/jsonvalue"
 	"github.com/exitramp/exitramp/exporters/internal/responses"
@@ -24,7 +23,7 @@ func notes(m *pb.Message) (program bool) {
 		switch name {
 		case "", "AGENTS.md", "user_instructions", "skill": // what a person wrote down for the model
 		default:
-			m.Parts[i] = &pb.Part{Body: &pb.Part_Data{Data: agentstate.Inline("text/plain", []byte(p.GetText()))}}
+			m.Parts[i] = homefiles.NotePart(p.GetText())
 			n, last = n+1, name
 		}
 	}

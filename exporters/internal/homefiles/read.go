@@ -192,6 +192,11 @@ func NewMessage(of string) *pb.Message {
 	return &m.message
 }
 
+// NotePart is a text that a program wrote and nobody said: as data, which no runtime takes for anybody's words.
+func NotePart(s string) *pb.Part {
+	return &pb.Part{Body: &pb.Part_Data{Data: agentstate.Inline("text/plain", []byte(s))}}
+}
+
 // TextPart is a list of one text, made at once.
 func TextPart(s string) []*pb.Part {
 	p := &struct {
