@@ -22,6 +22,7 @@ type runDoc struct {
 	want           string // the versions that are supported, if this one is not
 	waiting        []approval
 	remote         string // the conversation, or the response before this one, that the provider keeps; empty: none
+	chained        bool   // Python chains its responses, also of a run that begins: nobody can tell whether it did
 }
 
 // An approval is a call that waits for a person.
@@ -52,6 +53,7 @@ func readRunState(b []byte) (*runDoc, error) {
 	for _, names := range [][2]string{{"conversation_id", "conversationId"}, {"previous_response_id", "previousResponseId"}} {
 		d.remote = cmp.Or(d.remote, responses.Plain(responses.First(o, names[0], names[1])))
 	}
+	d.chained = string(o["auto_previous_response_id"]) == "true" && responses.Plain(o["conversation_id"]) == ""
 	json.Unmarshal(responses.First(o, "current_step", "currentStep"), &step)
 	json.Unmarshal(step["data"], &data)
 	var list []responses.Object
@@ -157,18 +159,24 @@ func (r *reading) runState(f *document, b []byte) error {
 	return nil
 }
 
-// remote names the conversations that runs go on in and that the provider keeps, not this folder.
+// remote names the conversations that runs go on in and that the provider keeps, not this folder. What a
+// run itself said is here, but when it goes on only what is new is sent.
 func (r *reading) remote(rel string, docs []*runDoc) error {
 	var ids []string
+	sure, before := 0, "what was said before this run, if anything,"
 	for _, d := range docs {
-		if d.remote != "" && !slices.Contains(ids, d.remote) {
-			ids = append(ids, d.remote)
+		if d.remote == "" || slices.Contains(ids, d.remote) {
+			continue
+		}
+		if ids = append(ids, d.remote); !d.chained {
+			sure++
+			before = "what was said before this run"
 		}
 	}
 	if len(ids) == 0 {
 		return nil
 	}
-	g := gap("conversation", rel, uint64(len(ids)), fmt.Errorf("what was said before this run is kept by the provider, not here (%.200s): the run goes on with the provider alone; to leave, read those items there", strings.Join(ids, ", ")))
+	g := gap("conversation", rel, uint64(sure), fmt.Errorf("%s is kept by the provider, not here (%.200s): the run goes on with the provider alone; to leave, read those items there", before, strings.Join(ids, ", ")))
 	g.Reason = pb.Gap_REASON_GONE
 	return r.gaps(g)
 }

@@ -225,6 +225,21 @@ func TestWrittenMeanwhile(t *testing.T) {
 	}
 }
 
+// Of a run whose responses are chained by themselves nobody can tell whether another run came before it: the SDK
+// writes the same of both.
+func TestChained(t *testing.T) {
+	dir := t.TempDir()
+	put(t, dir, "r.json", []byte(`{"$schemaVersion": "1.16", "current_agent": {"name": "a"}, "previous_response_id": "resp_1", "auto_previous_response_id": true}`))
+	_, rep := exportertest.Export(t, Open(dir))
+	if len(rep.Gaps) != 1 || rep.Gaps[0].Count != 0 || !strings.Contains(rep.Gaps[0].Detail, "if anything") {
+		t.Error(rep.Gaps)
+	}
+	put(t, dir, "r.json", []byte(`{"$schemaVersion": "1.16", "current_agent": {"name": "a"}, "previous_response_id": null, "auto_previous_response_id": true}`)) // nothing was answered yet
+	if _, rep := exportertest.Export(t, Open(dir)); rep.Verdict.Coverage != agentstate.Reconciled {
+		t.Error(rep.Verdict, rep.Gaps)
+	}
+}
+
 // A run that goes on in a conversation that the provider keeps does not say that all of it is here.
 func TestRemoteConversation(t *testing.T) {
 	for member, id := range map[string]string{"conversation_id": "conv_1", "previous_response_id": "resp_1", "conversationId": "conv_1", "previousResponseId": "resp_1", "other_id": ""} {
