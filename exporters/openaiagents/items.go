@@ -101,7 +101,7 @@ func listIn(b []byte) (member string, list []json.RawMessage, err error) {
 		return "", list, err
 	}
 	var o responses.Object
-	if err := json.Unmarshal(b, &o); err != nil && !inLines(b) {
+	if err := json.Unmarshal(b, &o); err != nil && inLines(b) == notOurs {
 		return "", nil, err
 	}
 	for _, name := range members() {
@@ -110,7 +110,7 @@ func listIn(b []byte) (member string, list []json.RawMessage, err error) {
 			return name, list, nil
 		}
 	}
-	if inLines(b) {
+	if inLines(b) != notOurs {
 		list, err = lines(b)
 		return "", list, err
 	}

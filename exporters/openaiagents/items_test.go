@@ -43,6 +43,7 @@ func TestListsOfItems(t *testing.T) {
 		"approved.json":      {`[{"type": "mcp_approval_response", "approval_request_id": "mcpr_1", "approve": true}]`, 1},
 		"session.jsonl":      {strings.ReplaceAll(said, "}, {", "}\n{") + "\n", 2},
 		"one.jsonl":          {"\ufeff" + `{"role": "user", "content": "hi", "items": 5}` + "\r\n\r\n", 1},
+		"begun.jsonl":        {`{"role": "user", "content": "` + strings.Repeat("long ", 300_000) + `"}` + "\n", 1},
 		"long.log":           {`{"role": "user", "content": "` + strings.Repeat("long ", 300_000) + `"}` + "\n" + `{"role": "assistant", "content": "so?"}`, 2},
 		"parts.json":         {`[{"role": "user", "content": [{}` + strings.Repeat(`, {"type": "input_text", "text": "short"}`, 220_000) + `]}, ` + said + `]`, 3},
 		"most parts.json":    {`[{"role": "user", "content": [{}` + strings.Repeat(`, {"type": "input_text", "text": "short"}`, 440_000) + `]}, ` + said + `]`, 3},
@@ -59,6 +60,8 @@ func TestListsOfItems(t *testing.T) {
 		"lines.jsonl": "\ufeff" + `{"history": [` + said + `]}` + "\n" + `{"history": [` + said + `]}`, // a set of data
 		"one.json":    `{"role": "user", "content": "no list"}`,
 		"pretty.json": "{\n" + `"role": "user", "content": "no list"}` + "\n",
+		"prompt.json": `{"role": "system", "content": "no list"}` + "\n",
+		"log.jsonl":   `{"role": "user", "content": "hi"}` + "\n" + `{"time": 1, "level": "info", "msg": "called"}` + "\n",
 		"mixed.jsonl": `{"role": "user", "content": "hi"}` + "\n[1]",
 		"chats.jsonl": `{"role": "user", "text": "hi"}` + "\n" + `{"role": "user", "content": "hi"}`,
 		"empty.json":  `{"items": []}`,
@@ -84,7 +87,7 @@ func TestListsOfItems(t *testing.T) {
 		}
 	}
 	p, err := f.Preflight(t.Context())
-	if err != nil || p.Counts["message"] != int64(messages) || p.Counts["conversation"] != int64(len(files)-1) || !strings.Contains(strings.Join(p.Notes, "\n"), "not carried (12)") {
+	if err != nil || p.Counts["message"] != int64(messages) || p.Counts["conversation"] != int64(len(files)-1) || !strings.Contains(strings.Join(p.Notes, "\n"), "not carried (14)") {
 		t.Errorf("%v %v", p, err)
 	}
 	r, err := mem.Get(t.Context(), agentstate.Key("message", "wrapped.json", "1"))

@@ -68,10 +68,11 @@ func listed(text []byte) (f form, top bool) {
 	d := json.NewDecoder(bytes.NewReader(text))
 	switch t, err := d.Token(); {
 	case err == nil && t == json.Delim('{'):
-		if f := wrapped(d); f != notOurs || !inLines(text) {
+		if f := wrapped(d); f != notOurs {
 			return f, false
 		}
-		return itemList, true
+		f := inLines(text)
+		return f, f != notOurs
 	case err == nil && t == json.Delim('['):
 		return listForm(d), true
 	}
@@ -116,22 +117,26 @@ func opening(d *json.Decoder) responses.Object {
 	return o
 }
 
-// inLines tells whether a text has an item in its first line, and nothing but objects behind it.
-func inLines(text []byte) bool {
+// inLines is what a text is that has an item in its first line, and an object in each: a list where the second
+// is an item, too.
+func inLines(text []byte) form {
 	d := json.NewDecoder(bytes.NewReader(text))
 	if !isItem(opening(d)) {
-		return false
+		return notOurs
 	}
 	if t, err := d.Token(); err != nil || t != json.Delim('}') {
-		return false
+		return notOurs
 	}
 	first, rest := text[:d.InputOffset()], bytes.TrimLeft(text[d.InputOffset():], " \t\r")
-	return !bytes.Contains(first, []byte("\n")) && bytes.HasPrefix(rest, []byte("\n")) && mayBeLine(rest)
-}
-
-func mayBeLine(rest []byte) bool {
-	rest = bytes.TrimSpace(rest)
-	return len(rest) == 0 || rest[0] == '{'
+	switch {
+	case bytes.Contains(first, []byte("\n")), !bytes.HasPrefix(rest, []byte("\n")):
+		return notOurs
+	case len(bytes.TrimSpace(rest)) == 0:
+		return oneItem
+	case isItem(opening(json.NewDecoder(bytes.NewReader(rest)))):
+		return itemList
+	}
+	return notOurs
 }
 
 // members are the names under which programs put the items of a session into an object of their own.

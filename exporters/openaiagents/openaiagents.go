@@ -101,6 +101,7 @@ const (
 	runState // a RunState of either language
 	itemList // the items of a session, as JavaScript's getItems gives them
 	emptyList
+	oneItem // a line that is an item: a session that has just begun, or any program's own object
 )
 
 // maxFiles bounds the walk: a folder with more is not one of sessions.
@@ -278,9 +279,12 @@ func lookAt(p string) (form, error) {
 	if _, err := r.Seek(0, io.SeekStart); err != nil {
 		return notOurs, err
 	}
-	f := jsonForm(r)
-	if f == emptyList && path.Ext(p) != ".json" {
+	f, named := jsonForm(r), path.Ext(p) == ".json"
+	switch {
+	case f == emptyList && !named, f == oneItem && named:
 		f = notOurs
+	case f == oneItem:
+		f = itemList
 	}
 	return f, nil
 }

@@ -29,7 +29,7 @@ func (w *writer) document(ctx context.Context, r agentstate.Record, kind, rel st
 		return replay.Receipt{}, err
 	}
 	f := jsonForm(bytes.NewReader(b))
-	if f == emptyList {
+	if f == emptyList || f == oneItem {
 		f = itemList
 	}
 	if f != map[string]form{"runstate": runState, "items": itemList}[n.Type] {
