@@ -40,6 +40,8 @@ func TestCallIDs(t *testing.T) {
 	add(pb.Role_ROLE_TOOL, result("none"))
 	add(pb.Role_ROLE_ASSISTANT, call("0_7"))
 	add(pb.Role_ROLE_TOOL, result("0_7"))
+	add(pb.Role_ROLE_ASSISTANT, call("1_7"), call("1_8"), call("1"))
+	add(pb.Role_ROLE_TOOL, result("1_7"), result("1_8"), result("1"))
 	mem := memstate.Whole("another", recs...)
 	dst := Open(filepath.Join(t.TempDir(), "home"))
 	_, j := exportertest.Apply(t, dst, mem)
@@ -55,7 +57,7 @@ func TestCallIDs(t *testing.T) {
 	for _, m := range regexp.MustCompile(`"(?:id|tool_use_id)":"([^"]*)","(?:input":|type":"tool_result)`).FindAllSubmatch(b, -1) {
 		got = append(got, string(m[1]))
 	}
-	if d := cmp.Diff([]string{"0", "0-2", "0", "0-2", "0-3", "functions_view_1_74b02ba6", "functions_view_1_74b02ba6", "0-3", "0-3", "none", "0_7-2", "0_7-2"}, got); d != "" {
+	if d := cmp.Diff([]string{"0", "0-2", "0", "0-2", "0-3", "functions_view_1_74b02ba6", "functions_view_1_74b02ba6", "0-3", "0-3", "none", "0_7-2", "0_7-2", "1_7", "1_8", "1-2", "1_7", "1_8", "1-2"}, got); d != "" {
 		t.Errorf("%s\n%s", d, b)
 	}
 	if rep, err := replay.ReadBack(t.Context(), mem, dst, j); err != nil || rep.MissingN+rep.ExtraN+rep.UnannouncedN != 0 {

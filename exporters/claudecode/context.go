@@ -7,8 +7,8 @@ import (
 )
 
 // context is the path from the root to the head, where the tree has more than one, or something in it that
-// the model does not see. Tools that run beside
-// each other answer beside each other: all that they said belongs to it, as the program sends it.
+// the model does not see. Tools that run beside each other answer beside each other: all that they said
+// belongs to it, as the program sends it.
 func (t *transcript) context() []string {
 	if !t.branched {
 		return nil

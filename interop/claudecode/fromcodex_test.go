@@ -20,12 +20,13 @@ func TestFromCodex(t *testing.T) {
 	said := func(text string) string {
 		return line(`{"type":"message","role":"user","content":[{"type":"input_text","text":"` + text + `"}]}`)
 	}
-	called := func(output string) string {
-		return line(`{"type":"function_call","call_id":"call_0","name":"shot","namespace":"mcp__pic","arguments":"{}"}`) + line(`{"type":"function_call_output","call_id":"call_0","output":`+output+`}`)
+	called := func(id, output string) string {
+		return line(`{"type":"function_call","call_id":"`+id+`","name":"shot","namespace":"mcp__pic","arguments":"{}"}`) + line(`{"type":"function_call_output","call_id":"`+id+`","output":`+output+`}`)
 	}
 	clihome.Put(t, filepath.Join(from, "sessions/2026/11/24/rollout-2026-11-24T03-00-00-01a20b77-0000-7000-8000-000000000001.jsonl"),
 		`{"timestamp":"2026-11-24T03:00:00.000Z","type":"session_meta","payload":{"id":"01a20b77-0000-7000-8000-000000000001","timestamp":"2026-11-24T03:00:00.000Z"}}`+"\n"+
-			said("<turn_aborted>canary-note</turn_aborted>")+said("<b>the first</b>")+called(`"one came"`)+said("the second")+called(`[{"type":"input_text","text":"two came"}]`))
+			said("<turn_aborted>canary-note</turn_aborted>")+said("<b>the first</b>")+called("call_0", `"one came"`)+
+			said("the second")+called("call_0", `[{"type":"input_text","text":"two came"}]`)+called("c_9_7", `"three came"`)+called("c_9", `"four came"`)+called("c_9_8", `"five came"`))
 	clihome.Exitramp(t, 0, "export", "codex:"+from, archive)
 	clihome.Exitramp(t, 0, "replay", archive, "claudecode:"+home, "--accept-unsigned")
 	files, err := filepath.Glob(filepath.Join(home, ".claude", "projects", "*", "*.jsonl"))
@@ -33,7 +34,7 @@ func TestFromCodex(t *testing.T) {
 		t.Fatal(files, err)
 	}
 	claude(t, m, home, home, "-p", "go on", "--resume", strings.TrimSuffix(filepath.Base(files[0]), ".jsonl"))
-	clihome.Says(t, m.last(), "the first", "mcp__pic__shot", "one came", "the second", "mcp__pic__shot", "two came", "go on")
+	clihome.Says(t, m.last(), "the first", "mcp__pic__shot", "one came", "the second", "mcp__pic__shot", "two came", "three came", "four came", "five came", "go on")
 	if strings.Contains(m.last(), "canary-note") {
 		t.Error("the model was sent a note of another program")
 	}

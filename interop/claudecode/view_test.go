@@ -83,7 +83,10 @@ func viewed(t *testing.T, archive string) map[string][]string {
 			Conversation string `json:"conversation_key"`
 			Role         string
 			Native       string `json:"native_role"`
-			Parts        []part
+			Parts        []struct {
+				part
+				Data struct{ Inline []byte }
+			}
 		}
 		if err := json.Unmarshal([]byte(line), &m); err != nil {
 			t.Fatal(err)
