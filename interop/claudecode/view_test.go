@@ -85,7 +85,10 @@ func viewed(t *testing.T, archive string) map[string][]string {
 			Native       string `json:"native_role"`
 			Parts        []struct {
 				part
-				Data struct{ Inline []byte }
+				Data struct {
+					MediaType string `json:"media_type"`
+					Inline    []byte
+				}
 			}
 		}
 		if err := json.Unmarshal([]byte(line), &m); err != nil {
@@ -94,7 +97,9 @@ func viewed(t *testing.T, archive string) map[string][]string {
 		own[m.Conversation] = append(own[m.Conversation], m.Meta.Key)
 		for _, p := range m.Parts {
 			if m.Native == "user/meta" || m.Native == "user/interrupted" || strings.HasPrefix(m.Native, "user/local-command-") || m.Native == "user/bash-stdout" { // the program's, and sent as a user's
-				m.Role, p.Text = "ROLE_USER", string(p.Data.Inline)
+				if m.Role = "ROLE_USER"; p.Data.MediaType == "text/plain" { // else a file beside it
+					p.Text = string(p.Data.Inline)
+				}
 			}
 			// What else a program says has no role: that a task has ended, or was compacted.
 			if s := p.plain(strings.ToLower(strings.TrimPrefix(m.Role, "ROLE_"))); s != "" && m.Role != "" {
