@@ -1,6 +1,7 @@
 package codex
 
 import (
+	"fmt"
 	"path/filepath"
 	"strings"
 	"testing"
@@ -46,5 +47,30 @@ func TestDocument(t *testing.T) {
 	exportertest.Apply(t, dst, mem)
 	if d := cmp.Diff(files(t, src.root), files(t, dst.root)); d != "" {
 		t.Error(d)
+	}
+}
+
+// TestDocumentLimits: what is no list of items is a gap; more items than anybody has are not all read; and what is read
+// before a fork counts.
+func TestDocumentLimits(t *testing.T) {
+	const rel = "sessions/rollout-2025-05-07-05cab663-bfc3-43d8-a778-216cbb3a40f2.json"
+	for doc, want := range map[string]string{
+		`{"session":{"id":"x"},"items":"abc"}`: "1 corrupt", `{"session":{"id":"x"}}`: "1 corrupt", `{"session":{"id":"x"},"items":[]}`: "",
+		`{"items":[` + strings.Repeat("0,", maxItems) + `0]}`: "1048576 limit",
+	} {
+		w, err := home(t, map[string]string{rel: doc}).find(t.Context())
+		if err != nil {
+			t.Fatal(err)
+		}
+		left, n, got := int64(len(doc)+1), 0, ""
+		s := &segment{f: w.Files[0], left: &left, head: &head{}}
+		bad := func(no int, r pb.Gap_Reason, _ string) error {
+			got += fmt.Sprint(no, " ", strings.ToLower(strings.TrimPrefix(r.String(), "REASON_")))
+			return nil
+		}
+		err = s.eachLine(nil, bad, func(int, *line) error { n++; return nil })
+		if err != nil || got != want || n > maxItems || left != 1 {
+			t.Errorf("%.60s: %v, %q, %d items, %d bytes left", doc, err, got, n, left)
+		}
 	}
 }

@@ -23,15 +23,16 @@ type items struct {
 	edited            bool   // else context holds the last message alone
 	seen              map[string]bool
 	position          uint64
-	context           []string // keys of what the model sees
-	turns             []int    // where in it a person spoke, or another agent
-	said              []int    // where a person did
-	base, summed      int      // of context and turns, how much a compaction put there
+	context           []string        // keys of what the model sees
+	turns             []int           // where in it a person spoke, or another agent
+	said              []int           // where a person did
+	notes             map[string]bool // keys of what the program says before a turn
+	base, summed      int             // of context and turns, how much a compaction put there
 	put               func(*pb.Message) error
 }
 
 func newItems(f *homefiles.File, edited bool, put func(*pb.Message) error) *items {
-	return &items{rel: strings.TrimSuffix(f.Rel, ".jsonl"), conversation: keyOf(f.Rel), edited: edited, seen: map[string]bool{}, put: put}
+	return &items{rel: strings.TrimSuffix(f.Rel, ".jsonl"), conversation: keyOf(f.Rel), edited: edited, seen: map[string]bool{}, notes: map[string]bool{}, put: put}
 }
 
 // view are the keys of what the model sees of a rollout, the last of all, that was compacted or rolled
@@ -109,7 +110,8 @@ func agentMessage(payload jsonvalue.Value) jsonvalue.Value {
 	return jsonvalue.Value(`{"type":"` + agentSaid + `",` + strings.Join(more, "") + `"content":[` + strings.Join(content, ",") + `]}`)
 }
 
-// rollback takes the last n turns out of view. Where that is more than there are since a compaction,
+// rollback takes the last n turns out of view, with what the program says before the first of them, where a turn is
+// before that. Where that is more than there are since a compaction,
 // Codex shows the model nothing of what stood before it either.
 func (x *items) rollback(n int) {
 	n = max(0, len(x.turns)-n)
@@ -121,7 +123,11 @@ func (x *items) rollback(n int) {
 		x.context, x.turns, x.said, x.base, x.summed = slices.Clone(x.context[x.base:end]), nil, nil, 0, 0
 		return
 	}
-	x.context, x.turns = x.context[:x.turns[n]], x.turns[:n]
+	cut := x.turns[n]
+	for cut > x.turns[0] && x.notes[x.context[cut-1]] {
+		cut--
+	}
+	x.context, x.turns = x.context[:cut], x.turns[:n]
 	x.said = x.said[:sort.SearchInts(x.said, len(x.context))]
 }
 
@@ -133,7 +139,7 @@ func (x *items) none(no int, l *line, what string) error {
 	}
 	m := homefiles.NewMessage(x.of)
 	m.NativeRole = what
-	return x.message(l, m, no, 0, false)
+	return x.message(l, m, no, 0, voice{})
 }
 
 // compacted is a line whose items the model sees in the place of all before it. Older releases wrote
@@ -166,7 +172,7 @@ func (x *items) compacted(no int, l *line) error {
 	if s := valid(l.payload.Get("message").Text()); len(s) <= agentstate.SpillSize {
 		m.Parts = homefiles.TextPart(s)
 	}
-	return x.message(l, m, no, 0, true)
+	return x.message(l, m, no, 0, voice{person: true})
 }
 
 // item is an item of the Responses API, in line no; in a compaction, the n-th of it.
@@ -174,16 +180,23 @@ func (x *items) item(l *line, raw jsonvalue.Value, no, n int) error {
 	m := homefiles.NewMessage(x.of)
 	responses.Read(m, raw)
 	person := m.Role == pb.Role_ROLE_USER
-	person = !notes(m) && person
+	program := notes(m)
+	is := voice{}
+	if x.edited {
+		is = voice{person: person && !program, note: program || beforeTurn(m), agent: toAgent(m)}
+	}
 	calls(m, raw)
 	if len(raw) > maxParts { // too much for a record
 		m.Parts = []*pb.Part{{Body: &pb.Part_Data{Data: &pb.Data{MediaType: "application/json"}}}}
 	}
-	return x.message(l, m, no, n, person)
+	return x.message(l, m, no, n, is)
 }
 
-// message yields a message; said: a person's, and so the start of a turn.
-func (x *items) message(l *line, m *pb.Message, no, n int, said bool) error {
+// A voice is who speaks in a message: a person or another agent, where a turn starts, or the program before one.
+type voice struct{ person, agent, note bool }
+
+// message yields a message.
+func (x *items) message(l *line, m *pb.Message, no, n int, is voice) error {
 	id := m.NativeId
 	if id == "" || x.seen[id] {
 		if id = x.prefix + "line " + strconv.Itoa(no); n > 0 {
@@ -201,11 +214,14 @@ func (x *items) message(l *line, m *pb.Message, no, n int, said bool) error {
 	case !x.edited:
 		x.context = append(x.context[:0], m.Meta.Key)
 	default:
-		if said {
+		if is.person {
 			x.said = append(x.said, len(x.context))
 		}
-		if said || m.NativeRole == agentSaid {
+		if is.person || is.agent {
 			x.turns = append(x.turns, len(x.context))
+		}
+		if is.note {
+			x.notes[m.Meta.Key] = true
 		}
 		x.context = append(x.context, m.Meta.Key)
 	}

@@ -27,7 +27,8 @@ func TestView(t *testing.T) {
 	}
 	const rel = "sessions/2026/11/24/rollout-2026-11-24T03-00-00-01a20b77-0000-7000-8000-000000000001"
 	meta := line("session_meta", `{"id":"01a20b77-0000-7000-8000-000000000001","timestamp":"2026-11-24T03:00:00.000Z"}`)
-	agents := line("response_item", item("user", "ctx", "# AGENTS.md instructions for /w"))
+	agents := line("response_item", item("user", "ctx", "# AGENTS.md instructions for /w\\n\\n<INSTRUCTIONS>\\nKnead.\\n</INSTRUCTIONS>"))
+	rules := line("response_item", item("developer", "r", "<permissions instructions>all</permissions instructions>"))
 	tagged := line("response_item", item("user", "u4", "<b>do it</b>"))
 	action := line("response_item", item("user", "u5", "<user_action>a review</user_action>"))
 	mixed := line("response_item", `{"type":"message","role":"user","id":"m","content":[{"type":"input_text","text":"<turn_aborted>x</turn_aborted>"},{"type":"input_text","text":"and this"}]}`)
@@ -45,6 +46,12 @@ func TestView(t *testing.T) {
 		{"a person's words in tags are a turn", turn("1") + tagged + back("1"), "u1 a1", "u1< a1<u1 u4<a1"},
 		{"so is a review", turn("1") + action + back("1"), "u1 a1", "u1< a1<u1 u5<a1"},
 		{"what a program says in part is none", turn("1") + mixed + back("1"), "line 5", "u1< a1<u1 m<a1 line 5<"},
+		{"what a client puts in is none", turn("1") + turn("2") + line("response_item", item("user", "x", "<external_a b>c</external_a b>")) + back("1"), "u1 a1", "u1< a1<u1 u2<a1 a2<u2 x<a2"},
+		{"words that begin like AGENTS.md are a turn", turn("1") + line("response_item", item("user", "x", "# AGENTS.md instructions for us: write them")) + back("1"), "u1 a1", "u1< a1<u1 x<a1"},
+		{"what one agent tells another is a turn", turn("1") + line("response_item", item("assistant", "x", `{\"author\":\"/root\",\"recipient\":\"/root/x\",\"content\":\"c\",\"trigger_turn\":false}`)) + back("1"), "u1 a1", "u1< a1<u1 x<a1"},
+		{"what the program says before a turn goes with it", turn("1") + rules + agents + turn("2") + back("1"), "u1 a1", "u1< a1<u1 r<a1 ctx<r u2<ctx a2<u2"},
+		{"what a person gave the model stays", turn("1") + line("response_item", item("developer", "r", "be brief")) + agents + turn("2") + back("1"), "u1 a1 r", "u1< a1<u1 r<a1 ctx<r u2<ctx a2<u2"},
+		{"so does what stands before all turns", rules + turn("1") + back("1") + turn("2"), "r u2 a2", "r< u1<r a1<u1 u2<r a2<u2"},
 		{"nothing is left", turn("1") + back("1"), "line 4", "u1< a1<u1 line 4<"},
 		{"nothing was left", turn("1") + back("1") + turn("2") + back("1") + turn("3"), "line 4 u3 a3", "u1< a1<u1 line 4< u2<line 4 a2<u2 u3<line 4 a3<u3"},
 		{"rolled back to a compaction", turn("1") + whole + turn("2") + back("1") + turn("3"), "line 4.1 line 4.2 u3 a3", "u1< a1<u1 line 4.1< line 4.2<line 4.1 u2<line 4.2 a2<u2 u3<line 4.2 a3<u3"},
@@ -159,7 +166,7 @@ func TestTitle(t *testing.T) {
 	}
 	for _, first := range []string{"  bake\\n the rye ", "# Context from my IDE setup:\\n\\n## Active file: a.go\\n\\n## My request for Codex:\\nbake the rye"} {
 		mem, _ := exportertest.Export(t, home(t, map[string]string{rel + ".jsonl": `{"type":"session_meta","payload":{"id":"01a20b77-0000-7000-8000-000000000001"}}` + "\n" + item("developer", "be brief") +
-			item("user", "# AGENTS.md instructions for /w") + item("user", "<environment_context>x</environment_context>") + item("assistant", "hm") + item("user", first) + item("user", "and more")}))
+			item("user", "# AGENTS.md instructions for /w\\n\\n<INSTRUCTIONS>\\nKnead.\\n</INSTRUCTIONS>") + item("user", "<environment_context>x</environment_context>") + item("assistant", "hm") + item("user", first) + item("user", "and more")}))
 		if r, err := mem.Get(t.Context(), agentstate.Key("conversation", rel)); err != nil || r.(*pb.Conversation).Title != "bake the rye" {
 			t.Errorf("%v %v", r, err)
 		}

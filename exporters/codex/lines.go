@@ -121,14 +121,17 @@ func (s *segment) eachLine(only *homefiles.LineSet, bad func(no int, r pb.Gap_Re
 	return err
 }
 
-// maxDocument is how long a rollout may be that is one document, to be taken apart.
-const maxDocument = 64 << 20
+// maxDocument is how long a rollout may be that is one document, to be taken apart, and maxItems how much may stand in it.
+const maxDocument, maxItems = 64 << 20, 1 << 20
 
 // document calls fn for what a rollout of the first release says, which was written in TypeScript: one
 // document of the session and its items. What later ones tell around them is told here, as of lines.
 func (s *segment) document(only *homefiles.LineSet, bad func(no int, r pb.Gap_Reason, why string) error, fn func(no int, l *line) error) error {
 	if s.f.Size() > maxDocument {
 		return bad(1, pb.Gap_REASON_LIMIT, fmt.Sprintf("longer than %d MiB", maxDocument>>20))
+	}
+	if s.left != nil {
+		*s.left -= s.f.Size()
 	}
 	b := s.d.GetInline()
 	if s.d == nil || s.d.GetBlob() != nil {
@@ -146,12 +149,19 @@ func (s *segment) document(only *homefiles.LineSet, bad func(no int, r pb.Gap_Re
 			items = v
 		}
 	})
-	if !ok || !whole.IsObject() {
+	switch {
+	case !ok || !whole.IsObject():
 		return bad(no, pb.Gap_REASON_CORRUPT, fmt.Sprintf("%d bytes that are not JSON", len(b)))
+	case !items.IsList():
+		return bad(no, pb.Gap_REASON_CORRUPT, fmt.Sprintf("%d bytes without a list of items", len(b)))
 	}
 	var err error
 	give := func(typ string, v jsonvalue.Value) {
-		if err == nil && only.Has(no) {
+		switch {
+		case err != nil || no > maxItems || !only.Has(no):
+		case no == maxItems:
+			err = bad(no, pb.Gap_REASON_LIMIT, fmt.Sprintf("more than %d items", maxItems))
+		default:
 			err = fn(no, &line{typ: jsonvalue.Value(typ), payload: v, whole: v})
 		}
 		no++

@@ -1,6 +1,7 @@
 package codex
 
 import (
+	"slices"
 	"strings"
 
 	"github.com/exitramp/exitramp/exporters/internal/homefiles"
@@ -8,6 +9,32 @@ import (
 	"github.com/exitramp/exitramp/exporters/internal/responses"
 	pb "github.com/exitramp/exitramp/proto/exitramp/v1"
 )
+
+// beforeTurn tells whether m is what Codex tells the model before a turn, and takes back with it.
+func beforeTurn(m *pb.Message) bool {
+	return m.NativeRole == "developer" && slices.ContainsFunc(m.Parts, func(p *pb.Part) bool {
+		tag, _, ok := strings.Cut(strings.TrimSpace(p.GetText()), ">")
+		switch strings.ToLower(tag) {
+		case "<permissions instructions", "<model_switch", "<collaboration_mode", "<multi_agent_mode", "<realtime_conversation",
+			"<skills_instructions", "<personality_spec", "<token_budget", "<context_window", "<context_window_guidance", "<rollout_budget":
+			return ok
+		}
+		return false
+	})
+}
+
+// toAgent tells whether m is what one agent says to another, which starts a turn: releases of early 2026 wrote it as an
+// object where the model speaks.
+func toAgent(m *pb.Message) bool {
+	if m.NativeRole == agentSaid || m.Role != pb.Role_ROLE_ASSISTANT || len(m.Parts) != 1 {
+		return m.NativeRole == agentSaid
+	}
+	has := map[string]bool{}
+	_, ok := jsonvalue.Object([]byte(m.Parts[0].GetText()), func(name []byte, v jsonvalue.Value) {
+		has[string(name)] = v.IsText() || string(v) == "true" || string(v) == "false"
+	})
+	return ok && has["author"] && has["recipient"] && has["content"] && has["trigger_turn"]
+}
 
 // notes tells what the program says (of the machine, of a command that ran, of another agent) from the
 // words of the user, in whose messages it stands. It is data: in another runtime it would be said by a
@@ -37,7 +64,7 @@ func notes(m *pb.Message) (program bool) {
 // none, also where a person writes tags. turn: Codex counts it as a turn of the person all the same.
 func fragmentOf(s string) (name string, turn bool) {
 	s = strings.TrimSpace(s)
-	if begins(s, "# AGENTS.md instructions for ") || begins(s, "# AGENTS.md instructions") && ends(s, "</INSTRUCTIONS>") {
+	if begins(s, "# AGENTS.md instructions") && ends(s, "</INSTRUCTIONS>") {
 		return "AGENTS.md", false
 	}
 	if strings.HasPrefix(s, "Warning: ") && warning(s) {
@@ -45,6 +72,9 @@ func fragmentOf(s string) (name string, turn bool) {
 	}
 	tag, _, ok := strings.Cut(strings.TrimPrefix(s, "<"), ">")
 	name, more, _ := strings.Cut(tag, " ")
+	if begins(tag, "external_") { // a client names it, as it likes
+		name, more = tag, ""
+	}
 	if name = strings.ToLower(name); !ok || !strings.HasPrefix(s, "<") || !ends(s, "</"+name+">") {
 		return "", false
 	}
