@@ -42,15 +42,23 @@ func Due(channel, serializer string, b []byte) bool {
 // spelled tells whether list is some of names with + between them: in any order, each as often as it was waited for. A
 // name may hold a + itself.
 func spelled(list string, names []string) bool {
-	if len(list)*len(names) > 1<<24 { // of no graph that anybody runs
-		return len(strings.Join(names, "+")) == len(list)
+	length := -1 // of all names with the sign between them
+	for _, name := range names {
+		length += len(name) + 1
 	}
 	begins := make([]bool, len(list)+2) // where a name may begin
 	begins[0] = true
+	left := 1 << 25 // bytes to compare; no graph that anybody runs has more
 	for at := range len(list) {
+		if !begins[at] {
+			continue
+		}
+		if left -= length; left < 0 {
+			return length == len(list)
+		}
 		for _, name := range names {
 			end := at + len(name)
-			if begins[at] && strings.HasPrefix(list[at:], name) && (end == len(list) || list[end] == '+') {
+			if strings.HasPrefix(list[at:], name) && (end == len(list) || list[end] == '+') {
 				begins[end+1] = true
 			}
 		}

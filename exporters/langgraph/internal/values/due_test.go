@@ -5,6 +5,7 @@ import (
 	"slices"
 	"strings"
 	"testing"
+	"time"
 )
 
 // TestJoinIsDue: a join is due when all nodes that stand in its name have ended. The library joins the names as they were
@@ -36,5 +37,20 @@ func TestJoinIsDue(t *testing.T) {
 		if got := Due(c.channel, "json", b); got != c.want {
 			t.Errorf("%.40s after %.40v: %v", c.channel, c.ended, got)
 		}
+	}
+}
+
+// TestJoinCost: names that are long and begin alike cost no more than others.
+func TestJoinCost(t *testing.T) {
+	var names []string
+	for i := range 2000 {
+		names = append(names, strings.Repeat("a+", i)+"a")
+	}
+	start := time.Now()
+	if spelled(strings.Repeat("a+", 4000)+"b", names) {
+		t.Error("nobody waited for b")
+	}
+	if d := time.Since(start); d > time.Second {
+		t.Error(d)
 	}
 }
