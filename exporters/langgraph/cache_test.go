@@ -3,6 +3,7 @@ package langgraph
 import (
 	"fmt"
 	"runtime"
+	"strings"
 	"testing"
 
 	"github.com/exitramp/exitramp/context/agentstate"
@@ -19,10 +20,14 @@ func TestCacheOfSmallValues(t *testing.T) {
 	}
 	const limit = 8 << 20
 	before, c := heap(), newCache(limit)
-	for i := range 100_000 {
+	for i := range 30_000 {
 		key := agentstate.Key("channelvalue", "thread", "", "messages", fmt.Sprintf("%032d.0.%016d", i, i))
+		row := &pb.Row{}
+		for _, name := range strings.Fields("thread_id checkpoint_ns channel version type blob") {
+			row.Columns = append(row.Columns, &pb.Column{Name: strings.Clone(name), Value: &pb.Column_Text{Text: []byte(name)}})
+		}
 		c.add(key, &pb.ChannelValue{
-			Meta: &pb.Meta{Key: key}, Channel: "messages", Version: fmt.Sprintf("%032d.0.%016d", i, i), Serializer: "msgpack",
+			Meta: &pb.Meta{Key: key, Native: []*pb.Native{{Type: "row", Body: &pb.Native_Row{Row: row}}}}, Channel: "messages", Version: fmt.Sprintf("%032d.0.%016d", i, i), Serializer: "msgpack",
 			ConversationKey: agentstate.Key("conversation", "thread"), Value: agentstate.Inline("application/vnd.msgpack", []byte{byte(i)}),
 		})
 	}

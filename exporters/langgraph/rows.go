@@ -233,6 +233,9 @@ func (c *cache) add(key string, r agentstate.Record) {
 	n := 2*len(key) + 100 // the places in the list and in the map
 	if r != nil {
 		n += proto.Size(r) + 600 // what the messages of a record take beside their bytes
+		for _, x := range r.GetMeta().GetNative() {
+			n += 200 + 150*len(x.GetRow().GetColumns())
+		}
 	}
 	if e := c.at[key]; e != nil && e.Value.(*cached).rec == nil {
 		c.order.Remove(e) // it came after all
