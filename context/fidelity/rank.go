@@ -32,13 +32,10 @@ func rank(r agentstate.Record) byte {
 	return 0
 }
 
-// limits tells whether r is a denial in force, or a rule to ask first: without it others allow more.
+// limits tells whether r is a denial that is in force or may be, or such a rule to ask first: without it others allow more.
 func limits(r agentstate.Record) bool {
-	if !inForce(r) {
-		return false
-	}
-	effect := r.(*pb.ToolGrant).Effect
-	return effect == pb.ToolGrant_EFFECT_DENY || effect == pb.ToolGrant_EFFECT_ASK
+	g, ok := r.(*pb.ToolGrant)
+	return ok && agentstate.Limits(g)
 }
 
 // granted is the highest rank of the grants in force in a state. Whether one of them is about what a limit is about is

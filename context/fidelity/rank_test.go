@@ -17,6 +17,8 @@ func TestLifted(t *testing.T) {
 	}
 	off, idle := g("l", deny), g("x", allow)
 	off.Enabled, idle.Enabled = false, false
+	unclear := g("l", deny)
+	unclear.Enabled, unclear.Meta.Labels = false, []*pb.Label{agentstate.NotKnownEnforced("UPDATING")}
 	for name, c := range map[string]struct {
 		limit *pb.ToolGrant
 		rest  []agentstate.Record
@@ -30,6 +32,7 @@ func TestLifted(t *testing.T) {
 		"a denial, and nothing":      {g("l", deny), nil, 0},
 		"off at the source":          {off, []agentstate.Record{g("x", allow)}, 0},
 		"what allows is off":         {g("l", deny), []agentstate.Record{idle}, 0},
+		"may be on at the source":    {unclear, []agentstate.Record{g("x", allow)}, 1},
 		"what allows is no limit":    {g("l", allow), []agentstate.Record{g("x", allow)}, 0},
 		"what allows was there, too": {g("l", deny), []agentstate.Record{g("theirs", allow)}, 1},
 	} {

@@ -65,14 +65,12 @@ func (s *beside) read(g *guard, t *pb.ToolGrant) {
 	switch {
 	case on && effect != effects[pb.ToolGrant_EFFECT_DENY]:
 		s.lets[let{key, a, effect == effects[pb.ToolGrant_EFFECT_ASK]}] = true
-	case on || !t.Enabled:
+	case on || !agentstate.Limits(t):
 		return
 	case t.Effect == pb.ToolGrant_EFFECT_DENY:
 		first(s.denies, a, key)
-	case t.Effect == pb.ToolGrant_EFFECT_ASK:
-		first(s.asks, a, key)
 	default:
-		return
+		first(s.asks, a, key)
 	}
 	if a.principal != "" {
 		s.principal[a.principal] = true
@@ -83,7 +81,7 @@ func (s *beside) read(g *guard, t *pb.ToolGrant) {
 type arrived struct {
 	policies         map[string]Action // what became of each, whose grants come with it
 	granted, allowed bool              // something came that is no denial, and that does not ask
-	denials, asks    uint64            // were in force in the source, and the target does not take them
+	denials, asks    uint64            // were in force in the source, or may have been, and the target does not take them
 }
 
 // note takes note of what became of a grant, or of a policy; of another record it takes none.
@@ -111,10 +109,10 @@ func (a *arrived) note(r agentstate.Record, rc *Receipt) {
 		a.allowed = a.allowed || effect == effects[pb.ToolGrant_EFFECT_ALLOW]
 	case Refused, Skipped:
 		switch {
-		case !g.Enabled || rc.NoLoss && g.PolicyKey == "":
+		case !agentstate.Limits(g) || rc.NoLoss && g.PolicyKey == "":
 		case g.Effect == pb.ToolGrant_EFFECT_DENY:
 			a.denials++
-		case g.Effect == pb.ToolGrant_EFFECT_ASK:
+		default:
 			a.asks++
 		}
 	}

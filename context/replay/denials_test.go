@@ -60,9 +60,12 @@ func TestDenialOff(t *testing.T) {
 		"all tools that read files":      {bash("Grep"), bash("Read(./.env)"), true},
 		"policies in the pattern":        {&pb.ToolGrant{Pattern: "permit(principal, action, resource);", PatternDialect: "cedar"}, &pb.ToolGrant{Pattern: "forbid(principal, action, resource);", PatternDialect: "cedar", Enabled: true}, true},
 		"what asks, at the source":       {bash("Bash"), &pb.ToolGrant{Pattern: "Bash(git push:*)", PatternDialect: "claude-code", Enabled: true, Effect: pb.ToolGrant_EFFECT_ASK}, true},
+		"a denial that may be in force":  {bash("Bash"), &pb.ToolGrant{Meta: &pb.Meta{Labels: []*pb.Label{agentstate.NotKnownEnforced("UPDATING")}}, Pattern: "Bash(rm:*)", PatternDialect: "claude-code"}, true},
 		"a denial that is off in source": {&pb.ToolGrant{ToolKey: "tool/x"}, &pb.ToolGrant{ToolKey: "tool/x"}, false},
 	} {
+		labels := c.deny.GetMeta().GetLabels()
 		c.allow.Meta, c.allow.Effect, c.deny.Meta = meta("toolgrant", "a"), allow, meta("toolgrant", "d")
+		c.deny.Meta.Labels = labels
 		if c.deny.Effect == 0 {
 			c.deny.Effect = deny
 		}
@@ -208,15 +211,16 @@ func TestDenialLeft(t *testing.T) {
 	src := memstate.Whole("x",
 		&pb.ToolGrant{Meta: meta("toolgrant", "a"), ToolKey: "tool/x", Effect: pb.ToolGrant_EFFECT_ALLOW},
 		&pb.ToolGrant{Meta: meta("toolgrant", "d"), ToolKey: "tool/x", Effect: pb.ToolGrant_EFFECT_DENY, Enabled: true},
-		&pb.ToolGrant{Meta: meta("toolgrant", "q"), ToolKey: "tool/x", Effect: pb.ToolGrant_EFFECT_ASK, Enabled: true})
-	for refused, want := range map[string]uint64{"toolgrant/d": 1, "toolgrant/q": 1, "toolgrant/": 0, "none": 0} {
+		&pb.ToolGrant{Meta: meta("toolgrant", "q"), ToolKey: "tool/x", Effect: pb.ToolGrant_EFFECT_ASK, Enabled: true},
+		&pb.ToolGrant{Meta: &pb.Meta{Key: "toolgrant/u", Labels: []*pb.Label{agentstate.NotKnownEnforced("UPDATING")}}, ToolKey: "tool/x", Effect: pb.ToolGrant_EFFECT_DENY})
+	for refused, want := range map[string]uint64{"toolgrant/d": 1, "toolgrant/q": 1, "toolgrant/u": 1, "toolgrant/": 0, "none": 0} {
 		dst := memstate.NewRuntime(&memstate.RuntimeOptions{Refuse: func(r agentstate.Record) string {
 			if strings.HasPrefix(r.GetMeta().GetKey(), refused) {
 				return "no place"
 			}
 			return ""
 		}})
-		o := replay.Options{Approved: []string{"toolgrant/a", "toolgrant/d", "toolgrant/q"}}
+		o := replay.Options{Approved: []string{"toolgrant/a", "toolgrant/d", "toolgrant/q", "toolgrant/u"}}
 		if rep, err := replay.Plan(t.Context(), dst, src, &o); err != nil || rep.Undenied != want {
 			t.Errorf("%s: a plan counts %d, want %d: %v", refused, rep.Undenied, want, err)
 		}

@@ -196,7 +196,7 @@ func (r *reading) policy(engine, id string, doc json.RawMessage) error {
 	case known:
 		p.Enforced = enforced
 	default:
-		p.Meta.Labels = []*pb.Label{{Name: "enforced", Value: strings.TrimSpace("not known: " + d.Status + " " + d.EnforcementMode)}}
+		p.Meta.Labels = []*pb.Label{agentstate.NotKnownEnforced(strings.TrimSpace(d.Status + " " + d.EnforcementMode))}
 	}
 	p.Meta.CreatedUnixNano, p.Meta.UpdatedUnixNano = nanos(d.CreatedAt), nanos(d.UpdatedAt)
 	text := ""
