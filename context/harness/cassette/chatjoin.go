@@ -115,14 +115,21 @@ func (j *chatJoiner) add(d *chatDelta) bool {
 	return d.FinishReason != nil
 }
 
-// call takes a piece of a call. Some servers give every call the same place: one with a name and another id is another call.
+// call takes a piece of a call. Some servers give every call the same place: one with a name and another id is another call,
+// and so is one with a name and no id behind a call that is whole.
 func (c *joinedChoice) call(d *chatCall) {
 	n := len(c.calls) - 1
 	for n >= 0 && c.calls[n].Index != d.Index {
 		n--
 	}
 	named := d.Function.Name != "" || d.Custom != nil && d.Custom.Name != ""
-	if n < 0 || named && d.ID != "" && c.calls[n].ID != "" && d.ID != c.calls[n].ID {
+	other := func(x *chatCall) bool {
+		if d.ID != "" {
+			return x.ID != "" && d.ID != x.ID
+		}
+		return x.ID == "" && json.Valid([]byte(x.Function.Arguments))
+	}
+	if n < 0 || named && other(&c.calls[n]) {
 		n, c.calls = len(c.calls), append(c.calls, chatCall{Index: d.Index, Type: "function"})
 	}
 	x := &c.calls[n]

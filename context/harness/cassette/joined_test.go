@@ -43,9 +43,11 @@ func TestStreamsOfOtherServers(t *testing.T) {
 		es   []event
 		want string
 	}{
-		"one place":    {[]event{call("1", "f", `{"a":1}`), call("2", "f", `{"a":2}`), end}, `1 f {"a":1}; 2 f {"a":2}`},
-		"and pieces":   {[]event{call("1", "f", `{"a"`), call("", "", `:1}`), call("2", "g", `{`), call("2", "", `}`), end}, `1 f {"a":1}; 2 g {}`},
-		"the id again": {[]event{call("1", "f", `{"a"`), call("1", "", `:1}`), end}, `1 f {"a":1}`},
+		"one place":     {[]event{call("1", "f", `{"a":1}`), call("2", "f", `{"a":2}`), end}, `1 f {"a":1}; 2 f {"a":2}`},
+		"and pieces":    {[]event{call("1", "f", `{"a"`), call("", "", `:1}`), call("2", "g", `{`), call("2", "", `}`), end}, `1 f {"a":1}; 2 g {}`},
+		"no ids":        {[]event{call("", "f", `{"a":1}`), call("", "f", `{"a"`), call("", "", `:2}`), end}, ` f {"a":1};  f {"a":2}`},
+		"a name in two": {[]event{call("", "f", ""), call("", "g", `{"a":1}`), end}, ` fg {"a":1}`},
+		"the id again":  {[]event{call("1", "f", `{"a"`), call("1", "", `:1}`), end}, `1 f {"a":1}`},
 	} {
 		a, err := chatAPI{}.events(c.es)
 		if err != nil {
@@ -66,6 +68,13 @@ func TestStreamsOfOtherServers(t *testing.T) {
 		if got := callsOf(a); got != "1 f {}; 2 f {}" || a.ID != "r" {
 			t.Errorf("%s: %s %s", output, got, a.ID)
 		}
+	}
+	a, err := responsesAPI{}.events([]event{
+		{data: []byte(`{"type":"response.output_item.done","item":{"type":"function_call","call_id":"1","name":"f","arguments":"{}"}}`)},
+		{data: []byte(`{"type":"response.output_item.done","item":{"type":"function_call","call_id":"2","name":"f","arguments":"{}"}}`)},
+		{data: []byte(`{"type":"response.completed","response":{}}`)}})
+	if err != nil || callsOf(a) != "1 f {}; 2 f {}" {
+		t.Errorf("items without a place: %v %v", a, err)
 	}
 	for _, bad := range []string{`{"type":"response.completed"}`, `{"type":"response.completed","response":7}`, `{"type":"response.failed","response":{"output":[]}}`} {
 		if a, err := (responsesAPI{}).events([]event{item(0, "1"), {data: []byte(bad)}}); err == nil {

@@ -3,7 +3,6 @@ package cassette
 import (
 	"encoding/json"
 	"fmt"
-	"maps"
 	"slices"
 	"strings"
 
@@ -137,7 +136,11 @@ func (responsesAPI) answer(body []byte) (*answer, error) {
 // events takes the answer out of the event that ends the stream. Some servers leave the items out of that one: they were
 // said before.
 func (r responsesAPI) events(es []event) (*answer, error) {
-	items := map[int]json.RawMessage{}
+	type placed struct { // those that give no place stand in the order in which they were said
+		at   int
+		item json.RawMessage
+	}
+	var items []placed
 	for _, x := range es {
 		var e struct {
 			Type     string                     `json:"type"`
@@ -150,12 +153,13 @@ func (r responsesAPI) events(es []event) (*answer, error) {
 		}
 		switch e.Type {
 		case "response.output_item.done":
-			items[e.At] = e.Item
+			items = append(items, placed{e.At, e.Item})
 		case "response.completed", "response.incomplete":
 			var said []json.RawMessage
 			if _ = json.Unmarshal(e.Response["output"], &said); e.Response != nil && len(said) == 0 && len(items) > 0 {
-				for _, at := range slices.Sorted(maps.Keys(items)) {
-					said = append(said, items[at])
+				slices.SortStableFunc(items, func(a, b placed) int { return a.at - b.at })
+				for _, i := range items {
+					said = append(said, i.item)
 				}
 				e.Response["output"] = harness.Encode(said)
 			}
