@@ -28,7 +28,7 @@ type file struct {
 	size  int64
 	mtime time.Time
 	why   string // why it is not read; empty: it is
-	shut  bool   // since nobody may read it here: what is in it is not known
+	shut  bool   // it is not read since this user may not
 
 	sum    [32]byte
 	broken string  // the digest that its name promises, and has not; empty: it has what it promises
@@ -116,7 +116,11 @@ const whyShut = "a folder that may not be read: what is in it is not known"
 // locate finds where the file at p really is. A link leads to a file inside of root, or nowhere.
 func (x *file) locate(root, p string) {
 	real, err := filepath.EvalSymlinks(p)
-	if err != nil {
+	switch {
+	case errors.Is(err, fs.ErrPermission): // its folder tells names alone, or it leads into one that tells nothing
+		x.why, x.shut = "in a folder that may not be read: whether it is there is not known", true
+		return
+	case err != nil:
 		x.why = "a link that leads nowhere"
 		return
 	}

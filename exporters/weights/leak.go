@@ -206,7 +206,10 @@ func leakInFront(r *bufio.Reader) (string, error) {
 	var front []byte
 	for begun := false; len(front) < maxDocument; begun = true {
 		line, err := r.ReadSlice('\n')
-		fence := string(bytes.TrimRight(bytes.TrimPrefix(line, []byte("\ufeff")), " \t\r\n")) == "---"
+		for !begun && err == nil && len(bytes.TrimSpace(line)) == 0 { // the hub passes them over
+			line, err = r.ReadSlice('\n')
+		}
+		fence := string(bytes.TrimSpace(bytes.TrimPrefix(line, []byte("\ufeff")))) == "---"
 		if fence == begun {
 			break
 		}

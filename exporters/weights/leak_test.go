@@ -86,6 +86,7 @@ func TestLeaksOfCards(t *testing.T) {
 	for text, want := range map[string]string{
 		"---\nlicense: mit\nhub_token: hf_x\n---\n# A model\n":                                  "hub_token",
 		"\ufeff---\r\nhub_token: hf_x\r\n---\r\n":                                               "hub_token",
+		"\n \r\n ---\nhub_token: hf_x\n---\n":                                                   "hub_token",
 		"---\nlicense: mit\n---\napi_key: YOURS\n---\npassword: x\n":                            "",
 		"# A model\n---\napi_key: YOURS\n---\n":                                                 "",
 		"---\na: " + strings.Repeat("x", 200_000) + "\nhub_token: hf_x\n":                       "hub_token",

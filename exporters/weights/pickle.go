@@ -106,11 +106,9 @@ func objectsIn(f *zip.File) bool {
 	return err != nil || objects(b)
 }
 
-// dtype is the type of an array's elements, up to the next member of its header.
-var dtype = lazyre.New(`(?s)'descr'\s*:(.*?)(?:'fortran_order'|'shape'|$)`)
-
-// object is a type of Python objects, in quotes: |O, or |O8 as older releases wrote it.
-var object = lazyre.New(`'\|O[0-9]*'`)
+// object is a type of Python objects, as a value: |O as NumPy writes it, |O8 as older releases did, or as it reads it
+// besides. What stands behind a parenthesis is the name of a field.
+var object = lazyre.New(`[,:]\s*["'](?:[|<>=]?O[0-9]*|object_?)["']`)
 
 // objects tells whether the array of NumPy that begins with b holds Python objects, which are a pickle, or does not say
 // what it holds.
@@ -127,6 +125,5 @@ func objects(b []byte) bool {
 	if n > len(b) || n < 0 {
 		return true
 	}
-	m := dtype().FindSubmatch(b[:n])
-	return m == nil || object().Match(m[1])
+	return !bytes.Contains(b[:n], []byte("descr")) || bytes.IndexByte(b[10:n], '\\') >= 0 || object().Match(b[:n])
 }

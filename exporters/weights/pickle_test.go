@@ -59,7 +59,7 @@ func TestDeepPickles(t *testing.T) {
 		"no/array.npy": floats, "no/wide.npy": npy(2, "[('O', '<f4'), ('n', '<i8')]"), "no/arrays.npz": zipOf(t, map[string][]byte{"a.npy": floats}),
 		"no/corpus.zip": zipOf(t, map[string][]byte{"a.txt": []byte("x"), "b.json": []byte("{}")}), "no/vocab": []byte("cat\ndog\nbird\n"), "no/model.h5": []byte("\x89HDF\r\n\x1a\n\x00\x00"),
 		"no/log.json.gz": packed.Bytes(), "no/words.txt": []byte("cos\nsystem\n."),
-		"yes/objects.npy": npy(1, "'|O'"), "yes/row.npy": npy(3, "[('a', '<f4'), ('b', '|O')]"), "yes/cut.npy": cut, "yes/short.npy": []byte("\x93NUMPY\x01"),
+		"yes/objects.npy": npy(1, "'|O'"), "yes/row.npy": npy(3, "[('a', '<f4'), ('b', '|O')]"), "yes/shape.npy": npy(1, "[('shape', '|O')]"), "yes/plain.npy": npy(1, "'O'"), "yes/double.npy": npy(1, `"|O"`), "yes/escape.npy": npy(1, `'\x7cO'`), "yes/cut.npy": cut, "yes/short.npy": []byte("\x93NUMPY\x01"),
 		"yes/objects.npz": zipOf(t, map[string][]byte{"a.npy": floats, "b.npy": npy(1, "'|O'")}),
 		"yes/bundle.zip":  zipOf(t, map[string][]byte{"a/readme.txt": []byte("x"), "z/model.pkl": []byte(".")}),
 		"yes/state":       []byte("cos\nsystem\n(S'true'\ntR."), "yes/dict": []byte("(dp0\nS'a'\np1\nI1\ns."), "yes/one": []byte("}q\x00X\x01\x00\x00\x00aK\x01s."), "yes/model.pkl.gz": packed.Bytes(), "yes/asr.nemo": []byte("x"),
@@ -74,7 +74,7 @@ func TestDeepPickles(t *testing.T) {
 		}
 		slices.Sort(got)
 		var want []string
-		for _, name := range []string{"asr.nemo", "bundle.zip", "cut.npy", "dict", "model.pkl.gz", "objects.npy", "objects.npz", "one", "row.npy", "short.npy", "state"} {
+		for _, name := range []string{"asr.nemo", "bundle.zip", "cut.npy", "dict", "double.npy", "escape.npy", "model.pkl.gz", "objects.npy", "objects.npz", "one", "plain.npy", "row.npy", "shape.npy", "short.npy", "state"} {
 			want = append(want, "yes/"+name+" REASON_REFUSED")
 		}
 		if d := cmp.Diff(want, got); d != "" {
