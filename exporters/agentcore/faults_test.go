@@ -133,6 +133,18 @@ func permissions(gaps []*pb.Gap) []string {
 	return slices.Compact(out)
 }
 
+// kindsOf are the kinds in which gaps say that an operation is wanted, each once.
+func kindsOf(gaps []*pb.Gap, op string) []string {
+	var out []string
+	for _, g := range gaps {
+		if strings.HasSuffix(g.Permission, ":"+op) {
+			out = append(out, g.Kind)
+		}
+	}
+	slices.Sort(out)
+	return slices.Compact(out)
+}
+
 // The faults that an export and a replay meet, by their rows in the list of faults.
 func TestFaults(t *testing.T) {
 	t.Parallel()
@@ -300,6 +312,11 @@ func TestFaults(t *testing.T) {
 			first, rep := read(t, w.service(""))
 			if d := cmp.Diff(ops, permissions(rep.Gaps)); d != "" || rep.Verdict.Coverage < agentstate.Gaps {
 				t.Errorf("%s: %s", rep.Verdict.Coverage, d)
+			}
+			for _, op := range ops[1:] { // else one hides what another does not close
+				if d := cmp.Diff(kindsOf(rep.Gaps, ops[0]), kindsOf(rep.Gaps, op)); d != "" {
+					t.Errorf("%s and %s close other kinds: %s", ops[0], op, d)
+				}
 			}
 			s.on.Store(false)
 			again := map[string]bool{}
