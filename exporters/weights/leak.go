@@ -209,8 +209,11 @@ func leakInFront(r *bufio.Reader) (string, error) {
 		for !begun && err == nil && len(bytes.TrimSpace(line)) == 0 { // the hub passes them over
 			line, err = r.ReadSlice('\n')
 		}
-		fence := string(bytes.TrimSpace(bytes.TrimPrefix(line, []byte("\ufeff")))) == "---"
-		if fence == begun {
+		fence := bytes.TrimRight(line, "\r\n")
+		if !begun { // what ends it stands alone: with a space at its side it may be a value
+			fence = bytes.TrimSpace(bytes.TrimPrefix(line, []byte("\ufeff")))
+		}
+		if (string(fence) == "---") == begun {
 			break
 		}
 		if front = append(front, line...); errors.Is(err, io.EOF) {

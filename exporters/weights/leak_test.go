@@ -88,6 +88,8 @@ func TestLeaksOfCards(t *testing.T) {
 		"\ufeff---\r\nhub_token: hf_x\r\n---\r\n":                                               "hub_token",
 		"\n \r\n ---\nhub_token: hf_x\n---\n":                                                   "hub_token",
 		"---\nlicense: mit\n---\napi_key: YOURS\n---\npassword: x\n":                            "",
+		"---\na: |\n  ---\nhub_token: hf_x\n---\n":                                              "hub_token",
+		"---\na: 1\n--- \nhub_token: hf_x\n---\n":                                               "hub_token",
 		"# A model\n---\napi_key: YOURS\n---\n":                                                 "",
 		"---\na: " + strings.Repeat("x", 200_000) + "\nhub_token: hf_x\n":                       "hub_token",
 		"---\nlicense: mit\nwidget:\n- text: \"Set it: {api_key = 1}\"\n---\nhub_token: hf_x\n": "",
