@@ -1,14 +1,10 @@
 package main
 
 import (
-	"cmp"
 	"context"
 	"errors"
 	"fmt"
 	"io/fs"
-	"net"
-	"net/url"
-	"path/filepath"
 	"strings"
 
 	"github.com/spf13/cobra"
@@ -17,7 +13,6 @@ import (
 	"github.com/exitramp/exitramp/context/fidelity"
 	"github.com/exitramp/exitramp/context/memstate"
 	"github.com/exitramp/exitramp/context/replay"
-	"github.com/exitramp/exitramp/exporters"
 )
 
 func (a *app) readbackCmd() *cobra.Command {
@@ -218,46 +213,4 @@ func (a *app) alive(ctx context.Context, target string, tombstones []string) (*r
 	}
 	defer rt.Close()
 	return replay.Alive(ctx, watched{rt, a, "look for what has a tombstone", nil}, nil, tombstones)
-}
-
-// samePlace tells whether two URLs may name one target. Who asks and how does not count: an undo may be
-// another role's than the replay was, from another folder, by another name of the machine.
-func samePlace(was, now string) bool {
-	a, err := url.Parse(exporters.Redact(was))
-	b, err2 := url.Parse(exporters.Redact(now))
-	if err != nil || err2 != nil {
-		return was == now
-	}
-	if a.Scheme != b.Scheme || a.Query().Get("search_path") != b.Query().Get("search_path") {
-		return false
-	}
-	if a.Host != "" || b.Host != "" {
-		return hostOf(a) == hostOf(b) && a.Path == b.Path
-	}
-	x, y := cmp.Or(a.Opaque, a.Path), cmp.Or(b.Opaque, b.Path)
-	if name := filepath.Base(x); !filepath.IsAbs(x) { // of the folder that the replay ran in, which is not known
-		return name == "." || name == ".." || name == filepath.Base(resolved(y)) || resolved(x) == resolved(y)
-	}
-	return resolved(x) == resolved(y)
-}
-
-func hostOf(u *url.URL) string {
-	host, port := strings.ToLower(u.Hostname()), u.Port()
-	if ip := net.ParseIP(host); ip != nil && ip.IsLoopback() {
-		host = "localhost"
-	}
-	if port == "5432" && strings.Contains(u.Scheme, "postgres") {
-		port = ""
-	}
-	return host + ":" + port
-}
-
-func resolved(path string) string {
-	if abs, err := filepath.Abs(path); err == nil {
-		path = abs
-	}
-	if real, err := filepath.EvalSymlinks(path); err == nil {
-		path = real
-	}
-	return path
 }
