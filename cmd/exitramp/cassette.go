@@ -17,13 +17,11 @@ import (
 	"time"
 
 	"github.com/spf13/cobra"
-	"golang.org/x/term"
 
 	"github.com/exitramp/exitramp/context/agentstate"
 	"github.com/exitramp/exitramp/context/harness/cassette"
 	"github.com/exitramp/exitramp/exporters"
 	"github.com/exitramp/exitramp/format"
-	"github.com/exitramp/exitramp/internal/procgroup"
 )
 
 type serveFlags struct {
@@ -79,32 +77,6 @@ func (s *server) env(more ...string) []string {
 
 // noProxy keeps requests to this machine from going through somebody else's.
 func noProxy(was string) string { return strings.Trim(was+",127.0.0.1,localhost,::1", ",") }
-
-// program runs a program to its end, or with an interrupt ends it and what it has started. On a terminal it stays in
-// the foreground, where Ctrl-C reaches all of them.
-func (a *app) program(ctx context.Context, args, env []string, asJSON bool) error {
-	c := exec.CommandContext(ctx, args[0], args[1:]...)
-	c.Env, c.Stdin, c.Stdout, c.Stderr = env, os.Stdin, bare(a.stdout), a.stderr
-	c.Cancel = func() error { return c.Process.Signal(os.Interrupt) }
-	c.WaitDelay = 10 * time.Second
-	own := a.columns == 0 && !term.IsTerminal(int(os.Stdin.Fd()))
-	if own {
-		procgroup.Own(c)
-		c.Cancel = func() error { return procgroup.Interrupt(c) }
-	}
-	if asJSON {
-		c.Stdout = a.stderr
-	}
-	err := c.Run()
-	if own && ctx.Err() != nil && c.Process != nil {
-		procgroup.End(c, c.WaitDelay)
-	}
-	var exit *exec.ExitError
-	if errors.As(err, &exit) {
-		return fmt.Errorf("%s ended with %s", filepath.Base(args[0]), exit)
-	}
-	return err
-}
 
 type recordFlags struct {
 	serve    serveFlags

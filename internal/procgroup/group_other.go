@@ -9,6 +9,9 @@ import (
 	"time"
 )
 
+// Foreground is false: there is no other place for a program.
+func Foreground() bool { return false }
+
 // Own does nothing here: the system has no process groups that a signal reaches.
 func Own(*exec.Cmd) {}
 
