@@ -130,19 +130,19 @@ func class(err error) string {
 
 // report prints an error: what, then what to do.
 func (a *app) report(err error) {
-	if msg := message(err); msg != "" {
+	if msg := a.message(err); msg != "" {
 		fmt.Fprintln(a.stderr, "exitramp:", msg)
 	}
 	if hint := hintFor(err); hint != "" {
-		fmt.Fprintln(a.stderr, "hint:", hint)
+		fmt.Fprintln(a.stderr, "hint:", a.hide(hint))
 	}
 }
 
-// message is err for people: who pressed Ctrl-C knows of no context. A URL that stands where a file is wanted may hold
-// a password.
-func message(err error) string {
-	s := strings.ReplaceAll(err.Error(), context.Canceled.Error(), "stopped")
-	if path := urlAsFile(err); path != "" {
+// message is err for people: who pressed Ctrl-C knows of no context. A URL that stands where a file or a name is wanted
+// may hold a password.
+func (a *app) message(err error) string {
+	s := a.hide(strings.ReplaceAll(err.Error(), context.Canceled.Error(), "stopped"))
+	if path := urlAsFile(err); path != "" { // of a plan, not of the command line
 		s = strings.ReplaceAll(s, path, exporters.Redact(path))
 	}
 	return s
@@ -219,7 +219,7 @@ func (a *app) errorJSON(facts map[string]any, err error) {
 	if err.Error() == "" {
 		return
 	}
-	out := map[string]any{"error": message(err), "class": class(err), "exit_code": exitCode(err), "hint": hintFor(err)}
+	out := map[string]any{"error": a.message(err), "class": class(err), "exit_code": exitCode(err), "hint": a.hide(hintFor(err))}
 	var e *format.Error
 	if errors.As(err, &e) {
 		out["integrity"], out["member"], out["want"], out["got"] = "REFUSED", e.Member, e.Want, e.Got

@@ -46,8 +46,9 @@ type app struct {
 	columns        int // of the terminal that stderr is; 0: it is none
 	readPassword   func(prompt string) (string, error)
 
-	progress string // --progress
-	status   string // --status
+	args     []string // of the command line
+	progress string   // --progress
+	status   string   // --status
 	result   map[string]any
 
 	authenticity string // of the archive that a verb acts on
@@ -67,7 +68,7 @@ func columns(f *os.File) int {
 
 // run runs one command line and returns its exit code.
 func (a *app) run(ctx context.Context, args []string) int {
-	a.result, a.told, a.lines = map[string]any{}, false, false
+	a.args, a.result, a.told, a.lines = args, map[string]any{}, false, false
 	out := &words{Writer: a.stdout}
 	a.stdout = out
 	defer func() { a.stdout = out.Writer }()

@@ -150,16 +150,23 @@ func archivePath(s string) string {
 // newArchive is the file of an archive that is to be made. dry: nothing will be written.
 func (a *app) newArchive(s string, dry bool) (string, error) {
 	path := archivePath(s)
-	if scheme, _, _ := strings.Cut(path, ":"); slices.ContainsFunc(a.drivers.Drivers(), func(d exporters.Driver) bool { return d.Scheme == scheme }) {
-		return "", withHint(usagef("%s is the URL of a runtime, and the name of an archive is wanted there", exporters.Redact(path)), "exitramp replay writes an archive into a runtime; a file of that name is written ./"+scheme+":…")
-	}
-	if dry {
-		return path, nil
+	if err := a.notRuntime(path, "the name of an archive"); err != nil || dry {
+		return path, err
 	}
 	if exists(path) {
 		return "", withHint(fmt.Errorf("%s is there already", path), "give another name, or move it away: an archive is never overwritten")
 	}
 	return path, inFolder("the archive", path)
+}
+
+// notRuntime refuses the URL of a runtime where what else is wanted will be made.
+func (a *app) notRuntime(path, wanted string) error {
+	scheme, _, _ := strings.Cut(path, ":")
+	if !slices.ContainsFunc(a.drivers.Drivers(), func(d exporters.Driver) bool { return strings.EqualFold(d.Scheme, scheme) }) {
+		return nil
+	}
+	hint := "exitramp replay writes an archive into a runtime; what has such a name is written ./" + scheme + ":…"
+	return withHint(usagef("%s is the URL of a runtime, and %s is wanted there", exporters.Redact(path), wanted), hint)
 }
 
 // isArchive tells archives from runtimes: x.ctxa, archive:x, or a file of any name that is a zip.

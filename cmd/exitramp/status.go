@@ -86,7 +86,7 @@ func (a *app) writeStatus(args []string, code int, err error) error {
 		st[k] = v
 	}
 	if err != nil && err.Error() != "" { // else another process said it, and it is in the result
-		st["error"] = message(err)
+		st["error"] = a.message(err)
 		if c := class(err); c != "" {
 			st["class"] = c
 		}
@@ -122,10 +122,39 @@ func redactArgs(args []string) []string {
 			value = "exec:[…]"
 		case program && rest != "":
 			value = word + " …"
-		case strings.Contains(value, "://"):
-			value = exporters.Redact(value)
+		default:
+			value = redactURL(value)
 		}
 		out = append(out, option+value)
 	}
 	return out
+}
+
+// redactURL is s without what may be a secret, where it reads as a URL that can hold one.
+func redactURL(s string) string {
+	if strings.Contains(s, "://") || isURL(s) && strings.Contains(s, "@") {
+		return exporters.Redact(s)
+	}
+	return s
+}
+
+// hide is text without the secrets in URLs of the command line: one may stand where a file, a kind or a key is wanted,
+// and is in what is said about that.
+func (a *app) hide(text string) string {
+	for _, s := range a.args {
+		if option, value, ok := strings.Cut(s, "="); ok && strings.HasPrefix(option, "-") {
+			s = value
+		}
+		redacted := redactURL(s)
+		if redacted == s {
+			continue
+		}
+		text = strings.ReplaceAll(text, s, redacted)
+		if _, rest, ok := strings.Cut(s, "://"); ok { // a path that was joined has one slash
+			if at := strings.LastIndex(rest, "@"); at > 0 {
+				text = strings.ReplaceAll(text, rest[:at+1], exporters.Hidden+"@")
+			}
+		}
+	}
+	return text
 }

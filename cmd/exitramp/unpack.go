@@ -46,6 +46,9 @@ func (a *app) unpack(ctx context.Context, archive, folder string, f *unpackFlags
 	if !slices.Contains(unpack.Forms(), f.form) {
 		return usagef("--as %s: want jsonl, csv or sqlite", f.form)
 	}
+	if err := a.notRuntime(folder, "a folder"); err != nil {
+		return err
+	}
 	path := archivePath(archive)
 	ro, err := a.readerOptions(&f.keys, format.IntegrityOnly())
 	if err != nil {
