@@ -144,7 +144,10 @@ func (a *app) journalInto(target, archive, named string) (*replay.Journal, strin
 	if err != nil {
 		return nil, path, err
 	}
-	if err := ofTarget(j, path, target); err != nil && named == "" {
+	if named != "" || isArchive(target) || !isURL(target) { // an archive, or a folder of one, does not say which target it was read from
+		return j, path, nil
+	}
+	if err := ofTarget(j, path, target); err != nil {
 		fmt.Fprintf(a.stderr, "! %s is of the target %s and does not count here; --journal FILE names the one that does\n", path, clean(j.Target()))
 		return nil, path, j.Close()
 	}
