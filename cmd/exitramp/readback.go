@@ -144,7 +144,8 @@ func (a *app) journalInto(target, archive, named string) (*replay.Journal, strin
 	if err != nil {
 		return nil, path, err
 	}
-	if named != "" || isArchive(target) || !isURL(target) { // an archive, or a folder of one, does not say which target it was read from
+	_, folder := unpacked(target)
+	if named != "" || folder || isArchive(target) { // an archive does not say which target it was read from
 		return j, path, nil
 	}
 	if err := ofTarget(j, path, target); err != nil {
