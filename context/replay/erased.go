@@ -45,7 +45,7 @@ func (b *readBack) renamed(keys []string) ([]string, error) {
 	return out, nil
 }
 
-// AliveReport is what Alive found.
+// AliveReport is what Alive or UnderHold found in a target.
 type AliveReport struct {
 	N    uint64
 	Keys []string // in the target: the first 1,000
