@@ -64,7 +64,9 @@ func migrate(ctx context.Context, out io.Writer, path, to string) error {
 		return err
 	}
 	defer j.Close()
-	rep, err := replay.Apply(ctx, dst, src, &replay.Options{Journal: j})
+	// Digest and URL bind the journal: another archive, or another target, is refused with it.
+	o := &replay.Options{Journal: j, ArchiveSHA256: src.Info().ManifestSHA256, TargetURL: exporters.Redact(to)}
+	rep, err := replay.Apply(ctx, dst, src, o)
 	if err != nil {
 		return err
 	}
