@@ -159,10 +159,13 @@ func (a *app) newArchive(s string, dry bool) (string, error) {
 	return path, inFolder("the archive", path)
 }
 
-// notRuntime refuses the URL of a runtime where what else is wanted will be made.
+// notRuntime refuses the URL of a runtime where what else is wanted will be made, and any that holds a secret: it would
+// be the name of a file.
 func (a *app) notRuntime(path, wanted string) error {
 	scheme, _, _ := strings.Cut(path, ":")
-	if !slices.ContainsFunc(a.drivers.Drivers(), func(d exporters.Driver) bool { return strings.EqualFold(d.Scheme, scheme) }) {
+	known := slices.ContainsFunc(a.drivers.Drivers(), func(d exporters.Driver) bool { return strings.EqualFold(d.Scheme, scheme) })
+	secret := strings.Contains(path, "://") && exporters.Redact(path) != path
+	if !known && !secret {
 		return nil
 	}
 	hint := "exitramp replay writes an archive into a runtime; what has such a name is written ./" + scheme + ":…"
