@@ -30,7 +30,7 @@ func (f *embedderFlags) add(c *cobra.Command) {
 	c.Flags().StringVar(&f.model, "embedder-model", "", "the `NAME` of the embedder's model; a program says it itself")
 	c.Flags().IntVar(&f.dims, "embedder-dimensions", 0, "how many numbers the embedder's vectors have; a program says it itself")
 	c.Flags().StringVar(&f.keyEnv, "embedder-key-env", "", "`NAME` of the environment variable with the service's key")
-	c.Flags().DurationVar(&f.wait, "embedder-patience", 0, "how long an embedder that is a program may say nothing before it is ended, as in `30m`; 0: "+strings.TrimSuffix(embed.Patience.String(), "0s"))
+	c.Flags().DurationVar(&f.wait, "embedder-patience", 0, "the `TIME` that an embedder that is a program may say nothing before it is ended, as in 30m; 0: "+strings.TrimSuffix(embed.Patience.String(), "0s"))
 	c.Flags().StringVar(&f.target, "target-model", "", "`NAME` of the embedding model that the program at the target uses: vectors of another one are refused")
 }
 

@@ -182,6 +182,37 @@ func TestProcessShowsProgress(t *testing.T) {
 	}
 }
 
+// full is a place that takes nothing more.
+type full struct{}
+
+func (full) Write([]byte) (int, error) { return 0, errors.New("full") }
+
+// A program that ended well ended well, also where one that it started holds standard error open, and where nobody can
+// be shown what it says there.
+func TestProcessEndsWell(t *testing.T) {
+	sh, err := exec.LookPath("sh")
+	if err != nil {
+		t.Skip(err)
+	}
+	const head = `echo '{"model":"m","dimensions":1}'; `
+	for what, c := range map[string]struct {
+		script string
+		to     io.Writer
+	}{
+		"leaves one behind":  {"sleep 60 & " + head + "cat >/dev/null", &bytes.Buffer{}},
+		"is not to be shown": {head + "cat >/dev/null; echo a >&2; sleep 0.2; echo b >&2", full{}},
+	} {
+		p, err := embed.Start(t.Context(), []string{sh, "-c", c.script}, c.to, 0)
+		if err != nil {
+			t.Fatalf("%s: %v", what, err)
+		}
+		began := time.Now()
+		if err := p.Close(); err != nil || time.Since(began) > 20*time.Second {
+			t.Errorf("%s: %v after %s", what, err, time.Since(began))
+		}
+	}
+}
+
 // TestCommand: no shell reads what stands behind exec:.
 func TestCommand(t *testing.T) {
 	for in, want := range map[string][]string{"a b  c": {"a", "b", "c"}, `["a","b c"]`: {"a", "b c"}, `a $(b)`: {"a", "$(b)"}, "": nil, " ": nil, "[]": nil, `["",1]`: nil} {

@@ -48,7 +48,8 @@ type Process struct {
 	n        uint64
 	kill     context.CancelFunc
 	patience time.Duration
-	heard    atomic.Int64 // when it said something on standard error, in nanoseconds
+	began    time.Time
+	heard    atomic.Int64 // when it said something on standard error, in nanoseconds since it began
 	silent   atomic.Bool  // it was ended for saying nothing
 	err      error        // it broke: nothing more is asked
 }
@@ -64,7 +65,7 @@ const maxAnswer = 4 << 20
 // there; nil: nothing does. patience 0 is Patience. Close it.
 func Start(ctx context.Context, argv []string, stderr io.Writer, patience time.Duration) (_ *Process, err error) {
 	ctx, kill := context.WithCancel(ctx)
-	p := &Process{cmd: exec.CommandContext(ctx, argv[0], argv[1:]...), kill: kill, patience: cmp.Or(patience, Patience)}
+	p := &Process{cmd: exec.CommandContext(ctx, argv[0], argv[1:]...), kill: kill, patience: cmp.Or(patience, Patience), began: time.Now()}
 	p.cmd.Stderr = listener{p, stderr}
 	p.cmd.WaitDelay = 5 * time.Second
 	procgroup.Own(p.cmd)
@@ -117,8 +118,11 @@ func (p *Process) Close() error {
 	defer t.Stop()
 	defer p.kill()
 	err := p.cmd.Wait()
-	procgroup.Kill(p.cmd) // what it left behind
-	if p.err != nil {     // said already
+	procgroup.Kill(p.cmd)                  // what it left behind
+	if errors.Is(err, exec.ErrWaitDelay) { // that held standard error open: the program itself ended well
+		err = nil
+	}
+	if p.err != nil { // said already
 		return nil
 	}
 	if err != nil {
@@ -134,18 +138,20 @@ type listener struct {
 }
 
 func (l listener) Write(b []byte) (int, error) {
-	l.p.heard.Store(time.Now().UnixNano())
-	if l.to == nil {
-		return len(b), nil
+	l.p.hear()
+	if l.to != nil {
+		_, _ = l.to.Write(b) // where that cannot be shown, the program goes on
 	}
-	return l.to.Write(b)
+	return len(b), nil
 }
+
+func (p *Process) hear() { p.heard.Store(int64(time.Since(p.began))) } // a clock that is set plays no part
 
 // watch ends the program when its patience is over, until ctx ends.
 func (p *Process) watch(ctx context.Context) {
-	p.heard.Store(time.Now().UnixNano())
+	p.hear()
 	for {
-		rest := p.patience - time.Since(time.Unix(0, p.heard.Load()))
+		rest := p.patience - (time.Since(p.began) - time.Duration(p.heard.Load()))
 		if rest <= 0 {
 			p.silent.Store(true)
 			p.kill()
