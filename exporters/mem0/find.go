@@ -226,6 +226,9 @@ func (s *Store) unread(meta []byte, dbs []*db, links []link) (out []*pb.Gap) {
 			g.Kind = "entity"
 		}
 		if regular(file) {
+			g.Reason, g.Detail = pb.Gap_REASON_REFUSED, "meta.json lists the collection, and its storage.sqlite holds none of Qdrant"
+		}
+		if strings.Contains(name, "/") {
 			g.Reason, g.Detail = pb.Gap_REASON_REFUSED, "a collection with a slash in its name, which this release does not read"
 		}
 		g.Meta = agentstate.Meta("gap", nil, g.Kind, g.Place)

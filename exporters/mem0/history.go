@@ -2,6 +2,8 @@ package mem0
 
 import (
 	"context"
+	"fmt"
+	"maps"
 	"net/url"
 	"slices"
 	"strings"
@@ -74,12 +76,26 @@ func (r *reading) history(ctx context.Context, d *db) error {
 	return r.messages(ctx, d)
 }
 
+// earlier are the names that columns of the Python package's history bore in older releases, and bear in JavaScript's.
+func earlier(name string) []string {
+	switch name {
+	case "old_memory":
+		return []string{"previous_value", "prev_value"}
+	case "new_memory":
+		return []string{"new_value"}
+	case "event":
+		return []string{"action"}
+	case "created_at":
+		return []string{"timestamp"}
+	}
+	return nil
+}
+
 // columnsAt says where the columns of a history are, by the names of the Python package's.
 func columnsAt(cols []string) map[string]int {
 	at := map[string]int{}
-	for name, older := range map[string][]string{"old_memory": {"previous_value", "prev_value"}, "new_memory": {"new_value"}, "event": {"action"}, "created_at": {"timestamp"},
-		"id": nil, "memory_id": nil, "updated_at": nil, "actor_id": nil} {
-		for _, n := range append([]string{name}, older...) {
+	for _, name := range columnsOf(string(pythonHistory)) {
+		for _, n := range append([]string{name}, earlier(name)...) {
 			if i := slices.Index(cols, n); i >= 0 {
 				at[name] = i
 				break
@@ -89,29 +105,37 @@ func columnsAt(cols []string) map[string]int {
 	return at
 }
 
-// older tells whether a history of these columns is one of an older release: all of them said at least this.
+// older tells whether a history of these columns is one of an older release: all of them said at least this, and none
+// said what this release does not know.
 func older(cols []string) bool {
-	at := columnsAt(cols)
-	for _, name := range []string{"id", "memory_id", "old_memory", "new_memory", "event", "created_at"} {
+	at, known := columnsAt(cols), map[string]bool{}
+	for _, name := range columnsOf(string(pythonHistory)) {
+		known[name] = true
+		for _, n := range earlier(name) {
+			known[n] = true
+		}
+	}
+	for _, name := range []string{"id", "memory_id", "old_memory", "new_memory", "event", "created_at", "is_deleted"} {
 		if _, ok := at[name]; !ok {
 			return false
 		}
 	}
-	return slices.Contains(cols, "is_deleted")
+	return !slices.ContainsFunc(cols, func(c string) bool { return !known[c] })
+}
+
+// today refuses a history that an older release made as a target.
+func (d *db) today(name string) error {
+	if d.layout.Columns != nil {
+		return fmt.Errorf("%w: %s is a history of an older release: open it once with mem0, which makes it today's", ErrSchema, name)
+	}
+	return nil
 }
 
 // current makes of a row of an older history one of today's, as mem0 itself does when it opens one, which forgets
 // what it has no column for. Earlier names of columns are of what bears another name now.
 func current(vals map[string]any) (losses []fidelity.Loss) {
 	want := columnsOf(string(pythonHistory))
-	var have []string
-	for name := range vals {
-		have = append(have, name)
-	}
-	if sameSet(have, want) {
-		return nil
-	}
-	slices.Sort(have)
+	have := slices.Sorted(maps.Keys(vals))
 	for name, i := range columnsAt(have) {
 		if _, ok := vals[name]; !ok {
 			vals[name] = vals[have[i]]

@@ -179,9 +179,10 @@ func detect(ctx context.Context, e engine, rel string) (layout, error) {
 			continue
 		}
 		switch want := columnsOf(t); {
-		case t == string(pythonHistory) && sameSet(cols[t], want): // mem0 names its columns
 		case t == string(pythonHistory) && older(cols[t]):
-			l.Columns = cols[t]
+			if !sameSet(cols[t], want) { // in another order they are today's: mem0 names them
+				l.Columns = cols[t]
+			}
 		case !slices.Equal(cols[t], want):
 			return l, fmt.Errorf("%w: %s: table %s has the columns %s; supported: %s (%s)", ErrSchema, rel, t, strings.Join(cols[t], ", "), strings.Join(want, ", "), supported)
 		}

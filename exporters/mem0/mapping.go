@@ -190,8 +190,9 @@ func (w *writer) renamed(raw []byte, entity bool) string {
 	return p.done()
 }
 
-// payloadIn is the payload in the native form of a record of mem0; nil: none is there.
-func (w *writer) payloadIn(ctx context.Context, r agentstate.Record) ([]byte, error) {
+// payloadIn is the payload in the native form of a record of mem0, nil where none is there, and the names of the
+// vectors that a point of Qdrant has beside that of its text.
+func (w *writer) payloadIn(ctx context.Context, r agentstate.Record) (raw []byte, beside string, err error) {
 	for _, n := range r.GetMeta().GetNative() {
 		for _, c := range n.GetRow().GetColumns() {
 			if c.Name != "payload" && c.Name != "point" {
@@ -199,26 +200,26 @@ func (w *writer) payloadIn(ctx context.Context, r agentstate.Record) ([]byte, er
 			}
 			v, err := w.run.Source.Column(ctx, r, c)
 			if err != nil {
-				return nil, err
+				return nil, "", err
 			}
 			switch v := v.(type) {
 			case string:
-				return []byte(v), nil
+				return []byte(v), "", nil
 			case []byte:
 				if c.Name == "payload" {
-					return v, nil
+					return v, "", nil
 				}
 				p, err := readPoint(v)
 				if err != nil || p.payload == nil {
-					return nil, nil
+					return nil, "", nil
 				}
 				x := &printer{limit: 8*len(v) + 1024}
 				err = x.value(p.payload, 0)
-				return x.b, err
+				return x.b, p.beside(), err
 			}
 		}
 	}
-	return nil, nil
+	return nil, "", nil
 }
 
 // idFor is the id of a record's row: its own, if that is a UUID, else one that is made of its key.

@@ -53,10 +53,27 @@ func TestPostgresBoth(t *testing.T) {
 	if o, n := recordOrigin(t, mem), len(recordsOf[*pb.Memory](t, mem)); o != "js+pgvector" || n != 1 {
 		t.Errorf("%s with %d memories", o, n)
 	}
+	pgtest.Exec(t, u, "CREATE SCHEMA one; ALTER TABLE memories SET SCHEMA one; ALTER TABLE memory_migrations SET SCHEMA one")
+	js.flavor, js.server.Schema = "python", []string{"one"}
+	if _, _, _, err := js.openAll(t.Context()); err == nil || !strings.Contains(err.Error(), "table memories is of the other package") {
+		t.Errorf("a schema of the other package alone: %v", err)
+	}
+	pgtest.Exec(t, u, "ALTER TABLE one.memories SET SCHEMA public; ALTER TABLE one.memory_migrations SET SCHEMA public")
 	dst := store(t, u, filepath.Join(t.TempDir(), "history.db"))
 	dst.flavor, dst.collection, dst.dims = "python", "memories", 8
 	if _, err := replay.Plan(t.Context(), dst, mem, nil); err == nil || !strings.Contains(err.Error(), "table memories is no collection of the package") {
 		t.Errorf("into the other package's table: %v", err)
+	}
+}
+
+// A history of an older release beside a schema is named as what it is, as in a folder.
+func TestPostgresOlderHistory(t *testing.T) {
+	dir := copied(t, "python")
+	sqlOf(t, dir+"/history.db", "ALTER TABLE history DROP COLUMN role")
+	u := database(t, "pgvector-python.sql")
+	mem, _ := exportertest.Export(t, store(t, u, dir+"/history.db"))
+	if _, err := replay.Plan(t.Context(), store(t, u, dir+"/history.db"), mem, nil); err == nil || !strings.Contains(err.Error(), "open it once with mem0") {
+		t.Error(err)
 	}
 }
 

@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"math/big"
 	"slices"
+	"strings"
 
 	"github.com/exitramp/exitramp/context/agentstate"
 	"github.com/exitramp/exitramp/exporters/internal/sqlitefile"
@@ -128,6 +129,19 @@ type point struct {
 
 // readPoint reads the pickle of a point.
 func readPoint(b []byte) (*point, error) { return new(machine).point(b) }
+
+// beside names the vectors of a point beside that of its text; empty: there is none.
+func (p *point) beside() string {
+	var names []string
+	if d, ok := p.vector.(*dict); ok {
+		for _, k := range d.keys {
+			if k != "" {
+				names = append(names, fmt.Sprintf("%.40q", fmt.Sprint(k)))
+			}
+		}
+	}
+	return strings.Join(names, ", ")
+}
 
 func (m *machine) point(b []byte) (*point, error) {
 	v, err := m.run(b)

@@ -277,6 +277,9 @@ func (s *Store) openAllPG(ctx context.Context) (dbs []*db, notes []string, err e
 	dbs, notes, err = p.collections(ctx, s.flavor)
 	if err == nil && len(dbs) == 0 {
 		err = fmt.Errorf("%w: %s has no collection; ?search_path= names the schema of one; supported: %s", ErrSchema, p.location, supported)
+		if len(notes) > 0 {
+			err = fmt.Errorf("%w (%s)", err, strings.Join(notes, "; "))
+		}
 	}
 	if err == nil && s.beside != "" {
 		var d *db

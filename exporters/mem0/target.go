@@ -31,8 +31,7 @@ type writer struct {
 	unlock  func()
 	pg      *pg // the transaction of PostgreSQL; nil: none yet
 	foreign *foreignTarget
-	was     map[string][]string // by place: columns of the state's history, where an older release made it
-	past    *past               // of JavaScript's history; nil: not looked at
+	past    *past // of JavaScript's history; nil: not looked at
 
 	counters  sqlitefile.Counters
 	positions map[string]positions // of histories by place, of those that were looked at
@@ -40,7 +39,7 @@ type writer struct {
 
 // Begin looks at the folder, and refuses an Origin whose tables are not mem0's.
 func (s *Store) Begin(ctx context.Context, run *replay.Run) (_ replay.Writer, err error) {
-	w := &writer{run: run, s: s, dims: s.dims, layouts: map[string]layout{}, dbs: map[string]*db{}, positions: map[string]positions{}, was: map[string][]string{}}
+	w := &writer{run: run, s: s, dims: s.dims, layouts: map[string]layout{}, dbs: map[string]*db{}, positions: map[string]positions{}}
 	defer func() {
 		if err != nil {
 			w.Close()
@@ -79,7 +78,6 @@ func (s *Store) Begin(ctx context.Context, run *replay.Run) (_ replay.Writer, er
 	w.layouts = have.layouts
 	if w.exact {
 		for place, l := range from {
-			w.was[place], l.Columns = l.Columns, nil // it is made as today's
 			if old, ok := w.layouts[place]; ok && old.Form != l.Form {
 				return nil, fmt.Errorf("%w: %s holds %s under the name %s, the state has %s", ErrSchema, s.root, old.Form, place, l.Form)
 			} else if !ok {
@@ -135,10 +133,10 @@ func (s *Store) present(ctx context.Context) (presence, error) {
 		if s.passes(d) != "" {
 			continue
 		}
-		if d.layout.Columns != nil {
-			return p, fmt.Errorf("%w: %s is a history of an older release: open it once with mem0, which makes it today's", ErrSchema, rel)
-		}
 		dbs = append(dbs, d)
+		if err := d.today(rel); err != nil {
+			return p, err
+		}
 		p.flavor = "js+sqlite"
 		if d.language() == "python" {
 			p.flavor = "python+qdrant"

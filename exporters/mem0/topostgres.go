@@ -31,12 +31,15 @@ func (s *Store) presentPG(ctx context.Context) (presence, error) {
 	if err != nil {
 		return out, err
 	}
-	if d == nil || !d.layout.Form.history() || d.layout.Columns != nil {
+	if d == nil {
+		return out, fmt.Errorf("%w: %s is no history of mem0", ErrSchema, s.beside)
+	}
+	defer d.close()
+	if !d.layout.Form.history() {
 		return out, fmt.Errorf("%w: %s is no history of mem0", ErrSchema, s.beside)
 	}
 	out.layouts[d.layout.Place] = d.layout
-	d.close()
-	return out, nil
+	return out, d.today(s.beside)
 }
 
 // openPG opens a collection for writing; all share one transaction. It makes what is missing.

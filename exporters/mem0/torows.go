@@ -7,7 +7,6 @@ import (
 	"fmt"
 	"math"
 	"slices"
-	"strings"
 
 	"github.com/exitramp/exitramp/context/agentstate"
 	"github.com/exitramp/exitramp/context/fidelity"
@@ -52,7 +51,7 @@ func (w *writer) other(ctx context.Context, r agentstate.Record, entity bool) (r
 	if err != nil {
 		return replay.Receipt{}, err
 	}
-	raw, err := w.payloadIn(ctx, r)
+	raw, beside, err := w.payloadIn(ctx, r)
 	if err != nil {
 		return replay.Receipt{}, err
 	}
@@ -60,46 +59,10 @@ func (w *writer) other(ctx context.Context, r agentstate.Record, entity bool) (r
 		return refused("its payload is no JSON object")
 	}
 	rc, err := w.row(ctx, l, r, w.renamed(raw, entity), map[string]reason{})
-	if err == nil && (rc.Action == replay.Created || rc.Action == replay.Same) {
-		names, err := w.vectorsBeside(ctx, r)
-		if err != nil {
-			return rc, err
-		}
-		if names != "" {
-			rc.Losses = append(rc.Losses, fidelity.Loss{Path: "native.point", Grade: fidelity.Dropped, Why: "Qdrant's vectors " + names + " stay behind: a memory has one vector here, and what mem0 makes for words it makes anew with the text"})
-		}
+	if beside != "" && (rc.Action == replay.Created || rc.Action == replay.Same) {
+		rc.Losses = append(rc.Losses, fidelity.Loss{Path: "native.point", Grade: fidelity.Dropped, Why: "Qdrant's vectors " + beside + " stay behind: a memory has one vector here, and what mem0 makes for words it makes anew with the text"})
 	}
 	return rc, err
-}
-
-// vectorsBeside names the vectors of a point of Qdrant beside that of its text; empty: there is none.
-func (w *writer) vectorsBeside(ctx context.Context, r agentstate.Record) (string, error) {
-	for _, n := range r.GetMeta().GetNative() {
-		for _, c := range n.GetRow().GetColumns() {
-			if c.Name != "point" {
-				continue
-			}
-			v, err := w.run.Source.Column(ctx, r, c)
-			if err != nil {
-				return "", err
-			}
-			b, _ := v.([]byte)
-			p, err := readPoint(b)
-			if err != nil {
-				return "", nil // it was said
-			}
-			var names []string
-			if d, ok := p.vector.(*dict); ok {
-				for _, k := range d.keys {
-					if k != "" {
-						names = append(names, fmt.Sprintf("%.40q", fmt.Sprint(k)))
-					}
-				}
-			}
-			return strings.Join(names, ", "), nil
-		}
-	}
-	return "", nil
 }
 
 // row writes the payload of a memory or an entity, and says what is lost by it.

@@ -3,6 +3,7 @@ package mem0
 import (
 	"context"
 	"fmt"
+	"maps"
 	"slices"
 	"strings"
 
@@ -42,8 +43,11 @@ func (w *writer) native(ctx context.Context, r agentstate.Record) (replay.Receip
 	if err != nil {
 		return replay.Receipt{}, err
 	}
+	if len(vals) != len(n.GetRow().Columns) {
+		return refused("a column stands twice in its row")
+	}
 	var losses []fidelity.Loss
-	if n.Type == string(pythonHistory) && w.was[parts[0]] != nil {
+	if n.Type == string(pythonHistory) && older(slices.Collect(maps.Keys(vals))) {
 		losses = current(vals)
 	}
 	if why := w.unfit(l, kind, n, vals); why != "" {
@@ -123,7 +127,7 @@ func (w *writer) unfit(l layout, kind string, n *pb.Native, vals map[string]any)
 	id, _ := vals["id"].(string)
 	payload, _ := vals["payload"].(string)
 	switch {
-	case len(n.GetRow().Columns) != len(vals) && w.was[l.Place] == nil || !halves(n.Type) && len(vals) != len(cols) || vals[cols[0]] == nil:
+	case !halves(n.Type) && len(vals) != len(cols) || vals[cols[0]] == nil:
 		return "want the columns " + strings.Join(cols, ", ")
 	case n.Type == "points":
 		return pointUnfit(kind, id, vals["point"])
