@@ -119,10 +119,15 @@ func (w *writer) part(ctx context.Context, d *db, l layout, from, key string, va
 	var cols []string
 	var args []any
 	var losses []fidelity.Loss
-	if v, ok := vals["vector"].(string); ok && l.Half && d != nil {
-		var err error
-		if vals["vector"], losses, err = d.halved(ctx, v); err != nil {
-			return replay.Receipt{}, err
+	if v, ok := vals["vector"].(string); ok && l.Half {
+		half, fits := halved(v)
+		if !fits {
+			return refused("a number of its vector is too large for 16 bits, in which %s keeps them", l.Place)
+		}
+		if vals["vector"] = half; sqlitefile.Digest(numbers(half)) != sqlitefile.Digest(numbers(v)) {
+			for _, p := range []string{"vector", "native.vector"} {
+				losses = append(losses, fidelity.Loss{Path: p, Grade: fidelity.Transformed, Why: "kept as numbers of 16 bits"})
+			}
 		}
 	}
 	for _, c := range []string{"vector", "payload"} {

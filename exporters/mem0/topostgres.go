@@ -5,7 +5,6 @@ import (
 	"fmt"
 	"slices"
 
-	"github.com/exitramp/exitramp/context/fidelity"
 	"github.com/exitramp/exitramp/exporters/internal/sqlitefile"
 	"github.com/exitramp/exitramp/internal/lazyre"
 )
@@ -88,20 +87,6 @@ func (w *writer) openPG(ctx context.Context, l layout) (*db, error) {
 	return d, nil
 }
 
-// halved is a vector as a column of numbers of 16 bits holds it, and what that changes.
-func (d *db) halved(ctx context.Context, vector any) (out any, losses []fidelity.Loss, err error) {
-	err = d.each(ctx, "SELECT (?::text)::halfvec::text", []any{vector}, func(v []any) error {
-		out = sqlitefile.Text(v[0])
-		return nil
-	})
-	if err == nil && sqlitefile.Digest(numbers(out)) != sqlitefile.Digest(numbers(vector)) {
-		for _, p := range []string{"vector", "native.vector"} {
-			losses = append(losses, fidelity.Loss{Path: p, Grade: fidelity.Transformed, Why: "kept as numbers of 16 bits"})
-		}
-	}
-	return out, losses, d.wrap(err)
-}
-
 // createPG are the statements that make a collection, as mem0 writes them.
 func createPG(l layout, there bool) (out []string) {
 	t := quote(l.File)
@@ -110,14 +95,14 @@ func createPG(l layout, there bool) (out []string) {
 		if l.Dims > 0 {
 			dims = fmt.Sprintf("(%d)", l.Dims)
 		}
-		typ, ops := "vector", "vector_cosine_ops"
+		typ, ops, longest := "vector", "vector_cosine_ops", 2000 // that pgvector indexes
 		if l.Half {
-			typ, ops = "halfvec", "halfvec_cosine_ops"
+			typ, ops, longest = "halfvec", "halfvec_cosine_ops", 4000
 		}
 		out = append(out, "CREATE EXTENSION IF NOT EXISTS vector WITH SCHEMA public", "CREATE TABLE "+t+" (id UUID PRIMARY KEY, vector "+typ+dims+", payload JSONB)")
 		for _, x := range l.Indexes {
 			switch {
-			case x == "hnsw" && l.Dims > 0: // a column of vectors of any length takes none
+			case x == "hnsw" && l.Dims > 0 && l.Dims <= longest: // a column of vectors of any length takes none
 				out = append(out, "CREATE INDEX "+quote(l.File+"_hnsw_idx")+" ON "+t+" USING hnsw (vector "+ops+")")
 			case x == "gin":
 				out = append(out, "CREATE INDEX "+quote(l.File+"_text_lemmatized_idx")+" ON "+t+" USING gin(to_tsvector('simple', payload->>'text_lemmatized'))")

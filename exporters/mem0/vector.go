@@ -70,3 +70,22 @@ func (d *db) numbers(v any) any {
 	}
 	return v
 }
+
+// halved is a vector as PostgreSQL's halfvec holds it; false: a number is out of its range. What is no vector stays.
+func halved(s string) (string, bool) {
+	v := parseVector(s)
+	if v == nil {
+		return s, true
+	}
+	for i := 0; i+4 <= len(v); i += 4 {
+		f := float64(math.Float32frombits(binary.LittleEndian.Uint32(v[i:])))
+		_, exp := math.Frexp(f)
+		digits := 11 - max(exp, -13) // binary ones behind the point: below 2^-14 there are fewer in all
+		f = math.Ldexp(math.RoundToEven(math.Ldexp(f, digits)), -digits)
+		if !(math.Abs(f) <= 65504) {
+			return "", false
+		}
+		binary.LittleEndian.PutUint32(v[i:], math.Float32bits(float32(f)))
+	}
+	return formatVector(v), true
+}
