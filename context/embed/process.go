@@ -67,7 +67,7 @@ func Start(ctx context.Context, argv []string, stderr io.Writer, patience time.D
 	ctx, kill := context.WithCancel(ctx)
 	p := &Process{cmd: exec.CommandContext(ctx, argv[0], argv[1:]...), kill: kill, patience: cmp.Or(patience, Patience), began: time.Now()}
 	p.cmd.Stderr = listener{p, stderr}
-	p.cmd.WaitDelay = 5 * time.Second
+	p.cmd.WaitDelay = time.Second // for what it said last: one that it started may hold standard error open
 	procgroup.Own(p.cmd)
 	p.cmd.Cancel = func() error { procgroup.Kill(p.cmd); return nil }
 	defer func() {
