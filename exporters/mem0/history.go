@@ -126,7 +126,7 @@ func older(cols []string) bool {
 // today refuses a history that an older release made as a target.
 func (d *db) today(name string) error {
 	if d.layout.Columns != nil {
-		return fmt.Errorf("%w: %s is a history of an older release: open it once with mem0, which makes it today's", ErrSchema, name)
+		return fmt.Errorf("%w: %s is a history of an older release: replay into a place without one. mem0 makes it today's when it opens it, and forgets what stands in columns that were named otherwise: export it before", ErrSchema, name)
 	}
 	return nil
 }

@@ -72,7 +72,7 @@ func TestPostgresOlderHistory(t *testing.T) {
 	sqlOf(t, dir+"/history.db", "ALTER TABLE history DROP COLUMN role")
 	u := database(t, "pgvector-python.sql")
 	mem, _ := exportertest.Export(t, store(t, u, dir+"/history.db"))
-	if _, err := replay.Plan(t.Context(), store(t, u, dir+"/history.db"), mem, nil); err == nil || !strings.Contains(err.Error(), "open it once with mem0") {
+	if _, err := replay.Plan(t.Context(), store(t, u, dir+"/history.db"), mem, nil); err == nil || !strings.Contains(err.Error(), "and forgets what stands in columns that were named otherwise: export it before") {
 		t.Error(err)
 	}
 }
