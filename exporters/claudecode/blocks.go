@@ -9,6 +9,7 @@ import (
 
 	"github.com/exitramp/exitramp/context/agentstate"
 	"github.com/exitramp/exitramp/context/fidelity"
+	"github.com/exitramp/exitramp/exporters/internal/callid"
 	"github.com/exitramp/exitramp/exporters/internal/images"
 	"github.com/exitramp/exitramp/exporters/internal/responses"
 	"github.com/exitramp/exitramp/exporters/internal/toolname"
@@ -17,7 +18,7 @@ import (
 
 // blocks are the content blocks that m becomes, and what they lose.
 func (w *writer) blocks(ctx context.Context, s *session, m *pb.Message) ([]any, []fidelity.Loss, error) {
-	b := blockWriter{ids: &s.ids, Losses: responses.Losses{Of: m, All: fidelity.Lost(m, noPlace, "conversation_key", "role", "parts", "native_id", "position", "parent_key", "meta.created_unix_nano", "meta.view_of_keys", "model")}}
+	b := blockWriter{ids: s.ids, Losses: responses.Losses{Of: m, All: fidelity.Lost(m, noPlace, "conversation_key", "role", "parts", "native_id", "position", "parent_key", "meta.created_unix_nano", "meta.view_of_keys", "model")}}
 	for _, p := range m.Parts {
 		if err := b.part(ctx, w.run.Source, p); err != nil {
 			return nil, nil, err
@@ -32,11 +33,14 @@ func (w *writer) blocks(ctx context.Context, s *session, m *pb.Message) ([]any, 
 // A blockWriter makes the blocks of one message.
 type blockWriter struct {
 	responses.Losses
-	ids *callIDs
+	ids *callid.IDs
 	out []any
 }
 
 func (w *blockWriter) part(ctx context.Context, src agentstate.Resolver, p *pb.Part) error {
+	if w.Of.Role == pb.Role_ROLE_USER && p.GetToolCall() == nil && p.GetToolResult() == nil {
+		w.ids.Turn()
+	}
 	switch b := p.Body.(type) {
 	case *pb.Part_Text:
 		w.text(b.Text)
@@ -91,9 +95,9 @@ func (w *blockWriter) toolCall(c *pb.ToolCall) {
 	if changed {
 		w.Lose("parts.tool_call.name", fidelity.Transformed, toolname.Why)
 	}
-	id := w.ids.call(c.Id)
+	id := w.ids.Call(c.Id)
 	if id != c.Id {
-		w.Lose("parts.tool_call.id", fidelity.Transformed, otherID)
+		w.Lose("parts.tool_call.id", fidelity.Transformed, callid.Why)
 	}
 	w.out = append(w.out, map[string]any{"type": "tool_use", "id": id, "name": name, "input": input})
 }
@@ -119,9 +123,9 @@ func (w *blockWriter) toolResult(ctx context.Context, src agentstate.Resolver, r
 		w.Lose("parts.tool_result.name", fidelity.Dropped, noPlace)
 	}
 	w.As(pb.Role_ROLE_TOOL, "a result is a tool's")
-	id := w.ids.result(r.Id)
+	id := w.ids.Result(r.Id)
 	if id != r.Id {
-		w.Lose("parts.tool_result.id", fidelity.Transformed, otherID)
+		w.Lose("parts.tool_result.id", fidelity.Transformed, callid.Why)
 	}
 	w.out = append(w.out, map[string]any{"type": "tool_result", "tool_use_id": id, "content": content, "is_error": r.IsError})
 	return nil

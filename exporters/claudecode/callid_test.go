@@ -1,12 +1,10 @@
 package claudecode
 
 import (
-	"fmt"
 	"os"
 	"path/filepath"
 	"regexp"
 	"testing"
-	"time"
 
 	"github.com/google/go-cmp/cmp"
 
@@ -62,19 +60,5 @@ func TestCallIDs(t *testing.T) {
 	}
 	if rep, err := replay.ReadBack(t.Context(), mem, dst, j); err != nil || rep.MissingN+rep.ExtraN+rep.UnannouncedN != 0 {
 		t.Errorf("%+v %v", rep, err)
-	}
-}
-
-// TestManyCallIDs: a runtime that calls each of its calls alike costs no more than another.
-func TestManyCallIDs(t *testing.T) {
-	var c callIDs
-	start := time.Now()
-	for n := range 30_000 {
-		if id := c.call("0"); n > 0 && id != fmt.Sprintf("0-%d", n+1) {
-			t.Fatal(n, id)
-		}
-	}
-	if took := time.Since(start); took > 10*time.Second {
-		t.Error(took)
 	}
 }

@@ -14,6 +14,7 @@ import (
 	"github.com/exitramp/exitramp/context/agentstate"
 	"github.com/exitramp/exitramp/context/fidelity"
 	"github.com/exitramp/exitramp/context/replay"
+	"github.com/exitramp/exitramp/exporters/internal/callid"
 	"github.com/exitramp/exitramp/exporters/internal/homefiles"
 	"github.com/exitramp/exitramp/internal/lazyre"
 	pb "github.com/exitramp/exitramp/proto/exitramp/v1"
@@ -29,7 +30,7 @@ type session struct {
 	project, id, cwd string
 	context          map[string]bool // what the model sees; nil: all
 	parent           string          // uuid of the last line
-	ids              callIDs
+	ids              *callid.IDs
 	begun            bool   // it has a line
 	tmp              string // the transcript until Commit; empty: a plan, or it is there already
 }
@@ -66,7 +67,7 @@ func (w *writer) conversation(c *pb.Conversation) (replay.Receipt, error) {
 	if err != nil {
 		return replay.Receipt{}, err
 	}
-	s := &session{project: projectOf(cwd), id: uuidOf(c.Meta.Key), cwd: cwd}
+	s := &session{project: projectOf(cwd), id: uuidOf(c.Meta.Key), cwd: cwd, ids: callIDs()}
 	if len(c.ContextKeys) > 0 {
 		s.context = map[string]bool{}
 		for _, k := range c.ContextKeys {

@@ -1,0 +1,95 @@
+// Package callid has the ids under which a runtime and its provider keep the calls of tools of one session apart.
+// Other runtimes count them anew in each turn: the store of this one takes that, and the model is then sent one call
+// for two, or nothing at all.
+package callid
+
+import (
+	"fmt"
+	"strings"
+)
+
+// Why is what a loss says of an id that was changed.
+const Why = "each id is of one call, and such as the provider takes: another stands for it"
+
+// IDs are the ids of the calls in one session, whose parts come in their order.
+type IDs struct {
+	// Legal is the id that the provider takes in the place of one.
+	Legal func(id string) (legal string, changed bool)
+	// Alike is what the program takes an id for as well; empty: nothing. nil: each id is itself alone.
+	Alike func(id string) string
+
+	used  map[string]bool
+	alike map[string]bool // what Alike says of those
+	calls map[string]*calls
+	turn  int
+}
+
+// calls are those that were called alike.
+type calls struct {
+	open []string // of this turn, and without a result yet
+	left []string // of turns before it
+	last string
+	next int // the number to try next behind the id
+	turn int
+}
+
+// Turn says that a person spoke: what has no result yet comes behind later calls.
+func (s *IDs) Turn() { s.turn++ }
+
+// Call is the id of a call that was called id.
+func (s *IDs) Call(id string) string {
+	if s.used == nil {
+		s.used, s.alike, s.calls = map[string]bool{}, map[string]bool{}, map[string]*calls{}
+	}
+	c := s.of(id)
+	if c == nil {
+		c = &calls{turn: s.turn}
+		s.calls[strings.Clone(id)] = c // it may be a piece of all that its record holds
+	}
+	legal, _ := s.Legal(strings.Clone(id))
+	as := legal
+	for ; s.taken(as); c.next++ {
+		as, _ = s.Legal(fmt.Sprintf("%s-%d", legal, c.next+2))
+	}
+	s.used[as] = true
+	if a := s.alikeOf(as); a != "" {
+		s.alike[a] = true
+	}
+	c.open, c.last = append(c.open, as), as
+	return as
+}
+
+// Result is the id of the call that a result for id is of: the first one that has none, of this turn or else of all.
+func (s *IDs) Result(id string) string {
+	c := s.of(id)
+	if c == nil {
+		legal, _ := s.Legal(id)
+		return legal
+	}
+	for _, open := range []*[]string{&c.open, &c.left} {
+		if waits := *open; len(waits) > 0 {
+			*open = waits[1:]
+			return waits[0]
+		}
+	}
+	return c.last
+}
+
+// of are the calls that were called id; nil: none.
+func (s *IDs) of(id string) *calls {
+	c := s.calls[id]
+	if c != nil && c.turn != s.turn {
+		c.open, c.left, c.turn = nil, append(c.left, c.open...), s.turn
+	}
+	return c
+}
+
+func (s *IDs) alikeOf(id string) string {
+	if s.Alike == nil {
+		return ""
+	}
+	return s.Alike(id)
+}
+
+// taken tells whether the program takes id and one that is used for the same, whichever of them comes first.
+func (s *IDs) taken(id string) bool { return s.used[id] || s.alike[id] || s.used[s.alikeOf(id)] }

@@ -1,0 +1,69 @@
+package callid
+
+import (
+	"fmt"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/exitramp/exitramp/exporters/internal/toolname"
+)
+
+// TestTurns: a result is of the first call that has none, and one that a person spoke over comes behind those of the turn.
+func TestTurns(t *testing.T) {
+	for name, c := range map[string]struct{ parts, want string }{
+		"each its own":                  {"c:0 r:0 u c:0 r:0", "0 0 0-2 0-2"},
+		"beside each other":             {"c:0 c:0 r:0 r:0", "0 0-2 0 0-2"},
+		"no result, and a person spoke": {"c:0 u c:0 r:0", "0 0-2 0-2"},
+		"a person spoke before it came": {"c:0 u r:0", "0 0"},
+		"one of two, then a person":     {"c:0 c:0 r:0 u c:0 r:0 r:0", "0 0-2 0 0-3 0-3 0-2"},
+		"two results":                   {"c:0 u c:0 r:0 r:0 r:0", "0 0-2 0-2 0 0-2"},
+		"no call":                       {"r:0 c:0 r:0", "0 0 0"},
+		"what became another":           {"c:0 c:0 c:0-2 r:0-2", "0 0-2 0-2-2 0-2-2"},
+		"none":                          {"c: r:", "_e3b0c442 _e3b0c442"},
+	} {
+		s, got := IDs{Legal: toolname.Legal}, []string(nil)
+		for p := range strings.FieldsSeq(c.parts) {
+			switch what, id, _ := strings.Cut(p, ":"); what {
+			case "u":
+				s.Turn()
+			case "c":
+				got = append(got, s.Call(id))
+			case "r":
+				got = append(got, s.Result(id))
+			}
+		}
+		if g := strings.Join(got, " "); g != c.want {
+			t.Errorf("%s: %s, want %s", name, g, c.want)
+		}
+	}
+}
+
+// TestLong: the number behind a long id does not make it longer than the provider takes.
+func TestLong(t *testing.T) {
+	s, seen := IDs{Legal: toolname.Legal}, map[string]bool{}
+	for range 3 {
+		id := s.Call(strings.Repeat("x", 64))
+		if len(id) > 64 || seen[id] {
+			t.Error(id)
+		}
+		seen[id] = true
+	}
+}
+
+// TestMany: a runtime that calls each of its calls alike costs no more than another, whatever came between them.
+func TestMany(t *testing.T) {
+	s, start := IDs{Legal: toolname.Legal}, time.Now()
+	for n := range 30_000 {
+		if id := s.Call("0"); n > 0 && id != fmt.Sprintf("0-%d", n+1) {
+			t.Fatal(n, id)
+		}
+		if n%2 == 0 {
+			s.Turn()
+		}
+		s.Call(fmt.Sprintf("other%d", n))
+	}
+	if took := time.Since(start); took > 10*time.Second {
+		t.Error(took)
+	}
+}
