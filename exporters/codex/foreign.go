@@ -45,7 +45,7 @@ func (w *writer) conversation(c *pb.Conversation) (replay.Receipt, error) {
 	case c.Meta.CreatedUnixNano%int64(time.Millisecond) != 0:
 		losses = append(losses, fidelity.Loss{Path: "meta.created_unix_nano", Grade: fidelity.Transformed, Why: "kept to the millisecond"})
 	}
-	r := &rollout{rel: "sessions/" + at.Format("2006/01/02") + "/rollout-" + at.Format("2006-01-02T15-04-05") + "-" + id + ".jsonl"}
+	r := &rollout{rel: "sessions/" + at.Format("2006/01/02") + "/rollout-" + at.Format("2006-01-02T15-04-05") + "-" + id + ".jsonl", ids: responses.CallIDs()}
 	if len(c.ContextKeys) > 0 {
 		r.context = map[string]bool{}
 		for _, k := range c.ContextKeys {
@@ -101,7 +101,7 @@ func (w *writer) message(ctx context.Context, m *pb.Message) (replay.Receipt, er
 	case r.context != nil && !r.context[m.Meta.Key]:
 		return replay.Receipt{Action: replay.Skipped, Why: "the model does not see it: another branch, or cut from the context"}, nil
 	}
-	items, losses, err := responses.Items(ctx, w.run.Source, m)
+	items, losses, err := responses.Items(ctx, w.run.Source, r.ids, m)
 	if err != nil {
 		return replay.Receipt{}, err
 	}

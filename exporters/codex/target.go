@@ -10,6 +10,7 @@ import (
 
 	"github.com/exitramp/exitramp/context/agentstate"
 	"github.com/exitramp/exitramp/context/replay"
+	"github.com/exitramp/exitramp/exporters/internal/callid"
 	"github.com/exitramp/exitramp/exporters/internal/homefiles"
 	pb "github.com/exitramp/exitramp/proto/exitramp/v1"
 )
@@ -32,7 +33,8 @@ type writer struct {
 type rollout struct {
 	rel     string
 	context map[string]bool // what the model sees; nil: all
-	tmp     string          // the file until Commit; empty: a plan, or it is there already
+	ids     *callid.IDs
+	tmp     string // the file until Commit; empty: a plan, or it is there already
 }
 
 // Begin looks at the home. It need not be there.

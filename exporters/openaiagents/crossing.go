@@ -7,6 +7,7 @@ import (
 
 	"github.com/exitramp/exitramp/context/agentstate"
 	"github.com/exitramp/exitramp/context/fidelity"
+	"github.com/exitramp/exitramp/exporters/internal/callid"
 	"github.com/exitramp/exitramp/exporters/internal/responses"
 	pb "github.com/exitramp/exitramp/proto/exitramp/v1"
 )
@@ -52,9 +53,19 @@ func notTaken(from *pb.Origin, r agentstate.Record) []fidelity.Loss {
 	return out
 }
 
+// sessionIDs are the ids of calls, by session.
+type sessionIDs map[string]*callid.IDs
+
+func (s sessionIDs) of(session string) *callid.IDs {
+	if s[session] == nil {
+		s[session] = responses.CallIDs()
+	}
+	return s[session]
+}
+
 // itemsOf are the items that a message becomes: of the SDK the text that it was, of others the
-// mapped fields.
-func itemsOf(ctx context.Context, from *pb.Origin, src agentstate.Resolver, m *pb.Message) ([][]byte, []fidelity.Loss, error) {
+// mapped fields. ids are of its session.
+func itemsOf(ctx context.Context, from *pb.Origin, src agentstate.Resolver, ids *callid.IDs, m *pb.Message) ([][]byte, []fidelity.Loss, error) {
 	text, ok, err := ownColumn(ctx, from, src, m, "agent_messages", "message_data")
 	if err != nil {
 		return nil, nil, err
@@ -62,7 +73,7 @@ func itemsOf(ctx context.Context, from *pb.Origin, src agentstate.Resolver, m *p
 	if ok && utf8.ValidString(text) && text != "" {
 		return [][]byte{[]byte(text)}, nil, nil
 	}
-	return responses.Items(ctx, src, m)
+	return responses.Items(ctx, src, ids, m)
 }
 
 // sessionOf is the id of the session that a conversation, or that of a message, is or becomes. It

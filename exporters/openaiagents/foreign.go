@@ -116,7 +116,11 @@ func (w *writer) foreignMessage(ctx context.Context, m *pb.Message) (replay.Rece
 	if w.seen.hides(m) {
 		return replay.Receipt{Action: replay.Skipped, Why: "the model does not see it: another branch, or cut from the context"}, nil
 	}
-	items, losses, err := itemsOf(ctx, w.run.From, w.run.Source, m)
+	sid, err := sessionOf(ctx, w.run.From, w.run.Source, m)
+	if err != nil {
+		return replay.Receipt{}, err
+	}
+	items, losses, err := itemsOf(ctx, w.run.From, w.run.Source, w.ids.of(sid), m)
 	if err != nil {
 		return replay.Receipt{}, err
 	}
@@ -130,10 +134,6 @@ func (w *writer) foreignMessage(ctx context.Context, m *pb.Message) (replay.Rece
 	place := placeIn(foreignFile, p)
 	created, l := w.stamp(m.Meta.CreatedUnixNano, "meta.created_unix_nano")
 	losses = append(append(losses, l...), notTaken(w.run.From, m)...)
-	sid, err := sessionOf(ctx, w.run.From, w.run.Source, m)
-	if err != nil {
-		return replay.Receipt{}, err
-	}
 	rc := replay.Receipt{Action: replay.Created, Losses: losses}
 	if d == nil || w.run.DryRun {
 		w.next++

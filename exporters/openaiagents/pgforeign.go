@@ -105,7 +105,7 @@ func (w *pgWriter) foreignMessage(ctx context.Context, m *pb.Message) (replay.Re
 	if o := w.owner[sid]; o != m.ConversationKey {
 		return refused("its session was not taken")
 	}
-	items, losses, err := itemsOf(ctx, w.run.From, w.run.Source, m)
+	items, losses, err := itemsOf(ctx, w.run.From, w.run.Source, w.ids.of(sid), m)
 	if err != nil {
 		return replay.Receipt{}, err
 	}

@@ -26,6 +26,7 @@ type pgWriter struct {
 	there map[[2]string]bool   // table of messages and session: has a row, or would
 	owner map[string]string    // foreign: the conversation that a session is
 	seen  inView               // foreign
+	ids   sessionIDs           // foreign
 	ends  map[string]time.Time // foreign: of a session, the time of its last item
 	now   time.Time
 	next  int64 // foreign: the last id that was given or found
@@ -34,7 +35,7 @@ type pgWriter struct {
 // Begin connects, and refuses tables that are not the SDK's.
 func (s *Store) Begin(ctx context.Context, run *replay.Run) (replay.Writer, error) {
 	w := &pgWriter{run: run, exact: run.From.GetProduct() == product && run.From.GetFlavor() == flavorPostgres, top: map[string]int64{}, there: map[[2]string]bool{},
-		owner: map[string]string{}, seen: inView{}, ends: map[string]time.Time{}, now: time.Now().UTC().Truncate(time.Microsecond)}
+		owner: map[string]string{}, seen: inView{}, ids: sessionIDs{}, ends: map[string]time.Time{}, now: time.Now().UTC().Truncate(time.Microsecond)}
 	for _, l := range run.From.GetMeta().GetLabels() {
 		var x layout
 		if !w.exact || l.Name != labelDatabase {

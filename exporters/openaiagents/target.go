@@ -28,8 +28,9 @@ type writer struct {
 	layouts map[string]layout // by file, as the source had them
 	dbs     map[string]*db    // open; in a plan nil for files that are not there
 	files   []file
-	seen    inView // foreign
-	next    int64  // of a foreign state: the last message id that was given or found
+	seen    inView     // foreign
+	ids     sessionIDs // foreign
+	next    int64      // of a foreign state: the last message id that was given or found
 
 	counters sqlitefile.Counters
 }
@@ -39,7 +40,7 @@ type file struct{ tmp, path string }
 
 // Begin looks at the folder, and refuses an Origin whose tables are not the SDK's.
 func (f *Folder) Begin(_ context.Context, run *replay.Run) (replay.Writer, error) {
-	w := &writer{run: run, f: f, exact: run.From.GetProduct() == product && run.From.GetFlavor() != flavorPostgres, layouts: map[string]layout{}, dbs: map[string]*db{}, seen: inView{}}
+	w := &writer{run: run, f: f, exact: run.From.GetProduct() == product && run.From.GetFlavor() != flavorPostgres, layouts: map[string]layout{}, dbs: map[string]*db{}, seen: inView{}, ids: sessionIDs{}}
 	if st, err := os.Stat(f.root); err == nil && !st.IsDir() {
 		return nil, fmt.Errorf("%w: openaiagents: %s is a file; want a folder", replay.ErrTarget, f.root)
 	} else if err != nil && !errors.Is(err, fs.ErrNotExist) {

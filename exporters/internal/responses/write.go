@@ -12,6 +12,7 @@ import (
 
 	"github.com/exitramp/exitramp/context/agentstate"
 	"github.com/exitramp/exitramp/context/fidelity"
+	"github.com/exitramp/exitramp/exporters/internal/callid"
 	"github.com/exitramp/exitramp/exporters/internal/images"
 	"github.com/exitramp/exitramp/exporters/internal/toolname"
 	pb "github.com/exitramp/exitramp/proto/exitramp/v1"
@@ -19,9 +20,20 @@ import (
 
 const noPlace = "an item has no place for it"
 
-// Items are the items that m becomes, and what they lose. src finds what m cites.
-func Items(ctx context.Context, src agentstate.Resolver, m *pb.Message) ([][]byte, []fidelity.Loss, error) {
-	w := itemWriter{Losses: Losses{Of: m, All: fidelity.Lost(m, noPlace, "conversation_key", "role", "native_role", "parts", "meta.created_unix_nano")}}
+// CallIDs are the ids of calls in one session. The SDK sends the model one of two calls of one id, with the last result;
+// Codex leaves one without a result; and the provider takes each id once, of any characters, at most 64.
+func CallIDs() *callid.IDs {
+	return &callid.IDs{Legal: func(id string) (string, bool) {
+		if n := utf8.RuneCountInString(id); n > 0 && n <= 64 {
+			return id, false
+		}
+		return toolname.Legal(id)
+	}}
+}
+
+// Items are the items that m becomes, and what they lose. src finds what m cites; ids are of the session that m is in.
+func Items(ctx context.Context, src agentstate.Resolver, ids *callid.IDs, m *pb.Message) ([][]byte, []fidelity.Loss, error) {
+	w := itemWriter{ids: ids, Losses: Losses{Of: m, All: fidelity.Lost(m, noPlace, "conversation_key", "role", "native_role", "parts", "meta.created_unix_nano")}}
 	w.role = map[pb.Role]string{pb.Role_ROLE_USER: "user", pb.Role_ROLE_ASSISTANT: "assistant", pb.Role_ROLE_SYSTEM: "system"}[m.Role]
 	if w.role == "system" && m.NativeRole == "developer" {
 		w.role = "developer"
@@ -52,6 +64,7 @@ func Items(ctx context.Context, src agentstate.Resolver, m *pb.Message) ([][]byt
 // An itemWriter makes the items of one message.
 type itemWriter struct {
 	Losses
+	ids   *callid.IDs
 	role  string           // of what is said
 	said  []map[string]any // since the last item
 	items [][]byte
@@ -84,6 +97,9 @@ func (w *itemWriter) flush() error {
 }
 
 func (w *itemWriter) part(ctx context.Context, src agentstate.Resolver, p *pb.Part) error {
+	if w.Of.Role == pb.Role_ROLE_USER && p.GetToolCall() == nil && p.GetToolResult() == nil {
+		w.ids.Turn()
+	}
 	switch b := p.Body.(type) {
 	case *pb.Part_Text:
 		kind := "input_text"
@@ -146,7 +162,11 @@ func (w *itemWriter) toolCall(c *pb.ToolCall) error {
 	if changed {
 		w.Lose("parts.tool_call.name", fidelity.Transformed, toolname.Why)
 	}
-	return w.add(map[string]any{"type": "function_call", "call_id": c.Id, "name": name, "arguments": args})
+	id := w.ids.Call(c.Id)
+	if id != c.Id {
+		w.Lose("parts.tool_call.id", fidelity.Transformed, callid.Why)
+	}
+	return w.add(map[string]any{"type": "function_call", "call_id": id, "name": name, "arguments": args})
 }
 
 func (w *itemWriter) toolResult(ctx context.Context, src agentstate.Resolver, r *pb.ToolResult) error {
@@ -173,7 +193,11 @@ func (w *itemWriter) toolResult(ctx context.Context, src agentstate.Resolver, r 
 	if r.IsError {
 		w.Lose("parts.tool_result.is_error", fidelity.Dropped, noPlace)
 	}
-	return w.add(map[string]any{"type": "function_call_output", "call_id": r.Id, "output": output})
+	id := w.ids.Result(r.Id)
+	if id != r.Id {
+		w.Lose("parts.tool_result.id", fidelity.Transformed, callid.Why)
+	}
+	return w.add(map[string]any{"type": "function_call_output", "call_id": id, "output": output})
 }
 
 // Cut tells whether d is a reading of something that was too long for a record, and stands there

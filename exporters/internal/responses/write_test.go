@@ -24,7 +24,7 @@ func TestNobodyBecomesAUser(t *testing.T) {
 	for role := range pb.Role_name {
 		for _, parts := range [][]*pb.Part{{text}, {call}, {result}, {text, result}, {result, text}, {media, text}} {
 			m := &pb.Message{Meta: agentstate.Meta("message", nil, "m"), Role: pb.Role(role), Parts: parts}
-			items, losses, err := responses.Items(t.Context(), agentstate.ResolverOf(memstate.New()), m)
+			items, losses, err := responses.Items(t.Context(), agentstate.ResolverOf(memstate.New()), responses.CallIDs(), m)
 			if err != nil || len(items) == 0 {
 				t.Fatal(err, items)
 			}
@@ -57,7 +57,7 @@ func TestMediaWithoutAddress(t *testing.T) {
 	for url, want := range map[string]int{"https://example.com/a.png": 2, "file:file-1": 1, "": 1} {
 		m := &pb.Message{Meta: agentstate.Meta("message", nil, "m"), Role: pb.Role_ROLE_USER, Parts: []*pb.Part{
 			{Body: &pb.Part_Text{Text: "look"}}, {Body: &pb.Part_Media{Media: &pb.Media{Url: url}}}}}
-		items, losses, err := responses.Items(t.Context(), agentstate.ResolverOf(memstate.New()), m)
+		items, losses, err := responses.Items(t.Context(), agentstate.ResolverOf(memstate.New()), responses.CallIDs(), m)
 		if err != nil || len(items) != 1 {
 			t.Fatal(err, items)
 		}
@@ -95,7 +95,7 @@ func TestImages(t *testing.T) {
 		"long result": {pb.Role_ROLE_TOOL, result(&pb.Data{MediaType: "text/plain"}), `{"call_id":"c","output":"","type":"function_call_output"}`, "parts.tool_result.output dropped"},
 	} {
 		m := &pb.Message{Meta: agentstate.Meta("message", nil, "m"), Role: c.role, Parts: []*pb.Part{c.part}}
-		items, losses, err := responses.Items(t.Context(), agentstate.ResolverOf(memstate.New()), m)
+		items, losses, err := responses.Items(t.Context(), agentstate.ResolverOf(memstate.New()), responses.CallIDs(), m)
 		if err != nil {
 			t.Fatal(err)
 		}
