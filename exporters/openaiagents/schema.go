@@ -129,8 +129,13 @@ func createExtra(table string, p pair) []string {
 	return nil // SQLite makes its counters itself
 }
 
-// createPostgres makes a pair of tables as SQLAlchemySession does in PostgreSQL.
+// createPostgres makes a pair of tables as SQLAlchemySession does in PostgreSQL. Where the name of the index is longer than
+// the server keeps, which would take it for that of another table, the server gives one.
 func createPostgres(p *pgPair) []string {
+	index := ""
+	if name := "idx_" + p.Messages + "_session_time"; len(name) <= 63 {
+		index = quote(name)
+	}
 	return []string{
 		fmt.Sprintf(`CREATE TABLE IF NOT EXISTS %s (
 	session_id VARCHAR NOT NULL, 
@@ -146,6 +151,6 @@ func createPostgres(p *pgPair) []string {
 	PRIMARY KEY (id), 
 	FOREIGN KEY(session_id) REFERENCES %s (session_id) ON DELETE CASCADE
 )`, p.messages.ident, p.sessions.ident),
-		fmt.Sprintf(`CREATE INDEX %s ON %s (session_id, created_at)`, quote("idx_"+p.Messages+"_session_time"), p.messages.ident),
+		fmt.Sprintf(`CREATE INDEX %s ON %s (session_id, created_at)`, index, p.messages.ident),
 	}
 }
