@@ -43,10 +43,11 @@ func (s *IDs) Call(id string) string {
 	}
 	c := s.of(id)
 	if c == nil {
+		id = strings.Clone(id) // it may be a piece of all that its record holds
 		c = &calls{turn: s.turn}
-		s.calls[strings.Clone(id)] = c // it may be a piece of all that its record holds
+		s.calls[id] = c
 	}
-	legal, _ := s.Legal(strings.Clone(id))
+	legal, _ := s.Legal(id)
 	as := legal
 	for ; s.taken(as); c.next++ {
 		as, _ = s.Legal(fmt.Sprintf("%s-%d", legal, c.next+2))
