@@ -70,7 +70,7 @@ func above(name string) iter.Seq2[int, string] {
 		}
 		n := 0
 		for i := range len(name) {
-			if strings.HasPrefix(name[i:]+"_", "__") {
+			if rest := name[i:]; strings.HasPrefix(rest, "__") || rest == "_" {
 				if !yield(n, name[:i]) {
 					return
 				}

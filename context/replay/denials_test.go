@@ -151,6 +151,19 @@ func TestDenialsOfMany(t *testing.T) {
 	}
 }
 
+// TestDenialOfLongName: the name of a tool costs what its length costs, and no more.
+func TestDenialOfLongName(t *testing.T) {
+	g := func(name string, e pb.ToolGrant_Effect) *pb.ToolGrant {
+		return &pb.ToolGrant{Meta: meta("toolgrant", name), Pattern: "mcp__" + strings.Repeat("a", 200_000), PatternDialect: "claude-code", Effect: e, Enabled: true}
+	}
+	began := time.Now()
+	rep, err := replay.Plan(t.Context(), memstate.NewRuntime(nil), memstate.Whole("x", g("a", pb.ToolGrant_EFFECT_ALLOW), g("d", pb.ToolGrant_EFFECT_DENY)),
+		&replay.Options{Approved: []string{"toolgrant/a"}})
+	if took := time.Since(began); err != nil || rep.Waiting != 2 || took > 10*time.Second {
+		t.Errorf("%+v, in %s: %v", rep, took, err)
+	}
+}
+
 // TestDenialInPolicy: where grants arrive in their policies alone, a policy that allows waits for one that denies.
 func TestDenialInPolicy(t *testing.T) {
 	grant := func(key, policy string, effect pb.ToolGrant_Effect) *pb.ToolGrant {
