@@ -216,7 +216,7 @@ func (s *Store) unread(meta []byte, dbs []*db, links []link) (out []*pb.Gap) {
 		file := filepath.Join(s.qdrant(), "collection", name, "storage.sqlite")
 		read := slices.ContainsFunc(dbs, func(d *db) bool { return d.layout.Place == name })
 		named := slices.ContainsFunc(links, func(l link) bool {
-			return l.other == "" && (l.rel == "collection" || strings.HasPrefix("qdrant/collection/"+name+"/storage.sqlite", l.rel))
+			return l.other == "" && (l.rel == "collection" || strings.HasPrefix("qdrant/collection/"+name+"/storage.sqlite/", l.rel+"/"))
 		})
 		if read || named || sqlitefile.Missing(file) && regular(file) { // an empty file is a collection without points
 			continue
