@@ -63,6 +63,9 @@ func (a *app) demoJSON(ctx context.Context, quiet *app, dir string) error {
 
 // demoSteps types commands and runs them. Each is the verb that a user would type, by the same way.
 func (a *app) demoSteps(ctx context.Context, dir string) (*demo, error) {
+	if err := a.notRuntime(dir, "a folder"); err != nil {
+		return nil, err
+	}
 	if _, err := os.Stat(dir); err == nil {
 		return nil, withHint(fmt.Errorf("%s is there already", dir), "remove it, or name another folder: exitramp demo FOLDER")
 	}
