@@ -6,7 +6,6 @@ import (
 	"encoding/json"
 	"fmt"
 	"regexp"
-	"slices"
 	"strconv"
 	"strings"
 
@@ -162,12 +161,14 @@ func (r *reading) runState(f *document, b []byte) error {
 // remote names the conversations that runs go on in and that the provider keeps, not this folder. What a
 // run itself said is here, but when it goes on only what is new is sent.
 func (r *reading) remote(rel string, docs []*runDoc) error {
+	seen := map[string]bool{"": true}
 	var ids []string
 	sure, before := 0, "what was said before this run, if anything,"
 	for _, d := range docs {
-		if d.remote == "" || slices.Contains(ids, d.remote) {
+		if seen[d.remote] {
 			continue
 		}
+		seen[d.remote] = true
 		if ids = append(ids, d.remote); !d.chained {
 			sure++
 			before = "what was said before this run"

@@ -180,9 +180,16 @@ func (w *writer) write(ctx context.Context, r agentstate.Record) (replay.Receipt
 // split is the file of a place, and the table of messages: either may have the sign in its name that stands
 // between them.
 func (w *writer) split(place string) (rel, table string) {
+	known := func(rel string) bool {
+		if w.layouts != nil {
+			_, ok := w.layouts[rel]
+			return ok
+		}
+		path, err := w.inside(rel)
+		return err == nil && !sqlitefile.Missing(path)
+	}
 	for i := len(place); i >= 0; i = strings.LastIndexByte(place[:i], '#') {
-		_, ok := w.layouts[place[:i]]
-		if path, err := w.inside(place[:i]); ok || w.layouts == nil && err == nil && !sqlitefile.Missing(path) {
+		if known(place[:i]) {
 			return place[:i], strings.TrimPrefix(place[i:], "#")
 		}
 	}
