@@ -141,7 +141,8 @@ func (t *transcript) messages(f *homefiles.File, d *pb.Data, r *reading) error {
 				parent = t.key(t.nodes[p.node].parent)
 			}
 			of := asked != (id{}) && newID(l.parent) == asked
-			cur, at, size = t.message(l, body, p.node, conversation, parent, position, of), p.node, 0
+			cur, at, size = t.message(l, body, p.node, conversation, parent, of), p.node, 0
+			cur.Position = position
 			if l.typ.Is("user") && !t.nodes[p.node].result && (of && l.meta || l.isCommand()) {
 				asked = newID(l.uuid)
 			}
@@ -169,10 +170,11 @@ func unsaid(m *pb.Message) {
 // parts: they are in the file alone.
 const maxParts = 4 << 20
 
-func (t *transcript) message(l *line, b body, n int32, conversation, parent string, position uint64, asked bool) *pb.Message {
+// message is what the nth node says. asked: it follows a command that a person called.
+func (t *transcript) message(l *line, b body, n int32, conversation, parent string, asked bool) *pb.Message {
 	m := homefiles.NewMessage(conversation)
 	m.Meta.Key, m.Meta.CreatedUnixNano = t.key(n), timeOf(l.timestamp)
-	m.ConversationKey, m.ParentKey, m.Position, m.Model = conversation, parent, position, b.model.Text()
+	m.ConversationKey, m.ParentKey, m.Model = conversation, parent, b.model.Text()
 	if m.Model == "<synthetic>" { // the program's own words
 		m.Model = ""
 	}
