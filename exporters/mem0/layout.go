@@ -180,7 +180,7 @@ func detect(ctx context.Context, e engine, rel string) (layout, error) {
 		}
 		switch want := columnsOf(t); {
 		case t == string(pythonHistory) && older(cols[t]):
-			if !sameSet(cols[t], want) { // in another order they are today's: mem0 names them
+			if !slices.Equal(slices.Sorted(slices.Values(cols[t])), slices.Sorted(slices.Values(want))) { // in another order they are today's: mem0 names them
 				l.Columns = cols[t]
 			}
 		case !slices.Equal(cols[t], want):
@@ -194,10 +194,6 @@ func detect(ctx context.Context, e engine, rel string) (layout, error) {
 		}
 	}
 	return l, nil
-}
-
-func sameSet(a, b []string) bool {
-	return len(a) == len(b) && !slices.ContainsFunc(a, func(s string) bool { return !slices.Contains(b, s) })
 }
 
 // An engine is one database in one transaction; ? stands for a parameter.

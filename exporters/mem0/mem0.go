@@ -89,7 +89,7 @@ func openServer(_ context.Context, u *url.URL) (exporters.Runtime, error) {
 	return s, nil
 }
 
-// options takes a target's options out of q.
+// options takes out of q which package is meant, and a target's options.
 func (s *Store) options(q url.Values) (err error) {
 	s.flavor, s.collection = q.Get("flavor"), q.Get("collection")
 	if n := q.Get("dims"); n != "" {
@@ -120,7 +120,7 @@ type Store struct {
 	root       string             // files
 	server     *pgsnapshot.Server // PostgreSQL; nil: files
 	beside     string             // the history's file, where it is not in the folder; empty: none is named
-	flavor     string             // what an empty place becomes: "js", "python"; empty: as the state says
+	flavor     string             // what an empty place becomes, and whose tables of a schema count: "js", "python"; empty: as the state, or the tables, say
 	collection string             // which takes memories of other runtimes; empty: the only one
 	dims       int                // how many numbers the vectors of mem0's embedder have; 0: not said
 	wait       time.Duration      // for locks
