@@ -132,7 +132,7 @@ func redactArgs(args []string) []string {
 
 // redactURL is s without what may be a secret, where it reads as a URL that can hold one.
 func redactURL(s string) string {
-	if strings.Contains(s, "://") || isURL(s) && strings.Contains(s, "@") {
+	if _, rest, _ := strings.Cut(s, "://"); rest != "" || isURL(s) && strings.Contains(s, "@") {
 		return exporters.Redact(s)
 	}
 	return s

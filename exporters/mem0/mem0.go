@@ -65,7 +65,7 @@ func openFolder(_ context.Context, u *url.URL) (exporters.Runtime, error) {
 		return nil, err
 	}
 	if len(q) > 0 {
-		return nil, errors.New("mem0: unknown option; those of a folder are ?history=FILE where the history is elsewhere, ?flavor=python or js, and of a target also ?collection=NAME, ?dims=N")
+		return nil, fmt.Errorf("%w: mem0: unknown option; those of a folder are ?history=FILE where the history is elsewhere, ?flavor=python or js, and of a target also ?collection=NAME, ?dims=N", exporters.ErrURL)
 	}
 	return s, nil
 }
@@ -94,11 +94,11 @@ func (s *Store) options(q url.Values) (err error) {
 	s.flavor, s.collection = q.Get("flavor"), q.Get("collection")
 	if n := q.Get("dims"); n != "" {
 		if s.dims, err = strconv.Atoi(n); err != nil || s.dims < 1 || s.dims > 16000 {
-			return fmt.Errorf("mem0: ?dims=%.20q: want how many numbers a vector has, 1 to 16000", n)
+			return fmt.Errorf("%w: mem0: ?dims: want how many numbers a vector has, 1 to 16000", exporters.ErrURL)
 		}
 	}
 	if s.flavor != "" && s.flavor != "js" && s.flavor != "python" {
-		return fmt.Errorf("mem0: ?flavor=%.20q: want js or python, the package that is to read the store", s.flavor)
+		return fmt.Errorf("%w: mem0: ?flavor: want js or python, the package that is to read the store", exporters.ErrURL)
 	}
 	for _, n := range []string{"flavor", "collection", "dims"} {
 		q.Del(n)
