@@ -85,14 +85,13 @@ func endsSoon(t *testing.T, cmd *exec.Cmd) {
 func TestProgramAtATerminal(t *testing.T) {
 	typist, tty := terminal(t)
 	f := filepath.Join(t.TempDir(), "f")
-	cmd := play(t, tty, `trap 'echo interrupted >> "$1"' INT
-		read line < /dev/tty; echo "$line" > "$1"
-		sleep 60 & wait $!; sleep 1; kill $!; echo end >> "$1"`, f)
+	cmd := play(t, tty, `trap 'echo interrupted >> "$1"; kill $p' INT
+		read line < /dev/tty; sleep 60 & p=$!; echo "$line" > "$1"
+		wait $p; sleep 1; echo end >> "$1"`, f)
 	if _, err := typist.WriteString("yes\n"); err != nil {
 		t.Fatal(err)
 	}
 	waitFor(t, f, "yes\n")
-	time.Sleep(100 * time.Millisecond) // it waits by now
 	if _, err := typist.Write([]byte{3}); err != nil {
 		t.Fatal(err)
 	}
