@@ -100,6 +100,19 @@ func message(id string, role pb.Role, text string) *pb.Message {
 	return &pb.Message{Meta: agentstate.Meta("message", nil, "t1", id), ConversationKey: "conversation/t1", Role: role, Parts: []*pb.Part{{Body: &pb.Part_Text{Text: text}}}}
 }
 
+// alter changes the target behind plan and replay.
+func (p *place) alter(c change) {
+	opened := 0
+	p.opts.Registry = exporters.NewRegistry(exporters.Driver{Scheme: "mem", URL: "mem:name", Open: func(_ context.Context, u *url.URL) (exporters.Runtime, error) {
+		if u.Opaque == "target" {
+			if opened++; opened > 2 {
+				return altered{p.runtimes["target"], c}, nil
+			}
+		}
+		return p.runtimes[u.Opaque], nil
+	}})
+}
+
 // drilled is a drill whose target is changed before it is read back.
 func drilled(t *testing.T, c change, edit ...string) *drill.Outcome {
 	p := newPlace(t)
@@ -113,15 +126,7 @@ func drilled(t *testing.T, c change, edit ...string) *drill.Outcome {
 	} {
 		p.runtimes["source"].Set(r)
 	}
-	opened := 0
-	p.opts.Registry = exporters.NewRegistry(exporters.Driver{Scheme: "mem", URL: "mem:name", Open: func(_ context.Context, u *url.URL) (exporters.Runtime, error) {
-		if u.Opaque == "target" {
-			if opened++; opened > 2 { // by plan and by replay
-				return altered{p.runtimes["target"], c}, nil
-			}
-		}
-		return p.runtimes[u.Opaque], nil
-	}})
+	p.alter(c)
 	pl := p.plan(append([]string{"contains: likes tea 0003", "contains: likes tea 0003, injection: true"}, edit...)...)
 	p.write("approvals", approvals+"toolgrant/never\ntoolgrant/off\ntoolgrant/asks\n")
 	return p.run(pl)
@@ -218,15 +223,9 @@ func TestAllBefore(t *testing.T) {
 				p.runtimes["target"].Set(r)
 			}
 		}
-		opened := 0
-		p.opts.Registry = exporters.NewRegistry(exporters.Driver{Scheme: "mem", URL: "mem:name", Open: func(_ context.Context, u *url.URL) (exporters.Runtime, error) {
-			if u.Opaque == "target" {
-				if opened++; opened > 2 && gone != "" {
-					return altered{p.runtimes["target"], drop(gone)}, nil
-				}
-			}
-			return p.runtimes[u.Opaque], nil
-		}})
+		if gone != "" {
+			p.alter(drop(gone))
+		}
 		if c := check(p.run(p.plan()), 33); c.Result != want {
 			t.Errorf("%q gone: %+v", gone, c)
 		}
