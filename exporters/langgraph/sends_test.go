@@ -184,27 +184,29 @@ func TestWhoAsksJS(t *testing.T) {
 		`[{"node":"w","args":{"i":1}},{"node":"v","args":{"i":2}}]`: "",
 		`[]`: "",
 	} {
-		p := sample(t, "js.sqlite")
-		run(t, p, false, `UPDATE checkpoints SET checkpoint = CAST(json_set(json_remove(CAST(checkpoint AS TEXT), '$.channel_values."branch:to:approve"'),
-			'$.channel_versions.__pregel_tasks', 5, '$.channel_values.__pregel_tasks', json('`+sends+`')) AS BLOB) WHERE thread_id = 'thread-interrupt' AND checkpoint_id = '1f1e6e7c-8e01-6ac0-8003-37dd2b08ba7f'`)
-		check := func(at string, m *memstate.State) {
-			n := 0
-			for _, r := range records(t, m) {
-				if i, ok := r.(*pb.Interrupt); ok && i.ConversationKey == "conversation/thread-interrupt" {
-					if n++; i.AskedBy != want {
-						t.Errorf("%s: %s is asked by %q, want %q", at, sends, i.AskedBy, want)
+		t.Run(sends, func(t *testing.T) {
+			p := sample(t, "js.sqlite")
+			run(t, p, false, `UPDATE checkpoints SET checkpoint = CAST(json_set(json_remove(CAST(checkpoint AS TEXT), '$.channel_values."branch:to:approve"'),
+				'$.channel_versions.__pregel_tasks', 5, '$.channel_values.__pregel_tasks', json('`+sends+`')) AS BLOB) WHERE thread_id = 'thread-interrupt' AND checkpoint_id = '1f1e6e7c-8e01-6ac0-8003-37dd2b08ba7f'`)
+			check := func(at string, m *memstate.State) {
+				n := 0
+				for _, r := range records(t, m) {
+					if i, ok := r.(*pb.Interrupt); ok && i.ConversationKey == "conversation/thread-interrupt" {
+						if n++; i.AskedBy != want {
+							t.Errorf("%s: %s is asked by %q, want %q", at, sends, i.AskedBy, want)
+						}
 					}
 				}
+				if n != 1 {
+					t.Errorf("%s: %d questions", at, n)
+				}
 			}
-			if n != 1 {
-				t.Errorf("%s: %d questions", at, n)
-			}
-		}
-		m, _ := exportertest.Export(t, SQLite(p))
-		check("SQLite", m)
-		pg := postgres(t, pgtest.Database(t))
-		apply(t, pg, m, false)
-		there, _ := exportertest.Export(t, pg)
-		check("PostgreSQL", there)
+			m, _ := exportertest.Export(t, SQLite(p))
+			check("SQLite", m)
+			pg := postgres(t, pgtest.Database(t))
+			apply(t, pg, m, false)
+			there, _ := exportertest.Export(t, pg)
+			check("PostgreSQL", there)
+		})
 	}
 }
