@@ -222,7 +222,7 @@ func (a *app) errorJSON(facts map[string]any, err error) {
 	out := map[string]any{"error": a.message(err), "class": class(err), "exit_code": exitCode(err), "hint": a.hide(hintFor(err))}
 	var e *format.Error
 	if errors.As(err, &e) {
-		out["integrity"], out["member"], out["want"], out["got"] = "REFUSED", e.Member, e.Want, e.Got
+		out["integrity"], out["member"], out["want"], out["got"] = "REFUSED", e.Member, a.hide(e.Want), a.hide(e.Got)
 	}
 	maps.Copy(out, facts)
 	if perr := a.printJSON(out); perr != nil {

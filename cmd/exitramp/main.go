@@ -95,7 +95,7 @@ func (a *app) run(ctx context.Context, args []string) int {
 		a.report(err)
 	}
 	if serr := a.writeStatus(args, code, err); serr != nil {
-		fmt.Fprintln(a.stderr, "exitramp: status file:", serr)
+		fmt.Fprintln(a.stderr, "exitramp: status file:", a.message(serr))
 		if code == exitDone {
 			code = exitOther
 		}
