@@ -3,6 +3,7 @@ package mem0
 import (
 	"database/sql"
 	"path/filepath"
+	"strconv"
 	"strings"
 	"testing"
 
@@ -61,5 +62,16 @@ func TestVectorsBeside(t *testing.T) {
 		if !strings.Contains(why, "list of its collections") {
 			t.Error(why)
 		}
+	}
+}
+
+// Of many names the first few are said.
+func TestManyBeside(t *testing.T) {
+	d := &dict{}
+	for i := range 1000 {
+		d.set(strconv.Itoa(i), nil)
+	}
+	if got := (&point{vector: d}).beside(); got != `"0", "1", "2", "3", "4", "5", "6", "7", …` {
+		t.Errorf("%.100s", got)
 	}
 }

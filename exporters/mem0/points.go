@@ -130,11 +130,14 @@ type point struct {
 // readPoint reads the pickle of a point.
 func readPoint(b []byte) (*point, error) { return new(machine).point(b) }
 
-// beside names the vectors of a point beside that of its text; empty: there is none.
+// beside names the vectors of a point beside that of its text, the first few of them; empty: there is none.
 func (p *point) beside() string {
 	var names []string
 	if d, ok := p.vector.(*dict); ok {
 		for _, k := range d.keys {
+			if k != "" && len(names) == 8 {
+				return strings.Join(names, ", ") + ", …"
+			}
 			if k != "" {
 				names = append(names, fmt.Sprintf("%.40q", fmt.Sprint(k)))
 			}
