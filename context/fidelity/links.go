@@ -11,11 +11,11 @@ import (
 	pb "github.com/exitramp/exitramp/proto/exitramp/v1"
 )
 
-// Link is how the references of one field fare in both states. Of Got, Foreign are those of records that are
-// not in want.
+// Link is how the references of one field fare in both states. Of Got, Foreign are those of records that want
+// has not, or that were not to come: they were there before, or must not be there.
 type Link struct{ Want, Got, Foreign Refs }
 
-// Came are the references in got of the records of want.
+// Came are the references in got of the records that were to come.
 func (l *Link) Came() Refs {
 	return Refs{l.Got.Total - l.Foreign.Total, l.Got.Resolved - l.Foreign.Resolved}
 }
@@ -88,7 +88,7 @@ type links struct {
 	err   error
 }
 
-// Whose a reference is: of got, foreign is what is of no record of want.
+// Whose a reference is: of got, foreign is what is of no record that was to come.
 const (
 	ours = iota
 	foreign
