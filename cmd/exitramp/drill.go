@@ -90,6 +90,12 @@ func readDrillPlan(path, name string) (*drill.Plan, error) {
 // outcome; the others are carried out all the same.
 func (a *app) drillEach(ctx context.Context, path string, f *drillFlags) error {
 	whole, err := readDrillPlan(path, f.name)
+	if err == nil {
+		err = a.notRuntime(whole.Archive, "the name of an archive")
+	}
+	if err == nil {
+		err = a.notRuntime(whole.Output, "a folder")
+	}
 	if err != nil {
 		return err
 	}
