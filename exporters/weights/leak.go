@@ -204,6 +204,7 @@ func leakInLines(r *bufio.Reader) (string, error) {
 // leakInFront looks at the YAML that a model card begins with. What is behind it is prose, which quotes settings.
 func leakInFront(r *bufio.Reader) (string, error) {
 	var front []byte
+	begins := true // else it is the rest of a line that is longer than the buffer
 	for begun := false; len(front) < maxDocument; begun = true {
 		line, err := r.ReadSlice('\n')
 		for !begun && err == nil && len(bytes.TrimSpace(line)) == 0 { // the hub passes them over
@@ -213,9 +214,10 @@ func leakInFront(r *bufio.Reader) (string, error) {
 		if !begun { // what ends it stands alone: with a space at its side it may be a value
 			fence = bytes.TrimSpace(bytes.TrimPrefix(line, []byte("\ufeff")))
 		}
-		if (string(fence) == "---") == begun {
+		if (begins && string(fence) == "---") == begun {
 			break
 		}
+		begins = err == nil
 		if front = append(front, line...); errors.Is(err, io.EOF) {
 			break
 		} else if err != nil && !errors.Is(err, bufio.ErrBufferFull) {

@@ -93,6 +93,7 @@ func TestLeaksOfCards(t *testing.T) {
 		"# A model\n---\napi_key: YOURS\n---\n":                                                 "",
 		"---\na: " + strings.Repeat("x", 200_000) + "\nhub_token: hf_x\n":                       "hub_token",
 		"---\nlicense: mit\nwidget:\n- text: \"Set it: {api_key = 1}\"\n---\nhub_token: hf_x\n": "",
+		"---\na: " + strings.Repeat("x", 64<<10-3) + "---\nhub_token: hf_x\n---\n":              "hub_token", // the end of a line is no line
 		"---": "", "": "",
 	} {
 		if got, err := leakInFront(asText(strings.NewReader(text))); got != want || err != nil {
