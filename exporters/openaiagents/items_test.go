@@ -126,7 +126,7 @@ func TestLongDocumentOfOthers(t *testing.T) {
 		if f := jsonForm(r); f != notOurs {
 			t.Errorf("form %d", f)
 		}
-	}); high > 48<<20 {
+	}); high > 96<<20 { // taken apart it is several hundred; garbage that waits counts
 		t.Errorf("%d MB of memory for %d MB", high>>20, len(text)>>20)
 	}
 }
