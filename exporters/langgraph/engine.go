@@ -4,7 +4,6 @@ import (
 	"cmp"
 	"context"
 	"fmt"
-	"io/fs"
 	"slices"
 	"strings"
 )
@@ -134,11 +133,3 @@ func keyColumns(name string, js bool) []string {
 func errSchema(format string, args ...any) error {
 	return fmt.Errorf("%w: %s", ErrSchema, fmt.Sprintf(format, args...))
 }
-
-// noStore is errSchema of a database without a table of the runtime. Whoever looks for what a run wrote finds as little
-// there as in a file that does not exist.
-type noStore struct{ error }
-
-func (e noStore) Unwrap() error { return e.error }
-
-func (noStore) Is(target error) bool { return target == fs.ErrNotExist }

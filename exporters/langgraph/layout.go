@@ -7,6 +7,7 @@ import (
 	"slices"
 	"strings"
 
+	"github.com/exitramp/exitramp/exporters/internal/nostore"
 	"github.com/exitramp/exitramp/exporters/langgraph/internal/values"
 )
 
@@ -145,7 +146,7 @@ func (l *layout) required() error {
 		return err
 	}
 	if l.t["checkpoints"] == nil && l.t["store"] == nil {
-		return noStore{errSchema("no LangGraph tables (checkpoints, store) found")}
+		return nostore.Error(errSchema("no LangGraph tables (checkpoints, store) found"))
 	}
 	return nil
 }

@@ -13,6 +13,7 @@ import (
 	"strings"
 
 	"github.com/exitramp/exitramp/context/agentstate"
+	"github.com/exitramp/exitramp/exporters/internal/nostore"
 	"github.com/exitramp/exitramp/exporters/internal/sqlitefile"
 	pb "github.com/exitramp/exitramp/proto/exitramp/v1"
 )
@@ -290,6 +291,8 @@ func (s *Store) openAll(ctx context.Context) (dbs []*db, links []link, notes []s
 	classify(dbs)
 	if _, err = flavorOf(dbs, s.root); err != nil && len(notes) > 0 {
 		err = fmt.Errorf("%w (%s)", err, strings.Join(notes, "; "))
+	} else if err != nil && len(dbs)+len(links) == 0 {
+		err = nostore.Error(err)
 	}
 	return dbs, links, notes, err
 }

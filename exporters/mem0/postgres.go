@@ -12,6 +12,7 @@ import (
 	"github.com/jackc/pgx/v5"
 
 	"github.com/exitramp/exitramp/context/agentstate"
+	"github.com/exitramp/exitramp/exporters/internal/nostore"
 	"github.com/exitramp/exitramp/exporters/internal/pgsnapshot"
 )
 
@@ -279,6 +280,8 @@ func (s *Store) openAllPG(ctx context.Context) (dbs []*db, notes []string, err e
 		err = fmt.Errorf("%w: %s has no collection; ?search_path= names the schema of one; supported: %s", ErrSchema, p.location, supported)
 		if len(notes) > 0 {
 			err = fmt.Errorf("%w (%s)", err, strings.Join(notes, "; "))
+		} else {
+			err = nostore.Error(err)
 		}
 	}
 	if err == nil && s.beside != "" {

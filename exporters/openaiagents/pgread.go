@@ -8,6 +8,7 @@ import (
 	"strings"
 
 	"github.com/exitramp/exitramp/context/agentstate"
+	"github.com/exitramp/exitramp/exporters/internal/nostore"
 	"github.com/exitramp/exitramp/exporters/internal/pgsnapshot"
 	pb "github.com/exitramp/exitramp/proto/exitramp/v1"
 )
@@ -33,7 +34,7 @@ func (s *Store) begin(ctx context.Context) (_ *pgReading, _ *pb.Origin, err erro
 	}()
 	at := "schema " + strings.Join(d.path, ",")
 	if len(d.pairs) == 0 {
-		return nil, nil, fmt.Errorf("%w: %s: no tables of SQLAlchemySession in %s; name their schema with ?search_path=", ErrSchema, s.server, at)
+		return nil, nil, nostore.Error(fmt.Errorf("%w: %s: no tables of SQLAlchemySession in %s; name their schema with ?search_path=", ErrSchema, s.server, at))
 	}
 	r := &pgReading{pg: d, reading: reading{n: map[string]uint64{}}}
 	if _, err := d.one(ctx, "SELECT current_user::text || '@' || current_database()::text", nil, &r.user); err != nil {
