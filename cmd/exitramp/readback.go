@@ -9,9 +9,6 @@ import (
 
 	"github.com/spf13/cobra"
 
-	"github.com/exitramp/exitramp/context/agentstate"
-	"github.com/exitramp/exitramp/context/fidelity"
-	"github.com/exitramp/exitramp/context/memstate"
 	"github.com/exitramp/exitramp/context/replay"
 )
 
@@ -116,15 +113,7 @@ func (a *app) readback(ctx context.Context, archive, target string, f *replayFla
 	if j != nil && len(tombstones) == 0 && len(j.Kinds()) > 0 {
 		fmt.Fprintf(a.stderr, "! compared are the kinds that the replay was given: %s\n", strings.Join(j.Kinds(), ", "))
 	}
-	compare := func(got agentstate.Source) (*fidelity.Report, error) {
-		return replay.ReadBackWith(ctx, watched{want, a, "read the archive", counts}, got, j, &replay.ReadBackOptions{Tombstones: tombstones})
-	}
-	rep, err := compare(watched{rt, a, "read back", counts})
-	if j != nil && errors.Is(err, fs.ErrNotExist) { // a run that wrote nothing makes no target
-		if none, e := compare(memstate.New()); e == nil && none.MissingN == 0 {
-			rep, err = none, nil
-		}
-	}
+	rep, err := replay.ReadBackWith(ctx, watched{want, a, "read the archive", counts}, watched{rt, a, "read back", counts}, j, &replay.ReadBackOptions{Tombstones: tombstones})
 	if err != nil {
 		return err
 	}

@@ -4,7 +4,6 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"io/fs"
 	"os"
 
 	"github.com/exitramp/exitramp/context/replay"
@@ -35,8 +34,6 @@ func (a *app) held(ctx context.Context, journal, target string, f *replayFlags) 
 	defer rt.Close()
 	rep, err := replay.UnderHold(ctx, watched{rt, a, "look for what is held", nil}, j, holds)
 	switch {
-	case errors.Is(err, fs.ErrNotExist): // the target is not there, and so nothing is in it
-		return nil
 	case err != nil:
 		return unnamed(err, target, "hold")
 	case rep.N == 0:

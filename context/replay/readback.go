@@ -2,8 +2,10 @@ package replay
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"hash/maphash"
+	"io/fs"
 	"iter"
 	"strings"
 
@@ -34,8 +36,41 @@ type ReadBackOptions struct {
 	Tombstones []string
 }
 
-// ReadBackWith is ReadBack with options.
+// ReadBackWith is ReadBack with options. Of a target that is not there (fs.ErrNotExist) nothing is read, where the run
+// of j wrote nothing: it makes none then.
 func ReadBackWith(ctx context.Context, want, got agentstate.Source, j *Journal, o *ReadBackOptions) (*fidelity.Report, error) {
+	rep, err := readBackWith(ctx, want, got, j, o)
+	if j == nil || j.head == nil || !errors.Is(err, fs.ErrNotExist) {
+		return rep, err
+	}
+	if none, e := j.none(); e != nil || !none {
+		return nil, errors.Join(err, e)
+	}
+	return readBackWith(ctx, want, nowhere{}, j, o)
+}
+
+// none tells whether the run of j wrote nothing, and found nothing of its own.
+func (j *Journal) none() (bool, error) {
+	for x, err := range j.all() {
+		if err != nil || x.entry.done == nil { // in doubt
+			return false, err
+		}
+		switch x.entry.done.Action {
+		case Created.String(), Updated.String(), Same.String():
+			return false, nil
+		}
+	}
+	return true, nil
+}
+
+// nowhere is what a target holds that is not there.
+type nowhere struct{}
+
+func (nowhere) Records(context.Context, *agentstate.ReadOptions) iter.Seq2[agentstate.Record, error] {
+	return func(func(agentstate.Record, error) bool) {}
+}
+
+func readBackWith(ctx context.Context, want, got agentstate.Source, j *Journal, o *ReadBackOptions) (*fidelity.Report, error) {
 	if o == nil {
 		o = &ReadBackOptions{}
 	}

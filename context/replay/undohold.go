@@ -3,8 +3,10 @@ package replay
 import (
 	"cmp"
 	"context"
+	"errors"
 	"fmt"
 	"hash/maphash"
+	"io/fs"
 
 	"github.com/exitramp/exitramp/context/agentstate"
 )
@@ -58,7 +60,7 @@ func (c *came) brought(r agentstate.Record) bool {
 // UnderHold names the records of a target that the run of j brought, and that are under a legal hold: by key, by
 // the subject that they are about, or by what they belong to. An undo of the run would take them out, so a
 // caller asks before. Keys are those of the archive, or of the target. Of a run that was undone nothing is left to be
-// taken out.
+// taken out, nor is of a target that is not there (fs.ErrNotExist).
 func UnderHold(ctx context.Context, target agentstate.Source, j *Journal, holds []string) (*AliveReport, error) {
 	if j == nil || j.head == nil {
 		return nil, fmt.Errorf("%w: it holds no run", ErrJournal)
@@ -70,5 +72,9 @@ func UnderHold(ctx context.Context, target agentstate.Source, j *Journal, holds 
 	if err != nil {
 		return nil, err
 	}
-	return j.find(ctx, target, holds, ours.brought)
+	rep, err := j.find(ctx, target, holds, ours.brought)
+	if errors.Is(err, fs.ErrNotExist) {
+		return &AliveReport{Keys: []string{}}, nil
+	}
+	return rep, err
 }
