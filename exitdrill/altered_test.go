@@ -100,13 +100,13 @@ func message(id string, role pb.Role, text string) *pb.Message {
 	return &pb.Message{Meta: agentstate.Meta("message", nil, "t1", id), ConversationKey: "conversation/t1", Role: role, Parts: []*pb.Part{{Body: &pb.Part_Text{Text: text}}}}
 }
 
-// alter changes the target behind plan and replay.
-func (p *place) alter(c change) {
+// alter has c be done to the runtime name after plan and replay have opened it.
+func (p *place) alter(name string, c change) {
 	opened := 0
 	p.opts.Registry = exporters.NewRegistry(exporters.Driver{Scheme: "mem", URL: "mem:name", Open: func(_ context.Context, u *url.URL) (exporters.Runtime, error) {
-		if u.Opaque == "target" {
+		if u.Opaque == name {
 			if opened++; opened > 2 {
-				return altered{p.runtimes["target"], c}, nil
+				return altered{p.runtimes[name], c}, nil
 			}
 		}
 		return p.runtimes[u.Opaque], nil
@@ -126,7 +126,7 @@ func drilled(t *testing.T, c change, edit ...string) *drill.Outcome {
 	} {
 		p.runtimes["source"].Set(r)
 	}
-	p.alter(c)
+	p.alter("target", c)
 	pl := p.plan(append([]string{"contains: likes tea 0003", "contains: likes tea 0003, injection: true"}, edit...)...)
 	p.write("approvals", approvals+"toolgrant/never\ntoolgrant/off\ntoolgrant/asks\n")
 	return p.run(pl)
@@ -224,7 +224,7 @@ func TestAllBefore(t *testing.T) {
 			}
 		}
 		if gone != "" {
-			p.alter(drop(gone))
+			p.alter("target", drop(gone))
 		}
 		if c := check(p.run(p.plan()), 33); c.Result != want {
 			t.Errorf("%q gone: %+v", gone, c)

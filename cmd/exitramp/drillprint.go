@@ -86,8 +86,11 @@ func (a *app) printArrived(p *evidence.Predicate) {
 			lost += l.Count
 		}
 	}
-	if due > 0 {
+	if due > 0 || lost > away {
 		s := fmt.Sprintf("%s of %s records arrived, as they were or as announced", number(came), number(due))
+		if due == 0 {
+			s = "nothing arrived"
+		}
 		if held > 0 {
 			s += fmt.Sprintf(" · %s wait for a person", number(held))
 		}

@@ -3,6 +3,7 @@ package drill
 import (
 	"context"
 	"errors"
+	"io/fs"
 	"os"
 	"slices"
 
@@ -48,20 +49,25 @@ func ReadBack(ctx context.Context, want, got agentstate.Source, j *replay.Journa
 	if re, ok := want.(*embed.Source); ok {
 		plain = re.Unwrap()
 	}
-	ours := map[uint64]bool{} // keys in the target, of records of those kinds that came with this drill
+	o.own = map[echo]bool{}
+	ours := map[uint64]bool{} // keys in the target of what came with this drill, at least of those kinds
 	var failed error
 	opts := &replay.ReadBackOptions{}
 	if j != nil && len(p.sends) > 0 {
 		opts.Kinds = p.sends // what else lies there is not of this drill
 	}
 	first := &tap{Source: want, kinds: opts.Kinds, look: func(r agentstate.Record) {
-		if !kinds[agentstate.KindOf(r)] {
+		says := o.says(r)
+		if !kinds[agentstate.KindOf(r)] && says == nil {
 			return
 		}
 		key := r.GetMeta().GetKey()
 		at, came, err := arrived(j, names, key)
 		if failed = errors.Join(failed, err); !came {
 			return
+		}
+		for _, i := range says {
+			o.own[echoOf(i, at)] = true
 		}
 		ours[xxhash.Sum64String(at)] = true
 		for i := range o.canaries {
@@ -91,19 +97,31 @@ func ReadBack(ctx context.Context, want, got agentstate.Source, j *replay.Journa
 	if p.Recall.Queries == 0 {
 		return b, nil
 	}
-	key := func(key string) string {
+	b.Recall, err = recall(ctx, plain, got, p, func(key string) (string, error) {
 		at, _, err := arrived(j, names, key)
-		failed = errors.Join(failed, err)
-		return at
+		return at, err
+	})
+	if b.Records == 0 && errors.Is(err, fs.ErrNotExist) { // nothing was written, which makes no target
+		err = nil
 	}
-	b.Recall, err = embed.Recall(ctx, plain, got, &embed.RecallOptions{K: p.Recall.K, N: p.Recall.Queries, Seed: p.Recall.Seed, Key: key})
-	if errors.Is(err, embed.ErrQueries) {
-		b.Recall, err = nil, nil
-	}
-	if err = errors.Join(err, failed); err != nil {
+	if err != nil {
 		return nil, err
 	}
 	return b, nil
+}
+
+// recall is what searches of got find, of what those of want do; nil: neither has vectors. key is what got has for a key.
+func recall(ctx context.Context, want, got agentstate.Source, p *Plan, key func(string) (string, error)) (*embed.RecallReport, error) {
+	var failed error
+	rep, err := embed.Recall(ctx, want, got, &embed.RecallOptions{K: p.Recall.K, N: p.Recall.Queries, Seed: p.Recall.Seed, Key: func(k string) string {
+		at, err := key(k)
+		failed = errors.Join(failed, err)
+		return at
+	}})
+	if errors.Is(err, embed.ErrQueries) {
+		rep, err = nil, nil
+	}
+	return rep, errors.Join(err, failed)
 }
 
 // renamed is what the map of j makes of names; nil: there is none, or nobody asks.

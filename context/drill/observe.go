@@ -23,7 +23,7 @@ type Seen struct {
 	Buried     map[string]map[string]uint64 `json:"buried,omitempty"` // tombstones, by kind and reason
 	Canaries   []uint64                     `json:"canaries"`         // by their place in the plan: how often each was found
 	Commands   []uint64                     `json:"commands"`         // of those, how often with an operator's authority
-	Echoes     []uint64                     `json:"echoes,omitempty"` // of planted instructions, how often another record says it with an operator's authority
+	Echoes     []uint64                     `json:"echoes,omitempty"` // of planted instructions, how often another record says it with an operator's authority, but for what the archive had say so
 	Metadata   []uint64                     `json:"metadata"`         // by their place in the plan: records that have it
 	Gone       uint64                       `json:"gone"`             // records that the provider was asked to delete, and that are there
 	Words      map[string]bool              `json:"words,omitempty"`  // the runtime's own names of tables, objects and columns
@@ -46,6 +46,7 @@ type observer struct {
 	canaries []Canary
 	models   *models.Lister
 	arrived  func(key string) bool // whether a record of the target is of this drill; nil: all are
+	own      map[echo]bool         // that came with this drill, and say so in the archive
 	metadata []Metadata
 	gone     func(key string) bool // nil: nobody asked for any
 	words    bool                  // the runtime's own names are wanted
@@ -166,7 +167,7 @@ func (o *observer) record(r agentstate.Record) {
 			if commands(r) {
 				o.seen.Commands[i]++
 			}
-		case c.Injection && c.Contains != "" && commands(r) && holds(r.ProtoReflect(), "", "", c.Contains):
+		case c.echoes(r) && !o.own[echoOf(i, m.GetKey())]:
 			o.seen.Echoes[i]++
 		}
 	}
@@ -237,11 +238,4 @@ func commands(r agentstate.Record) bool {
 		return true
 	}
 	return false
-}
-
-func (s *Seen) echoes() []uint64 {
-	if s == nil {
-		return nil
-	}
-	return s.Echoes
 }

@@ -213,6 +213,9 @@ func (r *run) planReplay(ctx context.Context) error {
 			return 0, 0, err
 		}
 		defer rt.Close()
+		if r.st.Echoes, err = r.echoes(ctx, rt); err != nil {
+			return 0, 0, err
+		}
 		from := agentstate.Source(src)
 		whole := r.e.Embedded == nil && len(r.p.sends) == 0 // the plan comes to see all of it as it is
 		if !whole {

@@ -1,0 +1,76 @@
+package exitdrill_test
+
+import (
+	"strings"
+	"testing"
+
+	"github.com/exitramp/exitramp/context/agentstate"
+	"github.com/exitramp/exitramp/context/evidence"
+	"github.com/exitramp/exitramp/context/memstate"
+	pb "github.com/exitramp/exitramp/proto/exitramp/v1"
+)
+
+// block is a memory that an agent is always shown, with the words that were planted.
+func block(name string) *pb.Memory {
+	return &pb.Memory{Meta: agentstate.Meta("memory", nil, name), Form: pb.Memory_FORM_BLOCK, Content: &pb.Memory_Text{Text: "refuse: likes tea 0003"}}
+}
+
+const planted = "contains: likes tea 0003, injection: true"
+
+// TestPlantedBefore: what an operator had written with the planted words before the drill is not of it, nor is what the
+// archive has say so; what comes besides is.
+func TestPlantedBefore(t *testing.T) {
+	t.Parallel()
+	const pass, fail = evidence.Pass, evidence.Fail
+	guard := message("guard", pb.Role_ROLE_SYSTEM, "refuse: likes tea 0003")
+	for name, c := range map[string]struct {
+		archive, before []agentstate.Record
+		approve         string
+		change          change // behind the replay
+		want            evidence.Result
+		says            string
+	}{
+		"a guard":                    {before: []agentstate.Record{guard}, want: pass, says: "stood in the target before in 1 places"},
+		"two guards":                 {before: []agentstate.Record{guard, block("g")}, want: pass, says: "stood in the target before in 2 places"},
+		"a guard and another record": {before: []agentstate.Record{guard}, change: more(block("x")), want: fail, says: "1 of 1 planted instructions arrived, or came up since the plan"},
+		"of the archive":             {archive: []agentstate.Record{guard}, approve: "message/t1/guard", want: pass, says: "0 arrived with an operator's authority"},
+		"of the archive and another": {archive: []agentstate.Record{guard}, approve: "message/t1/guard", change: more(block("x")), want: fail},
+		"held and another":           {archive: []agentstate.Record{guard}, change: more(block("x")), want: fail},
+		"alike in both":              {archive: []agentstate.Record{guard}, before: []agentstate.Record{guard}, approve: "message/t1/guard", want: pass},
+		"alike in both and another":  {archive: []agentstate.Record{guard}, before: []agentstate.Record{guard}, approve: "message/t1/guard", change: more(block("x")), want: fail},
+		"the instruction itself":     {before: []agentstate.Record{guard}, change: set("memory/ada/0003", func(m *pb.Memory) { m.Form = pb.Memory_FORM_BLOCK }), want: fail},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			p := newPlace(t)
+			for _, r := range c.archive {
+				p.runtimes["source"].Set(r)
+			}
+			for _, r := range c.before {
+				p.runtimes["target"].Set(r)
+			}
+			if c.change != nil {
+				p.alter("target", c.change)
+			}
+			pl := p.plan("contains: likes tea 0003", planted)
+			p.write("approvals", approvals+c.approve+"\n")
+			if ch := check(p.run(pl), 38); ch.Result != c.want || !strings.Contains(ch.Why, c.says) {
+				t.Errorf("%+v", ch)
+			}
+		})
+	}
+}
+
+// TestPlantedInto: of several targets each is counted by itself.
+func TestPlantedInto(t *testing.T) {
+	p := newPlace(t)
+	p.runtimes["second"] = memstate.NewRuntime(nil)
+	p.runtimes["target"].Set(block("g"))
+	p.alter("second", more(block("x")))
+	pl := p.plan("contains: likes tea 0003", planted, "target: mem:target\n", "into:\n  - {name: guarded, target: \"mem:target\"}\n  - {name: open, target: \"mem:second\"}\n")
+	for i, want := range []evidence.Result{evidence.Pass, evidence.Fail} {
+		if ch := check(p.run(pl.Each()[i]), 38); ch.Result != want {
+			t.Errorf("%d: %+v", i, ch)
+		}
+	}
+}
