@@ -67,6 +67,10 @@ func TestKilledAtTheEnd(t *testing.T) {
 		t.Fatal(err)
 	}
 	pl := p.plan("output: DIR/out", `output: "DIR/[a]"`, "ledger: DIR/out/drills.jsonl", "")
+	others := []string{"q.neutral.x.statement.json", "q.neutral.2.journal", "q.drill.json.journal"} // of drills with names like that
+	for _, name := range others {
+		p.write("[a]/"+name, "{}")
+	}
 	if _, err := exitdrill.Run(t.Context(), pl, &p.opts); err != nil {
 		t.Fatal(err)
 	}
@@ -77,6 +81,11 @@ func TestKilledAtTheEnd(t *testing.T) {
 	for _, path := range []string{neutral, filepath.Join(p.dir, "[a]", "q.drill.json")} {
 		if _, err := os.Stat(path); !errors.Is(err, os.ErrNotExist) {
 			t.Errorf("%s is there: %v", path, err)
+		}
+	}
+	for _, name := range others {
+		if _, err := os.Stat(filepath.Join(p.dir, "[a]", name)); err != nil {
+			t.Error(err)
 		}
 	}
 }

@@ -17,6 +17,7 @@ import (
 	"encoding/hex"
 	"errors"
 	"fmt"
+	"io/fs"
 	"os"
 	"path/filepath"
 	"regexp"
@@ -117,7 +118,10 @@ func Run(ctx context.Context, p *Plan, e *Env) (*Outcome, error) {
 	defer os.Remove(held.Name())
 	if err := p.Free(); errors.Is(err, ErrEnded) {
 		// Killed behind its statement, it left what it knew, which is more than evidence may say.
-		return nil, errors.Join(err, removeAll(p.Output, p.Name+".drill.json"))
+		if no := os.Remove(r.file(".drill.json")); !errors.Is(no, fs.ErrNotExist) {
+			err = errors.Join(err, no)
+		}
+		return nil, err
 	} else if err != nil {
 		return nil, err
 	}
@@ -130,7 +134,7 @@ func Run(ctx context.Context, p *Plan, e *Env) (*Outcome, error) {
 		return nil, err
 	}
 	// A neutral store of a drill that was killed holds everything in the clear.
-	if err := removeAll(p.Output, p.Name+neutralStore); err != nil {
+	if err := removeTemp(p.Output, p.Name+neutralStore); err != nil {
 		return nil, err
 	}
 	if r.st.Statement == nil {
@@ -162,11 +166,12 @@ func (p *Plan) Free() error {
 // neutralStore is what the folder of the neutral store is called.
 const neutralStore = ".neutral."
 
-// removeAll removes what is in a folder under names that begin like this.
-func removeAll(dir, begin string) error {
+// removeTemp removes what os.MkdirTemp made in a folder under names that begin like this. A drill of another name may
+// have files that begin so: they do not end in digits alone.
+func removeTemp(dir, begin string) error {
 	all, err := os.ReadDir(dir)
 	for _, e := range all {
-		if strings.HasPrefix(e.Name(), begin) {
+		if n, ok := strings.CutPrefix(e.Name(), begin); ok && n != "" && strings.Trim(n, "0123456789") == "" {
 			err = errors.Join(err, os.RemoveAll(filepath.Join(dir, e.Name())))
 		}
 	}
