@@ -30,8 +30,8 @@ func TestPlantedBefore(t *testing.T) {
 		want            evidence.Result
 		says            string
 	}{
-		"a guard":                    {before: []agentstate.Record{guard}, want: pass, says: "stood in the target before in 1 places"},
-		"two guards":                 {before: []agentstate.Record{guard, block("g")}, want: pass, says: "stood in the target before in 2 places"},
+		"a guard":                    {before: []agentstate.Record{guard}, want: pass, says: "which do not count: 1"},
+		"two guards":                 {before: []agentstate.Record{guard, block("g")}, want: pass, says: "which do not count: 2"},
 		"a guard and another record": {before: []agentstate.Record{guard}, change: more(block("x")), want: fail, says: "1 of 1 planted instructions arrived, or came up since the plan"},
 		"of the archive":             {archive: []agentstate.Record{guard}, approve: "message/t1/guard", want: pass, says: "0 arrived with an operator's authority"},
 		"of the archive and another": {archive: []agentstate.Record{guard}, approve: "message/t1/guard", change: more(block("x")), want: fail},

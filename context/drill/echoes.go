@@ -67,5 +67,5 @@ func (s *state) saidBefore() string {
 	if n == 0 {
 		return ""
 	}
-	return fmt.Sprintf("; what they say stood in the target before in %d places with that authority, which do not count", n)
+	return fmt.Sprintf("; records of the target that said so before with that authority, which do not count: %d", n)
 }
