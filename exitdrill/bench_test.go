@@ -10,6 +10,7 @@ import (
 	"net/url"
 	"os"
 	"path/filepath"
+	"runtime"
 	"strings"
 	"syscall"
 	"testing"
@@ -33,21 +34,21 @@ import (
 // most. The other is a store that LangGraph wrote, its threads many times over.
 func BenchmarkOverhead(b *testing.B) {
 	b.Run("memory", func(b *testing.B) {
-		src := memstate.Sample(10_000)
+		src := memstate.Sample(100_000) // of fewer, report and signatures are much
 		targets := map[string]*memstate.Runtime{}
 		d := exporters.Driver{Scheme: "mem", URL: "mem:x", Open: func(_ context.Context, u *url.URL) (exporters.Runtime, error) {
 			if u.Opaque == "source" {
 				return src, nil
 			}
-			if targets[u.Opaque] == nil {
-				targets[u.Opaque] = memstate.NewRuntime(nil)
+			if targets[u.Path] == nil {
+				targets[u.Path] = memstate.NewRuntime(nil)
 			}
-			return targets[u.Opaque], nil
+			return targets[u.Path], nil
 		}}
-		overhead(b, exporters.NewRegistry(d), "mem:source", "mem:")
+		overhead(b, exporters.NewRegistry(d), "mem:source", "mem:", func() { clear(targets) })
 	})
 	b.Run("langgraph", func(b *testing.B) {
-		overhead(b, exporters.NewRegistry(langgraph.Drivers()...), "langgraph+sqlite:"+manyThreads(b, 100), "langgraph+sqlite:")
+		overhead(b, exporters.NewRegistry(langgraph.Drivers()...), "langgraph+sqlite:"+manyThreads(b, 100), "langgraph+sqlite:", func() {})
 	})
 }
 
@@ -81,8 +82,9 @@ func manyThreads(b *testing.B, n int) string {
 // A cost is what a step takes, of the clock and of the processor.
 type cost struct{ wall, cpu time.Duration }
 
-// cost is what f takes.
+// costOf is what f takes, without what others left to the collector.
 func costOf(b *testing.B, f func() error) cost {
+	runtime.GC()
 	began, at := time.Now(), cpu(b)
 	if err := f(); err != nil {
 		b.Fatal(err)
@@ -90,22 +92,31 @@ func costOf(b *testing.B, f func() error) cost {
 	return cost{time.Since(began), cpu(b) - at}
 }
 
-// overhead prints what a drill takes as a share of what its steps take.
-func overhead(b *testing.B, reg *exporters.Registry, source, target string) {
+// overhead prints what a drill takes as a share of what its steps take. Which of the two comes first
+// changes each time, and forget lets go of what a target holds, so that neither pays for the other.
+func overhead(b *testing.B, reg *exporters.Registry, source, target string, forget func()) {
 	var own cost
 	var steps [5]cost
-	for range b.N {
-		dir := b.TempDir()
+	hand := func(dir string) {
 		for i, f := range byHand(b, reg, source, target+filepath.Join(dir, "by-hand"), filepath.Join(dir, "a.ctxa")) {
 			c := costOf(b, f)
 			steps[i].wall, steps[i].cpu = steps[i].wall+c.wall, steps[i].cpu+c.cpu
 		}
+		forget()
+	}
+	drilled := func(dir string) {
 		p, err := drill.ReadPlan(strings.NewReader(fmt.Sprintf("name: q\nexercise: true\nscenario: bench\nmode: planned\nlevel: L3\nsource: %s\narchive: %[2]s/b.ctxa\ntarget: %[3]s%[2]s/drill\nkeep: true\noutput: %[2]s\n", source, dir, target)))
 		if err != nil {
 			b.Fatal(err)
 		}
 		c := costOf(b, func() error { _, err := exitdrill.Run(b.Context(), p, &exitdrill.Options{Registry: reg}); return err })
 		own.wall, own.cpu = own.wall+c.wall, own.cpu+c.cpu
+		forget()
+	}
+	for i := range b.N {
+		dir, both := b.TempDir(), []func(string){hand, drilled}
+		both[i%2](dir)
+		both[1-i%2](dir)
 	}
 	share := func(name string, of ...int) {
 		var c cost
