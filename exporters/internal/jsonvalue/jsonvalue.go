@@ -137,6 +137,32 @@ func (v Value) Text() string {
 	return text(out.String())
 }
 
+// Exact tells whether Text says all that the string v does: no half of a surrogate pair is in it, and no byte of no
+// character.
+func (v Value) Exact() bool {
+	if !v.IsText() || !utf8.Valid(v) {
+		return false
+	}
+	for in := v[1 : len(v)-1]; ; {
+		n := bytes.IndexByte(in, '\\')
+		if n < 0 {
+			return true
+		}
+		in = in[n:]
+		r := unit(in)
+		if r < 0 {
+			in = in[2:]
+			continue
+		}
+		if in = in[6:]; utf16.IsSurrogate(r) {
+			if utf16.DecodeRune(r, unit(in)) == utf8.RuneError {
+				return false
+			}
+			in = in[6:]
+		}
+	}
+}
+
 // text is s with U+FFFD for each byte that is none of a character, as encoding/json has it.
 func text(s string) string {
 	if utf8.ValidString(s) {

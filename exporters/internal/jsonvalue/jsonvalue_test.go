@@ -117,3 +117,15 @@ func BenchmarkParse(b *testing.B) {
 		})
 	}
 }
+
+// TestExact: what stands for no character is known by its escape, and not by what is beside it.
+func TestExact(t *testing.T) {
+	for v, want := range map[string]bool{
+		`"\ud83d"`: false, `"\udc00"`: false, `"\uD83D\u0041"`: false, `"\ud83d\ud83d\ude42"`: false, `"\ude42\ud83d"`: false, "\"\xff\"": false, `7`: false, ``: false,
+		`"\ufffd"`: true, `"\ufffd \ud83d\ude42"`: true, "\"\ufffd \\\\ud83d\"": true, `"\\\\ud83d"`: true, `"\\\ud83d"`: false, `""`: true, `"a\nb\""`: true,
+	} {
+		if got := Value(v).Exact(); got != want {
+			t.Errorf("%s: %v", v, got)
+		}
+	}
+}

@@ -24,10 +24,7 @@ func Text(raw json.RawMessage) (string, bool) { return text(jsonvalue.Value(raw)
 
 func text(v jsonvalue.Value) (string, bool) {
 	s := v.Text()
-	if !v.IsText() || (strings.Contains(s, "\ufffd") || !utf8.ValidString(s)) && (bytes.Contains(v, []byte(`\ud`)) || bytes.Contains(v, []byte(`\uD`)) || !utf8.Valid(v)) {
-		return s, false
-	}
-	return s, true
+	return s, v.IsText() && (!strings.Contains(s, "\ufffd") || v.Exact())
 }
 
 // Plain is the string in raw, which is JSON, whatever it holds; empty: none.

@@ -27,6 +27,14 @@ func TestCustomTool(t *testing.T) {
 	}
 }
 
+// TestReplaced: a text that has U+FFFD beside characters that Python escapes is a text.
+func TestReplaced(t *testing.T) {
+	m := &pb.Message{Meta: &pb.Meta{}}
+	if Read(m, []byte(`{"role":"user","content":"\ufffd \ud83d\ude42"}`)); len(m.Parts) != 1 || m.Parts[0].GetText() != "\ufffd 🙂" {
+		t.Errorf("%v", m)
+	}
+}
+
 // TestAgentMessage: what one agent says to another is read as words, by whom; sealed words stay sealed.
 func TestAgentMessage(t *testing.T) {
 	m := &pb.Message{Meta: &pb.Meta{}}
