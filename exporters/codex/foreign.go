@@ -122,6 +122,9 @@ func (w *writer) message(ctx context.Context, m *pb.Message) (replay.Receipt, er
 	for _, p := range own {
 		losses = append(losses, fidelity.Loss{Path: p, Grade: fidelity.Transformed, Why: "an item has an id of its own and follows the one before it"})
 	}
+	if slices.ContainsFunc(m.Parts, func(p *pb.Part) bool { _, ok := p.Body.(*pb.Part_Refusal); return ok }) {
+		losses = append(losses, fidelity.Loss{Path: "parts.refusal", Grade: fidelity.Transformed, Why: "as text"}, fidelity.Loss{Path: "parts.text", Grade: fidelity.Transformed, Why: "a refusal as text"})
+	}
 	for i, item := range items {
 		var o map[string]json.RawMessage
 		if err := json.Unmarshal(item, &o); err != nil {
@@ -154,42 +157,3 @@ func (w *writer) message(ctx context.Context, m *pb.Message) (replay.Receipt, er
 
 // timeForm is how lines say when they were written.
 const timeForm = "2006-01-02T15:04:05.000Z"
-
-// item is a line with an item, and one that shows what is said in it: without it Codex lists no thread
-// and shows no turn, and only the model knows what was said.
-func (w *writer) item(r *rollout, at time.Time, o map[string]json.RawMessage) error {
-	line := func(typ string, payload any) error {
-		return w.Line(r.tmp, map[string]any{"timestamp": at.UTC().Format(timeForm), "type": typ, "payload": payload})
-	}
-	if err := line("response_item", o); err != nil {
-		return err
-	}
-	typ := map[string]string{`"user"`: "user_message", `"assistant"`: "agent_message"}[string(o["role"])]
-	var content []struct{ Text string }
-	if typ == "" || json.Unmarshal(o["content"], &content) != nil {
-		return nil
-	}
-	var said []string
-	for _, c := range content {
-		if c.Text != "" {
-			said = append(said, c.Text)
-		}
-	}
-	if len(said) == 0 {
-		return nil
-	}
-	return line("event_msg", map[string]string{"type": typ, "message": strings.Join(said, "\n")})
-}
-
-// listed is a content as a list of parts: Codex reads no other.
-func listed(content json.RawMessage, assistant bool) (json.RawMessage, error) {
-	s, ok := responses.Text(content)
-	if !ok {
-		return content, nil
-	}
-	typ := "input_text"
-	if assistant {
-		typ = "output_text"
-	}
-	return json.Marshal([]map[string]string{{"type": typ, "text": s}})
-}
