@@ -43,7 +43,7 @@ func kindOf(rel string) string {
 		return "agent"
 	case base == "SKILL.md" && top == "skills", ext == ".md" && (top == "commands" || top == "output-styles"), top == "workflows":
 		return "skill"
-	case slices.Contains([]string{"projects", "rules", "memory", "agent-memory", "agents", "skills", "commands", "output-styles", "themes", "plans", "todos", "tasks", "teams", "file-history", "uploads"}, top):
+	case slices.Contains([]string{"projects", "rules", "memory", "agent-memory", "agents", "skills", "commands", "output-styles", "themes", "plans", "todos", "tasks", "teams", "file-history", "uploads", "paste-cache"}, top): // the last: long pastes, which history.jsonl names and no longer holds
 		return "artifact"
 	}
 	return ""
@@ -52,7 +52,7 @@ func kindOf(rel string) string {
 // ofTheMachine are the entries of .claude that are none of the state, with the reason.
 func ofTheMachine(top string) string {
 	switch top {
-	case "cache", "image-cache", "paste-cache", "mcp-discovery-cache", "mcp-skill-archives", "stats-cache.json", "mcp-needs-auth-cache.json", "gh-pr-status-cache.json", "downloads", "shares":
+	case "cache", "image-cache", "mcp-discovery-cache", "mcp-skill-archives", "stats-cache.json", "mcp-needs-auth-cache.json", "gh-pr-status-cache.json", "downloads", "shares":
 		return "a cache"
 	case "debug", "logs", "daemon.log", "telemetry", "statsig", "traces", "startup-perf", "usage-data", "feedback", "feedback-bundles", "dump-prompts", "api-dumps", ".last-cleanup", ".last-update-result.json":
 		return "logs and measurements"
@@ -76,7 +76,8 @@ func left(rel string) string {
 	case in == ".config.json", in == ".claude.json", strings.HasPrefix(in, ".claude.json."):
 		return "of this machine, but for the servers that it names"
 	case base == ".DS_Store", strings.HasPrefix(base, ".exitramp-"),
-		(path.Ext(base) == ".tmp" || path.Ext(base) == ".lock") && (!deep || slices.Contains([]string{"projects", "todos", "tasks", "teams", "file-history"}, top)):
+		(path.Ext(base) == ".tmp" || path.Ext(base) == ".lock") && (!deep || slices.Contains([]string{"projects", "todos", "tasks", "teams", "file-history"}, top)),
+		top == "paste-cache" && deep && path.Ext(base) != ".txt":
 		return "unfinished, or a lock"
 	case slices.Contains(strings.Split(in, "/"), ".git"):
 		return "a repository's own: git runs what its settings say"

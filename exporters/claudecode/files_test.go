@@ -10,7 +10,7 @@ func TestFiles(t *testing.T) {
 		"settings.json": "policy", "settings.local.json": "policy", "hooks/check.sh": "policy", "statusline.sh": "policy",
 		"agents/a.md": "agent", "agents/a/notes.txt": "artifact", "skills/a/SKILL.md": "skill", "commands/a/b.md": "skill", "output-styles/a.md": "skill", "workflows/a.js": "skill", "loop.md": "skill",
 		"skills/a/uv.lock": "artifact", "history.jsonl": "artifact", "keybindings.json": "artifact", "plans/a.md": "artifact", "todos/a.json": "artifact", "tasks/a/1.json": "artifact", "teams/a/config.json": "artifact",
-		"file-history/s/x@v1": "artifact", "uploads/a.png": "artifact", "themes/a.json": "artifact",
+		"file-history/s/x@v1": "artifact", "paste-cache/0123456789abcdef.txt": "artifact", "paste-cache/0123456789abcdef.txt.tmp.1": "left", "image-cache/s/1.png": "left", "uploads/a.png": "artifact", "themes/a.json": "artifact",
 		".credentials.json": "left", "sessions/1.key": "left", "hfi-auth.json": "left", ".session_ingress_token": "left", "skills/a/.env": "left", "skills/a/.env.local": "left", "skills/a/id_ed25519": "left", "skills/a/.env.example": "artifact", "backups/.claude.json.backup": "left", ".config.json": "left",
 		"cache/x": "left", "debug/x.txt": "left", "shell-snapshots/a.sh": "left", "session-env/a": "left", "statsig/x": "left", "plugins/installed_plugins.json": "left", "plugins/cache/x": "left", "tasks/a/.lock": "left",
 		"novel.json": "", "jobs/a/state.json": "", "plugins/data/x": "", "scheduled_tasks.json": "", "notes.sh": "",
