@@ -65,7 +65,7 @@ func hides(names []string, text, before string) bool {
 	if len(names) > 0 {
 		last = names[len(names)-1]
 	}
-	if n := len(names); last == "key" && n > 1 && names[n-2] == "query_params" {
+	if n := len(names); n > 1 && names[n-2] == "query_params" && secretText().MatchString("?"+last+"="+text) { // as in an address
 		return true
 	}
 	return secretName().MatchString(last) && !variable().MatchString(last) || secretText().MatchString(text) || secretFlag().MatchString(before) ||
