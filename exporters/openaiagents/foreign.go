@@ -92,6 +92,9 @@ func (w *writer) foreignSession(ctx context.Context, c *pb.Conversation) (replay
 	if err != nil {
 		return replay.Receipt{}, err
 	}
+	if !w.owns(p, id, c.Meta.Key) {
+		return refused(sameSession)
+	}
 	losses := w.seen.session(w.run.From, c, id)
 	created, l1 := w.stamp(c.Meta.CreatedUnixNano, "meta.created_unix_nano")
 	updated, l2 := w.stamp(c.Meta.UpdatedUnixNano, "meta.updated_unix_nano")
@@ -112,6 +115,17 @@ func (w *writer) foreignSession(ctx context.Context, c *pb.Conversation) (replay
 	return rc, err
 }
 
+const sameSession = "another session of the archive has the same id, and a database has one of each"
+
+// owns tells whether the session id in a pair of tables is that of the conversation key: it is of the first that comes.
+func (w *writer) owns(p pair, id, key string) bool {
+	at := [2]string{p.Messages, id}
+	if _, ok := w.owner[at]; !ok {
+		w.owner[at] = strings.Clone(key)
+	}
+	return w.owner[at] == key
+}
+
 func (w *writer) foreignMessage(ctx context.Context, m *pb.Message) (replay.Receipt, error) {
 	if w.seen.hides(m) {
 		return replay.Receipt{Action: replay.Skipped, Why: "the model does not see it: another branch, or cut from the context"}, nil
@@ -120,16 +134,19 @@ func (w *writer) foreignMessage(ctx context.Context, m *pb.Message) (replay.Rece
 	if err != nil {
 		return replay.Receipt{}, err
 	}
+	d, p, err := w.foreignDB(ctx, m.Meta.Key)
+	if err != nil {
+		return replay.Receipt{}, err
+	}
+	if !w.owns(p, sid, m.ConversationKey) {
+		return refused("its session was not taken")
+	}
 	items, losses, err := itemsOf(ctx, w.run.From, w.run.Source, w.ids.of(sid), m)
 	if err != nil {
 		return replay.Receipt{}, err
 	}
 	if len(items) == 0 {
 		return replay.Receipt{Action: replay.Skipped, Why: "says nothing that an item can hold", Losses: losses}, nil
-	}
-	d, p, err := w.foreignDB(ctx, m.Meta.Key)
-	if err != nil {
-		return replay.Receipt{}, err
 	}
 	place := placeIn(foreignFile, p)
 	created, l := w.stamp(m.Meta.CreatedUnixNano, "meta.created_unix_nano")

@@ -48,7 +48,7 @@ func (w *pgWriter) foreignSession(ctx context.Context, c *pb.Conversation) (repl
 		return refused("session id: %s", why)
 	}
 	if o, ok := w.owner[id]; ok && o != c.Meta.Key {
-		return refused("another session of the archive has the same id, and a database has one of each")
+		return refused(sameSession)
 	}
 	w.owner[id] = c.Meta.Key
 	losses := w.seen.session(w.run.From, c, id)

@@ -28,9 +28,10 @@ type writer struct {
 	layouts map[string]layout // by file, as the source had them
 	dbs     map[string]*db    // open; in a plan nil for files that are not there
 	files   []file
-	seen    inView     // foreign
-	ids     sessionIDs // foreign
-	next    int64      // of a foreign state: the last message id that was given or found
+	seen    inView               // foreign
+	ids     sessionIDs           // foreign
+	owner   map[[2]string]string // foreign: of a table of messages and a session, the conversation that it is
+	next    int64                // of a foreign state: the last message id that was given or found
 
 	counters sqlitefile.Counters
 }
@@ -40,7 +41,7 @@ type file struct{ tmp, path string }
 
 // Begin looks at the folder, and refuses an Origin whose tables are not the SDK's.
 func (f *Folder) Begin(_ context.Context, run *replay.Run) (replay.Writer, error) {
-	w := &writer{run: run, f: f, exact: run.From.GetProduct() == product && run.From.GetFlavor() != flavorPostgres, layouts: map[string]layout{}, dbs: map[string]*db{}, seen: inView{}, ids: sessionIDs{}}
+	w := &writer{run: run, f: f, exact: run.From.GetProduct() == product && run.From.GetFlavor() != flavorPostgres, layouts: map[string]layout{}, dbs: map[string]*db{}, seen: inView{}, ids: sessionIDs{}, owner: map[[2]string]string{}}
 	if st, err := os.Stat(f.root); err == nil && !st.IsDir() {
 		return nil, fmt.Errorf("%w: openaiagents: %s is a file; want a folder", replay.ErrTarget, f.root)
 	} else if err != nil && !errors.Is(err, fs.ErrNotExist) {
