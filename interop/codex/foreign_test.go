@@ -1,6 +1,7 @@
 package codex
 
 import (
+	"encoding/json"
 	"path/filepath"
 	"slices"
 	"strings"
@@ -67,4 +68,25 @@ func TestForeignGoesOn(t *testing.T) {
 	}
 	a.stop()
 	goesOn(t, m, binary(t), home, work, all...)
+}
+
+// TestForeignParts: a refusal, for which the CLI has no part, is shown and sent with the words beside it, and an image that
+// nothing was said with is shown.
+func TestForeignParts(t *testing.T) {
+	m, dir, home, work := atWork(t)
+	from, archive := filepath.Join(dir, "from"), filepath.Join(dir, "a.ctxa")
+	clihome.Put(t, filepath.Join(from, "items.json"), `[{"role":"user","content":[{"type":"input_image","image_url":"https://example.org/a.png","detail":"auto"}]},
+		{"type":"message","id":"m1","role":"assistant","status":"completed","content":[{"type":"output_text","text":"a picture","annotations":[]},{"type":"refusal","refusal":"not that one"}]}]`)
+	clihome.Exitramp(t, 0, "export", "openaiagents:"+from, archive)
+	clihome.Exitramp(t, 0, "replay", archive, "codex:"+home, "--accept-unsigned")
+	thread := uuid.FindString(filepath.Base(rollouts(t, home)[0]))
+	a := startApp(t, home, work)
+	shown, err := json.Marshal(a.call("thread/read", object{"threadId": thread, "includeTurns": true}))
+	if err != nil {
+		t.Fatal(err)
+	}
+	a.stop()
+	clihome.Says(t, string(shown), "https://example.org/a.png", `a picture\nnot that one`)
+	codex(t, home, work, "resume", thread, "go on")
+	clihome.Says(t, m.last(), "a picture", "not that one", "go on")
 }
