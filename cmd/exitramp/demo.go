@@ -61,8 +61,9 @@ func (a *app) demoJSON(ctx context.Context, quiet *app, dir string) error {
 	return a.printJSON(map[string]any{"folder": dir, "steps": d.steps, "files": d.files})
 }
 
-// demoSteps types commands and runs them. Each is the verb that a user would type, by the same way.
-func (a *app) demoSteps(ctx context.Context, dir string) (*demo, error) {
+// demoSteps makes dir and all that is in it; and takes it away again where that was broken off, so that the same command
+// can be run again.
+func (a *app) demoSteps(ctx context.Context, dir string) (_ *demo, err error) {
 	if err := a.notRuntime(dir, "a folder"); err != nil {
 		return nil, err
 	}
@@ -72,6 +73,16 @@ func (a *app) demoSteps(ctx context.Context, dir string) (*demo, error) {
 	if err := os.MkdirAll(dir, 0o755); err != nil {
 		return nil, err
 	}
+	defer func() {
+		if err != nil {
+			err = errors.Join(err, os.RemoveAll(dir))
+		}
+	}()
+	return a.demoIn(ctx, dir)
+}
+
+// demoIn types commands and runs them. Each is the verb that a user would type, by the same way.
+func (a *app) demoIn(ctx context.Context, dir string) (*demo, error) {
 	store := filepath.Join(dir, "support.sqlite")
 	if err := os.WriteFile(store, supportStore, 0o644); err != nil {
 		return nil, err
@@ -143,10 +154,16 @@ func (d *demo) run(what string, args []string, want int) {
 	fmt.Fprintf(d.app.stdout, "\n# %s\n$ exitramp %s\n", what, strings.Join(typed, " "))
 	sub := *d.app
 	sub.progress, sub.status = "none", ""
+	var said bytes.Buffer
+	sub.stderr = &said
 	if want != 0 { // what a person would see of the refusal
 		sub.stderr = d.app.stdout
 	}
 	code := sub.run(d.ctx, append(args, "--progress=none"))
+	if d.err = d.ctx.Err(); d.err != nil {
+		return // how the step alone would go on is said in vain
+	}
+	said.WriteTo(d.app.stderr)
 	d.steps = append(d.steps, demoStep{"exitramp " + strings.Join(typed, " "), code})
 	if code != want {
 		d.err = fmt.Errorf("exitramp %s ended with exit code %d, want %d", args[0], code, want)

@@ -95,7 +95,7 @@ func (a *app) run(ctx context.Context, args []string) int {
 		a.report(err)
 	}
 	if serr := a.writeStatus(args, code, err); serr != nil {
-		fmt.Fprintln(a.stderr, "exitramp: status file:", a.message(serr))
+		a.report(fmt.Errorf("status file: %w", serr))
 		if code == exitDone {
 			code = exitOther
 		}
@@ -148,7 +148,9 @@ exit codes, ` + "`exitramp drivers`" + ` the runtimes.`,
 	root.PersistentFlags().StringVar(&a.status, "status", "", "write what became of the command, as JSON, to `FILE`; what an earlier run said there goes at the start")
 	root.SetHelpCommandGroupID("More:")
 	root.SetCompletionCommandGroupID("More:")
-	root.SetFlagErrorFunc(func(_ *cobra.Command, err error) error { return usagef("%v", err) })
+	root.SetFlagErrorFunc(func(c *cobra.Command, err error) error {
+		return withHint(usagef("%v", err), c.CommandPath()+" --help lists the options")
+	})
 	for _, g := range a.verbs() {
 		root.AddGroup(&cobra.Group{ID: g.title, Title: g.title})
 		for _, c := range g.verbs {

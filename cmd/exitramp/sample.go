@@ -73,26 +73,47 @@ type drawn struct {
 type drawer struct {
 	seed string
 	n    int
-	by   map[string][]drawn // sorted by rank
-	seen map[string]uint64  // records of each stratum
+	by   map[string]*stratum
+}
+
+// stratum is what may be drawn of the records that belong together.
+type stratum struct {
+	seen uint64
+	kept []drawn   // the n of lowest rank are among them, and never more than 2n
+	last *[32]byte // the highest rank of n that were kept: who is above it is not drawn. Nil: there were fewer
 }
 
 // take puts a record where it belongs. make is asked for what is in the row only when it stays.
-func (d *drawer) take(stratum, key string, make func() drawn) {
-	d.seen[stratum]++
+func (d *drawer) take(name, key string, make func() drawn) {
+	s := d.by[name]
+	if s == nil {
+		s = &stratum{}
+		d.by[name] = s
+	}
+	s.seen++
 	h := hmac.New(sha256.New, []byte(d.seed))
 	h.Write([]byte(key))
 	rank := [32]byte(h.Sum(nil))
-	kept := d.by[stratum]
-	compare := func(x drawn, r [32]byte) int { return slices.Compare(x.rank[:], r[:]) }
-	at, _ := slices.BinarySearchFunc(kept, rank, compare)
-	if at == d.n {
+	if s.last != nil && slices.Compare(rank[:], s.last[:]) >= 0 {
 		return
 	}
 	r := make()
 	r.rank = rank
-	kept = slices.Insert(kept, at, r)
-	d.by[stratum] = kept[:min(len(kept), d.n)]
+	if s.kept = append(s.kept, r); len(s.kept) == 2*d.n {
+		s.cut(d.n)
+	}
+}
+
+// cut is the n of lowest rank, in its order: nothing else is kept.
+func (s *stratum) cut(n int) []drawn {
+	slices.SortFunc(s.kept, func(x, y drawn) int { return slices.Compare(x.rank[:], y.rank[:]) })
+	if len(s.kept) >= n {
+		clear(s.kept[n:])
+		s.kept = s.kept[:n]
+		last := s.kept[n-1].rank
+		s.last = &last
+	}
+	return s.kept
 }
 
 // sampled opens an archive to draw from. Nothing is acted on, so that it may be anybody's; whose it is is
@@ -120,7 +141,7 @@ func (a *app) sample(ctx context.Context, archive string, f *sampleFlags) error 
 		return err
 	}
 	defer r.Close()
-	d := &drawer{seed: f.seed, n: f.n, by: map[string][]drawn{}, seen: map[string]uint64{}}
+	d := &drawer{seed: f.seed, n: f.n, by: map[string]*stratum{}}
 	have := map[string]uint64{}
 	origins := map[string]*pb.Origin{}
 	var only *agentstate.ReadOptions
@@ -182,8 +203,8 @@ func address(o *pb.Origin, m *pb.Meta) string {
 func (a *app) printSample(d *drawer, f *sampleFlags) error {
 	rows := []drawn{}
 	var seen uint64
-	for _, stratum := range keys(d.by) {
-		rows, seen = append(rows, d.by[stratum]...), seen+d.seen[stratum]
+	for _, name := range keys(d.by) {
+		rows, seen = append(rows, d.by[name].cut(d.n)...), seen+d.by[name].seen
 	}
 	a.result["sample"], a.result["records"] = len(rows), seen
 	if f.json {

@@ -3,7 +3,9 @@ package main
 import (
 	"fmt"
 	"math"
+	"strconv"
 	"testing"
+	"time"
 )
 
 // No record is likelier than another: over many seeds each of 50 is drawn about as often, whatever
@@ -12,16 +14,17 @@ func TestDrawer(t *testing.T) {
 	const seeds, records, n = 4000, 50, 10
 	hits := map[string]int{}
 	for s := range seeds {
-		d := &drawer{seed: fmt.Sprint(s), n: n, by: map[string][]drawn{}, seen: map[string]uint64{}}
+		d := &drawer{seed: fmt.Sprint(s), n: n, by: map[string]*stratum{}}
 		for i := range records {
 			key := fmt.Sprintf("memory/%d", i)
 			d.take("", key, func() drawn { return drawn{Key: key} })
 		}
-		if len(d.by[""]) != n || d.seen[""] != records {
-			t.Fatalf("drew %d of %d", len(d.by[""]), d.seen[""])
+		rows := d.by[""].cut(n)
+		if len(rows) != n || d.by[""].seen != records {
+			t.Fatalf("drew %d of %d", len(rows), d.by[""].seen)
 		}
 		once := map[string]bool{}
-		for _, r := range d.by[""] {
+		for _, r := range rows {
 			if hits[r.Key]++; once[r.Key] {
 				t.Fatalf("%s twice", r.Key)
 			}
@@ -35,16 +38,35 @@ func TestDrawer(t *testing.T) {
 		}
 	}
 	// The order in which records come does not matter.
-	back := &drawer{seed: "s", n: n, by: map[string][]drawn{}, seen: map[string]uint64{}}
-	forth := &drawer{seed: "s", n: n, by: map[string][]drawn{}, seen: map[string]uint64{}}
+	back := &drawer{seed: "s", n: n, by: map[string]*stratum{}}
+	forth := &drawer{seed: "s", n: n, by: map[string]*stratum{}}
 	for i := range records {
 		for d, j := range map[*drawer]int{forth: i, back: records - 1 - i} {
 			d.take("", fmt.Sprint(j), func() drawn { return drawn{Key: fmt.Sprint(j)} })
 		}
 	}
 	for i := range n {
-		if back.by[""][i] != forth.by[""][i] {
-			t.Fatalf("%v, and %v", back.by[""], forth.by[""])
+		if x, y := back.by[""].cut(n)[i], forth.by[""].cut(n)[i]; x != y {
+			t.Fatalf("%v, and %v", x, y)
 		}
+	}
+}
+
+// A large sample takes no more work a record than a small one: what is drawn is not moved for each that comes.
+func TestDrawerLarge(t *testing.T) {
+	const records = 40_000
+	draw := func(n int) time.Duration {
+		d := &drawer{seed: "s", n: n, by: map[string]*stratum{}}
+		begun := time.Now()
+		for i := range records {
+			d.take("", strconv.Itoa(i), func() drawn { return drawn{} })
+		}
+		if got := len(d.by[""].cut(n)); got != n {
+			t.Fatalf("drew %d, want %d", got, n)
+		}
+		return time.Since(begun)
+	}
+	if small, large := draw(100), draw(20_000); large > 20*small+time.Second {
+		t.Errorf("%d records took %v for a sample of 100, and %v for one of 20,000", records, small, large)
 	}
 }

@@ -21,7 +21,7 @@ func (a *app) schemaCmd() *cobra.Command {
 			kinds := agentstate.Kinds()
 			if len(args) > 0 {
 				if !slices.Contains(kinds, args[0]) {
-					return usagef("no kind %q", args[0])
+					return noKind(args[0])
 				}
 				kinds = args
 			}
