@@ -43,6 +43,8 @@ func stat(path string) (*file, error) {
 		return nil, fmt.Errorf("%w", err)
 	case st.IsDir():
 		return nil, fmt.Errorf("%s is a folder, not a SQLite file", path)
+	case !st.Mode().IsRegular():
+		return nil, fmt.Errorf("%s is a pipe or a device, not a SQLite file", path)
 	}
 	f.size, f.mtime = st.Size(), st.ModTime()
 	if f.size == 0 {
@@ -70,10 +72,7 @@ func stat(path string) (*file, error) {
 // whole compares the file's length with the number of pages in its header. With a -wal beside it
 // the header may be ahead of the file.
 func (f *file) whole() error {
-	page := int64(binary.BigEndian.Uint16(f.header[16:]))
-	if page == 1 {
-		page = 65536
-	}
+	page := f.page()
 	pages := int64(binary.BigEndian.Uint32(f.header[28:]))
 	current := bytes.Equal(f.header[24:28], f.header[92:96]) // else the page count is not kept
 	if f.wal <= 0 && current && page >= 512 && f.size < page*pages {
@@ -85,6 +84,20 @@ func (f *file) whole() error {
 // noWAL tells whether the header says write-ahead log and no log is there. Then nobody has the
 // file open, and what a log may have held is not known.
 func (f *file) noWAL() bool { return f.walMode && f.wal <= 0 && f.shm < 0 }
+
+// tornWAL tells whether the log ends inside of one of its frames, each a header of 24 bytes and a page behind a header of 32.
+func (f *file) tornWAL() bool {
+	page := f.page()
+	return page >= 512 && f.wal > 0 && (f.wal < 32 || (f.wal-32)%(24+page) != 0)
+}
+
+// page is how long the header says that a page is.
+func (f *file) page() int64 {
+	if page := int64(binary.BigEndian.Uint16(f.header[16:])); page != 1 {
+		return page
+	}
+	return 65536
+}
 
 // identity changes with every change of the database: the header has a counter of transactions,
 // and so has the wal-index. The files stay open until release: closing any of them drops every

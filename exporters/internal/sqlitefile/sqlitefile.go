@@ -90,6 +90,10 @@ func (d *DB) note() {
 		const n = "the file's header says write-ahead log and no -wal lies beside it: normal after a clean stop; if this is a copy, writes that were still in a -wal are missing, and nothing here can show it"
 		d.Notes = append(d.Notes, n)
 		d.Labels = append(d.Labels, [2]string{"wal", "absent: the header says write-ahead log; newer writes in a -wal that was not copied cannot be excluded"})
+	case d.file.tornWAL():
+		const n = "the -wal of %d bytes that is read with the file ends inside of a write: it is under way or was broken off; or this is a copy that was cut short, what followed is missing, and nothing here can show it"
+		d.Notes = append(d.Notes, fmt.Sprintf(n, d.file.wal))
+		d.Labels = append(d.Labels, [2]string{"wal", "read, its end absent: it ends inside of a write; newer writes in a -wal that was cut short in copying cannot be excluded"})
 	case d.file.wal > 0:
 		d.Notes = append(d.Notes, fmt.Sprintf("a -wal of %d bytes is read with the file", d.file.wal))
 		d.Labels = append(d.Labels, [2]string{"wal", "read"})

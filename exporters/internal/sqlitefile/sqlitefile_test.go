@@ -2,10 +2,13 @@ package sqlitefile
 
 import (
 	"bytes"
+	"database/sql"
 	"errors"
 	"io/fs"
 	"os"
 	"path/filepath"
+	"strconv"
+	"strings"
 	"testing"
 	"time"
 )
@@ -124,6 +127,9 @@ func TestRefused(t *testing.T) {
 			d.Close()
 		}
 	}
+	if _, err := Open(t.Context(), os.DevNull, time.Second); err == nil || !strings.Contains(err.Error(), "a pipe or a device") {
+		t.Errorf("%s: %v", os.DevNull, err)
+	}
 	w, err := OpenWrite(t.Context(), good, time.Second)
 	if err != nil {
 		t.Fatal(err)
@@ -133,6 +139,44 @@ func TestRefused(t *testing.T) {
 		t.Errorf("second writer: %v", err)
 		if err == nil {
 			d.Close()
+		}
+	}
+}
+
+// What a -wal lacks that was cut short in copying was written and is not read: that it may be so is said.
+func TestTornWAL(t *testing.T) {
+	dir := t.TempDir()
+	live := filepath.Join(dir, "live")
+	app, err := sql.Open("sqlite", live)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer app.Close()
+	app.SetMaxOpenConns(1)
+	for _, s := range []string{"PRAGMA journal_mode = WAL", "CREATE TABLE t (v)", "INSERT INTO t VALUES (1)"} {
+		if _, err := app.Exec(s); err != nil {
+			t.Fatal(err)
+		}
+	}
+	for _, cut := range []int64{0, 100} {
+		path := filepath.Join(dir, "copy"+strconv.FormatInt(cut, 10))
+		for _, suffix := range []string{"", "-wal"} {
+			if err := copyFile(path+suffix, live+suffix); err != nil {
+				t.Fatal(err)
+			}
+		}
+		if err := os.Truncate(path+"-wal", sizeOf(path+"-wal")-cut); err != nil {
+			t.Fatal(err)
+		}
+		d, err := Open(t.Context(), path, time.Second)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if torn := strings.Contains(d.Labels[0][1], "its end absent"); torn != (cut > 0) || cut == 0 && d.Labels[0][1] != "read" {
+			t.Errorf("%d bytes cut off: %q", cut, d.Labels)
+		}
+		if err := d.Close(); err != nil {
+			t.Fatal(err)
 		}
 	}
 }
