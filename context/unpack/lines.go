@@ -2,7 +2,8 @@ package unpack
 
 import (
 	"bufio"
-	"errors"
+	"cmp"
+	"maps"
 	"os"
 	"path/filepath"
 	"slices"
@@ -36,13 +37,15 @@ func (fs *files) of(kind string, r agentstate.Record) (*file, error) {
 	return out, fs.begin(out, kind, r)
 }
 
+// close closes all of them. A full disk says the same of each, so the first error is enough.
 func (fs *files) close() error {
-	var errs []error
-	for _, f := range fs.open {
-		errs = append(errs, f.Flush(), f.f.Sync(), f.f.Close())
+	var err error
+	for _, kind := range slices.Sorted(maps.Keys(fs.open)) {
+		f := fs.open[kind]
+		err = cmp.Or(err, f.Flush(), f.f.Sync(), f.f.Close())
 	}
 	fs.open = nil
-	return errors.Join(errs...)
+	return err
 }
 
 // lines are JSON Lines.
