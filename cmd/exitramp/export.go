@@ -47,8 +47,9 @@ func (a *app) exportCmd() *cobra.Command {
 	c := &cobra.Command{
 		Use: "export SOURCE ARCHIVE", Short: "Seal the state of a runtime in an archive",
 		Long: `Reads SOURCE (a URL: exitramp drivers) in one consistent snapshot where the runtime has them, and
-seals it in ARCHIVE. SOURCE is never written to. Killed, it goes on when the same command is run
-again; nothing is at ARCHIVE before all of it is. An existing ARCHIVE is not overwritten.
+seals it in ARCHIVE. SOURCE is never written to; SQLite may leave its -shm beside a database that has
+a -wal. Killed, it goes on when the same command is run again; nothing is at ARCHIVE before all of it
+is. An existing ARCHIVE is not overwritten.
 
 Text is scanned for secrets of known classes: --secrets label says in the archive which were found
 where, redact makes asterisks of them, refuse ends with exit code 5 and seals nothing. The report says
