@@ -20,13 +20,12 @@ func (a *app) catCmd() *cobra.Command {
 Fields are those of the schema. Bytes are base64; where they are JSON or text, the readable form
 stands beside them under the same name with "_text". 64-bit integers are JSON numbers: read them
 with a reader that keeps them. ` + "`exitramp schema`" + ` writes the JSON Schemas.`,
-		Args: cobra.MinimumNArgs(1), Annotations: map[string]string{jsonLines: "true"},
+		Args: cobra.MinimumNArgs(1),
 		RunE: func(c *cobra.Command, args []string) error {
 			return a.cat(c.Context(), args[0], args[1:], k)
 		},
 	}
 	k.add(c)
-	c.Flags().Bool("json", false, "as ever, and an error before the first record as a line, too")
 	return c
 }
 

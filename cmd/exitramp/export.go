@@ -168,13 +168,21 @@ func (a *app) writerOptions(from string, f *exportFlags) (*format.WriterOptions,
 	return o, nil
 }
 
+// fewGaps is how many gaps a person is told one by one: thousands would hide all else that is said.
+const fewGaps = 20
+
 // noted has p count what is copied, and tell of gaps and of what the source says about itself.
 func noted(p *progress, kinds []string) *agentstate.CopyOptions {
+	gaps := 0
 	return &agentstate.CopyOptions{Kinds: kinds, OnRecord: func(r agentstate.Record) {
 		p.add(agentstate.KindOf(r))
 		switch r := r.(type) {
 		case *pb.Gap:
-			p.note("gap  " + gapLine(r) + "  Going on.")
+			if gaps++; gaps <= fewGaps || p.mode == "json" {
+				p.note("gap  " + gapLine(r) + "  Going on.")
+			} else if gaps == fewGaps+1 {
+				p.note("more gaps follow: exitramp list ARCHIVE gap has all of them")
+			}
 		case *pb.Origin:
 			for _, n := range originNotes(r) {
 				p.note(n)

@@ -61,9 +61,7 @@ func (a *app) preflight(ctx context.Context, from string, asJSON bool) error {
 		counts = []string{"nothing: the store is empty"}
 	}
 	fmt.Fprintln(a.stdout, "holds ", strings.Join(counts, " · "))
-	for _, g := range p.Gaps {
-		fmt.Fprintln(a.stdout, "can't read ", clean(gapLine(g)))
-	}
+	a.printGaps("can't read ", p.Gaps, "exitramp preflight SOURCE --json has all of them")
 	for _, n := range p.Never {
 		fmt.Fprintln(a.stdout, "never ", clean(n))
 	}
@@ -161,10 +159,18 @@ func (a *app) inspect(path string, k *keyFlags, asJSON bool) error {
 		}
 	}
 	fmt.Fprintln(a.stdout, signatureText(in))
-	for _, g := range in.Gaps {
-		fmt.Fprintln(a.stdout, "gap  ", clean(gapLine(g)))
-	}
+	a.printGaps("gap  ", in.Gaps, "exitramp list ARCHIVE gap has all of them")
 	return nil
+}
+
+// printGaps prints the first gaps, each behind word, and where the others are.
+func (a *app) printGaps(word string, gaps []*pb.Gap, where string) {
+	for _, g := range gaps[:min(len(gaps), fewGaps)] {
+		fmt.Fprintln(a.stdout, word, clean(gapLine(g)))
+	}
+	if n := len(gaps) - fewGaps; n > 0 {
+		fmt.Fprintf(a.stdout, "  and %s: %s\n", plural(n, "more gap", "more gaps"), where)
+	}
 }
 
 func encryptionText(in *format.Info) string {
