@@ -68,6 +68,9 @@ func Run(ctx context.Context, p *drill.Plan, o *Options) (*drill.Outcome, error)
 	if len(p.Each()) > 1 || p.Each()[0] != p {
 		return nil, ErrSeveral
 	}
+	if err := w.variables(); err != nil {
+		return nil, err
+	}
 	e := &drill.Env{
 		Archives: w, Controls: w.controls, Source: w.source, Target: w.target, Unmixed: w.unmixed, ReadBack: o.ReadBack, Tool: o.Tool, Blocked: o.Blocked, BlockProof: o.BlockProof,
 		Progress: o.Progress, Now: o.Now,
@@ -110,6 +113,9 @@ func Run(ctx context.Context, p *drill.Plan, o *Options) (*drill.Outcome, error)
 func Check(ctx context.Context, p *drill.Plan, o *Options) error {
 	w, err := wire(p, o)
 	if err != nil {
+		return err
+	}
+	if err := w.variables(); err != nil {
 		return err
 	}
 	if p.Tasks.Suite != "" {

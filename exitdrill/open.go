@@ -3,8 +3,10 @@ package exitdrill
 import (
 	"context"
 	"errors"
+	"fmt"
 
 	"github.com/exitramp/exitramp/context/drill"
+	"github.com/exitramp/exitramp/context/evidence"
 	"github.com/exitramp/exitramp/context/replay"
 	"github.com/exitramp/exitramp/exporters"
 )
@@ -23,6 +25,28 @@ func (w *wired) url(u string) (string, error) {
 	u, err := drill.Expand(u, w.lookup)
 	home, _ := w.lookup("HOME")
 	return exporters.AtHome(u, home), err
+}
+
+// variables says which ${NAME} the drill would ask for in vain. That is a slip of who starts it and no finding: no line of
+// the ledger is spent on it.
+func (w *wired) variables() error {
+	p := w.p
+	for _, of := range [...]struct {
+		where, text string
+		asked       bool
+	}{
+		{"source", p.Source, p.Mode != evidence.Stressed},
+		{"target", p.Target, p.Level >= evidence.L3},
+		{"embedder.url", p.Embedder.URL, true}, {"embedder.key", p.Embedder.Key, true},
+	} {
+		if !of.asked {
+			continue
+		}
+		if _, err := drill.Expand(of.text, w.lookup); err != nil {
+			return fmt.Errorf("exitdrill: %s: %w", of.where, err)
+		}
+	}
+	return nil
 }
 
 // lookup answers for ${NAME}.

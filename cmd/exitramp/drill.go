@@ -310,7 +310,7 @@ func (a *app) drilled(out *drill.Outcome, p *drill.Plan, f *drillFlags) error {
 	if j.Verdict == evidence.VerdictPass || j.Verdict == evidence.VerdictPassWithLoss {
 		return nil
 	}
-	hint := "each gate that did not hold is named with its reason"
+	hint := "what did not hold is named with its reason"
 	if len(out.Hints) > 0 {
 		hint = strings.Join(out.Hints, "; ")
 	}
