@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"os"
 	"slices"
 	"strings"
 	"time"
@@ -194,10 +195,10 @@ func (a *app) derived(out string, part *derive.Part, rep *agentstate.Report, o *
 		fmt.Fprintf(a.stdout, "  %s of memories that are not there stay: nobody can say whose they were. exitramp cat %s revision embedding shows them;\n  --exclude-subject takes the key of such a memory, as %s\n",
 			plural(int(part.Unowned), "revision or vector", "revisions or vectors"), out, clean(part.UnownedOf))
 	}
-	what := "sealed " + out
-	if f.dryRun {
-		what = "nothing written: " + out
+	what := "nothing written: " + out
+	if fi, err := os.Stat(out); err == nil && !f.dryRun {
+		what = "sealed " + out + " " + bytesText(fi.Size())
 	}
-	fmt.Fprintf(a.stdout, "%s  %s  %s\n", what, took.Round(10*time.Millisecond), rep.Verdict.Coverage)
+	fmt.Fprintf(a.stdout, "%s %s  %s\n", what, took.Round(10*time.Millisecond), rep.Verdict.Coverage)
 	return nil
 }

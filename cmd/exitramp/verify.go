@@ -151,14 +151,14 @@ func (a *app) printVerified(path string, v *format.Verification, found *secrets.
 		fmt.Fprintf(a.stdout, "RECIPIENTS    each of the %s asked for opens all of it\n", count(required, "keys"))
 	}
 	fmt.Fprintf(a.stdout, "COVERAGE      %s\n", coverageText(v))
-	if found != nil {
-		fmt.Fprintf(a.stdout, "SECRETS       as the export says: %s\n", secretsText(found))
-	}
 	if v.Unknown > 0 {
 		fmt.Fprintf(a.stdout, "              %s records are of kinds that this release does not know: carried, not understood\n", number(v.Unknown))
 	}
 	if v.Dangling > 0 {
 		fmt.Fprintf(a.stdout, "              %s references lead to records that are not here\n", number(v.Dangling))
+	}
+	if found != nil {
+		fmt.Fprintf(a.stdout, "SECRETS       as the export says: %s\n", secretsText(found))
 	}
 	return nil
 }
