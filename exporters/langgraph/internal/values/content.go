@@ -8,6 +8,17 @@ import (
 	pb "github.com/exitramp/exitramp/proto/exitramp/v1"
 )
 
+// blocks is where JavaScript's library writes the content of a message that was made from blocks, and no content.
+const blocks = "content_blocks"
+
+// said is the content of a message.
+func said(kw table) val {
+	if c, ok := kw.get("content"); ok {
+		return c
+	}
+	return kw.field(blocks)
+}
+
 // content maps what a message says: a text, or a list of blocks of many providers' shapes.
 func content(v val) []*pb.Part {
 	switch v.kind() {
@@ -64,21 +75,18 @@ func served(content val) map[string]string {
 }
 
 // asksService and answersService tell by its type whether a block is the call of a tool that the provider
-// runs, or its result: of Anthropic (web_search_tool_result, …) and of LangChain.
+// runs, or its result: of Anthropic (web_search_tool_result, …) and of LangChain, which names it otherwise in JavaScript.
 func asksService(t string) bool {
 	return t == "server_tool_use" || t == "server_tool_call" || t == "mcp_tool_use"
 }
 
 func answersService(t string) bool {
-	return t == "server_tool_result" || strings.HasSuffix(t, "_tool_result")
+	return t == "server_tool_result" || t == "server_tool_call_result" || strings.HasSuffix(t, "_tool_result")
 }
 
 // answered is the id of the call that a result answers.
 func answered(v val) string {
-	if id := v.str("tool_use_id"); id != "" {
-		return id
-	}
-	return v.str("tool_call_id")
+	return cmp.Or(v.str("tool_use_id"), v.str("tool_call_id"), v.str("toolCallId"))
 }
 
 // service maps the call or the result of a tool that the provider ran; nil: v is neither.
@@ -175,8 +183,8 @@ func media(v val, t string) *pb.Part {
 	for _, k := range []string{"filename", "name", "title"} {
 		if s := v.str(k); s != "" {
 			m.Name = s
-		} else if s := src.str(k); s != "" && m.Name == "" {
-			m.Name = s
+		} else {
+			m.Name = cmp.Or(src.str(k), v.field("metadata").str(k))
 		}
 		if m.Name != "" {
 			break

@@ -64,8 +64,8 @@ func interrupt(v val) Interrupt {
 func question(v val) ([]byte, []string) {
 	var opts []string
 	for x := range v.field("options").items() {
-		if s, ok := x.text(); ok {
-			opts = append(opts, s)
+		if k := x.kind(); k == kString || k == kNumber || k == kBool {
+			opts = append(opts, plain(x, 4096))
 		}
 	}
 	return render(v, 64<<10), opts

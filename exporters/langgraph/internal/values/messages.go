@@ -244,7 +244,7 @@ func message(v val) *pb.Message {
 		m.Parts = []*pb.Part{toolResult(fs)}
 		return m
 	}
-	m.Parts = append(content(fs.field("content")), extras(fs, m.Role)...)
+	m.Parts = append(content(said(fs)), extras(fs, m.Role)...)
 	if len(m.Parts) > 0 && m.Parts[0].GetToolResult() != nil && m.Role == pb.Role_ROLE_USER {
 		m.Role, m.NativeRole = pb.Role_ROLE_TOOL, role
 	}
@@ -253,7 +253,7 @@ func message(v val) *pb.Message {
 
 // says tells whether a map has what a message says: OpenAI leaves the content out beside a call.
 func says(kw val) bool {
-	for _, k := range []string{"content", "tool_calls", "function_call"} {
+	for _, k := range []string{"content", blocks, "tool_calls", "function_call"} {
 		if _, ok := kw.get(k); ok {
 			return true
 		}
@@ -286,7 +286,7 @@ func roleOf(s string) pb.Role {
 
 func toolResult(kw table) *pb.Part {
 	return &pb.Part{Body: &pb.Part_ToolResult{ToolResult: &pb.ToolResult{
-		Id: kw.str("tool_call_id"), Name: kw.str("name"), Output: output(kw.field("content")), IsError: kw.str("status") == "error",
+		Id: kw.str("tool_call_id"), Name: kw.str("name"), Output: output(said(kw)), IsError: kw.str("status") == "error",
 	}}}
 }
 
@@ -320,7 +320,7 @@ func extras(kw table, role pb.Role) []*pb.Part {
 		out = append(out, p)
 	}
 	if role == pb.Role_ROLE_ASSISTANT {
-		for c := range kw.field("content").items() { // as Anthropic and OpenAI have them, where nobody took them out
+		for c := range said(kw).items() { // as Anthropic and OpenAI have them, where nobody took them out
 			if t := c.str("type"); t != "tool_use" && t != "tool_call" && t != "function_call" {
 				continue
 			}
