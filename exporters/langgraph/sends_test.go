@@ -186,7 +186,7 @@ func TestWhoAsksJS(t *testing.T) {
 	} {
 		t.Run(sends, func(t *testing.T) {
 			p := sample(t, "js.sqlite")
-			run(t, p, false, `UPDATE checkpoints SET checkpoint = CAST(json_set(json_remove(CAST(checkpoint AS TEXT), '$.channel_values."branch:to:approve"'),
+			run(t, p, false, `UPDATE checkpoints SET checkpoint = CAST(json_set(json_remove(CAST(checkpoint AS TEXT), '$.channel_values."branch:to:approve"', '$.channel_versions."branch:to:approve"'),
 				'$.channel_versions.__pregel_tasks', 5, '$.channel_values.__pregel_tasks', json('`+sends+`')) AS BLOB) WHERE thread_id = 'thread-interrupt' AND checkpoint_id = '1f1e6e7c-8e01-6ac0-8003-37dd2b08ba7f'`)
 			check := func(at string, m *memstate.State) {
 				n := 0

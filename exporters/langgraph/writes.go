@@ -1,6 +1,7 @@
 package langgraph
 
 import (
+	"cmp"
 	"context"
 	"fmt"
 	"strings"
@@ -19,6 +20,7 @@ type group struct {
 	tasks  map[string]*task
 	asked  []*asking
 	sent   []string // nodes that the Sends at the checkpoint start; nil: not looked for yet
+	runs   *runs    // nil: not looked for yet
 }
 
 type task struct {
@@ -31,6 +33,7 @@ type task struct {
 type asking struct {
 	task, idx, key string // task id and index of the write; its key
 	path           string // of the task, where the library writes it
+	by             string // the node that asks; empty: nothing says it
 	what           []values.Interrupt
 }
 
@@ -135,11 +138,17 @@ func (t *thread) note(ctx context.Context, g *group, w *table, row []cell, value
 // interrupts emits what the tasks of a checkpoint asked. What a subgraph asks stands in the writes
 // of each graph around it too, under one id: the outermost is emitted.
 func (t *thread) interrupts(ctx context.Context, g *group) error {
+	by := map[string]string{} // by the id of an interrupt: a task that a node calls may ask in its name
 	for _, a := range g.asked {
-		by, err := t.askedBy(ctx, g, a)
-		if err != nil {
+		var err error
+		if a.by, err = t.askedBy(ctx, g, a); err != nil {
 			return err
 		}
+		for _, w := range a.what {
+			by[w.ID] = cmp.Or(by[w.ID], a.by)
+		}
+	}
+	for _, a := range g.asked {
 		for n, w := range a.what {
 			id := w.ID
 			if id == "" {
@@ -152,9 +161,12 @@ func (t *thread) interrupts(ctx context.Context, g *group) error {
 			i := &pb.Interrupt{
 				Meta:            agentstate.Meta("interrupt", nil, t.name, g.ns, g.id, a.task, a.idx, fmt.Sprint(n)),
 				ConversationKey: t.key("conversation"), CheckpointKey: t.key("checkpoint", g.ns, g.id),
-				NativeId: valid(w.ID), AskedBy: by,
+				NativeId: valid(w.ID), AskedBy: a.by,
 			}
 			i.Meta.ViewOfKeys = []string{a.key}
+			if a.by == "" && w.ID != "" {
+				i.AskedBy = by[w.ID]
+			}
 			if w.Value != nil {
 				i.Question = agentstate.Inline("application/json", w.Value)
 			}
@@ -181,7 +193,10 @@ func (t *thread) askedBy(ctx context.Context, g *group, a *asking) (string, erro
 	if node, err := t.sentTo(ctx, g, a.path); node != "" || err != nil {
 		return node, err
 	}
-	return t.next[hashOf(g.ns, g.id)], nil
+	if node := t.next[hashOf(g.ns, g.id)]; node != "" || t.r.lay.lang != javascript {
+		return node, nil
+	}
+	return t.runsIt(ctx, g, a.task)
 }
 
 // nodeOf is the node in a task path: of a task that a node is, or of one that a node called. Of a task that a Send

@@ -2,6 +2,7 @@ package values
 
 import (
 	"fmt"
+	"iter"
 	"strconv"
 )
 
@@ -83,6 +84,24 @@ func ParseCheckpoint(serializer string, b []byte) (*Checkpoint, error) {
 		}
 	}
 	return c, nil
+}
+
+// Seen are the nodes that have run, each with the channels that it has seen, in a checkpoint document.
+func Seen(serializer string, b []byte) iter.Seq2[string, string] {
+	return func(yield func(node, channel string) bool) {
+		v, err := parse(serializer, b)
+		if err != nil {
+			return
+		}
+		for node := range v.field("versions_seen").fields() {
+			name, _ := node.key.text()
+			for ch := range node.value.fields() {
+				if channel, ok := ch.key.text(); ok && !yield(name, channel) {
+					return
+				}
+			}
+		}
+	}
 }
 
 // sendsWait tells whether a list of sends holds any. PostgreSQL's first releases wrote it as a serializer's name and

@@ -328,11 +328,14 @@ func compact(b []byte) []byte {
 	return out.Bytes()
 }
 
-func jsonString(s string) []byte {
+func jsonString(s string) []byte { return Script(s) }
+
+// Script is v, of texts and lists, in JSON as JavaScript writes it.
+func Script(v any) []byte {
 	var b bytes.Buffer
 	e := json.NewEncoder(&b)
 	e.SetEscapeHTML(false)
-	if e.Encode(s) != nil {
+	if e.Encode(v) != nil {
 		return []byte(`""`)
 	}
 	return bytes.TrimRight(b.Bytes(), "\n")

@@ -1,0 +1,101 @@
+package langgraph
+
+import (
+	"context"
+	"crypto/sha1"
+	"encoding/hex"
+	"fmt"
+	"strconv"
+	"strings"
+
+	"github.com/exitramp/exitramp/exporters/langgraph/internal/values"
+)
+
+// JavaScript's library writes no path of a task. But the id of a task is a digest of what runs there, so that of the
+// nodes that may run at a checkpoint the one of a task is known.
+
+// runs are the nodes that may run at a checkpoint.
+type runs struct {
+	nodes map[string]string // by the id of the task
+	flow  string            // what calls all tasks there, of the functional API; empty: it is a graph, or not known
+}
+
+// runsIt is the node of a task of JavaScript's library at g; empty: nothing says it.
+func (t *thread) runsIt(ctx context.Context, g *group, task string) (string, error) {
+	if g.runs == nil {
+		var err error
+		if g.runs, err = t.runsAt(ctx, g); err != nil {
+			return "", err
+		}
+	}
+	if node := g.runs.nodes[task]; node != "" {
+		return valid(node), nil
+	}
+	return valid(g.runs.flow), nil
+}
+
+// runsAt are the nodes that may run at the checkpoint of g; never nil.
+func (t *thread) runsAt(ctx context.Context, g *group) (*runs, error) {
+	out := &runs{nodes: map[string]string{}}
+	c := t.r.lay.t["checkpoints"]
+	if !c.readable() {
+		return out, nil
+	}
+	sent, err := t.sentAt(ctx, g.ns, g.id)
+	if err != nil {
+		return nil, err
+	}
+	return out, t.r.eng.scan(ctx, c, []cell{t.id, textCell(g.ns), textCell(g.id)}, nil, func(row []cell) (bool, error) {
+		doc, ser, err := t.doc(ctx, c, row)
+		if err != nil {
+			return true, err
+		}
+		cp, err := values.ParseCheckpoint(ser, doc)
+		if err != nil {
+			return true, nil
+		}
+		b, err := t.r.bytes(ctx, c, row, "metadata", maxMetadata)
+		if err != nil {
+			return true, err
+		}
+		md, err := values.ParseMetadata(b)
+		if err != nil || md.Step == nil {
+			return true, nil
+		}
+		id := func(node, how string, by any) {
+			out.nodes[taskID(cp.ID, g.ns, *md.Step+1, node, how, by)] = node
+		}
+		for i, node := range sent {
+			id(node, "__pregel_push", strconv.Itoa(i))
+		}
+		for _, ch := range cp.Channels {
+			if node := values.NodeOf(ch.Name, cp.V); node != "" {
+				id(node, "__pregel_pull", []string{ch.Name})
+			}
+		}
+		var flows []string
+		for node, channel := range values.Seen(ser, doc) {
+			if id(node, "__pregel_pull", []string{channel}); channel == "__start__" { // of a graph the node has that name, too
+				flows = append(flows, node)
+			}
+		}
+		if node := only(flows); node != "__start__" {
+			out.flow = node
+		}
+		return true, nil
+	})
+}
+
+// taskID is the id of the task that runs node in a step after a checkpoint: a UUID of version 5 in the checkpoint's.
+func taskID(checkpoint, ns string, step int64, node, how string, by any) string {
+	if ns != "" {
+		ns += "|"
+	}
+	space, _ := hex.DecodeString(strings.ReplaceAll(checkpoint, "-", ""))
+	h := sha1.New()
+	h.Write(space)
+	h.Write(values.Script([]any{ns + node, strconv.FormatInt(step, 10), node, how, by}))
+	u := h.Sum(nil)[:16]
+	u[6], u[8] = u[6]&0x0f|0x50, u[8]&0x3f|0x80
+	return fmt.Sprintf("%x-%x-%x-%x-%x", u[:4], u[4:6], u[6:8], u[8:10], u[10:])
+}
