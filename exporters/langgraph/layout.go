@@ -7,7 +7,6 @@ import (
 	"slices"
 	"strings"
 
-	"github.com/exitramp/exitramp/exporters/internal/nostore"
 	"github.com/exitramp/exitramp/exporters/langgraph/internal/values"
 )
 
@@ -89,6 +88,9 @@ func detect(ctx context.Context, e engine) (*layout, error) {
 	if err := l.required(); err != nil {
 		return nil, err
 	}
+	if l.t["checkpoints"] == nil && l.t["store"] == nil {
+		return nil, nothing(ctx, e)
+	}
 	for _, n := range []string{"checkpoint_migrations", "store_migrations", "vector_migrations"} {
 		if t := l.t[n]; t.readable() {
 			rows, err := e.query(ctx, "SELECT coalesce(max(v), -1) FROM "+t.ident)
@@ -142,13 +144,7 @@ func (l *layout) required() error {
 			}
 		}
 	}
-	if err := l.requiredStore(); err != nil {
-		return err
-	}
-	if l.t["checkpoints"] == nil && l.t["store"] == nil {
-		return nostore.Error(errSchema("no LangGraph tables (checkpoints, store) found"))
-	}
-	return nil
+	return l.requiredStore()
 }
 
 // requiredStore checks the long-term store. A table store without migrations beside it may be

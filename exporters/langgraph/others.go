@@ -3,8 +3,11 @@ package langgraph
 import (
 	"context"
 	"fmt"
+	"net/url"
 	"slices"
 	"strings"
+
+	"github.com/exitramp/exitramp/exporters/internal/nostore"
 )
 
 // labelTables is on the Origin of a database that holds more than the runtime's tables: people are
@@ -83,4 +86,27 @@ func (d *postgresDB) others(ctx context.Context, ts map[string]*table) ([]string
 		}
 	}
 	return out, nil
+}
+
+// nothing is the error of a database that none of the runtime's tables is found in. In PostgreSQL they may lie in a
+// schema that is not looked into: the library makes them in one that the program names.
+func nothing(ctx context.Context, e engine) error {
+	const none = "no LangGraph tables (checkpoints, store) found"
+	if e.facts().engine != "postgres" {
+		return nostore.Error(errSchema(none))
+	}
+	rows, err := e.query(ctx, `SELECT DISTINCT n.nspname::text FROM pg_class c JOIN pg_namespace n ON n.oid = c.relnamespace JOIN pg_attribute a ON a.attrelid = c.oid
+		WHERE c.relkind IN ('r','p') AND n.nspname <> ALL (current_schemas(false)) AND
+			(c.relname, a.attname) IN (('checkpoints', 'checkpoint_ns'), ('store', 'namespace_path'), ('store', 'prefix')) ORDER BY 1`)
+	if err != nil {
+		return err
+	}
+	if len(rows) == 0 {
+		return nostore.Error(errSchema(none))
+	}
+	var names []string
+	for _, r := range rows[:min(len(rows), maxOthers)] {
+		names = append(names, r[0].String())
+	}
+	return nostore.Error(errSchema("%s, but there are some in the schema %s: want ?search_path=%s", none, strings.Join(names, ", "), url.QueryEscape(names[0])))
 }
