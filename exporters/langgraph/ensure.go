@@ -47,6 +47,15 @@ func versionsOf(o *pb.Origin) map[string]int64 {
 	return out
 }
 
+// storeAlone tells whether state comes from a schema of PostgreSQL that has a long-term store and no checkpoints. In
+// SQLite nothing says it.
+func storeAlone(src flavorParts, from *pb.Origin) bool {
+	v := versionsOf(from)
+	_, store := v["store_migrations"]
+	_, checkpoints := v["checkpoint_migrations"]
+	return src.engine == "postgres" && store && !checkpoints
+}
+
 // ensure makes the tables of g where they are missing, at the version that the state comes from,
 // or at the newest where it comes from another database.
 func (w *writer) ensure(ctx context.Context, g tableGroup, from *pb.Origin) error {

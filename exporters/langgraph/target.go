@@ -104,7 +104,7 @@ func (s *Store) Begin(ctx context.Context, run *replay.Run) (_ replay.Writer, er
 			return nil, err
 		}
 	}
-	if ours && src.lang == w.lay.lang {
+	if ours && src.lang == w.lay.lang && !storeAlone(src, run.From) {
 		if err := w.ensure(ctx, checkpointTables, run.From); err != nil {
 			return nil, err
 		}
