@@ -33,6 +33,10 @@ func openPostgresDest(ctx context.Context, s *pgsnapshot.Server, dry bool) (_ *p
 			d.close()
 		}
 	}()
+	// SQL_ASCII takes any bytes.
+	if enc := conn.PgConn().ParameterStatus("server_encoding"); enc != "UTF8" && enc != "SQL_ASCII" {
+		return nil, fmt.Errorf("langgraph: the database has the encoding %s, which lacks most characters; want one that was made with ENCODING 'UTF8' TEMPLATE template0", enc)
+	}
 	if d.path, err = s.Schemas(ctx, conn); err != nil {
 		return nil, own(err)
 	}
