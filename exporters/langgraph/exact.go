@@ -148,9 +148,15 @@ func (w *writer) cells(ctx context.Context, r agentstate.Record, n *pb.Row, t *t
 		}
 	}
 	for _, c := range t.cols {
-		if _, ok := out[c.name]; !ok && !c.own {
-			losses = append(losses, loss("native."+c.name, fidelity.Defaulted, "a column of the target's table that came into it later: it holds its default"))
+		had := slices.ContainsFunc(n.Columns, func(x *pb.Column) bool { return x.Name == c.name }) // then fit has answered for it
+		if _, ok := out[c.name]; ok || had {
+			continue
 		}
+		why := "a column of the target's table that came into it later: it holds its default"
+		if c.own {
+			why = numbered
+		}
+		losses = append(losses, loss("native."+c.name, fidelity.Defaulted, why))
 	}
 	for _, k := range t.key {
 		if out[k].isNull() {
@@ -171,7 +177,7 @@ func (w *writer) fit(t *table, row map[string]cell) ([]fidelity.Loss, error) {
 			delete(row, col)
 		case i >= 0 && t.cols[i].own:
 			delete(row, col)
-			losses = append(losses, loss("native."+col, fidelity.Defaulted, "the target numbers its rows itself in this column"))
+			losses = append(losses, loss("native."+col, fidelity.Defaulted, numbered))
 		case i < 0 && t.name == "writes" && col == "task_path":
 			delete(row, col)
 			if len(x.b) > 0 {
@@ -193,6 +199,8 @@ func (w *writer) fit(t *table, row map[string]cell) ([]fidelity.Loss, error) {
 	}
 	return losses, nil
 }
+
+const numbered = "the target numbers its rows itself in this column"
 
 const noPath = "the target's table writes has no column for it, which orders what parallel tasks wrote to one channel: let a newer langgraph-checkpoint-sqlite open it first to keep it"
 

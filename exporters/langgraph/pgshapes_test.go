@@ -1,6 +1,7 @@
 package langgraph
 
 import (
+	"errors"
 	"fmt"
 	"strings"
 	"testing"
@@ -80,23 +81,49 @@ func TestTablesOfOthers(t *testing.T) {
 	}
 }
 
-// TestNumberedColumn: a column that the database numbers itself takes no value, and the row arrives.
+// TestNumberedColumn: a column that the database numbers itself takes no value, and the row arrives. The
+// plan says so also where the source has no such column.
 func TestNumberedColumn(t *testing.T) {
+	const number = "ALTER TABLE checkpoint_writes ADD COLUMN seq bigint GENERATED ALWAYS AS IDENTITY"
+	for name, both := range map[string]bool{"at both": true, "at the target alone": false} {
+		t.Run(name, func(t *testing.T) {
+			u := pgtest.Database(t)
+			load(t, u, "python.pg.sql")
+			if both {
+				pgtest.Exec(t, u, number)
+			}
+			m, _ := exportertest.Export(t, postgres(t, u))
+			pgtest.Exec(t, u, "TRUNCATE checkpoints, checkpoint_blobs, checkpoint_writes, store")
+			if !both {
+				pgtest.Exec(t, u, number)
+			}
+			for _, dry := range []bool{true, false} {
+				n := 0
+				for _, rc := range apply(t, postgres(t, u), m, dry) {
+					if strings.HasPrefix(rc.Key, "pendingwrite/") {
+						if n++; rc.Action != replay.Created || len(rc.Losses) != 1 || rc.Losses[0].Path != "native.seq" || rc.Losses[0].Grade != fidelity.Defaulted {
+							t.Fatalf("dry %v: %s: %v %v", dry, rc.Key, rc.Action, rc.Losses)
+						}
+					}
+				}
+				if n == 0 {
+					t.Error("no write came")
+				}
+			}
+		})
+	}
+}
+
+// TestReadOnlyTarget: a plan says that the target takes nothing, as the run does.
+func TestReadOnlyTarget(t *testing.T) {
 	u := pgtest.Database(t)
 	load(t, u, "python.pg.sql")
-	pgtest.Exec(t, u, "ALTER TABLE checkpoint_writes ADD COLUMN seq bigint GENERATED ALWAYS AS IDENTITY")
 	m, _ := exportertest.Export(t, postgres(t, u))
-	pgtest.Exec(t, u, "TRUNCATE checkpoints, checkpoint_blobs, checkpoint_writes, store")
-	n := 0
-	for _, rc := range apply(t, postgres(t, u), m, false) {
-		if strings.HasPrefix(rc.Key, "pendingwrite/") {
-			if n++; rc.Action != replay.Created || len(rc.Losses) != 1 || rc.Losses[0].Path != "native.seq" || rc.Losses[0].Grade != fidelity.Defaulted {
-				t.Fatalf("%s: %v %v", rc.Key, rc.Action, rc.Losses)
-			}
+	for _, dry := range []bool{true, false} {
+		_, err := tryApply(t, postgres(t, u+"?options=-c%20default_transaction_read_only%3Don"), m, dry)
+		if !errors.Is(err, ErrForbidden) || !strings.Contains(err.Error(), "default_transaction_read_only") {
+			t.Errorf("dry %v: %v", dry, err)
 		}
-	}
-	if n == 0 {
-		t.Error("no write came")
 	}
 }
 

@@ -33,9 +33,8 @@ func openPostgresDest(ctx context.Context, s *pgsnapshot.Server, dry bool) (_ *p
 			d.close()
 		}
 	}()
-	// SQL_ASCII takes any bytes.
-	if enc := conn.PgConn().ParameterStatus("server_encoding"); enc != "UTF8" && enc != "SQL_ASCII" {
-		return nil, fmt.Errorf("langgraph: the database has the encoding %s, which lacks most characters; want one that was made with ENCODING 'UTF8' TEMPLATE template0", enc)
+	if err = d.takesWrites(ctx); err != nil {
+		return nil, err
 	}
 	if d.path, err = s.Schemas(ctx, conn); err != nil {
 		return nil, own(err)
@@ -75,6 +74,21 @@ func openPostgresDest(ctx context.Context, s *pgsnapshot.Server, dry bool) (_ *p
 		path = append(path, `"public"`) // where extensions usually are
 	}
 	return d, d.exec(ctx, "SET LOCAL search_path = "+strings.Join(path, ", "))
+}
+
+// takesWrites refuses a database that takes no rows, or not those with most characters.
+func (d *postgresDest) takesWrites(ctx context.Context) error {
+	rows, err := d.query(ctx, "SELECT (pg_is_in_recovery() OR current_setting('default_transaction_read_only')::bool)::int4, current_setting('server_encoding')")
+	if err != nil {
+		return err
+	}
+	if rows[0][0].i != 0 {
+		return fmt.Errorf("langgraph: %w: the target is read-only: a standby, or default_transaction_read_only is on for the role or the database; want one that may be written to", ErrForbidden)
+	}
+	if enc := rows[0][1].String(); enc != "UTF8" && enc != "SQL_ASCII" { // the last takes any bytes
+		return fmt.Errorf("langgraph: the database has the encoding %s, which lacks most characters; want one that was made with ENCODING 'UTF8' TEMPLATE template0", enc)
+	}
+	return nil
 }
 
 // lacks is why no tables can be made in schema; empty: they can. there is false where it would be made too.
