@@ -13,8 +13,8 @@ import (
 type engine interface {
 	// tables finds the runtime's tables, by name, with what the observer may do with them.
 	tables(ctx context.Context) (map[string]*table, error)
-	// others are the names of the tables beside ts.
-	others(ctx context.Context, ts map[string]*table) ([]string, error)
+	// others are what an application put beside ts.
+	others(ctx context.Context, ts map[string]*table) (beside, error)
 	// scan reads the rows of t whose first key columns equal prefix and whose remaining ones
 	// come after after (nil: from the start), in key order. fn may read other tables; it ends
 	// the scan with stop.

@@ -3,6 +3,7 @@ package langgraph
 import (
 	"context"
 	"fmt"
+	"maps"
 	"net/url"
 	"slices"
 	"strings"
@@ -20,68 +21,126 @@ const maxOthers = 5
 // nodeCache is the table of the library's SqliteCache. Its rows are results of nodes, by their input.
 func nodeCache() []string { return []string{"ns", "key", "expiry", "encoding", "val"} }
 
-// left says which tables beside l's are in the database, none of which is carried; empty: there are none.
+// A beside is what an application put beside the runtime's tables, by name: tables, triggers, which act on
+// what the runtime writes, indexes of the runtime's tables, and views.
+type beside struct {
+	tables, triggers, indexes, views []string
+}
+
+// left says what is beside l's tables in the database, none of which is carried; empty: there is nothing.
 func left(ctx context.Context, e engine, l *layout) (string, error) {
-	names, err := e.others(ctx, l.t)
-	if err != nil || len(names) == 0 {
+	b, err := e.others(ctx, l.t)
+	if err != nil {
 		return "", err
 	}
-	var cache string
-	if i := slices.Index(names, "cache"); i >= 0 && l.engine == "sqlite" {
+	var out []string
+	if i := slices.Index(b.tables, "cache"); i >= 0 && l.engine == "sqlite" {
 		rows, err := e.query(ctx, "SELECT name FROM pragma_table_xinfo('cache') ORDER BY cid")
 		if err != nil {
 			return "", err
 		}
 		if slices.EqualFunc(rows, nodeCache(), func(r []cell, want string) bool { return r[0].String() == want }) {
-			names = slices.Delete(names, i, i+1)
-			cache = "cache, LangGraph's cache of what nodes returned: they run again"
+			b.tables = slices.Delete(b.tables, i, i+1)
+			out = append(out, "cache, LangGraph's cache of what nodes returned: they run again")
 		}
 	}
-	var out []string
-	if cache != "" {
-		out = append(out, cache)
-	}
-	if n := len(names); n > 0 {
-		s := fmt.Sprintf("%d of an application: %s", n, strings.Join(names[:min(n, maxOthers)], ", "))
-		if n > maxOthers {
-			s += ", …"
+	setup := setupText(l.flavor())
+	own := func(name string) bool { return strings.Contains(setup, " "+name+" ") }
+	b.triggers, b.indexes = slices.DeleteFunc(b.triggers, own), slices.DeleteFunc(b.indexes, own)
+	for _, g := range []struct {
+		what  string
+		names []string
+	}{{"%d of an application: %s", b.tables}, {"triggers (%d): %s", b.triggers}, {"indexes (%d): %s", b.indexes}, {"views (%d): %s", b.views}} {
+		if n := len(g.names); n > 0 {
+			s := fmt.Sprintf(g.what, n, strings.Join(g.names[:min(n, maxOthers)], ", "))
+			if n > maxOthers {
+				s += ", …"
+			}
+			out = append(out, s)
 		}
-		out = append(out, s)
+	}
+	if len(out) == 0 {
+		return "", nil
 	}
 	return "not carried: " + valid(strings.Join(out, "; ")), nil
 }
 
-func (d *sqliteDB) others(ctx context.Context, ts map[string]*table) ([]string, error) {
+// setupText is what the runtime's setup of checkpoints and store says: it names the triggers and indexes that
+// are its own.
+func setupText(flavor string) string {
+	var out []string
+	for _, g := range []tableGroup{checkpointTables, storeTables} {
+		if s, err := setupOf(flavor, g, newestVersion, nil); err == nil { // JavaScript has no store in SQLite
+			out = append(out, s.statements()...)
+		}
+	}
+	return strings.Join(strings.Fields(strings.Join(out, " ")), " ")
+}
+
+func (d *sqliteDB) others(ctx context.Context, ts map[string]*table) (beside, error) {
 	// Shadow tables are how a virtual one, which is named, keeps its rows.
 	rows, err := d.query(ctx, `SELECT +name FROM pragma_table_list WHERE schema = 'main' AND type IN ('table', 'virtual') AND name NOT LIKE 'sqlite\_%' ESCAPE '\' ORDER BY name`)
-	var out []string
+	if err != nil {
+		return beside{}, err
+	}
+	var out beside
 	for _, r := range rows {
 		if n := r[0].String(); ts[n] == nil {
-			out = append(out, n)
+			out.tables = append(out.tables, n)
+		}
+	}
+	rows, err = d.query(ctx, `SELECT +type, +name, +tbl_name FROM sqlite_master WHERE type IN ('trigger', 'view') OR type = 'index' AND sql IS NOT NULL ORDER BY name`)
+	for _, r := range rows {
+		switch name, ours := r[1].String(), ts[r[2].String()] != nil; {
+		case r[0].String() == "view":
+			out.views = append(out.views, name)
+		case ours && r[0].String() == "trigger":
+			out.triggers = append(out.triggers, name)
+		case ours:
+			out.indexes = append(out.indexes, name)
 		}
 	}
 	return out, err
 }
 
-// others are named with their schemas. Those of extensions and the parts of one table are no table of
-// their own.
-func (d *postgresDB) others(ctx context.Context, ts map[string]*table) ([]string, error) {
+// others are tables and views with their schemas, triggers and indexes without. Those of extensions and the
+// parts of one table are nothing of their own.
+func (d *postgresDB) others(ctx context.Context, ts map[string]*table) (out beside, err error) {
 	known := map[string]bool{}
 	for _, t := range ts {
 		known[t.ident] = true
 	}
-	var out []string
 	for _, schema := range d.path {
-		rows, err := d.query(ctx, `SELECT c.relname::text FROM pg_class c JOIN pg_namespace n ON n.oid = c.relnamespace
-			WHERE n.nspname = ? AND c.relkind IN ('r','p','f') AND NOT c.relispartition AND NOT EXISTS (
+		rows, err := d.query(ctx, `SELECT c.relname::text, (c.relkind IN ('v','m'))::int4 FROM pg_class c JOIN pg_namespace n ON n.oid = c.relnamespace
+			WHERE n.nspname = ? AND c.relkind IN ('r','p','f','v','m') AND NOT c.relispartition AND NOT EXISTS (
 				SELECT FROM pg_depend d WHERE d.classid = 'pg_class'::regclass AND d.objid = c.oid AND d.deptype = 'e')
 			ORDER BY c.relname`, schema)
 		if err != nil {
-			return nil, err
+			return beside{}, err
 		}
 		for _, r := range rows {
-			if n := r[0].String(); !known[quote(schema)+"."+quote(n)] {
-				out = append(out, schema+"."+n)
+			switch n := r[0].String(); {
+			case r[1].i != 0:
+				out.views = append(out.views, schema+"."+n)
+			case !known[quote(schema)+"."+quote(n)]:
+				out.tables = append(out.tables, schema+"."+n)
+			}
+		}
+	}
+	for _, name := range slices.Sorted(maps.Keys(ts)) {
+		rows, err := d.query(ctx, `WITH c AS (SELECT c.oid FROM pg_class c JOIN pg_namespace n ON n.oid = c.relnamespace WHERE n.nspname = ? AND c.relname = ?)
+			SELECT 0, tgname::text FROM pg_trigger JOIN c ON c.oid = tgrelid WHERE NOT tgisinternal
+			UNION ALL SELECT 1, x.relname::text FROM pg_index i JOIN c ON c.oid = i.indrelid JOIN pg_class x ON x.oid = i.indexrelid
+			WHERE NOT i.indisprimary ORDER BY 1, 2`, ts[name].home, name)
+		if err != nil {
+			return beside{}, err
+		}
+		for _, r := range rows {
+			switch {
+			case r[0].i == 0:
+				out.triggers = append(out.triggers, r[1].String())
+			case name != "store_vectors": // carried with the shape of vectors
+				out.indexes = append(out.indexes, r[1].String())
 			}
 		}
 	}

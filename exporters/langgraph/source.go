@@ -91,12 +91,12 @@ func (s *Store) begin(ctx context.Context) (*reading, error) {
 		eng.close()
 		return nil, err
 	}
-	beside, err := left(ctx, eng, lay)
+	rest, err := left(ctx, eng, lay)
 	if err != nil {
 		eng.close()
 		return nil, err
 	}
-	r := &reading{eng: eng, lay: lay, left: beside, pos: position{Opaque: map[string]uint64{}}}
+	r := &reading{eng: eng, lay: lay, left: rest, pos: position{Opaque: map[string]uint64{}}}
 	s.mu.Lock()
 	s.reading = r
 	s.mu.Unlock()
