@@ -104,6 +104,13 @@ func (w *writer) ensure(ctx context.Context, g tableGroup, from *pb.Origin) erro
 				w.lay.t[n] = t
 			}
 		}
+		if t := w.lay.t["store_vectors"]; g == vectorTables && w.lay.engine == "postgres" && t != nil {
+			for _, x := range w.vec.indexes {
+				if x.method == "ivfflat" {
+					w.lists = append(w.lists, quote(t.home)+"."+quote(x.name))
+				}
+			}
+		}
 	} else {
 		for n, t := range tablesOf(w.lay.flavor(), g, v, w.vec) {
 			t.planned = true

@@ -46,6 +46,7 @@ type writer struct {
 	// Vectors come after their items, or before them: then they wait.
 	waiting map[string][]string // key of the item → keys of its vectors
 	noItem  map[string]bool     // items that were not written
+	lists   []string            // indexes of vectors that the run made and that take their lists from what is there
 	novec   string              // why the target takes no vectors; empty: it does
 	line    lineage             // of checkpoints that come from the other database
 	front   front               // the newest of them
@@ -330,6 +331,9 @@ func (w *writer) Commit(ctx context.Context) error {
 	}
 	for _, keys := range w.waiting {
 		return fmt.Errorf("langgraph: %s came without its item, which PostgreSQL wants: replay the kind memory too; nothing was written", keys[0])
+	}
+	if err := w.relist(ctx); err != nil {
+		return err
 	}
 	return w.d.commit(ctx)
 }

@@ -1,6 +1,7 @@
 package langgraph
 
 import (
+	"context"
 	"fmt"
 	"regexp"
 	"strconv"
@@ -96,4 +97,21 @@ func (v *vectorShape) of(n uint32) *vectorShape {
 		out.indexes = append(out.indexes, x)
 	}
 	return out
+}
+
+// relist builds the ivfflat indexes that the run made anew: made with their empty tables they would have lists at
+// random, and searches would miss most of what is near. Where the server has too little memory for that, they stay.
+func (w *writer) relist(ctx context.Context) error {
+	for _, x := range w.lists {
+		if err := w.d.exec(ctx, "SAVEPOINT relist"); err != nil {
+			return err
+		}
+		if w.d.exec(ctx, "REINDEX INDEX "+x) == nil {
+			continue
+		}
+		if err := w.d.exec(ctx, "ROLLBACK TO SAVEPOINT relist"); err != nil {
+			return err
+		}
+	}
+	return nil
 }
