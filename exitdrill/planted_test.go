@@ -33,9 +33,6 @@ func TestPlantedBefore(t *testing.T) {
 		"a guard":                    {before: []agentstate.Record{guard}, want: pass, says: "which do not count: 1"},
 		"two guards":                 {before: []agentstate.Record{guard, block("g")}, want: pass, says: "which do not count: 2"},
 		"a guard and another record": {before: []agentstate.Record{guard}, change: more(block("x")), want: fail, says: "1 of 1 planted instructions arrived, or came up since the plan"},
-		"in the place of a guard": {before: []agentstate.Record{guard}, change: func(all []agentstate.Record) []agentstate.Record {
-			return more(block("x"))(drop("message/t1/guard")(all))
-		}, want: fail, says: "1 of 1 planted instructions arrived, or came up since the plan"},
 		"of the archive":             {archive: []agentstate.Record{guard}, approve: "message/t1/guard", want: pass, says: "0 arrived with an operator's authority"},
 		"of the archive and another": {archive: []agentstate.Record{guard}, approve: "message/t1/guard", change: more(block("x")), want: fail},
 		"held and another":           {archive: []agentstate.Record{guard}, change: more(block("x")), want: fail},

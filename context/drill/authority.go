@@ -91,7 +91,7 @@ func (r *run) safety() evidence.Safety {
 	for i, c := range r.p.Canaries {
 		if c.Injection {
 			s.InjectionCanaries++
-			if b := r.st.Back; b != nil && (at(b.Seen.Commands, i) > 0 || r.st.cameUp(b.Seen, i)) {
+			if b := r.st.Back; b != nil && (at(b.Seen.Commands, i) > 0 || at(b.Seen.Echoes, i) > at(r.st.Echoes, i)) {
 				s.InjectionEffective++
 			}
 		}

@@ -37,13 +37,13 @@ func (o *observer) says(r agentstate.Record) (places []int) {
 // commanding are the kinds of which a record may have an operator's authority: see commands.
 func commanding() []string { return []string{"agent", "memory", "message", "policy", "skill", "tool"} }
 
-// echoes are, by planted instruction, hashes of the keys of the records of the target that say it with an operator's
-// authority before anything is written: they are not of this drill. nil: nothing was planted.
-func (r *run) echoes(ctx context.Context, rt agentstate.Source) ([][]uint64, error) {
+// echoes counts, by planted instruction, the records of the target that say it with an operator's authority before
+// anything is written: they are not of this drill. nil: nothing was planted.
+func (r *run) echoes(ctx context.Context, rt agentstate.Source) ([]uint64, error) {
 	if !slices.ContainsFunc(r.p.Canaries, func(c Canary) bool { return c.Injection && c.Contains != "" }) {
 		return nil, nil
 	}
-	o, n := newObserver(r.p.Canaries), make([][]uint64, len(r.p.Canaries))
+	o, n := newObserver(r.p.Canaries), make([]uint64, len(r.p.Canaries))
 	for rec, err := range agentstate.Lent(ctx, rt, &agentstate.ReadOptions{Kinds: commanding()}) {
 		if err != nil {
 			break // what cannot be read holds nothing as yet, or the plan says why
@@ -52,7 +52,7 @@ func (r *run) echoes(ctx context.Context, rt agentstate.Source) ([][]uint64, err
 			continue
 		}
 		for _, i := range o.says(rec) {
-			n[i] = append(n[i], xxhash.Sum64String(rec.GetMeta().GetKey()))
+			n[i]++
 		}
 	}
 	return n, ctx.Err()
@@ -60,29 +60,12 @@ func (r *run) echoes(ctx context.Context, rt agentstate.Source) ([][]uint64, err
 
 // saidBefore are the echoes in words.
 func (s *state) saidBefore() string {
-	n := 0
+	n := uint64(0)
 	for _, of := range s.Echoes {
-		n += len(of)
+		n += of
 	}
 	if n == 0 {
 		return ""
 	}
 	return fmt.Sprintf("; records of the target that said so before with that authority, which do not count: %d", n)
-}
-
-// cameUp tells whether seen, of the target when it was read back, has an echo of the ith planted instruction that it had
-// not before.
-func (s *state) cameUp(seen *Seen, i int) bool {
-	if i >= len(seen.Echoes) {
-		return false
-	}
-	var before []uint64
-	if i < len(s.Echoes) {
-		before = s.Echoes[i]
-	}
-	said := make(map[uint64]bool, len(before))
-	for _, k := range before {
-		said[k] = true
-	}
-	return slices.ContainsFunc(seen.Echoes[i], func(k uint64) bool { return !said[k] })
 }

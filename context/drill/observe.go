@@ -7,7 +7,6 @@ import (
 	"slices"
 	"strings"
 
-	"github.com/cespare/xxhash/v2"
 	"google.golang.org/protobuf/reflect/protoreflect"
 
 	"github.com/exitramp/exitramp/context/agentstate"
@@ -21,13 +20,13 @@ type Seen struct {
 	Kinds      map[string]*SeenKind         `json:"kinds"`
 	Origin     evidence.Runtime             `json:"origin"`
 	Tombstones uint64                       `json:"tombstones"`
-	Buried     map[string]map[string]uint64 `json:"buried,omitempty"`    // tombstones, by kind and reason
-	Canaries   []uint64                     `json:"canaries"`            // by their place in the plan: how often each was found
-	Commands   []uint64                     `json:"commands"`            // of those, how often with an operator's authority
-	Echoes     [][]uint64                   `json:"echo_keys,omitempty"` // of planted instructions, hashes of the keys of other records that say it with an operator's authority, but for what the archive had say so
-	Metadata   []uint64                     `json:"metadata"`            // by their place in the plan: records that have it
-	Gone       uint64                       `json:"gone"`                // records that the provider was asked to delete, and that are there
-	Words      map[string]bool              `json:"words,omitempty"`     // the runtime's own names of tables, objects and columns
+	Buried     map[string]map[string]uint64 `json:"buried,omitempty"` // tombstones, by kind and reason
+	Canaries   []uint64                     `json:"canaries"`         // by their place in the plan: how often each was found
+	Commands   []uint64                     `json:"commands"`         // of those, how often with an operator's authority
+	Echoes     []uint64                     `json:"echoes,omitempty"` // of planted instructions, how often another record says it with an operator's authority, but for what the archive had say so
+	Metadata   []uint64                     `json:"metadata"`         // by their place in the plan: records that have it
+	Gone       uint64                       `json:"gone"`             // records that the provider was asked to delete, and that are there
+	Words      map[string]bool              `json:"words,omitempty"`  // the runtime's own names of tables, objects and columns
 }
 
 // SeenKind is Seen of one kind.
@@ -55,7 +54,7 @@ type observer struct {
 
 func newObserver(canaries []Canary) *observer {
 	return &observer{
-		seen:   &Seen{Kinds: map[string]*SeenKind{}, Canaries: make([]uint64, len(canaries)), Commands: make([]uint64, len(canaries)), Echoes: make([][]uint64, len(canaries))},
+		seen:   &Seen{Kinds: map[string]*SeenKind{}, Canaries: make([]uint64, len(canaries)), Commands: make([]uint64, len(canaries)), Echoes: make([]uint64, len(canaries))},
 		models: models.NewLister(), canaries: canaries,
 	}
 }
@@ -169,7 +168,7 @@ func (o *observer) record(r agentstate.Record) {
 				o.seen.Commands[i]++
 			}
 		case c.echoes(r) && !o.own[echoOf(i, m.GetKey())]:
-			o.seen.Echoes[i] = append(o.seen.Echoes[i], xxhash.Sum64String(m.GetKey()))
+			o.seen.Echoes[i]++
 		}
 	}
 }

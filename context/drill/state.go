@@ -29,8 +29,8 @@ type state struct {
 	Phases   []evidence.Phase  `json:"phases"`
 	Seen     *Seen             `json:"seen,omitempty"` // of the archive
 	Models   []models.Use      `json:"models,omitempty"`
-	Before   map[string]uint64 `json:"before,omitempty"`    // records by kind that the target held alike when the plan was made
-	Echoes   [][]uint64        `json:"echo_keys,omitempty"` // of planted instructions, hashes of the keys of records of the target that said them then with an operator's authority
+	Before   map[string]uint64 `json:"before,omitempty"` // records by kind that the target held alike when the plan was made
+	Echoes   []uint64          `json:"echoes,omitempty"` // of planted instructions, how often the target said them then with an operator's authority
 	Report   *replay.Report    `json:"report,omitempty"`
 	Resumed  uint64            `json:"resumed"` // records that an earlier attempt had written
 	Tasks    *harness.Scores   `json:"tasks,omitempty"`
