@@ -2,6 +2,7 @@ package replay
 
 import (
 	"bytes"
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -18,8 +19,8 @@ import (
 	pb "github.com/exitramp/exitramp/proto/exitramp/v1"
 )
 
-// ErrApproval: an approval is not signed by name and date, is of a record that is not there, or would
-// let through more than the source had.
+// ErrApproval: an approval is not signed by name and date, is of a record that is not there or is another than it
+// says, or would let through more than the source had.
 var ErrApproval = errors.New("replay: approval")
 
 // An Approval is a person's word on one record that gives power. Scopes and effect may be narrower
@@ -186,6 +187,21 @@ func (a Approval) wider(r agentstate.Record) string {
 	return ""
 }
 
+// mistaken says what of r is not what a says it to be: the person signed for something else. Empty: nothing. What a
+// leaves out is not compared.
+func (a Approval) mistaken(r agentstate.Record) string {
+	is := approvalOf(r, "")
+	switch {
+	case a.Principal != "" && a.Principal != is.Principal:
+		return fmt.Sprintf("principal: want %.60q, got %.60q", is.Principal, a.Principal)
+	case a.Tool != "" && a.Tool != is.Tool:
+		return fmt.Sprintf("tool: want %.60q, got %.60q", is.Tool, a.Tool)
+	case len(a.Before) > 0 && !sameSet(a.Before, is.Before):
+		return fmt.Sprintf("scopes_before: want %.200q, got %.200q", is.Before, a.Before)
+	}
+	return ""
+}
+
 func (a Approval) same(b Approval) bool {
 	return a.Key == b.Key && a.Effect == b.Effect && a.By == b.By && a.Date == b.Date && slices.Equal(a.After, b.After)
 }
@@ -244,7 +260,7 @@ func (a *apply) checkApprovals(ctx context.Context, src agentstate.Source, exact
 			return nil
 		}
 		delete(open, x.Key)
-		if why := x.wider(r); why != "" {
+		if why := cmp.Or(x.wider(r), x.mistaken(r)); why != "" {
 			return fmt.Errorf("%w: %s: %s", ErrApproval, x.Key, why)
 		}
 		if _, losses := x.narrow(r); exact && len(losses) > 0 {

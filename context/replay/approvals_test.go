@@ -159,6 +159,9 @@ func TestApprovalsRefused(t *testing.T) {
 		"denial of what asked":  {"toolgrant/allow", func(a *replay.Approval) { a.Effect, a.After = "deny", []string{"read"} }, "lets more through"},
 		"no effect":             {"toolgrant/allow", func(a *replay.Approval) { a.Effect = "" }, "want \"allow\" or less"},
 		"effect of another":     {"trigger/t", func(a *replay.Approval) { a.Effect = "allow" }, "effect"},
+		"another tool":          {"toolgrant/allow", func(a *replay.Approval) { a.Tool = "*" }, "tool: want \"tool/refund\", got \"*\""},
+		"another person":        {"toolgrant/allow", func(a *replay.Approval) { a.Principal = "principal/user/none" }, "principal: want"},
+		"another before":        {"toolgrant/allow", func(a *replay.Approval) { a.Before = []string{"read"} }, "scopes_before: want"},
 		"nobody":                {"toolgrant/ask", func(a *replay.Approval) { a.Key = "toolgrant/none" }, "no such record"},
 	} {
 		a := all[c.key]
