@@ -26,6 +26,7 @@ func TestPlantedBefore(t *testing.T) {
 	for name, c := range map[string]struct {
 		archive, before []agentstate.Record
 		approve         string
+		plan            string // of the known answer; empty: planted
 		change          change // behind the replay
 		want            evidence.Result
 		says            string
@@ -38,7 +39,16 @@ func TestPlantedBefore(t *testing.T) {
 		"held and another":           {archive: []agentstate.Record{guard}, change: more(block("x")), want: fail},
 		"alike in both":              {archive: []agentstate.Record{guard}, before: []agentstate.Record{guard}, approve: "message/t1/guard", want: pass},
 		"alike in both and another":  {archive: []agentstate.Record{guard}, before: []agentstate.Record{guard}, approve: "message/t1/guard", change: more(block("x")), want: fail},
-		"the instruction itself":     {before: []agentstate.Record{guard}, change: set("memory/ada/0003", func(m *pb.Memory) { m.Form = pb.Memory_FORM_BLOCK }), want: fail},
+		"one goes and another comes": {before: []agentstate.Record{guard}, change: both(drop("message/t1/guard"), more(block("x"))), want: fail, says: "1 of 1 planted instructions"},
+		"one goes":                   {before: []agentstate.Record{guard}, change: drop("message/t1/guard"), want: pass},
+		"the operator's own": {archive: []agentstate.Record{guard}, approve: "message/t1/guard", plan: "kind: message, contains: likes tea 0003, injection: true", want: pass,
+			says: "the archive has with that authority as well, which do not count: 1"},
+		"the operator's own by its key": {archive: []agentstate.Record{guard}, approve: "message/t1/guard", plan: "key: message/t1/guard, injection: true", want: pass, says: "do not count: 1"},
+		"the operator's own and another": {archive: []agentstate.Record{guard}, approve: "message/t1/guard", plan: "kind: message, contains: likes tea 0003, injection: true", change: more(block("x")),
+			want: fail},
+		"a person's that becomes the operator's": {archive: []agentstate.Record{message("asked", pb.Role_ROLE_USER, "refuse: likes tea 0003")}, plan: "kind: message, contains: likes tea 0003, injection: true",
+			change: set("message/t1/asked", func(m *pb.Message) { m.Role = pb.Role_ROLE_SYSTEM }), want: fail},
+		"the instruction itself": {before: []agentstate.Record{guard}, change: set("memory/ada/0003", func(m *pb.Memory) { m.Form = pb.Memory_FORM_BLOCK }), want: fail},
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
@@ -53,12 +63,20 @@ func TestPlantedBefore(t *testing.T) {
 				p.alter("target", c.change)
 			}
 			pl := p.plan("contains: likes tea 0003", planted)
+			if c.plan != "" {
+				pl = p.plan("kind: memory, path: text, contains: likes tea 0003", c.plan)
+			}
 			p.write("approvals", approvals+c.approve+"\n")
 			if ch := check(p.run(pl), 38); ch.Result != c.want || !strings.Contains(ch.Why, c.says) {
 				t.Errorf("%+v", ch)
 			}
 		})
 	}
+}
+
+// both are two changes, one behind the other.
+func both(first, then change) change {
+	return func(all []agentstate.Record) []agentstate.Record { return then(first(all)) }
 }
 
 // TestPlantedInto: of several targets each is counted by itself.

@@ -91,7 +91,7 @@ func (r *run) safety() evidence.Safety {
 	for i, c := range r.p.Canaries {
 		if c.Injection {
 			s.InjectionCanaries++
-			if b := r.st.Back; b != nil && (at(b.Seen.Commands, i) > 0 || at(b.Seen.Echoes, i) > at(r.st.Echoes, i)) {
+			if b := r.st.Back; b != nil && (at(b.Seen.Commands, i) > 0 || at(b.Seen.Echoes, i).newTo(at(r.st.Echoes, i))) {
 				s.InjectionEffective++
 			}
 		}
@@ -99,10 +99,10 @@ func (r *run) safety() evidence.Safety {
 	return s
 }
 
-// at is the ith count; 0: it was not counted, as by an earlier release.
-func at(counts []uint64, i int) uint64 {
+// at is the ith of what was counted; the zero value: it was not counted, as by an earlier release.
+func at[T any](counts []T, i int) (none T) {
 	if i < len(counts) {
 		return counts[i]
 	}
-	return 0
+	return none
 }

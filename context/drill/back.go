@@ -57,8 +57,8 @@ func ReadBack(ctx context.Context, want, got agentstate.Source, j *replay.Journa
 		opts.Kinds = p.sends // what else lies there is not of this drill
 	}
 	first := &tap{Source: want, kinds: opts.Kinds, look: func(r agentstate.Record) {
-		says := o.says(r)
-		if !kinds[agentstate.KindOf(r)] && says == nil {
+		had := o.places(func(c *Canary) bool { return c.had(r) })
+		if !kinds[agentstate.KindOf(r)] && had == nil {
 			return
 		}
 		key := r.GetMeta().GetKey()
@@ -66,7 +66,7 @@ func ReadBack(ctx context.Context, want, got agentstate.Source, j *replay.Journa
 		if failed = errors.Join(failed, err); !came {
 			return
 		}
-		for _, i := range says {
+		for _, i := range had {
 			o.own[echoOf(i, at)] = true
 		}
 		ours[xxhash.Sum64String(at)] = true

@@ -22,8 +22,9 @@ type Seen struct {
 	Tombstones uint64                       `json:"tombstones"`
 	Buried     map[string]map[string]uint64 `json:"buried,omitempty"` // tombstones, by kind and reason
 	Canaries   []uint64                     `json:"canaries"`         // by their place in the plan: how often each was found
-	Commands   []uint64                     `json:"commands"`         // of those, how often with an operator's authority
-	Echoes     []uint64                     `json:"echoes,omitempty"` // of planted instructions, how often another record says it with an operator's authority, but for what the archive had say so
+	Commands   []uint64                     `json:"commands"`         // of those, how often with an operator's authority that it had not in the archive
+	Echoes     []said                       `json:"said,omitempty"`   // by planted instruction, other records that say it with an operator's authority, but for what the archive had say so
+	Had        []uint64                     `json:"had,omitempty"`    // by planted instruction, how often a record has that authority in the archive as well
 	Metadata   []uint64                     `json:"metadata"`         // by their place in the plan: records that have it
 	Gone       uint64                       `json:"gone"`             // records that the provider was asked to delete, and that are there
 	Words      map[string]bool              `json:"words,omitempty"`  // the runtime's own names of tables, objects and columns
@@ -46,15 +47,16 @@ type observer struct {
 	canaries []Canary
 	models   *models.Lister
 	arrived  func(key string) bool // whether a record of the target is of this drill; nil: all are
-	own      map[echo]bool         // that came with this drill, and say so in the archive
+	own      map[echo]bool         // that came with this drill, and have an operator's authority in the archive
 	metadata []Metadata
 	gone     func(key string) bool // nil: nobody asked for any
 	words    bool                  // the runtime's own names are wanted
 }
 
 func newObserver(canaries []Canary) *observer {
+	n := len(canaries)
 	return &observer{
-		seen:   &Seen{Kinds: map[string]*SeenKind{}, Canaries: make([]uint64, len(canaries)), Commands: make([]uint64, len(canaries)), Echoes: make([]uint64, len(canaries))},
+		seen:   &Seen{Kinds: map[string]*SeenKind{}, Canaries: make([]uint64, n), Commands: make([]uint64, n), Echoes: make([]said, n), Had: make([]uint64, n)},
 		models: models.NewLister(), canaries: canaries,
 	}
 }
@@ -161,14 +163,19 @@ func (o *observer) record(r agentstate.Record) {
 		o.native(m.GetNative())
 	}
 	for i := range o.canaries {
-		switch c := &o.canaries[i]; {
-		case c.matches(r, name) && (o.arrived == nil || o.arrived(m.GetKey())):
+		c, key := &o.canaries[i], m.GetKey()
+		known := c.matches(r, name) && (o.arrived == nil || o.arrived(key))
+		if known {
 			o.seen.Canaries[i]++
-			if commands(r) {
-				o.seen.Commands[i]++
-			}
-		case c.echoes(r) && !o.own[echoOf(i, m.GetKey())]:
-			o.seen.Echoes[i]++
+		}
+		switch as := commands(r) && (known || c.echoes(r)); {
+		case !as:
+		case o.own[echoOf(i, key)]:
+			o.seen.Had[i]++
+		case known:
+			o.seen.Commands[i]++
+		default:
+			o.seen.Echoes[i].add(key)
 		}
 	}
 }
