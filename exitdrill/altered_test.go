@@ -211,6 +211,39 @@ func TestAltered(t *testing.T) {
 	}
 }
 
+// TestNothingRefers: links and times of what did not come are not tested. Where the archive has none, none is lost.
+func TestNothingRefers(t *testing.T) {
+	two := []agentstate.Record{&pb.Opaque{Meta: agentstate.Meta("opaque", nil, "1")}, &pb.Opaque{Meta: agentstate.Meta("opaque", nil, "2")}}
+	for name, c := range map[string]struct {
+		source []agentstate.Record // nil: the sample
+		change change
+		links  evidence.Result
+		says   string
+	}{
+		"all of it is gone": {change: func([]agentstate.Record) []agentstate.Record { return nil }, links: evidence.Untold, says: "no record came that refers to another"},
+		"nothing refers":    {source: two, links: evidence.Pass, says: "none of the 2 records that came refers to another"},
+		"one is gone":       {source: two, change: drop("opaque/1"), links: evidence.Pass, says: "none of the 1 records"},
+	} {
+		p := newPlace(t)
+		if c.source != nil {
+			p.runtimes["source"] = memstate.NewRuntime(nil)
+		}
+		for _, r := range c.source {
+			p.runtimes["source"].Set(r)
+		}
+		if c.change != nil {
+			p.alter("target", c.change)
+		}
+		out := p.run(p.plan())
+		if ch := check(out, 35); ch.Result != c.links || !strings.Contains(ch.Why, c.says) {
+			t.Errorf("%s: %+v", name, ch)
+		}
+		if ch := check(out, 36); ch.Result != evidence.Untold {
+			t.Errorf("%s: %+v", name, ch)
+		}
+	}
+}
+
 // TestAllBefore: where all was in the target before, and some of it is gone when read back, nothing survived that was not there.
 func TestAllBefore(t *testing.T) {
 	for gone, want := range map[string]evidence.Result{"": evidence.Untold, "memory/ada/0002": evidence.Fail} {

@@ -308,10 +308,10 @@ func (a *answers) fields() {
 
 // links is 35: what leads nowhere in the target, and did in the archive.
 func (a *answers) links() {
-	var total, resolved, open, alone, wasAlone, whole uint64
+	var total, resolved, open, alone, wasAlone, whole, came, archived uint64
 	worse := false // some references of one field, whatever became of others
 	for name, l := range a.r.st.Back.Fidelity.Links {
-		whole += mended(l)
+		whole, came, archived = whole+mended(l), came+l.Came().Total, archived+l.Want.Total
 		worse = worse || l.Came().Orphans() > l.Want.Orphans()
 		if name == fidelity.ToolCalls || name == fidelity.ToolResults {
 			alone, wasAlone = alone+l.Came().Orphans(), wasAlone+l.Want.Orphans()
@@ -319,14 +319,23 @@ func (a *answers) links() {
 		}
 		total, resolved, open = total+l.Came().Total, resolved+l.Came().Resolved, open+l.Want.Orphans()
 	}
-	say := fmt.Sprintf("%d of %d references lead to a record; %d tool calls or results stand alone, %d did in the archive; %d were repaired on the way", resolved, total, alone, wasAlone, whole)
+	switch n := a.r.st.Back.Fidelity.Records; {
+	case came > 0:
+	case archived > 0 || n == 0:
+		a.untold(35, "no record came that refers to another; of those that were to come the archive has references: %d", archived)
+		return
+	default:
+		a.set(35, evidence.Pass, evidence.Measured, "none of the %d records that came refers to another, here or in the archive", n)
+		return
+	}
+	say := fmt.Sprintf("%d of %d references lead to a record, %d led nowhere in the archive; %d tool calls or results stand alone, %d did in the archive; %d were repaired on the way", resolved, total, open, alone, wasAlone, whole)
 	away := uint64(0) // what did not arrive leaves references open, and was said
 	for _, k := range a.p.Kinds {
 		away += k.Quarantined + k.Refused + k.Conflicts + k.Skipped
 	}
 	res := evidence.Pass
 	if worse {
-		say = fmt.Sprintf("%s; %d references led nowhere in the archive, and %d records did not come along", say, open, away)
+		say = fmt.Sprintf("%s; %d records did not come along", say, away)
 		if res = evidence.Warn; away == 0 {
 			res = evidence.Fail
 		}
@@ -337,6 +346,10 @@ func (a *answers) links() {
 // times is 36.
 func (a *answers) times() {
 	t := &a.r.st.Back.Fidelity.Times
+	if t.Records == 0 {
+		a.untold(36, "no record came of which the archive says when it was made")
+		return
+	}
 	res := evidence.Pass
 	if t.Kept < t.Records || t.GotInversions > t.WantInversions || t.Reordered > 0 {
 		res = evidence.Warn
