@@ -11,6 +11,7 @@ import (
 	"github.com/spf13/cobra"
 
 	"github.com/exitramp/exitramp/context/drill"
+	"github.com/exitramp/exitramp/context/evidence"
 )
 
 func (a *app) drillsCmd() *cobra.Command {
@@ -95,11 +96,11 @@ func (a *app) drills(path, period string, asJSON bool) error {
 			"quarters": len(want), "quarters_passed": len(quarter), "drills": entries, "open_findings": open,
 		})
 	}
-	type alike struct{ mode, level, target string }
+	type alike struct{ register, source, target, mode, level string }
 	before := map[alike]*drill.Entry{} // only what was rehearsed alike shows a trend
 	for i := range entries {
 		e := &entries[i]
-		as := alike{string(e.Mode), string(e.Level), e.Target}
+		as := alike{e.Register, e.Source, e.Target, string(e.Mode), string(e.Level)}
 		fmt.Fprintln(a.stdout, drillLine(e, before[as]))
 		before[as] = e
 	}
@@ -123,6 +124,8 @@ func (a *app) drills(path, period string, asJSON bool) error {
 func drillLine(e, before *drill.Entry) string {
 	rto := "RTO " + clock(e.RTOSeconds)
 	switch {
+	case e.RTOSeconds == 0 && e.Level < evidence.L2: // nothing is imported
+		rto = "RTO not measured"
 	case e.RTOSeconds == 0:
 		rto = "RTO not reached"
 	case e.RTOTarget > 0:
@@ -132,6 +135,10 @@ func drillLine(e, before *drill.Entry) string {
 	if before != nil && before.RTOSeconds > 0 && e.RTOSeconds > 0 {
 		trend = fmt.Sprintf("%+.0f %%", 100*(e.RTOSeconds/before.RTOSeconds-1))
 	}
-	return join(strconv.FormatUint(e.N, 10), e.Started.Format(time.DateOnly), clean(e.Name), string(e.Mode), string(e.Level), clean(e.Target),
+	way := e.Target
+	if e.Source != "" && e.Target != "" && e.Source != e.Target {
+		way = e.Source + " → " + e.Target
+	}
+	return join(strconv.FormatUint(e.N, 10), e.Started.Format(time.DateOnly), clean(e.Name), string(e.Mode), string(e.Level), clean(way),
 		fmt.Sprintf("%s %d/%d gates", e.Verdict, e.Held, e.Gates), rto, trend, fmt.Sprintf("%s of %s records arrived", number(e.Arrived), number(e.Due)))
 }

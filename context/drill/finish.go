@@ -321,6 +321,7 @@ func entryOf(p *evidence.Predicate, statement []byte, f *Facts) Entry {
 		Verdict: p.Verdict, Held: j.Held, Gates: j.Gates, RTOSeconds: p.Timing.RTOSeconds, RTOTarget: p.Targets.RTOSeconds,
 		Started: p.Drill.StartedAt, Ended: p.Drill.EndedAt, Records: p.Archive.Records,
 	}
+	e.Source, e.Register = strings.TrimSpace(p.Source.Product+" "+p.Source.Flavor), p.Arrangement.RegisterID
 	e.Target = strings.TrimSpace(p.Target.Product + " " + p.Target.Flavor)
 	if p.Recall != nil {
 		e.Recall = &p.Recall.After

@@ -45,8 +45,10 @@ type Entry struct {
 	Due        uint64             `json:"due"`         // records that were to arrive
 	Arrived    uint64             `json:"arrived"`     // that did
 	Lost       uint64             `json:"lost"`
-	Target     string             `json:"target,omitempty"` // what was written to: its product and flavor
-	Recall     *float64           `json:"recall,omitempty"` // of searches by vector, after; absent: not measured
+	Source     string             `json:"source,omitempty"`      // what was read: its product and flavor
+	Register   string             `json:"register_id,omitempty"` // of the arrangement that was rehearsed
+	Target     string             `json:"target,omitempty"`      // what was written to: its product and flavor
+	Recall     *float64           `json:"recall,omitempty"`      // of searches by vector, after; absent: not measured
 	Started    time.Time          `json:"started"`
 	Ended      time.Time          `json:"ended"`
 	Findings   []evidence.Finding `json:"findings,omitempty"` // open ones
