@@ -7,6 +7,7 @@ import (
 	"net/url"
 	"os"
 	"path/filepath"
+	"slices"
 	"syscall"
 	"testing"
 
@@ -67,18 +68,22 @@ func TestKilledAtTheEnd(t *testing.T) {
 		t.Fatal(err)
 	}
 	pl := p.plan("output: DIR/out", `output: "DIR/[a]"`, "ledger: DIR/out/drills.jsonl", "")
-	others := []string{"q.neutral.x.statement.json", "q.neutral.2.journal", "q.drill.json.journal"} // of drills with names like that
-	for _, name := range others {
+	half := []string{".q.drill.json.17", ".q.html.5", ".q.evidence.zip.0", ".q.statement.json.9"}                                                   // that it was writing
+	others := []string{".q.x.drill.json.17", ".q.drill.json.x.html.5", "q.neutral.x.statement.json", "q.neutral.2.journal", "q.drill.json.journal"} // of drills with names like that
+	for _, name := range slices.Concat(half, others) {
 		p.write("[a]/"+name, "{}")
 	}
 	if _, err := exitdrill.Run(t.Context(), pl, &p.opts); err != nil {
 		t.Fatal(err)
 	}
 	p.write("[a]/q.drill.json", "{}")
+	p.write("[a]/.q.drill.json.18", "{}")
+	half = append(half, ".q.drill.json.18")
 	if _, err := exitdrill.Run(t.Context(), pl, &p.opts); !errors.Is(err, drill.ErrEnded) {
 		t.Errorf("%v", err)
 	}
-	for _, path := range []string{neutral, filepath.Join(p.dir, "[a]", "q.drill.json")} {
+	for _, name := range append(half, "q.neutral.1", "q.drill.json") {
+		path := filepath.Join(p.dir, "[a]", name)
 		if _, err := os.Stat(path); !errors.Is(err, os.ErrNotExist) {
 			t.Errorf("%s is there: %v", path, err)
 		}

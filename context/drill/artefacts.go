@@ -57,7 +57,7 @@ func (r *run) artefacts(p *evidence.Predicate) (map[string][]evidence.Subject, e
 	}
 	put(byPlan, "plan", p.Drill.PlanDigest)
 	put(byContract, "contract", p.Arrangement.ContractDigest)
-	put(byBlock, filepath.Base(r.file(".block.txt")), p.Drill.ProviderBlocked.ProofDigest)
+	put(byBlock, filepath.Base(r.file(blockFile)), p.Drill.ProviderBlocked.ProofDigest)
 	put(byManifest, "manifest.json", evidence.Digest{SHA256: p.Archive.ManifestSHA256})
 	for _, s := range p.Archive.Schemas {
 		put(bySchema, s.File, s.Digest)

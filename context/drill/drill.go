@@ -116,9 +116,13 @@ func Run(ctx context.Context, p *Plan, e *Env) (*Outcome, error) {
 		return nil, fmt.Errorf("%w: %s", ErrRunning, held.Name())
 	}
 	defer os.Remove(held.Name())
+	// What a drill that was killed was about to write. A neutral store holds everything in the clear.
+	if err := removeTemp(p.Output, p.Name); err != nil {
+		return nil, err
+	}
 	if err := p.Free(); errors.Is(err, ErrEnded) {
 		// Killed behind its statement, it left what it knew, which is more than evidence may say.
-		if no := os.Remove(r.file(".drill.json")); !errors.Is(no, fs.ErrNotExist) {
+		if no := os.Remove(r.file(stateFile)); !errors.Is(no, fs.ErrNotExist) {
 			err = errors.Join(err, no)
 		}
 		return nil, err
@@ -130,11 +134,7 @@ func Run(ctx context.Context, p *Plan, e *Env) (*Outcome, error) {
 			return nil, err
 		}
 	}
-	if r.st, err = loadState(r.file(".drill.json"), p, newID(), r.now()); err != nil {
-		return nil, err
-	}
-	// A neutral store of a drill that was killed holds everything in the clear.
-	if err := removeTemp(p.Output, p.Name+neutralStore); err != nil {
+	if r.st, err = loadState(r.file(stateFile), p, newID(), r.now()); err != nil {
 		return nil, err
 	}
 	if r.st.Statement == nil {
@@ -154,7 +154,7 @@ func (p *Plan) Free() error {
 	if p.after != "" || p.Mode != evidence.Planned {
 		return nil
 	}
-	if _, err := os.Lstat(filepath.Join(p.Output, p.Name+".drill.json")); err == nil {
+	if _, err := os.Lstat(filepath.Join(p.Output, p.Name+stateFile)); err == nil {
 		return nil // it goes on
 	}
 	if _, err := os.Lstat(p.Archive); err == nil {
@@ -166,13 +166,30 @@ func (p *Plan) Free() error {
 // neutralStore is what the folder of the neutral store is called.
 const neutralStore = ".neutral."
 
-// removeTemp removes what os.MkdirTemp made in a folder under names that begin like this. A drill of another name may
-// have files that begin so: they do not end in digits alone.
-func removeTemp(dir, begin string) error {
+// Ends of names of what a drill leaves.
+const (
+	stateFile     = ".drill.json"
+	htmlFile      = ".html"
+	packFile      = ".evidence.zip"
+	bundleFile    = ".sigstore.json"
+	blockFile     = ".block.txt"
+	saltFile      = ".salt"
+	statementFile = ".statement.json"
+)
+
+// removeTemp removes from a folder what the drill of this name was writing: its neutral store, and files that have not
+// got their names. A drill of another name may have files that begin so: they do not end in digits alone.
+func removeTemp(dir, name string) error {
+	begins := []string{name + neutralStore}
+	for _, suffix := range []string{stateFile, htmlFile, packFile, bundleFile, blockFile, secondOutput, saltFile, statementFile} {
+		begins = append(begins, "."+name+suffix+".") // as syncdir.WriteFile has it
+	}
 	all, err := os.ReadDir(dir)
 	for _, e := range all {
-		if n, ok := strings.CutPrefix(e.Name(), begin); ok && n != "" && strings.Trim(n, "0123456789") == "" {
-			err = errors.Join(err, os.RemoveAll(filepath.Join(dir, e.Name())))
+		for _, begin := range begins {
+			if n, ok := strings.CutPrefix(e.Name(), begin); ok && n != "" && strings.Trim(n, "0123456789") == "" {
+				err = errors.Join(err, os.RemoveAll(filepath.Join(dir, e.Name())))
+			}
 		}
 	}
 	if err != nil {

@@ -110,7 +110,7 @@ func (r *run) finish(ctx context.Context) (*Outcome, error) {
 		out.Files = append(out.Files, r.p.Ledger)
 	}
 	// The statement is last: where it is, all of the rest is.
-	if err := r.leave(out, ".statement.json", out.Statement); err != nil {
+	if err := r.leave(out, statementFile, out.Statement); err != nil {
 		return nil, err
 	}
 	return out, os.Remove(r.st.path)
@@ -155,7 +155,7 @@ func (r *run) leaveReport(ctx context.Context, out *Outcome, s *evidence.Stateme
 		suffix string
 		b      []byte
 	}{
-		{".html", html}, {".evidence.zip", pack.Bytes()}, {".sigstore.json", bundle}, {".block.txt", r.st.Proof}, {secondOutput, r.st.Second.said()}, {".salt", salt},
+		{htmlFile, html}, {packFile, pack.Bytes()}, {bundleFile, bundle}, {blockFile, r.st.Proof}, {secondOutput, r.st.Second.said()}, {saltFile, salt},
 	} {
 		if err := r.leave(out, x.suffix, x.b); err != nil {
 			return err
@@ -345,4 +345,4 @@ func entryOf(p *evidence.Predicate, statement []byte, f *Facts) Entry {
 }
 
 // Statement is the path of the statement that a drill of p leaves.
-func (p *Plan) Statement() string { return filepath.Join(p.Output, p.Name+".statement.json") }
+func (p *Plan) Statement() string { return filepath.Join(p.Output, p.Name+statementFile) }

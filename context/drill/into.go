@@ -91,7 +91,7 @@ func (p *Plan) stays(kind string) bool { return len(p.sends) > 0 && !slices.Cont
 
 // made is the digest of the archive that the first drill of the plan made.
 func (p *Plan) made() (string, error) {
-	path := filepath.Join(p.Output, p.after+".statement.json")
+	path := filepath.Join(p.Output, p.after+statementFile)
 	b, err := readFile(path, evidence.MaxStatement)
 	if err != nil {
 		return "", fmt.Errorf("drill: %s makes the archive, and has not ended; carry it out first: %w", p.after, err)
