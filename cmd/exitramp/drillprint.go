@@ -118,7 +118,11 @@ func (a *app) printWorth(p *evidence.Predicate) {
 		fmt.Fprintln(a.stdout, "what the state was worth: retained lift", clean(c.RetainedLift), "· TCS", clean(c.TCS))
 	}
 	if v := p.Vectors; v != nil {
-		fmt.Fprintf(a.stdout, "vectors of %s texts made anew with %s, some %s tokens (estimate: 4 bytes each)\n", number(v.Texts), clean(v.Model), number(v.Tokens))
+		of := number(v.Texts)
+		if v.Dropped > 0 {
+			of = number(v.Texts-min(v.Texts, v.Dropped)) + " of " + of
+		}
+		fmt.Fprintf(a.stdout, "vectors of %s texts made anew with %s, some %s tokens (estimate: 4 bytes each)\n", of, clean(v.Model), number(v.Tokens))
 	}
 }
 
@@ -151,12 +155,22 @@ func rtoText(p *evidence.Predicate) string {
 	return rto
 }
 
-// printRPO names the worst kind, and its target.
+// printRPO names the worst kind, and its target: of those that miss theirs, or else of all, the oldest.
 func (a *app) printRPO(p *evidence.Predicate) {
-	worst, most := "", uint64(0)
+	target := func(kind string) (uint64, bool) {
+		t, ok := p.Targets.RPOSeconds[kind]
+		if !ok {
+			t, ok = p.Targets.RPOSeconds["*"]
+		}
+		return t, ok
+	}
+	worst, most, missed := "", uint64(0), false
 	for _, k := range slices.Sorted(maps.Keys(p.Timing.RPOSeconds)) {
-		if n := p.Timing.RPOSeconds[k]; worst == "" || n > most {
-			worst, most = k, n
+		n := p.Timing.RPOSeconds[k]
+		t, ok := target(k)
+		misses := ok && n > t
+		if worst == "" || misses && !missed || misses == missed && n > most {
+			worst, most, missed = k, n, misses
 		}
 	}
 	if worst == "" {
@@ -167,11 +181,7 @@ func (a *app) printRPO(p *evidence.Predicate) {
 		age = fmt.Sprintf("%d s", most)
 	}
 	s := fmt.Sprintf("RPO %s (%s, the worst kind)", age, worst)
-	t, ok := p.Targets.RPOSeconds[worst]
-	if !ok {
-		t, ok = p.Targets.RPOSeconds["*"]
-	}
-	if ok {
+	if t, ok := target(worst); ok {
 		s += fmt.Sprintf(" of %s %s", clock(float64(t)), tick(most <= t))
 	}
 	fmt.Fprintln(a.stdout, s)

@@ -1,0 +1,43 @@
+package main
+
+import (
+	"bytes"
+	"testing"
+
+	"github.com/exitramp/exitramp/context/evidence"
+)
+
+// TestPrintRPO: the kind that misses its target is named, not an older one that has more time.
+func TestPrintRPO(t *testing.T) {
+	ages := map[string]uint64{"file": 90, "memory": 30, "message": 10}
+	for _, c := range []struct {
+		targets map[string]uint64
+		want    string
+	}{
+		{nil, "RPO 1:30 (file, the worst kind)\n"},
+		{map[string]uint64{"*": 3600}, "RPO 1:30 (file, the worst kind) of 1 h ✓\n"},
+		{map[string]uint64{"*": 3600, "memory": 20}, "RPO 0:30 (memory, the worst kind) of 0:20 ✗\n"},
+		{map[string]uint64{"*": 20}, "RPO 1:30 (file, the worst kind) of 0:20 ✗\n"},
+	} {
+		var out bytes.Buffer
+		p := &evidence.Predicate{}
+		p.Timing.RPOSeconds, p.Targets.RPOSeconds = ages, c.targets
+		newApp(&out, &out).printRPO(p)
+		if out.String() != c.want {
+			t.Errorf("%v: %q, want %q", c.targets, &out, c.want)
+		}
+	}
+}
+
+// TestPrintVectors: what was not made anew does not count as made.
+func TestPrintVectors(t *testing.T) {
+	var out bytes.Buffer
+	a := newApp(&out, &out)
+	a.printWorth(&evidence.Predicate{Vectors: &evidence.Vectors{Model: "e, 8 numbers", Texts: 10, Asked: 10, Tokens: 59, Dropped: 4}})
+	a.printWorth(&evidence.Predicate{Vectors: &evidence.Vectors{Model: "e, 8 numbers", Texts: 10, Asked: 10, Tokens: 59}})
+	want := "vectors of 6 of 10 texts made anew with e, 8 numbers, some 59 tokens (estimate: 4 bytes each)\n" +
+		"vectors of 10 texts made anew with e, 8 numbers, some 59 tokens (estimate: 4 bytes each)\n"
+	if out.String() != want {
+		t.Errorf("%s, want\n%s", &out, want)
+	}
+}
