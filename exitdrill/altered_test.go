@@ -211,6 +211,37 @@ func TestAltered(t *testing.T) {
 	}
 }
 
+// TestAllBeforeViews: what is read out of records that were in the target before was there before, too.
+func TestAllBeforeViews(t *testing.T) {
+	view := message("seen", pb.Role_ROLE_USER, "hello")
+	view.Meta.ViewOfKeys = []string{"memory/ada/0001"}
+	for _, fresh := range []bool{false, true} {
+		p := newPlace(t)
+		p.runtimes["source"].Set(view)
+		target := memstate.NewRuntime(&memstate.RuntimeOptions{Exact: true})
+		p.runtimes["target"] = target
+		for r, err := range p.runtimes["source"].Records(t.Context(), nil) {
+			if err != nil {
+				t.Fatal(err)
+			}
+			if agentstate.IsState(agentstate.KindOf(r)) {
+				target.Set(r)
+			}
+		}
+		if fresh {
+			p.runtimes["source"].Set(message("new", pb.Role_ROLE_USER, "hello"))
+		}
+		want, due := evidence.Untold, uint64(0)
+		if fresh { // whether the view was there before is not told apart
+			want, due = evidence.Warn, 2
+		}
+		out := p.run(p.plan())
+		if _, got := out.Predicate.Survival(); check(out, 33).Result != want || got != due {
+			t.Errorf("fresh %t: due %d, want %d: %+v", fresh, got, due, check(out, 33))
+		}
+	}
+}
+
 // TestNothingRefers: links and times of what did not come are not tested. Where the archive has none, none is lost.
 func TestNothingRefers(t *testing.T) {
 	two := []agentstate.Record{&pb.Opaque{Meta: agentstate.Meta("opaque", nil, "1")}, &pb.Opaque{Meta: agentstate.Meta("opaque", nil, "2")}}

@@ -59,7 +59,27 @@ func (r *run) kinds() []evidence.Kind {
 		}
 		out = append(out, k)
 	}
+	r.allBefore(out)
 	return out
+}
+
+// allBefore counts as there before what is read out of other records, where the replay wrote none of these.
+func (r *run) allBefore(kinds []evidence.Kind) {
+	if r.st.Report == nil {
+		return
+	}
+	before := uint64(0)
+	for i := range kinds {
+		before += kinds[i].Before
+		if acts := r.acts(kinds[i].Kind); acts[replay.Created]+acts[replay.Updated] > 0 {
+			return
+		}
+	}
+	for i := range kinds {
+		if k := &kinds[i]; before > 0 {
+			k.Before = max(k.Before, k.Matched+k.Announced)
+		}
+	}
 }
 
 // formOf says whether the records of a kind have the runtime's own bytes. Views are read from others that
