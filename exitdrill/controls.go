@@ -21,16 +21,11 @@ import (
 // keys that are not the right ones. The copies are not written anywhere; the reader is shown other
 // bytes.
 func (w *wired) controls(ctx context.Context, path string, facts *drill.Facts) ([]evidence.NegativeControl, []string, error) {
-	f, err := os.Open(path)
+	f, size, err := w.same(ctx, path, facts.Archive.ManifestSHA256)
 	if err != nil {
 		return nil, nil, err
 	}
 	defer f.Close()
-	fi, err := f.Stat()
-	if err != nil {
-		return nil, nil, err
-	}
-	size := fi.Size()
 	keys := format.KeysBeside(path)
 	var ran []evidence.NegativeControl
 	try := func(what, expected string, ra io.ReaderAt, size int64, change func(*format.VerifyOptions)) error {
@@ -97,6 +92,24 @@ func (w *wired) controls(ctx context.Context, path string, facts *drill.Facts) (
 		skipped = append(skipped, "opened with a wrong key: the archive is not encrypted")
 	}
 	return ran, skipped, nil
+}
+
+// same is the file of the archive with that manifest, and its size: controls of another one say nothing of this.
+func (w *wired) same(ctx context.Context, path, manifest string) (*os.File, int64, error) {
+	r, err := w.Open(ctx, path, manifest)
+	if err != nil {
+		return nil, 0, err
+	}
+	defer r.Close()
+	f, err := os.Open(path)
+	if err != nil {
+		return nil, 0, err
+	}
+	fi, err := f.Stat()
+	if err != nil {
+		return nil, 0, errors.Join(err, f.Close())
+	}
+	return f, fi.Size(), nil
 }
 
 // stranger is a key that signed nothing.

@@ -19,8 +19,12 @@ import (
 // TestExchanged: an archive that is another one in a later phase, or when the drill goes on, is found out, also where
 // the same key signed it.
 func TestExchanged(t *testing.T) {
-	for phase, killed := range map[string]bool{"plan": false, "replay": false, "read-back": false, "controls": true} {
-		t.Run(phase, func(t *testing.T) {
+	for _, c := range []struct {
+		phase  string
+		killed bool
+	}{{"plan", false}, {"replay", false}, {"read-back", false}, {"controls", false}, {"controls", true}} {
+		phase, killed := c.phase, c.killed
+		t.Run(fmt.Sprint(phase, killed), func(t *testing.T) {
 			t.Parallel()
 			p := newPlace(t)
 			p.run(p.plan("level: L3", "level: L1", "name: q", "name: other", "archive: DIR/a.ctxa", "archive: DIR/b.ctxa"))
