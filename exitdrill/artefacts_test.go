@@ -57,6 +57,9 @@ func TestArtefacts(t *testing.T) {
 	sum := func(name string) string {
 		return fmt.Sprintf("%x", sha256.Sum256([]byte(p.read(filepath.Join("out", name)))))
 	}
+	if hints := strings.Join(out.Hints, "\n"); !strings.Contains(hints, "why the target did not take a record stands, with its key, in "+filepath.Join(p.dir, "out", "q.refused.ndjson")) {
+		t.Errorf("nobody says where the reasons are: %q", hints)
+	}
 	pr := out.Predicate
 	for _, tc := range []struct {
 		n          int

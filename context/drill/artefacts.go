@@ -88,7 +88,7 @@ func (r *run) artefacts(p *evidence.Predicate) (map[string][]evidence.Subject, e
 	}
 	files := map[string]string{byJournal: r.journal()}
 	if r.st.Report.Actions[replay.Refused] > 0 {
-		files[byRefused] = r.file(".refused.ndjson")
+		files[byRefused] = r.file(refusedFile)
 	}
 	for id, path := range files {
 		sum, err := fileSum(path)

@@ -172,6 +172,7 @@ const (
 	htmlFile      = ".html"
 	packFile      = ".evidence.zip"
 	bundleFile    = ".sigstore.json"
+	refusedFile   = ".refused.ndjson"
 	blockFile     = ".block.txt"
 	saltFile      = ".salt"
 	statementFile = ".statement.json"

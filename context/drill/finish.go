@@ -15,6 +15,7 @@ import (
 
 	"github.com/exitramp/exitramp/context/evidence"
 	"github.com/exitramp/exitramp/context/evidence/report"
+	"github.com/exitramp/exitramp/context/replay"
 	"github.com/exitramp/exitramp/internal/syncdir"
 )
 
@@ -57,6 +58,9 @@ func (r *run) judge(l *Ledger, damaged error) error {
 		if k.Kind != "opaque" {
 			before += k.Before
 		}
+	}
+	if r.st.Report != nil && r.st.Report.Actions[replay.Refused] > 0 {
+		r.st.Hints = append(r.st.Hints, fmt.Sprintf("why the target did not take a record stands, with its key, in %s", r.file(refusedFile)))
 	}
 	if before > 0 {
 		r.st.Hints = append(r.st.Hints, fmt.Sprintf("%d records were in the target before, and show nothing: drill into a place that is empty", before))

@@ -65,15 +65,12 @@ func (r *run) kinds() []evidence.Kind {
 
 // allBefore counts as there before what is read out of other records, where the replay wrote none of these.
 func (r *run) allBefore(kinds []evidence.Kind) {
-	if r.st.Report == nil {
+	rep, before := r.st.Report, uint64(0)
+	if rep == nil || rep.Actions[replay.Created]+rep.Actions[replay.Updated] > 0 {
 		return
 	}
-	before := uint64(0)
 	for i := range kinds {
 		before += kinds[i].Before
-		if acts := r.acts(kinds[i].Kind); acts[replay.Created]+acts[replay.Updated] > 0 {
-			return
-		}
 	}
 	for i := range kinds {
 		if k := &kinds[i]; before > 0 {

@@ -285,7 +285,7 @@ func (r *run) replay(ctx context.Context) error {
 			return 0, 0, err
 		}
 		defer j.Close()
-		refused := lazyfile.New(r.file(".refused.ndjson"))
+		refused := lazyfile.New(r.file(refusedFile))
 		defer refused.Close()
 		o := r.options(phaseReplay)
 		o.Journal, o.Refused = j, refused
