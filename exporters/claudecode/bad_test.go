@@ -15,7 +15,7 @@ import (
 
 	"github.com/exitramp/exitramp/context/agentstate"
 	"github.com/exitramp/exitramp/context/memstate"
-	"github.com/exitramp/exitramp/exporters/exportertest"
+	"github.com/exitramp/exitramp/exporters/internal/drivertest"
 	"github.com/exitramp/exitramp/exporters/internal/homefiles/hometest"
 	pb "github.com/exitramp/exitramp/proto/exitramp/v1"
 )
@@ -148,7 +148,7 @@ func TestNoHome(t *testing.T) {
 // TestUnreadable: what the observer may not read is a gap that says which permission is missing.
 func TestUnreadable(t *testing.T) {
 	if os.Getuid() == 0 {
-		exportertest.AsNobody(t, "^"+t.Name()+"$")
+		drivertest.AsNobody(t, "^"+t.Name()+"$")
 		return
 	}
 	src := home(t, map[string]string{"CLAUDE.md": "x", "settings.json": "{}", "agents/a.md": "x", "projects/p/a.jsonl": user, "projects/p/b.jsonl": user, "projects/q/c.jsonl": user})
@@ -159,8 +159,8 @@ func TestUnreadable(t *testing.T) {
 		}
 	}
 	t.Cleanup(func() { os.Chmod(filepath.Join(src.root, ".claude/projects/q"), 0o700) })
-	_, rep := exportertest.Export(t, src)
-	if d := cmp.Diff([]string{"agent .claude/agents/a.md forbidden", "conversation .claude/projects/p/b.jsonl forbidden", "conversation .claude/projects/q forbidden", "policy .claude/settings.json forbidden"}, exportertest.Gaps(rep)); d != "" {
+	_, rep := drivertest.Export(t, src)
+	if d := cmp.Diff([]string{"agent .claude/agents/a.md forbidden", "conversation .claude/projects/p/b.jsonl forbidden", "conversation .claude/projects/q forbidden", "policy .claude/settings.json forbidden"}, drivertest.Gaps(rep)); d != "" {
 		t.Error(d)
 	}
 	if rep.Verdict.Coverage != agentstate.Gaps || rep.Records["memory"] != 1 || rep.Records["conversation"] != 1 || rep.Gaps[0].Permission == "" {
@@ -181,7 +181,7 @@ func TestSharedFolder(t *testing.T) {
 		t.Fatal("they have two folders")
 	}
 	src := home(t, map[string]string{"projects/-a-b-c/1.jsonl": line("/a/b-c"), "projects/-a-b-c/2.jsonl": line("/a-b/c"), "projects/-a-b-c/memory/MEMORY.md": "of both"})
-	mem, rep := exportertest.Export(t, src)
+	mem, rep := drivertest.Export(t, src)
 	got := map[string]string{}
 	for r := range mem.Records(t.Context(), nil) {
 		if c, ok := r.(*pb.Conversation); ok {
@@ -196,7 +196,7 @@ func TestSharedFolder(t *testing.T) {
 		t.Error(d, rep.Records)
 	}
 	dst := Open(filepath.Join(t.TempDir(), "home"))
-	exportertest.Apply(t, dst, mem)
+	drivertest.Apply(t, dst, mem)
 	if d := cmp.Diff(files(t, src.root), files(t, dst.root)); d != "" {
 		t.Error(d)
 	}

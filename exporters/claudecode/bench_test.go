@@ -11,7 +11,7 @@ import (
 	"strings"
 	"testing"
 
-	"github.com/exitramp/exitramp/exporters/exportertest"
+	"github.com/exitramp/exitramp/exporters/internal/drivertest"
 )
 
 // longSession writes a transcript of n messages as the CLI writes them: questions, answers of several
@@ -76,7 +76,7 @@ func BenchmarkRead(b *testing.B) {
 				longSession(b, p, n/sessions)
 				paths = append(paths, p)
 			}
-			exportertest.Speed(b, n, "message", func() (int, error) { return exportertest.Lines(paths, parseLine) }, Open(root))
+			drivertest.Speed(b, n, "message", func() (int, error) { return drivertest.Lines(paths, parseLine) }, Open(root))
 		})
 	}
 }

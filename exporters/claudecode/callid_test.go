@@ -11,7 +11,7 @@ import (
 	"github.com/exitramp/exitramp/context/agentstate"
 	"github.com/exitramp/exitramp/context/memstate"
 	"github.com/exitramp/exitramp/context/replay"
-	"github.com/exitramp/exitramp/exporters/exportertest"
+	"github.com/exitramp/exitramp/exporters/internal/drivertest"
 	pb "github.com/exitramp/exitramp/proto/exitramp/v1"
 )
 
@@ -42,7 +42,7 @@ func TestCallIDs(t *testing.T) {
 	add(pb.Role_ROLE_TOOL, result("1_7"), result("1_8"), result("1"))
 	mem := memstate.Whole("another", recs...)
 	dst := Open(filepath.Join(t.TempDir(), "home"))
-	_, j := exportertest.Apply(t, dst, mem)
+	_, j := drivertest.Apply(t, dst, mem)
 	files, err := filepath.Glob(filepath.Join(dst.root, ".claude/projects/*/*.jsonl"))
 	if err != nil || len(files) != 1 {
 		t.Fatal(files, err)

@@ -12,7 +12,7 @@ import (
 
 	"github.com/exitramp/exitramp/context/agentstate"
 	"github.com/exitramp/exitramp/context/replay"
-	"github.com/exitramp/exitramp/exporters/exportertest"
+	"github.com/exitramp/exitramp/exporters/internal/drivertest"
 	pb "github.com/exitramp/exitramp/proto/exitramp/v1"
 )
 
@@ -33,11 +33,11 @@ func TestConfigDir(t *testing.T) {
 		t.Fatal(err)
 	}
 	os.WriteFile(filepath.Join(dir, ".claude.json.backup.1"), []byte(`{"oauthAccount":"canary"}`), 0o600)
-	mem, rep := exportertest.Export(t, Open(dir)) // it is told by what is in it
+	mem, rep := drivertest.Export(t, Open(dir)) // it is told by what is in it
 	if rep.Verdict.Coverage != agentstate.Reconciled || rep.Records["toolserver"] != 1 {
 		t.Errorf("%v %v %v", rep.Verdict, rep.Records, rep.Gaps)
 	}
-	want, _ := exportertest.Export(t, Open("testdata/home"))
+	want, _ := drivertest.Export(t, Open("testdata/home"))
 	for r, err := range want.Records(t.Context(), nil) {
 		if err != nil {
 			t.Fatal(err)
@@ -65,7 +65,7 @@ func TestConfigDir(t *testing.T) {
 			t.Fatal(err)
 		}
 	}
-	got, j := exportertest.Apply(t, dst, mem, approved...)
+	got, j := drivertest.Apply(t, dst, mem, approved...)
 	if len(got.Refused)+len(got.Conflicts) > 0 {
 		t.Errorf("%v %v", got.Refused, got.Conflicts)
 	}
@@ -114,7 +114,7 @@ func TestByteOrderMark(t *testing.T) {
 	if err := os.WriteFile(filepath.Join(h.root, ".claude.json"), []byte(bom+`{"mcpServers":{"db":{"command":"false"}}}`), 0o600); err != nil {
 		t.Fatal(err)
 	}
-	mem, rep := exportertest.Export(t, h)
+	mem, rep := drivertest.Export(t, h)
 	if n := rep.Records; rep.Verdict.Coverage != agentstate.Reconciled || n["toolserver"] != 1 || n["toolgrant"] != 1 || n["credential"] != 1 {
 		t.Errorf("%v %v %v", rep.Verdict, n, rep.Gaps)
 	}
@@ -129,7 +129,7 @@ func TestByteOrderMark(t *testing.T) {
 	if err := os.WriteFile(filepath.Join(dst.root, ".claude.json"), []byte(bom+`{"userID":"x"}`), 0o600); err != nil {
 		t.Fatal(err)
 	}
-	exportertest.Apply(t, dst, mem, "policy/settings.json", "toolserver//db")
+	drivertest.Apply(t, dst, mem, "policy/settings.json", "toolserver//db")
 	if d := cmp.Diff(bom+`{"env":{"PIN":""},"permissions":{"allow":["Read"]}}`, files(t, dst.root)[".claude/settings.json"][1:]); d != "" {
 		t.Error(d)
 	}

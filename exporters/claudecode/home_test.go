@@ -17,7 +17,7 @@ import (
 	"github.com/exitramp/exitramp/context/agentstate"
 	"github.com/exitramp/exitramp/context/memstate"
 	"github.com/exitramp/exitramp/context/replay"
-	"github.com/exitramp/exitramp/exporters/exportertest"
+	"github.com/exitramp/exitramp/exporters/internal/drivertest"
 	"github.com/exitramp/exitramp/exporters/internal/homefiles/hometest"
 	pb "github.com/exitramp/exitramp/proto/exitramp/v1"
 )
@@ -30,7 +30,7 @@ func files(t testing.TB, root string) map[string]string {
 
 // Every file that is carried goes back to the byte, but for the secrets in settings.
 func TestExact(t *testing.T) {
-	mem, rep := exportertest.Export(t, Open("testdata/home"))
+	mem, rep := drivertest.Export(t, Open("testdata/home"))
 	if rep.Verdict.Coverage != agentstate.Reconciled {
 		t.Errorf("%v %v", rep.Verdict, rep.Gaps)
 	}
@@ -41,7 +41,7 @@ func TestExact(t *testing.T) {
 	if _, err := os.Stat(dst.root); err == nil {
 		t.Error("the plan wrote")
 	}
-	held, hj := exportertest.Apply(t, dst, mem)
+	held, hj := drivertest.Apply(t, dst, mem)
 	power := []string{"policy/settings.json", "agent/agents%2Freviewer.md", "skill/skills%2Frelease%2FSKILL.md", "skill/commands%2Fplan.md"}
 	for _, k := range append(power[:4:4], "artifact/skills%2Frelease%2Ftag.sh") { // which comes with its skill
 		if !slices.Contains(held.Held, k) {
@@ -59,7 +59,7 @@ func TestExact(t *testing.T) {
 		t.Error(d)
 	}
 	dst = Open(filepath.Join(t.TempDir(), "home"))
-	rep2, j := exportertest.Apply(t, dst, mem, power...)
+	rep2, j := drivertest.Apply(t, dst, mem, power...)
 	settings := files(t, dst.root)[".claude/settings.json"]
 	if d := cmp.Diff(strings.Replace(files(t, "testdata/home")[".claude/settings.json"], "canary-zq-1", "", 1), settings); d != "" {
 		t.Error(d)
@@ -74,7 +74,7 @@ func TestExact(t *testing.T) {
 	if err != nil || back.MissingN != 0 || back.Same != back.Records {
 		t.Errorf("%+v %v", back, err)
 	}
-	again, _ := exportertest.Apply(t, dst, mem, power...)
+	again, _ := drivertest.Apply(t, dst, mem, power...)
 	if again.Actions[replay.Created] != 0 {
 		t.Errorf("again: %v", again.Actions)
 	}
@@ -96,7 +96,7 @@ func TestExact(t *testing.T) {
 
 // What the records say, to a person.
 func TestRead(t *testing.T) {
-	mem, _ := exportertest.Export(t, Open("testdata/home"))
+	mem, _ := drivertest.Export(t, Open("testdata/home"))
 	get := func(key string) agentstate.Record {
 		t.Helper()
 		r, err := mem.Get(t.Context(), key)
@@ -177,7 +177,7 @@ func TestNotCarried(t *testing.T) {
 			t.Fatal(err)
 		}
 	}
-	_, rep := exportertest.Export(t, src)
+	_, rep := drivertest.Export(t, src)
 	var got []string
 	for _, g := range rep.Gaps {
 		got = append(got, fmt.Sprintf("%s %s %d", g.Kind, g.Place, g.Count))
@@ -206,7 +206,7 @@ func TestHostile(t *testing.T) {
 		return a
 	}
 	dst := Open(filepath.Join(t.TempDir(), "home"))
-	rep, _ := exportertest.Apply(t, dst, memstate.Whole(product, artifact("../x"), artifact(".claude/projects/../../../x"), artifact(".bashrc"), artifact(".claude/settings.json"),
+	rep, _ := drivertest.Apply(t, dst, memstate.Whole(product, artifact("../x"), artifact(".claude/projects/../../../x"), artifact(".bashrc"), artifact(".claude/settings.json"),
 		artifact(".claude/.credentials.json"), artifact("/etc/x"), artifact(".claude/plans/../settings.json"), artifact(".claude/plans/ok.md")))
 	if rep.Actions[replay.Refused] != 7 || len(files(t, dst.root)) != 1 {
 		t.Errorf("%v %v", rep.Actions, files(t, dst.root))
@@ -227,7 +227,7 @@ func TestForeign(t *testing.T) {
 			&pb.Part{Body: &pb.Part_ToolCall{ToolCall: &pb.ToolCall{Id: "c1", Name: "weather", ArgumentsJson: []byte(`{"q":1}`)}}}),
 		msg("3", pb.Role_ROLE_TOOL, &pb.Part{Body: &pb.Part_ToolResult{ToolResult: &pb.ToolResult{Id: "c1", Output: agentstate.Inline("text/plain", []byte("sunny"))}}}))
 	dst := Open(filepath.Join(t.TempDir(), "home"))
-	rep, j := exportertest.Apply(t, dst, src)
+	rep, j := drivertest.Apply(t, dst, src)
 	lost := map[string][]string{}
 	for _, l := range rep.Losses {
 		if l.Grade.String() == "dropped" {

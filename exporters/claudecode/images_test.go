@@ -11,7 +11,7 @@ import (
 	"github.com/exitramp/exitramp/context/agentstate"
 	"github.com/exitramp/exitramp/context/memstate"
 	"github.com/exitramp/exitramp/context/replay"
-	"github.com/exitramp/exitramp/exporters/exportertest"
+	"github.com/exitramp/exitramp/exporters/internal/drivertest"
 	pb "github.com/exitramp/exitramp/proto/exitramp/v1"
 )
 
@@ -31,7 +31,7 @@ func TestImages(t *testing.T) {
 	long := message("4", pb.Role_ROLE_USER, &pb.Part{Body: &pb.Part_Text{Text: "and"}}, media(&pb.Media{Data: &pb.Data{MediaType: "image/png"}}))
 	mem := memstate.Whole("another", c, said, call, result, long)
 	dst := Open(filepath.Join(t.TempDir(), "home"))
-	got, j := exportertest.Apply(t, dst, mem)
+	got, j := drivertest.Apply(t, dst, mem)
 	if got.LossCount["message.parts.media"] != 1 || got.Actions[replay.Created] != 5 {
 		t.Errorf("%v %v", got.Actions, got.LossCount)
 	}
@@ -44,7 +44,7 @@ func TestImages(t *testing.T) {
 	if err != nil || strings.Count(string(b), image) != 2 || !strings.Contains(string(b), `"content":[{"text":"seen","type":"text"},`+image+`]`) {
 		t.Errorf("%s %v", b, err)
 	}
-	back, _ := exportertest.Export(t, dst)
+	back, _ := drivertest.Export(t, dst)
 	found := false
 	for r, err := range back.Records(t.Context(), nil) {
 		if err != nil {

@@ -14,14 +14,14 @@ import (
 	"github.com/exitramp/exitramp/context/agentstate"
 	"github.com/exitramp/exitramp/context/memstate"
 	"github.com/exitramp/exitramp/context/replay"
-	"github.com/exitramp/exitramp/exporters/exportertest"
+	"github.com/exitramp/exitramp/exporters/internal/drivertest"
 	pb "github.com/exitramp/exitramp/proto/exitramp/v1"
 )
 
 // Approved servers stand beside those that are there, and the rest of the file stays; undo takes them
 // out again, but for one that somebody changed.
 func TestServers(t *testing.T) {
-	mem, _ := exportertest.Export(t, Open("testdata/home"))
+	mem, _ := drivertest.Export(t, Open("testdata/home"))
 	tickets, db := agentstate.Key("toolserver", "", "tickets"), agentstate.Key("toolserver", "/home/dev/shop", "db")
 	dst := home(t, map[string]string{"agents/own.md": "own"})
 	p := filepath.Join(dst.root, ".claude.json")
@@ -29,11 +29,11 @@ func TestServers(t *testing.T) {
 	if err := os.WriteFile(p, []byte(machine), 0o600); err != nil {
 		t.Fatal(err)
 	}
-	held, _ := exportertest.Apply(t, dst, mem)
+	held, _ := drivertest.Apply(t, dst, mem)
 	if b, _ := os.ReadFile(p); string(b) != machine || !slices.Contains(held.Held, tickets) || !slices.Contains(held.Held, db) {
 		t.Fatalf("without approval: %s %v", b, held.Held)
 	}
-	rep, j := exportertest.Apply(t, dst, mem, tickets, db)
+	rep, j := drivertest.Apply(t, dst, mem, tickets, db)
 	if len(rep.Refused)+len(rep.Conflicts) > 0 {
 		t.Error(rep.Refused, rep.Conflicts)
 	}
@@ -57,13 +57,13 @@ func TestServers(t *testing.T) {
 	if err != nil || back.MissingN != 0 || back.Kinds["toolserver"] == nil || back.UnannouncedN != 0 {
 		t.Errorf("%+v %v", back, err)
 	}
-	if again, _ := exportertest.Apply(t, dst, mem, tickets, db); again.Actions[replay.Created] != 0 {
+	if again, _ := drivertest.Apply(t, dst, mem, tickets, db); again.Actions[replay.Created] != 0 {
 		t.Errorf("again: %v", again.Actions)
 	}
 	if err := os.WriteFile(p, []byte(strings.Replace(string(b), "db-mcp", "other", 1)), 0o600); err != nil {
 		t.Fatal(err)
 	}
-	if rep, _ := exportertest.Apply(t, dst, mem, tickets, db); len(rep.Conflicts) != 1 || rep.Conflicts[0].Key != db {
+	if rep, _ := drivertest.Apply(t, dst, mem, tickets, db); len(rep.Conflicts) != 1 || rep.Conflicts[0].Key != db {
 		t.Errorf("another server of this name: %v", rep.Conflicts)
 	}
 	u, err := replay.Undo(t.Context(), dst, j)
@@ -83,7 +83,7 @@ func TestServersBehindMark(t *testing.T) {
 		t.Fatal(err)
 	}
 	s := &pb.ToolServer{Meta: agentstate.Meta("toolserver", agentstate.Document("mcpServers", "application/json", []byte(`{"command":"a"}`)), "", "x")}
-	_, j := exportertest.Apply(t, dst, memstate.Whole(product, s), s.Meta.Key)
+	_, j := drivertest.Apply(t, dst, memstate.Whole(product, s), s.Meta.Key)
 	if b, err := os.ReadFile(p); err != nil || !strings.HasPrefix(string(b), "\ufeff{") || !json.Valid(b[3:]) || !strings.Contains(string(b), `{"command":"a"}`) {
 		t.Errorf("%q %v", b, err)
 	}
@@ -105,7 +105,7 @@ func TestServersOfNone(t *testing.T) {
 	good := agentstate.Key("toolserver", "", "x")
 	dst := home(t, map[string]string{"CLAUDE.md": "own"})
 	p := filepath.Join(dst.root, ".claude.json")
-	_, j := exportertest.Apply(t, dst, memstate.Whole(product, server(good, `{"command":"a"}`)), good)
+	_, j := drivertest.Apply(t, dst, memstate.Whole(product, server(good, `{"command":"a"}`)), good)
 	if b, err := os.ReadFile(p); err != nil || !json.Valid(b) || !strings.Contains(string(b), `{"command":"a"}`) {
 		t.Errorf("%s %v", b, err)
 	}
@@ -116,7 +116,7 @@ func TestServersOfNone(t *testing.T) {
 		t.Error("the file is left")
 	}
 	for name, s := range map[string]*pb.ToolServer{"no object": server(good, `7`), "no JSON": server(good, `{"a":1},"userID":{}`), "a key of one": server("toolserver/x", `{}`), "a key of three": server("toolserver/a/b/c", `{}`)} {
-		if rep, _ := exportertest.Apply(t, dst, memstate.Whole(product, s), s.Meta.Key); rep.Actions[replay.Refused] != 1 {
+		if rep, _ := drivertest.Apply(t, dst, memstate.Whole(product, s), s.Meta.Key); rep.Actions[replay.Refused] != 1 {
 			t.Errorf("%s: %v", name, rep.Actions)
 		}
 	}
@@ -124,7 +124,7 @@ func TestServersOfNone(t *testing.T) {
 		if err := os.WriteFile(p, []byte(text), 0o600); err != nil {
 			t.Fatal(err)
 		}
-		if rep, _ := exportertest.Apply(t, dst, memstate.Whole(product, server(good, `{}`)), good); rep.Actions[replay.Refused] != 1 {
+		if rep, _ := drivertest.Apply(t, dst, memstate.Whole(product, server(good, `{}`)), good); rep.Actions[replay.Refused] != 1 {
 			t.Errorf("%s: %v", name, rep.Actions)
 		}
 		if b, _ := os.ReadFile(p); string(b) != text {

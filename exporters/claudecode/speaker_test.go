@@ -7,7 +7,7 @@ import (
 
 	"github.com/google/go-cmp/cmp"
 
-	"github.com/exitramp/exitramp/exporters/exportertest"
+	"github.com/exitramp/exitramp/exporters/internal/drivertest"
 	pb "github.com/exitramp/exitramp/proto/exitramp/v1"
 )
 
@@ -56,7 +56,7 @@ func TestQueued(t *testing.T) {
 	line := func(n int, prompt, mode string) string {
 		return fmt.Sprintf(`{"type":"attachment","uuid":"01a20b77-0000-4000-8000-00000000000%d","sessionId":"s","attachment":{"type":"queued_command","prompt":%s,"commandMode":%s}}`+"\n", n, prompt, mode)
 	}
-	mem, rep := exportertest.Export(t, home(t, map[string]string{"projects/-w/01a20b77-0000-4000-8000-0000000000aa.jsonl": line(1, `"wait"`, `"prompt"`) +
+	mem, rep := drivertest.Export(t, home(t, map[string]string{"projects/-w/01a20b77-0000-4000-8000-0000000000aa.jsonl": line(1, `"wait"`, `"prompt"`) +
 		line(2, `[{"type":"text","text":"so"},{"type":"image","source":{"type":"url","url":"https://x"}}]`, "null") + line(3, `"ended"`, `"task-notification"`) +
 		line(4, `"hi"`, `"prompt","origin":{"kind":"peer"},"isMeta":true`) + line(5, `"on"`, `"prompt","isMeta":true`) + line(6, `"me"`, `"prompt","origin":{"kind":"human"}`) + line(7, `"yes"`, `"prompt","isMeta":true,"origin":{"kind":"human"}`)}))
 	var got []string
@@ -80,7 +80,7 @@ func TestOrigin(t *testing.T) {
 	line := func(n int, origin string) string {
 		return fmt.Sprintf(`{"type":"user","uuid":"01a20b77-0000-4000-8000-00000000000%d","sessionId":"s","message":{"role":"user","content":"said %d"}%s}`+"\n", n, n, origin)
 	}
-	mem, _ := exportertest.Export(t, home(t, map[string]string{"projects/-w/01a20b77-0000-4000-8000-0000000000aa.jsonl": line(1, `,"origin":{"kind":"task-notification","producer":"x"}`) +
+	mem, _ := drivertest.Export(t, home(t, map[string]string{"projects/-w/01a20b77-0000-4000-8000-0000000000aa.jsonl": line(1, `,"origin":{"kind":"task-notification","producer":"x"}`) +
 		line(2, `,"origin":{"kind":"human"}`) + line(3, "") + line(4, `,"origin":{"kind":"voice-call"}`) + line(5, `,"origin":7`) +
 		line(6, `,"origin":{"kind":"unclassified"}`)}))
 	var got []string
@@ -126,7 +126,7 @@ func TestMeta(t *testing.T) {
 	add(`"<bash-stdout>a</bash-stdout><bash-stderr></bash-stderr>"`, "")
 	add(`"<b>mine</b>"`, "")
 	add(`"spoken"`, meta+`,"origin":{"kind":"human"}`)
-	mem, _ := exportertest.Export(t, home(t, map[string]string{"projects/-w/01a20b77-0000-4000-8000-0000000000aa.jsonl": lines}))
+	mem, _ := drivertest.Export(t, home(t, map[string]string{"projects/-w/01a20b77-0000-4000-8000-0000000000aa.jsonl": lines}))
 	var got []string
 	for r := range mem.Records(t.Context(), nil) {
 		switch r := r.(type) {
@@ -155,7 +155,7 @@ func TestFailed(t *testing.T) {
 	said := func(id, text string) string {
 		return `{"id":"` + id + `","role":"assistant","model":"<synthetic>","content":[{"type":"text","text":"` + text + `"}]}`
 	}
-	mem, _ := exportertest.Export(t, home(t, map[string]string{"projects/-w/01a20b77-0000-4000-8000-0000000000aa.jsonl": line(1, "user", `{"role":"user","content":"ask"}`, "") +
+	mem, _ := drivertest.Export(t, home(t, map[string]string{"projects/-w/01a20b77-0000-4000-8000-0000000000aa.jsonl": line(1, "user", `{"role":"user","content":"ask"}`, "") +
 		line(2, "assistant", strings.Replace(said("a", "API Error: 529"), "}]", `},{"type":"text","text":"again"}]`, 1), `,"isApiErrorMessage":true`) + line(3, "user", `{"role":"user","content":"again"}`, "") + line(4, "assistant", said("b", "No response requested."), "") +
 		line(5, "assistant", strings.Replace(said("c", "as of a proxy"), "<synthetic>", "m", 1), `,"isApiErrorMessage":true`) + line(6, "system", "null", `,"subtype":"notice","content":"hooks ran"`)}))
 	var got, context []string
@@ -198,7 +198,7 @@ func TestAttachments(t *testing.T) {
 	add("attachment", "attachment", `{"type":"hook_success","content":""}`)
 	add("attachment", "attachment", `{"type":"hook_success","content":"said"}`)
 	add("assistant", "message", `{"id":"m","role":"assistant","model":"x","content":[{"type":"text","text":"rye"}]}`)
-	mem, rep := exportertest.Export(t, home(t, map[string]string{"projects/-w/01a20b77-0000-4000-8000-0000000000aa.jsonl": lines}))
+	mem, rep := drivertest.Export(t, home(t, map[string]string{"projects/-w/01a20b77-0000-4000-8000-0000000000aa.jsonl": lines}))
 	var got []string
 	for r := range mem.Records(t.Context(), nil) {
 		switch r := r.(type) {

@@ -10,7 +10,7 @@ import (
 	"github.com/google/go-cmp/cmp"
 
 	"github.com/exitramp/exitramp/context/agentstate"
-	"github.com/exitramp/exitramp/exporters/exportertest"
+	"github.com/exitramp/exitramp/exporters/internal/drivertest"
 	pb "github.com/exitramp/exitramp/proto/exitramp/v1"
 )
 
@@ -63,7 +63,7 @@ func TestTree(t *testing.T) {
 		{"said while tools run", line("a", "", "") + call("b", "a") + result("r", "b", "b") + queue("q", "r", `"prompt":"wait","commandMode":"prompt"`) + queue("n", "q", "") + line("c", "n", ""), "c", "", "a< b<a r<b q<r c<q"},
 		{"a ring", line("a", "b", "") + line("b", "a", ""), "b", "", "a< b<a"},
 	} {
-		mem, _ := exportertest.Export(t, home(t, map[string]string{"projects/p/s.jsonl": x.lines}))
+		mem, _ := drivertest.Export(t, home(t, map[string]string{"projects/p/s.jsonl": x.lines}))
 		r, err := mem.Get(t.Context(), "conversation/p/s")
 		if err != nil {
 			t.Fatal(err)
@@ -93,7 +93,7 @@ func TestUpsideDown(t *testing.T) {
 	for i := range n {
 		fmt.Fprintf(&lines, `{"type":"user","uuid":"%d","parentUuid":"%d","message":{"role":"user","content":"x"}}`+"\n", i, i+1)
 	}
-	mem, rep := exportertest.Export(t, home(t, map[string]string{"projects/p/s.jsonl": lines.String()}))
+	mem, rep := drivertest.Export(t, home(t, map[string]string{"projects/p/s.jsonl": lines.String()}))
 	if len(rep.Gaps) != 1 || rep.Gaps[0].Reason != pb.Gap_REASON_GONE {
 		t.Errorf("%d gaps, the first %v", len(rep.Gaps), rep.Gaps[:min(1, len(rep.Gaps))])
 	}
@@ -106,7 +106,7 @@ func TestUpsideDown(t *testing.T) {
 func TestBeside(t *testing.T) {
 	const own = `{"type":"user","uuid":"a","sessionId":"s","message":{"role":"user","content":"x"}}` + "\n"
 	side := strings.Replace(own, `"uuid"`, `"isSidechain":true,"uuid"`, 1)
-	mem, rep := exportertest.Export(t, home(t, map[string]string{"projects/p/s.jsonl": own, "projects/p/agent-1.jsonl": side,
+	mem, rep := drivertest.Export(t, home(t, map[string]string{"projects/p/s.jsonl": own, "projects/p/agent-1.jsonl": side,
 		"projects/p/agent-2.jsonl": strings.Replace(side, `"s"`, `"gone"`, 1), "projects/p/s2.jsonl": own}))
 	if len(rep.Gaps) > 0 {
 		t.Error(rep.Gaps)

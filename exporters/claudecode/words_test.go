@@ -6,7 +6,7 @@ import (
 	"testing"
 
 	"github.com/exitramp/exitramp/context/agentstate"
-	"github.com/exitramp/exitramp/exporters/exportertest"
+	"github.com/exitramp/exitramp/exporters/internal/drivertest"
 	pb "github.com/exitramp/exitramp/proto/exitramp/v1"
 )
 
@@ -27,7 +27,7 @@ func TestFirstWords(t *testing.T) {
 		{"summary", user("", `"find"`) + `{"type":"summary","summary":"About bugs"}` + "\n", "About bugs"},
 		{"nothing", user("", `[{"type":"tool_result","tool_use_id":"t","content":"x"}]`), ""},
 	} {
-		mem, _ := exportertest.Export(t, home(t, map[string]string{"projects/p/s.jsonl": x.lines}))
+		mem, _ := drivertest.Export(t, home(t, map[string]string{"projects/p/s.jsonl": x.lines}))
 		r, err := mem.Get(t.Context(), "conversation/p/s")
 		if err != nil {
 			t.Fatal(err)
@@ -47,7 +47,7 @@ func TestHeadSecrets(t *testing.T) {
 		"commands/broken.md": "---\ndescription: a: b\nmcpServers: {x: {env: {K: canary-3}}}\n---\n",
 		"agents/huge.md":     head + "canary-4\n---\n" + strings.Repeat("x", agentstate.SpillSize),
 	})
-	mem, rep := exportertest.Export(t, h)
+	mem, rep := drivertest.Export(t, h)
 	for r, err := range mem.Records(t.Context(), nil) {
 		if err != nil || strings.Contains(r.(interface{ String() string }).String(), "canary") {
 			t.Error(err, r)

@@ -16,7 +16,7 @@ import (
 
 	"github.com/exitramp/exitramp/context/agentstate"
 	"github.com/exitramp/exitramp/context/memstate"
-	"github.com/exitramp/exitramp/exporters/exportertest"
+	"github.com/exitramp/exitramp/exporters/internal/drivertest"
 	"github.com/exitramp/exitramp/exporters/internal/homefiles/hometest"
 )
 
@@ -147,7 +147,7 @@ func TestNoHome(t *testing.T) {
 // TestUnreadable: what the observer may not read is a gap that says which permission is missing.
 func TestUnreadable(t *testing.T) {
 	if os.Getuid() == 0 {
-		exportertest.AsNobody(t, "^"+t.Name()+"$")
+		drivertest.AsNobody(t, "^"+t.Name()+"$")
 		return
 	}
 	src := home(t, map[string]string{"AGENTS.md": "x", "config.toml": "", "prompts/a.md": "x", at: meta, "sessions/2026/rollout-b.jsonl": meta, "sessions/2025/rollout-c.jsonl": meta, "goals_1.sqlite": "x"})
@@ -157,8 +157,8 @@ func TestUnreadable(t *testing.T) {
 		}
 	}
 	t.Cleanup(func() { os.Chmod(filepath.Join(src.root, "sessions/2025"), 0o700) })
-	_, rep := exportertest.Export(t, src)
-	if d := cmp.Diff([]string{"conversation sessions/2025 forbidden", "conversation sessions/2026/rollout-b.jsonl forbidden", "policy config.toml forbidden", "skill prompts/a.md forbidden", "state goals_1.sqlite forbidden"}, exportertest.Gaps(rep)); d != "" {
+	_, rep := drivertest.Export(t, src)
+	if d := cmp.Diff([]string{"conversation sessions/2025 forbidden", "conversation sessions/2026/rollout-b.jsonl forbidden", "policy config.toml forbidden", "skill prompts/a.md forbidden", "state goals_1.sqlite forbidden"}, drivertest.Gaps(rep)); d != "" {
 		t.Error(d)
 	}
 	if rep.Verdict.Coverage != agentstate.Gaps || rep.Records["memory"] != 1 || rep.Records["conversation"] != 1 || rep.Gaps[0].Permission == "" {

@@ -12,7 +12,7 @@ import (
 	"strings"
 	"testing"
 
-	"github.com/exitramp/exitramp/exporters/exportertest"
+	"github.com/exitramp/exitramp/exporters/internal/drivertest"
 )
 
 // longRollout writes a rollout of n items as the CLI writes them: questions, thoughts, calls, outputs
@@ -74,7 +74,7 @@ func BenchmarkRead(b *testing.B) {
 				longRollout(b, p, n/rollouts)
 				paths = append(paths, p)
 			}
-			exportertest.Speed(b, n, "message", func() (int, error) { return exportertest.Lines(paths, parseLine) }, Open(root))
+			drivertest.Speed(b, n, "message", func() (int, error) { return drivertest.Lines(paths, parseLine) }, Open(root))
 		})
 	}
 }
@@ -93,7 +93,7 @@ func BenchmarkRows(b *testing.B) {
 		b.Fatal(err)
 	}
 	defer db.Close()
-	exportertest.Speed(b, n, "opaque", func() (int, error) {
-		return exportertest.Select(b.Context(), db, "SELECT * FROM thread_items")
+	drivertest.Speed(b, n, "opaque", func() (int, error) {
+		return drivertest.Select(b.Context(), db, "SELECT * FROM thread_items")
 	}, Open(root))
 }

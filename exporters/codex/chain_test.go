@@ -10,16 +10,16 @@ import (
 	"github.com/google/go-cmp/cmp"
 
 	"github.com/exitramp/exitramp/context/agentstate"
-	"github.com/exitramp/exitramp/exporters/exportertest"
+	"github.com/exitramp/exitramp/exporters/internal/drivertest"
 	pb "github.com/exitramp/exitramp/proto/exitramp/v1"
 )
 
 // spoken is what each conversation of a home says, in order: what the model sees where that is less.
 func spoken(t *testing.T, root string) map[string]string {
 	t.Helper()
-	mem, rep := exportertest.Export(t, Open(root))
+	mem, rep := drivertest.Export(t, Open(root))
 	if rep.Verdict.Coverage != agentstate.Reconciled {
-		t.Errorf("%v %v", rep.Verdict, exportertest.Gaps(rep))
+		t.Errorf("%v %v", rep.Verdict, drivertest.Gaps(rep))
 	}
 	out, texts := map[string]string{}, map[string]string{}
 	var all []*pb.Conversation

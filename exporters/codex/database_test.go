@@ -17,7 +17,7 @@ import (
 
 	"github.com/exitramp/exitramp/context/agentstate"
 	"github.com/exitramp/exitramp/context/replay"
-	"github.com/exitramp/exitramp/exporters/exportertest"
+	"github.com/exitramp/exitramp/exporters/internal/drivertest"
 	"github.com/exitramp/exitramp/exporters/internal/sqlitefile"
 	pb "github.com/exitramp/exitramp/proto/exitramp/v1"
 )
@@ -214,7 +214,7 @@ func TestDatabasesExact(t *testing.T) {
 			}
 		}
 	}
-	mem, rep := exportertest.Export(t, src)
+	mem, rep := drivertest.Export(t, src)
 	if rep.Verdict.Coverage != agentstate.Reconciled {
 		t.Errorf("%v %v", rep.Verdict, rep.Gaps)
 	}
@@ -223,7 +223,7 @@ func TestDatabasesExact(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	first, j := exportertest.Apply(t, dst, mem)
+	first, j := drivertest.Apply(t, dst, mem)
 	if d := cmp.Diff(plan.Actions, first.Actions); d != "" {
 		t.Errorf("the plan says otherwise: %s", d)
 	}
@@ -239,7 +239,7 @@ func TestDatabasesExact(t *testing.T) {
 	if err != nil || back.MissingN != 0 || back.ExtraN != 0 || back.Same+back.Announced != back.Records || back.Announced != 1 {
 		t.Errorf("%+v %v", back, err)
 	}
-	if again, _ := exportertest.Apply(t, dst, mem); again.Actions[replay.Created] != 0 || len(again.Conflicts) > 0 {
+	if again, _ := drivertest.Apply(t, dst, mem); again.Actions[replay.Created] != 0 || len(again.Conflicts) > 0 {
 		t.Errorf("again: %v %v", again.Actions, again.Conflicts)
 	}
 	if u, err := replay.Undo(t.Context(), dst, j); err != nil || u.LeftN != 0 {
@@ -252,7 +252,7 @@ func TestDatabasesExact(t *testing.T) {
 
 // What rows mean, to a person. What enrols the machine is not in any record.
 func TestDatabasesRead(t *testing.T) {
-	mem, _ := exportertest.Export(t, fullHome(t))
+	mem, _ := drivertest.Export(t, fullHome(t))
 	conversation := ""
 	seen := map[string]bool{}
 	for r := range mem.Records(t.Context(), nil) {
@@ -306,7 +306,7 @@ func TestDatabaseWAL(t *testing.T) {
 			t.Fatal(err)
 		}
 	}
-	mem, rep := exportertest.Export(t, src)
+	mem, rep := drivertest.Export(t, src)
 	if rep.Verdict.Coverage != agentstate.Reconciled {
 		t.Errorf("%v %v", rep.Verdict, rep.Gaps)
 	}
@@ -326,13 +326,13 @@ func TestDatabaseWAL(t *testing.T) {
 // In a home that Codex set up: the same is the same, another row is a conflict and stays, and undo
 // leaves what others wrote.
 func TestDatabaseInto(t *testing.T) {
-	mem, _ := exportertest.Export(t, fullHome(t))
+	mem, _ := drivertest.Export(t, fullHome(t))
 	root := t.TempDir()
 	makeDB(t, root, "goals_1.sqlite", `INSERT INTO thread_goals VALUES ('`+thread+`', 'g', 'another', 'active', 1000, 1, 2, 3, 4)`)
 	makeDB(t, root, "memories_1.sqlite", `INSERT OR REPLACE INTO consolidation_progress VALUES (1, 7)`, `INSERT INTO stage1_outputs VALUES ('mine', 1, 'x', 'y', NULL, 5, NULL, NULL, 0, NULL)`)
 	dst := opened(root)
 	goals, memories := dump(t, root, "goals_1.sqlite")["thread_goals"], dump(t, root, "memories_1.sqlite")["stage1_outputs"]
-	rep, j := exportertest.Apply(t, dst, mem)
+	rep, j := drivertest.Apply(t, dst, mem)
 	if n := len(rep.Conflicts); n != 1 {
 		t.Errorf("%d conflicts: %v", n, rep.Conflicts)
 	}

@@ -15,7 +15,7 @@ import (
 	"github.com/exitramp/exitramp/context/agentstate"
 	"github.com/exitramp/exitramp/context/memstate"
 	"github.com/exitramp/exitramp/context/replay"
-	"github.com/exitramp/exitramp/exporters/exportertest"
+	"github.com/exitramp/exitramp/exporters/internal/drivertest"
 	"github.com/exitramp/exitramp/exporters/internal/sqlitefile"
 	pb "github.com/exitramp/exitramp/proto/exitramp/v1"
 )
@@ -93,12 +93,12 @@ func TestDatabaseBad(t *testing.T) {
 			src := fullHome(t)
 			src.wait = 100 * time.Millisecond
 			c.spoil(t, src.root)
-			mem, rep := exportertest.Export(t, src)
+			mem, rep := drivertest.Export(t, src)
 			if len(rep.Gaps) != 1 || rep.Gaps[0].Kind != "opaque" || !strings.Contains(rep.Gaps[0].Detail, c.says) || rep.Verdict.Coverage != agentstate.Gaps {
 				t.Errorf("%v %v", rep.Verdict, rep.Gaps)
 			}
 			dst := opened(filepath.Join(t.TempDir(), "home"))
-			exportertest.Apply(t, dst, mem, "policy/config.toml", "skill/skills%2Fshop%2FSKILL.md", "skill/prompts%2Fplan.md")
+			drivertest.Apply(t, dst, mem, "policy/config.toml", "skill/skills%2Fshop%2FSKILL.md", "skill/prompts%2Fplan.md")
 			if d := cmp.Diff(sortedKeys(files(t, src.root)), sortedKeys(files(t, dst.root))); d != "" {
 				t.Error(d)
 			}
@@ -111,11 +111,11 @@ func TestDatabaseBad(t *testing.T) {
 
 // A home whose database is another one than the archive's takes no row, and stays as it is.
 func TestDatabaseOther(t *testing.T) {
-	mem, _ := exportertest.Export(t, fullHome(t))
+	mem, _ := drivertest.Export(t, fullHome(t))
 	root := t.TempDir()
 	change(t, root, "goals_1.sqlite", "CREATE TABLE mine (a)")
 	before, _ := os.ReadFile(filepath.Join(root, "goals_1.sqlite"))
-	rep, _ := exportertest.Apply(t, opened(root), mem)
+	rep, _ := drivertest.Apply(t, opened(root), mem)
 	after, _ := os.ReadFile(filepath.Join(root, "goals_1.sqlite"))
 	if rep.Actions[replay.Refused] != 3 || rep.Actions[replay.Conflict] != 1 || string(before) != string(after) {
 		t.Errorf("%v", rep.Actions)
@@ -151,7 +151,7 @@ func TestDatabaseHostile(t *testing.T) {
 		good,
 	}
 	dst := opened(filepath.Join(t.TempDir(), "home"))
-	rep, j := exportertest.Apply(t, dst, memstate.Whole(product, recs...))
+	rep, j := drivertest.Apply(t, dst, memstate.Whole(product, recs...))
 	if rep.Actions[replay.Refused] != uint64(len(recs)-1) || rep.Actions[replay.Created] != 1 {
 		t.Errorf("%v %v", rep.Actions, rep.Refused)
 	}
@@ -166,7 +166,7 @@ func TestDatabaseHostile(t *testing.T) {
 	if err := os.Symlink(outside, filepath.Join(link, "state_5.sqlite")); err != nil {
 		t.Fatal(err)
 	}
-	if rep, _ := exportertest.Apply(t, opened(link), memstate.Whole(product, good)); rep.Actions[replay.Refused] != 1 {
+	if rep, _ := drivertest.Apply(t, opened(link), memstate.Whole(product, good)); rep.Actions[replay.Refused] != 1 {
 		t.Errorf("%v", rep.Actions)
 	}
 	if _, err := os.Stat(outside); !errors.Is(err, os.ErrNotExist) {
@@ -176,7 +176,7 @@ func TestDatabaseHostile(t *testing.T) {
 
 // A lock is waited for, and then said.
 func TestDatabaseLocked(t *testing.T) {
-	mem, _ := exportertest.Export(t, fullHome(t))
+	mem, _ := drivertest.Export(t, fullHome(t))
 	root := t.TempDir()
 	makeDB(t, root, "goals_1.sqlite")
 	db, err := sqlitefile.OpenWrite(t.Context(), filepath.Join(root, "goals_1.sqlite"), time.Second)
@@ -212,19 +212,19 @@ func TestLaterRelease(t *testing.T) {
 	src := fullHome(t)
 	change(t, src.root, rel, s.statements[1+2*62:]...)
 	change(t, src.root, rel, "INSERT INTO session_model_ids VALUES ('s', 'k', 'e', 0, 'first')")
-	mem, rep := exportertest.Export(t, src)
+	mem, rep := drivertest.Export(t, src)
 	if rep.Verdict.Coverage != agentstate.Reconciled || len(rep.Gaps) > 0 {
 		t.Fatalf("%v %v", rep.Verdict, rep.Gaps)
 	}
 	fresh := opened(filepath.Join(t.TempDir(), "home"))
-	exportertest.Apply(t, fresh, mem)
+	drivertest.Apply(t, fresh, mem)
 	want := relocate(dump(t, src.root, rel), fresh.root)
 	if d := cmp.Diff(want, dump(t, fresh.root, rel)); d != "" {
 		t.Errorf("%.2000s", d)
 	}
 	older := opened(t.TempDir())
 	makeDB(t, older.root, rel, "DELETE FROM backfill_state")
-	got, j := exportertest.Apply(t, older, mem)
+	got, j := drivertest.Apply(t, older, mem)
 	if len(got.Refused) != 1 || !strings.Contains(got.Refused[0].Why, `no table "session_model_ids"`) || len(got.Conflicts) > 0 {
 		t.Errorf("%v %v", got.Refused, got.Conflicts)
 	}

@@ -8,7 +8,7 @@ import (
 
 	"github.com/google/go-cmp/cmp"
 
-	"github.com/exitramp/exitramp/exporters/exportertest"
+	"github.com/exitramp/exitramp/exporters/internal/drivertest"
 	pb "github.com/exitramp/exitramp/proto/exitramp/v1"
 )
 
@@ -25,7 +25,7 @@ func TestDocument(t *testing.T) {
     {"id": "msg_1", "type": "message", "status": "completed", "content": [{"type": "output_text", "text": "say"}], "role": "assistant"}
   ]
 }`, "sessions/rollout-2025-05-08-05cab663-bfc3-43d8-a778-216cbb3a40f3.json": `{"session": {"id": "x"`, "sessions/rollout-2025-05-09-05cab663-bfc3-43d8-a778-216cbb3a40f4.json": `{"items": []}`})
-	mem, rep := exportertest.Export(t, src)
+	mem, rep := drivertest.Export(t, src)
 	var got []string
 	for r := range mem.Records(t.Context(), nil) {
 		switch r := r.(type) {
@@ -40,11 +40,11 @@ func TestDocument(t *testing.T) {
 	}
 	wantGaps := []string{"conversation sessions/rollout-2025-05-09-05cab663-bfc3-43d8-a778-216cbb3a40f4.json session_meta corrupt",
 		"message sessions/rollout-2025-05-08-05cab663-bfc3-43d8-a778-216cbb3a40f3.json line 1 corrupt"}
-	if d := cmp.Diff(wantGaps, exportertest.Gaps(rep)); d != "" {
+	if d := cmp.Diff(wantGaps, drivertest.Gaps(rep)); d != "" {
 		t.Error(d)
 	}
 	dst := Open(filepath.Join(t.TempDir(), "home"))
-	exportertest.Apply(t, dst, mem)
+	drivertest.Apply(t, dst, mem)
 	if d := cmp.Diff(files(t, src.root), files(t, dst.root)); d != "" {
 		t.Error(d)
 	}

@@ -15,7 +15,7 @@ import (
 	"github.com/exitramp/exitramp/context/agentstate"
 	"github.com/exitramp/exitramp/context/memstate"
 	"github.com/exitramp/exitramp/context/replay"
-	"github.com/exitramp/exitramp/exporters/exportertest"
+	"github.com/exitramp/exitramp/exporters/internal/drivertest"
 	"github.com/exitramp/exitramp/exporters/internal/homefiles/hometest"
 	pb "github.com/exitramp/exitramp/proto/exitramp/v1"
 )
@@ -33,20 +33,20 @@ func home(t testing.TB, put map[string]string) *Home {
 
 // Every file that is carried goes back to the byte, but for the secrets in settings.
 func TestExact(t *testing.T) {
-	mem, rep := exportertest.Export(t, Open("testdata/home"))
+	mem, rep := drivertest.Export(t, Open("testdata/home"))
 	if rep.Verdict.Coverage != agentstate.Reconciled {
 		t.Errorf("%v %v", rep.Verdict, rep.Gaps)
 	}
 	power := []string{"policy/config.toml", "skill/skills%2Fshop%2FSKILL.md", "skill/prompts%2Fplan.md"}
 	dst := Open(filepath.Join(t.TempDir(), "home"))
-	held, _ := exportertest.Apply(t, dst, mem)
+	held, _ := drivertest.Apply(t, dst, mem)
 	for _, k := range power {
 		if !slices.Contains(held.Held, k) {
 			t.Errorf("%s arrives without approval", k)
 		}
 	}
 	dst = Open(filepath.Join(t.TempDir(), "home"))
-	first, j := exportertest.Apply(t, dst, mem, power...)
+	first, j := drivertest.Apply(t, dst, mem, power...)
 	want, got := files(t, "testdata/home"), files(t, dst.root)
 	for _, secret := range []string{"https://u:canary-zq-2@example.org/v1", "canary-zq-3", "canary-zq-4", "canary-zq-5"} {
 		want["config.toml"] = strings.Replace(want["config.toml"], secret, "", 1)
@@ -61,7 +61,7 @@ func TestExact(t *testing.T) {
 	if err != nil || back.MissingN != 0 || back.Same != back.Records {
 		t.Errorf("%+v %v", back, err)
 	}
-	if again, _ := exportertest.Apply(t, dst, mem, power...); again.Actions[replay.Created] != 0 {
+	if again, _ := drivertest.Apply(t, dst, mem, power...); again.Actions[replay.Created] != 0 {
 		t.Errorf("again: %v", again.Actions)
 	}
 	if u, err := replay.Undo(t.Context(), dst, j); err != nil || u.LeftN != 0 || len(files(t, dst.root)) != 0 {
@@ -71,7 +71,7 @@ func TestExact(t *testing.T) {
 
 // What the records say, to a person.
 func TestRead(t *testing.T) {
-	mem, _ := exportertest.Export(t, Open("testdata/home"))
+	mem, _ := drivertest.Export(t, Open("testdata/home"))
 	var fork, parent *pb.Conversation
 	var roles []string
 	grants := 0
@@ -112,7 +112,7 @@ func TestHostile(t *testing.T) {
 		recs = append(recs, &pb.Artifact{Meta: agentstate.Meta("artifact", nil, rel), Data: agentstate.Inline("", []byte("x"))})
 	}
 	dst := Open(filepath.Join(t.TempDir(), "home"))
-	rep, _ := exportertest.Apply(t, dst, memstate.Whole(product, recs...))
+	rep, _ := drivertest.Apply(t, dst, memstate.Whole(product, recs...))
 	if rep.Actions[replay.Refused] != 7 || len(files(t, dst.root)) != 1 {
 		t.Errorf("%v %v", rep.Actions, files(t, dst.root))
 	}
@@ -132,7 +132,7 @@ func TestForeign(t *testing.T) {
 		&pb.Part{Body: &pb.Part_ToolCall{ToolCall: &pb.ToolCall{Id: "c1", Name: "weather", ArgumentsJson: []byte(`{"q":1}`)}}}),
 		msg("3", pb.Role_ROLE_TOOL, &pb.Part{Body: &pb.Part_ToolResult{ToolResult: &pb.ToolResult{Id: "c1", Output: agentstate.Inline("text/plain", []byte("sunny"))}}}))
 	dst := Open(filepath.Join(t.TempDir(), "home"))
-	rep, j := exportertest.Apply(t, dst, src)
+	rep, j := drivertest.Apply(t, dst, src)
 	shown := "" // what Codex shows a person of it
 	for _, text := range files(t, dst.root) {
 		for l := range strings.Lines(text) {
@@ -169,7 +169,7 @@ func TestForeign(t *testing.T) {
 		t.Errorf("%+v %v", u, err)
 	}
 	dst = Open(filepath.Join(t.TempDir(), "home"))
-	_, j = exportertest.Apply(t, dst, src)
+	_, j = drivertest.Apply(t, dst, src)
 	for rel, text := range files(t, dst.root) {
 		hometest.Put(rel, text+`{"type":"event_msg","payload":{"type":"thread_name_updated"}}`+"\n")(t, dst.root)
 	}
@@ -236,7 +236,7 @@ approval_mode = "approve"
 [mcp_servers.sealed]
 url = "https://u:canary-4@example.org/mcp"
 `, "x.config.toml": "[mcp_servers.docs]\ncommand = 'other'\n"})
-	mem, rep := exportertest.Export(t, src)
+	mem, rep := drivertest.Export(t, src)
 	if rep.Verdict.Coverage != agentstate.Reconciled || len(rep.Gaps) > 0 {
 		t.Error(rep.Verdict, rep.Gaps)
 	}

@@ -9,7 +9,7 @@ import (
 	"github.com/google/go-cmp/cmp"
 
 	"github.com/exitramp/exitramp/context/agentstate"
-	"github.com/exitramp/exitramp/exporters/exportertest"
+	"github.com/exitramp/exitramp/exporters/internal/drivertest"
 	"github.com/exitramp/exitramp/exporters/internal/homefiles"
 	pb "github.com/exitramp/exitramp/proto/exitramp/v1"
 )
@@ -62,7 +62,7 @@ func TestView(t *testing.T) {
 		{"compacted to nothing", turn("1") + line("compacted", `{"message":"","replacement_history":[]}`), "line 4", "u1< a1<u1 line 4<"},
 		{"nonsense", turn("1") + line("compacted", `7`) + back(`"x"`) + back("-1"), "u1 line 4", "u1< a1<u1 line 4<u1"},
 	} {
-		mem, rep := exportertest.Export(t, home(t, map[string]string{rel + ".jsonl": meta + x.lines}))
+		mem, rep := drivertest.Export(t, home(t, map[string]string{rel + ".jsonl": meta + x.lines}))
 		if len(rep.Gaps) > 0 {
 			t.Errorf("%s: %v", x.name, rep.Gaps)
 		}
@@ -89,7 +89,7 @@ func TestView(t *testing.T) {
 // TestAgentsSpeak: what agents say to each other stands in the conversation, in the words of either form.
 func TestAgentsSpeak(t *testing.T) {
 	const rel = "sessions/2026/11/24/rollout-2026-11-24T03-00-00-01a20b77-0000-7000-8000-000000000001.jsonl"
-	mem, rep := exportertest.Export(t, home(t, map[string]string{rel: `{"type":"session_meta","payload":{"id":"01a20b77-0000-7000-8000-000000000001"}}
+	mem, rep := drivertest.Export(t, home(t, map[string]string{rel: `{"type":"session_meta","payload":{"id":"01a20b77-0000-7000-8000-000000000001"}}
 {"type":"inter_agent_communication","payload":{"author":"/root","recipient":"/root/looker","content":"","encrypted_content":"c2VhbGVk","trigger_turn":true}}
 {"type":"inter_agent_communication_metadata","payload":{"trigger_turn":false}}
 {"type":"response_item","payload":{"type":"agent_message","author":"/root/looker","content":[{"type":"input_text","text":"It is rye."}]}}
@@ -118,7 +118,7 @@ func TestAgentsSpeak(t *testing.T) {
 func TestBareLines(t *testing.T) {
 	const rel = "sessions/2025/08/09/rollout-2025-08-09T03-00-00-05cab663-bfc3-43d8-a778-216cbb3a40f2"
 	const head, state = `{"id":"05cab663-bfc3-43d8-a778-216cbb3a40f2","timestamp":"2025-08-09T03:00:00.000Z","instructions":"Say rye.","git":{"branch":"main"}}` + "\n", `{"record_type":"state"}` + "\n"
-	mem, rep := exportertest.Export(t, home(t, map[string]string{rel + ".jsonl": head + state + `{"type":"message","id":null,"role":"user","content":[{"type":"input_text","text":"ask"}]}` + "\n" + state + state +
+	mem, rep := drivertest.Export(t, home(t, map[string]string{rel + ".jsonl": head + state + `{"type":"message","id":null,"role":"user","content":[{"type":"input_text","text":"ask"}]}` + "\n" + state + state +
 		`{"type":"function_call","id":"fc_1","name":"shell","arguments":"{}","call_id":"call_1"}` + "\n" + `{"type":"function_call_output","call_id":"call_1","output":"hi"}` + "\n" +
 		`{"type":"message","id":"a1","role":"assistant","content":[{"type":"output_text","text":"say"}]}` + "\n"}))
 	var got []string
@@ -138,7 +138,7 @@ func TestBareLines(t *testing.T) {
 // TestCalls: a call is told by its server, too, and one of the older kind is a call like any other.
 func TestCalls(t *testing.T) {
 	const rel = "sessions/2026/11/24/rollout-2026-11-24T03-00-00-01a20b77-0000-7000-8000-000000000001.jsonl"
-	mem, _ := exportertest.Export(t, home(t, map[string]string{rel: `{"type":"session_meta","payload":{"id":"01a20b77-0000-7000-8000-000000000001"}}
+	mem, _ := drivertest.Export(t, home(t, map[string]string{rel: `{"type":"session_meta","payload":{"id":"01a20b77-0000-7000-8000-000000000001"}}
 {"type":"response_item","payload":{"type":"function_call","id":"a","call_id":"c1","name":"shot","namespace":"mcp__pic","arguments":"{}"}}
 {"type":"response_item","payload":{"type":"function_call","id":"b","call_id":"c2","name":"shell","arguments":"{}"}}
 {"type":"response_item","payload":{"type":"local_shell_call","id":"c","call_id":"c3","status":"completed","action":{"type":"exec","command":["ls"]}}}
@@ -165,7 +165,7 @@ func TestTitle(t *testing.T) {
 		return `{"type":"response_item","payload":{"type":"message","role":"` + role + `","content":[{"type":"input_text","text":"` + text + `"}]}}` + "\n"
 	}
 	for _, first := range []string{"  bake\\n the rye ", "# Context from my IDE setup:\\n\\n## Active file: a.go\\n\\n## My request for Codex:\\nbake the rye"} {
-		mem, _ := exportertest.Export(t, home(t, map[string]string{rel + ".jsonl": `{"type":"session_meta","payload":{"id":"01a20b77-0000-7000-8000-000000000001"}}` + "\n" + item("developer", "be brief") +
+		mem, _ := drivertest.Export(t, home(t, map[string]string{rel + ".jsonl": `{"type":"session_meta","payload":{"id":"01a20b77-0000-7000-8000-000000000001"}}` + "\n" + item("developer", "be brief") +
 			item("user", "# AGENTS.md instructions for /w\\n\\n<INSTRUCTIONS>\\nKnead.\\n</INSTRUCTIONS>") + item("user", "<environment_context>x</environment_context>") + item("assistant", "hm") + item("user", first) + item("user", "and more")}))
 		if r, err := mem.Get(t.Context(), agentstate.Key("conversation", rel)); err != nil || r.(*pb.Conversation).Title != "bake the rye" {
 			t.Errorf("%v %v", r, err)
@@ -211,7 +211,7 @@ func TestSubAgent(t *testing.T) {
 		"another source": {`"source":{"subagent":"review"}`, ""},
 	} {
 		file := func(id string) string { return "sessions/2026/11/24/rollout-2026-11-24T03-00-00-" + id + ".jsonl" }
-		mem, rep := exportertest.Export(t, home(t, map[string]string{
+		mem, rep := drivertest.Export(t, home(t, map[string]string{
 			file(a): `{"type":"session_meta","payload":{"id":"` + a + `","source":"exec"}}` + "\n",
 			file(b): `{"type":"session_meta","payload":{"id":"` + b + `",` + x.more + `}}` + "\n",
 		}))

@@ -4,7 +4,7 @@ import (
 	"strings"
 	"testing"
 
-	"github.com/exitramp/exitramp/exporters/exportertest"
+	"github.com/exitramp/exitramp/exporters/internal/drivertest"
 	"github.com/exitramp/exitramp/exporters/internal/homefiles"
 	"github.com/exitramp/exitramp/exporters/internal/responses"
 	pb "github.com/exitramp/exitramp/proto/exitramp/v1"
@@ -53,7 +53,7 @@ func TestNotes(t *testing.T) {
 
 // TestSkill: a skill is called what its head says.
 func TestSkill(t *testing.T) {
-	mem, _ := exportertest.Export(t, home(t, map[string]string{"skills/s/SKILL.md": "---\nname: rye\ndescription: |\n  bakes\n---\nKnead.\n", "AGENTS.md": "x"}))
+	mem, _ := drivertest.Export(t, home(t, map[string]string{"skills/s/SKILL.md": "---\nname: rye\ndescription: |\n  bakes\n---\nKnead.\n", "AGENTS.md": "x"}))
 	r, err := mem.Get(t.Context(), "skill/skills%2Fs%2FSKILL.md")
 	if s, ok := r.(*pb.Skill); err != nil || !ok || s.Name != "rye" || s.Description != "bakes" {
 		t.Errorf("%v %v", r, err)

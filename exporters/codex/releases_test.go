@@ -11,7 +11,7 @@ import (
 	"github.com/google/go-cmp/cmp"
 
 	"github.com/exitramp/exitramp/context/agentstate"
-	"github.com/exitramp/exitramp/exporters/exportertest"
+	"github.com/exitramp/exitramp/exporters/internal/drivertest"
 	pb "github.com/exitramp/exitramp/proto/exitramp/v1"
 )
 
@@ -44,12 +44,12 @@ func TestReleases(t *testing.T) {
 				change(t, root, rel, `INSERT INTO thread_goals (thread_id, goal_id, objective, status, created_at_ms, updated_at_ms) VALUES ('`+thread+`', 'g', 'bake', 'active', 1, 2)`,
 					`INSERT INTO stage1_outputs (thread_id, source_updated_at, raw_memory, rollout_summary, generated_at) VALUES ('`+thread+`', 1, 'likes rye', 's', 2)`)
 			}
-			mem, rep := exportertest.Export(t, opened(root))
+			mem, rep := drivertest.Export(t, opened(root))
 			if rep.Verdict.Coverage != agentstate.Reconciled || len(rep.Gaps) > 0 || n == 33 && (rep.Records["memory"] != 2 || rep.Records["state"] != 1) {
 				t.Fatalf("%s %d: %v %v %v", rel, n, rep.Records, rep.Verdict, rep.Gaps)
 			}
 			fresh := opened(filepath.Join(t.TempDir(), "home"))
-			got, _ := exportertest.Apply(t, fresh, mem)
+			got, _ := drivertest.Apply(t, fresh, mem)
 			if len(got.Refused)+len(got.Conflicts) > 0 {
 				t.Errorf("%s %d: %v %v", rel, n, got.Refused, got.Conflicts)
 			}

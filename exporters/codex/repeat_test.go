@@ -9,7 +9,7 @@ import (
 
 	"github.com/google/go-cmp/cmp"
 
-	"github.com/exitramp/exitramp/exporters/exportertest"
+	"github.com/exitramp/exitramp/exporters/internal/drivertest"
 	"github.com/exitramp/exitramp/exporters/internal/homefiles/hometest"
 	pb "github.com/exitramp/exitramp/proto/exitramp/v1"
 )
@@ -67,7 +67,7 @@ func TestRepeat(t *testing.T) {
 	} {
 		h := Open(threadHome(t, c.rollouts))
 		h.repeat = c.repeat
-		mem, rep := exportertest.Export(t, h)
+		mem, rep := drivertest.Export(t, h)
 		said := map[string]string{}
 		for r := range mem.Records(t.Context(), nil) {
 			if m, ok := r.(*pb.Message); ok {
@@ -82,7 +82,7 @@ func TestRepeat(t *testing.T) {
 				}
 			}
 		}
-		if d := cmp.Diff(c.said, got) + cmp.Diff(c.gaps, exportertest.Gaps(rep)); d != "" {
+		if d := cmp.Diff(c.said, got) + cmp.Diff(c.gaps, drivertest.Gaps(rep)); d != "" {
 			t.Errorf("%s: %s", c.name, d)
 		}
 		for _, g := range rep.Gaps {
@@ -99,8 +99,8 @@ func TestPackedRepeat(t *testing.T) {
 	hometest.Put(rolloutAt+threadID(1)+".jsonl.zst", pack(`{"type":"session_meta","payload":{"id":"`+threadID(1)+`"}}`+"\n"+event(3*perRollout)))(t, root)
 	h := Open(root)
 	h.repeat = 4 * perRollout
-	if _, rep := exportertest.Export(t, h); len(rep.Gaps) != 1 || rep.Gaps[0].Reason != pb.Gap_REASON_LIMIT {
-		t.Error(exportertest.Gaps(rep))
+	if _, rep := drivertest.Export(t, h); len(rep.Gaps) != 1 || rep.Gaps[0].Reason != pb.Gap_REASON_LIMIT {
+		t.Error(drivertest.Gaps(rep))
 	}
 }
 

@@ -8,7 +8,7 @@ import (
 	"github.com/exitramp/exitramp/context/agentstate"
 	"github.com/exitramp/exitramp/context/memstate"
 	"github.com/exitramp/exitramp/context/replay"
-	"github.com/exitramp/exitramp/exporters/exportertest"
+	"github.com/exitramp/exitramp/exporters/internal/drivertest"
 	pb "github.com/exitramp/exitramp/proto/exitramp/v1"
 )
 
@@ -34,7 +34,7 @@ func TestSaid(t *testing.T) {
 			conv := &pb.Conversation{Meta: agentstate.Meta("conversation", nil, "c")}
 			m := &pb.Message{Meta: agentstate.Meta("message", nil, "c", "1"), ConversationKey: conv.Meta.Key, Role: c.role, Parts: c.parts, Position: 1}
 			src, dst := memstate.Whole("another", conv, m), Open(filepath.Join(t.TempDir(), "home"))
-			_, j := exportertest.Apply(t, dst, src)
+			_, j := drivertest.Apply(t, dst, src)
 			for _, got := range files(t, dst.root) {
 				for _, want := range c.want {
 					if !strings.Contains(got, want) {

@@ -14,7 +14,7 @@ import (
 
 	"github.com/exitramp/exitramp/context/agentstate"
 	"github.com/exitramp/exitramp/context/replay"
-	"github.com/exitramp/exitramp/exporters/exportertest"
+	"github.com/exitramp/exitramp/exporters/internal/drivertest"
 	"github.com/exitramp/exitramp/exporters/internal/pgsnapshot/pgtest"
 	pb "github.com/exitramp/exitramp/proto/exitramp/v1"
 )
@@ -52,7 +52,7 @@ func TestRowSecurity(t *testing.T) {
 	pgtest.Exec(t, u, "ALTER TABLE checkpoints ENABLE ROW LEVEL SECURITY",
 		"CREATE POLICY half ON checkpoints FOR SELECT USING (thread_id < 't-f')")
 	s := postgres(t, reader)
-	m, rep := exportertest.Export(t, s)
+	m, rep := drivertest.Export(t, s)
 	if rep.Records["checkpoint"] == 0 || rep.Records["checkpoint"] == 62 {
 		t.Errorf("checkpoints seen: %d of 62", rep.Records["checkpoint"])
 	}
@@ -77,7 +77,7 @@ func TestRowSecurity(t *testing.T) {
 		}
 	}
 	// The owner sees all: RECONCILED.
-	if _, rep := exportertest.Export(t, postgres(t, u)); rep.Verdict.Coverage != agentstate.Reconciled {
+	if _, rep := drivertest.Export(t, postgres(t, u)); rep.Verdict.Coverage != agentstate.Reconciled {
 		t.Errorf("owner: %v", rep.Verdict)
 	}
 	if _, err := tryApply(t, s, m, true); !errors.Is(err, replay.ErrTarget) || !strings.Contains(err.Error(), "INSERT") && !strings.Contains(err.Error(), "BYPASSRLS") {
@@ -95,7 +95,7 @@ func TestDenied(t *testing.T) {
 			u := pgtest.Database(t)
 			load(t, u, "python.pg.sql")
 			s := postgres(t, role(t, u, c.table))
-			_, rep := exportertest.Export(t, s)
+			_, rep := drivertest.Export(t, s)
 			if len(rep.Gaps) != 1 || rep.Gaps[0].Kind != c.kind || rep.Gaps[0].Permission != "SELECT on public."+c.table {
 				t.Fatalf("gaps %v", rep.Gaps)
 			}
@@ -118,7 +118,7 @@ func TestDenied(t *testing.T) {
 		load(t, u, "python.pg.sql")
 		reader := role(t, u)
 		pgtest.Exec(t, u, "REVOKE USAGE ON SCHEMA public FROM PUBLIC")
-		_, rep := exportertest.Export(t, postgres(t, reader+"?search_path=public"))
+		_, rep := drivertest.Export(t, postgres(t, reader+"?search_path=public"))
 		if len(rep.Gaps) == 0 || rep.Gaps[0].Permission != "USAGE on schema public" || rep.Verdict.Coverage == agentstate.Reconciled {
 			t.Errorf("%v %v", rep.Gaps, rep.Verdict.Coverage)
 		}
@@ -170,7 +170,7 @@ func TestLogin(t *testing.T) {
 			}
 		})
 	}
-	m, _ := exportertest.Export(t, postgres(t, good.String()))
+	m, _ := drivertest.Export(t, postgres(t, good.String()))
 	for _, r := range records(t, m) {
 		if strings.Contains(fmt.Sprint(r), canary) {
 			t.Errorf("the password is in %s", r.GetMeta().GetKey())
@@ -189,7 +189,7 @@ func TestSearchPath(t *testing.T) {
 		`ALTER TABLE store SET SCHEMA lg_store`, `ALTER TABLE store_migrations SET SCHEMA lg_store`)
 	for _, path := range []string{`Agents,lg_store`, `"Agents", lg_store`, `Agents,LG_STORE`} {
 		s := postgres(t, u+"?search_path="+url.QueryEscape(path))
-		m, rep := exportertest.Export(t, s)
+		m, rep := drivertest.Export(t, s)
 		if rep.Records["checkpoint"] != 37 || rep.Records["memory"] != 3 || rep.Verdict.Coverage != agentstate.Reconciled {
 			t.Errorf("%s: %v %v", path, rep.Records, rep.Verdict)
 		}
@@ -201,7 +201,7 @@ func TestSearchPath(t *testing.T) {
 		t.Errorf("public: %v", err)
 	}
 	// Tables that lay in two schemas come into two, where the target names both, and into the first of others.
-	m, _ := exportertest.Export(t, postgres(t, u+"?search_path=Agents,lg_store"))
+	m, _ := drivertest.Export(t, postgres(t, u+"?search_path=Agents,lg_store"))
 	for path, want := range map[string]string{"Agents,lg_store": "Agents.checkpoints lg_store.store", "lg_store,Agents": "Agents.checkpoints lg_store.store", "one,two": "one.checkpoints one.store"} {
 		other := pgtest.Database(t)
 		s := postgres(t, other+"?search_path="+path)
@@ -212,19 +212,19 @@ func TestSearchPath(t *testing.T) {
 		if err != nil || rows[0][0].String() != want {
 			t.Errorf("into %s: %v %v, want %s", path, rows, err, want)
 		}
-		if _, rep := exportertest.Export(t, s); rep.Records["checkpoint"] != 37 || rep.Records["memory"] != 3 {
+		if _, rep := drivertest.Export(t, s); rep.Records["checkpoint"] != 37 || rep.Records["memory"] != 3 {
 			t.Errorf("in %s: %v", path, rep.Records)
 		}
 	}
 	// A schema that is not there is made.
-	m, _ = exportertest.Export(t, postgres(t, u+"?search_path=Agents,lg_store"))
+	m, _ = drivertest.Export(t, postgres(t, u+"?search_path=Agents,lg_store"))
 	fresh := postgres(t, u+"?search_path=Fresh")
 	plan := apply(t, fresh, m, true)
 	if n := actions(plan); n["create"] != 264 || n["refuse"] > 0 {
 		t.Errorf("plan: %v", n)
 	}
 	apply(t, fresh, m, false)
-	if _, rep := exportertest.Export(t, fresh); rep.Records["checkpoint"] != 37 || rep.Records["memory"] != 3 {
+	if _, rep := drivertest.Export(t, fresh); rep.Records["checkpoint"] != 37 || rep.Records["memory"] != 3 {
 		t.Errorf("fresh: %v", rep.Records)
 	}
 }
@@ -237,7 +237,7 @@ func TestSchemaPermission(t *testing.T) {
 		`ALTER TABLE checkpoints SET SCHEMA agents`, `ALTER TABLE checkpoint_blobs SET SCHEMA agents`,
 		`ALTER TABLE checkpoint_writes SET SCHEMA agents`, `ALTER TABLE checkpoint_migrations SET SCHEMA agents`,
 		`ALTER TABLE store SET SCHEMA kept`, `ALTER TABLE store_migrations SET SCHEMA kept`)
-	m, _ := exportertest.Export(t, postgres(t, u+"?search_path=agents,kept"))
+	m, _ := drivertest.Export(t, postgres(t, u+"?search_path=agents,kept"))
 	for name, c := range map[string]struct {
 		before      string // at the target; me is the role, db the database
 		where, want string
@@ -277,7 +277,7 @@ func TestSchemaPermission(t *testing.T) {
 // do, the rest arrives.
 func TestNoVectorExtension(t *testing.T) {
 	u := pgtest.Database(t)
-	m, _ := exportertest.Export(t, SQLite(sample(t, "python.sqlite")))
+	m, _ := drivertest.Export(t, SQLite(sample(t, "python.sqlite")))
 	s := postgres(t, u)
 	if hasVector(t, u) {
 		t.Skip("the server has the extension")

@@ -15,7 +15,7 @@ import (
 	"github.com/exitramp/exitramp/context/agentstate"
 	"github.com/exitramp/exitramp/context/replay"
 	"github.com/exitramp/exitramp/exporters"
-	"github.com/exitramp/exitramp/exporters/exportertest"
+	"github.com/exitramp/exitramp/exporters/internal/drivertest"
 	"github.com/exitramp/exitramp/exporters/internal/pgsnapshot/pgtest"
 )
 
@@ -161,7 +161,7 @@ func TestLocked(t *testing.T) {
 	if err := readErr(t.Context(), locked); !errors.Is(err, ErrLocked) || !strings.Contains(err.Error(), "stop the application") {
 		t.Errorf("export: %v", err)
 	}
-	m, _ := exportertest.Export(t, SQLite(sample(t, "python.sqlite")))
+	m, _ := drivertest.Export(t, SQLite(sample(t, "python.sqlite")))
 	if _, err := tryApply(t, locked, m, false); !errors.Is(err, ErrLocked) || !errors.Is(err, replay.ErrTarget) {
 		t.Errorf("replay: %v", err)
 	}
@@ -212,7 +212,7 @@ func TestOddName(t *testing.T) {
 	if err := os.WriteFile(p, b, 0o600); err != nil {
 		t.Fatal(err)
 	}
-	m, rep := exportertest.Export(t, SQLite(p))
+	m, rep := drivertest.Export(t, SQLite(p))
 	if rep.Records["checkpoint"] != 37 {
 		t.Errorf("%v", rep.Records)
 	}
@@ -242,7 +242,7 @@ func TestOneReading(t *testing.T) {
 // TestTargetRefused is a target that cannot take the state: Begin says so before anything is
 // written.
 func TestTargetRefused(t *testing.T) {
-	m, _ := exportertest.Export(t, SQLite(sample(t, "python.sqlite")))
+	m, _ := drivertest.Export(t, SQLite(sample(t, "python.sqlite")))
 	foreign := filepath.Join(t.TempDir(), "x.sqlite")
 	run(t, foreign, false, "CREATE TABLE checkpoints (id INTEGER PRIMARY KEY, epoch INT)")
 	newer := sample(t, "python.sqlite")

@@ -11,7 +11,7 @@ import (
 
 	"github.com/jackc/pgx/v5"
 
-	"github.com/exitramp/exitramp/exporters/exportertest"
+	"github.com/exitramp/exitramp/exporters/internal/drivertest"
 	"github.com/exitramp/exitramp/exporters/internal/pgsnapshot/pgtest"
 )
 
@@ -116,12 +116,12 @@ func BenchmarkReadSQLite(b *testing.B) {
 				b.Fatal(err)
 			}
 			defer c.Close()
-			exportertest.Speed(b, benchRecords, s.kind, func() (int, error) {
+			drivertest.Speed(b, benchRecords, s.kind, func() (int, error) {
 				for _, q := range s.plain {
 					if strings.Contains(q, "blobs") {
 						continue
 					}
-					if _, err := exportertest.Select(b.Context(), c, q); err != nil {
+					if _, err := drivertest.Select(b.Context(), c, q); err != nil {
 						return 0, err
 					}
 				}
@@ -141,7 +141,7 @@ func BenchmarkReadSQLiteParsed(b *testing.B) {
 		b.Fatal(err)
 	}
 	defer db.Close()
-	exportertest.Speed(b, benchRecords, "message", func() (n int, err error) {
+	drivertest.Speed(b, benchRecords, "message", func() (n int, err error) {
 		rows, err := db.Query("SELECT checkpoint FROM checkpoints ORDER BY thread_id, checkpoint_ns, checkpoint_id")
 		if err != nil {
 			return 0, err
@@ -191,7 +191,7 @@ func BenchmarkReadPostgres(b *testing.B) {
 			if err != nil {
 				b.Fatal(err)
 			}
-			exportertest.Speed(b, benchRecords, s.kind, func() (int, error) {
+			drivertest.Speed(b, benchRecords, s.kind, func() (int, error) {
 				for _, q := range s.plain {
 					rows, err := conn.Query(b.Context(), strings.Replace(q, "FROM writes", "FROM checkpoint_writes", 1))
 					if err != nil {

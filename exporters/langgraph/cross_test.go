@@ -15,7 +15,7 @@ import (
 	"github.com/exitramp/exitramp/context/fidelity"
 	"github.com/exitramp/exitramp/context/memstate"
 	"github.com/exitramp/exitramp/context/replay"
-	"github.com/exitramp/exitramp/exporters/exportertest"
+	"github.com/exitramp/exitramp/exporters/internal/drivertest"
 	"github.com/exitramp/exitramp/exporters/internal/pgsnapshot/pgtest"
 	"github.com/exitramp/exitramp/exporters/langgraph/internal/values"
 	pb "github.com/exitramp/exitramp/proto/exitramp/v1"
@@ -136,7 +136,7 @@ func TestReadBackAcross(t *testing.T) {
 		"python.sqlite": "python.pgvector.sql", "python.pgvector.sql": "python.sqlite", "js.sqlite": "js.pg.sql", "js.pg.sql": "js.sqlite",
 	} {
 		t.Run(from, func(t *testing.T) {
-			m, _ := exportertest.Export(t, storeNamed(t, from).load(t))
+			m, _ := drivertest.Export(t, storeNamed(t, from).load(t))
 			dst := storeNamed(t, to).void(t)
 			if strings.Contains(to, "vector") {
 				needVector(t, dst)
@@ -157,7 +157,7 @@ func TestCross(t *testing.T) {
 	} {
 		t.Run(c.from+" to "+c.to, func(t *testing.T) {
 			from, to := storeNamed(t, c.from), storeNamed(t, c.to)
-			m, _ := exportertest.Export(t, from.load(t))
+			m, _ := drivertest.Export(t, from.load(t))
 			there := to.void(t)
 			if strings.Contains(c.to, "vector") {
 				needVector(t, there)
@@ -177,7 +177,7 @@ func TestCross(t *testing.T) {
 				}
 				t.Errorf("actions %v, want %d refused", n, c.refused)
 			}
-			back, rep := exportertest.Export(t, there)
+			back, rep := drivertest.Export(t, there)
 			if len(rep.Gaps) > 0 {
 				t.Errorf("gaps after crossing: %v", rep.Gaps)
 			}
@@ -199,7 +199,7 @@ func TestCross(t *testing.T) {
 			}
 			home := from.void(t)
 			apply(t, home, back, false)
-			if d := cmp.Diff(want, meaning(t, must(exportertest.Export(t, home)))); d != "" {
+			if d := cmp.Diff(want, meaning(t, must(drivertest.Export(t, home)))); d != "" {
 				t.Errorf("meaning differs after the way back:\n%.4000s", d)
 			}
 			left, err := there.Undo(t.Context(), nil, created(done))
@@ -254,7 +254,7 @@ func TestAddedColumn(t *testing.T) {
 	p := sample(t, "python.sqlite")
 	run(t, p, false, "ALTER TABLE checkpoints ADD COLUMN tenant TEXT DEFAULT 'acme'", "ALTER TABLE writes ADD COLUMN tenant TEXT DEFAULT 'acme'",
 		"ALTER TABLE store ADD COLUMN tenant TEXT", "UPDATE store SET tenant = 'acme' WHERE key = 'mem-1'")
-	m, _ := exportertest.Export(t, SQLite(p))
+	m, _ := drivertest.Export(t, SQLite(p))
 	same := sample(t, "python.sqlite")
 	run(t, same, false, "DELETE FROM checkpoints", "DELETE FROM writes", "DELETE FROM store", "DELETE FROM store_vectors",
 		"ALTER TABLE checkpoints ADD COLUMN tenant TEXT", "ALTER TABLE writes ADD COLUMN tenant TEXT", "ALTER TABLE store ADD COLUMN tenant TEXT")

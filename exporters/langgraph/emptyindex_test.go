@@ -8,7 +8,7 @@ import (
 
 	"github.com/exitramp/exitramp/context/agentstate"
 	"github.com/exitramp/exitramp/context/replay"
-	"github.com/exitramp/exitramp/exporters/exportertest"
+	"github.com/exitramp/exitramp/exporters/internal/drivertest"
 	"github.com/exitramp/exitramp/exporters/internal/pgsnapshot/pgtest"
 )
 
@@ -27,7 +27,7 @@ func TestIndexWithoutVectors(t *testing.T) {
 				change(t, src, strings.Join(s.statements(), ";\n"))
 			}
 			change(t, src, "DELETE FROM store_vectors")
-			m, _ := exportertest.Export(t, src)
+			m, _ := drivertest.Export(t, src)
 			dst := postgres(t, pgtest.Database(t))
 			plan := apply(t, dst, m, true)
 			if d := cmp.Diff(bare(plan), bare(apply(t, dst, m, false))); d != "" {
@@ -62,7 +62,7 @@ func TestIndexWithoutVectors(t *testing.T) {
 func TestIndexThatCannotBe(t *testing.T) {
 	src := storeNamed(t, "js.pg.sql").load(t)
 	change(t, src, "INSERT INTO store_migrations VALUES (4), (5), (6)")
-	m, _ := exportertest.Export(t, src)
+	m, _ := drivertest.Export(t, src)
 	n := 0
 	for _, rc := range apply(t, postgres(t, pgtest.Database(t)), m, false) {
 		switch {

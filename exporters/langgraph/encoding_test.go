@@ -6,7 +6,7 @@ import (
 	"testing"
 
 	"github.com/exitramp/exitramp/context/agentstate"
-	"github.com/exitramp/exitramp/exporters/exportertest"
+	"github.com/exitramp/exitramp/exporters/internal/drivertest"
 	"github.com/exitramp/exitramp/exporters/internal/pgsnapshot/pgtest"
 )
 
@@ -22,7 +22,7 @@ func TestEncoding(t *testing.T) {
 	name := quote(latin.Path[1:])
 	pgtest.Exec(t, u, "CREATE DATABASE "+name+" TEMPLATE template0 ENCODING 'LATIN1' LC_COLLATE 'C' LC_CTYPE 'C'")
 	t.Cleanup(func() { pgtest.Exec(t, u, "DROP DATABASE "+name+" WITH (FORCE)") })
-	m, _ := exportertest.Export(t, SQLite(sample(t, "python.sqlite")))
+	m, _ := drivertest.Export(t, SQLite(sample(t, "python.sqlite")))
 	for _, dry := range []bool{true, false} {
 		if _, err := tryApply(t, postgres(t, latin.String()), m, dry); err == nil || !strings.Contains(err.Error(), "LATIN1") || !strings.Contains(err.Error(), "ENCODING 'UTF8'") {
 			t.Errorf("dry %v: %v", dry, err)
@@ -30,7 +30,7 @@ func TestEncoding(t *testing.T) {
 	}
 	pgtest.Exec(t, latin.String(), "CREATE TABLE store (prefix text NOT NULL, key text NOT NULL, value jsonb NOT NULL, created_at timestamptz DEFAULT now(), updated_at timestamptz DEFAULT now(), PRIMARY KEY (prefix, key))",
 		"CREATE TABLE store_migrations (v int PRIMARY KEY)", "INSERT INTO store_migrations VALUES (0)", `INSERT INTO store SELECT 'z' || chr(252) || 'rich', 'k', '{}'`)
-	m, _ = exportertest.Export(t, postgres(t, latin.String()))
+	m, _ = drivertest.Export(t, postgres(t, latin.String()))
 	want, found := agentstate.Key("memory", "zürich", "k"), false
 	for _, r := range records(t, m) {
 		found = found || r.GetMeta().GetKey() == want

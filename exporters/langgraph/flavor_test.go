@@ -6,7 +6,7 @@ import (
 	"testing"
 
 	"github.com/exitramp/exitramp/context/replay"
-	"github.com/exitramp/exitramp/exporters/exportertest"
+	"github.com/exitramp/exitramp/exporters/internal/drivertest"
 	"github.com/exitramp/exitramp/exporters/internal/pgsnapshot/pgtest"
 )
 
@@ -57,13 +57,13 @@ func TestFlavor(t *testing.T) {
 			t.Errorf("%s %q", pre.Origin.Flavor, pre.Notes)
 		}
 		// As a target it takes what comes.
-		m, _ := exportertest.Export(t, SQLite(sample(t, "js.sqlite")))
+		m, _ := drivertest.Export(t, SQLite(sample(t, "js.sqlite")))
 		if n := actions(apply(t, SQLite(p), m, false)); n["create"] != 149 {
 			t.Errorf("%v", n)
 		}
 	})
 	t.Run("JavaScript does not read Python", func(t *testing.T) {
-		m, _ := exportertest.Export(t, SQLite(sample(t, "python.sqlite")))
+		m, _ := drivertest.Export(t, SQLite(sample(t, "python.sqlite")))
 		for _, rc := range apply(t, SQLite(sample(t, "js.sqlite")), m, false) {
 			if rc.Action == replay.Created {
 				t.Errorf("%s was written: %s", rc.Key, rc.Why)

@@ -10,7 +10,7 @@ import (
 	"github.com/exitramp/exitramp/context/agentstate"
 	"github.com/exitramp/exitramp/context/memstate"
 	"github.com/exitramp/exitramp/context/replay"
-	"github.com/exitramp/exitramp/exporters/exportertest"
+	"github.com/exitramp/exitramp/exporters/internal/drivertest"
 	pb "github.com/exitramp/exitramp/proto/exitramp/v1"
 )
 
@@ -114,7 +114,7 @@ func TestForeignSameName(t *testing.T) {
 			for _, rc := range done {
 				targets[rc.Target] = true
 			}
-			there, _ := exportertest.Export(t, dst)
+			there, _ := drivertest.Export(t, dst)
 			n := 0
 			for _, r := range records(t, there) {
 				if m, ok := r.(*pb.Memory); ok && targets[m.Meta.Key] {

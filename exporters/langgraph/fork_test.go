@@ -12,7 +12,7 @@ import (
 	"github.com/exitramp/exitramp/context/agentstate"
 	"github.com/exitramp/exitramp/context/fidelity"
 	"github.com/exitramp/exitramp/context/replay"
-	"github.com/exitramp/exitramp/exporters/exportertest"
+	"github.com/exitramp/exitramp/exporters/internal/drivertest"
 	"github.com/exitramp/exitramp/exporters/internal/pgsnapshot/pgtest"
 	pb "github.com/exitramp/exitramp/proto/exitramp/v1"
 )
@@ -28,7 +28,7 @@ func TestFork(t *testing.T) {
 	p := sample(t, "js.sqlite")
 	run(t, p, false, forked)
 	s := SQLite(p)
-	m, rep := exportertest.Export(t, s)
+	m, rep := drivertest.Export(t, s)
 	if rep.Verdict.Coverage != agentstate.Reconciled {
 		t.Errorf("%v", rep.Verdict)
 	}
@@ -51,7 +51,7 @@ func TestFork(t *testing.T) {
 			t.Errorf("%s: %+v", rc.Key, rc.Losses)
 		}
 	}
-	back, _ := exportertest.Export(t, dst)
+	back, _ := drivertest.Export(t, dst)
 	for id, want := range map[string]string{"1f1e6e7c-ffff-6b30-8003-000000000000": "Foggy in", "1f1e6e7c-8deb-6b30-8002-93bdb05d456b": "Sunny in"} {
 		cp := get[*pb.Checkpoint](t, back, agentstate.Key("checkpoint", "thread-interrupt", "", id))
 		i := slices.IndexFunc(cp.Channels, func(c *pb.ChannelRef) bool { return c.Channel == "messages" })
@@ -64,7 +64,7 @@ func TestFork(t *testing.T) {
 // TestInherited: a checkpoint that JavaScript loaded and saved again drops what was undefined; it
 // is the same version and the same value.
 func TestInherited(t *testing.T) {
-	m, _ := exportertest.Export(t, SQLite(sample(t, "js.sqlite")))
+	m, _ := drivertest.Export(t, SQLite(sample(t, "js.sqlite")))
 	n := 0
 	for _, rc := range apply(t, postgres(t, pgtest.Database(t)), m, false) {
 		if rc.Action == replay.Refused {
@@ -99,7 +99,7 @@ func TestForkReadBack(t *testing.T) {
 func forkReadBack(t *testing.T, sql ...string) {
 	p := sample(t, "js.sqlite")
 	run(t, p, false, sql...)
-	m, _ := exportertest.Export(t, SQLite(p))
+	m, _ := drivertest.Export(t, SQLite(p))
 	dst := postgres(t, pgtest.Database(t))
 	var first *replay.Journal
 	for _, want := range []replay.Action{replay.Created, replay.Same} {

@@ -6,7 +6,7 @@ import (
 
 	"github.com/google/go-cmp/cmp"
 
-	"github.com/exitramp/exitramp/exporters/exportertest"
+	"github.com/exitramp/exitramp/exporters/internal/drivertest"
 	pb "github.com/exitramp/exitramp/proto/exitramp/v1"
 )
 
@@ -33,7 +33,7 @@ func TestInnerConversations(t *testing.T) {
 		`INSERT INTO writes VALUES ('t', 'sub:now', '3f', 'x', -3, '__interrupt__', 'json', CAST('[{"id":"q","value":"well?"}]' AS BLOB))`)
 	p := sample(t, "js.sqlite")
 	run(t, p, false, sql...)
-	m, _ := exportertest.Export(t, SQLite(p))
+	m, _ := drivertest.Export(t, SQLite(p))
 	got := map[string]string{}
 	for _, r := range records(t, m) {
 		switch r := r.(type) {

@@ -7,7 +7,7 @@ import (
 	"github.com/google/go-cmp/cmp"
 
 	"github.com/exitramp/exitramp/context/memstate"
-	"github.com/exitramp/exitramp/exporters/exportertest"
+	"github.com/exitramp/exitramp/exporters/internal/drivertest"
 	"github.com/exitramp/exitramp/exporters/internal/pgsnapshot/pgtest"
 	pb "github.com/exitramp/exitramp/proto/exitramp/v1"
 )
@@ -43,14 +43,14 @@ func TestWhoIsDue(t *testing.T) {
 		"v1.sqlite": {"start": "unfinished: first", "edge": ":", "condition": "unfinished: third", "join": "unfinished: join", "done": ":"},
 	} {
 		t.Run(name, func(t *testing.T) {
-			m, _ := exportertest.Export(t, SQLite(sample(t, name)))
+			m, _ := drivertest.Export(t, SQLite(sample(t, name)))
 			if d := cmp.Diff(want, dueIn(t, m)); d != "" {
 				t.Errorf("(-want +got):\n%s", d)
 			}
 			t.Run("PostgreSQL", func(t *testing.T) {
 				pg := postgres(t, pgtest.Database(t))
 				asSaid(t, m, pg)
-				there, _ := exportertest.Export(t, pg)
+				there, _ := drivertest.Export(t, pg)
 				if d := cmp.Diff(want, dueIn(t, there)); d != "" {
 					t.Errorf("(-want +got):\n%s", d)
 				}

@@ -3,7 +3,7 @@ package langgraph
 import (
 	"testing"
 
-	"github.com/exitramp/exitramp/exporters/exportertest"
+	"github.com/exitramp/exitramp/exporters/internal/drivertest"
 	"github.com/exitramp/exitramp/exporters/internal/pgsnapshot/pgtest"
 )
 
@@ -32,7 +32,7 @@ func TestEmptyRowsOfPython(t *testing.T) {
 			pgtest.Exec(t, u, append(c.change, "DELETE FROM checkpoint_writes", "DELETE FROM checkpoint_blobs", "DROP TABLE store",
 				"INSERT INTO checkpoint_writes (thread_id, checkpoint_ns, checkpoint_id, task_id, idx, channel, type, blob) SELECT thread_id, checkpoint_ns, checkpoint_id, 't', 0, 'foo', 'json', '1' FROM checkpoints",
 				"INSERT INTO checkpoint_blobs VALUES ('t-done', '', 'foo', '1', 'json', '\"x\"'), ('t-done', '', 'branch:to:x', '1', 'empty', NULL)")...)
-			m, _ := exportertest.Export(t, postgres(t, u))
+			m, _ := drivertest.Export(t, postgres(t, u))
 			if f := originOf(t, m).Flavor; f != c.want {
 				t.Errorf("flavor %s, want %s", f, c.want)
 			}

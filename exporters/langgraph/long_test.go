@@ -7,7 +7,7 @@ import (
 
 	"google.golang.org/protobuf/proto"
 
-	"github.com/exitramp/exitramp/exporters/exportertest"
+	"github.com/exitramp/exitramp/exporters/internal/drivertest"
 	pb "github.com/exitramp/exitramp/proto/exitramp/v1"
 )
 
@@ -27,7 +27,7 @@ func TestLongMessage(t *testing.T) {
 			run(t, p, false, "DELETE FROM checkpoints", "DELETE FROM writes", fmt.Sprintf(`INSERT INTO checkpoints VALUES ('t', '', '1f', NULL, 'json', CAST('{"v":4,"ts":"2026-11-23T15:54:29.009Z","id":"1f",`+
 				`"channel_values":{"messages":[%s]},"channel_versions":{"messages":2},"versions_seen":{}}' AS BLOB), CAST('{"source":"loop","step":1}' AS BLOB))`, body))
 			src := SQLite(p)
-			m, _ := exportertest.Export(t, src)
+			m, _ := drivertest.Export(t, src)
 			msg := get[*pb.Message](t, m, "message/t/m")
 			if n := proto.Size(msg); n > maxMessage+1<<10 {
 				t.Errorf("the view has %d bytes", n)

@@ -5,7 +5,7 @@ import (
 	"testing"
 
 	"github.com/exitramp/exitramp/context/agentstate"
-	"github.com/exitramp/exitramp/exporters/exportertest"
+	"github.com/exitramp/exitramp/exporters/internal/drivertest"
 	"github.com/exitramp/exitramp/exporters/internal/pgsnapshot/pgtest"
 	pb "github.com/exitramp/exitramp/proto/exitramp/v1"
 )
@@ -29,7 +29,7 @@ func TestLost(t *testing.T) {
 			u := pgtest.Database(t)
 			load(t, u, c.dump)
 			pgtest.Exec(t, u, c.damage)
-			m, rep := exportertest.Export(t, postgres(t, u))
+			m, rep := drivertest.Export(t, postgres(t, u))
 			if len(rep.Gaps) != 1 {
 				t.Fatalf("%d gaps: %v", len(rep.Gaps), rep.Gaps)
 			}
@@ -55,7 +55,7 @@ func TestLost(t *testing.T) {
 		u := pgtest.Database(t)
 		load(t, u, "python.pg.sql")
 		pgtest.Exec(t, u, "DELETE FROM checkpoints WHERE thread_id = 't-interrupt' AND (metadata ->> 'step')::int < 3")
-		if _, rep := exportertest.Export(t, postgres(t, u)); len(rep.Gaps) > 0 {
+		if _, rep := drivertest.Export(t, postgres(t, u)); len(rep.Gaps) > 0 {
 			t.Errorf("%v", rep.Gaps)
 		}
 	})
@@ -63,7 +63,7 @@ func TestLost(t *testing.T) {
 		u := pgtest.Database(t)
 		load(t, u, "js.pg.sql")
 		pgtest.Exec(t, u, `UPDATE checkpoints SET checkpoint = jsonb_set(jsonb_set(checkpoint, '{v}', '3'), '{channel_versions,__pregel_tasks}', '99') WHERE thread_id = 'thread-interrupt'`)
-		if _, rep := exportertest.Export(t, postgres(t, u)); len(rep.Gaps) > 0 {
+		if _, rep := drivertest.Export(t, postgres(t, u)); len(rep.Gaps) > 0 {
 			t.Errorf("%v", rep.Gaps)
 		}
 	})

@@ -6,7 +6,7 @@ import (
 	"strings"
 	"testing"
 
-	"github.com/exitramp/exitramp/exporters/exportertest"
+	"github.com/exitramp/exitramp/exporters/internal/drivertest"
 	"github.com/exitramp/exitramp/exporters/internal/pgsnapshot/pgtest"
 	pb "github.com/exitramp/exitramp/proto/exitramp/v1"
 )
@@ -35,7 +35,7 @@ func TestRefusedWrite(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			p := sample(t, "python.sqlite")
 			run(t, p, false, append(c.also, "UPDATE writes SET "+strings.Replace(c.change, "WHERE", "WHERE thread_id = '"+c.thread+"' AND", 1))...)
-			m, _ := exportertest.Export(t, SQLite(p))
+			m, _ := drivertest.Export(t, SQLite(p))
 			dst := postgres(t, pgtest.Database(t))
 			asSaid(t, m, dst)
 			arrived, why := 0, map[string]int{}
@@ -49,7 +49,7 @@ func TestRefusedWrite(t *testing.T) {
 					why[rc.Why]++
 				}
 			}
-			got, _ := exportertest.Export(t, dst)
+			got, _ := drivertest.Export(t, dst)
 			for _, r := range records(t, got) {
 				if strings.Contains(r.GetMeta().GetKey()+"/", "/"+c.thread+"/") {
 					arrived++
@@ -83,7 +83,7 @@ func TestRefusedError(t *testing.T) {
 		sql = append(sql, "INSERT INTO writes VALUES ('t', "+w+")")
 	}
 	run(t, p, false, sql...)
-	m, _ := exportertest.Export(t, SQLite(p))
+	m, _ := drivertest.Export(t, SQLite(p))
 	if i := get[*pb.Interrupt](t, m, "interrupt/t//2f/asks/-3/0"); i.Status != pb.Interrupt_STATUS_ANSWERED {
 		t.Errorf("the question is %v", i.Status)
 	}
@@ -92,7 +92,7 @@ func TestRefusedError(t *testing.T) {
 	}
 	dst := postgres(t, pgtest.Database(t))
 	asSaid(t, m, dst)
-	got, _ := exportertest.Export(t, dst)
+	got, _ := drivertest.Export(t, dst)
 	if i := get[*pb.Interrupt](t, got, "interrupt/t//2f/asks/-3/0"); i.Status != pb.Interrupt_STATUS_OPEN {
 		t.Errorf("in the target the question is %v", i.Status)
 	}

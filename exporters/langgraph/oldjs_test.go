@@ -7,7 +7,7 @@ import (
 	"github.com/google/go-cmp/cmp"
 
 	"github.com/exitramp/exitramp/context/memstate"
-	"github.com/exitramp/exitramp/exporters/exportertest"
+	"github.com/exitramp/exitramp/exporters/internal/drivertest"
 	pb "github.com/exitramp/exitramp/proto/exitramp/v1"
 )
 
@@ -29,13 +29,13 @@ func TestOldJSCounts(t *testing.T) {
 		return out
 	}
 	p := sample(t, "js.sqlite")
-	m, _ := exportertest.Export(t, SQLite(p))
+	m, _ := drivertest.Export(t, SQLite(p))
 	want := said(m)
 	if want["conversation/thread-interrupt"] != "waiting" || want["conversation/thread-pending"] != "failed" {
 		t.Fatalf("%v", want)
 	}
 	run(t, p, false, "UPDATE writes SET idx = idx + 1000 WHERE channel IN ('__interrupt__', '__error__')")
-	m, _ = exportertest.Export(t, SQLite(p))
+	m, _ = drivertest.Export(t, SQLite(p))
 	if d := cmp.Diff(want, said(m)); d != "" {
 		t.Errorf("(-want +got):\n%s", d)
 	}

@@ -11,7 +11,7 @@ import (
 	"github.com/exitramp/exitramp/context/agentstate"
 	"github.com/exitramp/exitramp/context/memstate"
 	"github.com/exitramp/exitramp/context/replay"
-	"github.com/exitramp/exitramp/exporters/exportertest"
+	"github.com/exitramp/exitramp/exporters/internal/drivertest"
 	"github.com/exitramp/exitramp/exporters/internal/pgsnapshot/pgtest"
 	"github.com/exitramp/exitramp/exporters/langgraph/internal/values"
 	pb "github.com/exitramp/exitramp/proto/exitramp/v1"
@@ -29,10 +29,10 @@ func oldSendsOn(t *testing.T, statements ...string) *Store {
 // Sends that wait below version 4 stand in the writes of the parent in PostgreSQL. In SQLite the library reads them
 // inside the document, in the order in which their tasks are counted.
 func TestOldSendsToSQLite(t *testing.T) {
-	m, _ := exportertest.Export(t, oldSendsOn(t))
+	m, _ := drivertest.Export(t, oldSendsOn(t))
 	lite := SQLite(filepath.Join(t.TempDir(), "new.sqlite"))
 	asSaid(t, m, lite)
-	there, _ := exportertest.Export(t, lite)
+	there, _ := drivertest.Export(t, lite)
 	sent := func(of *memstate.State) map[string]string {
 		out := map[string]string{}
 		for _, r := range records(t, of) {
@@ -51,7 +51,7 @@ func TestOldSendsToSQLite(t *testing.T) {
 	}
 	back := postgres(t, pgtest.Database(t))
 	asSaid(t, there, back)
-	again, _ := exportertest.Export(t, back)
+	again, _ := drivertest.Export(t, back)
 	if d := cmp.Diff(sends(t, m), sends(t, again)); d != "" {
 		t.Errorf("there and back: %s", d)
 	}
@@ -114,7 +114,7 @@ func TestOldSendsRefused(t *testing.T) {
 		"UPDATE checkpoints SET checkpoint = jsonb_set(checkpoint, '{channel_versions}', '{}') WHERE checkpoint_id > ''": "no channel has a version",
 	} {
 		t.Run(want, func(t *testing.T) {
-			m, _ := exportertest.Export(t, oldSendsOn(t, change))
+			m, _ := drivertest.Export(t, oldSendsOn(t, change))
 			n := 0
 			for _, rc := range apply(t, SQLite(filepath.Join(t.TempDir(), "new.sqlite")), m, false) {
 				if agentstate.KindOfKey(rc.Key) != "checkpoint" {
@@ -138,9 +138,9 @@ func TestOldSendsRefused(t *testing.T) {
 func TestSendsInMetadata(t *testing.T) {
 	u := pgtest.Database(t)
 	load(t, u, "python.pg.sql")
-	plain, _ := exportertest.Export(t, postgres(t, u))
+	plain, _ := drivertest.Export(t, postgres(t, u))
 	pgtest.Exec(t, u, `UPDATE checkpoints SET metadata = metadata || '{"sends_in_parent": "x", "sends_of_parent_settled": "y", "sends_not_in_parent": "z"}'`)
-	m, _ := exportertest.Export(t, postgres(t, u))
+	m, _ := drivertest.Export(t, postgres(t, u))
 	lite := func() *Store { return SQLite(filepath.Join(t.TempDir(), "new.sqlite")) }
 	if d := cmp.Diff(actions(apply(t, lite(), plain, false)), actions(apply(t, lite(), m, false))); d != "" {
 		t.Errorf("(-without +with the metadata):\n%s", d)

@@ -4,7 +4,7 @@ import (
 	"slices"
 	"testing"
 
-	"github.com/exitramp/exitramp/exporters/exportertest"
+	"github.com/exitramp/exitramp/exporters/internal/drivertest"
 	"github.com/exitramp/exitramp/exporters/internal/pgsnapshot/pgtest"
 	pb "github.com/exitramp/exitramp/proto/exitramp/v1"
 )
@@ -68,7 +68,7 @@ func TestOthers(t *testing.T) {
 			if err != nil {
 				t.Fatal(err)
 			}
-			m, rep := exportertest.Export(t, s)
+			m, rep := drivertest.Export(t, s)
 			if len(rep.Gaps) > 0 {
 				t.Error(rep.Gaps)
 			}

@@ -10,7 +10,7 @@ import (
 
 	"github.com/exitramp/exitramp/context/fidelity"
 	"github.com/exitramp/exitramp/context/replay"
-	"github.com/exitramp/exitramp/exporters/exportertest"
+	"github.com/exitramp/exitramp/exporters/internal/drivertest"
 	"github.com/exitramp/exitramp/exporters/internal/pgsnapshot/pgtest"
 )
 
@@ -45,7 +45,7 @@ func TestTablesOfOthers(t *testing.T) {
 			load(t, u, "python.pg.sql")
 			pgtest.Exec(t, u, c.change...)
 			src := postgres(t, u)
-			m, rep := exportertest.Export(t, src)
+			m, rep := drivertest.Export(t, src)
 			if len(rep.Gaps) > 0 {
 				t.Errorf("gaps %v", rep.Gaps)
 			}
@@ -92,7 +92,7 @@ func TestNumberedColumn(t *testing.T) {
 			if both {
 				pgtest.Exec(t, u, number)
 			}
-			m, _ := exportertest.Export(t, postgres(t, u))
+			m, _ := drivertest.Export(t, postgres(t, u))
 			pgtest.Exec(t, u, "TRUNCATE checkpoints, checkpoint_blobs, checkpoint_writes, store")
 			if !both {
 				pgtest.Exec(t, u, number)
@@ -118,7 +118,7 @@ func TestNumberedColumn(t *testing.T) {
 func TestReadOnlyTarget(t *testing.T) {
 	u := pgtest.Database(t)
 	load(t, u, "python.pg.sql")
-	m, _ := exportertest.Export(t, postgres(t, u))
+	m, _ := drivertest.Export(t, postgres(t, u))
 	for _, dry := range []bool{true, false} {
 		_, err := tryApply(t, postgres(t, u+"?options=-c%20default_transaction_read_only%3Don"), m, dry)
 		if !errors.Is(err, ErrForbidden) || !strings.Contains(err.Error(), "default_transaction_read_only") {
@@ -130,7 +130,7 @@ func TestReadOnlyTarget(t *testing.T) {
 // TestNoSchema: a search_path of which nothing exists is no reason to write into public.
 func TestNoSchema(t *testing.T) {
 	u := pgtest.Database(t)
-	m, _ := exportertest.Export(t, SQLite(sample(t, "python.sqlite")))
+	m, _ := drivertest.Export(t, SQLite(sample(t, "python.sqlite")))
 	for _, dry := range []bool{true, false} {
 		_, err := tryApply(t, postgres(t, u+"?options=-c%20search_path%3Dnowhere"), m, dry)
 		if err == nil || !strings.Contains(err.Error(), "search_path (nowhere)") {

@@ -9,7 +9,7 @@ import (
 
 	"github.com/exitramp/exitramp/context/fidelity"
 	"github.com/exitramp/exitramp/context/replay"
-	"github.com/exitramp/exitramp/exporters/exportertest"
+	"github.com/exitramp/exitramp/exporters/internal/drivertest"
 	"github.com/exitramp/exitramp/exporters/internal/pgsnapshot/pgtest"
 	pb "github.com/exitramp/exitramp/proto/exitramp/v1"
 )
@@ -58,7 +58,7 @@ func TestPickledThread(t *testing.T) {
 	} {
 		t.Run(name, func(t *testing.T) {
 			src, dst := c.from(t), c.to(t)
-			m, _ := exportertest.Export(t, src)
+			m, _ := drivertest.Export(t, src)
 			open := 0
 			for _, r := range records(t, m) {
 				if i, ok := r.(*pb.Interrupt); ok && i.ConversationKey == "conversation/t-interrupt" && i.Status == pb.Interrupt_STATUS_OPEN {
@@ -97,7 +97,7 @@ func TestPickledThread(t *testing.T) {
 			if back.MissingN > 0 {
 				t.Errorf("missing %d %v", back.MissingN, back.Missing)
 			}
-			got, _ := exportertest.Export(t, dst)
+			got, _ := drivertest.Export(t, dst)
 			for _, r := range records(t, got) {
 				if k := r.GetMeta().GetKey() + "/"; strings.Contains(k, "/t-interrupt/") {
 					t.Errorf("%s is in the target", k)
@@ -112,10 +112,10 @@ func TestPickledThread(t *testing.T) {
 func TestPickledFirst(t *testing.T) {
 	p := sample(t, "python.sqlite")
 	run(t, p, false, "UPDATE checkpoints SET type = 'pickle', checkpoint = x'80049500' WHERE thread_id = 't-interrupt' AND checkpoint_id = (SELECT min(checkpoint_id) FROM checkpoints WHERE thread_id = 't-interrupt')")
-	m, _ := exportertest.Export(t, SQLite(p))
+	m, _ := drivertest.Export(t, SQLite(p))
 	dst := postgres(t, pgtest.Database(t))
 	asSaid(t, m, dst)
-	got, _ := exportertest.Export(t, dst)
+	got, _ := drivertest.Export(t, dst)
 	c := get[*pb.Conversation](t, got, "conversation/t-interrupt")
 	if want := get[*pb.Conversation](t, m, "conversation/t-interrupt"); c.Meta.CreatedUnixNano <= want.Meta.CreatedUnixNano || c.Status != want.Status {
 		t.Errorf("%v, want it to begin later than %v", c, want)
@@ -157,7 +157,7 @@ func TestPickledBeforeDelta(t *testing.T) {
 				db.Close()
 			}
 			run(t, p, false, "UPDATE checkpoints SET type = 'pickle', checkpoint = x'80049500' WHERE "+at(c.step))
-			m, _ := exportertest.Export(t, SQLite(p))
+			m, _ := drivertest.Export(t, SQLite(p))
 			dst := postgres(t, pgtest.Database(t))
 			n, less := map[string]int{}, 0
 			for _, rc := range apply(t, dst, m, false) {
@@ -194,10 +194,10 @@ func TestPickledInside(t *testing.T) {
 	p := sample(t, "python.sqlite")
 	const inside = "thread_id = 't-subgraph' AND checkpoint_ns <> ''"
 	run(t, p, false, "UPDATE checkpoints SET type = 'pickle', checkpoint = x'80049500' WHERE "+inside+" AND checkpoint_id = (SELECT max(checkpoint_id) FROM checkpoints WHERE "+inside+")")
-	m, _ := exportertest.Export(t, SQLite(p))
+	m, _ := drivertest.Export(t, SQLite(p))
 	dst := postgres(t, pgtest.Database(t))
 	asSaid(t, m, dst)
-	got, _ := exportertest.Export(t, dst)
+	got, _ := drivertest.Export(t, dst)
 	for _, r := range records(t, got) {
 		if k := r.GetMeta().GetKey() + "/"; strings.Contains(k, "/t-subgraph/") {
 			t.Errorf("%s is in the target", k)

@@ -10,7 +10,7 @@ import (
 	"github.com/jackc/pgx/v5"
 
 	"github.com/exitramp/exitramp/context/agentstate"
-	"github.com/exitramp/exitramp/exporters/exportertest"
+	"github.com/exitramp/exitramp/exporters/internal/drivertest"
 	"github.com/exitramp/exitramp/exporters/internal/pgsnapshot/pgtest"
 )
 
@@ -105,7 +105,7 @@ func TestRowsPostgres(t *testing.T) {
 			load(t, u, name)
 			s := postgres(t, u)
 			want := tableRows(t, s)
-			mem, rep := exportertest.Export(t, s)
+			mem, rep := drivertest.Export(t, s)
 			n := 0
 			for table, rows := range want {
 				n += len(rows)

@@ -16,7 +16,7 @@ import (
 	"github.com/exitramp/exitramp/context/fidelity"
 	"github.com/exitramp/exitramp/context/memstate"
 	"github.com/exitramp/exitramp/context/replay"
-	"github.com/exitramp/exitramp/exporters/exportertest"
+	"github.com/exitramp/exitramp/exporters/internal/drivertest"
 	"github.com/exitramp/exitramp/exporters/internal/pgsnapshot/pgtest"
 	pb "github.com/exitramp/exitramp/proto/exitramp/v1"
 )
@@ -73,7 +73,7 @@ func TestJSONB(t *testing.T) {
 	run(t, p, false, fmt.Sprintf(`INSERT INTO checkpoints VALUES ('t-odd', '', '1f', NULL, 'msgpack', x'%x', CAST('{"step": 1, "source": "loop", "note": "a\u0000b"}' AS BLOB))`, doc),
 		fmt.Sprintf(`INSERT INTO checkpoints VALUES ('t-odd', '', '2f', NULL, 'msgpack', x'%x', CAST('{"step": 2, "ratio": NaN}' AS BLOB))`, doc))
 	s := SQLite(p)
-	m, _ := exportertest.Export(t, s)
+	m, _ := drivertest.Export(t, s)
 	copyExact(t, s, m)
 	dst := postgres(t, pgtest.Database(t))
 	for _, rc := range apply(t, dst, m, false) {
@@ -84,7 +84,7 @@ func TestJSONB(t *testing.T) {
 			}
 		}
 	}
-	back, rep := exportertest.Export(t, dst)
+	back, rep := drivertest.Export(t, dst)
 	if len(rep.Gaps) > 0 {
 		t.Errorf("%v", rep.Gaps)
 	}
@@ -103,7 +103,7 @@ func TestEncrypted(t *testing.T) {
 			continue
 		}
 		t.Run(at.name, func(t *testing.T) {
-			m, rep := exportertest.Export(t, at.load(t))
+			m, rep := drivertest.Export(t, at.load(t))
 			want := map[string]uint64{"pendingwrite": 12, "checkpoint": 5}
 			if at.name != "python.sqlite" {
 				want = map[string]uint64{"pendingwrite": 12, "channelvalue": 5}
@@ -131,7 +131,7 @@ func TestOrphanVector(t *testing.T) {
 	p := sample(t, "python.sqlite")
 	run(t, p, false, "DELETE FROM store WHERE key = 'mem-3'")
 	s := SQLite(p)
-	m, rep := exportertest.Export(t, s)
+	m, rep := drivertest.Export(t, s)
 	if rep.Records["embedding"] != 4 || rep.Records["memory"] != 4 {
 		t.Errorf("%v", rep.Records)
 	}
@@ -157,7 +157,7 @@ func TestTTL(t *testing.T) {
 	p := sample(t, "python.sqlite")
 	run(t, p, false, "UPDATE store SET ttl_minutes = 1.5, expires_at = '2020-01-01 00:00:00.5+00:00' WHERE key = 'mem-2'",
 		"UPDATE store SET ttl_minutes = 0.001 WHERE key = 'mem-3'", "UPDATE store SET ttl_minutes = 1e12 WHERE key = 'a:b/c'")
-	m, _ := exportertest.Export(t, SQLite(p))
+	m, _ := drivertest.Export(t, SQLite(p))
 	if i := get[*pb.Memory](t, m, agentstate.Key("memory", "users.u-1.memories", "mem-2")); i.TtlMinutes != 1.5 || i.ExpiresUnixNano != 1577836800500000000 {
 		t.Errorf("%v", i) // an expired item stays until it is swept
 	}
@@ -175,7 +175,7 @@ func TestTTL(t *testing.T) {
 			}
 		}
 	}
-	back, _ := exportertest.Export(t, dst)
+	back, _ := drivertest.Export(t, dst)
 	for k, want := range map[string]float64{"memory/users.u-1.memories/mem-2": 2, "memory/users.u-1.memories.deep/mem-3": 1} {
 		if i := get[*pb.Memory](t, back, k); i.TtlMinutes != want {
 			t.Errorf("%s: %v", k, i.TtlMinutes)
@@ -190,12 +190,12 @@ func TestTTL(t *testing.T) {
 func TestNamespace(t *testing.T) {
 	u := pgtest.Database(t)
 	load(t, u, "js.pg.sql")
-	m, _ := exportertest.Export(t, postgres(t, u))
+	m, _ := drivertest.Export(t, postgres(t, u))
 	s := get[*pb.MemorySpace](t, m, "memoryspace/org:a:b")
 	if s.RawPath != "org:a:b" || !slices.Equal(s.Path, []string{"org", "a", "b"}) {
 		t.Errorf("%v", s)
 	}
-	py, _ := exportertest.Export(t, SQLite(sample(t, "python.sqlite")))
+	py, _ := drivertest.Export(t, SQLite(sample(t, "python.sqlite")))
 	if s := get[*pb.MemorySpace](t, py, "memoryspace/users.u-1.memories"); !slices.Equal(s.Path, []string{"users", "u-1", "memories"}) {
 		t.Errorf("%v", s)
 	}
@@ -204,7 +204,7 @@ func TestNamespace(t *testing.T) {
 // TestErrors: a failed step gives its successful siblings an __error__ beside their real writes, so
 // it does not mean that there is no result.
 func TestErrors(t *testing.T) {
-	m, _ := exportertest.Export(t, SQLite(sample(t, "js.sqlite")))
+	m, _ := drivertest.Export(t, SQLite(sample(t, "js.sqlite")))
 	if c := get[*pb.Conversation](t, m, "conversation/thread-pending"); c.Status != "failed" {
 		t.Errorf("status %q", c.Status)
 	}
@@ -232,7 +232,7 @@ func TestErrors(t *testing.T) {
 // TestTasks: a finished @task of the functional API exists only as a write of the paused
 // checkpoint; the questions and the answers are readable.
 func TestTasks(t *testing.T) {
-	m, _ := exportertest.Export(t, SQLite(sample(t, "python.sqlite")))
+	m, _ := drivertest.Export(t, SQLite(sample(t, "python.sqlite")))
 	returns, open, closed := 0, 0, 0
 	for _, r := range records(t, m) {
 		switch r := r.(type) {

@@ -10,7 +10,7 @@ import (
 	"github.com/exitramp/exitramp/context/embed"
 	"github.com/exitramp/exitramp/context/memstate"
 	"github.com/exitramp/exitramp/context/replay"
-	"github.com/exitramp/exitramp/exporters/exportertest"
+	"github.com/exitramp/exitramp/exporters/internal/drivertest"
 	"github.com/exitramp/exitramp/exporters/internal/pgsnapshot/pgtest"
 	"github.com/exitramp/exitramp/internal/wordembedtest"
 	pb "github.com/exitramp/exitramp/proto/exitramp/v1"
@@ -65,7 +65,7 @@ func TestReembed(t *testing.T) {
 	for _, at := range stores() {
 		t.Run(at.name, func(t *testing.T) {
 			from := at.load(t)
-			src, _ := exportertest.Export(t, from)
+			src, _ := drivertest.Export(t, from)
 			var n uint64
 			for r, err := range src.Records(t.Context(), nil) {
 				if err != nil {
@@ -111,7 +111,7 @@ func TestReembedUnfit(t *testing.T) {
 			continue
 		}
 		dst := at.load(t)
-		src, _ := exportertest.Export(t, SQLite(sample(t, "python.sqlite")))
+		src, _ := drivertest.Export(t, SQLite(sample(t, "python.sqlite")))
 		if _, err := replay.Plan(t.Context(), dst, wordembedtest.Source(t, src), nil); !errors.Is(err, replay.ErrTarget) || !strings.Contains(err.Error(), "the embedder makes 16") {
 			t.Errorf("%s: %v", at.name, err)
 		}
@@ -128,7 +128,7 @@ func TestVectorsOfAnotherLength(t *testing.T) {
 		u := pgtest.Database(t)
 		needVector(t, postgres(t, u))
 		load(t, u, at.name)
-		src, _ := exportertest.Export(t, postgres(t, u))
+		src, _ := drivertest.Export(t, postgres(t, u))
 		if _, err := connect(t, u).Exec(t.Context(), "DELETE FROM store_vectors; DELETE FROM store; ALTER TABLE store_vectors ALTER COLUMN embedding TYPE vector(8)"); err != nil {
 			t.Fatal(err)
 		}

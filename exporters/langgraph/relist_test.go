@@ -3,7 +3,7 @@ package langgraph
 import (
 	"testing"
 
-	"github.com/exitramp/exitramp/exporters/exportertest"
+	"github.com/exitramp/exitramp/exporters/internal/drivertest"
 	"github.com/exitramp/exitramp/exporters/internal/pgsnapshot/pgtest"
 )
 
@@ -16,7 +16,7 @@ func TestRelist(t *testing.T) {
 	}
 	load(t, u, "python.pgvector.sql")
 	pgtest.Exec(t, u, "DROP INDEX store_vectors_embedding_idx", "CREATE INDEX near ON store_vectors USING ivfflat (embedding vector_cosine_ops) WITH (lists = 2)")
-	m, _ := exportertest.Export(t, postgres(t, u))
+	m, _ := drivertest.Export(t, postgres(t, u))
 	into := pgtest.Database(t)
 	// A REINDEX gives an index a new file, which first has the number of the index.
 	const anew = "SELECT (pg_relation_filenode('near') <> 'near'::regclass::oid)::text || ' ' || count(*) FROM store_vectors"

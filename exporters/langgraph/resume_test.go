@@ -11,7 +11,7 @@ import (
 
 	"github.com/exitramp/exitramp/context/agentstate"
 	"github.com/exitramp/exitramp/context/memstate"
-	"github.com/exitramp/exitramp/exporters/exportertest"
+	"github.com/exitramp/exitramp/exporters/internal/drivertest"
 )
 
 // broken is a sink that breaks off after n records.
@@ -47,7 +47,7 @@ func TestResume(t *testing.T) {
 	for _, at := range stores() {
 		t.Run(at.name, func(t *testing.T) {
 			s := at.load(t)
-			whole, want := exportertest.Export(t, s)
+			whole, want := drivertest.Export(t, s)
 			var all int
 			for range records(t, whole) {
 				all++

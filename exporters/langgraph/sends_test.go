@@ -9,7 +9,7 @@ import (
 
 	"github.com/exitramp/exitramp/context/memstate"
 	"github.com/exitramp/exitramp/context/replay"
-	"github.com/exitramp/exitramp/exporters/exportertest"
+	"github.com/exitramp/exitramp/exporters/internal/drivertest"
 	"github.com/exitramp/exitramp/exporters/internal/pgsnapshot/pgtest"
 	pb "github.com/exitramp/exitramp/proto/exitramp/v1"
 )
@@ -20,7 +20,7 @@ func TestOldSends(t *testing.T) {
 	p := sample(t, "python.sqlite")
 	run(t, p, false, append(oldSends("'task'"), "INSERT INTO checkpoints SELECT 'u', '', 'c', NULL, type, checkpoint, metadata FROM checkpoints WHERE checkpoint_id = 'c'")...)
 	src := SQLite(p)
-	m, _ := exportertest.Export(t, src)
+	m, _ := drivertest.Export(t, src)
 	copyExact(t, src, m)
 	pg := postgres(t, pgtest.Database(t))
 	for _, rc := range apply(t, pg, m, false) {
@@ -33,7 +33,7 @@ func TestOldSends(t *testing.T) {
 			t.Errorf("%s: %s", rc.Key, rc.Why)
 		}
 	}
-	there, _ := exportertest.Export(t, pg)
+	there, _ := drivertest.Export(t, pg)
 	for _, rc := range apply(t, SQLite(filepath.Join(t.TempDir(), "back.sqlite")), there, false) {
 		if want := strings.HasPrefix(rc.Key, "checkpoint/t/") || strings.HasPrefix(rc.Key, "pendingwrite/t/"); want != (rc.Action == replay.Refused) {
 			t.Errorf("%s: %v %s", rc.Key, rc.Action, rc.Why)
@@ -60,7 +60,7 @@ func TestCopiedSends(t *testing.T) {
 	p := sample(t, "python.sqlite")
 	run(t, p, false, append(oldSends("'task'"), "INSERT INTO checkpoints SELECT thread_id, '', 'd', 'c', type, checkpoint, metadata FROM checkpoints WHERE checkpoint_id = 'c'")...)
 	src := SQLite(p)
-	m, _ := exportertest.Export(t, src)
+	m, _ := drivertest.Export(t, src)
 	copyExact(t, src, m)
 	seen := false
 	for _, rc := range apply(t, postgres(t, pgtest.Database(t)), m, false) {
@@ -85,7 +85,7 @@ func TestSettledSends(t *testing.T) {
 			p := sample(t, "python.sqlite")
 			run(t, p, false, append(oldSends("'task'"), "UPDATE checkpoints SET checkpoint = x'83a1760"+version+"a26964a163b06368616e6e656c5f76657273696f6e7380' WHERE checkpoint_id = 'c'")...)
 			src := SQLite(p)
-			m, _ := exportertest.Export(t, src)
+			m, _ := drivertest.Export(t, src)
 			copyExact(t, src, m)
 			if c := get[*pb.Conversation](t, m, "conversation/t"); c.Status != "finished" {
 				t.Errorf("the thread is %s", c.Status)
@@ -122,7 +122,7 @@ func TestRefusedSend(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			p := sample(t, "python.sqlite")
 			run(t, p, false, append(oldSends("'task' || char(0)"), c.change)...)
-			m, _ := exportertest.Export(t, SQLite(p))
+			m, _ := drivertest.Export(t, SQLite(p))
 			n := 0
 			for _, rc := range apply(t, postgres(t, pgtest.Database(t)), m, false) {
 				if !strings.HasPrefix(rc.Key, "checkpoint/t/") {
@@ -154,7 +154,7 @@ func TestWhoAsks(t *testing.T) {
 			p := sample(t, "sends.sqlite")
 			run(t, p, false, c.query)
 			src := SQLite(p)
-			m, _ := exportertest.Export(t, src)
+			m, _ := drivertest.Export(t, src)
 			who := func(from *memstate.State) map[string]string {
 				got := map[string]string{}
 				for _, r := range records(t, from) {
@@ -169,7 +169,7 @@ func TestWhoAsks(t *testing.T) {
 			}
 			pg := postgres(t, pgtest.Database(t))
 			apply(t, pg, m, false)
-			there, _ := exportertest.Export(t, pg)
+			there, _ := drivertest.Export(t, pg)
 			if d := cmp.Diff(c.want, who(there)); d != "" {
 				t.Errorf("in PostgreSQL: %s", d)
 			}
@@ -201,11 +201,11 @@ func TestWhoAsksJS(t *testing.T) {
 					t.Errorf("%s: %d questions", at, n)
 				}
 			}
-			m, _ := exportertest.Export(t, SQLite(p))
+			m, _ := drivertest.Export(t, SQLite(p))
 			check("SQLite", m)
 			pg := postgres(t, pgtest.Database(t))
 			apply(t, pg, m, false)
-			there, _ := exportertest.Export(t, pg)
+			there, _ := drivertest.Export(t, pg)
 			check("PostgreSQL", there)
 		})
 	}

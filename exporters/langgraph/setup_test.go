@@ -7,7 +7,7 @@ import (
 
 	"github.com/google/go-cmp/cmp"
 
-	"github.com/exitramp/exitramp/exporters/exportertest"
+	"github.com/exitramp/exitramp/exporters/internal/drivertest"
 )
 
 // schemaOf is the definition of a store's tables, indexes and triggers, in words that do not depend
@@ -44,7 +44,7 @@ func TestSetup(t *testing.T) {
 	for _, at := range stores() {
 		t.Run(at.name, func(t *testing.T) {
 			src, dst := at.load(t), at.void(t)
-			m, _ := exportertest.Export(t, src)
+			m, _ := drivertest.Export(t, src)
 			apply(t, dst, m, false)
 			if d := cmp.Diff(schemaOf(t, src), schemaOf(t, dst)); d != "" {
 				t.Errorf("schema differs (-runtime +made):\n%s", d)
@@ -58,7 +58,7 @@ func TestPlanned(t *testing.T) {
 	for _, at := range stores() {
 		t.Run(at.name, func(t *testing.T) {
 			src, dst := at.load(t), at.void(t)
-			m, _ := exportertest.Export(t, src)
+			m, _ := drivertest.Export(t, src)
 			apply(t, dst, m, false)
 			e, err := dst.open(t.Context())
 			if err != nil {

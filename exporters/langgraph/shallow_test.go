@@ -12,7 +12,7 @@ import (
 
 	"github.com/exitramp/exitramp/context/agentstate"
 	"github.com/exitramp/exitramp/context/replay"
-	"github.com/exitramp/exitramp/exporters/exportertest"
+	"github.com/exitramp/exitramp/exporters/internal/drivertest"
 	"github.com/exitramp/exitramp/exporters/internal/pgsnapshot/pgtest"
 	pb "github.com/exitramp/exitramp/proto/exitramp/v1"
 )
@@ -36,9 +36,9 @@ func shallowed(t *testing.T, more ...string) (*Store, string) {
 
 // What a ShallowPostgresSaver keeps is carried as a PostgresSaver would hold it, and said to be all there is.
 func TestShallow(t *testing.T) {
-	whole, _ := exportertest.Export(t, storeNamed(t, "python.pg.sql").load(t))
+	whole, _ := drivertest.Export(t, storeNamed(t, "python.pg.sql").load(t))
 	s, _ := shallowed(t)
-	m, rep := exportertest.Export(t, s)
+	m, rep := drivertest.Export(t, s)
 	if rep.Verdict.Coverage != agentstate.Reconciled || len(rep.Gaps) > 0 {
 		t.Errorf("%v, gaps %v", rep.Verdict, rep.Gaps)
 	}
@@ -67,7 +67,7 @@ func TestShallow(t *testing.T) {
 	}
 	for name, dst := range map[string]*Store{"PostgreSQL": postgres(t, pgtest.Database(t)), "SQLite": SQLite(filepath.Join(t.TempDir(), "new.sqlite"))} {
 		asSaid(t, m, dst)
-		back, rep := exportertest.Export(t, dst)
+		back, rep := drivertest.Export(t, dst)
 		if got := rep.Records["checkpoint"]; got < uint64(n)-2 || len(rep.Gaps) > 0 || labelOf(originOf(t, back), labelShallow) != "" { // two are encrypted
 			t.Errorf("%s: %d checkpoints, want %d; gaps %v", name, got, n, rep.Gaps)
 		}
@@ -83,7 +83,7 @@ func TestShallow(t *testing.T) {
 func TestShallowSends(t *testing.T) {
 	s, _ := shallowed(t, `UPDATE checkpoints SET checkpoint = jsonb_set(checkpoint, '{v}', '3') WHERE thread_id = 't-done'`,
 		`INSERT INTO checkpoint_writes (thread_id, checkpoint_ns, checkpoint_id, task_id, idx, channel, type, blob) VALUES ('t-done', '', 'before', 'task', 0, '__pregel_tasks', 'msgpack', '\xc0')`)
-	m, _ := exportertest.Export(t, s)
+	m, _ := drivertest.Export(t, s)
 	conv := get[*pb.Conversation](t, m, "conversation/t-done")
 	c := get[*pb.Checkpoint](t, m, conv.Meta.ViewOfKeys[0])
 	if c.ParentKey != "checkpoint/t-done//before" || labelOf(c, labelSends) == "" {
@@ -96,7 +96,7 @@ func TestShallowDenied(t *testing.T) {
 	for table, kind := range map[string]string{"checkpoint_blobs": "channelvalue", "checkpoint_writes": "pendingwrite", "checkpoints": "checkpoint"} {
 		t.Run(table, func(t *testing.T) {
 			_, u := shallowed(t)
-			_, rep := exportertest.Export(t, postgres(t, role(t, u, table)))
+			_, rep := drivertest.Export(t, postgres(t, role(t, u, table)))
 			if len(rep.Gaps) != 1 || rep.Gaps[0].Kind != kind || rep.Gaps[0].Reason != pb.Gap_REASON_FORBIDDEN {
 				t.Errorf("gaps %v", rep.Gaps)
 			}

@@ -13,7 +13,7 @@ import (
 	"github.com/exitramp/exitramp/context/fidelity"
 	"github.com/exitramp/exitramp/context/memstate"
 	"github.com/exitramp/exitramp/context/replay"
-	"github.com/exitramp/exitramp/exporters/exportertest"
+	"github.com/exitramp/exitramp/exporters/internal/drivertest"
 	"github.com/exitramp/exitramp/exporters/internal/pgsnapshot/pgtest"
 	pb "github.com/exitramp/exitramp/proto/exitramp/v1"
 )
@@ -37,13 +37,13 @@ func TestDeltaChat(t *testing.T) {
 		}
 		t.Run(at.name, func(t *testing.T) {
 			s := at.load(t)
-			want, _ := chat(must(exportertest.Export(t, s)))
+			want, _ := chat(must(drivertest.Export(t, s)))
 			if s.server != nil {
 				change(t, s, "DELETE FROM checkpoint_blobs WHERE channel = 'messages'")
 			} else {
 				change(t, s, "UPDATE checkpoints SET checkpoint = CAST(json_remove(CAST(checkpoint AS TEXT), '$.channel_values.messages') AS BLOB)")
 			}
-			got, of := chat(must(exportertest.Export(t, s)))
+			got, of := chat(must(drivertest.Export(t, s)))
 			// the tool's answers got their ids when they were taken in: they are read without
 			strip := func(ss []string) (out []string) {
 				for _, s := range ss {
@@ -89,7 +89,7 @@ func TestOddRows(t *testing.T) {
 		`INSERT INTO store_vectors (prefix, key, field_name, embedding) VALUES ('a', 'big', 'text', '[1,2]'), ('a', 'big', 'none', NULL), ('a', 'big', 'odd', x'010203')`,
 	)
 	s := SQLite(p)
-	m, rep := exportertest.Export(t, s)
+	m, rep := drivertest.Export(t, s)
 	if d := cmp.Diff(tableRows(t, s), recordRows(t, m)); d != "" {
 		t.Errorf("rows differ (-store +records):\n%.2000s", d)
 	}
@@ -128,7 +128,7 @@ func TestForeignColumns(t *testing.T) {
 	run(t, p, false, "ALTER TABLE checkpoints ADD COLUMN tenant TEXT", "UPDATE checkpoints SET tenant = 'acme' WHERE thread_id = 't-done'",
 		"ALTER TABLE writes ADD COLUMN size INT GENERATED ALWAYS AS (length(value)) VIRTUAL", "CREATE TABLE invoices (id INTEGER PRIMARY KEY)")
 	s := SQLite(p)
-	m, _ := exportertest.Export(t, s)
+	m, _ := drivertest.Export(t, s)
 	if d := cmp.Diff(tableRows(t, s), recordRows(t, m)); d != "" {
 		t.Errorf("rows differ:\n%.2000s", d)
 	}
@@ -190,7 +190,7 @@ func TestForeignMemory(t *testing.T) {
 				t.Errorf("%+v", rc)
 			}
 		}
-		back, _ := exportertest.Export(t, dst)
+		back, _ := drivertest.Export(t, dst)
 		for k, v := range map[string]string{"plain": `{"text":"prefers °C"}`, "object": `{"a":[1,2.50]}`} {
 			i := get[*pb.Memory](t, back, agentstate.Key("memory", "users.ada", k))
 			if string(i.GetData().GetInline()) != v || i.Meta.CreatedUnixNano != 1764000000123456000 {

@@ -6,7 +6,7 @@ import (
 	"github.com/google/go-cmp/cmp"
 
 	"github.com/exitramp/exitramp/context/agentstate"
-	"github.com/exitramp/exitramp/exporters/exportertest"
+	"github.com/exitramp/exitramp/exporters/internal/drivertest"
 )
 
 // TestRows proves the schema: every row of the real stores comes out of the records again, to the
@@ -16,7 +16,7 @@ func TestRows(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			s := SQLite(sample(t, name))
 			want := tableRows(t, s)
-			mem, rep := exportertest.Export(t, s)
+			mem, rep := drivertest.Export(t, s)
 			got := recordRows(t, mem)
 			n := 0
 			for table, rows := range want {

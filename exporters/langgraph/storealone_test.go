@@ -3,7 +3,7 @@ package langgraph
 import (
 	"testing"
 
-	"github.com/exitramp/exitramp/exporters/exportertest"
+	"github.com/exitramp/exitramp/exporters/internal/drivertest"
 	"github.com/exitramp/exitramp/exporters/internal/pgsnapshot/pgtest"
 )
 
@@ -17,7 +17,7 @@ func TestStoreAlone(t *testing.T) {
 		if left == 0 {
 			pgtest.Exec(t, u, `DELETE FROM store`)
 		}
-		m, rep := exportertest.Export(t, postgres(t, u))
+		m, rep := drivertest.Export(t, postgres(t, u))
 		if rep.Records["memory"] != uint64(left) {
 			t.Fatal(rep.Records)
 		}
@@ -27,7 +27,7 @@ func TestStoreAlone(t *testing.T) {
 		if err != nil || rows[0][0].String() != "store store_migrations" {
 			t.Errorf("with %d items: %v %v", left, rows, err)
 		}
-		if there, _ := exportertest.Export(t, postgres(t, target)); len(records(t, there)) != len(records(t, m)) {
+		if there, _ := drivertest.Export(t, postgres(t, target)); len(records(t, there)) != len(records(t, m)) {
 			t.Errorf("with %d items: %d records, want %d", left, len(records(t, there)), len(records(t, m)))
 		}
 	}

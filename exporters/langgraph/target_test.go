@@ -14,7 +14,7 @@ import (
 	"github.com/exitramp/exitramp/context/agentstate"
 	"github.com/exitramp/exitramp/context/memstate"
 	"github.com/exitramp/exitramp/context/replay"
-	"github.com/exitramp/exitramp/exporters/exportertest"
+	"github.com/exitramp/exitramp/exporters/internal/drivertest"
 	"github.com/exitramp/exitramp/exporters/internal/pgsnapshot/pgtest"
 	pb "github.com/exitramp/exitramp/proto/exitramp/v1"
 )
@@ -127,7 +127,7 @@ func TestExact(t *testing.T) {
 		t.Run(at.name, func(t *testing.T) {
 			src := at.load(t)
 			want := tableRows(t, src)
-			m, _ := exportertest.Export(t, src)
+			m, _ := drivertest.Export(t, src)
 			dst := at.void(t)
 
 			plan := apply(t, dst, m, true)
@@ -154,7 +154,7 @@ func TestExact(t *testing.T) {
 				t.Errorf("second plan: %v", n)
 			}
 			// What was replayed reads back as the same records.
-			back, rep := exportertest.Export(t, dst)
+			back, rep := drivertest.Export(t, dst)
 			if rep.Verdict.Coverage != agentstate.Reconciled {
 				t.Errorf("coverage of the copy: %v", rep.Verdict)
 			}
@@ -194,7 +194,7 @@ func created(rcs []replay.Receipt) []replay.Receipt {
 func TestConflict(t *testing.T) {
 	for _, at := range stores() {
 		t.Run(at.name, func(t *testing.T) {
-			m, _ := exportertest.Export(t, at.load(t))
+			m, _ := drivertest.Export(t, at.load(t))
 			dst := at.void(t)
 			apply(t, dst, m, false)
 			change(t, dst, "UPDATE checkpoints SET parent_checkpoint_id = 'secret words' WHERE checkpoint_id = (SELECT max(checkpoint_id) FROM checkpoints WHERE checkpoint_ns = '') AND checkpoint_ns = ''")
@@ -234,7 +234,7 @@ func change(t testing.TB, s *Store, q string) {
 func TestUndoLeaves(t *testing.T) {
 	for _, at := range stores() {
 		t.Run(at.name, func(t *testing.T) {
-			m, _ := exportertest.Export(t, at.load(t))
+			m, _ := drivertest.Export(t, at.load(t))
 			dst := at.void(t)
 			done := apply(t, dst, m, false)
 			thread := "t-interrupt"
@@ -257,7 +257,7 @@ func TestUndoLeaves(t *testing.T) {
 					t.Errorf("left %s: %s", rc.Key, rc.Why)
 				}
 			}
-			for _, r := range records(t, must(exportertest.Export(t, dst))) {
+			for _, r := range records(t, must(drivertest.Export(t, dst))) {
 				if _, parts := agentstate.SplitKey(r.GetMeta().GetKey()); agentstate.KindOf(r) == "checkpoint" && parts[0] != thread {
 					t.Errorf("still there: %s", r.GetMeta().GetKey())
 				}
@@ -272,7 +272,7 @@ func must(m *memstate.State, _ *agentstate.Report) *memstate.State { return m }
 func TestUndoEdited(t *testing.T) {
 	for _, at := range stores()[1:] {
 		t.Run(at.name, func(t *testing.T) {
-			m, _ := exportertest.Export(t, at.load(t))
+			m, _ := drivertest.Export(t, at.load(t))
 			dst := at.void(t)
 			done := apply(t, dst, m, false)
 			change(t, dst, `UPDATE store SET value = '{"text":"edited"}' WHERE key = 'mem-2'`)
@@ -291,7 +291,7 @@ func TestUndoEdited(t *testing.T) {
 func TestAllOrNothing(t *testing.T) {
 	for _, at := range stores() {
 		t.Run(at.name, func(t *testing.T) {
-			m, _ := exportertest.Export(t, at.load(t))
+			m, _ := drivertest.Export(t, at.load(t))
 			dst := at.void(t)
 			w, err := dst.Begin(t.Context(), &replay.Run{From: originOf(t, m), Source: resolver(m)})
 			if err != nil {

@@ -8,7 +8,7 @@ import (
 	"github.com/google/go-cmp/cmp"
 
 	"github.com/exitramp/exitramp/context/memstate"
-	"github.com/exitramp/exitramp/exporters/exportertest"
+	"github.com/exitramp/exitramp/exporters/internal/drivertest"
 	"github.com/exitramp/exitramp/exporters/internal/pgsnapshot/pgtest"
 	pb "github.com/exitramp/exitramp/proto/exitramp/v1"
 )
@@ -43,13 +43,13 @@ func TestTaskID(t *testing.T) {
 		slices.Sort(out)
 		return out
 	}
-	m, _ := exportertest.Export(t, SQLite(sample(t, "asksjs.sqlite")))
+	m, _ := drivertest.Export(t, SQLite(sample(t, "asksjs.sqlite")))
 	if d := cmp.Diff(want, asked(m)); d != "" {
 		t.Errorf("(-want +got):\n%s", d)
 	}
 	pg := postgres(t, pgtest.Database(t))
 	apply(t, pg, m, false)
-	there, _ := exportertest.Export(t, pg)
+	there, _ := drivertest.Export(t, pg)
 	if d := cmp.Diff(want, asked(there)); d != "" {
 		t.Errorf("PostgreSQL (-want +got):\n%s", d)
 	}

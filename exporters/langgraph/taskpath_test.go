@@ -9,7 +9,7 @@ import (
 
 	"github.com/exitramp/exitramp/context/agentstate"
 	"github.com/exitramp/exitramp/context/replay"
-	"github.com/exitramp/exitramp/exporters/exportertest"
+	"github.com/exitramp/exitramp/exporters/internal/drivertest"
 	"github.com/exitramp/exitramp/exporters/internal/pgsnapshot/pgtest"
 	pb "github.com/exitramp/exitramp/proto/exitramp/v1"
 )
@@ -38,7 +38,7 @@ func withPath(t *testing.T) *Store {
 // parallel tasks wrote to one channel, so it must not be lost.
 func TestTaskPath(t *testing.T) {
 	src := withPath(t)
-	m, _ := exportertest.Export(t, src)
+	m, _ := drivertest.Export(t, src)
 	var paths int
 	for _, r := range records(t, m) {
 		if p, ok := r.(*pb.PendingWrite); ok && p.TaskPath != "" {
@@ -81,13 +81,13 @@ func TestTaskPath(t *testing.T) {
 		if lost != paths {
 			t.Errorf("%d losses announced, want %d", lost, paths)
 		}
-		back, _ := exportertest.Export(t, dst)
+		back, _ := drivertest.Export(t, dst)
 		if got := unannounced(t, m, back, done); len(got) > 0 {
 			t.Errorf("not announced: %q", got)
 		}
 	})
 	t.Run("newer tables", func(t *testing.T) {
-		older, _ := exportertest.Export(t, SQLite(sample(t, "python.sqlite")))
+		older, _ := drivertest.Export(t, SQLite(sample(t, "python.sqlite")))
 		dst := withPath(t)
 		change(t, dst, "DELETE FROM checkpoints; DELETE FROM writes; DELETE FROM store; DELETE FROM store_vectors")
 		asSaid(t, older, dst)
@@ -95,10 +95,10 @@ func TestTaskPath(t *testing.T) {
 	t.Run("through PostgreSQL", func(t *testing.T) {
 		pg := postgres(t, pgtest.Database(t))
 		apply(t, pg, m, false)
-		there, _ := exportertest.Export(t, pg)
+		there, _ := drivertest.Export(t, pg)
 		dst := SQLite(filepath.Join(t.TempDir(), "back.sqlite"))
 		apply(t, dst, there, false)
-		back, _ := exportertest.Export(t, dst)
+		back, _ := drivertest.Export(t, dst)
 		for _, r := range records(t, m) {
 			p, ok := r.(*pb.PendingWrite)
 			if !ok || strings.Contains(p.Serializer, "+") {
@@ -115,7 +115,7 @@ func TestTaskPath(t *testing.T) {
 func TestVectorWithNUL(t *testing.T) {
 	s := SQLite(sample(t, "python.sqlite"))
 	change(t, s, "INSERT INTO store (prefix, key, value) VALUES ('a', 'b' || char(0), CAST('{}' AS BLOB)); INSERT INTO store_vectors (prefix, key, field_name, embedding) VALUES ('a', 'b' || char(0), '$', x'00000000000000000000000000000000')")
-	m, _ := exportertest.Export(t, s)
+	m, _ := drivertest.Export(t, s)
 	dst := postgres(t, pgtest.Database(t))
 	needVector(t, dst)
 	want := map[string]bool{agentstate.Key("memory", "a", "b\x00"): true, agentstate.Key("embedding", "a", "b\x00", "$"): true}

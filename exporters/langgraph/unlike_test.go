@@ -11,7 +11,7 @@ import (
 
 	"github.com/exitramp/exitramp/context/fidelity"
 	"github.com/exitramp/exitramp/context/replay"
-	"github.com/exitramp/exitramp/exporters/exportertest"
+	"github.com/exitramp/exitramp/exporters/internal/drivertest"
 	"github.com/exitramp/exitramp/exporters/internal/pgsnapshot/pgtest"
 	"github.com/exitramp/exitramp/exporters/langgraph/internal/values"
 	pb "github.com/exitramp/exitramp/proto/exitramp/v1"
@@ -58,7 +58,7 @@ func TestUnlikeValues(t *testing.T) {
 		},
 	} {
 		t.Run(name, func(t *testing.T) {
-			m, _ := exportertest.Export(t, c.from)
+			m, _ := drivertest.Export(t, c.from)
 			dst := c.to(t)
 			got := map[string]string{}
 			for _, rc := range apply(t, dst, m, true) {
@@ -87,7 +87,7 @@ func TestValuesOfOldReleases(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			src := storeNamed(t, "python.pg.sql").load(t)
 			change(t, src, old+c.which)
-			m, _ := exportertest.Export(t, src)
+			m, _ := drivertest.Export(t, src)
 			dst := SQLite(filepath.Join(t.TempDir(), "new.sqlite"))
 			n := 0
 			for _, rc := range apply(t, dst, m, true) {
@@ -107,7 +107,7 @@ func TestValuesOfOldReleases(t *testing.T) {
 func TestLongNumberOfAnItem(t *testing.T) {
 	src := storeNamed(t, "python.pg.sql").load(t)
 	change(t, src, `UPDATE store SET value = '{"n": 1e30}' WHERE key = 'mem-1'`)
-	m, _ := exportertest.Export(t, src)
+	m, _ := drivertest.Export(t, src)
 	var got []string
 	for _, rc := range apply(t, SQLite(filepath.Join(t.TempDir(), "new.sqlite")), m, true) {
 		for _, l := range rc.Losses {
@@ -140,7 +140,7 @@ func TestNumbersAsThreads(t *testing.T) {
 					}
 				}
 			}
-			m, _ := exportertest.Export(t, c.from)
+			m, _ := drivertest.Export(t, c.from)
 			dst := c.to(t)
 			var got []string
 			for _, rc := range apply(t, dst, m, true) {
@@ -176,10 +176,10 @@ func TestChangedInPlace(t *testing.T) {
 		t.Fatal(err)
 	}
 	db.Close()
-	m, _ := exportertest.Export(t, SQLite(p))
+	m, _ := drivertest.Export(t, SQLite(p))
 	dst := postgres(t, pgtest.Database(t))
 	asSaid(t, m, dst)
-	got, _ := exportertest.Export(t, dst)
+	got, _ := drivertest.Export(t, dst)
 	with := map[string]bool{} // values that have the change
 	for _, r := range records(t, got) {
 		if v, ok := r.(*pb.ChannelValue); ok && v.Channel == "ratio" && bytes.HasPrefix(v.Value.GetInline(), []byte("\xcb\x40\x00")) {
@@ -205,10 +205,10 @@ func TestFunctionsAreNoValues(t *testing.T) {
 		t.Run(text, func(t *testing.T) {
 			src := storeNamed(t, "js.pg.sql").load(t)
 			change(t, src, "UPDATE checkpoint_blobs SET blob = "+text+" WHERE thread_id = 'thread-done' AND channel = 'big'")
-			m, _ := exportertest.Export(t, src)
+			m, _ := drivertest.Export(t, src)
 			dst := SQLite(filepath.Join(t.TempDir(), "new.sqlite"))
 			asSaid(t, m, dst)
-			got, _ := exportertest.Export(t, dst)
+			got, _ := drivertest.Export(t, dst)
 			n := 0
 			for _, r := range records(t, got) {
 				if c, ok := r.(*pb.Checkpoint); ok && c.ConversationKey == "conversation/thread-done" && len(c.Channels) > 0 {
@@ -238,7 +238,7 @@ func TestVectorsBecomeHalves(t *testing.T) {
 	p := sample(t, "python.sqlite")
 	run(t, p, false, "UPDATE store_vectors SET embedding = x'cdcccc3dcdcccc3dcdcccc3dcdcccc3d'", // 0.1, and beyond halves
 		"UPDATE store_vectors SET embedding = x'00247449cdcccc3dcdcccc3dcdcccc3d' WHERE rowid = (SELECT max(rowid) FROM store_vectors)")
-	m, _ := exportertest.Export(t, SQLite(p))
+	m, _ := drivertest.Export(t, SQLite(p))
 	// Planned by itself, a vector comes before its item, and says what it loses all the same.
 	w, err := dst.Begin(t.Context(), &replay.Run{ID: "run-1", DryRun: true, From: originOf(t, m), Source: resolver(m)})
 	if err != nil {

@@ -4,7 +4,7 @@ import (
 	"fmt"
 	"testing"
 
-	"github.com/exitramp/exitramp/exporters/exportertest"
+	"github.com/exitramp/exitramp/exporters/internal/drivertest"
 	pb "github.com/exitramp/exitramp/proto/exitramp/v1"
 )
 
@@ -17,7 +17,7 @@ func TestWholeState(t *testing.T) {
 			p := sample(t, "js.sqlite")
 			run(t, p, false, fmt.Sprintf(`INSERT INTO checkpoints VALUES ('t', '', '1f', NULL, 'json', CAST('{"v":4,"ts":"2026-11-23T15:54:29.009Z","id":"1f",`+
 				`"channel_values":{"%s":%s},"channel_versions":{"%[1]s":2},"versions_seen":{}}' AS BLOB), CAST('{"source":"loop","step":1}' AS BLOB))`, channel, value))
-			m, _ := exportertest.Export(t, SQLite(p))
+			m, _ := drivertest.Export(t, SQLite(p))
 			for id, text := range map[string]string{"h-1": "hi", "a-1": "ho"} {
 				if msg := get[*pb.Message](t, m, "message/t/"+id); msg == nil || msg.Parts[0].GetText() != text {
 					t.Errorf("%s: %v", id, msg)
@@ -50,7 +50,7 @@ func TestSendsAreNext(t *testing.T) {
 				sql = append(sql, `INSERT INTO writes VALUES ('t', '', '1f', 'task', 0, '`+c.write+`', 'json', CAST('{"lg_name":"Send","node":"w","args":{}}' AS BLOB))`)
 			}
 			run(t, p, false, sql...)
-			m, _ := exportertest.Export(t, SQLite(p))
+			m, _ := drivertest.Export(t, SQLite(p))
 			if got := get[*pb.Conversation](t, m, "conversation/t").Status; got != c.want {
 				t.Errorf("%q, want %q", got, c.want)
 			}

@@ -11,7 +11,7 @@ import (
 	"testing"
 
 	"github.com/exitramp/exitramp/context/agentstate"
-	"github.com/exitramp/exitramp/exporters/exportertest"
+	"github.com/exitramp/exitramp/exporters/internal/drivertest"
 	pb "github.com/exitramp/exitramp/proto/exitramp/v1"
 )
 
@@ -46,7 +46,7 @@ func TestLiveWAL(t *testing.T) {
 	app := run(t, p, true, "PRAGMA journal_mode = WAL", "PRAGMA wal_autocheckpoint = 0", newThread)
 	before := folder(t, p)
 	s := SQLite(p)
-	_, rep := exportertest.Export(t, s)
+	_, rep := drivertest.Export(t, s)
 	if rep.Records["conversation"] != 9 || rep.Records["checkpoint"] != 67 || rep.Verdict.Coverage != agentstate.Reconciled {
 		t.Errorf("%v %v", rep.Records, rep.Verdict.Coverage)
 	}
@@ -74,7 +74,7 @@ func TestLiveWAL(t *testing.T) {
 			}
 		}
 	}
-	if _, rep := exportertest.Export(t, s); rep.Records["pendingwrite"] != 0 {
+	if _, rep := drivertest.Export(t, s); rep.Records["pendingwrite"] != 0 {
 		t.Errorf("second reading is not of the new state: %v", rep.Records)
 	}
 }
@@ -101,7 +101,7 @@ func TestWithoutWAL(t *testing.T) {
 	if !slices.ContainsFunc(pre.Notes, func(n string) bool { return strings.Contains(n, "no -wal lies beside it") }) {
 		t.Errorf("notes: %q", pre.Notes)
 	}
-	m, rep := exportertest.Export(t, s)
+	m, rep := drivertest.Export(t, s)
 	if rep.Records["conversation"] != 8 || len(rep.Gaps) != 0 {
 		t.Errorf("%v", rep.Records)
 	}
@@ -162,7 +162,7 @@ func TestWALReadOnly(t *testing.T) {
 			t.Fatal(err)
 		}
 		if os.Getuid() == 0 {
-			exportertest.AsNobody(t, "^TestWALReadOnly$", "EXITRAMP_TEST_READONLY="+p)
+			drivertest.AsNobody(t, "^TestWALReadOnly$", "EXITRAMP_TEST_READONLY="+p)
 			return
 		}
 	}
@@ -170,7 +170,7 @@ func TestWALReadOnly(t *testing.T) {
 	t.Setenv("TMPDIR", tmp)
 	before := folder(t, p)
 	s := SQLite(p)
-	_, rep := exportertest.Export(t, s)
+	_, rep := drivertest.Export(t, s)
 	if rep.Records["conversation"] != 9 {
 		t.Errorf("%v", rep.Records)
 	}

@@ -16,7 +16,7 @@ import (
 	"github.com/exitramp/exitramp/context/agentstate"
 	"github.com/exitramp/exitramp/context/memstate"
 	"github.com/exitramp/exitramp/context/replay"
-	"github.com/exitramp/exitramp/exporters/exportertest"
+	"github.com/exitramp/exitramp/exporters/internal/drivertest"
 	pb "github.com/exitramp/exitramp/proto/exitramp/v1"
 )
 
@@ -59,11 +59,11 @@ func TestRefused(t *testing.T) {
 			}
 		}
 	}
-	mem, _ := exportertest.Export(t, Open("testdata/memory.jsonl"))
+	mem, _ := drivertest.Export(t, Open("testdata/memory.jsonl"))
 	if _, err := replay.Plan(t.Context(), Open(filepath.Join(dir, "no", "folder")), mem, nil); !errors.Is(err, replay.ErrTarget) || !strings.Contains(err.Error(), "make it first") {
 		t.Error(err)
 	}
-	empty, rep := exportertest.Export(t, write(t, ""))
+	empty, rep := drivertest.Export(t, write(t, ""))
 	if rep.Verdict.Coverage != agentstate.Reconciled || empty == nil {
 		t.Errorf("an empty graph: %v", rep.Verdict)
 	}
@@ -81,7 +81,7 @@ func TestDamaged(t *testing.T) {
 		"string opened": {`{"type":"entity","name":"x` + "\n" + ada, ada, "line 1"},
 	} {
 		t.Run(name, func(t *testing.T) {
-			mem, rep := exportertest.Export(t, write(t, c.text))
+			mem, rep := drivertest.Export(t, write(t, c.text))
 			if c.place == "" {
 				if rep.Verdict.Coverage != agentstate.Reconciled || len(rep.Gaps) != 0 {
 					t.Errorf("%v %v", rep.Verdict, rep.Gaps)
@@ -116,7 +116,7 @@ func TestIntoGraph(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			other := `{"type":"entity","name":"Acme","entityType":"club","observations":["x"]}`
 			dst := write(t, rel+"\n"+other+newline)
-			mem, _ := exportertest.Export(t, write(t, ada+"\n"+acme+"\n"+rel))
+			mem, _ := drivertest.Export(t, write(t, ada+"\n"+acme+"\n"+rel))
 			before := content(t, dst)
 			plan, err := replay.Plan(t.Context(), dst, mem, nil)
 			if err != nil || content(t, dst) != before {
@@ -150,11 +150,11 @@ func TestLink(t *testing.T) {
 	if err := os.Symlink(src.path, link); err != nil {
 		t.Fatal(err)
 	}
-	mem, rep := exportertest.Export(t, Open(link))
+	mem, rep := drivertest.Export(t, Open(link))
 	if rep.Records["entity"] != 1 {
 		t.Errorf("%v", rep.Records)
 	}
-	more, _ := exportertest.Export(t, write(t, acme))
+	more, _ := drivertest.Export(t, write(t, acme))
 	apply(t, Open(link), more)
 	if st, err := os.Lstat(link); err != nil || st.Mode()&fs.ModeSymlink == 0 || content(t, src) != ada+"\n"+acme {
 		t.Errorf("%v %v, file %q", st, err, content(t, src))
@@ -212,7 +212,7 @@ func TestMissingBlob(t *testing.T) {
 
 func TestUnreadable(t *testing.T) {
 	if os.Getuid() == 0 {
-		exportertest.AsNobody(t, "^TestUnreadable$")
+		drivertest.AsNobody(t, "^TestUnreadable$")
 		return
 	}
 	src := write(t, ada)

@@ -10,7 +10,7 @@ import (
 	"strings"
 	"testing"
 
-	"github.com/exitramp/exitramp/exporters/exportertest"
+	"github.com/exitramp/exitramp/exporters/internal/drivertest"
 )
 
 // BenchmarkRead reads a graph of 100,000 observations against a plain scan of its lines, each parsed by
@@ -31,8 +31,8 @@ func BenchmarkRead(b *testing.B) {
 			if err := os.WriteFile(path, []byte(text.String()), 0o600); err != nil {
 				b.Fatal(err)
 			}
-			exportertest.Speed(b, total, "memory", func() (n int, err error) {
-				_, err = exportertest.Lines([]string{path}, func(l []byte) error {
+			drivertest.Speed(b, total, "memory", func() (n int, err error) {
+				_, err = drivertest.Lines([]string{path}, func(l []byte) error {
 					var o struct {
 						Type, Name, EntityType string
 						Observations           []string

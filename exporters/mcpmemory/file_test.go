@@ -16,7 +16,7 @@ import (
 	"github.com/exitramp/exitramp/context/agentstate"
 	"github.com/exitramp/exitramp/context/memstate"
 	"github.com/exitramp/exitramp/context/replay"
-	"github.com/exitramp/exitramp/exporters/exportertest"
+	"github.com/exitramp/exitramp/exporters/internal/drivertest"
 	pb "github.com/exitramp/exitramp/proto/exitramp/v1"
 )
 
@@ -100,7 +100,7 @@ func TestExact(t *testing.T) {
 	} {
 		t.Run(name, func(t *testing.T) {
 			src := write(t, text)
-			mem, rep := exportertest.Export(t, src)
+			mem, rep := drivertest.Export(t, src)
 			if rep.Verdict.Coverage != agentstate.Reconciled {
 				t.Errorf("coverage %v %s %v", rep.Verdict.Coverage, rep.Verdict.Why, rep.Verdict.Kinds)
 			}
@@ -129,7 +129,7 @@ func TestExact(t *testing.T) {
 // An entity that learnt more since the run stays.
 func TestUndoLeaves(t *testing.T) {
 	dst := Open(filepath.Join(t.TempDir(), "new.jsonl"))
-	mem, _ := exportertest.Export(t, write(t, ada+"\n"+acme+"\n"+rel))
+	mem, _ := drivertest.Export(t, write(t, ada+"\n"+acme+"\n"+rel))
 	_, journal := apply(t, dst, mem)
 	more := strings.Replace(acme, "[]", `["new"]`, 1)
 	if err := os.WriteFile(dst.path, []byte(ada+"\n"+more+"\n"+rel), 0o600); err != nil {

@@ -14,7 +14,7 @@ import (
 	"github.com/google/go-cmp/cmp"
 
 	"github.com/exitramp/exitramp/context/agentstate"
-	"github.com/exitramp/exitramp/exporters/exportertest"
+	"github.com/exitramp/exitramp/exporters/internal/drivertest"
 	pb "github.com/exitramp/exitramp/proto/exitramp/v1"
 )
 
@@ -31,7 +31,7 @@ func TestFlat(t *testing.T) {
 		src := write(t, b.String())
 		b.Reset()
 		n := 0
-		high := exportertest.Peak(func() {
+		high := drivertest.Peak(func() {
 			for _, err := range src.Records(t.Context(), nil) {
 				if err != nil {
 					t.Fatal(err)
@@ -96,7 +96,7 @@ func TestLongLine(t *testing.T) {
 	if n := after.TotalAlloc - before.TotalAlloc; n > 64<<20 {
 		t.Errorf("%d MiB allocated", n>>20)
 	}
-	mem, rep := exportertest.Export(t, g)
+	mem, rep := drivertest.Export(t, g)
 	if rep.Verdict.Coverage != agentstate.Reconciled {
 		t.Error(rep.Verdict)
 	}

@@ -13,7 +13,7 @@ import (
 	"github.com/exitramp/exitramp/context/agentstate"
 	"github.com/exitramp/exitramp/context/memstate"
 	"github.com/exitramp/exitramp/context/replay"
-	"github.com/exitramp/exitramp/exporters/exportertest"
+	"github.com/exitramp/exitramp/exporters/internal/drivertest"
 	pb "github.com/exitramp/exitramp/proto/exitramp/v1"
 )
 
@@ -48,8 +48,8 @@ func TestOtherObservations(t *testing.T) {
 	line := func(list []string) string {
 		return `{"type":"entity","name":"n","entityType":"t","observations":[` + strings.Join(list, ",") + `]}`
 	}
-	before, _ := exportertest.Export(t, write(t, line(in)))
-	after, _ := exportertest.Export(t, write(t, line(want)))
+	before, _ := drivertest.Export(t, write(t, line(in)))
+	after, _ := drivertest.Export(t, write(t, line(want)))
 	got := texts(t, before)
 	if d := cmp.Diff(got, texts(t, after)); d != "" {
 		t.Errorf("after the server wrote the file: %s", d)
@@ -92,7 +92,7 @@ func TestDeepObservation(t *testing.T) {
 // In one call the server makes two entities of one name, and keeps an observation twice. What they know
 // has keys of its own, also where observations are numbers.
 func TestSameNames(t *testing.T) {
-	mem, rep := exportertest.Export(t, write(t, `{"type":"entity","name":"A","entityType":"t","observations":["2","2","2","02"]}
+	mem, rep := drivertest.Export(t, write(t, `{"type":"entity","name":"A","entityType":"t","observations":["2","2","2","02"]}
 {"type":"entity","name":"A","entityType":"t","observations":["2","3","1","2","3"]}
 {"type":"entity","name":"A","entityType":"t","observations":["2"]}`))
 	if rep.Records["memory"] != 10 || rep.Verdict.Coverage != agentstate.Reconciled {
@@ -105,7 +105,7 @@ func TestSameNames(t *testing.T) {
 
 // A name that is no text is its JSON: relations end at the right entity.
 func TestOtherNames(t *testing.T) {
-	mem, _ := exportertest.Export(t, write(t, `{"type":"entity","name":5,"entityType":7,"observations":["five"]}
+	mem, _ := drivertest.Export(t, write(t, `{"type":"entity","name":5,"entityType":7,"observations":["five"]}
 {"type":"entity","name":6.0,"entityType":"t","observations":["six"]}
 {"type":"entity","name":null,"entityType":"t","observations":[]}
 {"type":"entity","entityType":"t"}
@@ -141,7 +141,7 @@ func TestForeignNames(t *testing.T) {
 		&pb.Relation{Meta: agentstate.Meta("relation", nil, "r2"), FromKey: "entity/u2/z", ToKey: "entity/u3/z", Type: "in"},
 	)
 	dst := Open(filepath.Join(t.TempDir(), "new.jsonl"))
-	rep, j := exportertest.Apply(t, dst, mem)
+	rep, j := drivertest.Apply(t, dst, mem)
 	if rep.Actions[replay.Created] != 8 {
 		t.Errorf("%v %+v", rep.Actions, rep.Conflicts)
 	}

@@ -16,7 +16,7 @@ import (
 
 	"github.com/exitramp/exitramp/context/agentstate"
 	"github.com/exitramp/exitramp/context/memstate"
-	"github.com/exitramp/exitramp/exporters/exportertest"
+	"github.com/exitramp/exitramp/exporters/internal/drivertest"
 	"github.com/exitramp/exitramp/exporters/internal/sqlitefile/sqlitetest"
 	pb "github.com/exitramp/exitramp/proto/exitramp/v1"
 )
@@ -152,7 +152,7 @@ func TestLocked(t *testing.T) {
 		t.Errorf("%v", err)
 	}
 	unlock()
-	if _, rep := exportertest.Export(t, s); rep.Verdict.Coverage != agentstate.Reconciled {
+	if _, rep := drivertest.Export(t, s); rep.Verdict.Coverage != agentstate.Reconciled {
 		t.Errorf("%v", rep.Verdict)
 	}
 }

@@ -11,7 +11,7 @@ import (
 	"path/filepath"
 	"testing"
 
-	"github.com/exitramp/exitramp/exporters/exportertest"
+	"github.com/exitramp/exitramp/exporters/internal/drivertest"
 )
 
 // benchMemories is how many memories the benchmarks read, benchDims how many numbers each vector has:
@@ -88,8 +88,8 @@ func BenchmarkRead(b *testing.B) {
 				b.Fatal(err)
 			}
 			defer db.Close()
-			exportertest.Speed(b, benchMemories, "memory", func() (int, error) {
-				return exportertest.Select(b.Context(), db, "SELECT * FROM "+table+" ORDER BY rowid")
+			drivertest.Speed(b, benchMemories, "memory", func() (int, error) {
+				return drivertest.Select(b.Context(), db, "SELECT * FROM "+table+" ORDER BY rowid")
 			}, Open(dir))
 		})
 	}

@@ -7,7 +7,7 @@ import (
 
 	"github.com/exitramp/exitramp/exporters/internal/pgsnapshot/pgtest"
 
-	"github.com/exitramp/exitramp/exporters/exportertest"
+	"github.com/exitramp/exitramp/exporters/internal/drivertest"
 )
 
 // BenchmarkReadPostgres is BenchmarkRead for pgvector.
@@ -21,7 +21,7 @@ func BenchmarkReadPostgres(b *testing.B) {
 		FROM generate_series(1, 100000) i`)
 	conn := pgtest.Connect(b, u)
 	defer conn.Close(b.Context())
-	exportertest.Speed(b, benchMemories, "memory", func() (n int, err error) {
+	drivertest.Speed(b, benchMemories, "memory", func() (n int, err error) {
 		rows, err := conn.Query(b.Context(), "SELECT id::text, vector::text, payload::text FROM memories")
 		if err != nil {
 			return 0, err

@@ -9,7 +9,7 @@ import (
 
 	"github.com/exitramp/exitramp/context/fidelity"
 	"github.com/exitramp/exitramp/context/replay"
-	"github.com/exitramp/exitramp/exporters/exportertest"
+	"github.com/exitramp/exitramp/exporters/internal/drivertest"
 )
 
 // Where fastembed is installed a point has a vector for words beside the one of its text. A copy of the folder has
@@ -40,7 +40,7 @@ func TestVectorsBeside(t *testing.T) {
 	if _, err := db.Exec("INSERT INTO points VALUES (?, ?)", rowKey(id), point); err != nil {
 		t.Fatal(err)
 	}
-	mem, _ := exportertest.Export(t, Open(dir))
+	mem, _ := drivertest.Export(t, Open(dir))
 	dst := Open(filepath.Join(t.TempDir(), "same"))
 	if rep, _ := apply(t, dst, mem); len(rep.Losses) != 0 || rep.Actions[replay.Refused] != 0 {
 		t.Errorf("%+v", rep)

@@ -12,7 +12,7 @@ import (
 
 	"github.com/exitramp/exitramp/context/memstate"
 	"github.com/exitramp/exitramp/context/replay"
-	"github.com/exitramp/exitramp/exporters/exportertest"
+	"github.com/exitramp/exitramp/exporters/internal/drivertest"
 	pb "github.com/exitramp/exitramp/proto/exitramp/v1"
 )
 
@@ -57,7 +57,7 @@ func of(t *testing.T, mem *memstate.State) (out []string) {
 // holds it. Of one that is gone nobody knows, and where it is taken for another's a plan says so.
 func TestHistoryOfSeveral(t *testing.T) {
 	src := collections(t, 0, "notes", "vector_store", "work")
-	mem, _ := exportertest.Export(t, Open(src))
+	mem, _ := drivertest.Export(t, Open(src))
 	if d := cmp.Diff([]string{"notes/0", "vector_store/1", "work/2", "notes/9"}, of(t, mem)); d != "" {
 		t.Error(d)
 	}
@@ -84,7 +84,7 @@ func TestHistoryOfSeveral(t *testing.T) {
 			if back, err := replay.ReadBack(t.Context(), mem, c.dst, j); err != nil || back.MissingN+back.UnannouncedN != 0 {
 				t.Errorf("%+v %v", back, err)
 			}
-			got, _ := exportertest.Export(t, Open(c.dst.root))
+			got, _ := drivertest.Export(t, Open(c.dst.root))
 			there := of(t, got)
 			if c.dst.flavor != "" {
 				slices.Sort(there) // ids of its rows are made
@@ -106,7 +106,7 @@ func TestNameOfTargetInUse(t *testing.T) {
 		sqlOf(t, filepath.Join(dir, "vector_store.db"), "INSERT INTO memory_migrations (user_id) VALUES ('"+v+"')")
 		return dir
 	}
-	mem, _ := exportertest.Export(t, Open(name(collections(t, 0, "vector_store"), "mine")))
+	mem, _ := drivertest.Export(t, Open(name(collections(t, 0, "vector_store"), "mine")))
 	dst := Open(name(collections(t, 5, "vector_store"), "theirs"))
 	rep, journal := apply(t, dst, mem)
 	if len(rep.Conflicts)+len(rep.Refused) != 0 || rep.LossCount["opaque.native.user_id"] != 1 {

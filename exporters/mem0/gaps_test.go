@@ -15,7 +15,7 @@ import (
 
 	"github.com/exitramp/exitramp/context/agentstate"
 	"github.com/exitramp/exitramp/context/memstate"
-	"github.com/exitramp/exitramp/exporters/exportertest"
+	"github.com/exitramp/exitramp/exporters/internal/drivertest"
 	pb "github.com/exitramp/exitramp/proto/exitramp/v1"
 )
 
@@ -72,7 +72,7 @@ func TestGaps(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			dir := copied(t, c.sample)
 			put(filepath.Join(dir, c.file), c.sql, c.args...)(t)
-			mem, rep := exportertest.Export(t, Open(dir))
+			mem, rep := drivertest.Export(t, Open(dir))
 			if n := len(recordsOf[*pb.Memory](t, mem)); n != c.memories {
 				t.Errorf("%d memories, want %d", n, c.memories)
 			}
@@ -135,7 +135,7 @@ func TestLinks(t *testing.T) {
 	}
 	sqlOf(t, away+"/vector_store.db", "DELETE FROM vectors")
 	before := dump(t, away)
-	mem, _ = exportertest.Export(t, Open("testdata/js"))
+	mem, _ = drivertest.Export(t, Open("testdata/js"))
 	if _, _, err := tried(t, Open(dir), mem); err == nil || !strings.Contains(err.Error(), "symbolic link") {
 		t.Errorf("%v", err)
 	}
@@ -154,7 +154,7 @@ func TestLinks(t *testing.T) {
 		if err := errors.Join(os.MkdirAll(filepath.Dir(p), 0o700), os.Symlink(away, p)); err != nil {
 			t.Fatal(err)
 		}
-		_, rep := exportertest.Export(t, Open(dir))
+		_, rep := drivertest.Export(t, Open(dir))
 		if rep.Verdict.Coverage != agentstate.Gaps || rep.Verdict.Kinds[c.kind].Coverage != agentstate.Gaps ||
 			!slices.ContainsFunc(rep.Gaps, func(g *pb.Gap) bool {
 				return g.Kind == c.kind && g.Place == c.link && g.Reason == pb.Gap_REASON_FORBIDDEN
@@ -187,7 +187,7 @@ func TestElsewhere(t *testing.T) {
 		{"mem0:" + home + "?flavor=js&history=" + home + "/memory.db", 7, false},
 	} {
 		src := opened(t, c.url)
-		mem, rep := exportertest.Export(t, src)
+		mem, rep := drivertest.Export(t, src)
 		if n := len(recordsOf[*pb.Revision](t, mem)); n != c.revisions || c.gap != (rep.Verdict.Coverage == agentstate.Gaps) || !c.gap && rep.Verdict.Coverage != agentstate.Reconciled {
 			t.Errorf("%s: %d revisions, %s", c.url, n, rep.Verdict.Coverage)
 		}

@@ -11,7 +11,7 @@ import (
 	"testing"
 
 	"github.com/exitramp/exitramp/context/replay"
-	"github.com/exitramp/exitramp/exporters/exportertest"
+	"github.com/exitramp/exitramp/exporters/internal/drivertest"
 )
 
 // A folder of Qdrant that has collections of its own gets those of the state beside them, in its list too,
@@ -37,7 +37,7 @@ func TestListOfTargetInUse(t *testing.T) {
 	if err := os.RemoveAll(filepath.Join(without, "qdrant", "collection")); err != nil {
 		t.Fatal(err)
 	}
-	mem, _ := exportertest.Export(t, Open("testdata/python"))
+	mem, _ := drivertest.Export(t, Open("testdata/python"))
 	for name, c := range map[string]struct {
 		dir    string
 		change func(string) string // of its list
@@ -127,7 +127,7 @@ func (uncommitted) Commit(context.Context) error { return errCut }
 // A run that was broken off before it wrote the list has added nothing to it: an empty collection that somebody else
 // made meanwhile stays theirs when the run that went on is undone.
 func TestListOfAnother(t *testing.T) {
-	mem, _ := exportertest.Export(t, Open("testdata/python"))
+	mem, _ := drivertest.Export(t, Open("testdata/python"))
 	same, err := os.ReadFile("testdata/python/qdrant/meta.json")
 	if err != nil {
 		t.Fatal(err)
@@ -175,7 +175,7 @@ func TestListOfAnother(t *testing.T) {
 // A collection stays in the list as long as it holds points: those of others, that came after the run, would
 // be lost to Qdrant. A run that was broken off behind its last step is undone as any other.
 func TestUndoOfList(t *testing.T) {
-	mem, _ := exportertest.Export(t, Open("testdata/python"))
+	mem, _ := drivertest.Export(t, Open("testdata/python"))
 	same, err := os.ReadFile("testdata/python/qdrant/meta.json")
 	if err != nil {
 		t.Fatal(err)

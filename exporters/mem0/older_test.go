@@ -9,7 +9,7 @@ import (
 
 	"github.com/exitramp/exitramp/context/agentstate"
 	"github.com/exitramp/exitramp/context/replay"
-	"github.com/exitramp/exitramp/exporters/exportertest"
+	"github.com/exitramp/exitramp/exporters/internal/drivertest"
 )
 
 // A history that an older release of the Python package made, in other columns or in another order of them, is read
@@ -24,7 +24,7 @@ func TestOlderHistory(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			dir := copied(t, "python")
 			sqlOf(t, dir+"/history.db", "ALTER TABLE history RENAME TO today", "CREATE TABLE history ("+c.columns+")", "INSERT INTO history SELECT "+c.values+" FROM today", "DROP TABLE today")
-			mem, rep := exportertest.Export(t, Open(dir))
+			mem, rep := drivertest.Export(t, Open(dir))
 			if v := rep.Verdict.Kinds["revision"]; v.Coverage != agentstate.Reconciled {
 				t.Fatalf("%+v", v)
 			}

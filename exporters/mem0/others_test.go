@@ -13,7 +13,7 @@ import (
 
 	"github.com/exitramp/exitramp/context/agentstate"
 	"github.com/exitramp/exitramp/context/replay"
-	"github.com/exitramp/exitramp/exporters/exportertest"
+	"github.com/exitramp/exitramp/exporters/internal/drivertest"
 	pb "github.com/exitramp/exitramp/proto/exitramp/v1"
 )
 
@@ -44,7 +44,7 @@ func TestOtherStores(t *testing.T) {
 			t.Fatal(err)
 		}
 		put(beside)
-		_, rep := exportertest.Export(t, Open(beside))
+		_, rep := drivertest.Export(t, Open(beside))
 		if v := rep.Verdict.Kinds["memory"]; v.Coverage != agentstate.Gaps {
 			t.Errorf("%s beside: memory is %s: %s", file, v.Coverage, v.Why)
 		}

@@ -7,7 +7,7 @@ import (
 
 	"github.com/exitramp/exitramp/context/agentstate"
 	"github.com/exitramp/exitramp/context/replay"
-	"github.com/exitramp/exitramp/exporters/exportertest"
+	"github.com/exitramp/exitramp/exporters/internal/drivertest"
 	"github.com/exitramp/exitramp/exporters/internal/pgsnapshot/pgtest"
 	pb "github.com/exitramp/exitramp/proto/exitramp/v1"
 )
@@ -16,7 +16,7 @@ import (
 // None of them is in the way, and none is read twice.
 func TestPostgresNeighbours(t *testing.T) {
 	u := database(t, "pgvector-python.sql")
-	want, _ := exportertest.Export(t, store(t, u, "testdata/python/history.db"))
+	want, _ := drivertest.Export(t, store(t, u, "testdata/python/history.db"))
 	pgtest.Exec(t, u, `CREATE TABLE docs (id bigserial PRIMARY KEY, vector vector(3), payload text);
 		CREATE TABLE mem0_copy (LIKE mem0);
 		ALTER TABLE mem0 RENAME TO before;
@@ -25,7 +25,7 @@ func TestPostgresNeighbours(t *testing.T) {
 		CREATE TABLE mem0_1 PARTITION OF mem0 FOR VALUES WITH (MODULUS 2, REMAINDER 1);
 		INSERT INTO mem0 SELECT * FROM before;
 		DROP TABLE before`)
-	got, rep := exportertest.Export(t, store(t, u, "testdata/python/history.db"))
+	got, rep := drivertest.Export(t, store(t, u, "testdata/python/history.db"))
 	if rep.Verdict.Coverage != agentstate.Reconciled || recordOrigin(t, got) != "python+pgvector" {
 		t.Errorf("%s is %v: %s", recordOrigin(t, got), rep.Verdict.Coverage, rep.Verdict.Why)
 	}
@@ -49,7 +49,7 @@ func TestPostgresBoth(t *testing.T) {
 	}
 	js := store(t, u, "")
 	js.flavor = "js"
-	mem, _ := exportertest.Export(t, js)
+	mem, _ := drivertest.Export(t, js)
 	if o, n := recordOrigin(t, mem), len(recordsOf[*pb.Memory](t, mem)); o != "js+pgvector" || n != 1 {
 		t.Errorf("%s with %d memories", o, n)
 	}
@@ -71,7 +71,7 @@ func TestPostgresOlderHistory(t *testing.T) {
 	dir := copied(t, "python")
 	sqlOf(t, dir+"/history.db", "ALTER TABLE history DROP COLUMN role")
 	u := database(t, "pgvector-python.sql")
-	mem, _ := exportertest.Export(t, store(t, u, dir+"/history.db"))
+	mem, _ := drivertest.Export(t, store(t, u, dir+"/history.db"))
 	if _, err := replay.Plan(t.Context(), store(t, u, dir+"/history.db"), mem, nil); err == nil || !strings.Contains(err.Error(), "and forgets what stands in columns that were named otherwise: export it before") {
 		t.Error(err)
 	}
@@ -81,7 +81,7 @@ func TestPostgresOlderHistory(t *testing.T) {
 func TestPostgresNoDimensions(t *testing.T) {
 	from := database(t, "pgvector-python.sql")
 	pgtest.Exec(t, from, "ALTER TABLE mem0 ALTER COLUMN vector TYPE vector")
-	mem, _ := exportertest.Export(t, store(t, from, "testdata/python/history.db"))
+	mem, _ := drivertest.Export(t, store(t, from, "testdata/python/history.db"))
 	rep, _ := apply(t, store(t, database(t, ""), filepath.Join(t.TempDir(), "history.db")), mem)
 	if len(rep.Refused)+len(rep.Conflicts) != 0 {
 		t.Errorf("%+v", rep)
@@ -95,9 +95,9 @@ func TestPostgresHalves(t *testing.T) {
 		pgtest.Exec(t, u, "DROP INDEX IF EXISTS mem0_hnsw_idx; ALTER TABLE mem0 ALTER COLUMN vector TYPE halfvec(8); CREATE INDEX mem0_hnsw_idx ON mem0 USING hnsw (vector halfvec_cosine_ops)")
 	}
 	from := database(t, "pgvector-python.sql")
-	wide, _ := exportertest.Export(t, store(t, from, "testdata/python/history.db"))
+	wide, _ := drivertest.Export(t, store(t, from, "testdata/python/history.db"))
 	half(from)
-	narrow, rep := exportertest.Export(t, store(t, from, "testdata/python/history.db"))
+	narrow, rep := drivertest.Export(t, store(t, from, "testdata/python/history.db"))
 	if rep.Verdict.Coverage != agentstate.Reconciled || len(recordsOf[*pb.Embedding](t, narrow)) != len(recordsOf[*pb.Embedding](t, wide)) {
 		t.Errorf("%v", rep.Verdict)
 	}

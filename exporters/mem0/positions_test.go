@@ -6,7 +6,7 @@ import (
 	"testing"
 
 	"github.com/exitramp/exitramp/context/replay"
-	"github.com/exitramp/exitramp/exporters/exportertest"
+	"github.com/exitramp/exitramp/exporters/internal/drivertest"
 )
 
 // The messages of a scope that has others in the target, or in another history of the source, come behind
@@ -37,7 +37,7 @@ func TestMessagesOfOneScope(t *testing.T) {
 				sqlOf(t, filepath.Join(src, "second.db"), create(jsHistory, "memory_history"), create(jsHistory, "messages"))
 				said(src, "second.db", "later", 2)
 			}
-			mem, _ := exportertest.Export(t, Open(src))
+			mem, _ := drivertest.Export(t, Open(src))
 			dst := Open(c.into(t))
 			plan, err := replay.Plan(t.Context(), dst, mem, &replay.Options{TargetModel: "m"})
 			if err != nil {

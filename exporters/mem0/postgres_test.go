@@ -14,6 +14,7 @@ import (
 	"github.com/exitramp/exitramp/context/agentstate"
 	"github.com/exitramp/exitramp/context/replay"
 	"github.com/exitramp/exitramp/exporters/exportertest"
+	"github.com/exitramp/exitramp/exporters/internal/drivertest"
 )
 
 // database is one with the extension vector, and with what file of testdata has; without the extension the test
@@ -64,7 +65,7 @@ func TestPostgres(t *testing.T) {
 		t.Run(at.flavor, func(t *testing.T) {
 			from, to := database(t, at.file), database(t, "")
 			src := store(t, from, at.history)
-			mem, rep := exportertest.Export(t, src)
+			mem, rep := drivertest.Export(t, src)
 			if rep.Verdict.Coverage != agentstate.Reconciled {
 				t.Errorf("coverage %v %s %v", rep.Verdict.Coverage, rep.Verdict.Why, rep.Verdict.Kinds)
 			}
@@ -134,7 +135,7 @@ func TestPostgresConformance(t *testing.T) {
 // TestPostgresOrder: rows that stand in another order in the copy are the same to a read-back.
 func TestPostgresOrder(t *testing.T) {
 	src := store(t, database(t, "pgvector-python.sql"), "testdata/python/history.db")
-	mem, _ := exportertest.Export(t, src)
+	mem, _ := drivertest.Export(t, src)
 	to := database(t, "")
 	dst := store(t, to, filepath.Join(t.TempDir(), "history.db"))
 	_, journal := apply(t, dst, mem)
@@ -153,7 +154,7 @@ func TestPostgresOrder(t *testing.T) {
 // TestPostgresAlone: without the history's file its kinds are gaps, and nothing else is lost.
 func TestPostgresAlone(t *testing.T) {
 	src := store(t, database(t, "pgvector-js.sql"), "")
-	_, rep := exportertest.Export(t, src)
+	_, rep := drivertest.Export(t, src)
 	for k, want := range map[string]agentstate.Coverage{"revision": agentstate.Gaps, "message": agentstate.Gaps, "memory": agentstate.Reconciled, "entity": agentstate.Reconciled} {
 		if got := rep.Verdict.Kinds[k].Coverage; got != want {
 			t.Errorf("%s: %v, want %v", k, got, want)
@@ -169,7 +170,7 @@ func TestPostgresAlone(t *testing.T) {
 func TestPostgresForeign(t *testing.T) {
 	u := database(t, "pgvector-js.sql")
 	pgtest.Exec(t, u, "CREATE TABLE orders (id int); INSERT INTO orders VALUES (1)")
-	exportertest.Export(t, store(t, u, ""))
+	drivertest.Export(t, store(t, u, ""))
 	pgtest.Exec(t, u, "CREATE TABLE other (id text, vector vector(3), payload jsonb)")
 	for _, err := range store(t, u, "").Records(t.Context(), nil) {
 		if err == nil || !isSchema(err) {
@@ -182,7 +183,7 @@ func TestPostgresForeign(t *testing.T) {
 func TestPostgresAboutNUL(t *testing.T) {
 	from, to := database(t, "pgvector-python.sql"), database(t, "")
 	pgtest.Exec(t, from, `UPDATE mem0 SET payload = jsonb_set(payload, '{note}', to_jsonb('C:\users, \u0000 and \\u0000'::text))`)
-	mem, _ := exportertest.Export(t, store(t, from, ""))
+	mem, _ := drivertest.Export(t, store(t, from, ""))
 	rep, _ := apply(t, store(t, to, ""), mem)
 	if len(rep.Refused)+len(rep.Conflicts) != 0 {
 		t.Errorf("%+v", rep.Refused)

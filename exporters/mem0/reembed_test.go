@@ -8,7 +8,7 @@ import (
 	"testing"
 
 	"github.com/exitramp/exitramp/context/replay"
-	"github.com/exitramp/exitramp/exporters/exportertest"
+	"github.com/exitramp/exitramp/exporters/internal/drivertest"
 	"github.com/exitramp/exitramp/internal/wordembedtest"
 	pb "github.com/exitramp/exitramp/proto/exitramp/v1"
 )
@@ -25,7 +25,7 @@ func TestReembed(t *testing.T) {
 			} else {
 				from, dst = Open("testdata/"+name), Open(filepath.Join(t.TempDir(), "new"))
 			}
-			mem, _ := exportertest.Export(t, from)
+			mem, _ := drivertest.Export(t, from)
 			vectors := recordsOf[*pb.Embedding](t, mem)
 			if len(vectors) == 0 {
 				t.Fatal("no vectors")
@@ -35,7 +35,7 @@ func TestReembed(t *testing.T) {
 			if err != nil {
 				t.Fatal(err)
 			}
-			rep, journal := exportertest.Apply(t, dst, src)
+			rep, journal := drivertest.Apply(t, dst, src)
 			if n := rep.Kinds["embedding"][replay.Created]; n != uint64(len(vectors)) || plan.Kinds["embedding"][replay.Created] != n || rep.Actions[replay.Refused]+rep.Actions[replay.Conflict] != 0 {
 				t.Fatalf("%d vectors of %d: %v %v", n, len(vectors), rep.Kinds, rep.Refused)
 			}
@@ -68,9 +68,9 @@ func TestReembedDropped(t *testing.T) {
 		t.Fatal(err)
 	}
 	d.Close()
-	mem, _ := exportertest.Export(t, Open(dir))
+	mem, _ := drivertest.Export(t, Open(dir))
 	out := filepath.Join(t.TempDir(), "new")
-	rep, _ := exportertest.Apply(t, Open(out), wordembedtest.Source(t, mem))
+	rep, _ := drivertest.Apply(t, Open(out), wordembedtest.Source(t, mem))
 	if rep.NoPlace["embedding"]["too long"] != 1 {
 		t.Fatalf("losses %v", rep.NoPlace)
 	}
@@ -85,7 +85,7 @@ func TestReembedDropped(t *testing.T) {
 // TestReembedUnfit: a table of vectors of another length is refused before anything is written.
 func TestReembedUnfit(t *testing.T) {
 	dst := store(t, database(t, "pgvector-js.sql"), "")
-	mem, _ := exportertest.Export(t, Open("testdata/js"))
+	mem, _ := drivertest.Export(t, Open("testdata/js"))
 	_, err := replay.Plan(t.Context(), dst, wordembedtest.Source(t, mem), nil)
 	if !errors.Is(err, replay.ErrTarget) || !strings.Contains(err.Error(), "the embedder makes 16") {
 		t.Error(err)

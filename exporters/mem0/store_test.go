@@ -13,7 +13,7 @@ import (
 
 	"github.com/exitramp/exitramp/context/agentstate"
 	"github.com/exitramp/exitramp/context/replay"
-	"github.com/exitramp/exitramp/exporters/exportertest"
+	"github.com/exitramp/exitramp/exporters/internal/drivertest"
 	pb "github.com/exitramp/exitramp/proto/exitramp/v1"
 )
 
@@ -147,7 +147,7 @@ func TestExact(t *testing.T) {
 	for _, at := range []string{"js", "python"} {
 		t.Run(at, func(t *testing.T) {
 			src := Open("testdata/" + at)
-			mem, rep := exportertest.Export(t, src)
+			mem, rep := drivertest.Export(t, src)
 			if rep.Verdict.Coverage != agentstate.Reconciled {
 				t.Errorf("coverage %v %s %v", rep.Verdict.Coverage, rep.Verdict.Why, rep.Verdict.Kinds)
 			}
@@ -235,7 +235,7 @@ func TestPreflight(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		mem, _ := exportertest.Export(t, src)
+		mem, _ := drivertest.Export(t, src)
 		n := map[string]int64{}
 		for r, err := range mem.Records(t.Context(), nil) {
 			if err != nil {

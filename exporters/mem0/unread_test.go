@@ -6,7 +6,7 @@ import (
 	"testing"
 
 	"github.com/exitramp/exitramp/context/agentstate"
-	"github.com/exitramp/exitramp/exporters/exportertest"
+	"github.com/exitramp/exitramp/exporters/internal/drivertest"
 	pb "github.com/exitramp/exitramp/proto/exitramp/v1"
 )
 
@@ -33,7 +33,7 @@ func TestListedAndUnread(t *testing.T) {
 	if err := os.Symlink("empty", at+"go"); err != nil { // which names itself alone, and not gone
 		t.Fatal(err)
 	}
-	_, rep := exportertest.Export(t, Open(dir))
+	_, rep := drivertest.Export(t, Open(dir))
 	got := map[string]pb.Gap_Reason{}
 	for _, g := range rep.Gaps {
 		if slash := strings.Contains(g.Detail, "with a slash"); slash != (g.Place == "qdrant/collection/a/b") {

@@ -14,7 +14,7 @@ import (
 	"github.com/exitramp/exitramp/context/agentstate"
 	"github.com/exitramp/exitramp/context/memstate"
 	"github.com/exitramp/exitramp/context/replay"
-	"github.com/exitramp/exitramp/exporters/exportertest"
+	"github.com/exitramp/exitramp/exporters/internal/drivertest"
 	pb "github.com/exitramp/exitramp/proto/exitramp/v1"
 )
 
@@ -37,7 +37,7 @@ func TestAddedColumns(t *testing.T) {
 		`INSERT INTO agent_messages (session_id, message_data, score, note) VALUES ('s', '{"role":"user","content":"a"}', 0.5, x'00ff'), ('s', '{"role":"user","content":"b"}', NULL, NULL)`,
 		fmt.Sprintf(`INSERT INTO agent_messages (session_id, message_data, note) VALUES ('s', '%s', '%s')`, `{"role":"user","content":"c"}`, strings.Repeat("n", agentstate.SpillSize+10)),
 		`INSERT INTO turn_usage (session_id, user_turn_number, cost) VALUES ('s', 1, 2)`)...)
-	mem, rep := exportertest.Export(t, src)
+	mem, rep := drivertest.Export(t, src)
 	if rep.Verdict.Coverage != agentstate.Reconciled {
 		t.Errorf("%v", rep.Verdict)
 	}
@@ -131,7 +131,7 @@ func TestAddedColumnsPostgres(t *testing.T) {
 		`INSERT INTO agent_sessions VALUES ('s', '2026-11-23 16:21:40', '2026-11-23 16:21:41', '7d444840-9dc0-11d1-b245-5ffdce74fad2')`,
 		`INSERT INTO agent_messages (session_id, message_data, created_at, "cost in €", meta, tags) VALUES ('s', '{"role":"user","content":"a"}', '2026-11-23 16:21:40', 1.50, '{"a": [1, 2.0]}', '{x,"y z"}'),
 			('s', '{"role":"user","content":"b"}', '2026-11-23 16:21:41', NULL, NULL, NULL)`)
-	mem, rep := exportertest.Export(t, postgres(t, from))
+	mem, rep := drivertest.Export(t, postgres(t, from))
 	if rep.Verdict.Coverage != agentstate.Reconciled {
 		t.Errorf("%v", rep.Verdict)
 	}

@@ -17,7 +17,7 @@ import (
 	"github.com/exitramp/exitramp/context/agentstate"
 	"github.com/exitramp/exitramp/context/memstate"
 	"github.com/exitramp/exitramp/context/replay"
-	"github.com/exitramp/exitramp/exporters/exportertest"
+	"github.com/exitramp/exitramp/exporters/internal/drivertest"
 	pb "github.com/exitramp/exitramp/proto/exitramp/v1"
 )
 
@@ -149,9 +149,9 @@ func TestGaps(t *testing.T) {
 			dir := t.TempDir()
 			put(t, dir, "good.db", db)
 			put(t, dir, "good.json", sample(t, "runstate.paused.json"))
-			whole, _ := exportertest.Export(t, Open(dir))
+			whole, _ := drivertest.Export(t, Open(dir))
 			c.make(dir)
-			mem, rep := exportertest.Export(t, Open(dir))
+			mem, rep := drivertest.Export(t, Open(dir))
 			var gaps []string
 			for _, g := range rep.Gaps {
 				gaps = append(gaps, g.Kind+" "+g.Place)
@@ -198,7 +198,7 @@ func TestOddFolders(t *testing.T) {
 	if err := os.Symlink("real", filepath.Join(dir, "link")); err != nil {
 		t.Fatal(err)
 	}
-	if _, rep := exportertest.Export(t, Open(filepath.Join(dir, "link"))); rep.Records["message"] == 0 {
+	if _, rep := drivertest.Export(t, Open(filepath.Join(dir, "link"))); rep.Records["message"] == 0 {
 		t.Errorf("%v", rep.Records)
 	}
 	for name, make := range map[string]func(d string){
@@ -214,13 +214,13 @@ func TestOddFolders(t *testing.T) {
 	} {
 		dir := t.TempDir()
 		make(dir)
-		mem, rep := exportertest.Export(t, Open(dir))
+		mem, rep := drivertest.Export(t, Open(dir))
 		if rep.Verdict.Coverage != agentstate.Reconciled || rep.Records["message"] != 0 {
 			t.Errorf("%s: %v %v", name, rep.Verdict, rep.Records)
 		}
 		dst := Open(t.TempDir()) // an empty folder is a target
 		apply(t, dst, mem)
-		if _, back := exportertest.Export(t, dst); back.Verdict.Coverage != agentstate.Reconciled || back.Records["conversation"] != rep.Records["conversation"] {
+		if _, back := drivertest.Export(t, dst); back.Verdict.Coverage != agentstate.Reconciled || back.Records["conversation"] != rep.Records["conversation"] {
 			t.Errorf("%s, replayed: %v %v", name, back.Verdict, back.Records)
 		}
 	}
@@ -235,7 +235,7 @@ func TestTwoProjects(t *testing.T) {
 		put(t, dir, p+"/sessions.sqlite", sample(t, "alchemy.sqlite"))
 	}
 	change(t, filepath.Join(dir, "b.db"), "UPDATE agent_messages SET message_data = replace(message_data, 'hello', 'b says hello')")
-	mem, rep := exportertest.Export(t, Open(dir))
+	mem, rep := drivertest.Export(t, Open(dir))
 	if rep.Verdict.Coverage != agentstate.Reconciled {
 		t.Errorf("%v", rep.Verdict)
 	}

@@ -13,7 +13,7 @@ import (
 
 	"github.com/jackc/pgx/v5"
 
-	"github.com/exitramp/exitramp/exporters/exportertest"
+	"github.com/exitramp/exitramp/exporters/internal/drivertest"
 	"github.com/exitramp/exitramp/exporters/internal/sqlitefile"
 )
 
@@ -37,11 +37,11 @@ func BenchmarkRead(b *testing.B) {
 				b.Fatal(err)
 			}
 			defer c.Close()
-			exportertest.Speed(b, benchItems, "message", func() (int, error) {
-				if _, err := exportertest.Select(b.Context(), c, "SELECT "+sqlitefile.Selects([]string{"session_id", "created_at", "updated_at"})+" FROM agent_sessions ORDER BY session_id"); err != nil {
+			drivertest.Speed(b, benchItems, "message", func() (int, error) {
+				if _, err := drivertest.Select(b.Context(), c, "SELECT "+sqlitefile.Selects([]string{"session_id", "created_at", "updated_at"})+" FROM agent_sessions ORDER BY session_id"); err != nil {
 					return 0, err
 				}
-				return exportertest.Select(b.Context(), c, "SELECT "+sqlitefile.Selects([]string{"id", "session_id", "message_data", "created_at"})+" FROM agent_messages ORDER BY session_id, id")
+				return drivertest.Select(b.Context(), c, "SELECT "+sqlitefile.Selects([]string{"id", "session_id", "message_data", "created_at"})+" FROM agent_messages ORDER BY session_id, id")
 			}, f)
 		})
 	}
@@ -58,7 +58,7 @@ func BenchmarkReadPostgres(b *testing.B) {
 				b.Fatal(err)
 			}
 			defer conn.Close(context.Background())
-			exportertest.Speed(b, benchItems, "message", func() (int, error) {
+			drivertest.Speed(b, benchItems, "message", func() (int, error) {
 				if _, err := selectAll(b.Context(), conn, `SELECT * FROM agent_sessions ORDER BY session_id COLLATE "C"`); err != nil {
 					return 0, err
 				}

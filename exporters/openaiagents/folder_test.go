@@ -16,7 +16,7 @@ import (
 	"github.com/exitramp/exitramp/context/agentstate"
 	"github.com/exitramp/exitramp/context/memstate"
 	"github.com/exitramp/exitramp/context/replay"
-	"github.com/exitramp/exitramp/exporters/exportertest"
+	"github.com/exitramp/exitramp/exporters/internal/drivertest"
 	"github.com/exitramp/exitramp/exporters/internal/sqlitefile"
 	pb "github.com/exitramp/exitramp/proto/exitramp/v1"
 )
@@ -164,7 +164,7 @@ func TestExact(t *testing.T) {
 		`INSERT INTO "a#b" (session_id, message_data, created_at) VALUES ('s', '{"role":"user","content":"other"}', 'c')`)...)
 	for name, src := range folders {
 		t.Run(name, func(t *testing.T) {
-			mem, rep := exportertest.Export(t, src)
+			mem, rep := drivertest.Export(t, src)
 			if rep.Verdict.Coverage != agentstate.Reconciled {
 				t.Errorf("%v %v", rep.Verdict, rep.Gaps)
 			}
@@ -214,7 +214,7 @@ func TestExact(t *testing.T) {
 
 // What the records say of the samples, to a person.
 func TestRead(t *testing.T) {
-	mem, _ := exportertest.Export(t, Open("testdata/sdk"))
+	mem, _ := drivertest.Export(t, Open("testdata/sdk"))
 	get := func(key string) agentstate.Record {
 		t.Helper()
 		r, err := mem.Get(t.Context(), key)
@@ -287,7 +287,7 @@ func TestForeign(t *testing.T) {
 		msg("4", pb.Role_ROLE_SYSTEM, part(txt("Be kind."))), msg("5", pb.Role_ROLE_USER, part(txt("of another branch"))))
 	dst := Open(filepath.Join(t.TempDir(), "new"))
 	rep, j, path := apply(t, dst, src)
-	back, _ := exportertest.Export(t, dst)
+	back, _ := drivertest.Export(t, dst)
 	var items []string
 	for r := range back.Records(t.Context(), nil) {
 		if m, ok := r.(*pb.Message); ok {
@@ -326,7 +326,7 @@ func TestForeign(t *testing.T) {
 	if u, err := replay.Undo(t.Context(), dst, j); err != nil || u.LeftN != 0 {
 		t.Errorf("%+v %v", u, err)
 	}
-	if empty, _ := exportertest.Export(t, dst); len(dump(t, dst.root)) == 0 || count(t, empty, "message") != 0 {
+	if empty, _ := drivertest.Export(t, dst); len(dump(t, dst.root)) == 0 || count(t, empty, "message") != 0 {
 		t.Error("messages are left")
 	}
 }

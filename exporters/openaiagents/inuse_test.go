@@ -7,7 +7,7 @@ import (
 
 	"github.com/exitramp/exitramp/context/agentstate"
 	"github.com/exitramp/exitramp/context/replay"
-	"github.com/exitramp/exitramp/exporters/exportertest"
+	"github.com/exitramp/exitramp/exporters/internal/drivertest"
 	"github.com/exitramp/exitramp/exporters/internal/pgsnapshot/pgtest"
 )
 
@@ -20,7 +20,7 @@ type target interface {
 // and nothing differs that it did not say.
 func inUse(t *testing.T, src agentstate.Source, path string, targets map[string]target, lost map[string]uint64) {
 	t.Helper()
-	mem, _ := exportertest.Export(t, src)
+	mem, _ := drivertest.Export(t, src)
 	for name, dst := range targets {
 		plan, err := replay.Plan(t.Context(), dst, mem, nil)
 		if err != nil {

@@ -11,7 +11,7 @@ import (
 
 	"github.com/exitramp/exitramp/context/agentstate"
 	"github.com/exitramp/exitramp/context/replay"
-	"github.com/exitramp/exitramp/exporters/exportertest"
+	"github.com/exitramp/exitramp/exporters/internal/drivertest"
 	pb "github.com/exitramp/exitramp/proto/exitramp/v1"
 )
 
@@ -76,7 +76,7 @@ func TestListsOfItems(t *testing.T) {
 		}
 	}
 	f := Open(dir)
-	mem, rep := exportertest.Export(t, f)
+	mem, rep := drivertest.Export(t, f)
 	want := map[string]uint64{"conversation": uint64(len(files) - 1), "message": uint64(messages), "state": 1, "interrupt": 2, "origin": 1}
 	if rep.Verdict.Coverage != agentstate.Reconciled {
 		t.Errorf("%v", rep.Verdict)
@@ -122,7 +122,7 @@ func TestListsOfItems(t *testing.T) {
 func TestLongDocumentOfOthers(t *testing.T) {
 	text := `{"data": [1` + strings.Repeat(`, {"k": 1, "v": "abc"}`, 2<<20) + `]}`
 	r := strings.NewReader(text)
-	if high := exportertest.Peak(func() {
+	if high := drivertest.Peak(func() {
 		if f := jsonForm(r); f != notOurs {
 			t.Errorf("form %d", f)
 		}
@@ -137,7 +137,7 @@ func TestLongWrappedSession(t *testing.T) {
 	text := `{"items": [` + item + strings.Repeat(", "+item, 1<<20) + `]}`
 	for tail, want := range map[string]form{"": itemList, "\n": itemList, `"}]}`: itemList, "\n{}": notOurs, "\n[]": notOurs} {
 		r := strings.NewReader(text + tail)
-		if high := exportertest.Peak(func() {
+		if high := drivertest.Peak(func() {
 			if f := jsonForm(r); f != want {
 				t.Errorf("%q: form %d, want %d", tail, f, want)
 			}
@@ -151,7 +151,7 @@ func TestLongWrappedSession(t *testing.T) {
 func TestSessionBeforeTail(t *testing.T) {
 	dir := t.TempDir()
 	put(t, dir, "s.json", []byte(`{"items": [{"role": "user", "content": "hi"}]}"}]}`))
-	_, rep := exportertest.Export(t, Open(dir))
+	_, rep := drivertest.Export(t, Open(dir))
 	if len(rep.Gaps) != 2 || rep.Gaps[0].Place != "s.json" || rep.Gaps[0].Reason != pb.Gap_REASON_CORRUPT {
 		t.Errorf("%v", rep.Gaps)
 	}

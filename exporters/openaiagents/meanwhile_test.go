@@ -15,7 +15,7 @@ import (
 
 	"github.com/exitramp/exitramp/context/agentstate"
 	"github.com/exitramp/exitramp/context/memstate"
-	"github.com/exitramp/exitramp/exporters/exportertest"
+	"github.com/exitramp/exitramp/exporters/internal/drivertest"
 	"github.com/exitramp/exitramp/exporters/internal/sqlitefile/sqlitetest"
 	pb "github.com/exitramp/exitramp/proto/exitramp/v1"
 )
@@ -29,7 +29,7 @@ func TestWithoutLog(t *testing.T) {
 	if err != nil || !slices.ContainsFunc(p.Notes, func(n string) bool { return strings.Contains(n, "no -wal lies beside it") }) {
 		t.Errorf("%+v %v", p, err)
 	}
-	mem, _ := exportertest.Export(t, Open(dir))
+	mem, _ := drivertest.Export(t, Open(dir))
 	o, err := mem.Get(t.Context(), "origin/"+product)
 	if err != nil || !slices.ContainsFunc(o.GetMeta().GetLabels(), func(l *pb.Label) bool {
 		return l.Name == "a.db wal" && strings.HasPrefix(l.Value, "absent")
@@ -44,7 +44,7 @@ func TestWithoutLog(t *testing.T) {
 	if _, err := c.Exec(`INSERT INTO agent_messages (session_id, message_data) VALUES ('s-new', '{"role":"user","content":"in the log"}')`); err != nil {
 		t.Fatal(err)
 	}
-	if got, _ := exportertest.Export(t, Open(dir)); count(t, got, "message") != count(t, mem, "message")+1 {
+	if got, _ := drivertest.Export(t, Open(dir)); count(t, got, "message") != count(t, mem, "message")+1 {
 		t.Error("what stands in the log is not read")
 	}
 }
@@ -104,7 +104,7 @@ func TestChangedMeanwhile(t *testing.T) {
 
 func TestUnreadable(t *testing.T) {
 	if os.Getuid() == 0 {
-		exportertest.AsNobody(t, "^TestUnreadable$")
+		drivertest.AsNobody(t, "^TestUnreadable$")
 		return
 	}
 	dir := t.TempDir()
@@ -119,7 +119,7 @@ func TestUnreadable(t *testing.T) {
 		}
 		t.Cleanup(func() { os.Chmod(p, 0o700) })
 	}
-	_, rep := exportertest.Export(t, Open(dir))
+	_, rep := drivertest.Export(t, Open(dir))
 	places := map[string]bool{}
 	for _, g := range rep.Gaps {
 		places[g.Place] = true
@@ -153,7 +153,7 @@ func TestLocked(t *testing.T) {
 		t.Error(err)
 	}
 	unlock()
-	if _, rep := exportertest.Export(t, f); rep.Verdict.Coverage != agentstate.Reconciled {
+	if _, rep := drivertest.Export(t, f); rep.Verdict.Coverage != agentstate.Reconciled {
 		t.Errorf("%v", rep.Verdict)
 	}
 }

@@ -17,7 +17,7 @@ import (
 	"github.com/exitramp/exitramp/context/agentstate"
 	"github.com/exitramp/exitramp/context/memstate"
 	"github.com/exitramp/exitramp/context/replay"
-	"github.com/exitramp/exitramp/exporters/exportertest"
+	"github.com/exitramp/exitramp/exporters/internal/drivertest"
 	pb "github.com/exitramp/exitramp/proto/exitramp/v1"
 )
 
@@ -62,7 +62,7 @@ func TestPostgresAccess(t *testing.T) {
 			u := pgtest.Database(t, real(t))
 			s := postgres(t, readerOf(t, u, c.revoke...)+"?search_path=public")
 			pgtest.Exec(t, u, append([]string{"SET search_path = public"}, c.sql...)...)
-			m, rep := exportertest.Export(t, s)
+			m, rep := drivertest.Export(t, s)
 			i := slices.IndexFunc(rep.Gaps, func(g *pb.Gap) bool { return g.Kind == c.kind })
 			if i < 0 || rep.Gaps[i].Permission != c.permission || rep.Gaps[i].Reason != pb.Gap_REASON_FORBIDDEN {
 				t.Errorf("gaps %v", rep.Gaps)
@@ -123,7 +123,7 @@ func TestPostgresBadInput(t *testing.T) {
 			t.Errorf("%q: %v", name, err)
 		}
 	}
-	mem, _ := exportertest.Export(t, postgres(t, u))
+	mem, _ := drivertest.Export(t, postgres(t, u))
 	edited, n := &memstate.State{}, 0
 	for r, err := range mem.Records(t.Context(), nil) {
 		if err != nil {
@@ -157,7 +157,7 @@ func TestPostgresBadInput(t *testing.T) {
 // One reading is one snapshot: what is written meanwhile is not in it.
 func TestPostgresSnapshot(t *testing.T) {
 	u := pgtest.Database(t, real(t))
-	_, rep := exportertest.Export(t, &during{postgres(t, u), func() {
+	_, rep := drivertest.Export(t, &during{postgres(t, u), func() {
 		pgtest.Exec(t, u, `INSERT INTO public.agent_messages (session_id, message_data) VALUES ('s-alchemy', '{}'), ('s-alchemy', '{}')`, `DELETE FROM public.agent_messages WHERE id = 3`)
 	}})
 	if rep.Records["message"] != 10 || rep.Verdict.Coverage != agentstate.Reconciled {
@@ -190,13 +190,13 @@ func (d *during) Records(ctx context.Context, opts *agentstate.ReadOptions) iter
 func TestPostgresOneConnection(t *testing.T) {
 	u := pgtest.Database(t, real(t))
 	role := readerOf(t, u)
-	_, want := exportertest.Export(t, postgres(t, role))
+	_, want := drivertest.Export(t, postgres(t, role))
 	name, err := url.Parse(role)
 	if err != nil {
 		t.Fatal(err)
 	}
 	pgtest.Exec(t, u, `ALTER ROLE "`+name.User.Username()+`" CONNECTION LIMIT 1`)
-	_, got := exportertest.Export(t, postgres(t, role))
+	_, got := drivertest.Export(t, postgres(t, role))
 	if got.Verdict.Coverage != agentstate.Reconciled || want.Verdict.Coverage != agentstate.Reconciled || got.Records["message"] != want.Records["message"] {
 		t.Errorf("one connection: %v %v, several: %v %v", got.Verdict, got.Records, want.Verdict, want.Records)
 	}

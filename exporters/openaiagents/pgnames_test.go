@@ -6,7 +6,7 @@ import (
 
 	"github.com/google/go-cmp/cmp"
 
-	"github.com/exitramp/exitramp/exporters/exportertest"
+	"github.com/exitramp/exitramp/exporters/internal/drivertest"
 	"github.com/exitramp/exitramp/exporters/internal/pgsnapshot/pgtest"
 )
 
@@ -20,7 +20,7 @@ func TestLongNamesPostgres(t *testing.T) {
 			`ALTER TABLE s`+end+` RENAME TO `+long.Sessions, `ALTER TABLE m`+end+` RENAME TO `+long.Messages)
 	}
 	from, to := pgtest.Database(t, fill...), pgtest.Database(t)
-	mem, _ := exportertest.Export(t, postgres(t, from))
+	mem, _ := drivertest.Export(t, postgres(t, from))
 	apply(t, postgres(t, to), mem)
 	const indexed = `SELECT c.relname || ' ' || pg_get_indexdef(indexrelid, 1, false) || ' ' || pg_get_indexdef(indexrelid, 2, false) FROM pg_index JOIN pg_class c ON c.oid = indrelid WHERE NOT indisunique AND c.relname LIKE 'm%' ORDER BY 1`
 	want, got := dumpPG(t, from), dumpPG(t, to)

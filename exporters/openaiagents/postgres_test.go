@@ -18,6 +18,7 @@ import (
 	"github.com/exitramp/exitramp/context/memstate"
 	"github.com/exitramp/exitramp/context/replay"
 	"github.com/exitramp/exitramp/exporters/exportertest"
+	"github.com/exitramp/exitramp/exporters/internal/drivertest"
 	pb "github.com/exitramp/exitramp/proto/exitramp/v1"
 )
 
@@ -109,7 +110,7 @@ func TestExactPostgres(t *testing.T) {
 	} {
 		t.Run(name, func(t *testing.T) {
 			from, to := pgtest.Database(t, fill...), pgtest.Database(t)
-			mem, rep := exportertest.Export(t, postgres(t, from))
+			mem, rep := drivertest.Export(t, postgres(t, from))
 			if rep.Verdict.Coverage != agentstate.Reconciled || len(rep.Gaps) > 0 {
 				t.Errorf("%v %v", rep.Verdict, rep.Gaps)
 			}
@@ -160,7 +161,7 @@ func TestExactPostgres(t *testing.T) {
 // A run into tables in use leaves what is there, raises the sequence, and undoes only its own.
 func TestPostgresInUse(t *testing.T) {
 	src := postgres(t, pgtest.Database(t, real(t)))
-	mem, _ := exportertest.Export(t, src)
+	mem, _ := drivertest.Export(t, src)
 	to := pgtest.Database(t, tables(ownNames()), `INSERT INTO agent_sessions VALUES ('mine', now(), now())`,
 		`INSERT INTO agent_messages (session_id, message_data) VALUES ('mine', '{"role":"user","content":"first"}')`)
 	dst := postgres(t, to)
@@ -190,7 +191,7 @@ func TestPostgresInUse(t *testing.T) {
 func TestFolderAndPostgres(t *testing.T) {
 	texts := func(src agentstate.Source) map[string][]string {
 		out, ids := map[string][]string{}, map[string]string{}
-		mem, _ := exportertest.Export(t, src)
+		mem, _ := drivertest.Export(t, src)
 		for r := range mem.Records(t.Context(), nil) {
 			switch r := r.(type) {
 			case *pb.Conversation:

@@ -7,8 +7,8 @@ import (
 	"github.com/exitramp/exitramp/context/agentstate"
 	"github.com/exitramp/exitramp/context/memstate"
 	"github.com/exitramp/exitramp/context/replay"
-	"github.com/exitramp/exitramp/exporters/exportertest"
 	"github.com/exitramp/exitramp/exporters/internal/callid/calltest"
+	"github.com/exitramp/exitramp/exporters/internal/drivertest"
 	"github.com/exitramp/exitramp/exporters/internal/pgsnapshot/pgtest"
 	pb "github.com/exitramp/exitramp/proto/exitramp/v1"
 )
@@ -48,7 +48,7 @@ func TestOneSessionID(t *testing.T) {
 			if err != nil {
 				t.Fatal(err)
 			}
-			rep, _ := exportertest.Apply(t, target, src)
+			rep, _ := drivertest.Apply(t, target, src)
 			if plan.Actions[replay.Refused] != 2 || rep.Actions[replay.Refused] != 2 || countMessages(t, target) != 1 {
 				t.Errorf("plan %v, run %v, %d messages", plan.Actions, rep.Actions, countMessages(t, target))
 			}

@@ -13,7 +13,7 @@ import (
 	"github.com/exitramp/exitramp/context/agentstate"
 	"github.com/exitramp/exitramp/context/memstate"
 	"github.com/exitramp/exitramp/context/replay"
-	"github.com/exitramp/exitramp/exporters/exportertest"
+	"github.com/exitramp/exitramp/exporters/internal/drivertest"
 	pb "github.com/exitramp/exitramp/proto/exitramp/v1"
 )
 
@@ -31,7 +31,7 @@ func TestTracingKey(t *testing.T) {
 		if err := os.WriteFile(filepath.Join(dir, "r.json"), with(`"`+secret+`"`), 0o600); err != nil {
 			t.Fatal(err)
 		}
-		mem, rep := exportertest.Export(t, Open(dir))
+		mem, rep := drivertest.Export(t, Open(dir))
 		if rep.Records["credential"] != 1 || rep.Records["interrupt"] != 2 || rep.Verdict.Coverage != agentstate.Reconciled {
 			t.Errorf("%s: %v %v", name, rep.Records, rep.Verdict)
 		}
@@ -69,7 +69,7 @@ func TestRunStateVersions(t *testing.T) {
 			if err := os.WriteFile(filepath.Join(dir, "r.json"), b, 0o600); err != nil {
 				t.Fatal(err)
 			}
-			mem, rep := exportertest.Export(t, Open(dir))
+			mem, rep := drivertest.Export(t, Open(dir))
 			if ok != (rep.Records["interrupt"] > 0) || ok != (len(rep.Gaps) == 0) || rep.Records["state"] != 1 {
 				t.Errorf("%s %s: %v %v", file, v, rep.Records, rep.Gaps)
 			}
@@ -120,7 +120,7 @@ func TestDecided(t *testing.T) {
 		if err := os.WriteFile(filepath.Join(dir, "r.json"), bytes.Replace(sample, []byte(none), []byte(`"approvals": `+now), 1), 0o600); err != nil {
 			t.Fatal(err)
 		}
-		mem, _ := exportertest.Export(t, Open(dir))
+		mem, _ := drivertest.Export(t, Open(dir))
 		var got []string
 		for _, w := range doc.waiting {
 			r, err := mem.Get(t.Context(), agentstate.Key("interrupt", "r.json", w.call))
@@ -167,7 +167,7 @@ func TestWrapped(t *testing.T) {
 	for name, text := range files {
 		put(t, dir, name, []byte(text))
 	}
-	mem, rep := exportertest.Export(t, Open(dir))
+	mem, rep := drivertest.Export(t, Open(dir))
 	if rep.Records["state"] != 6 || rep.Records["interrupt"] != 2+2+2+2+4+4 || rep.Records["conversation"] != 1 || rep.Records["credential"] != 1 || rep.Verdict.Coverage != agentstate.Reconciled {
 		t.Errorf("%v %v", rep.Records, rep.Verdict)
 	}
@@ -203,7 +203,7 @@ func TestWrittenMeanwhile(t *testing.T) {
 		put(t, dir, "empty.json", b)
 		put(t, dir, "half.json", b)
 	})
-	if _, rep := exportertest.Export(t, Open(dir)); rep.Records["state"] != 2 || rep.Verdict.Coverage != agentstate.Reconciled {
+	if _, rep := drivertest.Export(t, Open(dir)); rep.Records["state"] != 2 || rep.Verdict.Coverage != agentstate.Reconciled {
 		t.Errorf("%v %v", rep.Records, rep.Verdict)
 	}
 	put(t, dir, "half.json", b[:len(b)/2])
@@ -230,12 +230,12 @@ func TestWrittenMeanwhile(t *testing.T) {
 func TestChained(t *testing.T) {
 	dir := t.TempDir()
 	put(t, dir, "r.json", []byte(`{"$schemaVersion": "1.16", "current_agent": {"name": "a"}, "previous_response_id": "resp_1", "auto_previous_response_id": true}`))
-	_, rep := exportertest.Export(t, Open(dir))
+	_, rep := drivertest.Export(t, Open(dir))
 	if len(rep.Gaps) != 1 || rep.Gaps[0].Count != 0 || !strings.Contains(rep.Gaps[0].Detail, "if anything") {
 		t.Error(rep.Gaps)
 	}
 	put(t, dir, "r.json", []byte(`{"$schemaVersion": "1.16", "current_agent": {"name": "a"}, "previous_response_id": null, "auto_previous_response_id": true}`)) // nothing was answered yet
-	if _, rep := exportertest.Export(t, Open(dir)); rep.Verdict.Coverage != agentstate.Reconciled {
+	if _, rep := drivertest.Export(t, Open(dir)); rep.Verdict.Coverage != agentstate.Reconciled {
 		t.Error(rep.Verdict, rep.Gaps)
 	}
 }
@@ -249,7 +249,7 @@ func TestRemoteConversation(t *testing.T) {
 			one = `{"$schemaVersion": "1.16", "current_agent": {"name": "a"}, "conversation_id": null, "previous_response_id": null}`
 		}
 		put(t, dir, "r.json", []byte(`[`+one+`, `+one+`]`)) // two of one conversation
-		_, rep := exportertest.Export(t, Open(dir))
+		_, rep := drivertest.Export(t, Open(dir))
 		switch {
 		case id == "" && rep.Verdict.Coverage == agentstate.Reconciled:
 		case id != "" && len(rep.Gaps) == 1 && rep.Gaps[0].Kind == "conversation" && rep.Gaps[0].Count == 1 && rep.Gaps[0].Reason == pb.Gap_REASON_GONE && strings.Contains(rep.Gaps[0].Detail, id):

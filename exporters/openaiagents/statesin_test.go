@@ -16,7 +16,7 @@ import (
 	"github.com/exitramp/exitramp/context/derive"
 	"github.com/exitramp/exitramp/context/memstate"
 	"github.com/exitramp/exitramp/context/replay"
-	"github.com/exitramp/exitramp/exporters/exportertest"
+	"github.com/exitramp/exitramp/exporters/internal/drivertest"
 	pb "github.com/exitramp/exitramp/proto/exitramp/v1"
 )
 
@@ -58,7 +58,7 @@ func TestRunStatesAnywhere(t *testing.T) {
 			if err := os.WriteFile(filepath.Join(dir, c.file), []byte(c.doc), 0o600); err != nil {
 				t.Fatal(err)
 			}
-			mem, rep := exportertest.Export(t, Open(dir))
+			mem, rep := drivertest.Export(t, Open(dir))
 			if rep.Records["state"] != 1 || rep.Records["interrupt"] != c.waiting || rep.Verdict.Coverage != agentstate.Reconciled {
 				t.Errorf("%v %v", rep.Records, rep.Verdict)
 			}
@@ -82,7 +82,7 @@ func TestRunStatesAnywhere(t *testing.T) {
 			t.Fatal(err)
 		}
 	}
-	_, rep := exportertest.Export(t, Open(dir))
+	_, rep := drivertest.Export(t, Open(dir))
 	var places []string
 	for _, g := range rep.Gaps {
 		places = append(places, g.Place)
@@ -97,7 +97,7 @@ func TestRunStatesAnywhere(t *testing.T) {
 func TestItemsBehindMark(t *testing.T) {
 	dir := t.TempDir()
 	put(t, dir, "s.json", []byte("\ufeff"+`[{"role": "user", "content": "hi"}, {"role": "user", "content": "ho"}]`))
-	if _, rep := exportertest.Export(t, Open(dir)); rep.Records["message"] != 2 || rep.Verdict.Coverage != agentstate.Reconciled {
+	if _, rep := drivertest.Export(t, Open(dir)); rep.Records["message"] != 2 || rep.Verdict.Coverage != agentstate.Reconciled {
 		t.Errorf("%v %v", rep.Records, rep.Verdict)
 	}
 }
@@ -105,7 +105,7 @@ func TestItemsBehindMark(t *testing.T) {
 // Messages whose session has no row come as they are: nothing is lost, and nothing is said to be.
 func TestRowless(t *testing.T) {
 	f := made(t, `INSERT INTO agent_messages (session_id, message_data) VALUES ('orphan', '{"role":"user","content":"a"}')`)
-	mem, _ := exportertest.Export(t, f)
+	mem, _ := drivertest.Export(t, f)
 	dst := Open(filepath.Join(t.TempDir(), "copy"))
 	rep, j, _ := apply(t, dst, mem)
 	if len(rep.NoPlace) > 0 {

@@ -9,7 +9,7 @@ import (
 	"github.com/exitramp/exitramp/context/mapping"
 	"github.com/exitramp/exitramp/context/memstate"
 	"github.com/exitramp/exitramp/context/replay"
-	"github.com/exitramp/exitramp/exporters/exportertest"
+	"github.com/exitramp/exitramp/exporters/internal/drivertest"
 	pb "github.com/exitramp/exitramp/proto/exitramp/v1"
 )
 
@@ -44,7 +44,7 @@ func TestIllegalToolName(t *testing.T) {
 		if n := rep.LossCount["message.parts.tool_call.name"]; int(n) != tc.lost && tc.m == nil {
 			t.Errorf("%s: %d losses: %v", name, n, rep.Losses)
 		}
-		back, _ := exportertest.Export(t, dst)
+		back, _ := drivertest.Export(t, dst)
 		var called, answered string
 		for r := range back.Records(t.Context(), nil) {
 			if m, ok := r.(*pb.Message); ok {

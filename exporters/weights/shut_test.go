@@ -11,7 +11,7 @@ import (
 	"github.com/google/go-cmp/cmp"
 
 	"github.com/exitramp/exitramp/context/agentstate"
-	"github.com/exitramp/exitramp/exporters/exportertest"
+	"github.com/exitramp/exitramp/exporters/internal/drivertest"
 	pb "github.com/exitramp/exitramp/proto/exitramp/v1"
 )
 
@@ -19,7 +19,7 @@ import (
 // the rest is read all the same.
 func TestShutFolder(t *testing.T) {
 	if os.Getuid() == 0 {
-		exportertest.AsNobody(t, "^"+t.Name()+"$")
+		drivertest.AsNobody(t, "^"+t.Name()+"$")
 		return
 	}
 	root := t.TempDir()

@@ -10,7 +10,7 @@ import (
 	"github.com/exitramp/exitramp/context/agentstate"
 	"github.com/exitramp/exitramp/context/memstate"
 	"github.com/exitramp/exitramp/context/replay"
-	"github.com/exitramp/exitramp/exporters/exportertest"
+	"github.com/exitramp/exitramp/exporters/internal/drivertest"
 	pb "github.com/exitramp/exitramp/proto/exitramp/v1"
 )
 
@@ -46,12 +46,12 @@ type Target interface {
 // two of them have one id, or where the replay did not say what became another.
 func Arrived(t *testing.T, dst Target, src *memstate.State) (out []string) {
 	t.Helper()
-	_, j := exportertest.Apply(t, dst, src)
+	_, j := drivertest.Apply(t, dst, src)
 	if rep, err := replay.ReadBack(t.Context(), src, dst, j); err != nil || rep.MissingN+rep.UnannouncedN != 0 {
 		t.Errorf("missing %v, unannounced %v, %v", rep.Missing, rep.Unannounced, err)
 	}
 	var ids []string
-	back, _ := exportertest.Export(t, dst)
+	back, _ := drivertest.Export(t, dst)
 	for r := range back.Records(t.Context(), nil) {
 		m, _ := r.(*pb.Message)
 		for _, p := range m.GetParts() {

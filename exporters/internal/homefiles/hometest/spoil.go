@@ -14,7 +14,7 @@ import (
 
 	"github.com/exitramp/exitramp/context/agentstate"
 	"github.com/exitramp/exitramp/context/replay"
-	"github.com/exitramp/exitramp/exporters/exportertest"
+	"github.com/exitramp/exitramp/exporters/internal/drivertest"
 	"github.com/exitramp/exitramp/internal/heappeak"
 	pb "github.com/exitramp/exitramp/proto/exitramp/v1"
 )
@@ -70,8 +70,8 @@ func (h Home) Spoiled(t *testing.T, how Spoiled, ways map[string]Spoil) {
 				t.Fatal(err)
 			}
 			c.Do(t, root)
-			mem, rep := exportertest.Export(t, h.Open(root))
-			if d := cmp.Diff(c.Gaps, exportertest.Gaps(rep)); d != "" {
+			mem, rep := drivertest.Export(t, h.Open(root))
+			if d := cmp.Diff(c.Gaps, drivertest.Gaps(rep)); d != "" {
 				t.Error(d)
 			}
 			if want := map[bool]agentstate.Coverage{true: agentstate.Gaps, false: agentstate.Reconciled}[len(c.Gaps) > 0]; rep.Verdict.Coverage != want {
@@ -89,7 +89,7 @@ func (h Home) Spoiled(t *testing.T, how Spoiled, ways map[string]Spoil) {
 			if c.Messages >= 0 && n != c.Messages {
 				t.Errorf("%d messages, want %d", n, c.Messages)
 			}
-			exportertest.Apply(t, h.Open(copied).(replay.Target), mem, how.Approve...)
+			drivertest.Apply(t, h.Open(copied).(replay.Target), mem, how.Approve...)
 			want, got := how.Files(t, root), how.Files(t, copied)
 			how.Differ(name, want, got)
 			maps.DeleteFunc(want, func(_, text string) bool { return len(text) <= 1 && name == "empty" })
@@ -123,7 +123,7 @@ func (h Home) LongLine(t *testing.T, before, head, tail, after, gap string) {
 	if most > 100<<20 {
 		t.Errorf("%d MiB of heap", most>>20)
 	}
-	if rep := (&agentstate.Report{Tally: ta}); rep.Records["message"] != 2 || !slices.Equal(exportertest.Gaps(rep), []string{gap}) || rep.Records["conversation"] != 1 {
+	if rep := (&agentstate.Report{Tally: ta}); rep.Records["message"] != 2 || !slices.Equal(drivertest.Gaps(rep), []string{gap}) || rep.Records["conversation"] != 1 {
 		t.Errorf("%v %v", rep.Records, rep.Gaps)
 	}
 }

@@ -1,6 +1,6 @@
 //go:build unix
 
-package exportertest
+package drivertest
 
 import (
 	"bufio"

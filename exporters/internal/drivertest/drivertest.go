@@ -1,4 +1,7 @@
-package exportertest
+// Package drivertest is what the tests of our own drivers share: a state read whole, a state
+// replayed, how much memory a reading takes, how fast it is beside a plain one. What a driver of
+// anybody must do is exportertest.
+package drivertest
 
 import (
 	"path/filepath"
