@@ -52,28 +52,28 @@ func (p positions) look(ctx context.Context, d *db) error {
 
 // message writes a row of the last messages of a scope. Where the scope has others in the target, it
 // comes behind them.
-func (w *writer) message(ctx context.Context, d *db, l layout, m *pb.Message, key string, vals map[string]any) (replay.Receipt, error) {
-	p, ok := w.positions[l.Place]
+func (w *writer) message(ctx context.Context, at slot, m *pb.Message, vals map[string]any) (replay.Receipt, error) {
+	p, ok := w.positions[at.l.Place]
 	if !ok {
 		rows, err := diskmap.New("")
 		if err != nil {
 			return replay.Receipt{}, err
 		}
 		p = positions{rows}
-		w.positions[l.Place] = p
-		if err := p.look(ctx, d); err != nil {
+		w.positions[at.l.Place] = p
+		if err := p.look(ctx, at.d); err != nil {
 			return replay.Receipt{}, err
 		}
 	}
-	rc, err := w.insert(ctx, d, l, m.Meta.Key, key, "messages", vals)
+	rc, err := w.insert(ctx, at, "messages", vals)
 	if err != nil || rc.Action != replay.Created && rc.Action != replay.Same {
 		return rc, err
 	}
-	at, ok, err := p.get("id " + sqlitefile.Text(vals["id"]))
+	n, ok, err := p.get("id " + sqlitefile.Text(vals["id"]))
 	if err == nil && !ok {
-		at, err = p.add(sqlitefile.Text(vals["session_scope"]))
+		n, err = p.add(sqlitefile.Text(vals["session_scope"]))
 	}
-	if err == nil && m.Position != 0 && at != m.Position {
+	if err == nil && m.Position != 0 && n != m.Position {
 		rc.Losses = append(rc.Losses, fidelity.Loss{Path: "position", Grade: fidelity.Transformed, Why: "the scope has other messages in the target: it stands among them"})
 	}
 	return rc, err

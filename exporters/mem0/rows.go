@@ -111,10 +111,18 @@ func keep(v any) any {
 	return v
 }
 
+// A slot is where the row of a record goes.
+type slot struct {
+	d    *db // nil in a plan: the database is not there yet
+	l    layout
+	from string // the record's key in the source
+	key  string // in the target
+}
+
 // part writes half of a row of a collection, or all of it: a memory and its vector are two records,
 // in either order.
-func (w *writer) part(ctx context.Context, d *db, l layout, from, key string, vals map[string]any) (replay.Receipt, error) {
-	id := vals["id"]
+func (w *writer) part(ctx context.Context, at slot, vals map[string]any) (replay.Receipt, error) {
+	d, l, id := at.d, at.l, vals["id"]
 	delete(vals, "id")
 	var cols []string
 	var args []any
@@ -139,7 +147,7 @@ func (w *writer) part(ctx context.Context, d *db, l layout, from, key string, va
 	if len(cols) > 0 && cols[0] == "vector" && l.Form == pgForm {
 		marks[0] = numbers(args[0])
 	}
-	rc := replay.Receipt{Action: replay.Created, Target: key, Version: sqlitefile.Digest(marks...), Losses: losses}
+	rc := replay.Receipt{Action: replay.Created, Target: at.key, Version: sqlitefile.Digest(marks...), Losses: losses}
 	if d == nil {
 		return rc, nil
 	}
@@ -168,7 +176,7 @@ func (w *writer) part(ctx context.Context, d *db, l layout, from, key string, va
 	}
 	switch {
 	case same && !(free && len(cols) == 1 && !empty(args[0])):
-		if w.run.InDoubt == nil || !w.run.InDoubt(from) {
+		if w.run.InDoubt == nil || !w.run.InDoubt(at.from) {
 			rc.Action = replay.Same
 		}
 		return rc, nil
@@ -208,13 +216,14 @@ func (d *db) row(ctx context.Context, table string, id any) ([]any, error) {
 }
 
 // insert puts a whole row, unless one with its key is there.
-func (w *writer) insert(ctx context.Context, d *db, l layout, from, key, table string, vals map[string]any) (replay.Receipt, error) {
+func (w *writer) insert(ctx context.Context, at slot, table string, vals map[string]any) (replay.Receipt, error) {
+	d, l := at.d, at.l
 	var args []any
 	cols := columnsOf(table)
 	for _, c := range cols {
 		args = append(args, vals[c])
 	}
-	rc := replay.Receipt{Action: replay.Created, Target: key, Version: sqlitefile.Digest(args...)}
+	rc := replay.Receipt{Action: replay.Created, Target: at.key, Version: sqlitefile.Digest(args...)}
 	if d == nil {
 		return w.plan(l, rc, table, args)
 	}
@@ -230,12 +239,12 @@ func (w *writer) insert(ctx context.Context, d *db, l layout, from, key, table s
 	case table == "sqlite_sequence":
 		return w.counter(ctx, d, rc, have, args)
 	case have != nil && sqlitefile.Digest(have...) == rc.Version:
-		if w.run.InDoubt == nil || !w.run.InDoubt(from) {
+		if w.run.InDoubt == nil || !w.run.InDoubt(at.from) {
 			rc.Action = replay.Same
 		}
 		return rc, nil
 	case have != nil && table == "memory_history" && sqlitefile.Digest(have[1]) != sqlitefile.Digest(args[1]): // the number of another memory's
-		return w.renumber(ctx, d, l, from, vals)
+		return w.renumber(ctx, at, vals)
 	case have != nil && table == "memory_migrations":
 		rc.Action, rc.Losses = replay.Same, []fidelity.Loss{{Path: "native.user_id", Grade: fidelity.Transformed, Why: "the name under which mem0 counts the target's uses: it has one of its own, which stays"}}
 		return rc, nil

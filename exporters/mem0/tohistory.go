@@ -90,7 +90,7 @@ func (w *writer) mappedMessage(ctx context.Context, m *pb.Message) (replay.Recei
 		return replay.Receipt{}, err
 	}
 	key := agentstate.Key("message", l.Place, sqlitefile.Text(vals["id"]))
-	return w.message(ctx, d, l, m, key, vals)
+	return w.message(ctx, slot{d, l, m.Meta.Key, key}, m, vals)
 }
 
 // mappedRevision writes a row of the history in the columns of the other package.
@@ -131,7 +131,7 @@ func (w *writer) mappedRevision(ctx context.Context, r *pb.Revision) (replay.Rec
 		return refused("its id is a %T", id)
 	}
 	key := agentstate.Key("revision", l.Place, sqlitefile.Text(vals["id"]))
-	rc, err := w.insert(ctx, d, l, r.Meta.Key, key, string(l.Form), vals)
+	rc, err := w.insert(ctx, slot{d, l, r.Meta.Key, key}, string(l.Form), vals)
 	if rc.Action == replay.Created || rc.Action == replay.Same {
 		got := &pb.Revision{Meta: &pb.Meta{Key: key, CreatedUnixNano: r.Meta.CreatedUnixNano, UpdatedUnixNano: r.Meta.UpdatedUnixNano}, OfKey: w.ofKeyThere(r), Operation: r.Operation, Before: r.Before, After: r.After}
 		if n, ok := vals["id"].(int64); ok && n > 0 {
@@ -164,8 +164,8 @@ func (w *writer) ofKeyThere(r *pb.Revision) string {
 }
 
 // revision writes a row of the history as it is.
-func (w *writer) revision(ctx context.Context, d *db, l layout, r *pb.Revision, table string, vals map[string]any) (replay.Receipt, error) {
-	rc, err := w.insert(ctx, d, l, r.Meta.Key, r.Meta.Key, table, vals)
+func (w *writer) revision(ctx context.Context, at slot, r *pb.Revision, table string, vals map[string]any) (replay.Receipt, error) {
+	rc, err := w.insert(ctx, at, table, vals)
 	if (rc.Action == replay.Created || rc.Action == replay.Same) && w.ofKeyThere(r) != r.OfKey {
 		rc.Losses = append(rc.Losses, fidelity.Loss{Path: "of_key", Grade: fidelity.Transformed, Why: otherCollection})
 	}
@@ -190,13 +190,13 @@ type past struct {
 }
 
 // renumber writes a row of the history whose number another row has: nothing refers to the numbers.
-func (w *writer) renumber(ctx context.Context, d *db, l layout, from string, vals map[string]any) (replay.Receipt, error) {
-	n, err := w.number(ctx, d, vals)
+func (w *writer) renumber(ctx context.Context, at slot, vals map[string]any) (replay.Receipt, error) {
+	n, err := w.number(ctx, at.d, vals)
 	if err != nil {
 		return replay.Receipt{}, err
 	}
-	vals["id"] = n
-	rc, err := w.insert(ctx, d, l, from, agentstate.Key("revision", l.Place, strconv.FormatInt(n, 10)), "memory_history", vals)
+	vals["id"], at.key = n, agentstate.Key("revision", at.l.Place, strconv.FormatInt(n, 10))
+	rc, err := w.insert(ctx, at, "memory_history", vals)
 	if rc.Action == replay.Created || rc.Action == replay.Same {
 		for _, p := range []string{"number", "native.id"} {
 			rc.Losses = append(rc.Losses, fidelity.Loss{Path: p, Grade: fidelity.Transformed, Why: "another row of the history has this number: it gets the next"})

@@ -84,12 +84,12 @@ func markOf(nums []float64) []byte {
 
 // pointPart writes the payload or the vector of a point. The row is one pickle, which is made anew
 // when its vector comes.
-func (w *writer) pointPart(ctx context.Context, d *db, from, key, id, column string, v any) (replay.Receipt, error) {
-	mark := v
+func (w *writer) pointPart(ctx context.Context, at slot, id, column string, v any) (replay.Receipt, error) {
+	d, mark := at.d, v
 	if nums, ok := v.([]float64); ok {
 		mark = markOf(nums)
 	}
-	rc := replay.Receipt{Action: replay.Created, Target: key, Version: sqlitefile.Digest(mark)}
+	rc := replay.Receipt{Action: replay.Created, Target: at.key, Version: sqlitefile.Digest(mark)}
 	if d == nil {
 		return rc, nil
 	}
@@ -98,7 +98,7 @@ func (w *writer) pointPart(ctx context.Context, d *db, from, key, id, column str
 		return replay.Receipt{}, d.wrap(err)
 	}
 	if have != nil && sqlitefile.Digest(have[column]) == rc.Version {
-		if w.run.InDoubt == nil || !w.run.InDoubt(from) {
+		if w.run.InDoubt == nil || !w.run.InDoubt(at.from) {
 			rc.Action = replay.Same
 		}
 		return rc, nil

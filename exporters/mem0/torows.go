@@ -106,7 +106,7 @@ func (w *writer) row(ctx context.Context, l layout, r agentstate.Record, raw str
 		}
 	}
 	losses := w.differences(r, got, noField, said)
-	rc, err := w.half(ctx, d, l, from, key, id, "payload", raw)
+	rc, err := w.half(ctx, slot{d, l, from, key}, id, "payload", raw)
 	if rc.Action == replay.Created || rc.Action == replay.Same {
 		rc.Losses = losses
 		if w.run.Vectors != nil && l.Form == pointsForm {
@@ -131,11 +131,11 @@ func alikeLabels(a, b *pb.Meta) bool {
 }
 
 // half writes the payload or the vector of a row.
-func (w *writer) half(ctx context.Context, d *db, l layout, from, key, id, column string, v any) (replay.Receipt, error) {
-	if l.Form == pointsForm {
-		return w.pointPart(ctx, d, from, key, id, column, v)
+func (w *writer) half(ctx context.Context, at slot, id, column string, v any) (replay.Receipt, error) {
+	if at.l.Form == pointsForm {
+		return w.pointPart(ctx, at, id, column, v)
 	}
-	return w.part(ctx, d, l, from, key, map[string]any{"id": id, column: v})
+	return w.part(ctx, at, map[string]any{"id": id, column: v})
 }
 
 // held is a payload as the target's store keeps it; why: it does not take it.
@@ -253,7 +253,7 @@ func (w *writer) mappedEmbedding(ctx context.Context, e *pb.Embedding) (replay.R
 	case pointsForm:
 		v = nums
 	}
-	rc, err := w.half(ctx, d, l, e.Meta.Key, key, parts[1], "vector", v)
+	rc, err := w.half(ctx, slot{d, l, e.Meta.Key, key}, parts[1], "vector", v)
 	if rc.Action == replay.Conflict {
 		return skipped("the memory has a vector already: mem0 keeps one"), nil
 	}

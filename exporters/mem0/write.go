@@ -57,20 +57,21 @@ func (w *writer) native(ctx context.Context, r agentstate.Record) (replay.Receip
 	if err != nil {
 		return replay.Receipt{}, err
 	}
+	at := slot{d, l, r.GetMeta().GetKey(), r.GetMeta().GetKey()}
 	if halves(n.Type) {
-		return w.part(ctx, d, l, r.GetMeta().GetKey(), r.GetMeta().GetKey(), vals)
+		return w.part(ctx, at, vals)
 	}
 	switch r := r.(type) {
 	case *pb.Message:
-		return w.message(ctx, d, l, r, r.Meta.Key, vals)
+		return w.message(ctx, at, r, vals)
 	case *pb.Revision:
-		rc, err := w.revision(ctx, d, l, r, n.Type, vals)
+		rc, err := w.revision(ctx, at, r, n.Type, vals)
 		if rc.Action == replay.Created || rc.Action == replay.Same {
 			rc.Losses = append(rc.Losses, losses...)
 		}
 		return rc, err
 	}
-	return w.insert(ctx, d, l, r.GetMeta().GetKey(), r.GetMeta().GetKey(), n.Type, vals)
+	return w.insert(ctx, at, n.Type, vals)
 }
 
 // kindsIn are the kinds of records that are rows of a table.
