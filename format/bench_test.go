@@ -42,7 +42,7 @@ func BenchmarkWrite(b *testing.B) {
 		name string
 		o    WriterOptions
 	}{
-		{"plain", WriterOptions{}}, {"plain-default-level", WriterOptions{Level: LevelDefault}},
+		{"plain", WriterOptions{}}, {"plain-small", WriterOptions{Small: true}},
 		{"age", WriterOptions{Recipients: []age.Recipient{rec}}}, {"plain-one-worker", WriterOptions{Workers: 1}},
 	} {
 		b.Run(c.name, func(b *testing.B) {

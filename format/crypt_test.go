@@ -187,7 +187,6 @@ func TestOptionsThatDoNotGoTogether(t *testing.T) {
 		{Recipients: []age.Recipient{rec}, Compartments: make([]Compartment, 64)},
 		{Recipients: []age.Recipient{rec}, Compartments: slices.Repeat([]Compartment{{Recipients: []age.Recipient{rec}, Match: all}}, 256), Limits: &Limits{Compartments: 1000}},
 		{Seed: []byte("x")},
-		{Level: 7},
 		{Base: "x"},
 		{ShardSize: 1 << 30},
 		{Tool: strings.Repeat("x", 300)},

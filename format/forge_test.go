@@ -221,9 +221,9 @@ func TestForgedContent(t *testing.T) {
 		{"two frames", "", func(f *forger) func(*pb.Root) {
 			f.framed = func(name string, raw []byte) []byte {
 				var enc frame.Encoder
-				out := enc.Compress(nil, raw, 0)
+				out := enc.Compress(nil, raw, false)
 				if strings.HasPrefix(name, "data/r/memory/") {
-					out = enc.Compress(out, nil, 0)
+					out = enc.Compress(out, nil, false)
 				}
 				return out
 			}
@@ -235,7 +235,7 @@ func TestForgedContent(t *testing.T) {
 				if strings.HasPrefix(name, "data/r/memory/") {
 					return raw
 				}
-				return enc.Compress(nil, raw, 0)
+				return enc.Compress(nil, raw, false)
 			}
 			return nil
 		}},

@@ -103,7 +103,7 @@ func (f *forger) archive(t testing.TB, edit func(*pb.Root)) []byte {
 		case f.framed != nil:
 			stored[name] = f.framed(name, raw)
 		default:
-			stored[name] = enc.Compress(nil, raw, 0)
+			stored[name] = enc.Compress(nil, raw, false)
 		}
 	}
 	for _, n := range f.names {

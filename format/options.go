@@ -12,15 +12,6 @@ import (
 	"github.com/exitramp/exitramp/context/agentstate"
 )
 
-// Level is how hard a writer compresses.
-type Level int
-
-// The levels.
-const (
-	LevelFast    Level = iota // about 250 MB/s a core on text
-	LevelDefault              // about a tenth smaller, two thirds of the speed
-)
-
 // WriterOptions are the options of Create and NewWriter. The zero value writes an archive that
 // is not encrypted.
 type WriterOptions struct {
@@ -35,9 +26,9 @@ type WriterOptions struct {
 	// of it, destroys every copy of the archive: its manifest says shreddable.
 	KeysBeside bool
 
-	Level     Level
-	ShardSize int // raw bytes at which a shard is closed; 0: 1 MiB, doubling every 16,384 shards up to 4 MiB
-	Workers   int // goroutines that compress and seal; 0: GOMAXPROCS
+	Small     bool // compress harder: about a tenth smaller, at two thirds of about 250 MB/s a core on text
+	ShardSize int  // raw bytes at which a shard is closed; 0: 1 MiB, doubling every 16,384 shards up to 4 MiB
+	Workers   int  // goroutines that compress and seal; 0: GOMAXPROCS
 
 	// Created is the time in the manifest; zero: now. With Seed as well, an archive that is not
 	// encrypted has the same bytes for the same records. Seed is secret: it makes the salts.
@@ -115,8 +106,6 @@ func (o *WriterOptions) check() error {
 		return fmt.Errorf("%w: Seed with Recipients: an encrypted archive is never reproducible", ErrOptions)
 	case o.Base != "" && !isHex(o.Base, 64):
 		return fmt.Errorf("%w: Base is not the SHA-256 of a manifest.json in hexadecimal", ErrOptions)
-	case o.Level != LevelFast && o.Level != LevelDefault:
-		return fmt.Errorf("%w: Level %d", ErrOptions, o.Level)
 	case len(o.Tool) > 256 || len(o.Lineage) > 256:
 		return fmt.Errorf("%w: Tool or Lineage is longer than 256 bytes", ErrOptions)
 	}

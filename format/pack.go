@@ -63,7 +63,7 @@ func (p *packer) compress(dst []byte, j *job) ([]byte, error) {
 	if j.typ == jobVectors {
 		return p.planes.Encode(dst, j.raw)
 	}
-	return p.enc.Compress(dst, j.raw, int(p.w.opts.Level)), nil
+	return p.enc.Compress(dst, j.raw, p.w.opts.Small), nil
 }
 
 // records hashes the records of a shard.

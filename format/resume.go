@@ -135,7 +135,7 @@ func (w *Writer) optionDigests(id archiveID) map[string]string {
 		created = o.Created.UTC().Format(time.RFC3339Nano)
 	}
 	values := map[string]string{
-		"Recipients": recipientTexts(o.Recipients), "Level": fmt.Sprint(o.Level), "ShardSize": fmt.Sprint(o.ShardSize),
+		"Recipients": recipientTexts(o.Recipients), "Small": fmt.Sprint(o.Small), "ShardSize": fmt.Sprint(o.ShardSize),
 		"Created": created, "Seed": fmt.Sprint(len(o.Seed) > 0), "Tool": o.Tool, "Lineage": o.Lineage,
 		"Sequence": fmt.Sprint(o.Sequence), "Base": o.Base, "Source": o.Source, "Compartments": fmt.Sprint(len(o.Compartments)), "KeysBeside": fmt.Sprint(o.KeysBeside),
 	}

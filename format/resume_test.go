@@ -164,7 +164,7 @@ func TestResumeWithOtherOptions(t *testing.T) {
 		t.Fatal(err)
 	}
 	for want, other := range map[string]*WriterOptions{
-		"Recipients": {Tool: "test", Recipients: []age.Recipient{rec}}, "Tool": {}, "Level": {Tool: "test", Level: LevelDefault},
+		"Recipients": {Tool: "test", Recipients: []age.Recipient{rec}}, "Tool": {}, "Small": {Tool: "test", Small: true},
 		"Sequence": {Tool: "test", Sequence: 2},
 	} {
 		if _, err := Create(path, other); !errors.Is(err, ErrResume) || !strings.Contains(err.Error(), want) {

@@ -151,16 +151,13 @@ func (a *app) export(ctx context.Context, from, to string, f *exportFlags) error
 
 // writerOptions are how the archive of a source is written.
 func (a *app) writerOptions(from string, f *exportFlags) (*format.WriterOptions, error) {
-	o := &format.WriterOptions{Tool: "exitramp " + version(), Lineage: f.lineage}
+	o := &format.WriterOptions{Tool: "exitramp " + version(), Lineage: f.lineage, Small: f.small}
 	if o.KeysBeside = f.beside; f.beside && len(f.recipients)+len(f.recipientFiles) == 0 && !f.passphrase {
 		return nil, usagef("--keys-beside is for encrypted archives: give -r KEY, -R FILE or -p")
 	}
 	o.Source = fmt.Sprintf("%s kinds %q gaps of %q secrets %s", exporters.Redact(from), f.kinds, f.onlyGaps, f.secrets)
 	if err := f.line(o); err != nil {
 		return nil, err
-	}
-	if f.small {
-		o.Level = format.LevelDefault
 	}
 	if err := a.recipients(f, o); err != nil {
 		return nil, err

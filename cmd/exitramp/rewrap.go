@@ -118,10 +118,7 @@ func (a *app) reencrypt(ctx context.Context, from, to string, f *exportFlags) er
 	if err != nil {
 		return err
 	}
-	o := &format.WriterOptions{Tool: "exitramp " + version()}
-	if f.small {
-		o.Level = format.LevelDefault
-	}
+	o := &format.WriterOptions{Tool: "exitramp " + version(), Small: f.small}
 	if err := a.recipients(f, o); err != nil {
 		return err
 	}

@@ -237,7 +237,7 @@ func (f *forge) content(comp int, name string) []byte {
 // setContent compresses and seals raw again.
 func (f *forge) setContent(comp int, name string, raw []byte) {
 	f.t.Helper()
-	f.setFrame(comp, name, f.enc.Compress(nil, raw, 0))
+	f.setFrame(comp, name, f.enc.Compress(nil, raw, false))
 }
 
 // editFrame changes the zstd frame of a shard, and puts right what declares its size.

@@ -49,10 +49,10 @@ func frameFaults() []fault {
 	}
 	return []fault{
 		frameFault("two", "payload", "two frames one behind the other", func(t *testing.T, f *forge, b []byte) []byte {
-			return f.enc.Compress(bytes.Clone(b), []byte("second"), 0)
+			return f.enc.Compress(bytes.Clone(b), []byte("second"), false)
 		}),
 		frameFault("empty-second", "payload", "a second frame of no content", func(t *testing.T, f *forge, b []byte) []byte {
-			return f.enc.Compress(bytes.Clone(b), nil, 0)
+			return f.enc.Compress(bytes.Clone(b), nil, false)
 		}),
 		frameFault("skippable-first", "payload", "a skippable frame in front", func(_ *testing.T, _ *forge, b []byte) []byte {
 			return append(append(le32(le32(nil, 0x184D2A50), 4), "skip"...), b...)

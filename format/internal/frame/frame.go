@@ -25,11 +25,11 @@ const magic = 0xFD2FB528
 // An Encoder makes frames. It is for one goroutine. The zero value is ready.
 type Encoder struct{ by [2]*zstd.Encoder }
 
-// Compress appends the frame of raw to dst. Level 0 is fast; any other is zstd's default, some
-// tenth smaller and half again as slow.
-func (e *Encoder) Compress(dst, raw []byte, level int) []byte {
+// Compress appends the frame of raw to dst: of zstd's fastest level, or small, of its default one,
+// which is a tenth smaller and half again as slow.
+func (e *Encoder) Compress(dst, raw []byte, small bool) []byte {
 	i, speed := 0, zstd.SpeedFastest
-	if level != 0 {
+	if small {
 		i, speed = 1, zstd.SpeedDefault
 	}
 	if e.by[i] == nil {

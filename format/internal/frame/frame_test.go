@@ -51,7 +51,7 @@ func words(n int) []byte {
 }
 
 func TestRoundTrip(t *testing.T) {
-	for level := range 2 {
+	for _, small := range []bool{false, true} {
 		var enc Encoder
 		dec, err := NewDecoder(64 << 20)
 		if err != nil {
@@ -60,7 +60,7 @@ func TestRoundTrip(t *testing.T) {
 		defer dec.Close()
 		for _, n := range sizes() {
 			raw := words(n)
-			f := enc.Compress(nil, raw, level)
+			f := enc.Compress(nil, raw, small)
 			if err := check(f, int64(n)); err != nil {
 				t.Fatalf("%d: %v", n, err)
 			}
@@ -88,17 +88,17 @@ func TestLarge(t *testing.T) {
 	}
 	defer dec.Close()
 	raw := words(size)
-	if got, err := dec.Decode(nil, enc.Compress(nil, raw, 0), int64(size)); err != nil || !bytes.Equal(got, raw) {
+	if got, err := dec.Decode(nil, enc.Compress(nil, raw, false), int64(size)); err != nil || !bytes.Equal(got, raw) {
 		t.Error(len(got), err)
 	}
-	if _, err := dec.Decode(nil, enc.Compress(nil, append(raw, 0), 0), -1); err == nil {
+	if _, err := dec.Decode(nil, enc.Compress(nil, append(raw, 0), false), -1); err == nil {
 		t.Error("a byte more: decoded")
 	}
 }
 
 func TestCheckRefuses(t *testing.T) {
 	var enc Encoder
-	good := enc.Compress(nil, words(1000), 0)
+	good := enc.Compress(nil, words(1000), false)
 	plain, err := zstd.NewWriter(nil, zstd.WithEncoderCRC(false))
 	if err != nil {
 		t.Fatal(err)
@@ -136,7 +136,7 @@ func TestCheckRefuses(t *testing.T) {
 // A frame that claims 3 GiB is refused before anything is allocated for it.
 func TestClaim(t *testing.T) {
 	var enc Encoder
-	f := enc.Compress(nil, words(70000), 0)
+	f := enc.Compress(nil, words(70000), false)
 	if f[4]>>6 != 2 {
 		t.Fatalf("content size is not of four bytes: %x", f[4])
 	}
@@ -269,7 +269,7 @@ func TestWithZstd(t *testing.T) {
 	}
 	var enc Encoder
 	for _, n := range sizes() {
-		check("text", enc.Compress(nil, words(n), 0), words(n))
+		check("text", enc.Compress(nil, words(n), false), words(n))
 	}
 }
 
@@ -380,6 +380,6 @@ func BenchmarkCompress(b *testing.B) {
 	b.SetBytes(int64(len(raw)))
 	b.ReportAllocs()
 	for b.Loop() {
-		out = enc.Compress(out[:0], raw, 0)
+		out = enc.Compress(out[:0], raw, false)
 	}
 }
