@@ -38,7 +38,7 @@ func (j *JudgeCommand) Judge(ctx context.Context, t *Task, e *Expectation, a *An
 		Passed *bool  `json:"passed"`
 		Why    string `json:"why"`
 	}
-	err := j.helper.ask(ctx, j.Args, j.Env, j.Stderr, j.Timeout, func(id string) any {
+	err := j.helper.ask(ctx, program{j.Args, j.Env, j.Stderr, j.Timeout}, func(id string) any {
 		q := &question{ID: id, Task: t.Key, Form: e.Form, Expectation: e.Value, Input: t.Input, Output: a.Output, ToolCalls: a.ToolCalls}
 		if !json.Valid(q.Expectation) {
 			q.Expectation = Encode(string(e.Value))

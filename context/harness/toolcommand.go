@@ -37,7 +37,7 @@ func (t *ToolCommand) call(ctx context.Context, r *Request, c ToolCall) (string,
 		Output json.RawMessage `json:"output"`
 		Error  string          `json:"error"`
 	}
-	err := t.helper.ask(ctx, t.Args, t.Env, t.Stderr, t.Timeout, func(id string) any {
+	err := t.helper.ask(ctx, program{t.Args, t.Env, t.Stderr, t.Timeout}, func(id string) any {
 		return &toolRequest{ID: id, Name: c.Name, Arguments: c.Arguments, Side: r.Side, State: r.State}
 	}, func(id string, answer []byte) bool {
 		return json.Unmarshal(answer, &got) == nil && got.ID == id && (got.Output != nil || got.Error != "")
