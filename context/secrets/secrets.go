@@ -85,10 +85,12 @@ func (s *Scanner) Rules() string {
 	return fmt.Sprintf("%d classes (gitleaks %s, sha256 %.12s; exitramp's own)", len(s.Classes()), gitleaksVersion, gitleaksSHA256)
 }
 
-// work is what one scan writes to.
+// work is one scan: what it looks through, and what it writes to.
 type work struct {
-	pending []span // by rule: where to look next; hi 0: nowhere
-	used    []int  // rules with a pending
+	text    []byte  // of this pass
+	stored  []int32 // maps its bytes to those of the text as it is stored; nil: it is that
+	pending []span  // by rule: where to look next; hi 0: nowhere
+	used    []int   // rules with a pending
 	found   []ranked
 	plain   []byte // the text with its escapes undone
 	from    []int32
@@ -137,23 +139,24 @@ const minText = 10
 // maxSecret bounds a secret, in bytes.
 const maxSecret = 64 << 10
 
-// pass looks through text. from maps its bytes to those of the text as it is stored; nil: it is that.
-func (s *Scanner) pass(w *work, text []byte, from []int32) {
+// pass looks through text. stored is as in work.
+func (s *Scanner) pass(w *work, text []byte, stored []int32) {
+	w.text, w.stored = text, stored
 	s.words.each(text, func(word, end int) {
 		for _, r := range s.of[word] {
-			s.try(w, r, text, end-s.sizes[word], end, from)
+			s.try(w, r, end-s.sizes[word], end)
 		}
 	})
 	for _, n := range w.used {
-		s.run(w, n, text, w.pending[n].lo, w.pending[n].hi, from)
+		s.run(w, n, w.pending[n].lo, w.pending[n].hi)
 		w.pending[n] = span{}
 	}
-	w.used = w.used[:0]
+	w.used, w.text, w.stored = w.used[:0], nil, nil // the text is the caller's
 }
 
 // try notes where to run rule n, if its keyword, text[at:end], calls for it.
-func (s *Scanner) try(w *work, n int, text []byte, at, end int, from []int32) {
-	r := s.rules[n]
+func (s *Scanner) try(w *work, n, at, end int) {
+	r, text := s.rules[n], w.text
 	lo, hi := 0, len(text)
 	switch r.how {
 	case byLead:
@@ -186,14 +189,14 @@ func (s *Scanner) try(w *work, n int, text []byte, at, end int, from []int32) {
 	case lo <= p.hi: // so that a text of nothing but keywords is looked through once
 		p.lo, p.hi = min(lo, p.lo), max(hi, p.hi)
 	default:
-		s.run(w, n, text, p.lo, p.hi, from)
+		s.run(w, n, p.lo, p.hi)
 		*p = span{lo, hi}
 	}
 }
 
 // run finds the matches of rule n in text[lo:hi].
-func (s *Scanner) run(w *work, n int, text []byte, lo, hi int, from []int32) {
-	r := s.rules[n]
+func (s *Scanner) run(w *work, n, lo, hi int) {
+	r, text := s.rules[n], w.text
 	re := r.compiled()
 	for lo < hi {
 		m := re.FindSubmatchIndex(text[lo:hi])
@@ -211,8 +214,8 @@ func (s *Scanner) run(w *work, n int, text []byte, lo, hi int, from []int32) {
 		}
 		if a, b, ok := r.secret(text, m); ok && !s.allowed(r, text, m, a, b) {
 			f := Finding{r.ID, a, b}
-			if from != nil {
-				f.Start, f.End = int(from[a]), int(from[b])
+			if w.stored != nil {
+				f.Start, f.End = int(w.stored[a]), int(w.stored[b])
 			}
 			w.found = append(w.found, ranked{f, rank(r)})
 		}

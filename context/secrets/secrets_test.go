@@ -113,11 +113,11 @@ func TestAssignments(t *testing.T) {
 func TestKeywordInCommonName(t *testing.T) {
 	s := newScanner(t)
 	at := slices.IndexFunc(s.rules, func(r *rule) bool { return r.ID == "authress-service-client-access-key" })
-	w := &work{pending: make([]span, len(s.rules))}
 	text := append([]byte(`"text_lemmatized"`), make([]byte, 1<<16)...)
+	w := &work{text: text, pending: make([]span, len(s.rules))}
 	s.words.each(text, func(word, end int) {
 		for _, r := range s.of[word] {
-			s.try(w, r, text, end-s.sizes[word], end, nil)
+			s.try(w, r, end-s.sizes[word], end)
 		}
 	})
 	if p := w.pending[at]; p.hi == 0 || p.hi > 1024 {
