@@ -66,8 +66,8 @@ func (c *comparer) resolve(ctx context.Context, want, got agentstate.Source) err
 		return fmt.Errorf("fidelity: second state: %w", err)
 	}
 	defer g.close()
-	wf, gf := newFlattener(ctx, nil, c.paths, c.opts.Key), newFlattener(ctx, nil, c.paths, nil)
-	wf.src, gf.src, wf.canon, gf.canon = w.res, g.res, true, true
+	w.flat, g.flat = newFlattener(ctx, nil, c.paths, c.opts.Key), newFlattener(ctx, nil, c.paths, nil)
+	w.flat.src, g.flat.src, w.flat.canon, g.flat.canon = w.res, g.res, true, true
 	for x, err := range c.open.m.All() {
 		if err != nil {
 			return err
@@ -77,7 +77,7 @@ func (c *comparer) resolve(ctx context.Context, want, got agentstate.Source) err
 			return err
 		}
 		p.counts = c.countsOf(p.want)
-		if err := c.decide(ctx, w, g, wf, gf, p); err != nil {
+		if err := c.decide(ctx, w, g, p); err != nil {
 			return fmt.Errorf("fidelity: %s: %w", p.want, err)
 		}
 		c.finish(p)
@@ -86,7 +86,7 @@ func (c *comparer) resolve(ctx context.Context, want, got agentstate.Source) err
 }
 
 // decide grades the fields of p that were left open.
-func (c *comparer) decide(ctx context.Context, w, g *side, wf, gf *flattener, p *pending) error {
+func (c *comparer) decide(ctx context.Context, w, g *side, p *pending) error {
 	var want, got map[uint16]field // by value
 	for _, id := range p.fields {
 		grade := Transformed
@@ -103,10 +103,10 @@ func (c *comparer) decide(ctx context.Context, w, g *side, wf, gf *flattener, p 
 		}
 		if want == nil {
 			var err error
-			if want, err = w.values(ctx, wf, p.want); err != nil {
+			if want, err = w.values(ctx, p.want); err != nil {
 				return err
 			}
-			if got, err = g.values(ctx, gf, p.got); err != nil {
+			if got, err = g.values(ctx, p.got); err != nil {
 				return err
 			}
 		}
@@ -119,12 +119,12 @@ func (c *comparer) decide(ctx context.Context, w, g *side, wf, gf *flattener, p 
 }
 
 // values are the fields of the record under key by value, whatever their form.
-func (s *side) values(ctx context.Context, f *flattener, key string) (map[uint16]field, error) {
+func (s *side) values(ctx context.Context, key string) (map[uint16]field, error) {
 	r, err := s.res.Get(ctx, key)
 	if err != nil {
 		return nil, err
 	}
-	fields, err := f.flatten(r)
+	fields, err := s.flat.flatten(r)
 	out := map[uint16]field{}
 	for _, x := range fields {
 		out[x.path] = x
@@ -165,6 +165,7 @@ func equal(a, b any) bool {
 // side is a state with access by key.
 type side struct {
 	res   agentstate.Resolver
+	flat  *flattener   // gives fields by value
 	spool *diskmap.Map // nil: the source has access by key
 	stop  func()       // ends the stream that keeps blobs open
 }
