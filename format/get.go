@@ -31,18 +31,25 @@ func (r *Reader) Get(ctx context.Context, key string) (agentstate.Record, error)
 	return out, nil
 }
 
+// A wanted record is looked for by the fingerprint of its key.
+type wanted struct {
+	key  string
+	fp   uint64
+	take taker
+}
+
 // taker takes the record that was looked for: the i-th of a checked shard.
 type taker func(d *decoder, s *shardTable, raw *rawShard, i int) error
 
 // locate finds the record of a key and hands it to take.
 func (r *Reader) locate(ctx context.Context, key string, take taker) error {
-	fp := fingerprint(keySum(key))
+	want := &wanted{key, fingerprint(keySum(key)), take}
 	for comp, root := range r.c.roots {
 		if root == nil {
 			continue
 		}
 		for _, run := range root.Index {
-			if done, err := r.find(ctx, comp, run, fp, key, take); done || err != nil {
+			if done, err := r.find(ctx, comp, run, want); done || err != nil {
 				return err
 			}
 		}
@@ -53,10 +60,10 @@ func (r *Reader) locate(ctx context.Context, key string, take taker) error {
 	return fmt.Errorf("format: %s: %w", key, agentstate.ErrNotFound)
 }
 
-// find looks for key in one run.
-func (r *Reader) find(ctx context.Context, comp int, run *pb.IndexRun, fp uint64, key string, take taker) (bool, error) {
-	at := sort.Search(len(run.Pages), func(i int) bool { return run.Pages[i].Last >= fp })
-	for ; at < len(run.Pages) && run.Pages[at].First <= fp; at++ {
+// find looks in one run.
+func (r *Reader) find(ctx context.Context, comp int, run *pb.IndexRun, want *wanted) (bool, error) {
+	at := sort.Search(len(run.Pages), func(i int) bool { return run.Pages[i].Last >= want.fp })
+	for ; at < len(run.Pages) && run.Pages[at].First <= want.fp; at++ {
 		if err := ctx.Err(); err != nil {
 			return false, err
 		}
@@ -64,9 +71,9 @@ func (r *Reader) find(ctx context.Context, comp int, run *pb.IndexRun, fp uint64
 		if err != nil {
 			return false, err
 		}
-		i, _ := slices.BinarySearch(p.fps, fp)
-		for ; i < len(p.fps) && p.fps[i] == fp; i++ {
-			if done, err := r.at(comp, p, i, key, take); done || err != nil {
+		i, _ := slices.BinarySearch(p.fps, want.fp)
+		for ; i < len(p.fps) && p.fps[i] == want.fp; i++ {
+			if done, err := r.at(comp, p, i, want); done || err != nil {
 				return done, err
 			}
 		}
@@ -74,8 +81,8 @@ func (r *Reader) find(ctx context.Context, comp int, run *pb.IndexRun, fp uint64
 	return false, nil
 }
 
-// at hands over the record at entry i of p if its key is key.
-func (r *Reader) at(comp int, p *page, i int, key string, take taker) (bool, error) {
+// at hands over the record at entry i of p if it is the wanted one.
+func (r *Reader) at(comp int, p *page, i int, want *wanted) (bool, error) {
 	s := r.c.shards[p.shards[i]]
 	if s == nil || s.comp != comp {
 		return false, refuse(ErrPayload, p.member, fmt.Sprintf("entry %d names shard %d, which is not in its compartment", i, p.shards[i]))
@@ -97,10 +104,10 @@ func (r *Reader) at(comp int, p *page, i int, key string, take taker) (bool, err
 	if err := d.scan.record(s.Kind, rec); err != nil {
 		return false, refuse(ErrPayload, s.Member, err.Error())
 	}
-	if string(d.scan.key) != key {
+	if string(d.scan.key) != want.key {
 		return false, nil // another key with the same fingerprint
 	}
-	return true, take(d, s, raw, int(p.positions[i]))
+	return true, want.take(d, s, raw, int(p.positions[i]))
 }
 
 // rawShard is a checked shard as bytes.
