@@ -66,10 +66,10 @@ func openssl(ctx context.Context, archive string, keys []format.TrustedKey) (str
 		return "", err
 	}
 	defer os.RemoveAll(dir)
-	good := 0
+	o, good := &opensslCheck{path, dir, manifest}, 0
 	for _, raw := range bundles {
 		for _, k := range keys {
-			ok, err := opensslOne(ctx, path, dir, raw, k, manifest)
+			ok, err := o.check(ctx, raw, k)
 			if err != nil {
 				return "", fmt.Errorf("%s did not say that it agrees: %w", name, err)
 			}
@@ -113,8 +113,14 @@ func signatures(archive string) (manifest []byte, bundles [][]byte, err error) {
 	return manifest, bundles, nil
 }
 
-// opensslOne checks one bundle with one key; false: it names another key.
-func opensslOne(ctx context.Context, openssl, dir string, raw []byte, k format.TrustedKey, manifest []byte) (bool, error) {
+// opensslCheck is the program, a folder of its own, and what was signed.
+type opensslCheck struct {
+	path, dir string
+	manifest  []byte
+}
+
+// check checks one bundle with one key; false: it names another key.
+func (o *opensslCheck) check(ctx context.Context, raw []byte, k format.TrustedKey) (bool, error) {
 	var b struct {
 		VerificationMaterial struct{ PublicKey struct{ Hint string } }
 		DSSEEnvelope         struct {
@@ -137,16 +143,16 @@ func opensslOne(ctx context.Context, openssl, dir string, raw []byte, k format.T
 		return false, err
 	}
 	run := func(args ...string) error {
-		cmd := exec.CommandContext(ctx, openssl, args...)
-		cmd.Dir = dir
+		cmd := exec.CommandContext(ctx, o.path, args...)
+		cmd.Dir = o.dir
 		if out, err := cmd.CombinedOutput(); err != nil {
 			return fmt.Errorf("openssl %s: %w: %s", args[0], err, clean(strings.TrimSpace(string(out))))
 		}
 		return nil
 	}
 	pae := fmt.Appendf(nil, "DSSEv1 %d %s %d %s", len(b.DSSEEnvelope.PayloadType), b.DSSEEnvelope.PayloadType, len(payload), payload)
-	for name, body := range map[string][]byte{"pae": pae, "sig": sig, "manifest.json": manifest, "pub.pem": []byte(k.PEM())} {
-		if err := os.WriteFile(filepath.Join(dir, name), body, 0o600); err != nil {
+	for name, body := range map[string][]byte{"pae": pae, "sig": sig, "manifest.json": o.manifest, "pub.pem": []byte(k.PEM())} {
+		if err := os.WriteFile(filepath.Join(o.dir, name), body, 0o600); err != nil {
 			return false, err
 		}
 	}
@@ -158,8 +164,8 @@ func opensslOne(ctx context.Context, openssl, dir string, raw []byte, k format.T
 	if err != nil {
 		return false, err
 	}
-	cmd := exec.CommandContext(ctx, openssl, "dgst", "-sha256", "-r", "manifest.json")
-	cmd.Dir = dir
+	cmd := exec.CommandContext(ctx, o.path, "dgst", "-sha256", "-r", "manifest.json")
+	cmd.Dir = o.dir
 	out, err := cmd.Output()
 	if err != nil {
 		return false, err

@@ -17,20 +17,19 @@ import (
 )
 
 func (a *app) listCmd() *cobra.Command {
-	k := &keyFlags{}
-	var asJSON, every bool
+	f := &listFlags{}
 	c := &cobra.Command{
 		Use: "list ARCHIVE [KIND…]", Short: "What is in an archive: a line a record, its key first",
 		Long: `Without KIND, lists what a person looks for: agents, people, conversations, what waits for an
 answer, memories, grants; the rest as counts. With KIND, or --all, every record.`,
 		Args: cobra.MinimumNArgs(1), Annotations: map[string]string{jsonLines: "true"},
 		RunE: func(c *cobra.Command, args []string) error {
-			return a.list(c.Context(), args[0], args[1:], k, asJSON, every)
+			return a.list(c.Context(), args[0], args[1:], f)
 		},
 	}
-	k.add(c)
-	c.Flags().BoolVar(&asJSON, "json", false, "a JSON object a line: of a record, with key and kind, or of an error before the first")
-	c.Flags().BoolVar(&every, "all", false, "every record of every kind")
+	f.keys.add(c)
+	c.Flags().BoolVar(&f.json, "json", false, "a JSON object a line: of a record, with key and kind, or of an error before the first")
+	c.Flags().BoolVar(&f.all, "all", false, "every record of every kind")
 	return c
 }
 
@@ -43,14 +42,19 @@ func forPeople() []string {
 // widest is the key, in bytes, that titles still stand in a column behind.
 const widest = 120
 
-func (a *app) list(ctx context.Context, path string, kinds []string, k *keyFlags, asJSON, every bool) (err error) {
-	src, err := a.source(ctx, path, k)
+type listFlags struct {
+	keys      keyFlags
+	json, all bool
+}
+
+func (a *app) list(ctx context.Context, path string, kinds []string, f *listFlags) (err error) {
+	src, err := a.source(ctx, path, &f.keys)
 	if err != nil {
 		return err
 	}
 	defer src.Close()
 	want := kinds
-	if len(want) == 0 && !every && !asJSON {
+	if len(want) == 0 && !f.all && !f.json {
 		want = forPeople()
 	}
 	counts, opaque := map[string]uint64{}, map[string]uint64{}
@@ -77,11 +81,11 @@ func (a *app) list(ctx context.Context, path string, kinds []string, k *keyFlags
 				opaque[n.Type]++
 			}
 		}
-		if len(want) > 0 && !slices.Contains(want, kind) || !agentstate.IsState(kind) && !slices.Contains(kinds, kind) && !every {
+		if len(want) > 0 && !slices.Contains(want, kind) || !agentstate.IsState(kind) && !slices.Contains(kinds, kind) && !f.all {
 			continue
 		}
 		shown[kind] = true
-		if asJSON {
+		if f.json {
 			b, err := json.Marshal(map[string]any{"key": r.GetMeta().GetKey(), "kind": kind, "title": title(r)})
 			if err != nil {
 				return err
@@ -110,7 +114,7 @@ func (a *app) list(ctx context.Context, path string, kinds []string, k *keyFlags
 	if err := checkKinds(kinds, counts); err != nil {
 		return err
 	}
-	if !asJSON && len(kinds) == 0 {
+	if !f.json && len(kinds) == 0 {
 		a.listRest(w, counts, opaque, shown)
 	}
 	for _, kind := range kinds {
