@@ -135,7 +135,7 @@ func pack(ctx context.Context, in, out, recipient string) error {
 	if err != nil {
 		return err
 	}
-	return write(ctx, "pack", slices.Values(recs), len(recs), bytes, out, recipient)
+	return write(ctx, "pack", input{slices.Values(recs), len(recs), bytes}, out, recipient)
 }
 
 // made are the records of a mix, one at a time.
@@ -156,11 +156,18 @@ func stream(ctx context.Context, mix, count, out, recipient string) error {
 	if err != nil {
 		return err
 	}
-	return write(ctx, "stream", recs, n, 0, out, recipient)
+	return write(ctx, "stream", input{recs, n, 0}, out, recipient)
 }
 
-// write measures how n records, of so many bytes, become an archive.
-func write(ctx context.Context, what string, recs iter.Seq[agentstate.Record], n int, bytes int64, out, recipient string) error {
+// An input is n records, and how many bytes they are; 0: not counted.
+type input struct {
+	recs  iter.Seq[agentstate.Record]
+	n     int
+	bytes int64
+}
+
+// write measures how in becomes an archive.
+func write(ctx context.Context, what string, in input, out, recipient string) error {
 	o, err := options(recipient)
 	if err != nil {
 		return err
@@ -174,7 +181,7 @@ func write(ctx context.Context, what string, recs iter.Seq[agentstate.Record], n
 	if err != nil {
 		return err
 	}
-	for r := range recs {
+	for r := range in.recs {
 		if err := w.Put(ctx, r); err != nil {
 			return err
 		}
@@ -185,7 +192,7 @@ func write(ctx context.Context, what string, recs iter.Seq[agentstate.Record], n
 	if err := f.Close(); err != nil {
 		return err
 	}
-	return c.print(what, n, bytes, out)
+	return c.print(what, in.n, in.bytes, out)
 }
 
 func read(ctx context.Context, in, identityFile string) error {
