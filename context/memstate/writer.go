@@ -140,7 +140,7 @@ func (w *writer) find(key, token string) (it *item, own bool) {
 		if id, ok := w.run.Target(key); ok && w.rt.byKey[id] != nil {
 			return w.rt.byKey[id], true
 		}
-		if w.run.InDoubt(key) {
+		if w.run.Doubts(key) {
 			if it := w.rt.written(w.run.ID, key); it != nil {
 				return it, true
 			}

@@ -52,6 +52,9 @@ type Run struct {
 	InDoubt func(key string) bool
 }
 
+// Doubts is InDoubt, and false where that is nil.
+func (r *Run) Doubts(key string) bool { return r.InDoubt != nil && r.InDoubt(key) }
+
 // Receipt says what one Write did, or would do.
 type Receipt struct {
 	Key string

@@ -51,7 +51,7 @@ func (w *writer) principal(ctx context.Context, r *pb.Principal) (replay.Receipt
 			}
 		}
 	}
-	if p.actors[parts[1]] && !(w.run.InDoubt != nil && w.run.InDoubt(r.Meta.Key)) {
+	if p.actors[parts[1]] && !w.run.Doubts(r.Meta.Key) {
 		rc.Action = replay.Same
 	}
 	return rc, nil
@@ -99,7 +99,7 @@ func (w *writer) conversation(ctx context.Context, r *pb.Conversation) (replay.R
 	if err := k.load(ctx, w.c, p.id, parts[1], parts[2]); err != nil {
 		return rc, err
 	}
-	if k.count > 0 && !(w.run.InDoubt != nil && w.run.InDoubt(r.Meta.Key)) {
+	if k.count > 0 && !w.run.Doubts(r.Meta.Key) {
 		rc.Action = replay.Same
 	}
 	return rc, nil

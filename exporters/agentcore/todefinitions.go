@@ -341,7 +341,7 @@ func own(docs ...map[string]json.RawMessage) []string {
 
 // doubt tells whether an earlier attempt of this run may have written r.
 func (w *writer) doubt(r agentstate.Record) bool {
-	return w.run.InDoubt != nil && w.run.InDoubt(r.GetMeta().GetKey())
+	return w.run.Doubts(r.GetMeta().GetKey())
 }
 
 // gatewayNames are the ids of the gateways that a text names by their ARNs.

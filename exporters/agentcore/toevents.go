@@ -142,7 +142,7 @@ func (w *writer) event(ctx context.Context, o *outEvent, here map[string]string)
 	k := o.p.session(o.actor, o.id)
 	k.mu.Lock()
 	defer k.mu.Unlock()
-	doubt := w.run.InDoubt != nil && w.run.InDoubt(key)
+	doubt := w.run.Doubts(key)
 	if doubt && o.p.fresh {
 		k.loaded = false
 	}

@@ -80,7 +80,7 @@ func (w *writer) memories(ctx context.Context, rs []agentstate.Record, out []rep
 			continue
 		}
 		o.i, o.key = i, m.Meta.Key
-		doubt := w.run.InDoubt != nil && w.run.InDoubt(o.key)
+		doubt := w.run.Doubts(o.key)
 		if doubt && !waited { // it may be there, and not listed yet
 			waited = true
 			if err := sleep(ctx, w.s.o.Settle); err != nil {

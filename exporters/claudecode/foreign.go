@@ -88,7 +88,7 @@ func (w *writer) conversation(c *pb.Conversation) (replay.Receipt, error) {
 	}
 	rc := replay.Receipt{Action: replay.Created, Target: agentstate.Key("conversation", s.project, s.id), Losses: losses}
 	if _, err := os.Lstat(path); err == nil {
-		if w.run.InDoubt == nil || !w.run.InDoubt(c.Meta.Key) {
+		if !w.run.Doubts(c.Meta.Key) {
 			return replay.Receipt{Action: replay.Conflict, Why: "the home holds a session of this id"}, nil
 		}
 		w.open[c.Meta.Key] = s // written by an attempt that was broken off

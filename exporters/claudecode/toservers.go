@@ -218,7 +218,7 @@ func (w *writer) server(ctx context.Context, s *pb.ToolServer) (replay.Receipt, 
 	case !bytes.Equal(have, b):
 		return replay.Receipt{Action: replay.Conflict, Why: "the home has another server of this name"}, nil
 	default:
-		if w.run.InDoubt == nil || !w.run.InDoubt(s.Meta.Key) {
+		if !w.run.Doubts(s.Meta.Key) {
 			rc.Action = replay.Same
 		}
 		return rc, nil

@@ -59,7 +59,7 @@ func (w *writer) conversation(c *pb.Conversation) (replay.Receipt, error) {
 	rc := replay.Receipt{Action: replay.Created, Target: keyOf(r.rel), Losses: losses}
 	w.rollouts[c.Meta.Key] = r
 	if _, err := os.Lstat(path); err == nil {
-		if w.run.InDoubt == nil || !w.run.InDoubt(c.Meta.Key) {
+		if !w.run.Doubts(c.Meta.Key) {
 			delete(w.rollouts, c.Meta.Key)
 			return replay.Receipt{Action: replay.Conflict, Why: "the home holds a rollout of this id"}, nil
 		}

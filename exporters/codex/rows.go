@@ -156,7 +156,7 @@ func (w *writer) database(ctx context.Context, r agentstate.Record, s *schema, k
 			rc.Losses = append(rc.Losses, fidelity.Loss{Path: p, Grade: fidelity.Transformed, Why: "the home's database is that of another release of Codex"})
 		}
 	}
-	if sqlitefile.Missing(path) || w.run.InDoubt != nil && w.run.InDoubt(key) {
+	if sqlitefile.Missing(path) || w.run.Doubts(key) {
 		rc.Action = replay.Created
 	}
 	_, err = w.openDB(ctx, rel, s)
@@ -284,18 +284,12 @@ func (w *writer) insert(ctx context.Context, d *database, t *table, rc replay.Re
 	case t.name == counters:
 		return d.counter(ctx, rc, have, vals, w.run)
 	case have != nil && sqlitefile.Digest(have...) == rc.Version:
-		if w.run.InDoubt == nil || !w.run.InDoubt(rc.Target) {
+		if !w.run.Doubts(rc.Target) {
 			rc.Action = replay.Same
 		}
 		return rc, nil
 	case have != nil:
-		var differ []string
-		for i, c := range t.cols {
-			if sqlitefile.Digest(have[i]) != sqlitefile.Digest(vals[i]) {
-				differ = append(differ, c)
-			}
-		}
-		return replay.Receipt{Action: replay.Conflict, Why: fmt.Sprintf("table %s of %s holds another row under this key: want and got differ in %s", t.name, d.rel, strings.Join(differ, ", "))}, nil
+		return sqlitefile.Conflict(t.name+" of "+d.rel, t.cols, have, vals), nil
 	case w.run.DryRun:
 		return rc, nil
 	}
@@ -318,7 +312,7 @@ func (d *database) counter(ctx context.Context, rc replay.Receipt, have, vals []
 		return refused("no counter of %s", d.rel)
 	}
 	rc.Version = ""
-	if n, ok := d.ids[name]; ok && n >= want && (run.InDoubt == nil || !run.InDoubt(rc.Target)) {
+	if n, ok := d.ids[name]; ok && n >= want && !run.Doubts(rc.Target) {
 		rc.Action = replay.Same
 	}
 	now := int64(-1)

@@ -266,7 +266,7 @@ func (w *writer) put(ctx context.Context, main outRow, extras ...outRow) (replay
 		case len(cols) > 0:
 			return conflict(main.t, cols), nil
 		}
-		if w.run.InDoubt == nil || !w.run.InDoubt(w.key) {
+		if !w.run.Doubts(w.key) {
 			rc.Action = replay.Same
 			return rc, nil
 		}

@@ -62,7 +62,7 @@ func (w *writer) writeMeta(ctx context.Context, key string, b []byte) (replay.Re
 // where the attempt did not come to its list.
 func (w *writer) sameMeta(ctx context.Context, rc replay.Receipt, b []byte) (replay.Receipt, error) {
 	rc.Action = replay.Same
-	if w.run.DryRun || w.run.InDoubt == nil || !w.run.InDoubt(rc.Target) {
+	if w.run.DryRun || !w.run.Doubts(rc.Target) {
 		return rc, nil
 	}
 	rc.Version = ""

@@ -176,7 +176,7 @@ func (w *writer) part(ctx context.Context, at slot, vals map[string]any) (replay
 	}
 	switch {
 	case same && !(free && len(cols) == 1 && !empty(args[0])):
-		if w.run.InDoubt == nil || !w.run.InDoubt(at.from) {
+		if !w.run.Doubts(at.from) {
 			rc.Action = replay.Same
 		}
 		return rc, nil
@@ -239,7 +239,7 @@ func (w *writer) insert(ctx context.Context, at slot, table string, vals map[str
 	case table == "sqlite_sequence":
 		return w.counter(ctx, d, rc, have, args)
 	case have != nil && sqlitefile.Digest(have...) == rc.Version:
-		if w.run.InDoubt == nil || !w.run.InDoubt(at.from) {
+		if !w.run.Doubts(at.from) {
 			rc.Action = replay.Same
 		}
 		return rc, nil
@@ -249,13 +249,7 @@ func (w *writer) insert(ctx context.Context, at slot, table string, vals map[str
 		rc.Action, rc.Losses = replay.Same, []fidelity.Loss{{Path: "native.user_id", Grade: fidelity.Transformed, Why: "the name under which mem0 counts the target's uses: it has one of its own, which stays"}}
 		return rc, nil
 	case have != nil:
-		var differ []string
-		for i, c := range cols {
-			if sqlitefile.Digest(have[i]) != sqlitefile.Digest(args[i]) {
-				differ = append(differ, c)
-			}
-		}
-		return replay.Receipt{Action: replay.Conflict, Why: fmt.Sprintf("table %s holds another row under this key: want and got differ in %s", table, strings.Join(differ, ", "))}, nil
+		return sqlitefile.Conflict(table, cols, have, args), nil
 	case w.run.DryRun:
 		return w.plan(l, rc, table, args)
 	}

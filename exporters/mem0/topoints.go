@@ -98,7 +98,7 @@ func (w *writer) pointPart(ctx context.Context, at slot, id, column string, v an
 		return replay.Receipt{}, d.wrap(err)
 	}
 	if have != nil && sqlitefile.Digest(have[column]) == rc.Version {
-		if w.run.InDoubt == nil || !w.run.InDoubt(at.from) {
+		if !w.run.Doubts(at.from) {
 			rc.Action = replay.Same
 		}
 		return rc, nil

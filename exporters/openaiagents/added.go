@@ -8,6 +8,7 @@ import (
 
 	"github.com/exitramp/exitramp/context/agentstate"
 	"github.com/exitramp/exitramp/context/fidelity"
+	"github.com/exitramp/exitramp/context/replay"
 	"github.com/exitramp/exitramp/exporters/internal/sqlitefile"
 	pb "github.com/exitramp/exitramp/proto/exitramp/v1"
 )
@@ -18,6 +19,29 @@ import (
 type addition struct {
 	name  string
 	value any
+}
+
+// A newRow is what a record becomes: the columns of the SDK, and those of an application that the
+// table has beside them.
+type newRow struct {
+	key   string // of the record, in the target too
+	cols  []string
+	vals  []any
+	added []addition
+}
+
+// whole are all columns and their values.
+func (r *newRow) whole() (cols []string, vals []any) {
+	cols, vals = slices.Clip(r.cols), slices.Clip(r.vals)
+	for _, a := range r.added {
+		cols, vals = append(cols, a.name), append(vals, a.value)
+	}
+	return cols, vals
+}
+
+// made is the receipt of a row that is new.
+func (r *newRow) made() replay.Receipt {
+	return replay.Receipt{Key: r.key, Action: replay.Created, Target: r.key, Version: mark(r.vals, r.added)}
 }
 
 // additions are the columns of row behind the first own ones, which are the SDK's. ok is false where

@@ -110,7 +110,7 @@ func (w *writer) foreignSession(ctx context.Context, c *pb.Conversation) (replay
 			return replay.Receipt{Action: replay.Same, Target: key, Losses: losses}, nil
 		}
 	}
-	rc, err := w.insert(ctx, d, key, p.Sessions, cols, []string{"session_id"}, []any{id, created, updated})
+	rc, err := w.insert(ctx, d, p.Sessions, []string{"session_id"}, newRow{key, cols, []any{id, created, updated}, nil})
 	rc.Losses = losses
 	return rc, err
 }
@@ -159,7 +159,7 @@ func (w *writer) foreignMessage(ctx context.Context, m *pb.Message) (replay.Rece
 	}
 	var versions []string
 	for i, item := range items {
-		if w.run.InDoubt != nil && w.run.InDoubt(m.Meta.Key) {
+		if w.run.Doubts(m.Meta.Key) {
 			id, at, err := d.written(ctx, p, sid, string(item), w.next)
 			if err != nil {
 				return replay.Receipt{}, err

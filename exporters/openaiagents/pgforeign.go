@@ -72,7 +72,7 @@ func (w *pgWriter) foreignSession(ctx context.Context, c *pb.Conversation) (repl
 			return rc, w.end(ctx, p, id)
 		}
 	}
-	rc, err := w.insert(ctx, made, p.sessions, key, cols, []any{id, created.Format(pgStamp), updated.Format(pgStamp)}, nil, nil)
+	rc, err := w.insert(ctx, made, p.sessions, newRow{key, cols, []any{id, created.Format(pgStamp), updated.Format(pgStamp)}, nil})
 	w.there[[2]string{p.Messages, id}] = err == nil
 	rc.Losses = losses
 	return rc, err
@@ -81,7 +81,7 @@ func (w *pgWriter) foreignSession(ctx context.Context, c *pb.Conversation) (repl
 // end notes the time of the last item of a session that is there: the SDK reads items in the order
 // of their times.
 func (w *pgWriter) end(ctx context.Context, p *pgPair, id string) error {
-	if w.run.InDoubt != nil && w.run.InDoubt(w.owner[id]) {
+	if w.run.Doubts(w.owner[id]) {
 		return nil
 	}
 	last := ""
@@ -133,7 +133,7 @@ func (w *pgWriter) foreignMessage(ctx context.Context, m *pb.Message) (replay.Re
 		rc.Target = agentstate.Key("message", p.Messages, fmt.Sprintf("new-%d", w.next))
 		return rc, nil
 	}
-	doubt := w.run.InDoubt != nil && w.run.InDoubt(m.Meta.Key)
+	doubt := w.run.Doubts(m.Meta.Key)
 	var versions []string
 	for i, item := range items {
 		id, at, err := w.put(ctx, p, sid, string(item), created.Format(pgStamp), doubt)

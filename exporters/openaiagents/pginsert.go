@@ -4,7 +4,6 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"slices"
 	"strings"
 
 	"github.com/jackc/pgx/v5/pgconn"
@@ -29,25 +28,23 @@ func (d *pg) stored(ctx context.Context, ident string, cols []string, key any) (
 	return out, d.server.Wrap(rows.Err())
 }
 
-// insert puts a row, unless one with its key is there. all are the columns of an application that the
-// row had, and had their names in the source's table.
-func (w *pgWriter) insert(ctx context.Context, made bool, t pgTable, key string, cols []string, vals []any, all []addition, had []string) (replay.Receipt, error) {
-	added, losses := carry(all, t.name, t.has(), had)
-	rc := replay.Receipt{Key: key, Action: replay.Created, Target: key, Version: mark(vals, added), Losses: losses}
+// insert puts a row, unless one with its key is there. made is false in a plan for a table that is
+// not there.
+func (w *pgWriter) insert(ctx context.Context, made bool, t pgTable, r newRow) (replay.Receipt, error) {
+	rc := r.made()
 	if !made {
 		return rc, nil
 	}
-	marks := make([]string, len(cols), len(cols)+len(added))
-	for i, c := range cols {
-		marks[i] = pgMark(c, i+1)
+	cols, vals := r.whole()
+	var marks []string
+	for i, c := range r.cols {
+		marks = append(marks, pgMark(c, i+1))
 	}
-	cols, vals = slices.Clip(cols), slices.Clip(vals)
-	for _, a := range added {
-		cols, vals = append(cols, a.name), append(vals, a.value)
-		marks = append(marks, fmt.Sprintf("$%d::text::%s", len(vals), t.typeOf(a.name)))
+	for _, a := range r.added {
+		marks = append(marks, fmt.Sprintf("$%d::text::%s", len(marks)+1, t.typeOf(a.name)))
 	}
 	if !w.run.DryRun {
-		n, why, err := w.try(ctx, len(added) > 0, "INSERT INTO "+t.ident+" ("+quoted(cols)+") OVERRIDING SYSTEM VALUE VALUES ("+strings.Join(marks, ", ")+") ON CONFLICT DO NOTHING", vals)
+		n, why, err := w.try(ctx, len(r.added) > 0, "INSERT INTO "+t.ident+" ("+quoted(cols)+") OVERRIDING SYSTEM VALUE VALUES ("+strings.Join(marks, ", ")+") ON CONFLICT DO NOTHING", vals)
 		switch {
 		case err != nil:
 			return replay.Receipt{}, err
@@ -66,18 +63,12 @@ func (w *pgWriter) insert(ctx context.Context, made bool, t pgTable, key string,
 	case have == nil:
 		return refused("a constraint of table %s forbids the row", t.ident)
 	case sqlitefile.Digest(have...) == sqlitefile.Digest(vals...):
-		if w.run.InDoubt == nil || !w.run.InDoubt(key) {
+		if !w.run.Doubts(r.key) {
 			rc.Action = replay.Same
 		}
 		return rc, nil
 	}
-	var differ []string
-	for i, c := range cols {
-		if sqlitefile.Digest(have[i:i+1]...) != sqlitefile.Digest(vals[i:i+1]...) {
-			differ = append(differ, c)
-		}
-	}
-	return replay.Receipt{Action: replay.Conflict, Why: fmt.Sprintf("table %s holds another row under this key: want and got differ in %s", t.ident, strings.Join(differ, ", "))}, nil
+	return sqlitefile.Conflict(t.ident, cols, have, vals), nil
 }
 
 // try runs a statement and gives the number of rows. A value that the server refuses ends the

@@ -184,6 +184,14 @@ func (w *pgWriter) row(ctx context.Context, r agentstate.Record) (replay.Receipt
 		return replay.Receipt{}, err
 	}
 	key := r.GetMeta().GetKey()
+	put := func(t pgTable, had []string) (replay.Receipt, error) {
+		added, losses := carry(all, t.name, t.has(), had)
+		rc, err := w.insert(ctx, made, t, newRow{key, cols, vals, added})
+		if rc.Action == replay.Created || rc.Action == replay.Same {
+			rc.Losses = losses
+		}
+		return rc, err
+	}
 	switch kind {
 	case "opaque":
 		return w.counter(ctx, p, made, key, vals[0].(int64))
@@ -199,13 +207,13 @@ func (w *pgWriter) row(ctx context.Context, r agentstate.Record) (replay.Receipt
 		if !ok {
 			return refused("its session has no row in table %s", p.sessions.name)
 		}
-		rc, err := w.insert(ctx, made, p.messages, key, cols, vals, all, w.added[p.Messages])
+		rc, err := put(p.messages, w.added[p.Messages])
 		if rc.Action == replay.Created {
 			w.top[p.Messages] = max(w.top[p.Messages], id)
 		}
 		return rc, err
 	}
-	rc, err := w.insert(ctx, made, p.sessions, key, cols, vals, all, w.added[p.Sessions])
+	rc, err := put(p.sessions, w.added[p.Sessions])
 	if err == nil {
 		w.there[[2]string{p.Messages, vals[0].(string)}] = true
 	}

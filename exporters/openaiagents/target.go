@@ -171,7 +171,7 @@ func (w *writer) write(ctx context.Context, r agentstate.Record) (replay.Receipt
 		has = d.layout.Added[name]
 	}
 	added, losses := carry(all, name, has, l.Added[name])
-	rc, err := w.insert(ctx, d, r.GetMeta().GetKey(), name, cols, keyOf(name, p), vals, added...)
+	rc, err := w.insert(ctx, d, name, keyOf(name, p), newRow{r.GetMeta().GetKey(), cols, vals, added})
 	if rc.Action != replay.Refused && rc.Action != replay.Conflict {
 		rc.Losses = append(rc.Losses, losses...)
 	}

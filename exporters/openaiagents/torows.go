@@ -2,7 +2,6 @@ package openaiagents
 
 import (
 	"context"
-	"fmt"
 	"slices"
 	"strings"
 
@@ -71,16 +70,12 @@ func (w *writer) setup(ctx context.Context, d *db, have layout) error {
 	return nil
 }
 
-// insert puts a row, unless one with its key is there. added are columns that the table has beside
-// cols.
-func (w *writer) insert(ctx context.Context, d *db, key, table string, cols, pk []string, vals []any, added ...addition) (replay.Receipt, error) {
-	rc := replay.Receipt{Key: key, Action: replay.Created, Target: key, Version: mark(vals, added)}
+// insert puts a row with this primary key, unless one is there.
+func (w *writer) insert(ctx context.Context, d *db, table string, pk []string, r newRow) (replay.Receipt, error) {
+	rc := r.made()
+	cols, vals := r.whole()
 	if d == nil {
 		return w.plan(rc, table, cols, vals)
-	}
-	cols, vals = slices.Clip(cols), slices.Clip(vals)
-	for _, a := range added {
-		cols, vals = append(cols, a.name), append(vals, a.value)
 	}
 	have, err := d.find(ctx, table, cols, pk, vals)
 	switch {
@@ -91,18 +86,12 @@ func (w *writer) insert(ctx context.Context, d *db, key, table string, cols, pk 
 	case table == "sqlite_sequence":
 		return w.counter(ctx, d, rc, have, vals)
 	case have != nil && sqlitefile.Digest(have...) == sqlitefile.Digest(vals...):
-		if w.run.InDoubt == nil || !w.run.InDoubt(key) {
+		if !w.run.Doubts(r.key) {
 			rc.Action = replay.Same
 		}
 		return rc, nil
 	case have != nil:
-		var differ []string
-		for i, c := range cols {
-			if sqlitefile.Digest(have[i:i+1]...) != sqlitefile.Digest(vals[i:i+1]...) {
-				differ = append(differ, c)
-			}
-		}
-		return replay.Receipt{Action: replay.Conflict, Why: fmt.Sprintf("table %s holds another row under this key: want and got differ in %s", table, strings.Join(differ, ", "))}, nil
+		return sqlitefile.Conflict(table, cols, have, vals), nil
 	case w.run.DryRun:
 		return w.plan(rc, table, cols, vals)
 	}

@@ -4,6 +4,9 @@ import (
 	"crypto/sha256"
 	"encoding/hex"
 	"fmt"
+	"strings"
+
+	"github.com/exitramp/exitramp/context/replay"
 )
 
 // Text is a value as text: ids are text, unless somebody wrote a number. Bytes and NULL stay apart from
@@ -18,6 +21,17 @@ func Text(v any) string {
 		return "\x00null"
 	}
 	return fmt.Sprint(v)
+}
+
+// Conflict is the receipt of a row under whose key another one is: in what columns they differ.
+func Conflict(table string, cols []string, have, want []any) replay.Receipt {
+	var differ []string
+	for i, c := range cols {
+		if Digest(have[i]) != Digest(want[i]) {
+			differ = append(differ, c)
+		}
+	}
+	return replay.Receipt{Action: replay.Conflict, Why: fmt.Sprintf("table %s holds another row under this key: want and got differ in %s", table, strings.Join(differ, ", "))}
 }
 
 // Digest is the mark of values, with the storage class of each.
