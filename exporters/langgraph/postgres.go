@@ -96,13 +96,13 @@ func (d *postgresDB) query(ctx context.Context, q string, args ...any) ([][]cell
 		}
 		d.n++
 		name = fmt.Sprintf("%s_%d", d.id, d.n)
-		if _, err := d.conn.Prepare(ctx, name, rebind(q)); err != nil {
+		if _, err := d.conn.Prepare(ctx, name, pgsnapshot.Rebind(q)); err != nil {
 			return nil, own(d.cfg.Wrap(err))
 		}
 		d.used[q] = name
 	}
 	if name == "" {
-		name = rebind(q)
+		name = pgsnapshot.Rebind(q)
 	}
 	out, err := pgRows(ctx, d.conn, name, args...)
 	return out, own(d.cfg.Wrap(err))
@@ -128,21 +128,6 @@ func pgRows(ctx context.Context, c *pgx.Conn, q string, args ...any) ([][]cell, 
 		out = append(out, row)
 	}
 	return out, rows.Err()
-}
-
-// rebind turns ? into $1, $2, …; the statements here have no other question marks.
-func rebind(q string) string {
-	var b strings.Builder
-	n := 0
-	for _, c := range q {
-		if c != '?' {
-			b.WriteRune(c)
-			continue
-		}
-		n++
-		fmt.Fprintf(&b, "$%d", n)
-	}
-	return b.String()
 }
 
 func (d *postgresDB) scan(ctx context.Context, t *table, prefix, after []cell, fn func([]cell) (bool, error)) error {

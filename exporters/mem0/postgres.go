@@ -67,7 +67,7 @@ func (s *Store) openPG(ctx context.Context, begin string) (_ *pg, err error) {
 
 // each reads the whole result before it calls fn, so that the connection is free.
 func (p *pg) each(ctx context.Context, q string, args []any, fn func([]any) error) error {
-	rows, err := p.conn.Query(ctx, rebind(q), args...)
+	rows, err := p.conn.Query(ctx, pgsnapshot.Rebind(q), args...)
 	if err != nil {
 		return err
 	}
@@ -93,23 +93,8 @@ func (p *pg) each(ctx context.Context, q string, args []any, fn func([]any) erro
 }
 
 func (p *pg) exec(ctx context.Context, q string, args ...any) error {
-	_, err := p.conn.Exec(ctx, rebind(q), args...)
+	_, err := p.conn.Exec(ctx, pgsnapshot.Rebind(q), args...)
 	return err
-}
-
-// rebind turns ? into $1, $2, …; the statements here have no other question marks.
-func rebind(q string) string {
-	var b strings.Builder
-	n := 0
-	for _, c := range q {
-		if c != '?' {
-			b.WriteRune(c)
-			continue
-		}
-		n++
-		fmt.Fprintf(&b, "$%d", n)
-	}
-	return b.String()
 }
 
 // column is a column as text, in which values have one form whatever the server says.

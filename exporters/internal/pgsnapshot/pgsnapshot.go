@@ -232,3 +232,18 @@ func splitPath(s string) []string {
 	flush()
 	return out
 }
+
+// Rebind turns each ? of a statement into $1, $2, …; it must have no other question marks.
+func Rebind(q string) string {
+	var b strings.Builder
+	n := 0
+	for _, c := range q {
+		if c != '?' {
+			b.WriteRune(c)
+			continue
+		}
+		n++
+		fmt.Fprintf(&b, "$%d", n)
+	}
+	return b.String()
+}
