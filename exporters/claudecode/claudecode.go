@@ -89,18 +89,12 @@ func keyParts(f *homefiles.File) []string {
 
 func metaOf(f *homefiles.File) *pb.Meta {
 	m := agentstate.Meta(f.Kind, nil, keyParts(f)...)
-	m.Labels = []*pb.Label{{Name: labelPath, Value: f.Rel}}
-	if f.Info.Mode()&0o100 != 0 {
-		m.Labels = append(m.Labels, &pb.Label{Name: labelMode, Value: "executable"})
-	}
+	m.Labels = append([]*pb.Label{{Name: labelPath, Value: f.Rel}}, f.ModeLabels()...)
 	return m
 }
 
-// Labels that say which file a record is, and that it is a program.
-const (
-	labelPath = "path"
-	labelMode = "mode"
-)
+// labelPath is the label that says which file a record is.
+const labelPath = "path"
 
 // cite is a native file whose bytes are in the field at.
 func cite(at string) *pb.Native {

@@ -60,22 +60,8 @@ func (w *writer) Write(ctx context.Context, r agentstate.Record) (replay.Receipt
 
 func (w *writer) write(ctx context.Context, r agentstate.Record) (replay.Receipt, error) {
 	kind := agentstate.KindOf(r)
-	var d *pb.Data
 	switch r := r.(type) {
-	case *pb.Conversation:
-		if n := r.Meta.Native; len(n) == 1 {
-			d = n[0].GetData()
-		}
-	case *pb.Memory:
-		d = r.GetData()
-	case *pb.Agent:
-		d = r.Instructions
-	case *pb.Skill:
-		d = r.Instructions
-	case *pb.Artifact:
-		d = r.Data
-	case *pb.Policy:
-		d = r.Text
+	case *pb.Conversation, *pb.Memory, *pb.Agent, *pb.Skill, *pb.Artifact, *pb.Policy:
 	case *pb.Credential:
 		return replay.Receipt{Action: replay.Skipped, Why: "a secret stays where it is: " + r.Rebind}, nil
 	case *pb.ToolServer:
@@ -83,16 +69,13 @@ func (w *writer) write(ctx context.Context, r agentstate.Record) (replay.Receipt
 	default:
 		return replay.Receipt{Action: replay.Skipped, Why: "Claude Code has no file for a " + kind}, nil
 	}
-	rel, mode := "", fs.FileMode(0o600)
+	rel := ""
 	for _, l := range r.GetMeta().GetLabels() {
-		switch l.Name {
-		case labelPath:
+		if l.Name == labelPath {
 			rel = l.Value
-		case labelMode:
-			mode = 0o700
 		}
 	}
-	if d == nil || rel == "" {
+	if homefiles.DataOf(r) == nil || rel == "" {
 		return replay.Receipt{Action: replay.Skipped, Why: "has no file of its own"}, nil
 	}
 	if kindOf(rel) != kind || !homefiles.Local(rel) {
@@ -102,7 +85,7 @@ func (w *writer) write(ctx context.Context, r agentstate.Record) (replay.Receipt
 	if ns := r.GetMeta().GetUpdatedUnixNano(); ns != 0 && kind != "conversation" {
 		at = time.Unix(0, ns)
 	}
-	return w.Put(ctx, r.GetMeta().GetKey(), w.h.place(rel), d, mode, at)
+	return w.Put(ctx, r, w.h.place(rel), at)
 }
 
 // Commit gives each file its name.

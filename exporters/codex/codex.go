@@ -76,15 +76,8 @@ func Open(root string) *Home { return &Home{root: root, wait: 5 * time.Second, r
 // Close does nothing: a Home holds its files open only while it is read or written.
 func (h *Home) Close() error { return nil }
 
-// labelMode is the label of a file that is a program.
-const labelMode = "mode"
-
 func metaOf(f *homefiles.File) *pb.Meta {
-	m := &pb.Meta{Key: keyOf(f.Rel)}
-	if f.Info.Mode()&0o100 != 0 {
-		m.Labels = []*pb.Label{{Name: labelMode, Value: "executable"}}
-	}
-	return m
+	return &pb.Meta{Key: keyOf(f.Rel), Labels: f.ModeLabels()}
 }
 
 // OpenBlob opens a file, or a value of a row, of the stream under way.

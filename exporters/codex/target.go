@@ -94,43 +94,21 @@ func refused(format string, args ...any) (replay.Receipt, error) {
 // file writes a record back as the file that it was.
 func (w *writer) file(ctx context.Context, r agentstate.Record) (replay.Receipt, error) {
 	kind, parts := agentstate.SplitKey(r.GetMeta().GetKey())
-	var d *pb.Data
-	switch r := r.(type) {
-	case *pb.Conversation:
-		if n := r.Meta.Native; len(n) == 1 {
-			d = n[0].GetData()
-		}
-	case *pb.Memory:
-		d = r.GetData()
-	case *pb.Skill:
-		d = r.Instructions
-	case *pb.Agent:
-		d = r.Instructions
-	case *pb.Artifact:
-		d = r.Data
-	case *pb.Policy:
-		d = r.Text
-	case *pb.Credential:
-		return replay.Receipt{Action: replay.Skipped, Why: "a secret stays where it is: " + r.Rebind}, nil
+	if c, ok := r.(*pb.Credential); ok {
+		return replay.Receipt{Action: replay.Skipped, Why: "a secret stays where it is: " + c.Rebind}, nil
 	}
-	if d == nil || len(parts) != 1 {
+	if homefiles.DataOf(r) == nil || len(parts) != 1 {
 		return replay.Receipt{Action: replay.Skipped, Why: "has no file of its own"}, nil
 	}
 	rel := fileOf(kind, parts[0])
 	if kindOf(rel) != kind || !homefiles.Local(rel) {
 		return refused("a %s cannot be the file %.100q", kind, rel)
 	}
-	mode := fs.FileMode(0o600)
-	for _, l := range r.GetMeta().GetLabels() {
-		if l.Name == labelMode {
-			mode = 0o700
-		}
-	}
 	var at time.Time // of a rollout: its last line's. Codex shows the file's time as that of the last change
 	if ns := r.GetMeta().GetUpdatedUnixNano(); ns != 0 {
 		at = time.Unix(0, ns)
 	}
-	return w.Put(ctx, r.GetMeta().GetKey(), rel, d, mode, at)
+	return w.Put(ctx, r, rel, at)
 }
 
 // Commit gives each file its name, and then commits each database.

@@ -22,9 +22,9 @@ import (
 	"strings"
 	"time"
 
+	"github.com/exitramp/exitramp/context/agentstate"
 	"github.com/exitramp/exitramp/context/replay"
 	"github.com/exitramp/exitramp/internal/syncdir"
-	pb "github.com/exitramp/exitramp/proto/exitramp/v1"
 )
 
 // ErrChanged: a file is another one than a moment ago.
@@ -64,9 +64,10 @@ func Inside(root, rel string) (string, error) {
 	return p, nil
 }
 
-// Put writes the bytes of d to rel, with mode and time (zero: now). What is there alike is Same,
+// Put writes the file that r was to rel, with this time (zero: now). What is there alike is Same,
 // what is there otherwise is Conflict.
-func (w *Writer) Put(ctx context.Context, key, rel string, d *pb.Data, mode fs.FileMode, at time.Time) (replay.Receipt, error) {
+func (w *Writer) Put(ctx context.Context, r agentstate.Record, rel string, at time.Time) (replay.Receipt, error) {
+	key, d := r.GetMeta().GetKey(), DataOf(r)
 	path, err := Inside(w.Root, rel)
 	if err != nil {
 		return replay.Receipt{Action: replay.Refused, Why: err.Error()}, nil
@@ -89,7 +90,7 @@ func (w *Writer) Put(ctx context.Context, key, rel string, d *pb.Data, mode fs.F
 			return replay.Receipt{}, err
 		case have != rc.Version:
 			return replay.Receipt{Action: replay.Conflict, Why: "the home holds another file of this name"}, nil
-		case w.Run.InDoubt == nil || !w.Run.InDoubt(key):
+		case !w.Run.Doubts(key):
 			rc.Action = replay.Same
 		}
 		return rc, nil
@@ -105,7 +106,7 @@ func (w *Writer) Put(ctx context.Context, key, rel string, d *pb.Data, mode fs.F
 	h := sha256.New()
 	_, err = io.Copy(io.MultiWriter(tmp, h), body)
 	rc.Version = sum(h)
-	err = errors.Join(err, tmp.Chmod(mode), tmp.Sync(), tmp.Close())
+	err = errors.Join(err, tmp.Chmod(modeOf(r)), tmp.Sync(), tmp.Close())
 	if err == nil && !at.IsZero() {
 		err = os.Chtimes(tmp.Name(), at, at)
 	}
