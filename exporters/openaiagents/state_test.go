@@ -258,3 +258,24 @@ func TestRemoteConversation(t *testing.T) {
 		}
 	}
 }
+
+// TestDocumentInDoubt: a document that an attempt of this run may have written is the run's own.
+func TestDocumentInDoubt(t *testing.T) {
+	mem, _ := drivertest.Export(t, Open("testdata/sdk"))
+	dst := Open(filepath.Join(t.TempDir(), "new"))
+	apply(t, dst, mem)
+	key := "state/runstate.paused.json"
+	r, err := mem.Get(t.Context(), key)
+	if err != nil {
+		t.Fatal(err)
+	}
+	for doubt, want := range map[bool]replay.Action{true: replay.Created, false: replay.Same} {
+		w, err := dst.Begin(t.Context(), &replay.Run{From: &pb.Origin{Product: product}, Source: agentstate.ResolverOf(mem), InDoubt: func(k string) bool { return doubt && k == key }})
+		if err != nil {
+			t.Fatal(err)
+		}
+		if rc, err := w.Write(t.Context(), r); err != nil || rc.Action != want {
+			t.Errorf("in doubt %v: %v %q %v, want %v", doubt, rc.Action, rc.Why, err, want)
+		}
+	}
+}

@@ -43,7 +43,7 @@ func (w *writer) document(ctx context.Context, r agentstate.Record, kind, rel st
 	have, err := os.ReadFile(path)
 	switch {
 	case err == nil && bytes.Equal(have, b):
-		if w.run.InDoubt == nil || !w.run.InDoubt(rc.Key) {
+		if !w.run.Doubts(rc.Target) {
 			rc.Action = replay.Same
 		}
 		return rc, nil
