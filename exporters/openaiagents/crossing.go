@@ -7,6 +7,7 @@ import (
 
 	"github.com/exitramp/exitramp/context/agentstate"
 	"github.com/exitramp/exitramp/context/fidelity"
+	"github.com/exitramp/exitramp/context/replay"
 	"github.com/exitramp/exitramp/exporters/internal/callid"
 	"github.com/exitramp/exitramp/exporters/internal/responses"
 	pb "github.com/exitramp/exitramp/proto/exitramp/v1"
@@ -16,9 +17,9 @@ import (
 // the same texts, and its sessions keep their ids.
 
 // ownColumn is a text of the row that r was in a database of the SDK. ok is false where r was none.
-func ownColumn(ctx context.Context, from *pb.Origin, src agentstate.Resolver, r agentstate.Record, table, column string) (v string, ok bool, err error) {
+func ownColumn(ctx context.Context, run *replay.Run, r agentstate.Record, table, column string) (v string, ok bool, err error) {
 	ns := r.GetMeta().GetNative()
-	if from.GetProduct() != product || len(ns) != 1 || ns[0].Type != table || ns[0].GetRow() == nil {
+	if run.From.GetProduct() != product || len(ns) != 1 || ns[0].Type != table || ns[0].GetRow() == nil {
 		return "", false, nil
 	}
 	cols := ns[0].GetRow().Columns
@@ -26,7 +27,7 @@ func ownColumn(ctx context.Context, from *pb.Origin, src agentstate.Resolver, r 
 	if i < 0 {
 		return "", false, nil
 	}
-	x, err := src.Column(ctx, r, cols[i])
+	x, err := run.Source.Column(ctx, r, cols[i])
 	if err != nil {
 		return "", false, err
 	}
@@ -65,32 +66,32 @@ func (s sessionIDs) of(session string) *callid.IDs {
 
 // itemsOf are the items that a message becomes: of the SDK the text that it was, of others the
 // mapped fields. ids are of its session.
-func itemsOf(ctx context.Context, from *pb.Origin, src agentstate.Resolver, ids *callid.IDs, m *pb.Message) ([][]byte, []fidelity.Loss, error) {
-	text, ok, err := ownColumn(ctx, from, src, m, "agent_messages", "message_data")
+func itemsOf(ctx context.Context, run *replay.Run, ids *callid.IDs, m *pb.Message) ([][]byte, []fidelity.Loss, error) {
+	text, ok, err := ownColumn(ctx, run, m, "agent_messages", "message_data")
 	if err != nil {
 		return nil, nil, err
 	}
 	if ok && utf8.ValidString(text) && text != "" {
 		return [][]byte{[]byte(text)}, nil, nil
 	}
-	return responses.Items(ctx, src, ids, m)
+	return responses.Items(ctx, run.Source, ids, m)
 }
 
 // sessionOf is the id of the session that a conversation, or that of a message, is or becomes. It
 // is the salt of encrypted items: where the SDK gave it, it stays.
-func sessionOf(ctx context.Context, from *pb.Origin, src agentstate.Resolver, r agentstate.Record) (string, error) {
+func sessionOf(ctx context.Context, run *replay.Run, r agentstate.Record) (string, error) {
 	table, key := "agent_sessions", r.GetMeta().GetKey()
 	if m, ok := r.(*pb.Message); ok {
 		table, key = "agent_messages", m.ConversationKey
 	}
-	id, ok, err := ownColumn(ctx, from, src, r, table, "session_id")
+	id, ok, err := ownColumn(ctx, run, r, table, "session_id")
 	if err != nil {
 		return "", err
 	}
 	if ok && utf8.ValidString(id) {
 		return id, nil
 	}
-	if _, parts := agentstate.SplitKey(key); from.GetProduct() == product && len(parts) == 2 {
+	if _, parts := agentstate.SplitKey(key); run.From.GetProduct() == product && len(parts) == 2 {
 		key = agentstate.Key("conversation", parts[1]) // a session without a row
 	}
 	return sessionID(key), nil

@@ -88,7 +88,7 @@ func (w *writer) foreignSession(ctx context.Context, c *pb.Conversation) (replay
 	if err != nil {
 		return replay.Receipt{}, err
 	}
-	id, err := sessionOf(ctx, w.run.From, w.run.Source, c)
+	id, err := sessionOf(ctx, w.run, c)
 	if err != nil {
 		return replay.Receipt{}, err
 	}
@@ -130,7 +130,7 @@ func (w *writer) foreignMessage(ctx context.Context, m *pb.Message) (replay.Rece
 	if w.seen.hides(m) {
 		return replay.Receipt{Action: replay.Skipped, Why: "the model does not see it: another branch, or cut from the context"}, nil
 	}
-	sid, err := sessionOf(ctx, w.run.From, w.run.Source, m)
+	sid, err := sessionOf(ctx, w.run, m)
 	if err != nil {
 		return replay.Receipt{}, err
 	}
@@ -141,7 +141,7 @@ func (w *writer) foreignMessage(ctx context.Context, m *pb.Message) (replay.Rece
 	if !w.owns(p, sid, m.ConversationKey) {
 		return refused("its session was not taken")
 	}
-	items, losses, err := itemsOf(ctx, w.run.From, w.run.Source, w.ids.of(sid), m)
+	items, losses, err := itemsOf(ctx, w.run, w.ids.of(sid), m)
 	if err != nil {
 		return replay.Receipt{}, err
 	}

@@ -40,7 +40,7 @@ func (w *pgWriter) pgTime(ns int64, path string) (time.Time, []fidelity.Loss) {
 }
 
 func (w *pgWriter) foreignSession(ctx context.Context, c *pb.Conversation) (replay.Receipt, error) {
-	id, err := sessionOf(ctx, w.run.From, w.run.Source, c)
+	id, err := sessionOf(ctx, w.run, c)
 	if err != nil {
 		return replay.Receipt{}, err
 	}
@@ -98,14 +98,14 @@ func (w *pgWriter) foreignMessage(ctx context.Context, m *pb.Message) (replay.Re
 	if w.seen.hides(m) {
 		return replay.Receipt{Action: replay.Skipped, Why: "the model does not see it: another branch, or cut from the context"}, nil
 	}
-	sid, err := sessionOf(ctx, w.run.From, w.run.Source, m)
+	sid, err := sessionOf(ctx, w.run, m)
 	if err != nil {
 		return replay.Receipt{}, err
 	}
 	if o := w.owner[sid]; o != m.ConversationKey {
 		return refused("its session was not taken")
 	}
-	items, losses, err := itemsOf(ctx, w.run.From, w.run.Source, w.ids.of(sid), m)
+	items, losses, err := itemsOf(ctx, w.run, w.ids.of(sid), m)
 	if err != nil {
 		return replay.Receipt{}, err
 	}

@@ -189,7 +189,7 @@ const inPage = 32 << 10
 
 // rows are those of a query, made something of by work while those before are used.
 func rowsOf[T any](ctx context.Context, r *pgReading, name, q string, work func(v []pgsnapshot.Row) []T) *feed[T] {
-	return &feed[T]{queue: pgsnapshot.Ahead(ctx, r.server, r.Conn, &r.mu, name, q, work)}
+	return &feed[T]{queue: pgsnapshot.Ahead(ctx, &pgsnapshot.Cursor{Server: r.server, Conn: r.Conn, Lock: &r.mu, Name: name, Query: q}, work)}
 }
 
 // sessionRows reads the table of sessions in the order of their ids.

@@ -77,7 +77,7 @@ func (w *writer) undo(ctx context.Context, rc replay.Receipt) (why string, err e
 			return changed, nil
 		}
 	}
-	return d.remove(ctx, name, p, rc.Target, parts[1:], rc.Version)
+	return d.remove(ctx, name, p, rc, parts[1:])
 }
 
 // reopen opens a database that a run wrote.
@@ -95,24 +95,24 @@ func (w *writer) reopen(ctx context.Context, rel string) (*db, error) {
 }
 
 // remove deletes the rows of a receipt: the first by its key, the others behind it.
-func (d *db) remove(ctx context.Context, table string, p *pair, target string, id []string, version string) (why string, err error) {
+func (d *db) remove(ctx context.Context, name string, p *pair, rc replay.Receipt, id []string) (why string, err error) {
 	const changed = "changed since the run"
-	if len(id) != len(keyOf(table, p)) {
+	t := d.layout.table(name, p)
+	if len(id) != len(t.key) {
 		return changed, nil
 	}
-	versions := strings.Split(version, ",")
-	rows, err := d.rowsOf(ctx, table, p, target, id, len(versions))
+	versions := strings.Split(rc.Version, ",")
+	rows, err := d.rowsOf(ctx, t, rc.Target, id, len(versions))
 	if err != nil {
 		return "", d.Wrap(err)
 	}
-	own := len(columnsOf(table, p))
 	for i, r := range rows {
-		if sqlitefile.Digest(r[1:own+1]...) != versions[i] && mark(r[1:own+1], d.added(table, r[own+1:])) != versions[i] {
+		if sqlitefile.Digest(r[1:t.own+1]...) != versions[i] && mark(r[1:t.own+1], d.added(name, r[t.own+1:])) != versions[i] {
 			return changed, nil
 		}
 	}
 	for _, r := range rows {
-		if p != nil && table == p.Sessions {
+		if p != nil && name == p.Sessions {
 			n, err := sqlitefile.Query(ctx, d.Conn, "SELECT count(*) FROM "+quote(p.Messages)+" WHERE session_id = ?", r[1])
 			if err != nil {
 				return "", d.Wrap(err)
@@ -121,7 +121,7 @@ func (d *db) remove(ctx context.Context, table string, p *pair, target string, i
 				return "the session has items that this run did not write", nil
 			}
 		}
-		if _, err := d.Conn.ExecContext(ctx, "DELETE FROM "+quote(table)+" WHERE rowid = ?", r[0]); err != nil {
+		if _, err := d.Conn.ExecContext(ctx, "DELETE FROM "+quote(name)+" WHERE rowid = ?", r[0]); err != nil {
 			return "", d.Wrap(err)
 		}
 	}
@@ -129,16 +129,15 @@ func (d *db) remove(ctx context.Context, table string, p *pair, target string, i
 }
 
 // rowsOf are the n rows of a receipt, with their rowids; fewer where they are gone.
-func (d *db) rowsOf(ctx context.Context, table string, p *pair, target string, id []string, n int) ([][]any, error) {
-	cols, pk := d.layout.table(table, p).cols, keyOf(table, p)
-	q := "SELECT rowid, " + sqlitefile.Selects(cols) + " FROM " + quote(table)
+func (d *db) rowsOf(ctx context.Context, t *table, target string, id []string, n int) ([][]any, error) {
+	q := "SELECT rowid, " + sqlitefile.Selects(t.cols) + " FROM " + quote(t.name)
 	if n > 1 {
 		return sqlitefile.Query(ctx, d.Conn, q+" WHERE id >= CAST(? AS INTEGER) ORDER BY id LIMIT ?", id[0], n)
 	}
 	var out [][]any
 	var where []string
 	var args []any
-	for i, k := range pk {
+	for i, k := range t.key {
 		if strings.Contains(id[i], "~") || strings.HasPrefix(id[i], "\x00") { // cut in the key, or no text
 			continue
 		}
@@ -149,9 +148,9 @@ func (d *db) rowsOf(ctx context.Context, table string, p *pair, target string, i
 	}
 	kind, parts := agentstate.SplitKey(target)
 	err := sqlitefile.Each(ctx, d.Conn, q, args, func(r []any) error {
-		full := slices.Clone(parts[:len(parts)-len(pk)])
-		for _, k := range pk {
-			full = append(full, sqlitefile.Text(r[1+slices.Index(cols, k)]))
+		full := slices.Clone(parts[:len(parts)-len(t.key)])
+		for _, k := range t.key {
+			full = append(full, sqlitefile.Text(r[1+slices.Index(t.cols, k)]))
 		}
 		if agentstate.Key(kind, full...) == target && len(out) == 0 {
 			out = append(out, slices.Clone(r))

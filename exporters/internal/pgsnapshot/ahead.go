@@ -21,27 +21,28 @@ const (
 // A Row is the values of a row as texts; nil is NULL. They lie in one piece of memory, and may be kept.
 type Row [][]byte
 
-// Ahead reads the rows of a query page by page through the cursor name, past pgx, which would make
-// each value once more, while work is done on the pages before. lock is held while the connection is
-// used: between pages it is free. A query bounds the length of its values; a page is at most 512 rows.
-func Ahead[T any](ctx context.Context, s *Server, conn *pgx.Conn, lock sync.Locker, name, query string, work func(rows []Row) T) *ahead.Queue[T] {
-	p := &pager{s: s, conn: conn, lock: lock, name: name, query: query}
-	return ahead.Start(ctx, p.pages, work)
+// A Cursor is a query that is read page by page. A query bounds the length of its values; a page is
+// at most 512 rows.
+type Cursor struct {
+	Server *Server
+	Conn   *pgx.Conn
+	Lock   sync.Locker // held while the connection is used: between pages it is free
+	Name   string      // of the cursor
+	Query  string
 }
 
-type pager struct {
-	s           *Server
-	conn        *pgx.Conn
-	lock        sync.Locker
-	name, query string
+// Ahead reads the rows of c past pgx, which would make each value once more, while work is done on
+// the pages before.
+func Ahead[T any](ctx context.Context, c *Cursor, work func(rows []Row) T) *ahead.Queue[T] {
+	return ahead.Start(ctx, c.pages, work)
 }
 
-func (p *pager) pages(ctx context.Context, emit func([]Row) error) error {
-	if _, _, err := p.run(ctx, "DECLARE "+p.name+" NO SCROLL CURSOR FOR "+p.query, 0); err != nil {
+func (c *Cursor) pages(ctx context.Context, emit func([]Row) error) error {
+	if _, _, err := c.run(ctx, "DECLARE "+c.Name+" NO SCROLL CURSOR FOR "+c.Query, 0); err != nil {
 		return err
 	}
 	for n := firstRows; ; {
-		rows, size, err := p.run(ctx, fmt.Sprintf("FETCH %d FROM %s", n, p.name), n)
+		rows, size, err := c.run(ctx, fmt.Sprintf("FETCH %d FROM %s", n, c.Name), n)
 		if err != nil {
 			return err
 		}
@@ -51,7 +52,7 @@ func (p *pager) pages(ctx context.Context, emit func([]Row) error) error {
 			}
 		}
 		if len(rows) < n {
-			_, _, err := p.run(ctx, "CLOSE "+p.name, 0)
+			_, _, err := c.run(ctx, "CLOSE "+c.Name, 0)
 			return err
 		}
 		n = max(1, min(2*n, pageRows, n*pageBytes/max(size, 1)))
@@ -59,10 +60,10 @@ func (p *pager) pages(ctx context.Context, emit func([]Row) error) error {
 }
 
 // run is the rows of a statement, about n, and the size of their values.
-func (p *pager) run(ctx context.Context, q string, n int) (rows []Row, size int, err error) {
-	p.lock.Lock()
-	defer p.lock.Unlock()
-	res := p.conn.PgConn().Exec(ctx, q)
+func (c *Cursor) run(ctx context.Context, q string, n int) (rows []Row, size int, err error) {
+	c.Lock.Lock()
+	defer c.Lock.Unlock()
+	res := c.Conn.PgConn().Exec(ctx, q)
 	rows = make([]Row, 0, n)
 	var values [][]byte // of rows to come
 	for res.NextResult() {
@@ -77,7 +78,7 @@ func (p *pager) run(ctx context.Context, q string, n int) (rows []Row, size int,
 			rows = append(rows, row)
 		}
 	}
-	return rows, size, p.s.Wrap(res.Close())
+	return rows, size, c.Server.Wrap(res.Close())
 }
 
 // keep fills row with a copy of the values v, and gives their size.
