@@ -104,7 +104,7 @@ func pass(b []byte) bool {
 func TestNames(t *testing.T) {
 	for _, n := range []string{"", "/a", "a/", "a//b", "../a", "a/../b", ".a", "a/.b", "-a", "A", "a b", "a\\b", "a\x00", "é", string(bytes.Repeat([]byte("a"), 133))} {
 		var e *Error
-		if err := CheckName(n); !errors.As(err, &e) || e.Class != "name" {
+		if err := checkName(n); !errors.As(err, &e) || e.Class != "name" {
 			t.Errorf("%q: %v", n, err)
 		}
 	}

@@ -95,7 +95,7 @@ func (d *dir) one(br *reader, at int64) (Entry, error) {
 	}
 	e.Name = string(name)
 	got = append(got, name...)
-	if err := CheckName(e.Name); err != nil {
+	if err := checkName(e.Name); err != nil {
 		return Entry{}, err
 	}
 	if e.Size > d.lim.Stored {

@@ -8,9 +8,9 @@ import (
 	"strings"
 )
 
-// CheckName refuses a name outside of the grammar: [a-z0-9._/-] and, as last segment, README.md;
+// checkName refuses a name outside of the grammar: [a-z0-9._/-] and, as last segment, README.md;
 // at most 132 bytes, no empty segment and none that starts with '.' or '-'.
-func CheckName(name string) error {
+func checkName(name string) error {
 	bad := func(want string) error {
 		return &Error{Class: "name", Member: name, Want: want, Got: fmt.Sprintf("%d bytes", len(name))}
 	}
@@ -68,7 +68,7 @@ func (w *Stream) Offset() int64 { return w.at }
 
 // Add writes a member. crc is the CRC-32 (IEEE) of body.
 func (w *Stream) Add(name string, body []byte, crc uint32) (Entry, error) {
-	if err := CheckName(name); err != nil {
+	if err := checkName(name); err != nil {
 		return Entry{}, err
 	}
 	if int64(len(body)) >= max32 {

@@ -94,7 +94,7 @@ func (k *Key) Seal(dst, plain []byte) ([]byte, error) { return sealMember(dst, p
 // any other error: its content is not what was sealed.
 func (k *Key) Open(dst, sealed []byte) ([]byte, error) {
 	if k.id == nil {
-		return nil, ErrSealOnly
+		return nil, errSealOnly
 	}
 	out, err := openMember(dst, sealed, k.id)
 	var none *age.NoIdentityMatchError
@@ -223,8 +223,8 @@ func encrypt(plain []byte, rs ...age.Recipient) ([]byte, error) {
 // and does not open.
 func (k *Key) Recipient() string { return k.pub }
 
-// ErrSealOnly is Open of a key that has no identity.
-var ErrSealOnly = errors.New("seal: this key seals only")
+// errSealOnly is Open of a key that has no identity.
+var errSealOnly = errors.New("seal: this key seals only")
 
 // NewSealer is the key of a recipient that Recipient gave.
 func NewSealer(recipient string) (*Key, error) {

@@ -76,7 +76,7 @@ func TestWrap(t *testing.T) {
 			t.Errorf("%s: sealer: %v", name, err)
 		} else if plain, err := k.Open(nil, b); err != nil || string(plain) != "later" {
 			t.Errorf("%s: sealer: %q, %v", name, plain, err)
-		} else if _, err := again.Open(nil, b); !errors.Is(err, ErrSealOnly) {
+		} else if _, err := again.Open(nil, b); !errors.Is(err, errSealOnly) {
 			t.Errorf("%s: sealer opens: %v", name, err)
 		}
 		for i := range sealed[len("prefix"):] {

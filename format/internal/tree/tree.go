@@ -127,17 +127,17 @@ func Proof(leaves []Hash, i uint64) []Hash {
 	return append(Proof(leaves[k:], i-k), rootOf(leaves[:k]))
 }
 
-// ErrProof is a proof that does not lead to the root.
-var ErrProof = errors.New("tree: the proof does not lead to the root")
+// errProof is a proof that does not lead to the root.
+var errProof = errors.New("tree: the proof does not lead to the root")
 
 // Climb is the root that the proof of leaf, the i-th of n, leads to.
 func Climb(leaf Hash, i, n uint64, proof []Hash) (Hash, error) {
 	if i >= n || n > 1<<62 {
-		return Hash{}, ErrProof
+		return Hash{}, errProof
 	}
 	r, rest, ok := climb(leaf, i, n, proof)
 	if !ok || len(rest) != 0 {
-		return Hash{}, ErrProof
+		return Hash{}, errProof
 	}
 	return r, nil
 }
