@@ -15,6 +15,7 @@ import (
 
 	"github.com/exitramp/exitramp/context/agentstate"
 	"github.com/exitramp/exitramp/exporters/internal/drivertest"
+	"github.com/exitramp/exitramp/internal/heappeak"
 	pb "github.com/exitramp/exitramp/proto/exitramp/v1"
 )
 
@@ -31,7 +32,7 @@ func TestFlat(t *testing.T) {
 		src := write(t, b.String())
 		b.Reset()
 		n := 0
-		high := drivertest.Peak(func() {
+		high := heappeak.Live(func() {
 			for _, err := range src.Records(t.Context(), nil) {
 				if err != nil {
 					t.Fatal(err)

@@ -12,6 +12,7 @@ import (
 	"github.com/exitramp/exitramp/context/agentstate"
 	"github.com/exitramp/exitramp/context/replay"
 	"github.com/exitramp/exitramp/exporters/internal/drivertest"
+	"github.com/exitramp/exitramp/internal/heappeak"
 	pb "github.com/exitramp/exitramp/proto/exitramp/v1"
 )
 
@@ -122,7 +123,7 @@ func TestListsOfItems(t *testing.T) {
 func TestLongDocumentOfOthers(t *testing.T) {
 	text := `{"data": [1` + strings.Repeat(`, {"k": 1, "v": "abc"}`, 2<<20) + `]}`
 	r := strings.NewReader(text)
-	if high := drivertest.Peak(func() {
+	if high := heappeak.Live(func() {
 		if f := jsonForm(r); f != notOurs {
 			t.Errorf("form %d", f)
 		}
@@ -137,7 +138,7 @@ func TestLongWrappedSession(t *testing.T) {
 	text := `{"items": [` + item + strings.Repeat(", "+item, 1<<20) + `]}`
 	for tail, want := range map[string]form{"": itemList, "\n": itemList, `"}]}`: itemList, "\n{}": notOurs, "\n[]": notOurs} {
 		r := strings.NewReader(text + tail)
-		if high := drivertest.Peak(func() {
+		if high := heappeak.Live(func() {
 			if f := jsonForm(r); f != want {
 				t.Errorf("%q: form %d, want %d", tail, f, want)
 			}

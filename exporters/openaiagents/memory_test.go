@@ -10,8 +10,8 @@ import (
 	"slices"
 	"testing"
 
-	"github.com/exitramp/exitramp/exporters/internal/drivertest"
 	"github.com/exitramp/exitramp/exporters/internal/pgsnapshot/pgtest"
+	"github.com/exitramp/exitramp/internal/heappeak"
 
 	"github.com/google/go-cmp/cmp"
 
@@ -24,7 +24,7 @@ func readPostgres(t *testing.T) {
 	src := postgres(t, pgtest.Database(t, tables(ownNames()), `INSERT INTO agent_sessions VALUES ('s', now(), now())`,
 		`INSERT INTO agent_messages (session_id, message_data) VALUES ('s', '{"role":"assistant","content":"' || repeat('ab', 50000000) || '"}'), ('s', '{"role":"user","content":"short"}')`))
 	var size int64
-	n := drivertest.Peak(func() {
+	n := heappeak.Live(func() {
 		for r, err := range src.Records(t.Context(), nil) {
 			if err != nil {
 				t.Fatal(err)
@@ -62,7 +62,7 @@ func TestFlat(t *testing.T) {
 	heap := func(items, sessions int) uint64 {
 		src := made(t, fmt.Sprintf(`WITH RECURSIVE n(i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n WHERE i < %d) INSERT INTO agent_messages SELECT i, 's' || (i %% %d), '{"role": "user", "content": "' || hex(zeroblob(150)) || '"}', NULL FROM n`, items, sessions))
 		n := 0
-		high := drivertest.Peak(func() {
+		high := heappeak.Live(func() {
 			for r, err := range src.Records(t.Context(), nil) {
 				if err != nil {
 					t.Fatal(err)
@@ -99,7 +99,7 @@ func TestManyMegabytes(t *testing.T) {
 	read := func(src *Folder, want map[string]int64, limit uint64) {
 		t.Helper()
 		got := map[string]int64{}
-		n := drivertest.Peak(func() {
+		n := heappeak.Live(func() {
 			for r, err := range src.Records(t.Context(), nil) {
 				if err != nil {
 					t.Fatal(err)

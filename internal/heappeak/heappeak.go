@@ -1,4 +1,5 @@
-// Package heappeak measures memory in tests.
+// Package heappeak measures memory in tests: with Growth what a program takes, garbage that waits
+// included, and with Live what it holds.
 package heappeak
 
 import (

@@ -1,6 +1,6 @@
 // Package drivertest is what the tests of our own drivers share: a state read whole, a state
-// replayed, how much memory a reading takes, how fast it is beside a plain one. What a driver of
-// anybody must do is exportertest.
+// replayed, how fast a reading is beside a plain one. What anybody's driver must do is in package
+// exportertest; memory is measured by package heappeak.
 package drivertest
 
 import (

@@ -1,13 +1,13 @@
-package drivertest
+package heappeak
 
 import (
 	"runtime"
 	"time"
 )
 
-// Peak is how much more is on the heap while f runs, at its highest: of what is in use, so that a
+// Live is how much more is on the heap while f runs, at its highest: of what is in use, so that a
 // collector that is late on a busy machine does not count.
-func Peak(f func()) uint64 {
+func Live(f func()) uint64 {
 	live := func() uint64 {
 		runtime.GC()
 		var m runtime.MemStats
