@@ -18,7 +18,10 @@ import (
 )
 
 func TestMain(m *testing.M) {
-	testscript.Main(m, map[string]func(){"exitramp": main, "asks": asks, "age-plugin-xyz": pluginMain, "wordembed": func() {
+	if filepath.Base(os.Args[0]) == "exitramp" {
+		main()
+	}
+	testscript.Main(withCommand{m}, map[string]func(){"asks": asks, "age-plugin-xyz": pluginMain, "wordembed": func() {
 		if err := wordembedtest.Main(os.Args[1:], os.Stdin, os.Stdout); err != nil {
 			fmt.Fprintln(os.Stderr, err)
 			os.Exit(1)
@@ -28,38 +31,52 @@ func TestMain(m *testing.M) {
 
 // Each file in testdata/script is one behaviour: what is typed, what is seen, the exit code.
 func TestScripts(t *testing.T) {
+	scripts, err := filepath.Abs("testdata/script")
+	if err != nil {
+		t.Fatal(err)
+	}
+	mem0, err := filepath.Abs("../../exporters/mem0/testdata/js")
+	if err != nil {
+		t.Fatal(err)
+	}
+	p := newProcess(t, scripts)
 	testscript.Run(t, testscript.Params{
-		Dir: "testdata/script",
+		Dir: scripts,
 		Setup: func(e *testscript.Env) error {
-			mem0, err := filepath.Abs("../../exporters/mem0/testdata/js")
-			if err != nil {
-				return err
-			}
 			e.Setenv("MEM0", mem0)
 			e.Setenv("GOGC", "off") // hundreds of short processes: what they collect is of their start
 			e.Setenv("GOMEMLIMIT", "256MiB")
+			p.setup(e)
 			return os.WriteFile(filepath.Join(e.WorkDir, "support.sqlite"), supportStore, 0o644)
 		},
-		Cmds: map[string]func(*testscript.TestScript, bool, []string){"code": code, "flip": flip, "cut": cut, "lock": lock, "swap": swap, "nowhere": nowhere},
+		Cmds: map[string]func(*testscript.TestScript, bool, []string){"exitramp": p.run, "code": p.ends, "flip": flip, "cut": cut, "lock": lock, "swap": swap, "nowhere": nowhere},
 	})
 }
 
-// code N COMMAND…: the command ends with exit code N.
-func code(ts *testscript.TestScript, neg bool, args []string) {
-	if neg || len(args) < 2 {
-		ts.Fatalf("usage: code N COMMAND [ARG…]")
+// ends is `code N exitramp ARG…` or `code N exec COMMAND…`: the command ends with exit code N.
+func (p *process) ends(ts *testscript.TestScript, neg bool, args []string) {
+	if neg || len(args) < 3 || args[1] != "exitramp" && args[1] != "exec" {
+		ts.Fatalf("usage: code N exitramp ARG…, or code N exec COMMAND…")
 	}
-	err := ts.Exec(args[1], args[2:]...)
-	got := "0"
-	var ee interface{ ExitCode() int }
-	if errors.As(err, &ee) {
-		got = fmt.Sprint(ee.ExitCode())
-	} else if err != nil {
-		ts.Fatalf("%v", err)
+	var got string
+	if args[1] == "exitramp" {
+		got = p.code(ts, args[2:])
+	} else {
+		got = exitText(ts, ts.Exec(args[2], args[3:]...))
 	}
 	if got != args[0] {
 		ts.Fatalf("exit code %s, want %s", got, args[0])
 	}
+}
+
+func exitText(ts *testscript.TestScript, err error) string {
+	var ee interface{ ExitCode() int }
+	if errors.As(err, &ee) {
+		return fmt.Sprint(ee.ExitCode())
+	} else if err != nil {
+		ts.Fatalf("%v", err)
+	}
+	return "0"
 }
 
 // flip FILE OFFSET: changes one byte; a negative offset counts from the end.

@@ -1,0 +1,122 @@
+package main
+
+import (
+	"context"
+	"fmt"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"regexp"
+	"slices"
+	"strings"
+	"sync"
+	"testing"
+	"time"
+
+	"github.com/rogpeppe/go-internal/testscript"
+
+	"github.com/exitramp/exitramp/exporters/all"
+)
+
+// process is what the commands of the scripts share, one after the other: to start a process costs more than most
+// commands do. `exec exitramp …` starts one all the same: what waits must, since it would hold up the other scripts.
+type process struct {
+	mu  sync.Mutex
+	env []string // names that scripts set
+}
+
+// ownProcess are the verbs that start programs with the streams they have, or themselves again.
+var ownProcess = [...]string{"drill", "record", "play", "test", "demo"}
+
+func newProcess(t *testing.T, scripts string) *process {
+	t.Helper()
+	files, err := filepath.Glob(filepath.Join(scripts, "*.txtar"))
+	if err != nil || len(files) == 0 {
+		t.Fatal("no scripts", err)
+	}
+	p := &process{}
+	for _, f := range files {
+		b, err := os.ReadFile(f)
+		if err != nil {
+			t.Fatal(err)
+		}
+		for _, m := range regexp.MustCompile(`(?m)^(?:\[.*\] )?env (\w+)=`).FindAllSubmatch(b, -1) {
+			p.env = append(p.env, string(m[1]))
+		}
+	}
+	return p
+}
+
+// setup notes the names of the variables that a script has.
+func (p *process) setup(e *testscript.Env) {
+	names := slices.Clone(p.env)
+	for _, v := range e.Vars {
+		name, _, _ := strings.Cut(v, "=")
+		names = append(names, name)
+	}
+	e.Values[p] = names
+}
+
+// run is `exitramp …` of a script.
+func (p *process) run(ts *testscript.TestScript, neg bool, args []string) {
+	code := p.code(ts, args)
+	if neg != (code != "0") {
+		ts.Fatalf("exit code %s", code)
+	}
+}
+
+// code runs one command line and returns its exit code.
+func (p *process) code(ts *testscript.TestScript, args []string) string {
+	if len(args) > 0 && slices.Contains(ownProcess[:], args[0]) {
+		return exitText(ts, ts.Exec("exitramp", args...))
+	}
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	defer p.enter(ts)()
+	ctx := context.Background()
+	a := &app{
+		stdout: ts.Stdout(), stderr: ts.Stderr(), getenv: os.Getenv, now: time.Now, drivers: all.Registry(),
+		readPassword: func(prompt string) (string, error) { return readPassword(ctx, prompt) },
+	}
+	return fmt.Sprint(a.run(ctx, args))
+}
+
+// enter gives the process the folder and the environment of a script until the returned function is called. A
+// variable that is empty is as one that is not set.
+func (p *process) enter(ts *testscript.TestScript) (leave func()) {
+	dir, err := os.Getwd()
+	ts.Check(err)
+	before := os.Environ()
+	leave = func() {
+		os.Clearenv()
+		for _, v := range before {
+			name, value, _ := strings.Cut(v, "=")
+			ts.Check(os.Setenv(name, value))
+		}
+		ts.Check(os.Chdir(dir))
+	}
+	os.Clearenv()
+	for _, name := range ts.Value(p).([]string) {
+		if value := ts.Getenv(name); value != "" {
+			ts.Check(os.Setenv(name, value))
+		}
+	}
+	ts.Check(os.Chdir(ts.MkAbs(".")))
+	return leave
+}
+
+// withCommand puts exitramp beside the commands that testscript has installed: a line of a script that begins with
+// it is not for testscript to run.
+type withCommand struct{ *testing.M }
+
+func (m withCommand) Run() int {
+	beside, err := exec.LookPath("asks")
+	if err == nil {
+		err = os.Link(beside, filepath.Join(filepath.Dir(beside), "exitramp"))
+	}
+	if err != nil {
+		fmt.Fprintln(os.Stderr, err)
+		return 1
+	}
+	return m.M.Run()
+}
