@@ -7,6 +7,7 @@ import (
 	"html/template"
 	"slices"
 	"strings"
+	"sync"
 
 	"github.com/exitramp/exitramp/context/evidence"
 )
@@ -20,21 +21,32 @@ type page struct {
 	CSS template.CSS
 }
 
-// html is the report, one file that loads nothing.
-func (b *book) html() ([]byte, error) {
+// sheets is the template with its style: to parse and to escape it takes longer than to fill it in.
+var sheets = sync.OnceValues(func() (sheet, error) {
 	css, err := pages.ReadFile("style.css")
 	if err != nil {
-		return nil, err
+		return sheet{}, err
 	}
 	t, err := template.New("report.html.tmpl").Funcs(template.FuncMap{
 		"clean": clean, "printable": printable, "at": at, "day": day, "span": span, "seconds": seconds, "grouped": grouped, "bytes": bytesText, "none": orNone,
 		"sentence": sentence, "accepted": accepted, "runtime": func(r *evidence.Runtime) string { return brief(strings.TrimSpace(r.Product + " " + r.Flavor)) }, "brief": brief,
 	}).ParseFS(pages, "report.html.tmpl", "parts.html.tmpl")
+	return sheet{t, template.CSS(css)}, err
+})
+
+type sheet struct {
+	*template.Template
+	css template.CSS
+}
+
+// html is the report, one file that loads nothing.
+func (b *book) html() ([]byte, error) {
+	s, err := sheets()
 	if err != nil {
 		return nil, err
 	}
 	var buf bytes.Buffer
-	err = t.Execute(&buf, &page{b, template.CSS(css)})
+	err = s.Execute(&buf, &page{b, s.css})
 	return buf.Bytes(), err
 }
 
