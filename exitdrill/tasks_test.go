@@ -20,7 +20,7 @@ import (
 	"github.com/exitramp/exitramp/exitdrill"
 	"github.com/exitramp/exitramp/exporters/promptfoo"
 	"github.com/exitramp/exitramp/format"
-	"github.com/exitramp/exitramp/internal/gcfloor"
+	"github.com/exitramp/exitramp/internal/gctest"
 	"github.com/exitramp/exitramp/internal/wordembedtest"
 	pb "github.com/exitramp/exitramp/proto/exitramp/v1"
 )
@@ -120,10 +120,7 @@ func TestMain(m *testing.M) {
 			return
 		}
 	}
-	lower := gcfloor.Raise() // as the command runs
-	code := m.Run()
-	lower()
-	os.Exit(code)
+	os.Exit(gctest.Main(m))
 }
 
 // TestTasks: at L4 the users' tasks decide, and what the state was worth to them is said.

@@ -16,6 +16,7 @@ import (
 	"github.com/rogpeppe/go-internal/testscript"
 
 	"github.com/exitramp/exitramp/exporters/all"
+	"github.com/exitramp/exitramp/internal/gctest"
 )
 
 // process is what the commands of the scripts share, one after the other: to start a process costs more than most
@@ -118,5 +119,5 @@ func (m withCommand) Run() int {
 		fmt.Fprintln(os.Stderr, err)
 		return 1
 	}
-	return m.M.Run()
+	return gctest.Main(m.M)
 }
