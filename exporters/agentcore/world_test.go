@@ -19,7 +19,7 @@ import (
 	ctypes "github.com/aws/aws-sdk-go-v2/service/bedrockagentcorecontrol/types"
 
 	"github.com/exitramp/exitramp/exporters/agentcore/agentcorefake"
-	"github.com/exitramp/exitramp/internal/gcfloor"
+	"github.com/exitramp/exitramp/internal/gctest"
 )
 
 // Most tests that run beside others wait, for a rate or for a service that tries its callers: more of
@@ -29,10 +29,7 @@ func TestMain(m *testing.M) {
 	if err := flag.Set("test.parallel", "16"); err != nil {
 		panic(err)
 	}
-	lower := gcfloor.Raise() // as the command runs
-	code := m.Run()
-	lower()
-	os.Exit(code)
+	os.Exit(gctest.Main(m))
 }
 
 // world is a fake service and the official SDK on it.
