@@ -6,6 +6,7 @@ import (
 	"testing"
 
 	"github.com/exitramp/exitramp/context/agentstate"
+	"github.com/exitramp/exitramp/context/replay"
 	"github.com/exitramp/exitramp/exporters/internal/drivertest"
 	"github.com/exitramp/exitramp/exporters/internal/pgsnapshot/pgtest"
 )
@@ -37,5 +38,18 @@ func TestEncoding(t *testing.T) {
 	}
 	if !found {
 		t.Errorf("no %s", want)
+	}
+	// What comes from there goes back there, and what a run made there is undone.
+	pgtest.Exec(t, latin.String(), "TRUNCATE store")
+	apply(t, postgres(t, latin.String()), m, true)
+	done := apply(t, postgres(t, latin.String()), m, false)
+	if n := actions(done); n["create"] != 1 {
+		t.Errorf("back: %v", n)
+	}
+	if left, err := postgres(t, latin.String()).Undo(t.Context(), &replay.Run{}, created(done)); err != nil || len(left) > 0 {
+		t.Errorf("undo: %v %v", left, err)
+	}
+	if rows := pgtest.Rows(t, latin.String(), "SELECT key FROM store"); len(rows) > 0 {
+		t.Errorf("after the undo: %v", rows)
 	}
 }

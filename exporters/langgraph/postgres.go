@@ -43,7 +43,7 @@ func openPostgres(ctx context.Context, s *pgsnapshot.Server) (_ *postgresDB, err
 	if d.path, err = s.Schemas(ctx, conn); err != nil {
 		return nil, own(err)
 	}
-	who, err := d.query(ctx, "SELECT current_user::text, session_user::text, current_database()::text")
+	who, err := d.query(ctx, "SELECT current_user::text, session_user::text, current_database()::text, current_setting('server_encoding')")
 	if err != nil {
 		return nil, err
 	}
@@ -51,6 +51,9 @@ func openPostgres(ctx context.Context, s *pgsnapshot.Server) (_ *postgresDB, err
 		engine: "postgres", location: s.String() + " schema " + strings.Join(d.path, ","),
 		observer: who[0][0].String() + "@" + who[0][2].String(), basis: "current_user",
 		account: s.String(), access: "row_security off accepted",
+	}
+	if enc := who[0][3].String(); enc != "UTF8" {
+		d.f.labels = append(d.f.labels, [2]string{labelEncoding, enc})
 	}
 	return d, nil
 }

@@ -9,6 +9,7 @@ import (
 	"github.com/jackc/pgx/v5"
 
 	"github.com/exitramp/exitramp/exporters/internal/pgsnapshot"
+	pb "github.com/exitramp/exitramp/proto/exitramp/v1"
 )
 
 // postgresDest writes one PostgreSQL schema in one transaction.
@@ -76,19 +77,27 @@ func openPostgresDest(ctx context.Context, s *pgsnapshot.Server, dry bool) (_ *p
 	return d, d.exec(ctx, "SET LOCAL search_path = "+strings.Join(path, ", "))
 }
 
-// takesWrites refuses a database that takes no rows, or not those with most characters.
+// takesWrites refuses a database that takes no rows.
 func (d *postgresDest) takesWrites(ctx context.Context) error {
-	rows, err := d.query(ctx, "SELECT (pg_is_in_recovery() OR current_setting('default_transaction_read_only')::bool)::int4, current_setting('server_encoding')")
+	rows, err := d.query(ctx, "SELECT (pg_is_in_recovery() OR current_setting('default_transaction_read_only')::bool)::int4")
+	if err == nil && rows[0][0].i != 0 {
+		err = fmt.Errorf("langgraph: %w: the target is read-only: a standby, or default_transaction_read_only is on for the role or the database; want one that may be written to", ErrForbidden)
+	}
+	return err
+}
+
+// takesText refuses a database that cannot hold most characters, unless what comes is from one of its encoding.
+func (d *postgresDest) takesText(ctx context.Context, from *pb.Origin) error {
+	rows, err := d.query(ctx, "SELECT current_setting('server_encoding')")
 	if err != nil {
 		return err
 	}
-	if rows[0][0].i != 0 {
-		return fmt.Errorf("langgraph: %w: the target is read-only: a standby, or default_transaction_read_only is on for the role or the database; want one that may be written to", ErrForbidden)
-	}
-	if enc := rows[0][1].String(); enc != "UTF8" && enc != "SQL_ASCII" { // the last takes any bytes
+	switch enc := rows[0][0].String(); enc {
+	case "UTF8", "SQL_ASCII", labelOf(from, labelEncoding): // the second takes any bytes
+		return nil
+	default:
 		return fmt.Errorf("langgraph: the database has the encoding %s, which lacks most characters; want one that was made with ENCODING 'UTF8' TEMPLATE template0", enc)
 	}
-	return nil
 }
 
 // lacks is why no tables can be made in schema; empty: they can. there is false where it would be made too.
