@@ -110,7 +110,8 @@ func (s *Server) Connect(ctx context.Context) (*pgx.Conn, error) {
 // settings, run first in a transaction, make text forms of values independent of server and role.
 const settings = `SET LOCAL client_encoding = 'UTF8'; SET LOCAL TimeZone = 'UTC'; SET LOCAL DateStyle = 'ISO, MDY';
 SET LOCAL extra_float_digits = 3; SET LOCAL bytea_output = 'hex'; SET LOCAL standard_conforming_strings = on;
-SET LOCAL statement_timeout = 0; SET LOCAL idle_in_transaction_session_timeout = 0`
+SET LOCAL statement_timeout = 0; SET LOCAL idle_in_transaction_session_timeout = 0;
+SELECT set_config(name, '0', true) FROM pg_settings WHERE name = 'transaction_timeout'` // which servers have from 17 on
 
 // Open connects and starts a transaction that reads one snapshot. Row-level security is off in
 // it: a table of which the role sees a part is refused, not cut.
@@ -201,6 +202,8 @@ func (s *Server) Wrap(err error) error {
 		return fmt.Errorf("%w: %s: the server is shutting down", ErrUnreachable, s)
 	case "55P03", "40P01", "40001":
 		return fmt.Errorf("%w: %s: %s; run again", ErrBusy, s, pe.Message)
+	case "23502", "23503", "23514", "23P01": // a key that is taken is said elsewhere
+		return fmt.Errorf("%s: %s (SQLSTATE %s): the row comes only when this rule of the database is satisfied or dropped: do that first", s, pe.Message, pe.Code)
 	}
 	return fmt.Errorf("%s: %s (SQLSTATE %s)", s, pe.Message, pe.Code)
 }

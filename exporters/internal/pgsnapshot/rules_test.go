@@ -1,0 +1,52 @@
+package pgsnapshot
+
+import (
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/exitramp/exitramp/exporters/internal/pgsnapshot/pgtest"
+)
+
+// TestTimeouts: no timeout of the role or the database ends a transaction that takes its time.
+func TestTimeouts(t *testing.T) {
+	u := pgtest.Database(t)
+	pgtest.Exec(t, u, `DO $$ DECLARE s text; BEGIN
+		FOR s IN SELECT name FROM pg_settings WHERE name IN ('transaction_timeout', 'statement_timeout', 'idle_in_transaction_session_timeout') LOOP
+			EXECUTE format('ALTER DATABASE %I SET %s = ''200ms''', current_database(), s);
+		END LOOP; END $$`)
+	s, err := Parse(u)
+	if err != nil {
+		t.Fatal(err)
+	}
+	conn, err := s.Open(t.Context())
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer conn.Close(t.Context())
+	time.Sleep(400 * time.Millisecond)
+	if _, err := conn.Exec(t.Context(), "SELECT pg_sleep(0.4)"); err != nil {
+		t.Error(err)
+	}
+}
+
+// TestRules: a rule of the database that keeps a row out is named, with what to do and without the row's values.
+func TestRules(t *testing.T) {
+	u := pgtest.Database(t, "CREATE TABLE users (id text PRIMARY KEY)",
+		`CREATE TABLE t (a text CONSTRAINT known REFERENCES users, b text CONSTRAINT short CHECK (length(b) < 3), c text NOT NULL, d text, CONSTRAINT apart EXCLUDE (d WITH =))`,
+		"INSERT INTO t VALUES (NULL, NULL, '', 's3cret')")
+	s, err := Parse(u)
+	if err != nil {
+		t.Fatal(err)
+	}
+	for values, want := range map[string]string{
+		"('s3cret', '', '')": `"known"`, "(NULL, 's3cret', '')": `"short"`, "(NULL, 's3', NULL)": `"c"`, "(NULL, '', '', 's3cret')": `"apart"`,
+	} {
+		conn := pgtest.Connect(t, u)
+		_, err := conn.Exec(t.Context(), "INSERT INTO t VALUES "+values)
+		conn.Close(t.Context())
+		if err = s.Wrap(err); err == nil || !strings.Contains(err.Error(), want) || !strings.Contains(err.Error(), "satisfied or dropped") || strings.Contains(err.Error(), "s3cret") {
+			t.Errorf("%s: %v, want %s", values, err, want)
+		}
+	}
+}
