@@ -1,6 +1,7 @@
 package values
 
 import (
+	"strings"
 	"testing"
 
 	"github.com/google/go-cmp/cmp"
@@ -28,8 +29,9 @@ func TestBlocks(t *testing.T) {
 
 // TestOptions: what a person may answer, as the graph wrote it.
 func TestOptions(t *testing.T) {
-	got, err := Interrupts("json", []byte(`[{"id":"i","value":{"options":["a",2,true,null,{"b":1}]}}]`))
-	if want := []string{"a", "2", "true"}; err != nil || len(got) != 1 || !cmp.Equal(got[0].Options, want) {
+	long := strings.Repeat("é", 3000)
+	got, err := Interrupts("json", []byte(`[{"id":"i","value":{"options":["a",2,true,null,{"b":1},"`+long+`"]}}]`))
+	if want := []string{"a", "2", "true", long}; err != nil || len(got) != 1 || !cmp.Equal(got[0].Options, want) {
 		t.Errorf("%v: %+v, want %q", err, got, want)
 	}
 }

@@ -64,7 +64,9 @@ func interrupt(v val) Interrupt {
 func question(v val) ([]byte, []string) {
 	var opts []string
 	for x := range v.field("options").items() {
-		if k := x.kind(); k == kString || k == kNumber || k == kBool {
+		if s, ok := x.text(); ok {
+			opts = append(opts, s)
+		} else if k := x.kind(); k == kNumber || k == kBool {
 			opts = append(opts, plain(x, 4096))
 		}
 	}
