@@ -45,7 +45,7 @@ func left(ctx context.Context, e engine, l *layout) (string, error) {
 		}
 	}
 	setup := setupText(l.flavor())
-	own := func(name string) bool { return strings.Contains(setup, " "+name+" ") }
+	own := func(name string) bool { return strings.Contains(setup, " EXISTS "+name+" ON ") } // CREATE INDEX IF NOT EXISTS, DROP TRIGGER IF EXISTS
 	b.triggers, b.indexes = slices.DeleteFunc(b.triggers, own), slices.DeleteFunc(b.indexes, own)
 	for _, g := range []struct {
 		what  string

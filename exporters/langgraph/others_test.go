@@ -37,8 +37,8 @@ func TestOthers(t *testing.T) {
 		"a node cache": {lite(sqliteCache), "not carried: cache, LangGraph's cache of what nodes returned: they run again"},
 		"another's cache": {lite("CREATE TABLE cache (k, v)", "CREATE VIEW v AS SELECT k FROM cache"),
 			"not carried: 1 of an application: cache; views (1): v"},
-		"what acts on the tables": {lite("CREATE TRIGGER watch AFTER INSERT ON writes BEGIN SELECT 1; END", "CREATE UNIQUE INDEX one ON checkpoints (thread_id, checkpoint_id)", "CREATE INDEX two ON writes (type)"),
-			"not carried: triggers (1): watch; indexes (2): one, two"},
+		"what acts on the tables": {lite("CREATE TRIGGER watch AFTER INSERT ON writes BEGIN SELECT 1; END", "CREATE UNIQUE INDEX one ON checkpoints (thread_id, checkpoint_id)", "CREATE INDEX two ON writes (type)", "CREATE INDEX type ON writes (type)"),
+			"not carried: triggers (1): watch; indexes (3): one, two, type"},
 		"another's store": {lite("CREATE TABLE store (id INTEGER PRIMARY KEY, name TEXT)"), "not carried: 1 of an application: store"},
 		"many": {lite(sqliteCache, "CREATE TABLE a (x)", "CREATE TABLE b (x)", "CREATE TABLE d (x)", "CREATE TABLE e (x)", "CREATE VIRTUAL TABLE f USING fts5(x)", "CREATE TABLE g (x)"),
 			"not carried: cache, LangGraph's cache of what nodes returned: they run again; 6 of an application: a, b, d, e, f, …"},
@@ -57,10 +57,10 @@ func TestOthers(t *testing.T) {
 		"what acts on the tables of PostgreSQL": {func(t *testing.T) *Store {
 			u := pgtest.Database(t)
 			load(t, u, "python.pg.sql")
-			pgtest.Exec(t, u, "CREATE INDEX by_source ON checkpoints ((metadata->>'source'))", "ALTER TABLE store ADD CONSTRAINT once UNIQUE (key, prefix)",
+			pgtest.Exec(t, u, "CREATE INDEX by_source ON checkpoints ((metadata->>'source'))", "CREATE INDEX updated_at ON store (updated_at)", "ALTER TABLE store ADD CONSTRAINT once UNIQUE (key, prefix)",
 				"CREATE FUNCTION f() RETURNS trigger LANGUAGE plpgsql AS 'BEGIN RETURN NULL; END'", "CREATE TRIGGER watch AFTER DELETE ON store FOR EACH ROW EXECUTE FUNCTION f()")
 			return postgres(t, u)
-		}, "not carried: triggers (1): watch; indexes (2): by_source, once"},
+		}, "not carried: triggers (1): watch; indexes (3): by_source, once, updated_at"},
 	} {
 		t.Run(name, func(t *testing.T) {
 			s := c.from(t)
