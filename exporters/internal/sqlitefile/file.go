@@ -85,10 +85,29 @@ func (f *file) whole() error {
 // file open, and what a log may have held is not known.
 func (f *file) noWAL() bool { return f.walMode && f.wal <= 0 && f.shm < 0 }
 
-// tornWAL tells whether the log ends inside of one of its frames, each a header of 24 bytes and a page behind a header of 32.
+// tornWAL tells whether the log ends inside of one of its frames, each a header of 24 bytes and a page behind a header of
+// 32. Frames have two numbers of the log's header, or they are of a time before the log began anew, and are not read.
 func (f *file) tornWAL() bool {
-	page := f.page()
-	return page >= 512 && f.wal > 0 && (f.wal < 32 || (f.wal-32)%(24+page) != 0)
+	frame := 24 + f.page()
+	if frame < 512 || f.wal <= 0 {
+		return false
+	}
+	if f.wal < 32 {
+		return true
+	}
+	rest := (f.wal - 32) % frame
+	if rest < 16 { // too short for the numbers
+		return rest > 0
+	}
+	h, err := os.Open(f.path + "-wal")
+	if err != nil {
+		return true
+	}
+	defer h.Close()
+	var now, last [8]byte
+	_, err = h.ReadAt(now[:], 16)
+	_, lastErr := h.ReadAt(last[:], f.wal-rest+8)
+	return err != nil || lastErr != nil || now == last
 }
 
 // page is how long the header says that a page is.

@@ -143,7 +143,8 @@ func TestRefused(t *testing.T) {
 	}
 }
 
-// What a -wal lacks that was cut short in copying was written and is not read: that it may be so is said.
+// What a -wal lacks that was cut short in copying was written and is not read: that it may be so is said. Behind what
+// was written since a log began anew stands what is left of before, whose end says nothing.
 func TestTornWAL(t *testing.T) {
 	dir := t.TempDir()
 	live := filepath.Join(dir, "live")
@@ -153,13 +154,17 @@ func TestTornWAL(t *testing.T) {
 	}
 	defer app.Close()
 	app.SetMaxOpenConns(1)
-	for _, s := range []string{"PRAGMA journal_mode = WAL", "CREATE TABLE t (v)", "INSERT INTO t VALUES (1)"} {
-		if _, err := app.Exec(s); err != nil {
-			t.Fatal(err)
+	exec := func(statements ...string) {
+		t.Helper()
+		for _, s := range statements {
+			if _, err := app.Exec(s); err != nil {
+				t.Fatal(err)
+			}
 		}
 	}
-	for _, cut := range []int64{0, 100} {
-		path := filepath.Join(dir, "copy"+strconv.FormatInt(cut, 10))
+	look := func(name string, cut int64, want string) {
+		t.Helper()
+		path := filepath.Join(dir, name)
 		for _, suffix := range []string{"", "-wal"} {
 			if err := copyFile(path+suffix, live+suffix); err != nil {
 				t.Fatal(err)
@@ -172,13 +177,22 @@ func TestTornWAL(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		if torn := strings.Contains(d.Labels[0][1], "its end absent"); torn != (cut > 0) || cut == 0 && d.Labels[0][1] != "read" {
-			t.Errorf("%d bytes cut off: %q", cut, d.Labels)
-		}
-		if err := d.Close(); err != nil {
-			t.Fatal(err)
+		defer d.Close()
+		if got, _, _ := strings.Cut(d.Labels[0][1], ":"); got != want {
+			t.Errorf("%s, %d bytes cut off: %q, want %q", name, cut, d.Labels, want)
 		}
 	}
+	const torn = "read, its end absent"
+	exec("PRAGMA journal_mode = WAL", "PRAGMA journal_size_limit = 10000", "CREATE TABLE t (v)", "INSERT INTO t VALUES (1)")
+	look("whole", 0, "read")
+	for _, cut := range []int64{100, 4110} {
+		look("cut"+strconv.FormatInt(cut, 10), cut, torn)
+	}
+	exec("INSERT INTO t VALUES (zeroblob(50000))", "PRAGMA wal_checkpoint(RESTART)", "INSERT INTO t VALUES (2)")
+	if n := sizeOf(live + "-wal"); n != 10000 {
+		t.Fatalf("a log of %d bytes, want the limit", n)
+	}
+	look("limited", 0, "read")
 }
 
 // A database that this user may not write to is told from one that is damaged, so that somebody opens it.
