@@ -178,6 +178,16 @@ func TestLogin(t *testing.T) {
 	}
 }
 
+// TestOtherSchema: where a search path leads past the runtime's tables the schema that has them is named, also where the
+// connection itself looks there.
+func TestOtherSchema(t *testing.T) {
+	u := pgtest.Database(t)
+	load(t, u, "python.pg.sql")
+	if err := readErr(t.Context(), postgres(t, u+"?search_path=nowhere")); !errors.Is(err, fs.ErrNotExist) || !strings.Contains(err.Error(), "in the schema public: want ?search_path=public") {
+		t.Errorf("%v", err)
+	}
+}
+
 // TestSearchPath has the checkpoints in one schema and the long-term store in another, one of them
 // with capitals, as the JavaScript library allows.
 func TestSearchPath(t *testing.T) {

@@ -151,12 +151,18 @@ func (d *postgresDB) others(ctx context.Context, ts map[string]*table) (out besi
 // schema that is not looked into: the library makes them in one that the program names.
 func nothing(ctx context.Context, e engine) error {
 	const none = "no LangGraph tables (checkpoints, store) found"
-	if e.facts().engine != "postgres" {
+	var path []string // where we looked, which need not be where the connection does
+	switch d := e.(type) {
+	case *postgresDB:
+		path = d.path
+	case *postgresDest:
+		path = d.path
+	default:
 		return nostore.Error(errSchema(none))
 	}
 	rows, err := e.query(ctx, `SELECT DISTINCT n.nspname::text FROM pg_class c JOIN pg_namespace n ON n.oid = c.relnamespace JOIN pg_attribute a ON a.attrelid = c.oid
-		WHERE c.relkind IN ('r','p') AND n.nspname <> ALL (current_schemas(false)) AND
-			(c.relname, a.attname) IN (('checkpoints', 'checkpoint_ns'), ('store', 'namespace_path'), ('store', 'prefix')) ORDER BY 1`)
+		WHERE c.relkind IN ('r','p') AND n.nspname::text <> ALL (?::text[]) AND
+			(c.relname, a.attname) IN (('checkpoints', 'checkpoint_ns'), ('store', 'namespace_path'), ('store', 'prefix')) ORDER BY 1`, path)
 	if err != nil {
 		return err
 	}
