@@ -5,6 +5,7 @@ import (
 	"crypto/sha1"
 	"encoding/hex"
 	"fmt"
+	"slices"
 	"strconv"
 	"strings"
 
@@ -79,7 +80,9 @@ func (t *thread) runsAt(ctx context.Context, g *group) (*runs, error) {
 				flows = append(flows, node)
 			}
 		}
-		if node := only(flows); node != "__start__" {
+		// A function alone keeps what it gave before; other nodes may begin as it does.
+		kept := slices.ContainsFunc(cp.Channels, func(c values.Channel) bool { return c.Name == "__previous__" })
+		if node := only(flows); kept && node != "__start__" {
 			out.flow = node
 		}
 		return true, nil
