@@ -207,11 +207,14 @@ type operation[I, O any] func(ctx context.Context, in *I, opts ...func(*cp.Optio
 func listing[I, O any](op operation[I, O], of string, more ...func(in *I)) func(context.Context, string, int32, *string) error {
 	set := members[I](of, "MaxResults", "NextToken")
 	return func(ctx context.Context, parent string, n int32, next *string) error {
-		in := set(&parent, &n, next)
+		in, err := set(&parent, &n, next)
+		if err != nil {
+			return err
+		}
 		for _, f := range more {
 			f(in)
 		}
-		_, err := op(ctx, in)
+		_, err = op(ctx, in)
 		return err
 	}
 }
@@ -220,30 +223,31 @@ func listing[I, O any](op operation[I, O], of string, more ...func(in *I)) func(
 func getting[I, O any](op operation[I, O], of, id string) func(context.Context, string, string) error {
 	set := members[I](of, id)
 	return func(ctx context.Context, parent, name string) error {
-		_, err := op(ctx, set(&parent, &name))
+		in, err := set(&parent, &name)
+		if err != nil {
+			return err
+		}
+		_, err = op(ctx, in)
 		return err
 	}
 }
 
-// members makes requests of values for the members of these names; an empty name takes no value. A name that the SDK
-// does not have is found when the table is made, by every test.
-func members[I any](names ...string) func(values ...any) *I {
-	var at [][]int
-	for _, name := range names {
-		f, ok := reflect.TypeFor[I]().FieldByName(name)
-		if !ok && name != "" {
-			panic("agentcore: the SDK's " + reflect.TypeFor[I]().Name() + " has no " + name)
-		}
-		at = append(at, f.Index)
-	}
-	return func(values ...any) *I {
+// members makes requests of values for the members of these names; an empty name takes no value. A module that builds
+// this one may have another release of the SDK: a member that has gone, or is of another type, is an error.
+func members[I any](names ...string) func(values ...any) (*I, error) {
+	return func(values ...any) (*I, error) {
 		in := new(I)
 		for i, v := range values {
-			if at[i] != nil {
-				reflect.ValueOf(in).Elem().FieldByIndex(at[i]).Set(reflect.ValueOf(v))
+			if names[i] == "" {
+				continue
 			}
+			f, val := reflect.ValueOf(in).Elem().FieldByName(names[i]), reflect.ValueOf(v)
+			if !f.IsValid() || f.Type() != val.Type() {
+				return nil, fmt.Errorf("agentcore: the SDK's %s: want a member %s of type %s: build with the SDK's release that go.mod names", reflect.TypeFor[I]().Name(), names[i], val.Type())
+			}
+			f.Set(val)
 		}
-		return in
+		return in, nil
 	}
 }
 
