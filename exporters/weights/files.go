@@ -48,7 +48,8 @@ func skipped(rel string) bool {
 	case ".git", ".cache", ".locks", ".no_exist":
 		return true
 	case "blobs": // of Hugging Face's cache: its snapshots link to what is in it
-		return strings.HasPrefix(path.Base(path.Dir(rel)), "models--")
+		kind, _, ok := strings.Cut(path.Base(path.Dir(rel)), "--")
+		return ok && slices.Contains([]string{"models", "datasets", "spaces"}, kind)
 	}
 	return false
 }
@@ -140,6 +141,14 @@ func (x *file) locate(root, p string) {
 	x.path, x.size, x.mtime = real, st.Size(), st.ModTime()
 }
 
+// reason is why x is not read, where it is not.
+func (x *file) reason() pb.Gap_Reason {
+	if x.shut {
+		return pb.Gap_REASON_FORBIDDEN
+	}
+	return pb.Gap_REASON_GONE
+}
+
 // head are the first n bytes.
 func (x *file) head(n int64) ([]byte, error) {
 	h, err := os.Open(x.path)
@@ -202,11 +211,8 @@ func (r *reading) file(ctx context.Context, x *file) error {
 		r.out.Gap(&pb.Gap{Meta: agentstate.Meta("gap", nil, "artifact", x.rel), Kind: "artifact", Place: x.rel, Reason: reason, Detail: detail, Count: 1})
 		return r.out.Err()
 	}
-	switch {
-	case x.shut:
-		return gap(pb.Gap_REASON_FORBIDDEN, x.why)
-	case x.why != "":
-		return gap(pb.Gap_REASON_GONE, x.why)
+	if x.why != "" {
+		return gap(x.reason(), x.why)
 	}
 	if err := r.hash(ctx, x); errors.Is(err, fs.ErrPermission) {
 		return gap(pb.Gap_REASON_FORBIDDEN, "may not be read")

@@ -97,10 +97,9 @@ func (f *Folder) Preflight(ctx context.Context) (*agentstate.Preflight, error) {
 		Counts: map[string]int64{"artifact": int64(len(fs)), "model": -1}}
 	var n int64
 	for _, x := range fs {
-		if x.shut {
-			p.Gaps = append(p.Gaps, &pb.Gap{Kind: "artifact", Place: x.rel, Reason: pb.Gap_REASON_FORBIDDEN, Detail: x.why, Count: 1})
-		}
-		if x.why == "" && pickled(x.rel) {
+		if x.why != "" {
+			p.Gaps = append(p.Gaps, &pb.Gap{Kind: "artifact", Place: x.rel, Reason: x.reason(), Detail: x.why, Count: 1})
+		} else if pickled(x.rel) {
 			p.Gaps = append(p.Gaps, &pb.Gap{Kind: "artifact", Place: x.rel, Reason: pb.Gap_REASON_REFUSED, Detail: whyPickle, Count: 1})
 		}
 		if !f.all && text(x.rel) == "" {
