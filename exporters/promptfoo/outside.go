@@ -17,7 +17,7 @@ func (b *builder) files(place string, v any) {
 	}
 	switch v := v.(type) {
 	case string:
-		if strings.HasPrefix(v, "file://") {
+		if strings.HasPrefix(v, "file://") || strings.HasPrefix(place, "extensions[") { // a hook may be of a package, or a script
 			b.leave(place)
 		}
 	case []any:

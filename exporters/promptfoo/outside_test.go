@@ -11,7 +11,7 @@ import (
 func TestOutside(t *testing.T) {
 	_, rep := export(t, write(t, `prompts: [{id: "file://p.txt", label: p}, "{{x}}"]
 nunjucksFilters: {shout: ./shout.js}
-extensions: ["file://hooks.js:hook"]
+extensions: ["file://hooks.js:hook", "package:@acme/hooks:beforeEach"]
 providers:
   - id: openai:gpt
     config: {tools: "file://tools.json", note: "see file://inside"}
@@ -30,7 +30,7 @@ tests:
 	for _, g := range rep.Gaps {
 		got = append(got, g.Place)
 	}
-	want := []string{"tests[0].assert[2].value.$ref", "prompts[0]", "tests[0].vars.x", "tests[1]", "defaultTest.options.rubricPrompt", "defaultTest.options.transform", "extensions[0]", "nunjucksFilters.shout",
+	want := []string{"tests[0].assert[2].value.$ref", "prompts[0]", "tests[0].vars.x", "tests[1]", "defaultTest.options.rubricPrompt", "defaultTest.options.transform", "extensions[0]", "extensions[1]", "nunjucksFilters.shout",
 		"providers[0].config.tools", "tests[0].assert[0].value", "tests[0].assert[1].value.$ref", "tests[0].vars.deep.of", "tests[0].vars.list[0]"}
 	if d := cmp.Diff(want, got); d != "" {
 		t.Error(d)
@@ -84,5 +84,24 @@ tests: [{vars: {x: a}, options: {transformVars: "{...vars, x: 'b'}"}, assert: [{
 	p, err := src.Preflight(t.Context())
 	if err != nil || len(p.Notes) != 2 {
 		t.Errorf("%v %v", p, err)
+	}
+}
+
+// What promptfoo looks for in files is no text to send: functions of programs, scripts, folders and patterns. A sentence is.
+func TestPromptsInFiles(t *testing.T) {
+	src := write(t, `prompts: ["prompts/f.py:build", "f.js:build", "gen.sh", "prompts/*", "prompts/", "**", "Is 3*4 a/b of {{x}}?", "Mind a.py: it ends", "What is sh.", "Say {{x}}/no", "a.md: b"]
+tests: [{vars: {x: a}}]
+`)
+	_, rep := export(t, src)
+	var got []string
+	for _, g := range rep.Gaps {
+		got = append(got, g.Place)
+	}
+	if d := cmp.Diff([]string{"prompts[0]", "prompts[1]", "prompts[2]", "prompts[3]", "prompts[4]", "prompts[5]"}, got); d != "" {
+		t.Error(d)
+	}
+	all := strings.Join(lines(t, src), "\n")
+	if strings.Count(all, `"template"`) != 6 || strings.Count(all, `"text"`) != 5 {
+		t.Error(all)
 	}
 }

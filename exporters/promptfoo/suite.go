@@ -105,8 +105,20 @@ func fileLike(s string) bool {
 	if strings.ContainsAny(s, "\n{") || len(s) > 1024 {
 		return false
 	}
-	dot := strings.LastIndexByte(s, '.')
-	return dot > 0 && slices.Contains([]string{"cjs", "csv", "cts", "j2", "js", "json", "jsonl", "md", "mjs", "mts", "py", "ts", "txt", "yaml", "yml"}, s[dot+1:])
+	dot, word := strings.LastIndexByte(s, '.'), !strings.ContainsAny(s, " \t")
+	if word && strings.ContainsAny(s, `/\*`) { // a folder, a program, or a pattern
+		return true
+	}
+	ext, function, named := strings.Cut(s[dot+1:], ":")
+	switch {
+	case dot < 1 || named && (function == "" || !word):
+		return false
+	case slices.Contains([]string{"cjs", "cts", "js", "mjs", "mts", "py", "ts"}, ext):
+		return true
+	case slices.Contains([]string{"bash", "bat", "cmd", "exe", "go", "pl", "ps1", "rb", "sh"}, ext):
+		return word
+	}
+	return !named && slices.Contains([]string{"csv", "j2", "json", "jsonl", "md", "txt", "yaml", "yml"}, ext)
 }
 
 func (b *builder) readPrompts(v any) {
