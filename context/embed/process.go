@@ -9,6 +9,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"math"
 	"os/exec"
 	"strconv"
 	"strings"
@@ -38,8 +39,8 @@ func Command(s string) ([]string, error) {
 // A Process is an embedder that is a program beside us. It speaks JSON lines: its first line says
 // {"model": NAME, "dimensions": N}; then it reads {"id": "1", "text": …} and answers {"id": "1", "vector":
 // […]} or {"id": "1", "error": WHY}, in any order. An empty line ends a batch: all that came before it
-// is answered then. Where it says nothing for longer than its patience, on standard error neither, it is ended. It
-// is for one goroutine.
+// is answered then. Where it says nothing for longer than its patience, on standard error neither, it is ended, and so is
+// one that only talks there for twelve times as long. It is for one goroutine.
 type Process struct {
 	cmd      *exec.Cmd
 	in       io.WriteCloser
@@ -49,14 +50,17 @@ type Process struct {
 	kill     context.CancelFunc
 	patience time.Duration
 	began    time.Time
-	heard    atomic.Int64 // when it said something on standard error, in nanoseconds since it began
-	silent   atomic.Bool  // it was ended for saying nothing
-	err      error        // it broke: nothing more is asked
+	heard    atomic.Int64           // when it said something on standard error, in nanoseconds since it began
+	ended    atomic.Pointer[string] // why it was, for saying nothing; nil: it was not
+	err      error                  // it broke: nothing more is asked
 }
 
 // Patience is how long a Process may say nothing where nobody says how long: while it loads its model, and between two
 // lines of its answers.
 const Patience = 10 * time.Minute
+
+// talks is how many times its patience a Process may talk on standard error alone.
+const talks = 12
 
 // maxAnswer is the size of a line of a Process, in bytes.
 const maxAnswer = 4 << 20
@@ -150,10 +154,14 @@ func (p *Process) hear() { p.heard.Store(int64(time.Since(p.began))) } // a cloc
 // watch ends the program when its patience is over, until ctx ends.
 func (p *Process) watch(ctx context.Context) {
 	p.hear()
+	since, longest := time.Now(), talks*min(p.patience, math.MaxInt64/talks)
 	for {
-		rest := p.patience - (time.Since(p.began) - time.Duration(p.heard.Load()))
+		rest, why := p.patience-(time.Since(p.began)-time.Duration(p.heard.Load())), fmt.Sprintf("it said nothing for %s", p.patience)
+		if all := longest - time.Since(since); rest > 0 && all < rest {
+			rest, why = all, fmt.Sprintf("it talked on standard error for %s, and answered nothing", longest)
+		}
 		if rest <= 0 {
-			p.silent.Store(true)
+			p.ended.Store(&why)
 			p.kill()
 			return
 		}
@@ -177,8 +185,8 @@ func (p *Process) line() ([]byte, error) {
 			return nil, fmt.Errorf("a line of more than %d bytes", maxAnswer)
 		case err == nil:
 			return out, nil
-		case p.silent.Load():
-			return nil, fmt.Errorf("it said nothing for %s, and was ended", p.patience)
+		case p.ended.Load() != nil:
+			return nil, errors.New(*p.ended.Load() + ", and was ended")
 		case errors.Is(err, io.EOF):
 			return nil, errors.New("it ended")
 		case !errors.Is(err, bufio.ErrBufferFull):

@@ -179,6 +179,20 @@ func TestProcessShowsProgress(t *testing.T) {
 	}
 }
 
+// Who only talks there is ended too: it may do so for ever.
+func TestProcessOnlyTalks(t *testing.T) {
+	sh, err := exec.LookPath("sh")
+	if err != nil {
+		t.Skip(err)
+	}
+	ctx, cancel := context.WithTimeout(t.Context(), 30*time.Second)
+	defer cancel()
+	_, err = embed.Start(ctx, []string{sh, "-c", "while echo again >&2; do sleep 0.05; done"}, io.Discard, 300*time.Millisecond)
+	if err == nil || !strings.Contains(err.Error(), "it talked on standard error for 3.6s, and answered nothing, and was ended") {
+		t.Error(err)
+	}
+}
+
 // full is a place that takes nothing more.
 type full struct{}
 
