@@ -35,7 +35,8 @@ type layout struct {
 	Half     bool     `json:"half,omitempty"`     // PostgreSQL's column holds numbers of 16 bits: mem0 makes none, and uses it
 	Columns  []string `json:"columns,omitempty"`  // of a history of an older release: others than those of columnsOf
 
-	there bool // the table was found in PostgreSQL
+	there bool     // the table was found in PostgreSQL
+	odd   []string // what it has that mem0 does not make: columns, and tables of a file
 }
 
 // columnsOf are the columns of mem0's tables. Others are a schema that is not known.
@@ -183,14 +184,18 @@ func detect(ctx context.Context, e engine, rel string) (layout, error) {
 			if !slices.Equal(slices.Sorted(slices.Values(cols[t])), slices.Sorted(slices.Values(want))) { // in another order they are today's: mem0 names them
 				l.Columns = cols[t]
 			}
-		case !slices.Equal(cols[t], want):
-			return l, fmt.Errorf("%w: %s: table %s has the columns %s; supported: %s (%s)", ErrSchema, rel, t, strings.Join(cols[t], ", "), strings.Join(want, ", "), supported)
+		default:
+			odd, ok := beyond(t, cols[t], want)
+			if !ok {
+				return l, fmt.Errorf("%w: %s: table %s has the columns %s; supported: %s (%s)", ErrSchema, rel, t, strings.Join(cols[t], ", "), strings.Join(want, ", "), supported)
+			}
+			l.odd = append(l.odd, odd...)
 		}
 		l.Tables = append(l.Tables, t)
 	}
 	for _, t := range names {
 		if !slices.Contains(l.Tables, t) && !strings.HasPrefix(t, "sqlite_") {
-			return l, fmt.Errorf("%w: %s has a table %.60q beside %s; supported: %s", ErrSchema, rel, t, l.Form, supported)
+			l.odd = append(l.odd, fmt.Sprintf("table %.60q", t))
 		}
 	}
 	return l, nil

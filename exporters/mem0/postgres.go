@@ -171,13 +171,15 @@ func (p *pg) collections(ctx context.Context, flavor string) (dbs []*db, notes [
 			continue
 		}
 		got := strings.Join(cols[t], ", ") + " of " + strings.Join(types[t], ", ")
-		if !slices.Equal(cols[t], columnsOf("pgvector")) || types[t][0] != "uuid" || !vectorType(types[t][1]) || types[t][2] != "jsonb" {
+		odd, ok := beyond("table "+t, cols[t], columnsOf("pgvector"))
+		typ := func(c string) string { return types[t][slices.Index(cols[t], c)] }
+		if !ok || typ("id") != "uuid" || !vectorType(typ("vector")) || typ("payload") != "jsonb" {
 			return nil, nil, fmt.Errorf("%w: %s: table %s has the columns %s; supported: id, vector, payload of uuid, vector(N) or halfvec(N), jsonb (%s)", ErrSchema, p.location, t, got, supported)
 		}
-		l := layout{File: t, Place: t, Form: pgForm, there: true}
-		typ, dims, _ := strings.Cut(strings.TrimSuffix(types[t][1], ")"), "(")
+		l := layout{File: t, Place: t, Form: pgForm, there: true, odd: odd}
+		numbers, dims, _ := strings.Cut(strings.TrimSuffix(typ("vector"), ")"), "(")
 		l.Dims, _ = strconv.Atoi(dims)
-		l.Half = typ == "halfvec"
+		l.Half = numbers == "halfvec"
 		err := p.each(ctx, "SELECT indexdef::text FROM pg_indexes WHERE schemaname = ? AND tablename = ? ORDER BY indexname", []any{p.schema, t}, func(v []any) error {
 			for _, kind := range []string{"hnsw", "diskann", "gin"} {
 				if strings.Contains(v[0].(string), " USING "+kind+" ") {

@@ -56,6 +56,7 @@ func (s *Store) begin(ctx context.Context) (r *reading, o *pb.Origin, notes []st
 	for _, l := range links {
 		r.gaps = append(r.gaps, l.gaps()...)
 	}
+	r.gaps = append(r.gaps, oddGaps(dbs)...)
 	flavor, _ := flavorOf(r.dbs, s.root)
 	if flavor == "python+qdrant" {
 		if r.meta, err = s.readMeta(); err != nil {

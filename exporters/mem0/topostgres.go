@@ -43,6 +43,9 @@ func (s *Store) presentPG(ctx context.Context) (presence, error) {
 
 // openPG opens a collection for writing; all share one transaction. It makes what is missing.
 func (w *writer) openPG(ctx context.Context, l layout) (*db, error) {
+	if err := l.plain(); err != nil {
+		return nil, err
+	}
 	if w.pg == nil {
 		begin := "BEGIN ISOLATION LEVEL READ COMMITTED"
 		if w.run.DryRun {

@@ -206,6 +206,9 @@ func (w *writer) openPlace(ctx context.Context, place string) (*db, error) {
 	}
 	d := &db{engine: lite{f}, layout: l}
 	have, err := detect(ctx, d.engine, l.File)
+	if err == nil {
+		err = have.plain()
+	}
 	if err == nil && have.Form != "" && have.Form != l.Form {
 		err = fmt.Errorf("%w: %s holds %s, the state has %s", ErrSchema, l.File, have.Form, l.Form)
 	}

@@ -1,0 +1,45 @@
+package mem0
+
+import (
+	"fmt"
+	"slices"
+	"strings"
+
+	"github.com/exitramp/exitramp/context/agentstate"
+	pb "github.com/exitramp/exitramp/proto/exitramp/v1"
+)
+
+// beyond are the columns of a table that mem0 does not make; ok is false where one that it makes is not there.
+func beyond(table string, has, want []string) (odd []string, ok bool) {
+	for _, c := range has {
+		if !slices.Contains(want, c) {
+			odd = append(odd, fmt.Sprintf("column %.60q of %s", c, table))
+		}
+	}
+	return odd, len(has) == len(want)+len(odd)
+}
+
+// oddGaps name what stands in mem0's files and tables and is not mem0's: tables such as history_old, which a migration
+// that broke off leaves, and columns.
+func oddGaps(dbs []*db) (out []*pb.Gap) {
+	for _, d := range dbs {
+		if len(d.layout.odd) == 0 {
+			continue
+		}
+		kind := "revision"
+		if !d.layout.Form.history() {
+			kind = d.subject()
+		}
+		detail := strings.ToValidUTF8(strings.Join(d.layout.odd, ", "), "\ufffd") + ": none that mem0 makes, and not carried"
+		out = append(out, &pb.Gap{Meta: agentstate.Meta("gap", nil, kind, d.layout.Place), Kind: kind, Place: d.layout.Place, Reason: pb.Gap_REASON_REFUSED, Detail: detail})
+	}
+	return out
+}
+
+// plain refuses a target that has such: a row that is written, or taken out again, would not be all of what stands there.
+func (l *layout) plain() error {
+	if len(l.odd) == 0 {
+		return nil
+	}
+	return fmt.Errorf("%w: %s has %s beside mem0's: take that out of the target first; supported: %s", ErrSchema, l.File, strings.Join(l.odd, ", "), supported)
+}
