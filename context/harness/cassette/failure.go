@@ -86,6 +86,20 @@ func failed(b []byte) bool {
 	return json.Unmarshal(b, &v) == nil && (v.Status == "failed" || len(v.Error) > 0 && string(v.Error) != "null")
 }
 
+// failedEvents tells whether one of the events of a stream says that the model failed.
+func failedEvents(es []event) bool {
+	for _, x := range es {
+		var e struct {
+			Type  string          `json:"type"`
+			Error json.RawMessage `json:"error"`
+		}
+		if json.Unmarshal(x.data, &e) == nil && (e.Type == "response.failed" || e.Type == "error" || len(e.Error) > 0 && string(e.Error) != "null") {
+			return true
+		}
+	}
+	return false
+}
+
 // fail gives f to a program that asks over api. Over another API, or streamed where it was not, its bytes
 // would not be understood.
 func (f *failure) fail(w http.ResponseWriter, api api, stream bool) {

@@ -227,7 +227,7 @@ func (r *Recorder) take(p *pending, resp *http.Response, b []byte, how ending) {
 	switch {
 	case err == nil:
 		r.keep(p, a, b)
-	case how == endedLeft:
+	case how == endedLeft && !(p.q.Stream && len(b) <= maxBody && failedEvents(parseEvents(b))): // a client may leave at that event
 		r.unanswered(p, notRead)
 	case how == endedBroken:
 		f := newFailure(p, resp, b)
