@@ -8,6 +8,7 @@ import (
 	"io"
 	"math"
 	"math/big"
+	"slices"
 	"strings"
 
 	"go.yaml.in/yaml/v3"
@@ -24,6 +25,9 @@ const (
 // parse reads YAML as JSON values: map[string]any, []any, string, json.Number, bool, nil. Names
 // that stand twice in a mapping are refused, as promptfoo does.
 func parse(b []byte) (any, error) {
+	if json.Valid(b) {
+		b = asYAML(b)
+	}
 	d := yaml.NewDecoder(bytes.NewReader(b))
 	var n yaml.Node
 	switch err := d.Decode(&n); {
@@ -37,6 +41,21 @@ func parse(b []byte) (any, error) {
 	}
 	p := &parser{}
 	return p.value(&n, 0)
+}
+
+var escapes = lazyre.New(`\\(u[dD][89abAB][0-9a-fA-F]{2}\\u[dD][c-fC-F][0-9a-fA-F]{2}|u[dD][89a-fA-F][0-9a-fA-F]{2}|.)`)
+
+// asYAML is JSON as the YAML that promptfoo reads in it: tabs between values, halves of characters as escapes and \/ are
+// errors to a stricter reader.
+func asYAML(b []byte) []byte {
+	b = bytes.ReplaceAll(b, []byte("\t"), []byte(" ")) // none is in a string: there it is an escape
+	return escapes().ReplaceAllFunc(b, func(e []byte) []byte {
+		var s string
+		if len(e) < 6 && e[1] != '/' || json.Unmarshal(slices.Concat([]byte(`"`), e, []byte(`"`)), &s) != nil {
+			return e
+		}
+		return []byte(s)
+	})
 }
 
 // lineOf is where a YAML error is: its text may quote the file.
