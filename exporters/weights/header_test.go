@@ -190,3 +190,20 @@ func FuzzGGUF(f *testing.F) {
 		}
 	})
 }
+
+// Formats of four bits and of one, of llama.cpp of 2026: a header whose numbers do not fit the data is refused.
+func TestFewBits(t *testing.T) {
+	for _, c := range []struct {
+		typ    uint32
+		name   string
+		n, len uint64
+	}{{40, "NVFP4", 64, 36}, {41, "Q1_0", 128, 18}} {
+		for _, short := range []uint64{0, 1} {
+			b := begin(1, 0).n("w", uint32(1), c.n, c.typ, uint64(0)).data(int(c.len - short))
+			h, err := readGGUF(bytes.NewReader(b), int64(len(b)))
+			if (err == nil) != (short == 0) || err == nil && h.Tensors[0].DType != c.name {
+				t.Errorf("%s, %d bytes less: %v %v", c.name, short, h, err)
+			}
+		}
+	}
+}
