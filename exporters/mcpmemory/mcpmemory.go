@@ -138,28 +138,6 @@ func (g *Graph) OpenBlob(_ context.Context, b *pb.Blob) (io.ReadCloser, error) {
 	return io.NopCloser(io.NewSectionReader(f, off, n)), nil
 }
 
-// Preflight counts what is in the file and stores nothing.
-func (g *Graph) Preflight(ctx context.Context) (*agentstate.Preflight, error) {
-	f, err := g.open()
-	if err != nil {
-		return nil, err
-	}
-	defer f.Close()
-	n, err := count(ctx, f, false)
-	if err != nil {
-		return nil, fmt.Errorf("mcpmemory: %s: %w", g.path, err)
-	}
-	if err := n.graph(g.path); err != nil {
-		return nil, err
-	}
-	p := &agentstate.Preflight{Origin: g.origin(), Observer: fmt.Sprintf("uid %d", os.Getuid()),
-		Counts: map[string]int64{"entity": int64(n.entities), "relation": int64(n.relations), "opaque": int64(n.others)}}
-	if n.entities > 0 {
-		p.Counts["memory"] = -1 // one an observation, as a reading of its entity
-	}
-	return p, f.check()
-}
-
 func (g *Graph) origin() *pb.Origin {
 	return &pb.Origin{Product: product, Flavor: "jsonl", Location: strings.ToValidUTF8(g.path, "\ufffd")}
 }

@@ -170,6 +170,13 @@ var (
 // damaged names a line that is no JSON: with it the server refuses the whole file. Its bytes are kept
 // with the layout, where they are few, and are not written back.
 func (r *reader) damaged(l *line) error {
+	r.lay.damaged(l.text)
+	r.out.Gap(l.gap())
+	return nil
+}
+
+// gap is l as a line that is no JSON.
+func (l *line) gap() *pb.Gap {
 	kind := "opaque"
 	switch {
 	case saysEntity().Match(l.text):
@@ -177,10 +184,8 @@ func (r *reader) damaged(l *line) error {
 	case saysRelation().Match(l.text):
 		kind = "relation"
 	}
-	r.lay.damaged(l.text)
-	r.out.Gap(&pb.Gap{Kind: kind, Place: fmt.Sprintf("line %d", l.no), Reason: pb.Gap_REASON_CORRUPT,
-		Detail: fmt.Sprintf("%d bytes that are not JSON: the server itself refuses this file until the line is mended or taken out", l.size)})
-	return nil
+	return &pb.Gap{Kind: kind, Place: fmt.Sprintf("line %d", l.no), Reason: pb.Gap_REASON_CORRUPT,
+		Detail: fmt.Sprintf("%d bytes that are not JSON: the server itself refuses this file until the line is mended or taken out", l.size)}
 }
 
 // finish yields the layout and counts again by another route.

@@ -1,0 +1,44 @@
+package mcpmemory
+
+import (
+	"os"
+	"path/filepath"
+	"strings"
+	"testing"
+
+	"github.com/google/go-cmp/cmp"
+
+	"github.com/exitramp/exitramp/exporters/internal/drivertest"
+	pb "github.com/exitramp/exitramp/proto/exitramp/v1"
+)
+
+// A preflight names the lines that an export cannot read, as the export does; of very many it names the first.
+func TestPreflightNamesLines(t *testing.T) {
+	const good = `{"type":"entity","name":"A","entityType":"p","observations":["x"]}` + "\n"
+	path := filepath.Join(t.TempDir(), "memory.jsonl")
+	put := func(s string) *Graph {
+		if err := os.WriteFile(path, []byte(s), 0o600); err != nil {
+			t.Fatal(err)
+		}
+		return Open(path)
+	}
+	g := put(good + "\r\nno line\n" + `{"type":"relation","fr` + "\n" + strings.Replace(good, "A", "B", 1))
+	_, rep := drivertest.Export(t, g)
+	p, err := g.Preflight(t.Context())
+	if err != nil {
+		t.Fatal(err)
+	}
+	said := func(gaps []*pb.Gap) (out []string) {
+		for _, g := range gaps {
+			out = append(out, g.Kind+" "+g.Place+" "+g.Reason.String()+" "+g.Detail)
+		}
+		return out
+	}
+	if d := cmp.Diff(said(rep.Gaps), said(p.Gaps)); d != "" || len(p.Gaps) != 2 || p.Gaps[1].Kind != "relation" {
+		t.Errorf("%v %s", p.Gaps, d)
+	}
+	p, err = put(good + strings.Repeat("no\n", 1000)).Preflight(t.Context())
+	if err != nil || len(p.Gaps) != maxBroken+1 || p.Gaps[maxBroken].Count != 1000-maxBroken {
+		t.Errorf("%v %d", err, len(p.Gaps))
+	}
+}
