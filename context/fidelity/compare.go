@@ -21,8 +21,11 @@ type Options struct {
 	// Control compares origins, gaps, statements and tombstones too.
 	Control bool
 	// Announced is the grade and the reason that a field of a record was said to get, when it was
-	// written. key is that of want. nil: nothing was said.
+	// written. key is that of want. nil: nothing was said. The vector of an embedding is another one all the same,
+	// unless it has the same numbers, or as nearly as the form of either side can hold them.
 	Announced func(key, path string) (g Grade, why string, ok bool)
+	// Anew: vectors were made anew, so that those of want are others.
+	Anew bool
 	// Dir is where the temporary files are; empty: the system's folder. They are sealed.
 	Dir string
 }
@@ -304,7 +307,8 @@ func alike(a, b *pb.Origin) bool {
 }
 
 // match compares the fields of a record that is in both.
-func (c *comparer) match(e *entry, gotKey string, got []field) error {
+// vectors are those of two Embeddings, if a loss was announced; nil: they are not at hand.
+func (c *comparer) match(e *entry, gotKey string, got []field, vectors *[2]*pb.Embedding) error {
 	c.rep.Records++
 	c.rep.kind(e.key).Records++
 	p := pending{want: e.key, got: gotKey, counts: c.countsOf(e.key), clean: true, same: true}
@@ -328,6 +332,14 @@ func (c *comparer) match(e *entry, gotKey string, got []field) error {
 					continue
 				}
 			}
+		}
+		if (grade == Transformed || grade == Dropped) && c.paths.names[id] == vectorPath && c.announcedVector(p.want) {
+			if vectors == nil {
+				p.fields = append(p.fields, id)
+			} else {
+				c.judgeVector(&p, id, vectors[0], vectors[1])
+			}
+			continue
 		}
 		c.grade(&p, id, grade)
 	}

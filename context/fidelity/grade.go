@@ -37,13 +37,18 @@ func (c *comparer) grade(p *pending, id uint16, g Grade) {
 		count(p.counts, id, g)
 		return
 	}
-	path, why := c.paths.names[id], ""
-	announced := false
+	why, announced := "", false
 	if c.opts.Announced != nil {
-		if a, w, ok := c.opts.Announced(p.want, path); ok && a != Exact {
+		if a, w, ok := c.opts.Announced(p.want, c.paths.names[id]); ok && a != Exact {
 			g, why, announced = a, w, true
 		}
 	}
+	c.lost(p, id, g, why, announced)
+}
+
+// lost counts a field that is not Exact, and whether that was announced.
+func (c *comparer) lost(p *pending, id uint16, g Grade, why string, announced bool) {
+	path := c.paths.names[id]
 	p.same = false
 	p.clean = p.clean && (announced || g == Equivalent)
 	p.said = p.said || announced

@@ -2,20 +2,29 @@ package fidelity
 
 import (
 	"context"
+	"encoding/binary"
 	"errors"
 	"fmt"
 
 	"github.com/exitramp/exitramp/context/agentstate"
+	pb "github.com/exitramp/exitramp/proto/exitramp/v1"
 )
 
 // pair compares r of got with the entry of want.
 func (c *comparer) pair(e *entry, r agentstate.Record, f *flattener, g *glancer) error {
+	vector, _ := r.(*pb.Embedding)
+	if c.sums == nil || vector != nil && !c.announcedVector(e.key) {
+		vector = nil
+	}
 	if !e.whole {
 		fields, err := f.flatten(r)
-		if err != nil {
+		switch {
+		case err != nil:
 			return err
+		case vector != nil:
+			return c.later(e.key, r, fields, vector)
 		}
-		return c.match(e, r.GetMeta().GetKey(), fields)
+		return c.match(e, r.GetMeta().GetKey(), fields, nil)
 	}
 	sum, ok := g.look(r, nil)
 	if ok && sum.fields == e.glance.fields && (!c.rep.Native || sum.native == e.glance.native) {
@@ -30,7 +39,32 @@ func (c *comparer) pair(e *entry, r agentstate.Record, f *flattener, g *glancer)
 	if err != nil {
 		return err
 	}
-	return c.differ.Put(e.key, appendFields(appendText(nil, r.GetMeta().GetKey()), fields))
+	return c.later(e.key, r, fields, vector)
+}
+
+// later keeps r of got for again: its key, its fields, and its vector where that is looked at.
+func (c *comparer) later(key string, r agentstate.Record, fields []field, vector *pb.Embedding) error {
+	b := appendText(nil, r.GetMeta().GetKey())
+	b = binary.AppendUvarint(b, uint64(vector.GetElement()))
+	b = appendText(b, string(vector.GetVector()))
+	return c.differ.Put(key, appendFields(b, fields))
+}
+
+// kept is what later kept; the vector has no numbers where none was.
+func kept(b []byte) (key string, fields []field, vector *pb.Embedding, err error) {
+	if key, b, err = textOf(b); err != nil {
+		return "", nil, nil, err
+	}
+	element, n := binary.Uvarint(b)
+	if n <= 0 {
+		return "", nil, nil, errEntry
+	}
+	numbers, b, err := textOf(b[n:])
+	if err != nil {
+		return "", nil, nil, err
+	}
+	fields, err = fieldsOf(b)
+	return key, fields, &pb.Embedding{Element: pb.Embedding_Element(element), Vector: []byte(numbers)}, err
 }
 
 // mostGets is how many records are read by key; beyond that all of want is read once more.
@@ -44,18 +78,18 @@ func (c *comparer) again(ctx context.Context, want agentstate.Source) error {
 	f := newFlattener(ctx, want, c.paths, c.opts.Key)
 	one := func(r agentstate.Record, raw []byte) error {
 		e := &entry{key: r.GetMeta().GetKey()}
-		got, raw, err := textOf(raw)
-		if err != nil {
-			return err
-		}
-		fields, err := fieldsOf(raw)
+		got, fields, vector, err := kept(raw)
 		if err == nil {
 			e.fields, err = f.flatten(r)
 		}
 		if err != nil {
 			return fmt.Errorf("%s: %w", e.key, err)
 		}
-		return c.match(e, got, fields)
+		var vectors *[2]*pb.Embedding
+		if want, ok := r.(*pb.Embedding); ok && c.announcedVector(e.key) {
+			vectors = &[2]*pb.Embedding{want, vector}
+		}
+		return c.match(e, got, fields, vectors)
 	}
 	if c.differ.Len() <= mostGets {
 		for x, err := range c.differ.All() {

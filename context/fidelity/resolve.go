@@ -101,6 +101,20 @@ func (c *comparer) decide(ctx context.Context, w, g *side, p *pending) error {
 			c.grade(p, id, grade)
 			continue
 		}
+		if c.paths.names[id] == vectorPath && c.announcedVector(p.want) {
+			a, err := w.res.Get(ctx, p.want)
+			if err != nil {
+				return err
+			}
+			b, err := g.res.Get(ctx, p.got)
+			if err != nil {
+				return err
+			}
+			of, _ := a.(*pb.Embedding)
+			as, _ := b.(*pb.Embedding)
+			c.judgeVector(p, id, of, as)
+			continue
+		}
 		if want == nil {
 			var err error
 			if want, err = w.values(ctx, p.want); err != nil {

@@ -122,7 +122,7 @@ func readBackWith(ctx context.Context, want, got agentstate.Source, j *Journal, 
 		}
 		b.dead = newErased(tombstones)
 	}
-	rep, err := fidelity.Compare(ctx, want, got, &fidelity.Options{Key: b.key, Expect: b.expect, Announced: b.announced})
+	rep, err := fidelity.Compare(ctx, want, got, &fidelity.Options{Key: b.key, Expect: b.expect, Announced: b.announced, Anew: j.head.Vectors != nil && !b.anew})
 	if err == nil {
 		err = b.err
 	}
