@@ -139,6 +139,10 @@ func drillLine(e, before *drill.Entry) string {
 	if e.Source != "" && e.Target != "" && e.Source != e.Target {
 		way = e.Source + " → " + e.Target
 	}
+	word := fmt.Sprintf("%s %d/%d gates", e.Verdict, e.Held, e.Gates)
+	if e.Beside != "" {
+		word += ", failed by " + clean(e.Beside)
+	}
 	return join(strconv.FormatUint(e.N, 10), e.Started.Format(time.DateOnly), clean(e.Name), string(e.Mode), string(e.Level), clean(way),
-		fmt.Sprintf("%s %d/%d gates", e.Verdict, e.Held, e.Gates), rto, trend, fmt.Sprintf("%s of %s records arrived", number(e.Arrived), number(e.Due)))
+		word, rto, trend, fmt.Sprintf("%s of %s records arrived", number(e.Arrived), number(e.Due)))
 }

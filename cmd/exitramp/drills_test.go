@@ -34,6 +34,9 @@ func TestDrillsAlike(t *testing.T) {
 	add("mode", 20, func(e *drill.Entry) { e.Mode = evidence.Stressed })
 	add("level", 20, func(e *drill.Entry) { e.Level = evidence.L4 })
 	add("looked", 0, func(e *drill.Entry) { e.Level, e.Target = evidence.L1, "" })
+	add("beside", 20, func(e *drill.Entry) {
+		e.Register, e.Verdict, e.Held, e.Gates, e.Beside = "C", evidence.VerdictFail, 18, 18, "known answers of memory"
+	})
 	add("again", 15, func(*drill.Entry) {})
 	l.Close()
 	var out bytes.Buffer
@@ -45,7 +48,7 @@ func TestDrillsAlike(t *testing.T) {
 			t.Errorf("a trend: %t, want %t: %s", got, want, line)
 		}
 	}
-	for _, want := range []string{"+50 %", "claudecode files → codex files", "codex files → openaiagents files", "L1  PASS 0/0 gates  RTO not measured"} {
+	for _, want := range []string{"+50 %", "claudecode files → codex files", "codex files → openaiagents files", "L1  PASS 0/0 gates  RTO not measured", "FAIL 18/18 gates, failed by known answers of memory"} {
 		if !strings.Contains(out.String(), want) {
 			t.Errorf("no %q in\n%s", want, &out)
 		}

@@ -322,7 +322,7 @@ func entryOf(p *evidence.Predicate, statement []byte, f *Facts) Entry {
 	j := p.Judge(evidence.DefaultGates())
 	e := Entry{
 		Drill: p.Drill.ID, Name: p.Drill.Name, Statement: hex.EncodeToString(sum[:]), Archive: p.Archive.ManifestSHA256, Mode: p.Drill.Mode, Level: p.Drill.Level,
-		Verdict: p.Verdict, Held: j.Held, Gates: j.Gates, RTOSeconds: p.Timing.RTOSeconds, RTOTarget: p.Targets.RTOSeconds,
+		Verdict: p.Verdict, Held: j.Held, Gates: j.Gates, Beside: j.Beside(), RTOSeconds: p.Timing.RTOSeconds, RTOTarget: p.Targets.RTOSeconds,
 		Started: p.Drill.StartedAt, Ended: p.Drill.EndedAt, Records: p.Archive.Records,
 	}
 	e.Source, e.Register = strings.TrimSpace(p.Source.Product+" "+p.Source.Flavor), p.Arrangement.RegisterID

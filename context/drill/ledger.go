@@ -39,6 +39,7 @@ type Entry struct {
 	Verdict    evidence.Verdict   `json:"verdict"`
 	Held       int                `json:"gates_held"`
 	Gates      int                `json:"gates"`
+	Beside     string             `json:"failed_by,omitempty"` // what is no gate, where all of those held
 	RTOSeconds float64            `json:"rto_seconds"`
 	RTOTarget  uint64             `json:"rto_target_seconds"`
 	RPOSeconds uint64             `json:"rpo_seconds"` // of the worst kind

@@ -126,6 +126,23 @@ func TestJudge(t *testing.T) {
 	}
 }
 
+// TestBeside: a drill of which every gate held, and that fails all the same, says by what.
+func TestBeside(t *testing.T) {
+	for want, do := range map[string]func(*Predicate){
+		"FAIL at L3: 18 of 18 gates, failed by authority":                func(p *Predicate) { p.Authority.Raised = 1 },
+		"FAIL at L3: 18 of 18 gates, failed by its end in tear-down":     func(p *Predicate) { p.Drill.Stopped = &Stop{Phase: "tear-down"} },
+		"FAIL at L3: 18 of 18 gates, failed by known answers of memory":  func(p *Predicate) { p.Kinds[0].Canaries = Canaries{Planted: 1, Recovered: new(uint64)} },
+		"FAIL at L3: 18 of 18 gates, failed by control x, control other": func(p *Predicate) { p.NegativeControls = []NegativeControl{{What: "x"}, {What: "other"}} },
+		"FAIL at L3: 17 of 18 gates":                                     func(p *Predicate) { p.Authority.Raised = 1; p.answer("AC-33", Fail) },
+	} {
+		p := good()
+		do(p)
+		if got := p.Word(DefaultGates()); got != want {
+			t.Errorf("got %q, want %q", got, want)
+		}
+	}
+}
+
 func TestWord(t *testing.T) {
 	p := good()
 	if got, want := p.Word(DefaultGates()), "PASS at L3, 18 gates"; got != want {

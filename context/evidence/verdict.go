@@ -8,6 +8,7 @@ import (
 	"math"
 	"math/bits"
 	"slices"
+	"strings"
 )
 
 // Verdict is the word that a drill ends with.
@@ -68,13 +69,27 @@ type Judgement struct {
 	Held    int      // gates that passed
 	Gates   int      // gates at this level
 	Reasons []string // why it is no better; empty for PASS
+
+	beside []string // what failed and is no gate
+}
+
+// Beside is what a drill failed by of which all gates held; empty: it is none.
+func (j *Judgement) Beside() string {
+	if j.Held < j.Gates {
+		return ""
+	}
+	return strings.Join(j.beside, ", ")
 }
 
 func (j *Judgement) word(l Level) string {
 	if j.Verdict == VerdictPass {
 		return fmt.Sprintf("PASS at %s, %d gates", l, j.Gates)
 	}
-	return fmt.Sprintf("%s at %s: %d of %d gates", j.Verdict, l, j.Held, j.Gates)
+	s := fmt.Sprintf("%s at %s: %d of %d gates", j.Verdict, l, j.Held, j.Gates)
+	if by := j.Beside(); by != "" {
+		s += ", failed by " + by
+	}
+	return s
 }
 
 // Word is the verdict as people read it: "PASS at L3, 18 gates".
@@ -103,8 +118,12 @@ func (p *Predicate) Judge(g *Gates) *Judgement {
 		}
 		j.Reasons = append(j.Reasons, why)
 	}
+	fails := func(by, why string) {
+		j.beside = append(j.beside, by)
+		worse(VerdictFail, why)
+	}
 	if s := p.Drill.Stopped; s != nil {
-		worse(VerdictFail, fmt.Sprintf("ended in %s: %s", s.Phase, s.Why))
+		fails("its end in "+s.Phase, fmt.Sprintf("ended in %s: %s", s.Phase, s.Why))
 	}
 	for _, id := range gates {
 		c := p.check(id)
@@ -127,17 +146,17 @@ func (p *Predicate) Judge(g *Gates) *Judgement {
 	}
 	for i := range p.NegativeControls {
 		if n := &p.NegativeControls[i]; !n.Refused() {
-			worse(VerdictFail, fmt.Sprintf("control %s: want refused as %s, got %q", n.What, n.Expected, n.Observed))
+			fails("control "+n.What, fmt.Sprintf("control %s: want refused as %s, got %q", n.What, n.Expected, n.Observed))
 		}
 	}
 	if sum(p.Authority.Widened, p.Authority.Raised, p.Safety.Revived, p.Safety.InjectionEffective) > 0 {
-		worse(VerdictFail, "authority was widened, a role raised, an erasure revived or a planted instruction took effect")
+		fails("authority", "authority was widened, a role raised, an erasure revived or a planted instruction took effect")
 	}
 	for i := range p.Kinds {
 		k := &p.Kinds[i]
 		switch c := &k.Canaries; {
 		case c.Lost():
-			worse(VerdictFail, fmt.Sprintf("%s: %d of %d known answers were found", k.Kind, *c.Recovered, c.Planted))
+			fails("known answers of "+k.Kind, fmt.Sprintf("%s: %d of %d known answers were found", k.Kind, *c.Recovered, c.Planted))
 		case c.Recovered == nil && c.Planted > 0 && p.Drill.Stopped == nil:
 			worse(VerdictPartial, fmt.Sprintf("%s: nobody looked for %d known answers", k.Kind, c.Planted))
 		}
