@@ -2,6 +2,7 @@ package drill
 
 import (
 	"context"
+	"encoding/json"
 	"fmt"
 	"slices"
 
@@ -38,15 +39,26 @@ type said struct {
 // mostSaid is of how many records more than the number is known.
 const mostSaid = 10_000
 
+// UnmarshalJSON reads the number alone, too, which is what an earlier release knew.
+func (s *said) UnmarshalJSON(b []byte) error {
+	type plain said
+	*s = said{}
+	if json.Unmarshal(b, &s.N) == nil {
+		return nil
+	}
+	return json.Unmarshal(b, (*plain)(s))
+}
+
 func (s *said) add(key string) {
 	if s.N++; len(s.Keys) < mostSaid {
 		s.Keys = append(s.Keys, xxhash.Sum64String(key))
 	}
 }
 
-// newTo tells whether a record of s is not among those of before, or one of two under a key is not.
+// newTo tells whether a record of s is not among those of before, or one of two under a key is not. Where not all of them
+// are known, their numbers tell.
 func (s said) newTo(before said) bool {
-	if s.N > mostSaid || before.N > mostSaid {
+	if s.N > uint64(len(s.Keys)) || before.N > uint64(len(before.Keys)) {
 		return s.N > before.N
 	}
 	left := map[uint64]int{}

@@ -23,7 +23,7 @@ type Seen struct {
 	Buried     map[string]map[string]uint64 `json:"buried,omitempty"` // tombstones, by kind and reason
 	Canaries   []uint64                     `json:"canaries"`         // by their place in the plan: how often each was found
 	Commands   []uint64                     `json:"commands"`         // of those, how often with an operator's authority that it had not in the archive
-	Echoes     []said                       `json:"said,omitempty"`   // by planted instruction, other records that say it with an operator's authority, but for what the archive had say so
+	Echoes     []said                       `json:"echoes,omitempty"` // by planted instruction, other records that say it with an operator's authority, but for what the archive had say so
 	Had        []uint64                     `json:"had,omitempty"`    // by planted instruction, how often a record has that authority in the archive as well
 	Metadata   []uint64                     `json:"metadata"`         // by their place in the plan: records that have it
 	Gone       uint64                       `json:"gone"`             // records that the provider was asked to delete, and that are there
