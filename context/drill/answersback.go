@@ -308,12 +308,16 @@ func (a *answers) fields() {
 
 // links is 35: what leads nowhere in the target, and did in the archive.
 func (a *answers) links() {
-	var total, resolved, open, alone, wasAlone, whole, came, archived uint64
+	var total, resolved, open, alone, wasAlone, whole, came, archived, broken uint64
 	worse := false // some references of one field, whatever became of others
 	for name, l := range a.r.st.Back.Fidelity.Links {
 		whole, came, archived = whole+mended(l), came+l.Came().Total, archived+l.Want.Total
-		worse = worse || l.Came().Orphans() > l.Want.Orphans()
+		more := l.Came().Orphans() > l.Want.Orphans()
+		worse, broken = worse || more, broken+l.Broken
 		if name == fidelity.ToolCalls || name == fidelity.ToolResults {
+			if k := a.r.st.Back.Fidelity.Kinds["message"]; more && k != nil {
+				broken += k.Missing // which of them had the other end is not known
+			}
 			alone, wasAlone = alone+l.Came().Orphans(), wasAlone+l.Want.Orphans()
 			continue
 		}
@@ -336,9 +340,12 @@ func (a *answers) links() {
 	res := evidence.Pass
 	if worse {
 		say = fmt.Sprintf("%s; %d records did not come along", say, away)
-		if res = evidence.Warn; away == 0 {
+		if res = evidence.Warn; away == 0 || broken > 0 {
 			res = evidence.Fail
 		}
+	}
+	if broken > 0 {
+		res, say = evidence.Fail, say+"; some lead to records that were to come, and are gone when read back"
 	}
 	a.set(35, res, evidence.Measured, "%s", say)
 }

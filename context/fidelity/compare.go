@@ -191,6 +191,7 @@ func (c *comparer) readWant(ctx context.Context, src agentstate.Source) error {
 func (c *comparer) readGot(ctx context.Context, src agentstate.Source) error {
 	f := newFlattener(ctx, src, c.paths, nil)
 	l := newLinks(c.opts.Dir, c.inGot)
+	l.due = c.required
 	defer l.close()
 	f.ref = l.ref
 	g := newGlancer(f, c.sums)
@@ -294,6 +295,16 @@ func (c *comparer) inGot(key string) (bool, error) {
 		return false, errEntry
 	}
 	return c.seen.has(int(n)), nil
+}
+
+// required tells whether what got is to have under key is Required.
+func (c *comparer) required(key string) (bool, error) {
+	raw, ok, err := c.known.View(key)
+	if err != nil || !ok {
+		return false, err
+	}
+	e, err := decode(key, raw)
+	return e.expect == Required, err
 }
 
 func (c *comparer) skip(key string) {

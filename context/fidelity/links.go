@@ -13,7 +13,10 @@ import (
 
 // Link is how the references of one field fare in both states. Of Got, Foreign are those of records that want
 // has not, or that were not to come: they were there before, or must not be there.
-type Link struct{ Want, Got, Foreign Refs }
+type Link struct {
+	Want, Got, Foreign Refs
+	Broken             uint64 // of Came, those to records that were to come as well, and are not there. Not of calls and results
+}
 
 // Came are the references in got of the records that were to come.
 func (l *Link) Came() Refs {
@@ -69,6 +72,7 @@ func (t *Times) add(key string, want, got int64) {
 // links counts the references in one state while it is read.
 type links struct {
 	has   func(key string) (bool, error) // was a record of this key read?
+	due   func(key string) (bool, error) // was one of this key to come? nil: nobody asks
 	dir   string
 	later *diskmap.Map // references that were not there yet: their number; nil: none
 	kind  string       // of the present record
@@ -81,6 +85,8 @@ type links struct {
 	conversation string
 	made         int64 // when its last message was made
 	inversions   uint64
+
+	broken map[linkName]uint64 // references of ours that lead to what was due and is not there
 
 	open  map[string]*exchange // conversations by key
 	order []string             // of open
@@ -115,7 +121,7 @@ const (
 )
 
 func newLinks(dir string, has func(string) (bool, error)) *links {
-	return &links{has: has, dir: dir, refs: map[linkName]*[2]Refs{}, recent: make([]uint64, mostRecent), seed: maphash.MakeSeed(), open: map[string]*exchange{}}
+	return &links{has: has, dir: dir, refs: map[linkName]*[2]Refs{}, broken: map[linkName]uint64{}, recent: make([]uint64, mostRecent), seed: maphash.MakeSeed(), open: map[string]*exchange{}}
 }
 
 func (l *links) close() {
@@ -264,9 +270,20 @@ func (l *links) end() error {
 		if err != nil {
 			return err
 		}
+		n, _ := binary.Uvarint(x.Value)
+		name := linkName{kind, binary.LittleEndian.Uint16([]byte(x.Key[:2]))}
 		if ok {
-			n, _ := binary.Uvarint(x.Value)
-			l.refs[linkName{kind, binary.LittleEndian.Uint16([]byte(x.Key[:2]))}][x.Key[2]].Resolved += n
+			l.refs[name][x.Key[2]].Resolved += n
+			continue
+		}
+		if l.due == nil || x.Key[2] != ours {
+			continue
+		}
+		if ok, err = l.due(key); err != nil {
+			return err
+		}
+		if ok {
+			l.broken[name] += n
 		}
 	}
 	return nil
@@ -288,7 +305,9 @@ func (l *links) report(r *Report, p *paths, got bool) {
 		}
 	}
 	for n, c := range l.refs {
-		put(n.kind+"."+p.names[n.path], c)
+		name := n.kind + "." + p.names[n.path]
+		put(name, c)
+		r.Links[name].Broken += l.broken[n]
 	}
 	for i, name := range []string{ToolCalls, ToolResults} {
 		if l.calls[i][ours].Total+l.calls[i][foreign].Total > 0 {

@@ -204,3 +204,22 @@ func (n noKeys) OpenBlob(ctx context.Context, b *pb.Blob) (io.ReadCloser, error)
 	}
 	return nil, agentstate.ErrUnsupported
 }
+
+// TestLinksBroken: of what leads nowhere, that which led to a record that was to come is told apart, whichever of the two
+// is read first.
+func TestLinksBroken(t *testing.T) {
+	mem := func(id string) *pb.Memory {
+		return &pb.Memory{Meta: agentstate.Meta("memory", nil, id), SourceKeys: []string{"message/a/1", "message/a/2", "message/a/3", "message/gone"}}
+	}
+	want := memstate.Whole("x", conv("a"), mem("1"), msg("a", 1), msg("a", 2), msg("a", 3), mem("2"))
+	got := memstate.Whole("x", conv("a"), mem("1"), msg("a", 1), mem("2"), mem("other"))
+	rep := compare(t, want, got, &fidelity.Options{Expect: func(r agentstate.Record) fidelity.Expectation {
+		if r.GetMeta().Key == "message/a/3" {
+			return fidelity.Ignored
+		}
+		return fidelity.Required
+	}})
+	if n := rep.Links["memory.source_keys"].Broken; n != 2 {
+		t.Errorf("%d, want 2: %+v", n, rep.Links["memory.source_keys"])
+	}
+}
