@@ -116,6 +116,9 @@ func TestEmbedder(t *testing.T) {
 	if out.Judgement.Verdict == evidence.VerdictFail || check(out, 34).Result == evidence.Fail || check(out, 37).Result != evidence.Warn || !strings.Contains(check(out, 37).Why, "made anew with words-1, 16 numbers, 1 were not") {
 		t.Errorf("%v, %+v", out.Judgement, check(out, 37))
 	}
+	if why := check(out, 33).Why; strings.Contains(why, "no place in the target") || !strings.Contains(why, "1 vectors could not be made anew") {
+		t.Error(why)
+	}
 	for r, err := range p.runtimes["target"].Records(t.Context(), nil) {
 		if e, ok := r.(*pb.Embedding); err != nil || ok && (e.Model != "words-1" || e.Dimensions != 16) {
 			t.Fatalf("%v %+v", err, r)

@@ -43,7 +43,8 @@ func TestDrillFailed(t *testing.T) {
 	}
 }
 
-// TestDrillLost: what was written and is not found again is no record that the target has no place for.
+// TestDrillLost: what was written and is not found again is no record that the target has no place for, nor is a vector
+// that could not be made anew.
 func TestDrillLost(t *testing.T) {
 	gone := evidence.Loss{Kind: "memory", Count: 2, Of: 12, Grade: "dropped", Why: "not found when the target was read back"}
 	none := evidence.Loss{Kind: "trigger", Count: 3, Of: 3, Grade: "dropped", Why: "the target has no triggers"}
@@ -54,7 +55,10 @@ func TestDrillLost(t *testing.T) {
 		var out bytes.Buffer
 		p := &evidence.Predicate{Kinds: []evidence.Kind{{Kind: "memory", Archived: 12, Imported: 12, Matched: 10, Missing: 2}}, Losses: losses}
 		newApp(&out, &out).printDrill(&drill.Outcome{Predicate: p, Judgement: &evidence.Judgement{}}, "FAIL", &drillFlags{})
-		if !strings.Contains(out.String(), want) {
+		p.Vectors = &evidence.Vectors{Texts: 9, Dropped: 4, Model: "m"}
+		p.Losses = append(losses, evidence.Loss{Kind: "embedding", Count: 4, Of: 9, Grade: "dropped", Why: "too long"})
+		newApp(&out, &out).printDrill(&drill.Outcome{Predicate: p, Judgement: &evidence.Judgement{}}, "FAIL", &drillFlags{})
+		if strings.Count(out.String(), want) != 2 || !strings.Contains(out.String(), "vectors of 5 of 9 texts") {
 			t.Errorf("%s\ndoes not say %q", out.String(), want)
 		}
 	}

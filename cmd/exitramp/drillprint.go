@@ -80,6 +80,9 @@ func (a *app) printArrived(p *evidence.Predicate) {
 		held, stays = held+k.Quarantined, stays+k.Stays
 		away += k.Refused + k.Conflicts + k.Stays + k.Missing
 	}
+	if v := p.Vectors; v != nil {
+		away += v.Dropped // said with the vectors
+	}
 	lost := uint64(0) // as records; those that are due are among them
 	for _, l := range p.Losses {
 		if l.Path == "" && l.Grade == fidelity.Dropped.String() {

@@ -2,6 +2,7 @@ package drill
 
 import (
 	"fmt"
+	"slices"
 	"strings"
 
 	"github.com/exitramp/exitramp/context/evidence"
@@ -238,8 +239,13 @@ func (a *answers) survival() {
 	if stays > 0 {
 		say += fmt.Sprintf("; %d of other kinds stay in the archive, as the plan has it", stays)
 	}
-	if n := a.r.noPlace(); n > 0 {
-		say += fmt.Sprintf("; no place in the target for %d more, which are listed as lost", n)
+	unmade := a.r.unmade()
+	noPlace := a.r.noPlace() - unmade
+	if noPlace > 0 {
+		say += fmt.Sprintf("; no place in the target for %d more, which are listed as lost", noPlace)
+	}
+	if unmade > 0 {
+		say += fmt.Sprintf("; %d vectors could not be made anew, which are listed as lost", unmade)
 	}
 	if rows > 0 {
 		say += fmt.Sprintf("; %d rows of bookkeeping were in the target before, or are made by it", rows)
@@ -261,7 +267,7 @@ func (a *answers) survival() {
 	case due == 0 && bad > 0: // all of it was there before, and some is not any more
 		a.set(33, evidence.Fail, evidence.Measured, "%s", say)
 	case due == 0:
-		a.untold(33, "nothing was to arrive, and nothing did; %d records were in the target before, and it has no place for %d", before, a.r.noPlace())
+		a.untold(33, "nothing was to arrive, and nothing did; %d records were in the target before, and it has no place for %d", before, noPlace)
 	case float64(arrived)/float64(due) < least:
 		a.set(33, evidence.Fail, evidence.Measured, "%s; the target is %g", say, least)
 	case bad > 0 || before > 0:
@@ -271,17 +277,28 @@ func (a *answers) survival() {
 	}
 }
 
-// noPlace is how many records the target has no place for.
-func (r *run) noPlace() uint64 {
+// noPlace is how many records of these kinds, or of all, were skipped and are lost: the target has no place for them, or
+// they are unmade.
+func (r *run) noPlace(kinds ...string) uint64 {
 	n := uint64(0)
 	if r.st.Report != nil {
-		for _, whys := range r.st.Report.NoPlace {
+		for kind, whys := range r.st.Report.NoPlace {
 			for _, of := range whys {
-				n += of
+				if len(kinds) == 0 || slices.Contains(kinds, kind) {
+					n += of
+				}
 			}
 		}
 	}
 	return n
+}
+
+// unmade are, of noPlace, the vectors that could not be made anew.
+func (r *run) unmade() uint64 {
+	if r.st.Embedded == nil {
+		return 0
+	}
+	return min(r.st.Embedded.Dropped, r.noPlace("embedding"))
 }
 
 // fields is 34.
