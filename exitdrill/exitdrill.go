@@ -72,7 +72,7 @@ func Run(ctx context.Context, p *drill.Plan, o *Options) (*drill.Outcome, error)
 		return nil, err
 	}
 	e := &drill.Env{
-		Archives: w, Controls: w.controls, Source: w.source, Target: w.target, Unmixed: w.unmixed, ReadBack: o.ReadBack, Tool: o.Tool, Blocked: o.Blocked, BlockProof: o.BlockProof,
+		Archives: w, Controls: w.controls, Source: w.source, Target: w.target, Ready: w.ready, Unmixed: w.unmixed, ReadBack: o.ReadBack, Tool: o.Tool, Blocked: o.Blocked, BlockProof: o.BlockProof,
 		Progress: o.Progress, Now: o.Now,
 	}
 	if p.Tasks.Suite != "" {

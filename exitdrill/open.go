@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"os"
 
 	"github.com/exitramp/exitramp/context/drill"
 	"github.com/exitramp/exitramp/context/evidence"
@@ -45,6 +46,22 @@ func (w *wired) variables() error {
 		if _, err := drill.Expand(of.text, w.lookup); err != nil {
 			return fmt.Errorf("exitdrill: %s: %w", of.where, err)
 		}
+	}
+	return nil
+}
+
+// ready says that the folder is not there in which the target is to be.
+func (w *wired) ready() error {
+	u, err := w.url(w.p.Target)
+	if err != nil {
+		return err
+	}
+	dir := w.o.Registry.Folder(u)
+	if dir == "" {
+		return nil
+	}
+	if fi, err := os.Stat(dir); err != nil || !fi.IsDir() {
+		return fmt.Errorf("%w: target: there is no folder %s: make it, or name another one", drill.ErrPlan, dir)
 	}
 	return nil
 }

@@ -129,6 +129,11 @@ func Run(ctx context.Context, p *Plan, e *Env) (*Outcome, error) {
 	} else if err != nil {
 		return nil, err
 	}
+	if e.Ready != nil && p.reaches(evidence.L3) {
+		if err := e.Ready(); err != nil {
+			return nil, err
+		}
+	}
 	if p.after != "" {
 		if r.first, err = p.made(); err != nil {
 			return nil, err

@@ -47,7 +47,7 @@ var (
 func Drivers() []exporters.Driver {
 	return []exporters.Driver{
 		{
-			Scheme: "langgraph+sqlite", URL: "langgraph+sqlite:state.db",
+			Scheme: "langgraph+sqlite", URL: "langgraph+sqlite:state.db", InFolder: true,
 			Open: func(_ context.Context, u *url.URL) (exporters.Runtime, error) {
 				p, err := exporters.Path(u, "langgraph+sqlite:FILE or langgraph+sqlite:///abs/FILE")
 				if err != nil {

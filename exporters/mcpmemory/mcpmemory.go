@@ -44,7 +44,7 @@ const maxLine = 4 << 20
 // Drivers are the drivers for exporters.Registry.
 func Drivers() []exporters.Driver {
 	return []exporters.Driver{{
-		Scheme: "mcpmemory", URL: "mcpmemory:memory.jsonl",
+		Scheme: "mcpmemory", URL: "mcpmemory:memory.jsonl", InFolder: true,
 		Open: func(_ context.Context, u *url.URL) (exporters.Runtime, error) {
 			p, err := exporters.Path(u, "mcpmemory:FILE or mcpmemory:///abs/FILE")
 			if err != nil {

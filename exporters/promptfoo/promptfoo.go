@@ -40,7 +40,7 @@ var suiteKey = agentstate.Key("testsuite", product)
 // Drivers are the drivers for exporters.Registry.
 func Drivers() []exporters.Driver {
 	return []exporters.Driver{{
-		Scheme: "promptfoo", URL: "promptfoo:promptfooconfig.yaml",
+		Scheme: "promptfoo", URL: "promptfoo:promptfooconfig.yaml", InFolder: true,
 		Open: func(_ context.Context, u *url.URL) (exporters.Runtime, error) {
 			p, err := exporters.Path(u, "promptfoo:FILE or promptfoo:///abs/FILE")
 			if err != nil {

@@ -1,0 +1,45 @@
+package exitdrill
+
+import (
+	"context"
+	"errors"
+	"os"
+	"path/filepath"
+	"strings"
+	"testing"
+
+	"github.com/exitramp/exitramp/context/drill"
+	"github.com/exitramp/exitramp/exporters"
+	"github.com/exitramp/exitramp/exporters/langgraph"
+	"github.com/exitramp/exitramp/exporters/mcpmemory"
+	"github.com/exitramp/exitramp/exporters/promptfoo"
+)
+
+// A target in a folder that is not there is refused before anything is exported: the ledger keeps no failure for it. A folder
+// that the drill itself makes is there.
+func TestNoFolder(t *testing.T) {
+	reg := exporters.NewRegistry(append(append(langgraph.Drivers(), mcpmemory.Drivers()...), promptfoo.Drivers()...)...)
+	for target, refused := range map[string]bool{
+		"langgraph+sqlite:none/x.db": true, "mcpmemory:none/x.jsonl": true, "promptfoo:none/x.yaml": true, "mcpmemory:file/x.jsonl": true,
+		"langgraph+sqlite:out/x.db": false, "mcpmemory:x.jsonl": false,
+	} {
+		t.Chdir(t.TempDir())
+		if err := os.WriteFile("file", nil, 0o600); err != nil {
+			t.Fatal(err)
+		}
+		p, err := drill.ReadPlan(strings.NewReader("{name: q, exercise: true, scenario: s, output: out, ledger: l.jsonl, archive: a.ctxa, mode: planned, level: L3, source: 'mcpmemory:gone.jsonl', target: '" + target + "'}"))
+		if err != nil {
+			t.Fatal(err)
+		}
+		_, err = Run(context.Background(), p, &Options{Registry: reg})
+		if got := errors.Is(err, drill.ErrPlan) && strings.Contains(err.Error(), "there is no folder "); got != refused {
+			t.Errorf("%s: %v", target, err)
+		}
+		if _, err := os.Stat("l.jsonl"); (err == nil) == refused {
+			t.Errorf("%s: a line in the ledger: %v", target, err)
+		}
+		if left, err := filepath.Glob("out/*"); refused && (err != nil || len(left) > 0) {
+			t.Errorf("%s: it left %v, %v", target, left, err)
+		}
+	}
+}
