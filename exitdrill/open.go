@@ -36,7 +36,7 @@ func (w *wired) variables() error {
 		where, text string
 		asked       bool
 	}{
-		{"source", p.Source, p.Mode != evidence.Stressed},
+		{"source", p.Source, p.Exports()},
 		{"target", p.Target, p.Level >= evidence.L3},
 		{"embedder.url", p.Embedder.URL, true}, {"embedder.key", p.Embedder.Key, true},
 	} {

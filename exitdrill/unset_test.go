@@ -44,3 +44,18 @@ func TestUnset(t *testing.T) {
 		}
 	}
 }
+
+// A drill into a further target of a plan has the archive of the first, and opens no source.
+func TestUnsetSource(t *testing.T) {
+	t.Chdir(t.TempDir())
+	p, err := drill.ReadPlan(strings.NewReader("{name: q, exercise: true, scenario: s, output: ., archive: a.ctxa, mode: planned, level: L3, source: 'x://u:${SECRET}@h/x', into: [{name: a, target: 'x:a'}, {name: b, target: 'x:b'}]}"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	o := &Options{Registry: &exporters.Registry{}, Lookup: func(string) (string, bool) { return "", false }}
+	for i, want := range []bool{true, false} {
+		if err := Check(context.Background(), p.Each()[i], o); errors.Is(err, drill.ErrPlan) != want {
+			t.Errorf("target %d: %v", i, err)
+		}
+	}
+}

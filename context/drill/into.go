@@ -89,6 +89,9 @@ func (p *Plan) Of(name string) *Plan {
 // stays tells whether records of a kind are in the archive and not for this target.
 func (p *Plan) stays(kind string) bool { return len(p.sends) > 0 && !slices.Contains(p.sends, kind) }
 
+// Exports tells whether a drill of p reads its source: a stressed one does not, and none into a further target.
+func (p *Plan) Exports() bool { return p.Mode == evidence.Planned && p.after == "" }
+
 // made is the digest of the archive that the first drill of the plan made.
 func (p *Plan) made() (string, error) {
 	path := filepath.Join(p.Output, p.after+statementFile)

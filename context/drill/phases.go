@@ -9,7 +9,6 @@ import (
 	"path/filepath"
 
 	"github.com/exitramp/exitramp/context/agentstate"
-	"github.com/exitramp/exitramp/context/evidence"
 	"github.com/exitramp/exitramp/context/replay"
 	"github.com/exitramp/exitramp/context/unpack"
 	"github.com/exitramp/exitramp/internal/diskfull"
@@ -17,7 +16,7 @@ import (
 )
 
 func (r *run) export(ctx context.Context) error {
-	if r.p.Mode != evidence.Planned || r.st.Sealed || r.p.after != "" {
+	if !r.p.Exports() || r.st.Sealed {
 		return nil
 	}
 	n := uint64(0)
