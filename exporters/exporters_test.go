@@ -125,6 +125,22 @@ func TestRedact(t *testing.T) {
 	}
 }
 
+// TestNearScheme: a scheme that is written nearly right says which one is.
+func TestNearScheme(t *testing.T) {
+	var got []string
+	r := exporters.NewRegistry(driver("mem", &got), driver("mem+postgres", &got), driver("graph+postgres", &got), driver("graph+sqlite", &got))
+	for u, want := range map[string]string{
+		"mem+postgresql://host/db": `no driver for the scheme "mem+postgresql": want mem+postgres`,
+		"mem0:x":                   `no driver for the scheme "mem0": want mem`,
+		"graph:x":                  `no driver for the scheme "graph": want graph+postgres or graph+sqlite`,
+		"postgres://host/db":       `no driver for the scheme "postgres"`,
+	} {
+		if _, err := r.Open(t.Context(), u); !errors.Is(err, exporters.ErrScheme) || !strings.HasSuffix(err.Error(), want) {
+			t.Errorf("%s: %v, want %s", u, err, want)
+		}
+	}
+}
+
 func TestRegistry(t *testing.T) {
 	var got []string
 	r := exporters.NewRegistry(driver("b", &got), driver("a", &got))
