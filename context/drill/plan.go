@@ -16,6 +16,7 @@ import (
 	"go.yaml.in/yaml/v3"
 
 	"github.com/exitramp/exitramp/context/evidence"
+	"github.com/exitramp/exitramp/internal/plainyaml"
 )
 
 // ErrPlan: the plan file is not one, or does not say what a drill needs.
@@ -274,7 +275,7 @@ func ReadPlan(r io.Reader) (*Plan, error) {
 	if err := d.Decode(p); errors.Is(err, io.EOF) {
 		return nil, fmt.Errorf("%w: it is empty", ErrPlan)
 	} else if err != nil {
-		return nil, fmt.Errorf("%w: %s", ErrPlan, strings.TrimPrefix(err.Error(), "yaml: "))
+		return nil, fmt.Errorf("%w: %w", ErrPlan, plainyaml.Words(err))
 	}
 	if err := d.Decode(new(yaml.Node)); !errors.Is(err, io.EOF) {
 		return nil, fmt.Errorf("%w: a second document: want one", ErrPlan)

@@ -53,6 +53,7 @@ func TestReadPlanRefuses(t *testing.T) {
 		"tasks target":     {"output: out", "output: out\ntasks: {suite: 'promptfoo:s.yaml', target: [x]}\ntargets: {tasks: 90}", "targets.tasks"},
 		"tasks of nothing": {"output: out", "output: out\ntargets: {tasks: 0.9}", "targets.tasks: of which tasks"},
 		"survival":         {"output: out", "output: out\ntargets: {survival: 2}", "targets.survival"},
+		"no list":          {"name: q4", "name: q4\nkinds: s3cret", "line 2: want a list, got a text"},
 		"time":             {"output: out", "output: out\ntargets: {rto: soon}", `line 10: "soon" is no time`},
 		"below a second":   {"output: out", "output: out\ntargets: {rto: 1ms}", "whole seconds"},
 		"a bit of a day":   {"output: out", "output: out\ntargets: {rto: 0.000001d}", "whole seconds"},

@@ -24,7 +24,7 @@ func Decode(b []byte, max int, v any) error {
 	if err := d.Decode(&doc); errors.Is(err, io.EOF) {
 		return errors.New("it is empty")
 	} else if err != nil {
-		return err
+		return Words(err)
 	}
 	if err := d.Decode(new(yaml.Node)); !errors.Is(err, io.EOF) {
 		return errors.New("it goes on after its end")
@@ -34,7 +34,10 @@ func Decode(b []byte, max int, v any) error {
 	}
 	d = yaml.NewDecoder(bytes.NewReader(b))
 	d.KnownFields(true)
-	return d.Decode(v)
+	if err := d.Decode(v); err != nil {
+		return Words(err)
+	}
+	return nil
 }
 
 // simple refuses what makes a small file large, or one thing look like another.
