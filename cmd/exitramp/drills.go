@@ -104,11 +104,16 @@ func (a *app) drills(path, period string, asJSON bool) error {
 		fmt.Fprintln(a.stdout, drillLine(e, before[as]))
 		before[as] = e
 	}
-	fmt.Fprintf(a.stdout, "%s, %d passed", plural(len(entries), "drill", "drills"), passed)
+	sum := fmt.Sprintf("%s, %d passed", plural(len(entries), "drill", "drills"), passed)
 	if want != nil {
-		fmt.Fprintf(a.stdout, " in %s · a drill that passed in %d of %d quarters", period, len(quarter), len(want))
+		sum += fmt.Sprintf(" in %s · a drill that passed in %d of %d quarters", period, len(quarter), len(want))
 	}
-	fmt.Fprintf(a.stdout, " · the chain of %s holds\n", plural(len(all), "entry", "entries"))
+	if len(all) == 0 {
+		sum += " · the ledger is empty, so there is no chain"
+	} else {
+		sum += fmt.Sprintf(" · the chain of %s holds", plural(len(all), "entry", "entries"))
+	}
+	fmt.Fprintln(a.stdout, sum)
 	if torn > 0 {
 		fmt.Fprintf(a.stdout, "line %d was torn by a crash, and is no entry: the next drill cuts it off\n", torn)
 	}

@@ -18,6 +18,7 @@ import (
 	"github.com/exitramp/exitramp/context/embed"
 	"github.com/exitramp/exitramp/context/evidence"
 	"github.com/exitramp/exitramp/context/evidence/report"
+	"github.com/exitramp/exitramp/context/replay"
 	"github.com/exitramp/exitramp/context/unpack"
 	"github.com/exitramp/exitramp/exporters"
 	"github.com/exitramp/exitramp/format"
@@ -174,10 +175,14 @@ func hintOf(err error) string {
 		return "a signature that lies beside the archive is given with --bundle; exitramp sign ARCHIVE --key FILE makes one"
 	case errors.Is(err, format.ErrTruncated):
 		return "copy it again, whole; a file that ends in .part is an export that has not ended: run the same export again"
+	case errors.Is(err, format.ErrContainer):
+		return "an archive is good as it was sealed alone, not packed anew nor added to: take the file that was sealed"
 	case errors.Is(err, format.ErrNoIdentity):
 		return "give the key file with -i, or the passphrase with -p: of somebody whom it was encrypted to"
 	case errors.Is(err, format.ErrLocked), errors.Is(err, unpack.ErrRunning):
 		return "wait for the other run, or stop it"
+	case errors.Is(err, replay.ErrUndone):
+		return "nothing is left to do for this journal; what another replay wrote, its own journal takes out"
 	case errors.Is(err, exporters.ErrScheme):
 		return "exitramp drivers lists what can be opened"
 	case errors.Is(err, context.Canceled):
@@ -192,6 +197,14 @@ func hintOf(err error) string {
 		return "exitramp list ARCHIVE prints the keys"
 	}
 	return ""
+}
+
+// notIn names the archive in which what was asked for is not.
+func notIn(archive string, err error) error {
+	if !errors.Is(err, agentstate.ErrNotFound) {
+		return err
+	}
+	return withHint(fmt.Errorf("%s: %w", archivePath(archive), err), "exitramp list "+shellWord(archive)+" --all prints the keys")
 }
 
 // closedHint is for whoever may not read or write a file.

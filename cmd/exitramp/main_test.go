@@ -1,6 +1,7 @@
 package main
 
 import (
+	"archive/zip"
 	"bytes"
 	"context"
 	"errors"
@@ -49,7 +50,7 @@ func TestScripts(t *testing.T) {
 			p.setup(e)
 			return os.WriteFile(filepath.Join(e.WorkDir, "support.sqlite"), supportStore, 0o644)
 		},
-		Cmds: map[string]func(*testscript.TestScript, bool, []string){"exitramp": p.run, "code": p.ends, "flip": flip, "cut": cut, "lock": lock, "swap": swap, "nowhere": nowhere},
+		Cmds: map[string]func(*testscript.TestScript, bool, []string){"exitramp": p.run, "code": p.ends, "flip": flip, "cut": cut, "rezip": rezip, "lock": lock, "swap": swap, "nowhere": nowhere},
 	})
 }
 
@@ -100,6 +101,20 @@ func cut(ts *testscript.TestScript, neg bool, args []string) {
 	_, err := fmt.Sscan(args[1], &n)
 	ts.Check(err)
 	ts.Check(os.Truncate(ts.MkAbs(args[0]), n))
+}
+
+// rezip FILE NEW: what is in the zip FILE, in another one.
+func rezip(ts *testscript.TestScript, neg bool, args []string) {
+	r, err := zip.OpenReader(ts.MkAbs(args[0]))
+	ts.Check(err)
+	defer r.Close()
+	var b bytes.Buffer
+	w := zip.NewWriter(&b)
+	for _, f := range r.File {
+		ts.Check(w.Copy(f))
+	}
+	ts.Check(w.Close())
+	ts.Check(os.WriteFile(ts.MkAbs(args[1]), b.Bytes(), 0o644))
 }
 
 // lock FILE: another program holds the SQLite database for itself until the script ends.

@@ -35,7 +35,7 @@ func onlyGaps(ctx context.Context, old *format.Reader, live agentstate.Source) (
 		}
 	}
 	if len(again) == 0 {
-		return nil, usagef("--only-gaps: that archive has no gaps, so nothing is left to read again")
+		return nil, withHint(usagef("--only-gaps: that archive has no gaps, so nothing is left to read again"), "go on with that archive; without --only-gaps all is read anew")
 	}
 	if again[""] {
 		return live, nil // a gap of no one kind: all of it
