@@ -45,7 +45,8 @@ func (a *app) undoCmd() *cobra.Command {
 	c := &cobra.Command{
 		Use: "undo JOURNAL TARGET", Short: "Take out of a target what one replay wrote, and nothing else", Args: cobra.ExactArgs(2),
 		Long: `Takes out of TARGET what the replay of JOURNAL made, and names what it left: what was changed since, and
-what was there before.
+what was there before. What was gone from TARGET already is counted apart (files of Codex and Claude Code,
+and AgentCore, do not tell it).
 
 With --tombstones the target is read once more afterwards, and what of them is still there is named: an
 undo takes out what one replay made, and nothing else. Exit code 3 where anything is.
@@ -189,7 +190,7 @@ func (a *app) undo(ctx context.Context, journal, target string, f *replayFlags) 
 		return a.printUndo(rep, nil, f.json)
 	}
 	left, err := a.alive(ctx, target, tombstones)
-	if rep.Removed > 0 && errors.Is(err, fs.ErrNotExist) { // the replay had made the file itself
+	if rep.Removed+rep.Gone > 0 && errors.Is(err, fs.ErrNotExist) { // the replay had made the file itself
 		left, err = &replay.AliveReport{Keys: []string{}}, nil
 	}
 	if err != nil {

@@ -318,8 +318,8 @@ func (a *app) printUndoPlan(rep *replay.UndoReport, asJSON bool) error {
 
 // printUndo says what an undo did. alive is what has a tombstone and is still there; nil: nobody asked.
 func (a *app) printUndo(rep *replay.UndoReport, alive *replay.AliveReport, asJSON bool) error {
-	a.result["removed"], a.result["left"] = rep.Removed, rep.LeftN
-	out := map[string]any{"removed": rep.Removed, "left": rep.LeftN, "left_records": receipts(rep.Left)}
+	a.result["removed"], a.result["gone_before"], a.result["left"] = rep.Removed, rep.Gone, rep.LeftN
+	out := map[string]any{"removed": rep.Removed, "gone_before": rep.Gone, "left": rep.LeftN, "left_records": receipts(rep.Left)}
 	if alive != nil {
 		a.result["still_there"], out["still_there"], out["still_there_keys"] = alive.N, alive.N, alive.Keys
 	}
@@ -328,7 +328,11 @@ func (a *app) printUndo(rep *replay.UndoReport, alive *replay.AliveReport, asJSO
 			return err
 		}
 	} else {
-		fmt.Fprintf(a.stdout, "removed %s · left %s\n", number(rep.Removed), number(rep.LeftN))
+		fmt.Fprint(a.stdout, "removed ", number(rep.Removed))
+		if rep.Gone > 0 {
+			fmt.Fprint(a.stdout, " · gone before ", number(rep.Gone))
+		}
+		fmt.Fprintf(a.stdout, " · left %s\n", number(rep.LeftN))
 		a.printReceipts("left", rep.Left, rep.LeftN)
 		if alive != nil {
 			fmt.Fprintf(a.stdout, "with a tombstone and still there: %s\n", number(alive.N))

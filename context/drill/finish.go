@@ -308,6 +308,9 @@ func (r *run) limits() []string {
 		out = append(out, "What was replayed was taken out of the target by an attempt before the last.")
 	case r.undo != nil:
 		out = append(out, fmt.Sprintf("After the drill %d records were taken out of the target, %d were left there.", r.undo.Removed, r.undo.LeftN))
+		if r.undo.Gone > 0 {
+			out = append(out, fmt.Sprintf("%d more were gone from it before.", r.undo.Gone))
+		}
 	}
 	for _, l := range r.p.Accepted {
 		if string(l.Until) < r.st.Started.Format("2006-01-02") {

@@ -148,7 +148,11 @@ type Labeler interface {
 // An Undoer is a Target that can remove what one run created, and nothing else. It gets the
 // receipts of the whole run, the last one first. A receipt without Target is in doubt: the run was
 // broken off while it was written, and the driver looks for it by run and key. What is not there
-// is not an error. Records that were changed since stay, and their receipts come back.
+// is not an error: a receipt of it may come back whose Why is Gone. Records that were changed since stay,
+// and their receipts come back.
 type Undoer interface {
 	Undo(ctx context.Context, run *Run, created []Receipt) (left []Receipt, err error)
 }
+
+// Gone is why an Undo neither took a record out nor left it: it was not there any more.
+const Gone = "gone before the undo"

@@ -12,6 +12,7 @@ import (
 // UndoReport says what Undo did.
 type UndoReport struct {
 	Removed uint64
+	Gone    uint64            // were not there any more, where the target tells
 	Kinds   map[string]uint64 // what the run created, by kind
 	InDoubt uint64            // may be there or not: the run was broken off while it was written
 	Left    []Receipt         // changed since, or updated and not created: the first 1,000
@@ -103,7 +104,11 @@ func Undo(ctx context.Context, dst Target, j *Journal) (*UndoReport, error) {
 		if rc.Target != "" && rep.Removed > 0 {
 			rep.Removed--
 		}
-		rep.leave(rc)
+		if rc.Why == Gone {
+			rep.Gone++
+		} else {
+			rep.leave(rc)
+		}
 	}
 	if err := j.write(line{Undone: true}); err != nil {
 		return rep, err

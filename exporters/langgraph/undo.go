@@ -138,7 +138,7 @@ func (u *undo) remove(ctx context.Context, rc replay.Receipt) (why string, err e
 	if err != nil {
 		return "", err
 	}
-	versions := strings.Split(rc.Version, ",")
+	versions, missing := strings.Split(rc.Version, ","), 0
 	for i, id := range ids {
 		name, key, ok := parseRowID(id)
 		t := u.lay.t[name]
@@ -183,7 +183,12 @@ func (u *undo) remove(ctx context.Context, rc replay.Receipt) (why string, err e
 		}
 		if there {
 			why = "changed since the run"
+		} else {
+			missing++
 		}
+	}
+	if missing == len(ids) {
+		why = replay.Gone
 	}
 	return why, nil
 }

@@ -16,6 +16,15 @@ import (
 // Undo takes out the lines that a run put in. A line that says something else by now stays. The
 // file goes when nothing is left in it.
 func (g *Graph) Undo(ctx context.Context, _ *replay.Run, created []replay.Receipt) (left []replay.Receipt, err error) {
+	there := map[string]bool{} // keys of lines
+	defer func() {
+		for _, rc := range created {
+			if err == nil && rc.Target != "" && !there[lineKey(rc.Target)] {
+				rc.Why = replay.Gone
+				left = append(left, rc)
+			}
+		}
+	}()
 	f, err := g.open()
 	if errors.Is(err, fs.ErrNotExist) {
 		return nil, nil
@@ -52,6 +61,7 @@ func (g *Graph) Undo(ctx context.Context, _ *replay.Run, created []replay.Receip
 	}
 	err = walk(func(l *line, key string, sum [32]byte) error {
 		i, ok := gone[key]
+		there[key] = true
 		switch {
 		case ok && hexOf(sum) == created[i].Version:
 			remove[l.no] = true

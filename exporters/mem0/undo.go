@@ -51,7 +51,8 @@ func (w *writer) undo(ctx context.Context, created []replay.Receipt) (left []rep
 		}
 		l, ok := w.layouts[parts[0]]
 		if !ok {
-			continue // its file is gone
+			leave(replay.Gone, rc) // its file is
+			continue
 		}
 		if l.Form == vectorsForm || l.Form == pgForm || l.Form == pointsForm && w.mapping() {
 			if kind != "opaque" {
@@ -81,12 +82,12 @@ func (w *writer) undo(ctx context.Context, created []replay.Receipt) (left []rep
 		if err != nil {
 			return nil, own(err)
 		}
-		ok, err := d.undoHalves(ctx, id, rows[at])
+		why, err := d.undoHalves(ctx, id, rows[at])
 		if err != nil {
 			return nil, own(d.wrap(err))
 		}
-		if !ok {
-			leave(changed, rows[at]...)
+		if why != "" {
+			leave(why, rows[at]...)
 		}
 	}
 	if err := w.Commit(ctx); err != nil {
@@ -105,10 +106,13 @@ func (w *writer) undo(ctx context.Context, created []replay.Receipt) (left []rep
 }
 
 // undoHalves removes a row of a collection, if each half is as the run wrote it or was never written.
-func (d *db) undoHalves(ctx context.Context, id string, rcs []replay.Receipt) (bool, error) {
+func (d *db) undoHalves(ctx context.Context, id string, rcs []replay.Receipt) (why string, err error) {
 	have, err := d.halves(ctx, id)
-	if err != nil || have == nil {
-		return err == nil, err
+	if err != nil {
+		return "", err
+	}
+	if have == nil {
+		return replay.Gone, nil
 	}
 	made := map[string]bool{}
 	for _, rc := range rcs {
@@ -125,19 +129,19 @@ func (d *db) undoHalves(ctx context.Context, id string, rcs []replay.Receipt) (b
 			made[c] = true
 		}
 		if sqlitefile.Digest(vals...) != rc.Version {
-			return false, nil
+			return changed, nil
 		}
 	}
 	for _, c := range []string{"vector", "payload"} {
 		if !made[c] && !empty(have[c]) {
-			return false, nil
+			return changed, nil
 		}
 	}
 	key := any(id)
 	if d.layout.Form == pointsForm {
 		key = rowKey(id)
 	}
-	return true, d.exec(ctx, "DELETE FROM "+quote(d.main())+" WHERE id = "+d.param(d.main(), "id"), key)
+	return "", d.exec(ctx, "DELETE FROM "+quote(d.main())+" WHERE id = "+d.param(d.main(), "id"), key)
 }
 
 // undoRow removes a whole row.
@@ -166,7 +170,7 @@ func (d *db) undoRow(ctx context.Context, kind, target string, id []string, vers
 	case have == nil && strings.Contains(target, "~"):
 		return "its id is cut in the journal", nil
 	case have == nil:
-		return "", nil
+		return replay.Gone, nil
 	case sqlitefile.Digest(have...) != version:
 		return changed, nil
 	}

@@ -47,20 +47,28 @@ func (d *pg) undo(ctx context.Context, rc replay.Receipt) (why string, err error
 	}
 	p := d.pair(parts[0])
 	switch {
-	case kind == "opaque", p == nil: // a counter never goes back; a table that is gone has no rows
+	case kind == "opaque": // a counter never goes back
 		return "", nil
+	case p == nil: // a table that is gone has no rows
+		return replay.Gone, nil
 	case kind == "message":
 		return d.undoItems(ctx, p, parts[1], strings.Split(rc.Version, ","))
 	case kind != "conversation":
 		return changed, nil
 	}
 	sid, ok, err := d.sessionOfKey(ctx, p, rc.Target, parts[1])
-	if err != nil || !ok {
+	if err != nil {
 		return "", err
 	}
+	if !ok {
+		return replay.Gone, nil
+	}
 	have, err := d.stored(ctx, p.sessions.ident, append([]string{"session_id", "created_at", "updated_at"}, p.sessions.has()...), sid)
-	if err != nil || have == nil {
+	if err != nil {
 		return "", err
+	}
+	if have == nil {
+		return replay.Gone, nil
 	}
 	if !p.sessions.as(have, 3, rc.Version) {
 		return changed, nil
@@ -101,6 +109,9 @@ func (d *pg) undoItems(ctx context.Context, p *pgPair, key string, versions []st
 	got, err := pgx.CollectRows(rows, func(c pgx.CollectableRow) ([]any, error) { return c.Values() })
 	if err != nil {
 		return "", d.server.Wrap(err)
+	}
+	if len(got) == 0 {
+		return replay.Gone, nil
 	}
 	for i, v := range got {
 		if !p.messages.as(v, 4, versions[i]) {

@@ -52,7 +52,7 @@ func (w *writer) undo(ctx context.Context, rc replay.Receipt) (why string, err e
 		return undoFile(path, rc.Version)
 	}
 	if _, err := os.Stat(path); errors.Is(err, fs.ErrNotExist) {
-		return "", nil
+		return replay.Gone, nil
 	}
 	d := w.dbs[rel]
 	if d == nil {
@@ -105,6 +105,9 @@ func (d *db) remove(ctx context.Context, name string, p *pair, rc replay.Receipt
 	rows, err := d.rowsOf(ctx, t, rc.Target, id, len(versions))
 	if err != nil {
 		return "", d.Wrap(err)
+	}
+	if len(rows) == 0 {
+		return replay.Gone, nil
 	}
 	for i, r := range rows {
 		if sqlitefile.Digest(r[1:t.own+1]...) != versions[i] && mark(r[1:t.own+1], d.added(name, r[t.own+1:])) != versions[i] {
@@ -173,7 +176,7 @@ func (d *db) added(table string, vals []any) (out []addition) {
 func undoFile(path, version string) (why string, err error) {
 	b, err := os.ReadFile(path)
 	if errors.Is(err, fs.ErrNotExist) {
-		return "", nil
+		return replay.Gone, nil
 	}
 	if err != nil {
 		return "", err
