@@ -8,6 +8,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"io/fs"
 	"os"
 	"path/filepath"
 	"strings"
@@ -67,10 +68,14 @@ func (a *app) demoSteps(ctx context.Context, dir string) (_ *demo, err error) {
 	if err := a.notRuntime(dir, "a folder"); err != nil {
 		return nil, err
 	}
-	if _, err := os.Stat(dir); err == nil {
+	if err := os.MkdirAll(filepath.Dir(filepath.Clean(dir)), 0o755); err != nil {
+		return nil, err
+	}
+	err = os.Mkdir(dir, 0o755) // ours alone, since it may be taken away again
+	if errors.Is(err, fs.ErrExist) {
 		return nil, withHint(fmt.Errorf("%s is there already", dir), "remove it, or name another folder: exitramp demo FOLDER")
 	}
-	if err := os.MkdirAll(dir, 0o755); err != nil {
+	if err != nil {
 		return nil, err
 	}
 	defer func() {
