@@ -5,6 +5,8 @@ package callid
 
 import (
 	"fmt"
+	"hash/fnv"
+	"io"
 	"strings"
 )
 
@@ -18,13 +20,13 @@ type IDs struct {
 	// Alike is what the program takes an id for as well; empty: nothing. nil: each id is itself alone.
 	Alike func(id string) string
 
-	used  map[string]bool
-	alike map[string]bool // what Alike says of those
+	used  map[uint64]bool // sums: where two meet, an id is changed without need
+	alike map[uint64]bool // what Alike says of those
 	calls map[string]*calls
 	turn  int
 }
 
-// calls are those that were called alike.
+// calls are those that were called alike. Of one alone that has its result and the id that is legal for its own nothing is kept.
 type calls struct {
 	open []string // of this turn, and without a result yet
 	left []string // of turns before it
@@ -39,7 +41,7 @@ func (s *IDs) Turn() { s.turn++ }
 // Call is the id of a call that was called id.
 func (s *IDs) Call(id string) string {
 	if s.used == nil {
-		s.used, s.alike, s.calls = map[string]bool{}, map[string]bool{}, map[string]*calls{}
+		s.used, s.alike, s.calls = map[uint64]bool{}, map[uint64]bool{}, map[string]*calls{}
 	}
 	c := s.of(id)
 	if c == nil {
@@ -52,9 +54,9 @@ func (s *IDs) Call(id string) string {
 	for ; s.taken(as); c.next++ {
 		as, _ = s.Legal(fmt.Sprintf("%s-%d", legal, c.next+2))
 	}
-	s.used[as] = true
+	s.used[sum(as)] = true
 	if a := s.alikeOf(as); a != "" {
-		s.alike[a] = true
+		s.alike[sum(a)] = true
 	}
 	c.open, c.last = append(c.open, as), as
 	return as
@@ -70,6 +72,9 @@ func (s *IDs) Result(id string) string {
 	for _, open := range []*[]string{&c.open, &c.left} {
 		if waits := *open; len(waits) > 0 {
 			*open = waits[1:]
+			if c.next == 0 {
+				delete(s.calls, id)
+			}
 			return waits[0]
 		}
 	}
@@ -93,4 +98,13 @@ func (s *IDs) alikeOf(id string) string {
 }
 
 // taken tells whether the program takes id and one that is used for the same, whichever of them comes first.
-func (s *IDs) taken(id string) bool { return s.used[id] || s.alike[id] || s.used[s.alikeOf(id)] }
+func (s *IDs) taken(id string) bool {
+	n := sum(id)
+	return s.used[n] || s.alike[n] || s.used[sum(s.alikeOf(id))]
+}
+
+func sum(id string) uint64 {
+	h := fnv.New64a()
+	io.WriteString(h, id)
+	return h.Sum64()
+}

@@ -7,6 +7,7 @@ import (
 	"time"
 
 	"github.com/exitramp/exitramp/exporters/internal/toolname"
+	"github.com/exitramp/exitramp/internal/heappeak"
 )
 
 // TestTurns: a result is of the first call that has none, and one that a person spoke over comes behind those of the turn.
@@ -21,6 +22,9 @@ func TestTurns(t *testing.T) {
 		"no call":                       {"r:0 c:0 r:0", "0 0 0"},
 		"what became another":           {"c:0 c:0 c:0-2 r:0-2", "0 0-2 0-2-2 0-2-2"},
 		"none":                          {"c: r:", "_e3b0c442 _e3b0c442"},
+		"two results, then a call":      {"c:0 r:0 r:0 c:0 r:0 r:0 u r:0", "0 0 0 0-2 0-2 0-2 0-2"},
+		"two results of what is no id":  {"c: r: r: c: r:", "_e3b0c442 _e3b0c442 _e3b0c442 _e3b0c442-2 _e3b0c442-2"},
+		"two results of one changed":    {"c:0 c:0 c:0-2 r:0-2 r:0-2", "0 0-2 0-2-2 0-2-2 0-2-2"},
 	} {
 		s, got := IDs{Legal: toolname.Legal}, []string(nil)
 		for p := range strings.FieldsSeq(c.parts) {
@@ -65,5 +69,25 @@ func TestMany(t *testing.T) {
 	}
 	if took := time.Since(start); took > 10*time.Second {
 		t.Error(took)
+	}
+}
+
+// TestAnswered: a call that has its result takes no more than to know that its id is used.
+func TestAnswered(t *testing.T) {
+	const n = 200_000
+	s := IDs{Legal: toolname.Legal}
+	most := heappeak.Live(func() {
+		for i := range n {
+			id := fmt.Sprintf("call_%032d", i)
+			if call, result := s.Call(id), s.Result(id); call != id || result != id {
+				t.Fatal(id, call, result)
+			}
+		}
+	})
+	if t.Logf("%d bytes a call", most/n); most > 100*n {
+		t.Errorf("%d MiB", most>>20)
+	}
+	if id := s.Call("call_" + strings.Repeat("0", 32)); id != "call_"+strings.Repeat("0", 32)+"-2" {
+		t.Error(id)
 	}
 }
