@@ -119,7 +119,10 @@ func (w *Writer) takeKeys(keys []journalKey) error {
 func (w *Writer) changed(before map[string]string) string {
 	now := w.optionDigests(w.id)
 	for _, k := range slices.Sorted(maps.Keys(now)) {
-		if before[k] != now[k] {
+		switch had, ok := before[k]; {
+		case !ok: // it was no option then
+			return "the version of the program"
+		case had != now[k]:
 			return k
 		}
 	}

@@ -171,6 +171,13 @@ func TestResumeWithOtherOptions(t *testing.T) {
 			t.Errorf("%s: %v", want, err)
 		}
 	}
+	before := earlier(t, path)
+	if _, err := Create(path, o); !errors.Is(err, ErrResume) || !strings.Contains(err.Error(), "the version of the program is another than that of "+path+".part: give the same, or delete") {
+		t.Error(err)
+	}
+	if after, err := os.ReadFile(path + ".part"); err != nil || !bytes.Equal(before, after) {
+		t.Errorf("the part was touched: %v", err)
+	}
 	if err := Discard(path); err != nil {
 		t.Fatal(err)
 	}
@@ -187,6 +194,31 @@ func TestResumeWithOtherOptions(t *testing.T) {
 	if es, err := os.ReadDir(filepath.Dir(path)); err != nil || len(es) > 0 {
 		t.Errorf("%v %v", es, err)
 	}
+}
+
+// earlier makes the broken run at path one of a build that had another option, and gives its part.
+func earlier(t *testing.T, path string) []byte {
+	t.Helper()
+	var begin journalBegin
+	j, err := os.ReadFile(path + ".part.journal")
+	if err != nil {
+		t.Fatal(err)
+	}
+	n, err := readFrame(bytes.NewReader(j), &begin)
+	if err != nil {
+		t.Fatal(err)
+	}
+	delete(begin.Options, "Small")
+	begin.Options["Level"] = "0"
+	head, err := appendFrame(nil, begin)
+	if err != nil {
+		t.Fatal(err)
+	}
+	part, err := os.ReadFile(path + ".part")
+	if err := errors.Join(err, os.WriteFile(path+".part.journal", append(head, j[n:]...), 0o600)); err != nil {
+		t.Fatal(err)
+	}
+	return part
 }
 
 // A source that has changed is read anew, once.
