@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"encoding/json"
 	"fmt"
+	"net/url"
 	"slices"
 	"strings"
 
@@ -65,7 +66,7 @@ func hides(names []string, text, before string) bool {
 	if len(names) > 0 {
 		last = names[len(names)-1]
 	}
-	if n := len(names); n > 1 && names[n-2] == "query_params" && secretText().MatchString("?"+last+"="+text) { // as in an address
+	if n := len(names); n > 1 && names[n-2] == "query_params" && secretText().MatchString("?"+url.QueryEscape(last)+"="+url.QueryEscape(text)) { // as in an address
 		return true
 	}
 	return secretName().MatchString(last) && !variable().MatchString(last) || secretText().MatchString(text) || secretFlag().MatchString(before) ||
@@ -82,8 +83,8 @@ func hidesNumber(names []string, number string) bool {
 }
 
 // keyInPath tells whether a long word with digits stands in the path of an address.
-func keyInPath(url string) bool {
-	m := inPath().FindStringSubmatch(url)
+func keyInPath(address string) bool {
+	m := inPath().FindStringSubmatch(address)
 	return m != nil && digit().MatchString(m[2])
 }
 

@@ -68,7 +68,7 @@ func TestRedactTOML(t *testing.T) {
 		{"[[a.\"b c\"]]\nargs = [\n  \"--token\", # t\n  \"v\",\n  1.5e3, 2026-01-01, true,\n]\n", "[[a.\"b c\"]]\nargs = [\n  \"--token\", # t\n  \"\",\n  1.5e3, 2026-01-01, true,\n]\n", "a.b c.args"},
 		{"t = '''a'b''''\nn = \"\"\"x\\\"\"\"\"\"\"\n\n  \t# end", "t = '''a'b''''\nn = \"\"\"x\\\"\"\"\"\"\"\n\n  \t# end", ""},
 		{"cli_auth_credentials_store = \"file\"\nmcp_oauth_credentials_store = \"keyring\"\n", "cli_auth_credentials_store = \"file\"\nmcp_oauth_credentials_store = \"keyring\"\n", ""},
-		{"[p.query_params]\napi-version = \"1\"\nkey = \"k\"\nsig = \"s\"\n", "[p.query_params]\napi-version = \"1\"\nkey = \"\"\nsig = \"\"\n", "p.query_params.key p.query_params.sig"},
+		{"[p.query_params]\napi-version = \"1\"\nkey = \"k\"\nsig = \"s\"\n\"Key \" = \"& k\"\n", "[p.query_params]\napi-version = \"1\"\nkey = \"\"\nsig = \"\"\n\"Key \" = \"\"\n", "p.query_params.key p.query_params.sig p.query_params.Key "},
 		{"n = [\"sh\", \"-c\", \"curl -H \\\"X-Auth: abc\\\" h\"]\n", "n = [\"sh\", \"-c\", \"\"]\n", "n"},
 		{"", "", ""},
 	} {
