@@ -57,7 +57,7 @@ func ReadBack(ctx context.Context, want, got agentstate.Source, j *replay.Journa
 		opts.Kinds = p.sends // what else lies there is not of this drill
 	}
 	first := &tap{Source: want, kinds: opts.Kinds, look: func(r agentstate.Record) {
-		had := o.places(r, func(c *Canary) bool { return c.had(r) })
+		had := o.places(func(c *Canary) bool { return c.had(r) })
 		if !kinds[agentstate.KindOf(r)] && had == nil {
 			return
 		}
@@ -70,10 +70,9 @@ func ReadBack(ctx context.Context, want, got agentstate.Source, j *replay.Journa
 			o.own[echoOf(i, at)] = true
 		}
 		ours[xxhash.Sum64String(at)] = true
-		for _, i := range o.known.keys[key] {
-			if canaries[i].Key == key && at != key {
+		for i := range o.canaries {
+			if canaries[i].Key == key {
 				o.canaries[i].Key = at
-				o.known.at(at, i)
 			}
 		}
 	}}

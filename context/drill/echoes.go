@@ -73,12 +73,9 @@ func (s said) newTo(before said) bool {
 	return false
 }
 
-// places are those in the plan of the instructions that r may be or say, and of which is tells so.
-func (o *observer) places(r agentstate.Record, is func(*Canary) bool) (places []int) {
-	if !o.planted {
-		return nil
-	}
-	for _, i := range o.known.of(r) {
+// places are those in the plan of the instructions of which is tells so.
+func (o *observer) places(is func(*Canary) bool) (places []int) {
+	for i := range o.canaries {
 		if is(&o.canaries[i]) {
 			places = append(places, i)
 		}
@@ -103,7 +100,7 @@ func (r *run) echoes(ctx context.Context, rt agentstate.Source) ([]said, error) 
 		if r.p.stays(agentstate.KindOf(rec)) { // that is not read back either
 			continue
 		}
-		for _, i := range o.places(rec, func(c *Canary) bool { return c.echoes(rec) }) {
+		for _, i := range o.places(func(c *Canary) bool { return c.echoes(rec) }) {
 			found[i].add(rec.GetMeta().GetKey())
 		}
 	}

@@ -45,8 +45,6 @@ type SeenKind struct {
 type observer struct {
 	seen     *Seen
 	canaries []Canary
-	known    *known // of them
-	planted  bool   // one of them is an instruction
 	models   *models.Lister
 	arrived  func(key string) bool // whether a record of the target is of this drill; nil: all are
 	own      map[echo]bool         // that came with this drill, and have an operator's authority in the archive
@@ -59,8 +57,7 @@ func newObserver(canaries []Canary) *observer {
 	n := len(canaries)
 	return &observer{
 		seen:   &Seen{Kinds: map[string]*SeenKind{}, Canaries: make([]uint64, n), Commands: make([]uint64, n), Echoes: make([]said, n), Had: make([]uint64, n)},
-		models: models.NewLister(), canaries: canaries, known: newKnown(canaries),
-		planted: slices.ContainsFunc(canaries, func(c Canary) bool { return c.Injection }),
+		models: models.NewLister(), canaries: canaries,
 	}
 }
 
@@ -165,7 +162,7 @@ func (o *observer) record(r agentstate.Record) {
 	if o.words {
 		o.native(m.GetNative())
 	}
-	for _, i := range o.known.of(r) {
+	for i := range o.canaries {
 		c, key := &o.canaries[i], m.GetKey()
 		known := c.matches(r, name) && (o.arrived == nil || o.arrived(key))
 		if known {
