@@ -203,7 +203,7 @@ func (s *Server) Wrap(err error) error {
 	case "55P03", "40P01", "40001":
 		return fmt.Errorf("%w: %s: %s; run again", ErrBusy, s, pe.Message)
 	case "23502", "23503", "23514", "23P01": // a key that is taken is said elsewhere
-		return fmt.Errorf("%s: %s (SQLSTATE %s): the row comes only when this rule of the database is satisfied or dropped: do that first", s, pe.Message, pe.Code)
+		return fmt.Errorf("%s: %s (SQLSTATE %s): a row comes or goes only where this rule of the database is satisfied or dropped: do that first", s, pe.Message, pe.Code)
 	}
 	return fmt.Errorf("%s: %s (SQLSTATE %s)", s, pe.Message, pe.Code)
 }

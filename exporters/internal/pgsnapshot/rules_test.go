@@ -30,23 +30,25 @@ func TestTimeouts(t *testing.T) {
 	}
 }
 
-// TestRules: a rule of the database that keeps a row out is named, with what to do and without the row's values.
+// TestRules: a rule of the database that keeps a row out, or in, is named, with what to do and without the row's values.
 func TestRules(t *testing.T) {
 	u := pgtest.Database(t, "CREATE TABLE users (id text PRIMARY KEY)",
 		`CREATE TABLE t (a text CONSTRAINT known REFERENCES users, b text CONSTRAINT short CHECK (length(b) < 3), c text NOT NULL, d text, CONSTRAINT apart EXCLUDE (d WITH =))`,
-		"INSERT INTO t VALUES (NULL, NULL, '', 's3cret')")
+		"INSERT INTO t VALUES (NULL, NULL, '', 's3cret')", "INSERT INTO users VALUES ('x')", "INSERT INTO t VALUES ('x', NULL, '')")
 	s, err := Parse(u)
 	if err != nil {
 		t.Fatal(err)
 	}
-	for values, want := range map[string]string{
-		"('s3cret', '', '')": `"known"`, "(NULL, 's3cret', '')": `"short"`, "(NULL, 's3', NULL)": `"c"`, "(NULL, '', '', 's3cret')": `"apart"`,
+	const into, rule = "INSERT INTO t VALUES ", "is satisfied or dropped"
+	for statement, want := range map[string]string{
+		into + "('s3cret', '', '')": `"known"`, into + "(NULL, 's3cret', '')": `"short"`, into + "(NULL, 's3', NULL)": `"c"`,
+		into + "(NULL, '', '', 's3cret')": `"apart"`, "DELETE FROM users": `"known"`, // an undo
 	} {
 		conn := pgtest.Connect(t, u)
-		_, err := conn.Exec(t.Context(), "INSERT INTO t VALUES "+values)
+		_, err := conn.Exec(t.Context(), statement)
 		conn.Close(t.Context())
-		if err = s.Wrap(err); err == nil || !strings.Contains(err.Error(), want) || !strings.Contains(err.Error(), "satisfied or dropped") || strings.Contains(err.Error(), "s3cret") {
-			t.Errorf("%s: %v, want %s", values, err, want)
+		if err = s.Wrap(err); err == nil || !strings.Contains(err.Error(), want) || !strings.Contains(err.Error(), rule) || strings.Contains(err.Error(), "comes only") || strings.Contains(err.Error(), "s3cret") {
+			t.Errorf("%s: %v, want %s", statement, err, want)
 		}
 	}
 }
