@@ -35,8 +35,8 @@ type layout struct {
 	Half     bool     `json:"half,omitempty"`     // PostgreSQL's column holds numbers of 16 bits: mem0 makes none, and uses it
 	Columns  []string `json:"columns,omitempty"`  // of a history of an older release: others than those of columnsOf
 
-	there bool     // the table was found in PostgreSQL
-	odd   []string // what it has that mem0 does not make: columns, and tables of a file
+	there bool                // the table was found in PostgreSQL
+	odd   map[string][]string // what it has that mem0 does not make: columns, by mem0's table, and tables of a file, by its form
 }
 
 // columnsOf are the columns of mem0's tables. Others are a schema that is not known.
@@ -157,7 +157,7 @@ func tablesOf(ctx context.Context, e engine) (names []string, cols map[string][]
 
 // detect finds out what a SQLite file is, by its tables. An empty form: not one of mem0's.
 func detect(ctx context.Context, e engine, rel string) (layout, error) {
-	l := layout{File: rel}
+	l := layout{File: rel, odd: map[string][]string{}}
 	names, cols, err := tablesOf(ctx, e)
 	if err != nil {
 		return l, err
@@ -189,13 +189,15 @@ func detect(ctx context.Context, e engine, rel string) (layout, error) {
 			if !ok {
 				return l, fmt.Errorf("%w: %s: table %s has the columns %s; supported: %s (%s)", ErrSchema, rel, t, strings.Join(cols[t], ", "), strings.Join(want, ", "), supported)
 			}
-			l.odd = append(l.odd, odd...)
+			if len(odd) > 0 {
+				l.odd[t] = odd
+			}
 		}
 		l.Tables = append(l.Tables, t)
 	}
 	for _, t := range names {
 		if !slices.Contains(l.Tables, t) && !strings.HasPrefix(t, "sqlite_") {
-			l.odd = append(l.odd, fmt.Sprintf("table %.60q", t))
+			l.odd[string(l.Form)] = append(l.odd[string(l.Form)], fmt.Sprintf("table %.60q", t))
 		}
 	}
 	return l, nil

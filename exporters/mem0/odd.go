@@ -2,6 +2,7 @@ package mem0
 
 import (
 	"fmt"
+	"maps"
 	"slices"
 	"strings"
 
@@ -23,15 +24,11 @@ func beyond(table string, has, want []string) (odd []string, ok bool) {
 // that broke off leaves, and columns.
 func oddGaps(dbs []*db) (out []*pb.Gap) {
 	for _, d := range dbs {
-		if len(d.layout.odd) == 0 {
-			continue
+		for _, table := range slices.Sorted(maps.Keys(d.layout.odd)) {
+			kind := d.layout.kindsIn(table)[0]
+			detail := strings.Join(d.layout.odd[table], ", ") + ": none that mem0 makes, and not carried"
+			out = append(out, &pb.Gap{Meta: agentstate.Meta("gap", nil, kind, d.layout.Place), Kind: kind, Place: d.layout.Place, Reason: pb.Gap_REASON_REFUSED, Detail: detail})
 		}
-		kind := "revision"
-		if !d.layout.Form.history() {
-			kind = d.subject()
-		}
-		detail := strings.ToValidUTF8(strings.Join(d.layout.odd, ", "), "\ufffd") + ": none that mem0 makes, and not carried"
-		out = append(out, &pb.Gap{Meta: agentstate.Meta("gap", nil, kind, d.layout.Place), Kind: kind, Place: d.layout.Place, Reason: pb.Gap_REASON_REFUSED, Detail: detail})
 	}
 	return out
 }
@@ -41,5 +38,7 @@ func (l *layout) plain() error {
 	if len(l.odd) == 0 {
 		return nil
 	}
-	return fmt.Errorf("%w: %s has %s beside mem0's: take that out of the target first; supported: %s", ErrSchema, l.File, strings.Join(l.odd, ", "), supported)
+	odd := slices.Concat(slices.Collect(maps.Values(l.odd))...)
+	slices.Sort(odd)
+	return fmt.Errorf("%w: %s has %s beside mem0's: take that out of the target first; supported: %s", ErrSchema, l.File, strings.Join(odd, ", "), supported)
 }

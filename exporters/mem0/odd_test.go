@@ -25,7 +25,7 @@ func TestOddColumnsAndTables(t *testing.T) {
 		"a column of history":        {"python", "history.db", "history", "revision", `column "feedback" of history`, []string{"ALTER TABLE history ADD COLUMN feedback TEXT"}},
 		"another table":              {"js", "history.db", "history", "revision", `table "feedback"`, []string{"CREATE TABLE feedback (id TEXT)"}},
 		"a migration broken off":     {"python", "history.db", "history", "revision", `table "history_old"`, []string{"CREATE TABLE history_old AS SELECT * FROM history"}},
-		"a column of messages":       {"python", "history.db", "history", "revision", `column "mood" of messages`, []string{"ALTER TABLE messages ADD COLUMN mood TEXT"}},
+		"a column of messages":       {"python", "history.db", "history", "message", `column "mood" of messages`, []string{"ALTER TABLE messages ADD COLUMN mood TEXT"}},
 		"a column of points":         {"python", "qdrant/collection/mem0/storage.sqlite", "mem0", "memory", `column "n" of points`, []string{"ALTER TABLE points ADD COLUMN n INTEGER"}},
 	} {
 		t.Run(name, func(t *testing.T) {

@@ -176,7 +176,10 @@ func (p *pg) collections(ctx context.Context, flavor string) (dbs []*db, notes [
 		if !ok || typ("id") != "uuid" || !vectorType(typ("vector")) || typ("payload") != "jsonb" {
 			return nil, nil, fmt.Errorf("%w: %s: table %s has the columns %s; supported: id, vector, payload of uuid, vector(N) or halfvec(N), jsonb (%s)", ErrSchema, p.location, t, got, supported)
 		}
-		l := layout{File: t, Place: t, Form: pgForm, there: true, odd: odd}
+		l := layout{File: t, Place: t, Form: pgForm, there: true}
+		if len(odd) > 0 {
+			l.odd = map[string][]string{string(pgForm): odd}
+		}
 		numbers, dims, _ := strings.Cut(strings.TrimSuffix(typ("vector"), ")"), "(")
 		l.Dims, _ = strconv.Atoi(dims)
 		l.Half = numbers == "halfvec"
