@@ -89,7 +89,7 @@ tests: [{vars: {x: a}, options: {transformVars: "{...vars, x: 'b'}"}, assert: [{
 
 // What promptfoo looks for in files is no text to send: functions of programs, scripts, folders and patterns. A sentence is.
 func TestPromptsInFiles(t *testing.T) {
-	src := write(t, `prompts: ["prompts/f.py:build", "f.js:build", "gen.sh", "prompts/*", "prompts/", "**", "Is 3*4 a/b of {{x}}?", "Mind a.py: it ends", "What is sh.", "Say {{x}}/no", "a.md: b"]
+	src := write(t, `prompts: ["prompts/f.py:build", "f.js:build", "gen.sh", "prompts/*", "prompts/", "**", "my prompts/f.py:build", "Is 3*4 a/b of {{x}}?", "Mind a.py: it ends", "What is sh.", "Say {{x}}/no", "a.md: b"]
 tests: [{vars: {x: a}}]
 `)
 	_, rep := export(t, src)
@@ -97,11 +97,11 @@ tests: [{vars: {x: a}}]
 	for _, g := range rep.Gaps {
 		got = append(got, g.Place)
 	}
-	if d := cmp.Diff([]string{"prompts[0]", "prompts[1]", "prompts[2]", "prompts[3]", "prompts[4]", "prompts[5]"}, got); d != "" {
+	if d := cmp.Diff([]string{"prompts[0]", "prompts[1]", "prompts[2]", "prompts[3]", "prompts[4]", "prompts[5]", "prompts[6]"}, got); d != "" {
 		t.Error(d)
 	}
 	all := strings.Join(lines(t, src), "\n")
-	if strings.Count(all, `"template"`) != 6 || strings.Count(all, `"text"`) != 5 {
+	if strings.Count(all, `"template"`) != 7 || strings.Count(all, `"text"`) != 5 {
 		t.Error(all)
 	}
 }

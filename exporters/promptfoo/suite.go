@@ -111,7 +111,7 @@ func fileLike(s string) bool {
 	}
 	ext, function, named := strings.Cut(s[dot+1:], ":")
 	switch {
-	case dot < 1 || named && (function == "" || !word):
+	case dot < 1 || named && (function == "" || strings.ContainsAny(function, " \t")):
 		return false
 	case slices.Contains([]string{"cjs", "cts", "js", "mjs", "mts", "py", "ts"}, ext):
 		return true
