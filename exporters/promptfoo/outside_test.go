@@ -101,6 +101,13 @@ tests: [{vars: {x: a}}]
 		t.Error(d)
 	}
 	all := strings.Join(lines(t, src), "\n")
+	// What is said before and behind does not make one the other.
+	around := strings.Join(lines(t, write(t, `prompts: [a/f.py, Hi]
+tests: [{options: {prefix: "Now: ", suffix: " Be short."}}, {options: {suffix: /no_think}}, {options: {suffix: "file://s.txt"}}]
+`)), "\n")
+	if strings.Count(around, `"template"`) != 4 || strings.Contains(around, `"text":"Now: a`) || !strings.Contains(around, `"text":"Hi/no_think"`) {
+		t.Error(around)
+	}
 	if strings.Count(all, `"template"`) != 7 || strings.Count(all, `"text"`) != 5 {
 		t.Error(all)
 	}

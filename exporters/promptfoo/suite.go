@@ -48,6 +48,7 @@ type prompt struct {
 	names    []string // that tests may choose it by
 	labelled bool     // its text is no name
 	text     string
+	outside  bool // the text only names what is sent
 }
 
 // understand reads a document. Beyond maxCases cases it is refused.
@@ -157,7 +158,7 @@ func (b *builder) readPrompts(v any) {
 }
 
 func (b *builder) prompt(place string, p prompt) {
-	if fileLike(p.text) {
+	if p.outside = fileLike(p.text); p.outside {
 		b.leave(place)
 	}
 	if !p.labelled {
@@ -317,18 +318,16 @@ func (b *builder) one(p prompt, vars, t, options map[string]any) {
 	if len(vars) > 0 {
 		c.input.Vars = harness.Encode(vars)
 	}
-	text := p.text
-	for _, end := range []string{"prefix", "suffix"} {
-		if s, ok := options[end].(string); ok && end == "prefix" {
-			text = s + text
-		} else if ok {
-			text += s
-		}
-	}
-	if options["transformVars"] != nil { // the variables are others by the time that they are filled in
+	before, _ := options["prefix"].(string)
+	behind, _ := options["suffix"].(string)
+	text := before + p.text + behind
+	switch {
+	case options["transformVars"] != nil: // the variables are others by the time that they are filled in
 		c.input.Template = text
 		b.out.unfilled++
-	} else {
+	case p.outside || fetched(before) || fetched(behind):
+		c.input.Template = text
+	default:
 		b.fill(&c.input, text, vars)
 	}
 	c.expect = b.expectations(t, vars, options)
@@ -346,10 +345,6 @@ func (b *builder) one(p prompt, vars, t, options map[string]any) {
 
 // fill sets what is sent: a conversation where the prompt is one, else a text.
 func (b *builder) fill(in *harness.Input, text string, vars map[string]any) {
-	if fileLike(text) {
-		in.Template = text
-		return
-	}
 	if t := strings.TrimSpace(text); strings.HasPrefix(t, "[") || strings.HasPrefix(t, "- role:") {
 		if list, ok := conversation(t); ok {
 			if filled, ok := renderAll(list, vars); ok {
