@@ -40,5 +40,9 @@ func (l *layout) plain() error {
 	}
 	odd := slices.Concat(slices.Collect(maps.Values(l.odd))...)
 	slices.Sort(odd)
-	return fmt.Errorf("%w: %s has %s beside mem0's: take that out of the target first; supported: %s", ErrSchema, l.File, strings.Join(odd, ", "), supported)
+	or := ""
+	if !l.Form.history() {
+		or = ", or name another with ?collection="
+	}
+	return fmt.Errorf("%w: %s has %s beside mem0's: take that out of the target first%s; supported: %s", ErrSchema, l.File, strings.Join(odd, ", "), or, supported)
 }

@@ -68,3 +68,18 @@ func TestOddColumnsOfPostgres(t *testing.T) {
 		t.Errorf("%v", err)
 	}
 }
+
+// A table of an application that looks like a collection costs the collections of mem0 nothing: what they have goes back.
+func TestOddTableOfPostgres(t *testing.T) {
+	u := database(t, "pgvector-js.sql")
+	s := store(t, u, "testdata/pgvector-js.db")
+	was, _ := drivertest.Export(t, s)
+	pgtest.Exec(t, u, "CREATE TABLE docs (id uuid PRIMARY KEY, vector vector(3), payload jsonb, title text)", "INSERT INTO docs VALUES (gen_random_uuid(), '[1,2,3]', '{}', 'x')")
+	if rep, err := replay.Plan(t.Context(), s, was, nil); err != nil || rep.Actions[replay.Refused] != 0 {
+		t.Errorf("%v %+v", err, rep)
+	}
+	now, _ := drivertest.Export(t, s)
+	if _, err := replay.Plan(t.Context(), s, now, nil); err == nil || !strings.Contains(err.Error(), "take that out of the target first, or name another with ?collection=") {
+		t.Error(err)
+	}
+}

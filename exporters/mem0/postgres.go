@@ -231,11 +231,14 @@ func (p *pg) language(ctx context.Context, all []*db, flavor string) (dbs []*db,
 		p.flavor = cmp.Or(flavor, "js") + "+pgvector"
 	}
 	if p.migrations = p.migrations && flavor != "python"; p.migrations {
-		for _, d := range dbs {
-			if d.layout.Place == d.layout.memories() {
-				d.layout.Tables = []string{"memory_migrations"}
-				break
+		at := -1
+		for i, d := range dbs { // of a table that may be an application's only where there is no other
+			if d.layout.Place == d.layout.memories() && (at < 0 || len(d.layout.odd) < len(dbs[at].layout.odd)) {
+				at = i
 			}
+		}
+		if at >= 0 {
+			dbs[at].layout.Tables = []string{"memory_migrations"}
 		}
 	}
 	return dbs, notes, nil
