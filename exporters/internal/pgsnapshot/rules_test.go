@@ -52,3 +52,16 @@ func TestRules(t *testing.T) {
 		}
 	}
 }
+
+// TestLacksCharacter: where the database's encoding has no such character, the error says what to want, and not the character.
+func TestLacksCharacter(t *testing.T) {
+	u := pgtest.Database(t)
+	s, err := Parse(u)
+	if err != nil {
+		t.Fatal(err)
+	}
+	_, err = pgtest.Connect(t, u).Exec(t.Context(), `SELECT convert('\xe282ac', 'UTF8', 'LATIN1')`)
+	if err = s.Wrap(err); err == nil || !strings.Contains(err.Error(), "(SQLSTATE 22P05): want a database") || strings.Contains(err.Error(), "0xe2") {
+		t.Error(err)
+	}
+}
