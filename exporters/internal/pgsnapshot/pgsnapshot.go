@@ -202,8 +202,10 @@ func (s *Server) Wrap(err error) error {
 		return fmt.Errorf("%w: %s: the server is shutting down", ErrUnreachable, s)
 	case "55P03", "40P01", "40001":
 		return fmt.Errorf("%w: %s: %s; run again", ErrBusy, s, pe.Message)
-	case "22P05": // the message has the character's bytes
-		return fmt.Errorf("%s: the encoding of the database lacks a character that comes (SQLSTATE %s): want a database that was made with ENCODING 'UTF8' TEMPLATE template0", s, pe.Code)
+	case "22P05":
+		if pe.Routine == "report_untranslatable_char" { // and no NUL in JSON; the message has the character's bytes
+			return fmt.Errorf("%s: the encoding of the database lacks a character that comes (SQLSTATE %s): want a database that was made with ENCODING 'UTF8' TEMPLATE template0", s, pe.Code)
+		}
 	case "23502", "23503", "23514", "23P01": // a key that is taken is said elsewhere
 		return fmt.Errorf("%s: %s (SQLSTATE %s): a row comes or goes only where this rule of the database is satisfied or dropped: do that first", s, pe.Message, pe.Code)
 	}

@@ -60,8 +60,14 @@ func TestLacksCharacter(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	_, err = pgtest.Connect(t, u).Exec(t.Context(), `SELECT convert('\xe282ac', 'UTF8', 'LATIN1')`)
+	conn := pgtest.Connect(t, u)
+	defer conn.Close(t.Context())
+	_, err = conn.Exec(t.Context(), `SELECT convert('\xe282ac', 'UTF8', 'LATIN1')`)
 	if err = s.Wrap(err); err == nil || !strings.Contains(err.Error(), "(SQLSTATE 22P05): want a database") || strings.Contains(err.Error(), "0xe2") {
+		t.Error(err)
+	}
+	_, err = conn.Exec(t.Context(), `SELECT '"\u0000"'::jsonb`) // of no encoding
+	if err = s.Wrap(err); err == nil || !strings.Contains(err.Error(), "(SQLSTATE 22P05)") || strings.Contains(err.Error(), "want a database") {
 		t.Error(err)
 	}
 }
