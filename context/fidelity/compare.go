@@ -43,7 +43,8 @@ const (
 
 // Compare compares two states by key, field by field. It reads want once and got once, and holds
 // digests of want in a sealed temporary file: one a record where want has access by key, and what
-// turns out to differ is then read again; else one a field, some 300 bytes a record. Values that lie outside of
+// turns out to differ is then read again; else one a field, some 300 bytes a record. Of got, vectors of which a loss was
+// announced lie there, too, whole. Values that lie outside of
 // their records, in blobs, are compared by their bytes. Where a native form cites other records and
 // the two sides cite differently, the bytes that it stands for are compared: that takes access by
 // key, or a second reading of a side that has none.

@@ -12,17 +12,13 @@ import (
 
 // pair compares r of got with the entry of want.
 func (c *comparer) pair(e *entry, r agentstate.Record, f *flattener, g *glancer) error {
-	vector, _ := r.(*pb.Embedding)
-	if c.sums == nil || vector != nil && !c.announcedVector(e.key) {
-		vector = nil
-	}
 	if !e.whole {
 		fields, err := f.flatten(r)
-		switch {
-		case err != nil:
+		if err != nil {
 			return err
-		case vector != nil:
-			return c.later(e.key, r, fields, vector)
+		}
+		if c.sums != nil && c.vectorOf(e.key, r) != nil {
+			return c.later(e.key, r, fields)
 		}
 		return c.match(e, r.GetMeta().GetKey(), fields, nil)
 	}
@@ -39,11 +35,12 @@ func (c *comparer) pair(e *entry, r agentstate.Record, f *flattener, g *glancer)
 	if err != nil {
 		return err
 	}
-	return c.later(e.key, r, fields, vector)
+	return c.later(e.key, r, fields)
 }
 
-// later keeps r of got for again: its key, its fields, and its vector where that is looked at.
-func (c *comparer) later(key string, r agentstate.Record, fields []field, vector *pb.Embedding) error {
+// later keeps r of got, the record that is key in want, for again: its key, its fields, and its vector where that is looked at.
+func (c *comparer) later(key string, r agentstate.Record, fields []field) error {
+	vector := c.vectorOf(key, r)
 	b := appendText(nil, r.GetMeta().GetKey())
 	b = binary.AppendUvarint(b, uint64(vector.GetElement()))
 	b = appendText(b, string(vector.GetVector()))
@@ -86,7 +83,7 @@ func (c *comparer) again(ctx context.Context, want agentstate.Source) error {
 			return fmt.Errorf("%s: %w", e.key, err)
 		}
 		var vectors *[2]*pb.Embedding
-		if want, ok := r.(*pb.Embedding); ok && c.announcedVector(e.key) {
+		if want := c.vectorOf(e.key, r); want != nil {
 			vectors = &[2]*pb.Embedding{want, vector}
 		}
 		return c.match(e, got, fields, vectors)

@@ -22,6 +22,14 @@ func (c *comparer) announcedVector(key string) bool {
 	return ok && g != Exact
 }
 
+// vectorOf is r, which is key in want, if it is an Embedding of whose vector a loss was announced; else nil.
+func (c *comparer) vectorOf(key string, r agentstate.Record) *pb.Embedding {
+	if v, ok := r.(*pb.Embedding); ok && c.announcedVector(key) {
+		return v
+	}
+	return nil
+}
+
 // judgeVector grades the vector of p, at the path id, which is not there or has other bytes.
 func (c *comparer) judgeVector(p *pending, id uint16, want, got *pb.Embedding) {
 	gone := len(got.GetVector()) == 0
@@ -40,13 +48,14 @@ func (c *comparer) judgeVector(p *pending, id uint16, want, got *pb.Embedding) {
 	}
 }
 
-// near tells whether b has the numbers of a, to as many digits as the narrower form of the two has. Of a form that has
-// none, nobody can say.
+// near tells whether b has the numbers of a, to as many digits as the narrower form of the two has. Where one has none that
+// we know, nobody can say; but whole numbers and bits lose nothing on their way into the same form.
 func near(a, b *pb.Embedding) bool {
 	x, digits := numbers(a)
 	y, fewer := numbers(b)
 	if x == nil || y == nil {
-		return true
+		e := a.GetElement()
+		return e == pb.Embedding_ELEMENT_UNSPECIFIED || e != b.GetElement()
 	}
 	if len(x) != len(y) {
 		return false
@@ -56,7 +65,7 @@ func near(a, b *pb.Embedding) bool {
 	for i := range x {
 		switch d := math.Abs(x[i] - y[i]); {
 		case x[i] == y[i] || math.IsNaN(x[i]) && math.IsNaN(y[i]): // infinite ones too
-		case !(d <= off*math.Abs(x[i])+leastHalf):
+		case math.IsInf(x[i], 0) || !(d <= off*math.Abs(x[i])+leastHalf):
 			return false
 		}
 	}

@@ -63,6 +63,10 @@ func TestAnnouncedVector(t *testing.T) {
 		"one where none was announced": {of: f64, as: f32, want: wide(0.1), got: single(0.7), dropped: true},
 		"the runtime's own bytes":      {of: 0, as: f32, want: []byte("??"), got: single(0.1), fine: true},
 		"made anew":                    {of: f64, as: f32, want: wide(0.1), got: single(0.7), anew: true, fine: true},
+		"infinite the other way":       {of: f64, as: f32, want: wide(inf), got: single(float32(math.Inf(1)))},
+		"a number for an infinite one": {of: f64, as: f32, want: wide(inf), got: single(0.7)},
+		"other bits":                   {of: pb.Embedding_ELEMENT_BIT, as: pb.Embedding_ELEMENT_BIT, want: []byte{1}, got: []byte{2}},
+		"bytes of numbers":             {of: f32, as: pb.Embedding_ELEMENT_INT8, want: single(0.1), got: []byte{12}, fine: true},
 	} {
 		o := &fidelity.Options{Anew: c.anew, Announced: func(key, path string) (fidelity.Grade, string, bool) {
 			g := fidelity.Transformed
