@@ -55,6 +55,8 @@ func got(tag string) string {
 		return "keys with values"
 	case "!!int", "!!float":
 		return "a number"
+	case "!!bool":
+		return "true or false"
 	}
 	return "a text"
 }

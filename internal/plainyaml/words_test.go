@@ -24,6 +24,7 @@ func TestWords(t *testing.T) {
 		"[s3cret]":                  "line 1: want no list, got a list",
 		"on: s3cret":                "line 1: want true or false, got a text",
 		"\ncount: s3cret":           "line 2: want a whole number from 0 on, got a text",
+		"count: true":               "line 1: want a whole number from 0 on, got true or false",
 		"count: -1":                 "line 1: want a whole number from 0 on, got a number",
 		"part: {s3cret: 1}":         "line 1: want a number, got keys with values",
 		"list: s3 ` into string":    "line 1: want a list, got a text",
