@@ -71,8 +71,13 @@ func Run(ctx context.Context, p *drill.Plan, o *Options) (*drill.Outcome, error)
 	if err := w.variables(); err != nil {
 		return nil, err
 	}
+	if p.Free() == nil { // of one that has ended that is what there is to say
+		if err := w.ready(); err != nil {
+			return nil, err
+		}
+	}
 	e := &drill.Env{
-		Archives: w, Controls: w.controls, Source: w.source, Target: w.target, Ready: w.ready, Unmixed: w.unmixed, ReadBack: o.ReadBack, Tool: o.Tool, Blocked: o.Blocked, BlockProof: o.BlockProof,
+		Archives: w, Controls: w.controls, Source: w.source, Target: w.target, Unmixed: w.unmixed, ReadBack: o.ReadBack, Tool: o.Tool, Blocked: o.Blocked, BlockProof: o.BlockProof,
 		Progress: o.Progress, Now: o.Now,
 	}
 	if p.Tasks.Suite != "" {
@@ -116,6 +121,9 @@ func Check(ctx context.Context, p *drill.Plan, o *Options) error {
 		return err
 	}
 	if err := w.variables(); err != nil {
+		return err
+	}
+	if err := w.ready(); err != nil {
 		return err
 	}
 	if p.Tasks.Suite != "" {

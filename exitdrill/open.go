@@ -4,7 +4,10 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"io/fs"
 	"os"
+	"path/filepath"
+	"slices"
 
 	"github.com/exitramp/exitramp/context/drill"
 	"github.com/exitramp/exitramp/context/evidence"
@@ -50,20 +53,39 @@ func (w *wired) variables() error {
 	return nil
 }
 
-// ready says that the folder is not there in which the target is to be.
+// ready says that the folder is not there in which the target is to be, and that the drill does not make it: a slip, too.
 func (w *wired) ready() error {
+	if w.p.Level < evidence.L3 {
+		return nil
+	}
 	u, err := w.url(w.p.Target)
 	if err != nil {
 		return err
 	}
 	dir := w.o.Registry.Folder(u)
-	if dir == "" {
+	if dir == "" || w.makes(dir) {
 		return nil
 	}
-	if fi, err := os.Stat(dir); err != nil || !fi.IsDir() {
-		return fmt.Errorf("%w: target: there is no folder %s: make it, or name another one", drill.ErrPlan, dir)
+	switch fi, err := os.Stat(dir); {
+	case err == nil && fi.IsDir():
+		return nil
+	case err != nil && !errors.Is(err, fs.ErrNotExist):
+		return fmt.Errorf("%w: target: %w", drill.ErrPlan, err)
 	}
-	return nil
+	return fmt.Errorf("%w: target: there is no folder %s: make it, or name another one", drill.ErrPlan, dir)
+}
+
+// makes tells whether the drill makes the folder dir, as one of its own or above one.
+func (w *wired) makes(dir string) bool {
+	dir, err := filepath.Abs(dir)
+	return err == nil && slices.ContainsFunc(w.p.Folders(), func(own string) bool {
+		own, err := filepath.Abs(own)
+		if err != nil {
+			return false
+		}
+		below, err := filepath.Rel(dir, own)
+		return err == nil && filepath.IsLocal(below)
+	})
 }
 
 // lookup answers for ${NAME}.

@@ -21,19 +21,23 @@ func TestNoFolder(t *testing.T) {
 	reg := exporters.NewRegistry(append(append(langgraph.Drivers(), mcpmemory.Drivers()...), promptfoo.Drivers()...)...)
 	for target, refused := range map[string]bool{
 		"langgraph+sqlite:none/x.db": true, "mcpmemory:none/x.jsonl": true, "promptfoo:none/x.yaml": true, "mcpmemory:file/x.jsonl": true,
-		"langgraph+sqlite:out/x.db": false, "mcpmemory:x.jsonl": false,
+		"langgraph+sqlite:out/x.db": false, "langgraph+sqlite:arch/x.db": false, "langgraph+sqlite:out/none/x.db": true, "mcpmemory:x.jsonl": false,
 	} {
 		t.Chdir(t.TempDir())
 		if err := os.WriteFile("file", nil, 0o600); err != nil {
 			t.Fatal(err)
 		}
-		p, err := drill.ReadPlan(strings.NewReader("{name: q, exercise: true, scenario: s, output: out, ledger: l.jsonl, archive: a.ctxa, mode: planned, level: L3, source: 'mcpmemory:gone.jsonl', target: '" + target + "'}"))
+		p, err := drill.ReadPlan(strings.NewReader("{name: q, exercise: true, scenario: s, output: out, ledger: l.jsonl, archive: arch/below/a.ctxa, mode: planned, level: L3, source: 'mcpmemory:gone.jsonl', target: '" + target + "'}"))
 		if err != nil {
 			t.Fatal(err)
 		}
+		checked := Check(context.Background(), p, &Options{Registry: reg})
 		_, err = Run(context.Background(), p, &Options{Registry: reg})
 		if got := errors.Is(err, drill.ErrPlan) && strings.Contains(err.Error(), "there is no folder "); got != refused {
 			t.Errorf("%s: %v", target, err)
+		}
+		if got := errors.Is(checked, drill.ErrPlan) && strings.Contains(checked.Error(), "there is no folder "); got != refused {
+			t.Errorf("%s: checked: %v", target, checked)
 		}
 		if _, err := os.Stat("l.jsonl"); (err == nil) == refused {
 			t.Errorf("%s: a line in the ledger: %v", target, err)

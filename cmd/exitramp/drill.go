@@ -40,7 +40,8 @@ starts from the last archive, and runs without a network where the system allows
 A plan with several targets (into) is a drill a target, in their order, over one archive: each with files
 and a verdict of its own. With --json each is an object of its own.
 
-Passwords in URLs stand in the environment: write ${NAME}. Killed, a drill goes on when the same
+Passwords in URLs stand in the environment: write ${NAME}. Where one is not set, or the folder of a
+target's file is not there, no drill begins, and --dry-run says so. Killed, a drill goes on when the same
 command is run again. It leaves a statement, signed where the plan names a key, and a line in the
 ledger of drills.
 
@@ -63,7 +64,7 @@ Exit code 0: PASS, or PASS_WITH_LOSS, where every gate held and what is lost is 
 	c.Flags().StringVar(&f.name, "name", "", "`NAME` of this drill in place of the plan's: of the files that it leaves")
 	c.Flags().StringVar(&f.into, "into", "", "only into the target of this `NAME`, of several in the plan")
 	c.Flags().BoolVar(&f.json, "json", false, "the outcome as JSON")
-	c.Flags().BoolVar(&f.dryRun, "dry-run", false, "check the plan and its files, and do nothing")
+	c.Flags().BoolVar(&f.dryRun, "dry-run", false, "check the plan, its files and variables, and do nothing")
 	c.Flags().StringVar(&f.inside, "inside-namespace", "", "")
 	_ = c.Flags().MarkHidden("inside-namespace") // never fails: it is there
 	return c
@@ -113,6 +114,9 @@ func (a *app) drillEach(ctx context.Context, path string, f *drillFlags) error {
 			ended++
 		}
 	}
+	if err := a.checkEach(ctx, list, f); err != nil {
+		return err
+	}
 	var outcomes []map[string]any
 	var failed error
 	var first map[string]any // what became of the drill that failed
@@ -148,6 +152,22 @@ func (a *app) drillEach(ctx context.Context, path string, f *drillFlags) error {
 		a.result["drills"] = outcomes
 	}
 	return failed
+}
+
+// checkEach finds a slip in what the plan says of any of several targets, before the drill into the first is carried out.
+func (a *app) checkEach(ctx context.Context, list []*drill.Plan, f *drillFlags) error {
+	if len(list) < 2 || f.dryRun { // which is to check
+		return nil
+	}
+	for _, p := range list {
+		if exists(p.Statement()) {
+			continue
+		}
+		if err := exitdrill.Check(ctx, p, a.drillOptions()); err != nil {
+			return fmt.Errorf("%s: %w", p.Name, err)
+		}
+	}
+	return nil
 }
 
 func (a *app) drill(ctx context.Context, path string, p *drill.Plan, f *drillFlags) error {

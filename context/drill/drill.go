@@ -98,11 +98,7 @@ func Run(ctx context.Context, p *Plan, e *Env) (*Outcome, error) {
 	if r.now == nil {
 		r.now = time.Now
 	}
-	folders := []string{p.Output}
-	if p.Mode == evidence.Planned {
-		folders = append(folders, filepath.Dir(p.Archive)) // that it is not there is no finding about an exit
-	}
-	for _, dir := range folders {
+	for _, dir := range p.Folders() {
 		if err := os.MkdirAll(dir, 0o755); err != nil {
 			return nil, fmt.Errorf("drill: %w", err)
 		}
@@ -129,11 +125,6 @@ func Run(ctx context.Context, p *Plan, e *Env) (*Outcome, error) {
 	} else if err != nil {
 		return nil, err
 	}
-	if e.Ready != nil && p.reaches(evidence.L3) {
-		if err := e.Ready(); err != nil {
-			return nil, err
-		}
-	}
 	if p.after != "" {
 		if r.first, err = p.made(); err != nil {
 			return nil, err
@@ -148,6 +139,14 @@ func Run(ctx context.Context, p *Plan, e *Env) (*Outcome, error) {
 		}
 	}
 	return r.finish(ctx)
+}
+
+// Folders are those that a drill of p makes where they are not there, which is no finding about an exit.
+func (p *Plan) Folders() []string {
+	if p.Mode != evidence.Planned {
+		return []string{p.Output}
+	}
+	return []string{p.Output, filepath.Dir(p.Archive)}
 }
 
 // Free is ErrEnded where a drill of this name has ended, and ErrArchive where a planned one would have to write

@@ -29,9 +29,6 @@ type Env struct {
 	// Expected is what a read-back of the run of j wants to find: the archive, with the vectors that the run
 	// made. nil: the archive.
 	Expected func(src agentstate.Source, j *replay.Journal) (agentstate.Source, io.Closer, error)
-	// Ready says what makes the target impossible from the first, as far as that shows without a look into it: a slip of
-	// who starts the drill. It is asked when the folders of the plan are there. nil: nobody knows.
-	Ready func() error
 	// Unmixed refuses to bring vectors of two models into one index. nil: not asked.
 	Unmixed func(ctx context.Context, src agentstate.Source, rt Runtime, dst replay.Target, o *replay.Options) error
 	// ReadBack has a second process call [ReadBack] with this journal. nil: this process does it,
