@@ -56,9 +56,10 @@ func TestDrillLost(t *testing.T) {
 		p := &evidence.Predicate{Kinds: []evidence.Kind{{Kind: "memory", Archived: 12, Imported: 12, Matched: 10, Missing: 2}}, Losses: losses}
 		newApp(&out, &out).printDrill(&drill.Outcome{Predicate: p, Judgement: &evidence.Judgement{}}, "FAIL", &drillFlags{})
 		p.Vectors = &evidence.Vectors{Texts: 9, Dropped: 4, Model: "m"}
+		newApp(&out, &out).printDrill(&drill.Outcome{Predicate: p, Judgement: &evidence.Judgement{}}, "FAIL", &drillFlags{}) // of texts that were erased
 		p.Losses = append(losses, evidence.Loss{Kind: "embedding", Count: 4, Of: 9, Grade: "dropped", Why: "too long"})
 		newApp(&out, &out).printDrill(&drill.Outcome{Predicate: p, Judgement: &evidence.Judgement{}}, "FAIL", &drillFlags{})
-		if strings.Count(out.String(), want) != 2 || !strings.Contains(out.String(), "vectors of 5 of 9 texts") {
+		if strings.Count(out.String(), want) != 3 || !strings.Contains(out.String(), "vectors of 5 of 9 texts") {
 			t.Errorf("%s\ndoes not say %q", out.String(), want)
 		}
 	}

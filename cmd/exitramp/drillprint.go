@@ -74,20 +74,25 @@ func (a *app) printControls(p *evidence.Predicate) {
 // printArrived says how many records arrived, and where the others are.
 func (a *app) printArrived(p *evidence.Predicate) {
 	came, due := p.Survival()
-	held, stays, away := uint64(0), uint64(0), uint64(0)
+	var held, stays, away, lost, vectors uint64
+	for _, l := range p.Losses { // as records; those that are due are among them
+		if l.Path == "" && l.Grade == fidelity.Dropped.String() {
+			lost += l.Count
+			if l.Kind == "embedding" {
+				vectors += l.Count
+			}
+		}
+	}
 	for i := range p.Kinds {
 		k := &p.Kinds[i]
 		held, stays = held+k.Quarantined, stays+k.Stays
-		away += k.Refused + k.Conflicts + k.Stays + k.Missing
+		n := k.Refused + k.Conflicts + k.Stays + k.Missing
+		if away += n; k.Kind == "embedding" {
+			vectors -= min(vectors, n)
+		}
 	}
 	if v := p.Vectors; v != nil {
-		away += v.Dropped // said with the vectors
-	}
-	lost := uint64(0) // as records; those that are due are among them
-	for _, l := range p.Losses {
-		if l.Path == "" && l.Grade == fidelity.Dropped.String() {
-			lost += l.Count
-		}
+		away += min(v.Dropped, vectors) // said with the vectors
 	}
 	if due > 0 || lost > away {
 		s := fmt.Sprintf("%s of %s records arrived, as they were or as announced", number(came), number(due))
