@@ -146,9 +146,18 @@ func (s *Suite) replace(b []byte) error {
 
 // Undo takes the file away that a run made, unless it says something else by now.
 func (s *Suite) Undo(_ context.Context, _ *replay.Run, created []replay.Receipt) (left []replay.Receipt, err error) {
+	leave := func(why string) {
+		for _, rc := range created {
+			if rc.Target != "" {
+				rc.Why = why
+				left = append(left, rc)
+			}
+		}
+	}
 	doc, b, err := s.load()
 	if errors.Is(err, fs.ErrNotExist) {
-		return nil, nil
+		leave(replay.Gone)
+		return left, nil
 	}
 	whole := err == nil && len(created) > 0
 	cases := map[string]bool{}
@@ -174,12 +183,7 @@ func (s *Suite) Undo(_ context.Context, _ *replay.Run, created []replay.Receipt)
 		}
 		return nil, nil
 	}
-	for _, rc := range created {
-		if rc.Target != "" {
-			rc.Why = "the file was changed since the run"
-			left = append(left, rc)
-		}
-	}
+	leave("the file was changed since the run")
 	return left, nil
 }
 
