@@ -16,7 +16,12 @@ import (
 // Undo takes out the lines that a run put in. A line that says something else by now stays. The
 // file goes when nothing is left in it.
 func (g *Graph) Undo(ctx context.Context, _ *replay.Run, created []replay.Receipt) (left []replay.Receipt, err error) {
-	there := map[string]bool{} // keys of lines
+	there := map[string]bool{} // whether a line of the run was found, by its key
+	for _, rc := range created {
+		if rc.Target != "" {
+			there[lineKey(rc.Target)] = false
+		}
+	}
 	defer func() {
 		for _, rc := range created {
 			if err == nil && rc.Target != "" && !there[lineKey(rc.Target)] {
@@ -61,7 +66,9 @@ func (g *Graph) Undo(ctx context.Context, _ *replay.Run, created []replay.Receip
 	}
 	err = walk(func(l *line, key string, sum [32]byte) error {
 		i, ok := gone[key]
-		there[key] = true
+		if _, made := there[key]; made {
+			there[key] = true
+		}
 		switch {
 		case ok && hexOf(sum) == created[i].Version:
 			remove[l.no] = true

@@ -1,0 +1,42 @@
+package mcpmemory
+
+import (
+	"fmt"
+	"strings"
+	"testing"
+
+	"github.com/exitramp/exitramp/context/agentstate"
+	"github.com/exitramp/exitramp/context/replay"
+	"github.com/exitramp/exitramp/internal/heappeak"
+)
+
+// An undo in a large file of others remembers what its run made, and none of their names.
+func TestUndoFlat(t *testing.T) {
+	if testing.Short() {
+		t.Skip("60 MB")
+	}
+	heap := func(lines int) uint64 {
+		var b strings.Builder
+		for i := range lines {
+			fmt.Fprintf(&b, "{\"type\":\"entity\",\"name\":\"%s %d\",\"entityType\":\"person\",\"observations\":[]}\n", strings.Repeat("somebody else ", 10), i)
+		}
+		g := write(t, b.String())
+		b.Reset()
+		var left []replay.Receipt
+		high := heappeak.Live(func() {
+			var err error
+			if left, err = g.Undo(t.Context(), nil, []replay.Receipt{{Target: agentstate.Key("entity", "ada"), Version: "00"}}); err != nil {
+				t.Error(err)
+			}
+		})
+		if len(left) != 1 || left[0].Why != replay.Gone {
+			t.Errorf("%v", left)
+		}
+		return high
+	}
+	few, many := heap(60_000), heap(240_000)
+	t.Logf("heap: %d KiB with 60,000 lines, %d KiB with 240,000", few>>10, many>>10)
+	if many > few+16<<20 {
+		t.Errorf("it grew by %d MiB", (many-few)>>20)
+	}
+}
