@@ -39,8 +39,10 @@ func (s *Store) Undo(ctx context.Context, _ *replay.Run, created []replay.Receip
 	return left, own(d.exec(ctx, "COMMIT"))
 }
 
+// changed is why what a run wrote is left.
+const changed = "changed since the run"
+
 func (d *pg) undo(ctx context.Context, rc replay.Receipt) (why string, err error) {
-	const changed = "changed since the run"
 	kind, parts := agentstate.SplitKey(rc.Target)
 	if len(parts) != 2 {
 		return "the journal names no row", nil
@@ -110,12 +112,15 @@ func (d *pg) undoItems(ctx context.Context, p *pgPair, key string, versions []st
 	if err != nil {
 		return "", d.server.Wrap(err)
 	}
-	if len(got) == 0 {
+	if len(got) == 0 && len(versions) == 1 {
 		return replay.Gone, nil
+	}
+	if len(got) == 0 {
+		return changed, nil // the first is gone, and the others are found by it alone
 	}
 	for i, v := range got {
 		if !p.messages.as(v, 4, versions[i]) {
-			return "changed since the run", nil
+			return changed, nil
 		}
 	}
 	for _, v := range got {

@@ -38,7 +38,6 @@ func (f *Folder) Undo(ctx context.Context, run *replay.Run, created []replay.Rec
 }
 
 func (w *writer) undo(ctx context.Context, rc replay.Receipt) (why string, err error) {
-	const changed = "changed since the run"
 	kind, parts := agentstate.SplitKey(rc.Target)
 	if len(parts) == 0 {
 		return "the journal names no place", nil
@@ -96,7 +95,6 @@ func (w *writer) reopen(ctx context.Context, rel string) (*db, error) {
 
 // remove deletes the rows of a receipt: the first by its key, the others behind it.
 func (d *db) remove(ctx context.Context, name string, p *pair, rc replay.Receipt, id []string) (why string, err error) {
-	const changed = "changed since the run"
 	t := d.layout.table(name, p)
 	if len(id) != len(t.key) {
 		return changed, nil
@@ -182,7 +180,7 @@ func undoFile(path, version string) (why string, err error) {
 		return "", err
 	}
 	if sum := fileDigest(b); sum != version {
-		return "changed since the run", nil
+		return changed, nil
 	}
 	return "", os.Remove(path)
 }
