@@ -1,6 +1,7 @@
 package gctest_test
 
 import (
+	"os"
 	"runtime/debug"
 	"testing"
 
@@ -11,21 +12,24 @@ type tests func() int
 
 func (f tests) Run() int { return f() }
 
-// The collector is set while the tests run, their exit code is passed on, and GOGC goes before.
+// The collector is set while the tests run, their exit code is passed on, and GOGC and benchmarks go before.
 func TestCollector(t *testing.T) {
 	before := debug.SetGCPercent(100)
 	t.Cleanup(func() { debug.SetGCPercent(before) })
+	args := os.Args
+	t.Cleanup(func() { os.Args = args })
 	for _, x := range []struct {
-		env  string
-		want int
-	}{{"50", 100}, {"", 400}} {
+		env, arg string
+		want     int
+	}{{"50", "-test.v", 100}, {"", "-test.v", 400}, {"", "-test.bench=.", 100}} {
 		t.Setenv("GOGC", x.env)
+		os.Args = []string{args[0], x.arg}
 		got := 0
 		if code := gctest.Main(tests(func() int {
 			got = debug.SetGCPercent(100)
 			return 3
 		})); code != 3 || got != x.want {
-			t.Errorf("GOGC=%q: exit code %d, want 3; %d percent, want %d", x.env, code, got, x.want)
+			t.Errorf("GOGC=%q %s: exit code %d, want 3; %d percent, want %d", x.env, x.arg, code, got, x.want)
 		}
 	}
 }
