@@ -63,7 +63,7 @@ func interrupt(v val) Interrupt {
 
 func question(v val) ([]byte, []string) {
 	var opts []string
-	for x := range v.field("options").items() {
+	for x := range v.entry("options").elements() {
 		if s, ok := x.text(); ok {
 			opts = append(opts, s)
 		} else if k := x.kind(); k == kNumber || k == kBool {

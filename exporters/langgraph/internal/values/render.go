@@ -8,7 +8,8 @@ import (
 )
 
 // JSON renders any value for people, in at most about max bytes: extension values become
-// {"$type":"module.Name",…}, bytes base64, NaN a string. What is cut off shows as "…".
+// {"$type":"module.Name",…}, bytes base64, NaN a string, and what JavaScript keeps as constructors is written as they
+// print. What is cut off shows as "…".
 func JSON(serializer string, b []byte, max int) []byte {
 	switch serializer {
 	case "null", "empty":
@@ -103,6 +104,9 @@ func (r *renderer) value(v val, depth int) {
 			}
 		})
 	case kMap:
+		if r.script(v, depth) {
+			return
+		}
 		r.list('{', '}', func(next func() bool) {
 			for f := range v.fields() {
 				if !next() {
