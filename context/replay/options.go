@@ -22,6 +22,9 @@ var (
 	ErrSource = errors.New("replay: source")
 	// ErrTarget: the target cannot take this state. Drivers wrap it in what Begin returns.
 	ErrTarget = errors.New("replay: target")
+	// ErrRule: a constraint, a trigger or the like, which the target's owner made, does not let a record in or out.
+	// The same command goes on when that is mended, or the record is left out.
+	ErrRule = errors.New("a rule of the target")
 )
 
 // Options are the options of Plan and Apply. A nil pointer is the zero value; Apply needs a Journal.

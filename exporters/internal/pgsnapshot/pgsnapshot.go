@@ -186,32 +186,6 @@ func (s *Server) Schemas(ctx context.Context, conn *pgx.Conn) ([]string, error) 
 	return out, nil
 }
 
-// Wrap says what an error of the server means, without values: Detail and Where may quote them.
-func (s *Server) Wrap(err error) error {
-	var pe *pgconn.PgError
-	if !errors.As(err, &pe) {
-		if err != nil && !errors.Is(err, context.Canceled) && !errors.Is(err, context.DeadlineExceeded) {
-			return fmt.Errorf("%s: %w", s, err)
-		}
-		return err
-	}
-	switch pe.Code {
-	case "42501":
-		return fmt.Errorf("%w: %s: %s", ErrForbidden, s, pe.Message)
-	case "57P01", "57P02", "57P03":
-		return fmt.Errorf("%w: %s: the server is shutting down", ErrUnreachable, s)
-	case "55P03", "40P01", "40001":
-		return fmt.Errorf("%w: %s: %s; run again", ErrBusy, s, pe.Message)
-	case "22P05":
-		if pe.Routine == "report_untranslatable_char" { // and no NUL in JSON; the message has the character's bytes
-			return fmt.Errorf("%s: the encoding of the database lacks a character that comes (SQLSTATE %s): want a database that was made with ENCODING 'UTF8' TEMPLATE template0", s, pe.Code)
-		}
-	case "23502", "23503", "23514", "23P01": // a key that is taken is said elsewhere
-		return fmt.Errorf("%s: %s (SQLSTATE %s): a row comes or goes only where this rule of the database is satisfied or dropped: do that first", s, pe.Message, pe.Code)
-	}
-	return fmt.Errorf("%s: %s (SQLSTATE %s)", s, pe.Message, pe.Code)
-}
-
 // splitPath takes a search_path apart at its commas. Quoted names stay as they are.
 func splitPath(s string) []string {
 	var out []string

@@ -1,10 +1,12 @@
 package pgsnapshot
 
 import (
+	"errors"
 	"strings"
 	"testing"
 	"time"
 
+	"github.com/exitramp/exitramp/context/replay"
 	"github.com/exitramp/exitramp/exporters/internal/pgsnapshot/pgtest"
 )
 
@@ -47,7 +49,37 @@ func TestRules(t *testing.T) {
 		conn := pgtest.Connect(t, u)
 		_, err := conn.Exec(t.Context(), statement)
 		conn.Close(t.Context())
-		if err = s.Wrap(err); err == nil || !strings.Contains(err.Error(), want) || !strings.Contains(err.Error(), rule) || strings.Contains(err.Error(), "comes only") || strings.Contains(err.Error(), "s3cret") {
+		if err = s.Wrap(err); !errors.Is(err, replay.ErrRule) || !strings.Contains(err.Error(), want) || !strings.Contains(err.Error(), rule) || strings.Contains(err.Error(), "comes only") || strings.Contains(err.Error(), "s3cret") {
+			t.Errorf("%s: %v, want %s", statement, err, want)
+		}
+	}
+}
+
+// TestSaysNoValue: what a type does not take and what a function raises is told by its place, never by the words of the
+// server, which quote the value.
+func TestSaysNoValue(t *testing.T) {
+	u := pgtest.Database(t, "CREATE TABLE t (a jsonb, n int, b text)", "CREATE INDEX whole ON t ((b::int))", "CREATE TABLE seen (b text CONSTRAINT short CHECK (length(b) < 3))",
+		`CREATE FUNCTION raises() RETURNS trigger LANGUAGE plpgsql AS $$ BEGIN
+			IF NEW.n = 1 THEN RAISE EXCEPTION 'not %', NEW.b; END IF;
+			IF NEW.n = 2 THEN RAISE EXCEPTION USING ERRCODE = 'check_violation', MESSAGE = NEW.b, CONSTRAINT = NEW.b, TABLE = NEW.b; END IF;
+			IF NEW.n = 3 THEN RAISE EXCEPTION USING ERRCODE = 'insufficient_privilege', MESSAGE = NEW.b; END IF;
+			IF NEW.n = 4 THEN EXECUTE 'SELECT ' || NEW.b || ' s3cret'; END IF;
+			IF NEW.n = 5 THEN INSERT INTO seen VALUES (NEW.b); END IF;
+			RETURN NEW; END $$`, "CREATE TRIGGER before BEFORE INSERT ON t FOR EACH ROW EXECUTE FUNCTION raises()")
+	s, err := Parse(u)
+	if err != nil {
+		t.Fatal(err)
+	}
+	const raised = `by the function or trigger function "raises"`
+	for statement, want := range map[string]string{
+		`(n, b) VALUES (1, 's3cret')`: raised, `(n, b) VALUES (2, 's3cret')`: raised, `(n, b) VALUES (3, 's3cret')`: raised, `(n, b) VALUES (4, 's3cret')`: "(SQLSTATE 42703)",
+		`(n, b) VALUES (5, 's3cret')`: `table "seen", constraint "short" (SQLSTATE 23514)`, `(a) VALUES ('s3cret')`: "(SQLSTATE 22P02)", `(b) VALUES ('s3cret')`: "(SQLSTATE 22P02)",
+	} {
+		conn := pgtest.Connect(t, u)
+		_, err := conn.Exec(t.Context(), "INSERT INTO t "+statement)
+		conn.Close(t.Context())
+		err = s.Wrap(err)
+		if err == nil || !strings.Contains(err.Error(), want) || strings.Contains(err.Error(), "s3cret") || !errors.Is(err, replay.ErrRule) && !errors.Is(err, ErrForbidden) {
 			t.Errorf("%s: %v, want %s", statement, err, want)
 		}
 	}

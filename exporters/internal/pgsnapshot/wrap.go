@@ -1,0 +1,68 @@
+package pgsnapshot
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"strings"
+
+	"github.com/jackc/pgx/v5/pgconn"
+
+	"github.com/exitramp/exitramp/context/replay"
+)
+
+// Wrap says what an error of the server means, without values. Detail and Where may quote them, and so may the message
+// of what a type does not take and of what a function of an application raised.
+func (s *Server) Wrap(err error) error {
+	var pe *pgconn.PgError
+	if !errors.As(err, &pe) {
+		if err != nil && !errors.Is(err, context.Canceled) && !errors.Is(err, context.DeadlineExceeded) {
+			return fmt.Errorf("%s: %w", s, err)
+		}
+		return err
+	}
+	what := said(pe)
+	switch pe.Code {
+	case "42501":
+		return fmt.Errorf("%w: %s: %s", ErrForbidden, s, what)
+	case "57P01", "57P02", "57P03":
+		return fmt.Errorf("%w: %s: the server is shutting down", ErrUnreachable, s)
+	case "55P03", "40P01", "40001":
+		return fmt.Errorf("%w: %s: %s; run again", ErrBusy, s, what)
+	case "22P05":
+		if pe.Routine == "report_untranslatable_char" { // and no NUL in JSON; the message has the character's bytes
+			return fmt.Errorf("%s: the encoding of the database lacks a character that comes (SQLSTATE %s): want a database that was made with ENCODING 'UTF8' TEMPLATE template0", s, pe.Code)
+		}
+	}
+	switch class := pe.Code[:min(2, len(pe.Code))]; {
+	case class == "23", class == "22", class == "P0", pe.Where != "" && class != "53" && class != "57": // a key that is taken is said elsewhere
+		return fmt.Errorf("%w: %s: %s (SQLSTATE %s): a row comes or goes only where this is satisfied or dropped: do that first", replay.ErrRule, s, what, pe.Code)
+	}
+	return fmt.Errorf("%s: %s (SQLSTATE %s)", s, what, pe.Code)
+}
+
+// said is the message of pe where it holds no value, else what was refused and where.
+func said(pe *pgconn.PgError) string {
+	var what string
+	switch {
+	case strings.HasPrefix(pe.Code, "22"):
+		what = "a value is not one that its type, a cast or a function takes"
+	case pe.Where != "" || strings.HasPrefix(pe.Code, "P0"):
+		what = "it was refused"
+	default:
+		return pe.Message
+	}
+	raised := false
+	if rest, ok := strings.CutPrefix(pe.Where, "PL/pgSQL function "); ok { // else a statement may come first
+		name, _, _ := strings.Cut(rest, "(")
+		line, _, _ := strings.Cut(rest, "\n")
+		raised = strings.HasSuffix(line, " at RAISE") // which may name things as it likes
+		what += fmt.Sprintf(", by the function or trigger function %q", name)
+	}
+	for _, p := range [][2]string{{"schema", pe.SchemaName}, {"table", pe.TableName}, {"column", pe.ColumnName}, {"type", pe.DataTypeName}, {"constraint", pe.ConstraintName}} {
+		if p[1] != "" && !raised {
+			what += fmt.Sprintf(", %s %q", p[0], p[1])
+		}
+	}
+	return what
+}
