@@ -16,6 +16,7 @@ import (
 	"github.com/exitramp/exitramp/context/agentstate"
 	"github.com/exitramp/exitramp/context/drill"
 	"github.com/exitramp/exitramp/context/evidence"
+	"github.com/exitramp/exitramp/context/replay"
 	"github.com/exitramp/exitramp/exitdrill"
 	"github.com/exitramp/exitramp/internal/diskfull"
 )
@@ -245,6 +246,8 @@ func (a *app) drillFailed(err error, path, name string) error {
 	switch {
 	case diskfull.Is(err):
 		return &exitError{code: exitResume, err: err, hint: fullHint}
+	case errors.Is(err, drill.ErrBroken) && errors.Is(err, replay.ErrRule):
+		return &exitError{code: exitResume, err: err, hint: "mend or drop the rule that is named, then run the same command again to go on"}
 	case errors.Is(err, drill.ErrBroken):
 		return &exitError{code: exitResume, err: err, hint: "run the same command again to go on"}
 	case errors.Is(err, drill.ErrEnded):

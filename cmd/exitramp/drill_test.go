@@ -11,6 +11,7 @@ import (
 
 	"github.com/exitramp/exitramp/context/drill"
 	"github.com/exitramp/exitramp/context/evidence"
+	"github.com/exitramp/exitramp/context/replay"
 )
 
 // TestDrillFailed: a drill that has not ended says how it goes on, and scripts can tell by its exit code.
@@ -23,6 +24,7 @@ func TestDrillFailed(t *testing.T) {
 		hint string
 	}{
 		"broken off":            {fmt.Errorf("%w: replay: the login ended", drill.ErrBroken), exitResume, "run the same command again to go on"},
+		"rule of the target":    {fmt.Errorf("%w: %w", drill.ErrBroken, replay.ErrRule), exitResume, "mend or drop the rule"},
 		"disk full, on the way": {fmt.Errorf("%w: replay: %w", drill.ErrBroken, full), exitResume, "make room, then run the same command again"},
 		"disk full":             {fmt.Errorf("drill: %w", full), exitResume, "make room"},
 		"file too large":        {&os.PathError{Op: "write", Path: "x", Err: syscall.EFBIG}, exitResume, "make room"},

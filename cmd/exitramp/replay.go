@@ -191,11 +191,16 @@ func replayFailed(err error, rep *replay.Report, journal string) error {
 		return tooSlow(err)
 	case errors.Is(err, replay.ErrOtherRun):
 		return withHint(err, "to begin anew, run the same command with --journal "+shellWord(unused(journal)))
+	case errors.Is(err, replay.ErrRule):
+		return &exitError{code: exitResume, err: fmt.Errorf("%w; the journal is %s", err, journal), hint: ruleHint}
 	case rep != nil && len(rep.Actions) > 0: // the login ended, a quota was reached, a disk is full
 		return &exitError{code: exitResume, err: fmt.Errorf("%w; what was written is in the journal %s", err, journal), hint: goOn(err)}
 	}
 	return err
 }
+
+// ruleHint is what a person does where a constraint or a trigger of the target keeps a record out.
+const ruleHint = "mend or drop the rule that is named, or leave the record out (--tombstones FILE with its key), then run the same command again"
 
 // notWritten is the error of a replay that ended and left something out; refused is the file that names it.
 func notWritten(rep *replay.Report, refused string) error {

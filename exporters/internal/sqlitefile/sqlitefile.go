@@ -18,6 +18,8 @@ import (
 	"time"
 
 	"modernc.org/sqlite"
+
+	"github.com/exitramp/exitramp/context/replay"
 )
 
 // Errors that callers act on.
@@ -219,6 +221,12 @@ func (d *DB) Wrap(err error) error {
 		return fmt.Errorf("%w: %s: the disk does not give its pages: cut short, or a faulty medium", ErrDamaged, path)
 	case 13:
 		return fmt.Errorf("%s: no space left: %w", path, err)
+	case 19: // a key that is taken is said elsewhere
+		what := err.Error()
+		if se.Code() == 1811 { // a trigger's own words may quote a value
+			what = "a trigger refused it"
+		}
+		return fmt.Errorf("%w: %s: SQLite: %s: a row comes or goes only where this is satisfied or dropped: do that first", replay.ErrRule, path, what)
 	}
 	return fmt.Errorf("%s: SQLite: %w", path, err)
 }
