@@ -54,7 +54,7 @@ func (a *app) printReplay(what string, rep *replay.Report, x *embedding, asJSON 
 	if asJSON {
 		return a.printJSON(map[string]any{
 			"what": what, "run": rep.Run, "records": rep.Records, "actions": actions(rep), "kinds": byKind(rep), "losses": rep.LossCount, "no_place": rep.NoPlace, "undenied": rep.Undenied,
-			"held": rep.Held, "waiting": rep.Waiting, "conflicts": receipts(rep.Conflicts), "refused": receipts(rep.Refused), "foretold": receipts(rep.Foretold), "resumed": rep.Resumed, "labelled": rep.Labelled, "seconds": rep.Time.Seconds(), "formula": rep.Formula, "infeasible": rep.Infeasible(), "map": mapJSON(rep.Map),
+			"held": rep.Held, "waiting": rep.Waiting, "conflicts": receipts(rep.Conflicts), "refused": receipts(rep.Refused), "foretold": receipts(rep.Foretold), "resumed": rep.Resumed, "labelled": rep.Labelled, "seconds": rep.Time.Seconds(), "formula": rep.Formula, "infeasible": rep.Infeasible(), "rules": append([]string{}, rep.Rules...), "map": mapJSON(rep.Map),
 			"embedded":     x.json(),
 			"authenticity": a.authenticity,
 		})
@@ -97,6 +97,9 @@ func (a *app) printReplay(what string, rep *replay.Report, x *embedding, asJSON 
 		fmt.Fprintf(a.stdout, "labelled as imported: %s\n", number(rep.Labelled))
 	}
 	a.printTime(rep)
+	if len(rep.Rules) > 0 {
+		fmt.Fprintf(a.stdout, "rules:  of the target's own, which no plan tries, may keep rows out: %s\n", clean(strings.Join(rep.Rules, " · ")))
+	}
 	a.printReceipts("conflict", rep.Conflicts, rep.Actions[replay.Conflict])
 	a.printReceipts("refused", rep.Refused, rep.Actions[replay.Refused])
 	if n := rep.Actions[replay.Held]; n > 0 {

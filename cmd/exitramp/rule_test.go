@@ -5,11 +5,12 @@ import (
 	"database/sql"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 	"testing"
 )
 
-// TestRule: where a trigger of the target keeps a record out, a person is told what to do, without the trigger's words:
+// TestRule: where a trigger of the target keeps a record out, the plan names it, and a person is told what to do, without the trigger's words:
 // they may quote the record. Then the same command goes on.
 func TestRule(t *testing.T) {
 	dir := t.TempDir()
@@ -40,6 +41,13 @@ func TestRule(t *testing.T) {
 	}
 	run(0, "export", "langgraph+sqlite:"+at("s.sqlite"), at("x.ctxa"))
 	do(`DELETE FROM checkpoints; DELETE FROM writes; CREATE TRIGGER keep_out BEFORE INSERT ON writes BEGIN SELECT RAISE(ABORT, 'words of the trigger'); END`)
+	const named = "trigger keep_out on writes"
+	if out := run(0, "plan", at("x.ctxa"), "langgraph+sqlite:"+at("copy.sqlite"), "--accept-unsigned", "-o", at("p")); !strings.Contains(out, "may keep rows out: "+named+"\n") {
+		t.Errorf("plan:\n%s", out)
+	}
+	if p, err := readPlan(at("p")); err != nil || !slices.Equal(p.Report.Rules, []string{named}) {
+		t.Errorf("the plan's file: %v, %+v", err, p)
+	}
 	replayed := []string{"replay", at("x.ctxa"), "langgraph+sqlite:" + at("copy.sqlite"), "--accept-unsigned", "--journal", at("j")}
 	out := run(exitResume, replayed...)
 	if !strings.Contains(out, "hint: mend or drop the rule that is named, or leave the record out (--tombstones") || !strings.Contains(out, "a trigger refused it") || strings.Contains(out, "words of the trigger") {

@@ -238,6 +238,9 @@ func (a *apply) begin(ctx context.Context, dst Target, src agentstate.Source, o 
 		a.w, a.last = nil, ""
 		return a.fail(ErrTarget, err)
 	}
+	if r, ok := a.w.(Ruler); ok && a.about.DryRun {
+		a.rep.Rules = r.Rules()
+	}
 	e, ok := a.w.(Exacter)
 	exact := ok && e.Exact()
 	if exact && a.names != nil {

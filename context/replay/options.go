@@ -78,6 +78,7 @@ type Report struct {
 	Held     []string      // keys that wait for a person
 	Time     time.Duration // of a plan: how long writing takes at the least, by the target's own limits
 	Formula  string        // how Time was computed; empty: the target cannot say
+	Rules    []string      // of a plan: what the target's owner made that may keep rows out (Ruler)
 	Labelled uint64        // records that were labelled as imported, of those that are there now
 	// Undenied are denials, and rules to ask first, that were in force in the source and that the target does not take,
 	// where it takes other grants: it may allow what the source did not.

@@ -132,6 +132,13 @@ type Foreteller interface {
 	Foretell(ctx context.Context, r agentstate.Record) (why string, err error)
 }
 
+// A Ruler is a Writer of a target that has rules of its owner's, which may keep rows out: constraints, triggers. A plan
+// names them, as it does not try them.
+type Ruler interface {
+	// Rules are the rules by name, each with what it is of, for people; no content.
+	Rules() []string
+}
+
 // An Exacter is a Writer of the runtime that the state comes from. Where Exact is true, views are left
 // out: what they are readings of arrives whole, and the runtime reads them out of it again.
 type Exacter interface {

@@ -44,8 +44,7 @@ func left(ctx context.Context, e engine, l *layout) (string, error) {
 			out = append(out, "cache, LangGraph's cache of what nodes returned: they run again")
 		}
 	}
-	setup := setupText(l.flavor())
-	own := func(name string) bool { return strings.Contains(setup, " EXISTS "+name+" ON ") } // CREATE INDEX IF NOT EXISTS, DROP TRIGGER IF EXISTS
+	own := ownName(l.flavor())
 	b.triggers, b.indexes = slices.DeleteFunc(b.triggers, own), slices.DeleteFunc(b.indexes, own)
 	for _, g := range []struct {
 		what  string
@@ -63,6 +62,12 @@ func left(ctx context.Context, e engine, l *layout) (string, error) {
 		return "", nil
 	}
 	return "not carried: " + valid(strings.Join(out, "; ")), nil
+}
+
+// ownName tells whether a trigger or an index is the library's own.
+func ownName(flavor string) func(name string) bool {
+	setup := setupText(flavor)
+	return func(name string) bool { return strings.Contains(setup, " EXISTS "+name+" ON ") } // CREATE INDEX IF NOT EXISTS, DROP TRIGGER IF EXISTS
 }
 
 // setupText is what the runtime's setup of checkpoints and store says: it names the triggers and indexes that

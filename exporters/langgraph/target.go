@@ -30,6 +30,9 @@ type dest interface {
 	version(ctx context.Context, t *table, row map[string]cell) (string, error)
 	// remove deletes the row with the key pk if it still has the digest.
 	remove(ctx context.Context, t *table, pk []cell, digest string) (removed bool, err error)
+	// rules are what the owner of the database made that may keep rows out of the tables ts. own tells of what the
+	// library's setup makes, and needs of a column of a table whether the library fills it.
+	rules(ctx context.Context, ts map[string]*table, own func(name string) bool, fills func(table, column string) bool) ([]string, error)
 	commit(ctx context.Context) error
 }
 
@@ -50,6 +53,7 @@ type writer struct {
 	novec   string              // why the target takes no vectors; empty: it does
 	line    lineage             // of checkpoints that come from the other database
 	front   front               // the newest of them
+	rules   []string            // in a plan: of the target's owner
 	names   *diskmap.Map        // namespaces and keys of items of other runtimes → key of the record; nil: none came
 }
 
@@ -94,6 +98,9 @@ func (s *Store) Begin(ctx context.Context, run *replay.Run) (_ replay.Writer, er
 		}
 	}
 	if err := w.layout(ctx, s); err != nil {
+		return nil, err
+	}
+	if err := w.ownRules(ctx); err != nil {
 		return nil, err
 	}
 	if err := w.longEnough(); err != nil {
