@@ -9,7 +9,7 @@ import (
 )
 
 // shapes are the kinds of state that each flavour's make script knows.
-var shapes = map[string][]string{"python": {"trip", "odd", "rare", "chats", "alive", "wide"}, "js": {"trip", "odd", "wide"}}
+var shapes = map[string][]string{"python": {"trip", "odd", "rare", "chats", "alive", "wide"}, "js": {"trip", "odd", "wide", "rare"}}
 
 // TestRoundTrip carries real state of every shape from each store of each flavour into each other store of that flavour:
 // into tables that the runtime made, and into an empty place where exitramp makes them. The runtime then judges the copy.
@@ -131,11 +131,34 @@ func TestWideIsShown(t *testing.T) {
 	})
 }
 
-// shown makes a shape in SQLite and in PostgreSQL, and looks for texts in the order given, and for more.
+// TestRareIsShown: what JavaScript asks is shown as a person would write it, by whom where anything says it, and messages of
+// every class.
+func TestRareIsShown(t *testing.T) {
+	shownIn(t, javascript, "rare", map[string][]string{
+		"ask%20map":    {"WAITS FOR A PERSON  ask ", `{"who":"Ann","options":["yes","no"]}`, "answers: yes, no"},
+		"ask%20error":  {`"Error: no such flight"`},
+		"ask%20regexp": {`"/a+b/gi"`},
+		"ask%20bytes":  {`{"raw":"AQL/"}`},
+		"ask%20undef":  {"null"},
+		"ask%20nested": {`{"q":"which?","of":[1,[[{"k":1},["Error: deep"]]]],"gone":null}`},
+		"flow%202":     {`{"second":{"x":"A","seen":["A"]}}`},
+		"flow%203":     {"WAITS FOR A PERSON  onboarding ", `{"first":"again"}`},
+		"zod%204":      {"WAITS FOR A PERSON  ask ", `{"sofar":5,"tags":["x"]}`},
+		"clerk%20v1":   {"assistant  clerk", `calls book {"day":"Tue"}`, "WAITS FOR A PERSON  tools ", `"day":"Mon"`},
+		"clerk%20v2":   {"WAITS FOR A PERSON  tools ", "WAITS FOR A PERSON  tools "},
+		"desk":         {"system", "user  ann", "https://example.org/x.png", "(thinks) hm", "in blocks", `calls look {"q":1}`, "result look found", "critic", "function  old", "a chunk", "calls bad { (arguments not valid)"},
+	})
+}
+
+// shown makes a shape of Python in SQLite and in PostgreSQL, and looks for texts in the order given, and for more.
 func shown(t *testing.T, shape string, threads map[string][]string, more ...func(t *testing.T, archive string)) {
+	shownIn(t, python, shape, threads, more...)
+}
+
+func shownIn(t *testing.T, f func(*testing.T) flavour, shape string, threads map[string][]string, more ...func(t *testing.T, archive string)) {
 	for _, kind := range []string{"sqlite", "pg"} {
 		t.Run(kind, func(t *testing.T) {
-			s := produce(t, python(t), shape, kind)
+			s := produce(t, f(t), shape, kind)
 			for thread, want := range threads {
 				out, at := exitramp(t, done, "show", s.archive, "conversation/"+thread).out, 0
 				for _, w := range want {

@@ -1,0 +1,77 @@
+// Fifth shape: what real applications put into channels and questions. Values that JSON has no form for, schemas of Zod 3 and 4, functions that ask again
+// and again and remember, messages of every class, an agent whose tools ask, files that an agent keeps in its state.
+import { Annotation, Command, MessagesAnnotation, START, StateGraph, entrypoint, getPreviousState, interrupt, task } from "@langchain/langgraph";
+import { createReactAgent } from "@langchain/langgraph/prebuilt";
+import { AIMessage, AIMessageChunk, ChatMessage, FunctionMessage, HumanMessage, RemoveMessage, SystemMessage, ToolMessage } from "@langchain/core/messages";
+import { tool } from "@langchain/core/tools";
+import { FakeListChatModel } from "@langchain/core/utils/testing";
+import { z } from "zod";
+import { z as z3 } from "zod/v3";
+
+export const FIELDS = ["text"];
+export const CALLS = [];
+export const cfg = (thread) => ({ configurable: { thread_id: thread } });
+
+// What is asked, and what is left of it when it was saved, where that is something else.
+export const QUESTIONS = {
+  map: [new Map([["who", "Ann"], ["options", new Set(["yes", "no"])]])], set: [new Set(["a", "b"])], error: [new TypeError("no such flight"), new Error("no such flight")],
+  date: [new Date("2026-01-02T03:04:05Z"), "2026-01-02T03:04:05.000Z"], regexp: [/a+b/gi], bytes: [{ raw: new Uint8Array([1, 2, 255]) }], undef: [undefined], none: [null], nan: [NaN, null],
+  nested: [{ q: "which?", of: new Set([1, new Map([[{ k: 1 }, [new Error("deep")]]])]), gone: undefined }], message: [new AIMessage({ id: "q", content: "a message asks" })],
+  list: [[new Map([["x", 1]]), null]], float: [new Float32Array([1.5, 2]), { 0: 1.5, 1: 2 }], url: [new URL("https://example.org/a?b=1"), "https://example.org/a?b=1"],
+};
+const S = Annotation.Root({ which: Annotation(), said: Annotation() });
+export const askGraph = (checkpointer) => new StateGraph(S).addNode("ask", async (s) => ({ said: interrupt(QUESTIONS[s.which][0]) })).addEdge(START, "ask").compile({ checkpointer });
+
+const helper = task("helper", async (x) => { CALLS.push(`helper ${x}`); return { x, seen: new Set([x]) }; });
+export const flow = (checkpointer) => entrypoint({ name: "onboarding", checkpointer }, async (input) => {
+  const prev = getPreviousState(), a = interrupt({ first: input }), b = interrupt(new Map([["second", await helper(a)]]));
+  return entrypoint.final({ value: { a, b, prev }, save: { n: (prev?.n ?? 0) + 1, last: new Map([[a, b]]) } });
+});
+
+const Four = z.object({ count: z.number().default(0), tags: z.set(z.string()).optional(), by: z.map(z.string(), z.number()).optional(), at: z.date().optional() });
+export const four = (checkpointer) => new StateGraph(Four).addNode("fill", async (s) => ({ count: s.count + 1, tags: new Set(["x"]), by: new Map([["a", 1]]), at: new Date(0) }))
+  .addNode("ask", async (s) => ({ count: s.count + interrupt({ sofar: s.count, tags: s.tags }) })).addEdge(START, "fill").addEdge("fill", "ask").compile({ checkpointer });
+const Three = z3.object({ count: z3.number().default(0), log: z3.array(z3.string()).optional() });
+export const three = (checkpointer) => new StateGraph(Three).addNode("fill", async () => ({ log: ["fill"] }))
+  .addNode("ask", async (s) => ({ log: [...s.log, interrupt("three?")] })).addEdge(START, "fill").addEdge("fill", "ask").compile({ checkpointer });
+
+const book = tool(async ({ day }) => [`booked ${day} ${interrupt({ action: "book", day })}`, { rows: [1, 2], raw: new Uint8Array([day.length]), gone: undefined }],
+  { name: "book", description: "books", schema: z.object({ day: z.string() }), responseFormat: "content_and_artifact" });
+class Model extends FakeListChatModel {
+  constructor() { super({ responses: [] }); }
+  bindTools() { return this; }
+  async _generate(messages) {
+    const last = messages.at(-1), id = `ai-${messages.length}`;
+    const calls = ["Mon", "Tue"].map((day) => ({ name: "book", args: { day }, id: `call ${day}` }));
+    return { generations: [{ text: "", message: last.getType() === "human" ? new AIMessage({ id, content: "", tool_calls: calls }) : new AIMessage({ id, content: `ok: ${last.content}` }) }] };
+  }
+}
+export const clerk = (checkpointer, version) => createReactAgent({ llm: new Model(), tools: [book], checkpointer, version, name: "clerk" });
+
+export const MESSAGES = [
+  new SystemMessage({ id: "1", content: "sys" }), new HumanMessage({ id: "2", name: "ann", content: [{ type: "text", text: "hi" }, { type: "image", source_type: "url", url: "https://example.org/x.png" }] }),
+  new AIMessage({ id: "3", contentBlocks: [{ type: "reasoning", reasoning: "hm" }, { type: "text", text: "in blocks" }, { type: "tool_call", id: "c9", name: "look", args: { q: 1 } }], response_metadata: { output_version: "v1" } }),
+  new ToolMessage({ id: "4", tool_call_id: "c9", content: "found", artifact: { table: { a: 1 } }, name: "look", status: "success" }),
+  new ChatMessage({ id: "5", content: "critic says", role: "critic" }), new FunctionMessage({ id: "6", content: "fn", name: "old" }),
+  new AIMessageChunk({ id: "7", content: "a chunk", tool_call_chunks: [{ name: "look", args: "{\"q\":2}", id: "c10", index: 0 }] }),
+  new AIMessage({ id: "8", content: "", invalid_tool_calls: [{ name: "bad", args: "{", id: "c11", error: "not json", type: "invalid_tool_call" }] }),
+];
+const files = (a, b) => Object.fromEntries(Object.entries({ ...a, ...b }).filter(([, v]) => v !== null)); // null takes a file away
+const Desk = Annotation.Root({ ...MessagesAnnotation.spec, files: Annotation({ reducer: files, default: () => ({}) }), todos: Annotation() });
+export const desk = (checkpointer) => new StateGraph(Desk).addNode("tidy", async () => ({ messages: [new RemoveMessage({ id: "gone" })], files: { "/a b.md": null, "/c.md": { content: ["one", "two"] } }, todos: [{ content: "x", status: "pending" }] }))
+  .addEdge(START, "tidy").compile({ checkpointer });
+
+export async function make(b) {
+  for (const which of Object.keys(QUESTIONS)) await askGraph(b.saver).invoke({ which }, cfg(`ask ${which}`));
+  for (const [thread, ...more] of [["flow 1"], ["flow 2", "A"], ["flow 3", "A", "B"]]) {
+    await flow(b.saver).invoke("in", cfg(thread));
+    for (const resume of more) await flow(b.saver).invoke(new Command({ resume }), cfg(thread));
+  }
+  await flow(b.saver).invoke("again", cfg("flow 3"));
+  await four(b.saver).invoke({ count: 4 }, cfg("zod 4"));
+  await three(b.saver).invoke({ count: 4 }, cfg("zod 3"));
+  for (const v of ["v1", "v2"]) await clerk(b.saver, v).invoke({ messages: [new HumanMessage({ id: "h", content: "book" })] }, cfg(`clerk ${v}`));
+  await desk(b.saver).invoke({ messages: [new HumanMessage({ id: "gone", content: "x" }), ...MESSAGES], files: { "/a b.md": { content: ["gone"] }, "/b.md": { content: ["kept"] } } }, cfg("desk"));
+  await b.store?.put(["rare", "Ünï"], "k", { text: "an item", gone: undefined, at: new Date(0), of: [null, 1e21, -0] });
+  return { messages: (await desk(b.saver).getState(cfg("desk"))).values.messages.map((m) => m.constructor.name) };
+}
