@@ -1,6 +1,7 @@
 // Fifth shape: what real applications put into channels and questions. Values that JSON has no form for, schemas of Zod 3 and 4, functions that ask again
-// and again and remember, messages of every class, an agent whose tools ask, files that an agent keeps in its state.
-import { Annotation, Command, MessagesAnnotation, START, StateGraph, entrypoint, getPreviousState, interrupt, task } from "@langchain/langgraph";
+// and again and remember, messages of every class, an agent whose tools ask, files that an agent keeps in its state, Sends that carry Maps and ask beside
+// a task that asks inside a graph, a function inside a node, states that were written over, put together in bulk and copied.
+import { Annotation, Command, MessagesAnnotation, Overwrite, START, Send, StateGraph, entrypoint, getPreviousState, interrupt, task } from "@langchain/langgraph";
 import { createReactAgent } from "@langchain/langgraph/prebuilt";
 import { AIMessage, AIMessageChunk, ChatMessage, FunctionMessage, HumanMessage, RemoveMessage, SystemMessage, ToolMessage } from "@langchain/core/messages";
 import { tool } from "@langchain/core/tools";
@@ -61,7 +62,36 @@ const Desk = Annotation.Root({ ...MessagesAnnotation.spec, files: Annotation({ r
 export const desk = (checkpointer) => new StateGraph(Desk).addNode("tidy", async () => ({ messages: [new RemoveMessage({ id: "gone" })], files: { "/a b.md": null, "/c.md": { content: ["one", "two"] } }, todos: [{ content: "x", status: "pending" }] }))
   .addEdge(START, "tidy").compile({ checkpointer });
 
+const Log = Annotation.Root({ log: Annotation({ reducer: (a, b) => a.concat(b), default: () => [] }), "a.b": Annotation(), "x,y": Annotation() });
+const asks = task("asks", async (x) => { CALLS.push("asks"); return interrupt(new Map([["a task asks", x]])); });
+const deep = new StateGraph(Log).addNode("s", async () => ({ log: [`s ${await asks("q")}`] })).addNode("s2", async () => ({ log: ["s2"] })).addEdge(START, "s").addEdge("s", "s2").compile();
+const sends = () => [1, 2].map((n) => new Send("w", { n, of: new Map([[`k${n}`, new Set([n])]]) }));
+export const fan = (checkpointer) => new StateGraph(Log)
+  .addNode("fan", async () => new Command({ goto: sends(), update: { log: ["fan"], "a.b": new Date(0), "x,y": new Set(["v"]) } }), { ends: ["w", "deep"] })
+  .addNode("w", async (s) => ({ log: [`${[...s.of.keys()]} ${interrupt({ of: s.of, n: s.n })}`] })).addNode("deep", deep).addEdge(START, "fan").addEdge("fan", "deep").compile({ checkpointer });
+export const over = (checkpointer, more = {}) => new StateGraph(Log).addNode("o", async () => ({ log: new Overwrite(["only"]) })).addNode("p", async () => ({ log: ["p"] }))
+  .addEdge(START, "o").addEdge("o", "p").compile({ checkpointer, ...more });
+const inside = entrypoint("inside", async (x) => ({ got: await asks(x) }));
+export const holder = (checkpointer) => new StateGraph(S).addNode("call", async () => ({ said: await inside.invoke("in") })).addEdge(START, "call").compile({ checkpointer });
+export const idsOf = async (graph, thread) => (await graph.getState(cfg(thread))).tasks.flatMap((t) => t.interrupts.map((i) => i.id));
+
+async function wire(b) {
+  const f = fan(b.saver), o = over(b.saver);
+  for (const thread of ["fan", "fan answered", "fan edited"]) await f.invoke({ log: ["in"] }, cfg(thread));
+  await f.invoke(new Command({ resume: { [(await idsOf(f, "fan answered"))[0]]: "one" } }), cfg("fan answered"));
+  const s = await f.getState(cfg("fan edited"), { subgraphs: true });
+  await f.updateState(s.tasks.find((t) => t.name === "deep").state.config, { log: ["edited inside"] }, "s");
+  for (const durability of ["exit", "sync", "async"]) await over(b.saver, { interruptBefore: "*" }).invoke({ log: ["in"] }, { ...cfg(`over ${durability}`), durability });
+  for (const thread of ["bulk", "copied"]) await o.invoke({ log: ["in"] }, cfg(thread));
+  await o.bulkUpdateState(cfg("bulk"), [{ updates: [{ values: { log: ["b1"] }, asNode: "o" }] }, { updates: [{ values: { log: ["b2"] }, asNode: "o" }, { values: { log: ["b3"] }, asNode: "p" }] }]);
+  const past = [];
+  for await (const h of o.getStateHistory(cfg("copied"))) past.push(h);
+  await o.updateState(past.at(-2).config, null, "__copy__");
+  await holder(b.saver).invoke({}, cfg("holder"));
+}
+
 export async function make(b) {
+  await wire(b);
   for (const which of Object.keys(QUESTIONS)) await askGraph(b.saver).invoke({ which }, cfg(`ask ${which}`));
   for (const [thread, ...more] of [["flow 1"], ["flow 2", "A"], ["flow 3", "A", "B"]]) {
     await flow(b.saver).invoke("in", cfg(thread));

@@ -1,6 +1,6 @@
 // What must work on a copy of the state that rare.mjs made.
 import { Command } from "@langchain/langgraph";
-import { CALLS, FIELDS, MESSAGES, QUESTIONS, askGraph, cfg, clerk, desk, flow, four, three } from "./rare.mjs";
+import { CALLS, FIELDS, MESSAGES, QUESTIONS, askGraph, cfg, clerk, desk, fan, flow, four, holder, idsOf, over, three } from "./rare.mjs";
 
 export { FIELDS };
 
@@ -31,7 +31,7 @@ export async function judge(b, { same, step }, facts) {
   });
   await step("zod 3", async () => same("zod 3", (await go(three(b.saver), "zod 3", "yes")).log, ["fill", "yes"]));
   for (const v of ["v1", "v2"]) await step(`clerk ${v}`, async () => {
-    const a = clerk(b.saver, v), ids = (await a.getState(cfg(`clerk ${v}`))).tasks.flatMap((t) => t.interrupts.map((i) => i.id));
+    const a = clerk(b.saver, v), ids = await idsOf(a, `clerk ${v}`);
     let r = await go(a, `clerk ${v}`, Object.fromEntries(ids.map((id) => [id, "yes"])));
     if (r.__interrupt__) r = await go(a, `clerk ${v}`, "yes"); // v1 asks one after the other
     same(`clerk ${v} booked`, r.messages.filter((m) => m.getType() === "tool").map((m) => [m.content, m.artifact.rows, m.artifact.raw]), ["Mon", "Tue"].map((d) => [`booked ${d} yes`, [1, 2], new Uint8Array([3])]));
@@ -44,4 +44,16 @@ export async function judge(b, { same, step }, facts) {
     same("desk blocks", messages[2].contentBlocks.map((x) => x.type), ["reasoning", "text", "tool_call"]);
     same("desk files", [files, todos], [{ "/b.md": { content: ["kept"] }, "/c.md": { content: ["one", "two"] } }, [{ content: "x", status: "pending" }]]);
   });
+  const w = fan(b.saver), o = over(b.saver);
+  for (const [thread, log, calls] of [["fan", ["s A", "s2", "k1 A", "k2 A"], ["asks"]], ["fan answered", ["s A", "s2", "k1 one", "k2 A"], ["asks"]], ["fan edited", ["edited inside", "s2", "k1 A", "k2 A"], []]]) {
+    await step(thread, async () => {
+      CALLS.length = 0;
+      const r = await go(w, thread, Object.fromEntries((await idsOf(w, thread)).map((id) => [id, "A"])));
+      same(thread, [r.log.filter((x) => x !== "in" && x !== "fan"), r["a.b"], r["x,y"], CALLS], [log, "1970-01-01T00:00:00.000Z", new Set(["v"]), calls]);
+    });
+  }
+  for (const [thread, next, log] of [["over exit", "o", ["only", "p"]], ["over sync", "o", ["only", "p"]], ["over async", "o", ["only", "p"]], ["bulk", "p", ["only", "p", "b1", "b2", "b3", "p"]], ["copied", "o", ["only", "p"]]]) {
+    await step(thread, async () => same(thread, [(await o.getState(cfg(thread))).next, (await o.invoke(null, cfg(thread))).log], [[next], log]));
+  }
+  await step("holder", async () => same("holder", (await go(holder(b.saver), "holder", "Z")).said, { got: "Z" }));
 }
