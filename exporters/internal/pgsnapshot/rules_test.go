@@ -6,6 +6,8 @@ import (
 	"testing"
 	"time"
 
+	"github.com/jackc/pgx/v5/pgconn"
+
 	"github.com/exitramp/exitramp/context/replay"
 	"github.com/exitramp/exitramp/exporters/internal/pgsnapshot/pgtest"
 )
@@ -82,6 +84,22 @@ func TestSaysNoValue(t *testing.T) {
 		if err == nil || !strings.Contains(err.Error(), want) || strings.Contains(err.Error(), "s3cret") || !errors.Is(err, replay.ErrRule) && !errors.Is(err, ErrForbidden) {
 			t.Errorf("%s: %v, want %s", statement, err, want)
 		}
+	}
+}
+
+// TestTroubled: what a server in trouble says is kept, and is no rule; words that a function raises under its codes are not.
+func TestTroubled(t *testing.T) {
+	s, err := Parse("postgres://u@h/d")
+	if err != nil {
+		t.Fatal(err)
+	}
+	pe := &pgconn.PgError{Code: "XX001", Message: "invalid page in block 3", Where: "while scanning block 3 of relation t"}
+	if err := s.Wrap(pe); errors.Is(err, replay.ErrRule) || !strings.Contains(err.Error(), pe.Message) {
+		t.Error(err)
+	}
+	pe.Message, pe.Where = "s3cret", "PL/pgSQL function raises() line 3 at RAISE"
+	if err := s.Wrap(pe); !errors.Is(err, replay.ErrRule) || strings.Contains(err.Error(), "s3cret") {
+		t.Error(err)
 	}
 }
 

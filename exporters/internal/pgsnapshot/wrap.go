@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"slices"
 	"strings"
 
 	"github.com/jackc/pgx/v5/pgconn"
@@ -35,7 +36,7 @@ func (s *Server) Wrap(err error) error {
 		}
 	}
 	switch class := pe.Code[:min(2, len(pe.Code))]; {
-	case class == "23", class == "22", class == "P0", pe.Where != "" && class != "53" && class != "57": // a key that is taken is said elsewhere
+	case class == "23", class == "22", class == "P0", pe.Where != "" && !troubled(pe): // a key that is taken is said elsewhere
 		return fmt.Errorf("%w: %s: %s (SQLSTATE %s): a row comes or goes only where this is satisfied or dropped: do that first", replay.ErrRule, s, what, pe.Code)
 	}
 	return fmt.Errorf("%s: %s (SQLSTATE %s)", s, what, pe.Code)
@@ -47,7 +48,7 @@ func said(pe *pgconn.PgError) string {
 	switch {
 	case strings.HasPrefix(pe.Code, "22"):
 		what = "a value is not one that its type, a cast or a function takes"
-	case pe.Where != "" || strings.HasPrefix(pe.Code, "P0"):
+	case pe.Where != "" && !troubled(pe) || strings.HasPrefix(pe.Code, "P0"):
 		what = "it was refused"
 	default:
 		return pe.Message
@@ -65,4 +66,11 @@ func said(pe *pgconn.PgError) string {
 		}
 	}
 	return what
+}
+
+// troubled tells whether the server itself is in trouble: it has no room, shuts down, or finds a page damaged. A function
+// may raise the same codes.
+func troubled(pe *pgconn.PgError) bool {
+	class := pe.Code[:min(2, len(pe.Code))]
+	return slices.Contains([]string{"53", "57", "58", "XX"}, class) && !strings.Contains(pe.Where, "function")
 }
