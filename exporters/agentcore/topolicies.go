@@ -353,7 +353,7 @@ func (w *writer) makePolicy(ctx context.Context, e *engine, r *pb.Policy, d *pol
 		why = "the service does not say that it only logs, and it would decide: it was taken away again; a person makes it"
 	}
 	if why != "" {
-		if err := w.c.deletePolicy(ctx, e.id, made.ID); err != nil {
+		if _, err := w.c.deletePolicy(ctx, e.id, made.ID); err != nil {
 			return rc, err
 		}
 		return refuse(why), nil
@@ -365,13 +365,9 @@ func (w *writer) makePolicy(ctx context.Context, e *engine, r *pb.Policy, d *pol
 	return rc, nil
 }
 
-func (c *client) deletePolicy(ctx context.Context, engine, id string) error {
-	_, err := c.call(ctx, "DeletePolicy", func(ctx context.Context) error {
+func (c *client) deletePolicy(ctx context.Context, engine, id string) (why string, err error) {
+	return c.delete(ctx, "DeletePolicy", func(ctx context.Context) error {
 		_, err := c.cp.DeletePolicy(ctx, &cp.DeletePolicyInput{PolicyEngineId: &engine, PolicyId: &id})
 		return err
 	})
-	if gone(err) {
-		return nil
-	}
-	return err
 }

@@ -9,6 +9,7 @@ import (
 	dp "github.com/aws/aws-sdk-go-v2/service/bedrockagentcore"
 	"github.com/aws/aws-sdk-go-v2/service/bedrockagentcore/types"
 	cp "github.com/aws/aws-sdk-go-v2/service/bedrockagentcorecontrol"
+	smithyhttp "github.com/aws/smithy-go/transport/http"
 
 	"github.com/exitramp/exitramp/context/agentstate"
 	"github.com/exitramp/exitramp/context/replay"
@@ -28,39 +29,43 @@ func (s *Service) Undo(ctx context.Context, run *replay.Run, created []replay.Re
 		left = append(left, rc)
 	}
 	var memories, engines []replay.Receipt
+	there := map[string]bool{} // sessions and actors with events of the run; true: one was still there
 	for _, rc := range created {
 		kind, parts := agentstate.SplitKey(rc.Target)
+		why := ""
 		switch {
 		case rc.Target == "" && (agentstate.KindOfKey(rc.Key) == "principal" || agentstate.KindOfKey(rc.Key) == "conversation"):
 		case rc.Target == "":
 			leave(rc, "the run broke off while it was written: it may be there")
 		case kind == "message" && len(parts) == 4:
-			err = c.deleteEvent(ctx, parts[0], parts[1], parts[2], parts[3])
+			why, err = c.deleteEvent(ctx, parts[0], parts[1], parts[2], parts[3])
+			for _, k := range []string{agentstate.Key("conversation", parts[0], parts[1], parts[2]), agentstate.Key("principal", parts[0], parts[1])} {
+				there[k] = there[k] || why == ""
+			}
 		case kind == "principal" && len(parts) == 3:
-			_, err = c.call(ctx, "DeleteWorkloadIdentity", func(ctx context.Context) error {
+			why, err = c.delete(ctx, "DeleteWorkloadIdentity", func(ctx context.Context) error {
 				_, err := c.cp.DeleteWorkloadIdentity(ctx, &cp.DeleteWorkloadIdentityInput{Name: &parts[1]})
 				return err
 			})
-			if gone(err) {
-				err = nil
-			}
 		case kind == "memory" && len(parts) == 2:
-			var why string
-			if why, err = c.deleteRecord(ctx, parts[0], parts[1], rc.Version); why != "" {
-				leave(rc, why)
-			}
+			why, err = c.deleteRecord(ctx, parts[0], parts[1], rc.Version)
 		case kind == "memoryspace" && len(parts) == 1:
 			memories = append(memories, rc)
 		case kind == "policy" && len(parts) == 2:
-			var why string
-			if why, err = c.undoPolicy(ctx, parts[0], parts[1], rc.Version); why != "" {
-				leave(rc, why)
-			}
+			why, err = c.undoPolicy(ctx, parts[0], parts[1], rc.Version)
 		case kind == "opaque" && len(parts) == 2:
 			engines = append(engines, rc)
 		}
 		if err != nil {
 			return nil, err
+		}
+		if why != "" {
+			leave(rc, why)
+		}
+	}
+	for _, rc := range created {
+		if had, ok := there[rc.Target]; ok && !had {
+			leave(rc, replay.Gone)
 		}
 	}
 	for _, rc := range memories {
@@ -91,18 +96,33 @@ func gone(err error) bool {
 	return errors.As(err, &no) && no.status == 404 && !no.unknown()
 }
 
-func (c *client) deleteEvent(ctx context.Context, mem, actor, session, id string) error {
-	_, err := c.call(ctx, "DeleteEvent", func(ctx context.Context) error {
+// delete makes a request that deletes something. Of what is not there any more it says so, unless an attempt before
+// this one may have deleted it and its answer was lost.
+func (c *client) delete(ctx context.Context, op string, f func(ctx context.Context) error) (why string, err error) {
+	var lost bool
+	_, err = c.call(ctx, op, func(ctx context.Context) error {
+		err := f(ctx)
+		var answer *smithyhttp.ResponseError
+		lost = lost || err != nil && (!errors.As(err, &answer) || answer.HTTPStatusCode() >= 500)
+		return err
+	})
+	switch {
+	case gone(err) && lost:
+		return "", nil
+	case gone(err):
+		return replay.Gone, nil
+	}
+	return "", err
+}
+
+func (c *client) deleteEvent(ctx context.Context, mem, actor, session, id string) (why string, err error) {
+	return c.delete(ctx, "DeleteEvent", func(ctx context.Context) error {
 		if err := c.turn(ctx, "DeleteEvent|"+mem+"|"+actor+"|"+session, deleteOne); err != nil {
 			return err
 		}
 		_, err := c.dp.DeleteEvent(ctx, &dp.DeleteEventInput{MemoryId: &mem, ActorId: &actor, SessionId: &session, EventId: &id})
 		return err
 	})
-	if gone(err) {
-		return nil
-	}
-	return err
 }
 
 func (c *client) getRecord(ctx context.Context, mem, id string) (json.RawMessage, error) {
@@ -123,7 +143,7 @@ func (c *client) getRecord(ctx context.Context, mem, id string) (json.RawMessage
 func (c *client) deleteRecord(ctx context.Context, mem, id, version string) (why string, err error) {
 	doc, err := c.getRecord(ctx, mem, id)
 	if gone(err) {
-		return "", nil
+		return replay.Gone, nil
 	}
 	if err != nil {
 		return "", err
@@ -150,18 +170,14 @@ func (c *client) deleteMemory(ctx context.Context, id string) (why string, err e
 	ok, err := c.empty(ctx, id)
 	switch {
 	case gone(err):
-		return "", nil
+		return replay.Gone, nil
 	case err != nil:
 		return "", err
 	case !ok:
 		return "it holds what the run did not write", nil
 	}
-	_, err = c.call(ctx, "DeleteMemory", func(ctx context.Context) error {
+	return c.delete(ctx, "DeleteMemory", func(ctx context.Context) error {
 		_, err := c.cp.DeleteMemory(ctx, &cp.DeleteMemoryInput{MemoryId: &id})
 		return err
 	})
-	if gone(err) {
-		err = nil
-	}
-	return "", err
 }

@@ -7,6 +7,8 @@ import (
 	"time"
 
 	cp "github.com/aws/aws-sdk-go-v2/service/bedrockagentcorecontrol"
+
+	"github.com/exitramp/exitramp/context/replay"
 )
 
 // getDoc is the answer of a Get operation of the control plane; nil: it is gone.
@@ -24,8 +26,11 @@ func (c *client) undoPolicy(ctx context.Context, engine, id, version string) (wh
 		_, err := c.cp.GetPolicy(ctx, &cp.GetPolicyInput{PolicyEngineId: &engine, PolicyId: &id})
 		return err
 	})
-	if err != nil || doc == nil {
+	switch {
+	case err != nil:
 		return "", err
+	case doc == nil:
+		return replay.Gone, nil
 	}
 	var p policyDoc
 	if err := object("GetPolicy", doc, &p); err != nil {
@@ -34,7 +39,7 @@ func (c *client) undoPolicy(ctx context.Context, engine, id, version string) (wh
 	if p.version() != version {
 		return "changed since the run", nil
 	}
-	return "", c.deletePolicy(ctx, engine, id)
+	return c.deletePolicy(ctx, engine, id)
 }
 
 // undoEngine removes a policy engine that is as version says, and holds nothing. What was deleted
@@ -44,8 +49,11 @@ func (c *client) undoEngine(ctx context.Context, id, version string, settle time
 		_, err := c.cp.GetPolicyEngine(ctx, &cp.GetPolicyEngineInput{PolicyEngineId: &id})
 		return err
 	})
-	if err != nil || doc == nil {
+	switch {
+	case err != nil:
 		return "", err
+	case doc == nil:
+		return replay.Gone, nil
 	}
 	var e engineDoc
 	if err := object("GetPolicyEngine", doc, &e); err != nil {
@@ -65,7 +73,7 @@ func (c *client) undoEngine(ctx context.Context, id, version string, settle time
 			return err
 		})
 		if gone(err) {
-			return "", nil
+			return replay.Gone, nil
 		}
 		if err != nil {
 			return "", err
@@ -80,7 +88,7 @@ func (c *client) undoEngine(ctx context.Context, id, version string, settle time
 			return "", err
 		}
 	}
-	_, err = c.call(ctx, "DeletePolicyEngine", func(ctx context.Context) error {
+	why, err = c.delete(ctx, "DeletePolicyEngine", func(ctx context.Context) error {
 		_, err := c.cp.DeletePolicyEngine(ctx, &cp.DeletePolicyEngineInput{PolicyEngineId: &id})
 		return err
 	})
@@ -88,8 +96,5 @@ func (c *client) undoEngine(ctx context.Context, id, version string, settle time
 	if errors.As(err, &no) && no.status == 409 {
 		return "in use: a gateway asks it", nil
 	}
-	if gone(err) {
-		return "", nil
-	}
-	return "", err
+	return why, err
 }

@@ -106,12 +106,7 @@ func (w *writer) Commit(ctx context.Context) error {
 // Undo removes the files that a run made. A session that went on since stays, and so does every
 // file that is another one by now.
 func (h *Home) Undo(_ context.Context, _ *replay.Run, created []replay.Receipt) (left []replay.Receipt, err error) {
-	lines := map[string]bool{} // written by the run into transcripts of its own
-	for _, rc := range created {
-		if kind, parts := agentstate.SplitKey(rc.Target); kind == "message" {
-			lines[parts[len(parts)-1]] = true
-		}
-	}
+	said := homefiles.MessagesOf(created)
 	var servers []replay.Receipt
 	for _, rc := range created {
 		kind, parts := agentstate.SplitKey(rc.Target)
@@ -120,7 +115,7 @@ func (h *Home) Undo(_ context.Context, _ *replay.Run, created []replay.Receipt) 
 		case kind == "toolserver":
 			servers = append(servers, rc)
 			continue
-		case rc.Target == "" || kind == "message": // gone with its transcript
+		case rc.Target == "" || kind == "message": // goes with its transcript
 			continue
 		case kind == "conversation":
 			rel = ".claude/projects/" + strings.Join(parts, "/") + ".jsonl"
@@ -138,15 +133,17 @@ func (h *Home) Undo(_ context.Context, _ *replay.Run, created []replay.Receipt) 
 			left = append(left, rc)
 			continue
 		}
-		why, err := homefiles.Undo(h.root, path, rc.Version, func() bool { return onlyLines(path, lines) })
+		why, err := homefiles.Undo(h.root, path, rc.Version, func() bool { return onlyLines(path, said) })
 		if err != nil {
 			return nil, fmt.Errorf("claudecode: %w", err)
 		}
+		said.File(rc.Target, why)
 		if why != "" {
 			rc.Why = why
 			left = append(left, rc)
 		}
 	}
+	left = append(left, said.Left(created)...)
 	more, err := h.undoServers(servers)
 	if err != nil {
 		return nil, fmt.Errorf("claudecode: %w", err)
@@ -156,7 +153,7 @@ func (h *Home) Undo(_ context.Context, _ *replay.Run, created []replay.Receipt) 
 
 // onlyLines tells whether a transcript that was made of mapped fields still holds only what the run
 // wrote: a further block of an answer shares its message id.
-func onlyLines(path string, lines map[string]bool) bool {
+func onlyLines(path string, said *homefiles.Messages) bool {
 	r, err := os.Open(path)
 	if err != nil {
 		return false
@@ -167,7 +164,7 @@ func onlyLines(path string, lines map[string]bool) bool {
 	err = homefiles.EachLine(r, maxLine, func(_ int, b []byte) error {
 		valid := l.read(b)
 		id := strings.TrimPrefix(l.message.Get("id").Text(), "msg_")
-		ours := valid && (len(l.uuid) == 0 && l.typ.Is("custom-title") || lines[l.uuid.Text()] || len(id) == 32 && lines[id[:8]+"-"+id[8:12]+"-"+id[12:16]+"-"+id[16:20]+"-"+id[20:]])
+		ours := valid && (len(l.uuid) == 0 && l.typ.Is("custom-title") || said.Found(l.uuid.Text()) || len(id) == 32 && said.Found(id[:8]+"-"+id[8:12]+"-"+id[12:16]+"-"+id[16:20]+"-"+id[20:]))
 		ok = ok && ours
 		return nil
 	})

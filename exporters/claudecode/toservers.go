@@ -251,7 +251,9 @@ func (h *Home) undoServers(created []replay.Receipt) (left []replay.Receipt, err
 		}
 		have := f.get(parts[0], parts[1])
 		if len(have) == 0 {
-			continue // it is gone
+			rc.Why = replay.Gone
+			left = append(left, rc)
+			continue
 		}
 		if serverDigest(have) == rc.Version {
 			if f.set(parts[0], parts[1], nil) == nil {

@@ -21,12 +21,7 @@ func (h *Home) Undo(ctx context.Context, run *replay.Run, created []replay.Recei
 	if left, err = h.undoRows(ctx, run, created); err != nil {
 		return nil, fmt.Errorf("codex: %w", err)
 	}
-	ours := map[string]bool{} // ids of items in rollouts that the run made
-	for _, rc := range created {
-		if kind, parts := agentstate.SplitKey(rc.Target); kind == "message" && len(parts) == 2 {
-			ours[parts[1]] = true
-		}
-	}
+	said := homefiles.MessagesOf(created)
 	for _, rc := range created {
 		kind, parts := agentstate.SplitKey(rc.Target)
 		if _, _, row := rowOf(rc.Target); row || rc.Target == "" || kind == "message" || len(parts) != 1 {
@@ -39,20 +34,21 @@ func (h *Home) Undo(ctx context.Context, run *replay.Run, created []replay.Recei
 			left = append(left, rc)
 			continue
 		}
-		why, err := homefiles.Undo(h.root, path, rc.Version, func() bool { return onlyItems(path, ours) })
+		why, err := homefiles.Undo(h.root, path, rc.Version, func() bool { return onlyItems(path, said) })
 		if err != nil {
 			return nil, fmt.Errorf("codex: %w", err)
 		}
+		said.File(rc.Target, why)
 		if why != "" {
 			rc.Why = why
 			left = append(left, rc)
 		}
 	}
-	return left, nil
+	return append(left, said.Left(created)...), nil
 }
 
 // onlyItems tells whether a rollout that was made of mapped fields still holds only what the run wrote.
-func onlyItems(path string, ours map[string]bool) bool {
+func onlyItems(path string, said *homefiles.Messages) bool {
 	r, err := os.Open(path)
 	if err != nil {
 		return false
@@ -71,7 +67,7 @@ func onlyItems(path string, ours map[string]bool) bool {
 		if strings.Count(id, "_") == 2 { // a further item of one message
 			id = id[:strings.LastIndexByte(id, '_')]
 		}
-		item = ours[id]
+		item = said.Found(id)
 		ok = ok && valid && (item || l.typ.Is("session_meta") && l.payload.Get("originator").Is("exitramp"))
 		return nil
 	})
@@ -101,7 +97,10 @@ func (h *Home) undoRows(ctx context.Context, run *replay.Run, created []replay.R
 		case perr != nil:
 			leave(rc, perr.Error())
 			continue
-		case sqlitefile.Missing(path) || table == counters: // a counter never goes back
+		case sqlitefile.Missing(path):
+			leave(rc, replay.Gone)
+			continue
+		case table == counters: // a counter never goes back
 			continue
 		case table == "":
 			made = append(made, rc)
@@ -163,8 +162,11 @@ func (d *database) remove(ctx context.Context, t *table, rc replay.Receipt) (why
 		return "the journal names a table that is none of Codex's", nil
 	}
 	r, err := d.find(ctx, t, rc.Target, t.cols)
-	if err != nil || r == nil {
+	switch {
+	case err != nil:
 		return "", err
+	case r == nil:
+		return replay.Gone, nil
 	}
 	if sqlitefile.Digest(r[1:]...) != rc.Version {
 		return "changed since the run", nil

@@ -254,21 +254,3 @@ func UUID(name string) string {
 	s := hex.EncodeToString(h[:16])
 	return s[:8] + "-" + s[8:12] + "-" + s[12:16] + "-" + s[16:20] + "-" + s[20:]
 }
-
-// Undo removes a file that a run made. why says why it stays: it has another digest than version, or
-// it has none to compare with and ours says that it holds more than the run wrote. A file that is
-// gone is no failure.
-func Undo(root, path, version string, ours func() bool) (why string, err error) {
-	sum, err := fileDigest(path)
-	switch {
-	case errors.Is(err, fs.ErrNotExist):
-		return "", nil
-	case err != nil:
-		return "", err
-	case version != "" && sum != version:
-		return "changed since the run", nil
-	case version == "" && !ours():
-		return "the session went on after the run", nil
-	}
-	return "", Remove(root, path)
-}

@@ -1,0 +1,85 @@
+package agentcore
+
+import (
+	"testing"
+	"time"
+
+	"github.com/aws/aws-sdk-go-v2/aws"
+	dp "github.com/aws/aws-sdk-go-v2/service/bedrockagentcore"
+	"github.com/aws/aws-sdk-go-v2/service/bedrockagentcore/types"
+	cp "github.com/aws/aws-sdk-go-v2/service/bedrockagentcorecontrol"
+
+	"github.com/exitramp/exitramp/context/agentstate"
+	"github.com/exitramp/exitramp/context/replay"
+	"github.com/exitramp/exitramp/exporters/agentcore/agentcorefake"
+)
+
+// TestUndoGone: what somebody took out since the run is counted as that.
+func TestUndoGone(t *testing.T) {
+	src := newWorld(t, agentcorefake.Options{})
+	mem := src.plain(t, "small")
+	for i := range int64(3) {
+		src.event(t, mem, "ada", "s", at0+i, nil, say(types.RoleUser, "x"))
+	}
+	src.records(t, mem, record("", "/m", "a"), record("", "/m", "b"))
+	st, _ := read(t, src.service(""))
+	for name, c := range map[string]struct {
+		change        func(w *world, mem string)
+		removed, gone uint64
+	}{
+		"nothing": {func(*world, string) {}, 8, 0},
+		"an event": {func(w *world, mem string) {
+			e := must(w.dp.ListEvents(t.Context(), &dp.ListEventsInput{MemoryId: &mem, ActorId: aws.String("ada"), SessionId: aws.String("s")}))(t).Events[0]
+			must(w.dp.DeleteEvent(t.Context(), &dp.DeleteEventInput{MemoryId: &mem, ActorId: aws.String("ada"), SessionId: aws.String("s"), EventId: e.EventId}))(t)
+		}, 7, 1},
+		"a record": {func(w *world, mem string) {
+			r := must(w.dp.ListMemoryRecords(t.Context(), &dp.ListMemoryRecordsInput{MemoryId: &mem, Namespace: aws.String("/m")}))(t).MemoryRecordSummaries[0]
+			must(w.dp.BatchDeleteMemoryRecords(t.Context(), &dp.BatchDeleteMemoryRecordsInput{MemoryId: &mem, Records: []types.MemoryRecordDeleteInput{{MemoryRecordId: r.MemoryRecordId}}}))(t)
+		}, 7, 1},
+		"all of it": {func(w *world, mem string) {
+			must(w.cp.DeleteMemory(t.Context(), &cp.DeleteMemoryInput{MemoryId: &mem}))(t)
+			time.Sleep(100 * time.Millisecond)
+		}, 0, 8},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			dst := newWorld(t, agentcorefake.Options{Account: "999999999999"})
+			_, j := apply(t, dst.service(""), st)
+			c.change(dst, dst.only(t, "small"))
+			u, err := replay.Undo(t.Context(), dst.service(""), j)
+			if err != nil || u.Removed != c.removed || u.Gone != c.gone || u.LeftN != 0 {
+				t.Errorf("%+v %v, want %d removed, %d gone", u, err, c.removed, c.gone)
+			}
+		})
+	}
+}
+
+// TestUndoGonePolicies: the same of a policy and of its engine.
+func TestUndoGonePolicies(t *testing.T) {
+	st, _ := read(t, firm(t).service(""))
+	dst := target(t, agentcorefake.Options{}, true)
+	got, j := approved(t, dst.service(""), st)
+	_, parts := agentstate.SplitKey(got["policy/rules-abcdefghij/small-abcdefghij"].Target)
+	must(dst.cp.DeletePolicy(t.Context(), &cp.DeletePolicyInput{PolicyEngineId: &parts[0], PolicyId: &parts[1]}))(t)
+	time.Sleep(100 * time.Millisecond) // the service deletes after its answer
+	if u, err := replay.Undo(t.Context(), dst.service(""), j); err != nil || u.Gone != 1 || u.LeftN != 0 {
+		t.Errorf("%+v %v", u, err)
+	}
+}
+
+// TestUndoLostAnswer: what an undo took out itself was not gone before, though the first answer was lost.
+func TestUndoLostAnswer(t *testing.T) {
+	src := newWorld(t, agentcorefake.Options{})
+	src.event(t, src.plain(t, "small"), "ada", "s", at0, nil, say(types.RoleUser, "x"))
+	st, _ := read(t, src.service(""))
+	dst := newWorld(t, agentcorefake.Options{Account: "999999999999", Fault: func(op string, n int, _ map[string]string, _ map[string]any) *agentcorefake.Fault {
+		if op == "DeleteEvent" && n == 1 {
+			return &agentcorefake.Fault{Status: 500, Type: "ServiceException", After: true}
+		}
+		return nil
+	}})
+	_, j := apply(t, dst.service(""), st)
+	if u, err := replay.Undo(t.Context(), dst.service(""), j); err != nil || u.Gone != 0 || u.Removed != 4 || u.LeftN != 0 {
+		t.Errorf("%+v %v", u, err)
+	}
+}

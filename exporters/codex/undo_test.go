@@ -1,0 +1,34 @@
+package codex
+
+import (
+	"os"
+	"path/filepath"
+	"testing"
+
+	"github.com/exitramp/exitramp/context/replay"
+	"github.com/exitramp/exitramp/exporters/internal/drivertest"
+	"github.com/exitramp/exitramp/exporters/internal/homefiles/hometest"
+)
+
+// TestGone: files, messages, rows and databases that were not there any more are counted as that.
+func TestGone(t *testing.T) {
+	mem, _ := drivertest.Export(t, fullHome(t))
+	hometest.Gone(t, func(root string) replay.Target { return Open(root) }, mem, "AGENTS.md")
+	for name, change := range map[string]func(root string){
+		"a row": func(root string) {
+			change(t, root, "goals_1.sqlite", "DELETE FROM thread_goals WHERE thread_id = '"+thread+"'")
+		},
+		"a database": func(root string) { os.Remove(filepath.Join(root, "goals_1.sqlite")) },
+	} {
+		dst := Open(filepath.Join(t.TempDir(), "home"))
+		_, j := drivertest.Apply(t, dst, mem)
+		want := uint64(1)
+		if name == "a database" { // with its three rows
+			want = 4
+		}
+		change(dst.root)
+		if u, err := replay.Undo(t.Context(), dst, j); err != nil || u.Gone != want || u.LeftN != 0 {
+			t.Errorf("%s: %+v %v, want %d gone", name, u, err, want)
+		}
+	}
+}
