@@ -107,6 +107,11 @@ func (w *blockWriter) toolResult(ctx context.Context, src agentstate.Resolver, r
 	if err != nil && !errors.Is(err, agentstate.ErrUnsupported) {
 		return err
 	}
+	id, waits := w.ids.Result(r.Id)
+	if !waits {
+		w.noResult(id, r, d)
+		return nil
+	}
 	content, why := any(valid(string(d))), "the result as text"
 	if parts, ok := images.Result(d); ok && images.HasImage(parts) {
 		content, why = blocksOf(parts), "the same texts and images in a result's own blocks"
@@ -123,12 +128,25 @@ func (w *blockWriter) toolResult(ctx context.Context, src agentstate.Resolver, r
 		w.Lose("parts.tool_result.name", fidelity.Dropped, noPlace)
 	}
 	w.As(pb.Role_ROLE_TOOL, "a result is a tool's")
-	id := w.ids.Result(r.Id)
 	if id != r.Id {
 		w.Lose("parts.tool_result.id", fidelity.Transformed, callid.Why)
 	}
 	w.out = append(w.out, map[string]any{"type": "tool_result", "tool_use_id": id, "content": content, "is_error": r.IsError})
 	return nil
+}
+
+// noResult puts text for a result that no call waits for: the program shows the model one result of a call, and none
+// without a call. d is its output.
+func (w *blockWriter) noResult(id string, r *pb.ToolResult, d []byte) {
+	const why = "the program shows the model one result of a call, and none without a call"
+	// It would be the user's words, or stand between a call and its result, where the program would leave out that as well.
+	if w.Of.Role == pb.Role_ROLE_USER || w.ids.Waiting() || responses.Cut(r.Output) {
+		w.Lose("parts.tool_result", fidelity.Dropped, why)
+		return
+	}
+	w.text(responses.NoCall(id, r.IsError, d))
+	w.Lose("parts.tool_result", fidelity.Transformed, "as text: "+why)
+	w.Lose("parts.text", fidelity.Transformed, "a result as text")
 }
 
 func (w *blockWriter) media(ctx context.Context, src agentstate.Resolver, m *pb.Media) error {

@@ -4,6 +4,7 @@ import (
 	"os"
 	"path/filepath"
 	"regexp"
+	"strings"
 	"testing"
 
 	"github.com/google/go-cmp/cmp"
@@ -16,7 +17,7 @@ import (
 )
 
 // TestCallIDs: ids that another runtime uses again, or that the provider does not take, become others, and each result
-// stays with its call.
+// stays with its call. A result that no call waits for is text.
 func TestCallIDs(t *testing.T) {
 	c := &pb.Conversation{Meta: agentstate.Meta("conversation", nil, "c")}
 	recs := []agentstate.Record{c}
@@ -40,6 +41,9 @@ func TestCallIDs(t *testing.T) {
 	add(pb.Role_ROLE_TOOL, result("0_7"))
 	add(pb.Role_ROLE_ASSISTANT, call("1_7"), call("1_8"), call("1"))
 	add(pb.Role_ROLE_TOOL, result("1_7"), result("1_8"), result("1"))
+	add(pb.Role_ROLE_ASSISTANT, call("late"))
+	add(pb.Role_ROLE_TOOL, result("none"))
+	add(pb.Role_ROLE_TOOL, result("late"))
 	mem := memstate.Whole("another", recs...)
 	dst := Open(filepath.Join(t.TempDir(), "home"))
 	_, j := drivertest.Apply(t, dst, mem)
@@ -55,8 +59,16 @@ func TestCallIDs(t *testing.T) {
 	for _, m := range regexp.MustCompile(`"(?:id|tool_use_id)":"([^"]*)","(?:input":|type":"tool_result)`).FindAllSubmatch(b, -1) {
 		got = append(got, string(m[1]))
 	}
-	if d := cmp.Diff([]string{"0", "0-2", "0", "0-2", "0-3", "functions_view_1_74b02ba6", "functions_view_1_74b02ba6", "0-3", "0-3", "none", "0_7-2", "0_7-2", "1_7", "1_8", "1-2", "1_7", "1_8", "1-2"}, got); d != "" {
+	if d := cmp.Diff([]string{"0", "0-2", "0", "0-2", "0-3", "functions_view_1_74b02ba6", "functions_view_1_74b02ba6", "0-3", "0_7-2", "0_7-2", "1_7", "1_8", "1-2", "1_7", "1_8", "1-2", "late", "late"}, got); d != "" {
 		t.Errorf("%s\n%s", d, b)
+	}
+	for _, want := range []string{`"text":"A result of the call 0-3, which waits for none:\nx"`, `"text":"A result of the call none, which waits for none:\nx"`} { // the program leaves out such results
+		if !strings.Contains(string(b), want) {
+			t.Errorf("no %s in\n%s", want, b)
+		}
+	}
+	if n := strings.Count(string(b), "call none,"); n != 1 { // text between a call and its result would part them
+		t.Errorf("%d results without a call, want 1", n)
 	}
 	if rep, err := replay.ReadBack(t.Context(), mem, dst, j); err != nil || rep.MissingN+rep.ExtraN+rep.UnannouncedN != 0 {
 		t.Errorf("%+v %v", rep, err)

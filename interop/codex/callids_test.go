@@ -16,10 +16,11 @@ func TestCallsOfOneID(t *testing.T) {
 	from, archive := filepath.Join(dir, "from"), filepath.Join(dir, "a.ctxa")
 	clihome.Put(t, filepath.Join(from, "items.json"), `[{"role":"user","content":"one"},{"type":"function_call","call_id":"call_0","name":"add","arguments":"{\"a\":1}"},
 		{"role":"user","content":"two"},{"type":"function_call","call_id":"call_0","name":"add","arguments":"{\"a\":2}"},{"type":"function_call_output","call_id":"call_0","output":"two came"},
-		{"role":"user","content":"three"},{"type":"function_call","call_id":"call_0","name":"add","arguments":"{\"a\":3}"},{"type":"function_call_output","call_id":"call_0","output":"three came"}]`)
+		{"role":"user","content":"three"},{"type":"function_call","call_id":"call_0","name":"add","arguments":"{\"a\":3}"},{"type":"function_call_output","call_id":"call_0","output":"three came"},{"type":"function_call_output","call_id":"gone","output":"of none"}]`)
 	clihome.Exitramp(t, 0, "export", "openaiagents:"+from, archive)
 	clihome.Exitramp(t, 0, "replay", archive, "codex:"+home, "--accept-unsigned")
 	codex(t, home, work, "resume", uuid.FindString(filepath.Base(rollouts(t, home)[0])), "go on")
+	clihome.Says(t, m.last(), "three came", "of none") // which the CLI leaves out as a result
 	called, results := []string{}, map[string][]string{}
 	for _, raw := range m.input {
 		var o struct {

@@ -24,6 +24,7 @@ type IDs struct {
 	alike map[uint64]bool // what Alike says of those
 	calls map[string]*calls
 	turn  int
+	waits int // calls of this turn without a result yet
 }
 
 // calls are those that were called alike. Of one alone that has its result and the id that is legal for its own nothing is kept.
@@ -36,7 +37,13 @@ type calls struct {
 }
 
 // Turn says that a person spoke: what has no result yet comes behind later calls.
-func (s *IDs) Turn() { s.turn++ }
+func (s *IDs) Turn() { s.turn, s.waits = s.turn+1, 0 }
+
+// Waiting tells whether a call of this turn has no result yet: what is said before that comes between them.
+func (s *IDs) Waiting() bool { return s.waits > 0 }
+
+// Called tells whether there was a call of which Result gave this id.
+func (s *IDs) Called(call string) bool { return s.used[sum(call)] }
 
 // Call is the id of a call that was called id.
 func (s *IDs) Call(id string) string {
@@ -59,26 +66,30 @@ func (s *IDs) Call(id string) string {
 		s.alike[sum(a)] = true
 	}
 	c.open, c.last = append(c.open, as), as
+	s.waits++
 	return as
 }
 
-// Result is the id of the call that a result for id is of: the first one that has none, of this turn or else of all.
-func (s *IDs) Result(id string) string {
+// Result is the id of the call that a result for id is of: the first one that has none, of this turn or else of all. waits
+// is false where none is without a result: there is no such call, or it is a further result of one.
+func (s *IDs) Result(id string) (call string, waits bool) {
 	c := s.of(id)
 	if c == nil {
 		legal, _ := s.Legal(id)
-		return legal
+		return legal, false
 	}
 	for _, open := range []*[]string{&c.open, &c.left} {
 		if waits := *open; len(waits) > 0 {
-			*open = waits[1:]
+			if *open = waits[1:]; open == &c.open {
+				s.waits--
+			}
 			if c.next == 0 {
 				delete(s.calls, id)
 			}
-			return waits[0]
+			return waits[0], true
 		}
 	}
-	return c.last
+	return c.last, false
 }
 
 // of are the calls that were called id; nil: none.

@@ -10,7 +10,8 @@ import (
 	"github.com/exitramp/exitramp/internal/heappeak"
 )
 
-// TestTurns: a result is of the first call that has none, and one that a person spoke over comes behind those of the turn.
+// TestTurns: a result is of the first call that has none, and one that a person spoke over comes behind those of the turn. One
+// that no call waits for is marked with !.
 func TestTurns(t *testing.T) {
 	for name, c := range map[string]struct{ parts, want string }{
 		"each its own":                  {"c:0 r:0 u c:0 r:0", "0 0 0-2 0-2"},
@@ -18,13 +19,13 @@ func TestTurns(t *testing.T) {
 		"no result, and a person spoke": {"c:0 u c:0 r:0", "0 0-2 0-2"},
 		"a person spoke before it came": {"c:0 u r:0", "0 0"},
 		"one of two, then a person":     {"c:0 c:0 r:0 u c:0 r:0 r:0", "0 0-2 0 0-3 0-3 0-2"},
-		"two results":                   {"c:0 u c:0 r:0 r:0 r:0", "0 0-2 0-2 0 0-2"},
-		"no call":                       {"r:0 c:0 r:0", "0 0 0"},
+		"two results":                   {"c:0 u c:0 r:0 r:0 r:0", "0 0-2 0-2 0 0-2!"},
+		"no call":                       {"r:0 c:0 r:0", "0! 0 0"},
 		"what became another":           {"c:0 c:0 c:0-2 r:0-2", "0 0-2 0-2-2 0-2-2"},
 		"none":                          {"c: r:", "_e3b0c442 _e3b0c442"},
-		"two results, then a call":      {"c:0 r:0 r:0 c:0 r:0 r:0 u r:0", "0 0 0 0-2 0-2 0-2 0-2"},
-		"two results of what is no id":  {"c: r: r: c: r:", "_e3b0c442 _e3b0c442 _e3b0c442 _e3b0c442-2 _e3b0c442-2"},
-		"two results of one changed":    {"c:0 c:0 c:0-2 r:0-2 r:0-2", "0 0-2 0-2-2 0-2-2 0-2-2"},
+		"two results, then a call":      {"c:0 r:0 r:0 c:0 r:0 r:0 u r:0", "0 0 0! 0-2 0-2 0-2! 0-2!"},
+		"two results of what is no id":  {"c: r: r: c: r:", "_e3b0c442 _e3b0c442 _e3b0c442! _e3b0c442-2 _e3b0c442-2"},
+		"two results of one changed":    {"c:0 c:0 c:0-2 r:0-2 r:0-2", "0 0-2 0-2-2 0-2-2 0-2-2!"},
 	} {
 		s, got := IDs{Legal: toolname.Legal}, []string(nil)
 		for p := range strings.FieldsSeq(c.parts) {
@@ -34,12 +35,35 @@ func TestTurns(t *testing.T) {
 			case "c":
 				got = append(got, s.Call(id))
 			case "r":
-				got = append(got, s.Result(id))
+				call, waits := s.Result(id)
+				if !waits {
+					call += "!"
+				}
+				got = append(got, call)
 			}
 		}
 		if g := strings.Join(got, " "); g != c.want {
 			t.Errorf("%s: %s, want %s", name, g, c.want)
 		}
+	}
+}
+
+// TestWaiting: what is said while a call of the turn waits would come between it and its result.
+func TestWaiting(t *testing.T) {
+	s := IDs{Legal: toolname.Legal}
+	for i, step := range []struct {
+		do   func()
+		want bool
+	}{
+		{func() { s.Result("none") }, false}, {func() { s.Call("0") }, true}, {func() { s.Call("0") }, true}, {func() { s.Result("0") }, true}, {func() { s.Result("0") }, false},
+		{func() { s.Result("0") }, false}, {func() { s.Call("1") }, true}, {s.Turn, false}, {func() { s.Call("2") }, true}, {func() { s.Result("1") }, true}, {func() { s.Result("2") }, false},
+	} {
+		if step.do(); s.Waiting() != step.want {
+			t.Errorf("step %d: %v", i, s.Waiting())
+		}
+	}
+	if !s.Called("0-2") || s.Called("none") {
+		t.Error("called")
 	}
 }
 
@@ -79,8 +103,9 @@ func TestAnswered(t *testing.T) {
 	most := heappeak.Live(func() {
 		for i := range n {
 			id := fmt.Sprintf("call_%032d", i)
-			if call, result := s.Call(id), s.Result(id); call != id || result != id {
-				t.Fatal(id, call, result)
+			call := s.Call(id)
+			if result, waits := s.Result(id); call != id || result != id || !waits {
+				t.Fatal(id, call, result, waits)
 			}
 		}
 	})

@@ -2,6 +2,7 @@ package responses
 
 import (
 	"bytes"
+	"cmp"
 	"context"
 	"encoding/json"
 	"errors"
@@ -173,11 +174,15 @@ func (w *itemWriter) toolResult(ctx context.Context, src agentstate.Resolver, r 
 	if err := w.flush(); err != nil {
 		return err
 	}
-	w.As(pb.Role_ROLE_TOOL, "a result is a tool's")
 	out, err := src.Data(ctx, r.Output)
 	if err != nil && !errors.Is(err, agentstate.ErrUnsupported) {
 		return err
 	}
+	id, _ := w.ids.Result(r.Id)
+	if !w.ids.Called(id) {
+		return w.noCall(id, r, out)
+	}
+	w.As(pb.Role_ROLE_TOOL, "a result is a tool's")
 	output, why := result(out)
 	switch mt := r.Output.GetMediaType(); {
 	case Cut(r.Output):
@@ -193,11 +198,40 @@ func (w *itemWriter) toolResult(ctx context.Context, src agentstate.Resolver, r 
 	if r.IsError {
 		w.Lose("parts.tool_result.is_error", fidelity.Dropped, noPlace)
 	}
-	id := w.ids.Result(r.Id)
 	if id != r.Id {
 		w.Lose("parts.tool_result.id", fidelity.Transformed, callid.Why)
 	}
 	return w.add(map[string]any{"type": "function_call_output", "call_id": id, "output": output})
+}
+
+// noCall is a result whose call is not there: the provider refuses a session with one, and Codex leaves it out.
+func (w *itemWriter) noCall(id string, r *pb.ToolResult, out []byte) error {
+	const why = "its call is not there, and none is taken without"
+	if Cut(r.Output) {
+		w.Lose("parts.tool_result", fidelity.Dropped, why)
+		return nil
+	}
+	w.As(pb.Role_ROLE_ASSISTANT, "a tool's words that are no result stand as the assistant's: a user's would have more authority")
+	w.Lose("parts.tool_result", fidelity.Transformed, "as text: "+why)
+	w.Lose("parts.text", fidelity.Transformed, "a result as text")
+	return w.add(map[string]any{"role": "assistant", "content": NoCall(id, r.IsError, out)})
+}
+
+// NoCall is the text in the place of a result, whose output is out, that no call waits for.
+func NoCall(id string, failed bool, out []byte) string {
+	said := strings.ToValidUTF8(string(out), "\ufffd")
+	if parts, ok := images.Result(out); ok {
+		var texts []string
+		for _, p := range parts {
+			texts = append(texts, cmp.Or(p.Text, "(an image)"))
+		}
+		said = strings.Join(texts, "\n")
+	}
+	what := "A result"
+	if failed {
+		what = "An error"
+	}
+	return what + " of the call " + id + ", which waits for none:\n" + said
 }
 
 // Cut tells whether d is a reading of something that was too long for a record, and stands there

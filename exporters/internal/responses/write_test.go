@@ -70,6 +70,35 @@ func TestMediaWithoutAddress(t *testing.T) {
 	}
 }
 
+// TestNoCall: a result whose call is not there is the assistant's text: the provider refuses it otherwise. A further one of a call
+// that is there is taken.
+func TestNoCall(t *testing.T) {
+	for name, c := range map[string]struct {
+		called bool
+		out    *pb.Data
+		failed bool
+		item   string
+	}{
+		"no call": {false, agentstate.Inline("text/plain", []byte("done")), false, `{"content":"A result of the call c, which waits for none:\ndone","role":"assistant"}`},
+		"failed":  {false, agentstate.Inline("text/plain", []byte("done")), true, `{"content":"An error of the call c, which waits for none:\ndone","role":"assistant"}`},
+		"images":  {false, agentstate.Inline("application/json", []byte(`[{"type":"text","text":"see"},{"type":"image","source":{"type":"base64","media_type":"image/png","data":"AAEC"}}]`)), false, `{"content":"A result of the call c, which waits for none:\nsee\n(an image)","role":"assistant"}`},
+		"cut":     {false, &pb.Data{MediaType: "text/plain"}, false, ""},
+		"second":  {true, agentstate.Inline("text/plain", []byte("done")), false, `{"call_id":"c","output":"done","type":"function_call_output"}`},
+	} {
+		m := &pb.Message{Meta: agentstate.Meta("message", nil, "m"), Role: pb.Role_ROLE_TOOL, Parts: []*pb.Part{{Body: &pb.Part_ToolResult{ToolResult: &pb.ToolResult{Id: "c", Output: c.out, IsError: c.failed}}}}}
+		ids := responses.CallIDs()
+		if c.called {
+			ids.Call("c")
+			ids.Result("c")
+		}
+		items, losses, err := responses.Items(t.Context(), agentstate.ResolverOf(memstate.New()), ids, m)
+		lost := slices.ContainsFunc(losses, func(l fidelity.Loss) bool { return l.Path == "parts.tool_result" })
+		if got := string(bytes.Join(items, nil)); err != nil || got != c.item || lost == c.called {
+			t.Errorf("%s: %s, %v, %v", name, got, losses, err)
+		}
+	}
+}
+
 // TestImages: an image of a user goes as one, and so do those in a tool's result; what is too long for
 // a record is named.
 func TestImages(t *testing.T) {
@@ -95,7 +124,9 @@ func TestImages(t *testing.T) {
 		"long result": {pb.Role_ROLE_TOOL, result(&pb.Data{MediaType: "text/plain"}), `{"call_id":"c","output":"","type":"function_call_output"}`, "parts.tool_result.output dropped"},
 	} {
 		m := &pb.Message{Meta: agentstate.Meta("message", nil, "m"), Role: c.role, Parts: []*pb.Part{c.part}}
-		items, losses, err := responses.Items(t.Context(), agentstate.ResolverOf(memstate.New()), responses.CallIDs(), m)
+		ids := responses.CallIDs()
+		ids.Call("c")
+		items, losses, err := responses.Items(t.Context(), agentstate.ResolverOf(memstate.New()), ids, m)
 		if err != nil {
 			t.Fatal(err)
 		}
