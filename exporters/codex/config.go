@@ -12,7 +12,7 @@ import (
 	pb "github.com/exitramp/exitramp/proto/exitramp/v1"
 )
 
-// config is a file of settings without its secrets, and a reference for each of them.
+// config is a file of settings or of rules without its secrets, and a reference for each of them.
 func (r *reading) config(f *homefiles.File) error {
 	if f.Size() > agentstate.SpillSize {
 		return r.gap(&pb.Gap{Kind: f.Kind, Place: f.Rel, Reason: pb.Gap_REASON_LIMIT, Detail: "larger than any settings file", Count: 1})
@@ -21,14 +21,18 @@ func (r *reading) config(f *homefiles.File) error {
 	if err != nil {
 		return r.gap(homefiles.GapOf(f, err))
 	}
-	media := "application/toml"
+	media, language := "application/toml", product
 	var clean string
 	var secrets []homefiles.Secret
-	if path.Ext(f.Rel) == ".json" {
+	switch path.Ext(f.Rel) {
+	case ".json":
 		media = "application/json"
 		b, secrets, err = homefiles.RedactJSON(b)
 		clean = string(b)
-	} else {
+	case ".rules":
+		media, language = "text/plain", "rules"
+		clean, secrets, err = homefiles.RedactRules(string(b))
+	default:
 		clean, secrets, err = homefiles.RedactTOML(string(b))
 	}
 	if err != nil || !utf8.ValidString(clean) || len(clean) > agentstate.SpillSize {
@@ -53,7 +57,7 @@ func (r *reading) config(f *homefiles.File) error {
 	}
 	m.Native = []*pb.Native{cite("#text")}
 	key := m.Key // the record is the caller's from here on
-	if err := r.put(&pb.Policy{Meta: m, Name: f.Rel, Language: product, Text: agentstate.Inline(media, []byte(clean)), Enforced: true}); err != nil || media != "application/toml" {
+	if err := r.put(&pb.Policy{Meta: m, Name: f.Rel, Language: language, Text: agentstate.Inline(media, []byte(clean)), Enforced: true}); err != nil || media != "application/toml" {
 		return err
 	}
 	return r.servers(f.Rel, key, clean)

@@ -1,6 +1,15 @@
 package codex
 
-import "testing"
+import (
+	"fmt"
+	"strings"
+	"testing"
+
+	"github.com/google/go-cmp/cmp"
+
+	"github.com/exitramp/exitramp/exporters/internal/drivertest"
+	pb "github.com/exitramp/exitramp/proto/exitramp/v1"
+)
 
 // What every file of a home is: a record of a kind, left out by a rule, or not known, which is a gap.
 func TestFiles(t *testing.T) {
@@ -22,5 +31,29 @@ func TestFiles(t *testing.T) {
 		if got != want {
 			t.Errorf("%s is %q, want %q", rel, got, want)
 		}
+	}
+}
+
+// TestRules: a rule that a person approved holds the whole command, and what is secret in it stays where it is.
+func TestRules(t *testing.T) {
+	const rel, rule = "rules/default.rules", "prefix_rule(pattern=[\"curl\", \"-H\", \"%s\"], decision=\"allow\")\n"
+	mem, rep := drivertest.Export(t, home(t, map[string]string{"AGENTS.md": "x", rel: fmt.Sprintf(rule, "X-Any: canary-zq-1"), "rules/broken.rules": "x(\"canary-zq-2"}))
+	if d := cmp.Diff([]string{"policy rules/broken.rules corrupt"}, drivertest.Gaps(rep)); d != "" {
+		t.Error(d)
+	}
+	seen := map[string]bool{}
+	for r := range mem.Records(t.Context(), nil) {
+		if strings.Contains(fmt.Sprint(r), "canary-zq") {
+			t.Errorf("%s holds the secret", r.GetMeta().GetKey())
+		}
+		switch r := r.(type) {
+		case *pb.Policy:
+			seen["policy"] = r.Language == "rules" && r.Enforced && string(r.Text.GetInline()) == fmt.Sprintf(rule, "")
+		case *pb.Credential:
+			seen["credential"] = strings.Contains(r.Rebind, rel)
+		}
+	}
+	if !seen["policy"] || !seen["credential"] {
+		t.Error(seen)
 	}
 }

@@ -155,7 +155,7 @@ func (r *reading) run(ctx context.Context, w *homefiles.Walk) error {
 			}
 			var err error
 			switch {
-			case kind == "policy" && !strings.Contains(f.Rel, "/"), kind == "agent":
+			case kind == "policy" && (!strings.Contains(f.Rel, "/") || path.Ext(f.Rel) == ".rules"), kind == "agent":
 				err = r.config(f)
 			case kind == "conversation":
 				err = r.rollout(ctx, f)

@@ -52,6 +52,27 @@ func TestRedactJSON(t *testing.T) {
 	}
 }
 
+func TestRedactRules(t *testing.T) {
+	for _, c := range []struct{ in, want, paths string }{
+		{`prefix_rule(pattern=["git", ["push", "pull"]], decision="allow") # why`, `prefix_rule(pattern=["git", ["push", "pull"]], decision="allow") # why`, ""},
+		{"\nprefix_rule(pattern=[\"curl\", \"-H\", \"X-Any: k\", 'https://h'], decision='allow')\r\n", "\nprefix_rule(pattern=[\"curl\", \"-H\", \"\", 'https://h'], decision='allow')\r\n", "line 2"},
+		{`p(["git", "clone", "https://u:p@h"], ["--token"], ["x"])`, `p(["git", "clone", ""], ["--token"], ["x"])`, "line 1"},
+		{`p(["--token", "k"], match=["x --token k", 'it\'s', "X_TOKEN=k"])`, `p(["--token", ""], match=["", 'it\'s', ""])`, "line 1 line 1 line 1"},
+		{"# curl -H 'Authorization: Bearer abcdef'\nx = \"\"\"a\nFOO_TOKEN=k\"\"\"\n", "#\nx = \"\"\n", "line 2"},
+		{`p(["curl", "Authorization\u003a Bearer abcdef"])`, `p(["curl", ""])`, "line 1"},
+	} {
+		out, secrets, err := RedactRules(c.in)
+		if err != nil || out != c.want || paths(secrets) != c.paths {
+			t.Errorf("%s: %s %v %v", c.in, out, paths(secrets), err)
+		}
+	}
+	for _, bad := range []string{`p("`, `'x\`, "\"a\n\""} {
+		if _, _, err := RedactRules(bad); err == nil {
+			t.Errorf("%q passes", bad)
+		}
+	}
+}
+
 func TestRedactTOML(t *testing.T) {
 	deep := func(open, end string) string {
 		return strings.Repeat(open, maxNest+1) + "1" + strings.Repeat(end, maxNest+1)

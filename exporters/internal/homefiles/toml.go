@@ -37,7 +37,8 @@ type toml struct {
 	i       int // the next byte
 	done    int // bytes that are in out
 	table   []string
-	nest    int // lists and tables that are open
+	nest    int  // lists and tables that are open
+	escapes bool // in single quotes, too
 	out     strings.Builder
 	secrets []Secret
 	see     func(names []string, text string) // nil: secrets are looked for
@@ -178,7 +179,7 @@ func (t *toml) text() (string, error) {
 	from := t.i
 	for t.i < len(t.doc) {
 		switch {
-		case t.doc[t.i] == '\\' && q[0] == '"':
+		case t.doc[t.i] == '\\' && (q[0] == '"' || t.escapes):
 			t.i += 2
 		case strings.HasPrefix(t.doc[t.i:], q):
 			s := t.doc[from:t.i]
