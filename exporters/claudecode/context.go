@@ -30,7 +30,7 @@ func (t *transcript) context() []string {
 	for len(path) > 0 { // the next one is the last
 		k := path[len(path)-1]
 		path = path[:len(path)-1]
-		if !t.nodes[k].failed {
+		if !t.nodes[k].unseen {
 			out = append(out, t.key(k))
 		}
 		for _, x := range after[k] {

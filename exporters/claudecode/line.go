@@ -19,6 +19,8 @@ type line struct {
 	added                                                 jsonvalue.Value // what was put beside a message: a file that it names, what a hook says
 	origin                                                jsonvalue.Value // of what is not a person's: what put it there
 	tool                                                  jsonvalue.Value // of a note: the call that put it there
+	sent                                                  jsonvalue.Value // the uuid that what follows a user's line knows it by
+	virtual                                               bool            // it is shown, and the model is not sent it
 	sidechain, note, meta, human                          bool            // note: not what a person typed
 	failed                                                bool            // of an answer: the provider refused
 }
@@ -68,6 +70,10 @@ func (l *line) read(b []byte) bool {
 			l.from(v)
 		case "isSidechain":
 			l.sidechain = string(v) == "true"
+		case "sentAsUuid":
+			l.sent = v
+		case "isVirtual":
+			l.virtual = string(v) == "true"
 		case "isApiErrorMessage":
 			l.failed = string(v) == "true"
 		case "sourceToolUseID":
@@ -168,6 +174,15 @@ func (l *line) isMessage() bool {
 // isRefusal tells whether a line stands in an answer's place where the provider refused: the model never
 // sees it.
 func (l *line) isRefusal() bool { return l.failed && l.message.Get("model").Is("<synthetic>") }
+
+// isUnseen tells whether the model is not sent a line. A call and its result are, once a session goes on.
+func (l *line) isUnseen() bool {
+	tools := false
+	l.message.Get("content").Elements(func(v jsonvalue.Value) {
+		tools = tools || v.Get("type").Is("tool_use") || v.Get("type").Is("tool_result")
+	})
+	return l.isRefusal() || l.virtual && !tools
+}
 
 // isResult tells whether a message is what a tool answered.
 func isResult(message jsonvalue.Value) (is bool) {

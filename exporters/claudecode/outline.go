@@ -78,13 +78,16 @@ func (o *outliner) names(l *line) {
 	}
 }
 
+// noLine is the line of a name that no line has.
+const noLine = -1
+
 // line finds the place of a line in the tree.
 func (o *outliner) line(no int, l *line) {
 	t, x := o.transcript, newID(l.uuid)
 	if x == (id{}) {
 		return
 	}
-	if _, dup := t.lines[x]; dup {
+	if p, dup := t.lines[x]; dup && p.line != noLine {
 		return // written twice: one message
 	}
 	parent := t.lines[newID(l.parent)].node
@@ -108,6 +111,9 @@ func (o *outliner) line(no int, l *line) {
 		t.words = homefiles.FirstWords(parts(readBody(l.message).content))
 	}
 	o.node(no, l, x, parent, answer)
+	if s := newID(l.sent); l.typ.Is("user") && s != (id{}) && t.lines[s] == (place{}) { // stored under a new uuid, since it was sent before
+		t.lines[s] = place{noLine, t.lines[x].node}
+	}
 	if at := timeOf(l.timestamp); at != 0 {
 		if t.from == 0 {
 			t.from = at
@@ -120,8 +126,8 @@ func (o *outliner) line(no int, l *line) {
 func (o *outliner) node(no int, l *line, x id, parent int32, answer string) {
 	t, n := o.transcript, int32(len(o.nodes))
 	t.nodes = append(t.nodes, node{id: x, parent: parent, side: l.sidechain, result: l.typ.Is("user") && isResult(l.message),
-		answer: answer != "" && answer == o.of && parent == o.calls, failed: l.isRefusal()})
-	t.branched = t.branched || t.nodes[n].failed
+		answer: answer != "" && answer == o.of && parent == o.calls, failed: l.isRefusal(), unseen: l.isUnseen()})
+	t.branched = t.branched || t.nodes[n].unseen
 	if l.typ.Is("assistant") {
 		o.of, o.calls = answer, n
 	}

@@ -33,7 +33,7 @@ type transcript struct {
 	kept     map[int32]kept
 }
 
-// A place is where an id stands, and the message that it belongs to.
+// A place is where an id stands, and the message that it belongs to. In no line: another name of it.
 type place struct{ line, node int32 }
 
 // A node is a message.
@@ -44,7 +44,8 @@ type node struct {
 	side   bool // of a sidechain
 	result bool // what a tool answered
 	answer bool // a further part of the answer that it follows
-	failed bool // no answer: the model does not see it
+	failed bool // no answer: the provider refused
+	unseen bool // the model does not see it
 }
 
 // key is the key of a message; empty for none.
