@@ -171,6 +171,21 @@ func (l *line) isMessage() bool {
 	return l.typ.Is("attachment") && len(l.queued) > 0 || (l.typ.Is("user") || l.typ.Is("assistant")) && !l.message.IsNull() || l.typ.Is("system") && len(l.subtype) > 2 && l.subtype.IsText()
 }
 
+// isKnown tells whether the type of the line is one that releases up to 2.1.332 write. Of most of them nothing is read.
+func (l *line) isKnown() bool {
+	switch string(l.typ) {
+	case `"user"`, `"assistant"`, `"system"`, `"attachment"`, `"progress"`, `"summary"`, `"custom-title"`, `"ai-title"`, `"last-prompt"`, `"tag"`, `"mode"`, `"relocated"`,
+		`"queue-operation"`, `"file-history-snapshot"`, `"file-history-delta"`, `"attribution-snapshot"`, `"content-replacement"`, `"continued-in"`, `"resume-head-vouch"`,
+		`"data-flow-records"`, `"data-flow-incomplete"`, `"data-flow-handover"`, `"derived-from"`, `"api-request"`, `"api-request-shape"`, `"api-request-blob"`, `"api-request-resumed"`,
+		`"fork-context-ref"`, `"observer-ref"`, `"frame-link"`, `"agent-name"`, `"agent-color"`, `"agent-setting"`, `"pr-link"`, `"artifact-comment-monitor"`, `"artifact-autoreact-ledger"`,
+		`"bridge-session"`, `"history-suppression"`, `"permission-mode"`, `"isolation-latch"`, `"session-owner"`, `"dev-mods"`, `"memory-mode"`, `"atis-latch"`, `"tools-used"`,
+		`"worktree-state"`, `"cost-state"`, `"ended-by-model"`, `"repl-mode"`, `"host-row"`, `"hybrid-organization"`,
+		`"speculation-accept"`, `"task-summary"`, `"marble-origami-commit"`, `"marble-origami-snapshot"`: // the last: of earlier releases
+		return true
+	}
+	return false
+}
+
 // isRefusal tells whether a line stands in an answer's place where the provider refused: the model never
 // sees it.
 func (l *line) isRefusal() bool { return l.failed && l.message.Get("model").Is("<synthetic>") }

@@ -30,7 +30,9 @@ func outline(f *homefiles.File, d *pb.Data) (*transcript, error) {
 		return nil
 	}
 	err := each(f, d, nil, bad, func(no int, l *line) error {
-		o.names(l)
+		if o.names(l); !l.isKnown() {
+			t.unknown.Add(l.typ)
+		}
 		o.line(no, l)
 		return nil
 	})

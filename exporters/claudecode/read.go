@@ -204,6 +204,7 @@ func (r *reading) conversation(f *homefiles.File) error {
 	if t.cwd != "" { // folders that differ in . and - share one folder of sessions
 		c.Meta.Labels = append(c.Meta.Labels, &pb.Label{Name: "cwd", Value: t.cwd})
 	}
+	c.Meta.Labels = append(c.Meta.Labels, t.unknown.Unread()...)
 	p := keyParts(f)
 	if of := agentstate.Key("conversation", p[0], t.session); len(p) == 2 && strings.HasPrefix(p[1], "agent-") && r.sessions[of] {
 		c.ParentKey = of // older releases put it beside its session

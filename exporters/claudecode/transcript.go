@@ -28,7 +28,8 @@ type transcript struct {
 	nodes    []node            // the first one is nothing: what the roots follow
 	read     homefiles.LineSet // lines that are read a second time
 	branched bool
-	side     int32        // the last message of a sidechain
+	side     int32 // the last message of a sidechain
+	unknown  homefiles.LineTypes
 	late     map[int32]id // of messages that stand before what they follow: the id of that
 	kept     map[int32]kept
 }

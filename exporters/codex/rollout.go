@@ -33,6 +33,7 @@ type head struct {
 	begun      bool              // its first line was seen
 	bare       bool              // its lines are items with nothing around them
 	err        error             // that stopped its reading
+	unknown    homefiles.LineTypes
 }
 
 // A base is the rollout in which the turns before a fork or a revert stand: so many bytes of it.
@@ -69,6 +70,8 @@ func headOf(f *homefiles.File, d *pb.Data) *head {
 		case !found && l.typ.Is("session_meta"):
 			found = true
 			json.Unmarshal(l.payload, h)
+		case !l.isKnown():
+			h.unknown.Add(l.typ)
 		}
 		h.to = max(h.to, timeOf(l.timestamp))
 		return nil
@@ -117,6 +120,7 @@ func (r *reading) rollout(ctx context.Context, f *homefiles.File) error {
 			c.Meta.Labels = append(c.Meta.Labels, &pb.Label{Name: x[0], Value: valid(x[1])})
 		}
 	}
+	c.Meta.Labels = append(c.Meta.Labels, h.unknown.Unread()...)
 	if d := r.dbs["state_5.sqlite"]; d != nil {
 		if c.Title, err = d.title(ctx, uuid().FindString(path.Base(f.Rel))); err != nil {
 			return err
