@@ -71,6 +71,9 @@ func each(f *homefiles.File, d *pb.Data, only *homefiles.LineSet, bad func(no in
 		if b == nil {
 			return bad(no, pb.Gap_REASON_LIMIT, fmt.Sprintf("longer than %d MiB", maxLine>>20))
 		}
+		if no == 1 {
+			b = homefiles.JSON(b)
+		}
 		if l.read(b) {
 			return fn(no, l)
 		}

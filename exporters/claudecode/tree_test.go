@@ -50,6 +50,7 @@ func TestTree(t *testing.T) {
 		{"a stretch that is none", two + keeps(`{"preservedSegment":{"headUuid":"b","anchorUuid":"k","tailUuid":"a"}}`) + summed, "d", "k c d", "a< b<a k< c<k d<c"},
 		{"kept in view of itself", two + keeps(`{"preservedMessages":{"anchorUuid":"none","uuids":["d","k","a"]}}`) + summed, "d", "k a c d", "a< b<a k< c<k d<c"},
 		{"nonsense kept", two + keeps(`[7]`) + summed, "d", "k c d", "a< b<a k< c<k d<c"},
+		{"behind a mark that an editor wrote", "\ufeff" + line("a", "", "") + line("b", "a", ""), "b", "", "a< b<a"},
 		{"a line stored anew", line("a", "", "") + line("n", "a", `"sentAsUuid":"b",`) + line("c", "b", "") + leaf("b"), "c", "", "a< n<a c<n"},
 		{"and the first one there", line("a", "", "") + line("b", "a", "") + line("n", "b", `"sentAsUuid":"b",`) + line("c", "n", ""), "c", "", "a< b<a n<b c<n"},
 		{"and the first one behind it", line("a", "", "") + line("n", "a", `"sentAsUuid":"b",`) + line("b", "n", "") + line("c", "b", ""), "c", "", "a< n<a b<n c<b"},
