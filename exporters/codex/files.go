@@ -42,7 +42,7 @@ func kindOf(rel string) string {
 			return "conversation"
 		}
 		return ""
-	case "memories", "memories_v2":
+	case "memories", "memories_v2", "memories_extensions":
 		if ext == ".md" {
 			return "memory"
 		}

@@ -15,7 +15,7 @@ import (
 func TestFiles(t *testing.T) {
 	for rel, want := range map[string]string{
 		"sessions/2026/11/24/rollout-x.jsonl": "conversation", "archived_sessions/rollout-x.jsonl": "conversation", "sessions/2026/rollout-x.jsonl.zst": "conversation",
-		"AGENTS.md": "memory", "AGENTS.override.md": "memory", "instructions.md": "memory", "sessions/rollout-2025-04-30-x.json": "conversation", "sessions/x.json": "", "memories/MEMORY.md": "memory", "memories_v2/a/b.md": "memory", "memories/raw.json": "artifact",
+		"AGENTS.md": "memory", "AGENTS.override.md": "memory", "instructions.md": "memory", "sessions/rollout-2025-04-30-x.json": "conversation", "sessions/x.json": "", "memories/MEMORY.md": "memory", "memories_v2/a/b.md": "memory", "memories/raw.json": "artifact", "memories_extensions/a/instructions.md": "memory", "memories_extensions/a/resources/b.txt": "artifact",
 		"config.toml": "policy", "work.config.toml": "policy", "managed_config.toml": "policy", "requirements.toml": "policy", "hooks.json": "policy", "hooks/a.sh": "policy", "rules/default.rules": "policy",
 		"agents/a.toml": "agent", "agents/notes.md": "artifact", "skills/a/SKILL.md": "skill", "prompts/a.md": "skill", "skills/a/scripts/x.py": "artifact", "skills/a/uv.lock": "artifact",
 		"history.jsonl": "artifact", "session_index.jsonl": "artifact", "generated_images/t/1.png": "artifact", "themes/a.tmTheme": "artifact",
