@@ -70,7 +70,7 @@ type Runtime struct {
 // item is what the runtime holds.
 type item struct {
 	rec   agentstate.Record // under the runtime's own key; is never changed, since it may be read
-	token string            // of the run and the key that wrote it; empty: was there
+	token token             // of what wrote it; empty: was there
 	rev   int               // counts changes
 }
 
@@ -226,7 +226,7 @@ func (rt *Runtime) drop(it *item) {
 
 // written is what the run wrote for key; nil: nothing. It is called with the lock held.
 func (rt *Runtime) written(run, key string) *item {
-	want := token(run, key)
+	want := token{run, key}
 	for _, it := range rt.held {
 		if it.token == want {
 			return it
@@ -235,7 +235,8 @@ func (rt *Runtime) written(run, key string) *item {
 	return nil
 }
 
-func token(run, key string) string { return run + " " + key }
+// token is a run and the key that it was given.
+type token struct{ run, key string }
 
 func version(it *item) string { return strconv.Itoa(it.rev) }
 

@@ -16,7 +16,8 @@ func (rt *Runtime) Begin(_ context.Context, run *replay.Run) (replay.Writer, err
 	if run.From == nil {
 		return nil, fmt.Errorf("%w: state of no known origin", replay.ErrTarget)
 	}
-	w := &writer{rt: rt, run: run, open: map[string]*item{}}
+	w := &writer{rt: rt, run: run, open: map[token]*item{}}
+	w.gather = func(b *pb.Blob) { w.found = append(w.found, b) }
 	switch {
 	case rt.opts.Flushes && rt.opts.Exact:
 		return struct {
@@ -41,8 +42,11 @@ func (rt *Runtime) Begin(_ context.Context, run *replay.Run) (replay.Writer, err
 type writer struct {
 	rt   *Runtime
 	run  *replay.Run
-	open map[string]*item // of a transaction, by token
-	keys []string         // tokens of open, in order
+	open map[token]*item // of a transaction
+	keys []token         // of open, in order
+
+	found  []*pb.Blob     // in the record that is written
+	gather func(*pb.Blob) // adds to them
 }
 
 type flusher struct{ w *writer }
@@ -94,7 +98,7 @@ func (w *writer) refuse(r agentstate.Record) string {
 
 // take is called with the lock held.
 func (w *writer) take(r agentstate.Record, rc *replay.Receipt) {
-	it := &item{rec: r, token: token(w.run.ID, rc.Key)}
+	it := &item{rec: r, token: token{w.run.ID, rc.Key}}
 	old, own := w.find(rc.Key, it.token)
 	switch {
 	case w.rt.opts.OwnIDs && old != nil:
@@ -130,10 +134,10 @@ func (w *writer) take(r agentstate.Record, rc *replay.Receipt) {
 	}
 }
 
-// find is what the runtime holds for key, or writes under token, and whether this run wrote it. A runtime with ids of its
+// find is what the runtime holds for key, or writes by a token, and whether this run wrote it. A runtime with ids of its
 // own looks where the journal says, and searches only for what is in doubt.
-func (w *writer) find(key, token string) (it *item, own bool) {
-	if it := w.open[token]; it != nil {
+func (w *writer) find(key string, by token) (it *item, own bool) {
+	if it := w.open[by]; it != nil {
 		return it, true
 	}
 	if w.rt.opts.OwnIDs {
@@ -148,7 +152,7 @@ func (w *writer) find(key, token string) (it *item, own bool) {
 		return nil, false
 	}
 	it = w.rt.byKey[key]
-	return it, it != nil && it.token == token
+	return it, it != nil && it.token == by
 }
 
 func (w *writer) target(key string) string {
@@ -160,28 +164,30 @@ func (w *writer) target(key string) string {
 
 // blobs copies the bytes that r points at.
 func (w *writer) blobs(ctx context.Context, r agentstate.Record) error {
-	var err error
-	agentstate.Blobs(r, func(b *pb.Blob) {
-		if err != nil {
-			return
-		}
+	w.found = w.found[:0]
+	agentstate.Blobs(r, w.gather)
+	for _, b := range w.found {
 		if w.run.Source.OpenBlob == nil {
-			err = fmt.Errorf("memstate: %s: its blob cannot be opened", r.GetMeta().GetKey())
-			return
+			return fmt.Errorf("memstate: %s: its blob cannot be opened", r.GetMeta().GetKey())
 		}
-		rc, oerr := w.run.Source.OpenBlob(ctx, b)
-		if oerr != nil {
-			err = oerr
-			return
+		if err := w.blob(ctx, b); err != nil {
+			return err
 		}
-		defer rc.Close()
-		dst := &w.rt.blobs
-		if w.run.DryRun {
-			dst = &State{} // for the digest alone
-		}
-		err = dst.PutBlob(ctx, b, rc)
-	})
-	return err
+	}
+	return nil
+}
+
+func (w *writer) blob(ctx context.Context, b *pb.Blob) error {
+	rc, err := w.run.Source.OpenBlob(ctx, b)
+	if err != nil {
+		return err
+	}
+	defer rc.Close()
+	dst := &w.rt.blobs
+	if w.run.DryRun {
+		dst = &State{} // for the digest alone
+	}
+	return dst.PutBlob(ctx, b, rc)
 }
 
 // settle makes what was written so far count.
@@ -191,7 +197,7 @@ func (w *writer) settle() {
 	for _, k := range w.keys {
 		w.rt.hold(w.open[k])
 	}
-	w.open, w.keys = map[string]*item{}, nil
+	w.open, w.keys = map[token]*item{}, nil
 }
 
 // Commit makes the run count. A runtime with its own ids now writes references that pointed
@@ -214,7 +220,7 @@ func (w *writer) again() {
 	w.rt.mu.Lock()
 	defer w.rt.mu.Unlock()
 	for _, it := range w.rt.held {
-		if len(it.token) > len(w.run.ID) && it.token[:len(w.run.ID)+1] == w.run.ID+" " {
+		if it.token.run == w.run.ID {
 			it.rec = clone(it.rec)
 			rewrite(it.rec.ProtoReflect(), w.target)
 		}
@@ -223,6 +229,6 @@ func (w *writer) again() {
 
 // Close abandons what a transaction holds.
 func (w *writer) Close() error {
-	w.open, w.keys = map[string]*item{}, nil
+	w.open, w.keys = map[token]*item{}, nil
 	return nil
 }

@@ -131,15 +131,20 @@ func (a *apply) run(ctx context.Context, dst Target, src agentstate.Source) (err
 		}
 		a.rep.Map = a.names.Report()
 	}
-	for r, err := range src.Records(ctx, &agentstate.ReadOptions{Kinds: a.opts.Kinds}) {
+	for w, err := range agentstate.WiredOf(ctx, src, &agentstate.ReadOptions{Kinds: a.opts.Kinds}) {
 		if err != nil {
 			return a.fail(ErrSource, err)
 		}
+		r := w.Record
 		if r == nil || !r.ProtoReflect().IsValid() {
 			return a.fail(ErrSource, errors.New("a record that is nil"))
 		}
+		size := len(w.Wire)
+		if w.Wire == nil {
+			size = sizeOf(r)
+		}
 		agentstate.DropOwnLabels(r.GetMeta()) // they are about the archive, and no runtime's
-		if err := a.read(ctx, dst, src, r); err != nil {
+		if err := a.read(ctx, dst, src, r, size); err != nil {
 			return err
 		}
 	}
@@ -170,8 +175,8 @@ func (a *apply) fail(side, err error) error {
 	return fmt.Errorf("%w: %s %s: %w", side, where, a.last, err)
 }
 
-// read takes one record of the stream.
-func (a *apply) read(ctx context.Context, dst Target, src agentstate.Source, r agentstate.Record) error {
+// read takes one record of the stream, which is so large on the wire.
+func (a *apply) read(ctx context.Context, dst Target, src agentstate.Source, r agentstate.Record, size int) error {
 	a.last = r.GetMeta().GetKey()
 	if o, ok := r.(*pb.Origin); ok {
 		if a.about != nil {
@@ -195,15 +200,15 @@ func (a *apply) read(ctx context.Context, dst Target, src agentstate.Source, r a
 		return nil
 	}
 	a.gathered = append(a.gathered, r)
-	a.bytes += size(r)
+	a.bytes += size
 	if len(a.gathered) >= batchRecords || a.bytes >= batchBytes {
 		return a.flush(ctx)
 	}
 	return nil
 }
 
-// size is how large r is on the wire.
-func size(r agentstate.Record) int {
+// sizeOf is how large r is on the wire.
+func sizeOf(r agentstate.Record) int {
 	if v, ok := r.(interface{ SizeVT() int }); ok {
 		return v.SizeVT()
 	}

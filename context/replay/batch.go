@@ -31,10 +31,11 @@ type pending struct {
 
 // batch is what was gathered and is to be written.
 type batch struct {
-	ps     []pending
-	keys   map[string]bool // of ps
-	doubt  map[string]bool // of those, what an earlier attempt may have written
-	synced <-chan error    // says when its intents are on the disk; nil: there are none
+	ps      []pending
+	keys    map[string]bool // of ps, but for those of which the journal has an intent
+	doubt   map[string]bool // of keys, what an earlier attempt may have written
+	intents bool            // there are some
+	synced  <-chan error    // says when they are on the disk; nil: there are none
 }
 
 // flush makes a batch of what was gathered, and writes the one before it: while one is written, the
@@ -43,12 +44,12 @@ func (a *apply) flush(ctx context.Context) error {
 	if len(a.gathered) == 0 {
 		return nil
 	}
-	b, intents, err := a.sort(ctx)
+	b, err := a.sort(ctx)
 	if err != nil {
 		return err
 	}
-	if len(intents) > 0 {
-		if err := a.journal.write(intents...); err != nil {
+	if b.intents {
+		if err := a.journal.flush(); err != nil {
 			return err
 		}
 		b.synced = a.journal.syncing()
@@ -98,21 +99,20 @@ func (a *apply) carry(ctx context.Context, b *batch) error {
 	return nil
 }
 
-// sort finds out what is known of each record that was gathered, and which need an intent. The batch
-// before is not written yet: what its answers change for these, the guard is asked for when it is their turn.
-func (a *apply) sort(ctx context.Context) (*batch, []line, error) {
-	b := &batch{ps: make([]pending, 0, len(a.gathered)), keys: make(map[string]bool, len(a.gathered)), doubt: map[string]bool{}}
-	before := map[string]bool{}
+// sort finds out what is known of each record that was gathered, and gives the journal the intents that are
+// needed. The batch before is not written yet: what its answers change for these, the guard is asked for when it is their turn.
+func (a *apply) sort(ctx context.Context) (*batch, error) {
+	b := &batch{ps: make([]pending, 0, len(a.gathered)), keys: map[string]bool{}, doubt: map[string]bool{}}
+	var before map[string]bool
 	if a.next != nil {
 		before = a.next.keys
 	}
-	intents := make([]line, 0, len(a.gathered))
 	for _, r := range a.gathered {
 		key := r.GetMeta().GetKey()
-		p := pending{rec: r, out: r}
+		p, intended := pending{rec: r, out: r}, false
 		e, dup, err := a.known(key)
 		if err != nil {
-			return nil, nil, err
+			return nil, err
 		}
 		switch {
 		case dup || b.keys[key] || before[key]:
@@ -120,20 +120,20 @@ func (a *apply) sort(ctx context.Context) (*batch, []line, error) {
 		case e != nil && e.done != nil && a.journal.settled(e):
 			rc, err := e.done.receipt()
 			if err != nil {
-				return nil, nil, fmt.Errorf("%w: %w", ErrJournal, err)
+				return nil, fmt.Errorf("%w: %w", ErrJournal, err)
 			}
 			p.answer, p.noted = &rc, true
 			a.rep.Resumed++
 		case a.journal != nil && a.journal.ended:
-			return nil, nil, fmt.Errorf("%w: %s has ended, and does not know %s", ErrJournal, a.journal.path, key)
+			return nil, fmt.Errorf("%w: %s has ended, and does not know %s", ErrJournal, a.journal.path, key)
 		default:
 			if rc, stop := a.stop(r); stop {
 				p.answer = &rc
 				if err := a.waiting(ctx, r, rc); err != nil {
-					return nil, nil, err
+					return nil, err
 				}
 			} else if err := a.rename(&p); err != nil {
-				return nil, nil, err
+				return nil, err
 			} else if p.answer != nil {
 			} else if e != nil && (e.done == nil || e.done.Action != Held.String() && !(e.at < a.journal.counts && e.done.open())) {
 				b.doubt[key], p.prior = true, e.done
@@ -142,16 +142,21 @@ func (a *apply) sort(ctx context.Context) (*batch, []line, error) {
 				if as := p.out.GetMeta().GetKey(); as != key {
 					l.As = strings.Clone(as)
 				}
-				intents = append(intents, l)
+				if err := a.journal.add(l); err != nil {
+					return nil, err
+				}
+				b.intents, intended = true, true
 			}
 		}
 		if p.answer != nil {
 			a.guard.note(*p.answer)
 		}
-		b.keys[key] = true
+		if !intended {
+			b.keys[key] = true
+		}
 		b.ps = append(b.ps, p)
 	}
-	return b, intents, nil
+	return b, nil
 }
 
 // waiting tells of a record that waits for an approval, and in a plan what it would need behind that.
@@ -206,16 +211,15 @@ func (a *apply) rename(p *pending) error {
 // known is what the journal holds of key from an earlier attempt; dup: this attempt had it.
 func (a *apply) known(key string) (e *entry, dup bool, err error) {
 	if a.journal == nil {
-		_, dup, err = a.planned.Get(key)
+		_, dup, err = a.planned.View(key)
 		return nil, dup, err
 	}
-	if e, err = a.journal.get(key); err != nil || e == nil {
-		return nil, false, err
+	x, ok, err := a.journal.look(key, nil)
+	if err != nil || !ok || x.at >= a.journal.start {
+		return nil, ok, err
 	}
-	if e.at >= a.journal.start {
-		return nil, true, nil
-	}
-	return e, false, nil
+	earlier := x // only this one is on the heap
+	return &earlier, false, nil
 }
 
 // some writes the first records of ps, at least one: for a Batcher all that are of one kind, since

@@ -76,10 +76,12 @@ func (r *Report) add(kind string, rc Receipt) {
 	if rc.Action == Held && strings.HasSuffix(rc.Why, whyApproval) {
 		r.Waiting++
 	}
-	if r.Kinds[kind] == nil {
-		r.Kinds[kind] = map[Action]uint64{}
+	of := r.Kinds[kind]
+	if of == nil {
+		of = map[Action]uint64{}
+		r.Kinds[kind] = of
 	}
-	r.Kinds[kind][rc.Action]++
+	of[rc.Action]++
 	for _, l := range rc.Losses {
 		l.Key = rc.Key
 		if len(r.Losses) < most {
