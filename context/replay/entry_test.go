@@ -12,6 +12,50 @@ import (
 	"github.com/google/go-cmp/cmp"
 )
 
+// TestIndexWhenAsked: a journal has its index when somebody asks for a key, and not before.
+func TestIndexWhenAsked(t *testing.T) {
+	path := filepath.Join(t.TempDir(), "journal")
+	j, err := OpenJournal(path)
+	if err != nil {
+		t.Fatal(err)
+	}
+	done := func(key, why string) line {
+		return line{Done: &receipt{Key: key, Action: Created.String(), Target: key, Why: why}}
+	}
+	if err := j.bind(&head{Journal: journalFormat, Run: "run-1"}); err != nil {
+		t.Fatal(err)
+	}
+	if err := j.write(line{Intent: "memory/a"}, line{Intent: "memory/b"}, line{Intent: "memory/c"}, done("memory/b", ""), done("memory/a", "so")); err != nil {
+		t.Fatal(err)
+	}
+	if err := j.Close(); err != nil {
+		t.Fatal(err)
+	}
+	if j, err = OpenJournal(path); err != nil {
+		t.Fatal(err)
+	}
+	defer j.Close()
+	if j.index != nil || !j.told.has("memory/a") || j.told.has("memory/b") {
+		t.Error("it has an index, or does not know what was told", j.told)
+	}
+	if e, err := j.get("memory/c"); err != nil || e == nil || e.done != nil {
+		t.Error("an intent without an answer is not in doubt", e, err)
+	}
+	if err := j.write(done("memory/c", "")); err != nil {
+		t.Fatal(err)
+	}
+	var keys []string
+	for x, err := range j.all() {
+		if err != nil || x.entry.done == nil {
+			t.Fatal(x, err)
+		}
+		keys = append(keys, x.key)
+	}
+	if want := []string{"memory/b", "memory/a", "memory/c"}; !slices.Equal(keys, want) {
+		t.Errorf("got %v, want %v", keys, want)
+	}
+}
+
 // TestEntry: what is put into the index comes back, in a few bytes where an answer says little.
 func TestEntry(t *testing.T) {
 	key := "memory/users.u-1.memories/7f"

@@ -20,13 +20,14 @@ import (
 // came of it; so a run that was killed knows what is in doubt: the records of two batches at most. It holds keys, target ids and reasons,
 // no content. The file is for its owner alone.
 //
-// In memory it takes some MiB, whatever the run wrote; an index of it is in a sealed temporary file.
+// In memory it takes some MiB, whatever the run wrote. An index of it is in a sealed temporary file, which is made when
+// somebody asks for a key: who opens a journal of which nearly all answers are usual does not.
 type Journal struct {
 	path  string
 	file  *os.File // nil: not made yet
 	size  int64
 	head  *head
-	index *diskmap.Map // key → entry
+	index *diskmap.Map // key → entry; nil: nobody has asked yet
 	// intents are those that were not answered since: of a running attempt a batch of them, of each one
 	// that was broken off at most as many. What is above mostIntents is in the index.
 	intents map[string]entry
@@ -69,9 +70,6 @@ const journalFormat = "exitramp-journal/1"
 // ErrJournal. Close it.
 func OpenJournal(path string) (_ *Journal, err error) {
 	j := &Journal{path: path, intents: map[string]entry{}}
-	if j.index, err = diskmap.New(""); err != nil {
-		return nil, err
-	}
 	defer func() {
 		if err != nil {
 			j.Close()
@@ -99,7 +97,7 @@ func (j *Journal) lock() error {
 	return nil
 }
 
-// load reads the whole file into the index.
+// load reads the whole file.
 func (j *Journal) load() error {
 	r := bufio.NewReaderSize(j.file, 256<<10)
 	var answer receipt
@@ -111,14 +109,18 @@ func (j *Journal) load() error {
 		if len(raw) == 0 {
 			break
 		}
-		l, done, ok := parseLine(raw, &answer)
+		var l line
+		body, ok := sound(raw)
+		if ok && !usualBody(body) {
+			l, _, ok = parseBody(body, &answer)
+		}
 		if !ok {
 			if err := onlyTail(r); err != nil {
 				return fmt.Errorf("%w: %s is damaged at byte %d", ErrJournal, j.path, j.size)
 			}
 			break
 		}
-		if err := j.take(l, int64(len(raw)), done); err != nil {
+		if err := j.note(l, int64(len(raw))); err != nil {
 			return err
 		}
 	}
@@ -140,8 +142,8 @@ func (j *Journal) blank() bool {
 	return n < len(b) && len(bytes.Trim(b[:n], "\x00")) == 0
 }
 
-// take enters a line that is n bytes long. done is the JSON of its answer, where it has one.
-func (j *Journal) take(l line, n int64, done []byte) error {
+// note takes note of a line that is n bytes long. An intent and a usual answer say nothing to it.
+func (j *Journal) note(l line, n int64) error {
 	at := j.size
 	j.size += n
 	if l.Head == nil && j.head == nil {
@@ -154,23 +156,11 @@ func (j *Journal) take(l line, n int64, done []byte) error {
 		}
 		j.head, j.kinds = l.Head, l.Head.Kinds
 		j.flushed = append(j.flushed, span{j.size, j.size})
-	case l.Intent != "":
-		if len(j.intents) >= mostIntents {
-			delete(j.intents, l.Intent)
-			j.entry = encodeIntent(j.entry[:0], at, l.As)
-			return j.index.Put(l.Intent, j.entry)
+	case l.Done != nil && !l.Done.usual():
+		j.told.add(l.Done.Key)
+		if l.Done.open() {
+			j.lacking.add(firstPart(l.Done.Key))
 		}
-		j.intents[l.Intent] = entry{at: at, as: l.As}
-	case l.Done != nil:
-		delete(j.intents, l.Done.Key)
-		if !l.Done.usual() {
-			j.told.add(l.Done.Key)
-			if l.Done.open() {
-				j.lacking.add(firstPart(l.Done.Key))
-			}
-		}
-		j.entry = encodeAnswer(j.entry[:0], at, l.Done, done)
-		return j.index.Put(l.Done.Key, j.entry)
 	case l.Resumed:
 		j.ended = false // it was opened again for what was refused
 		if l.Kinds == nil || j.kinds == nil {
@@ -247,10 +237,14 @@ func (j *Journal) get(key string) (*entry, error) {
 
 // look is get for many: the answer goes into done; nil: into a new one.
 func (j *Journal) look(key string, done *receipt) (e entry, ok bool, err error) {
+	index, err := j.indexed()
+	if err != nil {
+		return e, false, err
+	}
 	if e, ok := j.intents[key]; ok {
 		return e, true, nil
 	}
-	b, ok, err := j.index.View(key)
+	b, ok, err := index.View(key)
 	if err != nil || !ok {
 		return e, false, err
 	}
@@ -291,13 +285,19 @@ const mostOut = 256 << 10
 
 // add takes a line that is to go into the file.
 func (j *Journal) add(l line) error {
+	if _, err := j.indexed(); err != nil {
+		return err
+	}
 	b, done, err := appendLine(j.out, l)
 	if err != nil {
 		return fmt.Errorf("%w: %w", ErrJournal, err)
 	}
-	n := len(b) - len(j.out)
+	at, n := j.size, len(b)-len(j.out)
 	j.out = b
-	return j.take(l, int64(n), done)
+	if err := j.note(l, int64(n)); err != nil {
+		return err
+	}
+	return j.enter(l, at, done)
 }
 
 // flush brings what waits into the file.
@@ -345,5 +345,8 @@ func (j *Journal) Close() error {
 	if j.file != nil {
 		err = filelock.Close(j.file)
 	}
-	return errors.Join(err, j.index.Close())
+	if j.index != nil {
+		err = errors.Join(err, j.index.Close())
+	}
+	return err
 }

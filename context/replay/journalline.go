@@ -7,13 +7,17 @@ import (
 	"encoding/binary"
 	"encoding/hex"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"hash/crc32"
 	"hash/maphash"
+	"io"
 	"iter"
 	"math"
 	"slices"
 	"unicode/utf8"
+
+	"github.com/exitramp/exitramp/internal/diskmap"
 )
 
 // line is one event. One of the fields is set; Kinds and As go with another.
@@ -45,9 +49,65 @@ type keyed struct {
 	entry *entry
 }
 
+// indexed is the index. Who asks first waits until it is made of the file.
+func (j *Journal) indexed() (_ *diskmap.Map, err error) {
+	if j.index != nil {
+		return j.index, nil
+	}
+	if j.index, err = diskmap.New(""); err != nil || j.size == 0 {
+		return j.index, err
+	}
+	defer func() {
+		if err != nil {
+			err = errors.Join(err, j.index.Close())
+			j.index = nil
+			clear(j.intents)
+		}
+	}()
+	r := bufio.NewReaderSize(io.NewSectionReader(j.file, 0, j.size), 256<<10)
+	var answer receipt
+	for at := int64(0); at < j.size; {
+		raw, err := readLine(r)
+		if err != nil {
+			return nil, fmt.Errorf("%w: %w", ErrJournal, err)
+		}
+		l, done, ok := parseLine(raw, &answer)
+		if !ok {
+			return nil, fmt.Errorf("%w: %s is damaged at byte %d", ErrJournal, j.path, at)
+		}
+		if err := j.enter(l, at, done); err != nil {
+			return nil, err
+		}
+		at += int64(len(raw))
+	}
+	return j.index, nil
+}
+
+// enter puts the line that is at a place of the file into the index. done is the JSON of its answer, where it has one.
+func (j *Journal) enter(l line, at int64, done []byte) error {
+	switch {
+	case l.Intent != "" && len(j.intents) < mostIntents:
+		j.intents[l.Intent] = entry{at: at, as: l.As}
+	case l.Intent != "":
+		delete(j.intents, l.Intent)
+		j.entry = encodeIntent(j.entry[:0], at, l.As)
+		return j.index.Put(l.Intent, j.entry)
+	case l.Done != nil:
+		delete(j.intents, l.Done.Key)
+		j.entry = encodeAnswer(j.entry[:0], at, l.Done, done)
+		return j.index.Put(l.Done.Key, j.entry)
+	}
+	return nil
+}
+
 // all yields what is known of each key, in the order of the file. The journal must not change meanwhile.
 func (j *Journal) all() iter.Seq2[keyed, error] {
 	return func(yield func(keyed, error) bool) {
+		index, err := j.indexed()
+		if err != nil {
+			yield(keyed{}, err)
+			return
+		}
 		open := make([]keyed, 0, len(j.intents))
 		for k, e := range j.intents {
 			open = append(open, keyed{k, &e})
@@ -61,7 +121,7 @@ func (j *Journal) all() iter.Seq2[keyed, error] {
 			}
 			return true
 		}
-		for x, err := range j.index.All() {
+		for x, err := range index.All() {
 			var e entry
 			if err == nil {
 				e, err = decodeEntry(x.Key, x.Value, nil)
@@ -237,18 +297,29 @@ func appendLine(b []byte, l line) (_, done []byte, err error) {
 	return append(b, '\n'), done, nil
 }
 
+// sound is what a line says; false: it is not whole.
+func sound(raw []byte) (body []byte, ok bool) {
+	if len(raw) < 10 || raw[8] != ' ' || raw[len(raw)-1] != '\n' {
+		return nil, false
+	}
+	body = raw[9 : len(raw)-1]
+	var crc [4]byte
+	_, err := hex.Decode(crc[:], raw[:8])
+	return body, err == nil && binary.BigEndian.Uint32(crc[:]) == crc32.Checksum(body, castagnoli)
+}
+
 // parseLine is the event of a line, and the JSON of its answer, where it has one. An answer goes into
 // answer; nil: into a new one.
 func parseLine(raw []byte, answer *receipt) (l line, done []byte, ok bool) {
-	if len(raw) < 10 || raw[8] != ' ' || raw[len(raw)-1] != '\n' {
+	body, ok := sound(raw)
+	if !ok {
 		return l, nil, false
 	}
-	body := raw[9 : len(raw)-1]
-	var crc [4]byte
-	_, err := hex.Decode(crc[:], raw[:8])
-	if err != nil || binary.BigEndian.Uint32(crc[:]) != crc32.Checksum(body, castagnoli) {
-		return l, nil, false
-	}
+	return parseBody(body, answer)
+}
+
+// parseBody is parseLine for what a line says.
+func parseBody(body []byte, answer *receipt) (l line, done []byte, ok bool) {
 	if l, done, ok = parsePlain(body, answer); ok {
 		return l, done, true
 	}

@@ -95,6 +95,21 @@ func parsePlain(body []byte, answer *receipt) (l line, done []byte, ok bool) {
 	return l, nil, ok && l.Intent != "" && string(p) == "}"
 }
 
+// usualBody tells whether body is a plain intent, or the plain answer that is usual.
+func usualBody(body []byte) bool {
+	p, ok := plainText(body), true
+	if p.take(`{"intent":"`) {
+		key := p.text(&ok)
+		p.optional(`,"as":"`, &ok)
+		return ok && len(key) > 0 && string(p) == "}"
+	}
+	key := p.must(`{"done":{"key":"`, &ok)
+	action := p.must(`,"action":"`, &ok)
+	target := p.must(`,"target":"`, &ok)
+	p.optional(`,"version":"`, &ok)
+	return ok && len(key) > 0 && string(p) == "}}" && bytes.Equal(key, target) && (string(action) == Created.String() || string(action) == Same.String())
+}
+
 // parsePlain reads what plainReceipt writes, most likely of key; false: it is something else, and what r
 // is does not count.
 func (r *receipt) parsePlain(b []byte, key string) bool {

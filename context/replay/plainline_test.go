@@ -23,11 +23,16 @@ func FuzzPlainRead(f *testing.F) {
 		`{"done":{"key":"k","action":"skip","losses":[{"path":"p","grade":"dropped","why":"w"},{"path":"","grade":"exact"}]}}`,
 		`{"done":{"key":"k","action":"skip","losses":[]}}`, `{"done":{"key":"k","action":"skip","target":""}}`, `{"done":{"action":"skip","key":"k"}}`,
 		`{"done":{"key":"k","action":"skip"}}}`, `{"done":{"key":"k","action":"skip","losses":[{"path":"p","grade":"g"}}}`, `{"resumed":true}`,
+		`{"done":{"key":"k","action":"create","target":"k"}}`, `{"done":{"key":"k","action":"same","target":"k","version":"0"}}`,
+		`{"done":{"key":"k","action":"create","target":"l"}}`, `{"done":{"key":"k","action":"skip","target":"k"}}`, `{"done":{"key":"k","action":"create","target":"k","why":"so"}}`,
 	} {
 		f.Add([]byte(s))
 	}
 	f.Fuzz(func(t *testing.T, body []byte) {
 		got, _, ok := parsePlain(body, nil)
+		if usualBody(body) && !(ok && (got.Intent != "" || got.Done.usual())) {
+			t.Fatalf("%q is not usual", body)
+		}
 		if !ok {
 			return
 		}
@@ -55,6 +60,10 @@ func FuzzPlainWrite(f *testing.F) {
 			want, err := json.Marshal(l)
 			if err != nil {
 				t.Fatal(err)
+			}
+			usual := l.Done != nil && r.usual() && plain(version) || l.Intent != "" && plain(target)
+			if usual = usual && key != "" && plain(key); usual != usualBody(want) {
+				t.Fatalf("%s: usual: %v", want, !usual)
 			}
 			raw, done, err := appendLine([]byte("x"), l)
 			if err != nil || !bytes.Equal(raw[len("x00000000 "):len(raw)-1], want) {
