@@ -48,7 +48,7 @@ type reference struct {
 }
 
 // glance is what of two records is equal where they are alike: digests of their fields, and of their
-// native forms. They are keyed, with a key that one comparison has: nobody can look for two contents of
+// native forms; zero: they have none. They are keyed, with a key that one comparison has: nobody can look for two contents of
 // one digest beforehand.
 type glance struct{ fields, native [16]byte }
 
@@ -101,7 +101,9 @@ func (g *glancer) look(r agentstate.Record, b []byte) (out glance, ok bool) {
 		return out, false
 	}
 	g.sums.Seal(g.sum.fields[:0], g.nonce[:], nil, g.kept)
-	g.sums.Seal(g.sum.native[:0], g.nonce[:], nil, g.native)
+	if g.sum.native = [16]byte{}; len(g.native) > 0 {
+		g.sums.Seal(g.sum.native[:0], g.nonce[:], nil, g.native)
+	}
 	if g.f.ref != nil {
 		for _, x := range g.refs {
 			g.f.ref(x.path, x.key)
@@ -158,9 +160,16 @@ func (g *glancer) record(b []byte, p *place) bool {
 		binary.BigEndian.PutUint32(g.kept[start-4:], uint32(len(g.kept)-start)) // where it ends
 		whole = rest
 	}
-	g.kept = append(g.kept, whole...)
+	if len(whole) < longBody {
+		g.kept = append(g.kept, whole...)
+	} else { // a vector
+		g.kept = g.sums.Seal(g.kept, g.nonce[:], nil, whole)
+	}
 	return true
 }
+
+// longBody is from where on the digest of what is after Meta costs less than a copy of it.
+const longBody = 4 << 10
 
 // meta leaves out what is no field: keys, and labels of ours.
 func (g *glancer) meta(b []byte, p, of *place) bool {

@@ -107,10 +107,12 @@ func (c *comparer) finish(p *pending) {
 
 func (c *comparer) countsOf(key string) *[]graded {
 	k := agentstate.KindOfKey(key)
-	if c.fields[k] == nil {
-		c.fields[k] = &[]graded{}
+	f := c.fields[k]
+	if f == nil {
+		f = &[]graded{}
+		c.fields[k] = f
 	}
-	return c.fields[k]
+	return f
 }
 
 // count notes the grade of one field. Records have few paths, and this is called for each field.

@@ -74,10 +74,12 @@ const most = 1000
 
 func (r *Report) kind(key string) *Kind {
 	k := agentstate.KindOfKey(key)
-	if r.Kinds[k] == nil {
-		r.Kinds[k] = &Kind{}
+	kind := r.Kinds[k]
+	if kind == nil {
+		kind = &Kind{}
+		r.Kinds[k] = kind
 	}
-	return r.Kinds[k]
+	return kind
 }
 
 func (r *Report) missing(key string) {

@@ -74,12 +74,17 @@ func (s *State) Sort(order []string) {
 func Statement(product string, recs []agentstate.Record) *pb.Completeness {
 	count, views := map[string]uint64{}, map[string]uint64{}
 	from := map[string][]string{}
+	last, n := "", uint64(0) // those of one kind most often stand together
 	for _, r := range recs {
 		k := agentstate.KindOf(r)
 		if g, ok := r.(*pb.Gap); ok {
 			count[g.Kind] += g.Count
 		}
-		count[k]++
+		if k != last {
+			count[last] += n
+			last, n = k, 0
+		}
+		n++
 		if of := r.GetMeta().GetViewOfKeys(); len(of) > 0 {
 			views[k]++
 			for _, o := range of {
@@ -89,6 +94,7 @@ func Statement(product string, recs []agentstate.Record) *pb.Completeness {
 			}
 		}
 	}
+	count[last] += n
 	st := &pb.Completeness{
 		Meta: agentstate.Meta("completeness", nil, product), Consistent: true,
 		FromUnixNano: 1, ToUnixNano: 1, Observer: "owner", Account: "memory", ObserverBasis: "same process",
