@@ -75,6 +75,9 @@ func Rewrap(ctx context.Context, path string, opts *RewrapOptions) error {
 
 // rewrap makes the new key files, in place of those in a.wraps.
 func (a *archive) rewrap(opts *RewrapOptions, ro *ReaderOptions) error {
+	if len(a.man.Compartments) == 0 {
+		return fmt.Errorf("%w: the archive is not encrypted, so there are no keys to replace", ErrOptions)
+	}
 	c := &contents{a: a, keys: make([]*seal.Key, len(a.man.Compartments))}
 	for n, rs := range opts.Recipients {
 		if n < 0 || n >= len(a.man.Compartments) {

@@ -143,6 +143,12 @@ func (a *app) report(err error) {
 // may hold a password.
 func (a *app) message(err error) string {
 	s := a.hide(strings.ReplaceAll(err.Error(), context.Canceled.Error(), "stopped"))
+	for _, shelf := range [...]string{"agentstate: ", "fidelity: "} { // who types commands knows of no packages; drivers and formats they name
+		s = strings.TrimPrefix(s, shelf)
+	}
+	if fe := (*fs.PathError)(nil); errors.Is(err, fs.ErrNotExist) && !errors.As(err, &fe) { // in front of it stands what is not there
+		s = strings.TrimSuffix(s, ": "+fs.ErrNotExist.Error())
+	}
 	if path := urlAsFile(err); path != "" { // of a plan, not of the command line
 		s = strings.ReplaceAll(s, path, exporters.Redact(path))
 	}
@@ -177,6 +183,8 @@ func hintOf(err error) string {
 		return "copy it again, whole; a file that ends in .part is an export that has not ended: run the same export again"
 	case errors.Is(err, format.ErrContainer):
 		return "an archive is good as it was sealed alone, not packed anew nor added to: take the file that was sealed"
+	case errors.Is(err, format.ErrDigest):
+		return "it was altered, or damaged on its way: take another copy of what was sealed"
 	case errors.Is(err, format.ErrNoIdentity):
 		return "give the key file with -i, or the passphrase with -p: of somebody whom it was encrypted to"
 	case errors.Is(err, format.ErrLocked), errors.Is(err, unpack.ErrRunning):
@@ -199,12 +207,20 @@ func hintOf(err error) string {
 	return ""
 }
 
-// notIn names the archive in which what was asked for is not.
-func notIn(archive string, err error) error {
+// named puts the file that err is about in front of it, where err does not say it.
+func named(path string, err error) error {
+	if e := (*fs.PathError)(nil); errors.As(err, &e) && e.Path == path {
+		return e
+	}
+	return fmt.Errorf("%s: %w", path, err)
+}
+
+// notIn names the archive in which the record of a key is not.
+func notIn(archive, key string, err error) error {
 	if !errors.Is(err, agentstate.ErrNotFound) {
 		return err
 	}
-	return withHint(fmt.Errorf("%s: %w", archivePath(archive), err), "exitramp list "+shellWord(archive)+" --all prints the keys")
+	return withHint(fmt.Errorf("%s holds no record %s", archivePath(archive), key), "exitramp list "+shellWord(archive)+" --all prints the keys")
 }
 
 // closedHint is for whoever may not read or write a file.

@@ -224,6 +224,12 @@ func (a *app) exportFailed(err error, rep *agentstate.Report, to string, dry boo
 		}
 		return withHint(err, "nothing was sealed: mend that line, or unpack the archive again")
 	}
+	if format.Class(err) != "" { // what is read is refused, or is above a limit: it will be the next time, too
+		if !dry {
+			err = errors.Join(err, format.Discard(to))
+		}
+		return err
+	}
 	if dry || errors.Is(err, format.ErrLocked) || errors.Is(err, format.ErrResume) {
 		return err
 	}

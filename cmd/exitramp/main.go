@@ -170,6 +170,17 @@ exit codes, ` + "`exitramp drivers`" + ` the runtimes.`,
 		}
 	}
 	completions(root)
+	root.SetOut(a.stdout) // the next line takes it
+	root.InitDefaultCompletionCmd()
+	if shells, _, err := root.Find([]string{"completion"}); err == nil {
+		shells.RunE = func(c *cobra.Command, args []string) error { // else a shell that there is not is answered with help
+			if len(args) == 0 {
+				return c.Help()
+			}
+			return usagef("want: exitramp completion bash|fish|powershell|zsh")
+		}
+		shells.Args = nil
+	}
 	root.InitDefaultHelpCmd()
 	if help, _, err := root.Find([]string{"help"}); err == nil {
 		help.Args = func(_ *cobra.Command, args []string) error { // else it is answered with the help of root

@@ -123,7 +123,7 @@ func (a *app) open(path string, k *keyFlags, policy format.Policy) (*format.Read
 	}
 	r, err := format.Open(archivePath(path), o)
 	if err != nil {
-		return nil, fmt.Errorf("%s: %w", archivePath(path), err)
+		return nil, named(archivePath(path), err)
 	}
 	if in := r.Info(); k.partial && closed(in) > 0 {
 		fmt.Fprintf(a.stderr, "! %s: %s. What is in there is left out.\n", archivePath(path), closedText(in))

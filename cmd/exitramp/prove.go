@@ -37,7 +37,7 @@ records but how many there are; of a vector or blob of the record it has the dig
 			}
 			b, err := r.Prove(c.Context(), args[1], beside...)
 			if err != nil {
-				return notIn(args[0], err)
+				return notIn(args[0], args[1], err)
 			}
 			if out == "" {
 				_, err := a.stdout.Write(b)

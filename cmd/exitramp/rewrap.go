@@ -48,7 +48,7 @@ somebody is exitramp re-encrypt, and the end of the old copies.`,
 				return a.rewrapDry(path, compartments, o, f)
 			}
 			if err := format.Rewrap(c.Context(), path, wo); errors.Is(err, format.ErrOptions) {
-				return withHint(err, "exitramp re-encrypt makes a new archive, for whomever you say")
+				return withHint(named(path, err), anewHint)
 			} else if err != nil {
 				return a.refused(path, err, f.json)
 			}
@@ -68,6 +68,9 @@ somebody is exitramp re-encrypt, and the end of the old copies.`,
 	return c
 }
 
+// anewHint is for whoever wants what a rewrap cannot do.
+const anewHint = "exitramp re-encrypt makes a new archive, for whomever you say"
+
 // rewrapDry finds out whether a rewrap could be done: the compartments have to open.
 func (a *app) rewrapDry(path string, compartments []int, o *format.WriterOptions, f *exportFlags) error {
 	f.keys.partial = true
@@ -77,6 +80,9 @@ func (a *app) rewrapDry(path string, compartments []int, o *format.WriterOptions
 	}
 	defer r.Close()
 	in := r.Info()
+	if len(in.Compartments) == 0 {
+		return withHint(fmt.Errorf("%s is not encrypted, so there are no keys to replace", path), anewHint)
+	}
 	for _, n := range compartments {
 		if n < 0 || n >= len(in.Compartments) || !in.Compartments[n].Open {
 			return withHint(fmt.Errorf("%s: compartment %d does not open", path, n), hintOf(format.ErrNoIdentity))

@@ -30,7 +30,7 @@ func (a *app) showCmd() *cobra.Command {
 			defer r.Close()
 			rec, err := r.Get(c.Context(), args[1])
 			if err != nil {
-				return notIn(args[0], err)
+				return notIn(args[0], args[1], err)
 			}
 			if asJSON {
 				_, err := fmt.Fprintf(a.stdout, "%s\n", recordjson.Append(nil, rec))

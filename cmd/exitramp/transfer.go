@@ -86,7 +86,7 @@ func (a *app) target(ctx context.Context, rawURL string) (exporters.Runtime, rep
 	t, err := exporters.Replayable(rt)
 	if err != nil {
 		rt.Close()
-		return nil, nil, fmt.Errorf("%s: %w", exporters.Redact(rawURL), err)
+		return nil, nil, withHint(fmt.Errorf("%s: it can be read, and not replayed into", exporters.Redact(rawURL)), "name another target: exitramp drivers lists the schemes")
 	}
 	return rt, t, nil
 }

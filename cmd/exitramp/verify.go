@@ -182,5 +182,5 @@ func (a *app) refused(path string, err error, asJSON bool) error {
 	if asJSON {
 		a.errorJSON(map[string]any{"archive": path}, err)
 	}
-	return fmt.Errorf("%s: %w", path, err)
+	return named(path, err)
 }

@@ -12,7 +12,7 @@ import (
 
 // ErrNoKey: a line of the file is no key of a record. Read as one it would match nothing, and what was
 // not to come back would.
-var ErrNoKey = errors.New("keyfile: no key of a record")
+var ErrNoKey = errors.New("no key of a record")
 
 // ReadKept is Read for keys that must not be forgotten, as of tombstones and holds. A file with nothing in it at all is
 // refused: it may have been cut off.
