@@ -277,7 +277,7 @@ func (a *app) printEvidence(st *evidence.Statement, g *given, written []string, 
 	a.result["verdict"], a.result["signature"] = j.Verdict, g.signature
 	if asJSON {
 		return a.printJSON(map[string]any{
-			"verdict": j.Verdict, "word": p.Word(gates), "level": p.Drill.Level, "mode": p.Drill.Mode, "gates": j.Gates, "held": j.Held, "reasons": j.Reasons, "exercise": p.Drill.Exercise,
+			"verdict": j.Verdict, "word": p.Word(gates), "level": p.Drill.Level, "mode": p.Drill.Mode, "gates": j.Gates, "gates_held": j.Held, "held": j.Held, "reasons": j.Reasons, "exercise": p.Drill.Exercise,
 			"manifest_sha256": p.Archive.ManifestSHA256, "signature": g.signature, "signed_by": signedByJSON(g.signed), "files": g.files, "not_tested": open, "written": written,
 		})
 	}

@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"io/fs"
 	"maps"
+	"reflect"
 	"slices"
 	"strings"
 
@@ -263,7 +264,30 @@ func (a *app) errorJSON(facts map[string]any, err error) {
 // finds no object in any.
 const jsonLines = "json-lines"
 
+// whole is v with a list of nothing, and an object of nothing, as what they are: scripts walk over them, and null
+// is no list.
+func whole(v any) any {
+	switch v := v.(type) {
+	case map[string]any:
+		out := make(map[string]any, len(v))
+		for k, x := range v {
+			out[k] = whole(x)
+		}
+		return out
+	case json.RawMessage:
+		return v
+	}
+	switch r := reflect.ValueOf(v); {
+	case r.Kind() == reflect.Slice && r.IsNil():
+		return []any{}
+	case r.Kind() == reflect.Map && r.IsNil():
+		return map[string]any{}
+	}
+	return v
+}
+
 func (a *app) printJSON(v any) error {
+	v = whole(v)
 	b, err := json.MarshalIndent(v, "", "  ")
 	if a.lines {
 		b, err = json.Marshal(v)

@@ -1,8 +1,10 @@
 package main
 
 import (
+	"bytes"
 	"context"
 	"fmt"
+	"io"
 	"os"
 	"os/exec"
 	"path/filepath"
@@ -22,8 +24,9 @@ import (
 // process is what the commands of the scripts share, one after the other: to start a process costs more than most
 // commands do. `exec exitramp …` starts one all the same: what waits must, since it would hold up the other scripts.
 type process struct {
-	mu  sync.Mutex
-	env []string // names that scripts set
+	mu   sync.Mutex
+	env  []string // names that scripts set
+	json *jsonDoc
 }
 
 // ownProcess are the verbs that start programs with the streams they have, or themselves again.
@@ -35,7 +38,7 @@ func newProcess(t *testing.T, scripts string) *process {
 	if err != nil || len(files) == 0 {
 		t.Fatal("no scripts", err)
 	}
-	p := &process{}
+	p := &process{json: readJSONDoc(t)}
 	for _, f := range files {
 		b, err := os.ReadFile(f)
 		if err != nil {
@@ -69,17 +72,22 @@ func (p *process) run(ts *testscript.TestScript, neg bool, args []string) {
 // code runs one command line and returns its exit code.
 func (p *process) code(ts *testscript.TestScript, args []string) string {
 	if len(args) > 0 && slices.Contains(ownProcess[:], args[0]) {
-		return exitText(ts, ts.Exec("exitramp", args...))
+		err := ts.Exec("exitramp", args...)
+		ts.Check(p.json.check(args, []byte(ts.ReadFile("stdout"))))
+		return exitText(ts, err)
 	}
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	defer p.enter(ts)()
 	ctx := context.Background()
+	var out bytes.Buffer
 	a := &app{
-		stdout: ts.Stdout(), stderr: ts.Stderr(), getenv: os.Getenv, now: time.Now, drivers: all.Registry(),
+		stdout: io.MultiWriter(ts.Stdout(), &out), stderr: ts.Stderr(), getenv: os.Getenv, now: time.Now, drivers: all.Registry(),
 		readPassword: func(prompt string) (string, error) { return readPassword(ctx, prompt) },
 	}
-	return fmt.Sprint(a.run(ctx, args))
+	code := a.run(ctx, args)
+	ts.Check(p.json.check(args, out.Bytes()))
+	return fmt.Sprint(code)
 }
 
 // enter gives the process the folder and the environment of a script until the returned function is called. A
