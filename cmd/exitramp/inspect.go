@@ -1,78 +1,16 @@
 package main
 
 import (
-	"context"
 	"fmt"
 	"strings"
 	"time"
 
 	"github.com/spf13/cobra"
 
-	"github.com/exitramp/exitramp/context/agentstate"
 	"github.com/exitramp/exitramp/context/secrets"
 	"github.com/exitramp/exitramp/format"
 	pb "github.com/exitramp/exitramp/proto/exitramp/v1"
 )
-
-func (a *app) preflightCmd() *cobra.Command {
-	var asJSON bool
-	c := &cobra.Command{
-		Use: "preflight SOURCE", Short: "What an export would read, and what it could not; reads only", Args: cobra.ExactArgs(1),
-		RunE: func(c *cobra.Command, args []string) error { return a.preflight(c.Context(), args[0], asJSON) },
-	}
-	c.Flags().BoolVar(&asJSON, "json", false, "as JSON")
-	return c
-}
-
-func (a *app) preflight(ctx context.Context, from string, asJSON bool) error {
-	src, err := a.runtime(ctx, from)
-	if err != nil {
-		return err
-	}
-	defer src.Close()
-	pf, ok := agentstate.As[agentstate.Preflighter](src)
-	if !ok {
-		return fmt.Errorf("this driver cannot look ahead: %w", agentstate.ErrUnsupported)
-	}
-	p, err := pf.Preflight(ctx)
-	if err != nil {
-		return err
-	}
-	o := p.Origin
-	if asJSON {
-		return a.printJSON(map[string]any{
-			"product": o.GetProduct(), "flavor": o.GetFlavor(), "schema": o.GetSchema(), "location": o.GetLocation(),
-			"observer": p.Observer, "counts": p.Counts, "gaps": gapList(p.Gaps), "never": p.Never, "notes": p.Notes,
-		})
-	}
-	fmt.Fprintln(a.stdout, "what  ", join(o.GetProduct(), o.GetFlavor(), o.GetSchema()))
-	fmt.Fprintln(a.stdout, "where ", clean(o.GetLocation()))
-	fmt.Fprintln(a.stdout, "as    ", clean(p.Observer))
-	var counts []string
-	for _, k := range keys(p.Counts) {
-		switch n := p.Counts[k]; {
-		case n > 0:
-			counts = append(counts, fmt.Sprintf("%s %s", number(n), k))
-		case n < 0:
-			counts = append(counts, "some "+k)
-		}
-	}
-	if len(counts) == 0 {
-		counts = []string{"nothing: the store is empty"}
-	}
-	fmt.Fprintln(a.stdout, "holds ", strings.Join(counts, " · "))
-	a.printGaps("can't read ", p.Gaps, "exitramp preflight SOURCE --json has all of them")
-	for _, n := range p.Never {
-		fmt.Fprintln(a.stdout, "never ", clean(n))
-	}
-	for _, n := range p.Notes {
-		fmt.Fprintln(a.stdout, "note  ", clean(n))
-	}
-	if len(p.Gaps) > 0 {
-		return &exitError{code: exitPartial, err: fmt.Errorf("an export would have %s", plural(len(p.Gaps), "gap", "gaps")), hint: "open what is missing first, or export with the gaps named"}
-	}
-	return nil
-}
 
 func (a *app) inspectCmd() *cobra.Command {
 	k := &keyFlags{}

@@ -85,9 +85,14 @@ func (a *app) plan(ctx context.Context, archive, target string, f *replayFlags) 
 		return err
 	}
 	if rep.Infeasible() && !f.slow {
-		return tooSlow(fmt.Errorf("%w: it takes longer than %d days", replay.ErrInfeasible, int(replay.MostTime.Hours()/24)))
+		return infeasible()
 	}
 	return nil
+}
+
+// infeasible is the error of what would take too long, where it was printed how long.
+func infeasible() error {
+	return tooSlow(fmt.Errorf("%w: it takes longer than %d days", replay.ErrInfeasible, int(replay.MostTime.Hours()/24)))
 }
 
 // tooSlow is what a plan that cannot end in time comes to.

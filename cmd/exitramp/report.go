@@ -50,14 +50,19 @@ func lossList(ls []fidelity.Loss) []map[string]string {
 // few is how many examples a screen shows; --json has more.
 const few = 5
 
+// replayJSON is what --json prints of a plan or a replay.
+func (a *app) replayJSON(what string, rep *replay.Report, x *embedding) map[string]any {
+	return map[string]any{
+		"what": what, "run": rep.Run, "records": rep.Records, "actions": actions(rep), "kinds": byKind(rep), "losses": rep.LossCount, "no_place": rep.NoPlace, "undenied": rep.Undenied,
+		"held": rep.Held, "waiting": rep.Waiting, "conflicts": receipts(rep.Conflicts), "refused": receipts(rep.Refused), "foretold": receipts(rep.Foretold), "resumed": rep.Resumed, "labelled": rep.Labelled, "seconds": rep.Time.Seconds(), "formula": rep.Formula, "infeasible": rep.Infeasible(), "rules": append([]string{}, rep.Rules...), "map": mapJSON(rep.Map),
+		"embedded":     x.json(),
+		"authenticity": a.authenticity,
+	}
+}
+
 func (a *app) printReplay(what string, rep *replay.Report, x *embedding, asJSON bool) error {
 	if asJSON {
-		return a.printJSON(map[string]any{
-			"what": what, "run": rep.Run, "records": rep.Records, "actions": actions(rep), "kinds": byKind(rep), "losses": rep.LossCount, "no_place": rep.NoPlace, "undenied": rep.Undenied,
-			"held": rep.Held, "waiting": rep.Waiting, "conflicts": receipts(rep.Conflicts), "refused": receipts(rep.Refused), "foretold": receipts(rep.Foretold), "resumed": rep.Resumed, "labelled": rep.Labelled, "seconds": rep.Time.Seconds(), "formula": rep.Formula, "infeasible": rep.Infeasible(), "rules": append([]string{}, rep.Rules...), "map": mapJSON(rep.Map),
-			"embedded":     x.json(),
-			"authenticity": a.authenticity,
-		})
+		return a.printJSON(a.replayJSON(what, rep, x))
 	}
 	var line []string
 	for _, act := range []replay.Action{replay.Created, replay.Same, replay.Updated, replay.Conflict, replay.Refused, replay.Held, replay.Skipped} {

@@ -32,6 +32,11 @@ func TestSlow(t *testing.T) {
 		return out.String() + msgs.String()
 	}
 	say(0, "export", "langgraph+sqlite:"+store, archive)
+	for _, json := range [][]string{nil, {"--json"}} {
+		if s := say(exitCheck, append([]string{"preflight", "langgraph+sqlite:" + store, "--to", "memory:x"}, json...)...); !strings.Contains(s, "records ÷ 1e-05/s") || rt.Len() > 0 {
+			t.Errorf("%s; the target holds %d", s, rt.Len())
+		}
+	}
 	plan := filepath.Join(dir, "p.plan")
 	if s := say(exitCheck, "plan", archive, "memory:x", "--accept-unsigned", "-o", plan); !strings.Contains(s, "INFEASIBLE: ") || !strings.Contains(s, "records ÷ 1e-05/s") {
 		t.Error(s)
