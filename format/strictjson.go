@@ -49,7 +49,7 @@ func strictValue(d *json.Decoder, depth int) (any, error) {
 	}
 	t, err := d.Token()
 	if err != nil {
-		return nil, fmt.Errorf("not JSON: %v", err)
+		return nil, notJSON(err)
 	}
 	switch t {
 	case json.Delim('{'):
@@ -57,7 +57,7 @@ func strictValue(d *json.Decoder, depth int) (any, error) {
 		for d.More() {
 			k, err := d.Token()
 			if err != nil {
-				return nil, fmt.Errorf("not JSON: %v", err)
+				return nil, notJSON(err)
 			}
 			key := k.(string) // the decoder gives nothing else in this place
 			if seen[strings.ToLower(key)] {
@@ -154,4 +154,12 @@ func (o *object) end() {
 	for k := range o.m {
 		o.fail(k, "unknown key; only ext may hold more")
 	}
+}
+
+// notJSON says where text stops to be JSON; the parser's own words are about its states.
+func notJSON(err error) error {
+	if e := (*json.SyntaxError)(nil); errors.As(err, &e) && e.Offset > 0 {
+		return fmt.Errorf("not JSON: byte %d does not belong there", e.Offset)
+	}
+	return errors.New("not JSON: it ends too early")
 }

@@ -6,6 +6,7 @@ import (
 	"slices"
 
 	"github.com/spf13/cobra"
+	"github.com/spf13/pflag"
 
 	"github.com/exitramp/exitramp/context/agentstate"
 	"github.com/exitramp/exitramp/context/recordjson"
@@ -26,7 +27,7 @@ func (a *app) schemaCmd() *cobra.Command {
 				kinds = args
 			}
 			if asJSON && out == "" {
-				return usagef("--json is for --out FOLDER: a schema is JSON itself")
+				return usagef("--json is for --output FOLDER: a schema is JSON itself")
 			}
 			var files []string
 			for _, k := range kinds {
@@ -54,7 +55,13 @@ func (a *app) schemaCmd() *cobra.Command {
 			return nil
 		},
 	}
-	c.Flags().StringVar(&out, "out", "", "write a file a kind into `FOLDER`")
-	c.Flags().BoolVar(&asJSON, "json", false, "with --out: the files, as JSON")
+	c.Flags().StringVarP(&out, "output", "o", "", "write a file a kind into `FOLDER`")
+	c.Flags().SetNormalizeFunc(func(_ *pflag.FlagSet, name string) pflag.NormalizedName {
+		if name == "out" { // what it was called
+			name = "output"
+		}
+		return pflag.NormalizedName(name)
+	})
+	c.Flags().BoolVar(&asJSON, "json", false, "with -o: the files, as JSON")
 	return c
 }

@@ -36,12 +36,20 @@ func (r *UndoReport) leave(rc Receipt) {
 // ErrUndone: there is nothing to take out any more. It comes with ErrJournal.
 var ErrUndone = errors.New("its run was undone before")
 
+// noRun is the error of a journal in which no run was begun; j may be nil.
+func (j *Journal) noRun() error {
+	if j == nil {
+		return fmt.Errorf("%w: none is given", ErrJournal)
+	}
+	return fmt.Errorf("%w: %s holds no run", ErrJournal, j.path)
+}
+
 // PlanUndo says what Undo of the run of j would take out, as the journal has it, and asks no target:
 // what was changed since is not known, and stays. Removed is what it would remove.
 func PlanUndo(j *Journal) (*UndoReport, error) {
 	switch {
 	case j == nil || j.head == nil:
-		return nil, fmt.Errorf("%w: it holds no run", ErrJournal)
+		return nil, j.noRun()
 	case j.undone:
 		return nil, fmt.Errorf("%w: %s: %w", ErrJournal, j.path, ErrUndone)
 	}
@@ -62,7 +70,7 @@ func Undo(ctx context.Context, dst Target, j *Journal) (*UndoReport, error) {
 	u, ok := dst.(Undoer)
 	switch {
 	case j == nil || j.head == nil:
-		return nil, fmt.Errorf("%w: it holds no run", ErrJournal)
+		return nil, j.noRun()
 	case j.undone:
 		return nil, fmt.Errorf("%w: %s: %w", ErrJournal, j.path, ErrUndone)
 	case !ok:

@@ -63,7 +63,7 @@ func (c *came) brought(r agentstate.Record) bool {
 // taken out, nor is of a target that is not there (fs.ErrNotExist).
 func UnderHold(ctx context.Context, target agentstate.Source, j *Journal, holds []string) (*AliveReport, error) {
 	if j == nil || j.head == nil {
-		return nil, fmt.Errorf("%w: it holds no run", ErrJournal)
+		return nil, j.noRun()
 	}
 	if j.undone {
 		return &AliveReport{Keys: []string{}}, nil

@@ -97,9 +97,11 @@ func (v Value) Get(name string) Value {
 	return out
 }
 
-// IsObject tells whether v is an object; IsList whether it is a list.
+// IsObject tells whether v is an object.
 func (v Value) IsObject() bool { return len(v) > 0 && v[0] == '{' }
-func (v Value) IsList() bool   { return len(v) > 0 && v[0] == '[' }
+
+// IsList tells whether v is a list.
+func (v Value) IsList() bool { return len(v) > 0 && v[0] == '[' }
 
 // IsText tells whether v is a string.
 func (v Value) IsText() bool { return len(v) > 0 && v[0] == '"' }
