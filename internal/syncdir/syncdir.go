@@ -12,6 +12,15 @@ import (
 // WriteFile puts a file with b at path in one step: it is written beside path, and gets its name when all of it
 // is on stable storage. What is there is replaced.
 func WriteFile(path string, b []byte, mode os.FileMode) error {
+	err := replace(path, b, mode)
+	if e := (*fs.PathError)(nil); errors.As(err, &e) && filepath.Dir(e.Path) == filepath.Dir(path) {
+		e.Path = path // nobody knows the temporary file by its name
+	}
+	return err
+}
+
+// replace does the work of WriteFile.
+func replace(path string, b []byte, mode os.FileMode) error {
 	f, err := os.CreateTemp(filepath.Dir(path), "."+filepath.Base(path)+".*")
 	if err != nil {
 		return err

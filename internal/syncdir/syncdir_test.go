@@ -61,3 +61,12 @@ func TestPlace(t *testing.T) {
 		t.Error(err)
 	}
 }
+
+// TestWriteFileNames: what cannot be written is said by the name that was asked for.
+func TestWriteFileNames(t *testing.T) {
+	path := filepath.Join(t.TempDir(), "none", "x.json")
+	err := syncdir.WriteFile(path, nil, 0o600)
+	if e := (*fs.PathError)(nil); !errors.As(err, &e) || e.Path != path || !errors.Is(err, fs.ErrNotExist) {
+		t.Errorf("got %v, want one about %s", err, path)
+	}
+}
