@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"context"
 	"errors"
+	"flag"
 	"fmt"
 	"io"
 	"os"
@@ -28,6 +29,10 @@ func TestMain(m *testing.M) {
 		}
 		return
 	}
+	flag.Parse()
+	if err := flag.Set("test.parallel", "8"); err != nil { // they wait
+		panic(err)
+	}
 	os.Exit(m.Run())
 }
 
@@ -45,6 +50,7 @@ func start(t *testing.T, args ...string) (*embed.Process, error) {
 }
 
 func TestProcess(t *testing.T) {
+	t.Parallel()
 	p, err := start(t, "words-1")
 	if err != nil {
 		t.Fatal(err)
@@ -111,6 +117,7 @@ func TestProcessFaults(t *testing.T) {
 
 // A program that says nothing any more is ended, and so is what it has started; the run that asks is not held up.
 func TestProcessHangs(t *testing.T) {
+	t.Parallel()
 	exe, err := os.Executable()
 	if err != nil {
 		t.Fatal(err)
@@ -160,6 +167,7 @@ func TestProcessHangs(t *testing.T) {
 
 // A program that shows its progress on standard error is not silent, whoever takes that.
 func TestProcessShowsProgress(t *testing.T) {
+	t.Parallel()
 	sh, err := exec.LookPath("sh")
 	if err != nil {
 		t.Skip(err)
@@ -181,6 +189,7 @@ func TestProcessShowsProgress(t *testing.T) {
 
 // Who only talks there is ended too: it may do so for ever.
 func TestProcessOnlyTalks(t *testing.T) {
+	t.Parallel()
 	sh, err := exec.LookPath("sh")
 	if err != nil {
 		t.Skip(err)
@@ -201,6 +210,7 @@ func (full) Write([]byte) (int, error) { return 0, errors.New("full") }
 // A program that ended well ended well, also where one that it started holds standard error open, and where nobody can
 // be shown what it says there.
 func TestProcessEndsWell(t *testing.T) {
+	t.Parallel()
 	sh, err := exec.LookPath("sh")
 	if err != nil {
 		t.Skip(err)

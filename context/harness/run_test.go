@@ -141,6 +141,7 @@ func TestRun(t *testing.T) {
 }
 
 func TestCommandFaults(t *testing.T) {
+	t.Parallel()
 	any := Expectation{Contains, PlainText, []byte("it is")}
 	for name, c := range map[string]struct{ why, not string }{
 		"crash":    {why: "testcase/bad: the runner ended (exit status 3)"},
@@ -181,6 +182,7 @@ func TestCommandFaults(t *testing.T) {
 
 // A runner that left a child behind, which holds the output open, does not hold the test.
 func TestCommandLeavesChild(t *testing.T) {
+	t.Parallel()
 	c := &Command{Args: []string{"sh", "-c", "sleep 600 & exit 0"}, Timeout: 500 * time.Millisecond}
 	began := time.Now()
 	if _, err := c.Run(t.Context(), &Request{ID: "1", Task: "testcase/x"}); err == nil {
@@ -240,6 +242,7 @@ func TestEndpoint(t *testing.T) {
 
 // TestEndpointBusy: an endpoint that is busy is asked again when it says, as long as the task has time.
 func TestEndpointBusy(t *testing.T) {
+	t.Parallel()
 	for name, c := range map[string]struct {
 		codes []int
 		after string
