@@ -9,6 +9,7 @@ import (
 	"strconv"
 
 	"github.com/exitramp/exitramp/context/agentstate"
+	"github.com/exitramp/exitramp/exporters/internal/jsonvalue"
 	"github.com/exitramp/exitramp/exporters/internal/responses"
 	pb "github.com/exitramp/exitramp/proto/exitramp/v1"
 )
@@ -45,51 +46,38 @@ func (r *reading) items(f *document, b []byte) error {
 	return nil
 }
 
-// countElements counts the elements of a document's list, which is its member or itself, by another
-// route: it walks over the tokens.
+// countElements counts the elements of a document's list, which is its member or itself, or its values where it
+// has one in each line, by another route than listIn: no value is taken out of it.
 func countElements(b []byte, member string) (n uint64) {
-	d := json.NewDecoder(bytes.NewReader(bytes.TrimPrefix(b, bom)))
-	if member != "" && !stepTo(d, member) {
-		return 0
+	v, one := jsonvalue.Parse(bytes.TrimPrefix(b, bom))
+	switch {
+	case !one || member == "" && v.IsObject():
+		return countLines(bytes.TrimPrefix(b, bom))
+	case member != "":
+		v = v.Get(member)
 	}
-	outer := 1 // the depth at which elements are
-	if t := bytes.TrimLeft(bytes.TrimPrefix(b, bom), " \t\r\n"); member == "" && len(t) > 0 && t[0] == '{' {
-		outer = 0
-	}
+	v.Elements(func(jsonvalue.Value) { n++ })
+	return n
+}
+
+// countLines counts the values that stand one behind the other.
+func countLines(b []byte) (n uint64) {
+	d := json.NewDecoder(bytes.NewReader(b))
 	for depth := 0; ; {
 		t, err := d.Token()
 		if err != nil {
 			return n
 		}
-		delim, ok := t.(json.Delim)
-		if depth == outer && delim != ']' && delim != '}' {
+		if depth == 0 {
 			n++
 		}
-		switch {
-		case ok && (delim == '{' || delim == '['):
+		switch t {
+		case json.Delim('{'), json.Delim('['):
 			depth++
-		case ok && depth == outer:
-			return n
-		case ok:
+		case json.Delim('}'), json.Delim(']'):
 			depth--
 		}
 	}
-}
-
-// stepTo goes to the value of a member of the object that begins.
-func stepTo(d *json.Decoder, member string) bool {
-	if t, err := d.Token(); err != nil || t != json.Delim('{') {
-		return false
-	}
-	for d.More() {
-		var v json.RawMessage
-		if name, err := d.Token(); err != nil || name == member {
-			return err == nil
-		} else if d.Decode(&v) != nil {
-			return false
-		}
-	}
-	return false
 }
 
 // listIn is the list of items in a document, and the name of the member that it is; empty: it is the

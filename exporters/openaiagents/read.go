@@ -351,8 +351,9 @@ func (f *Folder) Preflight(ctx context.Context) (*agentstate.Preflight, error) {
 		} else {
 			p.Counts["conversation"]++
 			if b, err := x.read(); err == nil {
-				member, _, _ := listIn(b)
-				p.Counts["message"] += int64(countElements(b, member))
+				if member, _, err := listIn(b); err == nil {
+					p.Counts["message"] += int64(countElements(b, member))
+				}
 			}
 		}
 	}
