@@ -146,6 +146,7 @@ func TestGaps(t *testing.T) {
 			"conversation self, message self, run self, opaque self, conversation state.json, message state.json, state state.json", "a symbolic link, which is not followed"},
 	} {
 		t.Run(name, func(t *testing.T) {
+			t.Parallel() // two of them wait for a file that is being written
 			dir := t.TempDir()
 			put(t, dir, "good.db", db)
 			put(t, dir, "good.json", sample(t, "runstate.paused.json"))
