@@ -127,7 +127,7 @@ func drilled(t *testing.T, c change, edit ...string) *drill.Outcome {
 		p.runtimes["source"].Set(r)
 	}
 	p.alter("target", c)
-	pl := p.plan(append([]string{"contains: likes tea 0003", "contains: likes tea 0003, injection: true"}, edit...)...)
+	pl := p.plan(unsealed(append([]string{"contains: likes tea 0003", "contains: likes tea 0003, injection: true"}, edit...)...)...)
 	p.write("approvals", approvals+"toolgrant/never\ntoolgrant/off\ntoolgrant/asks\n")
 	return p.run(pl)
 }

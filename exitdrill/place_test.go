@@ -89,6 +89,12 @@ func (p *place) read(name string) string {
 // approvals are the keys of all that gives power in the sample.
 const approvals = "policy/refunds\ntool/refund\ntoolserver/orders\ntoolgrant/ada/refund\ncredential/orders\nagent/support\nskill/refunds\ntrigger/nightly\nmessage/t1/system\n"
 
+// unsealed is the edit of a plan whose archive is not encrypted: a third of the time of a drill goes to keys otherwise,
+// which the tables of what a target does are not about.
+func unsealed(edit ...string) []string {
+	return append([]string{"recipients: [DIR/ops.age.pub], identities: [DIR/ops.age]", "identities: []"}, edit...)
+}
+
 // plan is a good plan, changed by the pairs of old and new text.
 func (p *place) plan(edit ...string) *drill.Plan {
 	p.t.Helper()

@@ -62,9 +62,9 @@ func TestPlantedBefore(t *testing.T) {
 			if c.change != nil {
 				p.alter("target", c.change)
 			}
-			pl := p.plan("contains: likes tea 0003", planted)
+			pl := p.plan(unsealed("contains: likes tea 0003", planted)...)
 			if c.plan != "" {
-				pl = p.plan("kind: memory, path: text, contains: likes tea 0003", c.plan)
+				pl = p.plan(unsealed("kind: memory, path: text, contains: likes tea 0003", c.plan)...)
 			}
 			p.write("approvals", approvals+c.approve+"\n")
 			if ch := check(p.run(pl), 38); ch.Result != c.want || !strings.Contains(ch.Why, c.says) {

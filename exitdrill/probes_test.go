@@ -45,7 +45,7 @@ func TestProbes(t *testing.T) {
 			p.write("letter", "we did")
 			p.write("gone", "memory/ada/9999\n")
 			p.write("there", "memory/ada/0002\n")
-			edit := []string{"recipients: [DIR/ops.age.pub], identities: [DIR/ops.age]", "identities: []", "next_review", strings.NewReplacer("SELF", fmt.Sprintf("%q", os.Args[0])).Replace(tc.more) + "\nnext_review"}
+			edit := unsealed("next_review", strings.NewReplacer("SELF", fmt.Sprintf("%q", os.Args[0])).Replace(tc.more)+"\nnext_review")
 			out := p.run(p.plan(edit...))
 			if c := check(out, tc.n); c.Result != tc.result || !strings.Contains(c.Why, tc.says) {
 				t.Errorf("%+v", c)
