@@ -235,7 +235,7 @@ func TestAllBeforeViews(t *testing.T) {
 		if fresh { // whether the view was there before is not told apart
 			want, due = evidence.Warn, 2
 		}
-		out := p.run(p.plan())
+		out := p.run(p.plan(unsealed()...))
 		if _, got := out.Predicate.Survival(); check(out, 33).Result != want || got != due {
 			t.Errorf("fresh %t: due %d, want %d: %+v", fresh, got, due, check(out, 33))
 		}
@@ -265,7 +265,7 @@ func TestNothingRefers(t *testing.T) {
 		if c.change != nil {
 			p.alter("target", c.change)
 		}
-		out := p.run(p.plan())
+		out := p.run(p.plan(unsealed()...))
 		if ch := check(out, 35); ch.Result != c.links || !strings.Contains(ch.Why, c.says) {
 			t.Errorf("%s: %+v", name, ch)
 		}
@@ -290,7 +290,7 @@ func TestAllBefore(t *testing.T) {
 		if gone != "" {
 			p.alter("target", drop(gone))
 		}
-		if c := check(p.run(p.plan()), 33); c.Result != want {
+		if c := check(p.run(p.plan(unsealed()...)), 33); c.Result != want {
 			t.Errorf("%q gone: %+v", gone, c)
 		}
 	}

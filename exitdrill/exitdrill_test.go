@@ -80,7 +80,7 @@ func TestLevels(t *testing.T) {
 		"L3": {"PASS at L3, 18 gates", "export verify plan replay read-back controls"},
 	} {
 		p := newPlace(t)
-		out := p.run(p.plan("level: L3", "level: "+level))
+		out := p.run(p.plan(unsealed("level: L3", "level: "+level)...))
 		var phases []string
 		for _, ph := range out.Predicate.Timing.Phases {
 			phases = append(phases, ph.Name)

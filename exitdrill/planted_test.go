@@ -85,7 +85,7 @@ func TestPlantedInto(t *testing.T) {
 	p.runtimes["second"] = memstate.NewRuntime(nil)
 	p.runtimes["target"].Set(block("g"))
 	p.alter("second", more(block("x")))
-	pl := p.plan("contains: likes tea 0003", planted, "target: mem:target\n", "into:\n  - {name: guarded, target: \"mem:target\"}\n  - {name: open, target: \"mem:second\"}\n")
+	pl := p.plan(unsealed("contains: likes tea 0003", planted, "target: mem:target\n", "into:\n  - {name: guarded, target: \"mem:target\"}\n  - {name: open, target: \"mem:second\"}\n")...)
 	for i, want := range []evidence.Result{evidence.Pass, evidence.Fail} {
 		if ch := check(p.run(pl.Each()[i]), 38); ch.Result != want {
 			t.Errorf("%d: %+v", i, ch)

@@ -137,7 +137,7 @@ func TestTargets(t *testing.T) {
 				at := time.Now()
 				p.opts.Now = func() time.Time { at = at.Add(20 * time.Minute); return at }
 			}
-			out := p.run(p.plan(tc.edit...))
+			out := p.run(p.plan(unsealed(tc.edit...)...))
 			if name == "refuses one" && !slices.ContainsFunc(out.Predicate.Losses, func(l evidence.Loss) bool { return l.Why == "refused by the target: too long" && l.Count == 1 }) {
 				t.Errorf("nobody says why: %+v", out.Predicate.Losses)
 			}
@@ -173,7 +173,7 @@ func TestParties(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		out := p.run(p.plan("level: L3", "level: L1", "next_review", "hypothesis: h\nstop_conditions: [s]\nparties: "+strings.ReplaceAll(parties, "SIGNER", keys[0].ID)+"\nnext_review"))
+		out := p.run(p.plan(unsealed("level: L3", "level: L1", "next_review", "hypothesis: h\nstop_conditions: [s]\nparties: "+strings.ReplaceAll(parties, "SIGNER", keys[0].ID)+"\nnext_review")...))
 		if c := check(out, 5); c.Result != want {
 			t.Errorf("%s: %+v", parties, c)
 		}
@@ -188,7 +188,7 @@ func TestErased(t *testing.T) {
 		if there {
 			p.runtimes["target"].Set(&pb.Memory{Meta: agentstate.Meta("memory", nil, "ada", "0002"), Content: &pb.Memory_Text{Text: "likes tea 0002"}})
 		}
-		out := p.run(p.plan("replay: {approve: DIR/approvals}", "replay: {approve: DIR/approvals, tombstones: [DIR/erased]}"))
+		out := p.run(p.plan(unsealed("replay: {approve: DIR/approvals}", "replay: {approve: DIR/approvals, tombstones: [DIR/erased]}")...))
 		s := out.Predicate.Safety
 		if s.Tombstones != 1 || (s.Revived == 1) != there || (out.Judgement.Verdict == evidence.VerdictFail) != there {
 			t.Errorf("%v: %+v, %v", there, s, out.Judgement)
