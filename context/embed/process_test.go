@@ -4,7 +4,6 @@ import (
 	"bytes"
 	"context"
 	"errors"
-	"flag"
 	"fmt"
 	"io"
 	"os"
@@ -29,10 +28,6 @@ func TestMain(m *testing.M) {
 		}
 		return
 	}
-	flag.Parse()
-	if err := flag.Set("test.parallel", "8"); err != nil { // they wait
-		panic(err)
-	}
 	os.Exit(m.Run())
 }
 
@@ -50,7 +45,6 @@ func start(t *testing.T, args ...string) (*embed.Process, error) {
 }
 
 func TestProcess(t *testing.T) {
-	t.Parallel()
 	p, err := start(t, "words-1")
 	if err != nil {
 		t.Fatal(err)
@@ -117,7 +111,6 @@ func TestProcessFaults(t *testing.T) {
 
 // A program that says nothing any more is ended, and so is what it has started; the run that asks is not held up.
 func TestProcessHangs(t *testing.T) {
-	t.Parallel()
 	exe, err := os.Executable()
 	if err != nil {
 		t.Fatal(err)
@@ -167,7 +160,6 @@ func TestProcessHangs(t *testing.T) {
 
 // A program that shows its progress on standard error is not silent, whoever takes that.
 func TestProcessShowsProgress(t *testing.T) {
-	t.Parallel()
 	sh, err := exec.LookPath("sh")
 	if err != nil {
 		t.Skip(err)
@@ -188,7 +180,7 @@ func TestProcessShowsProgress(t *testing.T) {
 }
 
 // Who only talks there is ended too: it may do so for ever.
-func TestProcessOnlyTalks(t *testing.T) { // alone: a busy machine is as silence
+func TestProcessOnlyTalks(t *testing.T) {
 	sh, err := exec.LookPath("sh")
 	if err != nil {
 		t.Skip(err)
@@ -209,7 +201,6 @@ func (full) Write([]byte) (int, error) { return 0, errors.New("full") }
 // A program that ended well ended well, also where one that it started holds standard error open, and where nobody can
 // be shown what it says there.
 func TestProcessEndsWell(t *testing.T) {
-	t.Parallel()
 	sh, err := exec.LookPath("sh")
 	if err != nil {
 		t.Skip(err)
