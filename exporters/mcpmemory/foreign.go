@@ -72,8 +72,7 @@ func (w *writer) memory(ctx context.Context, m *pb.Memory) (replay.Receipt, erro
 	}
 	rc, err := w.made(o, losses)
 	if rc.Target != "" {
-		_, parts := agentstate.SplitKey(rc.Target)
-		rc.Target = agentstate.Key("memory", append(parts, text)...)
+		rc.Target = o.memoryKey(rc.Target, text)
 	}
 	return rc, err
 }

@@ -2,6 +2,7 @@ package mcpmemory
 
 import (
 	"bytes"
+	"crypto/sha256"
 	"fmt"
 	"strconv"
 	"strings"
@@ -115,34 +116,14 @@ type memory struct {
 	views [1]string
 }
 
-// memories are what is known of the entity under key, one Memory an observation. Its key is
-// that of the entity and the text.
+// memories are what is known of the entity under key, one Memory an observation.
 func (o *object) memories(key string, put func(agentstate.Record) bool) {
-	var had map[string]int // of a long list
-	if len(o.observations) > 16 {
-		had = make(map[string]int, len(o.observations))
-	}
-	prefix := "memory" + strings.TrimPrefix(key, "entity")
-	numbered := strings.Count(key, "/") > 1 // it is not the first entity of this name
-	for i, text := range o.observations {
+	had := map[string]int{}
+	for _, text := range o.observations {
 		m := &memory{}
-		m.meta.Key = prefix + agentstate.Key("", text)
-		n := 1
-		if had != nil {
-			had[text]++
-			n = had[text]
-		} else {
-			for _, before := range o.observations[:i] {
-				if before == text {
-					n++
-				}
-			}
-		}
-		if n > 1 {
-			if _, err := strconv.ParseUint(text, 10, 64); err == nil && !numbered { // else it could be what a second entity of this name knows
-				m.meta.Key = prefix + "/1" + agentstate.Key("", text)
-			}
-			m.meta.Key += "/" + strconv.Itoa(n)
+		m.meta.Key = o.memoryKey(key, text)
+		if had[m.meta.Key]++; had[m.meta.Key] > 1 { // no digest is as short: it is not what a second entity of this name knows
+			m.meta.Key += "/" + strconv.Itoa(had[m.meta.Key])
 		}
 		m.Meta, m.Name, m.Content, m.text.Text = &m.meta, o.name, &m.text, text
 		if o.typ != "" {
@@ -153,4 +134,10 @@ func (o *object) memories(key string, put func(agentstate.Record) bool) {
 			return
 		}
 	}
+}
+
+// memoryKey is the key of what the entity under key knows. An observation has no id: a digest stands for
+// its text, which stays out of plans, journals and errors.
+func (o *object) memoryKey(key, text string) string {
+	return "memory" + strings.TrimPrefix(key, "entity") + "/" + hexOf(sha256.Sum256([]byte(o.name+"\x00"+text)))
 }
