@@ -3,8 +3,11 @@ package mem0
 import (
 	"context"
 	"encoding/binary"
+	"maps"
+	"slices"
 	"strconv"
 	"strings"
+	"unicode/utf8"
 
 	"github.com/exitramp/exitramp/context/agentstate"
 	"github.com/exitramp/exitramp/context/fidelity"
@@ -89,8 +92,33 @@ func (w *writer) mappedMessage(ctx context.Context, m *pb.Message) (replay.Recei
 	if err != nil {
 		return replay.Receipt{}, err
 	}
+	losses := readable(l, vals)
 	key := agentstate.Key("message", l.Place, sqlitefile.Text(vals["id"]))
-	return w.message(ctx, slot{d, l, m.Meta.Key, key}, m, vals)
+	rc, err := w.message(ctx, slot{d, l, m.Meta.Key, key}, m, vals)
+	if rc.Action == replay.Created || rc.Action == replay.Same {
+		rc.Losses = append(rc.Losses, losses...)
+	}
+	return rc, err
+}
+
+// readable mends the texts of a row that are not UTF-8, such as half a pair of JavaScript's: Python ends a
+// whole list at one.
+func readable(l layout, vals map[string]any) (losses []fidelity.Loss) {
+	if l.Form != pythonHistory {
+		return nil
+	}
+	for _, c := range slices.Sorted(maps.Keys(vals)) {
+		s, ok := vals[c].(string)
+		if !ok || utf8.ValidString(s) {
+			continue
+		}
+		vals[c] = strings.ToValidUTF8(s, "\ufffd")
+		paths := map[string][]string{"old_memory": {"before"}, "new_memory": {"after"}, "content": {"parts.text", "meta.labels.name", "meta.labels.value"}}[c]
+		for _, p := range append(paths, "native."+c) {
+			losses = append(losses, fidelity.Loss{Path: p, Grade: fidelity.Transformed, Why: "Python reads no text that is not UTF-8: what is none becomes U+FFFD"})
+		}
+	}
+	return losses
 }
 
 // mappedRevision writes a row of the history in the columns of the other package.
@@ -112,6 +140,7 @@ func (w *writer) mappedRevision(ctx context.Context, r *pb.Revision) (replay.Rec
 			vals[to] = v
 		}
 	}
+	losses := readable(l, vals)
 	d, err := w.open(ctx, l.Place)
 	if err != nil {
 		return replay.Receipt{}, err
@@ -142,6 +171,7 @@ func (w *writer) mappedRevision(ctx context.Context, r *pb.Revision) (replay.Rec
 		}
 		rc.Losses = w.differences(r, got, "the other package's history has no such column", map[string]reason{
 			"number": {0, "rows of the history are numbered in one package and not in the other"}, "of_key": {0, otherCollection}})
+		rc.Losses = append(rc.Losses, losses...)
 	}
 	return rc, err
 }
