@@ -105,22 +105,29 @@ func columnsAt(cols []string) map[string]int {
 	return at
 }
 
-// older tells whether a history of these columns is one of an older release: all of them said at least this, and none
-// said what this release does not know.
+// older tells whether a history of these columns may be one of an older release: all of them said at least this.
 func older(cols []string) bool {
-	at, known := columnsAt(cols), map[string]bool{}
-	for _, name := range columnsOf(string(pythonHistory)) {
-		known[name] = true
-		for _, n := range earlier(name) {
-			known[n] = true
-		}
-	}
+	at := columnsAt(cols)
 	for _, name := range []string{"id", "memory_id", "old_memory", "new_memory", "event", "created_at", "is_deleted"} {
 		if _, ok := at[name]; !ok {
 			return false
 		}
 	}
-	return !slices.ContainsFunc(cols, func(c string) bool { return !known[c] })
+	return true
+}
+
+// ofOlder are those of the columns that any release made.
+func ofOlder(cols []string) (out []string) {
+	var known []string
+	for _, name := range columnsOf(string(pythonHistory)) {
+		known = append(append(known, name), earlier(name)...)
+	}
+	for _, c := range cols {
+		if slices.Contains(known, c) {
+			out = append(out, c)
+		}
+	}
+	return out
 }
 
 // today refuses a history that an older release made as a target.

@@ -36,6 +36,7 @@ type layout struct {
 	Columns  []string `json:"columns,omitempty"`  // of a history of an older release: others than those of columnsOf
 
 	there bool                // the table was found in PostgreSQL
+	extra map[string][]string // columns that mem0 does not make, by mem0's table
 	odd   map[string][]string // what it has that mem0 does not make: columns, by mem0's table, and tables of a file, by its form
 }
 
@@ -179,20 +180,18 @@ func detect(ctx context.Context, e engine, rel string) (layout, error) {
 		if cols[t] == nil {
 			continue
 		}
-		switch want := columnsOf(t); {
-		case t == string(pythonHistory) && older(cols[t]):
-			if !slices.Equal(slices.Sorted(slices.Values(cols[t])), slices.Sorted(slices.Values(want))) { // in another order they are today's: mem0 names them
-				l.Columns = cols[t]
+		want := columnsOf(t)
+		odd, ok := beyond(cols[t], want)
+		if t == string(pythonHistory) && older(cols[t]) {
+			if l.Columns = ofOlder(cols[t]); slices.Equal(slices.Sorted(slices.Values(l.Columns)), slices.Sorted(slices.Values(want))) { // in another order they are today's: mem0 names them
+				l.Columns = nil
 			}
-		default:
-			odd, ok := beyond(t, cols[t], want)
-			if !ok {
-				return l, fmt.Errorf("%w: %s: table %s has the columns %s; supported: %s (%s)", ErrSchema, rel, t, strings.Join(cols[t], ", "), strings.Join(want, ", "), supported)
-			}
-			if len(odd) > 0 {
-				l.odd[t] = odd
-			}
+			odd, ok = slices.DeleteFunc(odd, func(c string) bool { return slices.Contains(l.Columns, c) }), true
 		}
+		if !ok {
+			return l, fmt.Errorf("%w: %s: table %s has the columns %s; supported: %s (%s)", ErrSchema, rel, t, strings.Join(cols[t], ", "), strings.Join(want, ", "), supported)
+		}
+		l.note(t, t, odd)
 		l.Tables = append(l.Tables, t)
 	}
 	for _, t := range names {

@@ -1,6 +1,7 @@
 package mem0
 
 import (
+	"context"
 	"fmt"
 	"maps"
 	"slices"
@@ -11,13 +12,52 @@ import (
 )
 
 // beyond are the columns of a table that mem0 does not make; ok is false where one that it makes is not there.
-func beyond(table string, has, want []string) (odd []string, ok bool) {
+func beyond(has, want []string) (odd []string, ok bool) {
 	for _, c := range has {
 		if !slices.Contains(want, c) {
-			odd = append(odd, fmt.Sprintf("column %.60q of %s", c, table))
+			odd = append(odd, c)
 		}
 	}
 	return odd, len(has) == len(want)+len(odd)
+}
+
+// note remembers the columns of a table that mem0 does not make.
+func (l *layout) note(table, called string, odd []string) {
+	if len(odd) == 0 {
+		return
+	}
+	if l.odd == nil {
+		l.odd = map[string][]string{}
+	}
+	if l.extra == nil {
+		l.extra = map[string][]string{}
+	}
+	l.extra[table] = odd
+	for _, c := range odd {
+		l.odd[table] = append(l.odd[table], fmt.Sprintf("column %.60q of %s", c, called))
+	}
+}
+
+// kept tells why a row that a run made is not the run's alone: an application has made columns beside mem0's, and
+// keeps something of it there. Empty: it is.
+func (d *db) kept(ctx context.Context, table string, key any) (why string, err error) {
+	form := table // its name among mem0's
+	if table == d.main() {
+		form = string(d.layout.Form)
+	}
+	extra, id := d.layout.extra[form], keyOf(form)
+	if len(extra) == 0 {
+		return "", nil
+	}
+	says := make([]string, len(extra))
+	for i, c := range extra {
+		says[i] = quote(c) + " IS NOT NULL"
+	}
+	n, err := d.one(ctx, "SELECT count(*) FROM "+quote(table)+" WHERE "+quote(id)+" = "+d.param(table, id)+" AND ("+strings.Join(says, " OR ")+")", key)
+	if n > 0 {
+		why = "it holds something in a column that mem0 does not make"
+	}
+	return why, err
 }
 
 // oddGaps name what stands in mem0's files and tables and is not mem0's: tables such as history_old, which a migration
@@ -33,7 +73,7 @@ func oddGaps(dbs []*db) (out []*pb.Gap) {
 	return out
 }
 
-// plain refuses a target that has such: a row that is written, or taken out again, would not be all of what stands there.
+// plain refuses a target that has such: a row that is written would not be all of what stands there.
 func (l *layout) plain() error {
 	if len(l.odd) == 0 {
 		return nil

@@ -171,15 +171,13 @@ func (p *pg) collections(ctx context.Context, flavor string) (dbs []*db, notes [
 			continue
 		}
 		got := strings.Join(cols[t], ", ") + " of " + strings.Join(types[t], ", ")
-		odd, ok := beyond("table "+t, cols[t], columnsOf("pgvector"))
+		odd, ok := beyond(cols[t], columnsOf("pgvector"))
 		typ := func(c string) string { return types[t][slices.Index(cols[t], c)] }
 		if !ok || typ("id") != "uuid" || !vectorType(typ("vector")) || typ("payload") != "jsonb" {
 			return nil, nil, fmt.Errorf("%w: %s: table %s has the columns %s; supported: id, vector, payload of uuid, vector(N) or halfvec(N), jsonb (%s)", ErrSchema, p.location, t, got, supported)
 		}
 		l := layout{File: t, Place: t, Form: pgForm, there: true}
-		if len(odd) > 0 {
-			l.odd = map[string][]string{string(pgForm): odd}
-		}
+		l.note(string(pgForm), "table "+t, odd)
 		numbers, dims, _ := strings.Cut(strings.TrimSuffix(typ("vector"), ")"), "(")
 		l.Dims, _ = strconv.Atoi(dims)
 		l.Half = numbers == "halfvec"

@@ -32,6 +32,7 @@ type writer struct {
 	pg      *pg // the transaction of PostgreSQL; nil: none yet
 	foreign *foreignTarget
 	past    *past // of JavaScript's history; nil: not looked at
+	undoing bool
 
 	counters  sqlitefile.Counters
 	positions map[string]positions // of histories by place, of those that were looked at

@@ -43,7 +43,7 @@ func (s *Store) presentPG(ctx context.Context) (presence, error) {
 
 // openPG opens a collection for writing; all share one transaction. It makes what is missing.
 func (w *writer) openPG(ctx context.Context, l layout) (*db, error) {
-	if err := l.plain(); err != nil {
+	if err := l.plain(); err != nil && !w.undoing {
 		return nil, err
 	}
 	if w.pg == nil {

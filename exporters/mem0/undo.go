@@ -19,7 +19,7 @@ func (s *Store) Undo(ctx context.Context, run *replay.Run, created []replay.Rece
 	if err != nil {
 		return nil, own(err)
 	}
-	w := &writer{run: &replay.Run{ID: run.ID, From: run.From, Vectors: run.Vectors}, s: s, layouts: have.layouts, dbs: map[string]*db{}}
+	w := &writer{run: &replay.Run{ID: run.ID, From: run.From, Vectors: run.Vectors}, s: s, layouts: have.layouts, dbs: map[string]*db{}, undoing: true}
 	defer w.Close()
 	if err := w.lock(); err != nil {
 		return nil, own(err)
@@ -141,6 +141,9 @@ func (d *db) undoHalves(ctx context.Context, id string, rcs []replay.Receipt) (w
 	if d.layout.Form == pointsForm {
 		key = rowKey(id)
 	}
+	if why, err := d.kept(ctx, d.main(), key); why != "" || err != nil {
+		return why, err
+	}
 	return "", d.exec(ctx, "DELETE FROM "+quote(d.main())+" WHERE id = "+d.param(d.main(), "id"), key)
 }
 
@@ -173,6 +176,9 @@ func (d *db) undoRow(ctx context.Context, kind, target string, id []string, vers
 		return replay.Gone, nil
 	case sqlitefile.Digest(have...) != version:
 		return changed, nil
+	}
+	if why, err := d.kept(ctx, table, have[0]); why != "" || err != nil {
+		return why, err
 	}
 	return "", d.exec(ctx, "DELETE FROM "+table+" WHERE "+quote(keyOf(table))+" = "+d.param(table, keyOf(table)), have[0])
 }

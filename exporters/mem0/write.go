@@ -206,7 +206,7 @@ func (w *writer) openPlace(ctx context.Context, place string) (*db, error) {
 	}
 	d := &db{engine: lite{f}, layout: l}
 	have, err := detect(ctx, d.engine, l.File)
-	if err == nil {
+	if err == nil && !w.undoing {
 		err = have.plain()
 	}
 	if err == nil && have.Form != "" && have.Form != l.Form {
