@@ -113,7 +113,9 @@ func (r *reading) doc(ctx context.Context, d *document) error {
 		return err == nil && ended(b)
 	})
 	if err == nil && !ended(b) {
-		err = fmt.Errorf("%d bytes of %w: it was being written, or was broken off", len(b), errCut)
+		if _, torn := soundLines(b, d.rel); d.form == runState || torn == nil {
+			err = fmt.Errorf("%d bytes of %w: it was being written, or was broken off", len(b), errCut)
+		}
 	}
 	if err != nil {
 		if d.form == runState {

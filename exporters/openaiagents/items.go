@@ -18,6 +18,12 @@ import (
 func (r *reading) items(f *document, b []byte) error {
 	short := responses.Shorten(b)
 	member, list, err := listIn(short)
+	var torn *pb.Gap
+	if err != nil {
+		if sound, g := soundLines(short, f.rel); g != nil {
+			list, torn, err = sound, g, nil
+		}
+	}
 	if err != nil {
 		if at := offset(err); at > 0 {
 			err = fmt.Errorf("not JSON at byte %d", at)
@@ -27,9 +33,16 @@ func (r *reading) items(f *document, b []byte) error {
 	c := &pb.Conversation{Meta: agentstate.Meta("conversation", f.native("items", b), f.rel)}
 	key := c.Meta.Key
 	r.n["conversation"]++
-	r.n["message"] += countElements(short, member)
+	if torn == nil {
+		r.n["message"] += countElements(short, member)
+	} else {
+		r.n["message"] += countLines(short)
+	}
 	if err := r.put(c); err != nil {
 		return err
+	}
+	if torn != nil && !r.out.Gap(torn) {
+		return r.out.Err()
 	}
 	for i, raw := range list {
 		m := &pb.Message{Meta: agentstate.Meta("message", nil, f.rel, strconv.Itoa(i)), ConversationKey: key, Position: uint64(i + 1)}
@@ -60,8 +73,8 @@ func countElements(b []byte, member string) (n uint64) {
 	return n
 }
 
-// countLines counts the values that stand one behind the other.
-func countLines(b []byte) (n uint64) {
+// countValues counts the values that stand one behind the other.
+func countValues(b []byte) (n uint64) {
 	d := json.NewDecoder(bytes.NewReader(b))
 	for depth := 0; ; {
 		t, err := d.Token()
@@ -116,4 +129,44 @@ func lines(b []byte) (list []json.RawMessage, err error) {
 		}
 		list = append(list, v)
 	}
+}
+
+// soundLines are the items of a text in lines, some of which are not JSON: a program that was ended while it
+// wrote leaves half a line. The gap names them; nil: there are none, or it is no such text.
+func soundLines(b []byte, rel string) (list []json.RawMessage, torn *pb.Gap) {
+	b = bytes.TrimPrefix(b, bom)
+	if inLines(b) == notOurs {
+		return nil, nil
+	}
+	no, first, bad := 0, 0, uint64(0)
+	for l := range bytes.Lines(b) {
+		no++
+		switch l = bytes.TrimSpace(l); {
+		case len(l) == 0:
+		case json.Valid(l):
+			list = append(list, json.RawMessage(l))
+		default:
+			if bad++; bad == 1 {
+				first = no
+			}
+		}
+	}
+	if bad == 0 || len(list) == 0 {
+		return nil, nil
+	}
+	return list, gap("message", rel, bad, fmt.Errorf("%d lines are not JSON, the first is line %d: their bytes are in the conversation", bad, first))
+}
+
+// countLines counts the lines that say something.
+func countLines(b []byte) (n uint64) {
+	said := false
+	for _, c := range append(bytes.TrimPrefix(b, bom), '\n') {
+		switch {
+		case c == '\n' && said:
+			n, said = n+1, false
+		case c > ' ':
+			said = true
+		}
+	}
+	return n
 }

@@ -351,8 +351,12 @@ func (f *Folder) Preflight(ctx context.Context) (*agentstate.Preflight, error) {
 		} else {
 			p.Counts["conversation"]++
 			if b, err := x.read(); err == nil {
-				if member, _, err := listIn(b); err == nil {
+				member, _, err := listIn(b)
+				if err == nil {
 					p.Counts["message"] += int64(countElements(b, member))
+				} else if sound, torn := soundLines(b, x.rel); torn != nil {
+					p.Counts["message"] += int64(len(sound))
+					p.Gaps = append(p.Gaps, torn)
 				}
 			}
 		}

@@ -1,0 +1,58 @@
+package openaiagents
+
+import (
+	"os"
+	"path/filepath"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/exitramp/exitramp/context/agentstate"
+	"github.com/exitramp/exitramp/context/replay"
+	"github.com/exitramp/exitramp/exporters/internal/drivertest"
+)
+
+// A program that was ended while it wrote leaves half a line. The session is carried with it, to the byte, the sound
+// lines are read, and the others are counted and named.
+func TestTornLines(t *testing.T) {
+	const a, b, half = `{"role": "user", "content": "hi"}`, `{"role": "assistant", "content": "ho"}`, `{"role": "user", "conte`
+	for name, c := range map[string]struct {
+		text, says string
+		n, bad     uint64
+	}{
+		"last":          {a + "\n" + b + "\n" + half, "line 3", 2, 1},
+		"in the middle": {"\ufeff" + a + "\r\n" + b + "\n\n" + half + "\n" + half + "\n" + b + "\n", "line 4", 3, 2},
+		"open lists":    {a + "\n" + b + "\n" + strings.Repeat("[\n", 1<<20), "line 3", 2, 1 << 20},
+	} {
+		t.Run(name, func(t *testing.T) {
+			dir := t.TempDir()
+			put(t, dir, "s.jsonl", []byte(c.text))
+			hourAgo := time.Now().Add(-time.Hour) // nobody is writing it
+			if err := os.Chtimes(filepath.Join(dir, "s.jsonl"), hourAgo, hourAgo); err != nil {
+				t.Fatal(err)
+			}
+			f := Open(dir)
+			mem, rep := drivertest.Export(t, f)
+			if rep.Records["conversation"] != 1 || rep.Records["message"] != c.n || rep.Verdict.Kinds["message"].Coverage != agentstate.Gaps {
+				t.Errorf("%v %v", rep.Records, rep.Verdict.Kinds["message"])
+			}
+			p, err := f.Preflight(t.Context())
+			if err != nil || p.Counts["message"] != int64(c.n) || len(p.Gaps) != 1 {
+				t.Fatalf("%v %v", p, err)
+			}
+			for _, g := range append(rep.Gaps, p.Gaps...) {
+				if g.Count != c.bad || !strings.Contains(g.Detail, c.says+":") || g.Place != "s.jsonl" {
+					t.Errorf("%v", g)
+				}
+			}
+			dst := Open(filepath.Join(t.TempDir(), "copy"))
+			_, j := drivertest.Apply(t, dst, mem)
+			if got, err := os.ReadFile(filepath.Join(dst.root, "s.jsonl")); err != nil || string(got) != c.text {
+				t.Errorf("not the same bytes: %v", err)
+			}
+			if back, err := replay.ReadBack(t.Context(), mem, dst, j); err != nil || back.MissingN+back.UnannouncedN != 0 {
+				t.Errorf("%+v %v", back, err)
+			}
+		})
+	}
+}
