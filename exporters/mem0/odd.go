@@ -8,6 +8,7 @@ import (
 	"strings"
 
 	"github.com/exitramp/exitramp/context/agentstate"
+	"github.com/exitramp/exitramp/exporters/internal/pgsnapshot"
 	pb "github.com/exitramp/exitramp/proto/exitramp/v1"
 )
 
@@ -38,12 +39,17 @@ func (l *layout) note(table, called string, odd []string) {
 	}
 }
 
-// kept tells why a row that a run made is not the run's alone: an application has made columns beside mem0's, and
-// keeps something of it there. Empty: it is.
+// kept tells why a row that a run made is not the run's alone: an application keeps something in columns beside
+// mem0's, or rows of it lead there. Empty: it is.
 func (d *db) kept(ctx context.Context, table string, key any) (why string, err error) {
 	form := table // its name among mem0's
 	if table == d.main() {
 		form = string(d.layout.Form)
+	}
+	if p, ok := d.engine.(*pg); ok && table == d.main() {
+		if why, err = p.hangs(ctx, quote(table), fmt.Sprint(key)); why != "" || err != nil {
+			return why, err
+		}
 	}
 	extra, id := d.layout.extra[form], keyOf(form)
 	if len(extra) == 0 {
@@ -85,4 +91,20 @@ func (l *layout) plain() error {
 		or = ", or name another with ?collection="
 	}
 	return fmt.Errorf("%w: %s has %s beside mem0's: take that out of the target first%s; supported: %s", ErrSchema, l.File, strings.Join(odd, ", "), or, supported)
+}
+
+// hangs tells why a row of a collection is left that rows of an application lead to: they would go with it, or keep it there.
+func (p *pg) hangs(ctx context.Context, table, id string) (why string, err error) {
+	if p.children[table] == nil {
+		c, err := pgsnapshot.NewChildren(ctx, p.conn, table, "")
+		if err != nil {
+			return "", p.wrap(err)
+		}
+		p.children[table] = c
+	}
+	by, err := p.children[table].Of(ctx, "p.id::text", id)
+	if by != "" {
+		why = fmt.Sprintf("rows of table %s lead to it", by)
+	}
+	return why, p.wrap(err)
 }

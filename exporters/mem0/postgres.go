@@ -33,6 +33,7 @@ type pg struct {
 	flavor             string
 	migrations         bool // there is a table memory_migrations
 	ended              bool
+	children           map[string]*pgsnapshot.Children // of an undo, by table
 }
 
 // openPG connects; begin is the statement that starts the transaction, empty for reading.
@@ -44,7 +45,7 @@ func (s *Store) openPG(ctx context.Context, begin string) (_ *pg, err error) {
 	if err != nil {
 		return nil, err
 	}
-	p := &pg{conn: conn, server: s.server}
+	p := &pg{conn: conn, server: s.server, children: map[string]*pgsnapshot.Children{}}
 	defer func() {
 		if err != nil {
 			p.close()

@@ -27,7 +27,7 @@ func TestUndoBesideColumns(t *testing.T) {
 			_, journal := apply(t, dst, mem)
 			file := filepath.Join(dst.root, filepath.FromSlash(c.file))
 			sqlOf(t, file, "ALTER TABLE "+c.table+` ADD COLUMN "te am" TEXT`, "UPDATE "+c.table+` SET "te am" = 'ours' WHERE rowid = (SELECT min(rowid) FROM `+c.table+")")
-			leftOne(t, undo(t, dst, journal))
+			leftOne(t, undo(t, dst, journal), "a column that mem0 does not make")
 			if n := rowsOf(t, opens(t, file), "SELECT count(*), min(\"te am\") FROM "+c.table); n[0][0] != int64(1) || n[0][1] != "ours" {
 				t.Errorf("%v rows are left", n)
 			}
@@ -35,13 +35,13 @@ func TestUndoBesideColumns(t *testing.T) {
 	}
 }
 
-// leftOne wants one row to be left, with the reason.
-func leftOne(t *testing.T, rep *replay.UndoReport) {
+// leftOne wants one row to be left, for the reason why.
+func leftOne(t *testing.T, rep *replay.UndoReport, why string) {
 	t.Helper()
 	rows := map[string]bool{}
 	for _, rc := range rep.Left {
 		_, parts := agentstate.SplitKey(rc.Target)
-		if rows[strings.Join(parts, "/")] = true; !strings.Contains(rc.Why, "a column that mem0 does not make") && rc.Target != "opaque/meta.json" {
+		if rows[strings.Join(parts, "/")] = true; !strings.Contains(rc.Why, why) && rc.Target != "opaque/meta.json" {
 			t.Errorf("%s: %s", rc.Target, rc.Why)
 		}
 	}
@@ -58,7 +58,19 @@ func TestUndoBesideColumnsOfPostgres(t *testing.T) {
 	dst := store(t, u, filepath.Join(t.TempDir(), "history.db"))
 	_, journal := apply(t, dst, mem)
 	pgtest.Exec(t, u, `ALTER TABLE memories ADD COLUMN "te am" text`, `UPDATE memories SET "te am" = 'ours' WHERE id = (SELECT min(id::text)::uuid FROM memories)`)
-	leftOne(t, undo(t, dst, journal))
+	leftOne(t, undo(t, dst, journal), "a column that mem0 does not make")
+}
+
+// A row of an application that leads to a memory of a run does not go with it.
+func TestUndoWithChildrenOfPostgres(t *testing.T) {
+	u := database(t, "pgvector-js.sql")
+	mem, _ := drivertest.Export(t, store(t, u, "testdata/pgvector-js.db"))
+	pgtest.Exec(t, u, "TRUNCATE memories, memories_entities")
+	dst := store(t, u, filepath.Join(t.TempDir(), "history.db"))
+	_, journal := apply(t, dst, mem)
+	pgtest.Exec(t, u, "CREATE TABLE stars (memory uuid REFERENCES memories (id) ON DELETE CASCADE)", "INSERT INTO stars SELECT min(id::text)::uuid FROM memories")
+	leftOne(t, undo(t, dst, journal), "rows of table stars lead to it")
+	pgtest.Exec(t, u, "DO $$ BEGIN ASSERT (SELECT count(*) FROM stars) = 1; END $$")
 }
 
 // A history of an older release with a column of an application is read, and the column is named.

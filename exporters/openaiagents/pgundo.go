@@ -10,6 +10,7 @@ import (
 
 	"github.com/exitramp/exitramp/context/agentstate"
 	"github.com/exitramp/exitramp/context/replay"
+	"github.com/exitramp/exitramp/exporters/internal/pgsnapshot"
 	"github.com/exitramp/exitramp/exporters/internal/sqlitefile"
 )
 
@@ -82,8 +83,27 @@ func (d *pg) undo(ctx context.Context, rc replay.Receipt) (why string, err error
 	if n > 0 {
 		return "the session has items that this run did not write", nil
 	}
+	if why, err := d.hangs(ctx, p.sessions, p.messages.ident, "p.session_id::text", sid); why != "" || err != nil {
+		return why, err
+	}
 	_, err = d.Conn.Exec(ctx, "DELETE FROM "+p.sessions.ident+" WHERE session_id = $1::text", sid)
 	return "", d.server.Wrap(err)
+}
+
+// hangs tells why a row is left that rows of an application lead to: they would go with it, or keep it there.
+func (d *pg) hangs(ctx context.Context, t pgTable, but, column, id string) (why string, err error) {
+	c := d.children[t.ident]
+	if c == nil {
+		if c, err = pgsnapshot.NewChildren(ctx, d.Conn, t.ident, but); err != nil {
+			return "", d.server.Wrap(err)
+		}
+		d.children[t.ident] = c
+	}
+	by, err := c.Of(ctx, column, id)
+	if by != "" {
+		why = fmt.Sprintf("rows of table %s lead to it", by)
+	}
+	return why, d.server.Wrap(err)
 }
 
 // as tells whether a row, whose columns behind the first own are an application's, is the one that a
@@ -121,6 +141,11 @@ func (d *pg) undoItems(ctx context.Context, p *pgPair, key string, versions []st
 	for i, v := range got {
 		if !p.messages.as(v, 4, versions[i]) {
 			return changed, nil
+		}
+	}
+	for _, v := range got {
+		if why, err := d.hangs(ctx, p.messages, "", "p.id::text", fmt.Sprint(v[0])); why != "" || err != nil {
+			return why, err
 		}
 	}
 	for _, v := range got {

@@ -89,6 +89,8 @@ type pg struct {
 	server *pgsnapshot.Server
 	path   []string // schemas, in the order in which tables are looked up
 	pairs  []*pgPair
+
+	children map[string]*pgsnapshot.Children // of an undo, by table
 }
 
 // A pgPair is a pair of tables in PostgreSQL.
@@ -145,7 +147,7 @@ func (s *Store) open(ctx context.Context, begin string) (_ *pg, err error) {
 	if err != nil {
 		return nil, err
 	}
-	d := &pg{Conn: conn, server: s.server}
+	d := &pg{Conn: conn, server: s.server, children: map[string]*pgsnapshot.Children{}}
 	defer func() {
 		if err != nil {
 			d.close()
