@@ -287,6 +287,38 @@ func TestUndoEdited(t *testing.T) {
 	}
 }
 
+// TestUndoOfADroppedTable: what was in a table that somebody dropped is gone, and the rest is taken out.
+func TestUndoOfADroppedTable(t *testing.T) {
+	for _, at := range stores()[1:] {
+		for _, table := range []string{"store", "checkpoints"} {
+			t.Run(at.name+" "+table, func(t *testing.T) {
+				m, _ := drivertest.Export(t, at.load(t))
+				dst := at.void(t)
+				done := apply(t, dst, m, false)
+				change(t, dst, "DROP TABLE "+table)
+				left, err := dst.Undo(t.Context(), &replay.Run{}, created(done))
+				if err != nil {
+					t.Fatal(err)
+				}
+				gone := 0
+				for _, rc := range left {
+					switch there := strings.HasPrefix(rc.Target, "store_vectors/"); {
+					case (rc.Why == replay.Gone) == there: // a store that is not there says nothing of its vectors
+						t.Errorf("left %s (%s): %s", rc.Key, rc.Target, rc.Why)
+					case !there && !strings.HasPrefix(rc.Target, table+"/"):
+						t.Errorf("gone %s (%s)", rc.Key, rc.Target)
+					case !there:
+						gone++
+					}
+				}
+				if gone == 0 {
+					t.Error("nothing was said to be gone")
+				}
+			})
+		}
+	}
+}
+
 // TestAllOrNothing breaks a run off before its commit: nothing of it stays.
 func TestAllOrNothing(t *testing.T) {
 	for _, at := range stores() {

@@ -142,6 +142,10 @@ func (u *undo) remove(ctx context.Context, rc replay.Receipt) (why string, err e
 	for i, id := range ids {
 		name, key, ok := parseRowID(id)
 		t := u.lay.t[name]
+		if ok && t == nil && name != "store_vectors" && len(key) > 0 && len(key) == len(keyColumns(name, u.lay.js())) { // dropped since; vectors may be there without their store
+			missing++
+			continue
+		}
 		if !ok || i >= len(versions) || t == nil || len(key) != len(t.key) {
 			why = "the journal names a row that this store cannot have"
 			continue
@@ -210,6 +214,9 @@ func (u *undo) judge(ctx context.Context, th *undone) error {
 	}
 	th.judged = true
 	c, w := u.lay.t["checkpoints"], u.lay.writes()
+	if c == nil || w == nil { // somebody dropped the table, and with it whatever followed
+		return nil
+	}
 	ours := func(ns, id cell) bool {
 		return th.rows[rowID(c, map[string]cell{"thread_id": th.id, "checkpoint_ns": ns, "checkpoint_id": id})]
 	}
