@@ -325,6 +325,8 @@ func (c *comparer) match(e *entry, gotKey string, got []field, vectors *[2]*pb.E
 	c.rep.kind(e.key).Records++
 	p := pending{want: e.key, got: gotKey, counts: c.countsOf(e.key), clean: true, same: true}
 	want := e.fields
+	var gone []uint16
+	moved := false
 	for len(want)+len(got) > 0 {
 		var id uint16
 		grade := Exact
@@ -340,7 +342,7 @@ func (c *comparer) match(e *entry, gotKey string, got []field, vectors *[2]*pb.E
 				grade = Transformed
 				native := c.paths.native(id)
 				if (w.cites || g.cites) && (c.rep.Native || !native) || (w.forms || g.forms) && !native && !c.announced(p.want, id) {
-					p.fields = append(p.fields, id)
+					p.fields, moved = append(p.fields, id), true
 					continue
 				}
 			}
@@ -353,8 +355,14 @@ func (c *comparer) match(e *entry, gotKey string, got []field, vectors *[2]*pb.E
 			}
 			continue
 		}
+		if grade == Dropped && c.wasToChange(p.want, id) {
+			gone = append(gone, id)
+			continue
+		}
+		moved = moved || (grade == Transformed || grade == Defaulted) && (c.rep.Native || !c.paths.native(id))
 		c.grade(&p, id, grade)
 	}
+	c.gone(&p, gone, moved)
 	if p.fields != nil {
 		return c.open.add(&p)
 	}
