@@ -43,7 +43,7 @@ and a verdict of its own. With --json each is an object of its own.
 
 Passwords in URLs stand in the environment: write ${NAME}. Where one is not set, or the folder of a
 target's file is not there, no drill begins, and --dry-run says so. Killed, a drill goes on when the same
-command is run again. It leaves a statement, signed where the plan names a key, and a line in the
+command is run again; a target that cannot be read back, twice in the same way, ends it. It leaves a statement, signed where the plan names a key, and a line in the
 ledger of drills.
 
 Exit code 0: PASS, or PASS_WITH_LOSS, where every gate held and what is lost is listed. 4: not passed.`,
@@ -283,6 +283,9 @@ func (a *app) secondProcess(plan string, f *drillFlags) func(ctx context.Context
 		var stdout, stderr bytes.Buffer
 		cmd.Stdout, cmd.Stderr = &stdout, &stderr
 		if err := cmd.Run(); err != nil {
+			if code := cmd.ProcessState.ExitCode(); code == exitResume || code < 0 { // it says so, or was ended by a signal
+				err = fmt.Errorf("%w: %w", agentstate.ErrUnanswered, err)
+			}
 			return nil, fmt.Errorf("the second process: %w: %s", err, clean(strings.TrimSpace(stderr.String())))
 		}
 		b := &drill.Back{}
@@ -308,6 +311,9 @@ func (a *app) readbackDrill(ctx context.Context, plan, name, into, journal strin
 		}
 	}
 	b, err := exitdrill.ReadBack(ctx, p, a.drillOptions(), journal)
+	if diskfull.Is(err) || agentstate.IsUnanswered(err) { // it shows nothing about the target
+		return &exitError{code: exitResume, err: err}
+	}
 	if err != nil {
 		return err
 	}

@@ -235,6 +235,9 @@ func (a *answers) exit() {
 			bad = append(bad, "the full volume takes more than 30 days")
 		}
 	}
+	if set := a.r.clockSet(); set != "" {
+		parts, due = append(parts, set), true
+	}
 	say := strings.Join(append(parts, bad...), "; ")
 	switch {
 	case a.r.stop != nil:

@@ -78,6 +78,7 @@ type run struct {
 	st  *state
 	now func() time.Time
 
+	began    time.Time // this attempt, as the clock has it that is never set
 	facts    *Facts
 	neutral  bool // what was read back is of the neutral store
 	controls []evidence.NegativeControl
@@ -224,9 +225,9 @@ func (r *run) phase(name string, f func() (records uint64, bytes int64, err erro
 	if r.e.Progress != nil {
 		r.e.Progress(name, nil)
 	}
-	began := r.now()
+	began := r.clock()
 	n, size, err := f()
-	r.st.Phases = append(r.st.Phases, evidence.Phase{Name: name, Start: began.UTC(), Seconds: r.now().Sub(began).Seconds(), Records: n, Bytes: size})
+	r.st.Phases = append(r.st.Phases, evidence.Phase{Name: name, Start: began.UTC(), Seconds: r.lapse(began), Records: n, Bytes: size})
 	return err
 }
 
@@ -275,6 +276,9 @@ func (r *run) phases(ctx context.Context) error {
 			return err
 		}
 		if r.stop != nil {
+			if r.st.Report != nil { // it is in the target
+				return r.tearDown(ctx)
+			}
 			return nil
 		}
 	}

@@ -23,6 +23,7 @@ import (
 // off now, it leaves the same.
 func (r *run) judge(l *Ledger, damaged error) error {
 	salt := evidence.NewSalt()
+	r.clock()
 	r.st.Proof = nil
 	if r.p.Mode == evidence.Stressed {
 		r.st.Proof = r.e.BlockProof
@@ -67,6 +68,9 @@ func (r *run) judge(l *Ledger, damaged error) error {
 	}
 	if r.undo != nil && r.undo.LeftN > 0 {
 		r.st.Hints = append(r.st.Hints, fmt.Sprintf("%d records stay in the target: they were changed since, or were there before", r.undo.LeftN))
+	}
+	if set := r.clockSet(); set != "" {
+		r.st.Hints = append(r.st.Hints, set)
 	}
 	if r.undoErr != nil {
 		r.st.Hints = append(r.st.Hints, fmt.Sprintf("what was replayed stays in the target: %v", r.undoErr))
@@ -203,7 +207,7 @@ func (r *run) predicate(salt evidence.Salt) *evidence.Predicate {
 	p := &evidence.Predicate{
 		Drill: evidence.Drill{
 			ID: r.st.ID, Name: pl.Name, Exercise: true, Mode: pl.Mode, Level: pl.Level, Scenario: pl.Scenario, Hypothesis: pl.Hypothesis, StopConditions: pl.StopWhen,
-			PlanDigest: evidence.Digest{SHA256: pl.Digest()}, StartedAt: r.st.Started, EndedAt: r.now().UTC(), ProviderBlocked: r.e.Blocked,
+			PlanDigest: evidence.Digest{SHA256: pl.Digest()}, StartedAt: r.st.Started, EndedAt: r.st.Latest, ProviderBlocked: r.e.Blocked,
 			NextReview: string(pl.Review), Attempts: r.st.Attempts, Stopped: r.stop,
 		},
 		Parties: evidence.Parties{Operator: pl.Parties.Operator, Observer: pl.Parties.Observer, Approver: pl.Parties.Approver, Custodian: pl.Parties.Custodian},
@@ -291,13 +295,13 @@ func (r *run) limits() []string {
 	if len(r.p.sends) > 0 {
 		out = append(out, fmt.Sprintf("The plan replays %s into this target, and nothing else.", strings.Join(r.p.sends, ", ")))
 	}
-	for _, s := range []string{r.unconcluded(), r.rootless()} {
+	for _, s := range []string{r.unconcluded(), r.rootless(), r.clockSet()} {
 		if s != "" {
 			out = append(out, s)
 		}
 	}
 	switch {
-	case !r.p.reaches(evidence.L3) || r.stop != nil:
+	case !r.p.reaches(evidence.L3) || r.stop != nil && r.st.Report == nil:
 	case r.p.Keep:
 		out = append(out, "What was replayed was left in the target, as the plan asks.")
 	case errors.Is(r.undoErr, errHeld):

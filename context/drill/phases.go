@@ -298,21 +298,24 @@ func (r *run) replay(ctx context.Context) error {
 			defer x.Close()
 			from = x.Source
 		}
-		r.st.Report, err = replay.Apply(ctx, dst, from, o)
+		rep, err := replay.Apply(ctx, dst, from, o)
 		begun = j.Run() != ""
 		if err != nil {
 			return 0, 0, err
 		}
+		r.st.Report = rep
 		if x != nil {
 			s := &x.Source.Stats
 			r.st.Embedded = &Made{Model: x.Model, Texts: s.Texts, Asked: s.Asked, Tokens: s.Tokens(), Dropped: s.Dropped}
 		}
-		return r.st.Report.Records, 0, refused.Close()
+		return rep.Records, 0, refused.Close()
 	})
 	switch {
 	case err == nil:
 		r.st.Resumed += r.st.Report.Resumed
 		return r.st.save()
+	case r.st.Report != nil: // an attempt before had written all
+		return r.failed(ctx, phaseReplay, err)
 	case begun || goesOn(ctx, err):
 		return broken(phaseReplay, err)
 	}

@@ -27,7 +27,7 @@ func (r *run) readBack(ctx context.Context) error {
 	})
 	if err != nil {
 		r.st.Back = nil
-		return broken(phaseReadBack, err)
+		return r.failed(ctx, phaseReadBack, err)
 	}
 	return r.st.save()
 }

@@ -27,12 +27,15 @@ type state struct {
 	Sealed   bool              `json:"sealed"`  // the archive is there
 	Planned  bool              `json:"planned"` // the replay may have begun
 	Phases   []evidence.Phase  `json:"phases"`
-	Seen     *Seen             `json:"seen,omitempty"` // of the archive
+	Latest   time.Time         `json:"latest"`              // that the clock said
+	ClockSet bool              `json:"clock_set,omitempty"` // since the drill began
+	Seen     *Seen             `json:"seen,omitempty"`      // of the archive
 	Models   []models.Use      `json:"models,omitempty"`
 	Before   map[string]uint64 `json:"before,omitempty"` // records by kind that the target held alike when the plan was made
 	Echoes   []said            `json:"echoes,omitempty"` // by planted instruction, the records of the target that said it then with an operator's authority
 	Report   *replay.Report    `json:"report,omitempty"`
-	Resumed  uint64            `json:"resumed"` // records that an earlier attempt had written
+	Resumed  uint64            `json:"resumed"`          // records that an earlier attempt had written
+	Failed   string            `json:"failed,omitempty"` // digest of the failure that the attempt before ended with, behind its replay
 	Tasks    *harness.Scores   `json:"tasks,omitempty"`
 	Played   map[string]Played `json:"played,omitempty"`   // of a cassette, by side
 	Embedded *Made             `json:"embedded,omitempty"` // vectors that were made anew
@@ -74,7 +77,7 @@ const maxState = 64 << 20
 
 // loadState reads the state of a broken drill, or makes a new one.
 func loadState(path string, p *Plan, id string, now time.Time) (*state, error) {
-	s := &state{Plan: p.Digest(), ID: id, Started: now.UTC(), path: path}
+	s := &state{Plan: p.Digest(), ID: id, Started: now.UTC(), Latest: now.Round(0).UTC(), path: path}
 	b, err := readFile(path, maxState)
 	if errors.Is(err, fs.ErrNotExist) {
 		s.Attempts = 1

@@ -19,15 +19,16 @@ import (
 	"github.com/jackc/pgx/v5"
 	"github.com/jackc/pgx/v5/pgconn"
 
+	"github.com/exitramp/exitramp/context/agentstate"
 	"github.com/exitramp/exitramp/exporters"
 )
 
 // Errors that callers act on.
 var (
-	ErrLogin       = errors.New("login refused")
-	ErrUnreachable = errors.New("no connection to the server")
+	ErrLogin       = agentstate.Unanswered("login refused")
+	ErrUnreachable = agentstate.Unanswered("no connection to the server")
 	ErrForbidden   = errors.New("permission missing")
-	ErrBusy        = errors.New("another transaction was in the way")
+	ErrBusy        = agentstate.Unanswered("another transaction was in the way")
 )
 
 // A Server is where a PostgreSQL store is.

@@ -1,0 +1,38 @@
+package drill
+
+import (
+	"fmt"
+	"time"
+)
+
+// A clock that is set by less is being kept right, and is not spoken of.
+const clockSlack, clockJump = time.Second, time.Minute
+
+// clock is the time, and notes where the clock was set: it is earlier than it was, in this attempt or in one before, or
+// went on faster or slower than the time that passed.
+func (r *run) clock() time.Time {
+	now := r.now()
+	if r.began.IsZero() {
+		r.began = now
+	}
+	wall := now.Round(0).UTC() // without the reading of the monotonic clock
+	jump := wall.Sub(r.began.Round(0)) - now.Sub(r.began)
+	if wall.Before(r.st.Latest.Add(-clockSlack)) || jump.Abs() > clockJump {
+		r.st.ClockSet = true
+	}
+	if wall.After(r.st.Latest) {
+		r.st.Latest = wall
+	}
+	return now
+}
+
+// lapse is how long it is since a time of clock, in seconds: never less than nothing.
+func (r *run) lapse(since time.Time) float64 { return max(0, r.clock().Sub(since).Seconds()) }
+
+// clockSet says that the times of this drill cannot be relied on; empty: nothing shows it.
+func (r *run) clockSet() string {
+	if !r.st.ClockSet {
+		return ""
+	}
+	return fmt.Sprintf("The clock of this machine was set between the start of the drill and its end: its recovery time and recovery points cannot be relied on, and its times of day are of before and after. The latest was %s.", r.st.Latest.Format(time.RFC3339))
+}

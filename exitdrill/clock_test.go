@@ -1,0 +1,62 @@
+package exitdrill_test
+
+import (
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/exitramp/exitramp/context/agentstate"
+	"github.com/exitramp/exitramp/context/evidence"
+	"github.com/exitramp/exitramp/exitdrill"
+)
+
+// TestClockSet: a clock that is set back in mid-drill makes no time negative, and the evidence says that it was; one that
+// is right is not spoken of.
+func TestClockSet(t *testing.T) {
+	for _, back := range []time.Duration{0, time.Hour} {
+		p := newPlace(t)
+		at := time.Now().Round(0)
+		p.opts.Now = func() time.Time { at = at.Add(time.Second); return at }
+		p.opts.Progress = func(phase string, r agentstate.Record) {
+			if r != nil && phase == "replay" && back > 0 {
+				at, back = at.Add(-back), -back
+			}
+		}
+		out := p.run(p.plan())
+		tm := out.Predicate.Timing
+		for _, ph := range tm.Phases {
+			if ph.Seconds < 0 {
+				t.Errorf("%s took %v s", ph.Name, ph.Seconds)
+			}
+		}
+		if tm.RTOSeconds <= 0 || tm.RTOSeconds > 1000 || tm.Projection.Seconds <= 0 {
+			t.Errorf("RTO %v s, projection %+v", tm.RTOSeconds, tm.Projection)
+		}
+		if d := out.Predicate.Drill; d.EndedAt.Before(d.StartedAt) {
+			t.Errorf("it ended at %s and began at %s", d.EndedAt, d.StartedAt)
+		}
+		said := strings.Contains(strings.Join(out.Predicate.Limits, " "), "clock of this machine was set")
+		if c := check(out, 42); said != (c.Result == evidence.Untold) || said != (len(out.Hints) == 1) || said != (back != 0) || said != strings.Contains(c.Why, "clock of this machine was set") {
+			t.Errorf("set by %s: %+v, limits %q", back, c, out.Predicate.Limits)
+		}
+	}
+}
+
+// TestClockSetBetween: a drill that was broken off and went on by a clock that was set back meanwhile.
+func TestClockSetBetween(t *testing.T) {
+	p := newPlace(t)
+	p.unreadableAfter(func(try int) error {
+		if try == 1 {
+			return agentstate.ErrUnanswered
+		}
+		return nil
+	})
+	if _, err := exitdrill.Run(t.Context(), p.plan(), &p.opts); err == nil {
+		t.Fatal("it ended")
+	}
+	p.opts.Now = func() time.Time { return time.Now().Add(-48 * time.Hour) }
+	out := p.run(p.plan())
+	if d := out.Predicate.Drill; out.Predicate.Timing.RTOSeconds <= 0 || out.Predicate.Timing.RTOSeconds > 1000 || d.EndedAt.Before(d.StartedAt) || !strings.Contains(check(out, 42).Why, "clock of this machine was set") {
+		t.Errorf("%+v, %+v", out.Predicate.Timing, check(out, 42))
+	}
+}

@@ -1,0 +1,103 @@
+package exitdrill_test
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"iter"
+	"net"
+	"net/url"
+	"strings"
+	"syscall"
+	"testing"
+
+	"github.com/exitramp/exitramp/context/agentstate"
+	"github.com/exitramp/exitramp/context/drill"
+	"github.com/exitramp/exitramp/context/evidence"
+	"github.com/exitramp/exitramp/context/memstate"
+	"github.com/exitramp/exitramp/exitdrill"
+	"github.com/exitramp/exitramp/exporters"
+)
+
+// unreadable is a target that cannot be read since it was written.
+type unreadable struct {
+	*memstate.Runtime
+	why func() error // nil: it can
+}
+
+func (u unreadable) Records(ctx context.Context, o *agentstate.ReadOptions) iter.Seq2[agentstate.Record, error] {
+	if err := u.why(); err != nil {
+		return func(yield func(agentstate.Record, error) bool) { yield(nil, err) }
+	}
+	return u.Runtime.Records(ctx, o)
+}
+
+func (u unreadable) Lend(ctx context.Context, o *agentstate.ReadOptions) iter.Seq2[agentstate.Record, error] {
+	return u.Records(ctx, o)
+}
+
+// unreadableAfter makes the target of p one that fails with why in the read-back and behind it.
+func (p *place) unreadableAfter(why func(try int) error) {
+	back, try := false, 0
+	p.opts.Progress = func(phase string, _ agentstate.Record) {
+		switch {
+		case phase == "read-back" && !back:
+			back, try = true, try+1
+		case phase == "verify":
+			back = false
+		}
+	}
+	p.opts.Registry = exporters.NewRegistry(exporters.Driver{Scheme: "mem", URL: "mem:name", Open: func(_ context.Context, u *url.URL) (exporters.Runtime, error) {
+		if u.Opaque != "target" {
+			return p.runtimes[u.Opaque], nil
+		}
+		return unreadable{p.runtimes["target"], func() error {
+			if !back {
+				return nil
+			}
+			return why(try)
+		}}, nil
+	}})
+}
+
+// TestSameAgain: what keeps the target from being read twice in the same way is a finding about the exit, and the drill
+// ends there; what was replayed is taken out. Before that, the same command goes on.
+func TestSameAgain(t *testing.T) {
+	for name, tc := range map[string]struct {
+		why   func(try int) error
+		tries int // that go on
+	}{
+		"the same":     {func(int) error { return errors.New("no such table: memory/secret-key") }, 1},
+		"another":      {func(try int) error { return fmt.Errorf("no such table: %d", min(try, 3)) }, 3},
+		"nobody there": {func(try int) error { return &net.OpError{Op: "dial", Err: syscall.ECONNREFUSED} }, 4},
+	} {
+		t.Run(name, func(t *testing.T) {
+			p := newPlace(t)
+			p.unreadableAfter(tc.why)
+			pl := p.plan("keep: true", "keep: false")
+			for i := range tc.tries {
+				_, err := exitdrill.Run(t.Context(), pl, &p.opts)
+				if !errors.Is(err, drill.ErrBroken) {
+					t.Fatalf("try %d: %v", i+1, err)
+				}
+				if told := strings.Contains(err.Error(), "in the same way again"); told == (name == "nobody there") {
+					t.Errorf("try %d does not say what the next one means, or says what it does not: %v", i+1, err)
+				}
+			}
+			if name == "nobody there" {
+				return
+			}
+			out := p.run(pl)
+			s := out.Predicate.Drill.Stopped
+			if s == nil || s.Phase != "read-back" || !strings.Contains(s.Why, "no such table") || strings.Contains(s.Why, "secret-key") || out.Judgement.Verdict != evidence.VerdictFail {
+				t.Errorf("%+v, %+v", s, out.Judgement)
+			}
+			if out.Predicate.Timing.RTOSeconds != 0 || check(out, 11).Result != evidence.Untold {
+				t.Errorf("RTO %v, %+v", out.Predicate.Timing.RTOSeconds, check(out, 11))
+			}
+			if n := p.runtimes["target"].Len(); n != 0 || !strings.Contains(strings.Join(out.Predicate.Limits, " "), "were taken out of the target") {
+				t.Errorf("%d records stay in the target; limits %q", n, out.Predicate.Limits)
+			}
+		})
+	}
+}
