@@ -57,7 +57,7 @@ func ReadBack(ctx context.Context, want, got agentstate.Source, j *replay.Journa
 		opts.Kinds = p.sends // what else lies there is not of this drill
 	}
 	first := &tap{Source: want, kinds: opts.Kinds, look: func(r agentstate.Record) {
-		had := o.places(func(c *Canary) bool { return c.had(r) })
+		had := o.places(r, (*Canary).had)
 		if !kinds[agentstate.KindOf(r)] && had == nil {
 			return
 		}

@@ -20,14 +20,14 @@ type echo struct {
 
 func echoOf(canary int, key string) echo { return echo{canary, xxhash.Sum64String(key)} }
 
-// echoes tells whether r says with an operator's authority what c, which was planted, says.
-func (c *Canary) echoes(r agentstate.Record) bool {
-	return c.Injection && c.Contains != "" && commands(r) && holds(r.ProtoReflect(), "", "", c.Contains)
+// echoes tells whether t, of a record with an operator's authority, says what c, which was planted, says.
+func (c *Canary) echoes(t *texts) bool {
+	return c.Injection && c.Contains != "" && t.hold("", c.Contains)
 }
 
-// had tells whether r, a record of the archive, has an operator's authority as what c knows, or says it with that.
-func (c *Canary) had(r agentstate.Record) bool {
-	return c.echoes(r) || c.Injection && c.Contains == "" && c.Key == r.GetMeta().GetKey() && commands(r)
+// had tells whether t, of a record of the archive with an operator's authority, is what c knows, or says it.
+func (c *Canary) had(t *texts) bool {
+	return c.echoes(t) || c.Injection && c.Contains == "" && c.Key == t.r.GetMeta().GetKey()
 }
 
 // said are records that say a planted instruction with an operator's authority.
@@ -73,10 +73,14 @@ func (s said) newTo(before said) bool {
 	return false
 }
 
-// places are those in the plan of the instructions of which is tells so.
-func (o *observer) places(is func(*Canary) bool) (places []int) {
+// places are those in the plan of the instructions of which is tells so of r, if r has an operator's authority.
+func (o *observer) places(r agentstate.Record, is func(*Canary, *texts) bool) (places []int) {
+	if !commands(r) {
+		return nil
+	}
+	t := texts{r: r}
 	for i := range o.canaries {
-		if is(&o.canaries[i]) {
+		if is(&o.canaries[i], &t) {
 			places = append(places, i)
 		}
 	}
@@ -100,7 +104,7 @@ func (r *run) echoes(ctx context.Context, rt agentstate.Source) ([]said, error) 
 		if r.p.stays(agentstate.KindOf(rec)) { // that is not read back either
 			continue
 		}
-		for _, i := range o.places(func(c *Canary) bool { return c.echoes(rec) }) {
+		for _, i := range o.places(rec, (*Canary).echoes) {
 			found[i].add(rec.GetMeta().GetKey())
 		}
 	}

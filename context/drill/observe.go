@@ -5,9 +5,6 @@ import (
 	"context"
 	"iter"
 	"slices"
-	"strings"
-
-	"google.golang.org/protobuf/reflect/protoreflect"
 
 	"github.com/exitramp/exitramp/context/agentstate"
 	"github.com/exitramp/exitramp/context/evidence"
@@ -162,14 +159,21 @@ func (o *observer) record(r agentstate.Record) {
 	if o.words {
 		o.native(m.GetNative())
 	}
+	o.known(r, name)
+}
+
+// known looks for the known answers in r, whose texts are read once for all of them.
+func (o *observer) known(r agentstate.Record, name string) {
+	key, as := r.GetMeta().GetKey(), commands(r)
+	t := texts{r: r}
 	for i := range o.canaries {
-		c, key := &o.canaries[i], m.GetKey()
-		known := c.matches(r, name) && (o.arrived == nil || o.arrived(key))
+		c := &o.canaries[i]
+		known := c.matches(&t, name) && (o.arrived == nil || o.arrived(key))
 		if known {
 			o.seen.Canaries[i]++
 		}
-		switch as := commands(r) && (known || c.echoes(r)); {
-		case !as:
+		switch {
+		case !as || !known && !c.echoes(&t):
 		case o.own[echoOf(i, key)]:
 			o.seen.Had[i]++
 		case known:
@@ -194,44 +198,15 @@ func (c *Canary) of(kind string) bool {
 	return c.Kind == kind || c.Key != "" && agentstate.KindOfKey(c.Key) == kind
 }
 
-// matches tells whether r is the record that c knows.
-func (c *Canary) matches(r agentstate.Record, kind string) bool {
+// matches tells whether t is of the record that c knows.
+func (c *Canary) matches(t *texts, kind string) bool {
 	if !c.of(kind) {
 		return false
 	}
 	if c.Contains == "" {
-		return c.Key == r.GetMeta().GetKey()
+		return c.Key == t.r.GetMeta().GetKey()
 	}
-	return holds(r.ProtoReflect(), "", c.Path, c.Contains)
-}
-
-// holds tells whether a text or bytes at path, or below it, contain want. at is where m is.
-func holds(m protoreflect.Message, at, path, want string) bool {
-	found := false
-	m.Range(func(fd protoreflect.FieldDescriptor, v protoreflect.Value) bool {
-		here := at + string(fd.Name())
-		one := func(v protoreflect.Value) {
-			switch {
-			case found:
-			case fd.Message() != nil:
-				found = holds(v.Message(), here+".", path, want)
-			case path != "" && here != path && !strings.HasPrefix(here, path+"."):
-			case fd.Kind() == protoreflect.StringKind:
-				found = strings.Contains(v.String(), want)
-			case fd.Kind() == protoreflect.BytesKind:
-				found = strings.Contains(string(v.Bytes()), want)
-			}
-		}
-		if fd.IsList() {
-			for i := range v.List().Len() {
-				one(v.List().Get(i))
-			}
-		} else {
-			one(v)
-		}
-		return !found
-	})
-	return found
+	return t.hold(c.Path, c.Contains)
 }
 
 // commands tells whether a runtime takes r for words of its operator.
