@@ -54,6 +54,9 @@ type Options struct {
 	Stderr    io.Writer                               // what the programs of tasks say there; nil: nowhere
 	Progress  func(phase string, r agentstate.Record) // see drill.Env
 	Now       func() time.Time
+	// ReaderPatience is how long the plan's second reader may take before it is ended, and statement 20 fails; 0: an
+	// hour, and a second for each MiB of the archive.
+	ReaderPatience time.Duration
 }
 
 // ErrSeveral: the plan has several targets. Each of its drills is one to run: drill.Plan.Each.

@@ -82,7 +82,10 @@ func bounded(path string, max int64) ([]byte, error) {
 // object: see drill.SecondReading. A program that ends with another exit code than 0 refuses it.
 func (w *wired) secondReader(ctx context.Context, path string) (*drill.SecondReading, error) {
 	args := append(w.p.SecondReader[1:len(w.p.SecondReader):len(w.p.SecondReader)], path)
-	cmd := exec.CommandContext(ctx, w.p.SecondReader[0], args...)
+	limit := w.o.readerPatience(path)
+	limited, cancel := context.WithTimeout(ctx, limit)
+	defer cancel()
+	cmd := exec.CommandContext(limited, w.p.SecondReader[0], args...)
 	var out capped
 	cmd.Stdout, cmd.Stderr, cmd.WaitDelay = &out, w.o.Stderr, 5*time.Second
 	err := cmd.Run()
@@ -92,6 +95,8 @@ func (w *wired) secondReader(ctx context.Context, path string) (*drill.SecondRea
 	s := &drill.SecondReading{Name: filepath.Base(w.p.SecondReader[0])}
 	var exit *exec.ExitError
 	switch {
+	case limited.Err() != nil:
+		s.Refused = fmt.Sprintf("ended: no answer within %s", limit)
 	case errors.As(err, &exit):
 		word, _, _ := strings.Cut(strings.TrimSpace(out.String()), ":")
 		if len(word) > 40 {
@@ -121,6 +126,19 @@ func (w *wired) secondReader(ctx context.Context, path string) (*drill.SecondRea
 		s.Output = out.Bytes()
 	}
 	return s, nil
+}
+
+// readerPatience is how long another program may read an archive: an hour, and more where it has more than it takes to
+// read some GB in that.
+func (o *Options) readerPatience(path string) time.Duration {
+	if o.ReaderPatience > 0 {
+		return o.ReaderPatience
+	}
+	limit := time.Hour
+	if fi, err := os.Stat(path); err == nil {
+		limit += time.Duration(fi.Size()>>20) * time.Second
+	}
+	return limit
 }
 
 // capped keeps the first bytes.

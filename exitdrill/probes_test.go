@@ -7,6 +7,7 @@ import (
 	"path/filepath"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/exitramp/exitramp/context/evidence"
 	pb "github.com/exitramp/exitramp/proto/exitramp/v1"
@@ -31,6 +32,7 @@ func TestProbes(t *testing.T) {
 		"second counts":       {"second_reader: [SELF, reader, miscount]", 20, evidence.Fail, "the same count of each kind"},
 		"second refuses":      {"second_reader: [SELF, reader, refuse]", 20, evidence.Fail, "exit status 5 (digest)"},
 		"second says nothing": {"second_reader: [\"true\"]", 20, evidence.Fail, "no JSON object"},
+		"second hangs":        {"second_reader: [sh, -c, sleep 100]", 20, evidence.Fail, "ended: no answer within 2s"},
 		"facets":              {"", 21, evidence.Pass, "syntax kept"},
 		"erasure":             {"erasure: {asked: 1969-01-01, scope: one customer, keys: DIR/gone, confirmation: DIR/letter}", 45, evidence.Pass, "0 of them are listed any more"},
 		"erasure unconfirmed": {"erasure: {asked: 1969-01-01, scope: one customer, keys: DIR/gone}", 45, evidence.Warn, "confirmed nothing"},
@@ -40,6 +42,9 @@ func TestProbes(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
 			p := newPlace(t)
+			if name == "second hangs" {
+				p.opts.ReaderPatience = 2 * time.Second
+			}
 			p.runtimes["source"].Set(&pb.Memory{Meta: &pb.Meta{Key: "memory/native", CreatedUnixNano: 1, Native: []*pb.Native{{Type: "rows", Body: &pb.Native_Row{Row: &pb.Row{Columns: []*pb.Column{{Name: "known"}, {Name: "größe"}, {Name: "unheard_of"}}}}}}}})
 			p.write("register", "Table ROWS has the columns known, Größe and others.")
 			p.write("letter", "we did")
