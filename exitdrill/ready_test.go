@@ -47,3 +47,27 @@ func TestNoFolder(t *testing.T) {
 		}
 	}
 }
+
+// TestJudgedNoFolder: a drill that was judged, and broken off before its report was written, goes on where the folder of
+// its target is gone since.
+func TestJudgedNoFolder(t *testing.T) {
+	t.Chdir(t.TempDir())
+	if err := errors.Join(os.WriteFile("graph.jsonl", []byte(`{"type":"entity","name":"ada","entityType":"person","observations":["likes tea"]}`+"\n"), 0o600), os.Mkdir("there", 0o700), os.MkdirAll("out/q.html/x", 0o700)); err != nil {
+		t.Fatal(err)
+	}
+	p, err := drill.ReadPlan(strings.NewReader("{name: q, exercise: true, scenario: s, output: out, ledger: out/l.jsonl, archive: out/a.ctxa, mode: planned, level: L3, source: 'mcpmemory:graph.jsonl', target: 'mcpmemory:there/x.jsonl'}"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	o := &Options{Registry: exporters.NewRegistry(mcpmemory.Drivers()...)}
+	if out, err := Run(context.Background(), p, o); err == nil || !p.Judged() {
+		t.Fatalf("its report is a folder: %+v, %v", out, err)
+	}
+	if err := errors.Join(os.RemoveAll("there"), os.RemoveAll("out/q.html")); err != nil {
+		t.Fatal(err)
+	}
+	out, err := Run(context.Background(), p, o)
+	if err != nil || out.Predicate.Drill.Attempts != 1 || p.Judged() {
+		t.Errorf("%v: %+v", err, out)
+	}
+}

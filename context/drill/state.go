@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"io/fs"
 	"os"
+	"path/filepath"
 	"time"
 
 	"github.com/exitramp/exitramp/context/evidence"
@@ -95,6 +96,17 @@ func loadState(path string, p *Plan, id string, now time.Time) (*state, error) {
 	}
 	old.Attempts++
 	return old, old.save()
+}
+
+// Judged tells whether a run before has judged the drill of p, and was broken off before all was written down: to go on
+// takes no runtime.
+func (p *Plan) Judged() bool {
+	b, err := readFile(filepath.Join(p.Output, p.Name+stateFile), maxState)
+	var s struct {
+		Plan      string          `json:"plan"`
+		Statement json.RawMessage `json:"statement"`
+	}
+	return err == nil && json.Unmarshal(b, &s) == nil && len(s.Statement) > 0 && s.Plan == p.Digest()
 }
 
 func (s *state) save() error {
