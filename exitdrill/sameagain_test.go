@@ -14,6 +14,7 @@ import (
 	"github.com/exitramp/exitramp/context/agentstate"
 	"github.com/exitramp/exitramp/context/drill"
 	"github.com/exitramp/exitramp/context/evidence"
+	"github.com/exitramp/exitramp/context/evidence/report"
 	"github.com/exitramp/exitramp/context/memstate"
 	"github.com/exitramp/exitramp/exitdrill"
 	"github.com/exitramp/exitramp/exporters"
@@ -91,6 +92,9 @@ func TestSameAgain(t *testing.T) {
 			s := out.Predicate.Drill.Stopped
 			if s == nil || s.Phase != "read-back" || !strings.Contains(s.Why, "no such table") || strings.Contains(s.Why, "secret-key") || out.Judgement.Verdict != evidence.VerdictFail {
 				t.Errorf("%+v, %+v", s, out.Judgement)
+			}
+			if page := artefact(t, out, report.NameHTML); strings.Contains(page, "no target was written to") || !strings.Contains(page, "its target was not read back") {
+				t.Error("page one does not say what became of the target")
 			}
 			if out.Predicate.Timing.RTOSeconds != 0 || check(out, 11).Result != evidence.Untold {
 				t.Errorf("RTO %v, %+v", out.Predicate.Timing.RTOSeconds, check(out, 11))

@@ -283,10 +283,12 @@ func (a *app) secondProcess(plan string, f *drillFlags) func(ctx context.Context
 		var stdout, stderr bytes.Buffer
 		cmd.Stdout, cmd.Stderr = &stdout, &stderr
 		if err := cmd.Run(); err != nil {
-			if code := cmd.ProcessState.ExitCode(); code == exitResume || code < 0 { // it says so, or was ended by a signal
-				err = fmt.Errorf("%w: %w", agentstate.ErrUnanswered, err)
+			code := cmd.ProcessState.ExitCode()
+			said := clean(strings.TrimPrefix(strings.TrimSpace(stderr.String()), "exitramp: "))
+			if code == exitResume || code < 0 { // it says so, or was ended by a signal
+				return nil, fmt.Errorf("%w: the second process: %w: %s", agentstate.ErrUnanswered, err, said)
 			}
-			return nil, fmt.Errorf("the second process: %w: %s", err, clean(strings.TrimSpace(stderr.String())))
+			return nil, fmt.Errorf("the second process (%w): %s", err, said)
 		}
 		b := &drill.Back{}
 		if err := json.Unmarshal(stdout.Bytes(), b); err != nil {

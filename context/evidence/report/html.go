@@ -39,6 +39,11 @@ type sheet struct {
 	css template.CSS
 }
 
+// Replayed tells whether a replay was begun, so that something may have been written.
+func (b *book) Replayed() bool {
+	return slices.ContainsFunc(b.Timing.Phases, func(ph evidence.Phase) bool { return ph.Name == "replay" })
+}
+
 // html is the report, one file that loads nothing.
 func (b *book) html() ([]byte, error) {
 	s, err := sheets()
