@@ -26,6 +26,8 @@ type Back struct {
 	// evidence.Runtime says of what. Empty: an earlier release read it.
 	State   string `json:"state,omitempty"`
 	Records uint64 `json:"records,omitempty"`
+	// Before are, by kind, those that came inside of others, or are read out of them, and lay in the target before.
+	Before map[string]uint64 `json:"before,omitempty"`
 }
 
 // ReadBack compares got, a fresh source over the target, with the archive want, and looks for the
@@ -52,18 +54,24 @@ func ReadBack(ctx context.Context, want, got agentstate.Source, j *replay.Journa
 	o.own = map[echo]bool{}
 	ours := map[uint64]bool{} // keys in the target of what came with this drill, at least of those kinds
 	var failed error
+	views, err := newViewed(p, j)
+	if err != nil {
+		return nil, err
+	}
 	opts := &replay.ReadBackOptions{}
 	if j != nil && len(p.sends) > 0 {
 		opts.Kinds = p.sends // what else lies there is not of this drill
 	}
 	first := &tap{Source: want, kinds: opts.Kinds, look: func(r agentstate.Record) {
+		was, err := views.before(r)
+		failed = errors.Join(failed, err)
 		had := o.places(r, (*Canary).had)
 		if !kinds[agentstate.KindOf(r)] && had == nil {
 			return
 		}
 		key := r.GetMeta().GetKey()
 		at, came, err := arrived(j, names, key)
-		if failed = errors.Join(failed, err); !came {
+		if failed = errors.Join(failed, err); !came || was {
 			return
 		}
 		for _, i := range had {
@@ -92,7 +100,7 @@ func ReadBack(ctx context.Context, want, got agentstate.Source, j *replay.Journa
 	if err = errors.Join(err, failed, unsummed); err != nil {
 		return nil, err
 	}
-	b := &Back{Process: os.Getpid(), Fidelity: rep, Seen: o.seen}
+	b := &Back{Process: os.Getpid(), Fidelity: rep, Seen: o.seen, Before: views.n}
 	b.State, b.Records = state.sum()
 	if p.Recall.Queries == 0 {
 		return b, nil

@@ -160,6 +160,9 @@ func (r *run) became(k *evidence.Kind) {
 		*k.Duplicates = f.Duplicates
 		k.Matched, k.Announced, k.Missing, k.Extra = f.Same, f.Announced, f.Missing, f.Extra
 		k.Differ = f.Records - f.Same - f.Announced
+		if r.st.held() {
+			k.Before = max(k.Before, min(b.Before[k.Kind], k.Matched+k.Announced))
+		}
 		k.Imported = f.Records + f.Missing
 		// Counted, and no remainder: so a record of which nobody knows what became of it does not add up.
 		k.Skipped = f.Skipped - min(f.Skipped, k.Quarantined+k.Refused+k.Conflicts)
