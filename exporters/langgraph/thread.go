@@ -258,10 +258,11 @@ func (t *thread) checkpoint(ctx context.Context, c *table, row []cell) error {
 	return t.r.put(cp)
 }
 
-// Channels of what a task failed with, and of what it asks.
+// Channels of what a task failed with, of what it asks, and of what it was answered.
 const (
 	channelError     = "__error__"
 	channelInterrupt = "__interrupt__"
+	channelResume    = "__resume__"
 )
 
 // maxDoc is the size above which a checkpoint's document is carried whole and not looked into.

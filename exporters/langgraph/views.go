@@ -136,41 +136,6 @@ func (t *thread) remnant(ctx context.Context, v *view) error {
 	return nil
 }
 
-// head reads the newest checkpoint of a graph for its conversation: its state in a word, and its
-// messages.
-func (t *thread) head(ctx context.Context, v *view, c *table, row []cell) error {
-	w := t.r.lay.writes()
-	var waiting, failed bool
-	if w.readable() {
-		// By name: JavaScript's checkpoint-sqlite 0.1 counted them among the other writes.
-		rows, err := t.r.eng.query(ctx, "SELECT DISTINCT channel FROM "+w.ident+" WHERE thread_id = ? AND checkpoint_ns = ? AND checkpoint_id = ? AND channel IN (?, ?)",
-			t.id.arg(), row[c.col("checkpoint_ns")].arg(), row[c.col("checkpoint_id")].arg(), channelInterrupt, channelError)
-		if err != nil {
-			return err
-		}
-		for _, r := range rows {
-			waiting = waiting || r[0].String() == channelInterrupt
-			failed = failed || r[0].String() == channelError
-		}
-	}
-	next, understood, err := t.headValues(ctx, v, c, row)
-	if err != nil {
-		return err
-	}
-	switch {
-	case failed:
-		v.conv.Status = "failed"
-	case waiting:
-		v.conv.Status = "waiting"
-	case !understood:
-	case next:
-		v.conv.Status = "unfinished"
-	default:
-		v.conv.Status = "finished"
-	}
-	return nil
-}
-
 // maxView is the size of a value above which no view is made of it.
 const maxView = 64 << 20
 

@@ -108,7 +108,7 @@ func (t *thread) note(ctx context.Context, g *group, w *table, row []cell, value
 	case channelError:
 		k.failed = p.Meta.Key
 	case "__scheduled__":
-	case "__resume__":
+	case channelResume:
 		k.resumed = true
 		if b := row[w.col(value)]; !b.big && !opaque(ser) {
 			k.answer = agentstate.Inline("application/json", values.JSON(ser, b.b, agentstate.SpillSize))
