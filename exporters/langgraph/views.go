@@ -171,7 +171,7 @@ func (t *thread) headValues(ctx context.Context, v *view, c *table, row []cell) 
 	}
 	var chat []*pb.Message
 	var from values.Channel
-	unsure := false
+	unsure := values.OwnChannels(ser, doc, cp.V)
 	for _, ch := range cp.Channels {
 		due, asks, err := h.due(ctx, ch, cp.V)
 		if err != nil {

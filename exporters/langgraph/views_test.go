@@ -57,3 +57,27 @@ func TestSendsAreNext(t *testing.T) {
 		})
 	}
 }
+
+// TestOwnChannels: of a graph without the library's builders nobody but its program knows whether it is finished.
+func TestOwnChannels(t *testing.T) {
+	for name, c := range map[string]struct{ channel, seen, want string }{
+		"a builder's":              {"note", `"n":{"branch:to:n":1}`, "finished"},
+		"of a function":            {"__end__", `"f":{"__start__":1}`, "finished"},
+		"stopped by a breakpoint":  {"note", `"n":{"branch:to:n":1},"__interrupt__":{"note":1}`, "finished"},
+		"its own":                  {"note", `"n":{"note":1}`, ""},
+		"its own, and one is due":  {"branch:to:m", `"n":{"note":1}`, "unfinished"},
+		"nothing has run":          {"note", `"__input__":{}`, "finished"},
+		"a join of the library's":  {"note", `"n":{"join:a+b:n":1}`, "finished"},
+		"a Send's, of the library": {"note", `"n":{"__pregel_tasks":1}`, "finished"},
+	} {
+		t.Run(name, func(t *testing.T) {
+			p := sample(t, "js.sqlite")
+			run(t, p, false, fmt.Sprintf(`INSERT INTO checkpoints VALUES ('t', '', '2f', '1f', 'json', CAST('{"v":4,"ts":"2026-11-23T15:54:29.009Z","id":"2f",`+
+				`"channel_values":{"%s":"x"},"channel_versions":{"%[1]s":2},"versions_seen":{%s}}' AS BLOB), CAST('{"source":"loop","step":1}' AS BLOB))`, c.channel, c.seen))
+			m, _ := drivertest.Export(t, SQLite(p))
+			if got := get[*pb.Conversation](t, m, "conversation/t").Status; got != c.want {
+				t.Errorf("%q, want %q", got, c.want)
+			}
+		})
+	}
+}

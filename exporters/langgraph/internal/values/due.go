@@ -105,3 +105,15 @@ func Ran(channel, serializer string, b []byte) bool {
 	s, ok := v.text()
 	return ok && s == channel
 }
+
+// OwnChannels tells whether a node has seen a channel that triggers none by its name: so it is in a graph that was put
+// together without the library's builders, and which nodes are due only its program knows. Below version 3 every
+// graph looks so.
+func OwnChannels(serializer string, doc []byte, v int64) bool {
+	for node, channel := range Seen(serializer, doc) {
+		if v > 2 && !strings.HasPrefix(node, "__") && !strings.HasPrefix(channel, "__") && NodeOf(channel, v) == "" {
+			return true
+		}
+	}
+	return false
+}
