@@ -9,7 +9,7 @@ import (
 )
 
 // shapes are the kinds of state that each flavour's make script knows.
-var shapes = map[string][]string{"python": {"trip", "odd", "rare", "chats", "alive", "wide"}, "js": {"trip", "odd", "wide", "rare"}}
+var shapes = map[string][]string{"python": {"trip", "odd", "rare", "chats", "alive", "wide", "deep"}, "js": {"trip", "odd", "wide", "rare"}}
 
 // TestRoundTrip carries real state of every shape from each store of each flavour into each other store of that flavour:
 // into tables that the runtime made, and into an empty place where exitramp makes them. The runtime then judges the copy.
@@ -148,6 +148,23 @@ func TestRareIsShown(t *testing.T) {
 		"clerk%20v1":     {"assistant  clerk", `calls book {"day":"Tue"}`, "WAITS FOR A PERSON  tools ", `"day":"Mon"`},
 		"clerk%20v2":     {"WAITS FOR A PERSON  tools ", "WAITS FOR A PERSON  tools "},
 		"desk":           {"system", "user  ann", "https://example.org/x.png", "(thinks) hm", "in blocks", `calls look {"q":1}`, "result look found", "critic", "function  old", "a chunk", "calls bad { (arguments not valid)"},
+	})
+}
+
+// TestDeepIsShown: what waits is shown as the runtime sees it: beside an error of before, for each of several graphs
+// inside, and where only the program knows what is due nothing is said.
+func TestDeepIsShown(t *testing.T) {
+	shown(t, "deep", map[string][]string{
+		"agent":           {"waiting", `calls ask {"q":"sure?"}`, "(arguments not valid)", "WAITS FOR A PERSON  tools "},
+		"agent%20done":    {"finished", "added tea", "yes really", "error fail", "(thinks) thought", "done"},
+		"fan":             {"waiting", "WAITS FOR A PERSON  work ", "WAITS FOR A PERSON  work ", "WAITS FOR A PERSON  work ", "WAITS FOR A PERSON  work "},
+		"fan%20in%20part": {"waiting", "WAITS FOR A PERSON  work "},
+		"flow":            {"failed"},
+		"retried":         {"waiting", "WAITS FOR A PERSON  asks ", "well?"},
+		"retried%20alone": {"waiting", "WAITS FOR A PERSON  asks ", "then?"},
+		"bare":            {"conversation/bare\n"},
+		"dig%20travelled": {"waiting", "WAITS FOR A PERSON  c "},
+		"sums%20exit":     {"unfinished"},
 	})
 }
 

@@ -1,6 +1,6 @@
 """Makes LangGraph state with the real library, and writes down all that the library shows of it.
 
-  python make.py SHAPE URL FACTS      SHAPE is trip, odd or rare
+  python make.py SHAPE URL FACTS      SHAPE is one of the modules here that have a make
   python make.py setup URL SHAPE      only the empty tables, as the runtime itself makes them"""
 import importlib, json, logging, sys, warnings
 
