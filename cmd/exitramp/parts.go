@@ -65,6 +65,41 @@ func dataText(d *pb.Data) string {
 	return dataSize(d) + " of data"
 }
 
+// questionText is what an interrupt asks.
+func questionText(i *pb.Interrupt) string {
+	if i.Question == nil {
+		return "(nothing that can be read here: encrypted, or without a value)"
+	}
+	return clean(dataText(i.Question))
+}
+
+// runLength is how many letters, digits and signs of base64 on end are no text for people.
+const runLength = 1024
+
+// withoutRuns is s with a length in place of what looks like base64, as a picture that a tool gave is.
+func withoutRuns(s string) string {
+	var out strings.Builder
+	from := 0 // of the run
+	end := func(i int) {
+		if n := i - from; n >= runLength {
+			out.WriteString("[" + bytesText(int64(n)) + "]")
+		} else {
+			out.WriteString(s[from:i])
+		}
+	}
+	for i := range len(s) {
+		c := s[i]
+		if c >= 'a' && c <= 'z' || c >= 'A' && c <= 'Z' || c >= '0' && c <= '9' || c == '+' || c == '/' || c == '-' || c == '_' || c == '=' {
+			continue
+		}
+		end(i)
+		out.WriteByte(c)
+		from = i + 1
+	}
+	end(len(s))
+	return out.String()
+}
+
 // memoryText is what a memory says: its text, or the text field of its document.
 func memoryText(m *pb.Memory) string {
 	if t := m.GetText(); t != "" {
@@ -112,7 +147,7 @@ func partText(p *pb.Part) string {
 		if b.ToolResult.IsError {
 			s = "error "
 		}
-		return s + strings.TrimSpace(b.ToolResult.Name+" "+dataText(b.ToolResult.Output))
+		return s + strings.TrimSpace(b.ToolResult.Name+" "+withoutRuns(dataText(b.ToolResult.Output)))
 	case *pb.Part_Reasoning:
 		if b.Reasoning.Text == "" {
 			return "(hidden reasoning, bound to " + b.Reasoning.BoundTo + ")"
@@ -121,7 +156,7 @@ func partText(p *pb.Part) string {
 	case *pb.Part_Media:
 		return join("media", b.Media.Name, b.Media.Url, dataSizeOrNone(b.Media.Data))
 	case *pb.Part_Data:
-		return dataText(b.Data)
+		return withoutRuns(dataText(b.Data))
 	case *pb.Part_Approval:
 		switch {
 		case b.Approval.Granted == nil:

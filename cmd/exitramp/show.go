@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"strings"
 	"unicode"
+	"unicode/utf8"
 
 	"github.com/spf13/cobra"
 	"google.golang.org/protobuf/reflect/protoreflect"
@@ -103,7 +104,7 @@ func (a *app) showConversation(ctx context.Context, r *format.Reader, c *pb.Conv
 				if rec.Status == pb.Interrupt_STATUS_ANSWERED {
 					state = "ANSWERED, NOT YET GONE ON"
 				}
-				fmt.Fprintf(a.stdout, "\n%s\n  %s\n", join(state, rec.AskedBy, id), clean(dataText(rec.Question)))
+				fmt.Fprintf(a.stdout, "\n%s\n  %s\n", join(state, rec.AskedBy, id), questionText(rec))
 				if len(rec.Options) > 0 {
 					fmt.Fprintf(a.stdout, "  answers: %s\n", clean(strings.Join(rec.Options, ", ")))
 				}
@@ -181,27 +182,29 @@ func (a *app) showValue(fd protoreflect.FieldDescriptor, v protoreflect.Value, i
 	}
 }
 
-// clean takes out what would steer a terminal: an archive's text is not the operator's.
+// clean takes out what would steer a terminal: an archive's text is not the operator's. Spaces that do not break a line,
+// and what joins or parts letters without a width, belong to what people write.
 func clean(s string) string {
 	return strings.Map(func(r rune) rune {
-		if r == '\n' || r == '\t' || unicode.IsPrint(r) {
+		switch {
+		case r == '\n', r == '\t', unicode.IsPrint(r), unicode.Is(unicode.Zs, r), r >= '\u200B' && r <= '\u200D', r == '\u00AD', r == '\u2060', r == '\uFEFF':
 			return r
 		}
 		return '�'
-	}, s)
+	}, strings.ReplaceAll(s, "\r\n", "\n"))
 }
 
+// printable is b as a text for people, colored or not; false where it is none.
 func printable(b []byte) (string, bool) {
-	s := string(b)
-	if strings.ToValidUTF8(s, "") != s {
+	if !utf8.Valid(b) {
 		return "", false
 	}
-	for _, r := range s {
-		if !unicode.IsPrint(r) && r != '\n' && r != '\t' && r != '\r' {
+	for _, r := range string(b) {
+		if unicode.IsControl(r) && !strings.ContainsRune("\n\t\r\x1b", r) {
 			return "", false
 		}
 	}
-	return clean(s), true
+	return clean(string(b)), true
 }
 
 // compactJSON is JSON on one line, other text as it is.
