@@ -26,6 +26,7 @@ import (
 type process struct {
 	mu   sync.Mutex
 	env  []string // names that scripts set
+	path string   // PATH of before
 	json *jsonDoc
 }
 
@@ -38,7 +39,7 @@ func newProcess(t *testing.T, scripts string) *process {
 	if err != nil || len(files) == 0 {
 		t.Fatal("no scripts", err)
 	}
-	p := &process{json: readJSONDoc(t)}
+	p := &process{json: readJSONDoc(t), path: os.Getenv("PATH")}
 	for _, f := range files {
 		b, err := os.ReadFile(f)
 		if err != nil {
@@ -51,8 +52,10 @@ func newProcess(t *testing.T, scripts string) *process {
 	return p
 }
 
-// setup notes the names of the variables that a script has.
+// setup notes the names of the variables that a script has. testscript reads PATH when a script begins, which may be
+// while another one has the process's environment.
 func (p *process) setup(e *testscript.Env) {
+	e.Setenv("PATH", p.path)
 	names := slices.Clone(p.env)
 	for _, v := range e.Vars {
 		name, _, _ := strings.Cut(v, "=")
