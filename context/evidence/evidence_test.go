@@ -51,9 +51,16 @@ func TestJudge(t *testing.T) {
 		{"what is no gate failed", func(p *Predicate) { p.answer("AC-30", Fail) }, VerdictPassWithLoss, "AC-30, no gate at L3"},
 		{"warn", func(p *Predicate) { p.answer("AC-34", Warn) }, VerdictPassWithLoss, "AC-34"},
 		{"coverage unknown", func(p *Predicate) { p.Kinds[0].Coverage = "UNKNOWN" }, VerdictPassWithLoss, "memory"},
-		{"coverage unknown, of nothing", func(p *Predicate) {
-			p.Kinds = append(p.Kinds, Kind{Kind: "skill", Coverage: "UNKNOWN"})
+		{"coverage unknown, none seen", func(p *Predicate) { // a denial looks like emptiness
+			p.Kinds = append(p.Kinds, Kind{Kind: "skill", Class: "enumerated", Coverage: "UNKNOWN"})
+		}, VerdictPassWithLoss, "skill: coverage UNKNOWN, class enumerated"},
+		{"coverage unknown, left out", func(p *Predicate) {
+			p.Kinds = append(p.Kinds, Kind{Kind: "skill", Class: "excluded", Coverage: "UNKNOWN"})
+		}, VerdictPassWithLoss, "skill: coverage UNKNOWN, class excluded"},
+		{"coverage unknown, of what the runtime has not", func(p *Predicate) {
+			p.Kinds = append(p.Kinds, Kind{Kind: "skill", Class: "absent", Coverage: "UNKNOWN"})
 		}, VerdictPass, ""},
+		{"no word for coverage", func(p *Predicate) { p.Kinds[0].Coverage = "" }, VerdictPassWithLoss, "memory"},
 		{"ids that somebody gave", func(p *Predicate) { p.Kinds[0].Class = "caller_ids" }, VerdictPassWithLoss, "caller_ids"},
 		{"not tested", func(p *Predicate) { p.answer("AC-33", Untold) }, VerdictPartial, "AC-33: not tested"},
 		{"warn and not tested", func(p *Predicate) { p.answer("AC-34", Warn); p.answer("AC-33", Untold) }, VerdictPartial, "AC-33"},

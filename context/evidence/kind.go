@@ -1,5 +1,7 @@
 package evidence
 
+import "slices"
+
 // Kind is what became of one kind of record. Archived = Imported + Quarantined + Refused +
 // Conflicts + Skipped; Imported = Matched + Announced + Differ + Missing. Imported are the records
 // that were written, and those that arrive inside of others: a message that is read out of a
@@ -72,6 +74,12 @@ const (
 func (k *Kind) Survival() (arrived, due uint64) {
 	arrived, due = sum(k.Matched, k.Announced), sum(k.Imported, k.Refused, k.Conflicts)
 	return arrived - min(k.Before, arrived), due - min(k.Before, due)
+}
+
+// untold tells whether nobody can say how many records of the kind there are. That none was seen
+// says nothing: a denial looks like emptiness. A runtime that has no such kind says so.
+func (k *Kind) untold() bool {
+	return k.Class != "absent" && !slices.Contains([]string{"RECONCILED", "LISTED", "GAPS"}, k.Coverage)
 }
 
 // Survival is that of all kinds together.

@@ -160,8 +160,8 @@ func (p *Predicate) Judge(g *Gates) *Judgement {
 		case c.Recovered == nil && c.Planted > 0 && p.Drill.Stopped == nil:
 			worse(VerdictPartial, fmt.Sprintf("%s: nobody looked for %d known answers", k.Kind, c.Planted))
 		}
-		if k.Coverage == "UNKNOWN" && k.Archived > 0 || k.Class == "caller_ids" {
-			worse(VerdictPassWithLoss, fmt.Sprintf("%s: coverage %s, class %s: nobody can say that these are all", k.Kind, k.Coverage, k.Class))
+		if k.untold() || k.Class == "caller_ids" {
+			worse(VerdictPassWithLoss, fmt.Sprintf("%s: coverage %s, class %s: nobody can say how many there are", k.Kind, k.Coverage, k.Class))
 		}
 	}
 	return j
