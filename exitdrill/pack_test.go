@@ -2,6 +2,7 @@ package exitdrill_test
 
 import (
 	"bytes"
+	"encoding/json"
 	"os"
 	"strings"
 	"testing"
@@ -11,6 +12,35 @@ import (
 	"github.com/exitramp/exitramp/context/evidence"
 	"github.com/exitramp/exitramp/context/evidence/report"
 )
+
+// TestNulls: null in a statement says that nobody knows. A drill without losses, or one that ended before it had
+// kinds and controls, has empty lists of them.
+func TestNulls(t *testing.T) {
+	p := newPlace(t)
+	all := p.run(p.plan())
+	p = newPlace(t)
+	delete(p.runtimes, "source")
+	gone := p.run(p.plan())
+	for name, tc := range map[string]struct {
+		statement []byte
+		empty     []string
+	}{"judged": {all.Statement, []string{"losses"}}, "no source": {gone.Statement, []string{"losses", "kinds", "negativeControls"}}} {
+		var st struct{ Predicate map[string]json.RawMessage }
+		if err := json.Unmarshal(tc.statement, &st); err != nil {
+			t.Fatal(err)
+		}
+		for key, v := range st.Predicate {
+			if string(v) == "null" {
+				t.Errorf("%s: %s is null", name, key)
+			}
+		}
+		for _, key := range tc.empty {
+			if got := string(st.Predicate[key]); got != "[]" {
+				t.Errorf("%s: %s: want [], got %.100s", name, key, got)
+			}
+		}
+	}
+}
 
 // TestPack: what a drill leaves beside its statement are the files that anyone makes of the statement anew.
 func TestPack(t *testing.T) {

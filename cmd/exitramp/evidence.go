@@ -298,7 +298,11 @@ func (a *app) printEvidence(st *evidence.Statement, g *given, written []string, 
 	}
 	fmt.Fprintf(a.stdout, "VERDICT       as the checks say, computed anew%s\nSIGNATURE     %s\nFILES         %s\n", by, clean(g.signature), g.files)
 	fmt.Fprintf(a.stdout, "NOT TESTED    %d of %d statements\n", len(open), asked)
-	fmt.Fprintf(a.stdout, "ARCHIVE       manifest.json sha256 %s\n", clean(p.Archive.ManifestSHA256))
+	if sum := p.Archive.ManifestSHA256; sum != "" {
+		fmt.Fprintf(a.stdout, "ARCHIVE       manifest.json sha256 %s\n", clean(sum))
+	} else {
+		fmt.Fprintln(a.stdout, "ARCHIVE       none: the drill ended before its digest was known")
+	}
 	for i, w := range written {
 		if i == few {
 			fmt.Fprintf(a.stderr, "and %s more files\n", number(len(written)-few))

@@ -218,7 +218,7 @@ func (r *run) predicate(salt evidence.Salt) *evidence.Predicate {
 		},
 		Targets: evidence.Targets{RTOSeconds: pl.Targets.RTO.seconds(), ImpactTolerance: pl.Targets.ImpactTolerance, Survival: pl.Targets.Survival, Tasks: pl.Targets.Tasks},
 		Source:  r.source(), Target: r.into(), Kinds: r.kinds(), Recall: r.recall(), Replay: r.replayed(), Continuity: r.continuity(), Safety: r.safety(),
-		Timing: r.timing(), Models: r.modelEnds(), Obstacles: r.obstacles(), NegativeControls: r.controls, Losses: r.losses(), Tool: r.e.Tool,
+		Timing: r.timing(), Models: r.modelEnds(), Obstacles: r.obstacles(), NegativeControls: append([]evidence.NegativeControl{}, r.controls...), Losses: r.losses(), Tool: r.e.Tool,
 		Limits: r.limits(), FormatRegister: r.register(), SecondReader: r.second(), Erasure: r.erasure(), Vectors: r.vectors(),
 	}
 	p.Authority = r.authority(salt, p.Kinds)

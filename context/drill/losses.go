@@ -14,7 +14,7 @@ import (
 
 // losses are the fields that are not exact, and the records that have no place.
 func (r *run) losses() []evidence.Loss {
-	var out []evidence.Loss
+	out := []evidence.Loss{} // none is [], not null: nobody is in doubt
 	if r.st.Report != nil {
 		for kind, whys := range r.st.Report.NoPlace {
 			for why, n := range whys {

@@ -14,7 +14,7 @@ import (
 // kinds says what became of every kind that the archive has, or that its source has.
 func (r *run) kinds() []evidence.Kind {
 	if r.facts == nil {
-		return nil
+		return []evidence.Kind{}
 	}
 	facts := map[string]*pb.KindCompleteness{}
 	for _, st := range r.facts.Statements {

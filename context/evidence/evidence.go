@@ -4,7 +4,8 @@
 // A [Predicate] holds facts. Its verdict is not one of them: [Predicate.Judge] computes it from
 // the checks, and whoever reads a statement computes it again; a stored verdict that says
 // otherwise is an error. What was not tested is printed and never hidden. Counts are integers
-// with their denominators beside them; what is not known is absent, with a reason in NotTested.
+// with their denominators beside them; what is not known is null
+// or absent, with a reason in NotTested; a list of nothing is [].
 //
 // A predicate holds no text of a record, and no key of one: ids of people and records go through
 // [Salt].

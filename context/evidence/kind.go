@@ -11,7 +11,7 @@ type Kind struct {
 	Class       string   `json:"class"`               // enumerated, caller_ids, sampled …
 	DataClass   string   `json:"dataClass,omitempty"` // DataExportable, DataAsset
 	Coverage    string   `json:"coverage"`            // RECONCILED, LISTED, GAPS, UNKNOWN
-	Reference   *uint64  `json:"reference,omitempty"` // a count by another route
+	Reference   *uint64  `json:"reference"`           // a count by another route; null: there is none
 	Source      uint64   `json:"source"`
 	Archived    uint64   `json:"archived"`
 	Gaps        uint64   `json:"gaps"`
@@ -22,8 +22,8 @@ type Kind struct {
 	Differ      uint64   `json:"differ"`           // differ where it did not
 	Missing     uint64   `json:"missing"`
 	Extra       uint64   `json:"extra"`
-	Duplicates  *uint64  `json:"duplicates,omitempty"` // of Extra, under a key that another has; absent: not read back
-	Quarantined uint64   `json:"quarantined"`          // held until a person decides
+	Duplicates  *uint64  `json:"duplicates"`  // of Extra, under a key that another has; null: not read back
+	Quarantined uint64   `json:"quarantined"` // held until a person decides
 	Refused     uint64   `json:"refused"`
 	Conflicts   uint64   `json:"conflicts"`
 	Skipped     uint64   `json:"skipped"`         // has no place in the target, or must stay away
@@ -107,7 +107,7 @@ type Field struct {
 // Canaries are known answers: records that were planted, or named before the drill.
 type Canaries struct {
 	Planted   uint64  `json:"planted"`
-	Recovered *uint64 `json:"recovered,omitempty"` // absent: the drill ended before anybody looked for them
+	Recovered *uint64 `json:"recovered"` // null: the drill ended before anybody looked for them
 }
 
 // Lost tells whether one was looked for and not found.

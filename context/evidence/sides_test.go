@@ -43,3 +43,20 @@ func TestTree(t *testing.T) {
 		}
 	}
 }
+
+// A count that nobody has is null in what others read, and none again when it is read.
+func TestUnknownCounts(t *testing.T) {
+	raw, err := json.Marshal(&Kind{Kind: "memory"})
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, want := range []string{`"reference":null`, `"duplicates":null`, `"recovered":null`} {
+		if !strings.Contains(string(raw), want) {
+			t.Errorf("no %s in %s", want, raw)
+		}
+	}
+	k := Kind{Reference: new(uint64), Duplicates: new(uint64), Canaries: Canaries{Recovered: new(uint64)}}
+	if err := json.Unmarshal(raw, &k); err != nil || k.Reference != nil || k.Duplicates != nil || k.Canaries.Recovered != nil {
+		t.Errorf("%+v, %v", k, err)
+	}
+}
