@@ -160,6 +160,8 @@ func TestParties(t *testing.T) {
 		"{operator: {name: a, key: k1}, observer: {name: b, key: k2}, approver: {name: c, key: k3}}": evidence.Pass,
 		"{operator: {name: a, key: k1}, observer: {name: b, key: k2}, approver: {name: c, key: k1}}": evidence.Warn,
 		"{operator: {name: a, key: SIGNER}, observer: {name: b}, approver: {name: c}}":               evidence.Warn,
+		"{operator: {name: a, key: \"SHORT\"}, observer: {name: b}, approver: {name: c}}":            evidence.Warn,
+		"{operator: {name: a, key: \"CAPITALS\"}, observer: {name: b}, approver: {name: c}}":         evidence.Warn,
 		"{operator: {name: a}, observer: {name: a}, approver: {name: c}}":                            evidence.Warn,
 		"{operator: {name: Ops  team}, observer: {name: ops team}, approver: {name: c}}":             evidence.Warn,
 		"{operator: {name: a}, observer: {name: b}}":                                                 evidence.Untold,
@@ -173,7 +175,9 @@ func TestParties(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		out := p.run(p.plan(unsealed("level: L3", "level: L1", "next_review", "hypothesis: h\nstop_conditions: [s]\nparties: "+strings.ReplaceAll(parties, "SIGNER", keys[0].ID)+"\nnext_review")...))
+		id := keys[0].ID
+		parties = strings.NewReplacer("SIGNER", id, "SHORT", id[:16], "CAPITALS", strings.ToUpper(id[:2]+":"+id[2:])).Replace(parties)
+		out := p.run(p.plan(unsealed("level: L3", "level: L1", "next_review", "hypothesis: h\nstop_conditions: [s]\nparties: "+parties+"\nnext_review")...))
 		if c := check(out, 5); c.Result != want {
 			t.Errorf("%s: %+v", parties, c)
 		}

@@ -54,17 +54,15 @@ func (a *answers) parties() {
 		return
 	}
 	var same []string
-	keys := map[string]string{}
-	for _, x := range []struct{ role, key string }{
+	roles := []struct{ role, key string }{
 		{"operator", who.Operator.Key}, {"observer", who.Observer.Key}, {"approver", who.Approver.Key}, {"signer", a.r.e.SignKey},
-	} {
-		if x.key == "" {
-			continue
+	}
+	for i, x := range roles {
+		for _, before := range roles[:i] {
+			if oneKey(before.key, x.key) {
+				same = append(same, before.role+" and "+x.role+" have one key")
+			}
 		}
-		if other := keys[x.key]; other != "" {
-			same = append(same, other+" and "+x.role+" have one key")
-		}
-		keys[x.key] = x.role
 	}
 	if one(who.Operator.Name, who.Observer.Name) || one(who.Operator.Name, who.Approver.Name) {
 		same = append(same, "the operator observes or approves")
@@ -72,6 +70,19 @@ func (a *answers) parties() {
 	if len(same) > 0 {
 		a.set(5, evidence.Warn, evidence.Declared, "nobody independent: %s", strings.Join(same, "; "))
 	}
+}
+
+// oneKey tells whether two fingerprints are of one key, as people write them: in capitals, with colons or
+// blanks, or the first 16 digits alone, as keygen prints them.
+func oneKey(a, b string) bool {
+	a, b = plainDigits(a), plainDigits(b)
+	n := min(len(a), len(b))
+	return a != "" && a == b || n >= 16 && a[:n] == b[:n]
+}
+
+func plainDigits(fingerprint string) string {
+	s := strings.TrimPrefix(strings.ToLower(strings.TrimSpace(fingerprint)), "sha256:")
+	return strings.NewReplacer(":", "", " ", "").Replace(s)
 }
 
 // one tells whether two names are of one party, however they are spelt.
