@@ -113,7 +113,7 @@ func (a *app) printPreflight(p *agentstate.Preflight, rep *replay.Report) error 
 		}
 	}
 	if len(counts) == 0 {
-		counts = []string{"nothing: the store is empty"}
+		counts = []string{"nothing that can be seen"}
 	}
 	fmt.Fprintln(a.stdout, "holds ", strings.Join(counts, " · "))
 	a.printGaps("can't read ", p.Gaps, "exitramp preflight SOURCE --json has all of them")

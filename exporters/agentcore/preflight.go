@@ -24,7 +24,7 @@ func (s *Service) Preflight(ctx context.Context) (*agentstate.Preflight, error) 
 	if ctx.Err() != nil {
 		return nil, ctx.Err()
 	}
-	p := &agentstate.Preflight{Origin: s.origin(account), Observer: who, Counts: map[string]int64{"memory": -1, "conversation": -1, "message": -1},
+	p := &agentstate.Preflight{Origin: s.origin(account), Observer: who, Counts: map[string]int64{},
 		Never: []string{"embeddings", "client secrets, API keys, users' tokens", "when a single record expires: no listing says it", "which events a record was made from"}}
 	if s.o.Memory == "" {
 		p.Never = append(p.Never, "live sessions of browsers, code interpreters and payments; results of evaluations, tests, extractions and policy generations: they are not read")
@@ -96,8 +96,13 @@ func (b *prober) memory(ctx context.Context, id string, named bool) error {
 			p.Notes = append(p.Notes, fmt.Sprintf("memory %s extracts records from new events: stop writers before the export, or what they say last may not be remembered in it", id))
 		}
 	}
-	first := func(json.RawMessage) error { return errEnough }
-	if _, err := b.open("memory", id+"/*", c.listRecords(ctx, id, scope{path: "/"}, 1, first)); err != nil {
+	first := func(kind string) func(json.RawMessage) error {
+		return func(json.RawMessage) error {
+			p.Counts[kind] = -1
+			return errEnough
+		}
+	}
+	if _, err := b.open("memory", id+"/*", c.listRecords(ctx, id, scope{path: "/"}, 1, first("memory"))); err != nil {
 		return err
 	}
 	actor := ""
@@ -112,13 +117,13 @@ func (b *prober) memory(ctx context.Context, id string, named bool) error {
 	session := ""
 	if _, err := b.open("conversation", id+"/*", c.listSessions(ctx, id, actor, 1, func(doc json.RawMessage) (err error) {
 		if session, err = field(doc, "sessionId"); err == nil {
-			err = errEnough
+			p.Counts["conversation"], err = -1, errEnough
 		}
 		return err
 	})); err != nil || session == "" {
 		return err
 	}
-	_, err = b.open("message", id+"/*", c.listEvents(ctx, id, actor, session, false, 1, first))
+	_, err = b.open("message", id+"/*", c.listEvents(ctx, id, actor, session, false, 1, first("message")))
 	return err
 }
 
@@ -162,6 +167,7 @@ func (b *prober) definitions(ctx context.Context) error {
 	first := func(s sort, parent string) (string, error) {
 		id := ""
 		err := c.list(ctx, s, parent, 1, func(doc json.RawMessage) (err error) {
+			b.p.Counts[s.kind] = -1
 			if s.id == "" {
 				return errEnough
 			}
