@@ -250,7 +250,7 @@ func TestTargetRefused(t *testing.T) {
 	older := sample(t, "python.sqlite")
 	run(t, older, false, "DELETE FROM store_migrations WHERE v > 2")
 	for _, c := range []struct{ name, path, says string }{
-		{"no folder", filepath.Join(t.TempDir(), "no", "x.sqlite"), "folder"},
+		{"no folder", filepath.Join(t.TempDir(), "no", "x.sqlite"), "no; make it first"},
 		{"foreign", foreign, "another program's table"},
 		{"newer", newer, "use a newer exitramp"},
 		{"older", older, "run setup() of the newer library on it first"},
@@ -258,7 +258,7 @@ func TestTargetRefused(t *testing.T) {
 	} {
 		for _, dry := range []bool{true, false} {
 			_, err := tryApply(t, SQLite(c.path), m, dry)
-			if !errors.Is(err, replay.ErrTarget) || !strings.Contains(strings.ReplaceAll(err.Error(), "no such file or directory", "folder"), c.says) {
+			if !errors.Is(err, replay.ErrTarget) || !strings.Contains(err.Error(), c.says) {
 				t.Errorf("%s, dry %v: %v; want %q", c.name, dry, err, c.says)
 			}
 		}

@@ -29,11 +29,13 @@ func (s *Store) openDest(ctx context.Context, dry bool) (dest, error) {
 		}
 		return d, nil
 	}
-	if dry && sqlitefile.Missing(s.path) {
+	if sqlitefile.Missing(s.path) {
 		if _, err := os.Stat(filepath.Dir(s.path)); err != nil {
-			return nil, fmt.Errorf("langgraph: no folder %s", filepath.Dir(s.path))
+			return nil, fmt.Errorf("langgraph: no folder %s; make it first", filepath.Dir(s.path))
 		}
-		return nil, nil
+		if dry {
+			return nil, nil
+		}
 	}
 	if dry {
 		d, err := openSQLite(ctx, s.path, s.wait)
