@@ -22,6 +22,7 @@ import (
 	cp "github.com/aws/aws-sdk-go-v2/service/bedrockagentcorecontrol"
 	"github.com/aws/aws-sdk-go-v2/service/sts"
 	"github.com/aws/smithy-go"
+	"github.com/aws/smithy-go/logging"
 	"github.com/aws/smithy-go/middleware"
 	smithyhttp "github.com/aws/smithy-go/transport/http"
 )
@@ -77,7 +78,8 @@ func newClient(ctx context.Context, o Options) (*client, error) {
 		cfg = o.Config.Copy()
 	} else {
 		var err error
-		if cfg, err = config.LoadDefaultConfig(ctx, config.WithRegion(o.Region)); err != nil {
+		// The SDK has a logger of its own, on standard error: what it says there is no line of this program's.
+		if cfg, err = config.LoadDefaultConfig(ctx, config.WithRegion(o.Region), config.WithLogger(logging.Nop{})); err != nil {
 			return nil, fmt.Errorf("agentcore: AWS settings: %w", err)
 		}
 	}
@@ -214,7 +216,7 @@ func (c *client) call(ctx context.Context, op string, f func(ctx context.Context
 			}
 			continue // waiting is not a failed try
 		case isLogin(code), strings.Contains(err.Error(), "get credentials"):
-			return nil, fmt.Errorf("%w: %s: %s", ErrLogin, op, code)
+			return nil, fmt.Errorf("%w: %s: %s", ErrLogin, op, cmp.Or(code, "no credentials were found"))
 		case a.status == 403 || code == "AccessDeniedException":
 			return nil, &denied{op, actionOf(err)}
 		case a.status >= 500 || a.status == 0 || code == "RetryableConflictException":
