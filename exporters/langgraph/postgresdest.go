@@ -2,6 +2,7 @@ package langgraph
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"slices"
 	"strings"
@@ -174,6 +175,31 @@ func (d *postgresDest) insert(ctx context.Context, t *table, row map[string]cell
 		return false, "", err
 	}
 	return true, rows[0][0].String(), nil
+}
+
+// sureKey is how long a key is that every index holds, in bytes: there an entry has room for 2,704. One of more may fit
+// all the same: the server packs it.
+const sureKey = 2000
+
+// apart makes a savepoint for long keys alone: each costs two trips to the server.
+func (d *postgresDest) apart(ctx context.Context, keyBytes int, fn func() error) error {
+	if keyBytes <= sureKey {
+		return fn()
+	}
+	if err := d.exec(ctx, "SAVEPOINT long_key"); err != nil {
+		return err
+	}
+	err := fn()
+	switch {
+	case errors.Is(err, pgsnapshot.ErrLimit):
+		if err := d.exec(ctx, "ROLLBACK TO SAVEPOINT long_key; RELEASE SAVEPOINT long_key"); err != nil {
+			return err
+		}
+		return refuse("it is beyond a limit of the database (SQLSTATE 54000): its key has %d bytes, and an index holds some 2,700, packed", keyBytes)
+	case err != nil:
+		return err
+	}
+	return d.exec(ctx, "RELEASE SAVEPOINT long_key")
 }
 
 func (d *postgresDest) where(t *table, pk []cell) (string, []any) {

@@ -31,8 +31,11 @@ type dest interface {
 	// remove deletes the row with the key pk if it still has the digest.
 	remove(ctx context.Context, t *table, pk []cell, digest string) (removed bool, err error)
 	// rules are what the owner of the database made that may keep rows out of the tables ts. own tells of what the
-	// library's setup makes, and needs of a column of a table whether the library fills it.
+	// library's setup makes, and fills of a column of a table whether the library writes it.
 	rules(ctx context.Context, ts map[string]*table, own func(name string) bool, fills func(table, column string) bool) ([]string, error)
+	// apart runs fn, which inserts rows under keys of up to so many bytes. Where the database cannot hold such a key
+	// that is a refusal, and nothing that fn inserted stays.
+	apart(ctx context.Context, keyBytes int, fn func() error) error
 	commit(ctx context.Context) error
 }
 
@@ -264,6 +267,28 @@ func (w *writer) put(ctx context.Context, main outRow, extras ...outRow) (replay
 		}
 		return rc, err
 	}
+	longest := main.keyBytes()
+	for _, o := range extras {
+		longest = max(longest, o.keyBytes())
+	}
+	err := w.d.apart(ctx, longest, func() (err error) {
+		rc, err = w.insert(ctx, main, extras)
+		return err
+	})
+	return rc, err
+}
+
+// keyBytes is how long the key of o is.
+func (o outRow) keyBytes() (n int) {
+	for _, k := range o.t.key {
+		n += len(o.row[k].b)
+	}
+	return n
+}
+
+// insert is put, but for a plan.
+func (w *writer) insert(ctx context.Context, main outRow, extras []outRow) (replay.Receipt, error) {
+	rc := replay.Receipt{Action: replay.Created}
 	created, digest, err := w.d.insert(ctx, main.t, main.row)
 	if err != nil {
 		return rc, err
@@ -274,7 +299,7 @@ func (w *writer) put(ctx context.Context, main outRow, extras ...outRow) (replay
 		case err != nil:
 			return rc, err
 		case !found:
-			return rc, refuse("the target's table %s has a further unique constraint that forbids the row", main.t.name)
+			return rc, refuse("the target's table %s has a further unique constraint, or a trigger, that keeps the row out", main.t.name)
 		case len(cols) > 0:
 			return conflict(main.t, cols), nil
 		}

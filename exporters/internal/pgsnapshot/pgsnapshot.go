@@ -20,6 +20,7 @@ import (
 	"github.com/jackc/pgx/v5/pgconn"
 
 	"github.com/exitramp/exitramp/context/agentstate"
+	"github.com/exitramp/exitramp/context/replay"
 	"github.com/exitramp/exitramp/exporters"
 )
 
@@ -29,6 +30,8 @@ var (
 	ErrUnreachable = agentstate.Unanswered("no connection to the server")
 	ErrForbidden   = errors.New("permission missing")
 	ErrBusy        = agentstate.Unanswered("another transaction was in the way")
+	// ErrLimit: a row is more than the server holds, as a key that is too long for an index. It is a replay.ErrRule.
+	ErrLimit = fmt.Errorf("%w: a limit of the server", replay.ErrRule)
 )
 
 // A Server is where a PostgreSQL store is.

@@ -103,7 +103,7 @@ func TestTroubled(t *testing.T) {
 	}
 }
 
-// TestLacksCharacter: where the database's encoding has no such character, the error says what to want, and not the character.
+// TestLacksCharacter: where the database's encoding has no such character, or has no text, the error says what to want, and not the bytes.
 func TestLacksCharacter(t *testing.T) {
 	u := pgtest.Database(t)
 	s, err := Parse(u)
@@ -118,6 +118,10 @@ func TestLacksCharacter(t *testing.T) {
 	}
 	_, err = conn.Exec(t.Context(), `SELECT '"\u0000"'::jsonb`) // of no encoding
 	if err = s.Wrap(err); err == nil || !strings.Contains(err.Error(), "(SQLSTATE 22P05)") || strings.Contains(err.Error(), "want a database") {
+		t.Error(err)
+	}
+	_, err = conn.Exec(t.Context(), `SELECT convert_from('\xfc', 'UTF8')`) // as a column of SQL_ASCII gives it
+	if err = s.Wrap(err); err == nil || errors.Is(err, replay.ErrRule) || !strings.Contains(err.Error(), "(SQLSTATE 22021): where the database's encoding is SQL_ASCII") || strings.Contains(err.Error(), "0xfc") {
 		t.Error(err)
 	}
 }

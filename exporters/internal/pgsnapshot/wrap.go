@@ -30,14 +30,22 @@ func (s *Server) Wrap(err error) error {
 		return fmt.Errorf("%w: %s: the server is shutting down", ErrUnreachable, s)
 	case "55P03", "40P01", "40001":
 		return fmt.Errorf("%w: %s: %s; run again", ErrBusy, s, what)
+	case "22021":
+		if pe.Where == "" { // no rule of anybody: a database of SQL_ASCII takes any bytes, and they cannot be read
+			return fmt.Errorf("%s: a text that the database holds, or that comes, is not UTF-8 (SQLSTATE %s): where the database's encoding is SQL_ASCII, which checks nothing, have its texts made UTF-8", s, pe.Code)
+		}
 	case "22P05":
 		if pe.Routine == "report_untranslatable_char" { // and no NUL in JSON; the message has the character's bytes
 			return fmt.Errorf("%s: the encoding of the database lacks a character that comes (SQLSTATE %s): want a database that was made with ENCODING 'UTF8' TEMPLATE template0", s, pe.Code)
 		}
 	}
+	rule := replay.ErrRule
+	if pe.Code == "54000" {
+		rule = ErrLimit
+	}
 	switch class := pe.Code[:min(2, len(pe.Code))]; {
-	case class == "23", class == "22", class == "P0", pe.Where != "" && !troubled(pe): // a key that is taken is said elsewhere
-		return fmt.Errorf("%w: %s: %s (SQLSTATE %s): a row comes or goes only where this is satisfied or dropped: do that first", replay.ErrRule, s, what, pe.Code)
+	case rule == ErrLimit, class == "23", class == "22", class == "P0", pe.Where != "" && !troubled(pe): // a key that is taken is said elsewhere
+		return fmt.Errorf("%w: %s: %s (SQLSTATE %s): a row comes or goes only where this is satisfied or dropped: do that first", rule, s, what, pe.Code)
 	}
 	return fmt.Errorf("%s: %s (SQLSTATE %s)", s, what, pe.Code)
 }
