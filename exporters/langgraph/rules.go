@@ -4,6 +4,7 @@ import (
 	"context"
 	"fmt"
 	"maps"
+	"regexp"
 	"slices"
 	"strings"
 	"unicode"
@@ -63,7 +64,7 @@ func (d *sqliteDest) rules(ctx context.Context, ts map[string]*table, own func(s
 	var out []string
 	for _, name := range slices.Sorted(maps.Keys(ts)) {
 		rows, err := d.query(ctx, `SELECT 'UNIQUE', +name FROM pragma_index_list(?1) WHERE "unique" AND origin <> 'pk'
-			UNION ALL SELECT 'trigger', +name FROM sqlite_master WHERE type = 'trigger' AND tbl_name = ?1
+			UNION ALL SELECT 'trigger', +name FROM sqlite_master WHERE type = 'trigger' AND tbl_name = ?1 COLLATE NOCASE
 			UNION ALL SELECT 'NOT NULL', +name FROM pragma_table_xinfo(?1) WHERE "notnull" AND dflt_value IS NULL
 			UNION ALL SELECT 'CHECK', +sql FROM sqlite_master WHERE type = 'table' AND name = ?1 AND sql LIKE '%CHECK%(%' ORDER BY 1, 2`, name)
 		if err != nil {
@@ -84,26 +85,9 @@ func (d *sqliteDest) rules(ctx context.Context, ts map[string]*table, own func(s
 	return out, nil
 }
 
-// checks tells whether a statement that makes a table has a CHECK: the word, outside of names and texts.
+// checks tells whether a statement that makes a table has a CHECK: the word, outside of names, texts and comments.
 func checks(statement string) bool {
-	var plain strings.Builder
-	var end rune // of the name or the text; 0: outside
-	for _, c := range strings.ToUpper(statement) {
-		switch {
-		case end != 0:
-			if c == end {
-				end = 0
-			}
-		case c == '[':
-			end = ']'
-		case strings.ContainsRune("'\"`", c):
-			end = c
-		default:
-			plain.WriteRune(c)
-			continue
-		}
-		plain.WriteByte(' ')
-	}
-	words := strings.FieldsFunc(plain.String(), func(c rune) bool { return c != '_' && !unicode.IsLetter(c) && !unicode.IsDigit(c) })
+	plain := regexp.MustCompile("(?s)'[^']*'|\"[^\"]*\"|`[^`]*`|\\[[^\\]]*\\]|--[^\n]*|/\\*.*?(\\*/|$)").ReplaceAllString(strings.ToUpper(statement), " ")
+	words := strings.FieldsFunc(plain, func(c rune) bool { return c != '_' && !unicode.IsLetter(c) && !unicode.IsDigit(c) })
 	return slices.Contains(words, "CHECK")
 }

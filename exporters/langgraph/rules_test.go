@@ -39,8 +39,9 @@ func TestRules(t *testing.T) {
 		}
 		change(t, dst, `DELETE FROM checkpoints; DELETE FROM writes; DROP TABLE writes; CREATE UNIQUE INDEX once ON checkpoints (checkpoint_id);
 			CREATE TABLE writes (thread_id TEXT NOT NULL, checkpoint_ns TEXT NOT NULL DEFAULT '', checkpoint_id TEXT NOT NULL, task_id TEXT NOT NULL, idx INTEGER NOT NULL, channel TEXT NOT NULL,
-				type TEXT, value BLOB, tenant TEXT NOT NULL, more TEXT DEFAULT 'check (', check (length(type) < 9), PRIMARY KEY (thread_id, checkpoint_ns, checkpoint_id, task_id, idx));
-			CREATE TRIGGER keep_out BEFORE INSERT ON checkpoints BEGIN SELECT RAISE(ABORT, 's3cret'); END`)
+				type TEXT, value BLOB, tenant TEXT NOT NULL, more TEXT DEFAULT 'check (', -- it's one that
+				check (length(type) < 9), PRIMARY KEY (thread_id, checkpoint_ns, checkpoint_id, task_id, idx));
+			CREATE TRIGGER keep_out BEFORE INSERT ON CheckPoints BEGIN SELECT RAISE(ABORT, 's3cret'); END`)
 		want := []string{"UNIQUE once on checkpoints", "trigger keep_out on checkpoints", "CHECK on writes", "NOT NULL tenant on writes"}
 		if d := cmp.Diff(want, rulesOf(t, dst, m)); d != "" {
 			t.Errorf("(-want +got):\n%s", d)
@@ -73,4 +74,25 @@ func TestRules(t *testing.T) {
 			}
 		}
 	})
+}
+
+// TestChecks: the word alone is no CHECK where it stands in a name, a text or a comment.
+func TestChecks(t *testing.T) {
+	for _, c := range []struct {
+		statement string
+		want      bool
+	}{
+		{"CREATE TABLE t (a TEXT CHECK (a <> ''))", true},
+		{"create table t (a text, check(a <> 'it''s'))", true},
+		{"CREATE TABLE t (a TEXT, -- the user's\n CHECK (a <> ''))", true},
+		{"CREATE TABLE t (a TEXT, /* \"quoted */ CHECK (a <> ''))", true},
+		{"CREATE TABLE t (a TEXT -- CHECK (later)\n)", false},
+		{"CREATE TABLE t (a TEXT /* CHECK (later) */)", false},
+		{"CREATE TABLE t (a TEXT DEFAULT 'CHECK (')", false},
+		{"CREATE TABLE t (\"check (\" TEXT, [check (] TEXT, `check (` TEXT, check_in TEXT)", false},
+	} {
+		if got := checks(c.statement); got != c.want {
+			t.Errorf("%s: %v", c.statement, got)
+		}
+	}
 }
