@@ -96,7 +96,7 @@ func (d *sqliteDB) others(ctx context.Context, ts map[string]*table) (beside, er
 	}
 	rows, err = d.query(ctx, `SELECT +type, +name, +tbl_name FROM sqlite_master WHERE type IN ('trigger', 'view') OR type = 'index' AND sql IS NOT NULL ORDER BY name`)
 	for _, r := range rows {
-		switch name, ours := r[1].String(), ts[r[2].String()] != nil; {
+		switch name, ours := r[1].String(), ts[strings.ToLower(r[2].String())] != nil; {
 		case r[0].String() == "view":
 			out.views = append(out.views, name)
 		case ours && r[0].String() == "trigger":

@@ -37,7 +37,7 @@ func TestOthers(t *testing.T) {
 		"a node cache": {lite(sqliteCache), "not carried: cache, LangGraph's cache of what nodes returned: they run again"},
 		"another's cache": {lite("CREATE TABLE cache (k, v)", "CREATE VIEW v AS SELECT k FROM cache"),
 			"not carried: 1 of an application: cache; views (1): v"},
-		"what acts on the tables": {lite("CREATE TRIGGER watch AFTER INSERT ON writes BEGIN SELECT 1; END", "CREATE UNIQUE INDEX one ON checkpoints (thread_id, checkpoint_id)", "CREATE INDEX two ON writes (type)", "CREATE INDEX type ON writes (type)"),
+		"what acts on the tables": {lite("CREATE TRIGGER watch AFTER INSERT ON Writes BEGIN SELECT 1; END", "CREATE UNIQUE INDEX one ON checkpoints (thread_id, checkpoint_id)", "CREATE INDEX two ON writes (type)", "CREATE INDEX type ON writes (type)"),
 			"not carried: triggers (1): watch; indexes (3): one, two, type"},
 		"another's store": {lite("CREATE TABLE store (id INTEGER PRIMARY KEY, name TEXT)"), "not carried: 1 of an application: store"},
 		"many": {lite(sqliteCache, "CREATE TABLE a (x)", "CREATE TABLE b (x)", "CREATE TABLE d (x)", "CREATE TABLE e (x)", "CREATE VIRTUAL TABLE f USING fts5(x)", "CREATE TABLE g (x)"),
