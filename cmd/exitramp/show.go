@@ -13,6 +13,7 @@ import (
 
 	"github.com/exitramp/exitramp/context/agentstate"
 	"github.com/exitramp/exitramp/context/recordjson"
+	"github.com/exitramp/exitramp/exporters/langgraph"
 	"github.com/exitramp/exitramp/format"
 	pb "github.com/exitramp/exitramp/proto/exitramp/v1"
 )
@@ -48,15 +49,11 @@ func (a *app) showCmd() *cobra.Command {
 	return c
 }
 
-// showConversation prints what was said, in order, what waits for a person, and where more was said.
+// showConversation prints what was said, in order, what waits for a person or failed, and where more was said.
 func (a *app) showConversation(ctx context.Context, r *format.Reader, c *pb.Conversation) error {
 	fmt.Fprintln(a.stdout, join(c.Meta.Key, c.Title, c.Status))
 	for _, l := range c.Meta.Labels {
 		fmt.Fprintf(a.stdout, "  %s: %s\n", clean(l.Name), clean(l.Value))
-	}
-	now := map[string]bool{}
-	for _, key := range c.ContextKeys {
-		now[key] = true
 	}
 	others, said := 0, map[string]bool{}
 	var inside []*pb.Conversation
@@ -76,7 +73,16 @@ func (a *app) showConversation(ctx context.Context, r *format.Reader, c *pb.Conv
 			print(m)
 		}
 	}
-	for rec, err := range r.Records(ctx, &agentstate.ReadOptions{Kinds: []string{"conversation", "message", "interrupt"}}) {
+	kinds := []string{"conversation", "message", "interrupt"}
+	if c.Status == "failed" {
+		kinds = append(kinds, "pendingwrite")
+	}
+	stands := map[string]bool{} // at which checkpoints
+	for _, key := range c.Meta.ViewOfKeys {
+		stands[key] = true
+	}
+	var writes []*pb.PendingWrite // there
+	for rec, err := range r.Records(ctx, &agentstate.ReadOptions{Kinds: kinds}) {
 		if err != nil {
 			return err
 		}
@@ -94,22 +100,22 @@ func (a *app) showConversation(ctx context.Context, r *format.Reader, c *pb.Conv
 			} else {
 				others++
 			}
+		case *pb.PendingWrite:
+			if stands[rec.CheckpointKey] {
+				writes = append(writes, rec)
+			}
 		case *pb.Interrupt:
 			if rec.ConversationKey == c.Meta.Key && rec.Status != pb.Interrupt_STATUS_CLOSED {
-				id := ""
-				if rec.NativeId != "" {
-					id = "id " + rec.NativeId
-				}
-				state := "WAITS FOR A PERSON"
-				if rec.Status == pb.Interrupt_STATUS_ANSWERED {
-					state = "ANSWERED, NOT YET GONE ON"
-				}
-				fmt.Fprintf(a.stdout, "\n%s\n  %s\n", join(state, rec.AskedBy, id), questionText(rec))
-				if len(rec.Options) > 0 {
-					fmt.Fprintf(a.stdout, "  answers: %s\n", clean(strings.Join(rec.Options, ", ")))
-				}
+				a.showInterrupt(rec)
 			}
 		}
+	}
+	failures, err := langgraph.Failures(writes, func(key string) (agentstate.Record, error) { return r.Get(ctx, key) })
+	if err != nil {
+		return err
+	}
+	for _, f := range failures {
+		fmt.Fprintf(a.stdout, "\n%s\n  %s\n", join("FAILED", f.Node, f.Type), clean(f.Key))
 	}
 	for i, in := range inside {
 		if i == 0 {
@@ -121,6 +127,22 @@ func (a *app) showConversation(ctx context.Context, r *format.Reader, c *pb.Conv
 		fmt.Fprintf(a.stdout, "\nand %s from earlier or other branches: exitramp list ARCHIVE message\n", count(others, "messages"))
 	}
 	return nil
+}
+
+// showInterrupt prints what waits for a person.
+func (a *app) showInterrupt(i *pb.Interrupt) {
+	id := ""
+	if i.NativeId != "" {
+		id = "id " + i.NativeId
+	}
+	state := "WAITS FOR A PERSON"
+	if i.Status == pb.Interrupt_STATUS_ANSWERED {
+		state = "ANSWERED, NOT YET GONE ON"
+	}
+	fmt.Fprintf(a.stdout, "\n%s\n  %s\n", join(state, i.AskedBy, id), questionText(i))
+	if len(i.Options) > 0 {
+		fmt.Fprintf(a.stdout, "  answers: %s\n", clean(strings.Join(i.Options, ", ")))
+	}
 }
 
 // showRecord prints the fields that are set, a line each.

@@ -1,6 +1,8 @@
 package main
 
 import (
+	"bytes"
+	"path/filepath"
 	"strings"
 	"testing"
 
@@ -39,6 +41,22 @@ func TestTextForPeople(t *testing.T) {
 	} {
 		if got := questionText(&pb.Interrupt{Question: c.question}); got != c.want {
 			t.Errorf("%q, want %q", got, c.want)
+		}
+	}
+}
+
+// TestFailedIsShown: of a thread that failed a person sees which node and with which error, and where all of it stands;
+// what the error says may hold secrets.
+func TestFailedIsShown(t *testing.T) {
+	archive := filepath.Join(t.TempDir(), "x.ctxa")
+	for _, args := range [][]string{{"export", "langgraph+sqlite:../../exporters/langgraph/testdata/python.sqlite", archive}, {"show", archive, "conversation/t-failed"}, {"show", archive, "conversation/t-done"}} {
+		var out bytes.Buffer
+		if code := newApp(&out, &out).run(t.Context(), args); code != 0 {
+			t.Fatalf("%v: exit code %d\n%s", args, code, &out)
+		}
+		failed := strings.HasSuffix(args[len(args)-1], "failed")
+		if said := strings.Contains(out.String(), "\nFAILED  worker  RuntimeError\n  pendingwrite/t-failed/"); said != failed || strings.Contains(out.String(), "boom") {
+			t.Errorf("%v:\n%s", args, &out)
 		}
 	}
 }

@@ -94,16 +94,12 @@ const push = "~__pregel_push, "
 // sentTo is the node of a task at g that a Send started, or a task inside it: the path has the place of the Send in
 // the list at its checkpoint. Empty: nothing says it.
 func (t *thread) sentTo(ctx context.Context, g *group, path string) (string, error) {
-	path, ok := strings.CutPrefix(path, push)
-	for more := ok; more; {
-		path, more = strings.CutPrefix(path, push)
-	}
-	place, _, _ := strings.Cut(path, ",")
-	n, err := strconv.ParseUint(place, 10, 32)
-	if !ok || err != nil {
+	n, ok := placeOf(path)
+	if !ok {
 		return "", nil
 	}
 	if g.sent == nil {
+		var err error
 		if g.sent, err = t.sentAt(ctx, g.ns, g.id); err != nil {
 			return "", err
 		}
@@ -112,6 +108,17 @@ func (t *thread) sentTo(ctx context.Context, g *group, path string) (string, err
 		return "", nil
 	}
 	return valid(g.sent[n]), nil
+}
+
+// placeOf is the place of a Send in the path of the task that it started, or of a task inside it; false: it was none.
+func placeOf(path string) (uint64, bool) {
+	path, ok := strings.CutPrefix(path, push)
+	for more := ok; more; {
+		path, more = strings.CutPrefix(path, push)
+	}
+	place, _, _ := strings.Cut(path, ",")
+	n, err := strconv.ParseUint(place, 10, 32)
+	return n, ok && err == nil
 }
 
 // sentAt are the nodes that the Sends in a checkpoint start; never nil.

@@ -159,7 +159,7 @@ func TestDeepIsShown(t *testing.T) {
 		"agent%20done":    {"finished", "added tea", "yes really", "error fail", "(thinks) thought", "done"},
 		"fan":             {"waiting", "WAITS FOR A PERSON  work ", "WAITS FOR A PERSON  work ", "WAITS FOR A PERSON  work ", "WAITS FOR A PERSON  work "},
 		"fan%20in%20part": {"waiting", "WAITS FOR A PERSON  work "},
-		"flow":            {"failed"},
+		"flow":            {"failed", "FAILED  ", "KeyError"},
 		"retried":         {"waiting", "WAITS FOR A PERSON  asks ", "well?"},
 		"retried%20alone": {"waiting", "WAITS FOR A PERSON  asks ", "then?"},
 		"bare":            {"conversation/bare\n"},
