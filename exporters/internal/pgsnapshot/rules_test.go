@@ -38,13 +38,15 @@ func TestTimeouts(t *testing.T) {
 func TestRules(t *testing.T) {
 	u := pgtest.Database(t, "CREATE TABLE users (id text PRIMARY KEY)",
 		`CREATE TABLE t (a text CONSTRAINT known REFERENCES users, b text CONSTRAINT short CHECK (length(b) < 3), c text NOT NULL, d text, CONSTRAINT apart EXCLUDE (d WITH =))`,
-		"INSERT INTO t VALUES (NULL, NULL, '', 's3cret')", "INSERT INTO users VALUES ('x')", "INSERT INTO t VALUES ('x', NULL, '')")
+		"CREATE TABLE away (a text)", "CREATE RULE away AS ON INSERT TO away DO INSTEAD NOTHING", "INSERT INTO t VALUES (NULL, NULL, '', 's3cret')", "INSERT INTO users VALUES ('x')", "INSERT INTO t VALUES ('x', NULL, '')")
 	s, err := Parse(u)
 	if err != nil {
 		t.Fatal(err)
 	}
 	const into, rule = "INSERT INTO t VALUES ", "is satisfied or dropped"
 	for statement, want := range map[string]string{
+		"INSERT INTO away VALUES ('s3cret') RETURNING a":                                                   `relation "away"`,
+		"INSERT INTO users SELECT 's3cret' || string_agg(md5(g::text), '') FROM generate_series(1, 100) g": `index "users_pkey"`,
 		into + "('s3cret', '', '')": `"known"`, into + "(NULL, 's3cret', '')": `"short"`, into + "(NULL, 's3', NULL)": `"c"`,
 		into + "(NULL, '', '', 's3cret')": `"apart"`, "DELETE FROM users": `"known"`, // an undo
 	} {

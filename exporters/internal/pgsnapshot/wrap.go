@@ -39,15 +39,28 @@ func (s *Server) Wrap(err error) error {
 			return fmt.Errorf("%s: the encoding of the database lacks a character that comes (SQLSTATE %s): want a database that was made with ENCODING 'UTF8' TEMPLATE template0", s, pe.Code)
 		}
 	}
+	if !ruled(pe) {
+		return fmt.Errorf("%s: %s (SQLSTATE %s)", s, what, pe.Code)
+	}
 	rule := replay.ErrRule
-	if pe.Code == "54000" {
+	if pe.Code == tooLarge {
 		rule = ErrLimit
 	}
-	switch class := pe.Code[:min(2, len(pe.Code))]; {
-	case rule == ErrLimit, class == "23", class == "22", class == "P0", pe.Where != "" && !troubled(pe): // a key that is taken is said elsewhere
-		return fmt.Errorf("%w: %s: %s (SQLSTATE %s): a row comes or goes only where this is satisfied or dropped: do that first", rule, s, what, pe.Code)
+	return fmt.Errorf("%w: %s: %s (SQLSTATE %s): a row comes or goes only where this is satisfied or dropped: do that first", rule, s, what, pe.Code)
+}
+
+const tooLarge = "54000"
+
+// ruled tells whether a rule of the database or a limit of the server kept a row out, or in. A key that is taken is said
+// elsewhere.
+func ruled(pe *pgconn.PgError) bool {
+	switch pe.Code[:min(2, len(pe.Code))] {
+	case "22", "23", "P0":
+		return true
+	case "0A":
+		return pe.File == "rewriteHandler.c" // a RULE of the table
 	}
-	return fmt.Errorf("%s: %s (SQLSTATE %s)", s, what, pe.Code)
+	return pe.Code == tooLarge || pe.Where != "" && !troubled(pe)
 }
 
 // said is the message of pe where it holds no value, else what was refused and where.
