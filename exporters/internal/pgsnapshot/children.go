@@ -21,7 +21,8 @@ type reference struct {
 
 // NewChildren looks at the foreign keys that lead to a table, but for those of one other. Names are as they stand in SQL.
 func NewChildren(ctx context.Context, conn *pgx.Conn, table, but string) (*Children, error) {
-	rows, err := conn.Query(ctx, `SELECT c.conrelid::regclass::text, has_table_privilege(c.conrelid, 'SELECT'),
+	rows, err := conn.Query(ctx, `SELECT c.conrelid::regclass::text, has_table_privilege(c.conrelid, 'SELECT') AND NOT row_security_active(c.conrelid)
+			AND (SELECT has_schema_privilege(relnamespace, 'USAGE') FROM pg_class WHERE oid = c.conrelid),
 		(SELECT string_agg(format('x.%I = p.%I', a.attname, b.attname), ' AND ') FROM unnest(c.conkey, c.confkey) k(x, p)
 			JOIN pg_attribute a ON a.attrelid = c.conrelid AND a.attnum = k.x JOIN pg_attribute b ON b.attrelid = c.confrelid AND b.attnum = k.p)
 		FROM pg_constraint c WHERE c.contype = 'f' AND c.confrelid = $1::text::regclass AND c.conrelid <> c.confrelid AND c.conrelid IS DISTINCT FROM to_regclass($2::text) ORDER BY 1`, table, but)
@@ -35,7 +36,7 @@ func NewChildren(ctx context.Context, conn *pgx.Conn, table, but string) (*Child
 }
 
 // Of is a table with rows that lead to the row whose column, an expression with p for its table, is the text; empty: there are none.
-// A table that may not be read is taken to have some.
+// A table of which not all may be read is taken to have some.
 func (c *Children) Of(ctx context.Context, column, text string) (string, error) {
 	for _, r := range c.refs {
 		there := !r.readable
