@@ -4,6 +4,7 @@ import (
 	"context"
 	"database/sql"
 	"fmt"
+	"io/fs"
 	"os"
 	"path/filepath"
 	"strings"
@@ -30,8 +31,8 @@ func (s *Store) openDest(ctx context.Context, dry bool) (dest, error) {
 		return d, nil
 	}
 	if sqlitefile.Missing(s.path) {
-		if _, err := os.Stat(filepath.Dir(s.path)); err != nil {
-			return nil, fmt.Errorf("langgraph: no folder %s; make it first", filepath.Dir(s.path))
+		if dir := filepath.Dir(s.path); !isFolder(dir) {
+			return nil, fmt.Errorf("langgraph: no folder %s; make it first: %w", dir, fs.ErrNotExist)
 		}
 		if dry {
 			return nil, nil
@@ -52,6 +53,11 @@ func (s *Store) openDest(ctx context.Context, dry bool) (dest, error) {
 		sqliteDB: sqliteDB{DB: db, stmts: map[string]*sql.Stmt{}, f: facts{engine: "sqlite", location: s.path}},
 		inserts:  map[string]*sql.Stmt{},
 	}, nil
+}
+
+func isFolder(path string) bool {
+	st, err := os.Stat(path)
+	return err == nil && st.IsDir()
 }
 
 func (d *sqliteDest) exec(ctx context.Context, q string) error {

@@ -57,6 +57,9 @@ func skipped(rel string) bool {
 // walk lists the files, in the order of their names.
 func (f *Folder) walk(ctx context.Context) ([]file, error) {
 	root, err := filepath.EvalSymlinks(f.root)
+	if errors.Is(err, fs.ErrNotExist) {
+		return nil, fmt.Errorf("weights: no folder %s: %w", f.root, fs.ErrNotExist)
+	}
 	if err != nil {
 		return nil, fmt.Errorf("weights: %w", err)
 	}

@@ -30,6 +30,9 @@ func (d *DB) make(ctx context.Context, options string) error {
 	case err == nil:
 		f.Close()
 	case !left:
+		if e := (*fs.PathError)(nil); errors.As(err, &e) {
+			e.Path = d.file.path // nobody knows the part by its name
+		}
 		return err
 	}
 	before, err := os.Lstat(at)

@@ -3,6 +3,7 @@ package sqlitefile
 import (
 	"context"
 	"errors"
+	"io/fs"
 	"os"
 	"path/filepath"
 	"strings"
@@ -144,5 +145,14 @@ func TestMakeAnew(t *testing.T) {
 	}
 	if _, err := OpenWrite(t.Context(), path, time.Second); err == nil || !strings.Contains(err.Error(), "in the way") {
 		t.Error(err)
+	}
+}
+
+// TestPartUnnamed: what cannot be made is said by the name that was asked for.
+func TestPartUnnamed(t *testing.T) {
+	path := filepath.Join(t.TempDir(), "none", "x.sqlite")
+	_, err := OpenWrite(t.Context(), path, time.Second)
+	if e := (*fs.PathError)(nil); !errors.As(err, &e) || e.Path != path || !errors.Is(err, fs.ErrNotExist) {
+		t.Errorf("got %v, want one about %s", err, path)
 	}
 }
