@@ -9,6 +9,8 @@ import (
 	"strconv"
 	"strings"
 	"unicode/utf8"
+
+	"github.com/exitramp/exitramp/internal/plainjson"
 )
 
 // maxJSONDepth is how deep manifest.json may nest.
@@ -49,7 +51,7 @@ func strictValue(d *json.Decoder, depth int) (any, error) {
 	}
 	t, err := d.Token()
 	if err != nil {
-		return nil, notJSON(err)
+		return nil, plainjson.Words(err)
 	}
 	switch t {
 	case json.Delim('{'):
@@ -57,7 +59,7 @@ func strictValue(d *json.Decoder, depth int) (any, error) {
 		for d.More() {
 			k, err := d.Token()
 			if err != nil {
-				return nil, notJSON(err)
+				return nil, plainjson.Words(err)
 			}
 			key := k.(string) // the decoder gives nothing else in this place
 			if seen[strings.ToLower(key)] {
@@ -69,7 +71,7 @@ func strictValue(d *json.Decoder, depth int) (any, error) {
 			}
 		}
 		_, err := d.Token()
-		return m, err
+		return m, plainjson.Words(err)
 	case json.Delim('['):
 		list := []any{}
 		for d.More() {
@@ -80,7 +82,7 @@ func strictValue(d *json.Decoder, depth int) (any, error) {
 			list = append(list, v)
 		}
 		_, err := d.Token()
-		return list, err
+		return list, plainjson.Words(err)
 	}
 	return t, nil
 }
@@ -154,12 +156,4 @@ func (o *object) end() {
 	for k := range o.m {
 		o.fail(k, "unknown key; only ext may hold more")
 	}
-}
-
-// notJSON says where text stops to be JSON; the parser's own words are about its states.
-func notJSON(err error) error {
-	if e := (*json.SyntaxError)(nil); errors.As(err, &e) && e.Offset > 0 {
-		return fmt.Errorf("not JSON: byte %d does not belong there", e.Offset)
-	}
-	return errors.New("not JSON: it ends too early")
 }

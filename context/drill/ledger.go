@@ -15,6 +15,7 @@ import (
 
 	"github.com/exitramp/exitramp/context/evidence"
 	"github.com/exitramp/exitramp/internal/filelock"
+	"github.com/exitramp/exitramp/internal/plainjson"
 )
 
 // ErrLedger: the file is no ledger, or was changed.
@@ -115,7 +116,7 @@ func parseEntry(line []byte) (*Entry, error) {
 	d := json.NewDecoder(bytes.NewReader(line))
 	d.DisallowUnknownFields()
 	if err := d.Decode(e); err != nil {
-		return nil, fmt.Errorf("no entry: %w", err)
+		return nil, fmt.Errorf("no entry: %w", plainjson.Words(err))
 	}
 	again, err := json.Marshal(e)
 	if err != nil || !bytes.Equal(again, line) {

@@ -11,6 +11,8 @@ import (
 	"strings"
 	"time"
 	"unicode/utf8"
+
+	"github.com/exitramp/exitramp/internal/plainjson"
 )
 
 // StatementType is the type of an in-toto Statement v1.
@@ -77,7 +79,7 @@ func parse(raw []byte) (*Statement, error) {
 	}
 	st := &Statement{}
 	if err := json.Unmarshal(raw, st); err != nil {
-		return nil, fmt.Errorf("not as the predicate is: %v", err)
+		return nil, fmt.Errorf("not as the predicate is: %w", plainjson.Words(err))
 	}
 	switch {
 	case st.Type != StatementType:
@@ -129,14 +131,19 @@ type scanner struct {
 	seen map[string]bool // the known keys of the statement and of its predicate that are there
 }
 
+func (p *scanner) token() (json.Token, error) {
+	tok, err := p.d.Token()
+	return tok, plainjson.Words(err)
+}
+
 // value checks one value. t is nil where nobody knows it.
 func (p *scanner) value(t reflect.Type, path string, depth int) error {
 	if depth > maxDepth {
 		return fmt.Errorf("nested more than %d deep", maxDepth)
 	}
-	tok, err := p.d.Token()
+	tok, err := p.token()
 	if err != nil {
-		return fmt.Errorf("not JSON: %v", err)
+		return err
 	}
 	for t != nil && t.Kind() == reflect.Pointer {
 		t = t.Elem()
@@ -155,7 +162,7 @@ func (p *scanner) value(t reflect.Type, path string, depth int) error {
 				return err
 			}
 		}
-		_, err = p.d.Token()
+		_, err = p.token()
 	}
 	return err
 }
@@ -164,9 +171,9 @@ func (p *scanner) object(t reflect.Type, path string, depth int) error {
 	known := fields(t)
 	seen := map[string]bool{}
 	for p.d.More() {
-		tok, err := p.d.Token()
+		tok, err := p.token()
 		if err != nil {
-			return fmt.Errorf("not JSON: %v", err)
+			return err
 		}
 		key := tok.(string) // the decoder gives nothing else in this place
 		if seen[key] {
@@ -197,7 +204,7 @@ func (p *scanner) object(t reflect.Type, path string, depth int) error {
 			return err
 		}
 	}
-	_, err := p.d.Token()
+	_, err := p.token()
 	return err
 }
 

@@ -11,6 +11,8 @@ import (
 	"slices"
 	"strings"
 	"time"
+
+	"github.com/exitramp/exitramp/internal/plainjson"
 )
 
 // Dates are days on which providers stop serving models, as somebody read them.
@@ -47,7 +49,7 @@ func ReadDates(r io.Reader) (*Dates, error) {
 	dec := json.NewDecoder(r)
 	dec.DisallowUnknownFields()
 	if err := dec.Decode(&file); err != nil {
-		return nil, fmt.Errorf("models: dates: %w", err)
+		return nil, fmt.Errorf("models: dates: %w", plainjson.Words(err))
 	}
 	if _, err := dec.Token(); err != io.EOF {
 		return nil, errors.New("models: dates: the file goes on after its end")
