@@ -74,16 +74,16 @@ func Compare(ctx context.Context, want, got agentstate.Source, opts *Options) (*
 		}
 	}()
 	if err := c.readWant(ctx, want); err != nil {
-		return nil, fmt.Errorf("fidelity: first state: %w", err)
+		return nil, &SideError{Err: err}
 	}
 	if err := c.readGot(ctx, got); err != nil {
-		return nil, fmt.Errorf("fidelity: second state: %w", err)
+		return nil, &SideError{Second: true, Err: err}
 	}
 	if err := c.missing(); err != nil {
 		return nil, err
 	}
 	if err := c.again(ctx, want); err != nil {
-		return nil, fmt.Errorf("fidelity: first state: %w", err)
+		return nil, &SideError{Err: err}
 	}
 	if err := c.resolve(ctx, want, got); err != nil {
 		return nil, err

@@ -58,12 +58,12 @@ func (c *comparer) resolve(ctx context.Context, want, got agentstate.Source) err
 	}
 	w, err := newSide(ctx, want, c.opts.Dir)
 	if err != nil {
-		return fmt.Errorf("fidelity: first state: %w", err)
+		return &SideError{Err: err}
 	}
 	defer w.close()
 	g, err := newSide(ctx, got, c.opts.Dir)
 	if err != nil {
-		return fmt.Errorf("fidelity: second state: %w", err)
+		return &SideError{Second: true, Err: err}
 	}
 	defer g.close()
 	w.flat, g.flat = newFlattener(ctx, nil, c.paths, c.opts.Key), newFlattener(ctx, nil, c.paths, nil)
