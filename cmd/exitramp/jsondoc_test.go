@@ -79,6 +79,9 @@ func (d *jsonDoc) check(args []string, out []byte) error {
 func (d *jsonDoc) walk(tables [3]string, at []string, v any) error {
 	switch v := v.(type) {
 	case map[string]any:
+		if len(v) == 0 {
+			break // what would be in it has a name as well
+		}
 		for k, x := range v {
 			if err := d.walk(tables, append(slices.Clip(at), k), x); err != nil {
 				return err
@@ -86,6 +89,9 @@ func (d *jsonDoc) walk(tables [3]string, at []string, v any) error {
 		}
 		return nil
 	case []any:
+		if len(v) == 0 {
+			break
+		}
 		for _, x := range v {
 			if err := d.walk(tables, append(slices.Clip(at), "[]"), x); err != nil {
 				return err
@@ -95,12 +101,19 @@ func (d *jsonDoc) walk(tables [3]string, at []string, v any) error {
 	}
 	for _, t := range tables {
 		for _, p := range d.verbs[t] {
-			if ofForm(p, at) {
+			if ofForm(p, at) || empty(v) && len(at) < len(p) && ofForm(p[:len(at)], at) {
 				return nil
 			}
 		}
 	}
 	return fmt.Errorf("exitramp %s --json prints %s, which docs/json.md does not have", tables[1], strings.Join(at, "."))
+}
+
+// empty tells whether v is a list or an object of nothing.
+func empty(v any) bool {
+	list, ok := v.([]any)
+	object, also := v.(map[string]any)
+	return ok && len(list) == 0 || also && len(object) == 0
 }
 
 // ofForm tells whether a path is of the form p.
@@ -134,17 +147,19 @@ func TestJSONDoc(t *testing.T) {
 	for _, c := range (&app{}).root().Commands() {
 		if has := len(d.verbs[c.Name()]) > 0; has != (c.Flags().Lookup("json") != nil) {
 			t.Errorf("exitramp %s: it takes --json or has a table in docs/json.md, and not both", c.Name())
+		} else if has && !strings.Contains(c.Flags().Lookup("json").Usage, "docs/json.md") {
+			t.Errorf("exitramp %s --help does not say where the keys of --json are", c.Name())
 		}
 	}
 	if err := d.check([]string{"sign", "--json"}, []byte(`{"archive": "x", "secret": 1}`)); err == nil {
 		t.Error("a key that is in no table is not found")
 	}
-	for _, bad := range []string{`{"kept": 3}`, `{"kept": {"memory": {"x": 1}}}`, `{"kept": ["x"]}`, `{`} {
+	for _, bad := range []string{`{"kept": 3}`, `{"kept": {"memory": {"x": 1}}}`, `{"kept": ["x"]}`, `{"other": []}`, `{"other": {}}`, `{`} {
 		if d.check([]string{"derive", "--json"}, []byte(bad)) == nil {
 			t.Errorf("%s is taken", bad)
 		}
 	}
-	if err := d.check([]string{"derive", "--json"}, []byte(`{"kept": {"memory": 3}, "error": "", "coverage": "GAPS"}`)); err != nil {
+	if err := d.check([]string{"derive", "--json"}, []byte(`{"kept": {"memory": 3}, "left_out": {}, "gaps": [], "error": "", "coverage": "GAPS"}`)); err != nil {
 		t.Error(err)
 	}
 }

@@ -51,10 +51,11 @@ type app struct {
 	status   string   // --status
 	result   map[string]any
 
-	authenticity string // of the archive that a verb acts on
-	asks         string // file of approvals that a plan wrote
-	told         bool   // the outcome was printed as JSON, or some of it
-	lines        bool   // JSON is an object a line
+	archives     []string // that were opened, by their files
+	authenticity string   // of the archive that a verb acts on
+	asks         string   // file of approvals that a plan wrote
+	told         bool     // the outcome was printed as JSON, or some of it
+	lines        bool     // JSON is an object a line
 }
 
 // columns is how wide the terminal f is; one that does not say it is as wide as they were.
@@ -158,13 +159,10 @@ exit codes, ` + "`exitramp drivers`" + ` the runtimes.`,
 			if c.Args == nil {
 				c.Args = usageArgs(c.Use)
 			} else {
-				inner := c.Args
-				c.Args = func(c *cobra.Command, args []string) error {
-					if err := inner(c, args); err != nil {
-						return usagef("want: %s", c.UseLine())
-					}
-					return nil
-				}
+				c.Args = wanted(c.Args)
+			}
+			if f := c.Flags().Lookup("json"); f != nil {
+				f.Usage += " (docs/json.md has the keys)"
 			}
 			root.AddCommand(c)
 		}
@@ -180,6 +178,9 @@ exit codes, ` + "`exitramp drivers`" + ` the runtimes.`,
 			return usagef("want: exitramp completion bash|fish|powershell|zsh")
 		}
 		shells.Args = nil
+		for _, shell := range shells.Commands() {
+			shell.Args = wanted(shell.Args)
+		}
 	}
 	root.InitDefaultHelpCmd()
 	if help, _, err := root.Find([]string{"help"}); err == nil {
@@ -191,6 +192,16 @@ exit codes, ` + "`exitramp drivers`" + ` the runtimes.`,
 		}
 	}
 	return root
+}
+
+// wanted is inner, whose error says what is wanted.
+func wanted(inner cobra.PositionalArgs) cobra.PositionalArgs {
+	return func(c *cobra.Command, args []string) error {
+		if err := inner(c, args); err != nil {
+			return usagef("want: %s", c.UseLine())
+		}
+		return nil
+	}
 }
 
 // verbs are the verbs in the groups and the order in which --help shows them.
