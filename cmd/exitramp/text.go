@@ -42,7 +42,7 @@ func bytesText(n int64) string {
 	case n < 1000:
 		return fmt.Sprintf("%d B", n)
 	case n < 1000_000:
-		return fmt.Sprintf("%.0f KB", float64(n)/1e3)
+		return fmt.Sprintf("%.0f kB", float64(n)/1e3)
 	case n < 1000_000_000:
 		return fmt.Sprintf("%.1f MB", float64(n)/1e6)
 	}
