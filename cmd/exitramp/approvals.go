@@ -22,7 +22,7 @@ func (a *app) readApprovals(path string) (keys []string, signed []replay.Approva
 		return keys, nil, err
 	}
 	if signed, err = replay.ParseApprovals(b, a.now()); err != nil {
-		return nil, nil, fmt.Errorf("%s: %w", path, err)
+		return nil, nil, usagef("%s: %w", path, err)
 	}
 	return nil, signed, nil
 }

@@ -2,10 +2,15 @@ package main
 
 import (
 	"context"
+	"errors"
+	"fmt"
+	"iter"
 
 	"github.com/spf13/cobra"
 
+	"github.com/exitramp/exitramp/context/agentstate"
 	"github.com/exitramp/exitramp/context/fidelity"
+	"github.com/exitramp/exitramp/exporters"
 )
 
 func (a *app) diffCmd() *cobra.Command {
@@ -35,7 +40,51 @@ func (a *app) diff(ctx context.Context, want, got string, k *keyFlags, asJSON bo
 	defer y.Close()
 	rep, err := fidelity.Compare(ctx, x, y, nil)
 	if err != nil {
-		return err
+		return ofSide(err, want, got)
 	}
 	return a.printFidelity("diff", rep, asJSON, true)
+}
+
+// ofSide calls the state that err is about by the name that the command line gave it.
+func ofSide(err error, want, got string) error {
+	e := (*fidelity.SideError)(nil)
+	if !errors.As(err, &e) {
+		return err
+	}
+	name := want
+	if e.Second {
+		name = got
+	}
+	return of(name, e.Err)
+}
+
+// of is an error of what the command line calls name.
+func of(name string, err error) error {
+	if isArchive(name) {
+		return named(archivePath(name), err)
+	}
+	return fmt.Errorf("%s: %w", exporters.Redact(name), err)
+}
+
+// called is a source, one of several, whose errors say which.
+type called struct {
+	agentstate.Source
+	name string // of the command line
+}
+
+// Unwrap is the source itself.
+func (c called) Unwrap() agentstate.Source { return c.Source }
+
+// Records are those of the source.
+func (c called) Records(ctx context.Context, o *agentstate.ReadOptions) iter.Seq2[agentstate.Record, error] {
+	return func(yield func(agentstate.Record, error) bool) {
+		for r, err := range c.Source.Records(ctx, o) {
+			if err != nil {
+				err = of(c.name, err)
+			}
+			if !yield(r, err) {
+				return
+			}
+		}
+	}
 }

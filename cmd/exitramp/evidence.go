@@ -152,6 +152,9 @@ func (g *given) checkSignature(f *trustFlags) error {
 	trust, _ := policy.(*format.Trust)
 	switch {
 	case g.bundle == nil && trust != nil:
+		if _, err := evidence.ParseStatement(bytes.NewReader(g.statement), nil); errors.Is(err, evidence.ErrStatement) {
+			return err // nobody signs what is none
+		}
 		return &exitError{code: exitRefused, class: "unsigned", err: errors.New("nobody signed the statement"), hint: "without --trust it is read, by whomever"}
 	case g.bundle == nil:
 		g.signature = "not signed"

@@ -24,6 +24,7 @@ import (
 	"github.com/exitramp/exitramp/exporters"
 	"github.com/exitramp/exitramp/format"
 	"github.com/exitramp/exitramp/internal/diskfull"
+	"github.com/exitramp/exitramp/internal/keyfile"
 )
 
 // Exit codes. New ones may be added; whatever is not known means failure.
@@ -44,7 +45,7 @@ var exitCodes = [...]struct {
 }{
 	{exitDone, "done"},
 	{exitOther, "anything else"},
-	{exitUsage, "usage"},
+	{exitUsage, "usage: of the command line, or of a file that people write for it (a plan of a drill, a map, keys, queries, dates)"},
 	{exitPartial, "sealed with gaps, replayed with refusals or conflicts, not all alike, or an undo that left some"},
 	{exitCheck, "a drill, a test or a date of models not passed, something played that was not recorded, or a plan of more than 30 days"},
 	{exitRefused, "refused: integrity, trust, limits, secrets"},
@@ -102,7 +103,7 @@ func exitCode(err error) int {
 		return exitDone
 	case errors.As(err, &e):
 		return e.code
-	case errors.Is(err, exporters.ErrScheme), errors.Is(err, exporters.ErrURL):
+	case errors.Is(err, exporters.ErrScheme), errors.Is(err, exporters.ErrURL), errors.Is(err, keyfile.ErrNoKey):
 		return exitUsage
 	case format.Class(err) != "":
 		return exitRefused
@@ -149,6 +150,9 @@ func (a *app) message(err error) string {
 	}
 	if fe := (*fs.PathError)(nil); errors.Is(err, fs.ErrNotExist) && !errors.As(err, &fe) { // in front of it stands what is not there
 		s = strings.TrimSuffix(s, ": "+fs.ErrNotExist.Error())
+	}
+	if e := (*format.Error)(nil); errors.As(err, &e) && e.Member != "" && len(a.archives) == 1 && !strings.Contains(s, a.archives[0]) { // found in mid-stream, where nobody knows the file
+		s = a.archives[0] + ": " + s
 	}
 	if path := urlAsFile(err); path != "" { // of a plan, not of the command line
 		s = strings.ReplaceAll(s, path, exporters.Redact(path))

@@ -26,7 +26,7 @@ func readMap(path string) (*mapping.Map, error) {
 	}
 	m, err := mapping.Parse(b)
 	if err != nil {
-		return nil, fmt.Errorf("%s: %w", path, err)
+		return nil, usagef("%s: %w", path, err)
 	}
 	return m, nil
 }

@@ -125,6 +125,7 @@ func (a *app) open(path string, k *keyFlags, policy format.Policy) (*format.Read
 	if err != nil {
 		return nil, named(archivePath(path), err)
 	}
+	a.archives = append(a.archives, archivePath(path))
 	if in := r.Info(); k.partial && closed(in) > 0 {
 		fmt.Fprintf(a.stderr, "! %s: %s. What is in there is left out.\n", archivePath(path), closedText(in))
 	}

@@ -116,7 +116,7 @@ func (a *app) readback(ctx context.Context, archive, target string, f *replayFla
 	}
 	rep, err := replay.ReadBackWith(ctx, watched{want, a, "read the archive", counts}, watched{rt, a, "read back", counts}, j, &replay.ReadBackOptions{Tombstones: tombstones})
 	if err != nil {
-		return err
+		return ofSide(err, archive, target)
 	}
 	return a.printFidelity("read back", rep, f.json, false)
 }

@@ -96,7 +96,7 @@ func (a *app) recall(ctx context.Context, before, after string, f *recallFlags) 
 		return err
 	}
 	defer y.Close()
-	rep, err := embed.Recall(ctx, x, y, o)
+	rep, err := embed.Recall(ctx, called{x, before}, called{y, after}, o)
 	if err != nil {
 		return err
 	}
@@ -116,7 +116,7 @@ func readQueries(path string) ([]embed.Query, error) {
 	defer f.Close()
 	qs, err := embed.ReadQueries(f)
 	if errors.Is(err, embed.ErrQueries) {
-		return nil, fmt.Errorf("%s: %w", path, err)
+		return nil, usagef("%s: %w", path, err)
 	}
 	return qs, err
 }

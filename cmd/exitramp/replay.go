@@ -11,6 +11,7 @@ import (
 
 	"github.com/exitramp/exitramp/context/replay"
 	"github.com/exitramp/exitramp/exporters"
+	"github.com/exitramp/exitramp/format"
 	"github.com/exitramp/exitramp/internal/lazyfile"
 )
 
@@ -193,6 +194,15 @@ func replayFailed(err error, rep *replay.Report, journal string) error {
 		return withHint(err, "to begin anew, run the same command with --journal "+shellWord(unused(journal)))
 	case errors.Is(err, replay.ErrRule):
 		return &exitError{code: exitResume, err: fmt.Errorf("%w; the journal is %s", err, journal), hint: ruleHint}
+	case format.Class(err) != "": // what is read is refused: it will be the next time, too
+		if rep == nil || len(rep.Actions) == 0 {
+			return err
+		}
+		hint := "exitramp undo takes out what was written"
+		if h := hintOf(err); h != "" {
+			hint = h + ", with which the same command goes on; " + hint
+		}
+		return withHint(fmt.Errorf("%w; what was written is in the journal %s", err, journal), hint)
 	case rep != nil && len(rep.Actions) > 0: // the login ended, a quota was reached, a disk is full
 		return &exitError{code: exitResume, err: fmt.Errorf("%w; what was written is in the journal %s", err, journal), hint: goOn(err)}
 	}

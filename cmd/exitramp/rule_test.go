@@ -3,11 +3,15 @@ package main
 import (
 	"bytes"
 	"database/sql"
+	"fmt"
 	"os"
 	"path/filepath"
 	"slices"
 	"strings"
 	"testing"
+
+	"github.com/exitramp/exitramp/context/replay"
+	"github.com/exitramp/exitramp/format"
 )
 
 // TestRule: where a trigger of the target keeps a record out, the plan names it, and a person is told what to do, without the trigger's words:
@@ -63,4 +67,22 @@ func TestRule(t *testing.T) {
 	}
 	do("DROP TRIGGER keep_out")
 	run(0, replayed...)
+}
+
+// TestReplayRefused: an archive that is refused in mid-way is refused by the same command again, so that nobody is told
+// to try; what was written is named.
+func TestReplayRefused(t *testing.T) {
+	refused := fmt.Errorf("replay: source: %w", format.ErrDigest)
+	for name, c := range map[string]struct {
+		rep  *replay.Report
+		hint string
+	}{
+		"nothing written": {&replay.Report{}, "it was altered, or damaged on its way: take another copy of what was sealed"},
+		"some written":    {&replay.Report{Actions: map[replay.Action]uint64{replay.Created: 1}}, "it was altered, or damaged on its way: take another copy of what was sealed, with which the same command goes on; exitramp undo takes out what was written"},
+	} {
+		err := replayFailed(refused, c.rep, "j")
+		if exitCode(err) != exitRefused || class(err) != "digest" || hintFor(err) != c.hint || strings.Contains(err.Error(), "the journal j") != (len(c.rep.Actions) > 0) {
+			t.Errorf("%s: %v (%d), %s", name, err, exitCode(err), hintFor(err))
+		}
+	}
 }

@@ -42,5 +42,10 @@ func (a *app) tombstonesOf(ctx context.Context, path string, k *keyFlags) ([]str
 		return nil, err
 	}
 	defer r.Close()
-	return derive.TombstoneKeys(ctx, r)
+	defer func(before int) { a.archives = a.archives[:before] }(len(a.archives) - 1) // all of it was read
+	out, err := derive.TombstoneKeys(ctx, r)
+	if err != nil {
+		return nil, named(archivePath(path), err)
+	}
+	return out, nil
 }
