@@ -13,8 +13,11 @@ import (
 // is on stable storage. What is there is replaced.
 func WriteFile(path string, b []byte, mode os.FileMode) error {
 	err := replace(path, b, mode)
+	// Nobody knows the temporary file by its name.
 	if e := (*fs.PathError)(nil); errors.As(err, &e) && filepath.Dir(e.Path) == filepath.Dir(path) {
-		e.Path = path // nobody knows the temporary file by its name
+		e.Path = path
+	} else if e := (*os.LinkError)(nil); errors.As(err, &e) {
+		return &fs.PathError{Op: "replace", Path: path, Err: e.Err}
 	}
 	return err
 }

@@ -5,6 +5,7 @@ import (
 	"io/fs"
 	"os"
 	"path/filepath"
+	"strings"
 	"testing"
 
 	"github.com/exitramp/exitramp/internal/syncdir"
@@ -64,9 +65,18 @@ func TestPlace(t *testing.T) {
 
 // TestWriteFileNames: what cannot be written is said by the name that was asked for.
 func TestWriteFileNames(t *testing.T) {
-	path := filepath.Join(t.TempDir(), "none", "x.json")
-	err := syncdir.WriteFile(path, nil, 0o600)
-	if e := (*fs.PathError)(nil); !errors.As(err, &e) || e.Path != path || !errors.Is(err, fs.ErrNotExist) {
-		t.Errorf("got %v, want one about %s", err, path)
+	dir := t.TempDir()
+	folder := filepath.Join(dir, "folder")
+	if err := os.Mkdir(folder, 0o700); err != nil {
+		t.Fatal(err)
+	}
+	for _, path := range []string{filepath.Join(dir, "none", "x.json"), folder} {
+		err := syncdir.WriteFile(path, nil, 0o600)
+		if e := (*fs.PathError)(nil); !errors.As(err, &e) || e.Path != path || strings.Contains(err.Error(), "."+filepath.Base(path)+".") {
+			t.Errorf("got %v, want one about %s", err, path)
+		}
+		if missing := path != folder; errors.Is(err, fs.ErrNotExist) != missing {
+			t.Errorf("%s: %v", path, err)
+		}
 	}
 }
