@@ -77,6 +77,8 @@ func wanted(into, tag string) string {
 		return "a number"
 	case strings.HasPrefix(into, "["):
 		return "a list"
+	case strings.HasPrefix(into, "map["):
+		return "keys with values"
 	case tag == "!!map":
 		return "one word"
 	case tag == "!!seq":

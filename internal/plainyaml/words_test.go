@@ -32,6 +32,7 @@ func TestWords(t *testing.T) {
 		"word: {s3cret: 1}":         "line 1: want one word, got keys with values",
 		"nested: s3cret\non: maybe": "line 1: want keys with values, got a text; line 2: want true or false, got a text",
 		"keys: {a: s3cret}":         "line 1: want a whole number from 0 on, got a text",
+		"keys: [s3cret]":            "line 1: want keys with values, got a list",
 		"txt: s3cret":               "line 1: field txt not found",
 		"text: a\ntext: s3cret":     `line 2: mapping key "text" already defined at line 1`,
 		"text: *s3cret":             "an alias of nothing: a value that begins with * stands in quotes",
