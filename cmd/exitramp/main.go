@@ -168,7 +168,13 @@ exit codes, ` + "`exitramp drivers`" + ` the runtimes.`,
 		}
 	}
 	completions(root)
-	root.SetOut(a.stdout) // the next line takes it
+	root.SetOut(a.stdout) // what tells shells takes it
+	cobraVerbs(root)
+	return root
+}
+
+// cobraVerbs adds completion and help, and has them refuse what they do not know.
+func cobraVerbs(root *cobra.Command) {
 	root.InitDefaultCompletionCmd()
 	if shells, _, err := root.Find([]string{"completion"}); err == nil {
 		shells.RunE = func(c *cobra.Command, args []string) error { // else a shell that there is not is answered with help
@@ -191,7 +197,6 @@ exit codes, ` + "`exitramp drivers`" + ` the runtimes.`,
 			return nil
 		}
 	}
-	return root
 }
 
 // wanted is inner, whose error says what is wanted.
