@@ -324,7 +324,7 @@ func (c *comparer) match(e *entry, gotKey string, got []field, vectors *[2]*pb.E
 	c.rep.Records++
 	c.rep.kind(e.key).Records++
 	p := pending{want: e.key, got: gotKey, counts: c.countsOf(e.key), clean: true, same: true}
-	want := e.fields
+	want, all := e.fields, got
 	var gone []uint16
 	moved := false
 	for len(want)+len(got) > 0 {
@@ -342,7 +342,7 @@ func (c *comparer) match(e *entry, gotKey string, got []field, vectors *[2]*pb.E
 				grade = Transformed
 				native := c.paths.native(id)
 				if (w.cites || g.cites) && (c.rep.Native || !native) || (w.forms || g.forms) && !native && !c.announced(p.want, id) {
-					p.fields, moved = append(p.fields, id), true
+					p.fields = append(p.fields, id)
 					continue
 				}
 			}
@@ -359,10 +359,10 @@ func (c *comparer) match(e *entry, gotKey string, got []field, vectors *[2]*pb.E
 			gone = append(gone, id)
 			continue
 		}
-		moved = moved || (grade == Transformed || grade == Defaulted) && (c.rep.Native || !c.paths.native(id))
+		moved = moved || (grade == Transformed || grade == Defaulted) && !c.paths.time(id) && (c.rep.Native || !c.paths.native(id))
 		c.grade(&p, id, grade)
 	}
-	c.gone(&p, gone, moved)
+	c.gone(&p, gone, all, moved)
 	if p.fields != nil {
 		return c.open.add(&p)
 	}

@@ -94,6 +94,9 @@ func (p *paths) native(id uint16) bool {
 	return p.names[id] == "native" || strings.HasPrefix(p.names[id], "native.")
 }
 
+// time tells whether a field is a time.
+func (p *paths) time(id uint16) bool { return strings.HasSuffix(p.names[id], "_unix_nano") }
+
 // flattener takes records apart.
 type flattener struct {
 	ctx   context.Context

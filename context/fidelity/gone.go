@@ -1,6 +1,7 @@
 package fidelity
 
 import (
+	"slices"
 	"strings"
 
 	"github.com/exitramp/exitramp/context/agentstate"
@@ -21,16 +22,31 @@ func (c *comparer) wasToChange(key string, id uint16) bool {
 }
 
 // gone grades fields that are not there and were to change. A text may stand in another field of its record, which then
-// is another one, too; a time does not, and where the rest is as it was, neither does anything else.
-func (c *comparer) gone(p *pending, ids []uint16, moved bool) {
+// is another one, too (moved), or, where it is a part of a whole that was to change, in a record of its own: a message
+// becomes two items, one of which is its call. No time does, nor stands anything in one, and where the rest is as it was,
+// or of one value, nothing does.
+func (c *comparer) gone(p *pending, ids []uint16, got []field, moved bool) {
 	for _, id := range ids {
 		switch {
 		case !c.rep.Native && c.paths.native(id):
-		case moved && !strings.HasSuffix(c.paths.names[id], "_unix_nano"):
+		case !c.paths.time(id) && (moved || c.apart(p.want, id, got)):
 			c.grade(p, id, Dropped)
 		default:
 			c.rep.Fields++
 			c.lost(p, id, Dropped, "is not there", false)
 		}
 	}
+}
+
+// apart tells whether what was to change is a whole of which the field id is a part, and others of its parts are there.
+func (c *comparer) apart(key string, id uint16, got []field) bool {
+	path := c.paths.names[id]
+	whole := path
+	for i := strings.LastIndexByte(path, '.'); i > 0; i = strings.LastIndexByte(path[:i], '.') {
+		if g, _, ok := c.opts.Announced(key, path[:i]); !ok || g != Transformed {
+			break
+		}
+		whole = path[:i]
+	}
+	return whole != path && slices.ContainsFunc(got, func(f field) bool { return strings.HasPrefix(c.paths.names[f.path], whole+".") })
 }
