@@ -3,19 +3,27 @@ package agentstate
 import (
 	"errors"
 	"net"
+	"syscall"
 )
 
-// ErrUnanswered: a runtime gave no answer, as where a login has ended or nobody listens. That shows nothing about what it
-// holds, and the same goes on later.
+// ErrUnanswered: a runtime gave no answer, as where a login has ended, nobody listens, or an application is writing what is
+// read. That shows nothing about what it holds, and the same goes on later.
 var ErrUnanswered = errors.New("agentstate: the runtime gives no answer")
 
 // Unanswered is a driver's own error that is an ErrUnanswered, in its own words.
 func Unanswered(text string) error { return &unanswered{text} }
 
-// IsUnanswered tells whether err is an ErrUnanswered, or of the network.
+// IsUnanswered tells whether err is an ErrUnanswered, or of the network, or of a call that may go better next time.
 func IsUnanswered(err error) bool {
 	var unreached net.Error
-	return errors.Is(err, ErrUnanswered) || errors.As(err, &unreached)
+	if errors.Is(err, ErrUnanswered) {
+		return true
+	}
+	if !errors.As(err, &unreached) {
+		return false
+	}
+	call, ok := unreached.(syscall.Errno) // has the methods of a net.Error, also where a file is not there
+	return !ok || call.Temporary()
 }
 
 type unanswered struct{ text string }

@@ -32,7 +32,7 @@ import (
 // Errors that callers act on.
 var (
 	ErrSchema  = errors.New("mcpmemory: not a file of the memory server")
-	ErrChanged = errors.New("mcpmemory: file changed while it was used; run again")
+	ErrChanged = agentstate.Unanswered("mcpmemory: file changed while it was used; run again")
 )
 
 const product = "mcp-memory"

@@ -28,7 +28,7 @@ import (
 )
 
 // ErrChanged: a file is another one than a moment ago.
-var ErrChanged = errors.New("file changed while it was used; run again")
+var ErrChanged = agentstate.Unanswered("file changed while it was used; run again")
 
 // A Writer writes the files of one run below Root.
 type Writer struct {

@@ -8,6 +8,7 @@ import (
 
 	"github.com/jackc/pgx/v5/pgconn"
 
+	"github.com/exitramp/exitramp/context/agentstate"
 	"github.com/exitramp/exitramp/context/replay"
 	"github.com/exitramp/exitramp/exporters/internal/pgsnapshot/pgtest"
 )
@@ -98,6 +99,14 @@ func TestTroubled(t *testing.T) {
 	pe := &pgconn.PgError{Code: "XX001", Message: "invalid page in block 3", Where: "while scanning block 3 of relation t"}
 	if err := s.Wrap(pe); errors.Is(err, replay.ErrRule) || !strings.Contains(err.Error(), pe.Message) {
 		t.Error(err)
+	}
+	if agentstate.IsUnanswered(s.Wrap(pe)) {
+		t.Error("a page that is damaged passes for no answer")
+	}
+	for _, code := range []string{"53100", "53200", "53300", "57014", "57P01", "57P03"} {
+		if err := s.Wrap(&pgconn.PgError{Code: code, Message: "out of memory"}); !agentstate.IsUnanswered(err) {
+			t.Errorf("%s: %v", code, err)
+		}
 	}
 	pe.Message, pe.Where = "s3cret", "PL/pgSQL function raises() line 3 at RAISE"
 	if err := s.Wrap(pe); !errors.Is(err, replay.ErrRule) || strings.Contains(err.Error(), "s3cret") {

@@ -9,6 +9,7 @@ import (
 
 	"github.com/jackc/pgx/v5/pgconn"
 
+	"github.com/exitramp/exitramp/context/agentstate"
 	"github.com/exitramp/exitramp/context/replay"
 )
 
@@ -40,6 +41,9 @@ func (s *Server) Wrap(err error) error {
 		}
 	}
 	if !ruled(pe) {
+		if class := pe.Code[:min(2, len(pe.Code))]; class == "53" || class == "57" { // it has no room or memory left, or somebody ended the statement
+			return agentstate.Unanswered(fmt.Sprintf("%s: %s (SQLSTATE %s)", s, what, pe.Code))
+		}
 		return fmt.Errorf("%s: %s (SQLSTATE %s)", s, what, pe.Code)
 	}
 	rule := replay.ErrRule

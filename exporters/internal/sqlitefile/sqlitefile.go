@@ -19,14 +19,15 @@ import (
 
 	"modernc.org/sqlite"
 
+	"github.com/exitramp/exitramp/context/agentstate"
 	"github.com/exitramp/exitramp/context/replay"
 )
 
 // Errors that callers act on.
 var (
 	ErrDamaged = errors.New("database cannot be read")
-	ErrLocked  = errors.New("database is locked")
-	ErrChanged = errors.New("database changed while it was read; run again")
+	ErrLocked  = agentstate.Unanswered("database is locked")
+	ErrChanged = agentstate.Unanswered("database changed while it was read; run again")
 	ErrEmpty   = errors.New("file is empty")
 )
 
