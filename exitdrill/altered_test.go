@@ -232,8 +232,8 @@ func TestAllBeforeViews(t *testing.T) {
 			p.runtimes["source"].Set(message("new", pb.Role_ROLE_USER, "hello"))
 		}
 		want, due := evidence.Untold, uint64(0)
-		if fresh { // whether the view was there before is not told apart
-			want, due = evidence.Warn, 2
+		if fresh { // and nothing else
+			want, due = evidence.Warn, 1
 		}
 		out := p.run(p.plan(unsealed()...))
 		if _, got := out.Predicate.Survival(); check(out, 33).Result != want || got != due {

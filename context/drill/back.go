@@ -63,8 +63,11 @@ func ReadBack(ctx context.Context, want, got agentstate.Source, j *replay.Journa
 		opts.Kinds = p.sends // what else lies there is not of this drill
 	}
 	first := &tap{Source: want, kinds: opts.Kinds, look: func(r agentstate.Record) {
+		if failed != nil { // a broken journal is said once, and not for each record
+			return
+		}
 		was, err := views.before(r)
-		failed = errors.Join(failed, err)
+		failed = err
 		had := o.places(r, (*Canary).had)
 		if !kinds[agentstate.KindOf(r)] && had == nil {
 			return

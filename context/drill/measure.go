@@ -161,7 +161,7 @@ func (r *run) became(k *evidence.Kind) {
 		k.Matched, k.Announced, k.Missing, k.Extra = f.Same, f.Announced, f.Missing, f.Extra
 		k.Differ = f.Records - f.Same - f.Announced
 		if r.st.held() {
-			k.Before = max(k.Before, min(b.Before[k.Kind], k.Matched+k.Announced))
+			k.Before += min(b.Before[k.Kind], k.Matched+k.Announced-min(k.Before, k.Matched+k.Announced))
 		}
 		k.Imported = f.Records + f.Missing
 		// Counted, and no remainder: so a record of which nobody knows what became of it does not add up.

@@ -6,6 +6,7 @@ import (
 	"github.com/exitramp/exitramp/context/agentstate"
 	"github.com/exitramp/exitramp/context/evidence"
 	"github.com/exitramp/exitramp/context/fidelity"
+	"github.com/exitramp/exitramp/context/replay"
 	pb "github.com/exitramp/exitramp/proto/exitramp/v1"
 )
 
@@ -31,6 +32,25 @@ func TestAccounted(t *testing.T) {
 		k := evidence.Kind{Kind: tc.kind, Archived: 6}
 		if r.became(&k); k.Imported != tc.written || k.Skipped != tc.out {
 			t.Errorf("%s: %d imported, %d skipped; want %d, %d", name, k.Imported, k.Skipped, tc.written, tc.out)
+		}
+	}
+}
+
+// TestHeldBefore: of one kind some records were in the target before by themselves and others inside of records: both show
+// nothing. What did not come back alike is not among them.
+func TestHeldBefore(t *testing.T) {
+	for name, tc := range map[string]struct{ alone, inside, same, want uint64 }{
+		"by themselves":  {3, 0, 9, 3},
+		"inside":         {0, 2, 9, 2},
+		"both":           {3, 2, 9, 5},
+		"some are other": {3, 2, 4, 4},
+	} {
+		r := &run{p: &Plan{}, st: &state{Before: map[string]uint64{"memory": tc.alone, "checkpoint": 1}, Report: &replay.Report{Kinds: map[string]map[replay.Action]uint64{"memory": {replay.Same: tc.alone}}}, Back: &Back{
+			Fidelity: &fidelity.Report{Kinds: map[string]*fidelity.Kind{"memory": {Records: 9, Same: tc.same}}}, Before: map[string]uint64{"memory": tc.inside},
+		}}}
+		k := evidence.Kind{Kind: "memory", Archived: 9}
+		if r.became(&k); k.Before != tc.want {
+			t.Errorf("%s: want %d that were there before, got %d", name, tc.want, k.Before)
 		}
 	}
 }
