@@ -17,6 +17,7 @@ import (
 
 	"github.com/exitramp/exitramp/context/drill"
 	"github.com/exitramp/exitramp/internal/keyfile"
+	"github.com/exitramp/exitramp/internal/procgroup"
 )
 
 // Bounds of what a plan names.
@@ -88,6 +89,8 @@ func (w *wired) secondReader(ctx context.Context, path string) (*drill.SecondRea
 	cmd := exec.CommandContext(limited, w.p.SecondReader[0], args...)
 	var out capped
 	cmd.Stdout, cmd.Stderr, cmd.WaitDelay = &out, w.o.Stderr, 5*time.Second
+	procgroup.Own(cmd)
+	cmd.Cancel = func() error { procgroup.Kill(cmd); return nil } // what it has started, too
 	err := cmd.Run()
 	if ctx.Err() != nil {
 		return nil, ctx.Err()
@@ -95,7 +98,7 @@ func (w *wired) secondReader(ctx context.Context, path string) (*drill.SecondRea
 	s := &drill.SecondReading{Name: filepath.Base(w.p.SecondReader[0])}
 	var exit *exec.ExitError
 	switch {
-	case limited.Err() != nil:
+	case err != nil && limited.Err() != nil:
 		s.Refused = fmt.Sprintf("ended: no answer within %s", limit)
 	case errors.As(err, &exit):
 		word, _, _ := strings.Cut(strings.TrimSpace(out.String()), ":")

@@ -32,7 +32,7 @@ func TestProbes(t *testing.T) {
 		"second counts":       {"second_reader: [SELF, reader, miscount]", 20, evidence.Fail, "the same count of each kind"},
 		"second refuses":      {"second_reader: [SELF, reader, refuse]", 20, evidence.Fail, "exit status 5 (digest)"},
 		"second says nothing": {"second_reader: [\"true\"]", 20, evidence.Fail, "no JSON object"},
-		"second hangs":        {"second_reader: [sh, -c, sleep 100]", 20, evidence.Fail, "ended: no answer within 2s"},
+		"second hangs":        {"second_reader: [sh, -c, (sleep 5; touch DIR/late) & sleep 100; true]", 20, evidence.Fail, "ended: no answer within 2s"},
 		"facets":              {"", 21, evidence.Pass, "syntax kept"},
 		"erasure":             {"erasure: {asked: 1969-01-01, scope: one customer, keys: DIR/gone, confirmation: DIR/letter}", 45, evidence.Pass, "0 of them are listed any more"},
 		"erasure unconfirmed": {"erasure: {asked: 1969-01-01, scope: one customer, keys: DIR/gone}", 45, evidence.Warn, "confirmed nothing"},
@@ -52,6 +52,12 @@ func TestProbes(t *testing.T) {
 			p.write("there", "memory/ada/0002\n")
 			edit := unsealed("next_review", strings.NewReplacer("SELF", fmt.Sprintf("%q", os.Args[0])).Replace(tc.more)+"\nnext_review")
 			out := p.run(p.plan(edit...))
+			if name == "second hangs" {
+				time.Sleep(4 * time.Second)
+				if _, err := os.Stat(filepath.Join(p.dir, "late")); err == nil {
+					t.Error("what it had started went on")
+				}
+			}
 			if c := check(out, tc.n); c.Result != tc.result || !strings.Contains(c.Why, tc.says) {
 				t.Errorf("%+v", c)
 			}
