@@ -7,6 +7,8 @@ import (
 	"iter"
 	"net"
 	"net/url"
+	"os"
+	"path/filepath"
 	"strings"
 	"syscall"
 	"testing"
@@ -16,8 +18,11 @@ import (
 	"github.com/exitramp/exitramp/context/evidence"
 	"github.com/exitramp/exitramp/context/evidence/report"
 	"github.com/exitramp/exitramp/context/memstate"
+	"github.com/exitramp/exitramp/context/replay"
 	"github.com/exitramp/exitramp/exitdrill"
 	"github.com/exitramp/exitramp/exporters"
+	"github.com/exitramp/exitramp/exporters/mcpmemory"
+	"github.com/exitramp/exitramp/exporters/openaiagents"
 )
 
 // unreadable is a target that cannot be read since it was written.
@@ -67,10 +72,14 @@ func TestSameAgain(t *testing.T) {
 	for name, tc := range map[string]struct {
 		why   func(try int) error
 		tries int // that go on
+		ends  bool
 	}{
-		"the same":     {func(int) error { return errors.New("no such table: memory/secret-key") }, 1},
-		"another":      {func(try int) error { return fmt.Errorf("no such table: %d", min(try, 3)) }, 3},
-		"nobody there": {func(try int) error { return &net.OpError{Op: "dial", Err: syscall.ECONNREFUSED} }, 4},
+		"the same":       {func(int) error { return errors.New("no such table: memory/secret-key") }, 1, true},
+		"another":        {func(try int) error { return fmt.Errorf("no such table: %d", min(try, 3)) }, 3, true},
+		"nobody there":   {func(int) error { return &net.OpError{Op: "dial", Err: syscall.ECONNREFUSED} }, 4, false},
+		"locked":         {func(int) error { return openaiagents.ErrLocked }, 3, false},
+		"written":        {func(int) error { return mcpmemory.ErrChanged }, 3, false},
+		"journal in use": {func(int) error { return replay.ErrJournal }, 3, false},
 	} {
 		t.Run(name, func(t *testing.T) {
 			p := newPlace(t)
@@ -81,11 +90,11 @@ func TestSameAgain(t *testing.T) {
 				if !errors.Is(err, drill.ErrBroken) {
 					t.Fatalf("try %d: %v", i+1, err)
 				}
-				if told := strings.Contains(err.Error(), "in the same way again"); told == (name == "nobody there") {
+				if told := strings.Contains(err.Error(), "in the same way again"); told != tc.ends {
 					t.Errorf("try %d does not say what the next one means, or says what it does not: %v", i+1, err)
 				}
 			}
-			if name == "nobody there" {
+			if !tc.ends {
 				return
 			}
 			out := p.run(pl)
@@ -103,5 +112,38 @@ func TestSameAgain(t *testing.T) {
 				t.Errorf("%d records stay in the target; limits %q", n, out.Predicate.Limits)
 			}
 		})
+	}
+}
+
+// TestSameAgainBroken: a drill that ended where its target could not be read back, and was killed behind its tear-down,
+// ends there when it goes on, also where the target can be read by then: nothing that was replayed is in it any more.
+func TestSameAgainBroken(t *testing.T) {
+	p := newPlace(t)
+	p.unreadableAfter(func(try int) error {
+		if try < 3 {
+			return errors.New("no such table")
+		}
+		return nil
+	})
+	pl := p.plan(unsealed("keep: true", "keep: false")...)
+	if _, err := exitdrill.Run(t.Context(), pl, &p.opts); !errors.Is(err, drill.ErrBroken) {
+		t.Fatal(err)
+	}
+	ledger := filepath.Join(p.dir, "out", "drills.jsonl")
+	if err := os.Mkdir(ledger, 0o700); err != nil {
+		t.Fatal(err)
+	}
+	if out, err := exitdrill.Run(t.Context(), pl, &p.opts); err == nil || p.runtimes["target"].Len() != 0 {
+		t.Fatalf("its ledger is a folder: %+v, %v; %d records in the target", out, err, p.runtimes["target"].Len())
+	}
+	if err := os.Remove(ledger); err != nil {
+		t.Fatal(err)
+	}
+	out := p.run(pl)
+	if s := out.Predicate.Drill.Stopped; s == nil || s.Phase != "read-back" || !strings.HasSuffix(s.Why, "no such table") || out.Judgement.Verdict != evidence.VerdictFail {
+		t.Errorf("%+v, %+v", s, out.Judgement)
+	}
+	if !strings.Contains(strings.Join(out.Predicate.Limits, " "), "taken out of the target by an attempt before") {
+		t.Errorf("%q", out.Predicate.Limits)
 	}
 }

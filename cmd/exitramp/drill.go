@@ -313,7 +313,7 @@ func (a *app) readbackDrill(ctx context.Context, plan, name, into, journal strin
 		}
 	}
 	b, err := exitdrill.ReadBack(ctx, p, a.drillOptions(), journal)
-	if diskfull.Is(err) || agentstate.IsUnanswered(err) { // it shows nothing about the target
+	if drill.ShowsNothing(err) {
 		return &exitError{code: exitResume, err: err}
 	}
 	if err != nil {

@@ -9,7 +9,7 @@ import (
 const clockSlack, clockJump = time.Second, time.Minute
 
 // clock is the time, and notes where the clock was set: it is earlier than it was, in this attempt or in one before, or
-// went on faster or slower than the time that passed.
+// went on faster or slower than the time that passed. That time stands still while a machine sleeps, so the two look alike.
 func (r *run) clock() time.Time {
 	now := r.now()
 	if r.began.IsZero() {
@@ -34,5 +34,5 @@ func (r *run) clockSet() string {
 	if !r.st.ClockSet {
 		return ""
 	}
-	return fmt.Sprintf("The clock of this machine was set between the start of the drill and its end: its recovery time and recovery points cannot be relied on, and its times of day are of before and after. The latest was %s.", r.st.Latest.Format(time.RFC3339))
+	return fmt.Sprintf("The clock of this machine was set, or the machine slept, between the start of the drill and its end: its recovery time and recovery points cannot be relied on, and its times of day are of before and after. The latest was %s.", r.st.Latest.Format(time.RFC3339))
 }

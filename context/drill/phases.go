@@ -267,6 +267,9 @@ func (r *run) replay(ctx context.Context) error {
 	if r.st.Back != nil {
 		return nil
 	}
+	if r.stop = r.st.Stopped; r.stop != nil { // in an attempt that was broken off behind it
+		return nil
+	}
 	begun := false // something may be in the target
 	err := r.phase(phaseReplay, func() (uint64, int64, error) {
 		src, err := r.open(ctx)
