@@ -52,6 +52,7 @@ type paths struct {
 	ids   map[step]uint16
 	names []string
 	refs  []bool // by path: it names records
+	flags []bool // by path: it is true, or not there
 }
 
 // step is a name below a path.
@@ -87,6 +88,7 @@ func (p *paths) id(parent uint16, name string) uint16 {
 	p.ids[step{parent, strings.Clone(name)}] = id
 	p.names = append(p.names, full)
 	p.refs = append(p.refs, strings.HasSuffix(name, "_key") || strings.HasSuffix(name, "_keys"))
+	p.flags = append(p.flags, false)
 	return id
 }
 
@@ -247,6 +249,7 @@ func (f *flattener) single(fd protoreflect.FieldDescriptor, v protoreflect.Value
 		}
 		f.value(path, "bytes", b)
 	default:
+		f.paths.flags[path] = fd.Kind() == protoreflect.BoolKind && !fd.HasPresence()
 		f.value(path, "number", number(fd, v))
 	}
 }

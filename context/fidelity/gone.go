@@ -8,9 +8,9 @@ import (
 )
 
 // wasToChange tells whether the field id of the record under key was said to become another one, and not to go. Few
-// stores say the model of a vector, whatever was said of it.
+// stores say the model of a vector, whatever was said of it. A flag that is not there is false: it became another one.
 func (c *comparer) wasToChange(key string, id uint16) bool {
-	if c.opts.Announced == nil {
+	if c.opts.Announced == nil || c.paths.flags[id] {
 		return false
 	}
 	path := c.paths.names[id]
