@@ -10,7 +10,8 @@ import (
 func RedactRules(doc string) (out string, secrets []Secret, err error) {
 	t := &toml{doc: doc, escapes: true}
 	line := func(at int) int { return strings.Count(doc[:min(at, len(doc))], "\n") + 1 }
-	before := "" // the text before, in one list
+	before := ""       // the text before, in one list
+	var above []string // for each list around that, the text before the list: what it holds are alternatives
 	for t.i < len(doc) {
 		switch from := t.i; doc[from] {
 		case '"', '\'':
@@ -18,7 +19,8 @@ func RedactRules(doc string) (out string, secrets []Secret, err error) {
 			if err != nil {
 				return "", nil, fmt.Errorf("a text without an end at line %d", line(from))
 			}
-			if hides(nil, plainText(doc[from:t.i], s), before) {
+			plain := plainText(doc[from:t.i], s)
+			if hides(nil, plain, before) || len(above) > 0 && hides(nil, plain, above[len(above)-1]) {
 				t.replace(from, `""`)
 				n := line(from)
 				secrets = append(secrets, Secret{fmt.Sprintf("line %d", n), "rule"})
@@ -26,11 +28,17 @@ func RedactRules(doc string) (out string, secrets []Secret, err error) {
 			before = s
 		case '#':
 			t.comment()
-		case ',', ' ', '\t', '\r', '\n':
+		case '[':
 			t.i++
-		default:
+			above, before = append(above, before), ""
+		case ']':
+			t.i++
+			above, before = above[:max(len(above)-1, 0)], ""
+		case '=', ')':
 			t.i++
 			before = ""
+		default: // letters before a text say how its escapes are read
+			t.i++
 		}
 	}
 	return t.out.String() + doc[t.done:], secrets, nil

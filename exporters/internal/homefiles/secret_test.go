@@ -59,6 +59,8 @@ func TestRedactRules(t *testing.T) {
 		{`p(["git", "clone", "https://u:p@h"], ["--token"], ["x"])`, `p(["git", "clone", ""], ["--token"], ["x"])`, "line 1"},
 		{`p(["--token", "k"], match=["x --token k", 'it\'s', "X_TOKEN=k"])`, `p(["--token", ""], match=["", 'it\'s', ""])`, "line 1 line 1 line 1"},
 		{"# curl -H 'Authorization: Bearer abcdef'\nx = \"\"\"a\nFOO_TOKEN=k\"\"\"\n", "#\nx = \"\"\n", "line 2"},
+		{`p(["curl", "--token", r"k", "x"])`, `p(["curl", "--token", r"", "x"])`, "line 1"},
+		{`p(["curl", "-u", ["me:k", "you:k"], ["a:b", "c"]], x="d:e")`, `p(["curl", "-u", ["", ""], ["a:b", "c"]], x="d:e")`, "line 1 line 1"},
 		{`p(["curl", "Authorization\u003a Bearer abcdef"])`, `p(["curl", ""])`, "line 1"},
 	} {
 		out, secrets, err := RedactRules(c.in)
