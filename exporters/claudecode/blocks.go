@@ -5,6 +5,7 @@ import (
 	"context"
 	"encoding/json"
 	"errors"
+	"slices"
 	"strings"
 
 	"github.com/exitramp/exitramp/context/agentstate"
@@ -139,8 +140,10 @@ func (w *blockWriter) toolResult(ctx context.Context, src agentstate.Resolver, r
 // without a call. d is its output.
 func (w *blockWriter) noResult(id string, r *pb.ToolResult, d []byte) {
 	const why = "the program shows the model one result of a call, and none without a call"
-	// It would be the user's words, or stand between a call and its result, where the program would leave out that as well.
-	if w.Of.Role == pb.Role_ROLE_USER || w.ids.Waiting() || responses.Cut(r.Output) {
+	beside := slices.ContainsFunc(w.out, func(b any) bool { return b.(map[string]any)["type"] == "tool_result" })
+	// It would be the user's words, or stand between a call and its result, where the program would leave out that as well,
+	// or behind a result, as a message that the source does not have.
+	if w.Of.Role == pb.Role_ROLE_USER || w.ids.Waiting() || beside || responses.Cut(r.Output) {
 		w.Lose("parts.tool_result", fidelity.Dropped, why)
 		return
 	}

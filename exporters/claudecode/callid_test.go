@@ -74,3 +74,24 @@ func TestCallIDs(t *testing.T) {
 		t.Errorf("%+v %v", rep, err)
 	}
 }
+
+// TestNoResultBesideOne: a result that no call waits for, beside one that a call waits for, makes no message of its own.
+func TestNoResultBesideOne(t *testing.T) {
+	for name, ids := range map[string][]string{"another": {"a", "none"}, "a second": {"a", "a"}, "before it": {"none", "a"}} {
+		c := &pb.Conversation{Meta: agentstate.Meta("conversation", nil, "c")}
+		say := func(id string, role pb.Role, parts ...*pb.Part) agentstate.Record {
+			return &pb.Message{Meta: agentstate.Meta("message", nil, "c", id), ConversationKey: c.Meta.Key, Role: role, Parts: parts}
+		}
+		var results []*pb.Part
+		for _, id := range ids {
+			results = append(results, &pb.Part{Body: &pb.Part_ToolResult{ToolResult: &pb.ToolResult{Id: id, Output: agentstate.Inline("text/plain", []byte("x"))}}})
+		}
+		call := &pb.Part{Body: &pb.Part_ToolCall{ToolCall: &pb.ToolCall{Id: "a", Name: "n", ArgumentsJson: []byte("{}")}}}
+		mem := memstate.Whole("another", c, say("1", pb.Role_ROLE_ASSISTANT, call), say("2", pb.Role_ROLE_TOOL, results...))
+		dst := Open(filepath.Join(t.TempDir(), "home"))
+		_, j := drivertest.Apply(t, dst, mem)
+		if rep, err := replay.ReadBack(t.Context(), mem, dst, j); err != nil || rep.MissingN+rep.ExtraN+rep.UnannouncedN != 0 {
+			t.Errorf("%s: %+v %v", name, rep, err)
+		}
+	}
+}
