@@ -70,6 +70,9 @@ func (a *app) inspect(path string, k *keyFlags, asJSON bool) error {
 		if names := notRead(s); len(names) > 0 {
 			fmt.Fprintf(a.stdout, "not read, of what the service lists: %s\n", clean(strings.Join(names, " ")))
 		}
+		if text := newestText(s); text != "" {
+			fmt.Fprintln(a.stdout, text)
+		}
 	}
 	var counts []string
 	for _, kind := range keys(stateCounts(in.Records)) {
@@ -85,6 +88,9 @@ func (a *app) inspect(path string, k *keyFlags, asJSON bool) error {
 	}
 	if in.Open {
 		fmt.Fprintln(a.stdout, "secrets", secretsText(secrets.Of(in.Statements...)))
+		if text := storedText(in); text != "" {
+			fmt.Fprintln(a.stdout, "stored ", text)
+		}
 	}
 	fmt.Fprintln(a.stdout, encryptionText(in))
 	if len(in.Compartments) > 1 {
@@ -173,6 +179,7 @@ func (a *app) inspectJSON(path string, in *format.Info) error {
 		readings = append(readings, map[string]any{
 			"from_unix_nano": s.FromUnixNano, "to_unix_nano": s.ToUnixNano, "consistent": s.Consistent, "observer": s.Observer,
 			"observer_basis": s.ObserverBasis, "account": s.Account, "resumed": s.Resumed, "changed": s.Changed, "not_read": notRead(s),
+			"newest_unix_nano": s.NewestUnixNano, "newest_before_start_seconds": newestJSON(s),
 		})
 		for _, f := range s.Kinds {
 			if f.Class != pb.KindCompleteness_CLASS_ABSENT {
@@ -196,7 +203,8 @@ func (a *app) inspectJSON(path string, in *format.Info) error {
 	return a.printJSON(map[string]any{
 		"archive": path, "format": "ctxa/1", "archive_id": in.ArchiveID, "lineage": in.Lineage, "sequence": in.Sequence, "base": in.Base,
 		"created_at": in.Created.UTC().Format(time.RFC3339), "tool": in.Tool, "coverage": in.Coverage, "records": stateCounts(in.Records),
-		"views": in.Views, "not_understood": in.Unknown, "kinds": kinds, "origins": origins, "readings": readings, "secrets": secretsJSON(secrets.Of(in.Statements...)), "gaps": gapList(in.Gaps),
+		"views": in.Views, "not_understood": in.Unknown, "kinds": kinds, "origins": origins, "readings": readings, "secrets": secretsJSON(secrets.Of(in.Statements...)),
+		"secrets_stored": storedJSON(in), "secret_references": in.Records["credential"], "gaps": gapList(in.Gaps),
 		"encryption": in.Encryption, "compartments": compartments, "weakest": in.Weakest, "opens_with_age": in.OpensWith, "shreddable": in.Shreddable, "open": in.Open,
 		"members": in.Members, "bytes": in.Bytes, "manifest_sha256": in.ManifestHex(), "signatures": in.Attestations, "signed_by": signedByJSON(in.SignedBy),
 	})
