@@ -130,7 +130,7 @@ func TestRead(t *testing.T) {
 	if s := get("conversation/" + sid + "/subagents/agent-a1").(*pb.Conversation); s.ParentKey != c.Meta.Key {
 		t.Error(s)
 	}
-	if g := get(agentstate.Key("toolgrant", ".claude/settings.json", "deny", "Bash(rm:*)")).(*pb.ToolGrant); g.Effect != pb.ToolGrant_EFFECT_DENY || g.PolicyKey == "" {
+	if g := get(agentstate.Key("toolgrant", ".claude/settings.json", "deny", "689beea0d4d182b4")).(*pb.ToolGrant); g.Effect != pb.ToolGrant_EFFECT_DENY || g.Pattern != "Bash(rm:*)" || g.PolicyKey == "" {
 		t.Error(g)
 	}
 	if s := get(agentstate.Key("toolserver", "", "tickets")).(*pb.ToolServer); len(s.CredentialKeys) != 2 || s.Protocol != "mcp+http" {

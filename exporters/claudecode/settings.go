@@ -1,12 +1,15 @@
 package claudecode
 
 import (
+	"crypto/sha256"
+	"encoding/hex"
 	"encoding/json"
 	"errors"
 	"fmt"
 	"io/fs"
 	"os"
 	"slices"
+	"strconv"
 	"strings"
 	"unicode/utf8"
 
@@ -51,8 +54,16 @@ func (r *reading) settings(f *homefiles.File) error {
 		var patterns []string
 		json.Unmarshal(doc.Permissions[e.name], &patterns)
 		slices.Sort(patterns)
-		for _, pattern := range slices.Compact(patterns) {
-			g := &pb.ToolGrant{Meta: agentstate.Meta("toolgrant", nil, f.Rel, e.name, pattern), Pattern: valid(pattern), PatternDialect: product,
+		for i, pattern := range patterns {
+			id := []string{f.Rel, e.name, ruleID(pattern)}
+			switch {
+			case i == 0 || pattern != patterns[i-1]:
+			case pattern != "":
+				continue
+			default: // secrets were in both, and nobody knows whether they are one rule
+				id = append(id, strconv.Itoa(i+1))
+			}
+			g := &pb.ToolGrant{Meta: agentstate.Meta("toolgrant", nil, id...), Pattern: valid(pattern), PatternDialect: product,
 				Effect: e.effect, ApprovalMode: e.mode, Enabled: true, PolicyKey: key}
 			g.Meta.ViewOfKeys = []string{key}
 			if err := r.put(g); err != nil {
@@ -61,6 +72,13 @@ func (r *reading) settings(f *homefiles.File) error {
 		}
 	}
 	return nil
+}
+
+// ruleID stands for a permission in a key. The rule itself stays out of plans and journals, where keys are: it may hold a
+// secret that nobody recognises. It is made of what a copy has, too: a rule without its secret.
+func ruleID(pattern string) string {
+	sum := sha256.Sum256([]byte(pattern))
+	return hex.EncodeToString(sum[:8])
 }
 
 func (r *reading) credentials(rel string, secrets []homefiles.Secret) error {
