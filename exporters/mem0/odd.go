@@ -102,7 +102,7 @@ func (p *pg) hangs(ctx context.Context, table, id string) (why string, err error
 		}
 		p.children[table] = c
 	}
-	by, err := p.children[table].Of(ctx, "p.id::text", id)
+	by, err := p.children[table].Of(ctx, "p.id = $1::text::uuid", id)
 	if by != "" {
 		why = fmt.Sprintf("rows of table %s lead to it", by)
 	}

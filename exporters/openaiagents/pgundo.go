@@ -83,7 +83,7 @@ func (d *pg) undo(ctx context.Context, rc replay.Receipt) (why string, err error
 	if n > 0 {
 		return "the session has items that this run did not write", nil
 	}
-	if why, err := d.hangs(ctx, p.sessions, p.messages.ident, "p.session_id::text", sid); why != "" || err != nil {
+	if why, err := d.hangs(ctx, p.sessions, p.messages.ident, "p.session_id = $1::text", sid); why != "" || err != nil {
 		return why, err
 	}
 	_, err = d.Conn.Exec(ctx, "DELETE FROM "+p.sessions.ident+" WHERE session_id = $1::text", sid)
@@ -91,7 +91,7 @@ func (d *pg) undo(ctx context.Context, rc replay.Receipt) (why string, err error
 }
 
 // hangs tells why a row is left that rows of an application lead to: they would go with it, or keep it there.
-func (d *pg) hangs(ctx context.Context, t pgTable, but, column, id string) (why string, err error) {
+func (d *pg) hangs(ctx context.Context, t pgTable, but, where, id string) (why string, err error) {
 	c := d.children[t.ident]
 	if c == nil {
 		if c, err = pgsnapshot.NewChildren(ctx, d.Conn, t.ident, but); err != nil {
@@ -99,7 +99,7 @@ func (d *pg) hangs(ctx context.Context, t pgTable, but, column, id string) (why 
 		}
 		d.children[t.ident] = c
 	}
-	by, err := c.Of(ctx, column, id)
+	by, err := c.Of(ctx, where, id)
 	if by != "" {
 		why = fmt.Sprintf("rows of table %s lead to it", by)
 	}
@@ -144,7 +144,7 @@ func (d *pg) undoItems(ctx context.Context, p *pgPair, key string, versions []st
 		}
 	}
 	for _, v := range got {
-		if why, err := d.hangs(ctx, p.messages, "", "p.id::text", fmt.Sprint(v[0])); why != "" || err != nil {
+		if why, err := d.hangs(ctx, p.messages, "", "p.id = $1::text::int8", fmt.Sprint(v[0])); why != "" || err != nil {
 			return why, err
 		}
 	}

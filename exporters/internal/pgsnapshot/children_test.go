@@ -1,45 +1,73 @@
-package pgsnapshot
+package pgsnapshot_test
 
 import (
+	"fmt"
 	"net/url"
 	"testing"
 
+	"github.com/exitramp/exitramp/exporters/internal/pgsnapshot"
 	"github.com/exitramp/exitramp/exporters/internal/pgsnapshot/pgtest"
 )
 
-// TestChildren: rows that lead to a row are found, and are taken to be there where the role cannot see them all.
+// What leads to a row is found without a walk over the table, and a child of which not every row may be read is taken
+// to have one that leads there.
 func TestChildren(t *testing.T) {
-	u := pgtest.Database(t, "CREATE TABLE t (id text PRIMARY KEY, up text REFERENCES t)", "INSERT INTO t VALUES ('a', 'a'), ('b', 'a')",
-		"CREATE TABLE own (id text REFERENCES t)", "INSERT INTO own VALUES ('a')", `CREATE TABLE "of App" (id text REFERENCES t ON DELETE CASCADE)`, `INSERT INTO "of App" VALUES ('b')`,
-		"CREATE SCHEMA closed", "CREATE SCHEMA open", "CREATE TABLE closed.x (id text REFERENCES t)", "CREATE TABLE open.y (id text REFERENCES t)", "CREATE TABLE open.z (id text REFERENCES t)",
-		"ALTER TABLE open.z ENABLE ROW LEVEL SECURITY", "CREATE POLICY none ON open.z USING (false)")
-	at, err := url.Parse(u)
+	u := pgtest.Database(t, "CREATE TABLE parent (id int PRIMARY KEY)", "INSERT INTO parent SELECT generate_series(1, 20000)",
+		"CREATE TABLE child (of int REFERENCES parent)", "INSERT INTO child VALUES (7)",
+		"CREATE TABLE other (of int REFERENCES parent)", "INSERT INTO other VALUES (8)", "ANALYZE")
+	guest, err := url.Parse(u)
 	if err != nil {
 		t.Fatal(err)
 	}
-	sees := at.Path[1:] + "_sees" // roles are the server's
-	pgtest.Exec(t, u, "CREATE ROLE "+sees)
-	t.Cleanup(func() { pgtest.Exec(t, u, "DROP OWNED BY "+sees, "DROP ROLE "+sees) })
-	conn := pgtest.Connect(t, u)
-	defer conn.Close(t.Context())
-	for _, c := range []struct{ role, grant, drop, a, b string }{
-		{"NONE", "", "", "", `"of App"`},
-		{sees, "GRANT SELECT ON ALL TABLES IN SCHEMA public TO " + sees + "; GRANT SELECT ON ALL TABLES IN SCHEMA closed TO " + sees, "", "closed.x", `"of App"`},
-		{sees, "GRANT USAGE ON SCHEMA open TO " + sees, "DROP TABLE closed.x", "open.y", `"of App"`},
-		{sees, "GRANT SELECT ON ALL TABLES IN SCHEMA open TO " + sees, "", "open.z", `"of App"`},
-		{sees, "", "DROP TABLE open.z", "", `"of App"`},
-	} {
-		if _, err := conn.Exec(t.Context(), "RESET ROLE; "+c.grant+"; "+c.drop+"; SET ROLE "+c.role); err != nil {
-			t.Fatal(err)
-		}
-		kids, err := NewChildren(t.Context(), conn, "t", "own")
+	guest.User = url.User(guest.Path[1:] + "_guest")
+	pgtest.Exec(t, u, fmt.Sprintf(`CREATE ROLE %s LOGIN`, guest.User), fmt.Sprintf(`GRANT SELECT ON ALL TABLES IN SCHEMA public TO %s`, guest.User))
+	t.Cleanup(func() {
+		pgtest.Exec(t, u, fmt.Sprintf("DROP OWNED BY %s", guest.User), fmt.Sprintf("DROP ROLE %s", guest.User))
+	})
+	of := func(rawURL, but string, id int) (child string, walks int64) {
+		t.Helper()
+		conn := pgtest.Connect(t, rawURL)
+		defer conn.Close(t.Context())
+		tx, err := conn.Begin(t.Context())
 		if err != nil {
 			t.Fatal(err)
 		}
-		for id, want := range map[string]string{"a": c.a, "b": c.b} {
-			if got, err := kids.Of(t.Context(), "p.id", id); err != nil || got != want {
-				t.Errorf("%s, %q: %q, %v; want %q", c.role, c.grant+c.drop, got, err, want)
+		c, err := pgsnapshot.NewChildren(t.Context(), conn, "parent", but)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if child, err = c.Of(t.Context(), "p.id = $1::text::int8", fmt.Sprint(id)); err != nil {
+			t.Fatal(err)
+		}
+		if err := tx.QueryRow(t.Context(), "SELECT seq_scan FROM pg_stat_xact_user_tables WHERE relname = 'parent'").Scan(&walks); err != nil {
+			t.Fatal(err)
+		}
+		return child, walks
+	}
+	for _, c := range []struct {
+		but, want string
+		id        int
+	}{{"", "child", 7}, {"", "other", 8}, {"", "", 9}, {"child", "", 7}, {"public.child", "other", 8}} {
+		for _, by := range []string{u, guest.String()} {
+			if got, walks := of(by, c.but, c.id); got != c.want || walks != 0 {
+				t.Errorf("%d, but %q: %q, want %q, %d walks", c.id, c.but, got, c.want, walks)
 			}
+		}
+	}
+	for _, c := range []struct {
+		want string
+		do   []string
+	}{
+		{"mine.child", []string{"CREATE SCHEMA mine", "ALTER TABLE child SET SCHEMA mine"}},
+		{"child", []string{"ALTER TABLE mine.child SET SCHEMA public", "ALTER TABLE child ENABLE ROW LEVEL SECURITY"}},
+		{"child", []string{"ALTER TABLE child DISABLE ROW LEVEL SECURITY", fmt.Sprintf("REVOKE SELECT ON child FROM %s", guest.User)}},
+	} {
+		pgtest.Exec(t, u, c.do...)
+		if got, _ := of(guest.String(), "", 9); got != c.want {
+			t.Errorf("%v: %q, want %q", c.do, got, c.want)
+		}
+		if got, _ := of(u, "", 9); got != "" {
+			t.Errorf("%v: %q leads to it for who may read all", c.do, got)
 		}
 	}
 }
