@@ -55,7 +55,7 @@ func (s *Store) Begin(ctx context.Context, run *replay.Run) (_ replay.Writer, er
 	} else if err != nil && !errors.Is(err, fs.ErrNotExist) {
 		return nil, err
 	}
-	have, err := s.present(ctx)
+	have, err := s.present(ctx, false)
 	if err != nil {
 		return nil, err
 	}
@@ -109,10 +109,11 @@ type presence struct {
 	layouts map[string]layout
 }
 
-func (s *Store) present(ctx context.Context) (presence, error) {
+// present looks at the target. An undo takes a file for what it was as long as something is left of it.
+func (s *Store) present(ctx context.Context, undoing bool) (presence, error) {
 	p := presence{layouts: map[string]layout{}}
 	if s.server != nil {
-		return s.presentPG(ctx)
+		return s.presentPG(ctx, undoing)
 	}
 	if _, err := os.Stat(s.root); errors.Is(err, fs.ErrNotExist) {
 		return p, nil
@@ -124,6 +125,9 @@ func (s *Store) present(ctx context.Context) (presence, error) {
 	var dbs []*db
 	for _, rel := range rels {
 		d, err := s.openRead(ctx, rel)
+		if err == nil && d == nil && undoing {
+			d, err = s.openRest(ctx, rel)
+		}
 		if errors.Is(err, sqlitefile.ErrEmpty) || err == nil && d == nil || rel == historyFile && s.beside != "" && sqlitefile.Missing(s.beside) {
 			continue
 		}

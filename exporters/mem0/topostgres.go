@@ -9,7 +9,7 @@ import (
 	"github.com/exitramp/exitramp/internal/lazyre"
 )
 
-func (s *Store) presentPG(ctx context.Context) (presence, error) {
+func (s *Store) presentPG(ctx context.Context, undoing bool) (presence, error) {
 	out := presence{layouts: map[string]layout{}}
 	p, err := s.openPG(ctx, "")
 	if err != nil {
@@ -27,6 +27,11 @@ func (s *Store) presentPG(ctx context.Context) (presence, error) {
 		return out, nil
 	}
 	d, err := s.openRead(ctx, historyFile)
+	if err == nil && d == nil && undoing {
+		if d, err = s.openRest(ctx, historyFile); d == nil {
+			return out, err
+		}
+	}
 	if err != nil {
 		return out, err
 	}
@@ -56,7 +61,7 @@ func (w *writer) openPG(ctx context.Context, l layout) (*db, error) {
 			return nil, err
 		}
 		w.pg = p
-		if len(w.s.server.Schema) > 0 && !w.run.DryRun {
+		if len(w.s.server.Schema) > 0 && !w.run.DryRun && !w.undoing {
 			if err := p.exec(ctx, "CREATE SCHEMA IF NOT EXISTS "+quote(p.schema)); err != nil {
 				return nil, p.wrap(err)
 			}
@@ -67,7 +72,7 @@ func (w *writer) openPG(ctx context.Context, l layout) (*db, error) {
 	if err != nil {
 		return nil, w.pg.wrap(err)
 	}
-	if there > 0 && !l.there {
+	if there > 0 && !l.there && !w.undoing {
 		return nil, fmt.Errorf("%w: %s: table %s is no collection of the package that is to read it: name another with ?collection=, or another schema with ?search_path=", ErrSchema, w.pg.location, l.File)
 	}
 	if there == 0 && w.run.DryRun {
@@ -79,7 +84,7 @@ func (w *writer) openPG(ctx context.Context, l layout) (*db, error) {
 		return nil, w.pg.wrap(err)
 	}
 	w.pg.migrations = n > 0
-	if !w.run.DryRun {
+	if !w.run.DryRun && !w.undoing {
 		for _, q := range createPG(l, there > 0) {
 			if err := d.exec(ctx, q); err != nil {
 				return nil, w.pg.wrap(err)

@@ -3,6 +3,7 @@ package mem0
 import (
 	"context"
 	"fmt"
+	"slices"
 	"strings"
 
 	"github.com/exitramp/exitramp/context/agentstate"
@@ -15,7 +16,7 @@ const changed = "changed since the run"
 // Undo removes the rows that a run made. What says something else by now stays; a memory and its
 // vector are one row, and stay together.
 func (s *Store) Undo(ctx context.Context, run *replay.Run, created []replay.Receipt) (left []replay.Receipt, err error) {
-	have, err := s.present(ctx)
+	have, err := s.present(ctx, true)
 	if err != nil {
 		return nil, own(err)
 	}
@@ -50,6 +51,10 @@ func (w *writer) undo(ctx context.Context, created []replay.Receipt) (left []rep
 			continue
 		}
 		l, ok := w.layouts[parts[0]]
+		if !ok && w.s.server != nil && kind == "opaque" { // its table is not the collection's
+			l = layout{File: parts[0], Place: parts[0], Form: pgForm}
+			w.layouts[parts[0]], ok = l, true
+		}
 		if !ok {
 			leave(replay.Gone, rc) // its file is
 			continue
@@ -107,6 +112,9 @@ func (w *writer) undo(ctx context.Context, created []replay.Receipt) (left []rep
 
 // undoHalves removes a row of a collection, if each half is as the run wrote it or was never written.
 func (d *db) undoHalves(ctx context.Context, id string, rcs []replay.Receipt) (why string, err error) {
+	if !d.has(d.main()) {
+		return replay.Gone, nil
+	}
 	have, err := d.halves(ctx, id)
 	if err != nil {
 		return "", err
@@ -163,6 +171,9 @@ func (d *db) undoRow(ctx context.Context, kind, target string, id []string, vers
 	case d.layout.Form == pointsForm && kind != "opaque":
 		key = rowKey(id[0])
 	}
+	if !d.has(table) {
+		return replay.Gone, nil
+	}
 	have, err := d.row(ctx, table, key)
 	if err == nil && have == nil {
 		have, err = d.row(ctx, table, number(key))
@@ -181,6 +192,46 @@ func (d *db) undoRow(ctx context.Context, kind, target string, id []string, vers
 		return why, err
 	}
 	return "", d.exec(ctx, "DELETE FROM "+table+" WHERE "+quote(keyOf(table))+" = "+d.param(table, keyOf(table)), have[0])
+}
+
+// has tells whether a table is there: somebody may have dropped it since the run.
+func (d *db) has(table string) bool {
+	p, ok := d.engine.(*pg)
+	switch {
+	case !ok:
+		return slices.Contains(d.layout.Tables, table)
+	case table == "memory_migrations":
+		return p.migrations
+	}
+	return d.layout.there
+}
+
+// openRest opens a file that has no collection or history any more, but a table that mem0 makes beside one; nil: it has none.
+func (s *Store) openRest(ctx context.Context, rel string) (*db, error) {
+	p, err := s.path(rel)
+	if err != nil {
+		return nil, err
+	}
+	f, err := sqlitefile.Open(ctx, p, s.wait)
+	if err != nil {
+		return nil, err
+	}
+	d := &db{engine: lite{f}}
+	_, cols, err := tablesOf(ctx, d.engine)
+	history := jsHistory
+	if s.flavor == "python" {
+		history = pythonHistory
+	}
+	for _, rest := range []layout{{Form: history, Tables: []string{"messages"}}, {Form: vectorsForm, Tables: []string{"memory_migrations"}}} {
+		if slices.Equal(cols[rest.Tables[0]], columnsOf(rest.Tables[0])) {
+			rest.File, rest.Place = rel, placeOf(rel)
+			d.layout = rest
+			return d, nil
+		}
+	}
+	err = d.wrap(err)
+	d.close()
+	return nil, err
 }
 
 // number is a key as a whole number, where it is one.

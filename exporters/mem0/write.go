@@ -213,7 +213,7 @@ func (w *writer) openPlace(ctx context.Context, place string) (*db, error) {
 		err = fmt.Errorf("%w: %s holds %s, the state has %s", ErrSchema, l.File, have.Form, l.Form)
 	}
 	for _, t := range l.Tables {
-		if q := create(l.Form, t); err == nil && !w.run.DryRun && q != "" && !slices.Contains(have.Tables, t) {
+		if q := create(l.Form, t); err == nil && !w.run.DryRun && !w.undoing && q != "" && !slices.Contains(have.Tables, t) {
 			err = d.exec(ctx, q)
 		}
 	}
