@@ -60,12 +60,12 @@ func (r *reading) items(f *document, b []byte) error {
 }
 
 // countElements counts the elements of a document's list, which is its member or itself, or its values where it
-// has one in each line, by another route than listIn: no value is taken out of it.
+// has one behind the other, by another route than listIn: no value is taken out of it.
 func countElements(b []byte, member string) (n uint64) {
 	v, one := jsonvalue.Parse(bytes.TrimPrefix(b, bom))
 	switch {
 	case !one || member == "" && v.IsObject():
-		return countLines(bytes.TrimPrefix(b, bom))
+		return countValues(bytes.TrimPrefix(b, bom))
 	case member != "":
 		v = v.Get(member)
 	}
@@ -75,22 +75,32 @@ func countElements(b []byte, member string) (n uint64) {
 
 // countValues counts the values that stand one behind the other.
 func countValues(b []byte) (n uint64) {
-	d := json.NewDecoder(bytes.NewReader(b))
-	for depth := 0; ; {
-		t, err := d.Token()
-		if err != nil {
-			return n
+	depth, quoted, escaped, word := 0, false, false, false
+	for _, c := range b {
+		begins := false
+		switch {
+		case escaped:
+			escaped = false
+		case quoted:
+			escaped, quoted = c == '\\', c != '"'
+		case c == '"':
+			quoted, begins, word = true, depth == 0, false
+		case c == '{' || c == '[':
+			begins, word = depth == 0, false
+			depth++
+		case c == '}' || c == ']':
+			depth--
+		case depth > 0:
+		case c <= ' ':
+			word = false
+		default: // of a number, true, false or null
+			begins, word = !word, true
 		}
-		if depth == 0 {
+		if begins {
 			n++
 		}
-		switch t {
-		case json.Delim('{'), json.Delim('['):
-			depth++
-		case json.Delim('}'), json.Delim(']'):
-			depth--
-		}
 	}
+	return n
 }
 
 // listIn is the list of items in a document, and the name of the member that it is; empty: it is the
@@ -159,13 +169,9 @@ func soundLines(b []byte, rel string) (list []json.RawMessage, torn *pb.Gap) {
 
 // countLines counts the lines that say something.
 func countLines(b []byte) (n uint64) {
-	said := false
-	for _, c := range append(bytes.TrimPrefix(b, bom), '\n') {
-		switch {
-		case c == '\n' && said:
-			n, said = n+1, false
-		case c > ' ':
-			said = true
+	for l := range bytes.Lines(bytes.TrimPrefix(b, bom)) {
+		if len(bytes.TrimSpace(l)) > 0 {
+			n++
 		}
 	}
 	return n

@@ -118,7 +118,7 @@ func opening(d *json.Decoder) responses.Object {
 }
 
 // inLines is what a text is that has an item in its first line, and an object in each: a list where the second
-// is an item, too.
+// is an item, too; one item where that is half a line.
 func inLines(text []byte) form {
 	d := json.NewDecoder(bytes.NewReader(text))
 	if !isItem(opening(d)) {
@@ -135,8 +135,15 @@ func inLines(text []byte) form {
 		return oneItem
 	case isItem(opening(json.NewDecoder(bytes.NewReader(rest)))):
 		return itemList
+	case torn(bytes.TrimSpace(rest)):
+		return oneItem
 	}
 	return notOurs
+}
+
+// torn tells whether a text is half a line, too short to say what it is of.
+func torn(text []byte) bool {
+	return len(text) < 1<<12 && text[0] == '{' && !bytes.Contains(text, []byte("\n")) && !json.Valid(text)
 }
 
 // members are the names under which programs put the items of a session into an object of their own.

@@ -22,6 +22,8 @@ func TestTornLines(t *testing.T) {
 	}{
 		"last":          {a + "\n" + b + "\n" + half, "line 3", 2, 1},
 		"in the middle": {"\ufeff" + a + "\r\n" + b + "\n\n" + half + "\n" + half + "\n" + b + "\n", "line 4", 3, 2},
+		"first":         {a + "\n" + half, "line 2", 1, 1},
+		"spaces":        {a + "\n" + b + "\n\u00a0\n" + half, "line 4", 2, 1},
 		"open lists":    {a + "\n" + b + "\n" + strings.Repeat("[\n", 1<<20), "line 3", 2, 1 << 20},
 	} {
 		t.Run(name, func(t *testing.T) {
