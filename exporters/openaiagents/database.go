@@ -16,6 +16,7 @@ type db struct {
 	*sqlitefile.DB
 	rel    string
 	layout layout
+	there  map[string]bool // of an undo: the tables that there are
 }
 
 func quote(s string) string { return `"` + strings.ReplaceAll(s, `"`, `""`) + `"` }

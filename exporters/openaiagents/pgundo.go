@@ -16,12 +16,15 @@ import (
 
 // Undo removes the rows that a run made, in one transaction. What says something else by now stays,
 // and so does a session that has got further items. Tables and sequences stay as they are.
-func (s *Store) Undo(ctx context.Context, _ *replay.Run, created []replay.Receipt) (left []replay.Receipt, err error) {
+func (s *Store) Undo(ctx context.Context, run *replay.Run, created []replay.Receipt) (left []replay.Receipt, err error) {
 	d, err := s.open(ctx, "BEGIN ISOLATION LEVEL READ COMMITTED")
 	if err != nil {
 		return nil, own(err)
 	}
 	defer d.close()
+	if err := d.rest(ctx, run.From); err != nil {
+		return nil, own(err)
+	}
 	for _, late := range []bool{false, true} { // sessions last
 		for _, rc := range created {
 			if rc.Target == "" || (agentstate.KindOfKey(rc.Target) == "conversation") != late {
@@ -52,7 +55,7 @@ func (d *pg) undo(ctx context.Context, rc replay.Receipt) (why string, err error
 	switch {
 	case kind == "opaque": // a counter never goes back
 		return "", nil
-	case p == nil: // a table that is gone has no rows
+	case p == nil, kind == "message" && p.messages.gone, kind == "conversation" && p.sessions.gone: // a table that is gone has no rows
 		return replay.Gone, nil
 	case kind == "message":
 		return d.undoItems(ctx, p, parts[1], strings.Split(rc.Version, ","))
@@ -76,12 +79,12 @@ func (d *pg) undo(ctx context.Context, rc replay.Receipt) (why string, err error
 	if !p.sessions.as(have, 3, rc.Version) {
 		return changed, nil
 	}
-	n, err := d.count(ctx, "SELECT count(*) FROM "+p.messages.ident+" WHERE session_id = $1::text", sid)
-	if err != nil {
-		return "", err
-	}
-	if n > 0 {
-		return "the session has items that this run did not write", nil
+	if !p.messages.gone {
+		if n, err := d.count(ctx, "SELECT count(*) FROM "+p.messages.ident+" WHERE session_id = $1::text", sid); err != nil {
+			return "", err
+		} else if n > 0 {
+			return "the session has items that this run did not write", nil
+		}
 	}
 	if why, err := d.hangs(ctx, p.sessions, p.messages.ident, "p.session_id = $1::text", sid); why != "" || err != nil {
 		return why, err

@@ -111,6 +111,7 @@ type pgTable struct {
 	name    string // for messages
 	denied  string // the permission that reading needs and the role lacks
 	partial bool   // row-level security shows a part of the rows
+	gone    bool   // of an undo: somebody dropped it since
 	insert  bool
 	added   [][2]string // columns of an application, with their types
 }
@@ -208,13 +209,26 @@ const findTables = `SELECT c.relname::text, coalesce(fn.nspname::text, ''), coal
 func findQuery() string {
 	q := findTables
 	for _, t := range []string{"c", "f"} {
-		q = strings.ReplaceAll(q, "cols("+t+".oid)", `(SELECT coalesce(json_agg(json_build_array(a.attname, y.typname, format_type(a.atttypid, a.atttypmod)) ORDER BY a.attnum), '[]')::text
-			FROM pg_attribute a JOIN pg_type y ON y.oid = a.atttypid WHERE a.attrelid = `+t+`.oid AND a.attnum > 0 AND NOT a.attisdropped AND a.attgenerated = '')`)
+		q = strings.ReplaceAll(q, "cols("+t+".oid)", columnsIn(t+".oid"))
 	}
 	for _, c := range []string{"id", "message_data", "session_id"} {
 		q = strings.ReplaceAll(q, "has(c.oid, '"+c+"')", `EXISTS (SELECT FROM pg_attribute a WHERE a.attrelid = c.oid AND a.attname = '`+c+`' AND a.attnum > 0 AND NOT a.attisdropped)`)
 	}
 	return q
+}
+
+// columnsIn are the columns of a table, with their types, as an expression; [] where there is none.
+func columnsIn(oid string) string {
+	return `(SELECT coalesce(json_agg(json_build_array(a.attname, y.typname, format_type(a.atttypid, a.atttypmod)) ORDER BY a.attnum), '[]')::text
+			FROM pg_attribute a JOIN pg_type y ON y.oid = a.atttypid WHERE a.attrelid = ` + oid + ` AND a.attnum > 0 AND NOT a.attisdropped AND a.attgenerated = '')`
+}
+
+func sessionColumns() []string {
+	return []string{"session_id varchar text", "created_at timestamp", "updated_at timestamp"}
+}
+
+func messageColumns() []string {
+	return []string{"id int4 int8 int2", "session_id varchar text", "message_data text varchar", "created_at timestamp"}
 }
 
 // find finds the pairs of tables by their columns, each name in the first schema that has it.
@@ -242,7 +256,7 @@ func (d *pg) find(ctx context.Context) error {
 			if r.fname == "" && r.name != ownNames().Messages {
 				continue // not one of the SDK's
 			}
-			idType, added, err := checkColumns(schema+"."+r.name, r.cols, []string{"id int4 int8 int2", "session_id varchar text", "message_data text varchar", "created_at timestamp"})
+			idType, added, err := checkColumns(schema+"."+r.name, r.cols, messageColumns())
 			if err != nil {
 				return err
 			}
@@ -252,7 +266,7 @@ func (d *pg) find(ctx context.Context) error {
 			p.messages.added = added
 			p.table = tableOf(p.Messages, &p.pair, p.messages.has()...)
 			p.sessions.ident, p.sessions.name = quote(r.fschema)+"."+quote(r.fname), r.fschema+"."+r.fname
-			if _, p.sessions.added, err = checkColumns(p.sessions.name, r.fcols, []string{"session_id varchar text", "created_at timestamp", "updated_at timestamp"}); err != nil {
+			if _, p.sessions.added, err = checkColumns(p.sessions.name, r.fcols, sessionColumns()); err != nil {
 				return err
 			}
 			p.maxID = map[string]int64{"int2": 1<<15 - 1, "int4": 1<<31 - 1, "int8": 1<<63 - 1}[idType]

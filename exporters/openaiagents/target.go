@@ -41,27 +41,42 @@ type file struct{ tmp, path string }
 
 // Begin looks at the folder, and refuses an Origin whose tables are not the SDK's.
 func (f *Folder) Begin(_ context.Context, run *replay.Run) (replay.Writer, error) {
-	w := &writer{run: run, f: f, exact: run.From.GetProduct() == product && run.From.GetFlavor() != flavorPostgres, layouts: map[string]layout{}, dbs: map[string]*db{}, seen: inView{}, ids: sessionIDs{}, owner: map[[2]string]string{}}
+	w := &writer{run: run, f: f, exact: ofFolder(run.From), dbs: map[string]*db{}, seen: inView{}, ids: sessionIDs{}, owner: map[[2]string]string{}}
 	if st, err := os.Stat(f.root); err == nil && !st.IsDir() {
 		return nil, fmt.Errorf("%w: openaiagents: %s is a file; want a folder", replay.ErrTarget, f.root)
 	} else if err != nil && !errors.Is(err, fs.ErrNotExist) {
 		return nil, fmt.Errorf("%w: openaiagents: %w", replay.ErrTarget, err)
 	}
-	for _, l := range run.From.GetMeta().GetLabels() {
+	var err error
+	if w.layouts, err = layoutsOf(run.From, w.exact); err != nil {
+		return nil, fmt.Errorf("%w: %w", replay.ErrTarget, err)
+	}
+	return w, nil
+}
+
+// ofFolder tells whether an Origin is a folder of this runtime.
+func ofFolder(o *pb.Origin) bool {
+	return o.GetProduct() == product && o.GetFlavor() != flavorPostgres
+}
+
+// layoutsOf are the tables that an Origin names, by file.
+func layoutsOf(o *pb.Origin, exact bool) (map[string]layout, error) {
+	out := map[string]layout{}
+	for _, l := range o.GetMeta().GetLabels() {
 		var x layout
-		if run.From.GetProduct() != product || l.Name != labelDatabase {
+		if o.GetProduct() != product || l.Name != labelDatabase {
 			continue
 		}
 		err := json.Unmarshal([]byte(l.Value), &x)
-		if !w.exact {
+		if !exact {
 			x.File = foreignFile // a database of PostgreSQL has no name of its own
 		}
 		if err != nil || !x.valid() {
-			return nil, fmt.Errorf("%w: %w: the archive names tables of %.60q that the SDK does not make", replay.ErrTarget, ErrSchema, x.File)
+			return nil, fmt.Errorf("%w: the archive names tables of %.60q that the SDK does not make", ErrSchema, x.File)
 		}
-		w.layouts[x.File] = x
+		out[x.File] = x
 	}
-	return w, nil
+	return out, nil
 }
 
 // Exact tells whether the state is of this runtime: then what is read out of documents is left out.

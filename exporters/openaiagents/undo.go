@@ -3,7 +3,6 @@ package openaiagents
 import (
 	"context"
 	"errors"
-	"fmt"
 	"io/fs"
 	"os"
 	"slices"
@@ -62,8 +61,8 @@ func (w *writer) undo(ctx context.Context, rc replay.Receipt) (why string, err e
 	p := d.layout.pair(table)
 	name := ""
 	switch {
-	case p == nil:
-		return changed, nil
+	case p == nil: // a table that is gone has no rows
+		return replay.Gone, nil
 	case kind == "conversation":
 		name = p.Sessions
 	case kind == "message":
@@ -79,23 +78,12 @@ func (w *writer) undo(ctx context.Context, rc replay.Receipt) (why string, err e
 	return d.remove(ctx, name, p, rc, parts[1:])
 }
 
-// reopen opens a database that a run wrote.
-func (w *writer) reopen(ctx context.Context, rel string) (*db, error) {
-	d, err := w.open(ctx, rel, layout{File: rel})
-	if err != nil {
-		return nil, err
-	}
-	have, err := readLayout(ctx, d.Conn, rel)
-	d.layout = have
-	if err == nil && len(have.Pairs) == 0 {
-		err = fmt.Errorf("%w: %s holds no sessions", ErrSchema, rel)
-	}
-	return d, d.Wrap(err)
-}
-
 // remove deletes the rows of a receipt: the first by its key, the others behind it.
 func (d *db) remove(ctx context.Context, name string, p *pair, rc replay.Receipt, id []string) (why string, err error) {
 	t := d.layout.table(name, p)
+	if !d.there[name] {
+		return replay.Gone, nil
+	}
 	if len(id) != len(t.key) {
 		return changed, nil
 	}
@@ -113,7 +101,7 @@ func (d *db) remove(ctx context.Context, name string, p *pair, rc replay.Receipt
 		}
 	}
 	for _, r := range rows {
-		if p != nil && name == p.Sessions {
+		if p != nil && name == p.Sessions && d.there[p.Messages] {
 			n, err := sqlitefile.Query(ctx, d.Conn, "SELECT count(*) FROM "+quote(p.Messages)+" WHERE session_id = ?", r[1])
 			if err != nil {
 				return "", d.Wrap(err)
