@@ -128,7 +128,7 @@ func (e *edit) names(r agentstate.Record, do bool) {
 	case *pb.Tool:
 		e.tool(r, do)
 	case *pb.ToolGrant:
-		if to, ok := e.p.pattern(r); ok && to != r.Pattern && e.change("pattern", r.Pattern, to, do) {
+		if to, ok := e.p.pattern(r); ok && to != r.Pattern && e.change("pattern", toolIn(r.Pattern), toolIn(to), do) {
 			r.Pattern = to
 		}
 	case *pb.Principal:
@@ -268,7 +268,11 @@ func (e *edit) grant(r *pb.ToolGrant) {
 		if old := e.p.mentions([]byte(r.Pattern)); old != "" {
 			e.hold("its pattern names %s, and cannot be changed by a map", old)
 		} else if r.Pattern != "" && r.Pattern != "*" && r.ToolKey == "" && hold {
-			e.hold("its pattern %.60q has no match", r.Pattern)
+			of := ""
+			if r.PatternDialect == "claude-code" { // another may be a whole policy
+				of = " for " + toolIn(r.Pattern)
+			}
+			e.hold("its pattern%.60s has no match", of)
 		}
 	}
 	if old := e.p.mentions(r.Constraints.GetInline()); old != "" {
@@ -287,6 +291,13 @@ func (p *Mapper) pattern(g *pb.ToolGrant) (string, bool) {
 		return t.Name + "(" + rest, true
 	}
 	return "", false
+}
+
+// toolIn is as much of a pattern of Claude Code as a reason says, which stands in plans and journals: what follows the tool
+// is anything that somebody typed, with secrets that nobody recognises.
+func toolIn(pattern string) string {
+	tool, _, _ := strings.Cut(pattern, "(")
+	return tool
 }
 
 // mentions is a renamed tool whose old name stands in text, as a word; empty: none does.

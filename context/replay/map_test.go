@@ -3,6 +3,7 @@ package replay_test
 import (
 	"bytes"
 	"errors"
+	"fmt"
 	"strings"
 	"testing"
 
@@ -138,7 +139,8 @@ func TestMapWaits(t *testing.T) {
 		"policy":                  {tools, policy(`forbid(principal, action == "refund", resource);`), "its text names refund"},
 		"policy of another":       {tools, policy(`forbid refund_all`), ""},
 		"pattern":                 {tools, grant("refund(*)"), ""},
-		"pattern with no match":   {tools, grant("Bash(ls:*)"), "has no match"},
+		"pattern, renamed":        {tools, grant("refund(mysql -psaid *)"), ""},
+		"pattern with no match":   {tools, grant("Bash(mysql -psaid *)"), "its pattern for Bash has no match"},
 		"pattern that names it":   {tools + "unmapped: keep\n", grant("mcp|refund"), "its pattern names refund"},
 		"memory of someone":       {people, &pb.Memory{Meta: of(meta("memory", "m"))}, "principal/bob has no match"},
 		"someone":                 {people, &pb.Principal{Meta: meta("principal", "bob")}, "principal/bob has no match"},
@@ -153,6 +155,9 @@ func TestMapWaits(t *testing.T) {
 			mustRun(t, dst, memstate.Whole("x", c.rec), journal(t), o)
 			if waits := c.say != ""; (got.Action == replay.Held) != waits || !strings.Contains(got.Why, c.say) || (dst.Len() == 0) != waits {
 				t.Errorf("%v: %s; the target holds %d", got.Action, got.Why, dst.Len())
+			}
+			if strings.Contains(fmt.Sprint(got), "-psaid") {
+				t.Errorf("the rule stands in the journal: %v", got)
 			}
 			if got.Action == replay.Held && got.Losses[0].Grade != fidelity.Quarantined {
 				t.Error(got.Losses)
