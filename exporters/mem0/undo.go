@@ -3,7 +3,6 @@ package mem0
 import (
 	"context"
 	"fmt"
-	"slices"
 	"strings"
 
 	"github.com/exitramp/exitramp/context/agentstate"
@@ -50,11 +49,7 @@ func (w *writer) undo(ctx context.Context, created []replay.Receipt) (left []rep
 			leave(changed, rc)
 			continue
 		}
-		l, ok := w.layouts[parts[0]]
-		if !ok && w.s.server != nil && kind == "opaque" { // its table is not the collection's
-			l = layout{File: parts[0], Place: parts[0], Form: pgForm}
-			w.layouts[parts[0]], ok = l, true
-		}
+		l, ok := w.left(parts[0], kind)
 		if !ok {
 			leave(replay.Gone, rc) // its file is
 			continue
@@ -192,46 +187,6 @@ func (d *db) undoRow(ctx context.Context, kind, target string, id []string, vers
 		return why, err
 	}
 	return "", d.exec(ctx, "DELETE FROM "+table+" WHERE "+quote(keyOf(table))+" = "+d.param(table, keyOf(table)), have[0])
-}
-
-// has tells whether a table is there: somebody may have dropped it since the run.
-func (d *db) has(table string) bool {
-	p, ok := d.engine.(*pg)
-	switch {
-	case !ok:
-		return slices.Contains(d.layout.Tables, table)
-	case table == "memory_migrations":
-		return p.migrations
-	}
-	return d.layout.there
-}
-
-// openRest opens a file that has no collection or history any more, but a table that mem0 makes beside one; nil: it has none.
-func (s *Store) openRest(ctx context.Context, rel string) (*db, error) {
-	p, err := s.path(rel)
-	if err != nil {
-		return nil, err
-	}
-	f, err := sqlitefile.Open(ctx, p, s.wait)
-	if err != nil {
-		return nil, err
-	}
-	d := &db{engine: lite{f}}
-	_, cols, err := tablesOf(ctx, d.engine)
-	history := jsHistory
-	if s.flavor == "python" {
-		history = pythonHistory
-	}
-	for _, rest := range []layout{{Form: history, Tables: []string{"messages"}}, {Form: vectorsForm, Tables: []string{"memory_migrations"}}} {
-		if slices.Equal(cols[rest.Tables[0]], columnsOf(rest.Tables[0])) {
-			rest.File, rest.Place = rel, placeOf(rel)
-			d.layout = rest
-			return d, nil
-		}
-	}
-	err = d.wrap(err)
-	d.close()
-	return nil, err
 }
 
 // number is a key as a whole number, where it is one.
