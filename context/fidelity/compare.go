@@ -359,7 +359,7 @@ func (c *comparer) match(e *entry, gotKey string, got []field, vectors *[2]*pb.E
 			gone = append(gone, id)
 			continue
 		}
-		moved = moved || (grade == Transformed || grade == Defaulted) && !c.paths.time(id) && (c.rep.Native || !c.paths.native(id))
+		moved = moved || (grade == Transformed || grade == Defaulted) && c.holds(id)
 		c.grade(&p, id, grade)
 	}
 	c.gone(&p, gone, all, moved)

@@ -49,10 +49,11 @@ func fieldOf(b []byte) field {
 
 // paths numbers the paths that were met.
 type paths struct {
-	ids   map[step]uint16
-	names []string
-	refs  []bool // by path: it names records
-	flags []bool // by path: it is true, or not there
+	ids     map[step]uint16
+	names   []string
+	refs    []bool // by path: it names records
+	numbers []bool // by path: it is a number, a time, a flag or a word of a list
+	flags   []bool // by path: it is true, or not there
 }
 
 // step is a name below a path.
@@ -88,16 +89,13 @@ func (p *paths) id(parent uint16, name string) uint16 {
 	p.ids[step{parent, strings.Clone(name)}] = id
 	p.names = append(p.names, full)
 	p.refs = append(p.refs, strings.HasSuffix(name, "_key") || strings.HasSuffix(name, "_keys"))
-	p.flags = append(p.flags, false)
+	p.numbers, p.flags = append(p.numbers, false), append(p.flags, false)
 	return id
 }
 
 func (p *paths) native(id uint16) bool {
 	return p.names[id] == "native" || strings.HasPrefix(p.names[id], "native.")
 }
-
-// time tells whether a field is a time.
-func (p *paths) time(id uint16) bool { return strings.HasSuffix(p.names[id], "_unix_nano") }
 
 // flattener takes records apart.
 type flattener struct {
@@ -249,6 +247,7 @@ func (f *flattener) single(fd protoreflect.FieldDescriptor, v protoreflect.Value
 		}
 		f.value(path, "bytes", b)
 	default:
+		f.paths.numbers[path] = true
 		f.paths.flags[path] = fd.Kind() == protoreflect.BoolKind && !fd.HasPresence()
 		f.value(path, "number", number(fd, v))
 	}

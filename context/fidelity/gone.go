@@ -21,15 +21,20 @@ func (c *comparer) wasToChange(key string, id uint16) bool {
 	return ok && g == Transformed
 }
 
-// gone grades fields that are not there and were to change. A text may stand in another field of its record, which then
-// is another one, too (moved), or, where it is a part of a whole that was to change, in a record of its own: a message
-// becomes two items, one of which is its call. No time does, nor stands anything in one, and where the rest is as it was,
-// or of one value, nothing does.
+// holds tells whether what stood in another field may stand in the field id: not in a number, and not in the name of a
+// record.
+func (c *comparer) holds(id uint16) bool {
+	return !c.paths.numbers[id] && !c.paths.refs[id] && (c.rep.Native || !c.paths.native(id))
+}
+
+// gone grades fields that are not there and were to change: such a field is lost, unless its value may stand elsewhere. That
+// is in a field of its record that holds it and is another one, too (moved), where no number goes, or, of a part of a
+// whole that was to change, in a record of its own: a message becomes two items, one of which is its call.
 func (c *comparer) gone(p *pending, ids []uint16, got []field, moved bool) {
 	for _, id := range ids {
 		switch {
 		case !c.rep.Native && c.paths.native(id):
-		case !c.paths.time(id) && (moved || c.apart(p.want, id, got)):
+		case moved && !c.paths.numbers[id] || c.apart(p.want, id, got):
 			c.grade(p, id, Dropped)
 		default:
 			c.rep.Fields++

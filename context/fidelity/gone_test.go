@@ -17,7 +17,7 @@ import (
 func TestGoneWasToChange(t *testing.T) {
 	origin := &pb.Origin{Meta: meta("origin", "x")}
 	text := func(s string) *pb.Memory_Text { return &pb.Memory_Text{Text: s} }
-	want := &pb.Memory{Meta: meta("memory", "m"), Content: text("tea from Köln"), Name: "tea"}
+	want := &pb.Memory{Meta: meta("memory", "m"), Content: text("tea from Köln"), Name: "tea", SpaceKey: "memoryspace/a", Limit: 3}
 	want.Meta.CreatedUnixNano = 1_700_000_000_123_456_789
 	said := func(paths ...string) func(_, path string) (fidelity.Grade, string, bool) {
 		return func(_, path string) (fidelity.Grade, string, bool) {
@@ -35,6 +35,10 @@ func TestGoneWasToChange(t *testing.T) {
 		"and a text that is other":  {func(m *pb.Memory) { m.Meta.CreatedUnixNano = 0; m.Content = text("tea") }, []string{created, "text"}, created},
 		"beside a time that is cut": {func(m *pb.Memory) { m.Meta.CreatedUnixNano = 1_700_000_000_123_000_000; m.Name = "" }, []string{created, "name"}, "name"},
 		"beside one in other form":  {func(m *pb.Memory) { m.Content, m.Name = text("tea from Ko\u0308ln"), "" }, []string{"name"}, "name"},
+		"beside another number":     {func(m *pb.Memory) { m.Limit, m.Name = 5, "" }, []string{"limit", "name"}, "name"},
+		"beside another reference":  {func(m *pb.Memory) { m.SpaceKey, m.Name = "memoryspace/b", "" }, []string{"space_key", "name"}, "name"},
+		"a number that is gone":     {func(m *pb.Memory) { m.Limit, m.Name = 0, "tea: 3" }, []string{"limit", "name"}, "limit"},
+		"a reference, told by name": {func(m *pb.Memory) { m.SpaceKey, m.Name = "", "a: tea" }, []string{"space_key", "name"}, ""},
 		"a text that is gone":       {func(m *pb.Memory) { m.Content = nil }, []string{"text"}, "text"},
 		"a text elsewhere":          {func(m *pb.Memory) { m.Content, m.Name = nil, "tea: tea from Köln" }, []string{"text", "name"}, ""},
 	} {
