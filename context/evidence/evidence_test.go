@@ -60,6 +60,10 @@ func TestJudge(t *testing.T) {
 		{"coverage unknown, of what the runtime has not", func(p *Predicate) {
 			p.Kinds = append(p.Kinds, Kind{Kind: "skill", Class: "absent", Coverage: "UNKNOWN"})
 		}, VerdictPass, ""},
+		{"said to be absent, and some are there", func(p *Predicate) { p.Kinds[0].Class, p.Kinds[0].Coverage = "absent", "UNKNOWN" }, VerdictPassWithLoss, "memory: coverage UNKNOWN, class absent"},
+		{"said to be absent, and some are missing", func(p *Predicate) {
+			p.Kinds = append(p.Kinds, Kind{Kind: "skill", Class: "absent", Coverage: "UNKNOWN", Gaps: 1})
+		}, VerdictPassWithLoss, "skill: coverage UNKNOWN, class absent"},
 		{"no word for coverage", func(p *Predicate) { p.Kinds[0].Coverage = "" }, VerdictPassWithLoss, "memory"},
 		{"ids that somebody gave", func(p *Predicate) { p.Kinds[0].Class = "caller_ids" }, VerdictPassWithLoss, "caller_ids"},
 		{"not tested", func(p *Predicate) { p.answer("AC-33", Untold) }, VerdictPartial, "AC-33: not tested"},

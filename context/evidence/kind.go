@@ -77,9 +77,10 @@ func (k *Kind) Survival() (arrived, due uint64) {
 }
 
 // untold tells whether nobody can say how many records of the kind there are. That none was seen
-// says nothing: a denial looks like emptiness. A runtime that has no such kind says so.
+// says nothing: a denial looks like emptiness. A runtime that has no such kind says so, and then there are none.
 func (k *Kind) untold() bool {
-	return k.Class != "absent" && !slices.Contains([]string{"RECONCILED", "LISTED", "GAPS"}, k.Coverage)
+	none := k.Class == "absent" && k.Archived == 0 && k.Gaps == 0
+	return !none && !slices.Contains([]string{"RECONCILED", "LISTED", "GAPS"}, k.Coverage)
 }
 
 // Survival is that of all kinds together.

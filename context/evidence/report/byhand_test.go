@@ -48,7 +48,7 @@ func byHand(t *testing.T, files map[string][]byte) evidence.Verdict {
 	for _, k := range rows(t, files, "kinds") {
 		fail = fail || k["canaries_recovered"] != "" && k["canaries_planted"] != k["canaries_recovered"]
 		partial = partial || k["canaries_recovered"] == "" && k["canaries_planted"] != "0"
-		loss = loss || k["coverage"] == "UNKNOWN" && k["class"] != "absent" || k["class"] == "caller_ids"
+		loss = loss || k["coverage"] == "UNKNOWN" && (k["class"] != "absent" || k["archived"] != "0" || k["gaps"] != "0") || k["class"] == "caller_ids"
 	}
 	switch {
 	case fail:
@@ -106,6 +106,7 @@ func TestByHand(t *testing.T) {
 		"unknown, none": {func(p *evidence.Predicate) {
 			p.Kinds = append(p.Kinds, evidence.Kind{Kind: "policy", Class: "enumerated", Coverage: "UNKNOWN"})
 		}, evidence.VerdictPassWithLoss},
+		"absent, some": {func(p *evidence.Predicate) { p.Kinds[0].Class, p.Kinds[0].Coverage = "absent", "UNKNOWN" }, evidence.VerdictPassWithLoss},
 		"caller's ids": {func(p *evidence.Predicate) { p.Kinds[0].Class = "caller_ids" }, evidence.VerdictPassWithLoss},
 	} {
 		st := full()
