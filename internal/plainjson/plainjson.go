@@ -8,6 +8,7 @@ import (
 	"fmt"
 	"io"
 	"strings"
+	"time"
 )
 
 // Words is an error of package json in plain words, without values of the text, one of which may be a secret. Another
@@ -15,6 +16,7 @@ import (
 func Words(err error) error {
 	var syntax *json.SyntaxError
 	var kind *json.UnmarshalTypeError
+	var at *time.ParseError
 	switch {
 	case err == nil:
 		return nil
@@ -28,6 +30,8 @@ func Words(err error) error {
 			return fmt.Errorf("byte %d: %s is of another kind than what is wanted there", kind.Offset, article(got))
 		}
 		return fmt.Errorf("%.100q: %s is of another kind than what is wanted there", kind.Field, article(got))
+	case errors.As(err, &at), strings.HasPrefix(err.Error(), "Time.UnmarshalJSON: "):
+		return errors.New("a time is not as 2026-11-29T18:00:00Z is")
 	}
 	if name, ok := strings.CutPrefix(err.Error(), "json: unknown field "); ok {
 		return fmt.Errorf("there is no field %.100s", name)

@@ -6,6 +6,7 @@ import (
 	"os"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/exitramp/exitramp/internal/plainjson"
 )
@@ -20,10 +21,14 @@ func TestWords(t *testing.T) {
 		{`{"n": 1.5}`, `"n": a number is of another kind than what is wanted there`},
 		{`{"in": {"n": []}}`, `"in.n": an array is of another kind than what is wanted there`},
 		{`[1]`, "byte 1: an array is of another kind than what is wanted there"},
+		{`{"at": "secret"}`, "a time is not as 2026-11-29T18:00:00Z is"},
+		{`{"at": "2026-02-30T18:00:00Z"}`, "a time is not as 2026-11-29T18:00:00Z is"},
+		{`{"at": 1}`, "a time is not as 2026-11-29T18:00:00Z is"},
 		{`{"m": 1}`, `there is no field "m"`},
 	} {
 		var v struct {
-			N  int `json:"n"`
+			N  int       `json:"n"`
+			At time.Time `json:"at"`
 			In struct {
 				N bool `json:"n"`
 			} `json:"in"`
