@@ -194,14 +194,23 @@ func (a Approval) mistaken(r agentstate.Record) string {
 	switch {
 	case a.Principal != "" && a.Principal != is.Principal:
 		return fmt.Sprintf("principal: want %.60q, got %.60q", is.Principal, a.Principal)
-	case a.Tool != "" && a.Tool != is.Tool && agentstate.KindOfKey(is.Tool) != "tool": // a pattern, which may hold a secret that nobody recognises
-		return "tool: want the pattern of the archive, got another: take it from the file of approvals that a plan writes"
 	case a.Tool != "" && a.Tool != is.Tool:
-		return fmt.Sprintf("tool: want %.60q, got %.60q", is.Tool, a.Tool)
+		return fmt.Sprintf("tool: want %s, got %s: take it from the file of approvals that a plan writes", toolWord(is.Tool, "the pattern of the archive"), toolWord(a.Tool, "another pattern"))
 	case len(a.Before) > 0 && !sameSet(a.Before, is.Before):
 		return fmt.Sprintf("scopes_before: want %.200q, got %.200q", is.Before, a.Before)
 	}
 	return ""
+}
+
+// toolWord is what an error says of a tool or a pattern. A pattern may hold a secret that nobody recognises.
+func toolWord(tool, pattern string) string {
+	switch {
+	case tool == "":
+		return "none"
+	case tool == "*", agentstate.KindOfKey(tool) == "tool":
+		return fmt.Sprintf("%.60q", tool)
+	}
+	return pattern
 }
 
 func (a Approval) same(b Approval) bool {

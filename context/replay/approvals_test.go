@@ -160,6 +160,7 @@ func TestApprovalsRefused(t *testing.T) {
 		"no effect":             {"toolgrant/allow", func(a *replay.Approval) { a.Effect = "" }, "want \"allow\" or less"},
 		"effect of another":     {"trigger/t", func(a *replay.Approval) { a.Effect = "allow" }, "effect"},
 		"another tool":          {"toolgrant/allow", func(a *replay.Approval) { a.Tool = "*" }, "tool: want \"tool/refund\", got \"*\""},
+		"a pattern for a tool":  {"toolgrant/allow", func(a *replay.Approval) { a.Tool = "Bash(ls:*)" }, "tool: want \"tool/refund\", got another pattern"},
 		"another pattern":       {"toolgrant/deny", func(a *replay.Approval) { a.Tool = "Bash(ls:*)" }, "tool: want the pattern of the archive"},
 		"another person":        {"toolgrant/allow", func(a *replay.Approval) { a.Principal = "principal/user/none" }, "principal: want"},
 		"another before":        {"toolgrant/allow", func(a *replay.Approval) { a.Before = []string{"read"} }, "scopes_before: want"},
