@@ -10,6 +10,7 @@ import (
 
 	"github.com/exitramp/exitramp/context/replay"
 	"github.com/exitramp/exitramp/exporters/internal/drivertest"
+	"github.com/exitramp/exitramp/exporters/internal/pgsnapshot"
 	"github.com/exitramp/exitramp/exporters/internal/pgsnapshot/pgtest"
 )
 
@@ -75,5 +76,26 @@ func TestLongKeys(t *testing.T) {
 	m, _ = drivertest.Export(t, SQLite(again))
 	if _, err := tryApply(t, dst, m, false); !errors.Is(err, replay.ErrRule) || !strings.Contains(err.Error(), `"own"`) {
 		t.Errorf("an index of the owner's: %v", err)
+	}
+}
+
+// TestSavepointsEnd: a long key that is refused leaves no savepoint behind, whatever refuses it: those that are open slow
+// down all that follows.
+func TestSavepointsEnd(t *testing.T) {
+	dst := postgres(t, pgtest.Database(t))
+	d, err := openPostgresDest(t.Context(), dst.server, false)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer d.close()
+	for _, says := range []error{nil, refuse("a trigger"), pgsnapshot.ErrLimit} {
+		err := d.apart(t.Context(), sureKey+1, func() error { return says })
+		var no refusal
+		if (says == nil) != (err == nil) || says != nil && !errors.As(err, &no) {
+			t.Errorf("%v: %v", says, err)
+		}
+	}
+	if err := d.exec(t.Context(), "RELEASE SAVEPOINT long_key"); err == nil || !strings.Contains(err.Error(), "3B001") {
+		t.Errorf("a savepoint is left: %v", err)
 	}
 }

@@ -189,17 +189,19 @@ func (d *postgresDest) apart(ctx context.Context, keyBytes int, fn func() error)
 	if err := d.exec(ctx, "SAVEPOINT long_key"); err != nil {
 		return err
 	}
-	err := fn()
+	end, err := "RELEASE SAVEPOINT long_key", fn()
+	var no refusal
 	switch {
 	case errors.Is(err, pgsnapshot.ErrLimit):
-		if err := d.exec(ctx, "ROLLBACK TO SAVEPOINT long_key; RELEASE SAVEPOINT long_key"); err != nil {
-			return err
-		}
-		return refuse("it is beyond a limit of the database (SQLSTATE 54000): its key has %d bytes, and an index holds some 2,700, packed", keyBytes)
-	case err != nil:
+		end = "ROLLBACK TO SAVEPOINT long_key; " + end
+		err = refuse("it is beyond a limit of the database (SQLSTATE 54000): its key has %d bytes, and an index holds some 2,700, packed", keyBytes)
+	case err != nil && !errors.As(err, &no): // it ends the run
 		return err
 	}
-	return d.exec(ctx, "RELEASE SAVEPOINT long_key")
+	if err := d.exec(ctx, end); err != nil {
+		return err
+	}
+	return err
 }
 
 func (d *postgresDest) where(t *table, pk []cell) (string, []any) {
