@@ -148,6 +148,18 @@ func TestLongWrappedSession(t *testing.T) {
 	}
 }
 
+// Half an item behind a long one is no half line where only the start of the file was looked at.
+func TestLongFirstLine(t *testing.T) {
+	first := `{"role": "user", "content": "` + strings.Repeat("a", 1<<20-200) + "\"}\n"
+	text := first + `{"content": "` + strings.Repeat("b", 1<<10) + `", "role": "assistant"}` + "\n"
+	if f := jsonForm(strings.NewReader(text)); f != itemList {
+		t.Errorf("form %d", f)
+	}
+	if f := jsonForm(strings.NewReader(first + `{"content": "` + strings.Repeat("b", 1<<10))); f != oneItem {
+		t.Errorf("half a line: form %d", f)
+	}
+}
+
 // A session with the end of a longer one behind it is no document of others: it is named as damaged.
 func TestSessionBeforeTail(t *testing.T) {
 	dir := t.TempDir()

@@ -26,7 +26,7 @@ func jsonForm(r io.ReadSeeker) form {
 		return runState // also where the rest is cut off
 	}
 	list, top := listed(head)
-	if list == notOurs && cut { // the first item may be longer, or what stands before it
+	if (list == notOurs || list == oneItem) && cut { // the first item may be longer, or what stands before it; half a line may go on
 		short := responses.Shortener{Keep: 1 << 10} // an item is told by its short members
 		long := io.MultiReader(bytes.NewReader(head), io.LimitReader(r, 64<<20))
 		for err == nil && len(short.Bytes()) < 8<<20 { // of pictures and texts the starts are left: few items are longer

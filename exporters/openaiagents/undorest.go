@@ -25,12 +25,21 @@ func (w *writer) reopen(ctx context.Context, rel string) (*db, error) {
 		return nil, err
 	}
 	d := &db{DB: s, rel: rel, layout: layout{File: rel}, there: map[string]bool{}}
-	if err := d.left(ctx, s.Conn, append(made[rel].Pairs, ownNames())); err != nil {
+	if err := d.left(ctx, s.Conn, orOwn(made[rel].Pairs)); err != nil {
 		s.Close()
 		return nil, d.Wrap(err)
 	}
 	w.dbs[rel] = d
 	return d, nil
+}
+
+// orOwn are the pairs of tables that a run wrote: those that its Origin names, else those that the SDK makes. Others of
+// the SDK's names may be another program's.
+func orOwn(named []pair) []pair {
+	if len(named) == 0 {
+		return []pair{ownNames()}
+	}
+	return named
 }
 
 // left finds what is left of the tables of a run, whose pairs are made.
@@ -74,16 +83,16 @@ func (d *db) left(ctx context.Context, c *sql.Conn, made []pair) error {
 	return nil
 }
 
-// rest finds what is left of the pairs of tables that a run may have written, where somebody dropped one of both since.
+// rest finds what is left of the pairs of tables that a run wrote, where somebody dropped one of both since.
 func (d *pg) rest(ctx context.Context, from *pb.Origin) error {
-	made := []pair{ownNames()}
+	var made []pair
 	for _, l := range from.GetMeta().GetLabels() {
 		var x layout
 		if from.GetProduct() == product && from.GetFlavor() == flavorPostgres && l.Name == labelDatabase && json.Unmarshal([]byte(l.Value), &x) == nil {
 			made = append(made, x.Pairs...)
 		}
 	}
-	for _, names := range made {
+	for _, names := range orOwn(made) {
 		for _, schema := range d.path {
 			if d.pair(names.Messages) != nil {
 				break

@@ -117,6 +117,32 @@ func TestUndoOfADroppedTableOfPostgres(t *testing.T) {
 	}
 }
 
+// A table of another program that has the name of the SDK's, which the run did not use, keeps no undo from its rows.
+func TestUndoBesideAnothersTable(t *testing.T) {
+	const another = "CREATE TABLE agent_sessions (id INTEGER PRIMARY KEY)"
+	undone := func(t *testing.T, dst replay.Target, j *replay.Journal) {
+		t.Helper()
+		if rep, err := replay.Undo(t.Context(), dst, j); err != nil || rep.LeftN+rep.Gone != 0 || rep.Removed == 0 {
+			t.Fatalf("%+v %v", rep, err)
+		}
+	}
+	t.Run("sqlite", func(t *testing.T) {
+		src, dst := Open(t.TempDir()), Open(t.TempDir())
+		change(t, filepath.Join(src.root, foreignFile), ours(createPair(plainSQLite, pair{"our_sessions", "our_messages"}))...)
+		mem, _ := drivertest.Export(t, src)
+		_, j, _ := apply(t, dst, mem)
+		change(t, filepath.Join(dst.root, foreignFile), another)
+		undone(t, dst, j)
+	})
+	t.Run("postgres", func(t *testing.T) {
+		mem, _ := drivertest.Export(t, postgres(t, pgtest.Database(t, ours([]string{tables(pair{"our_sessions", "our_messages"})})...)))
+		u := pgtest.Database(t, another)
+		dst := postgres(t, u)
+		_, j, _ := apply(t, dst, mem)
+		undone(t, dst, j)
+	})
+}
+
 // A column of an application in a table of sessions that two tables of items share is carried once.
 func TestSharedSessions(t *testing.T) {
 	src := Open(t.TempDir())
