@@ -9,12 +9,13 @@ import (
 	"github.com/exitramp/exitramp/exporters/internal/pgsnapshot/pgtest"
 )
 
-// What leads to a row is found without a walk over the table, and a child of which not every row may be read is taken
+// What leads to a row, but from its own table, is found without a walk over the table, and a child of which not every row may be read is taken
 // to have one that leads there.
 func TestChildren(t *testing.T) {
-	u := pgtest.Database(t, "CREATE TABLE parent (id int PRIMARY KEY)", "INSERT INTO parent SELECT generate_series(1, 20000)",
+	u := pgtest.Database(t, "CREATE TABLE parent (id int PRIMARY KEY, up int REFERENCES parent)", "INSERT INTO parent SELECT i, 9 FROM generate_series(1, 20000) i",
 		"CREATE TABLE child (of int REFERENCES parent)", "INSERT INTO child VALUES (7)",
-		"CREATE TABLE other (of int REFERENCES parent)", "INSERT INTO other VALUES (8)", "ANALYZE")
+		"CREATE TABLE other (of int REFERENCES parent)", "INSERT INTO other VALUES (8)",
+		`CREATE TABLE "of App" (of int REFERENCES parent ON DELETE CASCADE)`, `INSERT INTO "of App" VALUES (10)`, "ANALYZE")
 	guest, err := url.Parse(u)
 	if err != nil {
 		t.Fatal(err)
@@ -47,7 +48,7 @@ func TestChildren(t *testing.T) {
 	for _, c := range []struct {
 		but, want string
 		id        int
-	}{{"", "child", 7}, {"", "other", 8}, {"", "", 9}, {"child", "", 7}, {"public.child", "other", 8}} {
+	}{{"", "child", 7}, {"", "other", 8}, {"", "", 9}, {"", `"of App"`, 10}, {`"of App"`, "", 10}, {"child", "", 7}, {"public.child", "other", 8}} {
 		for _, by := range []string{u, guest.String()} {
 			if got, walks := of(by, c.but, c.id); got != c.want || walks != 0 {
 				t.Errorf("%d, but %q: %q, want %q, %d walks", c.id, c.but, got, c.want, walks)
