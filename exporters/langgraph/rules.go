@@ -34,7 +34,8 @@ func (w *writer) ownRules(ctx context.Context) error {
 // Rules are the target's own, in a plan.
 func (w *writer) Rules() []string { return w.rules }
 
-// rules leaves out keys of the library's own: the primary ones, and that of vectors to their items.
+// rules leaves out keys of the library's own: the primary ones, and that of vectors to their items. A RULE for UPDATE is
+// named, even one that is disabled: no INSERT with ON CONFLICT goes past it.
 func (d *postgresDest) rules(ctx context.Context, ts map[string]*table, own func(string) bool, fills func(table, column string) bool) ([]string, error) {
 	var out []string
 	for _, name := range slices.Sorted(maps.Keys(ts)) {
@@ -43,7 +44,7 @@ func (d *postgresDest) rules(ctx context.Context, ts map[string]*table, own func
 				FROM pg_constraint k JOIN c ON c.oid = k.conrelid LEFT JOIN pg_class r ON r.oid = k.confrelid WHERE k.contype IN ('c', 'f', 'x')
 			UNION ALL SELECT 'UNIQUE', x.relname::text, '' FROM pg_index i JOIN c ON c.oid = i.indrelid JOIN pg_class x ON x.oid = i.indexrelid WHERE i.indisunique AND NOT i.indisprimary
 			UNION ALL SELECT 'trigger', g.tgname::text, '' FROM pg_trigger g JOIN c ON c.oid = g.tgrelid WHERE NOT g.tgisinternal AND g.tgenabled IN ('O', 'A')
-			UNION ALL SELECT 'RULE', w.rulename::text, '' FROM pg_rewrite w JOIN c ON c.oid = w.ev_class WHERE w.ev_type = '3' AND w.ev_enabled IN ('O', 'A')
+			UNION ALL SELECT 'RULE', w.rulename::text, '' FROM pg_rewrite w JOIN c ON c.oid = w.ev_class WHERE w.ev_type = '2' OR w.ev_type = '3' AND w.ev_enabled IN ('O', 'A')
 			UNION ALL SELECT DISTINCT 'DOMAIN', y.typname::text, '' FROM pg_attribute a JOIN c ON c.oid = a.attrelid JOIN pg_type y ON y.oid = a.atttypid WHERE a.attnum > 0 AND y.typtype = 'd'
 			UNION ALL SELECT 'NOT NULL', a.attname::text, '' FROM pg_attribute a JOIN c ON c.oid = a.attrelid
 				WHERE a.attnum > 0 AND NOT a.attisdropped AND a.attnotnull AND NOT a.atthasdef AND a.attidentity = '' ORDER BY 1, 2`, ts[name].ident)

@@ -64,8 +64,9 @@ func TestRules(t *testing.T) {
 				"CREATE UNIQUE INDEX once ON checkpoint_blobs (md5(blob))", "CREATE FUNCTION nothing() RETURNS trigger LANGUAGE plpgsql AS 'BEGIN RETURN NEW; END'",
 				"CREATE TRIGGER looks BEFORE INSERT ON checkpoint_blobs FOR EACH ROW EXECUTE FUNCTION nothing()", "CREATE TRIGGER off BEFORE INSERT ON checkpoint_blobs FOR EACH ROW EXECUTE FUNCTION nothing()",
 				"ALTER TABLE checkpoint_blobs DISABLE TRIGGER off", "CREATE DOMAIN tag AS text CHECK (length(value) < 20)", "ALTER TABLE checkpoint_writes ALTER type TYPE tag, ALTER channel TYPE tag",
-				"CREATE RULE away AS ON INSERT TO checkpoint_writes DO INSTEAD NOTHING", "CREATE RULE kept AS ON DELETE TO checkpoint_writes DO INSTEAD NOTHING")
-			want := []string{"UNIQUE once on checkpoint_blobs", "trigger looks on checkpoint_blobs", "DOMAIN tag on checkpoint_writes", "RULE away on checkpoint_writes", "CHECK short on checkpoints", "FOREIGN KEY known on checkpoints", "NOT NULL tenant on checkpoints"}
+				"CREATE RULE away AS ON INSERT TO checkpoint_writes DO INSTEAD NOTHING", "CREATE RULE kept AS ON DELETE TO checkpoint_writes DO INSTEAD NOTHING",
+				"CREATE RULE changes AS ON UPDATE TO checkpoint_writes DO ALSO NOTHING", "ALTER TABLE checkpoint_writes DISABLE RULE changes", "CREATE RULE idle AS ON INSERT TO checkpoint_writes DO ALSO NOTHING", "ALTER TABLE checkpoint_writes DISABLE RULE idle")
+			want := []string{"UNIQUE once on checkpoint_blobs", "trigger looks on checkpoint_blobs", "DOMAIN tag on checkpoint_writes", "RULE away on checkpoint_writes", "RULE changes on checkpoint_writes", "CHECK short on checkpoints", "FOREIGN KEY known on checkpoints", "NOT NULL tenant on checkpoints"}
 			if d := cmp.Diff(want, rulesOf(t, dst, m)); d != "" {
 				t.Errorf("%s (-want +got):\n%s", name, d)
 			}
