@@ -51,8 +51,14 @@ func (r *reading) settings(f *homefiles.File) error {
 		effect pb.ToolGrant_Effect
 		mode   pb.ToolGrant_ApprovalMode
 	}{{"allow", pb.ToolGrant_EFFECT_ALLOW, pb.ToolGrant_APPROVAL_MODE_NEVER}, {"deny", pb.ToolGrant_EFFECT_DENY, 0}, {"ask", pb.ToolGrant_EFFECT_ASK, pb.ToolGrant_APPROVAL_MODE_ALWAYS}} {
+		var list []any
+		json.Unmarshal(doc.Permissions[e.name], &list)
 		var patterns []string
-		json.Unmarshal(doc.Permissions[e.name], &patterns)
+		for _, v := range list {
+			if pattern, ok := v.(string); ok { // what is no text is no rule
+				patterns = append(patterns, pattern)
+			}
+		}
 		slices.Sort(patterns)
 		for i, pattern := range patterns {
 			id := []string{f.Rel, e.name, ruleID(pattern)}
