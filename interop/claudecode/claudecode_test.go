@@ -32,7 +32,7 @@ func environment(m *model, home string) []string {
 // claude runs the real CLI in the working folder cwd with the home home, and gives the session's id.
 func claude(t *testing.T, m *model, home, cwd string, args ...string) string {
 	t.Helper()
-	ctx, cancel := context.WithTimeout(t.Context(), time.Minute)
+	ctx, cancel := context.WithTimeout(t.Context(), 5*time.Minute)
 	defer cancel()
 	cmd := exec.CommandContext(ctx, binary(t), append([]string{"--output-format", "json"}, args...)...)
 	cmd.Dir = cwd

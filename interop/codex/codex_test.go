@@ -113,7 +113,7 @@ func codex(t *testing.T, home, cwd string, args ...string) {
 
 func execute(t *testing.T, binary, home, cwd string, args ...string) {
 	t.Helper()
-	ctx, cancel := context.WithTimeout(t.Context(), time.Minute)
+	ctx, cancel := context.WithTimeout(t.Context(), 5*time.Minute)
 	defer cancel()
 	cmd := exec.CommandContext(ctx, binary, append([]string{"exec", "--skip-git-repo-check"}, args...)...)
 	cmd.Dir = cwd

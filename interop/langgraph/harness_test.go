@@ -82,10 +82,10 @@ type result struct {
 
 func (r result) all() string { return r.out + r.err }
 
-// run starts a command and waits for it. A command that does not end within two minutes fails the test.
+// run starts a command and waits for it. A command that does not end within five minutes fails the test.
 func run(t *testing.T, dir, name string, args ...string) result {
 	t.Helper()
-	ctx, cancel := context.WithTimeout(t.Context(), 2*time.Minute)
+	ctx, cancel := context.WithTimeout(t.Context(), 5*time.Minute)
 	defer cancel()
 	cmd := exec.CommandContext(ctx, name, args...)
 	cmd.Dir, cmd.WaitDelay = dir, 5*time.Second
@@ -98,7 +98,7 @@ func run(t *testing.T, dir, name string, args ...string) result {
 		t.Fatalf("%s %s: %v", filepath.Base(name), strings.Join(args, " "), err)
 	}
 	if ctx.Err() != nil {
-		t.Fatalf("%s %s: still running after two minutes\n%s", filepath.Base(name), strings.Join(args, " "), tail(errs.String()))
+		t.Fatalf("%s %s: still running after five minutes\n%s", filepath.Base(name), strings.Join(args, " "), tail(errs.String()))
 	}
 	return result{out.String(), errs.String(), cmd.ProcessState.ExitCode()}
 }

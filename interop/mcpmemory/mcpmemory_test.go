@@ -56,7 +56,7 @@ func server(t *testing.T, file string, calls ...call) []object {
 	if err := os.WriteFile(script, in, 0o600); err != nil {
 		t.Fatal(err)
 	}
-	ctx, cancel := context.WithTimeout(t.Context(), time.Minute)
+	ctx, cancel := context.WithTimeout(t.Context(), 5*time.Minute)
 	defer cancel()
 	cmd := exec.CommandContext(ctx, "node", driver(t), file, script)
 	var errs bytes.Buffer

@@ -25,10 +25,10 @@ func folder(t *testing.T) string {
 	return dir
 }
 
-// run starts a command; it must end within a minute.
+// run starts a command; it must end within five minutes.
 func run(t *testing.T, dir, name string, args ...string) (out string, code int) {
 	t.Helper()
-	ctx, cancel := context.WithTimeout(t.Context(), time.Minute)
+	ctx, cancel := context.WithTimeout(t.Context(), 5*time.Minute)
 	defer cancel()
 	cmd := exec.CommandContext(ctx, name, args...)
 	cmd.Dir = dir
