@@ -1,28 +1,16 @@
 package codex
 
 import (
-	"slices"
 	"testing"
 
+	"github.com/exitramp/exitramp/context/memstate"
 	"github.com/exitramp/exitramp/exporters/internal/drivertest"
-	pb "github.com/exitramp/exitramp/proto/exitramp/v1"
+	"github.com/exitramp/exitramp/exporters/internal/homefiles/hometest"
 )
 
-// TestUnknownLines: lines of types that a newer release writes are carried in their rollout, named and counted.
 func TestUnknownLines(t *testing.T) {
-	const head, known = `{"type":"session_meta","payload":{"id":"x"}}` + "\n", `{"type":"event_msg","payload":{}}` + "\n" + `{"type":"world_state","payload":{}}` + "\n"
-	for text, want := range map[string]string{head + known: "", head + `{"type":"new","payload":{}}` + "\n" + known + `{"type":"new","payload":{}}` + "\n": "new 2"} {
+	hometest.UnknownLines(t, func(text string) *memstate.State {
 		mem, _ := drivertest.Export(t, home(t, map[string]string{"sessions/rollout-a.jsonl": text}))
-		got := ""
-		for r := range mem.Records(t.Context(), nil) {
-			if c, ok := r.(*pb.Conversation); ok {
-				if i := slices.IndexFunc(c.Meta.Labels, func(l *pb.Label) bool { return l.Name == "lines of unknown types" }); i >= 0 {
-					got = c.Meta.Labels[i].Value
-				}
-			}
-		}
-		if got != want {
-			t.Errorf("%q, want %q", got, want)
-		}
-	}
+		return mem
+	}, `{"type":"session_meta","payload":{"id":"x"}}`+"\n", `{"type":"event_msg","payload":{}}`+"\n"+`{"type":"world_state","payload":{}}`+"\n")
 }

@@ -303,8 +303,8 @@ func closeAll(dbs []*db) {
 	}
 }
 
-// openRead opens one file; nil: it is not mem0's.
-func (s *Store) openRead(ctx context.Context, rel string) (*db, error) {
+// openFile opens one file, whatever is in it.
+func (s *Store) openFile(ctx context.Context, rel string) (*db, error) {
 	p, err := s.path(rel)
 	if err != nil {
 		return nil, err
@@ -313,7 +313,15 @@ func (s *Store) openRead(ctx context.Context, rel string) (*db, error) {
 	if err != nil {
 		return nil, err
 	}
-	d := &db{engine: lite{f}, notes: f.Notes}
+	return &db{engine: lite{f}, notes: f.Notes}, nil
+}
+
+// openRead opens one file; nil: it is not mem0's.
+func (s *Store) openRead(ctx context.Context, rel string) (*db, error) {
+	d, err := s.openFile(ctx, rel)
+	if err != nil {
+		return nil, err
+	}
 	d.layout, err = detect(ctx, d.engine, rel)
 	if err != nil || d.layout.Form == "" {
 		err = d.wrap(err)

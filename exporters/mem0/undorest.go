@@ -3,8 +3,6 @@ package mem0
 import (
 	"context"
 	"slices"
-
-	"github.com/exitramp/exitramp/exporters/internal/sqlitefile"
 )
 
 // left is what a place is in which a run made records of a kind; false: nothing is left of it.
@@ -30,15 +28,10 @@ func (d *db) has(table string) bool {
 
 // openRest opens a file that has no collection or history any more, but a table that mem0 makes beside one; nil: it has none.
 func (s *Store) openRest(ctx context.Context, rel string) (*db, error) {
-	p, err := s.path(rel)
+	d, err := s.openFile(ctx, rel)
 	if err != nil {
 		return nil, err
 	}
-	f, err := sqlitefile.Open(ctx, p, s.wait)
-	if err != nil {
-		return nil, err
-	}
-	d := &db{engine: lite{f}}
 	_, cols, err := tablesOf(ctx, d.engine)
 	history := jsHistory
 	if s.flavor == "python" {
