@@ -21,6 +21,7 @@ import (
 
 	"github.com/exitramp/exitramp/context/agentstate"
 	"github.com/exitramp/exitramp/context/evidence"
+	"github.com/exitramp/exitramp/context/evidence/report"
 	"github.com/exitramp/exitramp/format"
 	pb "github.com/exitramp/exitramp/proto/exitramp/v1"
 )
@@ -86,6 +87,44 @@ func TestStateDigest(t *testing.T) {
 	p.runtimes["target"].Set(&pb.Memory{Meta: &pb.Meta{Key: "memory/later"}})
 	if since, _ := stateOf(t, p.runtimes["target"]); since == want {
 		t.Error("another state has the same digest")
+	}
+}
+
+// TestSummaries: a drill that is signed leaves a test result and a simple verification result beside its statement,
+// signed by the same key, about that statement and what it is about.
+func TestSummaries(t *testing.T) {
+	p := newPlace(t)
+	out := p.run(p.plan("level: L3", "level: L1"))
+	keys, err := format.ParseTrust(strings.NewReader(p.read("ops.key.pub")))
+	if err != nil {
+		t.Fatal(err)
+	}
+	for suffix, kind := range map[string]string{".test-result.sigstore.json": report.TypeTestResult, ".svr.sigstore.json": report.TypeSVR} {
+		name := filepath.Join("out", "q"+suffix)
+		payload, signed, err := format.CheckStatement([]byte(p.read(name)), &format.Trust{Keys: keys}, kind)
+		if err != nil || len(signed) != 1 {
+			t.Errorf("%s: %v, %v", name, signed, err)
+			continue
+		}
+		var st struct {
+			Subject   []evidence.Subject
+			Predicate struct {
+				Result     string
+				Properties []string
+			}
+		}
+		if err := json.Unmarshal(payload, &st); err != nil {
+			t.Fatal(err)
+		}
+		if s := st.Subject; len(s) != 3 || s[0].Name != report.NameStatement || s[0].Digest.SHA256 != fmt.Sprintf("%x", sha256.Sum256(out.Statement)) || s[1].Digest.SHA256 != out.Predicate.Archive.ManifestSHA256 {
+			t.Errorf("%s is about %+v", name, s)
+		}
+		if r := st.Predicate; r.Result != "PASSED" && !slices.Contains(r.Properties, "EXITRAMP_L1_PLANNED") {
+			t.Errorf("%s: %+v of a drill that passed", name, r)
+		}
+		if !slices.Contains(out.Files, filepath.Join(p.dir, name)) {
+			t.Errorf("%s is not among %v", name, out.Files)
+		}
 	}
 }
 

@@ -69,6 +69,9 @@ func (a *app) evidenceReport(path string, f *reportFlags) error {
 	if err != nil {
 		return refusedEvidence(path, err)
 	}
+	if err := g.inShort(); err != nil {
+		return refusedEvidence(path, err)
+	}
 	if err := g.checkSignature(&f.trust); err != nil {
 		return refusedEvidence(path, err)
 	}
@@ -140,6 +143,18 @@ func readGiven(path string) (*given, error) {
 		return &given{statement: st, bundle: raw}, nil
 	}
 	return &given{statement: raw}, nil
+}
+
+// inShort is an error for one of the short statements that lie beside a whole one.
+func (g *given) inShort() error {
+	var st struct {
+		Type string `json:"predicateType"`
+	}
+	if json.Unmarshal(g.statement, &st) != nil || st.Type != report.TypeTestResult && st.Type != report.TypeSVR {
+		return nil
+	}
+	return &exitError{code: exitRefused, class: "statement", err: fmt.Errorf("it says a drill in short (%s)", st.Type),
+		hint: "a report is made of the whole one: NAME.statement.json, NAME.sigstore.json or NAME.evidence.zip"}
 }
 
 // checkSignature checks the bundle where somebody is trusted, and that it is about the statement in

@@ -177,6 +177,8 @@ const (
 	htmlFile      = ".html"
 	packFile      = ".evidence.zip"
 	bundleFile    = ".sigstore.json"
+	resultFile    = ".test-result.sigstore.json"
+	svrFile       = ".svr.sigstore.json"
 	refusedFile   = ".refused.ndjson"
 	blockFile     = ".block.txt"
 	saltFile      = ".salt"
@@ -187,7 +189,7 @@ const (
 // got their names. A drill of another name may have files that begin so: they do not end in digits alone.
 func removeTemp(dir, name string) error {
 	begins := []string{name + neutralStore}
-	for _, suffix := range []string{stateFile, htmlFile, packFile, bundleFile, blockFile, secondOutput, saltFile, statementFile} {
+	for _, suffix := range []string{stateFile, htmlFile, packFile, bundleFile, resultFile, svrFile, blockFile, secondOutput, saltFile, statementFile} {
 		begins = append(begins, "."+name+suffix+".") // as syncdir.WriteFile has it
 	}
 	all, err := os.ReadDir(dir)

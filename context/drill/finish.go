@@ -159,17 +159,39 @@ func (r *run) leaveReport(ctx context.Context, out *Outcome, s *evidence.Stateme
 	if len(out.Predicate.Authority.Reconsent) > 0 {
 		salt = []byte(r.st.Salt + "\n")
 	}
+	short, err := r.summaries(ctx, out, s)
+	if err != nil {
+		return err
+	}
 	for _, x := range []struct {
 		suffix string
 		b      []byte
 	}{
-		{htmlFile, html}, {packFile, pack.Bytes()}, {bundleFile, bundle}, {blockFile, r.st.Proof}, {secondOutput, r.st.Second.said()}, {saltFile, salt},
+		{htmlFile, html}, {packFile, pack.Bytes()}, {bundleFile, bundle}, {resultFile, short[report.NameTestResult]}, {svrFile, short[report.NameSVR]}, {blockFile, r.st.Proof}, {secondOutput, r.st.Second.said()}, {saltFile, salt},
 	} {
 		if err := r.leave(out, x.suffix, x.b); err != nil {
 			return err
 		}
 	}
 	return nil
+}
+
+// summaries are the signatures over what is said in short of a drill that is signed, by name; nil: it is not.
+func (r *run) summaries(ctx context.Context, out *Outcome, s *evidence.Statement) (map[string][]byte, error) {
+	if r.e.Sign == nil {
+		return nil, nil
+	}
+	files, err := report.Summaries(s, out.Statement)
+	if err != nil {
+		return nil, fmt.Errorf("drill: %w", err)
+	}
+	signed := map[string][]byte{}
+	for _, f := range files {
+		if signed[f.Name], err = r.e.Sign(ctx, f.Data); err != nil {
+			return nil, broken(f.Name+" was not signed", err)
+		}
+	}
+	return signed, nil
 }
 
 // statement spells the statement, as it is signed: with the digests of the files that are made of it.

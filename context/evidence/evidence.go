@@ -18,8 +18,9 @@ const PredicateType = "https://github.com/exitramp/exitramp/exit-drill/v1"
 
 // Names among the subjects of a statement.
 const (
-	SubjectState = "destination-state" // what was read back from the target
-	SubjectTree  = "tree-root"         // the root over all records of the archive
+	SubjectManifest = "manifest.json"     // of the archive
+	SubjectState    = "destination-state" // what was read back from the target
+	SubjectTree     = "tree-root"         // the root over all records of the archive
 )
 
 // Statement is an in-toto Statement v1 about a drill. Its subjects are the archive, by the digest

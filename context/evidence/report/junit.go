@@ -74,19 +74,11 @@ func (b *book) junit() ([]byte, error) {
 	if s.Time = strconv.FormatFloat(b.Timing.RTOSeconds, 'f', 3, 64); !b.Drill.StartedAt.IsZero() {
 		s.Stamp = b.Drill.StartedAt.UTC().Format("2006-01-02T15:04:05")
 	}
-	verdict, why := evidence.Pass, b.Word(b.gates)
-	switch b.judged.Verdict {
-	case evidence.VerdictPassWithLoss:
-		verdict = evidence.Warn
-	case evidence.VerdictPartial:
-		verdict = evidence.Untold
-	case evidence.VerdictFail, evidence.VerdictInvalid:
-		verdict = evidence.Fail
-	}
+	why := b.Word(b.gates)
 	for _, r := range b.judged.Reasons {
 		why += "; " + r
 	}
-	s.add("verdict", verdict, string(b.judged.Verdict), why)
+	s.add("verdict", b.verdictResult(), string(b.judged.Verdict), why)
 	s = start("checks")
 	for i := range b.checks {
 		c := &b.checks[i]
@@ -113,6 +105,19 @@ func (b *book) junit() ([]byte, error) {
 	}
 	out, err := xml.MarshalIndent(all, "", " ")
 	return append([]byte(xml.Header), append(out, '\n')...), err
+}
+
+// verdictResult is the verdict as a result of one test.
+func (b *book) verdictResult() evidence.Result {
+	switch b.judged.Verdict {
+	case evidence.VerdictPass:
+		return evidence.Pass
+	case evidence.VerdictPassWithLoss:
+		return evidence.Warn
+	case evidence.VerdictPartial:
+		return evidence.Untold
+	}
+	return evidence.Fail
 }
 
 // tested is pass or fail of what was tested.

@@ -95,7 +95,7 @@ func sums(files []File) []byte {
 func Attach(st *evidence.Statement, files []File) {
 	st.Subject, st.Predicate.Artifacts = nil, nil
 	if sum := st.Predicate.Archive.ManifestSHA256; sum != "" {
-		st.Subject = append(st.Subject, evidence.Subject{Name: "manifest.json", Digest: evidence.Digest{SHA256: sum}})
+		st.Subject = append(st.Subject, evidence.Subject{Name: evidence.SubjectManifest, Digest: evidence.Digest{SHA256: sum}})
 	}
 	if t := st.Predicate.Archive.Tree(); t != nil {
 		st.Subject = append(st.Subject, *t)
