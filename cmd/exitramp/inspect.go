@@ -1,6 +1,7 @@
 package main
 
 import (
+	"context"
 	"fmt"
 	"strings"
 	"time"
@@ -18,7 +19,7 @@ func (a *app) inspectCmd() *cobra.Command {
 	c := &cobra.Command{
 		Use: "inspect ARCHIVE", Short: "What an archive is: where from, when, how much, how whole; the clear part needs no key",
 		Args: cobra.ExactArgs(1),
-		RunE: func(c *cobra.Command, args []string) error { return a.inspect(args[0], k, asJSON) },
+		RunE: func(c *cobra.Command, args []string) error { return a.inspect(c.Context(), args[0], k, asJSON) },
 	}
 	k.add(c)
 	k.trust.add(c)
@@ -26,7 +27,7 @@ func (a *app) inspectCmd() *cobra.Command {
 	return c
 }
 
-func (a *app) inspect(path string, k *keyFlags, asJSON bool) error {
+func (a *app) inspect(ctx context.Context, path string, k *keyFlags, asJSON bool) error {
 	path = archivePath(path)
 	policy, err := k.trust.policy("", false)
 	if err != nil {
@@ -49,37 +50,23 @@ func (a *app) inspect(path string, k *keyFlags, asJSON bool) error {
 	if err != nil {
 		return a.refused(path, err, asJSON)
 	}
+	grants, err := readGrants(ctx, f, size, ro, in)
+	if err != nil {
+		return a.refused(path, err, asJSON)
+	}
 	if asJSON {
-		return a.inspectJSON(path, in)
+		return a.inspectJSON(path, in, grants)
 	}
-	for _, o := range in.Origins {
-		fmt.Fprintln(a.stdout, join(o.Product, o.Flavor, o.Schema, o.Location))
-		for _, n := range originNotes(o) {
-			fmt.Fprintln(a.stdout, "note ", n)
-		}
-	}
-	for _, s := range in.Statements {
-		line := join(timeText(s.FromUnixNano)+" – "+timeText(s.ToUnixNano)+" UTC", "read by "+s.Observer)
-		if s.Consistent {
-			line += "  one snapshot"
-		}
-		if s.Resumed > 0 {
-			line += fmt.Sprintf("  resumed %dx", s.Resumed)
-		}
-		fmt.Fprintln(a.stdout, line)
-		if names := notRead(s); len(names) > 0 {
-			fmt.Fprintf(a.stdout, "not read, of what the service lists: %s\n", clean(strings.Join(names, " ")))
-		}
-		if text := newestText(s); text != "" {
-			fmt.Fprintln(a.stdout, text)
-		}
-	}
+	a.printReadings(in)
 	var counts []string
 	for _, kind := range keys(stateCounts(in.Records)) {
 		counts = append(counts, fmt.Sprintf("%s %s", kind, number(in.Records[kind])))
 	}
 	if len(counts) > 0 {
 		fmt.Fprintln(a.stdout, strings.Join(counts, " · "))
+	}
+	if grants != nil {
+		fmt.Fprintln(a.stdout, "grants ", grants.text())
 	}
 	fmt.Fprintf(a.stdout, "coverage %s · %s · %s members · sealed %s by %s\n",
 		in.Coverage, bytesText(in.Bytes), number(in.Members), in.Created.UTC().Format(time.RFC3339), clean(in.Tool))
@@ -105,6 +92,32 @@ func (a *app) inspect(path string, k *keyFlags, asJSON bool) error {
 	fmt.Fprintln(a.stdout, signatureText(in))
 	a.printGaps("gap  ", in.Gaps, "exitramp list ARCHIVE gap has all of them")
 	return nil
+}
+
+// printReadings prints what an archive was read from, when and by whom.
+func (a *app) printReadings(in *format.Info) {
+	for _, o := range in.Origins {
+		fmt.Fprintln(a.stdout, join(o.Product, o.Flavor, o.Schema, o.Location))
+		for _, n := range originNotes(o) {
+			fmt.Fprintln(a.stdout, "note ", n)
+		}
+	}
+	for _, s := range in.Statements {
+		line := join(timeText(s.FromUnixNano)+" – "+timeText(s.ToUnixNano)+" UTC", "read by "+s.Observer)
+		if s.Consistent {
+			line += "  one snapshot"
+		}
+		if s.Resumed > 0 {
+			line += fmt.Sprintf("  resumed %dx", s.Resumed)
+		}
+		fmt.Fprintln(a.stdout, line)
+		if names := notRead(s); len(names) > 0 {
+			fmt.Fprintf(a.stdout, "not read, of what the service lists: %s\n", clean(strings.Join(names, " ")))
+		}
+		if text := newestText(s); text != "" {
+			fmt.Fprintln(a.stdout, text)
+		}
+	}
 }
 
 // printGaps prints the first gaps, each behind word, and where the others are.
@@ -169,7 +182,7 @@ func closed(in *format.Info) (n int) {
 	return n
 }
 
-func (a *app) inspectJSON(path string, in *format.Info) error {
+func (a *app) inspectJSON(path string, in *format.Info, grants *grantEffects) error {
 	var origins, readings []map[string]any
 	for _, o := range in.Origins {
 		origins = append(origins, map[string]any{"product": o.Product, "flavor": o.Flavor, "version": o.Version, "schema": o.Schema, "location": o.Location, "notes": originNotes(o)})
@@ -204,7 +217,7 @@ func (a *app) inspectJSON(path string, in *format.Info) error {
 		"archive": path, "format": "ctxa/1", "archive_id": in.ArchiveID, "lineage": in.Lineage, "sequence": in.Sequence, "base": in.Base,
 		"created_at": in.Created.UTC().Format(time.RFC3339), "tool": in.Tool, "coverage": in.Coverage, "records": stateCounts(in.Records),
 		"views": in.Views, "not_understood": in.Unknown, "kinds": kinds, "origins": origins, "readings": readings, "secrets": secretsJSON(secrets.Of(in.Statements...)),
-		"secrets_stored": storedJSON(in), "secret_references": in.Records["credential"], "gaps": gapList(in.Gaps),
+		"secrets_stored": storedJSON(in), "secret_references": in.Records["credential"], "grants": grants, "gaps": gapList(in.Gaps),
 		"encryption": in.Encryption, "compartments": compartments, "weakest": in.Weakest, "opens_with_age": in.OpensWith, "shreddable": in.Shreddable, "open": in.Open,
 		"members": in.Members, "bytes": in.Bytes, "manifest_sha256": in.ManifestHex(), "signatures": in.Attestations, "signed_by": signedByJSON(in.SignedBy),
 	})

@@ -3,10 +3,14 @@ package main
 import (
 	"bytes"
 	"encoding/json"
+	"errors"
+	"os"
 	"path/filepath"
 	"slices"
 	"strings"
 	"testing"
+
+	"filippo.io/age"
 
 	"github.com/exitramp/exitramp/context/agentstate"
 	"github.com/exitramp/exitramp/context/memstate"
@@ -57,6 +61,59 @@ func TestNotRead(t *testing.T) {
 	for _, want := range []string{"toolserver/t  orders  mcp", "model/m  gpt  gpt-2026", "trigger/n  on  nightly"} {
 		if out := run("list", path); !strings.Contains(out, want) {
 			t.Errorf("no %q in\n%s", want, out)
+		}
+	}
+}
+
+// TestInspectGrants: what grants do is counted, those that are off by themselves; where a compartment is
+// closed, or there are none, nothing is said of them.
+func TestInspectGrants(t *testing.T) {
+	docs := readJSONDoc(t)
+	grant := func(id string, effect pb.ToolGrant_Effect, on bool) agentstate.Record {
+		return &pb.ToolGrant{Meta: agentstate.Meta("toolgrant", nil, id), Pattern: id, Effect: effect, Enabled: on}
+	}
+	ours, err := age.GenerateX25519Identity()
+	theirs, err2 := age.GenerateX25519Identity()
+	key := filepath.Join(t.TempDir(), "key")
+	if err := errors.Join(err, err2, os.WriteFile(key, []byte(ours.String()), 0o600)); err != nil {
+		t.Fatal(err)
+	}
+	apart := &format.WriterOptions{Recipients: []age.Recipient{ours.Recipient()},
+		Compartments: []format.Compartment{{Name: "grants", Recipients: []age.Recipient{theirs.Recipient()},
+			Match: func(r agentstate.Record) bool { _, ok := r.(*pb.ToolGrant); return ok }}}}
+	for _, c := range []struct {
+		name       string
+		records    []agentstate.Record
+		opts       *format.WriterOptions
+		line, json string
+	}{
+		{"each", []agentstate.Record{grant("a", pb.ToolGrant_EFFECT_ALLOW, true), grant("b", pb.ToolGrant_EFFECT_ALLOW, true), grant("c", pb.ToolGrant_EFFECT_ASK, true),
+			grant("d", pb.ToolGrant_EFFECT_DENY, true), grant("e", pb.ToolGrant_EFFECT_ALLOW, false), grant("f", pb.ToolGrant_EFFECT_UNSPECIFIED, true)}, &format.WriterOptions{},
+			"grants  2 allow · 1 ask · 1 deny · 1 off · 1 not understood (tools that write are not told from those that only read)", `{"allow":2,"ask":1,"deny":1,"off":1,"not_understood":1}`},
+		{"none", []agentstate.Record{&pb.Model{Meta: agentstate.Meta("model", nil, "m")}}, &format.WriterOptions{}, "", "null"},
+		{"closed", []agentstate.Record{grant("a", pb.ToolGrant_EFFECT_ALLOW, true), &pb.Model{Meta: agentstate.Meta("model", nil, "m")}}, apart, "", "null"},
+	} {
+		path := filepath.Join(t.TempDir(), "a.ctxa")
+		if _, err := format.Export(t.Context(), path, memstate.New(c.records...), c.opts, nil); err != nil {
+			t.Fatal(err)
+		}
+		line := ""
+		for l := range strings.Lines(inspected(t, path, "-i", key)) {
+			if strings.HasPrefix(l, "grants ") {
+				line = strings.TrimRight(l, "\n")
+			}
+		}
+		out := inspected(t, path, "-i", key, "--json")
+		var in struct{ Grants json.RawMessage }
+		if err := json.Unmarshal([]byte(out), &in); err != nil {
+			t.Fatal(err)
+		}
+		var got bytes.Buffer
+		if err := json.Compact(&got, in.Grants); err != nil || line != c.line || got.String() != c.json {
+			t.Errorf("%s: %q and %s; want %q and %s", c.name, line, got.String(), c.line, c.json)
+		}
+		if err := docs.check([]string{"inspect", "--json"}, []byte(out)); err != nil {
+			t.Error(c.name, err)
 		}
 	}
 }

@@ -137,8 +137,11 @@ func (a *app) replay(ctx context.Context, archive, target, planPath string, f *r
 	if err := a.printReplay("replay", rep, t.vectors, f.json); err != nil {
 		return err
 	}
-	if !f.json && rep.Actions[replay.Created]+rep.Resumed > 0 {
-		fmt.Fprintf(a.stdout, "undo: exitramp undo %s %s\n", shellWord(journal), shellWord(exporters.Redact(target)))
+	if !f.json {
+		fmt.Fprintln(a.stdout, writtenText(rep))
+		if rep.Actions[replay.Created]+rep.Resumed > 0 {
+			fmt.Fprintf(a.stdout, "undo: exitramp undo %s %s\n", shellWord(journal), shellWord(exporters.Redact(target)))
+		}
 	}
 	return notWritten(rep, refused)
 }
@@ -211,6 +214,25 @@ func replayFailed(err error, rep *replay.Report, journal string) error {
 
 // ruleHint is what a person does where a constraint or a trigger of the target keeps a record out.
 const ruleHint = "mend or drop the rule that is named, or leave the record out (--tombstones FILE with its key), then run the same command again"
+
+// writtenText is how much of what was to be written is there now, whichever attempt wrote it.
+func writtenText(rep *replay.Report) string {
+	n, out := rep.Actions[replay.Created]+rep.Actions[replay.Updated], rep.Actions[replay.Conflict]+rep.Actions[replay.Refused]
+	text := "nothing to write"
+	if n+out > 0 {
+		text = fmt.Sprintf("%s of %s written", number(n), number(n+out))
+	}
+	if c := rep.Actions[replay.Conflict]; c > 0 {
+		text += ", " + plural(int(c), "conflict", "conflicts")
+	}
+	if r := rep.Actions[replay.Refused]; r > 0 {
+		text += ", " + number(r) + " refused"
+	}
+	if rep.Resumed > 0 {
+		text += "; " + plural(int(rep.Resumed), "record", "records") + " as an earlier attempt left them"
+	}
+	return text
+}
 
 // notWritten is the error of a replay that ended and left something out; refused is the file that names it.
 func notWritten(rep *replay.Report, refused string) error {

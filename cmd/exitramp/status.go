@@ -91,7 +91,7 @@ func (a *app) writeStatus(args []string, code int, err error) error {
 			st["class"] = c
 		}
 	}
-	b, jerr := json.MarshalIndent(st, "", "  ")
+	b, jerr := json.MarshalIndent(whole(st), "", "  ")
 	if jerr != nil {
 		return jerr
 	}
