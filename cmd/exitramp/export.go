@@ -66,7 +66,7 @@ Exit code 3: sealed, and what could not be read is named.`,
 	c.Flags().BoolVar(&f.beside, "keys-beside", false, "put the key files into the folder ARCHIVE.keys: who destroys that folder destroys every copy of the archive")
 	c.Flags().StringVar(&f.lineage, "lineage", "", "name that exports of one runtime share")
 	c.Flags().StringVar(&f.follows, "follows", "", "the `ARCHIVE` before it in its line: lineage, sequence and base come from there")
-	c.Flags().StringVar(&f.onlyGaps, "only-gaps", "", "read again only the kinds that have gaps in the `ARCHIVE` of an earlier export, and take the rest from there")
+	c.Flags().StringVar(&f.onlyGaps, "only-gaps", "", "read again only the kinds that have gaps in the `ARCHIVE` of an earlier export, or fewer records than were counted, and take the rest from there")
 	addSecrets(c, &f.secrets, "label")
 	c.Flags().BoolVar(&f.json, "json", false, "the outcome as JSON")
 	c.Flags().BoolVar(&f.dryRun, "dry-run", false, "read all of it and write nothing")

@@ -30,6 +30,15 @@ func TestFull(t *testing.T) {
 	}
 }
 
+// A disk that is full before the first record is written ends a replay as one that is full later does.
+func TestFullJournal(t *testing.T) {
+	for err, want := range map[error]int{syscall.ENOSPC: exitResume, syscall.EPERM: exitOther} {
+		if got := exitCode(replayFailed(fmt.Errorf("replay: journal: %w", err), nil, "j")); got != want {
+			t.Errorf("%v: exit %d, want %d", err, got, want)
+		}
+	}
+}
+
 // A place that is closed to this user is opened first; running it again alone does not help.
 func TestClosed(t *testing.T) {
 	err := fmt.Errorf("replay: target: %w", &os.PathError{Op: "mkdir", Path: "sub", Err: syscall.EACCES})

@@ -19,7 +19,8 @@ type gapFiller struct {
 	again []string // kinds to read anew
 }
 
-// onlyGaps finds the kinds with gaps, and those whose records are readings of them.
+// onlyGaps finds the kinds with gaps, those of which more were counted than came, and those whose records are
+// readings of them.
 func onlyGaps(ctx context.Context, old *format.Reader, live agentstate.Source) (agentstate.Source, error) {
 	again := map[string]bool{}
 	var st *pb.Completeness
@@ -32,6 +33,11 @@ func onlyGaps(ctx context.Context, old *format.Reader, live agentstate.Source) (
 			again[r.Kind] = true
 		case *pb.Completeness:
 			st = r
+		}
+	}
+	for _, k := range st.GetKinds() {
+		if cameShort(k, old.Info().Records[k.Kind]) {
+			again[k.Kind] = true
 		}
 	}
 	if len(again) == 0 {
@@ -48,6 +54,12 @@ func onlyGaps(ctx context.Context, old *format.Reader, live agentstate.Source) (
 		}
 	}
 	return &gapFiller{old, live, keys(again)}, nil
+}
+
+// cameShort tells whether the source knew of more than the n records of a kind: that nobody named what is missing makes
+// it no less missing.
+func cameShort(k *pb.KindCompleteness, n uint64) bool {
+	return k.Class == pb.KindCompleteness_CLASS_ENUMERATED && max(k.Enumerated, k.GetReference(), k.GetRelisted()) > n
 }
 
 // Records yields the stream of the runtime with the kinds that had no gap taken from the

@@ -12,6 +12,7 @@ import (
 	"github.com/exitramp/exitramp/context/replay"
 	"github.com/exitramp/exitramp/exporters"
 	"github.com/exitramp/exitramp/format"
+	"github.com/exitramp/exitramp/internal/diskfull"
 	"github.com/exitramp/exitramp/internal/lazyfile"
 )
 
@@ -208,6 +209,8 @@ func replayFailed(err error, rep *replay.Report, journal string) error {
 		return withHint(fmt.Errorf("%w; what was written is in the journal %s", err, journal), hint)
 	case rep != nil && len(rep.Actions) > 0: // the login ended, a quota was reached, a disk is full
 		return &exitError{code: exitResume, err: fmt.Errorf("%w; what was written is in the journal %s", err, journal), hint: goOn(err)}
+	case diskfull.Is(err): // nothing is written yet
+		return &exitError{code: exitResume, err: err, hint: fullHint}
 	}
 	return err
 }
