@@ -1,4 +1,4 @@
-"""SPEC §19: a proof of one record, checked without the archive."""
+"""SPEC §18: a proof of one record, checked without the archive."""
 
 import hashlib
 

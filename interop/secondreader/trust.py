@@ -1,4 +1,4 @@
-"""SPEC §18: bundles, statements, and the policy that asks for them."""
+"""SPEC §17: bundles, statements, and the policy that asks for them."""
 
 import base64
 import hashlib
