@@ -184,6 +184,10 @@ func hintOf(err error) string {
 		return "--trust FILE has the keys that you trust; --accept-unsigned goes on with an archive by whomever"
 	case errors.Is(err, format.ErrUnsigned):
 		return "a signature that lies beside the archive is given with --bundle; exitramp sign ARCHIVE --key FILE makes one"
+	case errors.Is(err, format.ErrNotArchive):
+		return "an archive is a file that exitramp export sealed; a runtime is named by its URL: exitramp drivers lists the schemes"
+	case errors.Is(err, format.ErrVersion):
+		return "a newer exitramp reads it"
 	case errors.Is(err, format.ErrTruncated):
 		return "copy it again, whole; a file that ends in .part is an export that has not ended: run the same export again"
 	case errors.Is(err, format.ErrContainer):
