@@ -290,26 +290,30 @@ func (w *writer) batchBody(os []*outRecord, try int) (body []byte, tok string, e
 	return body, in.Token, err
 }
 
+// batchResult is what became of each record of a batch: the answer is no error where some or all of them failed.
+type batchResult struct {
+	SuccessfulRecords, FailedRecords []recordResult
+}
+
+type recordResult struct {
+	ID        string `json:"memoryRecordId"`
+	Request   string `json:"requestIdentifier"`
+	ErrorCode int    `json:"errorCode"`
+}
+
 // batchAnswer gives each of os what the answer b says of it; again are those that the service could not take now.
 func (w *writer) batchAnswer(b []byte, os []*outRecord, out []replay.Receipt) (again []*outRecord, err error) {
-	type result struct {
-		ID        string `json:"memoryRecordId"`
-		Request   string `json:"requestIdentifier"`
-		ErrorCode int    `json:"errorCode"`
-	}
-	var res struct {
-		SuccessfulRecords, FailedRecords []result
-	}
+	var res batchResult
 	if err := json.Unmarshal(b, &res); err != nil {
 		return nil, fmt.Errorf("%w: BatchCreateMemoryRecords", ErrSchema)
 	}
-	if n := len(res.SuccessfulRecords); n == len(os) && !slices.ContainsFunc(res.SuccessfulRecords, func(r result) bool { return r.Request != "" }) {
+	if n := len(res.SuccessfulRecords); n == len(os) && !slices.ContainsFunc(res.SuccessfulRecords, func(r recordResult) bool { return r.Request != "" }) {
 		for i := range os { // the member is optional: all of them, in their order
 			res.SuccessfulRecords[i].Request = os[i].ID
 		}
 	}
 	for _, o := range os {
-		same := func(r result) bool { return r.Request == o.ID }
+		same := func(r recordResult) bool { return r.Request == o.ID }
 		if i := slices.IndexFunc(res.SuccessfulRecords, same); i >= 0 {
 			id, mem := res.SuccessfulRecords[i].ID, o.p.id
 			out[o.i] = replay.Receipt{Action: replay.Created, Target: recordKey(mem, id), Losses: o.losses, Version: o.digest()}

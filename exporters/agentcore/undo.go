@@ -5,6 +5,8 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"net/http"
+	"time"
 
 	dp "github.com/aws/aws-sdk-go-v2/service/bedrockagentcore"
 	"github.com/aws/aws-sdk-go-v2/service/bedrockagentcore/types"
@@ -156,11 +158,42 @@ func (c *client) deleteRecord(ctx context.Context, mem, id, version string) (why
 	if recordDigest(d.Namespaces, content.Content, d.Timestamp, d.StrategyID, d.Metadata) != version {
 		return "changed since the run", nil
 	}
-	_, err = c.call(ctx, "BatchDeleteMemoryRecords", func(ctx context.Context) error {
+	for try := 0; ; try++ {
+		code, err := c.deleteOnce(ctx, mem, id)
+		switch {
+		case err != nil || code == 0:
+			return "", err
+		case code == http.StatusNotFound && try > 0: // the attempt before may have deleted it
+			return "", nil
+		case code == http.StatusNotFound:
+			return replay.Gone, nil
+		case code != http.StatusTooManyRequests && code < 500 || try == 5:
+			return fmt.Sprintf("the service refuses to delete it with code %d: it is still there", code), nil
+		}
+		if err := sleep(ctx, 100*time.Millisecond<<try); err != nil {
+			return "", err
+		}
+	}
+}
+
+// deleteOnce asks once for a record to be deleted. code is why the service did not, 0: it did. It says so of
+// the record, in an answer that is no error.
+func (c *client) deleteOnce(ctx context.Context, mem, id string) (code int, err error) {
+	b, err := c.call(ctx, "BatchDeleteMemoryRecords", func(ctx context.Context) error {
 		_, err := c.dp.BatchDeleteMemoryRecords(ctx, &dp.BatchDeleteMemoryRecordsInput{MemoryId: &mem, Records: []types.MemoryRecordDeleteInput{{MemoryRecordId: &id}}})
 		return err
 	})
-	return "", err
+	if err != nil {
+		return 0, err
+	}
+	var res batchResult
+	if json.Unmarshal(b, &res) != nil || len(res.SuccessfulRecords)+len(res.FailedRecords) != 1 {
+		return 0, fmt.Errorf("%w: BatchDeleteMemoryRecords: want what became of one record", ErrSchema)
+	}
+	if len(res.FailedRecords) == 1 {
+		return max(res.FailedRecords[0].ErrorCode, 1), nil
+	}
+	return 0, nil
 }
 
 var errOccupied = errors.New("agentcore: not empty")

@@ -1,6 +1,7 @@
 package agentcore
 
 import (
+	"strings"
 	"testing"
 	"time"
 
@@ -81,5 +82,44 @@ func TestUndoLostAnswer(t *testing.T) {
 	_, j := apply(t, dst.service(""), st)
 	if u, err := replay.Undo(t.Context(), dst.service(""), j); err != nil || u.Gone != 0 || u.Removed != 4 || u.LeftN != 0 {
 		t.Errorf("%+v %v", u, err)
+	}
+}
+
+// TestUndoRefusedRecords: an answer that is no error says of each record whether it was deleted. What the
+// service keeps is named; what it could not delete for now is asked for again.
+func TestUndoRefusedRecords(t *testing.T) {
+	t.Parallel()
+	src := newWorld(t, agentcorefake.Options{})
+	src.records(t, src.plain(t, "small"), record("", "/m", "kept"), record("", "/m", "busy"), record("", "/m", "easy"))
+	st, _ := read(t, src.service(""))
+	const kept, busy = "mem-kept", "mem-busy"
+	is := map[any]string{} // what is asked to be deleted, by id
+	tries := 0
+	dst := newWorld(t, agentcorefake.Options{Account: "999999999999", FailRecord: func(r map[string]any) int {
+		switch is[r["memoryRecordId"]] {
+		case kept:
+			return 403
+		case busy:
+			if tries++; tries < 3 {
+				return []int{429, 500}[tries-1]
+			}
+		}
+		return 0
+	}})
+	_, j := apply(t, dst.service(""), st)
+	mem := dst.only(t, "small")
+	for _, r := range must(dst.dp.ListMemoryRecords(t.Context(), &dp.ListMemoryRecordsInput{MemoryId: &mem, Namespace: aws.String("/m")}))(t).MemoryRecordSummaries {
+		is[*r.MemoryRecordId] = "mem-" + r.Content.(*types.MemoryContentMemberText).Value
+	}
+	u, err := replay.Undo(t.Context(), dst.service(""), j)
+	if err != nil || tries != 3 || u.LeftN != 2 {
+		t.Fatalf("%+v %v after %d tries: want the record and its memory left", u, err, tries)
+	}
+	if why := u.Left[0].Why; !strings.Contains(why, "code 403") || agentstate.KindOfKey(u.Left[0].Key) != "memory" {
+		t.Errorf("left %s: %s", u.Left[0].Key, why)
+	}
+	left := must(dst.dp.ListMemoryRecords(t.Context(), &dp.ListMemoryRecordsInput{MemoryId: &mem, Namespace: aws.String("/m")}))(t).MemoryRecordSummaries
+	if len(left) != 1 || is[*left[0].MemoryRecordId] != kept {
+		t.Errorf("%d records are left", len(left))
 	}
 }

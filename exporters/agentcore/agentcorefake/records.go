@@ -111,6 +111,12 @@ func (s *Server) recordOp(m *memory, r *request) (any, error) {
 				bad = append(bad, map[string]any{"memoryRecordId": id, "status": "FAILED", "errorCode": 404, "errorMessage": "Memory record not found"})
 				continue
 			}
+			if s.o.FailRecord != nil {
+				if code := s.o.FailRecord(in); code > 0 {
+					bad = append(bad, map[string]any{"memoryRecordId": id, "status": "FAILED", "errorCode": code, "errorMessage": "not now"})
+					continue
+				}
+			}
 			if r.op == "BatchDeleteMemoryRecords" {
 				m.records = slices.Delete(m.records, i, i+1)
 			} else {
