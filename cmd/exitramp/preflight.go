@@ -61,6 +61,9 @@ func (a *app) preflight(ctx context.Context, from, to string, asJSON bool) error
 			"product": o.GetProduct(), "flavor": o.GetFlavor(), "schema": o.GetSchema(), "location": o.GetLocation(),
 			"observer": p.Observer, "counts": p.Counts, "gaps": gapList(p.Gaps), "never": p.Never, "notes": p.Notes,
 		}
+		if e := p.Effort; e != nil {
+			out["effort"] = map[string]any{"requests": e.Requests, "seconds": e.Time.Seconds(), "formula": e.Formula}
+		}
 		if f.rep != nil {
 			out["to"] = a.replayJSON("plan", f.rep, &embedding{})
 			out["models"], out["dates_as_of"] = f.models, f.asOf()
@@ -163,6 +166,9 @@ func (a *app) printPreflight(p *agentstate.Preflight, f *foreseen) error {
 		counts = []string{"nothing that can be seen"}
 	}
 	fmt.Fprintln(a.stdout, "holds ", strings.Join(counts, " · "))
+	if e := p.Effort; e != nil && e.Requests > 0 {
+		fmt.Fprintf(a.stdout, "time   at least %s requests, %s: %s\n", number(int64(e.Requests)), e.Time, clean(e.Formula))
+	}
 	a.printGaps("can't read ", p.Gaps, "exitramp preflight SOURCE --json has all of them")
 	for _, n := range p.Never {
 		fmt.Fprintln(a.stdout, "never ", clean(n))

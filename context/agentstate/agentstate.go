@@ -14,6 +14,7 @@ import (
 	"fmt"
 	"io"
 	"iter"
+	"time"
 
 	"google.golang.org/protobuf/proto"
 
@@ -136,6 +137,14 @@ type Preflight struct {
 	Gaps     []*pb.Gap        // what would be missing, with the permission that would open it
 	Never    []string         // what the runtime never gives: secrets, embeddings
 	Notes    []string         // what a person should know: a missing WAL, a running writer
+	Effort   *Effort          // of an export, where it is a matter of requests; nil: it is not, or nobody can tell
+}
+
+// Effort is what an export takes at least: what a preflight has not counted comes on top.
+type Effort struct {
+	Requests uint64
+	Time     time.Duration
+	Formula  string // how Time comes about: "4100 ListEvents ÷ 20/s"
 }
 
 // Errors that callers act on.

@@ -150,7 +150,7 @@ func TestLoneSurrogatesAndNUL(t *testing.T) {
 	st, _ := read(t, src.service(""))
 	_, j := apply(t, dst.service(""), st)
 	var got []string
-	if err := dst.c(t).listEvents(t.Context(), dst.only(t, "odd"), "ada", "s", true, 100, func(doc json.RawMessage) error {
+	if err := dst.c(t).listEvents(t.Context(), placed{dst.only(t, "odd"), "ada", "s"}, true, 100, func(doc json.RawMessage) error {
 		var e event
 		err := json.Unmarshal(doc, &e)
 		got = append([]string{string(e.Payload[0])}, got...)

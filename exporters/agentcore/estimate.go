@@ -14,15 +14,18 @@ var _ replay.Estimator = (*Service)(nil)
 // perRequest is how many memory records go in one request.
 const perRequest = 100
 
+// rate is at how many requests a second an operation is reckoned: the service's published quota, or what the URL gives.
+func (s *Service) rate(op string) float64 {
+	if s.o.auto {
+		return min(s.o.Rate, slow(op))
+	}
+	return s.o.Rate
+}
+
 // Estimate is how long l takes at the service's published quotas, or at the rate that the URL gives.
 // Where the account's quotas are higher it is faster.
 func (s *Service) Estimate(l replay.Load) (time.Duration, string) {
-	rate := func(op string) float64 {
-		if s.o.auto {
-			return min(s.o.Rate, slow(op))
-		}
-		return s.o.Rate
-	}
+	rate := s.rate
 	var seconds float64
 	var parts []string
 	add := func(n uint64, each, rate float64, what string) {

@@ -37,7 +37,7 @@ func (k *known) load(ctx context.Context, c *client, mem, actor, id string) erro
 	if k.loaded {
 		return nil
 	}
-	err := c.listEvents(ctx, mem, actor, id, true, 100, func(doc json.RawMessage) error {
+	err := c.listEvents(ctx, placed{mem, actor, id}, true, 100, func(doc json.RawMessage) error {
 		var e event
 		if err := json.Unmarshal(doc, &e); err != nil {
 			return fmt.Errorf("%w: ListEvents", ErrSchema)

@@ -146,13 +146,19 @@ func (c *client) listSessions(ctx context.Context, mem, actor string, size int32
 	})
 }
 
-func (c *client) listEvents(ctx context.Context, mem, actor, session string, payloads bool, size int32, each func(json.RawMessage) error) error {
+// placed is where events are: the session of an actor in a memory.
+type placed struct{ mem, actor, session string }
+
+// of names an operation in a session, whose requests have a rate of their own.
+func (at placed) of(op string) string { return op + "|" + at.mem + "|" + at.actor + "|" + at.session }
+
+func (c *client) listEvents(ctx context.Context, at placed, payloads bool, size int32, each func(json.RawMessage) error) error {
 	return pages(size, "ListEvents", "events", each, func(n int32, t *string) ([]byte, error) {
 		return c.call(ctx, "ListEvents", func(ctx context.Context) error {
-			if err := c.turn(ctx, "ListEvents|"+mem+"|"+actor+"|"+session, listOne); err != nil {
+			if err := c.turn(ctx, at.of("ListEvents"), listOne); err != nil {
 				return err
 			}
-			_, err := c.dp.ListEvents(ctx, &dp.ListEventsInput{MemoryId: &mem, ActorId: &actor, SessionId: &session, IncludePayloads: &payloads, MaxResults: &n, NextToken: t})
+			_, err := c.dp.ListEvents(ctx, &dp.ListEventsInput{MemoryId: &at.mem, ActorId: &at.actor, SessionId: &at.session, IncludePayloads: &payloads, MaxResults: &n, NextToken: t})
 			return err
 		})
 	})

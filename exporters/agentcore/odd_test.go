@@ -200,7 +200,7 @@ func TestNativeIsVerbatim(t *testing.T) {
 	w.event(t, mem, "ada", "s", at0, nil, blob(map[string]any{"z": 1.50, "a": "<&>\u2028é", "n": json.Number("12345678901234567890.10")}))
 	c := w.c(t)
 	var want []string
-	if err := c.listEvents(t.Context(), mem, "ada", "s", true, 100, func(doc json.RawMessage) error {
+	if err := c.listEvents(t.Context(), placed{mem, "ada", "s"}, true, 100, func(doc json.RawMessage) error {
 		want = append(want, string(doc))
 		return nil
 	}); err != nil {

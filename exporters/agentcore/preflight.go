@@ -13,8 +13,9 @@ import (
 
 var errEnough = errors.New("agentcore: enough")
 
-// Preflight says who reads, what memories and actors there are, and what is closed: it asks for one
-// page of each listing, of each sort of definition for the first one, and for no content of a memory.
+// Preflight says who reads, what memories and actors there are, what is closed, and how many requests an
+// export makes at least. It lists memories, actors and, as far as a hundred requests go, sessions; it asks for
+// the first of each sort of definition, and for no content of a memory.
 func (s *Service) Preflight(ctx context.Context) (*agentstate.Preflight, error) {
 	c, err := s.connect(ctx)
 	if err != nil {
@@ -29,7 +30,7 @@ func (s *Service) Preflight(ctx context.Context) (*agentstate.Preflight, error) 
 	if s.o.Memory == "" {
 		p.Never = append(p.Never, "live sessions of browsers, code interpreters and payments; results of evaluations, tests, extractions and policy generations: they are not read")
 	}
-	b := &prober{c, p}
+	b := &prober{c: c, p: p, need: map[string]int{}, asks: maxAsks}
 	ids := []string{s.o.Memory}
 	if s.o.Memory == "" {
 		ids = nil
@@ -41,6 +42,9 @@ func (s *Service) Preflight(ctx context.Context) (*agentstate.Preflight, error) 
 			return nil, err
 		}
 	}
+	if s.o.Memory == "" {
+		b.need["ListMemories"] = pagesOf(len(ids), 100) + pagesOf(len(ids), 7)
+	}
 	for _, id := range ids {
 		if err := b.memory(ctx, id, id == s.o.Memory); err != nil {
 			return nil, err
@@ -51,6 +55,8 @@ func (s *Service) Preflight(ctx context.Context) (*agentstate.Preflight, error) 
 			return nil, err
 		}
 	}
+	b.counted()
+	p.Effort = s.effort(b.need)
 	p.Notes = append(p.Notes, "this driver has never run against the real service: it is tested against a fake that says how each of its facts is known")
 	return p, nil
 }
@@ -59,6 +65,11 @@ func (s *Service) Preflight(ctx context.Context) (*agentstate.Preflight, error) 
 type prober struct {
 	c *client
 	p *agentstate.Preflight
+
+	need     map[string]int // how many requests of each operation an export makes at least
+	asks     int            // how many more requests may count sessions
+	sessions int            // that were seen
+	uncount  int            // actors whose sessions were not all counted
 }
 
 // open tells whether what was asked for has answered; what is closed is a gap, and other errors come back.
@@ -89,6 +100,7 @@ func (b *prober) memory(ctx context.Context, id string, named bool) error {
 			return fmt.Errorf("%w: GetMemory: %s", ErrSchema, id)
 		}
 		p.Counts["memoryspace"] += int64(1 + len(m.Strategies))
+		b.need["GetMemory"]++
 		if m.Status != "ACTIVE" {
 			p.Notes = append(p.Notes, fmt.Sprintf("memory %s is %s", id, m.Status))
 		}
@@ -102,28 +114,27 @@ func (b *prober) memory(ctx context.Context, id string, named bool) error {
 			return errEnough
 		}
 	}
-	if _, err := b.open("memory", id+"/*", c.listRecords(ctx, id, scope{path: "/"}, 1, first("memory"))); err != nil {
+	if ok, err := b.open("memory", id+"/*", c.listRecords(ctx, id, scope{path: "/"}, 1, first("memory"))); err != nil {
 		return err
+	} else if ok {
+		b.need["ListMemoryRecords"] += 2
 	}
-	actor := ""
-	ok, err := b.open("principal", id+"/actors", c.listActors(ctx, id, 100, func(doc json.RawMessage) (err error) {
+	var actors []string
+	ok, err := b.open("principal", id+"/actors", c.listActors(ctx, id, 100, func(doc json.RawMessage) error {
 		p.Counts["principal"]++
-		actor, err = field(doc, "actorId")
+		actor, err := field(doc, "actorId")
+		actors = append(actors, actor)
 		return err
 	}))
-	if err != nil || !ok || actor == "" {
+	if err != nil || !ok {
 		return err
 	}
-	session := ""
-	if _, err := b.open("conversation", id+"/*", c.listSessions(ctx, id, actor, 1, func(doc json.RawMessage) (err error) {
-		if session, err = field(doc, "sessionId"); err == nil {
-			p.Counts["conversation"], err = -1, errEnough
-		}
-		return err
-	})); err != nil || session == "" {
+	b.need["ListActors"] += pagesOf(len(actors), 100) + pagesOf(len(actors), 61)
+	at, err := b.count(ctx, id, actors)
+	if err != nil || at.session == "" {
 		return err
 	}
-	_, err = b.open("message", id+"/*", c.listEvents(ctx, id, actor, session, false, 1, first("message")))
+	_, err = b.open("message", id+"/*", c.listEvents(ctx, at, false, 1, first("message")))
 	return err
 }
 
@@ -182,9 +193,13 @@ func (b *prober) definitions(ctx context.Context) error {
 			return "", nil
 		}
 		ok, err := b.open(s.kind, s.op, err)
+		if ok {
+			b.need[s.op] += 2
+		}
 		if !ok || id == "" {
 			return "", err
 		}
+		b.need[s.operation()]++
 		doc, err := c.get(ctx, s, parent, id)
 		if err == nil {
 			if err := c.probeAround(ctx, s, doc, once); err != nil {

@@ -1,7 +1,13 @@
 package agentcore
 
 import (
+	"fmt"
+	"slices"
+	"strings"
 	"testing"
+	"time"
+
+	"github.com/aws/aws-sdk-go-v2/service/bedrockagentcore/types"
 
 	"github.com/exitramp/exitramp/exporters/agentcore/agentcorefake"
 )
@@ -17,7 +23,7 @@ func TestPreflightCounts(t *testing.T) {
 	if p, err = w.service(w.mem).Preflight(t.Context()); err != nil {
 		t.Fatal(err)
 	}
-	for kind, counted := range map[string]bool{"memory": false, "conversation": false, "message": false, "memoryspace": true, "principal": true} {
+	for kind, counted := range map[string]bool{"memory": false, "conversation": true, "message": false, "memoryspace": true, "principal": true} {
 		if n := p.Counts[kind]; n == 0 || (n > 0) != counted {
 			t.Errorf("a memory with state: %s: %d", kind, n)
 		}
@@ -30,5 +36,53 @@ func TestPreflightCounts(t *testing.T) {
 		if p.Counts[kind] != -1 {
 			t.Errorf("an account with definitions: %s: %d", kind, p.Counts[kind])
 		}
+	}
+}
+
+// TestPreflightEffort: an export makes no fewer requests of any operation than were foreseen. Where all sessions
+// were counted, that is near to what it makes, however many an actor has; else the bound is still one, and says why.
+func TestPreflightEffort(t *testing.T) {
+	t.Parallel()
+	many := newWorld(t, agentcorefake.Options{})
+	mem := many.plain(t, "many")
+	for i := range 150 {
+		many.event(t, mem, "ada", fmt.Sprint("s", i), at0+int64(i), nil, say(types.RoleUser, "x"))
+	}
+	crowd := newWorld(t, agentcorefake.Options{})
+	mem = crowd.plain(t, "crowd")
+	for i := range maxAsks + 20 {
+		crowd.event(t, mem, fmt.Sprint("a", i), "s", at0+int64(i), nil, say(types.RoleUser, "x"))
+	}
+	for name, c := range map[string]struct {
+		w    *world
+		near bool
+		say  string
+	}{
+		"a shop":                 {shop(t, agentcorefake.Options{}), false, ""},
+		"definitions":            {firm(t), false, ""},
+		"one actor's 150":        {many, true, "300 ListEvents ÷ 5000/s"},
+		"more than may be asked": {crowd, true, "240 ListEvents ÷ 5000/s"},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			before := len(c.w.fake.Calls())
+			p, err := c.w.service("").Preflight(t.Context())
+			if err != nil || p.Effort == nil {
+				t.Fatal(p, err)
+			}
+			mid := len(c.w.fake.Calls())
+			if asked := mid - before; asked > maxAsks+200 {
+				t.Errorf("a preflight made %d requests", asked)
+			}
+			read(t, c.w.service(""))
+			made := uint64(len(c.w.fake.Calls()) - mid)
+			if e := p.Effort; e.Requests > made || e.Requests < made/4 || c.near && e.Requests < made*9/10 || !strings.Contains(e.Formula, c.say) || e.Time < time.Second {
+				t.Errorf("at least %d requests, %s, %s; %d were made", e.Requests, e.Time, e.Formula, made)
+			}
+			partly := slices.ContainsFunc(p.Notes, func(s string) bool { return strings.Contains(s, "of 120 actors") })
+			if partly != (c.w == crowd) || partly != (p.Counts["conversation"] < 0) && name != "definitions" {
+				t.Errorf("%d conversations, %q", p.Counts["conversation"], p.Notes)
+			}
+		})
 	}
 }

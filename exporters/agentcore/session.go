@@ -117,7 +117,7 @@ func (c *client) hidden(ctx context.Context, mem string, t *thread) (odd string,
 
 func (c *client) readOnce(ctx context.Context, mem string, t *thread) error {
 	seen, size := map[string]bool{}, 0
-	err := c.listEvents(ctx, mem, t.actor, t.id, true, 100, func(doc json.RawMessage) error {
+	err := c.listEvents(ctx, placed{mem, t.actor, t.id}, true, 100, func(doc json.RawMessage) error {
 		var e event
 		if err := json.Unmarshal(doc, &e); err != nil || e.EventID == "" {
 			return fmt.Errorf("%w: ListEvents: an event that is not one, in %s", ErrSchema, t.id)
@@ -151,7 +151,7 @@ func (c *client) readOnce(ctx context.Context, mem string, t *thread) error {
 	if n := len(t.at); n > 0 {
 		newest = t.at[n-1].nanos
 	}
-	err = c.listEvents(ctx, mem, t.actor, t.id, false, 97, func(doc json.RawMessage) error {
+	err = c.listEvents(ctx, placed{mem, t.actor, t.id}, false, 97, func(doc json.RawMessage) error {
 		var e event
 		if err := json.Unmarshal(doc, &e); err != nil {
 			return fmt.Errorf("%w: ListEvents", ErrSchema)

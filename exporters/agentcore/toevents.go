@@ -261,7 +261,7 @@ func (c *client) createEvent(ctx context.Context, o *outEvent, clientToken strin
 		rate = createSpoken
 	}
 	b, err := c.call(ctx, "CreateEvent", func(ctx context.Context) error {
-		if err := c.turn(ctx, "CreateEvent|"+o.p.id+"|"+o.actor+"|"+o.id, rate); err != nil {
+		if err := c.turn(ctx, placed{o.p.id, o.actor, o.id}.of("CreateEvent"), rate); err != nil {
 			return err
 		}
 		_, err := c.dp.CreateEvent(ctx, &dp.CreateEventInput{MemoryId: &o.p.id, ActorId: &o.actor, SessionId: &o.id, EventTimestamp: aws.Time(time.Unix(0, 0)), ClientToken: &clientToken,

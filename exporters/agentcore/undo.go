@@ -40,7 +40,7 @@ func (s *Service) Undo(ctx context.Context, run *replay.Run, created []replay.Re
 		case rc.Target == "":
 			leave(rc, "the run broke off while it was written: it may be there")
 		case kind == "message" && len(parts) == 4:
-			why, err = c.deleteEvent(ctx, parts[0], parts[1], parts[2], parts[3])
+			why, err = c.deleteEvent(ctx, placed{parts[0], parts[1], parts[2]}, parts[3])
 			for _, k := range []string{agentstate.Key("conversation", parts[0], parts[1], parts[2]), agentstate.Key("principal", parts[0], parts[1])} {
 				there[k] = there[k] || why == ""
 			}
@@ -117,12 +117,12 @@ func (c *client) delete(ctx context.Context, op string, f func(ctx context.Conte
 	return "", err
 }
 
-func (c *client) deleteEvent(ctx context.Context, mem, actor, session, id string) (why string, err error) {
+func (c *client) deleteEvent(ctx context.Context, at placed, id string) (why string, err error) {
 	return c.delete(ctx, "DeleteEvent", func(ctx context.Context) error {
-		if err := c.turn(ctx, "DeleteEvent|"+mem+"|"+actor+"|"+session, deleteOne); err != nil {
+		if err := c.turn(ctx, at.of("DeleteEvent"), deleteOne); err != nil {
 			return err
 		}
-		_, err := c.dp.DeleteEvent(ctx, &dp.DeleteEventInput{MemoryId: &mem, ActorId: &actor, SessionId: &session, EventId: &id})
+		_, err := c.dp.DeleteEvent(ctx, &dp.DeleteEventInput{MemoryId: &at.mem, ActorId: &at.actor, SessionId: &at.session, EventId: &id})
 		return err
 	})
 }
