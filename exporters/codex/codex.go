@@ -4,8 +4,9 @@
 // A rollout is one file of JSON lines (of the first release one document), and is carried as that file, to the byte; its messages are
 // readings of it, and so are the permissions that each turn ran with. The rollout of a fork or a revert
 // holds only its own turns and says where in another one it left: its messages are those before it,
-// too, as the model sees them. One that a revert took the place of has the status "reverted". MCP servers are readings of settings. Values of secrets in
-// settings and rules never leave; auth.json is not opened. The databases beside the rollouts (names, goals, memories, turns, queued messages) are
+// too, as the model sees them. One that a revert took the place of has the status "reverted". MCP servers are readings of settings, and when the
+// desktop program runs an automation is one of the automation's file, which waits for approval as settings do. Values of secrets in
+// settings, automations and rules never leave; auth.json is not opened. The databases beside the rollouts (names, goals, memories, turns, queued messages) are
 // carried row for row, each out of one snapshot; one of another schema than this release knows is a
 // gap, and so is all else that may be state and is not carried. Log lines are not state.
 package codex

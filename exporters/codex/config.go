@@ -60,7 +60,37 @@ func (r *reading) config(f *homefiles.File) error {
 	if err := r.put(&pb.Policy{Meta: m, Name: f.Rel, Language: language, Text: agentstate.Inline(media, []byte(clean)), Enforced: true}); err != nil || media != "application/toml" {
 		return err
 	}
+	if isAutomation(f.Rel) {
+		return r.trigger(f.Rel, key, clean)
+	}
 	return r.servers(f.Rel, key, clean)
+}
+
+// trigger is when an automation runs, and whether it does, as a reading of its file.
+func (r *reading) trigger(rel, policy, clean string) error {
+	t := &pb.Trigger{Meta: agentstate.Meta("trigger", nil, rel)}
+	t.Meta.ViewOfKeys = []string{policy}
+	err := homefiles.TOMLTexts(clean, func(names []string, text string) {
+		if len(names) != 1 {
+			return
+		}
+		switch names[0] {
+		case "name":
+			t.Name = valid(text)
+		case "kind":
+			t.Form = valid(text)
+		case "rrule":
+			t.Expression = valid(text)
+		case "status":
+			t.Enabled = text == "ACTIVE"
+		case "prompt":
+			t.Input = agentstate.Inline("text/plain", []byte(text))
+		}
+	})
+	if err != nil {
+		return err
+	}
+	return r.put(t)
 }
 
 // servers are the MCP servers that a file of settings names, as readings of it. In clean an empty text

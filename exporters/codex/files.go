@@ -58,6 +58,15 @@ func kindOf(rel string) string {
 		if ext == ".md" {
 			return "skill"
 		}
+	case "automations": // of the desktop program
+		switch {
+		case isAutomation(rel):
+			return "policy"
+		case strings.Count(rel, "/") < 2:
+			return ""
+		case base == "memory.md":
+			return "memory"
+		}
 	case "rules", "hooks": // what is allowed, and programs that settings may name
 		return "policy"
 	case "generated_images", "attachments", "themes", "pets":
@@ -69,7 +78,13 @@ func kindOf(rel string) string {
 
 // isTOML tells whether rel is a file of settings, or a profile of them.
 func isTOML(rel string) bool {
-	return rel == "config.toml" || strings.HasSuffix(rel, ".config.toml") || rel == "managed_config.toml" || rel == "requirements.toml"
+	return rel == "config.toml" || strings.HasSuffix(rel, ".config.toml") || rel == "managed_config.toml" || rel == "requirements.toml" || rel == "environments.toml"
+}
+
+// isAutomation tells whether rel says what the desktop program runs by itself, and when.
+func isAutomation(rel string) bool {
+	ok, _ := path.Match("automations/*/automation.toml", rel)
+	return ok
 }
 
 // left says why a file or folder is none of the state; empty: it may be. Secrets are not opened.

@@ -155,7 +155,7 @@ func (r *reading) run(ctx context.Context, w *homefiles.Walk) error {
 			}
 			var err error
 			switch {
-			case kind == "policy" && (!strings.Contains(f.Rel, "/") || path.Ext(f.Rel) == ".rules"), kind == "agent":
+			case kind == "policy" && (!strings.Contains(f.Rel, "/") || path.Ext(f.Rel) == ".rules" || isAutomation(f.Rel)), kind == "agent":
 				err = r.config(f)
 			case kind == "conversation":
 				err = r.rollout(ctx, f)
@@ -231,6 +231,7 @@ func (r *reading) finish(h *Home, w *homefiles.Walk) {
 	r.out.Derived("toolgrant", "conversation")
 	if walked["policy"] > 0 {
 		r.out.Derived("toolserver", "policy")
+		r.out.Derived("trigger", "policy")
 	}
 	for _, k := range []string{"state", "opaque"} {
 		if n := r.n["row "+k]; n > 0 || r.short[k] {
