@@ -25,7 +25,7 @@ func kindOf(rel string) string {
 	base, ext := path.Base(in), path.Ext(in)
 	top, _, deep := strings.Cut(in, "/")
 	switch {
-	case in == "settings.json", in == "settings.local.json", deep && top == "hooks", !deep && strings.HasPrefix(in, "statusline"):
+	case isSettings(rel), deep && top == "hooks", !deep && strings.HasPrefix(in, "statusline"):
 		return "policy"
 	case in == "CLAUDE.md":
 		return "memory"
@@ -47,6 +47,17 @@ func kindOf(rel string) string {
 		return "artifact"
 	}
 	return ""
+}
+
+// isSettings tells whether rel is a document of settings: of the program, or of a plugin below skills, which the program
+// loads from there without being told to, with all that it starts. File systems may take no notice of upper case.
+func isSettings(rel string) bool {
+	rel = strings.ToLower(rel)
+	return slices.ContainsFunc([]string{"settings.json", "settings.local.json", "skills/*/.claude-plugin/*.json", "skills/*/.mcp.json", "skills/*/.lsp.json",
+		"skills/*/settings.json", "skills/*/hooks/*.json", "skills/*/monitors/*.json"}, func(form string) bool {
+		ok, _ := path.Match(".claude/"+form, rel)
+		return ok
+	})
 }
 
 // ofTheMachine are the entries of .claude that are none of the state, with the reason.

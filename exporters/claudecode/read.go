@@ -95,7 +95,7 @@ func (r *reading) run(h *Home, w *homefiles.Walk) error {
 			}
 			var err error
 			switch {
-			case f.Rel == ".claude/settings.json", f.Rel == ".claude/settings.local.json":
+			case isSettings(f.Rel):
 				err = r.settings(f)
 			case kind == "conversation":
 				err = r.conversation(f)
