@@ -172,7 +172,7 @@ func summarize(t *agentstate.Tally, verdict *agentstate.Verdict) []*pb.KindSumma
 }
 
 func (w *Writer) manifest(list []byte, cov agentstate.Coverage) *manifest {
-	_, schema, _ := Schema() // begin has had it
+	_, schema := Schema()
 	m := &manifest{
 		Format: formatName, Requires: []string{}, ArchiveID: w.id.String(),
 		Lineage: w.opts.Lineage, Sequence: max(w.opts.Sequence, 1),

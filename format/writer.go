@@ -139,10 +139,7 @@ func (w *Writer) begin() error {
 	if err := w.add(nameBagit, []byte(bagit)); err != nil {
 		return err
 	}
-	set, digest, err := Schema()
-	if err != nil {
-		return err
-	}
+	set, digest := Schema()
 	w.count1(schemaName(digest))
 	return w.add(schemaName(digest), set)
 }
