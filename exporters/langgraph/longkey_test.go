@@ -89,13 +89,13 @@ func TestSavepointsEnd(t *testing.T) {
 	}
 	defer d.close()
 	for _, says := range []error{nil, refuse("a trigger"), pgsnapshot.ErrLimit} {
-		err := d.apart(t.Context(), sureKey+1, func() error { return says })
+		err := d.apart(t.Context(), pgsnapshot.SureKey+1, func() error { return says })
 		var no refusal
 		if (says == nil) != (err == nil) || says != nil && !errors.As(err, &no) {
 			t.Errorf("%v: %v", says, err)
 		}
 	}
-	if err := d.exec(t.Context(), "RELEASE SAVEPOINT long_key"); err == nil || !strings.Contains(err.Error(), "3B001") {
+	if err := d.exec(t.Context(), "RELEASE SAVEPOINT exitramp_apart"); err == nil || !strings.Contains(err.Error(), "3B001") {
 		t.Errorf("a savepoint is left: %v", err)
 	}
 }

@@ -177,29 +177,14 @@ func (d *postgresDest) insert(ctx context.Context, t *table, row map[string]cell
 	return true, rows[0][0].String(), nil
 }
 
-// sureKey is how long a key is that every index holds, in bytes: there an entry has room for 2,704. One of more may fit
-// all the same: the server packs it.
-const sureKey = 2000
-
 // apart makes a savepoint for long keys alone: each costs two trips to the server.
 func (d *postgresDest) apart(ctx context.Context, keyBytes int, fn func() error) error {
-	if keyBytes <= sureKey {
+	if keyBytes <= pgsnapshot.SureKey {
 		return fn()
 	}
-	if err := d.exec(ctx, "SAVEPOINT long_key"); err != nil {
-		return err
-	}
-	end, err := "RELEASE SAVEPOINT long_key", fn()
-	var no refusal
-	switch {
-	case errors.Is(err, pgsnapshot.ErrLimit):
-		end = "ROLLBACK TO SAVEPOINT long_key; " + end
+	err := d.cfg.Apart(ctx, d.conn, fn)
+	if errors.Is(err, pgsnapshot.ErrLimit) {
 		err = refuse("it is beyond a limit of the database (SQLSTATE 54000): its key has %d bytes, and an index holds some 2,700, packed", keyBytes)
-	case err != nil && !errors.As(err, &no): // it ends the run
-		return err
-	}
-	if err := d.exec(ctx, end); err != nil {
-		return err
 	}
 	return err
 }

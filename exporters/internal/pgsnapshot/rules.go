@@ -1,0 +1,61 @@
+package pgsnapshot
+
+import (
+	"context"
+	"errors"
+	"fmt"
+
+	"github.com/jackc/pgx/v5"
+
+	"github.com/exitramp/exitramp/context/replay"
+)
+
+// Rules are what may keep rows out of a table, which is ident in SQL and name for people, but for its primary key. own tells
+// what is the runtime's own, or is satisfied by what it writes: by kind and name, and for a foreign key by the table that it
+// leads to. A RULE for UPDATE is named, even one that is disabled: no INSERT with ON CONFLICT goes past it.
+func (s *Server) Rules(ctx context.Context, conn *pgx.Conn, ident, name string, own func(what, rule, refers string) bool) (out []string, err error) {
+	rows, err := conn.Query(ctx, `WITH c AS (SELECT ($1::text)::regclass::oid AS oid)
+		SELECT CASE k.contype WHEN 'c' THEN 'CHECK' WHEN 'f' THEN 'FOREIGN KEY' ELSE 'EXCLUDE' END, k.conname::text, coalesce(r.relname::text, '')
+			FROM pg_constraint k JOIN c ON c.oid = k.conrelid LEFT JOIN pg_class r ON r.oid = k.confrelid WHERE k.contype IN ('c', 'f', 'x')
+		UNION ALL SELECT 'UNIQUE', x.relname::text, '' FROM pg_index i JOIN c ON c.oid = i.indrelid JOIN pg_class x ON x.oid = i.indexrelid WHERE i.indisunique AND NOT i.indisprimary
+		UNION ALL SELECT 'trigger', g.tgname::text, '' FROM pg_trigger g JOIN c ON c.oid = g.tgrelid WHERE NOT g.tgisinternal AND g.tgenabled IN ('O', 'A')
+		UNION ALL SELECT 'RULE', w.rulename::text, '' FROM pg_rewrite w JOIN c ON c.oid = w.ev_class WHERE w.ev_type = '2' OR w.ev_type = '3' AND w.ev_enabled IN ('O', 'A')
+		UNION ALL SELECT DISTINCT 'DOMAIN', y.typname::text, '' FROM pg_attribute a JOIN c ON c.oid = a.attrelid JOIN pg_type y ON y.oid = a.atttypid WHERE a.attnum > 0 AND y.typtype = 'd'
+		UNION ALL SELECT 'NOT NULL', a.attname::text, '' FROM pg_attribute a JOIN c ON c.oid = a.attrelid
+			WHERE a.attnum > 0 AND NOT a.attisdropped AND a.attnotnull AND NOT a.atthasdef AND a.attidentity = '' ORDER BY 1, 2`, ident)
+	if err != nil {
+		return nil, s.Wrap(err)
+	}
+	var what, rule, refers string
+	_, err = pgx.ForEachRow(rows, []any{&what, &rule, &refers}, func() error {
+		if !own(what, rule, refers) {
+			out = append(out, fmt.Sprintf("%s %s on %s", what, rule, name))
+		}
+		return nil
+	})
+	return out, s.Wrap(err)
+}
+
+// SureKey is how long a key is that every index holds, in bytes: there an entry has room for 2,704. One of more may fit
+// all the same: the server packs it.
+const SureKey = 2000
+
+// Apart runs fn, which writes with conn, behind a savepoint: what a rule of the database or a limit of the server refuses
+// (replay.ErrRule) is taken back alone, and the transaction goes on. Another error of the server ends it. The errors of fn are
+// those of Wrap. It costs two trips to the server.
+func (s *Server) Apart(ctx context.Context, conn *pgx.Conn, fn func() error) error {
+	if _, err := conn.Exec(ctx, "SAVEPOINT exitramp_apart", pgx.QueryExecModeSimpleProtocol); err != nil {
+		return s.Wrap(err)
+	}
+	end, err := "RELEASE SAVEPOINT exitramp_apart", fn()
+	if conn.PgConn().TxStatus() == 'E' {
+		if !errors.Is(err, replay.ErrRule) {
+			return err
+		}
+		end = "ROLLBACK TO SAVEPOINT exitramp_apart; " + end
+	}
+	if _, err := conn.Exec(ctx, end, pgx.QueryExecModeSimpleProtocol); err != nil {
+		return s.Wrap(err)
+	}
+	return err
+}
