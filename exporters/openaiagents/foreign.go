@@ -111,6 +111,10 @@ func (w *writer) foreignSession(ctx context.Context, c *pb.Conversation) (replay
 		}
 	}
 	rc, err := w.insert(ctx, d, p.Sessions, []string{"session_id"}, newRow{key, cols, []any{id, created, updated}, nil})
+	if rc.Action == replay.Refused {
+		w.owner[[2]string{p.Messages, id}] = "" // its items are refused with it
+		return rc, err
+	}
 	rc.Losses = losses
 	return rc, err
 }
@@ -157,36 +161,53 @@ func (w *writer) foreignMessage(ctx context.Context, m *pb.Message) (replay.Rece
 		rc.Target = agentstate.Key("message", place, fmt.Sprintf("new-%d", w.next))
 		return rc, nil
 	}
+	if rc.Target, rc.Version, err = w.putItems(ctx, d, p, m.Meta.Key, sid, items, created); err != nil {
+		return d.notTaken(p.Messages, err)
+	}
+	return rc, nil
+}
+
+// putItems writes the items of a message, all or none, and gives the key of the first and what they are known by.
+func (w *writer) putItems(ctx context.Context, d *db, p pair, key, sid string, items [][]byte, created string) (target, version string, err error) {
+	if len(items) > 1 {
+		if _, err := d.Conn.ExecContext(ctx, "SAVEPOINT items"); err != nil {
+			return "", "", err
+		}
+		defer func() {
+			end := "RELEASE items"
+			if err != nil {
+				end = "ROLLBACK TO items; " + end
+			}
+			if _, failed := d.Conn.ExecContext(ctx, end); err == nil {
+				err = failed
+			}
+		}()
+	}
 	var versions []string
 	for i, item := range items {
-		if w.run.Doubts(m.Meta.Key) {
-			id, at, err := d.written(ctx, p, sid, string(item), w.next)
+		id, at := int64(0), created
+		if w.run.Doubts(key) {
+			if id, at, err = d.written(ctx, p, sid, string(item), w.next); err != nil {
+				return "", "", err
+			}
+			w.next = max(w.next, id)
+		}
+		if id == 0 {
+			at = created
+			res, err := d.Conn.ExecContext(ctx, "INSERT INTO "+quote(p.Messages)+" (session_id, message_data, created_at) VALUES (?, ?, ?)", sid, string(item), created)
 			if err != nil {
-				return replay.Receipt{}, err
+				return "", "", err
 			}
-			if w.next = max(w.next, id); id > 0 {
-				if i == 0 {
-					rc.Target = agentstate.Key("message", place, fmt.Sprint(id))
-				}
-				versions = append(versions, sqlitefile.Digest(id, sid, string(item), at))
-				continue
+			if id, err = res.LastInsertId(); err != nil {
+				return "", "", err
 			}
-		}
-		res, err := d.Conn.ExecContext(ctx, "INSERT INTO "+quote(p.Messages)+" (session_id, message_data, created_at) VALUES (?, ?, ?)", sid, string(item), created)
-		if err != nil {
-			return replay.Receipt{}, d.Wrap(err)
-		}
-		id, err := res.LastInsertId()
-		if err != nil {
-			return replay.Receipt{}, d.Wrap(err)
 		}
 		if i == 0 {
-			rc.Target = agentstate.Key("message", place, fmt.Sprint(id))
+			target = agentstate.Key("message", placeIn(foreignFile, p), fmt.Sprint(id))
 		}
-		versions = append(versions, sqlitefile.Digest(id, sid, string(item), created))
+		versions = append(versions, sqlitefile.Digest(id, sid, string(item), at))
 	}
-	rc.Version = strings.Join(versions, ",")
-	return rc, nil
+	return target, strings.Join(versions, ","), nil
 }
 
 // written looks for an item that an attempt of this run wrote before it was broken off: the first

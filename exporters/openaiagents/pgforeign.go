@@ -73,6 +73,10 @@ func (w *pgWriter) foreignSession(ctx context.Context, c *pb.Conversation) (repl
 		}
 	}
 	rc, err := w.insert(ctx, made, p.sessions, newRow{key, cols, []any{id, created.Format(pgStamp), updated.Format(pgStamp)}, nil})
+	if rc.Action == replay.Refused {
+		w.owner[id] = "" // its items are refused with it
+		return rc, err
+	}
 	w.there[[2]string{p.Messages, id}] = err == nil
 	rc.Losses = losses
 	return rc, err
@@ -135,15 +139,24 @@ func (w *pgWriter) foreignMessage(ctx context.Context, m *pb.Message) (replay.Re
 	}
 	doubt := w.run.Doubts(m.Meta.Key)
 	var versions []string
-	for i, item := range items {
-		id, at, err := w.put(ctx, p, sid, string(item), created.Format(pgStamp), doubt)
-		if err != nil {
-			return replay.Receipt{}, err
+	why, err := w.apart(ctx, p.messages, len(sid), false, func() error {
+		for i, item := range items {
+			id, at, err := w.put(ctx, p, sid, string(item), created.Format(pgStamp), doubt)
+			if err != nil {
+				return err
+			}
+			if i == 0 {
+				rc.Target = agentstate.Key("message", p.Messages, fmt.Sprint(id))
+			}
+			versions = append(versions, sqlitefile.Digest(id, sid, string(item), at))
 		}
-		if i == 0 {
-			rc.Target = agentstate.Key("message", p.Messages, fmt.Sprint(id))
-		}
-		versions = append(versions, sqlitefile.Digest(id, sid, string(item), at))
+		return nil
+	})
+	switch {
+	case err != nil:
+		return replay.Receipt{}, err
+	case why != nil:
+		return notTakenIn(p.messages, why)
 	}
 	rc.Version = strings.Join(versions, ",")
 	return rc, nil

@@ -2,11 +2,9 @@ package openaiagents
 
 import (
 	"context"
-	"errors"
 	"fmt"
+	"slices"
 	"strings"
-
-	"github.com/jackc/pgx/v5/pgconn"
 
 	"github.com/exitramp/exitramp/context/replay"
 	"github.com/exitramp/exitramp/exporters/internal/sqlitefile"
@@ -44,12 +42,17 @@ func (w *pgWriter) insert(ctx context.Context, made bool, t pgTable, r newRow) (
 		marks = append(marks, fmt.Sprintf("$%d::text::%s", len(marks)+1, t.typeOf(a.name)))
 	}
 	if !w.run.DryRun {
-		n, why, err := w.try(ctx, len(r.added) > 0, "INSERT INTO "+t.ident+" ("+quoted(cols)+") OVERRIDING SYSTEM VALUE VALUES ("+strings.Join(marks, ", ")+") ON CONFLICT DO NOTHING", vals)
+		n := int64(0)
+		why, err := w.apart(ctx, t, keyBytes(r.cols, r.vals), len(r.added) > 0, func() error {
+			tag, err := w.Conn.Exec(ctx, "INSERT INTO "+t.ident+" ("+quoted(cols)+") OVERRIDING SYSTEM VALUE VALUES ("+strings.Join(marks, ", ")+") ON CONFLICT DO NOTHING", vals...)
+			n = tag.RowsAffected()
+			return w.server.Wrap(err)
+		})
 		switch {
 		case err != nil:
 			return replay.Receipt{}, err
-		case why != "":
-			return refused("table %s does not take the row: %s", t.name, why)
+		case why != nil:
+			return notTakenIn(t, why)
 		case n > 0:
 			return rc, nil
 		}
@@ -71,26 +74,15 @@ func (w *pgWriter) insert(ctx context.Context, made bool, t pgTable, r newRow) (
 	return sqlitefile.Conflict(t.ident, cols, have, vals), nil
 }
 
-// try runs a statement and gives the number of rows. A value that the server refuses ends the
-// transaction: with guard it ends only the statement, and why is the server's class of error.
-func (w *pgWriter) try(ctx context.Context, guard bool, q string, args []any) (n int64, why string, err error) {
-	if guard {
-		if err := w.exec(ctx, "SAVEPOINT exitramp"); err != nil {
-			return 0, "", err
-		}
-	}
-	tag, err := w.Conn.Exec(ctx, q, args...)
-	var refusal *pgconn.PgError
-	switch {
-	case err == nil && guard:
-		err = w.exec(ctx, "RELEASE SAVEPOINT exitramp")
-	case err == nil:
-	case guard && errors.As(err, &refusal) && (strings.HasPrefix(refusal.Code, "22") || strings.HasPrefix(refusal.Code, "23")):
-		return 0, "SQLSTATE " + refusal.Code, w.exec(ctx, "ROLLBACK TO SAVEPOINT exitramp") // its text may quote the value
-	default:
-		err = w.server.Wrap(err)
-	}
-	return tag.RowsAffected(), "", err
+// keyBytes is how long the session id among values is, which stands in the indexes.
+func keyBytes(cols []string, vals []any) int {
+	id, _ := vals[slices.Index(cols, "session_id")].(string)
+	return len(id)
+}
+
+// notTakenIn is the receipt of a row that a rule or a limit keeps out of a table.
+func notTakenIn(t pgTable, why error) (replay.Receipt, error) {
+	return refused("table %s does not take the row: %v", t.name, why)
 }
 
 // typeOf is the type of a column that an application added.

@@ -29,13 +29,14 @@ type pgWriter struct {
 	ids   sessionIDs           // foreign
 	ends  map[string]time.Time // foreign: of a session, the time of its last item
 	now   time.Time
-	next  int64 // foreign: the last id that was given or found
+	next  int64               // foreign: the last id that was given or found
+	rules map[string][]string // by table, as it stands in SQL: what may keep rows out and is not the SDK's
 }
 
 // Begin connects, and refuses tables that are not the SDK's.
 func (s *Store) Begin(ctx context.Context, run *replay.Run) (replay.Writer, error) {
 	w := &pgWriter{run: run, exact: run.From.GetProduct() == product && run.From.GetFlavor() == flavorPostgres, top: map[string]int64{}, there: map[[2]string]bool{},
-		owner: map[string]string{}, seen: inView{}, ids: sessionIDs{}, ends: map[string]time.Time{}, now: time.Now().UTC().Truncate(time.Microsecond)}
+		owner: map[string]string{}, seen: inView{}, ids: sessionIDs{}, ends: map[string]time.Time{}, rules: map[string][]string{}, now: time.Now().UTC().Truncate(time.Microsecond)}
 	for _, l := range run.From.GetMeta().GetLabels() {
 		var x layout
 		if !w.exact || l.Name != labelDatabase {
@@ -46,7 +47,11 @@ func (s *Store) Begin(ctx context.Context, run *replay.Run) (replay.Writer, erro
 		}
 		w.names, w.added = x.Pairs, x.Added
 	}
-	if err := w.connect(ctx, s); err != nil {
+	err := w.connect(ctx, s)
+	if err == nil {
+		err = w.ownRules(ctx)
+	}
+	if err != nil {
 		if w.pg != nil {
 			w.close()
 		}
@@ -214,7 +219,7 @@ func (w *pgWriter) row(ctx context.Context, r agentstate.Record) (replay.Receipt
 		return rc, err
 	}
 	rc, err := put(p.sessions, w.added[p.Sessions])
-	if err == nil {
+	if err == nil && rc.Action != replay.Refused {
 		w.there[[2]string{p.Messages, vals[0].(string)}] = true
 	}
 	return rc, err

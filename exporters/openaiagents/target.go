@@ -34,14 +34,16 @@ type writer struct {
 	next    int64                // of a foreign state: the last message id that was given or found
 
 	counters sqlitefile.Counters
+	away     map[string]bool // exact: sessions that the target did not take, by file, table and id
+	rules    []string        // in a plan: of the target's owner
 }
 
 // A file is a document on its way.
 type file struct{ tmp, path string }
 
 // Begin looks at the folder, and refuses an Origin whose tables are not the SDK's.
-func (f *Folder) Begin(_ context.Context, run *replay.Run) (replay.Writer, error) {
-	w := &writer{run: run, f: f, exact: ofFolder(run.From), dbs: map[string]*db{}, seen: inView{}, ids: sessionIDs{}, owner: map[[2]string]string{}}
+func (f *Folder) Begin(ctx context.Context, run *replay.Run) (replay.Writer, error) {
+	w := &writer{run: run, f: f, exact: ofFolder(run.From), dbs: map[string]*db{}, seen: inView{}, ids: sessionIDs{}, owner: map[[2]string]string{}, away: map[string]bool{}}
 	if st, err := os.Stat(f.root); err == nil && !st.IsDir() {
 		return nil, fmt.Errorf("%w: openaiagents: %s is a file; want a folder", replay.ErrTarget, f.root)
 	} else if err != nil && !errors.Is(err, fs.ErrNotExist) {
@@ -50,6 +52,11 @@ func (f *Folder) Begin(_ context.Context, run *replay.Run) (replay.Writer, error
 	var err error
 	if w.layouts, err = layoutsOf(run.From, w.exact); err != nil {
 		return nil, fmt.Errorf("%w: %w", replay.ErrTarget, err)
+	}
+	if run.DryRun {
+		if err := w.ownRules(ctx); err != nil {
+			return nil, fmt.Errorf("%w: %w", replay.ErrTarget, own(err))
+		}
 	}
 	return w, nil
 }
@@ -185,8 +192,18 @@ func (w *writer) write(ctx context.Context, r agentstate.Record) (replay.Receipt
 	if d != nil {
 		has = d.layout.Added[name]
 	}
+	session := ""
+	if p != nil {
+		session = strings.Join([]string{rel, p.Sessions, sqlitefile.Text(vals[slices.Index(cols, "session_id")])}, "\x00")
+	}
+	if p != nil && name == p.Messages && w.away[session] {
+		return refused("its session was not taken")
+	}
 	added, losses := carry(all, name, has, l.Added[name])
 	rc, err := w.insert(ctx, d, name, keyOf(name, p), newRow{r.GetMeta().GetKey(), cols, vals, added})
+	if kind == "conversation" && rc.Action == replay.Refused {
+		w.away[session] = true
+	}
 	if rc.Action != replay.Refused && rc.Action != replay.Conflict {
 		rc.Losses = append(rc.Losses, losses...)
 	}

@@ -2,6 +2,7 @@ package openaiagents
 
 import (
 	"context"
+	"errors"
 	"slices"
 	"strings"
 
@@ -97,12 +98,17 @@ func (w *writer) insert(ctx context.Context, d *db, table string, pk []string, r
 	}
 	q := "INSERT INTO " + quote(table) + " (" + quoted(cols) + ") VALUES (" + strings.TrimSuffix(strings.Repeat("?, ", len(cols)), ", ") + ")"
 	if _, err := d.Conn.ExecContext(ctx, q, vals...); err != nil {
-		if strings.Contains(err.Error(), "constraint") {
-			return refused("table %s forbids the row: a constraint", table)
-		}
-		return replay.Receipt{}, d.Wrap(err)
+		return d.notTaken(table, err)
 	}
 	return rc, nil
+}
+
+// notTaken is the receipt of a row that a rule of the database keeps out of a table. Another error ends the run.
+func (d *db) notTaken(table string, err error) (replay.Receipt, error) {
+	if err = d.Wrap(err); errors.Is(err, replay.ErrRule) {
+		return refused("table %s does not take the row: %v", table, err)
+	}
+	return replay.Receipt{}, err
 }
 
 // plan answers for a row that the run would make. Rows with ids raise SQLite's counter.
