@@ -156,15 +156,25 @@ func (w *writer) part(ctx context.Context, at slot, vals map[string]any) (replay
 		return replay.Receipt{}, d.wrap(err)
 	}
 	if have == nil {
-		if w.run.DryRun {
+		row := l.Place + "\x00" + sqlitefile.Text(id)
+		switch {
+		case w.run.DryRun:
 			return rc, nil
+		case w.away[row]: // a vector alone is no memory
+			return refused(notTaken)
 		}
 		for _, c := range []string{"vector", "payload"} {
 			if _, ok := vals[c]; !ok {
 				cols, args = append(cols, c), append(args, w.hole(d, c))
 			}
 		}
-		return rc, d.put(ctx, d.main(), append([]string{"id"}, cols...), append([]any{id}, args...))
+		rc, err = w.apart(ctx, d, d.main(), textSize(vals), rc, func() error {
+			return d.put(ctx, d.main(), append([]string{"id"}, cols...), append([]any{id}, args...))
+		})
+		if rc.Action == replay.Refused {
+			w.away[row] = true
+		}
+		return rc, err
 	}
 	same, free := true, true
 	var differ []string
@@ -186,11 +196,17 @@ func (w *writer) part(ctx context.Context, at slot, vals map[string]any) (replay
 		return rc, nil
 	}
 	for i, c := range cols {
-		if err := d.exec(ctx, "UPDATE "+quote(d.main())+" SET "+c+" = "+d.param(d.main(), c)+" WHERE id = "+d.param(d.main(), "id"), args[i], id); err != nil {
-			return replay.Receipt{}, d.wrap(err)
-		}
+		cols[i] = c + " = " + d.param(d.main(), c)
 	}
-	return rc, nil
+	return w.apart(ctx, d, d.main(), textSize(vals), rc, func() error {
+		return d.wrap(d.exec(ctx, "UPDATE "+quote(d.main())+" SET "+strings.Join(cols, ", ")+" WHERE id = "+d.param(d.main(), "id"), append(args, id)...))
+	})
+}
+
+// textSize is how long the payload among values is, whose words stand in an index of PostgreSQL.
+func textSize(vals map[string]any) int {
+	s, _ := vals["payload"].(string)
+	return len(s)
 }
 
 // put inserts a row.
@@ -253,11 +269,10 @@ func (w *writer) insert(ctx context.Context, at slot, table string, vals map[str
 	case w.run.DryRun:
 		return w.plan(l, rc, table, args)
 	}
-	if err := d.put(ctx, table, cols, args); err != nil {
-		if strings.Contains(err.Error(), "constraint") {
-			return refused("table %s forbids the row: a constraint", table)
-		}
-		return replay.Receipt{}, err
+	size, _ := args[len(args)-1].(string)
+	rc, err = w.apart(ctx, d, table, len(size), rc, func() error { return d.put(ctx, table, cols, args) })
+	if err != nil || rc.Action == replay.Refused {
+		return rc, err
 	}
 	if w.pg != nil && d.engine == engine(w.pg) { // numbers that were given are not given again
 		err = d.wrap(d.exec(ctx, "SELECT setval(pg_get_serial_sequence('memory_migrations', 'id'), (SELECT max(id) FROM memory_migrations))"))

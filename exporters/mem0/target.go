@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"io/fs"
+	"maps"
 	"os"
 	"path/filepath"
 	"slices"
@@ -33,6 +34,8 @@ type writer struct {
 	foreign *foreignTarget
 	past    *past // of JavaScript's history; nil: not looked at
 	undoing bool
+	rules   map[string][]string // of the target's owner, by place
+	away    map[string]bool     // rows of collections that the target did not take: by place and id, or by the record's key
 
 	counters  sqlitefile.Counters
 	positions map[string]positions // of histories by place, of those that were looked at
@@ -40,7 +43,7 @@ type writer struct {
 
 // Begin looks at the folder, and refuses an Origin whose tables are not mem0's.
 func (s *Store) Begin(ctx context.Context, run *replay.Run) (_ replay.Writer, err error) {
-	w := &writer{run: run, s: s, dims: s.dims, layouts: map[string]layout{}, dbs: map[string]*db{}, positions: map[string]positions{}}
+	w := &writer{run: run, s: s, dims: s.dims, layouts: map[string]layout{}, dbs: map[string]*db{}, positions: map[string]positions{}, away: map[string]bool{}}
 	defer func() {
 		if err != nil {
 			w.Close()
@@ -76,8 +79,9 @@ func (s *Store) Begin(ctx context.Context, run *replay.Run) (_ replay.Writer, er
 			}
 		}
 	}
-	w.layouts = have.layouts
+	w.layouts, w.rules = have.layouts, have.rules
 	if w.exact {
+		maps.DeleteFunc(w.rules, func(place string, _ []string) bool { return from[place].Form == "" })
 		for place, l := range from {
 			if old, ok := w.layouts[place]; ok && old.Form != l.Form {
 				return nil, fmt.Errorf("%w: %s holds %s under the name %s, the state has %s", ErrSchema, s.root, old.Form, place, l.Form)
@@ -107,11 +111,20 @@ func (s *Store) takes(flavor string) bool {
 type presence struct {
 	flavor  string // empty: nothing
 	layouts map[string]layout
+	rules   map[string][]string // by place: what may keep rows out and is not mem0's
+}
+
+// look finds the rules of d, but for an undo.
+func (p *presence) look(ctx context.Context, d *db, undoing bool) (err error) {
+	if !undoing {
+		p.rules[d.layout.Place], err = d.ownRules(ctx)
+	}
+	return err
 }
 
 // present looks at the target. An undo takes a file for what it was as long as something is left of it.
 func (s *Store) present(ctx context.Context, undoing bool) (presence, error) {
-	p := presence{layouts: map[string]layout{}}
+	p := presence{layouts: map[string]layout{}, rules: map[string][]string{}}
 	if s.server != nil {
 		return s.presentPG(ctx, undoing)
 	}
@@ -134,8 +147,14 @@ func (s *Store) present(ctx context.Context, undoing bool) (presence, error) {
 		if err != nil {
 			return p, err
 		}
+		if s.passes(d) == "" {
+			err = p.look(ctx, d, undoing)
+		}
 		d.close()
-		if s.passes(d) != "" {
+		switch {
+		case err != nil:
+			return p, err
+		case s.passes(d) != "":
 			continue
 		}
 		dbs = append(dbs, d)

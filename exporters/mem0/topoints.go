@@ -124,7 +124,9 @@ func (w *writer) pointPart(ctx context.Context, at slot, id, column string, v an
 		return replay.Receipt{}, err
 	}
 	if have == nil {
-		return rc, d.put(ctx, "points", []string{"id", "point"}, []any{rowKey(id), b})
+		return w.apart(ctx, d, "points", 0, rc, func() error { return d.put(ctx, "points", []string{"id", "point"}, []any{rowKey(id), b}) })
 	}
-	return rc, d.wrap(d.exec(ctx, "UPDATE points SET point = ? WHERE id = ?", b, rowKey(id)))
+	return w.apart(ctx, d, "points", 0, rc, func() error {
+		return d.wrap(d.exec(ctx, "UPDATE points SET point = ? WHERE id = ?", b, rowKey(id)))
+	})
 }

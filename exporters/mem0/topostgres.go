@@ -10,7 +10,7 @@ import (
 )
 
 func (s *Store) presentPG(ctx context.Context, undoing bool) (presence, error) {
-	out := presence{layouts: map[string]layout{}}
+	out := presence{layouts: map[string]layout{}, rules: map[string][]string{}}
 	p, err := s.openPG(ctx, "")
 	if err != nil {
 		return out, err
@@ -22,6 +22,9 @@ func (s *Store) presentPG(ctx context.Context, undoing bool) (presence, error) {
 	}
 	for _, d := range dbs {
 		out.layouts[d.layout.Place], out.flavor = d.layout, p.flavor
+		if err := out.look(ctx, d, undoing); err != nil {
+			return out, err
+		}
 	}
 	if s.beside == "" || sqlitefile.Missing(s.beside) {
 		return out, nil
@@ -43,7 +46,10 @@ func (s *Store) presentPG(ctx context.Context, undoing bool) (presence, error) {
 		return out, fmt.Errorf("%w: %s is no history of mem0", ErrSchema, s.beside)
 	}
 	out.layouts[d.layout.Place] = d.layout
-	return out, d.today(s.beside)
+	if err := d.today(s.beside); err != nil {
+		return out, err
+	}
+	return out, out.look(ctx, d, undoing)
 }
 
 // openPG opens a collection for writing; all share one transaction. It makes what is missing.

@@ -107,6 +107,9 @@ func (w *writer) row(ctx context.Context, l layout, r agentstate.Record, raw str
 	}
 	losses := w.differences(r, got, noField, said)
 	rc, err := w.half(ctx, slot{d, l, from, key}, id, "payload", raw)
+	if rc.Action == replay.Refused {
+		w.away[from] = true
+	}
 	if rc.Action == replay.Created || rc.Action == replay.Same {
 		rc.Losses = losses
 		if w.run.Vectors != nil && l.Form == pointsForm {
@@ -165,21 +168,16 @@ func (w *writer) held(ctx context.Context, l layout, raw string) (out, why strin
 		if w.pg == nil {
 			return raw, "", nil
 		}
-		// A statement that fails ends the transaction, but for what follows a savepoint.
-		if err := w.pg.exec(ctx, "SAVEPOINT held"); err != nil {
-			return "", "", w.pg.wrap(err)
-		}
-		err := w.pg.each(ctx, "SELECT (?::text)::jsonb::text", []any{raw}, func(v []any) error {
-			out = sqlitefile.Text(v[0])
-			return nil
+		err := w.pg.server.Apart(ctx, w.pg.conn, func() error { // it is no row of the target's yet, and has no rules
+			return w.pg.wrap(w.pg.each(ctx, "SELECT (?::text)::jsonb::text", []any{raw}, func(v []any) error {
+				out = sqlitefile.Text(v[0])
+				return nil
+			}))
 		})
-		if err != nil && ctx.Err() == nil {
-			why = "its payload holds what JSONB does not take"
-			if err = w.pg.exec(ctx, "ROLLBACK TO SAVEPOINT held"); err != nil {
-				return "", "", w.pg.wrap(err)
-			}
+		if errors.Is(err, replay.ErrRule) {
+			return "", "its payload holds what JSONB does not take", nil
 		}
-		return out, why, w.pg.wrap(err)
+		return out, "", err
 	}
 	return raw, "", nil
 }
@@ -204,6 +202,9 @@ func floats(e *pb.Embedding) (out []float64) {
 
 // mappedEmbedding gives a memory that was written its vector, if it is as long as the others there.
 func (w *writer) mappedEmbedding(ctx context.Context, e *pb.Embedding) (replay.Receipt, error) {
+	if w.away[e.OfKey] {
+		return refused(notTaken)
+	}
 	target, ok := w.run.Target(e.OfKey)
 	kind, parts := agentstate.SplitKey(target)
 	if !ok || len(parts) != 2 || kind != "memory" && kind != "entity" {

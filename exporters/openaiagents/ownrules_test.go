@@ -14,55 +14,6 @@ import (
 	"github.com/exitramp/exitramp/exporters/internal/pgsnapshot/pgtest"
 )
 
-// partly replays src into dst, whose rules keep some of it out, and counts what became of it. All that the plan has is written or refused, what was
-// written reads back, and is undone.
-func partly(t *testing.T, dst interface {
-	agentstate.Source
-	replay.Target
-}, src agentstate.Source, want map[string]uint64) {
-	t.Helper()
-	plan, err := replay.Plan(t.Context(), dst, src, nil)
-	if err != nil {
-		t.Fatal(err)
-	}
-	j, err := replay.OpenJournal(filepath.Join(t.TempDir(), "journal"))
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer j.Close()
-	got := map[string]uint64{}
-	rep, err := replay.Apply(t.Context(), dst, src, &replay.Options{Journal: j, OnReceipt: func(rc replay.Receipt) {
-		if strings.Contains(rc.Why, "s3cret") {
-			t.Errorf("a value in %q", rc.Why)
-		}
-		if rc.Action == replay.Created || rc.Action == replay.Refused {
-			got[rc.Action.String()+" "+agentstate.KindOfKey(rc.Key)]++
-		}
-	}})
-	if err != nil {
-		t.Fatal(err)
-	}
-	if d := cmp.Diff(want, got); d != "" {
-		t.Errorf("(-want +got):\n%s", d)
-	}
-	sum := func(m map[string]map[replay.Action]uint64) (n uint64) {
-		for _, k := range m {
-			n += k[replay.Created] + k[replay.Refused]
-		}
-		return n
-	}
-	if a, b := sum(plan.Kinds), sum(rep.Kinds); a != b {
-		t.Errorf("the plan has %d records, the run %d", a, b)
-	}
-	back, err := replay.ReadBack(t.Context(), src, dst, j)
-	if err != nil || back.MissingN > 0 || len(back.Unannounced) > 0 {
-		t.Errorf("%v, %+v", err, back)
-	}
-	if left, err := replay.Undo(t.Context(), dst, j); err != nil || left.LeftN > 0 {
-		t.Errorf("undo: %+v %v", left, err)
-	}
-}
-
 // chat are three sessions: one of them has a name that is refused below, and one a message.
 func chat() []string {
 	return []string{
@@ -96,13 +47,13 @@ func TestOwnRules(t *testing.T) {
 			IF NEW.message_data LIKE '%s3cret%' THEN RAISE EXCEPTION 'not %', NEW.message_data; END IF; RETURN NEW; END $$`,
 			"CREATE TRIGGER looks BEFORE INSERT ON agent_messages FOR EACH ROW EXECUTE FUNCTION raises()")
 		rules(t, dst, src, "trigger looks on public.agent_messages", "CHECK named on public.agent_sessions")
-		partly(t, dst, src, want)
+		drivertest.Partly(t, dst, src, want)
 
 		from := pgtest.Database(t, createPostgres(newPGPair("public", ownNames()))...) // as they are
 		pgtest.Exec(t, from, chat()...)
 		exact, _ := drivertest.Export(t, postgres(t, from))
 		rules(t, dst, exact, "trigger looks on public.agent_messages", "CHECK named on public.agent_sessions")
-		partly(t, dst, exact, want)
+		drivertest.Partly(t, dst, exact, want)
 		pgtest.Exec(t, u, "ALTER TABLE agent_messages ADD tenant text NOT NULL")
 		rules(t, dst, exact, "NOT NULL tenant on public.agent_messages", "trigger looks on public.agent_messages", "CHECK named on public.agent_sessions")
 	})
@@ -114,14 +65,14 @@ func TestOwnRules(t *testing.T) {
 		change(t, filepath.Join(dst.root, "s.db"), "DROP TABLE agent_sessions", q,
 			"CREATE TRIGGER looks BEFORE INSERT ON agent_messages WHEN NEW.message_data LIKE '%s3cret%' BEGIN SELECT RAISE(ABORT, 's3cret'); END")
 		rules(t, dst, src, "CHECK on agent_sessions in s.db", "trigger looks on agent_messages in s.db")
-		partly(t, dst, src, want)
+		drivertest.Partly(t, dst, src, want)
 
 		foreign := pgtest.Database(t, createPostgres(newPGPair("public", ownNames()))...) // items anew
 		pgtest.Exec(t, foreign, chat()...)
 		anew, _ := drivertest.Export(t, postgres(t, foreign))
 		change(t, filepath.Join(dst.root, "s.db"), "VACUUM INTO '"+filepath.Join(dst.root, foreignFile)+"'")
 		rules(t, dst, anew, "CHECK on agent_sessions in "+foreignFile, "trigger looks on agent_messages in "+foreignFile)
-		partly(t, dst, anew, want)
+		drivertest.Partly(t, dst, anew, want)
 	})
 }
 
@@ -134,5 +85,5 @@ func TestLongSessionIDs(t *testing.T) {
 			`INSERT INTO agent_messages (session_id, message_data) SELECT session_id, '{"role":"user","content":"a"}' FROM agent_sessions ORDER BY rowid DESC LIMIT 1`)
 	}
 	src, _ := drivertest.Export(t, made(t, append(q, "DELETE FROM agent_sessions WHERE session_id = 's'")...))
-	partly(t, postgres(t, pgtest.Database(t)), src, map[string]uint64{"create conversation": 2, "refuse conversation": 2, "create message": 2, "refuse message": 2})
+	drivertest.Partly(t, postgres(t, pgtest.Database(t)), src, map[string]uint64{"create conversation": 2, "refuse conversation": 2, "create message": 2, "refuse message": 2})
 }

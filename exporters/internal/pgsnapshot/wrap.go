@@ -47,13 +47,14 @@ func (s *Server) Wrap(err error) error {
 		return fmt.Errorf("%s: %s (SQLSTATE %s)", s, what, pe.Code)
 	}
 	rule := replay.ErrRule
-	if pe.Code == tooLarge {
+	if tooLarge(pe) {
 		rule = ErrLimit
 	}
 	return fmt.Errorf("%w: %s: %s (SQLSTATE %s): a row comes or goes only where this is satisfied or dropped: do that first", rule, s, what, pe.Code)
 }
 
-const tooLarge = "54000"
+// tooLarge tells whether a value is longer or deeper than the server holds.
+func tooLarge(pe *pgconn.PgError) bool { return pe.Code == "54000" || pe.Code == "54001" }
 
 // ruled tells whether a rule of the database or a limit of the server kept a row out, or in. A key that is taken is said
 // elsewhere.
@@ -64,7 +65,7 @@ func ruled(pe *pgconn.PgError) bool {
 	case "0A":
 		return pe.File == "rewriteHandler.c" // a RULE of the table
 	}
-	return pe.Code == tooLarge || pe.Where != "" && !troubled(pe)
+	return tooLarge(pe) || pe.Where != "" && !troubled(pe)
 }
 
 // said is the message of pe where it holds no value, else what was refused and where.

@@ -1,0 +1,119 @@
+package mem0
+
+import (
+	"context"
+	"fmt"
+	"math/rand/v2"
+	"path/filepath"
+	"strings"
+	"testing"
+
+	"github.com/google/go-cmp/cmp"
+
+	"github.com/exitramp/exitramp/context/agentstate"
+	"github.com/exitramp/exitramp/context/replay"
+	"github.com/exitramp/exitramp/exporters/internal/drivertest"
+	"github.com/exitramp/exitramp/exporters/internal/pgsnapshot/pgtest"
+	pb "github.com/exitramp/exitramp/proto/exitramp/v1"
+)
+
+// TestOwnRules: a plan names what an application put on mem0's tables that may keep rows out, and nothing of mem0's own. What is kept
+// out costs its record and the vector of it, which would be no memory alone.
+func TestOwnRules(t *testing.T) {
+	rules := func(t *testing.T, dst replay.Target, src agentstate.Source, want ...string) {
+		t.Helper()
+		rep, err := replay.Plan(t.Context(), dst, src, nil)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if d := cmp.Diff(want, rep.Rules); d != "" {
+			t.Errorf("(-want +got):\n%s", d)
+		}
+	}
+	elsewhere := other(t, spaceOf("u", "u"), textIn("u", "a", "one"), vectorFor("u", "a", 1, 2, 3, 4, 5, 6, 7, 8), textIn("u", "b", "s3cret"), vectorFor("u", "b", 8, 7, 6, 5, 4, 3, 2, 1))
+	t.Run("postgres", func(t *testing.T) {
+		u := database(t, "pgvector-python.sql")
+		exact, _ := drivertest.Export(t, store(t, u, "testdata/python/history.db"))
+		dst := store(t, u, filepath.Join(t.TempDir(), "history.db"))
+		rules(t, dst, exact)
+		one := pgtest.Rows(t, u, "SELECT id::text FROM mem0 ORDER BY 1 LIMIT 1")[0]
+		pgtest.Exec(t, u, "DELETE FROM mem0", "DELETE FROM mem0_entities", fmt.Sprintf("ALTER TABLE mem0 ADD CONSTRAINT named CHECK (id <> '%s' AND payload::text NOT LIKE '%%s3cret%%')", one))
+		rules(t, dst, exact, "CHECK named on mem0")
+		drivertest.Partly(t, dst, exact, oneAway(t, exact))
+		drivertest.Partly(t, dst, elsewhere, map[string]uint64{"create memory": 1, "refuse memory": 1, "create embedding": 1, "refuse embedding": 1})
+	})
+	t.Run("sqlite", func(t *testing.T) {
+		src := copied(t, "js")
+		exact, _ := drivertest.Export(t, Open(src))
+		one := rowsOf(t, opens(t, filepath.Join(src, "vector_store.db")), "SELECT id FROM vectors ORDER BY 1 LIMIT 1")[0][0]
+		rules(t, Open(src), exact)
+		dst := t.TempDir()
+		sqlOf(t, filepath.Join(dst, "vector_store.db"), create(vectorsForm, "vectors"), create(vectorsForm, "memory_migrations"), fmt.Sprintf("CREATE TRIGGER looks BEFORE INSERT ON vectors WHEN NEW.id = '%s' OR NEW.payload LIKE '%%s3cret%%' BEGIN SELECT RAISE(ABORT, 's3cret'); END", one))
+		rules(t, Open(dst), exact, "trigger looks on vectors in vector_store.db")
+		want := oneAway(t, exact)
+		want["create opaque"] = 1 // the counters are there when the rows are
+		drivertest.Partly(t, Open(dst), exact, want)
+		drivertest.Partly(t, Open(dst), elsewhere, map[string]uint64{"create memory": 1, "refuse memory": 1, "create embedding": 1, "refuse embedding": 1})
+	})
+}
+
+// oneAway is what becomes of the records that have rows where one memory is refused.
+func oneAway(t *testing.T, src agentstate.Source) map[string]uint64 {
+	out := map[string]uint64{}
+	for r, err := range src.Records(t.Context(), nil) {
+		if err != nil {
+			t.Fatal(err)
+		}
+		if agentstate.IsState(agentstate.KindOf(r)) && len(r.GetMeta().GetNative()) > 0 {
+			out["create "+agentstate.KindOf(r)]++
+		}
+	}
+	for _, kind := range []string{"memory", "embedding"} {
+		out["create "+kind]--
+		out["refuse "+kind]++
+	}
+	return out
+}
+
+// TestLongText: the index that mem0 makes of a text holds a mebibyte of words. One that has more is refused alone.
+func TestLongText(t *testing.T) {
+	u := database(t, "pgvector-python.sql")
+	r := rand.New(rand.NewPCG(1, 2))
+	var words strings.Builder
+	for range 200_000 {
+		fmt.Fprintf(&words, "%x ", r.Uint64()>>32)
+	}
+	mem := other(t, spaceOf("u", "u"), textIn("u", "a", "one"), textIn("u", "b", words.String()), textIn("u", "c", "three"))
+	pgtest.Exec(t, u, "CREATE INDEX own ON mem0 USING gin(to_tsvector('simple', payload->>'data'))")
+	drivertest.Partly(t, store(t, u, filepath.Join(t.TempDir(), "history.db")), mem, map[string]uint64{"create memory": 2, "refuse memory": 1})
+}
+
+// TestSavepointsEnd: a payload that JSONB takes, or does not, leaves no savepoint behind: those that are open slow down all that follows.
+func TestSavepointsEnd(t *testing.T) {
+	dst := store(t, database(t, "pgvector-python.sql"), "")
+	x, err := dst.Begin(t.Context(), &replay.Run{From: &pb.Origin{Product: "graph"}})
+	if err != nil {
+		t.Fatal(err)
+	}
+	w := x.(*writer)
+	defer w.Close()
+	l, err := w.placeFor("", false)
+	if err == nil {
+		_, err = w.open(context.Background(), l.Place)
+	}
+	if err != nil {
+		t.Fatal(err)
+	}
+	for raw, want := range map[string]bool{`{"data": 1}`: true, `{"data": 1e999999}`: false, strings.Repeat("[", 1<<20): false} {
+		if _, why, err := w.held(t.Context(), l, raw); err != nil || (why == "") != want {
+			t.Errorf("%.20s: %q %v", raw, why, err)
+		}
+	}
+	for _, name := range []string{"held", "exitramp_apart"} {
+		if _, err := w.pg.conn.Exec(t.Context(), "SAVEPOINT probe; RELEASE SAVEPOINT "+name); err == nil {
+			t.Errorf("savepoint %s is left", name)
+		} else if err := w.pg.exec(t.Context(), "ROLLBACK TO SAVEPOINT probe"); err != nil {
+			t.Fatal(err)
+		}
+	}
+}
