@@ -133,80 +133,16 @@ func (s *Store) find() (rels []string, links []link, err error) {
 		})
 	}
 	if err == nil {
-		links = append(links, s.others()...)
+		others := s.others()
+		rels = slices.DeleteFunc(rels, func(rel string) bool { // a graph may be named like a database of SQLite
+			return slices.ContainsFunc(others, func(l link) bool { return l.rel == rel && l.graph })
+		})
+		links = append(links, others...)
 	}
 	if s.beside != "" {
 		rels = append(slices.DeleteFunc(rels, func(rel string) bool { return rel == historyFile }), historyFile)
 	}
 	return rels, links, err
-}
-
-// A link is a symbolic link in the place of a database, or of a folder of them, or a store of
-// memories of a kind that is not read.
-type link struct {
-	rel     string
-	history bool
-	other   string // what it is, where it is no link
-}
-
-// why says what it is, and what to do.
-func (l link) why() string {
-	if l.other != "" {
-		return l.other + ", which this release does not read: it reads Qdrant's local folder, pgvector and the SQLite files of the JavaScript package"
-	}
-	return linked
-}
-
-// others are the other stores that mem0 writes to a folder, in this one and in those right below it:
-// what is in them would be missed, and nobody could tell.
-func (s *Store) others() (out []link) {
-	look := func(dir, rel string) (below []string) {
-		es, err := os.ReadDir(dir)
-		if err != nil || len(es) > maxFiles {
-			return nil
-		}
-		for _, e := range es {
-			at := path.Join(rel, e.Name())
-			switch {
-			case e.IsDir():
-				below = append(below, e.Name())
-			case !e.Type().IsRegular():
-			case strings.HasSuffix(e.Name(), ".faiss"):
-				out = append(out, link{rel: at, other: "an index of FAISS"})
-			case e.Name() == "chroma.sqlite3":
-				out = append(out, link{rel: at, other: "a database of Chroma"})
-			case e.Name() == "raft_state.json":
-				out = append(out, link{rel: at, other: "the storage of a Qdrant server"})
-			}
-		}
-		return below
-	}
-	for _, name := range look(s.root, "") {
-		if dir := filepath.Join(s.root, name); dir != s.qdrant() && name != "collection" {
-			look(dir, name)
-		}
-	}
-	return out
-}
-
-func isLink(m fs.FileMode) bool { return m&fs.ModeSymlink != 0 }
-
-const linked = "a symbolic link, which is not followed: put what it points at there itself"
-
-// gaps name what the link may stand for.
-func (l link) gaps() (out []*pb.Gap) {
-	kinds, reason := []string{"memory", "embedding", "entity", "opaque"}, pb.Gap_REASON_FORBIDDEN
-	if l.other != "" {
-		reason = pb.Gap_REASON_REFUSED
-	}
-	if l.history {
-		kinds = []string{"revision", "message", "opaque"}
-	}
-	for _, k := range kinds {
-		place := strings.ToValidUTF8(l.rel, "\ufffd")
-		out = append(out, &pb.Gap{Meta: agentstate.Meta("gap", nil, k, place), Kind: k, Place: place, Reason: reason, Detail: l.why()})
-	}
-	return out
 }
 
 // unread are the collections that Qdrant's list names, and whose points are in no file that is read: names with a

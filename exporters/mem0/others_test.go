@@ -54,6 +54,29 @@ func TestOtherStores(t *testing.T) {
 	}
 }
 
+// TestGraph: a graph that older releases kept in Kuzu, whatever its file is called, is named beside the memories, which are whole.
+func TestGraph(t *testing.T) {
+	for _, file := range []string{"graph.kuzu", "graph.db", "kuzu/catalog.kz"} {
+		dir := copied(t, "python")
+		p := filepath.Join(dir, filepath.FromSlash(file))
+		if err := os.MkdirAll(filepath.Dir(p), 0o700); err != nil {
+			t.Fatal(err)
+		}
+		if err := os.WriteFile(p, []byte("KUZU\x27\x00\x00\x00"), 0o600); err != nil {
+			t.Fatal(err)
+		}
+		_, rep := drivertest.Export(t, Open(dir))
+		if d := cmp.Diff([]string{"entity " + file + " refused", "relation " + file + " refused"}, drivertest.Gaps(rep)); d != "" {
+			t.Errorf("%s (-want +got):\n%s", file, d)
+		}
+		for kind, want := range map[string]agentstate.Coverage{"memory": agentstate.Reconciled, "relation": agentstate.Gaps} {
+			if got := rep.Verdict.Kinds[kind].Coverage; got != want {
+				t.Errorf("%s: %s is %v", file, kind, got)
+			}
+		}
+	}
+}
+
 // TestNumbersAsIDs: Qdrant takes numbers of 64 bits without a sign for ids. Python writes the upper half
 // of them as long numbers.
 func TestNumbersAsIDs(t *testing.T) {

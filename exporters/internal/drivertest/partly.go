@@ -62,4 +62,3 @@ func Partly(t testing.TB, dst interface {
 		t.Errorf("undo: %+v %v", left, err)
 	}
 }
-
