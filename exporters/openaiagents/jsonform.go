@@ -76,7 +76,8 @@ func listed(text []byte) (f form, top bool) {
 	case err == nil && t == json.Delim('['):
 		return listForm(d), true
 	}
-	return notOurs, false
+	f = inLines(text)
+	return f, f != notOurs
 }
 
 // listForm is what the list is that d stands in.
@@ -117,9 +118,22 @@ func opening(d *json.Decoder) responses.Object {
 	return o
 }
 
-// inLines is what a text is that has an item in its first line, and an object in each: a list where the second
-// is an item, too; one item where that is half a line.
+// inLines is what a text is that has an item in its first line, and an object in each. The first line may be torn, where
+// two items follow it.
 func inLines(text []byte) form {
+	f := soundInLines(text)
+	if f != notOurs {
+		return f
+	}
+	first, rest, _ := bytes.Cut(text, []byte("\n"))
+	if first = bytes.TrimSpace(first); len(first) == 0 || json.Valid(first) || soundInLines(rest) != itemList {
+		return notOurs
+	}
+	return itemList
+}
+
+// soundInLines is a list where the second line is an item, too; one item where that is half a line.
+func soundInLines(text []byte) form {
 	d := json.NewDecoder(bytes.NewReader(text))
 	if !isItem(opening(d)) {
 		return notOurs

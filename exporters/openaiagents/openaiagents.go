@@ -273,7 +273,7 @@ func lookAt(p string) (form, error) {
 		return notOurs, fmt.Errorf("%w: a write-ahead log without its database; copy both, or open the database once and close it", ErrDamaged)
 	case n == 0 && !sqlitefile.Missing(p), n > 0 && (ext == ".db" || ext == ".sqlite" || ext == ".sqlite3"):
 		return database, nil
-	case ext != ".json" && !mayBeJSON(head[:n]):
+	case ext != ".json" && ext != ".jsonl" && !mayBeJSON(head[:n]):
 		return notOurs, nil
 	}
 	if _, err := r.Seek(0, io.SeekStart); err != nil {

@@ -20,11 +20,13 @@ func TestTornLines(t *testing.T) {
 		text, says string
 		n, bad     uint64
 	}{
-		"last":          {a + "\n" + b + "\n" + half, "line 3", 2, 1},
-		"in the middle": {"\ufeff" + a + "\r\n" + b + "\n\n" + half + "\n" + half + "\n" + b + "\n", "line 4", 3, 2},
-		"first":         {a + "\n" + half, "line 2", 1, 1},
-		"spaces":        {a + "\n" + b + "\n\u00a0\n" + half, "line 4", 2, 1},
-		"open lists":    {a + "\n" + b + "\n" + strings.Repeat("[\n", 1<<20), "line 3", 2, 1 << 20},
+		"last":                  {a + "\n" + b + "\n" + half, "line 3", 2, 1},
+		"in the middle":         {"\ufeff" + a + "\r\n" + b + "\n\n" + half + "\n" + half + "\n" + b + "\n", "line 4", 3, 2},
+		"first":                 {a + "\n" + half, "line 2", 1, 1},
+		"the first's end":       {half + "\n" + a + "\n" + b + "\n", "line 1", 2, 1},
+		"the first's beginning": {`er", "content": "hi"}` + "\r\n" + a + "\r\n" + b + "\r\n" + half, "line 1", 2, 2},
+		"spaces":                {a + "\n" + b + "\n\u00a0\n" + half, "line 4", 2, 1},
+		"open lists":            {a + "\n" + b + "\n" + strings.Repeat("[\n", 1<<20), "line 3", 2, 1 << 20},
 	} {
 		t.Run(name, func(t *testing.T) {
 			dir := t.TempDir()
