@@ -47,6 +47,7 @@ func TestRefused(t *testing.T) {
 		"a database":       {file("SQLite format 3\x00" + strings.Repeat("\x00\x01\n", 300)), ErrSchema, "none of its"},
 		"other JSON":       {file("{\n  \"name\": \"app\",\n  \"private\": true\n}\n"), ErrSchema, "is an entity or a relation"},
 		"other JSON Lines": {file(`{"type":"user","message":"hi"}` + "\n" + `{"type":"assistant","message":"ho"}`), ErrSchema, "none of its 2 lines"},
+		"another server's": {file(`{"type":"Entity","name":"a","entityType":"b","observations":[]}`), ErrSchema, `"type":"entity" or "type":"relation" in these letters`},
 	} {
 		rep, err := agentstate.Copy(t.Context(), &memstate.State{}, Open(c.path), nil)
 		_, perr := Open(c.path).Preflight(t.Context())

@@ -15,7 +15,7 @@ type counts struct{ entities, relations, others uint64 }
 // them.
 func (n counts) graph(path string) error {
 	if n.entities+n.relations == 0 && n.others > 0 {
-		return fmt.Errorf("%w: %s: none of its %d lines is an entity or a relation", ErrSchema, path, n.others)
+		return fmt.Errorf("%w: %s: none of its %d lines is an entity or a relation: want a JSON object in each, with \"type\":\"entity\" or \"type\":\"relation\" in these letters; other servers write otherwise", ErrSchema, path, n.others)
 	}
 	return nil
 }

@@ -16,88 +16,98 @@ import (
 // Undo takes out the lines that a run put in. A line that says something else by now stays. The
 // file goes when nothing is left in it.
 func (g *Graph) Undo(ctx context.Context, _ *replay.Run, created []replay.Receipt) (left []replay.Receipt, err error) {
-	there := map[string]bool{} // whether a line of the run was found, by its key
-	for _, rc := range created {
+	u := undoing{lines: map[string]int{}, there: map[string]bool{}, remove: map[int64]bool{}}
+	for i, rc := range created {
 		if rc.Target != "" {
-			there[lineKey(rc.Target)] = false
+			u.there[lineKey(rc.Target)] = false
+		}
+		if rc.Version != "" {
+			u.lines[lineKey(rc.Target)] = i
 		}
 	}
-	defer func() {
-		for _, rc := range created {
-			if err == nil && rc.Target != "" && !there[lineKey(rc.Target)] {
-				rc.Why = replay.Gone
-				left = append(left, rc)
-			}
-		}
-	}()
 	f, err := g.open()
-	if errors.Is(err, fs.ErrNotExist) {
-		return nil, nil
+	switch {
+	case err == nil:
+		defer f.Close()
+		if left, err = u.look(ctx, g, f, created); err == nil {
+			err = u.takeOut(ctx, g, f)
+		}
+	case errors.Is(err, fs.ErrNotExist):
+		err = nil
 	}
 	if err != nil {
 		return nil, err
 	}
-	defer f.Close()
-	gone := map[string]int{} // key of the line → its receipt
-	for i, rc := range created {
-		if rc.Version != "" {
-			gone[lineKey(rc.Target)] = i
+	for _, rc := range created {
+		if rc.Target != "" && !u.there[lineKey(rc.Target)] {
+			rc.Why = replay.Gone
+			left = append(left, rc)
 		}
 	}
-	// First what there is to do, then the new file.
-	remove := map[int64]bool{}
-	rest := 0
-	walk := func(fn func(l *line, key string, sum [32]byte) error) error {
-		w := &writer{g: g}
-		if err := w.maps(); err != nil {
-			return err
-		}
-		defer w.Close()
-		if _, err := f.Seek(0, io.SeekStart); err != nil {
-			return err
-		}
-		return eachLine(ctx, f, func(l *line) error {
-			key, sum, err := w.identity(l)
-			if err != nil {
-				return err
-			}
-			return fn(l, key, sum)
-		})
+	return left, nil
+}
+
+// undoing is what an undo knows of the lines of a file.
+type undoing struct {
+	lines  map[string]int  // key of a line of the run → its receipt
+	there  map[string]bool // whether a line of the run was found, by its key
+	remove map[int64]bool  // lines by number
+	rest   int             // lines that stay
+}
+
+// look finds the lines that are to go, and gives the receipts of those that say something else by now.
+func (u *undoing) look(ctx context.Context, g *Graph, f *file, created []replay.Receipt) (left []replay.Receipt, err error) {
+	w := &writer{g: g}
+	if err := w.maps(); err != nil {
+		return nil, err
 	}
-	err = walk(func(l *line, key string, sum [32]byte) error {
-		i, ok := gone[key]
-		if _, made := there[key]; made {
-			there[key] = true
+	defer w.Close()
+	if _, err := f.Seek(0, io.SeekStart); err != nil {
+		return nil, own(err)
+	}
+	err = eachLine(ctx, f, func(l *line) error {
+		key, sum, err := w.identity(l)
+		if err != nil {
+			return err
+		}
+		i, ok := u.lines[key]
+		if _, made := u.there[key]; made {
+			u.there[key] = true
 		}
 		switch {
 		case ok && hexOf(sum) == created[i].Version:
-			remove[l.no] = true
+			u.remove[l.no] = true
 		case ok:
 			rc := created[i]
 			rc.Why = "changed since the run"
 			left = append(left, rc)
-			rest++
+			u.rest++
 		case key != "":
-			rest++
+			u.rest++
 		}
 		return nil
 	})
-	if err != nil || len(remove) == 0 {
-		return left, own(err)
+	return left, own(err)
+}
+
+// takeOut writes the file anew without the lines that are to go.
+func (u *undoing) takeOut(ctx context.Context, g *Graph, f *file) error {
+	if len(u.remove) == 0 {
+		return nil
 	}
-	if rest == 0 {
+	if u.rest == 0 {
 		if err := f.check(); err != nil {
-			return nil, err
+			return err
 		}
-		return left, own(os.Remove(f.path))
+		return own(os.Remove(f.path))
 	}
-	err = g.replace(f, func(out io.Writer) error {
+	return g.replace(f, func(out io.Writer) error {
 		if _, err := f.Seek(0, io.SeekStart); err != nil {
 			return err
 		}
 		sep := ""
 		return eachLine(ctx, f, func(l *line) error {
-			if remove[l.no] {
+			if u.remove[l.no] {
 				return nil
 			}
 			_, err := io.Copy(out, io.MultiReader(strings.NewReader(sep), io.NewSectionReader(f, l.off, l.size)))
@@ -105,7 +115,6 @@ func (g *Graph) Undo(ctx context.Context, _ *replay.Run, created []replay.Receip
 			return err
 		})
 	})
-	return left, err
 }
 
 // lineKey is the key of the line in which a record stands: an observation stands in its entity's.

@@ -95,8 +95,8 @@ func (r *reading) bookkeeping(ctx context.Context, d *db, table string) error {
 	})
 }
 
-// openBlob opens one value of a row.
-func (r *reading) openBlob(ctx context.Context, id string) (io.ReadCloser, error) {
+// OpenBlob opens one value of a row.
+func (r *reading) OpenBlob(ctx context.Context, id string) (io.ReadCloser, error) {
 	body, ok := strings.CutPrefix(id, "row:")
 	var at []string
 	if !ok || json.Unmarshal([]byte(body), &at) != nil || len(at) != 4 {

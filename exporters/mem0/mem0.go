@@ -16,10 +16,8 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"io"
 	"net/url"
 	"strconv"
-	"sync"
 	"time"
 
 	"github.com/exitramp/exitramp/context/agentstate"
@@ -27,7 +25,7 @@ import (
 	"github.com/exitramp/exitramp/exporters"
 	"github.com/exitramp/exitramp/exporters/internal/pgsnapshot"
 	"github.com/exitramp/exitramp/exporters/internal/sqlitefile"
-	pb "github.com/exitramp/exitramp/proto/exitramp/v1"
+	"github.com/exitramp/exitramp/exporters/internal/underway"
 )
 
 // Errors that callers act on.
@@ -125,8 +123,7 @@ type Store struct {
 	dims       int                // how many numbers the vectors of mem0's embedder have; 0: not said
 	wait       time.Duration      // for locks
 
-	mu      sync.Mutex
-	reading *reading // the stream under way; nil: none
+	stream // under way: opens blobs
 }
 
 var (
@@ -154,20 +151,12 @@ func Postgres(rawURL, history string) (*Store, error) {
 // Close does nothing: a Store holds its files open only while it is read or written.
 func (s *Store) Close() error { return nil }
 
-// OpenBlob opens bytes that a record of the stream under way points at.
-func (s *Store) OpenBlob(ctx context.Context, b *pb.Blob) (io.ReadCloser, error) {
-	s.mu.Lock()
-	r := s.reading
-	s.mu.Unlock()
-	if r == nil {
-		return nil, fmt.Errorf("%w: blob %s: its stream has ended", agentstate.ErrNotFound, b.GetId())
-	}
-	return r.openBlob(ctx, b.GetId())
-}
-
 func own(err error) error {
 	if err == nil || errors.Is(err, context.Canceled) || errors.Is(err, context.DeadlineExceeded) || errors.Is(err, ErrSchema) || errors.Is(err, agentstate.ErrStopped) {
 		return err
 	}
 	return fmt.Errorf("mem0: %w", err)
 }
+
+// stream opens bytes that a record of the stream under way points at.
+type stream = underway.Stream

@@ -11,6 +11,7 @@ import (
 	"strings"
 
 	"github.com/exitramp/exitramp/context/agentstate"
+	"github.com/exitramp/exitramp/exporters/internal/underway"
 	"github.com/exitramp/exitramp/internal/diskmap"
 	pb "github.com/exitramp/exitramp/proto/exitramp/v1"
 )
@@ -113,14 +114,7 @@ func (s *Store) Records(ctx context.Context, opts *agentstate.ReadOptions) iter.
 			return
 		}
 		defer r.close()
-		s.mu.Lock()
-		s.reading = r
-		s.mu.Unlock()
-		defer func() {
-			s.mu.Lock()
-			s.reading = nil
-			s.mu.Unlock()
-		}()
+		defer underway.Begin(&s.stream, r)()
 		r.out = agentstate.NewEmitter(ctx, yield, o)
 		err = r.run(ctx)
 		if err == nil {

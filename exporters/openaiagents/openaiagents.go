@@ -22,14 +22,13 @@ import (
 	"path/filepath"
 	"slices"
 	"strings"
-	"sync"
 	"time"
 
 	"github.com/exitramp/exitramp/context/agentstate"
 	"github.com/exitramp/exitramp/context/replay"
 	"github.com/exitramp/exitramp/exporters"
 	"github.com/exitramp/exitramp/exporters/internal/sqlitefile"
-	pb "github.com/exitramp/exitramp/proto/exitramp/v1"
+	"github.com/exitramp/exitramp/exporters/internal/underway"
 )
 
 // Errors that callers act on.
@@ -67,8 +66,7 @@ type Folder struct {
 	root string
 	wait time.Duration // for locks
 
-	mu      sync.Mutex
-	reading *reading // the stream under way; nil: none
+	stream // under way: opens blobs
 }
 
 var (
@@ -295,20 +293,12 @@ func mayBeJSON(head []byte) bool {
 	return len(head) > 0 && (head[0] == '{' || head[0] == '[')
 }
 
-// OpenBlob opens bytes that a record of the stream under way points at.
-func (f *Folder) OpenBlob(ctx context.Context, b *pb.Blob) (io.ReadCloser, error) {
-	f.mu.Lock()
-	r := f.reading
-	f.mu.Unlock()
-	if r == nil {
-		return nil, fmt.Errorf("%w: blob %s: its stream has ended", agentstate.ErrNotFound, b.GetId())
-	}
-	return r.openBlob(ctx, b.GetId())
-}
-
 func own(err error) error {
 	if err == nil || errors.Is(err, context.Canceled) || errors.Is(err, context.DeadlineExceeded) || errors.Is(err, ErrSchema) {
 		return err
 	}
 	return fmt.Errorf("openaiagents: %w", err)
 }
+
+// stream opens bytes that a record of the stream under way points at.
+type stream = underway.Stream

@@ -10,6 +10,7 @@ import (
 	"github.com/exitramp/exitramp/context/agentstate"
 	"github.com/exitramp/exitramp/exporters/internal/nostore"
 	"github.com/exitramp/exitramp/exporters/internal/pgsnapshot"
+	"github.com/exitramp/exitramp/exporters/internal/underway"
 	pb "github.com/exitramp/exitramp/proto/exitramp/v1"
 )
 
@@ -106,14 +107,7 @@ func (s *Store) Records(ctx context.Context, opts *agentstate.ReadOptions) iter.
 			return
 		}
 		defer r.close()
-		s.mu.Lock()
-		s.reading = r
-		s.mu.Unlock()
-		defer func() {
-			s.mu.Lock()
-			s.reading = nil
-			s.mu.Unlock()
-		}()
+		defer underway.Begin(&s.stream, r)()
 		r.out = agentstate.NewEmitter(ctx, yield, o)
 		counted, err := r.countBeside(ctx)
 		if err == nil {

@@ -187,7 +187,7 @@ func (v *pgValue) Read(p []byte) (int, error) {
 
 func (v *pgValue) Close() error { return nil }
 
-func (r *pgReading) openBlob(ctx context.Context, id string) (io.ReadCloser, error) {
+func (r *pgReading) OpenBlob(ctx context.Context, id string) (io.ReadCloser, error) {
 	var parts []any
 	dec := json.NewDecoder(strings.NewReader(strings.TrimPrefix(id, "row:")))
 	dec.UseNumber()

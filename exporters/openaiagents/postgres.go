@@ -5,7 +5,6 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
-	"io"
 	"net/url"
 	"slices"
 	"strings"
@@ -17,7 +16,6 @@ import (
 	"github.com/exitramp/exitramp/context/replay"
 	"github.com/exitramp/exitramp/exporters"
 	"github.com/exitramp/exitramp/exporters/internal/pgsnapshot"
-	pb "github.com/exitramp/exitramp/proto/exitramp/v1"
 )
 
 // Errors of PostgreSQL that callers act on.
@@ -45,8 +43,7 @@ func postgresDriver() exporters.Driver {
 type Store struct {
 	server *pgsnapshot.Server
 
-	mu      sync.Mutex
-	reading *pgReading // the stream under way; nil: none
+	stream // under way: opens blobs
 }
 
 var (
@@ -70,17 +67,6 @@ func Postgres(rawURL string) (*Store, error) {
 
 // Close does nothing: a Store is connected only while it is read or written.
 func (s *Store) Close() error { return nil }
-
-// OpenBlob opens bytes that a record of the stream under way points at.
-func (s *Store) OpenBlob(ctx context.Context, b *pb.Blob) (io.ReadCloser, error) {
-	s.mu.Lock()
-	r := s.reading
-	s.mu.Unlock()
-	if r == nil {
-		return nil, fmt.Errorf("%w: blob %s: its stream has ended", agentstate.ErrNotFound, b.GetId())
-	}
-	return r.openBlob(ctx, b.GetId())
-}
 
 // A pg is one connection in one transaction.
 type pg struct {

@@ -16,6 +16,7 @@ import (
 
 	"github.com/exitramp/exitramp/context/agentstate"
 	"github.com/exitramp/exitramp/exporters/internal/sqlitefile"
+	"github.com/exitramp/exitramp/exporters/internal/underway"
 	pb "github.com/exitramp/exitramp/proto/exitramp/v1"
 )
 
@@ -163,14 +164,7 @@ func (f *Folder) Records(ctx context.Context, opts *agentstate.ReadOptions) iter
 			return
 		}
 		defer r.close()
-		f.mu.Lock()
-		f.reading = r
-		f.mu.Unlock()
-		defer func() {
-			f.mu.Lock()
-			f.reading = nil
-			f.mu.Unlock()
-		}()
+		defer underway.Begin(&f.stream, r)()
 		r.out = agentstate.NewEmitter(ctx, yield, o)
 		err = r.run(ctx)
 		if err == nil {
@@ -312,8 +306,8 @@ func (r *reading) finish(f *Folder) error {
 	return nil
 }
 
-// openBlob opens a whole file, or one value of a row.
-func (r *reading) openBlob(ctx context.Context, id string) (io.ReadCloser, error) {
+// OpenBlob opens a whole file, or one value of a row.
+func (r *reading) OpenBlob(ctx context.Context, id string) (io.ReadCloser, error) {
 	if rel, ok := strings.CutPrefix(id, "file:"); ok {
 		if d := r.docs[rel]; d != nil {
 			return d.open()
