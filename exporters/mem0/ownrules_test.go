@@ -104,7 +104,7 @@ func TestSavepointsEnd(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	for raw, want := range map[string]bool{`{"data": 1}`: true, `{"data": 1e999999}`: false, strings.Repeat("[", 1<<20): false} {
+	for raw, want := range map[string]bool{`{"data": 1}`: true, `{"data": 1e999999}`: false, "{\"data\": \"\xff\"}": false, strings.Repeat("[", 1<<20): false} {
 		if _, why, err := w.held(t.Context(), l, raw); err != nil || (why == "") != want {
 			t.Errorf("%.20s: %q %v", raw, why, err)
 		}

@@ -2,9 +2,12 @@ package mem0
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"slices"
+	"strings"
 
+	"github.com/exitramp/exitramp/context/replay"
 	"github.com/exitramp/exitramp/exporters/internal/sqlitefile"
 	"github.com/exitramp/exitramp/internal/lazyre"
 )
@@ -128,5 +131,28 @@ func createPG(l layout, there bool) (out []string) {
 	}
 	return out
 }
+
+// held is a JSON text as JSONB keeps it. A savepoint, which costs two trips to the server, is made for one that it may not take: a
+// number may be too large, or all of it too deep.
+func (p *pg) held(ctx context.Context, raw string) (out, why string, err error) {
+	ask := func() error {
+		return p.wrap(p.each(ctx, "SELECT (?::text)::jsonb::text", []any{raw}, func(v []any) error {
+			out = sqlitefile.Text(v[0])
+			return nil
+		}))
+	}
+	if len(raw) < 1<<14 && strings.Count(raw, "[")+strings.Count(raw, "{") < 500 && !power().MatchString(raw) {
+		err = ask()
+		return out, "", err
+	}
+	err = p.server.Apart(ctx, p.conn, ask)
+	if errors.Is(err, replay.ErrRule) {
+		return "", "its payload holds what JSONB does not take", nil
+	}
+	return out, "", err
+}
+
+// power finds a number with an exponent.
+var power = lazyre.New(`(^|[:,\[\s])-?[0-9][0-9.]*[eE]`)
 
 var uuidForm = lazyre.New(`^[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}$`)

@@ -7,11 +7,11 @@ import (
 	"fmt"
 	"math"
 	"slices"
+	"unicode/utf8"
 
 	"github.com/exitramp/exitramp/context/agentstate"
 	"github.com/exitramp/exitramp/context/fidelity"
 	"github.com/exitramp/exitramp/context/replay"
-	"github.com/exitramp/exitramp/exporters/internal/sqlitefile"
 	pb "github.com/exitramp/exitramp/proto/exitramp/v1"
 )
 
@@ -165,19 +165,13 @@ func (w *writer) held(ctx context.Context, l layout, raw string) (out, why strin
 		if halfAt([]byte(raw), 0) >= 0 {
 			return "", "its payload holds a half character, which JSONB does not take", nil
 		}
+		if !utf8.ValidString(raw) {
+			return "", "its payload is not UTF-8, which JSONB does not take", nil
+		}
 		if w.pg == nil {
 			return raw, "", nil
 		}
-		err := w.pg.server.Apart(ctx, w.pg.conn, func() error { // it is no row of the target's yet, and has no rules
-			return w.pg.wrap(w.pg.each(ctx, "SELECT (?::text)::jsonb::text", []any{raw}, func(v []any) error {
-				out = sqlitefile.Text(v[0])
-				return nil
-			}))
-		})
-		if errors.Is(err, replay.ErrRule) {
-			return "", "its payload holds what JSONB does not take", nil
-		}
-		return out, "", err
+		return w.pg.held(ctx, raw)
 	}
 	return raw, "", nil
 }
