@@ -105,9 +105,13 @@ func usualBody(body []byte) bool {
 	}
 	key := p.must(`{"done":{"key":"`, &ok)
 	action := p.must(`,"action":"`, &ok)
-	target := p.must(`,"target":"`, &ok)
+	if !ok || len(key) == 0 || !p.take(`,"target":"`) || !bytes.HasPrefix(p, key) {
+		return false
+	}
+	p = p[len(key):]
+	ok = p.take(`"`)
 	p.optional(`,"version":"`, &ok)
-	return ok && len(key) > 0 && string(p) == "}}" && bytes.Equal(key, target) && (string(action) == Created.String() || string(action) == Same.String())
+	return ok && string(p) == "}}" && (string(action) == Created.String() || string(action) == Same.String())
 }
 
 // parsePlain reads what plainReceipt writes, most likely of key; false: it is something else, and what r
