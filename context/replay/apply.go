@@ -86,7 +86,7 @@ type apply struct {
 	refused  *json.Encoder
 	grants   arrived
 	over     bool  // the run has ended, and nothing of it is asked for again
-	load     tally // of what is created
+	load     tally // of what is created; of a plan
 }
 
 func newApply(o *Options) *apply {

@@ -318,7 +318,7 @@ func (a *apply) one(ctx context.Context, p *pending, wrote *Receipt) error {
 	if p.labelled && rc.Action <= Updated {
 		a.rep.Labelled++
 	}
-	if rc.Action == Created {
+	if rc.Action == Created && a.journal == nil { // a plan estimates
 		a.load.add(p.rec)
 	}
 	if a.refused != nil && (rc.Action == Refused || rc.Action == Conflict) {
