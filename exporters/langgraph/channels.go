@@ -224,7 +224,7 @@ func ephemeral(channel string) bool {
 // wrote tells whether a task wrote to channel, at the checkpoint id or (nil) at any.
 func (t *thread) wrote(ctx context.Context, ns, channel string, id *cell) (bool, error) {
 	w := t.r.lay.writes()
-	if !w.readable() {
+	if !w.readable() || id != nil && id.isNull() { // of the first checkpoint, which has no parent
 		return false, nil
 	}
 	q, args := "SELECT 1 FROM "+w.ident+" WHERE thread_id = ? AND checkpoint_ns = ? AND channel = ?", []any{t.id.arg(), ns, channel}

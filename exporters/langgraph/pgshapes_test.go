@@ -81,6 +81,19 @@ func TestTablesOfOthers(t *testing.T) {
 	}
 }
 
+// TestFirstOfUUIDs: the first checkpoint of a thread has no parent to ask about, where ids are of a type that has no empty one.
+func TestFirstOfUUIDs(t *testing.T) {
+	u := pgtest.Database(t)
+	load(t, u, "python.pg.sql")
+	pgtest.Exec(t, u, "DELETE FROM checkpoints WHERE parent_checkpoint_id IS NOT NULL", "TRUNCATE checkpoint_blobs",
+		`UPDATE checkpoints SET checkpoint = jsonb_set(checkpoint - 'updated_channels', '{channel_versions,messages}', '"1.0"')`, // as older releases wrote
+		"ALTER TABLE checkpoints ALTER checkpoint_id TYPE uuid USING checkpoint_id::uuid, ALTER parent_checkpoint_id TYPE uuid USING parent_checkpoint_id::uuid",
+		"ALTER TABLE checkpoint_writes ALTER checkpoint_id TYPE uuid USING checkpoint_id::uuid")
+	if m, _ := drivertest.Export(t, postgres(t, u)); len(records(t, m)) == 0 {
+		t.Error("nothing was read")
+	}
+}
+
 // TestNumberedColumn: a column that the database numbers itself takes no value, and the row arrives. The
 // plan says so also where the source has no such column.
 func TestNumberedColumn(t *testing.T) {
