@@ -96,6 +96,7 @@ type thread struct {
 	parents map[hash]hash     // checkpoint → its parent
 	holder  map[hash]hash     // (namespace, channel, version) → checkpoint that held it first
 	delta   map[hash]bool     // (namespace, channel) that is rebuilt from writes
+	top     map[string]int64  // JavaScript: how far was counted, by namespace
 
 	nodes    map[string]string  // task → the node that it runs, of tasks that are graphs
 	views    []*view            // what was said: by the root graph, and by graphs inside it
@@ -114,7 +115,7 @@ func (r *reading) thread(ctx context.Context, id cell) error {
 		r: r, id: id, name: id.String(), heads: map[string]string{},
 		values: map[hash]hash{}, others: map[hash]bool{}, rows: map[hash]bool{}, valued: map[hash]bool{},
 		intro: map[hash]bool{}, present: map[hash]bool{}, next: map[hash]string{}, sending: map[hash]string{}, due: map[hash]bool{}, asked: map[string]bool{}, delta: map[hash]bool{},
-		parents: map[hash]hash{}, holder: map[hash]hash{}, nodes: map[string]string{},
+		parents: map[hash]hash{}, holder: map[hash]hash{}, nodes: map[string]string{}, top: map[string]int64{},
 	}
 	if err := t.conversation(ctx); err != nil {
 		return err
@@ -228,6 +229,7 @@ func (t *thread) checkpoint(ctx context.Context, c *table, row []cell) error {
 		if err := t.sends(ctx, cp, parsed, row[c.col("checkpoint_ns")], parent); err != nil {
 			return err
 		}
+		t.ahead(cp, parsed, ns)
 		sentTo, sending = t.sendsWait(ns, cp, parsed, ser, doc)
 		pieces, err := t.channels(ctx, c, row, cp, parsed, ser, doc)
 		if err != nil {
@@ -316,7 +318,7 @@ func labels(md values.Metadata) []*pb.Label {
 		out = append(out, &pb.Label{Name: "run_id", Value: valid(md.RunID)})
 	}
 	for _, l := range md.Extra {
-		if l.Name == labelSends || l.Name == labelSettled || l.Name == labelOwn {
+		if slices.Contains([]string{labelSends, labelSettled, labelOwn, labelAhead}, l.Name) {
 			continue // they say something else here; the row has it
 		}
 		out = append(out, &pb.Label{Name: valid(l.Name), Value: valid(l.Value)})

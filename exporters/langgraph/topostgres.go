@@ -176,6 +176,7 @@ func (w *writer) checkpointToPostgres(ctx context.Context, c *pb.Checkpoint) (cr
 	if out, losses, err = sendsToPostgres(c, parsed, out, losses); err != nil {
 		return crossed{}, err
 	}
+	w.between(c, parsed, moved)
 	extras, shown, err := w.emptyRows(ctx, row, parsed, moved)
 	if err != nil {
 		return crossed{}, err
@@ -202,7 +203,7 @@ func (w *writer) checkpointToPostgres(ctx context.Context, c *pb.Checkpoint) (cr
 		if out, err = renumber(out, moved); err != nil {
 			return crossed{}, refuse("its document is not what a checkpoint looks like")
 		}
-		for _, why := range []string{newVersion, changedInPlace} {
+		for _, why := range []string{newVersion, changedInPlace, countsApart} {
 			if slices.ContainsFunc(slices.Collect(maps.Values(moved)), func(m move) bool { return m.why == why }) {
 				losses = append(losses, loss("channels.version", fidelity.Transformed, why))
 			}
@@ -251,6 +252,11 @@ func (w *writer) emptyRows(ctx context.Context, row map[string]cell, cp *values.
 			continue
 		}
 		s := slot{thread: row["thread_id"].String(), ns: row["checkpoint_ns"].String(), channel: ch.Name, version: ch.Version}
+		if m, ok := moved[ch.Name]; ok {
+			s.version = m.to
+			out = append(out, outRow{w.lay.t["checkpoint_blobs"], s.row("empty", cell{})})
+			continue
+		}
 		rec, err := w.resolver().Get(ctx, agentstate.Key("channelvalue", s.thread, s.ns, s.channel, s.version))
 		if err != nil && !errors.Is(err, agentstate.ErrNotFound) {
 			return nil, false, err
