@@ -221,6 +221,9 @@ func (s sealed) crossing(to string) (out []loss) {
 	if s.name == "js" && s.shape == "odd" && to == "pg" { // two values of one (channel, version): the second gets a version of its own
 		out = append(out, loss{"", []string{"fork"}})
 	}
+	if s.name == "js" && s.shape == "rare" && to == "pg" { // taken back behind a branch that counted further: it counts on apart from it
+		out = append(out, loss{"", []string{"copied"}})
+	}
 	return out
 }
 
