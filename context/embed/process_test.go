@@ -16,6 +16,7 @@ import (
 	"github.com/google/go-cmp/cmp"
 
 	"github.com/exitramp/exitramp/context/embed"
+	"github.com/exitramp/exitramp/internal/gctest"
 	"github.com/exitramp/exitramp/internal/wordembedtest"
 )
 
@@ -28,7 +29,7 @@ func TestMain(m *testing.M) {
 		}
 		return
 	}
-	os.Exit(m.Run())
+	os.Exit(gctest.Main(m))
 }
 
 func start(t *testing.T, args ...string) (*embed.Process, error) {
@@ -45,6 +46,7 @@ func start(t *testing.T, args ...string) (*embed.Process, error) {
 }
 
 func TestProcess(t *testing.T) {
+	t.Parallel()
 	p, err := start(t, "words-1")
 	if err != nil {
 		t.Fatal(err)
@@ -81,6 +83,7 @@ func manyTexts(n int) []string {
 }
 
 func TestProcessFaults(t *testing.T) {
+	t.Parallel()
 	if _, err := start(t, "words-1", "head"); !errors.Is(err, embed.ErrEmbedder) {
 		t.Errorf("a first line that is no JSON: %v", err)
 	}
@@ -111,6 +114,7 @@ func TestProcessFaults(t *testing.T) {
 
 // A program that says nothing any more is ended, and so is what it has started; the run that asks is not held up.
 func TestProcessHangs(t *testing.T) {
+	t.Parallel()
 	exe, err := os.Executable()
 	if err != nil {
 		t.Fatal(err)
@@ -160,27 +164,32 @@ func TestProcessHangs(t *testing.T) {
 
 // A program that shows its progress on standard error is not silent, whoever takes that.
 func TestProcessShowsProgress(t *testing.T) {
+	t.Parallel()
 	sh, err := exec.LookPath("sh")
 	if err != nil {
 		t.Skip(err)
 	}
 	const loads = `for i in 1 2 3 4 5 6 7 8; do sleep 0.2; echo "$i of 8" >&2; done; echo '{"model":"m","dimensions":1}'; cat >/dev/null`
 	for name, to := range map[string]io.Writer{"taken": &bytes.Buffer{}, "not taken": nil} {
-		p, err := embed.Start(t.Context(), []string{sh, "-c", loads}, to, time.Second)
-		if err != nil {
-			t.Fatalf("%s: %v", name, err)
-		}
-		if err := p.Close(); err != nil {
-			t.Error(err)
-		}
-		if b, ok := to.(*bytes.Buffer); ok && !strings.HasSuffix(b.String(), "8 of 8\n") {
-			t.Errorf("%q", b)
-		}
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			p, err := embed.Start(t.Context(), []string{sh, "-c", loads}, to, time.Second)
+			if err != nil {
+				t.Fatal(err)
+			}
+			if err := p.Close(); err != nil {
+				t.Error(err)
+			}
+			if b, ok := to.(*bytes.Buffer); ok && !strings.HasSuffix(b.String(), "8 of 8\n") {
+				t.Errorf("%q", b)
+			}
+		})
 	}
 }
 
 // Who only talks there is ended too: it may do so for ever.
 func TestProcessOnlyTalks(t *testing.T) {
+	t.Parallel()
 	sh, err := exec.LookPath("sh")
 	if err != nil {
 		t.Skip(err)
@@ -201,6 +210,7 @@ func (full) Write([]byte) (int, error) { return 0, errors.New("full") }
 // A program that ended well ended well, also where one that it started holds standard error open, and where nobody can
 // be shown what it says there.
 func TestProcessEndsWell(t *testing.T) {
+	t.Parallel()
 	sh, err := exec.LookPath("sh")
 	if err != nil {
 		t.Skip(err)

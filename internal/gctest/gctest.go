@@ -1,7 +1,9 @@
-// Package gctest runs the tests of a package with a garbage collector that runs less often.
+// Package gctest runs the tests of a package with a garbage collector that runs less often, and lets more of them wait
+// at the same time.
 package gctest
 
 import (
+	"flag"
 	"os"
 	"runtime/debug"
 	"slices"
@@ -10,13 +12,20 @@ import (
 	"github.com/exitramp/exitramp/internal/gcfloor"
 )
 
+// parallel is how many parallel tests are under way at a time: they wait for clocks, rates and processes more than they
+// work, so that as many as there are cores would leave the cores idle.
+const parallel = "8"
+
 // Main runs tests and returns the exit code. Their heaps are small, so that a fifth of their time would go to the
-// collector. What measures memory collects by itself, and benchmarks have the collector of the command. GOGC is obeyed
-// where it is set.
+// collector. What measures memory collects by itself, and benchmarks have the collector of the command. GOGC and
+// -parallel are obeyed where they are set.
 func Main(m interface{ Run() int }) int {
 	bench := slices.ContainsFunc(os.Args, func(a string) bool { return strings.HasPrefix(a, "-test.bench=") })
 	if os.Getenv("GOGC") == "" && !bench {
 		debug.SetGCPercent(400)
+	}
+	if f := flag.Lookup("test.parallel"); f != nil {
+		f.Value.Set(parallel) // the flags are not read yet: what they say goes before
 	}
 	defer gcfloor.Raise()() // as the command runs
 	return m.Run()

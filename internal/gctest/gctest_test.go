@@ -1,6 +1,7 @@
 package gctest_test
 
 import (
+	"flag"
 	"os"
 	"runtime/debug"
 	"testing"
@@ -31,5 +32,21 @@ func TestCollector(t *testing.T) {
 		})); code != 3 || got != x.want {
 			t.Errorf("GOGC=%q %s: exit code %d, want 3; %d percent, want %d", x.env, x.arg, code, got, x.want)
 		}
+	}
+}
+
+// More tests wait at a time than there are cores on a small machine.
+func TestParallel(t *testing.T) {
+	f := flag.Lookup("test.parallel")
+	before := f.Value.String()
+	t.Cleanup(func() { f.Value.Set(before) })
+	f.Value.Set("1")
+	got := ""
+	gctest.Main(tests(func() int {
+		got = f.Value.String()
+		return 0
+	}))
+	if got != "8" {
+		t.Errorf("%s tests at a time, want 8", got)
 	}
 }
