@@ -23,6 +23,7 @@ import (
 // A program keeps its run states under any names and in any container: each is found, what waits in it is
 // read, and the file arrives to the byte.
 func TestRunStatesAnywhere(t *testing.T) {
+	t.Parallel() // files with no end, that are being written, are waited for
 	sample, err := os.ReadFile("testdata/sdk/runstate.paused.json")
 	if err != nil {
 		t.Fatal(err)

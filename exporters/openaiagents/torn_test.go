@@ -15,6 +15,7 @@ import (
 // A program that was ended while it wrote leaves half a line. The session is carried with it, to the byte, the sound
 // lines are read, and the others are counted and named.
 func TestTornLines(t *testing.T) {
+	t.Parallel() // files with no end, that are being written, are waited for
 	const a, b, half = `{"role": "user", "content": "hi"}`, `{"role": "assistant", "content": "ho"}`, `{"role": "user", "conte`
 	for name, c := range map[string]struct {
 		text, says string
@@ -29,6 +30,7 @@ func TestTornLines(t *testing.T) {
 		"open lists":            {a + "\n" + b + "\n" + strings.Repeat("[\n", 1<<20), "line 3", 2, 1 << 20},
 	} {
 		t.Run(name, func(t *testing.T) {
+			t.Parallel()
 			dir := t.TempDir()
 			put(t, dir, "s.jsonl", []byte(c.text))
 			hourAgo := time.Now().Add(-time.Hour) // nobody is writing it

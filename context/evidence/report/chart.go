@@ -2,6 +2,7 @@ package report
 
 import (
 	"fmt"
+	"html/template"
 	"math"
 	"strconv"
 	"strings"
@@ -27,6 +28,20 @@ type shape struct {
 	Kind             string // "rect", "line", "dot", "text"
 	X, Y, W, H       string // of a line: from X, Y to W, H
 	Class, Text, End string
+}
+
+// SVG is the shape as an element. A report has hundreds: a template that writes each takes most of its time.
+func (s shape) SVG() template.HTML {
+	x, y, w, h, class := escaped(s.X), escaped(s.Y), escaped(s.W), escaped(s.H), escaped(s.Class)
+	switch s.Kind {
+	case "rect":
+		return template.HTML(fmt.Sprintf(`<rect x="%s" y="%s" width="%s" height="%s" class="%s"/>`, x, y, w, h, class))
+	case "line":
+		return template.HTML(fmt.Sprintf(`<line x1="%s" y1="%s" x2="%s" y2="%s" class="%s"/>`, x, y, w, h, class))
+	case "dot":
+		return template.HTML(fmt.Sprintf(`<circle cx="%s" cy="%s" r="5" class="%s"/>`, x, y, class))
+	}
+	return template.HTML(fmt.Sprintf(`<text x="%s" y="%s" text-anchor="%s" class="%s">%s</text>`, x, y, escaped(s.End), class, escaped(printable(s.Text))))
 }
 
 type swatch struct{ Class, Text string }

@@ -28,13 +28,18 @@ func (r viewRow) Row() template.HTML {
 		if set := c.Set(); set != "" {
 			fmt.Fprintf(&out, " class=%q", set)
 		}
-		text := strings.ReplaceAll(template.HTMLEscapeString(c.Text), "+", "&#43;") // as templates do
+		text := escaped(c.Text)
 		if c.Class != "" {
 			text = fmt.Sprintf("<span class=\"word %s\">%s</span>", c.Class, text)
 		}
 		out.WriteString(">" + text + "</td>")
 	}
 	return template.HTML(out.String())
+}
+
+// escaped writes a text as templates do.
+func escaped(s string) string {
+	return strings.ReplaceAll(template.HTMLEscapeString(s), "+", "&#43;")
 }
 
 // Set is the classes of a cell: numbers, words that must break, sentences that need room.
