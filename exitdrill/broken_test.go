@@ -223,6 +223,7 @@ func TestTwice(t *testing.T) {
 // TestLedgerTaken: a drill waits for a ledger that another one writes to. Stopped meanwhile, it goes on when it is run
 // again.
 func TestLedgerTaken(t *testing.T) {
+	t.Parallel()
 	p := newPlace(t)
 	pl := p.plan()
 	take := func() *drill.Ledger {

@@ -150,6 +150,7 @@ func TestConformanceOfAnAccount(t *testing.T) {
 
 // Each form of a target says what it is, where it is, and what it is defined by, if that is in it.
 func TestTargets(t *testing.T) {
+	t.Parallel()
 	type m = map[string]any
 	api, model := `{"openapi":"3.0.0","paths":{}}`, "$version: \"2\"\nnamespace shop"
 	for name, x := range map[string]struct {

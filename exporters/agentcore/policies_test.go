@@ -67,6 +67,7 @@ func (w *world) policies(t testing.TB) map[string][2]string {
 // Approved, a policy is made so that it only logs, in an engine that no gateway asks. What a person
 // has to make is refused, and says what is wanted.
 func TestDefinitionsArriveDisabled(t *testing.T) {
+	t.Parallel()
 	src := firm(t)
 	st, _ := read(t, src.service(""))
 	dst := target(t, agentcorefake.Options{Working: 150 * time.Millisecond}, false)
@@ -114,6 +115,7 @@ func TestNothingIsApproved(t *testing.T) {
 // A plan says of what waits for an approval what a person has to do behind it: what the run with all
 // approvals refuses, and no more.
 func TestForetold(t *testing.T) {
+	t.Parallel()
 	st, _ := read(t, firm(t).service(""))
 	dst := target(t, agentcorefake.Options{Working: 150 * time.Millisecond}, false)
 	plan, err := replay.Plan(t.Context(), dst.service(""), st, nil)
@@ -141,6 +143,7 @@ func TestForetold(t *testing.T) {
 // A person has made the gateway: the policies that name the source's name the target's, and read back
 // as announced. A second run makes nothing, and undo takes away what the first made.
 func TestPoliciesFollowTheirGateway(t *testing.T) {
+	t.Parallel()
 	st, _ := read(t, firm(t).service(""))
 	dst := target(t, agentcorefake.Options{Working: 50 * time.Millisecond}, true)
 	got, j := approved(t, dst.service(""), st)
@@ -181,6 +184,7 @@ func TestPoliciesFollowTheirGateway(t *testing.T) {
 
 // A policy that somebody set ACTIVE after the run is somebody's: undo leaves it, and its engine.
 func TestUndoLeavesAnArmedPolicy(t *testing.T) {
+	t.Parallel()
 	st, _ := read(t, firm(t).service(""))
 	dst := target(t, agentcorefake.Options{}, true)
 	got, j := approved(t, dst.service(""), st)

@@ -218,6 +218,7 @@ func TestConfigurationWithoutAName(t *testing.T) {
 
 // A policy names two gateways, and the ARN of the one begins as that of the other.
 func TestGatewaysThatBeginAlike(t *testing.T) {
+	t.Parallel()
 	long := "shop-gw-abcdefghij-klmnopqrst"
 	src := firm(t)
 	put := func(w *world, name, id string) {
@@ -239,6 +240,7 @@ func TestGatewaysThatBeginAlike(t *testing.T) {
 
 // A policy engine that never gets ready is waited for as long as a memory, and named.
 func TestNeverReady(t *testing.T) {
+	t.Parallel()
 	w := firm(t).behind(t, odd{change: func(path string, doc map[string]any) {
 		if doc["policyEngineId"] != nil {
 			doc["status"] = "CREATING"

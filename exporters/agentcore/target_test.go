@@ -128,6 +128,7 @@ func TestPartOfABatchFails(t *testing.T) {
 // Of a batch that is carried out in part, what fails for now is written later, and what fails for good
 // is refused by itself, with its code and without its content.
 func TestRecordsOfABatchFail(t *testing.T) {
+	t.Parallel()
 	src := newWorld(t, agentcorefake.Options{})
 	mem := src.plain(t, "facts")
 	var in []types.MemoryRecordCreateInput

@@ -17,6 +17,7 @@ import (
 
 // TestUndoGone: what somebody took out since the run is counted as that.
 func TestUndoGone(t *testing.T) {
+	t.Parallel()
 	src := newWorld(t, agentcorefake.Options{})
 	mem := src.plain(t, "small")
 	for i := range int64(3) {
@@ -57,6 +58,7 @@ func TestUndoGone(t *testing.T) {
 
 // TestUndoGonePolicies: the same of a policy and of its engine.
 func TestUndoGonePolicies(t *testing.T) {
+	t.Parallel()
 	st, _ := read(t, firm(t).service(""))
 	dst := target(t, agentcorefake.Options{}, true)
 	got, j := approved(t, dst.service(""), st)
