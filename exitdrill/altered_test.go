@@ -213,6 +213,7 @@ func TestAltered(t *testing.T) {
 
 // TestAllBeforeViews: what is read out of records that were in the target before was there before, too.
 func TestAllBeforeViews(t *testing.T) {
+	t.Parallel()
 	view := message("seen", pb.Role_ROLE_USER, "hello")
 	view.Meta.ViewOfKeys = []string{"memory/ada/0001"}
 	for _, fresh := range []bool{false, true} {
@@ -244,6 +245,7 @@ func TestAllBeforeViews(t *testing.T) {
 
 // TestNothingRefers: links and times of what did not come are not tested. Where the archive has none, none is lost.
 func TestNothingRefers(t *testing.T) {
+	t.Parallel()
 	two := []agentstate.Record{&pb.Opaque{Meta: agentstate.Meta("opaque", nil, "1")}, &pb.Opaque{Meta: agentstate.Meta("opaque", nil, "2")}}
 	for name, c := range map[string]struct {
 		source []agentstate.Record // nil: the sample
@@ -277,6 +279,7 @@ func TestNothingRefers(t *testing.T) {
 
 // TestAllBefore: where all was in the target before, and some of it is gone when read back, nothing survived that was not there.
 func TestAllBefore(t *testing.T) {
+	t.Parallel()
 	for gone, want := range map[string]evidence.Result{"": evidence.Untold, "memory/ada/0002": evidence.Fail} {
 		p := newPlace(t)
 		for r, err := range p.runtimes["source"].Records(t.Context(), nil) {

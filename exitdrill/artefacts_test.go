@@ -45,6 +45,7 @@ func artefact(t *testing.T, out *drill.Outcome, name string) string {
 // TestArtefacts: a check names what shows it, and the digest is that of the file that the drill left. What was
 // not tested is shown by nothing.
 func TestArtefacts(t *testing.T) {
+	t.Parallel()
 	p := newPlace(t)
 	p.runtimes["target"] = memstate.NewRuntime(&memstate.RuntimeOptions{Refuse: func(r agentstate.Record) string {
 		if r.GetMeta().GetKey() == "message/t1/0003" {

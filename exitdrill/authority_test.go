@@ -23,6 +23,7 @@ func grant(name string, of ...string) *pb.ToolGrant {
 // TestGrants: each grant counts once, whatever became of it, and grants of the target that are not of the archive
 // are said.
 func TestGrants(t *testing.T) {
+	t.Parallel()
 	for name, c := range map[string]struct {
 		target memstate.RuntimeOptions
 		have   []*pb.ToolGrant // in the target before
@@ -69,6 +70,7 @@ func TestGrants(t *testing.T) {
 
 // TestDenialNotTaken: grants without what was denied beside them are wider than the source.
 func TestDenialNotTaken(t *testing.T) {
+	t.Parallel()
 	p := newPlace(t)
 	p.runtimes["target"] = memstate.NewRuntime(&memstate.RuntimeOptions{Refuse: func(r agentstate.Record) string {
 		if g, ok := r.(*pb.ToolGrant); ok && g.Effect == pb.ToolGrant_EFFECT_DENY {
@@ -90,6 +92,7 @@ func TestDenialNotTaken(t *testing.T) {
 // TestDenialOverruled: a target that holds, under the key of a denial, a grant of its own allows more than the source;
 // where the source allows as well, or denies nothing as yet, it does not.
 func TestDenialOverruled(t *testing.T) {
+	t.Parallel()
 	for name, c := range map[string]struct {
 		source, target pb.ToolGrant_Effect
 		enabled        bool

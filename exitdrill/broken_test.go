@@ -131,6 +131,7 @@ func TestBroken(t *testing.T) {
 
 // TestBrokenAfterSeal: killed between the archive and the note that it is there, a drill goes on with it.
 func TestBrokenAfterSeal(t *testing.T) {
+	t.Parallel()
 	for _, edit := range [][]string{nil, {"sign: DIR/ops.key, ", ""}} {
 		p := newPlace(t)
 		pl := p.plan(edit...)
@@ -163,6 +164,7 @@ func TestBrokenAfterSeal(t *testing.T) {
 // TestBrokenAfterTearDown: broken off when all was taken out of the target already, a drill does not say
 // that it stays there, also where a hold was put since on what nothing tells the name of.
 func TestBrokenAfterTearDown(t *testing.T) {
+	t.Parallel()
 	for name, edit := range map[string][]string{
 		"whole": nil,
 		"renamed, and held since": {"target: mem:target\n", "into: [{name: m, target: \"mem:target\", kinds: [memory]}]\n",
@@ -200,6 +202,7 @@ func TestBrokenAfterTearDown(t *testing.T) {
 
 // TestTwice: two runs do not carry out one drill.
 func TestTwice(t *testing.T) {
+	t.Parallel()
 	p := newPlace(t)
 	pl := p.plan()
 	asked := false
@@ -247,6 +250,7 @@ func TestLedgerTaken(t *testing.T) {
 
 // TestClockBehind: where the archive is of later than the drill, no recovery point is made up.
 func TestClockBehind(t *testing.T) {
+	t.Parallel()
 	p := newPlace(t)
 	p.run(p.plan("level: L3", "level: L1"))
 	behind := time.Since(time.Unix(1_500_000_000, 0)) // the sample's memories are of 2023
@@ -261,6 +265,7 @@ func TestClockBehind(t *testing.T) {
 // TestAhead: a record that the source dates ahead leaves a drill untold where its kind has a target for the recovery
 // point, and nowhere else.
 func TestAhead(t *testing.T) {
+	t.Parallel()
 	for rpo, want := range map[string]evidence.Result{`{"*": 30000d}`: evidence.Untold, `{trigger: 1d, memory: 30000d}`: evidence.Untold, `{memory: 30000d}`: evidence.Pass} {
 		p := newPlace(t)
 		r := &pb.Trigger{Meta: agentstate.Meta("trigger", nil, "future")}
@@ -278,6 +283,7 @@ func TestAhead(t *testing.T) {
 
 // TestStoppedInReplay: a drill that ends before anything was written says nothing of the target.
 func TestStoppedInReplay(t *testing.T) {
+	t.Parallel()
 	p := newPlace(t)
 	p.opts.Registry = exporters.NewRegistry(exporters.Driver{Scheme: "mem", URL: "mem:name", Open: func(_ context.Context, u *url.URL) (exporters.Runtime, error) {
 		if u.Opaque == "target" {
@@ -319,6 +325,7 @@ func (r refusing) Begin(ctx context.Context, run *replay.Run) (replay.Writer, er
 
 // TestLedgerDamaged: a drill ends all the same, and says that the ledger was changed.
 func TestLedgerDamaged(t *testing.T) {
+	t.Parallel()
 	p := newPlace(t)
 	p.run(p.plan())
 	path := filepath.Join(p.dir, "out", "drills.jsonl")

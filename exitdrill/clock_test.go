@@ -13,6 +13,7 @@ import (
 // TestClockSet: a clock that is set back in mid-drill makes no time negative, and the evidence says that it was; one that
 // is right is not spoken of.
 func TestClockSet(t *testing.T) {
+	t.Parallel()
 	for _, back := range []time.Duration{0, time.Hour} {
 		p := newPlace(t)
 		at := time.Now().Round(0)
@@ -44,6 +45,7 @@ func TestClockSet(t *testing.T) {
 
 // TestClockSetBetween: a drill that was broken off and went on by a clock that was set back meanwhile.
 func TestClockSetBetween(t *testing.T) {
+	t.Parallel()
 	p := newPlace(t)
 	p.unreadableAfter(func(try int) error {
 		if try == 1 {

@@ -23,6 +23,7 @@ import (
 )
 
 func TestPass(t *testing.T) {
+	t.Parallel()
 	p := newPlace(t)
 	out := p.run(p.plan())
 	if w := out.Predicate.Word(evidence.DefaultGates()); w != "PASS at L3, 18 gates" {
@@ -71,6 +72,7 @@ func TestPass(t *testing.T) {
 
 // TestLevels: each level has its phases and its gates.
 func TestLevels(t *testing.T) {
+	t.Parallel()
 	for level, want := range map[string]struct {
 		word   string
 		phases string
@@ -127,6 +129,7 @@ func (p *place) authority(down *bool) func(context.Context, string, []byte) ([]b
 // TestTimeStamp: an authority vouches for when the archive and the statement were signed; one that does
 // not answer breaks the drill off, and it goes on.
 func TestTimeStamp(t *testing.T) {
+	t.Parallel()
 	if _, err := exec.LookPath("openssl"); err != nil {
 		t.Skip("no openssl, which is the authority")
 	}
@@ -146,6 +149,7 @@ func TestTimeStamp(t *testing.T) {
 
 // TestRecall: what searches by vector find is compared where the plan asks for it.
 func TestRecall(t *testing.T) {
+	t.Parallel()
 	p := newPlace(t)
 	out := p.run(p.plan("next_review", "recall: {queries: 5, k: 2, seed: 7}\nnext_review"))
 	// The sample's vectors are no numbers: nothing can be searched, and that is said.
@@ -165,6 +169,7 @@ func TestRecall(t *testing.T) {
 
 // TestTearDown: without keep, what was replayed is taken out again.
 func TestTearDown(t *testing.T) {
+	t.Parallel()
 	p := newPlace(t)
 	before := memstate.NewRuntime(nil)
 	before.Set(&pb.Memory{Meta: agentstate.Meta("memory", nil, "mine")})
@@ -180,6 +185,7 @@ func TestTearDown(t *testing.T) {
 
 // TestArchiveFolder: the folder of the archive is made, as that of the evidence is.
 func TestArchiveFolder(t *testing.T) {
+	t.Parallel()
 	p := newPlace(t)
 	if out := p.run(p.plan("archive: DIR/a.ctxa", "archive: DIR/not/there/a.ctxa")); out.Judgement.Verdict != evidence.VerdictPass {
 		t.Errorf("%+v", out.Judgement)
@@ -188,6 +194,7 @@ func TestArchiveFolder(t *testing.T) {
 
 // TestUnsigned: nobody's archive cannot pass.
 func TestUnsigned(t *testing.T) {
+	t.Parallel()
 	p := newPlace(t)
 	pl := p.plan("sign: DIR/ops.key, trust: DIR/ops.key.pub, recipients: [DIR/ops.age.pub], identities: [DIR/ops.age]", "identities: []")
 	out, err := exitdrill.Run(t.Context(), pl, &p.opts)

@@ -62,6 +62,7 @@ func TestFull(t *testing.T) {
 // TestKilledAtTheEnd: killed behind its statement, a drill leaves nothing of what it knew once it is asked for again; nor
 // does it leave a store in the clear, whatever its folder is called.
 func TestKilledAtTheEnd(t *testing.T) {
+	t.Parallel()
 	p := newPlace(t)
 	neutral := filepath.Join(p.dir, "[a]", "q.neutral.1")
 	if err := os.MkdirAll(neutral, 0o700); err != nil {

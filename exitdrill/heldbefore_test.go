@@ -17,6 +17,7 @@ import (
 // TestHeldInside: of a thread that the target held before, no message and no channel value counts as arrived, nor as a
 // known answer: they stand inside of checkpoints that were there. Those of other threads do.
 func TestHeldInside(t *testing.T) {
+	t.Parallel()
 	for answer, verdict := range map[string]evidence.Verdict{"A-1043": evidence.VerdictPassWithLoss, "A-1041": evidence.VerdictFail} {
 		p := newPlace(t)
 		p.opts.Registry = exporters.NewRegistry(langgraph.Drivers()...)

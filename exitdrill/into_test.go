@@ -19,6 +19,7 @@ import (
 // TestInto: a plan with two targets is two drills over one archive. What the plan does not replay into a
 // target is listed, and counts neither as arrived nor as lost on the way.
 func TestInto(t *testing.T) {
+	t.Parallel()
 	p := newPlace(t)
 	p.runtimes["second"] = memstate.NewRuntime(nil)
 	pl := p.plan(unsealed("target: mem:target\n", "into:\n  - {name: all, target: \"mem:target\", kinds: []}\n  - {name: memories, target: \"mem:second\", kinds: [memory, memoryspace, principal]}\n"+
@@ -80,6 +81,7 @@ func TestInto(t *testing.T) {
 
 // TestFirstEnds: where the first drill made no archive, those after it do not begin.
 func TestFirstEnds(t *testing.T) {
+	t.Parallel()
 	p := newPlace(t)
 	delete(p.runtimes, "source")
 	list := p.plan("target: mem:target\n", "into:\n  - {name: a, target: \"mem:target\"}\n  - {name: b, target: \"mem:target\"}\n").Each()
@@ -94,6 +96,7 @@ func TestFirstEnds(t *testing.T) {
 // TestEmbedder: a drill makes vectors anew with the plan's embedder, and reads them back; what searches
 // find is compared over both models. Without one, a target of another model is refused.
 func TestEmbedder(t *testing.T) {
+	t.Parallel()
 	p := newPlace(t)
 	held := func(rt *memstate.Runtime, model string) {
 		for i := range 6 {
@@ -135,6 +138,7 @@ func TestEmbedder(t *testing.T) {
 
 // TestIntoMap: names are those that the map makes of the whole state, also where some kinds alone are replayed.
 func TestIntoMap(t *testing.T) {
+	t.Parallel()
 	p := newPlace(t)
 	p.write("map.yaml", "namespaces: {\"users/*\": \"people/*\"}\nunmapped: {namespaces: keep}\n")
 	for _, kinds := range []string{"memory", "memory, memoryspace"} {

@@ -18,6 +18,7 @@ func num(n uint64) *uint64 { return &n }
 // TestExcluded: what is not in the archive is listed by kind with its ground: kinds that the plan does not
 // take, and records that tombstones stand for.
 func TestExcluded(t *testing.T) {
+	t.Parallel()
 	p := newPlace(t)
 	out := p.run(p.plan("level: L3", "level: L1", "next_review", "kinds: [memory, message, conversation]\nnext_review",
 		"promised_kinds: [memory, message]", "promised_kinds: [memory, message], exclusions: [{kind: artifact, ground: DA-30(6), why: made by the provider}]"))
@@ -61,6 +62,7 @@ func TestExcluded(t *testing.T) {
 
 // TestCounted: what was read back has its duplicates and repairs counted, none as 0 and []; what was not has neither.
 func TestCounted(t *testing.T) {
+	t.Parallel()
 	p := newPlace(t)
 	out := p.run(p.plan())
 	if k := kind(out, "message"); k.Duplicates == nil || *k.Duplicates != 0 || k.Links == nil || k.Links.Repairs == nil || len(k.Links.Repairs) > 0 {

@@ -12,6 +12,7 @@ import (
 // TestGoneBesideRefused: what the target refused leaves references open, as was said. That does not cover for a record that
 // was written and is gone, however few records are to survive.
 func TestGoneBesideRefused(t *testing.T) {
+	t.Parallel()
 	for gone, want := range map[string]evidence.Result{"": evidence.Warn, "memory/ada/0002": evidence.Fail} {
 		p := newPlace(t)
 		p.runtimes["target"] = memstate.NewRuntime(&memstate.RuntimeOptions{Exact: true, Refuse: func(r agentstate.Record) string {

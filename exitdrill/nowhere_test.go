@@ -37,6 +37,7 @@ func (u unmade) Lend(ctx context.Context, o *agentstate.ReadOptions) iter.Seq2[a
 // TestUnmade: a drill into a target that is not there, and takes nothing, ends and says so. One that was taken away
 // after the replay is to be put back.
 func TestUnmade(t *testing.T) {
+	t.Parallel()
 	for name, edit := range map[string][]string{
 		"alone":            {"contains: likes tea 0003", planted},
 		"with searches":    {"next_review", "recall: {queries: 3}\nnext_review"},

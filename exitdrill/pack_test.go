@@ -16,6 +16,7 @@ import (
 // TestNulls: null in a statement says that nobody knows. A drill without losses, or one that ended before it had
 // kinds and controls, has empty lists of them.
 func TestNulls(t *testing.T) {
+	t.Parallel()
 	p := newPlace(t)
 	all := p.run(p.plan())
 	p = newPlace(t)
@@ -44,6 +45,7 @@ func TestNulls(t *testing.T) {
 
 // TestPack: what a drill leaves beside its statement are the files that anyone makes of the statement anew.
 func TestPack(t *testing.T) {
+	t.Parallel()
 	p := newPlace(t)
 	pl := p.plan()
 	out := p.run(pl)

@@ -9,6 +9,7 @@ import (
 
 // TestPast: a plan that was copied from the last quarter, days and all, does not pass for what it says of days that are over.
 func TestPast(t *testing.T) {
+	t.Parallel()
 	finding := "next_review: 2099-01-01\nfindings: [{id: F-1, text: x, owner: o, due: DUE, retest: 2099-01-01, state: STATE}]"
 	for name, c := range map[string]struct {
 		old, edit string

@@ -81,6 +81,7 @@ func both(first, then change) change {
 
 // TestPlantedInto: of several targets each is counted by itself.
 func TestPlantedInto(t *testing.T) {
+	t.Parallel()
 	p := newPlace(t)
 	p.runtimes["second"] = memstate.NewRuntime(nil)
 	p.runtimes["target"].Set(block("g"))

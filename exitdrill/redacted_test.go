@@ -11,6 +11,7 @@ import (
 
 // TestRedacted: the evidence says what was taken out of records, as the reading of the source counted it.
 func TestRedacted(t *testing.T) {
+	t.Parallel()
 	for mode, want := range map[string]string{
 		"redact": "secrets were taken out of 1 places in 1 records", "label": "nothing was taken out", "off": "nobody looked for what to take out",
 	} {

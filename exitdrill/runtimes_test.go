@@ -12,6 +12,7 @@ import (
 // TestAdapter: each side says which program's driver read it, and which interface. What a source does not
 // say is absent, with a reason. A drill from an older archive names the program that made that.
 func TestAdapter(t *testing.T) {
+	t.Parallel()
 	p := newPlace(t)
 	out := p.run(p.plan())
 	says := func(out []string) bool {

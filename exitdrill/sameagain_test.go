@@ -69,6 +69,7 @@ func (p *place) unreadableAfter(why func(try int) error) {
 // TestSameAgain: what keeps the target from being read twice in the same way is a finding about the exit, and the drill
 // ends there; what was replayed is taken out. Before that, the same command goes on.
 func TestSameAgain(t *testing.T) {
+	t.Parallel()
 	for name, tc := range map[string]struct {
 		why   func(try int) error
 		tries int // that go on
@@ -118,6 +119,7 @@ func TestSameAgain(t *testing.T) {
 // TestSameAgainBroken: a drill that ended where its target could not be read back, and was killed behind its tear-down,
 // ends there when it goes on, also where the target can be read by then: nothing that was replayed is in it any more.
 func TestSameAgainBroken(t *testing.T) {
+	t.Parallel()
 	p := newPlace(t)
 	p.unreadableAfter(func(try int) error {
 		if try < 3 {

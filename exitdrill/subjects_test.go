@@ -62,6 +62,7 @@ func stateOf(t *testing.T, src agentstate.Source, kinds ...string) (string, uint
 // TestStateDigest: what was read back is a subject of the statement, and whoever reads the target gets the
 // same digest. What lies there otherwise gets another.
 func TestStateDigest(t *testing.T) {
+	t.Parallel()
 	p := newPlace(t)
 	out := p.run(p.plan())
 	want, n := stateOf(t, p.runtimes["target"])
@@ -131,6 +132,7 @@ func TestSummaries(t *testing.T) {
 // TestTree: the root over the records is the one in manifest.json, a subject with its leaves; a kind in one
 // shard has the root that a proof of one of its records leads to.
 func TestTree(t *testing.T) {
+	t.Parallel()
 	p := newPlace(t)
 	out := p.run(p.plan("level: L3", "level: L1"))
 	z, err := zip.OpenReader(filepath.Join(p.dir, "a.ctxa"))
@@ -186,6 +188,7 @@ func TestTree(t *testing.T) {
 
 // TestSchemas: each kind names the file of the archive that describes it, and its digest is that file's.
 func TestSchemas(t *testing.T) {
+	t.Parallel()
 	p := newPlace(t)
 	out := p.run(p.plan("level: L3", "level: L1"))
 	z, err := zip.OpenReader(filepath.Join(p.dir, "a.ctxa"))
@@ -230,6 +233,7 @@ func TestSchemas(t *testing.T) {
 // TestBlockProof: what the system showed of the block lies beside the statement, which has its digest. A
 // planned drill has neither.
 func TestBlockProof(t *testing.T) {
+	t.Parallel()
 	p := newPlace(t)
 	p.opts.BlockProof = []byte("what the system showed\n")
 	p.opts.Blocked = evidence.Block{Method: "empty network namespace", Enforced: true}
@@ -252,6 +256,7 @@ func TestBlockProof(t *testing.T) {
 
 // TestObligations: each check says whether it is a gate, and each obligation which checks are input to it.
 func TestObligations(t *testing.T) {
+	t.Parallel()
 	p := newPlace(t)
 	pr := p.run(p.plan("level: L3", "level: L1")).Predicate
 	gates := 0
@@ -271,6 +276,7 @@ func TestObligations(t *testing.T) {
 
 // TestDeclared: what a plan says of the service and of what ends is in the statement.
 func TestDeclared(t *testing.T) {
+	t.Parallel()
 	p := newPlace(t)
 	out := p.run(p.plan("level: L3", "level: L1", "service: S,", "service: S, service_type: paas,",
 		"next_review: 2099-01-01", "next_review: 2099-01-01\nprovider: {sunset: [{object: threads, date: 2026-08-26}]}"))

@@ -25,6 +25,7 @@ import (
 
 // TestHeld: without approvals, nothing that gives power arrives, and that is a loss that is said.
 func TestHeld(t *testing.T) {
+	t.Parallel()
 	p := newPlace(t)
 	out := p.run(p.plan("replay: {approve: DIR/approvals}", "replay: {}"))
 	a := out.Predicate.Authority
@@ -156,6 +157,7 @@ func TestTargets(t *testing.T) {
 
 // TestParties: one key in two roles is nobody independent.
 func TestParties(t *testing.T) {
+	t.Parallel()
 	for parties, want := range map[string]evidence.Result{
 		"{operator: {name: a, key: k1}, observer: {name: b, key: k2}, approver: {name: c, key: k3}}": evidence.Pass,
 		"{operator: {name: a, key: k1}, observer: {name: b, key: k2}, approver: {name: c, key: k1}}": evidence.Warn,
@@ -186,6 +188,7 @@ func TestParties(t *testing.T) {
 
 // TestErased: what must not come back does not, and a target that has it still is found out.
 func TestErased(t *testing.T) {
+	t.Parallel()
 	for _, there := range []bool{false, true} {
 		p := newPlace(t)
 		p.write("erased", "memory/ada/0002\n")
@@ -202,6 +205,7 @@ func TestErased(t *testing.T) {
 
 // TestRevivedMany: one tombstone may speak of many records, and the evidence does not count them as one.
 func TestRevivedMany(t *testing.T) {
+	t.Parallel()
 	p := newPlace(t)
 	p.write("erased", "principal/ada\n")
 	for _, id := range []string{"0001", "0002", "0003"} {
@@ -219,6 +223,7 @@ func TestRevivedMany(t *testing.T) {
 // TestTombstoned: what the archive has a tombstone of is not in the target, whoever brought it there; what it has
 // as well came back at the source, and belongs there.
 func TestTombstoned(t *testing.T) {
+	t.Parallel()
 	for _, there := range []bool{false, true} {
 		p := newPlace(t)
 		for _, id := range []string{"erased", "0002"} {
@@ -237,6 +242,7 @@ func TestTombstoned(t *testing.T) {
 
 // TestMap: a drill renames on the way, and finds a known answer under its new name.
 func TestMap(t *testing.T) {
+	t.Parallel()
 	p := newPlace(t)
 	p.write("map.yaml", "principals: {ada: eve}\ntools: {refund: repay}\n")
 	out := p.run(p.plan("replay: {approve: DIR/approvals}", "replay: {approve: DIR/approvals, map: DIR/map.yaml}", "{key: message/t1/0002, contains: order 1}", "{key: principal/ada}"))
@@ -250,6 +256,7 @@ func TestMap(t *testing.T) {
 
 // TestHold: a record that was asked to be erased and is under a legal hold waits for a person.
 func TestHold(t *testing.T) {
+	t.Parallel()
 	p := newPlace(t)
 	p.write("erased", "memory/ada/0002\nmemory/ada/0004\n")
 	p.write("hold", "memory/ada/0002\n")
@@ -267,6 +274,7 @@ func TestHold(t *testing.T) {
 
 // TestHoldTearDown: what was replayed and is under a legal hold is not taken out again, and the report says so.
 func TestHoldTearDown(t *testing.T) {
+	t.Parallel()
 	for hold, stays := range map[string]bool{"memory/ada/0002": true, "memory/nobody": false} {
 		p := newPlace(t)
 		p.write("hold", hold+"\n")
@@ -284,6 +292,7 @@ func TestHoldTearDown(t *testing.T) {
 // TestStillExtracting: where a service concludes memories from messages some time later, the evidence says
 // up to when it had.
 func TestStillExtracting(t *testing.T) {
+	t.Parallel()
 	for name, tc := range map[string]struct {
 		memory, message int64
 		derivation      pb.Derivation
@@ -310,6 +319,7 @@ func TestStillExtracting(t *testing.T) {
 
 // TestUnknownAnswer: whoever named an answer that is not in the archive is told so, and looks for it at the source.
 func TestUnknownAnswer(t *testing.T) {
+	t.Parallel()
 	for name, tc := range map[string]struct {
 		contains, alter string
 		away            bool
@@ -331,6 +341,7 @@ func TestUnknownAnswer(t *testing.T) {
 // TestSeenWhole: vectors that lie in the target are compared with the archive's first, and the evidence speaks of
 // all records of the archive nevertheless.
 func TestSeenWhole(t *testing.T) {
+	t.Parallel()
 	p := newPlace(t)
 	p.runtimes["target"].Set(&pb.Memory{Meta: agentstate.Meta("memory", nil, "other"), Content: &pb.Memory_Text{Text: "likes tea"}})
 	p.runtimes["target"].Set(&pb.Embedding{Meta: agentstate.Meta("embedding", nil, "other"), OfKey: "memory/other", Model: "e1", Dimensions: 2, Element: pb.Embedding_ELEMENT_FLOAT32, Vector: make([]byte, 8)})
@@ -342,6 +353,7 @@ func TestSeenWhole(t *testing.T) {
 
 // TestDoubled: a target that gives a record twice is read to the end, and the drill fails for it by name of the kind.
 func TestDoubled(t *testing.T) {
+	t.Parallel()
 	p := newPlace(t)
 	p.opts.Registry = exporters.NewRegistry(exporters.Driver{Scheme: "mem", URL: "mem:name", Open: func(_ context.Context, u *url.URL) (exporters.Runtime, error) {
 		if u.Opaque == "target" {

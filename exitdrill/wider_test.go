@@ -20,6 +20,7 @@ import (
 // TestWider: a target that gives a grant or a message once as it was written and once with more authority widened the
 // one and raised the other, whichever comes first.
 func TestWider(t *testing.T) {
+	t.Parallel()
 	for _, first := range []bool{false, true} {
 		p := newPlace(t)
 		p.opts.Registry = exporters.NewRegistry(exporters.Driver{Scheme: "mem", URL: "mem:name", Open: func(_ context.Context, u *url.URL) (exporters.Runtime, error) {
