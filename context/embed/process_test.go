@@ -196,7 +196,12 @@ func TestProcessOnlyTalks(t *testing.T) {
 	}
 	ctx, cancel := context.WithTimeout(t.Context(), 30*time.Second)
 	defer cancel()
-	_, err = embed.Start(ctx, []string{sh, "-c", "while echo again >&2; do sleep 0.05; done"}, io.Discard, 300*time.Millisecond)
+	for range 5 {
+		_, err = embed.Start(ctx, []string{sh, "-c", "while echo again >&2; do sleep 0.05; done"}, io.Discard, 300*time.Millisecond)
+		if err == nil || !strings.Contains(err.Error(), "it said nothing for 300ms") { // as on a busy machine
+			break
+		}
+	}
 	if err == nil || !strings.Contains(err.Error(), "it talked on standard error for 3.6s, and answered nothing, and was ended") {
 		t.Error(err)
 	}
