@@ -119,13 +119,13 @@ func TestProcessHangs(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	p, err := embed.Start(t.Context(), []string{exe, "wordembed", "words-1", "hang"}, io.Discard, 300*time.Millisecond)
+	p, err := embed.Start(t.Context(), []string{exe, "wordembed", "words-1", "hang"}, io.Discard, time.Second)
 	if err != nil {
 		t.Fatal(err)
 	}
 	for range 2 {
 		_, err = p.Embed(t.Context(), manyTexts(60))
-		if !errors.Is(err, embed.ErrEmbedder) || !strings.Contains(err.Error(), "it said nothing for 300ms, and was ended") {
+		if !errors.Is(err, embed.ErrEmbedder) || !strings.Contains(err.Error(), "it said nothing for 1s, and was ended") {
 			t.Error(err)
 		}
 	}
