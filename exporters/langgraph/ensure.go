@@ -8,8 +8,15 @@ import (
 	pb "github.com/exitramp/exitramp/proto/exitramp/v1"
 )
 
-// oldEnough compares the schema versions of a target of the same flavor with those of what comes.
+// oldEnough compares the schema versions of a target of the same flavor with those of what comes. Of a Python store in
+// SQLite, which counts no versions, the column says it that parallel tasks are put in order by.
 func (w *writer) oldEnough(from *pb.Origin) error {
+	if !w.same() {
+		if t := w.lay.writes(); w.lay.engine == "postgres" && w.source.lang == python && t != nil && t.col("task_path") < 0 && labelOf(from, labelTaskPath) != "" {
+			return errSchema("table %s of the target has no column task_path, the archive's has: run setup() of the newer library on it first", t.name)
+		}
+		return nil
+	}
 	for name, want := range versionsOf(from) {
 		have, ok := w.lay.v[name]
 		if w.lay.lang == javascript && name == "store_migrations" {

@@ -231,7 +231,7 @@ func (l *layout) tellLanguage(ctx context.Context, query queryFunc) error {
 		return nil
 	}
 	if v, ok := l.v["checkpoint_migrations"]; ok && v == 4 {
-		set(javascript, "checkpoint_migrations 4 without task_path")
+		l.lang, l.basis = javascript, "no row tells JavaScript's tables from those of an older Python release: taken as JavaScript"
 		return nil
 	}
 	l.lang, l.basis = python, "nothing in it tells Python from JavaScript: taken as Python"

@@ -115,7 +115,7 @@ func (s *Store) Begin(ctx context.Context, run *replay.Run) (_ replay.Writer, er
 	if newest(w.lay.flavor()) == nil && w.lay.flavor() != "js+sqlite" {
 		return nil, fmt.Errorf("langgraph: nothing is known of the flavor %q", w.lay.flavor())
 	}
-	if ours && src == (flavorParts{w.lay.lang, w.lay.engine}) {
+	if ours && src.lang == w.lay.lang {
 		if err := w.oldEnough(run.From); err != nil {
 			return nil, err
 		}
