@@ -336,6 +336,12 @@ func (b *readBack) announced(key, path string) (fidelity.Grade, string, bool) {
 	if rc.Why == whyView && path == "meta.created_unix_nano" && b.j.lacking.has(firstPart(key)) {
 		return fidelity.Transformed, "it begins with what arrived of it, and something of it did not", true
 	}
+	if rc.Why == whyView && path == "asked_by" { // which nothing but the path of the task may say
+		write, _ := strings.CutPrefix(key, "interrupt/")
+		if i := strings.LastIndexByte(write, '/'); i >= 0 {
+			return b.announced("pendingwrite/"+write[:i], "task_path")
+		}
+	}
 	for _, l := range rc.Losses {
 		if strings.HasPrefix(l.Why, mapping.Prefix) || strings.HasPrefix(l.Why, whyNarrowed) {
 			continue // want has it by now

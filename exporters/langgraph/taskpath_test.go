@@ -86,6 +86,30 @@ func TestTaskPath(t *testing.T) {
 			t.Errorf("not announced: %q", got)
 		}
 	})
+	t.Run("who asks, in older tables", func(t *testing.T) {
+		m, _ := drivertest.Export(t, SQLite(sample(t, "sends.sqlite")))
+		dst := SQLite(sample(t, "v1.sqlite"))
+		change(t, dst, "DELETE FROM checkpoints; DELETE FROM writes")
+		j, err := replay.OpenJournal(filepath.Join(t.TempDir(), "journal"))
+		if err != nil {
+			t.Fatal(err)
+		}
+		defer j.Close()
+		if _, err := replay.Apply(t.Context(), dst, m, &replay.Options{Journal: j}); err != nil {
+			t.Fatal(err)
+		}
+		back, err := replay.ReadBack(t.Context(), m, dst, j)
+		if err != nil || len(back.Unannounced) > 0 {
+			t.Errorf("%v, not announced: %v", err, back.Unannounced)
+		}
+		said := map[string]bool{}
+		for _, l := range back.Losses {
+			said[l.Path] = true
+		}
+		if !said["asked_by"] {
+			t.Error("who asks arrived: nothing was tried")
+		}
+	})
 	t.Run("newer tables", func(t *testing.T) {
 		older, _ := drivertest.Export(t, SQLite(sample(t, "python.sqlite")))
 		dst := withPath(t)
