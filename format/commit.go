@@ -172,13 +172,12 @@ func summarize(t *agentstate.Tally, verdict *agentstate.Verdict) []*pb.KindSumma
 }
 
 func (w *Writer) manifest(list []byte, cov agentstate.Coverage) *manifest {
-	_, schema := Schema()
 	m := &manifest{
 		Format: formatName, Requires: []string{}, ArchiveID: w.id.String(),
 		Lineage: w.opts.Lineage, Sequence: max(w.opts.Sequence, 1),
 		CreatedAt: w.created.Format(time.RFC3339Nano), Tool: w.opts.Tool,
 		Encryption: encryptionNone, Compartments: []manifestCompartment{},
-		SchemaSHA256: schema, Coverage: cov.String(), Ext: map[string]any{},
+		SchemaSHA256: ownDigest, Coverage: cov.String(), Ext: map[string]any{},
 		id: w.id, created: w.created,
 	}
 	if m.Lineage == "" {
