@@ -29,12 +29,12 @@ func spec(t *testing.T) string {
 	return string(b)
 }
 
-// The annex of SPEC.md is README.md as it is written.
+// Annex A of SPEC.md is README.md as it is written.
 func TestSpecReadme(t *testing.T) {
 	_, annex, ok := strings.Cut(spec(t), "````\n")
 	annex, _, ok2 := strings.Cut(annex, "````")
 	if !ok || !ok2 {
-		t.Fatal("no annex")
+		t.Fatal("no annex A")
 	}
 	m := &manifest{
 		ArchiveID: "pi4m4cal325lki5wjsdjzx32ni", CreatedAt: "2026-01-02T03:04:05Z", Coverage: "GAPS", SchemaSHA256: strings.Repeat("5c", 32),

@@ -1,4 +1,4 @@
-"""SPEC §10, §11 and the annex: strict JSON, the manifest, and README.md as it follows from it."""
+"""SPEC §10, §11 and annex A: strict JSON, the manifest, and README.md as it follows from it."""
 
 import json
 import os
@@ -122,7 +122,7 @@ def fields(m):
 
 
 def readme(m):
-    """README.md: the annex of SPEC.md with the manifest's values."""
+    """README.md: annex A of SPEC.md with the manifest's values."""
     with open(SPEC, encoding="utf-8") as f:
         annex = f.read().split("````\n")[1]
     out = []
