@@ -2,6 +2,7 @@ package unpack
 
 import (
 	"encoding/base64"
+	"encoding/hex"
 	"encoding/json"
 	"strings"
 	"time"
@@ -68,8 +69,13 @@ func value(m protoreflect.Message, fd protoreflect.FieldDescriptor) any {
 	}
 	switch fd.Kind() {
 	case protoreflect.MessageKind:
-		if d, ok := v.Message().Interface().(*pb.Data); ok && utf8.Valid(d.GetInline()) && d.GetBlob() == nil {
-			return string(d.GetInline())
+		if d, ok := v.Message().Interface().(*pb.Data); ok {
+			if sum := d.GetBlob().GetSha256(); len(sum) > 0 {
+				return blobFolder + "/" + hex.EncodeToString(sum)
+			}
+			if utf8.Valid(d.GetInline()) && d.GetBlob() == nil {
+				return string(d.GetInline())
+			}
 		}
 		return string(recordjson.AppendMessage(nil, v.Message()))
 	case protoreflect.BytesKind:

@@ -4,6 +4,7 @@ import (
 	"database/sql"
 	"errors"
 	"fmt"
+	"maps"
 	"math"
 	"strings"
 
@@ -49,13 +50,9 @@ func uriPath(path string) string {
 func quote(name string) string { return `"` + strings.ReplaceAll(name, `"`, `""`) + `"` }
 
 func (d *database) put(kind string, r agentstate.Record) error {
-	t, ok := d.by[kind]
-	if !ok {
-		var err error
-		if t, err = d.create(kind, r); err != nil {
-			return err
-		}
-		d.by[kind] = t
+	t, err := d.relation(kind, r)
+	if err != nil {
+		return err
 	}
 	for i, c := range t.cols {
 		t.args[i] = c.value(r)
@@ -70,8 +67,20 @@ func (d *database) put(kind string, r agentstate.Record) error {
 	short.GetMeta().Native = nil
 	d.out = recordjson.Append(d.out[:0], short)
 	t.args[len(t.cols)] = string(d.out)
-	_, err := t.insert.Exec(t.args...)
+	_, err = t.insert.Exec(t.args...)
 	return err
+}
+
+// relation is the table of a kind. There is one from its first record on, which tells the columns.
+func (d *database) relation(kind string, r agentstate.Record) (*relation, error) {
+	if t, ok := d.by[kind]; ok {
+		return t, nil
+	}
+	t, err := d.create(kind, r)
+	if err == nil {
+		d.by[kind] = t
+	}
+	return t, err
 }
 
 func (d *database) create(kind string, r agentstate.Record) (*relation, error) {
@@ -94,13 +103,14 @@ func (d *database) create(kind string, r agentstate.Record) (*relation, error) {
 	return t, err
 }
 
-// views read as people do, over the kinds that are there.
+// views read as people do. Each is of its first kind, and looks into the others, of which there may be no record: not
+// every runtime has spaces for its memories.
 var views = []struct {
 	name  string
 	kinds []string
 	query string
 }{
-	{"talk", []string{"conversation", "message"}, `SELECT coalesce(c.title, c.key) AS conversation, m.position, coalesce(m.created, '') AS at,
+	{"talk", []string{"message", "conversation"}, `SELECT coalesce(c.title, c.key) AS conversation, m.position, coalesce(m.created, '') AS at,
 		coalesce(nullif(m.native_role, ''), m.role) AS who, m.said, m.conversation_key, m.key
 		FROM message m LEFT JOIN conversation c ON c.key = m.conversation_key ORDER BY m.conversation_key, m.position, m.rowid`},
 	{"conversations", []string{"conversation", "message"}, `SELECT coalesce(c.title, c.key) AS conversation, c.status, count(m.key) AS messages,
@@ -127,15 +137,18 @@ func (d *database) close() error {
 }
 
 func (d *database) finish() error {
+	had := maps.Clone(d.by) // views add tables
 	for _, v := range views {
-		here := d.by[v.name] == nil // a kind of a later release may be called so
-		for _, k := range v.kinds {
-			here = here && d.by[k] != nil
+		if had[v.name] != nil || had[v.kinds[0]] == nil { // a kind of a later release may be called so
+			continue
 		}
-		if here {
-			if _, err := d.tx.Exec("CREATE VIEW " + v.name + " AS " + v.query); err != nil {
+		for _, k := range v.kinds {
+			if _, err := d.relation(k, agentstate.New(k)); err != nil {
 				return err
 			}
+		}
+		if _, err := d.tx.Exec("CREATE VIEW " + v.name + " AS " + v.query); err != nil {
+			return err
 		}
 	}
 	if d.by["message"] != nil {

@@ -1,6 +1,7 @@
 package unpack_test
 
 import (
+	"bytes"
 	"database/sql"
 	"encoding/csv"
 	"errors"
@@ -91,6 +92,52 @@ func TestKindsLikeViews(t *testing.T) {
 	var key string
 	if err := db.QueryRowContext(t.Context(), "SELECT key FROM talk").Scan(&key); err != nil || key != "talk/1" {
 		t.Error(key, err)
+	}
+}
+
+// A runtime that has memories and no spaces, or messages whose conversation was filtered out, is shown by the views too.
+func TestViewsOfHalf(t *testing.T) {
+	for view, r := range map[string]agentstate.Record{
+		"memories":      &pb.Memory{Meta: &pb.Meta{Key: "memory/a"}, Content: &pb.Memory_Text{Text: "likes trains"}},
+		"talk":          &pb.Message{Meta: &pb.Meta{Key: "message/m"}, ConversationKey: "conversation/c"},
+		"conversations": &pb.Conversation{Meta: &pb.Meta{Key: "conversation/c"}},
+	} {
+		path, _ := create(t, &one{rs: []agentstate.Record{&pb.Origin{Meta: &pb.Meta{Key: "origin/1"}}, r}}, unpack.SQLite)
+		db, err := sql.Open("sqlite", "file:"+filepath.Join(path, "state.sqlite")+"?mode=ro")
+		if err != nil {
+			t.Fatal(err)
+		}
+		defer db.Close()
+		var key string
+		if err := db.QueryRowContext(t.Context(), "SELECT key FROM "+view).Scan(&key); err != nil || key != r.GetMeta().GetKey() {
+			t.Errorf("%s: %q, %v", view, key, err)
+		}
+		var n int
+		if err := db.QueryRowContext(t.Context(), "SELECT count(*) FROM sqlite_master WHERE type = 'view' AND name <> ?", view).Scan(&n); err != nil || n != 0 {
+			t.Errorf("%s: %d other views, of what is not there: %v", view, n, err)
+		}
+	}
+}
+
+// A cell whose value is large names the file that it is in.
+func TestLargeCells(t *testing.T) {
+	src := memstate.Sample(20)
+	path, _ := create(t, src, unpack.SQLite)
+	db, err := sql.Open("sqlite", "file:"+filepath.Join(path, "state.sqlite")+"?mode=ro")
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer db.Close()
+	var cell string
+	if err := db.QueryRowContext(t.Context(), "SELECT data FROM artifact WHERE name = 'report.txt'").Scan(&cell); err != nil {
+		t.Fatal(err)
+	}
+	if _, err := os.Stat(filepath.Join(path, cell)); err != nil || filepath.Dir(cell) != "blobs" {
+		t.Errorf("%q is no file of the folder: %v", cell, err)
+	}
+	path, _ = create(t, src, unpack.CSV)
+	if b, err := os.ReadFile(filepath.Join(path, "artifact.csv")); err != nil || !bytes.Contains(b, []byte(","+cell+",")) {
+		t.Errorf("the sheet does not name %s: %v", cell, err)
 	}
 }
 

@@ -27,7 +27,7 @@ type Form string
 const (
 	JSONL  Form = "jsonl"  // KIND.jsonl, schema/KIND.schema.json
 	CSV    Form = "csv"    // KIND.csv
-	SQLite Form = "sqlite" // state.sqlite: a table a kind, views "talk" and "memories"
+	SQLite Form = "sqlite" // state.sqlite: a table a kind, views "conversations", "talk" and "memories"
 )
 
 // Forms are all forms.
@@ -254,13 +254,18 @@ func (d *Dir) readme() string {
 		CSV: "KIND.csv holds a record a row. Lists and objects are JSON, times are UTC. A cell that a spreadsheet\n" +
 			"would take for a formula has an apostrophe before it. The runtime's own bytes are not here.",
 		SQLite: "state.sqlite has a table a kind; its column \"record\" is the whole record as JSON, runtime's own bytes\n" +
-			"left out. The view talk reads as conversations, the view memories as a list of what is remembered.",
+			"left out. Where there are conversations, the view conversations lists them, and the view talk has what was said,\n" +
+			"in order; where there are memories, the view memories has what is remembered.",
 	}[d.form]
+	blobs := "blobs/, if it is there, holds large values, each under its SHA-256 in hex.\n"
+	if d.form != JSONL {
+		blobs += "A cell with such a value has its path: blobs/SHA-256.\n"
+	}
 	note := d.opts.Note
 	if note != "" {
 		note += "\n\n"
 	}
-	return note + what + "\n\nblobs/ holds large values, each under its SHA-256.\nNothing here is encrypted: it is what the agents know of people. Delete it when it has served.\n"
+	return note + what + "\n\n" + blobs + "Nothing here is encrypted: it is what the agents know of people. Delete it when it has served.\n"
 }
 
 func writeFile(path string, b []byte) error {
