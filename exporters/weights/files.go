@@ -218,7 +218,7 @@ func (r *reading) file(ctx context.Context, x *file) error {
 		return gap(x.reason(), x.why)
 	}
 	if err := r.hash(ctx, x); errors.Is(err, fs.ErrPermission) {
-		return gap(pb.Gap_REASON_FORBIDDEN, "may not be read")
+		return gap(pb.Gap_REASON_FORBIDDEN, whyForbidden)
 	} else if err != nil {
 		return err
 	}
@@ -226,11 +226,10 @@ func (r *reading) file(ctx context.Context, x *file) error {
 	if x.broken != "" {
 		return gap(pb.Gap_REASON_CORRUPT, x.broken)
 	}
-	if p := x.pointer(); p != "" {
-		return gap(pb.Gap_REASON_GONE, p)
-	}
-	if pickled(x.rel) || x.pickle() {
-		return gap(pb.Gap_REASON_REFUSED, whyPickle+"; sha256 "+sum)
+	if g := x.unopened(); g != nil && g.Reason == pb.Gap_REASON_REFUSED {
+		return gap(g.Reason, g.Detail+"; sha256 "+sum)
+	} else if g != nil {
+		return gap(g.Reason, g.Detail)
 	}
 	if err := r.header(x); err != nil && errors.Is(err, errHeader) {
 		return gap(pb.Gap_REASON_CORRUPT, err.Error()+"; sha256 "+sum)
@@ -282,6 +281,41 @@ func (r *reading) file(ctx context.Context, x *file) error {
 	r.out.Put(a)
 	return r.out.Err()
 }
+
+// unopened says why x is not opened, by its name and its first bytes; nil: it is.
+func (x *file) unopened() *pb.Gap {
+	if p := x.pointer(); p != "" {
+		return &pb.Gap{Reason: pb.Gap_REASON_GONE, Detail: p}
+	}
+	if pickled(x.rel) || x.pickle() {
+		return &pb.Gap{Reason: pb.Gap_REASON_REFUSED, Detail: whyPickle}
+	}
+	return nil
+}
+
+// keptOut says why an export would not have x, as far as it shows without its digest; nil: it would.
+func (x *file) keptOut() (*pb.Gap, error) {
+	if x.why != "" {
+		return &pb.Gap{Reason: x.reason(), Detail: x.why}, nil
+	}
+	var err error
+	if x.head8, err = x.head(min(x.size, 8)); errors.Is(err, fs.ErrPermission) {
+		return &pb.Gap{Reason: pb.Gap_REASON_FORBIDDEN, Detail: whyForbidden}, nil
+	} else if err != nil {
+		return nil, err
+	}
+	if g := x.unopened(); g != nil {
+		return g, nil
+	}
+	if err := x.header(); errors.Is(err, errHeader) {
+		return &pb.Gap{Reason: pb.Gap_REASON_CORRUPT, Detail: err.Error()}, nil
+	} else if err != nil {
+		return nil, err
+	}
+	return nil, nil
+}
+
+const whyForbidden = "may not be read"
 
 // header reads the header of x once for all files of the same bytes: it may be a hundred megabytes, and links to it many.
 func (r *reading) header(x *file) error {

@@ -24,6 +24,7 @@ import (
 	"iter"
 	"net/url"
 	"os"
+	"path"
 	"path/filepath"
 	"strings"
 	"sync"
@@ -87,7 +88,8 @@ func (f *Folder) origin() *pb.Origin {
 	return &pb.Origin{Product: product, Flavor: "folder", Location: strings.ToValidUTF8(f.root, "\ufffd")}
 }
 
-// Preflight counts the files and stores nothing.
+// Preflight counts the files, reads the headers of weights, and stores nothing. Digests are the export's, and so is what
+// only they tell: that bytes are not those that a name promises.
 func (f *Folder) Preflight(ctx context.Context) (*agentstate.Preflight, error) {
 	fs, err := f.walk(ctx)
 	if err != nil {
@@ -95,12 +97,23 @@ func (f *Folder) Preflight(ctx context.Context) (*agentstate.Preflight, error) {
 	}
 	p := &agentstate.Preflight{Origin: f.origin(), Observer: fmt.Sprintf("uid %d", os.Getuid()),
 		Counts: map[string]int64{"artifact": int64(len(fs)), "model": -1}}
+	type place struct{ path, ext string }
+	looked := map[place]*pb.Gap{} // many links may lead to one file
 	var n int64
 	for _, x := range fs {
-		if x.why != "" {
-			p.Gaps = append(p.Gaps, &pb.Gap{Kind: "artifact", Place: x.rel, Reason: x.reason(), Detail: x.why, Count: 1})
-		} else if pickled(x.rel) {
-			p.Gaps = append(p.Gaps, &pb.Gap{Kind: "artifact", Place: x.rel, Reason: pb.Gap_REASON_REFUSED, Detail: whyPickle, Count: 1})
+		if err := ctx.Err(); err != nil {
+			return nil, err
+		}
+		at := place{x.path, strings.ToLower(path.Ext(x.rel))}
+		g, ok := looked[at]
+		if !ok || x.path == "" {
+			if g, err = x.keptOut(); err != nil {
+				return nil, err
+			}
+			looked[at] = g
+		}
+		if g != nil {
+			p.Gaps = append(p.Gaps, &pb.Gap{Kind: "artifact", Place: x.rel, Reason: g.Reason, Detail: g.Detail, Count: 1})
 		}
 		if !f.all && text(x.rel) == "" {
 			n += x.size
