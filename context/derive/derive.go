@@ -4,7 +4,8 @@
 // A record goes with what it belongs to: messages with their conversation, vectors and history with
 // their memory, views and documents with the records that they are made of. What is left out as a view
 // is left out at its source too, and with that all that was read from it: of a runtime that keeps a
-// conversation as one value, the whole conversation goes. What is taken out
+// conversation as one value, the whole conversation goes. People and memory spaces that are read out of records stay as
+// long as a record that is kept names them. What is taken out
 // leaves tombstones, so that no replay revives it.
 package derive
 
@@ -57,6 +58,8 @@ type Part struct {
 	in   *diskmap.Map // of Only; nil: all
 	need *diskmap.Map // conversations, spaces and suites of what is kept
 
+	seats *diskmap.Map // containers that are a view of what is left out, and what they are a view of now
+
 	// After Records has ended:
 	Kept map[string]uint64 // records by kind
 	Left map[string]uint64 // those left out
@@ -103,13 +106,16 @@ func New(ctx context.Context, src agentstate.Source, opts Options) (_ *Part, err
 	if p.need, err = diskmap.New(opts.Dir); err != nil {
 		return nil, err
 	}
-	return p, p.parents(ctx)
+	if err := p.parents(ctx); err != nil {
+		return nil, err
+	}
+	return p, p.reseat(ctx)
 }
 
 // Close removes the temporary files.
 func (p *Part) Close() error {
 	var errs []error
-	for _, m := range []*diskmap.Map{p.out, p.in, p.need} {
+	for _, m := range []*diskmap.Map{p.out, p.in, p.need, p.seats} {
 		if m != nil {
 			errs = append(errs, m.Close())
 		}
@@ -195,7 +201,11 @@ func (p *Part) Records(ctx context.Context, opts *agentstate.ReadOptions) iter.S
 				}
 				p.exclude(r)
 			default:
-				keep, err := p.keeps(r, tombstones)
+				r, err := p.reseated(r)
+				keep := false
+				if err == nil {
+					keep, err = p.keeps(r, tombstones)
+				}
 				if err == nil && p.out.Len() > 0 {
 					err = p.own(r, keep, memories)
 				}
@@ -203,9 +213,10 @@ func (p *Part) Records(ctx context.Context, opts *agentstate.ReadOptions) iter.S
 					yield(nil, err)
 					return
 				}
-				if !keep {
-					continue
+				if keep && !yield(r, nil) {
+					return
 				}
+				continue
 			}
 			if !yield(r, nil) {
 				return
@@ -217,22 +228,29 @@ func (p *Part) Records(ctx context.Context, opts *agentstate.ReadOptions) iter.S
 	}
 }
 
+// stays tells whether r is kept, for itself or for what belongs to it.
+func (p *Part) stays(r agentstate.Record) (bool, error) {
+	keep, err := p.chosen(r)
+	if keep || err != nil {
+		return keep, err
+	}
+	key := r.GetMeta().GetKey()
+	if _, dead, err := p.out.Get(key); dead || err != nil {
+		return false, err
+	}
+	_, keep, err = p.need.Get(key)
+	return keep, err
+}
+
 func (p *Part) keeps(r agentstate.Record, tombstones *diskmap.Map) (bool, error) {
 	kind := agentstate.KindOf(r)
 	if !agentstate.IsState(kind) {
 		return true, nil
 	}
 	key := r.GetMeta().GetKey()
-	keep, err := p.chosen(r)
+	keep, err := p.stays(r)
 	if err != nil {
 		return false, err
-	}
-	if _, dead, err := p.out.Get(key); err != nil {
-		return false, err
-	} else if !keep && !dead {
-		if _, keep, err = p.need.Get(key); err != nil {
-			return false, err
-		}
 	}
 	if keep {
 		p.Kept[kind]++

@@ -313,3 +313,68 @@ func TestUnowned(t *testing.T) {
 		}
 	}
 }
+
+// A space and an agent that are known from the first record that names them, as of stores without such rows, do not go
+// with it while others name them, and take nothing with them; when nothing is left of them they go, too.
+func TestContainers(t *testing.T) {
+	view := func(kind, name, of string) *pb.Meta {
+		return &pb.Meta{Key: agentstate.Key(kind, name), ViewOfKeys: []string{of}}
+	}
+	src := memstate.Whole("views",
+		&pb.Principal{Meta: view("principal", "ann", "memory/1")},
+		&pb.Principal{Meta: view("principal", "bot", "memory/1")},
+		&pb.MemorySpace{Meta: view("memoryspace", "ann", "memory/1"), OwnerKey: "principal/ann"},
+		&pb.MemorySpace{Meta: view("memoryspace", "bot", "memory/2"), OwnerKey: "principal/bot"},
+		&pb.Memory{Meta: &pb.Meta{Key: "memory/1"}, SpaceKey: "memoryspace/ann"},
+		&pb.Memory{Meta: &pb.Meta{Key: "memory/2"}, SpaceKey: "memoryspace/bot"},
+		&pb.Memory{Meta: &pb.Meta{Key: "memory/3", SubjectKeys: []string{"principal/ann"}}, SpaceKey: "memoryspace/bot"},
+		&pb.Memory{Meta: &pb.Meta{Key: "memory/4"}, SpaceKey: "memoryspace/bot"},
+	)
+	for name, c := range map[string]struct {
+		opts  derive.Options
+		kept  []string
+		views map[string]string // of what is kept
+	}{
+		"a person": {derive.Options{Exclude: []string{"principal/ann"}},
+			[]string{"memory/2", "memory/4", "memoryspace/bot", "principal/bot"}, map[string]string{"memoryspace/bot": "memory/2", "principal/bot": "memory/2"}},
+		"the first of a space": {derive.Options{Exclude: []string{"memory/2"}},
+			[]string{"memory/1", "memory/3", "memory/4", "memoryspace/ann", "memoryspace/bot", "principal/ann", "principal/bot"},
+			map[string]string{"memoryspace/ann": "memory/1", "memoryspace/bot": "memory/3", "principal/ann": "memory/1", "principal/bot": "memory/1"}},
+		"all of a space": {derive.Options{Exclude: []string{"memory/2", "memory/3", "memory/4"}},
+			[]string{"memory/1", "memoryspace/ann", "principal/ann", "principal/bot"},
+			map[string]string{"memoryspace/ann": "memory/1", "principal/ann": "memory/1", "principal/bot": "memory/1"}},
+		"all": {derive.Options{Exclude: []string{"memory/1", "memory/2", "memory/3", "memory/4"}}, nil, map[string]string{}},
+		"an agent": {derive.Options{Exclude: []string{"principal/bot"}},
+			[]string{"memory/1", "memoryspace/ann", "principal/ann"}, map[string]string{"memoryspace/ann": "memory/1", "principal/ann": "memory/1"}},
+		"what is of a person": {derive.Options{Only: []string{"principal/ann"}},
+			[]string{"memory/1", "memory/3", "memoryspace/ann", "memoryspace/bot", "principal/ann"},
+			map[string]string{"memoryspace/ann": "memory/1", "memoryspace/bot": "memory/3", "principal/ann": "memory/1"}},
+	} {
+		p, err := derive.New(t.Context(), src, c.opts)
+		if err != nil {
+			t.Fatalf("%s: %v", name, err)
+		}
+		defer p.Close()
+		var kept []string
+		views := map[string]string{}
+		for r, err := range p.Records(t.Context(), nil) {
+			if err != nil {
+				t.Fatal(err)
+			}
+			if !agentstate.IsState(agentstate.KindOf(r)) {
+				continue
+			}
+			kept = append(kept, r.GetMeta().Key)
+			for _, of := range r.GetMeta().ViewOfKeys {
+				views[r.GetMeta().Key] = of
+			}
+		}
+		slices.Sort(kept)
+		if d := cmp.Diff(c.kept, kept); d != "" {
+			t.Errorf("%s: kept (-want +got)\n%s", name, d)
+		}
+		if d := cmp.Diff(c.views, views); d != "" {
+			t.Errorf("%s: views (-want +got)\n%s", name, d)
+		}
+	}
+}

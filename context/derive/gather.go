@@ -79,7 +79,7 @@ func (p *Part) gather(ctx context.Context, set *diskmap.Map, keys, must []string
 				return nil
 			}
 			grew = true
-			if !shared { // what a view is a reading of holds the same words
+			if !shared && !container(kind) { // what a view is a reading of holds the same words
 				for _, base := range r.GetMeta().GetViewOfKeys() {
 					if err := set.Put(base, nil); err != nil {
 						return err
@@ -160,7 +160,9 @@ func ties(kind, field string) bool {
 		return true
 	}
 	switch field {
-	case "of_key", "meta.view_of_keys", "about_keys", "conversation_key", "checkpoint_key", "space_key", "suite_key", "case_key":
+	case "meta.view_of_keys":
+		return !container(kind)
+	case "of_key", "about_keys", "conversation_key", "checkpoint_key", "space_key", "suite_key", "case_key":
 		return true
 	case "from_key", "to_key":
 		return kind == "relation"

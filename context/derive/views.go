@@ -1,0 +1,126 @@
+package derive
+
+import (
+	"context"
+	"errors"
+
+	"google.golang.org/protobuf/proto"
+
+	"github.com/exitramp/exitramp/context/agentstate"
+	"github.com/exitramp/exitramp/internal/diskmap"
+)
+
+// container tells whether a view of this kind is read from every record that names it, and says of one alone, the first,
+// that it is read from it. It holds no words of that one, and does not go with it.
+func container(kind string) bool { return kind == "memoryspace" || kind == "principal" }
+
+// reseat finds containers that are views of what is left out. One that is named by what is kept is a view of that from
+// now on; else it goes, too.
+func (p *Part) reseat(ctx context.Context) error {
+	if p.in == nil && p.out.Len() == 0 {
+		return nil
+	}
+	for again := true; again; {
+		again = false
+		if err := p.unseated(ctx); err != nil || p.seats.Len() == 0 {
+			return err
+		}
+		err := p.each(ctx, func(r agentstate.Record) error {
+			if stays, err := p.stays(r); err != nil || !stays {
+				return err
+			}
+			return p.seat(r)
+		})
+		if err != nil {
+			return err
+		}
+		for e, err := range p.seats.All() {
+			if err != nil {
+				return err
+			}
+			if len(e.Value) == 0 && len(p.opts.Exclude)+len(p.opts.Tombstones) > 0 {
+				again = true
+				if err := p.out.Put(e.Key, nil); err != nil {
+					return err
+				}
+			}
+		}
+	}
+	return nil
+}
+
+// unseated notes such containers in seats, without a value.
+func (p *Part) unseated(ctx context.Context) (err error) {
+	if p.seats != nil {
+		err = p.seats.Close()
+	}
+	fresh, newErr := diskmap.New(p.opts.Dir)
+	if p.seats = fresh; errors.Join(err, newErr) != nil {
+		return errors.Join(err, newErr)
+	}
+	return p.each(ctx, func(r agentstate.Record) error {
+		of := r.GetMeta().GetViewOfKeys()
+		if len(of) == 0 || !container(agentstate.KindOf(r)) {
+			return nil
+		}
+		stays, err := p.stays(r)
+		if err != nil || !stays {
+			return err
+		}
+		for _, base := range of {
+			if gone, err := p.gone(base); err != nil || !gone {
+				return err
+			}
+		}
+		return p.seats.Put(r.GetMeta().GetKey(), nil)
+	})
+}
+
+// seat makes what r names a view of r, or of what r is a view of.
+func (p *Part) seat(r agentstate.Record) (err error) {
+	base := r.GetMeta().GetKey()
+	if of := r.GetMeta().GetViewOfKeys(); len(of) > 0 {
+		base = of[0]
+		if v, ok, err := p.seats.Get(r.GetMeta().GetKey()); err != nil {
+			return err
+		} else if ok {
+			base = string(v) // empty: nothing was found yet that names r
+		}
+	}
+	if gone, err := p.gone(base); err != nil || gone || base == "" {
+		return err
+	}
+	agentstate.Refs(r, func(field, to string) {
+		if err != nil || field == "meta.view_of_keys" || !container(agentstate.KindOfKey(to)) {
+			return
+		}
+		if v, ok, e := p.seats.Get(to); e != nil || ok && len(v) == 0 {
+			err = errors.Join(e, p.seats.Put(to, []byte(base)))
+		}
+	})
+	return err
+}
+
+// gone tells whether what has this key is left out for Exclude or Only.
+func (p *Part) gone(key string) (bool, error) {
+	if _, out, err := p.out.Get(key); out || err != nil || p.in == nil {
+		return out, err
+	}
+	_, in, err := p.in.Get(key)
+	_, need, also := p.need.Get(key)
+	return !in && !need, errors.Join(err, also)
+}
+
+// reseated is r, a view of what is there.
+func (p *Part) reseated(r agentstate.Record) (agentstate.Record, error) {
+	if p.seats == nil || p.seats.Len() == 0 || !container(agentstate.KindOf(r)) {
+		return r, nil
+	}
+	base, _, err := p.seats.Get(r.GetMeta().GetKey())
+	if err != nil || len(base) == 0 {
+		return r, err
+	}
+	out := proto.Clone(r).(agentstate.Record)
+	out.GetMeta().ViewOfKeys = []string{string(base)}
+	return out, nil
+}
