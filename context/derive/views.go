@@ -8,6 +8,7 @@ import (
 
 	"github.com/exitramp/exitramp/context/agentstate"
 	"github.com/exitramp/exitramp/internal/diskmap"
+	pb "github.com/exitramp/exitramp/proto/exitramp/v1"
 )
 
 // container tells whether a view of this kind is read from every record that names it, and says of one alone, the first,
@@ -15,42 +16,59 @@ import (
 func container(kind string) bool { return kind == "memoryspace" || kind == "principal" }
 
 // reseat finds containers that are views of what is left out. One that is named by what is kept is a view of that from
-// now on; else it goes, too.
+// now on; else it goes, too, and what it alone named.
 func (p *Part) reseat(ctx context.Context) error {
-	if p.in == nil && p.out.Len() == 0 {
-		return nil
-	}
-	for again := true; again; {
-		again = false
-		if err := p.unseated(ctx); err != nil || p.seats.Len() == 0 {
+	again := p.in != nil || p.out.Len() > 0
+	for again {
+		var err error
+		if again, err = p.reseatOnce(ctx); err != nil {
 			return err
-		}
-		err := p.each(ctx, func(r agentstate.Record) error {
-			if stays, err := p.stays(r); err != nil || !stays {
-				return err
-			}
-			return p.seat(r)
-		})
-		if err != nil {
-			return err
-		}
-		for e, err := range p.seats.All() {
-			if err != nil {
-				return err
-			}
-			if len(e.Value) == 0 && len(p.opts.Exclude)+len(p.opts.Tombstones) > 0 {
-				again = true
-				if err := p.out.Put(e.Key, nil); err != nil {
-					return err
-				}
-			}
 		}
 	}
 	return nil
 }
 
-// unseated notes such containers in seats, without a value.
-func (p *Part) unseated(ctx context.Context) (err error) {
+// reseatOnce tells whether more was left out.
+func (p *Part) reseatOnce(ctx context.Context) (more bool, err error) {
+	first, err := diskmap.New(p.opts.Dir)
+	if err != nil {
+		return false, err
+	}
+	defer first.Close()
+	if err := p.unseated(ctx, first); err != nil || p.seats.Len() == 0 {
+		return false, err
+	}
+	for range 2 { // spaces have what names them first, then who owns them
+		err = errors.Join(err, p.each(ctx, func(r agentstate.Record) error {
+			if stays, err := p.stays(r); err != nil || !stays {
+				return err
+			}
+			return p.seat(r)
+		}))
+	}
+	if err == nil {
+		err = p.seatAgents(first)
+	}
+	if err != nil || len(p.opts.Exclude)+len(p.opts.Tombstones) == 0 {
+		return false, err
+	}
+	for e, err := range p.seats.All() {
+		if err != nil {
+			return false, err
+		}
+		if len(e.Value) == 0 {
+			more = true
+			if err := p.out.Put(e.Key, nil); err != nil {
+				return false, err
+			}
+		}
+	}
+	return more, nil
+}
+
+// unseated notes such containers in seats, without a value; and in first what spaces and agents among them are a view of:
+// the agent under its own key, the space under that of its record.
+func (p *Part) unseated(ctx context.Context, first *diskmap.Map) (err error) {
 	if p.seats != nil {
 		err = p.seats.Close()
 	}
@@ -72,8 +90,47 @@ func (p *Part) unseated(ctx context.Context) (err error) {
 				return err
 			}
 		}
-		return p.seats.Put(r.GetMeta().GetKey(), nil)
+		key := r.GetMeta().GetKey()
+		switch r := r.(type) {
+		case *pb.MemorySpace:
+			err = first.Put(of[0], []byte(key))
+		case *pb.Principal:
+			if r.Form == pb.Principal_FORM_AGENT {
+				err = first.Put(key, []byte(of[0]))
+			}
+		}
+		return errors.Join(err, p.seats.Put(key, nil))
 	})
+}
+
+// seatAgents makes an agent a view of what a space is a view of that both were known from: such a space is the agent's, too,
+// where its owner is a person.
+func (p *Part) seatAgents(first *diskmap.Map) error {
+	for e, err := range first.All() {
+		if err != nil {
+			return err
+		}
+		if agentstate.KindOfKey(e.Key) != "principal" {
+			continue
+		}
+		had, _, err := p.seats.Get(e.Key)
+		if err != nil {
+			return err
+		} else if len(had) > 0 {
+			continue
+		}
+		space, ok, err := first.Get(string(e.Value))
+		if err != nil {
+			return err
+		} else if !ok {
+			continue
+		}
+		seat, _, err := p.seats.Get(string(space))
+		if err = errors.Join(err, p.seats.Put(e.Key, seat)); err != nil {
+			return err
+		}
+	}
+	return nil
 }
 
 // seat makes what r names a view of r, or of what r is a view of.
