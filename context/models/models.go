@@ -20,6 +20,8 @@ type Use struct {
 	Served   []string `json:"served,omitempty"`   // other ids that answered for it
 	Region   string   `json:"region,omitempty"`
 	Pinned   bool     `json:"pinned"` // names one version; else an alias that may become another model
+	// Weights are where they are, in the words of whoever exported them: archived, referenced, kept by the provider.
+	Weights []string `json:"weights,omitempty"`
 	// Agents are keys of agents that name it. Messages, Runs and Embeddings are counts of what it made.
 	Agents     []string  `json:"agents,omitempty"`
 	Messages   uint64    `json:"messages"`
@@ -78,7 +80,8 @@ func (c *Lister) List(dates *Dates) []Use {
 		}
 		slices.Sort(u.Agents)
 		slices.Sort(u.Served)
-		u.Agents, u.Served = slices.Compact(u.Agents), slices.Compact(u.Served)
+		slices.Sort(u.Weights)
+		u.Agents, u.Served, u.Weights = slices.Compact(u.Agents), slices.Compact(u.Served), slices.Compact(u.Weights)
 		out = append(out, *u)
 	}
 	slices.SortFunc(out, func(a, b Use) int {
@@ -202,6 +205,11 @@ func (c *Lister) model(m *pb.Model, at time.Time) {
 		c.answer(id, m.ServedId, at)
 		if m.ServedId != id {
 			u.Served = append(u.Served, m.ServedId)
+		}
+	}
+	for _, l := range m.Meta.GetLabels() {
+		if l.Name == "weights" && l.Value != "" {
+			u.Weights = append(u.Weights, l.Value)
 		}
 	}
 	// Regions and accounts say days of their own: the first one counts.

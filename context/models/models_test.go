@@ -239,3 +239,21 @@ func TestTwoProviders(t *testing.T) {
 		}
 	}
 }
+
+// Where the weights of a model are is said, each word once.
+func TestWeights(t *testing.T) {
+	said := func(key, where string) *pb.Model {
+		return &pb.Model{Meta: &pb.Meta{Key: "model/" + key, Labels: []*pb.Label{{Name: "weights", Value: where}}}, RequestedId: "tuned"}
+	}
+	got, err := models.List(t.Context(), list{
+		said("1", "kept by the provider"), said("2", "archived"), said("3", "archived"), said("4", ""),
+		&pb.Model{Meta: &pb.Meta{Key: "model/5"}, RequestedId: "rented"},
+	}, nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	want := []models.Use{{ID: "rented"}, {ID: "tuned", Weights: []string{"archived", "kept by the provider"}}}
+	if d := cmp.Diff(want, got); d != "" {
+		t.Error(d)
+	}
+}
