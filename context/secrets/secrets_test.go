@@ -11,6 +11,8 @@ import (
 
 const b64 = "MIIEvQIBADANBgkqhkiG9w0BAQEFAASCBKcwggSjAgEAAoIBAQC7VJTUt9Us8cKj"
 
+const hex64 = "9f8a7d6c5b4e3f2a1b0c4d5e6f708192a3b4c5d6e7f8091a2b3c4d5e6f708192"
+
 // samples are what people and tools write. found is the class and the secret; empty: nothing.
 var samples = []struct{ text, class, secret string }{
 	{"my password is hunter2hunter2, thanks", "said-password", "hunter2hunter2"},
@@ -31,6 +33,9 @@ var samples = []struct{ text, class, secret string }{
 	{`{"stdout":"-----BEGIN PRIVATE KEY-----\n` + b64 + `\n-----END PRIVATE KEY-----\n"}`, "private-key", ""},
 	{"aws_access_key_id AKIAQYLPMN5HHHFPZAM2 for the bucket", "aws-access-token", "AKIAQYLPMN5HHHFPZAM2"},
 	{"OPENAI_API_KEY=sk-proj-a8Kd93jfKs02LmzQ", "generic-api-key", "sk-proj-a8Kd93jfKs02LmzQ"},
+	{"use sk-a8Kd93jfKs02LmzQw7Xv5Tb1Nc4Rp6Yh2Gd9Fj3Ls0Km8Zq1 for it", "ai-service-key", "sk-a8Kd93jfKs02LmzQw7Xv5Tb1Nc4Rp6Yh2Gd9Fj3Ls0Km8Zq1"},
+	{"the key is sk-or-v1-" + hex64 + ".", "ai-service-key", "sk-or-v1-" + hex64},
+	{`{"stdout":"lsv2_pt_` + hex64[:32] + `_0f1e2d3c4b"}`, "ai-service-key", "lsv2_pt_" + hex64[:32] + "_0f1e2d3c4b"},
 	{"use ghp_aB3dE6gH9jK2mN5pQ8sT1vW4yZ7bC0dF3hJ6 here", "github-pat", "ghp_aB3dE6gH9jK2mN5pQ8sT1vW4yZ7bC0dF3hJ6"},
 
 	{text: "the password is required"},
@@ -45,6 +50,8 @@ var samples = []struct{ text, class, secret string }{
 	{text: "She ordered a cookie: chocolate, with bearer bonds on the side"},
 	{text: "AKIAIOSFODNN7EXAMPLE is the one in the documentation"},
 	{text: "-----BEGIN PUBLIC KEY-----\n" + b64},
+	{text: "see https://example.org/sk-hynix-announces-hbm4-memory-for-the-data-centers-of-2026-and-2027"},
+	{text: "disk-a8Kd93jfKs02LmzQw7Xv5Tb1Nc4Rp6Yh2Gd9Fj3Ls0Km8Zq1 is a volume"},
 }
 
 func TestFind(t *testing.T) {
@@ -131,7 +138,7 @@ func TestClasses(t *testing.T) {
 	if len(c) != len(s.rules) || len(c) < 220 || !slices.Contains(c, "uri-credentials") || !slices.Contains(c, "generic-api-key") {
 		t.Errorf("%d classes of %d rules", len(c), len(s.rules))
 	}
-	if want := "225 classes (gitleaks 8.30.1, sha256 e163e53b9e7e; exitramp's own)"; s.Rules() != want {
+	if want := "226 classes (gitleaks 8.30.1, sha256 e163e53b9e7e; exitramp's own)"; s.Rules() != want {
 		t.Errorf("%s, want %s", s.Rules(), want)
 	}
 }
