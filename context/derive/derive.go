@@ -73,7 +73,7 @@ type Part struct {
 	UnownedOf string
 }
 
-// New reads src as often as it takes to find all that goes together, twice in most cases.
+// New reads src as often as it takes to find all that goes together, three times in most cases.
 func New(ctx context.Context, src agentstate.Source, opts Options) (_ *Part, err error) {
 	p := &Part{src: src, opts: opts}
 	defer func() {
