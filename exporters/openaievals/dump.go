@@ -26,9 +26,10 @@ type dump struct {
 	ids                        map[string][]byte // of the objects, by kind and id
 	pages                      map[string]bool   // lists, by what is in them: whether one said that it is the last
 	damaged                    []*pb.Gap
+	noted                      map[string]bool // of damaged, what is said once a file
 }
 
-func newDump() *dump { return &dump{ids: map[string][]byte{}, pages: map[string]bool{}} }
+func newDump() *dump { return &dump{ids: map[string][]byte{}, pages: map[string]bool{}, noted: map[string]bool{}} }
 
 // maxDepth is how deep an object may stand in a document.
 const maxDepth = 16
@@ -54,7 +55,7 @@ func (d *dump) file(name string, b []byte) {
 func (d *dump) walk(name string, raw jsonvalue.Value, depth int) {
 	if depth > maxDepth {
 		if raw.IsList() || raw.IsObject() {
-			d.deep(name)
+			d.note(name, pb.Gap_REASON_LIMIT, fmt.Sprintf("what stands deeper than %d lists and objects is not looked at: dump the API's answers as they come", maxDepth))
 		}
 		return
 	}
@@ -80,17 +81,20 @@ func (d *dump) walk(name string, raw jsonvalue.Value, depth int) {
 	case kind != "":
 		d.put(name, kind, &d.others, x)
 	default:
+		if raw.Get("error").IsObject() {
+			d.note(name, pb.Gap_REASON_GONE, "an error of the API stands in place of an answer: what was asked for is not in the dump; ask again")
+		}
 		raw.Members(func(_ []byte, v jsonvalue.Value) { d.walk(name, v, depth+1) })
 	}
 }
 
-// deep notes, once a file, that something in it is not looked at.
-func (d *dump) deep(name string) {
-	detail := fmt.Sprintf("what stands deeper than %d lists and objects is not looked at: dump the API's answers as they come", maxDepth)
-	if n := len(d.damaged); n > 0 && d.damaged[n-1].Place == name && d.damaged[n-1].Detail == detail {
+// note names, once a file, what it has not.
+func (d *dump) note(name string, reason pb.Gap_Reason, detail string) {
+	if d.noted[name+"\n"+detail] {
 		return
 	}
-	d.damaged = append(d.damaged, &pb.Gap{Kind: "testrun", Place: name, Reason: pb.Gap_REASON_LIMIT, Detail: detail})
+	d.noted[name+"\n"+detail] = true
+	d.damaged = append(d.damaged, &pb.Gap{Kind: "testrun", Place: name, Reason: reason, Detail: detail})
 }
 
 // put takes an object once. Of two that differ the first is kept and the other is named.

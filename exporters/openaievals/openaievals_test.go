@@ -119,6 +119,8 @@ func TestGaps(t *testing.T) {
 		"pages are missing": {eval + `{"object":"list","has_more":true,"data":[` + item + `]}`, []string{"testrun list of eval.run.output_item of r1 GONE 0"}},
 		"the last page too": {eval + `[{"object":"list","has_more":true,"data":[` + item + `]},{"object":"list","has_more":false,"data":[` + strings.Replace(item, "o1", "o2", 1) + `]}]`, nil},
 		"too deep":          {eval + item + strings.Repeat("[", 20) + `[1]` + strings.Repeat("]", 20) + strings.Repeat("[", 20) + strings.Replace(item, "o1", "o2", 1) + strings.Repeat("]", 20), []string{"testrun dump.json LIMIT 0"}},
+		"an error":          {eval + item + strings.Repeat(`{"error":{"message":"Rate limit reached","code":"rate_limit_exceeded"}}`, 2), []string{"testrun dump.json GONE 0"}},
+		"no error":          {`{"evals":[` + eval + `],"error":null}` + item, nil},
 		"half a file":       {eval + item + `{"object":`, []string{"testrun dump.json CORRUPT 0"}},
 		"two versions":      {eval + strings.Repeat(item+strings.Replace(item, ":1", ":2", 1), 2), []string{"testrun dump.json e1 r1 o1 CHANGED 0"}},
 	} {
