@@ -29,7 +29,9 @@ type dump struct {
 	noted                      map[string]bool // of damaged, what is said once a file
 }
 
-func newDump() *dump { return &dump{ids: map[string][]byte{}, pages: map[string]bool{}, noted: map[string]bool{}} }
+func newDump() *dump {
+	return &dump{ids: map[string][]byte{}, pages: map[string]bool{}, noted: map[string]bool{}}
+}
 
 // maxDepth is how deep an object may stand in a document.
 const maxDepth = 16
