@@ -19,8 +19,7 @@ func RedactRules(doc string) (out string, secrets []Secret, err error) {
 			if err != nil {
 				return "", nil, fmt.Errorf("a text without an end at line %d", line(from))
 			}
-			plain := plainText(doc[from:t.i], s)
-			if hides(nil, plain, before) || len(above) > 0 && hides(nil, plain, above[len(above)-1]) {
+			if hides(nil, s, before) || len(above) > 0 && hides(nil, s, above[len(above)-1]) {
 				t.replace(from, `""`)
 				n := line(from)
 				secrets = append(secrets, Secret{fmt.Sprintf("line %d", n), "rule"})

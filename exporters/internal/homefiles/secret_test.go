@@ -61,6 +61,7 @@ func TestRedactRules(t *testing.T) {
 		{"# curl -H 'Authorization: Bearer abcdef'\nx = \"\"\"a\nFOO_TOKEN=k\"\"\"\n", "#\nx = \"\"\n", "line 2"},
 		{`p(["curl", "--token", r"k", "x"])`, `p(["curl", "--token", r"", "x"])`, "line 1"},
 		{`p(["curl", "-u", ["me:k", "you:k"], ["a:b", "c"]], x="d:e")`, `p(["curl", "-u", ["", ""], ["a:b", "c"]], x="d:e")`, "line 1 line 1"},
+		{`p(["sh", 'a\nDB_PASS=x'])`, `p(["sh", ""])`, "line 1"},
 		{`p(["curl", "Authorization\u003a Bearer abcdef"])`, `p(["curl", ""])`, "line 1"},
 	} {
 		out, secrets, err := RedactRules(c.in)
@@ -92,6 +93,7 @@ func TestRedactTOML(t *testing.T) {
 		{"t = '''a'b''''\nn = \"\"\"x\\\"\"\"\"\"\"\n\n  \t# end", "t = '''a'b''''\nn = \"\"\"x\\\"\"\"\"\"\"\n\n  \t# end", ""},
 		{"cli_auth_credentials_store = \"file\"\nmcp_oauth_credentials_store = \"keyring\"\n", "cli_auth_credentials_store = \"file\"\nmcp_oauth_credentials_store = \"keyring\"\n", ""},
 		{"[p.query_params]\napi-version = \"1\"\nkey = \"k\"\nsig = \"s\"\n\"Key \" = \"& k\"\n", "[p.query_params]\napi-version = \"1\"\nkey = \"\"\nsig = \"\"\n\"Key \" = \"\"\n", "p.query_params.key p.query_params.sig p.query_params.Key "},
+		{`p = "Run:\nDB_PASS=x"` + "\n" + `q = "Run:\tsk-abcdefghijklmnop1"` + "\nr = \"\"\"\nRun:\\nBearer abcdef\"\"\"\n" + `"api\u005fkey" = "x"`, "p = \"\"\nq = \"\"\nr = \"\"\n" + `"api\u005fkey" = ""`, "p q r api_key"},
 		{"n = [\"sh\", \"-c\", \"curl -H \\\"X-Auth: abc\\\" h\"]\n", "n = [\"sh\", \"-c\", \"\"]\n", "n"},
 		{"", "", ""},
 	} {
@@ -104,6 +106,22 @@ func TestRedactTOML(t *testing.T) {
 		"a = " + deep("[", "]"), "a = " + deep("{a=", "}"), "a = " + strings.Repeat("{a.a.a=", maxNest/2) + "1" + strings.Repeat("}", maxNest/2), "[a" + strings.Repeat(".a", maxNest) + "]"} {
 		if out, _, err := RedactTOML(bad); err == nil {
 			t.Errorf("%q passes as %q", bad, out)
+		}
+	}
+}
+
+// TestTOMLTexts: texts are what a reader of TOML gets.
+func TestTOMLTexts(t *testing.T) {
+	three, litq := strings.Repeat(`"`, 3), strings.Repeat("'", 3)
+	for in, want := range map[string]string{
+		`"a\n\"b\" \u00e9\U0001F600\\n"`: "a\n\"b\" é😀\\n", `'a\n"'`: `a\n"`, `"\e[0m\x41"`: "\x1b[0mA", `""`: "", litq + litq: "", three + three: "",
+		three + "\nRead \\\"it\\\".\n  - sum \\\n     up\\t\n" + three: "Read \"it\".\n  - sum up\t\n",
+		three + "\r\na \\  \r\n\r\n b" + three:                         "a b", three + `"q"` + three: `"q"`, litq + "\nit's\\\n" + litq: "it's\\\n", `"\q\u12\ud83d\Uffffffff"`: `\q\u12\ud83d\Uffffffff`,
+	} {
+		var got []string
+		err := TOMLTexts("a = "+in+"\n", func(_ []string, s string) { got = append(got, s) })
+		if err != nil || len(got) != 1 || got[0] != want {
+			t.Errorf("%s: %q %v, want %q", in, got, err, want)
 		}
 	}
 }

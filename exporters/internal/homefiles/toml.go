@@ -1,7 +1,6 @@
 package homefiles
 
 import (
-	"encoding/json"
 	"errors"
 	"fmt"
 	"strings"
@@ -20,7 +19,7 @@ func RedactTOML(doc string) (out string, secrets []Secret, err error) {
 }
 
 // TOMLTexts calls fn for each text of a TOML document, in order, with the names that lead to it. Of two
-// in a list the names are the same. Escapes are resolved where JSON has them too.
+// in a list the names are the same. Escapes are resolved.
 func TOMLTexts(doc string, fn func(names []string, text string)) error {
 	t := &toml{doc: doc, see: fn}
 	for t.i < len(t.doc) {
@@ -169,7 +168,7 @@ func (t *toml) key() (names []string, err error) {
 	}
 }
 
-// text reads a string, of one line or of several; escapes stay as they are.
+// text reads a string, of one line or of several, as programs do: the letter of an escape is none of the word behind it.
 func (t *toml) text() (string, error) {
 	q := t.doc[t.i : t.i+1]
 	if strings.HasPrefix(t.doc[t.i:], strings.Repeat(q, 3)) {
@@ -182,8 +181,14 @@ func (t *toml) text() (string, error) {
 		case t.doc[t.i] == '\\' && (q[0] == '"' || t.escapes):
 			t.i += 2
 		case strings.HasPrefix(t.doc[t.i:], q):
-			s := t.doc[from:t.i]
 			for t.i += len(q); len(q) == 3 && t.at(q[0]); t.i++ { // quotes at the end belong to the text
+			}
+			s := t.doc[from : t.i-len(q)]
+			if len(q) == 3 { // the end of the first line does not
+				s = strings.TrimPrefix(strings.TrimPrefix(s, "\r"), "\n")
+			}
+			if q[0] == '"' || t.escapes {
+				s = unescape(s)
 			}
 			return s, nil
 		case t.doc[t.i] == '\n' && len(q) == 1:
@@ -204,7 +209,7 @@ func (t *toml) value(names []string, before string) (s string, err error) {
 		switch {
 		case err != nil:
 		case t.see != nil:
-			t.see(names, plainText(t.doc[from:t.i], s))
+			t.see(names, s)
 		case hides(names, s, before):
 			t.replace(from, `""`)
 			t.secrets = append(t.secrets, secretAt(names))
@@ -244,15 +249,4 @@ func (t *toml) value(names []string, before string) (s string, err error) {
 		return "", errTOML
 	}
 	return "", nil
-}
-
-// plainText is the text s of what stands in the document as raw.
-func plainText(raw, s string) string {
-	if raw[0] == '"' && strings.Contains(s, `\`) && !strings.HasPrefix(raw, `"""`) {
-		var out string
-		if json.Unmarshal([]byte(raw), &out) == nil {
-			return out
-		}
-	}
-	return s
 }
