@@ -16,10 +16,11 @@ const maxAsks = 100
 // pagesOf is how many requests list n things.
 func pagesOf(n, size int) int { return max(1, (n+size-1)/size) }
 
-// count counts the sessions of actors, as long as it may ask. at is the last one that it saw.
+// count counts the sessions of actors, as long as it may ask, and of each memory those of one: they may be closed.
+// at is the last one that it saw.
 func (b *prober) count(ctx context.Context, mem string, actors []string) (at placed, err error) {
 	for i, a := range actors {
-		if b.asks <= 0 {
+		if b.asks <= 0 && i > 0 {
 			rest := len(actors) - i
 			b.uncount += rest // each is listed because it has a session, and each session is listed twice
 			b.need["ListSessions"] += 2 * rest

@@ -34,16 +34,17 @@ func (s *Service) Preflight(ctx context.Context) (*agentstate.Preflight, error) 
 	ids := []string{s.o.Memory}
 	if s.o.Memory == "" {
 		ids = nil
-		if _, err := b.open("memoryspace", "ListMemories", c.listMemories(ctx, 100, func(doc json.RawMessage) error {
+		ok, err := b.open("memoryspace", "ListMemories", c.listMemories(ctx, 100, func(doc json.RawMessage) error {
 			id, err := field(doc, "id")
 			ids = append(ids, id)
 			return err
-		})); err != nil {
+		}))
+		if err != nil {
 			return nil, err
 		}
-	}
-	if s.o.Memory == "" {
-		b.need["ListMemories"] = pagesOf(len(ids), 100) + pagesOf(len(ids), 7)
+		if ok {
+			b.need["ListMemories"] = pagesOf(len(ids), 100) + pagesOf(len(ids), 7)
+		}
 	}
 	for _, id := range ids {
 		if err := b.memory(ctx, id, id == s.o.Memory); err != nil {

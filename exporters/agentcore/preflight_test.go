@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"slices"
 	"strings"
+	"sync/atomic"
 	"testing"
 	"time"
 
@@ -84,5 +85,33 @@ func TestPreflightEffort(t *testing.T) {
 				t.Errorf("%d conversations, %q", p.Counts["conversation"], p.Notes)
 			}
 		})
+	}
+}
+
+// TestPreflightClosed: sessions of a memory that are closed are said, also where the sessions of the memories before it
+// took all requests that may count. Of a listing that is closed no pages are foreseen.
+func TestPreflightClosed(t *testing.T) {
+	t.Parallel()
+	var closed atomic.Value // an operation, or the memory whose sessions are
+	closed.Store("")
+	w := newWorld(t, agentcorefake.Options{Fault: func(op string, _ int, labels map[string]string, _ map[string]any) *agentcorefake.Fault {
+		if c := closed.Load(); op == c || op == "ListSessions" && labels["memoryId"] == c {
+			return &agentcorefake.Fault{Status: 403, Type: "AccessDeniedException", Message: "no"}
+		}
+		return nil
+	}})
+	crowd, small := w.plain(t, "a"), w.plain(t, "b")
+	for i := range maxAsks + 1 {
+		w.event(t, crowd, fmt.Sprint("a", i), "s", at0, nil, say(types.RoleUser, "x"))
+	}
+	w.event(t, small, "ada", "s", at0, nil, say(types.RoleUser, "x"))
+	for _, c := range []string{small, "ListMemories"} {
+		closed.Store(c)
+		s := w.service("")
+		s.o.auto = true // reckoned by the quotas, of which that of ListMemories is the lowest
+		p, err := s.Preflight(t.Context())
+		if err != nil || len(p.Gaps) != 1 || !strings.HasPrefix(p.Gaps[0].Place, c) || strings.Contains(p.Effort.Formula, c) {
+			t.Errorf("%s: %+v %v", c, p, err)
+		}
 	}
 }

@@ -158,17 +158,18 @@ func (c *client) deleteRecord(ctx context.Context, mem, id, version string) (why
 	if recordDigest(d.Namespaces, content.Content, d.Timestamp, d.StrategyID, d.Metadata) != version {
 		return "changed since the run", nil
 	}
+	asked := 0
 	for try := 0; ; try++ {
-		code, err := c.deleteOnce(ctx, mem, id)
+		failed, err := c.deleteOnce(ctx, mem, id, &asked)
 		switch {
-		case err != nil || code == 0:
+		case err != nil || failed == nil:
 			return "", err
-		case code == http.StatusNotFound && try > 0: // the attempt before may have deleted it
+		case failed.ErrorCode == http.StatusNotFound && asked > 1: // a request before may have deleted it, also one whose answer was lost
 			return "", nil
-		case code == http.StatusNotFound:
+		case failed.ErrorCode == http.StatusNotFound:
 			return replay.Gone, nil
-		case code != http.StatusTooManyRequests && code < 500 || try == 5:
-			return fmt.Sprintf("the service refuses to delete it with code %d: it is still there", code), nil
+		case failed.ErrorCode != http.StatusTooManyRequests && failed.ErrorCode < 500 || try == 5:
+			return fmt.Sprintf("the service does not delete it: code %d", failed.ErrorCode), nil
 		}
 		if err := sleep(ctx, 100*time.Millisecond<<try); err != nil {
 			return "", err
@@ -176,24 +177,25 @@ func (c *client) deleteRecord(ctx context.Context, mem, id, version string) (why
 	}
 }
 
-// deleteOnce asks once for a record to be deleted. code is why the service did not, 0: it did. It says so of
-// the record, in an answer that is no error.
-func (c *client) deleteOnce(ctx context.Context, mem, id string) (code int, err error) {
+// deleteOnce asks for a record to be deleted, and counts the requests. failed is why the service did not, nil: it did.
+// It says so of the record, in an answer that is no error.
+func (c *client) deleteOnce(ctx context.Context, mem, id string, asked *int) (failed *recordResult, err error) {
 	b, err := c.call(ctx, "BatchDeleteMemoryRecords", func(ctx context.Context) error {
+		*asked++
 		_, err := c.dp.BatchDeleteMemoryRecords(ctx, &dp.BatchDeleteMemoryRecordsInput{MemoryId: &mem, Records: []types.MemoryRecordDeleteInput{{MemoryRecordId: &id}}})
 		return err
 	})
 	if err != nil {
-		return 0, err
+		return nil, err
 	}
 	var res batchResult
 	if json.Unmarshal(b, &res) != nil || len(res.SuccessfulRecords)+len(res.FailedRecords) != 1 {
-		return 0, fmt.Errorf("%w: BatchDeleteMemoryRecords: want what became of one record", ErrSchema)
+		return nil, fmt.Errorf("%w: BatchDeleteMemoryRecords: want what became of one record", ErrSchema)
 	}
 	if len(res.FailedRecords) == 1 {
-		return max(res.FailedRecords[0].ErrorCode, 1), nil
+		return &res.FailedRecords[0], nil
 	}
-	return 0, nil
+	return nil, nil
 }
 
 var errOccupied = errors.New("agentcore: not empty")

@@ -72,18 +72,22 @@ func TestUndoGonePolicies(t *testing.T) {
 
 // TestUndoLostAnswer: what an undo took out itself was not gone before, though the first answer was lost.
 func TestUndoLostAnswer(t *testing.T) {
-	src := newWorld(t, agentcorefake.Options{})
-	src.event(t, src.plain(t, "small"), "ada", "s", at0, nil, say(types.RoleUser, "x"))
-	st, _ := read(t, src.service(""))
-	dst := newWorld(t, agentcorefake.Options{Account: "999999999999", Fault: func(op string, n int, _ map[string]string, _ map[string]any) *agentcorefake.Fault {
-		if op == "DeleteEvent" && n == 1 {
-			return &agentcorefake.Fault{Status: 500, Type: "ServiceException", After: true}
+	for _, op := range []string{"DeleteEvent", "BatchDeleteMemoryRecords"} {
+		src := newWorld(t, agentcorefake.Options{})
+		mem := src.plain(t, "small")
+		src.event(t, mem, "ada", "s", at0, nil, say(types.RoleUser, "x"))
+		src.records(t, mem, record("", "/m", "y"))
+		st, _ := read(t, src.service(""))
+		dst := newWorld(t, agentcorefake.Options{Account: "999999999999", Fault: func(asked string, n int, _ map[string]string, _ map[string]any) *agentcorefake.Fault {
+			if asked == op && n == 1 {
+				return &agentcorefake.Fault{Status: 500, Type: "ServiceException", After: true}
+			}
+			return nil
+		}})
+		_, j := apply(t, dst.service(""), st)
+		if u, err := replay.Undo(t.Context(), dst.service(""), j); err != nil || u.Gone != 0 || u.Removed != 5 || u.LeftN != 0 {
+			t.Errorf("%s: %+v %v", op, u, err)
 		}
-		return nil
-	}})
-	_, j := apply(t, dst.service(""), st)
-	if u, err := replay.Undo(t.Context(), dst.service(""), j); err != nil || u.Gone != 0 || u.Removed != 4 || u.LeftN != 0 {
-		t.Errorf("%+v %v", u, err)
 	}
 }
 
