@@ -52,7 +52,7 @@ func kindOf(rel string) string {
 // isSettings tells whether rel is a document of settings: of the program, or of a plugin below skills, which the program
 // loads from there without being told to, with all that it starts. File systems may take no notice of upper case.
 func isSettings(rel string) bool {
-	rel = strings.ToLower(rel)
+	rel = homefiles.Fold(rel)
 	return slices.ContainsFunc([]string{"settings.json", "settings.local.json", "skills/*/.claude-plugin/*.json", "skills/*/.mcp.json", "skills/*/.lsp.json",
 		"skills/*/settings.json", "skills/*/hooks/*.json", "skills/*/monitors/*.json"}, func(form string) bool {
 		ok, _ := path.Match(".claude/"+form, rel)

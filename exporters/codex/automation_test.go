@@ -22,7 +22,9 @@ func TestAutomations(t *testing.T) {
 	}
 	nightly := doc("nightly", "Read `the` log.\n- sum it up", "ACTIVE")
 	mem, rep := drivertest.Export(t, home(t, map[string]string{"AGENTS.md": "x", at: nightly, "automations/nightly/memory.md": "# Ran\n",
-		"automations/sealed/automation.toml": doc("sealed", "curl -H 'Authorization: Bearer canary-zq-1'", "PAUSED")}))
+		"automations/sealed/automation.toml": doc("sealed", "curl -H 'Authorization: Bearer canary-zq-1'", "PAUSED"),
+		"automations/lines/automation.toml":  doc("lines", "Log in:\nDB_PASS=canary-zq-2", "PAUSED"),
+		"automations/old/automation.toml":    "name = 'old'\nprompt = \"\"\"\nSay \\\"x\\\".\n\"\"\"\nrrule = \"FREQ=HOURLY\"\n"}))
 	if rep.Verdict.Coverage != agentstate.Reconciled || len(rep.Gaps) > 0 {
 		t.Error(rep.Verdict, rep.Gaps)
 	}
@@ -37,6 +39,8 @@ func TestAutomations(t *testing.T) {
 	}
 	for name, want := range map[string]string{
 		"nightly": "cron RRULE:FREQ=DAILY;BYHOUR=4 true Read `the` log.\n- sum it up [policy/automations%2Fnightly%2Fautomation.toml]",
+		"lines":   "cron RRULE:FREQ=DAILY;BYHOUR=4 false  [policy/automations%2Flines%2Fautomation.toml]",
+		"old":     "cron FREQ=HOURLY false Say \"x\".\n [policy/automations%2Fold%2Fautomation.toml]",
 		"sealed":  "cron RRULE:FREQ=DAILY;BYHOUR=4 false  [policy/automations%2Fsealed%2Fautomation.toml]",
 	} {
 		if got[name] != want {

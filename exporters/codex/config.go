@@ -68,7 +68,7 @@ func (r *reading) config(f *homefiles.File) error {
 
 // trigger is when an automation runs, and whether it does, as a reading of its file.
 func (r *reading) trigger(rel, policy, clean string) error {
-	t := &pb.Trigger{Meta: agentstate.Meta("trigger", nil, rel)}
+	t := &pb.Trigger{Meta: agentstate.Meta("trigger", nil, rel), Form: "cron"} // the first ones name no kind
 	t.Meta.ViewOfKeys = []string{policy}
 	err := homefiles.TOMLTexts(clean, func(names []string, text string) {
 		if len(names) != 1 {

@@ -62,7 +62,7 @@ func kindOf(rel string) string {
 		switch {
 		case isAutomation(rel):
 			return "policy"
-		case strings.Count(rel, "/") < 2:
+		case path.Dir(rel) == top:
 			return ""
 		case base == "memory.md":
 			return "memory"
@@ -83,7 +83,7 @@ func isTOML(rel string) bool {
 
 // isAutomation tells whether rel says what the desktop program runs by itself, and when.
 func isAutomation(rel string) bool {
-	ok, _ := path.Match("automations/*/automation.toml", rel)
+	ok, _ := path.Match("automations/*/automation.toml", homefiles.Fold(rel))
 	return ok
 }
 

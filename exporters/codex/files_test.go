@@ -23,7 +23,7 @@ func TestFiles(t *testing.T) {
 		"auth.json": "left", "codex_auth.age": "left", ".credentials.json": "left", ".env": "left", "skills/a/.env": "left", "skills/a/.env.local": "left", "skills/a/.env.example": "artifact", "skills/a/ca.pem": "left", "skills/a/.npmrc": "left", "installation_id": "left", "logs_2.sqlite": "left", "logs_2.sqlite-wal": "left", "log/codex-tui.log": "left",
 		"state_5.sqlite-wal": "left", "skills/.system/x/SKILL.md": "left", "plugins/cache/x": "left", "shell_snapshots/a.sh": "left", ".tmp/x": "left", "models_cache.json": "left", "memories/.git/HEAD": "left", "worktrees/a/b": "left",
 		"novel.json": "", "plugins/data/x": "", "sessions/notes.txt": "", "automations/a.toml": "", "environments.toml": "policy",
-		"automations/a/automation.toml": "policy", "automations/a/memory.md": "memory", "automations/a/last-run.md": "artifact", "automations/a/b/automation.toml": "artifact", "automations/a/.env": "left",
+		"automations/a/automation.toml": "policy", "automations/a/Automation.TOML": "policy", "automations/a/memory.md": "memory", "automations/a/last-run.md": "artifact", "automations/a/b/automation.toml": "artifact", "automations/a/.env": "left",
 	} {
 		got := kindOf(rel)
 		if left(rel) != "" {

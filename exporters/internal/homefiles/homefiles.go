@@ -49,6 +49,9 @@ func Local(rel string) bool {
 	return filepath.IsLocal(filepath.FromSlash(rel)) && !strings.ContainsAny(rel, "\x00\\") && filepath.ToSlash(filepath.Clean(rel)) == rel
 }
 
+// Fold is rel as file systems compare names that take no notice of upper case: equal ones may be one file.
+func Fold(rel string) string { return strings.ToLower(strings.ToUpper(rel)) }
+
 // Inside is the path of rel below root. A symbolic link on the way is an error.
 func Inside(root, rel string) (string, error) {
 	if !Local(rel) {
