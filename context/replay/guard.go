@@ -96,7 +96,7 @@ func (g *guard) stop(r agentstate.Record) (Receipt, bool) {
 			rc.Losses = []fidelity.Loss{{Key: key, Grade: fidelity.Quarantined, Why: why}}
 			return rc, true
 		}
-		if what != "" && !g.approved[key] && !g.withSkill(r) {
+		if what != "" && !g.approved[key] && !g.withOwner(r) {
 			rc.Action, rc.Why = Held, what+whyApproval
 			rc.Losses = []fidelity.Loss{{Key: key, Grade: fidelity.Quarantined, Why: "not approved"}}
 			return rc, true
@@ -194,10 +194,17 @@ func belongs(r agentstate.Record) (parent, of string) {
 	return parent, of
 }
 
-// withSkill tells whether r is a file of a skill that a person approved: it comes with it.
-func (g *guard) withSkill(r agentstate.Record) bool {
+// withOwner tells whether r is a file of a skill or policy that a person approved: it comes with it.
+func (g *guard) withOwner(r agentstate.Record) bool {
 	a, ok := r.(*pb.Artifact)
-	return ok && agentstate.KindOfKey(a.OwnerKey) == "skill" && g.approved[a.OwnerKey]
+	return ok && empowers(a.OwnerKey) && g.approved[a.OwnerKey]
+}
+
+// empowers tells whether the files of owner have the power that it has: those of a skill, and of the policy that is the
+// manifest of a plugin.
+func empowers(owner string) bool {
+	kind := agentstate.KindOfKey(owner)
+	return kind == "skill" || kind == "policy"
 }
 
 // power says what gives r authority in a runtime; empty: nothing does.
@@ -219,7 +226,7 @@ func power(r agentstate.Record) string {
 			return "instructions of a skill"
 		}
 	case *pb.Artifact:
-		if agentstate.KindOfKey(r.OwnerKey) == "skill" {
+		if empowers(r.OwnerKey) {
 			return "a file of " + r.OwnerKey
 		}
 		for _, l := range r.Meta.GetLabels() {

@@ -74,6 +74,7 @@ func TestGuard(t *testing.T) {
 
 		{name: "file", rec: &pb.Artifact{Meta: meta("artifact", "a")}, want: yes, approved: yes},
 		{name: "file of a skill", rec: &pb.Artifact{Meta: meta("artifact", "a"), OwnerKey: "skill/s"}, want: held, approved: yes, say: "a file of skill/s"},
+		{name: "file of a plugin", rec: &pb.Artifact{Meta: meta("artifact", "a"), OwnerKey: "policy/p"}, want: held, approved: yes, say: "a file of policy/p"},
 		{name: "program", rec: program, want: held, approved: yes, say: "a program"},
 
 		{name: "user", rec: message(pb.Role_ROLE_USER, ""), want: yes, approved: yes},

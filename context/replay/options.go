@@ -32,7 +32,7 @@ type Options struct {
 	Kinds []string // nil: all
 	// Approved are keys of records that a person lets through: grants, policies, triggers,
 	// credentials, tools, tool servers, skills, programs and operator's words are held without. The
-	// files of a skill come with it.
+	// files of a skill come with it, and those of a plugin with its manifest.
 	// A grant waits all the same while a denial that may be of the same, or one that asks first, is left off.
 	Approved []string
 	// Approvals do so too, by name and date, and may narrow what they let through. One that would

@@ -41,23 +41,12 @@ func kindOf(rel string) string {
 		return "memory"
 	case ext == ".md" && top == "agents":
 		return "agent"
-	case base == "SKILL.md" && top == "skills", ext == ".md" && (top == "commands" || top == "output-styles"), top == "workflows":
+	case homefiles.Fold(base) == "skill.md" && top == "skills", ext == ".md" && (top == "commands" || top == "output-styles"), top == "workflows":
 		return "skill"
 	case slices.Contains([]string{"projects", "rules", "memory", "agent-memory", "agents", "skills", "commands", "output-styles", "themes", "plans", "todos", "tasks", "teams", "file-history", "uploads", "paste-cache"}, top): // the last: long pastes, which history.jsonl names and no longer holds
 		return "artifact"
 	}
 	return ""
-}
-
-// isSettings tells whether rel is a document of settings: of the program, or of a plugin below skills, which the program
-// loads from there without being told to, with all that it starts. File systems may take no notice of upper case.
-func isSettings(rel string) bool {
-	rel = homefiles.Fold(rel)
-	return slices.ContainsFunc([]string{"settings.json", "settings.local.json", "skills/*/.claude-plugin/*.json", "skills/*/.mcp.json", "skills/*/.lsp.json",
-		"skills/*/settings.json", "skills/*/hooks/*.json", "skills/*/monitors/*.json"}, func(form string) bool {
-		ok, _ := path.Match(".claude/"+form, rel)
-		return ok
-	})
 }
 
 // ofTheMachine are the entries of .claude that are none of the state, with the reason.

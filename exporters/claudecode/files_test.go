@@ -8,7 +8,7 @@ func TestFiles(t *testing.T) {
 		"projects/p/a.jsonl": "conversation", "projects/p/a/subagents/agent-b.jsonl": "conversation", "projects/p/a/subagents/agent-b.meta.json": "artifact", "projects/p/a/tool-results/x.txt": "artifact",
 		"CLAUDE.md": "memory", "rules/units.md": "memory", "projects/p/memory/MEMORY.md": "memory", "agent-memory/a/MEMORY.md": "memory", "memory/personal/a.md": "memory",
 		"settings.json": "policy", "settings.local.json": "policy", "hooks/check.sh": "policy", "statusline.sh": "policy",
-		"agents/a.md": "agent", "agents/a/notes.txt": "artifact", "skills/a/SKILL.md": "skill", "commands/a/b.md": "skill", "output-styles/a.md": "skill", "workflows/a.js": "skill", "loop.md": "skill",
+		"agents/a.md": "agent", "agents/a/notes.txt": "artifact", "skills/a/SKILL.md": "skill", "skills/a/Skill.MD": "skill", "commands/a/b.md": "skill", "output-styles/a.md": "skill", "workflows/a.js": "skill", "loop.md": "skill",
 		"skills/a/.claude-plugin/plugin.json": "policy", "skills/a/.Claude-Plugin/plugin.JSON": "policy", "skills/a/hookſ/hooks.json": "policy", "skills/a/.mcp.json": "policy", "skills/a/hooks/hooks.json": "policy", "skills/a/settings.json": "policy",
 		"skills/a/b/settings.json": "artifact", "skills/a/hooks/a.py": "artifact", "skills/a/data.json": "artifact",
 		"skills/a/uv.lock": "artifact", "history.jsonl": "artifact", "keybindings.json": "artifact", "plans/a.md": "artifact", "todos/a.json": "artifact", "tasks/a/1.json": "artifact", "teams/a/config.json": "artifact",

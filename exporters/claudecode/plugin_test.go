@@ -12,11 +12,15 @@ import (
 )
 
 // TestSkillsPlugin: Claude Code loads a plugin that lies below skills unasked, and starts what it names. So it arrives
-// when a person has approved it, and the secrets in its settings stay where they are.
+// when a person has approved it, and the secrets in its settings stay where they are, wherever these lie.
 func TestSkillsPlugin(t *testing.T) {
 	const in = "skills/bread/"
 	src := home(t, map[string]string{
-		in + ".claude-plugin/plugin.json": `{"name": "bread", "mcpServers": {"a": {"command": "a", "env": {"A": "canary-zq-1"}}}}`,
+		in + ".claude-plugin/plugin.json": `{"name": "bread", "mcpServers": ["./cfg/more.JSON", {"a": {"command": "a", "env": {"A": "canary-zq-1"}}}], "hooks": "${CLAUDE_PLUGIN_ROOT}/cfg/hooks.json"}`,
+		in + "cfg/more.json":              `{"c": {"command": "c", "env": {"A": "canary-zq-4"}}}`,
+		in + "cfg/hooks.json":             `{"hooks": {"Stop": [{"hooks": [{"type": "http", "url": "x", "headers": {"X": "canary-zq-5"}}]}]}}`,
+		in + "agents/baker.md":            "---\nmcpServers:\n  d: {command: d, env: {A: canary-zq-6}}\n---\nBake.\n",
+		in + "settings.json":              `{"permissions": {"allow": ["Bash(bake)"]}}`,
 		in + ".mcp.json":                  `{"mcpServers": {"b": {"command": "b", "args": ["--token", "canary-zq-2"]}}}`,
 		in + "hooks/hooks.json":           `{"hooks": {"SessionStart": [{"hooks": [{"type": "command", "command": "SHOP_TOKEN=canary-zq-3 bake"}]}]}}`,
 		in + "README.md":                  "bakes\n",
@@ -30,18 +34,28 @@ func TestSkillsPlugin(t *testing.T) {
 		if strings.Contains(fmt.Sprint(r), "canary-zq") {
 			t.Errorf("%s holds the secret", r.GetMeta().Key)
 		}
-		if _, ok := r.(*pb.Policy); ok {
-			power = append(power, r.GetMeta().Key)
+		switch r := r.(type) {
+		case *pb.Policy:
+			power = append(power, r.Meta.Key)
+		case *pb.ToolGrant:
+			t.Errorf("the settings of a plugin permit nothing: %s", r.Pattern)
+		case *pb.Artifact:
+			if _, parts := agentstate.SplitKey(r.OwnerKey); !slices.Equal(parts, []string{in + ".claude-plugin/plugin.json"}) || r.Size != uint64(len(r.Data.GetInline())) {
+				t.Errorf("%s, of %d bytes, belongs to %q", r.Meta.Key, r.Size, r.OwnerKey)
+			}
 		}
 	}
 	dst := t.TempDir()
-	if held, _ := drivertest.Apply(t, Open(dst), mem); len(power) != 3 || !slices.Contains(held.Held, power[0]) {
+	if held, _ := drivertest.Apply(t, Open(dst), mem); len(power) != 4 || !slices.Contains(held.Held, power[0]) {
 		t.Errorf("settings %v, held %v", power, held.Held)
 	}
-	if got := files(t, dst); len(got) != 1 || got[".claude/"+in+"README.md"] == "" {
+	if got := files(t, dst); len(got) > 0 {
 		t.Errorf("without approval there is %v", sortedKeys(got))
 	}
 	drivertest.Apply(t, Open(dst), mem, power...)
+	if got := files(t, dst); len(got) != 8 || !strings.Contains(got[".claude/"+in+"agents/baker.md"], "Bake.") {
+		t.Errorf("approved: %v", sortedKeys(got))
+	}
 	if got := files(t, dst)[".claude/"+in+".mcp.json"]; got != `-{"mcpServers": {"b": {"command": "b", "args": ["--token", ""]}}}` {
 		t.Errorf("approved: %s", got)
 	}

@@ -22,7 +22,8 @@ type reading struct {
 	out      *agentstate.Emitter
 	n        map[string]uint64 // by kind: what was found beside the walk
 	creds    map[string]bool
-	sessions map[string]bool // keys of all conversations
+	sessions map[string]bool    // keys of all conversations
+	plugins  map[string]*plugin // below skills, by folder
 }
 
 func (r *reading) put(rec agentstate.Record) error {
@@ -51,10 +52,11 @@ func (h *Home) Records(ctx context.Context, opts *agentstate.ReadOptions) iter.S
 			yield(nil, err)
 			return
 		}
-		r := &reading{n: map[string]uint64{}, creds: map[string]bool{}, sessions: map[string]bool{}}
+		r := &reading{n: map[string]uint64{}, creds: map[string]bool{}, sessions: map[string]bool{}, plugins: map[string]*plugin{}}
 		byPath := map[string]*homefiles.File{}
 		for _, f := range w.Files {
 			byPath[f.Rel] = f
+			r.foundPlugin(f)
 			if f.Kind == "conversation" && f.Size() > 0 {
 				r.sessions[agentstate.Key(f.Kind, keyParts(f)...)] = true
 			}
@@ -121,8 +123,9 @@ func (r *reading) file(f *homefiles.File, skill string) error {
 	if err != nil {
 		return r.gap(homefiles.GapOf(f, err))
 	}
-	if (f.Kind == "agent" || f.Kind == "skill") && path.Ext(f.Rel) == ".md" {
-		clean, secrets, err := redacted(f, d)
+	of := r.pluginOf(f.Rel)
+	if redact := redaction(f, of); redact != nil {
+		clean, secrets, err := redacted(f, d, redact)
 		if err != nil {
 			return r.gap(&pb.Gap{Kind: f.Kind, Place: f.Rel, Reason: pb.Gap_REASON_CORRUPT, Count: 1, Detail: valid(err.Error())})
 		}
@@ -157,17 +160,33 @@ func (r *reading) file(f *homefiles.File, skill string) error {
 	}
 	m.Native = []*pb.Native{cite("#data")}
 	a := &pb.Artifact{Meta: m, Name: f.Rel, Data: d, Size: uint64(f.Size())}
+	if d.GetBlob() == nil {
+		a.Size = uint64(len(d.GetInline()))
+	}
 	if skill != "" {
 		a.OwnerKey = agentstate.Key("skill", strings.TrimPrefix(skill, ".claude/"))
+	} else if of != nil {
+		a.OwnerKey = of.key
 	}
 	return r.put(a)
 }
 
-// redacted is d, the data of a definition, without the secrets of the servers and hooks that its head
-// names.
-func redacted(f *homefiles.File, d *pb.Data) (*pb.Data, []homefiles.Secret, error) {
+// redaction takes the secrets out of f: of the servers and hooks that the head of a definition names, or of a document
+// of settings that a plugin names; nil: f is neither.
+func redaction(f *homefiles.File, of *plugin) func([]byte) ([]byte, []homefiles.Secret, error) {
+	switch {
+	case (f.Kind == "agent" || f.Kind == "skill" || of != nil) && path.Ext(f.Rel) == ".md":
+		return homefiles.RedactHead
+	case f.Kind == "artifact" && of != nil && of.named[homefiles.Fold(f.Rel)]:
+		return homefiles.RedactJSON
+	}
+	return nil
+}
+
+// redacted is d, the data of f, without its secrets.
+func redacted(f *homefiles.File, d *pb.Data, redact func([]byte) ([]byte, []homefiles.Secret, error)) (*pb.Data, []homefiles.Secret, error) {
 	if d.GetBlob() == nil {
-		clean, secrets, err := homefiles.RedactHead(d.GetInline())
+		clean, secrets, err := redact(d.GetInline())
 		return agentstate.Inline(d.MediaType, clean), secrets, err
 	}
 	r, err := f.Open()
@@ -179,8 +198,8 @@ func redacted(f *homefiles.File, d *pb.Data) (*pb.Data, []homefiles.Secret, erro
 	if err != nil {
 		return nil, nil, err
 	}
-	if _, secrets, err := homefiles.RedactHead(b); err != nil || len(secrets) > 0 {
-		return nil, nil, errors.Join(errors.New("secrets stand in its YAML, and it is larger than any definition"), err)
+	if _, secrets, err := redact(b); err != nil || len(secrets) > 0 {
+		return nil, nil, errors.Join(errors.New("secrets may stand in it, and it is larger than any definition"), err)
 	}
 	return d, nil, nil
 }

@@ -8,6 +8,7 @@ import (
 	"fmt"
 	"io/fs"
 	"os"
+	"path"
 	"slices"
 	"strconv"
 	"strings"
@@ -45,6 +46,12 @@ func (r *reading) settings(f *homefiles.File) error {
 	key := p.Meta.Key
 	if err := r.put(p); err != nil {
 		return err
+	}
+	if isPluginSettings(f.Rel) { // a plugin permits nothing
+		if x := r.pluginOf(f.Rel); x != nil && x.key == key {
+			x.name(path.Dir(path.Dir(f.Rel)), clean)
+		}
+		return nil
 	}
 	for _, e := range []struct {
 		name   string
@@ -108,19 +115,19 @@ const maxServers = 64 << 20
 
 // servers are the MCP servers that the file rel names. The rest of it is of the machine, and stays
 // there.
-func (r *reading) servers(path, rel string) error {
+func (r *reading) servers(file, rel string) error {
 	broken := func(reason pb.Gap_Reason, why string) error {
 		r.n["toolserver"]++
 		return r.gap(&pb.Gap{Kind: "toolserver", Place: rel, Reason: reason, Count: 1, Detail: why})
 	}
-	st, err := os.Stat(path) // a link is followed: of the file, servers alone are read
+	st, err := os.Stat(file) // a link is followed: of the file, servers alone are read
 	if errors.Is(err, fs.ErrNotExist) {
 		return nil
 	}
 	if err == nil && (!st.Mode().IsRegular() || st.Size() > maxServers) {
 		return broken(pb.Gap_REASON_LIMIT, "larger than any such file, or no file")
 	}
-	b, err := os.ReadFile(path)
+	b, err := os.ReadFile(file)
 	if err != nil {
 		return broken(homefiles.GapOf(&homefiles.File{}, err).Reason, err.Error())
 	}
