@@ -21,7 +21,10 @@ func Example() {
 		log.Fatal(err)
 	}
 	fmt.Println(rep.Verdict.Coverage, rep.Records["conversation"], "conversations")
-	for r := range to.Records(context.Background(), nil) {
+	for r, err := range to.Records(context.Background(), nil) {
+		if err != nil {
+			log.Fatal(err)
+		}
 		if c, ok := r.(*pb.Credential); ok {
 			fmt.Println(c.Rebind)
 		}

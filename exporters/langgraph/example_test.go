@@ -22,7 +22,10 @@ func Example() {
 	}
 	fmt.Println(rep.Verdict.Coverage, rep.Records["conversation"], "threads")
 	waits := 0
-	for r := range to.Records(context.Background(), nil) {
+	for r, err := range to.Records(context.Background(), nil) {
+		if err != nil {
+			log.Fatal(err)
+		}
 		if i, ok := r.(*pb.Interrupt); ok && i.Status == pb.Interrupt_STATUS_OPEN {
 			waits++
 		}
