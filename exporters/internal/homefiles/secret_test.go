@@ -147,7 +147,7 @@ func FuzzRedact(f *testing.F) {
 
 // TestSecretFile: files that are left where they are, and those that only look so.
 func TestSecretFile(t *testing.T) {
-	for name, want := range map[string]bool{".env": true, ".env.local": true, "prod.env": true, ".env.example": false, "a.pem": true, "id_rsa": true, "id_rsa.pub": false, ".npmrc": true, "env": false, "SKILL.md": false} {
+	for name, want := range map[string]bool{".env": true, ".env.local": true, "prod.env": true, ".env.example": false, "a.pem": true, "A.PEM": true, ".ENV": true, "ID_RSA": true, ".Env.Example": false, "id_rsa": true, "id_rsa.pub": false, ".npmrc": true, "env": false, "SKILL.md": false} {
 		if got := SecretFile(name); got != want {
 			t.Errorf("%s: %v", name, got)
 		}

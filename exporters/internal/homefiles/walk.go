@@ -70,6 +70,7 @@ func (w *Walk) Notes() []string {
 // SecretFile tells whether a file of this name holds nothing but secrets, wherever it lies: skills and
 // projects bring them along.
 func SecretFile(base string) bool {
+	base = Fold(base)
 	env, isEnv := strings.CutPrefix(base, ".env.")
 	switch {
 	case isEnv:
