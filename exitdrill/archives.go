@@ -14,6 +14,7 @@ import (
 	"slices"
 	"strings"
 
+	"filippo.io/age"
 	"google.golang.org/protobuf/proto"
 	"google.golang.org/protobuf/types/descriptorpb"
 
@@ -150,8 +151,8 @@ func (w *wired) Check(ctx context.Context, path string) (*drill.Facts, error) {
 	for _, c := range in.Compartments {
 		facts.Archive.Recipients = append(facts.Archive.Recipients, evidence.Recipient{Type: c.Weakest, Role: "operator", OpenedInDrill: c.Open})
 	}
-	for range w.escrow {
-		facts.Archive.Recipients = append(facts.Archive.Recipients, evidence.Recipient{Type: in.Weakest, Role: "escrow", OpenedInDrill: true})
+	for _, id := range w.escrow {
+		facts.Archive.Recipients = append(facts.Archive.Recipients, evidence.Recipient{Type: in.Weakest, Fingerprint: fingerprint(id), Role: "escrow", OpenedInDrill: true})
 	}
 	if facts.Archive.Schemas, err = schemas(f, fi.Size(), facts.Records); err != nil {
 		return nil, refused(path, err)
@@ -166,6 +167,22 @@ func (w *wired) Check(ctx context.Context, path string) (*drill.Facts, error) {
 		}
 	}
 	return facts, nil
+}
+
+// fingerprint tells one key from others: the first 16 hex digits of the SHA-256 of its public key, as keygen prints it.
+// Empty: it is of a kind that does not say its public key, such as a plugin's.
+func fingerprint(id age.Identity) string {
+	var public fmt.Stringer
+	switch k := id.(type) {
+	case *age.HybridIdentity:
+		public = k.Recipient()
+	case *age.X25519Identity:
+		public = k.Recipient()
+	default:
+		return ""
+	}
+	sum := sha256.Sum256([]byte(public.String()))
+	return hex.EncodeToString(sum[:8])
 }
 
 // maxSchema is the size of a schema.

@@ -129,6 +129,18 @@ func TestSummaries(t *testing.T) {
 	}
 }
 
+// TestEscrow: an auditor can tell which key of escrow opened the archive: by the digest of its public key, which
+// sha256sum computes, too.
+func TestEscrow(t *testing.T) {
+	p := newPlace(t)
+	out := p.run(p.plan("level: L3", "level: L1", "recipients: [DIR/ops.age.pub], identities: [DIR/ops.age]", "recipients: [DIR/ops.age.pub, DIR/other.age.pub], identities: [DIR/ops.age], escrow: [DIR/other.age]"))
+	sum := sha256.Sum256([]byte(strings.TrimSpace(p.read("other.age.pub"))))
+	rs := out.Predicate.Archive.Recipients
+	if i := slices.IndexFunc(rs, func(r evidence.Recipient) bool { return r.Role == "escrow" }); i < 0 || rs[i].Fingerprint != hex.EncodeToString(sum[:8]) || !rs[i].OpenedInDrill {
+		t.Errorf("%+v, and the key is %x", rs, sum)
+	}
+}
+
 // TestTree: the root over the records is the one in manifest.json, a subject with its leaves; a kind in one
 // shard has the root that a proof of one of its records leads to.
 func TestTree(t *testing.T) {

@@ -229,7 +229,7 @@ func (a *app) drill(ctx context.Context, path string, p *drill.Plan, f *drillFla
 
 func (a *app) drillOptions() *exitdrill.Options {
 	return &exitdrill.Options{
-		Registry: a.drivers, Now: a.now, Tool: tool(), Independent: openssl, Stderr: a.stderr,
+		Registry: a.drivers, Now: a.now, Tool: a.tool(), Independent: openssl, Stderr: a.stderr,
 		Timestamp: func(ctx context.Context, url string, request []byte) ([]byte, error) {
 			ask, err := timestamper(url)
 			if err != nil {

@@ -15,15 +15,20 @@ import (
 	"os/exec"
 	"path/filepath"
 	"runtime/debug"
+	"slices"
 	"strings"
 
 	"github.com/exitramp/exitramp/context/evidence"
 	"github.com/exitramp/exitramp/format"
 )
 
-// tool is this program, with the digest of the list of modules that it is built of.
-func tool() evidence.Tool {
-	t := evidence.Tool{Name: "exitramp", Version: version()}
+// tool is this program, as it was called, with the digest of the list of modules that it is built of.
+func (a *app) tool() evidence.Tool {
+	args := a.args
+	if i := slices.IndexFunc(args, func(s string) bool { return strings.HasPrefix(s, insideNamespace) }); i >= 0 {
+		args = args[:i] // what withoutNetwork has added
+	}
+	t := evidence.Tool{Name: "exitramp", Version: version(), Command: append([]string{"exitramp"}, redactArgs(args)...)}
 	b, ok := debug.ReadBuildInfo()
 	if !ok {
 		return t
@@ -44,6 +49,10 @@ func tool() evidence.Tool {
 	}
 	return t
 }
+
+// insideNamespace is how the option begins with which a drill is run again without a network. What stands behind it
+// is not of the user.
+const insideNamespace = "--inside-namespace="
 
 // openssl has the program of that name check who signed an archive, where it is at hand: a second
 // program, by other people. Empty: it is not.

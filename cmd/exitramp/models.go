@@ -4,6 +4,7 @@ import (
 	"context"
 	"fmt"
 	"os"
+	"strings"
 	"time"
 
 	"github.com/spf13/cobra"
@@ -81,7 +82,7 @@ func (a *app) models(ctx context.Context, archive string, f *modelsFlags) error 
 		a.printModels(uses)
 		fmt.Fprintf(a.stdout, "dates that the runtime does not say were read on %s", dates.AsOf.Format(time.DateOnly))
 		if undated > 0 {
-			fmt.Fprintf(a.stdout, "; %s in use, and nobody says when it ends", count(undated, "models"))
+			fmt.Fprintf(a.stdout, "; in use with no date that anybody says: %s", count(undated, "models"))
 		}
 		fmt.Fprintln(a.stdout)
 	}
@@ -133,7 +134,14 @@ func (a *app) printModels(uses []models.Use) {
 		if !u.Live {
 			live = "not in use"
 		}
-		fmt.Fprintln(a.stdout, join(u.ID, what, live, count(len(u.Agents), "agents"), count(int(u.Messages), "messages"), count(int(u.Runs), "runs"),
-			count(int(u.Embeddings), "vectors"), last, ends))
+		served, weights := "", ""
+		if len(u.Served) > 0 {
+			served = "answered as " + strings.Join(u.Served, ", ")
+		}
+		if len(u.Weights) > 0 {
+			weights = "weights " + strings.Join(u.Weights, ", ")
+		}
+		fmt.Fprintln(a.stdout, join(u.ID, served, what, live, count(len(u.Agents), "agents"), count(int(u.Messages), "messages"), count(int(u.Runs), "runs"),
+			count(int(u.Embeddings), "vectors"), last, ends, weights))
 	}
 }

@@ -46,7 +46,7 @@ func (a *app) withoutNetwork(ctx context.Context, p *drill.Plan, into string) (d
 		block.Probe = "the system has no network namespaces"
 		return false, block, nil
 	}
-	args := append(os.Args[1:len(os.Args):len(os.Args)], "--inside-namespace="+ns)
+	args := append(os.Args[1:len(os.Args):len(os.Args)], insideNamespace+ns)
 	if into != "" {
 		args = append(args, "--into="+into)
 	}

@@ -154,6 +154,9 @@ func (a *app) undo(ctx context.Context, journal, target string, f *replayFlags) 
 		return err
 	}
 	defer j.Close()
+	if err := ofTarget(j, journal, target); err != nil {
+		return err
+	}
 	tombstones, err := a.tombstones(ctx, f.tombstones, &f.keys)
 	if err != nil {
 		return err
@@ -166,9 +169,6 @@ func (a *app) undo(ctx context.Context, journal, target string, f *replayFlags) 
 		if f.dryRun {
 			return a.printUndoPlan(rep, f.json)
 		}
-	}
-	if err := ofTarget(j, journal, target); err != nil {
-		return err
 	}
 	rt, dst, err := a.target(ctx, target)
 	if err != nil {

@@ -73,7 +73,9 @@ type Schema struct {
 
 // Recipient is a key that opens the archive.
 type Recipient struct {
-	Type          string `json:"type"`
+	Type string `json:"type"`
+	// Fingerprint is how the SHA-256 of the public key begins, in hex: of age's text of it, without a line feed.
+	// Empty: the archive does not say whose key it is, and nor did the plan.
 	Fingerprint   string `json:"fingerprint,omitempty"`
 	Role          string `json:"role,omitempty"`
 	OpenedInDrill bool   `json:"openedInDrill"`

@@ -94,6 +94,17 @@ func TestTestdata(t *testing.T) {
 	}
 }
 
+// What the plan says of parts of the service that end is in the report, and in a file of its own.
+func TestSunset(t *testing.T) {
+	files := artifacts(t, "full")
+	if got := string(files["csv/sunset.csv"]); !strings.Contains(got, "assistants,2026-08-26") {
+		t.Errorf("csv/sunset.csv: %q", got)
+	}
+	if !strings.Contains(string(files[NameHTML]), "assistants") {
+		t.Errorf("%s does not say it", NameHTML)
+	}
+}
+
 // The same statement gives the same bytes, whatever verdict and artifacts are stored in it.
 func TestSameBytes(t *testing.T) {
 	for name, st := range all() {

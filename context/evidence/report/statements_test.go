@@ -62,7 +62,7 @@ func full() *evidence.Statement {
 			Exclusions:    []evidence.Exclusion{{Kind: "opaque", Ground: "DA-25(2)(f)", Why: "The provider's own bookkeeping; the target makes its own"}},
 		},
 		Targets: evidence.Targets{RTOSeconds: 4 * 3600, RPOSeconds: map[string]uint64{"memory": 86400, "*": 86400}, ImpactTolerance: "One working day", Survival: 0.99},
-		Source:  evidence.Runtime{Product: "langgraph", Flavor: "python", Schema: "9", Driver: "langgraph+postgres", APIVersion: "9", Adapter: "exitramp", AdapterVersion: "v0.8.2", Observer: "database role, reads only, BYPASSRLS", From: t0.Add(-7 * time.Hour), To: t0.Add(-7*time.Hour + 96*time.Second)},
+		Source:  evidence.Runtime{Product: "langgraph", Flavor: "python", Schema: "9", Driver: "langgraph+postgres", APIVersion: "9", Adapter: "exitramp", AdapterVersion: "v0.8.2", Observer: "database role, reads only, BYPASSRLS", From: t0.Add(-7 * time.Hour), To: t0.Add(-7*time.Hour + 96*time.Second), Sunset: []evidence.Sunset{{Object: "assistants", Date: "2026-08-26"}}},
 		Target:  evidence.Runtime{Product: "langgraph", Flavor: "js", Schema: "4", Driver: "langgraph+postgres", Observer: "database role of the drill", StateDigest: evidence.Digest{SHA256: digits("57a7e0d1")}, StateRecords: 112_719},
 		Archive: evidence.Archive{
 			ID: "q6zr5v3k7m2n4p8s9t1u3w5x7y", Format: "1", Bytes: 48_203_117, Records: 112_772, ManifestSHA256: digits("3b9ac7d2"), Encrypted: true, TreeRoot: evidence.Digest{SHA256: digits("7ee7007a")}, TreeLeaves: 41,

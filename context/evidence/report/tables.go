@@ -315,5 +315,9 @@ func (b *book) safetyTables() []*table {
 		}
 		models.put(m.Model, m.Agents, ends, m.Pinned, m.Source)
 	}
-	return []*table{t, secrets, keys, models}
+	ends := newTable("sunset", "Parts of the service that end, as the plan says", "id=part", "ends")
+	for _, s := range b.Source.Sunset {
+		ends.put(s.Object, s.Date)
+	}
+	return []*table{t, secrets, keys, models, ends}
 }
