@@ -41,8 +41,7 @@ const (
 	Absent                      // it must not be there: then it is Extra
 )
 
-// Compare compares two states by key, field by field. It reads want once and got once (from a want that has its
-// bytes at hand both in turn), and holds
+// Compare compares two states by key, field by field. It reads want once and got once, and holds
 // digests of want in a sealed temporary file: one a record where want has access by key, and what
 // turns out to differ is then read again; else one a field, some 300 bytes a record. Of got, vectors of which a loss was
 // announced lie there, too, whole. Values that lie outside of
@@ -74,15 +73,10 @@ func Compare(ctx context.Context, want, got agentstate.Source, opts *Options) (*
 			c.buried.Close()
 		}
 	}()
-	a := newArrivals(ctx, c, got)
-	defer a.close()
-	if err := c.readWant(ctx, want, a); err != nil {
-		if second := (*SideError)(nil); errors.As(err, &second) {
-			return nil, second
-		}
+	if err := c.readWant(ctx, want); err != nil {
 		return nil, &SideError{Err: err}
 	}
-	if err := a.rest(ctx); err != nil {
+	if err := c.readGot(ctx, got); err != nil {
 		return nil, &SideError{Second: true, Err: err}
 	}
 	if err := c.missing(); err != nil {
@@ -127,7 +121,7 @@ func (c *comparer) control(r agentstate.Record) bool {
 	return !c.opts.Control && !agentstate.IsState(agentstate.KindOf(r))
 }
 
-func (c *comparer) readWant(ctx context.Context, src agentstate.Source, a *arrivals) error {
+func (c *comparer) readWant(ctx context.Context, src agentstate.Source) error {
 	f := newFlattener(ctx, src, c.paths, c.opts.Key)
 	l := newLinks(c.opts.Dir, func(key string) (bool, error) { _, ok, err := c.known.View(key); return ok, err })
 	defer l.close()
@@ -159,30 +153,12 @@ func (c *comparer) readWant(ctx context.Context, src agentstate.Source, a *arriv
 		if c.opts.Expect != nil {
 			e.expect = c.opts.Expect(r)
 		}
-		if w.Wire != nil && a.turns {
-			a.begin()
-		}
-		turn, err := a.turn(at)
-		if err != nil {
-			return &SideError{Second: true, Err: err}
-		}
 		refs = refs[:0]
-		same := false
 		if e.due() {
-			if w.Wire == nil {
-				w.Wire = g.marshal(r)
-			}
-			same = turn && w.Wire != nil && a.same(w.Wire)
-			switch e.whole = g.look(r, w.Wire, !same); {
-			case !e.whole:
+			if e.glance, e.whole = g.look(r, w.Wire); !e.whole {
 				if e.fields, err = f.flatten(r); err != nil {
 					return fmt.Errorf("%s: %w", e.key, err)
 				}
-				same = false
-			case same:
-				e.whole = false // nobody asks for its glance
-			default:
-				e.glance = g.sum()
 			}
 		}
 		raw = e.append(raw[:0], at)
@@ -197,11 +173,6 @@ func (c *comparer) readWant(ctx context.Context, src agentstate.Source, a *arriv
 					l.ref(x.path, x.key)
 				}
 			}
-			if turn {
-				if err := a.arrive(&e, g, same); err != nil {
-					return &SideError{Second: true, Err: err}
-				}
-			}
 		case e.expect == Required:
 			c.rep.twice(at)
 			c.rep.missing(e.key)
@@ -210,11 +181,104 @@ func (c *comparer) readWant(ctx context.Context, src agentstate.Source, a *arriv
 		}
 		l.there(at)
 	}
+	c.seen, c.raised = newBits(c.n), newBits(c.n)
 	if err := errors.Join(ctx.Err(), l.end()); err != nil {
 		return err
 	}
 	l.report(c.rep, c.paths, false)
 	return nil
+}
+
+func (c *comparer) readGot(ctx context.Context, src agentstate.Source) error {
+	f := newFlattener(ctx, src, c.paths, nil)
+	l := newLinks(c.opts.Dir, c.inGot)
+	l.due = c.required
+	defer l.close()
+	f.ref = l.ref
+	g := newGlancer(f, c.sums)
+	for r, err := range agentstate.Lent(ctx, src, nil) { // nothing here changes a record
+		if err != nil {
+			return err
+		}
+		if o, ok := r.(*pb.Origin); ok && c.origins[1] == nil {
+			c.origins[1] = o
+			c.rep.Native = alike(c.origins[0], o)
+			f.bare = !c.rep.Native
+		}
+		if c.control(r) {
+			continue
+		}
+		c.most.add(r)
+		key := r.GetMeta().GetKey()
+		raw, ok, err := c.known.View(key)
+		if err != nil {
+			return err
+		}
+		if !ok {
+			if err := c.unwanted(r, l, f, g); err != nil {
+				return fmt.Errorf("%s: %w", key, err)
+			}
+			continue
+		}
+		e, err := decode(key, raw)
+		if err != nil {
+			return err
+		}
+		if e.due() && rank(r) > e.rank && !c.raised.has(e.n) { // whichever of two it is: an agent may go by either
+			c.raised.set(e.n)
+			c.rep.Raised = list(c.rep.Raised, e.key)
+			c.rep.RaisedN++
+		}
+		if c.seen.has(e.n) {
+			c.copied(key, e.expect)
+			continue
+		}
+		c.seen.set(e.n)
+		c.arrived++
+		whose := ours
+		if !e.due() { // what was there before, or must not be there
+			whose = foreign
+		}
+		l.begin(r, whose)
+		l.there(key)
+		switch e.expect {
+		case Ignored:
+			c.overruled(&e, r)
+			c.skip(e.key)
+			continue
+		case Absent:
+			c.rep.extra(e.key)
+			c.rep.kind(e.key).Forbidden++
+			continue
+		}
+		c.rep.Times.add(e.key, e.made, r.GetMeta().GetCreatedUnixNano())
+		c.order.add(&c.rep.Times, r, e.n)
+		if err := c.pair(&e, r, f, g); err != nil {
+			return fmt.Errorf("%s: %w", key, err)
+		}
+	}
+	if err := errors.Join(ctx.Err(), l.end()); err != nil {
+		return err
+	}
+	c.settle()
+	l.report(c.rep, c.paths, true)
+	return nil
+}
+
+// unwanted is a record of got that want has not.
+func (c *comparer) unwanted(r agentstate.Record, l *links, f *flattener, g *glancer) error {
+	key := r.GetMeta().GetKey()
+	first, err := c.other(key)
+	if err != nil || !first { // a copy's references are those of the first
+		return err
+	}
+	l.begin(r, foreign)
+	l.there(key)
+	if _, ok := g.look(r, nil); ok { // for its references
+		return nil
+	}
+	_, err = f.flatten(r)
+	return err
 }
 
 // inGot tells whether a record of got was read.

@@ -5,14 +5,9 @@ import "github.com/exitramp/exitramp/internal/diskmap"
 // bits are one bit an entry.
 type bits []uint64
 
-func (b bits) has(n int) bool { return n/64 < len(b) && b[n/64]>>(n%64)&1 == 1 }
-
-func (b *bits) set(n int) {
-	for n/64 >= len(*b) {
-		*b = append(*b, 0)
-	}
-	(*b)[n/64] |= 1 << (n % 64)
-}
+func newBits(n int) bits      { return make(bits, n/64+1) }
+func (b bits) has(n int) bool { return b[n/64]>>(n%64)&1 == 1 }
+func (b bits) set(n int)      { b[n/64] |= 1 << (n % 64) }
 
 // copied notes one record more under a key of which one of want was due, and expected as expect says.
 func (c *comparer) copied(key string, expect Expectation) {

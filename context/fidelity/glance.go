@@ -24,10 +24,9 @@ type glancer struct {
 	f     *flattener
 	sums  cipher.AEAD
 	wire  []byte
-	out   glance
+	sum   glance
 	nonce [12]byte
 
-	keep   bool
 	kept   []byte // what of wire counts, but for native forms
 	native []byte // those
 	used   []uint16
@@ -77,51 +76,44 @@ type fast interface {
 	MarshalToSizedBufferVT(b []byte) (int, error)
 }
 
-// look looks at r, whose bytes are b; false: the flattener has to. used and refs are the paths and the references of r
-// then, and these were told. keep: sum is asked for.
-func (g *glancer) look(r agentstate.Record, b []byte, keep bool) bool {
-	if b == nil || g.sums == nil || inexact(r) {
-		return false
+// look looks at r; false: the flattener has to. used are the paths of r then, and its references were
+// told. b are its bytes; nil: not at hand.
+func (g *glancer) look(r agentstate.Record, b []byte) (out glance, ok bool) {
+	v, ok := r.(fast)
+	if !ok || g.sums == nil {
+		return out, false
 	}
-	g.keep = keep
+	if m, is := r.(*pb.Memory); is && m.TtlMinutes == 0 && math.Signbit(m.TtlMinutes) {
+		return out, false // the bytes do not tell −0 from 0
+	}
+	if b == nil {
+		b = g.marshal(v)
+	}
+	if b == nil {
+		return out, false
+	}
 	p := g.place(r)
 	g.n++
 	g.self = r.GetMeta().GetKey()
 	g.used, g.refs, g.blob, g.cites = g.used[:0], g.refs[:0], false, false
 	g.native, g.kept = g.native[:0], append(append(g.kept[:0], p.name...), 0, 0, 0, 0)
 	if !g.record(b, p) || g.blob && g.cites {
-		return false
+		return out, false
+	}
+	g.sums.Seal(g.sum.fields[:0], g.nonce[:], nil, g.kept)
+	if g.sum.native = [16]byte{}; len(g.native) > 0 {
+		g.sums.Seal(g.sum.native[:0], g.nonce[:], nil, g.native)
 	}
 	if g.f.ref != nil {
 		for _, x := range g.refs {
 			g.f.ref(x.path, x.key)
 		}
 	}
-	return true
+	return g.sum, true
 }
 
-// sum is the digests of what was looked at last.
-func (g *glancer) sum() glance {
-	g.sums.Seal(g.out.fields[:0], g.nonce[:], nil, g.kept)
-	if g.out.native = [16]byte{}; len(g.native) > 0 {
-		g.sums.Seal(g.out.native[:0], g.nonce[:], nil, g.native)
-	}
-	return g.out
-}
-
-// inexact tells whether the bytes of r do not tell what it holds: −0 from 0.
-func inexact(r agentstate.Record) bool {
-	m, ok := r.(*pb.Memory)
-	return ok && m.TtlMinutes == 0 && math.Signbit(m.TtlMinutes)
-}
-
-// marshal is the wire form of r, until the next one; nil: it cannot be written, does not tell what r holds, or nobody
-// looks at it.
-func (g *glancer) marshal(r agentstate.Record) []byte {
-	v, ok := r.(fast)
-	if !ok || g.sums == nil || inexact(r) {
-		return nil
-	}
+// marshal is the wire form of v, until the next one; nil: it cannot be written.
+func (g *glancer) marshal(v fast) []byte {
 	n := v.SizeVT()
 	if len(g.wire) < n || len(g.wire) > max(n, mostWire) {
 		g.wire = make([]byte, max(n+n/2, firstWire))
@@ -168,11 +160,9 @@ func (g *glancer) record(b []byte, p *place) bool {
 		binary.BigEndian.PutUint32(g.kept[start-4:], uint32(len(g.kept)-start)) // where it ends
 		whole = rest
 	}
-	switch {
-	case !g.keep:
-	case len(whole) < longBody:
+	if len(whole) < longBody {
 		g.kept = append(g.kept, whole...)
-	default: // a vector
+	} else { // a vector
 		g.kept = g.sums.Seal(g.kept, g.nonce[:], nil, whole)
 	}
 	return true
@@ -204,9 +194,7 @@ func (g *glancer) meta(b []byte, p, of *place) bool {
 				if !g.form(v, of) {
 					return false
 				}
-				if g.keep {
-					g.native = append(g.native, whole...)
-				}
+				g.native = append(g.native, whole...)
 			}
 			continue
 		case metaLabels:
@@ -217,9 +205,7 @@ func (g *glancer) meta(b []byte, p, of *place) bool {
 		if !g.field(p, n, typ, v) {
 			return false
 		}
-		if g.keep {
-			g.kept = append(g.kept, whole...)
-		}
+		g.kept = append(g.kept, whole...)
 	}
 	return true
 }

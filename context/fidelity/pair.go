@@ -10,8 +10,8 @@ import (
 	pb "github.com/exitramp/exitramp/proto/exitramp/v1"
 )
 
-// pair compares r of got with the entry of want. wire are its bytes; nil: not at hand.
-func (c *comparer) pair(e *entry, r agentstate.Record, wire []byte, f *flattener, g *glancer) error {
+// pair compares r of got with the entry of want.
+func (c *comparer) pair(e *entry, r agentstate.Record, f *flattener, g *glancer) error {
 	if !e.whole {
 		fields, err := f.flatten(r)
 		if err != nil {
@@ -22,14 +22,12 @@ func (c *comparer) pair(e *entry, r agentstate.Record, wire []byte, f *flattener
 		}
 		return c.match(e, r.GetMeta().GetKey(), fields, nil)
 	}
-	if wire == nil {
-		wire = g.marshal(r)
+	sum, ok := g.look(r, nil)
+	if ok && sum.fields == e.glance.fields && (!c.rep.Native || sum.native == e.glance.native) {
+		c.alike(e.key, g.used)
+		return nil
 	}
-	if g.look(r, wire, true) { // its references are told
-		if sum := g.sum(); sum.fields == e.glance.fields && (!c.rep.Native || sum.native == e.glance.native) {
-			c.alike(e.key, g.used)
-			return nil
-		}
+	if ok { // its references were told
 		defer func(ref func(uint16, string)) { f.ref = ref }(f.ref)
 		f.ref = nil
 	}
