@@ -110,16 +110,22 @@ const places = 1 << 3
 // limits are grants that may not be let through without others, each with a key. They are found by what they
 // are about, and by each part of it: "*", which is no key and no name, stands for the rest. So many grants are
 // not compared with each of many limits.
-type limits map[about]string
+type limits struct {
+	by    map[about]string
+	steps int // entries and look-ups
+}
 
-func (l limits) add(a about, key string) {
+func newLimits() *limits { return &limits{by: map[about]string{}} }
+
+func (l *limits) add(a about, key string) {
 	names := []string{a.name}
 	for _, up := range above(a.name) {
 		names = append(names, up+below)
 	}
 	for _, a.name = range names {
 		for rest := range places {
-			first(l, a.with(rest, "*"), key)
+			l.steps++
+			first(l.by, a.with(rest, "*"), key)
 		}
 	}
 	if a.name = names[0]; a.name == "Read" || a.name == "Edit" { // Claude Code asks these of commands, too
@@ -129,7 +135,7 @@ func (l limits) add(a about, key string) {
 }
 
 // of is a limit that may be about some of what a is about; empty: none is.
-func (l limits) of(a about) string {
+func (l *limits) of(a about) string {
 	names := []string{a.name}
 	if a.name != "" {
 		names = append(names, a.name+below)
@@ -147,13 +153,14 @@ func (l limits) of(a about) string {
 }
 
 // named is of for limits of the very name that a has.
-func (l limits) named(a about) string {
+func (l *limits) named(a about) string {
 	least, empty := "", a.empty()
 	for wide := range places { // each place of the limit says the same as a's, or is empty
 		if wide&empty != 0 {
 			continue
 		}
-		if key := l[a.with(empty, "*").with(wide, "")]; key != "" && (least == "" || key < least) {
+		l.steps++
+		if key := l.by[a.with(empty, "*").with(wide, "")]; key != "" && (least == "" || key < least) {
 			least = key
 		}
 	}

@@ -24,6 +24,11 @@ type beside struct {
 	denies    map[about]string // those that are not let through, and one of their keys
 	asks      map[about]string
 	principal map[string]bool // of all of them those that are no single one, as far as anybody says
+	steps     int             // of held
+}
+
+func newBeside() *beside {
+	return &beside{lets: map[let]bool{}, denies: map[about]string{}, asks: map[about]string{}, principal: map[string]bool{}}
 }
 
 // denied are what g approves that lets something through, and for each a denial, or a question, that g leaves off and
@@ -32,7 +37,7 @@ func denied(ctx context.Context, src agentstate.Source, g *guard) (map[string]st
 	if len(g.approved) == 0 {
 		return nil, nil
 	}
-	s := &beside{map[let]bool{}, map[about]string{}, map[about]string{}, map[string]bool{}}
+	s := newBeside()
 	for r, err := range src.Records(ctx, &agentstate.ReadOptions{Kinds: []string{"toolgrant"}}) {
 		if err != nil {
 			return nil, err
@@ -137,7 +142,7 @@ func (s *beside) held() map[string]string {
 		}
 		return a
 	}
-	denies, asks := limits{}, limits{}
+	denies, asks := newLimits(), newLimits()
 	for a, key := range s.denies {
 		denies.add(whole(a), key)
 	}
@@ -155,6 +160,7 @@ func (s *beside) held() map[string]string {
 			out[l.key] = by
 		}
 	}
+	s.steps = denies.steps + asks.steps
 	return out
 }
 

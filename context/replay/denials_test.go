@@ -1,8 +1,6 @@
 package replay_test
 
 import (
-	"math"
-	"strconv"
 	"strings"
 	"testing"
 	"time"
@@ -130,40 +128,6 @@ func TestDenialWaits(t *testing.T) {
 	rep := mustRun(t, memstate.NewRuntime(nil), src, journal(t), replay.Options{Approved: []string{"toolgrant/a", "toolgrant/d"}})
 	if rep.Actions[replay.Held] != 2 || rep.Actions[replay.Created] != 0 {
 		t.Errorf("%+v", rep.Actions)
-	}
-}
-
-// TestDenialsOfMany: grants and denials of many principals are told apart by looking each up: ten times as many cost ten
-// times as much, and not a hundred times.
-func TestDenialsOfMany(t *testing.T) {
-	took := func(n, runs int) time.Duration {
-		var rs []agentstate.Record
-		o := replay.Options{}
-		for i := range n {
-			who := agentstate.Key("principal", strconv.Itoa(i))
-			rs = append(rs, &pb.Principal{Meta: meta("principal", strconv.Itoa(i)), Form: pb.Principal_FORM_USER},
-				&pb.ToolGrant{Meta: meta("toolgrant", "a", strconv.Itoa(i)), PrincipalKey: who, ToolKey: "tool/x", Effect: pb.ToolGrant_EFFECT_ALLOW},
-				&pb.ToolGrant{Meta: meta("toolgrant", "d", strconv.Itoa(i)), PrincipalKey: who, ToolKey: "tool/y", Effect: pb.ToolGrant_EFFECT_DENY, Enabled: true})
-			o.Approved = append(o.Approved, agentstate.Key("toolgrant", "a", strconv.Itoa(i)))
-		}
-		src, least := memstate.Whole("x", rs...), time.Duration(math.MaxInt64)
-		for range runs { // others use the machine, too
-			began := time.Now()
-			if rep := mustRun(t, memstate.NewRuntime(nil), src, journal(t), o); rep.Waiting != uint64(n) {
-				t.Fatalf("%d wait, of %d", rep.Waiting, n)
-			}
-			least = min(least, time.Since(began))
-		}
-		return least
-	}
-	const n = 10_000 // 100 million pairs
-	few := took(n/10, 5)
-	many := took(n, 1)
-	if many > 30*few {
-		many = min(many, took(n, 2))
-	}
-	if many > 30*few {
-		t.Errorf("%s for %d, %s for %d", many, n, few, n/10)
 	}
 }
 
