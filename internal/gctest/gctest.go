@@ -7,14 +7,15 @@ import (
 	"os"
 	"runtime/debug"
 	"slices"
+	"strconv"
 	"strings"
 
 	"github.com/exitramp/exitramp/internal/gcfloor"
 )
 
-// parallel is how many parallel tests are under way at a time: they wait for clocks, rates and processes more than they
-// work, so that as many as there are cores would leave the cores idle.
-const parallel = "8"
+// parallel is how many parallel tests are under way at a time, at least: they wait for clocks, rates and processes more
+// than they work, so that as many as there are cores would leave the few of a small machine idle.
+const parallel = 8
 
 // Main runs tests and returns the exit code. Their heaps are small, so that a fifth of their time would go to the
 // collector. What measures memory collects by itself, and benchmarks have the collector of the command. GOGC and
@@ -25,7 +26,9 @@ func Main(m interface{ Run() int }) int {
 		debug.SetGCPercent(400)
 	}
 	if f := flag.Lookup("test.parallel"); f != nil {
-		f.Value.Set(parallel) // the flags are not read yet: what they say goes before
+		if n, err := strconv.Atoi(f.Value.String()); err == nil && n < parallel {
+			f.Value.Set(strconv.Itoa(parallel)) // the flags are not read yet: what they say goes before
+		}
 	}
 	defer gcfloor.Raise()() // as the command runs
 	return m.Run()

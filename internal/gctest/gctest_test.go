@@ -35,18 +35,20 @@ func TestCollector(t *testing.T) {
 	}
 }
 
-// More tests wait at a time than there are cores on a small machine.
+// More tests wait at a time than there are cores on a small machine, and no fewer on a large one.
 func TestParallel(t *testing.T) {
 	f := flag.Lookup("test.parallel")
 	before := f.Value.String()
 	t.Cleanup(func() { f.Value.Set(before) })
-	f.Value.Set("1")
-	got := ""
-	gctest.Main(tests(func() int {
-		got = f.Value.String()
-		return 0
-	}))
-	if got != "8" {
-		t.Errorf("%s tests at a time, want 8", got)
+	for cores, want := range map[string]string{"1": "8", "8": "8", "64": "64"} {
+		f.Value.Set(cores)
+		got := ""
+		gctest.Main(tests(func() int {
+			got = f.Value.String()
+			return 0
+		}))
+		if got != want {
+			t.Errorf("%s cores: %s tests at a time, want %s", cores, got, want)
+		}
 	}
 }
