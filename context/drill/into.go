@@ -116,6 +116,7 @@ func (p *Plan) checkInto(want func(ok bool, f string, args ...any), kind func(wh
 	seen := map[string]bool{}
 	for i, t := range p.Into {
 		want(plainName(t.Name) && !seen[strings.ToLower(t.Name)], "into[%d].name: want letters, digits, - _ and ., and each once, got %q", i, t.Name)
+		want(!saysInShort(t.Name), "into[%d].name: want another end than .test-result and .svr, which say a drill in short, got %q", i, t.Name)
 		seen[strings.ToLower(t.Name)] = true
 		want(t.Target != "", "into[%d].target: which?", i)
 		want(!password(t.Target), "into[%d].target: a password stands in it: write ${NAME} and set NAME in the environment", i)
@@ -143,6 +144,14 @@ func plainName(s string) bool {
 		return r >= 'a' && r <= 'z' || r >= 'A' && r <= 'Z' || r >= '0' && r <= '9' || strings.ContainsRune("-_.", r)
 	}
 	return s != "" && len(s) <= 100 && s[0] != '.' && strings.IndexFunc(s, func(r rune) bool { return !plain(r) }) < 0
+}
+
+// saysInShort tells whether the signature of a drill of that name would lie where another one's is said in short: of "q4"
+// in q4.svr.sigstore.json.
+func saysInShort(name string) bool {
+	return slices.ContainsFunc([]string{resultFile, svrFile}, func(suffix string) bool {
+		return strings.HasSuffix(strings.ToLower(name+bundleFile), suffix)
+	})
 }
 
 // Vectors is the file in which vectors that are made anew are kept.

@@ -19,6 +19,7 @@ func (p *Plan) Check() error {
 		}
 	}
 	want(plainName(p.Name), "name: want letters, digits, - _ and ., got %q", p.Name)
+	want(!saysInShort(p.Name), "name: want another end than .test-result and .svr, which say a drill in short, got %q", p.Name)
 	want(p.Exercise, "exercise: want true: a drill gives no notice and switches nothing")
 	want(p.Scenario != "", "scenario: what is rehearsed?")
 	want(p.Mode == evidence.Planned || p.Mode == evidence.Stressed, "mode: want planned or stressed, got %q", p.Mode)
