@@ -53,6 +53,8 @@ func TestSummaries(t *testing.T) {
 		{"failed", "FAILED", func(p *evidence.Predicate) { answerAs(p, "AC-33", evidence.Fail) }, nil, nil},
 		{"broken", "FAILED", func(p *evidence.Predicate) { p.NegativeControls = nil }, nil, nil},
 		{"on no basis", "FAILED", func(p *evidence.Predicate) { p.Checks[indexOf(p, "AC-33")].Basis = "" }, nil, nil},
+		{"control not refused", "FAILED", func(p *evidence.Predicate) { p.NegativeControls[1].Observed = "" }, nil, nil},
+		{"planned", "PASSED", func(p *evidence.Predicate) { p.Drill.Mode = evidence.Planned }, []string{"EXITRAMP_L3_PLANNED"}, []string{"EXITRAMP_L3_STRESSED", "EXITRAMP_PROVIDER_BLOCKED"}},
 		{"nothing planted", "PASSED", func(p *evidence.Predicate) {
 			for i := range p.Kinds {
 				p.Kinds[i].Canaries = evidence.Canaries{}
@@ -63,6 +65,7 @@ func TestSummaries(t *testing.T) {
 			st := passed(t)
 			tt.change(st.Predicate)
 			r, properties := inShort(t, st)
+			checkListed(t, st.Predicate, &r)
 			if r.Result != tt.result || len(r.Configuration) != 2 {
 				t.Errorf("%s, want %s: %v", r.Result, tt.result, st.Predicate.Judge(nil).Reasons)
 			}
@@ -79,13 +82,65 @@ func TestSummaries(t *testing.T) {
 					t.Errorf("%s in %v", n, properties)
 				}
 			}
-			at := st.Predicate.Checks[indexOf(st.Predicate, "AC-33")]
-			for result, list := range map[evidence.Result][]string{evidence.Pass: r.PassedTests, evidence.Warn: r.WarnedTests, evidence.Fail: r.FailedTests} {
-				if in := slices.Contains(list, "AC-33"); in != (at.Result == result && at.Basis != "") {
-					t.Errorf("AC-33 is %s on basis %q, and among those that are %s: %v", at.Result, at.Basis, result, in)
-				}
-			}
 		})
+	}
+}
+
+// checkListed: a check, each control and the verdict are in the list of what became of them, and in no other.
+func checkListed(t *testing.T, p *evidence.Predicate, r *testResult) {
+	t.Helper()
+	want := map[string]evidence.Result{"verdict": map[evidence.Verdict]evidence.Result{
+		evidence.VerdictPass: evidence.Pass, evidence.VerdictPassWithLoss: evidence.Warn, evidence.VerdictFail: evidence.Fail, evidence.VerdictInvalid: evidence.Fail}[p.Judge(nil).Verdict]}
+	if c := p.Checks[indexOf(p, "AC-33")]; c.Basis != "" {
+		want["AC-33"] = c.Result
+	} else {
+		want["AC-33"] = evidence.Untold
+	}
+	for i := range p.NegativeControls {
+		n := &p.NegativeControls[i]
+		want["refused: "+n.What] = tested(true, n.Observed == n.Expected)
+	}
+	for name, result := range want {
+		for is, list := range map[evidence.Result][]string{evidence.Pass: r.PassedTests, evidence.Warn: r.WarnedTests, evidence.Fail: r.FailedTests} {
+			if in := slices.Contains(list, name); in != (result == is) {
+				t.Errorf("%s is %q, and among those that are %s: %v", name, result, is, in)
+			}
+		}
+	}
+}
+
+// TestSummariesAbout: they are about the statement and what it is about, and not about its files; a drill that ended
+// before there was an archive is about its statement alone. A digest that is not known is no configuration.
+func TestSummariesAbout(t *testing.T) {
+	st := full()
+	files, err := Artifacts(st)
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, early := range []bool{false, true} {
+		want, configured := []string{NameStatement, evidence.SubjectManifest, evidence.SubjectTree, evidence.SubjectState}, 2
+		if p := st.Predicate; early {
+			p.Archive, p.Target, p.Tool.ConfigDigest = evidence.Archive{}, evidence.Runtime{}, evidence.Digest{}
+			p.Drill.Stopped = &evidence.Stop{Phase: "export", Why: "gone"}
+			want, configured = want[:1], 1
+		}
+		Attach(st, files)
+		short, err := Summaries(st, []byte("signed"))
+		if err != nil {
+			t.Fatal(err)
+		}
+		r := &testResult{}
+		s := summary{Predicate: r}
+		if err := json.Unmarshal(short[0].Data, &s); err != nil {
+			t.Fatal(err)
+		}
+		var about []string
+		for _, x := range s.Subject {
+			about = append(about, x.Name)
+		}
+		if !slices.Equal(about, want) || len(r.Configuration) != configured {
+			t.Errorf("it is about %v, want %v; configured by %v", about, want, r.Configuration)
+		}
 	}
 }
 
