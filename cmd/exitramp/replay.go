@@ -218,20 +218,25 @@ func replayFailed(err error, rep *replay.Report, journal string) error {
 // ruleHint is what a person does where a constraint or a trigger of the target keeps a record out.
 const ruleHint = "mend or drop the rule that is named, or leave the record out (--tombstones FILE with its key), then run the same command again"
 
-// writtenText is how much of what was to be written is there now, whichever attempt wrote it.
+// writtenText is how much of what was to be written is there now, whichever attempt wrote it. What is held waits for a
+// person, and is not there.
 func writtenText(rep *replay.Report) string {
-	n, out := rep.Actions[replay.Created]+rep.Actions[replay.Updated], rep.Actions[replay.Conflict]+rep.Actions[replay.Refused]
-	text := "nothing to write"
-	if n+out > 0 {
-		text = fmt.Sprintf("%s of %s written", number(n), number(n+out))
+	n, c, r, h := rep.Actions[replay.Created]+rep.Actions[replay.Updated], rep.Actions[replay.Conflict], rep.Actions[replay.Refused], rep.Actions[replay.Held]
+	all := n + c + r + h
+	if all == 0 {
+		return "nothing to write"
 	}
-	if c := rep.Actions[replay.Conflict]; c > 0 {
+	text := fmt.Sprintf("%s of %s written", number(n), number(all))
+	if c > 0 {
 		text += ", " + plural(int(c), "conflict", "conflicts")
 	}
-	if r := rep.Actions[replay.Refused]; r > 0 {
+	if r > 0 {
 		text += ", " + number(r) + " refused"
 	}
-	if rep.Resumed > 0 {
+	if h > 0 {
+		text += ", " + number(h) + " held"
+	}
+	if rep.Resumed > 0 && n > 0 {
 		text += "; " + plural(int(rep.Resumed), "record", "records") + " as an earlier attempt left them"
 	}
 	return text
