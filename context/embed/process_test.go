@@ -112,6 +112,16 @@ func TestProcessFaults(t *testing.T) {
 	}
 }
 
+// startAgain starts a program, and anew where a busy machine kept it silent for that long.
+func startAgain(ctx context.Context, argv []string, to io.Writer, patience time.Duration) (p *embed.Process, err error) {
+	for range 5 {
+		if p, err = embed.Start(ctx, argv, to, patience); err == nil || !strings.Contains(err.Error(), "it said nothing for") {
+			break
+		}
+	}
+	return p, err
+}
+
 // A program that says nothing any more is ended, and so is what it has started; the run that asks is not held up.
 func TestProcessHangs(t *testing.T) {
 	t.Parallel()
@@ -119,7 +129,7 @@ func TestProcessHangs(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	p, err := embed.Start(t.Context(), []string{exe, "wordembed", "words-1", "hang"}, io.Discard, time.Second)
+	p, err := startAgain(t.Context(), []string{exe, "wordembed", "words-1", "hang"}, io.Discard, time.Second)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -173,7 +183,7 @@ func TestProcessShowsProgress(t *testing.T) {
 	for name, to := range map[string]io.Writer{"taken": &bytes.Buffer{}, "not taken": nil} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
-			p, err := embed.Start(t.Context(), []string{sh, "-c", loads}, to, time.Second)
+			p, err := startAgain(t.Context(), []string{sh, "-c", loads}, to, time.Second)
 			if err != nil {
 				t.Fatal(err)
 			}
@@ -196,12 +206,7 @@ func TestProcessOnlyTalks(t *testing.T) {
 	}
 	ctx, cancel := context.WithTimeout(t.Context(), 30*time.Second)
 	defer cancel()
-	for range 5 {
-		_, err = embed.Start(ctx, []string{sh, "-c", "while echo again >&2; do sleep 0.05; done"}, io.Discard, 300*time.Millisecond)
-		if err == nil || !strings.Contains(err.Error(), "it said nothing for 300ms") { // as on a busy machine
-			break
-		}
-	}
+	_, err = startAgain(ctx, []string{sh, "-c", "while echo again >&2; do sleep 0.05; done"}, io.Discard, 300*time.Millisecond)
 	if err == nil || !strings.Contains(err.Error(), "it talked on standard error for 3.6s, and answered nothing, and was ended") {
 		t.Error(err)
 	}
