@@ -35,6 +35,8 @@ func TestPlantedBefore(t *testing.T) {
 		"two guards":                 {before: []agentstate.Record{guard, block("g")}, want: pass, says: "which do not count: 2"},
 		"a guard and another record": {before: []agentstate.Record{guard}, change: more(block("x")), want: fail, says: "1 of 1 planted instructions arrived, or came up since the plan"},
 		"of the archive":             {archive: []agentstate.Record{guard}, approve: "message/t1/guard", want: pass, says: "0 arrived with an operator's authority"},
+		"of the archive behind one that is gone": {archive: []agentstate.Record{guard}, approve: "message/t1/guard", change: drop("message/t1/system"), plan: "kind: message, contains: likes tea 0003, injection: true",
+			want: pass, says: "the archive has with that authority as well, which do not count: 1"},
 		"of the archive and another": {archive: []agentstate.Record{guard}, approve: "message/t1/guard", change: more(block("x")), want: fail},
 		"held and another":           {archive: []agentstate.Record{guard}, change: more(block("x")), want: fail},
 		"alike in both":              {archive: []agentstate.Record{guard}, before: []agentstate.Record{guard}, approve: "message/t1/guard", want: pass},
