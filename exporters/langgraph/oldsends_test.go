@@ -146,3 +146,56 @@ func TestSendsInMetadata(t *testing.T) {
 		t.Errorf("(-without +with the metadata):\n%s", d)
 	}
 }
+
+// JavaScript's first releases wrote version 1. Their saver in SQLite reads what waits inside the document, the later ones
+// in the writes of the parent, like those of PostgreSQL.
+func TestOldSendsOfJavaScript(t *testing.T) {
+	u := pgtest.Database(t)
+	load(t, u, "js.pg.sql")
+	const row = `INSERT INTO checkpoints (thread_id, checkpoint_ns, checkpoint_id, parent_checkpoint_id, type, checkpoint, metadata) SELECT 't', '', `
+	const doc = `NULL, '{"v":1,"ts":"2024-11-29T21:06:29.704Z","channel_versions":{"log":1},"versions_seen":{},"pending_sends":[]}', '{"source":"loop","step":0}'`
+	pgtest.Exec(t, u, "TRUNCATE checkpoints, checkpoint_writes, checkpoint_blobs", row+"'a', NULL, "+doc, row+"'b', 'a', "+doc, row+"'c', 'b', "+doc,
+		`INSERT INTO checkpoint_writes (thread_id, checkpoint_ns, checkpoint_id, task_id, idx, channel, type, blob)
+			SELECT 't', '', 'b', 'task', n, '__pregel_tasks', 'json', convert_to('{"node":"w","args":{"n":' || n || '}}', 'UTF8') FROM generate_series(1, 3) n`)
+	src := postgres(t, u)
+	m, _ := drivertest.Export(t, src)
+	keys := func(of *memstate.State) string {
+		var out []string
+		for _, l := range get[*pb.Checkpoint](t, of, "checkpoint/t//c").Meta.Labels {
+			if l.Name == labelSends {
+				out = append(out, l.Value)
+			}
+		}
+		return strings.Join(out, " ")
+	}
+	const want = "pendingwrite/t//b/task/1 pendingwrite/t//b/task/2 pendingwrite/t//b/task/3"
+	lite := SQLite(filepath.Join(t.TempDir(), "new.sqlite"))
+	asSaid(t, m, lite)
+	there, _ := drivertest.Export(t, lite)
+	back := postgres(t, pgtest.Database(t))
+	asSaid(t, there, back)
+	again, _ := drivertest.Export(t, back)
+	for i, of := range []*memstate.State{m, there, again} {
+		if got := keys(of); got != want {
+			t.Errorf("%d: labels %q, want %q", i, got, want)
+		}
+	}
+	var got string
+	if err := run(t, lite.path, true).QueryRow("SELECT group_concat(CAST(checkpoint AS TEXT) ->> '$.pending_sends') FROM (SELECT * FROM checkpoints ORDER BY checkpoint_id)").Scan(&got); err != nil {
+		t.Fatal(err)
+	}
+	if want := `[],[],[{"node":"w","args":{"n":1}},{"node":"w","args":{"n":2}},{"node":"w","args":{"n":3}}]`; got != want {
+		t.Errorf("in the documents %s, want %s", got, want)
+	}
+
+	// What the first saver alone finds there, PostgreSQL would not.
+	run(t, lite.path, false, "DELETE FROM writes WHERE channel = '__pregel_tasks'")
+	own, _ := drivertest.Export(t, lite)
+	found := false
+	for _, rc := range apply(t, postgres(t, pgtest.Database(t)), own, false) {
+		found = found || rc.Key == "checkpoint/t//c" && rc.Action == replay.Refused && strings.Contains(rc.Why, "its parent, in whose writes")
+	}
+	if !found {
+		t.Error("sends that PostgreSQL does not find arrived, or were refused for another reason")
+	}
+}

@@ -10,8 +10,8 @@ import (
 	pb "github.com/exitramp/exitramp/proto/exitramp/v1"
 )
 
-// Labels of Python's checkpoints below version 4, which PostgreSQL looks for sends in the writes of the parent for, and
-// SQLite in the document alone.
+// Labels of checkpoints below version 4. The libraries look for their sends in the writes of the parent; in SQLite Python's
+// and JavaScript's first saver there look in the document alone.
 const (
 	labelSends   = "sends_in_parent"         // its sends stand there: the key of one, in the order in which they run
 	labelSettled = "sends_of_parent_settled" // what stands there does not wait at it
@@ -20,11 +20,15 @@ const (
 
 // sends labels cp by what its parent sent.
 func (t *thread) sends(ctx context.Context, cp *pb.Checkpoint, parsed *values.Checkpoint, ns, parent cell) error {
-	if parsed.V >= 4 || parent.isNull() || t.r.lay.lang != python {
+	if parsed.V >= 4 || parent.isNull() {
 		return nil
 	}
-	if t.r.lay.engine == "postgres" {
-		return t.sent(ctx, cp, ns, parent)
+	if t.r.lay.engine == "postgres" || t.r.lay.lang == javascript {
+		err := t.sent(ctx, cp, ns, parent)
+		if err == nil && t.r.lay.engine == "sqlite" && parsed.PendingSends && labelOf(cp, labelSends) == "" {
+			cp.Meta.Labels = append(cp.Meta.Labels, &pb.Label{Name: labelOwn, Value: "true"})
+		}
+		return err
 	}
 	wrote, err := t.wrote(ctx, ns.String(), channelSends, &parent)
 	if err != nil || wrote == parsed.PendingSends {

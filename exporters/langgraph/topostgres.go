@@ -131,7 +131,9 @@ func sendsToPostgres(c *pb.Checkpoint, parsed *values.Checkpoint, out []byte, lo
 	case parsed.PendingSends && c.ParentKey == "":
 		return nil, nil, refuse("it holds sends that wait, and no parent, in whose writes PostgreSQL has them")
 	case parsed.PendingSends && own:
-		return nil, nil, refuse("it holds sends that wait, and its parent, in whose writes PostgreSQL looks for them, has none: let the thread go on once with a newer library")
+		return nil, nil, refuse("it holds sends that wait, and its parent, in whose writes PostgreSQL looks for them, has none: let the thread go on once before")
+	case parsed.PendingSends && labelOf(c, labelSends) != "": // JavaScript's, whose label says the same there
+		return out, losses, nil
 	case parsed.PendingSends:
 		why = "in PostgreSQL its sends are the writes of its parent, as the label there says"
 	case labelOf(c, labelSettled) == "":

@@ -99,7 +99,7 @@ func (w *writer) checkpointToSQLite(ctx context.Context, c *pb.Checkpoint) (cros
 	if slices.ContainsFunc(vs, func(v values.TypedValue) bool { return v.Type == "empty" }) && len(losses) == 0 {
 		losses = append(losses, loss("channels.value_key", fidelity.Equivalent, "in SQLite a version without a value has none; PostgreSQL keeps an empty row for it, and the library reads both alike"))
 	}
-	if len(sends) > 0 {
+	if len(sends) > 0 && !js { // of which the label there says the same
 		for _, path := range []string{"meta.labels.name", "meta.labels.value"} {
 			losses = append(losses, loss(path, fidelity.Equivalent, "in SQLite the sends that wait stand inside its document, and below version 4 the library reads them there"))
 		}
@@ -112,7 +112,8 @@ func (w *writer) checkpointToSQLite(ctx context.Context, c *pb.Checkpoint) (cros
 	}), losses, nil}, nil
 }
 
-// sends gathers what waits at c below version 4: in PostgreSQL the library reads it from the writes of c's parent.
+// sends gathers what waits at c below version 4: in PostgreSQL the library reads it from the writes of c's parent. Of
+// JavaScript's savers in SQLite the first alone reads the document; the others leave it.
 func (w *writer) sends(ctx context.Context, c *pb.Checkpoint, cp *values.Checkpoint) ([]values.TypedValue, error) {
 	var out []values.TypedValue
 	for _, l := range c.Meta.Labels {
@@ -130,7 +131,7 @@ func (w *writer) sends(ctx context.Context, c *pb.Checkpoint, cp *values.Checkpo
 			return nil, refuse(needsKey)
 		case p.Serializer != "msgpack" && p.Serializer != "json":
 			return nil, refuse("a send that waits at it is of the type %s, and a document has no place for one", valid(p.Serializer))
-		case len(cp.Channels) == 0:
+		case len(cp.Channels) == 0 && w.lay.lang == python:
 			return nil, refuse("sends wait at it, and no channel has a version: the library reads such a checkpoint in PostgreSQL alone")
 		}
 		b, err := w.resolver().Data(ctx, p.Value)
