@@ -18,7 +18,6 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"io"
 	"io/fs"
 	"net/url"
 	"sync"
@@ -29,7 +28,7 @@ import (
 	"github.com/exitramp/exitramp/exporters"
 	"github.com/exitramp/exitramp/exporters/internal/pgsnapshot"
 	"github.com/exitramp/exitramp/exporters/internal/sqlitefile"
-	pb "github.com/exitramp/exitramp/proto/exitramp/v1"
+	"github.com/exitramp/exitramp/exporters/internal/underway"
 )
 
 // Errors that callers act on.
@@ -74,10 +73,15 @@ type Store struct {
 	wait   time.Duration      // for locks of SQLite
 	server *pgsnapshot.Server // PostgreSQL; nil: SQLite
 
-	mu      sync.Mutex
-	reading *reading // the stream under way; nil: none
-	closed  bool
+	stream // under way: opens blobs
+
+	mu     sync.Mutex
+	busy   bool // a reading is under way
+	closed bool
 }
+
+// stream opens bytes that a record of the stream under way points at.
+type stream = underway.Stream
 
 var (
 	_ exporters.Runtime      = (*Store)(nil)
@@ -137,15 +141,4 @@ func (s *Store) usable() error {
 		return fmt.Errorf("langgraph: the store was closed (%w): open it anew", fs.ErrClosed)
 	}
 	return nil
-}
-
-// OpenBlob opens bytes that a record of the stream under way points at.
-func (s *Store) OpenBlob(ctx context.Context, b *pb.Blob) (io.ReadCloser, error) {
-	s.mu.Lock()
-	r := s.reading
-	s.mu.Unlock()
-	if r == nil {
-		return nil, fmt.Errorf("%w: blob %s: its stream has ended", agentstate.ErrNotFound, b.GetId())
-	}
-	return r.open(ctx, b.GetId())
 }

@@ -136,7 +136,8 @@ func (b *blobReader) Read(p []byte) (int, error) {
 
 func (b *blobReader) Close() error { return nil }
 
-func (r *reading) open(ctx context.Context, id string) (io.ReadCloser, error) {
+// OpenBlob opens bytes that a record points at.
+func (r *reading) OpenBlob(ctx context.Context, id string) (io.ReadCloser, error) {
 	var l locator
 	if err := json.Unmarshal([]byte(id), &l); err != nil || r.lay.t[l.Table] == nil || r.lay.t[l.Table].col(l.Column) < 0 {
 		return nil, fmt.Errorf("%w: blob %q is not of this store", agentstate.ErrNotFound, strings.ToValidUTF8(id, "?"))

@@ -10,11 +10,11 @@ import (
 // Preflight says what an export would find: who reads, how many rows, what is closed to the
 // observer. It reads only.
 func (s *Store) Preflight(ctx context.Context) (*agentstate.Preflight, error) {
-	r, err := s.begin(ctx)
+	r, end, err := s.begin(ctx)
 	if err != nil {
 		return nil, err
 	}
-	defer s.end(r)
+	defer end()
 	f := r.eng.facts()
 	p := &agentstate.Preflight{Origin: r.origin(), Observer: f.observer, Counts: map[string]int64{}, Gaps: denials(r.lay)}
 	p.Notes = append(p.Notes, f.notes...)

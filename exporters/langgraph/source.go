@@ -8,6 +8,7 @@ import (
 	"slices"
 
 	"github.com/exitramp/exitramp/context/agentstate"
+	"github.com/exitramp/exitramp/exporters/internal/underway"
 	pb "github.com/exitramp/exitramp/proto/exitramp/v1"
 )
 
@@ -65,49 +66,53 @@ func (s *Store) Records(ctx context.Context, opts *agentstate.ReadOptions) iter.
 		opts = &agentstate.ReadOptions{}
 	}
 	return func(yield func(agentstate.Record, error) bool) {
-		r, err := s.begin(ctx)
+		r, end, err := s.begin(ctx)
 		if err != nil {
 			yield(nil, err)
 			return
 		}
-		defer s.end(r)
+		defer end()
 		r.stream(ctx, opts, yield)
 	}
 }
 
-func (s *Store) begin(ctx context.Context) (*reading, error) {
+// begin opens the store for one reading at a time; end is to be called where it succeeded.
+func (s *Store) begin(ctx context.Context) (r *reading, end func(), err error) {
 	s.mu.Lock()
-	busy := s.reading != nil
+	busy := s.busy
+	s.busy = true
 	s.mu.Unlock()
 	if busy {
-		return nil, errors.New("langgraph: a reading of this store is under way; open it a second time")
+		return nil, nil, errors.New("langgraph: a reading of this store is under way; open it a second time")
 	}
-	eng, err := s.open(ctx)
-	if err != nil {
-		return nil, err
+	var eng engine
+	over := func() {
+		if eng != nil {
+			eng.close()
+		}
+		s.mu.Lock()
+		s.busy = false
+		s.mu.Unlock()
+	}
+	defer func() {
+		if err != nil {
+			over()
+		}
+	}()
+	if eng, err = s.open(ctx); err != nil {
+		return nil, nil, err
 	}
 	lay, err := detect(ctx, eng)
 	if err != nil {
-		eng.close()
-		return nil, err
+		return nil, nil, err
 	}
 	rest, err := left(ctx, eng, lay)
 	if err != nil {
-		eng.close()
-		return nil, err
+		return nil, nil, err
 	}
-	r := &reading{eng: eng, lay: lay, left: rest, pos: position{Opaque: map[string]uint64{}}}
-	s.mu.Lock()
-	s.reading = r
-	s.mu.Unlock()
-	return r, nil
-}
-
-func (s *Store) end(r *reading) {
-	s.mu.Lock()
-	s.reading = nil
-	s.mu.Unlock()
-	r.eng.close()
+	r = &reading{eng: eng, lay: lay, left: rest, pos: position{Opaque: map[string]uint64{}}}
+	done := underway.Begin(&s.stream, r)
+	return r, func() { done(); over() }, nil
 }
 
 // origin says what is read. Its labels hold what a target needs to set up an empty store alike.
