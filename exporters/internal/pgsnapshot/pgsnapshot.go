@@ -14,6 +14,7 @@ import (
 	"net/url"
 	"slices"
 	"strings"
+	"sync/atomic"
 	"time"
 
 	"github.com/jackc/pgx/v5"
@@ -39,7 +40,8 @@ type Server struct {
 	// Schema is what ?search_path= of the URL names; nil: the server's default.
 	Schema []string
 
-	conn *pgx.ConnConfig
+	conn  *pgx.ConnConfig
+	reads atomic.Bool // the last transaction writes nothing
 }
 
 var errURL = fmt.Errorf("%w: want RUNTIME+postgres://user@host:port/database?search_path=schema", exporters.ErrURL)
@@ -130,6 +132,7 @@ func (s *Server) Begin(ctx context.Context, begin string) (*pgx.Conn, error) {
 	if err != nil {
 		return nil, err
 	}
+	s.reads.Store(strings.Contains(begin, "READ ONLY"))
 	for _, q := range []string{begin, settings, "SET LOCAL row_security = off"} {
 		if _, err := conn.Exec(ctx, q, pgx.QueryExecModeSimpleProtocol); err != nil {
 			conn.Close(ctx)

@@ -40,7 +40,7 @@ func (s *Server) Wrap(err error) error {
 			return fmt.Errorf("%s: the encoding of the database lacks a character that comes (SQLSTATE %s): want a database that was made with ENCODING 'UTF8' TEMPLATE template0", s, pe.Code)
 		}
 	}
-	if !ruled(pe) {
+	if s.reads.Load() || !ruled(pe) { // no row comes or goes where one is read
 		if class := pe.Code[:min(2, len(pe.Code))]; class == "53" || class == "57" { // it has no room or memory left, or somebody ended the statement
 			return agentstate.Unanswered(fmt.Sprintf("%s: %s (SQLSTATE %s)", s, what, pe.Code))
 		}
