@@ -35,6 +35,9 @@ func failuresOf(t *testing.T, m *memstate.State, thread string) []Failure {
 	return out
 }
 
+// m404 finds nothing.
+func m404(string) (agentstate.Record, error) { return nil, agentstate.ErrNotFound }
+
 // TestFailures: of what failed the node and the error's type are told, where the library keeps paths of tasks and where not.
 func TestFailures(t *testing.T) {
 	const more = `INSERT INTO writes (thread_id, checkpoint_ns, checkpoint_id, task_id, idx, channel, type, value)
@@ -63,6 +66,20 @@ func TestFailures(t *testing.T) {
 			}
 		})
 	}
+	t.Run("inside graphs", func(t *testing.T) { // a fault is one of each task around it, too
+		write := func(ns, task, channel string) *pb.PendingWrite {
+			return &pb.PendingWrite{Meta: agentstate.Meta("pendingwrite", nil, "t", ns, "c", task, "-1"), CheckpointKey: agentstate.Key("checkpoint", "t", ns, "c"), TaskId: task, Channel: channel, TaskPath: "~__pregel_pull, " + task}
+		}
+		errs := []*pb.PendingWrite{write("", "a", channelError), write("", "beside", channelError), write("out:a", "b", channelError), write("out:a|mid:b", "c", channelError), write("other:d", "e", "log")}
+		out, err := Failures(errs, m404)
+		var got []string
+		for _, f := range out {
+			got = append(got, f.Node)
+		}
+		if d := cmp.Diff([]string{"beside", "c"}, got); d != "" || err != nil {
+			t.Errorf("%v (-want +got):\n%s", err, d)
+		}
+	})
 	t.Run("postgres", func(t *testing.T) {
 		u := pgtest.Database(t)
 		load(t, u, "python.pg.sql")
