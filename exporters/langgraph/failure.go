@@ -31,17 +31,20 @@ func Failures(writes []*pb.PendingWrite, get func(key string) (agentstate.Record
 			wrote[w.TaskId] = true
 		}
 	}
+	again := func(w *pb.PendingWrite) bool { return wrote[w.TaskId] }
 	// A fault inside a graph is one of the task, too, that each graph around it runs: the innermost says it.
 	inner := map[string]bool{} // tasks in whose graphs something failed
 	for _, w := range errs {
 		_, parts := agentstate.SplitKey(w.CheckpointKey)
-		for p := range strings.SplitSeq(parts[min(1, len(parts)-1)], "|") {
+		if again(w) || len(parts) < 2 {
+			continue
+		}
+		for p := range strings.SplitSeq(parts[1], "|") {
 			_, task, _ := strings.Cut(p, ":")
 			inner[task] = true
 		}
 	}
 	errs = slices.DeleteFunc(errs, func(w *pb.PendingWrite) bool { return inner[w.TaskId] && w.TaskId != "" })
-	again := func(w *pb.PendingWrite) bool { return wrote[w.TaskId] }
 	if slices.ContainsFunc(errs, func(w *pb.PendingWrite) bool { return !again(w) }) {
 		errs = slices.DeleteFunc(errs, again)
 	}

@@ -70,13 +70,13 @@ func TestFailures(t *testing.T) {
 		write := func(ns, task, channel string) *pb.PendingWrite {
 			return &pb.PendingWrite{Meta: agentstate.Meta("pendingwrite", nil, "t", ns, "c", task, "-1"), CheckpointKey: agentstate.Key("checkpoint", "t", ns, "c"), TaskId: task, Channel: channel, TaskPath: "~__pregel_pull, " + task}
 		}
-		errs := []*pb.PendingWrite{write("", "a", channelError), write("", "beside", channelError), write("out:a", "b", channelError), write("out:a|mid:b", "c", channelError), write("other:d", "e", "log")}
+		errs := []*pb.PendingWrite{write("", "a", channelError), write("", "beside", channelError), write("out:a", "b", channelError), write("out:a|mid:b", "c", channelError), write("", "late", channelError), write("in:late", "well", channelError), write("in:late", "well", "log"), {Channel: channelError, TaskId: "x", TaskPath: "~__pregel_pull, bare"}}
 		out, err := Failures(errs, m404)
 		var got []string
 		for _, f := range out {
 			got = append(got, f.Node)
 		}
-		if d := cmp.Diff([]string{"beside", "c"}, got); d != "" || err != nil {
+		if d := cmp.Diff([]string{"beside", "c", "late", "bare"}, got); d != "" || err != nil {
 			t.Errorf("%v (-want +got):\n%s", err, d)
 		}
 	})
