@@ -30,12 +30,12 @@ func (t *thread) inner(ctx context.Context, c *table, first map[string]int64) er
 		if ns == root || !t.alive(ns, meta[ns]) {
 			continue
 		}
-		whole := t.views[0].conv.Meta
-		whole.ViewOfKeys = append(whole.ViewOfKeys, t.key("checkpoint", ns, t.heads[ns]))
 		v := t.view(ns)
 		if err := t.said(ctx, c, v, textCell(ns), first[ns]); err != nil {
 			return err
 		}
+		whole := t.views[0].conv.Meta
+		whole.ViewOfKeys = append(whole.ViewOfKeys, v.conv.Meta.ViewOfKeys...)
 		around := byNS[root]
 		for at := strings.LastIndexByte(ns, '|'); at >= 0; at = strings.LastIndexByte(ns[:at], '|') {
 			if w := byNS[ns[:at]]; w != nil {

@@ -85,7 +85,8 @@ func (t *thread) oddWrites(ctx context.Context, c *table, whole *pb.Meta) error 
 		needed := t.needed(rows, ns, head, line, from)
 		for _, v := range t.views {
 			if v == t.views[0] || v.ns == ns {
-				v.conv.Meta.ViewOfKeys = append(v.conv.Meta.ViewOfKeys, needed...)
+				there := v.conv.Meta.ViewOfKeys
+				v.conv.Meta.ViewOfKeys = append(there, slices.DeleteFunc(slices.Clone(needed), func(key string) bool { return slices.Contains(there, key) })...)
 			}
 		}
 	}

@@ -1,6 +1,9 @@
 package langgraph
 
-import "context"
+import (
+	"context"
+	"strings"
+)
 
 // head reads the newest checkpoint of a graph for its conversation: its state in a word, and its
 // messages.
@@ -9,6 +12,7 @@ func (t *thread) head(ctx context.Context, v *view, c *table, row []cell) error 
 	if err != nil {
 		return err
 	}
+	v.conv.Meta.ViewOfKeys = append(v.conv.Meta.ViewOfKeys, s.writes...)
 	next, understood, err := t.headValues(ctx, v, c, row)
 	if err != nil {
 		return err
@@ -31,34 +35,68 @@ func (t *thread) head(ctx context.Context, v *view, c *table, row []cell) error 
 
 // standing is how the tasks of a checkpoint stand.
 type standing struct {
-	waiting bool // one asks
-	failed  bool // one failed, and did nothing since
-	erred   bool // one failed at some time: the library leaves the error of a task that ran again and went well
+	waiting bool     // one asks
+	failed  bool     // one failed, and did nothing since
+	erred   bool     // one failed at some time: the library leaves the error of a task that ran again and went well
+	writes  []string // keys of what says so and of what else was written, questions first; not all of very many
 }
 
-// standing looks at the writes of a checkpoint, a task at a time.
+// doing is what one task wrote.
+type doing struct {
+	failed, asks, resumed, wrote bool
+	handled                      bool   // a handler of its error was started
+	path                         string // empty: the library keeps none
+}
+
+// handler ends the path of a task that handles the error of another.
+const handler = ", node_error_handler, 0000000000"
+
+// standing looks at the writes of a checkpoint.
 func (t *thread) standing(ctx context.Context, ns, id cell) (s standing, err error) {
 	w := t.r.lay.writes()
 	if !w.readable() {
 		return s, nil
 	}
-	// By name: JavaScript's checkpoint-sqlite 0.1 counted what tells of a task among its other writes.
-	rows, err := t.r.eng.query(ctx, `SELECT task_id, max(CASE WHEN channel = ? THEN 1 ELSE 0 END), max(CASE WHEN channel = ? THEN 1 ELSE 0 END), max(CASE WHEN channel = ? THEN 1 ELSE 0 END),
-		max(CASE WHEN channel IN (?, ?, ?, '__scheduled__', '__error_source_node__') THEN 0 ELSE 1 END) FROM `+w.ident+
-		" WHERE thread_id = ? AND checkpoint_ns = ? AND checkpoint_id = ? GROUP BY task_id",
-		channelError, channelInterrupt, channelResume, channelError, channelInterrupt, channelResume, t.id.arg(), ns.arg(), id.arg())
-	if err != nil {
-		return s, err
+	path := "''"
+	if w.col("task_path") >= 0 {
+		path = "task_path"
 	}
-	answered := false // for the whole graph
+	rows, err := t.r.eng.query(ctx, "SELECT task_id, idx, channel, "+path+" FROM "+w.ident+" WHERE thread_id = ? AND checkpoint_ns = ? AND checkpoint_id = ? ORDER BY channel <> ?, task_id, idx",
+		t.id.arg(), ns.arg(), id.arg(), channelInterrupt)
+	tasks, handles := map[string]*doing{}, map[string]bool{}
 	for _, r := range rows {
-		answered = answered || r[0].String() == noTask && r[3].i != 0
+		d := tasks[r[0].String()]
+		if d == nil {
+			d = &doing{path: r[3].String()}
+			tasks[r[0].String()] = d
+		}
+		switch r[2].String() { // by name: JavaScript's checkpoint-sqlite 0.1 counted what tells of a task among its other writes
+		case channelError:
+			d.failed = true
+			continue
+		case channelInterrupt:
+			d.asks = true
+		case channelResume:
+			d.resumed = true
+		case "__error_source_node__":
+			d.handled = true
+		case "__scheduled__":
+		default:
+			d.wrote = true
+		}
+		if len(s.writes) < oddNamed {
+			s.writes = append(s.writes, t.key("pendingwrite", ns.String(), id.String(), r[0].String(), r[1].String()))
+		}
 	}
-	for _, r := range rows {
-		failed, asks, resumed, wrote := r[1].i != 0, r[2].i != 0, r[3].i != 0, r[4].i != 0
-		s.waiting, s.erred = s.waiting || asks, s.erred || failed
+	for _, d := range tasks {
+		handles[nodeOf(d.path)] = handles[nodeOf(d.path)] || d.asks && !d.failed && strings.HasSuffix(d.path, handler)
+	}
+	all := tasks[noTask]
+	for _, d := range tasks {
+		s.waiting, s.erred = s.waiting || d.asks, s.erred || d.failed
 		// Without an answer nothing can have failed behind the question: the task failed first, and ran again.
-		s.failed = s.failed || failed && !wrote && (!asks || resumed || answered)
+		again := d.asks && !d.resumed && (all == nil || !all.resumed)
+		s.failed = s.failed || d.failed && !d.wrote && !again && !(d.handled && handles[nodeOf(d.path)])
 	}
-	return s, nil
+	return s, err
 }

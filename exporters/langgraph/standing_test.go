@@ -2,12 +2,45 @@ package langgraph
 
 import (
 	"fmt"
+	"slices"
+	"strings"
 	"testing"
 
 	"github.com/exitramp/exitramp/exporters/internal/drivertest"
 	"github.com/exitramp/exitramp/exporters/internal/pgsnapshot/pgtest"
 	pb "github.com/exitramp/exitramp/proto/exitramp/v1"
 )
+
+// TestHandlerAsks: a thread waits where the handler of the one error asks, and is failed where another failed too, or the
+// handler did.
+func TestHandlerAsks(t *testing.T) {
+	const in = `INSERT INTO writes SELECT thread_id, checkpoint_ns, max(checkpoint_id), `
+	const at = ` FROM checkpoints WHERE thread_id = 't-done' AND checkpoint_ns = ''`
+	row := func(task, path, rest string) string {
+		return in + "'" + task + "', '" + path + "', " + rest + ", 'msgpack', x'c0'" + at
+	}
+	bad := []string{row("bad", "~__pregel_pull, bad", "-1, '__error__'"), row("bad", "~__pregel_pull, bad", "1, '__error_source_node__'")}
+	asks := row("handler", "~__pregel_pull, bad"+handler, "-3, '__interrupt__'")
+	for name, c := range map[string]struct {
+		writes []string
+		want   string
+	}{
+		"the handler asks":      {append(slices.Clone(bad), asks), "waiting"},
+		"it has not asked":      {bad, "failed"},
+		"of another error":      {append(slices.Clone(bad), row("handler", "~__pregel_pull, worse"+handler, "-3, '__interrupt__'")), "failed"},
+		"it failed":             {append(slices.Clone(bad), asks, row("handler", "~__pregel_pull, bad"+handler, "-1, '__error__'"), row("handler", "~__pregel_pull, bad"+handler, "-4, '__resume__'")), "failed"},
+		"another failed beside": {append(slices.Clone(bad), asks, row("other", "~__pregel_pull, other", "-1, '__error__'")), "failed"},
+	} {
+		t.Run(name, func(t *testing.T) {
+			src := withPath(t)
+			change(t, src, strings.Join(c.writes, ";"))
+			m, _ := drivertest.Export(t, src)
+			if got := get[*pb.Conversation](t, m, "conversation/t-done").Status; got != c.want {
+				t.Errorf("%q, want %q", got, c.want)
+			}
+		})
+	}
+}
 
 // TestErrorOfBefore: the library leaves the error of a task that ran again. A thread that waits since is not failed.
 func TestErrorOfBefore(t *testing.T) {

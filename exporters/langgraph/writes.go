@@ -202,7 +202,7 @@ func (t *thread) askedBy(ctx context.Context, g *group, a *asking) (string, erro
 // nodeOf is the node in a task path: of a task that a node is, or of one that a node called. Of a task that a Send
 // started sentTo knows it.
 func nodeOf(path string) string {
-	const pull, handler = "~__pregel_pull, ", ", node_error_handler, 0000000000"
+	const pull = "~__pregel_pull, "
 	node, ok := strings.CutPrefix(path, pull)
 	if !ok {
 		if node, ok = strings.CutPrefix(path, push+pull); !ok {
