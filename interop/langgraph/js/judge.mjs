@@ -1,5 +1,6 @@
 // Opens a scratch copy of a store with the real library, compares all it shows with what it showed at the source, and goes on from there.
-//   node judge.mjs SHAPE URL FACTS [--skip THREAD]…     FACTS is the file that make.mjs wrote
+//   node judge.mjs SHAPE URL FACTS [--skip THREAD]… [--unseen THREAD]…     FACTS is the file that make.mjs wrote
+// A thread that is unseen is not compared, but goes on like the others.
 // Prints 'PASS n checks', or one line a difference and exit code 1.
 import fs from "node:fs";
 import util from "node:util";
@@ -9,6 +10,7 @@ import { compare, view } from "./view.mjs";
 const [name, url, factsFile, ...rest] = process.argv.slice(2);
 const facts = JSON.parse(fs.readFileSync(factsFile, "utf8"));
 const skip = rest.filter((_, i) => rest[i - 1] === "--skip");
+const unseen = rest.filter((_, i) => ["--skip", "--unseen"].includes(rest[i - 1]));
 const shape = await import(`./${name}judge.mjs`);
 const bad = [];
 let n = 0;
@@ -28,7 +30,7 @@ async function step(thread, f) {
 await scratchCopy(url, async (copy) => {
   const b = await open(copy, shape.FIELDS);
   const cross = b.pg !== facts.pg;
-  await step("view", async () => compare(facts[cross ? "cross" : "same"], await view(b, cross), same, cross, skip));
+  await step("view", async () => compare(facts[cross ? "cross" : "same"], await view(b, cross), same, cross, unseen));
   await shape.judge(b, { same, step, skip }, facts, cross);
   await b.close();
 }).catch((e) => bad.push(`${e.name}: ${e.message}`));
