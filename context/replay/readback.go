@@ -310,7 +310,7 @@ func (b *readBack) expect(r agentstate.Record) fidelity.Expectation {
 // arrived tells whether all records under keys are in the target.
 func (b *readBack) arrived(keys []string) bool {
 	for _, k := range keys {
-		if rc := b.entry(k); rc != nil && rc.Action != Created.String() && rc.Action != Same.String() && rc.Action != Updated.String() && rc.Action != Skipped.String() {
+		if rc := b.entry(k); rc != nil && rc.Action != Created.String() && rc.Action != Same.String() && rc.Action != Updated.String() && (rc.Action != Skipped.String() || !rc.NoLoss) {
 			return false
 		}
 	}

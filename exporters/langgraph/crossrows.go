@@ -30,11 +30,14 @@ func (w *writer) crossWrite(ctx context.Context, p *pb.PendingWrite) (replay.Rec
 
 // crossedWrite is the row of a pending write in the other database, and the name of its table.
 func (w *writer) crossedWrite(ctx context.Context, p *pb.PendingWrite) (table string, row map[string]cell, losses []fidelity.Loss, err error) {
-	if values.IsEncrypted(p.Serializer) {
-		return "", nil, nil, refuse(needsKey)
-	}
 	if row, err = w.rowOf(ctx, p); err != nil {
 		return "", nil, nil, err
+	}
+	switch {
+	case w.same():
+		return w.lay.writes().name, row, nil, nil
+	case values.IsEncrypted(p.Serializer):
+		return "", nil, nil, refuse(needsKey)
 	}
 	if w.lay.engine == "postgres" {
 		v := row["value"]

@@ -77,7 +77,7 @@ func (w *writer) rebuilt(ctx context.Context, c *pb.Checkpoint, x crossed) (*ref
 		c = parent
 		var no refusal
 		if _, err := w.fitting(ctx, c); errors.As(err, &no) {
-			return &refused{c.Meta.Key, rebuiltFrom + string(no)}, nil
+			return &refused{blamed(err, c.Meta.Key), rebuiltFrom + string(no)}, nil
 		} else if err != nil {
 			return nil, err
 		}

@@ -14,6 +14,15 @@ import (
 
 // exact writes the rows of a record as they were.
 func (w *writer) exact(ctx context.Context, r agentstate.Record) (replay.Receipt, error) {
+	switch r.(type) {
+	case *pb.ChannelValue, *pb.Checkpoint, *pb.PendingWrite:
+		if !w.guard {
+			break
+		}
+		if err := w.whole(ctx); err != nil {
+			return replay.Receipt{}, err
+		}
+	}
 	if len(r.GetMeta().GetNative()) == 0 {
 		if _, ok := r.(*pb.ChannelValue); ok {
 			return comes("stands inside the checkpoints that name it"), nil
@@ -37,6 +46,13 @@ func (w *writer) exact(ctx context.Context, r agentstate.Record) (replay.Receipt
 	row, losses, err := w.cells(ctx, r, n.GetRow(), t)
 	if err != nil {
 		return replay.Receipt{}, err
+	}
+	if c, ok := r.(*pb.Checkpoint); ok && w.guard {
+		if l, err := w.less(ctx, c, crossed{row: row}); err != nil {
+			return replay.Receipt{}, err
+		} else if l != nil {
+			losses = append(losses, *l)
+		}
 	}
 	var rc replay.Receipt
 	if e, ok := r.(*pb.Embedding); ok {

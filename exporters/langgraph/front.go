@@ -29,6 +29,7 @@ type front struct {
 	made   map[string]crossed // some of its newest checkpoints, until they come
 	broken map[string]refused // threads that do not arrive, by thread
 	writes map[string][]write // of the thread, that the target refuses, by checkpoint
+	ruled  bool               // a rule of the target's owner refuses some of it
 }
 
 // refused is a checkpoint or a write that the target does not take, and why nothing else of its thread
@@ -58,13 +59,14 @@ const mostMade = 8
 func (w *writer) whole(ctx context.Context) error {
 	f, thread := &w.front, threadOf(w.key)
 	if thread != f.thread {
-		rec, err := w.resolver().Get(ctx, thread) // names those of graphs that live inside it, too
-		if err != nil && !errors.Is(err, agentstate.ErrNotFound) {
+		rec, err := w.resolver().Get(ctx, thread)                      // names those of graphs that live inside it, too
+		alone := w.same() && errors.Is(err, agentstate.ErrUnsupported) // rows as they were need no access by key
+		if err != nil && !alone && !errors.Is(err, agentstate.ErrNotFound) {
 			return err
 		}
 		*f = front{thread: thread, broken: f.broken}
 		if err == nil {
-			if err := w.try(ctx, f, rec.GetMeta().GetViewOfKeys()); err != nil {
+			if err := w.tried(ctx, func() error { return w.try(ctx, f, rec.GetMeta().GetViewOfKeys()) }); err != nil {
 				return err
 			}
 		}
@@ -94,7 +96,7 @@ func (w *writer) try(ctx context.Context, f *front, keys []string) error {
 		var at *refused
 		needs := func(p write) bool { return p.channel != channelError } // a task that failed runs again anyway
 		if errors.As(err, &no) {
-			at, err = &refused{key, notNewest + string(no)}, nil
+			at, err = &refused{blamed(err, key), notNewest + string(no)}, nil
 		} else if i := slices.IndexFunc(f.writes[key], needs); err == nil && i >= 0 {
 			at = &refused{f.writes[key][i].key, notItsWrite + f.writes[key][i].why}
 		} else if err == nil {
@@ -153,7 +155,7 @@ func (w *writer) tryWrites(ctx context.Context, f *front, keys []string) error {
 		}
 		t, row, _, err := w.crossedWrite(ctx, p)
 		if err == nil {
-			_, err = w.fit(w.lay.t[t], row)
+			err = w.takes(ctx, w.lay.t[t], row)
 		}
 		var no refusal
 		if errors.As(err, &no) {
@@ -172,7 +174,10 @@ func (w *writer) tryWrites(ctx context.Context, f *front, keys []string) error {
 func (w *writer) fitting(ctx context.Context, c *pb.Checkpoint) (crossed, error) {
 	x, err := w.made(ctx, c)
 	if err == nil {
-		_, err = w.fit(w.lay.t["checkpoints"], maps.Clone(x.row))
+		err = w.takesValues(ctx, c)
+	}
+	if err == nil {
+		err = w.takes(ctx, w.lay.t["checkpoints"], maps.Clone(x.row))
 	}
 	return x, err
 }
@@ -183,7 +188,11 @@ func (w *writer) made(ctx context.Context, c *pb.Checkpoint) (crossed, error) {
 		delete(w.front.made, c.Meta.Key)
 		return x, nil
 	}
-	if w.lay.engine == "sqlite" {
+	switch {
+	case w.same():
+		row, err := w.rowOf(ctx, c)
+		return crossed{row: row}, err
+	case w.lay.engine == "sqlite":
 		return w.checkpointToSQLite(ctx, c)
 	}
 	return w.checkpointToPostgres(ctx, c)

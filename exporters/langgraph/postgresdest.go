@@ -2,7 +2,6 @@ package langgraph
 
 import (
 	"context"
-	"errors"
 	"fmt"
 	"slices"
 	"strings"
@@ -175,18 +174,6 @@ func (d *postgresDest) insert(ctx context.Context, t *table, row map[string]cell
 		return false, "", err
 	}
 	return true, rows[0][0].String(), nil
-}
-
-// apart makes a savepoint for long keys alone: each costs two trips to the server.
-func (d *postgresDest) apart(ctx context.Context, keyBytes int, fn func() error) error {
-	if keyBytes <= pgsnapshot.SureKey {
-		return fn()
-	}
-	err := d.cfg.Apart(ctx, d.conn, fn)
-	if errors.Is(err, pgsnapshot.ErrLimit) {
-		err = refuse("it is beyond a limit of the database (SQLSTATE 54000): its key has %d bytes, and an index holds some 2,700, packed", keyBytes)
-	}
-	return err
 }
 
 func (d *postgresDest) where(t *table, pk []cell) (string, []any) {

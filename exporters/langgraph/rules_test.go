@@ -2,12 +2,15 @@ package langgraph
 
 import (
 	"errors"
+	"maps"
 	"path/filepath"
+	"slices"
 	"strings"
 	"testing"
 
 	"github.com/google/go-cmp/cmp"
 
+	"github.com/exitramp/exitramp/context/agentstate"
 	"github.com/exitramp/exitramp/context/memstate"
 	"github.com/exitramp/exitramp/context/replay"
 	"github.com/exitramp/exitramp/exporters/internal/drivertest"
@@ -22,6 +25,30 @@ func rulesOf(t *testing.T, dst *Store, m *memstate.State) []string {
 		t.Fatal(err)
 	}
 	return rep.Rules
+}
+
+// kept looks for checkpoints that a rule keeps out of dst, all of them, and what is said of the first.
+func kept(t *testing.T, dst *Store, m *memstate.State, why string) {
+	t.Helper()
+	rcs, err := tryApply(t, dst, m, false)
+	if err != nil {
+		t.Fatal(err)
+	}
+	n := 0
+	for _, rc := range rcs {
+		if strings.Contains(rc.Why, "s3cret") {
+			t.Errorf("%s: %s", rc.Key, rc.Why)
+		}
+		if agentstate.KindOfKey(rc.Key) != "checkpoint" {
+			continue
+		}
+		if n++; rc.Action != replay.Refused || !strings.Contains(rc.Why, why) && !strings.Contains(rc.Why, "newest checkpoint") {
+			t.Errorf("%s: %v %s", rc.Key, rc.Action, rc.Why)
+		}
+	}
+	if n == 0 {
+		t.Error("no checkpoint came")
+	}
 }
 
 // TestRules: a plan names what an application put on the target's tables that may keep rows out, and nothing of the
@@ -46,9 +73,7 @@ func TestRules(t *testing.T) {
 		if d := cmp.Diff(want, rulesOf(t, dst, m)); d != "" {
 			t.Errorf("(-want +got):\n%s", d)
 		}
-		if _, err := tryApply(t, dst, m, false); !errors.Is(err, replay.ErrRule) || strings.Contains(err.Error(), "s3cret") {
-			t.Error(err)
-		}
+		kept(t, dst, m, "a trigger refused it")
 	})
 	t.Run("postgres", func(t *testing.T) {
 		for _, name := range []string{"js.pg.sql", "python.pg.sql"} {
@@ -71,9 +96,87 @@ func TestRules(t *testing.T) {
 				t.Errorf("%s (-want +got):\n%s", name, d)
 			}
 			pgtest.Exec(t, u, "DROP INDEX once")
-			if _, err := tryApply(t, dst, m, false); !errors.Is(err, replay.ErrRule) || !strings.Contains(err.Error(), `"tenant"`) {
-				t.Error(err)
-			}
+			kept(t, dst, m, `"tenant"`)
 		}
 	})
+}
+
+// TestRuleTakesAllBack: a trigger may end the transaction, and all that was written with it. Then the run ends.
+func TestRuleTakesAllBack(t *testing.T) {
+	m, _ := drivertest.Export(t, SQLite(sample(t, "python.sqlite")))
+	dst := SQLite(sample(t, "python.sqlite"))
+	change(t, dst, "DELETE FROM checkpoints; DELETE FROM writes; DELETE FROM store; CREATE TRIGGER gone BEFORE INSERT ON store WHEN NEW.key = 'mem-2' BEGIN SELECT RAISE(ROLLBACK, 's3cret'); END")
+	if _, err := tryApply(t, dst, m, false); !errors.Is(err, replay.ErrRule) || strings.Contains(err.Error(), "s3cret") || !strings.Contains(err.Error(), "takes back all") {
+		t.Error(err)
+	}
+	for table, n := range tableRows(t, dst) {
+		if len(n) > 0 && (table == "checkpoints" || table == "store") {
+			t.Errorf("%d rows are left in %s", len(n), table)
+		}
+	}
+}
+
+// TestRuledRecords: what a rule keeps out is refused alone, and a thread whole whose newest state needs it: all that was planned
+// is written or refused. One old checkpoint, one question, the messages of one thread and one item do not come in.
+func TestRuledRecords(t *testing.T) {
+	lite := `CREATE TRIGGER old BEFORE INSERT ON checkpoints WHEN NEW.thread_id = 't-types' AND CAST(NEW.metadata AS TEXT) ->> '$.step' = 0 BEGIN SELECT RAISE(ABORT, 's3cret'); END;
+		CREATE TRIGGER asks BEFORE INSERT ON writes WHEN NEW.thread_id = 't-interrupt' AND NEW.channel = '__interrupt__' BEGIN SELECT RAISE(FAIL, 's3cret'); END;
+		CREATE TRIGGER item BEFORE INSERT ON store WHEN NEW.key = 'mem-2' BEGIN SELECT RAISE(ABORT, 's3cret'); END`
+	pg := `ALTER TABLE checkpoints ADD CHECK (thread_id <> 't-types' OR metadata ->> 'step' <> '0'); ALTER TABLE checkpoint_blobs ADD CHECK (thread_id <> 't-done' OR channel <> 'messages');
+		ALTER TABLE checkpoint_writes ADD CHECK (thread_id <> 't-interrupt' OR channel <> '__interrupt__');
+		CREATE FUNCTION no() RETURNS trigger LANGUAGE plpgsql AS $$BEGIN IF NEW.key = 'mem-2' THEN RAISE EXCEPTION 's3cret'; END IF; RETURN NEW; END$$; CREATE TRIGGER no BEFORE INSERT ON store FOR EACH ROW EXECUTE FUNCTION no()`
+	for _, from := range []string{"python.sqlite", "python.pgvector.sql"} {
+		m, _ := drivertest.Export(t, storeNamed(t, from).load(t))
+		for _, to := range []string{"python.sqlite", "python.pgvector.sql"} {
+			t.Run(from+" to "+to, func(t *testing.T) {
+				dst, whole := storeNamed(t, to).load(t), []string{"t-interrupt"}
+				if dst.path != "" {
+					change(t, dst, "DELETE FROM checkpoints; DELETE FROM writes; DELETE FROM store; DELETE FROM store_vectors; "+lite)
+				} else {
+					change(t, dst, "TRUNCATE checkpoints, checkpoint_writes, checkpoint_blobs, store, store_vectors; "+pg)
+					whole = []string{"t-done", "t-interrupt"}
+				}
+				planned := map[string]replay.Action{}
+				for _, rc := range apply(t, dst, m, true) {
+					planned[rc.Key] = rc.Action
+				}
+				j, err := replay.OpenJournal(filepath.Join(t.TempDir(), "journal"))
+				if err != nil {
+					t.Fatal(err)
+				}
+				defer j.Close()
+				none, partly := map[string]bool{}, map[string]int{}
+				if _, err := replay.Apply(t.Context(), dst, m, &replay.Options{Journal: j, OnReceipt: func(rc replay.Receipt) {
+					if want, ok := planned[rc.Key]; ok && rc.Action != want && (want != replay.Created || rc.Action != replay.Refused) || strings.Contains(rc.Why, "s3cret") {
+						t.Errorf("%s: %v %s, planned %v", rc.Key, rc.Action, rc.Why, want)
+					}
+					kind, rest, _ := strings.Cut(rc.Key, "/")
+					thread, _, _ := strings.Cut(rest, "/")
+					switch of := kind + " " + thread; {
+					case rc.Action == replay.Created && kind != "memory" && kind != "embedding":
+						none[thread] = false
+					case rc.Action == replay.Refused && planned[rc.Key] == replay.Created:
+						if _, ok := none[thread]; !ok {
+							none[thread] = true
+						}
+						partly[of]++
+					}
+				}}); err != nil {
+					t.Fatal(err)
+				}
+				maps.DeleteFunc(none, func(thread string, is bool) bool { return !is || !strings.HasPrefix(thread, "t-") })
+				if d := cmp.Diff(whole, slices.Sorted(maps.Keys(none))); d != "" {
+					t.Errorf("refused as a whole (-want +got):\n%s", d)
+				}
+				for of, want := range map[string]int{"checkpoint t-types": 1, "memory users.u-1.memories": 1, "embedding users.u-1.memories": 1} {
+					if partly[of] != want {
+						t.Errorf("%s: %d refused, want %d", of, partly[of], want)
+					}
+				}
+				if back, err := replay.ReadBack(t.Context(), m, dst, j); err != nil || back.MissingN > 0 || back.UnannouncedN > 0 {
+					t.Errorf("%v, missing %v, not announced %v", err, back.Missing, back.Unannounced)
+				}
+			})
+		}
+	}
 }

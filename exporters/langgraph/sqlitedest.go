@@ -65,9 +65,6 @@ func (d *sqliteDest) exec(ctx context.Context, q string) error {
 	return d.wrap(err)
 }
 
-// apart has nothing to refuse: SQLite takes keys of any length.
-func (d *sqliteDest) apart(_ context.Context, _ int, fn func() error) error { return fn() }
-
 func (d *sqliteDest) insert(ctx context.Context, t *table, row map[string]cell) (bool, string, error) {
 	var cols, marks []string
 	var args []any

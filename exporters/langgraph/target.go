@@ -30,12 +30,12 @@ type dest interface {
 	version(ctx context.Context, t *table, row map[string]cell) (string, error)
 	// remove deletes the row with the key pk if it still has the digest.
 	remove(ctx context.Context, t *table, pk []cell, digest string) (removed bool, err error)
-	// rules are what the owner of the database made that may keep rows out of the tables ts. own tells of what the
-	// library's setup makes, and fills of a column of a table whether the library writes it.
-	rules(ctx context.Context, ts map[string]*table, own func(name string) bool, fills func(table, column string) bool) ([]string, error)
-	// apart runs fn, which inserts rows under keys of up to so many bytes. Where the database cannot hold such a key
-	// that is a refusal, and nothing that fn inserted stays.
-	apart(ctx context.Context, keyBytes int, fn func() error) error
+	// rules are what the owner of the database made that may keep rows out of t. mine tells, by kind and name, of what the
+	// library's setup makes or what it writes satisfies.
+	rules(ctx context.Context, t *table, mine func(what, rule string) bool) ([]string, error)
+	// apart runs fn, which inserts rows under keys of up to so many bytes, where ruled into tables with such rules. Where the
+	// database does not take one that is a refusal, and nothing that fn inserted stays.
+	apart(ctx context.Context, keyBytes int, ruled bool, fn func() error) error
 	commit(ctx context.Context) error
 }
 
@@ -56,7 +56,9 @@ type writer struct {
 	novec   string              // why the target takes no vectors; empty: it does
 	line    lineage             // of checkpoints that come from the other database
 	front   front               // the newest of them
-	rules   []string            // in a plan: of the target's owner
+	rules   []string            // of the target's owner
+	ruled   map[string]bool     // tables that have some, in a run that writes
+	guard   bool                // one of them is of threads
 	names   *diskmap.Map        // namespaces and keys of items of other runtimes → key of the record; nil: none came
 }
 
@@ -78,7 +80,7 @@ func splitFlavor(o *pb.Origin) (flavorParts, bool) {
 // what comes. What is missing in it is made as the runtime's own setup makes it.
 func (s *Store) Begin(ctx context.Context, run *replay.Run) (_ replay.Writer, err error) {
 	w := &writer{run: run, vec: shapeOf(run.From), cache: newCache(64 << 20), items: map[hash]bool{},
-		waiting: map[string][]string{}, noItem: map[string]bool{}}
+		waiting: map[string][]string{}, noItem: map[string]bool{}, ruled: map[string]bool{}}
 	defer func() {
 		if err != nil {
 			w.Close()
@@ -171,8 +173,11 @@ func (w *writer) Write(ctx context.Context, r agentstate.Record) (replay.Receipt
 	var no refusal
 	if errors.As(err, &no) {
 		rc, err = replay.Receipt{Key: rc.Key, Action: replay.Refused, Why: string(no)}, nil
+		if w.inside(r) {
+			rc.Action = replay.Skipped
+		}
 	}
-	if _, ok := r.(*pb.Memory); ok && err == nil && w.lay.engine == "postgres" {
+	if _, ok := r.(*pb.Memory); ok && err == nil {
 		err = w.arrived(ctx, rc.Key, rc)
 	}
 	if err != nil {
@@ -180,13 +185,6 @@ func (w *writer) Write(ctx context.Context, r agentstate.Record) (replay.Receipt
 	}
 	return rc, nil
 }
-
-// A refusal says why the target will not take a record. It never holds content.
-type refusal string
-
-func (r refusal) Error() string { return string(r) }
-
-func refuse(format string, args ...any) error { return refusal(fmt.Sprintf(format, args...)) }
 
 func skip(why string) replay.Receipt { return replay.Receipt{Action: replay.Skipped, Why: why} }
 
@@ -220,6 +218,9 @@ func (w *writer) write(ctx context.Context, r agentstate.Record) (replay.Receipt
 			return w.foreignMemory(ctx, r)
 		}
 	case *pb.Embedding:
+		if w.noItem[r.OfKey] && w.lay.engine == "sqlite" {
+			return replay.Receipt{}, refuse("its item was not written")
+		}
 		if w.source.lang != w.lay.lang {
 			if w.run.Vectors != nil {
 				return w.foreignEmbedding(ctx, r)
@@ -233,10 +234,15 @@ func (w *writer) write(ctx context.Context, r agentstate.Record) (replay.Receipt
 	default:
 		return skip("LangGraph has no such thing"), nil
 	}
-	if same {
+	if same && !w.guard {
 		return w.exact(ctx, r)
 	}
-	return w.follow(ctx, r, func() (replay.Receipt, error) { return w.cross(ctx, r) })
+	return w.follow(ctx, r, func() (replay.Receipt, error) {
+		if same {
+			return w.exact(ctx, r)
+		}
+		return w.cross(ctx, r)
+	})
 }
 
 // An outRow is a row on its way into a table.
@@ -267,11 +273,11 @@ func (w *writer) put(ctx context.Context, main outRow, extras ...outRow) (replay
 		}
 		return rc, err
 	}
-	longest := main.keyBytes()
+	longest, ruled := main.keyBytes(), w.ruled[main.t.name]
 	for _, o := range extras {
-		longest = max(longest, o.keyBytes())
+		longest, ruled = max(longest, o.keyBytes()), ruled || w.ruled[o.t.name]
 	}
-	err := w.d.apart(ctx, longest, func() (err error) {
+	err := w.d.apart(ctx, longest, ruled, func() (err error) {
 		rc, err = w.insert(ctx, main, extras)
 		return err
 	})
