@@ -218,14 +218,14 @@ func (w *writer) write(ctx context.Context, r agentstate.Record) (replay.Receipt
 			return w.foreignMemory(ctx, r)
 		}
 	case *pb.Embedding:
-		if w.noItem[r.OfKey] && w.lay.engine == "sqlite" {
-			return replay.Receipt{}, refuse("its item was not written")
-		}
 		if w.source.lang != w.lay.lang {
 			if w.run.Vectors != nil {
 				return w.foreignEmbedding(ctx, r)
 			}
 			return skip("vectors of another runtime: --embedder makes them anew, or the store does when the program writes the item"), nil
+		}
+		if w.noItem[r.OfKey] && w.lay.engine == "sqlite" {
+			return replay.Receipt{}, refuse("its item was not written")
 		}
 	case *pb.Opaque:
 		if !same {
