@@ -30,34 +30,41 @@ func (g *Graph) Preflight(ctx context.Context) (*agentstate.Preflight, error) {
 	if n.entities > 0 {
 		p.Counts["memory"] = -1 // one an observation, as a reading of its entity
 	}
-	if err := broken(ctx, io.NewSectionReader(f, 0, f.size), p); err != nil {
+	if err := noteBroken(ctx, io.NewSectionReader(f, 0, f.size), p); err != nil {
 		return nil, fmt.Errorf("mcpmemory: %s: %w", g.path, err)
 	}
 	return p, f.check()
 }
 
-// maxBroken is how many lines a preflight names by their numbers.
+// maxBroken is how many gaps a preflight names by their lines.
 const maxBroken = 100
 
-// broken notes the lines that are no JSON: the first by their numbers, the others in one.
-func broken(ctx context.Context, f io.Reader, p *agentstate.Preflight) error {
+// noteBroken notes the lines that are no JSON as a reading does: the first by their numbers, the others in one gap a kind.
+func noteBroken(ctx context.Context, f io.Reader, p *agentstate.Preflight) error {
 	queue := ahead.Start(ctx, func(ctx context.Context, emit func([]line) error) error { return eachPiece(ctx, f, emit) }, parsePiece)
 	defer queue.Close()
+	var bad broken
+	further := map[string]*pb.Gap{}
+	put := func(g *pb.Gap) {
+		switch more := further[g.Kind]; {
+		case len(p.Gaps)-len(further) < maxBroken || g.Place == "layout":
+			p.Gaps = append(p.Gaps, g)
+		case more == nil:
+			g.Place, g.Detail, g.Count = "further lines", "they are not JSON", 1
+			further[g.Kind], p.Gaps = g, append(p.Gaps, g)
+		default:
+			more.Count++
+		}
+	}
 	for {
 		piece, ok, err := queue.Next()
 		if !ok {
+			bad.end(put)
 			return err
 		}
 		for i := range piece {
-			x := &piece[i]
-			switch n := len(p.Gaps); {
-			case x.object != nil || blank(x.text):
-			case n < maxBroken:
-				p.Gaps = append(p.Gaps, x.gap())
-			case n == maxBroken:
-				p.Gaps = append(p.Gaps, &pb.Gap{Kind: "opaque", Place: "further lines", Reason: pb.Gap_REASON_CORRUPT, Detail: "they are not JSON", Count: 1})
-			default:
-				p.Gaps[n-1].Count++
+			if x := &piece[i]; x.object == nil && !blank(x.text) {
+				bad.note(&x.line, put)
 			}
 		}
 	}

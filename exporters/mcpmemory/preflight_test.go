@@ -1,6 +1,7 @@
 package mcpmemory
 
 import (
+	"fmt"
 	"os"
 	"path/filepath"
 	"strings"
@@ -40,5 +41,16 @@ func TestPreflightNamesLines(t *testing.T) {
 	p, err = put(good + strings.Repeat("no\n", 1000)).Preflight(t.Context())
 	if err != nil || len(p.Gaps) != maxBroken+1 || p.Gaps[maxBroken].Count != 1000-maxBroken {
 		t.Errorf("%v %d", err, len(p.Gaps))
+	}
+	p, err = put(good + strings.Repeat(`{"type":"relation"{"type":"entity"`+"\n", 1000)).Preflight(t.Context()) // two gaps each
+	if err != nil || len(p.Gaps) != maxBroken+3 {
+		t.Fatalf("%v %d", err, len(p.Gaps))
+	}
+	var got []string
+	for _, g := range p.Gaps[maxBroken:] {
+		got = append(got, fmt.Sprint(g.Kind, " ", g.Place, " ", g.Count))
+	}
+	if d := cmp.Diff([]string{"entity further lines 950", "relation further lines 950", "opaque layout 0"}, got); d != "" {
+		t.Error(d)
 	}
 }

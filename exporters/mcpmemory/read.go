@@ -11,7 +11,6 @@ import (
 	"github.com/exitramp/exitramp/context/agentstate"
 	"github.com/exitramp/exitramp/exporters/internal/ahead"
 	"github.com/exitramp/exitramp/internal/diskmap"
-	"github.com/exitramp/exitramp/internal/lazyre"
 	pb "github.com/exitramp/exitramp/proto/exitramp/v1"
 )
 
@@ -104,6 +103,7 @@ type reader struct {
 	out   *agentstate.Emitter
 	keys  keys
 	lay   layout
+	bad   broken
 	views bool
 
 	account, path string
@@ -161,31 +161,12 @@ func (r *reader) line(p *parsed) error {
 	return nil
 }
 
-// What half a line still says of itself; compiled once.
-var (
-	saysEntity   = lazyre.New(`"type"\s*:\s*"entity"`)
-	saysRelation = lazyre.New(`"type"\s*:\s*"relation"`)
-)
-
 // damaged names a line that is no JSON: with it the server refuses the whole file. Its bytes are kept
 // with the layout, where they are few, and are not written back.
 func (r *reader) damaged(l *line) error {
 	r.lay.damaged(l.text)
-	r.out.Gap(l.gap())
+	r.bad.note(l, func(g *pb.Gap) { r.out.Gap(g) })
 	return nil
-}
-
-// gap is l as a line that is no JSON.
-func (l *line) gap() *pb.Gap {
-	kind := "opaque"
-	switch {
-	case saysEntity().Match(l.text):
-		kind = "entity"
-	case saysRelation().Match(l.text):
-		kind = "relation"
-	}
-	return &pb.Gap{Kind: kind, Place: fmt.Sprintf("line %d", l.no), Reason: pb.Gap_REASON_CORRUPT,
-		Detail: fmt.Sprintf("%d bytes that are not JSON: the server itself refuses this file until the line is mended or taken out", l.size)}
 }
 
 // finish yields the layout and counts again by another route.
@@ -193,6 +174,7 @@ func (r *reader) finish(f *file, counted *recounting) error {
 	if !r.out.OK() {
 		return r.out.Err()
 	}
+	r.bad.end(func(g *pb.Gap) { r.out.Gap(g) })
 	extra := uint64(0)
 	if b := r.lay.encode(); b != nil {
 		n := agentstate.Document("layout", "application/json", b)
