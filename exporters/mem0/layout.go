@@ -207,6 +207,8 @@ type engine interface {
 	// each calls fn for every row; the row is valid during the call.
 	each(ctx context.Context, q string, args []any, fn func([]any) error) error
 	exec(ctx context.Context, q string, args ...any) error
+	// write carries out an INSERT or UPDATE of one row, which is refused (replay.ErrRule) where a trigger passes over it.
+	write(ctx context.Context, q string, args ...any) error
 	// column is a column as an expression that gives its value as records hold it, param the
 	// placeholder for it.
 	column(table, name string) string
@@ -263,6 +265,11 @@ func (l lite) each(ctx context.Context, q string, args []any, fn func([]any) err
 
 func (l lite) exec(ctx context.Context, q string, args ...any) error {
 	_, err := l.Conn.ExecContext(ctx, q, args...)
+	return err
+}
+
+func (l lite) write(ctx context.Context, q string, args ...any) error {
+	_, err := l.Put(ctx, q, args...)
 	return err
 }
 

@@ -55,13 +55,23 @@ func (w *writer) Rules() (out []string) {
 }
 
 // apart runs fn, which writes one row; size is how long a text in it is that an index may hold. What a rule or a limit of the database
-// does not take is said in the receipt: nothing of it is written then, and the run goes on. SQLite takes a statement back by itself;
-// PostgreSQL needs a savepoint, which is made where something may keep the row out.
+// does not take is said in the receipt: nothing of it is written then, and the run goes on. A savepoint is made where something may
+// keep the row out.
 func (w *writer) apart(ctx context.Context, d *db, table string, size int, rc replay.Receipt, fn func() error) (replay.Receipt, error) {
 	var err error
-	if p, ok := d.engine.(*pg); ok && (size > pgsnapshot.SureKey || len(w.rules[d.layout.Place]) > 0) {
-		err = p.server.Apart(ctx, p.conn, fn)
-	} else {
+	ruled := len(w.rules[d.layout.Place]) > 0
+	switch e := d.engine.(type) {
+	case *pg:
+		if ruled || size > pgsnapshot.SureKey {
+			err = e.server.Apart(ctx, e.conn, fn)
+			break
+		}
+		err = fn()
+	case lite:
+		if ruled {
+			err = e.Apart(ctx, fn)
+			break
+		}
 		err = fn()
 	}
 	if errors.Is(err, replay.ErrRule) {

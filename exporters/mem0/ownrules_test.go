@@ -41,6 +41,9 @@ func TestOwnRules(t *testing.T) {
 		rules(t, dst, exact, "CHECK named on mem0")
 		drivertest.Partly(t, dst, exact, oneAway(t, exact))
 		drivertest.Partly(t, dst, elsewhere, map[string]uint64{"create memory": 1, "refuse memory": 1, "create embedding": 1, "refuse embedding": 1})
+		pgtest.Exec(t, u, "ALTER TABLE mem0 DROP CONSTRAINT named", `CREATE FUNCTION f() RETURNS trigger LANGUAGE plpgsql AS $$ BEGIN
+			IF NEW.payload::text LIKE '%s3cret%' THEN RETURN NULL; END IF; RETURN NEW; END $$`, "CREATE TRIGGER passes BEFORE INSERT ON mem0 FOR EACH ROW EXECUTE FUNCTION f()")
+		drivertest.Partly(t, dst, elsewhere, map[string]uint64{"create memory": 1, "refuse memory": 1, "create embedding": 1, "refuse embedding": 1})
 	})
 	t.Run("sqlite", func(t *testing.T) {
 		src := copied(t, "js")
@@ -53,7 +56,16 @@ func TestOwnRules(t *testing.T) {
 		want := oneAway(t, exact)
 		want["create opaque"] = 1 // the counters are there when the rows are
 		drivertest.Partly(t, Open(dst), exact, want)
-		drivertest.Partly(t, Open(dst), elsewhere, map[string]uint64{"create memory": 1, "refuse memory": 1, "create embedding": 1, "refuse embedding": 1})
+		for _, trigger := range []string{"", "BEFORE INSERT ON vectors WHEN NEW.payload LIKE '%s3cret%' BEGIN SELECT RAISE(IGNORE); END", "AFTER INSERT ON vectors WHEN NEW.payload LIKE '%s3cret%' BEGIN SELECT RAISE(FAIL, 's3cret'); END"} {
+			file := filepath.Join(dst, "vector_store.db")
+			if trigger != "" {
+				sqlOf(t, file, "DROP TRIGGER looks", "CREATE TRIGGER looks "+trigger)
+			}
+			drivertest.Partly(t, Open(dst), elsewhere, map[string]uint64{"create memory": 1, "refuse memory": 1, "create embedding": 1, "refuse embedding": 1})
+			if left := rowsOf(t, opens(t, file), "SELECT id FROM vectors"); len(left) > 0 {
+				t.Errorf("%s: %d rows are left", trigger, len(left))
+			}
+		}
 	})
 }
 

@@ -98,6 +98,14 @@ func (p *pg) exec(ctx context.Context, q string, args ...any) error {
 	return err
 }
 
+func (p *pg) write(ctx context.Context, q string, args ...any) error {
+	tag, err := p.conn.Exec(ctx, pgsnapshot.Rebind(q), args...)
+	if err == nil && tag.RowsAffected() == 0 {
+		return p.server.PassedOver()
+	}
+	return p.wrap(err)
+}
+
 // column is a column as text, in which values have one form whatever the server says.
 func (p *pg) column(table, name string) string {
 	if table == "memory_migrations" && name == "id" {

@@ -199,7 +199,7 @@ func (w *writer) part(ctx context.Context, at slot, vals map[string]any) (replay
 		cols[i] = c + " = " + d.param(d.main(), c)
 	}
 	return w.apart(ctx, d, d.main(), textSize(vals), rc, func() error {
-		return d.wrap(d.exec(ctx, "UPDATE "+quote(d.main())+" SET "+strings.Join(cols, ", ")+" WHERE id = "+d.param(d.main(), "id"), append(args, id)...))
+		return d.write(ctx, "UPDATE "+quote(d.main())+" SET "+strings.Join(cols, ", ")+" WHERE id = "+d.param(d.main(), "id"), append(args, id)...)
 	})
 }
 
@@ -216,7 +216,7 @@ func (d *db) put(ctx context.Context, table string, cols []string, args []any) e
 		names, marks = append(names, quote(c)), append(marks, d.param(table, c))
 	}
 	d.wrote = true
-	return d.wrap(d.exec(ctx, "INSERT INTO "+quote(table)+" ("+strings.Join(names, ", ")+") VALUES ("+strings.Join(marks, ", ")+")", args...))
+	return d.write(ctx, "INSERT INTO "+quote(table)+" ("+strings.Join(names, ", ")+") VALUES ("+strings.Join(marks, ", ")+")", args...)
 }
 
 // row reads a row by its key; nil: there is none.

@@ -127,6 +127,6 @@ func (w *writer) pointPart(ctx context.Context, at slot, id, column string, v an
 		return w.apart(ctx, d, "points", 0, rc, func() error { return d.put(ctx, "points", []string{"id", "point"}, []any{rowKey(id), b}) })
 	}
 	return w.apart(ctx, d, "points", 0, rc, func() error {
-		return d.wrap(d.exec(ctx, "UPDATE points SET point = ? WHERE id = ?", b, rowKey(id)))
+		return d.write(ctx, "UPDATE points SET point = ? WHERE id = ?", b, rowKey(id))
 	})
 }

@@ -17,6 +17,7 @@ type db struct {
 	rel    string
 	layout layout
 	there  map[string]bool // of an undo: the tables that there are
+	ruled  bool            // of a run: rules that are not the SDK's may keep rows out
 }
 
 func quote(s string) string { return `"` + strings.ReplaceAll(s, `"`, `""`) + `"` }

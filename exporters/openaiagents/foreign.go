@@ -169,45 +169,33 @@ func (w *writer) foreignMessage(ctx context.Context, m *pb.Message) (replay.Rece
 
 // putItems writes the items of a message, all or none, and gives the key of the first and what they are known by.
 func (w *writer) putItems(ctx context.Context, d *db, p pair, key, sid string, items [][]byte, created string) (target, version string, err error) {
-	if len(items) > 1 {
-		if _, err := d.Conn.ExecContext(ctx, "SAVEPOINT items"); err != nil {
-			return "", "", err
-		}
-		defer func() {
-			end := "RELEASE items"
-			if err != nil {
-				end = "ROLLBACK TO items; " + end
-			}
-			if _, failed := d.Conn.ExecContext(ctx, end); err == nil {
-				err = failed
-			}
-		}()
-	}
 	var versions []string
-	for i, item := range items {
-		id, at := int64(0), created
-		if w.run.Doubts(key) {
-			if id, at, err = d.written(ctx, p, sid, string(item), w.next); err != nil {
-				return "", "", err
-			}
-			w.next = max(w.next, id)
-		}
-		if id == 0 {
-			at = created
-			res, err := d.Conn.ExecContext(ctx, "INSERT INTO "+quote(p.Messages)+" (session_id, message_data, created_at) VALUES (?, ?, ?)", sid, string(item), created)
+	err = d.apart(ctx, len(items) > 1, func() error {
+		for i, item := range items {
+			id, at, err := w.putItem(ctx, d, p, w.run.Doubts(key), sid, string(item), created)
 			if err != nil {
-				return "", "", err
+				return err
 			}
-			if id, err = res.LastInsertId(); err != nil {
-				return "", "", err
+			if i == 0 {
+				target = agentstate.Key("message", placeIn(foreignFile, p), fmt.Sprint(id))
 			}
+			versions = append(versions, sqlitefile.Digest(id, sid, string(item), at))
 		}
-		if i == 0 {
-			target = agentstate.Key("message", placeIn(foreignFile, p), fmt.Sprint(id))
+		return nil
+	})
+	return target, strings.Join(versions, ","), err
+}
+
+// putItem writes an item, and gives its id and time. In doubt it looks first whether an attempt of this run wrote it.
+func (w *writer) putItem(ctx context.Context, d *db, p pair, doubt bool, sid, item, created string) (id int64, at string, err error) {
+	if doubt {
+		id, at, err = d.written(ctx, p, sid, item, w.next)
+		if w.next = max(w.next, id); err != nil || id != 0 {
+			return id, at, err
 		}
-		versions = append(versions, sqlitefile.Digest(id, sid, string(item), at))
 	}
-	return target, strings.Join(versions, ","), nil
+	id, err = d.Put(ctx, "INSERT INTO "+quote(p.Messages)+" (session_id, message_data, created_at) VALUES (?, ?, ?)", sid, item, created)
+	return id, created, err
 }
 
 // written looks for an item that an attempt of this run wrote before it was broken off: the first

@@ -87,37 +87,39 @@ func (w *writer) ownRules(ctx context.Context) error {
 		if err != nil {
 			return err
 		}
-		err = w.fileRules(ctx, d, rel, layouts[rel])
+		rules, err := fileRules(ctx, d, rel, layouts[rel])
 		if err := errors.Join(d.Wrap(err), d.Close()); err != nil {
 			return err
 		}
+		w.rules = append(w.rules, rules...)
 	}
 	return nil
 }
 
-func (w *writer) fileRules(ctx context.Context, d *sqlitefile.DB, rel string, l layout) error {
+// fileRules finds what may keep rows out of the tables of a layout, and is not the SDK's.
+func fileRules(ctx context.Context, d *sqlitefile.DB, rel string, l layout) (out []string, err error) {
 	look := func(table string, p *pair) error {
 		found, err := sqlitefile.Rules(ctx, d.Conn, table, func(what, rule string) bool {
 			return what == "NOT NULL" && fills(rule, columnsOf(table, p), l.Added[table]) || what == "UNIQUE" && p == nil && strings.HasPrefix(rule, "sqlite_autoindex_")
 		})
 		for _, r := range found {
-			w.rules = append(w.rules, valid(r+" in "+rel))
+			out = append(out, valid(r+" in "+rel))
 		}
 		return err
 	}
 	for _, p := range l.Pairs {
 		for _, t := range []string{p.Sessions, p.Messages} {
 			if err := look(t, &p); err != nil {
-				return err
+				return nil, err
 			}
 		}
 	}
 	for _, t := range l.Extra {
 		if err := look(t, nil); err != nil {
-			return err
+			return nil, err
 		}
 	}
-	return nil
+	return out, nil
 }
 
 // Rules are the target's own, in a plan.

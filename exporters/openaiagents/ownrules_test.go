@@ -9,9 +9,11 @@ import (
 	"github.com/google/go-cmp/cmp"
 
 	"github.com/exitramp/exitramp/context/agentstate"
+	"github.com/exitramp/exitramp/context/memstate"
 	"github.com/exitramp/exitramp/context/replay"
 	"github.com/exitramp/exitramp/exporters/internal/drivertest"
 	"github.com/exitramp/exitramp/exporters/internal/pgsnapshot/pgtest"
+	pb "github.com/exitramp/exitramp/proto/exitramp/v1"
 )
 
 // chat are three sessions: one of them has a name that is refused below, and one a message.
@@ -73,6 +75,58 @@ func TestOwnRules(t *testing.T) {
 		change(t, filepath.Join(dst.root, "s.db"), "VACUUM INTO '"+filepath.Join(dst.root, foreignFile)+"'")
 		rules(t, dst, anew, "CHECK on agent_sessions in "+foreignFile, "trigger looks on agent_messages in "+foreignFile)
 		drivertest.Partly(t, dst, anew, want)
+	})
+}
+
+// TestTriggers: a row that a trigger passes over without a word, or refuses and leaves there, is refused, and all of its message with
+// it. One that ends the transaction ends the run, and nothing of it stays.
+func TestTriggers(t *testing.T) {
+	exact, _ := drivertest.Export(t, made(t, append(chat(), "DELETE FROM agent_sessions WHERE session_id = 's'")...))
+	c := &pb.Conversation{Meta: agentstate.Meta("conversation", nil, "c")}
+	recs := []agentstate.Record{c}
+	for i, text := range []string{"a", "s3cret"} {
+		recs = append(recs, &pb.Message{Meta: agentstate.Meta("message", nil, fmt.Sprint(i)), ConversationKey: c.Meta.Key, Role: pb.Role_ROLE_ASSISTANT,
+			Parts: []*pb.Part{{Body: &pb.Part_Text{Text: "of it"}}, {Body: &pb.Part_ToolCall{ToolCall: &pb.ToolCall{Id: "1", Name: text, ArgumentsJson: []byte("{}")}}}}})
+	}
+	anew := memstate.Whole("chat", recs...)
+	for name, c := range map[string]struct {
+		file string
+		src  agentstate.Source
+		want map[string]uint64
+	}{
+		"exact": {"s.db", exact, map[string]uint64{"create conversation": 3, "create message": 3, "refuse message": 1}},
+		"anew":  {foreignFile, anew, map[string]uint64{"create conversation": 1, "create message": 1, "refuse message": 1}},
+	} {
+		for when, raise := range map[string]string{"BEFORE": "IGNORE", "AFTER": "FAIL, 's3cret'", "BEFORE ": "ROLLBACK, 's3cret'"} {
+			t.Run(name+" "+raise[:4], func(t *testing.T) {
+				dst := Open(t.TempDir())
+				change(t, filepath.Join(dst.root, c.file), append(createPair(plainSQLite, ownNames()),
+					"CREATE TRIGGER looks "+when+" INSERT ON agent_messages WHEN NEW.message_data LIKE '%s3cret%' BEGIN SELECT RAISE("+raise+"); END")...)
+				if when != "BEFORE " {
+					drivertest.Partly(t, dst, c.src, c.want)
+					return
+				}
+				j, err := replay.OpenJournal(filepath.Join(t.TempDir(), "journal"))
+				if err != nil {
+					t.Fatal(err)
+				}
+				defer j.Close()
+				if _, err := replay.Apply(t.Context(), dst, c.src, &replay.Options{Journal: j}); err == nil || !strings.Contains(err.Error(), "took back all") || strings.Contains(err.Error(), drivertest.Canary) {
+					t.Errorf("%v", err)
+				}
+				if _, rep := drivertest.Export(t, dst); rep.Records["conversation"]+rep.Records["message"] > 0 {
+					t.Errorf("left: %v", rep.Records)
+				}
+			})
+		}
+	}
+	t.Run("postgres", func(t *testing.T) {
+		u := pgtest.Database(t, append(createPostgres(newPGPair("public", ownNames())), `CREATE FUNCTION f() RETURNS trigger LANGUAGE plpgsql AS $$ BEGIN
+			IF NEW.message_data LIKE '%s3cret%' THEN RETURN NULL; END IF; RETURN NEW; END $$`, "CREATE TRIGGER looks BEFORE INSERT ON agent_messages FOR EACH ROW EXECUTE FUNCTION f()")...)
+		drivertest.Partly(t, postgres(t, u), anew, map[string]uint64{"create conversation": 1, "create message": 1, "refuse message": 1})
+		if n := pgtest.Rows(t, u, "SELECT count(*)::text FROM agent_messages"); n[0] != "0" {
+			t.Errorf("%s items are left", n[0])
+		}
 	})
 }
 

@@ -173,7 +173,10 @@ func (w *pgWriter) put(ctx context.Context, p *pgPair, sid, item, created string
 			return id, at, err
 		}
 	}
-	_, err = w.one(ctx, "INSERT INTO "+p.messages.ident+" (session_id, message_data, created_at) VALUES ($1::text, $2::text, $3::text::timestamp) RETURNING id::int8, created_at::text",
+	ok, err := w.one(ctx, "INSERT INTO "+p.messages.ident+" (session_id, message_data, created_at) VALUES ($1::text, $2::text, $3::text::timestamp) RETURNING id::int8, created_at::text",
 		[]any{sid, item, created}, &id, &at)
+	if err == nil && !ok {
+		err = w.server.PassedOver()
+	}
 	return id, at, err
 }

@@ -64,7 +64,7 @@ func (w *pgWriter) insert(ctx context.Context, made bool, t pgTable, r newRow) (
 	case have == nil && w.run.DryRun:
 		return rc, nil
 	case have == nil:
-		return refused("a constraint of table %s forbids the row", t.ident)
+		return refused("a constraint, a trigger or a RULE of table %s keeps the row out", t.ident)
 	case sqlitefile.Digest(have...) == sqlitefile.Digest(vals...):
 		if !w.run.Doubts(r.key) {
 			rc.Action = replay.Same

@@ -32,6 +32,11 @@ func (w *writer) open(ctx context.Context, rel string, l layout) (*db, error) {
 	if d.layout.Added = have.Added; err == nil { // the target's, never the archive's
 		err = w.setup(ctx, d, have)
 	}
+	if err == nil && !w.run.DryRun {
+		var rules []string
+		rules, err = fileRules(ctx, s, rel, l)
+		d.ruled = len(rules) > 0
+	}
 	if err != nil {
 		s.Close()
 		return nil, d.Wrap(err)
@@ -97,10 +102,22 @@ func (w *writer) insert(ctx context.Context, d *db, table string, pk []string, r
 		return w.plan(rc, table, cols, vals)
 	}
 	q := "INSERT INTO " + quote(table) + " (" + quoted(cols) + ") VALUES (" + strings.TrimSuffix(strings.Repeat("?, ", len(cols)), ", ") + ")"
-	if _, err := d.Conn.ExecContext(ctx, q, vals...); err != nil {
+	if err := d.apart(ctx, false, func() error {
+		_, err := d.Put(ctx, q, vals...)
+		return err
+	}); err != nil {
 		return d.notTaken(table, err)
 	}
 	return rc, nil
+}
+
+// apart runs fn, which writes the rows of one record, several or in a file with rules behind a savepoint: a trigger may refuse a row
+// that it leaves there.
+func (d *db) apart(ctx context.Context, several bool, fn func() error) error {
+	if several || d.ruled {
+		return d.Apart(ctx, fn)
+	}
+	return fn()
 }
 
 // notTaken is the receipt of a row that a rule of the database keeps out of a table. Another error ends the run.

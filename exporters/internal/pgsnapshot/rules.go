@@ -48,14 +48,19 @@ func (s *Server) Apart(ctx context.Context, conn *pgx.Conn, fn func() error) err
 		return s.Wrap(err)
 	}
 	end, err := "RELEASE SAVEPOINT exitramp_apart", fn()
-	if conn.PgConn().TxStatus() == 'E' {
-		if !errors.Is(err, replay.ErrRule) {
-			return err
-		}
+	switch {
+	case errors.Is(err, replay.ErrRule):
 		end = "ROLLBACK TO SAVEPOINT exitramp_apart; " + end
+	case conn.PgConn().TxStatus() == 'E':
+		return err
 	}
 	if _, err := conn.Exec(ctx, end, pgx.QueryExecModeSimpleProtocol); err != nil {
 		return s.Wrap(err)
 	}
 	return err
+}
+
+// PassedOver is the error of a row that was neither written nor refused with a word: a trigger or a RULE of the table passed over it.
+func (s *Server) PassedOver() error {
+	return fmt.Errorf("%w: %s: a trigger or a RULE passed over it: a row comes only where it is changed or dropped: do that first", replay.ErrRule, s)
 }

@@ -1,0 +1,48 @@
+package sqlitefile
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"strings"
+
+	"github.com/exitramp/exitramp/context/replay"
+)
+
+// Put carries out q, an INSERT or UPDATE of one row, and gives the number of a row that is new. Where the table's owner made
+// a constraint with ON CONFLICT, it takes no other row's place and ends no transaction. A row that a trigger passes over
+// without a word is refused (replay.ErrRule) as by any other rule.
+func (d *DB) Put(ctx context.Context, q string, args ...any) (int64, error) {
+	verb, rest, _ := strings.Cut(q, " ")
+	res, err := d.Conn.ExecContext(ctx, verb+" OR ABORT "+rest, args...)
+	if err != nil {
+		return 0, d.Wrap(err)
+	}
+	if n, err := res.RowsAffected(); err != nil || n == 0 {
+		if err == nil {
+			err = fmt.Errorf("%w: %s: a trigger passed over it: a row comes only where it is changed or dropped: do that first", replay.ErrRule, d.file.path)
+		}
+		return 0, err
+	}
+	return res.LastInsertId()
+}
+
+// Apart runs fn, which writes by Put, behind a savepoint: of what a rule of the database refuses (replay.ErrRule) all is taken
+// back, and the transaction goes on. A trigger that ends the transaction ends the run. The errors of fn are those of Wrap.
+func (d *DB) Apart(ctx context.Context, fn func() error) error {
+	if _, err := d.Conn.ExecContext(ctx, "SAVEPOINT exitramp_apart"); err != nil {
+		return d.Wrap(err)
+	}
+	end, err := "RELEASE exitramp_apart", fn()
+	if err != nil {
+		end = "ROLLBACK TO exitramp_apart; " + end
+	}
+	_, failed := d.Conn.ExecContext(ctx, end)
+	switch {
+	case failed == nil:
+		return err
+	case errors.Is(err, replay.ErrRule): // no savepoint is left
+		return fmt.Errorf("%s: SQLite: a trigger took back all that the run had written (RAISE(ROLLBACK)): want one that refuses its row alone (RAISE(ABORT)), or none", d.file.path)
+	}
+	return errors.Join(err, d.Wrap(failed))
+}
