@@ -4,6 +4,7 @@ import (
 	"context"
 	"fmt"
 	"math/rand/v2"
+	"net/url"
 	"path/filepath"
 	"strings"
 	"testing"
@@ -98,6 +99,25 @@ func TestLongText(t *testing.T) {
 	mem := other(t, spaceOf("u", "u"), textIn("u", "a", "one"), textIn("u", "b", words.String()), textIn("u", "c", "three"))
 	pgtest.Exec(t, u, "CREATE INDEX own ON mem0 USING gin(to_tsvector('simple', payload->>'data'))")
 	drivertest.Partly(t, store(t, u, filepath.Join(t.TempDir(), "history.db")), mem, map[string]uint64{"create memory": 2, "refuse memory": 1})
+}
+
+// TestEncoding: a database that is not of UTF-8 refuses the memories whose characters it lacks, alone.
+func TestEncoding(t *testing.T) {
+	u := pgtest.Database(t)
+	at, err := url.Parse(u)
+	if err != nil {
+		t.Fatal(err)
+	}
+	name := strings.TrimPrefix(at.Path, "/") + "_latin1"
+	pgtest.Exec(t, u, "CREATE DATABASE "+name+" ENCODING 'LATIN1' TEMPLATE template0 LOCALE 'C'")
+	t.Cleanup(func() { pgtest.Exec(t, u, "DROP DATABASE "+name+" WITH (FORCE)") })
+	at.Path = "/" + name
+	if len(pgtest.Rows(t, u, "SELECT name FROM pg_available_extensions WHERE name = 'vector'")) == 0 {
+		t.Skip("the server has no extension vector")
+	}
+	pgtest.Exec(t, at.String(), "CREATE EXTENSION vector", "CREATE TABLE mem0 (id UUID PRIMARY KEY, vector vector(8), payload JSONB)")
+	mem := other(t, spaceOf("u", "u"), textIn("u", "a", "one"), textIn("u", "b", "s3cret \u6f22"), textIn("u", "c", "\u00fcber"))
+	drivertest.Partly(t, store(t, at.String(), ""), mem, map[string]uint64{"create memory": 2, "refuse memory": 1})
 }
 
 // TestSavepointsEnd: a payload that JSONB takes, or does not, leaves no savepoint behind: those that are open slow down all that follows.

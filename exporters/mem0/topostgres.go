@@ -7,6 +7,8 @@ import (
 	"slices"
 	"strings"
 
+	"github.com/jackc/pgx/v5/pgconn"
+
 	"github.com/exitramp/exitramp/context/replay"
 	"github.com/exitramp/exitramp/exporters/internal/sqlitefile"
 	"github.com/exitramp/exitramp/internal/lazyre"
@@ -133,21 +135,27 @@ func createPG(l layout, there bool) (out []string) {
 }
 
 // held is a JSON text as JSONB keeps it. A savepoint, which costs two trips to the server, is made for one that it may not take: a
-// number may be too large, or all of it too deep.
+// number may be too large, all of it too deep, and a database that is not of UTF-8 lacks characters.
 func (p *pg) held(ctx context.Context, raw string) (out, why string, err error) {
+	why = "its payload holds what JSONB does not take"
 	ask := func() error {
-		return p.wrap(p.each(ctx, "SELECT (?::text)::jsonb::text", []any{raw}, func(v []any) error {
+		err := p.each(ctx, "SELECT (?::text)::jsonb::text", []any{raw}, func(v []any) error {
 			out = sqlitefile.Text(v[0])
 			return nil
-		}))
+		})
+		var pe *pgconn.PgError
+		if errors.As(err, &pe) && pe.Code == "22P05" {
+			why = "its payload holds a character that the encoding of the database lacks"
+			return replay.ErrRule
+		}
+		return p.wrap(err)
 	}
-	if len(raw) < 1<<14 && strings.Count(raw, "[")+strings.Count(raw, "{") < 500 && !power().MatchString(raw) {
+	if p.conn.PgConn().ParameterStatus("server_encoding") == "UTF8" && len(raw) < 1<<14 && strings.Count(raw, "[")+strings.Count(raw, "{") < 500 && !power().MatchString(raw) {
 		err = ask()
 		return out, "", err
 	}
-	err = p.server.Apart(ctx, p.conn, ask)
-	if errors.Is(err, replay.ErrRule) {
-		return "", "its payload holds what JSONB does not take", nil
+	if err = p.server.Apart(ctx, p.conn, ask); errors.Is(err, replay.ErrRule) {
+		return "", why, nil
 	}
 	return out, "", err
 }
