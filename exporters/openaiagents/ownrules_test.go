@@ -3,6 +3,7 @@ package openaiagents
 import (
 	"fmt"
 	"path/filepath"
+	"slices"
 	"strings"
 	"testing"
 
@@ -76,6 +77,17 @@ func TestOwnRules(t *testing.T) {
 		rules(t, dst, anew, "CHECK on agent_sessions in "+foreignFile, "trigger looks on agent_messages in "+foreignFile)
 		drivertest.Partly(t, dst, anew, want)
 	})
+}
+
+// TestHangsOn: what AdvancedSQLiteSession notes of a session that is kept out is kept out with it.
+func TestHangsOn(t *testing.T) {
+	extra := append(createExtra("turn_usage", ownNames()), createExtra("message_structure", ownNames())...)
+	src, _ := drivertest.Export(t, made(t, append(slices.Concat(extra, chat()), "DELETE FROM agent_sessions WHERE session_id = 's'",
+		"INSERT INTO turn_usage (session_id, user_turn_number) VALUES ('banned', 1), ('good', 1)",
+		"INSERT INTO message_structure (session_id, message_id, message_type, sequence_number) VALUES ('banned', 2, 'user', 1), ('good', 1, 'user', 1)")...))
+	dst := made(t, append(extra, "CREATE TRIGGER one BEFORE INSERT ON agent_sessions WHEN NEW.session_id = 'banned' BEGIN SELECT RAISE(ABORT, 's3cret'); END")...)
+	drivertest.Partly(t, dst, src, map[string]uint64{"create conversation": 2, "refuse conversation": 1, "create message": 3, "refuse message": 1,
+		"create run": 1, "refuse run": 1, "create opaque": 2, "refuse opaque": 1}) // one of them is a counter
 }
 
 // TestTriggers: a row that a trigger passes over without a word, or refuses and leaves there, is refused, and all of its message with

@@ -34,8 +34,8 @@ type writer struct {
 	next    int64                // of a foreign state: the last message id that was given or found
 
 	counters sqlitefile.Counters
-	away     map[string]bool // exact: sessions that the target did not take, by file, table and id
-	rules    []string        // in a plan: of the target's owner
+	away     map[[2]string]bool // exact: sessions that the target did not take, by file, and by table and id
+	rules    []string           // in a plan: of the target's owner
 }
 
 // A file is a document on its way.
@@ -43,7 +43,7 @@ type file struct{ tmp, path string }
 
 // Begin looks at the folder, and refuses an Origin whose tables are not the SDK's.
 func (f *Folder) Begin(ctx context.Context, run *replay.Run) (replay.Writer, error) {
-	w := &writer{run: run, f: f, exact: ofFolder(run.From), dbs: map[string]*db{}, seen: inView{}, ids: sessionIDs{}, owner: map[[2]string]string{}, away: map[string]bool{}}
+	w := &writer{run: run, f: f, exact: ofFolder(run.From), dbs: map[string]*db{}, seen: inView{}, ids: sessionIDs{}, owner: map[[2]string]string{}, away: map[[2]string]bool{}}
 	if st, err := os.Stat(f.root); err == nil && !st.IsDir() {
 		return nil, fmt.Errorf("%w: openaiagents: %s is a file; want a folder", replay.ErrTarget, f.root)
 	} else if err != nil && !errors.Is(err, fs.ErrNotExist) {
@@ -192,22 +192,31 @@ func (w *writer) write(ctx context.Context, r agentstate.Record) (replay.Receipt
 	if d != nil {
 		has = d.layout.Added[name]
 	}
-	session := ""
-	if p != nil {
-		session = strings.Join([]string{rel, p.Sessions, sqlitefile.Text(vals[slices.Index(cols, "session_id")])}, "\x00")
-	}
-	if p != nil && name == p.Messages && w.away[session] {
+	session := [2]string{rel, l.rowSession(p, cols, vals)}
+	if w.away[session] {
 		return refused("its session was not taken")
 	}
 	added, losses := carry(all, name, has, l.Added[name])
 	rc, err := w.insert(ctx, d, name, keyOf(name, p), newRow{r.GetMeta().GetKey(), cols, vals, added})
-	if kind == "conversation" && rc.Action == replay.Refused {
+	if rc.Action == replay.Refused && kind == "conversation" {
 		w.away[session] = true
 	}
 	if rc.Action != replay.Refused && rc.Action != replay.Conflict {
 		rc.Losses = append(rc.Losses, losses...)
 	}
 	return rc, err
+}
+
+// rowSession is the session that a row is of, by table and id; p is nil for a row of AdvancedSQLiteSession.
+func (l *layout) rowSession(p *pair, cols []string, vals []any) string {
+	i := slices.Index(cols, "session_id")
+	if i < 0 {
+		return ""
+	}
+	if p == nil {
+		p = l.structured()
+	}
+	return p.Sessions + "\x00" + sqlitefile.Text(vals[i])
 }
 
 // split is the file of a place, and the table of messages: either may have the sign in its name that stands
