@@ -57,6 +57,8 @@ func TestOwnRules(t *testing.T) {
 		want := oneAway(t, exact)
 		want["create opaque"] = 1 // the counters are there when the rows are
 		drivertest.Partly(t, Open(dst), exact, want)
+		sqlOf(t, filepath.Join(dst, "history.db"), create(jsHistory, string(jsHistory)), "CREATE TRIGGER looks BEFORE INSERT ON memory_history BEGIN SELECT RAISE(ABORT, ''); END")
+		rules(t, Open(dst), elsewhere, "trigger looks on vectors in vector_store.db") // it writes no history
 		for _, trigger := range []string{"", "BEFORE INSERT ON vectors WHEN NEW.payload LIKE '%s3cret%' BEGIN SELECT RAISE(IGNORE); END", "AFTER INSERT ON vectors WHEN NEW.payload LIKE '%s3cret%' BEGIN SELECT RAISE(FAIL, 's3cret'); END"} {
 			file := filepath.Join(dst, "vector_store.db")
 			if trigger != "" {

@@ -98,6 +98,9 @@ func (s *Store) Begin(ctx context.Context, run *replay.Run) (_ replay.Writer, er
 	if err != nil {
 		return nil, err
 	}
+	if run.From.GetProduct() != product { // memories alone are written
+		maps.DeleteFunc(w.rules, func(place string, _ []string) bool { return place != w.foreign.main })
+	}
 	return w, w.lock()
 }
 
