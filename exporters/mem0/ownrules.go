@@ -62,11 +62,10 @@ func (w *writer) apart(ctx context.Context, d *db, table string, size int, rc re
 	ruled := len(w.rules[d.layout.Place]) > 0
 	switch e := d.engine.(type) {
 	case *pg:
-		if ruled || size > pgsnapshot.SureKey {
-			err = e.server.Apart(ctx, e.conn, fn)
-			break
+		if !ruled && size <= pgsnapshot.SureKey { // what is kept out all the same ends the transaction, and so the run
+			return rc, fn()
 		}
-		err = fn()
+		err = e.server.Apart(ctx, e.conn, fn)
 	case lite:
 		if ruled {
 			err = e.Apart(ctx, fn)

@@ -2,6 +2,7 @@ package mem0
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"math/rand/v2"
 	"net/url"
@@ -72,6 +73,24 @@ func TestOwnRules(t *testing.T) {
 	})
 }
 
+// TestOtherDimensions: a state whose vectors the target's column does not hold is refused before anything is written, in a plan too. What
+// the server refuses and nobody looked for ends the run with its own words: the transaction is over.
+func TestOtherDimensions(t *testing.T) {
+	u := database(t, "pgvector-python.sql")
+	exact, _ := drivertest.Export(t, store(t, u, "testdata/python/history.db"))
+	pgtest.Exec(t, u, "DELETE FROM mem0", "DELETE FROM mem0_entities", "ALTER TABLE mem0 ALTER vector TYPE vector(4)")
+	if _, err := replay.Plan(t.Context(), store(t, u, filepath.Join(t.TempDir(), "history.db")), exact, nil); !errors.Is(err, replay.ErrTarget) || !strings.Contains(err.Error(), "mem0 keeps vectors of 4 numbers, those of the state have 8") {
+		t.Errorf("%v", err)
+	}
+	w, l := begun(t, store(t, u, ""))
+	rc, err := w.apart(t.Context(), w.dbs[l.Place], "mem0", 0, replay.Receipt{}, func() error {
+		return w.pg.write(t.Context(), "INSERT INTO mem0 (id, vector) VALUES ('00000000-0000-4000-8000-000000000000', '[1]')")
+	})
+	if !errors.Is(err, replay.ErrRule) || rc.Action == replay.Refused {
+		t.Errorf("%v %v", rc, err)
+	}
+}
+
 // oneAway is what becomes of the records that have rows where one memory is refused.
 func oneAway(t *testing.T, src agentstate.Source) map[string]uint64 {
 	out := map[string]uint64{}
@@ -122,15 +141,15 @@ func TestEncoding(t *testing.T) {
 	drivertest.Partly(t, store(t, at.String(), ""), mem, map[string]uint64{"create memory": 2, "refuse memory": 1})
 }
 
-// TestSavepointsEnd: a payload that JSONB takes, or does not, leaves no savepoint behind: those that are open slow down all that follows.
-func TestSavepointsEnd(t *testing.T) {
-	dst := store(t, database(t, "pgvector-python.sql"), "")
+// begun is a run that writes memories of another runtime, and where they go.
+func begun(t *testing.T, dst *Store) (*writer, layout) {
+	t.Helper()
 	x, err := dst.Begin(t.Context(), &replay.Run{From: &pb.Origin{Product: "graph"}})
 	if err != nil {
 		t.Fatal(err)
 	}
 	w := x.(*writer)
-	defer w.Close()
+	t.Cleanup(func() { w.Close() })
 	l, err := w.placeFor("", false)
 	if err == nil {
 		_, err = w.open(context.Background(), l.Place)
@@ -138,6 +157,12 @@ func TestSavepointsEnd(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
+	return w, l
+}
+
+// TestSavepointsEnd: a payload that JSONB takes, or does not, leaves no savepoint behind: those that are open slow down all that follows.
+func TestSavepointsEnd(t *testing.T) {
+	w, l := begun(t, store(t, database(t, "pgvector-python.sql"), ""))
 	for raw, want := range map[string]bool{`{"data": 1}`: true, `{"data": 1e999999}`: false, "{\"data\": \"\xff\"}": false, strings.Repeat("[", 1<<20): false} {
 		if _, why, err := w.held(t.Context(), l, raw); err != nil || (why == "") != want {
 			t.Errorf("%.20s: %q %v", raw, why, err)

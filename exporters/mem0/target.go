@@ -85,6 +85,8 @@ func (s *Store) Begin(ctx context.Context, run *replay.Run) (_ replay.Writer, er
 		for place, l := range from {
 			if old, ok := w.layouts[place]; ok && old.Form != l.Form {
 				return nil, fmt.Errorf("%w: %s holds %s under the name %s, the state has %s", ErrSchema, s.root, old.Form, place, l.Form)
+			} else if ok && run.Vectors == nil && old.Dims != l.Dims && old.Dims*l.Dims > 0 {
+				return nil, fmt.Errorf("%s keeps vectors of %d numbers, those of the state have %d: --embedder makes them anew, or name another place", place, old.Dims, l.Dims)
 			} else if !ok {
 				if l.Dims != 0 && run.Vectors != nil {
 					l.Dims = w.dims
