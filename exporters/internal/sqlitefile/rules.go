@@ -16,7 +16,7 @@ import (
 func Rules(ctx context.Context, c *sql.Conn, table string, own func(what, rule string) bool) ([]string, error) {
 	rows, err := Query(ctx, c, `SELECT 'UNIQUE', +name FROM pragma_index_list(?1) WHERE "unique" AND origin <> 'pk'
 		UNION ALL SELECT 'trigger', +name FROM sqlite_master WHERE type = 'trigger' AND tbl_name = ?1 COLLATE NOCASE
-		UNION ALL SELECT 'NOT NULL', +name FROM pragma_table_xinfo(?1) WHERE "notnull" AND dflt_value IS NULL
+		UNION ALL SELECT 'NOT NULL', +name FROM pragma_table_info(?1) WHERE "notnull" AND dflt_value IS NULL
 		UNION ALL SELECT 'CHECK', +sql FROM sqlite_master WHERE type = 'table' AND name = ?1 AND sql LIKE '%CHECK%(%' ORDER BY 1, 2`, table)
 	if err != nil {
 		return nil, err
