@@ -207,7 +207,7 @@ type engine interface {
 	// each calls fn for every row; the row is valid during the call.
 	each(ctx context.Context, q string, args []any, fn func([]any) error) error
 	exec(ctx context.Context, q string, args ...any) error
-	// write carries out an INSERT or UPDATE of one row, which is refused (replay.ErrRule) where a trigger passes over it.
+	// write carries out an INSERT, UPDATE or DELETE of one row, which is refused (replay.ErrRule) where a trigger passes over it.
 	write(ctx context.Context, q string, args ...any) error
 	// column is a column as an expression that gives its value as records hold it, param the
 	// placeholder for it.

@@ -73,6 +73,24 @@ func TestOwnRules(t *testing.T) {
 	})
 }
 
+// TestKept: a row that a trigger does not let go is not said to be removed.
+func TestKept(t *testing.T) {
+	dst := t.TempDir()
+	exact, _ := drivertest.Export(t, Open(copied(t, "js")))
+	j, err := replay.OpenJournal(filepath.Join(t.TempDir(), "journal"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer j.Close()
+	if _, err := replay.Apply(t.Context(), Open(dst), exact, &replay.Options{Journal: j}); err != nil {
+		t.Fatal(err)
+	}
+	sqlOf(t, filepath.Join(dst, "vector_store.db"), "CREATE TRIGGER keeps BEFORE DELETE ON vectors BEGIN SELECT RAISE(IGNORE); END")
+	if rep, err := replay.Undo(t.Context(), Open(dst), j); !errors.Is(err, replay.ErrRule) {
+		t.Errorf("%+v %v", rep, err)
+	}
+}
+
 // TestOtherDimensions: a state whose vectors the target's column does not hold is refused before anything is written, in a plan too. What
 // the server refuses and nobody looked for ends the run with its own words: the transaction is over.
 func TestOtherDimensions(t *testing.T) {

@@ -2,6 +2,7 @@ package mem0
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"strings"
 
@@ -70,7 +71,7 @@ func (w *writer) undo(ctx context.Context, created []replay.Receipt) (left []rep
 		}
 		why, err := d.undoRow(ctx, kind, rc.Target, parts[1:], rc.Version)
 		if err != nil {
-			return nil, own(d.wrap(err))
+			return nil, own(d.said(err))
 		}
 		if why != "" {
 			leave(why, rc)
@@ -84,7 +85,7 @@ func (w *writer) undo(ctx context.Context, created []replay.Receipt) (left []rep
 		}
 		why, err := d.undoHalves(ctx, id, rows[at])
 		if err != nil {
-			return nil, own(d.wrap(err))
+			return nil, own(d.said(err))
 		}
 		if why != "" {
 			leave(why, rows[at]...)
@@ -103,6 +104,14 @@ func (w *writer) undo(ctx context.Context, created []replay.Receipt) (left []rep
 		}
 	}
 	return left, nil
+}
+
+// said is an error of an undo as people are told it: a rule's is said already.
+func (d *db) said(err error) error {
+	if errors.Is(err, replay.ErrRule) {
+		return err
+	}
+	return d.wrap(err)
 }
 
 // undoHalves removes a row of a collection, if each half is as the run wrote it or was never written.
@@ -147,7 +156,7 @@ func (d *db) undoHalves(ctx context.Context, id string, rcs []replay.Receipt) (w
 	if why, err := d.kept(ctx, d.main(), key); why != "" || err != nil {
 		return why, err
 	}
-	return "", d.exec(ctx, "DELETE FROM "+quote(d.main())+" WHERE id = "+d.param(d.main(), "id"), key)
+	return "", d.write(ctx, "DELETE FROM "+quote(d.main())+" WHERE id = "+d.param(d.main(), "id"), key)
 }
 
 // undoRow removes a whole row.
@@ -186,7 +195,7 @@ func (d *db) undoRow(ctx context.Context, kind, target string, id []string, vers
 	if why, err := d.kept(ctx, table, have[0]); why != "" || err != nil {
 		return why, err
 	}
-	return "", d.exec(ctx, "DELETE FROM "+table+" WHERE "+quote(keyOf(table))+" = "+d.param(table, keyOf(table)), have[0])
+	return "", d.write(ctx, "DELETE FROM "+table+" WHERE "+quote(keyOf(table))+" = "+d.param(table, keyOf(table)), have[0])
 }
 
 // number is a key as a whole number, where it is one.

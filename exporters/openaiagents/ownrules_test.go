@@ -1,6 +1,7 @@
 package openaiagents
 
 import (
+	"errors"
 	"fmt"
 	"path/filepath"
 	"slices"
@@ -88,6 +89,24 @@ func TestHangsOn(t *testing.T) {
 	dst := made(t, append(extra, "CREATE TRIGGER one BEFORE INSERT ON agent_sessions WHEN NEW.session_id = 'banned' BEGIN SELECT RAISE(ABORT, 's3cret'); END")...)
 	drivertest.Partly(t, dst, src, map[string]uint64{"create conversation": 2, "refuse conversation": 1, "create message": 3, "refuse message": 1,
 		"create run": 1, "refuse run": 1, "create opaque": 2, "refuse opaque": 1}) // one of them is a counter
+}
+
+// TestKept: a row that a trigger does not let go is not said to be removed.
+func TestKept(t *testing.T) {
+	exact, _ := drivertest.Export(t, made(t, chat()...))
+	dst := Open(t.TempDir())
+	j, err := replay.OpenJournal(filepath.Join(t.TempDir(), "journal"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer j.Close()
+	if _, err := replay.Apply(t.Context(), dst, exact, &replay.Options{Journal: j}); err != nil {
+		t.Fatal(err)
+	}
+	change(t, filepath.Join(dst.root, "s.db"), "CREATE TRIGGER keeps BEFORE DELETE ON agent_messages BEGIN SELECT RAISE(IGNORE); END")
+	if rep, err := replay.Undo(t.Context(), dst, j); !errors.Is(err, replay.ErrRule) {
+		t.Errorf("%+v %v", rep, err)
+	}
 }
 
 // TestTriggers: a row that a trigger passes over without a word, or refuses and leaves there, is refused, and all of its message with

@@ -89,8 +89,16 @@ func (d *pg) undo(ctx context.Context, rc replay.Receipt) (why string, err error
 	if why, err := d.hangs(ctx, p.sessions, p.messages.ident, "p.session_id = $1::text", sid); why != "" || err != nil {
 		return why, err
 	}
-	_, err = d.Conn.Exec(ctx, "DELETE FROM "+p.sessions.ident+" WHERE session_id = $1::text", sid)
-	return "", d.server.Wrap(err)
+	return "", d.remove(ctx, p.sessions.ident+" WHERE session_id = $1::text", sid)
+}
+
+// remove deletes one row.
+func (d *pg) remove(ctx context.Context, what string, arg any) error {
+	tag, err := d.Conn.Exec(ctx, "DELETE FROM "+what, arg)
+	if err == nil && tag.RowsAffected() == 0 {
+		return d.server.PassedOver()
+	}
+	return d.server.Wrap(err)
 }
 
 // hangs tells why a row is left that rows of an application lead to: they would go with it, or keep it there.
@@ -152,8 +160,8 @@ func (d *pg) undoItems(ctx context.Context, p *pgPair, key string, versions []st
 		}
 	}
 	for _, v := range got {
-		if _, err := d.Conn.Exec(ctx, "DELETE FROM "+p.messages.ident+" WHERE id = $1::int8", v[0]); err != nil {
-			return "", d.server.Wrap(err)
+		if err := d.remove(ctx, p.messages.ident+" WHERE id = $1::int8", v[0]); err != nil {
+			return "", err
 		}
 	}
 	return "", nil

@@ -122,7 +122,7 @@ func (d *db) apart(ctx context.Context, several bool, fn func() error) error {
 
 // notTaken is the receipt of a row that a rule of the database keeps out of a table. Another error ends the run.
 func (d *db) notTaken(table string, err error) (replay.Receipt, error) {
-	if err = d.Wrap(err); errors.Is(err, replay.ErrRule) {
+	if errors.Is(err, replay.ErrRule) {
 		return refused("table %s does not take the row: %v", table, err)
 	}
 	return replay.Receipt{}, err

@@ -110,8 +110,8 @@ func (d *db) remove(ctx context.Context, name string, p *pair, rc replay.Receipt
 				return "the session has items that this run did not write", nil
 			}
 		}
-		if _, err := d.Conn.ExecContext(ctx, "DELETE FROM "+quote(name)+" WHERE rowid = ?", r[0]); err != nil {
-			return "", d.Wrap(err)
+		if _, err := d.Put(ctx, "DELETE FROM "+quote(name)+" WHERE rowid = ?", r[0]); err != nil {
+			return "", err
 		}
 	}
 	return "", nil

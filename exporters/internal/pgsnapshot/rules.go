@@ -60,7 +60,7 @@ func (s *Server) Apart(ctx context.Context, conn *pgx.Conn, fn func() error) err
 	return err
 }
 
-// PassedOver is the error of a row that was neither written nor refused with a word: a trigger or a RULE of the table passed over it.
+// PassedOver is the error of a row that was neither written, or deleted, nor refused with a word: a trigger or a RULE of the table passed over it.
 func (s *Server) PassedOver() error {
-	return fmt.Errorf("%w: %s: a trigger or a RULE passed over it: a row comes only where it is changed or dropped: do that first", replay.ErrRule, s)
+	return fmt.Errorf("%w: %s: a trigger or a RULE passed over it: a row comes or goes only where it is changed or dropped: do that first", replay.ErrRule, s)
 }

@@ -9,18 +9,21 @@ import (
 	"github.com/exitramp/exitramp/context/replay"
 )
 
-// Put carries out q, an INSERT or UPDATE of one row, and gives the number of a row that is new. Where the table's owner made
+// Put carries out q, an INSERT, UPDATE or DELETE of one row, and gives the number of a row that is new. Where the table's owner made
 // a constraint with ON CONFLICT, it takes no other row's place and ends no transaction. A row that a trigger passes over
 // without a word is refused (replay.ErrRule) as by any other rule.
 func (d *DB) Put(ctx context.Context, q string, args ...any) (int64, error) {
 	verb, rest, _ := strings.Cut(q, " ")
-	res, err := d.Conn.ExecContext(ctx, verb+" OR ABORT "+rest, args...)
+	if verb != "DELETE" {
+		verb += " OR ABORT"
+	}
+	res, err := d.Conn.ExecContext(ctx, verb+" "+rest, args...)
 	if err != nil {
 		return 0, d.Wrap(err)
 	}
 	if n, err := res.RowsAffected(); err != nil || n == 0 {
 		if err == nil {
-			err = fmt.Errorf("%w: %s: a trigger passed over it: a row comes only where it is changed or dropped: do that first", replay.ErrRule, d.file.path)
+			err = fmt.Errorf("%w: %s: a trigger passed over it: a row comes or goes only where it is changed or dropped: do that first", replay.ErrRule, d.file.path)
 		}
 		return 0, err
 	}
