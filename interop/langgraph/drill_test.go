@@ -314,7 +314,7 @@ func kept(t *testing.T, dir, out, said string) {
 	}
 	names := []string{"transcript.txt", "ops.key.pub", "drills.jsonl"}
 	for _, name := range drills {
-		for _, suffix := range []string{".html", ".evidence.zip", ".statement.json", ".sigstore.json"} {
+		for _, suffix := range []string{".html", ".evidence.zip", ".statement.json", ".sigstore.json", ".test-result.sigstore.json", ".svr.sigstore.json"} {
 			names = append(names, name+suffix)
 		}
 		if strings.Contains(name, "stressed") { // what the system showed of the block
