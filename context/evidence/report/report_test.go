@@ -105,6 +105,25 @@ func TestSunset(t *testing.T) {
 	}
 }
 
+// What a phase did in a second, and how a kind was read and brought in, have a column; a phase without a time has no rate.
+func TestRatesAndModes(t *testing.T) {
+	st := full()
+	p := st.Predicate
+	p.Timing.Phases = []evidence.Phase{{Name: "export", Seconds: 4, Records: 1001}, {Name: "verify", Records: 1001}, {Name: "plan", Seconds: 1e-300, Records: 1001}}
+	p.Kinds[0].SourceForm, p.Kinds[0].ImportMode, p.Kinds[0].ISO19941 = "verbatim", "preserve", &evidence.Facets{Syntactic: "held"}
+	files := artifactsOf(t, st)
+	for name, want := range map[string][]string{
+		"csv/phases.csv": {"records_per_second", "\nexport,,4,1001,250,", "\nverify,,0,1001,,", "01,1001,,"},
+		"csv/facets.csv": {"id,source_form,import_mode,", p.Kinds[0].Kind + ",verbatim,preserve,held"},
+	} {
+		for _, w := range want {
+			if !strings.Contains(string(files[name]), w) {
+				t.Errorf("%s: no %q in\n%s", name, w, files[name])
+			}
+		}
+	}
+}
+
 // The same statement gives the same bytes, whatever verdict and artifacts are stored in it.
 func TestSameBytes(t *testing.T) {
 	for name, st := range all() {

@@ -50,10 +50,11 @@ func (b *book) probeTables() []*table {
 		put("vectors_tokens_estimate", v.Tokens, evidence.Derived)
 		put("vectors_dropped", v.Dropped, evidence.Measured)
 	}
-	facets := newTable("facets", "Facets of ISO/IEC 19941, derived from the numbers above", "id=kind", "syntactic=syntax", "semantic=meaning", "policy", "behaviour")
+	facets := newTable("facets", "How each kind was read and brought in, and its facets of ISO/IEC 19941, derived from the numbers above", "id=kind", "source_form=form at the source", "import_mode=brought in", "syntactic=syntax", "semantic=meaning", "policy", "behaviour")
 	for i := range b.Kinds {
-		if f := b.Kinds[i].ISO19941; f != nil {
-			facets.put(b.Kinds[i].Kind, f.Syntactic, f.Semantic, f.Policy, f.Behaviour)
+		if k := &b.Kinds[i]; k.ISO19941 != nil {
+			f := k.ISO19941
+			facets.put(k.Kind, k.SourceForm, k.ImportMode, f.Syntactic, f.Semantic, f.Policy, f.Behaviour)
 		}
 	}
 	worth := newTable("worth", "What the state was worth to the tasks", "id=ratio", "value=value, and how it came about")

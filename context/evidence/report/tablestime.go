@@ -8,9 +8,13 @@ import (
 )
 
 func (b *book) timeTables() []*table {
-	phases := newTable("phases", "Phases of the drill", "id=phase", "started", "seconds=took", "#records", "#bytes")
+	phases := newTable("phases", "Phases of the drill", "id=phase", "started", "seconds=took", "#records", "#records_per_second=records a second", "#bytes")
 	for _, p := range b.Timing.Phases {
-		phases.put(p.Name, p.Start, duration(p.Seconds), p.Records, p.Bytes)
+		rate := cell{}
+		if r := float64(p.Records) / p.Seconds; p.Seconds > 0 && p.Records > 0 && r < 1<<53 {
+			rate = cellOf(uint64(r))
+		}
+		phases.put(p.Name, p.Start, duration(p.Seconds), p.Records, rate, p.Bytes)
 	}
 	points := newTable("recovery-points", "Recovery point by kind: start of the drill minus the moment up to which the archive is known to hold what the source held", "id=kind", "measured_seconds=measured", "target_seconds=target", "outcome")
 	for _, r := range b.recoveryPoints() {
