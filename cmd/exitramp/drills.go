@@ -138,7 +138,7 @@ func drillLine(e, before *drill.Entry) string {
 	}
 	trend := ""
 	if before != nil && before.RTOSeconds > 0 && e.RTOSeconds > 0 {
-		trend = fmt.Sprintf("%+.0f %%", 100*(e.RTOSeconds/before.RTOSeconds-1))
+		trend = fmt.Sprintf("%+.0f %% against drill %d", 100*(e.RTOSeconds/before.RTOSeconds-1), before.N)
 	}
 	way := e.Target
 	if e.Source != "" && e.Target != "" && e.Source != e.Target {

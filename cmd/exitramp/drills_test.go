@@ -48,7 +48,7 @@ func TestDrillsAlike(t *testing.T) {
 			t.Errorf("a trend: %t, want %t: %s", got, want, line)
 		}
 	}
-	for _, want := range []string{"+50 %", "claudecode files → codex files", "codex files → openaiagents files", "L1  PASS 0/0 gates  RTO not measured", "FAIL 18/18 gates, failed by known answers of memory"} {
+	for _, want := range []string{"+50 % against drill ", "claudecode files → codex files", "codex files → openaiagents files", "L1  PASS 0/0 gates  RTO not measured", "FAIL 18/18 gates, failed by known answers of memory"} {
 		if !strings.Contains(out.String(), want) {
 			t.Errorf("no %q in\n%s", want, &out)
 		}

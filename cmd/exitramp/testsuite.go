@@ -280,11 +280,11 @@ func (a *app) printScores(s *harness.Scores, failed []harness.Result, asJSON boo
 	fmt.Fprintf(a.stdout, "\nTCS %s\nretained lift %s\n", s.TCS(), s.RetainedLift())
 	const most = 20
 	for _, r := range failed[:min(most, len(failed))] {
-		name := r.Task.Name
-		if name == "" {
-			name = r.Task.Key
+		name := r.Task.Key // several cases may have one description
+		if r.Task.Name != "" {
+			name = harness.Short(r.Task.Name) + " (" + r.Task.Key + ")"
 		}
-		fmt.Fprintf(a.stdout, "! %s, run %d: %s\n", harness.Short(name), r.Run, r.Why)
+		fmt.Fprintf(a.stdout, "! %s, run %d: %s\n", name, r.Run, strings.TrimPrefix(r.Why, "harness: "+r.Task.Key+": "))
 	}
 	if len(failed) > most {
 		fmt.Fprintf(a.stdout, "  and %d more; --json has all\n", len(failed)-most)
