@@ -100,6 +100,9 @@ func (a *app) recall(ctx context.Context, before, after string, f *recallFlags) 
 	if err != nil {
 		return err
 	}
+	if j != nil && j.Vectors() != nil && rep.After.Model == "" { // the runtime does not say it, the replay does
+		rep.After.Model = j.Vectors().Model
+	}
 	a.result["recall"] = rep
 	if f.json {
 		return a.printJSON(rep)
