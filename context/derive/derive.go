@@ -91,9 +91,6 @@ func New(ctx context.Context, src agentstate.Source, opts Options) (_ *Part, err
 		if err := p.gather(ctx, p.out, gone, opts.Exclude, false); err != nil {
 			return nil, err
 		}
-		if err := p.held(ctx); err != nil {
-			return nil, err
-		}
 	}
 	if len(opts.Only) > 0 {
 		if p.in, err = diskmap.New(opts.Dir); err != nil {
@@ -109,7 +106,10 @@ func New(ctx context.Context, src agentstate.Source, opts Options) (_ *Part, err
 	if err := p.parents(ctx); err != nil {
 		return nil, err
 	}
-	return p, p.reseat(ctx)
+	if err := p.reseat(ctx); err != nil {
+		return nil, err
+	}
+	return p, p.held(ctx)
 }
 
 // Close removes the temporary files.

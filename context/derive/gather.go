@@ -65,7 +65,7 @@ func (p *Part) gather(ctx context.Context, set *diskmap.Map, keys, must []string
 			take := len(who) > 0
 			kind := agentstate.KindOf(r)
 			agentstate.Refs(r, func(field, to string) { // what it belongs to may be gone itself
-				if subjects[to] && ties(kind, field) {
+				if subjects[to] && ties(kind, field, to) {
 					take, found[to] = true, true
 				}
 			})
@@ -79,7 +79,7 @@ func (p *Part) gather(ctx context.Context, set *diskmap.Map, keys, must []string
 				return nil
 			}
 			grew = true
-			if !shared && !container(kind) { // what a view is a reading of holds the same words
+			if !shared && !container(r) { // what a view is a reading of holds the same words
 				for _, base := range r.GetMeta().GetViewOfKeys() {
 					if err := set.Put(base, nil); err != nil {
 						return err
@@ -146,7 +146,7 @@ func belongs(r agentstate.Record, set *diskmap.Map) (take bool, err error) {
 	}
 	kind := agentstate.KindOf(r)
 	agentstate.Refs(r, func(field, key string) {
-		if ties(kind, field) {
+		if ties(kind, field, key) {
 			look(key)
 		}
 	})
@@ -154,14 +154,14 @@ func belongs(r agentstate.Record, set *diskmap.Map) (take bool, err error) {
 	return take, err
 }
 
-// ties tells whether a record is part of what it names in field.
-func ties(kind, field string) bool {
+// ties tells whether a record is part of what it names in field: to.
+func ties(kind, field, to string) bool {
 	if agentstate.IsHard(kind, field) {
 		return true
 	}
 	switch field {
 	case "meta.view_of_keys":
-		return !container(kind)
+		return !contains(kind) || contains(agentstate.KindOfKey(to))
 	case "of_key", "about_keys", "conversation_key", "checkpoint_key", "space_key", "suite_key", "case_key":
 		return true
 	case "from_key", "to_key":

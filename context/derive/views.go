@@ -3,6 +3,7 @@ package derive
 import (
 	"context"
 	"errors"
+	"slices"
 
 	"google.golang.org/protobuf/proto"
 
@@ -11,9 +12,16 @@ import (
 	pb "github.com/exitramp/exitramp/proto/exitramp/v1"
 )
 
-// container tells whether a view of this kind is read from every record that names it, and says of one alone, the first,
-// that it is read from it. It holds no words of that one, and does not go with it.
-func container(kind string) bool { return kind == "memoryspace" || kind == "principal" }
+// container tells whether r is a view that is read from every record that names it, and says of one alone, the first,
+// that it is read from it. It holds no words of that one, and does not go with it. A space that is read from a space is
+// none: a strategy of a memory holds what the memory's own document says.
+func container(r agentstate.Record) bool {
+	of := r.GetMeta().GetViewOfKeys()
+	return len(of) > 0 && contains(agentstate.KindOf(r)) && !slices.ContainsFunc(of, func(base string) bool { return contains(agentstate.KindOfKey(base)) })
+}
+
+// contains tells whether records of this kind are what others are in, or of.
+func contains(kind string) bool { return kind == "memoryspace" || kind == "principal" }
 
 // reseat finds containers that are views of what is left out. One that is named by what is kept is a view of that from
 // now on; else it goes, too, and what it alone named.
@@ -77,10 +85,10 @@ func (p *Part) unseated(ctx context.Context, first *diskmap.Map) (err error) {
 		return errors.Join(err, newErr)
 	}
 	return p.each(ctx, func(r agentstate.Record) error {
-		of := r.GetMeta().GetViewOfKeys()
-		if len(of) == 0 || !container(agentstate.KindOf(r)) {
+		if !container(r) {
 			return nil
 		}
+		of := r.GetMeta().GetViewOfKeys()
 		stays, err := p.stays(r)
 		if err != nil || !stays {
 			return err
@@ -148,7 +156,7 @@ func (p *Part) seat(r agentstate.Record) (err error) {
 		return err
 	}
 	agentstate.Refs(r, func(field, to string) {
-		if err != nil || field == "meta.view_of_keys" || !container(agentstate.KindOfKey(to)) {
+		if err != nil || field == "meta.view_of_keys" || !contains(agentstate.KindOfKey(to)) {
 			return
 		}
 		if v, ok, e := p.seats.Get(to); e != nil || ok && len(v) == 0 {
@@ -170,7 +178,7 @@ func (p *Part) gone(key string) (bool, error) {
 
 // reseated is r, a view of what is there.
 func (p *Part) reseated(r agentstate.Record) (agentstate.Record, error) {
-	if p.seats == nil || p.seats.Len() == 0 || !container(agentstate.KindOf(r)) {
+	if p.seats == nil || p.seats.Len() == 0 || !container(r) {
 		return r, nil
 	}
 	base, _, err := p.seats.Get(r.GetMeta().GetKey())

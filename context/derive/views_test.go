@@ -1,7 +1,9 @@
 package derive_test
 
 import (
+	"errors"
 	"slices"
+	"strings"
 	"testing"
 
 	"github.com/google/go-cmp/cmp"
@@ -103,5 +105,38 @@ func TestAgentOfASpace(t *testing.T) {
 	want := map[string]string{"memoryspace/ann.bot": "memory/2", "principal/ann": "memory/2", "principal/bot": "memory/2"}
 	if d := cmp.Diff(want, views); d != "" {
 		t.Errorf("views (-want +got)\n%s", d)
+	}
+}
+
+// A strategy is a reading of its memory's document: left out, it does not stay in there, nor without it.
+func TestSpaceOfASpace(t *testing.T) {
+	src := memstate.Whole("views",
+		&pb.MemorySpace{Meta: &pb.Meta{Key: "memoryspace/m"}},
+		&pb.MemorySpace{Meta: view("memoryspace", "m-strategy", "memoryspace/m")},
+		&pb.MemorySpace{Meta: view("memoryspace", "m-ann", "memory/1")},
+		&pb.Memory{Meta: &pb.Meta{Key: "memory/1"}, SpaceKey: "memoryspace/m-ann"},
+	)
+	for _, key := range []string{"memoryspace/m", "memoryspace/m-strategy"} {
+		kept, _ := of(t, src, derive.Options{Exclude: []string{key}})
+		if d := cmp.Diff([]string{"memory/1", "memoryspace/m-ann"}, kept); d != "" {
+			t.Errorf("without %s (-want +got)\n%s", key, d)
+		}
+	}
+}
+
+// What is under a legal hold does not go because nothing is left that names it.
+func TestHeldContainers(t *testing.T) {
+	src := memstate.Whole("views",
+		&pb.Principal{Meta: view("principal", "bot", "memory/1"), Form: pb.Principal_FORM_AGENT},
+		&pb.MemorySpace{Meta: view("memoryspace", "ann", "memory/1")},
+		&pb.Memory{Meta: &pb.Meta{Key: "memory/1"}, SpaceKey: "memoryspace/ann"},
+		&pb.Memory{Meta: &pb.Meta{Key: "memory/2"}},
+	)
+	p, err := derive.New(t.Context(), src, derive.Options{Exclude: []string{"memory/1"}, Holds: []string{"principal/bot"}})
+	if !errors.Is(err, derive.ErrHold) || !strings.Contains(err.Error(), "principal/bot") {
+		t.Errorf("%v, want %v", err, derive.ErrHold)
+	}
+	if err == nil {
+		p.Close()
 	}
 }
