@@ -11,6 +11,9 @@ import (
 
 const b64 = "MIIEvQIBADANBgkqhkiG9w0BAQEFAASCBKcwggSjAgEAAoIBAQC7VJTUt9Us8cKj"
 
+// projectKey has hyphens, as such keys may.
+const projectKey = "tQ3v-n8RkZ_1pWx7Ld5aYc2Hf-6JbMs4Ge9Uo0TiT3BlbkFJw5Xq8Nz1Vc7Br2Kd"
+
 const hex64 = "9f8a7d6c5b4e3f2a1b0c4d5e6f708192a3b4c5d6e7f8091a2b3c4d5e6f708192"
 
 // samples are what people and tools write. found is the class and the secret; empty: nothing.
@@ -34,6 +37,7 @@ var samples = []struct{ text, class, secret string }{
 	{"aws_access_key_id AKIAQYLPMN5HHHFPZAM2 for the bucket", "aws-access-token", "AKIAQYLPMN5HHHFPZAM2"},
 	{"OPENAI_API_KEY=sk-proj-a8Kd93jfKs02LmzQ", "generic-api-key", "sk-proj-a8Kd93jfKs02LmzQ"},
 	{"use sk-a8Kd93jfKs02LmzQw7Xv5Tb1Nc4Rp6Yh2Gd9Fj3Ls0Km8Zq1 for it", "ai-service-key", "sk-a8Kd93jfKs02LmzQw7Xv5Tb1Nc4Rp6Yh2Gd9Fj3Ls0Km8Zq1"},
+	{"use sk-proj-" + projectKey + " for it", "ai-service-key", "sk-proj-" + projectKey},
 	{"the key is sk-or-v1-" + hex64 + ".", "ai-service-key", "sk-or-v1-" + hex64},
 	{`{"stdout":"lsv2_pt_` + hex64[:32] + `_0f1e2d3c4b"}`, "ai-service-key", "lsv2_pt_" + hex64[:32] + "_0f1e2d3c4b"},
 	{"use ghp_aB3dE6gH9jK2mN5pQ8sT1vW4yZ7bC0dF3hJ6 here", "github-pat", "ghp_aB3dE6gH9jK2mN5pQ8sT1vW4yZ7bC0dF3hJ6"},
@@ -51,6 +55,7 @@ var samples = []struct{ text, class, secret string }{
 	{text: "AKIAIOSFODNN7EXAMPLE is the one in the documentation"},
 	{text: "-----BEGIN PUBLIC KEY-----\n" + b64},
 	{text: "see https://example.org/sk-hynix-announces-hbm4-memory-for-the-data-centers-of-2026-and-2027"},
+	{text: "the branch sk-proj-onboarding-flow-v2-of-the-update is merged, sk-admin-dashboard-redesign-2026-q4-rollout is next"},
 	{text: "disk-a8Kd93jfKs02LmzQw7Xv5Tb1Nc4Rp6Yh2Gd9Fj3Ls0Km8Zq1 is a volume"},
 }
 
