@@ -140,7 +140,7 @@ func (a *app) replay(ctx context.Context, archive, target, planPath string, f *r
 	}
 	if !f.json {
 		fmt.Fprintln(a.stdout, writtenText(rep))
-		if rep.Actions[replay.Created]+rep.Resumed > 0 {
+		if rep.Actions[replay.Created] > 0 { // also those of an earlier attempt
 			fmt.Fprintf(a.stdout, "undo: exitramp undo %s %s\n", shellWord(journal), shellWord(exporters.Redact(target)))
 		}
 	}

@@ -136,7 +136,7 @@ func (r *run) obstacles() []evidence.Obstacle {
 		}
 	}
 	if n := r.st.Attempts; n > 1 {
-		out = append(out, evidence.Obstacle{At: r.st.Started, Side: evidence.SideDrill, What: fmt.Sprintf("the drill was broken off and went on: %d attempts, %d records were written by an earlier one", n, r.st.Resumed)})
+		out = append(out, evidence.Obstacle{At: r.st.Started, Side: evidence.SideDrill, What: fmt.Sprintf("the drill was broken off and went on: %d attempts, %d records are as an earlier one left them", n, r.st.Resumed)})
 	}
 	if rep := r.st.Report; rep != nil {
 		for kind, acts := range rep.Kinds {

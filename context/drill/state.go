@@ -35,7 +35,7 @@ type state struct {
 	Before   map[string]uint64 `json:"before,omitempty"` // records by kind that the target held alike when the plan was made
 	Echoes   []said            `json:"echoes,omitempty"` // by planted instruction, the records of the target that said it then with an operator's authority
 	Report   *replay.Report    `json:"report,omitempty"`
-	Resumed  uint64            `json:"resumed"`           // records that an earlier attempt had written
+	Resumed  uint64            `json:"resumed"`           // records that an earlier attempt had an answer for
 	Failed   string            `json:"failed,omitempty"`  // digest of the failure that the attempt before ended with, behind its replay
 	Stopped  *evidence.Stop    `json:"stopped,omitempty"` // behind a replay: the target could not be read back
 	Tasks    *harness.Scores   `json:"tasks,omitempty"`

@@ -88,7 +88,7 @@ type Report struct {
 	Refused   []Receipt
 	Foretold  []Receipt // of a plan, of what waits for an approval: would be refused with it too, and why
 	ForetoldN uint64
-	Resumed   uint64          // records that an earlier attempt had written and this one did not touch
+	Resumed   uint64          // records that an earlier attempt had an answer for, written or not, and that this one did not touch
 	Map       *mapping.Report // what the map meets; nil: there is none
 	Answers   [32]byte        // digest over every record's key and answer, in order
 }
