@@ -117,3 +117,41 @@ func TestInspectGrants(t *testing.T) {
 		}
 	}
 }
+
+// TestInspectUnreadGrants: where what holds the grants is damaged, the clear part still says which archive it is. Verify is the judge.
+func TestInspectUnreadGrants(t *testing.T) {
+	docs := readJSONDoc(t)
+	path := filepath.Join(t.TempDir(), "a.ctxa")
+	src := memstate.New(&pb.ToolGrant{Meta: agentstate.Meta("toolgrant", nil, "a"), Pattern: "a", Enabled: true}, &pb.Model{Meta: agentstate.Meta("model", nil, "m")})
+	if _, err := format.Export(t.Context(), path, src, &format.WriterOptions{}, nil); err != nil {
+		t.Fatal(err)
+	}
+	b, err := os.ReadFile(path)
+	at := bytes.Index(b, []byte("toolgrant/")) // the name of its member: what it holds comes behind
+	if err != nil || at < 0 {
+		t.Fatal(at, err)
+	}
+	at += bytes.Index(b[at:], []byte{0x28, 0xb5, 0x2f, 0xfd}) + 6 // behind zstd's magic number
+	b[at] ^= 0xff
+	if err := os.WriteFile(path, b, 0o600); err != nil {
+		t.Fatal(err)
+	}
+	if out := inspected(t, path); !strings.Contains(out, "grants  cannot be read: exitramp verify says why\n") || !strings.Contains(out, "toolgrant 1 · model 1\n") {
+		t.Error(out)
+	}
+	out := inspected(t, path, "--json")
+	var in struct {
+		Grants *struct{}
+		Unread bool   `json:"grants_unread"`
+		ID     string `json:"archive_id"`
+	}
+	if err := json.Unmarshal([]byte(out), &in); err != nil || in.Grants != nil || !in.Unread || in.ID == "" {
+		t.Errorf("%v %s", err, out)
+	}
+	if err := docs.check([]string{"inspect", "--json"}, []byte(out)); err != nil {
+		t.Error(err)
+	}
+	if code := newApp(new(bytes.Buffer), new(bytes.Buffer)).run(t.Context(), []string{"verify", path, "--integrity-only"}); code != exitRefused {
+		t.Errorf("verify: %d, want %d", code, exitRefused)
+	}
+}
