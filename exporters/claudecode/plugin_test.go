@@ -60,3 +60,22 @@ func TestSkillsPlugin(t *testing.T) {
 		t.Errorf("approved: %s", got)
 	}
 }
+
+// A skill whose file is not in capitals is one where the file system takes no notice of them: its files wait with it.
+func TestSkillInSmallLetters(t *testing.T) {
+	src := home(t, map[string]string{"skills/a/skill.md": "Do.\n", "skills/a/b/run.sh": "x\n"})
+	mem, _ := drivertest.Export(t, src)
+	s, err := mem.Get(t.Context(), "skill/skills%2Fa%2Fskill.md")
+	if err != nil || s.(*pb.Skill).Name != "a" {
+		t.Errorf("%v %v", s, err)
+	}
+	dst := t.TempDir()
+	drivertest.Apply(t, Open(dst), mem)
+	if got := files(t, dst); len(got) > 0 {
+		t.Errorf("without approval there is %v", sortedKeys(got))
+	}
+	drivertest.Apply(t, Open(dst), mem, "skill/skills%2Fa%2Fskill.md")
+	if got := files(t, dst); len(got) != 2 {
+		t.Errorf("approved: %v", sortedKeys(got))
+	}
+}

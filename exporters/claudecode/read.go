@@ -150,7 +150,7 @@ func (r *reading) file(f *homefiles.File, skill string) error {
 		return r.put(&pb.Agent{Meta: m, Name: valid(name), Description: front["description"], Instructions: d})
 	case "skill":
 		m.Native = []*pb.Native{cite("#instructions")}
-		if path.Base(f.Rel) == "SKILL.md" && front["name"] == "" {
+		if homefiles.Fold(path.Base(f.Rel)) == "skill.md" && front["name"] == "" {
 			name = path.Base(path.Dir(f.Rel))
 		}
 		return r.put(&pb.Skill{Meta: m, Name: valid(name), Description: front["description"], Instructions: d})

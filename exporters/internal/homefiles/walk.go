@@ -33,7 +33,7 @@ type Walk struct {
 	Gaps  []*pb.Gap         // what may be state and is not carried
 	Left  map[string]string // what is left out, with the reason
 
-	skills map[string]bool // files that are called SKILL.md
+	skills map[string]string // files that are called SKILL.md, in any case, by their folder
 }
 
 // Count is the number of files and gaps of each kind.
@@ -51,8 +51,8 @@ func (w *Walk) Count() map[string]uint64 {
 // Skill is the SKILL.md whose folder rel lies in; empty: there is none.
 func (w *Walk) Skill(rel string) string {
 	for dir := path.Dir(rel); dir != "."; dir = path.Dir(dir) {
-		if w.skills[dir+"/SKILL.md"] {
-			return dir + "/SKILL.md"
+		if rel := w.skills[dir]; rel != "" {
+			return rel
 		}
 	}
 	return ""
@@ -96,7 +96,7 @@ func (r Rules) Walk(ctx context.Context, root, under string) (*Walk, error) {
 	if r.As != "" {
 		under = r.As
 	}
-	w := &Walk{Left: map[string]string{}, skills: map[string]bool{}}
+	w := &Walk{Left: map[string]string{}, skills: map[string]string{}}
 	unknown := map[string]uint64{}
 	err = filepath.WalkDir(top, func(p string, d fs.DirEntry, werr error) error {
 		if ctx.Err() != nil {
@@ -140,8 +140,8 @@ func (r Rules) Walk(ctx context.Context, root, under string) (*Walk, error) {
 			w.missing(r, rel, 1, err)
 			return nil
 		}
-		if path.Base(rel) == "SKILL.md" && r.Kind(rel) == "skill" {
-			w.skills[rel] = true
+		if dir, base := path.Split(rel); Fold(base) == "skill.md" && r.Kind(rel) == "skill" && w.skills[path.Clean(dir)] == "" {
+			w.skills[path.Clean(dir)] = rel // of two, capitals come first
 		}
 		if w.Files = append(w.Files, &File{Rel: rel, Path: p, Kind: r.Kind(rel), Info: info}); len(w.Files) > maxFiles {
 			return fmt.Errorf("%s holds more than %d files", top, maxFiles)
