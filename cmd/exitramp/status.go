@@ -132,7 +132,9 @@ func redactArgs(args []string) []string {
 
 // redactURL is s without what may be a secret, where it reads as a URL that can hold one.
 func redactURL(s string) string {
-	if _, rest, _ := strings.Cut(s, "://"); rest != "" || isURL(s) && strings.Contains(s, "@") {
+	_, rest, _ := strings.Cut(s, "://")
+	_, options, _ := strings.Cut(s, "?")
+	if rest != "" || isURL(s) && (strings.Contains(s, "@") || strings.Contains(options, "=")) {
 		return exporters.Redact(s)
 	}
 	return s
