@@ -6,7 +6,7 @@ import (
 	"unicode/utf8"
 )
 
-// unescape resolves the escapes of TOML, which Starlark has most of. What is none stays as it is.
+// unescape resolves the escapes of TOML and of Starlark. What is none stays as it is.
 func unescape(s string) string {
 	var out strings.Builder
 	for {
@@ -30,8 +30,14 @@ func escape(s string) (r rune, n int) {
 	if s == "" {
 		return '\\', 0
 	}
-	if i := strings.IndexByte(`btnfre"'\/`, s[0]); i >= 0 {
-		return rune("\b\t\n\f\r\x1b\"'\\/"[i]), 1
+	if i := strings.IndexByte(`abtnvfre"'\/`, s[0]); i >= 0 {
+		return rune("\a\b\t\n\v\f\r\x1b\"'\\/"[i]), 1
+	}
+	for n < min(len(s), 3) && '0' <= s[n] && s[n] <= '7' {
+		r, n = r*8+rune(s[n]-'0'), n+1
+	}
+	if n > 0 {
+		return r, n
 	}
 	n = 1 + map[byte]int{'x': 2, 'u': 4, 'U': 8}[s[0]]
 	if n == 1 || len(s) < n {

@@ -2,6 +2,7 @@ package homefiles
 
 import (
 	"fmt"
+	"slices"
 	"strings"
 )
 
@@ -19,7 +20,9 @@ func RedactRules(doc string) (out string, secrets []Secret, err error) {
 			if err != nil {
 				return "", nil, fmt.Errorf("a text without an end at line %d", line(from))
 			}
-			if hides(nil, s, before) || len(above) > 0 && hides(nil, s, above[len(above)-1]) {
+			plain := strings.Trim(doc[from:t.i], doc[from:from+1]) // of a raw text a program reads this
+			beside := append(above[max(len(above)-1, 0):len(above):len(above)], before)
+			if slices.ContainsFunc(beside, func(b string) bool { return hides(nil, s, b) || hides(nil, plain, b) }) {
 				t.replace(from, `""`)
 				n := line(from)
 				secrets = append(secrets, Secret{fmt.Sprintf("line %d", n), "rule"})

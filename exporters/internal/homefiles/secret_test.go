@@ -62,6 +62,8 @@ func TestRedactRules(t *testing.T) {
 		{`p(["curl", "--token", r"k", "x"])`, `p(["curl", "--token", r"", "x"])`, "line 1"},
 		{`p(["curl", "-u", ["me:k", "you:k"], ["a:b", "c"]], x="d:e")`, `p(["curl", "-u", ["", ""], ["a:b", "c"]], x="d:e")`, "line 1 line 1"},
 		{`p(["sh", 'a\nDB_PASS=x'])`, `p(["sh", ""])`, "line 1"},
+		{`p([r"x\token=abcdef", r'\bearer abcdef', "x\tlock=abcdef"])`, `p([r"", r"", "x\tlock=abcdef"])`, "line 1 line 1"},
+		{`p(["sh", "a\vDB_PASS=x", "\a\101PI_KEY=x"])`, `p(["sh", "", ""])`, "line 1 line 1"},
 		{`p(["curl", "Authorization\u003a Bearer abcdef"])`, `p(["curl", ""])`, "line 1"},
 	} {
 		out, secrets, err := RedactRules(c.in)
