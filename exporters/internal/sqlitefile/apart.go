@@ -9,15 +9,18 @@ import (
 	"github.com/exitramp/exitramp/context/replay"
 )
 
-// Put carries out q, an INSERT, UPDATE or DELETE of one row, and gives the number of a row that is new. Where the table's owner made
+// Put carries out q, an INSERT, UPDATE or DELETE of one row, and gives the number of a row that is new. Where a table's owner made
 // a constraint with ON CONFLICT, it takes no other row's place and ends no transaction. A row that a trigger passes over
 // without a word is refused (replay.ErrRule) as by any other rule.
 func (d *DB) Put(ctx context.Context, q string, args ...any) (int64, error) {
-	verb, rest, _ := strings.Cut(q, " ")
-	if verb != "DELETE" {
-		verb += " OR ABORT"
+	abort, err := d.yields(ctx)
+	if err != nil {
+		return 0, err
 	}
-	res, err := d.Conn.ExecContext(ctx, verb+" "+rest, args...)
+	if verb, rest, _ := strings.Cut(q, " "); abort && verb != "DELETE" {
+		q = verb + " OR ABORT " + rest
+	}
+	res, err := d.Conn.ExecContext(ctx, q, args...)
 	if err != nil {
 		return 0, d.Wrap(err)
 	}
@@ -28,6 +31,19 @@ func (d *DB) Put(ctx context.Context, q string, args ...any) (int64, error) {
 		return 0, err
 	}
 	return res.LastInsertId()
+}
+
+// yields tells whether a table has a constraint with ON CONFLICT, which is asked once. OR ABORT, which it yields to, is said nowhere
+// else: it would reach into the triggers, too, whose own OR IGNORE and OR REPLACE stand.
+func (d *DB) yields(ctx context.Context) (bool, error) {
+	if d.conflicts == nil {
+		rows, err := Query(ctx, d.Conn, "SELECT 1 FROM sqlite_master WHERE type = 'table' AND sql LIKE '%CONFLICT%' LIMIT 1")
+		if err != nil {
+			return false, d.Wrap(err)
+		}
+		d.conflicts = new(len(rows) > 0)
+	}
+	return *d.conflicts, nil
 }
 
 // Apart runs fn, which writes by Put, behind a savepoint: of what a rule of the database refuses (replay.ErrRule) all is taken

@@ -67,3 +67,28 @@ func TestPut(t *testing.T) {
 		})
 	}
 }
+
+// TestPutLeavesTriggers: what an application's trigger does on a conflict of its own stays its own.
+func TestPutLeavesTriggers(t *testing.T) {
+	path := filepath.Join(t.TempDir(), "a.db")
+	db, err := sql.Open("sqlite", "file:"+path)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer db.Close()
+	if _, err := db.Exec(`CREATE TABLE t (a INTEGER PRIMARY KEY, b TEXT); CREATE TABLE seen (b TEXT PRIMARY KEY, n INTEGER);
+		CREATE TRIGGER notes AFTER INSERT ON t BEGIN INSERT OR IGNORE INTO seen VALUES (NEW.b, 1); END;
+		CREATE TRIGGER counts AFTER UPDATE ON t BEGIN INSERT OR REPLACE INTO seen VALUES (NEW.b, 2); END`); err != nil {
+		t.Fatal(err)
+	}
+	d, err := OpenWrite(t.Context(), path, time.Second)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer d.Close()
+	for _, q := range []string{"INSERT INTO t(b) VALUES ('one')", "INSERT INTO t(b) VALUES ('one')", "UPDATE t SET a = 3 WHERE a = 2"} {
+		if _, err := d.Put(t.Context(), q); err != nil {
+			t.Errorf("%s: %v", q, err)
+		}
+	}
+}

@@ -49,6 +49,7 @@ type DB struct {
 	wait      time.Duration // for locks
 	tmp       string        // private copy; empty: none
 	part      string        // name until Commit; empty: the file was there
+	conflicts *bool         // a table has a constraint with ON CONFLICT; nil: not asked
 }
 
 // Open opens path for reading and starts its transaction. wait is how long a lock is waited for.
