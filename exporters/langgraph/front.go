@@ -83,6 +83,9 @@ func (w *writer) try(ctx context.Context, f *front, keys []string) error {
 		return err
 	}
 	for _, key := range keys {
+		if agentstate.KindOfKey(key) != "checkpoint" {
+			continue
+		}
 		rec, err := w.resolver().Get(ctx, key)
 		c, ok := rec.(*pb.Checkpoint)
 		switch {

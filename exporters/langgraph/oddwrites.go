@@ -55,10 +55,13 @@ func (t *thread) oddWrites(ctx context.Context, c *table, whole *pb.Meta) error 
 	if err != nil {
 		return err
 	}
-	heads := slices.Clone(whole.ViewOfKeys)
+	named := map[string]bool{} // in the views; graphs inside the thread may be many
+	for _, key := range whole.ViewOfKeys {
+		named[key] = true
+	}
 	for _, ns := range slices.Sorted(maps.Keys(t.heads)) {
 		head := t.heads[ns]
-		if !slices.Contains(heads, t.key("checkpoint", ns, head)) {
+		if !named[t.key("checkpoint", ns, head)] {
 			continue
 		}
 		from := append(slices.Clone(meta[ns].Delta), channelSends)
@@ -82,11 +85,10 @@ func (t *thread) oddWrites(ctx context.Context, c *table, whole *pb.Meta) error 
 		if err != nil {
 			return err
 		}
-		needed := t.needed(rows, ns, head, line, from)
+		needed := slices.DeleteFunc(t.needed(rows, ns, head, line, from), func(key string) bool { return named[key] })
 		for _, v := range t.views {
 			if v == t.views[0] || v.ns == ns {
-				there := v.conv.Meta.ViewOfKeys
-				v.conv.Meta.ViewOfKeys = append(there, slices.DeleteFunc(slices.Clone(needed), func(key string) bool { return slices.Contains(there, key) })...)
+				v.conv.Meta.ViewOfKeys = append(v.conv.Meta.ViewOfKeys, needed...)
 			}
 		}
 	}
