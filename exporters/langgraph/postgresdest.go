@@ -249,8 +249,15 @@ func (d *postgresDest) version(ctx context.Context, t *table, row map[string]cel
 
 func (d *postgresDest) remove(ctx context.Context, t *table, pk []cell, digest string) (bool, error) {
 	where, args := d.where(t, pk)
-	rows, err := d.query(ctx, "DELETE FROM "+t.ident+" t WHERE "+where+" AND md5(t::text) = ? RETURNING 1", append(args, digest)...)
-	return len(rows) > 0, err
+	where, args = t.ident+" t WHERE "+where+" AND md5(t::text) = ?", append(args, digest)
+	rows, err := d.query(ctx, "DELETE FROM "+where+" RETURNING 1", args...)
+	if err != nil || len(rows) > 0 {
+		return err == nil, err
+	}
+	if rows, err = d.query(ctx, "SELECT 1 FROM "+where, args...); err == nil && len(rows) > 0 {
+		err = own(d.cfg.PassedOver())
+	}
+	return false, err
 }
 
 func (d *postgresDest) commit(ctx context.Context) error {

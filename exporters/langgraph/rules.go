@@ -11,6 +11,7 @@ import (
 	"github.com/exitramp/exitramp/context/replay"
 	"github.com/exitramp/exitramp/exporters/internal/pgsnapshot"
 	"github.com/exitramp/exitramp/exporters/internal/sqlitefile"
+	"github.com/exitramp/exitramp/exporters/langgraph/internal/values"
 	pb "github.com/exitramp/exitramp/proto/exitramp/v1"
 )
 
@@ -90,20 +91,8 @@ func (d *sqliteDest) apart(ctx context.Context, _ int, ruled bool, fn func() err
 	if !ruled {
 		return fn()
 	}
-	if err := d.exec(ctx, "SAVEPOINT exitramp_apart"); err != nil {
-		return err
-	}
-	end, err := "RELEASE exitramp_apart", fn()
-	rule := errors.Is(err, replay.ErrRule)
-	if rule {
-		end = "ROLLBACK TO exitramp_apart; " + end
-	}
-	switch gone := d.exec(ctx, end); {
-	case gone != nil && rule: // a trigger with RAISE(ROLLBACK): nothing of the run is left
-		return fmt.Errorf("%w (it takes back all that was written: %w)", err, gone)
-	case gone != nil:
-		return gone
-	case rule:
+	err := d.Apart(ctx, fn)
+	if sqlitefile.Alone(err) {
 		return notTaken(err)
 	}
 	return err
@@ -134,11 +123,21 @@ func (w *writer) takes(ctx context.Context, t *table, row map[string]cell) error
 	return err
 }
 
-// inside tells whether a record that was refused is one that no plan counts as written: a value inside the checkpoints of a
-// thread that a rule keeps out.
-func (w *writer) inside(r agentstate.Record) bool {
+// notWritten is the receipt of r, which the target does not take. A value inside the checkpoints of a thread that a rule keeps
+// out is none that a plan counts as written: it is skipped, and what changes of it is said all the same, for its checkpoints
+// may come when the rule is gone.
+func (w *writer) notWritten(ctx context.Context, r agentstate.Record, why string) (replay.Receipt, error) {
 	v, ok := r.(*pb.ChannelValue)
-	return ok && w.front.ruled && (w.lay.engine == "sqlite" || w.same() && len(v.Meta.GetNative()) == 0)
+	switch {
+	case !ok || !w.front.ruled || values.IsEncrypted(v.Serializer):
+	case w.same() && len(v.Meta.GetNative()) == 0:
+		return skip(why), nil
+	case w.lay.engine == "sqlite" && !w.same():
+		rc, err := w.valueToSQLite(ctx, v)
+		rc.Why, rc.NoLoss = why, false
+		return rc, err
+	}
+	return replay.Receipt{Action: replay.Refused, Why: why}, nil
 }
 
 // takesValues is takes for the rows of the values that c holds.

@@ -159,8 +159,8 @@ func (d *sqliteDest) remove(ctx context.Context, t *table, pk []cell, digest str
 	for i, k := range t.key {
 		where, args = append(where, quote(k)+" = ?"), append(args, pk[i].arg())
 	}
-	_, err = d.Conn.ExecContext(ctx, "DELETE FROM "+t.ident+" WHERE "+strings.Join(where, " AND "), args...)
-	return err == nil, d.wrap(err)
+	_, err = d.Put(ctx, "DELETE FROM "+t.ident+" WHERE "+strings.Join(where, " AND "), args...)
+	return err == nil, own(err)
 }
 
 func (d *sqliteDest) commit(ctx context.Context) error {

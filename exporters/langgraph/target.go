@@ -166,16 +166,13 @@ func (w *writer) layout(ctx context.Context, s *Store) error {
 func (w *writer) Write(ctx context.Context, r agentstate.Record) (replay.Receipt, error) {
 	w.key = r.GetMeta().GetKey()
 	rc, err := w.write(ctx, r)
-	rc.Key = r.GetMeta().GetKey()
-	for i := range rc.Losses {
-		rc.Losses[i].Key = rc.Key
-	}
 	var no refusal
 	if errors.As(err, &no) {
-		rc, err = replay.Receipt{Key: rc.Key, Action: replay.Refused, Why: string(no)}, nil
-		if w.inside(r) {
-			rc.Action = replay.Skipped
-		}
+		rc, err = w.notWritten(ctx, r, string(no))
+	}
+	rc.Key = w.key
+	for i := range rc.Losses {
+		rc.Losses[i].Key = rc.Key
 	}
 	if _, ok := r.(*pb.Memory); ok && err == nil {
 		err = w.arrived(ctx, rc.Key, rc)

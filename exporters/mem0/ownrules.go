@@ -2,7 +2,6 @@ package mem0
 
 import (
 	"context"
-	"errors"
 	"maps"
 	"slices"
 	"strings"
@@ -73,7 +72,7 @@ func (w *writer) apart(ctx context.Context, d *db, table string, size int, rc re
 		}
 		err = fn()
 	}
-	if errors.Is(err, replay.ErrRule) {
+	if sqlitefile.Alone(err) {
 		return refused("table %s does not take the row: %v", table, err)
 	}
 	return rc, err

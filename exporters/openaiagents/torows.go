@@ -2,7 +2,6 @@ package openaiagents
 
 import (
 	"context"
-	"errors"
 	"slices"
 	"strings"
 
@@ -122,7 +121,7 @@ func (d *db) apart(ctx context.Context, several bool, fn func() error) error {
 
 // notTaken is the receipt of a row that a rule of the database keeps out of a table. Another error ends the run.
 func (d *db) notTaken(table string, err error) (replay.Receipt, error) {
-	if errors.Is(err, replay.ErrRule) {
+	if sqlitefile.Alone(err) {
 		return refused("table %s does not take the row: %v", table, err)
 	}
 	return replay.Receipt{}, err

@@ -46,8 +46,15 @@ func (d *DB) yields(ctx context.Context) (bool, error) {
 	return *d.conflicts, nil
 }
 
+var errTakenBack = errors.New("it took back all that the run had written (RAISE(ROLLBACK)): want a trigger that refuses its row alone (RAISE(ABORT)), or none")
+
+// Alone tells whether err, of Apart, is of a rule that refused rows alone (replay.ErrRule), so that the run goes on.
+func Alone(err error) bool {
+	return errors.Is(err, replay.ErrRule) && !errors.Is(err, errTakenBack)
+}
+
 // Apart runs fn, which writes by Put, behind a savepoint: of what a rule of the database refuses (replay.ErrRule) all is taken
-// back, and the transaction goes on. A trigger that ends the transaction ends the run. The errors of fn are those of Wrap.
+// back, and the transaction goes on. A trigger that ends the transaction ends the run (see Alone). The errors of fn are those of Wrap.
 func (d *DB) Apart(ctx context.Context, fn func() error) error {
 	if _, err := d.Conn.ExecContext(ctx, "SAVEPOINT exitramp_apart"); err != nil {
 		return d.Wrap(err)
@@ -61,7 +68,7 @@ func (d *DB) Apart(ctx context.Context, fn func() error) error {
 	case failed == nil:
 		return err
 	case errors.Is(err, replay.ErrRule): // no savepoint is left
-		return fmt.Errorf("%s: SQLite: a trigger took back all that the run had written (RAISE(ROLLBACK)): want one that refuses its row alone (RAISE(ABORT)), or none", d.file.path)
+		return fmt.Errorf("%w: %w", err, errTakenBack)
 	}
 	return errors.Join(err, d.Wrap(failed))
 }
