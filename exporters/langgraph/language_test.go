@@ -42,3 +42,28 @@ func TestEmptyRowsOfPython(t *testing.T) {
 		})
 	}
 }
+
+// TestLanguageBesideSealed: a program with a serializer of its own, or a value that JavaScript could not serialize, leaves
+// documents that say no time. The others tell, and else the ids of checkpoints.
+func TestLanguageBesideSealed(t *testing.T) {
+	sealed := []string{"UPDATE checkpoints SET type = 'b64', checkpoint = CAST('eyJ2IjoxfQ==' AS BLOB), metadata = CAST('eyJ2IjoxfQ==' AS BLOB)", "UPDATE writes SET type = 'b64'"}
+	for name, c := range map[string]struct {
+		sample string
+		change []string
+		want   string
+	}{
+		"the last one is no object": {"js.sqlite", []string{`INSERT INTO checkpoints VALUES ('zz', '', '2f', NULL, 'json', CAST('"[unable to serialize]"' AS BLOB), CAST('{}' AS BLOB))`}, "js+sqlite"},
+		"the last one is sealed":    {"js.sqlite", []string{`INSERT INTO checkpoints VALUES ('zz', '', '2f', NULL, 'b64', CAST('eyJ2IjoxfQ==' AS BLOB), CAST('eyJ2IjoxfQ==' AS BLOB))`}, "js+sqlite"},
+		"all are sealed":            {"js.sqlite", sealed, "js+sqlite"},
+		"all of Python are":         {"python.sqlite", append(sealed, "DROP TABLE store", "DROP TABLE store_vectors"), "python+sqlite"},
+	} {
+		t.Run(name, func(t *testing.T) {
+			p := sample(t, c.sample)
+			run(t, p, false, c.change...)
+			m, _ := drivertest.Export(t, SQLite(p))
+			if f := originOf(t, m).Flavor; f != c.want {
+				t.Errorf("flavor %s, want %s", f, c.want)
+			}
+		})
+	}
+}

@@ -269,17 +269,34 @@ func (l *layout) byValues(ctx context.Context, query queryFunc) (language, strin
 	case empty && l.writes().col("task_path") < 0 && l.v["checkpoint_migrations"] <= 4: // older releases of Python's wrote it, too
 		return javascript, "serializer tag empty", nil
 	}
+	return l.byIDs(ctx, query)
+}
+
+// byIDs looks at the ids of checkpoints, for a store whose documents nothing can be told from: its program has a
+// serializer of its own. The step stands in them, and each language writes the one before the first in its own way.
+func (l *layout) byIDs(ctx context.Context, query queryFunc) (language, string, error) {
+	rows, err := query(ctx, "SELECT CAST(checkpoint_id AS TEXT) FROM "+l.t["checkpoints"].ident+
+		" WHERE CAST(checkpoint_id AS TEXT) LIKE '________-____-6___-_fff-____________' ORDER BY thread_id DESC LIMIT 1")
+	if err != nil || len(rows) == 0 {
+		return "", "", err
+	}
+	switch id := rows[0][0].String(); id[19] {
+	case 'f':
+		return javascript, "checkpoint id " + id, nil
+	case 'b':
+		return python, "checkpoint id " + id, nil
+	}
 	return "", "", nil
 }
 
 // lastTime is the time that stands in the last checkpoint in key order; empty: there is none, or it does
-// not say.
+// not say. Documents that are no objects are passed over: JavaScript leaves one where it could not serialize a value.
 func (l *layout) lastTime(ctx context.Context, query queryFunc) (string, error) {
-	what := "coalesce(type, ''), CAST(checkpoint AS BLOB)"
+	what, where := "coalesce(type, ''), CAST(checkpoint AS BLOB)", " WHERE substr(CAST(checkpoint AS BLOB), 1, 1) = x'7b'"
 	if l.engine == "postgres" {
-		what = "coalesce(checkpoint ->> 'ts', '')"
+		what, where = "coalesce(checkpoint ->> 'ts', '')", ""
 	}
-	rows, err := query(ctx, "SELECT "+what+" FROM "+l.t["checkpoints"].ident+" ORDER BY thread_id DESC, checkpoint_ns DESC, checkpoint_id DESC LIMIT 1")
+	rows, err := query(ctx, "SELECT "+what+" FROM "+l.t["checkpoints"].ident+where+" ORDER BY thread_id DESC, checkpoint_ns DESC, checkpoint_id DESC LIMIT 1")
 	switch {
 	case err != nil || len(rows) == 0:
 		return "", err
