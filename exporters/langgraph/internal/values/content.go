@@ -119,7 +119,7 @@ func block(v val) *pb.Part {
 		if s, ok := v.field("text").text(); ok {
 			return &pb.Part{Body: &pb.Part_Text{Text: s}}
 		}
-	case "tool_use", "tool_call", "function_call", "tool_call_chunk":
+	case "tool_use", "tool_call", "function_call", "tool_call_chunk", "functionCall":
 		return nil
 	case "tool_result": // Anthropic's
 		few := [8]field{}
@@ -228,6 +228,8 @@ func media(v val, t string) *pb.Part {
 		if b, err := base64.StdEncoding.DecodeString(raw); err == nil {
 			m.Data = inline(typ, b)
 		}
+	} else if b, ok := numbered(src.field("data")); ok {
+		m.Data = inline(typ, b)
 	}
 	if m.Data == nil && m.Url == "" {
 		return nil

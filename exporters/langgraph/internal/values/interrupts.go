@@ -46,6 +46,14 @@ func interrupt(v val) Interrupt {
 	q, ok := kw.get("value")
 	if !ok {
 		i := Interrupt{}
+		var only []field
+		for f := range kw.fields() {
+			only = append(only, f)
+		}
+		if !kw.pack && len(only) == 1 && only[0].is("id") { // JavaScript asked what JSON leaves out: a function, a symbol
+			i.ID, i.Value = kw.str("id"), []byte("null")
+			return i
+		}
 		i.Value, i.Options = question(kw)
 		return i
 	}

@@ -321,7 +321,11 @@ func extras(kw table, role pb.Role) []*pb.Part {
 	}
 	if role == pb.Role_ROLE_ASSISTANT {
 		for c := range said(kw).items() { // as Anthropic and OpenAI have them, where nobody took them out
-			if t := c.str("type"); t != "tool_use" && t != "tool_call" && t != "function_call" {
+			t := c.str("type")
+			if f := c.field(t); t == "functionCall" && seen == nil { // Google's, without an id
+				out = append(out, toolCall(f))
+			}
+			if t != "tool_use" && t != "tool_call" && t != "function_call" {
 				continue
 			}
 			if p := toolCall(c); !seen[p.GetToolCall().Id] {

@@ -1,6 +1,9 @@
 package values
 
-import "iter"
+import (
+	"iter"
+	"strconv"
+)
 
 // script renders what JavaScript's library wrote of a value that JSON has no form for, as a person would write it; false:
 // v is none, or one that the library itself leaves as it is.
@@ -127,4 +130,28 @@ func (v val) elements() iter.Seq[val] {
 		break
 	}
 	return o.args.items()
+}
+
+// numbered is what JSON makes of bytes inside a message of JavaScript: an object of all places in their order, or a
+// Buffer's own form.
+func numbered(v val) (out []byte, ok bool) {
+	if v.pack || v.kind() != kMap {
+		return nil, false
+	}
+	if v.str("type") == "Buffer" {
+		return bytesOf(v.field("data"))
+	}
+	if o, is := v.object(); is && o.class() == "Uint8Array" {
+		for x := range o.args.items() {
+			return bytesOf(x)
+		}
+	}
+	for f := range v.fields() {
+		n, err := strconv.ParseUint(f.value.number(), 10, 8)
+		if k, _ := f.key.text(); err != nil || f.value.kind() != kNumber || k != strconv.Itoa(len(out)) {
+			return nil, false
+		}
+		out = append(out, byte(n))
+	}
+	return out, len(out) > 0
 }
