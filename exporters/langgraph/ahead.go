@@ -54,6 +54,6 @@ func (w *writer) between(c *pb.Checkpoint, cp *values.Checkpoint, moved map[stri
 	if !ok || len(empty) == 0 {
 		return
 	}
-	i := max(0, slices.IndexFunc(empty, func(ch values.Channel) bool { return ch.Name == "__start__" }))
+	i := max(0, slices.IndexFunc(empty, func(ch values.Channel) bool { return ch.Name == channelStart }))
 	moved[empty[i].Name] = move{empty[i].Version, to, countsApart}
 }

@@ -218,7 +218,7 @@ func (t *thread) lost(ctx context.Context, cp *pb.Checkpoint, parsed *values.Che
 
 // ephemeral tells whether the runtime empties the channel after one step, by its name.
 func ephemeral(channel string) bool {
-	return channel == "__start__" || strings.HasPrefix(channel, "branch:") || strings.HasPrefix(channel, "start:") || strings.HasPrefix(channel, "__pregel_")
+	return channel == channelStart || strings.HasPrefix(channel, "branch:") || strings.HasPrefix(channel, "start:") || strings.HasPrefix(channel, "__pregel_")
 }
 
 // wrote tells whether a task wrote to channel, at the checkpoint id or (nil) at any.

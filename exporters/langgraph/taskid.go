@@ -76,13 +76,13 @@ func (t *thread) runsAt(ctx context.Context, g *group) (*runs, error) {
 		}
 		var flows []string
 		for node, channel := range values.Seen(ser, doc) {
-			if id(node, "__pregel_pull", []string{channel}); channel == "__start__" { // of a graph the node has that name, too
+			if id(node, "__pregel_pull", []string{channel}); channel == channelStart { // of a graph the node has that name, too
 				flows = append(flows, node)
 			}
 		}
 		// A function alone keeps what it gave before; other nodes may begin as it does.
 		kept := slices.ContainsFunc(cp.Channels, func(c values.Channel) bool { return c.Name == "__previous__" })
-		if node := only(flows); kept && node != "__start__" {
+		if node := only(flows); kept && node != channelStart {
 			out.flow = node
 		}
 		return true, nil

@@ -140,8 +140,8 @@ func (t *thread) remnant(ctx context.Context, v *view) error {
 const maxView = 64 << 20
 
 // headValues reads the messages of the head checkpoint, and whether a node is due to run.
-func (t *thread) headValues(ctx context.Context, v *view, c *table, row []cell) (next, understood bool, err error) {
-	doc, ser, err := t.doc(ctx, c, row)
+func (t *thread) headValues(ctx context.Context, v *view, tab *table, row []cell) (next, understood bool, err error) {
+	doc, ser, err := t.doc(ctx, tab, row)
 	if err != nil || doc == nil {
 		return false, false, err
 	}
@@ -150,9 +150,9 @@ func (t *thread) headValues(ctx context.Context, v *view, c *table, row []cell) 
 		return false, false, nil
 	}
 	v.conv.Meta.UpdatedUnixNano = parseTime(cp.TS)
-	ns := row[c.col("checkpoint_ns")]
+	ns := row[tab.col("checkpoint_ns")]
 	if v == t.views[0] {
-		t.newest, t.newestID = cp, hashOf(ns.String(), row[c.col("checkpoint_id")].String())
+		t.newest, t.newestID = cp, hashOf(ns.String(), row[tab.col("checkpoint_id")].String())
 	}
 	h := &heads{t: t, ns: ns, ser: ser, doc: doc, spans: map[string]values.Span{}}
 	for _, s := range cp.Inline {
@@ -163,14 +163,13 @@ func (t *thread) headValues(ctx context.Context, v *view, c *table, row []cell) 
 	}
 	inDoc := t.r.lay.lang == python && t.r.lay.engine == "sqlite"
 	if next = cp.PendingSends; cp.V < 4 && !next && !inDoc { // its sends are in the parent's writes
-		if parent := row[c.col("parent_checkpoint_id")]; !parent.isNull() {
+		if parent := row[tab.col("parent_checkpoint_id")]; !parent.isNull() {
 			if next, err = t.wrote(ctx, ns.String(), "__pregel_tasks", &parent); err != nil {
 				return false, false, err
 			}
 		}
 	}
-	var chat []*pb.Message
-	var from values.Channel
+	var c chats
 	unsure := values.OwnChannels(ser, doc, cp.V)
 	for _, ch := range cp.Channels {
 		due, asks, err := h.due(ctx, ch, cp.V)
@@ -185,27 +184,18 @@ func (t *thread) headValues(ctx context.Context, v *view, c *table, row []cell) 
 			}
 			next = values.Holds(tag, b)
 		}
-		if strings.HasPrefix(ch.Name, "__") && !whole(ch.Name) || values.NodeOf(ch.Name, cp.V) != "" || from.Name == "messages" {
-			continue
-		}
-		ms, err := h.chat(ctx, ch)
-		if err != nil {
+		if err := c.look(ctx, h, ch, cp.V); err != nil {
 			return false, false, err
 		}
-		// The channel messages by custom; else the longest list, the first by name of two.
-		if len(ms) > 0 && (ch.Name == "messages" || len(ms) > len(chat) || len(ms) == len(chat) && ch.Name < from.Name) {
-			chat, from = ms, ch
-		}
 	}
-	if len(chat) > 0 {
-		t.keep(v, chat, from.Name, t.key("channelvalue", ns.String(), from.Name, from.Version))
+	if c.keep(t, v, ns.String()) {
 		return next, next || !unsure, nil
 	}
 	for _, ch := range cp.Channels {
 		if h.has(ch) || ephemeral(ch.Name) || len(v.messages) > 0 {
 			continue
 		}
-		if err := t.replay(ctx, v, ns, row[c.col("checkpoint_id")].String(), ch.Name); err != nil {
+		if err := t.replay(ctx, v, ns, row[tab.col("checkpoint_id")].String(), ch.Name); err != nil {
 			return false, false, err
 		}
 	}
@@ -260,8 +250,8 @@ func (h *heads) has(ch values.Channel) bool {
 // due tells whether a node is due by what ch holds in a checkpoint of version v. unsure: one may be, as the graph knows.
 func (h *heads) due(ctx context.Context, ch values.Channel, v int64) (due, unsure bool, err error) {
 	trigger := values.NodeOf(ch.Name, v) != ""
-	if ch.Name == "__start__" || !h.has(ch) || !trigger && v > 2 {
-		return ch.Name == "__start__" && h.has(ch), false, nil
+	if ch.Name == channelStart || !h.has(ch) || !trigger && v > 2 {
+		return ch.Name == channelStart && h.has(ch), false, nil
 	}
 	b, tag, err := h.value(ctx, ch, true)
 	if err != nil || !trigger {
@@ -270,10 +260,6 @@ func (h *heads) due(ctx context.Context, ch values.Channel, v int64) (due, unsur
 	due = values.Due(ch.Name, tag, b)
 	return due, !due && b == nil && tag != "null", nil // one that is sealed, or too big
 }
-
-// whole tells whether a channel is the whole state: of a graph without keys, or what the functional
-// API saves for the next run.
-func whole(channel string) bool { return channel == "__root__" || channel == "__previous__" }
 
 // chat is the list of messages that a channel holds; nil: it holds something else.
 func (h *heads) chat(ctx context.Context, ch values.Channel) ([]*pb.Message, error) {

@@ -2,6 +2,7 @@ package langgraph
 
 import (
 	"fmt"
+	"strings"
 	"testing"
 
 	"github.com/exitramp/exitramp/exporters/internal/drivertest"
@@ -77,6 +78,37 @@ func TestOwnChannels(t *testing.T) {
 			m, _ := drivertest.Export(t, SQLite(p))
 			if got := get[*pb.Conversation](t, m, "conversation/t").Status; got != c.want {
 				t.Errorf("%q, want %q", got, c.want)
+			}
+		})
+	}
+}
+
+// TestGivenToAFunction: what a function was given is nowhere but where its run starts, until it has ended once.
+func TestGivenToAFunction(t *testing.T) {
+	for name, c := range map[string]struct {
+		kept, given, want string
+	}{
+		"the first run":       {`"n":1`, `[{"type":"human","id":"h","content":"first"}]`, "first"},
+		"in a dict":           {`"n":1`, `{"messages":[{"type":"human","id":"h","content":"first"}]}`, "first"},
+		"a later one":         {`"__previous__":[{"type":"human","id":"h","content":"old"},{"type":"ai","id":"a","content":"said"}]`, `[{"type":"human","id":"h","content":"old"},{"type":"human","id":"i","content":"new"}]`, "old said new"},
+		"of a graph's":        {`"messages":[{"type":"human","id":"h","content":"state"}]`, `[{"type":"human","id":"i","content":"new"}]`, "state"},
+		"something else":      {`"n":1`, `{"topic":"cats"}`, ""},
+		"the next is no chat": {`"__previous__":[{"type":"human","id":"h","content":"old"}]`, `"go"`, "old"},
+	} {
+		t.Run(name, func(t *testing.T) {
+			p := sample(t, "js.sqlite")
+			kept, _, _ := strings.Cut(c.kept, ":")
+			run(t, p, false, fmt.Sprintf(`INSERT INTO checkpoints VALUES ('t', '', '2f', NULL, 'json', CAST('{"v":4,"ts":"2026-11-23T15:54:29.009Z","id":"2f",`+
+				`"channel_values":{%s,"__start__":%s},"channel_versions":{%s:1,"__start__":2},"versions_seen":{}}' AS BLOB), CAST('{"source":"input","step":-1}' AS BLOB))`, c.kept, c.given, kept))
+			m, _ := drivertest.Export(t, SQLite(p))
+			conv := get[*pb.Conversation](t, m, "conversation/t")
+			var got []string
+			for key := conv.HeadKey; key != ""; {
+				msg := get[*pb.Message](t, m, key)
+				got, key = append([]string{msg.Parts[0].GetText()}, got...), msg.ParentKey
+			}
+			if s := strings.Join(got, " "); s != c.want || conv.Status != "unfinished" {
+				t.Errorf("%q %s, want %q", s, conv.Status, c.want)
 			}
 		})
 	}

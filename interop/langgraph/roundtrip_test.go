@@ -135,19 +135,21 @@ func TestWideIsShown(t *testing.T) {
 // every class.
 func TestRareIsShown(t *testing.T) {
 	shownIn(t, javascript, "rare", map[string][]string{
-		"ask%20map":      {"WAITS FOR A PERSON  ask ", `{"who":"Ann","options":["yes","no"]}`, "answers: yes, no"},
-		"ask%20error":    {`"Error: no such flight"`},
-		"ask%20regexp":   {`"/a+b/gi"`},
-		"ask%20bytes":    {`{"raw":"AQL/"}`},
-		"ask%20undef":    {"null"},
-		"ask%20nested":   {`{"q":"which?","of":[1,[[{"k":1},["Error: deep"]]]],"gone":null}`},
-		"flow%202":       {`{"second":{"x":"A","seen":["A"]}}`},
-		"flow%203":       {"WAITS FOR A PERSON  onboarding ", `{"first":"again"}`},
-		"zod%204":        {"WAITS FOR A PERSON  ask ", `{"sofar":5,"tags":["x"]}`},
-		"fan%20answered": {"WAITS FOR A PERSON  deep ", `{"a task asks":"q"}`},
-		"clerk%20v1":     {"assistant  clerk", `calls book {"day":"Tue"}`, "WAITS FOR A PERSON  tools ", `"day":"Mon"`},
-		"clerk%20v2":     {"WAITS FOR A PERSON  tools ", "WAITS FOR A PERSON  tools "},
-		"desk":           {"system", "user  ann", "https://example.org/x.png", "(thinks) hm", "in blocks", `calls look {"q":1}`, "result look found", "critic", "function  old", "a chunk", "calls bad { (arguments not valid)"},
+		"ask%20map":        {"WAITS FOR A PERSON  ask ", `{"who":"Ann","options":["yes","no"]}`, "answers: yes, no"},
+		"ask%20error":      {`"Error: no such flight"`},
+		"ask%20regexp":     {`"/a+b/gi"`},
+		"ask%20bytes":      {`{"raw":"AQL/"}`},
+		"ask%20undef":      {"null"},
+		"ask%20nested":     {`{"q":"which?","of":[1,[[{"k":1},["Error: deep"]]]],"gone":null}`},
+		"flow%202":         {`{"second":{"x":"A","seen":["A"]}}`},
+		"flow%203":         {"WAITS FOR A PERSON  onboarding ", `{"first":"again"}`},
+		"answerer":         {"user", "first question", "WAITS FOR A PERSON  ", "may I?"},
+		"answerer%20again": {"first question", "answer yes", "second question", "WAITS FOR A PERSON  answerer ", "may I?"},
+		"zod%204":          {"WAITS FOR A PERSON  ask ", `{"sofar":5,"tags":["x"]}`},
+		"fan%20answered":   {"WAITS FOR A PERSON  deep ", `{"a task asks":"q"}`},
+		"clerk%20v1":       {"assistant  clerk", `calls book {"day":"Tue"}`, "WAITS FOR A PERSON  tools ", `"day":"Mon"`},
+		"clerk%20v2":       {"WAITS FOR A PERSON  tools ", "WAITS FOR A PERSON  tools "},
+		"desk":             {"system", "user  ann", "https://example.org/x.png", "(thinks) hm", "in blocks", `calls look {"q":1}`, "result look found", "critic", "function  old", "a chunk", "calls bad { (arguments not valid)"},
 	})
 }
 

@@ -29,6 +29,11 @@ export const flow = (checkpointer) => entrypoint({ name: "onboarding", checkpoin
   return entrypoint.final({ value: { a, b, prev }, save: { n: (prev?.n ?? 0) + 1, last: new Map([[a, b]]) } });
 });
 
+export const answerer = (checkpointer) => entrypoint({ name: "answerer", checkpointer }, async (messages) => {
+  const all = [...(getPreviousState() ?? []), ...messages, new AIMessage({ id: `a${messages[0].id}`, content: `answer ${interrupt("may I?")}` })];
+  return entrypoint.final({ value: all.length, save: all });
+});
+
 const Four = z.object({ count: z.number().default(0), tags: z.set(z.string()).optional(), by: z.map(z.string(), z.number()).optional(), at: z.date().optional() });
 export const four = (checkpointer) => new StateGraph(Four).addNode("fill", async (s) => ({ count: s.count + 1, tags: new Set(["x"]), by: new Map([["a", 1]]), at: new Date(0) }))
   .addNode("ask", async (s) => ({ count: s.count + interrupt({ sofar: s.count, tags: s.tags }) })).addEdge(START, "fill").addEdge("fill", "ask").compile({ checkpointer });
@@ -98,6 +103,10 @@ export async function make(b) {
     for (const resume of more) await flow(b.saver).invoke(new Command({ resume }), cfg(thread));
   }
   await flow(b.saver).invoke("again", cfg("flow 3"));
+  const asked = (id, content) => [new HumanMessage({ id, content })];
+  for (const thread of ["answerer", "answerer again"]) await answerer(b.saver).invoke(asked("1", "first question"), cfg(thread));
+  await answerer(b.saver).invoke(new Command({ resume: "yes" }), cfg("answerer again"));
+  await answerer(b.saver).invoke(asked("2", "second question"), cfg("answerer again"));
   await four(b.saver).invoke({ count: 4 }, cfg("zod 4"));
   await three(b.saver).invoke({ count: 4 }, cfg("zod 3"));
   for (const v of ["v1", "v2"]) await clerk(b.saver, v).invoke({ messages: [new HumanMessage({ id: "h", content: "book" })] }, cfg(`clerk ${v}`));

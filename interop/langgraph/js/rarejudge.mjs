@@ -1,6 +1,6 @@
 // What must work on a copy of the state that rare.mjs made.
 import { Command } from "@langchain/langgraph";
-import { CALLS, FIELDS, MESSAGES, QUESTIONS, askGraph, cfg, clerk, desk, fan, flow, four, holder, idsOf, over, three } from "./rare.mjs";
+import { CALLS, FIELDS, MESSAGES, QUESTIONS, answerer, askGraph, cfg, clerk, desk, fan, flow, four, holder, idsOf, over, three } from "./rare.mjs";
 
 export { FIELDS };
 
@@ -25,6 +25,7 @@ export async function judge(b, { same, step }, facts) {
     await go(f, "flow 3", "C");
     same("flow 3 remembers", await go(f, "flow 3", "D"), { a: "C", b: "D", prev: { n: 1, last: new Map([["A", "B"]]) } });
   });
+  for (const [thread, n] of [["answerer", 2], ["answerer again", 4]]) await step(thread, async () => same(thread, await go(answerer(b.saver), thread, "no"), n));
   await step("zod 4", async () => {
     const r = await go(four(b.saver), "zod 4", 10);
     same("zod 4", [r.count, r.tags, r.by], [15, new Set(["x"]), new Map([["a", 1]])]);
