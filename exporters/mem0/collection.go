@@ -9,14 +9,6 @@ import (
 	pb "github.com/exitramp/exitramp/proto/exitramp/v1"
 )
 
-// subject is the kind of the rows of a collection.
-func (d *db) subject() string {
-	if d.layout.Entities {
-		return "entity"
-	}
-	return "memory"
-}
-
 // A vectorRow is what a row of a collection becomes.
 type vectorRow struct {
 	whole  bool // the database itself says that there is a vector
@@ -32,7 +24,11 @@ type subject struct {
 }
 
 func (d *db) subjectOf(id string, said payload, native *pb.Native) subject {
-	rec := d.layout.record(agentstate.Key(d.subject(), d.layout.Place, id), "", &said)
+	key := agentstate.Key(d.layout.subject(), d.layout.Place, id)
+	rec := agentstate.Record(&pb.Opaque{Meta: &pb.Meta{Key: key}})
+	if !d.layout.uses() {
+		rec = d.layout.record(key, "", &said)
+	}
 	rec.GetMeta().Native = []*pb.Native{native}
 	return subject{id, said, rec}
 }
@@ -43,7 +39,7 @@ func (r *reading) collection(ctx context.Context, d *db) error {
 	if err != nil {
 		return err
 	}
-	r.n[d.subject()] += uint64(n)
+	r.n[d.layout.subject()] += uint64(n)
 	return d.rows(ctx, func(x vectorRow) error {
 		if x.whole {
 			r.n["embedding"]++
@@ -58,7 +54,10 @@ func (r *reading) collection(ctx context.Context, d *db) error {
 // vectorRow is what a row becomes. It is called for several rows at once.
 func (d *db) vectorRow(s *scratch, v []any) vectorRow {
 	id := sqlitefile.Text(v[0])
-	e := d.vector(v[1])
+	var e *pb.Embedding
+	if !d.layout.uses() {
+		e = d.vector(v[1])
+	}
 	n := newRow(string(d.layout.Form), 2)
 	d.fill(&n.cols[0], "id", id, v[0])
 	if e == nil { // no vector: the row has one record
@@ -81,7 +80,7 @@ func (d *db) vectorRow(s *scratch, v []any) vectorRow {
 	case *pb.Column_BlobRef:
 		raw = v[2].([]byte)
 	}
-	x := vectorRow{whole: v[3] == any(int64(1)), rec: d.subjectOf(id, s.scan.payload(raw), &n.native), vector: e}
+	x := vectorRow{whole: v[3] == any(int64(1)) && !d.layout.uses(), rec: d.subjectOf(id, s.scan.payload(raw), &n.native), vector: e}
 	if e != nil {
 		n = newRow(string(d.layout.Form), 2)
 		d.fill(&n.cols[0], "id", id, v[0])
@@ -112,6 +111,9 @@ func (d *db) vector(v any) *pb.Embedding {
 
 // subject yields a memory or an entity, with the views that it makes.
 func (r *reading) subject(d *db, s subject) error {
+	if d.layout.uses() {
+		return r.put(s.rec)
+	}
 	key := s.rec.GetMeta().Key
 	space, err := r.scope(d, key, &s.said)
 	if err != nil {

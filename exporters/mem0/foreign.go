@@ -52,7 +52,7 @@ func (w *writer) foreignTarget(have presence) (*foreignTarget, error) {
 	}
 	var there []string
 	for place, l := range have.layouts {
-		if !l.Form.history() && !l.Entities {
+		if !l.Form.history() && l.subject() == "memory" {
 			there = append(there, place)
 		}
 	}
@@ -94,6 +94,9 @@ func (w *writer) foreignLayout(f *foreignTarget, place string, entities bool) (l
 	switch f.form {
 	case pgForm:
 		l.Dims, l.Tables = w.dims, nil
+		if l.Dims == 0 && entities { // mem0 gives both as many
+			l.Dims = w.layouts[l.memories()].Dims
+		}
 		if l.Dims == 0 {
 			return l, fmt.Errorf("%s has no collection %s: add ?dims=N to say how many numbers the vectors of mem0's embedder have (its default has 1536)", w.s, place)
 		}
@@ -169,7 +172,7 @@ func (w *writer) mapped(ctx context.Context, r agentstate.Record) (replay.Receip
 		switch n[0].Type {
 		case "meta.json":
 			return skipped("Qdrant's list of its collections, with their distances: mem0 makes its own where there is Qdrant, and compares by cosine"), nil
-		case "memory_migrations", "sqlite_sequence":
+		case "memory_migrations", "sqlite_sequence", string(pgForm):
 			return skipped("the store's own count of its uses and its rows"), nil
 		}
 	}

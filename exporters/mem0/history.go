@@ -171,7 +171,7 @@ func current(vals map[string]any) (losses []fidelity.Loss) {
 // collections are those of memories, in the order in which they are read.
 func (r *reading) collections() (out []string) {
 	for _, d := range r.dbs {
-		if !d.layout.Entities && !d.layout.Form.history() {
+		if !d.layout.Form.history() && d.layout.subject() == "memory" {
 			out = append(out, d.layout.Place)
 		}
 	}

@@ -20,6 +20,23 @@ const (
 	pythonHistory form = "history"
 )
 
+// usesPlace is the table beside its collections in which older releases of the Python package keep the id that they
+// count their uses under, in the columns of a collection. It holds no memory.
+const usesPlace = "mem0migrations"
+
+func (l *layout) uses() bool { return l.Form == pgForm && l.Place == usesPlace }
+
+// subject is the kind of the rows of a collection.
+func (l *layout) subject() string {
+	switch {
+	case l.uses():
+		return "opaque"
+	case l.Entities:
+		return "entity"
+	}
+	return "memory"
+}
+
 func (f form) history() bool { return f == jsHistory || f == pythonHistory }
 
 // A layout is what a database is. It travels in a label of the Origin, and a target makes the

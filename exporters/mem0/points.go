@@ -26,7 +26,7 @@ func (r *reading) points(ctx context.Context, d *db) error {
 	if err != nil {
 		return err
 	}
-	r.n[d.subject()] += uint64(n)
+	r.n[d.layout.subject()] += uint64(n)
 	return ahead(ctx, d, "SELECT rowid, "+d.selects("points", columnsOf("points"))+" FROM points ORDER BY rowid", d.pointRow, func(x pointRow) error {
 		if x.why != "" {
 			return r.strange(d, x.id, x.native, x.why)
@@ -34,7 +34,7 @@ func (r *reading) points(ctx context.Context, d *db) error {
 		key := x.rec.rec.GetMeta().Key
 		if rowid, ok := last[x.rec.id]; ok && rowid != x.rowid {
 			// An earlier row of the same id, which qdrant-client passes over and removes.
-			r.n[d.subject()]--
+			r.n[d.layout.subject()]--
 			r.n["opaque"]++
 			return r.put(&pb.Opaque{Meta: agentstate.Meta("opaque", x.native, d.layout.Place, x.id), AboutKeys: []string{key}})
 		}
@@ -88,8 +88,8 @@ func (r *reading) strange(d *db, id string, native *pb.Native, why string) error
 	if err := r.put(&pb.Opaque{Meta: m}); err != nil {
 		return err
 	}
-	r.n[d.subject()]--
-	return r.gap(d.subject(), d.layout.Place+"/"+id, pb.Gap_REASON_CORRUPT, 1, why)
+	r.n[d.layout.subject()]--
+	return r.gap(d.layout.subject(), d.layout.Place+"/"+id, pb.Gap_REASON_CORRUPT, 1, why)
 }
 
 // embedding is the vector of a point as a reading of it; nil: there is none.

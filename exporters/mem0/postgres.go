@@ -253,7 +253,7 @@ func (p *pg) language(ctx context.Context, all []*db, flavor string) (dbs []*db,
 
 // languageOf is the package that made a collection; empty: nothing tells.
 func (p *pg) languageOf(ctx context.Context, d *db) (string, error) {
-	if slices.Contains(d.layout.Indexes, "gin") {
+	if d.layout.uses() || slices.Contains(d.layout.Indexes, "gin") {
 		return "python", nil
 	}
 	for _, x := range []struct{ lang, where string }{

@@ -34,7 +34,10 @@ func (s *Store) Preflight(ctx context.Context) (*agentstate.Preflight, error) {
 			case i == 0 && d.layout.Form.history():
 				kind = "revision"
 			case i == 0:
-				kind = d.subject()
+				kind = d.layout.subject()
+				if d.layout.uses() {
+					break
+				}
 				if p.Counts["embedding"] >= 0 && d.layout.Form != pointsForm {
 					n, err := d.one(ctx, "SELECT count(*) FROM "+quote(d.main())+" WHERE "+d.withVector())
 					if err != nil {

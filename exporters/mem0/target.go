@@ -74,7 +74,7 @@ func (s *Store) Begin(ctx context.Context, run *replay.Run) (_ replay.Writer, er
 		// A point of Qdrant is one pickle of payload and vector: it is made anew with the vector.
 		w.exact = w.exact && !strings.HasSuffix(run.From.GetFlavor(), "+qdrant")
 		for _, l := range have.layouts {
-			if l.Dims != 0 && l.Dims != w.dims {
+			if l.Dims != 0 && l.Dims != w.dims && !l.uses() {
 				return nil, fmt.Errorf("%s keeps vectors of %d numbers, the embedder makes %d: want the embedder that the program at the target uses", l.Place, l.Dims, w.dims)
 			}
 		}
@@ -88,7 +88,7 @@ func (s *Store) Begin(ctx context.Context, run *replay.Run) (_ replay.Writer, er
 			} else if ok && run.Vectors == nil && old.Dims != l.Dims && old.Dims*l.Dims > 0 {
 				return nil, fmt.Errorf("%s keeps vectors of %d numbers, those of the state have %d: --embedder makes them anew, or name another place", place, old.Dims, l.Dims)
 			} else if !ok {
-				if l.Dims != 0 && run.Vectors != nil {
+				if l.Dims != 0 && run.Vectors != nil && !l.uses() {
 					l.Dims = w.dims
 				}
 				w.layouts[place] = l

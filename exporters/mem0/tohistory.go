@@ -206,7 +206,7 @@ func (w *writer) revision(ctx context.Context, at slot, r *pb.Revision, table st
 func (w *writer) firstPlace() string {
 	first := ""
 	for place, l := range w.layouts {
-		if !l.Form.history() && !l.Entities && (first == "" || strings.Compare(l.File, w.layouts[first].File) < 0) {
+		if !l.Form.history() && l.subject() == "memory" && (first == "" || strings.Compare(l.File, w.layouts[first].File) < 0) {
 			first = place
 		}
 	}

@@ -56,7 +56,7 @@ func (w *writer) undo(ctx context.Context, created []replay.Receipt) (left []rep
 			continue
 		}
 		if l.Form == vectorsForm || l.Form == pgForm || l.Form == pointsForm && w.mapping() {
-			if kind != "opaque" {
+			if kind != "opaque" || l.uses() {
 				at := parts[0] + "\x00" + parts[1]
 				if rows[at] == nil {
 					order = append(order, at)

@@ -76,12 +76,12 @@ func (w *writer) native(ctx context.Context, r agentstate.Record) (replay.Receip
 
 // kindsIn are the kinds of records that are rows of a table.
 func (l *layout) kindsIn(table string) []string {
-	subject := "memory"
-	if l.Entities {
-		subject = "entity"
-	}
+	subject := l.subject()
 	switch table {
 	case "vectors", "pgvector":
+		if l.uses() {
+			return []string{subject}
+		}
 		return []string{subject, "embedding"}
 	case "points":
 		return []string{subject, "opaque"}
