@@ -39,7 +39,7 @@ func (b *broken) note(l *line, put func(*pb.Gap)) {
 	for _, kind := range l.kinds() {
 		b.opaque = b.opaque || kind == "opaque"
 		put(&pb.Gap{Kind: kind, Place: fmt.Sprintf("line %d", l.no), Reason: pb.Gap_REASON_CORRUPT,
-			Detail: fmt.Sprintf("%d bytes that are not JSON: the server itself refuses this file until the line is mended or taken out", l.size)})
+			Detail: fmt.Sprintf("%d bytes that are not JSON, or null: the server itself refuses this file until the line is mended or taken out", l.size)})
 	}
 }
 

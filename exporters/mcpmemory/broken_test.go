@@ -17,6 +17,8 @@ func TestMended(t *testing.T) {
 		"torn":             {ada + "\n" + rel + "\n" + acme[:40], ada + "\n" + rel + "\n" + acme},
 		"run into one":     {ada + "\n" + rel + acme, ada + "\n" + acme + "\n" + rel},
 		"and one of none":  {ada + "\n" + rel + `{"a":1}`, ada + "\n" + rel + "\n" + `{"a":1}`},
+		"null":             {ada + "\n null\r\n" + rel, ada + "\n" + rel},
+		"no white space":   {ada + "\n\u0085\n" + rel, ada + "\n" + rel},
 		"taken out":        {ada + "\nhello\n" + rel, ada + "\n" + rel},
 		"the entity first": {ada + rel + "\n" + acme, ada + "\n" + acme + "\n" + rel},
 	} {

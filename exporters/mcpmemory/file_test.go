@@ -87,7 +87,7 @@ func TestExact(t *testing.T) {
 		"carriage returns":   ada + "\r\n" + rel + "\r\n",
 		"same name twice":    ada + "\n" + acme + "\n" + strings.Replace(ada, "°C", "°F", 1) + "\n" + ada,
 		"equal lines":        rel + "\n" + rel,
-		"unknown types":      ada + "\n" + `{"type":"custom","foo":1}` + "\n" + `[1,2]` + "\n" + `7` + "\n" + `"text"` + "\nnull\n" + `{}` + "\n" + rel,
+		"unknown types":      ada + "\n" + `{"type":"custom","foo":1}` + "\n" + `[1,2]` + "\n" + `7` + "\n" + `"text"` + "\ntrue\n" + `{}` + "\n" + rel,
 		"missing members":    `{"type":"entity"}` + "\n" + `{"type":"entity","name":7,"observations":"no list"}` + "\n" + `{"type":"relation","from":"a"}`,
 		"other case":         `{"Type":"entity","name":"x"}` + "\n" + `{"type":"entity","Name":"y","name":"z","entityType":"t","observations":["o"]}`,
 		"member twice":       `{"type":"relation","type":"entity","name":"a","name":"b","entityType":"t","observations":[]}`,

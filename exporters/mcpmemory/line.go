@@ -20,7 +20,7 @@ type object struct {
 	plain        bool // nothing is in the line that is not in these fields
 }
 
-var errJSON = errors.New("not a JSON object")
+var errJSON = errors.New("not JSON, or null")
 
 // parse takes a line apart. Names of members count by their exact case, and the last of two equal
 // ones wins, as in JavaScript.
@@ -52,7 +52,7 @@ func parse(line []byte) (*object, error) {
 		}
 	})
 	switch {
-	case !ok:
+	case !ok || v.IsNull(): // the server asks null for its type, and fails
 		return nil, errJSON
 	case !v.IsObject(): // a number, a list: the server passes over it
 	case typ.Is("entity"):

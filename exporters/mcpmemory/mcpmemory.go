@@ -11,6 +11,7 @@
 package mcpmemory
 
 import (
+	"bytes"
 	"context"
 	"errors"
 	"fmt"
@@ -22,6 +23,7 @@ import (
 	"strings"
 	"sync"
 	"time"
+	"unicode"
 
 	"github.com/exitramp/exitramp/context/agentstate"
 	"github.com/exitramp/exitramp/context/replay"
@@ -142,7 +144,7 @@ func (g *Graph) origin() *pb.Origin {
 	return &pb.Origin{Product: product, Flavor: "jsonl", Location: strings.ToValidUTF8(g.path, "\ufffd")}
 }
 
-// blank tells what the server takes for an empty line: JavaScript's trim takes a byte order mark too.
+// blank tells what the server takes for an empty line: JavaScript's trim takes a byte order mark too, and leaves U+0085.
 func blank(line []byte) bool {
-	return strings.Trim(strings.TrimSpace(string(line)), "\ufeff \t\r") == ""
+	return len(bytes.TrimFunc(line, func(c rune) bool { return c == '\ufeff' || c != '\u0085' && unicode.IsSpace(c) })) == 0
 }

@@ -87,7 +87,7 @@ func (w *writer) identity(l *line) (string, [32]byte, error) {
 	if !l.long() {
 		var err error
 		if o, err = parse(l.text); err != nil {
-			return "", sum, fmt.Errorf("%w: %s:%d is not JSON, the server itself refuses this file; mend or remove the line", ErrSchema, w.g.path, l.no)
+			return "", sum, fmt.Errorf("%w: %s:%d is not JSON, or null, the server itself refuses this file; mend or remove the line", ErrSchema, w.g.path, l.no)
 		}
 		sum = o.digest(l.text)
 	}
