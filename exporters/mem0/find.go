@@ -265,6 +265,10 @@ func (s *Store) openRead(ctx context.Context, rel string) (*db, error) {
 		return nil, err
 	}
 	d.layout.Place = placeOf(rel)
+	if err := d.look(ctx); err != nil {
+		d.close()
+		return nil, err
+	}
 	mode := ""
 	err = d.each(ctx, "PRAGMA journal_mode", nil, func(v []any) error { mode = sqlitefile.Text(v[0]); return nil })
 	d.locked = mode == "delete"

@@ -1,6 +1,7 @@
 package mem0
 
 import (
+	"context"
 	"encoding/json"
 	"errors"
 	"fmt"
@@ -38,16 +39,42 @@ func placeOf(rel string) string {
 	return strings.TrimSuffix(rel, path.Ext(rel))
 }
 
-// classify finds the collections of entities: mem0 calls them after the collection of memories.
+// classify finds the collections of entities: mem0 calls them after the collection of memories, and people call
+// one of memories so too. Where there is no row, the name tells.
 func classify(dbs []*db) {
 	for _, d := range dbs {
 		stem, ok := strings.CutSuffix(d.layout.Place, "_entities")
 		if !ok || d.layout.Form.history() {
 			continue
 		}
-		d.layout.Entities = slices.ContainsFunc(dbs, func(o *db) bool { return o.layout.Place == stem && o.layout.Form == d.layout.Form }) ||
-			!slices.ContainsFunc(dbs, func(o *db) bool { return o.layout.Place == d.layout.Place+"_entities" })
+		d.layout.Entities = d.layout.rows == "entity" || d.layout.rows == "" &&
+			(slices.ContainsFunc(dbs, func(o *db) bool { return o.layout.Place == stem && o.layout.Form == d.layout.Form }) ||
+				!slices.ContainsFunc(dbs, func(o *db) bool { return o.layout.Place == d.layout.Place+"_entities" }))
 	}
+}
+
+// look finds out of what kind the rows of a collection are that is called as one of entities: these always say to
+// which memories they are linked.
+func (d *db) look(ctx context.Context) error {
+	if !strings.HasSuffix(d.layout.Place, "_entities") || d.layout.Form.history() {
+		return nil
+	}
+	links := map[form]string{
+		pointsForm:  "instr(point, CAST('linked_memory_ids' AS BLOB))",
+		vectorsForm: `instr(payload, '"linkedMemoryIds"')`,
+		pgForm:      "jsonb_exists_any(payload, ARRAY['linked_memory_ids', 'linkedMemoryIds'])",
+	}[d.layout.Form]
+	for _, x := range [][2]string{{"entity", " WHERE " + links}, {"memory", ""}} {
+		n, err := d.one(ctx, "SELECT count(*) FROM (SELECT 1 FROM "+quote(d.main())+x[1]+" LIMIT 1) x")
+		if err != nil {
+			return d.wrap(err)
+		}
+		if n > 0 {
+			d.layout.rows = x[0]
+			break
+		}
+	}
+	return nil
 }
 
 // flavorOf is the language and the engine of a store.

@@ -120,7 +120,11 @@ func (w *writer) foreignLayout(f *foreignTarget, place string, entities bool) (l
 func (w *writer) placeFor(from string, entities bool) (layout, error) {
 	place := w.foreign.main
 	if w.run.From.GetProduct() == product {
-		if stem := strings.TrimSuffix(from, "_entities"); !slices.Contains([]string{"vector_store", "mem0", "memories"}, stem) && w.s.collection == "" {
+		stem := from
+		if entities {
+			stem = strings.TrimSuffix(from, "_entities")
+		}
+		if !slices.Contains([]string{"vector_store", "mem0", "memories"}, stem) && w.s.collection == "" {
 			place = stem
 		}
 		if entities {

@@ -52,6 +52,7 @@ type layout struct {
 	Half     bool     `json:"half,omitempty"`     // PostgreSQL's column holds numbers of 16 bits: mem0 makes none, and uses it
 	Columns  []string `json:"columns,omitempty"`  // of a history of an older release: others than those of columnsOf
 
+	rows  string              // the kind of what is in a collection that is called as one of entities; empty: nothing
 	there bool                // the table was found in PostgreSQL
 	extra map[string][]string // columns that mem0 does not make, by mem0's table
 	odd   map[string][]string // what it has that mem0 does not make: columns, by mem0's table, and tables of a file, by its form

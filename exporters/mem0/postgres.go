@@ -201,7 +201,11 @@ func (p *pg) collections(ctx context.Context, flavor string) (dbs []*db, notes [
 		if err != nil {
 			return nil, nil, p.wrap(err)
 		}
-		dbs = append(dbs, &db{engine: p, layout: l})
+		d := &db{engine: p, layout: l}
+		if err := d.look(ctx); err != nil {
+			return nil, nil, err
+		}
+		dbs = append(dbs, d)
 	}
 	dbs, more, err := p.language(ctx, dbs, flavor)
 	classify(dbs)

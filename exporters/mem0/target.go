@@ -87,6 +87,9 @@ func (s *Store) Begin(ctx context.Context, run *replay.Run) (_ replay.Writer, er
 				return nil, fmt.Errorf("%w: %s holds %s under the name %s, the state has %s", ErrSchema, s.root, old.Form, place, l.Form)
 			} else if ok && run.Vectors == nil && old.Dims != l.Dims && old.Dims*l.Dims > 0 {
 				return nil, fmt.Errorf("%s keeps vectors of %d numbers, those of the state have %d: --embedder makes them anew, or name another place", place, old.Dims, l.Dims)
+			} else if ok && old.rows == "" {
+				old.Entities = l.Entities
+				w.layouts[place] = old
 			} else if !ok {
 				if l.Dims != 0 && run.Vectors != nil && !l.uses() {
 					l.Dims = w.dims
