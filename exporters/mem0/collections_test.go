@@ -124,3 +124,22 @@ func TestNameOfTargetInUse(t *testing.T) {
 		t.Errorf("%q", got)
 	}
 }
+
+// TestMergedSpaces: two scopes that become one are that one alone. What the target has under the name of the other was
+// there before, and a reading does not take it for a difference.
+func TestMergedSpaces(t *testing.T) {
+	dst := &Store{root: filepath.Join(t.TempDir(), "python"), flavor: "python", wait: 1e9}
+	before, _ := drivertest.Export(t, Open(collections(t, 5, "work")))
+	apply(t, dst, before)
+	mem, _ := drivertest.Export(t, Open(collections(t, 0, "notes", "work")))
+	dst.collection = "notes"
+	rep, journal := apply(t, dst, mem)
+	j, err := replay.OpenJournal(journal)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer j.Close()
+	if back, err := replay.ReadBack(t.Context(), mem, dst, j); err != nil || back.MissingN+back.UnannouncedN != 0 || len(rep.NoPlace) == 0 {
+		t.Errorf("%+v %+v %v", rep.NoPlace, back, err)
+	}
+}

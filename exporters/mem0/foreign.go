@@ -204,7 +204,9 @@ func (w *writer) mappedSpace(ctx context.Context, s *pb.MemorySpace) (replay.Rec
 	}
 	target := l.space(p)
 	if old, ok := w.foreign.scopes[target]; ok && old != s.Meta.Key {
-		return skipped("another space has become the same scope of mem0"), nil
+		rc = skipped("another space has become the same scope of mem0") // under its own name there may be one of another collection
+		rc.Losses = []fidelity.Loss{{Path: "meta.view_of_keys", Grade: fidelity.Equivalent, Why: "read out of the memories"}}
+		return rc, nil
 	}
 	w.foreign.scopes[target] = s.Meta.Key
 	got := &pb.MemorySpace{Meta: &pb.Meta{Key: target}, Path: p.scope()}
