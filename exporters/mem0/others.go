@@ -41,6 +41,8 @@ func (s *Store) others() (out []link) {
 		for _, e := range es {
 			at := path.Join(rel, e.Name())
 			switch {
+			case e.IsDir() && isMilvus(filepath.Join(dir, e.Name())):
+				out = append(out, link{rel: at, other: "a folder of Milvus Lite"})
 			case e.IsDir():
 				below = append(below, e.Name())
 			case !e.Type().IsRegular():
@@ -62,6 +64,16 @@ func (s *Store) others() (out []link) {
 		}
 	}
 	return out
+}
+
+// isMilvus tells whether a folder is a database of Milvus Lite 3, which is called like a file.
+func isMilvus(dir string) bool {
+	for _, name := range []string{"LOCK", "databases", "collections"} {
+		if _, err := os.Lstat(filepath.Join(dir, name)); err != nil {
+			return false
+		}
+	}
+	return true
 }
 
 // isKuzu tells whether a file is a database of Kuzu, in which older releases of mem0 kept a graph, or the catalog of one that was a folder.

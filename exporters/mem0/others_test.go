@@ -166,3 +166,24 @@ func TestWhose(t *testing.T) {
 		}
 	}
 }
+
+// TestMilvus: the folder of Milvus Lite, which is called like a file, is named beside a store and alone.
+func TestMilvus(t *testing.T) {
+	for _, dir := range []string{copied(t, "python"), t.TempDir()} {
+		for _, name := range []string{"databases", "collections/notes"} {
+			if err := os.MkdirAll(filepath.Join(dir, "milvus.db", name), 0o700); err != nil {
+				t.Fatal(err)
+			}
+		}
+		if err := os.WriteFile(filepath.Join(dir, "milvus.db", "LOCK"), nil, 0o600); err != nil {
+			t.Fatal(err)
+		}
+		p, err := Open(dir).Preflight(t.Context())
+		if err != nil && strings.Contains(err.Error(), "a folder of Milvus Lite") {
+			continue // alone
+		}
+		if err != nil || len(p.Gaps) == 0 || p.Gaps[0].Place != "milvus.db" || p.Gaps[0].Kind != "memory" {
+			t.Errorf("%+v %v", p, err)
+		}
+	}
+}
