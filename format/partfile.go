@@ -254,6 +254,9 @@ func (p *partFile) seal() error {
 	if err := p.part.Sync(); err != nil {
 		return errors.Join(fmt.Errorf("format: %w", err), p.close())
 	}
+	if err := p.own(); err != nil {
+		return errors.Join(err, p.close())
+	}
 	if _, err := os.Lstat(p.path); err == nil {
 		return errors.Join(fmt.Errorf("%w: %s came while this one was written, which is %s.part", ErrExists, p.path, p.path), p.close())
 	}
@@ -268,6 +271,19 @@ func (p *partFile) seal() error {
 		err = fmt.Errorf("format: %w", err)
 	}
 	return errors.Join(err, p.close())
+}
+
+// own refuses a part that is not the file written here: somebody took both files away, and what has the name now may be
+// another run's, half-written.
+func (p *partFile) own() error {
+	mine, err := p.part.Stat()
+	if err != nil {
+		return fmt.Errorf("format: %w", err)
+	}
+	if there, err := os.Lstat(p.path + ".part"); err != nil || !os.SameFile(mine, there) {
+		return fmt.Errorf("format: %s.part was moved, removed or replaced while it was written: nothing was sealed", p.path)
+	}
+	return nil
 }
 
 // remove drops part and journal.

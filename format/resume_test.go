@@ -107,6 +107,42 @@ func TestResumeAfterErrors(t *testing.T) {
 	}
 }
 
+// Both files of a run are taken away while it runs, and another run begins: what the first one seals is its own, or nothing.
+func TestPartOfAnother(t *testing.T) {
+	t.Parallel()
+	path := filepath.Join(t.TempDir(), "x.ctxa")
+	begin := func() *Writer {
+		w, err := Create(path, nil)
+		if err != nil {
+			t.Fatal(err)
+		}
+		for _, r := range state(10) {
+			if err := w.Put(t.Context(), r); err != nil {
+				t.Fatal(err)
+			}
+		}
+		return w
+	}
+	first := begin()
+	for _, f := range []string{path + ".part", path + ".part.journal"} {
+		if err := os.Remove(f); err != nil {
+			t.Skip("a file that is open is not removed here: ", err)
+		}
+	}
+	second := begin()
+	if err := first.Commit(t.Context()); err == nil || !strings.Contains(err.Error(), "x.ctxa.part was moved, removed or replaced") {
+		t.Errorf("the first run: %v", err)
+	}
+	if err := second.Commit(t.Context()); err != nil {
+		t.Fatal(err)
+	}
+	b, err := os.ReadFile(path)
+	if err != nil {
+		t.Fatal(err)
+	}
+	verify(t, b, nil)
+}
+
 // A journal that is torn anywhere resumes from the commit before, or starts anew.
 func TestTornJournal(t *testing.T) {
 	t.Parallel()
