@@ -254,6 +254,9 @@ func goOn(err error) string {
 	if diskfull.Is(err) {
 		return fullHint + ": it goes on"
 	}
+	if errors.Is(err, format.ErrExists) {
+		return "move that one away, then run the same command again"
+	}
 	if errors.Is(err, fs.ErrPermission) {
 		return closedHint + ", then run the same command again: it goes on"
 	}

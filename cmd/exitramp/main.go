@@ -134,22 +134,19 @@ exit codes, ` + "`exitramp drivers`" + ` the runtimes.`,
 			return hasPlace(c)
 		},
 		SuggestionsMinimumDistance: 2,
-		Args: func(c *cobra.Command, args []string) error {
-			if len(args) == 0 {
-				return nil
-			}
-			if near := c.SuggestionsFor(args[0]); len(near) > 0 {
-				return usagef("unknown command %q; did you mean %s?", args[0], strings.Join(near, " or "))
-			}
-			return usagef("unknown command %q; exitramp --help lists them", args[0])
-		},
-		RunE: func(c *cobra.Command, _ []string) error { return c.Help() },
+		Args:                       knownVerb,
+		RunE:                       func(c *cobra.Command, _ []string) error { return c.Help() },
 	}
 	root.PersistentFlags().StringVar(&a.progress, "progress", "auto", "progress on standard error: auto, plain, json, none")
 	root.PersistentFlags().StringVar(&a.status, "status", "", "write what became of the command, as JSON, to `FILE`; what an earlier run said there goes at the start")
 	root.SetHelpCommandGroupID("More:")
 	root.SetCompletionCommandGroupID("More:")
 	root.SetFlagErrorFunc(func(c *cobra.Command, err error) error {
+		if !c.HasParent() { // the options are of the verb that was meant
+			if verr := knownVerb(c, c.Flags().Args()); verr != nil {
+				return verr
+			}
+		}
 		return withHint(usagef("%v", err), c.CommandPath()+" --help lists the options")
 	})
 	for _, g := range a.verbs() {
@@ -171,6 +168,17 @@ exit codes, ` + "`exitramp drivers`" + ` the runtimes.`,
 	root.SetOut(a.stdout) // what tells shells takes it
 	cobraVerbs(root)
 	return root
+}
+
+// knownVerb refuses what root does not know.
+func knownVerb(root *cobra.Command, args []string) error {
+	if len(args) == 0 {
+		return nil
+	}
+	if near := root.SuggestionsFor(args[0]); len(near) > 0 {
+		return usagef("unknown command %q; did you mean %s?", args[0], strings.Join(near, " or "))
+	}
+	return usagef("unknown command %q; exitramp --help lists them", args[0])
 }
 
 // cobraVerbs adds completion and help, and has them refuse what they do not know.

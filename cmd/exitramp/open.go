@@ -7,6 +7,7 @@ import (
 	"io"
 	"net/url"
 	"os"
+	"path/filepath"
 	"slices"
 	"strings"
 
@@ -240,6 +241,10 @@ func (a *app) bareName(s string, k *keyFlags) (exporters.Runtime, error) {
 	const hint = "an archive is named by its path, a runtime by its URL: langgraph+sqlite:state.db; exitramp drivers lists the schemes"
 	if !exists(s) {
 		return nil, withHint(usagef("%s: there is no such file, and it is not a URL of a runtime", s), hint)
+	}
+	if exists(filepath.Join(s, "origin.jsonl")) {
+		return nil, withHint(usagef("%s is a folder, and an archive or the URL of a runtime is wanted there", s),
+			"one that unpack wrote as JSON lines is named "+shellWord(unpackedScheme+s))
 	}
 	r, err := a.openArchive(s, k)
 	if format.Class(err) == "not-archive" {

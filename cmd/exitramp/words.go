@@ -7,6 +7,7 @@ import (
 	"io/fs"
 	"os"
 	"path/filepath"
+	"slices"
 	"syscall"
 
 	"github.com/spf13/cobra"
@@ -24,14 +25,27 @@ func saidNothing(c *cobra.Command, args []string) error {
 			return withHint(usagef("an argument of exitramp %s is empty", c.Name()), "a variable of the shell may not be set; want exitramp "+c.Use)
 		}
 	}
+	if slices.Contains(args, "-") {
+		return noPipe("an argument of exitramp " + c.Name())
+	}
 	var err error
 	c.Flags().Visit(func(f *pflag.Flag) {
 		switch f.Value.String() {
+		case "-", "[-]":
+			if c.Name() != "keygen" && f.Name != "seed" {
+				err = noPipe("--" + f.Name)
+			}
 		case "", "[]", `[""]`:
 			err = withHint(usagef("--%s is given and empty", f.Name), "a variable of the shell may not be set; leave the option out where it is not meant")
 		}
 	})
 	return err
+}
+
+// noPipe refuses "-" where a file is wanted: else it would be the name of one, and who piped into it or out of it would
+// not notice.
+func noPipe(what string) error {
+	return withHint(usagef("%s is -, and no file", what), "name a file; one of that name is ./-")
 }
 
 // hasPlace refuses a file in a folder that is not there before the work, not after hours, or after a program has asked
