@@ -10,6 +10,7 @@ import (
 	"reflect"
 	"slices"
 	"strings"
+	"syscall"
 
 	"github.com/spf13/cobra"
 
@@ -208,6 +209,8 @@ func hintOf(err error) string {
 		return fullHint
 	case errors.Is(err, fs.ErrPermission):
 		return closedHint + ", or name another place"
+	case errors.Is(err, syscall.EROFS):
+		return "nothing can be written there: name another place; that of a replay's journal is --journal FILE"
 	case errors.Is(err, fs.ErrNotExist) && urlAsFile(err) != "":
 		return "a URL stands where a file is wanted: --help says what goes where"
 	case errors.Is(err, agentstate.ErrNotFound):

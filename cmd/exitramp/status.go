@@ -3,6 +3,7 @@ package main
 import (
 	"encoding/json"
 	"errors"
+	"io"
 	"io/fs"
 	"os"
 	"path/filepath"
@@ -32,13 +33,29 @@ func (a *app) beginStatus() error {
 		return a.noStatus(err.Error())
 	case st.IsDir():
 		return a.noStatus("it is a folder")
-	case !st.Mode().IsRegular():
+	case !st.Mode().IsRegular() || st.Size() == 0:
 		return nil
 	}
-	if b, err := os.ReadFile(a.status); err != nil || !isStatus(b) {
+	if ok, err := hasStatus(a.status); err != nil {
 		return err
+	} else if !ok {
+		return a.noStatus(notStatus)
 	}
 	return os.Remove(a.status)
+}
+
+// notStatus is said of a file that would be lost, an archive or a key.
+const notStatus = "it is there already, and holds no status: give another name"
+
+// hasStatus tells whether the file at path is the status of a run.
+func hasStatus(path string) (bool, error) {
+	f, err := os.Open(path)
+	if err != nil {
+		return false, err
+	}
+	defer f.Close()
+	b, err := io.ReadAll(io.LimitReader(f, 64<<20)) // what is longer is cut off, and none
+	return isStatus(b), err
 }
 
 // lateStatus is beginStatus for a line whose options could not be parsed: what stands behind the one that is wrong was
@@ -94,6 +111,11 @@ func (a *app) writeStatus(args []string, code int, err error) error {
 	b, jerr := json.MarshalIndent(whole(st), "", "  ")
 	if jerr != nil {
 		return jerr
+	}
+	if st, err := os.Stat(a.status); err == nil && st.Mode().IsRegular() && st.Size() > 0 && !isDescriptor(a.status) {
+		if ok, err := hasStatus(a.status); err != nil || !ok { // the run itself has made it
+			return errors.Join(err, errors.New(a.status+": "+notStatus))
+		}
 	}
 	return writeFile(a.status, append(b, '\n'), 0o644)
 }

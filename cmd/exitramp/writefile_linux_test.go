@@ -96,7 +96,7 @@ func TestStatusDescriptor(t *testing.T) {
 	if found, _ := filepath.Glob("/dev/.*stderr*"); len(found) > 0 {
 		t.Errorf("left in /dev: %q", found)
 	}
-	// A file that is none of these is replaced as a whole, as before.
-	run(filepath.Join(dir, "log"), nil, none)
-	told("a plain file", read(log), "")
+	// A file that is none of these, and holds a status, is replaced as a whole, as before.
+	run(filepath.Join(dir, "file"), nil, none)
+	told("a plain file", read(file), "")
 }
