@@ -12,8 +12,8 @@ import (
 	pb "github.com/exitramp/exitramp/proto/exitramp/v1"
 )
 
-// oddNamed is how many of the writes at one newest checkpoint are named: one that is refused is enough to
-// refuse the thread.
+// oddNamed is how many odd writes at one newest checkpoint are named: the other database takes none of them, and one that is
+// refused is enough to refuse the thread.
 const oddNamed = 16
 
 // oddWrites adds to the view of a thread those writes that the other database may refuse and that the

@@ -6,6 +6,7 @@ import (
 	"strings"
 	"testing"
 
+	"github.com/exitramp/exitramp/context/replay"
 	"github.com/exitramp/exitramp/exporters/internal/drivertest"
 	"github.com/exitramp/exitramp/exporters/internal/pgsnapshot/pgtest"
 	pb "github.com/exitramp/exitramp/proto/exitramp/v1"
@@ -95,5 +96,33 @@ func TestRefusedError(t *testing.T) {
 	got, _ := drivertest.Export(t, dst)
 	if i := get[*pb.Interrupt](t, got, "interrupt/t//2f/asks/-3/0"); i.Status != pb.Interrupt_STATUS_OPEN {
 		t.Errorf("in the target the question is %v", i.Status)
+	}
+}
+
+// TestRuledWriteOfMany: a rule may keep out any of the writes at a newest checkpoint, and none of the thread arrives without it.
+func TestRuledWriteOfMany(t *testing.T) {
+	p := sample(t, "python.sqlite")
+	run(t, p, false, "WITH RECURSIVE c(x) AS (SELECT 1 UNION ALL SELECT x + 1 FROM c LIMIT 500) INSERT INTO writes (thread_id, checkpoint_ns, checkpoint_id, task_id, idx, channel, type, value) "+
+		"SELECT 't-failed', '', (SELECT max(checkpoint_id) FROM checkpoints WHERE thread_id = 't-failed' AND checkpoint_ns = ''), CASE x WHEN 500 THEN 'zz' ELSE 'y' || x END, 0, 'results', 'msgpack', x'91c0' FROM c")
+	m, _ := drivertest.Export(t, SQLite(p))
+	for _, to := range []string{"python.sqlite", "python.pg.sql"} {
+		dst := storeNamed(t, to).load(t)
+		if dst.server == nil {
+			change(t, dst, "DELETE FROM checkpoints; DELETE FROM writes; CREATE TRIGGER no BEFORE INSERT ON writes WHEN NEW.task_id = 'zz' BEGIN SELECT RAISE(ABORT, 'no'); END")
+		} else {
+			change(t, dst, "TRUNCATE checkpoints, checkpoint_writes, checkpoint_blobs; ALTER TABLE checkpoint_writes ADD CONSTRAINT no CHECK (task_id <> 'zz')")
+		}
+		n := 0
+		for _, rc := range apply(t, dst, m, false) {
+			if !strings.Contains(rc.Key, "/t-failed/") {
+				continue
+			}
+			if n++; rc.Action == replay.Created {
+				t.Errorf("%s: %s arrives", to, rc.Key)
+			}
+		}
+		if n < 500 {
+			t.Errorf("%d records of the thread came", n)
+		}
 	}
 }

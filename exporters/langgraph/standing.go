@@ -51,6 +51,10 @@ type doing struct {
 // handler ends the path of a task that handles the error of another.
 const handler = ", node_error_handler, 0000000000"
 
+// mostNamed is how long the keys of the writes are, in bytes, that the view of a thread names: a record has a limit, and these
+// are of some 20,000 tasks. A target tries each of them: any may be the one that a rule keeps out.
+const mostNamed = 4 << 20
+
 // standing looks at the writes of a checkpoint.
 func (t *thread) standing(ctx context.Context, ns, id cell) (s standing, err error) {
 	w := t.r.lay.writes()
@@ -84,8 +88,9 @@ func (t *thread) standing(ctx context.Context, ns, id cell) (s standing, err err
 		default:
 			d.wrote = true
 		}
-		if len(s.writes) < oddNamed {
-			s.writes = append(s.writes, t.key("pendingwrite", ns.String(), id.String(), r[0].String(), r[1].String()))
+		key := t.key("pendingwrite", ns.String(), id.String(), r[0].String(), r[1].String())
+		if t.named += len(key); t.named <= mostNamed {
+			s.writes = append(s.writes, key)
 		}
 	}
 	for _, d := range tasks {

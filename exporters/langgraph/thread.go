@@ -99,6 +99,7 @@ type thread struct {
 	top     map[string]int64  // JavaScript: how far was counted, by namespace
 
 	nodes    map[string]string  // task → the node that it runs, of tasks that are graphs
+	named    int                // bytes of keys of writes in the view of the thread
 	views    []*view            // what was said: by the root graph, and by graphs inside it
 	root     cell               // the root graph's namespace
 	newest   *values.Checkpoint // of the root graph, parsed for the conversation; nil: not
