@@ -135,7 +135,7 @@ func ruledStore(t *testing.T, name string) *Store {
 		ALTER TABLE checkpoint_blobs ADD CONSTRAINT said CHECK (thread_id <> 't-done' OR channel <> 'messages');
 		ALTER TABLE checkpoint_writes ADD CONSTRAINT asks CHECK (thread_id <> 't-interrupt' OR channel <> '__interrupt__');
 		CREATE FUNCTION no() RETURNS trigger LANGUAGE plpgsql AS $$BEGIN IF NEW.key = 'mem-2' THEN RAISE EXCEPTION 's3cret'; END IF; RETURN NEW; END$$;
-		CREATE TRIGGER item BEFORE INSERT ON store FOR EACH ROW EXECUTE FUNCTION no()`)
+		CREATE CONSTRAINT TRIGGER item AFTER INSERT ON store DEFERRABLE INITIALLY DEFERRED FOR EACH ROW EXECUTE FUNCTION no()`)
 	return dst
 }
 

@@ -28,7 +28,7 @@ func (d *db) ownRules(ctx context.Context) (out []string, err error) {
 		var found []string
 		switch e := d.engine.(type) {
 		case *pg:
-			found, err = e.server.Rules(ctx, e.conn, quote(e.schema)+"."+quote(t), t, func(what, rule, _ string) bool { return own(what, rule) })
+			found, err = e.server.Rules(ctx, e.conn, quote(e.schema)+"."+quote(t), t, func(what, rule, _ string) bool { return what == "INDEX" || own(what, rule) })
 		case lite:
 			found, err = sqlitefile.Rules(ctx, e.Conn, t, own)
 			for i := range found {

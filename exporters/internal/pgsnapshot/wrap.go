@@ -46,11 +46,10 @@ func (s *Server) Wrap(err error) error {
 		}
 		return fmt.Errorf("%s: %s (SQLSTATE %s)", s, what, pe.Code)
 	}
-	rule := replay.ErrRule
 	if tooLarge(pe) {
-		rule = ErrLimit
+		return fmt.Errorf("%w: %s: %s (SQLSTATE %s): where an index of your own holds the value, drop it first; a key of the runtime's own that is too long fits no database of PostgreSQL", ErrLimit, s, what, pe.Code)
 	}
-	return fmt.Errorf("%w: %s: %s (SQLSTATE %s): a row comes or goes only where this is satisfied or dropped: do that first", rule, s, what, pe.Code)
+	return fmt.Errorf("%w: %s: %s (SQLSTATE %s): a row comes or goes only where this is satisfied or dropped: do that first", replay.ErrRule, s, what, pe.Code)
 }
 
 // tooLarge tells whether a value is longer or deeper than the server holds.
