@@ -71,11 +71,16 @@ func additions(ctx context.Context, src agentstate.Resolver, r agentstate.Record
 
 // carry parts additions: those that the target's table has, and what is lost of the others. Columns
 // that the source's table had too are written also where the row holds nothing in them: the table may
-// give another value to those that are left out.
-func carry(all []addition, table string, has, had []string) (kept []addition, losses []fidelity.Loss) {
-	for _, name := range had {
-		if slices.Contains(has, name) && !slices.ContainsFunc(all, func(a addition) bool { return a.name == name }) {
+// give another value to those that are left out. So it does with filled ones, which have a DEFAULT, where the source had none of the name.
+func carry(all []addition, table string, has, had, filled []string) (kept []addition, losses []fidelity.Loss) {
+	for _, name := range has {
+		switch {
+		case slices.ContainsFunc(all, func(a addition) bool { return a.name == name }):
+		case slices.Contains(had, name):
 			kept = append(kept, addition{name: name})
+		case slices.Contains(filled, name):
+			losses = append(losses, fidelity.Loss{Path: "native." + valid(name), Grade: fidelity.Defaulted,
+				Why: fmt.Sprintf("the target's table %s has this column of an application and gives it a value of its own", table)})
 		}
 	}
 	for _, a := range all {

@@ -88,6 +88,61 @@ func TestAddedColumns(t *testing.T) {
 	}
 }
 
+// A column of the target alone, with a DEFAULT, gets its value: that is said before, is no surprise in read-back, and does not keep an undo
+// from the row.
+func TestFilledColumns(t *testing.T) {
+	src := made(t, "ALTER TABLE agent_messages ADD COLUMN score REAL", `INSERT INTO agent_messages (session_id, message_data, score) VALUES ('s', '{"role":"user","content":"a"}', 0.5)`)
+	pgPair := append(createPostgres(newPGPair("public", ownNames())), "ALTER TABLE agent_messages ADD score float8")
+	fill := []string{"ALTER TABLE agent_sessions ADD COLUMN owner TEXT NOT NULL DEFAULT 'nobody'", "ALTER TABLE agent_messages ADD COLUMN tenant TEXT DEFAULT 'acme'",
+		"ALTER TABLE agent_messages ADD COLUMN empty TEXT DEFAULT NULL"}
+	check := func(t *testing.T, src agentstate.Source, dst replay.Target) {
+		t.Helper()
+		mem, _ := drivertest.Export(t, src)
+		if d := cmp.Diff(map[string]uint64{"conversation.native.owner": 1, "message.native.tenant": 1}, lost(t, dst, mem)); d != "" {
+			t.Errorf("said: %s", d)
+		}
+		_, j, _ := apply(t, dst, mem)
+		if back, err := replay.ReadBack(t.Context(), mem, dst.(agentstate.Source), j); err != nil || back.MissingN+back.ExtraN+back.UnannouncedN != 0 || back.Announced != 2 {
+			t.Errorf("%+v %v", back, err)
+		}
+		if left, err := replay.Undo(t.Context(), dst, j); err != nil || len(left.Left) > 0 {
+			t.Errorf("undo: %+v %v", left, err)
+		}
+	}
+	t.Run("sqlite", func(t *testing.T) {
+		check(t, src, made(t, append([]string{"DELETE FROM agent_sessions", "ALTER TABLE agent_messages ADD COLUMN score REAL"}, fill...)...))
+	})
+	t.Run("postgres", func(t *testing.T) {
+		from := pgtest.Database(t, append(pgPair, "INSERT INTO agent_sessions (session_id) VALUES ('s')", `INSERT INTO agent_messages (session_id, message_data, score) VALUES ('s', '{"role":"user","content":"a"}', 0.5)`)...)
+		check(t, postgres(t, from), postgres(t, pgtest.Database(t, append(pgPair, fill...)...)))
+	})
+}
+
+// Names of tables that a program wrote in another case, or within quotes, are those that SQLite takes them for.
+func TestTableNames(t *testing.T) {
+	src := Open(t.TempDir())
+	for _, p := range []pair{{"agent_sessions", "one"}, {"Agent_Sessions", "two"}, {`"user sessions"`, "three"}, {`"order"`, "four"}} {
+		change(t, filepath.Join(src.root, "s.db"), strings.ReplaceAll(strings.Join(createPair(plainSQLite, pair{"placeholder_of", p.Messages}), ";"), "placeholder_of", p.Sessions),
+			"INSERT OR IGNORE INTO "+p.Sessions+" (session_id) VALUES ('s')", "INSERT INTO "+p.Messages+` (session_id, message_data) VALUES ('s', '{"role":"user","content":"`+p.Messages+`"}')`)
+	}
+	structure := createExtra("message_structure", pair{"AGENT_SESSIONS", "TWO"})
+	change(t, filepath.Join(src.root, "s.db"), append(structure, "INSERT INTO message_structure (session_id, message_id, message_type, sequence_number) VALUES ('s', 1, 'user', 1)")...)
+	mem, rep := drivertest.Export(t, src)
+	if rep.Verdict.Coverage != agentstate.Reconciled || rep.Records["message"] != 4 {
+		t.Fatalf("%v %v", rep.Records, rep.Verdict)
+	}
+	for r, err := range mem.Records(t.Context(), nil) {
+		if o, ok := r.(*pb.Opaque); err != nil || ok && strings.HasPrefix(o.Meta.Key, "opaque/s.db/message_structure/") && !slices.Contains(o.AboutKeys, "message/s.db%23two/1") {
+			t.Errorf("%v %v", o, err)
+		}
+	}
+	dst := Open(t.TempDir())
+	_, j, _ := apply(t, dst, mem)
+	if back, err := replay.ReadBack(t.Context(), mem, dst, j); err != nil || back.Same != back.Records || back.MissingN+back.ExtraN != 0 {
+		t.Errorf("%+v %v", back, err)
+	}
+}
+
 // A database whose tables are not known is a gap beside others, and alone an error.
 func TestUnknownBesideOthers(t *testing.T) {
 	f := made(t, `INSERT INTO agent_messages (session_id, message_data) VALUES ('s', '{"role":"user","content":"a"}')`)

@@ -279,7 +279,7 @@ func TestHostile(t *testing.T) {
 	for _, l := range []string{
 		`{"file":"../x.db","dialect":"sqlite","pairs":[{"sessions":"a","messages":"b"}]}`,
 		`{"file":"/tmp/x.db","dialect":"sqlite","pairs":[{"sessions":"a","messages":"b"}]}`,
-		`{"file":"x.db","dialect":"sqlite","pairs":[{"sessions":"a; DROP TABLE x","messages":"b"}]}`,
+		`{"file":"x.db","dialect":"sqlite","pairs":[{"sessions":"a","messages":"b; DROP TABLE x"}]}`,
 		`{"file":"x.db","dialect":"sqlite","pairs":[{"sessions":"a","messages":"sqlite_master"}]}`,
 		`{"file":"x.db","dialect":"sqlite","pairs":[{"sessions":"a","messages":"b"}],"extra":["evil"]}`,
 		`{"file":"x.db","dialect":"sqlalchemy","pairs":[{"sessions":"a","messages":"b\u0000"}]}`,

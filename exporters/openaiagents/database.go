@@ -16,8 +16,9 @@ type db struct {
 	*sqlitefile.DB
 	rel    string
 	layout layout
-	there  map[string]bool // of an undo: the tables that there are
-	ruled  bool            // of a run: rules that are not the SDK's may keep rows out
+	there  map[string]bool     // of an undo: the tables that there are
+	given  map[string][]string // of an undo: the columns of an application that the source had, by table
+	ruled  bool                // of a run: rules that are not the SDK's may keep rows out
 }
 
 func quote(s string) string { return `"` + strings.ReplaceAll(s, `"`, `""`) + `"` }

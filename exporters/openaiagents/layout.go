@@ -28,6 +28,8 @@ type layout struct {
 	// that is not the first one.
 	Structure string `json:"structure,omitempty"`
 
+	filled map[string][]string // by table, the columns with a DEFAULT
+
 	// Of an application, and not carried: tables, triggers, which act on what the library writes, indexes
 	// of the library's tables, which may forbid rows, and views.
 	others, triggers, indexes, views []string
@@ -105,14 +107,15 @@ type fileTables struct {
 	names   []string
 	cols    map[string][]string
 	varchar map[string]bool // tables with a column of that type, which SQLAlchemy declares
+	filled  map[string][]string
 }
 
 func readTables(ctx context.Context, c *sql.Conn) (*fileTables, error) {
-	rows, err := sqlitefile.Query(ctx, c, `SELECT +m.name, +x.name, +x.type FROM sqlite_master m JOIN pragma_table_info(m.name) x WHERE m.type = 'table' ORDER BY m.name, x.cid`)
+	rows, err := sqlitefile.Query(ctx, c, `SELECT +m.name, +x.name, +x.type, coalesce(+x.dflt_value, 'NULL') <> 'NULL' COLLATE NOCASE FROM sqlite_master m JOIN pragma_table_info(m.name) x WHERE m.type = 'table' ORDER BY m.name, x.cid`)
 	if err != nil {
 		return nil, err
 	}
-	ts := &fileTables{cols: map[string][]string{}, varchar: map[string]bool{}}
+	ts := &fileTables{cols: map[string][]string{}, varchar: map[string]bool{}, filled: map[string][]string{}}
 	for _, r := range rows {
 		t := r[0].(string)
 		if ts.cols[t] == nil {
@@ -120,13 +123,17 @@ func readTables(ctx context.Context, c *sql.Conn) (*fileTables, error) {
 		}
 		ts.cols[t] = append(ts.cols[t], r[1].(string))
 		ts.varchar[t] = ts.varchar[t] || r[2] == "VARCHAR"
+		if r[3] == int64(1) {
+			ts.filled[t] = append(ts.filled[t], r[1].(string))
+		}
 	}
 	return ts, nil
 }
 
-// refersTo is the table that a column refers to; one is false where it is none, or several.
+// refersTo is the table that a column refers to, as the file has its name: a program may have written it in another case. one is
+// false where it is none, or several.
 func refersTo(ctx context.Context, c *sql.Conn, table, column string) (to string, one bool, err error) {
-	fk, err := sqlitefile.Query(ctx, c, `SELECT +"table" FROM pragma_foreign_key_list(?) WHERE "from" = ?`, table, column)
+	fk, err := sqlitefile.Query(ctx, c, `SELECT coalesce((SELECT +name FROM sqlite_master WHERE type = 'table' AND name = f."table" COLLATE NOCASE), +f."table") FROM pragma_foreign_key_list(?) f WHERE f."from" = ?`, table, column)
 	if err != nil || len(fk) != 1 {
 		return "", false, err
 	}
@@ -140,6 +147,7 @@ func readLayout(ctx context.Context, c *sql.Conn, rel string) (layout, error) {
 	if err != nil {
 		return l, err
 	}
+	l.filled = ts.filled
 	for _, t := range ts.names {
 		if slices.Contains(ts.cols[t], "message_data") && slices.Contains(ts.cols[t], "session_id") {
 			if err := l.messages(ctx, c, ts, t); err != nil {

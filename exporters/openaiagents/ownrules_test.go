@@ -91,6 +91,34 @@ func TestHangsOn(t *testing.T) {
 		"create run": 1, "refuse run": 1, "create opaque": 2, "refuse opaque": 1}) // one of them is a counter
 }
 
+// TestStructureOfRefused: what AdvancedSQLiteSession notes of a message that is kept out is kept out with it, and so is what it notes of one in
+// whose place another stands.
+func TestStructureOfRefused(t *testing.T) {
+	extra := createExtra("message_structure", ownNames())
+	src, _ := drivertest.Export(t, made(t, append(slices.Concat(extra, chat()), "DELETE FROM agent_sessions WHERE session_id = 's'",
+		"INSERT INTO message_structure (session_id, message_id, message_type, sequence_number) SELECT session_id, id, 'user', id FROM agent_messages")...))
+	for name, statement := range map[string]string{
+		"refused":  "CREATE TRIGGER one BEFORE INSERT ON agent_messages WHEN NEW.id = 1 BEGIN SELECT RAISE(ABORT, 's3cret'); END",
+		"conflict": "INSERT INTO agent_messages (id, session_id, message_data) VALUES (1, 's', '{}')",
+	} {
+		dst := made(t, append(extra, statement)...)
+		apply(t, dst, src)
+		got := 0
+		for r, err := range dst.Records(t.Context(), nil) {
+			o, ok := r.(*pb.Opaque)
+			if err != nil || ok && slices.Contains(o.AboutKeys, "message/s.db/1") {
+				t.Errorf("%s: %v %v", name, r, err)
+			}
+			if ok && strings.HasPrefix(o.Meta.Key, "opaque/s.db/message_structure/") {
+				got++
+			}
+		}
+		if got != 3 {
+			t.Errorf("%s: %d rows of 3", name, got)
+		}
+	}
+}
+
 // TestKept: a row that a trigger does not let go is not said to be removed.
 func TestKept(t *testing.T) {
 	exact, _ := drivertest.Export(t, made(t, chat()...))

@@ -190,7 +190,7 @@ func (w *pgWriter) row(ctx context.Context, r agentstate.Record) (replay.Receipt
 	}
 	key := r.GetMeta().GetKey()
 	put := func(t pgTable, had []string) (replay.Receipt, error) {
-		added, losses := carry(all, t.name, t.has(), had)
+		added, losses := carry(all, t.name, t.has(), had, t.filled())
 		rc, err := w.insert(ctx, made, t, newRow{key, cols, vals, added})
 		if rc.Action == replay.Created || rc.Action == replay.Same {
 			rc.Losses = losses

@@ -3,6 +3,7 @@ package openaiagents
 import (
 	"context"
 	"fmt"
+	"slices"
 	"strconv"
 	"strings"
 
@@ -76,7 +77,7 @@ func (d *pg) undo(ctx context.Context, rc replay.Receipt) (why string, err error
 	if have == nil {
 		return replay.Gone, nil
 	}
-	if !p.sessions.as(have, 3, rc.Version) {
+	if !p.sessions.as(have, 3, rc.Version, d.given[p.Sessions]) {
 		return changed, nil
 	}
 	if !p.messages.gone {
@@ -118,11 +119,11 @@ func (d *pg) hangs(ctx context.Context, t pgTable, but, where, id string) (why s
 }
 
 // as tells whether a row, whose columns behind the first own are an application's, is the one that a
-// run wrote with this version.
-func (t pgTable) as(row []any, own int, version string) bool {
+// run wrote with this version. given are the columns of an application that its source had.
+func (t pgTable) as(row []any, own int, version string, given []string) bool {
 	var added []addition
 	for i, v := range row[own:] {
-		if v != nil {
+		if v != nil && slices.Contains(given, t.added[i][0]) {
 			added = append(added, addition{t.added[i][0], v})
 		}
 	}
@@ -150,7 +151,7 @@ func (d *pg) undoItems(ctx context.Context, p *pgPair, key string, versions []st
 		return changed, nil // the first is gone, and the others are found by it alone
 	}
 	for i, v := range got {
-		if !p.messages.as(v, 4, versions[i]) {
+		if !p.messages.as(v, 4, versions[i], d.given[p.Messages]) {
 			return changed, nil
 		}
 	}

@@ -77,6 +77,7 @@ type pg struct {
 	pairs  []*pgPair
 
 	children map[string]*pgsnapshot.Children // of an undo, by table
+	given    map[string][]string             // of an undo: the columns of an application that the source had, by table
 }
 
 // A pgPair is a pair of tables in PostgreSQL.
@@ -99,13 +100,23 @@ type pgTable struct {
 	partial bool   // row-level security shows a part of the rows
 	gone    bool   // of an undo: somebody dropped it since
 	insert  bool
-	added   [][2]string // columns of an application, with their types
+	added   [][3]string // columns of an application, with their types, and whether they have a DEFAULT
 }
 
 // has are the names of the columns that an application added.
 func (t pgTable) has() (out []string) {
 	for _, a := range t.added {
 		out = append(out, a[0])
+	}
+	return out
+}
+
+// filled are those of them with a DEFAULT.
+func (t pgTable) filled() (out []string) {
+	for _, a := range t.added {
+		if a[2] != "" {
+			out = append(out, a[0])
+		}
 	}
 	return out
 }
@@ -205,7 +216,7 @@ func findQuery() string {
 
 // columnsIn are the columns of a table, with their types, as an expression; [] where there is none.
 func columnsIn(oid string) string {
-	return `(SELECT coalesce(json_agg(json_build_array(a.attname, y.typname, format_type(a.atttypid, a.atttypmod)) ORDER BY a.attnum), '[]')::text
+	return `(SELECT coalesce(json_agg(json_build_array(a.attname, y.typname, format_type(a.atttypid, a.atttypmod), CASE WHEN a.atthasdef OR a.attidentity <> '' THEN 'DEFAULT' ELSE '' END) ORDER BY a.attnum), '[]')::text
 			FROM pg_attribute a JOIN pg_type y ON y.oid = a.atttypid WHERE a.attrelid = ` + oid + ` AND a.attnum > 0 AND NOT a.attisdropped AND a.attgenerated = '')`
 }
 
@@ -280,9 +291,9 @@ func (t *pgTable) may(schema string, usage, sel, insert, rls bool) {
 }
 
 // checkColumns looks for the columns of the SDK in those of a table, each with the types that will do.
-// It gives the type of the first, and the columns that an application added, with their types.
-func checkColumns(table, have string, want []string) (first string, added [][2]string, err error) {
-	var cols [][3]string
+// It gives the type of the first, and the columns that an application added.
+func checkColumns(table, have string, want []string) (first string, added [][3]string, err error) {
+	var cols [][4]string
 	if err := json.Unmarshal([]byte(have), &cols); err != nil {
 		return "", nil, err
 	}
@@ -293,7 +304,7 @@ func checkColumns(table, have string, want []string) (first string, added [][2]s
 		i := slices.IndexFunc(want, func(w string) bool { return strings.HasPrefix(w, c[0]+" ") })
 		switch {
 		case i < 0:
-			added = append(added, [2]string{c[0], c[2]})
+			added = append(added, [3]string{c[0], c[2], c[3]})
 		case slices.Contains(strings.Fields(want[i])[1:], c[1]):
 			if found++; i == 0 {
 				first = c[1]

@@ -30,6 +30,7 @@ func createPair(d dialect, p pair) []string {
 			fmt.Sprintf(`CREATE INDEX %s ON %s (session_id, created_at)`, index, p.Messages),
 		}
 	}
+	p.Sessions = d.name(p.Sessions)
 	return []string{
 		fmt.Sprintf(`CREATE TABLE IF NOT EXISTS %s (
                 session_id TEXT PRIMARY KEY,
@@ -50,13 +51,18 @@ func createPair(d dialect, p pair) []string {
 	}
 }
 
-// name is n as the library writes it: SQLiteSession never with quotes, SQLAlchemy where it is not all of small
+// name is n as the library writes it: SQLiteSession with the quotes of its program alone, SQLAlchemy where it is not all of small
 // letters. A word of SQL has no underscore, but for a few that begin alike.
 func (d dialect) name(n string) string {
-	if d == plainSQLite && identifier().MatchString(n) || small().MatchString(n) && !strings.HasPrefix(n, "current_") {
+	if d == plainSQLite && identifier().MatchString(n) && !reserved(n) || small().MatchString(n) && !strings.HasPrefix(n, "current_") {
 		return n
 	}
 	return quote(n)
+}
+
+// reserved tells whether n may be a word of SQL, which is a name within quotes alone.
+func reserved(n string) bool {
+	return !strings.Contains(n, "_") || strings.HasPrefix(strings.ToLower(n), "current_")
 }
 
 var small = lazyre.New(`^[a-z]+_[a-z0-9_]*$`)

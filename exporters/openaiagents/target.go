@@ -34,7 +34,7 @@ type writer struct {
 	next    int64                // of a foreign state: the last message id that was given or found
 
 	counters sqlitefile.Counters
-	away     map[[2]string]bool // exact: sessions that the target did not take, by file, and by table and id
+	away     map[[2]string]bool // exact: sessions and messages that the target did not take, by file, and by table and id
 	rules    []string           // in a plan: of the target's owner
 }
 
@@ -92,11 +92,11 @@ func (w *writer) Exact() bool { return w.exact }
 // identifier is what SQLite takes for a name without quotes.
 var identifier = lazyre.New(`^[A-Za-z_\x{80}-\x{10ffff}][A-Za-z0-9_$\x{80}-\x{10ffff}]*$`)
 
-// valid tells whether the names are such as d makes tables of: SQLiteSession quotes none, SQLAlchemy all
-// that need it.
+// valid tells whether the names are such as d makes tables of. SQLAlchemy quotes all that need it. SQLiteSession quotes none, but
+// a program may have put the name of the sessions into quotes itself; that of the messages is a part of the name of their index.
 func (p pair) valid(d dialect) bool {
 	for _, n := range []string{p.Sessions, p.Messages} {
-		if n == "" || len(n) > 512 || strings.Contains(n, "\x00") || d == plainSQLite && !identifier().MatchString(n) || strings.HasPrefix(strings.ToLower(n), "sqlite_") {
+		if n == "" || len(n) > 512 || strings.Contains(n, "\x00") || d == plainSQLite && n == p.Messages && !identifier().MatchString(n) || strings.HasPrefix(strings.ToLower(n), "sqlite_") {
 			return false
 		}
 	}
@@ -188,18 +188,24 @@ func (w *writer) write(ctx context.Context, r agentstate.Record) (replay.Receipt
 	if err != nil {
 		return replay.Receipt{}, err
 	}
-	var has []string
+	var has, filled []string
 	if d != nil {
-		has = d.layout.Added[name]
+		has, filled = d.layout.Added[name], d.layout.filled[name]
 	}
-	session := [2]string{rel, l.rowSession(p, cols, vals)}
-	if w.away[session] {
+	session, message := [2]string{rel, l.rowSession(p, cols, vals)}, [2]string{rel, l.rowMessage(p, cols, vals)}
+	switch {
+	case w.away[session]:
 		return refused("its session was not taken")
+	case w.away[message]:
+		return refused("its message was not taken")
 	}
-	added, losses := carry(all, name, has, l.Added[name])
+	added, losses := carry(all, name, has, l.Added[name], filled)
 	rc, err := w.insert(ctx, d, name, keyOf(name, p), newRow{r.GetMeta().GetKey(), cols, vals, added})
 	if rc.Action == replay.Refused && kind == "conversation" {
 		w.away[session] = true
+	}
+	if kind == "message" && (rc.Action == replay.Refused || rc.Action == replay.Conflict) {
+		w.away[message] = true
 	}
 	if rc.Action != replay.Refused && rc.Action != replay.Conflict {
 		rc.Losses = append(rc.Losses, losses...)
@@ -217,6 +223,20 @@ func (l *layout) rowSession(p *pair, cols []string, vals []any) string {
 		p = l.structured()
 	}
 	return p.Sessions + "\x00" + sqlitefile.Text(vals[i])
+}
+
+// rowMessage is the message that a row is or is about, by table and id; empty: none. p is nil for a row of AdvancedSQLiteSession.
+func (l *layout) rowMessage(p *pair, cols []string, vals []any) string {
+	table, i := "", -1
+	if p == nil {
+		table, i = l.structured().Messages, slices.Index(cols, "message_id")
+	} else if cols[0] == "id" {
+		table, i = p.Messages, 0
+	}
+	if i < 0 {
+		return ""
+	}
+	return table + "\x00#" + sqlitefile.Text(vals[i])
 }
 
 // split is the file of a place, and the table of messages: either may have the sign in its name that stands

@@ -28,7 +28,8 @@ func (w *writer) open(ctx context.Context, rel string, l layout) (*db, error) {
 	}
 	d := &db{DB: s, rel: rel, layout: l}
 	have, err := readLayout(ctx, s.Conn, rel)
-	if d.layout.Added = have.Added; err == nil { // the target's, never the archive's
+	d.layout.Added, d.layout.filled = have.Added, have.filled // the target's, never the archive's
+	if err == nil {
 		err = w.setup(ctx, d, have)
 	}
 	if err == nil && !w.run.DryRun {

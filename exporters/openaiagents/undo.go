@@ -149,10 +149,10 @@ func (d *db) rowsOf(ctx context.Context, t *table, target string, id []string, n
 	return out, err
 }
 
-// added are the values of the columns that an application put into a table, of those that hold one.
+// added are the values of the columns that an application put into a table, of those that hold one and that the run may have written.
 func (d *db) added(table string, vals []any) (out []addition) {
 	for i, v := range vals {
-		if v != nil {
+		if v != nil && slices.Contains(d.given[table], d.layout.Added[table][i]) {
 			out = append(out, addition{d.layout.Added[table][i], v})
 		}
 	}

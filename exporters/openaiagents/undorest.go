@@ -4,6 +4,7 @@ import (
 	"context"
 	"database/sql"
 	"encoding/json"
+	"maps"
 	"slices"
 
 	"github.com/exitramp/exitramp/exporters/internal/sqlitefile"
@@ -24,7 +25,7 @@ func (w *writer) reopen(ctx context.Context, rel string) (*db, error) {
 	if err != nil {
 		return nil, err
 	}
-	d := &db{DB: s, rel: rel, layout: layout{File: rel}, there: map[string]bool{}}
+	d := &db{DB: s, rel: rel, layout: layout{File: rel}, there: map[string]bool{}, given: made[rel].Added}
 	if err := d.left(ctx, s.Conn, orOwn(made[rel].Pairs)); err != nil {
 		s.Close()
 		return nil, d.Wrap(err)
@@ -86,10 +87,12 @@ func (d *db) left(ctx context.Context, c *sql.Conn, made []pair) error {
 // rest finds what is left of the pairs of tables that a run wrote, where somebody dropped one of both since.
 func (d *pg) rest(ctx context.Context, from *pb.Origin) error {
 	var made []pair
+	d.given = map[string][]string{}
 	for _, l := range from.GetMeta().GetLabels() {
 		var x layout
 		if from.GetProduct() == product && from.GetFlavor() == flavorPostgres && l.Name == labelDatabase && json.Unmarshal([]byte(l.Value), &x) == nil {
 			made = append(made, x.Pairs...)
+			maps.Copy(d.given, x.Added)
 		}
 	}
 	for _, names := range orOwn(made) {
