@@ -43,7 +43,7 @@ func kindOf(rel string) string {
 		return "agent"
 	case homefiles.Fold(base) == "skill.md" && top == "skills", ext == ".md" && (top == "commands" || top == "output-styles"), top == "workflows":
 		return "skill"
-	case slices.Contains([]string{"projects", "rules", "memory", "agent-memory", "agents", "skills", "commands", "output-styles", "themes", "plans", "todos", "tasks", "teams", "file-history", "uploads", "paste-cache"}, top): // the last: long pastes, which history.jsonl names and no longer holds
+	case isScratch(in), slices.Contains([]string{"projects", "rules", "memory", "agent-memory", "agents", "skills", "commands", "output-styles", "themes", "plans", "todos", "tasks", "teams", "file-history", "uploads", "paste-cache"}, top): // the last: long pastes, which history.jsonl names and no longer holds
 		return "artifact"
 	}
 	return ""
@@ -81,10 +81,18 @@ func left(rel string) string {
 		return "unfinished, or a lock"
 	case slices.Contains(strings.Split(in, "/"), ".git"):
 		return "a repository's own: git runs what its settings say"
-	case top == "plugins" && in != "plugins" && in != "plugins/data" && !strings.HasPrefix(in, "plugins/data/"):
+	case top == "jobs" && deep && path.Ext(in) != "" && !isScratch(in), path.Dir(path.Dir(in)) == "jobs" && !isScratch(in):
+		return "of this machine: its background service starts sessions again from there; the sessions themselves are carried"
+	case top == "dev-mods", (top == "plugins" || top == "cowork_plugins") && in != top && in != top+"/data" && !strings.HasPrefix(in, top+"/data/"):
 		return "programs: settings name the plugins that are installed again"
 	}
 	return ofTheMachine(top)
+}
+
+// isScratch tells whether the file or folder in is what a session in the background keeps for itself.
+func isScratch(in string) bool {
+	p := strings.Split(in, "/")
+	return len(p) > 2 && p[0] == "jobs" && p[2] == "tmp"
 }
 
 // folder is the folder of a home that holds the state.

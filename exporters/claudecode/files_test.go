@@ -15,7 +15,9 @@ func TestFiles(t *testing.T) {
 		"file-history/s/x@v1": "artifact", "paste-cache/0123456789abcdef.txt": "artifact", "paste-cache/0123456789abcdef.txt.tmp.1": "left", "image-cache/s/1.png": "left", "uploads/a.png": "artifact", "themes/a.json": "artifact",
 		".credentials.json": "left", "sessions/1.key": "left", "hfi-auth.json": "left", ".session_ingress_token": "left", "skills/a/.env": "left", "skills/a/.env.local": "left", "skills/a/id_ed25519": "left", "skills/a/.env.example": "artifact", "backups/.claude.json.backup": "left", ".config.json": "left",
 		"cache/x": "left", "debug/x.txt": "left", "shell-snapshots/a.sh": "left", "session-env/a": "left", "statsig/x": "left", "plugins/installed_plugins.json": "left", "plugins/cache/x": "left", "tasks/a/.lock": "left",
-		"novel.json": "", "jobs/a/state.json": "", "plugins/data/x": "", "scheduled_tasks.json": "", "notes.sh": "",
+		"jobs/0a1b2c3d/tmp/a.md": "artifact", "jobs/0a1b2c3d/state.json": "left", "jobs/0a1b2c3d/timeline.jsonl": "left", "jobs/0a1b2c3d/exit-cause": "left", "jobs/pins.json": "left", "jobs/0a1b2c3d": "",
+		"cowork_settings.json": "policy", "cowork_plugins/cache/x": "left", "dev-mods/a/plugin.json": "left",
+		"novel.json": "", "cowork_plugins/data/x": "", "plugins/data/x": "", "scheduled_tasks.json": "", "notes.sh": "",
 	} {
 		got := kindOf(".claude/" + rel)
 		if left(".claude/"+rel) != "" {

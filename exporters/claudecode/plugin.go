@@ -15,7 +15,9 @@ import (
 // isSettings tells whether rel is a document of settings: of the program, or of such a plugin.
 func isSettings(rel string) bool { return isProgramSettings(rel) || isPluginSettings(rel) }
 
-func isProgramSettings(rel string) bool { return isOne(rel, "settings.json", "settings.local.json") }
+func isProgramSettings(rel string) bool {
+	return isOne(rel, "settings.json", "settings.local.json", "cowork_settings.json")
+}
 
 func isPluginSettings(rel string) bool {
 	return isOne(rel, "skills/*/.claude-plugin/*.json", "skills/*/.mcp.json", "skills/*/.lsp.json", "skills/*/settings.json", "skills/*/hooks/*.json", "skills/*/monitors/*.json")
