@@ -95,7 +95,7 @@ func (o *outliner) line(no int, l *line) {
 	parent := t.lines[newID(l.parent)].node
 	if !l.isMessage() {
 		t.lines[x] = place{int32(no), parent} // an attachment stands for what it follows
-		if len(l.added) > 0 && parent != 0 {
+		if len(l.added) > 0 {
 			t.read.Add(no)
 		}
 		return

@@ -210,7 +210,7 @@ func TestAttachments(t *testing.T) {
 			}
 		}
 	}
-	if d := cmp.Diff([]string{"look at @a.txt", "USER look at @a.txt", `USER {"type":"file","filename":"a.txt","content":{"type":"text","file":{"content":"rye"}}}`,
+	if d := cmp.Diff([]string{"look at @a.txt", "USER look at @a.txt", `USER {"type":"hook_success","content":"of the start"}`, `USER {"type":"file","filename":"a.txt","content":{"type":"text","file":{"content":"rye"}}}`,
 		`USER {"type":"hook_success","content":"said"}`, "ASSISTANT rye"}, got); d != "" || len(rep.Gaps) > 0 {
 		t.Error(d, rep.Gaps)
 	}

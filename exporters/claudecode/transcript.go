@@ -8,6 +8,7 @@ import (
 
 	"github.com/exitramp/exitramp/context/agentstate"
 	"github.com/exitramp/exitramp/exporters/internal/homefiles"
+	"github.com/exitramp/exitramp/exporters/internal/jsonvalue"
 	pb "github.com/exitramp/exitramp/proto/exitramp/v1"
 )
 
@@ -91,10 +92,11 @@ func each(f *homefiles.File, d *pb.Data, only *homefiles.LineSet, bad func(no in
 func (t *transcript) messages(f *homefiles.File, d *pb.Data, r *reading) error {
 	conversation := agentstate.Key("conversation", t.keyParts...)
 	var cur *pb.Message
-	var at int32    // its node
-	var last string // and key
-	var asked id    // the last command that a person called, or a line of what it says
-	size := 0
+	var at int32         // its node
+	var last string      // and key
+	var asked id         // the last command that a person called, or a line of what it says
+	var early []*pb.Part // what hooks said before the first message
+	size, earlySize := 0, 0
 	position := uint64(0)
 	flush := func() error {
 		if cur == nil {
@@ -117,9 +119,11 @@ func (t *transcript) messages(f *homefiles.File, d *pb.Data, r *reading) error {
 			return nil
 		}
 		if !l.isMessage() {
-			if cur != nil && at == p.node && size+len(l.added) <= maxParts { // data: no person's words
-				size += len(l.added)
-				cur.Parts = append(cur.Parts, &pb.Part{Body: &pb.Part_Data{Data: inline("application/json", l.added)}})
+			switch {
+			case p.node == 0:
+				early = beside(early, &earlySize, l.added)
+			case cur != nil && at == p.node:
+				cur.Parts = beside(cur.Parts, &size, l.added)
 			}
 			return nil
 		}
@@ -127,18 +131,13 @@ func (t *transcript) messages(f *homefiles.File, d *pb.Data, r *reading) error {
 		if cur != nil && at == p.node {
 			cur.Parts = append(cur.Parts, parts(body.content)...)
 		} else {
-			err := flush()
-			if err != nil {
+			if err := flush(); err != nil {
 				return err
 			}
-			switch x, late := t.late[p.node]; {
-			case late && t.lines[x] == (place{}):
-				err = gap(no, pb.Gap_REASON_GONE, "what it follows, "+x.String()+", is not there")
-			case late && t.nodes[p.node].parent == 0 && t.lines[x].node != 0:
-				err = gap(no, pb.Gap_REASON_CORRUPT, "what it follows, "+x.String()+", follows it: it stands as a first message")
-			}
-			if err != nil {
-				return err
+			if reason, why := t.strayed(p.node); why != "" {
+				if err := gap(no, reason, why); err != nil {
+					return err
+				}
 			}
 			position++
 			parent := last
@@ -148,6 +147,10 @@ func (t *transcript) messages(f *homefiles.File, d *pb.Data, r *reading) error {
 			of := asked != (id{}) && newID(l.parent) == asked
 			cur, at, size = t.message(l, body, p.node, conversation, parent, of), p.node, 0
 			cur.Position = position
+			if parent == "" {
+				cur.Parts, early, size = append(cur.Parts, early...), nil, earlySize
+				earlySize = 0
+			}
 			if l.typ.Is("user") && !t.nodes[p.node].result && (of && l.meta || l.isCommand()) {
 				asked = newID(l.uuid)
 			}
@@ -159,6 +162,27 @@ func (t *transcript) messages(f *homefiles.File, d *pb.Data, r *reading) error {
 		return nil
 	})
 	return errors.Join(err, flush())
+}
+
+// strayed says why the nth node does not follow what it names; empty: it does.
+func (t *transcript) strayed(n int32) (reason pb.Gap_Reason, why string) {
+	switch x, late := t.late[n]; {
+	case late && t.lines[x] == (place{}):
+		return pb.Gap_REASON_GONE, "what it follows, " + x.String() + ", is not there"
+	case late && t.nodes[n].parent == 0 && t.lines[x].node != 0:
+		return pb.Gap_REASON_CORRUPT, "what it follows, " + x.String() + ", follows it: it stands as a first message"
+	}
+	return 0, ""
+}
+
+// beside puts what was added to a message behind its parts, of size bytes, as data: no person said it. What would be too
+// much is in the file alone.
+func beside(parts []*pb.Part, size *int, added jsonvalue.Value) []*pb.Part {
+	if len(added) == 0 || *size+len(added) > maxParts {
+		return parts
+	}
+	*size += len(added)
+	return append(parts, &pb.Part{Body: &pb.Part_Data{Data: inline("application/json", added)}})
 }
 
 // unsaid makes data of the words of a message that nobody said, as notes of the program are: in another
