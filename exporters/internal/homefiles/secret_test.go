@@ -38,6 +38,8 @@ func TestRedactJSON(t *testing.T) {
 			`{"a":["","","","","",""],"accessKey":"","gh_pat":"","passphrase":"","pattern":"x","patch":"y"}`, "a a a a a a accessKey gh_pat passphrase"},
 		{`{"maxHeaders":9,"cookieTimeout":30,"passwordMinLength":8,"credentials":{"max_tokens":5,"port":1},"headers":{"X-N":5,"max":[6]},"admin_password":7,"x":["asiapacificsoutheast","ASIA0123456789ABCDEF"]}`,
 			`{"maxHeaders":9,"cookieTimeout":30,"passwordMinLength":8,"credentials":{"max_tokens":5,"port":1},"headers":{"X-N":"","max":[""]},"admin_password":"","x":["asiapacificsoutheast",""]}`, "headers.X-N headers.max admin_password x"},
+		{`{"a":["curl -d '{\"user\": \"u\", \"password\": \"p\"}' h","sh -c \"curl -d '{\\\"api_key\\\":\\\"k\\\"}'\"","curl -d '{\"token\":\"$T\"}' h","{'X-Api-Key': 'k'}","{\"tokens\": \"5\"}"]}`,
+			`{"a":["","","curl -d '{\"token\":\"$T\"}' h","","{\"tokens\": \"5\"}"]}`, "a a a"},
 		{`{"w":"https://hooks.slack.com/services/T0/B0/x"}`, `{"w":""}`, "w"},
 	} {
 		out, secrets, err := RedactJSON([]byte(c.in))
