@@ -6,8 +6,8 @@
 // tokens never leave, neither of settings nor of the servers and hooks in the head of a definition: the
 // document is carried without them, and each is a credential that a person binds again. A plugin below skills, which
 // Claude Code loads from there unasked, waits for approval: its settings one by one, and the rest of it with its manifest. Files that hold nothing but secrets are not opened. Of the file that names
-// MCP servers only those are read, and only approved ones are put into it. What may be state and is
-// not carried is a gap.
+// MCP servers only those are read, and only approved ones are put into it; servers of a plugin are readings of its settings.
+// What may be state and is not carried is a gap.
 package claudecode
 
 import (

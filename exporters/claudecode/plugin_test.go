@@ -29,7 +29,7 @@ func TestSkillsPlugin(t *testing.T) {
 	if rep.Verdict.Coverage != agentstate.Reconciled || len(rep.Gaps) > 0 {
 		t.Error(rep.Verdict, rep.Gaps)
 	}
-	var power []string
+	var power, servers []string
 	for r := range mem.Records(t.Context(), nil) {
 		if strings.Contains(fmt.Sprint(r), "canary-zq") {
 			t.Errorf("%s holds the secret", r.GetMeta().Key)
@@ -37,6 +37,13 @@ func TestSkillsPlugin(t *testing.T) {
 		switch r := r.(type) {
 		case *pb.Policy:
 			power = append(power, r.Meta.Key)
+		case *pb.ToolServer:
+			for _, k := range r.CredentialKeys {
+				if _, err := mem.Get(t.Context(), k); err != nil {
+					t.Errorf("%s: %v", r.Meta.Key, err)
+				}
+			}
+			servers = append(servers, fmt.Sprint(r.Meta.Key, r.Location, len(r.CredentialKeys), len(r.Meta.ViewOfKeys)))
 		case *pb.ToolGrant:
 			t.Errorf("the settings of a plugin permit nothing: %s", r.Pattern)
 		case *pb.Artifact:
@@ -44,6 +51,12 @@ func TestSkillsPlugin(t *testing.T) {
 				t.Errorf("%s, of %d bytes, belongs to %q", r.Meta.Key, r.Size, r.OwnerKey)
 			}
 		}
+	}
+	of := func(rel, name string) string {
+		return agentstate.Key("toolserver", ".claude/"+in+rel, name) + name + "1 1"
+	}
+	if want := []string{of(".claude-plugin/plugin.json", "a"), of(".mcp.json", "b")}; !slices.Equal(servers, want) {
+		t.Errorf("servers %q, want %q", servers, want)
 	}
 	dst := t.TempDir()
 	if held, _ := drivertest.Apply(t, Open(dst), mem); len(power) != 4 || !slices.Contains(held.Held, power[0]) {
