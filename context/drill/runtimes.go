@@ -12,7 +12,7 @@ import (
 func (r *run) modelEnds() []evidence.ModelEnd {
 	var out []evidence.ModelEnd
 	for _, u := range r.st.Models {
-		m := evidence.ModelEnd{Model: u.ID, Agents: uint64(len(u.Agents)), Pinned: u.Pinned, Source: u.RetiresBasis}
+		m := evidence.ModelEnd{Model: u.ID, Agents: uint64(len(u.Agents)), Pinned: u.Pinned, Source: u.RetiresBasis, Weights: u.Weights}
 		if !u.Retires.IsZero() {
 			m.Ends = u.Retires.Format(time.DateOnly)
 		}

@@ -34,6 +34,9 @@ type ModelEnd struct {
 	Ends   string `json:"ends,omitempty"` // a date; empty: none is known
 	Source string `json:"source,omitempty"`
 	Pinned bool   `json:"pinned"`
+	// Weights are where they are, in the words of whoever read the model: "archived", "referenced, not archived", "kept by
+	// the provider". Empty: the source does not say.
+	Weights []string `json:"weights,omitempty"`
 }
 
 // Cost is one declared cost.

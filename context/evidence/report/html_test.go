@@ -189,9 +189,10 @@ func TestHTMLSays(t *testing.T) {
 			"7 of 48 tool grants wait for a person", "Accepted by Head of platform until 2027-06-30.",
 			"as a second process read them back; 0 in each row: there before · conflicts · stay, by the plan", "conversation erasure 31 a tombstone of the archive stands for each measured",
 			"answer an order question R5 25 23 4 75 % 97.8 % yes judge command", "refund with approval R4 25 25 not seen tool and arguments",
+			"Weights archived: 1 model; kept by the provider: 1 model; 1 model: not in the archive, and the source does not say where they are ( models )",
 			"Of the 32 runs that the state is worth at the source (54 − 22), the target keeps 29 (51 − 22).",
 		},
-		"bare": {"PARTIAL at L1: 0 of 11 gates", "46 of 46 statements were not tested", "Recovery time not tested", "Secrets were not looked for.", "Not tested: nothing was written to a target."},
+		"bare": {"PARTIAL at L1: 0 of 11 gates", "46 of 46 statements were not tested", "Recovery time not tested", "Secrets were not looked for.", "Weights no model is named in what was read", "Not tested: nothing was written to a target."},
 	} {
 		for _, w := range want {
 			if !strings.Contains(text(html[name]), w) {

@@ -85,7 +85,7 @@ func full() *evidence.Statement {
 			RTOSeconds: 23*60 + 41, RPOSeconds: map[string]uint64{"memory": 7*3600 + 120, "message": 7*3600 + 240, "conversation": 31 * 3600},
 			Projection: &evidence.Projection{Records: 112_772, Seconds: 3 * 3600, Formula: "records ÷ records per second of this run, write limit of the target 10/s", Limit: 30 * 86400},
 		},
-		Models: []evidence.ModelEnd{{Model: "gpt-4.1-2025-04-14", Agents: 2, Ends: "2027-01-14", Source: "provider's page of 28 October 2026", Pinned: true}, {Model: "house-alias-fast", Agents: 1}},
+		Models: []evidence.ModelEnd{{Model: "gpt-4.1-2025-04-14", Agents: 2, Ends: "2027-01-14", Source: "provider's page of 28 October 2026", Pinned: true, Weights: []string{"kept by the provider"}}, {Model: "house-alias-fast", Agents: 1}, {Model: "house-7b", Agents: 1, Weights: []string{"archived"}}},
 		Costs:  []evidence.Cost{{Item: "egress", Amount: "0.00", Currency: "EUR", Class: "switching"}, {Item: "tokens for re-embedding", Amount: "1.86", Currency: "EUR", Class: "switching"}, {Item: "labour, 2 people", Amount: "410.00", Currency: "EUR", Class: "switching"}},
 		Obstacles: []evidence.Obstacle{
 			{At: t0.Add(6 * time.Minute), Side: evidence.SideTarget, What: "429, slowed down to 18 requests a second", Count: 3, Promised: "20 requests a second"},

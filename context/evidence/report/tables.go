@@ -307,13 +307,13 @@ func (b *book) safetyTables() []*table {
 	for i, r := range b.Archive.Recipients {
 		keys.put("key-"+cellOf(i+1).raw, r.Type, r.Fingerprint, r.Role, r.OpenedInDrill)
 	}
-	models := newTable("models", "Models that the agents need, and the day on which they end", "id=model", "#agents", "ends", "pinned", "source")
+	models := newTable("models", "Models that the agents need, and the day on which they end", "id=model", "#agents", "ends", "pinned", "source", "weights")
 	for _, m := range b.Models {
 		ends := cell{m.Ends, clean(m.Ends)}
 		if m.Ends == "" {
 			ends.text = "no date is known"
 		}
-		models.put(m.Model, m.Agents, ends, m.Pinned, m.Source)
+		models.put(m.Model, m.Agents, ends, m.Pinned, m.Source, weightsOf(&m))
 	}
 	ends := newTable("sunset", "Parts of the service that end, as the plan says", "id=part", "ends")
 	for _, s := range b.Source.Sunset {
