@@ -35,6 +35,7 @@ func (r *run) authority(salt evidence.Salt, kinds []evidence.Kind) evidence.Auth
 		for _, k := range rep.Held {
 			a.Reconsent = append(a.Reconsent, salt.Hide(k))
 		}
+		a.Waiting = r.waiting(salt, rep.Held)
 	}
 	return a
 }

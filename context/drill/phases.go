@@ -238,7 +238,9 @@ func (r *run) planReplay(ctx context.Context) error {
 		if whole {
 			from = &tap{Source: src, look: o.record}
 		}
-		rep, err := replay.Plan(ctx, dst, from, r.options(phasePlan))
+		asking := r.options(phasePlan)
+		r.st.Waiting, asking.OnWaiting = nil, r.st.asks
+		rep, err := replay.Plan(ctx, dst, from, asking)
 		if err != nil {
 			return 0, 0, err
 		}

@@ -260,6 +260,18 @@ type Authority struct {
 	Widened    uint64   `json:"widened"`             // must be 0
 	Raised     uint64   `json:"raised"`              // records that speak with more authority; must be 0
 	Reconsent  []string `json:"reconsent,omitempty"` // salted keys that wait for a person
+	Waiting    []Waits  `json:"waiting,omitempty"`   // what each of Reconsent is; absent: an earlier release did not say
+}
+
+// Waits is a record that is off until a person decides. Ids are salted; there is no secret in it.
+type Waits struct {
+	ID     string `json:"id"` // one of Authority.Reconsent
+	Kind   string `json:"kind"`
+	Holder string `json:"holder,omitempty"` // salted: whose grant or credential it is, the agent that a trigger starts
+	Tool   string `json:"tool,omitempty"`   // salted: of a grant
+	Effect string `json:"effect,omitempty"` // of a grant: allow, ask, deny
+	Scopes uint64 `json:"scopes,omitempty"`
+	Needs  string `json:"needs"` // who has to do what
 }
 
 // Safety is what was looked for.

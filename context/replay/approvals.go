@@ -37,6 +37,9 @@ type Approval struct {
 	Date      string   `yaml:"date" json:"date,omitempty"` // 2026-11-28, or RFC 3339
 }
 
+// Denied tells whether a waits although somebody may have approved it: something that may deny the same stays off.
+func (a *Approval) Denied() bool { return strings.HasSuffix(a.What, whyDenied) }
+
 // ApprovalsHeader begins a file of approvals.
 const ApprovalsHeader = `# What waits for a person, a line each. To let one through fill in approved_by and date (2026-11-28);
 # leave both empty, and it stays off. scopes_after may name fewer scopes than scopes_before, and effect

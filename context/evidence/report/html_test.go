@@ -190,6 +190,7 @@ func TestHTMLSays(t *testing.T) {
 			"as a second process read them back; 0 in each row: there before · conflicts · stay, by the plan", "conversation erasure 31 a tombstone of the archive stands for each measured",
 			"answer an order question R5 25 23 4 75 % 97.8 % yes judge command", "refund with approval R4 25 25 not seen tool and arguments",
 			"Weights archived: 1 model; kept by the provider: 1 model; 1 model: not in the archive, and the source does not say where they are ( models )",
+			half("12") + " credential " + half("21") + " 3 its holder, to sign in or to enter the secret anew; and an approval, by name and date", half("17") + " not said by the drill", "3 more wait;",
 			"Of the 32 runs that the state is worth at the source (54 − 22), the target keeps 29 (51 − 22).",
 		},
 		"bare": {"PARTIAL at L1: 0 of 11 gates", "46 of 46 statements were not tested", "Recovery time not tested", "Secrets were not looked for.", "Weights no model is named in what was read", "Not tested: nothing was written to a target."},

@@ -11,6 +11,9 @@ import (
 
 func digits(s string) string { return strings.Repeat(s, 64/len(s)) }
 
+// half is a salted id.
+func half(s string) string { return digits(s)[:32] }
+
 func num(n uint64) *uint64 { return &n }
 
 // finish judges a statement and lists what a report makes of it.
@@ -76,7 +79,11 @@ func full() *evidence.Statement {
 		SecondReader:   &evidence.SecondReader{Name: "a reader in Python", ManifestSHA256: digits("3b9ac7d2"), Records: 112_772, Agrees: true},
 		Erasure:        &evidence.Erasure{AskedAt: "2026-09-01", Scope: "what is about one customer", Confirmation: evidence.Digest{SHA256: digits("ab12")}, Known: 31, Probed: true},
 		Vectors:        &evidence.Vectors{Model: "bge-small-en, 384 numbers", Texts: 3021, Asked: 2990, Tokens: 61_200, Dropped: 4},
-		Authority:      evidence.Authority{Grants: 48, Reproduced: 39, Reduced: 2, Reconsent: []string{digits("11"), digits("12"), digits("13"), digits("14"), digits("15"), digits("16"), digits("17")}},
+		Authority:      evidence.Authority{Grants: 48, Reproduced: 39, Reduced: 2, Reconsent: []string{half("11"), half("12"), half("13"), half("14"), half("15"), half("16"), half("17")}, Waiting: []evidence.Waits{
+			{ID: half("11"), Kind: "toolgrant", Holder: half("21"), Tool: half("31"), Effect: "allow", Scopes: 2, Needs: "an approval, by name and date"},
+			{ID: half("12"), Kind: "credential", Holder: half("21"), Scopes: 3, Needs: "its holder, to sign in or to enter the secret anew; and an approval, by name and date"},
+			{ID: half("13"), Kind: "toolgrant", Tool: half("31"), Effect: "ask", Needs: "an approval of what denies the same, or asks first: without that it stays off"},
+		}},
 		Safety: evidence.Safety{
 			SecretClasses: []string{"api key", "bearer token", "private key", "password in URL"}, SecretFindings: map[string]uint64{"api key": 2, "bearer token": 1},
 			InjectionCanaries: 6, Tombstones: 31,

@@ -319,5 +319,5 @@ func (b *book) safetyTables() []*table {
 	for _, s := range b.Source.Sunset {
 		ends.put(s.Object, s.Date)
 	}
-	return []*table{t, secrets, keys, models, ends}
+	return []*table{t, b.reconsentTable(), secrets, keys, models, ends}
 }

@@ -96,3 +96,28 @@ func (b *book) waiting() uint64 {
 	}
 	return max(n, held)
 }
+
+// reconsentTable is what is off until a person decides, and who has to do what.
+func (b *book) reconsentTable() *table {
+	t := newTable("reconsent", "What is off until a person decides, and who has to do what; ids are salted", "id=record", "kind", "holder=whose it is", "tool", "effect", "#scopes", "needs")
+	known := map[string]*evidence.Waits{}
+	for i := range b.Authority.Waiting {
+		known[b.Authority.Waiting[i].ID] = &b.Authority.Waiting[i]
+	}
+	for _, id := range b.Authority.Reconsent {
+		w := known[id]
+		if w == nil {
+			t.put(id, "", "", "", "", cell{}, "not said by the drill")
+			continue
+		}
+		scopes := cell{}
+		if w.Scopes > 0 {
+			scopes = cellOf(w.Scopes)
+		}
+		t.put(id, w.Kind, w.Holder, w.Tool, w.Effect, scopes, w.Needs)
+	}
+	return t
+}
+
+// Unlisted is how many records wait and are not in the list.
+func (b *book) Unlisted() uint64 { return b.waiting() - uint64(len(b.Authority.Reconsent)) }
