@@ -243,7 +243,7 @@ func (r *run) predicate(salt evidence.Salt) *evidence.Predicate {
 		Timing: r.timing(), Models: r.modelEnds(), Obstacles: r.obstacles(), NegativeControls: append([]evidence.NegativeControl{}, r.controls...), Losses: r.losses(), Tool: r.e.Tool,
 		Limits: r.limits(), FormatRegister: r.register(), SecondReader: r.second(), Erasure: r.erasure(), Vectors: r.vectors(),
 	}
-	p.Authority = r.authority(salt, p.Kinds)
+	p.Authority, p.Identity = r.authority(salt, p.Kinds), r.identity(p.Kinds)
 	p.NotTested = r.unknown(p)
 	p.Tool.ConfigDigest = evidence.Config(p.Drill.PlanDigest)
 	if len(r.st.Proof) > 0 {
@@ -355,6 +355,7 @@ func entryOf(p *evidence.Predicate, statement []byte, f *Facts) Entry {
 		Started: p.Drill.StartedAt, Ended: p.Drill.EndedAt, Records: p.Archive.Records,
 	}
 	e.Source, e.Register = strings.TrimSpace(p.Source.Product+" "+p.Source.Flavor), p.Arrangement.RegisterID
+	e.Schema = p.Source.Schema
 	e.Target = strings.TrimSpace(p.Target.Product + " " + p.Target.Flavor)
 	if p.Recall != nil {
 		e.Recall = &p.Recall.After

@@ -48,6 +48,7 @@ type Entry struct {
 	Arrived    uint64             `json:"arrived"`     // that did
 	Lost       uint64             `json:"lost"`
 	Source     string             `json:"source,omitempty"`      // what was read: its product and flavor
+	Schema     string             `json:"schema,omitempty"`      // of the source
 	Register   string             `json:"register_id,omitempty"` // of the arrangement that was rehearsed
 	Target     string             `json:"target,omitempty"`      // what was written to: its product and flavor
 	Recall     *float64           `json:"recall,omitempty"`      // of searches by vector, after; absent: not measured

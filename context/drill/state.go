@@ -32,9 +32,9 @@ type state struct {
 	ClockSet bool              `json:"clock_set,omitempty"` // since the drill began
 	Seen     *Seen             `json:"seen,omitempty"`      // of the archive
 	Models   []models.Use      `json:"models,omitempty"`
-	Before   map[string]uint64 `json:"before,omitempty"` // records by kind that the target held alike when the plan was made
+	Before   map[string]uint64 `json:"before,omitempty"`  // records by kind that the target held alike when the plan was made
 	Waiting  []replay.Approval `json:"waiting,omitempty"` // what the plan has wait for an approval: the first mostWaiting
-	Echoes   []said            `json:"echoes,omitempty"` // by planted instruction, the records of the target that said it then with an operator's authority
+	Echoes   []said            `json:"echoes,omitempty"`  // by planted instruction, the records of the target that said it then with an operator's authority
 	Report   *replay.Report    `json:"report,omitempty"`
 	Resumed  uint64            `json:"resumed"`           // records that an earlier attempt had an answer for
 	Failed   string            `json:"failed,omitempty"`  // digest of the failure that the attempt before ended with, behind its replay

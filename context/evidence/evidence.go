@@ -71,6 +71,7 @@ type Predicate struct {
 	Costs            []Cost            `json:"costs,omitempty"` // declared
 	Obstacles        []Obstacle        `json:"obstacles,omitempty"`
 	Custody          []Handover        `json:"custody,omitempty"`
+	Identity         *Identity         `json:"identity,omitempty"` // absent: nothing was read back
 	NegativeControls []NegativeControl `json:"negativeControls"`
 	Losses           []Loss            `json:"losses"`
 	FormatRegister   *FormatRegister   `json:"formatRegister,omitempty"`
@@ -232,6 +233,7 @@ type Past struct {
 	Arrived     uint64    `json:"arrived"` // records, of Due: see Kind.Survival
 	Due         uint64    `json:"due"`
 	Target      string    `json:"target,omitempty"` // product and flavor
+	Schema      string    `json:"schema,omitempty"` // of the source: product, flavor and schema; empty: not said
 	Recall      *float64  `json:"recall,omitempty"` // after; absent: not measured
 }
 

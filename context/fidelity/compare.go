@@ -176,6 +176,9 @@ func (c *comparer) readWant(ctx context.Context, src agentstate.Source) error {
 		case e.expect == Required:
 			c.rep.twice(at)
 			c.rep.missing(e.key)
+			if err := c.merged(at, e.key); err != nil {
+				return err
+			}
 		default:
 			c.skip(e.key)
 		}
@@ -251,6 +254,9 @@ func (c *comparer) readGot(ctx context.Context, src agentstate.Source) error {
 			c.rep.kind(e.key).Forbidden++
 			continue
 		}
+		if e.key != key {
+			c.rep.Renamed++
+		}
 		c.rep.Times.add(e.key, e.made, r.GetMeta().GetCreatedUnixNano())
 		c.order.add(&c.rep.Times, r, e.n)
 		if err := c.pair(&e, r, f, g); err != nil {
@@ -263,6 +269,19 @@ func (c *comparer) readGot(ctx context.Context, src agentstate.Source) error {
 	c.settle()
 	l.report(c.rep, c.paths, true)
 	return nil
+}
+
+// merged counts the record key of want, which is to be at a key of got that is taken, where another one of want has it.
+func (c *comparer) merged(at, key string) error {
+	raw, _, err := c.known.View(at)
+	if err != nil {
+		return err
+	}
+	first, err := decode(at, raw)
+	if first.key != key {
+		c.rep.Merged++
+	}
+	return err
 }
 
 // unwanted is a record of got that want has not.

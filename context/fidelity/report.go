@@ -25,6 +25,10 @@ type Report struct {
 	// are Missing, of got they are Extra; those of which none is in want are Kind.Duplicates alone.
 	Twice  []string
 	TwiceN uint64
+	// Renamed are, of Records, those that got has under another key than want; Merged are those that were to be under
+	// the key of got that another one of want has: ids that do not lead back to one record.
+	Renamed, Merged uint64
+
 	Fields uint64           // fields of the records in both; Grades add up to it
 	Grades map[Grade]uint64 // how they fared
 	Kinds  map[string]*Kind

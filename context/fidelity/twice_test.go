@@ -46,9 +46,23 @@ func TestTwice(t *testing.T) {
 		if d := cmp.Diff(&c.kind, rep.Kinds["memory"]); d != "" {
 			t.Errorf("%s: %s", name, d)
 		}
+		if merged := map[string]uint64{"two in one": 1}[name]; rep.Merged != merged || rep.Renamed != 0 {
+			t.Errorf("%s: %d merged, %d renamed", name, rep.Merged, rep.Renamed)
+		}
 		if d := cmp.Diff(c.twice, rep.Twice); d != "" || rep.TwiceN != uint64(len(c.twice)) || rep.Match() != (c.kind.Same == c.kind.Records && c.twice == nil) {
 			t.Errorf("%s: %d, match %v: %s", name, rep.TwiceN, rep.Match(), d)
 		}
+	}
+}
+
+// TestRenamed: what got has under another key is counted.
+func TestRenamed(t *testing.T) {
+	of := func(id string) stream {
+		return made(1, func(int) agentstate.Record { return &pb.Memory{Meta: meta("memory", id), Name: "n"} })
+	}
+	rep := compare(t, of("a"), of("z"), &fidelity.Options{Key: func(string) string { return "memory/z" }})
+	if rep.Records != 1 || rep.Renamed != 1 || rep.Merged != 0 {
+		t.Errorf("%+v", rep)
 	}
 }
 

@@ -97,7 +97,8 @@ func (b *book) history() *chart {
 		}
 		return untested("history", title, "This is the first drill of its ledger: a trend begins with the next one.")
 	}
-	ps = ps[max(0, len(ps)-8):]
+	past := ps
+	ps = ps[max(0, len(ps)-mostPast):]
 	c := &chart{ID: "history", Title: title, Note: "The newest drill is the last one.", Legend: []swatch{{"g-exact", "measured"}, {"hatch", "not tested"}}}
 	w := 100 / float64(len(ps))
 	y := 0
@@ -147,6 +148,7 @@ func (b *book) history() *chart {
 		}
 		return *p.Recall, percent(*p.Recall)
 	})
+	y = b.drifts(c, past, y)
 	for i := range ps {
 		c.text(float64(i)*w, y+10, "start", "small", string(ps[i].Level)+" "+verdictShort(ps[i].Verdict))
 		c.Desc += fmt.Sprintf("%s: %s at %s, recovery time %s, %s of %s arrived. ", day(ps[i].EndedAt), ps[i].Verdict, ps[i].Level,
@@ -154,6 +156,33 @@ func (b *book) history() *chart {
 	}
 	c.H = y + 16
 	return c
+}
+
+// mostPast is how many drills are drawn.
+const mostPast = 8
+
+// drifts marks the drills whose source has another schema than before, below y.
+func (b *book) drifts(c *chart, past []evidence.Past, y int) int {
+	first := max(0, len(past)-mostPast)
+	w := 100 / float64(len(past)-first)
+	c.text(0, y+14, "start", "strong", "schema of the source")
+	for i := range past[first:] {
+		x, is := float64(i)*w, drift(past, first+i)
+		class := map[string]string{driftNone: "track", driftFirst: "track", driftChanged: "g-transformed"}[is]
+		if class == "" {
+			class = "hatch"
+		}
+		c.rect(x, y+38, w*.8, 14, class)
+		if is != "" {
+			c.text(x, y+33, "start", "small", map[string]string{driftNone: "same", driftFirst: "first", driftChanged: "changed"}[is])
+			c.Desc += fmt.Sprintf("Schema of the source, %s: %s. ", day(past[first+i].EndedAt), is)
+		}
+	}
+	c.Legend = append(c.Legend, swatch{"g-transformed", "another schema than before"})
+	if g := b.FormatRegister; g != nil && g.AbsentN > 0 {
+		c.Note += fmt.Sprintf(" In this drill %s of %s names in the data do not stand in the provider's register of formats.", grouped(g.AbsentN), grouped(g.Seen))
+	}
+	return y + 66
 }
 
 func verdictShort(v evidence.Verdict) string {

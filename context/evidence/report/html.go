@@ -216,6 +216,8 @@ func (p *page) Chart(name string) (*chart, error) {
 		return p.gantt(), nil
 	case "against":
 		return p.against(), nil
+	case "custody":
+		return p.custody(), nil
 	case "history":
 		return p.history(), nil
 	}

@@ -79,7 +79,7 @@ func full() *evidence.Statement {
 		SecondReader:   &evidence.SecondReader{Name: "a reader in Python", ManifestSHA256: digits("3b9ac7d2"), Records: 112_772, Agrees: true},
 		Erasure:        &evidence.Erasure{AskedAt: "2026-09-01", Scope: "what is about one customer", Confirmation: evidence.Digest{SHA256: digits("ab12")}, Known: 31, Probed: true},
 		Vectors:        &evidence.Vectors{Model: "bge-small-en, 384 numbers", Texts: 3021, Asked: 2990, Tokens: 61_200, Dropped: 4},
-		Authority:      evidence.Authority{Grants: 48, Reproduced: 39, Reduced: 2, Reconsent: []string{half("11"), half("12"), half("13"), half("14"), half("15"), half("16"), half("17")}, Waiting: []evidence.Waits{
+		Authority: evidence.Authority{Grants: 48, Reproduced: 39, Reduced: 2, Reconsent: []string{half("11"), half("12"), half("13"), half("14"), half("15"), half("16"), half("17")}, Waiting: []evidence.Waits{
 			{ID: half("11"), Kind: "toolgrant", Holder: half("21"), Tool: half("31"), Effect: "allow", Scopes: 2, Needs: "an approval, by name and date"},
 			{ID: half("12"), Kind: "credential", Holder: half("21"), Scopes: 3, Needs: "its holder, to sign in or to enter the secret anew; and an approval, by name and date"},
 			{ID: half("13"), Kind: "toolgrant", Tool: half("31"), Effect: "ask", Needs: "an approval of what denies the same, or asks first: without that it stays off"},
@@ -102,6 +102,7 @@ func full() *evidence.Statement {
 			{At: t0.Add(-6 * time.Hour), From: "exporter", To: "vault of the records office", DigestIn: evidence.Digest{SHA256: digits("3b9ac7d2")}, DigestOut: evidence.Digest{SHA256: digits("3b9ac7d2")}},
 			{At: t0.Add(-10 * time.Minute), From: "vault of the records office", To: "SRE on call", DigestIn: evidence.Digest{SHA256: digits("3b9ac7d2")}, DigestOut: evidence.Digest{SHA256: digits("3b9ac7d2")}},
 		},
+		Identity:         &evidence.Identity{Records: 112_719, Renamed: 9119, Principals: 212, Arrived: 209, Mapped: num(209), Named: num(212)},
 		NegativeControls: []evidence.NegativeControl{{What: "flipped byte", Expected: "digest", Observed: "digest"}, {What: "wrong key", Expected: "no identity", Observed: "no identity"}, {What: "no signature", Expected: "unsigned", Observed: "unsigned"}},
 		Losses: []evidence.Loss{
 			{Kind: "conversation", Path: "branch_names", Count: 14, Of: 9120, Grade: "dropped", Why: "the target has no named branches"},
@@ -120,8 +121,8 @@ func full() *evidence.Statement {
 		Limits:    []string{"One tenant of three was drilled", "The observer saw the run remotely"},
 		Trend: []evidence.Past{
 			{LedgerIndex: 0, EndedAt: t0.AddDate(0, -9, 0), Level: evidence.L2, Mode: evidence.Planned, Verdict: evidence.VerdictPartial, RTOSeconds: 4100},
-			{LedgerIndex: 1, EndedAt: t0.AddDate(0, -6, 0), Level: evidence.L3, Mode: evidence.Planned, Verdict: evidence.VerdictFail, RTOSeconds: 3620, Arrived: 91_003, Due: 101_120},
-			{LedgerIndex: 2, EndedAt: t0.AddDate(0, -3, 0), Level: evidence.L3, Mode: evidence.Stressed, Verdict: evidence.VerdictPassWithLoss, RTOSeconds: 1700, Arrived: 108_400, Due: 108_512, Recall: func() *float64 { f := 0.86; return &f }()},
+			{LedgerIndex: 1, EndedAt: t0.AddDate(0, -6, 0), Level: evidence.L3, Mode: evidence.Planned, Verdict: evidence.VerdictFail, RTOSeconds: 3620, Arrived: 91_003, Due: 101_120, Schema: "langgraph python 8"},
+			{LedgerIndex: 2, EndedAt: t0.AddDate(0, -3, 0), Level: evidence.L3, Mode: evidence.Stressed, Verdict: evidence.VerdictPassWithLoss, RTOSeconds: 1700, Arrived: 108_400, Due: 108_512, Recall: func() *float64 { f := 0.86; return &f }(), Schema: "langgraph python 8"},
 		},
 		Tool: evidence.Tool{Name: "exitramp", Version: "v0.9.0", VCS: "git 1a2b3c4d", Modules: evidence.Digest{SHA256: digits("ee01")}, ConfigDigest: evidence.Digest{SHA256: digits("c0f1")}, Command: []string{"exitramp", "drill", "q4.yaml", "--trust", "acme.pub"}},
 	}

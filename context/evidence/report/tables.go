@@ -232,7 +232,7 @@ func (b *book) kindTables() []*table {
 		}
 		losses.put("loss-"+cellOf(i+1).raw, l.Kind, path, l.Count, l.Of, l.Grade, l.Why, l.AcceptedBy, l.Until)
 	}
-	return []*table{kinds, sums, fields, losses, b.exclusionsTable(), repairs}
+	return []*table{kinds, sums, fields, losses, b.exclusionsTable(), repairs, b.identityTable()}
 }
 
 func (b *book) behaviourTables() []*table {

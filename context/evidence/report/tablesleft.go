@@ -121,3 +121,20 @@ func (b *book) reconsentTable() *table {
 
 // Unlisted is how many records wait and are not in the list.
 func (b *book) Unlisted() uint64 { return b.waiting() - uint64(len(b.Authority.Reconsent)) }
+
+// identityTable is what became of ids.
+func (b *book) identityTable() *table {
+	t := newTable("identity", "Ids: whether each of the target leads back to one record, and who arrived", "id=row", "#count", "#of", "about")
+	i := b.Identity
+	if i == nil {
+		return t
+	}
+	t.put("ids_kept", i.Records-min(i.Renamed, i.Records), i.Records, "records that the target has under the id of the archive")
+	t.put("ids_new", i.Renamed, i.Records, "records that the target has under an id of its own, which the journal keeps")
+	t.put("ids_merged", i.Merged, i.Records, "records that were to have an id which another one has; must be 0")
+	t.put("principals_arrived", i.Arrived, i.Principals, "people, groups and programs that arrived")
+	if i.Mapped != nil {
+		t.put("principals_mapped", i.Mapped, i.Named, "names of people, groups and programs that the map gives another one")
+	}
+	return t
+}

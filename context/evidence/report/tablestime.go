@@ -64,13 +64,14 @@ func (b *book) integrityTables() []*table {
 		}
 		custody.put("handover-"+cellOf(i+1).raw, h.At, h.From, h.To, h.DigestIn.SHA256, h.DigestOut.SHA256, same)
 	}
-	trend := newTable("trend", "Drills of the ledger, the newest last", "id=ledger entry", "ended", "level", "mode", "target", "verdict", "rto_seconds=recovery time", "#arrived", "#due", "recall")
-	for _, p := range b.trend() {
+	trend := newTable("trend", "Drills of the ledger, the newest last", "id=ledger entry", "ended", "level", "mode", "target", "verdict", "rto_seconds=recovery time", "#arrived", "#due", "recall", "schema=schema of the source", "drift=beside the drill before")
+	past := b.trend()
+	for i, p := range past {
 		recall := cell{"", "not tested"}
 		if p.Recall != nil {
 			recall = shareCell(*p.Recall)
 		}
-		trend.put(cellOf(p.LedgerIndex).raw, p.EndedAt, string(p.Level), string(p.Mode), p.Target, string(p.Verdict), duration(p.RTOSeconds), p.Arrived, p.Due, recall)
+		trend.put(cellOf(p.LedgerIndex).raw, p.EndedAt, string(p.Level), string(p.Mode), p.Target, string(p.Verdict), duration(p.RTOSeconds), p.Arrived, p.Due, recall, p.Schema, drift(past, i))
 	}
 	findings := newTable("findings", "Findings, with owner and dates", "id=finding", "severity", "finding=what", "owner", "due", "retest", "state")
 	for _, f := range b.Findings {
@@ -96,5 +97,32 @@ func (b *book) trend() []evidence.Past {
 	if b.Recall != nil {
 		now.Recall = &b.Recall.After
 	}
+	if s := &b.Source; s.Schema != "" {
+		now.Schema = strings.TrimSpace(strings.TrimSpace(s.Product+" "+s.Flavor) + " " + s.Schema)
+	}
 	return append(slices.Clone(b.Trend), now)
+}
+
+// The schema of a source, beside that of the last drill before that says one.
+const (
+	driftNone    = "as before"
+	driftChanged = "changed"
+	driftFirst   = "first seen"
+)
+
+// drift says whether the source of drill i has another schema than before; empty: nobody says.
+func drift(past []evidence.Past, i int) string {
+	if past[i].Schema == "" {
+		return ""
+	}
+	for i, now := i-1, past[i].Schema; i >= 0; i-- {
+		switch past[i].Schema {
+		case "":
+		case now:
+			return driftNone
+		default:
+			return driftChanged
+		}
+	}
+	return driftFirst
 }
