@@ -309,7 +309,7 @@ func (a *app) printKeys(what string, list []string, n uint64) {
 // printUndoPlan says what an undo would take out.
 func (a *app) printUndoPlan(rep *replay.UndoReport, asJSON bool) error {
 	if asJSON {
-		return a.printJSON(map[string]any{"would_remove": rep.Removed, "kinds": rep.Kinds, "in_doubt": rep.InDoubt, "left": rep.LeftN, "left_records": receipts(rep.Left)})
+		return a.printJSON(map[string]any{"would_remove": rep.Removed, "kinds": rep.Kinds, "in_doubt": rep.InDoubt, "undone_again": rep.Again, "left": rep.LeftN, "left_records": receipts(rep.Left)})
 	}
 	var kinds []string
 	for _, k := range keys(rep.Kinds) {
@@ -338,7 +338,7 @@ func (a *app) printUndo(rep *replay.UndoReport, alive *replay.AliveReport, asJSO
 	} else {
 		fmt.Fprint(a.stdout, "removed ", number(rep.Removed))
 		if rep.Gone > 0 {
-			fmt.Fprint(a.stdout, " · gone before ", number(rep.Gone))
+			fmt.Fprint(a.stdout, " · gone ", rep.GoneWhen(), " ", number(rep.Gone))
 		}
 		fmt.Fprintf(a.stdout, " · left %s\n", number(rep.LeftN))
 		a.printReceipts("left", rep.Left, rep.LeftN)

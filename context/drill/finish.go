@@ -335,7 +335,7 @@ func (r *run) limits() []string {
 	case r.undo != nil:
 		out = append(out, fmt.Sprintf("After the drill %d records were taken out of the target, %d were left there.", r.undo.Removed, r.undo.LeftN))
 		if r.undo.Gone > 0 {
-			out = append(out, fmt.Sprintf("%d more were gone from it before.", r.undo.Gone))
+			out = append(out, fmt.Sprintf("%d more were gone from it %s.", r.undo.Gone, r.undo.GoneWhen()))
 		}
 	}
 	for _, l := range r.p.Accepted {

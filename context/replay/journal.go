@@ -43,6 +43,7 @@ type Journal struct {
 	start   int64 // where the entries of this attempt begin
 	counts  int64 // what stands before it counts: the last commit
 	ended   bool
+	undoing bool // an undo began
 	undone  bool
 	closed  bool
 	kinds   []string // what its attempts were given together; nil: all
@@ -173,6 +174,8 @@ func (j *Journal) note(l line, n int64) error {
 		j.flushed[len(j.flushed)-1].to = at
 	case l.Committed:
 		j.ended, j.counts = true, at
+	case l.Undoing:
+		j.undoing = true
 	case l.Undone:
 		j.undone = true
 	}

@@ -30,6 +30,7 @@ type line struct {
 	Kinds     []string `json:"kinds,omitempty"`   // of Resumed, as head.Kinds
 	Flushed   bool     `json:"flushed,omitempty"` // what this attempt has written so far counts
 	Committed bool     `json:"committed,omitempty"`
+	Undoing   bool     `json:"undoing,omitempty"` // an undo began
 	Undone    bool     `json:"undone,omitempty"`
 }
 

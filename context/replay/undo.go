@@ -13,6 +13,7 @@ import (
 type UndoReport struct {
 	Removed uint64
 	Gone    uint64            // were not there any more, where the target tells
+	Again   bool              // an undo before was broken off, and may have taken out what is Gone
 	Kinds   map[string]uint64 // what the run created, by kind
 	InDoubt uint64            // may be there or not: the run was broken off while it was written
 	Left    []Receipt         // changed since, or updated and not created: the first 1,000
@@ -31,6 +32,14 @@ func (r *UndoReport) leave(rc Receipt) {
 	if len(r.Left) < most {
 		r.Left = append(r.Left, rc)
 	}
+}
+
+// GoneWhen says, of what is Gone, since when.
+func (r *UndoReport) GoneWhen() string {
+	if r.Again {
+		return "before, or by an undo that was broken off"
+	}
+	return "before"
 }
 
 // ErrUndone: there is nothing to take out any more. It comes with ErrJournal.
@@ -98,6 +107,11 @@ func Undo(ctx context.Context, dst Target, j *Journal) (*UndoReport, error) {
 			e, err := j.get(key)
 			return err == nil && e != nil && e.done == nil
 		},
+	}
+	if rep.Again = j.undoing; !rep.Again {
+		if err := errors.Join(j.write(line{Undoing: true}), j.sync()); err != nil {
+			return nil, err
+		}
 	}
 	left, err := u.Undo(ctx, run, created)
 	if err != nil {

@@ -1,0 +1,55 @@
+package replay_test
+
+import (
+	"context"
+	"errors"
+	"testing"
+
+	"github.com/exitramp/exitramp/context/memstate"
+	"github.com/exitramp/exitramp/context/replay"
+)
+
+// halting is a target whose undo is broken off once it took out some, as where a service ends a login.
+type halting struct {
+	*memstate.Runtime
+	after int // records; 0: never
+}
+
+var errHalt = errors.New("the login ended")
+
+func (h *halting) Undo(ctx context.Context, run *replay.Run, created []replay.Receipt) (left []replay.Receipt, err error) {
+	for i, rc := range created {
+		if h.after > 0 && i == h.after {
+			return nil, errHalt
+		}
+		before := h.Len()
+		l, err := h.Runtime.Undo(ctx, run, []replay.Receipt{rc})
+		if err != nil {
+			return nil, err
+		}
+		if left = append(left, l...); len(l) == 0 && h.Len() == before {
+			rc.Why = replay.Gone
+			left = append(left, rc)
+		}
+	}
+	return left, nil
+}
+
+// TestUndoAgain: an undo that follows one that was broken off does not say that what that one took out was gone before.
+func TestUndoAgain(t *testing.T) {
+	for _, after := range []int{0, 3} {
+		path, dst := journal(t), &halting{memstate.NewRuntime(nil), after}
+		mustRun(t, dst.Runtime, memstate.Sample(4), path, replay.Options{})
+		made := uint64(dst.Len())
+		if after > 0 {
+			if _, err := undo(t, dst, path); !errors.Is(err, errHalt) {
+				t.Fatal(err)
+			}
+			dst.after = 0
+		}
+		rep, err := undo(t, dst, path)
+		if err != nil || rep.Gone != uint64(after) || rep.Removed != made-uint64(after) || rep.Again != (after > 0) || dst.Len() != 0 {
+			t.Errorf("after %d: %+v, %v, %d are there", after, rep, err, dst.Len())
+		}
+	}
+}
