@@ -147,7 +147,7 @@ func TestLogin(t *testing.T) {
 	}{
 		{"password", wrong, ErrLogin, "check the password"},
 		{"user", with(func(v *url.URL) { v.User = url.UserPassword("nobody_here", canary) }), ErrLogin, "nobody_here"},
-		{"database", with(func(v *url.URL) { v.Path = "/no_such_database" }), ErrLogin, "no such database"},
+		{"database", with(func(v *url.URL) { v.Path = "/no_such_database" }), ErrNoDatabase, "no such database"},
 		{"port", with(func(v *url.URL) { v.Host = v.Hostname() + ":1" }), ErrUnreachable, "is the server running"},
 		{"host", with(func(v *url.URL) { v.Host = "no-such-host.invalid" }), ErrUnreachable, "no host of this name"},
 		{"schema", with(func(v *url.URL) { v.RawQuery = "search_path=nowhere" }), ErrSchema, "no LangGraph tables"},

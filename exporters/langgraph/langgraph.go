@@ -38,6 +38,7 @@ var (
 	ErrLocked      = sqlitefile.ErrLocked
 	ErrChanged     = sqlitefile.ErrChanged
 	ErrLogin       = pgsnapshot.ErrLogin
+	ErrNoDatabase  = pgsnapshot.ErrNoDatabase
 	ErrUnreachable = pgsnapshot.ErrUnreachable
 	ErrForbidden   = pgsnapshot.ErrForbidden
 )

@@ -110,7 +110,7 @@ func TestPostgresBadInput(t *testing.T) {
 		})
 	}
 	u := pgtest.Database(t, real(t))
-	for raw, want := range map[string]error{strings.Replace(u, "exitramp_test", "nowhere", 1): ErrLogin, "postgres://x@127.0.0.1:1/x": ErrUnreachable, u + "?search_path=nowhere": ErrSchema} {
+	for raw, want := range map[string]error{strings.Replace(u, "exitramp_test", "nowhere", 1): ErrNoDatabase, "postgres://x@127.0.0.1:1/x": ErrUnreachable, u + "?search_path=nowhere": ErrSchema} {
 		if _, err := agentstate.Copy(t.Context(), &memstate.State{}, postgres(t, raw), nil); !errors.Is(err, want) || !strings.Contains(err.Error(), ": openaiagents: ") {
 			t.Errorf("%v", err)
 		}

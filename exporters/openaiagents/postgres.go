@@ -21,6 +21,7 @@ import (
 // Errors of PostgreSQL that callers act on.
 var (
 	ErrLogin       = pgsnapshot.ErrLogin
+	ErrNoDatabase  = pgsnapshot.ErrNoDatabase
 	ErrUnreachable = pgsnapshot.ErrUnreachable
 	ErrForbidden   = pgsnapshot.ErrForbidden
 )

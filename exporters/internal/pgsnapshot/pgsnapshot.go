@@ -29,8 +29,10 @@ import (
 var (
 	ErrLogin       = agentstate.Unanswered("login refused")
 	ErrUnreachable = agentstate.Unanswered("no connection to the server")
-	ErrForbidden   = errors.New("permission missing")
-	ErrBusy        = agentstate.Unanswered("another transaction was in the way")
+	// ErrNoDatabase is an answer: the server is there, and does not have it.
+	ErrNoDatabase = errors.New("no such database")
+	ErrForbidden  = errors.New("permission missing")
+	ErrBusy       = agentstate.Unanswered("another transaction was in the way")
 	// ErrLimit: a row is more than the server holds, as a key that is too long for an index. It is a replay.ErrRule.
 	ErrLimit = fmt.Errorf("%w: a limit of the server", replay.ErrRule)
 )
@@ -91,7 +93,7 @@ func (s *Server) Connect(ctx context.Context) (*pgx.Conn, error) {
 		case "28P01", "28000":
 			return nil, fmt.Errorf("%w: %s refuses user %q: %s; check the password in the URL, PGPASSWORD or ~/.pgpass", ErrLogin, s, s.conn.User, pe.Message)
 		case "3D000":
-			return nil, fmt.Errorf("%w: %s: no such database", ErrLogin, s)
+			return nil, fmt.Errorf("%w: %s: the server says so; check the name in the URL, or make it", ErrNoDatabase, s)
 		case "53300":
 			return nil, fmt.Errorf("%w: %s: too many connections; try again later", ErrUnreachable, s)
 		}
