@@ -23,12 +23,13 @@ func (d *db) ownRules(ctx context.Context) (out []string, err error) {
 			cols = columnsOf(string(d.layout.Form))
 		}
 		own := func(what, rule string) bool {
-			return what == "NOT NULL" && slices.Contains(cols, rule) || what == "UNIQUE" && t == "memory_migrations" && (strings.HasPrefix(rule, "sqlite_autoindex_") || rule == "memory_migrations_user_id_key")
+			return what == "INDEX" && rule == d.layout.File+wordsIndex || what == "NOT NULL" && slices.Contains(cols, rule) ||
+				what == "UNIQUE" && t == "memory_migrations" && (strings.HasPrefix(rule, "sqlite_autoindex_") || rule == "memory_migrations_user_id_key")
 		}
 		var found []string
 		switch e := d.engine.(type) {
 		case *pg:
-			found, err = e.server.Rules(ctx, e.conn, quote(e.schema)+"."+quote(t), t, func(what, rule, _ string) bool { return what == "INDEX" || own(what, rule) })
+			found, err = e.server.Rules(ctx, e.conn, quote(e.schema)+"."+quote(t), t, func(what, rule, _ string) bool { return own(what, rule) })
 		case lite:
 			found, err = sqlitefile.Rules(ctx, e.Conn, t, own)
 			for i := range found {

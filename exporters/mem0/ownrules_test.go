@@ -46,6 +46,9 @@ func TestOwnRules(t *testing.T) {
 		pgtest.Exec(t, u, "ALTER TABLE mem0 DROP CONSTRAINT named", `CREATE FUNCTION f() RETURNS trigger LANGUAGE plpgsql AS $$ BEGIN
 			IF NEW.payload::text LIKE '%s3cret%' THEN RETURN NULL; END IF; RETURN NEW; END $$`, "CREATE TRIGGER passes BEFORE INSERT ON mem0 FOR EACH ROW EXECUTE FUNCTION f()")
 		drivertest.Partly(t, dst, elsewhere, map[string]uint64{"create memory": 1, "refuse memory": 1, "create embedding": 1, "refuse embedding": 1})
+		pgtest.Exec(t, u, "DROP TRIGGER passes ON mem0", "CREATE INDEX own ON mem0 ((1 / (CASE WHEN payload::text LIKE '%s3cret%' THEN 0 ELSE 1 END)))")
+		rules(t, dst, exact, "INDEX own on mem0")
+		drivertest.Partly(t, dst, elsewhere, map[string]uint64{"create memory": 1, "refuse memory": 1, "create embedding": 1, "refuse embedding": 1})
 	})
 	t.Run("sqlite", func(t *testing.T) {
 		src := copied(t, "js")

@@ -106,6 +106,9 @@ func (w *writer) openPG(ctx context.Context, l layout) (*db, error) {
 	return d, nil
 }
 
+// wordsIndex ends the name of mem0's own index of words.
+const wordsIndex = "_text_lemmatized_idx"
+
 // createPG are the statements that make a collection, as mem0 writes them.
 func createPG(l layout, there bool) (out []string) {
 	t := quote(l.File)
@@ -124,7 +127,7 @@ func createPG(l layout, there bool) (out []string) {
 			case x == "hnsw" && l.Dims > 0 && l.Dims <= longest: // a column of vectors of any length takes none
 				out = append(out, "CREATE INDEX "+quote(l.File+"_hnsw_idx")+" ON "+t+" USING hnsw (vector "+ops+")")
 			case x == "gin":
-				out = append(out, "CREATE INDEX "+quote(l.File+"_text_lemmatized_idx")+" ON "+t+" USING gin(to_tsvector('simple', payload->>'text_lemmatized'))")
+				out = append(out, "CREATE INDEX "+quote(l.File+wordsIndex)+" ON "+t+" USING gin(to_tsvector('simple', payload->>'text_lemmatized'))")
 			}
 		}
 	}

@@ -37,7 +37,7 @@ func (w *pgWriter) ownRules(ctx context.Context) error {
 			{p.messages, columnsOf(p.Messages, &p.pair), w.added[p.Messages], p.Sessions},
 		} {
 			found, err := w.server.Rules(ctx, w.Conn, t.ident, t.name, func(what, rule, refers string) bool {
-				return what == "INDEX" || what == "NOT NULL" && fills(rule, t.cols, t.added) || what == "FOREIGN KEY" && t.key != "" && refers == t.key
+				return what == "INDEX" && rule == timeIndex(p.Messages) || what == "NOT NULL" && fills(rule, t.cols, t.added) || what == "FOREIGN KEY" && t.key != "" && refers == t.key
 			})
 			if err != nil {
 				return err

@@ -11,7 +11,7 @@ import (
 // of one schema.
 func createPair(d dialect, p pair) []string {
 	if d == sqlAlchemy {
-		index := d.name("idx_" + p.Messages + "_session_time")
+		index := d.name(timeIndex(p.Messages))
 		p = pair{d.name(p.Sessions), d.name(p.Messages)}
 		return []string{
 			fmt.Sprintf(`CREATE TABLE %s (
@@ -50,6 +50,9 @@ func createPair(d dialect, p pair) []string {
         `, p.Messages, p.Messages),
 	}
 }
+
+// timeIndex is the SDK's own index of a table of messages, by their sessions.
+func timeIndex(messages string) string { return "idx_" + messages + "_session_time" }
 
 // name is n as the library writes it: SQLiteSession with the quotes of its program alone, SQLAlchemy where it is not all of small
 // letters. A word of SQL has no underscore, but for a few that begin alike.
