@@ -147,7 +147,7 @@ func partText(p *pb.Part) string {
 		if b.ToolResult.IsError {
 			s = "error "
 		}
-		return s + strings.TrimSpace(b.ToolResult.Name+" "+withoutRuns(dataText(b.ToolResult.Output)))
+		return s + strings.TrimSpace(b.ToolResult.Name+" "+outputText(b.ToolResult.Output))
 	case *pb.Part_Reasoning:
 		if b.Reasoning.Text == "" {
 			return "(hidden reasoning, bound to " + b.Reasoning.BoundTo + ")"
@@ -171,6 +171,30 @@ func partText(p *pb.Part) string {
 		return join("cites", b.Citation.Title, b.Citation.Url, b.Citation.Quoted)
 	}
 	return ""
+}
+
+// outputText is what a tool gave: the texts of content blocks stand as they are, and each other block as its JSON.
+func outputText(d *pb.Data) string {
+	var blocks []json.RawMessage
+	var out []string
+	texts := 0
+	_ = json.Unmarshal(d.GetInline(), &blocks) // what is no list is shown as it is
+	for _, b := range blocks {
+		var of struct {
+			Type string
+			Text *string
+		}
+		if json.Unmarshal(b, &of) == nil && of.Text != nil && (of.Type == "text" || strings.HasSuffix(of.Type, "put_text")) {
+			texts++
+			out = append(out, *of.Text)
+			continue
+		}
+		out = append(out, withoutRuns(compactJSON(string(b))))
+	}
+	if texts == 0 {
+		return withoutRuns(dataText(d))
+	}
+	return strings.Join(out, " ")
 }
 
 func dataSizeOrNone(d *pb.Data) string {

@@ -24,7 +24,9 @@ func TestTextForPeople(t *testing.T) {
 		{"over\rwritten", "over�written"},
 		{"a\x00b", "3 B of data"},
 		{"\xff\xfe", "2 B of data"},
-		{`[{"type":"text","text":"see"},{"type":"image","base64":"` + picture + `"}]`, `[{"type":"text","text":"see"},{"type":"image","base64":"[1 kB]"}]`},
+		{`[{"type":"text","text":"see"},{"type":"image","base64":"` + picture + `"}]`, `see {"type":"image","base64":"[1 kB]"}`},
+		{`[{"type":"text","text":"no\nsuch page"}, "x"]`, "no\nsuch page \"x\""},
+		{`[{"type":"flight","text":"LX 1"}]`, `[{"type":"flight","text":"LX 1"}]`},
 		{"sha256:" + picture[:64], "sha256:" + picture[:64]},
 	} {
 		p := &pb.Part{Body: &pb.Part_ToolResult{ToolResult: &pb.ToolResult{Name: "t", Output: &pb.Data{Body: &pb.Data_Inline{Inline: []byte(c.in)}}}}}
