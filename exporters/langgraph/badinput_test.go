@@ -284,3 +284,18 @@ func TestNoStore(t *testing.T) {
 		t.Errorf("a table that is not understood: %v", err)
 	}
 }
+
+// TestStateOfDev: the server for development keeps its state beside the program, in no database.
+func TestStateOfDev(t *testing.T) {
+	project := t.TempDir()
+	folder := filepath.Join(project, ".langgraph_api")
+	kept, other := filepath.Join(folder, ".langgraph_checkpoint.1.pckl"), filepath.Join(project, "other.db")
+	if err := errors.Join(os.Mkdir(folder, 0o700), os.WriteFile(kept, []byte("\x80\x05}\x94."), 0o600), os.WriteFile(other, []byte("\x80\x05}\x94."), 0o600)); err != nil {
+		t.Fatal(err)
+	}
+	for path, want := range map[string]bool{project: true, folder: true, kept: true, other: false, filepath.Join(project, "none.db"): false} {
+		if _, err := SQLite(path).Preflight(t.Context()); err == nil || strings.Contains(err.Error(), "langgraph dev") != want {
+			t.Errorf("%s: %v", path, err)
+		}
+	}
+}

@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"os"
+	"path/filepath"
 	"slices"
 	"strconv"
 	"strings"
@@ -29,7 +30,10 @@ func openSQLite(ctx context.Context, path string, wait time.Duration) (*sqliteDB
 		return nil, fmt.Errorf("%w: %s is empty", ErrSchema, path)
 	}
 	if err != nil {
-		return nil, own(err)
+		if err = own(err); ofServer(path) {
+			err = fmt.Errorf("%w; `langgraph dev` keeps its state in .langgraph_api, in files of its own of which nothing is read: want the database of a saver", err)
+		}
+		return nil, err
 	}
 	d := &sqliteDB{DB: db, stmts: map[string]*sql.Stmt{}, f: facts{
 		engine: "sqlite", location: valid(path), account: valid(path), access: "whole database file",
@@ -45,6 +49,17 @@ func openSQLite(ctx context.Context, path string, wait time.Duration) (*sqliteDB
 		return nil, err
 	}
 	return d, nil
+}
+
+// ofServer tells whether path is where the server for development keeps its state: its folder, a file in it, or the project
+// that has the folder.
+func ofServer(path string) bool {
+	for _, at := range []string{filepath.Join(path, ".langgraph_api"), path, filepath.Dir(path)} {
+		if st, err := os.Stat(at); filepath.Base(at) == ".langgraph_api" && err == nil && st.IsDir() {
+			return true
+		}
+	}
+	return false
 }
 
 func (d *sqliteDB) facts() facts { return d.f }
