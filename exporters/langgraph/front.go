@@ -144,6 +144,7 @@ func (f *front) unsent(c *pb.Checkpoint, x crossed) *refused {
 
 // tryWrites finds out which of the writes under keys the target refuses.
 func (w *writer) tryWrites(ctx context.Context, f *front, keys []string) error {
+	under := ""
 	for _, key := range keys {
 		if agentstate.KindOfKey(key) != "pendingwrite" {
 			continue
@@ -157,6 +158,9 @@ func (w *writer) tryWrites(ctx context.Context, f *front, keys []string) error {
 			return err
 		}
 		t, row, _, err := w.crossedWrite(ctx, p)
+		if err == nil && w.ruled[t] && p.CheckpointKey != under {
+			under, err = p.CheckpointKey, w.putUnder(ctx, p.CheckpointKey)
+		}
 		if err == nil {
 			err = w.takes(ctx, w.lay.t[t], row)
 		}
@@ -171,6 +175,36 @@ func (w *writer) tryWrites(ctx context.Context, f *front, keys []string) error {
 		}
 	}
 	return nil
+}
+
+// putUnder puts the checkpoint key, for the trial of a write: a FOREIGN KEY of the owner's may lead to it. Whether the target takes
+// it is found out by itself.
+func (w *writer) putUnder(ctx context.Context, key string) error {
+	rec, err := w.resolver().Get(ctx, key)
+	c, ok := rec.(*pb.Checkpoint)
+	if err != nil || !ok {
+		return notFound(err)
+	}
+	x, err := w.made(ctx, c)
+	if err == nil {
+		t, row := w.lay.t["checkpoints"], maps.Clone(x.row)
+		if _, err = w.fit(t, row); err == nil {
+			_, err = w.put(ctx, outRow{t, row})
+		}
+	}
+	var no refusal
+	if errors.As(err, &no) {
+		return nil
+	}
+	return err
+}
+
+// notFound is err, but for a record that was not chosen.
+func notFound(err error) error {
+	if errors.Is(err, agentstate.ErrNotFound) {
+		return nil
+	}
+	return err
 }
 
 // fitting is made, after a check that the target's table can hold it.
