@@ -101,6 +101,9 @@ func TestJudge(t *testing.T) {
 			p.Kinds[0].Matched--
 		}, VerdictInvalid, "7 imported, and 6"},
 
+		{"people who arrived, and are in no kind", func(p *Predicate) { p.Identity = &Identity{Principals: 3, Arrived: 3} }, VerdictInvalid, "3 of 3 principals arrived, and by their kind 0 of 0"},
+		{"more new ids than records", func(p *Predicate) { p.Identity = &Identity{Records: 1, Renamed: 2} }, VerdictInvalid, "2 of them under another id"},
+		{"ids that agree", func(p *Predicate) { p.Identity = &Identity{Records: 2, Renamed: 2, Merged: 1} }, VerdictPass, ""},
 		{"no exercise", func(p *Predicate) { p.Drill.Exercise = false }, VerdictInvalid, "exercise"},
 		{"no mode", func(p *Predicate) { p.Drill.Mode = "" }, VerdictInvalid, "mode"},
 		{"no level", func(p *Predicate) { p.Drill.Level = "L0" }, VerdictInvalid, "L0"},

@@ -234,7 +234,7 @@ func (p *Predicate) broken() []string {
 			}
 		}
 	}
-	return why
+	return append(why, p.Identity.broken(p.Kinds)...)
 }
 
 // sum adds up and stops at the largest number, so that no count can be made to fit by an overflow.

@@ -22,6 +22,10 @@ for (let i = 0; i < 200; i++) {
     fields: [{ path: long, present: 2, exact: 1, dropped: 1, equivalent: 0, transformed: 0, defaulted: 0, redacted: 0, quarantined: 0 }],
   })
 }
+for (const h of p.custody) [h.from, h.to] = [nasty, long]
+for (const m of p.models) m.weights = [nasty, long]
+for (const w of p.authority.waiting) [w.kind, w.effect, w.needs] = [nasty, long, nasty + long]
+for (const d of p.trend) d.schema = nasty + long
 p.timing.rtoSeconds = 1e300
 p.timing.phases[0].seconds = -1
 console.log(JSON.stringify(st))

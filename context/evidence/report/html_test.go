@@ -191,7 +191,7 @@ func TestHTMLSays(t *testing.T) {
 			"answer an order question R5 25 23 4 75 % 97.8 % yes judge command", "refund with approval R4 25 25 not seen tool and arguments",
 			"Weights archived: 1 model; kept by the provider: 1 model; 1 model: not in the archive, and the source does not say where they are ( models )",
 			half("12") + " credential " + half("21") + " 3 its holder, to sign in or to enter the secret anew; and an approval, by name and date", half("17") + " not said by the drill", "3 more wait;",
-			"86 % langgraph python 8 as before 3 ", "langgraph python 9 changed", "schema of the source first same changed",
+			"UTC langgraph python 8 as before 3 ", "langgraph python 9 changed", "schema of the source first same changed",
 			"2 of 41 names in the data do not stand in the provider's register", "Hand-overs of the archive, with its digest before and after 20 November",
 			"exporter vault of the records", "= 3b9ac7d23b9ac7d2… 3b9ac7d23b9ac7d2…",
 			"ids_new 9,119 112,719", "ids_merged 0 112,719", "principals_mapped 209 212",

@@ -131,7 +131,7 @@ func (b *book) identityTable() *table {
 	}
 	t.put("ids_kept", i.Records-min(i.Renamed, i.Records), i.Records, "records that the target has under the id of the archive")
 	t.put("ids_new", i.Renamed, i.Records, "records that the target has under an id of its own, which the journal keeps")
-	t.put("ids_merged", i.Merged, i.Records, "records that were to have an id which another one has; must be 0")
+	t.put("ids_merged", i.Merged, i.Records, "records that were to have an id which another one has; each is missing")
 	t.put("principals_arrived", i.Arrived, i.Principals, "people, groups and programs that arrived")
 	if i.Mapped != nil {
 		t.put("principals_mapped", i.Mapped, i.Named, "names of people, groups and programs that the map gives another one")
