@@ -113,7 +113,7 @@ func TestNoHome(t *testing.T) {
 	for name, c := range map[string]struct{ root, says string }{
 		"no folder":   {filepath.Join(t.TempDir(), "none"), "name the home itself"},
 		"no .claude":  {t.TempDir(), "name the home itself"},
-		"a file":      {file, "not a directory"},
+		"a file":      {file, "is a file; name the home itself"},
 		"its .claude": {filepath.Join("testdata/home/.claude"), "name the home itself"},
 	} {
 		_, err := readAll(t.Context(), Open(c.root))

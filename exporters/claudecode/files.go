@@ -126,6 +126,9 @@ func (h *Home) place(rel string) string {
 
 // find walks the home.
 func (h *Home) find(ctx context.Context) (*homefiles.Walk, error) {
+	if st, err := os.Stat(h.root); err == nil && !st.IsDir() {
+		return nil, fmt.Errorf("%w: %s is a file; name the home itself, the folder that has .claude in it", ErrSchema, h.root)
+	}
 	in := h.place(folder)
 	if st, err := os.Stat(filepath.Join(h.root, in)); err != nil || !st.IsDir() {
 		if err == nil || errors.Is(err, fs.ErrNotExist) {
