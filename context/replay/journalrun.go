@@ -68,6 +68,8 @@ func (j *Journal) differs(h *head) error {
 	switch {
 	case j.undone:
 		return fmt.Errorf("%w: %s: its run was undone; give a new journal", ErrJournal, j.path)
+	case j.undoing: // what it took out has an answer here, and would count as written
+		return fmt.Errorf("%w: %s: an undo of its run was broken off: undo it to its end, then give a new journal", ErrJournal, j.path)
 	case j.head.Archive != h.Archive:
 		return fmt.Errorf("%w: %s is of another archive: want %s, got %s", ErrJournal, j.path, h.Archive, j.head.Archive)
 	case j.head.Target != h.Target:

@@ -53,3 +53,20 @@ func TestUndoAgain(t *testing.T) {
 		}
 	}
 }
+
+// TestUndoThenApply: a run whose undo was broken off does not go on: what the undo took out has its answer in the journal,
+// and would count as written.
+func TestUndoThenApply(t *testing.T) {
+	path, dst := journal(t), &halting{memstate.NewRuntime(nil), 3}
+	mustRun(t, dst.Runtime, memstate.Sample(4), path, replay.Options{})
+	if _, err := undo(t, dst, path); !errors.Is(err, errHalt) {
+		t.Fatal(err)
+	}
+	if _, err := run(t, dst.Runtime, memstate.Sample(4), path, replay.Options{}); !errors.Is(err, replay.ErrOtherRun) || !errors.Is(err, replay.ErrJournal) {
+		t.Errorf("Apply goes on behind it: %v", err)
+	}
+	dst.after = 0
+	if rep, err := undo(t, dst, path); err != nil || rep.Gone != 3 || dst.Len() != 0 {
+		t.Errorf("%+v, %v, %d are there", rep, err, dst.Len())
+	}
+}
