@@ -87,12 +87,21 @@ func GenerateIdentity(classic bool) (identity, recipient string, err error) {
 	return id.String(), id.Recipient().String(), nil
 }
 
+// ErrKeys: what people wrote as keys is none. It is no refusal of an archive.
+var ErrKeys = errors.New("format: no keys")
+
+// keysError is an ErrKeys in its own words.
+type keysError struct{ error }
+
+func (keysError) Is(target error) bool { return target == ErrKeys }
+func (e keysError) Unwrap() error      { return e.error }
+
 // ParseIdentities reads an identity file: one a line, empty lines and lines that start with #
 // left out. Its errors never show a key.
 func ParseIdentities(r io.Reader) ([]age.Identity, error) {
 	ids, err := age.ParseIdentities(io.LimitReader(r, 1<<20))
 	if err != nil {
-		return nil, errors.New("format: no identity file: one AGE-SECRET-KEY a line, as keygen writes it")
+		return nil, keysError{errors.New("format: no identity file: one AGE-SECRET-KEY a line, as keygen writes it")}
 	}
 	return ids, nil
 }

@@ -46,6 +46,14 @@ func ParseSigningKey(r io.Reader) (crypto.Signer, error) {
 	if err != nil {
 		return nil, fmt.Errorf("format: %w", err)
 	}
+	key, err := parseSigningKey(b)
+	if err != nil {
+		return nil, keysError{err}
+	}
+	return key, nil
+}
+
+func parseSigningKey(b []byte) (crypto.Signer, error) {
 	block, _ := pem.Decode(b)
 	switch {
 	case block == nil:

@@ -27,6 +27,14 @@ func ParseTrust(r io.Reader) ([]TrustedKey, error) {
 	if err != nil {
 		return nil, fmt.Errorf("format: %w", err)
 	}
+	keys, err := parseTrust(b)
+	if err != nil {
+		return nil, keysError{err}
+	}
+	return keys, nil
+}
+
+func parseTrust(b []byte) ([]TrustedKey, error) {
 	switch {
 	case len(b) > maxTrustFile:
 		return nil, fmt.Errorf("format: trust file of more than %d bytes", maxTrustFile)
