@@ -4,7 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"strings"
+	"regexp"
 
 	"github.com/exitramp/exitramp/context/agentstate"
 	"github.com/exitramp/exitramp/context/replay"
@@ -18,14 +18,14 @@ func ShowsNothing(err error) bool {
 }
 
 // failed is an error of a phase behind a replay that was whole. The first time, or in another way than the time before,
-// the drill goes on when it is run again; in the same way again, whatever numbers are in it, an exit would have ended there. What shows nothing does
+// the drill goes on when it is run again; in the same way again, an exit would have ended there. What shows nothing does
 // not, however often. That a drill ends there is kept before anything is taken out of the target: what is read back from
 // then on is not what was replayed.
 func (r *run) failed(ctx context.Context, phase string, err error) error {
 	if ctx.Err() != nil || ShowsNothing(err) {
 		return broken(phase, err)
 	}
-	sum := hexSum([]byte(phase + "\n" + numberless(err.Error())))
+	sum := hexSum([]byte(phase + "\n" + sameWay(err.Error())))
 	if r.st.Failed == sum {
 		r.stopped(phase, err)
 		r.st.Stopped = r.stop
@@ -35,18 +35,9 @@ func (r *run) failed(ctx context.Context, phase string, err error) error {
 	return fmt.Errorf("%w; if it fails in the same way again, the drill ends there", broken(phase, err))
 }
 
-// numberless is a text without its numbers: of a process, a port or an offset, they are others each time.
-func numberless(s string) string {
-	var out strings.Builder
-	in := false
-	for _, c := range s {
-		if digit := '0' <= c && c <= '9'; !digit {
-			out.WriteRune(c)
-			in = false
-		} else if !in {
-			out.WriteByte('0')
-			in = true
-		}
-	}
-	return out.String()
-}
+// longNumber is one that differs from time to time: of a process, a port, an offset, a temporary file. A status and an
+// exit code are shorter, and another one of those is another failure.
+var longNumber = regexp.MustCompile(`[0-9]{4,}`)
+
+// sameWay is a text without what differs where the same fails again.
+func sameWay(s string) string { return longNumber.ReplaceAllString(s, "0") }
