@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"io/fs"
+	"net/url"
 	"os"
 	"path/filepath"
 	"slices"
@@ -53,13 +54,17 @@ func (w *wired) variables() error {
 	return nil
 }
 
-// ready says that the folder is not there in which the target is to be, and that the drill does not make it: a slip, too.
+// ready says that the folder is not there in which the target is to be, and that the drill does not make it, or that the
+// target is the source: slips, too.
 func (w *wired) ready() error {
 	if w.p.Level < evidence.L3 || w.p.Judged() { // which does not open it any more
 		return nil
 	}
 	u, err := w.url(w.p.Target)
 	if err != nil {
+		return err
+	}
+	if err := w.apart(u); err != nil {
 		return err
 	}
 	dir := w.o.Registry.Folder(u)
@@ -73,6 +78,38 @@ func (w *wired) ready() error {
 		return fmt.Errorf("%w: target: %w", drill.ErrPlan, err)
 	}
 	return fmt.Errorf("%w: target: there is no folder %s: make it, or name another one", drill.ErrPlan, dir)
+}
+
+// apart says that a drill exports from target and replays into it: all is there before, so nothing would arrive, and its
+// FAIL would show nothing about the exit.
+func (w *wired) apart(target string) error {
+	if !w.p.Exports() {
+		return nil
+	}
+	source, err := w.url(w.p.Source)
+	if err != nil || !sameStore(source, target) {
+		return err
+	}
+	return fmt.Errorf("%w: target: it is the source, which holds all of it already; name another place, one that is empty", drill.ErrPlan)
+}
+
+// sameStore tells whether two URLs name one store: in the same words, or the same file.
+func sameStore(a, b string) bool {
+	x, err := url.Parse(a)
+	y, err2 := url.Parse(b)
+	if a == b || err != nil || err2 != nil {
+		return a == b
+	}
+	file := func(u *url.URL) os.FileInfo {
+		path, err := url.PathUnescape(u.Opaque)
+		if err != nil || path == "" {
+			return nil
+		}
+		fi, _ := os.Stat(path)
+		return fi
+	}
+	f, g := file(x), file(y)
+	return x.Scheme == y.Scheme && x.RawQuery == y.RawQuery && f != nil && g != nil && os.SameFile(f, g)
 }
 
 // makes tells whether the drill makes the folder dir, as one of its own or above one.

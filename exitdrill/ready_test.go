@@ -71,3 +71,36 @@ func TestJudgedNoFolder(t *testing.T) {
 		t.Errorf("%v: %+v", err, out)
 	}
 }
+
+// TestOwnSource: a drill into the store that it exports from is refused before anything is done, under another name of the
+// file as well. What starts from an archive may bring it back to where it came from.
+func TestOwnSource(t *testing.T) {
+	t.Chdir(t.TempDir())
+	if err := errors.Join(os.WriteFile("graph.jsonl", []byte(`{"type":"entity","name":"ada","entityType":"person","observations":["likes tea"]}`+"\n"), 0o600), os.Symlink("graph.jsonl", "other.jsonl")); err != nil {
+		t.Skip(err)
+	}
+	o := &Options{Registry: exporters.NewRegistry(mcpmemory.Drivers()...)}
+	for plan, refused := range map[string]bool{
+		"mode: planned, source: 'mcpmemory:graph.jsonl', target: 'mcpmemory:graph.jsonl'":   true,
+		"mode: planned, source: 'mcpmemory:graph.jsonl', target: 'mcpmemory:./other.jsonl'": true,
+		"mode: planned, source: 'mcpmemory:graph.jsonl', target: 'mcpmemory:new.jsonl'":     false,
+		"mode: stressed, source: 'mcpmemory:graph.jsonl', target: 'mcpmemory:graph.jsonl'":  false,
+	} {
+		p, err := drill.ReadPlan(strings.NewReader("{name: q, exercise: true, scenario: s, output: out, ledger: out/l.jsonl, archive: out/a.ctxa, level: L3, " + plan + "}"))
+		if err != nil {
+			t.Fatal(err)
+		}
+		if err := Check(context.Background(), p, o); errors.Is(err, drill.ErrPlan) != refused || refused && !strings.Contains(err.Error(), "it is the source") {
+			t.Errorf("%s: %v", plan, err)
+		}
+		if !refused {
+			continue
+		}
+		if _, err := Run(context.Background(), p, o); !errors.Is(err, drill.ErrPlan) {
+			t.Errorf("%s: run: %v", plan, err)
+		}
+		if _, err := os.Stat("out/l.jsonl"); err == nil {
+			t.Errorf("%s: a line in the ledger", plan)
+		}
+	}
+}
