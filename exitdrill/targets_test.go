@@ -203,6 +203,22 @@ func TestErased(t *testing.T) {
 	}
 }
 
+// TestErasedNothing: a key that no record of the archive answers to is said beside those that one does.
+func TestErasedNothing(t *testing.T) {
+	t.Parallel()
+	for keys, want := range map[string]string{
+		"memory/ada/0002\nprincipal/ada\n":   "2 tombstones, 0 revived",
+		"memory/ada/0002\nmemory/ada/0020\n": "2 tombstones, 0 revived; 1 of them name nothing in the archive: what was erased at the source before, or is misspelt",
+	} {
+		p := newPlace(t)
+		p.write("erased", keys)
+		out := p.run(p.plan(unsealed("replay: {approve: DIR/approvals}", "replay: {approve: DIR/approvals, tombstones: [DIR/erased]}")...))
+		if c := check(out, 32); c.Result != evidence.Pass || c.Why != want {
+			t.Errorf("%q: %+v", keys, c)
+		}
+	}
+}
+
 // TestRevivedMany: one tombstone may speak of many records, and the evidence does not count them as one.
 func TestRevivedMany(t *testing.T) {
 	t.Parallel()

@@ -9,6 +9,7 @@ import (
 	"github.com/exitramp/exitramp/context/agentstate"
 	"github.com/exitramp/exitramp/context/evidence"
 	"github.com/exitramp/exitramp/context/models"
+	"github.com/exitramp/exitramp/context/replay"
 	pb "github.com/exitramp/exitramp/proto/exitramp/v1"
 )
 
@@ -24,6 +25,7 @@ type Seen struct {
 	Had        []uint64                     `json:"had,omitempty"`    // by planted instruction, how often a record has that authority in the archive as well
 	Metadata   []uint64                     `json:"metadata"`         // by their place in the plan: records that have it
 	Gone       uint64                       `json:"gone"`             // records that the provider was asked to delete, and that are there
+	Unmet      uint64                       `json:"unmet,omitempty"`  // keys that must not be revived, and that no record answers to
 	Words      map[string]bool              `json:"words,omitempty"`  // the runtime's own names of tables, objects and columns
 }
 
@@ -48,6 +50,7 @@ type observer struct {
 	metadata []Metadata
 	gone     func(key string) bool // nil: nobody asked for any
 	words    bool                  // the runtime's own names are wanted
+	unmet    map[string]bool       // of the keys that must not be revived, those that no record answered to
 }
 
 func newObserver(canaries []Canary) *observer {
@@ -123,6 +126,7 @@ func (o *observer) record(r agentstate.Record) {
 	case *pb.Tombstone:
 		o.seen.Tombstones++
 		o.seen.buried(r)
+		delete(o.unmet, r.OfKey)
 	}
 	if !agentstate.IsState(name) {
 		return
@@ -155,6 +159,11 @@ func (o *observer) record(r agentstate.Record) {
 	}
 	if o.gone != nil && o.gone(m.GetKey()) {
 		o.seen.Gone++
+	}
+	if len(o.unmet) > 0 {
+		for _, key := range replay.Names(r) {
+			delete(o.unmet, key)
+		}
 	}
 	if o.words {
 		o.native(m.GetNative())

@@ -132,7 +132,10 @@ func each(ctx context.Context, src agentstate.Source, look func(agentstate.Recor
 func (r *run) observer() *observer {
 	o := newObserver(r.p.Canaries)
 	o.metadata, o.gone, o.words = r.p.Metadata, r.e.Gone, r.p.Provider.Register.File != ""
-	o.seen.Metadata = make([]uint64, len(r.p.Metadata))
+	o.seen.Metadata, o.unmet = make([]uint64, len(r.p.Metadata)), map[string]bool{}
+	for _, key := range r.e.Replay.Tombstones {
+		o.unmet[key] = true
+	}
 	return o
 }
 

@@ -73,6 +73,7 @@ type Made struct {
 // saw keeps what o has seen of the archive.
 func (s *state) saw(o *observer, dates *models.Dates) {
 	s.Models, s.Seen = o.models.List(dates), o.seen
+	s.Seen.Unmet = uint64(len(o.unmet))
 }
 
 // maxState is the size of the file of a broken drill.

@@ -159,6 +159,12 @@ func (g *guard) among(r agentstate.Record, keys map[string]bool, why string) str
 	return ""
 }
 
+// Names are the keys by which a tombstone may speak of r: its own, its subjects', and of what it belongs to.
+func Names(r agentstate.Record) []string {
+	parent, of := belongs(r)
+	return append([]string{r.GetMeta().GetKey(), parent, of}, r.GetMeta().GetSubjectKeys()...)
+}
+
 func (g *guard) orphan(r agentstate.Record) (why string, held bool) {
 	if len(g.missing) == 0 {
 		return "", false
