@@ -74,7 +74,7 @@ Exit code 0: PASS, or PASS_WITH_LOSS, where every gate held and what is lost is 
 func readDrillPlan(path, name string) (*drill.Plan, error) {
 	f, err := os.Open(path)
 	if err != nil {
-		return nil, err
+		return nil, absent(err, "exitramp drill --init > plan.yaml makes a plan to fill in")
 	}
 	defer f.Close()
 	p, err := drill.ReadPlan(f)

@@ -37,13 +37,7 @@ func (a *app) printDrill(out *drill.Outcome, word string, f *drillFlags) {
 	a.printControls(p)
 	a.printArrived(p)
 	a.printWorth(p)
-	untold := 0
-	for _, c := range p.Checks {
-		if c.Result == evidence.Untold {
-			untold++
-		}
-	}
-	fmt.Fprintf(a.stdout, "%s. %d of %d statements not tested\n", word, untold, len(p.Checks))
+	fmt.Fprintf(a.stdout, "%s. %s\n", word, answeredText(p))
 	for _, r := range j.Reasons {
 		fmt.Fprintln(a.stdout, "  ", clean(r))
 	}
@@ -51,6 +45,19 @@ func (a *app) printDrill(out *drill.Outcome, word string, f *drillFlags) {
 		fmt.Fprintln(a.stdout, "!", clean(h))
 	}
 	fmt.Fprintln(a.stdout, strings.Join(out.Files, " · "))
+}
+
+// answeredText is how many statements have no plain answer: of those that warn a verdict may say nothing.
+func answeredText(p *evidence.Predicate) string {
+	n := map[evidence.Result]int{}
+	for _, c := range p.Checks {
+		n[c.Result]++
+	}
+	s := fmt.Sprintf("%d of %d statements not tested", n[evidence.Untold], len(p.Checks))
+	if w := n[evidence.Warn]; w > 0 {
+		s = plural(w, "warning", "warnings") + ", " + s
+	}
+	return s
 }
 
 // printControls says which altered archives were refused, and which were not.

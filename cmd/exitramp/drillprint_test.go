@@ -29,6 +29,21 @@ func TestPrintRPO(t *testing.T) {
 	}
 }
 
+// TestAnsweredText: a PASS may come with warnings, and the terminal counts them as the report does.
+func TestAnsweredText(t *testing.T) {
+	p := &evidence.Predicate{}
+	for _, r := range []evidence.Result{evidence.Pass, evidence.Warn, evidence.Untold, evidence.Warn} {
+		p.Checks = append(p.Checks, evidence.Check{Result: r})
+	}
+	if got := answeredText(p); got != "2 warnings, 1 of 4 statements not tested" {
+		t.Error(got)
+	}
+	p.Checks = p.Checks[2:3]
+	if got := answeredText(p); got != "1 of 1 statements not tested" {
+		t.Error(got)
+	}
+}
+
 // TestPrintVectors: what was not made anew does not count as made.
 func TestPrintVectors(t *testing.T) {
 	var out bytes.Buffer

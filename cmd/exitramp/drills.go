@@ -51,7 +51,7 @@ func quarterOf(t time.Time) string {
 func (a *app) drills(path, period string, asJSON bool) error {
 	f, err := os.Open(path)
 	if err != nil {
-		return err
+		return absent(err, "the ledger of drills is the file that ledger: of their plan names")
 	}
 	defer f.Close()
 	all, torn, err := drill.ReadLedger(f)

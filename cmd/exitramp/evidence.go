@@ -112,7 +112,7 @@ var errEvidence = errors.New("the evidence does not agree with itself")
 func readGiven(path string) (*given, error) {
 	file, err := os.Open(path)
 	if err != nil {
-		return nil, err
+		return nil, absent(err, "a drill leaves NAME.evidence.zip and NAME.statement.json in the folder that output: of its plan names")
 	}
 	defer file.Close()
 	raw, err := io.ReadAll(io.LimitReader(file, maxEvidence+1))

@@ -97,6 +97,14 @@ func withHint(err error, hint string) error {
 	return &exitError{code: exitCode(err), err: err, hint: hint, class: class(err)}
 }
 
+// absent is err, where a file that was named is not there, with what tells which it is.
+func absent(err error, hint string) error {
+	if !errors.Is(err, fs.ErrNotExist) || urlAsFile(err) != "" {
+		return err
+	}
+	return withHint(err, hint)
+}
+
 func exitCode(err error) int {
 	var e *exitError
 	switch {
@@ -104,7 +112,7 @@ func exitCode(err error) int {
 		return exitDone
 	case errors.As(err, &e):
 		return e.code
-	case errors.Is(err, exporters.ErrScheme), errors.Is(err, exporters.ErrURL), errors.Is(err, keyfile.ErrNoKey):
+	case errors.Is(err, exporters.ErrScheme), errors.Is(err, exporters.ErrURL), errors.Is(err, keyfile.ErrNoKey), errors.Is(err, format.ErrKeys):
 		return exitUsage
 	case format.Class(err) != "":
 		return exitRefused

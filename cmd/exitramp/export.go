@@ -238,6 +238,7 @@ func (a *app) exportFailed(err error, rep *agentstate.Report, to string, dry boo
 		if derr := format.Discard(to); derr != nil || !stopped {
 			return errors.Join(err, derr)
 		}
+		return &exitError{code: exitResume, err: errors.New("stopped"), hint: beginAgain}
 	}
 	what := "stopped"
 	if !stopped {
@@ -248,6 +249,9 @@ func (a *app) exportFailed(err error, rep *agentstate.Report, to string, dry boo
 	}
 	return &exitError{code: exitResume, err: errors.New(what), hint: goOn(err)}
 }
+
+// beginAgain is what a person does who stopped a command before anything was kept.
+const beginAgain = "nothing was kept yet: run the same command again, it begins anew"
 
 // goOn is what a person does about err where the same command goes on.
 func goOn(err error) string {

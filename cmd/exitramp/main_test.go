@@ -204,6 +204,9 @@ func TestInterrupt(t *testing.T) {
 	if code == 0 {
 		t.Fatal("exit code 0")
 	}
+	if !strings.Contains(msgs.String(), "hint: nothing was kept yet") || strings.Contains(msgs.String(), "to go on") {
+		t.Errorf("there is nothing to go on from: %s", &msgs)
+	}
 	if strings.Contains(msgs.String(), "context") || !strings.Contains(msgs.String(), "stopped") {
 		t.Errorf("not what a person understands: %s", &msgs)
 	}

@@ -128,11 +128,10 @@ func readPlan(path string) (*replay.PlanFile, error) {
 	defer f.Close()
 	p, err := replay.ReadPlan(bufio.NewReader(f), nil)
 	if errors.Is(err, replay.ErrPlan) { // somebody changed what was reviewed
-		hint := "exitramp plan ARCHIVE TARGET -o FILE makes it anew"
 		if isZip(path) {
-			hint = "it is an archive: say where it goes, exitramp replay " + shellWord(path) + " TARGET"
+			return nil, withHint(usagef("%s is an archive, and a plan is wanted where no target is named", path), "say where it goes: exitramp replay "+shellWord(path)+" TARGET")
 		}
-		return nil, &exitError{code: exitRefused, class: "plan", err: fmt.Errorf("%s: %w", path, err), hint: hint}
+		return nil, &exitError{code: exitRefused, class: "plan", err: fmt.Errorf("%s: %w", path, err), hint: "exitramp plan ARCHIVE TARGET -o FILE makes it anew"}
 	}
 	return p, err
 }

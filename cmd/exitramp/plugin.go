@@ -2,7 +2,6 @@ package main
 
 import (
 	"bytes"
-	"errors"
 	"fmt"
 	"io"
 	"os"
@@ -87,7 +86,7 @@ func (a *app) readIdentities(path string) ([]age.Identity, error) {
 		}
 		name, _, err := plugin.ParseIdentity(word)
 		if err != nil {
-			return nil, fmt.Errorf("%s: %w", path, errors.New("a line that starts with AGE-PLUGIN- is no identity of a plugin"))
+			return nil, usagef("%s: a line that starts with AGE-PLUGIN- is no identity of a plugin", path)
 		}
 		if err := hasPlugin(name); err != nil {
 			return nil, err

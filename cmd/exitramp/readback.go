@@ -148,7 +148,7 @@ func (a *app) journalInto(target, archive, named string) (*replay.Journal, strin
 func (a *app) undo(ctx context.Context, journal, target string, f *replayFlags) error {
 	j, err := openJournal(journal)
 	if err != nil && isArchive(journal) {
-		return withHint(usagef("%s is an archive, and a journal is wanted", journal), "the journal of a replay is ARCHIVE.journal, or what --journal said")
+		return withHint(usagef("%s is an archive, and a journal is wanted", journal), journalHint)
 	}
 	if err != nil {
 		return err

@@ -190,6 +190,8 @@ func asReviewed(o *replay.Options, plan *replay.PlanFile, names string) error {
 // replayFailed is err with what to do now.
 func replayFailed(err error, rep *replay.Report, journal string) error {
 	switch {
+	case errors.Is(err, context.Canceled) && !exists(journal):
+		return &exitError{code: exitResume, err: errors.New("stopped"), hint: beginAgain}
 	case errors.Is(err, context.Canceled):
 		return &exitError{code: exitResume, err: fmt.Errorf("stopped; the journal is %s", journal), hint: "run the same command again to go on"}
 	case errors.Is(err, replay.ErrInfeasible):

@@ -63,10 +63,12 @@ func unnamed(err error, target, class string) error {
 	}
 }
 
+const journalHint = "the journal of a replay is ARCHIVE.journal, or what --journal said"
+
 // openJournal opens the journal of a replay that was, which has to be there.
 func openJournal(path string) (*replay.Journal, error) {
 	if _, err := os.Stat(path); err != nil {
-		return nil, err
+		return nil, absent(err, journalHint)
 	}
 	return replay.OpenJournal(path)
 }
