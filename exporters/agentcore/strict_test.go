@@ -360,10 +360,10 @@ func TestPolicyInDoubt(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	r := &pb.Policy{Meta: agentstate.Meta("policy", nil, "rules-abcdefghij", "small-abcdefghij")}
+	p := &newPolicy{policyDoc: &policyDoc{Name: "small"}, key: agentstate.Key("policy", "rules-abcdefghij", "small-abcdefghij"), text: "x"}
 	for mode, want := range map[string]replay.Action{"LOG_ONLY": replay.Created, "ACTIVE": replay.Conflict, "": replay.Conflict, "LATER": replay.Conflict} {
 		e := &engine{id: "rules-0123456789", policies: map[string]*policyDoc{"small": {ID: "small-0123456789", Mode: mode, Status: "ACTIVE", Definition: json.RawMessage(`{"cedar":{"statement":"x"}}`)}}}
-		rc, err := wr.(*writer).hasPolicy(t.Context(), e, r, &policyDoc{Name: "small"}, "x", replay.Receipt{})
+		rc, err := wr.(*writer).hasPolicy(t.Context(), e, p, replay.Receipt{})
 		if err != nil || rc.Action != want {
 			t.Errorf("%q: %s %v, want %s", mode, rc.Action, err, want)
 		}

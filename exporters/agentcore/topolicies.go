@@ -54,6 +54,29 @@ func (d *policyDoc) version() string {
 	return token(d.Name, d.Description, string(canonical(d.Definition)), d.Mode)
 }
 
+// statement is the text of what it says, and what makes a definition like its own of another; nil: it holds none.
+func (d *policyDoc) statement() (text string, define func(text string) types.PolicyDefinition) {
+	var u struct{ Cedar, Policy *struct{ Statement string } }
+	switch err := json.Unmarshal(d.Definition, &u); {
+	case err == nil && u.Cedar != nil:
+		return u.Cedar.Statement, func(text string) types.PolicyDefinition {
+			return &types.PolicyDefinitionMemberCedar{Value: types.CedarPolicy{Statement: &text}}
+		}
+	case err == nil && u.Policy != nil:
+		return u.Policy.Statement, func(text string) types.PolicyDefinition {
+			return &types.PolicyDefinitionMemberPolicy{Value: types.PolicyStatement{Statement: &text}}
+		}
+	}
+	return "", nil
+}
+
+// A newPolicy is a policy as the target is to have it: text names gateways of the target.
+type newPolicy struct {
+	*policyDoc
+	key, text string
+	def       types.PolicyDefinition
+}
+
 // logs announces that something that decided only logs.
 func logs(field string) fidelity.Loss {
 	return loss(field, fidelity.Transformed, "made so that it only logs: a person sets it ACTIVE")
@@ -227,15 +250,9 @@ func (w *writer) policy(ctx context.Context, r *pb.Policy) (replay.Receipt, erro
 	if r.Enforced {
 		rc.Losses = append(rc.Losses, logs("enforced"))
 	}
-	text, def := "", types.PolicyDefinition(nil)
-	var u struct{ Cedar, Policy *struct{ Statement string } }
-	if json.Unmarshal(d.Definition, &u) != nil || u.Cedar == nil && u.Policy == nil {
+	text, define := d.statement()
+	if define == nil {
 		return refuse("its definition holds no text: the service made it of a description, and keeps that to itself"), nil
-	}
-	if u.Cedar != nil {
-		text = u.Cedar.Statement
-	} else {
-		text = u.Policy.Statement
 	}
 	to := map[string]string{}
 	for from, id := range gatewayNames(text) {
@@ -256,70 +273,63 @@ func (w *writer) policy(ctx context.Context, r *pb.Policy) (replay.Receipt, erro
 	if len(w.rewritten[r.Meta.Key]) > 0 {
 		rc.Losses = append(rc.Losses, loss("text", fidelity.Transformed, "it names the target's gateway of the same name"))
 	}
-	if u.Cedar != nil {
-		def = &types.PolicyDefinitionMemberCedar{Value: types.CedarPolicy{Statement: &text}}
-	} else {
-		def = &types.PolicyDefinitionMemberPolicy{Value: types.PolicyStatement{Statement: &text}}
-	}
-	if answer, err := w.hasPolicy(ctx, e, r, &d, text, rc); err != nil || answer.Action != 0 {
+	p := &newPolicy{&d, r.Meta.Key, text, define(text)}
+	if answer, err := w.hasPolicy(ctx, e, p, rc); err != nil || answer.Action != 0 {
 		return answer, err
 	}
 	if w.run.DryRun {
 		return rc, nil
 	}
-	return w.makePolicy(ctx, e, r, &d, def, rc)
+	return w.makePolicy(ctx, e, p, rc)
 }
 
 // hasPolicy answers for a policy that the engine of the target has already.
-func (w *writer) hasPolicy(ctx context.Context, e *engine, r *pb.Policy, d *policyDoc, text string, rc replay.Receipt) (replay.Receipt, error) {
+func (w *writer) hasPolicy(ctx context.Context, e *engine, p *newPolicy, rc replay.Receipt) (replay.Receipt, error) {
 	if e.id == "" {
 		return replay.Receipt{}, nil
 	}
 	if e.policies == nil {
-		have := map[string]*policyDoc{}
+		listed := map[string]*policyDoc{}
 		err := w.c.list(ctx, w.sort("Policy"), e.id, 100, func(doc json.RawMessage) error {
-			var p policyDoc
-			if err := object("ListPolicies", doc, &p); err != nil {
+			var d policyDoc
+			if err := object("ListPolicies", doc, &d); err != nil {
 				return err
 			}
-			have[p.Name] = &p
+			listed[d.Name] = &d
 			return nil
 		})
 		if err != nil {
 			return rc, err
 		}
-		e.policies = have
+		e.policies = listed
 	}
-	p := e.policies[d.Name]
-	if p == nil {
+	have := e.policies[p.Name]
+	if have == nil {
 		return replay.Receipt{}, nil
 	}
-	var u struct{ Cedar, Policy *struct{ Statement string } }
-	_ = json.Unmarshal(p.Definition, &u)
-	same := u.Cedar != nil && u.Cedar.Statement == text || u.Policy != nil && u.Policy.Statement == text
-	if !same || p.Description != d.Description {
+	if text, define := have.statement(); define == nil || text != p.text || have.Description != p.Description {
 		return replay.Receipt{Action: replay.Conflict, Why: "a policy of this name is in the engine, and says something else"}, nil
 	}
-	if strings.HasSuffix(p.Status, "_FAILED") {
-		return replay.Receipt{Action: replay.Conflict, Why: "a policy of this name is in the engine, and is " + p.Status}, nil
+	if strings.HasSuffix(have.Status, "_FAILED") {
+		return replay.Receipt{Action: replay.Conflict, Why: "a policy of this name is in the engine, and is " + have.Status}, nil
 	}
-	rc.Action, rc.Target = replay.Same, agentstate.Key("policy", e.id, p.ID)
-	if w.doubt(r) {
-		if p.Mode != string(types.EnforcementModeLogOnly) { // broken off before makePolicy looked, or not of this run: not ours to delete
+	rc.Action, rc.Target = replay.Same, agentstate.Key("policy", e.id, have.ID)
+	if w.run.Doubts(p.key) {
+		if have.Mode != string(types.EnforcementModeLogOnly) { // broken off before makePolicy looked, or not of this run: not ours to delete
 			return replay.Receipt{Action: replay.Conflict, Why: "a policy of this name and text is in the engine, and the service does not say that it only logs; this run may have made it: a person looks whether it may decide"}, nil
 		}
-		rc.Action, rc.Version = replay.Created, p.version()
+		rc.Action, rc.Version = replay.Created, have.version()
 	}
 	return rc, nil
 }
 
 // makePolicy makes a policy and waits until the service has looked at it. The analyzer's findings do
 // not stop it: who sets it ACTIVE has it analyzed anew.
-func (w *writer) makePolicy(ctx context.Context, e *engine, r *pb.Policy, d *policyDoc, def types.PolicyDefinition, rc replay.Receipt) (replay.Receipt, error) {
-	in := &cp.CreatePolicyInput{PolicyEngineId: &e.id, Name: &d.Name, Definition: def, ClientToken: aws.String(token(w.run.ID, r.Meta.Key)),
+func (w *writer) makePolicy(ctx context.Context, e *engine, p *newPolicy, rc replay.Receipt) (replay.Receipt, error) {
+	in := &cp.CreatePolicyInput{PolicyEngineId: &e.id, Name: &p.Name, Definition: p.def, ClientToken: aws.String(token(w.run.ID, p.key)),
 		EnforcementMode: types.EnforcementModeLogOnly, ValidationMode: types.PolicyValidationModeIgnoreAllFindings}
-	if d.Description != "" {
-		in.Description = &d.Description
+	if p.Description != "" {
+		in.Description = &p.Description
 	}
 	b, err := w.c.call(ctx, "CreatePolicy", func(ctx context.Context) error {
 		_, err := w.c.cp.CreatePolicy(ctx, in)
@@ -360,7 +370,7 @@ func (w *writer) makePolicy(ctx context.Context, e *engine, r *pb.Policy, d *pol
 	}
 	rc.Target, rc.Version = agentstate.Key("policy", e.id, made.ID), made.version()
 	if e.policies != nil {
-		e.policies[d.Name] = &made
+		e.policies[p.Name] = &made
 	}
 	return rc, nil
 }
