@@ -111,7 +111,7 @@ func (v *verifier) records(ctx context.Context) error {
 			if fps == nil {
 				return nil
 			}
-			return v.record(d, s, i, rec, fps[i], &local)
+			return v.record(d, s, rec, fps[i], &local)
 		})
 		if err != nil {
 			return err
@@ -128,7 +128,7 @@ func (v *verifier) records(ctx context.Context) error {
 }
 
 // record checks one record of a shard whose tree is right; the index has fp at its place.
-func (v *verifier) record(d *decoder, s *shardTable, i int, rec []byte, fp uint64, t *agentstate.Tally) error {
+func (v *verifier) record(d *decoder, s *shardTable, rec []byte, fp uint64, t *agentstate.Tally) error {
 	sum := sha256.Sum256(d.scan.key)
 	if v.places.shared[fp] && !v.first(sum) {
 		return refuse(ErrPayload, s.Member, fmt.Sprintf("%s is the key of another record as well", d.scan.key))
