@@ -29,16 +29,16 @@ func counted(cp *values.Checkpoint) (n int64, whole bool) {
 	return n, most >= 0 && float64(n) == most
 }
 
-// ahead labels cp where a checkpoint before it, of the same graph, counted further. Python's versions are random in part.
-func (t *thread) ahead(cp *pb.Checkpoint, parsed *values.Checkpoint, ns string) {
+// ahead labels the checkpoint of d where one before it, of the same graph, counted further. Python's versions are random in part.
+func (t *thread) ahead(d *document) {
 	if t.r.lay.lang != javascript {
 		return
 	}
-	n, _ := counted(parsed)
-	if top := t.top[ns]; n < top && len(parsed.Channels) > 0 {
-		cp.Meta.Labels = append(cp.Meta.Labels, &pb.Label{Name: labelAhead, Value: strconv.FormatInt(top, 10)})
+	n, _ := counted(d.parsed)
+	if top := t.top[d.ns]; n < top && len(d.parsed.Channels) > 0 {
+		d.cp.Meta.Labels = append(d.cp.Meta.Labels, &pb.Label{Name: labelAhead, Value: strconv.FormatInt(top, 10)})
 	}
-	t.top[ns] = max(t.top[ns], n)
+	t.top[d.ns] = max(t.top[d.ns], n)
 }
 
 // between moves a channel of c without a value to a version from which the library counts past those of other branches.

@@ -12,52 +12,51 @@ import (
 	pb "github.com/exitramp/exitramp/proto/exitramp/v1"
 )
 
-// channels emits the values inside doc that no earlier checkpoint had, fills in cp's channels, and
-// returns doc in pieces: literal bytes, and citations of values. nil: doc cites nothing.
-func (t *thread) channels(ctx context.Context, c *table, row []cell, cp *pb.Checkpoint, parsed *values.Checkpoint, ser string, doc []byte) ([]*pb.Piece, error) {
-	ns := row[c.col("checkpoint_ns")].String()
+// channels emits the values inside d that no earlier checkpoint had, fills in its channels, and
+// returns it in pieces: literal bytes, and citations of values. nil: it cites nothing.
+func (t *thread) channels(ctx context.Context, d *document) ([]*pb.Piece, error) {
 	versions := map[string]string{}
-	for _, ch := range parsed.Channels {
+	for _, ch := range d.parsed.Channels {
 		versions[ch.Name] = ch.Version
 	}
 	held := map[string]string{} // channel → key of its value
 	due := map[string]bool{}    // triggers by which a node is due
 	var pieces []*pb.Piece
 	at := 0
-	for _, s := range parsed.Inline {
+	for _, s := range d.parsed.Inline {
 		ver, ok := versions[s.Name]
-		if _, row := t.rows[hashOf(ns, s.Name, ver)]; row {
+		if _, row := t.rows[hashOf(d.ns, s.Name, ver)]; row {
 			continue // a row wins over what stands here: the runtime's mark of a snapshot
 		}
-		key, fresh, first := t.valueKey(ns, s.Name, ver, ok, doc[s.Start:s.End])
+		key, fresh, first := t.valueKey(d.ns, s.Name, ver, ok, d.bytes[s.Start:s.End])
 		held[s.Name] = key
-		due[s.Name] = values.NodeOf(s.Name, parsed.V) != "" && values.Due(s.Name, ser, doc[s.Start:s.End])
+		due[s.Name] = values.NodeOf(s.Name, d.parsed.V) != "" && values.Due(s.Name, d.ser, d.bytes[s.Start:s.End])
 		if fresh {
-			slot := hashOf(ns, s.Name, ver)
-			self := hashOf(ns, row[c.col("checkpoint_id")].String())
+			slot := hashOf(d.ns, s.Name, ver)
+			self := hashOf(d.ns, d.row[d.c.col("checkpoint_id")].String())
 			if first {
 				t.holder[slot] = self
 			}
-			if err := t.inline(c, row, key, ser, s, ver, doc, !first && ok && t.descends(self, t.holder[slot])); err != nil {
+			if err := t.inline(d, key, s, ver, !first && ok && t.descends(self, t.holder[slot])); err != nil {
 				return nil, err
 			}
 		}
-		pieces = append(pieces, t.literal(c, row, doc, at, s.Start)...)
+		pieces = append(pieces, t.literal(d, at, s.Start)...)
 		pieces = append(pieces, &pb.Piece{Body: &pb.Piece_At{At: key + "#value"}})
 		at = s.End
 	}
 	if pieces != nil {
-		pieces = append(pieces, t.literal(c, row, doc, at, len(doc))...)
+		pieces = append(pieces, t.literal(d, at, len(d.bytes))...)
 	}
-	for _, ch := range parsed.Channels {
+	for _, ch := range d.parsed.Channels {
 		ref := &pb.ChannelRef{Channel: valid(ch.Name), Version: valid(ch.Version), ValueKey: held[ch.Name]}
-		if _, row := t.rows[hashOf(ns, ch.Name, ch.Version)]; row {
-			ref.ValueKey = t.key("channelvalue", ns, ch.Name, ch.Version)
+		if _, row := t.rows[hashOf(d.ns, ch.Name, ch.Version)]; row {
+			ref.ValueKey = t.key("channelvalue", d.ns, ch.Name, ch.Version)
 		}
-		if node := values.NodeOf(ch.Name, parsed.V); node != "" && (due[ch.Name] || t.due[hashOf(ns, ch.Name, ch.Version)]) {
-			cp.NextNodes = append(cp.NextNodes, valid(node))
+		if node := values.NodeOf(ch.Name, d.parsed.V); node != "" && (due[ch.Name] || t.due[hashOf(d.ns, ch.Name, ch.Version)]) {
+			d.cp.NextNodes = append(d.cp.NextNodes, valid(node))
 		}
-		cp.Channels = append(cp.Channels, ref)
+		d.cp.Channels = append(d.cp.Channels, ref)
 	}
 	return pieces, ctx.Err()
 }
@@ -107,81 +106,81 @@ func (t *thread) descends(id, ancestor hash) bool {
 }
 
 // inline emits a value that stands inside a checkpoint's document.
-func (t *thread) inline(c *table, row []cell, key, ser string, s values.Span, version string, doc []byte, inherited bool) error {
+func (t *thread) inline(d *document, key string, s values.Span, version string, inherited bool) error {
 	v := &pb.ChannelValue{
 		Meta:    &pb.Meta{Key: key},
-		Channel: valid(s.Name), Version: valid(version), Serializer: ser,
-		Namespace: valid(row[c.col("checkpoint_ns")].String()), ConversationKey: t.key("conversation"),
+		Channel: valid(s.Name), Version: valid(version), Serializer: d.ser,
+		Namespace: valid(d.ns), ConversationKey: t.key("conversation"),
 	}
 	if inherited {
 		v.Meta.Labels = []*pb.Label{{Name: labelInherited, Value: "true"}}
 	}
 	if n := s.End - s.Start; n > agentstate.SpillSize {
-		v.Value = &pb.Data{MediaType: media(ser), Body: &pb.Data_Blob{Blob: t.r.blob(c, row, "checkpoint", int64(s.Start), int64(n))}}
+		v.Value = &pb.Data{MediaType: media(d.ser), Body: &pb.Data_Blob{Blob: t.r.blob(d.c, d.row, "checkpoint", int64(s.Start), int64(n))}}
 	} else {
-		v.Value = agentstate.Inline(media(ser), slices.Clone(doc[s.Start:s.End]))
+		v.Value = agentstate.Inline(media(d.ser), slices.Clone(d.bytes[s.Start:s.End]))
 	}
 	return t.r.put(v)
 }
 
-// literal is doc[from:to] as a piece; none when it is empty.
-func (t *thread) literal(c *table, row []cell, doc []byte, from, to int) []*pb.Piece {
+// literal is d.bytes[from:to] as a piece; none when it is empty.
+func (t *thread) literal(d *document, from, to int) []*pb.Piece {
 	switch n := to - from; {
 	case n == 0:
 		return nil
 	case n > agentstate.SpillSize:
-		return []*pb.Piece{{Body: &pb.Piece_Blob{Blob: t.r.blob(c, row, "checkpoint", int64(from), int64(n))}}}
+		return []*pb.Piece{{Body: &pb.Piece_Blob{Blob: t.r.blob(d.c, d.row, "checkpoint", int64(from), int64(n))}}}
 	}
-	return []*pb.Piece{{Body: &pb.Piece_Literal{Literal: slices.Clone(doc[from:to])}}}
+	return []*pb.Piece{{Body: &pb.Piece_Literal{Literal: slices.Clone(d.bytes[from:to])}}}
 }
 
-// lost states the values that the runtime would miss without an error: versions that cp names and
+// lost states the values that the runtime would miss without an error: versions that d names and
 // nothing holds. Only PostgreSQL can lose them; in SQLite a document holds its own.
 //
 // JavaScript writes a row for every version it makes, of type empty where there is no value.
 // Python writes none for a channel that was consumed (branch:to:x), that is not saved, or whose
 // state is rebuilt from writes (delta channels); it does write one for a channel that the step
 // updated.
-func (t *thread) lost(ctx context.Context, cp *pb.Checkpoint, parsed *values.Checkpoint, doc, metadata []byte, ns string, parent cell) error {
+func (t *thread) lost(ctx context.Context, d *document) error {
 	if t.r.lay.engine != "postgres" || !t.r.lay.t["checkpoint_blobs"].readable() || t.r.lay.t["checkpoint_blobs"].partial != "" {
 		return nil
 	}
-	deltas := deltaChannels(metadata)
+	deltas := deltaChannels(d.metadata)
 	for _, ch := range deltas {
-		t.delta[hashOf(ns, ch)] = true
+		t.delta[hashOf(d.ns, ch)] = true
 	}
 	marks := map[string]bool{} // what may be the runtime's mark of a snapshot that is in a row
-	for _, s := range parsed.Inline {
-		marks[s.Name] = string(doc[s.Start:s.End]) == "true"
+	for _, s := range d.parsed.Inline {
+		marks[s.Name] = string(d.bytes[s.Start:s.End]) == "true"
 	}
 	refs := map[string]string{}
-	for _, r := range cp.Channels {
+	for _, r := range d.cp.Channels {
 		refs[r.Channel] = r.ValueKey
 	}
-	orphan := !parent.isNull() && !t.present[hashOf(ns, parent.String())] // earlier checkpoints were pruned
-	for _, ch := range parsed.Channels {
-		slot := hashOf(ns, ch.Name, ch.Version)
+	orphan := !d.parent.isNull() && !t.present[hashOf(d.ns, d.parent.String())] // earlier checkpoints were pruned
+	for _, ch := range d.parsed.Channels {
+		slot := hashOf(d.ns, ch.Name, ch.Version)
 		first := !t.intro[slot]
 		t.intro[slot] = true
 		_, row := t.rows[slot]
-		snapshot := !row && marks[ch.Name] && t.delta[hashOf(ns, ch.Name)]
+		snapshot := !row && marks[ch.Name] && t.delta[hashOf(d.ns, ch.Name)]
 		if refs[valid(ch.Name)] != "" && !snapshot || !first {
 			continue
 		}
-		if ch.Name == "__pregel_tasks" && parsed.V < 4 {
+		if ch.Name == "__pregel_tasks" && d.parsed.V < 4 {
 			continue // sends are in the parent's writes
 		}
 		if t.r.lay.lang == python && !snapshot {
 			if slices.Contains(deltas, ch.Name) || ephemeral(ch.Name) {
 				continue
 			}
-			updated := slices.Contains(parsed.Updated, ch.Name)
+			updated := slices.Contains(d.parsed.Updated, ch.Name)
 			switch {
 			case updated, orphan: // had a value, or nobody can tell
-			case parsed.Updated != nil:
+			case d.parsed.Updated != nil:
 				continue
 			default: // before updated_channels existed, the parent's writes tell
-				wrote, err := t.wrote(ctx, ns, ch.Name, &parent)
+				wrote, err := t.wrote(ctx, d.ns, ch.Name, &d.parent)
 				if err != nil {
 					return err
 				}
@@ -189,10 +188,10 @@ func (t *thread) lost(ctx context.Context, cp *pb.Checkpoint, parsed *values.Che
 					continue
 				}
 			}
-			known := t.valued[hashOf(ns, ch.Name)]
+			known := t.valued[hashOf(d.ns, ch.Name)]
 			if !known && !orphan {
 				var err error
-				if known, err = t.wrote(ctx, ns, ch.Name, nil); err != nil {
+				if known, err = t.wrote(ctx, d.ns, ch.Name, nil); err != nil {
 					return err
 				}
 			}
@@ -200,7 +199,7 @@ func (t *thread) lost(ctx context.Context, cp *pb.Checkpoint, parsed *values.Che
 				continue // never saved
 			}
 		}
-		key := t.key("channelvalue", ns, ch.Name, ch.Version)
+		key := t.key("channelvalue", d.ns, ch.Name, ch.Version)
 		g := &pb.Gap{
 			Meta: agentstate.Meta("gap", nil, "channelvalue", key), Kind: "channelvalue", Place: key,
 			Reason: pb.Gap_REASON_GONE, Count: 1,

@@ -6,6 +6,8 @@ import (
 	"fmt"
 	"slices"
 	"strings"
+
+	"github.com/exitramp/exitramp/context/agentstate"
 )
 
 // An engine is one database, read in one consistent snapshot. SQL is the same for both
@@ -29,6 +31,24 @@ type engine interface {
 	check() error
 	facts() facts
 	close() error
+}
+
+// valueOf is what expr gives of the row of t with the key pk.
+func valueOf(ctx context.Context, e engine, t *table, pk []cell, expr string) ([]byte, error) {
+	var where []string
+	var args []any
+	for i, k := range t.key {
+		where = append(where, quote(k)+" = ?")
+		args = append(args, pk[i].arg())
+	}
+	rows, err := e.query(ctx, "SELECT "+expr+" FROM "+t.from("")+" WHERE "+strings.Join(where, " AND "), args...)
+	if err != nil {
+		return nil, err
+	}
+	if len(rows) != 1 {
+		return nil, fmt.Errorf("%w: row of %s", agentstate.ErrNotFound, t.name)
+	}
+	return rows[0][0].b, nil
 }
 
 // facts are what a reading knows of its database besides the rows.

@@ -227,8 +227,6 @@ func pgExpr(c column) string {
 }
 
 func (d *postgresDB) value(ctx context.Context, t *table, pk []cell, col string, off, n int64) ([]byte, error) {
-	var where []string
-	var args []any
 	expr := quote(col)
 	if c := t.cols[t.col(col)]; c.typ != "bytea" {
 		expr = "convert_to((" + expr + ")::text, 'UTF8')"
@@ -238,18 +236,7 @@ func (d *postgresDB) value(ctx context.Context, t *table, pk []cell, col string,
 	} else if off > 0 {
 		expr = fmt.Sprintf("substring(%s from %d)", expr, off+1)
 	}
-	for i, k := range t.key {
-		where = append(where, quote(k)+" = ?")
-		args = append(args, pk[i].arg())
-	}
-	rows, err := d.query(ctx, "SELECT "+expr+" FROM "+t.from("")+" WHERE "+strings.Join(where, " AND "), args...)
-	if err != nil {
-		return nil, err
-	}
-	if len(rows) != 1 {
-		return nil, fmt.Errorf("%w: row of %s", agentstate.ErrNotFound, t.name)
-	}
-	return rows[0][0].b, nil
+	return valueOf(ctx, d, t, pk, expr)
 }
 
 // fingerprint is made of the place and the writing transaction of every row: any insert, update

@@ -18,32 +18,32 @@ const (
 	labelOwn     = "sends_not_in_parent"     // its sends stand in its document alone
 )
 
-// sends labels cp by what its parent sent.
-func (t *thread) sends(ctx context.Context, cp *pb.Checkpoint, parsed *values.Checkpoint, ns, parent cell) error {
-	if parsed.V >= 4 || parent.isNull() {
+// sends labels the checkpoint of d by what its parent sent.
+func (t *thread) sends(ctx context.Context, d *document) error {
+	if d.parsed.V >= 4 || d.parent.isNull() {
 		return nil
 	}
 	if t.r.lay.engine == "postgres" || t.r.lay.lang == javascript {
-		err := t.sent(ctx, cp, ns, parent)
-		if err == nil && t.r.lay.engine == "sqlite" && parsed.PendingSends && labelOf(cp, labelSends) == "" {
-			cp.Meta.Labels = append(cp.Meta.Labels, &pb.Label{Name: labelOwn, Value: "true"})
+		err := t.sent(ctx, d)
+		if err == nil && t.r.lay.engine == "sqlite" && d.parsed.PendingSends && labelOf(d.cp, labelSends) == "" {
+			d.cp.Meta.Labels = append(d.cp.Meta.Labels, &pb.Label{Name: labelOwn, Value: "true"})
 		}
 		return err
 	}
-	wrote, err := t.wrote(ctx, ns.String(), channelSends, &parent)
-	if err != nil || wrote == parsed.PendingSends {
+	wrote, err := t.wrote(ctx, d.ns, channelSends, &d.parent)
+	if err != nil || wrote == d.parsed.PendingSends {
 		return err
 	}
 	name := labelSettled
-	if parsed.PendingSends {
+	if d.parsed.PendingSends {
 		name = labelOwn
 	}
-	cp.Meta.Labels = append(cp.Meta.Labels, &pb.Label{Name: name, Value: "true"})
+	d.cp.Meta.Labels = append(d.cp.Meta.Labels, &pb.Label{Name: name, Value: "true"})
 	return nil
 }
 
-// sent labels cp with what its parent sent.
-func (t *thread) sent(ctx context.Context, cp *pb.Checkpoint, ns, parent cell) error {
+// sent labels the checkpoint of d with what its parent sent.
+func (t *thread) sent(ctx context.Context, d *document) error {
 	w := t.r.lay.writes()
 	if !w.readable() {
 		return nil
@@ -53,28 +53,28 @@ func (t *thread) sent(ctx context.Context, cp *pb.Checkpoint, ns, parent cell) e
 		order = "task_path, " + order
 	}
 	rows, err := t.r.eng.query(ctx, "SELECT task_id, idx FROM "+w.ident+" WHERE thread_id = ? AND checkpoint_ns = ? AND channel = ? AND checkpoint_id = ? ORDER BY "+order,
-		t.id.arg(), ns.String(), channelSends, parent.String())
+		t.id.arg(), d.ns, channelSends, d.parent.String())
 	for _, r := range rows {
-		key := t.key("pendingwrite", ns.String(), parent.String(), r[0].String(), r[1].String())
-		cp.Meta.Labels = append(cp.Meta.Labels, &pb.Label{Name: labelSends, Value: key})
+		key := t.key("pendingwrite", d.ns, d.parent.String(), r[0].String(), r[1].String())
+		d.cp.Meta.Labels = append(d.cp.Meta.Labels, &pb.Label{Name: labelSends, Value: key})
 	}
 	return err
 }
 
 // sendsWait tells whether tasks that Sends started run next, beside the nodes that do, and the one node of all of them;
 // empty: they are of several, or it is not known.
-func (t *thread) sendsWait(ns string, cp *pb.Checkpoint, parsed *values.Checkpoint, ser string, doc []byte) (node string, wait bool) {
-	if parsed.PendingSends || labelOf(cp, labelSends) != "" {
+func (t *thread) sendsWait(d *document) (node string, wait bool) {
+	if d.parsed.PendingSends || labelOf(d.cp, labelSends) != "" {
 		return "", true
 	}
-	for _, s := range parsed.Inline {
-		if b := doc[s.Start:s.End]; s.Name == channelSends {
-			return only(values.SentTo(ser, b)), values.Holds(ser, b)
+	for _, s := range d.parsed.Inline {
+		if b := d.bytes[s.Start:s.End]; s.Name == channelSends {
+			return only(values.SentTo(d.ser, b)), values.Holds(d.ser, b)
 		}
 	}
-	for _, ch := range parsed.Channels {
+	for _, ch := range d.parsed.Channels {
 		if ch.Name == channelSends {
-			node, wait = t.sending[hashOf(ns, ch.Version)]
+			node, wait = t.sending[hashOf(d.ns, ch.Version)]
 			return node, wait
 		}
 	}

@@ -255,26 +255,11 @@ func (d *sqliteDB) scan(ctx context.Context, t *table, prefix, after []cell, fn 
 }
 
 func (d *sqliteDB) value(ctx context.Context, t *table, pk []cell, col string, off, n int64) ([]byte, error) {
-	var where []string
-	var args []any
 	expr := "CAST(" + quote(col) + " AS BLOB)"
 	if n >= 0 {
-		expr = "substr(" + expr + ", ?, ?)"
-		args = append(args, off+1, n)
+		expr = fmt.Sprintf("substr(%s, %d, %d)", expr, off+1, n)
 	} else if off > 0 {
-		expr = "substr(" + expr + ", ?)"
-		args = append(args, off+1)
+		expr = fmt.Sprintf("substr(%s, %d)", expr, off+1)
 	}
-	for i, k := range t.key {
-		where = append(where, quote(k)+" = ?")
-		args = append(args, pk[i].arg())
-	}
-	rows, err := d.query(ctx, "SELECT "+expr+" FROM "+t.ident+" WHERE "+strings.Join(where, " AND "), args...)
-	if err != nil {
-		return nil, err
-	}
-	if len(rows) != 1 {
-		return nil, fmt.Errorf("%w: row of %s", agentstate.ErrNotFound, t.name)
-	}
-	return rows[0][0].b, nil
+	return valueOf(ctx, d, t, pk, expr)
 }

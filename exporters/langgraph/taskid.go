@@ -63,9 +63,8 @@ func (t *thread) runsAt(ctx context.Context, g *group) (*runs, error) {
 		if err != nil || md.Step == nil {
 			return true, nil
 		}
-		id := func(node, how string, by any) {
-			out.nodes[taskID(cp.ID, g.ns, *md.Step+1, node, how, by)] = node
-		}
+		taskID := taskIDs(cp.ID, g.ns, *md.Step+1)
+		id := func(node, how string, by any) { out.nodes[taskID(node, how, by)] = node }
 		for i, node := range sent {
 			id(node, "__pregel_push", strconv.Itoa(i))
 		}
@@ -89,16 +88,15 @@ func (t *thread) runsAt(ctx context.Context, g *group) (*runs, error) {
 	})
 }
 
-// taskID is the id of the task that runs node in a step after a checkpoint: a UUID of version 5 in the checkpoint's.
-func taskID(checkpoint, ns string, step int64, node, how string, by any) string {
+// taskIDs gives the ids of the tasks of a step after a checkpoint, each by the node that it runs: UUIDs of version 5 in the checkpoint's.
+func taskIDs(checkpoint, ns string, step int64) func(node, how string, by any) string {
 	if ns != "" {
 		ns += "|"
 	}
 	space, _ := hex.DecodeString(strings.ReplaceAll(checkpoint, "-", ""))
-	h := sha1.New()
-	h.Write(space)
-	h.Write(values.Script([]any{ns + node, strconv.FormatInt(step, 10), node, how, by}))
-	u := h.Sum(nil)[:16]
-	u[6], u[8] = u[6]&0x0f|0x50, u[8]&0x3f|0x80
-	return fmt.Sprintf("%x-%x-%x-%x-%x", u[:4], u[4:6], u[6:8], u[8:10], u[10:])
+	return func(node, how string, by any) string {
+		u := sha1.Sum(append(space[:len(space):len(space)], values.Script([]any{ns + node, strconv.FormatInt(step, 10), node, how, by})...))
+		u[6], u[8] = u[6]&0x0f|0x50, u[8]&0x3f|0x80
+		return fmt.Sprintf("%x-%x-%x-%x-%x", u[:4], u[4:6], u[6:8], u[8:10], u[10:16])
+	}
 }

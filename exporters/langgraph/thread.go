@@ -197,6 +197,18 @@ func (t *thread) blobRow(b *table, row []cell) error {
 	return t.r.put(v)
 }
 
+// A document is that of a checkpoint, read.
+type document struct {
+	c               *table
+	row             []cell
+	ns              string
+	parent          cell // the id of the checkpoint before; NULL: there is none
+	cp              *pb.Checkpoint
+	parsed          *values.Checkpoint
+	ser             string
+	bytes, metadata []byte
+}
+
 // checkpoint emits a row of checkpoints, and before it the channel values that it is the first to
 // hold.
 func (t *thread) checkpoint(ctx context.Context, c *table, row []cell) error {
@@ -227,12 +239,13 @@ func (t *thread) checkpoint(ctx context.Context, c *table, row []cell) error {
 	}
 	if doc != nil && parsed != nil {
 		cp.Meta.CreatedUnixNano = parseTime(parsed.TS)
-		if err := t.sends(ctx, cp, parsed, row[c.col("checkpoint_ns")], parent); err != nil {
+		d := &document{c, row, ns, parent, cp, parsed, ser, doc, md}
+		if err := t.sends(ctx, d); err != nil {
 			return err
 		}
-		t.ahead(cp, parsed, ns)
-		sentTo, sending = t.sendsWait(ns, cp, parsed, ser, doc)
-		pieces, err := t.channels(ctx, c, row, cp, parsed, ser, doc)
+		t.ahead(d)
+		sentTo, sending = t.sendsWait(d)
+		pieces, err := t.channels(ctx, d)
 		if err != nil {
 			return err
 		}
@@ -241,7 +254,7 @@ func (t *thread) checkpoint(ctx context.Context, c *table, row []cell) error {
 				Pieces: pieces, Text: row[c.col("checkpoint")].kind == text,
 			}}}
 		}
-		if err := t.lost(ctx, cp, parsed, doc, md, ns, parent); err != nil {
+		if err := t.lost(ctx, d); err != nil {
 			return err
 		}
 		// By name: JSONB keeps no order, so the document's own is that of one database.

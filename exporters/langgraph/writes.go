@@ -67,7 +67,7 @@ func (t *thread) pendingWrites(ctx context.Context) error {
 		if g == nil {
 			g = &group{ns: ns, id: id, tasks: map[string]*task{}}
 		}
-		return false, t.write(ctx, g, w, row, value)
+		return false, t.write(ctx, g, &writeRow{w, row, value})
 	})
 	if err != nil || g == nil {
 		return err
@@ -75,34 +75,43 @@ func (t *thread) pendingWrites(ctx context.Context) error {
 	return t.interrupts(ctx, g)
 }
 
+// A writeRow is a row of writes, and the name of the column that has its value.
+type writeRow struct {
+	w     *table
+	row   []cell
+	value string
+}
+
+func (x *writeRow) cell(col string) cell { return x.row[x.w.col(col)] }
+
 // write emits one row of writes.
-func (t *thread) write(ctx context.Context, g *group, w *table, row []cell, value string) error {
-	tid, idx, ch := row[w.col("task_id")].String(), row[w.col("idx")], row[w.col("channel")].String()
-	ser := row[w.col("type")].String()
-	if row[w.col("type")].isNull() {
+func (t *thread) write(ctx context.Context, g *group, x *writeRow) error {
+	tid, idx, ch := x.cell("task_id").String(), x.cell("idx"), x.cell("channel").String()
+	ser := x.cell("type").String()
+	if x.cell("type").isNull() {
 		ser = "json" // what the runtime assumes
 	}
 	p := &pb.PendingWrite{
 		Meta:          agentstate.Meta("pendingwrite", nil, t.name, g.ns, g.id, tid, idx.String()),
 		CheckpointKey: t.key("checkpoint", g.ns, g.id),
-		TaskId:        valid(tid), Index: idx.i, Channel: valid(ch), Serializer: valid(row[w.col("type")].String()),
-		Value: t.r.data(w, row, value, media(ser)),
+		TaskId:        valid(tid), Index: idx.i, Channel: valid(ch), Serializer: valid(x.cell("type").String()),
+		Value: t.r.data(x.w, x.row, x.value, media(ser)),
 	}
-	if i := w.col("task_path"); i >= 0 {
-		p.TaskPath = valid(row[i].String())
+	if i := x.w.col("task_path"); i >= 0 {
+		p.TaskPath = valid(x.row[i].String())
 	}
-	p.Meta.Native = []*pb.Native{t.r.native(w, row, map[string]*pb.Column{value: cite(row[w.col(value)], "#value")})}
+	p.Meta.Native = []*pb.Native{t.r.native(x.w, x.row, map[string]*pb.Column{x.value: cite(x.cell(x.value), "#value")})}
 	if opaque(ser) {
 		t.r.pos.Opaque["pendingwrite"]++
 	}
-	if err := t.note(ctx, g, w, row, value, p, ser); err != nil {
+	if err := t.note(ctx, g, x, p, ser); err != nil {
 		return err
 	}
 	return t.r.put(p)
 }
 
 // note keeps what the interrupts of a checkpoint depend on.
-func (t *thread) note(ctx context.Context, g *group, w *table, row []cell, value string, p *pb.PendingWrite, ser string) error {
+func (t *thread) note(ctx context.Context, g *group, x *writeRow, p *pb.PendingWrite, ser string) error {
 	k := g.task(p.TaskId)
 	switch p.Channel {
 	case channelError:
@@ -110,23 +119,22 @@ func (t *thread) note(ctx context.Context, g *group, w *table, row []cell, value
 	case "__scheduled__":
 	case channelResume:
 		k.resumed = true
-		if b := row[w.col(value)]; !b.big && !opaque(ser) {
+		if b := x.cell(x.value); !b.big && !opaque(ser) {
 			k.answer = agentstate.Inline("application/json", values.JSON(ser, b.b, agentstate.SpillSize))
 		}
 	case channelInterrupt:
-		if opaque(ser) {
-			g.asked = append(g.asked, &asking{task: p.TaskId, path: p.TaskPath, idx: row[w.col("idx")].String(), key: p.Meta.Key, what: []values.Interrupt{{}}})
-			return nil
+		var what []values.Interrupt
+		if !opaque(ser) {
+			b, err := t.r.bytes(ctx, x.w, x.row, x.value, maxView)
+			if err != nil {
+				return err
+			}
+			what, _ = values.Interrupts(ser, b)
 		}
-		b, err := t.r.bytes(ctx, w, row, value, maxView)
-		if err != nil {
-			return err
-		}
-		what, err := values.Interrupts(ser, b)
-		if err != nil || len(what) == 0 {
+		if len(what) == 0 {
 			what = []values.Interrupt{{}} // something is asked; the write itself says what
 		}
-		g.asked = append(g.asked, &asking{task: p.TaskId, path: p.TaskPath, idx: row[w.col("idx")].String(), key: p.Meta.Key, what: what})
+		g.asked = append(g.asked, &asking{task: p.TaskId, path: p.TaskPath, idx: x.cell("idx").String(), key: p.Meta.Key, what: what})
 	default:
 		if p.Index >= 0 {
 			k.wrote = true
