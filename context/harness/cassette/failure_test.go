@@ -5,7 +5,6 @@ import (
 	"io"
 	"maps"
 	"net/http"
-	"net/http/httptest"
 	"slices"
 	"strings"
 	"testing"
@@ -68,7 +67,7 @@ func TestFailures(t *testing.T) {
 		"a stream that says so": {200, true, `data: {"type":"response.failed","response":{"error":{"message":"x"}}}` + "\n\n", false, "answers that ended early, or with an error", ""},
 	} {
 		t.Run(name, func(t *testing.T) {
-			model := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+			rec, proxy := behind(t, func(w http.ResponseWriter, r *http.Request) {
 				if b, _ := io.ReadAll(r.Body); strings.Contains(string(b), "other") {
 					io.WriteString(w, oddAnswer("chat", odd["a refusal"].said))
 					return
@@ -83,21 +82,13 @@ func TestFailures(t *testing.T) {
 					w.(http.Flusher).Flush()
 					panic(http.ErrAbortHandler)
 				}
-			}))
-			t.Cleanup(model.Close)
-			rec, err := NewRecorder(RecorderOptions{Upstream: model.URL + "/v1", Name: "q4"})
-			if err != nil {
-				t.Fatal(err)
-			}
-			t.Cleanup(func() { rec.Close() })
-			proxy := httptest.NewServer(rec)
-			t.Cleanup(proxy.Close)
+			})
 			ask := fmt.Sprintf(asksFor, c.stream)
-			want := see(t, proxy.URL+paths["chat"], ask)
+			want := see(t, proxy+paths["chat"], ask)
 			if want.Status != c.status || want.Body != c.body || want.Broken != c.broken {
 				t.Fatalf("the recorder gave %+v", want)
 			}
-			see(t, proxy.URL+paths["chat"], strings.Replace(fmt.Sprintf(asksFor, false), "Hi", "other", 1))
+			see(t, proxy+paths["chat"], strings.Replace(fmt.Sprintf(asksFor, false), "Hi", "other", 1))
 			if k, l := slices.Collect(maps.Keys(rec.Failures())), slices.Collect(maps.Keys(rec.Missing())); strings.Join(k, ",") != c.kept || strings.Join(l, ",") != c.lost {
 				t.Errorf("kept %q, lost %q", k, l)
 			}
@@ -134,22 +125,14 @@ func TestFailures(t *testing.T) {
 // A program that goes on otherwise after a failure is played to its end, and what came before the failure is
 // answered once.
 func TestGoesOn(t *testing.T) {
-	model := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+	rec, proxy := behind(t, func(w http.ResponseWriter, r *http.Request) {
 		if b, _ := io.ReadAll(r.Body); strings.Contains(string(b), "long") {
 			w.WriteHeader(http.StatusBadRequest)
 			io.WriteString(w, `{"error":{"message":"too long"}}`)
 			return
 		}
 		io.WriteString(w, oddAnswer("chat", `[{"index":0,"message":{"role":"assistant","content":"Yes"},"finish_reason":"stop"}]`))
-	}))
-	defer model.Close()
-	rec, err := NewRecorder(RecorderOptions{Upstream: model.URL + "/v1", Name: "q4"})
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer rec.Close()
-	proxy := httptest.NewServer(rec)
-	defer proxy.Close()
+	})
 	talk := func(base string) string {
 		out := ""
 		p := &program{t: t, base: base, api: "chat"}
@@ -164,7 +147,7 @@ func TestGoesOn(t *testing.T) {
 		}
 		return out
 	}
-	want := talk(proxy.URL)
+	want := talk(proxy)
 	url, misses := played(t, rec)
 	for range 3 {
 		if got := talk(url); got != want || len(*misses) > 0 || strings.Count(got, "Yes") != 2 {

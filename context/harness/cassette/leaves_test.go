@@ -6,7 +6,6 @@ import (
 	"io"
 	"maps"
 	"net/http"
-	"net/http/httptest"
 	"slices"
 	"strings"
 	"testing"
@@ -24,25 +23,17 @@ func TestLeavesAtAFailure(t *testing.T) {
 		"no end":    {"chat", `{"id":"x","model":"m","error":null,"choices":[{"index":0,"delta":{"content":"hel"}}]}`, "", notRead},
 	} {
 		t.Run(name, func(t *testing.T) {
-			model := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+			rec, proxy := behind(t, func(w http.ResponseWriter, r *http.Request) {
 				w.Header().Set("Content-Type", "text/event-stream")
 				fmt.Fprintf(w, "data: %s\n\n", c.event)
 				w.(http.Flusher).Flush()
 				<-r.Context().Done()
-			}))
-			t.Cleanup(model.Close)
-			rec, err := NewRecorder(RecorderOptions{Upstream: model.URL + "/v1", Name: "q4"})
-			if err != nil {
-				t.Fatal(err)
-			}
-			t.Cleanup(func() { rec.Close() })
-			proxy := httptest.NewServer(rec)
-			t.Cleanup(proxy.Close)
+			})
 			ask := fmt.Sprintf(asksFor, true)
 			if c.api == "responses" {
 				ask = `{"model":"m","stream":true,"input":"Hi"}`
 			}
-			leave(t, proxy.URL+paths[c.api], ask, c.event)
+			leave(t, proxy+paths[c.api], ask, c.event)
 			for end := time.Now().Add(10 * time.Second); len(rec.Failures())+len(rec.Missing()) == 0 && time.Now().Before(end); {
 				time.Sleep(10 * time.Millisecond)
 			}

@@ -73,22 +73,14 @@ func TestSettings(t *testing.T) {
 
 // The same messages for two settings are two questions: each gets its own answer, however often.
 func TestSettingsChoose(t *testing.T) {
-	model := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+	rec, proxy := behind(t, func(w http.ResponseWriter, r *http.Request) {
 		b, _ := io.ReadAll(r.Body)
 		text := "small"
 		if strings.Contains(string(b), "large") {
 			text = "large"
 		}
 		io.WriteString(w, oddAnswer("chat", fmt.Sprintf(`[{"index":0,"message":{"role":"assistant","content":%q},"finish_reason":"stop"}]`, text)))
-	}))
-	defer model.Close()
-	rec, err := NewRecorder(RecorderOptions{Upstream: model.URL + "/v1", Name: "q4"})
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer rec.Close()
-	proxy := httptest.NewServer(rec)
-	defer proxy.Close()
+	})
 	talk := func(base string, models ...string) (out []string) {
 		for _, m := range models {
 			got := see(t, base+paths["chat"], `{"model":"`+m+`","messages":[{"role":"user","content":"Hi"}]}`)
@@ -96,7 +88,7 @@ func TestSettingsChoose(t *testing.T) {
 		}
 		return out
 	}
-	talk(proxy.URL, "small", "large")
+	talk(proxy, "small", "large")
 	url, _ := played(t, rec)
 	want := []string{"large large", "large large", "small small", "large large", "small small", "small small"}
 	if d := cmp.Diff(want, talk(url, "large", "large", "small", "large", "small", "small")); d != "" {
