@@ -204,6 +204,12 @@ func TestSharedFolder(t *testing.T) {
 
 // TestLongLine: a line of 100 MB costs no memory of its size, and what stands around it is read.
 func TestLongLine(t *testing.T) {
-	homeOf().LongLine(t, user, `{"type":"user","uuid":"u2","parentUuid":"u1","message":{"role":"user","content":"`, `"}}`+"\n", strings.ReplaceAll(user, "u1", "u3"),
-		"message "+inFolder+" line 2 limit")
+	homeOf().LongLine(t, hometest.Long{Before: user, Head: `{"type":"user","uuid":"u2","parentUuid":"u1","message":{"role":"user","content":"`, Tail: `"}}` + "\n",
+		After: strings.ReplaceAll(user, "u1", "u3"), Gap: "message " + inFolder + " line 2 limit"})
+}
+
+// FuzzTranscript: whatever a transcript holds, it is carried whole and read without a panic, and every
+// record can be written.
+func FuzzTranscript(f *testing.F) {
+	homeOf().Fuzz(f, func(rel string) bool { return kindOf(rel) == "conversation" })
 }

@@ -1,7 +1,6 @@
 package claudecode
 
 import (
-	"bytes"
 	"encoding/json"
 	"fmt"
 	"io/fs"
@@ -12,7 +11,6 @@ import (
 	"testing"
 
 	"github.com/google/go-cmp/cmp"
-	"google.golang.org/protobuf/proto"
 
 	"github.com/exitramp/exitramp/context/agentstate"
 	"github.com/exitramp/exitramp/context/memstate"
@@ -259,47 +257,6 @@ func TestForeign(t *testing.T) {
 	if err != nil || u.LeftN != 0 || len(files(t, dst.root)) != 0 {
 		t.Errorf("%+v %v", u, err)
 	}
-}
-
-// FuzzTranscript: whatever a transcript holds, it is carried whole and read without a panic, and every
-// record can be written.
-func FuzzTranscript(f *testing.F) {
-	n := 0
-	for rel, text := range files(f, "testdata/home") {
-		if kindOf(rel) != "conversation" {
-			continue
-		}
-		f.Add([]byte(text[1:]))
-		for l := range strings.SplitAfterSeq(text[1:], "\n") {
-			f.Add([]byte(l))
-			n++
-		}
-	}
-	if n == 0 {
-		f.Fatal("no seeds")
-	}
-	f.Fuzz(func(t *testing.T, b []byte) {
-		src := home(t, map[string]string{"projects/p/a.jsonl": string(b)})
-		keys := map[string]bool{}
-		for r, err := range src.Records(t.Context(), nil) {
-			if err != nil {
-				t.Fatal(err)
-			}
-			if _, err := proto.Marshal(r); err != nil {
-				t.Fatal(err)
-			}
-			if k := r.GetMeta().GetKey(); keys[k] {
-				t.Fatalf("%s twice", k)
-			}
-			keys[r.GetMeta().GetKey()] = true
-			if c, ok := r.(*pb.Conversation); ok {
-				d := c.Meta.Native[0].GetData()
-				if d.GetBlob() == nil && !bytes.Equal(d.GetInline(), b) {
-					t.Fatalf("%q was carried as %q", b, d.GetInline())
-				}
-			}
-		}
-	})
 }
 
 // What is not read of the file that names MCP servers is said before an export.

@@ -174,5 +174,12 @@ func TestChanging(t *testing.T) {
 
 // TestLongLine: a line of 100 MB costs no memory of its size, and what stands around it is read.
 func TestLongLine(t *testing.T) {
-	homeOf().LongLine(t, meta+item, `{"type":"response_item","payload":{"type":"message","role":"user","content":"`, `"}}`+"\n", item, "message "+at+" line 3 limit")
+	homeOf().LongLine(t, hometest.Long{Before: meta + item, Head: `{"type":"response_item","payload":{"type":"message","role":"user","content":"`, Tail: `"}}` + "\n", After: item,
+		Gap: "message " + at + " line 3 limit"})
+}
+
+// FuzzRollout: whatever a rollout holds, it is carried whole and read without a panic, and every record
+// can be written.
+func FuzzRollout(f *testing.F) {
+	homeOf().Fuzz(f, func(rel string) bool { return kindOf(rel) == "conversation" })
 }

@@ -1,7 +1,6 @@
 package codex
 
 import (
-	"bytes"
 	"encoding/json"
 	"io/fs"
 	"path/filepath"
@@ -176,47 +175,6 @@ func TestForeign(t *testing.T) {
 	if u, err := replay.Undo(t.Context(), dst, j); err != nil || u.LeftN == 0 || len(files(t, dst.root)) != 1 {
 		t.Errorf("a thread that went on since is gone: %+v %v", u, err)
 	}
-}
-
-// FuzzRollout: whatever a rollout holds, it is carried whole and read without a panic, and every record
-// can be written.
-func FuzzRollout(f *testing.F) {
-	n := 0
-	for rel, text := range files(f, "testdata/home") {
-		if kindOf(rel) != "conversation" {
-			continue
-		}
-		f.Add([]byte(text))
-		for l := range strings.SplitAfterSeq(text, "\n") {
-			f.Add([]byte(l))
-			n++
-		}
-	}
-	if n == 0 {
-		f.Fatal("no seeds")
-	}
-	f.Fuzz(func(t *testing.T, b []byte) {
-		src := home(t, map[string]string{"sessions/2026/rollout-a.jsonl": string(b)})
-		keys := map[string]bool{}
-		for r, err := range src.Records(t.Context(), nil) {
-			if err != nil {
-				t.Fatal(err)
-			}
-			if _, err := proto.Marshal(r); err != nil {
-				t.Fatal(err)
-			}
-			if k := r.GetMeta().GetKey(); keys[k] {
-				t.Fatalf("%s twice", k)
-			}
-			keys[r.GetMeta().GetKey()] = true
-			if c, ok := r.(*pb.Conversation); ok {
-				d := c.Meta.Native[0].GetData()
-				if d.GetBlob() == nil && !bytes.Equal(d.GetInline(), b) {
-					t.Fatalf("%q was carried as %q", b, d.GetInline())
-				}
-			}
-		}
-	})
 }
 
 // The MCP servers of settings are readings of them, with a reference for each secret and no secret.

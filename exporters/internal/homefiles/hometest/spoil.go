@@ -100,14 +100,20 @@ func (h Home) Spoiled(t *testing.T, how Spoiled, ways map[string]Spoil) {
 	}
 }
 
-// LongLine: a line of 100 MB costs no memory of its size, and what stands around it is read: one
-// message before it and one behind it. The long line is the text between head and tail, and gap its name.
-func (h Home) LongLine(t *testing.T, before, head, tail, after, gap string) {
+// A Long is a session in which a line of 100 MB stands.
+type Long struct {
+	Before, After string // one message each
+	Head, Tail    string // of the line
+	Gap           string // its name
+}
+
+// LongLine: a line of 100 MB costs no memory of its size, and what stands around it is read.
+func (h Home) LongLine(t *testing.T, l Long) {
 	if testing.Short() {
 		t.Skip("100 MB")
 	}
-	root := Write(t, map[string]string{h.Session: before})
-	if err := long(filepath.Join(root, h.Session), head, tail+after); err != nil {
+	root := Write(t, map[string]string{h.Session: l.Before})
+	if err := long(filepath.Join(root, h.Session), l.Head, l.Tail+l.After); err != nil {
 		t.Fatal(err)
 	}
 	var ta agentstate.Tally // a State would hold the file
@@ -123,7 +129,7 @@ func (h Home) LongLine(t *testing.T, before, head, tail, after, gap string) {
 	if most > 100<<20 {
 		t.Errorf("%d MiB of heap", most>>20)
 	}
-	if rep := (&agentstate.Report{Tally: ta}); rep.Records["message"] != 2 || !slices.Equal(drivertest.Gaps(rep), []string{gap}) || rep.Records["conversation"] != 1 {
+	if rep := (&agentstate.Report{Tally: ta}); rep.Records["message"] != 2 || !slices.Equal(drivertest.Gaps(rep), []string{l.Gap}) || rep.Records["conversation"] != 1 {
 		t.Errorf("%v %v", rep.Records, rep.Gaps)
 	}
 }
