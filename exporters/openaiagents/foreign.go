@@ -161,41 +161,50 @@ func (w *writer) foreignMessage(ctx context.Context, m *pb.Message) (replay.Rece
 		rc.Target = agentstate.Key("message", place, fmt.Sprintf("new-%d", w.next))
 		return rc, nil
 	}
-	if rc.Target, rc.Version, err = w.putItems(ctx, d, p, m.Meta.Key, sid, items, created); err != nil {
+	err = d.apart(ctx, len(items) > 1, func() (err error) { // all or none
+		x := newItem{session: sid, created: created, doubt: w.run.Doubts(m.Meta.Key)}
+		rc.Target, rc.Version, err = x.each(items, place, func(x newItem) (int64, string, error) { return w.putItem(ctx, d, p, x) })
+		return err
+	})
+	if err != nil {
 		return d.notTaken(p.Messages, err)
 	}
 	return rc, nil
 }
 
-// putItems writes the items of a message, all or none, and gives the key of the first and what they are known by.
-func (w *writer) putItems(ctx context.Context, d *db, p pair, key, sid string, items [][]byte, created string) (target, version string, err error) {
+// A newItem is an item as a table of messages takes it.
+type newItem struct {
+	session, data, created string
+	doubt                  bool // an attempt of this run may have written it
+}
+
+// each puts items one after the other, and gives the key of the first below place and what they are known by.
+func (x newItem) each(items [][]byte, place string, put func(newItem) (id int64, at string, err error)) (target, version string, err error) {
 	var versions []string
-	err = d.apart(ctx, len(items) > 1, func() error {
-		for i, item := range items {
-			id, at, err := w.putItem(ctx, d, p, w.run.Doubts(key), sid, string(item), created)
-			if err != nil {
-				return err
-			}
-			if i == 0 {
-				target = agentstate.Key("message", placeIn(foreignFile, p), fmt.Sprint(id))
-			}
-			versions = append(versions, sqlitefile.Digest(id, sid, string(item), at))
+	for i, item := range items {
+		x.data = string(item)
+		id, at, err := put(x)
+		if err != nil {
+			return "", "", err
 		}
-		return nil
-	})
-	return target, strings.Join(versions, ","), err
+		if i == 0 {
+			target = agentstate.Key("message", place, fmt.Sprint(id))
+		}
+		versions = append(versions, sqlitefile.Digest(id, x.session, x.data, at))
+	}
+	return target, strings.Join(versions, ","), nil
 }
 
 // putItem writes an item, and gives its id and time. In doubt it looks first whether an attempt of this run wrote it.
-func (w *writer) putItem(ctx context.Context, d *db, p pair, doubt bool, sid, item, created string) (id int64, at string, err error) {
-	if doubt {
-		id, at, err = d.written(ctx, p, sid, item, w.next)
+func (w *writer) putItem(ctx context.Context, d *db, p pair, x newItem) (id int64, at string, err error) {
+	if x.doubt {
+		id, at, err = d.written(ctx, p, x.session, x.data, w.next)
 		if w.next = max(w.next, id); err != nil || id != 0 {
 			return id, at, err
 		}
 	}
-	id, err = d.Put(ctx, "INSERT INTO "+quote(p.Messages)+" (session_id, message_data, created_at) VALUES (?, ?, ?)", sid, item, created)
-	return id, created, err
+	id, err = d.Put(ctx, "INSERT INTO "+quote(p.Messages)+" (session_id, message_data, created_at) VALUES (?, ?, ?)", x.session, x.data, x.created)
+	return id, x.created, err
 }
 
 // written looks for an item that an attempt of this run wrote before it was broken off: the first

@@ -3,13 +3,11 @@ package openaiagents
 import (
 	"context"
 	"fmt"
-	"strings"
 	"time"
 
 	"github.com/exitramp/exitramp/context/agentstate"
 	"github.com/exitramp/exitramp/context/fidelity"
 	"github.com/exitramp/exitramp/context/replay"
-	"github.com/exitramp/exitramp/exporters/internal/sqlitefile"
 	pb "github.com/exitramp/exitramp/proto/exitramp/v1"
 )
 
@@ -137,20 +135,10 @@ func (w *pgWriter) foreignMessage(ctx context.Context, m *pb.Message) (replay.Re
 		rc.Target = agentstate.Key("message", p.Messages, fmt.Sprintf("new-%d", w.next))
 		return rc, nil
 	}
-	doubt := w.run.Doubts(m.Meta.Key)
-	var versions []string
-	why, err := w.apart(ctx, p.messages, len(sid), false, func() error {
-		for i, item := range items {
-			id, at, err := w.put(ctx, p, sid, string(item), created.Format(pgStamp), doubt)
-			if err != nil {
-				return err
-			}
-			if i == 0 {
-				rc.Target = agentstate.Key("message", p.Messages, fmt.Sprint(id))
-			}
-			versions = append(versions, sqlitefile.Digest(id, sid, string(item), at))
-		}
-		return nil
+	why, err := w.apart(ctx, p.messages, len(sid), false, func() (err error) {
+		x := newItem{session: sid, created: created.Format(pgStamp), doubt: w.run.Doubts(m.Meta.Key)}
+		rc.Target, rc.Version, err = x.each(items, p.Messages, func(x newItem) (int64, string, error) { return w.put(ctx, p, x) })
+		return err
 	})
 	switch {
 	case err != nil:
@@ -158,23 +146,22 @@ func (w *pgWriter) foreignMessage(ctx context.Context, m *pb.Message) (replay.Re
 	case why != nil:
 		return notTakenIn(p.messages, why)
 	}
-	rc.Version = strings.Join(versions, ",")
 	return rc, nil
 }
 
 // put writes an item. In doubt it looks first whether an attempt of this run wrote it before it was
 // broken off: the first behind the last one that was found.
-func (w *pgWriter) put(ctx context.Context, p *pgPair, sid, item, created string, doubt bool) (id int64, at string, err error) {
-	if doubt {
+func (w *pgWriter) put(ctx context.Context, p *pgPair, x newItem) (id int64, at string, err error) {
+	if x.doubt {
 		ok, err := w.one(ctx, "SELECT id::int8, created_at::text FROM "+p.messages.ident+" WHERE session_id = $1::text AND message_data = $2::text AND id > $3::int8 ORDER BY id LIMIT 1",
-			[]any{sid, item, w.next}, &id, &at)
+			[]any{x.session, x.data, w.next}, &id, &at)
 		if ok || err != nil {
 			w.next = max(w.next, id)
 			return id, at, err
 		}
 	}
 	ok, err := w.one(ctx, "INSERT INTO "+p.messages.ident+" (session_id, message_data, created_at) VALUES ($1::text, $2::text, $3::text::timestamp) RETURNING id::int8, created_at::text",
-		[]any{sid, item, created}, &id, &at)
+		[]any{x.session, x.data, x.created}, &id, &at)
 	if err == nil && !ok {
 		err = w.server.PassedOver()
 	}
