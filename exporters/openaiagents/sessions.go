@@ -21,14 +21,14 @@ func (r *reading) pair(ctx context.Context, d *db, p *pair) error {
 	if err := r.tally(ctx, d, p); err != nil {
 		return err
 	}
-	own, items := d.layout.table(p.Sessions, p), &itemTable{d.layout.table(p.Messages, p), p, agentstate.Key("message", d.place(p)) + "/"}
+	own, items := d.layout.table(p.Sessions, p), &itemTable{d.layout.table(p.Messages, p), d, p, agentstate.Key("message", d.place(p)) + "/"}
 	sessions := feedOf(ctx, d, "SELECT "+sqlitefile.Selects(own.cols)+" FROM "+quote(p.Sessions)+" ORDER BY session_id", func(v []any) []any { return v })
 	defer sessions.queue.Close()
 	messages := feedOf(ctx, d, "SELECT +id, +session_id, "+shortItem+", +created_at"+more(items.table)+" FROM "+quote(p.Messages)+" ORDER BY session_id, id", func(v []any) item {
 		if v[2] == nil {
 			return item{v, nil} // it asks the database, which is read
 		}
-		return item{v, d.message(items, v)}
+		return item{v, items.message(v)}
 	})
 	defer messages.queue.Close()
 	for {
@@ -52,7 +52,7 @@ func (r *reading) pair(ctx context.Context, d *db, p *pair) error {
 			id, c = m.row[1], d.session(p, m.row[1])
 			c.Meta.Labels = []*pb.Label{rowless()}
 		}
-		if err := r.session(ctx, d, items, c, id, messages); err != nil {
+		if err := r.session(ctx, items, c, id, messages); err != nil {
 			return err
 		}
 	}
@@ -120,6 +120,7 @@ func (d *db) session(p *pair, id any) *pb.Conversation {
 // An itemTable is a table of messages, and how the keys of its records begin.
 type itemTable struct {
 	*table
+	db     *db
 	pair   *pair
 	prefix string
 }
@@ -131,9 +132,9 @@ type item struct {
 }
 
 // session puts a conversation and the messages that have its id, which are next.
-func (r *reading) session(ctx context.Context, d *db, t *itemTable, c *pb.Conversation, id any, messages *feed[item]) error {
+func (r *reading) session(ctx context.Context, t *itemTable, c *pb.Conversation, id any, messages *feed[item]) error {
 	key := c.Meta.Key
-	if err := r.branches(ctx, d, t.pair, c, id); err != nil {
+	if err := r.branches(ctx, t.db, t.pair, c, id); err != nil {
 		return err
 	}
 	if err := r.put(c); err != nil {
@@ -146,7 +147,7 @@ func (r *reading) session(ctx context.Context, d *db, t *itemTable, c *pb.Conver
 		}
 		m := x.rec
 		if m == nil {
-			if m, err = d.longMessage(ctx, t, x.row); err != nil {
+			if m, err = t.longMessage(ctx, x.row); err != nil {
 				return err
 			}
 		}
@@ -197,13 +198,13 @@ type message struct {
 }
 
 // longMessage reads a row that has no value for its item.
-func (d *db) longMessage(ctx context.Context, t *itemTable, v []any) (_ *pb.Message, err error) {
-	if v[2], err = d.longItem(ctx, t.name, v[0]); err != nil {
+func (t *itemTable) longMessage(ctx context.Context, v []any) (_ *pb.Message, err error) {
+	if v[2], err = t.db.longItem(ctx, t.name, v[0]); err != nil {
 		return nil, err
 	}
-	m := d.message(t, v)
+	m := t.message(v)
 	if v[2] != nil {
-		err = d.readLong(ctx, m, t.pair, v[0])
+		err = t.db.readLong(ctx, m, t.pair, v[0])
 	}
 	return m, err
 }
@@ -215,10 +216,10 @@ func numbered(prefix string, id int64) string {
 }
 
 // message is the record of a row. It is called for several rows at once.
-func (d *db) message(t *itemTable, v []any) *pb.Message {
+func (t *itemTable) message(v []any) *pb.Message {
 	m := &message{}
 	m.Meta, m.meta.Native = &m.meta, m.natives[:]
-	m.natives[0] = m.native.fill(t.table, v, func(col string) *pb.Blob { return d.blob(t.table, col, v) })
+	m.natives[0] = m.native.fill(t.table, v, func(col string) *pb.Blob { return t.db.blob(t.table, col, v) })
 	if id, ok := v[0].(int64); ok {
 		m.meta.Key = numbered(t.prefix, id)
 	} else {
