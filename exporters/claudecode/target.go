@@ -65,9 +65,6 @@ func (w *writer) write(ctx context.Context, r agentstate.Record) (replay.Receipt
 	case *pb.Credential:
 		return replay.Receipt{Action: replay.Skipped, Why: "a secret stays where it is: " + r.Rebind}, nil
 	case *pb.ToolServer:
-		if len(r.Meta.ViewOfKeys) > 0 {
-			return replay.Receipt{Action: replay.Skipped, Why: "stands in its plugin's settings", NoLoss: true}, nil
-		}
 		return w.server(ctx, r)
 	default:
 		return replay.Receipt{Action: replay.Skipped, Why: "Claude Code has no file for a " + kind}, nil
