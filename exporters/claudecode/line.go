@@ -171,6 +171,9 @@ func (l *line) isMessage() bool {
 	return l.typ.Is("attachment") && len(l.queued) > 0 || (l.typ.Is("user") || l.typ.Is("assistant")) && !l.message.IsNull() || l.typ.Is("system") && len(l.subtype) > 2 && l.subtype.IsText()
 }
 
+// size is how many bytes of JSON are what the line says.
+func (l *line) size() int { return len(l.message) + len(l.content) + len(l.queued) }
+
 // isKnown tells whether the type of the line is one that releases up to 2.1.332 write. Of most of them nothing is read.
 func (l *line) isKnown() bool {
 	switch string(l.typ) {

@@ -215,3 +215,15 @@ func TestAttachments(t *testing.T) {
 		t.Error(d, rep.Gaps)
 	}
 }
+
+// TestLongHook: what a hook says at the start takes the first message no room, however much it is.
+func TestLongHook(t *testing.T) {
+	lines := fmt.Sprintf(`{"type":"attachment","parentUuid":null,"uuid":"01a20b77-0000-4000-8000-000000000001","sessionId":"s","attachment":{"type":"hook_success","content":%q}}`+"\n", strings.Repeat("x", maxParts-200)) +
+		fmt.Sprintf(`{"type":"user","parentUuid":"01a20b77-0000-4000-8000-000000000001","uuid":"01a20b77-0000-4000-8000-000000000002","sessionId":"s","message":{"role":"user","content":%q}}`+"\n", strings.Repeat("ask ", 100))
+	mem, _ := drivertest.Export(t, home(t, map[string]string{"projects/-w/01a20b77-0000-4000-8000-0000000000aa.jsonl": lines}))
+	for r := range mem.Records(t.Context(), nil) {
+		if m, ok := r.(*pb.Message); ok && (len(m.Parts) != 1 || !strings.HasPrefix(m.Parts[0].GetText(), "ask")) {
+			t.Errorf("%d parts, the first of them %.20q", len(m.Parts), m.Parts[0].GetText())
+		}
+	}
+}

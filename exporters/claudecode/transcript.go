@@ -148,15 +148,17 @@ func (t *transcript) messages(f *homefiles.File, d *pb.Data, r *reading) error {
 			cur, at, size = t.message(l, body, p.node, conversation, parent, of), p.node, 0
 			cur.Position = position
 			if parent == "" {
-				cur.Parts, early, size = append(cur.Parts, early...), nil, earlySize
-				earlySize = 0
+				if earlySize+l.size() <= maxParts { // they take no room of its words
+					cur.Parts, size = append(cur.Parts, early...), earlySize
+				}
+				early, earlySize = nil, 0
 			}
 			if l.typ.Is("user") && !t.nodes[p.node].result && (of && l.meta || l.isCommand()) {
 				asked = newID(l.uuid)
 			}
 			last = cur.Meta.Key
 		}
-		if size += len(l.message) + len(l.content) + len(l.queued); size > maxParts { // too much for a record
+		if size += l.size(); size > maxParts { // too much for a record
 			cur.Parts = []*pb.Part{{Body: &pb.Part_Data{Data: &pb.Data{MediaType: "application/json"}}}}
 		}
 		return nil
