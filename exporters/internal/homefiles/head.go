@@ -8,6 +8,8 @@ import (
 	"strings"
 
 	"go.yaml.in/yaml/v3"
+
+	"github.com/exitramp/exitramp/internal/lazyre"
 )
 
 // maxHead is how long the YAML at the start of a file may be.
@@ -15,12 +17,18 @@ const maxHead = 256 << 10
 
 var errHead = errors.New("secrets may stand in its YAML in a form that is not understood: write them in one line, in quotes, or put them elsewhere")
 
+var errTools = errors.New("a secret may stand in the list of tools of its head: put it into a variable, and the variable's name there")
+
 // RedactHead takes secrets out of the YAML between --- and --- at the start of a file, and leaves every
 // other byte as it is: of MCP servers, hooks and variables, the same as RedactJSON does. A head that
-// names none of them is left alone, also where it is no YAML.
+// names none of them is left alone, also where it is no YAML. A secret in a list of tools is an error: without a rule,
+// such a list may allow more.
 func RedactHead(doc []byte) (out []byte, secrets []Secret, err error) {
 	from, to := headOf(doc)
 	head := doc[from:to]
+	if toolSecret(head) {
+		return nil, nil, errTools
+	}
 	named := slices.ContainsFunc(programs(), func(n string) bool { return bytes.Contains(head, []byte(n)) })
 	if !named {
 		return doc, nil, nil
@@ -50,6 +58,26 @@ func RedactHead(doc []byte) (out []byte, secrets []Secret, err error) {
 
 // programs are the parts of a head that say what is started, and with what.
 func programs() []string { return []string{"mcpServers", "hooks", "env"} }
+
+var toolsKey = lazyre.New(`(?i)tools["']?\s*:`)
+
+// toolSecret tells whether a list of tools in head holds a secret, as a rule about a command does. Such heads often are no
+// YAML, and are read nevertheless: so lines are looked at.
+func toolSecret(head []byte) bool {
+	var tools []byte
+	in := false
+	for line := range bytes.Lines(head) {
+		if !bytes.ContainsAny(line[:1], " \t-#\r\n") {
+			in = toolsKey().Match(line)
+		}
+		if in {
+			tools = append(tools, line...)
+		}
+	}
+	return slices.ContainsFunc(secretText().FindAllIndex(tools, -1), func(at []int) bool {
+		return !bytes.ContainsAny(tools[at[1]-1:at[1]], "*)") // a rule for any value has none
+	})
+}
 
 // headOf is where the YAML of doc begins and ends.
 func headOf(doc []byte) (from, to int) {

@@ -58,6 +58,22 @@ func TestRedactHeadRefuses(t *testing.T) {
 	}
 }
 
+// TestRedactHeadTools: a definition with a secret among its tools stays, also where its head is no YAML.
+func TestRedactHeadTools(t *testing.T) {
+	for in, secret := range map[string]bool{
+		"allowed-tools: Bash(mysql -u root -pabc *), Read":                      true,
+		"description: a: b\nallowed-tools:\n  - Bash(curl -H \"X-Key: abc\" *)": true,
+		"\"tools\": [\"Bash(SHOP_TOKEN=abc run)\"]\nname: x":                    true,
+		"disallowedTools:\n- Bash(x --token abc)":                               true,
+		"allowed-tools: Bash(mysql -p *), Bash(mysql --password *), Bash(gh auth token:*), Bash(npm run auth:*)\ndescription: use --token=abc": false,
+		"description: a: b\nallowed-tools: Bash(git add:*), Bash(docker run -p 80:80 *)":                                                       false,
+	} {
+		if _, _, err := RedactHead([]byte("---\n" + in + "\n---\nBody.\n")); (err != nil) != secret {
+			t.Errorf("%s: %v", in, err)
+		}
+	}
+}
+
 func FuzzRedactHead(f *testing.F) {
 	f.Add([]byte("---\nmcpServers:\n  - gh:\n      env:\n        A: 'x y' # z\n---\nbody"))
 	f.Add([]byte("---\nenv: {A: \"b\", C: [d, e]}\nhooks: &x {k: *x}\n---\n"))

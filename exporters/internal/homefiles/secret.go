@@ -28,6 +28,8 @@ var (
 		`|\bhttps?://[^/\s"'@:]{16,}@` + // a token as the user
 		`|://hooks\.slack\.com/\S|://(\w+\.)?discord(app)?\.com/api/webhooks/\S` +
 		`|\b[a-z0-9_]*(token|secret|password|api_?key)[a-z0-9_]*=\S` +
+		`|\b((mysql|mariadb)[a-z-]*\s([^|;&]*\s)?(?-i:-p)` + // short flags that have a password in these programs alone
+		`|((mongo[a-z]*|sshpass|cqlsh|(docker|podman|oc|az)\s+login)\s([^|;&]*\s)?(?-i:-p)|redis-cli\s([^|;&]*\s)?(?-i:-a)|sqlcmd\s([^|;&]*\s)?(?-i:-P))\s*)["']?[^\s:*"'$()-]` +
 		`|["'][a-z0-9_-]*(token|secret|passw(or)?d|passphrase|api[_-]?key|authorization)\\*["']\s*:\s*\\*["'][^\s"'\\$<{]` + // of JSON, as a command sends it
 		`|\b(sk-[a-z0-9_-]{16,}|gh[pousr]_[a-z0-9]{20,}|xox[a-z]-[a-z0-9-]{10,}|xapp-[a-z0-9-]{10,}|(?-i:A[KS]IA[A-Z0-9]{16})|github_pat_\w{20,}|glpat-[\w-]{16,}|hf_[a-z0-9]{20,}` +
 		`|npm_[a-z0-9]{30,}|[srp]k_(live|test)_[a-z0-9]{10,}|whsec_\S{16,}|aiza[\w-]{30,}|gsk_\w{20,}|tvly-[\w-]{16,}|lin_api_\w{20,}|ntn_\w{20,}|eyj[\w-]{10,}\.eyj[\w-]{10,}[\w.-]*)\b|-----begin [a-z ]*private key`)
@@ -59,13 +61,16 @@ func hides(names []string, text, before string) bool {
 	}
 	for i, n := range names {
 		headers := strings.HasSuffix(strings.ToLower(n), "headers") && !variable().MatchString(n)
-		if n == "env" || headers || n == "set" && i > 0 && names[i-1] == "shell_environment_policy" {
+		if n == "env" || headers || n == "set" && i > 0 && names[i-1] == "shell_environment_policy" || n == "mcpServers" && i == 2 && names[0] == "pluginConfigs" {
 			return true
 		}
 	}
 	last := ""
 	if len(names) > 0 {
 		last = names[len(names)-1]
+	}
+	if strings.HasSuffix(strings.ToLower(last), "headershelper") && strings.Contains(strings.ReplaceAll(text, "${", ""), "{") { // a command that has the headers in it, as JSON
+		return true
 	}
 	if n := len(names); n > 1 && names[n-2] == "query_params" && secretText().MatchString("?"+url.QueryEscape(last)+"="+url.QueryEscape(text)) { // as in an address
 		return true

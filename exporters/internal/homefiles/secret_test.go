@@ -40,6 +40,13 @@ func TestRedactJSON(t *testing.T) {
 			`{"maxHeaders":9,"cookieTimeout":30,"passwordMinLength":8,"credentials":{"max_tokens":5,"port":1},"headers":{"X-N":"","max":[""]},"admin_password":"","x":["asiapacificsoutheast",""]}`, "headers.X-N headers.max admin_password x"},
 		{`{"a":["curl -d '{\"user\": \"u\", \"password\": \"p\"}' h","sh -c \"curl -d '{\\\"api_key\\\":\\\"k\\\"}'\"","curl -d '{\"token\":\"$T\"}' h","{'X-Api-Key': 'k'}","{\"tokens\": \"5\"}"]}`,
 			`{"a":["","","curl -d '{\"token\":\"$T\"}' h","","{\"tokens\": \"5\"}"]}`, "a a a"},
+		{`{"a":["Bash(mysql -u root -pabc *)","mysqldump -proot x | gzip","sshpass -p abc ssh h","mongosh -u x -p abc","redis-cli -h h -a abc ping","docker login -u x -p abc r","sqlcmd -S h -U sa -P abc"]}`,
+			`{"a":["","","","","","",""]}`, "a a a a a a a"},
+		{`{"a":["Bash(mysql -p *)","mysql -p","mysql -P 3306 x","mysql --protocol tcp","mysql -p\"$PW\"","docker run -p 80:80 mysql","mysql x; mkdir -p a","redis-cli -A x","cc -pthread","docker login --password-stdin"]}`,
+			`{"a":["Bash(mysql -p *)","mysql -p","mysql -P 3306 x","mysql --protocol tcp","mysql -p\"$PW\"","docker run -p 80:80 mysql","mysql x; mkdir -p a","redis-cli -A x","cc -pthread","docker login --password-stdin"]}`, ""},
+		{`{"headersHelper":"echo '{\"X-A\": \"abc\"}'","otelHeadersHelper":"${CLAUDE_PLUGIN_ROOT}/headers.sh {}","x":{"headersHelper":"${HOME}/headers.sh -v"}}`, `{"headersHelper":"","otelHeadersHelper":"","x":{"headersHelper":"${HOME}/headers.sh -v"}}`, "headersHelper otelHeadersHelper"},
+		{`{"pluginConfigs":{"a@b":{"options":{"mode":"fast"},"mcpServers":{"s":{"pin":"abc","n":5,"l":["x"]}}}},"mcpServers":{"s":{"command":"c"}}}`,
+			`{"pluginConfigs":{"a@b":{"options":{"mode":"fast"},"mcpServers":{"s":{"pin":"","n":"","l":[""]}}}},"mcpServers":{"s":{"command":"c"}}}`, "pluginConfigs.a@b.mcpServers.s.pin pluginConfigs.a@b.mcpServers.s.n pluginConfigs.a@b.mcpServers.s.l"},
 		{`{"w":"https://hooks.slack.com/services/T0/B0/x"}`, `{"w":""}`, "w"},
 	} {
 		out, secrets, err := RedactJSON([]byte(c.in))
@@ -66,6 +73,8 @@ func TestRedactRules(t *testing.T) {
 		{`p(["sh", 'a\nDB_PASS=x'])`, `p(["sh", ""])`, "line 1"},
 		{`p([r"x\token=abcdef", r'\bearer abcdef', "x\tlock=abcdef"])`, `p([r"", r"", "x\tlock=abcdef"])`, "line 1 line 1"},
 		{`p(["sh", "a\vDB_PASS=x", "\a\101PI_KEY=x"])`, `p(["sh", "", ""])`, "line 1 line 1"},
+		{`p(["mysql", ["-u", "-U"], "-pabc"], match=["mysql -pabc"], x=["mkdir", "-pabc"])`, `p(["mysql", ["-u", "-U"], ""], match=[""], x=["mkdir", "-pabc"])`, "line 1 line 1"},
+		{`p(["curl", "-H", ["X-Key:", "a"], "k"], y=["docker", "login", "-p", "abc", "h"])`, `p(["curl", "-H", ["", ""], "k"], y=["docker", "login", "-p", "", "h"])`, "line 1 line 1 line 1"},
 		{`p(["curl", "Authorization\u003a Bearer abcdef"])`, `p(["curl", ""])`, "line 1"},
 	} {
 		out, secrets, err := RedactRules(c.in)
