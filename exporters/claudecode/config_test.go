@@ -134,7 +134,7 @@ func TestByteOrderMark(t *testing.T) {
 		t.Error(d)
 	}
 	b, err := os.ReadFile(filepath.Join(dst.root, ".claude.json"))
-	if err != nil || string(b) != bom+"{\n  \"userID\": \"x\",\n  \"mcpServers\": {\n  \"db\": {\"command\":\"false\"}\n}\n}" {
+	if err != nil || string(b) != bom+`{"userID":"x","mcpServers": {"db": {"command":"false"}}}` {
 		t.Errorf("%s %v", b, err)
 	}
 }

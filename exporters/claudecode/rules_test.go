@@ -17,7 +17,7 @@ import (
 // A rule is in a grant's pattern and in no key: a secret that nobody recognises stands in no plan, journal or
 // report. Rules whose secrets were taken out stay as many as they were, here and in a copy; the same rule twice is one, and what is no text none.
 func TestRules(t *testing.T) {
-	const unknown = "Bash(mysql -phunter3 *)"
+	const unknown = "Bash(bake -phunter3 *)"
 	h := home(t, map[string]string{"settings.json": `{"permissions":{"allow":["Read","` + unknown + `","Bash(curl -u me:one https://h)","Read",5,{"a":1},null,"Bash(curl -u me:two https://h)"],"deny":["Bash(curl -u me:six https://h)"]}}`})
 	mem, rep := drivertest.Export(t, h)
 	if rep.Records["toolgrant"] != 5 {

@@ -12,6 +12,7 @@ import (
 	"os"
 	"path/filepath"
 	"slices"
+	"strconv"
 	"strings"
 	"unicode/utf8"
 
@@ -78,77 +79,129 @@ func (f *serverFile) get(project, name string) jsonvalue.Value {
 	return v
 }
 
-// set puts a server, or with nil takes it out, and what is empty then.
-func (f *serverFile) set(project, name string, server []byte) error {
-	doc, err := with(f.doc, append(serversOf(project), name), server)
-	if err == nil {
-		f.doc, f.changed = doc, true
+var errNames = errors.New("a name that is no text")
+
+// set puts a server where there is none, and tells how many of the objects around it, at last the file, it made for it.
+func (f *serverFile) set(project, name string, server []byte) (made int, err error) {
+	if strings.Contains(project+name, "\ufffd") || !utf8.ValidString(project+name) {
+		return 0, errNames
 	}
-	return err
+	doc, made, err := with(f.doc, append(serversOf(project), name), server)
+	if err != nil {
+		return 0, err
+	}
+	if f.was == nil && !f.changed {
+		made++
+	}
+	f.doc, f.changed = doc, true
+	return made, nil
 }
 
-var errNames = errors.New("it has names that are no text")
+// take takes a server out.
+func (f *serverFile) take(project, name string) {
+	f.doc, f.changed = without(f.doc, append(serversOf(project), name)), true
+}
 
-// with is the object doc with v at the end of path; nil: without it. Values that are not on the path
-// stay to the byte.
-func with(doc []byte, path []string, v []byte) ([]byte, error) {
-	if len(path) == 0 {
-		return v, nil
-	}
-	type member struct {
-		name string
-		raw  []byte
-	}
-	var all []member
-	at := -1
-	o, ok := jsonvalue.Object(doc, func(name []byte, v jsonvalue.Value) {
-		if string(name) == path[0] {
-			at = len(all)
+// prune takes out those of the innermost made objects around the servers of a project that are empty, at last the file.
+func (f *serverFile) prune(project string, made int) {
+	path := serversOf(project)
+	for n := len(path); made > 0 && n >= 0; made, n = made-1, n-1 {
+		doc := f.doc
+		v, _ := jsonvalue.Parse(doc)
+		for _, name := range path[:n] {
+			v = v.Get(name)
 		}
-		all = append(all, member{string(name), v})
+		if !v.IsObject() || len(members(v)) > 0 {
+			return
+		}
+		if f.doc, f.changed = nil, true; n > 0 {
+			f.doc = without(doc, path[:n])
+		}
+	}
+}
+
+// A member is where one of an object stands: its name, its value and the end of that.
+type member struct {
+	name            string
+	from, value, to int
+}
+
+func members(o jsonvalue.Value) (all []member) {
+	at := 0
+	o.Pairs(func(name, v jsonvalue.Value) {
+		from := at + bytes.IndexByte(o[at:], '"')
+		value := from + len(name) + bytes.IndexByte(o[from+len(name):], ':') + 1
+		value += bytes.IndexByte(o[value:], v[0])
+		at = value + len(v)
+		all = append(all, member{jsonvalue.Value(name).Text(), from, value, at})
 	})
-	if doc != nil && (!ok || !o.IsObject()) {
-		return nil, fmt.Errorf("%.60q is no object", path[0])
+	return all
+}
+
+// lastOf is the place of the last member of this name; -1: there is none.
+func lastOf(all []member, name string) int {
+	for i, m := range slices.Backward(all) {
+		if m.name == name {
+			return i
+		}
 	}
-	var old []byte
-	if at >= 0 {
-		old = all[at].raw
+	return -1
+}
+
+// with is the object doc with v at the end of path, behind all that is there, and how many objects it took. No other byte
+// changes, so that without gives doc again.
+func with(doc []byte, path []string, v []byte) (out []byte, made int, err error) {
+	o, ok := jsonvalue.Parse(doc)
+	if !ok || !o.IsObject() {
+		return nil, 0, fmt.Errorf("%.60q has no place: what should hold it is no object", path[0])
 	}
-	in, err := with(old, path[1:], v)
+	start := bytes.IndexByte(doc, '{')
+	all := members(o)
+	if i := lastOf(all, path[0]); i >= 0 && len(path) > 1 {
+		from, to := start+all[i].value, start+all[i].to
+		in, made, err := with(doc[from:to], path[1:], v)
+		return slices.Concat(doc[:from], in, doc[to:]), made, err
+	}
+	quoted := func(s string) []byte {
+		var b bytes.Buffer
+		e := json.NewEncoder(&b)
+		e.SetEscapeHTML(false)
+		e.Encode(s) // of text, which it takes
+		return bytes.TrimSpace(b.Bytes())
+	}
+	for ; len(path) > 1; path, made = path[:len(path)-1], made+1 {
+		v = slices.Concat([]byte("{"), quoted(path[len(path)-1]), []byte(": "), v, []byte("}"))
+	}
+	at, before := start+1, []byte(nil)
+	if n := len(all); n > 0 { // as the last one stands there
+		gap := o[1:all[n-1].from]
+		if n > 1 {
+			gap = o[all[n-2].to:all[n-1].from]
+			gap = gap[bytes.IndexByte(gap, ',')+1:]
+		}
+		at, before = start+all[n-1].to, slices.Concat([]byte(","), gap)
+	}
+	return slices.Concat(doc[:at], before, quoted(path[0]), []byte(": "), v, doc[at:]), made, nil
+}
+
+// without is doc without the member at the end of path, which is there.
+func without(doc []byte, path []string) []byte {
+	o, _ := jsonvalue.Parse(doc)
+	start := bytes.IndexByte(doc, '{')
+	all := members(o)
+	i := lastOf(all, path[0])
+	from, to := all[i].from, all[i].to
 	switch {
-	case err != nil:
-		return nil, err
-	case in == nil && at >= 0:
-		all = append(all[:at], all[at+1:]...)
-	case in != nil && at >= 0:
-		all[at].raw = in
-	case in != nil:
-		all = append(all, member{path[0], in})
+	case len(path) > 1:
+		return slices.Concat(doc[:start+all[i].value], without(o[all[i].value:to], path[1:]), doc[start+to:])
+	case i < len(all)-1:
+		to = all[i+1].from
+	case i > 0:
+		from = all[i-1].to
+	default:
+		from = 1
 	}
-	if len(all) == 0 && v == nil {
-		return nil, nil
-	}
-	var out bytes.Buffer
-	e := json.NewEncoder(&out)
-	e.SetEscapeHTML(false)
-	out.WriteByte('{')
-	for i, m := range all {
-		if i > 0 {
-			out.WriteByte(',')
-		}
-		if strings.Contains(m.name, "\ufffd") || !utf8.ValidString(m.name) {
-			return nil, errNames
-		}
-		out.WriteString("\n  ")
-		if err := e.Encode(m.name); err != nil {
-			return nil, err
-		}
-		out.Truncate(out.Len() - 1) // the encoder's newline
-		out.WriteString(": ")
-		out.Write(m.raw)
-	}
-	out.WriteString("\n}")
-	return out.Bytes(), nil
+	return slices.Concat(doc[:start+from], doc[start+to:])
 }
 
 // commit puts the file in its place, unless somebody changed it meanwhile. Without anything in it, it
@@ -226,8 +279,12 @@ func (w *writer) server(ctx context.Context, s *pb.ToolServer) (replay.Receipt, 
 	if w.run.DryRun {
 		return rc, nil
 	}
-	if err := w.servers.set(parts[0], parts[1], b); err != nil {
+	made, err := w.servers.set(parts[0], parts[1], b)
+	if err != nil {
 		return refused("%s: %v", filepath.Base(w.servers.path), err)
+	}
+	if made > 0 {
+		rc.Version += "+" + strconv.Itoa(made)
 	}
 	return rc, nil
 }
@@ -255,13 +312,19 @@ func (h *Home) undoServers(created []replay.Receipt) (left []replay.Receipt, err
 			left = append(left, rc)
 			continue
 		}
-		if serverDigest(have) == rc.Version {
-			if f.set(parts[0], parts[1], nil) == nil {
-				continue
-			}
+		if version, _, _ := strings.Cut(rc.Version, "+"); serverDigest(have) == version {
+			f.take(parts[0], parts[1])
+			continue
 		}
 		rc.Why = "the server is another one by now"
 		left = append(left, rc)
+	}
+	for _, rc := range slices.Backward(created) { // what was made for the first one holds the others
+		_, parts := agentstate.SplitKey(rc.Target)
+		if _, made, ok := strings.Cut(rc.Version, "+"); ok && len(parts) == 2 {
+			n, _ := strconv.Atoi(made)
+			f.prune(parts[0], n)
+		}
 	}
 	return left, f.commit()
 }
