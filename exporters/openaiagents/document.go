@@ -11,6 +11,7 @@ import (
 	"time"
 
 	"github.com/exitramp/exitramp/context/agentstate"
+	"github.com/exitramp/exitramp/exporters/internal/responses"
 	pb "github.com/exitramp/exitramp/proto/exitramp/v1"
 )
 
@@ -113,7 +114,7 @@ func (r *reading) doc(ctx context.Context, d *document) error {
 		return err == nil && ended(b)
 	})
 	if err == nil && !ended(b) {
-		if _, torn := soundLines(b, d.rel); d.form == runState || torn == nil {
+		if _, torn := soundLines(b, d.rel); d.form == runState || d.form == itemList && torn == nil {
 			err = fmt.Errorf("%d bytes of %w: it was being written, or was broken off", len(b), errCut)
 		}
 	}
@@ -126,8 +127,41 @@ func (r *reading) doc(ctx context.Context, d *document) error {
 	if ctx.Err() != nil {
 		return ctx.Err()
 	}
-	if d.form == runState {
+	switch d.form {
+	case runState:
 		return r.runState(d, b)
+	case keeper:
+		return r.keeper(d, b)
 	}
 	return r.items(d, b)
+}
+
+// preflight counts what is in the file.
+func (d *document) preflight(p *agentstate.Preflight) {
+	kind := map[form]string{runState: "state", keeper: "opaque", itemList: "conversation"}[d.form]
+	p.Counts[kind]++
+	b, err := d.read()
+	if err != nil {
+		return // it is a gap of the export
+	}
+	b = responses.Shorten(b)
+	but := ""
+	if d.form == itemList {
+		member, _, err := listIn(b)
+		if err == nil {
+			p.Counts["message"] += int64(countElements(b, member))
+		} else if sound, torn := soundLines(b, d.rel); torn != nil {
+			p.Counts["message"] += int64(len(sound))
+			p.Gaps = append(p.Gaps, torn)
+		}
+		if but = member; but == "" {
+			return
+		}
+	}
+	sessions, gaps := keptBut(b, d.rel, but)
+	p.Counts["conversation"] += int64(len(sessions))
+	for _, s := range sessions {
+		p.Counts["message"] += int64(len(s.list))
+	}
+	p.Gaps = append(p.Gaps, gaps...)
 }

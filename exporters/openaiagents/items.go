@@ -44,9 +44,17 @@ func (r *reading) items(f *document, b []byte) error {
 	if torn != nil && !r.out.Gap(torn) {
 		return r.out.Err()
 	}
+	if err := r.readItems(list, key, key, f.rel); err != nil || member == "" {
+		return err
+	}
+	return r.kept(f, short, key, member)
+}
+
+// readItems puts the items of a session, as readings of the record that holds them. Their keys begin with parts.
+func (r *reading) readItems(list []json.RawMessage, session, base string, parts ...string) error {
 	for i, raw := range list {
-		m := &pb.Message{Meta: agentstate.Meta("message", nil, f.rel, strconv.Itoa(i)), ConversationKey: key, Position: uint64(i + 1)}
-		m.Meta.ViewOfKeys = []string{key}
+		m := &pb.Message{Meta: agentstate.Meta("message", nil, append(parts[:len(parts):len(parts)], strconv.Itoa(i))...), ConversationKey: session, Position: uint64(i + 1)}
+		m.Meta.ViewOfKeys = []string{base}
 		if len(raw) > 4*maxItem {
 			m.Meta.Labels = append(m.Meta.Labels, unreadItem())
 		} else {
@@ -116,8 +124,7 @@ func listIn(b []byte) (member string, list []json.RawMessage, err error) {
 		return "", nil, err
 	}
 	for _, name := range members() {
-		var first responses.Object
-		if json.Unmarshal(o[name], &list) == nil && len(list) > 0 && json.Unmarshal(list[0], &first) == nil && isItem(first) {
+		if json.Unmarshal(o[name], &list) == nil && begins(list) {
 			return name, list, nil
 		}
 	}

@@ -58,7 +58,7 @@ func TestListsOfItems(t *testing.T) {
 		"calls.json":  `[{"type": "phone_call", "number": 1}]`,
 		"phone.json":  `{"history": [{"type": "missed_call", "id": 7}]}`,
 		"phone2.json": `[{"type": "phone_call", "call_id": "7", "status": "completed"}]`,
-		"lines.jsonl": "\ufeff" + `{"history": [` + said + `]}` + "\n" + `{"history": [` + said + `]}`, // a set of data
+		"sft.jsonl":   "\ufeff" + `{"messages": [{"role": "user", "content": "hi"}]}` + "\n" + `{"messages": [{"role": "user", "content": "ho"}]}`, // a set of data
 		"one.json":    `{"role": "user", "content": "no list"}`,
 		"pretty.json": "{\n" + `"role": "user", "content": "no list"}` + "\n",
 		"prompt.json": `{"role": "system", "content": "no list"}` + "\n",
@@ -69,7 +69,8 @@ func TestListsOfItems(t *testing.T) {
 		"number.json": `{"items": 3, "history": {"role": "user", "content": "hi"}}`,
 		"texts.json":  `{"items": ["a"]}`,
 	}
-	files["state.json"] = `{"items": [` + said + `], "run": ` + string(sample) + `}` // a run state beside them: carried as one
+	files["state.json"] = `{"items": [` + said + `], "run": ` + string(sample) + `}` // a run state beside them: the file is that, and they are readings of it
+	messages += 2
 	dir := t.TempDir()
 	for _, m := range []map[string]string{files, others} {
 		for name, text := range m {
@@ -78,7 +79,7 @@ func TestListsOfItems(t *testing.T) {
 	}
 	f := Open(dir)
 	mem, rep := drivertest.Export(t, f)
-	want := map[string]uint64{"conversation": uint64(len(files) - 1), "message": uint64(messages), "state": 1, "interrupt": 2, "origin": 1}
+	want := map[string]uint64{"conversation": uint64(len(files)), "message": uint64(messages), "state": 1, "interrupt": 2, "origin": 1}
 	if rep.Verdict.Coverage != agentstate.Reconciled {
 		t.Errorf("%v", rep.Verdict)
 	}
@@ -88,7 +89,7 @@ func TestListsOfItems(t *testing.T) {
 		}
 	}
 	p, err := f.Preflight(t.Context())
-	if err != nil || p.Counts["message"] != int64(messages) || p.Counts["conversation"] != int64(len(files)-1) || !strings.Contains(strings.Join(p.Notes, "\n"), "not carried (14)") {
+	if err != nil || p.Counts["message"] != int64(messages) || p.Counts["conversation"] != int64(len(files)) || !strings.Contains(strings.Join(p.Notes, "\n"), "not carried (14)") {
 		t.Errorf("%v %v", p, err)
 	}
 	r, err := mem.Get(t.Context(), agentstate.Key("message", "wrapped.json", "1"))
@@ -136,7 +137,7 @@ func TestLongDocumentOfOthers(t *testing.T) {
 func TestLongWrappedSession(t *testing.T) {
 	const item = `{"role": "user", "content": "a \"}{[ b \\"}`
 	text := `{"items": [` + item + strings.Repeat(", "+item, 1<<20) + `]}`
-	for tail, want := range map[string]form{"": itemList, "\n": itemList, `"}]}`: itemList, "\n{}": notOurs, "\n[]": notOurs} {
+	for tail, want := range map[string]form{"": itemList, "\n": itemList, `"}]}`: itemList, "\n{}": keeper, "\n[]": keeper} {
 		r := strings.NewReader(text + tail)
 		if high := heappeak.Live(func() {
 			if f := jsonForm(r); f != want {

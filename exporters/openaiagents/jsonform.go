@@ -49,9 +49,11 @@ func jsonForm(r io.ReadSeeker) form {
 	}
 	switch {
 	case !mentioned && list == itemList && !alone(r):
-		return notOurs
-	case !mentioned:
+		return keeper
+	case !mentioned && (list != notOurs || !keeps(r)):
 		return list
+	case !mentioned:
+		return keeper
 	}
 	b, err := io.ReadAll(io.LimitReader(r, maxJSON+1))
 	if err != nil || len(b) > maxJSON {
@@ -60,7 +62,24 @@ func jsonForm(r io.ReadSeeker) form {
 	if found, _ := states(b); len(found) > 0 {
 		return runState
 	}
+	if k, _ := keptIn(b); list == notOurs && k.any() {
+		return keeper
+	}
 	return list
+}
+
+// keeps tells whether a document keeps sessions. Few documents of others say role, and of their long texts the starts are enough.
+func keeps(r io.ReadSeeker) bool {
+	mentioned := mentions(r, "role")
+	if _, err := r.Seek(0, io.SeekStart); err != nil || !mentioned {
+		return false
+	}
+	short := responses.Shortener{Keep: 1 << 10}
+	if n, err := io.Copy(&short, io.LimitReader(r, maxJSON+1)); err != nil || n > maxJSON {
+		return false
+	}
+	k, _ := keptIn(short.Bytes())
+	return k.any()
 }
 
 // listed is what a text is as a list of items; top: it is the list itself.
@@ -80,16 +99,44 @@ func listed(text []byte) (f form, top bool) {
 	return f, f != notOurs
 }
 
-// listForm is what the list is that d stands in.
+// listForm is what the list is that d stands in: its first item may have items of a later release before it.
 func listForm(d *json.Decoder) form {
-	if d.More() {
-		if isItem(opening(d)) {
+	for n := 0; n < mostUnknown && d.More(); n++ {
+		o := opening(d)
+		if isItem(o) {
 			return itemList
 		}
-	} else if t, err := d.Token(); err == nil && t == json.Delim(']') {
+		if t, err := d.Token(); err != nil || t != json.Delim('}') || responses.Plain(o["type"]) == "" {
+			return notOurs
+		}
+		if !d.More() {
+			return notOurs
+		}
+	}
+	if t, err := d.Token(); err == nil && t == json.Delim(']') {
 		return emptyList
 	}
 	return notOurs
+}
+
+// mostUnknown is how many items of types that this release does not know a list may begin with.
+const mostUnknown = 16
+
+// begins tells whether a list is one of items.
+func begins(list []json.RawMessage) bool {
+	for _, raw := range list[:min(len(list), mostUnknown)] {
+		var o responses.Object
+		if json.Unmarshal(raw, &o) != nil {
+			return false
+		}
+		if isItem(o) {
+			return true
+		}
+		if responses.Plain(o["type"]) == "" {
+			return false
+		}
+	}
+	return false
 }
 
 // opening is the object that d stands before, as far as its text goes: a member that is cut off is known by

@@ -100,6 +100,7 @@ const (
 	itemList // the items of a session, as JavaScript's getItems gives them
 	emptyList
 	oneItem // a line that is an item: a session that has just begun, or any program's own object
+	keeper  // a document of a program's own with sessions in it
 )
 
 // maxFiles bounds the walk: a folder with more is not one of sessions.

@@ -339,21 +339,8 @@ func (f *Folder) Preflight(ctx context.Context) (*agentstate.Preflight, error) {
 			return nil, err
 		}
 	}
-	for _, x := range r.docs {
-		if x.form == runState {
-			p.Counts["state"]++
-		} else {
-			p.Counts["conversation"]++
-			if b, err := x.read(); err == nil {
-				member, _, err := listIn(b)
-				if err == nil {
-					p.Counts["message"] += int64(countElements(b, member))
-				} else if sound, torn := soundLines(b, x.rel); torn != nil {
-					p.Counts["message"] += int64(len(sound))
-					p.Gaps = append(p.Gaps, torn)
-				}
-			}
-		}
+	for _, rel := range sorted(r.docs) {
+		r.docs[rel].preflight(p)
 	}
 	if sealed > 0 {
 		p.Notes = append(p.Notes, sealedNote(sealed))

@@ -132,6 +132,9 @@ func (r *reading) runState(f *document, b []byte) error {
 	if err := r.remote(f.rel, docs); err != nil {
 		return err
 	}
+	if err := r.kept(f, short, key, ""); err != nil {
+		return err
+	}
 	seen := map[string]bool{}
 	for no, d := range docs {
 		if d.want != "" {

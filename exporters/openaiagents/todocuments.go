@@ -17,7 +17,7 @@ import (
 
 // document writes a run state or a list of items, byte for byte.
 func (w *writer) document(ctx context.Context, r agentstate.Record, kind, rel string, n *pb.Native) (replay.Receipt, error) {
-	if want := map[string]string{"runstate": "state", "items": "conversation"}[n.Type]; want != kind {
+	if want := map[string]string{"runstate": "state", "items": "conversation", "sessions": "opaque"}[n.Type]; want != kind {
 		return refused("a %s cannot be a file of %.40q", kind, n.Type)
 	}
 	data := n.GetData()
@@ -32,7 +32,7 @@ func (w *writer) document(ctx context.Context, r agentstate.Record, kind, rel st
 	if f == emptyList || f == oneItem {
 		f = itemList
 	}
-	if f != map[string]form{"runstate": runState, "items": itemList}[n.Type] {
+	if f != map[string]form{"runstate": runState, "items": itemList, "sessions": keeper}[n.Type] {
 		return refused("its file is no %s of the SDK", n.Type)
 	}
 	path, err := w.inside(rel)

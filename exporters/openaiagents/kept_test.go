@@ -1,0 +1,130 @@
+package openaiagents
+
+import (
+	"os"
+	"path/filepath"
+	"strings"
+	"testing"
+
+	"github.com/google/go-cmp/cmp"
+
+	"github.com/exitramp/exitramp/context/agentstate"
+	"github.com/exitramp/exitramp/context/replay"
+	"github.com/exitramp/exitramp/exporters/internal/drivertest"
+	"github.com/exitramp/exitramp/exporters/internal/pgsnapshot/pgtest"
+	pb "github.com/exitramp/exitramp/proto/exitramp/v1"
+)
+
+const (
+	keptUser = `{"role": "user", "content": "hi"}`
+	keptCall = `{"type": "function_call", "callId": "c1", "name": "f", "arguments": "{}"}`
+	keptPart = `{"role": "user", "content": [{"type": "input_text", "text": "hi"}]}`
+	keptLast = `{"type": "poem_call", "id": "p1"}` // of a later release
+)
+
+// A program keeps several sessions in one document, however it likes: each is found with its items, and the file arrives to the byte.
+func TestSeveralSessions(t *testing.T) {
+	for name, c := range map[string]struct {
+		file, doc string
+		want      map[string]int // messages by session
+	}{
+		"by id":           {"t.json", `{"threads": {"a": {"items": [` + keptUser + `, ` + keptCall + `]}, "b/c": {"title": "x", "items": [` + keptUser + `]}, "e": {"items": []}}}`, map[string]int{"a": 2, "b/c": 1}},
+		"list of objects": {"t.json", `[{"id": "a", "items": [` + keptUser + `]}, {"id": "b", "items": [` + keptCall + `]}]`, map[string]int{"a": 1, "b": 1}},
+		"one object":      {"t.json", `[{"id": "a", "items": [` + keptUser + `]}]`, map[string]int{"a": 1}},
+		"same id":         {"t.json", `[{"sessionId": "a", "items": [` + keptUser + `]}, {"sessionId": "a", "items": [` + keptCall + `]}]`, map[string]int{"a": 1, "1/items": 1}},
+		"lines":           {"t.jsonl", `{"session_id": "a", "history": [` + keptUser + `]}` + "\n" + `{"session_id": "b", "history": [` + keptUser + `]}` + "\n", map[string]int{"a": 1, "b": 1}},
+		"names alone":     {"t.json", `{"a": [` + keptPart + `], "b": [` + keptLast + `, ` + keptCall + `], "c": [1]}`, map[string]int{"a": 1, "b": 2}},
+		"beside one":      {"t.json", `{"items": [` + keptUser + `], "history": [` + keptUser + `], "old": {"b": {"items": [` + keptUser + `]}}}`, map[string]int{"": 1, "b": 1}},
+		"long":            {"t.json", `{"pad": "` + strings.Repeat("x", 2<<20) + `", "s": {"b": {"items": [` + keptUser + `]}}}`, map[string]int{"b": 1}},
+	} {
+		t.Run(name, func(t *testing.T) {
+			dir := t.TempDir()
+			put(t, dir, c.file, []byte(c.doc))
+			mem, rep := drivertest.Export(t, Open(dir))
+			if rep.Verdict.Coverage != agentstate.Reconciled {
+				t.Errorf("%v", rep.Verdict)
+			}
+			got := map[string]int{}
+			for r, err := range mem.Records(t.Context(), nil) {
+				if err != nil {
+					t.Fatal(err)
+				}
+				if m, ok := r.(*pb.Message); ok {
+					_, parts := agentstate.SplitKey(m.ConversationKey)
+					got[strings.Join(parts[1:], "")]++
+				}
+			}
+			if d := cmp.Diff(c.want, got); d != "" {
+				t.Error(d)
+			}
+			pre, err := Open(dir).Preflight(t.Context())
+			if err != nil || pre.Counts["message"] != int64(rep.Records["message"]) || pre.Counts["conversation"] != int64(rep.Records["conversation"]) || pre.Counts["opaque"] != int64(rep.Records["opaque"]) {
+				t.Errorf("%v %v", pre, err)
+			}
+			dst := Open(filepath.Join(t.TempDir(), "copy"))
+			_, j, _ := apply(t, dst, mem)
+			if back, err := replay.ReadBack(t.Context(), mem, dst, j); err != nil || back.MissingN+back.ExtraN != 0 || back.Same != back.Records {
+				t.Errorf("%+v %v", back, err)
+			}
+			if got, err := os.ReadFile(filepath.Join(dst.root, c.file)); err != nil || string(got) != c.doc {
+				t.Errorf("not the same bytes: %v", err)
+			}
+			if left, err := replay.Undo(t.Context(), dst, j); err != nil || len(left.Left) > 0 {
+				t.Errorf("undo: %+v %v", left, err)
+			}
+		})
+	}
+}
+
+// Items of which nothing says what session they are of are a gap of sessions and messages, never of none; what other programs keep is neither.
+func TestLooseItems(t *testing.T) {
+	for name, c := range map[string]struct {
+		file, doc string
+		gaps      int
+	}{
+		"log":      {"log.jsonl", `{"ts": 1, "item": ` + keptUser + `}` + "\n" + `{"ts": 2, "item": ` + keptCall + `}` + "\n", 2},
+		"list":     {"log.json", `[{"ts": 1, "item": ` + keptUser + `}]`, 2},
+		"payloads": {"log.jsonl", `{"ts": 1}` + "\n" + `{"ts": 2, "payload": ` + keptPart + `}` + "\n", 2},
+		"a text":   {"kv.json", `{"session:a": "[{\"role\": \"user\", \"content\": \"hi\"}]"}`, 2},
+		"prompts":  {"p.json", `{"prompts": [` + keptUser + `], "tests": [{"input": [` + keptUser + `]}], "messages": [` + keptUser + `]}`, 0},
+		"an entry": {"q.json", `{"entry": ` + keptUser + `}`, 0},
+		"answer":   {"r.json", `{"id": "resp_1", "output": [` + keptCall + `], "usage": {}, "x": {"role": 1}}`, 0},
+	} {
+		t.Run(name, func(t *testing.T) {
+			dir := t.TempDir()
+			put(t, dir, c.file, []byte(c.doc))
+			put(t, dir, "s.json", []byte("["+keptUser+"]"))
+			_, rep := drivertest.Export(t, Open(dir))
+			if len(rep.Gaps) != c.gaps || (rep.Verdict.Coverage == agentstate.Reconciled) != (c.gaps == 0) || rep.Records["message"] != 1 || rep.Records["opaque"] != uint64(c.gaps/2) {
+				t.Errorf("%v %v %v", rep.Gaps, rep.Records, rep.Verdict)
+			}
+			if pre, err := Open(dir).Preflight(t.Context()); err != nil || len(pre.Gaps) != c.gaps {
+				t.Errorf("%v %v", pre, err)
+			}
+		})
+	}
+}
+
+// Sessions of a document go into a database under the ids that the program gave them.
+func TestSeveralSessionsElsewhere(t *testing.T) {
+	dir := t.TempDir()
+	put(t, dir, "t.json", []byte(`{"threads": {"a": {"items": [`+keptUser+`, `+keptCall+`]}, "b": {"items": [`+keptUser+`]}}}`))
+	mem, _ := drivertest.Export(t, Open(dir))
+	to := pgtest.Database(t, createPostgres(newPGPair("public", ownNames()))...)
+	apply(t, postgres(t, to), mem)
+	got := pgtest.Rows(t, to, "SELECT session_id || count(*) FROM agent_messages GROUP BY session_id ORDER BY 1")
+	if d := cmp.Diff([]string{"a2", "b1"}, got); d != "" {
+		t.Error(d)
+	}
+}
+
+// A list may begin with items of a type that this release does not know.
+func TestUnknownFirst(t *testing.T) {
+	dir := t.TempDir()
+	put(t, dir, "s.json", []byte("["+keptLast+", "+keptUser+"]"))
+	put(t, dir, "w.json", []byte(`{"items": [`+keptLast+", "+keptLast+", "+keptCall+"]}"))
+	put(t, dir, "other.json", []byte("["+keptLast+", 1, "+keptUser+"]"))
+	if _, rep := drivertest.Export(t, Open(dir)); rep.Records["conversation"] != 2 || rep.Records["message"] != 5 || rep.Verdict.Coverage != agentstate.Reconciled {
+		t.Errorf("%v %v", rep.Records, rep.Verdict)
+	}
+}
