@@ -2,6 +2,7 @@ package main
 
 import (
 	"bufio"
+	"cmp"
 	"context"
 	"encoding/json"
 	"errors"
@@ -166,6 +167,8 @@ func title(r agentstate.Record) string {
 		return join(r.Status, short(r.Title, 60), count(len(r.ContextKeys), "messages in view"), timeText(r.GetMeta().GetUpdatedUnixNano()))
 	case *pb.Message:
 		return join(roleText(r), short(partsText(r.Parts), 80))
+	case *pb.State:
+		return join(r.Scope, short(labelText(r, "agent"), 60), dataSize(r.Value))
 	case *pb.Interrupt:
 		return join(strings.ToLower(strings.TrimPrefix(r.Status.String(), "STATUS_")), r.AskedBy, short(dataText(r.Question), 80), strings.Join(r.Options, "/"))
 	case *pb.MemorySpace:
@@ -206,7 +209,7 @@ func title(r agentstate.Record) string {
 	case *pb.TestCase:
 		return join(r.Name, short(dataText(r.Input), 80))
 	case *pb.Run:
-		return join(r.Status, timeText(r.StartedUnixNano))
+		return join(r.Status, timeText(cmp.Or(r.StartedUnixNano, r.GetMeta().GetCreatedUnixNano())), short(runText(r), 120))
 	case *pb.Revision:
 		return join(r.Operation, r.OfKey)
 	case *pb.Tombstone:
@@ -231,4 +234,24 @@ func title(r agentstate.Record) string {
 		return join(r.Name, bytesText(int64(r.Size)))
 	}
 	return ""
+}
+
+// runText is what a run cost, and of which conversation it is.
+func runText(r *pb.Run) string {
+	cost := ""
+	if r.InputTokens+r.OutputTokens > 0 {
+		cost = fmt.Sprintf("%s tokens in, %s out", number(r.InputTokens), number(r.OutputTokens))
+	}
+	return join(cost, r.ConversationKey)
+}
+
+// labelText are the values of r's labels of a name.
+func labelText(r agentstate.Record, name string) string {
+	var out []string
+	for _, l := range r.GetMeta().GetLabels() {
+		if l.Name == name && !slices.Contains(out, l.Value) {
+			out = append(out, l.Value)
+		}
+	}
+	return strings.Join(out, ", ")
 }
