@@ -112,7 +112,7 @@ func (r *pgReading) finish(ctx context.Context, counted func() tally) error {
 
 // Preflight counts what the database holds; it reads only.
 func (s *Store) Preflight(ctx context.Context) (*agentstate.Preflight, error) {
-	r, o, err := s.begin(ctx)
+	r, o, notes, err := s.begin(ctx)
 	if err != nil {
 		return nil, err
 	}
@@ -121,7 +121,7 @@ func (s *Store) Preflight(ctx context.Context) (*agentstate.Preflight, error) {
 	if t.err != nil {
 		return nil, own(t.err)
 	}
-	p := &agentstate.Preflight{Origin: o, Observer: r.user, Gaps: r.denials(), Counts: map[string]int64{"conversation": int64(t.n["conversation"]), "message": int64(t.n["message"])},
+	p := &agentstate.Preflight{Origin: o, Observer: r.user, Gaps: r.denials(), Notes: notes, Counts: map[string]int64{"conversation": int64(t.n["conversation"]), "message": int64(t.n["message"])},
 		Never: []string{"the agents' code and tools; keys of encrypted sessions; run states, which programs keep elsewhere"}}
 	sealed := int64(0)
 	for _, x := range r.pairs {

@@ -31,3 +31,31 @@ func TestLongNamesPostgres(t *testing.T) {
 		}
 	}
 }
+
+// TestBesidePostgres: what an application hung on the tables is named, before an export and in it; what the SDK makes is not.
+func TestBesidePostgres(t *testing.T) {
+	plain := []string{tables(ownNames()), "INSERT INTO agent_sessions VALUES ('s', now(), now())"}
+	own := []string{"CREATE VIEW latest AS SELECT session_id, max(id) FROM agent_messages GROUP BY 1", "CREATE SCHEMA bi", "CREATE MATERIALIZED VIEW bi.all_of AS SELECT * FROM agent_sessions",
+		"CREATE VIEW unrelated AS SELECT 1", "CREATE INDEX by_day ON agent_messages (created_at)",
+		"CREATE FUNCTION f() RETURNS trigger LANGUAGE plpgsql AS 'BEGIN RETURN NEW; END'", "CREATE TRIGGER audit AFTER INSERT ON agent_messages FOR EACH ROW EXECUTE FUNCTION f()"}
+	want := []string{"1 triggers of an application are not carried: audit", "1 indexes of an application are not carried: by_day", "2 views of an application are not carried: bi.all_of, public.latest"}
+	for _, c := range []struct{ fill, want []string }{{plain, nil}, {append(plain, own...), want}} {
+		s := postgres(t, pgtest.Database(t, c.fill...))
+		pre, err := s.Preflight(t.Context())
+		if err != nil {
+			t.Fatal(err)
+		}
+		if d := cmp.Diff(c.want, pre.Notes); d != "" {
+			t.Error(d)
+		}
+		var said []string
+		for _, l := range pre.Origin.Meta.Labels {
+			if l.Name != labelDatabase {
+				said = append(said, l.Value)
+			}
+		}
+		if d := cmp.Diff(c.want, said); d != "" {
+			t.Error(d)
+		}
+	}
+}

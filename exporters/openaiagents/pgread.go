@@ -23,10 +23,10 @@ type pgReading struct {
 }
 
 // begin opens one snapshot and looks at the tables.
-func (s *Store) begin(ctx context.Context) (_ *pgReading, _ *pb.Origin, err error) {
+func (s *Store) begin(ctx context.Context) (_ *pgReading, o *pb.Origin, notes []string, err error) {
 	d, err := s.open(ctx, readOnly)
 	if err != nil {
-		return nil, nil, own(err)
+		return nil, nil, nil, own(err)
 	}
 	defer func() {
 		if err != nil {
@@ -35,11 +35,11 @@ func (s *Store) begin(ctx context.Context) (_ *pgReading, _ *pb.Origin, err erro
 	}()
 	at := "schema " + strings.Join(d.path, ",")
 	if len(d.pairs) == 0 {
-		return nil, nil, nostore.Error(fmt.Errorf("%w: %s: no tables of SQLAlchemySession in %s; name their schema with ?search_path=", ErrSchema, s.server, at))
+		return nil, nil, nil, nostore.Error(fmt.Errorf("%w: %s: no tables of SQLAlchemySession in %s; name their schema with ?search_path=", ErrSchema, s.server, at))
 	}
 	r := &pgReading{pg: d, reading: reading{n: map[string]uint64{}}}
 	if _, err := d.one(ctx, "SELECT current_user::text || '@' || current_database()::text", nil, &r.user); err != nil {
-		return nil, nil, own(err)
+		return nil, nil, nil, own(err)
 	}
 	l := layout{Dialect: sqlAlchemy}
 	for _, p := range d.pairs {
@@ -58,17 +58,20 @@ func (s *Store) begin(ctx context.Context) (_ *pgReading, _ *pb.Origin, err erro
 		if p.sessions.partial || p.messages.partial {
 			// What the policy shows is still worth having; the gap says that it is not all.
 			if err := d.exec(ctx, "SET LOCAL row_security = on"); err != nil {
-				return nil, nil, own(err)
+				return nil, nil, nil, own(err)
 			}
 		}
 	}
 	b, err := json.Marshal(l)
 	if err != nil {
-		return nil, nil, own(err)
+		return nil, nil, nil, own(err)
 	}
-	o := &pb.Origin{Meta: agentstate.Meta("origin", nil, product), Product: product, Flavor: flavorPostgres, Location: s.server.String() + " " + at}
+	o = &pb.Origin{Meta: agentstate.Meta("origin", nil, product), Product: product, Flavor: flavorPostgres, Location: s.server.String() + " " + at}
 	o.Meta.Labels = []*pb.Label{{Name: labelDatabase, Value: string(b)}}
-	return r, o, nil
+	if notes, err = d.beside(ctx, o); err != nil {
+		return nil, nil, nil, own(err)
+	}
+	return r, o, notes, nil
 }
 
 // denials are the gaps of tables that cannot be read, or not in full.
@@ -101,7 +104,7 @@ func (s *Store) Records(ctx context.Context, opts *agentstate.ReadOptions) iter.
 			yield(nil, fmt.Errorf("openaiagents: %w", agentstate.ErrCursor)) // another snapshot: read anew
 			return
 		}
-		r, o, err := s.begin(ctx)
+		r, o, _, err := s.begin(ctx)
 		if err != nil {
 			yield(nil, err)
 			return

@@ -124,9 +124,7 @@ func (f *Folder) begin(ctx context.Context) (r *reading, o *pb.Origin, notes []s
 			what  string
 			names []string
 		}{{"tables", d.layout.others}, {"triggers", d.layout.triggers}, {"indexes", d.layout.indexes}, {"views", d.layout.views}} {
-			if n := len(left.names); n > 0 {
-				text := fmt.Sprintf("%d %s of an application are not carried: %s", n, left.what, valid(strings.Join(left.names[:min(n, 5)], ", ")))
-				o.Meta.Labels = append(o.Meta.Labels, &pb.Label{Name: valid(x.rel) + " " + left.what, Value: text})
+			if text := leftOut(o, valid(x.rel)+" "+left.what, left.what, left.names); text != "" {
 				notes = append(notes, x.rel+": "+text)
 			}
 		}
