@@ -1,6 +1,7 @@
 package openaiagents
 
 import (
+	"errors"
 	"fmt"
 	"path/filepath"
 	"slices"
@@ -140,6 +141,27 @@ func TestTableNames(t *testing.T) {
 	_, j, _ := apply(t, dst, mem)
 	if back, err := replay.ReadBack(t.Context(), mem, dst, j); err != nil || back.Same != back.Records || back.MissingN+back.ExtraN != 0 {
 		t.Errorf("%+v %v", back, err)
+	}
+}
+
+// A target that has a table of the archive in another case is refused, before anything is written.
+func TestOtherCaseOfTarget(t *testing.T) {
+	src, _ := drivertest.Export(t, made(t, chat()...))
+	for _, p := range []pair{{"Agent_Sessions", "AGENT_MESSAGES"}, {"Agent_Sessions", "mine"}} {
+		dst := Open(t.TempDir())
+		change(t, filepath.Join(dst.root, "s.db"), createPair(plainSQLite, p)...)
+		j, err := replay.OpenJournal(filepath.Join(t.TempDir(), "j"))
+		if err != nil {
+			t.Fatal(err)
+		}
+		_, planned := replay.Plan(t.Context(), dst, src, nil)
+		_, applied := replay.Apply(t.Context(), dst, src, &replay.Options{Journal: j})
+		j.Close()
+		for _, err := range []error{planned, applied} {
+			if !errors.Is(err, replay.ErrTarget) || !strings.Contains(err.Error(), `s.db has the table "A`) {
+				t.Errorf("%v: %v", p, err)
+			}
+		}
 	}
 }
 

@@ -2,6 +2,7 @@ package openaiagents
 
 import (
 	"context"
+	"fmt"
 	"slices"
 	"strings"
 
@@ -51,6 +52,9 @@ func (w *writer) setup(ctx context.Context, d *db, have layout) error {
 		if slices.Contains(have.Pairs, p) {
 			continue
 		}
+		if err := have.otherCase(p); err != nil {
+			return err
+		}
 		if w.run.DryRun {
 			continue
 		}
@@ -70,6 +74,23 @@ func (w *writer) setup(ctx context.Context, d *db, have layout) error {
 		for _, q := range createExtra(t, *d.layout.structured()) {
 			if _, err := d.Conn.ExecContext(ctx, q); err != nil {
 				return err
+			}
+		}
+	}
+	return nil
+}
+
+// otherCase refuses a pair whose tables the target has in another case: SQLite takes them for the same, and rows would arrive under keys that
+// the archive does not know.
+func (l *layout) otherCase(p pair) error {
+	there := slices.Clone(l.others)
+	for _, have := range l.Pairs {
+		there = append(there, have.Sessions, have.Messages)
+	}
+	for _, name := range there {
+		for _, want := range []string{p.Sessions, p.Messages} {
+			if name != want && strings.EqualFold(name, want) {
+				return fmt.Errorf("%w: openaiagents: the target's %s has the table %.60q, the archive has %.60q, which SQLite takes for the same: rename the target's, or name another folder", replay.ErrTarget, l.File, name, want)
 			}
 		}
 	}
