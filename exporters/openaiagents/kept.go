@@ -39,7 +39,7 @@ type keeping struct {
 
 func (k *keeping) any() bool { return len(k.sessions)+k.loose > 0 }
 
-// mostLines is after how many lines without an item a document is a set of data.
+// mostLines is after how many lines, or elements of a list, without an item a document is a set of data.
 const mostLines = 1 << 10
 
 // keptIn looks for sessions in a document. With an error they are those before it.
@@ -83,6 +83,9 @@ func (k *keeping) look(v json.RawMessage, way []string, in responses.Object, nam
 			return
 		}
 		for i, x := range list {
+			if i == mostLines && !k.any() {
+				break
+			}
 			k.look(x, append(way, strconv.Itoa(i)), nil, named)
 		}
 	case '{':
