@@ -68,6 +68,9 @@ func jsonForm(r io.ReadSeeker) form {
 	return list
 }
 
+// mostKept is how long a document that keeps sessions may be when its texts are cut: looking at one takes ten times as much memory.
+const mostKept = 16 << 20
+
 // keeps tells whether a document keeps sessions. Few documents of others say role, and of their long texts the starts are enough.
 func keeps(r io.ReadSeeker) bool {
 	mentioned := mentions(r, "role")
@@ -75,8 +78,14 @@ func keeps(r io.ReadSeeker) bool {
 		return false
 	}
 	short := responses.Shortener{Keep: 1 << 10}
-	if n, err := io.Copy(&short, io.LimitReader(r, maxJSON+1)); err != nil || n > maxJSON {
-		return false
+	for n := int64(0); ; {
+		m, err := io.CopyN(&short, r, 1<<20)
+		if n += m; n > maxJSON || len(short.Bytes()) > mostKept || err != nil && err != io.EOF {
+			return false
+		}
+		if err == io.EOF {
+			break
+		}
 	}
 	k, _ := keptIn(short.Bytes())
 	return k.any()
