@@ -104,9 +104,9 @@ func TestReport(t *testing.T) {
 		code int
 		want []string
 	}{
-		{"signed.zip --trust acme.key.pub", 0, []string{"EXERCISE ONLY", "FAIL at L4: 19 of 20 gates", "SIGNATURE     signed by acme (", "FILES         38 files as the statement names them", "NOT TESTED    5 of 46"}},
+		{"signed.zip --trust acme.key.pub", 0, []string{"EXERCISE ONLY", "FAIL at L4: 19 of 20 gates", "SIGNATURE     signed by acme (", "FILES         40 files as the statement names them", "NOT TESTED    5 of 46"}},
 		{"signed.zip", 0, []string{"SIGNATURE     not checked (give --trust FILE)"}},
-		{"unsigned.zip", 0, []string{"SIGNATURE     not signed", "38 files"}},
+		{"unsigned.zip", 0, []string{"SIGNATURE     not signed", "40 files"}},
 		{"statement.json", 0, []string{"computed anew, by other gates, statements or controls than the drill had\n", "SIGNATURE     not signed", "FILES         not at hand"}},
 		{"statement.sigstore.json --trust acme.key.pub", 0, []string{"SIGNATURE     signed by acme ("}},
 		{"statement.sigstore.json --trust acme.key.pub --json", 0, []string{`"verdict": "FAIL"`, `"name": "acme"`, `"AC-37"`}},

@@ -133,3 +133,55 @@ func (c *comparer) again(ctx context.Context, want agentstate.Source) error {
 	}
 	return nil
 }
+
+// match compares the fields of a record that is in both.
+// vectors are those of two Embeddings, if a loss was announced; nil: they are not at hand.
+func (c *comparer) match(e *entry, gotKey string, got []field, vectors *[2]*pb.Embedding) error {
+	c.rep.Records++
+	c.rep.kind(e.key).Records++
+	p := pending{want: e.key, got: gotKey, counts: c.countsOf(e.key), clean: true, same: true}
+	want, all := e.fields, got
+	var gone []uint16
+	moved := false
+	for len(want)+len(got) > 0 {
+		var id uint16
+		grade := Exact
+		switch {
+		case len(got) == 0 || len(want) > 0 && want[0].path < got[0].path:
+			id, grade, want = want[0].path, Dropped, want[1:]
+		case len(want) == 0 || got[0].path < want[0].path:
+			id, grade, got = got[0].path, Defaulted, got[1:]
+		default:
+			w, g := want[0], got[0]
+			id, want, got = w.path, want[1:], got[1:]
+			if w.digest != g.digest {
+				grade = Transformed
+				native := c.paths.native(id)
+				if (w.cites || g.cites) && (c.rep.Native || !native) || (w.forms || g.forms) && !native && !c.announced(p.want, id) {
+					p.fields = append(p.fields, id)
+					continue
+				}
+			}
+		}
+		if (grade == Transformed || grade == Dropped) && c.paths.names[id] == vectorPath && c.announcedVector(p.want) {
+			if vectors == nil {
+				p.fields = append(p.fields, id)
+			} else {
+				c.judgeVector(&p, id, vectors[0], vectors[1])
+			}
+			continue
+		}
+		if grade == Dropped && c.wasToChange(p.want, id) {
+			gone = append(gone, id)
+			continue
+		}
+		moved = moved || (grade == Transformed || grade == Defaulted) && c.holds(id)
+		c.grade(&p, id, grade)
+	}
+	c.gone(&p, gone, all, moved)
+	if p.fields != nil {
+		return c.open.add(&p)
+	}
+	c.finish(&p)
+	return nil
+}

@@ -12,7 +12,6 @@ import (
 	"testing"
 
 	"github.com/google/go-cmp/cmp"
-	"github.com/klauspost/compress/zstd"
 
 	"github.com/exitramp/exitramp/context/agentstate"
 	"github.com/exitramp/exitramp/context/memstate"
@@ -104,15 +103,6 @@ func TestBad(t *testing.T) {
 		}, nil, -1},
 		"a folder of a database's name": {put("goals_1.sqlite/x", "y"), []string{"artifact goals_1.sqlite"}, -1},
 	})
-}
-
-// pack is a rollout as Codex packs old ones.
-func pack(text string) string {
-	w, err := zstd.NewWriter(nil)
-	if err != nil {
-		panic(err)
-	}
-	return string(w.EncodeAll([]byte(text), nil))
 }
 
 func readAll(ctx context.Context, h *Home) (rep *agentstate.Report, err error) {

@@ -8,6 +8,7 @@ import (
 	"testing"
 
 	"github.com/google/go-cmp/cmp"
+	"github.com/klauspost/compress/zstd"
 
 	"github.com/exitramp/exitramp/exporters/internal/drivertest"
 	"github.com/exitramp/exitramp/exporters/internal/homefiles/hometest"
@@ -147,4 +148,13 @@ func TestRevertOfOldThread(t *testing.T) {
 	if d := cmp.Diff(map[string]string{id: "one reverted", id + "_" + revert: "one two"}, got); d != "" {
 		t.Error(d)
 	}
+}
+
+// pack is a rollout as Codex packs old ones.
+func pack(text string) string {
+	w, err := zstd.NewWriter(nil)
+	if err != nil {
+		panic(err)
+	}
+	return string(w.EncodeAll([]byte(text), nil))
 }
