@@ -101,9 +101,15 @@ func TestJudge(t *testing.T) {
 			p.Kinds[0].Matched--
 		}, VerdictInvalid, "7 imported, and 6"},
 
-		{"people who arrived, and are in no kind", func(p *Predicate) { p.Identity = &Identity{Principals: 3, Arrived: 3} }, VerdictInvalid, "3 of 3 principals arrived, and by their kind 0 of 0"},
+		{"people who arrived, and are in no kind", func(p *Predicate) { p.Identity = &Identity{Records: 7, Principals: 3, Arrived: 3} }, VerdictInvalid, "3 of 3 principals arrived, and by their kind 0 of 0"},
 		{"more new ids than records", func(p *Predicate) { p.Identity = &Identity{Records: 1, Renamed: 2} }, VerdictInvalid, "2 of them under another id"},
-		{"ids that agree", func(p *Predicate) { p.Identity = &Identity{Records: 2, Renamed: 2, Merged: 1} }, VerdictPass, ""},
+		{"ids of more records than were read back", func(p *Predicate) { p.Identity = &Identity{Records: 8} }, VerdictInvalid, "8 read back, and by their kinds 7"},
+		{"ids that are one, of records that came", func(p *Predicate) { p.Identity = &Identity{Records: 7, Merged: 1} }, VerdictInvalid, "1 had an id that was taken, and by their kinds 0 are missing"},
+		{"more names mapped than there are", func(p *Predicate) {
+			n, of := uint64(2), uint64(1)
+			p.Identity = &Identity{Records: 7, Mapped: &n, Named: &of}
+		}, VerdictInvalid, "than it was asked for"},
+		{"ids that agree", func(p *Predicate) { p.Identity = &Identity{Records: 7, Renamed: 7} }, VerdictPass, ""},
 		{"no exercise", func(p *Predicate) { p.Drill.Exercise = false }, VerdictInvalid, "exercise"},
 		{"no mode", func(p *Predicate) { p.Drill.Mode = "" }, VerdictInvalid, "mode"},
 		{"no level", func(p *Predicate) { p.Drill.Level = "L0" }, VerdictInvalid, "L0"},

@@ -22,14 +22,26 @@ func (i *Identity) broken(kinds []Kind) []string {
 		return nil
 	}
 	var why []string
+	var all, came, back, missing uint64
+	for n := range kinds {
+		k := &kinds[n]
+		there := k.Imported - min(k.Missing, k.Imported)
+		back, missing = sum(back, there), sum(missing, k.Missing)
+		if k.Kind == "principal" {
+			all, came = k.Archived, there
+		}
+	}
+	if i.Records != back {
+		why = append(why, fmt.Sprintf("identity: %d read back, and by their kinds %d", i.Records, back))
+	}
 	if i.Renamed > i.Records {
 		why = append(why, fmt.Sprintf("identity: %d read back, and %d of them under another id", i.Records, i.Renamed))
 	}
-	var all, came uint64
-	for n := range kinds {
-		if k := &kinds[n]; k.Kind == "principal" {
-			all, came = k.Archived, k.Imported-min(k.Missing, k.Imported)
-		}
+	if i.Merged > missing {
+		why = append(why, fmt.Sprintf("identity: %d had an id that was taken, and by their kinds %d are missing", i.Merged, missing))
+	}
+	if (i.Mapped == nil) != (i.Named == nil) || i.Mapped != nil && *i.Mapped > *i.Named {
+		why = append(why, "identity: more principals have another name by the map than it was asked for")
 	}
 	if i.Principals != all || i.Arrived != came {
 		why = append(why, fmt.Sprintf("identity: %d of %d principals arrived, and by their kind %d of %d", i.Arrived, i.Principals, came, all))

@@ -194,7 +194,7 @@ func TestHTMLSays(t *testing.T) {
 			"UTC langgraph python 8 as before 3 ", "langgraph python 9 changed", "schema of the source first same changed",
 			"2 of 41 names in the data do not stand in the provider's register", "Hand-overs of the archive, with its digest before and after 20 November",
 			"exporter vault of the records", "= 3b9ac7d23b9ac7d2… 3b9ac7d23b9ac7d2…",
-			"ids_new 9,119 112,719", "ids_merged 0 112,719", "principals_mapped 209 212",
+			"ids_new 9,119 112,709", "ids_merged 0 112,709", "principals_mapped 209 212",
 			"Of the 32 runs that the state is worth at the source (54 − 22), the target keeps 29 (51 − 22).",
 		},
 		"bare": {"PARTIAL at L1: 0 of 11 gates", "46 of 46 statements were not tested", "Recovery time not tested", "Secrets were not looked for.", "Weights no model is named in what was read", "Not tested: nothing was written to a target."},
