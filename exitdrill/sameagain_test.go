@@ -81,6 +81,9 @@ func TestSameAgain(t *testing.T) {
 			return fmt.Errorf("no such table: memory/secret-key, process %d, page %d", 9000*try, 9999+try)
 		}, 1, true},
 		"another status": {func(try int) error { return fmt.Errorf("no such table: HTTP %d", 403+min(try, 3)) }, 3, true},
+		"another code of SQL": {func(try int) error {
+			return fmt.Errorf("no such table: a value is none that its type takes (SQLSTATE %d)", 22001+min(try, 3))
+		}, 3, true},
 		"nobody there":   {func(int) error { return &net.OpError{Op: "dial", Err: syscall.ECONNREFUSED} }, 4, false},
 		"locked":         {func(int) error { return openaiagents.ErrLocked }, 3, false},
 		"written":        {func(int) error { return mcpmemory.ErrChanged }, 3, false},

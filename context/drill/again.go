@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"regexp"
+	"strings"
 
 	"github.com/exitramp/exitramp/context/agentstate"
 	"github.com/exitramp/exitramp/context/replay"
@@ -36,8 +37,15 @@ func (r *run) failed(ctx context.Context, phase string, err error) error {
 }
 
 // longNumber is one that differs from time to time: of a process, a port, an offset, a temporary file. A status and an
-// exit code are shorter, and another one of those is another failure.
-var longNumber = regexp.MustCompile(`[0-9]{4,}`)
+// exit code are shorter, and a code of SQL is named; another one of those is another failure.
+var longNumber = regexp.MustCompile(`SQLSTATE \w+|[0-9]{4,}`)
 
 // sameWay is a text without what differs where the same fails again.
-func sameWay(s string) string { return longNumber.ReplaceAllString(s, "0") }
+func sameWay(s string) string {
+	return longNumber.ReplaceAllStringFunc(s, func(n string) string {
+		if strings.HasPrefix(n, "SQLSTATE ") {
+			return n
+		}
+		return "0"
+	})
+}
