@@ -19,7 +19,7 @@ func (l *Ledger) trend() []evidence.Past {
 		}
 		out = append(out, evidence.Past{
 			LedgerIndex: e.N, EndedAt: e.Ended, Level: e.Level, Mode: e.Mode, Verdict: e.Verdict, RTOSeconds: e.RTOSeconds, Arrived: e.Arrived, Due: e.Due,
-			Target: e.Target, Recall: e.Recall, Schema: schema,
+			Target: e.Target, Recall: e.Recall, Source: e.Source, Schema: schema,
 		})
 	}
 	return out

@@ -233,6 +233,7 @@ type Past struct {
 	Arrived     uint64    `json:"arrived"` // records, of Due: see Kind.Survival
 	Due         uint64    `json:"due"`
 	Target      string    `json:"target,omitempty"` // product and flavor
+	Source      string    `json:"source,omitempty"` // what was read: product and flavor; empty: an earlier release did not say
 	Schema      string    `json:"schema,omitempty"` // of the source: product, flavor and schema; empty: not said
 	Recall      *float64  `json:"recall,omitempty"` // after; absent: not measured
 }

@@ -97,13 +97,14 @@ func (b *book) trend() []evidence.Past {
 	if b.Recall != nil {
 		now.Recall = &b.Recall.After
 	}
-	if s := &b.Source; s.Schema != "" {
-		now.Schema = strings.TrimSpace(strings.TrimSpace(s.Product+" "+s.Flavor) + " " + s.Schema)
+	now.Source = strings.TrimSpace(b.Source.Product + " " + b.Source.Flavor)
+	if s := b.Source.Schema; s != "" {
+		now.Schema = strings.TrimSpace(now.Source + " " + s)
 	}
 	return append(slices.Clone(b.Trend), now)
 }
 
-// The schema of a source, beside that of the last drill before that says one.
+// The schema of a source, beside that of its last drill before that says one: a ledger may have drills of several sources.
 const (
 	driftNone    = "as before"
 	driftChanged = "changed"
@@ -115,10 +116,11 @@ func drift(past []evidence.Past, i int) string {
 	if past[i].Schema == "" {
 		return ""
 	}
-	for i, now := i-1, past[i].Schema; i >= 0; i-- {
-		switch past[i].Schema {
-		case "":
-		case now:
+	now := &past[i]
+	for i--; i >= 0; i-- {
+		switch p := &past[i]; {
+		case p.Schema == "" || p.Source != now.Source && (p.Source != "" || !strings.HasPrefix(p.Schema, now.Source)):
+		case p.Schema == now.Schema:
 			return driftNone
 		default:
 			return driftChanged
