@@ -33,7 +33,7 @@ type state struct {
 	Seen     *Seen             `json:"seen,omitempty"`      // of the archive
 	Models   []models.Use      `json:"models,omitempty"`
 	Before   map[string]uint64 `json:"before,omitempty"`  // records by kind that the target held alike when the plan was made
-	Waiting  []replay.Approval `json:"waiting,omitempty"` // what the plan has wait for an approval: the first mostWaiting
+	Waiting  []asked           `json:"waiting,omitempty"` // what the plan has wait for an approval: the first mostWaiting
 	Echoes   []said            `json:"echoes,omitempty"`  // by planted instruction, the records of the target that said it then with an operator's authority
 	Report   *replay.Report    `json:"report,omitempty"`
 	Resumed  uint64            `json:"resumed"`           // records that an earlier attempt had an answer for

@@ -19,7 +19,7 @@ func TestTrend(t *testing.T) {
 		t.Errorf("an empty ledger has a past: %v", p)
 	}
 	for i := range maxTrend + 3 {
-		if err := l.Append(Entry{Drill: fmt.Sprint(i), Level: evidence.L3, Verdict: evidence.VerdictPass, RTOSeconds: float64(i), Arrived: 9, Due: 10}); err != nil {
+		if err := l.Append(Entry{Drill: fmt.Sprint(i), Source: "langgraph python", Schema: "9", Level: evidence.L3, Verdict: evidence.VerdictPass, RTOSeconds: float64(i), Arrived: 9, Due: 10}); err != nil {
 			t.Fatal(err)
 		}
 	}
@@ -27,7 +27,7 @@ func TestTrend(t *testing.T) {
 	if len(p) != maxTrend {
 		t.Fatalf("%d drills, want %d", len(p), maxTrend)
 	}
-	if got := p[len(p)-1]; got.LedgerIndex != maxTrend+2 || got.RTOSeconds != maxTrend+2 || got.Arrived != 9 || got.Due != 10 || got.Verdict != evidence.VerdictPass {
+	if got := p[len(p)-1]; got.LedgerIndex != maxTrend+2 || got.RTOSeconds != maxTrend+2 || got.Arrived != 9 || got.Due != 10 || got.Verdict != evidence.VerdictPass || got.Source != "langgraph python" || got.Schema != "langgraph python 9" {
 		t.Errorf("the newest is %+v", got)
 	}
 }
