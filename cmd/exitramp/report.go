@@ -319,6 +319,9 @@ func (a *app) printUndoPlan(rep *replay.UndoReport, asJSON bool) error {
 	if rep.InDoubt > 0 {
 		fmt.Fprintf(a.stdout, "in doubt: %s; the target is looked through for them\n", number(rep.InDoubt))
 	}
+	if rep.Again {
+		fmt.Fprintln(a.stdout, "an undo before was broken off: some of them may be gone by now")
+	}
 	a.printReceipts("would stay", rep.Left, rep.LeftN)
 	fmt.Fprintln(a.stdout, "what was changed since stays too, and is named when it is done")
 	return nil
@@ -327,7 +330,7 @@ func (a *app) printUndoPlan(rep *replay.UndoReport, asJSON bool) error {
 // printUndo says what an undo did. alive is what has a tombstone and is still there; nil: nobody asked.
 func (a *app) printUndo(rep *replay.UndoReport, alive *replay.AliveReport, asJSON bool) error {
 	a.result["removed"], a.result["gone_before"], a.result["left"] = rep.Removed, rep.Gone, rep.LeftN
-	out := map[string]any{"removed": rep.Removed, "gone_before": rep.Gone, "left": rep.LeftN, "left_records": receipts(rep.Left)}
+	out := map[string]any{"removed": rep.Removed, "gone_before": rep.Gone, "undone_again": rep.Again, "left": rep.LeftN, "left_records": receipts(rep.Left)}
 	if alive != nil {
 		a.result["still_there"], out["still_there"], out["still_there_keys"] = alive.N, alive.N, alive.Keys
 	}

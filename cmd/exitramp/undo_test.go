@@ -33,7 +33,13 @@ func TestUndoStopped(t *testing.T) {
 	if out := run(stopped, exitResume, "undo", at("j"), target); !strings.Contains(out, "stopped") || !strings.Contains(out, "hint: run the same command again") {
 		t.Error(out)
 	}
-	if out := run(t.Context(), 0, "undo", at("j"), target); !strings.Contains(out, "left 0") {
+	if out := run(t.Context(), 0, "undo", at("j"), target, "--dry-run"); !strings.Contains(out, "an undo before was broken off") {
+		t.Error(out)
+	}
+	if out := run(t.Context(), 0, "undo", at("j"), target, "--dry-run", "--json"); !strings.Contains(out, `"undone_again": true`) {
+		t.Error(out)
+	}
+	if out := run(t.Context(), 0, "undo", at("j"), target, "--json"); !strings.Contains(out, `"undone_again": true`) || !strings.Contains(out, `"left": 0`) {
 		t.Error(out)
 	}
 }

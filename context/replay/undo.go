@@ -13,7 +13,7 @@ import (
 type UndoReport struct {
 	Removed uint64
 	Gone    uint64            // were not there any more, where the target tells
-	Again   bool              // an undo before was broken off, and may have taken out what is Gone
+	Again   bool              // an undo before was broken off, and may have taken out what is Gone, or of a plan Removed
 	Kinds   map[string]uint64 // what the run created, by kind
 	InDoubt uint64            // may be there or not: the run was broken off while it was written
 	Left    []Receipt         // changed since, or updated and not created: the first 1,000
@@ -54,7 +54,8 @@ func (j *Journal) noRun() error {
 }
 
 // PlanUndo says what Undo of the run of j would take out, as the journal has it, and asks no target:
-// what was changed since is not known, and stays. Removed is what it would remove.
+// what was changed since is not known, and stays. Removed is what it would remove, with what an undo that was broken off
+// has taken out by now.
 func PlanUndo(j *Journal) (*UndoReport, error) {
 	switch {
 	case j == nil || j.head == nil:
@@ -62,7 +63,7 @@ func PlanUndo(j *Journal) (*UndoReport, error) {
 	case j.undone:
 		return nil, fmt.Errorf("%w: %s: %w", ErrJournal, j.path, ErrUndone)
 	}
-	rep := &UndoReport{}
+	rep := &UndoReport{Again: j.undoing}
 	created, err := j.created(rep)
 	for _, rc := range created {
 		if rc.Target != "" {

@@ -47,6 +47,14 @@ func TestUndoAgain(t *testing.T) {
 			}
 			dst.after = 0
 		}
+		j, err := replay.OpenJournal(path)
+		if err != nil {
+			t.Fatal(err)
+		}
+		plan, err := replay.PlanUndo(j)
+		if err = errors.Join(err, j.Close()); err != nil || plan.Again != (after > 0) || plan.Removed != made {
+			t.Errorf("after %d: the plan is %+v, %v", after, plan, err)
+		}
 		rep, err := undo(t, dst, path)
 		if err != nil || rep.Gone != uint64(after) || rep.Removed != made-uint64(after) || rep.Again != (after > 0) || dst.Len() != 0 {
 			t.Errorf("after %d: %+v, %v, %d are there", after, rep, err, dst.Len())
