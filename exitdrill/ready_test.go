@@ -79,17 +79,27 @@ func TestOwnSource(t *testing.T) {
 	if err := errors.Join(os.WriteFile("graph.jsonl", []byte(`{"type":"entity","name":"ada","entityType":"person","observations":["likes tea"]}`+"\n"), 0o600), os.Symlink("graph.jsonl", "other.jsonl")); err != nil {
 		t.Skip(err)
 	}
+	abs, err := filepath.Abs("graph.jsonl")
+	if err := errors.Join(err, os.Mkdir("copy", 0o700), os.WriteFile("copy/graph.jsonl", nil, 0o600)); err != nil {
+		t.Fatal(err)
+	}
 	o := &Options{Registry: exporters.NewRegistry(mcpmemory.Drivers()...)}
 	for plan, refused := range map[string]bool{
-		"mode: planned, source: 'mcpmemory:graph.jsonl', target: 'mcpmemory:graph.jsonl'":   true,
-		"mode: planned, source: 'mcpmemory:graph.jsonl', target: 'mcpmemory:./other.jsonl'": true,
-		"mode: planned, source: 'mcpmemory:graph.jsonl', target: 'mcpmemory:new.jsonl'":     false,
-		"mode: stressed, source: 'mcpmemory:graph.jsonl', target: 'mcpmemory:graph.jsonl'":  false,
+		"mode: planned, source: 'mcpmemory:graph.jsonl', target: 'mcpmemory:graph.jsonl'":                                                              true,
+		"mode: planned, source: 'mcpmemory:graph.jsonl', target: 'mcpmemory:./other.jsonl'":                                                            true,
+		"mode: planned, source: 'mcpmemory:graph.jsonl', target: 'mcpmemory:" + abs + "'":                                                              true,
+		"mode: planned, source: 'mcpmemory:" + abs + "', target: 'mcpmemory:graph.jsonl'":                                                              true,
+		"mode: planned, source: 'mcpmemory:graph.jsonl', into: [{name: a, target: 'mcpmemory:new.jsonl'}, {name: b, target: 'mcpmemory:graph.jsonl'}]": true,
+		"mode: planned, source: 'mcpmemory:graph.jsonl', target: 'mcpmemory:new.jsonl'":                                                                false,
+		"mode: planned, source: 'mcpmemory:graph.jsonl', target: 'mcpmemory:copy/graph.jsonl'":                                                         false,
+		"mode: stressed, source: 'mcpmemory:graph.jsonl', target: 'mcpmemory:graph.jsonl'":                                                             false,
 	} {
 		p, err := drill.ReadPlan(strings.NewReader("{name: q, exercise: true, scenario: s, output: out, ledger: out/l.jsonl, archive: out/a.ctxa, level: L3, " + plan + "}"))
 		if err != nil {
 			t.Fatal(err)
 		}
+		all := p.Each()
+		p = all[len(all)-1]
 		if err := Check(context.Background(), p, o); errors.Is(err, drill.ErrPlan) != refused || refused && !strings.Contains(err.Error(), "it is the source") {
 			t.Errorf("%s: %v", plan, err)
 		}
