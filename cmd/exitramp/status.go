@@ -22,6 +22,10 @@ func (a *app) beginStatus() error {
 	if a.status == "" || isDescriptor(a.status) {
 		return nil
 	}
+	if a.status == "-" {
+		a.status = "" // else the refusal would be written to a file of that name
+		return noPipe("--status")
+	}
 	if st, err := os.Stat(filepath.Dir(a.status)); err != nil || !st.IsDir() {
 		return a.noStatus("there is no such folder")
 	}
