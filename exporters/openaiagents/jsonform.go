@@ -62,7 +62,12 @@ func jsonForm(r io.ReadSeeker) form {
 	if found, _ := states(b); len(found) > 0 {
 		return runState
 	}
-	if k, _ := keptIn(b); list == notOurs && k.any() {
+	several := list == itemList && !alone(bytes.NewReader(b))
+	if list == notOurs {
+		k, _ := keptIn(b)
+		several = k.any()
+	}
+	if several {
 		return keeper
 	}
 	return list

@@ -6,6 +6,8 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"iter"
+	"maps"
 	"slices"
 	"strconv"
 	"strings"
@@ -17,20 +19,37 @@ import (
 )
 
 // A program may keep several sessions in one document. A session is a list of items there: one that is called as members says, at any
-// depth, or one with an item that the Responses API alone writes. Other lists of a role and a content are prompts and sets of data.
+// depth, one with an answer that the Responses API alone writes, or one beside such a list. Other lists of a role and a content are
+// prompts, requests and sets of data.
 
-// A kept session is known by the way to its list: names of members, and numbers of elements.
+// A kept session is known by the way to its list.
 type kept struct {
 	value json.RawMessage // of the document, which may have one in each line
-	way   []string        // in value
+	way   []step          // in value
+	whole string          // the way, with the line
 	id    string
+	told  bool // by a member of its object
 	list  []json.RawMessage
 }
+
+// A step is the name of a member, or the number of an element.
+type step struct {
+	name    string
+	element bool
+}
+
+// A sign is what makes a list of items a session.
+type sign int
+
+const (
+	byAnswer   sign = iota // its name, or an answer in it
+	byName                 // its name alone: it is in an object that has a session
+	byNeighbor             // nothing more: a list beside it has an answer
+)
 
 // A keeping is what a document holds of sessions.
 type keeping struct {
 	sessions []kept
-	ids      map[string]bool
 	loose    int // items alone, and lists in texts: nothing says what session they are of
 	lines    bool
 	line     int
@@ -44,7 +63,8 @@ const mostLines = 1 << 10
 
 // keptIn looks for sessions in a document. With an error they are those before it.
 func keptIn(b []byte) (*keeping, error) {
-	k := &keeping{ids: map[string]bool{}}
+	k := &keeping{}
+	defer k.name()
 	d := json.NewDecoder(bytes.NewReader(bytes.TrimPrefix(b, bom)))
 	for ; k.line < mostLines || k.any(); k.line++ {
 		k.value = nil
@@ -54,19 +74,19 @@ func keptIn(b []byte) (*keeping, error) {
 			return k, err
 		}
 		k.lines = k.lines || d.More()
-		k.look(k.value, nil, nil, false)
+		k.look(k.value, nil, nil, byAnswer)
 	}
 	return k, nil
 }
 
-// look looks at v, to which way leads. in is the object that it is a member of; named: a list counts by its name alone.
-func (k *keeping) look(v json.RawMessage, way []string, in responses.Object, named bool) {
+// look looks at v, to which way leads. in is the object that it is a member of.
+func (k *keeping) look(v json.RawMessage, way []step, in responses.Object, by sign) {
 	if len(way) > deepest {
 		return
 	}
-	name := ""
-	if len(way) > 0 && in != nil {
-		name = way[len(way)-1]
+	called := ""
+	if in != nil {
+		called = way[len(way)-1].name
 	}
 	switch v[0] {
 	case '"':
@@ -78,29 +98,30 @@ func (k *keeping) look(v json.RawMessage, way []string, in responses.Object, nam
 	case '[':
 		var list []json.RawMessage
 		json.Unmarshal(v, &list)
-		if isSession(list, slices.Contains(members(), name), named) {
-			k.sessions = append(k.sessions, kept{k.value, slices.Clone(way), k.name(way, in), list})
+		if isSession(list, called, by) {
+			k.found(list, way, in)
 			return
 		}
+		by = amid(by, slices.Values(list[:min(len(list), mostLines)]))
 		for i, x := range list {
 			if i == mostLines && !k.any() {
 				break
 			}
-			k.look(x, append(way, strconv.Itoa(i)), nil, named)
+			k.look(x, append(way, step{strconv.Itoa(i), true}), nil, by)
 		}
 	case '{':
-		k.object(v, way, name, named)
+		k.object(v, way, called, by)
 	}
 }
 
-func (k *keeping) object(v json.RawMessage, way []string, name string, named bool) {
+func (k *keeping) object(v json.RawMessage, way []step, called string, by sign) {
 	var o responses.Object
 	json.Unmarshal(v, &o)
 	switch {
 	case o[schemaVersion] != nil, o["output"] != nil && o["usage"] != nil: // a run state, and an answer of the API, are no sessions
 		return
 	case isItem(o):
-		if name == "item" || k.lines && name != "" && ofResponses(o) {
+		if called == "item" || k.lines && called != "" && ofResponses(o) {
 			k.loose++
 		}
 		return
@@ -108,52 +129,56 @@ func (k *keeping) object(v json.RawMessage, way []string, name string, named boo
 	before, skip := len(k.sessions), []string{}
 	for _, m := range members() { // of several, one is the session: the others are parts of it, as in the result of a run
 		if len(o[m]) > 0 && o[m][0] == '[' && len(k.sessions) == before {
-			k.look(o[m], append(way, m), o, named)
+			k.look(o[m], append(way, step{name: m}), o, by)
 			skip = append(skip, m)
 		} else if len(k.sessions) > before {
 			skip = append(skip, m)
 		}
 	}
-	named = named || len(k.sessions) > before
+	if len(k.sessions) > before {
+		by = byName
+	}
+	by = amid(by, maps.Values(o))
 	for _, m := range sorted(o) {
 		if !slices.Contains(skip, m) {
-			k.look(o[m], append(way, m), o, named)
+			k.look(o[m], append(way, step{name: m}), o, by)
 		}
 	}
 }
 
-// name is the id of the session at way: that of the object which its list is a member of, or the name under which it is kept; else the
-// whole way. A second session of an id has its way.
-func (k *keeping) name(way []string, in responses.Object) (id string) {
-	whole := way
-	if k.lines {
-		whole = append([]string{strconv.Itoa(k.line)}, way...)
+// amid is by what a list among all is a session.
+func amid(by sign, all iter.Seq[json.RawMessage]) sign {
+	if by == byName {
+		return by
 	}
-	if n := len(way); n > 0 && in != nil {
-		if slices.Contains(members(), way[n-1]) {
-			id = responses.Plain(responses.First(in, "id", "sessionId", "session_id", "threadId", "thread_id", "conversationId", "conversation_id"))
-			way = way[:n-1]
-		}
-		if _, err := strconv.Atoi(strings.Join(way[max(0, len(way)-1):], "")); id == "" && len(way) > 0 && err != nil {
-			id = way[len(way)-1]
+	for v := range all {
+		var list []json.RawMessage
+		if v[0] == '[' && json.Unmarshal(v, &list) == nil && isSession(list, "", byAnswer) {
+			return byNeighbor
 		}
 	}
-	if id == "" || k.ids[id] {
-		id = strings.Join(whole, "/")
-	}
-	k.ids[id] = true
-	return id
+	return byAnswer
 }
 
-// isSession tells whether a list is one of items; one without a name has to have what the Responses API alone writes.
-func isSession(list []json.RawMessage, ours, named bool) bool {
-	if !begins(list) || named && !ours {
+// isSession tells whether a list that is called so is a session.
+func isSession(list []json.RawMessage, called string, by sign) bool {
+	ours := slices.Contains(members(), called)
+	switch {
+	case !begins(list) || by == byName && !ours:
 		return false
+	case ours || by == byNeighbor:
+		return true
 	}
-	return ours || slices.ContainsFunc(list, func(raw json.RawMessage) bool {
+	return slices.ContainsFunc(list, func(raw json.RawMessage) bool {
 		var o responses.Object
-		return json.Unmarshal(raw, &o) == nil && ofResponses(o)
+		return json.Unmarshal(raw, &o) == nil && ofResponses(o) && !asks(o)
 	})
+}
+
+// asks tells whether an item is what a model is asked: prompts and sets of data have such, too.
+func asks(o responses.Object) bool {
+	role := responses.Plain(o["role"])
+	return role != "" && role != "assistant"
 }
 
 // ofResponses tells whether an object is an item that no other API writes.
@@ -174,14 +199,14 @@ func ofResponses(o responses.Object) bool {
 // count counts the items by another route: no value is taken out of the document.
 func (s *kept) count() (n uint64) {
 	v, _ := jsonvalue.Parse(s.value)
-	for _, step := range s.way {
-		if v.IsObject() {
-			v = v.Get(step)
+	for _, to := range s.way {
+		if !to.element {
+			v = v.Get(to.name)
 			continue
 		}
 		at, i := jsonvalue.Value(nil), 0
 		v.Elements(func(x jsonvalue.Value) {
-			if strconv.Itoa(i) == step {
+			if strconv.Itoa(i) == to.name {
 				at = x
 			}
 			i++
@@ -228,7 +253,7 @@ func keptBut(short []byte, rel, but string) (sessions []kept, gaps []*pb.Gap) {
 	if err != nil {
 		gaps = []*pb.Gap{gap("conversation", rel, 0, err), gap("message", rel, 0, err)}
 	}
-	return slices.DeleteFunc(k.sessions, func(s kept) bool { return len(s.way) == 1 && s.way[0] == but }), gaps
+	return slices.DeleteFunc(k.sessions, func(s kept) bool { return len(s.way) == 1 && s.way[0].name == but }), gaps
 }
 
 func (r *reading) keptSession(f *document, s *kept, base string) error {

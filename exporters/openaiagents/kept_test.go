@@ -35,6 +35,11 @@ func TestSeveralSessions(t *testing.T) {
 		"lines":           {"t.jsonl", `{"session_id": "a", "history": [` + keptUser + `]}` + "\n" + `{"session_id": "b", "history": [` + keptUser + `]}` + "\n", map[string]int{"a": 1, "b": 1}},
 		"names alone":     {"t.json", `{"a": [` + keptPart + `], "b": [` + keptLast + `, ` + keptCall + `], "c": [1]}`, map[string]int{"a": 1, "b": 2}},
 		"beside one":      {"t.json", `{"items": [` + keptUser + `], "history": [` + keptUser + `], "old": {"b": {"items": [` + keptUser + `]}}}`, map[string]int{"": 1, "b": 1}},
+		"id as a way":     {"t.json", `[{"id": "1/items", "items": [` + keptUser + `]}, {"items": [` + keptCall + `]}]`, map[string]int{"1/items": 1, "1/items/2": 1}},
+		"numbers":         {"t.json", `{"threads": {"12": {"items": [` + keptUser + `]}}, "rows": [{"id": 13, "items": [` + keptUser + `]}]}`, map[string]int{"12": 1, "13": 1}},
+		"same names":      {"t.json", `{"x": {"log": [` + keptUser + `, ` + keptCall + `]}, "y": {"log": [` + keptCall + `]}}`, map[string]int{"x/log": 2, "y/log": 1}},
+		"no answer yet":   {"t.json", `{"all": [[` + keptUser + `], [` + keptUser + `, ` + keptCall + `]], "b": {"log": [` + keptUser + `]}}`, map[string]int{"all/0": 1, "all/1": 2}},
+		"a word in lines": {"t.jsonl", `{"id": "a", "items": [{"role": "user", "content": "what is $schemaVersion?"}]}` + "\n" + `{"id": "b", "items": [` + keptUser + `]}` + "\n", map[string]int{"a": 1, "b": 1}},
 		"long":            {"t.json", `{"pad": "` + strings.Repeat("x", 2<<20) + `", "s": {"b": {"items": [` + keptUser + `]}}}`, map[string]int{"b": 1}},
 	} {
 		t.Run(name, func(t *testing.T) {
@@ -87,6 +92,8 @@ func TestLooseItems(t *testing.T) {
 		"payloads": {"log.jsonl", `{"ts": 1}` + "\n" + `{"ts": 2, "payload": ` + keptPart + `}` + "\n", 2},
 		"a text":   {"kv.json", `{"session:a": "[{\"role\": \"user\", \"content\": \"hi\"}]"}`, 2},
 		"prompts":  {"p.json", `{"prompts": [` + keptUser + `], "tests": [{"input": [` + keptUser + `]}], "messages": [` + keptUser + `]}`, 0},
+		"evals":    {"e.jsonl", `{"input": [` + keptPart + `], "ideal": "x"}` + "\n" + `{"input": [` + keptPart + `], "ideal": "y"}` + "\n", 0},
+		"request":  {"q.json", `{"model": "m", "input": [` + keptPart + `]}`, 0},
 		"an entry": {"q.json", `{"entry": ` + keptUser + `}`, 0},
 		"answer":   {"r.json", `{"id": "resp_1", "output": [` + keptCall + `], "usage": {}, "x": {"role": 1}}`, 0},
 	} {
@@ -126,5 +133,35 @@ func TestUnknownFirst(t *testing.T) {
 	put(t, dir, "other.json", []byte("["+keptLast+", 1, "+keptUser+"]"))
 	if _, rep := drivertest.Export(t, Open(dir)); rep.Records["conversation"] != 2 || rep.Records["message"] != 5 || rep.Verdict.Coverage != agentstate.Reconciled {
 		t.Errorf("%v %v", rep.Records, rep.Verdict)
+	}
+}
+
+// The id of a session stays when the document gets others before and behind it.
+func TestSessionIDsStay(t *testing.T) {
+	const user = `{"log": [` + keptUser + `, ` + keptCall + `]}`
+	for _, docs := range [][]string{
+		{`{"b": ` + user + `, "c": ` + user + `}`, `{"a": ` + user + `, "b": ` + user + `, "c": ` + user + `}`},
+		{`{"t": [{"items": [` + keptUser + `]}]}` + "\n", `{"t": [{"items": [` + keptUser + `]}]}` + "\n" + `{"t": [{"items": [` + keptUser + `]}]}` + "\n"},
+	} {
+		had := map[string]string{} // by its way
+		for _, doc := range docs {
+			k, err := keptIn([]byte(doc))
+			if err != nil {
+				t.Fatal(err)
+			}
+			ids := map[string]string{}
+			for _, s := range k.sessions {
+				ids[s.whole] = s.id
+			}
+			for way, id := range had {
+				if ids[way] != id {
+					t.Errorf("%s: %q was %q", doc, ids, id)
+				}
+			}
+			had = ids
+		}
+		if len(had) < 2 {
+			t.Errorf("%q", had)
+		}
 	}
 }
