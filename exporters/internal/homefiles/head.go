@@ -74,8 +74,10 @@ func toolSecret(head []byte) bool {
 			tools = append(tools, line...)
 		}
 	}
+	tools = bytes.ReplaceAll(tools, []byte("Bash("), []byte(";Bash(")) // each is a command of its own
 	return slices.ContainsFunc(secretText().FindAllIndex(tools, -1), func(at []int) bool {
-		return !bytes.ContainsAny(tools[at[1]-1:at[1]], "*)") // a rule for any value has none
+		end := tools[at[1]-2 : at[1]]
+		return !bytes.ContainsAny(end[1:], "*)") || bytes.ContainsAny(end[:1], "0123456789") // a rule for any value has none
 	})
 }
 

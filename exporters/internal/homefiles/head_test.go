@@ -66,7 +66,11 @@ func TestRedactHeadTools(t *testing.T) {
 		"\"tools\": [\"Bash(SHOP_TOKEN=abc run)\"]\nname: x":                    true,
 		"disallowedTools:\n- Bash(x --token abc)":                               true,
 		"allowed-tools: Bash(mysql -p *), Bash(mysql --password *), Bash(gh auth token:*), Bash(npm run auth:*)\ndescription: use --token=abc": false,
-		"description: a: b\nallowed-tools: Bash(git add:*), Bash(docker run -p 80:80 *)":                                                       false,
+		"allowed-tools: Bash(mysql -p123)\nname: x":                                                              true,
+		"allowed-tools: Bash(mysql -e 'count(*)' -pabc *)":                                                       true,
+		"allowed-tools: Bash(mongosh *), Bash(mkdir -p build)":                                                   false,
+		"tools:\n  - Bash(docker login *)\n  - Bash(docker run -p 80:80 *)\n  - Bash(redis-cli *) Bash(ls -a x)": false,
+		"description: a: b\nallowed-tools: Bash(git add:*), Bash(docker run -p 80:80 *)":                         false,
 	} {
 		if _, _, err := RedactHead([]byte("---\n" + in + "\n---\nBody.\n")); (err != nil) != secret {
 			t.Errorf("%s: %v", in, err)

@@ -29,7 +29,7 @@ var (
 		`|://hooks\.slack\.com/\S|://(\w+\.)?discord(app)?\.com/api/webhooks/\S` +
 		`|\b[a-z0-9_]*(token|secret|password|api_?key)[a-z0-9_]*=\S` +
 		`|\b((mysql|mariadb)[a-z-]*\s([^|;&]*\s)?(?-i:-p)` + // short flags that have a password in these programs alone
-		`|((mongo[a-z]*|sshpass|cqlsh|(docker|podman|oc|az)\s+login)\s([^|;&]*\s)?(?-i:-p)|redis-cli\s([^|;&]*\s)?(?-i:-a)|sqlcmd\s([^|;&]*\s)?(?-i:-P))\s*)["']?[^\s:*"'$()-]` +
+		`|((mongo[a-z]*|sshpass|cqlsh|(docker|podman|oc|az)\s+login)\s([^|;&]*\s)?(?-i:-p)|redis-cli\s([^|;&]*\s)?(?-i:-a)|sqlcmd\s([^|;&]*\s)?(?-i:-P))\s*)["']?([^\s:*"'$()0-9-]|[0-9.]+(:?[^\s:*"'$(){0-9.]|[^:0-9.]|$))` + // two numbers with a colon are ports
 		`|["'][a-z0-9_-]*(token|secret|passw(or)?d|passphrase|api[_-]?key|authorization)\\*["']\s*:\s*\\*["'][^\s"'\\$<{]` + // of JSON, as a command sends it
 		`|\b(sk-[a-z0-9_-]{16,}|gh[pousr]_[a-z0-9]{20,}|xox[a-z]-[a-z0-9-]{10,}|xapp-[a-z0-9-]{10,}|(?-i:A[KS]IA[A-Z0-9]{16})|github_pat_\w{20,}|glpat-[\w-]{16,}|hf_[a-z0-9]{20,}` +
 		`|npm_[a-z0-9]{30,}|[srp]k_(live|test)_[a-z0-9]{10,}|whsec_\S{16,}|aiza[\w-]{30,}|gsk_\w{20,}|tvly-[\w-]{16,}|lin_api_\w{20,}|ntn_\w{20,}|eyj[\w-]{10,}\.eyj[\w-]{10,}[\w.-]*)\b|-----begin [a-z ]*private key`)

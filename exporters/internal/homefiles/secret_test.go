@@ -44,6 +44,9 @@ func TestRedactJSON(t *testing.T) {
 			`{"a":["","","","","","",""]}`, "a a a a a a a"},
 		{`{"a":["Bash(mysql -p *)","mysql -p","mysql -P 3306 x","mysql --protocol tcp","mysql -p\"$PW\"","docker run -p 80:80 mysql","mysql x; mkdir -p a","redis-cli -A x","cc -pthread","docker login --password-stdin"]}`,
 			`{"a":["Bash(mysql -p *)","mysql -p","mysql -P 3306 x","mysql --protocol tcp","mysql -p\"$PW\"","docker run -p 80:80 mysql","mysql x; mkdir -p a","redis-cli -A x","cc -pthread","docker login --password-stdin"]}`, ""},
+		{`{"a":["docker run --name mongo -p 27017:27017 mongo","docker run --name mongo -p 127.0.0.1:27017:27017 mongo","docker run --name mysql -p3306:3306 mysql","docker run --name mongo -p 80:$P mongo","Bash(ssh -p 22 *)","cp -p a b","psql -p 5432"]}`,
+			`{"a":["docker run --name mongo -p 27017:27017 mongo","docker run --name mongo -p 127.0.0.1:27017:27017 mongo","docker run --name mysql -p3306:3306 mysql","docker run --name mongo -p 80:$P mongo","Bash(ssh -p 22 *)","cp -p a b","psql -p 5432"]}`, ""},
+		{`{"a":["mongosh -u x -p 1234","mongosh -p 12:ab","mysql -p12ab *"]}`, `{"a":["","",""]}`, "a a a"},
 		{`{"headersHelper":"echo '{\"X-A\": \"abc\"}'","otelHeadersHelper":"${CLAUDE_PLUGIN_ROOT}/headers.sh {}","x":{"headersHelper":"${HOME}/headers.sh -v"}}`, `{"headersHelper":"","otelHeadersHelper":"","x":{"headersHelper":"${HOME}/headers.sh -v"}}`, "headersHelper otelHeadersHelper"},
 		{`{"pluginConfigs":{"a@b":{"options":{"mode":"fast"},"mcpServers":{"s":{"pin":"abc","n":5,"l":["x"]}}}},"mcpServers":{"s":{"command":"c"}}}`,
 			`{"pluginConfigs":{"a@b":{"options":{"mode":"fast"},"mcpServers":{"s":{"pin":"","n":"","l":[""]}}}},"mcpServers":{"s":{"command":"c"}}}`, "pluginConfigs.a@b.mcpServers.s.pin pluginConfigs.a@b.mcpServers.s.n pluginConfigs.a@b.mcpServers.s.l"},
@@ -75,6 +78,7 @@ func TestRedactRules(t *testing.T) {
 		{`p(["sh", "a\vDB_PASS=x", "\a\101PI_KEY=x"])`, `p(["sh", "", ""])`, "line 1 line 1"},
 		{`p(["mysql", ["-u", "-U"], "-pabc"], match=["mysql -pabc"], x=["mkdir", "-pabc"])`, `p(["mysql", ["-u", "-U"], ""], match=[""], x=["mkdir", "-pabc"])`, "line 1 line 1"},
 		{`p(["curl", "-H", ["X-Key:", "a"], "k"], y=["docker", "login", "-p", "abc", "h"])`, `p(["curl", "-H", ["", ""], "k"], y=["docker", "login", "-p", "", "h"])`, "line 1 line 1 line 1"},
+		{`p(["docker", "run", "--name", "mongo", "-p", "80:80"], x=["mongosh", "-p", "12"])`, `p(["docker", "run", "--name", "mongo", "-p", "80:80"], x=["mongosh", "-p", ""])`, "line 1"},
 		{`p(["curl", "Authorization\u003a Bearer abcdef"])`, `p(["curl", ""])`, "line 1"},
 	} {
 		out, secrets, err := RedactRules(c.in)
