@@ -97,6 +97,35 @@ func TestServersBehindMark(t *testing.T) {
 	}
 }
 
+// What servers of several projects had made for them goes with the last of them, in whatever order they are taken out.
+func TestServersOfProjects(t *testing.T) {
+	var all []agentstate.Record
+	var keys []string
+	for _, at := range [][]string{{"", "x"}, {"/a", "x"}, {"/b", "x"}, {"/b", "y"}, {"/c", "x"}} {
+		s := &pb.ToolServer{Meta: agentstate.Meta("toolserver", agentstate.Document("mcpServers", "application/json", []byte(`{"command":"a"}`)), at...)}
+		all, keys = append(all, s), append(keys, s.Meta.Key)
+	}
+	for _, own := range []string{"", "  {\n}\n\n", `{"a{":"}"}`, `{"projects":{}}`, "{\r\n\t\"projects\": {\r\n\t\t\"/b\": {\r\n\t\t}\r\n\t}\r\n}\r\n", `{"mcpServers":{"x":{}},"mcpServers":{}}`} {
+		dst := home(t, map[string]string{"CLAUDE.md": "own"})
+		p := filepath.Join(dst.root, ".claude.json")
+		if own != "" {
+			if err := os.WriteFile(p, []byte(own), 0o600); err != nil {
+				t.Fatal(err)
+			}
+		}
+		rep, j := drivertest.Apply(t, dst, memstate.Whole(product, all...), keys...)
+		if int(rep.Actions[replay.Created]) != len(all) {
+			t.Errorf("%q: %v", own, rep.Actions)
+		}
+		if u, err := replay.Undo(t.Context(), dst, j); err != nil || u.LeftN != 0 {
+			t.Errorf("%+v %v", u, err)
+		}
+		if b, err := os.ReadFile(p); string(b) != own || (err != nil) != (own == "") {
+			t.Errorf("after undo: %q became %q %v", own, b, err)
+		}
+	}
+}
+
 // A home without the file gets one, and loses it with undo; a hostile archive writes nothing else.
 func TestServersOfNone(t *testing.T) {
 	server := func(key, doc string) *pb.ToolServer {
@@ -186,7 +215,10 @@ func FuzzServers(f *testing.F) {
 		}
 		h.take(project, name)
 		h.take(project, name+"2")
-		if h.prune(project, made); string(h.doc) != string(b) {
+		for n := len(serversOf(project)); made > 0 && n >= 0; made, n = made-1, n-1 {
+			h.prune(project, n)
+		}
+		if string(h.doc) != string(b) {
 			t.Errorf("%q became %q", b, h.doc)
 		}
 	})

@@ -102,20 +102,35 @@ func (f *serverFile) take(project, name string) {
 	f.doc, f.changed = without(f.doc, append(serversOf(project), name)), true
 }
 
-// prune takes out those of the innermost made objects around the servers of a project that are empty, at last the file.
-func (f *serverFile) prune(project string, made int) {
-	path := serversOf(project)
-	for n := len(path); made > 0 && n >= 0; made, n = made-1, n-1 {
-		doc := f.doc
-		v, _ := jsonvalue.Parse(doc)
-		for _, name := range path[:n] {
-			v = v.Get(name)
-		}
-		if !v.IsObject() || len(members(v)) > 0 {
-			return
-		}
-		if f.doc, f.changed = nil, true; n > 0 {
-			f.doc = without(doc, path[:n])
+// prune takes out the object to which the first n names to the servers of a project lead, if it is empty; 0: the file.
+func (f *serverFile) prune(project string, n int) {
+	path := serversOf(project)[:n]
+	v, _ := jsonvalue.Parse(f.doc)
+	for _, name := range path {
+		v = v.Get(name)
+	}
+	if !v.IsObject() || len(members(v)) > 0 {
+		return
+	}
+	doc := f.doc
+	if f.doc, f.changed = nil, true; n > 0 {
+		f.doc = without(doc, path)
+	}
+}
+
+// pruneMade takes out what was made for servers and is empty. What was made for one of them may hold others: it goes behind all inside of it.
+func (f *serverFile) pruneMade(created []replay.Receipt) {
+	for n := len(serversOf("any")); n >= 0; n-- {
+		for _, rc := range created {
+			_, parts := agentstate.SplitKey(rc.Target)
+			_, made, _ := strings.Cut(rc.Version, "+")
+			count, err := strconv.Atoi(made)
+			if err != nil || len(parts) != 2 {
+				continue
+			}
+			if in := len(serversOf(parts[0])); n <= in && n > in-count {
+				f.prune(parts[0], n)
+			}
 		}
 	}
 }
@@ -319,12 +334,6 @@ func (h *Home) undoServers(created []replay.Receipt) (left []replay.Receipt, err
 		rc.Why = "the server is another one by now"
 		left = append(left, rc)
 	}
-	for _, rc := range slices.Backward(created) { // what was made for the first one holds the others
-		_, parts := agentstate.SplitKey(rc.Target)
-		if _, made, ok := strings.Cut(rc.Version, "+"); ok && len(parts) == 2 {
-			n, _ := strconv.Atoi(made)
-			f.prune(parts[0], n)
-		}
-	}
+	f.pruneMade(created)
 	return left, f.commit()
 }
