@@ -126,6 +126,25 @@ func TestServersOfProjects(t *testing.T) {
 	}
 }
 
+// Claude Code writes the whole file anew, with blanks of its own: undo takes a server out of it nevertheless.
+func TestServersSetAnew(t *testing.T) {
+	key := agentstate.Key("toolserver", "", "x")
+	mem := memstate.Whole(product, &pb.ToolServer{Meta: agentstate.Meta("toolserver", agentstate.Document("mcpServers", "application/json", []byte(`{"command":"a", "args":["b"]}`)), "", "x")})
+	dst := home(t, map[string]string{"CLAUDE.md": "own"})
+	p := filepath.Join(dst.root, ".claude.json")
+	_, j := drivertest.Apply(t, dst, mem, key)
+	const anew = "{\n  \"mcpServers\": {\n    \"x\": {\n      \"command\": \"a\",\n      \"args\": [\n        \"b\"\n      ]\n    }\n  },\n  \"numStartups\": 1\n}"
+	if err := os.WriteFile(p, []byte(anew), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	if u, err := replay.Undo(t.Context(), dst, j); err != nil || u.LeftN != 0 {
+		t.Errorf("%+v %v", u, err)
+	}
+	if b, err := os.ReadFile(p); err != nil || string(b) != "{\n  \"numStartups\": 1\n}" {
+		t.Errorf("after undo: %q %v", b, err)
+	}
+}
+
 // A home without the file gets one, and loses it with undo; a hostile archive writes nothing else.
 func TestServersOfNone(t *testing.T) {
 	server := func(key, doc string) *pb.ToolServer {

@@ -261,6 +261,15 @@ func serverDigest(b []byte) string {
 	return hex.EncodeToString(sum[:16])
 }
 
+// compact is a server without the blanks between its values: Claude Code sets those anew each time that it writes the file.
+func compact(server []byte) []byte {
+	var b bytes.Buffer
+	if json.Compact(&b, server) != nil {
+		return server
+	}
+	return b.Bytes()
+}
+
 // server puts an MCP server that a person has approved beside those that are there. Its secrets are
 // empty: the person binds them.
 func (w *writer) server(ctx context.Context, s *pb.ToolServer) (replay.Receipt, error) {
@@ -280,7 +289,7 @@ func (w *writer) server(ctx context.Context, s *pb.ToolServer) (replay.Receipt, 
 			return refused("%v", err)
 		}
 	}
-	rc := replay.Receipt{Action: replay.Created, Target: s.Meta.Key, Version: serverDigest(b)}
+	rc := replay.Receipt{Action: replay.Created, Target: s.Meta.Key, Version: serverDigest(compact(b))}
 	switch have := w.servers.get(parts[0], parts[1]); {
 	case len(have) == 0:
 	case !bytes.Equal(have, b):
@@ -327,7 +336,7 @@ func (h *Home) undoServers(created []replay.Receipt) (left []replay.Receipt, err
 			left = append(left, rc)
 			continue
 		}
-		if version, _, _ := strings.Cut(rc.Version, "+"); serverDigest(have) == version {
+		if version, _, _ := strings.Cut(rc.Version, "+"); serverDigest(compact(have)) == version || serverDigest(have) == version {
 			f.take(parts[0], parts[1])
 			continue
 		}
