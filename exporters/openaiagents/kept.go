@@ -219,15 +219,16 @@ func (s *kept) count() (n uint64) {
 
 // keeper puts a document of a program's own that keeps sessions: it is carried as it is, and they are readings of it.
 func (r *reading) keeper(f *document, b []byte) error {
-	short := responses.Shorten(b)
-	b, secrets := withoutKeys(b)
-	f.secrets = secrets > 0
+	b = f.withoutKeys(b)
+	if err := r.key(f); err != nil {
+		return err
+	}
 	o := &pb.Opaque{Meta: agentstate.Meta("opaque", f.native("sessions", b), f.rel)}
 	r.n["opaque"]++
 	if err := r.put(o); err != nil {
 		return err
 	}
-	return r.kept(f, short, o.Meta.Key, "")
+	return r.kept(f, responses.Shorten(b), o.Meta.Key, "")
 }
 
 // kept puts the sessions that a document keeps, but that of the member but, as readings of the record that holds it.

@@ -1,12 +1,14 @@
 package openaiagents
 
 import (
+	"bytes"
 	"os"
 	"path/filepath"
 	"strings"
 	"testing"
 
 	"github.com/google/go-cmp/cmp"
+	"google.golang.org/protobuf/proto"
 
 	"github.com/exitramp/exitramp/context/agentstate"
 	"github.com/exitramp/exitramp/context/replay"
@@ -162,6 +164,25 @@ func TestSessionIDsStay(t *testing.T) {
 		}
 		if len(had) < 2 {
 			t.Errorf("%q", had)
+		}
+	}
+}
+
+// A key that a session of a document holds is in no record, and a person is told of it.
+func TestKeysInSessions(t *testing.T) {
+	const key = `{"type": "hosted_tool_call", "id": "h1", "name": "n", "arguments": {"tracing_api_key": "s3cret"}}, {"type": "function_call_output", "call_id": "c1", "output": "{\"tracing_api_key\":\"s3cret\"}"}`
+	const sessions = `"threads": {"a": {"items": [` + keptUser + `, ` + key + `]}}`
+	for name, doc := range map[string]string{"sessions": `{` + sessions + `}`, "beside a run state": `{"run": {"$schemaVersion": "1.20", "current_agent": {"name": "x"}}, ` + sessions + `}`} {
+		dir := t.TempDir()
+		put(t, dir, "t.json", []byte(doc))
+		mem, rep := drivertest.Export(t, Open(dir))
+		if rep.Records["credential"] != 1 || rep.Records["message"] != 3 || rep.Verdict.Coverage != agentstate.Reconciled {
+			t.Errorf("%s: %v %v", name, rep.Records, rep.Verdict)
+		}
+		for r, err := range mem.Records(t.Context(), nil) {
+			if b, _ := proto.Marshal(r); err != nil || bytes.Contains(b, []byte("s3cret")) {
+				t.Errorf("%s: %s has the key: %v", name, r.GetMeta().GetKey(), err)
+			}
 		}
 	}
 }

@@ -105,8 +105,9 @@ func (r *reading) runState(f *document, b []byte) error {
 		}
 		docs = append(docs, d)
 	}
-	b, secrets := withoutKeys(b)
-	f.secrets = secrets > 0
+	if b = f.withoutKeys(b); f.secrets {
+		short = responses.Shorten(b)
+	}
 	key := agentstate.Key("state", f.rel)
 	// The bytes are in the record once: its native form cites them.
 	n := &pb.Native{Type: "runstate", Body: &pb.Native_Row{Row: &pb.Row{Columns: []*pb.Column{{Name: "file", Value: &pb.Column_At{At: "#value"}}}}}}
@@ -117,13 +118,8 @@ func (r *reading) runState(f *document, b []byte) error {
 			s.Meta.Labels = append(s.Meta.Labels, &pb.Label{Name: "agent", Value: valid(d.agent)})
 		}
 	}
-	if secrets > 0 {
-		c := &pb.Credential{Meta: agentstate.Meta("credential", nil, f.rel, "trace.tracing_api_key"), Name: "tracing_api_key", Form: "api_key", Provider: "openai",
-			Location: strings.ToValidUTF8(f.rel, "\ufffd") + " trace.tracing_api_key", Rebind: "give the key to the program that resumes the run; the run state stands without it"}
-		r.n["credential"]++
-		if err := r.put(c); err != nil {
-			return err
-		}
+	if err := r.key(f); err != nil {
+		return err
 	}
 	r.n["state"]++
 	if err := r.put(s); err != nil {
@@ -211,6 +207,24 @@ var (
 	tracingKey = lazyre.New(`("tracing_api_key"\s*:\s*)"(?:[^"\\]|\\.)*"`)
 	deepKey    = lazyre.New(`(\\+"tracing_api_key\\+"\s*:\s*)\\+"[^"\\]*\\+"`)
 )
+
+// withoutKeys takes keys out of a document, and notes whether there were any.
+func (d *document) withoutKeys(b []byte) []byte {
+	b, n := withoutKeys(b)
+	d.secrets = n > 0
+	return b
+}
+
+// key says that a key was taken out of a document.
+func (r *reading) key(f *document) error {
+	if !f.secrets {
+		return nil
+	}
+	c := &pb.Credential{Meta: agentstate.Meta("credential", nil, f.rel, "trace.tracing_api_key"), Name: "tracing_api_key", Form: "api_key", Provider: "openai",
+		Location: valid(f.rel) + " trace.tracing_api_key", Rebind: "give the key to the program that resumes the run; the run state stands without it"}
+	r.n["credential"]++
+	return r.put(c)
+}
 
 // withoutKeys takes such keys out of a run state. What binds calls to their arguments is untouched.
 func withoutKeys(b []byte) (_ []byte, n int) {
