@@ -118,8 +118,8 @@ func (k *keeping) object(v json.RawMessage, way []step, called string, by sign) 
 	var o responses.Object
 	json.Unmarshal(v, &o)
 	switch {
-	case o[schemaVersion] != nil, o["output"] != nil && o["usage"] != nil: // a run state, and an answer of the API, are no sessions
-		return
+	case o[schemaVersion] != nil, o["output"] != nil && o["usage"] != nil && o["items"] == nil && o["history"] == nil:
+		return // a run state, and an answer of the API, are no sessions; the result of a run has one
 	case isItem(o):
 		if called == "item" || k.lines && called != "" && ofResponses(o) {
 			k.loose++

@@ -42,6 +42,7 @@ func TestSeveralSessions(t *testing.T) {
 		"same names":      {"t.json", `{"x": {"log": [` + keptUser + `, ` + keptCall + `]}, "y": {"log": [` + keptCall + `]}}`, map[string]int{"x/log": 2, "y/log": 1}},
 		"no answer yet":   {"t.json", `{"all": [[` + keptUser + `], [` + keptUser + `, ` + keptCall + `]], "b": {"log": [` + keptUser + `]}}`, map[string]int{"all/0": 1, "all/1": 2}},
 		"a word in lines": {"t.jsonl", `{"id": "a", "items": [{"role": "user", "content": "what is $schemaVersion?"}]}` + "\n" + `{"id": "b", "items": [` + keptUser + `]}` + "\n", map[string]int{"a": 1, "b": 1}},
+		"results of runs": {"t.jsonl", `{"id": "a", "history": [` + keptUser + `], "output": [` + keptCall + `], "usage": {}}` + "\n" + `{"id": "b", "history": [` + keptUser + `], "output": [], "usage": {}}` + "\n", map[string]int{"a": 1, "b": 1}},
 		"long":            {"t.json", `{"pad": "` + strings.Repeat("x", 2<<20) + `", "s": {"b": {"items": [` + keptUser + `]}}}`, map[string]int{"b": 1}},
 	} {
 		t.Run(name, func(t *testing.T) {
@@ -144,6 +145,7 @@ func TestSessionIDsStay(t *testing.T) {
 	for _, docs := range [][]string{
 		{`{"b": ` + user + `, "c": ` + user + `}`, `{"a": ` + user + `, "b": ` + user + `, "c": ` + user + `}`},
 		{`{"t": [{"items": [` + keptUser + `]}]}` + "\n", `{"t": [{"items": [` + keptUser + `]}]}` + "\n" + `{"t": [{"items": [` + keptUser + `]}]}` + "\n"},
+		{`[` + keptCall + `]`, `[` + keptCall + `]` + "\n" + user},
 	} {
 		had := map[string]string{} // by its way
 		for _, doc := range docs {
@@ -153,6 +155,9 @@ func TestSessionIDsStay(t *testing.T) {
 			}
 			ids := map[string]string{}
 			for _, s := range k.sessions {
+				if s.id == "" {
+					t.Errorf("%s: no id", doc)
+				}
 				ids[s.whole] = s.id
 			}
 			for way, id := range had {

@@ -13,7 +13,7 @@ import (
 func (k *keeping) found(list []json.RawMessage, way []step, in responses.Object) {
 	s := kept{value: k.value, way: slices.Clone(way), list: list}
 	var whole []string
-	if k.line > 0 {
+	if k.line > 0 || len(way) == 0 {
 		whole = append(whole, strconv.Itoa(k.line))
 	}
 	for _, x := range way {
