@@ -31,7 +31,7 @@ func TestErasedNothing(t *testing.T) {
 	t.Parallel()
 	for keys, want := range map[string]string{
 		"memory/ada/0002\nprincipal/ada\n":   "2 tombstones, 0 revived",
-		"memory/ada/0002\nmemory/ada/0020\n": "2 tombstones, 0 revived; 1 of them name nothing in the archive: what was erased at the source before, or is misspelt",
+		"memory/ada/0002\nmemory/ada/0020\n": "2 tombstones, 0 revived; in the archive there is nothing under 1 of them: erased at the source before, or misspelt",
 	} {
 		p := newPlace(t)
 		p.write("erased", keys)

@@ -42,7 +42,7 @@ func (a *answers) fidelity() {
 	default:
 		say := ""
 		if n := r.st.Seen; n != nil && n.Unmet > 0 { // a slip of whoever wrote the key would pass as well
-			say = fmt.Sprintf("; %d of them name nothing in the archive: what was erased at the source before, or is misspelt", n.Unmet)
+			say = fmt.Sprintf("; in the archive there is nothing under %d of them: erased at the source before, or misspelt", n.Unmet)
 		}
 		a.set(32, evidence.Pass, evidence.Measured, "%d tombstones, 0 revived%s", s.Tombstones, say)
 	}
