@@ -113,3 +113,29 @@ func TestAlive(t *testing.T) {
 		t.Errorf("after the undo: %v", got)
 	}
 }
+
+// TestErasedViews: a memory that is read out of what was erased stays away with it, from other runtimes too; another view,
+// which may be read out of something else, is not missed.
+func TestErasedViews(t *testing.T) {
+	memory := &pb.Memory{Meta: meta("memory", "m")}
+	memory.Meta.ViewOfKeys = []string{"entity/dead"}
+	message := &pb.Message{Meta: meta("message", "c", "1"), ConversationKey: "conversation/c"}
+	message.Meta.ViewOfKeys = []string{"entity/dead"}
+	for _, exact := range []bool{false, true} {
+		src, dst, path := memstate.Whole("x", &pb.Entity{Meta: meta("entity", "dead")}, &pb.Conversation{Meta: meta("conversation", "c")}, memory, message), memstate.NewRuntime(&memstate.RuntimeOptions{Exact: exact}), journal(t)
+		dead := []string{"entity/dead"}
+		rep := mustRun(t, dst, src, path, replay.Options{Tombstones: dead})
+		if n := rep.Kinds["memory"][replay.Created]; n != 0 {
+			t.Errorf("exact %v: a memory of what was erased: %v", exact, rep.Kinds)
+		}
+		j, err := replay.OpenJournal(path)
+		if err != nil {
+			t.Fatal(err)
+		}
+		defer j.Close()
+		back, err := replay.ReadBackWith(t.Context(), src, dst, j, &replay.ReadBackOptions{Tombstones: dead})
+		if err != nil || !back.Match() {
+			t.Errorf("exact %v: %+v, %v", exact, back, err)
+		}
+	}
+}

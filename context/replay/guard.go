@@ -153,7 +153,7 @@ func (g *guard) among(r agentstate.Record, keys map[string]bool, why string) str
 		}
 	}
 	parent, of := belongs(r)
-	if keys[parent] || g.missing[parent] == why || keys[of] { // or the history and the vectors of what was erased
+	if keys[parent] || g.missing[parent] == why || keys[of] { // or history, vectors and memories of what was erased
 		return why
 	}
 	return ""
@@ -177,7 +177,7 @@ func (g *guard) orphan(r agentstate.Record) (why string, held bool) {
 }
 
 // belongs is the key of the record that r belongs to, by its only hard reference, and of the one that
-// it is the history or the vector of. Plain code: this is asked of every record, more than once.
+// it is the history or the vector of, or that a memory is read out of. Plain code: this is asked of every record, more than once.
 func belongs(r agentstate.Record) (parent, of string) {
 	switch r := r.(type) {
 	case *pb.Message:
@@ -190,6 +190,9 @@ func belongs(r agentstate.Record) (parent, of string) {
 		parent = r.ConversationKey
 	case *pb.Memory:
 		parent = r.SpaceKey
+		if views := r.Meta.GetViewOfKeys(); len(views) > 0 {
+			of = views[0] // it says the same words
+		}
 	case *pb.TestCase:
 		parent = r.SuiteKey
 	case *pb.Revision:

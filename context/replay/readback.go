@@ -310,7 +310,11 @@ func (b *readBack) expect(r agentstate.Record) fidelity.Expectation {
 // arrived tells whether all records under keys are in the target.
 func (b *readBack) arrived(keys []string) bool {
 	for _, k := range keys {
-		if rc := b.entry(k); rc != nil && rc.Action != Created.String() && rc.Action != Same.String() && rc.Action != Updated.String() && (rc.Action != Skipped.String() || !rc.NoLoss) {
+		rc := b.entry(k)
+		if rc == nil || rc.Action == Created.String() || rc.Action == Same.String() || rc.Action == Updated.String() {
+			continue
+		}
+		if rc.Action != Skipped.String() || !rc.NoLoss || rc.Why == whyTombstone { // that stays away
 			return false
 		}
 	}

@@ -71,6 +71,9 @@ func (l *layout) encode() []byte {
 	return b
 }
 
+// whyOrder is of a layout whose lines did not all come.
+const whyOrder = "the order of the lines is that of all of them, and some stay away: the file is as the server writes it"
+
 // layoutReceipt is the answer to a layout that is written without its damaged lines: with one of them
 // the server would refuse the whole file.
 func layoutReceipt(key string, runs []run) replay.Receipt {

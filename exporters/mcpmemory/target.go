@@ -14,6 +14,7 @@ import (
 	"google.golang.org/protobuf/proto"
 
 	"github.com/exitramp/exitramp/context/agentstate"
+	"github.com/exitramp/exitramp/context/fidelity"
 	"github.com/exitramp/exitramp/context/replay"
 	"github.com/exitramp/exitramp/internal/diskmap"
 	pb "github.com/exitramp/exitramp/proto/exitramp/v1"
@@ -28,6 +29,7 @@ type writer struct {
 	keys  keys         // of the lines of old
 	have  *diskmap.Map // key of each line of old → digest
 	lines *diskmap.Map // key of each new line → kind, and the line or where it is
+	n     map[byte]int // new lines by kind, planned ones too
 	lay   []run        // of the state that comes; nil: as the server writes
 	exact bool
 }
@@ -35,7 +37,7 @@ type writer struct {
 // Begin reads what is there. A file with lines that are no JSON is refused: the server refuses it
 // too.
 func (g *Graph) Begin(ctx context.Context, run *replay.Run) (_ replay.Writer, err error) {
-	w := &writer{run: run, g: g, exact: run.From.GetProduct() == product}
+	w := &writer{run: run, g: g, n: map[byte]int{}, exact: run.From.GetProduct() == product}
 	defer func() {
 		if err != nil {
 			w.Close()
@@ -129,6 +131,14 @@ func (w *writer) Write(ctx context.Context, r agentstate.Record) (replay.Receipt
 			w.lay = nil
 			return replay.Receipt{Action: replay.Skipped, Why: "the order of the lines is that of the file that is there", NoLoss: true}, nil
 		}
+		if !w.fits(w.lay) {
+			w.lay = nil
+			rc := replay.Receipt{Action: replay.Skipped, Why: whyOrder, NoLoss: len(w.n) == 0} // of no line there is no order
+			if !rc.NoLoss {
+				rc.Losses = []fidelity.Loss{{Path: "native", Grade: fidelity.Dropped, Why: whyOrder}}
+			}
+			return rc, nil
+		}
 		return layoutReceipt(key, w.lay), nil
 	default:
 		return replay.Receipt{Action: replay.Refused, Why: fmt.Sprintf("want a native line, got %.40q", ns[0].Type)}, nil
@@ -205,6 +215,7 @@ func (w *writer) put(key string, sum [32]byte, entry []byte) (replay.Receipt, er
 	if err := w.have.Put(key, sum[:]); err != nil {
 		return replay.Receipt{}, fmt.Errorf("mcpmemory: %w", err)
 	}
+	w.n[entry[0]]++
 	if w.run.DryRun {
 		return rc, nil
 	}

@@ -9,6 +9,7 @@ import (
 	"iter"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 
 	"github.com/exitramp/exitramp/internal/diskmap"
@@ -96,38 +97,31 @@ func (w *writer) appendTo(ctx context.Context, out io.Writer) error {
 	return nil
 }
 
+// kinds are those of lines.
+var kinds = []string{"entity", "relation", "opaque"}
+
+// fits tells whether a layout is of the lines that came: some may have been held, refused or erased.
+func (w *writer) fits(lay []run) bool {
+	want := map[byte]int{}
+	for _, r := range lay {
+		switch {
+		case slices.Contains(kinds, r.Kind):
+			want[r.Kind[0]] += r.N
+		case r.Kind != "":
+			return false // not written by this package
+		}
+	}
+	return !slices.ContainsFunc(kinds, func(k string) bool { return want[k[0]] != w.n[k[0]] })
+}
+
 // fresh writes the lines in the order of the layout: without one, in which they came, entities
 // first.
 func (w *writer) fresh(ctx context.Context, out io.Writer) error {
-	counts := map[byte]int{}
-	for e, err := range w.lines.All() {
-		if err != nil {
-			return err
-		}
-		counts[e.Value[0]]++
-	}
-	want := map[byte]int{}
-	for _, r := range w.lay {
-		switch r.Kind {
-		case "entity", "relation", "opaque":
-			want[r.Kind[0]] += r.N
-		case "":
-		default:
-			want['?']++ // not written by this package
-		}
-	}
 	lay := w.lay
-	if want['?'] > 0 {
+	if lay == nil || !w.fits(lay) {
 		lay = nil
-	}
-	for _, k := range []string{"entity", "relation", "opaque"} {
-		if want[k[0]] != counts[k[0]] { // some were held or refused: then the layout fits no more
-			lay = nil
-		}
-	}
-	if lay == nil {
-		for _, k := range []string{"entity", "relation", "opaque"} {
-			lay = append(lay, run{Kind: k, N: counts[k[0]]})
+		for _, k := range kinds {
+			lay = append(lay, run{Kind: k, N: w.n[k[0]]})
 		}
 	}
 	return w.arrange(ctx, out, lay)
