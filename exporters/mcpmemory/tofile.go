@@ -97,21 +97,21 @@ func (w *writer) appendTo(ctx context.Context, out io.Writer) error {
 	return nil
 }
 
-// kinds are those of lines.
-var kinds = []string{"entity", "relation", "opaque"}
+// lineKinds are the kinds of lines, in the order in which the server writes them.
+func lineKinds() []string { return []string{"entity", "relation", "opaque"} }
 
 // fits tells whether a layout is of the lines that came: some may have been held, refused or erased.
 func (w *writer) fits(lay []run) bool {
 	want := map[byte]int{}
 	for _, r := range lay {
 		switch {
-		case slices.Contains(kinds, r.Kind):
+		case slices.Contains(lineKinds(), r.Kind):
 			want[r.Kind[0]] += r.N
 		case r.Kind != "":
 			return false // not written by this package
 		}
 	}
-	return !slices.ContainsFunc(kinds, func(k string) bool { return want[k[0]] != w.n[k[0]] })
+	return !slices.ContainsFunc(lineKinds(), func(k string) bool { return want[k[0]] != w.n[k[0]] })
 }
 
 // fresh writes the lines in the order of the layout: without one, in which they came, entities
@@ -120,7 +120,7 @@ func (w *writer) fresh(ctx context.Context, out io.Writer) error {
 	lay := w.lay
 	if lay == nil || !w.fits(lay) {
 		lay = nil
-		for _, k := range kinds {
+		for _, k := range lineKinds() {
 			lay = append(lay, run{Kind: k, N: w.n[k[0]]})
 		}
 	}
