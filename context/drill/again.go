@@ -4,12 +4,12 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"regexp"
 	"strings"
 
 	"github.com/exitramp/exitramp/context/agentstate"
 	"github.com/exitramp/exitramp/context/replay"
 	"github.com/exitramp/exitramp/internal/diskfull"
+	"github.com/exitramp/exitramp/internal/lazyre"
 )
 
 // ShowsNothing tells whether err, of a target that was to be read back, is none of the target's: it gave no answer, this
@@ -38,11 +38,11 @@ func (r *run) failed(ctx context.Context, phase string, err error) error {
 
 // longNumber is one that differs from time to time: of a process, a port, an offset, a temporary file. A status and an
 // exit code are shorter, and a code of SQL is named; another one of those is another failure.
-var longNumber = regexp.MustCompile(`SQLSTATE \w+|[0-9]{4,}`)
+var longNumber = lazyre.New(`SQLSTATE \w+|[0-9]{4,}`)
 
 // sameWay is a text without what differs where the same fails again.
 func sameWay(s string) string {
-	return longNumber.ReplaceAllStringFunc(s, func(n string) string {
+	return longNumber().ReplaceAllStringFunc(s, func(n string) string {
 		if strings.HasPrefix(n, "SQLSTATE ") {
 			return n
 		}

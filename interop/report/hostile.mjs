@@ -17,11 +17,12 @@ for (const f of p.findings) [f.id, f.text] = [long, nasty]
 for (const r of p.replay) r.feature = nasty + long
 for (let i = 0; i < 200; i++) {
   p.kinds.push({
-    kind: `${nasty}${i}`, class: long, coverage: nasty, source: 2 ** 53, archived: 2 ** 53, imported: 2 ** 53, matched: 2 ** 53,
+    kind: `${nasty}${i}`, class: long, coverage: nasty, source: 2 ** 45, archived: 2 ** 45, imported: 2 ** 45, matched: 2 ** 45,
     gaps: 0, announced: 0, differ: 0, missing: 0, extra: 0, quarantined: 0, refused: 0, conflicts: 0, skipped: 0, canaries: { planted: 0, recovered: 0 },
     fields: [{ path: long, present: 2, exact: 1, dropped: 1, equivalent: 0, transformed: 0, defaulted: 0, redacted: 0, quarantined: 0 }],
   })
 }
+p.identity.records += 200 * 2 ** 45 // it has to add up, and stay a whole number of JavaScript
 for (const h of p.custody) [h.from, h.to] = [nasty, long]
 for (const m of p.models) m.weights = [nasty, long]
 for (const w of p.authority.waiting) [w.kind, w.effect, w.needs] = [nasty, long, nasty + long]
