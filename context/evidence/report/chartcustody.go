@@ -28,8 +28,8 @@ func (b *book) custody() *chart {
 		y := i * 66
 		c.rect(0, y+2, 42, 26, "track")
 		c.rect(58, y+2, 42, 26, "track")
-		c.text(1.5, y+20, "start", "strong", short(clean(h.From), 20))
-		c.text(59.5, y+20, "start", "strong", short(clean(h.To), 20))
+		c.text(1.5, y+20, "start", "strong", short(clean(h.From), 16))
+		c.text(59.5, y+20, "start", "strong", short(clean(h.To), 16))
 		c.line(42, y+15, 57, y+15, "slope")
 		c.dot(57, y+15, "dot")
 		c.text(50, y+36, "middle", "strong", mark)
