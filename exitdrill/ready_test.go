@@ -76,10 +76,11 @@ func TestJudgedNoFolder(t *testing.T) {
 // file as well. What starts from an archive may bring it back to where it came from.
 func TestOwnSource(t *testing.T) {
 	t.Chdir(t.TempDir())
-	if err := errors.Join(os.WriteFile("graph.jsonl", []byte(`{"type":"entity","name":"ada","entityType":"person","observations":["likes tea"]}`+"\n"), 0o600), os.Symlink("graph.jsonl", "other.jsonl")); err != nil {
-		t.Skip(err)
+	if err := os.Symlink("graph.jsonl", "other.jsonl"); err != nil {
+		t.Skip("no links here: ", err)
 	}
 	abs, err := filepath.Abs("graph.jsonl")
+	err = errors.Join(err, os.WriteFile("graph.jsonl", []byte(`{"type":"entity","name":"ada","entityType":"person","observations":["likes tea"]}`+"\n"), 0o600))
 	if err := errors.Join(err, os.Mkdir("copy", 0o700), os.WriteFile("copy/graph.jsonl", nil, 0o600)); err != nil {
 		t.Fatal(err)
 	}
