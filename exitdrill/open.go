@@ -5,7 +5,6 @@ import (
 	"errors"
 	"fmt"
 	"io/fs"
-	"net/url"
 	"os"
 	"path/filepath"
 	"slices"
@@ -87,32 +86,16 @@ func (w *wired) apart(target string) error {
 		return nil
 	}
 	source, err := w.url(w.p.Source)
-	if err != nil || !sameStore(source, target) { // a variable that is not set is said of who reads the source
+	from, ok := exporters.PlaceOf(source)
+	to, ok2 := exporters.PlaceOf(target)
+	if err != nil || !ok || !ok2 || !from.Same(to) { // a variable that is not set is said of who reads the source
 		return nil
 	}
-	return fmt.Errorf("%w: target: it is the source, which holds all of it already; name another place, one that is empty", drill.ErrPlan)
-}
-
-// sameStore tells whether two URLs name one store: in the same words, or the same file.
-func sameStore(a, b string) bool {
-	x, err := url.Parse(a)
-	y, err2 := url.Parse(b)
-	if a == b || err != nil || err2 != nil {
-		return a == b
+	other := "name another place, one that is empty"
+	if to.Host != "" && to.Part == "" { // a role may have a schema of its own name
+		other += "; a schema is named with ?search_path="
 	}
-	file := func(u *url.URL) os.FileInfo {
-		path, err := url.PathUnescape(u.Opaque)
-		if path == "" && u.Host == "" { // it is absolute
-			path = u.Path
-		}
-		if err != nil || path == "" {
-			return nil
-		}
-		fi, _ := os.Stat(path)
-		return fi
-	}
-	f, g := file(x), file(y)
-	return x.Scheme == y.Scheme && x.RawQuery == y.RawQuery && f != nil && g != nil && os.SameFile(f, g)
+	return fmt.Errorf("%w: target: it is the source, which holds all of it already; %s", drill.ErrPlan, other)
 }
 
 // makes tells whether the drill makes the folder dir, as one of its own or above one.

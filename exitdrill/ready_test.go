@@ -84,16 +84,18 @@ func TestOwnSource(t *testing.T) {
 	if err := errors.Join(err, os.Mkdir("copy", 0o700), os.WriteFile("copy/graph.jsonl", nil, 0o600)); err != nil {
 		t.Fatal(err)
 	}
-	o := &Options{Registry: exporters.NewRegistry(mcpmemory.Drivers()...)}
+	o := &Options{Registry: exporters.NewRegistry(mcpmemory.Drivers()...), Lookup: func(string) (string, bool) { return "x", true }}
 	for plan, refused := range map[string]bool{
-		"mode: planned, source: 'mcpmemory:graph.jsonl', target: 'mcpmemory:graph.jsonl'":                                                              true,
-		"mode: planned, source: 'mcpmemory:graph.jsonl', target: 'mcpmemory:./other.jsonl'":                                                            true,
-		"mode: planned, source: 'mcpmemory:graph.jsonl', target: 'mcpmemory:" + abs + "'":                                                              true,
-		"mode: planned, source: 'mcpmemory:" + abs + "', target: 'mcpmemory:graph.jsonl'":                                                              true,
-		"mode: planned, source: 'mcpmemory:graph.jsonl', into: [{name: a, target: 'mcpmemory:new.jsonl'}, {name: b, target: 'mcpmemory:graph.jsonl'}]": true,
-		"mode: planned, source: 'mcpmemory:graph.jsonl', target: 'mcpmemory:new.jsonl'":                                                                false,
-		"mode: planned, source: 'mcpmemory:graph.jsonl', target: 'mcpmemory:copy/graph.jsonl'":                                                         false,
-		"mode: stressed, source: 'mcpmemory:graph.jsonl', target: 'mcpmemory:graph.jsonl'":                                                             false,
+		"mode: planned, source: 'mcpmemory:graph.jsonl', target: 'mcpmemory:graph.jsonl'":                                                                true,
+		"mode: planned, source: 'mcpmemory:graph.jsonl', target: 'mcpmemory:./other.jsonl'":                                                              true,
+		"mode: planned, source: 'mcpmemory:graph.jsonl', target: 'mcpmemory:" + abs + "'":                                                                true,
+		"mode: planned, source: 'mcpmemory:" + abs + "', target: 'mcpmemory:graph.jsonl'":                                                                true,
+		"mode: planned, source: 'mcpmemory:graph.jsonl', into: [{name: a, target: 'mcpmemory:new.jsonl'}, {name: b, target: 'mcpmemory:graph.jsonl'}]":   true,
+		"mode: planned, source: 'mcpmemory:graph.jsonl', target: 'mcpmemory:new.jsonl'":                                                                  false,
+		"mode: planned, source: 'langgraph+postgres://exit@localhost/a', target: 'langgraph+postgres://app:${HOME}@127.0.0.1:5432/a?search_path=public'": true,
+		"mode: planned, source: 'langgraph+postgres://exit@localhost/a', target: 'langgraph+postgres://exit@localhost/a?search_path=copy'":               false,
+		"mode: planned, source: 'mcpmemory:graph.jsonl', target: 'mcpmemory:copy/graph.jsonl'":                                                           false,
+		"mode: stressed, source: 'mcpmemory:graph.jsonl', target: 'mcpmemory:graph.jsonl'":                                                               false,
 	} {
 		p, err := drill.ReadPlan(strings.NewReader("{name: q, exercise: true, scenario: s, output: out, ledger: out/l.jsonl, archive: out/a.ctxa, level: L3, " + plan + "}"))
 		if err != nil {
