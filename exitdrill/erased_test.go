@@ -1,6 +1,7 @@
 package exitdrill_test
 
 import (
+	"fmt"
 	"strings"
 	"testing"
 
@@ -76,5 +77,28 @@ func TestTombstoned(t *testing.T) {
 		if s.Tombstones != 2 || (s.Revived == 1) != there || (out.Judgement.Verdict == evidence.VerdictFail) != there || (check(out, 32).Result == evidence.Fail) != there {
 			t.Errorf("%v: %+v, %+v, %v", there, s, check(out, 32), out.Judgement)
 		}
+	}
+}
+
+// TestErasedAll: where everything must not be revived, nothing was to arrive, and no place of the target is blamed.
+func TestErasedAll(t *testing.T) {
+	t.Parallel()
+	p := newPlace(t)
+	var keys strings.Builder
+	n := 0
+	for r, err := range p.runtimes["source"].Records(t.Context(), nil) {
+		if err != nil {
+			t.Fatal(err)
+		}
+		if k := r.GetMeta().GetKey(); agentstate.IsState(agentstate.KindOf(r)) {
+			keys.WriteString(k + "\n")
+			n++
+		}
+	}
+	p.write("erased", keys.String())
+	out := p.run(p.plan("replay: {approve: DIR/approvals}", "replay: {approve: DIR/approvals, tombstones: [DIR/erased]}"))
+	want := fmt.Sprintf("it has no place for 0; %d must not be revived", n)
+	if c := check(out, 33); c.Result != evidence.Untold || !strings.HasSuffix(c.Why, want) {
+		t.Errorf("want %q: %+v", want, c)
 	}
 }

@@ -246,8 +246,12 @@ func writtenText(rep *replay.Report) string {
 
 // notWritten is the error of a replay that ended and left something out; refused is the file that names it.
 func notWritten(rep *replay.Report, refused string) error {
-	if rep.Records > 0 && rep.Actions[replay.Skipped] == rep.Records {
-		return &exitError{code: exitPartial, err: errors.New("nothing was written: the target has no place for any record of this archive"), hint: "the lines above say why, kind by kind; exitramp drivers lists the runtimes"}
+	if lost := len(rep.NoPlace) > 0 || rep.Erased == 0; lost && rep.Records > 0 && rep.Actions[replay.Skipped] == rep.Records {
+		of := "any record of this archive"
+		if rep.Erased > 0 {
+			of += " that is not erased"
+		}
+		return &exitError{code: exitPartial, err: errors.New("nothing was written: the target has no place for " + of), hint: "the lines above say why, kind by kind; exitramp drivers lists the runtimes"}
 	}
 	if rep.Actions[replay.Refused]+rep.Actions[replay.Conflict] > 0 {
 		return &exitError{code: exitPartial, err: errors.New("not all was written"), hint: "each one is named in " + refused + "; when that is mended, run the same command again"}

@@ -271,7 +271,11 @@ func (a *answers) survival() {
 	case due == 0 && bad > 0: // all of it was there before, and some is not any more
 		a.set(33, evidence.Fail, evidence.Measured, "%s", say)
 	case due == 0:
-		a.untold(33, "nothing was to arrive, and nothing did; %d records were in the target before, and it has no place for %d", before, noPlace)
+		say := fmt.Sprintf("nothing was to arrive, and nothing did; %d records were in the target before, and it has no place for %d", before, noPlace)
+		if r := a.r.st.Report; r != nil && r.Erased > 0 {
+			say += fmt.Sprintf("; %d must not be revived", r.Erased)
+		}
+		a.untold(33, "%s", say)
 	case float64(arrived)/float64(due) < least:
 		a.set(33, evidence.Fail, evidence.Measured, "%s; the target is %g", say, least)
 	case bad > 0 || before > 0:

@@ -48,6 +48,7 @@ func set(keys []string) map[string]bool {
 const (
 	whyView        = "a view: what it is a reading of arrives whole"
 	whyTombstone   = "must not be revived"
+	whyDeletion    = "a deletion: there is nothing to write"
 	whyHold        = "it must not be revived, and is under a legal hold: a person decides"
 	whyWaits       = "waits"
 	whyQuarantined = "quarantined: "
@@ -73,7 +74,7 @@ func (g *guard) stop(r agentstate.Record) (Receipt, bool) {
 		return rc, true
 	}
 	if _, ok := r.(*pb.Tombstone); ok {
-		rc.Action, rc.Why, rc.NoLoss = Skipped, "a deletion: there is nothing to write", true
+		rc.Action, rc.Why, rc.NoLoss = Skipped, whyDeletion, true
 		return rc, true
 	}
 	if why := g.among(r, g.dead, whyTombstone); why != "" {

@@ -75,6 +75,7 @@ type Report struct {
 	// NoPlace counts the records that are skipped and lost, by kind and reason: the first reasons of
 	// a kind by their words, all others together.
 	NoPlace  map[string]map[string]uint64
+	Erased   uint64        // of what is skipped: has a tombstone, or is one
 	Held     []string      // keys that wait for a person
 	Time     time.Duration // of a plan: how long writing takes at the least, by the target's own limits
 	Formula  string        // how Time was computed; empty: the target cannot say

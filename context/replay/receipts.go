@@ -94,6 +94,8 @@ func (r *Report) add(kind string, rc Receipt) {
 		r.LossCount[name]++
 	}
 	switch {
+	case rc.Action == Skipped && (rc.Why == whyTombstone || rc.Why == whyDeletion):
+		r.Erased++
 	case rc.Action == Skipped && !rc.NoLoss:
 		r.noPlace(kind, rc.Why)
 	case rc.Action == Held && len(r.Held) < most:
