@@ -41,9 +41,13 @@ func sameMap(path string, bound *mapping.Map) error {
 }
 
 // printMap says what a map meets, a line a noun.
-func (a *app) printMap(rep *mapping.Report) {
+func (a *app) printMap(all *replay.Report) {
+	rep := all.Map
 	if rep == nil {
 		return
+	}
+	if n := all.Rewritten; n > 0 {
+		defer fmt.Fprintf(a.stdout, "the target writes %s of the new names otherwise; lose has their fields\n", number(n))
 	}
 	for _, n := range rep.Nouns {
 		var parts []string

@@ -97,7 +97,7 @@ func (a *app) printReplay(what string, rep *replay.Report, x *embedding, asJSON 
 	if len(skipped) > 0 {
 		fmt.Fprintln(a.stdout, "skip:  ", strings.Join(skipped, " · "), "(nothing is lost: they come with other records, or must stay away)")
 	}
-	a.printMap(rep.Map)
+	a.printMap(rep)
 	if rep.Labelled > 0 {
 		fmt.Fprintf(a.stdout, "labelled as imported: %s\n", number(rep.Labelled))
 	}

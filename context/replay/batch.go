@@ -294,6 +294,7 @@ func (a *apply) one(ctx context.Context, p *pending, wrote *Receipt) error {
 				return a.fail(ErrTarget, fmt.Errorf("the driver answers with action %d", got.Action))
 			}
 			if got.Action <= Updated {
+				a.rep.rewrote(got.Losses, p.losses)
 				got.Losses, got.Approval = append(got.Losses, p.losses...), p.approval
 			}
 			if a.anew != nil && (got.Action == Created || got.Action == Same) {

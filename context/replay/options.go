@@ -91,5 +91,6 @@ type Report struct {
 	ForetoldN uint64
 	Resumed   uint64          // records that an earlier attempt had an answer for, written or not, and that this one did not touch
 	Map       *mapping.Report // what the map meets; nil: there is none
+	Rewritten uint64          // fields that the map renamed, and that the target writes in another way again
 	Answers   [32]byte        // digest over every record's key and answer, in order
 }

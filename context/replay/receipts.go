@@ -2,9 +2,11 @@ package replay
 
 import (
 	"fmt"
+	"slices"
 	"strings"
 
 	"github.com/exitramp/exitramp/context/fidelity"
+	"github.com/exitramp/exitramp/context/mapping"
 )
 
 func (rc Receipt) stored() *receipt {
@@ -39,6 +41,17 @@ func (r *receipt) receipt() (Receipt, error) {
 		rc.Losses = append(rc.Losses, fidelity.Loss{Key: r.Key, Path: l.Path, Grade: g, Why: l.Why})
 	}
 	return rc, nil
+}
+
+// rewrote counts those of the driver's losses that are of a name which the map gave.
+func (r *Report) rewrote(driver, before []fidelity.Loss) {
+	for _, d := range driver {
+		if d.Grade == fidelity.Transformed && slices.ContainsFunc(before, func(l fidelity.Loss) bool {
+			return l.Path == d.Path && strings.HasPrefix(l.Why, mapping.Prefix)
+		}) {
+			r.Rewritten++
+		}
+	}
 }
 
 // mostReasons is the number of reasons that a report tells apart for one kind: some name a record.
