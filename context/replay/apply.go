@@ -315,6 +315,19 @@ func (a *apply) target(key string) (string, bool) {
 // inDoubt is Run.InDoubt.
 func (a *apply) inDoubt(key string) bool { return a.doubt[a.old(key)] }
 
+// mayBe tells whether an earlier attempt may have written what e is of.
+func (a *apply) mayBe(e *entry) bool {
+	d, ok := a.w.(Deferrer)
+	deferred := ok && d.Deferred()
+	switch {
+	case e.done == nil:
+		return !deferred // else it came to no commit
+	case deferred:
+		return e.done.Action == Created.String() || e.done.Action == Updated.String()
+	}
+	return e.done.Action != Same.String() // which was there before
+}
+
 // commit makes the run count. A plan has nothing to commit.
 func (a *apply) commit(ctx context.Context) error {
 	if a.journal == nil || a.journal.ended {

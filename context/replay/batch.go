@@ -136,7 +136,7 @@ func (a *apply) sort(ctx context.Context) (*batch, error) {
 				return nil, err
 			} else if p.answer != nil {
 			} else if e != nil && (e.done == nil || e.done.Action != Held.String() && !(e.at < a.journal.counts && e.done.open())) {
-				b.doubt[key], p.prior = true, e.done
+				b.doubt[key], p.prior = a.mayBe(e), e.done
 			} else if a.journal != nil {
 				l := line{Intent: strings.Clone(key)} // it may be a piece of all that its record holds
 				if as := p.out.GetMeta().GetKey(); as != key {

@@ -124,6 +124,13 @@ type Flusher interface {
 	Flush(ctx context.Context) error
 }
 
+// A Deferrer is a Writer that puts nothing into the target before Commit. All answers of a run are on the disk by then, so what
+// an attempt that was broken off has no answer for is not of this run: what the target holds of it was there before, and
+// Undo leaves it.
+type Deferrer interface {
+	Deferred() bool
+}
+
 // A Foreteller is a Writer that can say what it would not write although a person approves it. A plan
 // asks it about what waits, so that the person reads all that is wanted at once. Foretell writes
 // nothing, and leaves the writer's other answers as they are.

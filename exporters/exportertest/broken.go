@@ -16,7 +16,8 @@ var errBroken = errors.New("exportertest: broken off")
 // is lost.
 type brittle struct {
 	replay.Target
-	writes int
+	writes   int
+	deferred bool // it writes nothing before Commit
 }
 
 func (b *brittle) Begin(ctx context.Context, run *replay.Run) (replay.Writer, error) {
@@ -25,6 +26,8 @@ func (b *brittle) Begin(ctx context.Context, run *replay.Run) (replay.Writer, er
 		return w, err
 	}
 	bw := &brittleWriter{w, b}
+	d, ok := w.(replay.Deferrer)
+	b.deferred = ok && d.Deferred()
 	f, flushes := w.(replay.Flusher)
 	e, exact := w.(replay.Exacter)
 	switch {
@@ -89,7 +92,7 @@ func brokenAndResumed(ctx context.Context, h Harness) error {
 		for _, at := range []int{1, 2, n / 3, n/2 + 1, 1 << 30} {
 			err := b.target(ctx, func(t replay.Target) error {
 				path := b.journal()
-				if _, err := b.apply(ctx, &brittle{t, at}, b.src, path); !errors.Is(err, errBroken) {
+				if _, err := b.apply(ctx, &brittle{Target: t, writes: at}, b.src, path); !errors.Is(err, errBroken) {
 					return err
 				}
 				if _, err := b.apply(ctx, t, b.src, path); err != nil {
@@ -107,7 +110,45 @@ func brokenAndResumed(ctx context.Context, h Harness) error {
 			if err != nil {
 				return fmt.Errorf("broken after write %d: %w", at, err)
 			}
+			if err := b.target(ctx, func(t replay.Target) error { return b.foundAndBroken(ctx, t, at) }); err != nil {
+				return fmt.Errorf("all was there, and broken after write %d: %w", at, err)
+			}
 		}
 		return nil
 	})
+}
+
+// foundAndBroken replays into t what is there already, and is broken off after some writes: its undo takes nothing out.
+// Where a target is written before Commit, nobody knows whose the last record is.
+func (b *bench) foundAndBroken(ctx context.Context, t replay.Target, writes int) error {
+	if _, err := b.apply(ctx, t, b.src, b.journal()); err != nil {
+		return err
+	}
+	was, path, br := b.held(ctx, t), b.journal(), &brittle{Target: t, writes: writes}
+	if _, err := b.apply(ctx, br, b.src, path); !br.deferred || !errors.Is(err, errBroken) {
+		return err
+	}
+	rep, err := b.apply(ctx, t, b.src, path)
+	if err != nil {
+		return fmt.Errorf("resumed: %w", err)
+	}
+	if n := rep.Actions[replay.Created]; n > 0 {
+		return fmt.Errorf("%d records that were there before are said to be made", n)
+	}
+	j, err := replay.OpenJournal(path)
+	if err != nil {
+		return err
+	}
+	defer j.Close()
+	if _, ok := t.(replay.Undoer); !ok {
+		return nil
+	}
+	if _, err := replay.Undo(ctx, t, j); err != nil {
+		return err
+	}
+	now := b.held(ctx, t)
+	if len(now) != len(was) {
+		return fmt.Errorf("undone: %d records, want %d", len(now), len(was))
+	}
+	return nil
 }

@@ -332,6 +332,9 @@ func (w *writer) insert(ctx context.Context, main outRow, extras []outRow) (repl
 // same tells whether rows arrive as they were.
 func (w *writer) same() bool { return w.source == flavorParts{w.lay.lang, w.lay.engine} }
 
+// Deferred: nothing is in the target before Commit.
+func (w *writer) Deferred() bool { return true }
+
 // Exact tells whether what views are readings of arrives whole: as it was, or between two databases
 // of one language in the form of the other.
 func (w *writer) Exact() bool { return w.source.lang != "" && w.source.lang == w.lay.lang }

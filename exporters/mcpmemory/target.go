@@ -106,6 +106,9 @@ func (w *writer) note(l *line) error {
 	return w.have.Put(key, sum[:])
 }
 
+// Deferred: nothing is in the target before Commit.
+func (w *writer) Deferred() bool { return true }
+
 // Exact tells whether the state is of this runtime: then the memories are views of its entities.
 func (w *writer) Exact() bool { return w.exact }
 

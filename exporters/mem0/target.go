@@ -252,6 +252,9 @@ func mapValues(m map[string]layout) []layout {
 	return out
 }
 
+// Deferred: nothing is in the target before Commit.
+func (w *writer) Deferred() bool { return true }
+
 // Exact tells whether the state is of this runtime and flavor: then views are left out.
 func (w *writer) Exact() bool { return w.exact }
 

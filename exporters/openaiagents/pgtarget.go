@@ -109,6 +109,9 @@ func validNames(pairs []pair) bool {
 	return len(pairs) > 0
 }
 
+// Deferred: nothing is in the target before Commit.
+func (w *pgWriter) Deferred() bool { return true }
+
 // Exact tells whether the rows go back as they are.
 func (w *pgWriter) Exact() bool { return w.exact }
 

@@ -86,6 +86,9 @@ func layoutsOf(o *pb.Origin, exact bool) (map[string]layout, error) {
 	return out, nil
 }
 
+// Deferred: nothing is in the target before Commit.
+func (w *writer) Deferred() bool { return true }
+
 // Exact tells whether the state is of this runtime: then what is read out of documents is left out.
 func (w *writer) Exact() bool { return w.exact }
 

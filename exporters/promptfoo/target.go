@@ -44,6 +44,9 @@ func (s *Suite) Begin(_ context.Context, run *replay.Run) (replay.Writer, error)
 	return w, nil
 }
 
+// Deferred: nothing is in the target before Commit.
+func (w *writer) Deferred() bool { return true }
+
 // Exact tells whether the state is of promptfoo: then its cases are read out of its file.
 func (w *writer) Exact() bool { return w.exact }
 

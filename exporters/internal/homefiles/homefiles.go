@@ -155,6 +155,9 @@ func (w *Writer) end() error {
 	return errors.Join(w.out.Flush(), f.Sync(), f.Close())
 }
 
+// Deferred: nothing is in the home before Commit.
+func (w *Writer) Deferred() bool { return true }
+
 // Commit gives each file its name. A run that is broken off in between goes on with the same journal.
 func (w *Writer) Commit(context.Context) error {
 	if err := w.end(); err != nil {
