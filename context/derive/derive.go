@@ -132,6 +132,12 @@ func (p *Part) OpenBlob(ctx context.Context, b *pb.Blob) (io.ReadCloser, error) 
 	return src.OpenBlob(ctx, b)
 }
 
+// Without tells whether the record under key is left out for Exclude or Tombstones.
+func (p *Part) Without(key string) (bool, error) {
+	_, out, err := p.out.Get(key)
+	return out, err
+}
+
 func (p *Part) each(ctx context.Context, f func(agentstate.Record) error) error {
 	for r, err := range p.src.Records(ctx, nil) {
 		if err != nil {

@@ -117,6 +117,9 @@ func (a *apply) run(ctx context.Context, dst Target, src agentstate.Source) (err
 		if a.names != nil {
 			err = errors.Join(err, a.names.Close())
 		}
+		if a.guard != nil {
+			err = errors.Join(err, a.guard.gone.close())
+		}
 	}()
 	if a.journal != nil && a.journal.ended {
 		again, err := a.journal.mended(newGuard(a.opts, false).approved)
@@ -258,6 +261,9 @@ func (a *apply) begin(ctx context.Context, dst Target, src agentstate.Source, o 
 		}
 	}
 	a.guard = newGuard(a.opts, exact)
+	if a.guard.gone, err = newGone(ctx, before(src), a.opts.Tombstones); err != nil {
+		return a.fail(ErrSource, err)
+	}
 	if a.guard.denied, err = denied(ctx, before(src), a.guard); err != nil {
 		return a.fail(ErrSource, err)
 	}

@@ -45,6 +45,9 @@ func (a *apply) flush(ctx context.Context) error {
 		return nil
 	}
 	b, err := a.sort(ctx)
+	if err == nil {
+		err = a.guard.gone.failed()
+	}
 	if err != nil {
 		return err
 	}

@@ -61,7 +61,7 @@ func (s *beside) read(g *guard, t *pb.ToolGrant) {
 		key = of[0] // it arrives in that, or not at all
 	}
 	on := g.approved[key] && alien(t) == "" // else it waits, whoever approved it
-	if g.among(t, g.dead, whyTombstone) != "" && g.among(t, g.hold, whyWaits) != "" {
+	if g.erased(t) != "" && g.among(t, g.hold, whyWaits) != "" {
 		on = false // as stop has it
 	}
 	if by := g.by[key]; on && by != nil && by.Effect != "" {

@@ -22,7 +22,7 @@ func newErased(tombstones []string) *erased {
 
 // holds tells whether r is one of them.
 func (e *erased) holds(r agentstate.Record) bool {
-	if e.g.among(r, e.g.dead, whyTombstone) == "" {
+	if e.g.erased(r) == "" {
 		return false
 	}
 	e.g.note(Receipt{Key: strings.Clone(r.GetMeta().GetKey()), Action: Skipped, Why: whyTombstone})

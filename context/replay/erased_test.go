@@ -139,3 +139,48 @@ func TestErasedViews(t *testing.T) {
 		}
 	}
 }
+
+// TestErasedBase: what a view is a reading of goes with it, whichever is read first, and so does what is read out of that, or
+// names it. Of a target in which somebody erased the view alone, the rest is not looked at.
+func TestErasedBase(t *testing.T) {
+	view := func(parts ...string) *pb.Meta {
+		m := meta("memory", parts...)
+		m.ViewOfKeys = []string{"entity/ada"}
+		return m
+	}
+	recs := []agentstate.Record{
+		&pb.Memory{Meta: view("1")}, &pb.Entity{Meta: meta("entity", "ada")}, &pb.Memory{Meta: view("2")}, &pb.Entity{Meta: meta("entity", "shop")},
+		&pb.Relation{Meta: meta("relation", "ada", "shop"), FromKey: "entity/ada", ToKey: "entity/shop"},
+	}
+	for _, dead := range [][]string{{"memory/1"}, {"memory/2"}} {
+		for _, exact := range []bool{false, true} {
+			src, dst, path := memstate.Whole("x", recs...), memstate.NewRuntime(&memstate.RuntimeOptions{Exact: exact}), journal(t)
+			mustRun(t, dst, src, path, replay.Options{Tombstones: dead})
+			if got := keys(t, dst); !slices.Equal(got, []string{"entity/shop"}) {
+				t.Errorf("%v, exact %v: the target holds %v", dead, exact, got)
+			}
+			j, err := replay.OpenJournal(path)
+			if err != nil {
+				t.Fatal(err)
+			}
+			defer j.Close()
+			back, err := replay.ReadBackWith(t.Context(), src, dst, j, &replay.ReadBackOptions{Tombstones: dead})
+			if err != nil || !back.Match() {
+				t.Errorf("%v, exact %v: %+v, %v", dead, exact, back, err)
+			}
+		}
+		dst, path := memstate.NewRuntime(nil), journal(t)
+		mustRun(t, dst, memstate.Whole("x", recs...), path, replay.Options{})
+		j, err := replay.OpenJournal(path)
+		if err != nil {
+			t.Fatal(err)
+		}
+		defer j.Close()
+		for _, j := range []*replay.Journal{nil, j} {
+			back, err := replay.ReadBackWith(t.Context(), memstate.Whole("x", recs...), dst, j, &replay.ReadBackOptions{Tombstones: dead})
+			if err != nil || back.MissingN != 0 || len(back.Extra) != 1 || back.Extra[0] != dead[0] {
+				t.Errorf("%v, erased afterwards: %+v, %v", dead, back, err)
+			}
+		}
+	}
+}

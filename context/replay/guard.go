@@ -17,6 +17,7 @@ type guard struct {
 	approved map[string]bool
 	by       map[string]*Approval // those that a person signed
 	dead     map[string]bool
+	gone     *gone             // all that goes with dead; nil: nothing does, or only what among tells
 	hold     map[string]bool   // under a legal hold
 	denied   map[string]string // approved grants, and what limits each and is not
 	// missing are the conversations, spaces and suites that were not written: what belongs to
@@ -77,7 +78,7 @@ func (g *guard) stop(r agentstate.Record) (Receipt, bool) {
 		rc.Action, rc.Why, rc.NoLoss = Skipped, whyDeletion, true
 		return rc, true
 	}
-	if why := g.among(r, g.dead, whyTombstone); why != "" {
+	if why := g.erased(r); why != "" {
 		if len(g.hold) > 0 && g.among(r, g.hold, whyWaits) != "" {
 			rc.Action, rc.Why = Held, whyHold
 			rc.Losses = []fidelity.Loss{{Key: key, Grade: fidelity.Quarantined, Why: whyHold}}
@@ -124,6 +125,14 @@ func (g *guard) late(r agentstate.Record) (Receipt, bool) {
 	return rc, true
 }
 
+// erased says that r must not be revived: a tombstone speaks of it, or of what says the same words.
+func (g *guard) erased(r agentstate.Record) string {
+	if g.gone.has(r.GetMeta().GetKey()) {
+		return whyTombstone
+	}
+	return g.among(r, g.dead, whyTombstone)
+}
+
 // note remembers parents that were not written.
 func (g *guard) note(rc Receipt) {
 	switch agentstate.KindOfKey(rc.Key) {
@@ -157,13 +166,20 @@ func (g *guard) among(r agentstate.Record, keys map[string]bool, why string) str
 	if keys[parent] || g.missing[parent] == why || keys[of] { // or history, vectors and memories of what was erased
 		return why
 	}
+	if r, ok := r.(*pb.Relation); ok && (keys[r.FromKey] || keys[r.ToKey]) { // which it names
+		return why
+	}
 	return ""
 }
 
 // Names are the keys by which a tombstone may speak of r: its own, its subjects', and of what it belongs to.
 func Names(r agentstate.Record) []string {
 	parent, of := belongs(r)
-	return append([]string{r.GetMeta().GetKey(), parent, of}, r.GetMeta().GetSubjectKeys()...)
+	names := append([]string{r.GetMeta().GetKey(), parent, of}, r.GetMeta().GetSubjectKeys()...)
+	if r, ok := r.(*pb.Relation); ok {
+		names = append(names, r.FromKey, r.ToKey)
+	}
+	return names
 }
 
 func (g *guard) orphan(r agentstate.Record) (why string, held bool) {

@@ -41,7 +41,7 @@ type Options struct {
 	// OnWaiting is called for each record that waits for an approval.
 	OnWaiting func(Approval)
 	// Tombstones are keys that must not be revived: of records, or of the principals that
-	// records are about.
+	// records are about. With them goes all that derive would leave out: the source is read a few times more beforehand.
 	Tombstones []string
 	// Holds are keys like Tombstones, under a legal hold. What has a tombstone as well is Held: it is not
 	// revived, and a person takes it off one of the two lists.

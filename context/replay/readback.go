@@ -81,17 +81,13 @@ func readBackWith(ctx context.Context, want, got agentstate.Source, j *Journal, 
 	if kinds != nil {
 		want, got = &only{want, kinds}, &only{got, kinds}
 	}
+	all, err := newGone(ctx, before(whole), tombstones)
+	if err != nil {
+		return nil, fmt.Errorf("%w: %w", ErrSource, err)
+	}
+	defer all.close()
 	if j == nil || j.head == nil {
-		if len(tombstones) == 0 {
-			return fidelity.Compare(ctx, want, got, nil)
-		}
-		dead := newErased(tombstones)
-		return fidelity.Compare(ctx, want, got, &fidelity.Options{Expect: func(r agentstate.Record) fidelity.Expectation {
-			if dead.holds(r) {
-				return fidelity.Absent
-			}
-			return fidelity.Required
-		}})
+		return keyByKey(ctx, want, got, tombstones, all)
 	}
 	b := newReadBack(j)
 	if re, vectors := reembedder(want); re != nil {
@@ -120,16 +116,35 @@ func readBackWith(ctx context.Context, want, got agentstate.Source, j *Journal, 
 		if tombstones, err = b.renamed(tombstones); err != nil {
 			return nil, err
 		}
-		b.dead = newErased(tombstones)
+		b.dead, b.gone = newErased(tombstones), all
 	}
 	rep, err := fidelity.Compare(ctx, want, got, &fidelity.Options{Key: b.key, Expect: b.expect, Announced: b.announced, Anew: j.head.Vectors != nil && !b.anew})
 	if err == nil {
-		err = b.err
+		err = errors.Join(b.err, all.failed())
 	}
 	if rep != nil {
 		rep.NotWritten = b.notWritten
 	}
 	return rep, err
+}
+
+// keyByKey is read-back without a journal. What goes with what was erased is not missed: whoever erased that in the
+// target may have left the rest.
+func keyByKey(ctx context.Context, want, got agentstate.Source, tombstones []string, all *gone) (*fidelity.Report, error) {
+	if len(tombstones) == 0 {
+		return fidelity.Compare(ctx, want, got, nil)
+	}
+	dead := newErased(tombstones)
+	rep, err := fidelity.Compare(ctx, want, got, &fidelity.Options{Expect: func(r agentstate.Record) fidelity.Expectation {
+		switch {
+		case dead.holds(r):
+			return fidelity.Absent
+		case all.has(r.GetMeta().GetKey()):
+			return fidelity.Ignored
+		}
+		return fidelity.Required
+	}})
+	return rep, errors.Join(err, all.failed())
 }
 
 // KeyThere is the key under which the target of the run yields the record that is key in its source.
@@ -148,6 +163,7 @@ type readBack struct {
 	notWritten map[string]uint64
 	names      *mapping.Mapper // nil: no map
 	dead       *erased         // what was asked to be erased since; nil: nothing
+	gone       *gone           // all that goes with it, by the keys of the archive
 	now        lately          // of the record that is read: it is asked for first, and then never again
 	answer     receipt         // that now is about
 	lately     []lately        // of what records refer to: each key has its place here
@@ -168,15 +184,18 @@ func newReadBack(j *Journal) *readBack {
 	return &readBack{j: j, notWritten: map[string]uint64{}, lately: make([]lately, mostLately), seed: maphash.MakeSeed()}
 }
 
-func (b *readBack) entry(key string) *receipt {
-	if b.names != nil {
-		old, err := b.names.Old(key)
-		if err != nil {
-			b.err = err
-		}
-		key = old
+func (b *readBack) entry(key string) *receipt { return b.receipt(b.old(key)) }
+
+// old is the key in the archive of what a map renamed to key.
+func (b *readBack) old(key string) string {
+	if b.names == nil {
+		return key
 	}
-	return b.receipt(key)
+	old, err := b.names.Old(key)
+	if err != nil {
+		b.err = err
+	}
+	return old
 }
 
 // receipt is what the run said of the record under key in the archive; nil: nothing, or that it is there
@@ -290,6 +309,8 @@ func (b *readBack) expect(r agentstate.Record) fidelity.Expectation {
 	}
 	rc := b.entry(r.GetMeta().GetKey())
 	switch {
+	case b.gone.has(b.old(r.GetMeta().GetKey())) && (rc == nil || rc.Why != whyTombstone):
+		return fidelity.Ignored
 	case rc == nil:
 		return fidelity.Required
 	case rc.Action == Held.String(), rc.Action == Refused.String(), rc.Action == Conflict.String():

@@ -1,6 +1,7 @@
 package mcpmemory
 
 import (
+	"crypto/sha256"
 	"path/filepath"
 	"testing"
 
@@ -11,9 +12,11 @@ import (
 	"github.com/exitramp/exitramp/exporters/internal/drivertest"
 )
 
-// TestErased: what is known of an erased entity goes with it, by the plan too, and so does a layout that has its line.
+// TestErased: what is known of an erased entity goes with it, by the plan too, and so do its relations, which name it, and a
+// layout that has its line. The line of an entity goes with any of its observations, which stands in it.
 func TestErased(t *testing.T) {
 	const ada, shop = `{"type":"entity","name":"ada","entityType":"person","observations":["likes tea"]}`, `{"type":"entity","name":"shop","entityType":"place","observations":["is in Kiel"]}`
+	const visits, far = `{"type":"relation","from":"ada","to":"shop","relationType":"visits"}`, `{"type":"relation","from":"shop","to":"sea","relationType":"near"}`
 	for name, c := range map[string]struct {
 		file, dead, want string
 		did              map[string]string
@@ -24,6 +27,18 @@ func TestErased(t *testing.T) {
 		"beside another": {ada + "\n" + shop + "\n", "entity/ada", shop, map[string]string{
 			"entity/ada": "skip, no loss: must not be revived", "memory/ada": "skip, no loss: must not be revived",
 			"entity/shop": "create: ", "memory/shop": "skip, no loss: a view: what it is a reading of arrives whole", "opaque": "skip: " + whyOrder,
+		}},
+		"with a relation": {ada + "\n" + shop + "\n" + visits + "\n" + far, "entity/ada", shop + "\n" + far, map[string]string{
+			"entity/ada": "skip, no loss: must not be revived", "memory/ada": "skip, no loss: must not be revived", "relation/ada/visits/shop": "skip, no loss: must not be revived",
+			"entity/shop": "create: ", "memory/shop": "skip, no loss: a view: what it is a reading of arrives whole", "relation/shop/near/sea": "create: ",
+		}},
+		"as the end of a relation": {ada + "\n" + shop + "\n" + visits, "entity/shop", ada, map[string]string{
+			"entity/shop": "skip, no loss: must not be revived", "memory/shop": "skip, no loss: must not be revived", "relation/ada/visits/shop": "skip, no loss: must not be revived",
+			"entity/ada": "create: ", "memory/ada": "skip, no loss: a view: what it is a reading of arrives whole",
+		}},
+		"an observation": {ada + "\n" + shop + "\n" + visits + "\n" + far, "memory/ada/" + hexOf(sha256.Sum256([]byte("ada\x00likes tea"))), shop + "\n" + far, map[string]string{
+			"entity/ada": "skip, no loss: must not be revived", "memory/ada": "skip, no loss: must not be revived", "relation/ada/visits/shop": "skip, no loss: must not be revived",
+			"entity/shop": "create: ", "memory/shop": "skip, no loss: a view: what it is a reading of arrives whole", "relation/shop/near/sea": "create: ",
 		}},
 		"nobody": {ada + "\n", "entity/nobody", ada + "\n", map[string]string{
 			"entity/ada": "create: ", "memory/ada": "skip, no loss: a view: what it is a reading of arrives whole", "opaque": "create: ",
