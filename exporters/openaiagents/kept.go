@@ -50,7 +50,9 @@ const (
 // A keeping is what a document holds of sessions.
 type keeping struct {
 	sessions []kept
-	loose    int // items alone, and lists in texts: nothing says what session they are of
+	seen     int            // of them, each state by itself
+	lately   map[string]int // the last one of a way in its line and an id
+	loose    int            // items alone, and lists in texts: nothing says what session they are of
 	lines    bool
 	line     int
 	value    json.RawMessage
@@ -126,16 +128,16 @@ func (k *keeping) object(v json.RawMessage, way []step, called string, by sign) 
 		}
 		return
 	}
-	before, skip := len(k.sessions), []string{}
+	before, skip := k.seen, []string{}
 	for _, m := range members() { // of several, one is the session: the others are parts of it, as in the result of a run
-		if len(o[m]) > 0 && o[m][0] == '[' && len(k.sessions) == before {
+		if len(o[m]) > 0 && o[m][0] == '[' && k.seen == before {
 			k.look(o[m], append(way, step{name: m}), o, by)
 			skip = append(skip, m)
-		} else if len(k.sessions) > before {
+		} else if k.seen > before {
 			skip = append(skip, m)
 		}
 	}
-	if len(k.sessions) > before {
+	if k.seen > before {
 		by = byName
 	}
 	by = amid(by, maps.Values(o))

@@ -1,6 +1,7 @@
 package openaiagents
 
 import (
+	"bytes"
 	"encoding/json"
 	"slices"
 	"strconv"
@@ -30,7 +31,23 @@ func (k *keeping) found(list []json.RawMessage, way []step, in responses.Object)
 			s.id = way[n-1].name
 		}
 	}
+	k.seen++
+	line := strings.Join(append(whole[min(len(whole)-len(s.way), 1):], s.id, strconv.FormatBool(s.told)), "\x00") // but for its number
+	if i, ok := k.lately[line]; ok && k.sessions[i].goesOn(&s) {
+		last := &k.sessions[i] // it keeps its name: what is added to the document takes it from none
+		last.value, last.way, last.list = s.value, s.way, s.list
+		return
+	}
+	if k.lately == nil {
+		k.lately = map[string]int{}
+	}
+	k.lately[line] = len(k.sessions)
 	k.sessions = append(k.sessions, s)
+}
+
+// goesOn tells whether later, from a line below, is a later state of s: programs add a line with all that was said so far for each turn.
+func (s *kept) goesOn(later *kept) bool {
+	return len(s.list) <= len(later.list) && slices.EqualFunc(s.list, later.list[:len(s.list)], func(a, b json.RawMessage) bool { return bytes.Equal(a, b) })
 }
 
 // idOf is the id in an object; empty: it has none.
