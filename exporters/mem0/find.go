@@ -177,8 +177,7 @@ func (s *Store) unread(meta []byte, dbs []*db, links []link) (out []*pb.Gap) {
 // openAll opens every database of the folder at nearly one instant, collections before histories.
 func (s *Store) openAll(ctx context.Context) (dbs []*db, links []link, notes []string, err error) {
 	if s.server != nil {
-		dbs, notes, err = s.openAllPG(ctx)
-		return dbs, nil, notes, err
+		return s.openAllPG(ctx)
 	}
 	rels, links, err := s.find()
 	if err != nil {

@@ -18,12 +18,19 @@ import (
 type link struct {
 	rel     string
 	history bool
-	other   string // what it is, where it is no link
-	graph   bool   // of entities and relations alone
+	other   string   // what it is, where it is no link
+	graph   bool     // of entities and relations alone
+	denied  []string // the kinds of a table that the role may not read
 }
+
+// grant is the permission that a table takes.
+func (l link) grant() string { return "SELECT on " + l.rel }
 
 // why says what it is, and what to do.
 func (l link) why() string {
+	if l.denied != nil {
+		return "the role lacks " + l.grant()
+	}
 	if l.other != "" {
 		return l.other + ", which this release does not read: it reads Qdrant's local folder, pgvector and the SQLite files of the JavaScript package"
 	}
@@ -107,9 +114,13 @@ func (l link) gaps() (out []*pb.Gap) {
 	if l.history {
 		kinds = []string{"revision", "message", "opaque"}
 	}
+	permission := ""
+	if l.denied != nil {
+		kinds, permission = l.denied, l.grant()
+	}
 	for _, k := range kinds {
 		place := strings.ToValidUTF8(l.rel, "\ufffd")
-		out = append(out, &pb.Gap{Meta: agentstate.Meta("gap", nil, k, place), Kind: k, Place: place, Reason: reason, Detail: l.why()})
+		out = append(out, &pb.Gap{Meta: agentstate.Meta("gap", nil, k, place), Kind: k, Place: place, Reason: reason, Permission: permission, Detail: l.why()})
 	}
 	return out
 }

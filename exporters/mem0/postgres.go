@@ -31,7 +31,8 @@ type pg struct {
 	schema             string
 	location, observer string
 	flavor             string
-	migrations         bool // there is a table memory_migrations
+	migrations         bool   // there is a table memory_migrations
+	denied             []link // tables of mem0 that the role may not read
 	ended              bool
 	children           map[string]*pgsnapshot.Children // of an undo, by table
 }
@@ -154,16 +155,17 @@ func (p *pg) wrap(err error) error {
 // collections are the tables of the schema that mem0 made, by their columns. Others are named in
 // notes, as are those of the other package than flavor, where that is not empty.
 func (p *pg) collections(ctx context.Context, flavor string) (dbs []*db, notes []string, err error) {
-	cols, types := map[string][]string{}, map[string][]string{}
+	cols, types, readable := map[string][]string{}, map[string][]string{}, map[string]bool{}
 	var names []string
-	err = p.each(ctx, `SELECT c.relname::text, a.attname::text, format_type(a.atttypid, a.atttypmod)::text
+	err = p.each(ctx, `SELECT c.relname::text, a.attname::text, format_type(a.atttypid, a.atttypmod)::text, has_table_privilege(c.oid, 'SELECT')
 		FROM pg_class c JOIN pg_namespace n ON n.oid = c.relnamespace JOIN pg_attribute a ON a.attrelid = c.oid
 		WHERE n.nspname = ? AND c.relkind IN ('r', 'p') AND NOT c.relispartition AND a.attnum > 0 AND NOT a.attisdropped ORDER BY c.relname, a.attnum`, []any{p.schema}, func(v []any) error {
 		t := v[0].(string)
 		if cols[t] == nil {
 			names = append(names, t)
 		}
-		typ := v[2].(string)
+		typ, may := v[2].(string), v[3].(bool)
+		readable[t] = may
 		cols[t], types[t] = append(cols[t], v[1].(string)), append(types[t], typ[strings.LastIndexByte(typ, '.')+1:])
 		return nil
 	})
@@ -173,7 +175,9 @@ func (p *pg) collections(ctx context.Context, flavor string) (dbs []*db, notes [
 	for _, t := range names {
 		switch {
 		case t == "memory_migrations" && slices.Equal(cols[t], columnsOf(t)):
-			p.migrations = true
+			if p.migrations = readable[t]; !p.migrations {
+				p.denied = append(p.denied, link{rel: t, denied: []string{"opaque"}})
+			}
 			continue
 		case !slices.Contains(cols[t], "vector") || !slices.Contains(cols[t], "payload") || !slices.Contains(types[t], "jsonb"):
 			notes = append(notes, fmt.Sprintf("table %s is not mem0's: not carried", t))
@@ -184,6 +188,10 @@ func (p *pg) collections(ctx context.Context, flavor string) (dbs []*db, notes [
 		typ := func(c string) string { return types[t][slices.Index(cols[t], c)] }
 		if !ok || typ("id") != "uuid" || !vectorType(typ("vector")) || typ("payload") != "jsonb" {
 			return nil, nil, fmt.Errorf("%w: %s: table %s has the columns %s; supported: id, vector, payload of uuid, vector(N) or halfvec(N), jsonb (%s)", ErrSchema, p.location, t, got, supported)
+		}
+		if !readable[t] {
+			p.denied = append(p.denied, deniedTable(t))
+			continue
 		}
 		l := layout{File: t, Place: t, Form: pgForm, there: true}
 		l.note(string(pgForm), "table "+t, odd)
@@ -210,6 +218,22 @@ func (p *pg) collections(ctx context.Context, flavor string) (dbs []*db, notes [
 	dbs, more, err := p.language(ctx, dbs, flavor)
 	classify(dbs)
 	return dbs, append(notes, more...), err
+}
+
+// deniedTable is a collection that the role may not read: of its name alone it is one of memories or of entities.
+func deniedTable(t string) link {
+	if strings.HasSuffix(t, "_entities") {
+		return link{rel: t, denied: []string{"entity", "relation", "embedding"}}
+	}
+	return link{rel: t, denied: []string{"memory", "embedding", "opaque"}}
+}
+
+// forbidden is the error of tables that have to be read; nil: there are none.
+func (p *pg) forbidden() error {
+	if len(p.denied) == 0 {
+		return nil
+	}
+	return fmt.Errorf("%w: %s: %s", pgsnapshot.ErrForbidden, p.location, p.denied[0].grant())
 }
 
 func vectorType(s string) bool {
@@ -274,12 +298,15 @@ func (p *pg) languageOf(ctx context.Context, d *db) (string, error) {
 }
 
 // openAllPG opens the schema, and the file of the history.
-func (s *Store) openAllPG(ctx context.Context) (dbs []*db, notes []string, err error) {
+func (s *Store) openAllPG(ctx context.Context) (dbs []*db, denied []link, notes []string, err error) {
 	p, err := s.openPG(ctx, "")
 	if err != nil {
-		return nil, nil, own(err)
+		return nil, nil, nil, own(err)
 	}
 	dbs, notes, err = p.collections(ctx, s.flavor)
+	if err == nil && len(dbs) == 0 {
+		err = p.forbidden()
+	}
 	if err == nil && len(dbs) == 0 {
 		err = fmt.Errorf("%w: %s has no collection; ?search_path= names the schema of one; supported: %s", ErrSchema, p.location, supported)
 		if len(notes) > 0 {
@@ -301,9 +328,9 @@ func (s *Store) openAllPG(ctx context.Context) (dbs []*db, notes []string, err e
 	if err != nil {
 		p.close()
 		closeAll(dbs)
-		return nil, nil, own(err)
+		return nil, nil, nil, own(err)
 	}
-	return dbs, notes, nil
+	return dbs, p.denied, notes, nil
 }
 
 // rows reads the rows of a collection: id, vector, payload, and 1 where the database says that there is

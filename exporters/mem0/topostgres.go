@@ -22,6 +22,9 @@ func (s *Store) presentPG(ctx context.Context, undoing bool) (presence, error) {
 	}
 	defer p.close()
 	dbs, _, err := p.collections(ctx, s.flavor)
+	if err == nil {
+		err = p.forbidden()
+	}
 	if err != nil {
 		return out, err
 	}
