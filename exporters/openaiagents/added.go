@@ -1,6 +1,7 @@
 package openaiagents
 
 import (
+	"cmp"
 	"context"
 	"fmt"
 	"slices"
@@ -25,6 +26,7 @@ type addition struct {
 // table has beside them.
 type newRow struct {
 	key   string // of the record, in the target too
+	to    string // its key in the target, where that is another
 	cols  []string
 	vals  []any
 	added []addition
@@ -41,7 +43,7 @@ func (r *newRow) whole() (cols []string, vals []any) {
 
 // made is the receipt of a row that is new.
 func (r *newRow) made() replay.Receipt {
-	return replay.Receipt{Key: r.key, Action: replay.Created, Target: r.key, Version: mark(r.vals, r.added)}
+	return replay.Receipt{Key: r.key, Action: replay.Created, Target: cmp.Or(r.to, r.key), Version: mark(r.vals, r.added)}
 }
 
 // additions are the columns of row behind the first own ones, which are the SDK's. ok is false where

@@ -110,7 +110,7 @@ func (w *writer) foreignSession(ctx context.Context, c *pb.Conversation) (replay
 			return replay.Receipt{Action: replay.Same, Target: key, Losses: losses}, nil
 		}
 	}
-	rc, err := w.insert(ctx, d, p.Sessions, []string{"session_id"}, newRow{key, cols, []any{id, created, updated}, nil})
+	rc, err := w.insert(ctx, d, p.Sessions, []string{"session_id"}, newRow{key: key, cols: cols, vals: []any{id, created, updated}, added: nil})
 	if rc.Action == replay.Refused {
 		w.owner[[2]string{p.Messages, id}] = "" // its items are refused with it
 		return rc, err

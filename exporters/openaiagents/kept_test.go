@@ -147,7 +147,7 @@ func TestSessionIDsStay(t *testing.T) {
 	const user = `{"log": [` + keptUser + `, ` + keptCall + `]}`
 	for _, docs := range [][]string{
 		{`{"b": ` + user + `, "c": ` + user + `}`, `{"a": ` + user + `, "b": ` + user + `, "c": ` + user + `}`},
-		{`{"t": [{"items": [` + keptUser + `]}]}` + "\n", `{"t": [{"items": [` + keptUser + `]}]}` + "\n" + `{"t": [{"items": [` + keptUser + `]}]}` + "\n"},
+		{`{"t": [{"items": [` + keptUser + `]}]}` + "\n", `{"t": [{"items": [` + keptUser + `]}]}` + "\n" + `{"t": [{"items": [` + keptCall + `]}]}` + "\n"},
 		{`[` + keptCall + `]`, `[` + keptCall + `]` + "\n" + user},
 	} {
 		had := map[string]string{} // by its way

@@ -102,11 +102,11 @@ func TestStructureOfRefused(t *testing.T) {
 	extra := createExtra("message_structure", ownNames())
 	src, _ := drivertest.Export(t, made(t, append(slices.Concat(extra, chat()), "DELETE FROM agent_sessions WHERE session_id = 's'",
 		"INSERT INTO message_structure (session_id, message_id, message_type, sequence_number) SELECT session_id, id, 'user', id FROM agent_messages")...))
-	for name, statement := range map[string]string{
-		"refused":  "CREATE TRIGGER one BEFORE INSERT ON agent_messages WHEN NEW.id = 1 BEGIN SELECT RAISE(ABORT, 's3cret'); END",
-		"conflict": "INSERT INTO agent_messages (id, session_id, message_data) VALUES (1, 's', '{}')",
+	for name, statements := range map[string][]string{
+		"refused":  {"CREATE TRIGGER one BEFORE INSERT ON agent_messages WHEN NEW.id = 1 BEGIN SELECT RAISE(ABORT, 's3cret'); END"},
+		"conflict": {"INSERT INTO agent_sessions (session_id) VALUES ('good')", "INSERT INTO agent_messages (id, session_id, message_data) VALUES (1, 's', '{}')"},
 	} {
-		dst := made(t, append(extra, statement)...)
+		dst := made(t, append(extra, statements...)...)
 		apply(t, dst, src)
 		got := 0
 		for r, err := range dst.Records(t.Context(), nil) {

@@ -70,7 +70,7 @@ func (w *pgWriter) foreignSession(ctx context.Context, c *pb.Conversation) (repl
 			return rc, w.end(ctx, p, id)
 		}
 	}
-	rc, err := w.insert(ctx, made, p.sessions, newRow{key, cols, []any{id, created.Format(pgStamp), updated.Format(pgStamp)}, nil})
+	rc, err := w.insert(ctx, made, p.sessions, newRow{key: key, cols: cols, vals: []any{id, created.Format(pgStamp), updated.Format(pgStamp)}, added: nil})
 	if rc.Action == replay.Refused {
 		w.owner[id] = "" // its items are refused with it
 		return rc, err

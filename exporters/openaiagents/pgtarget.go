@@ -22,6 +22,7 @@ type pgWriter struct {
 	exact bool
 	names []pair               // exact: of the source
 	added map[string][]string  // exact: the columns of an application that its tables had
+	moves *moves               // exact
 	top   map[string]int64     // by table of messages: the highest id that the run gave, or would
 	there map[[2]string]bool   // table of messages and session: has a row, or would
 	owner map[string]string    // foreign: the conversation that a session is
@@ -35,7 +36,7 @@ type pgWriter struct {
 
 // Begin connects, and refuses tables that are not the SDK's.
 func (s *Store) Begin(ctx context.Context, run *replay.Run) (replay.Writer, error) {
-	w := &pgWriter{run: run, exact: run.From.GetProduct() == product && run.From.GetFlavor() == flavorPostgres, top: map[string]int64{}, there: map[[2]string]bool{},
+	w := &pgWriter{run: run, exact: run.From.GetProduct() == product && run.From.GetFlavor() == flavorPostgres, moves: newMoves(), top: map[string]int64{}, there: map[[2]string]bool{},
 		owner: map[string]string{}, seen: inView{}, ids: sessionIDs{}, ends: map[string]time.Time{}, rules: map[string][]string{}, now: time.Now().UTC().Truncate(time.Microsecond)}
 	for _, l := range run.From.GetMeta().GetLabels() {
 		var x layout
@@ -194,7 +195,18 @@ func (w *pgWriter) row(ctx context.Context, r agentstate.Record) (replay.Receipt
 	key := r.GetMeta().GetKey()
 	put := func(t pgTable, had []string) (replay.Receipt, error) {
 		added, losses := carry(all, t.name, t.has(), had, t.filled())
-		rc, err := w.insert(ctx, made, t, newRow{key, cols, vals, added})
+		r := newRow{key: key, cols: cols, vals: vals, added: added}
+		if kind == "message" {
+			moved, err := w.moved(ctx, p, made, &r)
+			if err != nil {
+				return replay.Receipt{}, err
+			}
+			losses, vals = append(losses, moved...), r.vals
+			if why, err := w.stuck(ctx, p, r.vals); why != "" || err != nil {
+				return replay.Receipt{Action: replay.Refused, Why: why}, err
+			}
+		}
+		rc, err := w.insert(ctx, made, t, r)
 		if rc.Action == replay.Created || rc.Action == replay.Same {
 			rc.Losses = losses
 		}
@@ -216,12 +228,18 @@ func (w *pgWriter) row(ctx context.Context, r agentstate.Record) (replay.Receipt
 			return refused("its session has no row in table %s", p.sessions.name)
 		}
 		rc, err := put(p.messages, w.added[p.Messages])
-		if rc.Action == replay.Created {
-			w.top[p.Messages] = max(w.top[p.Messages], id)
+		switch rc.Action {
+		case replay.Created:
+			w.top[p.Messages] = max(w.top[p.Messages], vals[0].(int64))
+		case replay.Conflict:
+			w.moves.stuck[sessionIn(p, sid)] = true
 		}
 		return rc, err
 	}
 	rc, err := put(p.sessions, w.added[p.Sessions])
+	if rc.Action == replay.Created {
+		w.moves.fresh[sessionIn(p, vals[0].(string))] = true
+	}
 	if err == nil && rc.Action != replay.Refused {
 		w.there[[2]string{p.Messages, vals[0].(string)}] = true
 	}

@@ -34,6 +34,7 @@ type writer struct {
 	next    int64                // of a foreign state: the last message id that was given or found
 
 	counters sqlitefile.Counters
+	moves    *moves             // exact
 	away     map[[2]string]bool // exact: sessions and messages that the target did not take, by file, and by table and id
 	rules    []string           // in a plan: of the target's owner
 }
@@ -43,7 +44,7 @@ type file struct{ tmp, path string }
 
 // Begin looks at the folder, and refuses an Origin whose tables are not the SDK's.
 func (f *Folder) Begin(ctx context.Context, run *replay.Run) (replay.Writer, error) {
-	w := &writer{run: run, f: f, exact: ofFolder(run.From), dbs: map[string]*db{}, seen: inView{}, ids: sessionIDs{}, owner: map[[2]string]string{}, away: map[[2]string]bool{}}
+	w := &writer{run: run, f: f, exact: ofFolder(run.From), dbs: map[string]*db{}, seen: inView{}, ids: sessionIDs{}, owner: map[[2]string]string{}, away: map[[2]string]bool{}, moves: newMoves()}
 	if st, err := os.Stat(f.root); err == nil && !st.IsDir() {
 		return nil, fmt.Errorf("%w: openaiagents: %s is a file; want a folder", replay.ErrTarget, f.root)
 	} else if err != nil && !errors.Is(err, fs.ErrNotExist) {
@@ -203,9 +204,29 @@ func (w *writer) write(ctx context.Context, r agentstate.Record) (replay.Receipt
 		return refused("its message was not taken")
 	}
 	added, losses := carry(all, name, has, l.Added[name], filled)
-	rc, err := w.insert(ctx, d, name, keyOf(name, p), newRow{r.GetMeta().GetKey(), cols, vals, added})
+	row := newRow{key: r.GetMeta().GetKey(), cols: cols, vals: vals, added: added}
+	whose := session[0] + "\x00" + session[1]
+	moved, err := w.moved(ctx, d, name, whose, &row)
+	if err != nil {
+		return replay.Receipt{}, err
+	}
+	losses = append(losses, moved...)
+	if w.moves.stuck[whose] && kind == "message" {
+		if have, err := d.find(ctx, name, cols, []string{"id"}, row.vals); err != nil || have == nil {
+			rc, _ := refused(whyStuck)
+			w.away[message] = true
+			return rc, d.Wrap(err)
+		}
+	}
+	rc, err := w.insert(ctx, d, name, keyOf(name, p), row)
+	if kind == "conversation" && rc.Action == replay.Created {
+		w.moves.fresh[whose] = true
+	}
 	if rc.Action == replay.Refused && kind == "conversation" {
 		w.away[session] = true
+	}
+	if kind == "message" && rc.Action == replay.Conflict {
+		w.moves.stuck[whose] = true
 	}
 	if kind == "message" && (rc.Action == replay.Refused || rc.Action == replay.Conflict) {
 		w.away[message] = true
