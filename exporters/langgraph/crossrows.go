@@ -44,6 +44,9 @@ func (w *writer) crossedWrite(ctx context.Context, p *pb.PendingWrite) (table st
 		if v.isNull() {
 			return "", nil, nil, refuse("the write has no value, and PostgreSQL wants one")
 		}
+		if why := unreadName(row["channel"].String()); why != "" {
+			return "", nil, nil, refusal(why)
+		}
 		delete(row, "value")
 		row["blob"] = cell{kind: blob, b: v.b}
 		return "checkpoint_writes", row, nil, nil

@@ -5,6 +5,7 @@ import (
 	"context"
 	"encoding/json"
 	"errors"
+	"fmt"
 	"maps"
 	"slices"
 	"strings"
@@ -66,6 +67,15 @@ func labelOf(r agentstate.Record, name string) string {
 	return ""
 }
 
+// unreadName is why the library does not read from PostgreSQL what a channel of this name holds; empty: it does. It casts names to
+// bytea, which is a syntax where a backslash is: one such row ends each listing that meets it, or comes under another name.
+func unreadName(channel string) string {
+	if !strings.Contains(channel, `\`) {
+		return ""
+	}
+	return fmt.Sprintf("the channel %q has a backslash in its name, as the node has that it is of: in PostgreSQL the library fails at such a row", channel)
+}
+
 // row is the row of checkpoint_blobs for the slot.
 func (s slot) row(tag string, value cell) map[string]cell {
 	return map[string]cell{
@@ -79,6 +89,9 @@ func (w *writer) valueToPostgres(ctx context.Context, v *pb.ChannelValue) (repla
 	s, err := w.slotOf(ctx, v)
 	if err != nil {
 		return replay.Receipt{}, err
+	}
+	if why := unreadName(s.channel); why != "" {
+		return replay.Receipt{}, refusal(why)
 	}
 	var losses []fidelity.Loss
 	switch {
@@ -173,6 +186,11 @@ func (w *writer) checkpointToPostgres(ctx context.Context, c *pb.Checkpoint) (cr
 	out, _, _, err := values.SplitCheckpoint(ser == "json", doc)
 	if err != nil {
 		return crossed{}, refuse("its document holds more than PostgreSQL's JSON has a form for")
+	}
+	for _, in := range parsed.Inline {
+		if why := unreadName(in.Name); why != "" {
+			return crossed{}, refusal(why)
+		}
 	}
 	losses := w.numberID(row)
 	if out, losses, err = sendsToPostgres(c, parsed, out, losses); err != nil {

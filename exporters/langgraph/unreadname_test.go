@@ -1,0 +1,50 @@
+package langgraph
+
+import (
+	"maps"
+	"slices"
+	"strings"
+	"testing"
+
+	"github.com/exitramp/exitramp/exporters/internal/drivertest"
+	"github.com/exitramp/exitramp/exporters/internal/pgsnapshot/pgtest"
+)
+
+// TestUnreadName: the library casts names of channels to bytea, so in PostgreSQL it fails at one with a backslash, in every listing
+// that meets it. A thread whose newest checkpoint has one stays away, an older write does alone; both say why. SQLite takes them all.
+func TestUnreadName(t *testing.T) {
+	p := sample(t, "python.sqlite")
+	renamed := func(column string) string {
+		return column + ` = unhex(replace(hex(` + column + `), hex('messages'), hex('mess\ges')))`
+	}
+	run(t, p, false, "DELETE FROM checkpoints WHERE thread_id = 't-encrypted'", "DELETE FROM writes WHERE thread_id = 't-encrypted'",
+		"UPDATE checkpoints SET "+renamed("checkpoint")+" WHERE thread_id = 't-interrupt'",
+		`UPDATE writes SET channel = 'mess\ges' WHERE channel = 'messages' AND thread_id IN ('t-interrupt', 't-done')`)
+	s := SQLite(p)
+	m, _ := drivertest.Export(t, s)
+	copyExact(t, s, m)
+
+	u := pgtest.Database(t)
+	dst := postgres(t, u)
+	asSaid(t, m, dst)
+	var arrived, unread int
+	if err := connect(t, u).QueryRow(t.Context(), `SELECT count(*), count(*) FILTER (WHERE thread_id = 't-interrupt') FROM checkpoints`).Scan(&arrived, &unread); err != nil {
+		t.Fatal(err)
+	}
+	if arrived == 0 || unread > 0 {
+		t.Errorf("%d checkpoints arrived, %d of the thread with such a name", arrived, unread)
+	}
+	why := map[string]int{}
+	for _, rc := range apply(t, dst, m, true) {
+		if strings.Contains(rc.Why, "backslash") {
+			kind, _, _ := strings.Cut(rc.Key, "/")
+			why[kind]++
+		}
+		if kind, of, _ := strings.Cut(rc.Key, "/"); rc.Action.String() == "refuse" && !strings.HasPrefix(of, "t-interrupt/") && (kind != "pendingwrite" || !strings.HasPrefix(of, "t-done/")) {
+			t.Errorf("%s is refused: %s", rc.Key, rc.Why)
+		}
+	}
+	if kinds := slices.Sorted(maps.Keys(why)); !slices.Equal(kinds, []string{"channelvalue", "checkpoint", "pendingwrite"}) {
+		t.Errorf("refused for the name: %v", why)
+	}
+}
