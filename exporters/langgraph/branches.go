@@ -22,6 +22,7 @@ import (
 const (
 	newVersion     = "another branch of the thread counted to the same version; PostgreSQL keeps one value for it, so this one has a version between it and the next"
 	changedInPlace = "a later checkpoint wrote the version again in other bytes: a value that was changed in place, or a set in another order; PostgreSQL keeps one value for a version, so this one has a version of its own"
+	emptied        = "here the version is without a value, which another checkpoint has; PostgreSQL keeps one value for it, and would show that, so here it is another version"
 	firstIsKept    = "a later checkpoint wrote the version again in other bytes: a value that was changed in place, or a set in another order; PostgreSQL keeps what was written first"
 )
 
@@ -72,10 +73,17 @@ func (w *writer) move(ctx context.Context, v *pb.ChannelValue, s slot) (m *move,
 		return nil, "", nil
 	case !ok:
 		return nil, "", refuse("it is on a branch that has the versions of another: PostgreSQL keeps one value for a channel and version, and would show the other's")
-	case w.lay.lang == python:
-		return &move{strconv.Quote(s.version), strconv.Quote(to), why}, to, nil
 	}
-	return &move{s.version, to, why}, to, nil
+	out := w.moved(s.version, to, why)
+	return &out, to, nil
+}
+
+// moved is the move between two versions as the library writes them in JSON.
+func (w *writer) moved(from, to, why string) move {
+	if w.lay.lang == python {
+		from, to = strconv.Quote(from), strconv.Quote(to)
+	}
+	return move{from, to, why}
 }
 
 // likeFirst tells whether v has the content of the first value of its version.

@@ -1,7 +1,6 @@
 package langgraph
 
 import (
-	"bytes"
 	"context"
 	"encoding/json"
 	"errors"
@@ -223,7 +222,7 @@ func (w *writer) checkpointToPostgres(ctx context.Context, c *pb.Checkpoint) (cr
 		if out, err = renumber(out, moved); err != nil {
 			return crossed{}, refuse("its document is not what a checkpoint looks like")
 		}
-		for _, why := range []string{newVersion, changedInPlace, countsApart} {
+		for _, why := range []string{newVersion, changedInPlace, countsApart, emptied} {
 			if slices.ContainsFunc(slices.Collect(maps.Values(moved)), func(m move) bool { return m.why == why }) {
 				losses = append(losses, loss("channels.version", fidelity.Transformed, why))
 			}
@@ -260,10 +259,11 @@ func notADocument(serializer string) string {
 }
 
 // emptyRows are the rows of type empty that the JavaScript library writes for versions without a
-// value. Where another branch has a value under such a version, it goes into moved. shown is true
-// when the value is a snapshot, which this checkpoint will show too.
+// value. Where another checkpoint has a value under such a version, it goes into moved: that is one of
+// another branch, or the program has the channel no more, and SQLite forgets what is not of the program
+// that runs. shown is true when the value is a snapshot, which this checkpoint will show too.
 func (w *writer) emptyRows(ctx context.Context, row map[string]cell, cp *values.Checkpoint, moved map[string]move) (out []outRow, shown bool, err error) {
-	held := map[string]bool{}
+	held, delta := map[string]bool{}, deltaChannels(row["metadata"].b)
 	for _, s := range cp.Inline {
 		held[s.Name] = true
 	}
@@ -282,15 +282,15 @@ func (w *writer) emptyRows(ctx context.Context, row map[string]cell, cp *values.
 			return nil, false, err
 		}
 		if v, ok := rec.(*pb.ChannelValue); ok {
-			if w.lay.lang == python || bytes.HasPrefix(v.Value.GetInline(), []byte(snapshotJSON)) {
+			if slices.Contains(delta, ch.Name) || isSnapshot(v.Value.GetInline()) {
 				shown = true
 				continue
 			}
 			to, ok := w.branchVersion(s.version, "empty")
 			if !ok {
-				return nil, false, refuse("another branch of the thread has a value under a version that is empty here")
+				return nil, false, refuse("another checkpoint of the thread has a value under a version that is empty here")
 			}
-			moved[ch.Name] = move{s.version, to, newVersion}
+			moved[ch.Name] = w.moved(s.version, to, emptied)
 			s.version = to
 		}
 		out = append(out, outRow{w.lay.t["checkpoint_blobs"], s.row("empty", cell{})})

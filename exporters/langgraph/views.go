@@ -300,19 +300,18 @@ func (h *heads) value(ctx context.Context, ch values.Channel, any bool) (v []byt
 // isList tells by its first bytes whether a value is an array or a snapshot, in JSON or in msgpack:
 // one message in a channel is no conversation.
 func isList(b []byte) bool {
+	return len(b) > 0 && (b[0] == '[' || b[0] == 0xdc || b[0] == 0xdd || b[0]>>4 == 9) || isSnapshot(b)
+}
+
+// isSnapshot tells by its first bytes whether a value is a snapshot of a delta channel.
+func isSnapshot(b []byte) bool {
 	if len(b) == 0 {
 		return false
 	}
-	switch b[0] {
-	case '[', 0xdc, 0xdd:
-		return true
-	case '{':
-		return bytes.HasPrefix(b, []byte(snapshotJSON))
-	case 0xc7, 0xc8, 0xc9: // extension 7, behind its length
-		at := map[byte]int{0xc7: 2, 0xc8: 3, 0xc9: 5}[b[0]]
+	if at := map[byte]int{0xc7: 2, 0xc8: 3, 0xc9: 5}[b[0]]; at > 0 { // extension 7, behind its length
 		return len(b) > at && b[at] == 7
 	}
-	return b[0]>>4 == 9
+	return bytes.HasPrefix(b, []byte(snapshotJSON))
 }
 
 // keep keeps the messages of a channel as views, to be emitted at the end of the thread. They are
