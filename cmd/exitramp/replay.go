@@ -244,9 +244,10 @@ func writtenText(rep *replay.Report) string {
 	return text
 }
 
-// notWritten is the error of a replay that ended and left something out; refused is the file that names it.
+// notWritten is the error of a replay that ended and left something out; refused is the file that names it. What is skipped without a
+// loss is not left out.
 func notWritten(rep *replay.Report, refused string) error {
-	if lost := len(rep.NoPlace) > 0 || rep.Erased == 0; lost && rep.Records > 0 && rep.Actions[replay.Skipped] == rep.Records {
+	if len(rep.NoPlace) > 0 && rep.Actions[replay.Skipped] == rep.Records {
 		of := "any record of this archive"
 		if rep.Erased > 0 {
 			of += " that is not erased"

@@ -8,6 +8,8 @@ import (
 	"path/filepath"
 	"strings"
 	"testing"
+
+	"github.com/exitramp/exitramp/context/replay"
 )
 
 // TestUndoStopped: an undo that was stopped says that it can be run again, and can.
@@ -107,4 +109,17 @@ func TestNothingWrittenInto(t *testing.T) {
 		{0, "removed 0", []string{"undo", "x.ctxa.journal", "langgraph+sqlite:app.sqlite"}},
 		{exitOther, "no LangGraph tables", []string{"export", "langgraph+sqlite:app.sqlite", "y.ctxa"}},
 	})
+}
+
+// TestNothingInStore: a store that was set up and never used has rows of the library's setup alone, which another kind of database
+// has of its own. That nothing is written is right.
+func TestNothingInStore(t *testing.T) {
+	rep := &replay.Report{Records: 5, Actions: map[replay.Action]uint64{replay.Skipped: 5}}
+	if err := notWritten(rep, ""); err != nil {
+		t.Error(err)
+	}
+	rep.NoPlace = map[string]map[string]uint64{"memory": {"no such thing": 1}}
+	if err := notWritten(rep, ""); err == nil {
+		t.Error("a record has no place, and the replay ends without an error")
+	}
 }
