@@ -149,11 +149,13 @@ func keyByKey(ctx context.Context, want, got agentstate.Source, tombstones []str
 
 // KeyThere is the key under which the target of the run yields the record that is key in its source.
 func (j *Journal) KeyThere(key string) string {
-	e, err := j.get(key)
-	if err != nil || e == nil || e.done == nil {
-		return key
-	}
-	return targetKey(key, e.done.Target)
+	return keyThere(key, func(key string) *receipt {
+		e, err := j.get(key)
+		if err != nil || e == nil {
+			return nil
+		}
+		return e.done
+	})
 }
 
 type readBack struct {
@@ -284,11 +286,31 @@ func (s approvedGetter) Get(ctx context.Context, key string) (agentstate.Record,
 // key is the key under which the target yields the record. A driver whose runtime keeps ids
 // answers with ids of another form, and the keys are the same.
 func (b *readBack) key(key string) string {
-	rc := b.entry(key)
+	return keyThere(key, b.entry)
+}
+
+// keyThere is the key of the record of key in the target, by the receipts of the run. An interrupt is read out of its write there,
+// too, and goes where that went.
+func keyThere(key string, told func(string) *receipt) string {
+	rc := told(key)
 	if rc == nil {
 		return key
 	}
+	if write, n := writeOf(key); write != "" && rc.Why == whyView {
+		if w := told(write); w != nil {
+			return "interrupt" + strings.TrimPrefix(targetKey(write, w.Target), "pendingwrite") + n
+		}
+	}
 	return targetKey(key, rc.Target)
+}
+
+// writeOf is the key of the write that the interrupt of key is read out of, and what key has beyond it; empty: it is of none.
+func writeOf(key string) (write, n string) {
+	rest, ok := strings.CutPrefix(key, "interrupt")
+	if i := strings.LastIndexByte(rest, '/'); ok && i >= 0 {
+		return "pendingwrite" + rest[:i], rest[i:]
+	}
+	return "", ""
 }
 
 // TargetKey is the key under which the target yields the record of rc.
@@ -362,9 +384,8 @@ func (b *readBack) announced(key, path string) (fidelity.Grade, string, bool) {
 		return fidelity.Transformed, "it begins with what arrived of it, and something of it did not", true
 	}
 	if rc.Why == whyView && path == "asked_by" { // which nothing but the path of the task may say
-		write, _ := strings.CutPrefix(key, "interrupt/")
-		if i := strings.LastIndexByte(write, '/'); i >= 0 {
-			return b.announced("pendingwrite/"+write[:i], "task_path")
+		if write, _ := writeOf(key); write != "" {
+			return b.announced(write, "task_path")
 		}
 	}
 	for _, l := range rc.Losses {

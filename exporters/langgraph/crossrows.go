@@ -25,7 +25,11 @@ func (w *writer) crossWrite(ctx context.Context, p *pb.PendingWrite) (replay.Rec
 	if err != nil {
 		return replay.Receipt{}, err
 	}
-	return w.putFitting(ctx, t, row, losses)
+	rc, err := w.putFitting(ctx, t, row, losses)
+	if to := row["idx"]; to.kind == integer && to.i != p.Index && (rc.Action == replay.Created || rc.Action == replay.Same) {
+		rc.Target = indexed(p.Meta.Key, to.i) // as a reading of the target yields it
+	}
+	return rc, err
 }
 
 // crossedWrite is the row of a pending write in the other database, and the name of its table.
@@ -49,7 +53,12 @@ func (w *writer) crossedWrite(ctx context.Context, p *pb.PendingWrite) (table st
 		}
 		delete(row, "value")
 		row["blob"] = cell{kind: blob, b: v.b}
-		return "checkpoint_writes", row, nil, nil
+		to, err := w.index(ctx, p)
+		if err == nil && to != p.Index {
+			row["idx"] = cell{kind: integer, i: to}
+			losses = append(losses, loss("index", fidelity.Equivalent, newIndex))
+		}
+		return "checkpoint_writes", row, losses, err
 	}
 	v := row["blob"]
 	delete(row, "blob")

@@ -4,6 +4,7 @@ import (
 	"context"
 	"fmt"
 	"slices"
+	"strconv"
 	"strings"
 
 	"github.com/exitramp/exitramp/context/agentstate"
@@ -80,7 +81,7 @@ func threadTable(name string) bool {
 // rowsOf are the rows that target names: by their ids, or one by the key of its record.
 func (u *undo) rowsOf(ctx context.Context, target string) ([]string, error) {
 	kind, parts := agentstate.SplitKey(target)
-	name := map[string]string{"memory": "store", "embedding": "store_vectors", "channelvalue": "checkpoint_blobs"}[kind]
+	name := map[string]string{"memory": "store", "embedding": "store_vectors", "channelvalue": "checkpoint_blobs", "pendingwrite": "checkpoint_writes"}[kind]
 	t := u.lay.t[name]
 	if t == nil || len(parts) != len(t.key) {
 		return strings.Split(target, ","), nil
@@ -88,6 +89,9 @@ func (u *undo) rowsOf(ctx context.Context, target string) ([]string, error) {
 	row := map[string]cell{}
 	for i, k := range t.key {
 		row[k] = textCell(parts[i])
+		if n, err := strconv.ParseInt(parts[i], 10, 64); k == "idx" && err == nil {
+			row[k] = cell{kind: integer, i: n}
+		}
 	}
 	id, known := u.names[threadOf(target)]
 	switch {

@@ -1,0 +1,59 @@
+package langgraph
+
+import (
+	"context"
+	"errors"
+	"strconv"
+	"strings"
+
+	"github.com/exitramp/exitramp/context/agentstate"
+	pb "github.com/exitramp/exitramp/proto/exitramp/v1"
+)
+
+// JavaScript's savers keep what a task asked, was told and failed by under indices of their own, so that it is replaced by what
+// the task asks or is told next, and stands in the way of no result. Those for SQLite learned this late: before, such writes
+// were numbered like all others. In PostgreSQL a question that is numbered so would stay beside the next one, an answer would be
+// given twice, and the first result of a task that failed would not be kept.
+
+const newIndex = "the library's saver for PostgreSQL has such a write under this index, and replaces it there when the task runs on"
+
+// outOfTheWay is added to the index of such a write where the task has another one for the same purpose.
+const outOfTheWay = -1000
+
+// specialIndex is the index of writes to channel; 0: it is an ordinary channel.
+func specialIndex(channel string) int64 {
+	switch channel {
+	case channelError:
+		return -1
+	case "__scheduled__":
+		return -2
+	case channelInterrupt:
+		return -3
+	case channelResume:
+		return -4
+	}
+	return 0
+}
+
+// index is the index of p in the target.
+func (w *writer) index(ctx context.Context, p *pb.PendingWrite) (int64, error) {
+	to := specialIndex(p.Channel)
+	if to == 0 || p.Index < 0 || w.same() || w.lay.flavor() != "js+postgres" || strings.Contains(p.Meta.Key, "~") { // a part was cut: an undo would not find the row by its key
+		return p.Index, nil
+	}
+	for _, beside := range []int64{to, p.Index + 1} {
+		rec, err := w.resolver().Get(ctx, indexed(p.Meta.Key, beside))
+		if err != nil && !errors.Is(err, agentstate.ErrNotFound) {
+			return 0, err
+		}
+		if o, ok := rec.(*pb.PendingWrite); ok && err == nil && o.Channel == p.Channel {
+			return outOfTheWay + p.Index, nil
+		}
+	}
+	return to, nil
+}
+
+// indexed is the key of a write with another index.
+func indexed(key string, index int64) string {
+	return key[:strings.LastIndexByte(key, '/')+1] + strconv.FormatInt(index, 10)
+}
