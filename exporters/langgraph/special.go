@@ -17,8 +17,9 @@ import (
 
 const newIndex = "the library's saver for PostgreSQL has such a write under this index, and replaces it there when the task runs on"
 
-// outOfTheWay is added to the index of such a write where the task has another one for the same purpose.
-const outOfTheWay = -1000
+// Added to the index of such a write where the task has another one for the same purpose: the library reads it before that one or
+// behind it, as it did, and no result has such an index.
+const before, behind = -1000, 1 << 30
 
 // specialIndex is the index of writes to channel; 0: it is an ordinary channel.
 func specialIndex(channel string) int64 {
@@ -41,13 +42,13 @@ func (w *writer) index(ctx context.Context, p *pb.PendingWrite) (int64, error) {
 	if to == 0 || p.Index < 0 || w.same() || w.lay.flavor() != "js+postgres" || strings.Contains(p.Meta.Key, "~") { // a part was cut: an undo would not find the row by its key
 		return p.Index, nil
 	}
-	for _, beside := range []int64{to, p.Index + 1} {
-		rec, err := w.resolver().Get(ctx, indexed(p.Meta.Key, beside))
+	for _, o := range []struct{ index, add int64 }{{to, behind}, {p.Index + 1, before}} {
+		rec, err := w.resolver().Get(ctx, indexed(p.Meta.Key, o.index))
 		if err != nil && !errors.Is(err, agentstate.ErrNotFound) {
 			return 0, err
 		}
-		if o, ok := rec.(*pb.PendingWrite); ok && err == nil && o.Channel == p.Channel {
-			return outOfTheWay + p.Index, nil
+		if beside, ok := rec.(*pb.PendingWrite); ok && err == nil && beside.Channel == p.Channel {
+			return p.Index + o.add, nil
 		}
 	}
 	return to, nil

@@ -44,7 +44,7 @@ func TestOldIndices(t *testing.T) {
 	dst := postgres(t, pgtest.Database(t))
 	asSaid(t, m, dst)
 	there, _ := drivertest.Export(t, dst)
-	want := []string{"again -1000 __interrupt__", "again -3 __interrupt__", "done 0 log", "done 1 branch:to:b", "failed -1 __error__", "told -3 __interrupt__", "told -4 __resume__", "two -1000 __interrupt__", "two -3 __interrupt__"}
+	want := []string{"again -3 __interrupt__", "again 1073741824 __interrupt__", "done 0 log", "done 1 branch:to:b", "failed -1 __error__", "told -3 __interrupt__", "told -4 __resume__", "two -1000 __interrupt__", "two -3 __interrupt__"}
 	if d := cmp.Diff(want, indices(t, there)); d != "" {
 		t.Errorf("writes in PostgreSQL (-want +got):\n%s", d)
 	}
