@@ -125,8 +125,11 @@ func (b *bench) foundAndBroken(ctx context.Context, t replay.Target, writes int)
 		return err
 	}
 	was, path, br := b.held(ctx, t), b.journal(), &brittle{Target: t, writes: writes}
-	if _, err := b.apply(ctx, br, b.src, path); !br.deferred || !errors.Is(err, errBroken) {
+	switch _, err := b.apply(ctx, br, b.src, path); {
+	case !errors.Is(err, errBroken):
 		return err
+	case !br.deferred:
+		return nil
 	}
 	rep, err := b.apply(ctx, t, b.src, path)
 	if err != nil {
