@@ -11,15 +11,15 @@ import (
 )
 
 // JavaScript's savers keep what a task asked, was told and failed by under indices of their own, so that it is replaced by what
-// the task asks or is told next, and stands in the way of no result. Those for SQLite learned this late: before, such writes
-// were numbered like all others. In PostgreSQL a question that is numbered so would stay beside the next one, an answer would be
+// the task asks or is told next, and stands in the way of no result. Those for SQLite learned this late: up to 1.0.1 such
+// writes were numbered like all others. In PostgreSQL a question that is numbered so would stay beside the next one, an answer would be
 // given twice, and the first result of a task that failed would not be kept.
 
 const newIndex = "the library's saver for PostgreSQL has such a write under this index, and replaces it there when the task runs on"
 
-// Added to the index of such a write where the task has another one for the same purpose: the library reads it before that one or
-// behind it, as it did, and no result has such an index.
-const before, behind = -1000, 1 << 30
+// behind is added to the index of such a write where the task has one for the same purpose before it: the library reads it behind
+// that one, as it did, and no result has such an index. What the task asks or is told next took the place of the first there, too.
+const behind = 1 << 30
 
 // specialIndex is the index of writes to channel; 0: it is an ordinary channel.
 func specialIndex(channel string) int64 {
@@ -42,16 +42,18 @@ func (w *writer) index(ctx context.Context, p *pb.PendingWrite) (int64, error) {
 	if to == 0 || p.Index < 0 || w.same() || w.lay.flavor() != "js+postgres" || strings.Contains(p.Meta.Key, "~") { // a part was cut: an undo would not find the row by its key
 		return p.Index, nil
 	}
-	for _, o := range []struct{ index, add int64 }{{to, behind}, {p.Index + 1, before}} {
-		rec, err := w.resolver().Get(ctx, indexed(p.Meta.Key, o.index))
-		if err != nil && !errors.Is(err, agentstate.ErrNotFound) {
+	for at, next := to, p.Index-1; ; at, next = next, next-1 {
+		rec, err := w.resolver().Get(ctx, indexed(p.Meta.Key, at))
+		first, ok := rec.(*pb.PendingWrite)
+		switch none := errors.Is(err, agentstate.ErrNotFound); {
+		case err != nil && !none:
 			return 0, err
-		}
-		if beside, ok := rec.(*pb.PendingWrite); ok && err == nil && beside.Channel == p.Channel {
-			return p.Index + o.add, nil
+		case ok && !none && first.Channel == p.Channel:
+			return p.Index + behind, nil
+		case next < 0 || none && at >= 0: // they are numbered without a gap
+			return to, nil
 		}
 	}
-	return to, nil
 }
 
 // indexed is the key of a write with another index.

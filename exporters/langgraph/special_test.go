@@ -15,7 +15,7 @@ import (
 	pb "github.com/exitramp/exitramp/proto/exitramp/v1"
 )
 
-// TestOldIndices: JavaScript's SQLite saver before 1.0.4 numbers questions, answers and errors like results. In PostgreSQL they
+// TestOldIndices: JavaScript's SQLite saver up to 1.0.1 numbers questions, answers and errors like results. In PostgreSQL they
 // stand where its saver replaces them; else a question that was answered stays open, an answer counts twice, and the first
 // result of a task that failed is lost.
 func TestOldIndices(t *testing.T) {
@@ -34,6 +34,7 @@ func TestOldIndices(t *testing.T) {
 		{"told", 0, "__interrupt__", asks("second")}, {"told", 1, "__resume__", `["one"]`},
 		{"two", 0, "__interrupt__", asks("left")}, {"two", 1, "__interrupt__", asks("right")},
 		{"again", -3, "__interrupt__", asks("new")}, {"again", 0, "__interrupt__", asks("old")},
+		{"fewer", 0, "__interrupt__", asks("left")}, {"fewer", 1, "__resume__", `["one"]`}, {"fewer", 2, "__interrupt__", asks("gone")}, {"fewer", 3, "__resume__", "[]"},
 		{"done", 0, "log", `["y"]`}, {"done", 1, "branch:to:b", "null"},
 	} {
 		statements = append(statements, fmt.Sprintf(`INSERT INTO writes (thread_id, checkpoint_ns, checkpoint_id, task_id, idx, channel, type, value) VALUES ('t', '', 'a', '%s', %d, '%s', 'json', '%s')`, w.task, w.index, w.channel, w.value))
@@ -44,9 +45,13 @@ func TestOldIndices(t *testing.T) {
 	dst := postgres(t, pgtest.Database(t))
 	asSaid(t, m, dst)
 	there, _ := drivertest.Export(t, dst)
-	want := []string{"again -3 __interrupt__", "again 1073741824 __interrupt__", "done 0 log", "done 1 branch:to:b", "failed -1 __error__", "told -3 __interrupt__", "told -4 __resume__", "two -1000 __interrupt__", "two -3 __interrupt__"}
+	want := []string{"again -3 __interrupt__", "again 1073741824 __interrupt__", "done 0 log", "done 1 branch:to:b", "failed -1 __error__",
+		"fewer -3 __interrupt__", "fewer -4 __resume__", "fewer 1073741826 __interrupt__", "fewer 1073741827 __resume__", "told -3 __interrupt__", "told -4 __resume__", "two -3 __interrupt__", "two 1073741825 __interrupt__"}
 	if d := cmp.Diff(want, indices(t, there)); d != "" {
 		t.Errorf("writes in PostgreSQL (-want +got):\n%s", d)
+	}
+	if n := actions(apply(t, dst, m, false)); n["create"]+n["conflict"]+n["refuse"] > 0 {
+		t.Errorf("a second replay: %v", n)
 	}
 	lite := SQLite(filepath.Join(t.TempDir(), "back.sqlite"))
 	asSaid(t, there, lite)
