@@ -89,15 +89,14 @@ func (w *writer) valueToPostgres(ctx context.Context, v *pb.ChannelValue) (repla
 	if err != nil {
 		return replay.Receipt{}, err
 	}
-	if why := unreadName(s.channel); why != "" {
-		return replay.Receipt{}, refusal(why)
-	}
 	var losses []fidelity.Loss
-	switch {
+	switch why := unreadName(s.channel); {
 	case s.version == "":
 		rc := comes("a channel without a version holds its default, which the library makes anew")
 		rc.Losses = []fidelity.Loss{loss("value", fidelity.Defaulted, "no version: PostgreSQL keeps no value for it")}
 		return rc, nil
+	case why != "":
+		return replay.Receipt{}, refusal(why)
 	case s.digest != "":
 		m, to, err := w.move(ctx, v, s)
 		if err != nil {
@@ -186,11 +185,6 @@ func (w *writer) checkpointToPostgres(ctx context.Context, c *pb.Checkpoint) (cr
 	if err != nil {
 		return crossed{}, refuse("its document holds more than PostgreSQL's JSON has a form for")
 	}
-	for _, in := range parsed.Inline {
-		if why := unreadName(in.Name); why != "" {
-			return crossed{}, refusal(why)
-		}
-	}
 	losses := w.numberID(row)
 	if out, losses, err = sendsToPostgres(c, parsed, out, losses); err != nil {
 		return crossed{}, err
@@ -268,7 +262,11 @@ func (w *writer) emptyRows(ctx context.Context, row map[string]cell, cp *values.
 		held[s.Name] = true
 	}
 	for _, ch := range cp.Channels {
-		if held[ch.Name] {
+		isDelta := slices.Contains(delta, ch.Name)
+		switch why := unreadName(ch.Name); {
+		case why != "" && (held[ch.Name] || isDelta || w.lay.lang == javascript): // else no row has the name
+			return nil, false, refusal(why)
+		case held[ch.Name]:
 			continue
 		}
 		s := slot{thread: row["thread_id"].String(), ns: row["checkpoint_ns"].String(), channel: ch.Name, version: ch.Version}
@@ -282,7 +280,7 @@ func (w *writer) emptyRows(ctx context.Context, row map[string]cell, cp *values.
 			return nil, false, err
 		}
 		if v, ok := rec.(*pb.ChannelValue); ok {
-			if slices.Contains(delta, ch.Name) || isSnapshot(v.Value.GetInline()) {
+			if isDelta || isSnapshot(v.Value.GetInline()) {
 				shown = true
 				continue
 			}
