@@ -84,6 +84,37 @@ func (w *writer) rebuilt(ctx context.Context, c *pb.Checkpoint, x crossed) (*ref
 	}
 }
 
+// inherits tells whether the value key, of this version of a channel, is of a checkpoint on the line before c: JavaScript counts to the
+// same versions on each branch.
+func (w *writer) inherits(ctx context.Context, c *pb.Checkpoint, ch values.Channel, key string) (is bool, err error) {
+	if w.front.inherits == nil {
+		w.front.inherits = map[hash]bool{}
+	}
+	var line []hash
+	for at, ok := c, true; ok && at.ParentKey != ""; {
+		h := hashOf(at.Meta.Key, ch.Name)
+		if is, ok = w.front.inherits[h]; ok {
+			break
+		}
+		line, w.front.inherits[h] = append(line, h), false // so that the way up ends in a hostile store, too
+		rec, err := w.resolver().Get(ctx, at.ParentKey)
+		if err != nil && !errors.Is(err, agentstate.ErrNotFound) {
+			return false, err
+		}
+		if at, ok = rec.(*pb.Checkpoint); !ok {
+			break
+		}
+		i := slices.IndexFunc(at.Channels, func(r *pb.ChannelRef) bool { return r.Channel == valid(ch.Name) && r.Version == valid(ch.Version) })
+		if ok = i >= 0 && at.Channels[i].ValueKey == ""; i >= 0 {
+			is = at.Channels[i].ValueKey == key
+		}
+	}
+	for _, h := range line {
+		w.front.inherits[h] = is
+	}
+	return is, nil
+}
+
 // less says which delta channels show another state at c than they did: it is not the newest of its thread,
 // and one that they are rebuilt from was refused.
 func (w *writer) less(ctx context.Context, c *pb.Checkpoint, x crossed) (*fidelity.Loss, error) {

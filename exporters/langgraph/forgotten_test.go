@@ -51,3 +51,35 @@ func TestForgotten(t *testing.T) {
 		t.Errorf("%v would run again", next)
 	}
 }
+
+// TestSnapshotOfBranch: branches of a JavaScript thread count to the same version. One where the delta channel has a snapshot there must
+// not show it on another; on its own line PostgreSQL shows it as long as the version stays.
+func TestSnapshotOfBranch(t *testing.T) {
+	p := sample(t, "js.sqlite")
+	row := func(id, parent, values string, version int) string {
+		counters := `, "counters_since_delta_snapshot": {"log": [1, 1]}`
+		if values != "" {
+			counters = ""
+		}
+		return fmt.Sprintf(`INSERT INTO checkpoints (thread_id, checkpoint_ns, checkpoint_id, parent_checkpoint_id, type, checkpoint, metadata) VALUES ('t', '', '%[1]s', %[2]s, 'json',
+			'{"v":4,"id":"%[1]s","ts":"2026-11-29T21:06:29.704Z","channel_values":{%[3]s},"channel_versions":{"log":%[4]d},"versions_seen":{}}', '{"source":"update","step":0%[5]s}')`, id, parent, values, version, counters)
+	}
+	run(t, p, false, "DELETE FROM checkpoints", "DELETE FROM writes", row("a0", "NULL", "", 1),
+		row("b1", "'a0'", `"log":`+snapshotJSON+`,"value":["a"]}`, 2), row("b2", "'b1'", "", 2), row("b3", "'b2'", "", 2),
+		row("c1", "'a0'", "", 2), row("c2", "'c1'", "", 2), row("c3", "'c2'", "", 2))
+	m, _ := drivertest.Export(t, SQLite(p))
+	dst := postgres(t, pgtest.Database(t))
+	asSaid(t, m, dst)
+	got, _ := drivertest.Export(t, dst)
+	shown := map[string]bool{}
+	for id := range strings.FieldsSeq("a0 b1 b2 b3 c1 c2 c3") {
+		for _, ref := range get[*pb.Checkpoint](t, got, "checkpoint/t//"+id).Channels {
+			if v, err := got.Get(t.Context(), ref.ValueKey); err == nil && v.(*pb.ChannelValue).Serializer != "empty" {
+				shown[id] = true
+			}
+		}
+	}
+	if ids := slices.Sorted(maps.Keys(shown)); !slices.Equal(ids, []string{"b1", "b2", "b3"}) {
+		t.Errorf("the snapshot shows at %v", ids)
+	}
+}

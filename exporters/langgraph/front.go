@@ -25,11 +25,12 @@ type crossed struct {
 // do again what was done since. So the newest checkpoints are tried before anything of the thread is
 // written, and those that their state is rebuilt from: where one is refused, all of the thread is.
 type front struct {
-	thread string             // the key of its conversation, of the thread that came last
-	made   map[string]crossed // some of its newest checkpoints, until they come
-	broken map[string]refused // threads that do not arrive, by thread
-	writes map[string][]write // of the thread, that the target refuses, by checkpoint
-	ruled  bool               // a rule of the target's owner refuses some of it
+	thread   string             // the key of its conversation, of the thread that came last
+	made     map[string]crossed // some of its newest checkpoints, until they come
+	broken   map[string]refused // threads that do not arrive, by thread
+	writes   map[string][]write // of the thread, that the target refuses, by checkpoint
+	inherits map[hash]bool      // by checkpoint and channel of the thread that hold no snapshot: whether they show the one before
+	ruled    bool               // a rule of the target's owner refuses some of it
 }
 
 // refused is a checkpoint or a write that the target does not take, and why nothing else of its thread

@@ -190,7 +190,7 @@ func (w *writer) checkpointToPostgres(ctx context.Context, c *pb.Checkpoint) (cr
 		return crossed{}, err
 	}
 	w.between(c, parsed, moved)
-	extras, shown, err := w.emptyRows(ctx, row, parsed, moved)
+	extras, shown, err := w.emptyRows(ctx, c, row, parsed, moved)
 	if err != nil {
 		return crossed{}, err
 	}
@@ -256,7 +256,7 @@ func notADocument(serializer string) string {
 // value. Where another checkpoint has a value under such a version, it goes into moved: that is one of
 // another branch, or the program has the channel no more, and SQLite forgets what is not of the program
 // that runs. shown is true when the value is a snapshot, which this checkpoint will show too.
-func (w *writer) emptyRows(ctx context.Context, row map[string]cell, cp *values.Checkpoint, moved map[string]move) (out []outRow, shown bool, err error) {
+func (w *writer) emptyRows(ctx context.Context, c *pb.Checkpoint, row map[string]cell, cp *values.Checkpoint, moved map[string]move) (out []outRow, shown bool, err error) {
 	held, delta := map[string]bool{}, deltaChannels(row["metadata"].b)
 	for _, s := range cp.Inline {
 		held[s.Name] = true
@@ -275,14 +275,21 @@ func (w *writer) emptyRows(ctx context.Context, row map[string]cell, cp *values.
 			out = append(out, outRow{w.lay.t["checkpoint_blobs"], s.row("empty", cell{})})
 			continue
 		}
-		rec, err := w.resolver().Get(ctx, agentstate.Key("channelvalue", s.thread, s.ns, s.channel, s.version))
+		key := agentstate.Key("channelvalue", s.thread, s.ns, s.channel, s.version)
+		rec, err := w.resolver().Get(ctx, key)
 		if err != nil && !errors.Is(err, agentstate.ErrNotFound) {
 			return nil, false, err
 		}
 		if v, ok := rec.(*pb.ChannelValue); ok {
 			if isDelta || isSnapshot(v.Value.GetInline()) {
-				shown = true
-				continue
+				own, err := w.inherits(ctx, c, ch, key)
+				if err != nil {
+					return nil, false, err
+				}
+				if own {
+					shown = true
+					continue
+				}
 			}
 			to, ok := w.branchVersion(s.version, "empty")
 			if !ok {
