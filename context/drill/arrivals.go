@@ -77,6 +77,9 @@ func (a *arrivals) at(key string) (at string, came bool, err error) {
 	}
 	switch rc.Action {
 	case replay.Created, replay.Updated, replay.Skipped:
+		if there := a.j.KeyThere(key); there != key { // of a reading, too, whose record went elsewhere
+			return there, true, nil
+		}
 		return rc.TargetKey(), true, nil
 	}
 	return key, false, nil
