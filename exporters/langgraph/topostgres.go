@@ -72,7 +72,7 @@ func unreadName(channel string) string {
 	if !strings.Contains(channel, `\`) {
 		return ""
 	}
-	return fmt.Sprintf("the channel %q has a backslash in its name, as the node has that it is of: in PostgreSQL the library fails at such a row", channel)
+	return fmt.Sprintf("the channel %q has a backslash in its name, which is that of a node or of a field of the state: in PostgreSQL the library fails at such a row", channel)
 }
 
 // row is the row of checkpoint_blobs for the slot.
@@ -255,7 +255,7 @@ func notADocument(serializer string) string {
 // emptyRows are the rows of type empty that the JavaScript library writes for versions without a
 // value. Where another checkpoint has a value under such a version, it goes into moved: that is one of
 // another branch, or the program has the channel no more, and SQLite forgets what is not of the program
-// that runs. shown is true when the value is a snapshot, which this checkpoint will show too.
+// that runs. shown is true when the value is a snapshot on the line before, which this checkpoint will show too.
 func (w *writer) emptyRows(ctx context.Context, c *pb.Checkpoint, row map[string]cell, cp *values.Checkpoint, moved map[string]move) (out []outRow, shown bool, err error) {
 	held, delta := map[string]bool{}, deltaChannels(row["metadata"].b)
 	for _, s := range cp.Inline {
@@ -264,9 +264,9 @@ func (w *writer) emptyRows(ctx context.Context, c *pb.Checkpoint, row map[string
 	for _, ch := range cp.Channels {
 		isDelta := slices.Contains(delta, ch.Name)
 		switch why := unreadName(ch.Name); {
-		case why != "" && (held[ch.Name] || isDelta || w.lay.lang == javascript): // else no row has the name
+		case why != "" && (held[ch.Name] || isDelta):
 			return nil, false, refusal(why)
-		case held[ch.Name]:
+		case why != "" || held[ch.Name]: // the library reads no row as an empty one
 			continue
 		}
 		s := slot{thread: row["thread_id"].String(), ns: row["checkpoint_ns"].String(), channel: ch.Name, version: ch.Version}
@@ -281,15 +281,15 @@ func (w *writer) emptyRows(ctx context.Context, c *pb.Checkpoint, row map[string
 			return nil, false, err
 		}
 		if v, ok := rec.(*pb.ChannelValue); ok {
-			if isDelta || isSnapshot(v.Value.GetInline()) {
-				own, err := w.inherits(ctx, c, ch, key)
-				if err != nil {
+			snapshot := isDelta || isSnapshot(v.Value.GetInline())
+			if snapshot {
+				if snapshot, err = w.inherits(ctx, c, ch, key); err != nil {
 					return nil, false, err
 				}
-				if own {
-					shown = true
-					continue
-				}
+			}
+			if snapshot {
+				shown = true
+				continue
 			}
 			to, ok := w.branchVersion(s.version, "empty")
 			if !ok {

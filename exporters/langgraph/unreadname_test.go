@@ -50,14 +50,15 @@ func TestUnreadName(t *testing.T) {
 	}
 }
 
-// TestUnreadNameWithoutValue: JavaScript's library has a row for a version without a value, too. A delta channel has none at most
-// checkpoints, and is read from writes that stay away. A name that has no version is in no row.
+// TestUnreadNameWithoutValue: JavaScript's library has a row for a version without a value, and reads none alike, so what ran such a
+// node once arrives. A delta channel has no value at most checkpoints, and is read from writes that stay away. A name that has no
+// version is in no row.
 func TestUnreadNameWithoutValue(t *testing.T) {
 	for _, c := range []struct {
 		name, sample, doc, metadata string
 		arrives                     bool
 	}{
-		{"a node ran in JavaScript", "js.sqlite", `{"v":4,"id":"a","ts":"2026-11-29T21:06:29.704Z","channel_values":{},"channel_versions":{"branch:to:x\\y":2},"versions_seen":{}}`, `{"step":0}`, false},
+		{"a node ran in JavaScript", "js.sqlite", `{"v":4,"id":"a","ts":"2026-11-29T21:06:29.704Z","channel_values":{},"channel_versions":{"branch:to:x\\y":2},"versions_seen":{}}`, `{"step":0}`, true},
 		{"a node ran in Python", "python.sqlite", `{"v":4,"id":"a","ts":"2026-11-29T21:06:29.704000+00:00","channel_values":{},"channel_versions":{"branch:to:x\\y":"00000000000000000000000000000002.0.1"},"versions_seen":{}}`, `{"step":0}`, true},
 		{"a delta channel", "python.sqlite", `{"v":4,"id":"a","ts":"2026-11-29T21:06:29.704000+00:00","channel_values":{},"channel_versions":{"x\\y":"00000000000000000000000000000002.0.1"},"versions_seen":{}}`, `{"step":0,"counters_since_delta_snapshot":{"x\\y":[1,1]}}`, false},
 		{"no version", "js.sqlite", `{"v":4,"id":"a","ts":"2026-11-29T21:06:29.704Z","channel_values":{"x\\y":[]},"channel_versions":{},"versions_seen":{}}`, `{"step":0}`, true},
@@ -69,9 +70,12 @@ func TestUnreadNameWithoutValue(t *testing.T) {
 			u := pgtest.Database(t)
 			dst := postgres(t, u)
 			asSaid(t, m, dst)
-			var there bool
-			if err := connect(t, u).QueryRow(t.Context(), `SELECT count(*) > 0 FROM checkpoints`).Scan(&there); err != nil {
+			var there, fails bool
+			if err := connect(t, u).QueryRow(t.Context(), `SELECT (SELECT count(*) > 0 FROM checkpoints), (SELECT count(*) > 0 FROM checkpoint_blobs WHERE strpos(channel, '\') > 0)`).Scan(&there, &fails); err != nil {
 				t.Fatal(err)
+			}
+			if fails {
+				t.Error("a row has the name")
 			}
 			if there != c.arrives {
 				t.Errorf("it arrives: %v, want %v", there, c.arrives)
