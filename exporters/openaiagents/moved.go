@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"math"
 	"slices"
+	"sort"
 	"strconv"
 	"strings"
 
@@ -19,82 +20,128 @@ import (
 
 // A moves is what a run knows of the ids that rows got.
 type moves struct {
-	fresh map[string]bool  // sessions that the run made
-	stuck map[string]bool  // sessions of the target's own, of which an item is another there
-	last  map[string]int64 // of a session and a table, the last id that is another
-	given map[string]*span // of a table, the ids that the run gave
+	fresh  map[string]bool   // sessions that the run made
+	stuck  map[string]bool   // sessions of the target's own, of which an item is another there
+	trails map[string]trail  // of a session and a table
+	spans  map[string]*spans // of a table
 }
 
-// A span is the ids that the run gave in a table: from the first to before the next.
-type span struct{ had, first, next int64 } // had: the highest that the table gave before
+// A trail is how far the rows of a session came in a table: the highest id, and the last that is not a row's own; 0: none.
+type trail struct{ seen, moved int64 }
+
+// spans are the ids of a table.
+type spans struct {
+	had, next int64      // the highest that it gave before the run; the next that the run gives
+	planned   [][2]int64 // those that a plan would give to rows that had others: each from one to before another, in order
+}
 
 func newMoves() *moves {
-	return &moves{map[string]bool{}, map[string]bool{}, map[string]int64{}, map[string]*span{}}
+	return &moves{map[string]bool{}, map[string]bool{}, map[string]trail{}, map[string]*spans{}}
 }
 
-// A place is a table of a file, and a session in it.
+// A place is a table of a file, a session in it, and the highest id that it takes.
 type place struct {
 	*moves
 	table, session string
+	most           int64
 }
 
 // begin asks for the highest id that the table gave before the run.
 func (p place) begin(top func() (int64, error)) error {
-	if p.given[p.table] != nil {
+	if p.spans[p.table] != nil {
 		return nil
 	}
 	had, err := top()
 	if err == nil {
-		p.given[p.table] = &span{had: had, next: had + 1}
+		p.spans[p.table] = &spans{had: had, next: had + 1}
 	}
 	return err
 }
 
-// used tells whether the run may have given id to a row that had another: a plan cannot look.
-func (p place) used(id int64) bool {
-	s := p.given[p.table]
-	return s.first > 0 && id >= s.first && id < s.next
+// planned tells whether a plan would have given id to a row that had another.
+func (p place) planned(id int64) bool {
+	all := p.spans[p.table].planned
+	i := sort.Search(len(all), func(i int) bool { return id < all[i][1] })
+	return i < len(all) && id >= all[i][0]
 }
 
-// mayHave tells whether the table may have had a row under id before the run.
-func (p place) mayHave(id int64) bool { return id <= p.given[p.table].had }
+// mayHave tells whether the table may have a row under id.
+func (p place) mayHave(id int64) bool {
+	s := p.spans[p.table]
+	return id <= s.had || id < s.next
+}
+
+// standing is what a table has under the id of a row.
+type standing int
+
+const (
+	free  standing = iota
+	same           // that row
+	other          // another
+)
+
+// standing looks under id with find, which answers nil where nothing is.
+func (p place) standing(id int64, vals []any, find func() ([]any, error)) (standing, error) {
+	if p.planned(id) {
+		return other, nil
+	}
+	if !p.mayHave(id) {
+		return free, nil
+	}
+	have, err := find()
+	switch {
+	case err != nil || have == nil:
+		return free, err
+	case sqlitefile.Digest(have...) == sqlitefile.Digest(vals...):
+		return same, nil
+	}
+	return other, nil
+}
 
 // give is the id that a row gets: its own, where no other row has it, and it stands behind those of its session.
-// alike finds a row that says the same behind an id, 0 is none; next gives a new id, from one on; nil is that one.
-func (p place) give(id int64, other, doubt bool, alike, next func(int64) (int64, error)) (int64, error) {
-	of, s := p.table+"\x00"+p.session, p.given[p.table]
-	last, known := p.last[of]
-	if !other && last < id {
-		s.next = max(s.next, id+1)
-		return id, nil
+// alike finds a row that says the same behind an id, 0 is none; next gives a new id, from one on; nil: a plan.
+// What an earlier run gave another id has it still, whatever became of the row that had its own.
+func (p place) give(id int64, is standing, doubt bool, alike, next func(int64) (int64, error)) (int64, error) {
+	of, s := p.table+"\x00"+p.session, p.spans[p.table]
+	t := p.trails[of]
+	came := func(at int64) (int64, error) {
+		if t.seen = max(t.seen, at); at != id {
+			t.moved = at
+		}
+		p.trails[of] = t
+		return at, nil
 	}
-	if fresh := p.fresh[p.session]; !fresh || doubt {
-		at, err := alike(last)
-		if at > 0 {
-			p.last[of] = at
+	if is == same && t.moved != id { // else the row stands for the one before
+		return came(id)
+	}
+	fresh := p.fresh[p.session]
+	if !fresh || doubt {
+		if at, err := alike(t.seen); err != nil {
+			return 0, err
+		} else if at > 0 {
+			return came(at)
 		}
-		if at > 0 || err != nil {
-			return at, err
-		}
-		if !fresh && !known { // a session of the target's own
-			return id, nil
-		}
+	}
+	if is == free && (t.moved == 0 || t.moved < id) {
+		s.next = max(s.next, id+1)
+		return came(id)
+	}
+	if to := s.next; to <= 0 || to > p.most || !fresh && t.moved == 0 { // none is left, or a session of the target's own
+		return id, nil
 	}
 	to := s.next
-	if to <= 0 || to == math.MaxInt64 { // none is left
-		return id, nil
-	}
 	if next != nil {
 		var err error
 		if to, err = next(to); err != nil {
 			return 0, err
 		}
+	} else if n := len(s.planned); n > 0 && s.planned[n-1][1] == to {
+		s.planned[n-1][1]++
+	} else {
+		s.planned = append(s.planned, [2]int64{to, to + 1})
 	}
-	if s.first == 0 {
-		s.first = to
-	}
-	s.next, p.last[of] = to+1, to
-	return to, nil
+	s.next = to + 1
+	return came(to)
 }
 
 // whyMoved is of an id that the target's own rows have.
@@ -142,25 +189,32 @@ func (w *writer) moved(ctx context.Context, d *db, name, session string, r *newR
 	if !ok {
 		return losses, nil
 	}
-	m := place{w.moves, d.rel + "\x00" + name, session}
+	m := place{w.moves, d.rel + "\x00" + name, session, math.MaxInt64 - 1}
 	if err := m.begin(func() (int64, error) { return d.top(ctx, name) }); err != nil {
 		return nil, d.Wrap(err)
 	}
-	other := m.used(id)
-	if !other && m.mayHave(id) {
+	is, err := m.standing(id, r.vals, func() ([]any, error) {
 		have, err := d.find(ctx, name, r.cols, []string{"id"}, r.vals)
-		if err != nil {
-			return nil, d.Wrap(err)
+		if missingTable(err) {
+			return nil, nil
 		}
-		other = have != nil && sqlitefile.Digest(have...) != sqlitefile.Digest(r.vals...)
+		return have, err
+	})
+	if err != nil {
+		return nil, d.Wrap(err)
 	}
-	at, err := m.give(id, other, w.run.Doubts(r.key), func(after int64) (int64, error) { return d.alike(ctx, name, r, after) }, nil)
+	next := func(id int64) (int64, error) { return id, nil }
+	if w.run.DryRun {
+		next = nil
+	}
+	at, err := m.give(id, is, w.run.Doubts(r.key), func(after int64) (int64, error) { return d.alike(ctx, name, r, after) }, next)
 	if err != nil || at == id {
 		return losses, d.Wrap(err)
 	}
 	return append(losses, r.moveTo(at)...), nil
 }
 
+// missingTable tells of a plan for a table that the run would make.
 func missingTable(err error) bool {
 	return err != nil && strings.Contains(err.Error(), "no such table")
 }
@@ -173,7 +227,9 @@ func (d *db) alike(ctx context.Context, table string, r *newRow, after int64) (i
 		where, args = append(where, quote(c)+" IS ?"), append(args, r.vals[i+1])
 	}
 	rows, err := sqlitefile.Query(ctx, d.Conn, "SELECT id FROM "+quote(table)+" WHERE "+strings.Join(where, " AND ")+" ORDER BY id LIMIT 1", args...)
-	if err != nil || len(rows) == 0 {
+	if missingTable(err) || err == nil && len(rows) == 0 {
+		return 0, nil
+	} else if err != nil {
 		return 0, err
 	}
 	id, _ := rows[0][0].(int64)
@@ -183,7 +239,7 @@ func (d *db) alike(ctx context.Context, table string, r *newRow, after int64) (i
 // top is the highest id that a table has given.
 func (d *db) top(ctx context.Context, table string) (int64, error) {
 	rows, err := sqlitefile.Query(ctx, d.Conn, "SELECT max(id) FROM "+quote(table))
-	if missingTable(err) { // in a plan
+	if missingTable(err) {
 		return 0, nil
 	} else if err != nil {
 		return 0, err

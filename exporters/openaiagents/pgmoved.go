@@ -4,7 +4,6 @@ import (
 	"context"
 
 	"github.com/exitramp/exitramp/context/fidelity"
-	"github.com/exitramp/exitramp/exporters/internal/sqlitefile"
 )
 
 // sessionIn names a session of a pair of tables.
@@ -16,17 +15,13 @@ func (w *pgWriter) moved(ctx context.Context, p *pgPair, made bool, r *newRow) (
 		return nil, nil
 	}
 	id, sid := r.vals[0].(int64), r.vals[1].(string)
-	m := place{w.moves, p.Messages, sessionIn(p, sid)}
+	m := place{w.moves, p.Messages, sessionIn(p, sid), p.maxID}
 	if err := m.begin(func() (int64, error) { return w.highest(ctx, p) }); err != nil {
 		return nil, err
 	}
-	other := m.used(id)
-	if !other && m.mayHave(id) {
-		have, err := w.stored(ctx, p.messages.ident, r.cols, id)
-		if err != nil {
-			return nil, err
-		}
-		other = have != nil && sqlitefile.Digest(have...) != sqlitefile.Digest(r.vals...)
+	is, err := m.standing(id, r.vals, func() ([]any, error) { return w.stored(ctx, p.messages.ident, r.cols, id) })
+	if err != nil {
+		return nil, err
 	}
 	alike := func(after int64) (at int64, err error) {
 		_, err = w.one(ctx, "SELECT id::int8 FROM "+p.messages.ident+" WHERE session_id = $1::text AND message_data = $2::text AND created_at = $3::text::timestamp AND id > $4::int8 ORDER BY id LIMIT 1",
@@ -37,7 +32,7 @@ func (w *pgWriter) moved(ctx context.Context, p *pgPair, made bool, r *newRow) (
 	if w.run.DryRun {
 		next = nil
 	}
-	at, err := m.give(id, other, w.run.Doubts(r.key), alike, next)
+	at, err := m.give(id, is, w.run.Doubts(r.key), alike, next)
 	if err != nil || at == id || at > p.maxID {
 		return nil, err
 	}
