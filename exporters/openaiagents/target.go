@@ -155,28 +155,11 @@ func (w *writer) write(ctx context.Context, r agentstate.Record) (replay.Receipt
 	if ns[0].GetRow() == nil || ns[0].Type == "runstate" {
 		return w.document(ctx, r, kind, parts[0], ns[0])
 	}
-	rel, table := w.split(parts[0])
-	l, ok := w.layouts[rel]
-	if !ok {
-		return refused("the archive does not say how the tables of its file are made")
+	t, why := w.rowTable(parts[0], kind, ns[0].Type)
+	if why != "" {
+		return replay.Receipt{Action: replay.Refused, Why: why}, nil
 	}
-	p := l.pair(table)
-	name := ""
-	switch want := map[string]string{"agent_sessions": "conversation", "agent_messages": "message", "turn_usage": "run"}[ns[0].Type]; {
-	case p == nil:
-		return refused("the archive names no table %q in its file", table)
-	case want != "" && want != kind, want == "" && kind != "opaque":
-		return refused("a %s cannot be a row of %.40q", kind, ns[0].Type)
-	case ns[0].Type == "agent_sessions":
-		name = p.Sessions
-	case ns[0].Type == "agent_messages":
-		name = p.Messages
-	case slices.Contains(l.Extra, ns[0].Type):
-		name, p = ns[0].Type, nil
-	default:
-		return refused("no table of the SDK: %.40q", ns[0].Type)
-	}
-	cols := columnsOf(name, p)
+	cols := columnsOf(t.name, t.pair)
 	vals, err := w.values(ctx, r, ns[0].GetRow(), cols)
 	if err != nil {
 		return replay.Receipt{}, err
@@ -188,79 +171,7 @@ func (w *writer) write(ctx context.Context, r agentstate.Record) (replay.Receipt
 	if vals == nil || !ok {
 		return refused("want the columns %s, each once, first", strings.Join(cols, ", "))
 	}
-	d, err := w.open(ctx, rel, l)
-	if err != nil {
-		return replay.Receipt{}, err
-	}
-	var has, filled []string
-	if d != nil {
-		has, filled = d.layout.Added[name], d.layout.filled[name]
-	}
-	session, message := [2]string{rel, l.rowSession(p, cols, vals)}, [2]string{rel, l.rowMessage(p, cols, vals)}
-	switch {
-	case w.away[session]:
-		return refused("its session was not taken")
-	case w.away[message]:
-		return refused("its message was not taken")
-	}
-	added, losses := carry(all, name, has, l.Added[name], filled)
-	row := newRow{key: r.GetMeta().GetKey(), cols: cols, vals: vals, added: added}
-	whose := session[0] + "\x00" + session[1]
-	moved, err := w.moved(ctx, d, name, whose, &row)
-	if err != nil {
-		return replay.Receipt{}, err
-	}
-	losses = append(losses, moved...)
-	if w.moves.stuck[whose] && kind == "message" {
-		if have, err := d.find(ctx, name, cols, []string{"id"}, row.vals); err != nil || have == nil {
-			rc, _ := refused(whyStuck)
-			w.away[message] = true
-			return rc, d.Wrap(err)
-		}
-	}
-	rc, err := w.insert(ctx, d, name, keyOf(name, p), row)
-	if kind == "conversation" && rc.Action == replay.Created {
-		w.moves.fresh[whose] = true
-	}
-	if rc.Action == replay.Refused && kind == "conversation" {
-		w.away[session] = true
-	}
-	if kind == "message" && rc.Action == replay.Conflict {
-		w.moves.stuck[whose] = true
-	}
-	if kind == "message" && (rc.Action == replay.Refused || rc.Action == replay.Conflict) {
-		w.away[message] = true
-	}
-	if rc.Action != replay.Refused && rc.Action != replay.Conflict {
-		rc.Losses = append(rc.Losses, losses...)
-	}
-	return rc, err
-}
-
-// rowSession is the session that a row is of, by table and id; p is nil for a row of AdvancedSQLiteSession.
-func (l *layout) rowSession(p *pair, cols []string, vals []any) string {
-	i := slices.Index(cols, "session_id")
-	if i < 0 {
-		return ""
-	}
-	if p == nil {
-		p = l.structured()
-	}
-	return p.Sessions + "\x00" + sqlitefile.Text(vals[i])
-}
-
-// rowMessage is the message that a row is or is about, by table and id; empty: none. p is nil for a row of AdvancedSQLiteSession.
-func (l *layout) rowMessage(p *pair, cols []string, vals []any) string {
-	table, i := "", -1
-	if p == nil {
-		table, i = l.structured().Messages, slices.Index(cols, "message_id")
-	} else if cols[0] == "id" {
-		table, i = p.Messages, 0
-	}
-	if i < 0 {
-		return ""
-	}
-	return table + "\x00#" + sqlitefile.Text(vals[i])
+	return w.row(ctx, t, newRow{key: r.GetMeta().GetKey(), cols: cols, vals: vals, added: all})
 }
 
 // split is the file of a place, and the table of messages: either may have the sign in its name that stands
