@@ -192,56 +192,63 @@ func (w *pgWriter) row(ctx context.Context, r agentstate.Record) (replay.Receipt
 	if err != nil {
 		return replay.Receipt{}, err
 	}
-	key := r.GetMeta().GetKey()
-	put := func(t pgTable, had []string) (replay.Receipt, error) {
-		added, losses := carry(all, t.name, t.has(), had, t.filled())
-		r := newRow{key: key, cols: cols, vals: vals, added: added}
-		if kind == "message" {
-			moved, err := w.moved(ctx, p, made, &r)
-			if err != nil {
-				return replay.Receipt{}, err
-			}
-			losses, vals = append(losses, moved...), r.vals
-			if why, err := w.stuck(ctx, p, r.vals); why != "" || err != nil {
-				return replay.Receipt{Action: replay.Refused, Why: why}, err
-			}
-		}
-		rc, err := w.insert(ctx, made, t, r)
-		if rc.Action == replay.Created || rc.Action == replay.Same {
-			rc.Losses = losses
-		}
-		return rc, err
-	}
+	row := newRow{key: r.GetMeta().GetKey(), cols: cols, vals: vals, added: all}
 	switch kind {
 	case "opaque":
-		return w.counter(ctx, p, made, key, vals[0].(int64))
+		return w.counter(ctx, p, made, row.key, vals[0].(int64))
 	case "message":
-		id, sid := vals[0].(int64), vals[1].(string)
-		if id > p.maxID || id < 0 {
-			return refused("id %d is out of the range of table %s", id, p.messages.name)
-		}
-		ok, err := w.hasSession(ctx, p, made, sid)
-		if err != nil {
-			return replay.Receipt{}, err
-		}
-		if !ok {
-			return refused("its session has no row in table %s", p.sessions.name)
-		}
-		rc, err := put(p.messages, w.added[p.Messages])
-		switch rc.Action {
-		case replay.Created:
-			w.top[p.Messages] = max(w.top[p.Messages], vals[0].(int64))
-		case replay.Conflict:
-			w.moves.stuck[sessionIn(p, sid)] = true
-		}
-		return rc, err
+		return w.item(ctx, p, made, row)
 	}
-	rc, err := put(p.sessions, w.added[p.Sessions])
+	rc, err := w.insertWhole(ctx, made, p.sessions, w.added[p.Sessions], row)
 	if rc.Action == replay.Created {
 		w.moves.fresh[sessionIn(p, vals[0].(string))] = true
 	}
 	if err == nil && rc.Action != replay.Refused {
 		w.there[[2]string{p.Messages, vals[0].(string)}] = true
+	}
+	return rc, err
+}
+
+// insertWhole puts a row, with all that an application added to it; had are the columns of one that its table had in the source.
+func (w *pgWriter) insertWhole(ctx context.Context, made bool, t pgTable, had []string, r newRow) (replay.Receipt, error) {
+	var losses []fidelity.Loss
+	r.added, losses = carry(r.added, t.name, t.has(), had, t.filled())
+	rc, err := w.insert(ctx, made, t, r)
+	if rc.Action == replay.Created || rc.Action == replay.Same {
+		rc.Losses = losses
+	}
+	return rc, err
+}
+
+// item puts the row of an item, where its session is there and has those before it.
+func (w *pgWriter) item(ctx context.Context, p *pgPair, made bool, r newRow) (replay.Receipt, error) {
+	id, sid := r.vals[0].(int64), r.vals[1].(string)
+	if id > p.maxID || id < 0 {
+		return refused("id %d is out of the range of table %s", id, p.messages.name)
+	}
+	ok, err := w.hasSession(ctx, p, made, sid)
+	if err != nil {
+		return replay.Receipt{}, err
+	}
+	if !ok {
+		return refused("its session has no row in table %s", p.sessions.name)
+	}
+	moved, err := w.moved(ctx, p, made, &r)
+	if err != nil {
+		return replay.Receipt{}, err
+	}
+	if why, err := w.stuck(ctx, p, r.vals); why != "" || err != nil {
+		return replay.Receipt{Action: replay.Refused, Why: why}, err
+	}
+	rc, err := w.insertWhole(ctx, made, p.messages, w.added[p.Messages], r)
+	switch rc.Action {
+	case replay.Created:
+		w.top[p.Messages] = max(w.top[p.Messages], r.vals[0].(int64))
+	case replay.Conflict:
+		w.moves.stuck[sessionIn(p, sid)] = true
+	}
+	if rc.Action == replay.Created || rc.Action == replay.Same {
+		rc.Losses = append(rc.Losses, moved...)
 	}
 	return rc, err
 }
