@@ -63,6 +63,9 @@ type exacter struct{}
 
 func (exacter) Exact() bool { return true }
 
+// Deferred: of a transaction nothing counts before Commit, unless it flushes.
+func (w *writer) Deferred() bool { return w.rt.opts.Transactional && !w.rt.opts.Flushes }
+
 // Labels tells whether memories keep a label that says where they came from.
 func (w *writer) Labels(kind string) bool { return w.rt.opts.Labels && kind == "memory" }
 
