@@ -270,7 +270,7 @@ func (a *apply) begin(ctx context.Context, dst Target, src agentstate.Source, o 
 	if l, ok := a.w.(Labeler); ok && !exact && l.Labels("memory") {
 		h.Label = importedFrom(o)
 	}
-	a.label = h.Label
+	a.label, h.Deferred = h.Label, a.deferred()
 	if a.journal == nil {
 		return nil
 	}
@@ -321,11 +321,18 @@ func (a *apply) target(key string) (string, bool) {
 // inDoubt is Run.InDoubt.
 func (a *apply) inDoubt(key string) bool { return a.doubt[a.old(key)] }
 
+// deferred tells whether the target gets nothing before its commit.
+func (a *apply) deferred() bool {
+	d, ok := a.w.(Deferrer)
+	return ok && d.Deferred()
+}
+
 // mayBe tells whether an earlier attempt may have written what e is of.
 func (a *apply) mayBe(e *entry) bool {
-	d, ok := a.w.(Deferrer)
-	deferred := ok && d.Deferred()
+	deferred := a.deferred()
 	switch {
+	case a.journal.blameless():
+		return false
 	case e.done == nil:
 		return !deferred // else it came to no commit
 	case deferred:
@@ -338,6 +345,11 @@ func (a *apply) mayBe(e *entry) bool {
 func (a *apply) commit(ctx context.Context) error {
 	if a.journal == nil || a.journal.ended {
 		return nil
+	}
+	if a.journal.head.Deferred {
+		if err := a.journal.write(line{Tried: true}); err != nil {
+			return err
+		}
 	}
 	if err := a.journal.sync(); err != nil { // before the target's commit: it must be undoable
 		return err

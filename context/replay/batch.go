@@ -139,7 +139,9 @@ func (a *apply) sort(ctx context.Context) (*batch, error) {
 				return nil, err
 			} else if p.answer != nil {
 			} else if e != nil && (e.done == nil || e.done.Action != Held.String() && !(e.at < a.journal.counts && e.done.open())) {
-				b.doubt[key], p.prior = a.mayBe(e), e.done
+				if b.doubt[key] = a.mayBe(e); b.doubt[key] {
+					p.prior = e.done
+				}
 			} else if a.journal != nil {
 				l := line{Intent: strings.Clone(key)} // it may be a piece of all that its record holds
 				if as := p.out.GetMeta().GetKey(); as != key {

@@ -42,6 +42,7 @@ type Journal struct {
 	flushed []span
 	start   int64 // where the entries of this attempt begin
 	counts  int64 // what stands before it counts: the last commit
+	tried   bool  // an attempt came to its commit
 	ended   bool
 	undoing bool // an undo began
 	undone  bool
@@ -62,6 +63,8 @@ type head struct {
 	Vectors *Vectors `json:"vectors,omitempty"`
 	// Kinds are those of the Options of the first attempt; nil: all.
 	Kinds []string `json:"kinds,omitempty"`
+	// Deferred: the target holds nothing of the run before a line Tried.
+	Deferred bool `json:"deferred,omitempty"`
 }
 
 const journalFormat = "exitramp-journal/1"
@@ -172,6 +175,8 @@ func (j *Journal) note(l line, n int64) error {
 		j.flushed = append(j.flushed, span{j.size, j.size})
 	case l.Flushed:
 		j.flushed[len(j.flushed)-1].to = at
+	case l.Tried:
+		j.tried = true
 	case l.Committed:
 		j.ended, j.counts = true, at
 	case l.Undoing:
@@ -181,6 +186,9 @@ func (j *Journal) note(l line, n int64) error {
 	}
 	return nil
 }
+
+// blameless tells whether no attempt can have written anything: what the target holds is of others.
+func (j *Journal) blameless() bool { return j.head.Deferred && !j.tried }
 
 // open tells whether nothing was written, and asking again may be of use.
 func (r *receipt) open() bool {

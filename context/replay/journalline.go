@@ -29,6 +29,7 @@ type line struct {
 	Resumed   bool     `json:"resumed,omitempty"` // a new attempt begins
 	Kinds     []string `json:"kinds,omitempty"`   // of Resumed, as head.Kinds
 	Flushed   bool     `json:"flushed,omitempty"` // what this attempt has written so far counts
+	Tried     bool     `json:"tried,omitempty"`   // the commit of an attempt begins
 	Committed bool     `json:"committed,omitempty"`
 	Undoing   bool     `json:"undoing,omitempty"` // an undo began
 	Undone    bool     `json:"undone,omitempty"`

@@ -124,9 +124,9 @@ type Flusher interface {
 	Flush(ctx context.Context) error
 }
 
-// A Deferrer is a Writer that puts nothing into the target before Commit. All answers of a run are on the disk by then, so what
-// an attempt that was broken off has no answer for is not of this run: what the target holds of it was there before, and
-// Undo leaves it.
+// A Deferrer is a Writer that puts nothing into the target before Commit. All answers of a run are on the disk by then, and the
+// journal says that it comes. Of a run that never came to it the target holds nothing, and what an attempt that was broken
+// off has no answer for is not of this run: Undo leaves both.
 type Deferrer interface {
 	Deferred() bool
 }

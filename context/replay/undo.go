@@ -142,6 +142,9 @@ func Undo(ctx context.Context, dst Target, j *Journal) (*UndoReport, error) {
 // created are the receipts of what the run made or may have made, the last one first.
 func (j *Journal) created(rep *UndoReport) ([]Receipt, error) {
 	var out []Receipt
+	if j.blameless() {
+		return nil, nil
+	}
 	for x, err := range j.all() {
 		if err != nil {
 			return nil, err

@@ -18,6 +18,7 @@ type brittle struct {
 	replay.Target
 	writes   int
 	deferred bool // it writes nothing before Commit
+	done     bool // it was broken off behind Commit
 }
 
 func (b *brittle) Begin(ctx context.Context, run *replay.Run) (replay.Writer, error) {
@@ -56,6 +57,9 @@ type brittleWriter struct {
 	b *brittle
 }
 
+// Deferred is what the writer says.
+func (w *brittleWriter) Deferred() bool { return w.b.deferred }
+
 func (w *brittleWriter) Write(ctx context.Context, r agentstate.Record) (replay.Receipt, error) {
 	rc, err := w.Writer.Write(ctx, r)
 	if w.b.writes--; w.b.writes == 0 && err == nil {
@@ -68,7 +72,7 @@ func (w *brittleWriter) Write(ctx context.Context, r agentstate.Record) (replay.
 func (w *brittleWriter) Commit(ctx context.Context) error {
 	err := w.Writer.Commit(ctx)
 	if w.b.writes > 0 && err == nil {
-		w.b.writes = 0
+		w.b.writes, w.b.done = 0, true
 		err = errBroken
 	}
 	return err
@@ -110,27 +114,42 @@ func brokenAndResumed(ctx context.Context, h Harness) error {
 			if err != nil {
 				return fmt.Errorf("broken after write %d: %w", at, err)
 			}
-			if err := b.target(ctx, func(t replay.Target) error { return b.foundAndBroken(ctx, t, at) }); err != nil {
+			if err := b.target(ctx, func(t replay.Target) error { return b.foundAndBroken(ctx, t, at, true) }); err != nil {
 				return fmt.Errorf("all was there, and broken after write %d: %w", at, err)
+			}
+			if err := b.target(ctx, func(t replay.Target) error { return b.foundAndBroken(ctx, t, at, false) }); err != nil {
+				return fmt.Errorf("broken after write %d, and another run came before it was resumed: %w", at, err)
 			}
 		}
 		return nil
 	})
 }
 
-// foundAndBroken replays into t what is there already, and is broken off after some writes: its undo takes nothing out.
-// Where a target is written before Commit, nobody knows whose the last record is.
-func (b *bench) foundAndBroken(ctx context.Context, t replay.Target, writes int) error {
-	if _, err := b.apply(ctx, t, b.src, b.journal()); err != nil {
+// foundAndBroken replays into t what is there already, before it or since it was broken off after some writes: its undo takes
+// nothing out. Where a target is written before Commit, nobody knows whose the last record is.
+func (b *bench) foundAndBroken(ctx context.Context, t replay.Target, writes int, before bool) error {
+	other := func() error {
+		_, err := b.apply(ctx, t, b.src, b.journal())
 		return err
 	}
-	was, path, br := b.held(ctx, t), b.journal(), &brittle{Target: t, writes: writes}
+	path, br := b.journal(), &brittle{Target: t, writes: writes}
+	if before {
+		if err := other(); err != nil {
+			return err
+		}
+	}
 	switch _, err := b.apply(ctx, br, b.src, path); {
 	case !errors.Is(err, errBroken):
 		return err
-	case !br.deferred:
+	case !br.deferred, br.done && !before: // nobody knows, or all is this run's
 		return nil
 	}
+	if !before {
+		if err := other(); err != nil {
+			return err
+		}
+	}
+	was := b.held(ctx, t)
 	rep, err := b.apply(ctx, t, b.src, path)
 	if err != nil {
 		return fmt.Errorf("resumed: %w", err)
