@@ -32,7 +32,7 @@ func (k *keeping) found(list []json.RawMessage, way []step, in responses.Object)
 		}
 	}
 	k.seen++
-	line := strings.Join(append(whole[min(len(whole)-len(s.way), 1):], s.id, strconv.FormatBool(s.told)), "\x00") // but for its number
+	line := strings.Join(append(whole[min(len(whole)-len(s.way), 1):], s.id, strconv.FormatBool(s.told), k.whose(in)), "\x00") // but for its number
 	if i, ok := k.lately[line]; ok && k.sessions[i].goesOn(&s) {
 		last := &k.sessions[i] // it keeps its name: what is added to the document takes it from none
 		last.value, last.way, last.list = s.value, s.way, s.list
@@ -43,6 +43,17 @@ func (k *keeping) found(list []json.RawMessage, way []step, in responses.Object)
 	}
 	k.lately[line] = len(k.sessions)
 	k.sessions = append(k.sessions, s)
+}
+
+// whose is what the object of a list, and its line, say of whose session it is: two people may begin with the same words.
+func (k *keeping) whose(in responses.Object) string {
+	var line responses.Object
+	_ = json.Unmarshal(k.value, &line) // it may be a list
+	var out []string
+	for _, o := range []responses.Object{in, line} {
+		out = append(out, string(responses.First(o, "user", "userId", "user_id")), string(responses.First(o, "groupId", "group_id")))
+	}
+	return strings.Join(out, "\x00")
 }
 
 // goesOn tells whether later, from a line below, is a later state of s: programs add a line with all that was said so far for each turn.
