@@ -58,7 +58,8 @@ type Part struct {
 	in   *diskmap.Map // of Only; nil: all
 	need *diskmap.Map // conversations, spaces and suites of what is kept
 
-	seats *diskmap.Map // containers that are a view of what is left out, and what they are a view of now
+	containers bool         // the state has some
+	seats      *diskmap.Map // containers that are a view of what is left out, and what they are a view of now
 
 	// After Records has ended:
 	Kept map[string]uint64 // records by kind
@@ -73,7 +74,7 @@ type Part struct {
 	UnownedOf string
 }
 
-// New reads src as often as it takes to find all that goes together, three times in most cases.
+// New reads src as often as it takes to find all that goes together: two or three times in most cases.
 func New(ctx context.Context, src agentstate.Source, opts Options) (_ *Part, err error) {
 	p := &Part{src: src, opts: opts}
 	defer func() {

@@ -54,6 +54,7 @@ func (p *Part) gather(ctx context.Context, set *diskmap.Map, keys, must []string
 	for grew := true; grew; {
 		grew = false
 		err := p.each(ctx, func(r agentstate.Record) error {
+			p.containers = p.containers || container(r)
 			key := r.GetMeta().GetKey()
 			if _, ok, err := set.Get(key); ok || err != nil {
 				return err

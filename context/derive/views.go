@@ -26,7 +26,7 @@ func contains(kind string) bool { return kind == "memoryspace" || kind == "princ
 // reseat finds containers that are views of what is left out. One that is named by what is kept is a view of that from
 // now on; else it goes, too, and what it alone named.
 func (p *Part) reseat(ctx context.Context) error {
-	again := p.in != nil || p.out.Len() > 0
+	again := p.containers && (p.in != nil || p.out.Len() > 0)
 	for again {
 		var err error
 		if again, err = p.reseatOnce(ctx); err != nil {
