@@ -36,7 +36,8 @@ type Writer struct {
 	Run  *replay.Run
 
 	files []file
-	last  string // the file that lines are put behind; empty: none
+	swept map[string]bool // folders without files of earlier attempts
+	last  string          // the file that lines are put behind; empty: none
 	open  *os.File
 	out   *bufio.Writer
 }
@@ -121,11 +122,39 @@ func (w *Writer) Temp(path string) (*os.File, error) {
 	if err := os.MkdirAll(filepath.Dir(path), 0o700); err != nil {
 		return nil, err
 	}
-	tmp, err := os.CreateTemp(filepath.Dir(path), ".exitramp-*")
+	if err := w.sweep(filepath.Dir(path)); err != nil {
+		return nil, err
+	}
+	tmp, err := os.CreateTemp(filepath.Dir(path), w.prefix()+"*")
 	if err == nil {
 		w.files = append(w.files, file{tmp.Name(), path})
 	}
 	return tmp, err
+}
+
+// prefix begins the names of the files that the run has on their way. Its id comes out of a journal.
+func (w *Writer) prefix() string {
+	h := sha256.New()
+	io.WriteString(h, w.Run.ID)
+	return ".exitramp-" + sum(h) + "-"
+}
+
+// sweep takes away what an attempt of the run that was killed has left in dir: a run has one attempt at a time.
+func (w *Writer) sweep(dir string) error {
+	if w.swept[dir] {
+		return nil
+	}
+	all, err := os.ReadDir(dir)
+	for _, e := range all {
+		if e.Type().IsRegular() && strings.HasPrefix(e.Name(), w.prefix()) {
+			err = errors.Join(err, os.Remove(filepath.Join(dir, e.Name())))
+		}
+	}
+	if w.swept == nil {
+		w.swept = map[string]bool{}
+	}
+	w.swept[dir] = err == nil
+	return err
 }
 
 // Line puts v as a JSON line behind the file that Temp made and somebody closed. One file is open at
