@@ -270,6 +270,11 @@ func (s *Store) openRead(ctx context.Context, rel string) (*db, error) {
 	}
 	mode := ""
 	err = d.each(ctx, "PRAGMA journal_mode", nil, func(v []any) error { mode = sqlitefile.Text(v[0]); return nil })
+	if err != nil {
+		err = d.wrap(err)
+		d.close()
+		return nil, err
+	}
 	d.locked = mode == "delete"
-	return d, d.wrap(err)
+	return d, nil
 }
