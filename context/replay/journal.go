@@ -44,7 +44,7 @@ type Journal struct {
 	counts  int64 // what stands before it counts: the last commit
 	tried   bool  // an attempt came to its commit
 	ended   bool
-	undoing bool // an undo began
+	undoing bool // an undo began, and may have taken something out
 	undone  bool
 	closed  bool
 	kinds   []string // what its attempts were given together; nil: all
@@ -181,6 +181,8 @@ func (j *Journal) note(l line, n int64) error {
 		j.ended, j.counts = true, at
 	case l.Undoing:
 		j.undoing = true
+	case l.Untouched:
+		j.undoing = false
 	case l.Undone:
 		j.undone = true
 	}

@@ -31,7 +31,8 @@ type line struct {
 	Flushed   bool     `json:"flushed,omitempty"` // what this attempt has written so far counts
 	Tried     bool     `json:"tried,omitempty"`   // the commit of an attempt begins
 	Committed bool     `json:"committed,omitempty"`
-	Undoing   bool     `json:"undoing,omitempty"` // an undo began
+	Undoing   bool     `json:"undoing,omitempty"`   // an undo began
+	Untouched bool     `json:"untouched,omitempty"` // the undo that began took nothing out
 	Undone    bool     `json:"undone,omitempty"`
 }
 

@@ -163,7 +163,7 @@ type Labeler interface {
 // receipts of the whole run, the last one first. A receipt without Target is in doubt: the run was
 // broken off while it was written, and the driver looks for it by run and key. What is not there
 // is not an error: a receipt of it may come back whose Why is Gone. Records that were changed since stay,
-// and their receipts come back.
+// and their receipts come back. An error that is ErrUntouched says that all is as it was.
 type Undoer interface {
 	Undo(ctx context.Context, run *Run, created []Receipt) (left []Receipt, err error)
 }

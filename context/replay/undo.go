@@ -45,6 +45,17 @@ func (r *UndoReport) GoneWhen() string {
 // ErrUndone: there is nothing to take out any more. It comes with ErrJournal.
 var ErrUndone = errors.New("its run was undone before")
 
+// ErrUntouched: an undo failed, and took nothing out, so the run can go on.
+var ErrUntouched = errors.New("nothing was taken out")
+
+// Untouched is what an Undoer makes of an error where it is sure that it took nothing out, as before a transaction's commit.
+func Untouched(err error) error {
+	if err == nil {
+		return nil
+	}
+	return fmt.Errorf("%w: %w", err, ErrUntouched)
+}
+
 // noRun is the error of a journal in which no run was begun; j may be nil.
 func (j *Journal) noRun() error {
 	if j == nil {
@@ -75,7 +86,7 @@ func PlanUndo(j *Journal) (*UndoReport, error) {
 
 // Undo removes exactly what the run of j made in dst, and names what it left: records that were
 // changed since, and records that were there before and got more. dst must be an Undoer. A run that
-// was broken off can be undone too. Undo takes some 300 bytes of memory for each record.
+// was broken off can be undone too; one whose undo took something out and failed can only be undone. Undo takes some 300 bytes of memory for each record.
 func Undo(ctx context.Context, dst Target, j *Journal) (*UndoReport, error) {
 	u, ok := dst.(Undoer)
 	switch {
@@ -116,7 +127,11 @@ func Undo(ctx context.Context, dst Target, j *Journal) (*UndoReport, error) {
 	}
 	left, err := u.Undo(ctx, run, created)
 	if err != nil {
-		return nil, fmt.Errorf("%w: undo: %w", ErrTarget, err)
+		err = fmt.Errorf("%w: undo: %w", ErrTarget, err)
+		if !rep.Again && errors.Is(err, ErrUntouched) {
+			err = errors.Join(err, j.write(line{Untouched: true}))
+		}
+		return nil, err
 	}
 	for _, rc := range created {
 		if rc.Target != "" {

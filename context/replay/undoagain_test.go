@@ -78,3 +78,35 @@ func TestUndoThenApply(t *testing.T) {
 		t.Errorf("%+v, %v, %d are there", rep, err, dst.Len())
 	}
 }
+
+// TestUndoUntouched: an undo that took nothing out leaves its run open, but not one of which an undo before took something out.
+func TestUndoUntouched(t *testing.T) {
+	for _, after := range []int{0, 3} {
+		path, dst := journal(t), &halting{memstate.NewRuntime(nil), after}
+		mustRun(t, dst.Runtime, memstate.Sample(4), path, replay.Options{})
+		if after > 0 {
+			if _, err := undo(t, dst, path); !errors.Is(err, errHalt) {
+				t.Fatal(err)
+			}
+		}
+		for range 2 {
+			if _, err := undo(t, locked{dst}, path); !errors.Is(err, errHalt) || !errors.Is(err, replay.ErrUntouched) {
+				t.Fatal(err)
+			}
+			if _, err := run(t, dst.Runtime, memstate.Sample(4), path, replay.Options{}); errors.Is(err, replay.ErrOtherRun) != (after > 0) {
+				t.Errorf("after %d: it goes on: %v", after, err)
+			}
+		}
+		dst.after = 0
+		if rep, err := undo(t, dst, path); err != nil || rep.Gone != uint64(after) || rep.Again != (after > 0) || dst.Len() != 0 {
+			t.Errorf("after %d: %+v, %v, %d are there", after, rep, err, dst.Len())
+		}
+	}
+}
+
+// locked is a target that nobody may write to.
+type locked struct{ *halting }
+
+func (locked) Undo(context.Context, *replay.Run, []replay.Receipt) ([]replay.Receipt, error) {
+	return nil, replay.Untouched(errHalt)
+}

@@ -23,7 +23,7 @@ import (
 func (s *Service) Undo(ctx context.Context, run *replay.Run, created []replay.Receipt) ([]replay.Receipt, error) {
 	c, err := s.connect(ctx)
 	if err != nil {
-		return nil, err
+		return nil, replay.Untouched(err)
 	}
 	var left []replay.Receipt
 	leave := func(rc replay.Receipt, why string) {

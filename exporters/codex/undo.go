@@ -77,8 +77,31 @@ func onlyItems(path string, said *homefiles.Messages) bool {
 // undoRows removes the rows that a run made, and then the databases that it made and nobody filled
 // since.
 func (h *Home) undoRows(ctx context.Context, run *replay.Run, created []replay.Receipt) (left []replay.Receipt, err error) {
-	var w *writer
-	var made []replay.Receipt
+	w := h.writer(&replay.Run{ID: run.ID, From: run.From})
+	defer w.Close()
+	left, made, err := w.takeOut(ctx, created)
+	if err != nil {
+		return nil, replay.Untouched(err)
+	}
+	if err := w.commitRows(ctx); err != nil {
+		return nil, err
+	}
+	for _, rc := range made {
+		rel, _, _ := rowOf(rc.Target)
+		why, err := h.removeDB(ctx, rel)
+		if err != nil {
+			return nil, err
+		}
+		if why != "" {
+			rc.Why = why
+			left = append(left, rc)
+		}
+	}
+	return left, nil
+}
+
+// takeOut is undoRows before its commit. made are the receipts of databases, which are still to be undone.
+func (w *writer) takeOut(ctx context.Context, created []replay.Receipt) (left, made []replay.Receipt, err error) {
 	leave := func(rc replay.Receipt, why string) {
 		rc.Why = why
 		left = append(left, rc)
@@ -88,11 +111,7 @@ func (h *Home) undoRows(ctx context.Context, run *replay.Run, created []replay.R
 		if !ok {
 			continue
 		}
-		if w == nil {
-			w = h.writer(&replay.Run{ID: run.ID, From: run.From})
-			defer w.Close()
-		}
-		path, perr := homefiles.Inside(h.root, rel)
+		path, perr := homefiles.Inside(w.Root, rel)
 		switch {
 		case perr != nil:
 			leave(rc, perr.Error())
@@ -108,7 +127,7 @@ func (h *Home) undoRows(ctx context.Context, run *replay.Run, created []replay.R
 		}
 		s, err := w.schema(ctx, rel)
 		if err != nil {
-			return nil, err
+			return nil, nil, err
 		}
 		d, err := w.openDB(ctx, rel, s)
 		if errors.Is(err, ErrSchema) {
@@ -116,33 +135,17 @@ func (h *Home) undoRows(ctx context.Context, run *replay.Run, created []replay.R
 			continue
 		}
 		if err != nil {
-			return nil, err
+			return nil, nil, err
 		}
 		why, err := d.remove(ctx, s.table(table), rc)
 		if err != nil {
-			return nil, err
+			return nil, nil, err
 		}
 		if why != "" {
 			leave(rc, why)
 		}
 	}
-	if w == nil {
-		return nil, nil
-	}
-	if err := w.commitRows(ctx); err != nil {
-		return nil, err
-	}
-	for _, rc := range made {
-		rel, _, _ := rowOf(rc.Target)
-		why, err := h.removeDB(ctx, rel)
-		if err != nil {
-			return nil, err
-		}
-		if why != "" {
-			leave(rc, why)
-		}
-	}
-	return left, nil
+	return left, made, nil
 }
 
 // rowOf are the database and the table of a receipt; no table: the database itself.

@@ -198,6 +198,15 @@ func badTargets() map[string][]Harness {
 					return rt.Undo(ctx, run, created[:max(0, len(created)-1)])
 				}
 			}),
+			targeted(plain, func(t *target) { // says that it took nothing out, and took some
+				t.undo = func(ctx context.Context, rt *memstate.Runtime, run *replay.Run, created []replay.Receipt) ([]replay.Receipt, error) {
+					if ctx.Err() == nil {
+						return rt.Undo(ctx, run, created)
+					}
+					_, err := rt.Undo(ctx, run, created[:min(1, len(created))])
+					return nil, errors.Join(err, replay.Untouched(ctx.Err()))
+				}
+			}),
 			targeted(plain, func(t *target) { // removes what was changed too
 				t.undo = func(ctx context.Context, rt *memstate.Runtime, run *replay.Run, created []replay.Receipt) ([]replay.Receipt, error) {
 					left, err := rt.Undo(ctx, run, created)

@@ -20,9 +20,17 @@ func (s *Store) Undo(ctx context.Context, run *replay.Run, created []replay.Rece
 	}
 	d, err := s.openDest(ctx, false)
 	if err != nil {
-		return nil, err
+		return nil, replay.Untouched(err)
 	}
 	defer d.close()
+	if left, err = takeOut(ctx, d, created); err != nil {
+		return nil, replay.Untouched(err)
+	}
+	return left, d.commit(ctx)
+}
+
+// takeOut is Undo before its commit.
+func takeOut(ctx context.Context, d dest, created []replay.Receipt) (left []replay.Receipt, err error) {
 	lay, err := detect(ctx, d)
 	if err != nil {
 		return nil, err
@@ -48,7 +56,7 @@ func (s *Store) Undo(ctx context.Context, run *replay.Run, created []replay.Rece
 			left = append(left, rc)
 		}
 	}
-	return left, d.commit(ctx)
+	return left, nil
 }
 
 func rank(rc replay.Receipt) int {

@@ -35,8 +35,8 @@ func (g *Graph) Undo(ctx context.Context, _ *replay.Run, created []replay.Receip
 	case errors.Is(err, fs.ErrNotExist):
 		err = nil
 	}
-	if err != nil {
-		return nil, err
+	if err != nil { // a file is replaced as a whole, or not at all
+		return nil, replay.Untouched(err)
 	}
 	for _, rc := range created {
 		if rc.Target != "" && !u.there[lineKey(rc.Target)] {

@@ -18,17 +18,35 @@ const changed = "changed since the run"
 func (s *Store) Undo(ctx context.Context, run *replay.Run, created []replay.Receipt) (left []replay.Receipt, err error) {
 	have, err := s.present(ctx, true)
 	if err != nil {
-		return nil, own(err)
+		return nil, replay.Untouched(own(err))
 	}
 	w := &writer{run: &replay.Run{ID: run.ID, From: run.From, Vectors: run.Vectors}, s: s, layouts: have.layouts, dbs: map[string]*db{}, undoing: true}
 	defer w.Close()
 	if err := w.lock(); err != nil {
-		return nil, own(err)
+		return nil, replay.Untouched(own(err))
 	}
-	return w.undo(ctx, created)
+	left, lists, err := w.takeOut(ctx, created)
+	if err != nil {
+		return nil, replay.Untouched(err)
+	}
+	if err := w.Commit(ctx); err != nil {
+		return nil, err
+	}
+	for _, rc := range lists { // when it is known what is left in the collections
+		why, err := w.undoMeta(ctx, rc.Version)
+		if err != nil {
+			return nil, own(err)
+		}
+		if why != "" {
+			rc.Why = why
+			left = append(left, rc)
+		}
+	}
+	return left, nil
 }
 
-func (w *writer) undo(ctx context.Context, created []replay.Receipt) (left []replay.Receipt, err error) {
+// takeOut is Undo before its commit. lists are receipts of Qdrant's list of collections, which are still to be undone.
+func (w *writer) takeOut(ctx context.Context, created []replay.Receipt) (left, lists []replay.Receipt, err error) {
 	leave := func(why string, rcs ...replay.Receipt) {
 		for _, rc := range rcs {
 			rc.Why = why
@@ -37,7 +55,6 @@ func (w *writer) undo(ctx context.Context, created []replay.Receipt) (left []rep
 	}
 	rows := map[string][]replay.Receipt{} // by place and id, of collections
 	var order []string
-	var lists []replay.Receipt
 	for _, rc := range created {
 		kind, parts := agentstate.SplitKey(rc.Target)
 		switch {
@@ -67,11 +84,11 @@ func (w *writer) undo(ctx context.Context, created []replay.Receipt) (left []rep
 		}
 		d, err := w.open(ctx, parts[0])
 		if err != nil {
-			return nil, own(err)
+			return nil, nil, own(err)
 		}
 		why, err := d.undoRow(ctx, kind, rc.Target, parts[1:], rc.Version)
 		if err != nil {
-			return nil, own(d.said(err))
+			return nil, nil, own(d.said(err))
 		}
 		if why != "" {
 			leave(why, rc)
@@ -81,29 +98,17 @@ func (w *writer) undo(ctx context.Context, created []replay.Receipt) (left []rep
 		place, id, _ := strings.Cut(at, "\x00")
 		d, err := w.open(ctx, place)
 		if err != nil {
-			return nil, own(err)
+			return nil, nil, own(err)
 		}
 		why, err := d.undoHalves(ctx, id, rows[at])
 		if err != nil {
-			return nil, own(d.said(err))
+			return nil, nil, own(d.said(err))
 		}
 		if why != "" {
 			leave(why, rows[at]...)
 		}
 	}
-	if err := w.Commit(ctx); err != nil {
-		return nil, err
-	}
-	for _, rc := range lists { // when it is known what is left in the collections
-		why, err := w.undoMeta(ctx, rc.Version)
-		if err != nil {
-			return nil, own(err)
-		}
-		if why != "" {
-			leave(why, rc)
-		}
-	}
-	return left, nil
+	return left, lists, nil
 }
 
 // said is an error of an undo as people are told it: a rule's is said already.

@@ -20,11 +20,19 @@ import (
 func (s *Store) Undo(ctx context.Context, run *replay.Run, created []replay.Receipt) (left []replay.Receipt, err error) {
 	d, err := s.open(ctx, "BEGIN ISOLATION LEVEL READ COMMITTED")
 	if err != nil {
-		return nil, own(err)
+		return nil, replay.Untouched(own(err))
 	}
 	defer d.close()
+	if left, err = d.takeOut(ctx, run, created); err != nil {
+		return nil, replay.Untouched(own(err))
+	}
+	return left, own(d.exec(ctx, "COMMIT"))
+}
+
+// takeOut is Undo before its commit.
+func (d *pg) takeOut(ctx context.Context, run *replay.Run, created []replay.Receipt) (left []replay.Receipt, err error) {
 	if err := d.rest(ctx, run.From); err != nil {
-		return nil, own(err)
+		return nil, err
 	}
 	for _, late := range []bool{false, true} { // sessions last
 		for _, rc := range created {
@@ -33,7 +41,7 @@ func (s *Store) Undo(ctx context.Context, run *replay.Run, created []replay.Rece
 			}
 			why, err := d.undo(ctx, rc)
 			if err != nil {
-				return nil, own(err)
+				return nil, err
 			}
 			if why != "" {
 				rc.Why = why
@@ -41,7 +49,7 @@ func (s *Store) Undo(ctx context.Context, run *replay.Run, created []replay.Rece
 			}
 		}
 	}
-	return left, own(d.exec(ctx, "COMMIT"))
+	return left, nil
 }
 
 // changed is why what a run wrote is left.

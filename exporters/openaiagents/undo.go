@@ -18,22 +18,43 @@ import (
 func (f *Folder) Undo(ctx context.Context, run *replay.Run, created []replay.Receipt) (left []replay.Receipt, err error) {
 	w := &writer{run: &replay.Run{ID: run.ID, From: run.From}, f: f, dbs: map[string]*db{}}
 	defer w.Close()
-	for _, late := range []bool{false, true} { // sessions last
-		for _, rc := range created {
-			if rc.Target == "" || (agentstate.KindOfKey(rc.Target) == "conversation") != late {
-				continue
-			}
-			why, err := w.undo(ctx, rc)
-			if err != nil {
-				return nil, own(err)
-			}
-			if why != "" {
-				rc.Why = why
-				left = append(left, rc)
-			}
+	var rows, sessions, files []replay.Receipt
+	for _, rc := range created {
+		switch kind, parts := agentstate.SplitKey(rc.Target); {
+		case rc.Target == "":
+		case len(parts) == 1:
+			files = append(files, rc)
+		case kind == "conversation": // when it is known what is left in it
+			sessions = append(sessions, rc)
+		default:
+			rows = append(rows, rc)
 		}
 	}
-	return left, w.Commit(ctx)
+	if left, err = w.undoAll(ctx, append(rows, sessions...)); err != nil {
+		return nil, replay.Untouched(err)
+	}
+	if err := w.Commit(ctx); err != nil {
+		return nil, err
+	}
+	more, err := w.undoAll(ctx, files)
+	if err != nil {
+		return nil, err
+	}
+	return append(left, more...), nil
+}
+
+func (w *writer) undoAll(ctx context.Context, rcs []replay.Receipt) (left []replay.Receipt, err error) {
+	for _, rc := range rcs {
+		why, err := w.undo(ctx, rc)
+		if err != nil {
+			return nil, own(err)
+		}
+		if why != "" {
+			rc.Why = why
+			left = append(left, rc)
+		}
+	}
+	return left, nil
 }
 
 func (w *writer) undo(ctx context.Context, rc replay.Receipt) (why string, err error) {
