@@ -12,17 +12,17 @@ import (
 
 // arrivals are the records that the run of a journal brought: what lay in the target before is none of them.
 type arrivals struct {
-	j        *replay.Journal // nil, or of no run: all are
-	names    *mapping.Mapper // what the map of j makes of names; nil: there is none, or nobody asks
-	views    *viewed
-	canaries []Canary
-	kinds    map[string]bool // of the canaries
-	ours     map[uint64]bool // keys in the target, at least of those kinds
-	err      error
+	j      *replay.Journal // nil, or of no run: all are
+	names  *mapping.Mapper // what the map of j makes of names; nil: there is none, or nobody asks
+	views  *viewed
+	looked *lookup         // under the keys of the archive
+	kinds  map[string]bool // of the canaries
+	ours   map[uint64]bool // keys in the target, at least of those kinds
+	err    error
 }
 
 func newArrivals(ctx context.Context, want agentstate.Source, j *replay.Journal, p *Plan) (a *arrivals, err error) {
-	a = &arrivals{j: j, canaries: p.Canaries, kinds: map[string]bool{}, ours: map[uint64]bool{}}
+	a = &arrivals{j: j, looked: newLookup(p.Canaries), kinds: map[string]bool{}, ours: map[uint64]bool{}}
 	for _, c := range p.Canaries {
 		a.kinds[c.Kind], a.kinds[agentstate.KindOfKey(c.Key)] = true, true
 	}
@@ -39,7 +39,7 @@ func newArrivals(ctx context.Context, want agentstate.Source, j *replay.Journal,
 // look notes where a record of the archive arrived, and tells o.
 func (a *arrivals) look(o *observer, r agentstate.Record) error {
 	was, err := a.views.before(r)
-	had := o.places(r, (*Canary).had)
+	had := a.looked.places(r, (*Canary).had)
 	if err != nil || !a.kinds[agentstate.KindOf(r)] && had == nil {
 		return err
 	}
@@ -52,10 +52,8 @@ func (a *arrivals) look(o *observer, r agentstate.Record) error {
 		o.own[echoOf(i, at)] = true
 	}
 	a.ours[xxhash.Sum64String(at)] = true
-	for i := range o.canaries {
-		if a.canaries[i].Key == key {
-			o.canaries[i].Key = at
-		}
+	for _, i := range a.looked.keyed[key] {
+		o.looked.move(i, at)
 	}
 	return nil
 }

@@ -73,20 +73,6 @@ func (s said) newTo(before said) bool {
 	return false
 }
 
-// places are those in the plan of the instructions of which is tells so of r, if r has an operator's authority.
-func (o *observer) places(r agentstate.Record, is func(*Canary, *texts) bool) (places []int) {
-	if !commands(r) {
-		return nil
-	}
-	t := texts{r: r}
-	for i := range o.canaries {
-		if is(&o.canaries[i], &t) {
-			places = append(places, i)
-		}
-	}
-	return places
-}
-
 // commanding are the kinds of which a record may have an operator's authority: see commands.
 func commanding() []string { return []string{"agent", "memory", "message", "policy", "skill", "tool"} }
 
@@ -96,7 +82,7 @@ func (r *run) echoes(ctx context.Context, rt agentstate.Source) ([]said, error) 
 	if !slices.ContainsFunc(r.p.Canaries, func(c Canary) bool { return c.Injection && c.Contains != "" }) {
 		return nil, nil
 	}
-	o, found := newObserver(r.p.Canaries), make([]said, len(r.p.Canaries))
+	l, found := newLookup(r.p.Canaries), make([]said, len(r.p.Canaries))
 	for rec, err := range agentstate.Lent(ctx, rt, &agentstate.ReadOptions{Kinds: commanding()}) {
 		if err != nil {
 			break // what cannot be read holds nothing as yet, or the plan says why
@@ -104,7 +90,7 @@ func (r *run) echoes(ctx context.Context, rt agentstate.Source) ([]said, error) 
 		if r.p.stays(agentstate.KindOf(rec)) { // that is not read back either
 			continue
 		}
-		for _, i := range o.places(rec, (*Canary).echoes) {
+		for _, i := range l.places(rec, (*Canary).echoes) {
 			found[i].add(rec.GetMeta().GetKey())
 		}
 	}

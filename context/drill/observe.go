@@ -43,7 +43,7 @@ type SeenKind struct {
 // observer looks at records while others read them.
 type observer struct {
 	seen     *Seen
-	canaries []Canary
+	looked   *lookup
 	models   *models.Lister
 	arrived  func(key string) bool // whether a record of the target is of this drill; nil: all are
 	own      map[echo]bool         // that came with this drill, and have an operator's authority in the archive
@@ -57,7 +57,7 @@ func newObserver(canaries []Canary) *observer {
 	n := len(canaries)
 	return &observer{
 		seen:   &Seen{Kinds: map[string]*SeenKind{}, Canaries: make([]uint64, n), Commands: make([]uint64, n), Echoes: make([]said, n), Had: make([]uint64, n)},
-		models: models.NewLister(), canaries: canaries,
+		models: models.NewLister(), looked: newLookup(canaries),
 	}
 }
 
@@ -175,8 +175,8 @@ func (o *observer) record(r agentstate.Record) {
 func (o *observer) known(r agentstate.Record, name string) {
 	key, as := r.GetMeta().GetKey(), commands(r)
 	t := texts{r: r}
-	for i := range o.canaries {
-		c := &o.canaries[i]
+	for _, i := range o.looked.of(r, as) {
+		c := &o.looked.canaries[i]
 		known := c.matches(&t, name) && (o.arrived == nil || o.arrived(key))
 		if known {
 			o.seen.Canaries[i]++
@@ -209,13 +209,10 @@ func (c *Canary) of(kind string) bool {
 
 // matches tells whether t is of the record that c knows.
 func (c *Canary) matches(t *texts, kind string) bool {
-	if !c.of(kind) {
+	if c.Key != "" && c.Key != t.r.GetMeta().GetKey() || c.Key == "" && c.Kind != kind {
 		return false
 	}
-	if c.Contains == "" {
-		return c.Key == t.r.GetMeta().GetKey()
-	}
-	return t.hold(c.Path, c.Contains)
+	return c.Contains == "" || t.hold(c.Path, c.Contains)
 }
 
 // commands tells whether a runtime takes r for words of its operator.

@@ -2,6 +2,7 @@ package drill
 
 import (
 	"fmt"
+	"slices"
 	"testing"
 
 	"google.golang.org/protobuf/reflect/protoreflect"
@@ -45,6 +46,31 @@ func TestManyAnswers(t *testing.T) {
 	}
 	if reads[1] == 0 || reads[500] != reads[1] {
 		t.Errorf("%d records were read %d times for one answer, %d times for 500", records, reads[1], reads[500])
+	}
+}
+
+// TestAnswersOfARecord: of thousands of known answers a record is compared with its own, under the key that it has in the target.
+// A text that is to stand in one record is not found in another.
+func TestAnswersOfARecord(t *testing.T) {
+	memory := func(id, text string) *pb.Memory {
+		return &pb.Memory{Meta: agentstate.Meta("memory", nil, id), Content: &pb.Memory_Text{Text: text}}
+	}
+	all := []Canary{{Key: "memory/a"}, {Key: "memory/b", Contains: "tea"}, {Kind: "memory", Contains: "milk"}, {Kind: "message", Contains: "tea"}, {Key: "memory/c"}}
+	for i := range 5000 {
+		all = append(all, Canary{Key: fmt.Sprintf("memory/%d", i)})
+	}
+	l := newLookup(all)
+	if got := l.of(memory("a", ""), true); !slices.Equal(got, []int{0, 2}) {
+		t.Errorf("memory/a is compared with %v", got)
+	}
+	o := newObserver(all)
+	o.looked.move(0, "memory/c") // the target's ids are others
+	o.looked.move(4, "memory/a")
+	for _, m := range []*pb.Memory{memory("a", "likes tea"), memory("b", "likes milk"), memory("4999", "tea")} {
+		o.known(m, "memory")
+	}
+	if got := o.seen.Canaries; !slices.Equal(got[:5], []uint64{0, 0, 1, 0, 1}) || got[len(got)-1] != 1 {
+		t.Errorf("found %v", got[:5])
 	}
 }
 
