@@ -47,7 +47,7 @@ func (a *app) printMap(all *replay.Report) {
 		return
 	}
 	if n := all.Rewritten; n > 0 {
-		defer fmt.Fprintf(a.stdout, "the target writes %s of the new names otherwise; lose has their fields\n", number(n))
+		defer fmt.Fprintf(a.stdout, "the target writes new names otherwise in %s fields; lose has them\n", number(n))
 	}
 	for _, n := range rep.Nouns {
 		var parts []string

@@ -54,7 +54,7 @@ const few = 5
 func (a *app) replayJSON(what string, rep *replay.Report, x *embedding) map[string]any {
 	return map[string]any{
 		"what": what, "run": rep.Run, "records": rep.Records, "actions": actions(rep), "kinds": byKind(rep), "losses": rep.LossCount, "no_place": rep.NoPlace, "undenied": rep.Undenied,
-		"held": rep.Held, "waiting": rep.Waiting, "conflicts": receipts(rep.Conflicts), "refused": receipts(rep.Refused), "foretold": receipts(rep.Foretold), "resumed": rep.Resumed, "labelled": rep.Labelled, "seconds": rep.Time.Seconds(), "formula": rep.Formula, "infeasible": rep.Infeasible(), "rules": append([]string{}, rep.Rules...), "map": mapJSON(rep.Map),
+		"held": rep.Held, "waiting": rep.Waiting, "conflicts": receipts(rep.Conflicts), "refused": receipts(rep.Refused), "foretold": receipts(rep.Foretold), "resumed": rep.Resumed, "labelled": rep.Labelled, "seconds": rep.Time.Seconds(), "formula": rep.Formula, "infeasible": rep.Infeasible(), "rules": append([]string{}, rep.Rules...), "map": mapJSON(rep.Map), "rewritten": rep.Rewritten,
 		"embedded":     x.json(),
 		"authenticity": a.authenticity,
 	}
