@@ -216,11 +216,7 @@ func (w *writer) checkpointToPostgres(ctx context.Context, c *pb.Checkpoint) (cr
 		if out, err = renumber(out, moved); err != nil {
 			return crossed{}, refuse("its document is not what a checkpoint looks like")
 		}
-		for _, why := range []string{newVersion, changedInPlace, countsApart, emptied} {
-			if slices.ContainsFunc(slices.Collect(maps.Values(moved)), func(m move) bool { return m.why == why }) {
-				losses = append(losses, loss("channels.version", fidelity.Transformed, why))
-			}
-		}
+		losses = append(losses, renumbered(moved)...)
 	}
 	if why := jsonbProblem(out); why != "" {
 		return crossed{}, refuse("checkpoint: %s", why)
@@ -232,6 +228,16 @@ func (w *writer) checkpointToPostgres(ctx context.Context, c *pb.Checkpoint) (cr
 		"parent_checkpoint_id": row["parent_checkpoint_id"],
 		"checkpoint":           {kind: text, b: out}, "metadata": {kind: text, b: meta},
 	}), losses, extras}, nil
+}
+
+// renumbered says why versions are others.
+func renumbered(moved map[string]move) (losses []fidelity.Loss) {
+	for _, why := range []string{newVersion, changedInPlace, countsApart, emptied} {
+		if slices.ContainsFunc(slices.Collect(maps.Values(moved)), func(m move) bool { return m.why == why }) {
+			losses = append(losses, loss("channels.version", fidelity.Transformed, why))
+		}
+	}
+	return losses
 }
 
 // settled makes version 4 of a document of version 3.
