@@ -12,7 +12,7 @@ import (
 	"github.com/exitramp/exitramp/context/replay"
 )
 
-// TestUndoStopped: an undo that was stopped says that it can be run again, and can.
+// TestUndoStopped: an undo that was stopped says that it can be run again, and can; where it took nothing out, the replay can be, too.
 func TestUndoStopped(t *testing.T) {
 	dir := t.TempDir()
 	at := func(name string) string { return filepath.Join(dir, name) }
@@ -35,14 +35,27 @@ func TestUndoStopped(t *testing.T) {
 	if out := run(stopped, exitResume, "undo", at("j"), target); !strings.Contains(out, "stopped") || !strings.Contains(out, "hint: run the same command again") {
 		t.Error(out)
 	}
-	if out := run(t.Context(), 0, "undo", at("j"), target, "--dry-run"); !strings.Contains(out, "an undo before was broken off") {
+	// It took nothing out, so that the replay could go on, and nothing may be gone by now.
+	run(t.Context(), 0, "replay", at("x.ctxa"), target, "--accept-unsigned", "--journal", at("j"))
+	if out := run(t.Context(), 0, "undo", at("j"), target, "--dry-run"); strings.Contains(out, "broken off") {
 		t.Error(out)
 	}
-	if out := run(t.Context(), 0, "undo", at("j"), target, "--dry-run", "--json"); !strings.Contains(out, `"undone_again": true`) {
+	if out := run(t.Context(), 0, "undo", at("j"), target, "--json"); !strings.Contains(out, `"undone_again": false`) || !strings.Contains(out, `"left": 0`) {
 		t.Error(out)
 	}
-	if out := run(t.Context(), 0, "undo", at("j"), target, "--json"); !strings.Contains(out, `"undone_again": true`) || !strings.Contains(out, `"left": 0`) {
-		t.Error(out)
+}
+
+// TestUndoneAgain: behind an undo that was broken off, some may be gone already, and both say so.
+func TestUndoneAgain(t *testing.T) {
+	for _, asJSON := range []bool{false, true} {
+		want := "an undo before was broken off"
+		if asJSON {
+			want = `"undone_again": true`
+		}
+		var out bytes.Buffer
+		if err := newApp(&out, &out).printUndoPlan(&replay.UndoReport{Again: true}, asJSON); err != nil || !strings.Contains(out.String(), want) {
+			t.Errorf("%s, %v", &out, err)
+		}
 	}
 }
 

@@ -5,6 +5,7 @@ import (
 	"testing"
 
 	"github.com/exitramp/exitramp/context/agentstate"
+	"github.com/exitramp/exitramp/context/fidelity"
 	"github.com/exitramp/exitramp/context/memstate"
 	"github.com/exitramp/exitramp/context/replay"
 	pb "github.com/exitramp/exitramp/proto/exitramp/v1"
@@ -128,12 +129,7 @@ func TestErasedViews(t *testing.T) {
 		if n := rep.Kinds["memory"][replay.Created]; n != 0 {
 			t.Errorf("exact %v: a memory of what was erased: %v", exact, rep.Kinds)
 		}
-		j, err := replay.OpenJournal(path)
-		if err != nil {
-			t.Fatal(err)
-		}
-		defer j.Close()
-		back, err := replay.ReadBackWith(t.Context(), src, dst, j, &replay.ReadBackOptions{Tombstones: dead})
+		back, err := readBackErased(t, src, dst, path, dead)
 		if err != nil || !back.Match() {
 			t.Errorf("exact %v: %+v, %v", exact, back, err)
 		}
@@ -159,12 +155,7 @@ func TestErasedBase(t *testing.T) {
 			if got := keys(t, dst); !slices.Equal(got, []string{"entity/shop"}) {
 				t.Errorf("%v, exact %v: the target holds %v", dead, exact, got)
 			}
-			j, err := replay.OpenJournal(path)
-			if err != nil {
-				t.Fatal(err)
-			}
-			defer j.Close()
-			back, err := replay.ReadBackWith(t.Context(), src, dst, j, &replay.ReadBackOptions{Tombstones: dead})
+			back, err := readBackErased(t, src, dst, path, dead)
 			if err != nil || !back.Match() {
 				t.Errorf("%v, exact %v: %+v, %v", dead, exact, back, err)
 			}
@@ -183,4 +174,14 @@ func TestErasedBase(t *testing.T) {
 			}
 		}
 	}
+}
+
+func readBackErased(t *testing.T, src, dst agentstate.Source, path string, tombstones []string) (*fidelity.Report, error) {
+	t.Helper()
+	j, err := replay.OpenJournal(path)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer j.Close()
+	return replay.ReadBackWith(t.Context(), src, dst, j, &replay.ReadBackOptions{Tombstones: tombstones})
 }
