@@ -19,6 +19,7 @@ const newIndex = "the library's saver for PostgreSQL has such a write under this
 
 // behind is added to the index of such a write where the task has one for the same purpose before it: the library reads it behind
 // that one, as it did, and no result has such an index. What the task asks or is told next took the place of the first there, too.
+// One that comes from PostgreSQL by way of SQLite has it already: a second time is beyond the 32 bits that PostgreSQL has for it.
 const behind = 1 << 30
 
 // specialIndex is the index of writes to channel; 0: it is an ordinary channel.
@@ -39,7 +40,7 @@ func specialIndex(channel string) int64 {
 // index is the index of p in the target.
 func (w *writer) index(ctx context.Context, p *pb.PendingWrite) (int64, error) {
 	to := specialIndex(p.Channel)
-	if to == 0 || p.Index < 0 || w.same() || w.lay.flavor() != "js+postgres" || strings.Contains(p.Meta.Key, "~") { // a part was cut: an undo would not find the row by its key
+	if to == 0 || p.Index < 0 || p.Index >= behind || w.same() || w.lay.flavor() != "js+postgres" || strings.Contains(p.Meta.Key, "~") { // a part was cut: an undo would not find the row by its key
 		return p.Index, nil
 	}
 	for at, next := to, p.Index-1; ; at, next = next, next-1 {

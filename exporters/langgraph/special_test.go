@@ -59,6 +59,12 @@ func TestOldIndices(t *testing.T) {
 	if d := cmp.Diff(want, indices(t, back)); d != "" {
 		t.Errorf("back in SQLite (-want +got):\n%s", d)
 	}
+	dst = postgres(t, pgtest.Database(t))
+	asSaid(t, back, dst)
+	there, _ = drivertest.Export(t, dst)
+	if d := cmp.Diff(want, indices(t, there)); d != "" {
+		t.Errorf("in PostgreSQL again (-want +got):\n%s", d)
+	}
 }
 
 // An undo finds the rows under the indices that they got.
