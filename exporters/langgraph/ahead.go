@@ -54,6 +54,9 @@ func (w *writer) between(c *pb.Checkpoint, cp *values.Checkpoint, moved map[stri
 	if !ok || len(empty) == 0 {
 		return
 	}
+	if f, err := strconv.ParseFloat(to, 64); err == nil { // above all that was moved at this number: the library goes on from the highest
+		to = strconv.FormatFloat(f+0.5, 'f', -1, 64)
+	}
 	i := max(0, slices.IndexFunc(empty, func(ch values.Channel) bool { return ch.Name == channelStart }))
 	moved[empty[i].Name] = move{empty[i].Version, to, countsApart}
 }

@@ -30,10 +30,10 @@ const (
 type move struct{ from, to, why string }
 
 // branchVersion is a version of its own for a value that would collide with the first of its version. It
-// counts like version where the library compares it: JavaScript's is a number between version and the next,
+// counts like version where the library compares it: JavaScript's is a number between version and the next, in the lower half,
 // Python's has another random part behind the same count.
 func (w *writer) branchVersion(version, salt string) (string, bool) {
-	sum := sha256.Sum256([]byte(salt))
+	sum := sha256.Sum256([]byte(version + " " + salt)) // without the version the library, which adds one, would count to what another checkpoint has
 	if w.lay.lang == python {
 		count, _, ok := strings.Cut(version, ".")
 		if !ok || len(count) != 32 || strings.Trim(count, "0123456789") != "" {
@@ -51,7 +51,7 @@ func (w *writer) branchVersion(version, salt string) (string, bool) {
 	}
 	const least = 1 << 16 // part of one: JavaScript spells what is below a millionth in another way
 	one := uint64(1) << bits
-	f := float64(n) + float64(one/least+binary.BigEndian.Uint64(sum[:])%(one-one/least))/float64(one)
+	f := float64(n) + float64(one/least+binary.BigEndian.Uint64(sum[:])%(one/2-one/least))/float64(one)
 	return strconv.FormatFloat(f, 'f', -1, 64), true // the spelling of JavaScript, whatever it adds
 }
 

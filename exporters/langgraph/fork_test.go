@@ -2,6 +2,7 @@ package langgraph
 
 import (
 	"bytes"
+	"fmt"
 	"os"
 	"path/filepath"
 	"slices"
@@ -14,6 +15,7 @@ import (
 	"github.com/exitramp/exitramp/context/replay"
 	"github.com/exitramp/exitramp/exporters/internal/drivertest"
 	"github.com/exitramp/exitramp/exporters/internal/pgsnapshot/pgtest"
+	"github.com/exitramp/exitramp/exporters/langgraph/internal/values"
 	pb "github.com/exitramp/exitramp/proto/exitramp/v1"
 )
 
@@ -162,6 +164,32 @@ func TestBranchVersions(t *testing.T) {
 				t.Fatalf("%d, %d: %s", n, i, got)
 			}
 			seen[got] = true
+		}
+	}
+}
+
+// The library adds one to the highest version of a checkpoint. What it counts to must not be there already, as a version of
+// another branch that was moved for the same reason: PostgreSQL would keep that, and forget what is written.
+func TestBranchVersionsGoOn(t *testing.T) {
+	w := &writer{lay: &layout{lang: javascript}}
+	number := func(s string) float64 {
+		f, err := strconv.ParseFloat(s, 64)
+		if err != nil {
+			t.Fatal(err)
+		}
+		return f
+	}
+	for n := range 200 {
+		version, next := strconv.Itoa(n), strconv.Itoa(n+1)
+		from, _ := w.branchVersion(version, "empty")
+		if taken, _ := w.branchVersion(next, "empty"); number(from)+1 == number(taken) {
+			t.Fatalf("from %s the library counts to %s", from, taken)
+		}
+		c := &pb.Checkpoint{Meta: &pb.Meta{Key: fmt.Sprint("checkpoint/t//", n), Labels: []*pb.Label{{Name: labelAhead, Value: "300"}}}}
+		moved := map[string]move{}
+		w.between(c, &values.Checkpoint{Channels: []values.Channel{{Name: channelStart, Version: version}}}, moved)
+		if to := moved[channelStart].to; number(to) <= number(from) || number(to) >= float64(n+1) {
+			t.Fatalf("it counts apart at %s, and goes on from %s", to, from)
 		}
 	}
 }
