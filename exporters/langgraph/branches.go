@@ -160,6 +160,9 @@ func defined(x any) any {
 	return x
 }
 
+// snapshotBumps is where JavaScript keeps, by node and channel, a version that was counted for a snapshot alone: the node saw none.
+const snapshotBumps = "__snapshot_bumps__"
+
 // renumber gives channels their new versions, also where nodes have seen them.
 func renumber(doc []byte, moved map[string]move) ([]byte, error) {
 	var m, versions map[string]json.RawMessage
@@ -177,9 +180,12 @@ func renumber(doc []byte, moved map[string]move) ([]byte, error) {
 	}
 	for ch, v := range moved {
 		versions[ch] = json.RawMessage(v.to)
-		for _, s := range seen {
+		for node, s := range seen {
 			if string(s[ch]) == v.from {
 				s[ch] = json.RawMessage(v.to)
+			}
+			if mark := node + "|" + ch; string(seen[snapshotBumps][mark]) == v.from {
+				seen[snapshotBumps][mark] = json.RawMessage(v.to)
 			}
 		}
 	}

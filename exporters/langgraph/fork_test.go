@@ -168,6 +168,16 @@ func TestBranchVersions(t *testing.T) {
 	}
 }
 
+// TestSnapshotBumps: a version that JavaScript counted for a snapshot alone is marked as one that a node has not read. A mark of the
+// version before it stays.
+func TestSnapshotBumps(t *testing.T) {
+	const doc = `{"channel_versions":{"log":%[1]s},"versions_seen":{"__snapshot_bumps__":{"a:log":2,"a|log":%[1]s,"b|log":2},"a":{"log":%[1]s},"b":{"log":2}}}`
+	got, err := renumber(fmt.Appendf(nil, doc, "3"), map[string]move{"log": {from: "3", to: "3.25"}})
+	if want := fmt.Sprintf(doc, "3.25"); err != nil || string(got) != want {
+		t.Errorf("%s, %v, want %s", got, err, want)
+	}
+}
+
 // The library adds one to the highest version of a checkpoint. What it counts to must not be there already, as a version of
 // another branch that was moved for the same reason: PostgreSQL would keep that, and forget what is written.
 func TestBranchVersionsGoOn(t *testing.T) {
