@@ -214,6 +214,7 @@ func FuzzServers(f *testing.F) {
 		"{\n  \"mcpServers\": {\n    \"own\": {}\n  },\n  \"projects\": {\n    \"/p\": {\n      \"mcpServers\": {}\n    }\n  }\n}\n"} {
 		f.Add([]byte(s), "/p", "x")
 		f.Add([]byte(s), "", "a\"<")
+		f.Add([]byte(s), "\x03\xe8", "\xa4\xad\x10x") // a letter, together
 	}
 	f.Fuzz(func(t *testing.T, b []byte, project, name string) {
 		h := &serverFile{doc: b, was: b}

@@ -81,10 +81,20 @@ func (f *serverFile) get(project, name string) jsonvalue.Value {
 
 var errNames = errors.New("a name that is no text")
 
+// areTexts is errNames where JSON cannot hold a name: each by itself, since the ends of two may make a letter together.
+func areTexts(names ...string) error {
+	for _, n := range names {
+		if strings.Contains(n, "\ufffd") || !utf8.ValidString(n) {
+			return errNames
+		}
+	}
+	return nil
+}
+
 // set puts a server where there is none, and tells how many of the objects around it, at last the file, it made for it.
 func (f *serverFile) set(project, name string, server []byte) (made int, err error) {
-	if strings.Contains(project+name, "\ufffd") || !utf8.ValidString(project+name) {
-		return 0, errNames
+	if err := areTexts(project, name); err != nil {
+		return 0, err
 	}
 	doc, made, err := with(f.doc, append(serversOf(project), name), server)
 	if err != nil {
@@ -276,6 +286,9 @@ func (w *writer) server(ctx context.Context, s *pb.ToolServer) (replay.Receipt, 
 	kind, parts := agentstate.SplitKey(s.Meta.Key)
 	if len(parts) != 2 || kind != "toolserver" || strings.Contains(s.Meta.Key, "~") || len(s.Meta.Native) != 1 {
 		return refused("its key names no server")
+	}
+	if err := areTexts(parts...); err != nil {
+		return refused("%v", err)
 	}
 	b, err := w.run.Source.Data(ctx, s.Meta.Native[0].GetData())
 	if err != nil {
