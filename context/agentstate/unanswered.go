@@ -10,6 +10,9 @@ import (
 // read. That shows nothing about what it holds, and the same goes on later.
 var ErrUnanswered = errors.New("agentstate: the runtime gives no answer")
 
+// ErrChanged: a file was written by somebody else while it was read, or where a new one was to be. It is an ErrUnanswered.
+var ErrChanged = Unanswered("a file changed while it was used; run again")
+
 // Unanswered is a driver's own error that is an ErrUnanswered, in its own words.
 func Unanswered(text string) error { return &unanswered{text} }
 

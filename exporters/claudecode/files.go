@@ -75,7 +75,7 @@ func left(rel string) string {
 		return "a secret: not opened"
 	case in == ".config.json", in == ".claude.json", strings.HasPrefix(in, ".claude.json."):
 		return "of this machine, but for the servers that it names"
-	case base == ".DS_Store", strings.HasPrefix(base, ".exitramp-"),
+	case base == ".DS_Store", homefiles.OnItsWay(base),
 		(path.Ext(base) == ".tmp" || path.Ext(base) == ".lock") && (!deep || slices.Contains([]string{"projects", "todos", "tasks", "teams", "file-history"}, top)),
 		top == "paste-cache" && deep && path.Ext(base) != ".txt":
 		return "unfinished, or a lock"

@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"io/fs"
 	"os"
+	"path/filepath"
 	"strings"
 	"time"
 
@@ -105,7 +106,10 @@ func (w *writer) Commit(ctx context.Context) error {
 
 // Undo removes the files that a run made. A session that went on since stays, and so does every
 // file that is another one by now.
-func (h *Home) Undo(_ context.Context, _ *replay.Run, created []replay.Receipt) (left []replay.Receipt, err error) {
+func (h *Home) Undo(_ context.Context, run *replay.Run, created []replay.Receipt) (left []replay.Receipt, err error) {
+	if err := homefiles.Sweep(filepath.Join(h.root, h.place(folder)), run.ID); err != nil {
+		return nil, replay.Untouched(fmt.Errorf("claudecode: %w", err))
+	}
 	said := homefiles.MessagesOf(created)
 	var servers []replay.Receipt
 	for _, rc := range created {

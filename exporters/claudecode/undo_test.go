@@ -27,3 +27,10 @@ func TestGone(t *testing.T) {
 		t.Errorf("%+v %v", u, err)
 	}
 }
+
+// TestKilled: what a replay that was killed has left goes with its undo.
+func TestKilled(t *testing.T) {
+	mem, _ := drivertest.Export(t, Open("testdata/home"))
+	root := filepath.Join(t.TempDir(), "home")
+	drivertest.Killed(t, Open(root), root, mem)
+}

@@ -98,7 +98,7 @@ func left(rel string) string {
 		return "log lines of the program are not state"
 	case !deep && (strings.HasSuffix(rel, ".sqlite-wal") || strings.HasSuffix(rel, ".sqlite-shm") || strings.HasSuffix(rel, ".sqlite-journal")):
 		return "a part of its database"
-	case strings.HasPrefix(base, ".exitramp-"), base == ".DS_Store", top == "tmp", top == ".tmp", top == "thread-writer-locks", (!deep || top == "sessions" || top == "archived_sessions") && (path.Ext(base) == ".lock" || path.Ext(base) == ".tmp"):
+	case homefiles.OnItsWay(base), base == ".DS_Store", top == "tmp", top == ".tmp", top == "thread-writer-locks", (!deep || top == "sessions" || top == "archived_sessions") && (path.Ext(base) == ".lock" || path.Ext(base) == ".tmp"):
 		return "unfinished, or a lock"
 	case slices.ContainsFunc(strings.Split(rel, "/"), func(p string) bool { return p == ".git" || p == ".codex-baseline" }):
 		return "a repository's own: git runs what its settings say, and Codex makes its baseline of memories anew"

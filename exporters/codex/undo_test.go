@@ -32,3 +32,10 @@ func TestGone(t *testing.T) {
 		}
 	}
 }
+
+// TestKilled: what a replay that was killed has left goes with its undo, databases too.
+func TestKilled(t *testing.T) {
+	mem, _ := drivertest.Export(t, fullHome(t))
+	root := filepath.Join(t.TempDir(), "home")
+	drivertest.Killed(t, Open(root), root, mem)
+}

@@ -152,10 +152,22 @@ func (d *postgresDB) others(ctx context.Context, ts map[string]*table) (out besi
 	return out, nil
 }
 
-// nothing is the error of a database that none of the runtime's tables is found in. In PostgreSQL they may lie in a
-// schema that is not looked into: the library makes them in one that the program names.
+// nothing is the error of a database that none of the runtime's tables is found in.
 func nothing(ctx context.Context, e engine) error {
 	const none = "no LangGraph tables (checkpoints, store) found"
+	names, err := elsewhere(ctx, e)
+	switch {
+	case err != nil:
+		return err
+	case len(names) == 0:
+		return nostore.Error(errSchema(none))
+	}
+	return nostore.Error(errSchema("%s, but there are some in the schema %s: want ?search_path=%s", none, strings.Join(names, ", "), url.QueryEscape(names[0])))
+}
+
+// elsewhere are the first schemas of PostgreSQL that have tables of the runtime and are not looked into: the library makes
+// them in one that the program names.
+func elsewhere(ctx context.Context, e engine) (names []string, err error) {
 	var path []string // where we looked, which need not be where the connection does
 	switch d := e.(type) {
 	case *postgresDB:
@@ -163,20 +175,16 @@ func nothing(ctx context.Context, e engine) error {
 	case *postgresDest:
 		path = d.path
 	default:
-		return nostore.Error(errSchema(none))
+		return nil, nil
 	}
 	rows, err := e.query(ctx, `SELECT DISTINCT n.nspname::text FROM pg_class c JOIN pg_namespace n ON n.oid = c.relnamespace JOIN pg_attribute a ON a.attrelid = c.oid
 		WHERE c.relkind IN ('r','p') AND n.nspname::text <> ALL (?::text[]) AND
 			(c.relname, a.attname) IN (('checkpoints', 'checkpoint_ns'), ('store', 'namespace_path'), ('store', 'prefix')) ORDER BY 1`, path)
 	if err != nil {
-		return err
+		return nil, err
 	}
-	if len(rows) == 0 {
-		return nostore.Error(errSchema(none))
-	}
-	var names []string
 	for _, r := range rows[:min(len(rows), maxOthers)] {
 		names = append(names, r[0].String())
 	}
-	return nostore.Error(errSchema("%s, but there are some in the schema %s: want ?search_path=%s", none, strings.Join(names, ", "), url.QueryEscape(names[0])))
+	return names, nil
 }

@@ -2,39 +2,67 @@ package langgraph
 
 import (
 	"context"
+	"errors"
 	"fmt"
+	"io/fs"
 	"slices"
 	"strconv"
 	"strings"
 
 	"github.com/exitramp/exitramp/context/agentstate"
 	"github.com/exitramp/exitramp/context/replay"
+	"github.com/exitramp/exitramp/exporters/internal/sqlitefile"
 )
 
 // Undo removes the rows that a run created, in one transaction. A row that was changed since
 // stays, and so does a whole thread that went on: its new checkpoints stand on the old ones. The
 // tables stay too, as the runtime's setup would have left them.
 func (s *Store) Undo(ctx context.Context, run *replay.Run, created []replay.Receipt) (left []replay.Receipt, err error) {
+	if s.server == nil {
+		if err := sqlitefile.DropLeft(ctx, s.path); err != nil {
+			return nil, replay.Untouched(fmt.Errorf("langgraph: %w", err))
+		}
+	}
 	if !slices.ContainsFunc(created, func(rc replay.Receipt) bool { return rc.Target != "" }) {
 		return nil, nil // the run made nothing, perhaps not even the database
 	}
 	d, err := s.openDest(ctx, false)
+	if s.server == nil && errors.Is(err, fs.ErrNotExist) {
+		return gone(created), nil
+	}
 	if err != nil {
 		return nil, replay.Untouched(err)
 	}
 	defer d.close()
-	if left, err = takeOut(ctx, d, created); err != nil {
+	lay, err := detect(ctx, d)
+	if errors.Is(err, fs.ErrNotExist) {
+		if names, eerr := elsewhere(ctx, d); eerr == nil && len(names) == 0 {
+			return gone(created), nil
+		}
+	}
+	if err == nil {
+		left, err = takeOut(ctx, d, lay, created)
+	}
+	if err != nil {
 		return nil, replay.Untouched(err)
 	}
 	return left, d.commit(ctx)
 }
 
-// takeOut is Undo before its commit.
-func takeOut(ctx context.Context, d dest, created []replay.Receipt) (left []replay.Receipt, err error) {
-	lay, err := detect(ctx, d)
-	if err != nil {
-		return nil, err
+// gone are the rows of a run in a database that is not there, or has no table of the runtime: nobody made them, or somebody
+// dropped them.
+func gone(created []replay.Receipt) (left []replay.Receipt) {
+	for _, rc := range created {
+		if rc.Target != "" {
+			rc.Why = replay.Gone
+			left = append(left, rc)
+		}
 	}
+	return left
+}
+
+// takeOut is Undo before its commit.
+func takeOut(ctx context.Context, d dest, lay *layout, created []replay.Receipt) (left []replay.Receipt, err error) {
 	u := &undo{d: d, lay: lay, threads: map[string]*undone{}, names: map[string]cell{}}
 	for _, rc := range created {
 		ids, err := u.rowsOf(ctx, rc.Target)

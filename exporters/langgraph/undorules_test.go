@@ -2,6 +2,7 @@ package langgraph
 
 import (
 	"errors"
+	"os"
 	"path/filepath"
 	"strings"
 	"testing"
@@ -10,6 +11,8 @@ import (
 
 	"github.com/exitramp/exitramp/context/replay"
 	"github.com/exitramp/exitramp/exporters/internal/drivertest"
+	"github.com/exitramp/exitramp/exporters/internal/pgsnapshot/pgtest"
+	"github.com/exitramp/exitramp/exporters/internal/sqlitefile"
 )
 
 // TestUndoAgainstRules: an owner's keys between the library's own tables keep nothing in. What another table needs stays, and all
@@ -71,5 +74,34 @@ func TestKeyBetweenTables(t *testing.T) {
 		if got := actions(apply(t, dst, m, false)); got["create"] < 100 || got["refuse"] != plan["refuse"] {
 			t.Errorf("%s: %v, planned %v", from, got, plan)
 		}
+	}
+}
+
+// TestUndoAfterDrop: where somebody dropped all that the runtime had, an undo finds that its rows are gone.
+func TestUndoAfterDrop(t *testing.T) {
+	m, _ := drivertest.Export(t, SQLite("testdata/python.sqlite"))
+	for name, c := range map[string]struct {
+		made func(t *testing.T) *Store
+		drop string
+	}{
+		"sqlite":   {func(t *testing.T) *Store { return SQLite(filepath.Join(t.TempDir(), "new")) }, ""},
+		"tables":   {func(t *testing.T) *Store { return SQLite(filepath.Join(t.TempDir(), "new")) }, "DROP TABLE checkpoints; DROP TABLE writes; DROP TABLE store_vectors; DROP TABLE store"},
+		"postgres": {func(t *testing.T) *Store { return postgres(t, pgtest.Database(t)) }, "DROP SCHEMA public CASCADE; CREATE SCHEMA public"},
+	} {
+		t.Run(name, func(t *testing.T) {
+			dst := c.made(t)
+			_, j := drivertest.Apply(t, dst, m)
+			if c.drop != "" {
+				change(t, dst, c.drop)
+			} else if err := os.Remove(dst.path); err != nil {
+				t.Fatal(err)
+			}
+			if u, err := replay.Undo(t.Context(), dst, j); err != nil || u.Gone == 0 || u.Removed > 0 || u.LeftN > 0 {
+				t.Errorf("%+v %v", u, err)
+			}
+			if c.drop == "" && !sqlitefile.Missing(dst.path) {
+				t.Error("the undo made a database")
+			}
+		})
 	}
 }

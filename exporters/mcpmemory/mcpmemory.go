@@ -34,7 +34,7 @@ import (
 // Errors that callers act on.
 var (
 	ErrSchema  = errors.New("mcpmemory: not a file of the memory server")
-	ErrChanged = agentstate.Unanswered("mcpmemory: file changed while it was used; run again")
+	ErrChanged = fmt.Errorf("mcpmemory: %w", agentstate.ErrChanged)
 )
 
 const product = "mcp-memory"

@@ -37,7 +37,7 @@ func (s *Store) path(rel string) (string, error) {
 	if s.server != nil || s.beside != "" && rel == historyFile {
 		return s.beside, nil // in PostgreSQL the only file
 	}
-	if !filepath.IsLocal(filepath.FromSlash(rel)) || rel == "." || strings.ContainsAny(rel, "\x00\\") || strings.HasSuffix(rel, ".exitramp-part") {
+	if !filepath.IsLocal(filepath.FromSlash(rel)) || rel == "." || strings.ContainsAny(rel, "\x00\\") || sqlitefile.IsPart(rel) {
 		return "", fmt.Errorf("%.80q leads out of the folder", rel)
 	}
 	base, in := s.root, rel

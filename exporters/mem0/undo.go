@@ -11,6 +11,17 @@ import (
 	"github.com/exitramp/exitramp/exporters/internal/sqlitefile"
 )
 
+// dropLeft takes away what a replay that was killed has left.
+func (s *Store) dropLeft(ctx context.Context) (err error) {
+	if s.beside != "" {
+		err = sqlitefile.DropLeft(ctx, s.beside)
+	}
+	if s.server == nil {
+		err = errors.Join(err, sqlitefile.DropLeftBelow(ctx, s.root))
+	}
+	return err
+}
+
 const changed = "changed since the run"
 
 // Undo removes the rows that a run made. What says something else by now stays; a memory and its
@@ -23,6 +34,9 @@ func (s *Store) Undo(ctx context.Context, run *replay.Run, created []replay.Rece
 	w := &writer{run: &replay.Run{ID: run.ID, From: run.From, Vectors: run.Vectors}, s: s, layouts: have.layouts, dbs: map[string]*db{}, undoing: true}
 	defer w.Close()
 	if err := w.lock(); err != nil {
+		return nil, replay.Untouched(own(err))
+	}
+	if err := s.dropLeft(ctx); err != nil {
 		return nil, replay.Untouched(own(err))
 	}
 	left, lists, err := w.takeOut(ctx, created)

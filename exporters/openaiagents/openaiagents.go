@@ -27,6 +27,7 @@ import (
 	"github.com/exitramp/exitramp/context/agentstate"
 	"github.com/exitramp/exitramp/context/replay"
 	"github.com/exitramp/exitramp/exporters"
+	"github.com/exitramp/exitramp/exporters/internal/homefiles"
 	"github.com/exitramp/exitramp/exporters/internal/sqlitefile"
 	"github.com/exitramp/exitramp/exporters/internal/underway"
 )
@@ -106,9 +107,6 @@ const (
 // maxFiles bounds the walk: a folder with more is not one of sessions.
 const maxFiles = 200_000
 
-// partSuffix ends the name of a database that a replay has not finished.
-const partSuffix = ".exitramp-part"
-
 // An unread is a file or folder that holds state, or may, and cannot be read.
 type unread struct {
 	rel string
@@ -166,7 +164,7 @@ func (f *Folder) find(ctx context.Context) (l listing, err error) {
 			return nil
 		case d.IsDir() && (d.Name() == "node_modules" || d.Name() == ".git" || d.Name() == ".venv"):
 			return fs.SkipDir
-		case !d.Type().IsRegular() || strings.HasSuffix(p, partSuffix):
+		case !d.Type().IsRegular() || sqlitefile.IsPart(p) || homefiles.OnItsWay(d.Name()):
 			return nil
 		}
 		switch form, err := formOf(p); {

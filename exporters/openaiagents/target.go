@@ -13,25 +13,25 @@ import (
 
 	"github.com/exitramp/exitramp/context/agentstate"
 	"github.com/exitramp/exitramp/context/replay"
+	"github.com/exitramp/exitramp/exporters/internal/homefiles"
 	"github.com/exitramp/exitramp/exporters/internal/sqlitefile"
 	"github.com/exitramp/exitramp/internal/lazyre"
-	"github.com/exitramp/exitramp/internal/syncdir"
 	pb "github.com/exitramp/exitramp/proto/exitramp/v1"
 )
 
 // A writer writes one run. Every database has one transaction until Commit, and documents wait in
 // files of another name.
 type writer struct {
-	run     *replay.Run
-	f       *Folder
-	exact   bool
-	layouts map[string]layout // by file, as the source had them
-	dbs     map[string]*db    // open; in a plan nil for files that are not there
-	files   []file
-	seen    inView               // foreign
-	ids     sessionIDs           // foreign
-	owner   map[[2]string]string // foreign: of a table of messages and a session, the conversation that it is
-	next    int64                // of a foreign state: the last message id that was given or found
+	run       *replay.Run
+	f         *Folder
+	exact     bool
+	layouts   map[string]layout // by file, as the source had them
+	dbs       map[string]*db    // open; in a plan nil for files that are not there
+	documents homefiles.Writer
+	seen      inView               // foreign
+	ids       sessionIDs           // foreign
+	owner     map[[2]string]string // foreign: of a table of messages and a session, the conversation that it is
+	next      int64                // of a foreign state: the last message id that was given or found
 
 	counters sqlitefile.Counters
 	moves    *moves             // exact
@@ -39,12 +39,9 @@ type writer struct {
 	rules    []string           // in a plan: of the target's owner
 }
 
-// A file is a document on its way.
-type file struct{ tmp, path string }
-
 // Begin looks at the folder, and refuses an Origin whose tables are not the SDK's.
 func (f *Folder) Begin(ctx context.Context, run *replay.Run) (replay.Writer, error) {
-	w := &writer{run: run, f: f, exact: ofFolder(run.From), dbs: map[string]*db{}, seen: inView{}, ids: sessionIDs{}, owner: map[[2]string]string{}, away: map[[2]string]bool{}, moves: newMoves()}
+	w := &writer{run: run, f: f, exact: ofFolder(run.From), dbs: map[string]*db{}, seen: inView{}, ids: sessionIDs{}, owner: map[[2]string]string{}, away: map[[2]string]bool{}, moves: newMoves(), documents: homefiles.Writer{Root: f.root, Run: run}}
 	if st, err := os.Stat(f.root); err == nil && !st.IsDir() {
 		return nil, fmt.Errorf("%w: openaiagents: %s is a file; want a folder", replay.ErrTarget, f.root)
 	} else if err != nil && !errors.Is(err, fs.ErrNotExist) {
@@ -124,7 +121,7 @@ func (l *layout) valid() bool {
 
 // localFile refuses names that lead out of the folder.
 func localFile(rel string) bool {
-	return filepath.IsLocal(filepath.FromSlash(rel)) && rel != "." && !strings.ContainsAny(rel, "\x00\\") && !strings.HasSuffix(rel, partSuffix)
+	return filepath.IsLocal(filepath.FromSlash(rel)) && rel != "." && !strings.ContainsAny(rel, "\x00\\") && !sqlitefile.IsPart(rel)
 }
 
 func refused(format string, args ...any) (replay.Receipt, error) {
@@ -256,16 +253,7 @@ func (w *writer) Commit(ctx context.Context) error {
 		}
 		delete(w.dbs, rel)
 	}
-	for len(w.files) > 0 {
-		x := w.files[0]
-		if err := syncdir.Place(x.tmp, x.path); errors.Is(err, fs.ErrExist) {
-			return fmt.Errorf("%w: %s appeared", own(ErrChanged), x.path)
-		} else if err != nil {
-			return own(err)
-		}
-		w.files = w.files[1:]
-	}
-	return nil
+	return own(w.documents.Commit(ctx))
 }
 
 // empty makes the databases in which the source has tables and no row.
@@ -289,9 +277,6 @@ func (w *writer) Close() error {
 			d.Close()
 		}
 	}
-	for _, x := range w.files {
-		os.Remove(x.tmp)
-	}
-	w.dbs, w.files = nil, nil
-	return nil
+	w.dbs = nil
+	return w.documents.Close()
 }

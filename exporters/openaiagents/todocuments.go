@@ -8,7 +8,6 @@ import (
 	"errors"
 	"io/fs"
 	"os"
-	"path/filepath"
 
 	"github.com/exitramp/exitramp/context/agentstate"
 	"github.com/exitramp/exitramp/context/replay"
@@ -54,14 +53,10 @@ func (w *writer) document(ctx context.Context, r agentstate.Record, kind, rel st
 	case w.run.DryRun:
 		return rc, nil
 	}
-	if err := os.MkdirAll(filepath.Dir(path), 0o700); err != nil {
-		return replay.Receipt{}, err
-	}
-	tmp, err := os.CreateTemp(filepath.Dir(path), ".exitramp-*.part")
+	tmp, err := w.documents.Temp(path)
 	if err != nil {
 		return replay.Receipt{}, err
 	}
-	w.files = append(w.files, file{tmp.Name(), path})
 	_, err = tmp.Write(b)
 	return rc, errors.Join(err, tmp.Sync(), tmp.Close())
 }

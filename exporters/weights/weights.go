@@ -39,7 +39,7 @@ const product = "weights"
 // Errors that callers act on.
 var (
 	ErrSchema  = errors.New("weights: not a folder of models")
-	ErrChanged = errors.New("weights: the folder changed while it was read; run again")
+	ErrChanged = fmt.Errorf("weights: %w", agentstate.ErrChanged)
 )
 
 // Drivers are the drivers for exporters.Registry.

@@ -28,7 +28,7 @@ import (
 )
 
 // ErrChanged: a file is another one than a moment ago.
-var ErrChanged = agentstate.Unanswered("file changed while it was used; run again")
+var ErrChanged = agentstate.ErrChanged
 
 // A Writer writes the files of one run below Root.
 type Writer struct {
@@ -119,42 +119,24 @@ func (w *Writer) Put(ctx context.Context, r agentstate.Record, rel string, at ti
 
 // Temp makes the file that becomes path with Commit.
 func (w *Writer) Temp(path string) (*os.File, error) {
-	if err := os.MkdirAll(filepath.Dir(path), 0o700); err != nil {
+	dir := filepath.Dir(path)
+	if err := os.MkdirAll(dir, 0o700); err != nil {
 		return nil, err
 	}
-	if err := w.sweep(filepath.Dir(path)); err != nil {
-		return nil, err
+	if !w.swept[dir] {
+		if _, err := sweep(dir, w.Run.ID); err != nil {
+			return nil, err
+		}
+		if w.swept == nil {
+			w.swept = map[string]bool{}
+		}
+		w.swept[dir] = true
 	}
-	tmp, err := os.CreateTemp(filepath.Dir(path), w.prefix()+"*")
+	tmp, err := os.CreateTemp(dir, prefix(w.Run.ID)+"*")
 	if err == nil {
 		w.files = append(w.files, file{tmp.Name(), path})
 	}
 	return tmp, err
-}
-
-// prefix begins the names of the files that the run has on their way. Its id comes out of a journal.
-func (w *Writer) prefix() string {
-	h := sha256.New()
-	io.WriteString(h, w.Run.ID)
-	return ".exitramp-" + sum(h) + "-"
-}
-
-// sweep takes away what an attempt of the run that was killed has left in dir: a run has one attempt at a time.
-func (w *Writer) sweep(dir string) error {
-	if w.swept[dir] {
-		return nil
-	}
-	all, err := os.ReadDir(dir)
-	for _, e := range all {
-		if e.Type().IsRegular() && strings.HasPrefix(e.Name(), w.prefix()) {
-			err = errors.Join(err, os.Remove(filepath.Join(dir, e.Name())))
-		}
-	}
-	if w.swept == nil {
-		w.swept = map[string]bool{}
-	}
-	w.swept[dir] = err == nil
-	return err
 }
 
 // Line puts v as a JSON line behind the file that Temp made and somebody closed. One file is open at
@@ -219,11 +201,7 @@ func Remove(root, path string) error {
 	if err := os.Remove(path); err != nil {
 		return err
 	}
-	for dir := filepath.Dir(path); len(dir) > len(filepath.Clean(root)); dir = filepath.Dir(dir) {
-		if os.Remove(dir) != nil { // holds more
-			break
-		}
-	}
+	prune(root, filepath.Dir(path))
 	return nil
 }
 

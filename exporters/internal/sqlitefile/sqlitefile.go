@@ -27,7 +27,7 @@ import (
 var (
 	ErrDamaged = errors.New("database cannot be read")
 	ErrLocked  = agentstate.Unanswered("database is locked")
-	ErrChanged = agentstate.Unanswered("database changed while it was read; run again")
+	ErrChanged = agentstate.ErrChanged
 	ErrEmpty   = errors.New("file is empty")
 )
 

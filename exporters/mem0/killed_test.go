@@ -1,0 +1,17 @@
+package mem0
+
+import (
+	"path/filepath"
+	"testing"
+
+	"github.com/exitramp/exitramp/exporters/internal/drivertest"
+)
+
+// TestKilled: what a replay that was killed has left of the databases that it was making goes with its undo.
+func TestKilled(t *testing.T) {
+	for _, flavor := range []string{"js", "python"} {
+		mem, _ := drivertest.Export(t, Open(filepath.Join("testdata", flavor)))
+		root := filepath.Join(t.TempDir(), "new")
+		drivertest.Killed(t, Open(root), root, mem)
+	}
+}
