@@ -233,7 +233,7 @@ func (w *writer) Commit(ctx context.Context) error {
 	if w.run.DryRun || w.old != nil && w.lines.Len() == 0 {
 		return nil
 	}
-	return w.g.replace(w.old, func(out io.Writer) error {
+	return w.g.replace(w.run.ID, w.old, func(out io.Writer) error {
 		if w.old != nil && w.old.size > 0 {
 			return w.appendTo(ctx, out)
 		}

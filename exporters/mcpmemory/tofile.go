@@ -12,19 +12,24 @@ import (
 	"slices"
 	"strings"
 
+	"github.com/exitramp/exitramp/exporters/internal/homefiles"
 	"github.com/exitramp/exitramp/internal/diskmap"
 	"github.com/exitramp/exitramp/internal/syncdir"
 )
 
-// replace writes a new file and renames it over the one that is there, which must be old.
-func (g *Graph) replace(old *file, write func(io.Writer) error) (err error) {
+// replace writes a new file for the run and renames it over the one that is there, which must be old.
+func (g *Graph) replace(run string, old *file, write func(io.Writer) error) (err error) {
 	path, mode := g.path, fs.FileMode(0o600)
 	if old != nil {
 		path, mode = old.path, old.mode
 	}
-	tmp, err := os.CreateTemp(filepath.Dir(path), "."+filepath.Base(path)+".exitramp-*")
+	_, err = homefiles.SweepIn(filepath.Dir(path), run)
 	if err != nil {
-		return fmt.Errorf("mcpmemory: %w", err)
+		return own(err)
+	}
+	tmp, err := homefiles.Temp(filepath.Dir(path), run)
+	if err != nil {
+		return own(err)
 	}
 	defer func() {
 		if err != nil {

@@ -7,15 +7,17 @@ import (
 	"io"
 	"io/fs"
 	"os"
+	"path/filepath"
 	"strings"
 
 	"github.com/exitramp/exitramp/context/agentstate"
 	"github.com/exitramp/exitramp/context/replay"
+	"github.com/exitramp/exitramp/exporters/internal/homefiles"
 )
 
 // Undo takes out the lines that a run put in. A line that says something else by now stays. The
 // file goes when nothing is left in it.
-func (g *Graph) Undo(ctx context.Context, _ *replay.Run, created []replay.Receipt) (left []replay.Receipt, err error) {
+func (g *Graph) Undo(ctx context.Context, run *replay.Run, created []replay.Receipt) (left []replay.Receipt, err error) {
 	u := undoing{lines: map[string]int{}, there: map[string]bool{}, remove: map[int64]bool{}}
 	for i, rc := range created {
 		if rc.Target != "" {
@@ -25,12 +27,19 @@ func (g *Graph) Undo(ctx context.Context, _ *replay.Run, created []replay.Receip
 			u.lines[lineKey(rc.Target)] = i
 		}
 	}
+	path := g.path
+	if at, err := filepath.EvalSymlinks(path); err == nil {
+		path = at
+	}
+	if _, err := homefiles.SweepIn(filepath.Dir(path), run.ID); err != nil && !errors.Is(err, fs.ErrNotExist) {
+		return nil, replay.Untouched(own(err))
+	}
 	f, err := g.open()
 	switch {
 	case err == nil:
 		defer f.Close()
 		if left, err = u.look(ctx, g, f, created); err == nil {
-			err = u.takeOut(ctx, g, f)
+			err = u.takeOut(ctx, g, run.ID, f)
 		}
 	case errors.Is(err, fs.ErrNotExist):
 		err = nil
@@ -91,7 +100,7 @@ func (u *undoing) look(ctx context.Context, g *Graph, f *file, created []replay.
 }
 
 // takeOut writes the file anew without the lines that are to go.
-func (u *undoing) takeOut(ctx context.Context, g *Graph, f *file) error {
+func (u *undoing) takeOut(ctx context.Context, g *Graph, run string, f *file) error {
 	if len(u.remove) == 0 {
 		return nil
 	}
@@ -101,7 +110,7 @@ func (u *undoing) takeOut(ctx context.Context, g *Graph, f *file) error {
 		}
 		return own(os.Remove(f.path))
 	}
-	return g.replace(f, func(out io.Writer) error {
+	return g.replace(run, f, func(out io.Writer) error {
 		if _, err := f.Seek(0, io.SeekStart); err != nil {
 			return err
 		}

@@ -25,7 +25,7 @@ func TestUndoFlat(t *testing.T) {
 		var left []replay.Receipt
 		high := heappeak.Live(func() {
 			var err error
-			if left, err = g.Undo(t.Context(), nil, []replay.Receipt{{Target: agentstate.Key("entity", "ada"), Version: "00"}}); err != nil {
+			if left, err = g.Undo(t.Context(), &replay.Run{}, []replay.Receipt{{Target: agentstate.Key("entity", "ada"), Version: "00"}}); err != nil {
 				t.Error(err)
 			}
 		})

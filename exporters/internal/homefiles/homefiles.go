@@ -124,7 +124,7 @@ func (w *Writer) Temp(path string) (*os.File, error) {
 		return nil, err
 	}
 	if !w.swept[dir] {
-		if _, err := sweep(dir, w.Run.ID); err != nil {
+		if _, err := SweepIn(dir, w.Run.ID); err != nil {
 			return nil, err
 		}
 		if w.swept == nil {
@@ -132,7 +132,7 @@ func (w *Writer) Temp(path string) (*os.File, error) {
 		}
 		w.swept[dir] = true
 	}
-	tmp, err := os.CreateTemp(dir, prefix(w.Run.ID)+"*")
+	tmp, err := Temp(dir, w.Run.ID)
 	if err == nil {
 		w.files = append(w.files, file{tmp.Name(), path})
 	}

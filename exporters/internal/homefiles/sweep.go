@@ -23,8 +23,11 @@ func prefix(run string) string {
 	return onItsWay + sum(h) + "-"
 }
 
-// sweep takes away what an attempt of the run that was killed has left in dir: a run has one attempt at a time.
-func sweep(dir, run string) (n int, err error) {
+// Temp makes a file in dir that the run has on its way.
+func Temp(dir, run string) (*os.File, error) { return os.CreateTemp(dir, prefix(run)+"*") }
+
+// SweepIn takes away what an attempt of the run that was killed has left in dir, and counts it: a run has one attempt at a time.
+func SweepIn(dir, run string) (n int, err error) {
 	all, err := os.ReadDir(dir)
 	for _, e := range all {
 		if !e.Type().IsRegular() || !strings.HasPrefix(e.Name(), prefix(run)) {
@@ -44,7 +47,7 @@ func Sweep(root, run string) error {
 	}
 	var errs error
 	for _, dir := range folders(root) {
-		n, err := sweep(dir, run)
+		n, err := SweepIn(dir, run)
 		if !errors.Is(err, fs.ErrPermission) {
 			errs = errors.Join(errs, err)
 		}
