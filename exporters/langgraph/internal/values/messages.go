@@ -6,17 +6,8 @@ import (
 	pb "github.com/exitramp/exitramp/proto/exitramp/v1"
 )
 
-// Messages reads a value that is a list of chat messages, or one. ok is false when it is
-// something else: then it is no conversation. The messages have no Meta.
-func Messages(serializer string, b []byte) (ms []*pb.Message, ok bool, err error) {
-	v, err := parse(serializer, b)
-	if err != nil {
-		return nil, false, err
-	}
-	ms, ok = messages(v)
-	return ms, ok, nil
-}
-
+// messages reads a value that is a list of chat messages, or one. ok is false when it is something else: then it is no
+// conversation. The messages have no Meta.
 func messages(v val) (ms []*pb.Message, ok bool) {
 	v, _ = inside(v)
 	if m := message(v); m != nil {

@@ -10,6 +10,8 @@ import (
 	"testing"
 
 	_ "modernc.org/sqlite"
+
+	pb "github.com/exitramp/exitramp/proto/exitramp/v1"
 )
 
 type golden struct{ Name, Type, Hex, Py string }
@@ -131,7 +133,7 @@ func TestSamples(t *testing.T) {
 				again = append(append(again, d.doc[at:s.Start]...), d.doc[s.Start:s.End]...)
 				at = s.End
 				spans++
-				ms, ok, err := Messages(d.typ, d.doc[s.Start:s.End])
+				ms, ok, err := readMessages(d.typ, d.doc[s.Start:s.End])
 				if err != nil || s.Name == "messages" && !ok && s.End-s.Start > 2 {
 					t.Errorf("%s: channel %s: %v", c.ID, s.Name, err)
 				}
@@ -197,7 +199,7 @@ func TestLoneSurrogates(t *testing.T) {
 			t.Errorf("%s: %v, want %v", s, ok, want)
 		}
 	}
-	ms, ok, err := Messages("json", []byte(`[{"role":"user","content":"x\ud83d"}]`))
+	ms, ok, err := readMessages("json", []byte(`[{"role":"user","content":"x\ud83d"}]`))
 	if err != nil || !ok || ms[0].Parts[0].GetData() == nil {
 		t.Error(ms, ok, err)
 	}
@@ -234,7 +236,7 @@ func FuzzValues(f *testing.F) {
 					}
 				}
 			}
-			Messages(s, b)
+			readMessages(s, b)
 			Interrupts(s, b)
 			if out := JSON(s, b, 10_000); len(out) > 1_000_000 {
 				t.Fatalf("%d bytes", len(out))
@@ -243,4 +245,14 @@ func FuzzValues(f *testing.F) {
 		}
 		ParseMetadata(b)
 	})
+}
+
+// readMessages is what messages reads out of a value.
+func readMessages(serializer string, b []byte) (ms []*pb.Message, ok bool, err error) {
+	v, err := parse(serializer, b)
+	if err != nil {
+		return nil, false, err
+	}
+	ms, ok = messages(v)
+	return ms, ok, nil
 }
