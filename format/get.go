@@ -4,6 +4,7 @@ import (
 	"container/list"
 	"context"
 	"fmt"
+	"math"
 	"slices"
 	"sort"
 	"sync"
@@ -14,8 +15,12 @@ import (
 	pb "github.com/exitramp/exitramp/proto/exitramp/v1"
 )
 
-// cacheSize is how many decoded members a Reader keeps for Get.
-const cacheSize = 8
+// What a Reader keeps for Get: decoded members, and entries of the index. Neighbours in the index are keys by chance, so a page
+// that is not kept is decoded for one entry of it; 2 Mi entries take 28 MiB.
+const (
+	keptMembers = 8
+	keptEntries = 1 << 21
+)
 
 // Get finds a record by key: one page of the index a run, then one shard, and for an Embedding
 // one vector member. The members read last are kept.
@@ -83,16 +88,15 @@ func (r *Reader) find(ctx context.Context, comp int, run *pb.IndexRun, want *wan
 
 // at hands over the record at entry i of p if it is the wanted one.
 func (r *Reader) at(comp int, p *page, i int, want *wanted) (bool, error) {
-	s := r.c.shards[p.shards[i]]
+	s := r.c.shards[uint64(p.shards[i])]
 	if s == nil || s.comp != comp {
 		return false, refuse(ErrPayload, p.member, fmt.Sprintf("entry %d names shard %d, which is not in its compartment", i, p.shards[i]))
 	}
-	v, err := r.cache.get(s.Member, func() (any, error) { return r.loadRaw(s) })
+	raw, err := r.shards.get(s.Member, func() (*rawShard, error) { return r.loadRaw(s) })
 	if err != nil {
 		return false, err
 	}
-	raw := v.(*rawShard)
-	if uint64(p.positions[i]) >= uint64(len(raw.ends)) {
+	if int(p.positions[i]) >= len(raw.ends) {
 		return false, refuse(ErrPayload, p.member, fmt.Sprintf("entry %d names record %d of %d", i, p.positions[i], len(raw.ends)))
 	}
 	d, err := r.decoder()
@@ -142,16 +146,16 @@ func (r *Reader) loadRaw(s *shardTable) (*rawShard, error) {
 	return out, nil
 }
 
-// page is a decoded page of the index.
+// page is a decoded page of the index, packed: 14 bytes an entry.
 type page struct {
 	member    string
 	fps       []uint64
-	shards    []uint64
-	positions []uint32
+	shards    []uint32
+	positions []uint16
 }
 
 func (r *Reader) page(comp int, f *pb.IndexFence) (*page, error) {
-	v, err := r.cache.get(f.Member, func() (any, error) {
+	return r.pages.get(f.Member, func() (*page, error) {
 		d, err := r.decoder()
 		if err != nil {
 			return nil, err
@@ -159,10 +163,6 @@ func (r *Reader) page(comp int, f *pb.IndexFence) (*page, error) {
 		defer r.put(d)
 		return d.page(comp, f)
 	})
-	if err != nil {
-		return nil, err
-	}
-	return v.(*page), nil
 }
 
 // page reads and checks one page.
@@ -185,8 +185,15 @@ func (d *decoder) page(comp int, f *pb.IndexFence) (*page, error) {
 	if uint64(n) != f.Count || len(m.Shards) != n || len(m.Positions) != n {
 		return nil, mismatch(ErrPayload, f.Member, "entries", fmt.Sprint(f.Count), fmt.Sprintf("%d, %d, %d", n, len(m.Shards), len(m.Positions)))
 	}
-	p := &page{f.Member, m.FingerprintDeltas, m.Shards, m.Positions}
-	for i := 1; i < n; i++ {
+	p := &page{f.Member, m.FingerprintDeltas, make([]uint32, n), make([]uint16, n)}
+	for i := range n {
+		if m.Shards[i] > math.MaxUint32 || m.Positions[i] >= maxShardRecords {
+			return nil, refuse(ErrPayload, f.Member, fmt.Sprintf("entry %d names record %d of shard %d, which no archive has", i, m.Positions[i], m.Shards[i]))
+		}
+		p.shards[i], p.positions[i] = uint32(m.Shards[i]), uint16(m.Positions[i])
+		if i == 0 {
+			continue
+		}
 		if p.fps[i] += p.fps[i-1]; p.fps[i] < p.fps[i-1] {
 			return nil, refuse(ErrPayload, f.Member, "fingerprints do not ascend")
 		}
@@ -197,42 +204,49 @@ func (d *decoder) page(comp int, f *pb.IndexFence) (*page, error) {
 	return p, nil
 }
 
-// cache keeps the n values used last. It is safe for several goroutines; a value that two of
-// them want at once may be made twice.
-type cache struct {
+// cache keeps the values used last, of a weight of at most so many together, and always the last one. It is safe for several
+// goroutines; a value that two of them want at once may be made twice.
+type cache[V any] struct {
+	weight func(V) int
+	most   int
+
 	mu    sync.Mutex
-	n     int
+	sum   int
 	by    map[string]*list.Element
 	order *list.List // front: used last
 }
 
-type cached struct {
+type cached[V any] struct {
 	key   string
-	value any
+	value V
 }
 
-func newCache(n int) *cache { return &cache{n: n, by: map[string]*list.Element{}, order: list.New()} }
+func newCache[V any](most int, weight func(V) int) *cache[V] {
+	return &cache[V]{weight: weight, most: most, by: map[string]*list.Element{}, order: list.New()}
+}
 
-func (c *cache) get(key string, load func() (any, error)) (any, error) {
+func (c *cache[V]) get(key string, load func() (V, error)) (V, error) {
 	c.mu.Lock()
 	if e, ok := c.by[key]; ok {
 		c.order.MoveToFront(e)
 		c.mu.Unlock()
-		return e.Value.(*cached).value, nil
+		return e.Value.(*cached[V]).value, nil
 	}
 	c.mu.Unlock()
 	v, err := load()
 	if err != nil {
-		return nil, err
+		return v, err
 	}
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	if _, ok := c.by[key]; !ok {
-		c.by[key] = c.order.PushFront(&cached{key, v})
+		c.by[key] = c.order.PushFront(&cached[V]{key, v})
+		c.sum += c.weight(v)
 	}
-	for c.order.Len() > c.n {
-		last := c.order.Back()
-		delete(c.by, c.order.Remove(last).(*cached).key)
+	for c.sum > c.most && c.order.Len() > 1 {
+		last := c.order.Remove(c.order.Back()).(*cached[V])
+		delete(c.by, last.key)
+		c.sum -= c.weight(last.value)
 	}
 	return v, nil
 }

@@ -82,7 +82,7 @@ func Inspect(ra io.ReaderAt, size int64, opts *ReaderOptions) (*Info, error) {
 		return info, nil
 	}
 	info.Roots = c.shardRoots()
-	r := &Reader{c: c, opts: *opts, cache: newCache(cacheSize)}
+	r := newReader(c, opts)
 	for _, s := range r.inOrder([]string{}) {
 		if s.Kind == "tombstone" {
 			continue

@@ -48,8 +48,9 @@ func (p *places) fill(pages []*page, comps []int, shards map[uint64]*shardTable)
 	for i, g := range pages {
 		p.fps = append(p.fps, g.fps...)
 		for k, fp := range g.fps {
-			at := p.of[g.shards[k]]
-			if s := shards[g.shards[k]]; s == nil || s.comp != comps[i] || uint64(g.positions[k]) >= s.Count || at[g.positions[k]] != unset {
+			ordinal := uint64(g.shards[k])
+			at := p.of[ordinal]
+			if s := shards[ordinal]; s == nil || s.comp != comps[i] || uint64(g.positions[k]) >= s.Count || at[g.positions[k]] != unset {
 				return refuse(ErrPayload, g.member, fmt.Sprintf("entry %d names record %d of shard %d, which is not there, in another compartment or taken", k, g.positions[k], g.shards[k]))
 			}
 			at[g.positions[k]] = fp

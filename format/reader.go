@@ -23,7 +23,8 @@ type Reader struct {
 	file io.Closer // nil: the caller's
 
 	decoders sync.Pool
-	cache    *cache
+	shards   *cache[*rawShard]
+	pages    *cache[*page]
 }
 
 var (
@@ -74,7 +75,15 @@ func NewReader(ra io.ReaderAt, size int64, opts *ReaderOptions) (*Reader, error)
 	if len(c.closed) == len(c.roots) {
 		return nil, noIdentity(0)
 	}
-	return &Reader{c: c, opts: *opts, cache: newCache(cacheSize)}, nil
+	return newReader(c, opts), nil
+}
+
+func newReader(c *contents, opts *ReaderOptions) *Reader {
+	return &Reader{
+		c: c, opts: *opts,
+		shards: newCache(keptMembers, func(*rawShard) int { return 1 }),
+		pages:  newCache(keptEntries, func(p *page) int { return len(p.fps) }),
+	}
 }
 
 // Close closes the file that Open opened. Closed twice, it does nothing.
