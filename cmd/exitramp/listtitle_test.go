@@ -22,3 +22,21 @@ func TestTitles(t *testing.T) {
 		}
 	}
 }
+
+// TestTitlesOfMemories: what a memory says is found where libraries put it; a document that says several things is shown whole.
+func TestTitlesOfMemories(t *testing.T) {
+	for doc, want := range map[string]string{
+		`{"content":"tea","context":"said so"}`:                             "tea",
+		`{"kind":"Memory","content":{"content":"likes tea"}}`:               "likes tea",
+		`{"content":["# Notes","buy tea"],"created_at":"2026-11-30"}`:       "# Notes buy tea",
+		`{"kind":"Profile","content":{"name":"Ada","drinks":"tea"}}`:        `{"kind":"Profile","content":{"name":"Ada","drinks":"tea"}}`,
+		`{"content":["tea",2]}`:                                             `{"content":["tea",2]}`,
+		`{"kind":"Memory","content":{"content":""}}`:                        `{"kind":"Memory","content":{"content":""}}`,
+		`{"content":[],"data":{"n":1},"fact":"the first that says a text"}`: "the first that says a text",
+	} {
+		m := &pb.Memory{Content: &pb.Memory_Data{Data: agentstate.Inline("application/json", []byte(doc))}}
+		if got := title(m); got != want {
+			t.Errorf("%s: %q, want %q", doc, got, want)
+		}
+	}
+}

@@ -108,12 +108,38 @@ func memoryText(m *pb.Memory) string {
 	var doc map[string]any
 	if json.Unmarshal(m.GetData().GetInline(), &doc) == nil {
 		for _, f := range []string{"text", "data", "content", "memory", "value", "fact"} {
-			if s, ok := doc[f].(string); ok && s != "" {
+			if s := saysText(doc[f]); s != "" {
 				return s
 			}
 		}
 	}
 	return dataText(m.GetData())
+}
+
+// saysText is the text of a field that holds nothing else: as it is, in lines (files of deepagents), or in an
+// object of its own (memories of langmem). Empty: it is none.
+func saysText(v any) string {
+	switch v := v.(type) {
+	case string:
+		return v
+	case map[string]any:
+		for _, only := range v {
+			if s, ok := only.(string); ok && len(v) == 1 {
+				return s
+			}
+		}
+	case []any:
+		lines := make([]string, len(v))
+		for i, line := range v {
+			s, ok := line.(string)
+			if !ok {
+				return ""
+			}
+			lines[i] = s
+		}
+		return strings.Join(lines, "\n")
+	}
+	return ""
 }
 
 func roleText(m *pb.Message) string {
