@@ -178,17 +178,45 @@ func (w *writer) tryWrites(ctx context.Context, f *front, keys []string) error {
 	return nil
 }
 
-// putUnder puts the checkpoint key, for the trial of a write: a FOREIGN KEY of the owner's may lead to it. Whether the target takes
-// it is found out by itself.
+// putUnder puts the checkpoint key and its parent, for the trial of a write: a FOREIGN KEY of the owner's may lead to them. Whether
+// the target takes them is found out by itself.
 func (w *writer) putUnder(ctx context.Context, key string) error {
-	rec, err := w.resolver().Get(ctx, key)
-	c, ok := rec.(*pb.Checkpoint)
-	if err != nil || !ok {
-		return notFound(err)
+	c, err := w.checkpoint(ctx, key)
+	if err == nil && c != nil {
+		if err = w.putParent(ctx, c); err == nil {
+			err = w.putForTrial(ctx, c, true)
+		}
 	}
+	return err
+}
+
+// putParent puts the parent of c, for a trial; without its own parent, or all of a long thread would be put.
+func (w *writer) putParent(ctx context.Context, c *pb.Checkpoint) error {
+	if !w.ruled["checkpoints"] || c.ParentKey == "" {
+		return nil
+	}
+	parent, err := w.checkpoint(ctx, c.ParentKey)
+	if err == nil && parent != nil {
+		err = w.putForTrial(ctx, parent, false)
+	}
+	return err
+}
+
+// checkpoint is the checkpoint key; nil: it was not chosen.
+func (w *writer) checkpoint(ctx context.Context, key string) (*pb.Checkpoint, error) {
+	rec, err := w.resolver().Get(ctx, key)
+	c, _ := rec.(*pb.Checkpoint)
+	return c, notFound(err)
+}
+
+// putForTrial puts c, with what names its parent or without it. That the target does not take it is no error.
+func (w *writer) putForTrial(ctx context.Context, c *pb.Checkpoint, named bool) error {
 	x, err := w.made(ctx, c)
 	if err == nil {
 		t, row := w.lay.t["checkpoints"], maps.Clone(x.row)
+		if !named {
+			row["parent_checkpoint_id"] = cell{}
+		}
 		if _, err = w.fit(t, row); err == nil {
 			_, err = w.put(ctx, outRow{t, row})
 		}
@@ -213,6 +241,9 @@ func (w *writer) fitting(ctx context.Context, c *pb.Checkpoint) (crossed, error)
 	x, err := w.made(ctx, c)
 	if err == nil {
 		err = w.takesValues(ctx, c)
+	}
+	if err == nil {
+		err = w.putParent(ctx, c)
 	}
 	if err == nil {
 		err = w.takes(ctx, w.lay.t["checkpoints"], maps.Clone(x.row))

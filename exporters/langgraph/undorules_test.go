@@ -63,16 +63,20 @@ func TestUndoAgainstRules(t *testing.T) {
 	}
 }
 
-// TestKeyBetweenTables: an owner's key from the writes to their checkpoints, to take both out at once, keeps nothing out.
-func TestKeyBetweenTables(t *testing.T) {
+// TestOwnersKeys: an owner's key from the writes to their checkpoints, to take both out at once, or from the checkpoints to their
+// parents, keeps nothing out.
+func TestOwnersKeys(t *testing.T) {
+	const written = "ALTER TABLE checkpoint_writes ADD CONSTRAINT of_one FOREIGN KEY (thread_id, checkpoint_ns, checkpoint_id) REFERENCES checkpoints ON DELETE CASCADE"
+	const parents = "ALTER TABLE checkpoints ADD CONSTRAINT parents FOREIGN KEY (thread_id, checkpoint_ns, parent_checkpoint_id) REFERENCES checkpoints"
 	for _, from := range []string{"python.pg.sql", "python.sqlite"} {
-		dst := storeNamed(t, "python.pg.sql").load(t)
 		m, _ := drivertest.Export(t, storeNamed(t, from).load(t))
-		change(t, dst, `TRUNCATE checkpoints, checkpoint_writes, checkpoint_blobs, store;
-			ALTER TABLE checkpoint_writes ADD CONSTRAINT of_one FOREIGN KEY (thread_id, checkpoint_ns, checkpoint_id) REFERENCES checkpoints ON DELETE CASCADE`)
-		plan := actions(apply(t, dst, m, true))
-		if got := actions(apply(t, dst, m, false)); got["create"] < 100 || got["refuse"] != plan["refuse"] {
-			t.Errorf("%s: %v, planned %v", from, got, plan)
+		for _, keys := range []string{written, parents, written + ";" + parents + " DEFERRABLE INITIALLY DEFERRED"} {
+			dst := storeNamed(t, "python.pg.sql").load(t)
+			change(t, dst, "TRUNCATE checkpoints, checkpoint_writes, checkpoint_blobs, store; "+keys)
+			plan := actions(apply(t, dst, m, true))
+			if got := actions(apply(t, dst, m, false)); got["create"] < 100 || got["refuse"] != plan["refuse"] {
+				t.Errorf("%s, %s: %v, planned %v", from, keys, got, plan)
+			}
 		}
 	}
 }
