@@ -86,7 +86,11 @@ func (h *Home) undoRows(ctx context.Context, run *replay.Run, created []replay.R
 	if err != nil {
 		return nil, replay.Untouched(err)
 	}
+	open := len(w.dbs)
 	if err := w.commitRows(ctx); err != nil {
+		if sqlitefile.RolledBack(err) && len(w.dbs) == open { // the first
+			err = replay.Untouched(err)
+		}
 		return nil, err
 	}
 	for _, rc := range made {

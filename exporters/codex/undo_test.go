@@ -39,3 +39,10 @@ func TestKilled(t *testing.T) {
 	root := filepath.Join(t.TempDir(), "home")
 	drivertest.Killed(t, Open(root), root, mem)
 }
+
+// TestUndoUnderAReader: the first commit is refused where somebody reads the file.
+func TestUndoUnderAReader(t *testing.T) {
+	mem, _ := drivertest.Export(t, fullHome(t))
+	dst := Open(filepath.Join(t.TempDir(), "home"))
+	drivertest.UnderAReader(t, dst, mem, filepath.Join(dst.root, "goals_1.sqlite"), true)
+}

@@ -11,6 +11,7 @@ import (
 
 	"github.com/exitramp/exitramp/context/agentstate"
 	"github.com/exitramp/exitramp/context/replay"
+	"github.com/exitramp/exitramp/exporters/internal/pgsnapshot"
 	"github.com/exitramp/exitramp/exporters/internal/sqlitefile"
 )
 
@@ -46,7 +47,10 @@ func (s *Store) Undo(ctx context.Context, run *replay.Run, created []replay.Rece
 	if err != nil {
 		return nil, replay.Untouched(err)
 	}
-	return left, d.commit(ctx)
+	if err = d.commit(ctx); sqlitefile.RolledBack(err) || pgsnapshot.RolledBack(err) {
+		err = replay.Untouched(err)
+	}
+	return left, err
 }
 
 // gone are the rows of a run in a database that is not there, or has no table of the runtime: nobody made them, or somebody

@@ -8,6 +8,7 @@ import (
 
 	"github.com/exitramp/exitramp/context/agentstate"
 	"github.com/exitramp/exitramp/context/replay"
+	"github.com/exitramp/exitramp/exporters/internal/pgsnapshot"
 	"github.com/exitramp/exitramp/exporters/internal/sqlitefile"
 )
 
@@ -43,7 +44,11 @@ func (s *Store) Undo(ctx context.Context, run *replay.Run, created []replay.Rece
 	if err != nil {
 		return nil, replay.Untouched(err)
 	}
+	open := len(w.dbs)
 	if err := w.Commit(ctx); err != nil {
+		if (sqlitefile.RolledBack(err) || pgsnapshot.RolledBack(err)) && len(w.dbs) == open { // the first
+			err = replay.Untouched(err)
+		}
 		return nil, err
 	}
 	for _, rc := range lists { // when it is known what is left in the collections

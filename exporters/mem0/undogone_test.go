@@ -3,6 +3,7 @@ package mem0
 import (
 	"path/filepath"
 	"testing"
+	"time"
 
 	"github.com/exitramp/exitramp/context/agentstate"
 	"github.com/exitramp/exitramp/context/replay"
@@ -58,6 +59,16 @@ func TestUndoOfADroppedTable(t *testing.T) {
 				t.Errorf("%s was made again", c.table)
 			}
 		})
+	}
+}
+
+// TestUndoUnderAReader: the first commit is refused where somebody reads the file.
+func TestUndoUnderAReader(t *testing.T) {
+	mem, _ := drivertest.Export(t, Open("testdata/js"))
+	for file, first := range map[string]bool{"history.db": true, "vector_store.db": false} {
+		dst := Open(filepath.Join(t.TempDir(), "new"))
+		dst.flavor, dst.wait = "js", 50*time.Millisecond
+		drivertest.UnderAReader(t, dst, mem, filepath.Join(dst.root, file), first)
 	}
 }
 

@@ -26,7 +26,10 @@ func (s *Store) Undo(ctx context.Context, run *replay.Run, created []replay.Rece
 	if left, err = d.takeOut(ctx, run, created); err != nil {
 		return nil, replay.Untouched(own(err))
 	}
-	return left, own(d.exec(ctx, "COMMIT"))
+	if err = own(d.exec(ctx, "COMMIT")); pgsnapshot.RolledBack(err) {
+		err = replay.Untouched(err)
+	}
+	return left, err
 }
 
 // takeOut is Undo before its commit.

@@ -37,7 +37,11 @@ func (f *Folder) Undo(ctx context.Context, run *replay.Run, created []replay.Rec
 	if left, err = w.undoAll(ctx, append(rows, sessions...)); err != nil {
 		return nil, replay.Untouched(err)
 	}
+	open := len(w.dbs)
 	if err := w.Commit(ctx); err != nil {
+		if sqlitefile.RolledBack(err) && len(w.dbs) == open { // the first
+			err = replay.Untouched(err)
+		}
 		return nil, err
 	}
 	more, err := w.undoAll(ctx, files)

@@ -4,6 +4,7 @@ import (
 	"database/sql"
 	"path/filepath"
 	"testing"
+	"time"
 
 	"github.com/exitramp/exitramp/context/agentstate"
 	"github.com/exitramp/exitramp/context/memstate"
@@ -55,4 +56,14 @@ func TestUndoPart(t *testing.T) {
 			}
 		})
 	}
+}
+
+// TestUndoUnderAReader: the commit is refused where somebody reads the file.
+func TestUndoUnderAReader(t *testing.T) {
+	c := &pb.Conversation{Meta: agentstate.Meta("conversation", nil, "c")}
+	m := &pb.Message{Meta: agentstate.Meta("message", nil, "c", "1"), ConversationKey: c.Meta.Key, Role: pb.Role_ROLE_USER, Position: 1}
+	m.Parts = []*pb.Part{{Body: &pb.Part_Text{Text: "what is the weather"}}}
+	dst := Open(filepath.Join(t.TempDir(), "new"))
+	dst.wait = 50 * time.Millisecond
+	drivertest.UnderAReader(t, dst, memstate.Whole("another", c, m), filepath.Join(dst.root, foreignFile), true)
 }

@@ -52,6 +52,10 @@ func (s *Server) Wrap(err error) error {
 	return fmt.Errorf("%w: %s: %s (SQLSTATE %s): a row comes or goes only where this is satisfied or dropped: do that first", replay.ErrRule, s, what, pe.Code)
 }
 
+// RolledBack tells whether err, of a commit, is the server's word that nothing of it counts: a rule that is looked at
+// then, or another transaction, was in its way. Where the connection broke nobody knows.
+func RolledBack(err error) bool { return errors.Is(err, replay.ErrRule) || errors.Is(err, ErrBusy) }
+
 // tooLarge tells whether a value is longer or deeper than the server holds.
 func tooLarge(pe *pgconn.PgError) bool { return pe.Code == "54000" || pe.Code == "54001" }
 

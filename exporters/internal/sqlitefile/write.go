@@ -61,6 +61,10 @@ func OpenTarget(ctx context.Context, path string, wait time.Duration, plan bool)
 	return OpenWrite(ctx, path, wait)
 }
 
+// RolledBack tells whether err, of Commit, says that nothing of it counts: somebody else reads the file. After any other error
+// a commit may have been done.
+func RolledBack(err error) bool { return errors.Is(err, ErrLocked) }
+
 // Commit makes everything that was written last, and ends the DB.
 func (d *DB) Commit(ctx context.Context) error {
 	if d.part != "" {
