@@ -67,6 +67,16 @@ func TestDrillLost(t *testing.T) {
 	}
 }
 
+// TestDrillNothing: what the target has no place for is no more than what arrived where nothing was to arrive.
+func TestDrillNothing(t *testing.T) {
+	var out bytes.Buffer
+	p := &evidence.Predicate{Losses: []evidence.Loss{{Kind: "trigger", Count: 3, Of: 3, Grade: "dropped", Why: "the target has no triggers"}}}
+	newApp(&out, &out).printArrived(p)
+	if want := "nothing arrived · no place in the target for 3\n"; out.String() != want {
+		t.Errorf("got %q, want %q", out.String(), want)
+	}
+}
+
 func TestClock(t *testing.T) {
 	for s, want := range map[float64]string{0: "0.00 s", 9.994: "9.99 s", 59: "0:59", 362: "6:02", 4 * 3600: "4 h", 4*3600 + 600: "4 h 10 min", 7 * 86400: "7 d", 2.5 * 86400: "2.5 d", 30_000 * 86400: "30,000 d"} {
 		if got := clock(s); got != want {

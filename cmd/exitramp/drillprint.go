@@ -110,7 +110,10 @@ func (a *app) printArrived(p *evidence.Predicate) {
 			s += fmt.Sprintf(" · %s wait for a person", number(held))
 		}
 		if lost > away {
-			s += fmt.Sprintf(" · no place in the target for %s more", number(lost-away))
+			s += fmt.Sprintf(" · no place in the target for %s", number(lost-away))
+			if due > 0 {
+				s += " more"
+			}
 		}
 		if stays > 0 {
 			s += fmt.Sprintf(" · %s of other kinds stay in the archive", number(stays))
@@ -158,13 +161,7 @@ func rtoText(p *evidence.Predicate) string {
 	if t := p.Targets.RTOSeconds; t > 0 {
 		rto += " " + tick(p.Timing.RTOSeconds <= float64(t))
 	}
-	export := 0.0
-	for _, ph := range p.Timing.Phases {
-		if ph.Name == "export" {
-			export += ph.Seconds
-		}
-	}
-	if export > 0 {
+	if export := p.Timing.ExportSeconds(p.Drill.Attempts, p.Drill.StartedAt); export > 0 {
 		rto += fmt.Sprintf(" · %s with the export", clock(p.Timing.RTOSeconds+export))
 	}
 	return rto

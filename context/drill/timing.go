@@ -17,12 +17,10 @@ const month = 30 * 24 * 60 * 60
 // nothing was recovered, and there is no recovery time: a short one would look like a good one.
 func (r *run) timing() evidence.Timing {
 	t := evidence.Timing{Phases: r.st.Phases, RPOSeconds: map[string]uint64{}}
-	export, exit := 0.0, 0.0
+	export, exit := t.ExportSeconds(r.st.Attempts, r.st.Started), 0.0
 	var end time.Time
 	for _, ph := range t.Phases {
 		switch ph.Name {
-		case phaseExport:
-			export += ph.Seconds
 		case phaseVerify, phasePlan, phaseReplay, phaseNeutral, phaseReadBack, phaseRead:
 			exit += ph.Seconds
 			end = ph.Start.Add(time.Duration(ph.Seconds * float64(time.Second)))

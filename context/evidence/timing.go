@@ -46,3 +46,21 @@ type Cost struct {
 	Currency string `json:"currency"`
 	Class    string `json:"class"` // "switching", "parallel use"
 }
+
+// ExportSeconds is how long the source was read, 0 where it was not. An attempt that was killed left no phase: of a drill of
+// several the wall clock counts, from its start to the first look at the archive, its rest included.
+func (t *Timing) ExportSeconds(attempts uint64, started time.Time) float64 {
+	secs, verify := 0.0, time.Time{}
+	for _, ph := range t.Phases {
+		switch {
+		case ph.Name == "export":
+			secs += ph.Seconds
+		case ph.Name == "verify" && verify.IsZero():
+			verify = ph.Start
+		}
+	}
+	if secs > 0 && attempts > 1 && !verify.IsZero() {
+		secs = max(secs, verify.Sub(started).Seconds())
+	}
+	return secs
+}
