@@ -156,3 +156,38 @@ func TestSameAgainBroken(t *testing.T) {
 		t.Errorf("%q", out.Predicate.Limits)
 	}
 }
+
+// silent is a target that gives no answer until it is asked often enough: to a plan, and then to a replay.
+type silent struct {
+	*memstate.Runtime
+	asked *int
+}
+
+func (s silent) Begin(ctx context.Context, run *replay.Run) (replay.Writer, error) {
+	if *s.asked++; *s.asked == 1 || *s.asked == 3 {
+		return nil, fmt.Errorf("%w: is it locked?", agentstate.ErrUnanswered)
+	}
+	return s.Runtime.Begin(ctx, run)
+}
+
+// TestUnanswered: a target that is locked, or that nobody answers for, shows nothing about the exit, also where nothing was
+// written yet: the drill goes on.
+func TestUnanswered(t *testing.T) {
+	t.Parallel()
+	p := newPlace(t)
+	asked := 0
+	p.opts.Registry = exporters.NewRegistry(exporters.Driver{Scheme: "mem", URL: "mem:name", Open: func(_ context.Context, u *url.URL) (exporters.Runtime, error) {
+		if u.Opaque == "target" {
+			return silent{p.runtimes["target"], &asked}, nil
+		}
+		return p.runtimes[u.Opaque], nil
+	}})
+	for _, phase := range []string{"plan", "replay"} {
+		if _, err := exitdrill.Run(t.Context(), p.plan(), &p.opts); !errors.Is(err, drill.ErrBroken) || !strings.Contains(err.Error(), phase+": ") {
+			t.Fatalf("%s: %v", phase, err)
+		}
+	}
+	if out := p.run(p.plan()); out.Judgement.Verdict != evidence.VerdictPass || out.Predicate.Drill.Attempts != 3 {
+		t.Errorf("%+v after %d attempts", out.Judgement, out.Predicate.Drill.Attempts)
+	}
+}

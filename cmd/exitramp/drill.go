@@ -124,7 +124,9 @@ func (a *app) drillEach(ctx context.Context, path string, f *drillFlags) error {
 	var told bool            // and whether it said so
 	for i, p := range list {
 		if _, err := os.Lstat(p.Statement()); err == nil && ended < len(list) && !f.dryRun {
-			fmt.Fprintf(a.stderr, "%s has ended before\n", p.Name)
+			if err := a.endedBefore(p); failed == nil && err != nil {
+				failed, first = err, maps.Clone(a.result)
+			}
 			continue
 		}
 		of := *f
@@ -153,6 +155,26 @@ func (a *app) drillEach(ctx context.Context, path string, f *drillFlags) error {
 		a.result["drills"] = outcomes
 	}
 	return failed
+}
+
+// endedBefore says the verdict of one of several drills, of which others are still to be carried out. What did not pass then
+// does not pass now.
+func (a *app) endedBefore(p *drill.Plan) error {
+	pr := p.Ended()
+	if pr == nil {
+		return fmt.Errorf("%s has ended before, and its statement cannot be read: exitramp report %s says why", p.Name, shellWord(p.Statement()))
+	}
+	j, word := pr.Judge(evidence.DefaultGates()), pr.Word(evidence.DefaultGates())
+	fmt.Fprintf(a.stderr, "%s has ended before: %s\n", p.Name, word)
+	if passed(j.Verdict) {
+		return nil
+	}
+	a.result["verdict"], a.result["word"] = j.Verdict, word
+	return &exitError{code: exitCheck, err: fmt.Errorf("the drill %s did not pass: %s", p.Name, word), hint: "what did not hold is named with its reason in " + p.Statement()}
+}
+
+func passed(v evidence.Verdict) bool {
+	return v == evidence.VerdictPass || v == evidence.VerdictPassWithLoss
 }
 
 // checkEach finds a slip in what the plan says of any of several targets, before the drill into the first is carried out.
@@ -338,7 +360,7 @@ func (a *app) drilled(out *drill.Outcome, p *drill.Plan, f *drillFlags) error {
 	} else {
 		a.printDrill(out, word, f)
 	}
-	if j.Verdict == evidence.VerdictPass || j.Verdict == evidence.VerdictPassWithLoss {
+	if passed(j.Verdict) {
 		return nil
 	}
 	hint := "what did not hold is named with its reason"

@@ -154,7 +154,7 @@ func (p *Plan) Folders() []string {
 // over an archive.
 func (p *Plan) Free() error {
 	if _, err := os.Lstat(p.Statement()); err == nil {
-		return fmt.Errorf("%w: %s is there; give this one another name", ErrEnded, p.Statement())
+		return fmt.Errorf("%w: %s%s is there; nothing was done now; give this one another name", ErrEnded, p.endedAs(), p.Statement())
 	}
 	if p.after != "" || p.Mode != evidence.Planned {
 		return nil

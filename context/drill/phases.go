@@ -257,7 +257,7 @@ func (r *run) planReplay(ctx context.Context) error {
 		return rep.Records, 0, nil
 	})
 	if err != nil {
-		if goesOn(ctx, err) {
+		if goesOn(ctx, err) || agentstate.IsUnanswered(err) {
 			return broken(phasePlan, err)
 		}
 		r.stopped(phasePlan, err)
@@ -324,7 +324,7 @@ func (r *run) replay(ctx context.Context) error {
 		return r.st.save()
 	case r.st.Report != nil: // an attempt before had written all
 		return r.failed(ctx, phaseReplay, err)
-	case begun || goesOn(ctx, err):
+	case begun || goesOn(ctx, err) || agentstate.IsUnanswered(err):
 		return broken(phaseReplay, err)
 	}
 	r.stopped(phaseReplay, err)
