@@ -148,8 +148,8 @@ func (w *wired) Check(ctx context.Context, path string) (*drill.Facts, error) {
 		facts.Archive.SignedBy = append(facts.Archive.SignedBy, k.ID)
 		facts.Stamped = k.Time
 	}
-	for _, c := range in.Compartments {
-		facts.Archive.Recipients = append(facts.Archive.Recipients, evidence.Recipient{Type: c.Weakest, Role: "operator", OpenedInDrill: c.Open})
+	for i, c := range in.Compartments {
+		facts.Archive.Recipients = append(facts.Archive.Recipients, evidence.Recipient{Type: c.Weakest, Fingerprint: w.opener(f, fi.Size(), o, i), Role: "operator", OpenedInDrill: c.Open})
 	}
 	for _, id := range w.escrow {
 		facts.Archive.Recipients = append(facts.Archive.Recipients, evidence.Recipient{Type: in.Weakest, Fingerprint: fingerprint(id), Role: "escrow", OpenedInDrill: true})
@@ -167,6 +167,18 @@ func (w *wired) Check(ctx context.Context, path string) (*drill.Facts, error) {
 		}
 	}
 	return facts, nil
+}
+
+// opener is the fingerprint of the first of the plan's identities that opens a compartment; empty: none does, or it does not
+// say its public key.
+func (w *wired) opener(ra io.ReaderAt, size int64, o format.ReaderOptions, compartment int) string {
+	for _, id := range w.ids {
+		o.Identities = []age.Identity{id}
+		if in, err := format.Inspect(ra, size, &o); err == nil && compartment < len(in.Compartments) && in.Compartments[compartment].Open {
+			return fingerprint(id)
+		}
+	}
+	return ""
 }
 
 // fingerprint tells one key from others: the first 16 hex digits of the SHA-256 of its public key, as keygen prints it.

@@ -45,6 +45,14 @@ func TestPass(t *testing.T) {
 	if out.Predicate.Drill.Name != "q" {
 		t.Errorf("its name is %q", out.Predicate.Drill.Name)
 	}
+	for _, n := range []int{32, 38} { // 0 of 0 is said to be that
+		if why := check(out, n).Why; !strings.Contains(why, "so this shows nothing") {
+			t.Errorf("AC-%d: %s", n, why)
+		}
+	}
+	if why := check(out, 29).Why; strings.Contains(why, "shows nothing") { // of 1 grant
+		t.Errorf("AC-29: %s", why)
+	}
 	rows := out.Predicate.Replay
 	if i := slices.IndexFunc(rows, func(r evidence.Replayed) bool { return r.Feature == evidence.FeatureAll }); i < 0 || rows[i].Level != "R3" || rows[i].Runs != 1 || rows[i].Passed != 1 ||
 		!strings.HasPrefix(check(out, 40).Why, "R3, ") {

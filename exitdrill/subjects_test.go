@@ -136,6 +136,14 @@ func TestEscrow(t *testing.T) {
 	out := p.run(p.plan("level: L3", "level: L1", "recipients: [DIR/ops.age.pub], identities: [DIR/ops.age]", "recipients: [DIR/ops.age.pub, DIR/other.age.pub], identities: [DIR/ops.age], escrow: [DIR/other.age]"))
 	sum := sha256.Sum256([]byte(strings.TrimSpace(p.read("other.age.pub"))))
 	rs := out.Predicate.Archive.Recipients
+	if rs[0].Role != "operator" || rs[0].Fingerprint == "" || rs[0].Fingerprint == hex.EncodeToString(sum[:8]) {
+		t.Errorf("the operator's key is not named: %+v", rs)
+	}
+	for _, n := range []int{29, 32} { // no later phase ended early: there was none
+		if c := out.Predicate.Checks[n-1]; c.Why != "level L1 imports nothing" {
+			t.Errorf("%s: %s", c.ID, c.Why)
+		}
+	}
 	if i := slices.IndexFunc(rs, func(r evidence.Recipient) bool { return r.Role == "escrow" }); i < 0 || rs[i].Fingerprint != hex.EncodeToString(sum[:8]) || !rs[i].OpenedInDrill {
 		t.Errorf("%+v, and the key is %x", rs, sum)
 	}

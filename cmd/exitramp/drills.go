@@ -136,12 +136,19 @@ func drillLine(e, before *drill.Entry) string {
 	case e.RTOTarget > 0:
 		rto += " of " + clock(float64(e.RTOTarget)) + " " + tick(e.RTOSeconds <= float64(e.RTOTarget))
 	}
+	arrived := fmt.Sprintf("%s of %s records arrived", number(e.Arrived), number(e.Due))
+	if e.Level < evidence.L2 {
+		arrived = fmt.Sprintf("%s records, nothing is imported", number(e.Records))
+	}
 	trend := ""
 	if before != nil && before.RTOSeconds > 0 && e.RTOSeconds > 0 {
 		trend = fmt.Sprintf("%+.0f %% against drill %d", 100*(e.RTOSeconds/before.RTOSeconds-1), before.N)
 	}
 	way := e.Target
-	if e.Source != "" && e.Target != "" && e.Source != e.Target {
+	switch {
+	case e.Target == "":
+		way = e.Source
+	case e.Source != "" && e.Source != e.Target:
 		way = e.Source + " → " + e.Target
 	}
 	word := fmt.Sprintf("%s %d/%d gates", e.Verdict, e.Held, e.Gates)
@@ -149,5 +156,5 @@ func drillLine(e, before *drill.Entry) string {
 		word += ", failed by " + clean(e.Beside)
 	}
 	return join(strconv.FormatUint(e.N, 10), e.Started.Format(time.DateOnly), clean(e.Name), string(e.Mode), string(e.Level), clean(way),
-		word, rto, trend, fmt.Sprintf("%s of %s records arrived", number(e.Arrived), number(e.Due)))
+		word, rto, trend, arrived)
 }

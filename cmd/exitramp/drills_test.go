@@ -33,7 +33,7 @@ func TestDrillsAlike(t *testing.T) {
 	add("target", 20, func(e *drill.Entry) { e.Target = "openaiagents files" })
 	add("mode", 20, func(e *drill.Entry) { e.Mode = evidence.Stressed })
 	add("level", 20, func(e *drill.Entry) { e.Level = evidence.L4 })
-	add("looked", 0, func(e *drill.Entry) { e.Level, e.Target = evidence.L1, "" })
+	add("looked", 0, func(e *drill.Entry) { e.Level, e.Target, e.Records = evidence.L1, "", 7 })
 	add("beside", 20, func(e *drill.Entry) {
 		e.Register, e.Verdict, e.Held, e.Gates, e.Beside = "C", evidence.VerdictFail, 18, 18, "known answers of memory"
 	})
@@ -48,7 +48,7 @@ func TestDrillsAlike(t *testing.T) {
 			t.Errorf("a trend: %t, want %t: %s", got, want, line)
 		}
 	}
-	for _, want := range []string{"+50 % against drill ", "claudecode files → codex files", "codex files → openaiagents files", "L1  PASS 0/0 gates  RTO not measured", "FAIL 18/18 gates, failed by known answers of memory"} {
+	for _, want := range []string{"+50 % against drill ", "claudecode files → codex files", "codex files → openaiagents files", "L1  codex files  PASS 0/0 gates  RTO not measured  7 records, nothing is imported", "FAIL 18/18 gates, failed by known answers of memory"} {
 		if !strings.Contains(out.String(), want) {
 			t.Errorf("no %q in\n%s", want, &out)
 		}

@@ -170,7 +170,7 @@ func (g *given) checkSignature(f *trustFlags) error {
 		if _, err := evidence.ParseStatement(bytes.NewReader(g.statement), nil); errors.Is(err, evidence.ErrStatement) {
 			return err // nobody signs what is none
 		}
-		return &exitError{code: exitRefused, class: "unsigned", err: errors.New("nobody signed the statement"), hint: "without --trust it is read, by whomever"}
+		return &exitError{code: exitRefused, class: "unsigned", err: errors.New("nobody signed the statement"), hint: "its signature lies beside it, in NAME.sigstore.json: give that, or the pack; without --trust it is read, by whomever"}
 	case g.bundle == nil:
 		g.signature = "not signed"
 		return nil

@@ -41,6 +41,9 @@ func (a *answers) fidelity() {
 		a.set(32, evidence.Fail, evidence.Measured, "%d records that tombstones speak of are in the target; %d tombstones", s.Revived, s.Tombstones)
 	default:
 		say := ""
+		if s.Tombstones == 0 {
+			say = "; none was there to apply, so this shows nothing"
+		}
 		if n := r.st.Seen; n != nil && n.Unmet > 0 { // a slip of whoever wrote the key would pass as well
 			say = fmt.Sprintf("; in the archive there is nothing under %d of them: erased at the source before, or misspelt", n.Unmet)
 		}
@@ -67,7 +70,11 @@ func (a *answers) fidelity() {
 	case au.Raised > 0:
 		a.set(38, evidence.Fail, evidence.Measured, "%d records speak with more authority than before", au.Raised)
 	default:
-		a.set(38, evidence.Pass, evidence.Measured, "%d records quarantined, a person's file names %d to let through; of %d planted instructions 0 arrived with an operator's authority%s", a.held(), len(r.e.Replay.Approved)+len(r.e.Replay.Approvals), s.InjectionCanaries, r.st.saidBefore())
+		say := r.st.saidBefore()
+		if s.InjectionCanaries == 0 {
+			say = "; none was planted, so this shows nothing of what one would do"
+		}
+		a.set(38, evidence.Pass, evidence.Measured, "%d records quarantined, a person's file names %d to let through; of %d planted instructions 0 arrived with an operator's authority%s", a.held(), len(r.e.Replay.Approved)+len(r.e.Replay.Approvals), s.InjectionCanaries, say)
 	}
 	a.recall()
 	a.tasks()
@@ -82,54 +89,6 @@ func (t *Targets) met(s *harness.Scores) bool {
 	}
 	// One division of whole numbers: 55 of 100 are 0.55 as a plan says it, and 0.55 × 100 is a little more than 55.
 	return float64(s.Target.Passed*source.Total)/float64(source.Passed*s.Target.Total) >= t.Tasks
-}
-
-// narrow is 29 where nothing was widened.
-func (a *answers) narrow() {
-	au, res, say := &a.p.Authority, evidence.Pass, ""
-	k, conflicts := grants(a.p.Kinds), uint64(0)
-	var policies evidence.Kind
-	for i := range a.p.Kinds {
-		switch name := a.p.Kinds[i].Kind; name {
-		case "policy":
-			policies = a.p.Kinds[i]
-			fallthrough
-		case "toolgrant":
-			conflicts += a.p.Kinds[i].Conflicts
-		}
-	}
-	if k != nil && k.Missing > 0 {
-		say = fmt.Sprintf("; %d are gone when read back, and none that denies what another one allows", k.Missing)
-	}
-	if k != nil && k.Announced > 0 {
-		res, say = evidence.Warn, say+fmt.Sprintf("; %d arrived otherwise, as announced: whether one of these denies less was not looked at", k.Announced)
-	}
-	if n := policies.Missing + policies.Announced; n > 0 {
-		res, say = evidence.Warn, say+fmt.Sprintf("; %d policies are gone when read back, or arrived otherwise as announced: whether one of these forbade something was not looked at", n)
-	}
-	extra := uint64(0)
-	if k != nil {
-		extra = k.Extra
-	}
-	if conflicts+extra > 0 {
-		res, say = evidence.Warn, say+fmt.Sprintf("; the target has %d others under keys of grants and policies, which were left as they are, and %d grants that the archive does not have", conflicts, extra)
-	}
-	if n := a.r.lifted().Overruled; n > 0 {
-		res, say = evidence.Fail, say+fmt.Sprintf("; where the source has %d denials, or rules to ask first, the target has grants of its own, which allow more", n)
-	}
-	if n := policies.Differ; n > 0 { // as a grant that differs: it may allow more, until somebody shows that it does not
-		res, say = evidence.Fail, say+fmt.Sprintf("; %d policies differ from what was written", n)
-	}
-	a.set(29, res, evidence.Measured, "%d grants: %d reproduced, %d not or less, 0 widened; 0 roles raised; %d records wait for a person%s", au.Grants, au.Reproduced, au.Reduced, a.held(), say)
-}
-
-// held is how many records wait for a person.
-func (a *answers) held() uint64 {
-	n := uint64(0)
-	for i := range a.p.Kinds {
-		n += a.p.Kinds[i].Quarantined
-	}
-	return n
 }
 
 // extra is 13.

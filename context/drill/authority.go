@@ -1,6 +1,7 @@
 package drill
 
 import (
+	"fmt"
 	"slices"
 
 	"github.com/exitramp/exitramp/context/evidence"
@@ -106,4 +107,55 @@ func at[T any](counts []T, i int) (none T) {
 		return counts[i]
 	}
 	return none
+}
+
+// narrow is 29 where nothing was widened.
+func (a *answers) narrow() {
+	au, res, say := &a.p.Authority, evidence.Pass, ""
+	k, conflicts := grants(a.p.Kinds), uint64(0)
+	var policies evidence.Kind
+	for i := range a.p.Kinds {
+		switch name := a.p.Kinds[i].Kind; name {
+		case "policy":
+			policies = a.p.Kinds[i]
+			fallthrough
+		case "toolgrant":
+			conflicts += a.p.Kinds[i].Conflicts
+		}
+	}
+	if k != nil && k.Missing > 0 {
+		say = fmt.Sprintf("; %d are gone when read back, and none that denies what another one allows", k.Missing)
+	}
+	if k != nil && k.Announced > 0 {
+		res, say = evidence.Warn, say+fmt.Sprintf("; %d arrived otherwise, as announced: whether one of these denies less was not looked at", k.Announced)
+	}
+	if n := policies.Missing + policies.Announced; n > 0 {
+		res, say = evidence.Warn, say+fmt.Sprintf("; %d policies are gone when read back, or arrived otherwise as announced: whether one of these forbade something was not looked at", n)
+	}
+	extra := uint64(0)
+	if k != nil {
+		extra = k.Extra
+	}
+	if conflicts+extra > 0 {
+		res, say = evidence.Warn, say+fmt.Sprintf("; the target has %d others under keys of grants and policies, which were left as they are, and %d grants that the archive does not have", conflicts, extra)
+	}
+	if n := a.r.lifted().Overruled; n > 0 {
+		res, say = evidence.Fail, say+fmt.Sprintf("; where the source has %d denials, or rules to ask first, the target has grants of its own, which allow more", n)
+	}
+	if n := policies.Differ; n > 0 { // as a grant that differs: it may allow more, until somebody shows that it does not
+		res, say = evidence.Fail, say+fmt.Sprintf("; %d policies differ from what was written", n)
+	}
+	if au.Grants == 0 && res == evidence.Pass {
+		say += "; the archive has no grant, so this shows nothing of grants"
+	}
+	a.set(29, res, evidence.Measured, "%d grants: %d reproduced, %d not or less, 0 widened; 0 roles raised; %d records wait for a person%s", au.Grants, au.Reproduced, au.Reduced, a.held(), say)
+}
+
+// held is how many records wait for a person.
+func (a *answers) held() uint64 {
+	n := uint64(0)
+	for i := range a.p.Kinds {
+		n += a.p.Kinds[i].Quarantined
+	}
+	return n
 }
