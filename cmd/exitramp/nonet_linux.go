@@ -13,6 +13,7 @@ import (
 	"net/url"
 	"os"
 	"os/exec"
+	"runtime"
 	"strings"
 	"syscall"
 	"time"
@@ -54,7 +55,10 @@ func (a *app) withoutNetwork(ctx context.Context, p *drill.Plan, into string) (d
 	cmd.Stdin, cmd.Stdout, cmd.Stderr = os.Stdin, bare(a.stdout), a.stderr
 	cmd.Cancel = func() error { return cmd.Process.Signal(syscall.SIGTERM) }
 	cmd.WaitDelay = time.Minute
+	runtime.LockOSThread() // whose end is what Pdeathsig waits for
+	defer runtime.UnlockOSThread()
 	cmd.SysProcAttr = &syscall.SysProcAttr{
+		Pdeathsig:   syscall.SIGKILL, // who kills this command ends the drill: another one would find it at work, and nobody would hear its verdict
 		Cloneflags:  syscall.CLONE_NEWUSER | syscall.CLONE_NEWNET | syscall.CLONE_NEWNS,
 		AmbientCaps: []uintptr{capSysAdmin, capNetAdmin}, // of its own namespaces: to hide the source, to have a loopback
 		UidMappings: []syscall.SysProcIDMap{{ContainerID: os.Getuid(), HostID: os.Getuid(), Size: 1}},
