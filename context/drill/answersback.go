@@ -160,7 +160,7 @@ func (a *answers) tasks() {
 	case s.Target.Passed == 0:
 		a.set(40, evidence.Fail, evidence.Measured, "%s", say)
 	case !r.p.Targets.met(s):
-		a.set(40, evidence.Fail, evidence.Measured, "%s; the target is %g of what passes at the source", say, r.p.Targets.Tasks)
+		a.set(40, evidence.Fail, evidence.Measured, "%s; the plan wants %g of what passes at the source", say, r.p.Targets.Tasks)
 	case r.st.Played["target"].Misses > 0, s.Source != nil && s.Target.Of() < s.Source.Of(), s.Source == nil && s.Target.Passed < s.Target.Total, s.NotJudged > 0:
 		a.set(40, evidence.Warn, evidence.Measured, "%s", say)
 	default:
@@ -236,7 +236,7 @@ func (a *answers) survival() {
 		}
 		a.untold(33, "%s", say)
 	case float64(arrived)/float64(due) < least:
-		a.set(33, evidence.Fail, evidence.Measured, "%s; the target is %g", say, least)
+		a.set(33, evidence.Fail, evidence.Measured, "%s; the plan wants a share of %g", say, least)
 	case bad > 0 || before > 0:
 		a.set(33, evidence.Warn, evidence.Measured, "%s", say)
 	default:

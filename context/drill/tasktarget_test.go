@@ -37,7 +37,7 @@ func TestTasksTarget(t *testing.T) {
 		if got.Result != tc.want {
 			t.Errorf("%s: %s (%s), want %s", name, got.Result, got.Why, tc.want)
 		}
-		if missed := strings.Contains(got.Why, "the target is"); missed != (tc.want == evidence.Fail && tc.target.Passed > 0) {
+		if missed := strings.Contains(got.Why, "the plan wants"); missed != (tc.want == evidence.Fail && tc.target.Passed > 0) {
 			t.Errorf("%s: %s", name, got.Why)
 		}
 	}
