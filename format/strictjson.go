@@ -1,7 +1,6 @@
 package format
 
 import (
-	"bytes"
 	"encoding/json"
 	"errors"
 	"fmt"
@@ -29,8 +28,7 @@ func parseJSON(b []byte) (*object, error) {
 	if !utf8.Valid(b) {
 		return nil, errors.New("not valid UTF-8")
 	}
-	d := json.NewDecoder(bytes.NewReader(b))
-	d.UseNumber()
+	d := plainjson.NewTokens(b)
 	v, err := strictValue(d, 0)
 	if err != nil {
 		return nil, err
@@ -45,7 +43,7 @@ func parseJSON(b []byte) (*object, error) {
 	return &object{m: m, err: new(error)}, nil
 }
 
-func strictValue(d *json.Decoder, depth int) (any, error) {
+func strictValue(d *plainjson.Tokens, depth int) (any, error) {
 	if depth > maxJSONDepth {
 		return nil, fmt.Errorf("nested more than %d deep", maxJSONDepth)
 	}
@@ -62,10 +60,11 @@ func strictValue(d *json.Decoder, depth int) (any, error) {
 				return nil, plainjson.Words(err)
 			}
 			key := k.(string) // the decoder gives nothing else in this place
-			if seen[strings.ToLower(key)] {
+			lower := strings.ToLower(key)
+			if seen[lower] {
 				return nil, fmt.Errorf("key %q twice", key)
 			}
-			seen[strings.ToLower(key)] = true
+			seen[lower] = true
 			if m[key], err = strictValue(d, depth+1); err != nil {
 				return nil, err
 			}

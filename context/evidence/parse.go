@@ -1,7 +1,6 @@
 package evidence
 
 import (
-	"bytes"
 	"encoding/json"
 	"errors"
 	"fmt"
@@ -65,7 +64,7 @@ func parse(raw []byte) (*Statement, error) {
 	case !utf8.Valid(raw):
 		return nil, errors.New("not valid UTF-8")
 	}
-	p := &scanner{d: json.NewDecoder(bytes.NewReader(raw)), seen: map[string]bool{}}
+	p := &scanner{d: plainjson.NewTokens(raw), seen: map[string]bool{}}
 	if err := p.value(reflect.TypeFor[Statement](), "", 0); err != nil {
 		return nil, err
 	}
@@ -127,12 +126,17 @@ func about(subjects []Subject, sha256 string) bool {
 
 // scanner walks JSON beside the type that it will be decoded into.
 type scanner struct {
-	d    *json.Decoder
+	d    *plainjson.Tokens
 	seen map[string]bool // the known keys of the statement and of its predicate that are there
 }
 
 func (p *scanner) token() (json.Token, error) {
 	tok, err := p.d.Token()
+	if n, ok := tok.(json.Number); ok && err == nil {
+		if _, err := n.Float64(); err != nil {
+			return nil, fmt.Errorf("%.40q is too large a number", n)
+		}
+	}
 	return tok, plainjson.Words(err)
 }
 
