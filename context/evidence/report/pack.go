@@ -89,6 +89,9 @@ func OpenPack(r io.ReaderAt, size int64) (*Packed, error) {
 			return refuse("%.100q twice", f.Name)
 		}
 		seen[strings.ToLower(f.Name)] = true
+		if f.UncompressedSize64 > uint64(left) { // a reader of zip gives no more than that
+			return refuse("more than %d bytes, unpacked", maxPack)
+		}
 		fr, err := f.Open()
 		if err != nil {
 			return refuse("%.100q: %v", f.Name, err)

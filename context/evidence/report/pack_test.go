@@ -6,6 +6,7 @@ import (
 	"encoding/binary"
 	"encoding/json"
 	"errors"
+	"hash/crc32"
 	"io"
 	"os"
 	"reflect"
@@ -133,6 +134,18 @@ func TestOpenPackHostile(t *testing.T) {
 		}
 		f.Write(data)
 	}
+	raw := func(w *zip.Writer, says uint64, data []byte) { // a file that is said to have some bytes, unpacked
+		f, err := w.CreateRaw(&zip.FileHeader{Name: "x", CRC32: crc32.ChecksumIEEE(data), CompressedSize64: uint64(len(data)), UncompressedSize64: says})
+		if err != nil {
+			t.Fatal(err)
+		}
+		f.Write(data)
+		put(w, NameStatement, []byte("{}"))
+	}
+	bomb := make(func(w *zip.Writer) { raw(w, maxPack+1, nil) })
+	if _, err := open(bomb); err == nil || !strings.Contains(err.Error(), "bytes, unpacked") { // before it is unpacked
+		t.Errorf("a bomb: error %v", err)
+	}
 	good, _ := packed(t, bare(), nil)
 	for name, raw := range map[string][]byte{
 		"empty":           nil,
@@ -154,14 +167,8 @@ func TestOpenPackHostile(t *testing.T) {
 			f.Write([]byte("/etc/passwd"))
 			put(w, NameStatement, []byte("{}"))
 		}),
-		"a bomb": make(func(w *zip.Writer) {
-			f, _ := w.Create("x")
-			zeros := bytes.Repeat([]byte{0}, 1<<20)
-			for range maxPack>>20 + 1 {
-				f.Write(zeros)
-			}
-			put(w, NameStatement, []byte("{}"))
-		}),
+		"more than it says": make(func(w *zip.Writer) { raw(w, 10, bytes.Repeat([]byte{0}, 1<<20)) }),
+		"a bomb":            bomb,
 		"out of its folder": make(func(w *zip.Writer) {
 			put(w, "a/"+NameStatement, []byte("{}"))
 			put(w, "a/../x", nil)
