@@ -65,44 +65,42 @@ func ephemeralOnce(t *testing.T, b []byte) {
 // A source that fails, run after run, makes progress, and the tally is carried over.
 func TestResumeAfterErrors(t *testing.T) {
 	t.Parallel()
-	for _, o := range []*WriterOptions{{}, {Compartments: nil}} {
-		o.ShardSize, o.CommitShards, o.CommitInterval = 4096, 1, time.Nanosecond
-		path := filepath.Join(t.TempDir(), "x.ctxa")
-		for _, stop := range []int{1, 15, 16, 400, 401, 900} {
-			s := source(1000)
-			s.stop = stop
-			if _, err := Export(context.Background(), path, s, o, nil); !errors.Is(err, errStopped) {
-				t.Fatal(err)
-			}
-		}
-		w, err := Create(path, o)
-		if err != nil {
+	o := &WriterOptions{ShardSize: 4096, CommitShards: 1, CommitInterval: time.Nanosecond}
+	path := filepath.Join(t.TempDir(), "x.ctxa")
+	for _, stop := range []int{1, 15, 16, 400, 401, 900} {
+		s := source(1000)
+		s.stop = stop
+		if _, err := Export(context.Background(), path, s, o, nil); !errors.Is(err, errStopped) {
 			t.Fatal(err)
 		}
-		if string(w.Cursor()) != "891" || w.Tally().Records["origin"] != 1 || w.Tally().Records["memory"]+w.Tally().Records["embedding"]+w.Tally().Records["memoryspace"] != 890 {
-			t.Errorf("cursor %q, tally %v", w.Cursor(), w.Tally().Records)
-		}
-		if err := w.Close(); err != nil {
+	}
+	w, err := Create(path, o)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if string(w.Cursor()) != "891" || w.Tally().Records["origin"] != 1 || w.Tally().Records["memory"]+w.Tally().Records["embedding"]+w.Tally().Records["memoryspace"] != 890 {
+		t.Errorf("cursor %q, tally %v", w.Cursor(), w.Tally().Records)
+	}
+	if err := w.Close(); err != nil {
+		t.Fatal(err)
+	}
+	rep, err := Export(context.Background(), path, source(1000), o, nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	b, err := os.ReadFile(path)
+	if err != nil {
+		t.Fatal(err)
+	}
+	v := verify(t, b, nil)
+	if rep.Verdict.Coverage != agentstate.Gaps || v.Coverage.Coverage != agentstate.Gaps || rep.Records["memory"] != 1000 {
+		t.Errorf("%+v, %+v", rep.Verdict, v)
+	}
+	sameBesidesBlobs(t, source(1000).recs, collect(t, open(t, b, nil).Records(context.Background(), nil)))
+	r := open(t, b, nil)
+	for _, w := range source(1000).recs {
+		if _, err := r.Get(context.Background(), w.GetMeta().GetKey()); err != nil {
 			t.Fatal(err)
-		}
-		rep, err := Export(context.Background(), path, source(1000), o, nil)
-		if err != nil {
-			t.Fatal(err)
-		}
-		b, err := os.ReadFile(path)
-		if err != nil {
-			t.Fatal(err)
-		}
-		v := verify(t, b, nil)
-		if rep.Verdict.Coverage != agentstate.Gaps || v.Coverage.Coverage != agentstate.Gaps || rep.Records["memory"] != 1000 {
-			t.Errorf("%+v, %+v", rep.Verdict, v)
-		}
-		sameBesidesBlobs(t, source(1000).recs, collect(t, open(t, b, nil).Records(context.Background(), nil)))
-		r := open(t, b, nil)
-		for _, w := range source(1000).recs {
-			if _, err := r.Get(context.Background(), w.GetMeta().GetKey()); err != nil {
-				t.Fatal(err)
-			}
 		}
 	}
 }
