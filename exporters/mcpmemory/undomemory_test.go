@@ -13,7 +13,7 @@ import (
 // An undo in a large file of others remembers what its run made, and none of their names.
 func TestUndoFlat(t *testing.T) {
 	if testing.Short() {
-		t.Skip("-short: it writes files of 6 and 38 MB")
+		t.Skip("-short: it writes files of 4 and 20 MB")
 	}
 	heap := func(lines int) uint64 {
 		var b strings.Builder
@@ -34,9 +34,9 @@ func TestUndoFlat(t *testing.T) {
 		}
 		return high
 	}
-	few, many := heap(10_000), heap(60_000)
-	t.Logf("heap: %d KiB with 10,000 lines, %d KiB with 60,000", few>>10, many>>10)
-	if many > few+16<<20 {
+	few, many := heap(6_000), heap(32_000)
+	t.Logf("heap: %d KiB with 6,000 lines, %d KiB with 32,000", few>>10, many>>10)
+	if many > few+8<<20 {
 		t.Errorf("it grew by %d MiB", (many-few)>>20)
 	}
 }

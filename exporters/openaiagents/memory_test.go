@@ -57,7 +57,7 @@ func readPostgres(t *testing.T) {
 // Memory does not grow with the number of items, in one session or many.
 func TestFlat(t *testing.T) {
 	if testing.Short() {
-		t.Skip("40 MB")
+		t.Skip("20 MB")
 	}
 	heap := func(items, sessions int) uint64 {
 		src := made(t, fmt.Sprintf(`WITH RECURSIVE n(i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n WHERE i < %d) INSERT INTO agent_messages SELECT i, 's' || (i %% %d), '{"role": "user", "content": "' || hex(zeroblob(150)) || '"}', NULL FROM n`, items, sessions))
@@ -77,9 +77,9 @@ func TestFlat(t *testing.T) {
 		}
 		return high
 	}
-	few, many, sessions := heap(10_000, 1), heap(100_000, 1), heap(100_000, 50_000)
-	t.Logf("heap: %d KiB with 10,000 items, %d KiB with 100,000, %d KiB with 100,000 of 50,000 sessions", few>>10, many>>10, sessions>>10)
-	if max(many, sessions) > few+16<<20 {
+	few, many, sessions := heap(5_000, 1), heap(50_000, 1), heap(50_000, 25_000)
+	t.Logf("heap: %d KiB with 5,000 items, %d KiB with 50,000, %d KiB with 50,000 of 25,000 sessions", few>>10, many>>10, sessions>>10)
+	if max(many, sessions) > few+8<<20 {
 		t.Error("it grew")
 	}
 }
