@@ -240,7 +240,7 @@ func TestFaults(t *testing.T) {
 		got := memstate.New()
 		attempts := 0
 		for { // until what comes before the first mark fits, and on
-			left.Store(int64(1 + 2*attempts))
+			left.Store(int64(1 + 4*attempts))
 			_, err := agentstate.Copy(t.Context(), got, w.service(""), nil)
 			if err == nil {
 				break

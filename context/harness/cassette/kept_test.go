@@ -35,10 +35,10 @@ func ask(t *testing.T, rec *Recorder, question int) {
 	}
 }
 
-// TestMemory: a recording of 48 MiB, which would be twice that in memory, needs less than it, while it is
+// TestMemory: a recording of 31 MiB, which would be twice that in memory, needs less than it, while it is
 // made and while it is read, and leaves no file.
 func TestMemory(t *testing.T) {
-	const answers, size = 120, 400 << 10
+	const answers, size = 80, 400 << 10
 	dir := t.TempDir()
 	rec, err := NewRecorder(RecorderOptions{Upstream: tells(t, size).URL + "/v1", Name: "q4", Dir: dir})
 	if err != nil {
