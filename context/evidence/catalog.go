@@ -4,6 +4,7 @@ import (
 	_ "embed"
 	"encoding/json"
 	"slices"
+	"sync"
 )
 
 //go:embed statements.json
@@ -74,8 +75,14 @@ func (c *Catalog) DataClass(kind string) string {
 	return DataExportable
 }
 
-// DefaultCatalog is that of this release.
+// DefaultCatalog is that of this release. What it holds is shared, and only to be read.
 func DefaultCatalog() *Catalog {
+	c := *catalog()
+	return &c
+}
+
+// catalog is read once: a drill and its report ask for it several times.
+var catalog = sync.OnceValue(func() *Catalog {
 	var s struct {
 		Version    string  `json:"version"`
 		Date       string  `json:"date"`
@@ -97,7 +104,7 @@ func DefaultCatalog() *Catalog {
 		}
 	}
 	return &Catalog{Version: s.Version, Date: min(s.Date, c.Date), Note: c.Note, Statements: s.Statements, Controls: c.Controls, Obstacles: c.Obstacles, Assets: c.Assets}
-}
+})
 
 // Statements are the statements of this release, AC-1 to AC-46, in order.
 func Statements() []Asked { return DefaultCatalog().Statements }
