@@ -317,6 +317,7 @@ func (s inner) Records(ctx context.Context, opts *agentstate.ReadOptions) iter.S
 func failing(t *testing.T, h Harness) []string {
 	t.Helper()
 	var out []string
+	h.seen = &seen{}
 	for _, r := range Rules() {
 		if err := r.Check(t.Context(), h); err != nil && !errors.Is(err, errSkip) {
 			out = append(out, r.Name)

@@ -20,6 +20,9 @@ type bench struct {
 	src *memstate.State // the harness's state, with access by key as archives have it
 	dir string          // for journals
 	n   int
+
+	keys  []string // that wait for a person
+	asked bool     // a plan was made, which says so
 }
 
 // prepared calls f with the state of the harness in a State, as an archive would hold it.
@@ -93,8 +96,11 @@ func (b *bench) held(ctx context.Context, t replay.Target) map[string]string {
 	return out
 }
 
-// approved are all keys that wait for a person.
+// approved are all keys that wait for a person, as the plan into an empty target says.
 func (b *bench) approved(ctx context.Context) ([]string, error) {
+	if b.asked {
+		return b.keys, nil
+	}
 	var keys []string
 	err := b.target(ctx, func(t replay.Target) error {
 		_, err := replay.Plan(ctx, t, b.src, &replay.Options{OnReceipt: func(rc replay.Receipt) {
@@ -104,6 +110,7 @@ func (b *bench) approved(ctx context.Context) ([]string, error) {
 		}})
 		return err
 	})
+	b.keys, b.asked = keys, err == nil
 	return keys, err
 }
 

@@ -39,7 +39,7 @@ func recordRules() []Rule {
 
 // each calls f for every record of a reading.
 func each(ctx context.Context, h Harness, f func(agentstate.Record) error) error {
-	r, err := whole(ctx, h)
+	r, err := once(ctx, h)
 	if err != nil {
 		return err
 	}

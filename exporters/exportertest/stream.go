@@ -37,7 +37,7 @@ func streamRules() []Rule {
 }
 
 func originFirst(ctx context.Context, h Harness) error {
-	r, err := whole(ctx, h)
+	r, err := once(ctx, h)
 	if err != nil {
 		return err
 	}
@@ -52,7 +52,7 @@ func originFirst(ctx context.Context, h Harness) error {
 }
 
 func statementLast(ctx context.Context, h Harness) error {
-	r, err := whole(ctx, h)
+	r, err := once(ctx, h)
 	if err != nil {
 		return err
 	}
@@ -64,7 +64,7 @@ func statementLast(ctx context.Context, h Harness) error {
 }
 
 func spoken(ctx context.Context, h Harness) error {
-	r, err := whole(ctx, h)
+	r, err := once(ctx, h)
 	if err != nil || r.statement() == nil { // another rule's business
 		return err
 	}
@@ -85,7 +85,7 @@ func spoken(ctx context.Context, h Harness) error {
 }
 
 func counts(ctx context.Context, h Harness) error {
-	r, err := whole(ctx, h)
+	r, err := once(ctx, h)
 	if err != nil || r.statement() == nil {
 		return err
 	}
@@ -116,7 +116,7 @@ func counts(ctx context.Context, h Harness) error {
 }
 
 func hardFirst(ctx context.Context, h Harness) error {
-	r, err := whole(ctx, h)
+	r, err := once(ctx, h)
 	if err != nil {
 		return err
 	}
