@@ -51,6 +51,7 @@ func TestParseStatement(t *testing.T) {
 		{"too large", func() []byte { return append(slices.Clone(raw), bytes.Repeat([]byte(" "), MaxStatement)...) }, ErrStatement, "more than"},
 		{"too deep", edit(`"predicate":{`, `"predicate":{"x":`+strings.Repeat("[", 99)+strings.Repeat("]", 99)+`,`), ErrStatement, "deep"},
 		{"key twice", edit(`"verdict":`, `"verdict":"FAIL","verdict":`), ErrStatement, `"verdict" twice`},
+		{"a number that no float64 holds", edit(`"predicate":{`, `"predicate":{"x":1e999,`), ErrStatement, "1e999"},
 		{"unknown key twice", edit(`"predicate":{`, `"predicate":{"x":{"y":1,"y":2},`), ErrStatement, `"y" twice`},
 		{"key in another case", edit(`"verdict":`, `"Verdict":`), ErrStatement, `want "verdict"`},
 		{"both cases", edit(`"verdict":`, `"VERDICT":"FAIL","verdict":`), ErrStatement, `want "verdict"`},
