@@ -30,13 +30,13 @@ func pickled(t *testing.T, older bool) *Store {
 	return SQLite(p)
 }
 
-// pickledValue is such a thread in PostgreSQL, where a value has a row of its own.
-func pickledValue(t *testing.T) *Store {
+// oddValue is such a thread in PostgreSQL, where a value has a row of its own: it gets another type and other bytes, as hexadecimal.
+func oddValue(t *testing.T, typ, hex string) *Store {
 	t.Helper()
 	u := pgtest.Database(t)
 	load(t, u, "python.pg.sql")
-	tag, err := connect(t, u).Exec(t.Context(), `UPDATE checkpoint_blobs SET type = 'pickle', blob = '\x80049500' WHERE thread_id = 't-interrupt' AND channel = 'messages'
-		AND version = (SELECT checkpoint->'channel_versions'->>'messages' FROM checkpoints WHERE thread_id = 't-interrupt' ORDER BY checkpoint_id DESC LIMIT 1)`)
+	tag, err := connect(t, u).Exec(t.Context(), `UPDATE checkpoint_blobs SET type = $1, blob = decode($2, 'hex') WHERE thread_id = 't-interrupt' AND channel = 'messages'
+		AND version = (SELECT checkpoint->'channel_versions'->>'messages' FROM checkpoints WHERE thread_id = 't-interrupt' ORDER BY checkpoint_id DESC LIMIT 1)`, typ, hex)
 	if err != nil || tag.RowsAffected() != 1 {
 		t.Fatal(tag, err)
 	}
@@ -48,13 +48,17 @@ func pickledValue(t *testing.T) *Store {
 // nothing that was not said.
 func TestPickledThread(t *testing.T) {
 	server := func(t *testing.T) *Store { return postgres(t, pgtest.Database(t)) }
+	file := func(t *testing.T) *Store { return SQLite(filepath.Join(t.TempDir(), "new.sqlite")) }
 	for name, c := range map[string]struct {
 		from func(t *testing.T) *Store
 		to   func(t *testing.T) *Store
 	}{
 		"newest waits":          {func(t *testing.T) *Store { return pickled(t, false) }, server},
 		"an older one waited":   {func(t *testing.T) *Store { return pickled(t, true) }, server},
-		"a value in PostgreSQL": {pickledValue, func(t *testing.T) *Store { return SQLite(filepath.Join(t.TempDir(), "new.sqlite")) }},
+		"a value in PostgreSQL": {func(t *testing.T) *Store { return oddValue(t, "pickle", "80049500") }, file},
+		// An application that packs what the library made, and leaves the type as it was.
+		"a value that is packed": {func(t *testing.T) *Store { return oddValue(t, "msgpack", "789c4b4c040001260100") }, file},
+		"a value without bytes":  {func(t *testing.T) *Store { return oddValue(t, "msgpack", "") }, file},
 	} {
 		t.Run(name, func(t *testing.T) {
 			src, dst := c.from(t), c.to(t)

@@ -87,7 +87,7 @@ func (w *writer) checkpointToSQLite(ctx context.Context, c *pb.Checkpoint) (cros
 	}
 	doc, notes, err := values.JoinCheckpoint(asJSON, row["checkpoint"].b, vs, sends...)
 	if err != nil {
-		return crossed{}, refuse("a value of its has no form inside a document")
+		return crossed{}, refuse("a value of its has no form inside a document: %s", valid(err.Error()))
 	}
 	for _, n := range notes {
 		losses = append(losses, loss("channels.value_key", fidelity.Transformed, valid(n)))

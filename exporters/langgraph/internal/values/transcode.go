@@ -50,7 +50,7 @@ func JoinCheckpoint(js bool, checkpoint []byte, vs []TypedValue, sends ...TypedV
 	}
 	for _, v := range vs {
 		if err := j.value(v); err != nil {
-			return nil, nil, err
+			return nil, nil, fmt.Errorf("channel %s, type %s: %w", v.Channel, v.Type, err)
 		}
 	}
 	return j.document(c), j.losses, nil
@@ -93,8 +93,11 @@ func (j *joiner) value(v TypedValue) error {
 		return nil
 	case "msgpack":
 		if !j.js {
-			j.add(v.Channel, v.Value)
-			return nil
+			_, err := parse("msgpack", v.Value)
+			if err == nil { // what an application packed in a way of its own would break the document
+				j.add(v.Channel, v.Value)
+			}
+			return err
 		}
 	case "null":
 		if j.js {
