@@ -131,6 +131,8 @@ func tested(was, ok bool) evidence.Result {
 	return evidence.Fail
 }
 
+// junitKind tells what became of one kind. What stood alone, or was out of order, in the archive already, as the call of a tool
+// that waits for a person, is no failure where the statement about it says so.
 func (b *book) junitKind(s *suite, k *evidence.Kind) {
 	live := b.Target.Product != ""
 	coverage := tested(k.Coverage != "" && k.Coverage != "UNKNOWN", k.Coverage == "RECONCILED" || k.Coverage == "LISTED")
@@ -147,13 +149,13 @@ func (b *book) junitKind(s *suite, k *evidence.Kind) {
 	}
 	s.add("known answers", tested(c.Planted > 0 && told, !c.Lost()), "canaries", found)
 	if l := k.Links; l != nil {
-		s.add("links", tested(l.Total > 0, l.Resolved == l.Total && l.Orphans == 0), "links",
+		s.add("links", tested(l.Total > 0, l.Resolved == l.Total && l.Orphans == 0 || b.answered("AC-35").Result == evidence.Pass), "links",
 			fmt.Sprintf("%s of %s resolve, %s orphans", grouped(l.Resolved), grouped(l.Total), grouped(l.Orphans)))
 	} else {
 		s.add("links", evidence.Untold, "links", "not measured")
 	}
 	if t := k.Times; t != nil {
-		s.add("times", tested(t.Total > 0, t.Original == t.Total && t.Inversions == 0), "times",
+		s.add("times", tested(t.Total > 0, t.Original == t.Total && (t.Inversions == 0 || b.answered("AC-36").Result == evidence.Pass)), "times",
 			fmt.Sprintf("%s of %s kept, %s inversions", grouped(t.Original), grouped(t.Total), grouped(t.Inversions)))
 	} else {
 		s.add("times", evidence.Untold, "times", "not measured")
