@@ -267,6 +267,9 @@ func (a *apply) some(ctx context.Context, ps []pending) (int, error) {
 		}
 	}
 	if broken != nil {
+		if i := slices.IndexFunc(at, func(k int) bool { return answers[k] == nil }); i >= 0 {
+			a.last = ps[at[i]].rec.GetMeta().GetKey() // the first without an answer
+		}
 		return n, a.fail(ErrTarget, broken)
 	}
 	return n, nil
