@@ -105,17 +105,25 @@ func (w *writer) follow(ctx context.Context, r agentstate.Record, cross func() (
 		}
 		return cross()
 	}
+	noted, key := false, w.key
+	if !w.guard { // only the database's own answer is missing then, and until it comes others have their turn
+		w.taken = func() {
+			noted = true
+			w.line.checkpoint(at, id, false)
+		}
+	}
 	rc, err := cross()
+	w.taken = nil
 	var no refusal
 	refused := errors.As(err, &no) || rc.Action == replay.Refused
-	if err == nil || refused {
+	if err == nil && !noted || refused {
 		w.line.checkpoint(at, id, refused)
 	}
 	if refused {
 		if w.line.gone == nil {
 			w.line.gone, w.line.less = map[string]bool{}, map[string][]string{}
 		}
-		w.line.gone[w.key] = true
+		w.line.gone[key] = true
 	}
 	return rc, err
 }

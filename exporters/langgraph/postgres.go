@@ -81,9 +81,18 @@ func (d *postgresDB) exec(ctx context.Context, q string) error {
 	return own(d.cfg.Wrap(err))
 }
 
-// query prepares what runs a second time. The names are this connection's own, since poolers hand
-// one connection of the server to many clients.
 func (d *postgresDB) query(ctx context.Context, q string, args ...any) ([][]cell, error) {
+	name, err := d.statement(ctx, q)
+	if err != nil {
+		return nil, err
+	}
+	out, err := pgRows(ctx, d.conn, name, args...)
+	return out, own(d.cfg.Wrap(err))
+}
+
+// statement is q as it is sent: what runs a second time is prepared. The names are this connection's own, since poolers hand
+// one connection of the server to many clients.
+func (d *postgresDB) statement(ctx context.Context, q string) (string, error) {
 	name, again := d.used[q]
 	switch {
 	case !again:
@@ -100,15 +109,14 @@ func (d *postgresDB) query(ctx context.Context, q string, args ...any) ([][]cell
 		d.n++
 		name = fmt.Sprintf("%s_%d", d.id, d.n)
 		if _, err := d.conn.Prepare(ctx, name, pgsnapshot.Rebind(q)); err != nil {
-			return nil, own(d.cfg.Wrap(err))
+			return "", own(d.cfg.Wrap(err))
 		}
 		d.used[q] = name
 	}
 	if name == "" {
 		name = pgsnapshot.Rebind(q)
 	}
-	out, err := pgRows(ctx, d.conn, name, args...)
-	return out, own(d.cfg.Wrap(err))
+	return name, nil
 }
 
 // pgRows runs a statement, or one that was prepared under a name.
@@ -118,7 +126,10 @@ func pgRows(ctx context.Context, c *pgx.Conn, q string, args ...any) ([][]cell, 
 		return nil, err
 	}
 	defer rows.Close()
-	var out [][]cell
+	return pgCells(rows)
+}
+
+func pgCells(rows pgx.Rows) (out [][]cell, err error) {
 	for rows.Next() {
 		v := rows.RawValues()
 		row := make([]cell, len(v))

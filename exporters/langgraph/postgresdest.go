@@ -15,7 +15,26 @@ import (
 // postgresDest writes one PostgreSQL schema in one transaction.
 type postgresDest struct {
 	postgresDB
-	dry bool
+	dry   bool
+	turns pgsnapshot.Turns
+}
+
+// ask is query, in the trip of all whose turn it is: what is asked of single rows.
+func (d *postgresDest) ask(ctx context.Context, q string, args ...any) (out [][]cell, err error) {
+	name, err := d.statement(ctx, q)
+	if err != nil {
+		return nil, err
+	}
+	err = d.turns.Ask(ctx, name, args, func(rows pgx.Rows) (err error) {
+		out, err = pgCells(rows)
+		return err
+	})
+	return out, own(d.cfg.Wrap(err))
+}
+
+// together runs fn for 0 to n-1.
+func (d *postgresDest) together(ctx context.Context, n int, fn func(i int) error) error {
+	return d.turns.Run(ctx, n, fn)
 }
 
 func openPostgresDest(ctx context.Context, s *pgsnapshot.Server, dry bool) (_ *postgresDest, err error) {
@@ -27,7 +46,7 @@ func openPostgresDest(ctx context.Context, s *pgsnapshot.Server, dry bool) (_ *p
 	if err != nil {
 		return nil, own(err)
 	}
-	d := &postgresDest{postgresDB: postgresDB{conn: conn, cfg: s}, dry: dry}
+	d := &postgresDest{postgresDB: postgresDB{conn: conn, cfg: s}, dry: dry, turns: pgsnapshot.Turns{Conn: conn}}
 	d.f = facts{engine: "postgres", location: s.String()}
 	defer func() {
 		if err != nil {
@@ -168,7 +187,7 @@ func (d *postgresDest) insert(ctx context.Context, t *table, row map[string]cell
 			cols, marks, args = append(cols, quote(c.name)), append(marks, param(c)), append(args, v.arg())
 		}
 	}
-	rows, err := d.query(ctx, "INSERT INTO "+t.ident+" AS t ("+strings.Join(cols, ", ")+") VALUES ("+strings.Join(marks, ", ")+
+	rows, err := d.ask(ctx, "INSERT INTO "+t.ident+" AS t ("+strings.Join(cols, ", ")+") VALUES ("+strings.Join(marks, ", ")+
 		") ON CONFLICT DO NOTHING RETURNING md5(t::text)", args...)
 	if err != nil || len(rows) == 0 {
 		return false, "", err
@@ -207,7 +226,7 @@ func (d *postgresDest) differs(ctx context.Context, t *table, row map[string]cel
 		pk = append(pk, row[k])
 	}
 	where, more := d.where(t, pk)
-	rows, err := d.query(ctx, "SELECT "+strings.Join(cmp, ", ")+" FROM "+t.ident+" t WHERE "+where, append(args, more...)...)
+	rows, err := d.ask(ctx, "SELECT "+strings.Join(cmp, ", ")+" FROM "+t.ident+" t WHERE "+where, append(args, more...)...)
 	if err != nil || len(rows) == 0 {
 		return false, nil, err
 	}
@@ -226,7 +245,7 @@ func (d *postgresDest) digest(ctx context.Context, t *table, row map[string]cell
 		pk = append(pk, row[k])
 	}
 	where, args := d.where(t, pk)
-	rows, err := d.query(ctx, "SELECT md5(t::text) FROM "+t.ident+" t WHERE "+where, args...)
+	rows, err := d.ask(ctx, "SELECT md5(t::text) FROM "+t.ident+" t WHERE "+where, args...)
 	if err != nil || len(rows) == 0 {
 		return "", err
 	}
@@ -240,7 +259,7 @@ func (d *postgresDest) version(ctx context.Context, t *table, row map[string]cel
 	for _, c := range t.cols {
 		vals, args = append(vals, "("+param(c)+")::"+c.full), append(args, row[c.name].arg())
 	}
-	rows, err := d.query(ctx, "SELECT md5(ROW("+strings.Join(vals, ", ")+")::text)", args...)
+	rows, err := d.ask(ctx, "SELECT md5(ROW("+strings.Join(vals, ", ")+")::text)", args...)
 	if err != nil {
 		return "", err
 	}
@@ -250,11 +269,11 @@ func (d *postgresDest) version(ctx context.Context, t *table, row map[string]cel
 func (d *postgresDest) remove(ctx context.Context, t *table, pk []cell, digest string) (bool, error) {
 	where, args := d.where(t, pk)
 	where, args = t.ident+" t WHERE "+where+" AND md5(t::text) = ?", append(args, digest)
-	rows, err := d.query(ctx, "DELETE FROM "+where+" RETURNING 1", args...)
+	rows, err := d.ask(ctx, "DELETE FROM "+where+" RETURNING 1", args...)
 	if err != nil || len(rows) > 0 {
 		return err == nil, err
 	}
-	if rows, err = d.query(ctx, "SELECT 1 FROM "+where, args...); err == nil && len(rows) > 0 {
+	if rows, err = d.ask(ctx, "SELECT 1 FROM "+where, args...); err == nil && len(rows) > 0 {
 		err = own(d.cfg.PassedOver())
 	}
 	return false, err

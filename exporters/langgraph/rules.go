@@ -76,7 +76,7 @@ func (d *postgresDest) apart(ctx context.Context, keyBytes int, ruled bool, fn f
 	if !ruled && keyBytes <= pgsnapshot.SureKey {
 		return fn()
 	}
-	err := d.cfg.Apart(ctx, d.conn, fn)
+	err := d.turns.AtOnce(func() error { return d.cfg.Apart(ctx, d.conn, fn) })
 	switch {
 	case keyBytes > pgsnapshot.SureKey && errors.Is(err, pgsnapshot.ErrLimit):
 		return refuse("it is beyond a limit of the database (SQLSTATE 54000): its key has %d bytes, and an index holds some 2,700, packed", keyBytes)

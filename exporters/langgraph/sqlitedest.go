@@ -18,6 +18,20 @@ type sqliteDest struct {
 	inserts map[string]*sql.Stmt
 }
 
+// together has no trips to share.
+func (d *sqliteDest) together(_ context.Context, n int, fn func(i int) error) error {
+	for i := range n {
+		if err := fn(i); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+func (d *sqliteDest) ask(ctx context.Context, q string, args ...any) ([][]cell, error) {
+	return d.query(ctx, q, args...)
+}
+
 // openDest opens the store for a run. nil: a plan, and there is no store yet.
 func (s *Store) openDest(ctx context.Context, dry bool) (dest, error) {
 	if err := s.usable(); err != nil {

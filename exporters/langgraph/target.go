@@ -33,6 +33,11 @@ type dest interface {
 	// rules are what the owner of the database made that may keep rows out of t. mine tells, by kind and name, of what the
 	// library's setup makes or what it writes satisfies.
 	rules(ctx context.Context, t *table, mine func(what, rule string) bool) ([]string, error)
+	// together runs fn for 0 to n-1, each begun behind the one before it. Where a trip to the server costs, what they ask of single
+	// rows shares trips, and some are begun before others end.
+	together(ctx context.Context, n int, fn func(i int) error) error
+	// ask is query, for what is asked of single rows.
+	ask(ctx context.Context, q string, args ...any) ([][]cell, error)
 	// apart runs fn, which inserts rows under keys of up to so many bytes, where ruled into tables with such rules. Where the
 	// database does not take one that is a refusal, and nothing that fn inserted stays.
 	apart(ctx context.Context, keyBytes int, ruled bool, fn func() error) error
@@ -59,6 +64,7 @@ type writer struct {
 	rules   []string            // of the target's owner
 	ruled   map[string]bool     // tables that have some, in a run that writes
 	guard   bool                // one of them is of threads
+	taken   func()              // called when all but the database has taken the record that is written; nil: nobody waits for that
 	names   *diskmap.Map        // namespaces and keys of items of other runtimes → key of the record; nil: none came
 }
 
@@ -164,8 +170,10 @@ func (w *writer) layout(ctx context.Context, s *Store) error {
 
 // Write writes r, or says what it would do.
 func (w *writer) Write(ctx context.Context, r agentstate.Record) (replay.Receipt, error) {
-	w.key = r.GetMeta().GetKey()
+	key := r.GetMeta().GetKey()
+	w.key = key
 	rc, err := w.write(ctx, r)
+	w.key = key // others had their turn
 	var no refusal
 	if errors.As(err, &no) {
 		rc, err = w.notWritten(ctx, r, string(no))
@@ -242,93 +250,6 @@ func (w *writer) write(ctx context.Context, r agentstate.Record) (replay.Receipt
 	})
 }
 
-// An outRow is a row on its way into a table.
-type outRow struct {
-	t   *table
-	row map[string]cell
-}
-
-// put writes main and says what became of it. extras are rows that the runtime writes beside it;
-// where one is there already it stays as it is.
-func (w *writer) put(ctx context.Context, main outRow, extras ...outRow) (replay.Receipt, error) {
-	rc := replay.Receipt{Action: replay.Created}
-	if w.run.DryRun {
-		vectors := w.lay.t["store_vectors"] != nil && w.lay.t["store_vectors"].planned && main.t.name == "store_migrations" // JavaScript's
-		if v := main.row["v"]; (main.t.planned || vectors && v.i >= firstOfVectors) && strings.HasSuffix(main.t.name, "_migrations") && v.i <= w.lay.v[main.t.name] {
-			rc.Action = replay.Same // the setup writes it
-			return rc, nil
-		}
-		if main.t.planned {
-			return rc, nil
-		}
-		found, cols, err := w.d.differs(ctx, main.t, main.row)
-		if len(cols) > 0 {
-			return conflict(main.t, cols), err
-		}
-		if found {
-			rc.Action = replay.Same
-		}
-		return rc, err
-	}
-	longest, ruled := main.keyBytes(), w.ruled[main.t.name]
-	for _, o := range extras {
-		longest, ruled = max(longest, o.keyBytes()), ruled || w.ruled[o.t.name]
-	}
-	err := w.d.apart(ctx, longest, ruled, func() (err error) {
-		rc, err = w.insert(ctx, main, extras)
-		return err
-	})
-	return rc, err
-}
-
-// keyBytes is how long the key of o is.
-func (o outRow) keyBytes() (n int) {
-	for _, k := range o.t.key {
-		n += len(o.row[k].b)
-	}
-	return n
-}
-
-// insert is put, but for a plan.
-func (w *writer) insert(ctx context.Context, main outRow, extras []outRow) (replay.Receipt, error) {
-	rc := replay.Receipt{Action: replay.Created}
-	created, digest, err := w.d.insert(ctx, main.t, main.row)
-	if err != nil {
-		return rc, err
-	}
-	if !created {
-		found, cols, err := w.d.differs(ctx, main.t, main.row)
-		switch {
-		case err != nil:
-			return rc, err
-		case !found:
-			return rc, refuse("the target's table %s has a further unique constraint, or a trigger, that keeps the row out", main.t.name)
-		case len(cols) > 0:
-			return conflict(main.t, cols), nil
-		}
-		if !w.run.Doubts(w.key) {
-			rc.Action = replay.Same
-			return rc, nil
-		}
-		// An earlier attempt of this run wrote it, and broke off before it could say so.
-		if digest, err = w.d.digest(ctx, main.t, main.row); err != nil {
-			return rc, err
-		}
-	}
-	ids, versions := []string{rowID(main.t, main.row)}, []string{digest}
-	for _, o := range extras {
-		created, digest, err := w.d.insert(ctx, o.t, o.row)
-		if err != nil {
-			return rc, err
-		}
-		if created {
-			ids, versions = append(ids, rowID(o.t, o.row)), append(versions, digest)
-		}
-	}
-	rc.Target, rc.Version = strings.Join(ids, ","), strings.Join(versions, ",")
-	return rc, nil
-}
-
 // same tells whether rows arrive as they were.
 func (w *writer) same() bool { return w.source == flavorParts{w.lay.lang, w.lay.engine} }
 
@@ -338,10 +259,6 @@ func (w *writer) Deferred() bool { return true }
 // Exact tells whether what views are readings of arrives whole: as it was, or between two databases
 // of one language in the form of the other.
 func (w *writer) Exact() bool { return w.source.lang != "" && w.source.lang == w.lay.lang }
-
-func conflict(t *table, cols []string) replay.Receipt {
-	return replay.Receipt{Action: replay.Conflict, Why: fmt.Sprintf("table %s holds another row under this key: want and got differ in %s", t.name, strings.Join(cols, ", "))}
-}
 
 // resolver finds what records cite, channel values out of the cache where they are in it.
 func (w *writer) resolver() *agentstate.Resolver {

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"io/fs"
+	"maps"
 	"slices"
 	"strconv"
 	"strings"
@@ -78,17 +79,24 @@ func takeOut(ctx context.Context, d dest, lay *layout, created []replay.Receipt)
 	// Vectors go before their items, which take what is left of them along.
 	order := slices.Clone(created)
 	slices.SortStableFunc(order, func(a, b replay.Receipt) int { return rank(a) - rank(b) })
-	for _, rc := range order {
-		why, err := u.remove(ctx, rc)
+	threads := slices.Collect(maps.Values(u.threads))
+	if err := d.together(ctx, len(threads), func(i int) error { return u.judge(ctx, threads[i]) }); err != nil {
+		return nil, err
+	}
+	items := len(order)
+	if i := slices.IndexFunc(order, func(rc replay.Receipt) bool { return rank(rc) > 0 }); i >= 0 {
+		items = i
+	}
+	for _, part := range [][]replay.Receipt{order[:items], order[items:]} {
+		err := d.together(ctx, len(part), func(i int) (err error) {
+			part[i].Why, err = u.remove(ctx, part[i])
+			return err
+		})
 		if err != nil {
 			return nil, err
 		}
-		if why != "" {
-			rc.Why = why
-			left = append(left, rc)
-		}
 	}
-	return left, nil
+	return slices.DeleteFunc(order, func(rc replay.Receipt) bool { return rc.Why == "" }), nil
 }
 
 func rank(rc replay.Receipt) int {
@@ -108,10 +116,9 @@ type undo struct {
 
 // undone is what a run created of one thread.
 type undone struct {
-	id     cell
-	rows   map[string]bool // row ids
-	judged bool
-	stays  string // why it stays; empty: it goes
+	id    cell
+	rows  map[string]bool // row ids
+	stays string          // why it stays; empty: it goes
 }
 
 func threadTable(name string) bool {
@@ -198,18 +205,14 @@ func (u *undo) remove(ctx context.Context, rc replay.Receipt) (why string, err e
 			continue // they belong to the tables, which stay: without them the runtime would make the tables again
 		}
 		if threadTable(name) {
-			th := u.threads[key[0].String()]
-			if err := u.judge(ctx, th); err != nil {
-				return "", err
-			}
-			if th.stays != "" {
+			if th := u.threads[key[0].String()]; th.stays != "" {
 				why = th.stays
 				continue
 			}
 		}
 		if name == "store" && u.lay.engine == "postgres" && u.lay.t["store_vectors"] != nil {
 			v := u.lay.t["store_vectors"]
-			rows, err := u.d.query(ctx, "SELECT 1 FROM "+v.ident+" WHERE "+quote(v.key[0])+" = ? AND "+quote(v.key[1])+" = ? LIMIT 1", key[0].arg(), key[1].arg())
+			rows, err := u.d.ask(ctx, "SELECT 1 FROM "+v.ident+" WHERE "+quote(v.key[0])+" = ? AND "+quote(v.key[1])+" = ? LIMIT 1", key[0].arg(), key[1].arg())
 			if err != nil {
 				return "", err
 			}
@@ -253,10 +256,6 @@ func (u *undo) exists(ctx context.Context, t *table, key []cell) (bool, error) {
 // judge tells whether a thread went on after the run: somebody else's checkpoint follows one of
 // the run's, or somebody else's write belongs to one.
 func (u *undo) judge(ctx context.Context, th *undone) error {
-	if th.judged {
-		return nil
-	}
-	th.judged = true
 	c, w := u.lay.t["checkpoints"], u.lay.writes()
 	if c == nil || w == nil { // somebody dropped the table, and with it whatever followed
 		return nil
@@ -264,7 +263,7 @@ func (u *undo) judge(ctx context.Context, th *undone) error {
 	ours := func(ns, id cell) bool {
 		return th.rows[rowID(c, map[string]cell{"thread_id": th.id, "checkpoint_ns": ns, "checkpoint_id": id})]
 	}
-	rows, err := u.d.query(ctx, "SELECT checkpoint_ns, checkpoint_id, parent_checkpoint_id FROM "+c.ident+" WHERE thread_id = ?", th.id.arg())
+	rows, err := u.d.ask(ctx, "SELECT checkpoint_ns, checkpoint_id, parent_checkpoint_id FROM "+c.ident+" WHERE thread_id = ?", th.id.arg())
 	if err != nil {
 		return err
 	}
@@ -278,7 +277,7 @@ func (u *undo) judge(ctx context.Context, th *undone) error {
 	for i, k := range w.key {
 		cols[i] = quote(k)
 	}
-	rows, err = u.d.query(ctx, "SELECT "+strings.Join(cols, ", ")+" FROM "+w.ident+" WHERE thread_id = ?", th.id.arg())
+	rows, err = u.d.ask(ctx, "SELECT "+strings.Join(cols, ", ")+" FROM "+w.ident+" WHERE thread_id = ?", th.id.arg())
 	if err != nil {
 		return err
 	}

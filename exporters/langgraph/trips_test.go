@@ -1,0 +1,96 @@
+package langgraph
+
+import (
+	"context"
+	"fmt"
+	"io"
+	"iter"
+	"path/filepath"
+	"testing"
+
+	"github.com/exitramp/exitramp/context/agentstate"
+	"github.com/exitramp/exitramp/context/memstate"
+	"github.com/exitramp/exitramp/context/replay"
+	"github.com/exitramp/exitramp/exporters/internal/drivertest"
+	"github.com/exitramp/exitramp/exporters/internal/pgsnapshot/pgtest"
+	pb "github.com/exitramp/exitramp/proto/exitramp/v1"
+)
+
+// inOrder gives its records kind by kind, as an archive does.
+type inOrder struct {
+	m      *memstate.State
+	recs   []agentstate.Record
+	origin *pb.Origin
+}
+
+func (s inOrder) Records(context.Context, *agentstate.ReadOptions) iter.Seq2[agentstate.Record, error] {
+	all := append([]agentstate.Record{s.origin}, s.recs...)
+	all = append(all, &pb.Completeness{Meta: agentstate.Meta("completeness", nil, "1")})
+	return func(yield func(agentstate.Record, error) bool) {
+		for _, r := range all {
+			if !yield(r, nil) {
+				return
+			}
+		}
+	}
+}
+
+func (s inOrder) Get(ctx context.Context, key string) (agentstate.Record, error) {
+	return s.m.Get(ctx, key)
+}
+
+func (s inOrder) OpenBlob(ctx context.Context, b *pb.Blob) (io.ReadCloser, error) {
+	return s.m.OpenBlob(ctx, b)
+}
+
+// TestTrips: what a run writes, finds again and takes out costs no trip to the server a record, nor does its plan.
+func TestTrips(t *testing.T) {
+	p := sample(t, "python.sqlite")
+	copies := `, (WITH RECURSIVE n(i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n WHERE i < 60) SELECT 'copy' || i AS id FROM n) `
+	run(t, p, false, "DELETE FROM checkpoints WHERE thread_id = 't-encrypted'", "DELETE FROM writes WHERE thread_id = 't-encrypted'",
+		`INSERT INTO checkpoints SELECT id, checkpoint_ns, checkpoint_id, parent_checkpoint_id, type, checkpoint, metadata FROM checkpoints`+copies+`WHERE thread_id = 't-interrupt'`,
+		`INSERT INTO writes SELECT id, checkpoint_ns, checkpoint_id, task_id, idx, channel, type, value FROM writes`+copies+`WHERE thread_id = 't-interrupt'`)
+	m, _ := drivertest.Export(t, SQLite(p))
+	src := inOrder{m, canonical(t, m), originOf(t, m)}
+	u, trips := pgtest.Trips(t, pgtest.Database(t))
+	dst := postgres(t, u)
+	journal := func() *replay.Journal {
+		j, err := replay.OpenJournal(filepath.Join(t.TempDir(), "journal"))
+		if err != nil {
+			t.Fatal(err)
+		}
+		t.Cleanup(func() { j.Close() })
+		return j
+	}
+	first := journal()
+	for _, step := range []struct {
+		name string
+		do   func() error
+	}{
+		{"run", func() error {
+			_, err := replay.Apply(t.Context(), dst, src, &replay.Options{Journal: first})
+			return err
+		}},
+		{"plan", func() error { _, err := replay.Plan(t.Context(), dst, src, nil); return err }},
+		{"again", func() error {
+			_, err := replay.Apply(t.Context(), dst, src, &replay.Options{Journal: journal()})
+			return err
+		}},
+		{"undo", func() error {
+			un, err := replay.Undo(t.Context(), dst, first)
+			if err == nil && (un.Removed < 500 || un.LeftN > 0) {
+				err = fmt.Errorf("%+v", un)
+			}
+			return err
+		}},
+	} {
+		trips()
+		if err := step.do(); err != nil {
+			t.Fatalf("%s: %v", step.name, err)
+		}
+		got := trips()
+		if got > 250 {
+			t.Errorf("%s: %d trips for more than 500 records", step.name, got)
+		}
+	}
+}
