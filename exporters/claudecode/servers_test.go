@@ -200,7 +200,7 @@ func TestServersChanged(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	if err := f.commit(); !errors.Is(err, ErrChanged) {
+	if err := f.commit("run"); !errors.Is(err, ErrChanged) {
 		t.Error(err)
 	}
 	if b, _ := os.ReadFile(p); string(b) != `{"a":2}` {

@@ -96,7 +96,7 @@ func (w *writer) Commit(ctx context.Context) error {
 	}
 	err := w.Writer.Commit(ctx)
 	if err == nil && w.servers != nil && !w.run.DryRun {
-		err = w.servers.commit()
+		err = w.servers.commit(w.run.ID)
 	}
 	if err != nil {
 		return fmt.Errorf("claudecode: %w", err)
@@ -107,7 +107,7 @@ func (w *writer) Commit(ctx context.Context) error {
 // Undo removes the files that a run made. A session that went on since stays, and so does every
 // file that is another one by now.
 func (h *Home) Undo(_ context.Context, run *replay.Run, created []replay.Receipt) (left []replay.Receipt, err error) {
-	if err := homefiles.Sweep(filepath.Join(h.root, h.place(folder)), run.ID); err != nil {
+	if err := h.sweep(run.ID); err != nil {
 		return nil, replay.Untouched(fmt.Errorf("claudecode: %w", err))
 	}
 	said := homefiles.MessagesOf(created)
@@ -148,11 +148,20 @@ func (h *Home) Undo(_ context.Context, run *replay.Run, created []replay.Receipt
 		}
 	}
 	left = append(left, said.Left(created)...)
-	more, err := h.undoServers(servers)
+	more, err := h.undoServers(run.ID, servers)
 	if err != nil {
 		return nil, fmt.Errorf("claudecode: %w", err)
 	}
 	return append(left, more...), nil
+}
+
+// sweep takes away what attempts of the run that were killed have left: in the folder, and beside the file of servers.
+func (h *Home) sweep(run string) error {
+	err := homefiles.Sweep(h.root, h.place(folder), run)
+	if path, perr := homefiles.Inside(h.root, h.place(h.serversFile())); perr == nil { // else no run writes it
+		err = errors.Join(err, homefiles.SweepIn(filepath.Dir(path), run))
+	}
+	return err
 }
 
 // onlyLines tells whether a transcript that was made of mapped fields still holds only what the run

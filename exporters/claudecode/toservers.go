@@ -229,9 +229,9 @@ func without(doc []byte, path []string) []byte {
 	return slices.Concat(doc[:start+from], doc[start+to:])
 }
 
-// commit puts the file in its place, unless somebody changed it meanwhile. Without anything in it, it
+// commit puts the file in its place for the run, unless somebody changed it meanwhile. Without anything in it, it
 // goes.
-func (f *serverFile) commit() error {
+func (f *serverFile) commit(run string) error {
 	if !f.changed {
 		return nil
 	}
@@ -248,7 +248,7 @@ func (f *serverFile) commit() error {
 	if err := os.MkdirAll(filepath.Dir(f.path), 0o700); err != nil {
 		return err
 	}
-	tmp, err := os.CreateTemp(filepath.Dir(f.path), ".exitramp-*") // 0600: it may hold what others must not read
+	tmp, err := homefiles.Only(filepath.Dir(f.path), run) // 0600: it may hold what others must not read
 	if err != nil {
 		return err
 	}
@@ -327,7 +327,7 @@ func (w *writer) server(ctx context.Context, s *pb.ToolServer) (replay.Receipt, 
 }
 
 // undoServers takes servers of a run out again. One that is another by now stays.
-func (h *Home) undoServers(created []replay.Receipt) (left []replay.Receipt, err error) {
+func (h *Home) undoServers(run string, created []replay.Receipt) (left []replay.Receipt, err error) {
 	if len(created) == 0 {
 		return nil, nil
 	}
@@ -357,5 +357,5 @@ func (h *Home) undoServers(created []replay.Receipt) (left []replay.Receipt, err
 		left = append(left, rc)
 	}
 	f.pruneMade(created)
-	return left, f.commit()
+	return left, f.commit(run)
 }

@@ -28,9 +28,10 @@ func TestGone(t *testing.T) {
 	}
 }
 
-// TestKilled: what a replay that was killed has left goes with its undo.
+// TestKilled: what a replay that was killed has left goes with its undo, beside the file of servers too.
 func TestKilled(t *testing.T) {
 	mem, _ := drivertest.Export(t, Open("testdata/home"))
 	root := filepath.Join(t.TempDir(), "home")
 	drivertest.Killed(t, Open(root), root, mem)
+	drivertest.OnItsWay(t, Open(root), mem, root)
 }

@@ -18,7 +18,7 @@ import (
 // Undo removes the rows and files that a run made. A session that went on since stays, and so does every file
 // that is another one by now.
 func (h *Home) Undo(ctx context.Context, run *replay.Run, created []replay.Receipt) (left []replay.Receipt, err error) {
-	if err := errors.Join(homefiles.Sweep(h.root, run.ID), sqlitefile.DropLeftBelow(ctx, h.root)); err != nil {
+	if err := errors.Join(homefiles.Sweep(h.root, ".", run.ID), sqlitefile.DropLeftBelow(ctx, h.root)); err != nil {
 		return nil, replay.Untouched(fmt.Errorf("codex: %w", err))
 	}
 	if left, err = h.undoRows(ctx, run, created); err != nil {

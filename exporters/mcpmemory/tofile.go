@@ -23,11 +23,7 @@ func (g *Graph) replace(run string, old *file, write func(io.Writer) error) (err
 	if old != nil {
 		path, mode = old.path, old.mode
 	}
-	_, err = homefiles.SweepIn(filepath.Dir(path), run)
-	if err != nil {
-		return own(err)
-	}
-	tmp, err := homefiles.Temp(filepath.Dir(path), run)
+	tmp, err := homefiles.Only(filepath.Dir(path), run)
 	if err != nil {
 		return own(err)
 	}

@@ -31,7 +31,7 @@ func (g *Graph) Undo(ctx context.Context, run *replay.Run, created []replay.Rece
 	if at, err := filepath.EvalSymlinks(path); err == nil {
 		path = at
 	}
-	if _, err := homefiles.SweepIn(filepath.Dir(path), run.ID); err != nil && !errors.Is(err, fs.ErrNotExist) {
+	if err := homefiles.SweepIn(filepath.Dir(path), run.ID); err != nil {
 		return nil, replay.Untouched(own(err))
 	}
 	f, err := g.open()

@@ -9,6 +9,7 @@ import (
 	"path/filepath"
 	"slices"
 
+	"github.com/exitramp/exitramp/exporters/internal/homefiles"
 	"github.com/exitramp/exitramp/internal/syncdir"
 )
 
@@ -48,11 +49,11 @@ func (w *writer) Commit(ctx context.Context) error {
 }
 
 // writeFile makes a file that must not be there.
-func writeFile(path string, b []byte) error {
+func writeFile(run, path string, b []byte) error {
 	if err := os.MkdirAll(filepath.Dir(path), 0o700); err != nil {
 		return err
 	}
-	tmp, err := os.CreateTemp(filepath.Dir(path), ".exitramp-*.part")
+	tmp, err := homefiles.Only(filepath.Dir(path), run)
 	if err != nil {
 		return err
 	}

@@ -15,6 +15,7 @@ import (
 
 	"github.com/exitramp/exitramp/context/fidelity"
 	"github.com/exitramp/exitramp/context/replay"
+	"github.com/exitramp/exitramp/exporters/internal/homefiles"
 	"github.com/exitramp/exitramp/exporters/internal/jsonvalue"
 	"github.com/exitramp/exitramp/exporters/internal/sqlitefile"
 	"github.com/exitramp/exitramp/internal/syncdir"
@@ -145,9 +146,9 @@ func (w *writer) commitMeta() error {
 	}
 	p, err := w.s.path("qdrant/meta.json")
 	if err == nil && w.oldMeta == nil {
-		err = writeFile(p, w.meta)
+		err = writeFile(w.run.ID, p, w.meta)
 	} else if err == nil {
-		err = exchangeFile(p, w.oldMeta, w.meta)
+		err = exchangeFile(w.run.ID, p, w.oldMeta, w.meta)
 	}
 	if err == nil {
 		w.meta, w.oldMeta = nil, nil
@@ -156,12 +157,12 @@ func (w *writer) commitMeta() error {
 }
 
 // exchangeFile puts b in the place of a file that holds old.
-func exchangeFile(path string, old, b []byte) error {
+func exchangeFile(run, path string, old, b []byte) error {
 	st, err := os.Stat(path)
 	if err != nil {
 		return err
 	}
-	tmp, err := os.CreateTemp(filepath.Dir(path), ".exitramp-*.part")
+	tmp, err := homefiles.Only(filepath.Dir(path), run)
 	if err != nil {
 		return err
 	}
@@ -219,7 +220,7 @@ func (w *writer) undoMeta(ctx context.Context, version string) (why string, err 
 	case added && len(kept) == n:
 		return why, nil
 	case added:
-		return why, exchangeFile(p, b, withCollections(b, kept))
+		return why, exchangeFile(w.run.ID, p, b, withCollections(b, kept))
 	case why != "":
 		return why, nil
 	}

@@ -8,17 +8,18 @@ import (
 
 	"github.com/exitramp/exitramp/context/agentstate"
 	"github.com/exitramp/exitramp/context/replay"
+	"github.com/exitramp/exitramp/exporters/internal/homefiles"
 	"github.com/exitramp/exitramp/exporters/internal/pgsnapshot"
 	"github.com/exitramp/exitramp/exporters/internal/sqlitefile"
 )
 
 // dropLeft takes away what a replay that was killed has left.
-func (s *Store) dropLeft(ctx context.Context) (err error) {
+func (s *Store) dropLeft(ctx context.Context, run string) (err error) {
 	if s.beside != "" {
 		err = sqlitefile.DropLeft(ctx, s.beside)
 	}
 	if s.server == nil {
-		err = errors.Join(err, sqlitefile.DropLeftBelow(ctx, s.root))
+		err = errors.Join(err, homefiles.Sweep(s.root, ".", run), sqlitefile.DropLeftBelow(ctx, s.root))
 	}
 	return err
 }
@@ -37,7 +38,7 @@ func (s *Store) Undo(ctx context.Context, run *replay.Run, created []replay.Rece
 	if err := w.lock(); err != nil {
 		return nil, replay.Untouched(own(err))
 	}
-	if err := s.dropLeft(ctx); err != nil {
+	if err := s.dropLeft(ctx, run.ID); err != nil {
 		return nil, replay.Untouched(own(err))
 	}
 	left, lists, err := w.takeOut(ctx, created)

@@ -17,7 +17,7 @@ import (
 // Undo removes the rows and files that a run made. What says something else by now stays, and so
 // does a session that has got further items.
 func (f *Folder) Undo(ctx context.Context, run *replay.Run, created []replay.Receipt) (left []replay.Receipt, err error) {
-	if err := errors.Join(homefiles.Sweep(f.root, run.ID), sqlitefile.DropLeftBelow(ctx, f.root)); err != nil {
+	if err := errors.Join(homefiles.Sweep(f.root, ".", run.ID), sqlitefile.DropLeftBelow(ctx, f.root)); err != nil {
 		return nil, replay.Untouched(own(err))
 	}
 	w := &writer{run: &replay.Run{ID: run.ID, From: run.From}, f: f, dbs: map[string]*db{}}

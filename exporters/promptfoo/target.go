@@ -13,6 +13,7 @@ import (
 
 	"github.com/exitramp/exitramp/context/agentstate"
 	"github.com/exitramp/exitramp/context/replay"
+	"github.com/exitramp/exitramp/exporters/internal/homefiles"
 	"github.com/exitramp/exitramp/internal/syncdir"
 	pb "github.com/exitramp/exitramp/proto/exitramp/v1"
 )
@@ -121,15 +122,15 @@ func (w *writer) Commit(context.Context) error {
 	if !w.exact {
 		b = w.made.encode()
 	}
-	return w.s.replace(b)
+	return w.s.replace(w.run.ID, b)
 }
 
 // Close has nothing to release.
 func (w *writer) Close() error { return nil }
 
-// replace makes the file, where there is none: somebody may have made one meanwhile.
-func (s *Suite) replace(b []byte) error {
-	f, err := os.CreateTemp(filepath.Dir(s.path), "."+filepath.Base(s.path)+".*")
+// replace makes the file for the run, where there is none: somebody may have made one meanwhile.
+func (s *Suite) replace(run string, b []byte) error {
+	f, err := homefiles.Only(filepath.Dir(s.path), run)
 	if err != nil {
 		return fmt.Errorf("promptfoo: %w", err)
 	}
@@ -148,7 +149,10 @@ func (s *Suite) replace(b []byte) error {
 }
 
 // Undo takes the file away that a run made, unless it says something else by now.
-func (s *Suite) Undo(_ context.Context, _ *replay.Run, created []replay.Receipt) (left []replay.Receipt, err error) {
+func (s *Suite) Undo(_ context.Context, run *replay.Run, created []replay.Receipt) (left []replay.Receipt, err error) {
+	if err := homefiles.SweepIn(filepath.Dir(s.path), run.ID); err != nil {
+		return nil, replay.Untouched(fmt.Errorf("promptfoo: %w", err))
+	}
 	leave := func(why string) {
 		for _, rc := range created {
 			if rc.Target != "" {

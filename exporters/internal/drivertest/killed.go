@@ -10,6 +10,7 @@ import (
 
 	"github.com/exitramp/exitramp/context/agentstate"
 	"github.com/exitramp/exitramp/context/replay"
+	"github.com/exitramp/exitramp/exporters/internal/homefiles"
 )
 
 // Killed: a replay of src into the folder root is killed before its commit. What it has on its way is no state, and an undo
@@ -43,7 +44,7 @@ func Killed(t testing.TB, dst interface {
 		t.Fatal(err)
 	}
 	for p := range files(t, root) {
-		if before[p] == nil {
+		if _, ok := before[p]; !ok {
 			t.Errorf("%s is still there", p)
 		}
 	}
@@ -83,24 +84,51 @@ func (d dead) Close() error {
 	err := d.Writer.Close()
 	for p, b := range was {
 		if _, serr := os.Lstat(p); serr != nil {
-			err = errors.Join(err, os.WriteFile(p, b, 0o600))
+			err = errors.Join(err, os.MkdirAll(filepath.Dir(p), 0o700), os.WriteFile(p, b, 0o600))
 		}
 	}
 	return err
 }
 
-// files are those below root, which may not be there.
+// files are those below root, which may not be there, and without bytes the folders that are empty.
 func files(t testing.TB, root string) map[string][]byte {
 	t.Helper()
 	all := map[string][]byte{}
 	err := filepath.WalkDir(root, func(p string, e fs.DirEntry, err error) error {
-		if err == nil && e.Type().IsRegular() {
+		switch {
+		case err == nil && e.Type().IsRegular():
 			all[p], err = os.ReadFile(p)
+		case err == nil && e.IsDir() && p != root:
+			all[p] = nil
 		}
+		delete(all, filepath.Dir(p)) // is not empty
 		return err
 	})
 	if err != nil && !errors.Is(err, fs.ErrNotExist) {
 		t.Fatal(err)
 	}
 	return all
+}
+
+// OnItsWay undoes a run of src into dst, of which a file in dir is still on its way: it goes, and no other run's does.
+func OnItsWay(t testing.TB, dst replay.Target, src agentstate.Source, dir string) {
+	t.Helper()
+	_, j := Apply(t, dst, src)
+	var names []string
+	for _, run := range []string{j.Run(), "another"} {
+		f, err := homefiles.Temp(dir, run)
+		if err != nil {
+			t.Fatal(err)
+		}
+		f.Close()
+		names = append(names, f.Name())
+	}
+	if u, err := replay.Undo(t.Context(), dst, j); err != nil || u.LeftN > 0 {
+		t.Fatalf("%+v %v", u, err)
+	}
+	for i, p := range names {
+		if _, err := os.Lstat(p); (err == nil) != (i == 1) {
+			t.Errorf("%s: %v, want what is another run's alone", p, err)
+		}
+	}
 }

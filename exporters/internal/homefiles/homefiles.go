@@ -124,7 +124,7 @@ func (w *Writer) Temp(path string) (*os.File, error) {
 		return nil, err
 	}
 	if !w.swept[dir] {
-		if _, err := SweepIn(dir, w.Run.ID); err != nil {
+		if err := SweepIn(dir, w.Run.ID); err != nil {
 			return nil, err
 		}
 		if w.swept == nil {
@@ -201,7 +201,7 @@ func Remove(root, path string) error {
 	if err := os.Remove(path); err != nil {
 		return err
 	}
-	prune(root, filepath.Dir(path))
+	Prune(root, filepath.Dir(path))
 	return nil
 }
 

@@ -26,51 +26,55 @@ func prefix(run string) string {
 // Temp makes a file in dir that the run has on its way.
 func Temp(dir, run string) (*os.File, error) { return os.CreateTemp(dir, prefix(run)+"*") }
 
-// SweepIn takes away what an attempt of the run that was killed has left in dir, and counts it: a run has one attempt at a time.
-func SweepIn(dir, run string) (n int, err error) {
-	all, err := os.ReadDir(dir)
-	for _, e := range all {
-		if !e.Type().IsRegular() || !strings.HasPrefix(e.Name(), prefix(run)) {
-			continue
-		}
-		err = errors.Join(err, os.Remove(filepath.Join(dir, e.Name())))
-		n++
+// Only makes the one file that the run has on its way in dir: those of attempts that were killed go.
+func Only(dir, run string) (*os.File, error) {
+	if err := SweepIn(dir, run); err != nil {
+		return nil, err
 	}
-	return n, err
+	return Temp(dir, run)
 }
 
-// Sweep takes away what attempts of the run that were killed have left below root, and the folders that are empty
-// then. It follows no link below root, and passes over folders that it may not list.
-func Sweep(root, run string) error {
+// SweepIn takes away what an attempt of the run that was killed has left in dir, which may not be there: a run has one
+// attempt at a time.
+func SweepIn(dir, run string) error {
+	all, err := os.ReadDir(dir)
+	if errors.Is(err, fs.ErrNotExist) {
+		return nil
+	}
+	for p := prefix(run); len(all) > 0; all = all[1:] {
+		if left(all[0], p) {
+			err = errors.Join(err, os.Remove(filepath.Join(dir, all[0].Name())))
+		}
+	}
+	return err
+}
+
+func left(e fs.DirEntry, prefix string) bool {
+	return e.Type().IsRegular() && strings.HasPrefix(e.Name(), prefix)
+}
+
+// Sweep takes away what attempts of the run that were killed have left in the folder in of root, and below it, and the folders
+// below root that are empty then. It follows no link below root, and passes over folders that it may not list.
+func Sweep(root, in, run string) (errs error) {
 	if at, err := filepath.EvalSymlinks(root); err == nil { // else there is nothing
 		root = at
 	}
-	var errs error
-	for _, dir := range folders(root) {
-		n, err := SweepIn(dir, run)
-		if !errors.Is(err, fs.ErrPermission) {
-			errs = errors.Join(errs, err)
+	start, dirs := prefix(run), map[string]bool{}
+	_ = filepath.WalkDir(filepath.Join(root, in), func(p string, e fs.DirEntry, err error) error {
+		if err == nil && left(e, start) {
+			errs = errors.Join(errs, os.Remove(p))
+			dirs[filepath.Dir(p)] = true
 		}
-		if n > 0 {
-			prune(root, dir)
-		}
+		return nil
+	})
+	for dir := range dirs {
+		Prune(root, dir)
 	}
 	return errs
 }
 
-// folders are root and those below it that can be listed.
-func folders(root string) (dirs []string) {
-	_ = filepath.WalkDir(root, func(p string, d fs.DirEntry, err error) error {
-		if err == nil && d.IsDir() {
-			dirs = append(dirs, p)
-		}
-		return nil
-	})
-	return dirs
-}
-
-// prune removes dir and those above it, below root, as long as they are empty.
-func prune(root, dir string) {
+// Prune removes dir and those above it, below root, as long as they are empty.
+func Prune(root, dir string) {
 	for ; len(dir) > len(filepath.Clean(root)); dir = filepath.Dir(dir) {
 		if os.Remove(dir) != nil { // holds more
 			return
