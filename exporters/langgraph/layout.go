@@ -28,6 +28,7 @@ type layout struct {
 	t       map[string]*table
 	v       map[string]int64 // highest row of each migrations table; -1: empty
 	shallow bool             // tables of ShallowPostgresSaver
+	orphans bool             // there are vectors without their store
 }
 
 // Names of the tables that differ by database.
@@ -79,6 +80,18 @@ func (l *layout) schema() string {
 
 // detect finds out what e holds, and refuses what this release does not know.
 func detect(ctx context.Context, e engine) (*layout, error) {
+	l, err := layoutOf(ctx, e)
+	if err == nil && l.bare() {
+		return nil, nothing(ctx, e)
+	}
+	return l, err
+}
+
+// bare tells whether there is neither of the tables that the others stand beside.
+func (l *layout) bare() bool { return l.t["checkpoints"] == nil && l.t["store"] == nil }
+
+// layoutOf is detect of a database that may be bare.
+func layoutOf(ctx context.Context, e engine) (*layout, error) {
 	ts, err := e.tables(ctx)
 	if err != nil {
 		return nil, err
@@ -87,9 +100,6 @@ func detect(ctx context.Context, e engine) (*layout, error) {
 	l.deepen()
 	if err := l.required(); err != nil {
 		return nil, err
-	}
-	if l.t["checkpoints"] == nil && l.t["store"] == nil {
-		return nil, nothing(ctx, e)
 	}
 	for _, n := range []string{"checkpoint_migrations", "store_migrations", "vector_migrations"} {
 		if t := l.t[n]; t.readable() {
@@ -152,6 +162,7 @@ func (l *layout) required() error {
 func (l *layout) requiredStore() error {
 	s := l.t["store"]
 	if s == nil {
+		l.orphans = l.t["store_vectors"] != nil
 		delete(l.t, "store_vectors")
 		return nil
 	}
@@ -163,6 +174,7 @@ func (l *layout) requiredStore() error {
 	c := s.missing(want...)
 	if c != "" || !slices.Equal(s.key, keyColumns("store", js)) {
 		if l.t["store_migrations"] == nil {
+			l.orphans = l.t["store_vectors"] != nil
 			delete(l.t, "store")
 			delete(l.t, "store_vectors")
 			return nil

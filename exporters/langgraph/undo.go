@@ -36,10 +36,10 @@ func (s *Store) Undo(ctx context.Context, run *replay.Run, created []replay.Rece
 		return nil, replay.Untouched(err)
 	}
 	defer d.close()
-	lay, err := detect(ctx, d)
-	if errors.Is(err, fs.ErrNotExist) {
-		if names, eerr := elsewhere(ctx, d); eerr == nil && len(names) == 0 {
-			return gone(created), nil
+	lay, err := layoutOf(ctx, d)
+	if err == nil && lay.bare() { // somebody dropped what the rows are in, or it is another schema's
+		if names, eerr := elsewhere(ctx, d); eerr != nil || len(names) > 0 {
+			err = nothing(ctx, d)
 		}
 	}
 	if err == nil {
@@ -54,8 +54,7 @@ func (s *Store) Undo(ctx context.Context, run *replay.Run, created []replay.Rece
 	return left, err
 }
 
-// gone are the rows of a run in a database that is not there, or has no table of the runtime: nobody made them, or somebody
-// dropped them.
+// gone are the rows of a run in a database that is not there.
 func gone(created []replay.Receipt) (left []replay.Receipt) {
 	for _, rc := range created {
 		if rc.Target != "" {
@@ -130,6 +129,9 @@ func (u *undo) rowsOf(ctx context.Context, target string) ([]string, error) {
 	kind, parts := agentstate.SplitKey(target)
 	name := map[string]string{"memory": "store", "embedding": "store_vectors", "channelvalue": "checkpoint_blobs", "pendingwrite": "checkpoint_writes"}[kind]
 	t := u.lay.t[name]
+	if t == nil && name != "" && (name != "store_vectors" || !u.lay.orphans) { // dropped since
+		return nil, nil
+	}
 	if t == nil || len(parts) != len(t.key) {
 		return strings.Split(target, ","), nil
 	}
@@ -193,7 +195,7 @@ func (u *undo) remove(ctx context.Context, rc replay.Receipt) (why string, err e
 	for i, id := range ids {
 		name, key, ok := parseRowID(id)
 		t := u.lay.t[name]
-		if ok && t == nil && name != "store_vectors" && len(key) > 0 && len(key) == len(keyColumns(name, u.lay.js())) { // dropped since; vectors may be there without their store
+		if ok && t == nil && (name != "store_vectors" || !u.lay.orphans) && len(key) > 0 && len(key) == len(keyColumns(name, u.lay.js())) { // dropped since; vectors may be there without their store
 			missing++
 			continue
 		}

@@ -91,6 +91,33 @@ func TestOwnersKeys(t *testing.T) {
 	}
 }
 
+// TestUndoAfterDropOfTwo: where somebody dropped the tables that the others stand beside, what the run wrote into the others is
+// there, and goes.
+func TestUndoAfterDropOfTwo(t *testing.T) {
+	for _, from := range []string{"python.sqlite", "js.sqlite", "python.pg.sql", "python.pgvector.sql"} {
+		m, _ := drivertest.Export(t, storeNamed(t, from).load(t))
+		dst, writes := SQLite(filepath.Join(t.TempDir(), "new")), "writes"
+		if strings.HasSuffix(from, ".sql") {
+			dst, writes = postgres(t, pgtest.Database(t)), "checkpoint_writes"
+		}
+		_, j := drivertest.Apply(t, dst, m)
+		before := tableRows(t, dst)
+		cascade := ""
+		if dst.server != nil {
+			cascade = " CASCADE"
+		}
+		change(t, dst, "DROP TABLE checkpoints"+cascade+"; DROP TABLE IF EXISTS store"+cascade)
+		u, err := replay.Undo(t.Context(), dst, j)
+		if err != nil || u.Gone == 0 || u.Removed == 0 {
+			t.Errorf("%s: %+v %v", from, u, err)
+		}
+		after := tableRows(t, dst)
+		if len(before[writes]) == 0 || len(after[writes])+len(after["checkpoint_blobs"]) > 0 {
+			t.Errorf("%s: %d writes and %d values are still there", from, len(after[writes]), len(after["checkpoint_blobs"]))
+		}
+	}
+}
+
 // TestUndoAfterDrop: where somebody dropped all that the runtime had, an undo finds that its rows are gone.
 func TestUndoAfterDrop(t *testing.T) {
 	m, _ := drivertest.Export(t, SQLite("testdata/python.sqlite"))
