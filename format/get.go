@@ -16,7 +16,7 @@ import (
 )
 
 // What a Reader keeps for Get: decoded members, and entries of the index. Neighbours in the index are keys by chance, so a page
-// that is not kept is decoded for one entry of it; 2 Mi entries take 28 MiB.
+// that is not kept is decoded for one entry of it; 2 Mi entries take 32 MiB.
 const (
 	keptMembers = 8
 	keptEntries = 1 << 21
@@ -96,7 +96,7 @@ func (r *Reader) at(comp int, p *page, i int, want *wanted) (bool, error) {
 	if err != nil {
 		return false, err
 	}
-	if int(p.positions[i]) >= len(raw.ends) {
+	if uint64(p.positions[i]) >= uint64(len(raw.ends)) {
 		return false, refuse(ErrPayload, p.member, fmt.Sprintf("entry %d names record %d of %d", i, p.positions[i], len(raw.ends)))
 	}
 	d, err := r.decoder()
@@ -146,12 +146,12 @@ func (r *Reader) loadRaw(s *shardTable) (*rawShard, error) {
 	return out, nil
 }
 
-// page is a decoded page of the index, packed: 14 bytes an entry.
+// page is a decoded page of the index, packed: 16 bytes an entry.
 type page struct {
 	member    string
 	fps       []uint64
 	shards    []uint32
-	positions []uint16
+	positions []uint32
 }
 
 func (r *Reader) page(comp int, f *pb.IndexFence) (*page, error) {
@@ -185,12 +185,12 @@ func (d *decoder) page(comp int, f *pb.IndexFence) (*page, error) {
 	if uint64(n) != f.Count || len(m.Shards) != n || len(m.Positions) != n {
 		return nil, mismatch(ErrPayload, f.Member, "entries", fmt.Sprint(f.Count), fmt.Sprintf("%d, %d, %d", n, len(m.Shards), len(m.Positions)))
 	}
-	p := &page{f.Member, m.FingerprintDeltas, make([]uint32, n), make([]uint16, n)}
+	p := &page{f.Member, m.FingerprintDeltas, make([]uint32, n), m.Positions}
 	for i := range n {
-		if m.Shards[i] > math.MaxUint32 || m.Positions[i] >= maxShardRecords {
-			return nil, refuse(ErrPayload, f.Member, fmt.Sprintf("entry %d names record %d of shard %d, which no archive has", i, m.Positions[i], m.Shards[i]))
+		if m.Shards[i] > math.MaxUint32 {
+			return nil, refuse(ErrPayload, f.Member, fmt.Sprintf("entry %d names shard %d, which no archive has", i, m.Shards[i]))
 		}
-		p.shards[i], p.positions[i] = uint32(m.Shards[i]), uint16(m.Positions[i])
+		p.shards[i] = uint32(m.Shards[i])
 		if i == 0 {
 			continue
 		}
