@@ -25,6 +25,15 @@ func all(d interface {
 	}
 }
 
+func sameTokens(t *testing.T, text string) {
+	t.Helper()
+	d := json.NewDecoder(strings.NewReader(text))
+	d.UseNumber()
+	if want, got := all(d), all(plainjson.NewTokens([]byte(text))); got != want {
+		t.Fatalf("%q: got\n%s\nwant\n%s", text, got, want)
+	}
+}
+
 // The tokens, and what is wrong with a text, are those of json.Decoder: of texts of each kind, of all that they begin
 // with, and with each byte changed.
 func TestTokens(t *testing.T) {
@@ -41,11 +50,7 @@ func TestTokens(t *testing.T) {
 				}
 			}
 			for _, s := range texts {
-				d := json.NewDecoder(strings.NewReader(s))
-				d.UseNumber()
-				if want, got := all(d), all(plainjson.NewTokens([]byte(s))); got != want {
-					t.Fatalf("%q: got\n%s\nwant\n%s", s, got, want)
-				}
+				sameTokens(t, s)
 			}
 		}
 	}
@@ -53,4 +58,14 @@ func TestTokens(t *testing.T) {
 	if want, got := all(json.NewDecoder(strings.NewReader(deep))), all(plainjson.NewTokens([]byte(deep))); got != want {
 		t.Error("another end of what is deep")
 	}
+}
+
+func FuzzTokens(f *testing.F) {
+	for _, text := range []string{
+		`{"a":[1,-2.5e+3,"x\"y\\",true,false,null,{},[]],"A":{"":"\ud83d\ude00\ud800"}}`, "\ufeff{}", "{}\x00", "[1]\n[2]", `{"a" 1}`, "[\"\xff\",\"\u2028\"]",
+		"1e999", "-0", "01", "123456789012345678901234567890",
+	} {
+		f.Add(text)
+	}
+	f.Fuzz(func(t *testing.T, text string) { sameTokens(t, text) })
 }
