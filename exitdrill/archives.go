@@ -169,13 +169,17 @@ func (w *wired) Check(ctx context.Context, path string) (*drill.Facts, error) {
 	return facts, nil
 }
 
-// opener is the fingerprint of the first of the plan's identities that opens a compartment; empty: none does, or it does not
-// say its public key.
+// opener is the fingerprint of the first of the plan's identities that opens a compartment, of those that say their public key;
+// empty: none does. Another one, as of a plugin, is not asked again: somebody may have to touch something.
 func (w *wired) opener(ra io.ReaderAt, size int64, o format.ReaderOptions, compartment int) string {
 	for _, id := range w.ids {
+		fp := fingerprint(id)
+		if fp == "" {
+			continue
+		}
 		o.Identities = []age.Identity{id}
 		if in, err := format.Inspect(ra, size, &o); err == nil && compartment < len(in.Compartments) && in.Compartments[compartment].Open {
-			return fingerprint(id)
+			return fp
 		}
 	}
 	return ""
