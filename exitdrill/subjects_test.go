@@ -147,6 +147,19 @@ func TestEscrow(t *testing.T) {
 	if i := slices.IndexFunc(rs, func(r evidence.Recipient) bool { return r.Role == "escrow" }); i < 0 || rs[i].Fingerprint != hex.EncodeToString(sum[:8]) || !rs[i].OpenedInDrill {
 		t.Errorf("%+v, and the key is %x", rs, sum)
 	}
+	if c := out.Predicate.Checks[29]; c.Result != evidence.Pass {
+		t.Errorf("%+v", c)
+	}
+}
+
+// TestOwnEscrow: who loses the operator's key loses with it what opens with that one alone.
+func TestOwnEscrow(t *testing.T) {
+	t.Parallel()
+	p := newPlace(t)
+	out := p.run(p.plan("level: L3", "level: L1", "recipients: [DIR/ops.age.pub], identities: [DIR/ops.age]", "recipients: [DIR/ops.age.pub], identities: [DIR/ops.age], escrow: [DIR/ops.age]"))
+	if c := out.Predicate.Checks[29]; c.Result != evidence.Warn || !strings.Contains(c.Why, "1 of these the operator's own") {
+		t.Errorf("%+v", c)
+	}
 }
 
 // TestTree: the root over the records is the one in manifest.json, a subject with its leaves; a kind in one

@@ -107,7 +107,11 @@ func (a *answers) archive() {
 	case f.Escrow == 0:
 		a.set(30, evidence.Warn, evidence.Measured, "encrypted (%s), opened with the operator's key; no escrow key was tried", f.Weakest)
 	default:
-		a.set(30, evidence.Pass, evidence.Measured, "encrypted (%s), opened with the operator's key and with each of %d escrow keys", f.Weakest, f.Escrow)
+		res, say := evidence.Pass, ""
+		if n := f.Archive.OwnEscrow(); n > 0 {
+			res, say = evidence.Warn, fmt.Sprintf("; %d of these the operator's own, which is lost with it", n)
+		}
+		a.set(30, res, evidence.Measured, "encrypted (%s), opened with the operator's key and with each of %d escrow keys%s", f.Weakest, f.Escrow, say)
 	}
 }
 

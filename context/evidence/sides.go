@@ -56,6 +56,22 @@ type Archive struct {
 // AlgTree is how the trees of an archive are built.
 const AlgTree = "rfc6962-sha256"
 
+// OwnEscrow is how many keys of escrow are the operator's as well, as far as their fingerprints are known.
+func (a *Archive) OwnEscrow() int {
+	own, n := map[string]bool{}, 0
+	for _, r := range a.Recipients {
+		if r.Role == "operator" && r.Fingerprint != "" {
+			own[r.Fingerprint] = true
+		}
+	}
+	for _, r := range a.Recipients {
+		if r.Role == "escrow" && own[r.Fingerprint] {
+			n++
+		}
+	}
+	return n
+}
+
 // Tree is the root over all records as a subject; nil: it is not known.
 func (a *Archive) Tree() *Subject {
 	if a.TreeRoot.SHA256 == "" {
