@@ -122,11 +122,19 @@ func (a *app) drillEach(ctx context.Context, path string, f *drillFlags) error {
 	var failed error
 	var first map[string]any // what became of the drill that failed
 	var told bool            // and whether it said so
+	note := func(p *drill.Plan, err error) {
+		if v := a.result["verdict"]; v != nil {
+			outcomes = append(outcomes, map[string]any{"name": p.Name, "verdict": v, "word": a.result["word"]})
+		}
+		if failed == nil && err != nil {
+			failed, first, told = err, maps.Clone(a.result), a.told
+		}
+	}
 	for i, p := range list {
+		clear(a.result) // the verdict of another drill is none of this one
+		a.told = false
 		if _, err := os.Lstat(p.Statement()); err == nil && ended < len(list) && !f.dryRun {
-			if err := a.endedBefore(p); failed == nil && err != nil {
-				failed, first = err, maps.Clone(a.result)
-			}
+			note(p, a.endedBefore(p))
 			continue
 		}
 		of := *f
@@ -136,21 +144,17 @@ func (a *app) drillEach(ctx context.Context, path string, f *drillFlags) error {
 				fmt.Fprintln(a.stdout)
 			}
 		}
-		clear(a.result) // the verdict of another drill is none of this one
-		a.told = false
 		err := a.drill(ctx, path, p, &of)
-		if v := a.result["verdict"]; v != nil {
-			outcomes = append(outcomes, map[string]any{"name": p.Name, "verdict": v, "word": a.result["word"]})
-		}
-		if failed == nil && err != nil {
-			failed, first, told = err, maps.Clone(a.result), a.told
-		}
+		note(p, err)
 		if err != nil && exitCode(err) != exitCheck {
 			return err
 		}
 	}
-	maps.Copy(a.result, first) // the outcome of the command is that one's
-	a.told = told
+	if failed != nil { // the outcome of the command is that one's
+		clear(a.result)
+		maps.Copy(a.result, first)
+		a.told = told
+	}
 	if len(list) > 1 {
 		a.result["drills"] = outcomes
 	}
@@ -164,13 +168,20 @@ func (a *app) endedBefore(p *drill.Plan) error {
 	if pr == nil {
 		return fmt.Errorf("%s has ended before, and its statement cannot be read: exitramp report %s says why", p.Name, shellWord(p.Statement()))
 	}
-	j, word := pr.Judge(evidence.DefaultGates()), pr.Word(evidence.DefaultGates())
-	fmt.Fprintf(a.stderr, "%s has ended before: %s\n", p.Name, word)
-	if passed(j.Verdict) {
+	fmt.Fprintf(a.stderr, "%s has ended before: %s\n", p.Name, p.EndedAs(pr))
+	word := a.verdict(pr)
+	if passed(pr.Verdict) {
 		return nil
 	}
-	a.result["verdict"], a.result["word"] = j.Verdict, word
 	return &exitError{code: exitCheck, err: fmt.Errorf("the drill %s did not pass: %s", p.Name, word), hint: "what did not hold is named with its reason in " + p.Statement()}
+}
+
+// verdict keeps how a drill ended for --status, and is it in a word.
+func (a *app) verdict(pr *evidence.Predicate) string {
+	j, word := pr.Judge(evidence.DefaultGates()), pr.Word(evidence.DefaultGates())
+	a.result["verdict"], a.result["word"] = j.Verdict, word
+	a.result["gates"], a.result["gates_held"], a.result["reasons"] = j.Gates, j.Held, j.Reasons
+	return word
 }
 
 func passed(v evidence.Verdict) bool {
@@ -347,9 +358,8 @@ func (a *app) readbackDrill(ctx context.Context, plan, name, into, journal strin
 // drilled prints the outcome. A drill that did not pass is exit code 4.
 func (a *app) drilled(out *drill.Outcome, p *drill.Plan, f *drillFlags) error {
 	pr, j := out.Predicate, out.Judgement
-	word := pr.Word(evidence.DefaultGates())
-	a.result["verdict"], a.result["word"], a.result["files"] = j.Verdict, word, out.Files
-	a.result["gates"], a.result["gates_held"], a.result["reasons"] = j.Gates, j.Held, j.Reasons
+	word := a.verdict(pr)
+	a.result["files"] = out.Files
 	if f.json {
 		if err := a.printJSON(map[string]any{
 			"verdict": j.Verdict, "word": word, "gates": j.Gates, "gates_held": j.Held, "reasons": j.Reasons, "files": out.Files, "hints": out.Hints,

@@ -38,6 +38,10 @@ func (a *app) withoutNetwork(ctx context.Context, p *drill.Plan, into string) (d
 		block.Probe = "the target is reached over the network, too: a file, or a socket (?host=/var/run/postgresql), would do"
 		return false, block, nil
 	}
+	if p.Embedder.URL != "" && p.Level >= evidence.L3 {
+		block.Probe = "the embedder is reached over the network, too: a program would do"
+		return false, block, nil
+	}
 	self, err := os.Executable()
 	if err != nil {
 		return false, block, err

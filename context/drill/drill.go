@@ -154,7 +154,11 @@ func (p *Plan) Folders() []string {
 // over an archive.
 func (p *Plan) Free() error {
 	if _, err := os.Lstat(p.Statement()); err == nil {
-		return fmt.Errorf("%w: %s%s is there; nothing was done now; give this one another name", ErrEnded, p.endedAs(), p.Statement())
+		as := ""
+		if pr := p.Ended(); pr != nil {
+			as = p.EndedAs(pr) + "; "
+		}
+		return fmt.Errorf("%w: %s%s is there; nothing was done now; give this one another name", ErrEnded, as, p.Statement())
 	}
 	if p.after != "" || p.Mode != evidence.Planned {
 		return nil

@@ -20,16 +20,12 @@ func (p *Plan) Ended() *evidence.Predicate {
 	return s.Predicate
 }
 
-// endedAs is the verdict of the drill of this name, when it was reached, and whether by this plan: who runs a command again
+// EndedAs is the verdict of pr, which Ended gave, when it was reached, and whether by this plan: who runs a command again
 // because it was killed wants to know that, and who runs last quarter's plan must not take it for an answer.
-func (p *Plan) endedAs() string {
-	pr := p.Ended()
-	if pr == nil {
-		return ""
-	}
+func (p *Plan) EndedAs(pr *evidence.Predicate) string {
 	whose := "of this plan"
 	if pr.Drill.PlanDigest.SHA256 != p.Digest() {
 		whose = "of another plan"
 	}
-	return fmt.Sprintf("%s, %s, at %s UTC; ", pr.Word(evidence.DefaultGates()), whose, pr.Drill.EndedAt.UTC().Format("2006-01-02 15:04:05"))
+	return fmt.Sprintf("%s, %s, at %s UTC", pr.Word(evidence.DefaultGates()), whose, pr.Drill.EndedAt.UTC().Format("2006-01-02 15:04:05"))
 }
