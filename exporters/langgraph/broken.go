@@ -106,7 +106,7 @@ func (w *writer) follow(ctx context.Context, r agentstate.Record, cross func() (
 		return cross()
 	}
 	noted, key := false, w.key
-	if !w.guard { // only the database's own answer is missing then, and until it comes others have their turn
+	if !w.guard { // others may have their turn until the database answers, and without rules it does not say no
 		w.taken = func() {
 			noted = true
 			w.line.checkpoint(at, id, false)

@@ -6,6 +6,7 @@ import (
 	"strings"
 
 	"github.com/exitramp/exitramp/context/replay"
+	"github.com/exitramp/exitramp/exporters/internal/pgsnapshot"
 )
 
 // An outRow is a row on its way into a table.
@@ -17,10 +18,6 @@ type outRow struct {
 // put writes main and says what became of it. extras are rows that the runtime writes beside it;
 // where one is there already it stays as it is.
 func (w *writer) put(ctx context.Context, main outRow, extras ...outRow) (replay.Receipt, error) {
-	if w.taken != nil {
-		w.taken()
-		w.taken = nil
-	}
 	rc := replay.Receipt{Action: replay.Created}
 	if w.run.DryRun {
 		vectors := w.lay.t["store_vectors"] != nil && w.lay.t["store_vectors"].planned && main.t.name == "store_migrations" // JavaScript's
@@ -31,6 +28,7 @@ func (w *writer) put(ctx context.Context, main outRow, extras ...outRow) (replay
 		if main.t.planned {
 			return rc, nil
 		}
+		w.late()
 		found, cols, err := w.d.differs(ctx, main.t, main.row)
 		if len(cols) > 0 {
 			return conflict(main.t, cols), err
@@ -44,11 +42,21 @@ func (w *writer) put(ctx context.Context, main outRow, extras ...outRow) (replay
 	for _, o := range extras {
 		longest, ruled = max(longest, o.keyBytes()), ruled || w.ruled[o.t.name]
 	}
+	if !ruled && longest <= pgsnapshot.SureKey { // else the answer comes at once, and may be no
+		w.late()
+	}
 	err := w.d.apart(ctx, longest, ruled, func() (err error) {
 		rc, err = w.insert(ctx, main, extras)
 		return err
 	})
 	return rc, err
+}
+
+// late says that others may have their turn before the database has answered for the record that is written.
+func (w *writer) late() {
+	if w.taken != nil {
+		w.taken()
+	}
 }
 
 // keyBytes is how long the key of o is.
@@ -71,6 +79,8 @@ func (w *writer) insert(ctx context.Context, main outRow, extras []outRow) (repl
 		switch {
 		case err != nil:
 			return rc, err
+		case !found && !w.ruled[main.t.name]: // no refusal: others go on as if the row were taken
+			return rc, own(fmt.Errorf("%w: table %s had another row under this key, and has none any more; run again", pgsnapshot.ErrBusy, main.t.name))
 		case !found:
 			return rc, refuse("the target's table %s has a further unique constraint, or a trigger, that keeps the row out", main.t.name)
 		case len(cols) > 0:

@@ -64,7 +64,7 @@ type writer struct {
 	rules   []string            // of the target's owner
 	ruled   map[string]bool     // tables that have some, in a run that writes
 	guard   bool                // one of them is of threads
-	taken   func()              // called when all but the database has taken the record that is written; nil: nobody waits for that
+	taken   func()              // called where the record that is written is as good as taken, and others have their turn until the database says so; nil: nobody asks
 	names   *diskmap.Map        // namespaces and keys of items of other runtimes → key of the record; nil: none came
 }
 
