@@ -85,7 +85,7 @@ func splitFlavor(o *pb.Origin) (flavorParts, bool) {
 // Begin opens the target, and refuses one whose schema it does not know or that is older than
 // what comes. What is missing in it is made as the runtime's own setup makes it.
 func (s *Store) Begin(ctx context.Context, run *replay.Run) (_ replay.Writer, err error) {
-	w := &writer{run: run, vec: shapeOf(run.From), cache: newCache(64 << 20), items: map[hash]bool{},
+	w := &writer{run: run, vec: shapeOf(run.From), cache: newCache(16 << 20), items: map[hash]bool{},
 		waiting: map[string][]string{}, noItem: map[string]bool{}, ruled: map[string]bool{}}
 	defer func() {
 		if err != nil {
