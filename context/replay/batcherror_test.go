@@ -37,6 +37,21 @@ func (w breakingWriter) WriteBatch(ctx context.Context, rs []agentstate.Record) 
 	return out, nil
 }
 
+// breakingLate is breaking, where the driver knows that the fourth record broke it.
+type breakingLate struct{ breaking }
+
+func (b breakingLate) Begin(ctx context.Context, run *replay.Run) (replay.Writer, error) {
+	w, err := b.Runtime.Begin(ctx, run)
+	return breakingLateWriter{breakingWriter{w}}, err
+}
+
+type breakingLateWriter struct{ breakingWriter }
+
+func (w breakingLateWriter) WriteBatch(ctx context.Context, rs []agentstate.Record) ([]replay.Receipt, error) {
+	out, err := w.breakingWriter.WriteBatch(ctx, rs)
+	return out, replay.BrokeAt(3, err)
+}
+
 // A batch that broke is said to have ended at the first record without an answer.
 func TestBatchEndsAt(t *testing.T) {
 	var recs []agentstate.Record
@@ -45,6 +60,10 @@ func TestBatchEndsAt(t *testing.T) {
 	}
 	_, err := replay.Plan(t.Context(), breaking{memstate.NewRuntime(nil)}, memstate.Whole("x", recs...), nil)
 	if err == nil || !strings.Contains(err.Error(), "conversation/c2") || strings.Contains(err.Error(), "conversation/c1") {
+		t.Error(err)
+	}
+	_, err = replay.Plan(t.Context(), breakingLate{breaking{memstate.NewRuntime(nil)}}, memstate.Whole("x", recs...), nil)
+	if err == nil || !strings.Contains(err.Error(), "conversation/c3") || strings.Contains(err.Error(), "conversation/c2") {
 		t.Error(err)
 	}
 }

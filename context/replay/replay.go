@@ -112,7 +112,8 @@ func (a Action) String() string {
 // A Batcher is a Writer that is faster with many records at once: a service that takes them in
 // batches, or several requests at a time. Apply and Plan call WriteBatch in place of Write, with
 // records of one kind in their order. There is a receipt for each record, at its place. With an
-// error, receipts without Action are of records that may or may not be there.
+// error, receipts without Action are of records that may or may not be there; the first of them is
+// said to be where it broke, or the one that BrokeAt names.
 type Batcher interface {
 	WriteBatch(ctx context.Context, rs []agentstate.Record) ([]Receipt, error)
 }

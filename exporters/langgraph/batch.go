@@ -13,10 +13,11 @@ func (w *writer) WriteBatch(ctx context.Context, rs []agentstate.Record) ([]repl
 	out := make([]replay.Receipt, len(rs))
 	write := func(i int) error {
 		rc, err := w.Write(ctx, rs[i])
-		if err == nil {
-			out[i] = rc
+		if err != nil {
+			return replay.BrokeAt(i, err) // some before it may wait for their answers
 		}
-		return err
+		out[i] = rc
+		return nil
 	}
 	if w.d != nil && !w.guard { // rules are tried before each thread
 		return out, w.d.together(ctx, len(rs), write)

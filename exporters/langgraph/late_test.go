@@ -60,3 +60,24 @@ func TestRefusedLast(t *testing.T) {
 		})
 	}
 }
+
+// TestBrokenTrip: an error names the record that it is about, also where one before it has asked twice and waits for its answer.
+func TestBrokenTrip(t *testing.T) {
+	p := sample(t, "python.sqlite")
+	run(t, p, false, "DELETE FROM checkpoints", "DELETE FROM writes", "DELETE FROM store_vectors", "DELETE FROM store",
+		`INSERT INTO store (prefix, key, value) VALUES ('a', 'there', CAST('{}' AS BLOB)), ('b', 'nowhere', CAST('{}' AS BLOB)), ('c', 'last', CAST('{}' AS BLOB))`)
+	m, _ := drivertest.Export(t, SQLite(p))
+	u := pgtest.Database(t)
+	load(t, u, "python.pg.sql")
+	pgtest.Exec(t, u, `ALTER TABLE store RENAME TO was; CREATE TABLE store (LIKE was INCLUDING DEFAULTS, PRIMARY KEY (prefix, key)) PARTITION BY LIST (prefix); DROP TABLE was CASCADE;
+		CREATE TABLE store_a PARTITION OF store FOR VALUES IN ('a', 'c'); INSERT INTO store (prefix, key, value) VALUES ('a', 'there', '{"x":1}')`)
+	j, err := replay.OpenJournal(filepath.Join(t.TempDir(), "journal"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer j.Close()
+	_, err = replay.Apply(t.Context(), postgres(t, u), inOrder{m, canonical(t, m), originOf(t, m)}, &replay.Options{Journal: j})
+	if err == nil || !strings.Contains(err.Error(), "memory/b/nowhere") || strings.Contains(err.Error(), "memory/a") || strings.Contains(err.Error(), "memory/c") {
+		t.Error(err)
+	}
+}
