@@ -118,6 +118,23 @@ func TestUndoAfterDropOfTwo(t *testing.T) {
 	}
 }
 
+// TestUndoAfterNewColumn: where a later release of the library has added a column since, the rows are still the run's, unless
+// something is in it.
+func TestUndoAfterNewColumn(t *testing.T) {
+	m, _ := drivertest.Export(t, SQLite(sample(t, "python.sqlite")))
+	for _, used := range []bool{false, true} {
+		dst := SQLite(filepath.Join(t.TempDir(), "new"))
+		_, j := drivertest.Apply(t, dst, m)
+		change(t, dst, "ALTER TABLE writes ADD COLUMN task_path TEXT NOT NULL DEFAULT ''")
+		if used {
+			change(t, dst, "UPDATE writes SET task_path = 'a' WHERE rowid = 1")
+		}
+		if u, err := replay.Undo(t.Context(), dst, j); err != nil || u.Removed == 0 || (u.LeftN > 0) != used {
+			t.Errorf("used %v: %+v %v", used, u, err)
+		}
+	}
+}
+
 // TestUndoAfterDrop: where somebody dropped all that the runtime had, an undo finds that its rows are gone.
 func TestUndoAfterDrop(t *testing.T) {
 	m, _ := drivertest.Export(t, SQLite("testdata/python.sqlite"))
