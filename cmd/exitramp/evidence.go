@@ -170,7 +170,11 @@ func (g *given) checkSignature(f *trustFlags) error {
 		if _, err := evidence.ParseStatement(bytes.NewReader(g.statement), nil); errors.Is(err, evidence.ErrStatement) {
 			return err // nobody signs what is none
 		}
-		return &exitError{code: exitRefused, class: "unsigned", err: errors.New("nobody signed the statement"), hint: "its signature lies beside it, in NAME.sigstore.json: give that, or the pack; without --trust it is read, by whomever"}
+		hint := "its signature lies beside it, in NAME.sigstore.json: give that, or the pack; without --trust it is read, by whomever"
+		if g.pack != nil {
+			hint = "the pack has no statement.sigstore.json: ask for one of a drill whose plan has keys.sign; without --trust it is read, by whomever"
+		}
+		return &exitError{code: exitRefused, class: "unsigned", err: errors.New("nobody signed the statement"), hint: hint}
 	case g.bundle == nil:
 		g.signature = "not signed"
 		return nil
