@@ -320,6 +320,9 @@ func kept(t *testing.T, dir, out, said string) {
 		if strings.Contains(name, "stressed") { // what the system showed of the block
 			names = append(names, name+".block.txt")
 		}
+		if os.Getenv("EXITRAMP_INTEROP_SECONDREADER") != "" { // what it found
+			names = append(names, name+".second-reader.json")
+		}
 	}
 	for _, name := range names {
 		b, err := os.ReadFile(filepath.Join(dir, name))
