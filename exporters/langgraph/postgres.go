@@ -126,22 +126,24 @@ func pgRows(ctx context.Context, c *pgx.Conn, q string, args ...any) ([][]cell, 
 		return nil, err
 	}
 	defer rows.Close()
-	return pgCells(rows)
+	var out [][]cell
+	err = pgCells(rows, func(row []cell) { out = append(out, row) })
+	return out, err
 }
 
-func pgCells(rows pgx.Rows) (out [][]cell, err error) {
+func pgCells(rows pgx.Rows, each func([]cell)) (err error) {
 	for rows.Next() {
 		v := rows.RawValues()
 		row := make([]cell, len(v))
 		fds := rows.FieldDescriptions()
 		for i := range v {
 			if row[i], err = pgCell(fds[i], v[i]); err != nil {
-				return nil, err
+				return err
 			}
 		}
-		out = append(out, row)
+		each(row)
 	}
-	return out, rows.Err()
+	return rows.Err()
 }
 
 func (d *postgresDB) scan(ctx context.Context, t *table, prefix, after []cell, fn func([]cell) (bool, error)) error {

@@ -19,17 +19,19 @@ type postgresDest struct {
 	turns pgsnapshot.Turns
 }
 
-// ask is query, in the trip of all whose turn it is: what is asked of single rows.
-func (d *postgresDest) ask(ctx context.Context, q string, args ...any) (out [][]cell, err error) {
+// each asks in the trip of all whose turn it is.
+func (d *postgresDest) each(ctx context.Context, q string, args []any, row func([]cell)) error {
 	name, err := d.statement(ctx, q)
 	if err != nil {
-		return nil, err
-	}
-	err = d.turns.Ask(ctx, name, args, func(rows pgx.Rows) (err error) {
-		out, err = pgCells(rows)
 		return err
-	})
-	return out, own(d.cfg.Wrap(err))
+	}
+	return own(d.cfg.Wrap(d.turns.Ask(ctx, name, args, func(rows pgx.Rows) error { return pgCells(rows, row) })))
+}
+
+// ask is each, for an answer of few rows.
+func (d *postgresDest) ask(ctx context.Context, q string, args ...any) (out [][]cell, err error) {
+	err = d.each(ctx, q, args, func(row []cell) { out = append(out, row) })
+	return out, err
 }
 
 // together runs fn for 0 to n-1.

@@ -28,8 +28,15 @@ func (d *sqliteDest) together(_ context.Context, n int, fn func(i int) error) er
 	return nil
 }
 
-func (d *sqliteDest) ask(ctx context.Context, q string, args ...any) ([][]cell, error) {
-	return d.query(ctx, q, args...)
+func (d *sqliteDest) each(ctx context.Context, q string, args []any, row func([]cell)) error {
+	return d.rows(ctx, q, args, func(v []any) (bool, error) {
+		cells := make([]cell, len(v))
+		for i := range v {
+			cells[i], _ = cellOf(v[i])
+		}
+		row(cells)
+		return false, nil
+	})
 }
 
 // openDest opens the store for a run. nil: a plan, and there is no store yet.

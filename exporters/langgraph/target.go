@@ -36,8 +36,8 @@ type dest interface {
 	// together runs fn for 0 to n-1, each begun behind the one before it. Where a trip to the server costs, what they ask of single
 	// rows shares trips, and some are begun before others end.
 	together(ctx context.Context, n int, fn func(i int) error) error
-	// ask is query, for what is asked of single rows.
-	ask(ctx context.Context, q string, args ...any) ([][]cell, error)
+	// each is query, for what is asked of single rows. It keeps none of the answer: there may be as many answers as fn of together run.
+	each(ctx context.Context, q string, args []any, row func([]cell)) error
 	// apart runs fn, which inserts rows under keys of up to so many bytes, where ruled into tables with such rules. Where the
 	// database does not take one that is a refusal, and nothing that fn inserted stays.
 	apart(ctx context.Context, keyBytes int, ruled bool, fn func() error) error

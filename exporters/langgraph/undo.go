@@ -214,11 +214,13 @@ func (u *undo) remove(ctx context.Context, rc replay.Receipt) (why string, err e
 		}
 		if name == "store" && u.lay.engine == "postgres" && u.lay.t["store_vectors"] != nil {
 			v := u.lay.t["store_vectors"]
-			rows, err := u.d.ask(ctx, "SELECT 1 FROM "+v.ident+" WHERE "+quote(v.key[0])+" = ? AND "+quote(v.key[1])+" = ? LIMIT 1", key[0].arg(), key[1].arg())
-			if err != nil {
+			has := false
+			if err := u.d.each(ctx, "SELECT 1 FROM "+v.ident+" WHERE "+quote(v.key[0])+" = ? AND "+quote(v.key[1])+" = ? LIMIT 1", []any{key[0].arg(), key[1].arg()}, func([]cell) {
+				has = true
+			}); err != nil {
 				return "", err
 			}
-			if len(rows) > 0 {
+			if has {
 				why = "the item has vectors that this run did not write"
 				continue
 			}
@@ -265,33 +267,25 @@ func (u *undo) judge(ctx context.Context, th *undone) error {
 	ours := func(ns, id cell) bool {
 		return th.rows[rowID(c, map[string]cell{"thread_id": th.id, "checkpoint_ns": ns, "checkpoint_id": id})]
 	}
-	rows, err := u.d.ask(ctx, "SELECT checkpoint_ns, checkpoint_id, parent_checkpoint_id FROM "+c.ident+" WHERE thread_id = ?", th.id.arg())
-	if err != nil {
-		return err
-	}
-	for _, r := range rows {
-		if !ours(r[0], r[1]) && !r[2].isNull() && ours(r[0], r[2]) {
+	err := u.d.each(ctx, "SELECT checkpoint_ns, checkpoint_id, parent_checkpoint_id FROM "+c.ident+" WHERE thread_id = ?", []any{th.id.arg()}, func(r []cell) {
+		if th.stays == "" && !ours(r[0], r[1]) && !r[2].isNull() && ours(r[0], r[2]) {
 			th.stays = fmt.Sprintf("the thread went on after the run: checkpoint %s follows one of its own", valid(r[1].String()))
-			return nil
 		}
+	})
+	if err != nil || th.stays != "" {
+		return err
 	}
 	cols := make([]string, len(w.key))
 	for i, k := range w.key {
 		cols[i] = quote(k)
 	}
-	rows, err = u.d.ask(ctx, "SELECT "+strings.Join(cols, ", ")+" FROM "+w.ident+" WHERE thread_id = ?", th.id.arg())
-	if err != nil {
-		return err
-	}
-	for _, r := range rows {
+	return u.d.each(ctx, "SELECT "+strings.Join(cols, ", ")+" FROM "+w.ident+" WHERE thread_id = ?", []any{th.id.arg()}, func(r []cell) {
 		row := map[string]cell{}
 		for i, k := range w.key {
 			row[k] = r[i]
 		}
-		if ours(row["checkpoint_ns"], row["checkpoint_id"]) && !th.rows[rowID(w, row)] {
+		if th.stays == "" && ours(row["checkpoint_ns"], row["checkpoint_id"]) && !th.rows[rowID(w, row)] {
 			th.stays = fmt.Sprintf("the thread went on after the run: a task wrote to checkpoint %s", valid(row["checkpoint_id"].String()))
-			return nil
 		}
-	}
-	return nil
+	})
 }
