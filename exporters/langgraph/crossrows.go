@@ -236,8 +236,10 @@ func (w *writer) hasItem(ctx context.Context, row map[string]cell) (bool, error)
 	if s == nil || s.planned {
 		return false, nil
 	}
-	rows, err := w.d.query(ctx, "SELECT 1 FROM "+s.ident+" WHERE "+quote(k[0])+" = ? AND key = ?", row[k[0]].arg(), row[k[1]].arg())
-	return len(rows) > 0, err
+	key, found := w.key, false
+	err := w.d.each(ctx, "SELECT 1 FROM "+s.ident+" WHERE "+quote(k[0])+" = ? AND key = ?", []any{row[k[0]].arg(), row[k[1]].arg()}, func([]cell) { found = true })
+	w.key = key // others had their turn
+	return found, err
 }
 
 // arrived writes the vectors that waited for the item key.

@@ -49,7 +49,9 @@ func TestTrips(t *testing.T) {
 	copies := `, (WITH RECURSIVE n(i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n WHERE i < 60) SELECT 'copy' || i AS id FROM n) `
 	run(t, p, false, "DELETE FROM checkpoints WHERE thread_id = 't-encrypted'", "DELETE FROM writes WHERE thread_id = 't-encrypted'",
 		`INSERT INTO checkpoints SELECT id, checkpoint_ns, checkpoint_id, parent_checkpoint_id, type, checkpoint, metadata FROM checkpoints`+copies+`WHERE thread_id = 't-interrupt'`,
-		`INSERT INTO writes SELECT id, checkpoint_ns, checkpoint_id, task_id, idx, channel, type, value FROM writes`+copies+`WHERE thread_id = 't-interrupt'`)
+		`INSERT INTO writes SELECT id, checkpoint_ns, checkpoint_id, task_id, idx, channel, type, value FROM writes`+copies+`WHERE thread_id = 't-interrupt'`,
+		`INSERT INTO store (prefix, key, value) SELECT 'copies', copy.id || n.i, CAST('{}' AS BLOB) FROM (SELECT 1 AS i UNION SELECT 2 UNION SELECT 3 UNION SELECT 4 UNION SELECT 5) n`+copies+`AS copy`,
+		`INSERT INTO store_vectors (prefix, key, field_name, embedding) SELECT s.prefix, s.key, v.field_name, v.embedding FROM store s, (SELECT * FROM store_vectors LIMIT 1) v WHERE s.prefix = 'copies'`)
 	m, _ := drivertest.Export(t, SQLite(p))
 	src := inOrder{m, canonical(t, m), originOf(t, m)}
 	u, trips := pgtest.Trips(t, pgtest.Database(t))
