@@ -270,7 +270,9 @@ func (d *postgresDest) version(ctx context.Context, t *table, row map[string]cel
 
 func (d *postgresDest) remove(ctx context.Context, t *table, pk []cell, digest string) (bool, error) {
 	where, args := d.where(t, pk)
-	where, args = t.ident+" t WHERE "+where+" AND md5(t::text) = ?", append(args, digest)
+	alike := written(t)
+	where += " AND (" + strings.Join(alike, " OR ") + ")"
+	where, args = t.ident+" t WHERE "+where, append(args, slices.Repeat([]any{digest}, len(alike))...)
 	rows, err := d.ask(ctx, "DELETE FROM "+where+" RETURNING 1", args...)
 	if err != nil || len(rows) > 0 {
 		return err == nil, err
@@ -279,6 +281,23 @@ func (d *postgresDest) remove(ctx context.Context, t *table, pk []cell, digest s
 		err = own(d.cfg.PassedOver())
 	}
 	return false, err
+}
+
+// newColumns is how many columns later releases of the library may have added since a run.
+const newColumns = 3
+
+// written are the conditions of which one holds of a row that is as a run wrote it. A later release of the library adds columns
+// when it sets the tables up, at the end; they hold nothing of the row.
+func written(t *table) []string {
+	all, empty, names := []string{"md5(t::text) = ?"}, "", make([]string, len(t.cols))
+	for i, c := range t.cols {
+		names[i] = "t." + quote(c.name)
+	}
+	for n := len(names) - 1; n > len(t.key) && n >= len(names)-newColumns; n-- {
+		empty += " AND coalesce(" + names[n] + "::text, '') = ''"
+		all = append(all, "md5(ROW("+strings.Join(names[:n], ", ")+")::text) = ?"+empty)
+	}
+	return all
 }
 
 func (d *postgresDest) commit(ctx context.Context) error {

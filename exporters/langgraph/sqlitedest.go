@@ -172,7 +172,7 @@ func (d *sqliteDest) version(_ context.Context, t *table, row map[string]cell) (
 
 func (d *sqliteDest) remove(ctx context.Context, t *table, pk []cell, digest string) (bool, error) {
 	have, err := d.read(ctx, t, pk)
-	if err != nil || have == nil || !written(t, have, digest) {
+	if err != nil || have == nil || !asWritten(t, have, digest) {
 		return false, err
 	}
 	var where []string
@@ -184,9 +184,9 @@ func (d *sqliteDest) remove(ctx context.Context, t *table, pk []cell, digest str
 	return err == nil, own(err)
 }
 
-// written tells whether row is as a run wrote it. A later release of the library adds columns when it opens the file, at the end;
+// asWritten tells whether row is as a run wrote it. A later release of the library adds columns when it opens the file, at the end;
 // they hold nothing of the row.
-func written(t *table, row map[string]cell, digest string) bool {
+func asWritten(t *table, row map[string]cell, digest string) bool {
 	for old := *t; len(old.cols) > len(t.key); old.cols = old.cols[:len(old.cols)-1] {
 		if rowDigest(&old, row) == digest {
 			return true

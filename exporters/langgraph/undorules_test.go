@@ -122,16 +122,33 @@ func TestUndoAfterDropOfTwo(t *testing.T) {
 // something is in it.
 func TestUndoAfterNewColumn(t *testing.T) {
 	m, _ := drivertest.Export(t, SQLite(sample(t, "python.sqlite")))
-	for _, used := range []bool{false, true} {
-		dst := SQLite(filepath.Join(t.TempDir(), "new"))
-		_, j := drivertest.Apply(t, dst, m)
-		change(t, dst, "ALTER TABLE writes ADD COLUMN task_path TEXT NOT NULL DEFAULT ''")
-		if used {
-			change(t, dst, "UPDATE writes SET task_path = 'a' WHERE rowid = 1")
-		}
-		if u, err := replay.Undo(t.Context(), dst, j); err != nil || u.Removed == 0 || (u.LeftN > 0) != used {
-			t.Errorf("used %v: %+v %v", used, u, err)
-		}
+	for name, c := range map[string]struct {
+		made      func(t *testing.T) *Store
+		add, note string
+	}{
+		"sqlite": {
+			func(t *testing.T) *Store { return SQLite(filepath.Join(t.TempDir(), "new")) },
+			"ALTER TABLE writes ADD COLUMN task_path TEXT NOT NULL DEFAULT ''", "UPDATE writes SET task_path = 'a' WHERE rowid = 1",
+		},
+		"postgres": {
+			func(t *testing.T) *Store { return postgres(t, pgtest.Database(t)) },
+			"ALTER TABLE checkpoint_writes ADD COLUMN more TEXT NOT NULL DEFAULT ''; ALTER TABLE checkpoint_writes ADD COLUMN later INT",
+			"UPDATE checkpoint_writes SET later = 1 WHERE ctid = (SELECT min(ctid) FROM checkpoint_writes)",
+		},
+	} {
+		t.Run(name, func(t *testing.T) {
+			for _, used := range []bool{false, true} {
+				dst := c.made(t)
+				_, j := drivertest.Apply(t, dst, m)
+				change(t, dst, c.add)
+				if used {
+					change(t, dst, c.note)
+				}
+				if u, err := replay.Undo(t.Context(), dst, j); err != nil || u.Removed == 0 || (u.LeftN > 0) != used {
+					t.Errorf("used %v: %+v %v", used, u, err)
+				}
+			}
+		})
 	}
 }
 
