@@ -2,10 +2,8 @@ package replay
 
 import (
 	"context"
-	"errors"
 	"fmt"
 	"slices"
-	"strconv"
 	"strings"
 
 	"github.com/exitramp/exitramp/context/agentstate"
@@ -268,28 +266,13 @@ func (a *apply) some(ctx context.Context, ps []pending) (int, error) {
 		}
 	}
 	if broken != nil {
-		i := slices.IndexFunc(at, func(k int) bool { return answers[k] == nil }) // the first without an answer
-		if b := (brokeAt{}); errors.As(broken, &b) && b.at >= 0 && b.at < len(at) {
-			i = b.at
-		}
-		if i >= 0 {
-			a.last = ps[at[i]].rec.GetMeta().GetKey()
+		if i := place(broken, at, answers); i >= 0 {
+			a.last = ps[i].rec.GetMeta().GetKey()
 		}
 		return n, a.fail(ErrTarget, broken)
 	}
 	return n, nil
 }
-
-// brokeAt is an error of the record at.
-type brokeAt struct {
-	error
-	at int
-}
-
-func (b brokeAt) Unwrap() error { return b.error }
-
-// BrokeAt is the error err of a Batcher whose record i of the batch it is about, for one that has no answer yet for some before it.
-func BrokeAt(i int, err error) error { return brokeAt{err, i} }
 
 // one writes a record, or takes note of what is known of it: wrote is what a Batcher answered.
 func (a *apply) one(ctx context.Context, p *pending, wrote *Receipt) error {
@@ -360,14 +343,6 @@ func (a *apply) one(ctx context.Context, p *pending, wrote *Receipt) error {
 		a.opts.OnReceipt(*rc)
 	}
 	return nil
-}
-
-// quoted is strconv.AppendQuote, faster for nearly all keys.
-func quoted(b []byte, key string) []byte {
-	if plain(key) {
-		return append(append(append(b, '"'), key...), '"')
-	}
-	return strconv.AppendQuote(b, key)
 }
 
 // settle joins the answer to a record that was in doubt with what an earlier attempt was told:
