@@ -11,6 +11,7 @@ import (
 	"os"
 	"path/filepath"
 	"strings"
+	"syscall"
 	"testing"
 	"time"
 
@@ -113,13 +114,38 @@ func TestHTTPFaults(t *testing.T) {
 	if _, err := h.Embed(t.Context(), []string{"a"}); !errors.Is(err, embed.ErrEmbedder) || len(*waits) != 7 {
 		t.Errorf("always down: %v after %d waits", err, len(*waits))
 	}
-	for _, h := range []embed.HTTP{{URL: "http://example.org", Key: "k"}, {URL: "https://me:pw@example.org"}, {URL: "ftp://x"}, {URL: "http://"}} {
+	// Nobody there: who started the run still looks. One that has answered is waited for.
+	for name, tt := range map[string]struct {
+		first []func(http.ResponseWriter)
+		waits int
+	}{"never there": {nil, 2}, "gone since": {[]func(http.ResponseWriter){status(401)}, 7}} {
+		var asked int
+		h, waits := service(t, tt.first...)
+		do := http.DefaultTransport
+		h.Client = &http.Client{Transport: roundTrip(func(r *http.Request) (*http.Response, error) {
+			if asked++; asked > len(tt.first) {
+				return nil, syscall.ECONNREFUSED
+			}
+			return do.RoundTrip(r)
+		})}
+		for range tt.first {
+			_, _ = h.Embed(t.Context(), []string{"a"}) // what it answers is not the question
+		}
+		if _, err := h.Embed(t.Context(), []string{"a"}); !errors.Is(err, embed.ErrEmbedder) || !errors.Is(err, syscall.ECONNREFUSED) || len(*waits) != tt.waits {
+			t.Errorf("%s: %v after %d waits, want %d", name, err, len(*waits), tt.waits)
+		}
+	}
+	for _, h := range []*embed.HTTP{{URL: "http://example.org", Key: "k"}, {URL: "https://me:pw@example.org"}, {URL: "ftp://x"}, {URL: "http://"}} {
 		h.Of = embed.Model{Name: "m", Dimensions: 1}
 		if err := h.Check(); !errors.Is(err, embed.ErrEmbedder) || strings.Contains(err.Error(), "pw") {
 			t.Errorf("%s: %v", h.URL, err)
 		}
 	}
 }
+
+type roundTrip func(*http.Request) (*http.Response, error)
+
+func (f roundTrip) RoundTrip(r *http.Request) (*http.Response, error) { return f(r) }
 
 type zeros struct{}
 

@@ -12,6 +12,7 @@ import (
 	"net/url"
 	"strconv"
 	"strings"
+	"sync/atomic"
 	"time"
 
 	"github.com/exitramp/exitramp/internal/lazyre"
@@ -27,10 +28,15 @@ type HTTP struct {
 	Client *http.Client
 	// Wait waits before a request is made again; nil: it really waits.
 	Wait func(context.Context, time.Duration) error
+
+	answered atomic.Bool // it has answered once, whatever it said
 }
 
 const (
 	maxTries = 8
+	// firstTries is for a service that has never answered. It is rather not there than gone for a moment, and
+	// whoever started the run still looks.
+	firstTries = 3
 	// longest is how long a service may ask to wait before the run is broken off, to be resumed.
 	longest = 10 * time.Minute
 )
@@ -118,7 +124,7 @@ func (h *HTTP) ask(ctx context.Context, texts []string) ([]Answer, error) {
 			after = pause
 			pause = min(2*pause, time.Minute)
 		}
-		if try == maxTries || after > longest {
+		if try == maxTries || after > longest || try == firstTries && !h.answered.Load() {
 			return nil, err
 		}
 		wait := h.Wait
@@ -169,6 +175,7 @@ func (h *HTTP) once(ctx context.Context, body []byte, n int) (_ []Answer, after 
 		return nil, 0, fmt.Errorf("%w: %w", ErrEmbedder, err)
 	}
 	defer resp.Body.Close()
+	h.answered.Store(true)
 	limit := int64(n)*int64(h.Of.Dimensions)*32 + 1<<20
 	raw, err := io.ReadAll(io.LimitReader(resp.Body, limit+1))
 	if err != nil {
