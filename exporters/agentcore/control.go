@@ -296,4 +296,6 @@ func (r *reading) definitionFacts() {
 	r.e.Derived("tool", "toolserver", "agent")
 	r.e.Derived("toolgrant", "policy", "agent", "toolserver") // which names its tool
 	r.e.Derived("model", "agent")
+	r.e.Derived("testsuite", "opaque")
+	r.e.Derived("testcase", "opaque")
 }

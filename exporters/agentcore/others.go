@@ -78,12 +78,18 @@ func (cl *client) others() []sort {
 	for i := range all {
 		s := &all[i]
 		s.kind, s.also, s.size, s.put = "opaque", []string{"credential"}, 20, opaque(s.name)
+		switch s.name {
+		case "Dataset":
+			s.put = opaque(s.name, suiteOf)
+		case "DatasetExample":
+			s.put = opaque(s.name, caseOf)
+		}
 	}
 	return all
 }
 
-// opaque makes a record of a definition of a sort, whole.
-func opaque(name string) func(r *reading, parent, id string, raw json.RawMessage) error {
+// opaque makes a record of a definition of a sort, whole, and what it is read as.
+func opaque(name string, views ...func(o *pb.Opaque, doc json.RawMessage) []agentstate.Record) func(r *reading, parent, id string, raw json.RawMessage) error {
 	return func(r *reading, parent, id string, raw json.RawMessage) error {
 		doc, found := disarm(passing(raw))
 		parts := []string{dashed(name), id}
@@ -98,7 +104,11 @@ func opaque(name string) func(r *reading, parent, id string, raw json.RawMessage
 		if err := r.taken(o.Meta.Key, found); err != nil {
 			return err
 		}
-		return r.yield(o)
+		recs := []agentstate.Record{o}
+		for _, view := range views {
+			recs = append(recs, view(o, doc)...)
+		}
+		return r.yield(recs...)
 	}
 }
 
