@@ -104,6 +104,7 @@ func Run(ctx context.Context, p *Plan, e *Env) (*Outcome, error) {
 			return nil, fmt.Errorf("drill: %w", err)
 		}
 	}
+	worked := workedOn(r.file(".drill.lock"), r.file(stateFile))
 	held, err := os.OpenFile(r.file(".drill.lock"), os.O_RDWR|os.O_CREATE, 0o600)
 	if err != nil {
 		return nil, fmt.Errorf("drill: %w", err)
@@ -113,6 +114,7 @@ func Run(ctx context.Context, p *Plan, e *Env) (*Outcome, error) {
 		return nil, fmt.Errorf("%w: %s", ErrRunning, held.Name())
 	}
 	defer os.Remove(held.Name())
+	defer beats(held.Name())()
 	// What a drill that was killed was about to write. A neutral store holds everything in the clear.
 	if err := removeTemp(p.Output, p.Name); err != nil {
 		return nil, err
@@ -131,7 +133,7 @@ func Run(ctx context.Context, p *Plan, e *Env) (*Outcome, error) {
 			return nil, err
 		}
 	}
-	if r.st, err = loadState(r.file(stateFile), p, newID(), r.now()); err != nil {
+	if r.st, err = loadState(r.file(stateFile), p, worked, r.now()); err != nil {
 		return nil, err
 	}
 	if r.st.Statement == nil {

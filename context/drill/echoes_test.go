@@ -16,7 +16,7 @@ func TestStateOfAnEarlierRelease(t *testing.T) {
 	if err := os.WriteFile(path, []byte(`{"plan":"`+p.Digest()+`","id":"drill-1","echoes":[1,1,2],"back":{"seen":{"kinds":{},"canaries":[0,0,0],"commands":[0,0,0],"echoes":[1,2,1]}}}`), 0o600); err != nil {
 		t.Fatal(err)
 	}
-	s, err := loadState(path, p, "drill-2", time.Now())
+	s, err := loadState(path, p, 0, time.Now())
 	if err != nil {
 		t.Fatal(err)
 	}

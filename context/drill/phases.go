@@ -113,6 +113,7 @@ func (r *run) look(ctx context.Context) error {
 	if err != nil {
 		return broken(phaseRead, err)
 	}
+	r.st.recovered()
 	r.st.saw(o, r.e.Models)
 	return nil
 }
@@ -180,6 +181,7 @@ func (r *run) neutralStore(ctx context.Context) error {
 	if err != nil {
 		return broken(phaseReadBack, err)
 	}
+	r.st.recovered()
 	return nil
 }
 

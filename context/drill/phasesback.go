@@ -29,6 +29,7 @@ func (r *run) readBack(ctx context.Context) error {
 		r.st.Back = nil
 		return r.failed(ctx, phaseReadBack, err)
 	}
+	r.st.recovered()
 	return r.st.save()
 }
 

@@ -19,31 +19,35 @@ import (
 // state is what a drill that was broken off knows when it goes on. It lies in the output folder
 // until the statement does.
 type state struct {
-	Plan     string            `json:"plan"` // digest
-	ID       string            `json:"id"`
-	Started  time.Time         `json:"started"`
-	Attempts uint64            `json:"attempts"`
-	Exit     time.Time         `json:"exit"`    // the first verify began
-	Archive  string            `json:"archive"` // digest of its manifest, as the first verify found it
-	Sealed   bool              `json:"sealed"`  // the archive is there
-	Planned  bool              `json:"planned"` // the replay may have begun
-	Phases   []evidence.Phase  `json:"phases"`
-	Latest   time.Time         `json:"latest"`              // that the clock said
-	ClockSet bool              `json:"clock_set,omitempty"` // since the drill began
-	Seen     *Seen             `json:"seen,omitempty"`      // of the archive
-	Models   []models.Use      `json:"models,omitempty"`
-	Before   map[string]uint64 `json:"before,omitempty"`  // records by kind that the target held alike when the plan was made
-	Waiting  []asked           `json:"waiting,omitempty"` // what the plan has wait for an approval: the first mostWaiting
-	Echoes   []said            `json:"echoes,omitempty"`  // by planted instruction, the records of the target that said it then with an operator's authority
-	Report   *replay.Report    `json:"report,omitempty"`
-	Resumed  uint64            `json:"resumed"`           // records that an earlier attempt had an answer for
-	Failed   string            `json:"failed,omitempty"`  // digest of the failure that the attempt before ended with, behind its replay
-	Stopped  *evidence.Stop    `json:"stopped,omitempty"` // behind a replay: the target could not be read back
-	Tasks    *harness.Scores   `json:"tasks,omitempty"`
-	Played   map[string]Played `json:"played,omitempty"`   // of a cassette, by side
-	Embedded *Made             `json:"embedded,omitempty"` // vectors that were made anew
-	Second   *SecondReading    `json:"second,omitempty"`
-	Back     *Back             `json:"back,omitempty"`
+	Plan     string           `json:"plan"` // digest
+	ID       string           `json:"id"`
+	Started  time.Time        `json:"started"`
+	Attempts uint64           `json:"attempts"`
+	Exit     time.Time        `json:"exit"`    // the first verify began
+	Archive  string           `json:"archive"` // digest of its manifest, as the first verify found it
+	Sealed   bool             `json:"sealed"`  // the archive is there
+	Planned  bool             `json:"planned"` // the replay may have begun
+	Phases   []evidence.Phase `json:"phases"`
+	Latest   time.Time        `json:"latest"` // that the clock said
+	// Between two attempts, in seconds: before the first verify, and from there to the read-back. Nothing was done then.
+	RestExport float64           `json:"rest_export,omitempty"`
+	RestExit   float64           `json:"rest_exit,omitempty"`
+	Recovered  int               `json:"recovered,omitempty"` // phases up to the first read-back that was whole; 0: none was
+	ClockSet   bool              `json:"clock_set,omitempty"` // since the drill began
+	Seen       *Seen             `json:"seen,omitempty"`      // of the archive
+	Models     []models.Use      `json:"models,omitempty"`
+	Before     map[string]uint64 `json:"before,omitempty"`  // records by kind that the target held alike when the plan was made
+	Waiting    []asked           `json:"waiting,omitempty"` // what the plan has wait for an approval: the first mostWaiting
+	Echoes     []said            `json:"echoes,omitempty"`  // by planted instruction, the records of the target that said it then with an operator's authority
+	Report     *replay.Report    `json:"report,omitempty"`
+	Resumed    uint64            `json:"resumed"`           // records that an earlier attempt had an answer for
+	Failed     string            `json:"failed,omitempty"`  // digest of the failure that the attempt before ended with, behind its replay
+	Stopped    *evidence.Stop    `json:"stopped,omitempty"` // behind a replay: the target could not be read back
+	Tasks      *harness.Scores   `json:"tasks,omitempty"`
+	Played     map[string]Played `json:"played,omitempty"`   // of a cassette, by side
+	Embedded   *Made             `json:"embedded,omitempty"` // vectors that were made anew
+	Second     *SecondReading    `json:"second,omitempty"`
+	Back       *Back             `json:"back,omitempty"`
 
 	// Of a drill that was judged.
 	Statement []byte   `json:"statement,omitempty"`
@@ -79,9 +83,10 @@ func (s *state) saw(o *observer, dates *models.Dates) {
 // maxState is the size of the file of a broken drill.
 const maxState = 64 << 20
 
-// loadState reads the state of a broken drill, or makes a new one.
-func loadState(path string, p *Plan, id string, now time.Time) (*state, error) {
-	s := &state{Plan: p.Digest(), ID: id, Started: now.UTC(), Latest: now.Round(0).UTC(), path: path}
+// loadState reads the state of a broken drill, or makes a new one. An attempt that was killed had gone on for worked
+// since it last wrote its state.
+func loadState(path string, p *Plan, worked time.Duration, now time.Time) (*state, error) {
+	s := &state{Plan: p.Digest(), ID: newID(), Started: now.UTC(), Latest: now.Round(0).UTC(), path: path}
 	b, err := readFile(path, maxState)
 	if errors.Is(err, fs.ErrNotExist) {
 		s.Attempts = 1
@@ -98,7 +103,26 @@ func loadState(path string, p *Plan, id string, now time.Time) (*state, error) {
 		return nil, fmt.Errorf("drill: %s is of a drill that was broken off, by another plan: want %s, got %s; run that to its end, or remove the file", path, s.Plan, old.Plan)
 	}
 	old.Attempts++
+	old.rested(now.Round(0).Sub(old.Latest.Add(worked)).Seconds())
 	return old, old.save()
+}
+
+// rested notes how long nothing was done before an attempt.
+func (s *state) rested(secs float64) {
+	switch {
+	case !(secs > 0) || s.Latest.IsZero() || s.Recovered > 0 || s.Back != nil:
+	case s.Exit.IsZero():
+		s.RestExport += secs
+	default:
+		s.RestExit += secs
+	}
+}
+
+// recovered notes the end of the first read-back that was whole, which is the end of the exit.
+func (s *state) recovered() {
+	if s.Recovered == 0 {
+		s.Recovered = len(s.Phases)
+	}
 }
 
 // Judged tells whether a run before has judged the drill of p, and was broken off before all was written down: to go on

@@ -17,21 +17,9 @@ const month = 30 * 24 * 60 * 60
 // nothing was recovered, and there is no recovery time: a short one would look like a good one.
 func (r *run) timing() evidence.Timing {
 	t := evidence.Timing{Phases: r.st.Phases, RPOSeconds: map[string]uint64{}}
-	export, exit := t.ExportSeconds(r.st.Attempts, r.st.Started), 0.0
-	var end time.Time
-	for _, ph := range t.Phases {
-		switch ph.Name {
-		case phaseVerify, phasePlan, phaseReplay, phaseNeutral, phaseReadBack, phaseRead:
-			exit += ph.Seconds
-			end = ph.Start.Add(time.Duration(ph.Seconds * float64(time.Second)))
-		}
-	}
-	if r.st.Attempts > 1 && !r.st.Exit.IsZero() {
-		exit = max(exit, end.Sub(r.st.Exit).Seconds())
-	}
-	how := "verify"
+	export, exit := t.ExportSeconds(r.st.Attempts, r.st.Started), r.exitSeconds()
 	if r.stop == nil && r.p.reaches(evidence.L2) {
-		t.RTOSeconds, how = exit, "verify to read-back"
+		t.RTOSeconds = exit
 	}
 	if r.facts == nil {
 		return t
@@ -41,16 +29,54 @@ func (r *run) timing() evidence.Timing {
 			t.RPOSeconds[name] = uint64(math.Ceil(max(0, r.st.Started.Sub(at).Seconds()))) // never less than it was
 		}
 	}
-	if n := r.facts.Archive.Records; n > 0 && r.stop == nil {
-		full, whose := r.p.FullCount, "full_volume_records of the plan"
-		if full == 0 {
-			full, whose = n, "the records of the archive"
-		}
-		secs := (exit + export) * float64(full) / float64(n)
-		t.Projection = &evidence.Projection{Records: full, Seconds: secs, Limit: month,
-			Formula: fmt.Sprintf("(%.3f s export + %.3f s %s) × %d (%s) / %d records measured = %.1f s of %d s (30 days)", export, exit, how, full, whose, n, secs, month)}
+	if r.facts.Archive.Records > 0 && r.stop == nil {
+		t.Projection = r.projection(export, exit)
 	}
 	return t
+}
+
+// exitSeconds is how long it is from the first look at the archive to the end of the read-back. A later attempt verifies
+// the archive again, and what comes behind the read-back is none of the exit.
+func (r *run) exitSeconds() float64 {
+	phases, exit, end := r.st.Phases, 0.0, time.Time{}
+	if n := r.st.Recovered; n > 0 && n <= len(phases) {
+		phases = phases[:n]
+	}
+	for _, ph := range phases {
+		switch ph.Name {
+		case phaseVerify, phasePlan, phaseReplay, phaseNeutral, phaseReadBack, phaseRead:
+			exit += ph.Seconds
+			end = ph.Start.Add(time.Duration(ph.Seconds * float64(time.Second)))
+		}
+	}
+	if r.st.Attempts > 1 && !r.st.Exit.IsZero() {
+		exit = max(exit, end.Sub(r.st.Exit).Seconds())
+	}
+	return exit
+}
+
+// projection is how long the full volume would take. Work grows with the records. The rest between two attempts does
+// not, and counts as it was: the full volume takes no less than what was measured.
+func (r *run) projection(export, exit float64) *evidence.Projection {
+	n, full, whose := r.facts.Archive.Records, r.p.FullCount, "full_volume_records of the plan"
+	if full == 0 {
+		full, whose = n, "the records of the archive"
+	}
+	how := "verify"
+	if r.p.reaches(evidence.L2) {
+		how = "verify to read-back"
+	}
+	rest := min(r.st.RestExit, exit)
+	if export > 0 {
+		rest += min(r.st.RestExport, export)
+	}
+	less, more := "", ""
+	if rest > 0 {
+		less, more = fmt.Sprintf(" - %.3f s between attempts", rest), fmt.Sprintf(" + %.3f s between attempts", rest)
+	}
+	secs := (export+exit-rest)*float64(full)/float64(n) + rest
+	return &evidence.Projection{Records: full, Seconds: secs, Limit: month,
+		Formula: fmt.Sprintf("(%.3f s export + %.3f s %s%s) × %d (%s) / %d records measured%s = %.1f s of %d s (30 days)", export, exit, how, less, full, whose, n, more, secs, month)}
 }
 
 // ahead tells whether at is later than what happened then can be: a clock is wrong, this machine's or the source's, or

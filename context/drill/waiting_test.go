@@ -15,7 +15,7 @@ import (
 func TestManyScopes(t *testing.T) {
 	path := filepath.Join(t.TempDir(), "q.drill.json")
 	p := &Plan{}
-	s, err := loadState(path, p, "drill-1", time.Now())
+	s, err := loadState(path, p, 0, time.Now())
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -26,7 +26,7 @@ func TestManyScopes(t *testing.T) {
 	if err := s.save(); err != nil {
 		t.Fatal(err)
 	}
-	again, err := loadState(path, p, "drill-1", time.Now())
+	again, err := loadState(path, p, 0, time.Now())
 	if err != nil {
 		t.Fatal(err)
 	}
