@@ -115,7 +115,7 @@ func (a *app) drills(path, period string, asJSON bool) error {
 	}
 	fmt.Fprintln(a.stdout, sum)
 	if torn > 0 {
-		fmt.Fprintf(a.stdout, "line %d was torn by a crash, and is no entry: the next drill cuts it off\n", torn)
+		fmt.Fprintf(a.stdout, "line %d stops in its middle, and is no entry: a crash leaves such a line, and so does who cuts it; the next drill takes its place\n", torn)
 	}
 	if n := len(all); n > 0 {
 		for _, x := range all[n-1].Findings {

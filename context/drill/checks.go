@@ -104,7 +104,7 @@ func (a *answers) ledger(l *Ledger, damaged error) {
 	case damaged != nil:
 		a.set(25, evidence.Fail, evidence.Measured, "%v", damaged)
 	case l.torn > 0:
-		a.set(25, evidence.Warn, evidence.Measured, "entry %d of the ledger; line %d was cut off in its middle, as by a crash, and this entry takes its place", a.p.Drill.LedgerIndex, l.torn)
+		a.set(25, evidence.Warn, evidence.Measured, "entry %d of the ledger; line %d stopped in its middle, as it was written or cut, and this entry takes its place", a.p.Drill.LedgerIndex, l.torn)
 	default:
 		a.set(25, evidence.Pass, evidence.Measured, "entry %d of the ledger; each of the entries before it holds the digest of the one before", a.p.Drill.LedgerIndex)
 	}

@@ -68,44 +68,57 @@ const (
 )
 
 // ReadLedger reads a ledger and checks its chain. An error names the line that is not as it was
-// written. A last line that was torn by a crash is no entry: torn is its number, else 0. Entries that
-// were cut off at the end leave no trace in the file; the statement of drill N holds the digest of
-// entry N-1.
+// written. A last line that stops in its middle is no entry: torn is its number, else 0; a crash leaves one,
+// and so does whoever cuts it. Entries that were cut off at the end leave no trace in the file; the statement of
+// drill N holds the digest of entry N-1.
 func ReadLedger(r io.Reader) (entries []Entry, torn int, err error) {
-	entries, _, _, torn, err = parseLedger(r)
-	return entries, torn, err
+	c, err := parseLedger(r)
+	return c.entries, c.torn, err
 }
 
-// parseLedger reads a ledger: its entries, the digest of the last line, and where it ends.
-func parseLedger(r io.Reader) (entries []Entry, last string, end int64, torn int, err error) {
+// chain is what a ledger holds.
+type chain struct {
+	entries []Entry
+	last    string // digest of the last line
+	end     int64  // where the next one begins
+	torn    int    // line that stops in its middle; 0: none does
+	unended bool   // the last line lacks no more than its end
+}
+
+// parseLedger reads a ledger.
+func parseLedger(r io.Reader) (c chain, err error) {
 	b, err := io.ReadAll(io.LimitReader(r, maxLedger+1))
 	if err != nil {
-		return nil, "", 0, 0, fmt.Errorf("drill: ledger: %w", err)
+		return chain{}, fmt.Errorf("drill: ledger: %w", err)
 	}
 	if len(b) > maxLedger {
-		return nil, "", 0, 0, fmt.Errorf("%w: more than %d bytes", ErrLedger, maxLedger)
+		return chain{}, fmt.Errorf("%w: more than %d bytes", ErrLedger, maxLedger)
 	}
 	for n := 1; len(b) > 0; n++ {
 		line, rest, whole := bytes.Cut(b, []byte("\n"))
-		if !whole {
-			return entries, last, end, n, nil
-		}
 		e, err := parseEntry(line)
+		if err != nil && !whole {
+			c.torn = n
+			return c, nil
+		}
 		if err != nil {
-			return nil, "", 0, 0, fmt.Errorf("%w: line %d: %w", ErrLedger, n, err)
+			return chain{}, fmt.Errorf("%w: line %d: %w", ErrLedger, n, err)
 		}
 		switch {
 		case e.N != uint64(n-1):
-			return nil, "", 0, 0, fmt.Errorf("%w: line %d: want entry %d, got %d: a line was taken out, or put in", ErrLedger, n, n-1, e.N)
-		case e.Prev != last && n == 1:
-			return nil, "", 0, 0, fmt.Errorf("%w: line 1: the first entry names one before it: lines were taken out", ErrLedger)
-		case e.Prev != last:
-			return nil, "", 0, 0, fmt.Errorf("%w: line %d was changed: want sha256 %s by line %d, got %s", ErrLedger, n-1, e.Prev, n, last)
+			return chain{}, fmt.Errorf("%w: line %d: want entry %d, got %d: a line was taken out, or put in", ErrLedger, n, n-1, e.N)
+		case e.Prev != c.last && n == 1:
+			return chain{}, fmt.Errorf("%w: line 1: the first entry names one before it: lines were taken out", ErrLedger)
+		case e.Prev != c.last:
+			return chain{}, fmt.Errorf("%w: line %d was changed: want sha256 %s by line %d, got %s", ErrLedger, n-1, e.Prev, n, c.last)
 		}
-		last = lineDigest(line)
-		entries, b, end = append(entries, *e), rest, end+int64(len(line))+1
+		c.last, c.unended = lineDigest(line), !whole
+		c.entries, b, c.end = append(c.entries, *e), rest, c.end+int64(len(line))
+		if whole {
+			c.end++
+		}
 	}
-	return entries, last, end, 0, nil
+	return c, nil
 }
 
 // parseEntry reads a line, which has one legal spelling.
@@ -134,12 +147,9 @@ func lineDigest(line []byte) string {
 // Ledger is the list of all drills: a file of JSON lines that only grows, each of which names the
 // digest of the one before. It is for one goroutine.
 type Ledger struct {
-	f       *os.File
-	path    string
-	entries []Entry
-	last    string // digest of the last line
-	end     int64
-	torn    int
+	chain
+	f    *os.File
+	path string
 }
 
 // OpenLedger opens the ledger at path to append to it, and locks it; a file that is not there is an
@@ -156,7 +166,7 @@ func OpenLedger(path string) (*Ledger, error) {
 	if !filelock.Try(f) {
 		return nil, errors.Join(fmt.Errorf("%w: %s", ErrLedgerLocked, f.Name()), f.Close())
 	}
-	if l.entries, l.last, l.end, l.torn, err = parseLedger(f); err != nil {
+	if l.chain, err = parseLedger(f); err != nil {
 		return nil, errors.Join(fmt.Errorf("%s: %w", path, err), l.Close())
 	}
 	return l, nil
@@ -192,8 +202,8 @@ func (l *Ledger) takes(e *Entry) bool {
 }
 
 // Append enters a drill. Its number and the digest of the entry before are the ledger's. A drill that
-// is the last entry already is not entered again. A torn last line, which never was an entry, is cut
-// off first.
+// is the last entry already is not entered again. A last line that stops in its middle, which is no entry, is cut
+// off first; one without its end gets it.
 func (l *Ledger) Append(e Entry) error {
 	if n := len(l.entries); n > 0 && l.entries[n-1].Drill == e.Drill {
 		return nil
@@ -208,13 +218,17 @@ func (l *Ledger) Append(e Entry) error {
 			return fmt.Errorf("drill: ledger: %w", err)
 		}
 	}
-	if _, err := l.f.WriteAt(append(line, '\n'), l.end); err != nil {
+	add := append(line, '\n')
+	if l.unended {
+		add = append([]byte{'\n'}, add...)
+	}
+	if _, err := l.f.WriteAt(add, l.end); err != nil {
 		return fmt.Errorf("drill: ledger: %w", err)
 	}
 	if err := l.f.Sync(); err != nil {
 		return fmt.Errorf("drill: ledger: %w", err)
 	}
-	l.entries, l.last, l.end, l.torn = append(l.entries, e), lineDigest(line), l.end+int64(len(line))+1, 0
+	l.chain = chain{entries: append(l.entries, e), last: lineDigest(line), end: l.end + int64(len(add))}
 	return nil
 }
 

@@ -99,12 +99,28 @@ func TestLedgerChanged(t *testing.T) {
 	}
 }
 
-// TestLedgerTorn: a line that a crash tore is said, and the next drill takes its place.
+// TestLedgerUnended: who takes no more than its end from the last line takes no drill out of the ledger.
+func TestLedgerUnended(t *testing.T) {
+	path := ledger(t, 3)
+	whole := bytesOf(t, path)
+	if err := os.WriteFile(path, whole[:len(whole)-1], 0o600); err != nil {
+		t.Fatal(err)
+	}
+	if es, torn, err := drill.ReadLedger(bytes.NewReader(bytesOf(t, path))); err != nil || torn != 0 || len(es) != 3 {
+		t.Fatalf("%d entries, torn %d, %v", len(es), torn, err)
+	}
+	add(t, path, "next")
+	if es, torn, err := drill.ReadLedger(bytes.NewReader(bytesOf(t, path))); err != nil || torn != 0 || len(es) != 4 || !bytes.HasPrefix(bytesOf(t, path), whole) {
+		t.Fatalf("%d entries, torn %d, %v", len(es), torn, err)
+	}
+}
+
+// TestLedgerTorn: a line that stops in its middle is said, and the next drill takes its place.
 func TestLedgerTorn(t *testing.T) {
 	path := ledger(t, 3)
 	whole := bytesOf(t, path)
 	at := bytes.LastIndexByte(whole[:len(whole)-1], '\n') + 1
-	for cut := at + 1; cut < len(whole); cut += 29 {
+	for cut := at + 1; cut < len(whole)-1; cut += 29 {
 		if err := os.WriteFile(path, whole[:cut], 0o600); err != nil {
 			t.Fatal(err)
 		}
@@ -150,7 +166,7 @@ func FuzzReadLedger(f *testing.F) {
 				t.Fatal(err)
 			}
 		}
-		if len(es) > 0 && torn == 0 && !bytes.Equal(bytesOf(t, path), b) {
+		if len(es) > 0 && torn == 0 && !bytes.Equal(bytes.TrimSuffix(bytesOf(t, path), []byte("\n")), bytes.TrimSuffix(b, []byte("\n"))) {
 			t.Fatalf("another ledger: %q", b)
 		}
 	})
