@@ -14,6 +14,7 @@ import (
 	"strconv"
 	"strings"
 	"sync"
+	"sync/atomic"
 	"time"
 
 	"github.com/aws/aws-sdk-go-v2/aws"
@@ -44,6 +45,7 @@ type client struct {
 	patience   time.Duration // until a memory is there that was asked for
 	idle       func()        // closes connections that nobody uses
 	log        *slog.Logger
+	deleted    atomic.Bool // something, or nobody knows
 
 	mu    sync.Mutex
 	pace  map[string]*pace

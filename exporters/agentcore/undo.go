@@ -20,12 +20,17 @@ import (
 // Undo removes the events, records and policies that a run made, and a memory or policy engine that
 // it made once nothing else is in it. Actors and sessions go with their last event. A record that was
 // changed since stays, and so does a policy that somebody has set to decide.
-func (s *Service) Undo(ctx context.Context, run *replay.Run, created []replay.Receipt) ([]replay.Receipt, error) {
+func (s *Service) Undo(ctx context.Context, run *replay.Run, created []replay.Receipt) (left []replay.Receipt, err error) {
 	c, err := s.connect(ctx)
 	if err != nil {
 		return nil, replay.Untouched(err)
 	}
-	var left []replay.Receipt
+	c.deleted.Store(false)
+	defer func() {
+		if err != nil && !c.deleted.Load() {
+			err = replay.Untouched(err)
+		}
+	}()
 	leave := func(rc replay.Receipt, why string) {
 		rc.Why = why
 		left = append(left, rc)
@@ -98,14 +103,27 @@ func gone(err error) bool {
 	return errors.As(err, &no) && no.status == 404 && !no.unknown()
 }
 
+// mayHave tells whether a request that ended with err may have done what it asked: it did, or nobody knows.
+func mayHave(err error) bool {
+	var answer *smithyhttp.ResponseError
+	return err == nil || !errors.As(err, &answer) || answer.HTTPStatusCode() >= 500
+}
+
+// sentDelete notes how a request ended that deletes.
+func (c *client) sentDelete(err error) {
+	if mayHave(err) {
+		c.deleted.Store(true)
+	}
+}
+
 // delete makes a request that deletes something. Of what is not there any more it says so, unless an attempt before
 // this one may have deleted it and its answer was lost.
 func (c *client) delete(ctx context.Context, op string, f func(ctx context.Context) error) (why string, err error) {
 	var lost bool
 	_, err = c.call(ctx, op, func(ctx context.Context) error {
 		err := f(ctx)
-		var answer *smithyhttp.ResponseError
-		lost = lost || err != nil && (!errors.As(err, &answer) || answer.HTTPStatusCode() >= 500)
+		c.sentDelete(err)
+		lost = lost || err != nil && mayHave(err)
 		return err
 	})
 	switch {
@@ -183,6 +201,7 @@ func (c *client) deleteOnce(ctx context.Context, mem, id string, asked *int) (fa
 	b, err := c.call(ctx, "BatchDeleteMemoryRecords", func(ctx context.Context) error {
 		*asked++
 		_, err := c.dp.BatchDeleteMemoryRecords(ctx, &dp.BatchDeleteMemoryRecordsInput{MemoryId: &mem, Records: []types.MemoryRecordDeleteInput{{MemoryRecordId: &id}}})
+		c.sentDelete(err)
 		return err
 	})
 	if err != nil {

@@ -1,7 +1,9 @@
 package agentcore
 
 import (
+	"errors"
 	"strings"
+	"sync/atomic"
 	"testing"
 	"time"
 
@@ -127,5 +129,52 @@ func TestUndoRefusedRecords(t *testing.T) {
 	left := must(dst.dp.ListMemoryRecords(t.Context(), &dp.ListMemoryRecordsInput{MemoryId: &mem, Namespace: aws.String("/m")}))(t).MemoryRecordSummaries
 	if len(left) != 1 || is[*left[0].MemoryRecordId] != kept {
 		t.Errorf("%d records are left", len(left))
+	}
+}
+
+// TestUndoUntouched: an undo whose first request is refused took nothing out, and the run goes on; one of which nobody
+// knows what it did can only be undone.
+func TestUndoUntouched(t *testing.T) {
+	t.Parallel()
+	src := newWorld(t, agentcorefake.Options{})
+	mem := src.plain(t, "small")
+	src.event(t, mem, "ada", "s", at0, nil, say(types.RoleUser, "x"))
+	src.event(t, mem, "ada", "s", at0+1, nil, say(types.RoleUser, "y"))
+	st, _ := read(t, src.service(""))
+	for name, c := range map[string]struct {
+		fault     agentcorefake.Fault
+		from      int // the request that is refused, and those behind it
+		untouched bool
+	}{
+		"the first":        {agentcorefake.Fault{Status: 403, Type: "AccessDeniedException"}, 1, true},
+		"the second":       {agentcorefake.Fault{Status: 403, Type: "AccessDeniedException"}, 2, false},
+		"nobody knows":     {agentcorefake.Fault{Status: 500, Type: "ServiceException", After: true}, 1, false},
+		"it never happens": {agentcorefake.Fault{}, 1 << 30, false},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			var well atomic.Bool
+			dst := newWorld(t, agentcorefake.Options{Account: "999999999999", Fault: func(asked string, n int, _ map[string]string, _ map[string]any) *agentcorefake.Fault {
+				if asked == "DeleteEvent" && n >= c.from && !well.Load() {
+					return &c.fault
+				}
+				return nil
+			}})
+			_, j := apply(t, dst.service(""), st)
+			_, err := replay.Undo(t.Context(), dst.service(""), j)
+			if (err != nil) != (c.fault.Status != 0) && !c.fault.After || errors.Is(err, replay.ErrUntouched) != c.untouched {
+				t.Fatalf("%v, want nothing taken out: %v", err, c.untouched)
+			}
+			if err == nil {
+				return
+			}
+			well.Store(true)
+			if _, err := replay.Apply(t.Context(), dst.service(""), st, &replay.Options{Journal: j}); (err == nil) != c.untouched {
+				t.Errorf("the run goes on: %v", err)
+			}
+			if u, err := replay.Undo(t.Context(), dst.service(""), j); err != nil || u.LeftN > 0 || c.untouched && u.Gone > 0 {
+				t.Errorf("%+v %v", u, err)
+			}
+		})
 	}
 }

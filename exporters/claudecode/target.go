@@ -110,7 +110,12 @@ func (h *Home) Undo(_ context.Context, run *replay.Run, created []replay.Receipt
 	if err := h.sweep(run.ID); err != nil {
 		return nil, replay.Untouched(fmt.Errorf("claudecode: %w", err))
 	}
-	said := homefiles.MessagesOf(created)
+	said, taken := homefiles.MessagesOf(created), false
+	defer func() {
+		if err != nil && !taken { // a file is taken out or it is not, and that of servers is replaced as a whole
+			err = replay.Untouched(err)
+		}
+	}()
 	var servers []replay.Receipt
 	for _, rc := range created {
 		kind, parts := agentstate.SplitKey(rc.Target)
@@ -142,6 +147,7 @@ func (h *Home) Undo(_ context.Context, run *replay.Run, created []replay.Receipt
 			return nil, fmt.Errorf("claudecode: %w", err)
 		}
 		said.File(rc.Target, why)
+		taken = taken || why == ""
 		if why != "" {
 			rc.Why = why
 			left = append(left, rc)

@@ -8,6 +8,7 @@ import (
 	"github.com/exitramp/exitramp/context/agentstate"
 	"github.com/exitramp/exitramp/context/memstate"
 	"github.com/exitramp/exitramp/context/replay"
+	"github.com/exitramp/exitramp/exporters/internal/callid/calltest"
 	"github.com/exitramp/exitramp/exporters/internal/drivertest"
 	"github.com/exitramp/exitramp/exporters/internal/homefiles/hometest"
 	pb "github.com/exitramp/exitramp/proto/exitramp/v1"
@@ -34,4 +35,10 @@ func TestKilled(t *testing.T) {
 	root := filepath.Join(t.TempDir(), "home")
 	drivertest.Killed(t, Open(root), root, mem)
 	drivertest.OnItsWay(t, Open(root), mem, root)
+}
+
+// TestUndoUntouched: an undo that took nothing out leaves the run open.
+func TestUndoUntouched(t *testing.T) {
+	root := filepath.Join(t.TempDir(), "home")
+	drivertest.Unreadable(t, Open(root), calltest.Session("user call:a result:a user"), root)
 }

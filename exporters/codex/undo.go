@@ -25,6 +25,12 @@ func (h *Home) Undo(ctx context.Context, run *replay.Run, created []replay.Recei
 		return nil, fmt.Errorf("codex: %w", err)
 	}
 	said := homefiles.MessagesOf(created)
+	taken := slices.ContainsFunc(created, func(rc replay.Receipt) bool { _, _, row := rowOf(rc.Target); return row })
+	defer func() {
+		if err != nil && !taken { // a file is taken out or it is not
+			err = replay.Untouched(err)
+		}
+	}()
 	for _, rc := range created {
 		kind, parts := agentstate.SplitKey(rc.Target)
 		if _, _, row := rowOf(rc.Target); row || rc.Target == "" || kind == "message" || len(parts) != 1 {
@@ -42,6 +48,7 @@ func (h *Home) Undo(ctx context.Context, run *replay.Run, created []replay.Recei
 			return nil, fmt.Errorf("codex: %w", err)
 		}
 		said.File(rc.Target, why)
+		taken = taken || why == ""
 		if why != "" {
 			rc.Why = why
 			left = append(left, rc)

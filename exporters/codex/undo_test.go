@@ -6,6 +6,7 @@ import (
 	"testing"
 
 	"github.com/exitramp/exitramp/context/replay"
+	"github.com/exitramp/exitramp/exporters/internal/callid/calltest"
 	"github.com/exitramp/exitramp/exporters/internal/drivertest"
 	"github.com/exitramp/exitramp/exporters/internal/homefiles/hometest"
 )
@@ -45,4 +46,10 @@ func TestUndoUnderAReader(t *testing.T) {
 	mem, _ := drivertest.Export(t, fullHome(t))
 	dst := Open(filepath.Join(t.TempDir(), "home"))
 	drivertest.UnderAReader(t, dst, mem, filepath.Join(dst.root, "goals_1.sqlite"), true)
+}
+
+// TestUndoUntouched: an undo that took nothing out leaves the run open.
+func TestUndoUntouched(t *testing.T) {
+	root := filepath.Join(t.TempDir(), "home")
+	drivertest.Unreadable(t, Open(root), calltest.Session("user call:a result:a user"), root)
 }

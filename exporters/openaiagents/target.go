@@ -37,6 +37,7 @@ type writer struct {
 	moves    *moves             // exact
 	away     map[[2]string]bool // exact: sessions and messages that the target did not take, by file, and by table and id
 	rules    []string           // in a plan: of the target's owner
+	removed  bool               // in an undo: a file
 }
 
 // Begin looks at the folder, and refuses an Origin whose tables are not the SDK's.

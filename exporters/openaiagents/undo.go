@@ -46,6 +46,9 @@ func (f *Folder) Undo(ctx context.Context, run *replay.Run, created []replay.Rec
 	}
 	more, err := w.undoAll(ctx, files)
 	if err != nil {
+		if len(rows)+len(sessions) == 0 && !w.removed {
+			err = replay.Untouched(err)
+		}
 		return nil, err
 	}
 	return append(left, more...), nil
@@ -76,7 +79,9 @@ func (w *writer) undo(ctx context.Context, rc replay.Receipt) (why string, err e
 		return err.Error(), nil
 	}
 	if len(parts) == 1 {
-		return undoFile(path, rc.Version)
+		why, err = undoFile(path, rc.Version)
+		w.removed = w.removed || why == "" && err == nil
+		return why, err
 	}
 	if _, err := os.Stat(path); errors.Is(err, fs.ErrNotExist) {
 		return replay.Gone, nil

@@ -2,6 +2,7 @@ package openaiagents
 
 import (
 	"database/sql"
+	"os"
 	"path/filepath"
 	"slices"
 	"strings"
@@ -184,4 +185,19 @@ func rows(t *testing.T, path, q string) (out []string) {
 		t.Fatal(err)
 	}
 	return out
+}
+
+// TestUndoUntouched: an undo that took nothing out leaves the run open.
+func TestUndoUntouched(t *testing.T) {
+	b, err := os.ReadFile("testdata/sdk/runstate.paused.json")
+	if err != nil {
+		t.Fatal(err)
+	}
+	dir := t.TempDir()
+	if err := os.WriteFile(filepath.Join(dir, "paused.json"), b, 0o600); err != nil {
+		t.Fatal(err)
+	}
+	src, _ := drivertest.Export(t, Open(dir))
+	root := filepath.Join(t.TempDir(), "new")
+	drivertest.Unreadable(t, Open(root), src, root)
 }
