@@ -99,6 +99,9 @@ func (a *answers) extra() {
 	for _, k := range f.Kinds {
 		again += k.Duplicates
 	}
+	if o := f.Kinds["opaque"]; o != nil && o.Extra > 0 {
+		say += fmt.Sprintf("; of the extra ones %d are opaque, rows that fit no kind, as a runtime keeps for itself", o.Extra)
+	}
 	if again > 0 {
 		say += fmt.Sprintf("; of the extra ones %d are under a key that another record has", again)
 	}
