@@ -18,7 +18,8 @@ func (a *app) diffCmd() *cobra.Command {
 	var asJSON bool
 	c := &cobra.Command{
 		Use: "diff A B", Short: "Compare two archives, or an archive and a runtime, field by field",
-		Long: `Compares the records of A and B by key. Exit code 3: they differ.`,
+		Long: `Compares the records of A and B by key. Exit code 3: they differ. What a replay wrote under other keys
+(--map, or ids of the runtime's own) is missing and extra here: readback finds it by the replay's journal.`,
 		Args: cobra.ExactArgs(2),
 		RunE: func(c *cobra.Command, args []string) error { return a.diff(c.Context(), args[0], args[1], k, asJSON) },
 	}
@@ -42,7 +43,21 @@ func (a *app) diff(ctx context.Context, want, got string, k *keyFlags, asJSON bo
 	if err != nil {
 		return ofSide(err, want, got)
 	}
-	return a.printFidelity("diff", rep, asJSON, true)
+	err = a.printFidelity("diff", rep, asJSON, true)
+	if err != nil && isArchive(want) && elsewhere(rep) {
+		err = withHint(err, "where B is, or was read from, what a replay of A wrote under other keys (--map, or ids of the runtime's own), its journal knows them: exitramp readback A TARGET --journal FILE")
+	}
+	return err
+}
+
+// elsewhere tells whether it may be that records of want are in got under other keys.
+func elsewhere(rep *fidelity.Report) bool {
+	for name, k := range rep.Kinds {
+		if name != "opaque" && k.Missing > 0 && k.Extra > 0 {
+			return true
+		}
+	}
+	return false
 }
 
 // ofSide calls the state that err is about by the name that the command line gave it.

@@ -202,6 +202,16 @@ func bad() map[string][]Harness {
 		},
 		"content again": {
 			edited(func(rs recs, run int) recs {
+				st, _ := find[*pb.Completeness](rs)
+				st.Kinds[0].Reference = new(uint64(run))
+				return rs
+			}),
+			edited(func(rs recs, run int) recs {
+				st, _ := find[*pb.Completeness](rs)
+				st.Kinds[0].Class = pb.KindCompleteness_Class(1 + run%2)
+				return rs
+			}),
+			edited(func(rs recs, run int) recs {
 				m, _ := find[*pb.Opaque](rs)
 				m.Meta.UpdatedUnixNano = int64(run)
 				return rs
