@@ -97,7 +97,7 @@ func parseLedger(r io.Reader) (c chain, err error) {
 	for n := 1; len(b) > 0; n++ {
 		line, rest, whole := bytes.Cut(b, []byte("\n"))
 		e, err := parseEntry(line)
-		if err != nil && !whole {
+		if err != nil && !whole && c.begins(line) {
 			c.torn = n
 			return c, nil
 		}
@@ -119,6 +119,13 @@ func parseLedger(r io.Reader) (c chain, err error) {
 		}
 	}
 	return c, nil
+}
+
+// begins tells whether line is the beginning of the next entry, and not of a file of something else, which nobody may cut.
+func (c *chain) begins(line []byte) bool {
+	want := fmt.Appendf(nil, `{"entry":%d,"prev":"%s","drill":"`, len(c.entries), c.last)
+	n := min(len(want), len(line))
+	return bytes.Equal(line[:n], want[:n])
 }
 
 // parseEntry reads a line, which has one legal spelling.

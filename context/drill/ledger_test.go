@@ -115,6 +115,23 @@ func TestLedgerUnended(t *testing.T) {
 	}
 }
 
+// TestLedgerIsAnotherFile: a file of something else, of one line without an end, is no ledger whose last line a drill may cut off.
+func TestLedgerIsAnotherFile(t *testing.T) {
+	path := filepath.Join(t.TempDir(), "settings.json")
+	for _, text := range []string{"x", `{"name":"q4"}`, `{"entry":1,`, `{"entry":0,"prev":"a`} {
+		if err := os.WriteFile(path, []byte(text), 0o600); err != nil {
+			t.Fatal(err)
+		}
+		if l, err := drill.OpenLedger(path); !errors.Is(err, drill.ErrLedger) {
+			t.Errorf("%s: %v", text, err)
+			l.Close()
+		}
+		if b := bytesOf(t, path); string(b) != text {
+			t.Errorf("%s became %s", text, b)
+		}
+	}
+}
+
 // TestLedgerTorn: a line that stops in its middle is said, and the next drill takes its place.
 func TestLedgerTorn(t *testing.T) {
 	path := ledger(t, 3)
