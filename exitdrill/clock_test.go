@@ -62,3 +62,28 @@ func TestClockSetBetween(t *testing.T) {
 		t.Errorf("%+v, %+v", out.Predicate.Timing, check(out, 42))
 	}
 }
+
+// TestClockBehindLedger: a drill on a clock that is behind that of an earlier drill of its ledger proves no recovery point,
+// and a date that is over does not come to be ahead.
+func TestClockBehindLedger(t *testing.T) {
+	t.Parallel()
+	p := newPlace(t)
+	day := time.Now().AddDate(0, 0, -1).Format(time.DateOnly) // over, but not two days ago
+	p.run(p.plan(unsealed()...))
+	for name, c := range map[string]struct {
+		back time.Duration
+		says bool
+	}{"right": {0, false}, "late": {48 * time.Hour, true}} {
+		p.opts.Now = func() time.Time { return time.Now().Add(-c.back) }
+		out := p.run(p.plan(unsealed("name: q", "name: "+name, "a.ctxa", name+".ctxa", "next_review: 2099-01-01", "next_review: "+day)...))
+		if w := check(out, 42); strings.Contains(w.Why, "clock of this machine is behind") != c.says || (w.Result == evidence.Untold) != c.says {
+			t.Errorf("%s: %+v", name, w)
+		}
+		if w := check(out, 46); w.Result != evidence.Untold || !strings.Contains(w.Why, "was before this drill") {
+			t.Errorf("%s: the next review was yesterday: %+v", name, w)
+		}
+		if passed := out.Judgement.Verdict == evidence.VerdictPass; passed {
+			t.Errorf("%s: it passed", name)
+		}
+	}
+}

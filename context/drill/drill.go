@@ -79,6 +79,7 @@ type run struct {
 	now func() time.Time
 
 	began    time.Time // this attempt, as the clock has it that is never set
+	entered  time.Time // end of a drill of the ledger, where it is later than that of this one; zero: of none
 	facts    *Facts
 	neutral  bool // what was read back is of the neutral store
 	controls []evidence.NegativeControl

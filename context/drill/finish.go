@@ -24,6 +24,7 @@ import (
 func (r *run) judge(l *Ledger, damaged error) error {
 	salt := evidence.NewSalt()
 	r.clock()
+	r.behind(l)
 	r.st.Proof = nil
 	if r.p.Mode == evidence.Stressed {
 		r.st.Proof = r.e.BlockProof

@@ -91,7 +91,13 @@ func one(a, b string) bool {
 }
 
 // past tells whether a day was over when the drill began.
-func (r *run) past(d Date) bool { return d != "" && string(d) < r.st.Started.Format(time.DateOnly) }
+func (r *run) past(d Date) bool {
+	today := r.st.Started
+	if r.entered.After(today) {
+		today = r.entered
+	}
+	return d != "" && string(d) < today.Format(time.DateOnly)
+}
 
 func (a *answers) assumptions() {
 	held, broken, unsaid := 0, 0, 0
