@@ -153,22 +153,11 @@ func (d *db) remove(ctx context.Context, name string, p *pair, rc replay.Receipt
 
 // rowsOf are the n rows of a receipt, with their rowids; fewer where they are gone.
 func (d *db) rowsOf(ctx context.Context, t *table, target string, id []string, n int) ([][]any, error) {
-	q := "SELECT rowid, " + sqlitefile.Selects(t.cols) + " FROM " + quote(t.name)
 	if n > 1 {
-		return sqlitefile.Query(ctx, d.Conn, q+" WHERE id >= CAST(? AS INTEGER) ORDER BY id LIMIT ?", id[0], n)
+		return sqlitefile.Query(ctx, d.Conn, t.withRowid()+" WHERE id >= CAST(? AS INTEGER) ORDER BY id LIMIT ?", id[0], n)
 	}
 	var out [][]any
-	var where []string
-	var args []any
-	for i, k := range t.key {
-		if strings.Contains(id[i], "~") || strings.HasPrefix(id[i], "\x00") { // cut in the key, or no text
-			continue
-		}
-		where, args = append(where, "CAST("+quote(k)+" AS TEXT) = ?"), append(args, id[i])
-	}
-	if len(where) > 0 {
-		q += " WHERE " + strings.Join(where, " AND ")
-	}
+	q, args := t.byKey(id)
 	kind, parts := agentstate.SplitKey(target)
 	err := sqlitefile.Each(ctx, d.Conn, q, args, func(r []any) error {
 		full := slices.Clone(parts[:len(parts)-len(t.key)])
@@ -181,6 +170,26 @@ func (d *db) rowsOf(ctx context.Context, t *table, target string, id []string, n
 		return nil
 	})
 	return out, err
+}
+
+func (t *table) withRowid() string {
+	return "SELECT rowid, " + sqlitefile.Selects(t.cols) + " FROM " + quote(t.name)
+}
+
+// byKey asks for the rows that may have the id of a key: by the table's index, since an undo asks so for each row. The
+// type of the column makes the text what it was.
+func (t *table) byKey(id []string) (q string, args []any) {
+	var where []string
+	for i, k := range t.key {
+		if strings.Contains(id[i], "~") || strings.HasPrefix(id[i], "\x00") { // cut in the key, or no text
+			continue
+		}
+		where, args = append(where, quote(k)+" = ?"), append(args, id[i])
+	}
+	if q = t.withRowid(); len(where) > 0 {
+		q += " WHERE " + strings.Join(where, " AND ")
+	}
+	return q, args
 }
 
 // added are the values of the columns that an application put into a table, of those that hold one and that the run may have written.
