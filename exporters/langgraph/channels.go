@@ -120,7 +120,7 @@ func (t *thread) inline(d *document, key string, s values.Span, version string, 
 	} else {
 		v.Value = agentstate.Inline(media(d.ser), slices.Clone(d.bytes[s.Start:s.End]))
 	}
-	return t.r.put(v)
+	return t.out.Give(v)
 }
 
 // literal is d.bytes[from:to] as a piece; none when it is empty.
@@ -208,8 +208,8 @@ func (t *thread) lost(ctx context.Context, d *document) error {
 		if orphan {
 			g.Detail = "a checkpoint names this version and no row holds it; the checkpoint that made it is gone, so it may have been consumed"
 		}
-		if !t.r.e.Gap(g) {
-			return errStop
+		if err := t.out.Give(g); err != nil {
+			return err
 		}
 	}
 	return nil

@@ -16,6 +16,36 @@ import (
 // refused is enough to refuse the thread.
 const oddNamed = 16
 
+// oddOnes are conditions of which an odd write meets one, the columns of texts that they look at, and the condition that says by itself
+// that it is odd.
+func (r *reading) oddOnes() (cols, where []string, always string) {
+	cols = []string{"task_id", "channel", "type"}
+	if r.lay.writes().col("task_path") >= 0 {
+		cols = append(cols, "task_path")
+	}
+	if always = "type LIKE '%+%'"; r.lay.engine != "sqlite" { // encrypted
+		return cols, []string{always}, always
+	}
+	always += " OR value IS NULL OR typeof(idx) <> 'integer' OR idx NOT BETWEEN -2147483648 AND 2147483647"
+	where = []string{always}
+	for _, col := range cols { // PostgreSQL wants text that is UTF-8 without NUL
+		where = append(where, "typeof("+col+") = 'blob'", "instr("+col+", char(0)) > 0", col+" GLOB '*[^ -~]*'")
+	}
+	return cols, where, always
+}
+
+// askOdd asks whether any write is odd: most stores have none, and no thread is asked then.
+func (r *reading) askOdd(ctx context.Context) error {
+	w := r.lay.writes()
+	if !w.readable() || !r.lay.t["checkpoints"].readable() {
+		return nil
+	}
+	_, where, _ := r.oddOnes()
+	rows, err := r.eng.query(ctx, "SELECT 1 FROM "+w.ident+" WHERE "+strings.Join(where, " OR ")+" LIMIT 1")
+	r.odd = len(rows) > 0
+	return err
+}
+
 // oddWrites adds to the view of a thread those writes that the other database may refuse and that the
 // newest state of the thread needs: what waits at its newest checkpoints, the sends before them, and what
 // their delta channels are rebuilt from. A target reads them before anything of the thread is written.
@@ -24,28 +54,13 @@ func (t *thread) oddWrites(ctx context.Context, c *table, whole *pb.Meta) error 
 	if !w.readable() {
 		return nil
 	}
-	cols := []string{"task_id", "channel", "type"}
-	if w.col("task_path") >= 0 {
-		cols = append(cols, "task_path")
-	}
-	id, always := "CAST(checkpoint_id AS TEXT)", "type LIKE '%+%'" // encrypted
-	where := []string{always}
-	if t.r.lay.engine == "sqlite" {
-		id, always = "checkpoint_id", always+" OR value IS NULL OR typeof(idx) <> 'integer' OR idx NOT BETWEEN -2147483648 AND 2147483647"
-		where[0] = always
-		for _, col := range cols { // PostgreSQL wants text that is UTF-8 without NUL
-			where = append(where, "typeof("+col+") = 'blob'", "instr("+col+", char(0)) > 0", col+" GLOB '*[^ -~]*'")
-		}
-	}
-	if t.r.odd == nil { // most stores have none: they are asked once, and not for each thread
-		rows, err := t.r.eng.query(ctx, "SELECT 1 FROM "+w.ident+" WHERE "+strings.Join(where, " OR ")+" LIMIT 1")
-		if err != nil {
-			return err
-		}
-		t.r.odd = new(len(rows) > 0)
-	}
-	if !*t.r.odd {
+	if !t.r.odd {
 		return nil
+	}
+	cols, where, always := t.r.oddOnes()
+	id := "CAST(checkpoint_id AS TEXT)"
+	if t.r.lay.engine == "sqlite" {
+		id = "checkpoint_id"
 	}
 	odd := " FROM " + w.ident + " WHERE thread_id = ? AND (" + strings.Join(where, " OR ") + ")"
 	if rows, err := t.r.eng.query(ctx, "SELECT 1"+odd+" LIMIT 1", t.id.arg()); err != nil || len(rows) == 0 {

@@ -24,6 +24,8 @@ type postgresDB struct {
 	path []string // schemas, in the order in which tables are looked up
 	f    facts
 
+	shared *pgsnapshot.Turns // trips, of threads that are read together
+
 	id   string            // of this connection, for names of prepared statements
 	used map[string]string // statement → its name; empty: run once so far
 	n    int               // names given
@@ -34,7 +36,7 @@ func openPostgres(ctx context.Context, s *pgsnapshot.Server) (_ *postgresDB, err
 	if err != nil {
 		return nil, own(err)
 	}
-	d := &postgresDB{conn: conn, cfg: s}
+	d := &postgresDB{conn: conn, cfg: s, shared: &pgsnapshot.Turns{Conn: conn}}
 	defer func() {
 		if err != nil {
 			d.close()
@@ -86,7 +88,11 @@ func (d *postgresDB) query(ctx context.Context, q string, args ...any) ([][]cell
 	if err != nil {
 		return nil, err
 	}
-	out, err := pgRows(ctx, d.conn, name, args...)
+	var out [][]cell
+	err = d.shared.Ask(ctx, name, args, func(rows pgx.Rows) error {
+		out = nil
+		return pgCells(rows, func(row []cell) { out = append(out, row) })
+	})
 	return out, own(d.cfg.Wrap(err))
 }
 

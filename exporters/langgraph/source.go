@@ -20,7 +20,7 @@ type reading struct {
 	e    *agentstate.Emitter
 	fp   string // of the store; empty: no resuming
 	pos  position
-	odd  *bool // whether any write is one that the other database may refuse; nil: not asked yet
+	odd  bool // some write is one that the other database may refuse
 }
 
 // position is the place in the stream that a cursor holds.

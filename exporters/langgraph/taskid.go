@@ -55,7 +55,7 @@ func (t *thread) runsAt(ctx context.Context, g *group) (*runs, error) {
 		if err != nil {
 			return true, nil
 		}
-		b, err := t.r.bytes(ctx, c, row, "metadata", maxMetadata)
+		b, err := t.bytes(ctx, c, row, "metadata", maxMetadata)
 		if err != nil {
 			return true, err
 		}

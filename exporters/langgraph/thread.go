@@ -12,58 +12,6 @@ import (
 	pb "github.com/exitramp/exitramp/proto/exitramp/v1"
 )
 
-// threads reads every thread after the given one, in the order of the database.
-func (r *reading) threads(ctx context.Context, after []cell) error {
-	if r.lay.t["checkpoints"] == nil {
-		return nil
-	}
-	for {
-		id, err := r.nextThread(ctx, after)
-		if err != nil || id == nil {
-			return err
-		}
-		if err := r.thread(ctx, *id); err != nil {
-			if err == errStop {
-				return nil
-			}
-			return fmt.Errorf("thread %q: %w", id.String(), err)
-		}
-		after = []cell{*id}
-		if err := r.mark(after); err != nil {
-			if err == errStop {
-				return nil
-			}
-			return err
-		}
-	}
-}
-
-// nextThread is the first thread id after after that any table has; nil: none. A thread may be
-// left in the writes alone.
-func (r *reading) nextThread(ctx context.Context, after []cell) (*cell, error) {
-	var parts []string
-	var args []any
-	for _, t := range []*table{r.lay.t["checkpoints"], r.lay.t["checkpoint_blobs"], r.lay.writes()} {
-		if !t.readable() {
-			continue
-		}
-		q := "SELECT thread_id AS t FROM " + t.ident
-		if len(after) > 0 {
-			q += " WHERE thread_id > ?"
-			args = append(args, after[0].arg())
-		}
-		parts = append(parts, "SELECT t FROM ("+q+" ORDER BY thread_id LIMIT 1) x")
-	}
-	if len(parts) == 0 {
-		return nil, nil
-	}
-	rows, err := r.eng.query(ctx, "SELECT t FROM ("+strings.Join(parts, " UNION ALL ")+") x ORDER BY t LIMIT 1", args...)
-	if err != nil || len(rows) == 0 {
-		return nil, err
-	}
-	return &rows[0][0], nil
-}
-
 // hash is a short digest, for sets that hold one entry a channel version.
 type hash [16]byte
 
@@ -78,9 +26,11 @@ func hashOf(parts ...string) hash {
 
 // A thread is what must be remembered while one thread is read: digests and names, no values.
 type thread struct {
-	r    *reading
-	id   cell
-	name string // id as it stands in keys
+	r      *reading
+	out    giving
+	sealed map[string]uint64 // values that were not understood, by kind
+	id     cell
+	name   string // id as it stands in keys
 
 	heads   map[string]string // newest checkpoint id by namespace
 	values  map[hash]hash     // (namespace, channel, version) → digest of the first bytes seen
@@ -110,24 +60,28 @@ func (t *thread) key(kind string, parts ...string) string {
 	return agentstate.Key(kind, append([]string{t.name}, parts...)...)
 }
 
-// thread emits everything of one thread.
-func (r *reading) thread(ctx context.Context, id cell) error {
-	t := &thread{
-		r: r, id: id, name: id.String(), heads: map[string]string{},
+func beginThread(r *reading, id cell) *thread {
+	return &thread{
+		r: r, id: id, name: id.String(), heads: map[string]string{}, sealed: map[string]uint64{},
 		values: map[hash]hash{}, others: map[hash]bool{}, rows: map[hash]bool{}, valued: map[hash]bool{},
 		intro: map[hash]bool{}, present: map[hash]bool{}, next: map[hash]string{}, sending: map[hash]string{}, due: map[hash]bool{}, asked: map[string]bool{}, delta: map[hash]bool{},
 		parents: map[hash]hash{}, holder: map[hash]hash{}, nodes: map[string]string{}, top: map[string]int64{},
 	}
+}
+
+// read gives out everything of the thread.
+func (t *thread) read(ctx context.Context, out giving) error {
+	t.out = out
 	if err := t.conversation(ctx); err != nil {
 		return err
 	}
-	if b := r.lay.t["checkpoint_blobs"]; b.readable() {
-		if err := r.eng.scan(ctx, b, []cell{id}, nil, func(row []cell) (bool, error) { return false, t.blobRow(b, row) }); err != nil {
+	if b := t.r.lay.t["checkpoint_blobs"]; b.readable() {
+		if err := t.r.eng.scan(ctx, b, []cell{t.id}, nil, func(row []cell) (bool, error) { return false, t.blobRow(b, row) }); err != nil {
 			return err
 		}
 	}
-	if c := r.lay.t["checkpoints"]; c.readable() {
-		if err := r.eng.scan(ctx, c, []cell{id}, nil, func(row []cell) (bool, error) { return false, t.checkpoint(ctx, c, row) }); err != nil {
+	if c := t.r.lay.t["checkpoints"]; c.readable() {
+		if err := t.r.eng.scan(ctx, c, []cell{t.id}, nil, func(row []cell) (bool, error) { return false, t.checkpoint(ctx, c, row) }); err != nil {
 			return err
 		}
 	}
@@ -136,7 +90,7 @@ func (r *reading) thread(ctx context.Context, id cell) error {
 	}
 	for _, v := range t.views {
 		for _, m := range v.messages {
-			if err := r.put(m); err != nil {
+			if err := t.out.Give(m); err != nil {
 				return err
 			}
 		}
@@ -181,7 +135,7 @@ func (t *thread) blobRow(b *table, row []cell) error {
 	}
 	v.Meta.Native = []*pb.Native{t.r.native(b, row, map[string]*pb.Column{"blob": cite(row[b.col("blob")], "#value")})}
 	if opaque(ser) {
-		t.r.pos.Opaque["channelvalue"]++
+		t.sealed["channelvalue"]++
 	}
 	if x := row[b.col("blob")]; ch == channelSends && (x.big || values.Holds(ser, x.b)) {
 		t.sending[hashOf(ns, ver)] = only(values.SentTo(ser, x.b))
@@ -194,7 +148,7 @@ func (t *thread) blobRow(b *table, row []cell) error {
 	if has {
 		t.valued[hashOf(ns, ch)] = true
 	}
-	return t.r.put(v)
+	return t.out.Give(v)
 }
 
 // A document is that of a checkpoint, read.
@@ -261,7 +215,7 @@ func (t *thread) checkpoint(ctx context.Context, c *table, row []cell) error {
 		slices.SortStableFunc(cp.Channels, func(a, b *pb.ChannelRef) int { return strings.Compare(a.Channel, b.Channel) })
 		slices.Sort(cp.NextNodes)
 	} else {
-		t.r.pos.Opaque["checkpoint"]++
+		t.sealed["checkpoint"]++
 	}
 	cp.Meta.Native = []*pb.Native{t.r.native(c, row, over)}
 	next := cp.NextNodes
@@ -271,7 +225,7 @@ func (t *thread) checkpoint(ctx context.Context, c *table, row []cell) error {
 	if node := only(next); node != "" {
 		t.next[hashOf(ns, id)] = valid(node)
 	}
-	return t.r.put(cp)
+	return t.out.Give(cp)
 }
 
 // Channels of what a task failed with, of what it asks, and of what it was answered.
@@ -294,13 +248,23 @@ func (t *thread) doc(ctx context.Context, c *table, row []cell) ([]byte, string,
 	if opaque(ser) || row[c.col("checkpoint")].size > maxDoc {
 		return nil, ser, nil
 	}
-	b, err := t.r.bytes(ctx, c, row, "checkpoint", 0)
+	b, err := t.bytes(ctx, c, row, "checkpoint", 0)
 	return b, ser, err
+}
+
+// bytes is the whole value of a column, as of a reading; a big one when all threads before are read.
+func (t *thread) bytes(ctx context.Context, c *table, row []cell, col string, limit int64) ([]byte, error) {
+	if row[c.col(col)].big {
+		if err := t.out.First(); err != nil {
+			return nil, err
+		}
+	}
+	return t.r.bytes(ctx, c, row, col, limit)
 }
 
 // metadata maps the metadata column.
 func (t *thread) metadata(ctx context.Context, c *table, row []cell, cp *pb.Checkpoint) []byte {
-	b, err := t.r.bytes(ctx, c, row, "metadata", agentstate.SpillSize)
+	b, err := t.bytes(ctx, c, row, "metadata", agentstate.SpillSize)
 	if err != nil || b == nil {
 		return nil
 	}

@@ -5,8 +5,11 @@ import (
 	"fmt"
 	"io"
 	"iter"
+	"net/url"
 	"path/filepath"
 	"testing"
+
+	"google.golang.org/protobuf/proto"
 
 	"github.com/exitramp/exitramp/context/agentstate"
 	"github.com/exitramp/exitramp/context/memstate"
@@ -73,6 +76,7 @@ func TestTrips(t *testing.T) {
 			_, err := replay.Apply(t.Context(), dst, src, &replay.Options{Journal: first})
 			return err
 		}},
+		{"read", func() error { return readAlike(t, dst, postgres(t, inTurn(t, u)), trips) }},
 		{"plan", func() error { _, err := replay.Plan(t.Context(), dst, src, nil); return err }},
 		{"again", func() error {
 			_, err := replay.Apply(t.Context(), dst, src, &replay.Options{Journal: journal()})
@@ -95,4 +99,47 @@ func TestTrips(t *testing.T) {
 			t.Errorf("%s: %d trips for more than 500 records", step.name, got)
 		}
 	}
+}
+
+// readAlike compares what two readings of a store give, of which the second shares no trips and is not counted.
+func readAlike(t *testing.T, shared, alone *Store, trips func() int64) error {
+	all := func(s *Store) (out []string) {
+		for r, err := range s.Records(t.Context(), nil) {
+			if err != nil {
+				t.Fatal(err)
+			}
+			switch r := r.(type) {
+			case *pb.Completeness, *pb.Mark: // of another time
+				out = append(out, r.GetMeta().GetKey())
+			default:
+				b, err := proto.MarshalOptions{Deterministic: true}.Marshal(r)
+				if err != nil {
+					t.Fatal(err)
+				}
+				out = append(out, fmt.Sprintf("%s %x", r.GetMeta().GetKey(), b))
+			}
+		}
+		return out
+	}
+	want := all(alone)
+	trips()
+	got := all(shared)
+	for i := range max(len(got), len(want)) {
+		if i >= len(got) || i >= len(want) || got[i] != want[i] {
+			return fmt.Errorf("record %d of %d differs from that of a reading of one thread after the other, of %d", i, len(got), len(want))
+		}
+	}
+	return nil
+}
+
+// inTurn is the URL of the same database for who asks one thing after the other.
+func inTurn(t *testing.T, rawURL string) string {
+	u, err := url.Parse(rawURL)
+	if err != nil {
+		t.Fatal("no URL")
+	}
+	q := u.Query()
+	q.Set("default_query_exec_mode", "simple_protocol")
+	u.RawQuery = q.Encode()
+	return u.String()
 }

@@ -70,7 +70,7 @@ func (t *thread) conversation(ctx context.Context) error {
 		if n := len(v.messages); n > 0 {
 			v.conv.HeadKey = v.messages[n-1].Meta.Key
 		}
-		if err := t.r.put(v.conv); err != nil {
+		if err := t.out.Give(v.conv); err != nil {
 			return err
 		}
 	}
@@ -284,6 +284,11 @@ func (h *heads) value(ctx context.Context, ch values.Channel, any bool) (v []byt
 	if x, ok := h.rows[ch]; ok {
 		if opaque(x.tag) || x.size > maxView || !isList(x.start) && !any {
 			return nil, x.tag, nil
+		}
+		if x.size > agentstate.SpillSize {
+			if err := h.t.out.First(); err != nil {
+				return nil, x.tag, err
+			}
 		}
 		b := h.t.r.lay.t["checkpoint_blobs"]
 		v, err = h.t.r.eng.value(ctx, b, []cell{h.t.id, h.ns, textCell(ch.Name), textCell(ch.Version)}, "blob", 0, -1)

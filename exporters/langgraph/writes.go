@@ -102,12 +102,12 @@ func (t *thread) write(ctx context.Context, g *group, x *writeRow) error {
 	}
 	p.Meta.Native = []*pb.Native{t.r.native(x.w, x.row, map[string]*pb.Column{x.value: cite(x.cell(x.value), "#value")})}
 	if opaque(ser) {
-		t.r.pos.Opaque["pendingwrite"]++
+		t.sealed["pendingwrite"]++
 	}
 	if err := t.note(ctx, g, x, p, ser); err != nil {
 		return err
 	}
-	return t.r.put(p)
+	return t.out.Give(p)
 }
 
 // note keeps what the interrupts of a checkpoint depend on.
@@ -125,7 +125,7 @@ func (t *thread) note(ctx context.Context, g *group, x *writeRow, p *pb.PendingW
 	case channelInterrupt:
 		var what []values.Interrupt
 		if !opaque(ser) {
-			b, err := t.r.bytes(ctx, x.w, x.row, x.value, maxView)
+			b, err := t.bytes(ctx, x.w, x.row, x.value, maxView)
 			if err != nil {
 				return err
 			}
@@ -182,7 +182,7 @@ func (t *thread) interrupts(ctx context.Context, g *group) error {
 				i.Options = append(i.Options, valid(o))
 			}
 			t.status(g, a, i)
-			if err := t.r.put(i); err != nil {
+			if err := t.out.Give(i); err != nil {
 				return err
 			}
 		}

@@ -4,6 +4,7 @@ import (
 	"context"
 	"strconv"
 
+	"github.com/exitramp/exitramp/context/agentstate"
 	"github.com/exitramp/exitramp/exporters/langgraph/internal/values"
 	pb "github.com/exitramp/exitramp/proto/exitramp/v1"
 )
@@ -28,8 +29,13 @@ func (t *thread) replay(ctx context.Context, v *view, ns cell, head, channel str
 	if err != nil {
 		return err
 	}
-	if n, err := strconv.ParseInt(rows[0][0].String(), 10, 64); err != nil || n == 0 || n > maxView {
+	switch n, err := strconv.ParseInt(rows[0][0].String(), 10, 64); {
+	case err != nil || n == 0 || n > maxView:
 		return nil
+	case n > agentstate.SpillSize:
+		if err := t.out.First(); err != nil {
+			return err
+		}
 	}
 	line, err := t.ancestors(ctx, ns, head)
 	if err != nil {

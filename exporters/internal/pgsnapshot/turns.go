@@ -22,10 +22,12 @@ type Turns struct {
 }
 
 type ask struct {
-	sql  string
-	args []any
-	read func(pgx.Rows) error
-	err  error
+	sql   string
+	args  []any
+	read  func(pgx.Rows) error
+	err   error
+	got   int  // bytes of the answer, in a Line
+	again bool // in a Line: the answer was not read to its end, and is asked for again
 }
 
 func (a *ask) size() (n int) {
@@ -87,7 +89,7 @@ type turn struct {
 // Run runs fn for 0 to n-1, and begins them in this order. It ends with the first error; where one fails, those after it may have
 // been begun, and are not ended.
 func (t *Turns) Run(ctx context.Context, n int, fn func(i int) error) error {
-	if t.Conn.Config().DefaultQueryExecMode == pgx.QueryExecModeSimpleProtocol { // in which a batch knows no prepared statements
+	if t.simple() {
 		for i := range n {
 			if err := fn(i); err != nil {
 				return err
@@ -110,7 +112,7 @@ func (t *Turns) Run(ctx context.Context, n int, fn func(i int) error) error {
 			err = x.err
 		}
 		for err == nil && len(open) > 0 {
-			t.send(ctx, open)
+			t.send(ctx, open, 0)
 			var more []*turn
 			for k, x := range open {
 				if err != nil {
@@ -142,25 +144,51 @@ func (t *Turns) goOn(x *turn) (asks bool) {
 	return asks
 }
 
-// send asks what all of open wait for.
-func (t *Turns) send(ctx context.Context, open []*turn) {
+// simple tells whether a batch knows no prepared statements.
+func (t *Turns) simple() bool {
+	return t.Conn.Config().DefaultQueryExecMode == pgx.QueryExecModeSimpleProtocol
+}
+
+// broken tells whether the server answers nothing more in this transaction.
+func (t *Turns) broken() bool {
+	return t.Conn.IsClosed() || t.Conn.PgConn().TxStatus() == 'E'
+}
+
+// send asks what all of open wait for, and gives which failed; -1: none. The first answer is read whatever its size;
+// of the others, where room is not 0, what is above so many bytes of all, or above aheadBytes of one, is to be asked again.
+func (t *Turns) send(ctx context.Context, open []*turn, room int) int {
 	b := &pgx.Batch{}
 	for _, x := range open {
 		b.Queue(x.now.sql, x.now.args...)
 	}
 	answers := t.Conn.SendBatch(ctx, b)
 	var failed error
-	for _, x := range open {
-		if failed == nil {
-			rows, err := answers.Query()
-			if failed = err; err == nil {
-				failed = readAll(rows, x.now.read)
+	at, used := -1, 0
+	for i, x := range open {
+		all, read := &sized{}, x.now.read
+		x.now.again = false
+		if room > 0 && i > 0 {
+			all.most = aheadBytes
+			if x.now.again = used >= room; x.now.again {
+				read = func(pgx.Rows) error { return nil }
 			}
-			rows.Close()
 		}
-		x.now.err = failed
+		if failed == nil {
+			if all.Rows, failed = answers.Query(); failed == nil {
+				failed = readAll(all, read)
+			}
+			all.Rows.Close()
+			if failed != nil {
+				at = i
+			}
+		}
+		x.now.err, x.now.got = failed, all.n
+		x.now.again = x.now.again || all.over()
+		used += all.n
 	}
 	if err := answers.Close(); err != nil && failed == nil {
-		open[len(open)-1].now.err = err
+		at = len(open) - 1
+		open[at].now.err = err
 	}
+	return at
 }
