@@ -1,5 +1,4 @@
-// Package lighttest keeps the library light to import.
-package lighttest
+package layertest
 
 import (
 	"os"
@@ -11,7 +10,7 @@ import (
 )
 
 const (
-	mod        = "github.com/exitramp/exitramp"
+	self       = "github.com/exitramp/exitramp"
 	maxModules = 15 // of others and this one
 )
 
@@ -21,7 +20,7 @@ func TestScratchModule(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	dir := scratch(t, root, "package main\n\nimport (\n\t_ \""+mod+"/context/agentstate\"\n\t_ \""+mod+"/format\"\n)\n\nfunc main() {}\n")
+	dir := scratch(t, root, "package main\n\nimport (\n\t_ \""+self+"/context/agentstate\"\n\t_ \""+self+"/format\"\n)\n\nfunc main() {}\n")
 	cmd := exec.Command("go", "list", "-mod=mod", "-deps", "-f", "{{with .Module}}{{.Path}}{{end}}", ".")
 	cmd.Dir = dir
 	cmd.Env = append(os.Environ(), "GOWORK=off", "GOFLAGS=", "GOPROXY=off")
@@ -35,7 +34,7 @@ func TestScratchModule(t *testing.T) {
 	slices.Sort(mods)
 	mods = slices.DeleteFunc(slices.Compact(mods), func(m string) bool { return m == "scratch" })
 	t.Logf("%d modules: %s", len(mods), strings.Join(mods, " "))
-	if len(mods) > maxModules || !slices.Contains(mods, mod) {
+	if len(mods) > maxModules || !slices.Contains(mods, self) {
 		t.Errorf("%d modules, at most %d", len(mods), maxModules)
 	}
 }
@@ -49,7 +48,7 @@ func scratch(t *testing.T, root, program string) (dir string) {
 		t.Fatal(err)
 	}
 	for name, text := range map[string]string{
-		"go.mod":  "module scratch\n\ngo 1.26.0\n\nrequire " + mod + " v0.0.0\n\nreplace " + mod + " => " + root + "\n",
+		"go.mod":  "module scratch\n\ngo 1.26.0\n\nrequire " + self + " v0.0.0\n\nreplace " + self + " => " + root + "\n",
 		"go.sum":  string(sums),
 		"main.go": program,
 	} {
