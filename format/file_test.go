@@ -18,6 +18,7 @@ import (
 	"filippo.io/age"
 
 	"github.com/exitramp/exitramp/context/agentstate"
+	"github.com/exitramp/exitramp/internal/loadtest"
 )
 
 // A disk that is full, wherever it ends: a clear error, no archive, and what was marked is there for
@@ -39,12 +40,9 @@ func TestDiskFull(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	limits, records := []int{1, 100}, childRecords/2 // each shard goes to the disk for itself
-	if load() {
-		limits, records = nil, childRecords
-		for i := range 50 {
-			limits = append(limits, i*i/10)
-		}
+	limits, records := []int{1, 100}, loadtest.Of(childRecords/2, childRecords) // each shard goes to the disk for itself
+	for i := range loadtest.Of(0, 50) {
+		limits = append(limits, i*i/10)
 	}
 	run := func(dir, limit string) ([]byte, error) {
 		// ulimit -f counts blocks of 512 bytes in POSIX, of 1,024 in bash: either ends before the archive.

@@ -13,6 +13,7 @@ import (
 
 	"github.com/exitramp/exitramp/context/agentstate"
 	"github.com/exitramp/exitramp/format/internal/container"
+	"github.com/exitramp/exitramp/internal/loadtest"
 )
 
 func tryVerify(b []byte, ids ...age.Identity) error {
@@ -36,14 +37,9 @@ func TestEveryByteFlip(t *testing.T) {
 			}
 			set, _ := Schema()
 			schema := bytes.Index(b, set)
-			step := 11
-			switch {
-			case name == "encrypted" && load():
-				step = 11
-			case name == "encrypted" || testing.Short():
-				step = 53
-			case load():
-				step = 1
+			step := loadtest.Of(29, 1)
+			if name == "encrypted" {
+				step = loadtest.Of(101, 11)
 			}
 			for i := 0; i < len(b); i += step {
 				if i > schema && i < schema+len(set)-200 {
@@ -66,10 +62,7 @@ func TestEveryByteFlip(t *testing.T) {
 // Bits flipped at random in a large archive are noticed as those of a small one are. The stored bytes
 // alone are read: no flip gets past them, so none needs a key to be found.
 func TestRandomFlips(t *testing.T) {
-	flips, records := 300, 2_000
-	if load() {
-		flips, records = 10_000, 20_000
-	}
+	flips, records := loadtest.Of(100, 10_000), loadtest.Of(2_000, 20_000)
 	_, rec := keyPair(t, true)
 	g := &filler{newRand()}
 	var recs []agentstate.Record

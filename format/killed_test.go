@@ -19,6 +19,7 @@ import (
 
 	"github.com/exitramp/exitramp/context/agentstate"
 	"github.com/exitramp/exitramp/internal/gctest"
+	"github.com/exitramp/exitramp/internal/loadtest"
 )
 
 func TestMain(m *testing.M) {
@@ -36,9 +37,6 @@ func TestMain(m *testing.M) {
 }
 
 const childRecords = 2000
-
-// load tells whether to try as much as EXITRAMP_LOAD=1 asks for: minutes instead of seconds.
-func load() bool { return os.Getenv("EXITRAMP_LOAD") != "" }
 
 // child exports into dir, as fast as it may be killed.
 func child(dir string) error {
@@ -86,10 +84,8 @@ func TestKilledExport(t *testing.T) {
 	g := rand.New(rand.NewPCG(uint64(time.Now().UnixNano()), 1))
 	path := filepath.Join(dir, "x.ctxa")
 	kills, resumed := 0, 0
-	early, most, records := 4, 10, childRecords
-	if load() {
-		early, most, records = 20, 200, 12*childRecords // enough to be killed so often
-	}
+	early, most := loadtest.Of(2, 20), loadtest.Of(6, 200)
+	records := loadtest.Of(childRecords, 12*childRecords) // enough to be killed so often
 	for try := 0; ; try++ {
 		cmd := exec.Command(self, "-test.run=^$")
 		cmd.Env = append(os.Environ(), "FORMAT_TEST_CHILD="+dir, "FORMAT_TEST_RECORDS="+strconv.Itoa(records))
@@ -129,7 +125,7 @@ func TestKilledExport(t *testing.T) {
 		}
 	}
 	t.Logf("%d kills, %d of them resumed", kills, resumed)
-	if load() && kills < most {
+	if kills < loadtest.Of(1, most) {
 		t.Errorf("%d kills, want %d", kills, most)
 	}
 	if resumed == 0 {

@@ -14,6 +14,7 @@ import (
 	"filippo.io/age"
 
 	"github.com/exitramp/exitramp/context/agentstate"
+	"github.com/exitramp/exitramp/internal/loadtest"
 	pb "github.com/exitramp/exitramp/proto/exitramp/v1"
 )
 
@@ -160,7 +161,7 @@ func TestTornJournal(t *testing.T) {
 		t.Fatal(err)
 	}
 	g := rand.New(rand.NewPCG(1, 1))
-	for i := range 20 {
+	for i := range loadtest.Of(8, 20) {
 		j, p := bytes.Clone(journal), part
 		switch i % 4 {
 		case 0:

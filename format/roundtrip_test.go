@@ -16,6 +16,7 @@ import (
 	"google.golang.org/protobuf/proto"
 
 	"github.com/exitramp/exitramp/context/agentstate"
+	"github.com/exitramp/exitramp/internal/loadtest"
 	pb "github.com/exitramp/exitramp/proto/exitramp/v1"
 )
 
@@ -270,7 +271,7 @@ func TestReaderMemory(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	for i := range 100_000 {
+	for i := range loadtest.Of(50_000, 100_000) {
 		if err := w.Put(context.Background(), memory(g, i)); err != nil {
 			t.Fatal(err)
 		}

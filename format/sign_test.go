@@ -15,6 +15,7 @@ import (
 	"testing"
 
 	"github.com/exitramp/exitramp/format/internal/container"
+	"github.com/exitramp/exitramp/internal/loadtest"
 )
 
 // A signed archive has the stored bytes of the unsigned one, is authentic by each kind of key,
@@ -130,10 +131,7 @@ func TestSignedFlips(t *testing.T) {
 		t.Fatal(err)
 	}
 	classes := map[string]int{}
-	step, far := 5, 35
-	if load() {
-		step, far = 1, 7
-	}
+	step, far := loadtest.Of(11, 1), loadtest.Of(77, 7)
 	for i := range b {
 		if i%step != 0 || i < len(b)-6000 && i%far != 0 {
 			continue

@@ -17,6 +17,7 @@ import (
 	"google.golang.org/protobuf/proto"
 
 	"github.com/exitramp/exitramp/context/agentstate"
+	"github.com/exitramp/exitramp/internal/loadtest"
 	pb "github.com/exitramp/exitramp/proto/exitramp/v1"
 )
 
@@ -152,7 +153,7 @@ func TestBlobs(t *testing.T) {
 		content[i] = byte(g.Uint32() >> 30)
 	}
 	for _, o := range []*WriterOptions{{}, {Recipients: []age.Recipient{rec}}} {
-		for _, size := range []int{0, 1, chunkSize, chunkSize + 1, len(content)} {
+		for _, size := range loadtest.Of([]int{0, chunkSize, len(content)}, []int{0, 1, chunkSize, chunkSize + 1, len(content)}) {
 			var out bytes.Buffer
 			w, err := NewWriter(&out, o)
 			if err != nil {
