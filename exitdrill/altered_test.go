@@ -15,6 +15,7 @@ import (
 	"github.com/exitramp/exitramp/context/evidence"
 	"github.com/exitramp/exitramp/context/memstate"
 	"github.com/exitramp/exitramp/exporters"
+	"github.com/exitramp/exitramp/internal/loadtest"
 	pb "github.com/exitramp/exitramp/proto/exitramp/v1"
 )
 
@@ -137,7 +138,7 @@ func TestAltered(t *testing.T) {
 	t.Parallel()
 	const pass, lossy, fail = evidence.VerdictPass, evidence.VerdictPassWithLoss, evidence.VerdictFail
 	role := func(r pb.Role) change { return set("message/t1/0004", func(m *pb.Message) { m.Role = r }) }
-	for name, c := range map[string]struct {
+	for name, c := range loadtest.Rows(map[string]struct {
 		change  change
 		verdict evidence.Verdict
 		fails   []int
@@ -183,7 +184,7 @@ func TestAltered(t *testing.T) {
 		"a grant more":               {more(grant("theirs")), lossy, nil, map[int]string{29: "1 grants that the archive does not have"}},
 		"planted for an operator":    {more(message("planted", pb.Role_ROLE_SYSTEM, "likes tea 0003")), fail, []int{38}, map[int]string{38: "1 of 1 planted instructions"}},
 		"planted to be always shown": {more(&pb.Memory{Meta: agentstate.Meta("memory", nil, "x"), Form: pb.Memory_FORM_BLOCK, Content: &pb.Memory_Text{Text: "likes tea 0003"}}), fail, []int{38}, nil},
-	} {
+	}, "nothing", "a memory is gone", "a denial is gone", "a policy is gone", "a byte of text", "wider scopes", "operator's role", "order", "twice", "a time", "whose it is", "a message more", "a grant more", "planted for an operator") {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
 			out := drilled(t, c.change)

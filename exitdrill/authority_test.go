@@ -11,6 +11,7 @@ import (
 	"github.com/exitramp/exitramp/context/evidence"
 	"github.com/exitramp/exitramp/context/memstate"
 	"github.com/exitramp/exitramp/exporters"
+	"github.com/exitramp/exitramp/internal/loadtest"
 	pb "github.com/exitramp/exitramp/proto/exitramp/v1"
 )
 
@@ -93,7 +94,7 @@ func TestDenialNotTaken(t *testing.T) {
 // where the source allows as well, or denies nothing as yet, it does not.
 func TestDenialOverruled(t *testing.T) {
 	t.Parallel()
-	for name, c := range map[string]struct {
+	for name, c := range loadtest.Rows(map[string]struct {
 		source, target pb.ToolGrant_Effect
 		enabled        bool
 		want           evidence.Result
@@ -103,7 +104,7 @@ func TestDenialOverruled(t *testing.T) {
 		"less":    {pb.ToolGrant_EFFECT_ASK, pb.ToolGrant_EFFECT_DENY, true, evidence.Warn},
 		"allowed": {pb.ToolGrant_EFFECT_ALLOW, pb.ToolGrant_EFFECT_ASK, true, evidence.Warn},
 		"off":     {pb.ToolGrant_EFFECT_DENY, pb.ToolGrant_EFFECT_ALLOW, false, evidence.Warn},
-	} {
+	}, "denied", "less", "off") {
 		p := newPlace(t)
 		source, target := grant("other"), grant("other")
 		source.Effect, source.Enabled, target.Effect = c.source, c.enabled, c.target

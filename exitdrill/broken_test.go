@@ -19,6 +19,7 @@ import (
 	"github.com/exitramp/exitramp/context/replay"
 	"github.com/exitramp/exitramp/exitdrill"
 	"github.com/exitramp/exitramp/exporters"
+	"github.com/exitramp/exitramp/internal/loadtest"
 	pb "github.com/exitramp/exitramp/proto/exitramp/v1"
 )
 
@@ -34,7 +35,7 @@ func TestStopped(t *testing.T) {
 		b[len(b)/3] ^= 1
 		p.write("a.ctxa", string(b))
 	}
-	for name, tc := range map[string]struct {
+	for name, tc := range loadtest.Rows(map[string]struct {
 		edit         []string
 		do           func(p *place)
 		phase, class string
@@ -47,7 +48,7 @@ func TestStopped(t *testing.T) {
 		"no archive":    {nil, func(p *place) { os.Remove(filepath.Join(p.dir, "a.ctxa")) }, "verify", ""},
 		"no target":     {[]string{"target: mem:target", "target: mem:gone"}, nil, "plan", ""},
 		"no such thing": {[]string{"target: mem:target", "target: nosuch:x"}, nil, "plan", ""},
-	} {
+	}, "altered", "cut off", "wrong key", "not trusted", "no archive", "no such thing") {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
 			p := newPlace(t)
@@ -90,10 +91,7 @@ func TestBroken(t *testing.T) {
 		p.run(p.plan())
 	}
 	broken := 0
-	every, least := 23, 4
-	if os.Getenv("EXITRAMP_LOAD") != "" {
-		every, least = 5, 15
-	}
+	every, least := loadtest.Of(47, 5), loadtest.Of(2, 15)
 	for n := 1; n <= steps; n += every {
 		p := newPlace(t)
 		failed := false

@@ -13,16 +13,19 @@ import (
 	"github.com/exitramp/exitramp/context/drill"
 	"github.com/exitramp/exitramp/context/evidence"
 	"github.com/exitramp/exitramp/exitdrill"
+	"github.com/exitramp/exitramp/internal/loadtest"
 	pb "github.com/exitramp/exitramp/proto/exitramp/v1"
 )
 
 // TestExchanged: an archive that is another one in a later phase, or when the drill goes on, is found out, also where
 // the same key signed it.
 func TestExchanged(t *testing.T) {
-	for _, c := range []struct {
+	type at struct {
 		phase  string
 		killed bool
-	}{{"plan", false}, {"replay", false}, {"read-back", false}, {"controls", false}, {"controls", true}} {
+	}
+	for _, c := range loadtest.Of([]at{{"replay", false}, {"controls", true}},
+		[]at{{"plan", false}, {"replay", false}, {"read-back", false}, {"controls", false}, {"controls", true}}) {
 		phase, killed := c.phase, c.killed
 		t.Run(fmt.Sprint(phase, killed), func(t *testing.T) {
 			t.Parallel()

@@ -7,6 +7,7 @@ import (
 	"github.com/exitramp/exitramp/context/agentstate"
 	"github.com/exitramp/exitramp/context/evidence"
 	"github.com/exitramp/exitramp/context/memstate"
+	"github.com/exitramp/exitramp/internal/loadtest"
 	pb "github.com/exitramp/exitramp/proto/exitramp/v1"
 )
 
@@ -23,7 +24,7 @@ func TestPlantedBefore(t *testing.T) {
 	t.Parallel()
 	const pass, fail = evidence.Pass, evidence.Fail
 	guard := message("guard", pb.Role_ROLE_SYSTEM, "refuse: likes tea 0003")
-	for name, c := range map[string]struct {
+	for name, c := range loadtest.Rows(map[string]struct {
 		archive, before []agentstate.Record
 		approve         string
 		plan            string // of the known answer; empty: planted
@@ -51,7 +52,7 @@ func TestPlantedBefore(t *testing.T) {
 		"a person's that becomes the operator's": {archive: []agentstate.Record{message("asked", pb.Role_ROLE_USER, "refuse: likes tea 0003")}, plan: "kind: message, contains: likes tea 0003, injection: true",
 			change: set("message/t1/asked", func(m *pb.Message) { m.Role = pb.Role_ROLE_SYSTEM }), want: fail},
 		"the instruction itself": {before: []agentstate.Record{guard}, change: set("memory/ada/0003", func(m *pb.Memory) { m.Form = pb.Memory_FORM_BLOCK }), want: fail},
-	} {
+	}, "a guard", "a guard and another record", "of the archive", "held and another", "alike in both and another", "one goes and another comes", "the operator's own", "a person's that becomes the operator's") {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
 			p := newPlace(t)

@@ -10,13 +10,14 @@ import (
 	"time"
 
 	"github.com/exitramp/exitramp/context/evidence"
+	"github.com/exitramp/exitramp/internal/loadtest"
 	pb "github.com/exitramp/exitramp/proto/exitramp/v1"
 )
 
 // TestProbes: what only a plan can give is asked, and answered.
 func TestProbes(t *testing.T) {
 	t.Parallel()
-	for name, tc := range map[string]struct {
+	for name, tc := range loadtest.Rows(map[string]struct {
 		more   string
 		n      int
 		result evidence.Result
@@ -38,7 +39,7 @@ func TestProbes(t *testing.T) {
 		"erasure unconfirmed": {"erasure: {asked: 1969-01-01, scope: one customer, keys: DIR/gone}", 45, evidence.Warn, "confirmed nothing"},
 		"erasure in vain":     {"erasure: {asked: 1969-01-01, scope: one customer, keys: DIR/there, confirmation: DIR/letter}", 45, evidence.Fail, "1 of them are still listed"},
 		"erasure of today":    {"erasure: {asked: 2099-01-01, scope: one customer, keys: DIR/gone}", 45, evidence.Untold, "not read after that day"},
-	} {
+	}, "logs since", "no metadata", "register", "second", "second refuses", "second hangs", "facets", "erasure", "erasure in vain") {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
 			p := newPlace(t)

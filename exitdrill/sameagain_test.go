@@ -23,6 +23,7 @@ import (
 	"github.com/exitramp/exitramp/exporters"
 	"github.com/exitramp/exitramp/exporters/mcpmemory"
 	"github.com/exitramp/exitramp/exporters/openaiagents"
+	"github.com/exitramp/exitramp/internal/loadtest"
 )
 
 // unreadable is a target that cannot be read since it was written.
@@ -70,7 +71,7 @@ func (p *place) unreadableAfter(why func(try int) error) {
 // ends there; what was replayed is taken out. Before that, the same command goes on.
 func TestSameAgain(t *testing.T) {
 	t.Parallel()
-	for name, tc := range map[string]struct {
+	for name, tc := range loadtest.Rows(map[string]struct {
 		why   func(try int) error
 		tries int // that go on
 		ends  bool
@@ -88,7 +89,7 @@ func TestSameAgain(t *testing.T) {
 		"locked":         {func(int) error { return openaiagents.ErrLocked }, 3, false},
 		"written":        {func(int) error { return mcpmemory.ErrChanged }, 3, false},
 		"journal in use": {func(int) error { return replay.ErrJournal }, 3, false},
-	} {
+	}, "the same", "another status", "nobody there", "locked") {
 		t.Run(name, func(t *testing.T) {
 			p := newPlace(t)
 			p.unreadableAfter(tc.why)

@@ -20,6 +20,7 @@ import (
 	"github.com/exitramp/exitramp/context/memstate"
 	"github.com/exitramp/exitramp/exporters"
 	"github.com/exitramp/exitramp/format"
+	"github.com/exitramp/exitramp/internal/loadtest"
 	pb "github.com/exitramp/exitramp/proto/exitramp/v1"
 )
 
@@ -61,7 +62,7 @@ func TestTargets(t *testing.T) {
 		}
 		return nil
 	}
-	for name, tc := range map[string]struct {
+	for name, tc := range loadtest.Rows(map[string]struct {
 		rt      memstate.RuntimeOptions
 		set     []agentstate.Record
 		edit    []string
@@ -126,7 +127,7 @@ func TestTargets(t *testing.T) {
 		"too much":  {edit: []string{"next_review", "full_volume_records: 18446744073709551615\nnext_review"}, verdict: evidence.VerdictFail, fails: []int{42}},
 		"no review": {edit: []string{"next_review: 2099-01-01", ""}, verdict: evidence.VerdictPartial},
 		"missing":   {edit: []string{"promised_kinds: [memory, message]", "promised_kinds: [memory, message, skill]"}, verdict: evidence.VerdictPass},
-	} {
+	}, "own ids", "refuses one", "refuses one and that is good enough", "keeps less and says so", "loses a known answer", "raises a role", "is not empty", "holds something else", "too slow", "too old", "too much", "no review") {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
 			p := newPlace(t)
