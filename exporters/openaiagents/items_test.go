@@ -13,6 +13,7 @@ import (
 	"github.com/exitramp/exitramp/context/replay"
 	"github.com/exitramp/exitramp/exporters/internal/drivertest"
 	"github.com/exitramp/exitramp/internal/heappeak"
+	"github.com/exitramp/exitramp/internal/loadtest"
 	pb "github.com/exitramp/exitramp/proto/exitramp/v1"
 )
 
@@ -25,7 +26,7 @@ func TestListsOfItems(t *testing.T) {
 		t.Fatal(err)
 	}
 	files, messages := map[string]string{}, 0
-	for name, c := range map[string]struct {
+	for name, c := range loadtest.Rows(map[string]struct {
 		text string
 		n    int
 	}{
@@ -50,7 +51,8 @@ func TestListsOfItems(t *testing.T) {
 		"most parts.json":    {`[{"role": "user", "content": [{}` + strings.Repeat(`, {"type": "input_text", "text": "short"}`, 440_000) + `]}, ` + said + `]`, 3},
 		"found.json":         {`[{"type": "tool_search_output", "call_id": "ts_1", "tools": []}, ` + said + `]`, 3},
 		"pages/of/list.json": {fmt.Sprintf(`{"items": [%s%s]}`, said, strings.Repeat(", "+said, 500)), 1002},
-	} {
+	}, "wrapped.json", "wrapped.session", "two.json", "compacted.json", "compacted.js.json", "hosted.json", "shell.json", "search.json", "long/wrapped.json",
+		"image.json", "approved.json", "session.jsonl", "one.jsonl", "begun.jsonl", "most parts.json", "found.json", "pages/of/list.json") {
 		files[name], messages = c.text, messages+c.n
 	}
 	others := map[string]string{
@@ -122,7 +124,7 @@ func TestListsOfItems(t *testing.T) {
 
 // A long document of another program costs no more than its start to be told from a session.
 func TestLongDocumentOfOthers(t *testing.T) {
-	for _, one := range []string{`{"k": 1, "v": "abc"}`, `{"role": "user", "content": "abc"}`} {
+	for _, one := range loadtest.Every(2, []string{`{"role": "user", "content": "abc"}`, `{"k": 1, "v": "abc"}`}) {
 		text := `{"data": [1` + strings.Repeat(", "+one, 1<<20) + `]}`
 		r := strings.NewReader(text)
 		if high := heappeak.Live(func() {
@@ -139,7 +141,7 @@ func TestLongDocumentOfOthers(t *testing.T) {
 func TestLongWrappedSession(t *testing.T) {
 	const item = `{"role": "user", "content": "a \"}{[ b \\"}`
 	text := `{"items": [` + item + strings.Repeat(", "+item, 1<<19) + `]}`
-	for tail, want := range map[string]form{"": itemList, "\n": itemList, `"}]}`: itemList, "\n{}": keeper, "\n[]": keeper} {
+	for tail, want := range loadtest.Rows(map[string]form{"": itemList, "\n": itemList, `"}]}`: itemList, "\n{}": keeper, "\n[]": keeper}, `"}]}`, "\n{}") {
 		r := strings.NewReader(text + tail)
 		if high := heappeak.Live(func() {
 			if f := jsonForm(r); f != want {

@@ -16,6 +16,7 @@ import (
 	"github.com/google/go-cmp/cmp"
 
 	"github.com/exitramp/exitramp/context/agentstate"
+	"github.com/exitramp/exitramp/internal/loadtest"
 	pb "github.com/exitramp/exitramp/proto/exitramp/v1"
 )
 
@@ -77,10 +78,13 @@ func TestFlat(t *testing.T) {
 		}
 		return high
 	}
-	few, many, sessions := heap(5_000, 1), heap(50_000, 1), heap(50_000, 25_000)
-	t.Logf("heap: %d KiB with 5,000 items, %d KiB with 50,000, %d KiB with 50,000 of 25,000 sessions", few>>10, many>>10, sessions>>10)
-	if max(many, sessions) > few+8<<20 {
-		t.Error("it grew")
+	few := heap(5_000, 1)
+	for _, sessions := range loadtest.Of([]int{25_000}, []int{1, 25_000}) {
+		many := heap(50_000, sessions)
+		t.Logf("heap: %d KiB with 5,000 items, %d KiB with 50,000 of %d sessions", few>>10, many>>10, sessions)
+		if many > few+8<<20 {
+			t.Error("it grew")
+		}
 	}
 }
 
@@ -90,10 +94,7 @@ func TestManyMegabytes(t *testing.T) {
 	if testing.Short() {
 		t.Skip("many megabytes")
 	}
-	half, own := 16_000_000, uint64(24<<20) // of the value; what a reading takes by itself
-	if os.Getenv("EXITRAMP_LOAD") != "" {
-		half, own = 50_000_000, 48<<20
-	}
+	half, own := loadtest.Of(16_000_000, 50_000_000), loadtest.Of[uint64](24<<20, 48<<20) // of the value; what a reading takes by itself
 	src := made(t, fmt.Sprintf(`INSERT INTO agent_messages VALUES (1, 's', '{"role":"user","content":"' || replace(hex(zeroblob(%d)), '00', 'ab') || '"}', NULL)`, half),
 		`INSERT INTO agent_messages VALUES (2, 's', '{"role":"user","content":"short"}', NULL)`)
 	read := func(src *Folder, want map[string]int64, limit uint64) {

@@ -17,6 +17,7 @@ import (
 	"github.com/exitramp/exitramp/context/memstate"
 	"github.com/exitramp/exitramp/context/replay"
 	"github.com/exitramp/exitramp/exporters/internal/drivertest"
+	"github.com/exitramp/exitramp/internal/loadtest"
 	pb "github.com/exitramp/exitramp/proto/exitramp/v1"
 )
 
@@ -41,7 +42,7 @@ func TestRunStatesAnywhere(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	for name, c := range map[string]struct {
+	for name, c := range loadtest.Rows(map[string]struct {
 		file, doc string
 		waiting   uint64
 	}{
@@ -53,7 +54,7 @@ func TestRunStatesAnywhere(t *testing.T) {
 		"lines":           {"queue.jsonl", one + "\n" + one + "\n", 4},
 		"a mark first":    {"r.json", "\ufeff" + one, 2},
 		"after much":      {"r.json", `{"log": "` + strings.Repeat("x", 2<<20) + `", "run": ` + one + `}`, 2},
-	} {
+	}, "a list", "a text deep", "a long text", "lines", "a mark first") {
 		t.Run(name, func(t *testing.T) {
 			dir := t.TempDir()
 			if err := os.WriteFile(filepath.Join(dir, c.file), []byte(c.doc), 0o600); err != nil {
