@@ -21,6 +21,7 @@ import (
 	"github.com/exitramp/exitramp/context/memstate"
 	"github.com/exitramp/exitramp/context/replay"
 	"github.com/exitramp/exitramp/exporters/agentcore/agentcorefake"
+	"github.com/exitramp/exitramp/internal/loadtest"
 	pb "github.com/exitramp/exitramp/proto/exitramp/v1"
 )
 
@@ -100,7 +101,7 @@ func TestOtherEndpoints(t *testing.T) {
 			})
 		}
 	}
-	for name, change := range map[string]func(path string, doc map[string]any){
+	for name, change := range loadtest.Rows(map[string]func(path string, doc map[string]any){
 		"dates by RFC 3339":          dates(func(ms int64) any { return time.UnixMilli(ms).UTC().Format(time.RFC3339Nano) }),
 		"dates of Python":            dates(func(ms int64) any { return time.UnixMilli(ms).UTC().Format("2006-01-02T15:04:05.999999999-07:00") }),
 		"dates without a zone":       dates(func(ms int64) any { return time.UnixMilli(ms).UTC().Format("2006-01-02 15:04:05.999999999") }),
@@ -147,7 +148,7 @@ func TestOtherEndpoints(t *testing.T) {
 		"no request identifiers": func(_ string, doc map[string]any) {
 			each(doc, func(m map[string]any) { delete(m, "requestIdentifier") })
 		},
-	} {
+	}, "dates by RFC 3339", "dates without a zone", "numbers in scientific form", "no main branch", "the oldest first", "null for nothing", "members and values that are new") {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
 			src, dst := shop(t, agentcorefake.Options{}), newWorld(t, agentcorefake.Options{Account: "999999999999"})

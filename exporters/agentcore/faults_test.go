@@ -22,6 +22,7 @@ import (
 	"github.com/exitramp/exitramp/context/memstate"
 	"github.com/exitramp/exitramp/context/replay"
 	"github.com/exitramp/exitramp/exporters/agentcore/agentcorefake"
+	"github.com/exitramp/exitramp/internal/loadtest"
 	pb "github.com/exitramp/exitramp/proto/exitramp/v1"
 )
 
@@ -93,34 +94,6 @@ func firmWith(t testing.TB, f func(string, int, map[string]string, map[string]an
 	w := firmOf(t, agentcorefake.Options{Fault: s.ask})
 	s.on.Store(true)
 	return w, s
-}
-
-// together are the operations of an export that are denied at once: each alone, but for those of the sorts of definitions
-// that no record fits. These close the same kinds, and are four groups, in which none hides another.
-func together() [][]string {
-	left := map[string]bool{"GetEvent": true} // asked for where an event is missed: elsewhere
-	groups := map[string][]string{}
-	for _, s := range new(client).others() {
-		for _, op := range []string{s.op, s.operation()} {
-			if op != "" && op != "GetHarness" && op != "GetAgentRuntime" { // which are of other records, too
-				at := fmt.Sprint(s.inside, op == s.op)
-				groups[at], left[op] = append(groups[at], op), true
-			}
-		}
-	}
-	var out [][]string
-	for _, ops := range actions("export") {
-		for _, op := range ops {
-			if !left[op] {
-				out = append(out, []string{op})
-			}
-		}
-	}
-	for _, ops := range groups {
-		slices.Sort(ops)
-		out = append(out, slices.Compact(ops))
-	}
-	return out
 }
 
 // permissions are the operations that gaps say are wanted, each once.
@@ -240,7 +213,7 @@ func TestFaults(t *testing.T) {
 		got := memstate.New()
 		attempts := 0
 		for { // until what comes before the first mark fits, and on
-			left.Store(int64(1 + 4*attempts))
+			left.Store(int64(1 + loadtest.Of(12, 4)*attempts))
 			_, err := agentstate.Copy(t.Context(), got, w.service(""), nil)
 			if err == nil {
 				break
@@ -250,7 +223,7 @@ func TestFaults(t *testing.T) {
 				t.Fatalf("attempt %d: %v", attempts, err)
 			}
 		}
-		if d := differing(content(t, want), content(t, got)); len(d) > 0 || attempts < 10 {
+		if d := differing(content(t, want), content(t, got)); len(d) > 0 || attempts < loadtest.Of(4, 10) {
 			t.Errorf("after %d attempts these differ: %v", attempts, d)
 		}
 	})
@@ -274,7 +247,7 @@ func TestFaults(t *testing.T) {
 		attempts := 0
 		for {
 			j := must(replay.OpenJournal(path))(t)
-			left.Store(int64(3 + 2*attempts))
+			left.Store(int64(3 + loadtest.Of(5, 2)*attempts))
 			o.Journal = j
 			_, err := replay.Apply(t.Context(), dst.service(""), st, o)
 			j.Close()
@@ -289,7 +262,7 @@ func TestFaults(t *testing.T) {
 		j := must(replay.OpenJournal(path))(t)
 		defer j.Close()
 		back, err := replay.ReadBack(t.Context(), st, dst.service(""), j)
-		if err != nil || back.MissingN+back.ExtraN > 0 || back.Same+back.Announced != back.Records || attempts < 5 {
+		if err != nil || back.MissingN+back.ExtraN > 0 || back.Same+back.Announced != back.Records || attempts < loadtest.Of(3, 5) {
 			t.Errorf("after %d attempts: %v, missing %v, extra %v", attempts, err, back.Missing, back.Extra)
 		}
 		if rep, err := replay.Undo(t.Context(), dst.service(""), j); err != nil || rep.LeftN > 0 {
@@ -306,7 +279,7 @@ func TestFaults(t *testing.T) {
 		st, _ := read(t, w.service(""))
 		clean := content(t, st)
 		opened := map[string]map[string][32]byte{} // by kinds: many operations close the same ones
-		for _, ops := range together() {
+		for _, ops := range loadtest.Every(4, together()) {
 			s.fault = deny(ops...)
 			s.on.Store(true)
 			first, rep := read(t, w.service(""))
@@ -361,7 +334,7 @@ func TestFaults(t *testing.T) {
 	t.Run("4 preflight asks for each permission", func(t *testing.T) {
 		t.Parallel()
 		w, s := firmWith(t, nil) // a preflight changes nothing either
-		for _, ops := range together() {
+		for _, ops := range loadtest.Every(2, together()) {
 			s.fault = deny(ops...)
 			p, err := w.service("").Preflight(t.Context())
 			if err != nil {

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"path/filepath"
+	"slices"
 	"strconv"
 	"strings"
 	"sync/atomic"
@@ -18,6 +19,7 @@ import (
 	"github.com/exitramp/exitramp/context/agentstate"
 	"github.com/exitramp/exitramp/context/replay"
 	"github.com/exitramp/exitramp/exporters/agentcore/agentcorefake"
+	"github.com/exitramp/exitramp/internal/loadtest"
 )
 
 // faultsOfContent are those of TestFaults in which something changes, is full or is told otherwise.
@@ -74,7 +76,7 @@ func faultsOfContent(t *testing.T) {
 				}
 			}
 		}()
-		for range 20 {
+		for range loadtest.Of(5, 20) {
 			st, rep := read(t, w.service(w.mem))
 			if broken := dangling(t, st); broken != "" {
 				t.Errorf("%s names a parent that is not there", broken)
@@ -199,4 +201,33 @@ func faultsOfContent(t *testing.T) {
 			}
 		}
 	})
+}
+
+// together are the operations of an export that are denied at once: each alone, but for those of the sorts of definitions
+// that no record fits. These close the same kinds, and are four groups, in which none hides another.
+func together() [][]string {
+	left := map[string]bool{"GetEvent": true} // asked for where an event is missed: elsewhere
+	groups := map[string][]string{}
+	for _, s := range new(client).others() {
+		for _, op := range []string{s.op, s.operation()} {
+			if op != "" && op != "GetHarness" && op != "GetAgentRuntime" { // which are of other records, too
+				at := fmt.Sprint(s.inside, op == s.op)
+				groups[at], left[op] = append(groups[at], op), true
+			}
+		}
+	}
+	var out [][]string
+	for _, ops := range actions("export") {
+		for _, op := range ops {
+			if !left[op] {
+				out = append(out, []string{op})
+			}
+		}
+	}
+	for _, ops := range groups {
+		slices.Sort(ops)
+		out = append(out, slices.Compact(ops))
+	}
+	slices.SortFunc(out, slices.Compare)
+	return out
 }

@@ -19,6 +19,7 @@ import (
 	"github.com/exitramp/exitramp/context/agentstate"
 	"github.com/exitramp/exitramp/context/replay"
 	"github.com/exitramp/exitramp/exporters/agentcore/agentcorefake"
+	"github.com/exitramp/exitramp/internal/loadtest"
 )
 
 const at0 = int64(1_700_000_000_123)
@@ -177,7 +178,7 @@ func TestShapes(t *testing.T) {
 		"more than a page": func(t *testing.T, w *world) string {
 			mem := w.plain(t, "pages")
 			var in []types.MemoryRecordCreateInput
-			for i := range 205 { // three pages of a hundred
+			for i := range loadtest.Of(105, 205) { // pages of a hundred
 				w.event(t, mem, "ada", "long", at0+int64(i), nil, say(types.RoleUser, fmt.Sprint(i)))
 			}
 			for i := range 105 {
