@@ -8,11 +8,12 @@ import (
 	"github.com/exitramp/exitramp/context/agentstate"
 	"github.com/exitramp/exitramp/context/replay"
 	"github.com/exitramp/exitramp/exporters/exportertest"
+	"github.com/exitramp/exitramp/internal/loadtest"
 )
 
 // TestConformance is what every driver has to pass.
 func TestConformance(t *testing.T) {
-	for _, at := range stores() {
+	for _, at := range loadtest.Of(stores()[1:], stores()) {
 		t.Run(at.name, func(t *testing.T) {
 			s := at.load(t)
 			exportertest.Run(t, exportertest.Harness{

@@ -8,20 +8,21 @@ import (
 	"google.golang.org/protobuf/proto"
 
 	"github.com/exitramp/exitramp/exporters/internal/drivertest"
+	"github.com/exitramp/exitramp/internal/loadtest"
 	pb "github.com/exitramp/exitramp/proto/exitramp/v1"
 )
 
 // TestLongMessage: a message of more bytes than a record may have is shown in part, and carried whole.
 func TestLongMessage(t *testing.T) {
 	long := strings.Repeat("ü", 5<<19) // 5 MB
-	for name, body := range map[string]string{
+	for name, body := range loadtest.Rows(map[string]string{
 		"text":   `{"role":"user","id":"m","content":"` + long + `"}`,
 		"call":   `{"role":"assistant","id":"m","content":"","tool_calls":[{"id":"c","name":"n","args":{"x":"` + long + `"}}]}`,
 		"result": `{"role":"tool","id":"m","tool_call_id":"c","name":"n","content":"` + long + `"}`,
 		"media":  `{"role":"user","id":"m","content":[{"type":"image","filename":"n","base64":"` + strings.Repeat("AAAA", 3<<19) + `"}]}`,
 		"data":   `{"role":"user","id":"m","content":[{"type":"odd","x":"` + long + `"}]}`,
 		"many":   `{"role":"user","id":"m","content":["n"` + strings.Repeat(`,"`+long[:1<<20]+`"`, 5) + `]}`,
-	} {
+	}, "call", "many") {
 		t.Run(name, func(t *testing.T) {
 			p := sample(t, "js.sqlite")
 			run(t, p, false, "DELETE FROM checkpoints", "DELETE FROM writes", fmt.Sprintf(`INSERT INTO checkpoints VALUES ('t', '', '1f', NULL, 'json', CAST('{"v":4,"ts":"2026-11-23T15:54:29.009Z","id":"1f",`+

@@ -12,6 +12,7 @@ import (
 	"github.com/exitramp/exitramp/context/agentstate"
 	"github.com/exitramp/exitramp/context/memstate"
 	"github.com/exitramp/exitramp/exporters/internal/drivertest"
+	"github.com/exitramp/exitramp/internal/loadtest"
 )
 
 // broken is a sink that breaks off after n records.
@@ -52,7 +53,7 @@ func TestResume(t *testing.T) {
 			for range records(t, whole) {
 				all++
 			}
-			for n := 1; n < all; n += all / 12 {
+			for n := 1; n < all; n += all / loadtest.Of(4, 12) {
 				m := &memstate.State{}
 				if _, err := agentstate.Copy(t.Context(), &broken{m, n}, s, nil); !errors.Is(err, errBroken) {
 					t.Fatalf("after %d: %v", n, err)
