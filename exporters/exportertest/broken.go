@@ -7,6 +7,7 @@ import (
 
 	"github.com/exitramp/exitramp/context/agentstate"
 	"github.com/exitramp/exitramp/context/replay"
+	"github.com/exitramp/exitramp/internal/loadtest"
 )
 
 // errBroken ends a run as a kill does.
@@ -93,7 +94,7 @@ func brokenAndResumed(ctx context.Context, h Harness) error {
 		if err != nil {
 			return err
 		}
-		for _, at := range []int{1, 2, n / 3, n/2 + 1, 1 << 30} {
+		for _, at := range loadtest.Of([]int{n/2 + 1, 1 << 30}, []int{1, 2, n / 3, n/2 + 1, 1 << 30}) {
 			br := &brittle{writes: at}
 			err := b.target(ctx, func(t replay.Target) error {
 				path := b.journal()

@@ -6,11 +6,12 @@ import (
 	"slices"
 
 	"github.com/exitramp/exitramp/context/agentstate"
+	"github.com/exitramp/exitramp/internal/loadtest"
 	pb "github.com/exitramp/exitramp/proto/exitramp/v1"
 )
 
 // maxResumes bounds the number of marks that are resumed from.
-const maxResumes = 50
+var maxResumes = loadtest.Of(10, 50)
 
 func resume(ctx context.Context, h Harness) error {
 	a, b, err := twice(ctx, h)
