@@ -17,13 +17,14 @@ import (
 	"github.com/exitramp/exitramp/context/replay"
 	"github.com/exitramp/exitramp/exporters/internal/drivertest"
 	"github.com/exitramp/exitramp/exporters/internal/sqlitefile"
+	"github.com/exitramp/exitramp/internal/loadtest"
 	pb "github.com/exitramp/exitramp/proto/exitramp/v1"
 )
 
 // A database that cannot be read is a gap that says why; all else goes on.
 func TestDatabaseBad(t *testing.T) {
 	at := func(root string) string { return filepath.Join(root, "state_5.sqlite") }
-	for name, c := range map[string]struct {
+	for name, c := range loadtest.Rows(map[string]struct {
 		spoil func(t *testing.T, root string)
 		says  string
 	}{
@@ -88,7 +89,7 @@ func TestDatabaseBad(t *testing.T) {
 		"a key of NULL": {func(t *testing.T, root string) {
 			change(t, root, "state_5.sqlite", `INSERT INTO projects VALUES (NULL, 'n', '{}', 0, 1, 2)`)
 		}, "its key is NULL"},
-	} {
+	}, "newer", "broken off", "a table more", "a name of another release", "text", "without its log", "locked", "a key of NULL") {
 		t.Run(name, func(t *testing.T) {
 			src := fullHome(t)
 			src.wait = 100 * time.Millisecond

@@ -12,20 +12,21 @@ import (
 
 	"github.com/exitramp/exitramp/context/agentstate"
 	"github.com/exitramp/exitramp/exporters/internal/drivertest"
+	"github.com/exitramp/exitramp/internal/loadtest"
 	pb "github.com/exitramp/exitramp/proto/exitramp/v1"
 )
 
 // Databases of other releases are known by the migrations that they went through, come back as they were,
 // and give their threads the names that they have.
 func TestReleases(t *testing.T) {
-	for rel, counts := range map[string][]int{
+	for rel, counts := range loadtest.Of(map[string][]int{"state_5.sqlite": {1, 33, 64}, "thread_history_1.sqlite": {4, 9}, "goals_1.sqlite": {1}}, map[string][]int{
 		// Of 0.107.0, 0.118.0, 0.125.0, one with goals, 0.134.0, 0.142.5, 0.149.1, 0.155.1, 0.160.1, 0.169.0, 0.171.0; the first.
 		"state_5.sqlite":          {1, 18, 22, 26, 33, 34, 39, 50, 55, 58, 62, 64},
 		"thread_history_1.sqlite": {4, 6, 7, 9},
 		"goals_1.sqlite":          {1},
 		"memories_1.sqlite":       {1},
 		"queue_1.sqlite":          {1},
-	} {
+	}) {
 		for _, n := range counts {
 			src, err := madeOnce().at(t.Context(), rel, n)
 			if err != nil {
