@@ -18,6 +18,7 @@ import (
 	"github.com/exitramp/exitramp/context/memstate"
 	"github.com/exitramp/exitramp/exporters/internal/drivertest"
 	"github.com/exitramp/exitramp/exporters/internal/sqlitefile/sqlitetest"
+	"github.com/exitramp/exitramp/internal/loadtest"
 	pb "github.com/exitramp/exitramp/proto/exitramp/v1"
 )
 
@@ -214,11 +215,8 @@ func TestLarge(t *testing.T) {
 	if testing.Short() {
 		t.Skip("takes many megabytes several times")
 	}
-	size := 12 << 20
-	if os.Getenv("EXITRAMP_LOAD") != "" {
-		size = 100 << 20
-	}
-	for sample, file := range map[string]string{"js": "vector_store.db", "python": "qdrant/collection/mem0/storage.sqlite"} {
+	size := loadtest.Of(12<<20, 100<<20)
+	for sample, file := range loadtest.Rows(map[string]string{"js": "vector_store.db", "python": "qdrant/collection/mem0/storage.sqlite"}, "python") {
 		t.Run(sample, func(t *testing.T) {
 			dir := copied(t, sample)
 			doc := `{"user_id":"u-1","data":"` + strings.Repeat("x", size) + `"}`

@@ -16,6 +16,7 @@ import (
 	"github.com/exitramp/exitramp/context/agentstate"
 	"github.com/exitramp/exitramp/context/memstate"
 	"github.com/exitramp/exitramp/exporters/internal/drivertest"
+	"github.com/exitramp/exitramp/internal/loadtest"
 	pb "github.com/exitramp/exitramp/proto/exitramp/v1"
 )
 
@@ -37,7 +38,7 @@ func TestGaps(t *testing.T) {
 	}
 	evil := harmful()["runs a program"]
 	big := strings.Repeat("a long value ", 40_000)
-	for name, c := range map[string]struct {
+	for name, c := range loadtest.Rows(map[string]struct {
 		sample   string
 		file     string
 		sql      string
@@ -68,7 +69,7 @@ func TestGaps(t *testing.T) {
 		"a long point":                {"python", "qdrant/collection/mem0/storage.sqlite", `INSERT INTO points VALUES (?, ?)`, []any{rowKey("long"), pickled(t, "long", `{"data":"`+big+`"}`)}, 11, false, true},
 		"halves and NUL in a point":   {"python", "qdrant/collection/mem0/storage.sqlite", `INSERT INTO points VALUES (?, ?)`, []any{rowKey("odd"), pickled(t, "odd", `{"data":"a\u0000\ud83d","user_id":"\udc00","half\ud83d":"\ud83d\ude42"}`)}, 11, false, true},
 		"a database of somebody else": {"js", "notes.db", `CREATE TABLE notes (id TEXT)`, nil, 4, false, false},
-	} {
+	}, "a payload is no JSON", "a vector is cut", "an id is NUL and halves", "a long payload", "an odd history", "an odd message", "numbers that were given", "a pickle runs a program", "a pickle is cut short", "a row's key is of another", "a point twice", "a long point", "a database of somebody else") {
 		t.Run(name, func(t *testing.T) {
 			dir := copied(t, c.sample)
 			put(filepath.Join(dir, c.file), c.sql, c.args...)(t)
