@@ -18,6 +18,7 @@ import (
 	"github.com/exitramp/exitramp/context/agentstate"
 	"github.com/exitramp/exitramp/context/memstate"
 	"github.com/exitramp/exitramp/context/replay"
+	"github.com/exitramp/exitramp/internal/loadtest"
 )
 
 // fileTarget is a runtime that outlives its process: a file with a line a record, under ids of its
@@ -124,10 +125,7 @@ func TestKilled(t *testing.T) {
 	if err != nil {
 		t.Skip(err)
 	}
-	want := 1
-	if os.Getenv("EXITRAMP_LOAD") != "" {
-		want = 200
-	}
+	want := loadtest.Of(1, 200)
 	kills := 0
 	for runs := 1; kills < want; runs++ {
 		kills += killed(t, exe)

@@ -7,7 +7,6 @@ import (
 	"fmt"
 	"hash/crc32"
 	"io"
-	"os"
 	"slices"
 	"sort"
 	"testing"
@@ -18,6 +17,7 @@ import (
 	"github.com/exitramp/exitramp/context/agentstate"
 	"github.com/exitramp/exitramp/format"
 	"github.com/exitramp/exitramp/format/internal/container"
+	"github.com/exitramp/exitramp/internal/loadtest"
 	pb "github.com/exitramp/exitramp/proto/exitramp/v1"
 )
 
@@ -82,7 +82,7 @@ func TestFarArchive(t *testing.T) {
 	if file.size < 1<<32 {
 		t.Fatal(file.size)
 	}
-	if os.Getenv("EXITRAMP_LOAD") != "" {
+	if loadtest.Of(false, true) {
 		verify(file)
 	}
 	rd, err := format.NewReader(file, file.size, &format.ReaderOptions{Policy: format.IntegrityOnly()})

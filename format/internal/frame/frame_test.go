@@ -7,7 +7,6 @@ import (
 	"math"
 	"math/bits"
 	"math/rand/v2"
-	"os"
 	"os/exec"
 	"strings"
 	"testing"
@@ -16,6 +15,7 @@ import (
 
 	"github.com/exitramp/exitramp/format/formattest"
 	"github.com/exitramp/exitramp/format/internal/container"
+	"github.com/exitramp/exitramp/internal/loadtest"
 )
 
 // check walks stored, and holds its content size against the declared one; negative: any.
@@ -77,10 +77,7 @@ func TestRoundTrip(t *testing.T) {
 
 // Large content; with EXITRAMP_LOAD the largest that there is.
 func TestLarge(t *testing.T) {
-	size := 16 << 20
-	if os.Getenv("EXITRAMP_LOAD") != "" {
-		size = 64 << 20 // the most that a frame holds
-	}
+	size := loadtest.Of(16<<20, 64<<20) // the most that a frame holds
 	var enc Encoder
 	dec, err := NewDecoder(int64(size))
 	if err != nil {
