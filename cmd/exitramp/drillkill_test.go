@@ -14,6 +14,7 @@ import (
 	"time"
 
 	"github.com/exitramp/exitramp/context/evidence"
+	"github.com/exitramp/exitramp/internal/loadtest"
 )
 
 // killPlan is a drill that leaves what it replayed, to be counted.
@@ -72,10 +73,7 @@ func TestDrillKilled(t *testing.T) {
 		t.Fatalf("%s", out)
 	}
 	want, resumed := list(clean), 0
-	points := 6
-	if os.Getenv("EXITRAMP_LOAD") != "" {
-		points = 24
-	}
+	points := loadtest.Of(3, 24)
 	for i := range points {
 		dir := ""
 		for wait := took * time.Duration(2*i+1) / time.Duration(2*points); ; wait /= 2 {
