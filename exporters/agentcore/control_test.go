@@ -11,6 +11,7 @@ import (
 	"github.com/exitramp/exitramp/context/agentstate"
 	"github.com/exitramp/exitramp/exporters/agentcore/agentcorefake"
 	"github.com/exitramp/exitramp/exporters/exportertest"
+	"github.com/exitramp/exitramp/internal/loadtest"
 	pb "github.com/exitramp/exitramp/proto/exitramp/v1"
 )
 
@@ -143,6 +144,7 @@ func TestDefinitions(t *testing.T) {
 func TestConformanceOfAnAccount(t *testing.T) {
 	w := firm(t)
 	exportertest.Run(t, exportertest.Harness{
+		Brief:   loadtest.Of(true, false),
 		Open:    func(context.Context) (agentstate.Source, error) { return w.service(""), nil },
 		Secrets: []string{secretKey, canary},
 	})

@@ -18,6 +18,7 @@ import (
 	"github.com/exitramp/exitramp/context/replay"
 	"github.com/exitramp/exitramp/exporters/agentcore/agentcorefake"
 	"github.com/exitramp/exitramp/exporters/exportertest"
+	"github.com/exitramp/exitramp/internal/loadtest"
 	pb "github.com/exitramp/exitramp/proto/exitramp/v1"
 )
 
@@ -34,6 +35,7 @@ func read(t testing.TB, src agentstate.Source) (*memstate.State, *agentstate.Rep
 func TestConformance(t *testing.T) {
 	w := shop(t, agentcorefake.Options{})
 	h := exportertest.Harness{
+		Brief:   loadtest.Of(true, false),
 		Open:    func(context.Context) (agentstate.Source, error) { return w.service(w.mem), nil },
 		Secrets: []string{secretKey},
 		Target: func(context.Context) (replay.Target, error) {

@@ -10,6 +10,7 @@ import (
 	"github.com/exitramp/exitramp/context/agentstate"
 	"github.com/exitramp/exitramp/context/replay"
 	"github.com/exitramp/exitramp/exporters/exportertest"
+	"github.com/exitramp/exitramp/internal/loadtest"
 	pb "github.com/exitramp/exitramp/proto/exitramp/v1"
 )
 
@@ -17,7 +18,8 @@ import (
 func TestConformance(t *testing.T) {
 	src := fullHome(t)
 	exportertest.Run(t, exportertest.Harness{
-		Open: func(context.Context) (agentstate.Source, error) { return opened(src.root), nil },
+		Brief: loadtest.Of(true, false),
+		Open:  func(context.Context) (agentstate.Source, error) { return opened(src.root), nil },
 		Target: func(context.Context) (replay.Target, error) {
 			return opened(filepath.Join(t.TempDir(), "target")), nil
 		},

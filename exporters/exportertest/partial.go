@@ -6,12 +6,14 @@ import (
 	"slices"
 
 	"github.com/exitramp/exitramp/context/agentstate"
-	"github.com/exitramp/exitramp/internal/loadtest"
 	pb "github.com/exitramp/exitramp/proto/exitramp/v1"
 )
 
-// maxResumes bounds the number of marks that are resumed from.
-var maxResumes = loadtest.Of(10, 50)
+// How many marks are resumed from, at the most, about.
+const (
+	maxResumes   = 50
+	briefResumes = 10
+)
 
 func resume(ctx context.Context, h Harness) error {
 	a, b, err := twice(ctx, h)
@@ -24,7 +26,11 @@ func resume(ctx context.Context, h Harness) error {
 	if len(a.marks) == 0 {
 		return errSkip
 	}
-	step := max(1, len(a.marks)/maxResumes)
+	most := maxResumes
+	if h.Brief {
+		most = briefResumes
+	}
+	step := max(1, len(a.marks)/most)
 	for i := 0; i < len(a.marks); i += step {
 		m := a.marks[i]
 		if len(m.cursor) > 64<<10 {

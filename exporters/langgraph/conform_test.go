@@ -17,6 +17,7 @@ func TestConformance(t *testing.T) {
 		t.Run(at.name, func(t *testing.T) {
 			s := at.load(t)
 			exportertest.Run(t, exportertest.Harness{
+				Brief: loadtest.Of(true, false),
 				Open: func(context.Context) (agentstate.Source, error) {
 					return &Store{path: s.path, wait: s.wait, server: s.server}, nil // each is closed
 				},

@@ -40,7 +40,8 @@ func TestConformance(t *testing.T) {
 	for _, at := range loadtest.Of([]string{"python"}, []string{"js", "python"}) {
 		t.Run(at, func(t *testing.T) {
 			exportertest.Run(t, exportertest.Harness{
-				Open: func(context.Context) (agentstate.Source, error) { return Open("testdata/" + at), nil },
+				Brief: loadtest.Of(true, false),
+				Open:  func(context.Context) (agentstate.Source, error) { return Open("testdata/" + at), nil },
 				Target: func(context.Context) (replay.Target, error) {
 					return Open(filepath.Join(t.TempDir(), "target")), nil
 				},
