@@ -5,6 +5,7 @@ import (
 	"encoding/json"
 	"fmt"
 
+	"github.com/exitramp/exitramp/context/agentstate"
 	"github.com/exitramp/exitramp/context/fidelity"
 	"github.com/exitramp/exitramp/context/replay"
 )
@@ -70,6 +71,9 @@ func (l *layout) encode() []byte {
 	}
 	return b
 }
+
+// layoutKey is the key of the layout of a file.
+func layoutKey() string { return agentstate.Key("opaque", "layout") }
 
 // whyOrder is of a layout whose lines did not all come.
 const whyOrder = "the order of the lines is that of all of them, and some stay away: the file is as the server writes it"

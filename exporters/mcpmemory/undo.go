@@ -38,6 +38,7 @@ func (g *Graph) Undo(ctx context.Context, run *replay.Run, created []replay.Rece
 	switch {
 	case err == nil:
 		defer f.Close()
+		u.there[layoutKey()] = true // it is the order of the file's lines, and goes with them
 		if left, err = u.look(ctx, g, f, created); err == nil {
 			err = u.takeOut(ctx, g, run.ID, f)
 		}
