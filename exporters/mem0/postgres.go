@@ -35,6 +35,7 @@ type pg struct {
 	denied             []link // tables of mem0 that the role may not read
 	ended              bool
 	children           map[string]*pgsnapshot.Children // of an undo, by table
+	turns              *pgsnapshot.Turns
 }
 
 // openPG connects; begin is the statement that starts the transaction, empty for reading.
@@ -46,7 +47,7 @@ func (s *Store) openPG(ctx context.Context, begin string) (_ *pg, err error) {
 	if err != nil {
 		return nil, err
 	}
-	p := &pg{conn: conn, server: s.server, children: map[string]*pgsnapshot.Children{}}
+	p := &pg{conn: conn, server: s.server, children: map[string]*pgsnapshot.Children{}, turns: &pgsnapshot.Turns{Conn: conn}}
 	defer func() {
 		if err != nil {
 			p.close()
@@ -69,21 +70,17 @@ func (s *Store) openPG(ctx context.Context, begin string) (_ *pg, err error) {
 
 // each reads the whole result before it calls fn, so that the connection is free.
 func (p *pg) each(ctx context.Context, q string, args []any, fn func([]any) error) error {
-	rows, err := p.conn.Query(ctx, pgsnapshot.Rebind(q), args...)
-	if err != nil {
-		return err
-	}
 	var all [][]any
-	for rows.Next() {
-		v, err := rows.Values()
-		if err != nil {
-			rows.Close()
-			return err
+	if err := p.turns.Ask(ctx, pgsnapshot.Rebind(q), args, func(rows pgx.Rows) error {
+		for rows.Next() {
+			v, err := rows.Values()
+			if err != nil {
+				return err
+			}
+			all = append(all, v)
 		}
-		all = append(all, v)
-	}
-	rows.Close()
-	if err := rows.Err(); err != nil {
+		return rows.Err()
+	}); err != nil {
 		return err
 	}
 	for _, v := range all {
@@ -100,8 +97,13 @@ func (p *pg) exec(ctx context.Context, q string, args ...any) error {
 }
 
 func (p *pg) write(ctx context.Context, q string, args ...any) error {
-	tag, err := p.conn.Exec(ctx, pgsnapshot.Rebind(q), args...)
-	if err == nil && tag.RowsAffected() == 0 {
+	n := int64(0)
+	err := p.turns.Ask(ctx, pgsnapshot.Rebind(q), args, func(rows pgx.Rows) error {
+		rows.Close()
+		n = rows.CommandTag().RowsAffected()
+		return rows.Err()
+	})
+	if err == nil && n == 0 {
 		return p.server.PassedOver()
 	}
 	return p.wrap(err)

@@ -171,7 +171,11 @@ func (w *writer) held(ctx context.Context, l layout, raw string) (out, why strin
 		if w.pg == nil {
 			return raw, "", nil
 		}
-		return w.pg.held(ctx, raw)
+		err = w.atOnce(func() error { // two records may want one id: the first of them gets it
+			out, why, err = w.pg.held(ctx, raw)
+			return err
+		})
+		return out, why, err
 	}
 	return raw, "", nil
 }

@@ -114,18 +114,23 @@ func (w *writer) takeOut(ctx context.Context, created []replay.Receipt) (left, l
 			leave(why, rc)
 		}
 	}
-	for _, at := range order {
-		place, id, _ := strings.Cut(at, "\x00")
+	whys := make([]string, len(order))
+	if err := w.together(ctx, len(order), func(i int) error {
+		place, id, _ := strings.Cut(order[i], "\x00")
 		d, err := w.open(ctx, place)
 		if err != nil {
-			return nil, nil, own(err)
+			return own(err)
 		}
-		why, err := d.undoHalves(ctx, id, rows[at])
-		if err != nil {
-			return nil, nil, own(d.said(err))
+		if whys[i], err = d.undoHalves(ctx, id, rows[order[i]]); err != nil {
+			return own(d.said(err))
 		}
-		if why != "" {
-			leave(why, rows[at]...)
+		return nil
+	}); err != nil {
+		return nil, nil, err
+	}
+	for i, at := range order {
+		if whys[i] != "" {
+			leave(whys[i], rows[at]...)
 		}
 	}
 	return left, lists, nil

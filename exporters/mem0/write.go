@@ -171,6 +171,16 @@ func (w *writer) open(ctx context.Context, place string) (*db, error) {
 	if d, ok := w.dbs[place]; ok {
 		return d, nil
 	}
+	var d *db
+	err := w.atOnce(func() (err error) {
+		d, err = w.openFirst(ctx, place)
+		return err
+	})
+	return d, err
+}
+
+// openFirst is open for a database that is not open yet.
+func (w *writer) openFirst(ctx context.Context, place string) (*db, error) {
 	d, err := w.openPlace(ctx, place)
 	if err != nil || w.foreign == nil {
 		return d, err
