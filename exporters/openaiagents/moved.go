@@ -32,7 +32,7 @@ type trail struct{ seen, moved int64 }
 // spans are the ids of a table.
 type spans struct {
 	had, next int64      // the highest that it gave before the run; the next that the run gives
-	planned   [][2]int64 // those that a plan would give to rows that had others: each from one to before another, in order
+	planned   [][2]int64 // those that the run gives, and may not have written yet, to rows that had others: each from one to before another, in order
 }
 
 func newMoves() *moves {
@@ -58,11 +58,21 @@ func (p place) begin(top func() (int64, error)) error {
 	return err
 }
 
-// planned tells whether a plan would have given id to a row that had another.
+// planned tells whether the run gave id, or would, to a row that had another.
 func (p place) planned(id int64) bool {
 	all := p.spans[p.table].planned
 	i := sort.Search(len(all), func(i int) bool { return id < all[i][1] })
 	return i < len(all) && id >= all[i][0]
+}
+
+// gave notes that a row which had another id gets id, which may not be in the table yet.
+func (p place) gave(id int64) {
+	s := p.spans[p.table]
+	if n := len(s.planned); n > 0 && s.planned[n-1][1] == id {
+		s.planned[n-1][1]++
+	} else {
+		s.planned = append(s.planned, [2]int64{id, id + 1})
+	}
 }
 
 // mayHave tells whether the table may have a row under id.
@@ -135,10 +145,8 @@ func (p place) give(id int64, is standing, doubt bool, alike, next func(int64) (
 		if to, err = next(to); err != nil {
 			return 0, err
 		}
-	} else if n := len(s.planned); n > 0 && s.planned[n-1][1] == to {
-		s.planned[n-1][1]++
 	} else {
-		s.planned = append(s.planned, [2]int64{to, to + 1})
+		p.gave(to)
 	}
 	s.next = to + 1
 	return came(to)

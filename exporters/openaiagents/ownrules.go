@@ -65,7 +65,7 @@ func (w *pgWriter) apart(ctx context.Context, t pgTable, keyBytes int, guard boo
 	if !guard && keyBytes <= pgsnapshot.SureKey && len(w.rules[t.ident]) == 0 {
 		return nil, fn()
 	}
-	err = w.server.Apart(ctx, w.Conn, fn)
+	err = w.atOnce(func() error { return w.server.Apart(ctx, w.Conn, fn) })
 	if errors.Is(err, replay.ErrRule) {
 		return err, nil
 	}

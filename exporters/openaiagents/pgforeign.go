@@ -5,6 +5,8 @@ import (
 	"fmt"
 	"time"
 
+	"github.com/jackc/pgx/v5"
+
 	"github.com/exitramp/exitramp/context/agentstate"
 	"github.com/exitramp/exitramp/context/fidelity"
 	"github.com/exitramp/exitramp/context/replay"
@@ -137,7 +139,11 @@ func (w *pgWriter) foreignMessage(ctx context.Context, m *pb.Message) (replay.Re
 	}
 	why, err := w.apart(ctx, p.messages, len(sid), false, func() (err error) {
 		x := newItem{session: sid, created: created.Format(pgStamp), doubt: w.run.Doubts(m.Meta.Key)}
-		rc.Target, rc.Version, err = x.each(items, p.Messages, func(x newItem) (int64, string, error) { return w.put(ctx, p, x) })
+		if x.doubt {
+			rc.Target, rc.Version, err = x.each(items, p.Messages, func(x newItem) (int64, string, error) { return w.put(ctx, p, x) })
+			return err
+		}
+		rc.Target, rc.Version, err = w.putAll(ctx, p, x, items)
 		return err
 	})
 	switch {
@@ -147,6 +153,37 @@ func (w *pgWriter) foreignMessage(ctx context.Context, m *pb.Message) (replay.Re
 		return notTakenIn(p.messages, why)
 	}
 	return rc, nil
+}
+
+// putAll writes items in one statement: no other comes between them.
+func (w *pgWriter) putAll(ctx context.Context, p *pgPair, x newItem, items [][]byte) (target, version string, err error) {
+	texts := make([]string, len(items))
+	for i, item := range items {
+		texts[i] = string(item)
+	}
+	var ids []int64
+	var at []string
+	err = w.ask(ctx, "INSERT INTO "+p.messages.ident+" (session_id, message_data, created_at) SELECT $1::text, x, $3::text::timestamp FROM unnest($2::text[]) WITH ORDINALITY u (x, n) ORDER BY n RETURNING id::int8, created_at::text",
+		[]any{x.session, texts, x.created}, func(rows pgx.Rows) error {
+			var id int64
+			var when string
+			_, err := pgx.ForEachRow(rows, []any{&id, &when}, func() error {
+				ids, at = append(ids, id), append(at, when)
+				return nil
+			})
+			return err
+		})
+	if err == nil && len(ids) != len(items) {
+		err = w.server.PassedOver()
+	}
+	if err != nil {
+		return "", "", err
+	}
+	i := -1
+	return x.each(items, p.Messages, func(newItem) (int64, string, error) {
+		i++
+		return ids[i], at[i], nil
+	})
 }
 
 // put writes an item. In doubt it looks first whether an attempt of this run wrote it before it was

@@ -9,31 +9,52 @@ import (
 // sessionIn names a session of a pair of tables.
 func sessionIn(p *pgPair, sid string) string { return p.Messages + "\x00" + sid }
 
+// counts tells whether the ids of a row's table are given by a sequence, so that it may get another.
+func (r *pgRow) counts() bool { return r.made && r.p.sequence != "" }
+
+func (w *pgWriter) placeOf(r *pgRow) place {
+	return place{w.moves, r.p.Messages, sessionIn(r.p, r.vals[1].(string)), r.p.maxID}
+}
+
+// standing finds out what stands under the id of an item.
+func (w *pgWriter) standing(ctx context.Context, r *pgRow) (err error) {
+	if !r.counts() {
+		return nil
+	}
+	m := w.placeOf(r)
+	if err := w.atOnce(func() error {
+		return m.begin(func() (int64, error) { return w.highest(ctx, r.p) })
+	}); err != nil {
+		return err
+	}
+	r.is, err = m.standing(r.vals[0].(int64), r.vals, func() ([]any, error) { return w.stored(ctx, r.p.messages.ident, r.cols, r.vals[0]) })
+	return err
+}
+
 // moved gives an item another id, where its own is that of another row in the target.
-func (w *pgWriter) moved(ctx context.Context, p *pgPair, made bool, r *newRow) ([]fidelity.Loss, error) {
-	if !made || p.sequence == "" {
+func (w *pgWriter) moved(ctx context.Context, r *pgRow) ([]fidelity.Loss, error) {
+	if !r.counts() {
 		return nil, nil
 	}
-	id, sid := r.vals[0].(int64), r.vals[1].(string)
-	m := place{w.moves, p.Messages, sessionIn(p, sid), p.maxID}
-	if err := m.begin(func() (int64, error) { return w.highest(ctx, p) }); err != nil {
-		return nil, err
-	}
-	is, err := m.standing(id, r.vals, func() ([]any, error) { return w.stored(ctx, p.messages.ident, r.cols, id) })
-	if err != nil {
-		return nil, err
+	m, id := w.placeOf(r), r.vals[0].(int64)
+	if m.planned(id) { // since it was looked for
+		r.is = other
 	}
 	alike := func(after int64) (at int64, err error) {
-		_, err = w.one(ctx, "SELECT id::int8 FROM "+p.messages.ident+" WHERE session_id = $1::text AND message_data = $2::text AND created_at = $3::text::timestamp AND id > $4::int8 ORDER BY id LIMIT 1",
-			[]any{sid, r.vals[2], r.vals[3], after}, &at)
+		_, err = w.one(ctx, "SELECT id::int8 FROM "+r.p.messages.ident+" WHERE session_id = $1::text AND message_data = $2::text AND created_at = $3::text::timestamp AND id > $4::int8 ORDER BY id LIMIT 1",
+			[]any{r.vals[1], r.vals[2], r.vals[3], after}, &at)
 		return at, err
 	}
-	next := func(above int64) (int64, error) { return w.nextID(ctx, p, above) }
+	next := func(above int64) (int64, error) {
+		at, err := w.nextID(ctx, r.p, above)
+		m.gave(at)
+		return at, err
+	}
 	if w.run.DryRun {
 		next = nil
 	}
-	at, err := m.give(id, is, w.run.Doubts(r.key), alike, next)
-	if err != nil || at == id || at > p.maxID {
+	at, err := m.give(id, r.is, w.run.Doubts(r.key), alike, next)
+	if err != nil || at == id || at > r.p.maxID {
 		return nil, err
 	}
 	return r.moveTo(at), nil

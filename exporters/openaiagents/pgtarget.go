@@ -136,7 +136,10 @@ func (w *pgWriter) table(ctx context.Context, p pair) (_ *pgPair, made bool, err
 			return nil, false, err
 		}
 	}
-	if _, err := w.one(ctx, "SELECT pg_get_serial_sequence($1::text, 'id')", []any{x.messages.ident}, &x.sequence); err != nil {
+	if err := w.atOnce(func() error {
+		_, err := w.one(ctx, "SELECT pg_get_serial_sequence($1::text, 'id')", []any{x.messages.ident}, &x.sequence)
+		return err
+	}); err != nil {
 		return nil, false, err
 	}
 	w.pairs = append(w.pairs, x)
@@ -153,16 +156,55 @@ func (w *pgWriter) Write(ctx context.Context, r agentstate.Record) (replay.Recei
 	return rc, own(err)
 }
 
+// A pgRow is a row on its way into a pair of tables.
+type pgRow struct {
+	newRow
+	kind string
+	p    *pgPair
+	made bool     // its table is there
+	is   standing // of an item: what stands under its id
+}
+
 // row writes a record of this runtime as the row that it was.
 func (w *pgWriter) row(ctx context.Context, r agentstate.Record) (replay.Receipt, error) {
+	row, rc, err := w.rowOf(ctx, r)
+	if row == nil || err != nil {
+		return rc, err
+	}
+	switch row.kind {
+	case "opaque":
+		return w.counter(ctx, row.p, row.made, row.key, row.vals[0].(int64))
+	case "message":
+		if rc, err := w.look(ctx, row); rc.Action != 0 || err != nil {
+			return rc, err
+		}
+		moved, rc, err := w.place(ctx, row)
+		if rc.Action != 0 || err != nil {
+			return rc, err
+		}
+		return w.item(ctx, row, moved)
+	}
+	rc, err = w.insertWhole(ctx, row.made, row.p.sessions, w.added[row.p.Sessions], row.newRow)
+	if rc.Action == replay.Created {
+		w.moves.fresh[sessionIn(row.p, row.vals[0].(string))] = true
+	}
+	if err == nil && rc.Action != replay.Refused {
+		w.there[[2]string{row.p.Messages, row.vals[0].(string)}] = true
+	}
+	return rc, err
+}
+
+// rowOf is the row that a record was; nil: it is answered.
+func (w *pgWriter) rowOf(ctx context.Context, r agentstate.Record) (*pgRow, replay.Receipt, error) {
+	no := func(rc replay.Receipt, err error) (*pgRow, replay.Receipt, error) { return nil, rc, err }
 	ns := r.GetMeta().GetNative()
 	if len(ns) != 1 || ns[0].GetRow() == nil {
-		return replay.Receipt{Action: replay.Skipped, Why: "has no row of its own", NoLoss: isRowless(r)}, nil
+		return no(replay.Receipt{Action: replay.Skipped, Why: "has no row of its own", NoLoss: isRowless(r)}, nil)
 	}
 	kind, parts := agentstate.SplitKey(r.GetMeta().GetKey())
 	i := slices.IndexFunc(w.names, func(p pair) bool { return len(parts) == 2 && p.Messages == parts[0] })
 	if i < 0 {
-		return refused("its key does not say which table it belongs to")
+		return no(refused("its key does not say which table it belongs to"))
 	}
 	cols := map[string][]string{
 		"conversation agent_sessions": {"session_id", "created_at", "updated_at"},
@@ -170,43 +212,29 @@ func (w *pgWriter) row(ctx context.Context, r agentstate.Record) (replay.Receipt
 		"opaque sequence":             {"last_id"},
 	}[kind+" "+ns[0].Type]
 	if cols == nil {
-		return refused("a %s cannot be a row of %.40q", kind, ns[0].Type)
+		return no(refused("a %s cannot be a row of %.40q", kind, ns[0].Type))
 	}
 	vals, err := (&writer{run: w.run}).values(ctx, r, ns[0].GetRow(), cols)
 	if err != nil {
-		return replay.Receipt{}, err
+		return no(replay.Receipt{}, err)
 	}
 	all, ok, err := additions(ctx, w.run.Source, r, ns[0].GetRow(), len(cols))
 	if err != nil {
-		return replay.Receipt{}, err
+		return no(replay.Receipt{}, err)
 	}
 	if vals == nil || !ok || slices.ContainsFunc(all, func(a addition) bool { s, text := a.value.(string); return unfit(s, text) != "" }) {
-		return refused("want the columns %s, each once, first, and further ones as texts", strings.Join(cols, ", "))
+		return no(refused("want the columns %s, each once, first, and further ones as texts", strings.Join(cols, ", ")))
 	}
 	for i, c := range cols {
 		if why := fits(c, &vals[i]); why != "" {
-			return refused("column %s: %s", c, why)
+			return no(refused("column %s: %s", c, why))
 		}
 	}
 	p, made, err := w.table(ctx, w.names[i])
 	if err != nil {
-		return replay.Receipt{}, err
+		return no(replay.Receipt{}, err)
 	}
-	row := newRow{key: r.GetMeta().GetKey(), cols: cols, vals: vals, added: all}
-	switch kind {
-	case "opaque":
-		return w.counter(ctx, p, made, row.key, vals[0].(int64))
-	case "message":
-		return w.item(ctx, p, made, row)
-	}
-	rc, err := w.insertWhole(ctx, made, p.sessions, w.added[p.Sessions], row)
-	if rc.Action == replay.Created {
-		w.moves.fresh[sessionIn(p, vals[0].(string))] = true
-	}
-	if err == nil && rc.Action != replay.Refused {
-		w.there[[2]string{p.Messages, vals[0].(string)}] = true
-	}
-	return rc, err
+	return &pgRow{newRow: newRow{key: r.GetMeta().GetKey(), cols: cols, vals: vals, added: all}, kind: kind, p: p, made: made}, replay.Receipt{}, nil
 }
 
 // insertWhole puts a row, with all that an application added to it; had are the columns of one that its table had in the source.
@@ -220,32 +248,46 @@ func (w *pgWriter) insertWhole(ctx context.Context, made bool, t pgTable, had []
 	return rc, err
 }
 
-// item puts the row of an item, where its session is there and has those before it.
-func (w *pgWriter) item(ctx context.Context, p *pgPair, made bool, r newRow) (replay.Receipt, error) {
+// look finds out what the database has of an item's: its session, and what stands under its id. An Action says that it does not come.
+func (w *pgWriter) look(ctx context.Context, r *pgRow) (replay.Receipt, error) {
 	id, sid := r.vals[0].(int64), r.vals[1].(string)
-	if id > p.maxID || id < 0 {
-		return refused("id %d is out of the range of table %s", id, p.messages.name)
+	if id > r.p.maxID || id < 0 {
+		return refused("id %d is out of the range of table %s", id, r.p.messages.name)
 	}
-	ok, err := w.hasSession(ctx, p, made, sid)
+	ok, err := w.hasSession(ctx, r.p, r.made, sid)
 	if err != nil {
 		return replay.Receipt{}, err
 	}
 	if !ok {
-		return refused("its session has no row in table %s", p.sessions.name)
+		return refused("its session has no row in table %s", r.p.sessions.name)
 	}
-	moved, err := w.moved(ctx, p, made, &r)
+	return replay.Receipt{}, w.standing(ctx, r)
+}
+
+// place gives an item its id, behind those before it. An Action says that it does not come.
+func (w *pgWriter) place(ctx context.Context, r *pgRow) ([]fidelity.Loss, replay.Receipt, error) {
+	id, session := r.vals[0].(int64), sessionIn(r.p, r.vals[1].(string))
+	moved, err := w.moved(ctx, r)
 	if err != nil {
-		return replay.Receipt{}, err
+		return nil, replay.Receipt{}, err
 	}
-	if why, err := w.stuck(ctx, p, r.vals); why != "" || err != nil {
-		return replay.Receipt{Action: replay.Refused, Why: why}, err
+	if why, err := w.stuck(ctx, r.p, r.vals); why != "" || err != nil {
+		return nil, replay.Receipt{Action: replay.Refused, Why: why}, err
 	}
-	rc, err := w.insertWhole(ctx, made, p.messages, w.added[p.Messages], r)
+	if r.is == other && r.vals[0] == id { // those behind it do not come
+		w.moves.stuck[session] = true
+	}
+	return moved, replay.Receipt{}, nil
+}
+
+// item puts the row of an item.
+func (w *pgWriter) item(ctx context.Context, r *pgRow, moved []fidelity.Loss) (replay.Receipt, error) {
+	rc, err := w.insertWhole(ctx, r.made, r.p.messages, w.added[r.p.Messages], r.newRow)
 	switch rc.Action {
 	case replay.Created:
-		w.top[p.Messages] = max(w.top[p.Messages], r.vals[0].(int64))
+		w.top[r.p.Messages] = max(w.top[r.p.Messages], r.vals[0].(int64))
 	case replay.Conflict:
-		w.moves.stuck[sessionIn(p, sid)] = true
+		w.moves.stuck[sessionIn(r.p, r.vals[1].(string))] = true
 	}
 	if rc.Action == replay.Created || rc.Action == replay.Same {
 		rc.Losses = append(rc.Losses, moved...)

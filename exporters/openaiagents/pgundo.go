@@ -38,19 +38,19 @@ func (d *pg) takeOut(ctx context.Context, run *replay.Run, created []replay.Rece
 		return nil, err
 	}
 	for _, late := range []bool{false, true} { // sessions last
+		var part []replay.Receipt
 		for _, rc := range created {
-			if rc.Target == "" || (agentstate.KindOfKey(rc.Target) == "conversation") != late {
-				continue
-			}
-			why, err := d.undo(ctx, rc)
-			if err != nil {
-				return nil, err
-			}
-			if why != "" {
-				rc.Why = why
-				left = append(left, rc)
+			if rc.Target != "" && (agentstate.KindOfKey(rc.Target) == "conversation") == late {
+				part = append(part, rc)
 			}
 		}
+		if err := d.together(ctx, len(part), func(i int) (err error) {
+			part[i].Why, err = d.undo(ctx, part[i])
+			return err
+		}); err != nil {
+			return nil, err
+		}
+		left = append(left, slices.DeleteFunc(part, func(rc replay.Receipt) bool { return rc.Why == "" })...)
 	}
 	return left, nil
 }
@@ -106,11 +106,11 @@ func (d *pg) undo(ctx context.Context, rc replay.Receipt) (why string, err error
 
 // remove deletes one row.
 func (d *pg) remove(ctx context.Context, what string, arg any) error {
-	tag, err := d.Conn.Exec(ctx, "DELETE FROM "+what, arg)
-	if err == nil && tag.RowsAffected() == 0 {
-		return d.server.PassedOver()
+	n, err := d.change(ctx, "DELETE FROM "+what, arg)
+	if err == nil && n == 0 {
+		err = d.server.PassedOver()
 	}
-	return d.server.Wrap(err)
+	return err
 }
 
 // hangs tells why a row is left that rows of an application lead to: they would go with it, or keep it there.
@@ -147,13 +147,19 @@ func (d *pg) undoItems(ctx context.Context, p *pgPair, key string, versions []st
 	if err != nil {
 		return "the journal names no row", nil
 	}
-	rows, err := d.Query(ctx, fmt.Sprintf("SELECT %[2]s FROM %[1]s WHERE id >= $1::int8 AND session_id = (SELECT session_id FROM %[1]s WHERE id = $1::int8) ORDER BY id LIMIT $2::int8", p.messages.ident, printed(append([]string{"id", "session_id", "message_data", "created_at"}, p.messages.has()...))), id, len(versions))
-	if err != nil {
-		return "", d.server.Wrap(err)
+	cols := printed(append([]string{"id", "session_id", "message_data", "created_at"}, p.messages.has()...))
+	var got [][]any
+	find := func(cols string) error {
+		return d.ask(ctx, fmt.Sprintf("SELECT %[2]s FROM %[1]s WHERE id >= $1::int8 AND session_id = (SELECT session_id FROM %[1]s WHERE id = $1::int8) ORDER BY id LIMIT $2::int8", p.messages.ident, cols), []any{id, len(versions)}, func(rows pgx.Rows) (err error) {
+			got, err = pgx.CollectRows(rows, func(c pgx.CollectableRow) ([]any, error) { return c.Values() })
+			return err
+		})
 	}
-	got, err := pgx.CollectRows(rows, func(c pgx.CollectableRow) ([]any, error) { return c.Values() })
+	if err = find(short(cols)); err == nil && slices.ContainsFunc(got, func(v []any) bool { return v[2] == nil }) {
+		err = d.atOnce(func() error { return find(cols) })
+	}
 	if err != nil {
-		return "", d.server.Wrap(err)
+		return "", err
 	}
 	if len(got) == 0 && len(versions) == 1 {
 		return replay.Gone, nil
@@ -166,13 +172,18 @@ func (d *pg) undoItems(ctx context.Context, p *pgPair, key string, versions []st
 			return changed, nil
 		}
 	}
-	for _, v := range got {
-		if why, err := d.hangs(ctx, p.messages, "", "p.id = $1::text::int8", fmt.Sprint(v[0])); why != "" || err != nil {
+	ids := make([]any, len(got))
+	for i, v := range got {
+		ids[i] = v[0]
+	}
+	got = nil // the others have their turn before what follows is done
+	for _, id := range ids {
+		if why, err := d.hangs(ctx, p.messages, "", "p.id = $1::text::int8", fmt.Sprint(id)); why != "" || err != nil {
 			return why, err
 		}
 	}
-	for _, v := range got {
-		if err := d.remove(ctx, p.messages.ident+" WHERE id = $1::int8", v[0]); err != nil {
+	for _, id := range ids {
+		if err := d.remove(ctx, p.messages.ident+" WHERE id = $1::int8", id); err != nil {
 			return "", err
 		}
 	}

@@ -3,7 +3,6 @@ package openaiagents
 import (
 	"context"
 	"encoding/json"
-	"errors"
 	"fmt"
 	"net/url"
 	"slices"
@@ -77,6 +76,7 @@ type pg struct {
 	path   []string // schemas, in the order in which tables are looked up
 	pairs  []*pgPair
 
+	turns    *pgsnapshot.Turns               // of a run or an undo; nil: rows are read ahead
 	children map[string]*pgsnapshot.Children // of an undo, by table
 	given    map[string][]string             // of an undo: the columns of an application that the source had, by table
 }
@@ -175,13 +175,58 @@ func (d *pg) exec(ctx context.Context, q string) error {
 
 // one reads one row. ok is false where there is none.
 func (d *pg) one(ctx context.Context, q string, args []any, into ...any) (ok bool, err error) {
+	err = d.ask(ctx, q, args, func(rows pgx.Rows) error {
+		if ok = rows.Next(); !ok {
+			return rows.Err()
+		}
+		if err := rows.Scan(into...); err != nil {
+			return err
+		}
+		rows.Close()
+		return rows.Err()
+	})
+	return ok && err == nil, err
+}
+
+// ask reads an answer; with turns it may be that others have theirs until it is there.
+func (d *pg) ask(ctx context.Context, q string, args []any, read func(pgx.Rows) error) error {
+	if d.turns != nil {
+		return d.server.Wrap(d.turns.Ask(ctx, q, args, read))
+	}
 	d.mu.Lock()
 	defer d.mu.Unlock()
-	err = d.QueryRow(ctx, q, args...).Scan(into...)
-	if errors.Is(err, pgx.ErrNoRows) {
-		return false, nil
+	rows, _ := d.Query(ctx, q, args...) // rows has the error
+	defer rows.Close()
+	if err := read(rows); err != nil {
+		return d.server.Wrap(err)
 	}
-	return err == nil, d.server.Wrap(err)
+	rows.Close()
+	return d.server.Wrap(rows.Err())
+}
+
+// change carries out a statement with parameters, and tells how many rows it is about.
+func (d *pg) change(ctx context.Context, q string, args ...any) (n int64, err error) {
+	err = d.ask(ctx, q, args, func(rows pgx.Rows) error {
+		rows.Close()
+		n = rows.CommandTag().RowsAffected()
+		return rows.Err()
+	})
+	return n, err
+}
+
+// together runs fn for 0 to n-1, which are of single rows: they share their trips to the server.
+func (d *pg) together(ctx context.Context, n int, fn func(i int) error) error {
+	d.turns = &pgsnapshot.Turns{Conn: d.Conn}
+	defer func() { d.turns = nil }()
+	return d.turns.Run(ctx, n, fn)
+}
+
+// atOnce runs fn, whose asks do not wait for others.
+func (d *pg) atOnce(fn func() error) error {
+	if d.turns == nil {
+		return fn()
+	}
+	return d.turns.AtOnce(fn)
 }
 
 func (d *pg) count(ctx context.Context, q string, args ...any) (n int64, err error) {
