@@ -70,8 +70,10 @@ func (r *run) judge(l *Ledger, damaged error) error {
 	if r.undo != nil && r.undo.LeftN > 0 {
 		r.st.Hints = append(r.st.Hints, fmt.Sprintf("%d records stay in the target: they were changed since, or were there before", r.undo.LeftN))
 	}
-	if set := r.clockSet(); set != "" {
-		r.st.Hints = append(r.st.Hints, set)
+	for _, s := range []string{r.clockSet(), r.unheld()} {
+		if s != "" {
+			r.st.Hints = append(r.st.Hints, s)
+		}
 	}
 	if r.undoErr != nil {
 		r.st.Hints = append(r.st.Hints, fmt.Sprintf("what was replayed stays in the target: %v", r.undoErr))
@@ -318,7 +320,7 @@ func (r *run) limits() []string {
 	if len(r.p.sends) > 0 {
 		out = append(out, fmt.Sprintf("The plan replays %s into this target, and nothing else.", strings.Join(r.p.sends, ", ")))
 	}
-	for _, s := range []string{r.unconcluded(), r.rootless(), r.clockSet()} {
+	for _, s := range []string{r.unconcluded(), r.rootless(), r.clockSet(), r.unheld()} {
 		if s != "" {
 			out = append(out, s)
 		}

@@ -26,6 +26,7 @@ type Seen struct {
 	Metadata   []uint64                     `json:"metadata"`         // by their place in the plan: records that have it
 	Gone       uint64                       `json:"gone"`             // records that the provider was asked to delete, and that are there
 	Unmet      uint64                       `json:"unmet,omitempty"`  // keys that must not be revived, and that no record answers to
+	Unheld     uint64                       `json:"unheld,omitempty"` // the same of keys under a legal hold
 	Words      map[string]bool              `json:"words,omitempty"`  // the runtime's own names of tables, objects and columns
 }
 
@@ -51,6 +52,7 @@ type observer struct {
 	gone     func(key string) bool // nil: nobody asked for any
 	words    bool                  // the runtime's own names are wanted
 	unmet    map[string]bool       // of the keys that must not be revived, those that no record answered to
+	unheld   map[string]bool       // the same of keys under a legal hold
 }
 
 func newObserver(canaries []Canary) *observer {
@@ -160,9 +162,10 @@ func (o *observer) record(r agentstate.Record) {
 	if o.gone != nil && o.gone(m.GetKey()) {
 		o.seen.Gone++
 	}
-	if len(o.unmet) > 0 {
+	if len(o.unmet)+len(o.unheld) > 0 {
 		for _, key := range replay.Names(r) {
 			delete(o.unmet, key)
+			delete(o.unheld, key)
 		}
 	}
 	if o.words {

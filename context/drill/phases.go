@@ -134,6 +134,10 @@ func (r *run) observer() *observer {
 	o := newObserver(r.p.Canaries)
 	o.metadata, o.gone, o.words = r.p.Metadata, r.e.Gone, r.p.Provider.Register.File != ""
 	o.seen.Metadata, o.unmet = make([]uint64, len(r.p.Metadata)), map[string]bool{}
+	o.unheld = map[string]bool{}
+	for _, key := range r.e.Replay.Holds {
+		o.unheld[key] = true
+	}
 	for _, key := range r.e.Replay.Tombstones {
 		o.unmet[key] = true
 	}

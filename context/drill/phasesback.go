@@ -137,6 +137,14 @@ func (r *run) underHold(ctx context.Context, rt agentstate.Source, j *replay.Jou
 	return err
 }
 
+// unheld says that keys under a legal hold answer to nothing: a slip of whoever wrote one let go of what it was to keep.
+func (r *run) unheld() string {
+	if s := r.st.Seen; s != nil && s.Unheld > 0 {
+		return fmt.Sprintf("In the archive there is nothing under %d of the %d keys under a legal hold: of something else, or misspelt.", s.Unheld, len(r.e.Replay.Holds))
+	}
+	return ""
+}
+
 // secondReader has another program read the archive.
 func (r *run) secondReader(ctx context.Context) error {
 	if r.e.SecondReader == nil || r.st.Second != nil {

@@ -77,7 +77,7 @@ type Made struct {
 // saw keeps what o has seen of the archive.
 func (s *state) saw(o *observer, dates *models.Dates) {
 	s.Models, s.Seen = o.models.List(dates), o.seen
-	s.Seen.Unmet = uint64(len(o.unmet))
+	s.Seen.Unmet, s.Seen.Unheld = uint64(len(o.unmet)), uint64(len(o.unheld))
 }
 
 // maxState is the size of the file of a broken drill.
