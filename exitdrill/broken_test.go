@@ -2,7 +2,9 @@ package exitdrill_test
 
 import (
 	"context"
+	"crypto/sha256"
 	"errors"
+	"fmt"
 	"net/url"
 	"os"
 	"path/filepath"
@@ -336,9 +338,10 @@ func TestLedgerDamaged(t *testing.T) {
 	if check(out, 25).Result != evidence.Fail {
 		t.Errorf("%+v", check(out, 25))
 	}
-	p.write("out/drills.jsonl", string(b)+string(b[:len(b)/2])) // and that a line was torn off, which leaves no other trace
+	torn := fmt.Sprintf(`{"entry":1,"prev":"%x","drill":"drill-1","name":"lo`, sha256.Sum256(b[:len(b)-1]))
+	p.write("out/drills.jsonl", string(b)+torn) // and that a line was torn off, which leaves no other trace
 	out = p.run(p.plan("name: q", "name: s", "mode: planned", "mode: stressed"))
-	if c := check(out, 25); c.Result != evidence.Warn || !strings.Contains(c.Why, "line 2 was cut off") {
+	if c := check(out, 25); c.Result != evidence.Warn || !strings.Contains(c.Why, "line 2 stopped in its middle") {
 		t.Errorf("%+v", c)
 	}
 }

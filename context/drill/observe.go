@@ -26,7 +26,7 @@ type Seen struct {
 	Metadata   []uint64                     `json:"metadata"`         // by their place in the plan: records that have it
 	Gone       uint64                       `json:"gone"`             // records that the provider was asked to delete, and that are there
 	Unmet      uint64                       `json:"unmet,omitempty"`  // keys that must not be revived, and that no record answers to
-	Unheld     uint64                       `json:"unheld,omitempty"` // the same of keys under a legal hold
+	Unheld     []string                     `json:"unheld,omitempty"` // keys under a legal hold that no record answers to
 	Words      map[string]bool              `json:"words,omitempty"`  // the runtime's own names of tables, objects and columns
 }
 

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"slices"
 
 	"github.com/exitramp/exitramp/context/agentstate"
 	"github.com/exitramp/exitramp/context/evidence"
@@ -139,10 +140,16 @@ func (r *run) underHold(ctx context.Context, rt agentstate.Source, j *replay.Jou
 
 // unheld says that keys under a legal hold answer to nothing: a slip of whoever wrote one let go of what it was to keep.
 func (r *run) unheld() string {
-	if s := r.st.Seen; s != nil && s.Unheld > 0 {
-		return fmt.Sprintf("In the archive there is nothing under %d of the %d keys under a legal hold: of something else, or misspelt.", s.Unheld, len(r.e.Replay.Holds))
+	n := 0
+	for _, key := range r.e.Replay.Holds { // of now: the file may be another one since the archive was read
+		if s := r.st.Seen; s != nil && slices.Contains(s.Unheld, key) {
+			n++
+		}
 	}
-	return ""
+	if n == 0 {
+		return ""
+	}
+	return fmt.Sprintf("In the archive there is nothing under %d of the %d keys under a legal hold: of something else, or misspelt.", n, len(r.e.Replay.Holds))
 }
 
 // secondReader has another program read the archive.

@@ -5,8 +5,10 @@ import (
 	"errors"
 	"fmt"
 	"io/fs"
+	"maps"
 	"os"
 	"path/filepath"
+	"slices"
 	"time"
 
 	"github.com/exitramp/exitramp/context/evidence"
@@ -77,7 +79,7 @@ type Made struct {
 // saw keeps what o has seen of the archive.
 func (s *state) saw(o *observer, dates *models.Dates) {
 	s.Models, s.Seen = o.models.List(dates), o.seen
-	s.Seen.Unmet, s.Seen.Unheld = uint64(len(o.unmet)), uint64(len(o.unheld))
+	s.Seen.Unmet, s.Seen.Unheld = uint64(len(o.unmet)), slices.Sorted(maps.Keys(o.unheld))
 }
 
 // maxState is the size of the file of a broken drill.
