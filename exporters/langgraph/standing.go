@@ -51,6 +51,12 @@ type doing struct {
 // handler ends the path of a task that handles the error of another.
 const handler = ", node_error_handler, 0000000000"
 
+// called tells by its path whether another task called a task, which no state of the runtime shows by itself.
+func called(path string) bool {
+	by, ok := strings.CutPrefix(path, push)
+	return ok && strings.HasPrefix(by, "~")
+}
+
 // mostNamed is how long the keys of the writes are, in bytes, that the view of a thread names: a record has a limit, and these
 // are of some 20,000 tasks. A target tries each of them: any may be the one that a rule keeps out.
 const mostNamed = 4 << 20
@@ -75,8 +81,8 @@ func (t *thread) standing(ctx context.Context, ns, id cell) (s standing, err err
 			tasks[r[0].String()] = d
 		}
 		switch r[2].String() { // by name: JavaScript's checkpoint-sqlite 0.1 counted what tells of a task among its other writes
-		case channelError:
-			d.failed = true
+		case channelError: // of a task that a task called, the caller fails too, or did something about it
+			d.failed = !called(d.path)
 			continue
 		case channelInterrupt:
 			d.asks = true

@@ -29,6 +29,8 @@ func TestHandlerAsks(t *testing.T) {
 		"it has not asked":      {bad, "failed"},
 		"of another error":      {append(slices.Clone(bad), row("handler", "~__pregel_pull, worse"+handler, "-3, '__interrupt__'")), "failed"},
 		"it failed":             {append(slices.Clone(bad), asks, row("handler", "~__pregel_pull, bad"+handler, "-1, '__error__'"), row("handler", "~__pregel_pull, bad"+handler, "-4, '__resume__'")), "failed"},
+		"a called one failed":   {[]string{row("flow", "~__pregel_pull, flow", "-3, '__interrupt__'"), row("job", "~__pregel_push, ~__pregel_pull, flow, 0000000003, 0000000001", "-1, '__error__'")}, "waiting"},
+		"both failed":           {[]string{row("flow", "~__pregel_pull, flow", "-1, '__error__'"), row("job", "~__pregel_push, ~__pregel_pull, flow, 0000000003, 0000000001", "-1, '__error__'")}, "failed"},
 		"another failed beside": {append(slices.Clone(bad), asks, row("other", "~__pregel_pull, other", "-1, '__error__'")), "failed"},
 	} {
 		t.Run(name, func(t *testing.T) {
