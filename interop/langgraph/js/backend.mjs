@@ -25,7 +25,7 @@ export async function open(url, fields) {
     const db = new Database(url.replace(/^sqlite:/, ""));
     const saver = new SqliteSaver(db);
     saver.setup();
-    return { pg: false, saver, rows: async (sql) => db.prepare(sql).all(), close: async () => { db.close(); } };
+    return { url, pg: false, saver, rows: async (sql) => db.prepare(sql).all(), close: async () => { db.close(); } };
   }
   const u = new URL(url), schema = u.searchParams.get("schema") ?? "public";
   u.searchParams.delete("schema");
@@ -35,7 +35,7 @@ export async function open(url, fields) {
   await store.setup();
   const pool = new pg.Pool({ connectionString: u.href, options: `-c search_path=${schema},public`, max: 1 });
   for (const p of [pool, saver.pool, store.core?.pool]) p?.on?.("error", () => {}); // a scratch database is dropped under idle connections
-  return { pg: true, saver, store, rows: async (sql) => (await pool.query(sql)).rows,
+  return { url, pg: true, saver, store, rows: async (sql) => (await pool.query(sql)).rows,
     close: async () => { await pool.end(); await saver.end(); await store.stop?.(); } };
 }
 
@@ -52,7 +52,7 @@ export async function scratchCopy(url, use) {
       return await use(`sqlite:${path.join(dir, "copy.sqlite")}`);
     } finally { fs.rmSync(dir, { recursive: true }); }
   }
-  const u = new URL(url), from = u.pathname.slice(1), to = `judge_${process.pid}_${Date.now()}`;
+  const u = new URL(url), from = u.pathname.slice(1), to = `judge_${process.pid}_${process.hrtime.bigint()}`;
   const admin = async (sql) => {
     const c = new pg.Client({ connectionString: Object.assign(new URL(url), { pathname: "/postgres", search: "" }).href });
     await c.connect();

@@ -18,7 +18,7 @@ function plain(v) {
   return v.constructor && v.constructor !== Object ? { "": v.constructor.name, ...o } : o;
 }
 
-function brief(v, cross, write) {
+export function brief(v, cross, write) {
   // On SQLite the library reads bytes of a pending write as text and so spoils them; across kinds they cannot be compared.
   if (cross && write && (v instanceof Uint8Array || (typeof v === "string" && v.includes("\ufffd")))) return "bytes";
   const s = util.inspect(plain(v), { depth: null, maxArrayLength: null, maxStringLength: null, breakLength: Infinity, compact: true });
