@@ -34,9 +34,15 @@ var databases atomic.Int64
 // postgres makes an empty database, and in it a schema of that name unless schema is empty.
 func postgres(t *testing.T, schema string) place {
 	t.Helper()
+	return postgresLike(t, place{db: "template1"}, schema)
+}
+
+// postgresLike makes a database that is a copy of another.
+func postgresLike(t *testing.T, of place, schema string) place {
+	t.Helper()
 	need(t, "PostgreSQL", env.pg, env.pgbin)
 	db := fmt.Sprintf("interop_%d_%d", os.Getpid(), databases.Add(1))
-	psql(t, "postgres", "create database "+db)
+	psql(t, "postgres", "create database "+db+" template "+of.db)
 	t.Cleanup(func() { psql(t, "postgres", "drop database "+db+" with (force)") })
 	u := env.pg + "/" + db
 	if schema == "" {

@@ -14,6 +14,7 @@ var shapes = map[string][]string{"python": {"trip", "odd", "rare", "chats", "ali
 // TestRoundTrip carries real state of every shape from each store of each flavour into each other store of that flavour:
 // into tables that the runtime made, and into an empty place where exitramp makes them. The runtime then judges the copy.
 func TestRoundTrip(t *testing.T) {
+	b := bare{t, map[string]place{}}
 	for _, lang := range []string{"python", "js"} {
 		for _, from := range []string{"sqlite", "pg"} {
 			for _, shape := range shapes[lang] {
@@ -24,9 +25,8 @@ func TestRoundTrip(t *testing.T) {
 					}
 					s := produce(t, f(t), shape, from)
 					for _, to := range []string{"sqlite", "pg"} {
-						for _, tables := range []string{"runtime's tables", "empty place"} {
-							t.Run(to+"/"+tables, func(t *testing.T) { s.carry(t, to, tables == "empty place") })
-						}
+						t.Run(to+"/runtime's tables", func(t *testing.T) { s.carry(t, to, b.copied(t, s, to)) })
+						t.Run(to+"/empty place", func(t *testing.T) { s.carry(t, to, s.empty(t, to)) })
 					}
 				})
 			}
@@ -230,15 +230,41 @@ func (s sealed) crossing(to string) (out []loss) {
 	return out
 }
 
-// carry replays the archive into a new store, reads it back and lets the runtime judge.
-func (s sealed) carry(t *testing.T, to string, empty bool) {
-	target := sqlite(t, "target.sqlite")
-	if to == "pg" {
-		target = postgres(t, map[bool]string{true: "arrived", false: ""}[empty && s.shape == "odd"])
+// empty is a place without tables.
+func (s sealed) empty(t *testing.T, to string) place {
+	if to == "sqlite" {
+		return sqlite(t, "target.sqlite")
 	}
-	if !empty {
-		s.script(t, "make", "setup", target.of(s.flavour), s.shape)
+	return postgres(t, map[bool]string{true: "arrived"}[s.shape == "odd"])
+}
+
+// bare are stores with the tables that the runtime makes and nothing in them: making one takes seconds, copying it none.
+type bare struct {
+	t  *testing.T // of all that copy them
+	of map[string]place
+}
+
+// copied is a bare store for the shape of s.
+func (b bare) copied(t *testing.T, s sealed, kind string) place {
+	key := s.name + " " + kind + " " + s.shape
+	p, ok := b.of[key]
+	if !ok {
+		if p = sqlite(b.t, "bare.sqlite"); kind == "pg" {
+			p = postgres(b.t, "")
+		}
+		s.script(t, "make", "setup", p.of(s.flavour), s.shape)
+		b.of[key] = p
 	}
+	if kind == "pg" {
+		return postgresLike(t, p, "")
+	}
+	c := sqlite(t, "target.sqlite")
+	copyFile(t, p.file, c.file)
+	return c
+}
+
+// carry replays the archive into a target, reads it back and lets the runtime judge.
+func (s sealed) carry(t *testing.T, to string, target place) {
 	journal := filepath.Join(t.TempDir(), "replay.journal")
 	args, want := []string{s.shape, target.of(s.flavour), s.facts}, done
 	lost := s.crossing(to)
