@@ -199,7 +199,7 @@ async function drive(b, seed) {
     left.n = rng.real() < 0.15 ? 1 + rng.int(11) : Infinity;
     if (rng.real() < 0.07) { other ??= program(`${seed} other`, saver); WORLD.mixed.add(seed); }
     await tried(() => act(rng.of([g, other ?? g]), rng, config, k > 0));
-    if (rng.real() < 0.1) await b.store?.put([String(seed), rng.of(NAMES.slice(1)).replaceAll(".", "") || "x"], rng.of(NAMES) || "k", { text: rng.of(NAMES), n: [1, null] });
+    if (rng.real() < 0.1) await b.store?.put([String(seed), rng.of(NAMES.slice(1)).replace(/[.%_\\]/g, "") || "x"], rng.of(NAMES) || "k", { text: rng.of(NAMES), n: [1, null] });
     if (rng.real() < 0.02) await saver.deleteThread(config.configurable.thread_id);
   }
 }
