@@ -22,6 +22,43 @@ type chart struct {
 	Shapes          []shape
 	Legend          []swatch
 	Note            string
+	rows            []piece // where each row begins, and what is drawn before it; nil: it stays in one piece
+}
+
+// mostTall is about how many pixels of a chart stay on one page of paper: a third of it.
+const mostTall = 340
+
+// A piece is rows of a chart that stay on one page. On a screen one follows the other without a seam.
+type piece struct {
+	Top, H int
+	Shapes []shape
+	drawn  int // shapes of the chart before it
+}
+
+// row begins a row at y.
+func (c *chart) row(y int) { c.rows = append(c.rows, piece{Top: y, drawn: len(c.Shapes)}) }
+
+// Pieces are the chart, cut between rows where it is tall.
+func (c *chart) Pieces() []piece {
+	var out []piece
+	at := piece{}
+	cut := func(end piece) {
+		at.H, at.Shapes = end.Top-at.Top, c.Shapes[at.drawn:end.drawn]
+		out = append(out, at)
+		at = end
+	}
+	end := piece{Top: c.H, drawn: len(c.Shapes)}
+	for i, r := range c.rows {
+		next := end
+		if i+1 < len(c.rows) {
+			next = c.rows[i+1]
+		}
+		if i > 0 && next.Top-at.Top > mostTall {
+			cut(r)
+		}
+	}
+	cut(end)
+	return out
 }
 
 type shape struct {

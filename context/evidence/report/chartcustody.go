@@ -26,6 +26,7 @@ func (b *book) custody() *chart {
 			mark, say = "≠", "another digest"
 		}
 		y := i * 66
+		c.row(y)
 		c.rect(0, y+2, 42, 26, "track")
 		c.rect(58, y+2, 42, 26, "track")
 		c.text(1.5, y+20, "start", "strong", short(clean(h.From), 16))

@@ -38,6 +38,7 @@ func (b *book) funnel() *chart {
 		if k.Reference != nil {
 			most = max(most, *k.Reference)
 		}
+		c.row(y)
 		c.text(0, y+14, "start", "strong", short(plural(k.Kind), 22))
 		c.text(100, y+14, "end", "small", short(clean(k.Class)+" · "+clean(k.Coverage), 32))
 		step := func(i int, known bool, n uint64, class, unknown string) {
@@ -114,6 +115,7 @@ func (b *book) outcomes() *chart {
 			}
 		}
 		alike := plus(n[0], n[1])
+		c.row(y)
 		c.text(0, y+14, "start", "strong", short(plural(k.Kind), 22))
 		c.text(100, y+14, "end", "small", fmt.Sprintf("%s of %s fields as they were", grouped(alike), grouped(present)))
 		c.rect(0, y+20, 100, 14, "track")
@@ -213,6 +215,7 @@ func (b *book) lostFields() (paths []string, fields int) {
 // heatRow draws one kind, below what is there.
 func (c *chart) heatRow(k *evidence.Kind, paths []string) {
 	y, w := c.H, 68/float64(len(paths))
+	c.row(y)
 	c.text(0, y+16, "start", "", short(plural(k.Kind), 15))
 	for j, path := range paths {
 		x := 32 + float64(j)*w

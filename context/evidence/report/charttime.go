@@ -32,6 +32,7 @@ func (b *book) gantt() *chart {
 	y := 0
 	for i := range ps[:min(len(ps), maxRows)] {
 		p := &ps[i]
+		c.row(y)
 		c.text(0, y+14, "start", "strong", short(clean(p.Name), 20))
 		say := seconds(p.Seconds)
 		if p.Records > 0 {

@@ -18,6 +18,7 @@ func (b *book) ladder() *chart {
 	c := &chart{ID: "ladder", Title: title}
 	y := 0
 	for _, r := range b.Replay[:min(len(b.Replay), maxRows)] {
+		c.row(y)
 		c.text(0, y+14, "start", "strong", short(clean(r.Feature), 28))
 		c.text(100, y+14, "end", "small", fmt.Sprintf("%s of %s runs", grouped(r.Passed), grouped(r.Runs)))
 		for l := range 6 {
