@@ -98,6 +98,11 @@ func (p place) standing(id int64, vals []any, find func() ([]any, error)) (stand
 	if !p.mayHave(id) {
 		return free, nil
 	}
+	return compared(vals, find)
+}
+
+// compared is what find finds under the id of a row.
+func compared(vals []any, find func() ([]any, error)) (standing, error) {
 	have, err := find()
 	switch {
 	case err != nil || have == nil:

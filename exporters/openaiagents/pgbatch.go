@@ -12,10 +12,8 @@ import (
 func (w *pgWriter) WriteBatch(ctx context.Context, rs []agentstate.Record) ([]replay.Receipt, error) {
 	out := make([]replay.Receipt, len(rs))
 	write := func(i int) (err error) {
-		if out[i], err = w.Write(ctx, rs[i]); err != nil {
-			return replay.BrokeAt(i, err) // some before it may wait for their answers
-		}
-		return nil
+		out[i], err = w.Write(ctx, rs[i])
+		return brokeAt(i, err) // some before it may wait for their answers
 	}
 	for i := range rs {
 		if !w.run.Doubts(rs[i].GetMeta().GetKey()) {
@@ -41,10 +39,7 @@ func (w *pgWriter) items(ctx context.Context, rs []agentstate.Record, out []repl
 		if out[i] = rc; rc.Action != 0 {
 			rows[i] = nil
 		}
-		if err != nil {
-			return replay.BrokeAt(i, own(err))
-		}
-		return nil
+		return brokeAt(i, own(err))
 	}
 	if err := w.together(ctx, len(rs), func(i int) error {
 		row, rc, err := w.rowOf(ctx, rs[i])
@@ -66,11 +61,43 @@ func (w *pgWriter) items(ctx context.Context, rs []agentstate.Record, out []repl
 			return err
 		}
 	}
-	return w.together(ctx, len(rs), func(i int) (err error) {
+	if err := w.together(ctx, len(rs), func(i int) (err error) {
 		if rows[i] == nil {
 			return nil
 		}
 		rc, err := w.item(ctx, rows[i], moved[i])
-		return answer(i, rc, err)
-	})
+		out[i] = rc
+		return brokeAt(i, own(err))
+	}); err != nil {
+		return err
+	}
+	return w.outOfLine(ctx, rows, out)
+}
+
+// outOfLine takes out again what came behind an item that another program kept out after it was looked for.
+func (w *pgWriter) outOfLine(ctx context.Context, rows []*pgRow, out []replay.Receipt) error {
+	stuck := map[string]bool{}
+	for i, row := range rows {
+		if row == nil {
+			continue
+		}
+		in := sessionIn(row.p, row.vals[1].(string))
+		switch {
+		case out[i].Action == replay.Conflict:
+			stuck[in] = true
+		case out[i].Action == replay.Created && stuck[in] && !w.run.DryRun:
+			if err := w.remove(ctx, row.p.messages.ident+" WHERE id = $1::int8", row.vals[0]); err != nil {
+				return brokeAt(i, own(err))
+			}
+			out[i] = replay.Receipt{Action: replay.Refused, Why: whyStuck}
+		}
+	}
+	return nil
+}
+
+func brokeAt(i int, err error) error {
+	if err == nil {
+		return nil
+	}
+	return replay.BrokeAt(i, err)
 }

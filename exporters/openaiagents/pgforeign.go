@@ -155,7 +155,7 @@ func (w *pgWriter) foreignMessage(ctx context.Context, m *pb.Message) (replay.Re
 	return rc, nil
 }
 
-// putAll writes items in one statement: no other comes between them.
+// putAll writes items in one statement: none of the run comes between them.
 func (w *pgWriter) putAll(ctx context.Context, p *pgPair, x newItem, items [][]byte) (target, version string, err error) {
 	texts := make([]string, len(items))
 	for i, item := range items {

@@ -18,8 +18,13 @@ func (w *pgWriter) placeOf(r *pgRow) place {
 
 // standing finds out what stands under the id of an item.
 func (w *pgWriter) standing(ctx context.Context, r *pgRow) (err error) {
-	if !r.counts() {
+	if !r.made {
 		return nil
+	}
+	find := func() ([]any, error) { return w.stored(ctx, r.p.messages.ident, r.cols, r.vals[0]) }
+	if !r.counts() { // it keeps its id
+		r.is, err = compared(r.vals, find)
+		return err
 	}
 	m := w.placeOf(r)
 	if err := w.atOnce(func() error {
@@ -27,7 +32,7 @@ func (w *pgWriter) standing(ctx context.Context, r *pgRow) (err error) {
 	}); err != nil {
 		return err
 	}
-	r.is, err = m.standing(r.vals[0].(int64), r.vals, func() ([]any, error) { return w.stored(ctx, r.p.messages.ident, r.cols, r.vals[0]) })
+	r.is, err = m.standing(r.vals[0].(int64), r.vals, find)
 	return err
 }
 

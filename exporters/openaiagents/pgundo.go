@@ -50,6 +50,13 @@ func (d *pg) takeOut(ctx context.Context, run *replay.Run, created []replay.Rece
 		}); err != nil {
 			return nil, err
 		}
+		for i, rc := range part { // what stood behind its items, and is none of them, may be out now
+			if rc.Why == changed && strings.Contains(rc.Version, ",") {
+				if part[i].Why, err = d.undo(ctx, rc); err != nil {
+					return nil, err
+				}
+			}
+		}
 		left = append(left, slices.DeleteFunc(part, func(rc replay.Receipt) bool { return rc.Why == "" })...)
 	}
 	return left, nil
