@@ -224,6 +224,8 @@ func detect(ctx context.Context, e engine, rel string) (layout, error) {
 type engine interface {
 	// each calls fn for every row; the row is valid during the call.
 	each(ctx context.Context, q string, args []any, fn func([]any) error) error
+	// glance is each for an fn that asks nothing: where hundreds of answers come together, none of them is kept.
+	glance(ctx context.Context, q string, args []any, fn func([]any) error) error
 	exec(ctx context.Context, q string, args ...any) error
 	// write carries out an INSERT, UPDATE or DELETE of one row, which is refused (replay.ErrRule) where a trigger passes over it.
 	write(ctx context.Context, q string, args ...any) error
@@ -279,6 +281,10 @@ type lite struct{ *sqlitefile.DB }
 
 func (l lite) each(ctx context.Context, q string, args []any, fn func([]any) error) error {
 	return sqlitefile.Each(ctx, l.Conn, q, args, fn)
+}
+
+func (l lite) glance(ctx context.Context, q string, args []any, fn func([]any) error) error {
+	return l.each(ctx, q, args, fn)
 }
 
 func (l lite) exec(ctx context.Context, q string, args ...any) error {

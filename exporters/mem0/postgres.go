@@ -71,16 +71,7 @@ func (s *Store) openPG(ctx context.Context, begin string) (_ *pg, err error) {
 // each reads the whole result before it calls fn, so that the connection is free.
 func (p *pg) each(ctx context.Context, q string, args []any, fn func([]any) error) error {
 	var all [][]any
-	if err := p.turns.Ask(ctx, pgsnapshot.Rebind(q), args, func(rows pgx.Rows) error {
-		for rows.Next() {
-			v, err := rows.Values()
-			if err != nil {
-				return err
-			}
-			all = append(all, v)
-		}
-		return rows.Err()
-	}); err != nil {
+	if err := p.glance(ctx, q, args, func(v []any) error { all = append(all, v); return nil }); err != nil {
 		return err
 	}
 	for _, v := range all {
@@ -89,6 +80,21 @@ func (p *pg) each(ctx context.Context, q string, args []any, fn func([]any) erro
 		}
 	}
 	return nil
+}
+
+func (p *pg) glance(ctx context.Context, q string, args []any, fn func([]any) error) error {
+	return p.turns.Ask(ctx, pgsnapshot.Rebind(q), args, func(rows pgx.Rows) error {
+		for rows.Next() {
+			v, err := rows.Values()
+			if err == nil {
+				err = fn(v)
+			}
+			if err != nil {
+				return err
+			}
+		}
+		return rows.Err()
+	})
 }
 
 func (p *pg) exec(ctx context.Context, q string, args ...any) error {

@@ -87,21 +87,27 @@ func (w *writer) hole(d *db, col string) any {
 const usualDims = 1536
 
 // halves reads a row of a collection; nil: there is none.
-func (d *db) halves(ctx context.Context, id any) (map[string]any, error) {
-	var out map[string]any
+func (d *db) halves(ctx context.Context, id any) (out map[string]any, err error) {
+	err = d.lookAt(ctx, id, func(have map[string]any) { out = have })
+	return out, err
+}
+
+// lookAt calls fn, which asks nothing, with the halves of a row of a collection, if there is one.
+func (d *db) lookAt(ctx context.Context, id any, fn func(have map[string]any)) error {
 	if d.layout.Form == pointsForm {
-		err := d.each(ctx, "SELECT "+d.column("points", "point")+" FROM points WHERE id = ?", []any{rowKey(id)}, func(v []any) (err error) {
+		return d.each(ctx, "SELECT "+d.column("points", "point")+" FROM points WHERE id = ?", []any{rowKey(id)}, func(v []any) error {
 			b, _ := v[0].([]byte)
-			out, _, err = pointHalves(b)
+			have, _, err := pointHalves(b)
+			if err == nil {
+				fn(have)
+			}
 			return err
 		})
-		return out, err
 	}
-	err := d.each(ctx, "SELECT "+d.selects(d.main(), []string{"vector", "payload"})+" FROM "+quote(d.main())+" WHERE id = "+d.param(d.main(), "id"), []any{id}, func(v []any) error {
-		out = map[string]any{"vector": d.numbers(keep(v[0])), "payload": keep(v[1])}
+	return d.glance(ctx, "SELECT "+d.selects(d.main(), []string{"vector", "payload"})+" FROM "+quote(d.main())+" WHERE id = "+d.param(d.main(), "id"), []any{id}, func(v []any) error {
+		fn(map[string]any{"vector": d.numbers(keep(v[0])), "payload": keep(v[1])})
 		return nil
 	})
-	return out, err
 }
 
 func keep(v any) any {

@@ -149,13 +149,22 @@ func (d *db) undoHalves(ctx context.Context, id string, rcs []replay.Receipt) (w
 	if !d.has(d.main()) {
 		return replay.Gone, nil
 	}
-	have, err := d.halves(ctx, id)
-	if err != nil {
-		return "", err
+	why = replay.Gone
+	if err := d.lookAt(ctx, id, func(have map[string]any) { why = unlike(have, rcs) }); why != "" || err != nil {
+		return why, err
 	}
-	if have == nil {
-		return replay.Gone, nil
+	key := any(id)
+	if d.layout.Form == pointsForm {
+		key = rowKey(id)
 	}
+	if why, err := d.kept(ctx, d.main(), key); why != "" || err != nil {
+		return why, err
+	}
+	return "", d.write(ctx, "DELETE FROM "+quote(d.main())+" WHERE id = "+d.param(d.main(), "id"), key)
+}
+
+// unlike says why a row is not as the run wrote it: each half of it, or none.
+func unlike(have map[string]any, rcs []replay.Receipt) (why string) {
 	made := map[string]bool{}
 	for _, rc := range rcs {
 		cols := []string{"payload"}
@@ -171,22 +180,15 @@ func (d *db) undoHalves(ctx context.Context, id string, rcs []replay.Receipt) (w
 			made[c] = true
 		}
 		if sqlitefile.Digest(vals...) != rc.Version {
-			return changed, nil
+			return changed
 		}
 	}
 	for _, c := range []string{"vector", "payload"} {
 		if !made[c] && !empty(have[c]) {
-			return changed, nil
+			return changed
 		}
 	}
-	key := any(id)
-	if d.layout.Form == pointsForm {
-		key = rowKey(id)
-	}
-	if why, err := d.kept(ctx, d.main(), key); why != "" || err != nil {
-		return why, err
-	}
-	return "", d.write(ctx, "DELETE FROM "+quote(d.main())+" WHERE id = "+d.param(d.main(), "id"), key)
+	return ""
 }
 
 // undoRow removes a whole row.
