@@ -13,7 +13,6 @@ import (
 	"github.com/exitramp/exitramp/exporters/internal/callid"
 	"github.com/exitramp/exitramp/exporters/internal/images"
 	"github.com/exitramp/exitramp/exporters/internal/responses"
-	"github.com/exitramp/exitramp/exporters/internal/toolname"
 	pb "github.com/exitramp/exitramp/proto/exitramp/v1"
 )
 
@@ -92,9 +91,9 @@ func (w *blockWriter) toolCall(c *pb.ToolCall) {
 		w.Lose("parts.tool_call.arguments_json", fidelity.Equivalent, "the same JSON without spaces")
 	}
 	w.As(pb.Role_ROLE_ASSISTANT, "a call is the assistant's")
-	name, changed := toolname.Legal(c.Name)
+	name, changed := callid.Legal(c.Name)
 	if changed {
-		w.Lose("parts.tool_call.name", fidelity.Transformed, toolname.Why)
+		w.Lose("parts.tool_call.name", fidelity.Transformed, callid.NameWhy)
 	}
 	id := w.ids.Call(c.Id)
 	if id != c.Id {

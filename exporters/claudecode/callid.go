@@ -4,12 +4,11 @@ import (
 	"strings"
 
 	"github.com/exitramp/exitramp/exporters/internal/callid"
-	"github.com/exitramp/exitramp/exporters/internal/toolname"
 )
 
 // callIDs are the ids of calls in one transcript. The provider takes letters, digits, _ and - in them, and the program
 // drops the second call of one id with its result; so it does where only a number behind a _ tells two apart.
-func callIDs() *callid.IDs { return &callid.IDs{Legal: toolname.Legal, Alike: withoutNumber} }
+func callIDs() *callid.IDs { return &callid.IDs{Legal: callid.Legal, Alike: withoutNumber} }
 
 // withoutNumber is id without a number behind a _; empty: it has none.
 func withoutNumber(id string) string {

@@ -1,6 +1,6 @@
 // Package callid has the ids under which a runtime and its provider keep the calls of tools of one session apart.
 // Other runtimes count them anew in each turn: the store of this one takes that, and the model is then sent one call
-// for two, or nothing at all.
+// for two, or nothing at all. It has the names that providers take for tools, too.
 package callid
 
 import (

@@ -6,7 +6,6 @@ import (
 	"testing"
 	"time"
 
-	"github.com/exitramp/exitramp/exporters/internal/toolname"
 	"github.com/exitramp/exitramp/internal/heappeak"
 )
 
@@ -27,7 +26,7 @@ func TestTurns(t *testing.T) {
 		"two results of what is no id":  {"c: r: r: c: r:", "_e3b0c442 _e3b0c442 _e3b0c442! _e3b0c442-2 _e3b0c442-2"},
 		"two results of one changed":    {"c:0 c:0 c:0-2 r:0-2 r:0-2", "0 0-2 0-2-2 0-2-2 0-2-2!"},
 	} {
-		s, got := IDs{Legal: toolname.Legal}, []string(nil)
+		s, got := IDs{Legal: Legal}, []string(nil)
 		for p := range strings.FieldsSeq(c.parts) {
 			switch what, id, _ := strings.Cut(p, ":"); what {
 			case "u":
@@ -50,7 +49,7 @@ func TestTurns(t *testing.T) {
 
 // TestWaiting: what is said while a call of the turn waits would come between it and its result.
 func TestWaiting(t *testing.T) {
-	s := IDs{Legal: toolname.Legal}
+	s := IDs{Legal: Legal}
 	for i, step := range []struct {
 		do   func()
 		want bool
@@ -69,7 +68,7 @@ func TestWaiting(t *testing.T) {
 
 // TestLong: the number behind a long id does not make it longer than the provider takes.
 func TestLong(t *testing.T) {
-	s, seen := IDs{Legal: toolname.Legal}, map[string]bool{}
+	s, seen := IDs{Legal: Legal}, map[string]bool{}
 	for range 3 {
 		id := s.Call(strings.Repeat("x", 64))
 		if len(id) > 64 || seen[id] {
@@ -81,7 +80,7 @@ func TestLong(t *testing.T) {
 
 // TestMany: a runtime that calls each of its calls alike costs no more than another, whatever came between them.
 func TestMany(t *testing.T) {
-	s, start := IDs{Legal: toolname.Legal}, time.Now()
+	s, start := IDs{Legal: Legal}, time.Now()
 	for n := range 30_000 {
 		if id := s.Call("0"); n > 0 && id != fmt.Sprintf("0-%d", n+1) {
 			t.Fatal(n, id)
@@ -99,7 +98,7 @@ func TestMany(t *testing.T) {
 // TestAnswered: a call that has its result takes no more than to know that its id is used.
 func TestAnswered(t *testing.T) {
 	const n = 200_000
-	s := IDs{Legal: toolname.Legal}
+	s := IDs{Legal: Legal}
 	most := heappeak.Live(func() {
 		for i := range n {
 			id := fmt.Sprintf("call_%032d", i)

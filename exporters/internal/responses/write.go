@@ -15,7 +15,6 @@ import (
 	"github.com/exitramp/exitramp/context/fidelity"
 	"github.com/exitramp/exitramp/exporters/internal/callid"
 	"github.com/exitramp/exitramp/exporters/internal/images"
-	"github.com/exitramp/exitramp/exporters/internal/toolname"
 	pb "github.com/exitramp/exitramp/proto/exitramp/v1"
 )
 
@@ -28,7 +27,7 @@ func CallIDs() *callid.IDs {
 		if n := utf8.RuneCountInString(id); n > 0 && n <= 64 {
 			return id, false
 		}
-		return toolname.Legal(id)
+		return callid.Legal(id)
 	}}
 }
 
@@ -159,9 +158,9 @@ func (w *itemWriter) toolCall(c *pb.ToolCall) error {
 		args = strings.ToValidUTF8(args, "\ufffd")
 		w.Lose("parts.tool_call.arguments_json", fidelity.Transformed, "bytes that are no text")
 	}
-	name, changed := toolname.Legal(c.Name)
+	name, changed := callid.Legal(c.Name)
 	if changed {
-		w.Lose("parts.tool_call.name", fidelity.Transformed, toolname.Why)
+		w.Lose("parts.tool_call.name", fidelity.Transformed, callid.NameWhy)
 	}
 	id := w.ids.Call(c.Id)
 	if id != c.Id {

@@ -1,4 +1,4 @@
-package toolname
+package callid
 
 import (
 	"regexp"

@@ -1,6 +1,4 @@
-// Package toolname has the names that model providers take for tools. A conversation with a call of another
-// name is taken by the runtime's store, and refused by the provider at the next turn.
-package toolname
+package callid
 
 import (
 	"crypto/sha256"
@@ -11,11 +9,12 @@ import (
 // most is how long a name may be.
 const most = 64
 
-// Why is what a loss says of a name that was changed.
-const Why = "providers take letters, digits, _ and - in a tool's name, at most 64: a map (tools) names another"
+// NameWhy is what a loss says of a name that was changed.
+const NameWhy = "providers take letters, digits, _ and - in a tool's name, at most 64: a map (tools) names another"
 
-// Legal is name where providers take it, else one that they take: other characters become _, and what the
-// name was decides on the end, so that different names stay different.
+// Legal is the name of a tool where model providers take it, else one that they take: other characters become _, and what the
+// name was decides on the end, so that different names stay different. A conversation with a call of another name is taken by
+// the runtime's store, and refused by the provider at the next turn.
 func Legal(name string) (legal string, changed bool) {
 	ok := func(r rune) bool {
 		return r >= 'a' && r <= 'z' || r >= 'A' && r <= 'Z' || r >= '0' && r <= '9' || r == '_' || r == '-'
