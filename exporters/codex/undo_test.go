@@ -9,6 +9,7 @@ import (
 	"github.com/exitramp/exitramp/exporters/internal/callid/calltest"
 	"github.com/exitramp/exitramp/exporters/internal/drivertest"
 	"github.com/exitramp/exitramp/exporters/internal/homefiles/hometest"
+	"github.com/exitramp/exitramp/exporters/internal/sqlitefile/sqlitetest"
 )
 
 // TestGone: files, messages, rows and databases that were not there any more are counted as that.
@@ -45,7 +46,7 @@ func TestKilled(t *testing.T) {
 func TestUndoUnderAReader(t *testing.T) {
 	mem, _ := drivertest.Export(t, fullHome(t))
 	dst := Open(filepath.Join(t.TempDir(), "home"))
-	drivertest.UnderAReader(t, dst, mem, filepath.Join(dst.root, "goals_1.sqlite"), true)
+	sqlitetest.UnderAReader(t, dst, mem, filepath.Join(dst.root, "goals_1.sqlite"), true)
 }
 
 // TestUndoUntouched: an undo that took nothing out leaves the run open.

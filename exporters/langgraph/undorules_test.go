@@ -14,6 +14,7 @@ import (
 	"github.com/exitramp/exitramp/exporters/internal/drivertest"
 	"github.com/exitramp/exitramp/exporters/internal/pgsnapshot/pgtest"
 	"github.com/exitramp/exitramp/exporters/internal/sqlitefile"
+	"github.com/exitramp/exitramp/exporters/internal/sqlitefile/sqlitetest"
 )
 
 // TestUndoAgainstRules: an owner's keys between the library's own tables keep nothing in. What another table needs stays, and all
@@ -70,7 +71,7 @@ func TestUndoUnderAReader(t *testing.T) {
 	path := filepath.Join(t.TempDir(), "copy.sqlite")
 	dst := SQLite(path)
 	dst.wait = 50 * time.Millisecond
-	drivertest.UnderAReader(t, dst, m, path, true)
+	sqlitetest.UnderAReader(t, dst, m, path, true)
 }
 
 // TestOwnersKeys: an owner's key from the writes to their checkpoints, to take both out at once, or from the checkpoints to their

@@ -9,6 +9,7 @@ import (
 	"github.com/exitramp/exitramp/context/replay"
 	"github.com/exitramp/exitramp/exporters/internal/drivertest"
 	"github.com/exitramp/exitramp/exporters/internal/pgsnapshot/pgtest"
+	"github.com/exitramp/exitramp/exporters/internal/sqlitefile/sqlitetest"
 )
 
 // goneAre wants an undo to say of the records of one kind that they were gone, and to take out the rest.
@@ -68,7 +69,7 @@ func TestUndoUnderAReader(t *testing.T) {
 	for file, first := range map[string]bool{"history.db": true, "vector_store.db": false} {
 		dst := Open(filepath.Join(t.TempDir(), "new"))
 		dst.flavor, dst.wait = "js", 50*time.Millisecond
-		drivertest.UnderAReader(t, dst, mem, filepath.Join(dst.root, file), first)
+		sqlitetest.UnderAReader(t, dst, mem, filepath.Join(dst.root, file), first)
 	}
 }
 

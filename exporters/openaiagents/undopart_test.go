@@ -12,6 +12,7 @@ import (
 	"github.com/exitramp/exitramp/exporters/internal/callid/calltest"
 	"github.com/exitramp/exitramp/exporters/internal/drivertest"
 	"github.com/exitramp/exitramp/exporters/internal/pgsnapshot/pgtest"
+	"github.com/exitramp/exitramp/exporters/internal/sqlitefile/sqlitetest"
 	pb "github.com/exitramp/exitramp/proto/exitramp/v1"
 )
 
@@ -65,5 +66,5 @@ func TestUndoUnderAReader(t *testing.T) {
 	m.Parts = []*pb.Part{{Body: &pb.Part_Text{Text: "what is the weather"}}}
 	dst := Open(filepath.Join(t.TempDir(), "new"))
 	dst.wait = 50 * time.Millisecond
-	drivertest.UnderAReader(t, dst, memstate.Whole("another", c, m), filepath.Join(dst.root, foreignFile), true)
+	sqlitetest.UnderAReader(t, dst, memstate.Whole("another", c, m), filepath.Join(dst.root, foreignFile), true)
 }

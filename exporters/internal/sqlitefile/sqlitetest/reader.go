@@ -1,4 +1,4 @@
-package drivertest
+package sqlitetest
 
 import (
 	"database/sql"
@@ -7,6 +7,7 @@ import (
 
 	"github.com/exitramp/exitramp/context/agentstate"
 	"github.com/exitramp/exitramp/context/replay"
+	"github.com/exitramp/exitramp/exporters/internal/drivertest"
 	"github.com/exitramp/exitramp/exporters/internal/sqlitefile"
 )
 
@@ -15,7 +16,7 @@ import (
 // undo can.
 func UnderAReader(t *testing.T, dst replay.Target, src agentstate.Source, path string, first bool, approved ...string) {
 	t.Helper()
-	_, j := Apply(t, dst, src, approved...)
+	_, j := drivertest.Apply(t, dst, src, approved...)
 	db, err := sql.Open("sqlite", path)
 	if err != nil {
 		t.Fatal(err)
