@@ -91,6 +91,8 @@ type Options struct {
 	auto   bool
 	quotas bool // nobody said how fast a session may be
 	hold   int  // bytes of a session that are held in memory; 0: holdSize
+
+	again func(context.Context, time.Duration) error // waits before a request is made again; nil: sleep
 }
 
 // These are compiled once and never change.
@@ -164,6 +166,9 @@ func New(o Options) *Service {
 	}
 	if o.Settle == 0 {
 		o.Settle = 30 * time.Second
+	}
+	if o.again == nil {
+		o.again = sleep
 	}
 	return &Service{o: o}
 }

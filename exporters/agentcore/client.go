@@ -47,6 +47,8 @@ type client struct {
 	log        *slog.Logger
 	deleted    atomic.Bool // something, or nobody knows
 
+	again func(context.Context, time.Duration) error // waits before a request is made again
+
 	mu    sync.Mutex
 	pace  map[string]*pace
 	turns map[string]*session // by operation and session
@@ -96,7 +98,7 @@ func newClient(ctx context.Context, o Options) (*client, error) {
 		own := &http.Client{Timeout: 2 * time.Minute, Transport: &http.Transport{Proxy: http.ProxyFromEnvironment, MaxIdleConnsPerHost: o.Parallel * 2, IdleConnTimeout: time.Minute}}
 		inner, idle = own, own.CloseIdleConnections
 	}
-	c := &client{max: o.Rate, start: o.start, auto: o.auto, session: o.Sessions, hold: cmp.Or(o.hold, holdSize), patience: 15 * time.Minute, idle: idle, log: o.Logger, pace: map[string]*pace{}, turns: map[string]*session{}}
+	c := &client{again: o.again, max: o.Rate, start: o.start, auto: o.auto, session: o.Sessions, hold: cmp.Or(o.hold, holdSize), patience: 15 * time.Minute, idle: idle, log: o.Logger, pace: map[string]*pace{}, turns: map[string]*session{}}
 	cfg.HTTPClient = &keeper{inner, c}
 	cfg.Retryer = func() aws.Retryer { return aws.NopRetryer{} }
 	c.dp, c.cp, c.sts = dp.NewFromConfig(cfg), cp.NewFromConfig(cfg), sts.NewFromConfig(cfg)
@@ -229,7 +231,7 @@ func (c *client) call(ctx context.Context, op string, f func(ctx context.Context
 				c.note(ctx, "asking again", slog.String("operation", op), slog.Int("status", a.status), slog.Int("try", tries))
 				t := max(wait, a.retryAfter)
 				wait *= 2
-				if err := sleep(ctx, t); err != nil {
+				if err := c.again(ctx, t); err != nil {
 					return nil, err
 				}
 				continue
