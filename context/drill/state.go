@@ -106,6 +106,9 @@ func loadState(path string, p *Plan, worked time.Duration, now time.Time) (*stat
 	}
 	old.Attempts++
 	old.rested(now.Round(0).Sub(old.Latest.Add(worked)).Seconds())
+	if at := now.Round(0).UTC(); at.After(old.Latest) { // killed before it writes its state again, it does not rest twice
+		old.Latest = at
+	}
 	return old, old.save()
 }
 

@@ -86,6 +86,11 @@ func TestRested(t *testing.T) {
 	if s, err = loadState(path, &Plan{}, worked, began.Add(time.Hour)); err != nil || s.RestExport != (50*time.Minute-beat).Seconds() || s.RestExit != 0 {
 		t.Errorf("%v: %+v", err, s)
 	}
+	// Killed at once, and gone on with an hour later: what it rested before is not counted again.
+	rest := s.RestExport + (time.Hour - beat).Seconds()
+	if s, err = loadState(path, &Plan{}, beat, began.Add(2*time.Hour)); err != nil || s.RestExport != rest {
+		t.Errorf("%v: rested %v s, want %v", err, s.RestExport, rest)
+	}
 	stop := beats(lock)
 	stop()
 	if fi, err := os.Stat(lock); err != nil || time.Since(fi.ModTime()) > time.Minute {
