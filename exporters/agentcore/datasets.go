@@ -18,20 +18,28 @@ func suiteOf(o *pb.Opaque, doc json.RawMessage) []agentstate.Record {
 	return []agentstate.Record{&pb.TestSuite{Meta: viewAs("testsuite", o), Name: d.DatasetName, Description: d.Description}}
 }
 
-// scenario is an example of a dataset, in AgentCore's schema for evaluations.
+// scenario is an example of a dataset, in AgentCore's schema for evaluations. A member that is null is one that is not there.
 type scenario struct {
-	ID          string          `json:"scenario_id"`
-	Description string          `json:"scenario_description"`
-	Turns       []turn          `json:"turns"`
-	Input       json.RawMessage `json:"input"`
-	Actor       json.RawMessage `json:"actor_profile"`
-	MaxTurns    json.RawMessage `json:"max_turns"`
-	Trajectory  []string        `json:"expected_trajectory"`
+	ID          string           `json:"scenario_id"`
+	Description string           `json:"scenario_description"`
+	Turns       []turn           `json:"turns"`
+	Input       *json.RawMessage `json:"input"`
+	Actor       *json.RawMessage `json:"actor_profile"`
+	MaxTurns    *json.RawMessage `json:"max_turns"`
+	Trajectory  []string         `json:"expected_trajectory"`
 }
 
 type turn struct {
-	Input    json.RawMessage `json:"input"`
-	Expected json.RawMessage `json:"expected_response,omitempty"`
+	Input    *json.RawMessage `json:"input"`
+	Expected *json.RawMessage `json:"expected_response,omitempty"`
+}
+
+// begins tells whether a task can begin with s: each turn says something, or, where there are none, there is an input or a person.
+func (s *scenario) begins() bool {
+	if len(s.Turns) == 0 {
+		return s.Input != nil || s.Actor != nil
+	}
+	return !slices.ContainsFunc(s.Turns, func(t turn) bool { return t.Input == nil })
 }
 
 // told are the members of an example that are no expectation, or are read by name.
@@ -43,7 +51,7 @@ var told = [...]string{"exampleId", "schema_type", "scenario_id", "scenario_desc
 func caseOf(o *pb.Opaque, doc json.RawMessage) []agentstate.Record {
 	var s scenario
 	var all map[string]json.RawMessage
-	if json.Unmarshal(doc, &s) != nil || json.Unmarshal(doc, &all) != nil || len(s.Turns) == 0 && s.Input == nil && s.Actor == nil {
+	if json.Unmarshal(doc, &s) != nil || json.Unmarshal(doc, &all) != nil || !s.begins() {
 		return nil // not of a schema for evaluations: the record that it is read from has it
 	}
 	_, parts := agentstate.SplitKey(o.Meta.Key)
@@ -72,7 +80,7 @@ func caseOf(o *pb.Opaque, doc json.RawMessage) []agentstate.Record {
 		}
 	}
 	for _, name := range sortedKeys(all) {
-		if !slices.Contains(told[:], name) {
+		if !slices.Contains(told[:], name) && string(all[name]) != "null" {
 			judged(name, all[name])
 		}
 	}
@@ -97,7 +105,7 @@ func (s *scenario) start() []byte {
 		return harness.Encode(map[string]any{"turns": turns})
 	case s.Actor != nil:
 		m := map[string]any{"actor_profile": s.Actor}
-		for name, v := range map[string]json.RawMessage{"input": s.Input, "max_turns": s.MaxTurns} {
+		for name, v := range map[string]*json.RawMessage{"input": s.Input, "max_turns": s.MaxTurns} {
 			if v != nil {
 				m[name] = v
 			}
@@ -106,12 +114,12 @@ func (s *scenario) start() []byte {
 			m["scenario_description"] = s.Description
 		}
 		return harness.Encode(m)
-	case json.Unmarshal(in, &text) == nil:
+	case json.Unmarshal(*in, &text) == nil:
 		return harness.Encode(harness.Input{Text: text})
-	case json.Unmarshal(in, &messages) == nil:
-		return harness.Encode(harness.Input{Messages: in})
+	case json.Unmarshal(*in, &messages) == nil:
+		return harness.Encode(harness.Input{Messages: *in})
 	}
-	return in
+	return *in
 }
 
 // viewAs is the Meta of a reading of o as a record of another kind: under o's own name.

@@ -1,6 +1,7 @@
 package agentcore
 
 import (
+	"fmt"
 	"strings"
 	"testing"
 
@@ -21,6 +22,10 @@ func TestDatasetIsSuite(t *testing.T) {
 		{"scenario_id": "played", "scenario_description": "a refund", "actor_profile": m{"context": "angry", "goal": "money"}, "input": "Give it back", "max_turns": 3},
 		{"scenario_id": "talk", "input": []any{m{"role": "user", "content": "Hi"}}, "expected_output": "Hello", "turns": nil},
 		{"scenario_id": "form", "input": m{"order": "A-1"}, "assertions": "polite"},
+		{"scenario_id": "null", "turns": []any{m{"input": "Bye", "expected_response": nil}}, "input": nil, "actor_profile": nil, "max_turns": nil, "assertions": nil, "expected_trajectory": nil, "expected_output": nil},
+		{"scenario_id": "nothing is said", "turns": []any{}, "input": nil, "actor_profile": nil},
+		{"scenario_id": "no turn", "turns": []any{nil}},
+		{"scenario_id": "a turn without words", "turns": []any{m{"expected_response": "Hi"}, m{"input": "x"}}},
 		{"id": 7},
 		{"scenario_id": 7, "input": "a name that is none"},
 	} {
@@ -32,8 +37,8 @@ func TestDatasetIsSuite(t *testing.T) {
 		t.Errorf("suite %v", suite)
 	}
 	got := map[string]string{}
-	for i := range 10 {
-		key := agentstate.Key("testcase", "dataset-example", "golden-abcdefghij", "0000000"+string(rune('0'+i)))
+	for i := range 13 {
+		key := agentstate.Key("testcase", "dataset-example", "golden-abcdefghij", fmt.Sprintf("%08d", i))
 		r, err := st.Get(t.Context(), key)
 		if err != nil {
 			continue
@@ -54,6 +59,7 @@ func TestDatasetIsSuite(t *testing.T) {
 		"two":    `{"turns":[{"input":"Hello"},{"input":{"prompt":"And now?"}}]} judge {"turn":{"expected_response":"Hi","number":1}}`,
 		"played": `{"actor_profile":{"context":"angry","goal":"money"},"input":"Give it back","max_turns":3,"scenario_description":"a refund"}`,
 		"talk":   `{"messages":[{"content":"Hi","role":"user"}]} judge {"expected_output":"Hello"}`,
+		"null":   `{"text":"Bye"}`,
 		"form":   `{"order":"A-1"} judge {"assertion":"polite"}`,
 	}
 	if d := cmp.Diff(want, got); d != "" {
