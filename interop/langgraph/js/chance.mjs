@@ -7,7 +7,7 @@ import { AIMessage, HumanMessage } from "@langchain/core/messages";
 export const FIELDS = ["text"];
 const [FROM, TO] = (process.env.CHANCE ?? "0:12").split(":").map(Number);
 export const SEEDS = Array.from({ length: TO - FROM }, (_, i) => FROM + i);
-export const WORLD = { broken: true, calls: [], mixed: new Set() }; // mixed: threads of two programs; what one says of what the other did is no measure
+export const WORLD = { broken: true, calls: [], mixed: new Set() }; // mixed: threads of two programs
 const NAMES = ["", "a/b %41:|c", "ünï 🌤", "\u2028", "'; drop table x; --", "t".repeat(200), "..", "~", " ", "A|B:c", "\\x00", "ns:1|2"];
 const ODD = [null, undefined, true, 0, -0.5, 1e22, 9007199254740991, NaN, "", "Zürich 🌤", "a\u0000b", [], {}, [[{ deep: [1] }]], new Map([["a", new Set([1])]]), new Set(["x"]), new Date("2026-01-02T03:04:05Z"), /a+b/gi,
   new Error("kept"), { __interrupt__: 1 }, { lc: 1, n: 2 }, "x".repeat(5000), new AIMessage({ id: "m", content: "inside" }), { raw: new Uint8Array([1, 255]) }, { __proto__: null, constructor: "c" }, "\ud83c\udf24"];
@@ -54,10 +54,10 @@ const job = task("job", async (name, how) => {
   return name;
 });
 
-// A loop in a loop in a loop ends.
-function enough(call) {
+// A loop in a loop in a loop ends, and one around a graph inside, which returns the log that it got with its own: that doubles it each time.
+function enough(call, s) {
   WORLD.calls.push(call);
-  if (WORLD.calls.length > 60) throw new Error("enough");
+  if (WORLD.calls.length > 60 || s?.log?.length > 200) throw new Error("enough");
 }
 
 // A graph by chance; its nodes are drawn when it is made, so that the same seed is the same program.
@@ -111,7 +111,7 @@ class Graph {
     const inner = kind === "calls" && depth < 2 ? new Graph(`${seed} ${n}`, depth + 1).compile(rng.of([undefined, undefined, true])) : null;
     const sends = kind === "goes" && this.workers.length ? Array.from({ length: 1 + rng.int(2) }, () => new Send(rng.of(this.workers), { log: ["gone"], one: odd })) : [];
     return async (s) => {
-      enough(`${depth} ${n}`);
+      enough(`${depth} ${n}`, s);
       const out = { ...up };
       if (kind.startsWith("fails") && WORLD.broken) { await pause(30); throw new Error(`${n} is broken`); }
       if (kind.includes("asks")) out.log = [`${n} ${typeof interrupt({ q: `${n}?`, odd })}`];
