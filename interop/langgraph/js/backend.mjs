@@ -35,7 +35,7 @@ export async function open(url, fields) {
   await store.setup();
   const pool = new pg.Pool({ connectionString: u.href, options: `-c search_path=${schema},public`, max: 1 });
   for (const p of [pool, saver.pool, store.core?.pool]) p?.on?.("error", () => {}); // a scratch database is dropped under idle connections
-  return { url, pg: true, saver, store, rows: async (sql) => (await pool.query(sql)).rows,
+  return { url, pg: true, saver, store, rows: async (sql, args) => (await pool.query(sql, args)).rows,
     close: async () => { await pool.end(); await saver.end(); await store.stop?.(); } };
 }
 

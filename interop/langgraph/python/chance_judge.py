@@ -20,11 +20,19 @@ def place(config):
     return config and {k: v for k, v in sorted(config["configurable"].items()) if not k.startswith("__")}
 
 
-def stands(s):
-    """What 'list' may say: the library leaves the error of a task that ran again and asks."""
-    failed, asks = any(t.error for t in s.tasks), any(t.interrupts for t in s.tasks)
-    again = any(t.error and t.interrupts for t in s.tasks)
-    return ["failed"] * failed + ["waiting"] * (asks and (again or not failed)) or ["unfinished" if s.next else "finished"]
+def stands(b, seed):
+    """What 'list' may say, by one of the programs that the thread is of; nothing where one cannot be asked. The library leaves the error of a task
+    that ran again and asks."""
+    out = []
+    for p in [seed] + [f"{seed} other"] * (seed in chance.MIXED):
+        try:
+            s = chance.program(p, b.saver, b.store).get_state({"configurable": {"thread_id": chance.thread_of(seed)}}, subgraphs=True)
+        except Exception:
+            return []
+        failed, asks = any(t.error for t in s.tasks), any(t.interrupts for t in s.tasks)
+        again = any(t.error and t.interrupts for t in s.tasks)
+        out += ["failed"] * failed + ["waiting"] * (asks and (again or not failed)) or ["unfinished" if s.next else "finished"]
+    return out
 
 
 def tells(b, seed):
@@ -38,7 +46,6 @@ def tells(b, seed):
         except Exception as e:
             told.append((name, dict.fromkeys(("same", "cross"), f"{type(e).__name__}: {e}"[:200])))
     g = chance.program(seed, b.saver, b.store)
-    say("stands", lambda: g.get_state(config, subgraphs=True), lambda s, cross: stands(s))
     say("state", lambda: g.get_state(config, subgraphs=True), said)
     say("history", lambda: list(g.get_state_history(config)), lambda v, cross: [said(s, cross) for s in v])
     for k in range(4):
@@ -62,11 +69,9 @@ def notes(b):
     """Tasks run side by side, so a program may go on in more than one way: what two runs at the source do not agree on is left out."""
     told, again = on_a_copy(b, chance.SEEDS), on_a_copy(b, chance.SEEDS)
     for seed, t in told.items():
-        if int(seed) in chance.MIXED:
-            t["same"].pop("stands"), t["cross"].pop("stands")
         for form, x in t.items():
             t[form] = {k: v for k, v in x.items() if again[seed][form][k] == v}
-    return {"told": told, "threads": {str(seed): chance.thread_of(seed) for seed in chance.SEEDS}}
+    return {"told": told, "stands": {str(seed): stands(b, seed) for seed in chance.SEEDS}, "threads": {str(seed): chance.thread_of(seed) for seed in chance.SEEDS}}
 
 
 def judge(b, j, facts):
