@@ -53,7 +53,11 @@ func TestResume(t *testing.T) {
 			for range records(t, whole) {
 				all++
 			}
-			for n := 1; n < all; n += all / loadtest.Of(4, 12) {
+			breaks := 12
+			if s.server == nil {
+				breaks = loadtest.Of(4, breaks)
+			}
+			for n := 1; n < all; n += all / breaks {
 				m := &memstate.State{}
 				if _, err := agentstate.Copy(t.Context(), &broken{m, n}, s, nil); !errors.Is(err, errBroken) {
 					t.Fatalf("after %d: %v", n, err)

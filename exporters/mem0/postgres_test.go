@@ -8,7 +8,6 @@ import (
 	"testing"
 
 	"github.com/exitramp/exitramp/exporters/internal/pgsnapshot/pgtest"
-	"github.com/exitramp/exitramp/internal/loadtest"
 
 	"github.com/google/go-cmp/cmp"
 
@@ -113,8 +112,7 @@ func TestPostgresConformance(t *testing.T) {
 			from := database(t, at.file)
 			urls := map[replay.Target]string{}
 			exportertest.Run(t, exportertest.Harness{
-				Brief: loadtest.Of(true, false),
-				Open:  func(context.Context) (agentstate.Source, error) { return store(t, from, at.history), nil },
+				Open: func(context.Context) (agentstate.Source, error) { return store(t, from, at.history), nil },
 				Target: func(context.Context) (replay.Target, error) {
 					u := database(t, "")
 					s := store(t, u, filepath.Join(t.TempDir(), "history.db"))

@@ -11,7 +11,6 @@ import (
 	"testing"
 
 	"github.com/exitramp/exitramp/exporters/internal/pgsnapshot/pgtest"
-	"github.com/exitramp/exitramp/internal/loadtest"
 
 	"github.com/google/go-cmp/cmp"
 
@@ -69,8 +68,7 @@ func TestConformancePostgres(t *testing.T) {
 	u := pgtest.Database(t, real(t), `SET search_path = public; SELECT setval('agent_messages_id_seq', 10)`)
 	target := ""
 	exportertest.Run(t, exportertest.Harness{
-		Brief: loadtest.Of(true, false),
-		Open:  func(context.Context) (agentstate.Source, error) { return postgres(t, u), nil },
+		Open: func(context.Context) (agentstate.Source, error) { return postgres(t, u), nil },
 		Target: func(context.Context) (replay.Target, error) {
 			target = pgtest.Database(t)
 			return postgres(t, target), nil
