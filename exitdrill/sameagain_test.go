@@ -93,7 +93,7 @@ func TestSameAgain(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			p := newPlace(t)
 			p.unreadableAfter(tc.why)
-			pl := p.plan("keep: true", "keep: false")
+			pl := p.plan(unsealed("keep: true", "keep: false")...)
 			for i := range tc.tries {
 				_, err := exitdrill.Run(t.Context(), pl, &p.opts)
 				if !errors.Is(err, drill.ErrBroken) {
