@@ -8,6 +8,7 @@ import (
 	"strings"
 	"time"
 	"unicode"
+	"unicode/utf8"
 )
 
 // table is a CSV file, and what charts and numbers of the report are taken from. The first column
@@ -137,10 +138,12 @@ func Cell(s string) string {
 		}
 		return r
 	}, s)
-	if _, err := strconv.ParseFloat(s, 64); err == nil && strings.Trim(s, "0123456789.-") == "" {
-		return s
+	if strings.Trim(s, "0123456789.-") == "" {
+		if _, err := strconv.ParseFloat(s, 64); err == nil {
+			return s
+		}
 	}
-	if first := []rune(strings.TrimLeftFunc(s, unicode.IsSpace)); len(first) > 0 && strings.ContainsRune("=+-@|＝＋－＠", first[0]) {
+	if first, n := utf8.DecodeRuneInString(strings.TrimLeftFunc(s, unicode.IsSpace)); n > 0 && strings.ContainsRune("=+-@|＝＋－＠", first) {
 		return "'" + s
 	}
 	return s
