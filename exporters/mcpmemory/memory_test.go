@@ -22,7 +22,7 @@ import (
 // Memory does not grow with the number of lines: what is remembered of them lies in a file.
 func TestFlat(t *testing.T) {
 	if testing.Short() {
-		t.Skip("40 MB")
+		t.Skip("20 MB")
 	}
 	heap := func(lines int) uint64 {
 		var b strings.Builder
@@ -45,9 +45,9 @@ func TestFlat(t *testing.T) {
 		}
 		return high
 	}
-	few, many := heap(10_000), heap(100_000)
-	t.Logf("heap: %d KiB with 10,000 lines, %d KiB with 100,000", few>>10, many>>10)
-	if many > few+16<<20 {
+	few, many := heap(5_000), heap(60_000)
+	t.Logf("heap: %d KiB with 5,000 lines, %d KiB with 60,000", few>>10, many>>10)
+	if many > few+10<<20 {
 		t.Errorf("it grew by %d MiB", (many-few)>>20)
 	}
 }
