@@ -252,9 +252,9 @@ func (t *thread) doc(ctx context.Context, c *table, row []cell) ([]byte, string,
 	return b, ser, err
 }
 
-// bytes is the whole value of a column, as of a reading; a big one when all threads before are read.
+// bytes is the whole value of a column, as of a reading; a big one is read when all threads before are.
 func (t *thread) bytes(ctx context.Context, c *table, row []cell, col string, limit int64) ([]byte, error) {
-	if row[c.col(col)].big {
+	if x := row[c.col(col)]; x.big && (limit == 0 || x.size <= limit) {
 		if err := t.out.First(); err != nil {
 			return nil, err
 		}

@@ -143,3 +143,22 @@ func inTurn(t *testing.T, rawURL string) string {
 	u.RawQuery = q.Encode()
 	return u.String()
 }
+
+// A thread whose metadata is too large to be looked into waits for no other.
+func TestTripsLargeMetadata(t *testing.T) {
+	u := pgtest.Database(t)
+	load(t, u, "js.pg.sql")
+	pgtest.Exec(t, u, `DELETE FROM checkpoint_writes; DELETE FROM checkpoint_blobs; DELETE FROM checkpoints`,
+		`INSERT INTO checkpoints SELECT 't' || i, '', '1', NULL, NULL, '{"v":4,"id":"1","channel_values":{},"channel_versions":{},"versions_seen":{}}', jsonb_build_object('large', repeat('x', 300000)) FROM generate_series(1, 200) i`)
+	counted, trips := pgtest.Trips(t, u)
+	n := 0
+	for _, err := range postgres(t, counted).Records(t.Context(), nil) {
+		if err != nil {
+			t.Fatal(err)
+		}
+		n++
+	}
+	if got := trips(); got > 150 || n < 400 {
+		t.Errorf("%d trips for %d records", got, n)
+	}
+}
