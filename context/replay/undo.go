@@ -181,6 +181,7 @@ func (j *Journal) created(rep *UndoReport) ([]Receipt, error) {
 		switch rc.Action {
 		case Created:
 			rep.kind(rc)
+			rc.Losses = nil // no undo asks for them, and there may be several a record
 			out = append(out, rc)
 		case Updated:
 			rc.Why = "was there before, and what it held then is not known"
