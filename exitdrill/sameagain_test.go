@@ -158,6 +158,29 @@ func TestSameAgainBroken(t *testing.T) {
 	}
 }
 
+// TestLeft: what the last replay finds of those before it is counted once, however often it was found.
+func TestLeft(t *testing.T) {
+	t.Parallel()
+	p := newPlace(t)
+	p.unreadableAfter(func(try int) error {
+		if try < 3 {
+			return agentstate.ErrUnanswered
+		}
+		return nil
+	})
+	pl := p.plan(unsealed()...)
+	for range 2 {
+		if _, err := exitdrill.Run(t.Context(), pl, &p.opts); !errors.Is(err, drill.ErrBroken) {
+			t.Fatal(err)
+		}
+	}
+	out := p.run(pl)
+	want := fmt.Sprintf("3 attempts, %d records are as an earlier one left them", p.runtimes["target"].Len())
+	if got := fmt.Sprint(out.Predicate.Obstacles); !strings.Contains(got, want) {
+		t.Errorf("want %q, got %s", want, got)
+	}
+}
+
 // silent is a target that gives no answer until it is asked often enough: to a plan, and then to a replay.
 type silent struct {
 	*memstate.Runtime

@@ -136,7 +136,11 @@ func (r *run) obstacles() []evidence.Obstacle {
 		}
 	}
 	if n := r.st.Attempts; n > 1 {
-		out = append(out, evidence.Obstacle{At: r.st.Started, Side: evidence.SideDrill, What: fmt.Sprintf("the drill was broken off and went on: %d attempts, %d records are as an earlier one left them", n, r.st.Resumed)})
+		left := uint64(0) // by all before the last that replayed: what that one found of an earlier one is found by the next as well
+		if r.st.Report != nil {
+			left = r.st.Report.Resumed
+		}
+		out = append(out, evidence.Obstacle{At: r.st.Started, Side: evidence.SideDrill, What: fmt.Sprintf("the drill was broken off and went on: %d attempts, %d records are as an earlier one left them", n, left)})
 	}
 	if rep := r.st.Report; rep != nil {
 		for kind, acts := range rep.Kinds {

@@ -326,7 +326,6 @@ func (r *run) replay(ctx context.Context) error {
 	})
 	switch {
 	case err == nil:
-		r.st.Resumed += r.st.Report.Resumed
 		return r.st.save()
 	case r.st.Report != nil: // an attempt before had written all
 		return r.failed(ctx, phaseReplay, err)

@@ -42,7 +42,6 @@ type state struct {
 	Waiting    []asked           `json:"waiting,omitempty"` // what the plan has wait for an approval: the first mostWaiting
 	Echoes     []said            `json:"echoes,omitempty"`  // by planted instruction, the records of the target that said it then with an operator's authority
 	Report     *replay.Report    `json:"report,omitempty"`
-	Resumed    uint64            `json:"resumed"`           // records that an earlier attempt had an answer for
 	Failed     string            `json:"failed,omitempty"`  // digest of the failure that the attempt before ended with, behind its replay
 	Stopped    *evidence.Stop    `json:"stopped,omitempty"` // behind a replay: the target could not be read back
 	Tasks      *harness.Scores   `json:"tasks,omitempty"`
