@@ -3,6 +3,7 @@ package main
 import (
 	"context"
 	"fmt"
+	"io"
 	"os"
 	"path/filepath"
 	"time"
@@ -30,7 +31,7 @@ func (t *trustFlags) noteVerified(ctx context.Context, af *os.File, size int64, 
 		return fmt.Errorf("%s: %w", t.ledger, err)
 	}
 	defer unlock()
-	if ro.Ledger, _, err = t.readLedger(); err != nil {
+	if ro.Ledger, _, err = t.readLedger(io.Discard); err != nil {
 		return err
 	}
 	if _, err := format.Inspect(af, size, &ro); err != nil {

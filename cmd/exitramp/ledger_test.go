@@ -51,3 +51,17 @@ func TestLedgerTogether(t *testing.T) {
 		}
 	}
 }
+
+// TestLedgerStops: a ledger of drills whose last line stops in its middle may lack the newest archive, and says so.
+func TestLedgerStops(t *testing.T) {
+	path := filepath.Join(t.TempDir(), "drills.jsonl")
+	for text, says := range map[string]bool{"": false, `{"entry":0,"prev":"","dri`: true} {
+		if err := os.WriteFile(path, []byte(text), 0o600); err != nil {
+			t.Fatal(err)
+		}
+		var warned strings.Builder
+		if _, note, err := (&trustFlags{ledger: path}).readLedger(&warned); err != nil || note == says || strings.Contains(warned.String(), "line 1 stops in its middle") != says {
+			t.Errorf("%q: %v, noted %v, said %q", text, err, note, warned.String())
+		}
+	}
+}

@@ -5,6 +5,7 @@ import (
 	"encoding/hex"
 	"errors"
 	"fmt"
+	"io"
 	"io/fs"
 	"os"
 	"strings"
@@ -40,8 +41,8 @@ func (f *trustFlags) add(c *cobra.Command) {
 }
 
 // readLedger reads the ledger; one that is not there yet is empty. A ledger of drills does, too: it
-// has the archives that were drilled with, and is not written to (note is false).
-func (f *trustFlags) readLedger() (l *format.Ledger, note bool, err error) {
+// has the archives that were drilled with, and is not written to (note is false). What it may lack is said to warn.
+func (f *trustFlags) readLedger(warn io.Writer) (l *format.Ledger, note bool, err error) {
 	b, err := os.ReadFile(f.ledger)
 	if errors.Is(err, fs.ErrNotExist) {
 		return &format.Ledger{}, true, nil
@@ -50,7 +51,10 @@ func (f *trustFlags) readLedger() (l *format.Ledger, note bool, err error) {
 		return nil, false, err
 	}
 	if bytes.HasPrefix(b, []byte("{")) {
-		l, err = drilled(b)
+		var torn int
+		if l, torn, err = drilled(b); torn > 0 {
+			fmt.Fprintf(warn, "! %s: line %d stops in its middle, and is no entry: whether it named a newer archive is not known\n", f.ledger, torn)
+		}
 	} else {
 		l, err = format.ParseLedger(bytes.NewReader(b))
 		note = true
@@ -61,11 +65,11 @@ func (f *trustFlags) readLedger() (l *format.Ledger, note bool, err error) {
 	return l, note, nil
 }
 
-// drilled are the newest archives of a ledger of drills.
-func drilled(b []byte) (*format.Ledger, error) {
-	entries, _, err := drill.ReadLedger(bytes.NewReader(b))
+// drilled are the newest archives of a ledger of drills, and the line of it that stops in its middle.
+func drilled(b []byte) (*format.Ledger, int, error) {
+	entries, torn, err := drill.ReadLedger(bytes.NewReader(b))
 	if err != nil {
-		return nil, &exitError{code: exitRefused, err: err}
+		return nil, 0, &exitError{code: exitRefused, err: err}
 	}
 	l := &format.Ledger{}
 	for _, e := range entries {
@@ -74,7 +78,7 @@ func drilled(b []byte) (*format.Ledger, error) {
 			l.Add(v)
 		}
 	}
-	return l, nil
+	return l, torn, nil
 }
 
 // policy is what the flags ask for: nil where they say nothing. unsigned is the flag, by its

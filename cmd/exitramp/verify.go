@@ -64,7 +64,7 @@ func (a *app) verify(ctx context.Context, path string, k *keyFlags, policy forma
 	}
 	note := false
 	if k.trust.ledger != "" {
-		if ro.Ledger, note, err = k.trust.readLedger(); err != nil {
+		if ro.Ledger, note, err = k.trust.readLedger(a.stderr); err != nil {
 			return err
 		}
 	}
