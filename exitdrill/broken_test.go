@@ -345,3 +345,29 @@ func TestLedgerDamaged(t *testing.T) {
 		t.Errorf("%+v", c)
 	}
 }
+
+// TestLockTakenAway: where somebody takes the lock of a drill away, and another run ends it, its evidence stays as that run
+// left it.
+func TestLockTakenAway(t *testing.T) {
+	t.Parallel()
+	p := newPlace(t)
+	pl := p.plan(unsealed()...)
+	var left []byte
+	p.opts.Progress = func(phase string, _ agentstate.Record) {
+		if phase != "controls" || left != nil {
+			return
+		}
+		left = []byte{}
+		if err := os.Remove(filepath.Join(p.dir, "out", pl.Name+".drill.lock")); err != nil {
+			t.Error(err)
+		}
+		left = p.run(pl).Statement
+	}
+	_, err := exitdrill.Run(t.Context(), pl, &p.opts)
+	if !errors.Is(err, drill.ErrEnded) {
+		t.Errorf("%v, want that it has ended", err)
+	}
+	if b, err := os.ReadFile(pl.Statement()); err != nil || string(b) != string(left) {
+		t.Errorf("%v: the statement is another one", err)
+	}
+}

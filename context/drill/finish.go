@@ -96,6 +96,10 @@ func (r *run) finish(ctx context.Context) (*Outcome, error) {
 			defer l.Close()
 		}
 	}
+	// Where somebody took the lock away, another run may have ended the drill meanwhile.
+	if err := r.p.Free(); errors.Is(err, ErrEnded) {
+		return nil, err
+	}
 	if r.st.Statement == nil {
 		if err := r.judge(l, damaged); err != nil {
 			return nil, err
