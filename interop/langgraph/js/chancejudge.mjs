@@ -23,7 +23,7 @@ async function stands(b, seed) {
     if (!s) return [];
     const failed = s.tasks.some((t) => t.error), asks = s.tasks.some((t) => t.interrupts?.length), again = s.tasks.some((t) => t.error && t.interrupts?.length);
     const now = [...(failed ? ["failed"] : []), ...(asks && (again || !failed) ? ["waiting"] : [])];
-    out.push(...(now.length ? now : [s.next.length ? "unfinished" : "finished"]));
+    out.push(...(now.length ? now : [s.tasks.length ? "unfinished" : "finished"])); // next leaves out tasks whose results are not taken in yet
   }
   return out;
 }

@@ -31,7 +31,7 @@ def stands(b, seed):
             return []
         failed, asks = any(t.error for t in s.tasks), any(t.interrupts for t in s.tasks)
         again = any(t.error and t.interrupts for t in s.tasks)
-        out += ["failed"] * failed + ["waiting"] * (asks and (again or not failed)) or ["unfinished" if s.next else "finished"]
+        out += ["failed"] * failed + ["waiting"] * (asks and (again or not failed)) or ["unfinished" if s.tasks else "finished"]   # next leaves out tasks whose results are not taken in yet
     return out
 
 
