@@ -14,7 +14,7 @@ import (
 // TestChance carries the state of programs that nobody wrote, a seed each. EXITRAMP_INTEROP_CHANCE is FROM:TO, of other seeds than the few that
 // are always tried.
 func TestChance(t *testing.T) {
-	t.Setenv("CHANCE", cmp.Or(os.Getenv("EXITRAMP_INTEROP_CHANCE"), "0:4"))
+	t.Setenv("CHANCE", cmp.Or(os.Getenv("EXITRAMP_INTEROP_CHANCE"), "0:2"))
 	for lang, f := range map[string]func(*testing.T) flavour{"python": python, "js": javascript} {
 		for _, from := range []string{"sqlite", "pg"} {
 			t.Run(lang+"/"+from, func(t *testing.T) {
