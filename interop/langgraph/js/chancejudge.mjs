@@ -37,10 +37,11 @@ function dropping(b, onDrop) {
     if (name !== "put") return typeof f === "function" ? f.bind(o) : f;
     return async (config, checkpoint, metadata, versions) => {
       const { thread_id, checkpoint_ns = "" } = config.configurable;
-      const taken = await b.rows("select 1 from checkpoint_blobs where thread_id = $1 and checkpoint_ns = $2 and (channel, version) in (select * from jsonb_each_text($3))",
+      const taken = await b.rows("select channel from checkpoint_blobs where thread_id = $1 and checkpoint_ns = $2 and (channel, version) in (select * from jsonb_each_text($3))",
         [thread_id, checkpoint_ns, JSON.stringify(versions)]);
-      if (taken.length) onDrop();
-      return o.put(config, checkpoint, metadata, versions);
+      const put = await o.put(config, checkpoint, metadata, versions), now = taken.length && (await o.getTuple(put)).checkpoint.channel_values;
+      if (taken.some(({ channel: c }) => brief(now[c]) !== brief(checkpoint.channel_values[c]))) onDrop();
+      return put;
     };
   } });
 }
