@@ -89,7 +89,7 @@ func run(t *testing.T, dir, name string, args ...string) result {
 	defer cancel()
 	cmd := exec.CommandContext(ctx, name, args...)
 	cmd.Dir, cmd.WaitDelay = dir, 5*time.Second
-	cmd.Env = append(os.Environ(), "PYTHONHASHSEED=0", "PYTHONDONTWRITEBYTECODE=1", "NO_COLOR=1")
+	cmd.Env = environ()
 	var out, errs bytes.Buffer
 	cmd.Stdout, cmd.Stderr = &out, &errs
 	err := cmd.Run()
@@ -121,24 +121,31 @@ type flavour struct {
 	name        string
 	interpreter string
 	dir, ext    string
+	alone       bool // each script imports the library anew
 }
 
 func python(t *testing.T) flavour {
 	need(t, "LangGraph for Python", env.python)
-	return flavour{"python", env.python, "python", ".py"}
+	return flavour{name: "python", interpreter: env.python, dir: "python", ext: ".py"}
 }
 
 func javascript(t *testing.T) flavour {
 	need(t, "LangGraph for JavaScript", env.modules)
-	return flavour{"js", "node", js, ".mjs"}
+	return flavour{name: "js", interpreter: "node", dir: js, ext: ".mjs"}
 }
 
 // script runs one of the scripts of this flavour, which must succeed unless it is a judge: that one's verdict is returned.
 func (f flavour) script(t *testing.T, name string, args ...string) result {
 	t.Helper()
-	r := run(t, f.dir, f.interpreter, append([]string{name + f.ext}, args...)...)
+	args = append([]string{name + f.ext}, args...)
+	var r result
+	if f.name == "python" && !f.alone {
+		r = forked(t, f, args...)
+	} else {
+		r = run(t, f.dir, f.interpreter, args...)
+	}
 	if r.code != 0 && !strings.HasPrefix(name, "judge") {
-		t.Fatalf("%s %s: exit code %d\n%s", name+f.ext, strings.Join(args, " "), r.code, tail(r.all()))
+		t.Fatalf("%s: exit code %d\n%s", strings.Join(args, " "), r.code, tail(r.all()))
 	}
 	return r
 }

@@ -10,6 +10,7 @@ import (
 // Shapes with classes of their own below a list or a dict are not here: in this mode the runtime gives them back as dicts, at the source too.
 func TestStrict(t *testing.T) {
 	f := python(t)
+	f.alone = true // the mode is read while the library is imported
 	t.Setenv("LANGGRAPH_STRICT_MSGPACK", "true")
 	const on = "from langgraph.checkpoint.serde import _msgpack as m; raise SystemExit(not m.STRICT_MSGPACK_ENABLED)"
 	if r := run(t, "", env.python, "-c", on); r.code != 0 {
