@@ -257,7 +257,7 @@ func (a *answers) exit() {
 	default:
 		a.set(42, evidence.Pass, evidence.Measured, "%s", say)
 	}
-	a.set(43, evidence.Warn, evidence.Measured, "%d obstacles are listed; what the provider states of its limits was not compared", len(a.p.Obstacles))
+	a.set(43, evidence.Warn, evidence.Measured, "obstacles listed: %d; what the provider states of its limits was not compared", len(a.p.Obstacles))
 }
 
 // limits is 46.

@@ -67,8 +67,7 @@ func TestRest(t *testing.T) {
 func TestRested(t *testing.T) {
 	dir, began := t.TempDir(), time.Now().Add(-time.Hour)
 	lock, path := filepath.Join(dir, "lock"), filepath.Join(dir, "state")
-	s, err := loadState(path, &Plan{}, 0, began)
-	if err != nil {
+	if _, err := loadState(path, &Plan{}, 0, began); err != nil {
 		t.Fatal(err)
 	}
 	if got := workedOn(lock, path); got != 0 {
@@ -83,7 +82,8 @@ func TestRested(t *testing.T) {
 		}
 	}
 	worked := workedOn(lock, path)
-	if s, err = loadState(path, &Plan{}, worked, began.Add(time.Hour)); err != nil || s.RestExport != (50*time.Minute-beat).Seconds() || s.RestExit != 0 {
+	s, err := loadState(path, &Plan{}, worked, began.Add(time.Hour))
+	if err != nil || s.RestExport != (50*time.Minute-beat).Seconds() || s.RestExit != 0 {
 		t.Errorf("%v: %+v", err, s)
 	}
 	// Killed at once, and gone on with an hour later: what it rested before is not counted again.
