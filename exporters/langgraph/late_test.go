@@ -41,7 +41,7 @@ func TestRefusedLast(t *testing.T) {
 			}
 			defer j.Close()
 			refused, asked := 0, 0
-			if _, err := replay.Apply(t.Context(), dst, inOrder{m, canonical(t, m), originOf(t, m)}, &replay.Options{Journal: j, OnReceipt: func(rc replay.Receipt) {
+			if _, err := replay.Apply(t.Context(), dst, drivertest.InOrder{State: m}, &replay.Options{Journal: j, OnReceipt: func(rc replay.Receipt) {
 				switch {
 				case strings.HasPrefix(rc.Key, "checkpoint/t-interrupt//z"):
 					if refused++; rc.Action != replay.Refused || !strings.Contains(rc.Why, c.why) {
@@ -76,7 +76,7 @@ func TestBrokenTrip(t *testing.T) {
 		t.Fatal(err)
 	}
 	defer j.Close()
-	_, err = replay.Apply(t.Context(), postgres(t, u), inOrder{m, canonical(t, m), originOf(t, m)}, &replay.Options{Journal: j})
+	_, err = replay.Apply(t.Context(), postgres(t, u), drivertest.InOrder{State: m}, &replay.Options{Journal: j})
 	if err == nil || !strings.Contains(err.Error(), "memory/b/nowhere") || strings.Contains(err.Error(), "memory/a") || strings.Contains(err.Error(), "memory/c") {
 		t.Error(err)
 	}

@@ -22,7 +22,7 @@ func TestModes(t *testing.T) {
 				if mode != "" {
 					u += "?default_query_exec_mode=" + mode
 				}
-				dst, src := postgres(t, u), inOrder{m, canonical(t, m), originOf(t, m)}
+				dst, src := postgres(t, u), drivertest.InOrder{State: m}
 				var got []map[string]int
 				var first *replay.Journal
 				for _, again := range []bool{false, true} {

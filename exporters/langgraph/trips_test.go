@@ -1,50 +1,16 @@
 package langgraph
 
 import (
-	"context"
 	"fmt"
-	"io"
-	"iter"
 	"net/url"
-	"path/filepath"
 	"testing"
 
 	"google.golang.org/protobuf/proto"
 
-	"github.com/exitramp/exitramp/context/agentstate"
-	"github.com/exitramp/exitramp/context/memstate"
-	"github.com/exitramp/exitramp/context/replay"
 	"github.com/exitramp/exitramp/exporters/internal/drivertest"
 	"github.com/exitramp/exitramp/exporters/internal/pgsnapshot/pgtest"
 	pb "github.com/exitramp/exitramp/proto/exitramp/v1"
 )
-
-// inOrder gives its records kind by kind, as an archive does.
-type inOrder struct {
-	m      *memstate.State
-	recs   []agentstate.Record
-	origin *pb.Origin
-}
-
-func (s inOrder) Records(context.Context, *agentstate.ReadOptions) iter.Seq2[agentstate.Record, error] {
-	all := append([]agentstate.Record{s.origin}, s.recs...)
-	all = append(all, &pb.Completeness{Meta: agentstate.Meta("completeness", nil, "1")})
-	return func(yield func(agentstate.Record, error) bool) {
-		for _, r := range all {
-			if !yield(r, nil) {
-				return
-			}
-		}
-	}
-}
-
-func (s inOrder) Get(ctx context.Context, key string) (agentstate.Record, error) {
-	return s.m.Get(ctx, key)
-}
-
-func (s inOrder) OpenBlob(ctx context.Context, b *pb.Blob) (io.ReadCloser, error) {
-	return s.m.OpenBlob(ctx, b)
-}
 
 // TestTrips: what a run writes, finds again and takes out costs no trip to the server a record, nor does its plan.
 func TestTrips(t *testing.T) {
@@ -56,53 +22,25 @@ func TestTrips(t *testing.T) {
 		`INSERT INTO store (prefix, key, value) SELECT 'copies', copy.id || n.i, CAST('{}' AS BLOB) FROM (SELECT 1 AS i UNION SELECT 2 UNION SELECT 3 UNION SELECT 4 UNION SELECT 5) n`+copies+`AS copy`,
 		`INSERT INTO store_vectors (prefix, key, field_name, embedding) SELECT s.prefix, s.key, v.field_name, v.embedding FROM store s, (SELECT * FROM store_vectors LIMIT 1) v WHERE s.prefix = 'copies'`)
 	m, _ := drivertest.Export(t, SQLite(p))
-	src := inOrder{m, canonical(t, m), originOf(t, m)}
 	u, trips := pgtest.Trips(t, pgtest.Database(t))
 	dst := postgres(t, u)
-	journal := func() *replay.Journal {
-		j, err := replay.OpenJournal(filepath.Join(t.TempDir(), "journal"))
-		if err != nil {
-			t.Fatal(err)
-		}
-		t.Cleanup(func() { j.Close() })
-		return j
-	}
-	first := journal()
-	for _, step := range []struct {
-		name string
-		do   func() error
-	}{
-		{"run", func() error {
-			_, err := replay.Apply(t.Context(), dst, src, &replay.Options{Journal: first})
-			return err
-		}},
-		{"read", func() error { return readAlike(t, dst, postgres(t, inTurn(t, u)), trips) }},
-		{"plan", func() error { _, err := replay.Plan(t.Context(), dst, src, nil); return err }},
-		{"again", func() error {
-			_, err := replay.Apply(t.Context(), dst, src, &replay.Options{Journal: journal()})
-			return err
-		}},
-		{"undo", func() error {
-			un, err := replay.Undo(t.Context(), dst, first)
-			if err == nil && (un.Removed < 500 || un.LeftN > 0) {
-				err = fmt.Errorf("%+v", un)
-			}
-			return err
-		}},
+	const most = 250
+	drivertest.Trips(t, m, dst, trips, most)
+	drivertest.Apply(t, dst, drivertest.InOrder{State: m})
+	for name, do := range map[string]func(){
+		"read":  func() { readAlike(t, dst, postgres(t, inTurn(t, u)), trips) },
+		"again": func() { drivertest.Apply(t, dst, drivertest.InOrder{State: m}) },
 	} {
 		trips()
-		if err := step.do(); err != nil {
-			t.Fatalf("%s: %v", step.name, err)
-		}
-		got := trips()
-		if got > 250 {
-			t.Errorf("%s: %d trips for more than 500 records", step.name, got)
+		do()
+		if got := trips(); got > most {
+			t.Errorf("%s: %d trips, want %d at most", name, got, most)
 		}
 	}
 }
 
 // readAlike compares what two readings of a store give, of which the second shares no trips and is not counted.
-func readAlike(t *testing.T, shared, alone *Store, trips func() int64) error {
+func readAlike(t *testing.T, shared, alone *Store, trips func() int64) {
 	all := func(s *Store) (out []string) {
 		for r, err := range s.Records(t.Context(), nil) {
 			if err != nil {
@@ -126,10 +64,10 @@ func readAlike(t *testing.T, shared, alone *Store, trips func() int64) error {
 	got := all(shared)
 	for i := range max(len(got), len(want)) {
 		if i >= len(got) || i >= len(want) || got[i] != want[i] {
-			return fmt.Errorf("record %d of %d differs from that of a reading of one thread after the other, of %d", i, len(got), len(want))
+			t.Errorf("record %d of %d differs from that of a reading of one thread after the other, of %d", i, len(got), len(want))
+			return
 		}
 	}
-	return nil
 }
 
 // inTurn is the URL of the same database for who asks one thing after the other.

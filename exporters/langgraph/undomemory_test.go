@@ -24,7 +24,7 @@ func TestUndoMemory(t *testing.T) {
 		t.Fatal(err)
 	}
 	defer j.Close()
-	if _, err := replay.Apply(t.Context(), dst, inOrder{m, canonical(t, m), originOf(t, m)}, &replay.Options{Journal: j}); err != nil {
+	if _, err := replay.Apply(t.Context(), dst, drivertest.InOrder{State: m}, &replay.Options{Journal: j}); err != nil {
 		t.Fatal(err)
 	}
 	pgtest.Exec(t, u, `INSERT INTO checkpoints (thread_id, checkpoint_ns, checkpoint_id, checkpoint) SELECT 'copy' || i, '', repeat('another', 10) || n, '{}' FROM generate_series(1, 40) i, generate_series(1, 4000) n`)

@@ -13,10 +13,11 @@ import (
 	"github.com/exitramp/exitramp/exporters"
 )
 
-// kindByKind gives its records as an archive does.
-type kindByKind struct{ *memstate.State }
+// InOrder gives its records as an archive does: kind by kind.
+type InOrder struct{ *memstate.State }
 
-func (s kindByKind) Records(ctx context.Context, opts *agentstate.ReadOptions) iter.Seq2[agentstate.Record, error] {
+// Records yields all of them in that order.
+func (s InOrder) Records(ctx context.Context, opts *agentstate.ReadOptions) iter.Seq2[agentstate.Record, error] {
 	return func(yield func(agentstate.Record, error) bool) {
 		var all []agentstate.Record
 		for r, err := range s.State.Records(ctx, opts) {
@@ -42,7 +43,7 @@ func (s kindByKind) Records(ctx context.Context, opts *agentstate.ReadOptions) i
 // most times. trips tells how often it was asked since the last call.
 func Trips(t *testing.T, m *memstate.State, dst exporters.Runtime, trips func() int64, most int64) {
 	t.Helper()
-	src := kindByKind{m}
+	src := InOrder{m}
 	j, err := replay.OpenJournal(filepath.Join(t.TempDir(), "journal"))
 	if err != nil {
 		t.Fatal(err)
