@@ -55,8 +55,8 @@ func openPostgresDest(ctx context.Context, s *pgsnapshot.Server, dry bool) (_ *p
 			d.close()
 		}
 	}()
-	if err = d.takesWrites(ctx); err != nil {
-		return nil, err
+	if err = s.TakesRows(ctx, conn); err != nil {
+		return nil, own(err)
 	}
 	if d.path, err = s.Schemas(ctx, conn); err != nil {
 		return nil, own(err)
@@ -96,15 +96,6 @@ func openPostgresDest(ctx context.Context, s *pgsnapshot.Server, dry bool) (_ *p
 		path = append(path, `"public"`) // where extensions usually are
 	}
 	return d, d.exec(ctx, "SET LOCAL search_path = "+strings.Join(path, ", "))
-}
-
-// takesWrites refuses a database that takes no rows.
-func (d *postgresDest) takesWrites(ctx context.Context) error {
-	rows, err := d.query(ctx, "SELECT (pg_is_in_recovery() OR current_setting('default_transaction_read_only')::bool)::int4")
-	if err == nil && rows[0][0].i != 0 {
-		err = fmt.Errorf("langgraph: %w: the target is read-only: a standby, or default_transaction_read_only is on for the role or the database; want one that may be written to", ErrForbidden)
-	}
-	return err
 }
 
 // takesText refuses a database that cannot hold most characters, unless what comes is from one of its encoding.

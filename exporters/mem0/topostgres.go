@@ -21,6 +21,9 @@ func (s *Store) presentPG(ctx context.Context, undoing bool) (presence, error) {
 		return out, err
 	}
 	defer p.close()
+	if err := p.server.TakesRows(ctx, p.conn); err != nil {
+		return out, err
+	}
 	dbs, _, err := p.collections(ctx, s.flavor)
 	if err == nil {
 		err = p.forbidden()

@@ -51,17 +51,18 @@ func (r *pgReading) countBeside(ctx context.Context) (counted func() tally, err 
 	if err != nil || begin == "" {
 		return func() tally { return r.counts(ctx) }, err
 	}
-	ctx, stop := context.WithCancel(ctx)
-	out := make(chan tally, 1)
+	beside, stop := context.WithCancel(ctx)
+	out, begun := make(chan tally, 1), make(chan struct{})
 	go func() {
 		defer close(out)
-		conn, err := r.server.Begin(ctx, begin)
+		conn, err := r.server.Begin(beside, begin)
 		if err != nil {
 			return
 		}
+		close(begun)
 		d := &pg{Conn: conn, server: r.server, pairs: r.pairs}
 		defer d.close()
-		out <- d.counts(ctx)
+		out <- d.counts(beside)
 	}()
 	r.stop = func() {
 		stop()
@@ -69,6 +70,11 @@ func (r *pgReading) countBeside(ctx context.Context) (counted func() tally, err 
 		}
 	}
 	return func() tally {
+		select {
+		case <-begun:
+		default: // a pooler may have it wait for the end of the first one
+			stop()
+		}
 		t, ok := <-out
 		if !ok || t.err != nil { // it was not let in, or was ended
 			return r.counts(ctx)

@@ -69,6 +69,9 @@ func (w *pgWriter) connect(ctx context.Context, s *Store) (err error) {
 	if w.pg, err = s.open(ctx, begin); err != nil {
 		return err
 	}
+	if err := w.server.TakesRows(ctx, w.Conn); err != nil {
+		return err
+	}
 	for _, p := range w.pairs {
 		for _, t := range []pgTable{p.sessions, p.messages} {
 			switch {

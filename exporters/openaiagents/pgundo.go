@@ -23,6 +23,9 @@ func (s *Store) Undo(ctx context.Context, run *replay.Run, created []replay.Rece
 		return nil, replay.Untouched(own(err))
 	}
 	defer d.close()
+	if err := d.server.TakesRows(ctx, d.Conn); err != nil {
+		return nil, replay.Untouched(own(err))
+	}
 	if left, err = d.takeOut(ctx, run, created); err != nil {
 		return nil, replay.Untouched(own(err))
 	}

@@ -80,15 +80,22 @@ func (s *Server) String() string {
 
 // Connect opens a connection. Its errors name server, user and database, never a secret.
 func (s *Server) Connect(ctx context.Context) (*pgx.Conn, error) {
-	conn, err := pgx.ConnectConfig(ctx, s.conn)
-	if err == nil {
-		return conn, nil
-	}
-	if ctx.Err() != nil {
-		return nil, ctx.Err()
-	}
 	var pe *pgconn.PgError
-	if errors.As(err, &pe) {
+	var err error
+	for wait := 50 * time.Millisecond; wait < time.Second; wait *= 2 {
+		var conn *pgx.Conn
+		if conn, err = pgx.ConnectConfig(ctx, s.conn); err == nil {
+			return conn, nil
+		}
+		if ctx.Err() != nil {
+			return nil, ctx.Err()
+		}
+		if !errors.As(err, &pe) || pe.Code != "53300" {
+			break
+		}
+		time.Sleep(wait) // the server may still be ending our own one before, where a role may have one
+	}
+	if pe != nil {
 		switch pe.Code {
 		case "28P01", "28000":
 			return nil, fmt.Errorf("%w: %s refuses user %q: %s; check the password in the URL, PGPASSWORD or ~/.pgpass", ErrLogin, s, s.conn.User, pe.Message)
@@ -118,6 +125,7 @@ func (s *Server) Connect(ctx context.Context) (*pgx.Conn, error) {
 // settings, run first in a transaction, make text forms of values independent of server and role.
 const settings = `SET LOCAL client_encoding = 'UTF8'; SET LOCAL TimeZone = 'UTC'; SET LOCAL DateStyle = 'ISO, MDY';
 SET LOCAL extra_float_digits = 3; SET LOCAL bytea_output = 'hex'; SET LOCAL standard_conforming_strings = on;
+SET LOCAL IntervalStyle = 'postgres'; SET LOCAL quote_all_identifiers = off;
 SET LOCAL statement_timeout = 0; SET LOCAL idle_in_transaction_session_timeout = 0;
 SELECT set_config(name, '0', true) FROM pg_settings WHERE name = 'transaction_timeout'` // which servers have from 17 on
 
@@ -142,6 +150,16 @@ func (s *Server) Begin(ctx context.Context, begin string) (*pgx.Conn, error) {
 		}
 	}
 	return conn, nil
+}
+
+// TakesRows refuses a database that takes no rows, for conn, which may only read: a run would find out at its first row.
+func (s *Server) TakesRows(ctx context.Context, conn *pgx.Conn) error {
+	var not bool
+	err := conn.QueryRow(ctx, "SELECT pg_is_in_recovery() OR current_setting('default_transaction_read_only')::bool").Scan(&not)
+	if err == nil && not {
+		return fmt.Errorf("%w: %s: the target is read-only: a standby, or default_transaction_read_only is on for the role or the database; want one that may be written to", ErrForbidden, s)
+	}
+	return s.Wrap(err)
 }
 
 // Shared is what Begin begins a second transaction with, which sees what that of conn sees, for as long as

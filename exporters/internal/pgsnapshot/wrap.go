@@ -28,8 +28,15 @@ func (s *Server) Wrap(err error) error {
 	case "42501":
 		return fmt.Errorf("%w: %s: %s", ErrForbidden, s, what)
 	case "57P01", "57P02", "57P03":
-		return fmt.Errorf("%w: %s: the server is shutting down", ErrUnreachable, s)
+		return fmt.Errorf("%w: %s: the server ended the connection, or is shutting down (SQLSTATE %s); run again", ErrUnreachable, s, pe.Code)
+	case "08P01":
+		if pe.Routine == "" { // of a pooler, and not of the server
+			what += "; want a pooler in transaction or session mode"
+		}
 	case "55P03", "40P01", "40001":
+		if pe.Code == "40001" && s.reads.Load() { // what only reads is in nobody's way but a standby's
+			what += " (a standby that runs longer behind keeps rows for its readers: max_standby_streaming_delay, hot_standby_feedback)"
+		}
 		return fmt.Errorf("%w: %s: %s; run again", ErrBusy, s, what)
 	case "22021":
 		if pe.Where == "" { // no rule of anybody: a database of SQL_ASCII takes any bytes, and they cannot be read

@@ -1,0 +1,84 @@
+package pgsnapshot
+
+import (
+	"fmt"
+	"net/url"
+	"os"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/jackc/pgx/v5/pgconn"
+
+	"github.com/exitramp/exitramp/exporters/internal/pgsnapshot/pgtest"
+)
+
+// TestLastOneEnding: where a role may have one connection, the server may not have ended the one before when the next one comes.
+func TestLastOneEnding(t *testing.T) {
+	u := pgtest.Database(t)
+	role := fmt.Sprintf("exitramp_one_%d", os.Getpid())
+	pgtest.Exec(t, u, "CREATE ROLE "+role+" LOGIN CONNECTION LIMIT 1")
+	t.Cleanup(func() { pgtest.Exec(t, os.Getenv("EXITRAMP_TEST_POSTGRES"), "DROP ROLE "+role) })
+	at, err := url.Parse(u)
+	if err != nil {
+		t.Fatal(err)
+	}
+	at.User = url.User(role)
+	s, err := Parse(at.String())
+	if err != nil {
+		t.Fatal(err)
+	}
+	first, err := s.Connect(t.Context())
+	if err != nil {
+		t.Fatal(err)
+	}
+	time.AfterFunc(100*time.Millisecond, func() { first.Close(t.Context()) })
+	next, err := s.Connect(t.Context())
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer next.Close(t.Context())
+	if _, err := s.Connect(t.Context()); err == nil || !strings.Contains(err.Error(), "too many connections") {
+		t.Error(err)
+	}
+}
+
+// TestOddRole: how a role has names and values written changes nothing.
+func TestOddRole(t *testing.T) {
+	u := pgtest.Database(t, `DO $$ BEGIN EXECUTE format('ALTER DATABASE %I SET quote_all_identifiers = on', current_database());
+		EXECUTE format('ALTER DATABASE %I SET IntervalStyle = sql_standard', current_database()); END $$`)
+	s, err := Parse(u)
+	if err != nil {
+		t.Fatal(err)
+	}
+	conn, err := s.Open(t.Context())
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer conn.Close(t.Context())
+	var got string
+	if err := conn.QueryRow(t.Context(), "SELECT format_type('jsonb'::regtype, -1) || ' ' || interval '1 day 2 hours'").Scan(&got); err != nil || got != "jsonb 1 day 02:00:00" {
+		t.Error(got, err)
+	}
+}
+
+// TestWhatToDo: what ends a reading for a reason of the place it goes through is said with what to do there.
+func TestWhatToDo(t *testing.T) {
+	s, err := Parse("postgres://host/db")
+	if err != nil {
+		t.Fatal(err)
+	}
+	s.reads.Store(true)
+	for _, c := range []struct {
+		err  pgconn.PgError
+		want string
+	}{
+		{pgconn.PgError{Code: "40001", Message: "canceling statement due to conflict with recovery", Routine: "ProcessInterrupts"}, "hot_standby_feedback"},
+		{pgconn.PgError{Code: "08P01", Message: "transaction blocks not allowed in statement pooling mode"}, "transaction or session mode"},
+		{pgconn.PgError{Code: "57P01", Routine: "ProcessInterrupts"}, "run again"},
+	} {
+		if err := s.Wrap(&c.err); !strings.Contains(err.Error(), c.want) {
+			t.Errorf("want %s, got %v", c.want, err)
+		}
+	}
+}
