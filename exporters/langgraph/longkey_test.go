@@ -96,7 +96,7 @@ func TestSavepointsEnd(t *testing.T) {
 	}
 	defer d.close()
 	for _, says := range []error{nil, refuse("a trigger"), pgsnapshot.ErrLimit} {
-		err := d.apart(t.Context(), pgsnapshot.SureKey+1, false, func() error { return says })
+		err := d.apart(t.Context(), &table{}, pgsnapshot.SureKey+1, false, func() error { return says })
 		var no refusal
 		if (says == nil) != (err == nil) || says != nil && !errors.As(err, &no) {
 			t.Errorf("%v: %v", says, err)

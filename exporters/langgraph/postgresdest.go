@@ -48,7 +48,7 @@ func openPostgresDest(ctx context.Context, s *pgsnapshot.Server, dry bool) (_ *p
 	if err != nil {
 		return nil, own(err)
 	}
-	d := &postgresDest{postgresDB: postgresDB{conn: conn, cfg: s, shared: &pgsnapshot.Turns{Conn: conn}}, dry: dry, turns: pgsnapshot.Turns{Conn: conn}}
+	d := &postgresDest{postgresDB: postgresDB{conn: conn, cfg: s, shared: &pgsnapshot.Turns{Conn: conn}}, dry: dry, turns: pgsnapshot.Turns{Conn: conn, Server: s}}
 	d.f = facts{engine: "postgres", location: s.String()}
 	defer func() {
 		if err != nil {

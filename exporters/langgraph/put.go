@@ -45,7 +45,7 @@ func (w *writer) put(ctx context.Context, main outRow, extras ...outRow) (replay
 	if !ruled && longest <= pgsnapshot.SureKey { // else the answer comes at once, and may be no
 		w.late()
 	}
-	err := w.d.apart(ctx, longest, ruled, func() (err error) {
+	err := w.d.apart(ctx, main.t, longest, ruled, func() (err error) {
 		rc, err = w.insert(ctx, main, extras)
 		return err
 	})

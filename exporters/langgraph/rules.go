@@ -71,12 +71,16 @@ func refuse(format string, args ...any) error { return refusal(fmt.Sprintf(forma
 // notTaken is why a row was refused that a rule of the target keeps out.
 func notTaken(err error) error { return refuse("the target does not take the row: %v", err) }
 
-// apart makes a savepoint where something may keep the row out: each costs two trips to the server.
-func (d *postgresDest) apart(ctx context.Context, keyBytes int, ruled bool, fn func() error) error {
+// apart makes a savepoint where something may keep the row out. What is of a thread is answered at once, for what comes behind it depends on that.
+func (d *postgresDest) apart(ctx context.Context, t *table, keyBytes int, ruled bool, fn func() error) error {
 	if !ruled && keyBytes <= pgsnapshot.SureKey {
 		return fn()
 	}
-	err := d.turns.AtOnce(func() error { return d.cfg.Apart(ctx, d.conn, fn) })
+	apart := func() error { return d.turns.Apart(ctx, fn) }
+	if at := apart; threadTable(t.name) {
+		apart = func() error { return d.turns.AtOnce(at) }
+	}
+	err := apart()
 	switch {
 	case keyBytes > pgsnapshot.SureKey && errors.Is(err, pgsnapshot.ErrLimit):
 		return refuse("it is beyond a limit of the database (SQLSTATE 54000): its key has %d bytes, and an index holds some 2,700, packed", keyBytes)
@@ -87,7 +91,7 @@ func (d *postgresDest) apart(ctx context.Context, keyBytes int, ruled bool, fn f
 }
 
 // apart needs no care for keys: SQLite takes them of any length.
-func (d *sqliteDest) apart(ctx context.Context, _ int, ruled bool, fn func() error) error {
+func (d *sqliteDest) apart(ctx context.Context, _ *table, _ int, ruled bool, fn func() error) error {
 	if !ruled {
 		return fn()
 	}

@@ -40,7 +40,7 @@ type dest interface {
 	each(ctx context.Context, q string, args []any, row func([]cell)) error
 	// apart runs fn, which inserts rows under keys of up to so many bytes, where ruled into tables with such rules. Where the
 	// database does not take one that is a refusal, and nothing that fn inserted stays.
-	apart(ctx context.Context, keyBytes int, ruled bool, fn func() error) error
+	apart(ctx context.Context, t *table, keyBytes int, ruled bool, fn func() error) error
 	commit(ctx context.Context) error
 }
 

@@ -26,7 +26,12 @@ func TestTrips(t *testing.T) {
 	dst := postgres(t, u)
 	const most = 250
 	drivertest.Trips(t, m, dst, trips, most)
+	pgtest.Exec(t, u, "ALTER TABLE store ADD CONSTRAINT mine CHECK (key <> 'nobody')")
+	trips()
 	drivertest.Apply(t, dst, drivertest.InOrder{State: m})
+	if got := trips(); got > most {
+		t.Errorf("with a rule: %d trips, want %d at most", got, most)
+	}
 	for name, do := range map[string]func(){
 		"read":  func() { readAlike(t, dst, postgres(t, inTurn(t, u)), trips) },
 		"again": func() { drivertest.Apply(t, dst, drivertest.InOrder{State: m}) },

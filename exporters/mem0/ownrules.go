@@ -65,7 +65,7 @@ func (w *writer) apart(ctx context.Context, d *db, table string, size int, rc re
 		if !ruled && size <= pgsnapshot.SureKey { // what is kept out all the same ends the transaction, and so the run
 			return rc, fn()
 		}
-		err = e.turns.AtOnce(func() error { return e.server.Apart(ctx, e.conn, fn) })
+		err = e.turns.Apart(ctx, fn)
 	case lite:
 		if ruled {
 			err = e.Apart(ctx, fn)

@@ -47,7 +47,7 @@ func (s *Store) openPG(ctx context.Context, begin string) (_ *pg, err error) {
 	if err != nil {
 		return nil, err
 	}
-	p := &pg{conn: conn, server: s.server, children: map[string]*pgsnapshot.Children{}, turns: &pgsnapshot.Turns{Conn: conn}}
+	p := &pg{conn: conn, server: s.server, children: map[string]*pgsnapshot.Children{}, turns: &pgsnapshot.Turns{Conn: conn, Server: s.server}}
 	defer func() {
 		if err != nil {
 			p.close()
@@ -103,15 +103,13 @@ func (p *pg) exec(ctx context.Context, q string, args ...any) error {
 }
 
 func (p *pg) write(ctx context.Context, q string, args ...any) error {
-	n := int64(0)
 	err := p.turns.Ask(ctx, pgsnapshot.Rebind(q), args, func(rows pgx.Rows) error {
 		rows.Close()
-		n = rows.CommandTag().RowsAffected()
+		if rows.Err() == nil && rows.CommandTag().RowsAffected() == 0 {
+			return p.server.PassedOver()
+		}
 		return rows.Err()
 	})
-	if err == nil && n == 0 {
-		return p.server.PassedOver()
-	}
 	return p.wrap(err)
 }
 

@@ -16,6 +16,10 @@ func TestTrips(t *testing.T) {
 			jsonb_build_object('user_id', 'user-' || i % 7, 'data', 'memory ' || i, 'hash', md5(i::text), 'createdAt', '2026-11-23T02:55:19.463Z', 'updatedAt', '2026-11-23T02:55:19.498Z')
 		FROM generate_series(1, 600) i`)
 	m, _ := drivertest.Export(t, store(t, from, ""))
-	u, trips := pgtest.Trips(t, database(t, ""))
-	drivertest.Trips(t, m, store(t, u, ""), trips, 150)
+	for _, rule := range []string{"", ", CHECK (payload <> '[]')"} {
+		to := database(t, "")
+		pgtest.Exec(t, to, "CREATE EXTENSION vector; CREATE TABLE memories (id uuid primary key, vector vector(8), payload jsonb"+rule+")")
+		u, trips := pgtest.Trips(t, to)
+		drivertest.Trips(t, m, store(t, u, ""), trips, 150)
+	}
 }

@@ -59,13 +59,16 @@ func (w *pgWriter) Rules() (out []string) {
 }
 
 // apart runs fn, which writes a row of a table with a key of so many bytes. why is what the server does not take in it:
-// nothing of it is written then, and the run goes on. A savepoint is made where something may keep the row out: each costs two
-// trips to the server.
+// nothing of it is written then, and the run goes on. A savepoint is made where something may keep the row out.
 func (w *pgWriter) apart(ctx context.Context, t pgTable, keyBytes int, guard bool, fn func() error) (why error, err error) {
 	if !guard && keyBytes <= pgsnapshot.SureKey && len(w.rules[t.ident]) == 0 {
 		return nil, fn()
 	}
-	err = w.atOnce(func() error { return w.server.Apart(ctx, w.Conn, fn) })
+	turns := w.turns
+	if turns == nil {
+		turns = &pgsnapshot.Turns{Conn: w.Conn, Server: w.server}
+	}
+	err = turns.Apart(ctx, fn)
 	if errors.Is(err, replay.ErrRule) {
 		return err, nil
 	}

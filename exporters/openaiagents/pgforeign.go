@@ -171,11 +171,11 @@ func (w *pgWriter) putAll(ctx context.Context, p *pgPair, x newItem, items [][]b
 				ids, at = append(ids, id), append(at, when)
 				return nil
 			})
+			if err == nil && len(ids) != len(items) {
+				err = w.server.PassedOver()
+			}
 			return err
 		})
-	if err == nil && len(ids) != len(items) {
-		err = w.server.PassedOver()
-	}
 	if err != nil {
 		return "", "", err
 	}

@@ -216,7 +216,7 @@ func (d *pg) change(ctx context.Context, q string, args ...any) (n int64, err er
 
 // together runs fn for 0 to n-1, which are of single rows: they share their trips to the server.
 func (d *pg) together(ctx context.Context, n int, fn func(i int) error) error {
-	d.turns = &pgsnapshot.Turns{Conn: d.Conn}
+	d.turns = &pgsnapshot.Turns{Conn: d.Conn, Server: d.server}
 	defer func() { d.turns = nil }()
 	return d.turns.Run(ctx, n, fn)
 }

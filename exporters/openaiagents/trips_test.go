@@ -38,6 +38,7 @@ func TestTrips(t *testing.T) {
 	}{
 		"empty":           {m, nil, 100},
 		"others' ids":     {m, append(fill[:1:1], `INSERT INTO agent_sessions VALUES ('own', now(), now())`, `INSERT INTO agent_messages (session_id, message_data) SELECT 'own', '{}' FROM generate_series(1, 30) i`), 1400},
+		"owner's rules":   {m, append(fill[:1:1], `ALTER TABLE agent_messages ADD CONSTRAINT mine CHECK (session_id <> 'nobody')`), 100},
 		"another runtime": {memstate.Whole("elsewhere", recs...), nil, 100},
 	} {
 		t.Run(name, func(t *testing.T) {

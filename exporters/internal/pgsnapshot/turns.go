@@ -1,11 +1,15 @@
 package pgsnapshot
 
 import (
+	"cmp"
 	"context"
 	"errors"
+	"fmt"
 	"iter"
 
 	"github.com/jackc/pgx/v5"
+
+	"github.com/exitramp/exitramp/context/replay"
 )
 
 // What is asked in one trip to the server.
@@ -17,8 +21,10 @@ const (
 // Turns lets functions that ask the server one thing after the other share their trips to it: each runs until it asks, what all of
 // them ask goes to the server together, in their order, and each goes on with its answer. Only one runs at a time.
 type Turns struct {
-	Conn *pgx.Conn
-	wait func(*ask) bool // of the function whose turn it is; nil: asked is at once
+	Conn   *pgx.Conn
+	Server *Server         // of Conn, for Apart
+	wait   func(*ask) bool // of the function whose turn it is; nil: asked is at once
+	behind string          // the first savepoint of the last trip, where it had one
 }
 
 type ask struct {
@@ -26,6 +32,7 @@ type ask struct {
 	args  []any
 	read  func(pgx.Rows) error
 	err   error
+	apart bool // behind a savepoint of its own
 	got   int  // bytes of the answer, in a Line
 	again bool // in a Line: the answer was not read to its end, and is asked for again
 }
@@ -73,6 +80,23 @@ func readAll(rows pgx.Rows, read func(pgx.Rows) error) error {
 func (t *Turns) AtOnce(fn func() error) error {
 	wait := t.wait
 	t.wait = nil
+	err := fn()
+	t.wait = wait
+	return err
+}
+
+// Apart is Server.Apart for fn, each of whose asks is taken back alone where a rule refuses it: fn is to write with one of them. They
+// share trips as others do; what comes behind one that was refused is asked again. A read says with replay.ErrRule that its ask
+// is to be taken back.
+func (t *Turns) Apart(ctx context.Context, fn func() error) error {
+	wait := t.wait
+	if wait == nil {
+		return t.Server.Apart(ctx, t.Conn, fn)
+	}
+	t.wait = func(a *ask) bool {
+		a.apart = true
+		return wait(a)
+	}
 	err := fn()
 	t.wait = wait
 	return err
@@ -134,7 +158,12 @@ func (t *Turns) Run(ctx context.Context, n int, fn func(i int) error) error {
 			return err
 		}
 	}
-	return nil
+	if t.behind == "" {
+		return nil
+	}
+	_, err := t.Conn.Exec(ctx, "RELEASE SAVEPOINT "+t.behind, pgx.QueryExecModeSimpleProtocol)
+	t.behind = ""
+	return t.Server.Wrap(err)
 }
 
 // goOn runs x until it asks; false: it has ended.
@@ -154,16 +183,55 @@ func (t *Turns) broken() bool {
 	return t.Conn.IsClosed() || t.Conn.PgConn().TxStatus() == 'E'
 }
 
-// send asks what all of open wait for, and gives which failed; -1: none. The first answer is read whatever its size;
-// of the others, where room is not 0, what is above so many bytes of all, or above aheadBytes of one, is to be asked again.
+// send asks what all of open wait for, and gives which failed; -1: none. What a rule refused of those apart has not failed. The first answer is
+// read whatever its size; of the others, where room is not 0, what is above so many bytes of all, or above aheadBytes of one, is to be asked again.
 func (t *Turns) send(ctx context.Context, open []*turn, room int) int {
-	b := &pgx.Batch{}
-	for _, x := range open {
+	for from, n := 0, len(open); from < len(open); {
+		some := open[from:min(from+n, len(open))]
+		at := t.trip(ctx, some, room)
+		if at < 0 {
+			from, n = from+len(some), 2*n
+			continue
+		}
+		a := some[at].now
+		if !a.apart || !errors.Is(t.Server.Wrap(a.err), replay.ErrRule) {
+			return from + at
+		}
+		if _, err := t.Conn.Exec(ctx, fmt.Sprint("ROLLBACK TO SAVEPOINT ", savepoint, at), pgx.QueryExecModeSimpleProtocol); err != nil {
+			a.err = err
+			return from + at
+		}
+		from, n = from+at+1, max(2*at, 1) // as likely to come through, and so seldom sent in vain
+	}
+	return -1
+}
+
+const savepoint = "exitramp_trip_"
+
+// trip is send, up to the first that fails. Savepoints stay until the next trip: only then all answers are read.
+func (t *Turns) trip(ctx context.Context, open []*turn, room int) int {
+	b, before := &pgx.Batch{}, 0
+	if t.behind != "" {
+		b.Queue("RELEASE SAVEPOINT " + t.behind)
+		t.behind, before = "", 1
+	}
+	for i, x := range open {
+		if x.now.apart {
+			name := fmt.Sprint(savepoint, i)
+			b.Queue("SAVEPOINT " + name)
+			t.behind = cmp.Or(t.behind, name)
+		}
 		b.Queue(x.now.sql, x.now.args...)
 	}
 	answers := t.Conn.SendBatch(ctx, b)
 	var failed error
+	skip := func(n int) {
+		for ; n > 0 && failed == nil; n-- {
+			_, failed = answers.Exec()
+		}
+	}
 	at, used := -1, 0
+	skip(before)
 	for i, x := range open {
 		all, read := &sized{}, x.now.read
 		x.now.again = false
@@ -173,14 +241,17 @@ func (t *Turns) send(ctx context.Context, open []*turn, room int) int {
 				read = func(pgx.Rows) error { return nil }
 			}
 		}
+		if x.now.apart {
+			skip(1)
+		}
 		if failed == nil {
 			if all.Rows, failed = answers.Query(); failed == nil {
 				failed = readAll(all, read)
 			}
 			all.Rows.Close()
-			if failed != nil {
-				at = i
-			}
+		}
+		if failed != nil && at < 0 {
+			at = i
 		}
 		x.now.err, x.now.got = failed, all.n
 		x.now.again = x.now.again || all.over()

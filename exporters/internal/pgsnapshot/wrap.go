@@ -18,7 +18,7 @@ import (
 func (s *Server) Wrap(err error) error {
 	var pe *pgconn.PgError
 	if !errors.As(err, &pe) {
-		if err != nil && !errors.Is(err, context.Canceled) && !errors.Is(err, context.DeadlineExceeded) {
+		if err != nil && !errors.Is(err, replay.ErrRule) && !errors.Is(err, context.Canceled) && !errors.Is(err, context.DeadlineExceeded) {
 			return fmt.Errorf("%s: %w", s, err)
 		}
 		return err
