@@ -2,8 +2,13 @@ package pgsnapshot
 
 import (
 	"fmt"
+	"io"
+	"log"
+	"net"
+	"net/http/httptest"
 	"net/url"
 	"os"
+	"path/filepath"
 	"strings"
 	"testing"
 	"time"
@@ -80,5 +85,62 @@ func TestWhatToDo(t *testing.T) {
 		if err := s.Wrap(&c.err); !strings.Contains(err.Error(), c.want) {
 			t.Errorf("want %s, got %v", c.want, err)
 		}
+	}
+}
+
+// TestConnectSays: what keeps a connection from being made is said as what it is.
+func TestConnectSays(t *testing.T) {
+	tls := httptest.NewUnstartedServer(nil)
+	tls.Config.ErrorLog = log.New(io.Discard, "", 0)
+	tls.StartTLS()
+	defer tls.Close()
+	l, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer l.Close()
+	go func() { // as a server with a certificate of nobody
+		for {
+			c, err := l.Accept()
+			if err != nil {
+				return
+			}
+			go func() {
+				defer c.Close()
+				io.ReadFull(c, make([]byte, 8))
+				c.Write([]byte("S"))
+				s, err := net.Dial("tcp", tls.Listener.Addr().String())
+				if err != nil {
+					return
+				}
+				defer s.Close()
+				go func() { io.Copy(s, c); s.Close() }()
+				io.Copy(c, s)
+			}()
+		}
+	}()
+	for _, c := range []struct{ url, want string }{
+		{"postgres://u:s3cret@" + l.Addr().String() + "/d?sslmode=verify-full", "certificate is not accepted"},
+		{pgtest.Database(t) + "?target_session_attrs=standby", "target_session_attrs"},
+	} {
+		s, err := Parse(c.url)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if _, err = s.Connect(t.Context()); err == nil || !strings.Contains(err.Error(), c.want) || strings.Contains(err.Error(), "s3cret") {
+			t.Errorf("want %s, got %v", c.want, err)
+		}
+	}
+	none := filepath.Join(t.TempDir(), "none.pem")
+	if _, err := Parse("postgres://u:s3cret@host/d?sslmode=verify-full&sslrootcert=" + none); err == nil || !strings.Contains(err.Error(), none) || strings.Contains(err.Error(), "s3cret") {
+		t.Error(err)
+	}
+	services := filepath.Join(t.TempDir(), "services")
+	if err := os.WriteFile(services, []byte("[here]\nhost=db.example\nport=7\ndbname=d\n"), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	t.Setenv("PGSERVICEFILE", services)
+	if s, err := Parse("postgres:///?service=here"); err != nil || s.String() != "db.example:7/d" {
+		t.Error(s, err)
 	}
 }

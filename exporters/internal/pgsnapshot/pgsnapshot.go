@@ -8,8 +8,10 @@ package pgsnapshot
 
 import (
 	"context"
+	"crypto/tls"
 	"errors"
 	"fmt"
+	"io/fs"
 	"net"
 	"net/url"
 	"slices"
@@ -53,7 +55,7 @@ var errURL = fmt.Errorf("%w: want RUNTIME+postgres://user@host:port/database?sea
 // URL has no password.
 func Parse(rawURL string) (*Server, error) {
 	u, err := url.Parse(rawURL)
-	if err != nil || u.Host == "" && u.Query().Get("host") == "" {
+	if err != nil || u.Host == "" && u.Query().Get("host") == "" && u.Query().Get("service") == "" {
 		return nil, errURL
 	}
 	q := u.Query()
@@ -61,6 +63,9 @@ func Parse(rawURL string) (*Server, error) {
 	q.Del("search_path")
 	u.RawQuery = strings.ReplaceAll(q.Encode(), "+", "%20") // as in libpq, + is a plus: options=-c%20name%3Dvalue
 	cfg, err := pgx.ParseConfig(u.String())
+	if pe := (*fs.PathError)(nil); errors.As(err, &pe) {
+		return nil, fmt.Errorf("%w: a file that it names cannot be read: %w", exporters.ErrURL, pe)
+	}
 	if err != nil {
 		return nil, errURL
 	}
@@ -90,7 +95,7 @@ func (s *Server) Connect(ctx context.Context) (*pgx.Conn, error) {
 		if ctx.Err() != nil {
 			return nil, ctx.Err()
 		}
-		if !errors.As(err, &pe) || pe.Code != "53300" {
+		if pe = nil; !errors.As(err, &pe) || pe.Code != "53300" {
 			break
 		}
 		time.Sleep(wait) // the server may still be ending our own one before, where a role may have one
@@ -109,7 +114,12 @@ func (s *Server) Connect(ctx context.Context) (*pgx.Conn, error) {
 	why := "no answer"
 	var op *net.OpError
 	var dns *net.DNSError
+	var cert *tls.CertificateVerificationError
 	switch {
+	case errors.As(err, &cert):
+		return nil, fmt.Errorf("%w: %s: TLS: its certificate is not accepted: %w; check host, sslmode and sslrootcert of the URL", ErrUnreachable, s, cert.Err)
+	case errors.Is(err, pgconn.ErrReadOnlyConnection), errors.Is(err, pgconn.ErrReadWriteConnection), errors.Is(err, pgconn.ErrPrimaryConnection), errors.Is(err, pgconn.ErrStandbyConnection):
+		return nil, fmt.Errorf("%w: no host of the URL, which begins with %s, is what its target_session_attrs asks for", ErrUnreachable, s)
 	case errors.As(err, &dns):
 		why = "no host of this name"
 	case errors.As(err, &op):
