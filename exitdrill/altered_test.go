@@ -128,7 +128,7 @@ func drilled(t *testing.T, c change, edit ...string) *drill.Outcome {
 		p.runtimes["source"].Set(r)
 	}
 	p.alter("target", c)
-	pl := p.plan(unsealed(append([]string{"contains: likes tea 0003", "contains: likes tea 0003, injection: true"}, edit...)...)...)
+	pl := p.plan(append([]string{"contains: likes tea 0003", "contains: likes tea 0003, injection: true"}, edit...)...)
 	p.write("approvals", approvals+"toolgrant/never\ntoolgrant/off\ntoolgrant/asks\n")
 	return p.run(pl)
 }
@@ -237,7 +237,7 @@ func TestAllBeforeViews(t *testing.T) {
 		if fresh { // and nothing else
 			want, due = evidence.Warn, 1
 		}
-		out := p.run(p.plan(unsealed()...))
+		out := p.run(p.plan())
 		if _, got := out.Predicate.Survival(); check(out, 33).Result != want || got != due {
 			t.Errorf("fresh %t: due %d, want %d: %+v", fresh, got, due, check(out, 33))
 		}
@@ -268,7 +268,7 @@ func TestNothingRefers(t *testing.T) {
 		if c.change != nil {
 			p.alter("target", c.change)
 		}
-		out := p.run(p.plan(unsealed()...))
+		out := p.run(p.plan())
 		if ch := check(out, 35); ch.Result != c.links || !strings.Contains(ch.Why, c.says) {
 			t.Errorf("%s: %+v", name, ch)
 		}
@@ -294,7 +294,7 @@ func TestAllBefore(t *testing.T) {
 		if gone != "" {
 			p.alter("target", drop(gone))
 		}
-		if c := check(p.run(p.plan(unsealed()...)), 33); c.Result != want {
+		if c := check(p.run(p.plan()), 33); c.Result != want {
 			t.Errorf("%q gone: %+v", gone, c)
 		}
 	}

@@ -53,7 +53,7 @@ func TestArtefacts(t *testing.T) {
 		}
 		return ""
 	}})
-	pl := p.plan("recipients: [DIR/ops.age.pub], identities: [DIR/ops.age]", "identities: []", "next_review", fmt.Sprintf("second_reader: [%q, reader, well]\nnext_review", os.Args[0]))
+	pl := p.plan("next_review", fmt.Sprintf("second_reader: [%q, reader, well]\nnext_review", os.Args[0]))
 	out := p.run(pl)
 	sum := func(name string) string {
 		return fmt.Sprintf("%x", sha256.Sum256([]byte(p.read(filepath.Join("out", name)))))
@@ -101,7 +101,7 @@ func TestArtefacts(t *testing.T) {
 	}
 
 	// At L1 there is no journal and nothing read back; a second drill is shown by the entry before it.
-	out = p.run(p.plan("name: q", "name: r", "mode: planned", "mode: stressed", "level: L3", "level: L1", "recipients: [DIR/ops.age.pub], identities: [DIR/ops.age]", "identities: []"))
+	out = p.run(p.plan("name: q", "name: r", "mode: planned", "mode: stressed", "level: L3", "level: L1"))
 	if got := shown(out, 25, "ledger entry 0"); got == "" || got != out.Predicate.Drill.PrevDigest.SHA256 {
 		t.Errorf("the entry before is %q", got)
 	}

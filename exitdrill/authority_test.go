@@ -58,7 +58,7 @@ func TestGrants(t *testing.T) {
 			}
 			return p.runtimes[u.Opaque], nil
 		}})
-		out := p.run(p.plan(unsealed()...))
+		out := p.run(p.plan())
 		got := out.Predicate.Authority
 		if got.Grants != c.want.Grants || got.Reproduced != c.want.Reproduced || got.Reduced != c.want.Reduced || got.Widened != 0 {
 			t.Errorf("%s: %+v", name, got)
@@ -110,7 +110,7 @@ func TestDenialOverruled(t *testing.T) {
 		source.Effect, source.Enabled, target.Effect = c.source, c.enabled, c.target
 		p.runtimes["source"].Set(source)
 		p.runtimes["target"].Set(target)
-		pl := p.plan(unsealed()...)
+		pl := p.plan()
 		p.write("approvals", approvals+"toolgrant/other\n")
 		out := p.run(pl)
 		if ch := check(out, 29); ch.Result != c.want || strings.Contains(ch.Why, "where the source has 1 denials, or rules to ask first, the target has grants of its own, which allow more") != (c.want == evidence.Fail) {

@@ -54,7 +54,7 @@ func TestStopped(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
 			p := newPlace(t)
-			first := p.run(p.plan("level: L3", "level: L1")).Predicate
+			first := p.run(p.sealed("level: L3", "level: L1")).Predicate
 			if i := slices.IndexFunc(first.Checks, func(c evidence.Check) bool { return c.ID == "AC-42" }); first.Timing.RTOSeconds != 0 || first.Checks[i].Result != evidence.Untold {
 				t.Errorf("nothing was imported, in %v s: %+v", first.Timing.RTOSeconds, first.Checks[i])
 			}
@@ -62,7 +62,7 @@ func TestStopped(t *testing.T) {
 				tc.do(p)
 			}
 			delete(p.runtimes, "source") // a stressed drill does not open it
-			out := p.run(p.plan(append(tc.edit, "name: q", "name: s", "mode: planned", "mode: stressed")...))
+			out := p.run(p.sealed(append(tc.edit, "name: q", "name: s", "mode: planned", "mode: stressed")...))
 			if c := check(out, 11); c.Result != evidence.Untold {
 				t.Errorf("nobody looked for a known answer: %+v", c)
 			}
@@ -134,7 +134,7 @@ func TestBrokenAfterSeal(t *testing.T) {
 	t.Parallel()
 	for _, edit := range [][]string{nil, {"sign: DIR/ops.key, ", ""}} {
 		p := newPlace(t)
-		pl := p.plan(edit...)
+		pl := p.sealed(edit...)
 		ctx, cancel := context.WithCancel(t.Context())
 		p.opts.Progress = func(phase string, _ agentstate.Record) {
 			if phase == "verify" {
@@ -351,7 +351,7 @@ func TestLedgerDamaged(t *testing.T) {
 func TestLockTakenAway(t *testing.T) {
 	t.Parallel()
 	p := newPlace(t)
-	pl := p.plan(unsealed()...)
+	pl := p.plan()
 	var left []byte
 	p.opts.Progress = func(phase string, _ agentstate.Record) {
 		if phase != "controls" || left != nil {

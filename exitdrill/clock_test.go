@@ -69,13 +69,13 @@ func TestClockBehindLedger(t *testing.T) {
 	t.Parallel()
 	p := newPlace(t)
 	day := time.Now().AddDate(0, 0, -1).Format(time.DateOnly) // over, but not two days ago
-	p.run(p.plan(unsealed()...))
+	p.run(p.plan())
 	for name, c := range map[string]struct {
 		back time.Duration
 		says bool
 	}{"right": {0, false}, "late": {48 * time.Hour, true}} {
 		p.opts.Now = func() time.Time { return time.Now().Add(-c.back) }
-		out := p.run(p.plan(unsealed("name: q", "name: "+name, "a.ctxa", name+".ctxa", "next_review: 2099-01-01", "next_review: "+day)...))
+		out := p.run(p.plan("name: q", "name: "+name, "a.ctxa", name+".ctxa", "next_review: 2099-01-01", "next_review: "+day))
 		if w := check(out, 42); strings.Contains(w.Why, "clock of this machine is behind") != c.says || (w.Result == evidence.Untold) != c.says {
 			t.Errorf("%s: %+v", name, w)
 		}

@@ -19,7 +19,7 @@ func TestErased(t *testing.T) {
 		if there {
 			p.runtimes["target"].Set(&pb.Memory{Meta: agentstate.Meta("memory", nil, "ada", "0002"), Content: &pb.Memory_Text{Text: "likes tea 0002"}})
 		}
-		out := p.run(p.plan(unsealed("replay: {approve: DIR/approvals}", "replay: {approve: DIR/approvals, tombstones: [DIR/erased]}")...))
+		out := p.run(p.plan("replay: {approve: DIR/approvals}", "replay: {approve: DIR/approvals, tombstones: [DIR/erased]}"))
 		s := out.Predicate.Safety
 		if s.Tombstones != 1 || (s.Revived == 1) != there || (out.Judgement.Verdict == evidence.VerdictFail) != there {
 			t.Errorf("%v: %+v, %v", there, s, out.Judgement)
@@ -36,7 +36,7 @@ func TestErasedNothing(t *testing.T) {
 	} {
 		p := newPlace(t)
 		p.write("erased", keys)
-		out := p.run(p.plan(unsealed("replay: {approve: DIR/approvals}", "replay: {approve: DIR/approvals, tombstones: [DIR/erased]}")...))
+		out := p.run(p.plan("replay: {approve: DIR/approvals}", "replay: {approve: DIR/approvals, tombstones: [DIR/erased]}"))
 		if c := check(out, 32); c.Result != evidence.Pass || c.Why != want {
 			t.Errorf("%q: %+v", keys, c)
 		}

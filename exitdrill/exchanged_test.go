@@ -30,12 +30,12 @@ func TestExchanged(t *testing.T) {
 		t.Run(fmt.Sprint(phase, killed), func(t *testing.T) {
 			t.Parallel()
 			p := newPlace(t)
-			p.run(p.plan(unsealed("level: L3", "level: L1", "name: q", "name: other", "archive: DIR/a.ctxa", "archive: DIR/b.ctxa")...))
+			p.run(p.plan("level: L3", "level: L1", "name: q", "name: other", "archive: DIR/a.ctxa", "archive: DIR/b.ctxa"))
 			for i := range 2 {
 				p.runtimes["source"].Set(&pb.Memory{Meta: agentstate.Meta("memory", nil, "ada", fmt.Sprint("late", i))})
 			}
-			p.run(p.plan(unsealed("level: L3", "level: L1")...))
-			pl := p.plan(unsealed("name: q", "name: s", "mode: planned", "mode: stressed", "keep: true", "keep: false")...)
+			p.run(p.plan("level: L3", "level: L1"))
+			pl := p.plan("name: q", "name: s", "mode: planned", "mode: stressed", "keep: true", "keep: false")
 			ctx, cancel := context.WithCancel(t.Context())
 			defer cancel()
 			exchanged := false

@@ -25,7 +25,7 @@ import (
 func TestPass(t *testing.T) {
 	t.Parallel()
 	p := newPlace(t)
-	out := p.run(p.plan())
+	out := p.run(p.sealed())
 	if w := out.Predicate.Word(evidence.DefaultGates()); w != "PASS at L3, 18 gates" {
 		t.Errorf("%s: %v", w, out.Judgement.Reasons)
 	}
@@ -64,7 +64,7 @@ func TestPass(t *testing.T) {
 		}
 	}
 	// Again, and it is the next entry; what is there already shows nothing.
-	out = p.run(p.plan("name: q", "name: r", "mode: planned", "mode: stressed"))
+	out = p.run(p.sealed("name: q", "name: r", "mode: planned", "mode: stressed"))
 	if out.Predicate.Drill.LedgerIndex != 1 || out.Predicate.Drill.PrevDigest.SHA256 == "" || check(out, 33).Result != evidence.Untold || out.Judgement.Verdict != evidence.VerdictFail ||
 		!strings.Contains(strings.Join(out.Hints, " "), "in the target before") {
 		t.Errorf("%+v %v %v", check(out, 33), out.Judgement, out.Hints)
@@ -90,11 +90,11 @@ func TestLevels(t *testing.T) {
 		"L3": {"PASS at L3, 18 gates", "export verify plan replay read-back controls"},
 	} {
 		p := newPlace(t)
-		edit := []string{"level: L3", "level: " + level}
-		if level != "L2" { // whose neutral store is in the clear, and its archive is not
-			edit = unsealed(edit...)
+		plan := p.plan
+		if level == "L2" { // whose neutral store is in the clear, and its archive is not
+			plan = p.sealed
 		}
-		out := p.run(p.plan(edit...))
+		out := p.run(plan("level: L3", "level: "+level))
 		var phases []string
 		for _, ph := range out.Predicate.Timing.Phases {
 			phases = append(phases, ph.Name)
@@ -144,7 +144,7 @@ func TestTimeStamp(t *testing.T) {
 	p := newPlace(t)
 	down := true
 	p.opts.Timestamp = p.authority(&down)
-	pl := p.plan("identities: [DIR/ops.age]}", "identities: [DIR/ops.age], tsa: https://tsa.example, tsa_certs: [DIR/tsa.pem]}")
+	pl := p.plan("identities: []}", "identities: [], tsa: https://tsa.example, tsa_certs: [DIR/tsa.pem]}")
 	if _, err := exitdrill.Run(t.Context(), pl, &p.opts); !errors.Is(err, drill.ErrBroken) {
 		t.Fatalf("nobody answers: %v", err)
 	}
@@ -204,7 +204,7 @@ func TestArchiveFolder(t *testing.T) {
 func TestUnsigned(t *testing.T) {
 	t.Parallel()
 	p := newPlace(t)
-	pl := p.plan("sign: DIR/ops.key, trust: DIR/ops.key.pub, recipients: [DIR/ops.age.pub], identities: [DIR/ops.age]", "identities: []")
+	pl := p.plan("sign: DIR/ops.key, trust: DIR/ops.key.pub, identities: []", "identities: []")
 	out, err := exitdrill.Run(t.Context(), pl, &p.opts)
 	if err != nil {
 		t.Fatal(err)

@@ -33,7 +33,7 @@ func TestFull(t *testing.T) {
 			}
 			return p.runtimes[u.Opaque], nil
 		}})
-		pl := p.plan(unsealed("keep: true", "keep: false")...)
+		pl := p.plan("keep: true", "keep: false")
 		if _, err := exitdrill.Run(t.Context(), pl, &p.opts); !errors.Is(err, drill.ErrBroken) {
 			t.Errorf("opening %d: %v", opened, err)
 			continue
@@ -52,9 +52,9 @@ func TestFull(t *testing.T) {
 		}
 		return p.runtimes[u.Opaque], nil
 	}})
-	if _, err := exitdrill.Run(t.Context(), p.plan(unsealed()...), &p.opts); !errors.Is(err, drill.ErrBroken) {
+	if _, err := exitdrill.Run(t.Context(), p.plan(), &p.opts); !errors.Is(err, drill.ErrBroken) {
 		t.Errorf("source: %v", err)
-	} else if out := p.run(p.plan(unsealed()...)); out.Judgement.Verdict != evidence.VerdictPass {
+	} else if out := p.run(p.plan()); out.Judgement.Verdict != evidence.VerdictPass {
 		t.Errorf("source: %v", out.Judgement)
 	}
 }

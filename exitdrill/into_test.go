@@ -22,8 +22,8 @@ func TestInto(t *testing.T) {
 	t.Parallel()
 	p := newPlace(t)
 	p.runtimes["second"] = memstate.NewRuntime(nil)
-	pl := p.plan(unsealed("target: mem:target\n", "into:\n  - {name: all, target: \"mem:target\", kinds: []}\n  - {name: memories, target: \"mem:second\", kinds: [memory, memoryspace, principal]}\n"+
-		"accepted_losses: [{kind: memory, path: name, by: ada, until: 2099-01-01, into: Memories}]\n")...)
+	pl := p.plan("target: mem:target\n", "into:\n  - {name: all, target: \"mem:target\", kinds: []}\n  - {name: memories, target: \"mem:second\", kinds: [memory, memoryspace, principal]}\n"+
+		"accepted_losses: [{kind: memory, path: name, by: ada, until: 2099-01-01, into: Memories}]\n")
 	if _, err := exitdrill.Run(t.Context(), pl, &p.opts); !errors.Is(err, exitdrill.ErrSeveral) {
 		t.Fatal(err)
 	}
@@ -72,7 +72,7 @@ func TestInto(t *testing.T) {
 	if err := os.Remove(filepath.Join(p.dir, "a.ctxa")); err != nil {
 		t.Fatal(err)
 	}
-	p.run(p.plan(unsealed("name: q", "name: other", "level: L3", "level: L1", "ledger: DIR/out/drills.jsonl", "ledger: DIR/out/other.jsonl")...))
+	p.run(p.plan("name: q", "name: other", "level: L3", "level: L1", "ledger: DIR/out/drills.jsonl", "ledger: DIR/out/other.jsonl"))
 	again := p.run(list[1])
 	if check(again, 26).Result != evidence.Fail {
 		t.Errorf("%+v", check(again, 26))
@@ -144,7 +144,7 @@ func TestIntoMap(t *testing.T) {
 	for _, kinds := range []string{"memory", "memory, memoryspace"} {
 		name := strings.ReplaceAll(kinds, ", ", "-")
 		p.runtimes[name] = memstate.NewRuntime(nil)
-		pl := p.plan(unsealed("target: mem:target\n", fmt.Sprintf("into: [{name: %s, target: \"mem:%s\", kinds: [%s], map: DIR/map.yaml}]\n", name, name, kinds), "DIR/a.ctxa", "DIR/"+name+".ctxa")...)
+		pl := p.plan("target: mem:target\n", fmt.Sprintf("into: [{name: %s, target: \"mem:%s\", kinds: [%s], map: DIR/map.yaml}]\n", name, name, kinds), "DIR/a.ctxa", "DIR/"+name+".ctxa")
 		out := p.run(pl.Each()[0])
 		if out.Judgement.Verdict != evidence.VerdictPassWithLoss || check(out, 33).Result == evidence.Fail || check(out, 34).Result == evidence.Fail {
 			t.Errorf("%s: %v\n%+v\n%+v", kinds, out.Judgement, check(out, 33), check(out, 34))

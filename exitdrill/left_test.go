@@ -48,7 +48,7 @@ func TestExcluded(t *testing.T) {
 	if _, err := format.Export(t.Context(), filepath.Join(p.dir, "a.ctxa"), src, nil, nil); err != nil {
 		t.Fatal(err)
 	}
-	out = p.run(p.plan("level: L3", "level: L1", "mode: planned", "mode: stressed", "trust: DIR/ops.key.pub, recipients: [DIR/ops.age.pub], identities: [DIR/ops.age]", "identities: []"))
+	out = p.run(p.plan("level: L3", "level: L1", "mode: planned", "mode: stressed", "trust: DIR/ops.key.pub, identities: []", "identities: []"))
 	if d := cmp.Diff([]evidence.Excluded{
 		{Ground: "derived", Count: num(1), Why: "left out when the archive was derived from another; a tombstone of the archive stands for each"},
 		{Ground: "erasure", Count: num(2), Why: "a tombstone of the archive stands for each"},

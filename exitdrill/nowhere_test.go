@@ -53,7 +53,7 @@ func TestUnmade(t *testing.T) {
 			}
 			return p.runtimes[u.Opaque], nil
 		}})
-		out, err := exitdrill.Run(t.Context(), p.plan(unsealed(edit...)...), &p.opts)
+		out, err := exitdrill.Run(t.Context(), p.plan(edit...), &p.opts)
 		if err != nil {
 			t.Errorf("%s: %v", name, err)
 			continue
@@ -75,10 +75,10 @@ func TestUnmade(t *testing.T) {
 		}
 		return p.runtimes[u.Opaque], nil
 	}})
-	if _, err := exitdrill.Run(t.Context(), p.plan(unsealed()...), &p.opts); !errors.Is(err, drill.ErrBroken) {
+	if _, err := exitdrill.Run(t.Context(), p.plan(), &p.opts); !errors.Is(err, drill.ErrBroken) {
 		t.Errorf("taken away: %v", err)
 	}
-	if out := p.run(p.plan(unsealed()...)); out.Judgement.Verdict != evidence.VerdictPass {
+	if out := p.run(p.plan()); out.Judgement.Verdict != evidence.VerdictPass {
 		t.Errorf("put back: %v", out.Judgement)
 	}
 }

@@ -24,7 +24,7 @@ func TestPast(t *testing.T) {
 		"finding closed": {"next_review: 2099-01-01", strings.NewReplacer("DUE", "2020-01-01", "STATE", "closed").Replace(finding), 46, evidence.Pass},
 	} {
 		p := newPlace(t)
-		out := p.run(p.plan(unsealed("level: L3", "level: L1", c.old, c.edit)...))
+		out := p.run(p.plan("level: L3", "level: L1", c.old, c.edit))
 		if ch := check(out, c.n); ch.Result != c.want {
 			t.Errorf("%s: %+v", name, ch)
 		}

@@ -65,9 +65,9 @@ func TestPlantedBefore(t *testing.T) {
 			if c.change != nil {
 				p.alter("target", c.change)
 			}
-			pl := p.plan(unsealed("contains: likes tea 0003", planted)...)
+			pl := p.plan("contains: likes tea 0003", planted)
 			if c.plan != "" {
-				pl = p.plan(unsealed("kind: memory, path: text, contains: likes tea 0003", c.plan)...)
+				pl = p.plan("kind: memory, path: text, contains: likes tea 0003", c.plan)
 			}
 			p.write("approvals", approvals+c.approve+"\n")
 			if ch := check(p.run(pl), 38); ch.Result != c.want || !strings.Contains(ch.Why, c.says) {
@@ -89,7 +89,7 @@ func TestPlantedInto(t *testing.T) {
 	p.runtimes["second"] = memstate.NewRuntime(nil)
 	p.runtimes["target"].Set(block("g"))
 	p.alter("second", more(block("x")))
-	pl := p.plan(unsealed("contains: likes tea 0003", planted, "target: mem:target\n", "into:\n  - {name: guarded, target: \"mem:target\"}\n  - {name: open, target: \"mem:second\"}\n")...)
+	pl := p.plan("contains: likes tea 0003", planted, "target: mem:target\n", "into:\n  - {name: guarded, target: \"mem:target\"}\n  - {name: open, target: \"mem:second\"}\n")
 	for i, want := range []evidence.Result{evidence.Pass, evidence.Fail} {
 		if ch := check(p.run(pl.Each()[i]), 38); ch.Result != want {
 			t.Errorf("%d: %+v", i, ch)

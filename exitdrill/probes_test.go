@@ -51,7 +51,7 @@ func TestProbes(t *testing.T) {
 			p.write("letter", "we did")
 			p.write("gone", "memory/ada/9999\n")
 			p.write("there", "memory/ada/0002\n")
-			edit := unsealed("next_review", strings.NewReplacer("SELF", fmt.Sprintf("%q", os.Args[0])).Replace(tc.more)+"\nnext_review")
+			edit := []string{"next_review", strings.NewReplacer("SELF", fmt.Sprintf("%q", os.Args[0])).Replace(tc.more) + "\nnext_review"}
 			out := p.run(p.plan(edit...))
 			if name == "second hangs" {
 				time.Sleep(4 * time.Second)
@@ -80,7 +80,7 @@ func TestReaderUnread(t *testing.T) {
 	if err := os.Chmod(path, 0o111); err != nil {
 		t.Fatal(err)
 	}
-	out := p.run(p.plan("recipients: [DIR/ops.age.pub], identities: [DIR/ops.age]", "identities: []", "next_review", "second_reader: [DIR/reader, reader, well, DIR/pw.txt]\nnext_review"))
+	out := p.run(p.plan("next_review", "second_reader: [DIR/reader, reader, well, DIR/pw.txt]\nnext_review"))
 	if bytes.Contains(out.Statement, []byte("pw.txt")) {
 		t.Error("the digest of the passphrase is in the statement")
 	}

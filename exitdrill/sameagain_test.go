@@ -93,7 +93,7 @@ func TestSameAgain(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			p := newPlace(t)
 			p.unreadableAfter(tc.why)
-			pl := p.plan(unsealed("keep: true", "keep: false")...)
+			pl := p.plan("keep: true", "keep: false")
 			for i := range tc.tries {
 				_, err := exitdrill.Run(t.Context(), pl, &p.opts)
 				if !errors.Is(err, drill.ErrBroken) {
@@ -135,7 +135,7 @@ func TestSameAgainBroken(t *testing.T) {
 		}
 		return nil
 	})
-	pl := p.plan(unsealed("keep: true", "keep: false")...)
+	pl := p.plan("keep: true", "keep: false")
 	if _, err := exitdrill.Run(t.Context(), pl, &p.opts); !errors.Is(err, drill.ErrBroken) {
 		t.Fatal(err)
 	}
@@ -168,7 +168,7 @@ func TestLeft(t *testing.T) {
 		}
 		return nil
 	})
-	pl := p.plan(unsealed()...)
+	pl := p.plan()
 	for range 2 {
 		if _, err := exitdrill.Run(t.Context(), pl, &p.opts); !errors.Is(err, drill.ErrBroken) {
 			t.Fatal(err)

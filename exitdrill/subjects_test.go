@@ -133,7 +133,7 @@ func TestSummaries(t *testing.T) {
 // sha256sum computes, too.
 func TestEscrow(t *testing.T) {
 	p := newPlace(t)
-	out := p.run(p.plan("level: L3", "level: L1", "recipients: [DIR/ops.age.pub], identities: [DIR/ops.age]", "recipients: [DIR/ops.age.pub, DIR/other.age.pub], identities: [DIR/ops.age], escrow: [DIR/other.age]"))
+	out := p.run(p.plan("level: L3", "level: L1", "identities: []", "recipients: [DIR/ops.age.pub, DIR/other.age.pub], identities: [DIR/ops.age], escrow: [DIR/other.age]"))
 	sum := sha256.Sum256([]byte(strings.TrimSpace(p.read("other.age.pub"))))
 	rs := out.Predicate.Archive.Recipients
 	if rs[0].Role != "operator" || rs[0].Fingerprint == "" || rs[0].Fingerprint == hex.EncodeToString(sum[:8]) {
@@ -156,7 +156,7 @@ func TestEscrow(t *testing.T) {
 func TestOwnEscrow(t *testing.T) {
 	t.Parallel()
 	p := newPlace(t)
-	out := p.run(p.plan("level: L3", "level: L1", "recipients: [DIR/ops.age.pub], identities: [DIR/ops.age]", "recipients: [DIR/ops.age.pub], identities: [DIR/ops.age], escrow: [DIR/ops.age]"))
+	out := p.run(p.plan("level: L3", "level: L1", "identities: []", "recipients: [DIR/ops.age.pub], identities: [DIR/ops.age], escrow: [DIR/ops.age]"))
 	if c := out.Predicate.Checks[29]; c.Result != evidence.Warn || !strings.Contains(c.Why, "1 of these the operator's own") {
 		t.Errorf("%+v", c)
 	}

@@ -139,7 +139,7 @@ func TestTargets(t *testing.T) {
 				at := time.Now()
 				p.opts.Now = func() time.Time { at = at.Add(20 * time.Minute); return at }
 			}
-			out := p.run(p.plan(unsealed(tc.edit...)...))
+			out := p.run(p.plan(tc.edit...))
 			if name == "refuses one" && !slices.ContainsFunc(out.Predicate.Losses, func(l evidence.Loss) bool { return l.Why == "refused by the target: too long" && l.Count == 1 }) {
 				t.Errorf("nobody says why: %+v", out.Predicate.Losses)
 			}
@@ -180,7 +180,7 @@ func TestParties(t *testing.T) {
 		}
 		id := keys[0].ID
 		parties = strings.NewReplacer("SIGNER", id, "SHORT", id[:16], "CAPITALS", strings.ToUpper(id[:2]+":"+id[2:])).Replace(parties)
-		out := p.run(p.plan(unsealed("level: L3", "level: L1", "next_review", "hypothesis: h\nstop_conditions: [s]\nparties: "+parties+"\nnext_review")...))
+		out := p.run(p.plan("level: L3", "level: L1", "next_review", "hypothesis: h\nstop_conditions: [s]\nparties: "+parties+"\nnext_review"))
 		if c := check(out, 5); c.Result != want {
 			t.Errorf("%s: %+v", parties, c)
 		}

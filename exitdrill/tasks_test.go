@@ -135,8 +135,8 @@ func TestTasks(t *testing.T) {
 		p := newPlace(t)
 		p.opts.Registry = p.opts.Registry.With(promptfoo.Drivers()...)
 		p.write("suite.yaml", "prompts: ['{{q}}']\nproviders: [echo]\ntests:\n  - vars: {q: 'what do I like?'}\n    assert: [{type: contains, value: tea}]\n")
-		out := p.run(p.plan(unsealed("level: L3", "level: L4", "next_review", fmt.Sprintf("tasks: {suite: %q, source: [%q, runner, source], target: [%q, runner, %s], cold: [%q, runner, cold], runs: 2}\nnext_review",
-			"promptfoo:"+filepath.Join(p.dir, "suite.yaml"), os.Args[0], os.Args[0], tc.target, os.Args[0]))...))
+		out := p.run(p.plan("level: L3", "level: L4", "next_review", fmt.Sprintf("tasks: {suite: %q, source: [%q, runner, source], target: [%q, runner, %s], cold: [%q, runner, cold], runs: 2}\nnext_review",
+			"promptfoo:"+filepath.Join(p.dir, "suite.yaml"), os.Args[0], os.Args[0], tc.target, os.Args[0])))
 		c := out.Predicate.Continuity
 		if out.Judgement.Verdict != tc.verdict || check(out, 40).Result != tc.result || c == nil || c.Source != 2 || c.Cold != 0 || c.Runs != 2 || c.Tasks != 1 {
 			t.Errorf("%s: %v, %+v, %+v", name, out.Judgement, check(out, 40), c)
@@ -151,17 +151,17 @@ func TestTasks(t *testing.T) {
 		p := newPlace(t)
 		p.opts.Registry = p.opts.Registry.With(promptfoo.Drivers()...)
 		p.write("suite.yaml", "prompts: ['{{q}}']\nproviders: [echo]\ntests:\n  - vars: {q: 'what do I like?'}\n    assert: [{type: contains, value: tea}]\n")
-		p.run(p.plan(unsealed("level: L3", "level: L1")...))
+		p.run(p.plan("level: L3", "level: L1"))
 		p.opts.Blocked = evidence.Block{Method: "empty network namespace", Enforced: enforced}
-		out := p.run(p.plan(unsealed("name: q", "name: s", "mode: planned", "mode: stressed", "level: L3", "level: L5", "next_review", fmt.Sprintf("tasks: {suite: %q, source: [nobody], target: [%q, runner, target]}\nnext_review",
-			"promptfoo:"+filepath.Join(p.dir, "suite.yaml"), os.Args[0]))...))
+		out := p.run(p.plan("name: q", "name: s", "mode: planned", "mode: stressed", "level: L3", "level: L5", "next_review", fmt.Sprintf("tasks: {suite: %q, source: [nobody], target: [%q, runner, target]}\nnext_review",
+			"promptfoo:"+filepath.Join(p.dir, "suite.yaml"), os.Args[0])))
 		if out.Judgement.Verdict != want || check(out, 41).Result != evidence.Untold {
 			t.Errorf("enforced %v: %v", enforced, out.Judgement)
 		}
 	}
 	// Without tasks L4 cannot be passed.
 	p := newPlace(t)
-	if out := p.run(p.plan(unsealed("level: L3", "level: L4")...)); out.Judgement.Verdict != evidence.VerdictPartial {
+	if out := p.run(p.plan("level: L3", "level: L4")); out.Judgement.Verdict != evidence.VerdictPartial {
 		t.Error(out.Judgement)
 	}
 }

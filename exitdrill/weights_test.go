@@ -13,7 +13,7 @@ func TestWeights(t *testing.T) {
 	t.Parallel()
 	p := newPlace(t)
 	p.runtimes["source"].Set(&pb.Model{Meta: &pb.Meta{Key: "model/tuned", Labels: []*pb.Label{{Name: "weights", Value: "kept by the provider"}}}, RequestedId: "tuned"})
-	out := p.run(p.plan(unsealed("level: L3", "level: L1")...))
+	out := p.run(p.plan("level: L3", "level: L1"))
 	i := slices.IndexFunc(out.Predicate.Models, func(m evidence.ModelEnd) bool { return m.Model == "tuned" })
 	if i < 0 || !slices.Equal(out.Predicate.Models[i].Weights, []string{"kept by the provider"}) {
 		t.Errorf("%+v", out.Predicate.Models)

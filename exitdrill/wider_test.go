@@ -29,7 +29,7 @@ func TestWider(t *testing.T) {
 			}
 			return p.runtimes[u.Opaque], nil
 		}})
-		out := p.run(p.plan(unsealed()...))
+		out := p.run(p.plan())
 		if a := out.Predicate.Authority; a.Widened < 1 || a.Raised != 1 || out.Judgement.Verdict != evidence.VerdictFail {
 			t.Errorf("%v: %+v, %+v", first, a, out.Judgement)
 		}
