@@ -1,6 +1,7 @@
 package agentcore
 
 import (
+	"context"
 	"encoding/json"
 	"errors"
 	"net/http"
@@ -97,7 +98,7 @@ func TestCutInTransit(t *testing.T) {
 		cfg := w.cfg
 		cfg.BaseEndpoint = aws.String(srv.URL)
 		st := memstate.New()
-		rep, err := agentstate.Copy(t.Context(), st, New(Options{Region: "eu-central-1", Memory: w.mem, Config: &cfg, Rate: 5000}), nil)
+		rep, err := agentstate.Copy(t.Context(), st, New(Options{Region: "eu-central-1", Memory: w.mem, Config: &cfg, Rate: 5000, again: func(ctx context.Context, _ time.Duration) error { return ctx.Err() }}), nil)
 		if forever {
 			if !errors.Is(err, ErrBusy) || st.Cursor() == nil {
 				t.Errorf("%v", err)

@@ -279,7 +279,7 @@ func TestFaults(t *testing.T) {
 		st, _ := read(t, w.service(""))
 		clean := content(t, st)
 		opened := map[string]map[string][32]byte{} // by kinds: many operations close the same ones
-		for _, ops := range loadtest.Every(4, together()) {
+		for _, ops := range loadtest.Every(8, together()) {
 			s.fault = deny(ops...)
 			s.on.Store(true)
 			first, rep := read(t, w.service(""))
@@ -334,7 +334,7 @@ func TestFaults(t *testing.T) {
 	t.Run("4 preflight asks for each permission", func(t *testing.T) {
 		t.Parallel()
 		w, s := firmWith(t, nil) // a preflight changes nothing either
-		for _, ops := range loadtest.Every(2, together()) {
+		for _, ops := range loadtest.Every(4, together()) {
 			s.fault = deny(ops...)
 			p, err := w.service("").Preflight(t.Context())
 			if err != nil {

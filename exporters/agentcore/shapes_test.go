@@ -139,6 +139,7 @@ func text(t testing.TB, d document.Interface) string {
 // the official SDK reads of the copy is what it reads of the source.
 func TestShapes(t *testing.T) {
 	t.Parallel()
+	page := loadtest.Of(10, 100) // of the service, where there is more than one
 	for name, fill := range map[string]func(t *testing.T, w *world) string{
 		"every strategy": everyStrategy,
 		"branches of branches": func(t *testing.T, w *world) string {
@@ -178,10 +179,10 @@ func TestShapes(t *testing.T) {
 		"more than a page": func(t *testing.T, w *world) string {
 			mem := w.plain(t, "pages")
 			var in []types.MemoryRecordCreateInput
-			for i := range loadtest.Of(105, 205) { // pages of a hundred
+			for i := range 2*page + 5 {
 				w.event(t, mem, "ada", "long", at0+int64(i), nil, say(types.RoleUser, fmt.Sprint(i)))
 			}
-			for i := range 105 {
+			for i := range page + 5 {
 				w.event(t, mem, fmt.Sprintf("a%03d", i), "s", at0, nil, say(types.RoleUser, "hello"))
 				w.event(t, mem, "ada", fmt.Sprintf("s%03d", i), at0, nil, say(types.RoleUser, "hello"))
 			}
@@ -262,7 +263,7 @@ func TestShapes(t *testing.T) {
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
-			src, dst := newWorld(t, agentcorefake.Options{}), newWorld(t, agentcorefake.Options{Account: "999999999999"})
+			src, dst := newWorld(t, agentcorefake.Options{PageCap: page}), newWorld(t, agentcorefake.Options{Account: "999999999999", PageCap: page})
 			mem := fill(t, src)
 			st, rep := read(t, src.service(""))
 			if rep.Verdict.Coverage != agentstate.Listed && !strings.HasPrefix(rep.Verdict.Kinds["memory"].Why, "none seen") {

@@ -14,6 +14,7 @@ import (
 	"github.com/exitramp/exitramp/context/agentstate"
 	"github.com/exitramp/exitramp/context/replay"
 	"github.com/exitramp/exitramp/exporters/agentcore/agentcorefake"
+	"github.com/exitramp/exitramp/internal/loadtest"
 	pb "github.com/exitramp/exitramp/proto/exitramp/v1"
 )
 
@@ -46,13 +47,13 @@ func gapsAt(rep *agentstate.Report, place string) map[string]pb.Gap_Reason {
 // An answer that is no definition is a gap, and no record of nothing.
 func TestAnswersThatAreNone(t *testing.T) {
 	t.Parallel()
-	for _, body := range []string{"<html>welcome", `{"harness":`, "null", "[]", `{}`} {
+	for _, body := range loadtest.Of([]string{`{"harness":`, "null"}, []string{"<html>welcome", `{"harness":`, "null", "[]", `{}`}) {
 		_, rep := read(t, firm(t).instead(t, "/harnesses/clerk-abcdefghij", body).service(""))
 		if got := gapsAt(rep, "Harness/clerk-abcdefghij"); got["agent"] != pb.Gap_REASON_CORRUPT || rep.Records["agent"] != 1 {
 			t.Errorf("harness %s: %v, %d agents", body, got, rep.Records["agent"])
 		}
 	}
-	for _, body := range []string{"<html>welcome", "null", "[]", " null\n", "{}"} {
+	for _, body := range loadtest.Of([]string{"<html>welcome", "[]", " null\n", "{}"}, []string{"<html>welcome", "null", "[]", " null\n", "{}"}) {
 		_, rep := read(t, firm(t).instead(t, "/runtimes/bot-abcdefghij", body).service(""))
 		if got := gapsAt(rep, "AgentRuntime/bot-abcdefghij"); got["agent"] != pb.Gap_REASON_CORRUPT || rep.Records["agent"] != 1 {
 			t.Errorf("agent runtime %s: %v, %d agents", body, got, rep.Records["agent"])

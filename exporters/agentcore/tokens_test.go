@@ -28,7 +28,7 @@ func TestTokensExpire(t *testing.T) {
 		return &agentcorefake.Fault{Status: 400, Type: "ValidationException", Message: "Invalid pagination token"}
 	}}
 	w := firmOf(t, agentcorefake.Options{Fault: s.ask, PageCap: 1})
-	src := New(Options{Region: "eu-central-1", Config: &w.cfg})
+	src := w.service("")
 	want := content(t, src)
 	s.on.Store(true)
 	got, rep := read(t, src)
@@ -55,7 +55,7 @@ func TestKeyDenied(t *testing.T) {
 		}
 		return &agentcorefake.Fault{Status: 403, Type: "AccessDeniedException", Message: "User: arn:aws:sts::1:assumed-role/canary is not authorized to perform: kms:Decrypt on resource: arn:aws:kms:eu-central-1:1:key/canary"}
 	})
-	_, rep := read(t, New(Options{Region: "eu-central-1", Config: &w.cfg}))
+	_, rep := read(t, w.service(""))
 	n := 0
 	for _, g := range rep.Gaps {
 		if g.Permission == "kms:Decrypt" && g.Detail == "agentcore: ListEvents needs kms:Decrypt" {
