@@ -116,7 +116,7 @@ func makeDB(t testing.TB, root, rel string, statements ...string) {
 // change runs a statement as another program would.
 func change(t testing.TB, root, rel string, statements ...string) {
 	t.Helper()
-	db, err := sql.Open("sqlite", filepath.Join(root, rel))
+	db, err := sql.Open("sqlite", filepath.Join(root, rel)+"?_pragma=synchronous(0)")
 	if err != nil {
 		t.Fatal(err)
 	}

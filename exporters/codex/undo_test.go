@@ -4,6 +4,7 @@ import (
 	"os"
 	"path/filepath"
 	"testing"
+	"time"
 
 	"github.com/exitramp/exitramp/context/replay"
 	"github.com/exitramp/exitramp/exporters/internal/callid/calltest"
@@ -46,6 +47,7 @@ func TestKilled(t *testing.T) {
 func TestUndoUnderAReader(t *testing.T) {
 	mem, _ := drivertest.Export(t, fullHome(t))
 	dst := Open(filepath.Join(t.TempDir(), "home"))
+	dst.wait = 50 * time.Millisecond
 	sqlitetest.UnderAReader(t, dst, mem, filepath.Join(dst.root, "goals_1.sqlite"), true)
 }
 

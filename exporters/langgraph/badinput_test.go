@@ -32,7 +32,7 @@ func readErr(ctx context.Context, s *Store) error {
 // open until the end of the test where hold is set.
 func run(t testing.TB, path string, hold bool, statements ...string) *sql.DB {
 	t.Helper()
-	db, err := sql.Open("sqlite", "file:"+(&url.URL{Path: path}).EscapedPath())
+	db, err := sql.Open("sqlite", "file:"+(&url.URL{Path: path}).EscapedPath()+"?_pragma=synchronous(0)") // no wait for the disk
 	if err != nil {
 		t.Fatal(err)
 	}

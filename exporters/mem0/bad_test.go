@@ -220,7 +220,7 @@ func TestLarge(t *testing.T) {
 		t.Run(sample, func(t *testing.T) {
 			dir := copied(t, sample)
 			doc := `{"user_id":"u-1","data":"` + strings.Repeat("x", size) + `"}`
-			db, err := sql.Open("sqlite", filepath.Join(dir, file))
+			db, err := sql.Open("sqlite", filepath.Join(dir, file)+"?_pragma=synchronous(0)")
 			if err != nil {
 				t.Fatal(err)
 			}

@@ -26,7 +26,7 @@ func TestGaps(t *testing.T) {
 	put := func(dir, q string, args ...any) func(t *testing.T) {
 		return func(t *testing.T) {
 			t.Helper()
-			db, err := sql.Open("sqlite", dir)
+			db, err := sql.Open("sqlite", dir+"?_pragma=synchronous(0)")
 			if err != nil {
 				t.Fatal(err)
 			}
@@ -71,6 +71,7 @@ func TestGaps(t *testing.T) {
 		"a database of somebody else": {"js", "notes.db", `CREATE TABLE notes (id TEXT)`, nil, 4, false, false},
 	}, "a payload is no JSON", "a vector is cut", "an id is NUL and halves", "a long payload", "an odd history", "an odd message", "numbers that were given", "a pickle runs a program", "a pickle is cut short", "a row's key is of another", "a point twice", "a long point", "a database of somebody else") {
 		t.Run(name, func(t *testing.T) {
+			t.Parallel() // each waits for the disk
 			dir := copied(t, c.sample)
 			put(filepath.Join(dir, c.file), c.sql, c.args...)(t)
 			mem, rep := drivertest.Export(t, Open(dir))

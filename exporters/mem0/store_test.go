@@ -57,7 +57,7 @@ func undo(t testing.TB, dst replay.Target, journal string) *replay.UndoReport {
 // sqlOf runs statements on a file, as another program.
 func sqlOf(t testing.TB, path string, statements ...string) {
 	t.Helper()
-	db, err := sql.Open("sqlite", path)
+	db, err := sql.Open("sqlite", path+"?_pragma=synchronous(0)") // no wait for the disk
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -115,9 +115,10 @@ func made(t testing.TB, statements ...string) *Folder {
 	return Open(dir)
 }
 
+// change runs statements as another program, without a wait for the disk.
 func change(t testing.TB, path string, statements ...string) {
 	t.Helper()
-	c, err := sql.Open("sqlite", "file:"+path)
+	c, err := sql.Open("sqlite", "file:"+path+"?_pragma=synchronous(0)")
 	if err != nil {
 		t.Fatal(err)
 	}

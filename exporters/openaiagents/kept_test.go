@@ -51,6 +51,7 @@ func TestSeveralSessions(t *testing.T) {
 		"long":            {"t.json", `{"pad": "` + strings.Repeat("x", 2<<20) + `", "s": {"b": {"items": [` + keptUser + `]}}}`, map[string]int{"b": 1}},
 	} {
 		t.Run(name, func(t *testing.T) {
+			t.Parallel() // each waits for the disk
 			dir := t.TempDir()
 			put(t, dir, c.file, []byte(c.doc))
 			mem, rep := drivertest.Export(t, Open(dir))

@@ -65,6 +65,7 @@ type Spoiled struct {
 func (h Home) Spoiled(t *testing.T, how Spoiled, ways map[string]Spoil) {
 	for name, c := range ways {
 		t.Run(name, func(t *testing.T) {
+			t.Parallel() // each waits for the disk
 			root, copied := t.TempDir(), filepath.Join(t.TempDir(), "home")
 			if err := os.CopyFS(root, os.DirFS("testdata/home")); err != nil {
 				t.Fatal(err)
