@@ -16,7 +16,8 @@ import (
 	"github.com/exitramp/exitramp/context/drill"
 	"github.com/exitramp/exitramp/context/evidence"
 	"github.com/exitramp/exitramp/exitdrill"
-	"github.com/exitramp/exitramp/exporters/all"
+	"github.com/exitramp/exitramp/exporters"
+	"github.com/exitramp/exitramp/exporters/langgraph"
 	"github.com/exitramp/exitramp/format"
 )
 
@@ -64,7 +65,7 @@ func rehearse(ctx context.Context, w io.Writer, store, dir string) error {
 	if err != nil {
 		return err
 	}
-	out, err := exitdrill.Run(ctx, p, &exitdrill.Options{Registry: all.Registry()})
+	out, err := exitdrill.Run(ctx, p, &exitdrill.Options{Registry: exporters.NewRegistry(langgraph.Drivers()...)})
 	if err != nil {
 		return err
 	}

@@ -12,7 +12,7 @@ import (
 
 	"github.com/exitramp/exitramp/context/replay"
 	"github.com/exitramp/exitramp/exporters"
-	"github.com/exitramp/exitramp/exporters/all"
+	"github.com/exitramp/exitramp/exporters/langgraph"
 	"github.com/exitramp/exitramp/format"
 )
 
@@ -29,9 +29,12 @@ func main() {
 	}
 }
 
+// drivers are those that this program needs; package exporters/all has every one, and links as much.
+func drivers() *exporters.Registry { return exporters.NewRegistry(langgraph.Drivers()...) }
+
 // export seals a runtime, opened by URL, in an archive.
 func export(ctx context.Context, out io.Writer, from, path string) error {
-	src, err := all.Registry().Open(ctx, from)
+	src, err := drivers().Open(ctx, from)
 	if err != nil {
 		return err
 	}
@@ -50,7 +53,7 @@ func migrate(ctx context.Context, out io.Writer, path, to string) error {
 		return err
 	}
 	defer src.Close()
-	rt, err := all.Registry().Open(ctx, to)
+	rt, err := drivers().Open(ctx, to)
 	if err != nil {
 		return err
 	}

@@ -1,4 +1,4 @@
-package drilltest_test
+package main
 
 import (
 	"fmt"
@@ -11,13 +11,14 @@ import (
 	"github.com/exitramp/exitramp/exitdrill/drilltest"
 )
 
-const plan = `
+// The tests of exitdrill/drilltest are here, where every driver is linked already.
+const exitPlan = `
 name: exit
 exercise: true
 scenario: a test of every build
 mode: planned
 level: L3
-source: langgraph+sqlite:../../cmd/exitramp/demo/support.sqlite
+source: langgraph+sqlite:demo/support.sqlite
 archive: made by the test
 target: langgraph+sqlite:${TARGET}
 output: a folder of the test
@@ -27,11 +28,11 @@ arrangement: {register_id: A-1, contract_sha256: "%064d", service: support, tena
 next_review: 2099-01-01
 `
 
-func TestRun(t *testing.T) {
+func TestDrilltestRun(t *testing.T) {
 	dir := t.TempDir()
 	t.Setenv("TARGET", filepath.Join(dir, "copy.sqlite"))
 	path := filepath.Join(dir, "exit.yaml")
-	if err := os.WriteFile(path, fmt.Appendf(nil, plan, 0), 0o600); err != nil {
+	if err := os.WriteFile(path, fmt.Appendf(nil, exitPlan, 0), 0o600); err != nil {
 		t.Fatal(err)
 	}
 	out := drilltest.Run(t, drilltest.Plan(t, path))
@@ -40,29 +41,29 @@ func TestRun(t *testing.T) {
 	}
 }
 
-// recorder is a test that notes that it failed.
-type recorder struct {
+// failures is a test that notes that it failed.
+type failures struct {
 	testing.TB
 	failed []string
 }
 
-func (r *recorder) Helper() {}
+func (r *failures) Helper() {}
 
-func (r *recorder) Error(args ...any) { r.failed = append(r.failed, fmt.Sprint(args...)) }
+func (r *failures) Error(args ...any) { r.failed = append(r.failed, fmt.Sprint(args...)) }
 
-func (r *recorder) Errorf(f string, args ...any) {
+func (r *failures) Errorf(f string, args ...any) {
 	r.failed = append(r.failed, fmt.Sprintf(f, args...))
 }
 
-// TestFails: an exit that does not work fails the test, with the reason.
-func TestFails(t *testing.T) {
+// TestDrilltestFails: an exit that does not work fails the test, with the reason.
+func TestDrilltestFails(t *testing.T) {
 	dir := t.TempDir()
 	t.Setenv("TARGET", filepath.Join(dir, "copy.sqlite"))
 	path := filepath.Join(dir, "exit.yaml")
-	if err := os.WriteFile(path, []byte(strings.Replace(fmt.Sprintf(plan, 0), "memory]}", "memory, skill, entity, embedding]}", 1)+"kinds: [conversation, message]\n"), 0o600); err != nil {
+	if err := os.WriteFile(path, []byte(strings.Replace(fmt.Sprintf(exitPlan, 0), "memory]}", "memory, skill, entity, embedding]}", 1)+"kinds: [conversation, message]\n"), 0o600); err != nil {
 		t.Fatal(err)
 	}
-	r := &recorder{TB: t}
+	r := &failures{TB: t}
 	drilltest.Run(r, drilltest.Plan(t, path))
 	if all := strings.Join(r.failed, "\n"); !strings.Contains(all, "FAIL at L3") || !strings.Contains(all, "AC-8") {
 		t.Errorf("%q", r.failed)
