@@ -8,6 +8,7 @@ import (
 	"fmt"
 	"os"
 	"path/filepath"
+	"strconv"
 	"strings"
 	"testing"
 	"time"
@@ -61,7 +62,8 @@ func (p *process) ends(ts *testscript.TestScript, neg bool, args []string) {
 	}
 	var got string
 	if args[1] == "exitramp" {
-		got = p.code(ts, args[2:])
+		wrong := args[0] == strconv.Itoa(exitUsage) // which is said before anything is started
+		got = p.code(ts, args[2:], startsPrograms(args[2:]) && !wrong)
 	} else {
 		got = exitText(ts, ts.Exec(args[2], args[3:]...))
 	}

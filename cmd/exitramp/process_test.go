@@ -30,8 +30,12 @@ type process struct {
 	json *jsonDoc
 }
 
-// ownProcess are the verbs that start programs with the streams they have, or themselves again.
-var ownProcess = [...]string{"drill", "record", "play", "test", "demo"}
+// ownProcess are the verbs that start programs with the streams they have, or themselves again; quiet are the flags with
+// which they start none.
+var (
+	ownProcess = [...]string{"drill", "record", "play", "test"}
+	quiet      = [...]string{"--dry-run", "--init"}
+)
 
 func newProcess(t *testing.T, scripts string) *process {
 	t.Helper()
@@ -66,15 +70,20 @@ func (p *process) setup(e *testscript.Env) {
 
 // run is `exitramp …` of a script.
 func (p *process) run(ts *testscript.TestScript, neg bool, args []string) {
-	code := p.code(ts, args)
+	code := p.code(ts, args, startsPrograms(args))
 	if neg != (code != "0") {
 		ts.Fatalf("exit code %s", code)
 	}
 }
 
-// code runs one command line and returns its exit code.
-func (p *process) code(ts *testscript.TestScript, args []string) string {
-	if len(args) > 0 && slices.Contains(ownProcess[:], args[0]) {
+func startsPrograms(args []string) bool {
+	return len(args) > 0 && slices.Contains(ownProcess[:], args[0]) &&
+		!slices.ContainsFunc(quiet[:], func(flag string) bool { return slices.Contains(args, flag) })
+}
+
+// code runs one command line, in a process of its own or in this one, and returns its exit code.
+func (p *process) code(ts *testscript.TestScript, args []string, alone bool) string {
+	if alone {
 		err := ts.Exec("exitramp", args...)
 		ts.Check(p.json.check(args, []byte(ts.ReadFile("stdout"))))
 		return exitText(ts, err)
