@@ -7,6 +7,7 @@ import (
 	"slices"
 	"testing"
 
+	"github.com/exitramp/exitramp/internal/loadtest"
 	pb "github.com/exitramp/exitramp/proto/exitramp/v1"
 
 	"github.com/google/go-cmp/cmp"
@@ -114,10 +115,7 @@ func many(n int, differ int) stream {
 
 // TestMany: lists stay short, counts are of all, and memory does not follow the size.
 func TestMany(t *testing.T) {
-	n := 50_000
-	if testing.Short() {
-		n = 10_000
-	}
+	n := loadtest.Of(15_000, 50_000) // more of each than a list holds
 	rep := compare(t, many(n, 0), many(n-3000, 7), nil)
 	differ := uint64((n-3000-1)/7 + 1)
 	if rep.MissingN != 3000 || len(rep.Missing) != 1000 || rep.LossN["memory.name"] != differ || len(rep.Losses) != 1000 || rep.Same+differ != rep.Records {
