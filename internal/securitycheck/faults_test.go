@@ -18,7 +18,7 @@ func TestFaultTable(t *testing.T) {
 		code = regexp.MustCompile("`([^`]+)`")
 		name = regexp.MustCompile(`^([a-z0-9/]+)\.(Test[A-Za-z0-9]+)(?:/(.+))?$`)
 	)
-	rows, proofs := 0, 0
+	rows, proofs, named := 0, 0, packages{}
 	for line := range strings.Lines(string(b)) {
 		cells := strings.Split(strings.Trim(strings.TrimSpace(line), "|"), "|")
 		if len(cells) != 3 || strings.HasPrefix(cells[0], "-") || strings.HasPrefix(cells[0], " fault") {
@@ -38,7 +38,7 @@ func TestFaultTable(t *testing.T) {
 				if _, err := os.Stat(filepath.Join(root, f[1])); err != nil {
 					t.Errorf("%s: %v", fault, err)
 				}
-			case !tests(t, m[1])[m[2]]:
+			case !named.tests(t, m[1])[m[2]]:
 				t.Errorf("%s: no test %s in %s", fault, m[2], m[1])
 			case m[3] != "" && !mentions(t, m[1], `"`+m[3]):
 				t.Errorf("%s: no subtest %q in %s", fault, m[3], m[1])
