@@ -27,23 +27,48 @@ func TestDanglingBelowCoverage(t *testing.T) {
 	}
 }
 
-// An archive of a later release is no broken one: the person is told what reads it.
-func TestNewerArchive(t *testing.T) {
+// vector is the archive of a test vector, as a file.
+func vector(t *testing.T, name string) (path string) {
+	t.Helper()
 	vectors, err := formattest.FS()
 	if err != nil {
 		t.Fatal(err)
 	}
-	b, err := fs.ReadFile(vectors, "manifest-format.vector")
+	b, err := fs.ReadFile(vectors, name+".vector")
 	if err != nil {
 		t.Fatal(err)
 	}
-	archive := filepath.Join(t.TempDir(), "a.ctxa")
+	path = filepath.Join(t.TempDir(), "a.ctxa")
 	_, b, _ = bytes.Cut(b, []byte("\n\n"))
-	if err := os.WriteFile(archive, b, 0o600); err != nil {
+	if err := os.WriteFile(path, b, 0o600); err != nil {
 		t.Fatal(err)
 	}
+	return path
+}
+
+// An archive of a later release is no broken one: the person is told what reads it.
+func TestNewerArchive(t *testing.T) {
 	var out bytes.Buffer
-	if code := newApp(&out, &out).run(t.Context(), []string{"list", archive}); code != exitRefused || !strings.Contains(out.String(), `got "ctxa/2"`) || !strings.HasSuffix(out.String(), "\nhint: a newer exitramp reads it\n") {
+	if code := newApp(&out, &out).run(t.Context(), []string{"list", vector(t, "manifest-format")}); code != exitRefused || !strings.Contains(out.String(), `got "ctxa/2"`) || !strings.HasSuffix(out.String(), "\nhint: a newer exitramp reads it\n") {
 		t.Errorf("exit code %d\n%s", code, &out)
+	}
+}
+
+// A passphrase that is not the one is refused, and is not shown. The one of the vector costs little; script encrypt reads an
+// archive with one that costs what the command makes it cost.
+func TestWrongPassphrase(t *testing.T) {
+	archive := vector(t, "accept-passphrase")
+	for given, want := range map[string]int{"correct horse battery staple": exitDone, "zq4-no-such-horse": exitRefused} {
+		var out bytes.Buffer
+		a := newApp(&out, &out)
+		a.getenv = func(name string) string {
+			if name == "EXITRAMP_PASSPHRASE" {
+				return given
+			}
+			return ""
+		}
+		if code := a.run(t.Context(), []string{"list", archive, "-p"}); code != want || strings.Contains(out.String(), given) {
+			t.Errorf("exit code %d, want %d\n%s", code, want, &out)
+		}
 	}
 }
