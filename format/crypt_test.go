@@ -11,6 +11,7 @@ import (
 	"filippo.io/age"
 
 	"github.com/exitramp/exitramp/context/agentstate"
+	"github.com/exitramp/exitramp/internal/loadtest"
 	pb "github.com/exitramp/exitramp/proto/exitramp/v1"
 )
 
@@ -106,7 +107,7 @@ func TestCompartments(t *testing.T) {
 		Name: "people-zq", Recipients: []age.Recipient{hr},
 		Match: func(r agentstate.Record) bool { _, ok := r.(*pb.Principal); return ok },
 	}}}
-	recs := everyKind(20, 2)
+	recs := everyKind(loadtest.Of(6, 20), 2)
 	b := sealed(t, opts, recs...)
 	if bytes.Contains(b, []byte("people-zq")) {
 		t.Error("name of a compartment in the clear")
