@@ -45,13 +45,14 @@ type standing struct {
 type doing struct {
 	failed, asks, resumed, wrote bool
 	handled                      bool   // a handler of its error was started
+	sends                        bool   // it wrote Sends
 	path                         string // empty: the library keeps none
 }
 
 // handler ends the path of a task that handles the error of another.
 const handler = ", node_error_handler, 0000000000"
 
-// called tells by its path whether another task called a task, which no state of the runtime shows by itself.
+// called tells by its path whether another task called a task, which no state of the runtime shows by itself. Without one, spare does.
 func called(path string) bool {
 	by, ok := strings.CutPrefix(path, push)
 	return ok && strings.HasPrefix(by, "~")
@@ -93,11 +94,15 @@ func (t *thread) standing(ctx context.Context, ns, id cell) (s standing, err err
 		case "__scheduled__":
 		default:
 			d.wrote = true
+			d.sends = d.sends || r[2].String() == channelSends
 		}
 		key := t.key("pendingwrite", ns.String(), id.String(), r[0].String(), r[1].String())
 		if t.named += len(key); t.named <= mostNamed {
 			s.writes = append(s.writes, key)
 		}
+	}
+	if err == nil {
+		err = t.spare(ctx, &group{ns: ns.String(), id: id.String()}, tasks)
 	}
 	for _, d := range tasks {
 		handles[nodeOf(d.path)] = handles[nodeOf(d.path)] || d.asks && !d.failed && strings.HasSuffix(d.path, handler)

@@ -19,6 +19,7 @@ import (
 type runs struct {
 	nodes map[string]string // by the id of the task
 	flow  string            // what calls all tasks there, of the functional API; empty: it is a graph, or not known
+	all   bool              // nodes has all that may run unless another task calls it
 }
 
 // runsIt is the node of a task of JavaScript's library at g; empty: nothing says it.
@@ -84,6 +85,8 @@ func (t *thread) runsAt(ctx context.Context, g *group) (*runs, error) {
 		if node := only(flows); kept && node != channelStart {
 			out.flow = node
 		}
+		// A graph alone begins with a node of that name. Below version 4 Sends stand elsewhere.
+		out.all = cp.V >= 4 && (out.flow != "" || slices.Contains(flows, channelStart))
 		return true, nil
 	})
 }

@@ -6,11 +6,16 @@ import { brief } from "./view.mjs";
 
 const place = (c) => c && Object.fromEntries(Object.entries(c.configurable).filter(([k]) => !k.startsWith("__")).sort());
 
+// Which error of several tasks side by side comes first, and whether they end before it aborts them, is a matter of how fast a saver is: the same program, run
+// on PostgreSQL and on SQLite, shows an AggregateError on the one and a ParentCommand on the other. So what is done later is not compared so far across kinds.
+const RACE = /^(AggregateError|AbortError|ParentCommand) /;
+
 // What a StateSnapshot says. What a program does later has ids of its own.
 function said(s, cross, ids = true) {
+  const race = cross && !ids && s.tasks.filter((t) => t.error).length > 1;
   const values = s.values && typeof s.values === "object" && !Array.isArray(s.values) ? s.values : { "": s.values };
   const out = { values: Object.fromEntries(Object.keys(values).sort().filter((k) => ids || k !== "__interrupt__").map((k) => [k, brief(values[k], cross)])), next: s.next,
-    tasks: s.tasks.map((t) => ({ name: t.name, error: brief(t.error, cross), asks: (t.interrupts ?? []).map((i) => [ids ? i.id : "", brief(i.value, cross, true)]).sort(), result: brief(t.result, cross, true),
+    tasks: s.tasks.map((t) => ({ name: t.name, error: race ? Boolean(t.error) : brief(t.error, cross), asks: (t.interrupts ?? []).map((i) => [ids ? i.id : "", brief(i.value, cross, true)]).sort(), result: brief(t.result, cross, true),
       path: ids && brief(t.path, cross), id: ids && t.id, state: t.state?.values ? said(t.state, cross, ids) : ids && place(t.state) })) };
   return ids ? { ...out, config: place(s.config), parent: place(s.parentConfig), metadata: brief(s.metadata, cross), created: s.createdAt } : out;
 }
@@ -62,7 +67,7 @@ async function tells(b, seed) {
   await say("history", async () => { const all = []; for await (const s of g.getStateHistory(config)) all.push(s); return all; }, (v, cross) => v.map((s) => said(s, cross)));
   for (let k = 0; k < 4; k++) {
     WORLD.broken = rng.real() < 0.3;
-    await say(`goes on ${k}`, () => act(g, rng, config, k !== 3), (v, cross) => brief(v, cross, true));
+    await say(`goes on ${k}`, () => act(g, rng, config, k !== 3), (v, cross) => brief(cross && RACE.test(v?.[1]) ? [v[0], "failed"] : v, cross, true));
     await say(`then ${k}`, state, (v, cross) => said(v, cross, false));
   }
   return told;

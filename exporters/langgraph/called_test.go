@@ -1,0 +1,36 @@
+package langgraph
+
+import (
+	"testing"
+
+	"github.com/exitramp/exitramp/context/agentstate"
+	"github.com/exitramp/exitramp/exporters/internal/drivertest"
+	"github.com/exitramp/exitramp/exporters/internal/pgsnapshot/pgtest"
+	pb "github.com/exitramp/exitramp/proto/exitramp/v1"
+)
+
+// TestCalled: what another task called and what failed is no failure of a thread whose caller waits. The file is of LangGraph.js
+// 1.7.3, which keeps no path of a task; the words are what its getState says.
+func TestCalled(t *testing.T) {
+	m, _ := drivertest.Export(t, SQLite(sample(t, "calledjs.sqlite")))
+	pg := postgres(t, pgtest.Database(t))
+	apply(t, pg, m, false)
+	there, _ := drivertest.Export(t, pg)
+	for thread, want := range map[string]string{
+		"first run": "waiting", "second run": "waiting", // of a function: one that it called failed, beside one that asks
+		"called by a node":  "waiting",
+		"beside":            "failed", // as called by a node, and another node failed
+		"failed, first run": "failed", "failed, second run": "failed", "failed in a node": "failed",
+		"asks itself, first run": "failed", "asks itself, second run": "failed", "caught by a node": "failed", // the library does not let it
+		"went":                 "failed",  // to a node that failed, where another asks
+		"asked again and went": "waiting", // the same beside an answer: that node is not due by itself
+	} {
+		for where, s := range map[string]*pb.Conversation{
+			"SQLite": get[*pb.Conversation](t, m, agentstate.Key("conversation", thread)), "PostgreSQL": get[*pb.Conversation](t, there, agentstate.Key("conversation", thread)),
+		} {
+			if s.Status != want {
+				t.Errorf("%s, %s: %q, want %q", where, thread, s.Status, want)
+			}
+		}
+	}
+}
