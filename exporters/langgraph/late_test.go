@@ -69,8 +69,7 @@ func TestBrokenTrip(t *testing.T) {
 	m, _ := drivertest.Export(t, SQLite(p))
 	u := pgtest.Database(t)
 	load(t, u, "python.pg.sql")
-	pgtest.Exec(t, u, `ALTER TABLE store RENAME TO was; CREATE TABLE store (LIKE was INCLUDING DEFAULTS, PRIMARY KEY (prefix, key)) PARTITION BY LIST (prefix); DROP TABLE was CASCADE;
-		CREATE TABLE store_a PARTITION OF store FOR VALUES IN ('a', 'c'); INSERT INTO store (prefix, key, value) VALUES ('a', 'there', '{"x":1}')`)
+	pgtest.Exec(t, u, `ALTER TABLE store ADD COLUMN own int GENERATED ALWAYS AS (1 / (CASE WHEN key = 'nowhere' THEN 0 ELSE 1 END)) STORED; INSERT INTO store (prefix, key, value) VALUES ('a', 'there', '{"x":1}')`)
 	j, err := replay.OpenJournal(filepath.Join(t.TempDir(), "journal"))
 	if err != nil {
 		t.Fatal(err)

@@ -44,6 +44,11 @@ func left(ctx context.Context, e engine, l *layout) (string, error) {
 			out = append(out, "cache, LangGraph's cache of what nodes returned: they run again")
 		}
 	}
+	vectors := func(name string) bool { return name == "store_vectors" || strings.HasSuffix(name, ".store_vectors") }
+	if i := slices.IndexFunc(b.tables, vectors); i >= 0 && l.orphans {
+		out = append(out, b.tables[i]+", vectors of items that no table has")
+		b.tables = slices.Delete(b.tables, i, i+1)
+	}
 	own := ownName(l.flavor())
 	b.triggers, b.indexes = slices.DeleteFunc(b.triggers, own), slices.DeleteFunc(b.indexes, own)
 	for _, g := range []struct {

@@ -40,6 +40,17 @@ func TestOthers(t *testing.T) {
 		"what acts on the tables": {lite("CREATE TRIGGER watch AFTER INSERT ON Writes BEGIN SELECT 1; END", "CREATE UNIQUE INDEX one ON checkpoints (thread_id, checkpoint_id)", "CREATE INDEX two ON writes (type)", "CREATE INDEX type ON writes (type)"),
 			"not carried: triggers (1): watch; indexes (3): one, two, type"},
 		"another's store": {lite("CREATE TABLE store (id INTEGER PRIMARY KEY, name TEXT)"), "not carried: 1 of an application: store"},
+		"vectors alone": {func(t *testing.T) *Store {
+			p := sample(t, "python.sqlite")
+			run(t, p, false, "DROP TABLE store", "CREATE TABLE mine (x)")
+			return SQLite(p)
+		}, "not carried: store_vectors, vectors of items that no table has; 1 of an application: mine"},
+		"vectors alone in PostgreSQL": {func(t *testing.T) *Store {
+			u := pgtest.Database(t)
+			load(t, u, "python.pg.sql")
+			pgtest.Exec(t, u, "DROP TABLE store CASCADE", "CREATE TABLE IF NOT EXISTS store_vectors (prefix text, key text)")
+			return postgres(t, u)
+		}, "not carried: public.store_vectors, vectors of items that no table has"},
 		"many": {lite(sqliteCache, "CREATE TABLE a (x)", "CREATE TABLE b (x)", "CREATE TABLE d (x)", "CREATE TABLE e (x)", "CREATE VIRTUAL TABLE f USING fts5(x)", "CREATE TABLE g (x)"),
 			"not carried: cache, LangGraph's cache of what nodes returned: they run again; 6 of an application: a, b, d, e, f, …"},
 		"PostgreSQL": {func(t *testing.T) *Store {

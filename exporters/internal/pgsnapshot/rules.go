@@ -14,7 +14,8 @@ import (
 // Rules are what may keep rows out of a table, which is ident in SQL and name for people, but for its primary key. own tells
 // what is the runtime's own, or is satisfied by what it writes: by kind and name, and for a foreign key by the table that it
 // leads to. A RULE for UPDATE is named, even one that is disabled: no INSERT with ON CONFLICT goes past it. An INDEX is one
-// that computes something, or that holds values of any length which the primary key does not. Where rows go to partitions, theirs count too.
+// that computes something, or that holds values of any length which the primary key does not. Where rows go to partitions, theirs count too, and
+// that a row may find none.
 // What waits for the end of the transaction is asked at each row from here on: there it would take back all of them.
 func (s *Server) Rules(ctx context.Context, conn *pgx.Conn, ident, name string, own func(what, rule, refers string) bool) (out []string, err error) {
 	rows, err := conn.Query(ctx, `WITH RECURSIVE c AS (SELECT ($1::text)::regclass::oid AS oid, 0::oid AS parent UNION ALL
@@ -30,6 +31,9 @@ func (s *Server) Rules(ctx context.Context, conn *pgx.Conn, ident, name string, 
 			AND NOT EXISTS (SELECT 1 FROM pg_trigger p WHERE p.tgrelid = c.parent AND p.tgname = g.tgname)
 		UNION ALL SELECT 'RULE', w.rulename::text, '' FROM pg_rewrite w JOIN c ON c.oid = w.ev_class WHERE c.parent = 0 AND (w.ev_type = '2' OR w.ev_type = '3' AND w.ev_enabled IN ('O', 'A'))
 		UNION ALL SELECT DISTINCT 'DOMAIN', y.typname::text, '' FROM pg_attribute a JOIN c ON c.oid = a.attrelid JOIN pg_type y ON y.oid = a.atttypid WHERE c.parent = 0 AND a.attnum > 0 AND y.typtype = 'd'
+		UNION ALL SELECT 'PARTITION BY', CASE p.partstrat WHEN 'h' THEN 'hash' WHEN 'l' THEN 'list' ELSE 'range' END || ' without a part for the rest', '' FROM pg_partitioned_table p JOIN c ON c.oid = p.partrelid
+			WHERE p.partdefid = 0 AND (p.partstrat <> 'h' OR (SELECT coalesce(sum(1.0 / substring(pg_get_expr(x.relpartbound, x.oid) FROM 'modulus (\d+)')::numeric), 0)
+				FROM pg_inherits h JOIN pg_class x ON x.oid = h.inhrelid WHERE h.inhparent = c.oid) < 0.999999)
 		UNION ALL SELECT 'NOT NULL', a.attname::text, '' FROM pg_attribute a JOIN c ON c.oid = a.attrelid
 			WHERE a.attnum > 0 AND NOT a.attisdropped AND a.attnotnull AND NOT a.atthasdef AND a.attidentity = ''
 			AND NOT EXISTS (SELECT 1 FROM pg_attribute p WHERE p.attrelid = c.parent AND p.attname = a.attname AND p.attnotnull) ORDER BY 1, 2`, ident)
