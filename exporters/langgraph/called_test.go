@@ -18,6 +18,7 @@ func TestCalled(t *testing.T) {
 	there, _ := drivertest.Export(t, pg)
 	for thread, want := range map[string]string{
 		"first run": "waiting", "second run": "waiting", // of a function: one that it called failed, beside one that asks
+		"behind an answer":  "waiting", // that the function got in its run before
 		"called by a node":  "waiting",
 		"beside":            "failed", // as called by a node, and another node failed
 		"failed, first run": "failed", "failed, second run": "failed", "failed in a node": "failed",

@@ -76,6 +76,9 @@ func (t *thread) runsAt(ctx context.Context, g *group) (*runs, error) {
 		}
 		var flows []string
 		for node, channel := range values.Seen(ser, doc) {
+			if node == channelInterrupt { // what had been seen when somebody was asked
+				continue
+			}
 			if id(node, "__pregel_pull", []string{channel}); channel == channelStart { // of a graph the node has that name, too
 				flows = append(flows, node)
 			}
