@@ -110,7 +110,8 @@ func (t *thread) standing(ctx context.Context, ns, id cell) (s standing, err err
 	all := tasks[noTask]
 	for _, d := range tasks {
 		s.waiting, s.erred = s.waiting || d.asks, s.erred || d.failed
-		// Without an answer nothing can have failed behind the question: the task failed first, and ran again.
+		// Without an answer nothing can have failed behind the question: the task failed first, and ran again. Beside one it may
+		// have failed first, too, and asked for more since; no row says which question an answer was to.
 		again := d.asks && !d.resumed && (all == nil || !all.resumed)
 		s.failed = s.failed || d.failed && !d.wrote && !again && !(d.handled && handles[nodeOf(d.path)])
 	}

@@ -1,8 +1,8 @@
-// Programs by chance: each seed is a graph (nodes that ask, fail, send, jump, hold graphs, call graphs and tasks; joins, loops, handlers of errors), and what
+// Programs by chance: each seed is a graph (nodes that ask, fail, send, jump, hold graphs, call graphs and tasks, keep things in the store, take messages out; joins, loops, handlers of errors), and what
 // somebody did with its thread (answered, edited, went back, another program, a process that died). The environment's CHANCE is FROM:TO, of seeds.
 import crypto from "node:crypto";
 import { Annotation, Command, DeltaChannel, END, Overwrite, START, Send, StateGraph, UntrackedValue, entrypoint, getPreviousState, interrupt, messagesStateReducer, task } from "@langchain/langgraph";
-import { AIMessage, HumanMessage } from "@langchain/core/messages";
+import { AIMessage, HumanMessage, RemoveMessage } from "@langchain/core/messages";
 
 export const FIELDS = ["text"];
 const [FROM, TO] = (process.env.CHANCE ?? "0:12").split(":").map(Number);
@@ -45,6 +45,23 @@ function update(rng, name) {
   }
   if (rng.real() < 0.05) out.log = new Overwrite([`over ${name}`]);
   return out;
+}
+
+// What a node does in the store beside what it returns; nothing, most often. On SQLite there is none.
+function keeps(rng, seed, n) {
+  if (rng.real() >= 0.15) return () => {};
+  const space = [seed.split(" ")[0], ...rng.some(NAMES.slice(1), rng.int(3)), n].map((x) => x.replace(/[.%_\\]/g, "") || "x"), index = rng.of([undefined, false, ["n[*]"]]), gone = rng.real() < 0.3;
+  return async (store) => {
+    if (!store) return;
+    if (gone && (await store.get(space, "k"))) await store.delete(space, "k");
+    else await store.put(space, "k", { text: n, n: ["a", null, { b: 1.5 }] }, index);
+  };
+}
+
+// Takes messages out of the state; most often it does not.
+function less(rng, s, out) {
+  const there = (s?.messages ?? []).map((m) => m.id);
+  if (there.length && rng.real() < 0.3) out.messages = [new RemoveMessage({ id: rng.of(["__remove_all__", ...there]) })];
 }
 
 const job = task("job", async (name, how) => {
@@ -110,10 +127,13 @@ class Graph {
     const odd = rng.of(ODD), later = this.later(i), ways = Array.from({ length: 1 + rng.int(3) }, () => rng.of(["works", "asks", "fails"])), times = 1 + rng.int(2);
     const inner = kind === "calls" && depth < 2 ? new Graph(`${seed} ${n}`, depth + 1).compile(rng.of([undefined, undefined, true])) : null;
     const sends = kind === "goes" && this.workers.length ? Array.from({ length: 1 + rng.int(2) }, () => new Send(rng.of(this.workers), { log: ["gone"], one: odd })) : [];
-    return async (s) => {
+    const keep = keeps(new Chance(`${seed} ${n} keeps`), seed, n);
+    return async (s, config) => {
       enough(`${depth} ${n}`, s);
       const out = { ...up };
+      less(new Chance(`${seed} ${n} less`), s, out);
       if (kind.startsWith("fails") && WORLD.broken) { await pause(30); throw new Error(`${n} is broken`); }
+      await keep(config?.store);
       if (kind.includes("asks")) out.log = [`${n} ${typeof interrupt({ q: `${n}?`, odd })}`];
       if (kind === "asks twice") out.log = [...out.log, `${n} ${typeof interrupt("again?")}`];
       if (kind === "tasks") out.log = (await Promise.all(ways.map((w, k) => job(`${n} ${k}`, w)))).map((x) => typeof x);
@@ -131,11 +151,11 @@ class Graph {
   }
 }
 
-export function program(seed, checkpointer) {
+export function program(seed, checkpointer, store) {
   const rng = new Chance(`${seed} program`);
-  if (rng.real() >= 0.15) return new Graph(String(seed)).compile(checkpointer);
+  if (rng.real() >= 0.15) return new Graph(String(seed)).compile(checkpointer, store);
   const ways = Array.from({ length: 1 + rng.int(4) }, () => rng.of(["works", "asks", "fails"])), inner = rng.real() < 0.5 ? new Graph(`${seed} flow`, 1).compile() : null;
-  return entrypoint({ name: "flow", checkpointer }, async () => {
+  return entrypoint({ name: "flow", checkpointer, store }, async () => {
     WORLD.calls.push("flow");
     const got = (await Promise.all(ways.map((w, k) => job(String(k), w)))).map((x) => typeof x);
     if (inner) got.push(JSON.stringify((await inner.invoke({ log: ["flow"] }))?.log));
@@ -192,12 +212,12 @@ export async function act(g, rng, config, known) {
 }
 
 async function drive(b, seed) {
-  const rng = new Chance(`${seed} drive`), config = cfg(seed), left = { n: Infinity }, saver = mortal(b.saver, left), g = program(seed, saver);
+  const rng = new Chance(`${seed} drive`), config = cfg(seed), left = { n: Infinity }, saver = mortal(b.saver, left), g = program(seed, saver, b.store);
   let other;
   for (let k = 0, n = 1 + rng.int(7); k < n; k++) {
     WORLD.broken = rng.real() < 0.6;
     left.n = rng.real() < 0.15 ? 1 + rng.int(11) : Infinity;
-    if (rng.real() < 0.07) { other ??= program(`${seed} other`, saver); WORLD.mixed.add(seed); }
+    if (rng.real() < 0.07) { other ??= program(`${seed} other`, saver, b.store); WORLD.mixed.add(seed); }
     await tried(() => act(rng.of([g, other ?? g]), rng, config, k > 0));
     if (rng.real() < 0.1) await b.store?.put([String(seed), rng.of(NAMES.slice(1)).replace(/[.%_\\]/g, "") || "x"], rng.of(NAMES) || "k", { text: rng.of(NAMES), n: [1, null] });
     if (rng.real() < 0.02) await saver.deleteThread(config.configurable.thread_id);

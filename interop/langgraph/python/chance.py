@@ -1,15 +1,18 @@
-"""Programs by chance: each seed is a graph (nodes that ask, fail, send, jump, hold graphs, call graphs and tasks; joins, loops, handlers of errors),
+"""Programs by chance: each seed is a graph (nodes that ask, fail, send, jump, hold graphs, call graphs and tasks, keep things in the store, take messages
+out; joins, loops, handlers of errors; states that are models),
 and what somebody did with its thread (answered, edited, went back, another program, a process that died). The environment's CHANCE is FROM:TO, of seeds."""
 import operator, os, random, time
 from typing import Annotated, Any, TypedDict
 
-from langchain_core.messages import AIMessage, HumanMessage
+import pydantic
+from langchain_core.messages import AIMessage, HumanMessage, RemoveMessage
 from langgraph.channels import AnyValue, EphemeralValue, Topic, UntrackedValue
 from langgraph.channels.delta import DeltaChannel
+from langgraph.config import get_store
 from langgraph.errors import NodeError
 from langgraph.func import entrypoint, task
 from langgraph.graph import END, START, StateGraph
-from langgraph.graph.message import add_messages
+from langgraph.graph.message import REMOVE_ALL_MESSAGES, add_messages
 from langgraph.types import Command, Overwrite, RetryPolicy, Send, interrupt
 
 import values
@@ -49,6 +52,32 @@ def update(rng, name, depth=0):
     return out
 
 
+def fields(s):
+    """What a node gets, of a state that is a model, too."""
+    return s if isinstance(s, dict) else {k: getattr(s, k) for k in s.model_fields_set}
+
+
+def keeps(rng, seed, n):
+    """What a node does in the store beside what it returns; nothing, most often."""
+    if rng.random() >= .15:
+        return lambda: None
+    space = tuple(x.replace(".", "") or "x" for x in (seed.split(" ")[0], *rng.sample(NAMES[1:], rng.randrange(3)), n))
+    ttl, index, gone = rng.choice([None, .5, 90]), rng.choice([None, False, ["n[*]"]]), rng.random() < .3
+    def keep():
+        store = get_store()
+        if gone and store.get(space, "k"):
+            return store.delete(space, "k")
+        store.put(space, "k", {"text": n, "n": ["a", None, {"b": 1.5}], "times": len(store.search(space)) + 1}, index=index, ttl=ttl)
+    return keep
+
+
+def less(rng, s, out):
+    """Takes messages out of the state; most often it does not."""
+    there = [m.id for m in s.get("messages") or []]
+    if there and rng.random() < .3:
+        out["messages"] = [RemoveMessage(id=rng.choice([REMOVE_ALL_MESSAGES, *there]))]
+
+
 @task
 def job(name, how):
     CALLS.append(f"job {name}")
@@ -66,7 +95,8 @@ class Graph:
         self.rng, self.depth, self.inside, self.seed = random.Random(seed), depth, inside, seed
         rng = self.rng
         self.channels = {"log": Annotated[list, operator.add], **CHANNELS}
-        self.b = StateGraph(TypedDict("S", self.channels, total=False))
+        model = random.Random(f"{seed} model").random() < .15
+        self.b = StateGraph(pydantic.create_model("S", **{k: (t, [] if k == "log" else None) for k, t in self.channels.items()}) if model else TypedDict("S", self.channels, total=False))
         self.names = [f"{rng.choice(['n', 'a b', 'ü', 'x.y', 'N-1'])}{i}" for i in range(rng.randrange(1, 6))]
         self.workers = [f"w{i}" for i in range(rng.randrange(3))]
         kinds = ["step", "asks", "asks", "asks twice", "fails", "goes", "tasks", "calls", "fails then asks"] + ["graph"] * 3 * (depth < 2) + ["jumps"] * 2 * inside
@@ -100,10 +130,10 @@ class Graph:
             n_sends, over, w = rng.randrange(4), rng.choice(ODD), rng.choice(self.workers)
             self.b.add_conditional_edges(n, lambda s: [Send(w, {"log": [f"sent {k}"], "any": over}) for k in range(n_sends)] or later[0], [w, later[0]])
         elif how == "if":
-            self.b.add_conditional_edges(n, lambda s: later[len(s.get("log", [])) % len(later)], later)
+            self.b.add_conditional_edges(n, lambda s: later[len(fields(s).get("log", [])) % len(later)], later)
         elif how == "loop":
             back = rng.choice(self.names[:i + 1])
-            self.b.add_conditional_edges(n, lambda s: back if len(s.get("log", [])) < 5 else later[-1], [back, later[-1]])
+            self.b.add_conditional_edges(n, lambda s: back if len(fields(s).get("log", [])) < 5 else later[-1], [back, later[-1]])
         elif how == "join" and i > 0 and later != [END]:
             self.b.add_edge([rng.choice(self.names[:i]), n], later[0])
         elif how != "end":
@@ -125,14 +155,19 @@ class Graph:
         inner = Graph(f"{self.seed} {n}", depth + 1).compile(rng.choice([None, None, True])) if kind == "calls" and depth < 2 else None
         sends = [Send(rng.choice(self.workers), {"log": ["gone"], "one": odd}) for _ in range(rng.randrange(1, 3))] if kind == "goes" and self.workers else []
 
+        keep = keeps(random.Random(f"{self.seed} {n} keeps"), self.seed, n)
+
         def f(s):
             CALLS.append(f"{depth} {n}")
+            s = fields(s)
             if len(CALLS) > 60 or len(s.get("log", [])) > 200:     # a loop in a loop in a loop; one around a graph inside doubles the log each time
                 raise ValueError("enough")
             out = dict(up)
+            less(random.Random(f"{self.seed} {n} less"), s, out)
             if kind.startswith("fails") and BROKEN["now"]:
                 time.sleep(.03)     # those beside it are through by then
                 raise ValueError(f"{n} is broken")
+            keep()
             if "asks" in kind:
                 out["log"] = [f"{n} {interrupt({'q': f'{n}?', 'odd': odd})!r}"]
             if kind == "asks twice":
@@ -159,6 +194,7 @@ class Graph:
 
 
 def program(seed, saver, store):
+    saver.lock = store.lock     # nodes write to the store beside the saver, and two libraries of SQLite in one process do not see each other's locks
     rng = random.Random(f"{seed} program")
     if rng.random() < .15:
         ways = [rng.choice(["works", "asks", "fails"]) for _ in range(rng.randrange(1, 5))]

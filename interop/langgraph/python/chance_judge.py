@@ -52,6 +52,8 @@ def tells(b, seed):
         chance.BROKEN["now"] = rng.random() < .3
         say(f"goes on {k}", lambda: chance.act(g, rng, config, k != 3), brief)
         say(f"then {k}", lambda: g.get_state(config, subgraphs=True), lambda v, cross: said(v, cross, False))
+        say(f"kept {k}", lambda: b.store.search((str(seed),), limit=1000), lambda v, cross: sorted(repr((i.namespace, i.key, ordered(i.value))) for i in v))
+        say(f"found {k}", lambda: b.store.search((str(seed),), query="n", limit=1000), lambda v, cross: sorted(repr((i.namespace, i.key)) for i in v))
     return {x: {name: v[x] for name, v in told} for x in ("same", "cross")}
 
 
