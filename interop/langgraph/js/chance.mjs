@@ -50,7 +50,7 @@ function update(rng, name) {
 // What a node does in the store beside what it returns; nothing, most often. On SQLite there is none.
 function keeps(rng, seed, n) {
   if (rng.real() >= 0.15) return () => {};
-  const space = [seed.split(" ")[0], ...rng.some(NAMES.slice(1), rng.int(3)), n].map((x) => x.replace(/[.%_\\]/g, "") || "x"), index = rng.of([undefined, false, ["n[*]"]]), gone = rng.real() < 0.3;
+  const space = [seed.split(" ")[0], ...rng.some(NAMES.slice(1), rng.int(3)), n].map((x) => x.replace(/[.:%_\\]/g, "") || "x"), index = rng.of([undefined, false, ["n[*]"]]), gone = rng.real() < 0.3;
   return async (store) => {
     if (!store) return;
     if (gone && (await store.get(space, "k"))) await store.delete(space, "k");
