@@ -1,5 +1,5 @@
-// Package gctest runs the tests of a package with a garbage collector that runs less often, and lets more of them wait
-// at the same time.
+// Package gctest runs the tests of a package with a garbage collector that runs less often, with their files in memory, and
+// lets more of them wait at the same time.
 package gctest
 
 import (
@@ -30,6 +30,7 @@ func Main(m interface{ Run() int }) int {
 			f.Value.Set(strconv.Itoa(parallel)) // the flags are not read yet: what they say goes before
 		}
 	}
+	defer inMemory()()
 	defer gcfloor.Raise()() // as the command runs
 	return m.Run()
 }

@@ -1,0 +1,5 @@
+//go:build !linux
+
+package gctest
+
+func inMemory() (done func()) { return func() {} }
