@@ -17,8 +17,11 @@ func (t *thread) spare(ctx context.Context, g *group, tasks map[string]*doing) e
 	if err != nil {
 		return err
 	}
-	called := r.all
-	if !called && len(r.nodes) == 0 {
+	called := false
+	for id, d := range tasks { // what calls did something there; else a function may run that the thread does not know, as one with a new name
+		called = called || r.all && r.nodes[id] != "" && (d.asks || d.wrote || d.failed)
+	}
+	if !r.all && len(r.nodes) == 0 {
 		if called, err = t.callerAsks(ctx, g, tasks); err != nil {
 			return err
 		}

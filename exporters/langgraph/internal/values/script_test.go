@@ -45,3 +45,12 @@ func TestScript(t *testing.T) {
 		}
 	}
 }
+
+// TestScriptRaw: JavaScript escapes what JSON must, and leaves the rest.
+func TestScriptRaw(t *testing.T) {
+	for have, want := range map[string]string{"\u2028<\u2029": "\"\u2028<\u2029\"", `\u2028`: `"\\u2028"`, "\\\u2029\n": "\"\\\\\u2029\\n\"", "": `""`} {
+		if got := string(Script(have)); got != want {
+			t.Errorf("%q: %q, want %q", have, got, want)
+		}
+	}
+}

@@ -341,5 +341,8 @@ func Script(v any) []byte {
 	if e.Encode(v) != nil {
 		return []byte(`""`)
 	}
-	return bytes.TrimRight(b.Bytes(), "\n")
+	return []byte(raw.Replace(strings.TrimRight(b.String(), "\n")))
 }
+
+// raw takes back what Go escapes and JavaScript does not. A backslash that is itself escaped begins nothing.
+var raw = strings.NewReplacer(`\\`, `\\`, `\u2028`, "\u2028", `\u2029`, "\u2029")
