@@ -17,8 +17,8 @@ func (t *thread) spare(ctx context.Context, g *group, tasks map[string]*doing) e
 	if err != nil {
 		return err
 	}
-	called := false
-	for id, d := range tasks { // what calls did something there; else a function may run that the thread does not know, as one with a new name
+	called := r.known
+	for id, d := range tasks { // else by what did something there: a function with a new name is unknown, too
 		called = called || r.all && r.nodes[id] != "" && (d.asks || d.wrote || d.failed)
 	}
 	if !r.all && len(r.nodes) == 0 {

@@ -26,8 +26,9 @@ func TestCalled(t *testing.T) {
 		"went":                 "failed",                                                                       // to a node that failed, where another asks
 		"asked again and went": "waiting",                                                                      // the same beside an answer: that node is not due by itself
 		"another function":     "failed", "another function's job": "failed", "function after graph": "failed", // none that the thread knows
-		"asked and replaced":   "failed", // by a function that the thread does not know, either
-		"separators in a name": "failed", // U+2028 and U+2029, which JSON of JavaScript has as they are, behind a quote
+		"asked and replaced":   "failed",     // by a function that the thread does not know, either
+		"died behind a call":   "unfinished", // the process, before the node that called what failed failed
+		"separators in a name": "failed",     // U+2028 and U+2029, which JSON of JavaScript has as they are, behind a quote
 	} {
 		for where, s := range map[string]*pb.Conversation{
 			"SQLite": get[*pb.Conversation](t, m, agentstate.Key("conversation", thread)), "PostgreSQL": get[*pb.Conversation](t, there, agentstate.Key("conversation", thread)),

@@ -19,7 +19,8 @@ import (
 type runs struct {
 	nodes map[string]string // by the id of the task
 	flow  string            // what calls all tasks there, of the functional API; empty: it is a graph, or not known
-	all   bool              // nodes has all that may run unless another task calls it
+	all   bool              // nodes has all that the thread knows and that may run unless another task calls it
+	known bool              // all, and no function begins there, which might be one that the thread does not know
 }
 
 // runsIt is the node of a task of JavaScript's library at g; empty: nothing says it.
@@ -90,6 +91,7 @@ func (t *thread) runsAt(ctx context.Context, g *group) (*runs, error) {
 		}
 		// A graph alone begins with a node of that name. Below version 4 Sends stand elsewhere.
 		out.all = cp.V >= 4 && (out.flow != "" || slices.Contains(flows, channelStart))
+		out.known = out.all && out.flow == "" && md.Source == "loop"
 		return true, nil
 	})
 }
