@@ -7,12 +7,18 @@ from backend import scratch_copy
 from view import brief, ordered
 
 
-def said(s, cross, ids=True):
+# Of a graph inside the library rebuilds no delta channel: its state has what stands in the checkpoint. PostgreSQL keeps a snapshot by its version, so that
+# later checkpoints have it, too; SQLite has it in one alone.
+SNAPSHOTS = ("delta", "folded")
+
+
+def said(s, cross, ids=True, inside=False):
     """What a StateSnapshot says. What a program does later has ids of its own."""
     vals = s.values if isinstance(s.values, dict) else {"": s.values}
+    vals = {k: v for k, v in vals.items() if not (cross and inside and k in SNAPSHOTS)}
     out = {"values": {k: brief(vals[k], cross) for k in sorted(vals) if ids or k != "__interrupt__"}, "next": list(s.next),
            "tasks": [{"name": t.name, "error": repr(t.error), "asks": sorted([i.id if ids else "", brief(i.value, cross)] for i in t.interrupts), "result": brief(t.result, cross), "path": repr(t.path)[:200] if ids else "",
-                      "id": t.id if ids else "", "state": said(t.state, cross, ids) if hasattr(t.state, "values") and hasattr(t.state, "tasks") else ids and place(t.state)} for t in s.tasks]}
+                      "id": t.id if ids else "", "state": said(t.state, cross, ids, True) if hasattr(t.state, "values") and hasattr(t.state, "tasks") else ids and place(t.state)} for t in s.tasks]}
     return {**out, "config": place(s.config), "parent": place(s.parent_config), "metadata": repr(ordered(s.metadata)), "created": s.created_at} if ids else out
 
 
