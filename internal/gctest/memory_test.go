@@ -3,9 +3,11 @@
 package gctest_test
 
 import (
+	"bufio"
+	"errors"
+	"io"
 	"os"
 	"os/exec"
-	"path/filepath"
 	"strings"
 	"testing"
 
@@ -31,40 +33,40 @@ func TestInMemory(t *testing.T) {
 	}
 }
 
-// What a run has left that came to no end is removed by the next one; the folder of one that is under way is not.
+// What a run has left that was killed is removed by the next one; the folder of one that is under way is not.
 func TestLeftInMemory(t *testing.T) {
 	t.Setenv("EXITRAMP_LOAD", "")
 	t.Setenv("TMPDIR", "")
-	if os.Getenv("GCTEST_DIES") != "" {
+	if os.Getenv("GCTEST_WAITS") != "" {
 		gctest.Main(tests(func() int {
-			if err := os.WriteFile(filepath.Join(os.TempDir(), "left"), nil, 0o600); err != nil {
-				t.Error(err)
-			}
 			os.Stdout.WriteString(os.TempDir() + "\n")
-			os.Exit(3)
+			io.Copy(io.Discard, os.Stdin)
 			return 0
 		}))
+		return
 	}
-	gctest.Main(tests(func() int {
-		own := os.TempDir()
-		if !strings.HasPrefix(own, "/dev/shm/") {
-			t.Skip("no room in memory")
-		}
-		os.Unsetenv("TMPDIR")
-		c := exec.Command(os.Args[0], "-test.run=^TestLeftInMemory$")
-		c.Env = append(os.Environ(), "GCTEST_DIES=1")
-		out, _ := c.Output()
-		left := strings.TrimSpace(string(out))
-		if _, err := os.Stat(filepath.Join(left, "left")); err != nil || left == own {
-			t.Errorf("the other run: %q, %v", out, err)
-		}
-		gctest.Main(tests(func() int { return 0 }))
-		if _, err := os.Stat(left); !os.IsNotExist(err) {
-			t.Errorf("%s is left: %v", left, err)
-		}
-		if _, err := os.Stat(own); err != nil {
-			t.Error(err)
-		}
-		return 0
-	}))
+	c := exec.Command(os.Args[0], "-test.run=^TestLeftInMemory$")
+	c.Env = append(os.Environ(), "GCTEST_WAITS=1")
+	in, err := c.StdinPipe() // which ends with this test
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer in.Close()
+	out, err := c.StdoutPipe()
+	if err = errors.Join(err, c.Start()); err != nil {
+		t.Fatal(err)
+	}
+	dir, _ := bufio.NewReader(out).ReadString('\n')
+	dir = strings.TrimSpace(dir)
+	gctest.Main(tests(func() int { return 0 }))
+	_, during := os.Stat(dir)
+	c.Process.Kill()
+	c.Wait()
+	if !strings.HasPrefix(dir, "/dev/shm/") {
+		t.Skip("no room in memory")
+	}
+	gctest.Main(tests(func() int { return 0 }))
+	if _, after := os.Stat(dir); during != nil || !os.IsNotExist(after) {
+		t.Errorf("%s: under way: %v; killed: %v", dir, during, after)
+	}
 }
