@@ -1,6 +1,8 @@
 package pgsnapshot
 
 import (
+	"context"
+	"errors"
 	"fmt"
 	"io"
 	"log"
@@ -45,6 +47,29 @@ func TestLastOneEnding(t *testing.T) {
 	defer next.Close(t.Context())
 	if _, err := s.Connect(t.Context()); err == nil || !strings.Contains(err.Error(), "too many connections") {
 		t.Error(err)
+	}
+}
+
+// TestConnectStops: who waits for a connection that is the server's last stops when told to.
+func TestConnectStops(t *testing.T) {
+	u := pgtest.Database(t)
+	role := fmt.Sprintf("exitramp_none_%d", os.Getpid())
+	pgtest.Exec(t, u, "CREATE ROLE "+role+" LOGIN CONNECTION LIMIT 0")
+	t.Cleanup(func() { pgtest.Exec(t, os.Getenv("EXITRAMP_TEST_POSTGRES"), "DROP ROLE "+role) })
+	at, err := url.Parse(u)
+	if err != nil {
+		t.Fatal(err)
+	}
+	at.User = url.User(role)
+	s, err := Parse(at.String())
+	if err != nil {
+		t.Fatal(err)
+	}
+	ctx, cancel := context.WithCancelCause(t.Context())
+	time.AfterFunc(500*time.Millisecond, func() { cancel(nil) }) // in a wait of 400 ms
+	begun := time.Now()
+	if _, err := s.Connect(ctx); !errors.Is(err, context.Canceled) || time.Since(begun) > 700*time.Millisecond {
+		t.Errorf("%v after %v", err, time.Since(begun))
 	}
 }
 
@@ -122,6 +147,7 @@ func TestConnectSays(t *testing.T) {
 	for _, c := range []struct{ url, want string }{
 		{"postgres://u:s3cret@" + l.Addr().String() + "/d?sslmode=verify-full", "certificate is not accepted"},
 		{pgtest.Database(t) + "?target_session_attrs=standby", "target_session_attrs"},
+		{pgtest.Database(t) + "?flavor=python", `unrecognized configuration parameter "flavor" (SQLSTATE 42704); what a URL`},
 	} {
 		s, err := Parse(c.url)
 		if err != nil {

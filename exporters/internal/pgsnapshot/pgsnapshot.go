@@ -98,7 +98,11 @@ func (s *Server) Connect(ctx context.Context) (*pgx.Conn, error) {
 		if pe = nil; !errors.As(err, &pe) || pe.Code != "53300" {
 			break
 		}
-		time.Sleep(wait) // the server may still be ending our own one before, where a role may have one
+		select { // the server may still be ending our own one before, where a role may have one
+		case <-ctx.Done():
+			return nil, ctx.Err()
+		case <-time.After(wait):
+		}
 	}
 	if pe != nil {
 		switch pe.Code {
@@ -108,6 +112,8 @@ func (s *Server) Connect(ctx context.Context) (*pgx.Conn, error) {
 			return nil, fmt.Errorf("%w: %s: the server says so; check the name in the URL, or make it", ErrNoDatabase, s)
 		case "53300":
 			return nil, fmt.Errorf("%w: %s: too many connections; try again later", ErrUnreachable, s)
+		case "42704", "42602", "22023", "55P02": // of the settings that go with the login
+			return nil, fmt.Errorf("%w: %s: %s (SQLSTATE %s); what a URL has behind its ? and neither the driver nor the connection knows is a setting of the server", exporters.ErrURL, s, pe.Message, pe.Code)
 		}
 		return nil, fmt.Errorf("%w: %s: %s (SQLSTATE %s)", ErrLogin, s, pe.Message, pe.Code)
 	}

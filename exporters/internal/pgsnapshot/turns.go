@@ -16,6 +16,7 @@ import (
 const (
 	tripAsks  = 512
 	tripBytes = 4 << 20 // of parameters, and of the one that goes beyond it
+	tripApart = 64      // of them behind savepoints, which nest: whoever meets a row before the end of the transaction climbs that far
 )
 
 // Turns lets functions that ask the server one thing after the other share their trips to it: each runs until it asks, what all of
@@ -136,7 +137,11 @@ func (t *Turns) Run(ctx context.Context, n int, fn func(i int) error) error {
 			err = x.err
 		}
 		for err == nil && len(open) > 0 {
-			t.send(ctx, open, 0)
+			var failed error
+			at := t.send(ctx, open, 0)
+			if at >= 0 {
+				failed = open[at].now.err
+			}
 			var more []*turn
 			for k, x := range open {
 				if err != nil {
@@ -146,7 +151,9 @@ func (t *Turns) Run(ctx context.Context, n int, fn func(i int) error) error {
 				if t.goOn(x) {
 					more = append(more, x)
 				}
-				err = x.err
+				if err = x.err; err == nil && k == at { // what is behind it has no answer
+					err = failed
+				}
 			}
 			open = more
 		}
@@ -187,7 +194,7 @@ func (t *Turns) broken() bool {
 // read whatever its size; of the others, where room is not 0, what is above so many bytes of all, or above aheadBytes of one, is to be asked again.
 func (t *Turns) send(ctx context.Context, open []*turn, room int) int {
 	for from, n := 0, len(open); from < len(open); {
-		some := open[from:min(from+n, len(open))]
+		some := few(open[from:min(from+n, len(open))])
 		at := t.trip(ctx, some, room)
 		if at < 0 {
 			from, n = from+len(some), 2*n
@@ -204,6 +211,20 @@ func (t *Turns) send(ctx context.Context, open []*turn, room int) int {
 		from, n = from+at+1, max(2*at, 1) // as likely to come through, and so seldom sent in vain
 	}
 	return -1
+}
+
+// few are those of open, from its start, that go in one trip.
+func few(open []*turn) []*turn {
+	apart := 0
+	for i, x := range open {
+		if !x.now.apart {
+			continue
+		}
+		if apart++; apart > tripApart {
+			return open[:i]
+		}
+	}
+	return open
 }
 
 const savepoint = "exitramp_trip_"

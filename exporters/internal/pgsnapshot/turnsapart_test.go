@@ -70,3 +70,30 @@ func TestTurnsApart(t *testing.T) {
 		t.Errorf("elsewhere: %q", got)
 	}
 }
+
+// TestTurnsDepth: savepoints nest, and so are few in a trip: another who reads the rows before the end climbs over those of each.
+func TestTurnsDepth(t *testing.T) {
+	counted, trips := pgtest.Trips(t, pgtest.Database(t))
+	s, err := pgsnapshot.Parse(counted)
+	if err != nil {
+		t.Fatal(err)
+	}
+	conn, err := s.Begin(t.Context(), "BEGIN")
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer conn.Close(t.Context())
+	turns := &pgsnapshot.Turns{Conn: conn, Server: s}
+	trips()
+	const n = 640
+	if err := turns.Run(t.Context(), n, func(int) error {
+		return turns.Apart(t.Context(), func() error {
+			return turns.Ask(t.Context(), "SELECT 1", nil, func(rows pgx.Rows) error { rows.Close(); return rows.Err() })
+		})
+	}); err != nil {
+		t.Fatal(err)
+	}
+	if got := trips(); got < n/64 || got > n/20 {
+		t.Errorf("%d trips for %d asks", got, n)
+	}
+}

@@ -63,3 +63,38 @@ func TestTurnsBroken(t *testing.T) {
 		})
 	}
 }
+
+// TestTurnsUnheard: where the server fails, all ends, also where the one that was told so goes on.
+func TestTurnsUnheard(t *testing.T) {
+	u := pgtest.Database(t, "CREATE TABLE t (n int CHECK (n <> 3))")
+	s, err := pgsnapshot.Parse(u)
+	if err != nil {
+		t.Fatal(err)
+	}
+	conn, err := s.Begin(t.Context(), "BEGIN")
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer conn.Close(context.Background())
+	turns := &pgsnapshot.Turns{Conn: conn, Server: s}
+	most := 0
+	err = turns.Run(t.Context(), 300, func(i int) error {
+		q := "INSERT INTO t VALUES (1)"
+		switch i {
+		case 2:
+			q = "INSERT INTO t VALUES (3)" // what comes behind it goes in a trip of its own
+		case 5:
+			q = "SELECT pg_terminate_backend(pg_backend_pid())"
+		}
+		err := turns.Apart(t.Context(), func() error {
+			return turns.Ask(t.Context(), q, nil, func(rows pgx.Rows) error { rows.Close(); return rows.Err() })
+		})
+		if err == nil {
+			most = i
+		}
+		return nil
+	})
+	if err == nil || most > 4 {
+		t.Errorf("%v, %d went on", err, most)
+	}
+}
