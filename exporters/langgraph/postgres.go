@@ -54,8 +54,8 @@ func openPostgres(ctx context.Context, s *pgsnapshot.Server) (_ *postgresDB, err
 		observer: who[0][0].String() + "@" + who[0][2].String(), basis: "current_user",
 		account: s.String(), access: "row_security off accepted",
 	}
-	if enc := who[0][3].String(); enc != "UTF8" {
-		d.f.labels = append(d.f.labels, [2]string{labelEncoding, enc})
+	for _, l := range pgsnapshot.EncodingLabels(who[0][3].String()) {
+		d.f.labels = append(d.f.labels, [2]string{l.Name, l.Value})
 	}
 	return d, nil
 }

@@ -9,7 +9,6 @@ import (
 	"github.com/jackc/pgx/v5"
 
 	"github.com/exitramp/exitramp/exporters/internal/pgsnapshot"
-	pb "github.com/exitramp/exitramp/proto/exitramp/v1"
 )
 
 // postgresDest writes one PostgreSQL schema in one transaction.
@@ -96,20 +95,6 @@ func openPostgresDest(ctx context.Context, s *pgsnapshot.Server, dry bool) (_ *p
 		path = append(path, `"public"`) // where extensions usually are
 	}
 	return d, d.exec(ctx, "SET LOCAL search_path = "+strings.Join(path, ", "))
-}
-
-// takesText refuses a database that cannot hold most characters, unless what comes is from one of its encoding.
-func (d *postgresDest) takesText(ctx context.Context, from *pb.Origin) error {
-	rows, err := d.query(ctx, "SELECT current_setting('server_encoding')")
-	if err != nil {
-		return err
-	}
-	switch enc := rows[0][0].String(); enc {
-	case "UTF8", "SQL_ASCII", labelOf(from, labelEncoding): // the second takes any bytes
-		return nil
-	default:
-		return fmt.Errorf("langgraph: the database has the encoding %s, which lacks most characters; want one that was made with ENCODING 'UTF8' TEMPLATE template0", enc)
-	}
 }
 
 // lacks is why no tables can be made in schema; empty: they can. there is false where it would be made too.

@@ -157,7 +157,6 @@ const (
 	labelTaskPath    = "writes.task_path"        // "TEXT": SQLite has the column since langgraph-checkpoint-sqlite 3.1.2
 	labelVectorType  = "store_vectors.embedding" // "vector(4)"
 	labelVectorIndex = "store_vectors.index"     // "hnsw vector_cosine_ops m=16"
-	labelEncoding    = "server_encoding"         // "LATIN1": of PostgreSQL, where it is not UTF8
 )
 
 func (r *reading) stream(ctx context.Context, opts *agentstate.ReadOptions, yield func(agentstate.Record, error) bool) {

@@ -103,9 +103,13 @@ func (s *Store) Begin(ctx context.Context, run *replay.Run) (_ replay.Writer, er
 	if w.d, err = s.openDest(ctx, run.DryRun); err != nil {
 		return nil, err
 	}
-	if d, ok := w.d.(*postgresDest); ok { // an undo takes rows away, and needs no such thing
-		if err := d.takesText(ctx, run.From); err != nil {
-			return nil, err
+	if d, ok := w.d.(*postgresDest); ok {
+		enc, err := d.cfg.Encoding(ctx, d.conn)
+		if err == nil {
+			err = d.cfg.TakesText(enc, run.From)
+		}
+		if err != nil {
+			return nil, own(err)
 		}
 	}
 	if err := w.layout(ctx, s); err != nil {

@@ -30,7 +30,7 @@ type pg struct {
 	server             *pgsnapshot.Server
 	schema             string
 	location, observer string
-	flavor             string
+	flavor, encoding   string
 	migrations         bool   // there is a table memory_migrations
 	denied             []link // tables of mem0 that the role may not read
 	ended              bool
@@ -60,6 +60,9 @@ func (s *Store) openPG(ctx context.Context, begin string) (_ *pg, err error) {
 	p.schema, p.location = path[0], s.server.String()+" schema "+path[0]
 	if err := p.exec(ctx, "SET LOCAL search_path = "+quote(p.schema)+`, "public"`); err != nil { // where extensions usually are
 		return nil, p.wrap(err)
+	}
+	if p.encoding, err = s.server.Encoding(ctx, conn); err != nil {
+		return nil, err
 	}
 	err = p.each(ctx, "SELECT current_user::text || '@' || current_database()::text", nil, func(v []any) error {
 		p.observer, _ = v[0].(string)

@@ -11,6 +11,7 @@ import (
 	"strings"
 
 	"github.com/exitramp/exitramp/context/agentstate"
+	"github.com/exitramp/exitramp/exporters/internal/pgsnapshot"
 	"github.com/exitramp/exitramp/exporters/internal/underway"
 	"github.com/exitramp/exitramp/internal/diskmap"
 	pb "github.com/exitramp/exitramp/proto/exitramp/v1"
@@ -82,6 +83,9 @@ func (r *reading) origin(flavor, location string) *pb.Origin {
 					o.Meta.Labels = append(o.Meta.Labels, &pb.Label{Name: "wal", Value: strings.ToValidUTF8(d.layout.File+": "+l[1], "\ufffd")})
 				}
 			}
+		}
+		if p, ok := d.engine.(*pg); ok && len(o.Meta.Labels) == 0 { // all are of one
+			o.Meta.Labels = pgsnapshot.EncodingLabels(p.encoding)
 		}
 		b, _ := json.Marshal(d.layout)
 		o.Meta.Labels = append(o.Meta.Labels, &pb.Label{Name: labelDatabase, Value: strings.ToValidUTF8(string(b), "\ufffd")})

@@ -80,6 +80,9 @@ func (s *Store) Begin(ctx context.Context, run *replay.Run) (_ replay.Writer, er
 		}
 	}
 	w.layouts, w.rules = have.layouts, have.rules
+	if err := s.takesText(have.encoding, w); err != nil {
+		return nil, err
+	}
 	if w.exact {
 		maps.DeleteFunc(w.rules, func(place string, _ []string) bool { return from[place].Form == "" })
 		for place, l := range from {
@@ -115,11 +118,23 @@ func (s *Store) takes(flavor string) bool {
 	return (s.flavor == "" || s.flavor == lang) && (engine == "pgvector") == (s.server != nil)
 }
 
+// takesText refuses a database that lacks most characters.
+func (s *Store) takesText(enc string, w *writer) error {
+	switch {
+	case s.server == nil:
+		return nil
+	case w.exact:
+		return s.server.TakesText(enc, w.run.From)
+	}
+	return s.server.TakesText(enc, nil)
+}
+
 // A presence is what a target holds before a run.
 type presence struct {
-	flavor  string // empty: nothing
-	layouts map[string]layout
-	rules   map[string][]string // by place: what may keep rows out and is not mem0's
+	flavor   string // empty: nothing
+	encoding string // of PostgreSQL
+	layouts  map[string]layout
+	rules    map[string][]string // by place: what may keep rows out and is not mem0's
 }
 
 // look finds the rules of d, but for an undo.

@@ -24,6 +24,7 @@ func (s *Store) presentPG(ctx context.Context, undoing bool) (presence, error) {
 	if err := p.server.TakesRows(ctx, p.conn); err != nil {
 		return out, err
 	}
+	out.encoding = p.encoding
 	dbs, _, err := p.collections(ctx, s.flavor)
 	if err == nil {
 		err = p.forbidden()

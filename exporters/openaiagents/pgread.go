@@ -67,7 +67,11 @@ func (s *Store) begin(ctx context.Context) (_ *pgReading, o *pb.Origin, notes []
 		return nil, nil, nil, own(err)
 	}
 	o = &pb.Origin{Meta: agentstate.Meta("origin", nil, product), Product: product, Flavor: flavorPostgres, Location: s.server.String() + " " + at}
-	o.Meta.Labels = []*pb.Label{{Name: labelDatabase, Value: string(b)}}
+	enc, err := s.server.Encoding(ctx, d.Conn)
+	if err != nil {
+		return nil, nil, nil, own(err)
+	}
+	o.Meta.Labels = append(pgsnapshot.EncodingLabels(enc), &pb.Label{Name: labelDatabase, Value: string(b)})
 	if notes, err = d.beside(ctx, o); err != nil {
 		return nil, nil, nil, own(err)
 	}

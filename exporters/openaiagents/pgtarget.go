@@ -13,6 +13,7 @@ import (
 	"github.com/exitramp/exitramp/context/fidelity"
 	"github.com/exitramp/exitramp/context/replay"
 	"github.com/exitramp/exitramp/exporters/internal/sqlitefile"
+	pb "github.com/exitramp/exitramp/proto/exitramp/v1"
 )
 
 // A pgWriter writes one run, in one transaction.
@@ -70,6 +71,17 @@ func (w *pgWriter) connect(ctx context.Context, s *Store) (err error) {
 		return err
 	}
 	if err := w.server.TakesRows(ctx, w.Conn); err != nil {
+		return err
+	}
+	var same *pb.Origin
+	if w.exact {
+		same = w.run.From
+	}
+	enc, err := w.server.Encoding(ctx, w.Conn)
+	if err == nil {
+		err = w.server.TakesText(enc, same)
+	}
+	if err != nil {
 		return err
 	}
 	for _, p := range w.pairs {
