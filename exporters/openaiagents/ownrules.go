@@ -58,6 +58,11 @@ func (w *pgWriter) Rules() (out []string) {
 	return out
 }
 
+// triggers tells whether a trigger of an application sees the rows of t.
+func (w *pgWriter) triggers(t pgTable) bool {
+	return slices.ContainsFunc(w.rules[t.ident], func(r string) bool { return strings.HasPrefix(r, "trigger ") })
+}
+
 // apart runs fn, which writes a row of a table with a key of so many bytes. why is what the server does not take in it:
 // nothing of it is written then, and the run goes on. A savepoint is made where something may keep the row out.
 func (w *pgWriter) apart(ctx context.Context, t pgTable, keyBytes int, guard bool, fn func() error) (why error, err error) {

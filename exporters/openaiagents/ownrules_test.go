@@ -205,3 +205,28 @@ func TestLongSessionIDs(t *testing.T) {
 	src, _ := drivertest.Export(t, made(t, append(q, "DELETE FROM agent_sessions WHERE session_id = 's'")...))
 	drivertest.Partly(t, postgres(t, pgtest.Database(t)), src, map[string]uint64{"create conversation": 2, "refuse conversation": 2, "create message": 2, "refuse message": 2})
 }
+
+// TestPassedOver: a row that a trigger passes over leaves nothing that the trigger wrote elsewhere, and one that is there already is no such row. A
+// constraint that no INSERT with ON CONFLICT goes past costs its rows, and not the run.
+func TestPassedOver(t *testing.T) {
+	ours := createPostgres(newPGPair("public", ownNames()))
+	from := pgtest.Database(t, ours...)
+	pgtest.Exec(t, from, chat()...)
+	exact, _ := drivertest.Export(t, postgres(t, from))
+	u := pgtest.Database(t, append(ours, "CREATE TABLE elsewhere (x text)", `CREATE FUNCTION away() RETURNS trigger LANGUAGE plpgsql AS $$ BEGIN
+		IF NEW.message_data LIKE '%s3cret%' THEN INSERT INTO elsewhere VALUES (NEW.message_data); RETURN NULL; END IF; RETURN NEW; END $$`,
+		"CREATE TRIGGER away BEFORE INSERT ON agent_messages FOR EACH ROW EXECUTE FUNCTION away()")...)
+	dst := postgres(t, u)
+	drivertest.Partly(t, dst, exact, map[string]uint64{"create conversation": 3, "create message": 3, "refuse message": 1})
+	drivertest.Apply(t, dst, exact)
+	if rep, _ := drivertest.Apply(t, dst, exact); rep.Kinds["message"][replay.Same] != 3 {
+		t.Errorf("again: %v", rep.Kinds)
+	}
+	if got := pgtest.Rows(t, u, "SELECT x FROM elsewhere"); len(got) > 0 {
+		t.Errorf("elsewhere: %q", got)
+	}
+	u = pgtest.Database(t, append(ours, "ALTER TABLE agent_messages ADD CONSTRAINT late UNIQUE (message_data) DEFERRABLE")...)
+	if rep, _ := drivertest.Apply(t, postgres(t, u), exact); rep.Kinds["message"][replay.Refused] != 4 || rep.Kinds["conversation"][replay.Created] != 3 {
+		t.Errorf("late: %v", rep.Kinds)
+	}
+}

@@ -74,6 +74,8 @@ func ruled(pe *pgconn.PgError) bool {
 		return true
 	case "0A":
 		return pe.File == "rewriteHandler.c" // a RULE of the table
+	case "55":
+		return pe.File == "execIndexing.c" // a deferrable constraint, past which no INSERT with ON CONFLICT goes
 	}
 	return tooLarge(pe) || pe.Where != "" && !troubled(pe)
 }
