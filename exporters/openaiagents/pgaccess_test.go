@@ -223,6 +223,16 @@ func TestPostgresStops(t *testing.T) {
 	t.Errorf("%d records after the cancel", n)
 }
 
+// TestNamesTaken: a view or another table under a name that a run would make is refused by the plan already.
+func TestNamesTaken(t *testing.T) {
+	m, _ := drivertest.Export(t, postgres(t, pgtest.Database(t, real(t))+"?search_path=public"))
+	for _, sql := range []string{"CREATE VIEW agent_messages AS SELECT 1 AS id", "CREATE TABLE agent_messages (x int)", "CREATE VIEW agent_sessions AS SELECT 's' AS session_id"} {
+		if _, err := replay.Plan(t.Context(), postgres(t, pgtest.Database(t, sql)), m, nil); !errors.Is(err, ErrSchema) || !strings.Contains(err.Error(), "is no table of SQLAlchemySession") {
+			t.Errorf("%s: %v", sql, err)
+		}
+	}
+}
+
 // TestEncoding: a database that cannot hold most characters is refused as a target by the plan already, but for what comes from one of
 // its kind.
 func TestEncoding(t *testing.T) {

@@ -56,3 +56,17 @@ func leftOut(o *pb.Origin, label, what string, names []string) string {
 	o.Meta.Labels = append(o.Meta.Labels, &pb.Label{Name: label, Value: text})
 	return text
 }
+
+// free refuses names that are something else's in the target: a run would find out when it makes its tables.
+func (w *pgWriter) free(ctx context.Context, p pair) error {
+	name := ""
+	err := w.atOnce(func() error {
+		_, err := w.one(ctx, `SELECT c.relname::text FROM pg_class c JOIN pg_namespace n ON n.oid = c.relnamespace
+			WHERE n.nspname = $1::text AND (c.relname = $2::text OR c.relname = $3::text AND c.relkind NOT IN ('r', 'p')) LIMIT 1`, []any{w.path[0], p.Messages, p.Sessions}, &name)
+		return err
+	})
+	if err == nil && name != "" {
+		err = fmt.Errorf("%w: %s: %s in schema %s is no table of SQLAlchemySession, but a view or a table of another form: name another schema with ?search_path=", ErrSchema, w.server, name, w.path[0])
+	}
+	return err
+}

@@ -141,6 +141,9 @@ func (w *pgWriter) table(ctx context.Context, p pair) (_ *pgPair, made bool, err
 		return x, !x.planned, nil
 	}
 	x := newPGPair(w.path[0], p)
+	if err := w.free(ctx, p); err != nil {
+		return nil, false, err
+	}
 	if w.run.DryRun {
 		x.planned = true
 		w.pairs = append(w.pairs, x)
