@@ -31,7 +31,7 @@ func TestUndoMemory(t *testing.T) {
 	if err != nil || un.LeftN+un.Gone > 0 || un.Removed < 400 {
 		t.Fatalf("%v, %+v", err, un)
 	}
-	if high > 12<<20 {
+	if high > 18<<20 { // some 3 alone, 12 on a busy machine
 		t.Errorf("%d MiB for 200 memories, which are 30", high>>20)
 	}
 }
