@@ -3,9 +3,10 @@ package corpus_test
 import (
 	"testing"
 
+	"google.golang.org/protobuf/proto"
+
 	"github.com/exitramp/exitramp/bench/corpus"
 	"github.com/exitramp/exitramp/context/agentstate"
-	"google.golang.org/protobuf/proto"
 )
 
 // The same seed gives the same bytes, and every mix has the share of vectors that it says.
