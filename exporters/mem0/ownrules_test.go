@@ -5,7 +5,6 @@ import (
 	"errors"
 	"fmt"
 	"math/rand/v2"
-	"net/url"
 	"path/filepath"
 	"slices"
 	"strings"
@@ -148,20 +147,12 @@ func TestLongText(t *testing.T) {
 // TestEncoding: a database that cannot hold most characters is read like any other, and refused as a target by the plan already, but
 // for what comes from one of its kind.
 func TestEncoding(t *testing.T) {
-	u := pgtest.Database(t)
-	at, err := url.Parse(u)
-	if err != nil {
-		t.Fatal(err)
-	}
-	name := strings.TrimPrefix(at.Path, "/") + "_latin1"
-	pgtest.Exec(t, u, "CREATE DATABASE "+name+" ENCODING 'LATIN1' TEMPLATE template0 LOCALE 'C'")
-	t.Cleanup(func() { pgtest.Exec(t, u, "DROP DATABASE "+name+" WITH (FORCE)") })
-	at.Path = "/" + name
-	if len(pgtest.Rows(t, u, "SELECT name FROM pg_available_extensions WHERE name = 'vector'")) == 0 {
+	latin := pgtest.Latin1(t)
+	if len(pgtest.Rows(t, latin, "SELECT name FROM pg_available_extensions WHERE name = 'vector'")) == 0 {
 		t.Skip("the server has no extension vector")
 	}
-	pgtest.Exec(t, at.String(), "CREATE EXTENSION vector", "CREATE TABLE mem0 (id UUID PRIMARY KEY, vector vector(8), payload JSONB)")
-	dst := store(t, at.String(), "")
+	pgtest.Exec(t, latin, "CREATE EXTENSION vector", "CREATE TABLE mem0 (id UUID PRIMARY KEY, vector vector(8), payload JSONB)")
+	dst := store(t, latin, "")
 	plan := func(from *memstate.State) error {
 		_, err := replay.Plan(t.Context(), dst, from, nil)
 		return err
@@ -173,11 +164,11 @@ func TestEncoding(t *testing.T) {
 	if err := plan(m); !errors.Is(err, replay.ErrTarget) || !strings.Contains(err.Error(), "encoding LATIN1") {
 		t.Errorf("its own rows: %v", err)
 	}
-	pgtest.Exec(t, at.String(), `INSERT INTO mem0 SELECT '00000000-0000-0000-0000-000000000001', '[1,2,3,4,5,6,7,8]', jsonb_build_object('data', chr(252) || 'ber', 'user_id', 'u')`)
+	pgtest.Exec(t, latin, `INSERT INTO mem0 SELECT '00000000-0000-0000-0000-000000000001', '[1,2,3,4,5,6,7,8]', jsonb_build_object('data', chr(252) || 'ber', 'user_id', 'u')`)
 	m, _ = drivertest.Export(t, dst)
-	pgtest.Exec(t, at.String(), "TRUNCATE mem0")
+	pgtest.Exec(t, latin, "TRUNCATE mem0")
 	drivertest.Apply(t, dst, m)
-	if got := pgtest.Rows(t, at.String(), "SELECT (payload->>'data' = chr(252) || 'ber')::text FROM mem0"); !slices.Equal(got, []string{"true"}) {
+	if got := pgtest.Rows(t, latin, "SELECT (payload->>'data' = chr(252) || 'ber')::text FROM mem0"); !slices.Equal(got, []string{"true"}) {
 		t.Errorf("back: %q", got)
 	}
 }

@@ -236,26 +236,18 @@ func TestNamesTaken(t *testing.T) {
 // TestEncoding: a database that cannot hold most characters is refused as a target by the plan already, but for what comes from one of
 // its kind.
 func TestEncoding(t *testing.T) {
-	u := pgtest.Database(t)
-	latin, err := url.Parse(u)
-	if err != nil {
-		t.Fatal(err)
-	}
-	latin.Path += "_latin1"
-	name := quote(latin.Path[1:])
-	pgtest.Exec(t, u, "CREATE DATABASE "+name+" TEMPLATE template0 ENCODING 'LATIN1' LC_COLLATE 'C' LC_CTYPE 'C'")
-	t.Cleanup(func() { pgtest.Exec(t, u, "DROP DATABASE "+name+" WITH (FORCE)") })
-	dst := postgres(t, latin.String())
+	latin := pgtest.Latin1(t)
+	dst := postgres(t, latin)
 	m, _ := drivertest.Export(t, postgres(t, pgtest.Database(t, real(t))+"?search_path=public"))
 	if _, err := replay.Plan(t.Context(), dst, m, nil); !errors.Is(err, replay.ErrTarget) || !strings.Contains(err.Error(), "encoding LATIN1") {
 		t.Error(err)
 	}
-	pgtest.Exec(t, latin.String(), tables(ownNames()), "INSERT INTO agent_sessions VALUES ('s', now(), now())",
+	pgtest.Exec(t, latin, tables(ownNames()), "INSERT INTO agent_sessions VALUES ('s', now(), now())",
 		`INSERT INTO agent_messages (session_id, message_data, created_at) SELECT 's', '{"role":"user","content":"' || chr(252) || '"}', now()`)
 	m, _ = drivertest.Export(t, dst)
-	pgtest.Exec(t, latin.String(), "TRUNCATE agent_sessions, agent_messages")
+	pgtest.Exec(t, latin, "TRUNCATE agent_sessions, agent_messages")
 	drivertest.Apply(t, dst, m)
-	if got := pgtest.Rows(t, latin.String(), "SELECT (message_data LIKE '%' || chr(252) || '%')::text FROM agent_messages"); !slices.Equal(got, []string{"true"}) {
+	if got := pgtest.Rows(t, latin, "SELECT (message_data LIKE '%' || chr(252) || '%')::text FROM agent_messages"); !slices.Equal(got, []string{"true"}) {
 		t.Errorf("back: %q", got)
 	}
 }

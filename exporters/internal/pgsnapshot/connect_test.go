@@ -20,11 +20,11 @@ import (
 	"github.com/exitramp/exitramp/exporters/internal/pgsnapshot/pgtest"
 )
 
-// TestLastOneEnding: where a role may have one connection, the server may not have ended the one before when the next one comes.
-func TestLastOneEnding(t *testing.T) {
+// allowed is a server by a role that may have so many connections.
+func allowed(t *testing.T, connections int) *Server {
 	u := pgtest.Database(t)
-	role := fmt.Sprintf("exitramp_one_%d", os.Getpid())
-	pgtest.Exec(t, u, "CREATE ROLE "+role+" LOGIN CONNECTION LIMIT 1")
+	role := fmt.Sprintf("exitramp_%d_%d", os.Getpid(), connections)
+	pgtest.Exec(t, u, fmt.Sprintf("CREATE ROLE %s LOGIN CONNECTION LIMIT %d", role, connections))
 	t.Cleanup(func() { pgtest.Exec(t, os.Getenv("EXITRAMP_TEST_POSTGRES"), "DROP ROLE "+role) })
 	at, err := url.Parse(u)
 	if err != nil {
@@ -35,6 +35,12 @@ func TestLastOneEnding(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
+	return s
+}
+
+// TestLastOneEnding: where a role may have one connection, the server may not have ended the one before when the next one comes.
+func TestLastOneEnding(t *testing.T) {
+	s := allowed(t, 1)
 	first, err := s.Connect(t.Context())
 	if err != nil {
 		t.Fatal(err)
@@ -52,19 +58,7 @@ func TestLastOneEnding(t *testing.T) {
 
 // TestConnectStops: who waits for a connection that is the server's last stops when told to.
 func TestConnectStops(t *testing.T) {
-	u := pgtest.Database(t)
-	role := fmt.Sprintf("exitramp_none_%d", os.Getpid())
-	pgtest.Exec(t, u, "CREATE ROLE "+role+" LOGIN CONNECTION LIMIT 0")
-	t.Cleanup(func() { pgtest.Exec(t, os.Getenv("EXITRAMP_TEST_POSTGRES"), "DROP ROLE "+role) })
-	at, err := url.Parse(u)
-	if err != nil {
-		t.Fatal(err)
-	}
-	at.User = url.User(role)
-	s, err := Parse(at.String())
-	if err != nil {
-		t.Fatal(err)
-	}
+	s := allowed(t, 0)
 	ctx, cancel := context.WithCancelCause(t.Context())
 	time.AfterFunc(500*time.Millisecond, func() { cancel(nil) }) // in a wait of 400 ms
 	begun := time.Now()
@@ -92,8 +86,8 @@ func TestOddRole(t *testing.T) {
 	}
 }
 
-// TestWhatToDo: what ends a reading for a reason of the place it goes through is said with what to do there.
-func TestWhatToDo(t *testing.T) {
+// TestAdvice: what ends a reading for a reason of the place it goes through is said with what to do there.
+func TestAdvice(t *testing.T) {
 	s, err := Parse("postgres://host/db")
 	if err != nil {
 		t.Fatal(err)

@@ -18,6 +18,18 @@ var made atomic.Int64
 // the variable the test is skipped.
 func Database(t testing.TB, statements ...string) string {
 	t.Helper()
+	return database(t, "", statements)
+}
+
+// Latin1 is Database for one that cannot hold most characters.
+func Latin1(t testing.TB, statements ...string) string {
+	t.Helper()
+	return database(t, " TEMPLATE template0 ENCODING 'LATIN1' LC_COLLATE 'C' LC_CTYPE 'C'", statements)
+}
+
+// database is made as how says.
+func database(t testing.TB, how string, statements []string) string {
+	t.Helper()
 	raw := os.Getenv("EXITRAMP_TEST_POSTGRES")
 	if raw == "" {
 		t.Skip("EXITRAMP_TEST_POSTGRES is not set: want postgres://superuser@host:port/postgres")
@@ -27,7 +39,7 @@ func Database(t testing.TB, statements ...string) string {
 		t.Fatal("EXITRAMP_TEST_POSTGRES is no URL")
 	}
 	name := fmt.Sprintf("exitramp_test_%d_%d", os.Getpid(), made.Add(1))
-	Exec(t, raw, `CREATE DATABASE "`+name+`"`)
+	Exec(t, raw, `CREATE DATABASE "`+name+`"`+how)
 	t.Cleanup(func() { Exec(t, raw, `DROP DATABASE "`+name+`" WITH (FORCE)`) })
 	u.Path = "/" + name
 	Exec(t, u.String(), statements...)
