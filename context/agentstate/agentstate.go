@@ -44,21 +44,6 @@ type ReadOptions struct {
 	Cursor []byte   // of the last Mark made durable; nil: from the start. ErrCursor: cannot go on from there
 }
 
-// A Lender is a Source that can lend the records that it keeps, in place of copies. Lend is Records,
-// but for this: whoever reads changes none of them, and hands them to nobody who might. As is not to
-// look for it: what a wrapper wraps may be lent, and is not what the wrapper yields.
-type Lender interface {
-	Lend(ctx context.Context, opts *ReadOptions) iter.Seq2[Record, error]
-}
-
-// Lent are the records of src, lent where it lends.
-func Lent(ctx context.Context, src Source, opts *ReadOptions) iter.Seq2[Record, error] {
-	if l, ok := src.(Lender); ok {
-		return l.Lend(ctx, opts)
-	}
-	return src.Records(ctx, opts)
-}
-
 // A Wirer is a Source that has the bytes of its records at hand. Wired is Records. As is not to look for
 // it: the bytes of what a wrapper wraps are none of what it yields.
 type Wirer interface {
@@ -83,6 +68,21 @@ func WiredOf(ctx context.Context, src Source, opts *ReadOptions) iter.Seq2[Wired
 			}
 		}
 	}
+}
+
+// A Lender is a Source that can lend the records that it keeps, in place of copies. Lend is Records, with
+// bytes where they are at hand, but for this: whoever reads changes none of them, and hands them to nobody
+// who might. As is not to look for it: what a wrapper wraps may be lent, and is not what the wrapper yields.
+type Lender interface {
+	Lend(ctx context.Context, opts *ReadOptions) iter.Seq2[Wired, error]
+}
+
+// Lent are the records of src, lent where it lends, and with bytes where they are at hand.
+func Lent(ctx context.Context, src Source, opts *ReadOptions) iter.Seq2[Wired, error] {
+	if l, ok := src.(Lender); ok {
+		return l.Lend(ctx, opts)
+	}
+	return WiredOf(ctx, src, opts)
 }
 
 // A Getter is a Source with access by key. ErrNotFound when there is no such record.

@@ -83,10 +83,11 @@ func (r *run) echoes(ctx context.Context, rt agentstate.Source) ([]said, error) 
 		return nil, nil
 	}
 	l, found := newLookup(r.p.Canaries), make([]said, len(r.p.Canaries))
-	for rec, err := range agentstate.Lent(ctx, rt, &agentstate.ReadOptions{Kinds: commanding()}) {
+	for w, err := range agentstate.Lent(ctx, rt, &agentstate.ReadOptions{Kinds: commanding()}) {
 		if err != nil {
 			break // what cannot be read holds nothing as yet, or the plan says why
 		}
+		rec := w.Record
 		if r.p.stays(agentstate.KindOf(rec)) { // that is not read back either
 			continue
 		}

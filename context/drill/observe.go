@@ -80,14 +80,16 @@ func (t *tap) Records(ctx context.Context, opts *agentstate.ReadOptions) iter.Se
 }
 
 // Lend are those of the source, lent where it lends: who looks changes none.
-func (t *tap) Lend(ctx context.Context, opts *agentstate.ReadOptions) iter.Seq2[agentstate.Record, error] {
-	return looked(t, opts, agentstate.Lent(ctx, t.Source, opts), func(r agentstate.Record) agentstate.Record { return r })
+func (t *tap) Lend(ctx context.Context, opts *agentstate.ReadOptions) iter.Seq2[agentstate.Wired, error] {
+	return looked(t, opts, agentstate.Lent(ctx, t.Source, opts), recordOf)
 }
 
 // Wired are those of the source, with their bytes where it has them.
 func (t *tap) Wired(ctx context.Context, opts *agentstate.ReadOptions) iter.Seq2[agentstate.Wired, error] {
-	return looked(t, opts, agentstate.WiredOf(ctx, t.Source, opts), func(w agentstate.Wired) agentstate.Record { return w.Record })
+	return looked(t, opts, agentstate.WiredOf(ctx, t.Source, opts), recordOf)
 }
+
+func recordOf(w agentstate.Wired) agentstate.Record { return w.Record }
 
 // looked is seq, read with opts, of which t looks at each record where it is its first of all kinds.
 func looked[T any](t *tap, opts *agentstate.ReadOptions, seq iter.Seq2[T, error], record func(T) agentstate.Record) iter.Seq2[T, error] {

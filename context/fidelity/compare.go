@@ -199,10 +199,11 @@ func (c *comparer) readGot(ctx context.Context, src agentstate.Source) error {
 	defer l.close()
 	f.ref = l.ref
 	g := newGlancer(f, c.sums)
-	for r, err := range agentstate.Lent(ctx, src, nil) { // nothing here changes a record
+	for w, err := range agentstate.Lent(ctx, src, nil) { // nothing here changes a record
 		if err != nil {
 			return err
 		}
+		r := w.Record
 		if o, ok := r.(*pb.Origin); ok && c.origins[1] == nil {
 			c.origins[1] = o
 			c.rep.Native = alike(c.origins[0], o)
@@ -218,7 +219,7 @@ func (c *comparer) readGot(ctx context.Context, src agentstate.Source) error {
 			return err
 		}
 		if !ok {
-			if err := c.unwanted(r, l, f, g); err != nil {
+			if err := c.unwanted(w, l, f, g); err != nil {
 				return fmt.Errorf("%s: %w", key, err)
 			}
 			continue
@@ -259,7 +260,7 @@ func (c *comparer) readGot(ctx context.Context, src agentstate.Source) error {
 		}
 		c.rep.Times.add(e.key, e.made, r.GetMeta().GetCreatedUnixNano())
 		c.order.add(&c.rep.Times, r, e.n)
-		if err := c.pair(&e, r, f, g); err != nil {
+		if err := c.pair(&e, w, f, g); err != nil {
 			return fmt.Errorf("%s: %w", key, err)
 		}
 	}
@@ -285,7 +286,8 @@ func (c *comparer) merged(at, key string) error {
 }
 
 // unwanted is a record of got that want has not.
-func (c *comparer) unwanted(r agentstate.Record, l *links, f *flattener, g *glancer) error {
+func (c *comparer) unwanted(w agentstate.Wired, l *links, f *flattener, g *glancer) error {
+	r := w.Record
 	key := r.GetMeta().GetKey()
 	first, err := c.other(key)
 	if err != nil || !first { // a copy's references are those of the first
@@ -293,7 +295,7 @@ func (c *comparer) unwanted(r agentstate.Record, l *links, f *flattener, g *glan
 	}
 	l.begin(r, foreign)
 	l.there(key)
-	if _, ok := g.look(r, nil); ok { // for its references
+	if _, ok := g.look(r, w.Wire); ok { // for its references
 		return nil
 	}
 	_, err = f.flatten(r)

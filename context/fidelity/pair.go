@@ -10,8 +10,9 @@ import (
 	pb "github.com/exitramp/exitramp/proto/exitramp/v1"
 )
 
-// pair compares r of got with the entry of want.
-func (c *comparer) pair(e *entry, r agentstate.Record, f *flattener, g *glancer) error {
+// pair compares w of got with the entry of want.
+func (c *comparer) pair(e *entry, w agentstate.Wired, f *flattener, g *glancer) error {
+	r := w.Record
 	if !e.whole {
 		fields, err := f.flatten(r)
 		if err != nil {
@@ -22,7 +23,7 @@ func (c *comparer) pair(e *entry, r agentstate.Record, f *flattener, g *glancer)
 		}
 		return c.match(e, r.GetMeta().GetKey(), fields, nil)
 	}
-	sum, ok := g.look(r, nil)
+	sum, ok := g.look(r, w.Wire)
 	if ok && sum.fields == e.glance.fields && (!c.rep.Native || sum.native == e.glance.native) {
 		c.alike(e.key, g.used)
 		return nil

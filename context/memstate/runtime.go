@@ -135,29 +135,23 @@ func (rt *Runtime) Close() error { return nil }
 
 // Records reads what it holds, as of the moment when the reading starts.
 func (rt *Runtime) Records(ctx context.Context, opts *agentstate.ReadOptions) iter.Seq2[agentstate.Record, error] {
-	return rt.read(ctx, opts, clone)
+	return func(yield func(agentstate.Record, error) bool) { rt.state().Records(ctx, opts)(yield) }
 }
 
-// Lend is Records without copies.
-func (rt *Runtime) Lend(ctx context.Context, opts *agentstate.ReadOptions) iter.Seq2[agentstate.Record, error] {
-	return rt.read(ctx, opts, itself)
+// Lend is Records without copies, and with bytes.
+func (rt *Runtime) Lend(ctx context.Context, opts *agentstate.ReadOptions) iter.Seq2[agentstate.Wired, error] {
+	return func(yield func(agentstate.Wired, error) bool) { rt.state().Lend(ctx, opts)(yield) }
 }
 
-func (rt *Runtime) read(ctx context.Context, opts *agentstate.ReadOptions, give func(agentstate.Record) agentstate.Record) iter.Seq2[agentstate.Record, error] {
-	return func(yield func(agentstate.Record, error) bool) {
-		rt.mu.Lock()
-		recs := make([]agentstate.Record, 0, len(rt.held))
-		for _, it := range rt.held {
-			recs = append(recs, it.rec)
-		}
-		rt.mu.Unlock()
-		s := State{recs: whole("memstate", recs)}
-		for r, err := range s.read(ctx, opts, give) {
-			if !yield(r, err) {
-				return
-			}
-		}
+// state is what it holds now.
+func (rt *Runtime) state() *State {
+	rt.mu.Lock()
+	defer rt.mu.Unlock()
+	recs := make([]agentstate.Record, 0, len(rt.held))
+	for _, it := range rt.held {
+		recs = append(recs, it.rec)
 	}
+	return &State{recs: whole("memstate", recs)}
 }
 
 // Get finds a record under the runtime's own key.

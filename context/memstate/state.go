@@ -94,11 +94,6 @@ func (s *State) Records(ctx context.Context, opts *agentstate.ReadOptions) iter.
 	return s.read(ctx, opts, clone)
 }
 
-// Lend yields what was committed when it started: the State never changes a record.
-func (s *State) Lend(ctx context.Context, opts *agentstate.ReadOptions) iter.Seq2[agentstate.Record, error] {
-	return s.read(ctx, opts, itself)
-}
-
 func itself(r agentstate.Record) agentstate.Record { return r }
 
 // read yields records as give makes them.

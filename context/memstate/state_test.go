@@ -5,7 +5,9 @@ import (
 	"errors"
 	"io"
 	"iter"
+	"runtime"
 	"slices"
+	"strconv"
 	"strings"
 	"sync"
 	"testing"
@@ -263,32 +265,91 @@ func TestWholeStatesGapsAndViews(t *testing.T) {
 	}
 }
 
-// TestLend: what is lent is what is kept, and what is read is not.
+// TestLend: what is lent is what is kept, with its bytes, and what is read is not.
 func TestLend(t *testing.T) {
-	s := memstate.New(memory("a"), memory("b"))
-	rt := memstate.NewRuntime(nil)
-	rt.Set(memory("a"))
-	for _, src := range []agentstate.Source{s, rt} {
-		all := func(seq iter.Seq2[agentstate.Record, error]) (out []agentstate.Record) {
-			for r, err := range seq {
-				if err != nil {
-					t.Fatal(err)
-				}
-				if agentstate.IsState(agentstate.KindOf(r)) {
-					out = append(out, r)
-				}
-			}
-			return out
+	s, rt := &memstate.State{}, memstate.NewRuntime(nil)
+	for i := range 200 { // some lots
+		r := memory(strconv.Itoa(i))
+		rt.Set(r)
+		if err := s.Put(t.Context(), r); err != nil {
+			t.Fatal(err)
 		}
-		lent, again := all(agentstate.Lent(t.Context(), src, nil)), all(agentstate.Lent(t.Context(), src, nil))
-		read := all(src.Records(t.Context(), nil))
-		for i := range lent {
-			if lent[i] != again[i] || lent[i] == read[i] || !proto.Equal(lent[i], read[i]) {
+	}
+	if err := s.Commit(t.Context()); err != nil {
+		t.Fatal(err)
+	}
+	for _, src := range []agentstate.Source{s, rt} {
+		lent, again := lentBy(t, src), lentBy(t, src)
+		var read []agentstate.Record
+		for r, err := range src.Records(t.Context(), nil) {
+			if err != nil {
+				t.Fatal(err)
+			}
+			if agentstate.IsState(agentstate.KindOf(r)) {
+				read = append(read, r)
+			}
+		}
+		if len(lent) != 200 || len(again) != 200 || len(read) != 200 {
+			t.Fatalf("%T: %d lent, %d again, %d read", src, len(lent), len(again), len(read))
+		}
+		for i, w := range lent {
+			if w.Record != again[i].Record || w.Record == read[i] || !proto.Equal(w.Record, read[i]) {
 				t.Errorf("%T: record %d", src, i)
 			}
+			made := agentstate.New("memory")
+			if err := proto.Unmarshal(w.Wire, made); err != nil || !proto.Equal(made, read[i]) {
+				t.Errorf("%T: bytes of record %d: %v", src, i, err)
+			}
 		}
-		if len(lent) == 0 || len(lent) != len(read) {
-			t.Errorf("%T: %d lent, %d read", src, len(lent), len(read))
+	}
+}
+
+func lentBy(t *testing.T, src agentstate.Source) (out []agentstate.Wired) {
+	t.Helper()
+	for w, err := range agentstate.Lent(t.Context(), src, nil) {
+		if err != nil {
+			t.Fatal(err)
+		}
+		if agentstate.IsState(agentstate.KindOf(w.Record)) {
+			out = append(out, w)
+		}
+	}
+	return out
+}
+
+// TestLendEnds: a reader who leaves, and one who is cancelled, leave nothing running, and the second knows.
+func TestLendEnds(t *testing.T) {
+	s := &memstate.State{}
+	for i := range 1000 {
+		if err := s.Put(t.Context(), memory(strconv.Itoa(i))); err != nil {
+			t.Fatal(err)
+		}
+	}
+	if err := s.Commit(t.Context()); err != nil {
+		t.Fatal(err)
+	}
+	before := runtime.NumGoroutine()
+	for range s.Lend(t.Context(), nil) {
+		break
+	}
+	ctx, cancel := context.WithCancel(t.Context())
+	defer cancel()
+	n, last := 0, error(nil)
+	for _, err := range s.Lend(ctx, nil) {
+		if n, last = n+1, err; n == 1 {
+			cancel()
+		}
+	}
+	if !errors.Is(last, context.Canceled) || n > 600 {
+		t.Errorf("after cancelling: %v, %d records", last, n)
+	}
+	if after := runtime.NumGoroutine(); after > before {
+		t.Errorf("%d goroutines before, %d after", before, after)
+	}
+	s = &memstate.State{MarkEvery: 1}
+	for _, err := range s.Lend(t.Context(), &agentstate.ReadOptions{Cursor: []byte("no cursor")}) {
+		if last = err; !errors.Is(err, agentstate.ErrCursor) {
+			t.Error(err)
 		}
 	}
 }

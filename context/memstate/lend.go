@@ -1,0 +1,99 @@
+package memstate
+
+import (
+	"context"
+	"iter"
+	"sync"
+
+	"github.com/exitramp/exitramp/context/agentstate"
+)
+
+// lot is how many records are lent at a time.
+const lot = 64
+
+type lent struct {
+	recs []agentstate.Wired
+	err  error // behind them
+}
+
+// Lend yields what was committed when it started: the State never changes a record. Another goroutine
+// makes the bytes of records meanwhile, some lots ahead.
+func (s *State) Lend(ctx context.Context, opts *agentstate.ReadOptions) iter.Seq2[agentstate.Wired, error] {
+	return func(yield func(agentstate.Wired, error) bool) {
+		stop, lots := make(chan struct{}), make(chan lent, 2)
+		var wg sync.WaitGroup
+		defer wg.Wait()
+		defer close(stop)
+		wg.Go(func() {
+			defer close(lots)
+			for l := range s.lots(ctx, opts) {
+				select {
+				case lots <- l.wired():
+				case <-stop:
+					return
+				}
+			}
+		})
+		for l := range lots {
+			for _, w := range l.recs {
+				if !yield(w, nil) {
+					return
+				}
+			}
+			if l.err != nil {
+				yield(agentstate.Wired{}, l.err)
+				return
+			}
+		}
+	}
+}
+
+// lots are the records of s, without bytes.
+func (s *State) lots(ctx context.Context, opts *agentstate.ReadOptions) iter.Seq[lent] {
+	return func(yield func(lent) bool) {
+		var l lent
+		for r, err := range s.read(ctx, opts, itself) {
+			if err != nil {
+				l.err = err
+				break
+			}
+			if l.recs = append(l.recs, agentstate.Wired{Record: r}); len(l.recs) == lot {
+				if !yield(l) {
+					return
+				}
+				l.recs = nil
+			}
+		}
+		yield(l)
+	}
+}
+
+// wired is l with the bytes of its records, in one piece of memory.
+func (l lent) wired() lent {
+	type sized interface {
+		SizeVT() int
+		MarshalToSizedBufferVT(b []byte) (int, error)
+	}
+	var sizes [lot]int
+	all := 0
+	for i, w := range l.recs {
+		if v, ok := w.Record.(sized); ok {
+			sizes[i] = v.SizeVT()
+			all += sizes[i]
+		}
+	}
+	room := make([]byte, all)
+	for i, w := range l.recs {
+		v, ok := w.Record.(sized)
+		if !ok {
+			continue
+		}
+		n := sizes[i]
+		b := room[:n:n]
+		if wrote, err := v.MarshalToSizedBufferVT(b); err == nil && wrote == n { // else whoever needs bytes makes them
+			l.recs[i].Wire = b
+		}
+		room = room[n:]
+	}
+	return l
+}
