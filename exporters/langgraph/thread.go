@@ -3,8 +3,8 @@ package langgraph
 import (
 	"context"
 	"crypto/sha256"
-	"fmt"
 	"slices"
+	"strconv"
 	"strings"
 
 	"github.com/exitramp/exitramp/context/agentstate"
@@ -16,12 +16,13 @@ import (
 type hash [16]byte
 
 func hashOf(parts ...string) hash {
-	h := sha256.New()
+	b := make([]byte, 0, 256)
 	for _, p := range parts {
-		fmt.Fprintf(h, "%d:", len(p))
-		h.Write([]byte(p))
+		b = strconv.AppendInt(b, int64(len(p)), 10)
+		b = append(append(b, ':'), p...)
 	}
-	return hash(h.Sum(nil)[:16])
+	sum := sha256.Sum256(b)
+	return hash(sum[:16])
 }
 
 // A thread is what must be remembered while one thread is read: digests and names, no values.
