@@ -7,6 +7,8 @@ import (
 	"fmt"
 	"io/fs"
 	"maps"
+	"os"
+	"path/filepath"
 	"reflect"
 	"slices"
 	"strings"
@@ -154,7 +156,7 @@ func (a *app) report(err error) {
 // may hold a password.
 func (a *app) message(err error) string {
 	s := a.hide(strings.ReplaceAll(err.Error(), context.Canceled.Error(), "stopped"))
-	for _, shelf := range [...]string{"agentstate: ", "fidelity: "} { // who types commands knows of no packages; drivers and formats they name
+	for _, shelf := range [...]string{"agentstate: ", "diskmap: ", "fidelity: "} { // who types commands knows of no packages; drivers and formats they name
 		s = strings.TrimPrefix(s, shelf)
 	}
 	if fe := (*fs.PathError)(nil); errors.Is(err, fs.ErrNotExist) && !errors.As(err, &fe) { // in front of it stands what is not there
@@ -176,6 +178,13 @@ func urlAsFile(err error) string {
 		return e.Path
 	}
 	return ""
+}
+
+// inTemp tells whether err is that no temporary file can be made.
+func inTemp(err error) bool {
+	var e *fs.PathError
+	return errors.As(err, &e) && filepath.Dir(e.Path) == filepath.Clean(os.TempDir()) && strings.HasPrefix(filepath.Base(e.Path), "exitramp-") &&
+		(errors.Is(err, fs.ErrNotExist) || errors.Is(err, fs.ErrPermission) || errors.Is(err, syscall.EROFS))
 }
 
 // hintFor is what a person does about err; empty: nobody knows.
@@ -215,6 +224,8 @@ func hintOf(err error) string {
 		return "nothing is half-written; run the same command again"
 	case diskfull.Is(err):
 		return fullHint
+	case inTemp(err):
+		return "temporary files lie in " + os.TempDir() + ": have it made or opened, or name another folder with TMPDIR"
 	case errors.Is(err, fs.ErrPermission):
 		return closedHint + ", or name another place"
 	case errors.Is(err, syscall.EROFS):

@@ -3,11 +3,13 @@ package main
 import (
 	"fmt"
 	"io/fs"
+	"path/filepath"
 	"strings"
 	"syscall"
 	"testing"
 
 	"github.com/exitramp/exitramp/format"
+	"github.com/exitramp/exitramp/internal/diskmap"
 )
 
 // TestHints: what a person does about an error that a script of commands cannot bring about.
@@ -18,5 +20,10 @@ func TestHints(t *testing.T) {
 	}
 	if got := goOn(fmt.Errorf("%w: a.ctxa came", format.ErrExists)); !strings.HasPrefix(got, "move that one away") {
 		t.Errorf("an archive that came meanwhile: %q", got)
+	}
+	t.Setenv("TMPDIR", filepath.Join(t.TempDir(), "none"))
+	_, err := diskmap.New("")
+	if got := hintFor(err); !strings.Contains(got, "TMPDIR") {
+		t.Errorf("no folder for temporary files: %v: %q", err, got)
 	}
 }

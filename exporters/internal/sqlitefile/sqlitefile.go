@@ -218,7 +218,7 @@ func (d *DB) Wrap(err error) error {
 		if d.file.journal {
 			return fmt.Errorf("%w: %s: a write was broken off (-journal lies beside it); open it once with the application or sqlite3, which rolls it back", ErrDamaged, path)
 		}
-		return fmt.Errorf("%s cannot be opened: %w, or a missing folder", path, fs.ErrPermission)
+		return fmt.Errorf("%s cannot be opened: %w, a missing folder, or more files than a process may have open (ulimit -n)", path, fs.ErrPermission)
 	case 10:
 		return fmt.Errorf("%w: %s: the disk does not give its pages: cut short, or a faulty medium", ErrDamaged, path)
 	case 13:
