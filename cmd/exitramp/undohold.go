@@ -36,10 +36,12 @@ func (a *app) held(ctx context.Context, journal, target string, f *replayFlags) 
 	switch {
 	case err != nil:
 		return unnamed(err, target, "hold")
-	case rep.N == 0:
-		return nil
 	}
 	a.result["held"] = rep.N
+	if rep.N == 0 { // of a key that is mistyped nothing else is heard
+		fmt.Fprintf(a.stderr, "under a legal hold: nothing of what this replay brought (holds: %s)\n", plural(len(holds), "key", "keys"))
+		return nil
+	}
 	err = &exitError{
 		code: exitRefused, class: "hold", err: fmt.Errorf("%s of what this replay brought is under a legal hold: nothing was taken out", number(rep.N)),
 		hint: "ask whoever put the hold on it; an undo does not go before it",
