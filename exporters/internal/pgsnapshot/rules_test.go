@@ -36,6 +36,38 @@ func TestTimeouts(t *testing.T) {
 	}
 }
 
+// TestLocked: who holds a lock is waited for, but not for ever.
+func TestLocked(t *testing.T) {
+	u := pgtest.Database(t, "CREATE TABLE t (a text)")
+	for setting, want := range map[string]string{"": "1min", "?lock_timeout=300ms": "300ms"} {
+		s, err := Parse(u + setting)
+		if err != nil {
+			t.Fatal(err)
+		}
+		conn, err := s.Open(t.Context())
+		if err != nil {
+			t.Fatal(err)
+		}
+		defer conn.Close(t.Context())
+		var got string
+		if err := conn.QueryRow(t.Context(), "SHOW lock_timeout").Scan(&got); err != nil || got != want {
+			t.Errorf("%q: %q, %v", setting, got, err)
+		}
+		if setting == "" {
+			continue
+		}
+		other := pgtest.Connect(t, u)
+		defer other.Close(t.Context())
+		if _, err := other.Exec(t.Context(), "BEGIN; LOCK TABLE t IN ACCESS EXCLUSIVE MODE"); err != nil {
+			t.Fatal(err)
+		}
+		_, err = conn.Exec(t.Context(), "SELECT * FROM t")
+		if err := s.Wrap(err); !errors.Is(err, ErrBusy) || !strings.Contains(err.Error(), "lock timeout") {
+			t.Error(err)
+		}
+	}
+}
+
 // TestRules: a rule of the database that keeps a row out, or in, is named, with what to do and without the row's values.
 func TestRules(t *testing.T) {
 	u := pgtest.Database(t, "CREATE TABLE users (id text PRIMARY KEY)",
