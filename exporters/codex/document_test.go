@@ -74,3 +74,25 @@ func TestDocumentLimits(t *testing.T) {
 		}
 	}
 }
+
+// TestSeveralInALine: release 0.8.0 ended before it wrote the end of its last line, and went on behind it; what is said
+// in such a line is read, and one that holds something else is named.
+func TestSeveralInALine(t *testing.T) {
+	const rel = "sessions/2025/07/25/rollout-2025-07-25T03-00-00-05cab663-bfc3-43d8-a778-216cbb3a40f2.jsonl"
+	const state, said = `{"record_type":"state","previous_response_id":"resp_4"}`, `{"type":"message","role":"assistant","content":[{"type":"output_text","text":"%d"}]}`
+	src := home(t, map[string]string{rel: `{"id":"05cab663-bfc3-43d8-a778-216cbb3a40f2","timestamp":"2025-07-25T03:00:00.000Z"}` + state + "\n" + state + state + "\n" +
+		fmt.Sprintf(said, 1) + state + fmt.Sprintf(said, 2) + "\n" + fmt.Sprintf(said, 3) + "\n" + state + "7\n" + state + `{"type":` + "\n"})
+	mem, rep := drivertest.Export(t, src)
+	var got []string
+	for r := range mem.Records(t.Context(), nil) {
+		if m, ok := r.(*pb.Message); ok {
+			got = append(got, m.Meta.Key[strings.LastIndex(m.Meta.Key, "/")+1:]+" "+m.Parts[0].GetText())
+		}
+	}
+	if d := cmp.Diff([]string{"line%203 1", "line%203+2 2", "line%204 3"}, got); d != "" {
+		t.Error(d)
+	}
+	if d := cmp.Diff([]string{"message " + rel + " line 5 corrupt", "message " + rel + " line 6 corrupt"}, drivertest.Gaps(rep)); d != "" {
+		t.Error(d)
+	}
+}

@@ -199,7 +199,11 @@ type voice struct{ person, agent, note bool }
 func (x *items) message(l *line, m *pb.Message, no, n int, is voice) error {
 	id := m.NativeId
 	if id == "" || x.seen[id] {
-		if id = x.prefix + "line " + strconv.Itoa(no); n > 0 {
+		id = x.prefix + "line " + strconv.Itoa(no)
+		if l.nth > 0 {
+			id += "+" + strconv.Itoa(l.nth)
+		}
+		if n > 0 {
 			id += "." + strconv.Itoa(n)
 		}
 	}

@@ -19,7 +19,10 @@ import (
 const maxLine = 16 << 20
 
 // A line is one line of a rollout, as far as it is read here.
-type line struct{ timestamp, typ, payload, ordinal, id, whole jsonvalue.Value }
+type line struct {
+	timestamp, typ, payload, ordinal, id, whole jsonvalue.Value
+	nth                                         int // of those that stand in one
+}
 
 // read is false for what is no JSON.
 func (l *line) read(b []byte) bool {
@@ -107,12 +110,27 @@ func (s *segment) eachLine(only *homefiles.LineSet, bad func(no int, r pb.Gap_Re
 		if b == nil {
 			return bad(no, pb.Gap_REASON_LIMIT, fmt.Sprintf("longer than %d MiB", maxLine>>20))
 		}
-		if l.read(b) {
+		one := func() error {
 			s.bareLine(only == nil, l)
 			if s.ends(l) {
 				return errEnd
 			}
 			return fn(no, l)
+		}
+		if l.read(b) {
+			return one()
+		}
+		if isSeveral(b) {
+			for nth := 0; len(b) > 0; nth++ {
+				var v jsonvalue.Value
+				v, b, _ = jsonvalue.Next(b)
+				l.read(v)
+				l.nth = nth
+				if err := one(); err != nil {
+					return err
+				}
+			}
+			return nil
 		}
 		if len(bytes.TrimSpace(b)) == 0 {
 			return nil
@@ -129,6 +147,20 @@ func (s *segment) eachLine(only *homefiles.LineSet, bad func(no int, r pb.Gap_Re
 		return bad(last+1, pb.Gap_REASON_CORRUPT, "from here on it cannot be unpacked: "+in.err.Error())
 	}
 	return err
+}
+
+// isSeveral tells whether b is objects behind each other: releases of 2025 wrote the end of a line by itself, and
+// ended before it where a turn was their last; when the rollout went on, its next line stood behind that one.
+func isSeveral(b []byte) bool {
+	n := 0
+	for ; len(b) > 0; n++ {
+		v, rest, ok := jsonvalue.Next(b)
+		if !ok || !v.IsObject() {
+			return false
+		}
+		b = rest
+	}
+	return n > 1
 }
 
 // maxDocument is how long a rollout may be that is one document, to be taken apart, and maxItems how much may stand in it.

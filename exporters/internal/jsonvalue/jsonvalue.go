@@ -40,6 +40,16 @@ func Object(b []byte, fn func(name []byte, v Value)) (Value, bool) {
 	return Value(b[from:end:end]), true
 }
 
+// Next is the value that b begins with, and what stands behind it. It is false for what Parse would find an error in.
+func Next(b []byte) (v Value, rest []byte, ok bool) {
+	from := space(b, 0)
+	end := check(b, from, 0)
+	if end < 0 {
+		return nil, nil, false
+	}
+	return Value(b[from:end:end]), b[space(b, end):], true
+}
+
 // nameOf is what stands in the quotes of a name.
 func nameOf(quoted []byte) []byte {
 	name := quoted[1 : len(quoted)-1]

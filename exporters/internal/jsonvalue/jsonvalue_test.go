@@ -3,6 +3,7 @@ package jsonvalue
 import (
 	"encoding/json"
 	"os"
+	"slices"
 	"strings"
 	"testing"
 	"unicode/utf8"
@@ -73,6 +74,10 @@ func FuzzParse(f *testing.F) {
 		v, ok := Parse(b)
 		if ok != json.Valid(b) {
 			t.Fatalf("%v, encoding/json says %v", ok, !ok)
+		}
+		next, rest, is := Next(append(slices.Clip(b), " {}"...))
+		if again, more, whole := Next(rest); ok && (!is || string(next) != string(v) || !whole || string(again) != "{}" || len(more) > 0) {
+			t.Errorf("Next says %v: %s, and then %s", is, next, rest)
 		}
 		var one, two []string
 		v.Members(func(name []byte, x Value) { one = append(one, string(name), string(x)) })
