@@ -75,6 +75,8 @@ func left(rel string) string {
 		return "a secret: not opened"
 	case in == ".config.json", in == ".claude.json", strings.HasPrefix(in, ".claude.json."):
 		return "of this machine, but for the servers that it names"
+	case in == early+"-wal", in == early+"-shm", in == early+"-journal":
+		return "a part of its database"
 	case base == ".DS_Store", homefiles.OnItsWay(base),
 		(path.Ext(base) == ".tmp" || path.Ext(base) == ".lock") && (!deep || slices.Contains([]string{"projects", "todos", "tasks", "teams", "file-history"}, top)),
 		top == "paste-cache" && deep && path.Ext(base) != ".txt":
@@ -94,6 +96,9 @@ func isScratch(in string) bool {
 	p := strings.Split(in, "/")
 	return len(p) > 2 && p[0] == "jobs" && p[2] == "tmp"
 }
+
+// early is the database in which releases of April 2025 kept conversations.
+const early = "__store.db"
 
 // folder is the folder of a home that holds the state.
 const folder = ".claude"
@@ -139,6 +144,12 @@ func (h *Home) find(ctx context.Context) (*homefiles.Walk, error) {
 	w, err := homefiles.Rules{Kind: kindOf, Left: left, As: folder}.Walk(ctx, h.root, in)
 	if err != nil {
 		return nil, fmt.Errorf("claudecode: %w", err)
+	}
+	for _, g := range w.Gaps {
+		if g.Place == folder+"/"+early {
+			g.Kind = "conversation"
+			g.Detail = "the database in which releases about 0.2.100 kept all conversations: it is not read, nor do later releases; keep a copy of the file"
+		}
 	}
 	return w, nil
 }

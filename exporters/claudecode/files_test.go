@@ -1,6 +1,13 @@
 package claudecode
 
-import "testing"
+import (
+	"testing"
+
+	"github.com/google/go-cmp/cmp"
+
+	"github.com/exitramp/exitramp/context/agentstate"
+	"github.com/exitramp/exitramp/exporters/internal/drivertest"
+)
 
 // What every file of a home is: a record of a kind, left out by a rule, or not known, which is a gap.
 func TestFiles(t *testing.T) {
@@ -17,6 +24,7 @@ func TestFiles(t *testing.T) {
 		"cache/x": "left", "debug/x.txt": "left", "shell-snapshots/a.sh": "left", "session-env/a": "left", "statsig/x": "left", "plugins/installed_plugins.json": "left", "plugins/cache/x": "left", "tasks/a/.lock": "left",
 		"jobs/0a1b2c3d/tmp/a.md": "artifact", "jobs/0a1b2c3d/state.json": "left", "jobs/0a1b2c3d/timeline.jsonl": "left", "jobs/0a1b2c3d/exit-cause": "left", "jobs/pins.json": "left", "jobs/0a1b2c3d": "",
 		"cowork_settings.json": "policy", "cowork_plugins/cache/x": "left", "dev-mods/a/plugin.json": "left",
+		"__store.db": "", "__store.db-wal": "left", "__store.db-shm": "left", "projects/__store.db-wal": "artifact",
 		"novel.json": "", "cowork_plugins/data/x": "", "plugins/data/x": "", "scheduled_tasks.json": "", "notes.sh": "",
 	} {
 		got := kindOf(".claude/" + rel)
@@ -29,5 +37,19 @@ func TestFiles(t *testing.T) {
 	}
 	if kindOf(".bashrc") != "" || kindOf("projects/p/a.jsonl") != "" {
 		t.Error("what is not in .claude is carried")
+	}
+}
+
+// TestEarlyStore: releases of April 2025 kept conversations in a database, which no later one reads: they are missed, and not
+// a file.
+func TestEarlyStore(t *testing.T) {
+	_, rep := drivertest.Export(t, home(t, map[string]string{"__store.db": "SQLite format 3", "__store.db-wal": "x", "CLAUDE.md": "x"}))
+	if d := cmp.Diff([]string{"conversation .claude/__store.db"}, drivertest.Gaps(rep)); d != "" {
+		t.Error(d)
+	}
+	for _, k := range []string{"conversation", "message"} {
+		if c := rep.Verdict.Kinds[k].Coverage; c != agentstate.Gaps {
+			t.Errorf("%s: %v", k, c)
+		}
 	}
 }

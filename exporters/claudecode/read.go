@@ -206,8 +206,9 @@ func redacted(f *homefiles.File, d *pb.Data, redact func([]byte) ([]byte, []home
 
 // conversation is a transcript: its file, and the messages that are read out of it.
 func (r *reading) conversation(f *homefiles.File) error {
-	if f.Size() == 0 { // a session has its first line at once
-		return r.gap(&pb.Gap{Kind: f.Kind, Place: f.Rel, Reason: pb.Gap_REASON_CORRUPT, Count: 1, Detail: "a transcript of 0 bytes: what was in it is lost; bring it back, or remove the file"})
+	if f.Size() == 0 { // what a release about 2.0.28 made and never wrote looks like one that was lost
+		return r.gap(&pb.Gap{Kind: f.Kind, Place: f.Rel, Reason: pb.Gap_REASON_CORRUPT, Count: 1,
+			Detail: "a transcript of 0 bytes: releases about 2.0.28 leave one behind each time that a session is resumed; any other was lost: bring it back. Where none is missed, remove the file"})
 	}
 	d, err := f.Data("application/jsonl")
 	var t *transcript
