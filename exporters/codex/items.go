@@ -169,10 +169,11 @@ func (x *items) compacted(no int, l *line) error {
 	x.base, x.summed = 0, 0
 	m := homefiles.NewMessage(x.of)
 	m.Role, m.NativeRole = pb.Role_ROLE_USER, "compacted"
-	if s := valid(l.payload.Get("message").Text()); len(s) <= agentstate.SpillSize {
+	s := valid(l.payload.Get("message").Text())
+	if len(s) <= agentstate.SpillSize {
 		m.Parts = homefiles.TextPart(s)
 	}
-	return x.message(l, m, no, 0, voice{person: true})
+	return x.message(l, m, no, 0, voice{person: true, summary: strings.HasPrefix(s, summary)})
 }
 
 // item is an item of the Responses API, in line no; in a compaction, the n-th of it.
@@ -192,8 +193,13 @@ func (x *items) item(l *line, raw jsonvalue.Value, no, n int) error {
 	return x.message(l, m, no, n, is)
 }
 
-// A voice is who speaks in a message: a person or another agent, where a turn starts, or the program before one.
-type voice struct{ person, agent, note bool }
+// summary is how releases since late 2025 begin one: Codex knows it by that, and lets it go at the next compaction. One of
+// those before stays there as what a person said.
+const summary = "Another language model started to solve this problem and produced a summary of its thinking process."
+
+// A voice is who speaks in a message: a person or another agent, where a turn starts, or the program before one. What
+// stands where a person speaks may be a summary.
+type voice struct{ person, agent, note, summary bool }
 
 // message yields a message.
 func (x *items) message(l *line, m *pb.Message, no, n int, is voice) error {
@@ -218,7 +224,7 @@ func (x *items) message(l *line, m *pb.Message, no, n int, is voice) error {
 	case !x.edited:
 		x.context = append(x.context[:0], m.Meta.Key)
 	default:
-		if is.person {
+		if is.person && !is.summary {
 			x.said = append(x.said, len(x.context))
 		}
 		if is.person || is.agent {

@@ -43,6 +43,8 @@ func TestView(t *testing.T) {
 		{"compacted, as older releases write it", turn("1") + line("compacted", `{"message":"the summary"}`) + turn("2"), "u1 line 4 u2 a2", "u1< a1<u1 line 4<u1 u2<line 4 a2<u2"},
 		{"so, and again", turn("1") + line("compacted", `{"message":"a"}`) + turn("2") + line("compacted", `{"message":"b"}`) + back("1"), "u1 line 4 u2",
 			"u1< a1<u1 line 4<u1 u2<line 4 a2<u2 line 7<u2"},
+		{"so, and again, since late 2025", turn("1") + line("compacted", `{"message":"`+summary+` a"}`) + turn("2") + line("compacted", `{"message":"`+summary+` b"}`) + turn("3") + line("compacted", `{"message":"`+summary+` c"}`) + turn("4"), "u1 u2 u3 line 10 u4 a4",
+			"u1< a1<u1 line 4<u1 u2<line 4 a2<u2 line 7<u2 u3<line 7 a3<u3 line 10<u3 u4<line 10 a4<u4"},
 		{"a person's words in tags are a turn", turn("1") + tagged + back("1"), "u1 a1", "u1< a1<u1 u4<a1"},
 		{"so is a review", turn("1") + action + back("1"), "u1 a1", "u1< a1<u1 u5<a1"},
 		{"what a program says in part is none", turn("1") + mixed + back("1"), "line 5", "u1< a1<u1 m<a1 line 5<"},
