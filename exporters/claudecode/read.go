@@ -206,9 +206,9 @@ func redacted(f *homefiles.File, d *pb.Data, redact func([]byte) ([]byte, []home
 
 // conversation is a transcript: its file, and the messages that are read out of it.
 func (r *reading) conversation(f *homefiles.File) error {
-	if f.Size() == 0 { // what a release about 2.0.28 made and never wrote looks like one that was lost
+	if f.Size() == 0 { // one that was made and never written looks like one that was lost
 		return r.gap(&pb.Gap{Kind: f.Kind, Place: f.Rel, Reason: pb.Gap_REASON_CORRUPT, Count: 1,
-			Detail: "a transcript of 0 bytes: releases about 2.0.28 leave one behind each time that a session is resumed; any other was lost: bring it back. Where none is missed, remove the file"})
+			Detail: "a transcript of 0 bytes: releases from 2.0.28 to 2.0.64 leave one behind each time that a session is resumed; what was in any other is lost: bring it back. Where none is missed, remove the file"})
 	}
 	d, err := f.Data("application/jsonl")
 	var t *transcript
